@@ -58,7 +58,7 @@ class Weights:
     slope: float | None = None
     eps: float = float(np.finfo(np.float64).eps)
 
-    def checked(self) -> Self:
+    def validate(self) -> Self:
         """Return the weights.
 
         Raises InputError for numbers that are not finite, naming the weight.
@@ -100,7 +100,7 @@ def problem_of_network(
 
     Raises OutOfScopeError, with the cure, for no decay or decays that do not fit together.
     """
-    fitting(weights.checked(), X, loss)
+    fitting(weights.validate(), X, loss)
     paid(decay)
     bias = bias_kind(weights, decay)
     t = (decay.hidden / decay.output) ** 0.25

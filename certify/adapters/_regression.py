@@ -62,10 +62,10 @@ class Measured(Atom):
     def attain(self, W: Any, seed: int) -> tuple[float, tuple[Array, ...]]:
         """Return the first singular value and its vectors."""
         del seed
-        left, values, right = np.linalg.svd(self.combined(W), full_matrices=False)
+        left, values, right = np.linalg.svd(self.combine(W), full_matrices=False)
         return float(values[0]), (left[:, 0], right[0])
 
-    def combined(self, W: Any) -> Array:
+    def combine(self, W: Any) -> Array:
         """Return sum_n w_n X_n."""
         return np.asarray(np.einsum("n,nij->ij", np.asarray(W).reshape(-1), self.X))
 

@@ -140,10 +140,10 @@ class TrainingProblem:
         problem, factors = problem_of_network(weights, self.X, loss, decay, multiple)
         if self.reported is not None:
             mine = loss.value(problem.predict(tuple(factors), factors.q or ())) / multiple
-            factors.note = self.compared(mine, MARGIN * weights.eps * self.X.size**0.5)
+            factors.note = self.difference_note(mine, MARGIN * weights.eps * self.X.size**0.5)
         return problem, factors
 
-    def compared(self, mine: float, rounding: float) -> str:
+    def difference_note(self, mine: float, rounding: float) -> str:
         """Return a note where the loss of the weights is near the reported one, not equal to it.
 
         Raises InputError, with both figures, if it is not near.

@@ -84,7 +84,7 @@ class Certified:
         stored = path.exists() and not self.update
         if stored and not refit:
             return verify_stored(path, (problem, factors, q), keywords)
-        result = self.searched(path, (problem, factors, q), keywords, data=refit)
+        result = self.search(path, (problem, factors, q), keywords, data=refit)
         if stored and (wrong := difference(path, result)):
             cure = "if that is meant, store it anew with pytest --certify-update"
             pytest.fail(f"{wrong}; {cure}", pytrace=False)
@@ -96,7 +96,7 @@ class Certified:
         parts = [self.label, plain(name), str(count) if count > 1 else ""]
         return self.place / FOLDER / f"{'.'.join(p for p in parts if p)}.cert"
 
-    def searched(
+    def search(
         self, path: Path, question: tuple[Any, Any, Any], keywords: dict[str, Any], *, data: bool
     ) -> Any:
         """Search for a proof; with --certify-update store it, with the question's arrays or not."""

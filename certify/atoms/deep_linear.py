@@ -83,7 +83,7 @@ class DeepLinear(Atom):
         """Return theta of each network."""
         return layers.theta(factors, self.form)
 
-    def pulled(self, W: Matrix) -> Array:
+    def pull_back(self, W: Matrix) -> Array:
         """Return V^T W."""
         dense = np.asarray(W.toarray() if sparse.issparse(W) else W)
         return np.asarray(self.V.T @ dense)
@@ -93,12 +93,12 @@ class DeepLinear(Atom):
     ) -> Proposal:
         """Return sigma_1(V^T W) with its proof."""
         del deadline
-        return layers.spectral(self.pulled(W), target, seed).linear()
+        return layers.spectral(self.pull_back(W), target, seed).linear()
 
     def attain(self, W: Matrix, seed: int) -> tuple[float, Slice]:
         """Return the top singular pair of V^T W, passed through one unit a layer."""
         del seed
-        left, values, right = np.linalg.svd(self.pulled(W), full_matrices=False)
+        left, values, right = np.linalg.svd(self.pull_back(W), full_matrices=False)
         return float(values[0]), layers.thread(left[:, 0], right[0], self.hidden)
 
     def enclosed(self, W: Any, propose: Callable[[Any], Proposal], seed: int) -> PolarBound:  # noqa: ANN401

@@ -54,11 +54,11 @@ class Keeper:
             del self.held[old]
         begun = monotonic()
         if self.write is not None:
-            self.write(*self.packed())
+            self.write(*self.pack())
         self.last = monotonic()
         self.pause = max(EVERY, (self.last - begun) / SHARE)
 
-    def packed(self) -> tuple[dict[str, Any], Arrays]:
+    def pack(self) -> tuple[dict[str, Any], Arrays]:
         """Return all that is kept as JSON and arrays."""
         parts = self.read | {k: pack(v) for k, v in self.held.items()}
         arrays = {f"{k}/{n}": a for k, (_, pool) in parts.items() for n, a in pool.items()}

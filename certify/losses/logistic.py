@@ -40,17 +40,17 @@ class Logistic(Entrywise, Loss):
         """Accept 0 and 1."""
         labels(self.data, 0, (-1.0, "labels -1 and 1 become (Y + 1) / 2"))
 
-    def turned(self, Z: Array) -> Array:
+    def flip_zeros(self, Z: Array) -> Array:
         """Return x: z where y = 0, -z where y = 1."""
         return np.asarray(np.where(self.data == 1, -Z, Z))
 
     def each(self, Z: Array) -> Array:
         """Return ln(1 + e^x)."""
-        return np.asarray(np.logaddexp(0.0, self.turned(Z)))
+        return np.asarray(np.logaddexp(0.0, self.flip_zeros(Z)))
 
     def slope(self, Z: Array) -> Array:
         """Return 1 / (1 + e^-x), as it turns with z."""
-        return self.turned(expit(self.turned(Z)))
+        return self.flip_zeros(expit(self.flip_zeros(Z)))
 
     def ends(self) -> tuple[Array, Array]:
         """Return 0 <= w <= 1 where y = 1, -1 <= w <= 0 where y = 0."""
@@ -63,14 +63,14 @@ class Logistic(Entrywise, Loss):
 
     def move(self, Z: Array, t: Array | float) -> Array:
         """Solve x + t / (1 + e^-x) = x_0 between x_0 - t and x_0."""
-        start = self.turned(Z)
+        start = self.flip_zeros(Z)
 
         def off(x: Array) -> tuple[Array, Array]:
             """Return the equation's excess and slope."""
             p = expit(x)
             return x + t * p - start, 1 + t * p * (1 - p)
 
-        return self.turned(rising_zero(off, start - t, start))
+        return self.flip_zeros(rising_zero(off, start - t, start))
 
     def relaxed(self, cp: Any, F: Any, y: Array, c: Array, unit: float) -> Any:  # noqa: ANN401
         """C ln(1 + e^x), x = F or -F by the label."""

@@ -58,11 +58,11 @@ class Softmax(Loss):
             raise InputError(
                 f"each row of Y must have one 1 and zeros, row {k} sums to {data[k].sum()}"
             )
-        parts = (Observed(*data.shape), frozen(data), self.accepted(len(data)))
+        parts = (Observed(*data.shape), frozen(data), self.accept_weights(len(data)))
         for name, value in zip(("observed", "data", "scale"), parts, strict=True):
             object.__setattr__(self, name, value)
 
-    def accepted(self, m: int) -> Array | None:
+    def accept_weights(self, m: int) -> Array | None:
         """Return the weights, one for each row."""
         if self.weights is None:
             return None

@@ -115,12 +115,12 @@ class Variation(Gauge):
     def dual(self, y: Array) -> Array:
         """Return g*: what the maximizer earns, within rounding of what its flow allows."""
         if y.ndim == 1:
-            return np.asarray(self.solved(y)[1])
-        return np.array([self.solved(y[:, k])[1] for k in range(y.shape[1])])
+            return np.asarray(self.solve(y)[1])
+        return np.array([self.solve(y[:, k])[1] for k in range(y.shape[1])])
 
     def flow(self, y: Array) -> Array:
         """Return f, one number an edge, that bounds g*(y) from above (see the class)."""
-        return self.solved(y)[2]
+        return self.solve(y)[2]
 
     def bound(self, y: Array, f: Array) -> float:
         """Return what a flow proves of g*(y), in floats."""
@@ -136,12 +136,12 @@ class Variation(Gauge):
                 break
             line = column(lines, int(k))
             signs = [s for s, may in zip((1.0, -1.0), allowed, strict=True) if may[k]]
-            bounds = ((self.bounded(line, f, signs), f) for f in self.candidates(line, signs))
+            bounds = ((self.flow_bound(line, f, signs), f) for f in self.candidates(line, signs))
             bound, flows[k] = min(bounds, key=lambda pair: pair[0])
             best = max(best, bound)
         return best * (1 + 1e-12), {"flow": flows}
 
-    def bounded(self, line: Array, flow: Array, signs: Sequence[float]) -> float:
+    def flow_bound(self, line: Array, flow: Array, signs: Sequence[float]) -> float:
         """Return what a flow proves of a line, with each of its signs."""
         return max((self.bound(s * line, s * flow) for s in signs), default=0.0)
 
@@ -153,7 +153,7 @@ class Variation(Gauge):
         if len(signs) > 1 and not self.free:
             yield Variation(self.edges, self.rho).flow(line)
 
-    def solved(self, y: Array) -> tuple[Array, float, Array]:
+    def solve(self, y: Array) -> tuple[Array, float, Array]:
         """Return (x, <y, x>, f) with g(x) = 1, by rising levels.
 
         With z the prox of total variation at level t, <y, z> / g(z) is attained by z, and it
@@ -179,7 +179,7 @@ class Variation(Gauge):
 
     def maximizer(self, y: Array) -> Array:
         """Return the point that attains g*."""
-        return self.solved(y)[0]
+        return self.solve(y)[0]
 
     def prox(self, x: Array, t: float) -> Array:
         """Shorten by t the prox of total variation on the cone.

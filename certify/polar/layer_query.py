@@ -41,14 +41,14 @@ class Layer:
         """Return pool(s(F U)), (samples, r), for U (d, r)."""
         z = self.features @ U
         hidden = np.where(z > 0, z, self.slope * z)
-        return self.gathered(hidden, np.maximum) if self.most else self.pool(hidden)
+        return self.gather(hidden, np.maximum) if self.most else self.pool(hidden)
 
     def pool(self, hidden: Array) -> Array:
         """Sum the rows of F into their samples."""
         self.must_sum()
-        return self.gathered(hidden, np.add)
+        return self.gather(hidden, np.add)
 
-    def gathered(self, hidden: Array, by: np.ufunc) -> Array:
+    def gather(self, hidden: Array, by: np.ufunc) -> Array:
         """Gather the rows of F into their samples, from 0."""
         if self.samples is None:
             return hidden
@@ -101,7 +101,7 @@ class LayerQuery:
         """Return the seconds left, infinite without a deadline."""
         return float("inf") if self.deadline is None else self.deadline - monotonic()
 
-    def shared(self, count: int) -> "LayerQuery":
+    def share(self, count: int) -> "LayerQuery":
         """Return the query with one of `count` equal parts of the remaining time."""
         if self.deadline is None:
             return self

@@ -49,7 +49,7 @@ def of_sums(query: LayerQuery) -> Proposal:
     best = Proposal(np.inf)
     rows, d = layer.features.shape
     if d <= cones.SHORT and rows > cones.LONG:
-        best = cones.layer_proposal(query, attain(query.shared(3))[0])
+        best = cones.layer_proposal(query, attain(query.share(3))[0])
         if meets_target(query, best):
             return best
     return min(best, by_relaxation(query), key=lambda p: p.upper)
@@ -85,7 +85,7 @@ def linear(query: LayerQuery) -> Proposal:
 
 def single(query: LayerQuery) -> Proposal:
     """Return the bound of one output."""
-    lower = attain(query.shared(3))[0]
+    lower = attain(query.share(3))[0]
     best = Proposal(np.inf)
     if few(*query.layer.features.shape):
         best = cells.proposal(query, lower)
@@ -105,7 +105,7 @@ def joint(query: LayerQuery) -> Proposal:
     """Return the bound of |W^T s|_2, times what the norm of v may add."""
     wide = float(np.sqrt(query.layer.right.cost(np.ones(query.W.shape[1]))))
     target = None if query.target is None else query.target / wide
-    lower = attain(query.shared(3))[0] if wide == 1.0 else 0.0
+    lower = attain(query.share(3))[0] if wide == 1.0 else 0.0
     proposal = tree.proposal(replace(query, target=target), lower)
     return Proposal(proposal.upper * wide, proposal.proof)
 
@@ -121,11 +121,11 @@ def each(query: LayerQuery) -> Proposal:
         starts = [(u, np.ones(1)) for u, _ in query.starts]
         target = query.target if largest else None
         part = replace(query, layer=one, W=column[:, None], target=target, starts=starts)
-        proposal = propose(part.shared(query.W.shape[1] - t))
+        proposal = propose(part.share(query.W.shape[1] - t))
         if proposal.upper == np.inf:
             return proposal
         uppers.append(proposal.upper)
-        text, part_arrays = proposal.parted(f"s{t}.")
+        text, part_arrays = proposal.with_prefix(f"s{t}.")
         texts.append(text)
         arrays |= part_arrays
     upper = query.layer.right.free_dual(np.array(uppers))

@@ -69,7 +69,7 @@ class Proposal:
     proof: dict[str, Any] = field(default_factory=dict)
     note: str = ""
 
-    def parted(self, prefix: str = "") -> tuple[dict[str, Any], dict[str, Array]]:
+    def with_prefix(self, prefix: str = "") -> tuple[dict[str, Any], dict[str, Array]]:
         """Return the proof's text, and its arrays with a prefix before their names."""
         arrays = {k: x for k, x in self.proof.items() if isinstance(x, np.ndarray)}
         text = {k: x for k, x in self.proof.items() if k not in arrays}
@@ -77,7 +77,7 @@ class Proposal:
 
     def linear(self) -> "Proposal":
         """Return the proof of the matrix F^T W as that of W for a linear layer F."""
-        of, arrays = self.parted()
+        of, arrays = self.with_prefix()
         return Proposal(self.upper, {"rule": "linear", "of": of, **arrays})
 
 

@@ -136,7 +136,7 @@ def robust(offsets: Sequence[Offset], target: Array, weights: Array, observed: O
         before, value = flat, parts.value(flat)
         flat = parts.newton(before)
         if not parts.value(flat) <= value:
-            flat = parts.majorized(before)
+            flat = parts.majorize(before)
         if parts.value(flat) >= value * (1 - SETTLED):
             break
     out = iter(split_values(flat, [o.shape(observed) for o in rest]))
@@ -170,17 +170,17 @@ class Parts(NamedTuple):
         """Minimize the quadratic piece at q; an outlier counts rho times its sign."""
         signs = self.outliers(q)
         weights = self.weights * (signs == 0)
-        return self.solved(
+        return self.solve(
             q, weights, weights * self.target + (self.rho * signs if signs.any() else 0)
         )
 
-    def majorized(self, q: Array) -> Array:
+    def majorize(self, q: Array) -> Array:
         """Minimize a quadratic above the function that touches it at q: never rises."""
         rest = self.weights * np.abs(self.target - self.A @ q)
         weights = self.weights * np.minimum(self.rho / np.maximum(rest, 1e-300), 1.0)
-        return self.solved(q, weights, weights * self.target)
+        return self.solve(q, weights, weights * self.target)
 
-    def solved(self, q: Array, weights: Array, pull: Array) -> Array:
+    def solve(self, q: Array, weights: Array, pull: Array) -> Array:
         """Minimize 1/2 sum weights (A q)^2 - pull A q + 1/2 <q, K q>, near q where it is flat."""
         matrix = self.A.T @ sparse.diags_array(weights) @ self.A + self.K
         scale = float(matrix.diagonal().max(initial=0.0)) or 1.0

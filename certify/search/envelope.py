@@ -53,7 +53,7 @@ class Smoothed:
         square = float(np.square(W).sum() - np.square(self.S).sum())
         return Slope(self.loss.value(X) + 0.5 * self.mu * square, W)
 
-    def moved(self, Z: Array) -> "Smoothed":
+    def update(self, Z: Array) -> "Smoothed":
         """Return the envelope with the multiplier found at Z."""
         if self.S is None:
             return self

@@ -48,11 +48,11 @@ class Climb:
         cut = zip(self.ends[:-1], self.ends[1:], self.shapes, strict=True)
         return tuple(X[a:b].reshape(*s, X.shape[1]) for a, b, s in cut)
 
-    def projected(self, X: Array) -> Array:
+    def project(self, X: Array) -> Array:
         """Return the nearest columns in the domain."""
         parts = self.atom.project(self.parts(X))
         flat = np.vstack([np.asarray(p).reshape(-1, X.shape[1]) for p in parts])
-        return self.balanced(flat) if self.sums else flat
+        return self.balance(flat) if self.sums else flat
 
     def alone(self, X: Array) -> Array:
         """Return theta with all parts but one at 0, one row a part."""
@@ -63,7 +63,7 @@ class Climb:
             rows.append(np.asarray(self.atom.theta(self.parts(single)), dtype=float))
         return np.array(rows)
 
-    def balanced(self, X: Array) -> Array:
+    def balance(self, X: Array) -> Array:
         """Return columns whose parts cost the same, where theta is a sum over parts."""
         sizes = self.alone(X) ** (1 / self.atom.degree)
         known = (sizes > 0).all(axis=0)
@@ -73,7 +73,7 @@ class Climb:
 
     def ratio(self, X: Array) -> Array:
         """Return the ratio of each column, projected; -inf where it is no finite number."""
-        parts = self.parts(self.projected(X))
+        parts = self.parts(self.project(X))
         price = np.asarray(self.atom.theta(parts), dtype=float)
         inner = self.atom.inner_products(self.W, parts, self.observed)[0]
         ratios = inner / np.where(price > 0, price, 1.0)
@@ -91,7 +91,7 @@ class Climb:
         """Return <W, phi> of each column."""
         return np.asarray(self.atom.inner_products(self.W, self.parts(X), self.observed)[0])
 
-    def turned(self, X: Array) -> Array:
+    def turn_parts(self, X: Array) -> Array:
         """Return each column with one part after the other turned where that is best.
 
         To the gradient g of what it earns, to its signs, or to its largest entry: the best
@@ -109,12 +109,12 @@ class Climb:
             tries = [X.copy() for _ in range(4)]
             for new, part in zip(tries[1:], (g, np.sign(g), largest), strict=True):
                 new[a:b] = part
-            every = np.stack([self.projected(new) for new in tries])
+            every = np.stack([self.project(new) for new in tries])
             values = np.stack([self.ratio(new) for new in every])
             X = every[values.argmax(axis=0), :, np.arange(count)].T
         return X
 
-    def moved(self, X: Array) -> Array:
+    def move_coordinates(self, X: Array) -> Array:
         """Return each column with coordinates at 0, near 0, or at the size of another, if best.
 
         Such moves reach what smooth ascent does not: zeros, ties, and the corners of balls.
@@ -133,7 +133,7 @@ class Climb:
                     lots.append(X.copy())
                     lots[-1][i] = sign * SHORT * np.abs(X[a:b]).max(axis=0)
         owner = np.tile(np.arange(X.shape[1]), len(lots))
-        every = self.projected(np.hstack(lots))
+        every = self.project(np.hstack(lots))
         values = self.ratio(every)
         order = np.lexsort((-values, owner))
         first = np.searchsorted(owner[order], np.arange(X.shape[1]))
@@ -142,7 +142,7 @@ class Climb:
     def swept(self, X: Array) -> Array:
         """Return columns after moves, as long as one of them gains."""
         for _ in range(SWEEPS):
-            before, X = X, self.moved(X)
+            before, X = X, self.move_coordinates(X)
             if np.array_equal(before, X):
                 break
         return X
@@ -181,10 +181,10 @@ class Climb:
 def climb_starts(atom: Atom, W: Array, start: Slice, seed: int) -> list[Slice]:
     """Return slices from the best starts and from one that is given, each climbed."""
     climb = Climb(atom, W)
-    X = climb.projected(climb.starts(np.random.default_rng(seed)))
+    X = climb.project(climb.starts(np.random.default_rng(seed)))
     X = np.hstack([climb.top(X, STARTS), X[:, -STARTS:]])
     for _ in range(TURNS):
-        X = climb.turned(X)
+        X = climb.turn_parts(X)
     first = np.concatenate([np.asarray(p, dtype=float).reshape(-1) for p in start])
     tops = [up(climb, x) for x in (first, *climb.top(X, FINALISTS).T)]
     return [tuple(p[..., 0] for p in climb.parts(x[:, None])) for x in tops]
@@ -198,7 +198,7 @@ def up(climb: Climb, x: Array) -> Array:
             break
         x = climb.swept(x[:, None])[:, 0]
         for at in (x != 0, np.full(x.shape, True)):  # within a face, and off it
-            new = climb.projected(climb.smooth(x, at)[:, None])
+            new = climb.project(climb.smooth(x, at)[:, None])
             x = climb.top(np.column_stack([x, new]), 1)[:, 0]
         if float(climb.ratio(x[:, None])[0]) <= max(before * GAIN, before / GAIN):
             break

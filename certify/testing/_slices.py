@@ -65,7 +65,7 @@ class Drawn:
     mask: Any
 
     @property
-    def told(self) -> dict[str, Any]:
+    def details(self) -> dict[str, Any]:
         """What a failure shows."""
         return {"shape": self.shape} | {f"x{k + 1}": p for k, p in enumerate(column(self.X))}
 
@@ -103,11 +103,11 @@ def hold_shapes(book: Book, atom: Atom, drawn: Drawn) -> None:
     wanted = drawn.W.shape, (R,)
     actual = value.shape, prices.shape
     finite = bool(np.isfinite(value).all() and np.isfinite(prices).all())
-    book.hold(SHAPES, actual == wanted and finite, drawn.told, (actual, wanted))
+    book.hold(SHAPES, actual == wanted and finite, drawn.details, (actual, wanted))
     none = tuple(0.0 * p for p in x)
     sizes = float(np.abs(atom.phi(none)).max()), float(atom.theta(single(none))[0])
-    book.hold(ZERO, sizes == (0.0, 0.0), drawn.told, (sizes, (0.0, 0.0)))
-    book.hold(SIGN, bool((prices >= 0).all()), drawn.told, (prices, 0.0))
+    book.hold(ZERO, sizes == (0.0, 0.0), drawn.details, (sizes, (0.0, 0.0)))
+    book.hold(SIGN, bool((prices >= 0).all()), drawn.details, (prices, 0.0))
     alone = np.array([float(atom.theta(single(column(X, k)))[0]) for k in range(R)])
     slack = operations(*x) * EPS * np.abs(alone)
     near = bool((np.abs(prices - alone) <= slack).all())
@@ -127,7 +127,7 @@ def homogeneous(book: Book, atom: Atom, drawn: Drawn) -> None:
     """Scale one slice: exactly, for its numbers are short; only phi and theta may round."""
     x, a = column(drawn.X), drawn.a
     longer, by = tuple(a * p for p in x), a**atom.degree
-    instance = drawn.told | {"a": a, "p": atom.degree}
+    instance = drawn.details | {"a": a, "p": atom.degree}
     value, want = np.asarray(atom.phi(longer)), by * np.asarray(atom.phi(x))
     same = np.array_equal(value, want)
     slack = 0.0 if same else operations(*x, value) * EPS * by * spread(atom, x)
@@ -208,7 +208,7 @@ def forms(book: Book, both: tuple[Atom, Atom], drawn: Drawn) -> None:
     x = column(drawn.X)
     a, b = price(product, x), price(total, x)
     slack = operations(*x) * EPS * b
-    book.hold(FORMS, a <= b + slack, drawn.told, (a, b))
+    book.hold(FORMS, a <= b + slack, drawn.details, (a, b))
     K = len(x)
     powers = [K * price(total, alone(x, k)) for k in range(K)]
     if K == 1 or all(powers):
@@ -217,9 +217,9 @@ def forms(book: Book, both: tuple[Atom, Atom], drawn: Drawn) -> None:
         even = tuple(p * (middle / s) if K > 1 else p for p, s in zip(x, sizes, strict=True))
         cost = price(total, even)
         slack = operations(*x) * EPS * K * max(cost, a)
-        book.hold(FORMS, abs(cost - a) <= slack, drawn.told, (a, cost))
+        book.hold(FORMS, abs(cost - a) <= slack, drawn.details, (a, cost))
     else:
-        book.hold(FORMS, a == 0.0, drawn.told, (a, 0.0))
+        book.hold(FORMS, a == 0.0, drawn.details, (a, 0.0))
 
 
 def price(atom: Atom, x: Slice) -> float:
@@ -239,7 +239,7 @@ def in_words(book: Book, scale: Scale, drawn: Drawn) -> None:
     slack = Fraction(operations(*x, value) * EPS * spread(scale.atom, x))
     pairs = zip(exact, map(Fraction, value.tolist()), strict=True)
     near = all(e.lo - slack <= v <= e.hi + slack for e, v in pairs)
-    book.hold(WORDS, near, drawn.told, (tuple(e.lo for e in exact), value))
+    book.hold(WORDS, near, drawn.details, (tuple(e.lo for e in exact), value))
     due, cost = scale.price(x), Fraction(price(scale.atom, x))
     slack = Fraction(operations(*x) * EPS) * due.hi
-    book.hold(WORDS, due.lo - slack <= cost <= due.hi + slack, drawn.told, (due.lo, cost))
+    book.hold(WORDS, due.lo - slack <= cost <= due.hi + slack, drawn.details, (due.lo, cost))

@@ -199,11 +199,11 @@ def test_a_child_starts_from_its_parents_bound(pair, path):
 def test_a_point_of_a_cell_is_bounded_by_every_multiplier(pair, path):
     query = asked(RANDOM, *pair)
     own, rng = cell(form_of(query), path), np.random.default_rng(1)
-    N = np.where(own.paired, rng.integers(0, 5, own.paired.shape), 0)
+    N = np.where(own.signed_pairs, rng.integers(0, 5, own.signed_pairs.shape), 0)
     m = admm.repair(own, (N + N.T) / 2.0, rng.random(own.form.capacity.size))
     hits = 0
     for y in rng.standard_normal((4000, own.size)):
-        z = own.M @ np.where(own.kept[: own.size], np.abs(y), y)
+        z = own.M @ np.where(own.signed_rows[: own.size], np.abs(y), y)
         if (own.cuts @ z < 0).any():
             continue
         hits += 1
@@ -264,16 +264,16 @@ def test_equally_sure_pairs_are_split_too():
 
 def test_products_of_a_row_with_itself_take_no_multiplier():
     own = cell(form_of(asked(RANDOM, "l2+", "l2")), (Cut(np.ones(9)),))
-    assert not own.paired.diagonal().any()
-    assert own.paired[0, -1]
-    assert own.paired[0, 1]
-    assert not own.paired[4].any()
+    assert not own.signed_pairs.diagonal().any()
+    assert own.signed_pairs[0, -1]
+    assert own.signed_pairs[0, 1]
+    assert not own.signed_pairs[4].any()
 
 
 def test_a_leaf_leaves_room_for_the_roundings_of_floats():
     own = cell(form_of(asked(RANDOM, "l2+", "l2+")), ())
-    N = np.where(own.paired, 1.0, 0.0)
-    G = own.shifted(N)
+    N = np.where(own.signed_pairs, 1.0, 0.0)
+    G = own.add_multiplier(N)
     capacity = noise(own, N)
     assert capacity >= EPS * float(np.abs(G).max())
     shift, factor, _ = cholesky_leaf(G, 1.0, (1.0, 0.0, np.inf))

@@ -43,7 +43,7 @@ def test_a_first_projection_is_exact():
     held = cone.Cone(frame, C)
     assert not held.Y.any()
     truth = pytest.approx(exact(frame, C, D, 2.0), abs=1e-12)
-    assert held.projected(D, 2.0) == truth
+    assert held.project(D, 2.0) == truth
     over = frame.Q @ held.Y @ frame.Q.T
     assert over == truth
 
@@ -54,9 +54,9 @@ def test_a_small_change_is_followed_to_first_order(monkeypatch):
     errors = []
     for t in (1e-2, 1e-3):
         held = cone.Cone(frame, C)
-        held.projected(D, 2.0)
+        held.project(D, 2.0)
         calls = counted(monkeypatch)
-        got = held.projected(D + t * E, 2.0)
+        got = held.project(D + t * E, 2.0)
         assert not calls
         errors.append(np.abs(got - exact(frame, C, D + t * E, 2.0)).max())
         assert np.linalg.eigvalsh(got)[0] >= -1e-12
@@ -68,14 +68,14 @@ def test_a_small_change_is_followed_to_first_order(monkeypatch):
 def test_a_large_change_and_a_long_way_are_decomposed(monkeypatch):
     frame, C, D = framed(rows=20)
     held, calls = cone.Cone(frame, C), counted(monkeypatch)
-    held.projected(D, 2.0)
+    held.project(D, 2.0)
     E = framed(8, rows=20)[2]
-    assert held.projected(E, 2.0) == pytest.approx(exact(frame, C, E, 2.0), abs=1e-12)
+    assert held.project(E, 2.0) == pytest.approx(exact(frame, C, E, 2.0), abs=1e-12)
     assert len(calls) == 2
     for _ in range(cone.OFTEN):
-        held.projected(E, 2.0)
+        held.project(E, 2.0)
     assert len(calls) == 2
-    held.projected(E, 2.0)
+    held.project(E, 2.0)
     assert len(calls) == 3
 
 

@@ -486,9 +486,9 @@ def test_a_cut_and_its_multiplier_are_adjoint():
     cut = Cut(Q, -1, 0, 2, (2, 3, 4))
     X, H = random((26, 26), 0), random((8, 8), 1)
     X, H = X + X.T, H + H.T
-    inner = float((cut.lifted(H) * X[2:26, 2:26]).sum())
-    assert inner == pytest.approx(float((H * cut.reduced(X)).sum()), rel=1e-12)
-    assert np.linalg.eigvalsh(cut.reduced(cut.part(X)))[0] >= -1e-12
+    inner = float((cut.lift(H) * X[2:26, 2:26]).sum())
+    assert inner == pytest.approx(float((H * cut.reduce(X)).sum()), rel=1e-12)
+    assert np.linalg.eigvalsh(cut.reduce(cut.part(X)))[0] >= -1e-12
 
 
 def test_a_cut_reads_the_sign_of_its_mode():
@@ -498,7 +498,7 @@ def test_a_cut_reads_the_sign_of_its_mode():
     for sign in (1, -1):
         cut = Cut(Q, sign, 1, 0, (3, 2, 1))
         expected = sign * float(x @ Q @ x) * np.outer(y, y)
-        assert np.allclose(cut.reduced(np.outer(z, z)), expected)
+        assert np.allclose(cut.reduce(np.outer(z, z)), expected)
 
 
 # --- large matrices ------------------------------------------------------------------

@@ -115,7 +115,7 @@ def test_contractions_are_those_of_einsum(full):
 def test_coordinates_give_the_factors_back_and_price_them(atom):
     problem = Problem(Squared(data_of(atom)), atom, 0.5)
     form, X = form_of(atom, problem.loss.dims), factors_of(atom, 3)
-    c = form.into(form.balanced(X))
+    c = form.into(form.balance(X))
     low, high = form.bounds(3)
     assert (c >= low).all()
     assert (c <= high * (1 + 4 * EPS)).all()
@@ -124,7 +124,7 @@ def test_coordinates_give_the_factors_back_and_price_them(atom):
         atom.predict(back, problem.loss.observed), atom.predict(X, problem.loss.observed)
     )
     assert not atom.wrong_sign(back)
-    price = form.price(form.parted(c))[0]
+    price = form.price(form.unpack(c))[0]
     assert np.isclose(price, CP(atom.norms, atom.symmetric).theta(X).sum(), rtol=64 * EPS)
     both = [CP(atom.norms, atom.symmetric, f).theta(back).sum() for f in ("product", "sum")]
     assert np.isclose(*both, rtol=64 * EPS)
@@ -134,7 +134,7 @@ def test_coordinates_give_the_factors_back_and_price_them(atom):
 def test_the_gradient_is_that_of_differences(atom):
     problem = Problem(Huber(data_of(atom), 0.7), atom, 0.5)
     task = task_of(problem)
-    c = task.form.into(task.form.balanced(factors_of(atom, 2)))
+    c = task.form.into(task.form.balance(factors_of(atom, 2)))
     value, slope = task.at(c)
     assert np.isclose(value, problem.objective(task.form.out(c)), rtol=64 * EPS)
     for k in range(len(c)):

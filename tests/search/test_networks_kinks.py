@@ -58,7 +58,7 @@ def test_losses_with_kinks_are_certified(name):
 
 def program_of(problem):
     net = Net(problem)
-    factors = net.balanced(started(problem))
+    factors = net.balance(started(problem))
     q = problem.best_offsets(factors) if problem.offsets else ()
     smoothed = envelope.of(problem.loss, problem.predict(factors, q))
     return CellProgram(problem, smoothed, cells_of(net, factors, 0), q)

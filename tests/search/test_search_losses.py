@@ -173,7 +173,7 @@ def test_an_envelope_is_below_its_loss_and_its_slope_a_dual_point(name):
 def test_moving_the_multiplier_of_an_envelope_keeps_its_slope(name):
     loss = MADE[name]()
     smoothed = envelope.of(loss, np.abs(Z) + 0.25)
-    moved = smoothed.moved(np.abs(Z) + 0.25)
+    moved = smoothed.update(np.abs(Z) + 0.25)
     assert moved.mu <= smoothed.mu
     assert (smoothed.S is None) == (loss.smooth and np.isfinite(loss.curvature))
 

@@ -87,7 +87,7 @@ class Cones:
         L = np.einsum("tj,bj->jbt", self.A, signs) if N else np.zeros((d, B, 0))
         at = np.broadcast_to(np.arange(N), (B, N))
         C = np.zeros((d, B)) if N else np.stack([self.linear_bounds(g, 0) for g in G])
-        return self.decided(Batch(G, G.copy(), L, S, at, C, np.zeros(B, dtype=np.int64)))
+        return self.drop_fixed_signs(Batch(G, G.copy(), L, S, at, C, np.zeros(B, dtype=np.int64)))
 
     def slack(self, depth: int) -> float:
         """Return gamma_k of the module's docstring, from above."""
@@ -125,7 +125,7 @@ class Cones:
             n = np.maximum(n, np.abs(g[:, -1]) / float(reach))
         return np.where(n > 0, n, 1.0)
 
-    def decided(self, batch: Batch) -> Batch:
+    def drop_fixed_signs(self, batch: Batch) -> Batch:
         """Move the points that have one sign to the linear part, and drop their columns."""
         S, at = batch.S, batch.at
         if not at.shape[1]:
@@ -234,7 +234,7 @@ class Cones:
             arrays[1][kept, r] = R[kept, r] - R[at, r]
             G2, R2, L2_, S2, C2 = arrays
             part = replace(batch, G=G2, R=R2, L=L2_, S=S2, C=C2, depth=depth)
-            out.append(self.decided(part))
+            out.append(self.drop_fixed_signs(part))
         return out[0], out[1]
 
 

@@ -41,7 +41,7 @@ class Question:
     atol: float
     own_size: bool = False
 
-    def asked(self) -> StatedQuestion:
+    def restate(self) -> StatedQuestion:
         """State it again, from these arrays."""
         parts = self.problem, self.factors, self.q
         return ask(*parts, rtol=self.rtol, atol=self.atol, own_size=self.own_size)
@@ -64,7 +64,7 @@ def question(certificate: Certificate) -> Question:
     budget.spend(LINE * (at.m + at.n), f"{at.m} rows and {at.n} columns")
     try:
         inputs = reread(c.statement, {k: as_numpy(a) for k, a in c.given.items()})
-        again = inputs.asked()
+        again = inputs.restate()
     except (AttributeError, LookupError, TypeError, ValueError) as error:
         raise RejectedError("statement", "malformed", str(error)) from error
     if again.statement != c.statement:

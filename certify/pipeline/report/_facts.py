@@ -108,7 +108,7 @@ class Facts:
     def alone(self) -> bool:
         """Whether the file holds every factor that exact integers need, for the verifier alone."""
         c = self.certificate
-        return complete(c, self.question.asked(), "exact").witness.keys() == c.witness.keys()
+        return complete(c, self.question.restate(), "exact").witness.keys() == c.witness.keys()
 
     @cached_property
     def components(self) -> list[Component]:
@@ -150,6 +150,6 @@ def facts(certificate: Certificate, tier: str | None = None) -> Facts:
     """
     inputs = question(certificate)
     tier = tier or str(certificate.claim.get("tier", "exact"))
-    stated = inputs.asked()
+    stated = inputs.restate()
     whole = complete(certificate, stated, tier)
     return Facts(certificate, inputs, run_kernel(inputs.problem, stated, whole, tier), whole)

@@ -72,7 +72,7 @@ class Climb:
         z = self.F @ U
         return z, np.where(z > 0, z, self.layer.slope * z)
 
-    def lifted(self, u: Array, omega: Array) -> tuple[int, Array]:
+    def with_best_bias(self, u: Array, omega: Array) -> tuple[int, Array]:
         """Return the row whose kink is the best bias, and z with that bias; -1 without one."""
         z = self.F @ u
         if not self.layer.free:
@@ -82,7 +82,7 @@ class Climb:
 
     def value(self, u: Array, omega: Array) -> float:
         """Return sum omega s(z), the bias at its best."""
-        z = self.lifted(u, omega)[1]
+        z = self.with_best_bias(u, omega)[1]
         return float(omega @ np.where(z > 0, z, self.layer.slope * z))
 
 
@@ -158,7 +158,7 @@ def race(
 def preactivations(run: Climb, U: Array, V: Array) -> Array:
     """Return z of each column, with its own best bias."""
     pairs = zip(U.T, (run.W @ V).T, strict=True)
-    return np.column_stack([run.lifted(u, omega)[1] for u, omega in pairs])
+    return np.column_stack([run.with_best_bias(u, omega)[1] for u, omega in pairs])
 
 
 def best_responses(run: Climb, U: Array, sign: Array | None) -> tuple[Array, Array]:
@@ -180,7 +180,7 @@ def respond(run: Climb, u: Array, v: Array | None) -> tuple[float, Array]:
     tries = []
     for t in range(run.W.shape[1]):
         for s in (1.0, -1.0):
-            z = run.lifted(u, s * run.W[:, t])[1]
+            z = run.with_best_bias(u, s * run.W[:, t])[1]
             y = run.W.T @ np.where(z > 0, z, run.layer.slope * z)
             v = np.asarray(run.layer.right.maximizer(y))
             tries.append((run.value(u, run.W @ v), v))
@@ -206,7 +206,7 @@ def polish(run: Climb, u: Array, v: Array) -> tuple[float, Slice]:
 
 def response(run: Climb, u: Array, v: Array) -> Array:
     """Return the best v at the bias that is best for the last one."""
-    z = run.lifted(u, run.W @ v)[1]
+    z = run.with_best_bias(u, run.W @ v)[1]
     y = run.W.T @ np.where(z > 0, z, run.layer.slope * z)
     return v if len(v) == 1 else np.asarray(run.layer.right.maximizer(y))
 
@@ -215,7 +215,7 @@ def direction(run: Climb, u: Array, omega: Array, kind: int) -> Array:
     """Return a direction for a circle: kind 0 the gradient, 1 along the kinks at u, else random."""
     if kind > 1:
         return run.rng.standard_normal(u.size)
-    j, z = run.lifted(u, omega)
+    j, z = run.with_best_bias(u, omega)
     rows = run.F - run.F[j] if j >= 0 else run.F
     size = np.linalg.norm(rows, axis=1)
     on = np.abs(z) <= ON * size
@@ -236,7 +236,7 @@ def circle_step(run: Climb, u: Array, omega: Array, towards: Array) -> Array:
     size = float(np.linalg.norm(w))
     if not np.isfinite(size) or size <= ON * float(np.linalg.norm(towards)):
         return -u if u.size == 1 else u
-    j = run.lifted(u, omega)[0]
+    j = run.with_best_bias(u, omega)[0]
     rows = run.F - run.F[j] if j >= 0 else run.F
     theta = on_circle(omega, rows @ u, rows @ (w / size), run.layer.slope)
     new = np.cos(theta) * u + np.sin(theta) * (w / size)
@@ -247,7 +247,7 @@ def finish(run: Climb, u: Array, v: Array) -> tuple[float, Slice]:
     """Return the neuron with its bias, and its value recomputed from its weights."""
     layer = run.layer
     if layer.free:
-        j, _ = run.lifted(u, run.W @ v)
+        j, _ = run.with_best_bias(u, run.W @ v)
         u = np.append(u, -float(run.F[j] @ u) / layer.features[j, -1])
     u = u / float(layer.size(u[:, None])[0])
     y = (run.W.T @ act(run, u)).ravel()

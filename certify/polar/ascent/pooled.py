@@ -41,7 +41,7 @@ class Largest:
             :, 0, :
         ]
 
-    def valued(self, U: Array, V: Array | None) -> tuple[Array, Array]:
+    def evaluate(self, U: Array, V: Array | None) -> tuple[Array, Array]:
         """Return each column's value and v: as it is given, or the best."""
         Y = self.query.W.T @ self.query.layer.act(U)
         V = self.query.layer.right.maximizers(Y) if V is None else V
@@ -101,7 +101,7 @@ def starts(query: LayerQuery, rng: np.random.Generator) -> Array:
 
 def race(run: Largest, U: Array, v: Array | None) -> tuple[Array, Array]:
     """Return all starts after some steps, and their values."""
-    values, V = run.valued(U, v)
+    values, V = run.evaluate(U, v)
     for _ in range(ROUNDS):
         if run.query.expired():
             break
@@ -112,7 +112,7 @@ def race(run: Largest, U: Array, v: Array | None) -> tuple[Array, Array]:
         for t in LENGTHS:
             new = c if t == np.inf else U + t * c
             new = new / np.maximum(np.linalg.norm(new, axis=0), 1e-300)
-            now, responses = run.valued(new, v)
+            now, responses = run.evaluate(new, v)
             better = (now > values) & ~risen
             U, values = np.where(better, new, U), np.where(better, now, values)
             V = responses if v is not None else np.where(better, responses, V)
@@ -126,7 +126,7 @@ def circle_search(
     run: Largest, u: Array, v: Array | None, rng: np.random.Generator
 ) -> tuple[float, Slice]:
     """Return the best neuron on great circles through u: along the gradient, then at random."""
-    value, V = run.valued(u[:, None], v)
+    value, V = run.evaluate(u[:, None], v)
     top, steps = float(value[0]), np.concatenate([ANGLES, -ANGLES])
     failed = 0
     while failed < TRIES and not run.query.expired():
@@ -138,7 +138,7 @@ def circle_search(
             continue
         new = np.cos(steps) * u[:, None] + np.sin(steps) * (w / size)[:, None]
         new /= np.linalg.norm(new, axis=0)
-        values, responses = run.valued(new, v)
+        values, responses = run.evaluate(new, v)
         k = int(values.argmax())
         if values[k] > top + 1e-14 * abs(top):
             u, top, failed = new[:, k], float(values[k]), 0

@@ -82,21 +82,21 @@ class Target:
         """The c with which no entry of T + c is negative."""
         return max(-float(self.W.min()), 0.0)
 
-    def stepped(self, xs: Sequence[Array], shift: Array) -> tuple[tuple[Array, ...], Array]:
+    def step(self, xs: Sequence[Array], shift: Array) -> tuple[tuple[Array, ...], Array]:
         """Return the vectors after a step, and their values."""
         if not self.symmetric:
-            return self.alternated(xs)
+            return self.alternate(xs)
         x, norm = xs[0], self.norms[0]
         y = self.pull(x)
         if norm.spherical:
             new = norm.maximizers(y + shift * x)
         elif norm.axial and norm.nonneg:
-            new = self.multiplied(x, y)
+            new = self.multiply(x, y)
         else:
             new = self.along(x, norm.maximizers(y))
         return (new,), self.values((new,))
 
-    def alternated(self, xs: Sequence[Array]) -> tuple[tuple[Array, ...], Array]:
+    def alternate(self, xs: Sequence[Array]) -> tuple[tuple[Array, ...], Array]:
         """Return the vectors after the best response of each mode in turn."""
         vectors = list(xs)
         vectors[0] = self.norms[0].maximizers(np.asarray(self.W @ kronecker_columns(vectors[1:])))
@@ -113,7 +113,7 @@ class Target:
         rest = rest_pulls(np.asarray(self.W.T @ x), full[1:])
         return np.asarray((first + sum(rest)) / len(full))
 
-    def multiplied(self, x: Array, y: Array) -> Array:
+    def multiply(self, x: Array, y: Array) -> Array:
         """Return x_i (y + c)_i, of sum 1; the segment's best point where that gains little.
 
         The first step leaves zeros at zero, but only it moves all other coordinates at once.
@@ -158,7 +158,7 @@ def climb(target: Target, xs: Sequence[Array], steps: int, settled: float) -> tu
     going, shift = np.arange(len(values)), np.zeros(len(values))
     for _ in range(steps):
         part = tuple(x[:, going] for x in vectors)
-        new, new_values = target.stepped(part, shift[going])
+        new, new_values = target.step(part, shift[going])
         gain = new_values - values[going]
         risen = going[gain > 0]
         for x, y in zip(vectors, new, strict=True):

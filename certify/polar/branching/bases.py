@@ -85,7 +85,7 @@ class Signed:
         terms = [self.term(k, int(b), z[self.own[k]]) for k, b in enumerate(base)]
         return np.array(terms).reshape(len(base), U.shape[1])
 
-    def summed(self, base: Ints) -> Summed:
+    def sum_pooled(self, base: Ints) -> Summed:
         """Return the layer with sum pooling, its rows in the kernel's order."""
         F, rows, samples, extra = self.layer.features, list[Array](), list[int](), 0.0
         for k, every in enumerate(self.own):
@@ -99,7 +99,7 @@ class Signed:
             rows.append(block)
         return Summed(np.vstack(rows), np.array(samples, dtype=np.int64), extra * (1 + EDGE))
 
-    def fitted(self, points: Array, base: Ints) -> Ints:
+    def tight_rows(self, points: Array, base: Ints) -> Ints:
         """Return the rows that make the bound small at its largest point, sample by sample."""
         options, values = [], []
         z = self.layer.features @ points
@@ -111,7 +111,7 @@ class Signed:
             values.append(np.array([self.term(k, b, a) for b in tries]))
         return np.array([o[i] for o, i in zip(options, least(values), strict=True)], dtype=np.int64)
 
-    def chosen(
+    def best_rows(
         self,
         points: Array,
         base: Ints,
@@ -124,7 +124,7 @@ class Signed:
         """
         best, (lowest, where) = base, worst(base)
         for _ in range(ROUNDS):
-            candidate = self.fitted(points, best)
+            candidate = self.tight_rows(points, best)
             met = float(self.above(candidate, points).sum(axis=0).max())
             value, u = worst(candidate)
             if value < lowest * (1 - CLOSE):

@@ -56,7 +56,7 @@ class Bounder:
         self, path: Path, warm: Relaxed | LayerMultiplier | None, aim: float
     ) -> Solved[Cut, Relaxed, LayerMultiplier | None]:
         """Bound one part; stop as soon as it is under the aim."""
-        if path and path[0].sign == self.barred:
+        if path and path[0].sign == self.excluded_sign:
             return Solved(0.0, None)
         form = self.at(path)
         goal = max(aim, 0.0) * UNDER
@@ -67,14 +67,14 @@ class Bounder:
         if self.query.W.shape[1] > 1:
             relaxed = replace(relaxed, best=sharpen(form, relaxed.best, goal * goal))
         upper = float(np.sqrt(max(relaxed.best.bound, 0.0)))
-        value, best = self.climbed(relaxed) if upper > goal else (-np.inf, None)
+        value, best = self.ascend(relaxed) if upper > goal else (-np.inf, None)
         split = self.split(path, relaxed) if upper > goal else None
         # one for every part of the tree: in the type of the iterates
         kept = relaxed.best._replace(N=relaxed.best.N.astype(self.kind))
         return Solved(upper, kept, value, best, split, relaxed)
 
     @property
-    def barred(self) -> int:
+    def excluded_sign(self) -> int:
         """The sign of w^T s whose part has no positive value, as v has one sign; else 0."""
         one = self.query.W.shape[1] == 1
         return {"+": -1, "-": 1}.get(self.query.layer.right.cone, 0) if one else 0
@@ -116,7 +116,7 @@ class Bounder:
             normal[m:] = np.linalg.eigh(X[m:, m:])[1][:, -at]
         return halves(spectra.on_grid(normal, CUT_BITS))
 
-    def climbed(self, relaxed: Relaxed) -> tuple[float, Slice | None]:
+    def ascend(self, relaxed: Relaxed) -> tuple[float, Slice | None]:
         """Return the neuron that an ascent reaches from a leading eigenvector of u u^T.
 
         It starts from the one of them, or of their negatives, that has the largest value.

@@ -61,7 +61,7 @@ def proposal(query: LayerQuery, lower: float = 0.0) -> Proposal:
 def proof_of(solver: Bounder, tree: Grown, aim: float) -> tuple[float, dict[str, Any]]:
     """Return (bound, proof) of a tree: every leaf as coarse as the worst allows."""
     goal = max(tree.upper * (1 + EDGE), aim)
-    single = solver.barred != 0
+    single = solver.excluded_sign != 0
     nodes: list[dict[str, Any]] = [{"signs": [1]}] if single else []
     arrays: dict[str, Any] = {}
     cuts: list[Array] = []

@@ -87,7 +87,7 @@ def both(part: Cell, y: Array) -> tuple[Cut, Cut]:
     normal = np.zeros(part.form.size)
     normal[part.first] = y / part.M[part.first, np.arange(part.size)]
     cut = Cut(spectra.on_grid(normal, CUT_BITS))
-    return cut, cut.flipped()
+    return cut, cut.other_half()
 
 
 def uncertain_pair(part: Cell, Y: Array) -> tuple[int, int] | None:

@@ -62,7 +62,7 @@ def proposal(query: LayerQuery, propose: Callable[[LayerQuery], Proposal]) -> Pr
     lower, (u, _) = _largest.attain(query)
     upper, texts, arrays = 0.0, list[Json](), dict[str, Any]()
     for t, sign in enumerate(signs):
-        part, signed = query.shared(len(signs) - t), Signed(query.layer, query.W[:, 0], sign)
+        part, signed = query.share(len(signs) - t), Signed(query.layer, query.W[:, 0], sign)
         small = query.layer.features.shape[1] <= SMALL
         made = split(part, signed, lower, u) if small else whole(part, signed, propose)
         if made.upper == np.inf:
@@ -81,8 +81,10 @@ def whole(query: LayerQuery, signed: Signed, propose: Callable[[LayerQuery], Pro
     base = signed.first
     if signed.omega.any():
         best = largest_of(query, signed)
-        base, _ = signed.chosen(best[1][:, None], base, partial_worst(query, signed), query.expired)
-    summed = signed.summed(base)
+        base, _ = signed.best_rows(
+            best[1][:, None], base, partial_worst(query, signed), query.expired
+        )
+    summed = signed.sum_pooled(base)
     bound = propose(of_layer(query, signed, summed))
     leaf = Leaf(base, bound.proof)
     return Proposal(bound.upper + summed.extra, write_tree([leaf], [{"leaf": 0}]))
@@ -106,7 +108,7 @@ def partial_worst(query: LayerQuery, signed: Signed) -> Callable[[Ints], tuple[f
 
     def worst(base: Ints) -> tuple[float, Array]:
         """Return the value and the point."""
-        summed = signed.summed(base)
+        summed = signed.sum_pooled(base)
         value, (u, _) = attain(of_layer(query, signed, summed))
         return value + summed.extra, u
 
@@ -195,10 +197,10 @@ class Parts:
         values = self.signed.value(U)
         if self.signed.omega.any():
             start = U[:, [int(values.argmax())]]
-            base, u = self.signed.chosen(start, base, self.worst(U), self.query.expired)
-        summed = self.signed.summed(base)
+            base, u = self.signed.best_rows(start, base, self.worst(U), self.query.expired)
+        summed = self.signed.sum_pooled(base)
         refuted = float(self.signed.above(base, u[:, None]).sum()) > aim
-        upper, proof, top = self.bounded(summed, sides, (aim, FEW if refuted else cells.NODES))
+        upper, proof, top = self.bound(summed, sides, (aim, FEW if refuted else cells.NODES))
         u = u if top is None else top
         best = np.column_stack([U[:, [int(values.argmax())]], u])
         lower = float(self.signed.value(best).max())
@@ -225,7 +227,7 @@ class Parts:
 
         return largest
 
-    def bounded(
+    def bound(
         self, summed: Summed, sides: Array, budget: tuple[float, int]
     ) -> tuple[float, Json, Array | None]:
         """Return the bound of a layer that sums on a part, its proof, and where it is largest.

@@ -71,10 +71,10 @@ class Cone:
         """The last S_+."""
         return self.part.over(self.at.V)
 
-    def projected(self, D: Array, rho: Any) -> Array:  # noqa: ANN401  of the type of D
+    def project(self, D: Array, rho: Any) -> Array:  # noqa: ANN401  of the type of D
         """Return Q S_+ Q^T."""
         self.age += 1
-        if self.age > OFTEN or not self.followed(D, rho):
+        if self.age > OFTEN or not self.turn_eigenvectors(D, rho):
             self.decompose(D, rho)
         return self.part.over(self.at.P)
 
@@ -90,7 +90,7 @@ class Cone:
         kept = np.zeros((k, len(values) - n), dtype=D.dtype)
         self.part, self.age = Part(values[:k], np.eye(n, k, dtype=D.dtype), kept), 0
 
-    def followed(self, D: Array, rho: Any) -> bool:  # noqa: ANN401
+    def turn_eigenvectors(self, D: Array, rho: Any) -> bool:  # noqa: ANN401
         """Turn the eigenvectors to S; False if they would turn too far."""
         at = self.at
         A = (at.lead @ D) @ at.P + at.C / rho

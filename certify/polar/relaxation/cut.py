@@ -28,14 +28,14 @@ class Cut:
         a, n, b = self.dims
         return slice(self.first, self.first + a * n * b)
 
-    def reduced(self, X: Array) -> Array:
+    def reduce(self, X: Array) -> Array:
         """Return sign times the (ab, ab) matrix of sums Q_ij X_(.i.)(.j.): >= 0 at products."""
         a, n, b = self.dims
         whole = X[self.block, self.block].reshape(a, n, b, a, n, b)
         sums = np.tensordot(whole, self.Q, axes=((1, 4), (0, 1)))
         return np.asarray(sums.reshape(a * b, a * b) * self.sign)
 
-    def lifted(self, H: Array) -> Array:
+    def lift(self, H: Array) -> Array:
         """Return sign Q (x) H on the group's rows, in their order."""
         a, n, b = self.dims
         whole = np.einsum("xyzw,ij->xiyzjw", H.reshape(a, b, a, b), self.Q * self.sign)
@@ -44,12 +44,12 @@ class Cut:
     def part(self, V: Array) -> Array:
         """Return the nearest matrix X with reduced(X) >= 0."""
         out = V.copy()
-        out[self.block, self.block] += self.lifted(positive(-self.reduced(V)))
+        out[self.block, self.block] += self.lift(positive(-self.reduce(V)))
         return out
 
     def multiplier(self, U: Array) -> Array:
         """Return H >= 0 of a matrix near lifted(H)."""
-        return positive(self.reduced(U))
+        return positive(self.reduce(U))
 
 
 def positive(H: Array) -> Array:

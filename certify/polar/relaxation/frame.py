@@ -81,7 +81,7 @@ class Frame:
         delta = 1 / np.sqrt(1 + np.square(sizes)) - 1
         return vectors.T.astype(self.kind), delta.astype(self.kind)
 
-    def turned(self, Y: Array) -> Array:
+    def congruence(self, Y: Array) -> Array:
         """Return K Y K, K = (I + V^T V)^(-1/2), for symmetric Y."""
         P, delta = self.low
         if not delta.size:
@@ -96,12 +96,12 @@ class Frame:
         """Q: the rows over the coordinates."""
         P, delta = self.low
         K = np.eye(self.form.size, dtype=self.kind) + (P * delta) @ P.T
-        return np.vstack([self.raised(K), self.V @ K])
+        return np.vstack([self.extend(K), self.V @ K])
 
     @cached_property
     def objective(self) -> Array:
         """C in the coordinates, in float64."""
-        return self.turned(self.T.T @ self.form.C @ self.T)
+        return self.congruence(self.T.T @ self.form.C @ self.T)
 
     def down(self, Z: Array) -> Array:
         """Return Q^T Z Q for symmetric Z over the rows."""
@@ -126,19 +126,19 @@ class Frame:
             Y[m : m + d, -1] = Y[-1, m : m + d] = last
             Y[-1, -1] = Z[s, s]
         if len(self.V):
-            half = self.lowered(Z[:b, b:]) + 0.5 * self.V.T @ Z[b:, b:]
+            half = self.restrict(Z[:b, b:]) + 0.5 * self.V.T @ Z[b:, b:]
             both = half @ self.V
             Y += both + both.T
-        return self.turned(Y)
+        return self.congruence(Y)
 
-    def lowered(self, X: Array) -> Array:
+    def restrict(self, X: Array) -> Array:
         """Return Q0^T X, X over the first rows."""
         m, d = self.form.F.shape
         p, q, u = X[:m], X[m : 2 * m], X[2 * m : 2 * m + d]
         parts = [ROOT * (p + q), ROOT * self.G.T @ (p - q) + self.H.T @ u, X[2 * m + d :]]
         return np.vstack(parts)
 
-    def raised(self, Y: Array) -> Array:
+    def extend(self, Y: Array) -> Array:
         """Return Q0 Y, without the other facts."""
         m, d = self.form.F.shape
         beta = self.G @ Y[m : m + d]
@@ -147,4 +147,4 @@ class Frame:
 
     def over(self, Y: Array) -> Array:
         """Return T Y T^T: X over x."""
-        return np.asarray(self.T @ self.turned(Y).astype(float) @ self.T.T)
+        return np.asarray(self.T @ self.congruence(Y).astype(float) @ self.T.T)

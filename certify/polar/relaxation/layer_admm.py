@@ -84,13 +84,13 @@ class Run:
         self.Z = zero if warm is None or warm.Z is None else warm.Z.astype(kind)
         self.U = zero.copy()
         if warm is not None:
-            self.U = self.scaled(warm.best.N) if warm.U is None else warm.U.astype(kind)
+            self.U = self.scale(warm.best.N) if warm.U is None else warm.U.astype(kind)
         self.X, self.before = self.Z, self.Z
         self.cone = Cone(self.frame, self.C)
 
     def step(self) -> None:
         """Project on the cone, over-relax, project on the polyhedron."""
-        self.X = self.cone.projected(self.Z - self.U, self.kind(self.rho))
+        self.X = self.cone.project(self.Z - self.U, self.kind(self.rho))
         V = self.kind(RELAX) * self.X
         V += self.kind(1 - RELAX) * self.Z
         V += self.U
@@ -126,7 +126,7 @@ class Run:
         kept = np.r_[0 : 2 * m, 2 * m + d : self.k]
         return np.ix_(kept, kept)
 
-    def scaled(self, N: Array) -> Array:
+    def scale(self, N: Array) -> Array:
         """Return U of a multiplier over the facts: `multiplier` the other way."""
         even_N, m = N / np.outer(self.sizes, self.sizes), len(self.form.F)
         if self.form.radial:

@@ -69,7 +69,7 @@ def solve(cell: Cell, stop: Stop, warm: Warm | None = None) -> Relaxed:
     best = repair(cell, run.warm.best.N, run.warm.best.D)
     history = [best.bound]
     k = 0
-    closed = cell.form.pooled and not cell.paired.any()  # N = 0 is all there is
+    closed = cell.form.trace_only and not cell.signed_pairs.any()  # N = 0 is all there is
     while best.bound > stop.target and k < stop.steps and not (closed or stop.expired()):
         k += 1
         run.step()
@@ -116,10 +116,10 @@ class _Run:
         if self.cell.form.simplex:
             d = self.cell.size
             top = float(U[:d, :d].max())
-            N = np.where(self.cell.paired, np.maximum(-U, 0.0), 0.0)
+            N = np.where(self.cell.signed_pairs, np.maximum(-U, 0.0), 0.0)
             N[:d, :d] = np.maximum(top - U[:d, :d], 0.0)
             return np.minimum(N, N.T), np.array([max(top, 0.0)])
-        N = np.where(self.cell.paired, np.maximum(-U, 0.0), 0.0)
+        N = np.where(self.cell.signed_pairs, np.maximum(-U, 0.0), 0.0)
         D = np.zeros(self.cell.form.capacity.size)
         np.maximum.at(D, self.cell.groups, np.diagonal(U)[: self.cell.size])
         return np.minimum(N, N.T), D
@@ -159,7 +159,7 @@ def cold(cell: Cell) -> Warm:
 def polyhedron(cell: Cell, total: float) -> Callable[[Array], Array]:
     """Return the projection on { Z >= 0 on kept pairs, capacities }."""
     d, form = cell.size, cell.form
-    free = ~np.outer(cell.kept, cell.kept)
+    free = ~np.outer(cell.signed_rows, cell.signed_rows)
     everything = not free.any()
 
     def _positive(V: Array) -> Array:
@@ -202,7 +202,7 @@ def level(x: Array, capacity: float) -> float:
 
 def repair(cell: Cell, N: Array, D: Array) -> PairMultiplier:
     """Return the multiplier with the bound it proves: D is lifted by what is missing."""
-    g = cell.shifted(N)
+    g = cell.add_multiplier(N)
     form = cell.form
     if form.simplex:
         g = g - float(D[0])

@@ -36,7 +36,7 @@ def leaf(
     if cell.form.simplex:
         one = np.full(cell.form.size * (cell.form.size + 1) // 2, float(m.D[0]))
         arrays[f"S{number}.left"] = one.astype(float)
-    elif not cell.form.pooled:
+    elif not cell.form.trace_only:
         arrays[f"D{number}"] = diagonal(cell, m)
     if factor is not None:
         arrays[f"L{number}"] = factor
@@ -68,11 +68,11 @@ def up(D: Array, bits: int) -> Array:
 def kernel_form(cell: Cell, m: PairMultiplier) -> tuple[Array, float, float]:
     """Return (G as the kernel forms it, the price of its top eigenvalue, the other cost)."""
     form, scale = cell.form, scales(cell)
-    G = cell.shifted(m.N)
+    G = cell.add_multiplier(m.N)
     base = 0.0
     if form.simplex:
         G, base = G - float(m.D[0]), float(m.D[0])
-    elif not form.pooled:
+    elif not form.trace_only:
         G = G - np.diag(m.D[cell.groups])
         base = form.half * float(
             form.capacity[np.unique(cell.groups)] @ m.D[np.unique(cell.groups)]
@@ -111,7 +111,7 @@ def to_kernel(cell: Cell, N: Array) -> Array:
     """Return N over the kept rows, in z's units, packed by rows of the lower triangle."""
     row = np.ones(N.shape[0])
     row[: cell.size] = 1 / np.abs(scales(cell))
-    full = (N * np.outer(row, row))[np.ix_(cell.kept, cell.kept)]
+    full = (N * np.outer(row, row))[np.ix_(cell.signed_rows, cell.signed_rows)]
     return np.asarray(full[np.tril_indices(full.shape[0])])
 
 

@@ -54,7 +54,7 @@ class PairForm:
         return int(self.C.shape[0])
 
     @property
-    def pooled(self) -> bool:
+    def trace_only(self) -> bool:
         """Whether the trace is the only constraint: then the bound is the largest eigenvalue."""
         return self.capacity.size == 1 and not self.simplex
 
@@ -65,7 +65,7 @@ class Cut:
 
     normal: Array
 
-    def flipped(self) -> "Cut":
+    def other_half(self) -> "Cut":
         """Return the other half."""
         return Cut(-self.normal)
 
@@ -112,15 +112,15 @@ class Cell:
         return np.vstack([np.eye(self.size), self.cuts @ self.M])
 
     @cached_property
-    def kept(self) -> Bools:
+    def signed_rows(self) -> Bools:
         """The rows that are nonnegative on the cell."""
         cut = np.ones(self.cuts.shape[0], dtype=bool)
         return np.concatenate([self.form.signs[self.first] != 0, cut])
 
     @cached_property
-    def paired(self) -> Bools:
+    def signed_pairs(self) -> Bools:
         """The pairs of different kept rows: where a multiplier may be positive."""
-        out = np.outer(self.kept, self.kept)
+        out = np.outer(self.signed_rows, self.signed_rows)
         np.fill_diagonal(out, False)
         return out
 
@@ -138,7 +138,7 @@ class Cell:
         inverse = np.asarray((vectors / np.sqrt(values)) @ vectors.T)
         return np.asarray(self.rows @ inverse), inverse
 
-    def shifted(self, N: Array | None) -> Array:
+    def add_multiplier(self, N: Array | None) -> Array:
         """Return C + B^T N B."""
         if N is None:
             return self.C

@@ -147,7 +147,7 @@ def _solved(program: ProductProgram, stop: Stop, start: Array | Warm | None) -> 
     while best.bound > stop.target and k < stop.steps and not stop.expired():
         k += 1
         run.step()
-        tries = [*run.recorded()]
+        tries = [*run.record()]
         if k % every == 0 or k == stop.steps:
             tries.append(run.now())
         candidates = (repair(program, *run.multiplier(mean)) for mean in tries)
@@ -218,7 +218,7 @@ class _Run:
         """Return the multipliers of this step."""
         return Mean([u * self.rho for u in self.U], self.tau * self.rho)
 
-    def recorded(self) -> Iterator[Mean]:
+    def record(self) -> Iterator[Mean]:
         """Add this step; at the end of a block, yield the means over the last blocks.
 
         The multipliers circle around the best one, and the bound is convex in them.
@@ -259,10 +259,10 @@ def repair(program: ProductProgram, J: Array, D: Array, H: tuple[Array, ...]) ->
     """Return the multiplier with the bound it proves: D is lifted by what is missing."""
     g = program.C + J
     for cut, h in zip(program.cuts, H, strict=False):
-        g[cut.block, cut.block] += cut.lifted(h)
+        g[cut.block, cut.block] += cut.lift(h)
     g[np.diag_indices_from(g)] -= D[program.ball]
     lifted = np.maximum(D + top(g), 0.0)
-    H = H or tuple(np.zeros_like(c.reduced(g)) for c in program.cuts)
+    H = H or tuple(np.zeros_like(c.reduce(g)) for c in program.cuts)
     return ProductMultiplier(J, lifted, float(program.sizes @ lifted), H)
 
 

@@ -78,7 +78,7 @@ def write_leaf(form: ProductForm, leaf: Leaf, t: int) -> LeafArrays | None:
         F = root(h)
         if F.size:
             arrays[f"F{t}.{s}"] = F
-            g[cut.block, cut.block] += cut.lifted(F @ F.T)
+            g[cut.block, cut.block] += cut.lift(F @ F.T)
     ball, sizes = form.balls()
     cost = 0.0
     if form.cubes:

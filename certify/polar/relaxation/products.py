@@ -139,7 +139,9 @@ class ProductForm:
         labels, signed = self.classes()
         ball, sizes = self.balls()
         C = self.matrix()
-        return ProductProgram(self.sign * C if self.crossed else C, labels, signed, ball, sizes)
+        return ProductProgram(
+            self.sign * C if self.has_multiplier else C, labels, signed, ball, sizes
+        )
 
     def classes(self) -> tuple[Ints, Array]:
         """Return the class of each entry of G and which classes are >= 0 on the cones.
@@ -156,14 +158,14 @@ class ProductForm:
             labels[block, block] = (local // at.size + first) * d + local % at.size + first
             a, b = at.a[at.signed] + first, at.b[at.signed] + first
             kept[a * d + b] = True
-        if self.crossed:
+        if self.has_multiplier:
             kept[labels[: self.lengths[0], self.lengths[0] :].reshape(-1)] = True
         kept[labels.diagonal()] = False
         used, inverse = np.unique(labels, return_inverse=True)
         return inverse.reshape(d, d), kept[used]
 
     @property
-    def crossed(self) -> bool:
+    def has_multiplier(self) -> bool:
         """Whether N is a multiplier of its own."""
         return self.form == "hat" and self.signed and self.N is None
 
@@ -224,7 +226,7 @@ def units(query: ProductQuery, xs: Sequence[Array]) -> list[Array]:
 
 def pin(form: ProductForm, J: Array) -> ProductForm:
     """Return the form with N fixed to the multiplier in J."""
-    if not form.crossed:
+    if not form.has_multiplier:
         return form
     p = form.lengths[0]
     N = spectra.on_grid(np.maximum(fold(J[:p, p:], form), 0.0), GRID)

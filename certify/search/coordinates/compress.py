@@ -26,13 +26,13 @@ class Compressed:
 
     def down(self, factors: Factors) -> Factors:
         """Return the factors projected on the span."""
-        return self.changed(factors, self.basis.T)
+        return self.multiply_long(factors, self.basis.T)
 
     def up(self, factors: Factors) -> Factors:
         """Return the same slices at the shape of the data."""
-        return self.changed(factors, self.basis)
+        return self.multiply_long(factors, self.basis)
 
-    def changed(self, factors: Factors, by: Array) -> Factors:
+    def multiply_long(self, factors: Factors, by: Array) -> Factors:
         """Return the factors, the long mode's multiplied by a matrix."""
         return tuple(by @ x if k == self.mode else x for k, x in enumerate(factors))
 

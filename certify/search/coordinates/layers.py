@@ -50,27 +50,27 @@ class Net:
         a, b = self.layer.size(U), np.asarray(self.right.value(V))
         return U / np.where(a > 0, a, 1.0), V / np.where(b > 0, b, 1.0)
 
-    def scaled(self, factors: Factors, sizes: Array) -> Factors:
+    def scale(self, factors: Factors, sizes: Array) -> Factors:
         """Return the neurons with |u| = |v| = sqrt(sizes)."""
         U, V = self.units(factors)
         root = np.sqrt(sizes)
         return U * root, V * root
 
-    def balanced(self, factors: Factors) -> Factors:
+    def balance(self, factors: Factors) -> Factors:
         """Return the same neurons of positive price, both norms equal.
 
         One with u = 0 but for an unpriced bias is a constant, and left to the offsets.
         """
         sizes = self.sizes(factors)
         keep = sizes > 0
-        return self.scaled(tuple(x[:, keep] for x in factors), sizes[keep])
+        return self.scale(tuple(x[:, keep] for x in factors), sizes[keep])
 
     @cached_property
     def blocks(self) -> tuple[list[int], ...]:
         """The coordinates that one neuron of an optimum uses together: all, or a group's."""
         return tuple(map(list, self.layer.left.blocks(self.layer.features.shape[1])))
 
-    def parted(self, factors: Factors) -> Factors:
+    def split_blocks(self, factors: Factors) -> Factors:
         """Return the same network with each neuron in one block, at the same price."""
         if len(self.blocks) == 1:
             return factors
@@ -80,9 +80,7 @@ class Net:
         for part, g in zip(parts, self.blocks, strict=True):
             part[g] = U[g]
         wide = np.hstack(parts), np.hstack([V] * len(parts))
-        return self.balanced(
-            self.scaled(wide, np.tile(sizes, len(parts)) * self.layer.size(wide[0]))
-        )
+        return self.balance(self.scale(wide, np.tile(sizes, len(parts)) * self.layer.size(wide[0])))
 
     def mask(self, U: Array) -> Array:
         """Return 1 in the block of each column of `parted` neurons, else 0."""

@@ -145,14 +145,14 @@ class FactorForm:
             out.append(x / np.where(size > 0, size, 1.0))
         return tuple(out)
 
-    def scaled(self, units: Factors, sizes: Array) -> Factors:
+    def scale(self, units: Factors, sizes: Array) -> Factors:
         """Return slices of theta `sizes`, all norms equal."""
         root = sizes ** (1.0 / (len(units) * self.copies))
         return tuple(x * root for x in units)
 
-    def balanced(self, factors: Factors) -> Factors:
+    def balance(self, factors: Factors) -> Factors:
         """Return the same slices, all norms equal: then both forms of theta agree."""
-        return self.scaled(self.units(factors), self.sizes(factors))
+        return self.scale(self.units(factors), self.sizes(factors))
 
     def into(self, factors: Factors) -> Array:
         """Return the coordinates as one vector."""
@@ -161,7 +161,7 @@ class FactorForm:
         parts = [s.into(x if box else x * root).reshape(-1) for s, x, box in units]
         return np.concatenate([*parts, *([root] if self.outer else [])])
 
-    def parted(self, c: Array) -> list[Array]:
+    def unpack(self, c: Array) -> list[Array]:
         """Cut the vector into parts (rows, r)."""
         r = c.size // sum(self.rows)
         cuts = np.cumsum([n * r for n in self.rows])[:-1]
@@ -169,13 +169,13 @@ class FactorForm:
 
     def out(self, c: Array) -> Factors:
         """Return the factors, balanced, inside their cones."""
-        parts = self.parted(c)
-        factors = tuple(s.norm.project_cone(s.out(p)) for s, p in self.paired(parts))
+        parts = self.unpack(c)
+        factors = tuple(s.norm.project_cone(s.out(p)) for s, p in self.by_side(parts))
         if not self.outer:
-            return self.balanced(factors)
-        return self.scaled(self.units(factors), self.sizes(factors) * parts[-1][0])
+            return self.balance(factors)
+        return self.scale(self.units(factors), self.sizes(factors) * parts[-1][0])
 
-    def paired(self, parts: list[Array]) -> list[tuple[Side, Array]]:
+    def by_side(self, parts: list[Array]) -> list[tuple[Side, Array]]:
         """Return each side with its part."""
         return list(zip(self.sides, parts, strict=False))
 
@@ -195,7 +195,7 @@ class FactorForm:
     def price(self, parts: list[Array]) -> tuple[float, list[Array]]:
         """Return sum theta and its gradient in each part."""
         total, slopes, p = 0.0, [], self.power
-        for (s, c), box in zip(self.paired(parts), self.boxed, strict=True):
+        for (s, c), box in zip(self.by_side(parts), self.boxed, strict=True):
             value, slope = (0.0, np.zeros_like(c)) if box else s.power(c, p)
             total += self.copies * value
             slopes.append(self.copies * slope)

@@ -41,7 +41,7 @@ class Point:
     t: Array
     s: Array
 
-    def moved(self, by: "Point", step: float) -> "Point":
+    def advance(self, by: "Point", step: float) -> "Point":
         """Return the point a step further."""
         names = ("z", "g", "y", "t", "s")
         return Point(*(getattr(self, n) + step * getattr(by, n) for n in names))
@@ -110,9 +110,9 @@ class Barrier:
 
     def borders(self, z: Array) -> Array:
         """Return the pre-activations, positive inside."""
-        return np.asarray(self.turned(z) + self.lift)
+        return np.asarray(self.linear_part(z) + self.lift)
 
-    def turned(self, z: Array) -> Array:
+    def linear_part(self, z: Array) -> Array:
         """Return the linear part of `borders`."""
         return np.asarray(self.signs * (self.F @ (self.mask * self.split(z)[0])))
 
@@ -149,7 +149,7 @@ class Barrier:
     def matrix(self, p: Point, at: Scaling) -> Array:
         """Return the second derivative in z, the other unknowns eliminated."""
         program = self.program
-        B = program.curved(program.field(p.z))
+        B = program.curvature_factor(program.field(p.z))
         H = B.T @ B
         n = self.d * self.r
         H[n:, n:] += program.offsets[1]
@@ -177,7 +177,7 @@ class Barrier:
         right[: self.d * self.r] += self.back((wanted - p.y * off) / p.g)
         right[: self.d * self.r] += self.whole(rest - cross * (first / at.top))
         dz = solver(right)
-        dx, dg = self.x(dz), self.turned(dz) + off
+        dx, dg = self.x(dz), self.linear_part(dz) + off
         dt = (first - (cross * dx).sum(axis=0)) / at.top
         bend = (2 * at.w1 * (at.w1 * dx).sum(axis=0) + dx) / at.size
         return Point(dz, dg, (wanted - p.y * dg) / p.g, dt, rest - cross * dt - bend)
@@ -255,7 +255,7 @@ def solve(
         mean, zero = barrier.products(p) / barrier.count, np.zeros_like(p.g)
         straight = barrier.step(p, at, solver, (0.0, zero))
         long = barrier.longest(p, straight)
-        ahead = barrier.products(p.moved(straight, long)) / barrier.count
+        ahead = barrier.products(p.advance(straight, long)) / barrier.count
         mu = mean * float(np.clip((ahead / mean) ** 3, 1e-4, 1.0))
         mu = max(mu, 0.3 * wanted / barrier.count)
         by = barrier.step(p, at, solver, (mu, long**2 * straight.g * straight.y))
@@ -267,7 +267,7 @@ def solve(
         exact = off <= SETTLED and np.abs(barrier.slope(p)).max() <= SETTLED * barrier.lam
         if (exact and barrier.products(p) <= wanted) or t <= STUCK or expired():
             break
-    cells, q = program.ended(p.z)
+    cells, q = program.finish(p.z)
     return cells, q, barrier.W(p.z), steps
 
 
@@ -276,7 +276,7 @@ def longest_step(barrier: Barrier, p: Point, by: Point) -> tuple[Point, float]:
     t = barrier.longest(p, by)
     before = float(np.abs(barrier.slope(p)).max())
     for _ in range(HALVINGS):
-        new = p.moved(by, t)
+        new = p.advance(by, t)
         after = float(np.abs(barrier.slope(new)).max())
         if after <= WORSE * before + 0.1 * barrier.lam:
             break

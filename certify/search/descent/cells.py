@@ -48,7 +48,7 @@ class Cells:
         """The number of cells."""
         return int(self.x.shape[1])
 
-    def taken(self, keep: Array) -> "Cells":
+    def take(self, keep: Array) -> "Cells":
         """Return some of the cells."""
         return Cells(*(a[:, keep] for a in self.parts))
 
@@ -69,7 +69,7 @@ class Cells:
             side = np.where(self.S[0] == 1, 1.0, -1.0)
             inner = side * (net.layer.features[:, :-1] @ x[:-1])
             x[-1] = np.where(self.mask[-1] == 0, -side * inner.min(axis=0, initial=0.0), x[-1])
-        return net.scaled((x, self.V), net.layer.size(x))
+        return net.scale((x, self.V), net.layer.size(x))
 
 
 def cells_of(net: Net, factors: Factors, seed: int) -> Cells:
@@ -171,7 +171,7 @@ class CellProgram:
         x = (1 - INWARD) * cells.x + INWARD * self.net.layer.size(cells.x) * cells.center
         return np.concatenate([(x * cells.mask).T.reshape(-1), *flat])
 
-    def ended(self, z: Array) -> tuple[Cells, Values]:
+    def finish(self, z: Array) -> tuple[Cells, Values]:
         """Return the cells and offsets of a solution."""
         d, r = self.cells.x.shape
         cells = replace(self.cells, x=z[: d * r].reshape(r, d).T * self.cells.mask)
@@ -180,7 +180,7 @@ class CellProgram:
         observed = self.problem.loss.observed
         return cells, split_values(z[d * r :], [o.shape(observed) for o in self.problem.offsets])
 
-    def curved(self, Z: Array) -> Array:
+    def curvature_factor(self, Z: Array) -> Array:
         """Return B with B^T B the second derivative of E(field(z)) in z, at the field Z."""
         if not isinstance(self.problem.loss, Softmax):
             step = DIFFERENCE * (1.0 + np.abs(Z))

@@ -49,4 +49,4 @@ def solve(program: CellProgram, left: float | None) -> tuple[Cells, Values, Arra
     if solution is None:
         return None
     z, W = solution
-    return (*program.ended(z), problem.loss.clip_dual(W.reshape(program.field(z).shape)))
+    return (*program.finish(z), problem.loss.clip_dual(W.reshape(program.field(z).shape)))

@@ -68,16 +68,16 @@ class Descent:
         flat = [x.reshape(-1) for x in self.q] if self.program.moves else []
         return np.concatenate([U.reshape(-1), c.reshape(-1), *flat])
 
-    def parted(self, z: Array) -> tuple[Array, Array, Array]:
+    def unpack(self, z: Array) -> tuple[Array, Array, Array]:
         """Return U, V's coordinates and the offsets, flat."""
         (d, r), o = self.factors[0].shape, len(self.factors[1])
         cut = d * r + (o * r if self.loose else r)
         c = z[d * r : cut].reshape(o, r) if self.loose else z[d * r : cut]
         return z[: d * r].reshape(d, r), c, z[cut:]
 
-    def ended(self, z: Array) -> tuple[Factors, Values]:
+    def finish(self, z: Array) -> tuple[Factors, Values]:
         """Return balanced factors and offsets."""
-        U, c, q = self.parted(z)
+        U, c, q = self.unpack(z)
         V = c if self.loose else self.turn * np.maximum(c, 0.0)
         V = np.asarray(self.net.right.project_cone(V))
         observed = self.problem.loss.observed
@@ -86,7 +86,7 @@ class Descent:
             shapes = [o.shape(observed) for o in self.problem.offsets]
             cuts = np.cumsum([int(np.prod(s)) for s in shapes])[:-1]
             values = tuple(x.reshape(s) for x, s in zip(np.split(q, cuts), shapes, strict=True))
-        return self.net.balanced((U, V)), values
+        return self.net.balance((U, V)), values
 
     def along(self, U: Array) -> Array:
         """Return the part of each column that keeps its neuron on its kinks."""
@@ -95,7 +95,7 @@ class Descent:
     def at(self, z: Array) -> tuple[float, Array]:
         """Return the objective and its slope."""
         net, lam = self.net, self.problem.lam
-        U, c, q = self.parted(z)
+        U, c, q = self.unpack(z)
         V = c if self.loose else self.turn * c
         F, layer = net.layer.features, net.layer
         inner = F @ U
@@ -157,4 +157,4 @@ def descend(
     z, used = minimize(
         task.at, task.start(), task.bounds(), steps=steps, stall=stall, expired=expired
     )
-    return *task.ended(z), used
+    return *task.finish(z), used

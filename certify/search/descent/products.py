@@ -50,7 +50,7 @@ class Task:
         return form_of(self.problem.atom, self.problem.loss.dims)
 
     @property
-    def refitted(self) -> bool:
+    def refits(self) -> bool:
         """Whether the best offsets are found at every point: quickly, of least squares."""
         slow = any(isinstance(o, Sparse | Smooth) for o in self.problem.offsets)
         return bool(self.problem.offsets) and isinstance(self.problem.loss, Squared) and not slow
@@ -59,18 +59,18 @@ class Task:
         """Return the field of sum phi."""
         return predict(self.problem.loss.observed, self.form.full(factors))
 
-    def shifted(self, Z: Array) -> tuple[Array, float]:
+    def shift(self, Z: Array) -> tuple[Array, float]:
         """Return Z + A q and H(q), at the best q for Z where they are refitted."""
         problem = self.problem
         if not problem.offsets:
             return Z, 0.0
-        q = problem.fit_offsets(Z) if self.refitted else self.q
+        q = problem.fit_offsets(Z) if self.refits else self.q
         price = sum(o.penalty(x) for o, x in zip(problem.offsets, q, strict=True))
         return np.asarray(Z + problem.shift(q)), price
 
     def offsets(self, factors: Factors) -> Values:
         """Return the offsets that go with the factors."""
-        return self.problem.fit_offsets(self.plain(factors)) if self.refitted else self.q
+        return self.problem.fit_offsets(self.plain(factors)) if self.refits else self.q
 
     def slope(self, factors: Factors) -> Array:
         """Return W = -grad E, a field."""
@@ -78,11 +78,11 @@ class Task:
 
     def fit(self, factors: Factors) -> Array:
         """Return the field of sum phi + A q."""
-        return self.shifted(self.plain(factors))[0]
+        return self.shift(self.plain(factors))[0]
 
     def loss(self, Z: Array) -> tuple[float, Array]:
         """Return E + H at Z + A q, and W."""
-        fit, price = self.shifted(Z)
+        fit, price = self.shift(Z)
         value, W = self.smoothed.at(fit)
         return value + price, W
 
@@ -94,8 +94,8 @@ class Task:
     def at(self, c: Array) -> tuple[float, Array]:
         """Return the objective and its gradient in the coordinates."""
         form, lam, observed = self.form, self.problem.lam, self.problem.loss.observed
-        parts = form.parted(c)
-        factors = [s.out(p) for s, p in form.paired(parts)]
+        parts = form.unpack(c)
+        factors = [s.out(p) for s, p in form.by_side(parts)]
         full = form.full(tuple(factors))
         amplitude = parts[-1][0] if form.outer else np.ones(factors[0].shape[1])
         first = (full[0] * amplitude, *full[1:])
@@ -125,7 +125,7 @@ def polish_factors(task: Task, factors: Factors, steps: int, stall: float) -> tu
 
     stall: the gain of a few steps, relative to the objective, that ends it.
     """
-    factors = task.form.balanced(factors)
+    factors = task.form.balance(factors)
     if not factors[0].shape[-1] or not all(np.isfinite(x).all() for x in factors):
         return factors, 1
     method = quasi_newton if task.form.smooth else proximal
@@ -159,7 +159,7 @@ def proximal(task: Task, factors: Factors, steps: int, stall: float) -> tuple[Fa
         before, value = value, task.value(factors)
         if before - value <= stall * abs(value) or task.expired():
             break
-    return task.form.balanced(factors), used
+    return task.form.balance(factors), used
 
 
 def swept(task: Task, factors: Factors) -> Factors:
@@ -208,5 +208,5 @@ def reweight(task: Task, factors: Factors, steps: int = 200) -> Factors:
         return value + task.problem.lam * float(a.sum()), slope
 
     a = minimize(_both, form.sizes(factors), (0.0, np.inf), steps=steps)[0]
-    new = form.scaled(units, np.maximum(a, 0.0))
+    new = form.scale(units, np.maximum(a, 0.0))
     return new if task.value(new) < task.value(factors) else factors

@@ -90,7 +90,7 @@ class Entries:
         """Return the sparse matrix of these values."""
         return sparse.csr_array((values, self.cols, self.starts), shape=self.shape)
 
-    def turned(self, values: Floats, left: Floats) -> Floats:
+    def times_transposed(self, values: Floats, left: Floats) -> Floats:
         """Return X^T left of the matrix X of these values: halves of the rows at once."""
         X, m = self.matrix(values), self.shape[0]
         middle = int(np.searchsorted(self.starts, len(values) // 2))
@@ -286,7 +286,7 @@ class Objective:
         W, slope = entries.dual(rest), self.price * x
         value = 0.5 * (dot(W, rest) + dot(slope, x))
         slope[:m] -= pull
-        slope[m:] -= entries.turned(W, x[:m])
+        slope[m:] -= entries.times_transposed(W, x[:m])
         slope *= self.free
         return Point(x, value, slope, rest)
 
@@ -295,7 +295,7 @@ class Objective:
         entries, m = self.entries, self.entries.shape[0]
         squares, D = np.square(x), self.price.copy()
         D[:m] += entries.seen @ squares[m:]
-        D[m:] += entries.turned(entries.seen.data, squares[:m])
+        D[m:] += entries.times_transposed(entries.seen.data, squares[:m])
         return np.asarray(np.maximum(D, np.finfo(D.dtype).tiny ** 0.5))
 
 

@@ -64,7 +64,7 @@ class Joint:
         wanted = fold(pull[:p, p:], self.form)
         b = loss.observed.field(wanted)
         W = np.asarray(b + loss.prox(-c * b, c) / c)
-        if self.form.crossed:
+        if self.form.has_multiplier:
             W = np.where(self.top <= b, self.top, W)
             self.N = np.maximum(wanted - loss.observed.tensor(W), 0.0)
         self.W = remove_offsets(self.problem, W)
@@ -102,7 +102,10 @@ def polish(joint: Joint, steps: int, wanted: float, expired: Callable[[], bool])
         if k % EVERY == EVERY - 1:
             value = joint.value()
             if value > best:
-                best, at = value, Pair(joint.W, joint.J, joint.N if joint.form.crossed else None)
+                best, at = (
+                    value,
+                    Pair(joint.W, joint.J, joint.N if joint.form.has_multiplier else None),
+                )
             seen.append(best)
             late = len(seen) > 4 and best - seen[-4] <= SETTLED * (wanted - best)  # noqa: PLR2004
             if best >= wanted or late or expired():

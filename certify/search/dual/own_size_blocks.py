@@ -91,7 +91,7 @@ def propose(run: Run, known: Dual | None = None) -> Blocks:
     tries = [grid.bound(known)] if usable else []
     if run.problem.lam == 0 or not usable:
         tries.append(grid.bound(None))
-    dual = grid.ascended() if run.problem.lam > 0 else None
+    dual = grid.ascend() if run.problem.lam > 0 else None
     if dual is not None:
         tries.append(grid.bound(dual))
     return max(tries, key=lambda b: b.value)
@@ -118,7 +118,7 @@ class Grid:
             return cls(run, data, weights, r, (Block(np.arange(m), np.arange(n), 1.0),))
         return cls(run, data, weights, r, tuple(disjoint((weights > 0).astype(np.float64), r)))
 
-    def ascended(self) -> Dual | None:
+    def ascend(self) -> Dual | None:
         """Return the dual point of an ascent over it and the largest blocks together.
 
         None where no set of dual points is known, or where they have to be orthogonal.

@@ -40,7 +40,7 @@ class Ball:
         """The other side, whose norm each line is measured in."""
         return self.right if self.left.axial else self.left
 
-    def turned(self, M: Array) -> Array:
+    def transpose(self, M: Array) -> Array:
         """Return M with its lines as columns, or a matrix of lines turned back."""
         return M.T if self.left.axial else M
 
@@ -57,16 +57,16 @@ class Ball:
         if not self.lines:
             parts = gram_svd(M)
             return with_singular_values(M, np.minimum(parts[2], radius), parts)
-        out = self.turned(M).copy()
+        out = self.transpose(M).copy()
         for sign, at in self.signs(out.shape[1]):
             out[:, at] = sign * self.inner.project_dual(sign * out[:, at], radius)
-        return self.turned(out)
+        return self.transpose(out)
 
     def polar(self, M: Array) -> float:
         """Return the polar of M in floats."""
         if not self.lines:
             return float(gram_svd(M)[2].max(initial=0.0))
-        lines = self.turned(M)
+        lines = self.transpose(M)
         return max(
             float(np.max(self.inner.dual(sign * lines[:, at]), initial=0.0))
             for sign, at in self.signs(lines.shape[1])
@@ -76,9 +76,9 @@ class Ball:
         """Write Z, a point that the ball's proximal map returned, at its own gauge."""
         if not self.lines:
             return singular(Z)
-        lines = self.turned(Z)
+        lines = self.transpose(Z)
         units, others = [], []
-        for sign, part in self.parted(lines):
+        for sign, part in self.decompose(lines):
             sizes = self.inner.value(part)
             keep = np.nonzero(sizes > 0)[0]
             root = np.sqrt(sizes[keep])
@@ -89,7 +89,7 @@ class Ball:
         first, second = np.hstack(units), np.hstack(others)
         return (first, second) if self.left.axial else (second, first)
 
-    def parted(self, lines: Array) -> list[tuple[float, Array]]:
+    def decompose(self, lines: Array) -> list[tuple[float, Array]]:
         """Return (sign, lines in the inner cone) that add up to the lines."""
         low, high = self.outer.sides(lines.shape[1])
         if self.inner.free:
@@ -102,7 +102,7 @@ class Ball:
         """Return Omega of a point that the proximal map returned."""
         if not self.lines:
             return float(gram_svd(Z)[2].sum())
-        return sum(float(np.sum(self.inner.value(p))) for _, p in self.parted(self.turned(Z)))
+        return sum(float(np.sum(self.inner.value(p))) for _, p in self.decompose(self.transpose(Z)))
 
 
 def of(problem: Problem) -> Ball | None:

@@ -73,7 +73,7 @@ def grow(search: Search, seed: int, wanted: float, cap: int | None = None) -> Se
 
 def begin(task: Task, factors: Factors, count: int, rng: np.random.Generator) -> Factors:
     """Return the factors, positive, with random components up to a number of them."""
-    balanced = task.form.balanced(factors)
+    balanced = task.form.balance(factors)
     more = max(count - balanced[0].shape[1], 0)
     fresh = tuple(rng.random((len(x), more)) for x in balanced)
     mean = float(counting(task.problem).data.mean()) / max(count, 1)

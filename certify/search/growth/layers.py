@@ -83,7 +83,7 @@ def grow(search: Search, seed: int, wanted: float, cap: int | None = None) -> Se
         ):
             break
         append(net, at, neurons, seed + k)
-        at.smoothed = at.smoothed.moved(field_at(search, at))
+        at.smoothed = at.smoothed.update(field_at(search, at))
     return search
 
 
@@ -91,7 +91,7 @@ def begin(search: Search, net: Net, seed: int) -> Round:
     """Descend from the best factors, and take their cells."""
     problem, best = search.problem, search.best
     smoothed = envelope.of(problem.loss, problem.predict(best.factors, best.q))
-    factors = net.balanced(net.parted(best.factors))
+    factors = net.balance(net.split_blocks(best.factors))
     q = problem.best_offsets(factors) if problem.offsets else ()
     search.note("balance", factors, q)
     task = Descent(problem, smoothed, factors, q)
@@ -154,7 +154,7 @@ def field_at(search: Search, at: Round) -> Array:
 def prune(net: Net, cells: Cells) -> Cells:
     """Drop negligible neurons, and merge those that are alike."""
     sizes = net.layer.size(cells.x)
-    cells = cells.taken(sizes > NOTHING * sizes.max(initial=0.0))
+    cells = cells.take(sizes > NOTHING * sizes.max(initial=0.0))
     sizes = net.layer.size(cells.x)
     near = cosines(net, (cells.x, cells.V)) > 1 - ALIKE
     free, chosen, totals = np.ones(cells.size, dtype=bool), list[int](), list[float]()
@@ -164,7 +164,7 @@ def prune(net: Net, cells: Cells) -> Cells:
             free[group] = False
             chosen.append(int(k))
             totals.append(float(sizes[group].sum()))
-    out = cells.taken(np.array(chosen, dtype=np.int64))
+    out = cells.take(np.array(chosen, dtype=np.int64))
     kept_sizes = net.layer.size(out.x)
     return replace(out, x=out.x * (np.array(totals) / kept_sizes))
 
@@ -177,7 +177,7 @@ def append(net: Net, at: Round, neurons: Factors, seed: int) -> None:
         return
     sizes = net.layer.size(at.cells.x)
     mean = float(sizes.mean()) if len(sizes) else 1.0
-    new = net.scaled((U, V), np.full(U.shape[1], SMALL * mean))
+    new = net.scale((U, V), np.full(U.shape[1], SMALL * mean))
     at.cells = at.cells.beside(cells_of(net, new, seed))
 
 

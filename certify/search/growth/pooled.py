@@ -49,12 +49,12 @@ class Pooled:
 
     def lower(self, now: Candidate, factors: Factors) -> Candidate:
         """Return factors with both norms equal, and offsets fitted; the old state if better."""
-        balanced = self.net.balanced(factors)
+        balanced = self.net.balance(factors)
         keep = self.net.sizes(balanced) > FAINT * self.net.sizes(balanced).max(initial=0.0)
         candidate = evaluate(self.problem, tuple(x[:, keep] for x in balanced))
         return lowest([now, candidate])
 
-    def reweighted(self, now: Candidate) -> Candidate:
+    def reweight(self, now: Candidate) -> Candidate:
         """Return the best prices of the present neurons."""
         units = self.net.units(now.factors)
         lam = self.problem.lam
@@ -70,11 +70,11 @@ class Pooled:
         if not start.size:
             return now
         prices = minimize(at, start, (0.0, np.inf), steps=STEPS, stall=0.0, flat=1e-13)[0]
-        return self.lower(now, self.net.scaled(units, prices))
+        return self.lower(now, self.net.scale(units, prices))
 
-    def moved(self, now: Candidate) -> Candidate:
+    def descend(self, now: Candidate) -> Candidate:
         """Return all weights after a descent together."""
-        U, V = self.net.balanced(now.factors)
+        U, V = self.net.balance(now.factors)
         d, lam, low = len(U), self.problem.lam, self.net.right.sides(len(V))
         r = U.shape[1]
 
@@ -106,10 +106,10 @@ def grow(search: Search, seed: int, wanted: float, cap: int | None = None) -> Se
     cap: the largest number of neurons.
     """
     run = Pooled(Net(search.problem))
-    now = search.keep("neurons", run.reweighted(search.best))
+    now = search.keep("neurons", run.reweight(search.best))
     for k in range(ROUNDS):
         before = now.value
-        now = search.keep("neurons", run.reweighted(run.moved(now)))
+        now = search.keep("neurons", run.reweight(run.descend(now)))
         W = run.problem.dual_point(now.factors, now.q)
         if search.over() or not np.isfinite(W).all():
             break
@@ -122,7 +122,7 @@ def grow(search: Search, seed: int, wanted: float, cap: int | None = None) -> Se
             if before - now.value <= STALL * abs(now.value):
                 break
             continue
-        now = run.reweighted(append(run, now, (u, v), top))
+        now = run.reweight(append(run, now, (u, v), top))
     return search
 
 

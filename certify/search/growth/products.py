@@ -85,7 +85,7 @@ def grow(search: Search, seed: int, wanted: float, cap: int | None = None) -> Se
             break
         if not room or excess <= 10 * LOOSE or stale >= STALE:
             at.fine, stale = at.fine + 1, stale if at.fine else 0
-        at.task = replace(at.task, smoothed=at.task.smoothed.moved(at.task.fit(at.factors)))
+        at.task = replace(at.task, smoothed=at.task.smoothed.update(at.task.fit(at.factors)))
     return search
 
 
@@ -182,7 +182,7 @@ def merge(task: Task, factors: Factors, alike: float) -> Factors:
     if len(chosen) == r:
         return factors
     units = form.units(tuple(x[:, chosen] for x in factors))
-    return form.scaled(units, np.array(totals))
+    return form.scale(units, np.array(totals))
 
 
 def append(task: Task, factors: Factors, slices: Factors) -> Factors:
@@ -190,12 +190,12 @@ def append(task: Task, factors: Factors, slices: Factors) -> Factors:
     form, W = task.form, task.slope(factors)
     field = Field(task.problem.loss.observed, W, form)
     gain = np.maximum(field.inner_products(slices) - task.problem.lam, 0.0)
-    step = task.plain(form.scaled(slices, gain))
+    step = task.plain(form.scale(slices, gain))
     curve = task.smoothed.curvature * float(np.square(step).sum())
     if not curve > 0:
         return factors
-    new = form.scaled(slices, gain * float(gain @ gain) / curve)
-    joint = zip(form.balanced(factors), new, strict=True)
+    new = form.scale(slices, gain * float(gain @ gain) / curve)
+    joint = zip(form.balance(factors), new, strict=True)
     return reweight(task, tuple(np.hstack(pair) for pair in joint))
 
 

@@ -96,7 +96,7 @@ def above_price(
         U = straight(field)
     else:
         U = climb_cells(field, starts(field, factors, seed), expired)
-        existing = net.units(net.balanced(factors))[0][:, :OWN]
+        existing = net.units(net.balance(factors))[0][:, :OWN]
         U = np.hstack([distinct(field, U)[:, :EXACT], existing])
         ends = [u if expired() else cross_cells(field, u) for u in U.T]
         U = np.column_stack(ends) if U.size else U
@@ -126,7 +126,7 @@ def starts(field: Field, factors: Factors, seed: int) -> Array:
     picked = rng.random((len(F), DRAWN)) < rng.random(DRAWN)
     turned = field.rows @ rng.standard_normal((net.outputs, DRAWN))
     drawn = F.T @ (picked * turned)
-    existing = net.units(net.balanced(factors))[0][:, :OWN]
+    existing = net.units(net.balance(factors))[0][:, :OWN]
     neurons = field.unit(np.hstack([existing, lots, drawn]))
     return neurons[:, net.layer.size(neurons) > 0]
 

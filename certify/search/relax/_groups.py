@@ -57,12 +57,12 @@ class Group:
 
         1 at (a, b), -1 at (c, d), both symmetric; 1/2 and 2 where one of them is diagonal.
         """
-        a, b, c, d = (x[self.crossed] for x in self.pairs)
+        a, b, c, d = (x[self.noncanonical] for x in self.pairs)
         share = np.where((a == b) & (c != d), 0.5, np.where((a != b) & (c == d), 2.0, 1.0))
         return self.columns([(a, b, np.ones(len(a))), (c, d, -share)])
 
     @property
-    def crossed(self) -> Ints:
+    def noncanonical(self) -> Ints:
         """Which pairs are not canonical."""
         a, b, c, d = self.pairs
         return np.nonzero((a != c) | (b != d))[0]

@@ -49,7 +49,7 @@ class Using:
         self.statuses.append((used, status))
         return answered
 
-    def settled(self) -> bool:
+    def all_optimal(self) -> bool:
         """Whether the solver called every answer optimal."""
         return all(status == "optimal" for _, status in self.statuses)
 

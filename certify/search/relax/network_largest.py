@@ -59,7 +59,7 @@ def largest_witness(W: Array, layer: Layer, using: Using) -> Proposal | None:
         if proposal is None:
             return None
         prefix = f"s{t}." if W.shape[1] > 1 else ""
-        text, part_arrays = proposal.parted(prefix)
+        text, part_arrays = proposal.with_prefix(prefix)
         each.append(text)
         arrays |= part_arrays
         uppers.append(proposal.upper)
@@ -82,6 +82,6 @@ def of_output(w: Array, layer: Layer, using: Using) -> Proposal | None:
         if made.upper == np.inf:
             return None
         upper = max(upper, made.upper)
-        arrays |= made.parted(f"s{t}.")[1]
+        arrays |= made.with_prefix(f"s{t}.")[1]
         texts.append({"nodes": made.proof["nodes"]})
     return Proposal(upper, {"rule": "max_pool", "each": texts, **arrays})

@@ -133,7 +133,7 @@ def by_outputs(W: Array, layer: Layer, using: Using) -> Proposal | None:
             return None
         each.append(proposal.upper)
         texts.append({"rule": "network", "nodes": proposal.proof["nodes"]})
-        arrays |= proposal.parted(f"s{t}.")[1]
+        arrays |= proposal.with_prefix(f"s{t}.")[1]
     upper = layer.right.free_dual(np.array(each))
     return Proposal(upper, {"rule": "outputs", "each": texts, **arrays})
 

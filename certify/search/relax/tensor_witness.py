@@ -62,7 +62,7 @@ def propose_tensor(tensor: Tensor, using: Using) -> Proposal | None:
         if part is None:
             return None
         top = max(top, part.upper)
-        text, part_arrays = part.parted(f"s{i}.")
+        text, part_arrays = part.with_prefix(f"s{i}.")
         texts.append(text)
         arrays |= part_arrays
     return Proposal(top, {"rule": "slices", "axis": at, "each": texts, **arrays})
