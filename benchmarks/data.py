@@ -255,17 +255,21 @@ def cancer(rows: int | None = None) -> Table:
     return Table(f"breast cancer {len(kept)} x {PLANE}", X[kept], y[kept])
 
 
-def torch_network(given, units: int, optimizer, steps: int, *, shorter: bool = False):
-    """Train Linear, ReLU, Linear in single precision on all rows; return it and its optimizer.
+def torch_network(  # noqa: PLR0913  keywords
+    given, units: int, optimizer, steps: int, *, shorter: bool = False, precise: bool = False
+):
+    """Train Linear, ReLU, Linear on all rows of (X, y); return it and its optimizer.
 
     shorter  the steps get shorter, by a cosine
+    precise  in double precision
     """
     import torch
 
     torch.manual_seed(0)
-    X, y = (torch.tensor(a, dtype=torch.float32) for a in given)
+    kind = torch.float64 if precise else torch.float32
+    X, y = (torch.tensor(a, dtype=kind) for a in given)
     layers = torch.nn.Linear(X.shape[1], units), torch.nn.ReLU(), torch.nn.Linear(units, 1)
-    net = torch.nn.Sequential(*layers)
+    net = torch.nn.Sequential(*layers).to(kind)
     made = optimizer(net.parameters())
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(made, steps)
     for _ in range(steps):

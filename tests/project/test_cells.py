@@ -1,4 +1,4 @@
-"""The generated table of norm pairs and losses claims no more than its cells reach; results."""
+"""The generated table of norm pairs and losses claims no more than its cells reach; the runner."""
 
 import importlib
 import json
@@ -7,12 +7,18 @@ import re
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "benchmarks"))
-import cells  # noqa: E402  a script beside the package
+import cells  # noqa: E402  scripts beside the package
+import measure  # noqa: E402
 import run  # noqa: E402
+
+from certify import Problem, Verdict  # noqa: E402
+from certify.atoms import RankOne  # noqa: E402
+from certify.losses import Squared  # noqa: E402
 
 TEXT = cells.TABLE.read_text(encoding="utf-8")
 ROWS = [line.strip("| ").split(" | ") for line in TEXT.splitlines() if line.startswith("| ")]
@@ -64,3 +70,42 @@ def test_the_results_are_what_the_runner_writes_and_have_every_benchmark():
         benchmark = getattr(importlib.import_module(run.BENCHMARKS[name]), name)
         titles = next(benchmark(run.Options())), report["title"]
         assert len({t.rpartition(", ")[0] or t for t in titles}) == 1  # but for its seconds
+
+
+@pytest.mark.parametrize(
+    ("got", "wanted", "holds"),
+    [
+        ("CERTIFIED", "CERTIFIED", True),
+        ("CERTIFIED/UNDECIDED", "CERTIFIED", False),
+        (2.0, 2.0, True),
+        (2.1, 2.0, False),
+        (2.0, measure.AtLeast(2.0), True),
+        (1.9, measure.AtLeast(2.0), False),
+        (float("nan"), 2.0, False),
+    ],
+)
+def test_a_claim_is_a_text_a_limit_or_a_least_value(got, wanted, holds):
+    (claim,) = measure.claims({"fit": "x", "figure": got, "none": None}, {"figure": wanted})
+    assert (claim.what, claim.holds) == ("x: figure", holds)
+    assert measure.claims({"fit": "x", "none": None}, {"none": wanted, "absent": wanted}) == []
+
+
+def test_cases_that_run_anew_replace_their_own_rows():
+    old = [{"model": m, "data": d, "s": 1} for m, d in (("a", "x"), ("a", "y"), ("b", "x"))]
+    new = [{"model": "a", "data": "y", "s": 2}, {"model": "c", "data": "x", "s": 2}]
+    rows = run.merged(run.Report("t", new, []), run.Report("t", old, [])).rows
+    assert rows == [old[0], new[0], old[2], new[1]]
+    assert run.merged(run.Report("t", new, []), None).rows == new
+
+
+def test_a_row_has_the_verdict_of_the_check_and_of_every_verification(monkeypatch):
+    problem = Problem(Squared(np.diag([3.0, 1.0])), RankOne("l2", "l2"), 2.0)
+    best = (np.array([[1.0], [0.0]]),) * 2
+    tiers = ("exact", "rounded")
+    row, result, factors = measure.judged(problem, best, tiers=tiers)
+    assert (row["verdict"], row["components"], factors) == ("CERTIFIED", 1, best)
+    assert row["lower"] <= row["upper"] == result.upper
+    assert {"check s", *(f"{tier} verify s" for tier in tiers)} <= set(row)
+    fewer = type("Fewer", (), {"verdict": Verdict.UNDECIDED})
+    monkeypatch.setattr(measure, "verify", lambda *_, **__: fewer)
+    assert measure.judged(problem, best)[0]["verdict"] == "CERTIFIED/UNDECIDED"
