@@ -162,7 +162,8 @@ def enough(run: Run, along: Callable[[float], float]) -> float:
     if not run.problem.atom.hard:
         return run.problem.lam
     value = along(1.0)
-    spare = 0.7 * max(run.epsilon - (run.start.value - value), 0.1 * run.epsilon)
+    gap = run.start.value - value  # negative far along the ray
+    spare = max(0.7 * max(run.epsilon - gap, 0.1 * run.epsilon), 0.3 * run.epsilon - gap)
     low, high = 0.0, 1.0
     for _ in range(HALVINGS):
         x = 0.5 * (low + high)

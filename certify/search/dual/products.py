@@ -1,4 +1,4 @@
-"""Lower bounds from the dual points of a search among a tensor's factors."""
+"""Lower bounds from the dual points of a search among the factors of a matrix or a tensor."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -9,8 +9,12 @@ import numpy as np
 
 from certify.base.arrays import Array
 from certify.losses import Squared
+from certify.polar import Proposal
 from certify.polar.eigen import on_grid
 from certify.polar.product_query import ProductQuery
+from certify.polar.relaxation.pair_admm import repair
+from certify.polar.relaxation.pair_leaf import leaf
+from certify.polar.relaxation.pairs import cell, of_pair
 from certify.polar.relaxation.product_admm import ProductMultiplier
 from certify.polar.relaxation.product_leaf import one_leaf
 from certify.polar.relaxation.products import GRID
@@ -26,6 +30,10 @@ from .points import TINY, Dual, Run, best, bound, dual_at, inside_point
 LARGEST = 500  # rows of a relaxation whose steps are quick
 STEPS, EFFORT = 1500, 5e10  # of a polish, and in cubes of its size
 LEAST = 3  # modes of a tensor whose polar has no closed form
+FURTHER = (
+    2.0  # a matrix's dual point is stored so much larger: a tree may bound its polar below lam
+)
+EDGE = 1e-9  # relative slack for the last roundings of a leaf
 POLISHING = 0.4  # share of the time left
 ENOUGH = 0.5  # of epsilon: the gap at which no further dual point is tried
 
@@ -56,7 +64,7 @@ def polish_jointly(run: Run, W: Array) -> Iterator[Dual]:
     """Yield dual points polished together with a relaxation, the quickest relaxation first."""
     if not simple(run.problem):
         return
-    small = compress(run.problem)
+    small = None if run.problem.atom.family == "pairs" else compress(run.problem)
     problem = run.problem if small is None else small.problem
     expired = patience(run)
     for rows in groups(problem, None if small is None else small.mode):
@@ -91,6 +99,8 @@ def patience(run: Run) -> Callable[[], bool]:
 
 def proved_point(problem: Problem, pair: Pair, rows: tuple[int, ...]) -> Dual | None:
     """Return a dual point with its proof; gram: lam I - J >= S S^T / lam."""
+    if problem.atom.family == "pairs":
+        return proved_pair(problem, pair)
     point = inside_point(problem, pair.W)
     if point is None:
         return None
@@ -109,19 +119,43 @@ def proved_point(problem: Problem, pair: Pair, rows: tuple[int, ...]) -> Dual | 
     return Dual(point, polar, rays.value(problem, point.W, s))
 
 
+def proved_pair(problem: Problem, pair: Pair) -> Dual | None:
+    """Return a dual point of a matrix, and its multiplier as the one leaf of a conic proof."""
+    s = min(FURTHER, rays.best_scale(problem, pair.W, problem.lam / FURTHER))
+    point = inside_point(problem, s * pair.W)
+    if point is None:
+        return None
+    root = cell(of_pair(problem.loss.observed.tensor(point.W), *problem.atom.gauges), ())
+    J, m = s * pair.J, problem.loss.dims[0]
+    if pair.N is not None:
+        J[:m, m:] = s * pair.N
+        J[m:, :m] = J[:m, m:].T
+    multiplier = repair(root, np.where(root.signed_pairs, np.maximum(J, 0.0), 0.0), np.zeros(1))
+    made, upper = leaf(root, multiplier, multiplier.bound * (1 + EDGE), 0)
+    polar = Proposal(upper, {"rule": "conic", "nodes": [made["node"]], **made["arrays"]})
+    extra = float(sum(c * c for _, c in point.corrections)) ** 0.5
+    of = rays.along(problem, point.W)
+    return Dual(point, polar, of(min(1.0, problem.lam / max(upper + extra, TINY))))
+
+
 def groups(problem: Problem, alone: int | None = None) -> list[tuple[int, ...]]:
     """Return groups of all modes but one, the smallest first; none for norms other than l2.
 
-    alone: the mode that must be outside.
+    The rows of a matrix that has a side with signs.  alone: the mode that must be outside.
     """
     atom, dims = problem.atom, problem.loss.dims
-    if atom.family != "products" or atom.parts == 1 or len(dims) < LEAST:
+    matrix = atom.family == "pairs"
+    if not matrix and (atom.family != "products" or atom.parts == 1 or len(dims) < LEAST):
         return []
     signed = [not g.free for g in atom.gauges]
-    if not all(g.spherical for g in atom.gauges):
+    if not all(g.spherical and (g.free or g.cone in ("+", "-")) for g in atom.gauges):
+        return []
+    if matrix and not any(signed):
         return []
     if all(signed) and any(not g.nonneg for g in atom.gauges):
         return []
+    if matrix:
+        return [(0,)] if sum(dims) <= LARGEST else []
     left = range(len(dims)) if alone is None else [alone]
     size = prod(dims)
     lone = [k for k in left if size // dims[k] + dims[k] <= LARGEST]

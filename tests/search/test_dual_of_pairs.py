@@ -1,0 +1,93 @@
+"""Dual points of matrices with signs are found together with their relaxation's multiplier."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from certify import Problem, check
+from certify.atoms import RankOne
+from certify.base.clock import Clock
+from certify.losses import Huber, Squared
+from certify.polar.proved import proved_above
+from certify.search.candidate import evaluate
+from certify.search.dual.points import Run, enough
+from certify.search.dual.products import groups, polish_jointly
+from certify.search.dual.reformulation import nonnegative
+from tests.tolerance import EPS
+
+SIGNS = [("l2+", "l2+"), ("l2", "l2+"), ("l2-", "l2")]
+
+
+def asked(problem):
+    """Return the question at no components."""
+    start = evaluate(problem, tuple(np.zeros((n, 0)) for n in problem.loss.dims))
+    return Run(problem, start, 1e-9, Clock(), 0, given=False)
+
+
+def noisy(m, n):
+    rng = np.random.default_rng(3)
+    return rng.random((m, 2)) @ rng.random((2, n)) + 0.3 * rng.standard_normal((m, n))
+
+
+def value_at(problem, W, s):
+    """Return d(sW) of least squares on full data."""
+    return s * float(np.vdot(W, problem.loss.data)) - s * s / 2 * float(np.vdot(W, W))
+
+
+@pytest.mark.parametrize("norms", SIGNS, ids=" ".join)
+def test_the_kernel_accepts_the_proof_of_a_polished_matrix(norms):
+    problem = Problem(Squared(noisy(7, 5)), RankOne(*norms), 0.3)
+    (dual,) = polish_jointly(asked(problem), np.zeros((7, 5)))
+    W = dual.point.W
+    upper = proved_above(W, problem.atom.gauges, dual.polar.proof)
+    assert upper <= dual.polar.upper * (1 + 2.0**-40)
+    assert value_at(problem, W, min(1.0, problem.lam / upper)) >= dual.value * (1 - 64 * EPS)
+
+
+def test_a_matrix_whose_relaxation_is_exact_is_solved():
+    """Of 2 x 2 and two cones of signs: no gap is left."""
+    problem = Problem(Squared(np.array([[3.0, -1.0], [0.5, 2.0]])), RankOne("l2+", "l2+"), 0.4)
+    (dual,) = polish_jointly(asked(problem), np.zeros((2, 2)))
+    best = check(problem, tuple(np.zeros((2, 0)) for _ in range(2))).better_upper
+    assert best * (1 - 1e-5) <= dual.value <= best * (1 + 1e-12)
+
+
+def test_multipliers_of_every_block_gain_on_those_of_the_products():
+    """[[0, W + N], [., 0]] alone is what the projection of the data has."""
+    Y = np.maximum(noisy(12, 9) - 0.4, 0.0)
+    problem = Problem(Squared(Y), RankOne("l2+", "l2+"), 0.1 * np.linalg.norm(Y, 2))
+    (dual,) = polish_jointly(asked(problem), np.zeros(Y.shape))
+    S = nonnegative(Y, problem.lam, lambda: False)
+    assert dual.value > value_at(problem, S.W, 1.0) * (1 + 1e-4)
+    blocks = dual.polar.proof["N0"]
+    assert blocks.size == 21 * 22 // 2
+    assert (blocks >= 0).all()
+
+
+def test_masks_and_other_losses_are_polished():
+    Y, seen = noisy(7, 5), np.random.default_rng(0).random((7, 5)) < 0.7
+    for loss in (Squared(Y, mask=seen), Huber(Y, delta=0.1)):
+        problem = Problem(loss, RankOne("l2+", "l2+"), 0.2)
+        run = asked(problem)
+        (dual,) = polish_jointly(run, np.zeros_like(problem.loss.data))
+        assert 0 < dual.value <= run.start.value
+
+
+def test_only_l2_norms_with_signs_of_small_matrices_are_polished():
+    def rows(left, right, shape=(3, 4)):
+        return groups(Problem(Squared(np.zeros(shape)), RankOne(left, right), 1.0))
+
+    assert rows("l2+", "l2+") == rows("l2", "l2-") == [(0,)]
+    assert rows("l2", "l2") == rows("l1", "l2+") == rows("l2+", "linf") == rows("l2-", "l2+") == []
+    assert rows("l2+", "l2+", (300, 201)) == []
+
+
+def test_a_dual_point_beyond_the_best_factors_asks_for_what_closes_the_gap():
+    """d(sW) = 2 s - s^2 / 2 exceeds 1, the best value, from s = .59 on."""
+    Y = np.array([[2.0]])
+    problem = Problem(Squared(Y), RankOne("l2+", "l2+"), 1.0)
+    run = asked(problem)
+    run = replace(run, start=replace(run.start, value=1.0))
+    wanted = enough(run, lambda s: 2 * s - s * s / 2)
+    assert value_at(problem, np.array([[1.0]]), 1 / wanted) == pytest.approx(1.0, abs=1e-6)
