@@ -114,7 +114,7 @@ Definition supported (w c : grid) :=  (* W is 0 where nothing is observed *)
 Record data := Data {
   dm : nat; dn : nat; dr : nat;
   dY : grid; dC : grid; dlam : dyadic; dform : theta_form; dleft : sign; dright : sign;
-  dcolumns : bool; drows : bool; down : bool;
+  dcolumns : bool; drows : bool; dP : grid; dQ : grid; down : bool;  (* ridges as columns *)
   dU : grid; dV : grid; dA : grid; dB : grid; dfound : bool;  (* offsets as columns *)
   drtol : dyadic; datol : dyadic }.
 
@@ -131,9 +131,12 @@ Definition point_ok (d : data) (r : nat) (u v a b : grid) : bool :=
   [&& shaped (dm d) r u, shaped (dn d) r v, meets_ (dleft d) u, meets_ (dright d) v
     & offsets_ok d a b].
 
+Definition ridges_ok (d : data) : bool :=
+  [&& shaped (dn d) 1 (dP d), nonneg (dP d), shaped (dm d) 1 (dQ d) & nonneg (dQ d)].
+
 Definition well_formed (d : data) : bool :=
   [&& shaped (dm d) (dn d) (dY d), shaped (dm d) (dn d) (dC d), nonneg (dC d),
-      point_ok d (dr d) (dU d) (dV d) (dA d) (dB d) & Z.leb Z0 (num (dlam d))].
+      point_ok d (dr d) (dU d) (dV d) (dA d) (dB d) & Z.leb Z0 (num (dlam d)) && ridges_ok d].
 
 Section Check.
 Variable mul : grid -> grid -> grid.  (* A B^T *)
@@ -155,10 +158,12 @@ Definition model (m n : nat) (u v a b : grid) : grid :=
   mul (beside (beside u (unit_column m)) b) (beside (beside v a) (unit_column n)).
 Definition loss (d : data) (u v a b : grid) : dyadic :=
   dhalf (squares (dC d) (gsub (model (dm d) (dn d) u v a b) (dY d))).
+Definition ridge_ (d : data) (a b : grid) : dyadic :=
+  dhalf (dadd (squares (dP d) a) (squares (dQ d) b)).
 Definition penalty (root : Z -> Z) (d : data) (r : nat) (u v : grid) : dyadic :=
   dmul (dlam d) (thetas root (dform d) r u v).
 Definition value (root : Z -> Z) (d : data) (r : nat) (u v a b : grid) : dyadic :=
-  dadd (loss d u v a b) (penalty root d r u v).
+  dadd (dadd (loss d u v a b) (ridge_ d a b)) (penalty root d r u v).
 
 (* t with G <= t I, G symmetric: by row sums, or by shift I - G - L L^T *)
 Definition top (k : nat) (g : grid) (l : option grid) (shift : dyadic) : dyadic :=
@@ -184,22 +189,28 @@ Definition scale (lam t : dyadic) : dyadic := tested lam t (guess lam t).
 Definition column_sums (m n : nat) (x : grid) : grid := mul (unit_row m) (transpose n x).
 Definition row_sums (n : nat) (x : grid) : grid := mul x (unit_row n).
 
-(* W earns nothing from offsets *)
-Definition orthogonal (d : data) (w : grid) : bool :=
-  (~~ dcolumns d || zeros (column_sums (dm d) (dn d) w)) && (~~ drows d || zeros (row_sums (dn d) w)).
+(* the sums of W, as columns, are 0 where the offsets cost nothing *)
+Definition sums (d : data) (w : grid) : grid := transpose (dn d) (column_sums (dm d) (dn d) w).
+Definition affordable_ (d : data) (w : grid) : bool :=
+  (~~ dcolumns d || supported (sums d w) (dP d)) && (~~ drows d || supported (row_sums (dn d) w) (dQ d)).
+(* sum (sums of W)^2 / ridge, rounded up *)
+Definition cost_ (d : data) (w : grid) : dyadic :=
+  dadd (if dcolumns d then squares_over_up (sums d w) (dP d) else dzero)
+       (if drows d then squares_over_up (row_sums (dn d) w) (dQ d) else dzero).
 
 (* s with s^2 t <= lam^2, W W^T <= t I or W^T W <= t I *)
 Definition multiple (d : data) (p : dual) : option dyadic :=
   let w := dW p in
-  if [&& shaped (dm d) (dn d) w, supported w (dC d) & orthogonal d w] then
+  if [&& shaped (dm d) (dn d) w, supported w (dC d) & affordable_ d w] then
     let x := if by_columns p then transpose (dn d) w else w in
     let t := top (if by_columns p then dn d else dm d) (mul x x) (dL p) (shift p) in
     Some (scale (dlam d) t)
   else None.
 
-(* the dual value s <W, Y> - s^2 / 2 sum W^2 / C, rounded down *)
+(* the dual value s <W, Y> - s^2 / 2 (sum W^2 / C + cost), rounded down *)
 Definition dual_value (d : data) (w : grid) (s : dyadic) : dyadic :=
-  dsub (dmul s (inner w (dY d))) (dhalf (dmul (dmul s s) (squares_over_up w (dC d)))).
+  dsub (dmul s (inner w (dY d)))
+       (dhalf (dmul (dmul s s) (dadd (squares_over_up w (dC d)) (cost_ d w)))).
 
 Definition weak_bound (d : data) (p : option dual) : option dyadic :=
   if p is Some p then
@@ -266,7 +277,7 @@ Definition check_with (d : data) (f : option fan) (p : option dual) (x : option 
   : option (dyadic * dyadic * verdict) :=
   if well_formed d then
     if bound d f p is Some lower then
-      let l := loss d (dU d) (dV d) (dA d) (dB d) in
+      let l := dadd (loss d (dU d) (dV d) (dA d) (dB d)) (ridge_ d (dA d) (dB d)) in
       let upper := dadd l (penalty root_up d (dr d) (dU d) (dV d)) in
       let low := if dfound d then dzero else dadd l (penalty root_down d (dr d) (dU d) (dV d)) in
       Some (lower, upper, decide d lower low upper x)

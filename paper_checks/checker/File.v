@@ -380,14 +380,13 @@ Record case := Case {
 
 Definition largest : Z := 4000000.  (* entries of a matrix: more is not covered *)
 
-(* where column and row offsets stand in the list: none is penalized *)
+(* where column and row offsets stand in the list *)
 Fixpoint kinds_of (k : Z) (l : list json) : result (option Z * option Z) :=
   match l with
   | [] => Ok (None, None)
   | o :: t =>
     let* _ := only o ["kind"; "ridge"] "this offset" in
-    let* fitted := text o "kind" in let* ridge := text o "ridge" in
-    let* _ := covered (ridge =? "0x0.0p+0")%string "this offset" in
+    let* fitted := text o "kind" in
     let* (c, r) := kinds_of (k + 1) t in
     match c, r with
     | None, _ => if (fitted =? "column")%string then Ok (Some k, r) else
@@ -404,6 +403,20 @@ Definition offset (l : list arr) (name : string) (at_ : option Z) (size : Z) : r
   match at_ with
   | None => Ok (Grid (repeat [0] (Z.to_nat size)) 0)
   | Some k => let* (x, e) := floats l (numbered name k) [size] in Ok (Grid (chop (Z.to_nat size) 1 x) e)
+  end.
+(* what the square of each value costs: the ridge, times its weights where there are any *)
+Definition ridge_of (l : list arr) (offsets : list json) (at_ : option Z) (size : Z) : result grid :=
+  match at_ with
+  | None => offset l "" None size
+  | Some k =>
+    let* o := known (nth_error offsets (Z.to_nat k)) "offsets" in
+    let* r := stated_number o "ridge" in
+    match lookup l (numbered "question.ridge" k) with
+    | None => Ok (Grid (repeat [num r] (Z.to_nat size)) (dex r))
+    | Some _ => let* (x, e) := floats l (numbered "question.ridge" k) [size] in
+        let* _ := demand (forallb (Z.ltb 0) x) "statement.ridge" in
+        Ok (Grid (chop (Z.to_nat size) 1 (map (Z.mul (num r)) x)) (e + dex r))
+    end
   end.
 Definition offset_names (name : string) (places_ : option Z * option Z) : list string :=
   match places_ with (c, r) => map (numbered name)
@@ -427,7 +440,8 @@ Definition asked_of (s : json) (l : list arr) : result (Z * Z * option (list Z) 
   let* found_ := known (if (qs =? "given")%string then Some false
                         else if (qs =? "found")%string then Some true else None) "q" in
   let* offsets := field s "offsets" in
-  let* places_ := match offsets with Lst o => kinds_of 0 o | _ => NotCovered "offsets" end in
+  let* offsets_ := match offsets with Lst o => Ok o | _ => NotCovered "offsets" end in
+  let* places_ := kinds_of 0 offsets_ in
   let found_ := (found_ : bool) && match places_ with (None, None) => false | _ => true end in
   let* atom := field s "atom" in
   let* _ := only atom ["form"; "kind"; "left"; "right"] "this atom" in
@@ -473,17 +487,19 @@ Definition asked_of (s : json) (l : list arr) : result (Z * Z * option (list Z) 
     let (cols, rows) := places_ in
     let* ga := offset l q cols n in
     let* gb := offset l q rows m in
+    let* pa := ridge_of l offsets_ cols n in
+    let* pb := ridge_of l offsets_ rows m in
     let optional := (match seen with Some _ => ["rows"; "cols"] | None => [] end
       ++ match lookup l "question.weights" with Some _ => ["weights"] | None => [] end
+      ++ offset_names "ridge" places_
       ++ if found_ : bool then [] else offset_names "q" places_)%list in
-    let* _ := covered (forallb (fun a => negb (prefix "question.ridge" (name a))) l) "this offset" in
     let* _ := demand (forallb (fun a => negb (prefix "question." (name a))
       || one_of (map (String.append "question.") (["Y"; "U"; "V"] ++ optional)%list) (name a)) l)
       "statement.arrays: unknown" in
     let some (o : option Z) := match o with Some _ => true | None => false end in
     Ok (m, n, seen, places_, Data (Z.to_nat m) (Z.to_nat n) (Z.to_nat r)
       (Grid (spread m n seen y) ye) (Grid (spread m n seen c) ce) lam theta left_ right_
-      (some cols) (some rows) own gu gv ga gb found_ rtol atol)
+      (some cols) (some rows) pa pb own gu gv ga gb found_ rtol atol)
   | _ => NotCovered "tensors"
   end.
 

@@ -558,7 +558,7 @@ Qed.
 (* the question that integers stand for *)
 Definition meaning (d : data) : question R :=
   @Question R (dm d) (dn d) (dr d) (mx _ _ (dY d)) (mx _ _ (dC d)) (dv (dlam d)) (dform d)
-    (dleft d) (dright d) (dcolumns d) (drows d) (down d) (mx _ _ (dU d)) (mx _ _ (dV d))
+    (dleft d) (dright d) (dcolumns d) (drows d) (mx _ 1 (dP d))^T (mx _ 1 (dQ d)) (down d) (mx _ _ (dU d)) (mx _ _ (dV d))
     (mx _ 1 (dA d))^T (mx _ 1 (dB d)) (dfound d) (dv (drtol d)) (dv (datol d)).
 
 Section Question.
@@ -574,7 +574,29 @@ Proof.
 rewrite /q /= mxE mulr_ge0 ?p2_ge0 // -zr0 zr_le; exact: nonnegP Cm c0 (ltn_ord i) (ltn_ord j).
 Qed.
 
-Lemma l0 : 0 <= lam q. Proof. by case/and5P: good => _ _ _ _; rewrite dv_ge0. Qed.
+Lemma l0 : 0 <= lam q. Proof. by case/and5P: good => _ _ _ _ /andP[]; rewrite dv_ge0. Qed.
+
+Lemma ridgesE : [/\ shape (dn d) 1 (dP d), nonneg (dP d), shape (dm d) 1 (dQ d) & nonneg (dQ d)].
+Proof. by case/and5P: good => _ _ _ _ /andP[_ /and4P[/shapedP hp p0 /shapedP hq q0]]. Qed.
+
+Lemma P0 j : 0 <= ridge_a q 0 j.
+Proof.
+have [hp p0 _ _] := ridgesE; rewrite /q /= !mxE mulr_ge0 ?p2_ge0 // -zr0 zr_le.
+exact: nonnegP hp p0 (ltn_ord j) (ltn_ord 0).
+Qed.
+
+Lemma Q0 i : 0 <= ridge_b q i 0.
+Proof.
+have [_ _ hq q0] := ridgesE; rewrite /q /= !mxE mulr_ge0 ?p2_ge0 // -zr0 zr_le.
+exact: nonnegP hq q0 (ltn_ord i) (ltn_ord 0).
+Qed.
+
+Lemma ridgeE a b : shape (dn d) 1 a -> shape (dm d) 1 b ->
+  dv (ridge_ d a b) = ridge (q := q) (mx (dn d) 1 a)^T (mx (dm d) 1 b).
+Proof.
+move=> ha hb; have [hp _ hq _] := ridgesE; rewrite dv_half dvD (squaresE hp ha) (squaresE hq hb).
+rewrite mulrDl !mulr_suml; congr (_ + _); apply: eq_bigr => i _; rewrite big_ord1 /q /= ?mxE; ring.
+Qed.
 
 (* a point: factors and offsets *)
 Definition at_point r u v a b : R :=
@@ -612,7 +634,7 @@ Lemma value_up r u v a b :
   shape (dm d) r u -> shape (dn d) r v -> shape (dn d) 1 a -> shape (dm d) 1 b ->
   at_point r u v a b <= dv (value mul root_up d r u v a b).
 Proof.
-move=> hu hv ha hb; rewrite /at_point objectiveE /value dvD (lossE hu hv ha hb) lerD2l dvM.
+move=> hu hv ha hb; rewrite /at_point objectiveE /value !dvD (lossE hu hv ha hb) (ridgeE ha hb) lerD2l dvM.
 rewrite ler_wpM2l ?l0 // /q /=; case: (dform d); first exact: (products_up root_upP).
 by rewrite theta_sum dv_half dvD (innerE hu hu) (innerE hv hv).
 Qed.
@@ -621,49 +643,82 @@ Lemma value_down r u v a b :
   shape (dm d) r u -> shape (dn d) r v -> shape (dn d) 1 a -> shape (dm d) 1 b ->
   dv (value mul root_down d r u v a b) <= at_point r u v a b.
 Proof.
-move=> hu hv ha hb; rewrite /at_point objectiveE /value dvD (lossE hu hv ha hb) lerD2l dvM.
+move=> hu hv ha hb; rewrite /at_point objectiveE /value !dvD (lossE hu hv ha hb) (ridgeE ha hb) lerD2l dvM.
 rewrite ler_wpM2l ?l0 // /q /=; case: (dform d); first exact: (products_down root_downP).
 by rewrite theta_sum dv_half dvD (innerE hu hu) (innerE hv hv).
 Qed.
 
 (* the lower bound *)
-Lemma orthogonalE w : shape (dm d) (dn d) w -> orthogonal mul d w ->
-  orthogonal_to (q := q) (mx (dm d) (dn d) w).
+Lemma sumsE w : shape (dm d) (dn d) w -> shape (dn d) 1 (sums mul d w) /\
+  forall j, mx (dn d) 1 (sums mul d w) j 0 = column_sum (q := q) (mx (dm d) (dn d) w) j.
 Proof.
-move=> hw /andP[hc hr]; split=> [c|r].
-  by have [_ <-] := column_sumsE hw; apply: zerosE; move: hc; rewrite -[dcolumns d]/(columns q) c.
-by have [_ <-] := row_sumsE hw; apply: zerosE; move: hr; rewrite -[drows d]/(rows q) r.
+move=> hw; have [hs es] := column_sumsE hw; have [ht et] := transposeE hs.
+by split=> // j; rewrite et es mxE.
+Qed.
+
+Lemma affordableE w : shape (dm d) (dn d) w -> affordable_ mul d w ->
+  affordable (q := q) (mx (dm d) (dn d) w).
+Proof.
+have [hp p0 hq q0] := ridgesE; move=> hw /andP[hc hr]; split=> [c j|r i].
+  have [hs <-] := sumsE hw; rewrite [ridge_a q 0 j]mxE; apply: support hs hp p0 _.
+  by move: hc; rewrite -[dcolumns d]/(columns q) c.
+have [hs es] := row_sumsE hw; rewrite /row_sum -es; apply: support hs hq q0 _.
+by move: hr; rewrite -[drows d]/(rows q) r.
+Qed.
+
+Lemma costE w : shape (dm d) (dn d) w -> affordable_ mul d w ->
+  cost (q := q) (mx (dm d) (dn d) w) <= dv (cost_ mul d w).
+Proof.
+have [hp p0 hq q0] := ridgesE; move=> hw /andP[hc hr]; rewrite /cost /cost_ dvD lerD //.
+  rewrite /column_cost -[dcolumns d]/(columns q); move: hc; rewrite -[dcolumns d]/(columns q).
+  case: (columns q) => /= [hc|_]; last by rewrite dv_zero.
+  have [hs es] := sumsE hw; apply: le_trans (squares_over_upE hs hp p0 hc).
+  by apply: ler_sum => j _; rewrite big_ord1 es mxE.
+rewrite /row_cost -[drows d]/(rows q); move: hr; rewrite -[drows d]/(rows q).
+case: (rows q) => /= [hr|_]; last by rewrite dv_zero.
+have [hs es] := row_sumsE hw; apply: le_trans (squares_over_upE hs hq q0 hr).
+by apply: ler_sum => i _; rewrite big_ord1 es.
+Qed.
+
+Lemma free_of_nothing : affordable (q := q) 0 /\ cost (q := q) 0 = 0.
+Proof.
+have c0_ j : column_sum (q := q) 0 j = 0 by rewrite /column_sum mulmx0 mxE.
+have r0_ i : row_sum (q := q) 0 i = 0 by rewrite /row_sum mul0mx mxE.
+have have_ p t : 0 <= p -> t = 0 -> affords (R := R) p t.
+  by rewrite le_eqVlt => /orP[/eqP <-|p0] ->; [right|left].
+split; first by split=> _ j; apply: have_; rewrite ?P0 ?Q0.
+by rewrite /cost /column_cost /row_cost !big1 ?if_same ?addr0 // => i _; rewrite ?c0_ ?r0_ expr0n mul0r.
 Qed.
 
 Lemma multipleE p s : multiple mul d p = Some s -> let W := mx (dm d) (dn d) (dW p) in
   exists t, [/\ forall (u : 'cV_(dm d)) (v : 'cV_(dn d)), dot u (W *m v) ^+ 2 <= t * (sq u * sq v),
-    0 <= dv s, dv s ^+ 2 * t <= lam q ^+ 2, orthogonal_to (q := q) W
-    & shape (dm d) (dn d) (dW p) /\ supported (dW p) (dC d)].
+    0 <= dv s, dv s ^+ 2 * t <= lam q ^+ 2, affordable (q := q) W
+    & [/\ shape (dm d) (dn d) (dW p), supported (dW p) (dC d) & affordable_ mul d (dW p)]].
 Proof.
 rewrite /multiple; case: ifP => // /and3P[/shapedP hw hs ho] [<-] /=.
 set t := top _ _ _ _ _; have [s0 st] := scaleE (dlam d) t; exists (dv t).
-split=> //; last exact: orthogonalE.
+split=> //; last exact: affordableE.
 move=> u v; rewrite /t; case: (by_columns p); last by apply: (polar_rows (q := q)) => z; exact: gram_top.
 have [ht et] := transposeE hw.
 by apply: (polar_columns (q := q)) => z; rewrite -et; exact: gram_top.
 Qed.
 
-Lemma dual_valueE w s : shape (dm d) (dn d) w -> supported w (dC d) ->
-  dv (dual_value d w s) <= dv s * dot (mx (dm d) (dn d) w) (Y q)
-    - dv s ^+ 2 * over (q := q) (mx (dm d) (dn d) w) / 2.
+Lemma dual_valueE w s : shape (dm d) (dn d) w -> supported w (dC d) -> affordable_ mul d w ->
+  dv (dual_value mul d w s) <= dv s * dot (mx (dm d) (dn d) w) (Y q)
+    - dv s ^+ 2 * (over (q := q) (mx (dm d) (dn d) w) + cost (q := q) (mx (dm d) (dn d) w)) / 2.
 Proof.
-move=> hw hs; rewrite /dual_value dvB dv_half !dvM -expr2 (innerE hw Ym) lerD2l lerN2.
-by rewrite ler_wpM2r ?invr_ge0 // ler_wpM2l ?sqr_ge0 //; exact: squares_over_upE.
+move=> hw hs ho; rewrite /dual_value dvB dv_half !dvM -expr2 (innerE hw Ym) lerD2l lerN2.
+rewrite ler_wpM2r ?invr_ge0 // ler_wpM2l ?sqr_ge0 // dvD lerD ?costE //; exact: squares_over_upE.
 Qed.
 
 Lemma weak_boundE p lo : weak_bound mul d p = Some lo ->
   forall r (U : 'M_(m q, r)) (V : 'M_(n q, r)) a b, competes U V a b -> dv lo <= objective U V a b.
 Proof.
-have low0 r (U : 'M_(m q, r)) (V : 'M_(n q, r)) a b := objective_ge0 C0 l0 U V a b.
+have low0 r (U : 'M_(m q, r)) (V : 'M_(n q, r)) a b := objective_ge0 C0 l0 P0 Q0 U V a b.
 case: p => [p|] /=; last by case=> <- r U V a b _; rewrite dv_zero.
 case e: (multiple mul d p) => [s|] // [<-] r U V a b hx.
-have [t [ht s0 st ho [hw hs]]] := multipleE e; rewrite dv_max ge_max dv_zero low0 andbT.
-apply: le_trans (dual_valueE s hw hs) (weak_duality l0 ht s0 st ho _ hx) => i j.
+have [t [ht s0 st ho [hw hs hf]]] := multipleE e; rewrite dv_max ge_max dv_zero low0 andbT.
+apply: le_trans (dual_valueE s hw hs hf) (weak_duality l0 P0 Q0 ht s0 st ho _ hx) => i j.
 exact: support hw Cm c0 hs.
 Qed.
 
@@ -722,25 +777,25 @@ Qed.
 Lemma own_boundE f p lo : own_bound mul d f p = Some lo ->
   forall r (U : 'M_(m q, r)) (V : 'M_(n q, r)) a b, competes U V a b -> dv lo <= objective U V a b.
 Proof.
-have low0 r (U : 'M_(m q, r)) (V : 'M_(n q, r)) a b := objective_ge0 C0 l0 U V a b.
-have flat0 : orthogonal_to (q := q) 0 by split; rewrite ?mulmx0 ?mul0mx.
+have low0 r (U : 'M_(m q, r)) (V : 'M_(n q, r)) a b := objective_ge0 C0 l0 P0 Q0 U V a b.
+have [free0 cost0] := free_of_nothing.
 rewrite /own_bound; case: p => [p|]; last first.
   move=> h r U V a b hx; have [C1 /(_ _ _ _ _ _ hx)] := excessE Ym h; move/le_trans; apply.
-  have := left_over (q := q) l0 (W := 0) (t := 0) (s := 0) _ (lexx _) _ flat0 C1 hx.
+  have := left_over (q := q) l0 P0 Q0 (W := 0) (t := 0) (s := 0) _ (lexx _) _ free0 C1 hx.
   rewrite scaler0 subr0 !mul0r expr0n /= !mul0r subr0 add0r; apply; last exact: sqr_ge0.
   by move=> u v; rewrite mul0mx dot0r expr0n mul0r.
 case e: (multiple mul d p) => [s|] //; have := belowE (s := s); cbv zeta.
 move: (below s) => s' hs'; case h: (excess _ _ _ _) => [x|] // [<-] r U V a b hx.
-have [t [ht s0 st ho [hw hs]]] := multipleE e; have /andP[b0 bs] := hs' s0.
+have [t [ht s0 st ho [hw hs hf]]] := multipleE e; have /andP[b0 bs] := hs' s0.
 have [hg eg] := gscaleE s' hw; have [hr er] := gsubE Ym hg.
 have [C1 /(_ _ _ _ _ _ hx)] := excessE hr h; rewrite er eg => hx'.
 have bt : dv s' ^+ 2 * t <= lam q ^+ 2.
   have [t0|t0] := leP 0 t; first by apply: le_trans st; rewrite ler_wpM2r // ler_sqr.
   by apply: le_trans (sqr_ge0 _); rewrite mulr_ge0_le0 ?sqr_ge0 // ltW.
 rewrite dv_max ge_max dv_zero low0 andbT dvD.
-apply: le_trans (left_over (q := q) l0 ht b0 bt ho C1 hx); rewrite lerD //.
-apply: le_trans (dual_valueE s' hw hs) _; rewrite lerD2l lerN2 ler_wpM2r ?invr_ge0 //.
-rewrite ler_wpM2l ?sqr_ge0 // /over /sq /dot; apply: ler_sum => i _; apply: ler_sum => j _.
+apply: le_trans (left_over (q := q) l0 P0 Q0 ht b0 bt ho C1 hx); rewrite lerD //.
+apply: le_trans (dual_valueE s' hw hs hf) _; rewrite lerD2l lerN2 ler_wpM2r ?invr_ge0 //.
+rewrite ler_wpM2l ?sqr_ge0 // lerD2r /over /sq /dot; apply: ler_sum => i _; apply: ler_sum => j _.
 by rewrite C1 divr1 expr2.
 Qed.
 
@@ -762,7 +817,7 @@ Definition low : dyadic := if dfound d then dzero else value mul root_down d (dr
 Lemma lowE a b : candidate (q := q) a b -> dv low <= objective (U0 q) (V0 q) a b.
 Proof.
 have [_ [hu hv ha hb]] := candidateE; case=> _; rewrite /low -[dfound d]/(found q).
-case: (found q) => [_|/(_ isT) [-> ->]]; first by rewrite dv_zero (objective_ge0 C0 l0).
+case: (found q) => [_|/(_ isT) [-> ->]]; first by rewrite dv_zero (objective_ge0 C0 l0 P0 Q0).
 exact: value_down hu hv ha hb.
 Qed.
 

@@ -55,6 +55,8 @@ Variable q : question R.
 Let m := m q. Let n := n q.
 Hypothesis C0 : forall i j, 0 <= C q i j.
 Hypothesis l0 : 0 <= lam q.
+Hypothesis P0 : forall j, 0 <= ridge_a q 0 j.
+Hypothesis Q0 : forall i, 0 <= ridge_b q i 0.
 
 (* U V^T and the offsets *)
 Definition means (a : 'rV[R]_n) (b : 'cV[R]_m) : 'M[R]_(m, n) :=
@@ -69,20 +71,26 @@ by congr (_ + _ + _); rewrite mxE big_ord1 mxE ?mul1r ?mulr1.
 Qed.
 
 Lemma objectiveE r (U : 'M_(m, r)) (V : 'M_(n, r)) a b : objective U V a b =
-  \sum_i \sum_j C q i j / 2 * (fit U V a b i j - Y q i j) ^+ 2
+  \sum_i \sum_j C q i j / 2 * (fit U V a b i j - Y q i j) ^+ 2 + ridge a b
   + lam q * \sum_k theta (form q) (col k U) (col k V).
 Proof.
-by congr (_ + _); apply: eq_bigr => i _; apply: eq_bigr => j _; rewrite fitE.
+by congr (_ + _ + _); apply: eq_bigr => i _; apply: eq_bigr => j _; rewrite fitE.
 Qed.
 
 Lemma penalty_ge0 r (U : 'M_(m, r)) (V : 'M_(n, r)) :
   0 <= lam q * \sum_k theta (form q) (col k U) (col k V).
 Proof. by rewrite mulr_ge0 // sumr_ge0 // => k _; apply: theta_ge0. Qed.
 
+Lemma ridge_ge0 (a : 'rV[R]_n) (b : 'cV[R]_m) : 0 <= ridge a b.
+Proof.
+by rewrite /ridge addr_ge0 // sumr_ge0 // => k _; rewrite mulr_ge0 ?sqr_ge0 // divr_ge0.
+Qed.
+
 (* no objective is negative *)
 Lemma objective_ge0 r (U : 'M_(m, r)) (V : 'M_(n, r)) a b : 0 <= objective U V a b.
 Proof.
 apply: addr_ge0; last exact: penalty_ge0.
+apply: addr_ge0; last exact: ridge_ge0.
 apply: sumr_ge0 => i _; apply: sumr_ge0 => j _.
 by rewrite mulr_ge0 ?sqr_ge0 // divr_ge0.
 Qed.
@@ -116,19 +124,50 @@ Qed.
 
 Definition over (W : 'M[R]_(m, n)) : R := \sum_i \sum_j W i j ^+ 2 / C q i j.
 
-(* what W may earn: nothing from the offsets, and from a slice its price *)
-Definition orthogonal_to (W : 'M[R]_(m, n)) : Prop :=
-  (columns q -> (const_mx 1 : 'rV_m) *m W = 0) /\ (rows q -> W *m (const_mx 1 : 'cV_n) = 0).
+(* the sums of W: 0 where the offsets cost nothing; and what W earns of them at most *)
+Definition column_sum (W : 'M[R]_(m, n)) j : R := ((const_mx 1 : 'rV_m) *m W) 0 j.
+Definition row_sum (W : 'M[R]_(m, n)) i : R := (W *m (const_mx 1 : 'cV_n)) i 0.
+Definition affords (p t : R) : Prop := 0 < p \/ p = 0 /\ t = 0.
+Definition affordable (W : 'M[R]_(m, n)) : Prop :=
+  (columns q -> forall j, affords (ridge_a q 0 j) (column_sum W j))
+  /\ (rows q -> forall i, affords (ridge_b q i 0) (row_sum W i)).
+Definition column_cost (W : 'M[R]_(m, n)) : R :=
+  if columns q then \sum_j column_sum W j ^+ 2 / ridge_a q 0 j else 0.
+Definition row_cost (W : 'M[R]_(m, n)) : R :=
+  if rows q then \sum_i row_sum W i ^+ 2 / ridge_b q i 0 else 0.
+Definition cost W : R := column_cost W + row_cost W.
 
-Lemma earns W r (U : 'M_(m, r)) (V : 'M_(n, r)) a b : orthogonal_to W -> competes U V a b ->
-  dot W (fit U V a b) = dot W (U *m V^T).
+(* s t z <= p / 2 z^2 + s^2 / 2 t^2 / p *)
+Lemma earn (p t z s : R) : affords p t -> s * (z * t) <= p / 2 * z ^+ 2 + s ^+ 2 / 2 * (t ^+ 2 / p).
 Proof.
-move=> [hc hr] [_ ha hb _]; rewrite /fit /means !dotDr [X in _ + (X + _)](_ : _ = 0); last first.
-  rewrite dotC dot_mull trmx_const; case: (boolP (columns q)) => [/hc ->|/ha ->]; first exact: dot0r.
-  exact: dot0l.
-rewrite add0r [X in _ + X](_ : _ = 0) ?addr0 //.
-rewrite dotC dot_mulr trmx_const; case: (boolP (rows q)) => [/hr ->|/hb ->]; first exact: dot0r.
-exact: dot0l.
+move=> h; have hx : affords p (- (s * t)).
+  by case: h => [|[-> ->]]; [left|right; rewrite mulr0 oppr0].
+have := entry z 0 hx; rewrite mulr0 subr0 sqrrN exprMn -[s ^+ 2 * t ^+ 2 / p]mulrA.
+by move: (t ^+ 2 / p) => x; lra.
+Qed.
+
+Lemma earns W s r (U : 'M_(m, r)) (V : 'M_(n, r)) a b : affordable W -> competes U V a b ->
+  s * dot W (fit U V a b) <= s * dot W (U *m V^T) + ridge a b + s ^+ 2 * cost W / 2.
+Proof.
+move=> [hc hr] [_ ha hb _].
+have -> : dot W (fit U V a b)
+    = dot W (U *m V^T) + \sum_j a 0 j * column_sum W j + \sum_i b i 0 * row_sum W i.
+  rewrite /fit /means !dotDr addrA; congr (_ + _ + _); rewrite dotC.
+    by rewrite dot_mull trmx_const /dot big_ord1.
+  by rewrite dot_mulr trmx_const dot_col.
+have h1 : s * (\sum_j a 0 j * column_sum W j) <= \sum_j ridge_a q 0 j / 2 * a 0 j ^+ 2
+    + s ^+ 2 / 2 * column_cost W.
+  rewrite /column_cost; case: (boolP (columns q)) => [/hc h|/ha ->].
+    by rewrite !mulr_sumr -big_split; apply: ler_sum => j _; exact: earn.
+  rewrite big1 => [|j _]; last by rewrite mxE mul0r.
+  by rewrite !mulr0 addr0 sumr_ge0 // => j _; rewrite mulr_ge0 ?sqr_ge0 // divr_ge0.
+have h2 : s * (\sum_i b i 0 * row_sum W i) <= \sum_i ridge_b q i 0 / 2 * b i 0 ^+ 2
+    + s ^+ 2 / 2 * row_cost W.
+  rewrite /row_cost; case: (boolP (rows q)) => [/hr h|/hb ->].
+    by rewrite !mulr_sumr -big_split; apply: ler_sum => i _; exact: earn.
+  rewrite big1 => [|i _]; last by rewrite mxE mul0r.
+  by rewrite !mulr0 addr0 sumr_ge0 // => i _; rewrite mulr_ge0 ?sqr_ge0 // divr_ge0.
+by rewrite /ridge /cost; lra.
 Qed.
 
 Lemma priced (W : 'M[R]_(m, n)) t s :
@@ -148,15 +187,14 @@ Qed.
 Section Dual.
 Variables (W : 'M[R]_(m, n)) (t s : R).
 Hypothesis polar : forall (u : 'cV_m) (v : 'cV_n), dot u (W *m v) ^+ 2 <= t * (sq u * sq v).
-Hypotheses (s0 : 0 <= s) (st : s ^+ 2 * t <= lam q ^+ 2) (flat : orthogonal_to W).
+Hypotheses (s0 : 0 <= s) (st : s ^+ 2 * t <= lam q ^+ 2) (ho : affordable W).
 
 Theorem weak_duality : (forall i j, 0 < C q i j \/ C q i j = 0 /\ W i j = 0) ->
   forall r (U : 'M_(m, r)) (V : 'M_(n, r)) a b, competes U V a b ->
-  s * dot W (Y q) - s ^+ 2 * over W / 2 <= objective U V a b.
+  s * dot W (Y q) - s ^+ 2 * (over W + cost W) / 2 <= objective U V a b.
 Proof.
 move=> hC r U V a b hx; rewrite objectiveE; set Z := fit U V a b.
-have hW : s * dot W Z <= lam q * \sum_k theta (form q) (col k U) (col k V).
-  by rewrite /Z earns //; exact: priced polar s0 st _ U V.
+have hW := earns s ho hx; rewrite -/Z in hW; have := priced polar s0 st U V.
 have hL : s * dot W (Y q) - s ^+ 2 * over W / 2 <=
     \sum_i \sum_j C q i j / 2 * (Z i j - Y q i j) ^+ 2 + s * dot W Z.
   rewrite /over /dot !mulr_sumr mulr_suml -sumrB -big_split; apply: ler_sum => i _.
@@ -170,17 +208,17 @@ Qed.
 (* the same, with what it leaves over; all entries are seen, and weigh 1 *)
 Theorem left_over : (forall i j, C q i j = 1) ->
   forall r (U : 'M_(m, r)) (V : 'M_(n, r)) a b, competes U V a b ->
-  s * dot W (Y q) - s ^+ 2 * sq W / 2 + sq (Y q - s *: W - fit U V a b) / 2 <= objective U V a b.
+  s * dot W (Y q) - s ^+ 2 * (sq W + cost W) / 2 + sq (Y q - s *: W - fit U V a b) / 2
+  <= objective U V a b.
 Proof.
 move=> C1 r U V a b hx; rewrite objectiveE.
 have -> : \sum_i \sum_j C q i j / 2 * (fit U V a b i j - Y q i j) ^+ 2 = sq (Y q - fit U V a b) / 2.
   rewrite /sq /dot mulr_suml; apply: eq_bigr => i _; rewrite mulr_suml; apply: eq_bigr => j _.
   by rewrite C1 [(Y q - _) i j]mxE [(- _ : 'M_(m, n)) i j]mxE; move: (fit _ _ _ _ i j) => z; ring.
-have := priced polar s0 st U V; rewrite -(earns flat hx); move: (fit _ _ _ _) => Z.
+have := earns s ho hx; have := priced polar s0 st U V; move: (fit _ _ _ _) => Z.
 have -> : Y q - s *: W - Z = Y q - Z - s *: W by rewrite addrAC.
 rewrite [sq (_ - _ - _)]sqB dotZr sqZ dotBl (dotC (Y q)) (dotC Z).
-move: (sq (Y q - Z)) (sq W) (dot W (Y q)) (dot W Z) => A B D E.
-by move: (lam q * _) => P; lra.
+by lra.
 Qed.
 
 End Dual.

@@ -2,8 +2,8 @@
 
    A problem is an m x n matrix Y with weights C >= 0 (1 where none are given, 0 where nothing is
    observed), a penalty lam, the signs that the factors' entries may have, whether a number is
-   fitted for each column, or each row, beside the factors, and a candidate: factors U0, V0 with
-   r0 columns. *)
+   fitted for each column, or each row, beside the factors, what their squares cost, and a candidate:
+   factors U0, V0 with r0 columns. *)
 
 From mathcomp Require Import all_ssreflect ssralg ssrnum zmodp matrix.
 From Checker Require Export Words.
@@ -23,6 +23,7 @@ Record question := Question {
   Y : 'M[R]_(m, n); C : 'M[R]_(m, n);
   lam : R; form : theta_form; left : sign; right : sign;
   columns : bool; rows : bool;  (* fitted beside the factors *)
+  ridge_a : 'rV[R]_n; ridge_b : 'cV[R]_m;  (* what their squares cost; 0: nothing *)
   own_size : bool;  (* about at most r0 columns of factors, not about any number *)
   U0 : 'M[R]_(m, r0); V0 : 'M[R]_(n, r0);
   a0 : 'rV[R]_n; b0 : 'cV[R]_m;
@@ -45,9 +46,15 @@ Definition meets (s : sign) k r (U : 'M[R]_(k, r)) : Prop :=
 
 Variable q : question.
 
-(* f(U, V, a, b) = sum C_ij / 2 ((U V^T)_ij + a_j + b_i - Y_ij)^2 + lam sum_k theta(u_k, v_k) *)
+(* H(a, b) = sum ridge_j / 2 a_j^2 + sum ridge_i / 2 b_i^2 *)
+Definition ridge (a : 'rV[R]_(n q)) (b : 'cV[R]_(m q)) : R :=
+  \sum_j ridge_a q 0 j / 2 * a 0 j ^+ 2 + \sum_i ridge_b q i 0 / 2 * b i 0 ^+ 2.
+
+(* f(U, V, a, b) = sum C_ij / 2 ((U V^T)_ij + a_j + b_i - Y_ij)^2 + H(a, b)
+     + lam sum_k theta(u_k, v_k) *)
 Definition objective r (U : 'M[R]_(m q, r)) (V : 'M[R]_(n q, r)) (a : 'rV[R]_(n q)) (b : 'cV[R]_(m q)) : R :=
   \sum_i \sum_j C q i j / 2 * ((U *m V^T) i j + a 0 j + b i 0 - Y q i j) ^+ 2
+  + ridge a b
   + lam q * \sum_k theta (form q) (col k U) (col k V).
 
 (* who competes *)

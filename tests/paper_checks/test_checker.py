@@ -8,9 +8,10 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_array
 from sklearn.decomposition import NMF, PCA, TruncatedSVD
 
-from certify import Problem, RejectedError, check, from_model, verify
+from certify import Problem, RejectedError, check, from_model, improve, verify
 from certify.atoms import RankOne
 from certify.base.errors import NotCoveredError
 from certify.cli import main
@@ -19,6 +20,7 @@ from certify.kernel.fields import number
 from certify.kernel.file import identity, read
 from certify.kernel.verdict import prove
 from certify.losses import Absolute, Squared
+from certify.offsets import ColumnIntercept, RowIntercept
 from certify.pipeline.certificate.checked import CLOSED, VARIABLE
 from certify.pipeline.certificate.file import Certificate, as_numpy
 from certify.pipeline.certificate.file import as_kernel_array as array
@@ -36,6 +38,7 @@ COVERED = (
     "rank_limited",
     "refuted",
     "refuted_by_rank",
+    "ridge",
     "row",
     "spectral",
     "trivial",
@@ -168,6 +171,28 @@ def test_fits_at_their_own_size_are_covered_and_changes_of_them_answered_alike(
     held.save(path)
     assert agrees(binary, path) == 0
     seen = set()
+    for lie in lies(held):
+        lie.save(path)
+        seen.add(agrees(binary, path))
+    assert {0, REJECTED, OUTSIDE} <= seen
+
+
+def rated(form):
+    """Return the certificate of ratings with biases whose squares cost something."""
+    rng = np.random.default_rng(5)
+    users, items = np.divmod(rng.permutation(30)[:22], 5)
+    stars = csr_array((rng.integers(1, 6, 22) - 3.5, (users, items)), shape=(6, 5))
+    many = 1.0 + np.bincount(users, minlength=6)
+    offsets = [RowIntercept(0.5 * many), ColumnIntercept(0.25)]
+    problem = Problem(Squared(stars), RankOne("l2", "l2", form=form), 1.0, offsets)
+    return improve(problem, (np.zeros((6, 0)), np.zeros((5, 0))), budget=5).result.certificate
+
+
+@pytest.mark.parametrize("form", ["product", "sum"])
+def test_ratings_with_biases_are_covered_and_changes_of_them_answered_alike(binary, tmp_path, form):
+    held, path, seen = rated(form), tmp_path / "x.cert", set()
+    held.save(path)
+    assert agrees(binary, path) == 0
     for lie in lies(held):
         lie.save(path)
         seen.add(agrees(binary, path))
@@ -330,6 +355,11 @@ def lies_of_the_statement(held):
         ("more", "field"),
     ):
         yield replace(held, statement={**held.statement, field: value})
+    for k, offset in enumerate(held.statement["offsets"]):
+        for value in (zero, half, minus, "0x1.0000000000000p-1074", 1):
+            changed = [*held.statement["offsets"]]
+            changed[k] = {**offset, "ridge": value}
+            yield replace(held, statement={**held.statement, "offsets": changed})
     for field, value in (("form", "sum"), ("left", "l1"), ("right", "l2+"), ("kind", "symmetric")):
         atom = {**held.statement["atom"], field: value}
         yield replace(held, statement={**held.statement, "atom": atom})
@@ -453,9 +483,13 @@ def test_nothing_is_left_unproved():
         ("Statement.v", "forall i j, 0 <= U i j", "forall i j, 0 < U i j"),
         ("Statement.v", "(~~ found q -> a = a0 q /\\ b = b0 q)", "true"),
         ("Statement.v", "i j + a 0 j + b i 0 -", "i j + a 0 j - b i 0 -"),
+        ("Statement.v", "ridge_a q 0 j / 2 *", "ridge_a q 0 j / 4 *"),
+        ("Statement.v", "  + ridge a b\n", ""),
         ("Statement.v", "norm u * norm v", "norm u + norm v"),
-        ("Checker.v", "supported w (dC d) & orthogonal d w", "true & orthogonal d w"),
-        ("Checker.v", "supported w (dC d) & orthogonal d w", "supported w (dC d) & true"),
+        ("Checker.v", "supported w (dC d) & affordable_ d w", "true & affordable_ d w"),
+        ("Checker.v", "supported w (dC d) & affordable_ d w", "supported w (dC d) & true"),
+        ("Checker.v", "dadd (squares_over_up w (dC d)) (cost_ d w)", "squares_over_up w (dC d)"),
+        ("Checker.v", "nonneg (dP d),", "true,"),
         ("Checker.v", "down d && ones (dC d)", "ones (dC d)"),
         ("Checker.v", "down d && ones (dC d)", "down d"),
         ("Checker.v", "dcolumns d || zeros a", "true"),
