@@ -56,16 +56,16 @@ class FittedMLP:
         return np.ones(len(self.X)) if self.shares is None else self.shares
 
     @property
-    def counted(self) -> npt.NDArray[np.bool_]:
+    def weighted_rows(self) -> npt.NDArray[np.bool_]:
         """Which rows have a weight > 0."""
         return self.each > 0
 
     def loss(self, weights: Array | None) -> Loss:
         """Return the loss of the rows that count, with a weight for each."""
-        family, Y = LOSSES[self.model.out_activation_], self.Y[self.counted]
+        family, Y = LOSSES[self.model.out_activation_], self.Y[self.weighted_rows]
         if weights is None:
             return family(Y, None)
-        return family(Y, np.broadcast_to(weights[self.counted][:, None], Y.shape).copy())
+        return family(Y, np.broadcast_to(weights[self.weighted_rows][:, None], Y.shape).copy())
 
 
 def mlp(model: Any, X: Any, y: Any, rows: Any, sample_weight: Any) -> Judged:
@@ -97,7 +97,7 @@ def mlp(model: Any, X: Any, y: Any, rows: Any, sample_weight: Any) -> Judged:
         activation=ACTIVATIONS[model.activation],
     )
     lam, shares, multiple = effective(trained)
-    X = trained.X[trained.counted]
+    X = trained.X[trained.weighted_rows]
     return problem_of_network(weights, X, trained.loss(shares), Decay(lam, lam), multiple)
 
 
@@ -246,7 +246,9 @@ def figures(trained: FittedMLP) -> tuple[float, float]:
     lengths = np.diff(np.append(starts, n))
     sizes = np.add.reduceat(trained.each, starts)
     share = trained.each * np.repeat(lengths / (n * sizes), lengths)
-    z = trained.X[trained.counted] @ real(model.coefs_[0], "W") + real(model.intercepts_[0], "b")
+    z = trained.X[trained.weighted_rows] @ real(model.coefs_[0], "W") + real(
+        model.intercepts_[0], "b"
+    )
     hidden = np.maximum(z, 0.0) if model.activation == "relu" else z
     Z = hidden @ real(model.coefs_[1], "V") + real(model.intercepts_[1], "c")
     data = trained.loss(share).value(Z)

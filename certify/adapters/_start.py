@@ -38,7 +38,7 @@ def start(problem: Problem, factors: Sequence[Any]) -> Modes:
     prices = problem.lam * theta[theta > 0]
     slices = [tuple(x[..., k : k + 1] for x in modes) for k in range(len(prices))]
     fields = [problem.predict(s) for s in slices]
-    pulled = [loss.weighted(f) for f in fields]
+    pulled = [loss.weigh(f) for f in fields]
     G = np.array([[np.vdot(f, g) for g in pulled] for f in fields]).reshape(
         len(prices), len(prices)
     )

@@ -138,9 +138,9 @@ class Atom(ABC):
             """Return the smallest bound within the budget."""
             return self.propose(scaled, None, seed, deadline)
 
-        return self.enclosed(W, proposer(self, engine, (method, solver), budget), seed)
+        return self.enclose(W, proposer(self, engine, (method, solver), budget), seed)
 
-    def enclosed(self, W: Any, propose: Callable[[Any], Proposal], seed: int) -> PolarBound:  # noqa: ANN401
+    def enclose(self, W: Any, propose: Callable[[Any], Proposal], seed: int) -> PolarBound:  # noqa: ANN401
         """Return both sides of the polar, the upper one by `propose`; here floats, not proved."""
         proposal = propose(W)
         lower, witness = self.attain(W, seed)
@@ -204,7 +204,7 @@ class Atom(ABC):
         """Return the nearest factors in the atom's domain."""
         return factors
 
-    def uncovered(self, offsets: Sequence[Offset]) -> str:
+    def why_infinite(self, offsets: Sequence[Offset]) -> str:
         """Return why the polar is infinite beside these offsets, with the cure, or ""."""
         del offsets
         return ""

@@ -203,7 +203,7 @@ class CP(Atom):
         T = W.toarray() if sparse.issparse(W) else np.asarray(W)
         return attain(T, self.gauges, symmetric=self.symmetric, seed=seed)
 
-    def enclosed(self, W: Any, propose: Callable[[Any], Proposal], seed: int) -> PolarBound:  # noqa: ANN401
+    def enclose(self, W: Any, propose: Callable[[Any], Proposal], seed: int) -> PolarBound:  # noqa: ANN401
         """Return both sides of a tensor's polar; of l2 norms it is the spectral norm."""
         T = finite(real(W.toarray() if sparse.issparse(W) else W, "W"), "W")
         if not T.size:

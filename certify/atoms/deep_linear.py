@@ -101,7 +101,7 @@ class DeepLinear(Atom):
         left, values, right = np.linalg.svd(self.pull_back(W), full_matrices=False)
         return float(values[0]), layers.thread(left[:, 0], right[0], self.hidden)
 
-    def enclosed(self, W: Any, propose: Callable[[Any], Proposal], seed: int) -> PolarBound:  # noqa: ANN401
+    def enclose(self, W: Any, propose: Callable[[Any], Proposal], seed: int) -> PolarBound:  # noqa: ANN401
         """Return both sides, in the kernel's rounded arithmetic."""
         return enclose_network(self, W, propose, seed)
 

@@ -112,7 +112,7 @@ class DeepReLU(Atom):
         x = layers.thread(u, v, self.hidden)
         return float(np.vdot(dense, self.phi(x))), x
 
-    def enclosed(self, W: Any, propose: Callable[[Any], Proposal], seed: int) -> PolarBound:  # noqa: ANN401
+    def enclose(self, W: Any, propose: Callable[[Any], Proposal], seed: int) -> PolarBound:  # noqa: ANN401
         """Return both sides, in the kernel's rounded arithmetic."""
         return enclose_network(self, W, propose, seed)
 

@@ -187,11 +187,11 @@ class ReLU(Atom):
         """Return the best neuron found, of theta 1."""
         return attain(self.query(W, None, seed))
 
-    def enclosed(self, W: Any, propose: Callable[[Any], Proposal], seed: int) -> PolarBound:  # noqa: ANN401
+    def enclose(self, W: Any, propose: Callable[[Any], Proposal], seed: int) -> PolarBound:  # noqa: ANN401
         """Return both sides, in the kernel's rounded arithmetic."""
         return enclose_network(self, W, propose, seed)
 
-    def uncovered(self, offsets: Sequence[Offset]) -> str:
+    def why_infinite(self, offsets: Sequence[Offset]) -> str:
         """Return why the polar is infinite for want of an intercept, with the cure, or "".
 
         A hidden bias that costs nothing makes constants free: W has to sum to zero over the

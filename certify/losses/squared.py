@@ -56,11 +56,11 @@ class Squared(Loss):
     def value(self, Z: Array) -> float:
         """Return l(Z)."""
         residual = (Z - self.data).reshape(-1)
-        return 0.5 * float(residual @ self.weighted(residual))
+        return 0.5 * float(residual @ self.weigh(residual))
 
     def gradient(self, Z: Array) -> Array:
         """Return w (Z - Y)."""
-        return self.weighted(Z - self.data)
+        return self.weigh(Z - self.data)
 
     @np.errstate(all="ignore")
     def dual_value(self, W: Array) -> float:
@@ -74,7 +74,7 @@ class Squared(Loss):
         pull = t * (1.0 if self.scale is None else self.scale.reshape(self.data.shape))
         return np.asarray((Z + pull * self.data) / (1 + pull))
 
-    def weighted(self, field: Array) -> Array:
+    def weigh(self, field: Array) -> Array:
         """Return w times a field."""
         if self.scale is None:
             return field

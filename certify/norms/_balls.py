@@ -37,7 +37,7 @@ class Ellipsoids:
         np.maximum.at(out, self.labels, each)
         return float(out.sum())
 
-    def normalized(self, M: Array) -> tuple[Array, Array]:
+    def normalize(self, M: Array) -> tuple[Array, Array]:
         """Return (A maximizing <M, A>, rows of A in the blocks; the multiplier of each row)."""
         squares = np.square(M).sum(axis=1) / self.weights
         mu = np.sqrt(np.bincount(self.labels, squares))[self.labels]

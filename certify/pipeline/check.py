@@ -243,7 +243,7 @@ def why_uncovered(problem: Problem) -> str:
             fixed_rank.require(problem)
     except OutOfScopeError as error:
         return str(error)
-    return problem.atom.uncovered(problem.offsets)
+    return problem.atom.why_infinite(problem.offsets)
 
 
 def stationarity(problem: Problem, factors: Factors, q: Values) -> float:

@@ -28,7 +28,7 @@ def lam_max(problem: Problem, *, budget: float | None = None, seed: int = 0) -> 
         raise OutOfScopeError(
             "beside an l1 penalty of a low degree, zero is a minimum at every lam"
         )
-    if why := problem.atom.uncovered(problem.offsets):
+    if why := problem.atom.why_infinite(problem.offsets):
         raise OutOfScopeError(why)
     shapes = problem.atom.shapes(problem.loss.dims)
     none = tuple(np.zeros((*s, 0)) for s in shapes)

@@ -246,7 +246,9 @@ def append(entries: Entries, x: Floats, pairs: Pairs) -> Floats:
     left, right = roots(entries)
     u, v = pairs.left[:, :count] * left[:, None], pairs.right[:, :count] * right[:, None]
     U, V = u.astype(entries.kind), v.astype(entries.kind)
-    curve = np.einsum("mk,mk->k", np.square(U), entries.seen @ np.square(V)).astype(np.float64)
+    curve = np.einsum("mk,mk->k", np.square(U), entries.weight_matrix @ np.square(V)).astype(
+        np.float64
+    )
     weights = (pairs.values[:count] - 1) / np.maximum(curve, 1e-300)
     weights = np.maximum(weights, SLIGHT * max(float(weights.max(initial=0.0)), 0.0))
     root = np.sqrt(weights).astype(entries.kind)

@@ -67,7 +67,7 @@ class Climb:
         g = self.layer.right
         return np.column_stack([g.maximizer(y) for y in Y.T])
 
-    def hidden(self, U: Array) -> tuple[Array, Array]:
+    def hidden_values(self, U: Array) -> tuple[Array, Array]:
         """Return z (m, r), with the bias where it is free, and s(z)."""
         z = self.F @ U
         return z, np.where(z > 0, z, self.layer.slope * z)
@@ -141,7 +141,7 @@ def race(
     for _ in range(ROUNDS):
         if expired():
             break
-        z = run.hidden(U)[0] if not run.layer.free else preactivations(run, U, V)
+        z = run.hidden_values(U)[0] if not run.layer.free else preactivations(run, U, V)
         gates = np.where(z > 0, 1.0, run.layer.slope)
         c = run.F.T @ (gates * (run.W @ V))
         size = np.linalg.norm(c, axis=0)
@@ -166,7 +166,7 @@ def best_responses(run: Climb, U: Array, sign: Array | None) -> tuple[Array, Arr
     if run.layer.free:
         pairs = [respond(run, u, sign) for u in U.T]
         return np.array([p[0] for p in pairs]), np.column_stack([p[1] for p in pairs])
-    Y = run.W.T @ run.hidden(U)[1]
+    Y = run.W.T @ run.hidden_values(U)[1]
     if sign is not None:
         return sign[0] * Y[0], np.broadcast_to(sign[:, None], Y.shape)
     V = run.responses(Y)

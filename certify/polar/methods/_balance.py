@@ -42,10 +42,10 @@ def relax(W: Matrix, a: Ellipsoids, b: Ellipsoids, seed: int) -> tuple[Array, Ar
     """Return (A, B, mu, nu) of the relaxation, by alternating ascent."""
     k = int(min(COLUMNS, 2 + np.sqrt(2.0 * sum(W.shape)), max(W.shape) + 1))
     B = np.random.default_rng(seed).standard_normal((W.shape[1], k))
-    B, value = b.normalized(B)[0], 0.0
+    B, value = b.normalize(B)[0], 0.0
     for _ in range(SWEEPS):
-        A, mu = a.normalized(np.asarray(W @ B))
-        B, nu = b.normalized(np.asarray(W.T @ A))
+        A, mu = a.normalize(np.asarray(W @ B))
+        B, nu = b.normalize(np.asarray(W.T @ A))
         before, value = value, float(np.bincount(b.labels, nu).sum())
         if value - before <= SETTLED * value:
             break

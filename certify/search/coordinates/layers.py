@@ -91,7 +91,7 @@ class Net:
             out[g] = np.abs(U[g]).max(axis=0) > 0
         return out
 
-    def hidden(self, U: Array) -> Array:
+    def hidden_outputs(self, U: Array) -> Array:
         """Return the outputs of the hidden units, (samples, r)."""
         return self.layer.act(U)
 
@@ -102,4 +102,6 @@ class Net:
 
     def plain(self, factors: Factors) -> Array:
         """Return the field of the network without offsets."""
-        return np.asarray(self.problem.loss.observed.product(self.hidden(factors[0]), factors[1]))
+        return np.asarray(
+            self.problem.loss.observed.product(self.hidden_outputs(factors[0]), factors[1])
+        )

@@ -107,19 +107,19 @@ class FactorForm:
         return len(self.sides) == 2 and self.copies == 1  # noqa: PLR2004
 
     @property
-    def boxed(self) -> tuple[bool, ...]:
+    def inside_ball(self) -> tuple[bool, ...]:
         """Whether each factor stays in its norm's unit ball."""
         return tuple(s.norm.cubic for s in self.sides)
 
     @property
     def outer(self) -> bool:
         """Whether an amplitude is a factor."""
-        return self.copies * self.boxed.count(False) < LEAST
+        return self.copies * self.inside_ball.count(False) < LEAST
 
     @property
     def power(self) -> int:
         """The power p of the norms in balance."""
-        return self.copies * self.boxed.count(False) + self.outer
+        return self.copies * self.inside_ball.count(False) + self.outer
 
     @property
     def rows(self) -> tuple[int, ...]:
@@ -157,7 +157,7 @@ class FactorForm:
     def into(self, factors: Factors) -> Array:
         """Return the coordinates as one vector."""
         root = self.sizes(factors) ** (1.0 / self.power)
-        units = zip(self.sides, self.units(factors), self.boxed, strict=True)
+        units = zip(self.sides, self.units(factors), self.inside_ball, strict=True)
         parts = [s.into(x if box else x * root).reshape(-1) for s, x, box in units]
         return np.concatenate([*parts, *([root] if self.outer else [])])
 
@@ -183,7 +183,7 @@ class FactorForm:
         """Return the least and the largest value of each coordinate."""
         ends = [s.bounds(r) for s in self.sides]
         low, high = ([e[k] for e in ends] for k in (0, 1))
-        for k, box in enumerate(self.boxed):
+        for k, box in enumerate(self.inside_ball):
             if box:
                 low[k], high[k] = np.maximum(low[k], -1.0), np.minimum(high[k], 1.0)
         if self.outer:
@@ -195,7 +195,7 @@ class FactorForm:
     def price(self, parts: list[Array]) -> tuple[float, list[Array]]:
         """Return sum theta and its gradient in each part."""
         total, slopes, p = 0.0, [], self.power
-        for (s, c), box in zip(self.by_side(parts), self.boxed, strict=True):
+        for (s, c), box in zip(self.by_side(parts), self.inside_ball, strict=True):
             value, slope = (0.0, np.zeros_like(c)) if box else s.power(c, p)
             total += self.copies * value
             slopes.append(self.copies * slope)

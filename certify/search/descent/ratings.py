@@ -98,7 +98,7 @@ class Entries:
         return np.asarray(X[middle:m].T @ left[middle:] + other.result())
 
     @cached_property
-    def seen(self) -> Any:  # noqa: ANN401  scipy.sparse
+    def weight_matrix(self) -> Any:  # noqa: ANN401  scipy.sparse
         """The weights of the entries as a matrix: C."""
         ones = np.ones(len(self.y), dtype=self.kind) if self.weights is None else self.weights
         return self.matrix(ones)
@@ -294,8 +294,8 @@ class Objective:
         """Return the diagonal of the Hessian."""
         entries, m = self.entries, self.entries.shape[0]
         squares, D = np.square(x), self.price.copy()
-        D[:m] += entries.seen @ squares[m:]
-        D[m:] += entries.times_transposed(entries.seen.data, squares[:m])
+        D[:m] += entries.weight_matrix @ squares[m:]
+        D[m:] += entries.times_transposed(entries.weight_matrix.data, squares[:m])
         return np.asarray(np.maximum(D, np.finfo(D.dtype).tiny ** 0.5))
 
 

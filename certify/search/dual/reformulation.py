@@ -155,4 +155,4 @@ def accelerate(problem: Problem, loss: Squared, ball: Ball, expired: Callable[[]
 def residual(problem: Problem, loss: Squared, Z: Array) -> Array:
     """Return w (Y - Z - A q) at the best q, a field."""
     seen = balls.field(loss.observed, Z)
-    return loss.weighted(loss.data - seen - problem.shift(problem.fit_offsets(seen)))
+    return loss.weigh(loss.data - seen - problem.shift(problem.fit_offsets(seen)))

@@ -82,7 +82,7 @@ class Pooled:
             """Return the objective of weights with half the squares as their price."""
             u, v = z[: d * r].reshape(d, r), z[d * r :].reshape(-1, r)
             W = self.problem.dual_point((u, v), now.q)
-            dense, hidden = self.net.dense(W), self.net.hidden(u)
+            dense, hidden = self.net.dense(W), self.net.hidden_outputs(u)
             run = Largest(self.query(W, 0))
             slopes = lam * u - run.slopes(u, v), lam * v - dense.T @ hidden
             penalty = np.asarray(self.problem.atom.theta((u, v))).sum()

@@ -38,7 +38,7 @@ class Field:
 
     def outputs(self, U: Array) -> Array:
         """Return W^T s(F u) of each column, (outputs, count)."""
-        return np.asarray(self.W.T @ self.net.hidden(U))
+        return np.asarray(self.W.T @ self.net.hidden_outputs(U))
 
     def best(self, U: Array) -> tuple[Array, Array]:
         """Return the value and the best output weights of each column."""
