@@ -1,17 +1,21 @@
-"""Counts fitted by nonnegative factors: majorization and minimization at a fixed number of them.
+"""Counts fitted by nonnegative factors.
 
     f(U, V) = sum over observed entries of c (z - y ln z) + lam/2 (|U|^2 + |V|^2),   z = <u_i, v_j>
 
-The gradient c (1 - y/z) has no Lipschitz constant, so no step has a length that suits it.  As ln is
-concave, f is at most a sum over single numbers that touches it at U:
+The gradient c (1 - y/z) has no Lipschitz constant, so no step has a length that suits it.
+
+any size    the optimum has many components: the search begins with more than those, and the
+            method of multipliers (`descent.multipliers`) leaves those that are needed
+own size    majorization and minimization; a point of the other is mended by it, too
+
+As ln is concave, f is at most a sum over single numbers that touches it at U:
 
     f(X, V) <= sum s_ik x_ik - p_ik ln x_ik + lam/2 x_ik^2 + constant,
     s_ik = sum_j c_ij v_jk,   p_ik = u_ik sum_j c_ij (y_ij / z_ij) v_jk,
 
 which is least at x = 2 p / (s + (s^2 + 4 lam p)^(1/2)): so f never rises, and what is positive
 stays positive.  Pairs of such steps are extrapolated in logarithms (Varadhan and Roland, "Simple
-and globally convergent methods for accelerating the convergence of any EM algorithm", 2008).  The
-optimum has many components, so the search begins with many at once.
+and globally convergent methods for accelerating the convergence of any EM algorithm", 2008).
 """
 
 from collections.abc import Callable
@@ -24,11 +28,15 @@ from certify.losses import KullbackLeibler
 from certify.problem import Problem
 from certify.search import envelope
 from certify.search.column_generation import Search
+from certify.search.descent import multipliers
+from certify.search.descent.multipliers import Multipliers
 from certify.search.descent.products import Task
+from certify.search.dual import polar_ball as balls
 from certify.search.pricing.products import Field, above
 
-ROUNDS, STEPS = 60, 40  # of looks at the dual point, and pairs of steps in each
-MANY, AT_ONCE = 200, 20  # components at the start, if m + n allows, and those appended in a round
+ROUNDS, STEPS = 60, 40  # of looks at the dual point, and pairs of steps or turns in each
+MANY, TIMES = 600, 4  # components at the start of any size: so many times the shorter side
+AT_ONCE, MEND = 20, 3  # components appended in a round; steps that mend a point
 FAINT = 1e-3  # of the size of an ordinary component: one that is appended, or no longer positive
 LEAST = 1e-150  # a number below it is as good as zero, and its product with another is a float
 STALLED, NOTHING = 1e-5, 1e-7  # relative gain of a round that ends the search; a component of zeros
@@ -53,22 +61,53 @@ def grow(search: Search, seed: int, wanted: float, cap: int | None = None) -> Se
     """
     problem, rng = search.problem, np.random.default_rng(seed)
     task = Task(problem, envelope.Smoothed(problem.loss), expired=search.clock.expired)
-    most = sum(problem.loss.dims) if cap is None else cap
-    factors, last = begin(task, search.best.factors, min(most, MANY), rng), np.inf
+    dims = problem.loss.dims
+    most = sum(dims) * TIMES if cap is None else cap
+    count = min(TIMES * min(dims), MANY) if cap is None else cap
+    factors, last = begin(task, search.best.factors, count, rng), np.inf
+    data = balls.spread(problem.loss.observed, counting(problem).data)
+    turns = multipliers.begin(problem, factors, data) if cap is None else None
     for _ in range(ROUNDS):
-        factors, value = descend(problem, factors, search)
-        small = prune(task, factors)
+        if turns is None:
+            factors, value = descend(problem, factors, search)
+            small = prune(task, factors)
+            W = -problem.loss.gradient(problem.predict(small, ()))
+        else:
+            small, value = take_turns(turns, task, search)
+            W = balls.field(problem.loss.observed, turns.W)
         search.note("majorize", small, ())
-        W = -problem.loss.gradient(problem.predict(small, ()))
         field = Field(problem.loss.observed, W, task.form, search.clock.expired)
         top, components = above(field, problem.lam, small, seed)
         search.weigh(W, top)
         if search.gap <= wanted or search.over() or last - value <= STALLED * abs(value):
             break
-        last, room = value, min(most - small[0].shape[1], AT_ONCE)
-        new = tuple(x[:, :room] for x in components)
-        factors = append_faint(task, small, new) if room > 0 else positive(small, size(task, small))
+        last, room = value, min(max(most - small[0].shape[1], 0), AT_ONCE)
+        wide = append_faint(task, small, tuple(x[:, :room] for x in components))
+        factors = positive(wide, size(task, small))
+        if turns is not None:
+            turns.factors = wide
     return search
+
+
+def take_turns(turns: Multipliers, task: Task, search: Search) -> tuple[Factors, float]:
+    """Return the factors after some turns, and the least objective met: there or mended.
+
+    The loss is infinite where a product is 0 and a count is not: steps from no number below a
+    faint one mend that.
+    """
+    for _ in range(STEPS):  # one at least
+        search.steps -= 1
+        turns.turn()
+        if search.over():
+            break
+    turns.balance()
+    small = prune(task, turns.factors)
+    near = positive(small, size(task, small))
+    for _ in range(MEND):
+        near = step(task.problem, near)
+    near = prune(task, near)
+    search.note("mend", near, ())
+    return small, min(objective(task.problem, x) for x in (small, near))
 
 
 def begin(task: Task, factors: Factors, count: int, rng: np.random.Generator) -> Factors:
@@ -96,9 +135,8 @@ def positive(factors: Factors, least: float) -> Factors:
 def append_faint(task: Task, factors: Factors, slices: Factors) -> Factors:
     """Append faint components."""
     least = size(task, factors)
-    new = tuple(least * len(x) ** 0.5 * x for x in slices)
-    both = zip(factors, new, strict=True)
-    return positive(tuple(np.hstack(pair) for pair in both), least)
+    both = zip(factors, slices, strict=True)
+    return tuple(np.hstack([x, least * len(y) ** 0.5 * y]) for x, y in both)
 
 
 def prune(task: Task, factors: Factors) -> Factors:

@@ -1,0 +1,121 @@
+"""Counts by many nonnegative factors: the method of multipliers, and its dual point's proof."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from certify import Problem
+from certify.atoms import RankOne
+from certify.base.clock import Clock
+from certify.losses import KullbackLeibler, Poisson, Squared
+from certify.offsets import ColumnIntercept
+from certify.polar.proved import proved_above
+from certify.search import convex
+from certify.search.candidate import evaluate
+from certify.search.descent import multipliers
+from certify.search.dual import products
+from certify.search.dual.points import Run
+from certify.search.growth import counts
+from tests.tolerance import rounding
+
+
+def problem_of(Y, lam=1.0, **given):
+    """Return the Kullback-Leibler problem of nonnegative factors."""
+    return Problem(KullbackLeibler(Y, **given), RankOne("l2+", "l2+"), lam)
+
+
+def drawn(rng, shape, rank):
+    """Return positive factors."""
+    return tuple(rng.random((d, rank)) + 0.01 for d in shape)
+
+
+def sparse_counts(rng, shape):
+    """Return counts of which most are zero."""
+    return rng.poisson(3.0, shape) * (rng.random(shape) < 0.3).astype(float)
+
+
+def test_a_sweep_moves_each_column_to_its_least():
+    rng = np.random.default_rng(0)
+    A, B = drawn(rng, (7, 5), 3)
+    T, ridge = rng.standard_normal((7, 5)), 0.25
+
+    def value():
+        """Return |T - A B^T|^2 + ridge |A|^2."""
+        return np.square(T - A @ B.T).sum() + ridge * np.square(A).sum()
+
+    values = [value()]
+    for _ in range(200):
+        multipliers.sweep(A, B, T, ridge)
+        values.append(value())
+    assert all(b <= a + rounding(*values, flops=100) for a, b in pairwise(values))
+    slope = (A @ B.T - T) @ B + ridge * A
+    assert (A >= 0).all()
+    assert (A == 0).any()
+    assert np.abs(slope[A > 0]).max() < 1e-9
+    assert slope[A == 0].min() > -1e-9
+
+
+@pytest.mark.parametrize("given", ["plain", "weights", "mask"])
+def test_the_multiplier_settles_at_minus_the_gradient(given):
+    rng = np.random.default_rng(0)
+    Y = rng.poisson(2.0, (7, 5)) + 1.0
+    more = {
+        "weights": {"weights": rng.random((7, 5)) + 0.5},
+        "mask": {"mask": rng.random((7, 5)) < 0.7},
+    }
+    problem = problem_of(Y, 2.0, **more.get(given, {}))
+    turns = multipliers.begin(problem, drawn(rng, (7, 5), 12), Y)
+    for k in range(1, 401):
+        turns.turn()
+        if k % 40 == 0:
+            turns.balance()
+    seen = problem.loss.observed
+    W = turns.W if seen.full else turns.W[seen.listed]
+    slope = -problem.loss.gradient(problem.predict(turns.factors, ()))
+    assert np.abs(W - slope).max() < 1e-4 * np.abs(slope).max()
+    if not seen.full:
+        assert turns.W.sum() == pytest.approx(W.sum())  # no multiplier elsewhere
+
+
+def test_the_price_of_the_residual_moves_toward_equal_residuals():
+    turns = multipliers.begin(problem_of(np.ones((3, 2))), (np.ones((3, 1)), np.ones((2, 1))), 1.0)
+    first = turns.rho
+    for primal, dual, moved in ((4.0, 1.0, 2.0), (1.0, 4.0, 0.5), (1.0, 1.0, 1.0), (9e9, 1.0, 2.0)):
+        turns.rho, turns.primal, turns.dual = first, primal, dual
+        turns.balance()
+        assert turns.rho == moved * first
+
+
+def test_more_components_than_rows_reach_below_majorization():
+    """Sparse counts at a small lam: the optimum has many components, and most products are zero."""
+    rng = np.random.default_rng(0)
+    problem = problem_of(sparse_counts(rng, (12, 10)), 0.02)
+    factors = drawn(rng, (12, 10), 22)
+    search = counts.Search(problem, Clock(), evaluate(problem, factors))
+    counts.grow(search, 0, 0.0)
+    for _ in range(300):
+        factors, value = counts.pair(problem, factors)
+    assert search.best.value < 0.99 * value
+
+
+def test_a_dual_point_of_the_relaxation_is_proved_and_above_that_without_signs():
+    rng = np.random.default_rng(0)
+    problem = problem_of(sparse_counts(rng, (12, 10)), 0.02)
+    start = evaluate(problem, drawn(rng, (12, 10), 3))
+    run = Run(problem, start, 1e-6, Clock(), 0, given=False)
+    dual = next(products.polish_jointly(run, np.zeros((12, 10))))
+    assert proved_above(problem.atom.statement(), dual.point.W, dual.polar) <= 0.02 * (1 + 1e-4)
+    plain = problem.loss.clip_dual(convex.solve(problem, lambda: False, 1e-9).W)
+    without = problem.loss.dual_value(plain * min(1.0, 0.02 / np.linalg.norm(plain, 2)))
+    assert dual.value > 1.02 * without
+
+
+def test_the_relaxation_is_for_nonnegative_pairs_of_other_losses_than_least_squares():
+    Y, pair = np.ones((3, 2)), RankOne("l2+", "l2+")
+    assert products.groups(Problem(KullbackLeibler(Y), pair, 1.0)) == [(0,)]
+    assert products.groups(Problem(Poisson(Y), pair, 1.0)) == [(0,)]
+    assert products.groups(Problem(Squared(Y), pair, 1.0)) == []
+    assert products.groups(Problem(KullbackLeibler(Y), RankOne("l2+", "l2"), 1.0)) == []
+    assert products.groups(Problem(KullbackLeibler(np.ones((300, 300))), pair, 1.0)) == []
+    assert not products.simple(Problem(KullbackLeibler(Y), pair, 1.0, [ColumnIntercept(1.0)]))
