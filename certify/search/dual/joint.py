@@ -39,8 +39,7 @@ class Joint:
 
     def __init__(self, problem: Problem, form: ProductForm, W: Array) -> None:
         self.problem, self.form, self.W = problem, form, W
-        curvature = problem.loss.curvature
-        self.rho = 0.1 * min(1.0 / curvature, 1e12) if np.isfinite(curvature) else 0.1
+        self.rho = first_price(problem)
         self.labels, self.signed = form.classes()
         self.counts = np.bincount(self.labels.reshape(-1)).astype(np.float64)
         self.top = -problem.loss.gradient(np.zeros_like(W))  # where d is largest
@@ -88,6 +87,16 @@ class Joint:
         lam = self.problem.lam
         low = float(np.linalg.eigvalsh(self.unit - self.hat(self.W) - self.J)[0])
         return rays.value(self.problem, self.W, lam / (lam + max(-low, 0.0)))
+
+
+def first_price(problem: Problem) -> float:
+    """Return a first rho: by the loss's curvature, or the size of Z over that of W, about lam."""
+    loss, lam = problem.loss, problem.lam
+    if np.isfinite(loss.curvature):
+        return 0.1 * min(1.0 / loss.curvature, 1e12)
+    zero = loss.observed.field(np.zeros(loss.observed.dims))
+    size = float(np.sqrt(np.mean(np.square(loss.prox(zero, 1.0 / lam)))))
+    return size / lam if 0 < size / lam < np.inf else 0.1
 
 
 def polish(joint: Joint, steps: int, wanted: float, expired: Callable[[], bool]) -> Pair | None:
