@@ -1,4 +1,4 @@
-"""Counts by many nonnegative factors: the method of multipliers, and its dual point's proof."""
+"""Counts by many nonnegative factors: the method of multipliers, and a relaxation's first price."""
 
 from itertools import pairwise
 
@@ -8,13 +8,12 @@ import pytest
 from certify import Problem
 from certify.atoms import RankOne
 from certify.base.clock import Clock
-from certify.losses import KullbackLeibler, Poisson, Squared
-from certify.offsets import ColumnIntercept
-from certify.polar.proved import proved_above
+from certify.losses import KullbackLeibler
 from certify.search import convex
 from certify.search.candidate import evaluate
 from certify.search.descent import multipliers
 from certify.search.dual import products
+from certify.search.dual.joint import first_price
 from certify.search.dual.points import Run
 from certify.search.growth import counts
 from tests.tolerance import rounding
@@ -100,23 +99,15 @@ def test_more_components_than_rows_reach_below_majorization():
     assert search.best.value < 0.995 * value
 
 
-def test_a_dual_point_of_the_relaxation_is_proved_and_above_that_without_signs():
+def test_the_relaxation_starts_at_a_price_of_the_loss_s_size():
+    """From .1, which suits counts and multipliers near 1, it stops too early here."""
     rng = np.random.default_rng(0)
     problem = problem_of(sparse_counts(rng, (12, 10)), 0.02)
     start = evaluate(problem, drawn(rng, (12, 10), 3))
     run = Run(problem, start, 1e-6, Clock(), 0, given=False)
     dual = next(products.polish_jointly(run, np.zeros((12, 10))))
-    assert proved_above(dual.point.W, ("l2+", "l2+"), dual.polar.proof) <= 0.02 * (1 + 1e-4)
     plain = problem.loss.clip_dual(convex.solve(problem, lambda: False, 1e-9).W)
     without = problem.loss.dual_value(plain * min(1.0, 0.02 / np.linalg.norm(plain, 2)))
     assert dual.value > 1.02 * without
-
-
-def test_the_relaxation_is_for_nonnegative_pairs_of_other_losses_than_least_squares():
-    Y, pair = np.ones((3, 2)), RankOne("l2+", "l2+")
-    assert products.groups(Problem(KullbackLeibler(Y), pair, 1.0)) == [(0,)]
-    assert products.groups(Problem(Poisson(Y), pair, 1.0)) == [(0,)]
-    assert products.groups(Problem(Squared(Y), pair, 1.0)) == []
-    assert products.groups(Problem(KullbackLeibler(Y), RankOne("l2+", "l2"), 1.0)) == []
-    assert products.groups(Problem(KullbackLeibler(np.ones((300, 300))), pair, 1.0)) == []
-    assert not products.simple(Problem(KullbackLeibler(Y), pair, 1.0, [ColumnIntercept(1.0)]))
+    assert 10 < first_price(problem) < 1000
+    assert first_price(problem_of(np.zeros((3, 2)))) == 0.1
