@@ -317,14 +317,14 @@ SHAPES = ((25, 2), (60, 3), (100, 3), (100, 4), (60, 10), (100, 11), (200, 11), 
 FEW, PRODUCTS = 4, 100  # features for which cells run; rows for which products do
 
 
-def layers(options: Options, seconds: float = 12.0):
-    """Bound each polar by each method that fits its size, in so many seconds.
+def layers(options: Options):
+    """Bound each polar by each method that fits its size, in twelve seconds.
 
     W is what a linear fit leaves of the diabetes data: N rows in a seeded order, the first
     d - 1 of 10 features and a bias.  Every bound is the kernel's, in rounded arithmetic.
     """
     yield "polars of hidden layers"
-    rows = []
+    rows, seconds = [], 3.0 if options.quick else 12.0
     for n, d in SHAPES[:3] if options.quick else SHAPES:
         atom, W = residual(n, d)
         lower = attain(replace(atom.query(W), deadline=monotonic() + seconds))[0]

@@ -143,7 +143,7 @@ def cp(options: Options):
         ("Kinetic 64x12x10", slab, None, (0.2, 0.05, 0.01)),
         ("Kinetic 64x12x10x60", kinetic, None, (0.05,)),
     ]
-    budget = 60.0 if options.quick else 240.0
+    budget = 20.0 if options.quick else 240.0
     gaps = {3: (1e-5, 1e-5, 1e-3), 1: (1.0,)}  # wanted at each lam
     for name, T, mask, shares in cases[:-1] if options.quick else cases:
         every = list(zip(shares, gaps[len(shares)], strict=True))
