@@ -31,8 +31,7 @@ from measure import (
 from threadpoolctl import threadpool_limits
 
 MODULES = {  # a benchmark is the function of its name; in this order they are written
-    "matrices": "digits scaling cvxpy bracket dictionary movielens nonnegative patience"
-    " losses biases",
+    "matrices": "digits scaling dictionary movielens nonnegative patience losses biases",
     "hard_polars": "polars",
     "short_sides": "short_sides",
     "own_size": "own_size",
