@@ -8,6 +8,7 @@ import resource
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
@@ -131,21 +132,18 @@ def judged(  # noqa: PLR0913  keywords
     search and of every verification: "A/B" if they differ.  Seconds are the processor's.
     """
 
-    def result_of(ran):
-        return ran["search"] if by is check else ran["search"].result
+    def search(_):
+        found = by(problem, factors, **asked)
+        return (found, factors) if by is check else (found.result, found.factors)
 
-    def verification(tier: str):
-        def step(ran):
-            there = factors if by is check else ran["search"].factors
-            return verify(result_of(ran).certificate, problem, there, tier=tier, **agreed)
-
-        return step
+    def verified(ran, tier: str):
+        result, reached = ran["search"]
+        return verify(result.certificate, problem, reached, tier=tier, **agreed)
 
     agreed = {k: x for k, x in asked.items() if k in ("rtol", "atol", "q")}
-    steps = {f"{tier} verify": verification(tier) for tier in tiers}
-    ran = Rounds(rounds, clock, search=lambda _: by(problem, factors, **asked), **steps)
-    result = result_of(ran.values)
-    reached = factors if by is check else ran.values["search"].factors
+    steps = {f"{tier} verify": partial(verified, tier=tier) for tier in tiers}
+    ran = Rounds(rounds, clock, search=search, **steps)
+    result, reached = ran.values["search"]
     ends = {x.verdict.name for x in (result, *(ran.values[k] for k in steps))}
     row = {
         "components": reached[0].shape[-1],
