@@ -68,12 +68,18 @@ class Family:
         small = lowest([start, *(s for _, s in met if s.size <= start.size)])
         if every.best.size > start.size > 0:
             refuted = start.value - small.value > epsilon
-            small = lowest([small, *again(self, every, start.size, None if refuted else seed)])
+            fresh = None if refuted else seed
+            small = lowest([small, *again(self, every, start.size, wanted, fresh)])
         return SearchResult(falling([("start", start), *met]), small, every.best, every.duals)
 
 
-def again(family: Family, every: Search, size: int, seed: int | None) -> list[Candidate]:
-    """Return what is reached at a size from the largest components; for a seed, from restarts."""
+def again(
+    family: Family, every: Search, size: int, wanted: float, seed: int | None
+) -> list[Candidate]:
+    """Return what is reached at a size from the largest components; for a seed, from restarts.
+
+    wanted: a gain that is too small to go on
+    """
     cut, out = largest(every.problem, every.best, size), list[Candidate]()
     fresh = [] if seed is None else family.restarts(every, size, seed)
     others = (evaluate(every.problem, x) for x in fresh)
@@ -81,7 +87,7 @@ def again(family: Family, every: Search, size: int, seed: int | None) -> list[Ca
         if np.isfinite(now.value) and not every.clock.expired():
             search = Search(every.problem, every.clock, now)
             search.steps = int(ALONE * family.steps(every.problem, now))
-            family.grow(search, seed or 0, 0.0, size)
+            family.grow(search, seed or 0, wanted, size)
             out += [now, *(s for _, s in search.history if s.size <= size)]
     return out
 

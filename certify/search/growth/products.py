@@ -33,7 +33,7 @@ ALIKE, COARSELY = 1e-5, 1e-3  # 1 - cosine under which two slices are merged
 TOGETHER, FEW = 20, 4  # slices appended at once; while a multiplier moves
 SHARES, OFFSET_SWEEPS = 50, 30  # powers of two that a mixture is tried with; of a fit of offsets
 NOTHING = 1e-7  # a slice under this share of the largest may be dropped
-WORK, MOST, FEWEST = 3e11, 60_000, 300  # multiplications, and steps, without a budget
+WORK, MOST, FEWEST = 1e11, 60_000, 300  # multiplications, and steps, without a budget
 SLICES = 40  # that a step is expected to move, to count its work
 STARTS = 3  # random factors of the candidate's size that are descended from
 FAR = 0.5  # relative gain of a halving that is worth another
@@ -63,6 +63,7 @@ def grow(search: Search, seed: int, wanted: float, cap: int | None = None) -> Se
     smoothed = envelope.of(problem.loss, problem.predict(now.factors, now.q))
     task = Task(problem, smoothed, now.q, search.clock.expired)
     at, stale, least = Round(task, shrunk(task, now.factors)), 0, np.inf
+    aim = 0.0 if cap is None else wanted  # no gap tells when a search of a fixed size is done
     for k in range(ROUNDS):
         before = at.task.value(at.factors)
         descend(search, at, cap)
@@ -79,7 +80,7 @@ def grow(search: Search, seed: int, wanted: float, cap: int | None = None) -> Se
         excess = top / problem.lam - 1
         if room and excess > enough(search, at):
             at.factors = append(at.task, at.factors, tuple(x[:, :room] for x in components))
-        elif at.fine and at.task.smoothed.S is None and gained_nothing(at, before):
+        elif at.fine and at.task.smoothed.S is None and unchanged(at, before, aim):
             break
         if at.fine and stale >= STALE:
             break
@@ -101,10 +102,10 @@ def shrunk(task: Task, factors: Factors) -> Factors:
     return factors
 
 
-def gained_nothing(at: Round, before: float) -> bool:
-    """Whether a fine round gained nothing."""
+def unchanged(at: Round, before: float, aim: float) -> bool:
+    """Whether a round gained nothing, or less than what is aimed at."""
     value = at.task.value(at.factors)
-    return before - value <= STALL * abs(value)
+    return before - value <= max(STALL * abs(value), aim)
 
 
 def enough(search: Search, at: Round) -> float:
@@ -234,7 +235,7 @@ def refit_offsets(task: Task, factors: Factors) -> Values:
 
 
 def allowance(problem: Problem, now: Candidate) -> int:
-    """Return how many steps a search without a budget may take: a minute or so of work."""
+    """Return how many steps a search without a budget may take: some 20 seconds of work."""
     cost = 6 * problem.loss.observed.size * max(now.size, SLICES)
     return int(min(max(WORK / cost, FEWEST), MOST))
 
