@@ -151,6 +151,8 @@ def further(
 ) -> SearchResult:
     """Search, or go on with a search that was cut short, and keep what is found."""
     clock, trail = run.clock.share(part), None if reached is None else reached.trail
+    if clock.most is not None:  # what is bounded after it needs its part of the minute
+        clock = replace(clock, most=part * clock.most)
     if trail is None or reached is None:
         trail = families.search(run.problem, run.start, clock, run.seed, rest)
     elif reached.short:

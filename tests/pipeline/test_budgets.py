@@ -14,9 +14,10 @@ from certify.losses import Squared
 from certify.pipeline import budget as budgets
 from certify.pipeline import reasons
 from certify.polar import Proposal
+from certify.search import evidence
 from certify.search.candidate import evaluate
 from certify.search.dual.orthogonal import Orthogonal
-from certify.search.dual.points import Dual
+from certify.search.dual.points import Dual, Run
 from certify.search.search_result import Evidence
 
 
@@ -52,6 +53,16 @@ def test_without_a_budget_a_search_ends_when_the_minute_is_over(monkeypatch):
     assert budgets.rest(Clock()) is None
     assert budgets.rest(Clock(0.0), 0.5) == 0.0
     assert 4e8 < budgets.rest(Clock(1e9), 0.5) < 6e8
+
+
+def test_the_search_has_its_part_of_the_minute_and_the_bound_the_rest(monkeypatch):
+    problem, start = asked(np.random.default_rng(0))
+    clocks = []
+    monkeypatch.setattr(evidence.families, "search", lambda *given: clocks.append(given[2]))
+    for clock in (Clock(most=60.0), Clock(60.0), Clock()):
+        run = Run(problem, evaluate(problem, start), 1e-6, clock, 0, given=False)
+        evidence.further(run, None, (1e-6, None), 0.5)
+    assert [(c.budget, c.most) for c in clocks] == [(None, 30.0), (30.0, None), (None, None)]
 
 
 def test_another_word_is_no_budget():

@@ -436,6 +436,7 @@ def test_patience_is_a_share_of_the_time_left():
     state = evaluate(problem, empty_of((3, 3, 3)))
     assert not patience(Run(problem, state, 1e-6, Clock(), 0, True))()
     assert patience(Run(problem, state, 1e-6, Clock(0.0), 0, True))()
+    assert patience(Run(problem, state, 1e-6, Clock(most=0.0), 0, True))()
 
 
 @pytest.mark.thorough

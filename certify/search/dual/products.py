@@ -91,10 +91,10 @@ def simple(problem: Problem) -> bool:
 
 
 def patience(run: Run) -> Callable[[], bool]:
-    """Return whether the polish's share of the time left is spent."""
+    """Return whether the polish's share of the time left is spent, or the minute of no budget."""
     left = run.clock.left()
     until = np.inf if left is None else monotonic() + POLISHING * left
-    return lambda: monotonic() > until
+    return lambda: monotonic() > until or run.clock.expired()
 
 
 def proved_point(problem: Problem, pair: Pair, rows: tuple[int, ...]) -> Dual | None:
