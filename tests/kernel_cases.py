@@ -53,6 +53,7 @@ PROBLEMS = {
     "masked_rows": Problem(Squared(SPARSE), RankOne("l1", "l1+"), 3.0),
     "nonnegative": Problem(Squared(Y), RankOne("l2+", "l2+"), 4.0),
     "one_sign": Problem(Squared(Y), RankOne("l2", "l2+"), 4.0),
+    "cube": Problem(Squared(Y), RankOne("linf", "l2"), 10.0),
     "column": Problem(Squared(Y), L2, 4.0, COLUMN),
     "row": Problem(Squared(Y), L2, 4.0, (RowIntercept(),)),
     "intercept": Problem(Squared(Y), L2, 4.0, (Intercept(),)),

@@ -111,10 +111,15 @@ class Arithmetic(ABC, Generic[H]):
 
     def exact_lines(self, x: H, axis: int, at: Pattern) -> tuple[list[Sequence[int]], int]:
         """Return the rows (axis 0) or columns as integers times 2**e, and e; exactly."""
-        lows, highs, e = self.spans(self.unfold(x, at, (axis, 1 - axis), 1))
-        demand(lows == highs, self.tier, "inexact", "exact lines of an inexact field")
+        entries, e = self.exact_entries(x, at, (axis, 1 - axis))
         size = at.m if axis else at.n
-        return [lows[k : k + size] for k in range(0, len(lows), size)], e
+        return [entries[k : k + size] for k in range(0, len(entries), size)], e
+
+    def exact_entries(self, x: H, at: Pattern, order: Sequence[int]) -> tuple[Sequence[int], int]:
+        """Return all entries, the modes in this order, as integers times 2**e, and e; exactly."""
+        lows, highs, e = self.spans(self.unfold(x, at, order, 1))
+        demand(lows == highs, self.tier, "inexact", "exact lines of an inexact field")
+        return lows, e
 
     @abstractmethod
     def scaled(self, x: H, left: Array, right: Array, at: Pattern) -> H:

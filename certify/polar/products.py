@@ -10,6 +10,7 @@ import numpy as np
 from .ascent.products import attain
 from .branching.products import branch
 from .methods._slices import axis_of, largest_slice, matrix, sliced_symmetric
+from .methods.corners import kept_axis, largest_corner
 from .product_query import ProductQuery
 from .query import Proposal
 from .relaxation.copies import height, solve_copies, with_copies
@@ -35,6 +36,8 @@ def propose(query: ProductQuery) -> Proposal:
     """Return the smallest bound found, with its proof by one of the kernel's rules."""
     if query.T.ndim == 2:  # noqa: PLR2004  a matrix
         return matrix(query)
+    if not query.symmetric and kept_axis(query.gauges, query.T.shape) >= 0:
+        return largest_corner(query.T, query.gauges).proposal
     axis = axis_of(query)
     if axis is None:
         return relaxation_bound(query)

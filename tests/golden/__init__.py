@@ -23,6 +23,7 @@ CASES = {  # name -> file/case of the zoo
     "concave": "l1_penalty/one_slice_pays",
     "cones": "short_side/zero_model",
     "conic": "nonnegative_gap/zero_model",
+    "corners": "cube_tensor/linf_linf_linf_optimal",
     "deep_layers": "deep/kinks_none",
     "deep_linear": "deep/linear_product",
     "given": "column_means/optimal_q_given",

@@ -3,6 +3,7 @@
 import shutil
 import sys
 from dataclasses import replace
+from unittest.mock import patch
 
 import numpy as np
 
@@ -50,7 +51,8 @@ def certificate(name):
     data, atom, lam = MORE[name]
     problem = Problem(Squared(data), atom, lam)
     none = tuple(np.zeros((*shape, 0)) for shape in atom.shapes(data.shape))
-    return check(problem, none).certificate
+    with patch("certify.polar.methods.corners.MOST", 0):  # these are about relaxations
+        return check(problem, none).certificate
 
 
 def store(name):

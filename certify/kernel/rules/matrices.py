@@ -5,6 +5,7 @@ from fractions import Fraction
 
 from .cones import cones
 from .conic import conic
+from .corners import corners
 from .lines import lines
 from .signs import opposite_signs
 from .spectral import spectral
@@ -12,6 +13,7 @@ from .spectral import spectral
 POLAR_RULES: dict[str, Callable[..., Fraction]] = {
     "cones": cones,
     "conic": conic,
+    "corners": corners,
     "lines": lines,
     "signs": opposite_signs,
     "spectral": spectral,

@@ -10,6 +10,7 @@ from ..errors import demand
 from ..fields import Json
 from ..patterns import Pattern
 from ..spaces import Deep, Modes, Network, Pair, Space
+from .corners import corners
 from .layers import deep_bound, network_bound
 from .matrices import POLAR_RULES
 from .signs import opposite_signs
@@ -65,6 +66,7 @@ def slices(ar: Arithmetic[H], modes: Modes, w: H, proof: Json, given: Arrays) ->
 
 
 TENSOR_RULES: dict[str, Callable[..., Fraction]] = {
+    "corners": corners,
     "signs": opposite_signs,
     "slices": slices,
     "transpose": transpose,

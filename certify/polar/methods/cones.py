@@ -4,6 +4,7 @@ from certify.polar.ascent.pairs import best_slice
 from certify.polar.branching.cones import LONG, SHORT, pair_proposal
 from certify.polar.query import Method, PolarQuery, Proposal
 
+from .corners import kept_axis
 from .dnn import AT_ONCE
 
 
@@ -22,7 +23,8 @@ class Cones(Method):
         summed = any(g.mixture is not None for g in sides)
         wanted = query.target is not None if query.nodes is None else query.nodes >= AT_ONCE
         shaped = not query.symmetric and min(query.W.shape) <= SHORT and max(query.W.shape) > LONG
-        return wanted and shaped and not closed and not summed
+        enumerated = kept_axis(sides, query.W.shape) >= 0
+        return wanted and shaped and not (closed or summed or enumerated)
 
     def propose(self, query: PolarQuery) -> Proposal | None:
         """Return the bound of the tree, given the best value that ascents find."""

@@ -3,15 +3,16 @@
 from dataclasses import replace
 
 import numpy as np
-from scipy import sparse
 
 from certify.base.arrays import Array
 from certify.norms import Gauge
 from certify.polar.ascent.pairs import ascend, ascend_symmetric
 from certify.polar.branching.pairs import ROOT_STEPS, STEPS, Bounder, Climb, proof_of
 from certify.polar.branching.tree import Limits, grow
-from certify.polar.query import Matrix, Method, PolarQuery, Proposal
+from certify.polar.query import Method, PolarQuery, Proposal
 from certify.polar.relaxation.pairs import PairForm, of_pair, of_symmetric
+
+from .corners import dense, kept_axis
 
 LARGEST = 400  # coordinates up to which a step is quick
 FLOPS, FIXED = 25.0, 4e6  # of a step: of its eigendecomposition, of everything else
@@ -55,6 +56,7 @@ def is_open(query: PolarQuery) -> bool:
     if query.symmetric:
         return not query.left.free and query.W.shape[0] <= LARGEST
     closed = any(g.axial for g in sides) or all(g.free and g.is_round for g in sides)
+    closed = closed or kept_axis(sides, query.W.shape) >= 0
     # a coordinate fixed to zero keeps its row of W in the rule, which other rules leave out
     fixed = any("0" in g.cone for g in sides)
     return not closed and not fixed and sum(query.W.shape) <= LARGEST
@@ -110,8 +112,3 @@ def climber(query: PolarQuery) -> Climb:
         return value, (x,)
 
     return climb
-
-
-def dense(W: Matrix) -> Array:
-    """Return W dense."""
-    return np.asarray(W.toarray() if sparse.issparse(W) else W, dtype=float)

@@ -1,0 +1,90 @@
+"""Rule `corners`: all norms but one are linf, so the polar is at corners of their cubes."""
+
+import math
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from itertools import product
+
+from ..arithmetic import Arithmetic, H
+from ..arrays import Arrays
+from ..budget import FRACTION
+from ..errors import demand
+from ..fields import Json, rational
+from ..norms import LInf, Norm
+from ..scalars import power
+from ..spaces import Modes, Pair
+
+ENDS = {"*": (1, -1), "+": (1, 0), "-": (-1, 0), "0": (0,)}  # of one coordinate of a cube
+Ends = list[tuple[int, ...]]
+
+
+def corners(ar: Arithmetic[H], space: Pair | Modes, w: H, proof: Json, given: Arrays) -> Fraction:
+    """Prove sup <W, x1 o ... o xK> <= the largest dual norm in the mode "axis", at a corner.
+
+    With the other factors fixed it is linear in the k-th, whose coordinates are in [-1, 1],
+    [0, 1], [-1, 0] or {0}, as the cone says: its supremum is where each is at an end.  So every
+    factor but that of the mode "axis" may be a corner, and of the line that is left the supremum
+    is its dual norm.
+    """
+    norms, order = space.norms, [*range(len(space.norms))]
+    axis = proof.get("axis")
+    known = type(axis) is int and axis in order and not space.symmetric
+    demand(known, "proof.polar.axis", "axis", axis)
+    order.append(order.pop(int(axis or 0)))
+    *cubes, last = (norms[k] for k in order)
+    wrong = next((n.name for n in cubes if not isinstance(n, LInf)), None)
+    demand(wrong is None, "proof.polar.rule", "wrong_rule", wrong)
+    level = rational(proof["level"], "proof.polar.level") if "level" in proof else None
+    ends = ends_of(cubes, last)
+    count = math.prod(len(x) for cube in ends for x in cube)
+    ar.budget.spend(2 * FRACTION * count * (last.size + len(last.edges)), "corners")
+    flow: Sequence[float] = ()
+    if "flow" in given.arrays:
+        flow = given.get("flow", (count, len(last.edges))).data
+    entries, e = ar.exact_entries(w, space.at, order)
+    best, width = Fraction(0), len(last.edges)
+    for k, line in enumerate(at_corners(ar, entries, ends)):
+        along = [*map(Fraction, flow[k * width : k * width + width])]
+        best = max(best, last.dual_norm([x * power(e) for x in line], along, level))
+    return best
+
+
+def ends_of(cubes: Sequence[Norm], last: Norm) -> list[Ends]:
+    """Return the ends of each coordinate of each cube.
+
+    x and -x, of a factor without signs, need only one: another one without signs, of which both
+    are there, takes the sign.  That is the last one, or the first cube without signs.
+    """
+    out: list[Ends] = []
+    absorbed = is_free(last)
+    for cube in cubes:
+        ends = [ENDS[cube.sign(i)] for i in range(cube.size)]
+        if is_free(cube):
+            ends[0] = ends[0][: 2 - absorbed]
+            absorbed = True
+        out.append(ends)
+    return out
+
+
+def is_free(n: Norm) -> bool:
+    """Whether no coordinate has a sign."""
+    return all(n.sign(i) == "*" for i in range(n.size))
+
+
+def at_corners(
+    ar: Arithmetic[H], entries: Sequence[int], ends: Sequence[Ends]
+) -> Iterator[Sequence[int]]:
+    """Yield what is left of a tensor at each corner: the first factor's is in the outer loop."""
+    if not ends:
+        yield entries
+        return
+    size = len(ends[0])
+    width = len(entries) // size
+    parts = [entries[i * width : i * width + width] for i in range(size)]
+    for corner in product(*ends[0]):
+        ar.budget.spend(len(entries), "sums of slices")
+        left = [
+            sum(c * x for c, x in zip(corner, column, strict=True))
+            for column in zip(*parts, strict=True)
+        ]
+        yield from at_corners(ar, left, ends[1:])
