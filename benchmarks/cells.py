@@ -76,6 +76,7 @@ ZERO = np.zeros((Y.shape[0], 1)), np.zeros((Y.shape[1], 1))
 SOME = (("l2", "l2"), ("l1", "l2"), ("l2+", "l2+"), ("linf", "linf"), ("groups", "l2"))
 LIMITS = {
     "lines": "none",
+    "corners": "2^17 numbers at all corners",
     "spectral": "exact to 400, rounded beyond",
     "conic": "400 coordinates (60 by a general solver)",
     "trivial": "none",

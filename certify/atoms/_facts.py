@@ -55,6 +55,8 @@ def wide_pair(left: Gauge, right: Gauge, *, free: bool) -> Facts:
     """Return the facts of pairs with linf, or the largest norm of groups."""
     sides = f"{left.ball} and {right.ball}"
     rule = "spectral with scales (Grothendieck); conic"
+    if left.cubic or right.cubic:
+        rule = f"corners, exact, for about a dozen coordinates of linf; {rule}"
     if not free:
         return Facts(f"sup over {sides}, on the cones (cut norm)", HARD, rule, LOOSE)
     both = left.cubic and right.cubic
