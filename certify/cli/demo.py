@@ -26,7 +26,6 @@ from certify.pipeline.report._numbers import at_least, at_most, excess, short
 from certify.pipeline.result import Result
 from certify.problem import Problem
 
-PATIENCE = 15.0  # seconds of search for one model; only NMF takes them
 SHARE = 0.1  # lam as a share of the largest singular value: 12 components survive
 KEPT, SLICES, SWEEPS = 6, 16, 3  # too few components; an alternating fit stopped early
 RANK, ATOMS, SAMPLES, PARTS = 10, 20, 600, 16
@@ -121,7 +120,8 @@ def judge(model: Model, folder: Path, seed: int) -> Row:
         problem, factors = model.fit()
     start = perf_counter()
     rtol = factors.rtol
-    result = check(problem, factors, q=factors.q, rtol=rtol, seed=seed, budget=PATIENCE)
+    # steps are counted and no clock is asked: a busy machine gives the same answers
+    result = check(problem, factors, q=factors.q, rtol=rtol, seed=seed, budget=None)
     checked = perf_counter() - start
     path = folder / model.file
     size = write(model, result, path)

@@ -102,12 +102,27 @@ def fixed_rank(case: Case) -> str | None:
     if case.problem.penalized:
         return None
     left = at_most(spread(case.lower, case.upper), 3)
-    return f"{case.own.reason}; atol above {left} certifies it"
+    return f"{case.own.reason}; {loose_side(case)}; atol above {left} certifies it"
+
+
+def loose_side(case: Case) -> str:
+    """Say which side of a bracket at a fixed size may be loose, and what would close it."""
+    least = case.upper - case.best
+    if least > case.best - case.lower:
+        return (
+            f"the upper bound is loose, by {part(least, case.upper)}: a larger budget may prove it"
+        )
+    return (
+        f"the bound for so few may be loose, by at most {case.spread}: a larger budget raises it "
+        "where it can"
+    )
 
 
 def noted(case: Case) -> str | None:
     """Repeat what the search says of its dual point."""
-    return f"the lower bound is loose: {case.found.note}" if case.found.note else None
+    if not case.found.note:
+        return None
+    return f"the lower bound is loose, by at most {case.spread}: {case.found.note}"
 
 
 def upper_is_loose(case: Case) -> str | None:
@@ -129,7 +144,10 @@ def polar_is_hard(case: Case) -> str | None:
         if high <= low * (1 + TIGHT):
             return None
         within = f"from {low:.4g} lam, which a component attains, to {high:.4g} lam"
-        cause += f" ({within}; a larger budget narrows that)"
+        cure = case.found.dual.polar.note if case.found.dual else ""
+        cause += f" ({within}; {cure or 'a larger budget narrows that'})"
+    else:
+        cause += "; a larger budget narrows it"
     best = f"the best objective found is {case.best:.10g}"
     return f"the lower bound is loose, by at most {case.spread}: {cause}; {best}"
 

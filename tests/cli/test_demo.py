@@ -209,3 +209,16 @@ def test_without_scikit_learn_the_extra_is_named(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
     with pytest.raises(InputError, match=r"pip install certify\[models\]"):
         demo.run(tmp_path / "x")
+
+
+def test_no_clock_decides_what_the_demonstration_answers(monkeypatch, tmp_path):
+    asked = []
+
+    def stop(*_, **given):
+        asked.append(given["budget"])
+        raise InputError("asked")
+
+    monkeypatch.setattr(demo, "check", stop)
+    with pytest.raises(InputError, match="asked"):
+        demo.run(tmp_path)
+    assert asked == [None]  # steps are counted

@@ -213,7 +213,7 @@ def test_a_grown_tree_reaches_the_polar_of_a_cube(tier):
     W = np.array([[3.0, -1.0, 2.0], [1.0, 2.0, -2.0]])
     pair, ar = pair_of(W, L2, LInf), TIERS[tier]()
     w = ar.load(handed(W.reshape(-1)))
-    tree = grow_codes(pair_form(ar, pair, w, 1), (0.0, 0.0), lambda: False)
+    tree = grow_codes(pair_form(ar, pair, w, 1), (0.0, 0.0), lambda: False).tree()
     bound = cones(ar, pair, w, {"axis": 1}, held(tree))
     # the largest of |W s| over the vertices: (3 + 1 + 2, 1 - 2 - 2)
     assert 45 <= bound * bound <= 45 * (1 + Fraction(1, 2**18))
@@ -224,7 +224,7 @@ def test_a_grown_tree_reaches_the_polar_of_a_layer(tier):
     net = Network(Pattern(2, 1), handed(np.eye(2)), range(2), Fraction(0), L2(2), L2(1, "+"))
     ar = TIERS[tier]()
     w = ar.load(handed(np.array([3.0, 4.0])))
-    tree = grow_codes(layer_form(ar, net, w), (0.0, 0.0), lambda: False)
+    tree = grow_codes(layer_form(ar, net, w), (0.0, 0.0), lambda: False).tree()
     bound = layer_cones(ar, net, w, {}, held(tree))
     assert 5 <= bound <= 5 * (1 + Fraction(1, 2**18))  # |(3, 4)|, where both rows are positive
 

@@ -33,17 +33,24 @@ MOST = 4_000_000  # cones of a tree at most
 UNTIMED = 200_000  # the same without a deadline
 SHARE = 0.75  # of the time that is left
 LITTLE = 2.0**-40  # of the largest data: a loss below it is none
-Longs, Floats = npt.NDArray[np.int64], npt.NDArray[np.float64]
+Longs = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
 
 
 @dataclass
 class Grown:
-    """A tree as it grows: of each node the pair that it is split at, and its children."""
+    """A tree as it grows: of each node the pair that it is split at, and its children.
+
+    share  of each node: that of a root, halved with each split
+    left   the share of the cones that time or room did not allow to bound closely
+    """
 
     code: Longs = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     first: Longs = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    share: Floats = field(default_factory=lambda: np.zeros(0))
     roots: int = 0
     count: int = 0
+    left: float = 0.0
 
     def make(self, number: int) -> Longs:
         """Return the numbers of new nodes."""
@@ -51,6 +58,7 @@ class Grown:
         while len(self.code) < self.count:
             more = max(1024, len(self.code))
             self.code, self.first = (np.pad(x, (0, more)) for x in (self.code, self.first))
+            self.share = np.pad(self.share, (0, more))
         return np.arange(self.count - number, self.count)
 
     def tree(self) -> list[int]:
@@ -71,8 +79,8 @@ def grow_codes(
     expired: Callable[[], bool],
     most: int = MOST,
     progress: Callable[[int, float, float], None] | None = None,
-) -> list[int]:
-    """Return the codes of a tree whose leaves are at most the aim, as far as there is time.
+) -> Grown:
+    """Return a tree whose leaves are at most the aim, as far as there is time.
 
     aims  the target, and a value that is attained
     """
@@ -83,11 +91,13 @@ def grow_codes(
     batch = cones.roots()
     tree.roots = len(batch.node)
     queue = cut_batches(replace(batch, node=tree.make(tree.roots)))
+    tree.share[: tree.roots] = 1 / tree.roots
     for gap in GAPS:
         later: list[Batch] = []
         while queue:
             if expired() or tree.count > most:
-                return tree.tree()
+                tree.left = sum(float(tree.share[b.node].sum()) for b in queue)
+                return tree
             batch = take_batches(queue)
             upper, value = cones.bounds(batch)
             best = max(best, value)
@@ -99,7 +109,7 @@ def grow_codes(
             for open_ in split(wide):
                 queue += divide(cones, tree, batch.part(open_))
         queue = later
-    return tree.tree()
+    return tree
 
 
 def split(which: npt.NDArray[np.bool_]) -> list[Longs]:
@@ -120,6 +130,7 @@ def divide(cones: Cones, tree: Grown, batch: Batch) -> list[Batch]:
         return []
     new = tree.make(2 * len(at)).reshape(-1, 2)
     tree.code[batch.node], tree.first[batch.node] = at + 1, new[:, 0]
+    tree.share[new] = tree.share[batch.node][:, None] / 2
     return cut_batches(join_batches([replace(c, node=new[:, k]) for k, c in enumerate(children)]))
 
 
@@ -179,8 +190,26 @@ def proposal(
 
     aims = (query.target or 0.0, lower)
     try:
-        tree = grow_codes(form, aims, expired, most, query.progress)
+        grown = grow_codes(form, aims, expired, most, query.progress)
+        seconds, tree = monotonic() - begun, grown.tree()
         upper = above(Rounded().cones(form._replace(tree=tree), 0))
     except RejectedError:  # numbers outside the range of floats
         return Proposal(np.inf)
-    return Proposal(upper, {**proof, "tree": pack_codes(tree)})
+    return Proposal(upper, {**proof, "tree": pack_codes(tree)}, left_open(grown, seconds))
+
+
+def left_open(tree: Grown, seconds: float) -> str:
+    """Say what part of the cone is left, and about how long it takes if it is like the rest."""
+    if not tree.left:
+        return ""
+    rest = seconds * tree.left / max(1.0 - tree.left, LITTLE)
+    leaves = tree.count - int((tree.code > 0).sum())
+    return f"{100 * tree.left:.2g} % of it in {leaves} cones undecided; {duration(rest)} more"
+
+
+def duration(seconds: float) -> str:
+    """Write a time roughly, in the largest unit of which there is one."""
+    for name, unit in (("hours", 3600.0), ("minutes", 60.0)):
+        if seconds >= 1.5 * unit:
+            return f"about {seconds / unit:.0f} {name}"
+    return f"about {max(seconds, 1.0):.0f} seconds"
