@@ -18,7 +18,7 @@ from certify.kernel.patterns import Pattern
 from certify.kernel.rules.cones import cones, layer_cones, layer_form, pair_form
 from certify.kernel.simplicial import ConeForm
 from certify.kernel.spaces import Network, Pair
-from certify.polar.branching.cones import grow_codes, pack_codes
+from certify.polar.branching.cones import duration, grow_codes, left_open, pack_codes
 
 TIERS = {"exact": Exact, "flint": Flint, "rounded": Rounded}
 HALF = Fraction(1, 2)
@@ -307,3 +307,16 @@ def test_floats_refuse_generators_of_more_than_53_bits():
     assert refused.value.code == "inexact"
     exact = Exact()
     assert cones(exact, pair, exact.load(handed(ONE.reshape(-1))), {"axis": 1}, tree) >= 5
+
+
+def test_a_tree_that_is_cut_short_says_what_is_left():
+    W = np.random.default_rng(0).integers(-4, 5, (6, 4)).astype(float)
+    pair, ar, batches = Pair(Pattern(6, 4), L2(6, "+"), L2(4, "+")), Exact(), iter(range(9))
+    form = pair_form(ar, pair, ar.load(handed(W.reshape(-1))), 1)
+    grown = grow_codes(form, (0.0, 0.0), lambda: next(batches) > 3)
+    assert 0 < grown.left < 1
+    assert "% of it in " in left_open(grown, 60.0)
+    assert "cones undecided; about " in left_open(grown, 60.0)
+    assert left_open(grow_codes(form, (1e9, 0.0), lambda: False), 60.0) == ""
+    told = [duration(x) for x in (0.0, 89.0, 240.0, 7200.0)]
+    assert told == ["about 1 seconds", "about 89 seconds", "about 4 minutes", "about 2 hours"]

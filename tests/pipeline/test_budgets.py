@@ -1,5 +1,7 @@
 """Budgets: a minute where none is given, and what is said of the side that stays loose."""
 
+import itertools
+import sys
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -92,6 +94,33 @@ def test_a_reason_says_how_loose_the_polar_is():
     assert "by at most 34 %: the dual point" in reasons.dual_is_loose(case)
     bare = replace(case, found=Evidence(case.found.start))
     assert "lam" not in reasons.polar_is_hard(bare)
+
+
+def test_a_reason_says_what_of_a_tree_is_undecided_and_for_how_long():
+    case = case_of(2.5)
+    dual = replace(case.found.dual, polar=Proposal(2.5, {}, "3 % of it in 9 cones undecided"))
+    said = reasons.polar_is_hard(replace(case, found=replace(case.found, dual=dual)))
+    assert "to 2.5 lam; 3 % of it in 9 cones undecided)" in said
+    noted = replace(case, found=replace(case.found, note="its proof takes 9 s"))
+    assert reasons.noted(noted) == "the lower bound is loose, by at most 34 %: its proof takes 9 s"
+
+
+def test_a_reason_at_a_fixed_size_names_the_loose_side():
+    case = case_of(2.5)
+    assert "the bound for so few may be loose, by at most 34 %" in reasons.loose_side(case)
+    better = replace(case.found.start, value=1.1)
+    met = replace(case, found=replace(case.found, steps=(("grow", better),)))
+    assert "the upper bound is loose, by 27 %: a larger budget" in reasons.loose_side(met)
+
+
+def test_without_a_budget_a_clock_that_races_changes_nothing(monkeypatch):
+    problem, start = asked(np.random.default_rng(1))
+    found = check(problem, start, budget=None)
+    for module in [m for name, m in sys.modules.items() if name.startswith("certify.")]:
+        if hasattr(module, "monotonic"):
+            monkeypatch.setattr(module, "monotonic", itertools.count(0.0, 3600.0).__next__)
+    again = check(problem, start, budget=None)
+    assert (again.verdict, again.lower, again.upper) == (found.verdict, found.lower, found.upper)
 
 
 def test_a_reason_says_by_how_much_the_upper_bound_is_loose():
