@@ -130,7 +130,7 @@ def answers(
     scaled, by = scaling.normalize(problem)
     small_q = None if q is None else scaling.offsets_down(q, by)
     start = evaluate(scaled, scaling.factors_down(factors, by), small_q)
-    epsilon = max(scaling.value_down(atol, by), rtol * abs(start.value))
+    epsilon = scaling.epsilon_down(rtol, atol, start.value, by)
     fixed = q is not None or not problem.offsets
     part = clock.share(ANY_SIZE) if asks_twice(problem) else clock
     small_run = Run(scaled, start, epsilon, part, seed, fixed, float(scaled_by(1.0, -by.whole)))

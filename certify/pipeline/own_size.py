@@ -109,7 +109,7 @@ def bound(  # noqa: PLR0913  the question's parts
     scaled, by = scaling.normalize(problem)
     small_q = None if values is None else scaling.offsets_down(values, by)
     start = evaluate(scaled, scaling.factors_down(arrays, by), small_q)
-    epsilon = max(scaling.value_down(atol, by), rtol * abs(start.value))
+    epsilon = scaling.epsilon_down(rtol, atol, start.value, by)
     fixed = values is not None or not problem.offsets
     rival = None
     if better is not None:

@@ -27,7 +27,7 @@ from certify.search.search_result import Evidence
 
 UNMOVED = ("rows", "cols", "axis", "shift")  # of the proof of a block
 HUGE = 2.0**900  # lam beyond it: nothing earns its price either way
-TINY = float(np.finfo(np.float64).tiny)
+TINY, MOST = float(np.finfo(np.float64).tiny), float(np.finfo(np.float64).max)
 
 
 class Exponents(NamedTuple):
@@ -94,6 +94,11 @@ def value_up(x: float, by: Exponents) -> float:
 def value_down(x: float, by: Exponents) -> float:
     """Move an objective value to scale 1."""
     return float(ldexp_steps(ldexp_steps(np.float64(x), -by.data), -by.data - by.weights))
+
+
+def epsilon_down(rtol: float, atol: float, value: float, by: Exponents) -> float:
+    """Return max(atol, rtol |value|) at scale 1, a float where a huge value is not."""
+    return min(max(value_down(atol, by), rtol * abs(value)), MOST)
 
 
 def state_up(s: Candidate | None, by: Exponents) -> Candidate | None:

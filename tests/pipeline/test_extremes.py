@@ -255,8 +255,8 @@ def test_the_same_call_writes_the_same_bytes(name, tmp_path):
 
 
 def test_a_gradient_whose_squares_overflow_ends_in_a_verdict():
-    """Of tiny data at scale 1, ordinary factors are huge and so is their gradient."""
+    """Of tiny data at scale 1, ordinary factors are huge and their objective is no float."""
     factors = (np.ones((2, 1)), np.ones((2, 1)))
-    found = check(Problem(Squared(np.full((2, 2), 1e-160)), RankOne(), 1e100), factors, budget=1.0)
+    found = check(Problem(Squared(np.full((2, 2), 1e-160)), RankOne(), 1e100), factors)
     assert 0 <= found.lower <= found.upper
-    assert found.verdict is not Verdict.CERTIFIED
+    assert found.verdict is Verdict.REFUTED  # no components are better
