@@ -163,12 +163,13 @@ def judged(  # noqa: PLR0913  keywords
 def bounded(propose, verified, clock=perf_counter) -> Row:
     """Time the search for a polar's value and a proposal of its bound, and its verification."""
     searched, (lower, found) = timed(propose, clock=clock)
+    packed = 8 * len(found.proof.get("tree", ()))  # a part is a bit of it
     seconds, upper = timed(verified, found.proof, clock=clock)
     return {
         "attained": lower,
-        "proved": upper,
-        "gap": upper / lower - 1,
-        "parts": len(found.proof.get("nodes", [0])),
+        "proved": float(upper),
+        "gap": float(upper) / lower - 1,
+        "parts": packed or len(found.proof.get("nodes", [0])),
         "search s": searched,
         "verify s": seconds,
         "MB": megabytes(found.proof),
