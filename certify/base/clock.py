@@ -55,6 +55,13 @@ class Clock:
         budget = None if self.budget is None else part * self.budget
         return Clock(budget, self.progress, self.start, used=self.used, most=self.most)
 
+    def next_part(self, part: float) -> "Clock":
+        """Return the same clock with a part of the time that is left."""
+        left = self.left()
+        if left is None or self.budget is None:
+            return self.share(1.0)
+        return self.share((self.budget - (1 - part) * left) / max(self.budget, 1e-300))
+
     def divide(self, count: int) -> "Clock":
         """Return a clock with one of `count` equal parts of the time that is left."""
         left = self.left()

@@ -15,7 +15,7 @@ from .candidate import Candidate, Goal, evaluate, largest, lowest
 from .column_generation import Search
 from .search_result import SearchResult
 
-ALONE = 0.3  # share of the budget and of the steps for the candidate's own size
+ALONE = 0.3  # share of the time left and of the steps for the candidate's own size
 CLOSE = 0.05  # of epsilon: the gap at which a search may stop
 Expired = Callable[[], bool]
 
@@ -57,7 +57,7 @@ class Family:
         if known is not None and known.size <= start.size and known.value < start.value:
             return SearchResult((("start", start), ("lifted", known)), known, known)
         wanted, steps = CLOSE * epsilon, self.steps(problem, start)
-        fixed = Search(problem, clock.share(ALONE), start, steps=int(ALONE * steps))
+        fixed = Search(problem, clock.next_part(ALONE), start, steps=int(ALONE * steps))
         self.grow(fixed, seed, wanted, start.size)
         every = Search(problem, clock, fixed.best, fixed.W, fixed.lower, fixed.last, steps)
         if known is not None:

@@ -23,7 +23,7 @@ from certify.search.descent.products import Task, newton_finish, polish_factors,
 from certify.search.pricing.products import Field, above, cosines
 from certify.search.schedule import Expired, Family
 
-from . import counts
+from . import counts, nonnegative
 
 ROUNDS = 80
 COARSE, FINE, PRODUCTS = 100, 1500, 2000  # quasi-Newton steps, and Hessian products
@@ -55,11 +55,9 @@ def grow(search: Search, seed: int, wanted: float, cap: int | None = None) -> Se
 
     cap: the largest number of components.
     """
-    problem, now = search.problem, search.best
-    if counts.applies(problem):
-        now = counts.grow(search, seed, wanted, cap).best
-        if search.gap <= wanted or search.over() or now.size > SLICES:
-            return search
+    problem, now = search.problem, started(search, seed, wanted, cap)
+    if now is None:
+        return search
     smoothed = envelope.of(problem.loss, problem.predict(now.factors, now.q))
     task = Task(problem, smoothed, now.q, search.clock.expired)
     at, stale, least = Round(task, shrunk(task, now.factors)), 0, np.inf
@@ -88,6 +86,17 @@ def grow(search: Search, seed: int, wanted: float, cap: int | None = None) -> Se
             at.fine, stale = at.fine + 1, stale if at.fine else 0
         at.task = replace(at.task, smoothed=at.task.smoothed.update(at.task.fit(at.factors)))
     return search
+
+
+def started(search: Search, seed: int, wanted: float, cap: int | None) -> Candidate | None:
+    """Return where to descend from: nonnegative factors have methods of their own; None: done."""
+    if cap is None and nonnegative.applies(search.problem):
+        return nonnegative.sweep_columns(search, seed)
+    if not counts.applies(search.problem):
+        return search.best
+    now = counts.grow(search, seed, wanted, cap).best
+    done = search.gap <= wanted or search.over() or now.size > SLICES
+    return None if done else now
 
 
 def shrunk(task: Task, factors: Factors) -> Factors:

@@ -1,0 +1,64 @@
+"""Least squares by nonnegative factors of any size: sweeps over the columns of many components.
+
+    min 1/2 |Y - U V^T|^2 + lam/2 (|U|^2 + |V|^2)   over   U, V >= 0
+
+The least of each column, the others fixed, is closed (`descent.multipliers.sweep`).  The optimum
+has many components, so the search begins with more; a column of zeros is dropped.  Of a fixed size
+too many columns end as zeros: that is for small steps of all numbers at once.
+"""
+
+import numpy as np
+
+from certify.atoms import Factors
+from certify.base.arrays import Array
+from certify.losses import Squared
+from certify.problem import Problem
+from certify.search.candidate import Candidate
+from certify.search.column_generation import Search
+from certify.search.coordinates.products import form_of
+from certify.search.descent.multipliers import sweep
+
+MANY, TIMES = 300, 2  # components at the start: so many times the shorter side
+LOOK, STALLED = 5, 1e-5  # sweeps between looks, and the relative gain of those that ends them
+COST = 2  # quasi-Newton steps that take as long as a sweep over both factors
+
+
+def applies(problem: Problem) -> bool:
+    """Whether this is the objective: full data without weights or offsets, l2 norms."""
+    loss, atom = problem.loss, problem.atom
+    full = isinstance(loss, Squared) and loss.observed.full and loss.scale is None
+    if not full or problem.offsets or not problem.lam > 0 or atom.family != "pairs":
+        return False
+    return all(g.spherical and g.nonneg for g in atom.gauges)
+
+
+@np.errstate(all="ignore")  # a point that is not finite is never the lowest
+def sweep_columns(search: Search, seed: int) -> Candidate:
+    """Sweep from the best point and random components beside it; return the best point."""
+    problem = search.problem
+    Y, last = np.asarray(getattr(problem.loss, "data")), np.inf  # noqa: B009
+    form = form_of(problem.atom, problem.loss.dims)
+    U, V = begin(Y, form.balance(search.best.factors), np.random.default_rng(seed))
+    while U.shape[1] and not search.over():
+        for _ in range(LOOK):
+            sweep(U, V, Y, problem.lam)
+            sweep(V, U, Y.T, problem.lam)
+            search.steps -= COST
+            if search.over():
+                break
+        keep = U.any(axis=0) & V.any(axis=0)
+        U, V = form.balance((U[:, keep], V[:, keep]))
+        value = search.note("sweep", (U, V), ()).value
+        if not last - value > STALLED * abs(value):
+            break
+        last = value
+    return search.best
+
+
+def begin(Y: Array, factors: Factors, rng: np.random.Generator) -> Factors:
+    """Return the factors and random components, which are together about as large as Y."""
+    more = max(min(TIMES * min(Y.shape), MANY) - factors[0].shape[1], 0)
+    size = 2 * (max(float(Y.mean()), 0.0) / max(more, 1)) ** 0.5
+    fresh = (size * rng.random((len(x), more)) for x in factors)
+    U, V = (np.hstack([x, y]) for x, y in zip(factors, fresh, strict=True))
+    return U, V
