@@ -23,7 +23,7 @@ from certify.kernel.spaces import Pair
 from certify.norms import gauge
 from certify.polar import METHODS, PolarQuery, Proposal, within_budget
 from certify.polar.methods import ANY, corners
-from certify.polar.proved import proved_above, split, stored_entries
+from certify.polar.proved import proved_above, split, stored_entries, tensor_above
 from problems import _truth
 from tests.strategies import PAIRS, arrays, masks, powers, shapes, stored, vectors
 from tests.tolerance import exact_square, fractions
@@ -334,3 +334,18 @@ def test_a_deadline_alone_allows_any_number_of_parts(limits, nodes, symmetric):
     found = within_budget(PolarQuery(np.eye(3), norm, norm, symmetric=symmetric, **limits), propose)
     assert asked == nodes
     assert found.upper == 3.0 - len(nodes)
+
+
+def test_a_bound_is_proved_in_the_arithmetic_that_is_asked_for():
+    class Other(Flint):
+        def load(self, _):
+            raise NotImplementedError("asked")
+
+    W = np.diag([2.0, 1.0])
+    proof = RankOne("l2", "l2").propose(W, 0.0, 0, None).proof
+    assert proved_above(W, ("l2", "l2"), proof, arithmetic=Flint()) == pytest.approx(2.0)
+    with pytest.raises(NotImplementedError, match="asked"):
+        proved_above(W, ("l2", "l2"), proof, arithmetic=Other())
+    said = {"kind": "cp", "norms": ["l2", "l2"], "symmetric": False, "form": "product"}
+    with pytest.raises(NotImplementedError, match="asked"):
+        tensor_above(W, said, proof, Other())
