@@ -93,10 +93,11 @@ def measured(name: str, options: Options) -> Report:
     return report
 
 
-def merged(new: Report, old: Report | None) -> Report:
-    """Return the new rows and those of the cases that were not run, in the old order."""
-    rows = {} if old is None else {case(row): row for row in old.rows}
-    return replace(new, rows=[*(rows | {case(row): row for row in new.rows}).values()])
+def merged(new: Report, old: Report) -> Report:
+    """Return rows and claims, new where their cases were run again, in the old order."""
+    rows = {case(row): row for report in (old, new) for row in report.rows}
+    made = {c.what: c for report in (old, new) for c in report.claims}
+    return replace(new, rows=[*rows.values()], claims=[*made.values()])
 
 
 def case(row) -> tuple:
@@ -120,7 +121,7 @@ def main() -> None:
     reports = read(folder / "results.json") if folder else {}
     for name in given.names or BENCHMARKS:
         new = alone(measured, name, Options(given.quick, given.repeats, given.only))
-        reports[name] = merged(new, reports.get(name)) if given.only else new
+        reports[name] = merged(new, reports.get(name, new)) if given.only else new
         print(new.text(), flush=True)
         if folder:
             write(folder, {k: reports[k] for k in BENCHMARKS if k in reports})

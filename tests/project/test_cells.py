@@ -90,12 +90,16 @@ def test_a_claim_is_a_text_a_limit_or_a_least_value(got, wanted, holds):
     assert measure.claims({"fit": "x", "none": None}, {"none": wanted, "absent": wanted}) == []
 
 
-def test_cases_that_run_anew_replace_their_own_rows():
-    old = [{"model": m, "data": d, "s": 1} for m, d in (("a", "x"), ("a", "y"), ("b", "x"))]
-    new = [{"model": "a", "data": "y", "s": 2}, {"model": "c", "data": "x", "s": 2}]
-    rows = run.merged(run.Report("t", new, []), run.Report("t", old, [])).rows
-    assert rows == [old[0], new[0], old[2], new[1]]
-    assert run.merged(run.Report("t", new, []), None).rows == new
+def test_cases_that_run_anew_replace_their_own_rows_and_claims():
+    def report(*rows):
+        made = [measure.claim(f"{m} of {d}", seconds, 1.0) for m, d, seconds in rows]
+        cells = [{"model": m, "data": d, "s": seconds} for m, d, seconds in rows]
+        return run.Report("t", cells, made)
+
+    old = report(("a", "x", 1), ("a", "y", 1), ("b", "x", 1))
+    both = run.merged(report(("a", "y", 2), ("c", "x", 2)), old)
+    assert both == report(("a", "x", 1), ("a", "y", 2), ("b", "x", 1), ("c", "x", 2))
+    assert run.merged(old, old) == old
 
 
 def test_a_row_has_the_verdict_of_the_check_and_of_every_verification(monkeypatch):
