@@ -21,6 +21,7 @@ class Observed:
     """An m x n matrix of which the entries (rows, cols) are seen; None means all.
 
     A tensor of shape `dims` is held as its first mode by all the others, in row-major order.
+    With `zeros` the entries that are not listed are observed too, and all of them are 0.
     """
 
     m: int
@@ -28,6 +29,7 @@ class Observed:
     rows: Ints | None = None
     cols: Ints | None = None
     dims: tuple[int, ...] = ()
+    zeros: bool = False
 
     def __post_init__(self) -> None:
         """Give a matrix the shape m, n."""
@@ -40,7 +42,7 @@ class Observed:
 
     @property
     def size(self) -> int:
-        """The number of observed entries."""
+        """The number of observed entries; with `zeros` of those that are listed."""
         return self.m * self.n if self.rows is None else len(self.rows)
 
     @cached_property

@@ -122,6 +122,10 @@ class Arithmetic(ABC, Generic[H]):
         return lows, e
 
     @abstractmethod
+    def times(self, x: H, a: Array, axis: int, at: Pattern) -> H:
+        """Return X A (axis 0) or X^T A (axis 1) of a field; A has a row for each line across."""
+
+    @abstractmethod
     def scaled(self, x: H, left: Array, right: Array, at: Pattern) -> H:
         """Return the field of left_i x_ij right_j."""
 

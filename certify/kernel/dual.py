@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Generic
 
+from . import zeros
 from .arithmetic import Arithmetic, H, Line
 from .arrays import Array, Arrays, columns, dyadic, filled, flat_of
 from .budget import Budget
@@ -76,12 +77,16 @@ def coarse(s: Fraction) -> Fraction:
 
 @dataclass(frozen=True)
 class Dual(Generic[H]):
-    """W = (a float field) + (exact rational corrections at a few entries)."""
+    """W = (a float field) + (exact rational corrections at a few entries).
+
+    low   L and R where observed zeros are not listed: W = (a field of the listed) - L R^T
+    """
 
     field: H
     raw: Array
     corrections: tuple[tuple[int, Fraction], ...]
     name: str = "W"
+    low: zeros.Pair | None = None
 
     @property
     def stray(self) -> Fraction:
@@ -104,7 +109,8 @@ def dual_point(
         out.append((item[0], rational(item[1], where)))
     pay_for_sum([c for _, c in out], ar.budget)
     demand(len({k for k, _ in out}) == len(out), where, "order", "an entry twice")
-    return Dual(ar.load(raw), raw, tuple(out), name)
+    low = zeros.low_rank_part(given, name, problem.at) if problem.at.zeros else None
+    return Dual(ar.load(raw), raw, tuple(out), name, low)
 
 
 def pay_for_sum(terms: Sequence[Fraction], budget: Budget) -> None:
@@ -211,6 +217,9 @@ def dual_value(
     """
     if not isinstance(problem.loss, Squared):
         return loss_dual(problem, dual, s) - s * s / 2 * cost
+    if problem.at.zeros:
+        inner, size = zeros.dual_terms(ar, dual.field, ar.load(problem.Y), dual.low, problem.at)
+        return s * inner - s * s / 2 * size
     inner = ar.inner(dual.field, ar.load(problem.Y)).lo
     size = ar.squares_over(dual.field, problem.weights).hi
     for k, c in dual.corrections:

@@ -147,6 +147,17 @@ class Exact(Arithmetic[Grid]):
             dense[i * at.n + j] = v
         return dense
 
+    def times(self, x: Grid, a: Array, axis: int, at: Pattern) -> Grid:
+        """Return X A or X^T A, entry by entry of X."""
+        right, r = self.load(a), a.shape[1]
+        shape = (at.n if axis else at.m), r
+        out = [0] * (shape[0] * r)
+        for v, place in zip(x.ints, at.entries(), strict=True):
+            i, k = place[axis] * r, place[1 - axis] * r
+            for t in range(r):
+                out[i + t] += v * right.ints[k + t]
+        return Grid(out, x.exp + right.exp, shape)
+
     def scaled(self, x: Grid, left: Array, right: Array, at: Pattern) -> Grid:
         """Return the field of left_i x_ij right_j."""
         a, b = self.load(left), self.load(right)

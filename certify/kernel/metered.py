@@ -112,6 +112,16 @@ class Metered(Arithmetic[H]):
         self.budget.spend(2 * extent.size * extent.square, "norms of lines")
         return self.by.lines(x, line, at)
 
+    def times(self, x: H, a: Array, axis: int, at: Pattern) -> H:
+        """Pay for r products of each entry."""
+        extent, bits, r = self.measure(x), width(a), a.shape[1]
+        numbers = (at.n if axis else at.m) * r + len(a.data)
+        self.budget.hold(numbers, "a product with a field", extent.bits + bits)
+        self.budget.spend(
+            extent.size * r * product_work(extent.bits, bits), "a product with a field"
+        )
+        return self.by.times(x, a, axis, at)
+
     def scaled(self, x: H, left: Array, right: Array, at: Pattern) -> H:
         """Pay for each entry."""
         extent, bits = self.measure(x), width(left) + width(right)

@@ -14,6 +14,7 @@ class Pattern:
     """The observed entries of an m x n matrix, row-major; `rows` None means all.
 
     A tensor of sizes `dims` is the matrix dims[0] x (the rest), its entries in row-major order.
+    With `zeros` the entries that are not listed are observed too, and all of them are 0.
     """
 
     m: int
@@ -21,6 +22,7 @@ class Pattern:
     rows: Sequence[int] | None = None
     cols: Sequence[int] | None = None
     dims: tuple[int, ...] = ()
+    zeros: bool = False
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -38,7 +40,7 @@ class Pattern:
 
     @property
     def size(self) -> int:
-        """How many entries are observed."""
+        """How many entries are observed; with `zeros` those that are listed."""
         return self.m * self.n if self.rows is None else len(self.rows)
 
     def entries(self) -> Iterator[tuple[int, int]]:

@@ -17,6 +17,7 @@ from .errors import demand, shown
 from .fields import Json, field, number, only, plainly
 from .losses import stated_loss
 from .losses.base import Grains, Loss
+from .losses.piecewise import Squared
 from .norms import PLAIN, Biased, misfit, norm, plain
 from .offsets import Offset, offset_values, offsets
 from .patterns import Pattern
@@ -44,6 +45,7 @@ FIELDS = {"format", "claim", "loss", "atom", "lam", "rtol", "atol", "shape", "ob
 FIELDS |= {"offsets", "q", "arrays", "l1"}
 KINDS = ("rank_one", "symmetric", "cp", "relu", "deep_linear", "deep_relu")
 CLAIMS = ("any size", "rank")
+ZEROS = "listed or zero"  # every entry is observed: those that are not listed are 0
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,8 @@ def pattern(stated: Json, arrays: Arrays) -> Pattern:
     demand(good, "statement.shape", "shape", shape)
     dims = tuple(shape or (1, 1))
     m, n = dims[0], math.prod(dims[1:])
-    if field(stated, "observed", ("all", "listed")) == "all":
+    observed = field(stated, "observed", ("all", "listed", ZEROS))
+    if observed == "all":
         return Pattern(m, n, dims=dims)
     rows, cols = (arrays.get(k, (None,), "q") for k in ("rows", "cols"))
     demand(rows.shape == cols.shape, "statement.cols", "shape", cols.shape)
@@ -123,7 +126,7 @@ def pattern(stated: Json, arrays: Arrays) -> Pattern:
         demand(ends[0] >= 0 and ends[1] < end, "statement.rows", "outside", ends)
     places = map(add, map(mul, rows.data, repeat(n)), cols.data)
     demand(rising(places), "statement.rows", "order", "entries that are not row-major, or twice")
-    return Pattern(m, n, rows.data, cols.data, dims)
+    return Pattern(m, n, rows.data, cols.data, dims, observed == ZEROS)
 
 
 def rising(numbers: Iterable[int]) -> bool:
@@ -194,6 +197,7 @@ def question(
     idle = sorted(set(given) - arrays.used)
     demand(not idle, "statement.arrays", "unknown", idle)
     check_labels(loss, at, problem.Y)
+    check_zeros(problem)
     check_claim(problem)
     return problem
 
@@ -306,6 +310,14 @@ def stated_pair(atom: Json, arrays: Arrays, at: Pattern) -> Pair:
     same = not symmetric or (at.m == at.n and left == right)
     demand(same, "statement.atom", "symmetric", f"{at.m} x {at.n}, two norms or two sizes")
     return Pair(at, left, right, symmetric)
+
+
+def check_zeros(problem: Question) -> None:
+    """Reject observed zeros beside anything but least squares of u v^T: `zeros` has no rule."""
+    pair, plain = problem.pair, isinstance(problem.loss, Squared) and problem.weights is None
+    alone = plain and not problem.offsets and problem.l1 is None
+    known = alone and isinstance(pair, Pair) and not pair.symmetric
+    demand(known or not problem.at.zeros, "statement.observed", "scope", ZEROS)
 
 
 def check_claim(problem: Question) -> None:

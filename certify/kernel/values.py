@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 
+from . import zeros
 from .arithmetic import Arithmetic, H, square_exactly
 from .arrays import Array, absolutes_exactly, beside, columns, dyadic
 from .budget import FRACTION
@@ -106,6 +107,8 @@ def fit_field(ar: Arithmetic[H], problem: Question, x: Point) -> H:
 
 def loss_value(ar: Arithmetic[H], problem: Question, x: Point) -> Enclosure:
     """Enclose the loss at sum phi(X_i) + A q; a product of factors >= 0 is >= 0."""
+    if problem.at.zeros:
+        return zeros.fit_loss(ar, ar.load(problem.Y), (x.factors[0], x.factors[1]), problem.at)
     z = fit_field(ar, problem, x)
     if isinstance(problem.loss, Squared):
         residual = ar.subtract(z, ar.load(problem.Y))

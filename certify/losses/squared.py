@@ -1,15 +1,21 @@
 """Least squares over observed entries, each with a weight."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
+from scipy import sparse
 
-from certify.base.arrays import Array
+from certify.base.arrays import Array, short
+from certify.base.errors import InputError
 from certify.base.observed import Observed
 
 from ._base import Loss
 from ._reading import read
+
+ZEROS = ("missing", "observed")
+DENSE = "give Y.toarray(), where that fits into memory"
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,6 +29,9 @@ class Squared(Loss):
              entries, or one number for each in row-major order.  Weight 0: unobserved.
     mask     None, or boolean in the shape of Y: True where it is observed.  Y may be NaN
              elsewhere.
+    zeros    of a sparse Y, what it does not store: "missing", or "observed" zeros, which count
+             as any other entry (tf-idf, counts).  Then only what needs no m x n numbers is
+             known: factors u v^T of l2 norms, without weights or offsets
 
         d(W) = sum_ij w_ij y_ij' - w_ij'^2 / (2 c_ij)             (y' = y, c the weights)
 
@@ -32,6 +41,7 @@ class Squared(Loss):
     Y: Any
     weights: Any = None
     mask: Any = None
+    zeros: str = "missing"
     observed: Observed = field(init=False, repr=False)
     data: Array = field(init=False, repr=False)
     scale: Array | None = field(init=False, repr=False)
@@ -44,6 +54,14 @@ class Squared(Loss):
     def __post_init__(self) -> None:
         """Reduce the arguments to observed entries, data and weights."""
         observed, data, scale = read(self.Y, self.weights, self.mask)
+        if self.zeros not in ZEROS:
+            raise InputError(f"zeros must be one of {', '.join(ZEROS)}, got {short(self.zeros)}")
+        if self.zeros == "observed":
+            if not sparse.issparse(self.Y):
+                raise InputError('zeros="observed" is said of a sparse Y: a dense one has them')
+            if scale is not None:
+                raise InputError('zeros="observed" allows no weights: leave them out')
+            observed = replace(observed, zeros=not observed.full)
         for name, value in (("observed", observed), ("data", data), ("scale", scale)):
             object.__setattr__(self, name, value)
 
@@ -52,25 +70,50 @@ class Squared(Loss):
         """The largest weight."""
         return 1.0 if self.scale is None else float(self.scale.max())
 
+    def refuse_zeros(self) -> None:
+        """Raise InputError where a field has no room for observed zeros."""
+        if self.observed.zeros:
+            raise InputError(f'zeros="observed" is known to check() and verify() only: {DENSE}')
+
+    @cached_property
+    def matrix(self) -> Any:  # noqa: ANN401  scipy.sparse
+        """Y, where its zeros are observed."""
+        return self.observed.matrix(self.data)
+
+    def value_of_product(self, left: Array, right: Array) -> float:
+        """Return l(left right^T), zeros observed: 1/2 (|Y|^2 - 2 <Y, L R^T> + <L^T L, R^T R>)."""
+        inner = np.einsum("mr,mr->", left, self.matrix @ right)
+        size = np.einsum("rs,rs->", left.T @ left, right.T @ right)
+        return max(0.5 * float(self.data @ self.data - 2 * inner + size), 0.0)
+
+    def earned(self, left: Array, right: Array) -> Array:
+        """Return <W, u v^T> of each component, W = Y - left right^T, zeros observed."""
+        rest = self.matrix @ right - left @ (right.T @ right)
+        return np.asarray(np.einsum("mr,mr->r", left, rest))
+
     @np.errstate(all="ignore")  # what is infinite says so
     def value(self, Z: Array) -> float:
         """Return l(Z)."""
+        self.refuse_zeros()
         residual = (Z - self.data).reshape(-1)
         return 0.5 * float(residual @ self.weigh(residual))
 
     def gradient(self, Z: Array) -> Array:
         """Return w (Z - Y)."""
+        self.refuse_zeros()
         return self.weigh(Z - self.data)
 
     @np.errstate(all="ignore")
     def dual_value(self, W: Array) -> float:
         """Return sum W Y - W^2 / (2 w)."""
+        self.refuse_zeros()
         w = W.reshape(-1)
         over = w if self.scale is None else w / self.scale.reshape(-1)
         return float(w @ self.data.reshape(-1)) - 0.5 * float(w @ over)
 
     def prox(self, Z: Array, t: float) -> Array:
         """Return (Z + t w Y) / (1 + t w)."""
+        self.refuse_zeros()
         pull = t * (1.0 if self.scale is None else self.scale.reshape(self.data.shape))
         return np.asarray((Z + pull * self.data) / (1 + pull))
 

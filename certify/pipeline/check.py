@@ -20,9 +20,9 @@ from certify.losses import LOSSES, Squared
 from certify.polar.proved import above, below
 from certify.polar.scale import ldexp_steps as scaled_by
 from certify.problem import Problem, Values, as_problem
-from certify.search import by_solver, fixed_rank
+from certify.search import by_solver, fixed_rank, zeros
 from certify.search.by_solver import Route, accept_route
-from certify.search.candidate import evaluate, lowest
+from certify.search.candidate import Candidate, evaluate, lowest
 from certify.search.dual.points import Run
 from certify.search.evidence import accept_dual, any_size, by_rank
 from certify.search.search_result import Evidence
@@ -82,7 +82,7 @@ def check(  # noqa: PLR0913  the contract's keywords
     Raises InputError when the caller's input is wrong.  What the theory does not cover
     is the verdict OUT_OF_SCOPE, never an exception.
     """
-    arrays = as_problem(problem).accept(factors)
+    arrays = as_problem(problem, zeros=True).accept(factors)
     values = None if q is None else problem.accept_offsets(q)
     question = ask(problem, arrays, values, rtol=rtol, atol=atol)
     atol = float.fromhex(question.statement["atol"])
@@ -126,6 +126,8 @@ def answers(
         judge = partial(check, method=how[1].method, solver=how[1].solver)
         return beside_l1.answers(problem, question, point, run, judge)
     (factors, q), (clock, seed) = point, run
+    if problem.loss.observed.zeros:
+        return (*answer_zeros(problem, question, factors, run), None)
     rtol, atol = (float.fromhex(question.statement[k]) for k in ("rtol", "atol"))
     scaled, by = scaling.normalize(problem)
     small_q = None if q is None else scaling.offsets_down(q, by)
@@ -141,6 +143,16 @@ def answers(
         return evidence, proof, None
     small_run = replace(small_run, clock=clock)
     return evidence, proof, second(problem, (factors, q), (rtol, atol), small_run, small)
+
+
+def answer_zeros(
+    problem: Problem, question: StatedQuestion, factors: Factors, run: tuple[Clock, int]
+) -> tuple[Evidence, Proof]:
+    """Return the evidence and the proof for sparse data whose zeros are observed."""
+    start = Candidate(factors, (), problem.objective(factors))
+    rtol, atol = (float.fromhex(question.statement[k]) for k in ("rtol", "atol"))
+    evidence = zeros.evidence(problem, start, max(atol, rtol * abs(start.value)), *run)
+    return evidence, settle(problem, question, evidence, run[0].left())
 
 
 def result_of(
@@ -175,7 +187,8 @@ def result_of(
 
 def objection(problem: Problem, factors: Factors, q: Values, outcome: Outcome) -> str:
     """Say first that the factors were trained with another lam, if they tell so."""
-    if outcome.verdict == "CERTIFIED" or problem.l1 is not None:
+    closed = problem.l1 is not None or problem.loss.observed.zeros
+    if outcome.verdict == "CERTIFIED" or closed:
         return ""
     message = problem.stationary_lam(factors, q).objection
     return message and f"{message}. That aside: "
@@ -253,10 +266,9 @@ def stationarity(problem: Problem, factors: Factors, q: Values) -> float:
     dying counts for as little as it costs.  At lam = 0 the defect is |<W, phi>| relative to
     |W| |phi|.  What is priced by l1 counts one p-th, as p, the degree of phi, is p times its own.
     """
-    W, observed = problem.dual_point(factors, q), problem.loss.observed
-    inner, sizes = problem.atom.inner_products(W, factors, observed)
+    inner, sizes, size = problem.inner_products(factors, q)
     price = problem.rates(factors)
-    scale = price if problem.penalized else float(np.linalg.norm(W)) * sizes
+    scale = price if problem.penalized else size * sizes
     defect, whole = float(np.abs(inner - price).sum()), float(scale.sum())
     if whole > 0:
         return defect / whole

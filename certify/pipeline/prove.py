@@ -18,6 +18,7 @@ from certify.offsets import Smooth
 from certify.polar import exact_text
 from certify.polar.proved import split
 from certify.problem import Problem
+from certify.search import zeros
 from certify.search.dual import scaling as rays
 from certify.search.dual.orthogonal import Orthogonal
 from certify.search.dual.own_size import means
@@ -117,7 +118,11 @@ def raise_bound(problem: Problem, dual: Dual, more: float) -> Dual:
     polar = dual.polar
     upper, shift = polar.upper * (1 + more) ** 0.5, polar.proof["shift"] * (1 + more)
     wide = replace(polar, upper=upper, proof=polar.proof | {"shift": shift})
-    value = rays.value(problem, dual.point.W, min(1.0, problem.lam / upper))
+    s = min(1.0, problem.lam / upper)
+    if problem.loss.observed.zeros:
+        value = zeros.value(problem, dual.point.W, polar.proof, s)
+    else:
+        value = rays.value(problem, dual.point.W, s)
     return replace(dual, polar=wide, value=value)
 
 

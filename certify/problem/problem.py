@@ -12,6 +12,7 @@ from certify.atoms import Atom, Factors
 from certify.base.arrays import Array, brief, finite, frozen, real, scalar, short
 from certify.base.errors import InputError
 from certify.losses import Loss, Squared
+from certify.losses.squared import DENSE
 from certify.offsets import Offset
 
 from .best_offsets import best, least_squares, shift, split_values
@@ -81,6 +82,8 @@ class Problem:
             raise InputError(f"each kind of offset may be given once, got {names}")
         object.__setattr__(self, "offsets", items)
         object.__setattr__(self, "l1", None if l1 is None else self.accept_l1(l1))
+        if loss.observed.zeros:
+            self.accept_zeros()
 
     def __repr__(self) -> str:
         """Show the parts, and the shapes of their arrays."""
@@ -98,6 +101,14 @@ class Problem:
         if not any(weights):
             raise InputError(f"l1 must have a weight > 0, got {short(l1)}")
         return weights
+
+    def accept_zeros(self) -> None:
+        """Raise InputError where something beside observed zeros needs all m x n numbers."""
+        gauges = getattr(self.atom, "gauges", ())
+        plain = self.atom.kind == "rank_one" and all(g.is_plain and g.is_round for g in gauges)
+        if not plain or self.offsets or self.l1 is not None:
+            known = "RankOne of plain l2 norms, without offsets and l1"
+            raise InputError(f'zeros="observed" is for {known}: {DENSE}')
 
     @property
     def sloped(self) -> bool:
@@ -226,13 +237,27 @@ class Problem:
     def objective(self, factors: Factors, q: Values = ()) -> float:
         """Return f_r(X, q) in floats."""
         factors, q = self.arrays(factors, q)
-        value = self.loss.value(self.predict(factors, q))
+        if isinstance(self.loss, Squared) and self.loss.observed.zeros:
+            value = self.loss.value_of_product(factors[0], factors[1])
+        else:
+            value = self.loss.value(self.predict(factors, q))
         value += float(self.rates(factors, l1=1.0).sum())
         return value + sum(o.penalty(x) for o, x in zip(self.offsets, q, strict=True))
 
     def dual_point(self, factors: Factors, q: Values = ()) -> Array:
         """Return W = -grad l at the candidate, a field."""
         return -self.loss.gradient(self.predict(factors, q))
+
+    def inner_products(self, factors: Factors, q: Values = ()) -> tuple[Array, Array, float]:
+        """Return <W, phi(X_i)> and the size of X_i for each i, and |W|, W = -grad l at the point."""
+        if isinstance(self.loss, Squared) and self.loss.observed.zeros:
+            left, right = factors
+            sizes = np.linalg.norm(left, axis=0) * np.linalg.norm(right, axis=0)
+            size = (2 * self.loss.value_of_product(left, right)) ** 0.5
+            return self.loss.earned(left, right), sizes, size
+        W = self.dual_point(factors, q)
+        inner, sizes = self.atom.inner_products(W, factors, self.loss.observed)
+        return inner, sizes, float(np.linalg.norm(W))
 
     def stationary_lam(
         self, factors: Sequence[Any], q: Sequence[Any] | None = None
@@ -304,12 +329,14 @@ def fitting(arrays: tuple[Any, ...], shapes: Sequence[tuple[int, ...]]) -> bool:
     )
 
 
-def as_problem(problem: object) -> Problem:
-    """Return a Problem; refuse anything else.
+def as_problem(problem: object, *, zeros: bool = False) -> Problem:
+    """Return a Problem; refuse anything else, and observed zeros unless they are allowed.
 
     Raises InputError with the way from what was given to a Problem.
     """
     if isinstance(problem, Problem):
+        if problem.loss.observed.zeros and not zeros:
+            raise InputError(f'zeros="observed" is known to check() and verify() only: {DENSE}')
         return problem
     family = type(problem).__module__.partition(".")[0]
     read = {

@@ -70,6 +70,16 @@ def sparse_gram(values: Floats, axis: int, at: Pattern) -> tuple[Floats, int]:
     return gram(across), int(np.bincount(across.indices).max(initial=0))
 
 
+def sparse_times(values: Floats, right: Floats, axis: int, at: Pattern) -> tuple[Floats, int]:
+    """Return X A (axis 0) or X^T A (axis 1), and the most products that one entry sums."""
+    if at.rows is None:
+        matrix = values.reshape(at.m, at.n)
+        return (matrix.T if axis else matrix) @ right, len(right)
+    matrix = sparse.csr_array((values, indices(at)), shape=(at.m, at.n))
+    counts = np.bincount(indices(at)[axis])
+    return np.asarray((matrix.T if axis else matrix) @ right), int(counts.max(initial=0))
+
+
 def on_grid(x: Floats, size: int) -> tuple[npt.NDArray[np.int64] | None, int]:
     """Return integers and e with x == ints * 2^e whose sums fit int64, or (None, 0)."""
     top = int(np.frexp(np.abs(x).max(initial=0.0))[1])

@@ -49,7 +49,7 @@ from .bounds import (
     view,
 )
 from .fields import Ball, Fields
-from .layout import completes_with, indices, row_sums_up, sparse_gram
+from .layout import completes_with, indices, row_sums_up, sparse_gram, sparse_times
 from .logs import Vectors
 from .products import deep, kronecker, layer, outer_sum, place_values, sum_permutations
 
@@ -77,6 +77,17 @@ class Rounded(Fields):
         lost = root(Fraction(at.size)).hi * ETA * (1 + high)
         rounding = gamma(2) / (1 - gamma(2)) * (norm_up(mid) + lost) + lost
         return Ball(mid, rounding + x.rad * finite(np.abs(a).max()) * high)
+
+    def times(self, x: Ball, a: Array, axis: int, at: Pattern) -> Ball:
+        """Return X A or X^T A: sums of at most as many products as a line has entries.
+
+        | |X||A| |_F <= |X|_F |A|_F, so gamma_k of that and k eta an entry bound the error.
+        """
+        right, x_mid = view(a), x.mid.reshape(-1)
+        mid, k = sparse_times(x_mid, right, axis, at)
+        size = norm_up(right)
+        error = gamma(k) * norm_up(x_mid) * size + k * ETA * root(Fraction(mid.size)).hi
+        return Ball(mid, error + x.rad * size)
 
     def _dense(self, x: Ball, at: Pattern) -> Floats:
         if at.rows is None:
@@ -143,7 +154,8 @@ class Rounded(Fields):
     def symmetric(self, x: Ball, at: Pattern) -> Ball:
         """Return (X + X^T) / 2: a sum rounds once, a halving only below the normal range."""
         dense = self._dense(x, at)
-        mid = (dense + dense.T) * 0.5
+        mid = dense + dense.T
+        mid *= 0.5
         return Ball(mid, x.rad + rounding(mid))
 
     def multiply(self, a: Ball, b: Ball) -> Ball:

@@ -71,6 +71,7 @@ def excess(
     The distance changes by at most |E| where W moves by E, its corrections.
     """
     rule = blocks if "blocks" in proof else ky_fan
+    demand(rule is ky_fan or not problem.at.zeros, "proof.blocks", "wrong_rule", "observed zeros")
     extra = rule(ar, problem, proof, given, by)
     stray = by[1] * by[0].stray if by is not None else Fraction(0)
     if not stray:

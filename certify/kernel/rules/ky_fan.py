@@ -61,7 +61,8 @@ def ky_fan(
     "definite": Z is a sum of x x^T, so only positive eigenvalues count, by `definite`.
     """
     at = problem.at
-    plain = at.rows is None and problem.weights is None
+    whole = at.rows is None or (at.zeros and by is None)  # the Gram matrix of the listed is all
+    plain = whole and problem.weights is None
     demand(plain, "proof.K", "wrong_rule", "masked or weighted")
     c = ar.load(problem.Y)
     if by is not None:

@@ -3,14 +3,17 @@
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from itertools import product
+from math import prod
 
 from ..arithmetic import Arithmetic, H
 from ..arrays import Array, Arrays, filled
+from ..dual import Dual
 from ..errors import demand
 from ..fields import Json
 from ..norms import Norm
 from ..scalars import root
-from ..spaces import Pair
+from ..spaces import Pair, Space
+from ..zeros import gram
 from .forms import Limits, Witness, form_bound, symmetric_array
 from .witness import gram_side, meets
 
@@ -39,6 +42,21 @@ def spectral(ar: Arithmetic[H], pair: Pair, w: H, proof: Json, given: Arrays) ->
         g = ar.add(g, of_signs(ar, m, "M", product(range(n.size), repeat=2), (n, n)))
     t = form_bound(ar, g, Witness(proof, given, where), UNIT)
     return (root(t).hi + slack) * root(wide).hi
+
+
+def low_rank_bound(
+    ar: Arithmetic[H], pair: Space, dual: Dual[H], proof: Json, given: Arrays
+) -> Fraction:
+    """Prove sup u^T W v <= sqrt(c c' t), W^T W <= t I, of W = S - L R^T (see `zeros`).
+
+    As `spectral` without multipliers or scales: no entry of W is made.
+    """
+    where = "proof.polar"
+    axis = gram_side(proof, pair.at, f"{where}.axis", stored=False)
+    g, slack = gram(ar, dual.field, dual.low, axis, pair.at)
+    t = form_bound(ar, g, Witness(proof, given, where), UNIT)
+    cost = prod((n.widest for n in pair.norms), start=Fraction(1))
+    return (root(t).hi + slack) * root(cost).hi
 
 
 def of_signs(

@@ -12,7 +12,9 @@ from ..offsets import Offset
 from ..scalars import Bound
 from ..spaces import Network
 from ..statement import Question
+from ..zeros import demand_plain
 from .polar import named_rule, polar_bound
+from .spectral import low_rank_bound
 from .witness import inside
 
 
@@ -45,7 +47,12 @@ def multiple(
     if isinstance(problem.pair, Network) and problem.pair.free:
         demand_zero_sums(ar, problem, dual)
     arrays = inside(given, "polar.") if problem.claim == "rank" else given
-    bound, name = polar_bound(ar, problem.pair, dual.field, polar, arrays), named_rule(polar)
+    if problem.at.zeros:
+        demand_plain(dual.corrections, polar.get("rule"))
+        bound = low_rank_bound(ar, problem.pair, dual, polar, arrays)
+    else:
+        bound = polar_bound(ar, problem.pair, dual.field, polar, arrays)
+    name = named_rule(polar)
     bound += dual.stray * problem.wide
     s = min(Fraction(1), problem.lam / bound) if bound > 0 else Fraction(1)
     limit = dual_limit(ar, problem, dual)

@@ -21,7 +21,7 @@ from certify.base.arrays import Array, scalar
 from certify.base.errors import InputError
 from certify.kernel import arrays as kernel_arrays
 from certify.kernel.file import identity, read, seal
-from certify.kernel.statement import FORMAT
+from certify.kernel.statement import FORMAT, ZEROS
 from certify.losses import Squared
 from certify.polar.proved import as_kernel_array
 from certify.problem import Problem, Values
@@ -204,6 +204,7 @@ def ask(  # noqa: PLR0913  the question's parts
         given |= {name: as_kernel_array(a) for name, a in o.arrays(k).items()}
     if q is not None:
         given |= {f"q{k}": as_kernel_array(x) for k, x in enumerate(q)}
+    seen = problem.loss.observed
     statement: Json = {
         "format": FORMAT,
         "claim": "any size" if problem.penalized and not own_size else "rank",
@@ -211,7 +212,7 @@ def ask(  # noqa: PLR0913  the question's parts
         "atom": problem.atom.statement(),
         "lam": problem.lam.hex(),
         "shape": list(problem.loss.dims),
-        "observed": "all" if problem.loss.observed.full else "listed",
+        "observed": "all" if seen.full else ZEROS if seen.zeros else "listed",
         "offsets": offsets,
         "q": "found" if q is None and problem.offsets else "given",
         "arrays": {k: identity(a) for k, a in given.items()},
@@ -244,7 +245,8 @@ def negligible(problem: Problem) -> float:
         return 0.0
     share = max(problem.loss.dims) * float(np.finfo(np.float64).eps)
     with np.errstate(all="ignore"):
-        most = share * share * problem.loss.value(np.zeros_like(problem.loss.data))
+        y = problem.loss.data.reshape(-1)
+        most = share * share * 0.5 * float(y @ problem.loss.weigh(y))
     return most if np.isfinite(most) else 0.0
 
 

@@ -12,9 +12,9 @@ from certify.base.errors import InputError
 from certify.kernel.arrays import Arrays
 from certify.kernel.budget import LINE, Budget
 from certify.kernel.errors import RejectedError
-from certify.kernel.statement import pattern
+from certify.kernel.statement import ZEROS, pattern
 from certify.kernel.verdict import allowance
-from certify.losses import LOSSES, Loss
+from certify.losses import LOSSES, Loss, Squared
 from certify.offsets import OFFSETS, Offset
 from certify.problem import Problem, Values
 
@@ -100,6 +100,8 @@ def loss_of(statement: Json, data: Data) -> Loss:
     rows, cols = data["rows"], data["cols"]
     if len(dims) == MATRIX:
         Y = sparse.csr_array((data["Y"], (rows, cols)), shape=dims)
+        if statement["observed"] == ZEROS:
+            return Squared(Y, zeros="observed")
         return make(Y, weights=weights, **numbers)
     Y, w, seen = (np.zeros((dims[0], int(np.prod(dims[1:]))), t) for t in (float, float, bool))
     Y[rows, cols], seen[rows, cols] = data["Y"], True

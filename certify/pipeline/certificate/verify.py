@@ -16,6 +16,7 @@ from certify.kernel.claim import check, same_question
 from certify.kernel.errors import RejectedError
 from certify.kernel.fields import part, shift_of
 from certify.kernel.file import File
+from certify.kernel.statement import ZEROS
 from certify.kernel.verdict import allowance
 from certify.polar import eigen as spectra
 from certify.polar.proved import above, as_kernel_array, below
@@ -95,7 +96,7 @@ def verify(  # noqa: PLR0913  the contract's keywords
         got = type(path_or_certificate).__name__
         cure = ": pass result.certificate" if hasattr(path_or_certificate, "certificate") else ""
         raise InputError(f"a certificate must be a path or a Certificate, got {got}{cure}")
-    problem = as_problem(problem)
+    problem = as_problem(problem, zeros=True)
     if names := missing_rules(problem):
         raise OutOfScopeError(f"the kernel has no rule for {' with '.join(names)}")
     arrays = problem.accept(factors)
@@ -168,6 +169,7 @@ def complete(
         made = leaf_factors(question, polar, witness, limit)
         return replace(certificate, witness=under_polar(question.statement, made) | whole)
     missing = polar.get("rule") == "spectral" and "L" not in witness and "W" in witness
+    missing = missing and question.statement["observed"] != ZEROS
     if tier != "exact" or not missing:
         return certificate
     m, n = question.statement["shape"][0], math.prod(question.statement["shape"][1:])

@@ -13,6 +13,7 @@ from certify.kernel import statement
 from certify.kernel.arrays import Arrays
 from certify.kernel.dual import dual_point
 from certify.kernel.rules.polar import polar_bound
+from certify.kernel.rules.spectral import low_rank_bound
 from certify.pipeline.certificate.file import Certificate, as_numpy, of_polar
 from certify.pipeline.certificate.question import Question, question
 from certify.pipeline.certificate.tiers import arithmetic
@@ -101,6 +102,8 @@ class Facts:
         with np.errstate(all="ignore"):
             w = dual_point(by, query, c.proof, given, "W")
             mine = Arrays(of_polar(c.statement, c.witness), "proof")
+            if query.at.zeros:
+                return above(low_rank_bound(by, query.pair, w, proof, mine))
             bound = polar_bound(by, query.pair, w.field, proof, mine)
         return above(Fraction(bound))
 
@@ -116,10 +119,9 @@ class Facts:
         problem, factors = self.question.problem, self.candidate
         sizes = np.asarray(problem.atom.theta(factors))
         with np.errstate(all="ignore"):  # what is not finite is shown as unknown
-            W = problem.dual_point(factors, self.offsets)
-            inner, lengths = problem.atom.inner_products(W, factors, problem.loss.observed)
+            inner, lengths, size = problem.inner_products(factors, self.offsets)
             prices = problem.rates(factors)
-            whole = prices if problem.penalized else np.linalg.norm(W) * np.asarray(lengths)
+            whole = prices if problem.penalized else size * np.asarray(lengths)
             off = np.where(whole > 0, np.abs(inner - prices) / whole, 0.0)
         order = np.argsort(-sizes, kind="stable")
         columns = zip(sizes[order], prices[order], inner[order], off[order], strict=True)

@@ -1,0 +1,180 @@
+"""The search for sparse data whose zeros are observed: singular pairs, of sparse products only.
+
+Without signs the best factors are known: singular values lowered by lam, or the largest r of them.
+With signs the same dual point bounds from below; what is lost is that it knows of no sign.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy import linalg
+from scipy.sparse.linalg import ArpackError, svds
+
+from certify.base.arrays import Array
+from certify.base.clock import Clock
+from certify.losses import Squared
+from certify.polar import Proposal
+from certify.polar import eigen as spectra
+from certify.polar.lanczos import largest
+from certify.problem import Problem
+
+from .candidate import Candidate
+from .dual.orthogonal import Orthogonal
+from .dual.points import Dual
+from .search_result import Evidence
+
+FIRST = 16  # singular pairs that are looked for at first; then twice as many, and so on
+CLOSE = 1e-7  # relative: a bound above the estimate of an eigenvalue that a proof checks
+ROUNDING = 2.0**-46  # of a Gram matrix made twice, relative to its largest eigenvalue
+SIGNS = "its dual point knows of no signs, which a search for a better one would use"
+
+
+class Pairs(NamedTuple):
+    """Singular values, falling, with their left (m, k) and right (n, k) vectors."""
+
+    values: Array
+    left: Array
+    right: Array
+
+
+def evidence(
+    problem: Problem, start: Candidate, epsilon: float, clock: Clock, seed: int
+) -> Evidence:
+    """Return a dual point, or at lam = 0 Ky Fan's proof, and better factors without signs.
+
+    epsilon   by how much others have to be better
+    """
+    loss = problem.loss
+    if not isinstance(loss, Squared):
+        raise TypeError(f"no loss of observed zeros: {loss}")
+    signed = any(g.nonneg for g in problem.atom.gauges)
+    clock.tell("singular values", start.value)
+    note = SIGNS if signed else ""
+    if problem.lam == 0:
+        pairs = leading(loss.matrix, start.size + 1, seed)
+        fan = fan_of(loss.matrix, pairs, start.size)
+        top = None if signed else factors_of(problem, pairs, start.size, 0.0)
+        return evidence_of(start, top, epsilon, note, ky_fan=fan)
+    pairs = above(loss.matrix, problem.lam, seed)
+    count = int((pairs.values > problem.lam).sum())
+    top = None if signed else factors_of(problem, pairs, count, problem.lam)
+    dual = dual_of(problem, loss, pairs, count)
+    return evidence_of(start, top, epsilon, note, dual=dual)
+
+
+def evidence_of(
+    start: Candidate,
+    top: Candidate | None,
+    epsilon: float,
+    note: str,
+    *,
+    dual: Dual | None = None,
+    ky_fan: dict[str, Any] | None = None,
+) -> Evidence:
+    """Return the evidence, with the factors that are better by more than epsilon."""
+    steps = (("start", start),) + (() if top is None else (("singular values", top),))
+    better = top if top is not None and start.value - top.value > epsilon else None
+    return Evidence(start, dual, ky_fan, better=better, steps=steps, note=note)
+
+
+def leading(Y: Any, count: int, seed: int) -> Pairs:  # noqa: ANN401  scipy.sparse
+    """Return the `count` largest singular pairs of Y, or all of them."""
+    m, n = Y.shape
+    axis, k = spectra.side(Y), min(m, n)
+    if k > spectra.DENSE and count < k - 1:
+        start = np.random.default_rng(seed).standard_normal(k)
+        try:
+            left, values, right = svds(Y, count, v0=start)
+        except ArpackError:
+            return Pairs(*largest(Y, count, seed=seed))
+        order = np.argsort(-values, kind="stable")
+        return Pairs(values[order], left[:, order], right[order].T)
+    squares, vectors = linalg.eigh(spectra.gram(Y, axis))
+    order = np.argsort(-squares, kind="stable")[:count]
+    values, short = np.sqrt(np.maximum(squares[order], 0.0)), vectors[:, order]
+    long = np.asarray((Y if axis else Y.T) @ short) / np.where(values > 0, values, 1.0)
+    return Pairs(values, *((long, short) if axis else (short, long)))
+
+
+def above(Y: Any, lam: float, seed: int) -> Pairs:  # noqa: ANN401  scipy.sparse
+    """Return the singular pairs whose values are above lam, and at least one more."""
+    count = FIRST
+    while True:
+        pairs = leading(Y, count, seed)
+        if len(pairs.values) < count or pairs.values[-1] <= lam or count >= min(Y.shape):
+            return pairs
+        count *= 2
+
+
+def factors_of(problem: Problem, pairs: Pairs, count: int, lam: float) -> Candidate:
+    """Return the first `count` pairs, their values lowered by lam, as balanced factors."""
+    root = np.sqrt(np.maximum(pairs.values[:count] - lam, 0.0))
+    factors = pairs.left[:, :count] * root, pairs.right[:, :count] * root
+    return Candidate(factors, (), problem.objective(factors))
+
+
+def dual_of(problem: Problem, loss: Squared, pairs: Pairs, count: int) -> Dual:
+    """Return W = Y - L R^T, the singular values above lam cut at lam, with its bound."""
+    lam, Y = problem.lam, loss.matrix
+    left, right = pairs.left[:, :count], pairs.right[:, :count]
+    low = left * (pairs.values[:count] - lam), right
+    top = max(lam if count else float(pairs.values[0]), float(np.finfo(float).tiny))
+    proof: dict[str, Any] = {"rule": "spectral", "axis": spectra.side(Y)}
+    proof |= {"W.left": low[0], "W.right": low[1]} if count else {}
+    shift = top**2 * (1 + CLOSE)
+    if min(Y.shape) <= spectra.DENSE:
+        made = spectra.prove_top(gram(Y, low), top**2, spectra.MARGINS)
+        if made is not None:
+            shift, proof["L"] = made[0], spectra.pack_triangle(made[1])
+    polar = Proposal(float(np.sqrt(shift)), proof | {"shift": float(shift)})
+    value = value_of(problem, loss, (loss.data, low), min(1.0, lam / polar.upper))
+    return Dual(Orthogonal(loss.data), polar, value)
+
+
+def gram(Y: Any, low: tuple[Array, Array]) -> Array:  # noqa: ANN401  scipy.sparse
+    """Return the smaller Gram matrix of Y - L R^T, dense (as the kernel's `zeros.gram`)."""
+    axis = spectra.side(Y)
+    a, b = low if axis else (low[1], low[0])
+    whole = 2 * np.asarray((Y.T if axis else Y) @ a) - b @ (a.T @ a)
+    moved = whole @ b.T
+    return spectra.gram(Y, axis) - (moved + moved.T) / 2
+
+
+def value(problem: Problem, S: Array, proof: dict[str, Any], s: float) -> float:
+    """Return d(s W), W = S - L R^T with the L and R of a proof, if it has any."""
+    if not isinstance(problem.loss, Squared):
+        raise TypeError(f"no loss of observed zeros: {problem.loss}")
+    low = tuple(
+        proof.get(k, np.zeros((d, 0)))
+        for k, d in zip(("W.left", "W.right"), problem.loss.dims, strict=True)
+    )
+    return value_of(problem, problem.loss, (S, (low[0], low[1])), s)
+
+
+def value_of(
+    problem: Problem, loss: Squared, point: tuple[Array, tuple[Array, Array]], s: float
+) -> float:
+    """Return s <W, Y> - s^2/2 |W|^2."""
+    S, (left, right) = point
+    observed, of_y = problem.loss.observed, loss.matrix
+    inner = float(S @ loss.data) - float(np.einsum("mr,mr->", left, of_y @ right))
+    cross = float(np.einsum("mr,mr->", left, observed.matrix(S) @ right))
+    size = float(S @ S) - 2 * cross + float(np.sum((left.T @ left) * (right.T @ right)))
+    return s * inner - 0.5 * s * s * size
+
+
+def fan_of(Y: Any, pairs: Pairs, r: int) -> dict[str, Any]:  # noqa: ANN401  scipy.sparse
+    """Return Ky Fan's proof: G <= t I + K K^T, t just above the (r + 1)-th eigenvalue of G."""
+    axis, squares = spectra.side(Y), np.square(pairs.values)
+    k, whole = min(r, min(Y.shape)), float(squares[0]) if len(squares) else 0.0
+    least = float(squares[k]) if k < len(squares) else 0.0
+    small = min(Y.shape) <= spectra.DENSE
+    t = least + ROUNDING * whole if small else least * (1 + CLOSE)
+    short = (pairs.right if axis else pairs.left)[:, :k]
+    K = spectra.on_grid(short * np.sqrt(np.maximum(squares[:k] - t, 0.0)), 48)
+    proof: dict[str, Any] = {"axis": axis, "shift": t * (1 + CLOSE), "K": K}
+    if small:
+        made = spectra.prove_top(spectra.gram(Y, axis) - K @ K.T, t, spectra.MARGINS)
+        if made is not None:
+            proof |= {"shift": made[0], "L": spectra.pack_triangle(made[1])}
+    return proof
