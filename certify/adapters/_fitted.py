@@ -13,12 +13,14 @@ from scipy import sparse
 from certify.base.arrays import Array, finite, real, scalar
 from certify.base.errors import InputError, OutOfScopeError
 from certify.base.extras import optional
+from certify.losses import Squared
 from certify.pipeline.origin import LEAST, Origin
 from certify.problem import Problem
 
 AGREE = 1e-6  # figures closer than check()'s default epsilon count as equal
 RESOLVED = 0.01  # how far a figure may differ once codes were solved for again: fits stop early
 MARGIN = 8.0  # on rounding: the error of a sum grows like the root of its length
+SPARSELY = ("TruncatedSVD", "NMF", "MiniBatchNMF")  # whose sparse X may be any size
 DENSE = 10_000_000  # entries of a sparse X that may be made dense (80 MB)
 
 
@@ -59,11 +61,12 @@ Adapted = tuple[Problem, Factors]
 class Fit:
     """A fitted estimator, data, and its codes if the caller has them.
 
+    X     dense; or a scipy.sparse CSR array where it is too large for that (see `zeros`)
     own   whether it was fitted to these data: the figures it reports are then compared
     """
 
     model: Any
-    X: Array
+    X: Any
     codes: Array | None
     sparse: bool
     own: bool = True
@@ -72,6 +75,16 @@ class Fit:
     def name(self) -> str:
         """The estimator's class."""
         return type(self.model).__name__
+
+    @property
+    def zeros(self) -> bool:
+        """Whether X is held sparse, its zeros observed."""
+        return bool(sparse.issparse(self.X))
+
+    @property
+    def squared(self) -> Squared:
+        """Least squares of X."""
+        return Squared(self.X, zeros="observed") if self.zeros else Squared(self.X)
 
     @property
     def components(self) -> Array:
@@ -88,8 +101,8 @@ class Fit:
 
         cancels: the figure is a difference of sums as large as |X|^2.
         """
-        energy, grown = squares(self.X), MARGIN * self.eps * sqrt(self.X.size)
-        lost = grown * energy if cancels else (MARGIN * self.eps) ** 2 * self.X.size * energy
+        energy, grown = squares(self.X), MARGIN * self.eps * sqrt(float(np.prod(self.X.shape)))
+        lost = grown * energy if cancels else grown**2 * energy
         return max(AGREE, grown) * abs(figure) + lost
 
 
@@ -105,21 +118,27 @@ def read(model: Any, X: Any, codes: Any, *, own: bool = True) -> Fit:
     """
     if not hasattr(model, "components_"):
         raise InputError(f"the estimator must be fitted first, got an unfitted {model!r}")
-    data, k = dense(X), len(model.components_)
+    data, k = dense(X, sparsely=type(model).__name__ in SPARSELY), len(model.components_)
     if data.shape[1] != model.components_.shape[1]:
         wanted = f"{model.components_.shape[1]} features, as in the fit"
         raise InputError(f"X must have {wanted}, got shape {data.shape}")
     if codes is None:
         return Fit(model, data, None, sparse.issparse(X), own)
     given = finite(real(codes, "codes", ndim=2), "codes")
-    if given.shape != (len(data), k):
-        raise InputError(f"codes must have shape {(len(data), k)}, got {given.shape}")
+    if given.shape != (data.shape[0], k):
+        raise InputError(f"codes must have shape {(data.shape[0], k)}, got {given.shape}")
     return Fit(model, data, given, sparse.issparse(X))
 
 
-def dense(X: Any) -> Array:
-    """Return X as an array; the missing entries of a sparse X are zeros, as in scikit-learn."""
+def dense(X: Any, *, sparsely: bool = False) -> Any:
+    """Return X as an array; the missing entries of a sparse X are zeros, as in scikit-learn.
+
+    sparsely   whether a sparse X too large for that may stay as it is
+    """
     if sparse.issparse(X):
+        if sparsely and len(X.shape) == 2 and X.shape[0] * X.shape[1] > DENSE:  # noqa: PLR2004
+            finite(real(X.tocoo().data, "X.data"), "X.data")
+            return sparse.csr_array(X, dtype=np.float64)
         if len(X.shape) == 2 and X.shape[0] * X.shape[1] > DENSE:  # noqa: PLR2004  a matrix
             size = f"{X.shape[0]} x {X.shape[1]}"
             cure = f"judge a fit of at most {DENSE} entries"
@@ -134,9 +153,10 @@ def dense(X: Any) -> Array:
     return array
 
 
-def squares(a: Array) -> float:
+def squares(a: Any) -> float:
     """Return |a|^2."""
-    return float(np.vdot(a, a))
+    numbers = a.data if sparse.issparse(a) else a
+    return float(np.vdot(numbers, numbers))
 
 
 def without_effect(one: tuple[str, float], other: tuple[str, float]) -> str:

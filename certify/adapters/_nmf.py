@@ -11,7 +11,18 @@ from certify.base.errors import InputError, OutOfScopeError
 from certify.losses import KullbackLeibler, Loss, Squared
 from certify.problem import Problem
 
-from ._fitted import MARGIN, Adapted, Factors, Fit, agree, library, near, solving, without_effect
+from ._fitted import (
+    MARGIN,
+    Adapted,
+    Factors,
+    Fit,
+    agree,
+    dense,
+    library,
+    near,
+    solving,
+    without_effect,
+)
 
 NONNEGATIVE = RankOne("l2+", "l2+", form="sum")
 LOSSES: dict[Any, Callable[[Array], Loss]] = {  # beta_loss, by name and by number
@@ -43,15 +54,16 @@ def nmf(fit: Fit) -> Adapted:
     """
     aW, aH, left_out = scope(fit)
     n, m = fit.X.shape
-    loss, H = LOSSES[fit.model.beta_loss](fit.X), fit.components
+    loss, H = loss_of(fit), fit.components
     note = ""
     if fit.codes is None:
         W, note = solve_codes(fit, loss, left_out=bool(left_out))
     else:
         W = fit.codes
-        agree(fit, *compare_errors(fit, loss, W @ H))
+        agree(fit, *compare_errors(fit, loss, W))
     note = "; ".join(filter(None, (note, left_out)))
-    finite_divergence(fit, loss, W @ H)
+    if isinstance(loss, KullbackLeibler):
+        finite_divergence(fit, loss, W @ H)
     p = float(fit.model.l1_ratio) if aW else 0.0
     lam = (1 - p) * ((m * aW) ** 0.5 * (n * aH) ** 0.5)
     s = (m * aW / (n * aH)) ** 0.25 if lam else 1.0
@@ -101,12 +113,12 @@ def solve_codes(fit: Fit, loss: Loss, *, left_out: bool) -> tuple[Array, str]:
     with solving(fit):
         codes = fit.model.transform(fit.X.astype(fit.model.components_.dtype))
     W = finite(real(codes, "codes", ndim=2), "codes")
-    figure, mine, _, slack = compare_errors(fit, loss, W @ fit.components)
+    figure, mine, _, slack = compare_errors(fit, loss, W)
     if abs(mine - figure[1]) <= slack:
         return W, ""
     for price in dict.fromkeys((0.0, paid) if left_out else (paid,)):
         W = optimal_codes(fit, price)
-        figure, mine, _, slack = compare_errors(fit, loss, W @ fit.components)
+        figure, mine, _, slack = compare_errors(fit, loss, W)
         if abs(mine - figure[1]) <= slack:
             break
     return W, near(fit, "W", figure, mine, slack)
@@ -139,8 +151,14 @@ def reported_error(fit: Fit) -> float | None:
     return None if figure is None else float(figure)
 
 
-def compare_errors(fit: Fit, loss: Loss, Z: Array) -> tuple[tuple[str, float], float, str, float]:
-    """Return sqrt(2 D) twice: the model's, with its name, and of Z; what to do; the rounding.
+def loss_of(fit: Fit) -> Loss:
+    """Return the loss of X; divergences need all entries of X."""
+    kind = LOSSES[fit.model.beta_loss]
+    return fit.squared if kind is Squared else kind(dense(fit.X))
+
+
+def compare_errors(fit: Fit, loss: Loss, W: Array) -> tuple[tuple[str, float], float, str, float]:
+    """Return sqrt(2 D) twice: the model's, with its name, and of W H; what to do; the rounding.
 
     Raises InputError where the model has none.
     """
@@ -149,12 +167,19 @@ def compare_errors(fit: Fit, loss: Loss, Z: Array) -> tuple[tuple[str, float], f
         cure = "leave codes out, or fit with fit_transform"
         raise InputError(f"{fit.name} after partial_fit reports no reconstruction_err_: {cure}")
     cure = "pass the X of the fit and codes=W, the W that its fit_transform returned"
-    cost, slack = (
-        library_divergence(fit, Z) if isinstance(loss, KullbackLeibler) else (loss.value(Z), 0.0)
-    )
+    cost, slack = divergence(fit, loss, W)
     mine = float(np.sqrt(2 * max(cost, 0.0)))
     slack += fit.slack(theirs**2, cancels=fit.sparse)  # of squares: a^2 - b^2 = (a - b) (a + b)
     return ("reconstruction_err_", theirs), mine, cure, slack / max(mine + theirs, 1e-300)
+
+
+def divergence(fit: Fit, loss: Loss, W: Array) -> tuple[float, float]:
+    """Return D(X, W H) as the library counts it, and its rounding."""
+    if isinstance(loss, KullbackLeibler):
+        return library_divergence(fit, W @ fit.components)
+    if isinstance(loss, Squared) and fit.zeros:
+        return loss.value_of_product(W, fit.components.T), 0.0
+    return loss.value(W @ fit.components), 0.0
 
 
 def finite_divergence(fit: Fit, loss: Loss, Z: Array) -> None:

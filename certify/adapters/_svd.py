@@ -56,7 +56,7 @@ def truncated_svd(fit: Fit) -> Adapted:
     U = fit.X @ V if fit.codes is None else fit.codes
     variance = real(fit.model.explained_variance_, "explained_variance_")
     explained = len(U) * float((variance + U.mean(axis=0) ** 2).sum())
-    problem = Problem(Squared(fit.X), PLAIN, 0.0)
+    problem = Problem(fit.squared, PLAIN, 0.0)
     return compare_variance(fit, problem, Factors(U, V), 0.5 * (squares(fit.X) - explained))
 
 

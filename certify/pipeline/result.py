@@ -104,6 +104,8 @@ class Result:
             message = "better_model needs the factors that from_model read from an estimator of "
             cure = "take result.better"
             raise InputError(f"{message}scikit-learn's decompositions: {cure}")
+        if answer.certificate.statement["observed"] != "all":
+            raise InputError("better_model needs all entries of the data: take result.better")
         Y = as_numpy(answer.certificate.given["Y"]).reshape(answer.certificate.statement["shape"])
         return self.origin.rebuild(estimator, Y, answer.better, answer.better_q)
 

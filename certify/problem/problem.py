@@ -249,7 +249,7 @@ class Problem:
         return -self.loss.gradient(self.predict(factors, q))
 
     def inner_products(self, factors: Factors, q: Values = ()) -> tuple[Array, Array, float]:
-        """Return <W, phi(X_i)> and the size of X_i for each i, and |W|, W = -grad l at the point."""
+        """Return <W, phi(X_i)> and the size of each X_i, and |W|, W = -grad l at the point."""
         if isinstance(self.loss, Squared) and self.loss.observed.zeros:
             left, right = factors
             sizes = np.linalg.norm(left, axis=0) * np.linalg.norm(right, axis=0)

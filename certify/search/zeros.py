@@ -4,6 +4,7 @@ Without signs the best factors are known: singular values lowered by lam, or the
 With signs the same dual point bounds from below; what is lost is that it knows of no sign.
 """
 
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -49,32 +50,21 @@ def evidence(
         raise TypeError(f"no loss of observed zeros: {loss}")
     signed = any(g.nonneg for g in problem.atom.gauges)
     clock.tell("singular values", start.value)
-    note = SIGNS if signed else ""
+    fan = dual = None
     if problem.lam == 0:
-        pairs = leading(loss.matrix, start.size + 1, seed)
-        fan = fan_of(loss.matrix, pairs, start.size)
-        top = None if signed else factors_of(problem, pairs, start.size, 0.0)
-        return evidence_of(start, top, epsilon, note, ky_fan=fan)
-    pairs = above(loss.matrix, problem.lam, seed)
-    count = int((pairs.values > problem.lam).sum())
-    top = None if signed else factors_of(problem, pairs, count, problem.lam)
-    dual = dual_of(problem, loss, pairs, count)
-    return evidence_of(start, top, epsilon, note, dual=dual)
-
-
-def evidence_of(
-    start: Candidate,
-    top: Candidate | None,
-    epsilon: float,
-    note: str,
-    *,
-    dual: Dual | None = None,
-    ky_fan: dict[str, Any] | None = None,
-) -> Evidence:
-    """Return the evidence, with the factors that are better by more than epsilon."""
-    steps = (("start", start),) + (() if top is None else (("singular values", top),))
-    better = top if top is not None and start.value - top.value > epsilon else None
-    return Evidence(start, dual, ky_fan, better=better, steps=steps, note=note)
+        count = start.size
+        pairs = leading(loss.matrix, count + 1, seed)
+        fan = fan_of(loss.matrix, pairs, count)
+    else:
+        pairs = above(loss.matrix, problem.lam, seed)
+        count = int((pairs.values > problem.lam).sum())
+        dual = dual_of(problem, loss, pairs, count)
+    out = Evidence(start, dual, fan, steps=(("start", start),))
+    if signed:
+        return replace(out, note=SIGNS)
+    top = factors_of(problem, pairs, count)
+    better = top if start.value - top.value > epsilon else None
+    return replace(out, better=better, steps=(*out.steps, ("singular values", top)))
 
 
 def leading(Y: Any, count: int, seed: int) -> Pairs:  # noqa: ANN401  scipy.sparse
@@ -106,9 +96,9 @@ def above(Y: Any, lam: float, seed: int) -> Pairs:  # noqa: ANN401  scipy.sparse
         count *= 2
 
 
-def factors_of(problem: Problem, pairs: Pairs, count: int, lam: float) -> Candidate:
+def factors_of(problem: Problem, pairs: Pairs, count: int) -> Candidate:
     """Return the first `count` pairs, their values lowered by lam, as balanced factors."""
-    root = np.sqrt(np.maximum(pairs.values[:count] - lam, 0.0))
+    root = np.sqrt(np.maximum(pairs.values[:count] - problem.lam, 0.0))
     factors = pairs.left[:, :count] * root, pairs.right[:, :count] * root
     return Candidate(factors, (), problem.objective(factors))
 
@@ -166,7 +156,7 @@ def value_of(
 def fan_of(Y: Any, pairs: Pairs, r: int) -> dict[str, Any]:  # noqa: ANN401  scipy.sparse
     """Return Ky Fan's proof: G <= t I + K K^T, t just above the (r + 1)-th eigenvalue of G."""
     axis, squares = spectra.side(Y), np.square(pairs.values)
-    k, whole = min(r, min(Y.shape)), float(squares[0]) if len(squares) else 0.0
+    k, whole = min(r, *Y.shape), float(squares[0]) if len(squares) else 0.0
     least = float(squares[k]) if k < len(squares) else 0.0
     small = min(Y.shape) <= spectra.DENSE
     t = least + ROUNDING * whole if small else least * (1 + CLOSE)

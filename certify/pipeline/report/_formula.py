@@ -30,7 +30,7 @@ def formula(problem: Problem) -> str:
 def glosses(problem: Problem, words: Words) -> list[str]:
     """Return what the letters of the formula stand for."""
     out = problem.loss.glosses()
-    if not problem.loss.observed.full:
+    if not (problem.loss.observed.full or problem.loss.observed.zeros):
         out.append("sums over the observed entries")
     out += words.glosses
     if problem.offsets:

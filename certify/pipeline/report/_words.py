@@ -17,6 +17,7 @@ def question_text(facts: Facts) -> str:
     what, shape = model(problem), " × ".join(map(str, problem.loss.dims))
     seen = problem.loss.observed
     of = "" if seen.full else f", of which {seen.size} entries are observed"
+    of = f", zeros but for {seen.size} entries" if seen.zeros else of
     count = problem.atom.count(size)
     rank = f"at most {count}" if facts.question.own_size else "any size"
     return (

@@ -1,0 +1,285 @@
+"""Data that are 0, and observed, where they are not listed: as the same data given dense."""
+
+import copy
+from fractions import Fraction
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+from certify import Problem, Verdict, check, verify
+from certify.atoms import RankOne
+from certify.base.rigor.flint import Flint
+from certify.base.rigor.rounded import Rounded
+from certify.kernel import zeros
+from certify.kernel.errors import RejectedError
+from certify.kernel.exact import Exact
+from certify.kernel.patterns import Pattern
+from certify.kernel.verdict import prove
+from certify.losses import Squared
+from certify.polar.proved import as_kernel_array
+
+RNG = np.random.default_rng(0)
+Y = sparse.csr_array(sparse.random_array((9, 6), density=0.3, rng=RNG))
+AT = Y.tocoo()
+ROWS, COLS = (np.ascontiguousarray(k, dtype=np.int64) for k in AT.coords)
+PATTERN = Pattern(9, 6, ROWS.data, COLS.data, (9, 6), zeros=True)
+LOW = RNG.standard_normal((9, 2)), RNG.standard_normal((6, 2))
+TIERS = pytest.mark.parametrize(
+    "ar", [Exact(), Flint(), Rounded()], ids=lambda ar: type(ar).__name__
+)
+
+
+def held(x):
+    return as_kernel_array(np.asarray(x, dtype=float))
+
+
+def dense_of(ar, g):
+    """Return a matrix's middle and its radius as floats."""
+    if isinstance(ar, Rounded):
+        return g.mid, float(g.rad)
+    return np.array(g.ints, dtype=float).reshape(g.shape) * 2.0**g.exp, 0.0
+
+
+@TIERS
+@pytest.mark.parametrize("axis", [0, 1])
+def test_the_gram_matrix_is_that_of_the_dense_dual_point(ar, axis):
+    low = tuple(map(held, LOW))
+    g, slack = zeros.gram(ar, ar.load(held(AT.data)), low, axis, PATTERN)
+    W = Y.toarray() - LOW[0] @ LOW[1].T
+    middle, rad = dense_of(ar, g)
+    assert slack == 0
+    assert np.linalg.norm(middle - (W.T @ W if axis else W @ W.T)) <= rad + 1e-12
+    assert rad < 1e-10
+    plain, _ = zeros.gram(ar, ar.load(held(AT.data)), None, axis, PATTERN)
+    assert np.allclose(dense_of(ar, plain)[0], (Y.T @ Y if axis else Y @ Y.T).toarray())
+
+
+@TIERS
+def test_values_enclose_those_of_the_dense_data(ar):
+    low, exact = tuple(map(held, LOW)), Exact()
+    Z, D = LOW[0] @ LOW[1].T, Y.toarray()
+    y = ar.load(held(AT.data))
+    loss = zeros.fit_loss(ar, y, low, PATTERN)
+    true = zeros.fit_loss(exact, exact.load(held(AT.data)), low, PATTERN)
+    assert loss.lo <= true.lo == true.hi <= loss.hi
+    assert float(true.lo) == pytest.approx(0.5 * np.square(D - Z).sum(), rel=1e-14)
+    half = ar.load(held(0.5 * AT.data))
+    inner, size = zeros.dual_terms(ar, half, y, low, PATTERN)
+    W = D / 2 - Z
+    assert float(inner) == pytest.approx((W * D).sum(), rel=1e-12)
+    assert float(size) == pytest.approx(np.square(W).sum(), rel=1e-12)
+    ends = zeros.dual_terms(
+        exact, exact.load(held(0.5 * AT.data)), exact.load(held(AT.data)), low, PATTERN
+    )
+    assert inner <= ends[0]
+    assert size >= ends[1]
+    assert zeros.dual_terms(ar, half, y, None, PATTERN)[0] <= Fraction(
+        0.5 * float(AT.data @ AT.data)
+    ) * (1 + Fraction(1, 2**40))
+
+
+@TIERS
+@pytest.mark.parametrize("axis", [0, 1])
+def test_a_field_times_a_matrix(ar, axis):
+    wide = RNG.standard_normal((9, 3) if axis else (6, 3))
+    for at, values, matrix in (
+        (PATTERN, AT.data, Y.toarray()),
+        (Pattern(9, 6), Y.toarray().reshape(-1), Y.toarray()),
+    ):
+        product = ar.times(ar.load(held(values)), held(wide), axis, at)
+        middle, rad = dense_of(ar, product)
+        assert np.linalg.norm(middle - (matrix.T if axis else matrix) @ wide) <= rad + 1e-13
+        assert rad < 1e-12
+
+
+def problem(lam, norms=("l2", "l2"), form="product", data=Y):
+    return Problem(Squared(data, zeros="observed"), RankOne(*norms, form), lam)
+
+
+def twin(p):
+    return Problem(Squared(p.loss.Y.toarray()), p.atom, p.lam)
+
+
+FACTORS = np.abs(RNG.standard_normal((9, 2))), np.abs(RNG.standard_normal((6, 2)))
+
+
+@pytest.mark.parametrize("tier", ["exact", "rounded"])
+@pytest.mark.parametrize("lam", [0.0, 0.4, 50.0])
+@pytest.mark.parametrize("data", [Y, sparse.csr_array(Y.T)], ids=["tall", "wide"])
+def test_the_answer_is_that_of_the_dense_data(data, lam, tier):
+    p, x = problem(lam, data=data), FACTORS if data is Y else FACTORS[::-1]
+    result, dense = check(p, x), check(twin(p), x)
+    assert result.verdict in (Verdict.REFUTED, Verdict.RANK_LIMITED)
+    assert result.lower == pytest.approx(dense.lower, rel=1e-8)
+    assert result.upper == pytest.approx(dense.upper, rel=1e-12)
+    assert result.stationarity == pytest.approx(dense.stationarity, rel=1e-9, abs=1e-12)
+    proved = verify(result.certificate, p, x, tier=tier)
+    assert proved.verdict is result.verdict
+    best = check(p, result.better)
+    assert best.verdict is Verdict.CERTIFIED
+    assert verify(best.certificate, p, result.better, tier=tier).certified
+
+
+@pytest.mark.parametrize("lam", [0.0, 0.4])
+def test_with_signs_the_bracket_holds_the_optimum_of_the_dense_data(lam):
+    p = problem(lam, ("l2+", "l2+"), "sum")
+    result, dense = check(p, FACTORS), check(twin(p), FACTORS, budget=0.2)
+    assert result.verdict is Verdict.UNDECIDED
+    assert result.lower <= (dense.better_upper or dense.upper)
+    assert result.lower >= 0.5 * dense.lower
+    assert "signs" in result.reason or lam == 0
+    assert verify(result.certificate, p, FACTORS).upper == result.upper
+
+
+CERTIFIED = check(problem(0.4), check(problem(0.4), FACTORS).better)
+BEST = tuple(
+    np.asarray(CERTIFIED.certificate.given[k].data).reshape(CERTIFIED.certificate.given[k].shape)
+    for k in ("U", "V")
+)
+AT_SIZE = check(problem(0.0), FACTORS)
+
+
+class Parts(NamedTuple):
+    """A question and its proof, to be changed."""
+
+    statement: dict
+    given: dict
+    proof: dict
+    witness: dict
+
+
+def proved(result, change=None):
+    """Prove a question in exact integers, after a change of it or of its proof."""
+    c = result.certificate
+    statement, proof = copy.deepcopy(c.statement), copy.deepcopy(c.proof)
+    parts = Parts(statement, dict(c.given), proof, dict(c.witness))
+    if change is not None:
+        change(parts)
+    return prove(*parts, Exact())
+
+
+def test_the_kernel_alone_proves_it():
+    assert proved(CERTIFIED).verdict == "CERTIFIED"
+    assert proved(AT_SIZE).verdict == "REFUTED"
+
+
+def moved(name, by):
+    def change(q):
+        a = np.array(q.witness[name].data).reshape(q.witness[name].shape)
+        a.flat[0] += by
+        q.witness[name] = held(a)
+
+    return change
+
+
+@pytest.mark.parametrize("name", ["W", "W.left", "W.right"])
+def test_another_dual_point_proves_less(name):
+    outcome = proved(CERTIFIED, moved(name, 0.25))
+    assert outcome.lower < proved(CERTIFIED).lower
+    assert outcome.verdict == "UNDECIDED"
+
+
+def without_low(q):
+    del q.witness["W.left"], q.witness["W.right"]
+
+
+def test_without_its_product_the_dual_point_is_another():
+    """W = Y has sigma_1 above lam: scaled down it proves less."""
+    assert proved(CERTIFIED, without_low).lower < proved(CERTIFIED).lower
+
+
+def short_right(q):
+    q.witness["W.right"] = held(np.zeros((6, 1)))
+
+
+def other_rule(q):
+    q.proof["polar"]["rule"] = "lines"
+
+
+def corrected(q):
+    q.proof["corrections"] = [[0, "1/2"]]
+
+
+def blocks(q):
+    q.proof["blocks"] = []
+
+
+def dual_and_fan(q):
+    q.proof["polar"] = {"rule": "spectral", "axis": 1, "shift": "1"}
+    q.witness["W"] = q.given["Y"]
+
+
+def weighted(q):
+    q.given["weights"] = held(np.ones(AT.nnz))
+
+
+def l1(q):
+    q.statement["l1"] = [(1.0).hex(), (1.0).hex()]
+
+
+def huber(q):
+    q.statement["loss"] = {"kind": "huber", "delta": (1.0).hex()}
+
+
+def offset(q):
+    q.statement["offsets"] = [{"kind": "column", "ridge": (0.0).hex()}]
+    q.statement["q"] = "found"
+    q.witness["q0"] = held(np.zeros(6))
+
+
+def cp(q):
+    q.statement["atom"] = {"kind": "cp", "norms": ["l2", "l2"], "symmetric": False, "form": "sum"}
+
+
+REJECTED = {
+    short_right: (CERTIFIED, "proof.W.right", "shape"),
+    other_rule: (CERTIFIED, "proof.polar.rule", "wrong_rule"),
+    corrected: (CERTIFIED, "proof.W.corrections", "wrong_rule"),
+    blocks: (AT_SIZE, "proof.blocks", "wrong_rule"),
+    dual_and_fan: (AT_SIZE, "proof.K", "wrong_rule"),
+    weighted: (CERTIFIED, "statement.observed", "scope"),
+    l1: (CERTIFIED, "statement.observed", "scope"),
+    huber: (CERTIFIED, "statement.observed", "scope"),
+    offset: (CERTIFIED, "statement.observed", "scope"),
+    cp: (CERTIFIED, "statement.observed", "scope"),
+}
+
+
+@pytest.mark.parametrize("change", REJECTED, ids=lambda f: f.__name__)
+def test_what_no_rule_covers_is_refused(change):
+    result, where, code = REJECTED[change]
+    with pytest.raises(RejectedError) as error:
+        proved(result, change)
+    assert (error.value.where, error.value.code) == (where, code)
+
+
+@pytest.mark.parametrize("observed", ["listed", "all"])
+def test_the_certificate_is_of_observed_zeros_and_of_no_other_data(observed):
+    """Of the listed alone the optimum is lower, so that claim is another one."""
+    c, data = CERTIFIED.certificate, Y if observed == "listed" else Y.toarray()
+    other = Problem(Squared(data), RankOne(), 0.4)
+    with pytest.raises(RejectedError) as error:
+        verify(c, other, BEST)
+    assert error.value.code == "question"
+
+    def listed(q):
+        q.statement["observed"] = "listed"
+
+    assert proved(CERTIFIED, listed).lower < proved(CERTIFIED).lower
+
+
+def test_symmetric_components_are_refused():
+    square = sparse.csr_array(np.eye(3))
+    result = check(
+        Problem(Squared(square, zeros="observed"), RankOne(), 0.5), (np.eye(3), np.eye(3))
+    )
+
+    def symmetric(q):
+        q.statement["atom"]["kind"] = "symmetric"
+        del q.given["V"]
+
+    with pytest.raises(RejectedError) as error:
+        proved(result, symmetric)
+    assert (error.value.where, error.value.code) == ("statement.observed", "scope")
