@@ -27,6 +27,7 @@ from .search_result import Evidence
 FIRST = 16  # singular pairs that are looked for at first; then twice as many, and so on
 CLOSE = 1e-7  # relative: a bound above the estimate of an eigenvalue that a proof checks
 ROUNDING = 2.0**-46  # of a Gram matrix made twice, relative to its largest eigenvalue
+TINY = 1e-145  # its square is a positive shift
 SIGNS = "its dual point knows of no signs, which a search for a better one would use"
 
 
@@ -108,7 +109,7 @@ def dual_of(problem: Problem, loss: Squared, pairs: Pairs, count: int) -> Dual:
     lam, Y = problem.lam, loss.matrix
     left, right = pairs.left[:, :count], pairs.right[:, :count]
     low = left * (pairs.values[:count] - lam), right
-    top = max(lam if count else float(pairs.values[0]), float(np.finfo(float).tiny))
+    top = max(lam if count else float(pairs.values[0]), TINY)
     proof: dict[str, Any] = {"rule": "spectral", "axis": spectra.side(Y)}
     proof |= {"W.left": low[0], "W.right": low[1]} if count else {}
     shift = top**2 * (1 + CLOSE)
