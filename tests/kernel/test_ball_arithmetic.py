@@ -78,6 +78,7 @@ FORMS = {
     "hat": lambda ar, x: ar.hat(x, ONE),
     "symmetric": lambda ar, x: ar.symmetric(x, ONE),
     "scaled": lambda ar, x: ar.scaled(x, numbers([8.0]), numbers([4.0]), ONE),
+    "times": lambda ar, x: ar.times(x, numbers([2.0], 1, 1), 0, ONE),
     "permuted": lambda ar, x: ar.permuted(x, Pattern(1, 1, dims=(1, 1, 1))),
     "unfold": lambda ar, x: ar.unfold(x, ONE, (1, 0), 1),
     "fixed": lambda ar, x: ar.fixed(x, ONE, (1, 0), -1),

@@ -277,6 +277,8 @@ PRICES = {
     "sums": (lambda ar: ar.sums(FIELD, "intercept", AT), 164),
     "lines": (lambda ar: ar.lines(FIELD, LINE, AT), 1030),
     "lines across": (lambda ar: ar.lines(FIELD, LINE._replace(axis=1), AT), 1078),
+    "times": (lambda ar: ar.times(FIELD, LONG, 0, AT), 2490),
+    "times across": (lambda ar: ar.times(FIELD, SHORT, 1, AT), 969),
     "scaled": (lambda ar: ar.scaled(FIELD, SHORT, LONG, AT), 1880),
     "hat": (lambda ar: ar.hat(FIELD, AT), 3456),
     "symmetric": (lambda ar: ar.symmetric(FIELD, AT), 1680),
