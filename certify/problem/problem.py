@@ -105,7 +105,7 @@ class Problem:
     def accept_zeros(self) -> None:
         """Raise InputError where something beside observed zeros needs all m x n numbers."""
         gauges = getattr(self.atom, "gauges", ())
-        plain = self.atom.kind == "rank_one" and all(g.is_plain and g.is_round for g in gauges)
+        plain = self.atom.kind == "rank_one" and all(g.is_plain and g.spherical for g in gauges)
         if not plain or self.offsets or self.l1 is not None:
             known = "RankOne of plain l2 norms, without offsets and l1"
             raise InputError(f'zeros="observed" is for {known}: {DENSE}')
