@@ -134,7 +134,7 @@ def test_nmf_of_a_sparse_table_has_a_bracket():
     assert result.upper == pytest.approx(dense.objective(tuple(factors)))
     assert result.verdict is Verdict.CERTIFIED
     assert result.relative_gap < 0.005  # the bound knows of no signs
-    kl = NMF(2, beta_loss="kullback-leibler", solver="mu", random_state=0, max_iter=2)
+    kl = NMF(2, beta_loss="kullback-leibler", solver="mu", random_state=0, max_iter=2, tol=0)
     kl.fit(sparse.csr_matrix(TABLE))
     with pytest.raises(InputError, match="too many to hold"):
         from_model(kl, TABLE)
