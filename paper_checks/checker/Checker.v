@@ -99,6 +99,13 @@ Definition meets_ (s : sign) (a : grid) : bool :=
   | NonNegative => nonneg a
   | NonPositive => all (all (fun z => Z.leb z Z0)) (ints a)
   end.
+(* u^T X v >= 0 for all u and v of these signs *)
+Definition nonneg_on (s s' : sign) (x : grid) : bool :=
+  match s, s' with
+  | NonNegative, NonNegative | NonPositive, NonPositive => meets_ NonNegative x
+  | NonNegative, NonPositive | NonPositive, NonNegative => meets_ NonPositive x
+  | _, _ => false
+  end.
 Definition zeros (a : grid) := all (all (Z.eqb Z0)) (ints a).
 Definition ones (a : grid) := Z.eqb (ex a) Z0 && all (all (Z.eqb 1)) (ints a).
 Definition unit_row (n : nat) := Grid [:: nseq n (Zpos xH)] Z0.
@@ -107,6 +114,11 @@ Definition gscale (s : dyadic) (a : grid) :=
   Grid (map (map (Z.mul (num s))) (ints a)) (Z.add (ex a) (dex s)).
 Definition beside (a b : grid) : grid :=  (* [A B] *)
   let e := Z.min (ex a) (ex b) in Grid (zip_with cat (regrid a e) (regrid b e)) e.
+Definition above (a b : grid) : grid :=  (* A, and B below it *)
+  let e := Z.min (ex a) (ex b) in Grid (regrid a e ++ regrid b e) e.
+Definition blank (m n : nat) := Grid (nseq m (nseq n Z0)) Z0.
+Definition symmetric (n : nat) (a : grid) := all2 (all2 Z.eqb) (ints (transpose n a)) (ints a).
+Definition minus_one := Dy (Zneg xH) Z0.
 Definition supported (w c : grid) :=  (* W is 0 where nothing is observed *)
   all2 (all2 (fun w c => Z.ltb Z0 c || Z.eqb w Z0)) (ints w) (ints c).
 
@@ -118,7 +130,13 @@ Record data := Data {
   dU : grid; dV : grid; dA : grid; dB : grid; dfound : bool;  (* offsets as columns *)
   drtol : dyadic; datol : dyadic }.
 
-Record dual := Dual { by_columns : bool; dW : grid; dL : option grid; shift : dyadic }.
+(* a tree of cases: a . z >= 0, a . z <= 0, and what is nonnegative on a leaf *)
+Inductive tree := Leaf (n l : option grid) (shift : dyadic) | Cut (a : grid) (plus minus : tree).
+Inductive polar :=
+| Spectral (by_columns : bool) (n m l : option grid) (shift : dyadic)
+| Conic (t : tree)
+| Opposite.
+Record dual := Dual { dW : grid; how : polar }.
 Record fan := Fan {
   fan_columns : bool; fwidth : nat; fK : grid; fan_L : option grid; fan_shift : dyadic;
   fA : grid; fB : grid }.
@@ -198,13 +216,62 @@ Definition cost_ (d : data) (w : grid) : dyadic :=
   dadd (if dcolumns d then squares_over_up (sums d w) (dP d) else dzero)
        (if drows d then squares_over_up (row_sums (dn d) w) (dQ d) else dzero).
 
-(* s with s^2 t <= lam^2, W W^T <= t I or W^T W <= t I *)
+(* multipliers: N or M, if there are any *)
+Definition fits (s s' : sign) (m n : nat) (x : option grid) : bool :=
+  if x is Some x then shaped m n x && nonneg_on s s' x else true.
+Definition plus (a : grid) (x : option grid) : grid := if x is Some x then gadd a x else a.
+
+(* t with z^T G z <= t |z|^2 wherever F z >= 0: G + F^T N F <= t I, N >= 0, on each leaf *)
+Fixpoint conic (k : nat) (g f : grid) (t : tree) : option dyadic :=
+  match t with
+  | Leaf (Some n) l shift =>
+    let h := size (ints f) in
+    if [&& shaped h h n, nonneg n & symmetric h n] then
+      let f := transpose k f in Some (top k (gadd g (mul f (mul f n))) l shift)
+    else None
+  | Leaf None l shift => Some (top k g l shift)
+  | Cut a p q =>
+    if shaped 1 k a then
+      match conic k g (above f a) p, conic k g (above f (gscale minus_one a)) q with
+      | Some x, Some y => Some (dmax x y)
+      | _, _ => None
+      end
+    else None
+  end.
+
+(* z = (u, v): z^T hat z = 2 u^T W v, and the rows that their signs make nonnegative *)
+Definition hat (m n : nat) (w : grid) : grid :=
+  above (beside (blank m m) w) (beside (transpose n w) (blank n n)).
+Definition unit_of (s : sign) : dyadic := if s is NonNegative then one else minus_one.
+Definition signed_rows (d : data) : grid :=
+  let m := dm d in let n := dn d in let none := Grid [::] Z0 in
+  above (if dleft d is Free then none else beside (scalar m (unit_of (dleft d))) (blank m n))
+        (if dright d is Free then none else beside (blank n m) (scalar n (unit_of (dright d)))).
+
+(* t with (u^T W v)^2 <= t |u|^2 |v|^2 for all u, v of their signs with u^T W v >= 0 *)
+Definition square_of (d : data) (w : grid) (h : polar) : option dyadic :=
+  let m := dm d in let n := dn d in
+  match h with
+  | Spectral c multipliers more l shift =>
+    let k := if c then n else m in let s := if c then dright d else dleft d in
+    if [&& fits (dleft d) (dright d) m n multipliers, fits s s k k more
+        & if more is Some x then symmetric k x else true] then
+      let x := plus w multipliers in let x := if c then transpose n x else x in
+      Some (top k (plus (mul x x) more) l shift)
+    else None
+  | Conic t =>
+    if conic (m + n) (hat m n w) (signed_rows d) t is Some p then
+      let p := dmax p dzero in Some (dmul p p)
+    else None
+  | Opposite =>
+    if zeros w || nonneg_on (dleft d) (dright d) (gscale minus_one w) then Some dzero else None
+  end.
+
+(* s with s <W, u v^T> <= lam |u| |v| *)
 Definition multiple (d : data) (p : dual) : option dyadic :=
   let w := dW p in
   if [&& shaped (dm d) (dn d) w, supported w (dC d) & affordable_ d w] then
-    let x := if by_columns p then transpose (dn d) w else w in
-    let t := top (if by_columns p then dn d else dm d) (mul x x) (dL p) (shift p) in
-    Some (scale (dlam d) t)
+    if square_of d w (how p) is Some t then Some (scale (dlam d) t) else None
   else None.
 
 (* the dual value s <W, Y> - s^2 / 2 (sum W^2 / C + cost), rounded down *)

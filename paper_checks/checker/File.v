@@ -503,11 +503,11 @@ Definition asked_of (s : json) (l : list arr) : result (Z * Z * option (list Z) 
   | _ => NotCovered "tensors"
   end.
 
-Definition axis_of (p : json) (m n : Z) (where_ : string) : result bool :=  (* the smaller side *)
+Definition axis_of (p : json) (m n : Z) (any : bool) (where_ : string) : result bool :=  (* the smaller side *)
   let* axis := field p "axis" in
   let* columns := match axis with
     | Nat_ 0 => Ok false | Nat_ 1 => Ok true | _ => Rejected where_ end in
-  let* _ := demand ((if columns : bool then n else m) =? Z.min m n) where_ in Ok columns.
+  let* _ := demand ((any : bool) || ((if columns : bool then n else m) =? Z.min m n)) where_ in Ok columns.
 Definition factor_of (l : list arr) (name : string) (k : Z) : result (option grid) :=
   match lookup l name with
   | None => Ok None
@@ -516,23 +516,121 @@ Definition factor_of (l : list arr) (name : string) (k : Z) : result (option gri
   end.
 Definition shift_of (p : json) : result dyadic := let* s := text p "shift" in known (rational s) "this shift".
 
-(* `factor` names the array of L *)
-Definition dual_of (p : json) (l : list arr) (m n : Z) (seen : option (list Z)) (factor : string)
+(* a symmetric matrix from the rows of its lower triangle *)
+Fixpoint rows_of_triangle (fuel : nat) (n : Z) (l : list Z) : list (list Z) :=
+  match fuel, l with
+  | S k, _ :: _ => let (a, b) := cut n l in a :: rows_of_triangle k (n + 1) b
+  | _, _ => []
+  end.
+Fixpoint mirrored (rows columns : list (list Z)) : list (list Z) :=
+  match rows, columns with
+  | r :: s, c :: t => (r ++ skipn (List.length r) c)%list :: mirrored s t
+  | _, _ => []
+  end.
+Definition packed (l : list arr) (n : string) : result grid :=
+  let* a := known (lookup l n) n in
+  let* (x, e) := floats l n [product (dims a)] in
+  let rows := rows_of_triangle (List.length x) 1 x in let k := List.length rows in
+  let square := map (fun r => (r ++ repeat 0 (k - List.length r))%list) rows in
+  Ok (Grid (mirrored rows (ints (transpose k (Grid square e)))) e).
+Definition optional_array {T} (l : list arr) (n : string) (f : result T) : result (option T) :=
+  match lookup l n with None => Ok None | Some _ => let* x := f in Ok (Some x) end.
+
+(* a tree of cases from the list of its nodes, the last one first: a node takes its children, which
+   stand behind it, and the root takes all *)
+Fixpoint take_out (k : Z) (l : list (Z * tree)) : option (tree * list (Z * tree)) :=
+  match l with
+  | [] => None
+  | (j, t) :: r => if j =? k then Some (t, r) else
+      match take_out k r with Some (x, r') => Some (x, (j, t) :: r') | None => None end
+  end.
+Definition child (node : json) (k : string) (l : list (Z * tree)) : result (tree * list (Z * tree)) :=
+  match find k (fields_of node) with
+  | Some (Nat_ c) => match take_out c l with Some x => Ok x | None => Rejected "proof.polar.nodes" end
+  | _ => NotCovered "a node"
+  end.
+Section Tree.
+Variables (l : list arr) (pre : string) (k : Z) (cuts : list (list Z)) (cuts_ex : Z).
+Definition node_of (node : json) (below : list (Z * tree)) : result (tree * list (Z * tree)) :=
+  match find "leaf" (fields_of node), find "cut" (fields_of node) with
+  | Some (Nat_ t), None =>
+    let* _ := only node ["leaf"; "shift"] "a leaf" in
+    let* shift := shift_of node in
+    let n := numbered (pre ++ "N") t in
+    let* more := optional_array l n (packed l n) in
+    let* factor := factor_of l (numbered (pre ++ "L") t) k in
+    Ok (Leaf more factor shift, below)
+  | None, Some (Nat_ c) =>
+    let* _ := only node ["cut"; "minus"; "plus"] "a split" in
+    let* _ := demand (c <? Z.of_nat (List.length cuts)) "proof.polar.nodes" in
+    let* (p, r) := child node "plus" below in
+    let* (q, r) := child node "minus" r in
+    Ok (Cut (Grid [nth (Z.to_nat c) cuts []] cuts_ex) p q, r)
+  | _, _ => NotCovered "a node"
+  end.
+Fixpoint nodes_of (at_ : Z) (nodes : list json) : result (list (Z * tree)) :=
+  match nodes with
+  | [] => Ok []
+  | node :: rest =>
+    let* below := nodes_of (at_ + 1) rest in
+    let* (t, others) := node_of node below in Ok ((at_, t) :: others)
+  end.
+End Tree.
+
+(* the arrays of a rule *)
+Definition rule_arrays (p : json) (pre : string) : list string :=
+  match find "polar" (fields_of p) with
+  | None => []
+  | Some polar =>
+    match find "nodes" (fields_of polar) with
+    | Some (Lst nodes) => (pre ++ "cuts") :: flat_map (fun node =>
+        match find "leaf" (fields_of node) with
+        | Some (Nat_ t) => [numbered (pre ++ "L") t; numbered (pre ++ "N") t] | _ => [] end) nodes
+    | _ => [pre ++ "L"; pre ++ "N"; pre ++ "M"]
+    end
+  end.
+
+(* the polar's rule; its arrays' names begin with `pre` *)
+Definition polar_of (h : json) (l : list arr) (m n : Z) (seen : option (list Z)) (pre : string)
+  : result polar :=
+  let* rule := text h "rule" in
+  if (rule =? "spectral")%string then
+    let* _ := only h ["axis"; "rule"; "shift"] "this rule" in
+    let* shift := shift_of h in
+    let* columns := axis_of h m n (match lookup l (pre ++ "M") with Some _ => true | None => false end)
+                      "proof.polar.axis" in
+    let k := if columns : bool then n else m in
+    let* factor := factor_of l (pre ++ "L") k in
+    let* multipliers := optional_array l (pre ++ "N") (
+      let count := match seen with Some p => Z.of_nat (List.length p) | None => m * n end in
+      let* (x, e) := floats l (pre ++ "N") [count] in Ok (Grid (spread m n seen x) e)) in
+    let* more := optional_array l (pre ++ "M") (matrix l (pre ++ "M") k k) in
+    Ok (Spectral columns multipliers more factor shift)
+  else if (rule =? "conic")%string then
+    let* _ := only h ["nodes"; "rule"] "this rule" in
+    let* rows := optional_array l (pre ++ "cuts") (
+      let* a := known (lookup l (pre ++ "cuts")) "cuts" in
+      matrix l (pre ++ "cuts") (match dims a with c :: _ => c | [] => 0 end) (m + n)) in
+    let cuts := match rows with Some g => g | None => Grid [] 0 end in
+    match find "nodes" (fields_of h) with
+    | Some (Lst nodes) =>
+      let* trees := nodes_of l pre (m + n) (ints cuts) (ex cuts) 0 nodes in
+      match trees with [(_, t)] => Ok (Conic t) | _ => Rejected "proof.polar.nodes" end
+    | _ => NotCovered "nodes"
+    end
+  else if (rule =? "signs")%string then Ok Opposite else NotCovered "this rule".
+
+Definition dual_of (p : json) (l : list arr) (m n : Z) (seen : option (list Z)) (pre : string)
   : result (option dual) :=
   let* _ := covered (match find "corrections" (fields_of p) with
                      | None => true | Some (Lst []) => true | _ => false end) "corrections" in
   match lookup l "proof.W", find "polar" (fields_of p) with
-  | None, None => let* _ := covered (match lookup l factor with None => true | _ => false end) "L" in
-                  Ok None
+  | None, None => Ok None
   | Some w, Some polar =>
-    let* _ := only polar ["axis"; "rule"; "shift"] "this rule" in
-    let* rule := text polar "rule" in let* _ := covered (rule =? "spectral")%string "this rule" in
-    let* shift := shift_of polar in
-    let* columns := axis_of polar m n "proof.polar.axis" in
+    let* how_ := polar_of polar l m n seen pre in
     let count := match seen with Some p => Z.of_nat (List.length p) | None => m * n end in
     let* (x, e) := floats l "proof.W" [count] in
-    let* held := factor_of l factor (if columns : bool then n else m) in
-    Ok (Some (Dual columns (Grid (spread m n seen x) e) held shift))
+    Ok (Some (Dual (Grid (spread m n seen x) e) how_))
   | _, _ => NotCovered "a part of a proof"
   end.
 
@@ -543,7 +641,7 @@ Definition fan_read (p : json) (l : list arr) (m n : Z) (at_ : option Z * option
   | Some f, Some k =>
     let* _ := only f ["axis"; "shift"] "this rule" in
     let* shift := shift_of f in
-    let* columns := axis_of f m n "proof.ky_fan.axis" in
+    let* columns := axis_of f m n false "proof.ky_fan.axis" in
     let side := if columns : bool then n else m in
     let w := match dims k with [_; w] => w | _ => 0 end in
     let* gk := matrix l "proof.K" side w in
@@ -587,16 +685,16 @@ Definition read (header : string) (body : list Z) : result case :=
     let* seal := text c "seal" in let* verdict := text cl "verdict" in
     let* (m, n, seen, at_, d) := asked_of s l in
     let* _ := only p ["better"; "corrections"; "ky_fan"; "polar"] "this proof" in
-    let polar_L := if down d then "proof.polar.L" else "proof.L" in
-    let mine := (["proof.W"; "proof.L"; polar_L; "proof.K"; "proof.better.U"; "proof.better.V"]
+    let pre := if down d then "proof.polar." else "proof." in
+    let mine := (["proof.W"; "proof.K"; "proof.better.U"; "proof.better.V"] ++ rule_arrays p pre
+      ++ match find "ky_fan" (fields_of p) with Some _ => ["proof.L"] | None => [] end
       ++ (if dfound d then offset_names "proof.q" at_ else []) ++ offset_names "proof.mu.q" at_
       ++ offset_names "proof.better.q" at_)%list in
     let* _ := covered (forallb (fun a => prefix "question." (name a) || one_of mine (name a)) l)
       "an array of another rule" in
     let* f := fan_read p l m n at_ in
     let* _ := covered (match f with Some _ => down d | None => true end) "Ky Fan's bound of any size" in
-    let* w := dual_of p l m n seen polar_L in
-    let* _ := covered (match f, lookup l "proof.L" with None, Some _ => negb (down d) | _, _ => true end) "L" in
+    let* w := dual_of p l m n seen pre in
     let* b := better_of p l m n at_ (if down d then Some (Z.of_nat (dr d)) else None) in
     Ok (Case s verdict seal (canonical (Lst [s; cl; p])) l d f w b)
   | _ => NotCovered "the header's order"

@@ -390,6 +390,45 @@ case: (split_ordP j) => k -> /=.
 by rewrite addKn row_mxEr mxE (nth_map Z0) ?sb // liftE // /e; lia.
 Qed.
 
+Lemma aboveE m k n a b : shape m n a -> shape k n b ->
+  shape (m + k) n (above a b) /\ mx (m + k) n (above a b) = col_mx (mx m n a) (mx k n b).
+Proof.
+move=> [ha sa] [hb sb]; pose e := Z.min (ex a) (ex b); have ex_ : ex (above a b) = e by [].
+have row_ c i : (i < size (ints c))%N ->
+    nth [::] (regrid c e) i = map (fun z => lift z (ex c) e) (nth [::] (ints c) i).
+  by move=> hi; rewrite (nth_map [::]).
+have cat_ i : nth [::] (ints (above a b)) i
+    = if (i < m)%N then nth [::] (regrid a e) i else nth [::] (regrid b e) (i - m).
+  by rewrite /= nth_cat size_map ha.
+split.
+  split=> [|i im]; first by rewrite size_cat !size_map ha hb.
+  rewrite cat_; case: ltnP => [h|h]; first by rewrite row_ ?ha // size_map sa.
+  have h' : (i - m < k)%N by rewrite ltn_subLR.
+  by rewrite row_ ?hb // size_map sb.
+apply/matrixP => i j; rewrite mxE /entry_ cat_ ex_.
+case: (split_ordP i) => l -> /=.
+  rewrite col_mxEu mxE row_ ?ha // (nth_map Z0) ?sa // liftE //; rewrite /e; lia.
+rewrite addKn col_mxEd mxE row_ ?hb // (nth_map Z0) ?sb // liftE //; rewrite /e; lia.
+Qed.
+
+Lemma blankE m n : shape m n (blank m n) /\ mx m n (blank m n) = 0.
+Proof.
+split; first by split=> [|i im] /=; rewrite ?size_nseq // nth_nseq im size_nseq.
+by apply: zerosE; apply/allP => r /nseqP[-> _]; apply/allP => z /nseqP[-> _].
+Qed.
+
+Lemma symmetricE n a : shape n n a -> symmetric n a -> (mx n n a)^T = mx n n a.
+Proof.
+move=> ha h; have [ht <-] := transposeE ha; apply/matrixP => i j; rewrite !mxE /entry_ /=.
+have hi : (i < size (ints (transpose n a)))%N by rewrite (proj1 ht).
+have h1 := all2_nth (p := all2 Z.eqb) [::] [::] h hi.
+have hj : (j < size (nth [::] (ints (transpose n a)) i))%N by rewrite (proj2 ht).
+by have /Z.eqb_eq e := all2_nth (p := Z.eqb) Z0 Z0 h1 hj; congr (zr _ * _).
+Qed.
+
+Lemma minus_oneE : dv minus_one = -1.
+Proof. by rewrite /dv /zr /p2 /= mulr1. Qed.
+
 Lemma over_upE x k c : Z.ltb 0 k -> zr k = c -> dv x / c <= dv (over_up x k).
 Proof.
 move=> k0 <-; have k1 : zr k != 0 by rewrite gt_eqF // zr_pos.
@@ -417,6 +456,20 @@ move=> hu; case: s => //= h i j; rewrite mxE.
 rewrite mulr_le0_ge0 ?p2_ge0 // -zr0 zr_le; move: h => /allP h; case: hu => hk hr.
 have hi : (i < size (ints u))%N by rewrite hk.
 by have /allP h' := h _ (mem_nth [::] hi); apply: h'; rewrite mem_nth // hr.
+Qed.
+
+Lemma nonneg_onE m n s s' x (u : 'cV[R]_m) (v : 'cV[R]_n) : shape m n x -> nonneg_on s s' x ->
+  meets s u -> meets s' v -> 0 <= dot u (mx m n x *m v).
+Proof.
+move=> hx h hu hv; rewrite -dot_outer; apply: sumr_ge0 => i _; apply: sumr_ge0 => j _.
+rewrite [(u *m _) i j]mxE big_ord1 [v^T 0 j]mxE.
+have pos : meets_ NonNegative x -> 0 <= mx m n x i j by move/(meetsE hx); exact.
+have neg : meets_ NonPositive x -> mx m n x i j <= 0 by move/(meetsE hx); exact.
+case: s s' h hu hv => -[] //= h hu hv; have := hu i 0; have := hv j 0.
+- by move=> v0 u0; rewrite mulr_ge0 ?pos // mulr_ge0.
+- by move=> v0 u0; rewrite mulr_le0 ?neg // mulr_ge0_le0.
+- by move=> v0 u0; rewrite mulr_le0 ?neg // mulr_le0_ge0.
+- by move=> v0 u0; rewrite mulr_ge0 ?pos // mulr_le0.
 Qed.
 
 Section Main.
@@ -448,6 +501,50 @@ Lemma gram_top k n x l sh (z : 'cV_k) : shape k n x ->
 Proof.
 move=> hx; have [sg eg] := productE hx hx; rewrite -eg; apply: topE => //.
 by rewrite eg trmx_mul trmxK.
+Qed.
+
+(* where F z >= 0 *)
+Definition on_cone h k f (z : 'cV[R]_k) := forall i, 0 <= (mx h k f *m z) i 0.
+
+Lemma on_above h l k f g (z : 'cV_k) : shape h k f -> shape l k g -> on_cone h f z -> on_cone l g z ->
+  on_cone (h + l) (above f g) z.
+Proof.
+move=> hf hg of_ og i; have [_ ->] := aboveE hf hg; rewrite mul_col_mx.
+by case: (split_ordP i) => j ->; rewrite ?col_mxEu ?col_mxEd.
+Qed.
+
+Lemma facts_ge0 h k f n (z : 'cV_k) : shape h k f -> shape h h n -> nonneg n -> on_cone h f z ->
+  let g := mul (transpose k f) (mul (transpose k f) n) in
+  [/\ shape k k g, mx k k g = (mx h k f)^T *m mx h h n *m mx h k f & 0 <= qf (mx k k g) z].
+Proof.
+move=> hf hn n0 hz; have [ht et] := transposeE hf; have [h1 e1] := productE ht hn.
+have [h2 e2] := productE ht h1; have e : mx k k (mul (transpose k f) (mul (transpose k f) n))
+    = (mx h k f)^T *m mx h h n *m mx h k f.
+  by rewrite e2 e1 et trmx_mul !trmxK mulmxA.
+split=> //; rewrite e qf_congr qf_sum; apply: sumr_ge0 => i _; apply: sumr_ge0 => j _.
+by rewrite mulr_ge0 ?mulr_ge0 // mxE mulr_ge0 ?p2_ge0 // -zr0 zr_le; exact: nonnegP hn n0 _ _.
+Qed.
+
+Lemma conicE k g t : shape k k g -> (mx k k g)^T = mx k k g -> forall h f p, shape h k f ->
+  conic mul k g f t = Some p -> forall z : 'cV_k, on_cone h f z -> qf (mx k k g) z <= dv p * sq z.
+Proof.
+move=> sg sym; elim: t => [[n|] l sh|a t1 I1 t2 I2] h f p hf /=; last 1 first.
+- case: ifP => // /shapedP ha.
+  have [hm em] := gscaleE minus_one ha; have [s1 _] := aboveE hf ha; have [s2 _] := aboveE hf hm.
+  case e1: (conic _ _ _ _ t1) => [x|] //; case e2: (conic _ _ _ _ t2) => [y|] // [<-] z oz.
+  have [pos|/ltW neg] := leP 0 ((mx 1 k a *m z) 0 0).
+    apply: le_trans (I1 _ _ _ s1 e1 z (on_above hf ha oz _)) _; first by move=> i; rewrite ord1.
+    by rewrite dv_max ler_wpM2r ?sq_ge0 // le_max lexx.
+  apply: le_trans (I2 _ _ _ s2 e2 z (on_above hf hm oz _)) _.
+    by move=> i; rewrite ord1 em minus_oneE scaleN1r mulNmx mxE oppr_ge0.
+  by rewrite dv_max ler_wpM2r ?sq_ge0 // le_max lexx orbT.
+- rewrite (proj1 hf); case: ifP => // /and3P[/shapedP hn n0 hs] [<-] z oz.
+  have [s1 e1 pos] := facts_ge0 hf hn n0 oz; have [s2 e2] := gaddE sg s1.
+  have: qf (mx k k g) z <= qf (mx k k (gadd g (mul (transpose k f) (mul (transpose k f) n)))) z.
+    by rewrite e2 qfD lerDl.
+  move/le_trans; apply; apply: topE => //.
+  by rewrite e2 linearD /= sym e1 !trmx_mul trmxK (symmetricE hn hs) mulmxA.
+- by move=> [<-] z _; exact: topE.
 Qed.
 
 Lemma fan_top k n w x y l sh (z : 'cV_k) : shape k n x -> shape k w y ->
@@ -690,17 +787,94 @@ split; first by split=> _ j; apply: have_; rewrite ?P0 ?Q0.
 by rewrite /cost /column_cost /row_cost !big1 ?if_same ?addr0 // => i _; rewrite ?c0_ ?r0_ expr0n mul0r.
 Qed.
 
+Lemma signed_rowsE : exists h, shape h (dm d + dn d) (signed_rows d) /\
+  forall (u : 'cV_(dm d)) (v : 'cV_(dn d)), meets (left q) u -> meets (right q) v ->
+  on_cone h (signed_rows d) (col_mx u v).
+Proof.
+set m := dm d; set n := dn d; rewrite /signed_rows -/m -/n.
+have none k : shape 0 k (Grid [::] Z0) by [].
+have unit s : s <> Free -> forall k (x : 'cV[R]_k), meets s x -> forall i, 0 <= dv (unit_of s) * x i 0.
+  case: s => // _ k x hx i; rewrite /unit_of ?minus_oneE; have := hx i 0.
+    by rewrite /dv /zr /p2 /= !mul1r.
+  by rewrite mulN1r oppr_ge0.
+have [hl [sl ol]] : exists h, let f := match dleft d with Free => Grid [::] Z0
+    | _ => beside (scalar m (unit_of (dleft d))) (blank m n) end in shape h (m + n) f /\
+    forall (u : 'cV_m) (v : 'cV_n), meets (left q) u -> on_cone h f (col_mx u v).
+  have [h1 e1] := scalarE m (unit_of (dleft d)); have [h2 e2] := blankE m n.
+  have [h3 e3] := besideE h1 h2; have := unit (dleft d); rewrite -[left q]/(dleft d).
+  case: (dleft d) e1 h3 e3 => e1 h3 e3 hu; [exists 0%N; split=> // u v _ [] //|exists m|exists m];
+    split=> // u v hx i; by rewrite e3 e1 e2 mul_row_col mul0mx addr0 mul_scalar_mx mxE hu.
+have [hr [sr or_]] : exists h, let f := match dright d with Free => Grid [::] Z0
+    | _ => beside (blank n m) (scalar n (unit_of (dright d))) end in shape h (m + n) f /\
+    forall (u : 'cV_m) (v : 'cV_n), meets (right q) v -> on_cone h f (col_mx u v).
+  have [h1 e1] := scalarE n (unit_of (dright d)); have [h2 e2] := blankE n m.
+  have [h3 e3] := besideE h2 h1; have := unit (dright d); rewrite -[right q]/(dright d).
+  case: (dright d) e1 h3 e3 => e1 h3 e3 hu; [exists 0%N; split=> // u v _ [] //|exists n|exists n];
+    split=> // u v hx i; by rewrite e3 e1 e2 mul_row_col mul0mx add0r mul_scalar_mx mxE hu.
+have [s _] := aboveE sl sr; exists (hl + hr)%N; split; first exact: s.
+by move=> u v hu hv; apply: on_above sl sr (ol u v hu) (or_ u v hv).
+Qed.
+
+Lemma hatE w : shape (dm d) (dn d) w -> let W := mx (dm d) (dn d) w in
+  let k := (dm d + dn d)%N in shape k k (hat (dm d) (dn d) w) /\
+  mx k k (hat (dm d) (dn d) w) = block_mx 0 W W^T 0.
+Proof.
+move=> hw W k; have [ht et] := transposeE hw; have [h1 e1] := blankE (dm d) (dm d).
+have [h2 e2] := blankE (dn d) (dn d); have [h3 e3] := besideE h1 hw; have [h4 e4] := besideE ht h2.
+by have [h5 e5] := aboveE h3 h4; split=> //; rewrite e5 e3 e4 e1 e2 et.
+Qed.
+
+Lemma square_ofE w h t : shape (dm d) (dn d) w -> square_of mul d w h = Some t ->
+  square_le (q := q) (mx (dm d) (dn d) w) (dv t).
+Proof.
+move=> hw; set W := mx (dm d) (dn d) w; case: h => [c nn mm l sh|tr|] /=; last first.
+- case: ifP => // /orP h [<-] u v hu hv w0; rewrite dv_zero mul0r.
+  have: dot u (W *m v) <= 0.
+    case: h => [z|h]; first by rewrite /W (zerosE _ _ z) mul0mx dot0r.
+    have [hs es] := gscaleE minus_one hw; have := nonneg_onE hs h hu hv.
+    by rewrite es minus_oneE scaleN1r mulNmx dotNr oppr_ge0.
+  by move=> w1; rewrite (_ : dot _ _ = 0) ?expr0n //; apply/eqP; rewrite eq_le w0 w1.
+- case e: (conic _ _ _ _ _) => [p|] // [<-]; rewrite dvM.
+  have [h [hf of_]] := signed_rowsE; have [sh eh] := hatE hw.
+  have sym : (block_mx 0 W W^T 0)^T = block_mx 0 W W^T 0 :> 'M[R]_(_ + _).
+    by rewrite tr_block_mx trmxK !trmx0.
+  apply: (square_le_hat (cone := on_cone h (signed_rows d))) => [||z hz].
+  + by rewrite dv_max dv_zero le_max lexx orbT.
+  + exact: of_.
+  + rewrite -eh in sym; have := conicE sh sym hf e hz; rewrite eh => /le_trans; apply.
+    by rewrite dv_max ler_wpM2r ?sq_ge0 // le_max lexx.
+- case: ifP => // /and3P[hn hm hs] [<-]; set x := plus w nn.
+  have [hx ex_] : shape (dm d) (dn d) x /\ exists N, mx (dm d) (dn d) x = W + N /\
+      forall (u : 'cV_(dm d)) (v : 'cV_(dn d)), meets (left q) u -> meets (right q) v -> 0 <= dot u (N *m v).
+    rewrite /x; case: (nn) hn => [y|] /=; last first.
+      by split=> //; exists 0; split=> [|u v _ _]; rewrite ?addr0 // mul0mx dot0r.
+    case/andP=> /shapedP hy ny; have [h1 e1] := gaddE hw hy; split=> //.
+    by exists (mx (dm d) (dn d) y); split=> // u v hu hv; exact: nonneg_onE hy ny hu hv.
+  case: ex_ => N [eN N0]; apply: (square_le_more (q := q) N0); rewrite -eN.
+  have more k s (y : grid) (z : 'cV_k) : shape k (if c then dm d else dn d) y -> fits s s k k mm ->
+      (if mm is Some x0 then symmetric k x0 else true) -> meets s z ->
+      qf (mx k _ y *m (mx k (if c then dm d else dn d) y)^T) z
+      <= dv (top mul k (plus (mul y y) mm) l sh) * sq z.
+    move=> hy; case: (mm) => [a|] /=; last by move=> _ _ _; exact: gram_top.
+    case/andP=> /shapedP ha na sa hz; have [h1 e1] := productE hy hy; have [h2 e2] := gaddE h1 ha.
+    rewrite -e1; have: qf (mx k k (mul y y)) z <= qf (mx k k (gadd (mul y y) a)) z.
+      by rewrite e2 qfD lerDl; exact: (nonneg_onE ha na hz hz).
+    move/le_trans; apply; apply: topE => //.
+    by rewrite e2 linearD /= e1 trmx_mul trmxK (symmetricE ha sa).
+  move=> u v hu hv _; move: hm hs more; case: (c) => hm hs more.
+    apply: polar_columns; have [ht et] := transposeE hx; rewrite -et.
+    exact: (more (dn d) (dright d) _ v ht hm hs hv).
+  by apply: polar_rows; exact: (more (dm d) (dleft d) _ u hx hm hs hu).
+Qed.
+
 Lemma multipleE p s : multiple mul d p = Some s -> let W := mx (dm d) (dn d) (dW p) in
-  exists t, [/\ forall (u : 'cV_(dm d)) (v : 'cV_(dn d)), dot u (W *m v) ^+ 2 <= t * (sq u * sq v),
+  exists t, [/\ square_le (q := q) W t,
     0 <= dv s, dv s ^+ 2 * t <= lam q ^+ 2, affordable (q := q) W
     & [/\ shape (dm d) (dn d) (dW p), supported (dW p) (dC d) & affordable_ mul d (dW p)]].
 Proof.
-rewrite /multiple; case: ifP => // /and3P[/shapedP hw hs ho] [<-] /=.
-set t := top _ _ _ _ _; have [s0 st] := scaleE (dlam d) t; exists (dv t).
-split=> //; last exact: affordableE.
-move=> u v; rewrite /t; case: (by_columns p); last by apply: (polar_rows (q := q)) => z; exact: gram_top.
-have [ht et] := transposeE hw.
-by apply: (polar_columns (q := q)) => z; rewrite -et; exact: gram_top.
+rewrite /multiple; case: ifP => // /and3P[/shapedP hw hs ho].
+case e: (square_of _ _ _ _) => [t|] // [<-] /=; have [s0 st] := scaleE (dlam d) t.
+by exists (dv t); split=> //; [exact: square_ofE e|exact: affordableE].
 Qed.
 
 Lemma dual_valueE w s : shape (dm d) (dn d) w -> supported w (dC d) -> affordable_ mul d w ->
@@ -783,7 +957,7 @@ rewrite /own_bound; case: p => [p|]; last first.
   move=> h r U V a b hx; have [C1 /(_ _ _ _ _ _ hx)] := excessE Ym h; move/le_trans; apply.
   have := left_over (q := q) l0 P0 Q0 (W := 0) (t := 0) (s := 0) _ (lexx _) _ free0 C1 hx.
   rewrite scaler0 subr0 !mul0r expr0n /= !mul0r subr0 add0r; apply; last exact: sqr_ge0.
-  by move=> u v; rewrite mul0mx dot0r expr0n mul0r.
+  by move=> u v _ _ _; rewrite mul0mx dot0r expr0n mul0r.
 case e: (multiple mul d p) => [s|] //; have := belowE (s := s); cbv zeta.
 move: (below s) => s' hs'; case h: (excess _ _ _ _) => [x|] // [<-] r U V a b hx.
 have [t [ht s0 st ho [hw hs hf]]] := multipleE e; have /andP[b0 bs] := hs' s0.

@@ -95,19 +95,64 @@ apply: sumr_ge0 => i _; apply: sumr_ge0 => j _.
 by rewrite mulr_ge0 ?sqr_ge0 // divr_ge0.
 Qed.
 
-(* X X^T <= t I for X = W or X = W^T bounds u^T W v *)
+(* W W^T <= t I or W^T W <= t I bounds u^T W v *)
 Lemma polar_rows (W : 'M[R]_(m, n)) t (u : 'cV_m) (v : 'cV_n) :
-  (forall z, qf (W *m W^T) z <= t * sq z) -> dot u (W *m v) ^+ 2 <= t * (sq u * sq v).
+  qf (W *m W^T) u <= t * sq u -> dot u (W *m v) ^+ 2 <= t * (sq u * sq v).
 Proof.
 move=> h; rewrite dotC dot_mull; apply: le_trans (cauchy_schwarz _ _) _.
 by rewrite mulrA mulrC ler_wpM2r ?sq_ge0 // -qf_gram.
 Qed.
 
 Lemma polar_columns (W : 'M[R]_(m, n)) t (u : 'cV_m) (v : 'cV_n) :
-  (forall z, qf (W^T *m W^T^T) z <= t * sq z) -> dot u (W *m v) ^+ 2 <= t * (sq u * sq v).
+  qf (W^T *m W^T^T) v <= t * sq v -> dot u (W *m v) ^+ 2 <= t * (sq u * sq v).
 Proof.
 move=> h; apply: le_trans (cauchy_schwarz _ _) _.
 by rewrite mulrCA ler_wpM2l ?sq_ge0 // -qf_gramT -{2}(trmxK W).
+Qed.
+
+(* (u^T W v)^2 <= t |u|^2 |v|^2 for all u, v of their signs with u^T W v >= 0 *)
+Definition square_le (W : 'M[R]_(m, n)) t : Prop :=
+  forall (u : 'cV_m) (v : 'cV_n), meets (left q) u -> meets (right q) v ->
+  0 <= dot u (W *m v) -> dot u (W *m v) ^+ 2 <= t * (sq u * sq v).
+
+Lemma meets_col s k r (U : 'M[R]_(k, r)) j : meets s U -> meets s (col j U).
+Proof. by case: s => //= h i j'; rewrite mxE. Qed.
+
+(* with multipliers N, u^T N v >= 0 *)
+Lemma square_le_more (W N : 'M[R]_(m, n)) t :
+  (forall (u : 'cV_m) (v : 'cV_n), meets (left q) u -> meets (right q) v -> 0 <= dot u (N *m v)) ->
+  square_le (W + N) t -> square_le W t.
+Proof.
+move=> hN h u v hu hv w0; have n0 := hN u v hu hv; have := h u v hu hv.
+rewrite mulmxDl dotDr => /(_ (addr_ge0 w0 n0)); apply: le_trans.
+by rewrite ler_sqr ?nnegrE ?addr_ge0 // lerDl.
+Qed.
+
+(* by the form z^T hat z = 2 u^T W v on a cone *)
+Lemma square_le_hat (W : 'M[R]_(m, n)) (cone : 'cV[R]_(m + n) -> Prop) t : 0 <= t ->
+  (forall (u : 'cV_m) (v : 'cV_n), meets (left q) u -> meets (right q) v -> cone (col_mx u v)) ->
+  (forall z, cone z -> qf (block_mx 0 W W^T 0) z <= t * sq z) -> square_le W (t * t).
+Proof.
+move=> t0 hc h u v hu hv w0; set a := norm u; set b := norm v.
+have a0 : 0 <= a := norm_ge0 u; have b0 : 0 <= b := norm_ge0 v.
+have scaled s k (x : 'cV[R]_k) c : 0 <= c -> meets s x -> meets s (c *: x).
+  move=> c0; case: s => //= hx i j; rewrite mxE; first by rewrite mulr_ge0.
+  by rewrite mulr_ge0_le0.
+have := h _ (hc _ _ (scaled _ _ _ b b0 hu) (scaled _ _ _ a a0 hv)).
+rewrite qf_hat -scalemxAr dotZl dotZr /sq dot_col_mx -!/(sq _) !sqZ -!norm_sqr -/a -/b => e.
+have e' : b * a * dot u (W *m v) <= t * (a ^+ 2 * b ^+ 2) by move: e; lra.
+have ab : dot u (W *m v) * (a * b) <= (t * (a * b)) * (a * b).
+  by move: e'; rewrite [_ * (a * b) * (a * b)](_ : _ = t * (a ^+ 2 * b ^+ 2)); [lra|ring].
+have [z|ab0] := eqVneq (a * b) 0.
+  have [->|->] : u = 0 \/ v = 0.
+  - move/eqP: z; rewrite mulf_eq0 => /orP[] /eqP z0; [left|right]; apply: sq_eq0;
+      by rewrite -norm_sqr -?/a -?/b z0 expr0n.
+  - by rewrite dot0l -exprMn z expr0n mulr0.
+  by rewrite mulmx0 dot0r -exprMn z expr0n mulr0.
+have pos : 0 < a * b by rewrite lt_def ab0 mulr_ge0.
+move: ab; rewrite ler_pM2r // => ab.
+rewrite -ler_sqr ?nnegrE // in ab; last by rewrite !mulr_ge0.
+by apply: le_trans ab _; rewrite le_eqVlt; apply/orP; left; apply/eqP; ring.
 Qed.
 
 (* c/2 (z - y)^2 + x z >= x y - x^2 / (2 c) *)
@@ -170,23 +215,25 @@ have h2 : s * (\sum_i b i 0 * row_sum W i) <= \sum_i ridge_b q i 0 / 2 * b i 0 ^
 by rewrite /ridge /cost; lra.
 Qed.
 
-Lemma priced (W : 'M[R]_(m, n)) t s :
-  (forall (u : 'cV_m) (v : 'cV_n), dot u (W *m v) ^+ 2 <= t * (sq u * sq v)) ->
+Lemma priced (W : 'M[R]_(m, n)) t s : square_le W t ->
   0 <= s -> s ^+ 2 * t <= lam q ^+ 2 -> forall r (U : 'M_(m, r)) (V : 'M_(n, r)),
+  meets (left q) U -> meets (right q) V ->
   s * dot W (U *m V^T) <= lam q * \sum_k theta (form q) (col k U) (col k V).
 Proof.
-move=> ht s0 st r U V; rewrite mul_cols dot_sumr !mulr_sumr; apply: ler_sum => k _.
+move=> ht s0 st r U V mU mV; rewrite mul_cols dot_sumr !mulr_sumr; apply: ler_sum => k _.
 apply: le_trans (ler_wpM2l l0 (theta_ge _ _ _)); rewrite dot_outer.
 have r0 : 0 <= lam q * (norm (col k U) * norm (col k V)) by rewrite !mulr_ge0 ?norm_ge0.
 have [neg|pos] := leP (s * dot (col k U) (W *m col k V)) 0; first exact: le_trans neg r0.
 rewrite -ler_sqr ?nnegrE ?(ltW pos) // !exprMn !norm_sqr.
-apply: le_trans (ler_wpM2l (sqr_ge0 s) (ht _ _)) _.
+have earn : 0 <= dot (col k U) (W *m col k V).
+  by rewrite leNgt; apply/negP => /ltW neg; have := mulr_ge0_le0 s0 neg; rewrite leNgt pos.
+apply: le_trans (ler_wpM2l (sqr_ge0 s) (ht _ _ (meets_col _ mU) (meets_col _ mV) earn)) _.
 rewrite [s ^+ 2 * (t * _)]mulrA; apply: ler_wpM2r st; by rewrite mulr_ge0 ?sq_ge0.
 Qed.
 
 Section Dual.
 Variables (W : 'M[R]_(m, n)) (t s : R).
-Hypothesis polar : forall (u : 'cV_m) (v : 'cV_n), dot u (W *m v) ^+ 2 <= t * (sq u * sq v).
+Hypothesis polar : square_le W t.
 Hypotheses (s0 : 0 <= s) (st : s ^+ 2 * t <= lam q ^+ 2) (ho : affordable W).
 
 Theorem weak_duality : (forall i j, 0 < C q i j \/ C q i j = 0 /\ W i j = 0) ->
@@ -194,7 +241,8 @@ Theorem weak_duality : (forall i j, 0 < C q i j \/ C q i j = 0 /\ W i j = 0) ->
   s * dot W (Y q) - s ^+ 2 * (over W + cost W) / 2 <= objective U V a b.
 Proof.
 move=> hC r U V a b hx; rewrite objectiveE; set Z := fit U V a b.
-have hW := earns s ho hx; rewrite -/Z in hW; have := priced polar s0 st U V.
+have [[mU mV] _ _ _] := hx.
+have hW := earns s ho hx; rewrite -/Z in hW; have := priced polar s0 st mU mV.
 have hL : s * dot W (Y q) - s ^+ 2 * over W / 2 <=
     \sum_i \sum_j C q i j / 2 * (Z i j - Y q i j) ^+ 2 + s * dot W Z.
   rewrite /over /dot !mulr_sumr mulr_suml -sumrB -big_split; apply: ler_sum => i _.
@@ -215,7 +263,8 @@ move=> C1 r U V a b hx; rewrite objectiveE.
 have -> : \sum_i \sum_j C q i j / 2 * (fit U V a b i j - Y q i j) ^+ 2 = sq (Y q - fit U V a b) / 2.
   rewrite /sq /dot mulr_suml; apply: eq_bigr => i _; rewrite mulr_suml; apply: eq_bigr => j _.
   by rewrite C1 [(Y q - _) i j]mxE [(- _ : 'M_(m, n)) i j]mxE; move: (fit _ _ _ _ i j) => z; ring.
-have := earns s ho hx; have := priced polar s0 st U V; move: (fit _ _ _ _) => Z.
+have [[mU mV] _ _ _] := hx.
+have := earns s ho hx; have := priced polar s0 st mU mV; move: (fit _ _ _ _) => Z.
 have -> : Y q - s *: W - Z = Y q - Z - s *: W by rewrite addrAC.
 rewrite [sq (_ - _ - _)]sqB dotZr sqZ dotBl (dotC (Y q)) (dotC Z).
 by lra.

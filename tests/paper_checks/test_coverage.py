@@ -40,10 +40,11 @@ def test_the_checker_reads_one_of_each():
         "claim": ["any size", "rank"],
         "kind": ["rank_one"],
         "norm": ["l2", "l2+", "l2-"],
-        "rule": ["spectral"],
+        "rule": ["spectral", "conic", "signs"],
         "fitted": ["column", "row"],
     }
     assert in_checker("POLAR_RULES.spectral")
+    assert in_checker("POLAR_RULES.conic")
     assert not in_checker("POLAR_RULES.lines")
     assert in_checker("OFFSETS.row")
     assert not in_checker("OFFSETS.smooth")
