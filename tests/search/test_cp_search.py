@@ -166,6 +166,24 @@ def test_newton_does_not_follow_an_infimum_that_is_not_attained():
     assert used < 1000
 
 
+@pytest.mark.parametrize("asked", [0, 3])
+def test_newton_ends_when_its_time_is_spent(asked):
+    bend, left = np.arange(1.0, 51.0) ** 2, [asked]
+
+    def f(x):
+        return 0.5 * float(bend @ (x * x)), bend * x
+
+    def expired():
+        left[0] -= 1
+        return left[0] < 0
+
+    free = Box(np.full(50, -np.inf), np.full(50, np.inf))
+    end, used = newton(f, np.ones(50), free, np.ones_like, 60_000, expired=expired)
+    assert used <= asked + 2
+    assert (f(end)[0] < f(np.ones(50))[0]) is (asked > 0)
+    assert newton(f, np.ones(50), free, np.ones_like, 60_000)[1] > 20
+
+
 def test_newton_makes_the_gradient_vanish():
     problem = Problem(Squared(np.random.default_rng(3).standard_normal((4, 5, 6))), CP(), 0.5)
     task = task_of(problem)

@@ -37,19 +37,26 @@ class Box:
         return ~(((x <= self.low) & (slope >= 0)) | ((x >= self.high) & (slope <= 0)))
 
 
-def newton(
-    f: Function, x: Array, box: Box, scales: Callable[[Array], Array], steps: int
+def newton(  # noqa: PLR0913  the clock beside what is minimized
+    f: Function,
+    x: Array,
+    box: Box,
+    scales: Callable[[Array], Array],
+    steps: int,
+    *,
+    expired: Callable[[], bool] = lambda: False,
 ) -> tuple[Array, int]:
     """Return a point of a shorter projected gradient and no higher value, and the work done.
 
     scales: positive numbers like the Hessian's diagonal.  steps: products with the Hessian.
+    expired: whether the time is spent; asked before each product.
     """
     x = box.inside(x)
     value, slope = f(x)
     used, damp = 0, 0.0
     first = length(box, x, slope)
     for _ in range(STEPS):
-        if used >= steps or not np.isfinite(value):
+        if used >= steps or not np.isfinite(value) or expired():
             break
         size = length(box, x, slope)
         if size <= ENOUGH * max(first, abs(value) / max(float(np.linalg.norm(x)), 1e-300)):
@@ -57,7 +64,7 @@ def newton(
         free = box.free(x, slope)
         scale = scales(x)
         move, count = newton_direction(
-            f, x, np.where(free, slope, 0.0), (free, scale, damp), size / first
+            f, x, np.where(free, slope, 0.0), (free, scale, damp), (size / first, expired)
         )
         used += count + 1
         better = halve_step(f, box, (x, value, slope), move)
@@ -81,10 +88,13 @@ def newton_direction(
     x: Array,
     slope: Array,
     by: tuple[npt.NDArray[np.bool_], Array, float],
-    relative: float,
+    until: tuple[float, Callable[[], bool]],
 ) -> tuple[Array, int]:
-    """Return about -(H + damp D)^-1 slope on the free coordinates, D the scales."""
-    free, scale, damp = by
+    """Return about -(H + damp D)^-1 slope on the free coordinates, D the scales.
+
+    until: the relative size of the residual that ends it, and whether the time is spent
+    """
+    (free, scale, damp), (relative, expired) = by, until
     rest, move = -slope, np.zeros_like(x)
     turned = rest / scale
     along, inner = turned, float(rest @ turned)
@@ -99,7 +109,7 @@ def newton_direction(
         rest = rest - step * bent
         turned = rest / scale
         inner, before = float(rest @ turned), inner
-        if not inner**0.5 > wanted:
+        if not inner**0.5 > wanted or expired():
             break
         along = turned + (inner / before) * along
     return move, k + 1

@@ -189,7 +189,9 @@ def newton_finish(task: Task, factors: Factors, steps: int) -> tuple[Factors, in
     if not factors[0].shape[-1] or not task.form.smooth:
         return factors, 1
     box = Box(*task.form.bounds(factors[0].shape[-1]))
-    c, used = newton(task.at, task.form.into(factors), box, task.scales, steps)
+    c, used = newton(
+        task.at, task.form.into(factors), box, task.scales, steps, expired=task.expired
+    )
     return task.form.out(c), used
 
 
