@@ -28,21 +28,17 @@ let shown down { num; dex } =
     (if point = exponent + 1 then "" else Printf.sprintf "e%d" exponent)
 
 let exits = function Certified -> 0 | Refuted -> 10 | Undecided -> 12 | RankLimited -> 14
-let leave status line = print_endline line; exit status
 
-let () =
-  Gc.set { (Gc.get ()) with minor_heap_size = 4_000_000; space_overhead = 400 };
-  let file = match Sys.argv with
-    | [| _; path |] -> (try In_channel.with_open_bin path In_channel.input_all
-                        with Sys_error why -> leave 20 ("NOT VERIFIED  " ^ why))
-    | _ -> leave 20 "NOT VERIFIED  arguments: usage: CERTIFICATE" in
+(* the exit status and the line about a file *)
+let asked path =
+  let file = In_channel.with_open_bin path In_channel.input_all in
   let size = String.length file in
   let long = if size < 8 then -1L else String.get_int64_le file 0 in
   if Int64.compare long 2L < 0 || Int64.compare long (Int64.of_int (size - 8)) > 0 then
-    leave 20 "NOT VERIFIED  file: not a certificate";
+    (20, "NOT VERIFIED  file: not a certificate") else
   let start = 8 + Int64.to_int long in
   let body = size - start in
-  if body mod 4 <> 0 then leave 20 "NOT VERIFIED  file: trailing";
+  if body mod 4 <> 0 then (20, "NOT VERIFIED  file: trailing") else
   let rec words at rest = if at < start then rest else
     words (at - 4) (Z.of_int (Int32.to_int (String.get_int32_le file at) land 0xffffffff) :: rest) in
   let sha prefix a b =
@@ -50,8 +46,19 @@ let () =
     text (Sha256.to_hex (Sha256.string (native prefix ^ String.sub file (start + a) (b - a)))) in
   match answer sha (text (String.sub file 8 (start - 8))) (words (size - 4) []) with
   | Ok (((lower, upper), v), told) ->
-    leave (exits v) (Printf.sprintf "VERIFIED %s  %s <= optimum, candidate <= %s\nof %s  by the proved checker"
+    (exits v, Printf.sprintf "VERIFIED %s  %s <= optimum, candidate <= %s\nof %s  by the proved checker"
       (native (word v)) (shown true lower) (shown false upper) (native told))
-  | Rejected why -> leave 20 ("NOT VERIFIED  " ^ native why)
-  | NotCovered what -> leave 3 ("NOT COVERED  " ^ native what)
-  | exception why -> leave 20 ("NOT VERIFIED  " ^ Printexc.to_string why)
+  | Rejected why -> (20, "NOT VERIFIED  " ^ native why)
+  | NotCovered what -> (3, "NOT COVERED  " ^ native what)
+let told path = try asked path with
+  | Sys_error why -> (20, "NOT VERIFIED  " ^ why)
+  | why -> (20, "NOT VERIFIED  " ^ Printexc.to_string why)
+
+let () =
+  Gc.set { (Gc.get ()) with minor_heap_size = 4_000_000; space_overhead = 400 };
+  match Sys.argv with
+  | [| _; "-" |] -> (* a path a line: the status before the answer *)
+    In_channel.fold_lines (fun () path ->
+      let status, line = told path in Printf.printf "%d %s\n%!" status line) () stdin
+  | [| _; path |] -> let status, line = told path in print_endline line; exit status
+  | _ -> print_endline "NOT VERIFIED  arguments: usage: CERTIFICATE"; exit 20
