@@ -2,9 +2,9 @@
 
     g(z) = sup { <x, h(z)> : |x| <= 1 } <= sum a_j c_j on the cone of z = sum a_j g_j, a >= 0
 
-A cone is split at the pair of generators between which its bound loses most.  Batches are taken
-in the order last in, first out, so that few wait; cones within one gap of the best value wait for
-the next, smaller gap.
+A cone is split at the pair of generators that make the largest angle.  Batches are taken in the
+order last in, first out, so that few wait; cones within one gap of the best value wait for the
+next, smaller gap.
 """
 
 from collections.abc import Callable, Sequence
@@ -32,7 +32,7 @@ LONG = 32  # coordinates of the other side up to which relaxations are as fast
 MOST = 4_000_000  # cones of a tree at most
 UNTIMED = 200_000  # the same without a deadline
 SHARE = 0.75  # of the time that is left
-LITTLE = 2.0**-40  # of the largest data: a loss below it is none
+LITTLE = 2.0**-40  # of a tree: less is nothing
 Longs = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
@@ -123,7 +123,9 @@ def divide(cones: Cones, tree: Grown, batch: Batch) -> list[Batch]:
     if not cones.pairs:
         return []
     pairs = np.array(cones.pairs)
-    at = losses_between(cones, batch).argmax(axis=0)
+    G = batch.G / np.sqrt((batch.G * batch.G).sum(axis=2))[:, :, None]
+    cosines = np.stack([np.einsum("bk,bk->b", G[i], G[j]) for i, j in cones.pairs])
+    at = cosines.argmin(axis=0)
     try:
         children = cones.children(batch, *pairs[at].T)
     except RejectedError:
@@ -132,23 +134,6 @@ def divide(cones: Cones, tree: Grown, batch: Batch) -> list[Batch]:
     tree.code[batch.node], tree.first[batch.node] = at + 1, new[:, 0]
     tree.share[new] = tree.share[batch.node][:, None] / 2
     return cut_batches(join_batches([replace(c, node=new[:, k]) for k, c in enumerate(children)]))
-
-
-def losses_between(cones: Cones, batch: Batch) -> Floats:
-    """Return what the bound loses between g_i and g_j, times the root of their distance.
-
-    At g_i + g_j, sum over k of |w_k| (|f_k . g_i| + |f_k . g_j| - |f_k . (g_i + g_j)|) / 2, over
-    the points k without a sign: (pairs, B).  Where it is 0 their distance alone counts.
-    """
-    G = batch.G / np.sqrt((batch.G * batch.G).sum(axis=2))[:, :, None]
-    weights, sizes = cones.heights[batch.at], np.abs(batch.S)
-    out = np.empty((len(cones.pairs), len(batch.node)))
-    for k, (i, j) in enumerate(cones.pairs):
-        bent = sizes[i] + sizes[j] - np.abs(batch.S[i] + batch.S[j])
-        lost = np.einsum("bk,bk->b", weights, bent)
-        apart = 2.0 - 2.0 * np.einsum("bk,bk->b", G[i], G[j])
-        out[k] = (lost + LITTLE) * np.sqrt(np.sqrt(np.maximum(apart, 0.0)))
-    return out
 
 
 def pack_codes(tree: Sequence[int]) -> Longs:
