@@ -1,4 +1,4 @@
-"""Millions of ratings, each case in fresh processes: seconds, memory and the gap.
+"""Millions of ratings, and text whose zeros count, in fresh processes: seconds, memory, the gap.
 
     python run.py at_scale                          the cases with something wanted
     python run.py at_scale --only ratings-1m-20     one case
@@ -15,11 +15,13 @@ from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import numpy as np
-from data import generated_ratings, ridge
+from data import generated_ratings, generated_text, ridge
 from measure import Options, Row, alone, draw_sizes, judged, peak, picture
 from scipy import sparse
+from scipy.sparse.linalg import svds
+from sklearn.decomposition import NMF, TruncatedSVD
 
-from certify import Problem
+from certify import Problem, from_model
 from certify.atoms import RankOne
 from certify.base import clock
 from certify.losses import Squared
@@ -139,3 +141,34 @@ def check_fit(case: Case, file: Path, seconds: str) -> Row:
     said = {"ratings": count, "shape": f"{case.shape[0]} x {case.shape[1]}", "lam": case.lam}
     said |= {"biases": "yes" if case.biases else "no", "budget": budget}
     return said | row | {"gap of the best": 1 - result.lower / best, "GB": peak()}
+
+
+def text(options: Options):
+    """Check fits of tf-idf: of a fixed size, of any size, nonnegative."""
+    shape = (600, 300) if options.quick else (20_000, 10_000)
+    yield f"13. generated tf-idf, {shape[0]} x {shape[1]}, zeros observed, lam = 0 or .2 sigma_1"
+    for kind, rtol in {"TruncatedSVD(20)": 1e-6, "nuclear norm": 1e-6, "NMF(20)": 5e-2}.items():
+        if options.only in kind:
+            wanted = {} if options.quick else {"gap": rtol, "check s": CORES * 120.0}
+            yield alone(check_text, kind, shape, rtol), wanted
+
+
+def check_text(kind: str, shape: tuple[int, int], rtol: float) -> Row:
+    """Fit, check and verify: an optimum by its singular values, or a model of scikit-learn."""
+    Y = generated_text(shape)
+    left, values, right = svds(Y, 40, random_state=0)
+    (m, n), lam, q = Y.shape, 0.2 * values.max(), None
+    if kind == "nuclear norm":
+        root = np.sqrt(np.maximum(values - lam, 0.0))
+        problem = Problem(Squared(Y, zeros="observed"), RankOne("l2", "l2"), lam)
+        factors = left * root, right.T * root
+    else:
+        model = TruncatedSVD(20, algorithm="arpack", random_state=0)
+        if kind.startswith("NMF"):
+            prices = {"alpha_W": lam / n, "alpha_H": lam / m}
+            model = NMF(20, init="nndsvda", max_iter=100, tol=1e-5, **prices)
+        codes = model.fit_transform(sparse.csr_matrix(Y))
+        problem, factors = from_model(model, Y, codes=codes)
+        q = factors.q
+    row, _, _ = judged(problem, factors, tiers=("rounded",), q=q, rtol=rtol)
+    return {"case": kind, "stored": Y.nnz} | row | {"GB": peak()}

@@ -35,14 +35,20 @@ MODULES = {  # a benchmark is the function of its name; in this order they are w
     "hard_polars": "polars",
     "short_sides": "short_sides",
     "own_size": "own_size",
-    "at_scale": "ratings at_scale",
+    "at_scale": "ratings at_scale text",
     "peers": "peers",
     "tensors": "tensorly tensor_polar cp",
     "networks": "networks real_networks layers hour",
     "expectations": "defaults penalties",
 }
 BENCHMARKS = {name: module for module, names in MODULES.items() for name in names.split()}
-EVERY_CORE = ("scaling", "ratings", "at_scale", "layers")  # the others use one thread of BLAS
+EVERY_CORE = (
+    "scaling",
+    "ratings",
+    "at_scale",
+    "text",
+    "layers",
+)  # the others use one thread of BLAS
 CASE = ("case", "model", "data", "family", "size", "ratio")  # columns that say what a row is about
 LIBRARIES = ("numpy", "scipy", "cvxpy", "clarabel", "scs", "python-flint")
 LIBRARIES += ("scikit-learn", "tensorly")
