@@ -104,7 +104,7 @@ def random_max(rng, atom, W):
 def of_summed(rng, signed, chosen, sign):
     """Return a random `network` proof of the layer that sums on a part."""
     base, sides = chosen
-    held = signed.summed(base)
+    held = signed.sum_pooled(base)
     rows = np.vstack([held.features, sides])
     first = [("row", k) for k in range(len(held.features), len(rows))]
     layer = ReLU(rows, right="l2+" if sign > 0 else "l2-")

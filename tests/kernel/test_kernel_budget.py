@@ -168,6 +168,7 @@ OPERATIONS = {
     "totals": lambda ar, x: ar.totals(x, *AT.cells("row")),
     "sums": lambda ar, x: ar.sums(x, "column", AT),
     "lines": lambda ar, x: ar.lines(x, MAX, AT),
+    "times": lambda ar, x: ar.times(x, COLUMN, 0, AT),
     "scaled": lambda ar, x: ar.scaled(x, COLUMN, COLUMN, AT),
     "hat": lambda ar, x: ar.hat(x, AT),
     "symmetric": lambda ar, x: ar.symmetric(x, AT),

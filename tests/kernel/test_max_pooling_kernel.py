@@ -140,7 +140,7 @@ def test_the_layer_that_sums_lies_above_everywhere(seed):
                 for own, w in zip(signed.own, signed.omega, strict=True)
             ]
         )
-        held = signed.summed(base)
+        held = signed.sum_pooled(base)
         net, omega = network_of(atom, W), fractions(signed.omega)
         made, extra = dominating(net, omega, base.tolist(), [[1.0, 2.0]])
         assert np.array_equal(np.asarray(made.features.data).reshape(-1, 2)[:-1], held.features)
