@@ -15,6 +15,7 @@ from .observed import Observed
 
 LARGE = 500  # smaller side of full data from which products gain from every thread
 CUBED = 2000  # rows of a matrix from which a factorization gains from every thread
+UNSAFE = 15_000  # rows beyond which OpenBLAS' factorization by several threads ends the process
 OUTSIDE: ContextVar[int | None] = ContextVar("OUTSIDE", default=None)
 
 
@@ -34,8 +35,11 @@ def threads(observed: Observed) -> Iterator[None]:
 
 @contextmanager
 def threads_of_factor(rows: int) -> Iterator[None]:
-    """Enter a context with the BLAS threads from outside of `threads`, for a large matrix."""
-    limit = OUTSIDE.get()
+    """Enter a context with the BLAS threads from outside of `threads`, for a large matrix.
+
+    One thread beyond UNSAFE: scipy's dpotrf was seen to overrun its memory from 16,400 rows on.
+    """
+    limit = 1 if rows > UNSAFE else OUTSIDE.get()
     if rows < CUBED or limit is None:
         yield
         return

@@ -1,11 +1,13 @@
 """BLAS threads: one where problems are small, those from outside for a large factorization."""
 
+from contextlib import nullcontext
+
 import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
 from certify.base.observed import Observed
-from certify.base.threads import CUBED, LARGE, blas_threads, threads, threads_of_factor
+from certify.base.threads import CUBED, LARGE, UNSAFE, blas_threads, threads, threads_of_factor
 
 LISTED = Observed(9, 9, np.arange(9), np.arange(9))
 
@@ -40,4 +42,12 @@ def test_a_limit_ends_with_what_it_was_for():
     with pytest.raises(RuntimeError, match="ended"), threads(LISTED):
         raise RuntimeError("ended")
     with threads_of_factor(CUBED):
+        assert blas_threads() == 2
+
+
+@pytest.mark.parametrize("around", [nullcontext, lambda: threads(LISTED)])
+def test_a_factorization_of_too_many_rows_has_one_thread(around):
+    with around(), threads_of_factor(UNSAFE + 1):
+        assert blas_threads() == 1
+    with around(), threads_of_factor(UNSAFE):
         assert blas_threads() == 2
