@@ -1,6 +1,7 @@
 """The kernel's rules for hidden layers against polars known by enumeration."""
 
 from array import array
+from dataclasses import replace
 from fractions import Fraction
 from functools import cache
 
@@ -19,9 +20,11 @@ from certify.kernel.patterns import Pattern
 from certify.kernel.rules.network import Region, cell_bound, facts, network_leaf, pull_back
 from certify.kernel.scalars import power
 from certify.norms import L2
-from certify.polar.layer_query import Layer
+from certify.polar.layer_query import Layer, LayerQuery
 from certify.polar.proved import as_kernel_array, split
-from certify.search.relax.network_witness import Part, leaf, network_witness
+from certify.polar.relaxation.layers import form_of
+from certify.search.relax import Using
+from certify.search.relax.network_witness import leaf, network_witness
 from tests.network_cases import (
     TINY,
     best_cell,
@@ -391,22 +394,29 @@ def test_a_leaf_bounds_its_cone(name, count, sign, radial):
     rows = inside(atom, count)
     F = atom.layer.features
     best = max(within(atom, W, rows, sign), 0.0)
-    part = Part(sign, rows=[s * F[i] for i, s in rows], radial=radial, linear=radial and sign != 0)
-    found = leaf(W, atom.layer, part)
+    cuts = np.array([[*np.zeros(len(F)), *(s * F[i])] for i, s in rows]).reshape(-1, sum(F.shape))
+    found = leaf_of(atom, W, cuts, sign=sign * radial, radial=radial)
     check_leaf(atom, W, (region(rows, sign=sign), found), best)
+
+
+def leaf_of(atom, W, cuts, *, sign=0, radial=True):
+    """Return the solver's leaf of a part, and its bound."""
+    form = replace(form_of(LayerQuery(atom.layer, W)), sign=sign, radial=radial)
+    return leaf(form.with_cuts(cuts), cuts, Using())
 
 
 def check_leaf(atom, W, what, best, cuts=None):
     """Compare the kernel's bound in each arithmetic with the solver's and with the truth."""
-    path, found = what
-    text, arrays = split({"node": {"leaf": 0, **found.node}, "N0": found.N, "L0": found.L})
+    path, (made, told) = what
+    arrays = {f"{k}0": x for k, x in made["arrays"].items()}
+    text, arrays = split({"node": {"leaf": 0, **made["node"]}, **arrays})
     for tier in TIERS.values():
         ar = tier()
         given = Arrays(arrays, "proof")
         case = case_of(ar, atom, W, cuts)
         bound = float(network_leaf(ar, case, given, path, text["node"]))
         assert bound >= best - slack(atom, W)
-        assert abs(bound - found.bound) <= SOLVED * found.bound + SOLVED
+        assert abs(bound - told) <= SOLVED * told + SOLVED
 
 
 @pytest.mark.sampled(3)
@@ -428,9 +438,8 @@ def test_cuts_over_p_and_u_are_facts(name, seed):
     for cut, s in zip(cuts, signs, strict=True):
         x = x[:, s * (cut @ x) >= 0]
     best = value(atom, W, x[m:]).max(initial=0.0)
-    part = Part(cuts=[s * cut for cut, s in zip(cuts, signs, strict=True)])
-    path = region((), list(enumerate(signs)))
-    check_leaf(atom, W, (path, leaf(W, atom.layer, part)), best, cuts)
+    found = leaf_of(atom, W, np.array(signs)[:, None] * cuts)
+    check_leaf(atom, W, (region((), list(enumerate(signs))), found), best, cuts)
 
 
 @pytest.mark.parametrize("tau", [2.0**-3, 1.0, 8.0])

@@ -25,13 +25,20 @@ def leaf(
     cuts are the rows of the path as the proof has them, with their signs, over (p, u).
     """
     rounded = coarsest(form, multiplier, value_bound(form, goal, back=True))
+    return write_leaf(form, cuts, rounded, goal)
+
+
+def write_leaf(
+    form: LayerForm, cuts: Array, rounded: LayerMultiplier, goal: float
+) -> tuple[dict[str, Any], float]:
+    """Return the leaf of a multiplier whose numbers are on a grid."""
     lift = 1 + SLACK
     level, bias, radial = (x + abs(x) * (lift - 1) for x in rounded[1:4])
     level = level if form.radial else max(level, 0.0)  # less would prove no less than 0
     m, d = form.F.shape
     prices = np.concatenate([np.zeros(m), np.full(d, level), np.full(int(form.radial), radial)])
     if form.reach:
-        prices[-1] = bias
+        prices[m + d - 1] = bias
     G = form.quadratic(rounded.N) - np.diag(prices)
     wide = (1 + float(np.square(form.F).sum())) * (1 + form.reach**2) + 1
     base = max(level + radial, 0.0) + max(bias, 0.0) * form.reach**2

@@ -56,7 +56,8 @@ class LayerForm:
         cuts = np.hstack([self.cuts, np.zeros((len(self.cuts), int(self.radial)))])
         if not self.radial:
             return cuts
-        r = np.linalg.norm(self.F, axis=1)[:, None] * ABOVE
+        lengths = np.linalg.norm(self.F[:, : d - bool(self.reach)], axis=1)
+        r = (lengths + self.reach * self.F[0, -1])[:, None] * ABOVE
         top = np.zeros((1, self.size))
         top[0, -1] = 1.0
         eye, zero = np.eye(m), np.zeros((m, d))

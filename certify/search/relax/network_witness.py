@@ -4,20 +4,21 @@ What the solver returns is rounded to a grid and made feasible by itself: any N 
 signs proves a bound.  It is worth as much as the solver's accuracy.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from fractions import Fraction
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from certify.atoms import Atom
-from certify.base.arrays import Array, Bools, finite, real
+from certify.base.arrays import Array, finite, real
 from certify.base.errors import InputError
 from certify.norms import gauge
-from certify.polar import Proposal, exact_text
+from certify.polar import Proposal
 from certify.polar import eigen as spectra
-from certify.polar.layer_query import Layer
+from certify.polar.layer_query import Layer, LayerQuery
+from certify.polar.relaxation.layer_leaf import value_bound, write_leaf
+from certify.polar.relaxation.layer_multiplier import LayerMultiplier
+from certify.polar.relaxation.layers import LayerForm, form_of
 
 from ._cvxpy import cp
 from ._solve import Using, numbers, unit
@@ -25,47 +26,6 @@ from .witness import matrix_witness
 
 BITS = 40  # of multipliers: short integers for the verifier, far below a solver's accuracy
 SIGNS = {"": (1, -1), "+": (1,), "-": (-1,)}
-
-
-@dataclass(frozen=True)
-class Part:
-    """What holds in a part of the tree, and what its leaf uses.
-
-    sign    1 or -1: only sign * w^T s counts (of one output); 0: both
-    rows    a . u >= 0 for each of these;  cuts: a . (p, u) >= 0; facts in this order
-    radial  whether |u| is a coordinate;  linear: bound the value itself, not its square
-    """
-
-    sign: int = 0
-    rows: Sequence[Array] = ()
-    cuts: Sequence[Array] = ()
-    radial: bool = True
-    linear: bool = False
-
-
-@dataclass(frozen=True)
-class NetworkForm:
-    """Over x = (p / tau, u[, s]): C, the facts B x >= 0, and where N may have any sign.
-
-    reach  bounds an unpriced bias;  wide: |x|^2 over |u| = 1
-    """
-
-    C: Array
-    B: Array
-    free: Bools
-    tau: float
-    reach: float
-    wide: float
-
-
-@dataclass(frozen=True)
-class Leaf:
-    """A leaf's node without its number, its arrays, and its bound."""
-
-    node: dict[str, Any] = field(default_factory=dict)
-    N: Array = field(default_factory=lambda: np.zeros(0))
-    L: Array = field(default_factory=lambda: np.zeros(0))
-    bound: float = 0.0
 
 
 def network_witness(W: object, atom: Atom, using: Using | None = None) -> Proposal | None:
@@ -144,99 +104,55 @@ def of_tree(W: Array, layer: Layer, using: Using) -> Proposal | None:
     nodes: list[dict[str, Any]] = [{"signs": [1 + k for k in range(len(signs))]}]
     nodes, arrays, top = nodes if W.shape[1] == 1 else [], dict[str, Any](), 0.0
     for k, sign in enumerate(signs):
-        result = leaf(W, layer, Part(sign, linear=bool(sign)), using)
+        form = replace(form_of(LayerQuery(layer, W)), sign=sign, radial=True)
+        result = leaf(form, form.cuts, using)
         if result is None:
             return None
-        nodes.append({"leaf": k, **result.node})
-        arrays |= {f"N{k}": result.N, f"L{k}": result.L}
-        top = max(top, result.bound)
+        made, bound = result
+        nodes.append({"leaf": k, **made["node"]})
+        arrays |= {f"{name}{k}": x for name, x in made["arrays"].items()}
+        top = max(top, bound)
     return Proposal(top, {"rule": "network", "nodes": nodes, **arrays})
 
 
-def leaf(W: Array, layer: Layer, part: Part, using: Using | None = None) -> Leaf | None:
-    """Solve one leaf, round its multipliers, and bound what they leave."""
-    scale = unit(W)
-    form = relax_part(W / scale, layer, part)
-    by = scale if part.linear else scale * scale
-    multipliers = solve_part(form, layer, part, using or Using())
-    if multipliers is None:
+def leaf(form: LayerForm, cuts: Array, using: Using) -> tuple[dict[str, Any], float] | None:
+    """Solve one part, round its multipliers, and return its leaf and bound as the engine does.
+
+    cuts  the rows of its path over (p, u), with their signs; the form has them as facts
+    """
+    size = unit(form.omega)
+    solution = solve_part(replace(form, omega=form.omega / size), using)
+    if solution is None:
         return None
-    N, levels = multipliers
-    N = spectra.on_grid(np.where(form.free, N, np.maximum(N, 0.0)) * by, BITS)
-    level, bias, radial = (float(spectra.on_grid(x * by, BITS)) for x in levels)
-    form = relax_part(W, layer, part)
-    G = form.C + form.B.T @ N @ form.B - np.diag(diagonal(form, layer, (level, bias, radial)))
-    made = spectra.shifted_factor(0.5 * (G + G.T), 0.0)
-    if made is None:
-        return None
-    shift, factor = made
-    value = max(level + radial, 0.0) + max(bias, 0.0) * form.reach**2 + shift * form.wide
-    node: dict[str, Any] = {"tau": form.tau.hex(), "shift": exact_text(Fraction(shift))}
-    node |= {"level": level.hex(), "bias": bias.hex()}
-    node |= {"radial": radial.hex()} if part.radial else {}
-    node |= {"linear": True} if part.linear else {}
-    bound = (value if part.linear else value**0.5) * (1 + 1e-12)
-    return Leaf(node, N[np.tril_indices(len(N))], factor, bound)
+    by = size if form.sign else size * size
+    N, *prices = (spectra.on_grid(x * by, BITS) for x in solution)
+    level, bias, radial = map(float, prices)
+    bound = max(level + radial, 0.0) + max(bias, 0.0) * form.reach**2
+    rounded = LayerMultiplier(N, level, bias, radial, bound)
+    made, value = write_leaf(form, cuts, rounded, value_bound(form, bound))
+    return made, value * (1 + 1e-12)
 
 
-def relax_part(W: Array, layer: Layer, part: Part) -> NetworkForm:
-    """Return the relaxation of a leaf."""
-    F, a = layer.features, layer.slope
-    m, d = F.shape
-    tau = unit(F)
-    sizes = np.linalg.norm(F[:, :-1] if layer.free else F, axis=1)
-    reach = float(sizes.max() / F[0, -1]) if layer.free else 0.0
-    far = np.nextafter((sizes + (reach * F[0, -1] if layer.free else 0.0)) * (1 + 1e-15 * d), 9e99)
-    P, U = np.eye(m, m + d) * tau, np.eye(d, m + d, m)
-    p, q = P, P - F @ U
-    facts = [p, q]
-    if part.radial:
-        p, q, U = (np.hstack([x, np.zeros((len(x), 1))]) for x in (p, q, U))
-        s = np.eye(1, m + d + 1, m + d)
-        facts = [p, q, s, far[:, None] * s - p, far[:, None] * s - q]
-    facts += [row[None, :] @ U for row in part.rows]
-    facts += [cut[None, :m] @ p + cut[None, m:] @ U for cut in part.cuts]
-    B = np.vstack(facts)
-    A = (p - a * q).T @ layer.spread(W)
-    C = A @ A.T
-    if part.linear:
-        half = np.zeros((len(A), 1))
-        half[-1] = part.sign / 2
-        C = A @ half.T + half @ A.T
+def solve_part(form: LayerForm, using: Using) -> list[Array] | None:
+    """Return N and the prices of |u|^2, b^2 and s^2 of the least bound; None without an answer."""
+    (m, d), k = form.F.shape, form.size
+    p, u = np.eye(m, k), np.eye(d, k, m)
+    B = np.vstack([p, p - form.F @ u, form.rows])
+    N, S = cp.Variable((len(B), len(B)), symmetric=True), cp.Variable((k, k), PSD=True)
+    prices, priced = cp.Variable(3), np.zeros((k, 3))
+    priced[m : m + d, 0], priced[m + d :, 2] = 1.0, 1.0
+    if form.reach:
+        priced[m + d - 1] = [0.0, 1.0, 0.0]
     free = np.zeros((len(B), len(B)), dtype=bool)
-    i = np.arange(m)
-    free[i, m + i] = free[m + i, i] = True
-    wide = (1 + float((F**2).sum()) / tau**2) * (1 + reach**2) + 1
-    return NetworkForm(C, B, free, tau, reach, wide)
-
-
-def diagonal(form: NetworkForm, layer: Layer, levels: tuple[float, float, float]) -> Array:
-    """Return Diag(0, level, bias, radial)."""
-    m, d = layer.features.shape
-    level, bias, radial = levels
-    priced = [level] * (d - 1) + [bias] if layer.free else [level] * d
-    return np.array([0.0] * m + priced + [radial] * (len(form.C) - m - d))
-
-
-def solve_part(
-    form: NetworkForm, layer: Layer, part: Part, using: Using
-) -> tuple[Array, Array] | None:
-    """Return N and (level, bias, radial) of the least bound; None without an answer."""
-    h, k = form.B.shape
-    m, d = layer.features.shape
-    N, S = cp.Variable((h, h), symmetric=True), cp.Variable((k, k), PSD=True)
-    levels = cp.Variable(3)
-    place = np.zeros((k, 3))
-    place[m : m + d, 0] = 1.0
-    if layer.free:
-        place[m + d - 1] = [0.0, 1.0, 0.0]
-    place[m + d :, 2] = 1.0
-    cone = [cp.diag(place @ levels) - form.C - form.B.T @ N @ form.B == S]
-    cone += [cp.multiply((~form.free).astype(float), N) >= 0, levels[1] >= 0]
-    cone += [] if part.radial else [levels[2] == 0]
-    cone += [] if layer.free else [levels[1] == 0]
-    bound = levels[0] + levels[2] + form.reach**2 * levels[1]
+    free[np.arange(m), np.arange(m, 2 * m)] = free[np.arange(m, 2 * m), np.arange(m)] = True
+    cone = [cp.diag(priced @ prices) - form.C - B.T @ N @ B == S, prices[1] >= 0]
+    cone += [cp.multiply((~free).astype(float), N) >= 0]
+    cone += [prices[at] == 0 for at in np.flatnonzero(~priced.any(axis=0)).tolist()]
+    bound = prices[0] + prices[2] + form.reach**2 * prices[1]
     if not using.solve(cp.Problem(cp.Minimize(bound), cone)):
         return None
-    values = numbers([N, levels])
-    return None if values is None else (0.5 * (values[0] + values[0].T), values[1])
+    values = numbers([N, prices])
+    if values is None:
+        return None
+    half = 0.5 * (values[0] + values[0].T)
+    return [np.where(free, half, np.maximum(half, 0.0)), *values[1]]
