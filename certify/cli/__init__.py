@@ -22,7 +22,7 @@ from certify.pipeline.restarts import restarts as compared
 from . import demo as demonstration
 from ._auditing import audit as audit_command
 from ._checker import checker as checker_command
-from ._options import PATH, Options, common, with_route
+from ._options import PATH, Options, common, with_route, with_scheduler
 from ._output import better_arrays, guard, save_arrays, save_certificate
 from ._reading import explain, report_of
 from ._run import DEFECT, end_with, run
@@ -73,6 +73,7 @@ def certify() -> None:
 @click.option("--better", type=PATH, metavar="X.NPZ", help="Write better factors, if found.")
 @click.option("--resume", type=PATH, metavar="FILE", help="Save progress here; resume.")
 @with_route
+@with_scheduler
 @common
 def check(  # noqa: PLR0913, PLR0917  one for each option
     options: Options,
@@ -141,6 +142,7 @@ def check(  # noqa: PLR0913, PLR0917  one for each option
     metavar="N",
     help="Limit on the work of the verification; the default follows from the size of the file.",
 )
+@with_scheduler
 @common
 def verify(  # noqa: PLR0913, PLR0917  as click parsed them
     options: Options,
@@ -190,6 +192,7 @@ def verify(  # noqa: PLR0913, PLR0917  as click parsed them
 @click.option("-o", "output", type=PATH, required=True, metavar="X.NPZ", help="Better factors.")
 @click.option("--certificate", type=PATH, metavar="X.CERT", help="Write their certificate.")
 @with_route
+@with_scheduler
 @common
 def improve(
     options: Options,

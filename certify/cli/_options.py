@@ -10,6 +10,7 @@ import click
 
 from certify.adapters import files
 from certify.base.clock import Progress
+from certify.base.cluster import connect, on_cluster
 from certify.pipeline.budget import AUTO
 
 from ._show import Lines, OutputFile, as_json, for_people
@@ -62,6 +63,21 @@ COMMON = (
     click.option("--atol", type=float, help="Absolute tolerance, overrides problem.toml."),
     click.option("--debug", is_flag=True, expose_value=False, help="Show tracebacks."),
 )
+
+
+def with_scheduler(command: Command) -> Command:
+    """Add the address of a Dask cluster, and run the command there."""
+
+    @functools.wraps(command)
+    def wrapped(*arguments: Any, scheduler: str | None, **given: Any) -> int:  # noqa: ANN401
+        """Connect first."""
+        if scheduler is None:
+            return command(*arguments, **given)
+        with connect(scheduler) as client, on_cluster(client):
+            return command(*arguments, **given)
+
+    help_ = "Prove large sparse matrices on a Dask cluster."
+    return click.option("--scheduler", metavar="ADDRESS", help=help_)(wrapped)
 
 
 def common(command: Command) -> Command:

@@ -13,6 +13,7 @@ from certify.base.arrays import Array, short
 from certify.base.bar import show_progress
 from certify.base.checkpoint import Keeper, keeping, stoppable
 from certify.base.clock import LOG, Clock, Progress
+from certify.base.cluster import Client, on_cluster
 from certify.base.errors import InputError, OutOfScopeError
 from certify.base.threads import threads
 from certify.kernel.verdict import Outcome
@@ -58,6 +59,7 @@ def check(  # noqa: PLR0913  the contract's keywords
     method: str = "engine",
     solver: str | None = None,
     checkpoint: str | Path | None = None,
+    client: Client | None = None,
 ) -> Result:
     """Decide whether factors are a global optimum of their own objective, with proof.
 
@@ -76,6 +78,7 @@ def check(  # noqa: PLR0913  the contract's keywords
               the convex relaxation, and the relaxation of its polar
     solver    with "cvxpy": a name of cvxpy, such as "CLARABEL"; None: the first that answers
     checkpoint  a file: progress is saved to it, and resumed from it if it is there
+    client    a Dask client, whose workers prove the polar of a large sparse matrix
 
     The first Ctrl-C ends the search with the bracket proved so far; the second interrupts.
 
@@ -99,7 +102,13 @@ def check(  # noqa: PLR0913  the contract's keywords
         )
     if missing_rules(problem):
         return by_floats(problem, arrays, found_q, rtol=rtol, atol=atol)
-    with threads(problem.loss.observed), keeping(keeper), stoppable(), show_progress(clock):
+    with (
+        threads(problem.loss.observed),
+        keeping(keeper),
+        stoppable(),
+        show_progress(clock),
+        on_cluster(client),
+    ):
         evidence, proof, own_proof = answers(
             problem, question, (arrays, values), (clock, seed), (wanted, route)
         )

@@ -11,6 +11,7 @@ from certify.atoms import Atom, Factors
 from certify.base.bar import show_progress
 from certify.base.checkpoint import Keeper, keeping, stoppable
 from certify.base.clock import Clock, Progress
+from certify.base.cluster import Client, on_cluster
 from certify.base.errors import OutOfScopeError
 from certify.kernel import statement
 from certify.kernel import values as kernel_values
@@ -88,6 +89,7 @@ def improve(  # noqa: PLR0913  as check()
     progress: Progress | bool | None = None,
     method: str = "engine",
     solver: str | None = None,
+    client: Client | None = None,
 ) -> Improvement:
     """Lower the objective from these factors, of any size, and certify where it ends.
 
@@ -96,8 +98,8 @@ def improve(  # noqa: PLR0913  as check()
     progress are as check() takes them: without a budget the search ends after a minute at the
     latest, and the check of what it reached after another.
 
-    method, solver: as check() takes them; "cvxpy" mixes components by convex programs, each of
-    which appends the component that earns most.
+    method, solver, client: as check() takes them; "cvxpy" mixes components by convex programs,
+    each of which appends the component that earns most.
 
     The first Ctrl-C, or a progress that returns True, ends the search: what was reached is
     checked, and returned with the bracket proved so far.
@@ -107,7 +109,7 @@ def improve(  # noqa: PLR0913  as check()
     """
     (seconds, most), problem = limits(budget), as_problem(problem)
     clock = Clock(seconds, progress, most=most)
-    with keeping(Keeper()), stoppable(), show_progress(clock):
+    with keeping(Keeper()), stoppable(), show_progress(clock), on_cluster(client):
         settings = (rtol, atol, natural(seed), accept_route(Route(method, solver), problem))
         return improved(problem, factors, q, settings, clock)
 

@@ -228,7 +228,7 @@ def trim(entries: Entries, x: Floats) -> Floats:
     left, right = roots(entries)
     U, V = x[:m, :r] / left[:, None], x[m:, :r] / right[:, None]
     (Q, R), (P, S) = np.linalg.qr(U), np.linalg.qr(V)
-    a, values, b = np.linalg.svd(R @ S.T)
+    a, values, b = np.linalg.svd(R @ S.T, full_matrices=False)
     keep = values > DEAD * values[:1]
     root = np.sqrt(values[keep])
     U, V = Q @ (a[:, keep] * root), P @ (b[keep].T * root)

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from contextlib import nullcontext
 from dataclasses import replace
 
 import numpy as np
@@ -9,6 +10,8 @@ import pytest
 
 from certify import Certificate, Verdict, cli, verify
 from certify.adapters.files import load
+from certify.base.cluster import PLACE
+from certify.cli import _options
 from certify.pipeline.certificate.verdict import EXIT_CODES
 from tests.question_files import OPTIMUM, PLAIN, U, V, Y, inside, write
 
@@ -272,3 +275,30 @@ def test_the_best_of_a_rank_is_not_called_the_best_of_any_size(tmp_path, capsys)
         "no factors of any size (without a penalty: of as many components) are better" in ended.out
     )
     assert "no factors of at most 1 component are better" in ended.out
+
+
+@pytest.mark.parametrize("command", ["check", "verify", "improve"])
+def test_a_scheduler_is_where_proofs_are_made(tmp_path, capsys, monkeypatch, command):
+    pytest.importorskip("dask")
+    problem, cert, asked, places = write(tmp_path), tmp_path / "x.cert", [], []
+    assert inside(capsys, "check", problem, "-o", cert).status == 0
+
+    def connect(address):
+        asked.append(address)
+        return nullcontext("the client")
+
+    def seen(run):
+        return lambda *a, **k: places.append(PLACE.get()) or run(*a, **k)
+
+    monkeypatch.setattr(_options, "connect", connect)
+    for module, name in ((cli, "decide"), (cli, "improved_from"), (cli.recheck, "verify")):
+        monkeypatch.setattr(module, name, seen(getattr(module, name)))
+    arguments = {
+        "check": (problem,),
+        "verify": (cert, "--problem", problem),
+        "improve": (problem, "-o", tmp_path / "x.npz"),
+    }[command]
+    assert inside(capsys, command, *arguments, "--scheduler", "tcp://host:1").status == 0
+    assert inside(capsys, command, *arguments).status == 0
+    assert asked == ["tcp://host:1"]
+    assert [getattr(p, "client", None) for p in places] == ["the client", None]

@@ -180,7 +180,7 @@ def test_an_estimate_is_proved_once_or_raised_until_it_is(monkeypatch, short, pr
     monkeypatch.setattr(eigen, "DENSE", 8)
     monkeypatch.setattr("certify.pipeline.certificate.tiers.EXACT_SIDE", 8)
     monkeypatch.setattr("certify.pipeline.own_size.LARGEST", 0)  # the one question only
-    made, gram, largest = [], rounded.sparse_gram, lanczos.largest
+    made, gram, largest = [], rounded.gram_of, lanczos.largest
 
     def counted(*given):
         """Count Gram matrices."""
@@ -195,7 +195,7 @@ def test_an_estimate_is_proved_once_or_raised_until_it_is(monkeypatch, short, pr
         return lanczos.Pairs(np.array([short * top]), np.zeros((M, 1)), np.zeros((N, 1)))
 
     monkeypatch.setattr(eigen, "sparse_gram", None)  # the search makes none
-    monkeypatch.setattr(rounded, "sparse_gram", counted)
+    monkeypatch.setattr(rounded, "gram_of", counted)
     monkeypatch.setattr("certify.polar.methods.spectral.largest", estimate)
     monkeypatch.setattr(lanczos, "largest", estimate)
     problem = problem_of("weighted norms")

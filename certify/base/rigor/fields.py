@@ -42,13 +42,18 @@ class Ball:
     mid: Floats
     rad: Fraction
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of the middle."""
+        return self.mid.shape
+
 
 class Fields(Arithmetic[Ball]):
     """What the rules need of fields; `Rounded` adds matrices."""
 
     def measure(self, x: Ball) -> Extent:
         """Return the shape; floats are of one size."""
-        return Extent(x.mid.shape, DIGITS, 0)
+        return Extent(x.shape, DIGITS, 0)
 
     def load(self, a: Array) -> Ball:
         """Take an array in, exactly."""

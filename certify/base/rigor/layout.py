@@ -1,12 +1,13 @@
 """Where the entries of a field are, and what is done with them whole: sums, blocks, a factor."""
 
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy import linalg, sparse
 
-from certify.base.gram import gram, mirror
+from certify.base.gram import mirror
 from certify.base.threads import threads_of_factor
 from certify.kernel.patterns import Pattern
 
@@ -63,11 +64,13 @@ def indices(at: Pattern) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     return rows, cols
 
 
-def sparse_gram(values: Floats, axis: int, at: Pattern) -> tuple[Floats, int]:
-    """Return X X^T (axis 0) or X^T X (axis 1), and the most products that one entry sums."""
+def sparse_lines(values: Floats, axis: int, at: Pattern) -> tuple[Any, int]:
+    """Return X^T (axis 0) or X (axis 1), CSR, and the most products that an entry of its Gram
+    matrix sums.
+    """
     matrix = sparse.csr_array((values, indices(at)), shape=(at.m, at.n))
     across = matrix if axis else matrix.T.tocsr()
-    return gram(across), int(np.bincount(across.indices).max(initial=0))
+    return across, int(np.bincount(across.indices).max(initial=0))
 
 
 def sparse_times(values: Floats, right: Floats, axis: int, at: Pattern) -> tuple[Floats, int]:

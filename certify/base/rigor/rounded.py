@@ -49,9 +49,10 @@ from .bounds import (
     view,
 )
 from .fields import Ball, Fields
-from .layout import completes_with, indices, row_sums_up, sparse_gram, sparse_times
+from .layout import indices, sparse_lines, sparse_times
 from .logs import Vectors
 from .products import deep, kronecker, layer, outer_sum, place_values, sum_permutations
+from .tiles import factorized, gram_of
 
 
 class Rounded(Fields):
@@ -172,9 +173,9 @@ class Rounded(Fields):
             a = x.mid.reshape(at.m, at.n)
             g = a.T @ a if axis else a @ a.T
         else:
-            g, length = sparse_gram(x.mid.reshape(-1), axis, at)
+            lines, length = sparse_lines(x.mid.reshape(-1), axis, at)
         rad = gamma(length + 2) * square_sum(x.mid).hi + 2 * size * length * ETA
-        return Ball(g, rad), x.rad
+        return (Ball(g, rad) if at.rows is None else gram_of(lines, rad)), x.rad
 
     def top(self, g: Ball, shift: Fraction, factor: Array | None) -> Fraction:
         """Bound lambda_max(G): a Cholesky of A = fl(c I - G) that completes, else |G|_inf.
@@ -183,12 +184,11 @@ class Rounded(Fields):
         factorization reads one triangle; mirrored, its error is at most sqrt(2) rad.
         """
         del factor  # a float factorization is cheaper to make than to check
-        k, c = g.mid.shape[0], nearest(shift)
-        rows, rad = row_sums_up(g.mid), 3 * g.rad / 2
-        diagonal = c - g.mid.diagonal()
+        k, c, rad = g.shape[0], nearest(shift), 3 * g.rad / 2
+        rows, diagonal, done = factorized(g, c)
         slip = U * finite(np.abs(diagonal).max(initial=0.0))
         trace = up(finite(np.abs(diagonal).sum()), k + 1)
-        if diagonal.min() <= 0 or not completes_with(g.mid, diagonal):
+        if not done:
             return rows + rad
         g1 = gamma(k + 2)
         below = g1 / (1 - g1) * trace + 8 * (k + 2) ** 2 * ETA * (1 + trace)

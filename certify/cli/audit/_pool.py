@@ -9,14 +9,13 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, as_completed
 from contextlib import closing, contextmanager, suppress
 from functools import partial
-from importlib.util import find_spec
 from json import loads
 from pathlib import Path
 from threading import Event
 from time import monotonic
 from typing import Any, NamedTuple, TypeVar
 
-from certify.base.errors import InputError
+from certify.base.cluster import connect
 
 from ._job import CERTIFICATE, FAILED, REPORT, ROW, as_json, failed_row
 from ._plan import Job
@@ -155,14 +154,5 @@ def workers(count: int, scheduler: str | None) -> Iterator[Executor]:
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
         return
-    if find_spec("distributed") is None:
-        raise InputError("--scheduler needs dask: pip install 'certify[scale]'")
-    import distributed  # noqa: PLC0415  an extra
-
-    connect: Any = distributed.Client
-    try:
-        client = connect(scheduler, timeout="10s", set_as_default=False)
-    except (OSError, TimeoutError, ValueError) as error:
-        raise InputError(f"no Dask scheduler answers at {scheduler}: {error}") from None
-    with client:
+    with connect(scheduler) as client:
         yield client.get_executor(pure=False)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from certify.base.arrays import Array
+from certify.base.cluster import Client, on_cluster
 from certify.base.errors import InputError, OutOfScopeError
 from certify.kernel.budget import Budget
 from certify.kernel.claim import check, same_question
@@ -74,6 +75,7 @@ def verify(  # noqa: PLR0913  the contract's keywords
     own_size: bool = False,
     limit: int | None = None,
     checker: str | Path | None = None,
+    client: Client | None = None,
 ) -> Proved:
     """Prove a certificate's claim about *these* data, factors and epsilon.
 
@@ -83,7 +85,8 @@ def verify(  # noqa: PLR0913  the contract's keywords
     where `certify checker build` puts it.  own_size: the question is about at most as many
     components as the factors have, as it always is at lam = 0, not about every size.  limit: the
     units of work that verifying may take (kernel/SPEC.md); by default what the size of the
-    certificate allows.
+    certificate allows.  client: a Dask client, whose workers factorize what tier "rounded" finds
+    large and sparse; they are believed.
 
     Raises RejectedError(where, code, value) if anything differs or the claim does not
     follow, InputError if the caller's own input is wrong, NotCoveredError (of base.errors) if
@@ -111,7 +114,8 @@ def verify(  # noqa: PLR0913  the contract's keywords
     whole = complete(certificate, question, arithmetic_, limit)
     if path:
         return Proved(*run_checker(question, whole, path), CHECKED, ("the proved checker",))
-    return run_kernel(problem, question, whole, tier, limit)
+    with on_cluster(client):
+        return run_kernel(problem, question, whole, tier, limit)
 
 
 def agree(certificate: Certificate, question: StatedQuestion) -> None:

@@ -1,0 +1,198 @@
+"""A large sparse Gram matrix by tiles: its sums, and a Cholesky factorization of c I - X^T X.
+
+Only the tiles on and below the diagonal are made.  Rows of X come in blocks, and a tile
+
+    G_ij = sum over blocks B of B_i^T B_j
+
+is added up as a binary tree, whose shape the data alone decide.  The factorization works to the
+right: tile by tile
+
+    L_kk L_kk^T = A_kk,    L_ik L_kk^T = A_ik,    A_ij <- A_ij - L_ik L_jk^T   (i >= j > k).
+
+Every entry of G and of L is what a plain factorization makes it, a sum of the same products in
+another order, so that the bounds of `rounded.py` hold: they allow any order.  Each step is a task
+of `base/cluster.py`, of three tiles at most: neither X nor G is ever on one machine.
+"""
+
+from fractions import Fraction
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy import linalg, sparse
+
+from certify.base.cluster import PLACE, Here, Place, Task
+from certify.base.gram import gram
+from certify.base.threads import UNSAFE, threads_of_factor
+
+from .bounds import Floats, finite, up
+from .fields import Ball
+from .layout import completes_with, row_sums_up
+
+SIDE = 2048  # rows of a tile
+ENTRIES = 2_000_000  # of a block of rows
+WIDE = 2 * SIDE  # rows from which a Gram matrix is made in tiles on one machine
+Tile = Floats | None  # None: a factorization has ended before
+Lines = Any  # X, sparse: CSR
+
+
+class Factored(NamedTuple):
+    """Of G: a bound of |G|_2 by its rows, the diagonal of c I - G, whether that was factorized."""
+
+    rows: Fraction
+    diagonal: Floats
+    done: bool
+
+
+class TiledGram(Ball):
+    """X^T X within a radius; its numbers are made when they are asked for."""
+
+    lines: Lines
+
+    def __init__(self, lines: Lines, rad: Fraction) -> None:
+        object.__setattr__(self, "lines", lines)
+        object.__setattr__(self, "rad", rad)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of what is not made yet."""
+        return (self.lines.shape[1],) * 2
+
+    @property
+    def mid(self) -> Floats:
+        """All numbers."""
+        return gram(self.lines)
+
+
+def gram_of(lines: Lines, rad: Fraction) -> Ball:
+    """Return X^T X, in tiles where it is large."""
+    wide = lines.shape[1] > (WIDE if isinstance(PLACE.get(), Here) else SIDE)
+    return TiledGram(lines, rad) if wide else Ball(gram(lines), rad)
+
+
+def factorized(g: Ball, c: float) -> Factored:
+    """Bound |G|_2 by its rows, and try a Cholesky factorization of c I - G."""
+    if isinstance(g, TiledGram):
+        return in_tiles(g.lines, c)
+    mid = g.mid
+    diagonal = c - mid.diagonal()
+    return Factored(
+        row_sums_up(mid), diagonal, bool(diagonal.min() > 0) and completes_with(mid, diagonal)
+    )
+
+
+def in_tiles(lines: Lines, c: float) -> Factored:
+    """Return the same for G = X^T X, tile by tile."""
+    place, n = PLACE.get(), lines.shape[1]
+    cuts = [*range(0, n, SIDE), n]
+    parts = [place.run(column_tiles, block, cuts) for block in row_blocks(lines)]
+    lower = [(i, j) for i in range(len(cuts) - 1) for j in range(i + 1)]
+    made = place.each(lambda at: tree(place, parts, at), lower)
+    told, tiles = [], {}
+    for at in lower:
+        g = made.pop(0)
+        told.append(place.run(sums_of, g))
+        tiles[at] = place.run(shifted, g, c if at[0] == at[1] else None)
+        del g
+    with threads_of_factor(min(n, UNSAFE)):
+        values = place.values([*told, *steps(place, tiles, len(cuts) - 1)])
+    sums, diagonal = np.zeros(n), np.zeros(n)
+    for (i, j), (across, down, middle) in zip(lower, values, strict=False):
+        across_i, down_j = (slice(cuts[k], cuts[k + 1]) for k in (i, j))
+        if i == j:
+            diagonal[across_i] = c - middle
+            sums[across_i] += np.maximum(across, down)
+        else:
+            sums[across_i] += across
+            sums[down_j] += down
+    rows = up(finite(sums.max()), n + 1)
+    return Factored(rows, diagonal, bool(diagonal.min() > 0) and all(values[len(lower) :]))
+
+
+def row_blocks(rows: Lines) -> list[Lines]:
+    """Return X (m, n), CSR, in blocks of rows of about ENTRIES entries, without a copy."""
+    marks = np.searchsorted(rows.indptr, np.arange(ENTRIES, rows.nnz, ENTRIES))
+    ends = sorted({0, *(int(k) for k in marks), rows.shape[0]})
+    blocks = []
+    for a, b in pairwise(ends):
+        part = slice(rows.indptr[a], rows.indptr[b])
+        held = rows.data[part], rows.indices[part], rows.indptr[a : b + 1] - rows.indptr[a]
+        blocks.append(sparse.csr_array(held, shape=(b - a, rows.shape[1])))
+    return blocks
+
+
+def column_tiles(block: Lines, cuts: list[int]) -> list[Lines]:
+    """Return the columns [a, b) of a block for each tile, as CSR."""
+    columns = block.tocsc()
+    return [columns[:, a:b].tocsr() for a, b in pairwise(cuts)]
+
+
+def tree(place: Place, parts: list[Task], at: tuple[int, int]) -> Task:
+    """Return the tile at (i, j) of the sum over blocks, halves first."""
+    if len(parts) == 1:
+        return place.run(product, parts[0], *at)
+    half = len(parts) // 2
+    return place.run(added, tree(place, parts[:half], at), tree(place, parts[half:], at))
+
+
+def product(columns: list[Lines], i: int, j: int) -> Floats:
+    """Return B_i^T B_j, dense: each entry is a sum of products of entries in one row."""
+    return np.asarray((columns[i].T.tocsr() @ columns[j]).toarray())
+
+
+def added(a: Floats, b: Floats) -> Floats:
+    """Return a + b."""
+    return np.asarray(a + b)
+
+
+def sums_of(tile: Floats) -> tuple[Floats, Floats, Floats]:
+    """Return the sums of |G_ij| over rows and over columns, and the diagonal."""
+    size = np.abs(tile)
+    return size.sum(axis=1), size.sum(axis=0), tile.diagonal().copy()
+
+
+def shifted(tile: Floats, c: float | None) -> Floats:
+    """Return the tile of c I - G; None: one below the diagonal."""
+    out = np.negative(tile)
+    if c is not None:
+        out[np.diag_indices(len(out))] = c - tile.diagonal()
+    return out
+
+
+def steps(place: Place, tiles: dict[tuple[int, int], Task], count: int) -> list[Task]:
+    """Return, for each tile on the diagonal, whether it was factorized; takes tiles out."""
+    ends = []
+    for k in range(count):
+        top = place.run(factor, tiles.pop((k, k)))
+        ends.append(place.run(completed, top))
+        below = {i: place.run(solved, top, tiles.pop((i, k))) for i in range(k + 1, count)}
+        for i, j in [at for at in tiles if at[1] > k]:
+            tiles[i, j] = place.run(updated, tiles[i, j], below[i], below[j])
+    return ends
+
+
+def factor(a: Tile) -> Tile:
+    """Return L with L L^T = A, of which the lower triangle is read."""
+    if a is None:
+        return None
+    upper, info = linalg.lapack.dpotrf(a.T, lower=0, overwrite_a=0, clean=1)
+    return upper.T if int(info) == 0 else None
+
+
+def completed(top: Tile) -> bool:
+    """Tell whether there is a factor, and its diagonal is numbers."""
+    return top is not None and bool(np.isfinite(top.diagonal()).all())
+
+
+def solved(top: Tile, a: Tile) -> Tile:
+    """Return L with L T^T = A, T the factor of the tile above."""
+    if top is None or a is None:
+        return None
+    return np.asarray(linalg.blas.dtrsm(1.0, top.T, a.T, side=0, lower=0, trans_a=1).T)
+
+
+def updated(a: Tile, left: Tile, right: Tile) -> Tile:
+    """Return A - L R^T."""
+    if a is None or left is None or right is None:
+        return None
+    return np.asarray(a - left @ right.T)

@@ -1,0 +1,231 @@
+"""Large Gram matrices by tiles: the same bounds, on any place, whatever is lost on the way."""
+
+import random
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+from certify.base.cluster import PLACE, Here, on_cluster
+from certify.base.errors import InputError
+from certify.base.rigor import tiles
+from certify.base.rigor.bounds import up
+from certify.base.rigor.fields import Ball
+from certify.base.rigor.rounded import Rounded
+from certify.kernel.errors import RejectedError
+from certify.kernel.patterns import Pattern
+
+ROUNDED = Rounded()
+SIZES = [(3, 7, 12, 10), (4, 1000, 5, 8), (5, 20, 30, 5), (1, 1, 4, 6), (100, 100, 9, 7)]
+
+
+class Frozen(Here):
+    """Here, where nothing that a task was given can be changed."""
+
+    def run(self, work, *given):
+        """Freeze its arrays."""
+        for x in given:
+            if isinstance(x, np.ndarray):
+                x.setflags(write=False)
+        return work(*given)
+
+
+class Lossy:
+    """Nothing runs before it is asked for; then what was made is lost now and then."""
+
+    def __init__(self):
+        self.rng, self.runs = random.Random(0), 0  # noqa: S311  a sample
+
+    def run(self, work, *given):
+        """Note a task."""
+        return Task(work, given)
+
+    def each(self, made, items):
+        """Note tasks."""
+        return [made(x) for x in items]
+
+    def values(self, tasks):
+        """Run them, the last ones first."""
+        return [self.value(t) for t in reversed(tasks)][::-1]
+
+    def value(self, task):
+        """Return what a task returns."""
+        if not isinstance(task, Task):
+            return task
+        if task.held is None or self.rng.random() < 0.02:
+            self.runs += 1
+            task.held = [task.work(*map(self.value, task.given))]
+        return task.held[0]
+
+
+class Task:
+    """What will be run."""
+
+    def __init__(self, work, given):
+        self.work, self.given, self.held = work, given, None
+
+
+def cut(monkeypatch, side, entries):
+    monkeypatch.setattr(tiles, "SIDE", side)
+    monkeypatch.setattr(tiles, "WIDE", side)
+    monkeypatch.setattr(tiles, "ENTRIES", entries)
+
+
+def integers(m, n):
+    """A sparse matrix of small integers, of which every sum of products is exact."""
+    rng = np.random.default_rng(m)
+    dense = rng.integers(-3, 4, (m, n)) * (rng.random((m, n)) < 0.5)
+    return sparse.csr_array(dense.astype(float))
+
+
+def floats(m, n):
+    return sparse.csr_array(sparse.random_array((m, n), density=0.4, rng=np.random.default_rng(m)))
+
+
+def is_semidefinite(a):
+    """Tell whether A >= 0, by elimination in fractions."""
+    a = [list(row) for row in a]
+    while a:
+        pivot, *rest = a[0]
+        if pivot < 0 or (pivot == 0 and any(rest)):
+            return False
+        a = [
+            [x - (row[0] * y / pivot if pivot else 0) for x, y in zip(row[1:], rest, strict=True)]
+            for row in a[1:]
+        ]
+    return True
+
+
+def shifted(X, t):
+    """Return t I - X^T X in fractions."""
+    rows = [[Fraction(x) for x in row] for row in X.toarray().tolist()]
+    n = X.shape[1]
+    return [[t * (i == j) - sum(r[i] * r[j] for r in rows) for j in range(n)] for i in range(n)]
+
+
+@pytest.mark.parametrize(("side", "entries", "m", "n"), SIZES)
+def test_sums_diagonal_and_end_are_those_of_the_matrix(monkeypatch, side, entries, m, n):
+    cut(monkeypatch, side, entries)
+    X = integers(m, n)
+    G = (X.T @ X).toarray()
+    top = np.linalg.eigvalsh(G)[-1]
+    wanted = up(Fraction(np.abs(G).sum(axis=1).max()), n + 1)
+    for c, done in ((1.001 * top, True), (0.999 * top, False), (-1.0, False)):
+        found = tiles.in_tiles(X, c)
+        assert found.rows == wanted
+        assert np.array_equal(found.diagonal, c - G.diagonal())
+        assert found.done is done
+
+
+@pytest.mark.parametrize(("side", "entries", "m", "n"), SIZES)
+def test_the_bound_by_tiles_is_a_bound_and_a_close_one(monkeypatch, side, entries, m, n):
+    cut(monkeypatch, side, entries)
+    X = floats(m, n)
+    coo = X.tocoo()
+    at = Pattern(m, n, *(k.astype(np.int64) for k in coo.coords), dims=(m, n))
+    held = Ball(coo.data, Fraction(0))
+    top = Fraction(float(np.linalg.eigvalsh((X.T @ X).toarray())[-1]))
+    (tiled, _), wide = ROUNDED.gram(held, 1, at), n > side
+    assert isinstance(tiled, tiles.TiledGram) is wide
+    assert (tiled.shape, tiled.mid.shape) == ((n, n), (n, n))
+    assert ROUNDED.measure(tiled).shape == (n, n)
+    monkeypatch.setattr(tiles, "WIDE", n)
+    whole, _ = ROUNDED.gram(held, 1, at)
+    assert type(whole) is Ball
+    assert whole.rad == tiled.rad
+    for share in (1 + 2.0**-40, 1 - 2.0**-40):
+        both = [ROUNDED.top(g, top * Fraction(share), None) for g in (tiled, whole)]
+        assert all(is_semidefinite(shifted(X, t)) for t in both)
+        assert abs(both[0] - both[1]) <= Fraction(1, 2**40) * top
+    assert ROUNDED.top(tiled, top * Fraction(1 + 2.0**-40), None) <= top * Fraction(1 + 2.0**-38)
+    assert not is_semidefinite(shifted(X, top * Fraction(1 - 2.0**-38)))
+
+
+def test_a_gram_matrix_in_tiles_is_added_to_whole(monkeypatch):
+    cut(monkeypatch, 2, 9)
+    X = integers(8, 5)
+    g, one = tiles.gram_of(X, Fraction(0)), Ball(np.eye(5), Fraction(0))
+    assert np.array_equal(ROUNDED.add(g, one).mid, (X.T @ X).toarray() + np.eye(5))
+
+
+@pytest.mark.parametrize(("side", "entries", "m", "n"), SIZES)
+def test_neither_place_nor_loss_changes_a_bit(monkeypatch, side, entries, m, n):
+    cut(monkeypatch, side, entries)
+    X, lossy = floats(m, n), Lossy()
+    c = 1.01 * float(np.linalg.norm(X.toarray(), 2)) ** 2
+    here = tiles.in_tiles(X, c)
+    for place in (Frozen(), lossy):
+        token = PLACE.set(place)
+        found = tiles.in_tiles(X, c)
+        PLACE.reset(token)
+        assert (found.rows, found.done) == (here.rows, True)
+        assert np.array_equal(found.diagonal, here.diagonal)
+    assert lossy.runs > n // side
+
+
+def test_rows_come_in_blocks_of_about_equally_many_entries(monkeypatch):
+    cut(monkeypatch, 2, 10)
+    X = integers(40, 6)
+    blocks = tiles.row_blocks(X)
+    assert np.array_equal(sparse.vstack(blocks).toarray(), X.toarray())
+    assert len(blocks) == -(-X.nnz // 10)
+    assert max(b.nnz for b in blocks) <= 10 + 6
+    assert len(tiles.row_blocks(sparse.csr_array((3, 2)))) == 1
+
+
+@pytest.mark.parametrize("bad", [np.inf, np.nan, 1e200])
+def test_what_is_no_number_is_refused(monkeypatch, bad):
+    cut(monkeypatch, 2, 9)
+    X = integers(8, 5)
+    X.data[3] = bad
+    with np.errstate(all="ignore"), pytest.raises(RejectedError, match="overflow"):
+        tiles.in_tiles(X, 1e3)
+
+
+def test_a_pivot_that_is_no_number_ends_a_factorization():
+    for end in (np.inf, np.nan):
+        assert not tiles.completed(tiles.factor(np.array([[end]])))
+    assert tiles.factor(np.array([[1.0, 2.0], [2.0, 1.0]])) is None
+    assert not tiles.completed(None)
+    assert tiles.completed(tiles.factor(np.array([[4.0]])))
+
+
+def test_nothing_follows_a_factorization_that_has_ended():
+    one = np.eye(2)
+    assert tiles.factor(None) is None
+    assert tiles.solved(None, one) is tiles.solved(one, None) is None
+    for k in range(3):
+        assert tiles.updated(*(None if j == k else one for j in range(3))) is None
+
+
+class Gone:
+    """A client whose cluster is lost."""
+
+    def compute(self, tasks):
+        """Begin."""
+        return tasks
+
+    def gather(self, _):
+        """Fail."""
+        raise OSError("the scheduler is gone")
+
+
+def test_a_cluster_that_gives_up_is_a_sentence(monkeypatch):
+    pytest.importorskip("dask")
+    cut(monkeypatch, 2, 9)
+    said = "the Dask cluster gave up: OSError: the scheduler is gone"
+    with on_cluster(Gone()), pytest.raises(InputError, match=said):
+        tiles.in_tiles(integers(8, 5), 1e3)
+    with on_cluster(None):
+        assert isinstance(PLACE.get(), Here)
+
+
+def test_a_cluster_takes_what_one_machine_holds_whole(monkeypatch):
+    monkeypatch.setattr(tiles, "SIDE", 4)
+    X = integers(8, 5)
+    assert type(tiles.gram_of(X, Fraction(0))) is Ball
+    pytest.importorskip("dask")
+    with on_cluster(Gone()):
+        assert type(tiles.gram_of(X, Fraction(0))) is tiles.TiledGram
+        assert type(tiles.gram_of(integers(8, 4), Fraction(0))) is Ball

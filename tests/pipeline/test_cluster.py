@@ -1,0 +1,94 @@
+"""Proofs on a Dask cluster of processes: the certificate is that of one machine, bit for bit."""
+
+import os
+import signal
+import threading
+import time
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+from certify import Problem, check, improve, verify
+from certify.atoms import RankOne
+from certify.base.rigor import tiles
+from certify.losses import Squared
+from certify.polar import eigen, lanczos
+from certify.search import ratings
+
+M, N, SIDE, HELD = 500, 300, 32, 20
+
+
+@pytest.fixture
+def problem(monkeypatch):
+    """Return ratings, few but treated as if they were millions."""
+    for module, name, value in (
+        (ratings, "LARGE", 0),
+        (lanczos, "LARGE", 0),
+        (eigen, "DENSE", 8),
+        (tiles, "SIDE", SIDE),
+        (tiles, "ENTRIES", 2000),
+    ):
+        monkeypatch.setattr(module, name, value)
+    monkeypatch.setattr("certify.pipeline.certificate.tiers.EXACT_SIDE", 8)
+    monkeypatch.setattr("certify.pipeline.own_size.LARGEST", 0)  # the one question only
+    rng = np.random.default_rng(0)
+    rows, cols = np.nonzero(rng.random((M, N)) < 0.1)
+    taste = np.einsum("kr,kr->k", rng.random((M, 3))[rows], rng.random((N, 3))[cols])
+    stars = taste + 0.1 * rng.standard_normal(len(rows))
+    Y = sparse.coo_array((stars - stars.mean(), (rows, cols)), shape=(M, N))
+    return Problem(Squared(Y), RankOne("l2", "l2"), 2.0)
+
+
+def poor(problem):
+    rng = np.random.default_rng(1)
+    return tuple(0.1 * rng.standard_normal((d, 2)) for d in problem.loss.dims)
+
+
+def saved(result, folder):
+    """Return the bytes of its certificate."""
+    result.certificate.save(folder / "x.cert")
+    return (folder / "x.cert").read_bytes()
+
+
+def kill_a_busy_worker(client, killed):
+    """Kill a worker, as a lack of memory does, while others wait for what it has made."""
+    pids, limit = client.run(os.getpid), time.monotonic() + 60
+    while not killed and time.monotonic() < limit:
+        held = {address for address, keys in client.has_what().items() if len(keys) > HELD}
+        busy = [a for a, tasks in client.processing().items() if tasks and a in held]
+        if busy:
+            killed.append(pids[busy[0]])
+            os.kill(killed[0], signal.SIGKILL)
+        time.sleep(0.01)
+
+
+@pytest.mark.thorough
+@pytest.mark.filterwarnings("default")
+@pytest.mark.parametrize(("count", "kill"), [(1, False), (2, True), (4, True)])
+def test_a_certificate_is_the_same_on_any_workers_of_which_one_dies(problem, tmp_path, count, kill):
+    distributed = pytest.importorskip("distributed")
+    factors, killed = poor(problem), []
+    here = improve(problem, factors, rtol=1e-3)
+    cluster = distributed.LocalCluster(
+        n_workers=count, threads_per_worker=1, dashboard_address=None, processes=True
+    )
+    with cluster, distributed.Client(cluster, set_as_default=False) as client:
+        killer = threading.Thread(target=kill_a_busy_worker, args=(client, killed))
+        if kill:
+            killer.start()
+        result = check(problem, here.factors, rtol=1e-3, client=client)
+        if kill:
+            killer.join()
+        proved = verify(
+            result.certificate, problem, here.factors, rtol=1e-3, tier="rounded", client=client
+        )
+        again = improve(problem, factors, rtol=1e-3, client=client)
+    assert len(killed) == kill
+    local = check(problem, here.factors, rtol=1e-3)
+    assert local.certified
+    pairs = (local, result), (here.result, again.result)
+    for x, y in pairs:
+        assert (x.lower, x.upper) == (y.lower, y.upper)
+        assert saved(x, tmp_path) == saved(y, tmp_path)
+    assert proved == verify(result.certificate, problem, here.factors, rtol=1e-3, tier="rounded")
