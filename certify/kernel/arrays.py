@@ -43,8 +43,10 @@ def beside(parts: Sequence[Array]) -> Array:
 
 def transposed(a: Array) -> Array:
     """Return the transpose of a matrix."""
-    flat = (x for column in columns(a) for x in column)
-    return Array((a.shape[1], a.shape[0]), array("d", flat))
+    out = array("d")
+    for column in columns(a):
+        out.extend(column)
+    return Array((a.shape[1], a.shape[0]), out)
 
 
 def dyadic(values: Sequence[float]) -> tuple[list[int], int]:

@@ -16,6 +16,7 @@ from ._reading import read
 
 ZEROS = ("missing", "observed")
 DENSE = "give Y.toarray(), where that fits into memory"
+UNKNOWN = f'zeros="observed" is known to check() and verify() only: {DENSE}'
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,17 +54,25 @@ class Squared(Loss):
 
     def __post_init__(self) -> None:
         """Reduce the arguments to observed entries, data and weights."""
-        observed, data, scale = read(self.Y, self.weights, self.mask)
         if self.zeros not in ZEROS:
             raise InputError(f"zeros must be one of {', '.join(ZEROS)}, got {short(self.zeros)}")
-        if self.zeros == "observed":
-            if not sparse.issparse(self.Y):
-                raise InputError('zeros="observed" is said of a sparse Y: a dense one has them')
-            if scale is not None:
-                raise InputError('zeros="observed" allows no weights: leave them out')
-            observed = replace(observed, zeros=not observed.full)
+        count = self.zeros == "observed"
+        if count:
+            self.accept_zeros()
+        observed, data, scale = read(self.Y, self.weights, self.mask)
+        observed = replace(observed, zeros=count and not observed.full)
         for name, value in (("observed", observed), ("data", data), ("scale", scale)):
             object.__setattr__(self, name, value)
+
+    def accept_zeros(self) -> None:
+        """Raise InputError where zeros are no data of their own: dense Y, weights, a mask."""
+        if not sparse.issparse(self.Y):
+            raise InputError('zeros="observed" is said of a sparse Y: a dense one has them')
+        for name, given in (("array of weights", self.weights), ("mask", self.mask)):
+            if given is not None:
+                raise InputError(f'zeros="observed" allows no {name}: leave it out')
+        if not self.Y.nnz:
+            raise InputError("Y has no entry but zeros: its best factors are zeros")
 
     @property
     def curvature(self) -> float:
@@ -73,7 +82,7 @@ class Squared(Loss):
     def refuse_zeros(self) -> None:
         """Raise InputError where a field has no room for observed zeros."""
         if self.observed.zeros:
-            raise InputError(f'zeros="observed" is known to check() and verify() only: {DENSE}')
+            raise InputError(UNKNOWN)
 
     @cached_property
     def matrix(self) -> Any:  # noqa: ANN401  scipy.sparse

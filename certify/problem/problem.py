@@ -12,7 +12,7 @@ from certify.atoms import Atom, Factors
 from certify.base.arrays import Array, brief, finite, frozen, real, scalar, short
 from certify.base.errors import InputError
 from certify.losses import Loss, Squared
-from certify.losses.squared import DENSE
+from certify.losses.squared import DENSE, UNKNOWN
 from certify.offsets import Offset
 
 from .best_offsets import best, least_squares, shift, split_values
@@ -336,7 +336,7 @@ def as_problem(problem: object, *, zeros: bool = False) -> Problem:
     """
     if isinstance(problem, Problem):
         if problem.loss.observed.zeros and not zeros:
-            raise InputError(f'zeros="observed" is known to check() and verify() only: {DENSE}')
+            raise InputError(UNKNOWN)
         return problem
     family = type(problem).__module__.partition(".")[0]
     read = {

@@ -11,6 +11,8 @@ import numpy as np
 from certify.atoms._methods import accept_method
 from certify.base.arrays import Array
 from certify.base.clock import Clock
+from certify.base.errors import InputError
+from certify.losses.squared import DENSE
 from certify.polar import Proposal
 from certify.problem import Problem
 
@@ -37,6 +39,8 @@ def accept_route(route: Route, problem: Problem) -> Route:
     if route.method == "cvxpy":
         from . import relax  # noqa: PLC0415  cvxpy takes a second to import
 
+        if problem.loss.observed.zeros:
+            raise InputError(f"method='cvxpy' knows no observed zeros: {DENSE}")
         relax.require(problem, route.solver)
     return route
 

@@ -274,12 +274,15 @@ def pad(s: Candidate, size: int) -> Candidate:
 def accept_dual(problem: Problem, wanted: object) -> Array | None:
     """Return the caller's choice of a dual point, a field, or None for none.
 
-    Raises InputError for an array of another shape or not finite, and beside an l1 penalty.
+    Raises InputError for an array of another shape or not finite, beside an l1 penalty, and beside
+    observed zeros.
     """
     if wanted is None:
         return None
     if problem.l1 is not None:
         raise InputError(f"dual must be None beside l1={problem.l1}, where each line has its own")
+    if problem.loss.observed.zeros:
+        raise InputError("dual must be None beside observed zeros, which have none but Y - U V^T")
     if isinstance(wanted, str):
         raise InputError(f"dual must be an array or None, got {wanted!r}")
     W, observed = finite(real(wanted, "dual"), "dual"), problem.loss.observed

@@ -1,16 +1,19 @@
 """The search for sparse data whose zeros are observed: singular pairs, of sparse products only.
 
 Without signs the best factors are known: singular values lowered by lam, or the largest r of them.
-With signs the same dual point bounds from below; what is lost is that it knows of no sign.
+With signs the same dual point bounds from below; what is lost is that it knows of no sign.  Better
+nonnegative factors are found by sweeps over their columns, from the candidate and from the
+nonnegative parts of the singular pairs: Boutsidis and Gallopoulos, "SVD based initialization: A
+head start for nonnegative matrix factorization", 2008.
 """
 
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import linalg
 from scipy.sparse.linalg import ArpackError, svds
 
+from certify.atoms import Factors
 from certify.base.arrays import Array
 from certify.base.clock import Clock
 from certify.losses import Squared
@@ -19,15 +22,19 @@ from certify.polar import eigen as spectra
 from certify.polar.lanczos import largest
 from certify.problem import Problem
 
-from .candidate import Candidate
+from .candidate import Candidate, lowest
+from .column_generation import Search
+from .dual import scaling as rays
 from .dual.orthogonal import Orthogonal
 from .dual.points import Dual
+from .growth import nonnegative
 from .search_result import Evidence
 
 FIRST = 16  # singular pairs that are looked for at first; then twice as many, and so on
 CLOSE = 1e-7  # relative: a bound above the estimate of an eigenvalue that a proof checks
 ROUNDING = 2.0**-46  # of a Gram matrix made twice, relative to its largest eigenvalue
 TINY = 1e-145  # its square is a positive shift
+SWEEPING = 0.5  # of the time left is for better nonnegative factors; the rest proves
 SIGNS = "its dual point knows of no signs, which a search for a better one would use"
 
 
@@ -42,14 +49,13 @@ class Pairs(NamedTuple):
 def evidence(
     problem: Problem, start: Candidate, epsilon: float, clock: Clock, seed: int
 ) -> Evidence:
-    """Return a dual point, or at lam = 0 Ky Fan's proof, and better factors without signs.
+    """Return a dual point, or at lam = 0 Ky Fan's proof, and better factors if there are any.
 
     epsilon   by how much others have to be better
     """
     loss = problem.loss
     if not isinstance(loss, Squared):
         raise TypeError(f"no loss of observed zeros: {loss}")
-    signed = any(g.nonneg for g in problem.atom.gauges)
     clock.tell("singular values", start.value)
     fan = dual = None
     if problem.lam == 0:
@@ -60,12 +66,60 @@ def evidence(
         pairs = above(loss.matrix, problem.lam, seed)
         count = int((pairs.values > problem.lam).sum())
         dual = dual_of(problem, loss, pairs, count)
-    out = Evidence(start, dual, fan, steps=(("start", start),))
-    if signed:
-        return replace(out, note=SIGNS)
-    top = factors_of(problem, pairs, count)
+    if all(g.free for g in problem.atom.gauges):
+        note, found = "", [("singular values", factors_of(problem, pairs, count))]
+    else:
+        parts = nonnegative_parts(pairs, start.size)
+        note, found = SIGNS, descend_with_signs(problem, (start, parts), epsilon, clock, seed)
+    top = lowest([s for _, s in found])
     better = top if start.value - top.value > epsilon else None
-    return replace(out, better=better, steps=(*out.steps, ("singular values", top)))
+    return Evidence(start, dual, fan, better=better, steps=(("start", start), *found), note=note)
+
+
+def descend_with_signs(
+    problem: Problem,
+    begin: tuple[Candidate, Factors],
+    epsilon: float,
+    clock: Clock,
+    seed: int,
+) -> list[tuple[str, Candidate]]:
+    """Return the steps of a search that keeps to the cones; the first is the best multiple.
+
+    begin    the candidate, and nonnegative factors of at most its size
+
+    Where both factors are nonnegative, sweeps go on from either; at lam > 0 where none of these is
+    better by epsilon, from many components.  In other cones the multiple is all there is.
+    """
+    start, parts = begin
+    steps = [("multiple", rays.best_multiple(problem, start))]
+    if not all(g.nonneg for g in problem.atom.gauges):
+        return steps
+    part = clock.share(SWEEPING)
+    for factors in (start.factors, parts):
+        first = Candidate(factors, (), problem.objective(factors))
+        search = Search(problem, part, first)
+        steps.append(("sweep", nonnegative.sweep_columns(search, seed, more=0)))
+    if problem.lam > 0 and start.value - lowest([s for _, s in steps]).value <= epsilon:
+        steps.append(("many", nonnegative.sweep_columns(Search(problem, part, start), seed)))
+    return steps
+
+
+def nonnegative_parts(pairs: Pairs, size: int) -> Factors:
+    """Return of each of the first pairs the larger of its nonnegative parts, as factors.
+
+    s u v^T has two of them, s u+ v+^T and s u- v-^T; the one of larger norm is kept, balanced.
+    """
+    count = min(size, len(pairs.values))
+    u, v = pairs.left[:, :count], pairs.right[:, :count]
+    parts = [(np.maximum(c * u, 0.0), np.maximum(c * v, 0.0)) for c in (1.0, -1.0)]
+    norms = [[np.linalg.norm(x, axis=0) for x in part] for part in parts]
+    first = norms[0][0] * norms[0][1] >= norms[1][0] * norms[1][1]
+    a, b = (np.where(first, x, y) for x, y in zip(*parts, strict=True))
+    p, q = (np.where(first, x, y) for x, y in zip(*norms, strict=True))
+    root = np.sqrt(pairs.values[:count])
+    return a * (root * np.sqrt(q / np.maximum(p, TINY))), b * (
+        root * np.sqrt(p / np.maximum(q, TINY))
+    )
 
 
 def leading(Y: Any, count: int, seed: int) -> Pairs:  # noqa: ANN401  scipy.sparse

@@ -98,6 +98,73 @@ def test_many_pairs_are_found_in_steps():
     assert check(asked(Y, lam), (np.zeros((40, 0)), np.zeros((40, 0)))).better[0].shape[1] == 40
 
 
+# --- signs ---------------------------------------------------------------------------------
+
+SIGNED = RankOne("l2+", "l2+")
+
+
+@pytest.mark.parametrize("lam", [0.0, 6.0])
+def test_better_nonnegative_factors_are_found(lam):
+    """As good as those of the same data given dense, or of scikit-learn; never negative."""
+    rng = np.random.default_rng(1)
+    x = rng.random((90, 3)), rng.random((70, 3))
+    result = check(asked(TABLE, lam, SIGNED), x)
+    assert result.verdict is Verdict.REFUTED
+    assert [name for name, _ in result.steps] == ["start", "multiple", "sweep", "sweep"]
+    assert all((f >= 0).all() and f.shape[1] <= 3 for f in result.better)
+    model = NMF(3, alpha_W=lam / 70, alpha_H=lam / 90, init="nndsvd", max_iter=500)
+    W = model.fit_transform(TABLE)
+    trained = asked(TABLE, lam, SIGNED).objective((W, model.components_.T))
+    assert result.better_upper <= 1.001 * trained
+    again = verify(result.certificate, asked(TABLE, lam, SIGNED), x, tier="rounded")
+    assert again.verdict is Verdict.REFUTED
+
+
+def test_where_the_best_of_a_size_is_given_more_components_are_better():
+    first = check(asked(TABLE, 6.0, SIGNED), (np.ones((90, 1)), np.ones((70, 1))))
+    fixed = check(asked(TABLE, 6.0, SIGNED), first.better)
+    assert fixed.steps[-1][0] == "many"
+    assert fixed.better[0].shape[1] > 1
+    assert all((f >= 0).all() for f in fixed.better)
+    assert fixed.better_upper < first.better_upper
+
+
+@pytest.mark.parametrize("norms", [("l2-", "l2-"), ("l2+", "l2-"), ("l2", "l2+"), ("l2-", "l2")])
+@pytest.mark.parametrize("lam", [0.0, 6.0])
+def test_factors_of_every_cone_stay_in_it(norms, lam):
+    """Where the cones are mixed, a multiple is all that is known; no point is outside them."""
+    x = tuple(-f if g == "l2-" else f for f, g in zip(FACTORS, norms, strict=True))
+    problem = asked(TABLE, lam, RankOne(*norms))
+    result = check(problem, x)
+    assert result.verdict is Verdict.REFUTED
+    assert result.steps[1][0] == "multiple"
+    for f, g in zip(result.better, problem.atom.gauges, strict=True):
+        assert (g.project_cone(f) == f).all()
+    dense = Problem(Squared(TABLE.toarray()), problem.atom, lam)
+    other = check(dense, x, budget=0.2)
+    assert result.lower <= (other.better_upper or other.upper)
+
+
+def test_a_spent_budget_leaves_a_bracket():
+    result = check(asked(TABLE, 6.0, SIGNED), FACTORS, budget=1e-9)
+    assert result.lower > 0
+
+
+def test_nonnegative_parts_of_a_nonnegative_pair_are_the_pair():
+    pairs = zeros.leading(TABLE, 4, 0)
+    a, b = zeros.nonnegative_parts(pairs, 3)
+    first = pairs.values[0] * np.outer(pairs.left[:, 0], pairs.right[:, 0])
+    assert a.shape[1] == b.shape[1] == 3
+    assert np.outer(a[:, 0], b[:, 0]) == pytest.approx(first)
+    for k in range(3):
+        whole = pairs.values[k] * np.outer(pairs.left[:, k], pairs.right[:, k])
+        kept = np.outer(a[:, k], b[:, k])
+        assert np.linalg.norm(a[:, k]) == pytest.approx(np.linalg.norm(b[:, k]))
+        assert kept.min() >= 0
+        assert kept[kept > 0] == pytest.approx(whole[kept > 0])
+        assert np.linalg.norm(kept) ** 2 >= 0.5 * np.square(np.maximum(whole, 0)).sum() - 1e-9
+
+
 # --- models, files, reports ------------------------------------------------------------------
 
 
@@ -175,7 +242,11 @@ def test_a_report_is_written(lam, tmp_path):
 REFUSED = {
     "another word": (lambda: Squared(TABLE, zeros="seen"), "zeros must be one of"),
     "dense": (lambda: Squared(TABLE.toarray(), zeros="observed"), "of a sparse Y"),
-    "weights": (lambda: Squared(TABLE, np.ones(TABLE.nnz), zeros="observed"), "no weights"),
+    "weights": (lambda: Squared(TABLE, np.ones(TABLE.nnz), zeros="observed"), "of weights"),
+    "a mask": (lambda: Squared(TABLE, mask=np.ones((90, 70), bool), zeros="observed"), "no mask"),
+    "nothing": (lambda: Squared(sparse.csr_array((9, 7)), zeros="observed"), "but zeros"),
+    "cvxpy": (lambda: check(asked(TABLE, 1.0), FACTORS, method="cvxpy"), "knows no observed"),
+    "a dual point": (lambda: check(asked(TABLE, 1.0), FACTORS, dual=TABLE.data), "must be None"),
     "l1 norms": (lambda: asked(TABLE, 1.0, RankOne("l1", "l1")), "RankOne of plain l2"),
     "weighted": (lambda: asked(TABLE, (1.0, 3.0), RankOne("l2", "l2", "sum")), "plain l2"),
     "symmetric": (lambda: asked(words(9, 9, 0.5), 1.0, Symmetric()), "RankOne of plain l2"),

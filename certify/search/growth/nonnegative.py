@@ -4,13 +4,14 @@
 
 The least of each column, the others fixed, is closed (`descent.multipliers.sweep`).  The optimum
 has many components, so the search begins with more; a column of zeros is dropped.  Of a fixed size
-too many columns end as zeros: that is for small steps of all numbers at once.
+too many columns end as zeros: that is for small steps of all numbers at once, where Y is dense.
 """
+
+from typing import Any
 
 import numpy as np
 
 from certify.atoms import Factors
-from certify.base.arrays import Array
 from certify.losses import Squared
 from certify.problem import Problem
 from certify.search.candidate import Candidate
@@ -20,6 +21,7 @@ from certify.search.descent.multipliers import sweep
 
 MANY, TIMES = 300, 2  # components at the start: so many times the shorter side
 LOOK, STALLED = 5, 1e-5  # sweeps between looks, and the relative gain of those that ends them
+TINY = 1e-300  # a ridge beside lam = 0: no division by zero
 COST = 2  # quasi-Newton steps that take as long as a sweep over both factors
 
 
@@ -33,16 +35,16 @@ def applies(problem: Problem) -> bool:
 
 
 @np.errstate(all="ignore")  # a point that is not finite is never the lowest
-def sweep_columns(search: Search, seed: int) -> Candidate:
-    """Sweep from the best point and random components beside it; return the best point."""
+def sweep_columns(search: Search, seed: int, more: int = MANY) -> Candidate:
+    """Sweep from the best point and up to `more` random ones beside it; return the best point."""
     problem = search.problem
-    Y, last = np.asarray(getattr(problem.loss, "data")), np.inf  # noqa: B009
+    Y, last, ridge = data_of(problem), np.inf, max(problem.lam, TINY)
     form = form_of(problem.atom, problem.loss.dims)
-    U, V = begin(Y, form.balance(search.best.factors), np.random.default_rng(seed))
+    U, V = begin(Y, form.balance(search.best.factors), more, np.random.default_rng(seed))
     while U.shape[1] and not search.over():
         for _ in range(LOOK):
-            sweep(U, V, Y, problem.lam)
-            sweep(V, U, Y.T, problem.lam)
+            sweep(U, V, Y, ridge)
+            sweep(V, U, Y.T, ridge)
             search.steps -= COST
             if search.over():
                 break
@@ -55,9 +57,17 @@ def sweep_columns(search: Search, seed: int) -> Candidate:
     return search.best
 
 
-def begin(Y: Array, factors: Factors, rng: np.random.Generator) -> Factors:
+def data_of(problem: Problem) -> Any:  # noqa: ANN401  scipy.sparse
+    """Return Y: an array, or a sparse matrix whose zeros are observed."""
+    loss = problem.loss
+    if not isinstance(loss, Squared):
+        raise TypeError(f"no least squares: {loss}")
+    return loss.matrix if loss.observed.zeros else loss.data
+
+
+def begin(Y: Any, factors: Factors, most: int, rng: np.random.Generator) -> Factors:  # noqa: ANN401
     """Return the factors and random components, which are together about as large as Y."""
-    more = max(min(TIMES * min(Y.shape), MANY) - factors[0].shape[1], 0)
+    more = max(min(TIMES * min(Y.shape), most) - factors[0].shape[1], 0)
     size = 2 * (max(float(Y.mean()), 0.0) / max(more, 1)) ** 0.5
     fresh = (size * rng.random((len(x), more)) for x in factors)
     U, V = (np.hstack([x, y]) for x, y in zip(factors, fresh, strict=True))
