@@ -106,16 +106,20 @@ Definition nonneg_on (s s' : sign) (x : grid) : bool :=
   | NonNegative, NonPositive | NonPositive, NonNegative => meets_ NonPositive x
   | _, _ => false
   end.
+Definition le_ (a b : grid) : bool := nonneg (gsub b a).
 Definition zeros (a : grid) := all (all (Z.eqb Z0)) (ints a).
 Definition ones (a : grid) := Z.eqb (ex a) Z0 && all (all (Z.eqb 1)) (ints a).
 Definition unit_row (n : nat) := Grid [:: nseq n (Zpos xH)] Z0.
 Definition unit_column (n : nat) := Grid (nseq n [:: Zpos xH]) Z0.
 Definition gscale (s : dyadic) (a : grid) :=
   Grid (map (map (Z.mul (num s))) (ints a)) (Z.add (ex a) (dex s)).
+Definition entrywise (a b : grid) :=
+  Grid (zip_with (zip_with Z.mul) (ints a) (ints b)) (Z.add (ex a) (ex b)).
 Definition beside (a b : grid) : grid :=  (* [A B] *)
   let e := Z.min (ex a) (ex b) in Grid (zip_with cat (regrid a e) (regrid b e)) e.
 Definition above (a b : grid) : grid :=  (* A, and B below it *)
   let e := Z.min (ex a) (ex b) in Grid (regrid a e ++ regrid b e) e.
+Definition filled (m n : nat) := Grid (nseq m (nseq n (Zpos xH))) Z0.
 Definition blank (m n : nat) := Grid (nseq m (nseq n Z0)) Z0.
 Definition symmetric (n : nat) (a : grid) := all2 (all2 Z.eqb) (ints (transpose n a)) (ints a).
 Definition minus_one := Dy (Zneg xH) Z0.
@@ -125,7 +129,7 @@ Definition supported (w c : grid) :=  (* W is 0 where nothing is observed *)
 (* the question, and what the file holds to prove it *)
 Record data := Data {
   dm : nat; dn : nat; dr : nat;
-  dY : grid; dC : grid; dlam : dyadic; dform : theta_form; dleft : sign; dright : sign;
+  dY : grid; dC : grid; dloss : loss_form dyadic; dlam : dyadic; dform : theta_form; dleft : sign; dright : sign;
   dcolumns : bool; drows : bool; dP : grid; dQ : grid; down : bool;  (* ridges as columns *)
   dU : grid; dV : grid; dA : grid; dB : grid; dfound : bool;  (* offsets as columns *)
   drtol : dyadic; datol : dyadic }.
@@ -149,12 +153,43 @@ Definition point_ok (d : data) (r : nat) (u v a b : grid) : bool :=
   [&& shaped (dm d) r u, shaped (dn d) r v, meets_ (dleft d) u, meets_ (dright d) v
     & offsets_ok d a b].
 
+(* numbers of a loss, and labels of what is seen, that it is defined for *)
+Definition defined_ (l : loss_form dyadic) : bool :=
+  match l with
+  | Huber delta => Z.ltb Z0 (num delta)
+  | Quantile tau => Z.ltb Z0 (num tau) && dltb tau one
+  | _ => true
+  end.
+Definition labels_ok (d : data) : bool :=
+  ~~ labelled (dloss d) || zeros (entrywise (dC d)
+    (gsub (entrywise (dY d) (dY d)) (filled (dm d) (dn d)))).
+
 Definition ridges_ok (d : data) : bool :=
   [&& shaped (dn d) 1 (dP d), nonneg (dP d), shaped (dm d) 1 (dQ d) & nonneg (dQ d)].
 
 Definition well_formed (d : data) : bool :=
   [&& shaped (dm d) (dn d) (dY d), shaped (dm d) (dn d) (dC d), nonneg (dC d),
-      point_ok d (dr d) (dU d) (dV d) (dA d) (dB d) & Z.leb Z0 (num (dlam d)) && ridges_ok d].
+      point_ok d (dr d) (dU d) (dV d) (dA d) (dB d)
+    & [&& Z.leb Z0 (num (dlam d)), ridges_ok d, defined_ (dloss d) & labels_ok d]].
+
+(* twice what a residual r costs, in units of 2^2e, if r is in units of 2^e; so fine a grid that the
+   loss's number and 1 are integers on it *)
+Definition finest (l : loss_form dyadic) (e : Z) : Z :=
+  Z.min (Z.min e Z0) (match l with Huber x | Quantile x => dex x | _ => Z0 end).
+Definition costs_ (l : loss_form dyadic) (e r : Z) : Z :=
+  let on x := lift (num x) (dex x) e in
+  match l with
+  | Squared => Z.mul r r
+  | Huber delta => let d := on delta in
+      if Z.leb (Z.abs r) d then Z.mul r r else Z.mul d (Z.sub (Z.mul 2 (Z.abs r)) d)
+  | Quantile tau =>
+      Z.mul 2 (Z.mul (if Z.leb Z0 r then on tau else Z.sub (on tau) (on one)) r)
+  | Absolute => Z.mul 2 (Z.mul (on one) (Z.abs r))
+  | Hinge => Z.mul 2 (Z.mul (on one) (Z.max Z0 r))
+  | SquaredHinge => let r := Z.max Z0 r in Z.mul 2 (Z.mul r r)
+  end.
+Definition residuals (d : data) (z : grid) : grid :=
+  if labelled (dloss d) then gsub (filled (dm d) (dn d)) (entrywise (dY d) z) else gsub (dY d) z.
 
 Section Check.
 Variable mul : grid -> grid -> grid.  (* A B^T *)
@@ -174,14 +209,16 @@ Definition thetas (root : Z -> Z) (f : theta_form) (r : nat) (u v : grid) : dyad
 (* the objective, rounded as the root is; [U 1 b] [V a 1]^T = U V^T + 1 a^T + b 1^T *)
 Definition model (m n : nat) (u v a b : grid) : grid :=
   mul (beside (beside u (unit_column m)) b) (beside (beside v a) (unit_column n)).
-Definition loss (d : data) (u v a b : grid) : dyadic :=
-  dhalf (squares (dC d) (gsub (model (dm d) (dn d) u v a b) (dY d))).
+Definition loss_ (d : data) (u v a b : grid) : dyadic :=
+  let x := residuals d (model (dm d) (dn d) u v a b) in let e := finest (dloss d) (ex x) in
+  dhalf (Dy (sum_rows (fun c r => Z.mul c (costs_ (dloss d) e r)) Z0 (ints (dC d)) (regrid x e))
+            (Z.add (ex (dC d)) (Z.add e e))).
 Definition ridge_ (d : data) (a b : grid) : dyadic :=
   dhalf (dadd (squares (dP d) a) (squares (dQ d) b)).
 Definition penalty (root : Z -> Z) (d : data) (r : nat) (u v : grid) : dyadic :=
   dmul (dlam d) (thetas root (dform d) r u v).
 Definition value (root : Z -> Z) (d : data) (r : nat) (u v a b : grid) : dyadic :=
-  dadd (dadd (loss d u v a b) (ridge_ d a b)) (penalty root d r u v).
+  dadd (dadd (loss_ d u v a b) (ridge_ d a b)) (penalty root d r u v).
 
 (* t with G <= t I, G symmetric: by row sums, or by shift I - G - L L^T *)
 Definition top (k : nat) (g : grid) (l : option grid) (shift : dyadic) : dyadic :=
@@ -274,14 +311,31 @@ Definition multiple (d : data) (p : dual) : option dyadic :=
     if square_of d w (how p) is Some t then Some (scale (dlam d) t) else None
   else None.
 
+(* whether c h(z; y) + w z is bounded below: w / c, of labels y w / c, is a slope of the costs *)
+Definition inside (d : data) (w : grid) : bool :=
+  let w := if labelled (dloss d) then entrywise (dY d) w else w in let c := dC d in
+  match dloss d with
+  | Squared => true
+  | Huber delta => le_ (gscale (dsub dzero delta) c) w && le_ w (gscale delta c)
+  | Quantile tau => le_ (gscale (dsub tau one) c) w && le_ w (gscale tau c)
+  | Absolute => le_ (gscale minus_one c) w && le_ w c
+  | Hinge => nonneg w && le_ w c
+  | SquaredHinge => nonneg w
+  end.
+(* and then at least at w y - w^2 / 2c, or what is left of the square *)
+Definition bend (l : loss_form dyadic) (x : dyadic) : dyadic :=
+  match l with Squared | Huber _ => x | SquaredHinge => dhalf x | _ => dzero end.
+
 (* the dual value s <W, Y> - s^2 / 2 (sum W^2 / C + cost), rounded down *)
 Definition dual_value (d : data) (w : grid) (s : dyadic) : dyadic :=
   dsub (dmul s (inner w (dY d)))
-       (dhalf (dmul (dmul s s) (dadd (squares_over_up w (dC d)) (cost_ d w)))).
+       (dhalf (dmul (dmul s s) (dadd (bend (dloss d) (squares_over_up w (dC d))) (cost_ d w)))).
 
 Definition weak_bound (d : data) (p : option dual) : option dyadic :=
   if p is Some p then
-    if multiple d p is Some s then Some (dmax (dual_value d (dW p) s) dzero) else None
+    if multiple d p is Some s then
+      if inside d (gscale s (dW p)) then Some (dmax (dual_value d (dW p) s) dzero) else None
+    else None
   else Some dzero.
 
 (* |P X P'|^2, P and P' without the means that are fitted, rounded down *)
@@ -302,7 +356,7 @@ Definition centred (d : data) (x : grid) : dyadic :=
    X = Y - S - (any offsets), X X^T <= t I + K K^T or X^T X <= t I + K K^T *)
 Definition excess (d : data) (f : fan) (rest : grid) : option dyadic :=
   let k := if fan_columns f then dn d else dm d in
-  if [&& down d && ones (dC d), Nat.leb 1 (dm d), Nat.leb 1 (dn d), shaped k (fwidth f) (fK f)
+  if [&& down d && ones (dC d), if dloss d is Squared then true else false, Nat.leb 1 (dm d), Nat.leb 1 (dn d), shaped k (fwidth f) (fK f)
       & offsets_ok d (fA f) (fB f)] then
     let x := gsub rest (mul (beside (unit_column (dm d)) (fB f)) (beside (fA f) (unit_column (dn d)))) in
     let y := if fan_columns f then transpose (dn d) x else x in
@@ -344,7 +398,7 @@ Definition check_with (d : data) (f : option fan) (p : option dual) (x : option 
   : option (dyadic * dyadic * verdict) :=
   if well_formed d then
     if bound d f p is Some lower then
-      let l := dadd (loss d (dU d) (dV d) (dA d) (dB d)) (ridge_ d (dA d) (dB d)) in
+      let l := dadd (loss_ d (dU d) (dV d) (dA d) (dB d)) (ridge_ d (dA d) (dB d)) in
       let upper := dadd l (penalty root_up d (dr d) (dU d) (dV d)) in
       let low := if dfound d then dzero else dadd l (penalty root_down d (dr d) (dU d) (dV d)) in
       Some (lower, upper, decide d lower low upper x)

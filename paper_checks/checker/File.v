@@ -427,12 +427,31 @@ Definition norm_of (norm : string) : result sign :=
   else if (norm =? "l2+")%string then Ok NonNegative
   else if (norm =? "l2-")%string then Ok NonPositive else NotCovered "this norm".
 
+(* a loss: its name, or its kind beside its number *)
+Definition loss_of (s : json) : result (loss_form dyadic) :=
+  let* entry := field s "loss" in
+  match entry with
+  | Str loss =>
+    known (if (loss =? "squared")%string then Some Squared
+           else if (loss =? "absolute")%string then Some Absolute
+           else if (loss =? "hinge")%string then Some Hinge
+           else if (loss =? "squared_hinge")%string then Some SquaredHinge else None) "this loss"
+  | _ =>
+    let* loss := text entry "kind" in
+    let number_of name (make : dyadic -> loss_form dyadic) :=
+      let* _ := only entry ["kind"; name] "this loss" in
+      let* x := stated_number entry name in
+      let* _ := demand (defined_ (make x)) ("statement.loss." ++ name) in Ok (make x) in
+    if (loss =? "huber")%string then number_of "delta" Huber
+    else if (loss =? "quantile")%string then number_of "tau" Quantile else NotCovered "this loss"
+  end.
+
 Definition asked_of (s : json) (l : list arr) : result (Z * Z * option (list Z) * (option Z * option Z) * data) :=
   let* _ := only s ["arrays"; "atol"; "atom"; "claim"; "format"; "lam"; "loss"; "observed"; "offsets";
                     "q"; "rtol"; "shape"] "statement" in
   let* format := text s "format" in
   let* _ := demand (format =? "certify/3")%string "statement.format" in
-  let* loss := text s "loss" in let* _ := covered (loss =? "squared")%string "this loss" in
+  let* loss := loss_of s in
   let* claim := text s "claim" in
   let* own := known (if (claim =? "any size")%string then Some false
                      else if (claim =? "rank")%string then Some true else None) "this claim" in
@@ -497,9 +516,11 @@ Definition asked_of (s : json) (l : list arr) : result (Z * Z * option (list Z) 
       || one_of (map (String.append "question.") (["Y"; "U"; "V"] ++ optional)%list) (name a)) l)
       "statement.arrays: unknown" in
     let some (o : option Z) := match o with Some _ => true | None => false end in
-    Ok (m, n, seen, places_, Data (Z.to_nat m) (Z.to_nat n) (Z.to_nat r)
-      (Grid (spread m n seen y) ye) (Grid (spread m n seen c) ce) lam theta left_ right_
-      (some cols) (some rows) pa pb own gu gv ga gb found_ rtol atol)
+    let d := Data (Z.to_nat m) (Z.to_nat n) (Z.to_nat r)
+      (Grid (spread m n seen y) ye) (Grid (spread m n seen c) ce) loss lam theta left_ right_
+      (some cols) (some rows) pa pb own gu gv ga gb found_ rtol atol in
+    let* _ := demand (labels_ok d) "statement.Y" in
+    Ok (m, n, seen, places_, d)
   | _ => NotCovered "tensors"
   end.
 

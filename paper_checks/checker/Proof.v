@@ -411,6 +411,39 @@ case: (split_ordP i) => l -> /=.
 rewrite addKn col_mxEd mxE row_ ?hb // (nth_map Z0) ?sb // liftE //; rewrite /e; lia.
 Qed.
 
+Lemma filledE m n : shape m n (filled m n) /\ mx m n (filled m n) = const_mx 1.
+Proof.
+split; first by split=> [|i im] /=; rewrite ?size_nseq // nth_nseq im size_nseq.
+by apply/matrixP => i j; rewrite !mxE /entry_ /= nth_nseq ltn_ord nth_nseq ltn_ord /zr /p2 /= mulr1.
+Qed.
+
+Lemma entrywiseE m n a b : shape m n a -> shape m n b -> shape m n (entrywise a b) /\
+  forall i j, mx m n (entrywise a b) i j = mx m n a i j * mx m n b i j.
+Proof.
+move=> [ha sa] [hb sb]; split=> [|i j].
+  split=> [|i im]; first by rewrite /= size_zip_with ha hb minnn.
+  by rewrite /= (nth_zip_with _ _ [::] [::]) ?ha ?hb // size_zip_with sa // sb // minnn.
+rewrite !mxE /entry_ /= (nth_zip_with _ _ [::] [::]) ?ha ?hb //.
+by rewrite (nth_zip_with _ _ Z0 Z0) ?sa ?sb // zrM p2D; ring.
+Qed.
+
+Lemma regridE m n a e : Z.leb e (ex a) -> shape m n a ->
+  shape m n (Grid (regrid a e) e) /\ mx m n (Grid (regrid a e) e) = mx m n a.
+Proof.
+move=> he [ha sa]; split.
+  by split=> [|i im] /=; rewrite ?size_map // (nth_map [::]) ?ha // size_map sa.
+apply/matrixP => i j; rewrite !mxE /entry_ /= (nth_map [::]) ?ha // (nth_map Z0) ?sa //.
+exact: liftE.
+Qed.
+
+Lemma le_E m n a b : shape m n a -> shape m n b -> le_ a b ->
+  forall i j, mx m n a i j <= mx m n b i j.
+Proof.
+move=> ha hb h i j; have [hs e] := gsubE hb ha; rewrite -subr_ge0.
+have -> : mx m n b i j - mx m n a i j = mx m n (gsub b a) i j by rewrite e !mxE.
+by rewrite mxE mulr_ge0 ?p2_ge0 // -zr0 zr_le; exact: nonnegP hs h (ltn_ord i) (ltn_ord j).
+Qed.
+
 Lemma blankE m n : shape m n (blank m n) /\ mx m n (blank m n) = 0.
 Proof.
 split; first by split=> [|i im] /=; rewrite ?size_nseq // nth_nseq im size_nseq.
@@ -425,6 +458,9 @@ have h1 := all2_nth (p := all2 Z.eqb) [::] [::] h hi.
 have hj : (j < size (nth [::] (ints (transpose n a)) i))%N by rewrite (proj2 ht).
 by have /Z.eqb_eq e := all2_nth (p := Z.eqb) Z0 Z0 h1 hj; congr (zr _ * _).
 Qed.
+
+Lemma oneE : dv one = 1.
+Proof. by rewrite /dv /zr /p2 /= mulr1. Qed.
 
 Lemma minus_oneE : dv minus_one = -1.
 Proof. by rewrite /dv /zr /p2 /= mulr1. Qed.
@@ -652,9 +688,49 @@ have [s0 h] := rootP _ N0; rewrite /theta -ler_sqr ?nnegrE ?mulr_ge0 ?norm_ge0 ?
 by rewrite -zr0 zr_le.
 Qed.
 
+(* the loss whose number a dyadic number is *)
+Definition lossv (l : loss_form dyadic) : loss_form R :=
+  match l with
+  | Squared => Squared | Huber x => Huber (dv x) | Quantile x => Quantile (dv x)
+  | Absolute => Absolute | Hinge => Hinge | SquaredHinge => SquaredHinge
+  end.
+
+Lemma zr_max a b : zr (Z.max a b) = Num.max (zr a) (zr b).
+Proof. by case: (leP (zr a) (zr b)); rewrite ?zr_le ?zr_lt => h; congr zr; lia. Qed.
+
+Lemma costs_E l e r : Z.leb e (finest l e) ->
+  zr (costs_ l e r) * (p2 e * p2 e) / 2 = costs (lossv l) (zr r * p2 e).
+Proof.
+move=> he; have p0 := p2_gt0 e; have on x : Z.leb e (dex x) -> zr (lift (num x) (dex x) e) * p2 e = dv x.
+  exact: liftE.
+have e0 : Z.leb e Z0 by move: he; rewrite /finest; case: l => *; lia.
+have one_ : zr (lift (num one) (dex one) e) * p2 e = 1 by rewrite on // /dv /zr /p2 /= mulr1.
+have size_ : `|zr r * p2 e| = zr (Z.abs r) * p2 e by rewrite normrM (gtr0_norm p0) zr_abs.
+have two : zr 2 = 2 by [].
+have max_ : Num.max 0 (zr r * p2 e) = zr (Z.max 0 r) * p2 e.
+  by rewrite zr_max zr0 maxr_pMl ?mul0r // ltW.
+case: l he => [|delta|tau||| ] he /=.
+- by rewrite zrM; ring.
+- have {}on := on delta _; have hd : Z.leb e (dex delta) by move: he; rewrite /finest; lia.
+  move: (on hd) => <-; rewrite size_ ler_pM2r // zr_le; case: ifP => _; first by rewrite zrM; ring.
+  by rewrite !zrM zrB !zrM two; field.
+- have hd : Z.leb e (dex tau) by move: he; rewrite /finest; lia.
+  rewrite -(on _ hd) pmulr_lge0 // -zr0 zr_le; case: ifP => _; rewrite !zrM ?zrB two; first by field.
+  by rewrite -[X in _ = (_ - X) * _]one_; field.
+- by rewrite size_ !zrM two -[RHS]mul1r -[X in _ = X * _]one_; field.
+- by rewrite max_ !zrM two -[RHS]mul1r -[X in _ = X * _]one_; field.
+- by rewrite max_ !zrM two; field.
+Qed.
+
+Lemma bendE l x : dv (bend l x) = bent (lossv l) (dv x).
+Proof. by case: l => *; rewrite /= ?dv_zero ?dv_half. Qed.
+
+Lemma bent_le (l : loss_form R) x y : x <= y -> bent l x <= bent l y.
+Proof. by move=> h; case: l => * //=; rewrite ler_pM2r ?invr_gt0. Qed.
+
 (* the question that integers stand for *)
 Definition meaning (d : data) : question R :=
-  @Question R (dm d) (dn d) (dr d) (mx _ _ (dY d)) (mx _ _ (dC d)) (dv (dlam d)) (dform d)
+  @Question R (dm d) (dn d) (dr d) (mx _ _ (dY d)) (mx _ _ (dC d)) (lossv (dloss d)) (dv (dlam d)) (dform d)
     (dleft d) (dright d) (dcolumns d) (drows d) (mx _ 1 (dP d))^T (mx _ 1 (dQ d)) (down d) (mx _ _ (dU d)) (mx _ _ (dV d))
     (mx _ 1 (dA d))^T (mx _ 1 (dB d)) (dfound d) (dv (drtol d)) (dv (datol d)).
 
@@ -671,10 +747,29 @@ Proof.
 rewrite /q /= mxE mulr_ge0 ?p2_ge0 // -zr0 zr_le; exact: nonnegP Cm c0 (ltn_ord i) (ltn_ord j).
 Qed.
 
-Lemma l0 : 0 <= lam q. Proof. by case/and5P: good => _ _ _ _ /andP[]; rewrite dv_ge0. Qed.
+Lemma l0 : 0 <= lam q. Proof. by case/and5P: good => _ _ _ _ /and4P[]; rewrite dv_ge0. Qed.
 
 Lemma ridgesE : [/\ shape (dn d) 1 (dP d), nonneg (dP d), shape (dm d) 1 (dQ d) & nonneg (dQ d)].
-Proof. by case/and5P: good => _ _ _ _ /andP[_ /and4P[/shapedP hp p0 /shapedP hq q0]]. Qed.
+Proof. by case/and5P: good => _ _ _ _ /and4P[_ /and4P[/shapedP hp p0 /shapedP hq q0]]. Qed.
+
+Lemma definedE : defined (loss q).
+Proof.
+case/and5P: good => _ _ _ _ /and4P[_ _]; rewrite /q /=; case: (dloss d) => //= x.
+  by rewrite -zr_pos => h _; rewrite mulr_ge0 ?p2_ge0 // ltW.
+case/andP; rewrite -zr_pos dv_lt => h0 h1 _; rewrite mulr_ge0 ?p2_ge0 ?(ltW h0) //=.
+by apply/ltW; move: h1; rewrite /dv /zr /p2 /= mulr1.
+Qed.
+
+Lemma labelsE : labelled (loss q) -> forall i j, C q i j * (Y q i j ^+ 2 - 1) = 0.
+Proof.
+have -> : labelled (loss q) = labelled (dloss d) by rewrite /q /=; case: (dloss d).
+case/and5P: good => _ _ _ _ /and4P[_ _ _]; rewrite /labels_ok => h hl; move: h; rewrite hl /= => h i j.
+have [h1 e1] := entrywiseE Ym Ym; have [h2 e2] := filledE (dm d) (dn d).
+have [h3 e3] := gsubE h1 h2; have [h4 e4] := entrywiseE Cm h3.
+have {}h := congr1 (fun x : 'M[R]_(_, _) => x i j) (zerosE (dm d) (dn d) h).
+rewrite [RHS]mxE e4 e3 e2 in h; rewrite -h; congr (_ * _); rewrite [RHS]mxE e1 expr2.
+by congr (_ + _); rewrite !mxE.
+Qed.
 
 Lemma P0 j : 0 <= ridge_a q 0 j.
 Proof.
@@ -716,15 +811,31 @@ case/and5P => /shapedP hu /shapedP hv mu mv /offsetsE[ha hb za zb] small; split=
 by split=> //; split; apply: meetsE.
 Qed.
 
-Lemma lossE r u v a b : shape (dm d) r u -> shape (dn d) r v -> shape (dn d) 1 a -> shape (dm d) 1 b ->
-  dv (loss mul d u v a b) = \sum_i \sum_j C q i j / 2
-    * (fit (q := q) (mx (dm d) r u) (mx (dn d) r v) (mx (dn d) 1 a)^T (mx (dm d) 1 b) i j - Y q i j) ^+ 2.
+Lemma residualsE z : shape (dm d) (dn d) z -> shape (dm d) (dn d) (residuals d z) /\
+  forall i j, mx (dm d) (dn d) (residuals d z) i j
+    = residual (loss q) (mx (dm d) (dn d) z i j) (Y q i j).
 Proof.
-move=> hu hv ha hb; have [sz ez] := modelE hu hv ha hb.
-have [se ee] := gsubE sz Ym; rewrite /loss dv_half (squaresE Cm se) ee ez mulr_suml.
-apply: eq_bigr => i _; rewrite mulr_suml; apply: eq_bigr => j _.
-rewrite [(_ - mx _ _ (dY d)) i j]mxE [(- mx _ _ (dY d)) i j]mxE.
-by have e (c z y : R) : c * (z - y) ^+ 2 / 2 = c / 2 * (z - y) ^+ 2; [ring|exact: e].
+move=> hz; have -> l : residual (lossv l) = fun z y => if labelled l then 1 - y * z else y - z by case: l.
+rewrite /residuals; case: (labelled _).
+  have [h1 e1] := filledE (dm d) (dn d); have [h2 e2] := entrywiseE Ym hz.
+  have [h3 e3] := gsubE h1 h2; split=> // i j.
+  by rewrite e3 e1 [LHS]mxE [const_mx _ _ _]mxE [(- _ : 'M_(_, _)) _ _]mxE e2.
+have [h3 e3] := gsubE Ym hz; split=> // i j.
+by rewrite e3 [LHS]mxE [(- _ : 'M_(_, _)) _ _]mxE.
+Qed.
+
+Lemma lossE r u v a b : shape (dm d) r u -> shape (dn d) r v -> shape (dn d) 1 a -> shape (dm d) 1 b ->
+  dv (loss_ mul d u v a b) = \sum_i \sum_j C q i j * costs (loss q) (residual (loss q)
+    (fit (q := q) (mx (dm d) r u) (mx (dn d) r v) (mx (dn d) 1 a)^T (mx (dm d) 1 b) i j) (Y q i j)).
+Proof.
+move=> hu hv ha hb; have [sz ez] := modelE hu hv ha hb; have [sx ex_] := residualsE sz.
+rewrite /fit /means -ez {ez}.
+rewrite /loss_; set x := residuals _ _ in sx ex_ *; set e := finest _ _.
+have he : Z.leb e (ex x) by rewrite /e /finest; lia.
+have hf : Z.leb e (finest (dloss d) e) by rewrite /e /finest; lia.
+have [sr er] := regridE he sx; rewrite dv_half /dv /= (sum_rowsE _ Cm sr) !p2D mulr_suml mulr_suml.
+apply: eq_bigr => i _; rewrite !mulr_suml; apply: eq_bigr => j _.
+by rewrite zrM -ex_ -er [C q i j]mxE [mx _ _ (Grid _ _) i j]mxE -costs_E //; ring.
 Qed.
 
 Lemma value_up r u v a b :
@@ -877,23 +988,51 @@ case e: (square_of _ _ _ _) => [t|] // [<-] /=; have [s0 st] := scaleE (dlam d) 
 by exists (dv t); split=> //; [exact: square_ofE e|exact: affordableE].
 Qed.
 
+Lemma insideE s w : shape (dm d) (dn d) w -> inside d (gscale s w) ->
+  forall i j, slope (loss q) (C q i j) (turned (loss q) (Y q i j) (dv s * mx (dm d) (dn d) w i j)).
+Proof.
+move=> hw; have [h1 e1] := gscaleE s hw.
+have {}e1 i j : mx (dm d) (dn d) (gscale s w) i j = dv s * mx (dm d) (dn d) w i j.
+  by rewrite e1 [LHS]mxE.
+have [h2 e2] := entrywiseE Ym h1; rewrite /inside; set x := if _ then _ else _.
+have [hx ex_] : shape (dm d) (dn d) x /\ forall i j, mx (dm d) (dn d) x i j
+    = turned (loss q) (Y q i j) (dv s * mx (dm d) (dn d) w i j).
+  have -> l : turned (lossv l) = fun y w => if labelled l then y * w else w by case: l.
+  by rewrite /x; case: (labelled _); split=> // i j; rewrite ?e2 e1.
+have scaled y := gscaleE y Cm.
+have lo y : le_ (gscale y (dC d)) x -> forall i j, dv y * C q i j <= mx (dm d) (dn d) x i j.
+  by have [hy ey] := scaled y; move/(le_E hy hx) => h i j; have := h i j; rewrite ey [leLHS]mxE.
+have hi y : le_ x (gscale y (dC d)) -> forall i j, mx (dm d) (dn d) x i j <= dv y * C q i j.
+  by have [hy ey] := scaled y; move/(le_E hx hy) => h i j; have := h i j; rewrite ey [leRHS]mxE.
+have pos : nonneg x -> forall i j, 0 <= mx (dm d) (dn d) x i j by move/(meetsE (s := NonNegative) hx).
+have top_ : le_ x (dC d) -> forall i j, mx (dm d) (dn d) x i j <= C q i j by move/(le_E hx Cm).
+move=> h i j; rewrite -ex_; move: h; rewrite /q /=; case: (dloss d) => [|y|y||| ] //=.
+- by case/andP => /lo/(_ i j) + /hi/(_ i j); rewrite dvB dv_zero sub0r => -> ->.
+- by case/andP => /lo/(_ i j) + /hi/(_ i j); rewrite dvB oneE => -> ->.
+- by case/andP => /lo/(_ i j) + /top_/(_ i j); rewrite minus_oneE mulN1r => -> ->.
+- by case/andP => /pos/(_ i j) -> /top_/(_ i j) ->.
+- by move/pos.
+Qed.
+
 Lemma dual_valueE w s : shape (dm d) (dn d) w -> supported w (dC d) -> affordable_ mul d w ->
   dv (dual_value mul d w s) <= dv s * dot (mx (dm d) (dn d) w) (Y q)
-    - dv s ^+ 2 * (over (q := q) (mx (dm d) (dn d) w) + cost (q := q) (mx (dm d) (dn d) w)) / 2.
+    - dv s ^+ 2 * (bent (loss q) (over (q := q) (mx (dm d) (dn d) w)) + cost (q := q) (mx (dm d) (dn d) w)) / 2.
 Proof.
 move=> hw hs ho; rewrite /dual_value dvB dv_half !dvM -expr2 (innerE hw Ym) lerD2l lerN2.
-rewrite ler_wpM2r ?invr_ge0 // ler_wpM2l ?sqr_ge0 // dvD lerD ?costE //; exact: squares_over_upE.
+rewrite ler_wpM2r ?invr_ge0 // ler_wpM2l ?sqr_ge0 // dvD lerD ?costE // bendE.
+by apply: bent_le; exact: squares_over_upE.
 Qed.
 
 Lemma weak_boundE p lo : weak_bound mul d p = Some lo ->
   forall r (U : 'M_(m q, r)) (V : 'M_(n q, r)) a b, competes U V a b -> dv lo <= objective U V a b.
 Proof.
-have low0 r (U : 'M_(m q, r)) (V : 'M_(n q, r)) a b := objective_ge0 C0 l0 P0 Q0 U V a b.
+have low0 r (U : 'M_(m q, r)) (V : 'M_(n q, r)) a b := objective_ge0 C0 l0 definedE P0 Q0 U V a b.
 case: p => [p|] /=; last by case=> <- r U V a b _; rewrite dv_zero.
-case e: (multiple mul d p) => [s|] // [<-] r U V a b hx.
+case e: (multiple mul d p) => [s|] //; case: ifP => // in_ [<-] r U V a b hx.
 have [t [ht s0 st ho [hw hs hf]]] := multipleE e; rewrite dv_max ge_max dv_zero low0 andbT.
-apply: le_trans (dual_valueE s hw hs hf) (weak_duality l0 P0 Q0 ht s0 st ho _ hx) => i j.
-exact: support hw Cm c0 hs.
+apply: le_trans (dual_valueE s hw hs hf) (weak_duality l0 P0 Q0 ht s0 st ho _ labelsE _ hx).
+  by move=> i j; exact: support hw Cm c0 hs.
+exact: insideE.
 Qed.
 
 Lemma centredE x : Nat.leb 1 (dm d) -> Nat.leb 1 (dn d) -> shape (dm d) (dn d) x ->
@@ -919,12 +1058,13 @@ case: (dcolumns d); case: (drows d) => /=; rewrite ?mul1mx ?mulmx1 ?centred_both
 Qed.
 
 Lemma excessE f rest e : shape (dm d) (dn d) rest -> excess mul d f rest = Some e ->
-  (forall i j, C q i j = 1) /\
+  (loss q = Squared /\ forall i j, C q i j = 1) /\
   forall r (U : 'M_(m q, r)) (V : 'M_(n q, r)) a b, competes U V a b ->
   dv e <= sq (mx (dm d) (dn d) rest - fit (q := q) U V a b) / 2.
 Proof.
-move=> hs; rewrite /excess; case: ifP => // /and5P[/andP[own one] m1 n1 /shapedP hK ho] [<-].
-split=> [i j|r U V a b hx]; first exact: onesE.
+move=> hs; rewrite /excess; case: ifP => // /and5P[/andP[own one] lsq m1 n1 /andP[/shapedP hK ho]] [<-].
+split=> [|r U V a b hx].
+  by split=> [|i j]; [rewrite /q /=; case: (dloss d) lsq|exact: onesE].
 have [ha hb za zb] := offsetsE ho.
 have [hm em] := unit_columnE (dm d); have [hn en] := unit_columnE (dn d).
 have [h1 e1] := besideE hm hb; have [h2 e2] := besideE ha hn; have [h3 e3] := productE h1 h2.
@@ -951,24 +1091,24 @@ Qed.
 Lemma own_boundE f p lo : own_bound mul d f p = Some lo ->
   forall r (U : 'M_(m q, r)) (V : 'M_(n q, r)) a b, competes U V a b -> dv lo <= objective U V a b.
 Proof.
-have low0 r (U : 'M_(m q, r)) (V : 'M_(n q, r)) a b := objective_ge0 C0 l0 P0 Q0 U V a b.
+have low0 r (U : 'M_(m q, r)) (V : 'M_(n q, r)) a b := objective_ge0 C0 l0 definedE P0 Q0 U V a b.
 have [free0 cost0] := free_of_nothing.
 rewrite /own_bound; case: p => [p|]; last first.
-  move=> h r U V a b hx; have [C1 /(_ _ _ _ _ _ hx)] := excessE Ym h; move/le_trans; apply.
-  have := left_over (q := q) l0 P0 Q0 (W := 0) (t := 0) (s := 0) _ (lexx _) _ free0 C1 hx.
+  move=> h r U V a b hx; have [[lsq C1] /(_ _ _ _ _ _ hx)] := excessE Ym h; move/le_trans; apply.
+  have := left_over (q := q) l0 P0 Q0 (W := 0) (t := 0) (s := 0) _ (lexx _) _ free0 lsq C1 hx.
   rewrite scaler0 subr0 !mul0r expr0n /= !mul0r subr0 add0r; apply; last exact: sqr_ge0.
   by move=> u v _ _ _; rewrite mul0mx dot0r expr0n mul0r.
 case e: (multiple mul d p) => [s|] //; have := belowE (s := s); cbv zeta.
 move: (below s) => s' hs'; case h: (excess _ _ _ _) => [x|] // [<-] r U V a b hx.
 have [t [ht s0 st ho [hw hs hf]]] := multipleE e; have /andP[b0 bs] := hs' s0.
 have [hg eg] := gscaleE s' hw; have [hr er] := gsubE Ym hg.
-have [C1 /(_ _ _ _ _ _ hx)] := excessE hr h; rewrite er eg => hx'.
+have [[lsq C1] /(_ _ _ _ _ _ hx)] := excessE hr h; rewrite er eg => hx'.
 have bt : dv s' ^+ 2 * t <= lam q ^+ 2.
   have [t0|t0] := leP 0 t; first by apply: le_trans st; rewrite ler_wpM2r // ler_sqr.
   by apply: le_trans (sqr_ge0 _); rewrite mulr_ge0_le0 ?sqr_ge0 // ltW.
 rewrite dv_max ge_max dv_zero low0 andbT dvD.
-apply: le_trans (left_over (q := q) l0 P0 Q0 ht b0 bt ho C1 hx); rewrite lerD //.
-apply: le_trans (dual_valueE s' hw hs hf) _; rewrite lerD2l lerN2 ler_wpM2r ?invr_ge0 //.
+apply: le_trans (left_over (q := q) l0 P0 Q0 ht b0 bt ho lsq C1 hx); rewrite lerD //.
+apply: le_trans (dual_valueE s' hw hs hf) _; rewrite lsq lerD2l lerN2 ler_wpM2r ?invr_ge0 //.
 rewrite ler_wpM2l ?sqr_ge0 // lerD2r /over /sq /dot; apply: ler_sum => i _; apply: ler_sum => j _.
 by rewrite C1 divr1 expr2.
 Qed.
@@ -991,7 +1131,7 @@ Definition low : dyadic := if dfound d then dzero else value mul root_down d (dr
 Lemma lowE a b : candidate (q := q) a b -> dv low <= objective (U0 q) (V0 q) a b.
 Proof.
 have [_ [hu hv ha hb]] := candidateE; case=> _; rewrite /low -[dfound d]/(found q).
-case: (found q) => [_|/(_ isT) [-> ->]]; first by rewrite dv_zero (objective_ge0 C0 l0 P0 Q0).
+case: (found q) => [_|/(_ isT) [-> ->]]; first by rewrite dv_zero (objective_ge0 C0 l0 definedE P0 Q0).
 exact: value_down hu hv ha hb.
 Qed.
 

@@ -1,4 +1,4 @@
-(* The theorems about matrices: what a dual point W, and what Ky Fan, prove of a squared loss with
+(* The theorems about matrices: what a dual point W proves of a loss, and Ky Fan of least squares, with
    l2 x l2. *)
 
 From mathcomp Require Import all_ssreflect ssralg ssrnum zmodp matrix.
@@ -51,10 +51,90 @@ rewrite !sq_cols -big_split mulr_suml; apply: eq_bigr => k _.
 by rewrite /theta !norm_sqr.
 Qed.
 
+(* the costs: where they are defined, their slopes times c, and what bounds them *)
+Definition defined (l : loss_form R) : Prop :=
+  match l with Huber delta => 0 <= delta | Quantile tau => 0 <= tau <= 1 | _ => True end.
+
+Lemma costs_ge0 l e : defined l -> 0 <= costs l e.
+Proof.
+case: l => [|delta|tau||| ] /= => [_|d0|/andP[t0 t1]|_|_|_].
+- by rewrite divr_ge0 ?sqr_ge0.
+- case: (leP `|e| delta) => [_|/ltW far]; first by rewrite divr_ge0 ?sqr_ge0.
+  by have := ler_wpM2l d0 far; have := sqr_ge0 delta; rewrite expr2; lra.
+- case: (leP 0 e) => [e0|/ltW e0]; first by rewrite mulr_ge0.
+  by rewrite mulr_le0 // subr_le0.
+- exact: normr_ge0.
+- by rewrite le_max lexx.
+- exact: sqr_ge0.
+Qed.
+
+Definition slope (l : loss_form R) (c a : R) : Prop :=
+  match l with
+  | Squared => True
+  | Huber delta => - delta * c <= a <= delta * c
+  | Quantile tau => (tau - 1) * c <= a <= tau * c
+  | Absolute => - c <= a <= c
+  | Hinge => 0 <= a <= c
+  | SquaredHinge => 0 <= a
+  end.
+Definition bent (l : loss_form R) (x : R) : R :=
+  match l with Squared | Huber _ => x | SquaredHinge => x / 2 | _ => 0 end.
+
+Lemma slope_le l c a e : 0 < c -> slope l c a -> a * e - bent l (a ^+ 2 / c) / 2 <= c * costs l e.
+Proof.
+move=> c0; have square x k : k * x - k ^+ 2 / c / 2 <= c * (x ^+ 2 / 2).
+  have : 0 <= (c * x - k) ^+ 2 / c by rewrite divr_ge0 ?sqr_ge0 ?ltW.
+  have -> : (c * x - k) ^+ 2 / c = c * x ^+ 2 - 2 * (k * x) + k ^+ 2 / c by field; rewrite gt_eqF.
+  by move: (_ / c) => y; lra.
+have sized : a * e <= `|a| * `|e| by rewrite -normrM ler_norm.
+case: l => [|delta|tau||| ] /= => [_|h|/andP[lo hi]|h|/andP[a0 ac]|a0].
+- exact: square.
+- have {}h : `|a| <= delta * c by rewrite ler_norml -mulNr.
+  case: (leP `|e| delta) => [_|/ltW far]; first exact: square.
+  have gap : 0 <= (delta * c - `|a|) * (`|e| - delta) by rewrite mulr_ge0 ?subr_ge0.
+  have := square delta `|a|; rewrite real_normK ?num_real //.
+  by move: (a ^+ 2 / c) gap => y; rewrite expr2; lra.
+- rewrite mul0r subr0; case: (leP 0 e) => [e0|/ltW e0].
+    by rewrite mulrA (mulrC c) ler_wpM2r.
+  by rewrite mulrA (mulrC c) ler_wnM2r.
+- by rewrite mul0r subr0; apply: le_trans sized _; rewrite ler_wpM2r ?ler_norml.
+- rewrite mul0r subr0; case: (leP e 0) => [e0|/ltW e0].
+    by rewrite mulr0 mulr_ge0_le0.
+  by rewrite ler_wpM2r.
+- case: (leP e 0) => [e0|/ltW e0].
+    have : a * e <= 0 by rewrite mulr_ge0_le0.
+    have : 0 <= a ^+ 2 / c by rewrite divr_ge0 ?sqr_ge0 ?ltW.
+    by rewrite expr0n mulr0; lra.
+  have := square (2 * e) a; rewrite exprMn; move: (a ^+ 2 / c) => y; lra.
+Qed.
+
+(* w z + c h(z; y) is at least w y, less what the square leaves *)
+Definition turned (l : loss_form R) (y w : R) : R := if labelled l then y * w else w.
+
+Lemma entry_dual l c z y w : 0 < c \/ c = 0 /\ w = 0 -> (labelled l -> c * (y ^+ 2 - 1) = 0) ->
+  slope l c (turned l y w) ->
+  w * y - bent l (w ^+ 2 / c) / 2 <= c * costs l (residual l z y) + w * z.
+Proof.
+case=> [c0|[-> ->]]; last first.
+  by move=> _ _; rewrite expr0n !mul0r; case: l => *; rewrite /= ?mul0r subrr ?addr0.
+move=> hl /(slope_le (residual l z y) c0); rewrite /turned /residual.
+case: ifP hl => [_ /(_ isT)/eqP|_ _]; last by move: (bent _ _) (costs _ _) => x1 x2; lra.
+rewrite mulf_eq0 gt_eqF //= subr_eq0 => /eqP yy.
+rewrite exprMn yy mul1r; have -> : y * w * (1 - y * z) = w * y - y ^+ 2 * w * z by ring.
+by rewrite yy mul1r; move: (bent _ _) (costs _ _) => x1 x2; lra.
+Qed.
+
+Lemma bent_sum l (I : finType) (x : I -> R) : \sum_i bent l (x i) = bent l (\sum_i x i).
+Proof. by case: l => *; rewrite /= ?big1_eq // mulr_suml. Qed.
+
+Lemma bentZ l s x : bent l (s * x) = s * bent l x.
+Proof. by case: l => *; rewrite /= ?mulr0 // mulrA. Qed.
+
 Variable q : question R.
 Let m := m q. Let n := n q.
 Hypothesis C0 : forall i j, 0 <= C q i j.
 Hypothesis l0 : 0 <= lam q.
+Hypothesis hd : defined (loss q).
 Hypothesis P0 : forall j, 0 <= ridge_a q 0 j.
 Hypothesis Q0 : forall i, 0 <= ridge_b q i 0.
 
@@ -71,7 +151,7 @@ by congr (_ + _ + _); rewrite mxE big_ord1 mxE ?mul1r ?mulr1.
 Qed.
 
 Lemma objectiveE r (U : 'M_(m, r)) (V : 'M_(n, r)) a b : objective U V a b =
-  \sum_i \sum_j C q i j / 2 * (fit U V a b i j - Y q i j) ^+ 2 + ridge a b
+  \sum_i \sum_j C q i j * costs (loss q) (residual (loss q) (fit U V a b i j) (Y q i j)) + ridge a b
   + lam q * \sum_k theta (form q) (col k U) (col k V).
 Proof.
 by congr (_ + _ + _); apply: eq_bigr => i _; apply: eq_bigr => j _; rewrite fitE.
@@ -91,8 +171,7 @@ Lemma objective_ge0 r (U : 'M_(m, r)) (V : 'M_(n, r)) a b : 0 <= objective U V a
 Proof.
 apply: addr_ge0; last exact: penalty_ge0.
 apply: addr_ge0; last exact: ridge_ge0.
-apply: sumr_ge0 => i _; apply: sumr_ge0 => j _.
-by rewrite mulr_ge0 ?sqr_ge0 // divr_ge0.
+by apply: sumr_ge0 => i _; apply: sumr_ge0 => j _; rewrite mulr_ge0 ?costs_ge0.
 Qed.
 
 (* W W^T <= t I or W^T W <= t I bounds u^T W v *)
@@ -237,32 +316,37 @@ Hypothesis polar : square_le W t.
 Hypotheses (s0 : 0 <= s) (st : s ^+ 2 * t <= lam q ^+ 2) (ho : affordable W).
 
 Theorem weak_duality : (forall i j, 0 < C q i j \/ C q i j = 0 /\ W i j = 0) ->
+  (labelled (loss q) -> forall i j, C q i j * (Y q i j ^+ 2 - 1) = 0) ->
+  (forall i j, slope (loss q) (C q i j) (turned (loss q) (Y q i j) (s * W i j))) ->
   forall r (U : 'M_(m, r)) (V : 'M_(n, r)) a b, competes U V a b ->
-  s * dot W (Y q) - s ^+ 2 * (over W + cost W) / 2 <= objective U V a b.
+  s * dot W (Y q) - s ^+ 2 * (bent (loss q) (over W) + cost W) / 2 <= objective U V a b.
 Proof.
-move=> hC r U V a b hx; rewrite objectiveE; set Z := fit U V a b.
+move=> hC hl hs r U V a b hx; rewrite objectiveE; set Z := fit U V a b.
 have [[mU mV] _ _ _] := hx.
 have hW := earns s ho hx; rewrite -/Z in hW; have := priced polar s0 st mU mV.
-have hL : s * dot W (Y q) - s ^+ 2 * over W / 2 <=
-    \sum_i \sum_j C q i j / 2 * (Z i j - Y q i j) ^+ 2 + s * dot W Z.
-  rewrite /over /dot !mulr_sumr mulr_suml -sumrB -big_split; apply: ler_sum => i _.
-  rewrite !mulr_sumr mulr_suml -sumrB -big_split; apply: ler_sum => j _ /=.
+have hL : s * dot W (Y q) - s ^+ 2 * bent (loss q) (over W) / 2 <=
+    \sum_i \sum_j C q i j * costs (loss q) (residual (loss q) (Z i j) (Y q i j)) + s * dot W Z.
+  rewrite /over -bent_sum /dot !mulr_sumr mulr_suml -sumrB -big_split; apply: ler_sum => i _.
+  rewrite -bent_sum !mulr_sumr mulr_suml -sumrB -big_split; apply: ler_sum => j _ /=.
   have hc : 0 < C q i j \/ C q i j = 0 /\ s * W i j = 0.
     by case: (hC i j) => [|[-> ->]]; [left|right; rewrite mulr0].
-  by have := entry (Z i j) (Y q i j) hc; rewrite exprMn -!mulrA.
+  have := entry_dual (Z i j) hc (fun h => hl h i j) (hs i j).
+  rewrite exprMn -[_ * _ / C q i j]mulrA (bentZ _ (s ^+ 2)).
+  by move: (bent _ _) (costs _ _) => x1 x2; lra.
 by lra.
 Qed.
 
 (* the same, with what it leaves over; all entries are seen, and weigh 1 *)
-Theorem left_over : (forall i j, C q i j = 1) ->
+Theorem left_over : loss q = Squared -> (forall i j, C q i j = 1) ->
   forall r (U : 'M_(m, r)) (V : 'M_(n, r)) a b, competes U V a b ->
   s * dot W (Y q) - s ^+ 2 * (sq W + cost W) / 2 + sq (Y q - s *: W - fit U V a b) / 2
   <= objective U V a b.
 Proof.
-move=> C1 r U V a b hx; rewrite objectiveE.
-have -> : \sum_i \sum_j C q i j / 2 * (fit U V a b i j - Y q i j) ^+ 2 = sq (Y q - fit U V a b) / 2.
+move=> sq_ C1 r U V a b hx; rewrite objectiveE sq_.
+have -> : \sum_i \sum_j C q i j * costs Squared (residual Squared (fit U V a b i j) (Y q i j))
+    = sq (Y q - fit U V a b) / 2.
   rewrite /sq /dot mulr_suml; apply: eq_bigr => i _; rewrite mulr_suml; apply: eq_bigr => j _.
-  by rewrite C1 [(Y q - _) i j]mxE [(- _ : 'M_(m, n)) i j]mxE; move: (fit _ _ _ _ i j) => z; ring.
+  by rewrite C1 [(Y q - _) i j]mxE [(- _ : 'M_(m, n)) i j]mxE mul1r -expr2.
 have [[mU mV] _ _ _] := hx.
 have := earns s ho hx; have := priced polar s0 st mU mV; move: (fit _ _ _ _) => Z.
 have -> : Y q - s *: W - Z = Y q - Z - s *: W by rewrite addrAC.

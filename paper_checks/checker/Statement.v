@@ -1,7 +1,7 @@
 (* What a verified answer says, without a word about how it was found.
 
    A problem is an m x n matrix Y with weights C >= 0 (1 where none are given, 0 where nothing is
-   observed), a penalty lam, the signs that the factors' entries may have, whether a number is
+   observed), a loss, a penalty lam, the signs that the factors' entries may have, whether a number is
    fitted for each column, or each row, beside the factors, what their squares cost, and a candidate:
    factors U0, V0 with r0 columns. *)
 
@@ -20,7 +20,7 @@ Variable R : rcfType.  (* the real numbers *)
 
 Record question := Question {
   m : nat; n : nat; r0 : nat;
-  Y : 'M[R]_(m, n); C : 'M[R]_(m, n);
+  Y : 'M[R]_(m, n); C : 'M[R]_(m, n); loss : loss_form R;
   lam : R; form : theta_form; left : sign; right : sign;
   columns : bool; rows : bool;  (* fitted beside the factors *)
   ridge_a : 'rV[R]_n; ridge_b : 'cV[R]_m;  (* what their squares cost; 0: nothing *)
@@ -37,6 +37,20 @@ Definition norm k (u : 'cV[R]_k) : R := Num.sqrt (\sum_i u i 0 ^+ 2).
 Definition theta f k l (u : 'cV[R]_k) (v : 'cV[R]_l) : R :=
   match f with Product => norm u * norm v | Sum => (norm u ^+ 2 + norm v ^+ 2) / 2 end.
 
+(* what is left of a datum y where z is fitted; for a label, what its margin y z lacks of 1 *)
+Definition residual (l : loss_form R) (z y : R) : R := if labelled l then 1 - y * z else y - z.
+
+(* what it costs *)
+Definition costs (l : loss_form R) (e : R) : R :=
+  match l with
+  | Squared => e ^+ 2 / 2
+  | Huber delta => if `|e| <= delta then e ^+ 2 / 2 else delta * `|e| - delta ^+ 2 / 2
+  | Quantile tau => if 0 <= e then tau * e else (tau - 1) * e
+  | Absolute => `|e|
+  | Hinge => Num.max 0 e
+  | SquaredHinge => Num.max 0 e ^+ 2
+  end.
+
 Definition meets (s : sign) k r (U : 'M[R]_(k, r)) : Prop :=
   match s with
   | Free => True
@@ -50,10 +64,10 @@ Variable q : question.
 Definition ridge (a : 'rV[R]_(n q)) (b : 'cV[R]_(m q)) : R :=
   \sum_j ridge_a q 0 j / 2 * a 0 j ^+ 2 + \sum_i ridge_b q i 0 / 2 * b i 0 ^+ 2.
 
-(* f(U, V, a, b) = sum C_ij / 2 ((U V^T)_ij + a_j + b_i - Y_ij)^2 + H(a, b)
-     + lam sum_k theta(u_k, v_k) *)
+(* f(U, V, a, b) = sum C_ij h((U V^T)_ij + a_j + b_i; Y_ij) + H(a, b) + lam sum_k theta(u_k, v_k),
+   h(z; y) what the residual of z and y costs *)
 Definition objective r (U : 'M[R]_(m q, r)) (V : 'M[R]_(n q, r)) (a : 'rV[R]_(n q)) (b : 'cV[R]_(m q)) : R :=
-  \sum_i \sum_j C q i j / 2 * ((U *m V^T) i j + a 0 j + b i 0 - Y q i j) ^+ 2
+  \sum_i \sum_j C q i j * costs (loss q) (residual (loss q) ((U *m V^T) i j + a 0 j + b i 0) (Y q i j))
   + ridge a b
   + lam q * \sum_k theta (form q) (col k U) (col k V).
 
