@@ -92,11 +92,11 @@ def renewed(text: str) -> str:
 def covered(statement: dict[str, object], proof: dict[str, object]) -> bool:
     """Whether the table says that the checker covers a certificate."""
     atom, polar, names = statement["atom"], proof.get("polar", {}), known()
-    offsets = statement["offsets"]
+    offsets, loss = statement["offsets"], statement["loss"]
     if not (isinstance(atom, dict) and isinstance(polar, dict) and isinstance(offsets, list)):
         return False
     return (
-        statement["loss"] in names["loss"]
+        (loss["kind"] if isinstance(loss, dict) else loss) in names["loss"]
         and statement["claim"] in names["claim"]
         and atom["kind"] in names["kind"]
         and all(atom[side] in names["norm"] for side in ("left", "right"))
