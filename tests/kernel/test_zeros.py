@@ -10,6 +10,7 @@ from scipy import sparse
 
 from certify import Problem, Verdict, check, verify
 from certify.atoms import RankOne
+from certify.base.rigor.fields import Ball
 from certify.base.rigor.flint import Flint
 from certify.base.rigor.rounded import Rounded
 from certify.kernel import zeros
@@ -92,6 +93,84 @@ def test_a_field_times_a_matrix(ar, axis):
         middle, rad = dense_of(ar, product)
         assert np.linalg.norm(middle - (matrix.T if axis else matrix) @ wide) <= rad + 1e-13
         assert rad < 1e-12
+
+
+# A rounded field stands for every field within its radius: bounds hold for those at its edge.
+
+RADIUS = Fraction(1, 8)
+EDGES = [np.sign(RNG.standard_normal(AT.nnz)) for _ in range(4)]
+
+
+def at_edge(middle, directions):
+    """Return fields at the radius from the middle, and the middle."""
+    units = [d / np.linalg.norm(d) for d in directions]
+    return [middle, *(middle + 0.999 * float(RADIUS) * c * d for d in units for c in (1, -1))]
+
+
+def dense(values):
+    return sparse.csr_array((values, (ROWS, COLS)), shape=(9, 6)).toarray()
+
+
+@pytest.mark.parametrize("low", [None, LOW], ids=["listed", "with a product"])
+@pytest.mark.parametrize("blurred", ["s", "y"])
+def test_terms_of_a_dual_point_hold_for_every_field_of_a_ball(low, blurred):
+    s, y, given = 0.5 * AT.data, AT.data, low and tuple(map(held, low))
+    Z = np.zeros((9, 6)) if low is None else low[0] @ low[1].T
+    middle = s if blurred == "s" else y
+    balls = [
+        Ball(x, RADIUS if name == blurred else Fraction(0)) for name, x in (("s", s), ("y", y))
+    ]
+    inner, size = zeros.dual_terms(Rounded(), *balls, given, PATTERN)
+    on = Z[ROWS, COLS]
+    for x in at_edge(middle, [*EDGES, s, y, on if low else s, s - on, y - on]):
+        S, D = (dense(x if name == blurred else v) for name, v in (("s", s), ("y", y)))
+        W = S - Z
+        assert float(inner) <= np.sum(W * D) + 1e-12
+        assert float(size) >= np.sum(W * W) - 1e-12
+
+
+def test_the_loss_of_a_ball_of_data_holds_all_of_theirs():
+    loss = zeros.fit_loss(Rounded(), Ball(AT.data, RADIUS), tuple(map(held, LOW)), PATTERN)
+    Z = LOW[0] @ LOW[1].T
+    for x in at_edge(AT.data, [*EDGES, AT.data, Z[ROWS, COLS], AT.data - Z[ROWS, COLS]]):
+        value = 0.5 * np.square(dense(x) - Z).sum()
+        assert float(loss.lo) <= value + 1e-12
+        assert float(loss.hi) >= value - 1e-12
+
+
+def test_a_loss_is_never_below_zero():
+    """Of exact data <= 0 by rounding, and of data whose ball holds the product."""
+    ball = Ball(np.full(AT.nnz, 2.0**-30), Fraction(1))
+    none = held(np.zeros((9, 1))), held(np.zeros((6, 1)))
+    loss = zeros.fit_loss(Rounded(), ball, none, PATTERN)
+    assert 0 <= loss.lo <= loss.hi
+    inner, size = zeros.dual_terms(Rounded(), ball, ball, None, PATTERN)
+    assert inner <= 0 <= size
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+@pytest.mark.parametrize("low", [None, LOW], ids=["listed", "with a product"])
+def test_the_bound_of_a_polar_holds_for_every_field_of_a_ball(low, axis):
+    s, given = 0.5 * AT.data, low and tuple(map(held, low))
+    g, slack = zeros.gram(Rounded(), Ball(s, RADIUS), given, axis, PATTERN)
+    Z = np.zeros((9, 6)) if low is None else low[0] @ low[1].T
+    u, _, v = np.linalg.svd(dense(s) - Z)
+    steepest = np.outer(u[:, 0], v[0])[ROWS, COLS]
+    top = np.linalg.norm(g.mid, 2) + float(g.rad)
+    for x in at_edge(s, [*EDGES, steepest]):
+        assert np.linalg.norm(dense(x) - Z, 2) <= top**0.5 + float(slack) + 1e-12
+    plain, none = zeros.gram(Rounded(), Ball(s, Fraction(0)), given, axis, PATTERN)
+    assert none == 0
+    assert plain.rad < 1e-10
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_a_ball_times_a_matrix_holds_all_products(axis):
+    wide = RNG.standard_normal((9, 3) if axis else (6, 3))
+    product = Rounded().times(Ball(AT.data, RADIUS), held(wide), axis, PATTERN)
+    for x in at_edge(AT.data, EDGES):
+        true = (dense(x).T if axis else dense(x)) @ wide
+        assert np.linalg.norm(product.mid - true) <= float(product.rad) + 1e-12
 
 
 def problem(lam, norms=("l2", "l2"), form="product", data=Y):
