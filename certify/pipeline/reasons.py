@@ -8,6 +8,7 @@ import numpy as np
 
 from certify.atoms import Factors
 from certify.kernel.verdict import Outcome
+from certify.polar.branching.tree import LONGER
 from certify.problem import Problem
 from certify.search.search_result import Evidence
 
@@ -144,10 +145,10 @@ def polar_is_hard(case: Case) -> str | None:
         if high <= low * (1 + TIGHT):
             return None
         within = f"from {low:.4g} lam, which a component attains, to {high:.4g} lam"
-        cure = case.found.dual.polar.note if case.found.dual else ""
-        cause += f" ({within}; {cure or 'a larger budget narrows that'})"
+        cure = case.found.dual.polar.open if case.found.dual else ""
+        cause += f" ({within}; {cure or f'{LONGER} that'})"
     else:
-        cause += "; a larger budget narrows it"
+        cause += f"; {LONGER} it"
     best = f"the best objective found is {case.best:.10g}"
     return f"the lower bound is loose, by at most {case.spread}: {cause}; {best}"
 

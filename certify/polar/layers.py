@@ -107,7 +107,7 @@ def joint(query: LayerQuery) -> Proposal:
     target = None if query.target is None else query.target / wide
     lower = attain(query.share(3))[0] if wide == 1.0 else 0.0
     proposal = tree.proposal(replace(query, target=target), lower)
-    return Proposal(proposal.upper * wide, proposal.proof)
+    return replace(proposal, upper=proposal.upper * wide)
 
 
 def each(query: LayerQuery) -> Proposal:
@@ -116,7 +116,7 @@ def each(query: LayerQuery) -> Proposal:
     largest = query.layer.right.axial
     arrays: dict[str, Any] = {}
     texts: list[dict[str, Any]] = []
-    uppers: list[float] = []
+    uppers, left = list[float](), ""
     for t, column in enumerate(query.W.T):
         starts = [(u, np.ones(1)) for u, _ in query.starts]
         target = query.target if largest else None
@@ -125,11 +125,12 @@ def each(query: LayerQuery) -> Proposal:
         if proposal.upper == np.inf:
             return proposal
         uppers.append(proposal.upper)
+        left = left or proposal.open
         text, part_arrays = proposal.with_prefix(f"s{t}.")
         texts.append(text)
         arrays |= part_arrays
     upper = query.layer.right.free_dual(np.array(uppers))
-    return Proposal(upper, {"rule": "outputs", "each": texts, **arrays})
+    return Proposal(upper, {"rule": "outputs", "each": texts, **arrays}, open=left)
 
 
 def meets_target(query: LayerQuery, proposal: Proposal) -> bool:

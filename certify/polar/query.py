@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from time import monotonic
 from typing import Any, ClassVar, TypeAlias
@@ -63,11 +63,16 @@ class PolarQuery:
 
 @dataclass(frozen=True)
 class Proposal:
-    """An unproved upper bound and the proof that should give it; note: what a solver reported."""
+    """An unproved upper bound and the proof that should give it.
+
+    note   what a solver reported
+    open   what parts of a tree are undecided: why the bound is loose
+    """
 
     upper: float
     proof: dict[str, Any] = field(default_factory=dict)
     note: str = ""
+    open: str = ""
 
     def with_prefix(self, prefix: str = "") -> tuple[dict[str, Any], dict[str, Array]]:
         """Return the proof's text, and its arrays with a prefix before their names."""
@@ -78,7 +83,7 @@ class Proposal:
     def linear(self) -> "Proposal":
         """Return the proof of the matrix F^T W as that of W for a linear layer F."""
         of, arrays = self.with_prefix()
-        return Proposal(self.upper, {"rule": "linear", "of": of, **arrays})
+        return replace(self, proof={"rule": "linear", "of": of, **arrays})
 
 
 class Method(ABC):

@@ -98,7 +98,7 @@ def test_a_reason_says_how_loose_the_polar_is():
 
 def test_a_reason_says_what_of_a_tree_is_undecided_and_for_how_long():
     case = case_of(2.5)
-    dual = replace(case.found.dual, polar=Proposal(2.5, {}, "3 % of it in 9 cones undecided"))
+    dual = replace(case.found.dual, polar=Proposal(2.5, open="3 % of it in 9 cones undecided"))
     said = reasons.polar_is_hard(replace(case, found=replace(case.found, dual=dual)))
     assert "to 2.5 lam; 3 % of it in 9 cones undecided)" in said
     noted = replace(case, found=replace(case.found, note="its proof takes 9 s"))

@@ -113,7 +113,8 @@ def proposal(query: LayerQuery, lower: float) -> Proposal:
     if tree.upper == np.inf:  # no time for a first part
         return Proposal(np.inf)
     tree = split_root(solver, tree)
-    return Proposal(*proof_of(solver, tree, limits(query, lower).aim(tree.lower)))
+    aim = limits(query, lower).aim(tree.lower)
+    return Proposal(*proof_of(solver, tree, aim), open=tree.open(aim))
 
 
 def split_root(solver: Cells, tree: Found) -> Found:

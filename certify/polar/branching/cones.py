@@ -180,7 +180,7 @@ def proposal(
         upper = above(Rounded().cones(form._replace(tree=tree), 0))
     except RejectedError:  # numbers outside the range of floats
         return Proposal(np.inf)
-    return Proposal(upper, {**proof, "tree": pack_codes(tree)}, left_open(grown, seconds))
+    return Proposal(upper, {**proof, "tree": pack_codes(tree)}, open=left_open(grown, seconds))
 
 
 def left_open(tree: Grown, seconds: float) -> str:

@@ -53,9 +53,8 @@ def proposal(query: LayerQuery, lower: float = 0.0) -> Proposal:
         return Proposal(np.inf)
     tree = grow_tree(query, lower)
     with threadpool_limits(1, user_api="blas"):
-        return Proposal(
-            *proof_of(bounder(query), tree, limits(query, max(lower, tree.lower)).target)
-        )
+        aim = limits(query, max(lower, tree.lower)).target
+        return Proposal(*proof_of(bounder(query), tree, aim), open=tree.open(aim))
 
 
 def proof_of(solver: Bounder, tree: Grown, aim: float) -> tuple[float, dict[str, Any]]:

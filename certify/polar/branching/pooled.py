@@ -60,17 +60,17 @@ def proposal(query: LayerQuery, propose: Callable[[LayerQuery], Proposal]) -> Pr
         return Proposal(np.inf)
     signs = query.signs()
     lower, (u, _) = _largest.attain(query)
-    upper, texts, arrays = 0.0, list[Json](), dict[str, Any]()
+    upper, texts, arrays, left = 0.0, list[Json](), dict[str, Any](), ""
     for t, sign in enumerate(signs):
         part, signed = query.share(len(signs) - t), Signed(query.layer, query.W[:, 0], sign)
         small = query.layer.features.shape[1] <= SMALL
         made = split(part, signed, lower, u) if small else whole(part, signed, propose)
         if made.upper == np.inf:
             return made
-        upper = max(upper, made.upper)
+        upper, left = max(upper, made.upper), left or made.open
         arrays |= {f"s{t}.{k}": x for k, x in made.proof.items() if isinstance(x, np.ndarray)}
         texts.append({"nodes": made.proof["nodes"]})
-    return Proposal(upper, {"rule": "max_pool", "each": texts, **arrays})
+    return Proposal(upper, {"rule": "max_pool", "each": texts, **arrays}, open=left)
 
 
 # --- the whole space ------------------------------------------------------------------
@@ -87,7 +87,8 @@ def whole(query: LayerQuery, signed: Signed, propose: Callable[[LayerQuery], Pro
     summed = signed.sum_pooled(base)
     bound = propose(of_layer(query, signed, summed))
     leaf = Leaf(base, bound.proof)
-    return Proposal(bound.upper + summed.extra, write_tree([leaf], [{"leaf": 0}]))
+    upper = bound.upper + summed.extra
+    return Proposal(upper, write_tree([leaf], [{"leaf": 0}]), open=bound.open)
 
 
 def of_layer(query: LayerQuery, signed: Signed, summed: Summed) -> LayerQuery:
@@ -134,7 +135,7 @@ def split(query: LayerQuery, signed: Signed, lower: float, u: Array) -> Proposal
         i, j, _ = tree.nodes[plus].path[-1]
         nodes.append({"split": len(splits), "plus": plus, "minus": minus})
         splits.append(solver.normal(i, j))
-    return Proposal(tree.upper, write_tree(leaves, nodes, splits))
+    return Proposal(tree.upper, write_tree(leaves, nodes, splits), open=tree.open(target))
 
 
 def write_tree(leaves: list[Leaf], nodes: list[Json], splits: list[Array] | None = None) -> Json:

@@ -46,7 +46,8 @@ def branch(form: ProductForm, root: Relaxed, goal: float, nodes: int) -> Proposa
         first, timed = tree.nodes[0].solved.upper, form.query.deadline is not None
         if timed or first - tree.upper > GAIN * (first - goal):
             tree = grow(bound, limits, tree)
-    return proof_of(fixed, tree)
+    made = proof_of(fixed, tree)
+    return made and replace(made, open=tree.open(goal))
 
 
 def bounder(form: ProductForm, root: Relaxed) -> Solve[Cut, Warm, ProductMultiplier]:

@@ -25,6 +25,7 @@ S = TypeVar("S")  # what a child starts from
 T = TypeVar("T")  # what proves a leaf's bound
 
 WORKERS = 2  # threads: linear algebra leaves the interpreter's lock
+LONGER = "a larger budget narrows"
 BATCH = 2  # leaves split at once: four children for two threads
 
 
@@ -72,6 +73,14 @@ class Tree(Generic[L, S, T]):
     def upper(self) -> float:
         """The bound of the root: the largest of the leaves'."""
         return max(n.solved.upper for n in self.leaves)
+
+    def open(self, aim: float) -> str:
+        """Say how many parts are above the aim; nothing of a whole that was not split."""
+        uppers = [n.solved.upper for n in self.leaves]
+        above = sum(upper > aim for upper in uppers)
+        if not above or len(uppers) == 1:
+            return ""
+        return f"{above} of {len(uppers)} parts of its tree undecided, which {LONGER}"
 
 
 @dataclass(frozen=True)

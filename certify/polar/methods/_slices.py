@@ -34,18 +34,18 @@ def largest_slice(query: ProductQuery, axis: int, bound: Bound) -> Proposal:
     rest = tuple(g for k, g in enumerate(query.gauges) if k != axis)
     each: list[dict[str, Any]] = []
     arrays: dict[str, Any] = {}
-    upper = 0.0
+    upper, left = 0.0, ""
     below = replace(query, gauges=rest, symmetric=False, starts=())
     order = signed_slices(query.gauges[axis], rest, query.T.shape[axis])
     for t, (i, sign) in enumerate(order):
         part = np.ascontiguousarray(np.take(query.T, i, axis)) * sign
         target = upper if query.target is None else max(upper, query.target)
         proposal = bound(replace(below, T=part, target=target or None))
-        upper = max(upper, proposal.upper)
+        upper, left = max(upper, proposal.upper), left or proposal.open
         part_arrays = {k: x for k, x in proposal.proof.items() if isinstance(x, np.ndarray)}
         each.append({k: x for k, x in proposal.proof.items() if k not in part_arrays})
         arrays |= {f"s{t}.{k}": x for k, x in part_arrays.items()}
-    return Proposal(upper, {"rule": "slices", "axis": axis, "each": each, **arrays})
+    return Proposal(upper, {"rule": "slices", "axis": axis, "each": each, **arrays}, open=left)
 
 
 def sliced_symmetric(query: ProductQuery, axis: int, bound: Bound) -> Proposal:
@@ -56,7 +56,7 @@ def sliced_symmetric(query: ProductQuery, axis: int, bound: Bound) -> Proposal:
     times = factorial(query.T.ndim)
     target = None if query.target is None else query.target * times
     proposal = largest_slice(replace(query, T=sum_orders(query.T), target=target), axis, bound)
-    return Proposal(proposal.upper / times, proposal.proof)
+    return replace(proposal, upper=proposal.upper / times)
 
 
 def signed_slices(gauge: Gauge, rest: tuple[Gauge, ...], n: int) -> list[tuple[int, float]]:

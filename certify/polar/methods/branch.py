@@ -36,7 +36,8 @@ class Branch(Method):
 
 def proposal(query: PolarQuery, tree: Grown) -> Proposal:
     """Return the bound of a tree with its proof."""
-    return Proposal(*proof_of(form_of(query), tree, limits(query).aim(tree.lower)))
+    aim = limits(query).aim(tree.lower)
+    return Proposal(*proof_of(form_of(query), tree, aim), open=tree.open(aim))
 
 
 def limits(query: PolarQuery) -> Limits:

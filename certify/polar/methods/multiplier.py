@@ -1,6 +1,7 @@
 """Nonnegative factors: multipliers N >= 0 tighten the spectral bound (NP-hard exactly)."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -107,7 +108,8 @@ def with_scales(
         return None
     arrays = {} if by is None else dict(zip(("scale.left", "scale.right"), by, strict=True))
     wide = 1.0 if by is None else cost(query, by) * (1 + 1e-14)
-    return Proposal(proposal.upper * wide, {**proposal.proof, **extra, **arrays})
+    proof = {**proposal.proof, **extra, **arrays}
+    return replace(proposal, upper=proposal.upper * wide, proof=proof)
 
 
 def with_gram(
