@@ -16,9 +16,8 @@ from certify.norms import gauge
 from certify.offsets import ModeIntercept
 from certify.search.relax import columns, convex, polar, tensor_polar, tensor_witness
 from certify.search.relax._cvxpy import cp
-from certify.search.relax._groups import Group
 from certify.search.relax.tensor_gauge import tensor_omega
-from tests.tensor_cases import best_alike, best_value, groups_of, multipliers, proved
+from tests.tensor_cases import best_alike, best_value, proved
 
 SOLVED = 1e-6  # relative: of a general solver, all told
 W = np.zeros((2, 2, 2))
@@ -100,24 +99,6 @@ def test_the_published_value_of_nie_and_wang():
     for symmetric in (False, True):
         told = tensor_polar(T, ("l2",) * 3, symmetric=symmetric)
         assert told.value == pytest.approx(0.87298514, abs=1e-7)
-
-
-@pytest.mark.parametrize("name", ["l2", "l2+ l2-", "alike", "alike+"])
-def test_groups_count_as_the_kernel_does(name):
-    keys, dims, alike = {
-        "l2": (("l2", "l2", "l2"), (2, 3, 2), False),
-        "l2+ l2-": (("l2+", "l2-", "l2"), (2, 3, 2), False),
-        "alike": (("l2",) * 4, (3,) * 4, True),
-        "alike+": (("l2+",) * 4, (2,) * 4, True),
-    }[name]
-    theirs = groups_of(np.zeros(dims), keys, (0, 1), symmetric=alike)[0]
-    mine = Group(tuple(map(gauge, keys[:2])), dims[:2], alike)
-    for basis, canonical in ((mine.nulls, False), (mine.lifts, True)):
-        held = np.array(multipliers(theirs, theirs.count, canonical=canonical))
-        turn = mine.signed[1] if canonical else np.ones(len(held))
-        assert basis.shape[1] == len(held)
-        for column, J, sign in zip(basis.T.toarray(), held, turn, strict=True):
-            assert np.array_equal(column.reshape(J.shape), sign * J)
 
 
 # --- gauges and whole problems --------------------------------------------------------------

@@ -80,18 +80,24 @@ def write_leaf(form: ProductForm, leaf: Leaf, t: int) -> LeafArrays | None:
             arrays[f"F{t}.{s}"] = F
             g[cut.block, cut.block] += cut.lift(F @ F.T)
     ball, sizes = form.balls()
-    cost = 0.0
+    return factor_leaf(form, arrays, g, (multiplier.D[ball], float(sizes @ multiplier.D)), t)
+
+
+def factor_leaf(
+    form: ProductForm, arrays: dict[str, Array], g: Array, diagonal: tuple[Array, float], t: int
+) -> LeafArrays | None:
+    """Return leaf t of a matrix, its diagonal lowered where there are cubes, and its cost."""
+    (D, cost), total = diagonal, float(form.balls()[1].sum())
     if form.cubes:
-        D = spectra.on_grid(multiplier.D[ball], GRID)
+        D = spectra.on_grid(D, GRID)
         g[np.diag_indices_from(g)] -= D
         arrays[f"D{t}"] = D
-        cost = float(sizes @ multiplier.D)
     shift, factor = shifted_factor(g)
     if factor is None:
         return None
     if form.size <= FACTORED:
         arrays[f"L{t}"] = spectra.pack_triangle(factor)
-    return LeafArrays(arrays, shift, max(shift, 0.0) * float(sizes.sum()) + cost)
+    return LeafArrays(arrays, shift, max(shift, 0.0) * total + (cost if form.cubes else 0.0))
 
 
 def flat(form: ProductForm, J: Array, t: int) -> dict[str, Array]:

@@ -7,14 +7,14 @@ from math import prod
 import numpy as np
 import numpy.typing as npt
 
-from certify.base.arrays import Ints
+from certify.base.arrays import Array, Ints
 from certify.norms import Gauge
+from certify.polar.relaxation.groups import pairs
 
 from ._cvxpy import Expression, cp
-from ._groups import Group
 from ._norms import marks, signs
 from .omega import Expressed, omega
-from .tensor_polar import MATRIX, entry_signs, halves
+from .tensor_polar import MATRIX, cube_rows, halves
 
 
 @dataclass(frozen=True)
@@ -81,46 +81,46 @@ def by_groups(tensor: TensorGauge) -> Expressed:
     """Return half the cost of M's diagonal blocks; their corner is the tensor."""
     rows = halves(tensor.at.shape)
     others = tuple(k for k in range(tensor.at.ndim) if k not in rows)
-    a, b = (group_modes(tensor, g) for g in (rows, others))
-    at = np.transpose(tensor.at, rows + others).reshape(a.size, b.size)
-    M = cp.Variable((a.size + b.size,) * 2, PSD=True)
-    corner = pick(tensor.z, at)
-    cone = [M[: a.size, a.size :] == corner]
-    group_signs = [entry_signs(g) for g in (a, b)]
-    if all(s.all() for s in group_signs):
-        cone.append(cp.multiply(np.outer(*group_signs), corner) >= 0)
-    return blocks(M, (a, b), cone)
+    p = prod(tensor.at.shape[k] for k in rows)
+    at = np.transpose(tensor.at, rows + others).reshape(p, -1)
+    return corner_blocks(tensor, (rows, others), pick(tensor.z, at))
 
 
-def group_modes(tensor: TensorGauge, modes: Sequence[int]) -> Group:
-    """Return a group of modes."""
-    return Group(
-        tuple(tensor.gauges[k] for k in modes),
-        tuple(tensor.at.shape[k] for k in modes),
-        tensor.symmetric,
-    )
+def corner_blocks(
+    tensor: TensorGauge, groups: Sequence[Sequence[int]], corner: Expression
+) -> Expressed:
+    """Return the cost of a matrix whose corner is the tensor, of one sign if products are."""
+    p = corner.shape[0]
+    M = cp.Variable((sum(corner.shape),) * 2, PSD=True)
+    cone = [M[:p, p:] == corner]
+    if not any(g.free for g in tensor.gauges):
+        sign = (-1) ** sum(g.cone == "-" for g in tensor.gauges)
+        cone.append(sign * corner >= 0)
+    return blocks(M, tensor, groups, cone)
 
 
-def blocks(M: Expression, groups: Sequence[Group], cone: list[Expression]) -> Expressed:
+def blocks(
+    M: Expression, tensor: TensorGauge, groups: Sequence[Sequence[int]], cone: list[Expression]
+) -> Expressed:
     """Return the mean cost of the diagonal blocks, each with the constraints of products."""
     first, total = 0, 0.0
-    for g in groups:
-        rows = slice(first, first + g.size)
-        block = cp.vec(M[rows, rows], order="C")
-        if g.nulls.shape[1]:
-            cone.append(g.nulls.T @ block == 0)
-        if g.lifts.shape[1]:
-            cone.append(g.lifts.T @ block >= 0)
-        total = total + spent(g, cp.diag(M[rows, rows]))
-        first += g.size
+    for group in groups:
+        gauges, dims = [tensor.gauges[k] for k in group], [tensor.at.shape[k] for k in group]
+        at = pairs(dims, [not g.free for g in gauges], symmetric=tensor.symmetric)
+        block = M[first : first + at.size, first : first + at.size]
+        a, b, c, d = (x[at.null] for x in (at.a, at.b, at.c, at.d))
+        cone += [block[a, b] == block[c, d]] if len(a) else []
+        cone += [block[at.a[at.signed], at.b[at.signed]] >= 0] if at.signed.any() else []
+        total = total + spent(cube_rows(gauges, dims), cp.diag(block))
+        first += at.size
     return total / len(groups), cone
 
 
-def spent(g: Group, d: Expression) -> Expression:
-    """Return the largest sum c_a d_a over c >= 0 that cost at most 1, as `cubes` counts."""
-    if not g.cubic:
+def spent(rows: Array, d: Expression) -> Expression:
+    """Return the largest sum c_a d_a over c >= 0 that cost at most 1, as `cube_rows` counts."""
+    if rows.shape[0] == rows.shape[1]:
         return cp.sum(d)
-    return sum(cp.max(d[np.nonzero(row)[0]]) for row in g.cubes)
+    return sum(cp.max(d[np.nonzero(row)[0]]) for row in rows)
 
 
 def alike(tensor: TensorGauge) -> Expressed:
@@ -129,23 +129,17 @@ def alike(tensor: TensorGauge) -> Expressed:
     For even order the tensor itself, unfolded in halves, is sum x x^T over products.
     """
     K, dims = tensor.at.ndim, tensor.at.shape
-    a, b = group_modes(tensor, range(K // 2)), group_modes(tensor, range(K // 2, K))
-    corner = pick(tensor.z, tensor.at.reshape(a.size, b.size))
+    corner = pick(tensor.z, tensor.at.reshape(prod(dims[: K // 2]), -1))
     if K % 2 == 0:
-        M = cp.Variable((a.size, a.size), PSD=True)
-        return blocks(M, (a,), [cp.Zero(M - corner)])
-    M = cp.Variable((a.size + b.size,) * 2, PSD=True)
-    every = Group((tensor.gauges[0],) * K, dims, alike=True)
-    cone = [M[: a.size, a.size :] == corner, *same(tensor.z, every)]
-    group_signs = [entry_signs(g) for g in (a, b)]
-    if all(s.all() for s in group_signs):
-        cone.append(cp.multiply(np.outer(*group_signs), corner) >= 0)
-    return blocks(M, (a, b), cone)
+        M = cp.Variable(corner.shape, PSD=True)
+        return blocks(M, tensor, [range(K // 2)], [cp.Zero(M - corner)])
+    price, cone = corner_blocks(tensor, [range(K // 2), range(K // 2, K)], corner)
+    return price, [*cone, *same(tensor.z, dims)]
 
 
-def same(z: Expression, every: Group) -> list[Expression]:
+def same(z: Expression, dims: Sequence[int]) -> list[Expression]:
     """Return the constraints that entries with permuted indices are equal."""
-    index = np.sort(np.array(np.unravel_index(np.arange(every.size), every.dims)), axis=0)
-    first = np.ravel_multi_index(tuple(index), every.dims)
-    moved = np.nonzero(first != np.arange(every.size))[0]
+    index = np.sort(np.array(np.unravel_index(np.arange(prod(dims)), dims)), axis=0)
+    first = np.ravel_multi_index(tuple(index), tuple(dims))
+    moved = np.nonzero(first != np.arange(len(first)))[0]
     return [z[moved] == z[first[moved]]] if len(moved) else []

@@ -2,18 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import permutations
-from math import factorial, prod
+from math import prod
 
 import numpy as np
+from scipy import sparse
 
 from certify.base.arrays import Array, finite, real
 from certify.base.errors import InputError
 from certify.norms import PLAIN, Gauge, gauge
+from certify.polar.product_query import ProductQuery
+from certify.polar.relaxation.products import ProductForm
 
 from ._cvxpy import Expression, cp
-from ._groups import Group
-from ._norms import marks, signs
 from ._solve import numbers, solve, unit
 from .polar_sdp import RelaxedPolar, polar
 
@@ -35,39 +35,13 @@ class Tensor:
 
 
 @dataclass(frozen=True)
-class TensorForm:
-    """S and the groups of modes of its rows and columns.
-
-    A symmetric tensor is replaced by the sum over all orders of its modes, K! times it;
-    for even K one group is enough ("square"), else there are two ("hat").
-    """
-
-    rows: tuple[int, ...]
-    groups: tuple[Group, ...]
-    S: Array
-    count: int
-
-    @property
-    def kind(self) -> str:
-        """The name of the form."""
-        return "square" if len(self.groups) == 1 else "hat"
-
-    @property
-    def size(self) -> int:
-        """The size of G."""
-        return sum(g.size for g in self.groups)
-
-
-@dataclass(frozen=True)
 class TensorProgram:
-    """The least bound, and the variables: of each group J, P and D; and N."""
+    """The least bound of the polar, and the variables: J, and D of the diagonal."""
 
     asked: Expression
     bound: Expression
-    nulls: tuple[Expression, ...]
-    lifts: tuple[Expression, ...]
-    cubes: tuple[Expression, ...]
-    N: Expression
+    J: Expression
+    D: Expression
 
 
 def tensor_polar(
@@ -147,27 +121,21 @@ def solve_tensor(tensor: Tensor, solver: str | None, budget: float | None) -> Re
         left, right = tensor.gauges
         return polar(tensor.T, left, right, solver, budget)
     scale = unit(tensor.T)
-    program = least_bound(choose_groups(replace(tensor, T=tensor.T / scale)))
+    program = least_bound(form_of(replace(tensor, T=tensor.T / scale)))
     status, _, has_answer = solve(program.asked, solver, budget)
     values = numbers([program.bound]) if has_answer else None
     return RelaxedPolar(None if values is None else float(values[0]) * scale, status)
 
 
-def choose_groups(tensor: Tensor) -> TensorForm:
-    """Choose the groups: halves of a symmetric tensor, else of the most equal sizes."""
-    K, dims, S = tensor.T.ndim, tensor.T.shape, tensor.T
-    rows, count = tuple(range(K // 2)), factorial(K)
-    if tensor.symmetric:
-        S = np.sum([np.transpose(S, p) for p in permutations(range(K))], axis=0)
-    else:
-        rows, count = halves(dims), 1
-    others = tuple(k for k in range(K) if k not in rows)
-    groups = tuple(
-        Group(tuple(tensor.gauges[k] for k in g), tuple(dims[k] for k in g), tensor.symmetric)
-        for g in (rows, others)
-    )
-    flat = np.transpose(S, rows + others).reshape(groups[0].size, groups[1].size)
-    return TensorForm(rows, groups[: 1 if tensor.symmetric and K % 2 == 0 else 2], flat, count)
+def form_of(tensor: Tensor) -> ProductForm:
+    """Choose the groups: halves of a symmetric tensor, else of the most equal sizes.
+
+    One group is enough for a symmetric tensor of even order ("square").
+    """
+    K = tensor.T.ndim
+    rows = tuple(range(K // 2)) if tensor.symmetric else halves(tensor.T.shape)
+    kind = "square" if tensor.symmetric and K % 2 == 0 else "hat"
+    return ProductForm(ProductQuery(tensor.T, tensor.gauges, tensor.symmetric), rows, kind)
 
 
 def halves(dims: tuple[int, ...]) -> tuple[int, ...]:
@@ -178,47 +146,38 @@ def halves(dims: tuple[int, ...]) -> tuple[int, ...]:
     return max(small, key=lambda s: (prod(dims[k] for k in s), len(s)))
 
 
-def least_bound(form: TensorForm) -> TensorProgram:
-    """State the least bound over all multipliers."""
-    groups, t = form.groups, cp.Variable(nonneg=True)
-    nulls = tuple(cp.Variable(max(g.nulls.shape[1], 1)) for g in groups)
-    lifts = tuple(cp.Variable(max(g.lifts.shape[1], 1), nonneg=True) for g in groups)
-    cubes = tuple(cp.Variable(g.size, nonneg=True) for g in groups)
-    N, S = cover(form)
-    pairs = zip(groups, nulls, lifts, strict=True)
-    J = [
-        multiplier_matrix(g.nulls, k, g.size) + multiplier_matrix(g.lifts, p, g.size)
-        for g, k, p in pairs
-    ]
-    G = J[0] + S if len(J) == 1 else cp.bmat([[J[0], S], [S.T, J[1]]])
-    psd = cp.Variable((form.size, form.size), PSD=True)
-    cone = [cp.diag(cp.hstack(cubes)) + t * np.eye(form.size) - G == psd]
-    if not any(g.cubic for g in groups):  # then t says it all
-        cone += [d == 0 for d in cubes]
-    spent = sum(cp.max(g.cubes @ d) + t * g.wide for g, d in zip(groups, cubes, strict=True))
-    bound = spent / (len(groups) * form.count)
-    return TensorProgram(cp.Problem(cp.Minimize(bound), cone), bound, nulls, lifts, cubes, N)
+def least_bound(form: ProductForm) -> TensorProgram:
+    """State the least bound over all multipliers: of J the sum over each class counts."""
+    program, d = form.program(), form.size
+    J, S = cp.Variable((d, d), symmetric=True), cp.Variable((d, d), PSD=True)
+    D, t = cp.Variable(d, nonneg=True), cp.Variable(nonneg=True)
+    entries = np.ones(d * d), (program.labels.reshape(-1), np.arange(d * d))
+    sums = sparse.csr_array(entries) @ cp.vec(J, order="C")
+    cone = [sums[at] == 0 for at in [np.flatnonzero(program.signed == 0)] if len(at)]
+    cone += [sums[at] >= 0 for at in [np.flatnonzero(program.signed)] if len(at)]
+    cone += [cp.diag(D) + t * np.eye(d) - program.C - J == S]
+    cone += [] if form.cubes else [D == 0]  # then t says it all
+    costs = [cp.max(rows @ D[at]) for rows, at in cube_sums(form)]
+    bound = (sum(costs) + t * program.total) / (len(form.groups) * form.times)
+    return TensorProgram(cp.Problem(cp.Minimize(bound), cone), bound, J, D)
 
 
-def multiplier_matrix(basis: Expression, x: Expression, size: int) -> Expression:
-    """Return the matrix of these multipliers."""
-    if not basis.shape[1]:
-        return np.zeros((size, size))
-    return cp.reshape(basis @ x, (size, size), order="C")
+def cube_sums(form: ProductForm) -> list[tuple[Array, slice]]:
+    """Return for each group of modes the rows that sum over its cubes, and where the group is.
+
+    sum d_a x_a^2 <= the largest of these sums of d >= 0: squares in a ball sum to at most 1,
+    in a cube each is at most 1.
+    """
+    query, out = form.query, list[tuple[Array, slice]]()
+    for group, (first, at) in zip(form.groups, form.blocks(), strict=True):
+        rows = cube_rows([query.gauges[k] for k in group], [query.T.shape[k] for k in group])
+        out.append((rows, slice(first, first + at.size)))
+    return out
 
 
-def cover(form: TensorForm) -> tuple[Expression, Expression]:
-    """Return N, of the sign of all factors' product where there is one, and S + N."""
-    group_signs = [entry_signs(g) for g in form.groups]
-    if len(group_signs) == 1 or not all(s.all() for s in group_signs):
-        return None, form.S
-    N = cp.multiply(np.outer(*group_signs), cp.Variable(form.S.shape, nonneg=True))
-    return N, form.S + N
-
-
-def entry_signs(g: Group) -> Array:
-    """Return the sign of every product of a group, 0 where it has none."""
-    out: Array = np.ones(1)
-    for norm, n in zip(g.gauges, g.dims, strict=True):
-        out = np.asarray(np.kron(out, signs(marks(norm, n))))
+def cube_rows(gauges: Sequence[Gauge], dims: Sequence[int]) -> Array:
+    """Return a row for each multi-index of the round modes, 1 at all of those of the cubes."""
+    out: Array = np.ones((1, 1))
+    for g, n in zip(gauges, dims, strict=True):
+        out = np.asarray(np.kron(out, np.ones((1, n)) if g.cubic else np.eye(n)))
     return out

@@ -6,31 +6,18 @@ of the right signs prove a bound.  It is worth as much as the solver's accuracy.
 
 from collections.abc import Sequence
 from dataclasses import replace
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
-from certify.base.arrays import Array
 from certify.norms import Gauge
 from certify.polar import Proposal
-from certify.polar import eigen as spectra
+from certify.polar.relaxation.product_leaf import assemble_leaf, factor_leaf, flat, proposal
+from certify.polar.relaxation.products import pin
 
 from ._solve import Using, numbers, unit
-from .tensor_polar import (
-    Tensor,
-    TensorForm,
-    TensorProgram,
-    choose_groups,
-    least_bound,
-    line_mode,
-    pose,
-    slices_of,
-)
+from .tensor_polar import Tensor, cube_sums, form_of, least_bound, line_mode, pose, slices_of
 from .witness import matrix_witness
-
-BITS = 40  # of multipliers: short integers for the verifier, far below a solver's accuracy
-SIDES = ("rows", "cols")
 
 
 def tensor_witness(
@@ -69,87 +56,15 @@ def propose_tensor(tensor: Tensor, using: Using) -> Proposal | None:
 
 
 def leaf(tensor: Tensor, using: Using) -> Proposal | None:
-    """Solve the relaxation, round its multipliers, and bound what they leave."""
+    """Solve the relaxation, and write its multipliers as the engine does."""
     scale = unit(tensor.T)
-    form = choose_groups(replace(tensor, T=tensor.T / scale))
-    program = least_bound(form)
-    if not using.solve(program.asked):
+    program = least_bound(form_of(replace(tensor, T=tensor.T / scale)))
+    values = numbers([program.J, program.D]) if using.solve(program.asked) else None
+    if values is None:
         return None
-    arrays = round_multipliers(program, form, scale)
-    if arrays is None:
-        return None
-    form = choose_groups(tensor)
-    G = assemble(form, arrays)
-    D = arrays.get("D0", np.zeros(form.size))
-    spent = [float((g.cubes @ d).max()) for g, d in zip(form.groups, parts(form, D), strict=True)]
-    wide = sum(g.wide for g in form.groups)
-    made = spectra.shifted_factor(G - np.diag(D), 0.0)
-    if made is None:
-        return None
-    shift, arrays["L0"] = made
-    upper = (sum(spent) + shift * wide) / (len(form.groups) * form.count)
-    return Proposal(upper * (1 + 1e-14), proof_of(form, arrays, shift, tensor.T.shape))
-
-
-def round_multipliers(
-    program: TensorProgram, form: TensorForm, scale: float
-) -> dict[str, Array] | None:
-    """Return the multipliers in the caller's units: of the right signs, on a grid."""
-    out = {}
-    for side, g, *variables in zip(SIDES, form.groups, program.nulls, program.lifts, strict=False):
-        for name, basis, x in zip("KP", (g.nulls, g.lifts), variables, strict=True):
-            if not basis.shape[1]:
-                continue
-            values = numbers([x])
-            if values is None:
-                return None
-            clean = values[0] if name == "K" else np.maximum(values[0], 0.0)
-            out[f"{name}0.{side}"] = spectra.on_grid(clean * scale, BITS)
-    if any(g.cubic for g in form.groups):
-        values = numbers(list(program.cubes))
-        if values is None:
-            return None
-        out["D0"] = spectra.on_grid(np.maximum(np.concatenate(values), 0.0) * scale, BITS)
-    if program.N is not None:
-        values = numbers([program.N])
-        if values is None:
-            return None
-        out["N"] = spectra.on_grid(values[0] * scale, BITS)
-    return out
-
-
-def assemble(form: TensorForm, arrays: dict[str, Array]) -> Array:
-    """Return G from the rounded multipliers."""
-    J = []
-    for side, g in zip(SIDES, form.groups, strict=False):
-        flat = np.zeros(g.size * g.size)
-        for name, basis in (("K", g.nulls), ("P", g.lifts)):
-            if f"{name}0.{side}" in arrays:
-                flat = flat + basis @ arrays[f"{name}0.{side}"]
-        J.append(flat.reshape(g.size, g.size))
-    S = form.S + arrays.get("N", 0.0)
-    return J[0] + S if len(J) == 1 else np.block([[J[0], S], [S.T, J[1]]])
-
-
-def parts(form: TensorForm, D: Array) -> list[Array]:
-    """Return the part of each group."""
-    return np.split(D, np.cumsum([g.size for g in form.groups])[:-1])
-
-
-def proof_of(
-    form: TensorForm, arrays: dict[str, Array], shift: float, dims: tuple[int, ...]
-) -> dict[str, Any]:
-    """Return the proof, with N in the order of the tensor's modes."""
-    if "N" in arrays:
-        others = [k for k in range(len(dims)) if k not in form.rows]
-        order = [*form.rows, *others]
-        N = arrays["N"].reshape([dims[k] for k in order])
-        arrays["N"] = np.transpose(N, np.argsort(order)).reshape(-1)
-    return {
-        "rule": "transpose",
-        "rows": list(form.rows),
-        "form": form.kind,
-        "nodes": [{"leaf": 0, "shift": Fraction(shift)}],
-        "splits": [],
-        **arrays,
-    }
+    J, D = (scale * x for x in values)
+    form = pin(form_of(tensor), J)
+    cost = sum(float((rows @ D[at]).max()) for rows, at in cube_sums(form))
+    arrays = flat(form, J, 0)
+    made = factor_leaf(form, arrays, assemble_leaf(form, arrays, 0), (np.maximum(D, 0.0), cost), 0)
+    return None if made is None else proposal(form, [made], [{"leaf": 0} | made.node], [])
