@@ -7,7 +7,7 @@ from certify import InputError, Problem
 from certify.atoms import RankOne
 from certify.losses import Squared
 from certify.norms import L2, Elastic, Group, Variation, Weighted, gauge
-from certify.search.relax import convex, dual_point, polar, symmetric_polar
+from certify.search.relax import convex, dual_point, polar, symmetric_witness
 from certify.search.relax._cvxpy import cp
 from certify.search.relax._norms import square
 from certify.search.relax._solve import ANSWERED, attempt
@@ -136,10 +136,10 @@ def test_grothendiecks_bound_of_the_hadamard_matrix_is_2_root_2():
 
 def test_the_cycle_of_five_shows_the_gap_of_motzkin_and_straus():
     edges = np.array([[abs(i - j) in (1, 4) for j in range(5)] for i in range(5)], dtype=float)
-    told = symmetric_polar(edges, "l1+").value
+    told = symmetric_witness(edges, gauge("l1+")).upper
     assert told == pytest.approx(1 - 1 / 5**0.5, rel=SOLVED)  # Lovasz's theta is root 5, not 2
     full = np.ones((5, 5)) - np.eye(5)
-    assert symmetric_polar(full, "l1+").value == pytest.approx(1 - 1 / 5, rel=SOLVED)
+    assert symmetric_witness(full, gauge("l1+")).upper == pytest.approx(1 - 1 / 5, rel=SOLVED)
 
 
 @pytest.mark.parametrize("norm", ["l2", "l2+", "l1+"])
@@ -151,15 +151,10 @@ def test_symmetric_gauge_and_symmetric_polar_are_dual(norm):
     assert attempt(program, "CLARABEL", None) == "optimal"
     cost = float((gauge(norm).value(X) ** 2).sum())
     assert program.value <= cost * (1 + SOLVED)
-    bound = symmetric_polar(W, norm).value
+    bound = symmetric_witness(W, gauge(norm)).upper
     assert np.vdot(W, X @ X.T) <= bound * program.value * (1 + SOLVED)
     if norm == "l2":
         assert bound == pytest.approx(max(np.linalg.eigvalsh((W + W.T) / 2)[-1], 0), abs=SOLVED)
-
-
-def test_symmetric_polar_needs_a_square():
-    with pytest.raises(InputError, match=r"W must be square, got shape \(2, 3\)"):
-        symmetric_polar(np.ones((2, 3)), "l2")
 
 
 def test_a_norm_of_another_length_is_named():

@@ -9,7 +9,7 @@ from certify.atoms import DeepLinear, DeepReLU, RankOne, Symmetric
 from certify.losses import Logistic, Squared
 from certify.norms import gauge
 from certify.offsets import Smooth, Sparse
-from certify.search.relax import columns, convex, dual_point, symmetric_polar
+from certify.search.relax import columns, convex, dual_point, symmetric_witness
 from certify.search.relax._solve import ANSWERED
 from certify.search.relax.omega import exact
 
@@ -82,7 +82,7 @@ def test_symmetric_atoms_are_relaxed(norm, loss):
     assert told.status in ANSWERED
     assert told.value <= found.value + SOLVED
     W = dual_point(problem)
-    assert symmetric_polar(W, norm).value == pytest.approx(0.4, rel=1e-4)
+    assert symmetric_witness(W, gauge(norm)).upper == pytest.approx(0.4, rel=1e-4)
     result = check(problem, found.factors, method="cvxpy", budget=3)
     assert result.lower <= found.value
     if norm == "l2":

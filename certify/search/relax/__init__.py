@@ -10,12 +10,11 @@ from .convex import Relaxed, convex, dual_point, solved_dual
 from .network_cells import Posed, network_cells
 from .network_omega import patterns
 from .network_witness import network_witness
-from .polar_sdp import RelaxedPolar, polar, symmetric_polar
+from .polar_sdp import RelaxedPolar, polar
 from .proposals import propose, require
-from .symmetric_witness import symmetric_witness
 from .tensor_polar import tensor_polar
 from .tensor_witness import tensor_witness
-from .witness import witness
+from .witness import symmetric_witness, witness
 
 __all__ = [
     "Generated",
@@ -33,7 +32,6 @@ __all__ = [
     "propose",
     "require",
     "solved_dual",
-    "symmetric_polar",
     "symmetric_witness",
     "tensor_polar",
     "tensor_witness",

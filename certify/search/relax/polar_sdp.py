@@ -49,23 +49,6 @@ def polar(
     return solve_program(multipliers(dense / scale, *norms), scale, solver, budget)
 
 
-def symmetric_polar(
-    W: Matrix, norm: str | Gauge, solver: str | None = None, budget: float | None = None
-) -> RelaxedPolar:
-    """Bound sup { x^T W x : |x| <= 1 }: exact for l2, else doubly nonnegative.
-
-    Raises InputError as polar() does, and for a W that is not square.
-    """
-    dense, g = matrix(W), gauge(norm)
-    if dense.shape[0] != dense.shape[1]:
-        raise InputError(f"W must be square, got shape {dense.shape}")
-    g.check(len(dense))
-    scale = unit(dense)
-    form = dual_cost(g, len(dense))
-    cone = [*form.cone, *cover(form.C, (dense + dense.T) / (2 * scale), marks(g, len(dense)))]
-    return solve_program((form.cost, cone), scale, solver, budget)
-
-
 def matrix(W: Any) -> Array:  # noqa: ANN401  an array or scipy.sparse
     """Return W as a finite array with an entry."""
     dense = finite(real(W.toarray() if sparse.issparse(W) else W, "W", ndim=2), "W")

@@ -18,10 +18,9 @@ from ._solve import Using, must_be_installed
 from .convex import own, relaxable
 from .network_largest import largest_witness
 from .network_witness import of_sums
-from .symmetric_witness import symmetric_witness
 from .tensor_polar import Tensor, halves
 from .tensor_witness import propose_tensor
-from .witness import matrix_witness, witness
+from .witness import matrix_witness, symmetric_witness, witness
 
 SIDE = 80  # of a semidefinite matrix: a solver takes a minute
 UNITS = 32  # rows and inputs of a hidden layer: its polar has the products of four facts a row
