@@ -177,7 +177,8 @@ def test_null_multipliers_vanish_on_products(dims, symmetric):
 
 
 def test_two_modes_have_a_null_multiplier_for_each_pair_of_pairs():
-    a, b = groups.noncanonical((3, 4))
+    at = groups.pairs((3, 4), [False] * 2)
+    a, b = at.a[at.null], at.b[at.null]
     assert len(a) == math.comb(3, 2) * math.comb(4, 2)
     i, k = np.unravel_index(a, (3, 4)), np.unravel_index(b, (3, 4))
     assert (i[0] < k[0]).all()

@@ -79,12 +79,6 @@ def _flat(index: npt.NDArray[Any], dims: Sequence[int]) -> Ints:
     return np.asarray(np.ravel_multi_index(tuple(index), tuple(dims)), dtype=np.int64)
 
 
-def noncanonical(dims: Sequence[int], *, symmetric: bool = False) -> tuple[Ints, Ints]:
-    """Return the pairs (a, b), a <= b, that have a null multiplier, in order."""
-    group = pairs(dims, [False] * len(dims), symmetric=symmetric)
-    return group.a[group.null], group.b[group.null]
-
-
 def assemble(at: Pairs, K: Array, P: Array | None = None) -> Array:
     """Return J (size, size): J_ab += k, J_cd -= k factor; J_ab += p; symmetric.
 
