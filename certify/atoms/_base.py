@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from certify.base.arrays import Array, brief
+from certify.base.arrays import Array, brief, short
 from certify.base.errors import InputError
 from certify.base.observed import Observed
 from certify.base.registry import refuse_heirs
@@ -110,35 +110,44 @@ class Atom(ABC):
         return self.propose(W, target, seed, deadline)
 
     @np.errstate(all="ignore")  # the kernel refuses what is not finite
-    def polar(
+    def polar(  # noqa: PLR0913  the contract's keywords
         self,
         W: Any,  # noqa: ANN401
         *,
         budget: float | None = None,
         seed: int = 0,
+        nodes: int | None = None,
         method: str = "engine",
         solver: str | None = None,
     ) -> PolarBound:
-        """Enclose the polar of W, of the data's shape.
+        """Enclose the polar of W, an array of the data's shape or a scipy.sparse matrix.
 
         `upper` is proved by the kernel's rule in outward-rounded floats; `lower` is attained
         by `witness` after allowing for every rounding.  For an atom that the kernel does not
         know both are floats, and nothing is proved.
 
-        budget    seconds
+        budget    seconds; a branch and bound takes what is left of them
+        nodes     of matrices: parts of a branch and bound at most; without them and a budget it
+                  has none
         method    "engine", or "cvxpy": the bound of a relaxation, by the solver of that name
                   (None: the first that answers), untrusted and proved as any other
 
         Raises InputError if W is not a finite real array of a shape that the atom takes, or
         for method="cvxpy" where no relaxation is known.
         """
-        deadline = None if budget is None else monotonic() + budget
-
-        def engine(scaled: Matrix) -> Proposal:
-            """Return the smallest bound within the budget."""
-            return self.propose(scaled, None, seed, deadline)
-
+        engine = self.engine(seed, None if budget is None else monotonic() + budget, nodes)
         return self.enclose(W, proposer(self, engine, (method, solver), budget), seed)
+
+    def engine(
+        self, seed: int, deadline: float | None, nodes: int | None
+    ) -> Callable[[Matrix], Proposal]:
+        """Return how a matrix is bounded within a deadline and so many parts of a tree.
+
+        Raises InputError for nodes where no tree takes them.
+        """
+        if nodes is not None:
+            raise InputError(f"nodes are for matrices, not for {type(self).__name__}: give budget")
+        return lambda scaled: self.propose(scaled, None, seed, deadline)
 
     def enclose(self, W: Any, propose: Callable[[Any], Proposal], seed: int) -> PolarBound:  # noqa: ANN401
         """Return both sides of the polar, the upper one by `propose`; here floats, not proved."""
@@ -196,13 +205,17 @@ class Atom(ABC):
         """Raise InputError unless the atom's parameters fit data of this shape."""
 
     def wrong_sign(self, factors: Factors) -> str:
-        """Return what is outside the atom's domain, or ""."""
-        del factors
-        return ""
+        """Name the entry of a factor that is farthest outside its cone, or return ""."""
+        names = ("U", "V", *(f"X{k}" for k in range(2, len(factors))))
+        messages = (misfit(*p) for p in zip(names, self.gauges, factors, strict=False))
+        return next((text for text in messages if text), "")
 
     def project(self, factors: Factors) -> Factors:
-        """Return the nearest factors in the atom's domain."""
-        return factors
+        """Return the nearest factors in the cones."""
+        if not self.gauges:
+            return factors
+        pairs = zip(self.gauges, factors, strict=False)
+        return tuple(np.asarray(g.project_cone(x)) + 0.0 for g, x in pairs)  # no -0.0
 
     def why_infinite(self, offsets: Sequence[Offset]) -> str:
         """Return why the polar is infinite beside these offsets, with the cure, or ""."""
@@ -237,3 +250,23 @@ class Atom(ABC):
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         """Return the arrays that the statement names by digest."""
         return {}
+
+
+def combine(sizes: Sequence[Array], form: str) -> Array:
+    """Return theta from the K norms of each slice: their product, or 1/K sum of K-th powers."""
+    if form == "product":
+        return np.asarray(np.prod(sizes, axis=0))
+    return np.asarray(np.mean(np.power(sizes, len(sizes)), axis=0))
+
+
+def misfit(name: str, norm: Gauge, x: Array) -> str:
+    """Say which entry of a factor is outside the norm's cone, or return ""."""
+    if norm.admits(x):
+        return ""
+    far = np.abs(x - norm.project_cone(x))
+    at = np.unravel_index(int(far.argmax()), x.shape)
+    low, high = (side[at[0]] for side in norm.sides(len(x)))
+    wanted = "0" if low == high else (">= 0" if low == 0 else "<= 0")
+    cure = "Problem.project(factors) returns the nearest factors that are allowed"
+    where, label = [int(k) for k in at], norm.key if norm.is_plain else norm
+    return f"{name} must be {wanted} under {short(label)}, got {x[at]} at {where}; {cure}"

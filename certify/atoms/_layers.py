@@ -1,22 +1,81 @@
 """What the atoms of parallel deep networks share: their slices, values and bounds."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
+import numpy.typing as npt
 from scipy import sparse
 
 from certify.base.arrays import Array, finite, frozen, real, short
 from certify.base.errors import InputError
 from certify.norms import L2
-from certify.polar import Matrix, PolarQuery, Proposal, smallest
+from certify.polar import Matrix, PolarBound, PolarQuery, Proposal, smallest
 
-from ._base import Factors, Slice
+from ._base import Factors, Slice, combine
+from ._enclosure import enclose_network
 from ._words import Words, activation, exponent_text, penalty_formula
+from .rank_one import FORMS, matrix_only
 
 LARGEST = 1 << 20  # width of a hidden layer
+
+
+class Parallel:
+    """The parts of an atom of parallel networks (no atom by itself).
+
+    V (N, d), hidden the widths d_1, ..., d_(K-1); slope: of s between the layers.
+    """
+
+    V: Any
+    hidden: Any
+    form: str
+    slope: float
+    kind: ClassVar[str]
+
+    family = "deep"
+    component = "branch"
+
+    def __post_init__(self) -> None:
+        """Check the parts."""
+        object.__setattr__(self, "V", data_of(self.V))
+        object.__setattr__(self, "hidden", widths_of(self.hidden))
+        for count in ("degree", "parts"):  # the number of layers K
+            object.__setattr__(self, count, len(self.hidden) + 1)
+        if self.form not in FORMS:
+            raise InputError(f"form must be one of {', '.join(FORMS)}, got {self.form!r}")
+
+    def check(self, data_shape: tuple[int, ...]) -> None:
+        """Refuse data of another number of rows than V."""
+        matrix_only(self, data_shape)
+        if data_shape[0] != len(self.V):
+            raise InputError(f"V has {len(self.V)} rows, but the data have {data_shape[0]}")
+
+    def shapes(self, data_shape: tuple[int, ...]) -> tuple[tuple[int, int], ...]:
+        """Return (d, d_1), ..., (d_(K-1), outputs)."""
+        return tuple(pairwise((self.V.shape[1], *self.hidden, data_shape[1])))
+
+    def phi(self, x: Slice) -> Array:
+        """Return s(... s(V X1) ...) XK."""
+        return outputs(self.V, x, self.slope)
+
+    def theta(self, factors: Factors) -> Array:
+        """Return theta of each network."""
+        flat = (x.reshape(math.prod(x.shape[:-1]), x.shape[-1]) for x in factors)
+        return combine([np.linalg.norm(x, axis=0) for x in flat], self.form)
+
+    def enclose(self, W: Any, propose: Callable[[Any], Proposal], seed: int) -> PolarBound:  # noqa: ANN401
+        """Return both sides, in the kernel's rounded arithmetic."""
+        return enclose_network(self, W, propose, seed)
+
+    def statement(self) -> dict[str, Any]:
+        """Return the kernel's description of this atom."""
+        return {"kind": self.kind, "hidden": list(self.hidden), "form": self.form}
+
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """Return the features."""
+        return {"features": self.V}
 
 
 def widths_of(hidden: object) -> tuple[int, ...]:
@@ -36,30 +95,12 @@ def data_of(V: object) -> Array:
     return frozen(data)
 
 
-def shapes(
-    V: Array, hidden: tuple[int, ...], data_shape: tuple[int, ...]
-) -> tuple[tuple[int, int], ...]:
-    """Return the shape of each layer's weights."""
-    widths = (V.shape[1], *hidden, data_shape[1])
-    return tuple(pairwise(widths))
-
-
 def outputs(V: Array, x: Slice, slope: float) -> Array:
     """Return s(... s(V X1) X2 ...) XK."""
     values = V
     for k, w in enumerate(x):
         values = (np.where(values > 0, values, slope * values) if k else values) @ w
     return values
-
-
-def theta(factors: Factors, form: str) -> Array:
-    """Return the product, or the mean of the K-th powers, of the layers' Frobenius norms."""
-    sizes = [
-        np.linalg.norm(x.reshape(math.prod(x.shape[:-1]), x.shape[-1]), axis=0) for x in factors
-    ]
-    if form == "product":
-        return np.asarray(np.prod(sizes, axis=0))
-    return np.asarray(np.mean(np.power(sizes, len(sizes)), axis=0))
 
 
 def words(count: int, form: str, slope: float | None) -> Words:

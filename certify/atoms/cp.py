@@ -12,15 +12,16 @@ from certify.base.errors import InputError
 from certify.base.observed import Observed
 from certify.norms import Gauge, gauge
 from certify.polar import Matrix, PolarBound, Proposal
+from certify.polar.ascent.contract import kronecker_columns, product
 from certify.polar.ascent.products import attain
 from certify.polar.product_query import ProductQuery
 from certify.polar.products import propose
 
-from ._base import Atom, Factors, Slice
+from ._base import Atom, Factors, Slice, combine
 from ._enclosure import enclose_tensor
 from ._facts import CLOSED, describe_pair
 from ._words import Words, exponent_text, nonnegative, penalty_formula, signs_of
-from .rank_one import FORMS, misfit
+from .rank_one import FORMS
 
 LEAST, MOST = 2, 6  # the order of a symmetric tensor, whose permutations the kernel sums
 
@@ -128,17 +129,17 @@ class CP(Atom):
     def phi(self, x: Slice) -> Array:
         """Return x1 o ... o xK, held as the first mode by all the others."""
         first, *rest = self.every(x)
-        return np.outer(first, outer(rest))
+        return np.outer(first, product(rest))
 
     def predict(self, factors: Factors, observed: Observed) -> Array:
         """Return the field of sum over k of x1_k o ... o xK_k."""
         first, *rest = self.every(factors)
-        return observed.product(first, khatri_rao(rest))
+        return observed.product(first, kronecker_columns(rest))
 
     def inner_products(self, W: Array, factors: Factors, observed: Observed) -> tuple[Array, Array]:
         """Return <W, phi(X_i)> and |phi(X_i)| of each slice."""
         first, *rest = self.every(factors)
-        pulled = observed.times(W, khatri_rao(rest))
+        pulled = observed.times(W, kronecker_columns(rest))
         sizes = np.prod([np.linalg.norm(x, axis=0) for x in (first, *rest)], axis=0)
         return np.einsum("mr,mr->r", first, pulled), np.asarray(sizes)
 
@@ -157,21 +158,7 @@ class CP(Atom):
 
     def theta(self, factors: Factors) -> Array:
         """Return theta of each slice."""
-        sizes = self.sizes(factors)
-        if self.form == "product":
-            return np.asarray(np.prod(sizes, axis=0))
-        return np.asarray(np.mean(np.power(sizes, len(sizes)), axis=0))
-
-    def wrong_sign(self, factors: Factors) -> str:
-        """Name the entry of a factor that is farthest outside its cone."""
-        names = ("U", "V", *(f"X{k}" for k in range(2, len(factors))))
-        messages = (misfit(*p) for p in zip(names, self.gauges, factors, strict=False))
-        return next((text for text in messages if text), "")
-
-    def project(self, factors: Factors) -> Factors:
-        """Return the nearest factors in the cones."""
-        pairs = zip(self.gauges, factors, strict=False)
-        return tuple(np.asarray(g.project_cone(x)) + 0.0 for g, x in pairs)  # no -0.0
+        return combine(self.sizes(factors), self.form)
 
     def propose(
         self,
@@ -179,17 +166,7 @@ class CP(Atom):
         target: float | None,
         seed: int,
         deadline: float | None,
-    ) -> Proposal:
-        """Return the smallest bound found."""
-        return self.propose_near(W, target, seed, deadline, ())
-
-    def propose_near(
-        self,
-        W: Matrix,
-        target: float | None,
-        seed: int,
-        deadline: float | None,
-        starts: Factors,
+        starts: Factors = (),
     ) -> Proposal:
         """Return the smallest bound found; starts are factors believed to attain the polar."""
         slices = tuple(zip(*(x.T for x in starts), strict=True))
@@ -197,6 +174,8 @@ class CP(Atom):
         if len(self.norms) > LEAST:
             T = W.toarray() if sparse.issparse(W) else np.asarray(W)
         return propose(ProductQuery(T, self.gauges, self.symmetric, target, seed, deadline, slices))
+
+    propose_near = propose
 
     def attain(self, W: Matrix, seed: int) -> tuple[float, Slice]:
         """Return the best slice found, of theta 1."""
@@ -263,23 +242,7 @@ def plain_key(key: str) -> str:
     return norm.key
 
 
-def outer(parts: Sequence[Array]) -> Array:
-    """Return x2 o ... o xK, flat."""
-    out = np.ones(1)
-    for x in parts:
-        out = np.multiply.outer(out, x).reshape(-1)
-    return out
-
-
 def contract_except(T: Array, parts: Sequence[Array], k: int) -> Array:
     """Return T with every factor of a slice but the k-th, (n_k, r)."""
-    moved = np.moveaxis(T, k, 0)
-    return np.asarray(moved.reshape(len(moved), -1) @ khatri_rao([*parts[:k], *parts[k + 1 :]]))
-
-
-def khatri_rao(parts: Sequence[Array]) -> Array:
-    """Return the columns x2_k o ... o xK_k, each flat, row-major: (n_2 ... n_K, r)."""
-    out = parts[0]
-    for x in parts[1:]:
-        out = (out[:, None, :] * x[None, :, :]).reshape(len(out) * len(x), x.shape[1])
-    return out
+    moved, others = np.moveaxis(T, k, 0), [*parts[:k], *parts[k + 1 :]]
+    return np.asarray(moved.reshape(len(moved), -1) @ kronecker_columns(others))

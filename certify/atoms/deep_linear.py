@@ -1,26 +1,21 @@
 """Parallel deep linear networks: phi(X1, ..., XK) = V X1 X2 ... XK."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from scipy import sparse
 
 from certify.base.arrays import Array
-from certify.base.errors import InputError
-from certify.polar import Matrix, PolarBound, Proposal
+from certify.polar import Matrix, Proposal
 
 from . import _layers as layers
-from ._base import Atom, Factors, Slice
-from ._enclosure import enclose_network
+from ._base import Atom, Slice
 from ._words import Words
-from .rank_one import FORMS, matrix_only
 
 
 @dataclass(frozen=True, eq=False)
-class DeepLinear(Atom):
+class DeepLinear(layers.Parallel, Atom):
     """phi(X1, ..., XK) = V X1 ... XK, V (N, d), Xk (d_(k-1), d_k); Z is N x outputs.
 
         form="product":  theta = |X1|_F ... |XK|_F
@@ -44,44 +39,7 @@ class DeepLinear(Atom):
     form: str = "product"
 
     kind = "deep_linear"
-    family = "deep"
-    component = "branch"
     slope = 1.0
-
-    def __post_init__(self) -> None:
-        """Check the parts."""
-        object.__setattr__(self, "V", layers.data_of(self.V))
-        object.__setattr__(self, "hidden", layers.widths_of(self.hidden))
-        if self.form not in FORMS:
-            raise InputError(f"form must be one of {', '.join(FORMS)}, got {self.form!r}")
-
-    @property
-    def degree(self) -> int:  # type: ignore[override]  # the number of layers
-        """The number of layers K."""
-        return len(self.hidden) + 1
-
-    @property
-    def parts(self) -> int:  # type: ignore[override]
-        """The arrays in a slice: K."""
-        return len(self.hidden) + 1
-
-    def check(self, data_shape: tuple[int, ...]) -> None:
-        """Refuse data of another number of rows than V."""
-        matrix_only(self, data_shape)
-        if data_shape[0] != len(self.V):
-            raise InputError(f"V has {len(self.V)} rows, but the data have {data_shape[0]}")
-
-    def shapes(self, data_shape: tuple[int, ...]) -> tuple[tuple[int, int], ...]:
-        """Return (d, d_1), ..., (d_(K-1), outputs)."""
-        return layers.shapes(self.V, self.hidden, data_shape)
-
-    def phi(self, x: Slice) -> Array:
-        """Return V X1 ... XK."""
-        return layers.outputs(self.V, x, 1.0)
-
-    def theta(self, factors: Factors) -> Array:
-        """Return theta of each network."""
-        return layers.theta(factors, self.form)
 
     def pull_back(self, W: Matrix) -> Array:
         """Return V^T W."""
@@ -101,10 +59,6 @@ class DeepLinear(Atom):
         left, values, right = np.linalg.svd(self.pull_back(W), full_matrices=False)
         return float(values[0]), layers.thread(left[:, 0], right[0], self.hidden)
 
-    def enclose(self, W: Any, propose: Callable[[Any], Proposal], seed: int) -> PolarBound:  # noqa: ANN401
-        """Return both sides, in the kernel's rounded arithmetic."""
-        return enclose_network(self, W, propose, seed)
-
     def words(self) -> Words:
         """Return the product of the layers and their Frobenius norms."""
         return layers.words(self.degree, self.form, None)
@@ -118,11 +72,3 @@ class DeepLinear(Atom):
     def from_statement(cls, statement: dict[str, Any], data: dict[str, Any]) -> "DeepLinear":
         """Return the networks of some widths."""
         return cls(data["features"], tuple(statement["hidden"]), statement["form"])
-
-    def statement(self) -> dict[str, Any]:
-        """Return the kernel's description of this atom."""
-        return {"kind": self.kind, "hidden": list(self.hidden), "form": self.form}
-
-    def arrays(self) -> dict[str, npt.NDArray[Any]]:
-        """Return the features."""
-        return {"features": self.V}

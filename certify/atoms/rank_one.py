@@ -1,14 +1,15 @@
 """Matrices: phi(u, v) = u v^T with a norm, perhaps a sign, on each factor."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
-from time import monotonic
+from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from certify.base.arrays import Array, short
+from certify.base.arrays import Array
 from certify.base.errors import InputError
 from certify.base.observed import Observed
 from certify.norms import Gauge, Weighted, gauge, norm_of
@@ -16,10 +17,9 @@ from certify.polar import Matrix, PolarBound, PolarQuery, Proposal, smallest, wi
 from certify.polar.ascent.pairs import best_slice
 from certify.polar.proved import norm_arrays
 
-from ._base import Atom, Factors, Slice
+from ._base import Atom, Factors, Slice, combine
 from ._enclosure import enclose
 from ._facts import CLOSED, Facts, describe_pair
-from ._methods import proposer
 from ._words import Words, nonnegative, penalty_formula, signs_of
 
 FORMS = ("product", "sum")
@@ -132,18 +132,7 @@ class RankOne(Atom):
 
     def theta(self, factors: Factors) -> Array:
         """Return theta of each column pair."""
-        a, b = self.sizes(factors)
-        return a * b if self.form == "product" else 0.5 * (a * a + b * b)
-
-    def wrong_sign(self, factors: Factors) -> str:
-        """Name the entry of a factor that is farthest outside its cone."""
-        messages = (misfit(n, g, x) for n, g, x in zip("UV", self.gauges, factors, strict=True))
-        return next((text for text in messages if text), "")
-
-    def project(self, factors: Factors) -> Factors:
-        """Return the nearest factors in the cones."""
-        pairs = zip(self.gauges, factors, strict=True)
-        return tuple(np.asarray(g.project_cone(x)) + 0.0 for g, x in pairs)  # no -0.0
+        return combine(self.sizes(factors), self.form)
 
     def propose(
         self, W: Matrix, target: float | None, seed: int, deadline: float | None
@@ -155,39 +144,16 @@ class RankOne(Atom):
         """Return the best slice found, of theta 1."""
         return best_slice(PolarQuery(W, *self.gauges, seed=seed))
 
-    @np.errstate(all="ignore")  # the kernel refuses what is not finite
-    def polar(  # noqa: PLR0913  the contract's keywords
-        self,
-        W: Any,  # noqa: ANN401
-        *,
-        budget: float | None = None,
-        seed: int = 0,
-        nodes: int | None = None,
-        method: str = "engine",
-        solver: str | None = None,
-    ) -> PolarBound:
-        """Enclose the polar of W, an (m, n) array or scipy.sparse matrix.
+    def engine(
+        self, seed: int, deadline: float | None, nodes: int | None
+    ) -> Callable[[Matrix], Proposal]:
+        """Return the smallest bound of the methods within the deadline and the nodes."""
+        query = partial(PolarQuery, left=self.gauges[0], right=self.gauges[1], seed=seed)
+        return lambda W: within_budget(query(W=W, deadline=deadline, nodes=nodes), smallest)
 
-        budget  seconds; a branch and bound takes what is left of them
-        nodes   parts of a branch and bound at most; without them and a budget it has none
-
-        `upper` is proved by the kernel's rule in outward-rounded floats; `lower` is attained
-        by `witness` after allowing for every rounding.
-
-        method    "engine", or "cvxpy": the bound of a relaxation, by the solver of that name
-                  (None: the first that answers), untrusted and proved as any other
-
-        Raises InputError if W is not a finite real matrix, or has no shape for the norms.
-        """
-        deadline = None if budget is None else monotonic() + budget
-
-        def propose(scaled: Matrix) -> Proposal:
-            """Return the smallest bound within the budget and the nodes."""
-            query = PolarQuery(scaled, *self.gauges, None, seed, deadline, nodes=nodes)
-            return within_budget(query, smallest)
-
-        by = proposer(self, propose, (method, solver), budget)
-        return enclose(self, self.gauges, W, by, seed)
+    def enclose(self, W: Any, propose: Callable[[Any], Proposal], seed: int) -> PolarBound:  # noqa: ANN401
+        """Return both sides, in the kernel's rounded arithmetic."""
+        return enclose(self, self.gauges, W, propose, seed)
 
     def words(self) -> Words:
         """Return u v^T and the norms."""
@@ -233,21 +199,8 @@ def pair_facts(left: str | Gauge, right: str | Gauge) -> Facts:
     return describe_pair(gauge(left), gauge(right))
 
 
-def matrix_only(atom: Atom, data_shape: tuple[int, ...]) -> None:
+def matrix_only(atom: object, data_shape: tuple[int, ...]) -> None:
     """Raise InputError unless the data are a matrix."""
     if len(data_shape) != len(SIDES):
         name, cure = type(atom).__name__, "for a tensor give CP with a norm for each mode"
         raise InputError(f"{name} needs a matrix, got shape {tuple(data_shape)}; {cure}")
-
-
-def misfit(name: str, norm: Gauge, x: Array) -> str:
-    """Say which entry of a factor is outside the norm's cone, or return ""."""
-    if norm.admits(x):
-        return ""
-    far = np.abs(x - norm.project_cone(x))
-    at = np.unravel_index(int(far.argmax()), x.shape)
-    low, high = (side[at[0]] for side in norm.sides(len(x)))
-    wanted = "0" if low == high else (">= 0" if low == 0 else "<= 0")
-    cure = "Problem.project(factors) returns the nearest factors that are allowed"
-    where, label = [int(k) for k in at], norm.key if norm.is_plain else norm
-    return f"{name} must be {wanted} under {short(label)}, got {x[at]} at {where}; {cure}"

@@ -18,11 +18,11 @@ from certify.polar.ascent.layers import attain
 from certify.polar.layer_query import Layer, LayerQuery
 from certify.polar.layers import propose
 
-from ._base import Atom, Factors, Slice
+from ._base import Atom, Factors, Slice, combine, misfit
 from ._enclosure import enclose_network
 from ._hidden import SLOPES, largest, negative_slope, sample_index
 from ._words import Words, activation, penalty_formula, signs_of
-from .rank_one import FORMS, LETTERS, matrix_only, misfit
+from .rank_one import FORMS, LETTERS, matrix_only
 
 BIASES = ("none", "regularized", "free")
 POOLS = ("sum", "max")
@@ -144,8 +144,7 @@ class ReLU(Atom):
 
     def theta(self, factors: Factors) -> Array:
         """Return theta of each neuron."""
-        a, b = self.sizes(factors)
-        return a * b if self.form == "product" else 0.5 * (a * a + b * b)
+        return combine(self.sizes(factors), self.form)
 
     def wrong_sign(self, factors: Factors) -> str:
         """Name the entry of V that is farthest outside its cone."""
@@ -166,22 +165,14 @@ class ReLU(Atom):
         target: float | None,
         seed: int,
         deadline: float | None,
-    ) -> Proposal:
-        """Return the smallest bound found."""
-        return self.propose_near(W, target, seed, deadline, ())
-
-    def propose_near(
-        self,
-        W: Matrix,
-        target: float | None,
-        seed: int,
-        deadline: float | None,
-        starts: Factors,
+        starts: Factors = (),
     ) -> Proposal:
         """Return the smallest bound found; starts are neurons believed to attain the polar."""
         dense = self.query(W).W
         slices = tuple(zip(*(x.T for x in starts), strict=True))
         return propose(LayerQuery(self.layer, dense, target, seed, deadline, slices))
+
+    propose_near = propose
 
     def attain(self, W: Matrix, seed: int) -> tuple[float, Slice]:
         """Return the best neuron found, of theta 1."""

@@ -1,7 +1,8 @@
 """Symmetric matrices: phi(x) = x x^T, one factor that is both."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from time import monotonic
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -22,9 +23,8 @@ from certify.polar.ascent.pairs import best_vector
 
 from ._base import Atom, Factors, Slice
 from ._enclosure import enclose
-from ._methods import proposer
 from ._words import Words, nonnegative, signs_of
-from .rank_one import matrix_only, misfit
+from .rank_one import matrix_only
 
 NORMS = ("l2", "l2+", "l1+")
 
@@ -110,14 +110,6 @@ class Symmetric(Atom):
         """Return |x|^2 of each column."""
         return np.square(self.gauge.value(factors[0]))
 
-    def wrong_sign(self, factors: Factors) -> str:
-        """Name the entry that is farthest outside the cone."""
-        return misfit("U", self.gauge, factors[0])
-
-    def project(self, factors: Factors) -> Factors:
-        """Return the nearest factor in the cone."""
-        return (np.asarray(self.gauge.project_cone(factors[0])) + 0.0,)  # no -0.0
-
     def propose(
         self, W: Matrix, target: float | None, seed: int, deadline: float | None
     ) -> Proposal:
@@ -131,38 +123,17 @@ class Symmetric(Atom):
         value, x = best_vector(PolarQuery(W, norm, norm, seed=seed, symmetric=True))
         return value, (x,)
 
-    @np.errstate(all="ignore")  # the kernel refuses what is not finite
-    def polar(  # noqa: PLR0913  the contract's keywords
-        self,
-        W: Any,  # noqa: ANN401
-        *,
-        budget: float | None = None,
-        seed: int = 0,
-        nodes: int | None = None,
-        method: str = "engine",
-        solver: str | None = None,
-    ) -> PolarBound:
-        """Enclose the polar of W, an (m, m) array or scipy.sparse matrix.
+    def engine(
+        self, seed: int, deadline: float | None, nodes: int | None
+    ) -> Callable[[Matrix], Proposal]:
+        """Return the smallest bound found within the deadline and the nodes."""
+        query = partial(PolarQuery, left=self.gauge, right=self.gauge, seed=seed, symmetric=True)
+        by = smallest_symmetric
+        return lambda W: within_budget(query(W=W, deadline=deadline, nodes=nodes), by)
 
-        budget  seconds; a branch and bound takes what is left of them
-        nodes   parts of a branch and bound at most; without them and a budget it has none
-
-        method    "engine", or "cvxpy": the bound of a relaxation, by the solver of that name
-                  (None: the first that answers), untrusted and proved as any other
-
-        Raises InputError if W is not a finite real square matrix.
-        """
-        deadline, norm = None if budget is None else monotonic() + budget, self.gauge
-
-        def propose(scaled: Matrix) -> Proposal:
-            """Return the smallest bound within the budget and the nodes."""
-            query = PolarQuery(
-                scaled, norm, norm, None, seed, deadline, nodes=nodes, symmetric=True
-            )
-            return within_budget(query, smallest_symmetric)
-
-        by = proposer(self, propose, (method, solver), budget)
-        return enclose(self, (norm, norm), W, by, seed)
+    def enclose(self, W: Any, propose: Callable[[Any], Proposal], seed: int) -> PolarBound:  # noqa: ANN401
+        """Return both sides, in the kernel's rounded arithmetic."""
+        return enclose(self, self.gauges * 2, W, propose, seed)
 
     def words(self) -> Words:
         """Return x x^T and the norm, squared."""
