@@ -8,7 +8,6 @@ bound f (`kernel/rules/concave.py` has the proof).  Where a weight is 0, or thet
 plain norms, the line of slope 0 alone counts: f without the penalty.
 """
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -16,7 +15,6 @@ import numpy as np
 
 from certify.atoms import Factors, RankOne
 from certify.base.clock import Clock
-from certify.kernel.verdict import prove
 from certify.problem import Problem, Values
 from certify.search.candidate import Candidate, evaluate, lowest
 from certify.search.descent import l1
@@ -28,7 +26,7 @@ from . import own_size
 from .budget import rest
 from .certificate.file import Certificate, StatedQuestion, ask
 from .certificate.tiers import arithmetic
-from .prove import Proof, assemble, without_better
+from .prove import Proof, assemble, prove_written, without_better
 from .result import Result
 
 STEEP = 6.0  # the first slope, in a b / penalty: 4 is that of the root's chord
@@ -206,10 +204,4 @@ def compose(
         line_proof, arrays = without_better(line.certificate.proof, line.certificate.witness)
         proof["lines"].append({"norm": line.norm, "slope": line.slope.hex(), "proof": line_proof})
         witness |= {f"line{k}.{name}": x for name, x in arrays.items()}
-    with np.errstate(all="ignore"):  # the kernel refuses what is not finite
-        ar = arithmetic(problem)
-        outcome = prove(question.statement, question.given, proof, witness, ar, limit=math.inf)
-    if outcome.verdict not in ("REFUTED", "RANK_LIMITED"):
-        proof, witness = without_better(proof, witness)
-    claim = {"verdict": outcome.verdict, "tier": outcome.tier, "work": outcome.work}
-    return Proof(Certificate(question.statement, question.given, claim, proof, witness), outcome)
+    return prove_written(question, (proof, witness), arithmetic(problem))

@@ -12,7 +12,7 @@ from certify.polar.proved import above, as_kernel_array, below
 from certify.problem import Problem, Values
 
 from .certificate.file import Certificate
-from .certificate.verdict import NO_BOOL, Verdict, relative, spread
+from .certificate.verdict import Bracket, Judgement, Verdict, relative, spread
 from .prove import Proof
 from .report._numbers import at_least, at_most
 
@@ -34,7 +34,7 @@ class ExplainedVariance(NamedTuple):
 
 
 @dataclass(frozen=True)
-class OwnSize:
+class OwnSize(Bracket, Judgement):
     """The answer over all factors of at most r components, r the number that the candidate has.
 
         lower <= inf { f(X) : X of at most r components } <= f(candidate) <= upper
@@ -58,6 +58,8 @@ class OwnSize:
     explained_variance: ExplainedVariance | None = None
     better_upper: float | None = None
 
+    called = "the answer about its own size"
+
     @property
     def better(self) -> Factors | None:
         """Better factors of at most as many components, if REFUTED."""
@@ -69,25 +71,6 @@ class OwnSize:
         """The offsets of the better factors."""
         refuted = self.verdict is Verdict.REFUTED and self.certificate is not None
         return self.certificate.better_offsets() if refuted and self.certificate else ()
-
-    @property
-    def gap(self) -> float:
-        """Upper - lower, rounded up."""
-        return spread(self.lower, self.upper)
-
-    @property
-    def relative_gap(self) -> float:
-        """(upper - lower) / |upper|; 0 when both are 0, infinite when a side is."""
-        return relative(self.gap, self.upper)
-
-    @property
-    def certified(self) -> bool:
-        """Whether the verdict is CERTIFIED: proved the best of its size within epsilon."""
-        return self.verdict is Verdict.CERTIFIED
-
-    def __bool__(self) -> bool:
-        """Refuse: REFUTED and UNDECIDED are answers too."""
-        raise TypeError(NO_BOOL.format(name="the answer about its own size"))
 
     def __repr__(self) -> str:
         """Show the verdict and the bracket."""

@@ -156,6 +156,14 @@ def attempt(
             k: a for k, a in witness.items() if k == "W"
         }
         witness = under_polar(question.statement, leaf_factors(question, polar, arrays)) | witness
+    return prove_written(question, (proof, witness), ar)
+
+
+def prove_written(
+    question: StatedQuestion, written: tuple[Json, Arrays], ar: Arithmetic[Any]
+) -> Proof:
+    """Let the kernel prove what is written, and keep of it what the verdict needs."""
+    proof, witness = written
     with np.errstate(all="ignore"):  # the kernel refuses what is not finite
         outcome = prove(question.statement, question.given, proof, witness, ar, limit=math.inf)
     if outcome.verdict not in ("REFUTED", "RANK_LIMITED"):

@@ -10,7 +10,7 @@ from certify.problem import Values
 from certify.search.candidate import Candidate
 
 from .certificate.file import Certificate, as_numpy
-from .certificate.verdict import NO_BOOL, Verdict, relative, spread
+from .certificate.verdict import Bracket, Judgement, Verdict
 from .origin import Origin
 from .own_size_result import ExplainedVariance, OwnSize
 from .report import write
@@ -19,7 +19,7 @@ from .report._result import cell, explanation, plot_result
 
 
 @dataclass(frozen=True)
-class Result:
+class Result(Bracket, Judgement):
     """The answer about a candidate.
 
     lower <= inf over all sizes (at lam = 0: over rank <= r) and f(candidate) <= upper are
@@ -54,6 +54,8 @@ class Result:
     origin: Origin | None = None
     multiple: float = 1.0
 
+    called = "a Result"
+
     @property
     def own_size(self) -> OwnSize:
         """The answer over at most as many components as the candidate has."""
@@ -68,15 +70,6 @@ class Result:
         is not least squares over all entries, or nothing is proved.
         """
         return self.own_size.explained_variance
-
-    @property
-    def certified(self) -> bool:
-        """Whether the verdict is CERTIFIED: proved optimal within epsilon."""
-        return self.verdict is Verdict.CERTIFIED
-
-    def __bool__(self) -> bool:
-        """Refuse: REFUTED and UNDECIDED are results too."""
-        raise TypeError(NO_BOOL.format(name="a Result"))
 
     @property
     def better_q(self) -> Values:
@@ -110,19 +103,9 @@ class Result:
         return self.origin.rebuild(estimator, Y, answer.better, answer.better_q)
 
     @property
-    def gap(self) -> float:
-        """Upper - lower, rounded up."""
-        return spread(self.lower, self.upper)
-
-    @property
     def distance(self) -> str:
         """How far above the optimum these factors can be, as a sentence."""
         return distance(self.lower, self.upper, proved=self.certificate is not None)
-
-    @property
-    def relative_gap(self) -> float:
-        """(upper - lower) / |upper|; 0 when both are 0, infinite when a side is."""
-        return relative(self.gap, self.upper)
 
     def report(self, path: str | Path) -> int:
         """Write the certificate, verified again, as one HTML page; return its size in bytes.

@@ -25,7 +25,7 @@ from certify.polar.proved import above, below
 from certify.polar.scale import exponent, ldexp_steps
 
 from .budget import positive
-from .certificate.verdict import relative, spread
+from .certificate.verdict import Bracket
 from .check import natural
 from .decompose import Decomposition, decompose, empty, polar
 from .report._numbers import at_least, at_most
@@ -35,7 +35,7 @@ DIGITS = 12  # of a bound that is shown
 
 
 @dataclass(frozen=True)
-class NormBound:
+class NormBound(Bracket):
     """lower <= norm of T <= upper, both proved, and what each side rests on.
 
     factors  K arrays (n_k, r).  spectral: one component of unit vectors, which attains `lower`.
@@ -49,16 +49,6 @@ class NormBound:
     upper: float
     factors: Factors
     dual: Array
-
-    @property
-    def gap(self) -> float:
-        """Upper - lower, rounded up."""
-        return spread(self.lower, self.upper)
-
-    @property
-    def relative_gap(self) -> float:
-        """(upper - lower) / upper; 0 when both are 0."""
-        return relative(self.gap, self.upper)
 
     def __repr__(self) -> str:
         """Show the bracket, rounded outward, and the number of components."""

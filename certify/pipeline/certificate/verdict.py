@@ -3,6 +3,7 @@
 import math
 from enum import Enum
 from fractions import Fraction
+from typing import ClassVar
 
 NO_BOOL = "{name} is neither true nor false: ask for .certified, or compare .verdict"
 
@@ -78,3 +79,36 @@ def relative(gap: float, upper: float) -> float:
     if not math.isfinite(gap) or (gap > 0 and not upper):
         return math.inf
     return gap / abs(upper) if upper else 0.0
+
+
+class Bracket:
+    """What has two sides: lower <= what was asked for <= upper."""
+
+    lower: float
+    upper: float
+
+    @property
+    def gap(self) -> float:
+        """Upper - lower, rounded up."""
+        return spread(self.lower, self.upper)
+
+    @property
+    def relative_gap(self) -> float:
+        """(upper - lower) / |upper|; 0 when both are 0, infinite when a side is."""
+        return relative(self.gap, self.upper)
+
+
+class Judgement:
+    """What has a verdict, and so is neither true nor false."""
+
+    verdict: Verdict
+    called: ClassVar[str]
+
+    @property
+    def certified(self) -> bool:
+        """Whether the verdict is CERTIFIED: proved within epsilon."""
+        return self.verdict is Verdict.CERTIFIED
+
+    def __bool__(self) -> bool:
+        """Refuse: REFUTED and UNDECIDED are answers too."""
+        raise TypeError(NO_BOOL.format(name=self.called))

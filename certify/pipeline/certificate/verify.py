@@ -29,7 +29,7 @@ from .difference import describe_mismatch
 from .file import Arrays, Certificate, Json, StatedQuestion, as_numpy, ask, of_polar, under_polar
 from .leaf_factors import leaf_factors
 from .tiers import arithmetic
-from .verdict import NO_BOOL, Verdict
+from .verdict import Judgement, Verdict
 
 TIERS = ("exact", "rounded")  # arithmetics of the kernel
 CHECKED = "checked"  # by the proved checker
@@ -38,7 +38,7 @@ SCALES = (("scale.left", (-1, 1)), ("scale.right", (1, -1)))
 
 
 @dataclass(frozen=True)
-class Proved:
+class Proved(Judgement):
     """What a certificate was proved to show, by which arithmetic and rules.
 
     lower <= inf over all sizes (or at most r components, as was asked),  f(candidate) <= upper, and
@@ -53,14 +53,7 @@ class Proved:
     rules: tuple[str, ...]
     better: float | None = None
 
-    @property
-    def certified(self) -> bool:
-        """Whether the verdict is CERTIFIED."""
-        return self.verdict is Verdict.CERTIFIED
-
-    def __bool__(self) -> bool:
-        """Refuse: a proof of REFUTED is not a yes."""
-        raise TypeError(NO_BOOL.format(name="what verify() proved"))
+    called = "what verify() proved"
 
 
 def verify(  # noqa: PLR0913  the contract's keywords

@@ -13,7 +13,7 @@ from functools import cached_property
 import numpy as np
 
 from certify.atoms import Factors
-from certify.base.arrays import Array
+from certify.base.arrays import Array, Ints
 from certify.losses import Softmax
 from certify.problem import Problem, Values
 from certify.problem.best_offsets import matrices, split_values
@@ -48,7 +48,7 @@ class Cells:
         """The number of cells."""
         return int(self.x.shape[1])
 
-    def take(self, keep: Array) -> "Cells":
+    def take(self, keep: Array | Ints) -> "Cells":
         """Return some of the cells."""
         return Cells(*(a[:, keep] for a in self.parts))
 

@@ -22,6 +22,7 @@ from certify.search.descent import barrier, kinked
 from certify.search.descent.cells import CellProgram, Cells, cells_of
 from certify.search.descent.layers import Descent, descend, on_kinks
 from certify.search.envelope import Smoothed
+from certify.search.pricing.alike import merge
 from certify.search.pricing.layers import above, cosines, field_of
 from certify.search.schedule import Expired, Family
 
@@ -157,16 +158,9 @@ def prune(net: Net, cells: Cells) -> Cells:
     cells = cells.take(sizes > NOTHING * sizes.max(initial=0.0))
     sizes = net.layer.size(cells.x)
     near = cosines(net, (cells.x, cells.V)) > 1 - ALIKE
-    free, chosen, totals = np.ones(cells.size, dtype=bool), list[int](), list[float]()
-    for k in np.argsort(-sizes, kind="stable"):
-        if free[k]:
-            group = np.nonzero(free & near[k])[0]
-            free[group] = False
-            chosen.append(int(k))
-            totals.append(float(sizes[group].sum()))
-    out = cells.take(np.array(chosen, dtype=np.int64))
-    kept_sizes = net.layer.size(out.x)
-    return replace(out, x=out.x * (np.array(totals) / kept_sizes))
+    chosen, totals = merge(sizes, near)
+    out = cells.take(chosen)
+    return replace(out, x=out.x * (totals / net.layer.size(out.x)))
 
 
 def append(net: Net, at: Round, neurons: Factors, seed: int) -> None:

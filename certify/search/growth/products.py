@@ -20,6 +20,7 @@ from certify.search.candidate import Candidate
 from certify.search.column_generation import Search
 from certify.search.coordinates.products import form_of
 from certify.search.descent.products import Task, newton_finish, polish_factors, reweight
+from certify.search.pricing.alike import merge as alike_together
 from certify.search.pricing.products import Field, above, cosines
 from certify.search.schedule import Expired, Family
 
@@ -182,17 +183,11 @@ def merge(task: Task, factors: Factors, alike: float) -> Factors:
     if r < 2:  # noqa: PLR2004  nothing to merge
         return factors
     sizes, near = form.sizes(factors), cosines(form, factors) > 1 - alike
-    free, chosen, totals = np.ones(r, dtype=bool), list[int](), list[float]()
-    for k in np.argsort(-sizes, kind="stable"):
-        if free[k]:
-            group = np.nonzero(free & near[k])[0]
-            free[group] = False
-            chosen.append(int(k))
-            totals.append(float(sizes[group].sum()))
+    chosen, totals = alike_together(sizes, near)
     if len(chosen) == r:
         return factors
     units = form.units(tuple(x[:, chosen] for x in factors))
-    return form.scale(units, np.array(totals))
+    return form.scale(units, totals)
 
 
 def append(task: Task, factors: Factors, slices: Factors) -> Factors:

@@ -18,6 +18,8 @@ from certify.atoms import Factors
 from certify.base.arrays import Array
 from certify.search.coordinates.layers import Net
 
+from . import alike
+
 RANDOM, DRAWN, OWN = 200, 200, 200  # starts: random, gradients of random cells, neurons
 STEPS = 8  # of all starts together
 LENGTHS = (1.0, 0.5, 0.2, 0.05)  # steps that are tried
@@ -249,12 +251,7 @@ def distinct(field: Field, U: Array) -> Array:
     order = np.argsort(-values, kind="stable")
     order = order[np.isfinite(values[order]) & (values[order] > 0)]
     U, V = U[:, order], V[:, order]
-    near = cosines(field.net, (U, V)) > 1 - ALIKE
-    keep: list[int] = []
-    for k in range(len(order)):
-        if not near[k, keep].any():
-            keep.append(k)
-    return U[:, keep]
+    return U[:, alike.distinct(cosines(field.net, (U, V)) > 1 - ALIKE)]
 
 
 def cosines(net: Net, factors: Factors) -> Array:
@@ -264,7 +261,5 @@ def cosines(net: Net, factors: Factors) -> Array:
     """
     out = np.ones((factors[0].shape[1],) * 2)
     for x in (net.layer.features @ factors[0], factors[1]):
-        size = np.sqrt(np.square(x).sum(axis=0))
-        unit = x / np.where(size > 0, size, 1.0)
-        out = np.minimum(out, unit.T @ unit)
+        out = np.minimum(out, alike.unit_gram(x))
     return out

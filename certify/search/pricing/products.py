@@ -22,6 +22,8 @@ from certify.polar.product_query import Expired, never
 from certify.polar.scale import exponent, ldexp_steps
 from certify.search.coordinates.products import FactorForm
 
+from . import alike
+
 TOGETHER = 20  # components returned at once
 RANDOM, LINES, HEADS = 60, 20, 6  # starts: random, lines of W, singular vectors
 FEW, MANY, WORK = 4, 64, 1e6  # starts of each kind when those have found nothing, by size
@@ -192,11 +194,7 @@ def distinct(field: Field, components: Factors) -> Factors:
     """Return the components from the best on, without repetitions."""
     order = np.argsort(-field.inner_products(components), kind="stable")
     ordered = tuple(x[:, order] for x in components)
-    near = cosines(field.form, ordered) > 1 - ALIKE
-    keep: list[int] = []
-    for k in range(len(order)):
-        if not near[k, keep].any():
-            keep.append(k)
+    keep = alike.distinct(cosines(field.form, ordered) > 1 - ALIKE)
     return tuple(x[:, keep] for x in ordered)
 
 
@@ -204,7 +202,5 @@ def cosines(form: FactorForm, components: Factors) -> Array:
     """Return <phi_i, phi_j> / |phi_i| |phi_j|."""
     out = np.ones((components[0].shape[1],) * 2)
     for x in components:
-        size = np.sqrt(np.square(x).sum(axis=0))
-        unit = x / np.where(size > 0, size, 1.0)
-        out = out * (unit.T @ unit) ** form.copies
+        out = out * alike.unit_gram(x) ** form.copies
     return out
