@@ -24,12 +24,12 @@ from certify.polar.proved import as_kernel_array, kernel_pair, split, stored_ent
 from certify.polar.relaxation import pair_admm as admm
 from certify.polar.relaxation.pair_leaf import cholesky_leaf, leaf, noise
 from certify.polar.relaxation.pairs import Cut, Equal, cell, of_pair, of_symmetric
+from certify.polar.relaxation.steps import Stop
 from problems import _truth
 from tests.tolerance import EPS
 
 BITS = 2.0**-40  # enumerations take singular values of tiny matrices in floats of 52 bits
 RANDOM = np.random.default_rng(7).integers(-4, 5, (4, 5)).astype(float)
-Stop = admm.Stop
 
 
 def sylvester(n):

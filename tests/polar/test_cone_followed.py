@@ -11,6 +11,7 @@ from certify.polar.relaxation import cone
 from certify.polar.relaxation import layer_admm as admm
 from certify.polar.relaxation.frame import Frame
 from certify.polar.relaxation.layers import CUT, SPREAD, even_units, form_of
+from certify.polar.relaxation.steps import Stop
 
 
 def asked(m, d, seed):
@@ -103,7 +104,7 @@ def test_even_units_change_nothing_but_units(radial):
 
 
 def test_steps_that_gain_little_of_the_way_end():
-    stop = admm.Stop(0.0, settled=1e-2)
+    stop = Stop(0.0, settled=1e-2)
     falls = [2.0, 1.9, 1.8, 1.7, 1.6]
     assert not admm.slow(falls, stop)
     assert admm.slow([1.601, *falls[-1:] * 4], stop)

@@ -10,10 +10,11 @@ from certify.polar import eigen as spectra
 from certify.polar.ascent.layers import Climb, polish
 from certify.polar.layer_query import LayerQuery, Slice
 from certify.polar.relaxation.frame import Frame
-from certify.polar.relaxation.layer_admm import Relaxed, Stop, Warm, solve
+from certify.polar.relaxation.layer_admm import Relaxed, Warm, solve
 from certify.polar.relaxation.layer_multiplier import LayerMultiplier
 from certify.polar.relaxation.layers import LayerForm, even_units, form_of
 from certify.polar.relaxation.sharp import sharpen
+from certify.polar.relaxation.steps import Stop
 
 from .tree import Solved, Tree
 

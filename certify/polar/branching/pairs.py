@@ -9,9 +9,10 @@ import numpy as np
 from certify.base.arrays import Array
 from certify.polar import eigen as spectra
 from certify.polar.relaxation import pair_admm as admm
-from certify.polar.relaxation.pair_admm import PairMultiplier, Stop, Warm
+from certify.polar.relaxation.pair_admm import PairMultiplier, Warm
 from certify.polar.relaxation.pair_leaf import leaf
 from certify.polar.relaxation.pairs import Cell, Cut, Equal, Label, PairForm, Path, cell
+from certify.polar.relaxation.steps import Stop
 
 from .tree import Solved, Tree
 

@@ -16,9 +16,10 @@ from threadpoolctl import threadpool_limits
 from certify.base.arrays import Array
 from certify.polar.query import Proposal
 from certify.polar.relaxation.cut import Cut
-from certify.polar.relaxation.product_admm import ProductMultiplier, Relaxed, Stop, Warm, solve
+from certify.polar.relaxation.product_admm import ProductMultiplier, Relaxed, Warm, solve
 from certify.polar.relaxation.product_leaf import Leaf, LeafArrays, proposal, write_leaf
 from certify.polar.relaxation.products import ProductForm, pin
+from certify.polar.relaxation.steps import Stop
 
 from .tree import Limits, Solve, Solved, Tree, grow
 

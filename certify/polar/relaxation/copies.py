@@ -17,8 +17,9 @@ import numpy as np
 from certify.base.arrays import Array
 
 from .groups import Ints
-from .product_admm import RHO, ProductMultiplier, ProductProgram, Relaxed, Stop, Warm, solve, top
+from .product_admm import RHO, ProductMultiplier, ProductProgram, Relaxed, Warm, solve, top
 from .products import ProductForm
+from .steps import Stop
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@
 Each step projects on both, in even units.  The multiplier of the products is the witness N.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,8 +17,8 @@ from .cone import Cone
 from .frame import Frame
 from .layer_multiplier import LayerMultiplier, best_multiplier
 from .layers import LayerForm, even_units
+from .steps import RELAX, Stop, step_ratio
 
-RELAX = 1.6  # over-relaxation
 EVERY, BALANCE = 25, 50  # steps between bounds, between balances of rho
 LEAST, LATE, OVER = 200, 1000, 4  # steps before it may end, also without any gain; evaluations
 HOPE = 0.05  # share of the way to the target
@@ -41,20 +40,6 @@ class Warm:
     rho: float
     best: LayerMultiplier
     weight: float = WEIGHT
-
-
-@dataclass(frozen=True)
-class Stop:
-    """When a solve ends: under the target, after some steps, settled, or when `expired` says.
-
-    It is settled when the bound gains at most `settled`, relative, over OVER evaluations, and at
-    most a share HOPE of what is left to the target.
-    """
-
-    target: float
-    steps: int = 1000
-    settled: float = 1e-5
-    expired: Callable[[], bool] = lambda: False
 
 
 @dataclass(frozen=True)
@@ -156,15 +141,13 @@ class Run:
 
     def balance(self) -> None:
         """Move rho slowly toward equal residuals."""
-        primal = float(np.linalg.norm(self.X - self.Z))
-        dual = float(np.linalg.norm(self.Z - self.before))
-        ratio = 1.25 if primal > 2 * dual else 0.8 if dual > 2 * primal else 1.0
+        ratio = step_ratio((self.X, self.Z), self.before, 1.0, 1.25)
         self.rho *= ratio
         self.U = self.U / self.kind(ratio)
 
 
 def slow(history: list[float], stop: Stop) -> bool:
-    """Whether the bound hardly fell over the last evaluations, compared with what is left."""
+    """Whether the bound gained too little over OVER evaluations: `settled`, or HOPE of the rest."""
     last = history[-1]
     return history[-1 - OVER] - last <= min(stop.settled * last, HOPE * (last - stop.target))
 

@@ -17,8 +17,8 @@ import numpy as np
 from certify.base.arrays import Array
 
 from .pairs import Cell, Cut, Equal, Label
+from .steps import RELAX, Stop, step_ratio
 
-RELAX = 1.6  # over-relaxation
 FIRST, EVERY, SLOW = 10, 10, 50  # steps before the first bound, between bounds, between balances
 NEWTON = 60  # steps of a piecewise linear equation at most
 
@@ -39,19 +39,6 @@ class Warm:
     U: Array
     rho: float
     best: PairMultiplier
-
-
-@dataclass(frozen=True)
-class Stop:
-    """When a solve ends: under the target, after some steps, or when `expired` says so.
-
-    It also ends when the bound gains at most `settled`, relative, over 3 SLOW steps.
-    """
-
-    target: float
-    steps: int = 1000
-    settled: float = 1e-6
-    expired: Callable[[], bool] = lambda: False
 
 
 class Relaxed(NamedTuple):
@@ -126,9 +113,7 @@ class _Run:
 
     def balance(self) -> None:
         """Move rho slowly toward equal residuals."""
-        primal = float(np.linalg.norm(self.X - self.Z))
-        dual = float(np.linalg.norm(self.Z - self.before))
-        ratio = 1.4 if primal > 2 * dual else 1 / 1.4 if dual > 2 * primal else 1.0
+        ratio = step_ratio((self.X, self.Z), self.before, 1.0, 1.4)
         self.rho *= ratio
         self.U = self.U / ratio
 

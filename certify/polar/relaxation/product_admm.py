@@ -9,7 +9,7 @@ The multiplier of Y is J + Diag(D): every one seen gives a bound by one largest 
     <C, X> <= sum over balls of size (D + lambda_max(C + J - Diag D))_+ .
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -23,8 +23,8 @@ from certify.base.arrays import Array
 from .cut import Cut
 from .groups import Ints
 from .positive import SMALL, Positive
+from .steps import RELAX, Stop, step_ratio
 
-RELAX = 1.6  # over-relaxation
 EVERY, SLOW = 10, 50  # steps between bounds, and between balances of the step size
 BLOCK, SPANS = 100, (1, 2, 4)  # steps of a mean of multipliers, and numbers of blocks
 RHO = 0.3  # first step size, where |C| = 1 and the balls sum to 1
@@ -99,24 +99,6 @@ class ProductProgram:
         return np.asarray(sums / counts)
 
 
-@dataclass(frozen=True)
-class Stop:
-    """When a solve ends: the bound is at most `target`, steps are over, or `expired` says so.
-
-    It also ends when the bound gains at most `settled`, relative, over 4 SLOW steps, or at
-    most a SHARE of what is left.
-    """
-
-    target: float
-    steps: int = 1000
-    settled: float = 1e-9
-    expired: Callable[[], bool] = lambda: False
-
-    def least_gain(self, bound: float) -> float:
-        """Return the gain over 4 SLOW steps under which a solve ends."""
-        return max(self.settled * abs(bound), SHARE * (bound - self.target))
-
-
 class Relaxed(NamedTuple):
     """The end of a solve: X (d, d) of the polyhedron, the best multiplier, the steps."""
 
@@ -155,7 +137,8 @@ def _solved(program: ProductProgram, stop: Stop, start: Array | Warm | None) -> 
         if k % SLOW == 0:
             run.balance()
             history.append(best.bound)
-            if k >= 8 * SLOW and history[-5] - best.bound <= stop.least_gain(best.bound):
+            least = max(stop.settled * abs(best.bound), SHARE * (best.bound - stop.target))
+            if k >= 8 * SLOW and history[-5] - best.bound <= least:
                 break
     return Relaxed(run.Y * program.total, best, k, Warm(run.Y, tuple(run.U), run.rho))
 
@@ -248,9 +231,7 @@ class _Run:
 
     def balance(self) -> None:
         """Move rho slowly toward equal residuals."""
-        primal = float(np.linalg.norm(self.X - self.Y))
-        dual = self.rho * float(np.linalg.norm(self.Y - self.before))
-        ratio = 1.4 if primal > 2 * dual else 1 / 1.4 if dual > 2 * primal else 1.0
+        ratio = step_ratio((self.X, self.Y), self.before, self.rho, 1.4)
         self.rho *= ratio
         self.U = [u / ratio for u in self.U]
 
