@@ -17,17 +17,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import expectations
-from measure import (
-    HERE,
-    MACHINE,
-    Claim,
-    Options,
-    SkippedError,
-    alone,
-    claims,
-    markdown,
-    table,
-)
+from measure import HERE, MACHINE, Claim, Options, SkippedError, alone, claims, markdown, table
 from threadpoolctl import threadpool_limits
 
 MODULES = {  # a benchmark is the function of its name; in this order they are written

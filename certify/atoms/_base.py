@@ -98,12 +98,7 @@ class Atom(ABC):
         """Return (<W, phi(x)>, x) for a slice x with theta(x) = 1, as large as found."""
 
     def propose_near(
-        self,
-        W: Matrix,
-        target: float | None,
-        seed: int,
-        deadline: float | None,
-        starts: Factors,
+        self, W: Matrix, target: float | None, seed: int, deadline: float | None, starts: Factors
     ) -> Proposal:
         """Return what `propose` does; starts are slices that may attain the polar."""
         del starts

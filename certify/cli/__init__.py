@@ -64,12 +64,7 @@ def certify() -> None:
 @certify.command()
 @click.argument("problem", type=PATH)
 @click.option("-o", "output", type=PATH, metavar="X.CERT", help="Write the certificate.")
-@click.option(
-    "--own-size",
-    type=PATH,
-    metavar="X.CERT",
-    help="The same, for its own size.",
-)
+@click.option("--own-size", type=PATH, metavar="X.CERT", help="The same, for its own size.")
 @click.option("--better", type=PATH, metavar="X.NPZ", help="Write better factors, if found.")
 @click.option("--resume", type=PATH, metavar="FILE", help="Save progress here; resume.")
 @with_route
@@ -195,11 +190,7 @@ def verify(  # noqa: PLR0913, PLR0917  as click parsed them
 @with_scheduler
 @common
 def improve(
-    options: Options,
-    problem: Path,
-    output: Path,
-    certificate: Path | None,
-    route: dict[str, Any],
+    options: Options, problem: Path, output: Path, certificate: Path | None, route: dict[str, Any]
 ) -> int:
     """Lower the objective, starting from the factors of PROBLEM, and certify the result.
 

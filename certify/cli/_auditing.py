@@ -21,18 +21,9 @@ from ._show import as_json, show_share, table
 @click.argument("plan", type=PATH, required=False)
 @click.option("-o", "folder", type=PATH, metavar="DIR", help="Where everything goes.")
 @click.option("--verify", type=PATH, metavar="DIR", help="Only verify the certificates in DIR.")
-@click.option(
-    "--inputs",
-    type=PATH,
-    metavar="DIR",
-    help="With --verify: compare inputs.",
-)
+@click.option("--inputs", type=PATH, metavar="DIR", help="With --verify: compare inputs.")
 @click.option("--jobs", type=click.IntRange(min=1), default=2, help="Number of processes.")
-@click.option(
-    "--scheduler",
-    metavar="ADDRESS",
-    help="Run, or verify, on a Dask cluster.",
-)
+@click.option("--scheduler", metavar="ADDRESS", help="Run, or verify, on a Dask cluster.")
 @click.option("--json", "lines", is_flag=True, help="Print one line of JSON for each model.")
 @click.option("--debug", is_flag=True, expose_value=False, help="Show tracebacks.")
 def audit(  # noqa: PLR0913  a command's options

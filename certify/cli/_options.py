@@ -45,12 +45,7 @@ class Options:
 
 
 ROUTE = (
-    click.option(
-        "--method",
-        default="engine",
-        metavar="METHOD",
-        help="engine, or cvxpy if small.",
-    ),
+    click.option("--method", default="engine", metavar="METHOD", help="engine, or cvxpy if small."),
     click.option("--solver", metavar="NAME", help="With --method cvxpy."),
 )
 COMMON = (

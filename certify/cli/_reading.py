@@ -19,17 +19,9 @@ from ._show import OutputFile, as_json, of_proof, of_rejection
 @click.command("report")
 @click.argument("certificate", type=PATH)
 @click.option(
-    "-o",
-    "output",
-    type=PATH,
-    metavar="X.HTML",
-    help="By default next to the certificate.",
+    "-o", "output", type=PATH, metavar="X.HTML", help="By default next to the certificate."
 )
-@click.option(
-    "--tier",
-    type=click.Choice(TIERS),
-    help="By default what the claim names.",
-)
+@click.option("--tier", type=click.Choice(TIERS), help="By default what the claim names.")
 @click.option(
     "--own-size",
     "own",
@@ -39,11 +31,7 @@ from ._show import OutputFile, as_json, of_proof, of_rejection
 )
 @common
 def report_of(
-    options: Options,
-    certificate: Path,
-    output: Path | None,
-    tier: str | None,
-    own: Path | None,
+    options: Options, certificate: Path, output: Path | None, tier: str | None, own: Path | None
 ) -> int:
     """Verify CERTIFICATE again and write a report, one HTML page.
 
@@ -64,11 +52,7 @@ def report_of(
 
 @click.command()
 @click.argument("certificate", type=PATH)
-@click.option(
-    "--tier",
-    type=click.Choice(TIERS),
-    help="By default what the claim names.",
-)
+@click.option("--tier", type=click.Choice(TIERS), help="By default what the claim names.")
 @common
 def explain(options: Options, certificate: Path, tier: str | None) -> int:
     """Verify CERTIFICATE again and explain its question, its proof and what is left open.

@@ -16,7 +16,6 @@ import numpy as np
 from certify.atoms import Factors
 from certify.kernel.scalars import power
 from certify.losses import Squared
-from certify.offsets import Offset
 from certify.polar import Proposal
 from certify.polar.scale import carried_fan, exponent, ldexp_steps, rescale_proof
 from certify.problem import Problem, Values
@@ -67,13 +66,8 @@ def normalize(problem: Problem) -> tuple[Problem, Exponents]:
         object.__setattr__(new, name, value)
     moved_lam = float(ldexp_steps(np.float64(problem.lam), -by.whole))
     lam = min(max(moved_lam, TINY), HUGE) if problem.lam else 0.0
-    offsets = tuple(rescale_offset(o, by) for o in problem.offsets)
+    offsets = tuple(o.rescaled(-by.data, -by.weights) for o in problem.offsets)
     return Problem(new, problem.atom, lam, offsets), by
-
-
-def rescale_offset(o: Offset, by: Exponents) -> Offset:
-    """Return the offset with its penalty at the new scale."""
-    return o.rescaled(-by.data, -by.weights)
 
 
 def factors_down(factors: Factors, by: Exponents) -> Factors:

@@ -27,13 +27,7 @@ def slope(atom: Atom) -> float:
     return float(getattr(atom, "slope"))  # noqa: B009  a deep atom
 
 
-def search(
-    problem: Problem,
-    start: Candidate,
-    clock: Clock,
-    seed: int,
-    rest: Goal,
-) -> SearchResult:
+def search(problem: Problem, start: Candidate, clock: Clock, seed: int, rest: Goal) -> SearchResult:
     """Search among neurons, and write each point met as parallel deep networks."""
     atom = problem.atom
     linear = slope(atom) == 1

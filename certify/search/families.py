@@ -35,13 +35,7 @@ def family(problem: Problem) -> Family:
     return tensors.FAMILY
 
 
-def search(
-    problem: Problem,
-    start: Candidate,
-    clock: Clock,
-    seed: int,
-    rest: Goal,
-) -> SearchResult:
+def search(problem: Problem, start: Candidate, clock: Clock, seed: int, rest: Goal) -> SearchResult:
     """Go from a candidate to better ones."""
     if ratings.applies(problem):
         return ratings.search(problem, start, clock, seed, rest)

@@ -10,13 +10,7 @@ from .schedule import falling
 from .search_result import SearchResult
 
 
-def search(
-    problem: Problem,
-    start: Candidate,
-    clock: Clock,
-    seed: int,
-    rest: Goal,
-) -> SearchResult:
+def search(problem: Problem, start: Candidate, clock: Clock, seed: int, rest: Goal) -> SearchResult:
     """Return the result of a search."""
     small = compress(problem)
     if small is None:

@@ -45,12 +45,7 @@ class Family:
 
     @np.errstate(all="ignore")  # a point that is not finite is never the lowest
     def search(
-        self,
-        problem: Problem,
-        start: Candidate,
-        clock: Clock,
-        seed: int,
-        rest: Goal,
+        self, problem: Problem, start: Candidate, clock: Clock, seed: int, rest: Goal
     ) -> SearchResult:
         """Return better factors and dual points; deterministic for a seed without a budget."""
         epsilon, known = rest

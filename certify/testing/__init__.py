@@ -55,12 +55,4 @@ from ._atoms import check_atom
 from ._contract import Clause, ContractError, Covered, Report
 from ._losses import check_loss
 
-__all__ = [
-    "Clause",
-    "ContractError",
-    "Covered",
-    "Report",
-    "check_atom",
-    "check_loss",
-    "strategies",
-]
+__all__ = ["Clause", "ContractError", "Covered", "Report", "check_atom", "check_loss", "strategies"]

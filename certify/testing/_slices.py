@@ -36,21 +36,7 @@ FORMS = Clause(
     "sum = product (AM-GM)",
 )
 WORDS = Clause("statement", "the kernel's phi and theta are phi and theta", "what is certified")
-CLAUSES = (
-    SHAPES,
-    ZERO,
-    SIGN,
-    FREE,
-    PHI,
-    THETA,
-    EACH,
-    PREDICT,
-    INNER,
-    NONE,
-    DOMAIN,
-    FORMS,
-    WORDS,
-)
+CLAUSES = (SHAPES, ZERO, SIGN, FREE, PHI, THETA, EACH, PREDICT, INNER, NONE, DOMAIN, FORMS, WORDS)
 R = 3  # slices at a time
 
 

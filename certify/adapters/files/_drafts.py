@@ -196,7 +196,9 @@ def draft_problem(Y: Any, candidate: dict[str, Any], offsets: Sequence[Offset]) 
         model: Atom = RankOne(key, key, form="sum")
     else:
         model = CP([key] * Y.ndim)
-    loss = Squared(Y if sparse.issparse(Y) else np.nan_to_num(Y), mask=holes(Y))
+    dense = not sparse.issparse(Y)
+    mask = ~np.isnan(Y) if dense and np.isnan(Y).any() else None
+    loss = Squared(np.nan_to_num(Y) if dense else Y, mask=mask)
     return Problem(loss, model, 1.0, offsets)
 
 
@@ -267,11 +269,6 @@ def of_listing(data: Path, rated: Listing) -> str:
         "first seen": "ids are the lines of the factors in the order in which they appear",
     }
     return f"{data}: {sizes}; {how[rated.order]}"
-
-
-def holes(Y: Any) -> Any:
-    """Return the mask of an array that has NaN, or None."""
-    return None if sparse.issparse(Y) or not np.isnan(Y).any() else ~np.isnan(Y)
 
 
 def drafted_norm(candidate: dict[str, Any]) -> str:

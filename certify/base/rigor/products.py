@@ -13,17 +13,7 @@ from certify.kernel.patterns import Pattern
 from certify.kernel.scalars import root
 from certify.kernel.spaces import Deep, Network
 
-from .bounds import (
-    ETA,
-    Floats,
-    finite,
-    gamma,
-    nearest,
-    norm_up,
-    product_error,
-    rounding,
-    view,
-)
+from .bounds import ETA, Floats, finite, gamma, nearest, norm_up, product_error, rounding, view
 from .layout import indices
 
 

@@ -74,10 +74,7 @@ def on_block(
 
 
 def weighted_bound(
-    ar: Arithmetic[H],
-    given: Arrays,
-    t: int,
-    block: tuple[Fan, Array, Array | None, H | None],
+    ar: Arithmetic[H], given: Arrays, t: int, block: tuple[Fan, Array, Array | None, H | None]
 ) -> Fraction:
     """Bound a block by weights a_i^2 b_j^2 below those of the data, and a linear part of the rest.
 

@@ -60,11 +60,7 @@ def low_rank_bound(
 
 
 def of_signs(
-    ar: Arithmetic[H],
-    a: Array,
-    name: str,
-    places: Iterable[tuple[int, ...]],
-    sides: Sequence[Norm],
+    ar: Arithmetic[H], a: Array, name: str, places: Iterable[tuple[int, ...]], sides: Sequence[Norm]
 ) -> H:
     """Take in multipliers whose (i, j)-th meets the signs of x_i and y_j: x^T A y >= 0."""
     (left, right), where = sides, f"proof.{name}"

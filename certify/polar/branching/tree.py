@@ -182,11 +182,7 @@ class _State(Generic[L, S, T]):
         return chosen
 
     def expand(
-        self,
-        chosen: list[int],
-        solve: Solve[L, S, T],
-        limits: Limits,
-        pool: ThreadPoolExecutor,
+        self, chosen: list[int], solve: Solve[L, S, T], limits: Limits, pool: ThreadPoolExecutor
     ) -> None:
         """Solve the children of the chosen leaves side by side, and add them in order."""
         aim, tasks = limits.aim(self.lower), list[list[Future[Solved[L, S, T]]]]()

@@ -5,7 +5,6 @@ from dataclasses import replace
 import numpy as np
 
 from certify.base.arrays import Array
-from certify.norms import Gauge
 from certify.polar.ascent.pairs import ascend, ascend_symmetric
 from certify.polar.branching.pairs import ROOT_STEPS, STEPS, Bounder, Climb, proof_of
 from certify.polar.branching.tree import Limits, grow
@@ -69,11 +68,6 @@ def form_of(query: PolarQuery) -> PairForm:
     return of_pair(dense(query.W), query.left, query.right)
 
 
-def is_larger_ball(gauge: Gauge) -> bool:
-    """Whether a larger ball stands for this one, so that no tree can close the gap."""
-    return not gauge.exact and not gauge.axial
-
-
 def step_cost(k: int) -> float:
     """Return the seconds one step takes on an ordinary core, roughly."""
     return (FLOPS * k**3 + FIXED) / SPEED
@@ -81,8 +75,8 @@ def step_cost(k: int) -> float:
 
 def allowance(query: PolarQuery) -> int:
     """Return how many parts a tree may have: 1 is the relaxation alone."""
-    if any(is_larger_ball(g) for g in (query.left, query.right)):
-        return 1
+    if any(not g.exact and not g.axial for g in (query.left, query.right)):
+        return 1  # larger balls stand for these, so that no tree can close the gap
     if query.nodes is not None:
         return query.nodes
     if query.target is None:

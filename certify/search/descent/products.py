@@ -139,13 +139,7 @@ def quasi_newton(task: Task, factors: Factors, steps: int, stall: float) -> tupl
     start = np.clip(task.form.into(factors), low, high)
     memory = MEMORY if len(start) <= LARGE else MEMORY // 4
     end, used = minimize(
-        task.at,
-        start,
-        (low, high),
-        steps=steps,
-        stall=stall,
-        expired=task.expired,
-        memory=memory,
+        task.at, start, (low, high), steps=steps, stall=stall, expired=task.expired, memory=memory
     )
     return task.form.out(end), used
 

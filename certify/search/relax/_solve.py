@@ -15,7 +15,7 @@ from ._cvxpy import Expression, cp
 PREFERRED = ("CLARABEL", "SCS")  # tried in this order until one returns numbers
 # An accuracy near what the solver can reach: cost of the search, never truth.
 OPTIONS: dict[str, dict[str, Any]] = {
-    "SCS": {"eps_abs": 1e-9, "eps_rel": 1e-9, "max_iters": 50_000},
+    "SCS": {"eps_abs": 1e-9, "eps_rel": 1e-9, "max_iters": 50_000}
 }
 CLOCKS = {"CLARABEL": "time_limit", "SCS": "time_limit_secs"}
 PANIC = "PanicException"  # of a solver in Rust: not an Exception, and without a name to import

@@ -87,18 +87,10 @@ def by_lines(W: Array, line: Gauge, other: Gauge) -> Expressed:
     """
     rows = marks(line, len(W))
     P = cp.Variable(nonneg=True)
-    turned = [
-        W[np.isin(rows, ["*", "+"])],
-        -W[np.isin(rows, ["*", "-"] if is_signed(other) else "-")],
-    ]
+    turned = [W[np.isin(rows, ["*", "+"])], -W[np.isin(rows, "-" if other.free else ["*", "-"])]]
     Y = np.vstack(turned)
     N, cone = polar_rows(Y.shape, marks(other, W.shape[1]))
     return P, [*within(other, Y + N, P), *cone]
-
-
-def is_signed(norm: Gauge) -> bool:
-    """Whether the dual norm of -y may differ from that of y."""
-    return not norm.free
 
 
 def polar_rows(shape: tuple[int, int], symbols: Marks) -> tuple[Expression, list[Expression]]:

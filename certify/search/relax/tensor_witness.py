@@ -21,11 +21,7 @@ from .witness import matrix_witness
 
 
 def tensor_witness(
-    T: object,
-    norms: Sequence[str | Gauge],
-    *,
-    symmetric: bool = False,
-    using: Using | None = None,
+    T: object, norms: Sequence[str | Gauge], *, symmetric: bool = False, using: Using | None = None
 ) -> Proposal | None:
     """Return a bound of the polar of T with its proof, or None if the solver fails.
 
