@@ -7,11 +7,12 @@ import numpy as np
 from certify.base.arrays import Array
 from certify.base.observed import Observed
 
-from ._base import Offset, ratio
+from ._base import Offset
+from ._means import Means
 
 
 @dataclass(frozen=True, eq=False)
-class Intercept(Offset):
+class Intercept(Means, Offset):
     """(A q)_ij = q, q of shape (1,); A* W = sum_ij W_ij."""
 
     name = "intercept"
@@ -30,9 +31,3 @@ class Intercept(Offset):
         """Return the sum of all entries."""
         del observed
         return np.asarray([W.sum()])
-
-    def solve(self, target: Array, weights: Array, observed: Observed) -> Array:
-        """Return the weighted mean, shrunk by the ridge."""
-        del observed
-        top, bottom = (weights * target).sum(), weights.sum() + self.ridge
-        return np.atleast_1d(ratio(top, bottom))

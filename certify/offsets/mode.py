@@ -9,11 +9,12 @@ from certify.base.arrays import Array, Ints, short
 from certify.base.errors import InputError
 from certify.base.observed import Observed
 
-from ._base import Offset, placement_matrix, ratio, scaled_price
+from ._base import Offset, placement_matrix, scaled_price
+from ._means import Means
 
 
 @dataclass(frozen=True, eq=False, init=False)
-class ModeIntercept(Offset):
+class ModeIntercept(Means, Offset):
     """(A q)_{i_1 ... i_K} = q_{i_axis}, q of shape (n_axis,); A* W sums over all other modes.
 
     axis     0 ... K - 1; axis 0 of a matrix is its rows, axis 1 its columns
@@ -79,11 +80,6 @@ class ModeIntercept(Offset):
             return observed.line_sums(W, 0)
         others = tuple(k for k in range(len(observed.dims) - 1) if k != self.axis - 1)
         return np.asarray(observed.line_sums(W, 1).reshape(observed.dims[1:]).sum(axis=others))
-
-    def solve(self, target: Array, weights: Array, observed: Observed) -> Array:
-        """Return weighted means over all other modes, shrunk by the ridge."""
-        top = self.adjoint(weights * target, observed)
-        return ratio(top, self.adjoint(weights, observed) + self.priced)
 
     def stated(self) -> dict[str, Any]:
         """Return the mode."""
