@@ -355,3 +355,9 @@ WRONG = {
 def test_wrong_models_are_refused_with_the_wrong_value(made, said):
     with pytest.raises(InputError, match=said):
         made()
+
+
+def test_parts_of_a_tree_are_for_matrices():
+    with pytest.raises(InputError, match="nodes are for matrices, not for CP"):
+        CP().polar(np.ones((2, 2, 2)), nodes=3)
+    assert RankOne("l2+", "l2").polar(np.eye(2), nodes=3).upper >= 1
