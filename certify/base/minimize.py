@@ -1,4 +1,4 @@
-"""Minimize a smooth function by L-BFGS, or find where many slopes change sign by halving."""
+"""Minimize a smooth function by L-BFGS; momentum of gradient steps; many zeros by halving."""
 
 from collections.abc import Callable
 
@@ -66,6 +66,56 @@ def quasi_newton(f: Smooth, start: Array) -> Array:
         return wall * (1 + float(flat @ flat)), 2 * wall * flat
 
     return minimize(walled, start, steps=STEPS, stall=0.0, memory=30, flat=1e-12)[0]
+
+
+class Momentum:
+    """Nesterov's: `x` is where the last step ended, `ahead` where the next one begins.
+
+    It restarts where it points uphill (O'Donoghue and Candes, "Adaptive restart", 2015).
+    """
+
+    def __init__(self, x: Array) -> None:
+        self.restart(x)
+
+    def restart(self, x: Array) -> None:
+        """Begin the next step where the last one ended."""
+        self.x, self.ahead, self.t = x, x, 1.0
+
+    def move(self, x: Array) -> None:
+        """Take the end of a step."""
+        if float(((self.ahead - x) * (x - self.x)).sum()) > 0:
+            self.t = 1.0
+        self.t, last = 0.5 * (1 + (1 + 4 * self.t * self.t) ** 0.5), self.t
+        self.ahead, self.x = x + ((last - 1) / self.t) * (x - self.x), x
+
+
+def conjugate(
+    times: Callable[[Array], Array],
+    right: Array,
+    metric: Array,
+    until: tuple[float, int, Callable[[], bool]],
+) -> tuple[Array, int]:
+    """Solve K x = right for a symmetric K, with a diagonal metric near its inverse.
+
+    Conjugate gradients; x ends where K is found not to be positive.  Returns x and the products.
+    until: the relative size of the residual, the products, and what ends it else
+    """
+    (relative, most, expired), x, rest = until, np.zeros_like(right), right
+    d = metric * rest
+    size = float(rest @ d)
+    least = relative**2 * size
+    for k in range(most):
+        if not size > least or (k and expired()):
+            return x, k
+        turned = times(d)
+        bend = float(d @ turned)
+        if not bend > 0:
+            return x, k + 1
+        x, rest = x + (size / bend) * d, rest - (size / bend) * turned
+        z = metric * rest
+        before, size = size, float(rest @ z)
+        d = z + (size / before) * d
+    return x, most
 
 
 def bisect_slopes(slope: Callable[[Array], Array], start: Array) -> Array:

@@ -15,6 +15,7 @@ from scipy import sparse
 from scipy.sparse import csgraph
 
 from certify.base.arrays import Array, Bools, Ints
+from certify.base.minimize import Momentum
 
 STEPS, EVERY = 20000, 20  # accelerated steps at most, and how often one is polished
 SETTLED = 1e-15  # relative duality gap that ends them; cost, never truth
@@ -69,18 +70,14 @@ class Parted:
 def part(graph: Graph, x: Array, c: float, start: Array | None = None) -> Parted:
     """Return the prox and its flow by accelerated gradients on the flow, polished."""
     f = np.zeros(len(graph.edges)) if start is None else np.clip(start, -c, c)
-    ahead, t = f, 1.0
-    floor = SETTLED * float(x @ x)
+    run, floor = Momentum(f), SETTLED * float(x @ x)
     best = solve_saturated(graph, x, c, f)
     for k in range(STEPS):
         if best.gap <= floor:
             break
-        before = f
-        f = np.clip(ahead + graph.incidence @ graph.rest(x, ahead) / graph.curvature, -c, c)
-        if float((ahead - f) @ (f - before)) > 0:
-            t = 1.0  # restart when the momentum points uphill
-        t, last = 0.5 * (1 + (1 + 4 * t * t) ** 0.5), t
-        ahead = f + ((last - 1) / t) * (f - before)
+        rest = graph.rest(x, run.ahead)
+        f = np.clip(run.ahead + graph.incidence @ rest / graph.curvature, -c, c)
+        run.move(f)
         if k % EVERY == EVERY - 1:
             best = min(best, solve_saturated(graph, x, c, f), key=lambda p: p.gap)
     return best

@@ -16,7 +16,7 @@ from scipy.sparse.linalg import splu
 
 from certify.base.arrays import Array
 from certify.base.errors import OutOfScopeError
-from certify.base.minimize import bisect_slopes, quasi_newton
+from certify.base.minimize import Momentum, bisect_slopes, conjugate, quasi_newton
 from certify.base.observed import Observed
 from certify.losses import Loss
 from certify.offsets import Offset
@@ -77,29 +77,10 @@ def best_row_column(
         for k, name in enumerate(("row", "column"))
     ]
     (R, r), (S, s) = ((np.where(d > 0, d, 1.0), t) for d, t in sides)
-    b = conjugate(lambda x: S * x - C.T @ ((C @ x) / R), s - C.T @ (r / R), 1 / S)
+    until = SETTLED, SWEEPS, lambda: False
+    b, _ = conjugate(lambda x: S * x - C.T @ ((C @ x) / R), s - C.T @ (r / R), 1 / S, until)
     values = {"row": (r - C @ b) / R, "column": b}
     return tuple(values[o.name] for o in offsets)
-
-
-def conjugate(times: Callable[[Array], Array], right: Array, metric: Array) -> Array:
-    """Solve K x = right for a symmetric K >= 0, with a diagonal metric near its inverse."""
-    x, rest = np.zeros_like(right), right.copy()
-    z = metric * rest
-    d, size = z, float(rest @ z)
-    least = SETTLED**2 * size
-    for _ in range(SWEEPS):
-        if not size > least:
-            break
-        Kd = times(d)
-        bend = float(d @ Kd)
-        if not bend > 0:
-            break
-        x, rest = x + (size / bend) * d, rest - (size / bend) * Kd
-        z = metric * rest
-        before, size = size, float(rest @ z)
-        d = z + (size / before) * d
-    return x
 
 
 def sweeps(offsets: Sequence[Offset], target: Array, weights: Array, observed: Observed) -> Values:
@@ -267,9 +248,9 @@ def matrices(offsets: Sequence[Offset], observed: Observed) -> tuple[Any, Any]:
 
 def proximal(objective: Fit, prices: Array, start: Array) -> Array:
     """Minimize smooth + sum price |q| by accelerated proximal gradients with backtracking."""
-    q = ahead = start
-    t, size = 1.0, 1.0
+    run, size = Momentum(start), 1.0
     for _ in range(STEPS):
+        ahead = run.ahead
         value, slope = objective.smooth_part(ahead)
         while True:
             step = ahead - slope / size
@@ -280,16 +261,13 @@ def proximal(objective: Fit, prices: Array, start: Array) -> Array:
             if objective.smooth_part(new)[0] <= bound + slack or size > 1e30:  # noqa: PLR2004  luck
                 break
             size *= 2
-        if float((ahead - new) @ (new - q)) > 0:
-            t = 1.0
-        t, last = 0.5 * (1 + (1 + 4 * t * t) ** 0.5), t
-        change = float(np.abs(new - q).max(initial=0.0))
-        ahead, q = new + ((last - 1) / t) * (new - q), new
-        if not np.isfinite(objective.smooth_part(ahead)[0]):  # momentum left the loss's domain
-            ahead, t = q, 1.0
-        if change <= 1e-14 * max(float(np.abs(q).max(initial=0.0)), 1e-300):
+        change = float(np.abs(new - run.x).max(initial=0.0))
+        run.move(new)
+        if not np.isfinite(objective.smooth_part(run.ahead)[0]):  # outside the loss's domain
+            run.restart(new)
+        if change <= 1e-14 * max(float(np.abs(new).max(initial=0.0)), 1e-300):
             break
-    return q
+    return run.x
 
 
 def alternating(objective: Fit) -> Array:

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from certify.base.arrays import Array
+from certify.base.minimize import conjugate
 
 Function = Callable[[Array], tuple[float, Array]]
 DIFFERENCE = 2.0**-17  # relative length of a difference: the cube root of a rounding
@@ -95,24 +96,14 @@ def newton_direction(
     until: the relative size of the residual that ends it, and whether the time is spent
     """
     (free, scale, damp), (relative, expired) = by, until
-    rest, move = -slope, np.zeros_like(x)
-    turned = rest / scale
-    along, inner = turned, float(rest @ turned)
-    wanted = min(0.05, relative) * inner**0.5
-    for k in range(PRODUCTS):
-        bent = np.where(free, product(f, x, along), 0.0) + damp * scale * along
-        curve = float(along @ bent)
-        if not curve > 0:
-            return (move if k else along), k + 1
-        step = inner / curve
-        move = move + step * along
-        rest = rest - step * bent
-        turned = rest / scale
-        inner, before = float(rest @ turned), inner
-        if not inner**0.5 > wanted or expired():
-            break
-        along = turned + (inner / before) * along
-    return move, k + 1
+
+    def bent(along: Array) -> Array:
+        """Return H + damp D times a direction."""
+        return np.where(free, product(f, x, along), 0.0) + damp * scale * along
+
+    stop = min(0.05, relative), PRODUCTS, expired
+    move, used = conjugate(bent, -slope, 1 / scale, stop)
+    return (move if move.any() else -slope / scale), used
 
 
 def product(f: Function, x: Array, along: Array) -> Array:

@@ -16,6 +16,7 @@ import numpy as np
 
 from certify.atoms import Factors
 from certify.base.arrays import Array
+from certify.base.minimize import Momentum
 from certify.losses import Squared
 from certify.polar.methods.multiplier import gram_svd, with_singular_values
 from certify.problem import Problem, Values
@@ -116,14 +117,10 @@ def nonnegative(Y: Array, lam: float, expired: Callable[[], bool]) -> Lifted:
 
     W = min(S, Y) has W + N = S with N = (S - Y)_+ >= 0, so its polar is at most lam.
     """
-    S = clip(Y, lam)
-    ahead, t, value = S, 1.0, np.inf
+    run, value = Momentum(clip(Y, lam)), np.inf
     for _ in range(STEPS):
-        before, S = S, clip(ahead + np.maximum(Y - ahead, 0.0), lam)
-        if float(((ahead - S) * (S - before)).sum()) > 0:
-            t = 1.0  # restart when the momentum points uphill
-        t, last = 0.5 * (1 + (1 + 4 * t * t) ** 0.5), t
-        ahead = S + ((last - 1) / t) * (S - before)
+        S = clip(run.ahead + np.maximum(Y - run.ahead, 0.0), lam)
+        run.move(S)
         old, value = value, float(np.square(np.maximum(Y - S, 0.0)).sum())
         if abs(old - value) <= SETTLED * value or expired():
             break
@@ -133,20 +130,14 @@ def nonnegative(Y: Array, lam: float, expired: Callable[[], bool]) -> Lifted:
 def accelerate(problem: Problem, loss: Squared, ball: Ball, expired: Callable[[], bool]) -> Lifted:
     """Minimize F(Z) = min_q l(Z + A q) + lam Omega(Z) by accelerated proximal gradients."""
     scale = 1.0 if loss.scale is None else float(loss.scale.max())
-    Z = np.zeros(loss.shape)
-    ahead, t, W = Z, 1.0, loss.data
-    least = 1e-15 * float(np.abs(W).max(initial=0.0))  # where Z is nothing but rounding
+    run = Momentum(np.zeros(loss.shape))
+    least = 1e-15 * float(np.abs(loss.data).max(initial=0.0))  # where Z is nothing but rounding
     for _ in range(STEPS * 5):
-        before = Z
-        W = residual(problem, loss, ahead)
-        moved = ahead + balls.spread(loss.observed, W) / scale
+        W = residual(problem, loss, run.ahead)
+        moved = run.ahead + balls.spread(loss.observed, W) / scale
         Z = moved - ball.project(moved, problem.lam / scale)
-        if float(((ahead - Z) * (Z - before)).sum()) > 0:
-            t = 1.0
-        t, last = 0.5 * (1 + (1 + 4 * t * t) ** 0.5), t
-        ahead = Z + ((last - 1) / t) * (Z - before)
-        change = float(np.abs(Z - before).max())
-        size = float(np.abs(Z).max(initial=0.0))
+        change, size = float(np.abs(Z - run.x).max()), float(np.abs(Z).max(initial=0.0))
+        run.move(Z)
         if change <= 1e-12 * size + least or expired():
             break
     return Lifted(residual(problem, loss, Z), factors=ball.factors(Z))
