@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from certify.base.rigor.cones import Cones
 from certify.base.rigor.flint import Flint
 from certify.base.rigor.rounded import Rounded
 from certify.kernel.arrays import Array, Arrays
@@ -18,7 +19,13 @@ from certify.kernel.patterns import Pattern
 from certify.kernel.rules.cones import cones, layer_cones, layer_form, pair_form
 from certify.kernel.simplicial import ConeForm
 from certify.kernel.spaces import Network, Pair
-from certify.polar.branching.cones import duration, grow_codes, left_open, pack_codes
+from certify.polar.branching.cones import (
+    duration,
+    grow_codes,
+    left_open,
+    pack_codes,
+    worst_pairs,
+)
 
 TIERS = {"exact": Exact, "flint": Flint, "rounded": Rounded}
 HALF = Fraction(1, 2)
@@ -320,3 +327,33 @@ def test_a_tree_that_is_cut_short_says_what_is_left():
     assert left_open(grow_codes(form, (1e9, 0.0), lambda: False), 60.0) == ""
     told = [duration(x) for x in (0.0, 89.0, 240.0, 7200.0)]
     assert told == ["about 1 seconds", "about 89 seconds", "about 4 minutes", "about 2 hours"]
+
+
+def test_a_grown_tree_knows_its_own_bound():
+    rng = np.random.default_rng(1)
+    F, W = rng.standard_normal((20, 3)), rng.standard_normal((20, 2))
+    net = Network(Pattern(20, 2), handed(F), range(20), Fraction(0), L2(3), L2(2))
+    ar, checks = Rounded(), iter(range(9))
+    w = ar.load(handed(W.reshape(-1)))
+    form = layer_form(ar, net, w)
+    cones_of = Cones(form)
+    for expired in (lambda: False, lambda: next(checks) > 6):  # whole, and cut short
+        grown = grow_codes(form, (0.0, 0.0), expired)
+        proved = layer_cones(ar, net, w, {}, held(grown.tree()))
+        slack = cones_of.slack(80) * float(cones_of.reach.sum()) * float(form.unit)
+        assert abs(grown.upper - float(proved)) <= slack  # other batches have another depth
+    assert grown.left > 0
+
+
+def test_a_cone_is_split_where_its_bound_loses_most_unless_it_is_thin():
+    """(z_2 - z_3)_+ bends between the second and third generator only: the last pair of three."""
+    cones = Cones(bent_form([[0, 1, -1]], [[1]], L2(1)))
+    batch = cones.roots()
+    assert worst_pairs(cones, batch, np.ones(1)).tolist() == [2]
+    batch.G[1, 0] = [0.3, 1.0, 0.0]  # the second is now farther from the third than from the first
+    assert worst_pairs(cones, batch, np.ones(1)).tolist() == [2]
+    batch.G[2, 0] = [0.0, 0.25, 1.0]  # and now the first and the third are the farthest
+    assert worst_pairs(cones, batch, np.ones(1)).tolist() == [2]
+    assert worst_pairs(cones, batch, np.full(1, 1e-3)).tolist() == [1]
+    batch.G[2, 0] = [0.0, 2.0, 1.0]  # the bent pair is too near
+    assert worst_pairs(cones, batch, np.ones(1)).tolist() == [1]

@@ -70,6 +70,7 @@ class Cones:
         w = np.ldexp(w, f + b - e)
         outputs = len(form.linear)
         self.w = np.vstack([w.reshape(-1, outputs), np.zeros((1, outputs))])
+        self.heights = np.sqrt((self.w * self.w).sum(axis=1))  # |w_i|, for the search
         self.unit = form.unit * power(e)
         self.pairs = [*combinations(range(form.short.size), 2)]
         v = np.abs(self.A)

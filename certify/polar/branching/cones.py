@@ -2,9 +2,9 @@
 
     g(z) = sup { <x, h(z)> : |x| <= 1 } <= sum a_j c_j on the cone of z = sum a_j g_j, a >= 0
 
-A cone is split at the pair of generators that make the largest angle.  Batches are taken in the
-order last in, first out, so that few wait; cones within one gap of the best value wait for the
-next, smaller gap.
+A cone is split at the pair of generators between which its bound loses most, of those about as far
+apart as any: cones so stay thick.  Batches are taken in the order last in, first out, so that few
+wait; cones within one gap of the best value wait for the next, smaller gap.
 """
 
 from collections.abc import Callable, Sequence
@@ -23,16 +23,18 @@ from certify.kernel.errors import RejectedError
 from certify.kernel.rules.cones import layer_form, pair_form
 from certify.kernel.simplicial import ConeForm
 from certify.polar.layer_query import LayerQuery
-from certify.polar.proved import above, as_kernel_array, kernel_layer, kernel_pair, stored_entries
+from certify.polar.proved import as_kernel_array, kernel_layer, kernel_pair, stored_entries
 from certify.polar.query import PolarQuery, Proposal
 
 GAPS = (2.0**-10, 2.0**-24)  # relative, one after the other: a bound this near is not split
 SHORT = 6  # coordinates of the short factor; for more, relaxations are tighter in the same time
 LONG = 32  # coordinates of the other side up to which relaxations are as fast
-MOST = 4_000_000  # cones of a tree at most
+NEAR = 0.7  # of the largest distance of two generators: pairs that may be split
+THICK = 6.0  # times the length of an orthant, shrunk to a volume: a longer cone is thin
+MOST = 8_000_000  # cones of a tree at most
 UNTIMED = 200_000  # the same without a deadline
-SHARE = 0.75  # of the time that is left
-LITTLE = 2.0**-40  # of a tree: less is nothing
+SHARE = 0.55  # of the time that is left
+LITTLE = 2.0**-40  # of a tree, or of the largest data: less is nothing
 Longs = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
@@ -43,6 +45,7 @@ class Grown:
 
     share  of each node: that of a root, halved with each split
     left   the share of the cones that time or room did not allow to bound closely
+    upper  the largest bound of a leaf
     """
 
     code: Longs = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
@@ -51,6 +54,7 @@ class Grown:
     roots: int = 0
     count: int = 0
     left: float = 0.0
+    upper: float = 0.0
 
     def make(self, number: int) -> Longs:
         """Return the numbers of new nodes."""
@@ -97,7 +101,7 @@ def grow_codes(
         while queue:
             if expired() or tree.count > most:
                 tree.left = sum(float(tree.share[b.node].sum()) for b in queue)
-                return tree
+                return bounded(cones, tree, [*queue, *later])
             batch = take_batches(queue)
             upper, value = cones.bounds(batch)
             best = max(best, value)
@@ -106,9 +110,20 @@ def grow_codes(
             done = max(target, best * (1 + GAPS[-1]), best + blur)
             wide = upper > max(target, best * (1 + gap), best + blur)
             later += [batch.part(x) for x in split(~wide & (upper > done))]
+            whole = upper <= done
             for open_ in split(wide):
-                queue += divide(cones, tree, batch.part(open_))
+                parts = divide(cones, tree, batch.part(open_))
+                whole |= wide & (not parts)
+                queue += parts
+            tree.upper = max(tree.upper, float(upper[whole].max(initial=0.0)))
         queue = later
+    return bounded(cones, tree, queue)
+
+
+def bounded(cones: Cones, tree: Grown, rest: Sequence[Batch]) -> Grown:
+    """Return the tree, with the bound of its leaves in units of the form: `rest` and others."""
+    top = max((float(cones.bounds(b)[0].max()) for b in rest), default=0.0)
+    tree.upper = max(tree.upper, top) * float(cones.unit)
     return tree
 
 
@@ -122,10 +137,10 @@ def divide(cones: Cones, tree: Grown, batch: Batch) -> list[Batch]:
     """Split each cone of a batch; none where a generator no longer fits a float."""
     if not cones.pairs:
         return []
-    pairs = np.array(cones.pairs)
-    G = batch.G / np.sqrt((batch.G * batch.G).sum(axis=2))[:, :, None]
-    cosines = np.stack([np.einsum("bk,bk->b", G[i], G[j]) for i, j in cones.pairs])
-    at = cosines.argmin(axis=0)
+    pairs, at = (
+        np.array(cones.pairs),
+        worst_pairs(cones, batch, tree.share[batch.node] * tree.roots),
+    )
     try:
         children = cones.children(batch, *pairs[at].T)
     except RejectedError:
@@ -134,6 +149,32 @@ def divide(cones: Cones, tree: Grown, batch: Batch) -> list[Batch]:
     tree.code[batch.node], tree.first[batch.node] = at + 1, new[:, 0]
     tree.share[new] = tree.share[batch.node][:, None] / 2
     return cut_batches(join_batches([replace(c, node=new[:, k]) for k, c in enumerate(children)]))
+
+
+def worst_pairs(cones: Cones, batch: Batch, volume: Floats) -> Longs:
+    """Return the pair of each cone to split: the largest loss at g_i + g_j, of far generators.
+
+    volume: of each cone, as a part of its orthant's.  One that is long for it is split where it
+    is longest, so that none becomes thin.
+
+    The loss is the sum over k of |w_k| (|f_k . g_i| + |f_k . g_j| - |f_k . (g_i + g_j)|) / 2, over
+    the points k without a sign, times the root of the distance of g_i and g_j, both unit vectors.
+    """
+    sizes = np.sqrt((batch.G * batch.G).sum(axis=2))[:, :, None]
+    G, S, weights = batch.G / sizes, batch.S / sizes, cones.heights[batch.at]
+    alone = np.einsum("bk,jbk->jb", weights, np.abs(S))
+    apart = np.stack([((G[i] - G[j]) ** 2).sum(axis=1) for i, j in cones.pairs])
+    lost = np.stack(
+        [
+            alone[i] + alone[j] - np.einsum("bk,bk->b", weights, np.abs(S[i] + S[j]))
+            for i, j in cones.pairs
+        ]
+    )
+    scores = (np.maximum(lost, 0.0) + LITTLE) * np.sqrt(np.sqrt(apart))
+    longest = apart.max(axis=0)
+    thin = longest > THICK**2 * 2 * volume ** (2 / (len(batch.G) - 1))
+    far = apart >= np.where(thin, 1.0, NEAR**2) * longest
+    return np.asarray(np.where(far, scores, -1.0).argmax(axis=0))
 
 
 def pack_codes(tree: Sequence[int]) -> Longs:
@@ -164,9 +205,9 @@ def pair_proposal(query: PolarQuery, lower: float) -> Proposal:
 def proposal(
     form: ConeForm, query: PolarQuery | LayerQuery, lower: float, proof: dict[str, Any]
 ) -> Proposal:
-    """Grow a tree in half of the remaining time, and bound it by its rule."""
+    """Grow a tree in part of the remaining time: its proof takes about as long."""
     begun = monotonic()
-    late = inf if query.deadline is None else begun + (query.deadline - begun) / 2
+    late = inf if query.deadline is None else begun + SHARE * (query.deadline - begun)
     most = query.nodes or (UNTIMED if query.deadline is None else MOST)
 
     def expired() -> bool:
@@ -176,11 +217,10 @@ def proposal(
     aims = (query.target or 0.0, lower)
     try:
         grown = grow_codes(form, aims, expired, most, query.progress)
-        seconds, tree = monotonic() - begun, grown.tree()
-        upper = above(Rounded().cones(form._replace(tree=tree), 0))
     except RejectedError:  # numbers outside the range of floats
         return Proposal(np.inf)
-    return Proposal(upper, {**proof, "tree": pack_codes(tree)}, open=left_open(grown, seconds))
+    tree, note = pack_codes(grown.tree()), left_open(grown, monotonic() - begun)
+    return Proposal(grown.upper, {**proof, "tree": tree}, open=note)
 
 
 def left_open(tree: Grown, seconds: float) -> str:
