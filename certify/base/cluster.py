@@ -1,14 +1,21 @@
 """Where the tasks of a large proof run: here, on every core, or on the workers of a Dask cluster.
 
 Both run the same tasks with the same arguments, so that a sum has the same order on any number of
-workers.  A task changes none of its arguments: Dask makes what was lost with a worker again.
+workers.  A task changes none of its arguments: Dask makes what was lost with a worker again.  A
+factorization is proved only if that has the same bits, so that a task takes results from workers of
+the same libraries and the same kind of processor alone.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, Protocol
+from functools import cache
+from importlib import import_module
+from importlib.metadata import version
+from typing import Any, NamedTuple, Protocol
+
+from threadpoolctl import threadpool_info
 
 from .errors import InputError
 from .extras import optional
@@ -20,7 +27,7 @@ Task = Any  # what a task returns, or what stands for it until the values are as
 class Client(Protocol):
     """What is used of a distributed.Client."""
 
-    def compute(self, tasks: Sequence[Task]) -> Any:  # noqa: ANN401  futures
+    def compute(self, tasks: Task) -> Any:  # noqa: ANN401  a future, or futures
         """Begin."""
 
     def gather(self, futures: Any) -> Any:  # noqa: ANN401  futures, values
@@ -35,6 +42,9 @@ class Place(Protocol):
 
     def each(self, made: Callable[[Any], Task], items: Iterable[Any]) -> list[Task]:
         """Return tasks that do not need each other, made(item) for each item."""
+
+    def held(self, task: Task) -> Task:
+        """Return a task that is asked for more than once, and runs once."""
 
     def values(self, tasks: Sequence[Task]) -> list[Any]:
         """Return what tasks return."""
@@ -52,6 +62,10 @@ class Here:
         with ThreadPoolExecutor(CORES) as pool:
             return list(pool.map(made, items))
 
+    def held(self, task: Task) -> Task:
+        """Return it."""
+        return task
+
     def values(self, tasks: Sequence[Task]) -> list[Any]:
         """Return them."""
         return list(tasks)
@@ -66,11 +80,15 @@ class Cluster:
 
     def run(self, work: Callable[..., Any], *given: Task) -> Task:
         """Note it."""
-        return self.delayed(work, pure=False, traverse=False)(*given)
+        return self.delayed(signed, pure=False, traverse=False)(work, *given)
 
     def each(self, made: Callable[[Any], Task], items: Iterable[Any]) -> list[Task]:
         """Note them."""
         return [made(item) for item in items]
+
+    def held(self, task: Task) -> Task:
+        """Begin it, and leave what it returns with a worker."""
+        return self.client.compute(task)
 
     def values(self, tasks: Sequence[Task]) -> list[Any]:
         """Run all that they need.
@@ -80,11 +98,46 @@ class Cluster:
         config = optional("dask", "dask", "scale").config
         try:
             with config.set({"distributed.admin.large-graph-warning-threshold": "1 PB"}):
-                return list(self.client.gather(self.client.compute(list(tasks))))
+                made = self.client.gather(self.client.compute(list(tasks)))
+                agree({x.by for x in made})
         except Exception as error:
             raise InputError(
                 f"the Dask cluster gave up: {type(error).__name__}: {error}"
             ) from error
+        return [x.value for x in made]
+
+
+class Signed(NamedTuple):
+    """What a task has returned, and what its last bits depend on."""
+
+    by: str
+    value: Any
+
+
+@cache
+def signature() -> str:
+    """Name what this process rounds with: libraries, threads, the processor's kind."""
+    libraries = {f"{name} {version(name)}" for name in ("numpy", "scipy")}
+    keys = "internal_api", "version", "architecture", "num_threads"
+    import_module("scipy.linalg")  # it may bring a BLAS of its own
+    pools = [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
+    blas = {" ".join(str(pool.get(k)) for k in keys) for pool in pools}
+    return ", ".join([*sorted(libraries), *sorted(blas)])
+
+
+def agree(names: set[str]) -> None:
+    """Demand one signature.
+
+    Raises ArithmeticError for two.
+    """
+    if len(names) > 1:
+        raise ArithmeticError(f"workers round differently: {'; '.join(sorted(names))}")
+
+
+def signed(work: Callable[..., Any], *given: Any) -> Signed:  # noqa: ANN401  a task's arguments
+    """Run a task on results that were rounded as here."""
+    agree({signature(), *(x.by for x in given if isinstance(x, Signed))})
+    return Signed(signature(), work(*(x.value if isinstance(x, Signed) else x for x in given)))
 
 
 PLACE: ContextVar[Place] = ContextVar("PLACE", default=Here())  # noqa: B039  it holds nothing

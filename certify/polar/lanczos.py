@@ -60,14 +60,47 @@ def largest(  # noqa: PLR0913  what is known, and when to stop
     """
     tall = W.shape[0] >= W.shape[1]
     A = W if tall else W.T
-    n, parts = A.shape[1], lines(A)
+    parts = lines(A)
+
+    def times(Q: Array) -> Array:
+        """Return A^T A Q."""
+        return np.asarray(gram_product(parts, Q.astype(A.dtype)), dtype=np.float64)
+
+    at = Start(A.shape[1], count, near, seed)
+    squares, short = ritz(times, at, tol=tol, expired=expired)
+    values = np.sqrt(np.maximum(squares, 0.0))
+    long = np.asarray(A @ short) / np.where(values > 0, values, 1.0)
+    return Pairs(values, *((long, short) if tall else (short, long)))
+
+
+class Start(NamedTuple):
+    """The size of a Gram matrix, how many pairs are asked for, and what is known of them."""
+
+    n: int
+    most: int = 1
+    near: Array | None = None
+    seed: int = 0
+
+
+def ritz(
+    times: Callable[[Array], Array],
+    at: Start,
+    *,
+    tol: float,
+    expired: Callable[[], bool] = lambda: False,
+) -> tuple[Array, Array]:
+    """Return about the largest eigenvalues of a Gram matrix, falling, and their vectors.
+
+    times  the product of the Gram matrix with vectors (n, k)
+    """
+    n, count, near, seed = at
     block = min(BLOCK if count <= 4 * BLOCK else 2 * BLOCK, n)
     most = min(max(MOST, 3 * count // block), n // block)
     basis, Q = np.zeros((n, 0)), first(n, block, near, seed)
     T = np.zeros((0, 0))
     before, calm = np.inf, 0
     for k in range(1, most + 1):
-        Z = gram_product(parts, Q.astype(A.dtype)).astype(np.float64)
+        Z = times(Q)
         basis = np.hstack([basis, Q])
         H = basis.T @ Z
         old = len(T)
@@ -82,9 +115,7 @@ def largest(  # noqa: PLR0913  what is known, and when to stop
         Q = np.linalg.qr(Z)[0]
     squares, y = np.linalg.eigh(T)
     keep = np.arange(len(squares))[::-1][:count]
-    short, values = basis @ y[:, keep], np.sqrt(np.maximum(squares[keep], 0.0))
-    long = np.asarray(A @ short) / np.where(values > 0, values, 1.0)
-    return Pairs(values, *((long, short) if tall else (short, long)))
+    return squares[keep], basis @ y[:, keep]
 
 
 def lines(A: Any) -> list[Any]:  # noqa: ANN401  scipy.sparse

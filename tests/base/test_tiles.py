@@ -1,69 +1,22 @@
 """Large Gram matrices by tiles: the same bounds, on any place, whatever is lost on the way."""
 
-import random
 from fractions import Fraction
 
 import numpy as np
 import pytest
 from scipy import sparse
 
-from certify.base.cluster import PLACE, Here, on_cluster
-from certify.base.errors import InputError
+from certify.base.cluster import PLACE, on_cluster
 from certify.base.rigor import tiles
 from certify.base.rigor.bounds import up
 from certify.base.rigor.fields import Ball
 from certify.base.rigor.rounded import Rounded
 from certify.kernel.errors import RejectedError
 from certify.kernel.patterns import Pattern
+from tests.places import Frozen, Lossy, is_semidefinite, shifted
 
 ROUNDED = Rounded()
 SIZES = [(3, 7, 12, 10), (4, 1000, 5, 8), (5, 20, 30, 5), (1, 1, 4, 6), (100, 100, 9, 7)]
-
-
-class Frozen(Here):
-    """Here, where nothing that a task was given can be changed."""
-
-    def run(self, work, *given):
-        """Freeze its arrays."""
-        for x in given:
-            if isinstance(x, np.ndarray):
-                x.setflags(write=False)
-        return work(*given)
-
-
-class Lossy:
-    """Nothing runs before it is asked for; then what was made is lost now and then."""
-
-    def __init__(self):
-        self.rng, self.runs = random.Random(0), 0  # noqa: S311  a sample
-
-    def run(self, work, *given):
-        """Note a task."""
-        return Task(work, given)
-
-    def each(self, made, items):
-        """Note tasks."""
-        return [made(x) for x in items]
-
-    def values(self, tasks):
-        """Run them, the last ones first."""
-        return [self.value(t) for t in reversed(tasks)][::-1]
-
-    def value(self, task):
-        """Return what a task returns."""
-        if not isinstance(task, Task):
-            return task
-        if task.held is None or self.rng.random() < 0.02:
-            self.runs += 1
-            task.held = [task.work(*map(self.value, task.given))]
-        return task.held[0]
-
-
-class Task:
-    """What will be run."""
-
-    def __init__(self, work, given):
-        self.work, self.given, self.held = work, given, None
 
 
 def cut(monkeypatch, side, entries):
@@ -83,25 +36,8 @@ def floats(m, n):
     return sparse.csr_array(sparse.random_array((m, n), density=0.4, rng=np.random.default_rng(m)))
 
 
-def is_semidefinite(a):
-    """Tell whether A >= 0, by elimination in fractions."""
-    a = [list(row) for row in a]
-    while a:
-        pivot, *rest = a[0]
-        if pivot < 0 or (pivot == 0 and any(rest)):
-            return False
-        a = [
-            [x - (row[0] * y / pivot if pivot else 0) for x, y in zip(row[1:], rest, strict=True)]
-            for row in a[1:]
-        ]
-    return True
-
-
-def shifted(X, t):
-    """Return t I - X^T X in fractions."""
-    rows = [[Fraction(x) for x in row] for row in X.toarray().tolist()]
-    n = X.shape[1]
-    return [[t * (i == j) - sum(r[i] * r[j] for r in rows) for j in range(n)] for i in range(n)]
+def in_tiles(X, c):
+    return tiles.in_tiles(tiles.row_blocks(X), X.shape[1], c)
 
 
 @pytest.mark.parametrize(("side", "entries", "m", "n"), SIZES)
@@ -112,7 +48,7 @@ def test_sums_diagonal_and_end_are_those_of_the_matrix(monkeypatch, side, entrie
     top = np.linalg.eigvalsh(G)[-1]
     wanted = up(Fraction(np.abs(G).sum(axis=1).max()), n + 1)
     for c, done in ((1.001 * top, True), (0.999 * top, False), (-1.0, False)):
-        found = tiles.in_tiles(X, c)
+        found = in_tiles(X, c)
         assert found.rows == wanted
         assert np.array_equal(found.diagonal, c - G.diagonal())
         assert found.done is done
@@ -154,10 +90,10 @@ def test_neither_place_nor_loss_changes_a_bit(monkeypatch, side, entries, m, n):
     cut(monkeypatch, side, entries)
     X, lossy = floats(m, n), Lossy()
     c = 1.01 * float(np.linalg.norm(X.toarray(), 2)) ** 2
-    here = tiles.in_tiles(X, c)
+    here = in_tiles(X, c)
     for place in (Frozen(), lossy):
         token = PLACE.set(place)
-        found = tiles.in_tiles(X, c)
+        found = in_tiles(X, c)
         PLACE.reset(token)
         assert (found.rows, found.done) == (here.rows, True)
         assert np.array_equal(found.diagonal, here.diagonal)
@@ -180,7 +116,7 @@ def test_what_is_no_number_is_refused(monkeypatch, bad):
     X = integers(8, 5)
     X.data[3] = bad
     with np.errstate(all="ignore"), pytest.raises(RejectedError, match="overflow"):
-        tiles.in_tiles(X, 1e3)
+        in_tiles(X, 1e3)
 
 
 def test_a_pivot_that_is_no_number_ends_a_factorization():
@@ -199,33 +135,11 @@ def test_nothing_follows_a_factorization_that_has_ended():
         assert tiles.updated(*(None if j == k else one for j in range(3))) is None
 
 
-class Gone:
-    """A client whose cluster is lost."""
-
-    def compute(self, tasks):
-        """Begin."""
-        return tasks
-
-    def gather(self, _):
-        """Fail."""
-        raise OSError("the scheduler is gone")
-
-
-def test_a_cluster_that_gives_up_is_a_sentence(monkeypatch):
-    pytest.importorskip("dask")
-    cut(monkeypatch, 2, 9)
-    said = "the Dask cluster gave up: OSError: the scheduler is gone"
-    with on_cluster(Gone()), pytest.raises(InputError, match=said):
-        tiles.in_tiles(integers(8, 5), 1e3)
-    with on_cluster(None):
-        assert isinstance(PLACE.get(), Here)
-
-
 def test_a_cluster_takes_what_one_machine_holds_whole(monkeypatch):
     monkeypatch.setattr(tiles, "SIDE", 4)
     X = integers(8, 5)
     assert type(tiles.gram_of(X, Fraction(0))) is Ball
     pytest.importorskip("dask")
-    with on_cluster(Gone()):
+    with on_cluster("a client"):
         assert type(tiles.gram_of(X, Fraction(0))) is tiles.TiledGram
         assert type(tiles.gram_of(integers(8, 4), Fraction(0))) is Ball

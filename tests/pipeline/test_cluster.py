@@ -13,6 +13,7 @@ from certify import Problem, check, improve, verify
 from certify.atoms import RankOne
 from certify.base.rigor import tiles
 from certify.losses import Squared
+from certify.pipeline import row_blocks
 from certify.polar import eigen, lanczos
 from certify.search import ratings
 
@@ -92,3 +93,42 @@ def test_a_certificate_is_the_same_on_any_workers_of_which_one_dies(problem, tmp
         assert (x.lower, x.upper) == (y.lower, y.upper)
         assert saved(x, tmp_path) == saved(y, tmp_path)
     assert proved == verify(result.certificate, problem, here.factors, rtol=1e-3, tier="rounded")
+
+
+@pytest.mark.thorough
+@pytest.mark.filterwarnings("default")
+@pytest.mark.parametrize(("count", "kill"), [(1, False), (2, True), (4, True)])
+def test_a_bracket_of_files_that_never_meet_is_the_same_on_any_workers(
+    problem, tmp_path, monkeypatch, count, kill
+):
+    distributed = pytest.importorskip("distributed")
+    monkeypatch.setattr(row_blocks, "SIDE", SIDE)
+    observed, (U, V), files, killed = problem.loss.observed, poor(problem), [], []
+    Y = observed.matrix(problem.loss.arrays()["Y"])
+    for a in range(0, M, 60):
+        listed = Y[a : a + 60].tocoo()
+        files.append(str(tmp_path / f"{a}.npz"))
+        rows, cols = listed.coords
+        np.savez(files[-1], rows=rows, cols=cols, data=listed.data, U=U[a : a + 60])
+
+    def trained(client):
+        """Return a bracket after three sweeps."""
+        blocks, W = row_blocks.alternate(files, V, problem.lam, client=client)
+        for _ in range(2):
+            blocks, W = row_blocks.alternate(blocks, W, problem.lam, client=client)
+        return row_blocks.bracket(blocks, W, problem.lam, client=client)
+
+    here = trained(None)
+    cluster = distributed.LocalCluster(
+        n_workers=count, threads_per_worker=1, dashboard_address=None, processes=True
+    )
+    with cluster, distributed.Client(cluster, set_as_default=False) as client:
+        killer = threading.Thread(target=kill_a_busy_worker, args=(client, killed))
+        if kill:
+            killer.start()
+        there = trained(client)
+        if kill:
+            killer.join()
+    assert len(killed) == kill
+    assert here == there
+    assert 0 < here.lower < here.upper

@@ -14,6 +14,7 @@ another order, so that the bounds of `rounded.py` hold: they allow any order.  E
 of `base/cluster.py`, of three tiles at most: neither X nor G is ever on one machine.
 """
 
+from collections.abc import Callable
 from fractions import Fraction
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -45,35 +46,37 @@ class Factored(NamedTuple):
 
 
 class TiledGram(Ball):
-    """X^T X within a radius; its numbers are made when they are asked for."""
+    """X^T X (n, n) within a radius; its numbers are made when they are asked for."""
 
-    lines: Lines
+    blocks: list[Task]  # of rows of X, CSR
+    n: int
 
-    def __init__(self, lines: Lines, rad: Fraction) -> None:
-        object.__setattr__(self, "lines", lines)
-        object.__setattr__(self, "rad", rad)
+    def __init__(self, blocks: list[Task], n: int, rad: Fraction) -> None:
+        for name, value in (("blocks", blocks), ("n", n), ("rad", rad)):
+            object.__setattr__(self, name, value)
 
     @property
     def shape(self) -> tuple[int, ...]:
         """The shape of what is not made yet."""
-        return (self.lines.shape[1],) * 2
+        return self.n, self.n
 
     @property
     def mid(self) -> Floats:
         """All numbers."""
-        return gram(self.lines)
+        return gram(sparse.vstack(PLACE.get().values(self.blocks), format="csr"))
 
 
 def gram_of(lines: Lines, rad: Fraction) -> Ball:
     """Return X^T X, in tiles where it is large."""
-    wide = lines.shape[1] > (WIDE if isinstance(PLACE.get(), Here) else SIDE)
-    return TiledGram(lines, rad) if wide else Ball(gram(lines), rad)
+    n = lines.shape[1]
+    wide = n > (WIDE if isinstance(PLACE.get(), Here) else SIDE)
+    return TiledGram(row_blocks(lines), n, rad) if wide else Ball(gram(lines), rad)
 
 
 def factorized(g: Ball, c: float) -> Factored:
     """Bound |G|_2 by its rows, and try a Cholesky factorization of c I - G."""
     if isinstance(g, TiledGram):
-        return in_tiles(g.lines, c)
+        return in_tiles(g.blocks, g.n, c)
     mid = g.mid
     diagonal = c - mid.diagonal()
     return Factored(
@@ -81,13 +84,15 @@ def factorized(g: Ball, c: float) -> Factored:
     )
 
 
-def in_tiles(lines: Lines, c: float) -> Factored:
-    """Return the same for G = X^T X, tile by tile."""
-    place, n = PLACE.get(), lines.shape[1]
+def in_tiles(blocks: list[Task], n: int, c: float) -> Factored:
+    """Return the same for G = X^T X (n, n) of rows of X in blocks, tile by tile."""
+    place = PLACE.get()
     cuts = [*range(0, n, SIDE), n]
-    parts = [place.run(column_tiles, block, cuts) for block in row_blocks(lines)]
+    parts = [place.run(column_tiles, block, cuts) for block in blocks]
     lower = [(i, j) for i in range(len(cuts) - 1) for j in range(i + 1)]
-    made = place.each(lambda at: tree(place, parts, at), lower)
+    made = place.each(
+        lambda at: tree(place, lambda part: place.run(product, part, *at), parts), lower
+    )
     told, tiles = [], {}
     for at in lower:
         g = made.pop(0)
@@ -127,12 +132,12 @@ def column_tiles(block: Lines, cuts: list[int]) -> list[Lines]:
     return [columns[:, a:b].tocsr() for a, b in pairwise(cuts)]
 
 
-def tree(place: Place, parts: list[Task], at: tuple[int, int]) -> Task:
-    """Return the tile at (i, j) of the sum over blocks, halves first."""
+def tree(place: Place, made: Callable[[Task], Task], parts: list[Task]) -> Task:
+    """Return the sum of what is made of each part, halves first."""
     if len(parts) == 1:
-        return place.run(product, parts[0], *at)
+        return made(parts[0])
     half = len(parts) // 2
-    return place.run(added, tree(place, parts[:half], at), tree(place, parts[half:], at))
+    return place.run(added, tree(place, made, parts[:half]), tree(place, made, parts[half:]))
 
 
 def product(columns: list[Lines], i: int, j: int) -> Floats:
