@@ -29,7 +29,7 @@ def fit_loss(ar: Arithmetic[H], y: H, factors: Pair, at: Pattern) -> Enclosure:
     data, inner = ar.squares(y, None), ar.inner(y, ar.outer_sum(factors, at))
     size = product_squares(ar, factors)
     low, high = data.lo - 2 * inner.hi + size.lo, data.hi - 2 * inner.lo + size.hi
-    return Enclosure(max(low, Fraction(0)), max(high, Fraction(0))).times(Fraction(1, 2))
+    return Enclosure(max(low, Fraction(0)), high).times(Fraction(1, 2))
 
 
 def low_rank_part(given: Arrays, name: str, at: Pattern) -> Pair | None:
@@ -52,7 +52,7 @@ def dual_terms(
         return inner, size
     z = ar.outer_sum(low, at)
     size += product_squares(ar, low).hi - 2 * ar.inner(s, z).lo
-    return inner - ar.inner(z, y).hi, max(size, Fraction(0))
+    return inner - ar.inner(z, y).hi, size
 
 
 def gram(ar: Arithmetic[H], s: H, low: Pair | None, axis: int, at: Pattern) -> tuple[H, Fraction]:

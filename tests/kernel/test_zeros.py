@@ -14,18 +14,24 @@ from certify.base.rigor.fields import Ball
 from certify.base.rigor.flint import Flint
 from certify.base.rigor.rounded import Rounded
 from certify.kernel import zeros
+from certify.kernel.arrays import Arrays
+from certify.kernel.dual import Dual
 from certify.kernel.errors import RejectedError
 from certify.kernel.exact import Exact
 from certify.kernel.patterns import Pattern
+from certify.kernel.rules.spectral import low_rank_bound
 from certify.kernel.verdict import prove
 from certify.losses import Squared
-from certify.polar.proved import as_kernel_array
+from certify.norms import gauge
+from certify.polar import exact_text
+from certify.polar.proved import as_kernel_array, kernel_pair
 
 RNG = np.random.default_rng(0)
 Y = sparse.csr_array(sparse.random_array((9, 6), density=0.3, rng=RNG))
 AT = Y.tocoo()
 ROWS, COLS = (np.ascontiguousarray(k, dtype=np.int64) for k in AT.coords)
 PATTERN = Pattern(9, 6, ROWS.data, COLS.data, (9, 6), zeros=True)
+PAIR = kernel_pair(PATTERN, (gauge("l2"), gauge("l2")))
 LOW = RNG.standard_normal((9, 2)), RNG.standard_normal((6, 2))
 TIERS = pytest.mark.parametrize(
     "ar", [Exact(), Flint(), Rounded()], ids=lambda ar: type(ar).__name__
@@ -148,8 +154,11 @@ def test_a_loss_is_never_below_zero():
     assert inner <= 0 <= size
 
 
+SMALL = 1e-3 * LOW[0], 1e-3 * LOW[1]
+
+
 @pytest.mark.parametrize("axis", [0, 1])
-@pytest.mark.parametrize("low", [None, LOW], ids=["listed", "with a product"])
+@pytest.mark.parametrize("low", [None, SMALL, LOW], ids=["listed", "a small product", "a product"])
 def test_the_bound_of_a_polar_holds_for_every_field_of_a_ball(low, axis):
     s, given = 0.5 * AT.data, low and tuple(map(held, low))
     g, slack = zeros.gram(Rounded(), Ball(s, RADIUS), given, axis, PATTERN)
@@ -157,8 +166,13 @@ def test_the_bound_of_a_polar_holds_for_every_field_of_a_ball(low, axis):
     u, _, v = np.linalg.svd(dense(s) - Z)
     steepest = np.outer(u[:, 0], v[0])[ROWS, COLS]
     top = np.linalg.norm(g.mid, 2) + float(g.rad)
+    shift = exact_text(Fraction(float(np.linalg.norm(g.mid, 2) * (1 + 1e-9))))
+    dual, proof = Dual(Ball(s, RADIUS), held(s), (), low=given), {"axis": 1, "shift": shift}
+    bound = low_rank_bound(Rounded(), PAIR, dual, proof, Arrays({}, "proof"))
     for x in at_edge(s, [*EDGES, steepest]):
-        assert np.linalg.norm(dense(x) - Z, 2) <= top**0.5 + float(slack) + 1e-12
+        true = np.linalg.norm(dense(x) - Z, 2)
+        assert true <= top**0.5 + float(slack) + 1e-12
+        assert true <= float(bound) + 1e-12
     plain, none = zeros.gram(Rounded(), Ball(s, Fraction(0)), given, axis, PATTERN)
     assert none == 0
     assert plain.rad < 1e-10
