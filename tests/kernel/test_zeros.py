@@ -178,6 +178,14 @@ def test_the_bound_of_a_polar_holds_for_every_field_of_a_ball(low, axis):
     assert plain.rad < 1e-10
 
 
+def test_the_bound_of_a_polar_counts_how_wide_the_balls_are():
+    cubes = kernel_pair(PATTERN, (gauge("linf"), gauge("linf")))
+    dual = Dual(Rounded().load(held(AT.data)), held(AT.data), ())
+    given = {"axis": 1, "shift": exact_text(Fraction(1000))}, Arrays({}, "proof")
+    one, wide = (low_rank_bound(Rounded(), pair, dual, *given) for pair in (PAIR, cubes))
+    assert float(wide / one) == pytest.approx(54**0.5)
+
+
 @pytest.mark.parametrize("axis", [0, 1])
 def test_a_ball_times_a_matrix_holds_all_products(axis):
     wide = RNG.standard_normal((9, 3) if axis else (6, 3))
