@@ -129,7 +129,8 @@ Definition supported (w c : grid) :=  (* W is 0 where nothing is observed *)
 (* the question, and what the file holds to prove it *)
 Record data := Data {
   dm : nat; dn : nat; dr : nat;
-  dY : grid; dC : grid; dloss : loss_form dyadic; dlam : dyadic; dform : theta_form; dleft : sign; dright : sign;
+  dY : grid; dC : grid; dloss : loss_form dyadic; dlam : dyadic; dform : theta_form;
+  dleft_norm : norm_form; dright_norm : norm_form; dleft : sign; dright : sign;
   dcolumns : bool; drows : bool; dP : grid; dQ : grid; down : bool;  (* ridges as columns *)
   dU : grid; dV : grid; dA : grid; dB : grid; dfound : bool;  (* offsets as columns *)
   drtol : dyadic; datol : dyadic }.
@@ -139,6 +140,7 @@ Inductive tree := Leaf (n l : option grid) (shift : dyadic) | Cut (a : grid) (pl
 Inductive polar :=
 | Spectral (by_columns : bool) (n m l : option grid) (shift : dyadic)
 | Conic (t : tree)
+| Lines
 | Opposite.
 Record dual := Dual { dW : grid; how : polar }.
 Record fan := Fan {
@@ -195,15 +197,18 @@ Section Check.
 Variable mul : grid -> grid -> grid.  (* A B^T *)
 
 (* sum over the columns of |u_k| |v_k|, rounded down or up, or of (|u_k|^2 + |v_k|^2) / 2 *)
-Definition column_squares (r : nat) (u : grid) : seq Z :=
-  map (fun x => dotz Z0 x x) (ints (transpose r u)).
-Definition products (root : Z -> Z) (r : nat) (u v : grid) : dyadic :=
-  Dy (sumz (fun a b => root (Z.shiftl (Z.mul a b) (Z.add guard guard))) Z0
-       (column_squares r u) (column_squares r v)) (Z.sub (Z.add (ex u) (ex v)) guard).
-Definition thetas (root : Z -> Z) (f : theta_form) (r : nat) (u v : grid) : dyadic :=
-  match f with
-  | Product => products root r u v
-  | Sum => dhalf (dadd (inner u u) (inner v v))
+Definition norm_square (p : norm_form) (x : seq Z) : Z :=
+  match p with L1 => let a := sumabs Z0 x in Z.mul a a | L2 => dotz Z0 x x end.
+Definition column_squares (p : norm_form) (r : nat) (u : grid) : seq Z :=
+  map (norm_square p) (ints (transpose r u)).
+Definition squares_of (p : norm_form) (r : nat) (u : grid) : dyadic :=
+  let x := column_squares p r u in Dy (sumz (fun a _ => a) Z0 x x) (Z.add (ex u) (ex u)).
+Definition thetas (root : Z -> Z) (d : data) (r : nat) (u v : grid) : dyadic :=
+  let p := dleft_norm d in let p' := dright_norm d in
+  match dform d with
+  | Product => Dy (sumz (fun a b => root (Z.shiftl (Z.mul a b) (Z.add guard guard))) Z0
+      (column_squares p r u) (column_squares p' r v)) (Z.sub (Z.add (ex u) (ex v)) guard)
+  | Sum => dhalf (dadd (squares_of p r u) (squares_of p' r v))
   end.
 
 (* the objective, rounded as the root is; [U 1 b] [V a 1]^T = U V^T + 1 a^T + b 1^T *)
@@ -216,7 +221,7 @@ Definition loss_ (d : data) (u v a b : grid) : dyadic :=
 Definition ridge_ (d : data) (a b : grid) : dyadic :=
   dhalf (dadd (squares (dP d) a) (squares (dQ d) b)).
 Definition penalty (root : Z -> Z) (d : data) (r : nat) (u v : grid) : dyadic :=
-  dmul (dlam d) (thetas root (dform d) r u v).
+  dmul (dlam d) (thetas root d r u v).
 Definition value (root : Z -> Z) (d : data) (r : nat) (u v a b : grid) : dyadic :=
   dadd (dadd (loss_ d u v a b) (ridge_ d a b)) (penalty root d r u v).
 
@@ -285,6 +290,19 @@ Definition signed_rows (d : data) : grid :=
   above (if dleft d is Free then none else beside (scalar m (unit_of (dleft d))) (blank m n))
         (if dright d is Free then none else beside (blank n m) (scalar n (unit_of (dright d)))).
 
+(* the largest square of a row's dual norm: max or sum of squares of what v of a sign can meet *)
+Definition met (s : sign) (z : Z) : Z :=
+  match s with Free => Z.abs z | NonNegative => Z.max z Z0 | NonPositive => Z.max (Z.opp z) Z0 end.
+Definition dual_square (p : norm_form) (s : sign) (x : seq Z) : Z :=
+  let next acc z := let y := Z.mul (met s z) (met s z) in
+    match p with L1 => Z.max acc y | L2 => Z.add acc y end in foldl next Z0 x.
+Definition largest_row (p : norm_form) (s : sign) (w : grid) : dyadic :=
+  Dy (foldl (fun acc x => Z.max acc (dual_square p s x)) Z0 (ints w)) (Z.add (ex w) (ex w)).
+(* and of u with an l1 norm and a sign: a row, or its negative *)
+Definition lines (s : sign) (p : norm_form) (s' : sign) (w : grid) : dyadic :=
+  let plus := largest_row p s' w in let minus := largest_row p s' (gscale minus_one w) in
+  match s with Free => dmax plus minus | NonNegative => plus | NonPositive => minus end.
+
 (* t with (u^T W v)^2 <= t |u|^2 |v|^2 for all u, v of their signs with u^T W v >= 0 *)
 Definition square_of (d : data) (w : grid) (h : polar) : option dyadic :=
   let m := dm d in let n := dn d in
@@ -294,12 +312,18 @@ Definition square_of (d : data) (w : grid) (h : polar) : option dyadic :=
     if [&& fits (dleft d) (dright d) m n multipliers, fits s s k k more
         & if more is Some x then symmetric k x else true] then
       let x := plus w multipliers in let x := if c then transpose n x else x in
-      Some (top k (plus (mul x x) more) l shift)
+      Some (dmax (top k (plus (mul x x) more) l shift) dzero)
     else None
   | Conic t =>
     if conic (m + n) (hat m n w) (signed_rows d) t is Some p then
       let p := dmax p dzero in Some (dmul p p)
     else None
+  | Lines =>
+    match dleft_norm d, dright_norm d with
+    | L1, p => Some (lines (dleft d) p (dright d) w)
+    | p, L1 => Some (lines (dright d) p (dleft d) (transpose n w))
+    | _, _ => None
+    end
   | Opposite =>
     if zeros w || nonneg_on (dleft d) (dright d) (gscale minus_one w) then Some dzero else None
   end.

@@ -422,10 +422,13 @@ Definition offset_names (name : string) (places_ : option Z * option Z) : list s
   match places_ with (c, r) => map (numbered name)
     (match c with Some k => [k] | None => [] end ++ match r with Some k => [k] | None => [] end) end.
 
-Definition norm_of (norm : string) : result sign :=
-  if (norm =? "l2")%string then Ok Free
-  else if (norm =? "l2+")%string then Ok NonNegative
-  else if (norm =? "l2-")%string then Ok NonPositive else NotCovered "this norm".
+Definition norm_of (norm : string) : result (norm_form * sign) :=
+  if (norm =? "l2")%string then Ok (L2, Free)
+  else if (norm =? "l2+")%string then Ok (L2, NonNegative)
+  else if (norm =? "l2-")%string then Ok (L2, NonPositive)
+  else if (norm =? "l1")%string then Ok (L1, Free)
+  else if (norm =? "l1+")%string then Ok (L1, NonNegative)
+  else if (norm =? "l1-")%string then Ok (L1, NonPositive) else NotCovered "this norm".
 
 (* a loss: its name, or its kind beside its number *)
 Definition loss_of (s : json) : result (loss_form dyadic) :=
@@ -465,8 +468,8 @@ Definition asked_of (s : json) (l : list arr) : result (Z * Z * option (list Z) 
   let* atom := field s "atom" in
   let* _ := only atom ["form"; "kind"; "left"; "right"] "this atom" in
   let* kind := text atom "kind" in let* _ := covered (kind =? "rank_one")%string "this atom" in
-  let* one := text atom "left" in let* left_ := norm_of one in
-  let* other := text atom "right" in let* right_ := norm_of other in
+  let* one := text atom "left" in let* (left_norm, left_) := norm_of one in
+  let* other := text atom "right" in let* (right_norm, right_) := norm_of other in
   let* form := text atom "form" in
   let* theta := known (if (form =? "product")%string then Some Product
                        else if (form =? "sum")%string then Some Sum else None) "this form" in
@@ -517,7 +520,8 @@ Definition asked_of (s : json) (l : list arr) : result (Z * Z * option (list Z) 
       "statement.arrays: unknown" in
     let some (o : option Z) := match o with Some _ => true | None => false end in
     let d := Data (Z.to_nat m) (Z.to_nat n) (Z.to_nat r)
-      (Grid (spread m n seen y) ye) (Grid (spread m n seen c) ce) loss lam theta left_ right_
+      (Grid (spread m n seen y) ye) (Grid (spread m n seen c) ce) loss lam theta
+      left_norm right_norm left_ right_
       (some cols) (some rows) pa pb own gu gv ga gb found_ rtol atol in
     let* _ := demand (labels_ok d) "statement.Y" in
     Ok (m, n, seen, places_, d)
@@ -639,6 +643,7 @@ Definition polar_of (h : json) (l : list arr) (m n : Z) (seen : option (list Z))
       match trees with [(_, t)] => Ok (Conic t) | _ => Rejected "proof.polar.nodes" end
     | _ => NotCovered "nodes"
     end
+  else if (rule =? "lines")%string then let* _ := only h ["rule"] "this rule" in Ok Lines
   else if (rule =? "signs")%string then Ok Opposite else NotCovered "this rule".
 
 Definition dual_of (p : json) (l : list arr) (m n : Z) (seen : option (list Z)) (pre : string)

@@ -624,17 +624,29 @@ rewrite /scale /tested; case: ifP => [/andP[]|_]; first by rewrite dv_ge0 dv_le 
 by rewrite dv_zero expr0n mul0r sqr_ge0.
 Qed.
 
-Lemma column_squaresE n r u (k : 'I_r) : shape n r u ->
-  zr (nth Z0 (column_squares r u) k) * (p2 (ex u) * p2 (ex u)) = sq (col k (mx n r u)).
+Lemma column_squaresE p n r u (k : 'I_r) : shape n r u ->
+  zr (nth Z0 (column_squares p r u) k) * (p2 (ex u) * p2 (ex u)) = norm p (col k (mx n r u)) ^+ 2.
 Proof.
-move=> hu; have [[hs hr] et] := transposeE hu.
-rewrite (nth_map [::]) ?hs ?ltn_ord // (dotzE (k := n)) ?hr // zr0 add0r sq_col mulr_suml.
-apply: eq_bigr => j _; have := congr1 (fun M : 'M_(r, n) => M k j) et.
-by rewrite !mxE /entry_ /= /at_ => e; rewrite expr2 -e; ring.
+move=> hu; have [[hs hr] et] := transposeE hu; have at_E (j : 'I_n) :
+    at_ (nth [::] (ints (transpose r u)) k) j * p2 (ex u) = mx n r u j k.
+  by have := congr1 (fun M : 'M_(r, n) => M k j) et; rewrite !mxE /entry_.
+rewrite (nth_map [::]) ?hs ?ltn_ord //; case: p; rewrite /norm_square.
+  rewrite zrM (sumabsE (k := n)) ?hr // zr0 add0r mulrACA -expr2; congr (_ ^+ 2); rewrite mulr_suml.
+  by apply: eq_bigr => j _; rewrite mxE -at_E normrM (gtr0_norm (p2_gt0 _)).
+rewrite (dotzE (k := n)) ?hr // zr0 add0r norm_sqr sq_col mulr_suml; apply: eq_bigr => j _.
+by rewrite mxE -at_E; ring.
 Qed.
 
-Lemma size_column_squares n r u : shape n r u -> size (column_squares r u) = r.
+Lemma size_column_squares p n r u : shape n r u -> size (column_squares p r u) = r.
 Proof. by move=> hu; rewrite size_map; case: (transposeE hu) => -[]. Qed.
+
+Lemma squares_ofE p n r u : shape n r u ->
+  dv (squares_of p r u) = \sum_k norm p (col k (mx n r u)) ^+ 2.
+Proof.
+move=> hu; have hs := size_column_squares p hu.
+rewrite /dv /= (sumzE _ _ hs hs) zr0 add0r p2D mulr_suml.
+by apply: eq_bigr => k _; rewrite (column_squaresE p k hu).
+Qed.
 
 Lemma root_upP x : Z.leb Z0 x -> Z.leb Z0 (root_up x) /\ zr x <= zr (root_up x) ^+ 2.
 Proof.
@@ -651,41 +663,18 @@ by case: ifP => [/andP[] //|_].
 Qed.
 
 (* the integer under the root, in units *)
-Lemma under m n r u v (k : 'I_r) : shape m r u -> shape n r v ->
-  let N := Z.shiftl (Z.mul (nth Z0 (column_squares r u) k) (nth Z0 (column_squares r v) k))
+Lemma under p p' m n r u v (k : 'I_r) : shape m r u -> shape n r v ->
+  let N := Z.shiftl (Z.mul (nth Z0 (column_squares p r u) k) (nth Z0 (column_squares p' r v) k))
              (Z.add guard guard) in
   let P := p2 (Z.sub (Z.add (ex u) (ex v)) guard) in
-  Z.leb Z0 N /\ zr N * P ^+ 2 = (norm (col k (mx m r u)) * norm (col k (mx n r v))) ^+ 2.
+  Z.leb Z0 N /\ zr N * P ^+ 2 = (norm p (col k (mx m r u)) * norm p' (col k (mx n r v))) ^+ 2.
 Proof.
-move=> hu hv N P; have e : zr N * P ^+ 2 = (norm (col k (mx m r u)) * norm (col k (mx n r v))) ^+ 2.
-  rewrite exprMn !norm_sqr -!column_squaresE // /N /P zr_shift // zrM p2B !p2D.
+move=> hu hv N P.
+have e : zr N * P ^+ 2 = (norm p (col k (mx m r u)) * norm p' (col k (mx n r v))) ^+ 2.
+  rewrite exprMn -(column_squaresE p k hu) -(column_squaresE p' k hv) /N /P zr_shift // zrM p2B !p2D.
   by field; rewrite gt_eqF ?p2_gt0.
-split=> //; rewrite -zr_le zr0; have := sqr_ge0 (norm (col k (mx m r u)) * norm (col k (mx n r v))).
+split=> //; rewrite -zr_le zr0; have := sqr_ge0 (norm p (col k (mx m r u)) * norm p' (col k (mx n r v))).
 by rewrite -e pmulr_lge0 // exprn_gt0 ?p2_gt0.
-Qed.
-
-Lemma products_up root m n r u v :
-  (forall x, Z.leb Z0 x -> Z.leb Z0 (root x) /\ zr x <= zr (root x) ^+ 2) ->
-  shape m r u -> shape n r v ->
-  \sum_k theta Product (col k (mx m r u)) (col k (mx n r v)) <= dv (products root r u v).
-Proof.
-move=> rootP hu hv; rewrite /dv /= (sumzE _ _ (size_column_squares hu) (size_column_squares hv)).
-rewrite zr0 add0r mulr_suml; apply: ler_sum => k _; have [N0 e] := under k hu hv.
-have [s0 h] := rootP _ N0; rewrite /theta -ler_sqr ?nnegrE ?mulr_ge0 ?norm_ge0 ?p2_ge0 //.
-  by rewrite -e exprMn ler_wpM2r ?sqr_ge0.
-by rewrite -zr0 zr_le.
-Qed.
-
-Lemma products_down root m n r u v :
-  (forall x, Z.leb Z0 x -> Z.leb Z0 (root x) /\ zr (root x) ^+ 2 <= zr x) ->
-  shape m r u -> shape n r v ->
-  dv (products root r u v) <= \sum_k theta Product (col k (mx m r u)) (col k (mx n r v)).
-Proof.
-move=> rootP hu hv; rewrite /dv /= (sumzE _ _ (size_column_squares hu) (size_column_squares hv)).
-rewrite zr0 add0r mulr_suml; apply: ler_sum => k _; have [N0 e] := under k hu hv.
-have [s0 h] := rootP _ N0; rewrite /theta -ler_sqr ?nnegrE ?mulr_ge0 ?norm_ge0 ?p2_ge0 //.
-  by rewrite -e exprMn ler_wpM2r ?sqr_ge0.
-by rewrite -zr0 zr_le.
 Qed.
 
 (* the loss whose number a dyadic number is *)
@@ -731,7 +720,7 @@ Proof. by move=> h; case: l => * //=; rewrite ler_pM2r ?invr_gt0. Qed.
 (* the question that integers stand for *)
 Definition meaning (d : data) : question R :=
   @Question R (dm d) (dn d) (dr d) (mx _ _ (dY d)) (mx _ _ (dC d)) (lossv (dloss d)) (dv (dlam d)) (dform d)
-    (dleft d) (dright d) (dcolumns d) (drows d) (mx _ 1 (dP d))^T (mx _ 1 (dQ d)) (down d) (mx _ _ (dU d)) (mx _ _ (dV d))
+    (dleft_norm d) (dright_norm d) (dleft d) (dright d) (dcolumns d) (drows d) (mx _ 1 (dP d))^T (mx _ 1 (dQ d)) (down d) (mx _ _ (dU d)) (mx _ _ (dV d))
     (mx _ 1 (dA d))^T (mx _ 1 (dB d)) (dfound d) (dv (drtol d)) (dv (datol d)).
 
 Section Question.
@@ -838,13 +827,49 @@ apply: eq_bigr => i _; rewrite !mulr_suml; apply: eq_bigr => j _.
 by rewrite zrM -ex_ -er [C q i j]mxE [mx _ _ (Grid _ _) i j]mxE -costs_E //; ring.
 Qed.
 
+(* sum theta, from above and from below, as the root is *)
+Definition prices r u v : R := \sum_k theta (form q) (left_norm q) (right_norm q)
+  (col k (mx (dm d) r u)) (col k (mx (dn d) r v)).
+
+Lemma sum_prices r u v : shape (dm d) r u -> shape (dn d) r v -> form q = Sum ->
+  forall root, dv (thetas root d r u v) = prices r u v.
+Proof.
+rewrite /prices /thetas -[dform d]/(form q) => hu hv -> root; rewrite dv_half dvD.
+by rewrite (squares_ofE _ hu) (squares_ofE _ hv) -big_split mulr_suml.
+Qed.
+
+Lemma prices_up root r u v :
+  (forall x, Z.leb Z0 x -> Z.leb Z0 (root x) /\ zr x <= zr (root x) ^+ 2) ->
+  shape (dm d) r u -> shape (dn d) r v -> prices r u v <= dv (thetas root d r u v).
+Proof.
+move=> rootP hu hv; case e: (form q); last by rewrite sum_prices.
+rewrite /prices /thetas -[dform d]/(form q) e /dv /=.
+rewrite (sumzE _ _ (size_column_squares _ hu) (size_column_squares _ hv)).
+rewrite zr0 add0r mulr_suml; apply: ler_sum => k _; have [N0 e_] := under (left_norm q) (right_norm q) k hu hv.
+have [s0 h] := rootP _ N0; rewrite /theta -ler_sqr ?nnegrE ?mulr_ge0 ?norm_ge0 ?p2_ge0 //.
+  by rewrite -e_ exprMn ler_wpM2r ?sqr_ge0.
+by rewrite -zr0 zr_le.
+Qed.
+
+Lemma prices_down root r u v :
+  (forall x, Z.leb Z0 x -> Z.leb Z0 (root x) /\ zr (root x) ^+ 2 <= zr x) ->
+  shape (dm d) r u -> shape (dn d) r v -> dv (thetas root d r u v) <= prices r u v.
+Proof.
+move=> rootP hu hv; case e: (form q); last by rewrite sum_prices.
+rewrite /prices /thetas -[dform d]/(form q) e /dv /=.
+rewrite (sumzE _ _ (size_column_squares _ hu) (size_column_squares _ hv)).
+rewrite zr0 add0r mulr_suml; apply: ler_sum => k _; have [N0 e_] := under (left_norm q) (right_norm q) k hu hv.
+have [s0 h] := rootP _ N0; rewrite /theta -ler_sqr ?nnegrE ?mulr_ge0 ?norm_ge0 ?p2_ge0 //.
+  by rewrite -e_ exprMn ler_wpM2r ?sqr_ge0.
+by rewrite -zr0 zr_le.
+Qed.
+
 Lemma value_up r u v a b :
   shape (dm d) r u -> shape (dn d) r v -> shape (dn d) 1 a -> shape (dm d) 1 b ->
   at_point r u v a b <= dv (value mul root_up d r u v a b).
 Proof.
 move=> hu hv ha hb; rewrite /at_point objectiveE /value !dvD (lossE hu hv ha hb) (ridgeE ha hb) lerD2l dvM.
-rewrite ler_wpM2l ?l0 // /q /=; case: (dform d); first exact: (products_up root_upP).
-by rewrite theta_sum dv_half dvD (innerE hu hu) (innerE hv hv).
+by rewrite ler_wpM2l ?l0 //; exact: (prices_up root_upP).
 Qed.
 
 Lemma value_down r u v a b :
@@ -852,8 +877,7 @@ Lemma value_down r u v a b :
   dv (value mul root_down d r u v a b) <= at_point r u v a b.
 Proof.
 move=> hu hv ha hb; rewrite /at_point objectiveE /value !dvD (lossE hu hv ha hb) (ridgeE ha hb) lerD2l dvM.
-rewrite ler_wpM2l ?l0 // /q /=; case: (dform d); first exact: (products_down root_downP).
-by rewrite theta_sum dv_half dvD (innerE hu hu) (innerE hv hv).
+by rewrite ler_wpM2l ?l0 //; exact: (prices_down root_downP).
 Qed.
 
 (* the lower bound *)
@@ -935,17 +959,105 @@ have [h2 e2] := blankE (dn d) (dn d); have [h3 e3] := besideE h1 hw; have [h4 e4
 by have [h5 e5] := aboveE h3 h4; split=> //; rewrite e5 e3 e4 e1 e2 et.
 Qed.
 
-Lemma square_ofE w h t : shape (dm d) (dn d) w -> square_of mul d w h = Some t ->
-  square_le (q := q) (mx (dm d) (dn d) w) (dv t).
+(* the lines *)
+Lemma metE s z e : zr (met s z) * p2 e = meet s (zr z * p2 e).
 Proof.
-move=> hw; set W := mx (dm d) (dn d) w; case: h => [c nn mm l sh|tr|] /=; last first.
+have p0 := p2_ge0 e; case: s => /=; first by rewrite zr_abs normrM (ger0_norm p0).
+  by rewrite zr_max zr0 maxr_pMl ?mul0r.
+rewrite zr_max zr0 maxr_pMl ?mul0r // (_ : zr (Z.opp z) = - zr z) ?mulNr //.
+by have := zrB Z0 z; rewrite zr0 sub0r => <-; congr zr; lia.
+Qed.
+
+Lemma dual_squareE p s x k e : (size x <= k)%N -> let d := zr (dual_square p s x) * (p2 e * p2 e) in
+  match p with L1 => forall j : 'I_k, meet s (at_ x j * p2 e) ^+ 2 <= d
+             | L2 => \sum_(j < k) meet s (at_ x j * p2 e) ^+ 2 <= d end.
+Proof.
+have sqE z : meet s (zr z * p2 e) ^+ 2 = zr (Z.mul (met s z) (met s z)) * (p2 e * p2 e).
+  by rewrite -metE zrM; ring.
+have meet0 : meet s 0 ^+ 2 = 0 :> R by case: s {sqE}; rewrite /= ?normr0 ?oppr0 ?maxxx expr0n.
+have pp : 0 <= p2 e * p2 e by rewrite mulr_ge0 ?p2_ge0.
+rewrite /dual_square; case: p => /= hx.
+  have up (acc : Z) : zr acc <= zr (foldl (fun acc z => Z.max acc (Z.mul (met s z) (met s z))) acc x)
+      /\ forall j, (j < size x)%N -> meet s (at_ x j * p2 e) ^+ 2
+        <= zr (foldl (fun acc z => Z.max acc (Z.mul (met s z) (met s z))) acc x) * (p2 e * p2 e).
+    elim: x {hx} acc => [|z x IH] acc //=; have [h1 h2] := IH (Z.max acc (Z.mul (met s z) (met s z))).
+    split; first by apply: le_trans h1; rewrite zr_le; lia.
+    case=> [|j] hj; last exact: h2.
+    rewrite sqE ler_wpM2r //; apply: le_trans h1; rewrite zr_le.
+    by move: (Z.mul _ _) => y; lia.
+  move=> j; have [acc0 h] := up Z0; have [jx|jx] := ltnP j (size x); first exact: h.
+  by rewrite /at_ nth_default // zr0 mul0r meet0 mulr_ge0 //; exact: acc0.
+have sum_ (acc : Z) : zr (foldl (fun acc z => Z.add acc (Z.mul (met s z) (met s z))) acc x) * (p2 e * p2 e)
+    = zr acc * (p2 e * p2 e) + \sum_(j < k) meet s (at_ x j * p2 e) ^+ 2.
+  elim: x k hx acc => [|z x IH] k hx acc /=.
+    by rewrite big1 ?addr0 // => j _; rewrite at_nil mul0r meet0.
+  case: k hx => // k hx; rewrite (IH k) // zrD mulrDl -addrA; congr (_ + _).
+  by rewrite big_ord_recl -sqE.
+by rewrite sum_ zr0 mul0r add0r.
+Qed.
+
+Lemma largest_rowE p s k l w : shape k l w -> exists2 d, 0 <= d /\ d ^+ 2 = dv (largest_row p s w)
+  & row_le p s (mx k l w) d.
+Proof.
+move=> [hk hl]; rewrite /largest_row.
+have up (x : seq (seq Z)) (acc : Z) : zr acc <= zr (foldl (fun acc x => Z.max acc (dual_square p s x)) acc x)
+    /\ forall i, (i < size x)%N -> zr (dual_square p s (nth [::] x i))
+      <= zr (foldl (fun acc x => Z.max acc (dual_square p s x)) acc x).
+  elim: x acc => [|r x IH] acc //=; have [h1 h2] := IH (Z.max acc (dual_square p s r)).
+  split; first by apply: le_trans h1; rewrite zr_le; lia.
+  case=> [|i] hi; last exact: h2.
+  by apply: le_trans h1; rewrite zr_le /=; move: (dual_square _ _ _) => y; lia.
+have [top0 top_] := up (ints w) Z0; rewrite /dv /= p2D; set D := zr (foldl _ _ _) in top0 top_ *.
+have D0 : 0 <= D * (p2 (ex w) * p2 (ex w)) by rewrite mulr_ge0 ?mulr_ge0 ?p2_ge0 //; exact: top0.
+exists (Num.sqrt (D * (p2 (ex w) * p2 (ex w)))); first by rewrite sqrtr_ge0 sqr_sqrtr.
+move=> i v hv; have -> : (mx k l w *m v) i 0 = \sum_(j < l) (zr (entry_ w i j) * p2 (ex w)) * v j 0.
+  by rewrite mxE; apply: eq_bigr => j _; rewrite mxE.
+have hi : (size (nth [::] (ints w) i) <= l)%N by rewrite hl.
+have im : (i < size (ints w))%N by rewrite hk.
+have ti := ler_wpM2r (mulr_ge0 (p2_ge0 (ex w)) (p2_ge0 (ex w))) (top_ i im).
+apply: (dual_le (s := s) _ hv); first exact: sqrtr_ge0.
+rewrite -(sqr_sqrtr D0) in ti; move: (Num.sqrt _) ti => x ti; have := dual_squareE p s (ex w) hi.
+case: p ti {up top_ top0 D D0} => ti h; last exact: le_trans h ti.
+by move=> j; exact: le_trans (h j) ti.
+Qed.
+
+Lemma linesE s p s' k l w : shape k l w -> exists2 d, d ^+ 2 = dv (lines s p s' w)
+  & rows_le_ s p s' (mx k l w) d.
+Proof.
+move=> hw; have [hm em] := gscaleE minus_one hw; rewrite minus_oneE scaleN1r in em.
+have [d1 [d10 e1] h1] := largest_rowE p s' hw; have [d2 [d20 e2]] := largest_rowE p s' hm.
+rewrite em => h2; have more x (W : 'M_(k, l)) y : x <= y -> row_le p s' W x -> row_le p s' W y.
+  by move=> dd h i v hv; apply: le_trans (h i v hv) _; rewrite ler_wpM2r ?norm_ge0.
+rewrite /lines /rows_le_; case: s; [|by exists d1|by exists d2].
+exists (Num.max d1 d2); last by split; [apply: more h1|apply: more h2]; rewrite le_max lexx ?orbT.
+rewrite dv_max -e1 -e2; case: (leP d1 d2) => h.
+  by apply/esym/max_idPr; rewrite ler_sqr.
+by apply/esym/max_idPl; rewrite ler_sqr // ltW.
+Qed.
+
+Lemma square_ofE w h t : shape (dm d) (dn d) w -> square_of mul d w h = Some t ->
+  polar_le (q := q) (mx (dm d) (dn d) w) (dv t).
+Proof.
+move=> hw; set W := mx (dm d) (dn d) w; case: h => [c nn mm l sh|tr||] /=; last first.
 - case: ifP => // /orP h [<-] u v hu hv w0; rewrite dv_zero mul0r.
   have: dot u (W *m v) <= 0.
     case: h => [z|h]; first by rewrite /W (zerosE _ _ z) mul0mx dot0r.
     have [hs es] := gscaleE minus_one hw; have := nonneg_onE hs h hu hv.
     by rewrite es minus_oneE scaleN1r mulNmx dotNr oppr_ge0.
   by move=> w1; rewrite (_ : dot _ _ = 0) ?expr0n //; apply/eqP; rewrite eq_le w0 w1.
+- have rows_ p : left_norm q = L1 -> right_norm q = p -> Some (lines (dleft d) p (dright d) w) = Some t ->
+      polar_le (q := q) W (dv t).
+    move=> hl hp [<-]; have [x <- hx] := linesE (dleft d) p (dright d) hw.
+    by apply: polar_le_rows; rewrite ?hp.
+  have columns_ p : right_norm q = L1 -> left_norm q = p ->
+      Some (lines (dright d) p (dleft d) (transpose (dn d) w)) = Some t -> polar_le (q := q) W (dv t).
+    have [ht et] := transposeE hw; move=> hr hp [<-].
+    have [x <- hx] := linesE (dright d) p (dleft d) ht.
+    by apply: polar_le_columns; rewrite ?hp // /W -et.
+  move: rows_ columns_; rewrite -[left_norm q]/(dleft_norm d) -[right_norm q]/(dright_norm d).
+  by case: (dleft_norm d); case: (dright_norm d) => // r_ c_; [exact: r_|exact: r_|exact: c_].
 - case e: (conic _ _ _ _ _) => [p|] // [<-]; rewrite dvM.
+  apply: polar_le_l2; first by rewrite -expr2 sqr_ge0.
   have [h [hf of_]] := signed_rowsE; have [sh eh] := hatE hw.
   have sym : (block_mx 0 W W^T 0)^T = block_mx 0 W W^T 0 :> 'M[R]_(_ + _).
     by rewrite tr_block_mx trmxK !trmx0.
@@ -955,6 +1067,11 @@ move=> hw; set W := mx (dm d) (dn d) w; case: h => [c nn mm l sh|tr|] /=; last f
   + rewrite -eh in sym; have := conicE sh sym hf e hz; rewrite eh => /le_trans; apply.
     by rewrite dv_max ler_wpM2r ?sq_ge0 // le_max lexx.
 - case: ifP => // /and3P[hn hm hs] [<-]; set x := plus w nn.
+  rewrite dv_max dv_zero; apply: polar_le_l2; first by rewrite le_max lexx orbT.
+  suff: square_le (q := q) W (dv (top mul (if c then dn d else dm d) (plus (mul (if c then
+      transpose (dn d) x else x) (if c then transpose (dn d) x else x)) mm) l sh)).
+    move=> h u v hu hv w0; apply: le_trans (h u v hu hv w0) _.
+    by rewrite ler_wpM2r ?mulr_ge0 ?sq_ge0 // le_max lexx.
   have [hx ex_] : shape (dm d) (dn d) x /\ exists N, mx (dm d) (dn d) x = W + N /\
       forall (u : 'cV_(dm d)) (v : 'cV_(dn d)), meets (left q) u -> meets (right q) v -> 0 <= dot u (N *m v).
     rewrite /x; case: (nn) hn => [y|] /=; last first.
@@ -979,7 +1096,7 @@ move=> hw; set W := mx (dm d) (dn d) w; case: h => [c nn mm l sh|tr|] /=; last f
 Qed.
 
 Lemma multipleE p s : multiple mul d p = Some s -> let W := mx (dm d) (dn d) (dW p) in
-  exists t, [/\ square_le (q := q) W t,
+  exists t, [/\ polar_le (q := q) W t,
     0 <= dv s, dv s ^+ 2 * t <= lam q ^+ 2, affordable (q := q) W
     & [/\ shape (dm d) (dn d) (dW p), supported (dW p) (dC d) & affordable_ mul d (dW p)]].
 Proof.

@@ -1,5 +1,5 @@
 (* The theorems about matrices: what a dual point W proves of a loss, and Ky Fan of least squares, with
-   l2 x l2. *)
+   l1 and l2 norms. *)
 
 From mathcomp Require Import all_ssreflect ssralg ssrnum zmodp matrix.
 From mathcomp Require Import lra ring.
@@ -16,39 +16,34 @@ Local Open Scope ring_scope.
 Section Rule.
 Variable R : rcfType.
 
-Lemma norm_sqr k (u : 'cV[R]_k) : norm u ^+ 2 = sq u.
+Lemma norm_sqr k (u : 'cV[R]_k) : norm L2 u ^+ 2 = sq u.
 Proof. by rewrite sq_col sqr_sqrtr //; apply: sumr_ge0 => i _; apply: sqr_ge0. Qed.
 
-Lemma norm_ge0 k (u : 'cV[R]_k) : 0 <= norm u. Proof. exact: sqrtr_ge0. Qed.
+Lemma norm_ge0 p k (u : 'cV[R]_k) : 0 <= norm p u.
+Proof. by case: p; [apply: sumr_ge0|exact: sqrtr_ge0]. Qed.
 
-Lemma theta_ge f k l (u : 'cV[R]_k) (v : 'cV[R]_l) : norm u * norm v <= theta f u v.
+Lemma sq_le_norm p k (u : 'cV[R]_k) : sq u <= norm p u ^+ 2.
 Proof.
-case: f => //=; have := sqr_ge0 (norm u - norm v).
-by move: (norm u) (norm v) => a b; lra.
+case: p; last by rewrite norm_sqr.
+rewrite sq_col expr2 [X in X * _]/norm mulr_suml; apply: ler_sum => i _.
+rewrite -real_normK ?num_real // expr2 ler_wpM2l // /norm (bigD1 i) //= lerDl.
+by apply: sumr_ge0.
 Qed.
 
-Lemma theta_ge0 f k l (u : 'cV[R]_k) (v : 'cV[R]_l) : 0 <= theta f u v.
-Proof. by apply: le_trans (theta_ge f u v); rewrite mulr_ge0 ?norm_ge0. Qed.
-
-Lemma sq_cols k r (A : 'M[R]_(k, r)) : sq A = \sum_j sq (col j A).
+Lemma theta_ge f p p' k l (u : 'cV[R]_k) (v : 'cV[R]_l) : norm p u * norm p' v <= theta f p p' u v.
 Proof.
-rewrite /sq /dot exchange_big /=; apply: eq_bigr => j _; apply: eq_bigr => i _.
-by rewrite big_ord1 !mxE.
+case: f => //=; have := sqr_ge0 (norm p u - norm p' v).
+by move: (norm p u) (norm p' v) => a b; lra.
 Qed.
+
+Lemma theta_ge0 f p p' k l (u : 'cV[R]_k) (v : 'cV[R]_l) : 0 <= theta f p p' u v.
+Proof. by apply: le_trans (theta_ge f p p' u v); rewrite mulr_ge0 ?norm_ge0. Qed.
 
 Lemma mul_cols m n r (U : 'M[R]_(m, r)) (V : 'M[R]_(n, r)) :
   U *m V^T = \sum_j col j U *m (col j V)^T.
 Proof.
 apply/matrixP => i k; rewrite mxE summxE; apply: eq_bigr => j _.
 by rewrite !mxE big_ord1 !mxE.
-Qed.
-
-(* sum theta of the sum form, over all columns *)
-Lemma theta_sum m n r (U : 'M[R]_(m, r)) (V : 'M[R]_(n, r)) :
-  \sum_k theta Sum (col k U) (col k V) = (sq U + sq V) / 2.
-Proof.
-rewrite !sq_cols -big_split mulr_suml; apply: eq_bigr => k _.
-by rewrite /theta !norm_sqr.
 Qed.
 
 (* the costs: where they are defined, their slopes times c, and what bounds them *)
@@ -152,13 +147,13 @@ Qed.
 
 Lemma objectiveE r (U : 'M_(m, r)) (V : 'M_(n, r)) a b : objective U V a b =
   \sum_i \sum_j C q i j * costs (loss q) (residual (loss q) (fit U V a b i j) (Y q i j)) + ridge a b
-  + lam q * \sum_k theta (form q) (col k U) (col k V).
+  + lam q * \sum_k theta (form q) (left_norm q) (right_norm q) (col k U) (col k V).
 Proof.
 by congr (_ + _ + _); apply: eq_bigr => i _; apply: eq_bigr => j _; rewrite fitE.
 Qed.
 
 Lemma penalty_ge0 r (U : 'M_(m, r)) (V : 'M_(n, r)) :
-  0 <= lam q * \sum_k theta (form q) (col k U) (col k V).
+  0 <= lam q * \sum_k theta (form q) (left_norm q) (right_norm q) (col k U) (col k V).
 Proof. by rewrite mulr_ge0 // sumr_ge0 // => k _; apply: theta_ge0. Qed.
 
 Lemma ridge_ge0 (a : 'rV[R]_n) (b : 'cV[R]_m) : 0 <= ridge a b.
@@ -212,8 +207,8 @@ Lemma square_le_hat (W : 'M[R]_(m, n)) (cone : 'cV[R]_(m + n) -> Prop) t : 0 <= 
   (forall (u : 'cV_m) (v : 'cV_n), meets (left q) u -> meets (right q) v -> cone (col_mx u v)) ->
   (forall z, cone z -> qf (block_mx 0 W W^T 0) z <= t * sq z) -> square_le W (t * t).
 Proof.
-move=> t0 hc h u v hu hv w0; set a := norm u; set b := norm v.
-have a0 : 0 <= a := norm_ge0 u; have b0 : 0 <= b := norm_ge0 v.
+move=> t0 hc h u v hu hv w0; set a := norm L2 u; set b := norm L2 v.
+have a0 : 0 <= a := norm_ge0 L2 u; have b0 : 0 <= b := norm_ge0 L2 v.
 have scaled s k (x : 'cV[R]_k) c : 0 <= c -> meets s x -> meets s (c *: x).
   move=> c0; case: s => //= hx i j; rewrite mxE; first by rewrite mulr_ge0.
   by rewrite mulr_ge0_le0.
@@ -244,6 +239,86 @@ have h : 0 <= (c * (z - y) + x) ^+ 2 / c by rewrite divr_ge0 ?sqr_ge0 ?ltW.
 have : (c * (z - y) + x) ^+ 2 / c = c * (z - y) ^+ 2 + 2 * x * (z - y) + x ^+ 2 / c.
   by field; rewrite gt_eqF.
 by move: h; move: (_ / c) (x ^+ 2 / c) => a b; lra.
+Qed.
+
+(* (u^T W v)^2 <= t |u|^2 |v|^2 in the question's norms *)
+Definition polar_le (W : 'M[R]_(m, n)) t : Prop :=
+  forall (u : 'cV_m) (v : 'cV_n), meets (left q) u -> meets (right q) v -> 0 <= dot u (W *m v) ->
+  dot u (W *m v) ^+ 2 <= t * (norm (left_norm q) u * norm (right_norm q) v) ^+ 2.
+
+Lemma polar_le_l2 (W : 'M[R]_(m, n)) t : 0 <= t -> square_le W t -> polar_le W t.
+Proof.
+move=> t0 h u v hu hv w0; apply: le_trans (h u v hu hv w0) _; rewrite ler_wpM2l // exprMn.
+by apply: ler_pM; rewrite ?sq_ge0 ?sq_le_norm.
+Qed.
+
+(* lines: where |u| is an l1 norm, u^T W v <= |u| max W_i v, of the rows that u's signs allow *)
+Definition row_le (p : norm_form) (s' : sign) k l (W : 'M[R]_(k, l)) (d : R) : Prop :=
+  forall i (v : 'cV_l), meets s' v -> (W *m v) i 0 <= d * norm p v.
+Definition rows_le_ (s : sign) p s' k l (W : 'M[R]_(k, l)) (d : R) : Prop :=
+  match s with
+  | Free => row_le p s' W d /\ row_le p s' (- W) d
+  | NonNegative => row_le p s' W d
+  | NonPositive => row_le p s' (- W) d
+  end.
+
+Lemma lines_le s p s' k l (W : 'M[R]_(k, l)) d (u : 'cV_k) (v : 'cV_l) : rows_le_ s p s' W d ->
+  meets s u -> meets s' v -> dot u (W *m v) <= d * (norm L1 u * norm p v).
+Proof.
+move=> h hu hv; rewrite dot_col mulrCA /norm mulr_suml; apply: ler_sum => i _.
+have pos : 0 <= u i 0 -> row_le p s' W d -> u i 0 * (W *m v) i 0 <= `|u i 0| * (d * norm p v).
+  by move=> u0 hW; rewrite ger0_norm // ler_wpM2l // hW.
+have neg : u i 0 <= 0 -> row_le p s' (- W) d -> u i 0 * (W *m v) i 0 <= `|u i 0| * (d * norm p v).
+  move=> u0 /(_ i v hv); rewrite mulNmx mxE => hW.
+  by rewrite ler0_norm // -mulrNN ler_wpM2l // oppr_ge0.
+case: s h hu => /= [[h1 h2] _|h1 hu|h1 hu].
+- by case: (leP 0 (u i 0)) => [/pos|/ltW/neg]; exact.
+- by apply: pos => //; exact: hu.
+- by apply: neg => //; exact: hu.
+Qed.
+
+Lemma polar_le_rows (W : 'M[R]_(m, n)) d : left_norm q = L1 ->
+  rows_le_ (left q) (right_norm q) (right q) W d -> polar_le W (d ^+ 2).
+Proof.
+move=> e h u v hu hv w0; rewrite -exprMn e ler_sqr ?nnegrE ?(le_trans w0) // (lines_le h) //.
+Qed.
+
+Lemma polar_le_columns (W : 'M[R]_(m, n)) d : right_norm q = L1 ->
+  rows_le_ (right q) (left_norm q) (left q) W^T d -> polar_le W (d ^+ 2).
+Proof.
+move=> e h u v hu hv; have -> : dot u (W *m v) = dot v (W^T *m u) by rewrite dotC dot_mull.
+move=> w0; rewrite -exprMn e [norm _ u * _]mulrC ler_sqr ?nnegrE ?(le_trans w0) // (lines_le h) //.
+Qed.
+
+(* what a row w gives v of a sign: |w v| <= sum of what v can meet *)
+Definition meet (s : sign) (x : R) : R :=
+  match s with Free => `|x| | NonNegative => Num.max x 0 | NonPositive => Num.max (- x) 0 end.
+
+Lemma meet_ge0 s x : 0 <= meet s x.
+Proof. by case: s => /=; rewrite ?normr_ge0 // le_max lexx orbT. Qed.
+
+Lemma dual_le p s k (w : 'I_k -> R) d (v : 'cV[R]_k) : 0 <= d -> meets s v ->
+  match p with L1 => forall j, meet s (w j) ^+ 2 <= d ^+ 2
+             | L2 => \sum_j meet s (w j) ^+ 2 <= d ^+ 2 end ->
+  \sum_j w j * v j 0 <= d * norm p v.
+Proof.
+move=> d0 hv h; have : \sum_j w j * v j 0 <= \sum_j meet s (w j) * `|v j 0|.
+  apply: ler_sum => j _; case: s hv {h} => /= [_|/(_ j 0) v0|/(_ j 0) v0].
+  - by rewrite -normrM ler_norm.
+  - by rewrite ger0_norm // ler_wpM2r // le_max lexx.
+  - by rewrite ler0_norm // -mulrNN ler_wpM2r ?oppr_ge0 // le_max lexx.
+move/le_trans; apply; case: p h => h.
+  rewrite /norm mulr_sumr; apply: ler_sum => j _; rewrite ler_wpM2r //.
+  by rewrite -ler_sqr ?nnegrE ?meet_ge0.
+pose x := (\col_j meet s (w j)) : 'cV[R]_k; pose y := (\col_j `|v j 0|) : 'cV[R]_k.
+have -> : \sum_j meet s (w j) * `|v j 0| = dot x y.
+  by rewrite dot_col; apply: eq_bigr => j _; rewrite !mxE.
+have e : sq y = sq v by rewrite !sq_col; apply: eq_bigr => j _; rewrite mxE real_normK ?num_real.
+have hx : sq x <= d ^+ 2.
+  by apply: le_trans h; rewrite sq_col; apply: ler_sum => j _; rewrite mxE.
+apply: le_trans (ler_norm _) _; rewrite -ler_sqr ?nnegrE ?mulr_ge0 ?norm_ge0 // exprMn norm_sqr.
+rewrite real_normK ?num_real //; apply: le_trans (cauchy_schwarz _ _) _.
+by rewrite e ler_wpM2r ?sq_ge0.
 Qed.
 
 Definition over (W : 'M[R]_(m, n)) : R := \sum_i \sum_j W i j ^+ 2 / C q i j.
@@ -294,25 +369,25 @@ have h2 : s * (\sum_i b i 0 * row_sum W i) <= \sum_i ridge_b q i 0 / 2 * b i 0 ^
 by rewrite /ridge /cost; lra.
 Qed.
 
-Lemma priced (W : 'M[R]_(m, n)) t s : square_le W t ->
+Lemma priced (W : 'M[R]_(m, n)) t s : polar_le W t ->
   0 <= s -> s ^+ 2 * t <= lam q ^+ 2 -> forall r (U : 'M_(m, r)) (V : 'M_(n, r)),
-  meets (left q) U -> meets (right q) V ->
-  s * dot W (U *m V^T) <= lam q * \sum_k theta (form q) (col k U) (col k V).
+  meets (left q) U -> meets (right q) V -> s * dot W (U *m V^T)
+  <= lam q * \sum_k theta (form q) (left_norm q) (right_norm q) (col k U) (col k V).
 Proof.
 move=> ht s0 st r U V mU mV; rewrite mul_cols dot_sumr !mulr_sumr; apply: ler_sum => k _.
-apply: le_trans (ler_wpM2l l0 (theta_ge _ _ _)); rewrite dot_outer.
-have r0 : 0 <= lam q * (norm (col k U) * norm (col k V)) by rewrite !mulr_ge0 ?norm_ge0.
+apply: le_trans (ler_wpM2l l0 (theta_ge _ _ _ _ _)); rewrite dot_outer; set size := norm _ _ * _.
+have r0 : 0 <= lam q * size by rewrite !mulr_ge0 ?norm_ge0.
 have [neg|pos] := leP (s * dot (col k U) (W *m col k V)) 0; first exact: le_trans neg r0.
-rewrite -ler_sqr ?nnegrE ?(ltW pos) // !exprMn !norm_sqr.
+rewrite -ler_sqr ?nnegrE ?(ltW pos) // !exprMn.
 have earn : 0 <= dot (col k U) (W *m col k V).
   by rewrite leNgt; apply/negP => /ltW neg; have := mulr_ge0_le0 s0 neg; rewrite leNgt pos.
 apply: le_trans (ler_wpM2l (sqr_ge0 s) (ht _ _ (meets_col _ mU) (meets_col _ mV) earn)) _.
-rewrite [s ^+ 2 * (t * _)]mulrA; apply: ler_wpM2r st; by rewrite mulr_ge0 ?sq_ge0.
+have := ler_wpM2r (sqr_ge0 size) st; rewrite /size !exprMn !mulrA; exact.
 Qed.
 
 Section Dual.
 Variables (W : 'M[R]_(m, n)) (t s : R).
-Hypothesis polar : square_le W t.
+Hypothesis polar : polar_le W t.
 Hypotheses (s0 : 0 <= s) (st : s ^+ 2 * t <= lam q ^+ 2) (ho : affordable W).
 
 Theorem weak_duality : (forall i j, 0 < C q i j \/ C q i j = 0 /\ W i j = 0) ->

@@ -1,7 +1,7 @@
 (* What a verified answer says, without a word about how it was found.
 
    A problem is an m x n matrix Y with weights C >= 0 (1 where none are given, 0 where nothing is
-   observed), a loss, a penalty lam, the signs that the factors' entries may have, whether a number is
+   observed), a loss, a penalty lam, two norms, the signs that the factors' entries may have, whether a number is
    fitted for each column, or each row, beside the factors, what their squares cost, and a candidate:
    factors U0, V0 with r0 columns. *)
 
@@ -21,7 +21,8 @@ Variable R : rcfType.  (* the real numbers *)
 Record question := Question {
   m : nat; n : nat; r0 : nat;
   Y : 'M[R]_(m, n); C : 'M[R]_(m, n); loss : loss_form R;
-  lam : R; form : theta_form; left : sign; right : sign;
+  lam : R; form : theta_form; left_norm : norm_form; right_norm : norm_form;
+  left : sign; right : sign;
   columns : bool; rows : bool;  (* fitted beside the factors *)
   ridge_a : 'rV[R]_n; ridge_b : 'cV[R]_m;  (* what their squares cost; 0: nothing *)
   own_size : bool;  (* about at most r0 columns of factors, not about any number *)
@@ -31,11 +32,12 @@ Record question := Question {
   rtol : R; atol : R }.
 
 (* |u| *)
-Definition norm k (u : 'cV[R]_k) : R := Num.sqrt (\sum_i u i 0 ^+ 2).
+Definition norm p k (u : 'cV[R]_k) : R :=
+  match p with L1 => \sum_i `|u i 0| | L2 => Num.sqrt (\sum_i u i 0 ^+ 2) end.
 
 (* |u| |v|, or half the sum of the squares *)
-Definition theta f k l (u : 'cV[R]_k) (v : 'cV[R]_l) : R :=
-  match f with Product => norm u * norm v | Sum => (norm u ^+ 2 + norm v ^+ 2) / 2 end.
+Definition theta f p p' k l (u : 'cV[R]_k) (v : 'cV[R]_l) : R :=
+  match f with Product => norm p u * norm p' v | Sum => (norm p u ^+ 2 + norm p' v ^+ 2) / 2 end.
 
 (* what is left of a datum y where z is fitted; for a label, what its margin y z lacks of 1 *)
 Definition residual (l : loss_form R) (z y : R) : R := if labelled l then 1 - y * z else y - z.
@@ -69,7 +71,7 @@ Definition ridge (a : 'rV[R]_(n q)) (b : 'cV[R]_(m q)) : R :=
 Definition objective r (U : 'M[R]_(m q, r)) (V : 'M[R]_(n q, r)) (a : 'rV[R]_(n q)) (b : 'cV[R]_(m q)) : R :=
   \sum_i \sum_j C q i j * costs (loss q) (residual (loss q) ((U *m V^T) i j + a 0 j + b i 0) (Y q i j))
   + ridge a b
-  + lam q * \sum_k theta (form q) (col k U) (col k V).
+  + lam q * \sum_k theta (form q) (left_norm q) (right_norm q) (col k U) (col k V).
 
 (* who competes *)
 Definition competes r (U : 'M[R]_(m q, r)) (V : 'M[R]_(n q, r)) (a : 'rV[R]_(n q)) (b : 'cV[R]_(m q)) : Prop :=

@@ -2,6 +2,8 @@
 
 Inductive theta_form := Product | Sum.
 
+Inductive norm_form := L1 | L2.
+
 Inductive sign := Free | NonNegative | NonPositive.
 
 Set Implicit Arguments.

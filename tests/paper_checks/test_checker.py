@@ -11,7 +11,7 @@ from functools import partial
 import numpy as np
 import pytest
 from scipy.sparse import csr_array
-from sklearn.decomposition import NMF, PCA, TruncatedSVD
+from sklearn.decomposition import NMF, PCA, DictionaryLearning, SparsePCA, TruncatedSVD
 
 import problems
 from certify import Problem, RejectedError, check, from_model, improve, verify
@@ -38,9 +38,13 @@ COVERED = (
     "conic",
     "given",
     "hinge",
+    "huber",
     "ky_fan",
+    "lines",
     "masked",
+    "negative",
     "own_size",
+    "quantile",
     "rank_limited",
     "refuted",
     "refuted_by_rank",
@@ -198,6 +202,8 @@ MODELS = {
     "PCA": lambda: PCA(2),
     "SVD": lambda: TruncatedSVD(2, random_state=0),
     "NMF": lambda: NMF(1, init="random", random_state=0, tol=1e-8),
+    "dictionary": lambda: DictionaryLearning(3, alpha=0.3, random_state=0),
+    "sparse PCA": lambda: SparsePCA(2, alpha=0.2, random_state=0),
     "penalized NMF": lambda: NMF(2, init="random", random_state=0, tol=1e-8, alpha_W=0.02),
 }
 
@@ -549,6 +555,34 @@ def test_multipliers_of_signs_are_answered_as_python_answers_them(binary, tmp_pa
     assert REJECTED in seen
 
 
+LINES = (  # an l1 norm on a side: signs, the other norm and the form, one after the other
+    ("l1", "l1", "sum"),
+    ("l1", "l2", "product"),
+    ("l1+", "l1-", "product"),
+    ("l1+", "l2-", "sum"),
+    ("l1-", "l1+", "product"),
+    ("l1-", "l2", "sum"),
+    ("l2", "l1-", "product"),
+    ("l2+", "l1", "product"),
+    ("l2+", "l1+", "sum"),
+)
+
+
+@pytest.mark.parametrize(("left", "right", "form"), LINES)
+def test_lines_of_signs_are_covered_and_changes_answered_alike(binary, tmp_path, left, right, form):
+    y, path = np.random.default_rng(1).standard_normal((6, 4)), tmp_path / "x.cert"
+    problem = Problem(Squared(y), RankOne(left, right, form=form), 0.5)
+    held = improve(problem, (np.zeros((6, 0)), np.zeros((4, 0))), budget=1).result.certificate
+    assert held.proof["polar"]["rule"] == "lines"
+    held.save(path)
+    assert agrees(binary, path) == 0
+    seen = set()
+    for lie in lies(held):
+        lie.save(path)
+        seen.add(agrees(binary, path))
+    assert {0, REJECTED, OUTSIDE} <= seen
+
+
 @pytest.mark.parametrize("name", COVERED)
 def test_a_sealed_lie_is_answered_as_python_answers_it(binary, tmp_path, name):
     held, path, seen = Certificate.load(HERE / f"{name}.cert"), tmp_path / "x.cert", set()
@@ -606,11 +640,11 @@ def moved(draw):
 def is_known(instance):
     """Whether an instance of the zoo is a question of the checker."""
     problem = instance.problem
-    norms = {getattr(problem.atom, side, "") for side in ("left", "right")}
+    norms = {str(getattr(problem.atom, side, "")) for side in ("left", "right")}
     return (
         isinstance(problem.atom, RankOne)
         and isinstance(problem.loss, Squared | Huber | Quantile | Absolute | Hinge | SquaredHinge)
-        and norms <= {"l2", "l2+", "l2-"}
+        and all(norm.rstrip("+-") in ("l1", "l2") for norm in norms)
         and all(isinstance(o, RowIntercept | ColumnIntercept) for o in problem.offsets)
         and problem.l1 is None
     )
@@ -690,7 +724,8 @@ def test_nothing_is_left_unproved():
         ("Statement.v", "Num.max 0 e ^+ 2", "Num.max 0 e ^+ 2 / 2"),
         ("Statement.v", "ridge_a q 0 j / 2 *", "ridge_a q 0 j / 4 *"),
         ("Statement.v", "  + ridge a b\n", ""),
-        ("Statement.v", "norm u * norm v", "norm u + norm v"),
+        ("Statement.v", "norm p u * norm p' v", "norm p u + norm p' v"),
+        ("Statement.v", "L1 => \\sum_i `|u i 0|", "L1 => \\sum_i `|u i 0| / 2"),
         ("Checker.v", "supported w (dC d) & affordable_ d w", "true & affordable_ d w"),
         ("Checker.v", "supported w (dC d) & affordable_ d w", "supported w (dC d) & true"),
         (
@@ -700,6 +735,17 @@ def test_nothing_is_left_unproved():
         ),
         ("Checker.v", "SquaredHinge => dhalf x", "SquaredHinge => dzero"),
         ("Checker.v", "Squared | Huber _ => x", "Squared | Huber _ => dhalf x"),
+        ("Checker.v", "Free => dmax plus minus", "Free => plus"),
+        ("Checker.v", "NonPositive => minus", "NonPositive => plus"),
+        ("Checker.v", "NonNegative => Z.max z Z0", "NonNegative => Z0"),
+        ("Checker.v", "L1 => Z.max acc y", "L1 => acc"),
+        ("Checker.v", "L2 => Z.add acc y", "L2 => Z.max acc y"),
+        (
+            "Checker.v",
+            "| _, _ => None\n    end\n  | Opp",
+            "| p, _ => Some (lines Free p Free w) end\n  | Opp",
+        ),
+        ("Checker.v", "sumabs Z0 x in Z.mul a a", "sumabs Z0 x in a"),
         ("Checker.v", "if inside d (gscale s (dW p)) then", "if true then"),
         ("Checker.v", "le_ (gscale (dsub dzero delta) c) w && le_", "le_"),
         ("Checker.v", " && le_ w (gscale delta c)", ""),

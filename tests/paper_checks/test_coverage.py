@@ -39,13 +39,13 @@ def test_the_checker_reads_one_of_each():
         "loss": ["squared", "absolute", "hinge", "squared_hinge", "huber", "quantile"],
         "claim": ["any size", "rank"],
         "kind": ["rank_one"],
-        "norm": ["l2", "l2+", "l2-"],
-        "rule": ["spectral", "conic", "signs"],
+        "norm": ["l2", "l2+", "l2-", "l1", "l1+", "l1-"],
+        "rule": ["spectral", "conic", "lines", "signs"],
         "fitted": ["column", "row"],
     }
     assert in_checker("POLAR_RULES.spectral")
     assert in_checker("POLAR_RULES.conic")
-    assert not in_checker("POLAR_RULES.lines")
+    assert not in_checker("POLAR_RULES.cones")
     assert in_checker("OFFSETS.row")
     assert not in_checker("OFFSETS.smooth")
     assert in_checker("lower.ky_fan")
@@ -61,6 +61,8 @@ def test_a_row_says_who_proves_what():
     assert held["squared"][1:] == ("yes", "proved in Coq")
     assert held["huber"][1:] == ("yes", "proved in Coq")
     assert held["logistic"][1:] == ("", "tested only")
+    assert held["rank_one, l1 x l1"][1:] == ("yes", "proved in Coq")
+    assert held["rank_one, linf x linf"][1:] == ("", "tested only")
     assert held["rank_one, l2 x l2"][1:] == ("yes", "proved in Coq")
     assert written().count("\n") == len(list(rows())) + 1
 
