@@ -15,6 +15,20 @@ LATE, GRACE = 0.2, 2.0  # of a budget, and seconds, by which it may be overrun
 IDLE, LEAST = 0.5, 0.05  # seconds from which the cores are counted, and at least so many
 
 
+class Deadline:
+    """What has to end at a moment of `time.monotonic`; None: never."""
+
+    deadline: float | None
+
+    def expired(self) -> bool:
+        """Whether that moment is over."""
+        return self.deadline is not None and monotonic() > self.deadline
+
+    def time_left(self) -> float:
+        """Return the seconds left, infinite without a deadline."""
+        return float("inf") if self.deadline is None else self.deadline - monotonic()
+
+
 @dataclass
 class Clock:
     """The time budget, and who wants to hear of progress."""

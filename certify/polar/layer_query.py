@@ -3,13 +3,13 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
-from time import monotonic
 
 import numpy as np
 import numpy.typing as npt
 
 from certify.base.arrays import Array
 from certify.base.checkpoint import stopped
+from certify.base.clock import Deadline
 from certify.norms import Gauge
 
 Slice = tuple[Array, Array]  # u (d,), v (outputs,)
@@ -72,7 +72,7 @@ class Layer:
 
 
 @dataclass(frozen=True)
-class LayerQuery:
+class LayerQuery(Deadline):
     """A query for a bound of sup { <W, phi(u, v)> : |u||v| <= 1 }.
 
     W         (samples, outputs), dense; columns sum to zero if the layer has a free bias
@@ -93,19 +93,14 @@ class LayerQuery:
     progress: Callable[[int, float, float], None] | None = None
 
     def expired(self) -> bool:
-        """Whether the time budget is spent."""
-        late = self.deadline is not None and monotonic() > self.deadline
-        return late or stopped()
-
-    def left(self) -> float:
-        """Return the seconds left, infinite without a deadline."""
-        return float("inf") if self.deadline is None else self.deadline - monotonic()
+        """Whether the time budget is spent, or somebody asked to stop."""
+        return super().expired() or stopped()
 
     def share(self, count: int) -> "LayerQuery":
         """Return the query with one of `count` equal parts of the remaining time."""
         if self.deadline is None:
             return self
-        return replace(self, deadline=self.deadline - max(self.left(), 0.0) * (1 - 1 / count))
+        return replace(self, deadline=self.deadline - max(self.time_left(), 0.0) * (1 - 1 / count))
 
     def beyond(self, e: int) -> bool:
         """Whether the largest entry of F is no number between 2^-e and 2^e, nor zero."""

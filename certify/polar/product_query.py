@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from time import monotonic
 
 from certify.base.arrays import Array
+from certify.base.clock import Deadline
 from certify.norms import Gauge
 
 Slice = tuple[Array, ...]  # one unit vector a mode; one alone if symmetric
@@ -17,7 +17,7 @@ def never() -> bool:
 
 
 @dataclass(frozen=True)
-class ProductQuery:
+class ProductQuery(Deadline):
     """A query for a bound of sup <T, x1 o ... o xK> over unit vectors of the modes' gauges.
 
     T          float64 array of K >= 2 dimensions
@@ -35,11 +35,3 @@ class ProductQuery:
     seed: int = 0
     deadline: float | None = None
     starts: Sequence[Slice] = ()
-
-    def expired(self) -> bool:
-        """Whether the time budget is spent."""
-        return self.deadline is not None and monotonic() > self.deadline
-
-    def left(self) -> float:
-        """Return the seconds left, infinite without a deadline."""
-        return float("inf") if self.deadline is None else self.deadline - monotonic()

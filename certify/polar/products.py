@@ -96,7 +96,7 @@ def deeper(form: ProductForm, root: Relaxed, bound: float, goal: float) -> Itera
     """Yield the bounds of the next level: products with a factor once more, then with two."""
     effort = COPIED if form.query.deadline is None else np.inf
     for larger in with_copies(form, LARGEST):
-        late = STEP * height(larger) ** 3 > larger.query.left()
+        late = STEP * height(larger) ** 3 > larger.query.time_left()
         if bound <= goal * (1 + NEAR) or late or larger.query.expired():
             return
         steps = int(min(2 * STEPS, effort / height(larger) ** 3))
@@ -139,7 +139,7 @@ def forms(query: ProductQuery) -> Iterator[ProductForm]:
 
 def is_affordable(form: ProductForm) -> bool:
     """Whether a relaxation is small enough, and leaves time for its first step."""
-    return form.size <= LARGEST and STEP * form.size**3 <= form.query.left()
+    return form.size <= LARGEST and STEP * form.size**3 <= form.query.time_left()
 
 
 def plain_forms(query: ProductQuery) -> list[ProductForm]:

@@ -4,12 +4,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from time import monotonic
 from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
 from certify.base.arrays import Array
+from certify.base.clock import Deadline
 from certify.norms import Gauge
 
 Matrix: TypeAlias = Any  # an (m, n) float64 array or a scipy.sparse matrix
@@ -34,7 +34,7 @@ class PolarBound:
 
 
 @dataclass(frozen=True)
-class PolarQuery:
+class PolarQuery(Deadline):
     """A query for a bound: W, the two norms, and how hard to try.
 
     target is a value worth proving first (lam, usually): cheaper when it succeeds.
@@ -55,10 +55,6 @@ class PolarQuery:
     effort: float = 1.0
     nodes: int | None = None
     progress: Callable[[int, float, float], None] | None = None
-
-    def expired(self) -> bool:
-        """Whether the time budget is spent."""
-        return self.deadline is not None and monotonic() > self.deadline
 
 
 @dataclass(frozen=True)

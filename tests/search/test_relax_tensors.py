@@ -149,7 +149,13 @@ def test_the_relaxed_dual_point_certifies_an_optimum(name, key):
 
 @pytest.mark.parametrize(
     "norms",
-    [("l2", "l2", "l2"), ("l2+", "l2", "linf"), ("l1", "l2+", "l2-"), ("l1-", "l2+", "linf+")],
+    [
+        ("l2", "l2", "l2"),
+        ("l2+", "l2", "linf"),
+        ("l1", "l2+", "l2-"),
+        ("l1-", "l2+", "linf+"),
+        ("l2-", "l2+", "linf+"),
+    ],
 )
 def test_gauge_and_polar_are_each_others_bound(norms):
     T, Y = tensor((2, 2, 3), 9), tensor((2, 2, 3), 10)

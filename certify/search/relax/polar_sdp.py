@@ -14,7 +14,7 @@ from certify.polar import Matrix
 from ._cvxpy import Expression, cp
 from ._norms import Marks, dual_cost, marks, signs, within
 from ._solve import numbers, solve, unit
-from .omega import Expressed, in_groups
+from .omega import Expressed, by_kind
 
 
 @dataclass(frozen=True)
@@ -69,15 +69,7 @@ def solve_program(
 
 def multipliers(W: Array, left: Gauge, right: Gauge) -> Expressed:
     """Return P and the constraints under which it bounds the polar."""
-    if left.axial:
-        return by_lines(W, left, right)
-    if right.axial:
-        return by_lines(W.T, right, left)
-    if in_groups(left):
-        return by_groups(W, left, right)
-    if in_groups(right):
-        return by_groups(W.T, right, left)
-    return by_blocks(W, left, right)
+    return by_kind(W, (left, right), (by_lines, by_groups, by_blocks))
 
 
 def by_lines(W: Array, line: Gauge, other: Gauge) -> Expressed:
