@@ -55,7 +55,7 @@ def any_size(run: Run, wanted: Array | None, solver: str | None) -> Evidence:
 
     using = relax.Using.within(run.clock.left(), solver)
     run.clock.tell("convex relaxation", run.start.value)
-    W = relax.solved_dual(run.problem, using) if wanted is None else wanted * run.unit
+    W = relax.dual_point(run.problem, using) if wanted is None else wanted * run.unit
 
     def polar(matrix: Any) -> Proposal:  # noqa: ANN401  a polar Matrix
         """Return the solver's bound, or none."""

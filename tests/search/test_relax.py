@@ -11,8 +11,9 @@ from certify import InputError, Problem, Verdict, check, improve, verify
 from certify.atoms import RankOne
 from certify.losses import Squared
 from certify.offsets import ColumnIntercept, Intercept, Linear, RowIntercept
-from certify.search.relax import Relaxed, convex, dual_point, polar
+from certify.search.relax import Relaxed, convex, dual_point
 from certify.search.relax._cvxpy import cp
+from tests.solver_polars import polar
 
 SOLVED = 1e-7  # Clarabel stops at 1e-8 of its own units; a few steps of arithmetic follow
 SCS_SOLVED = 1e-6

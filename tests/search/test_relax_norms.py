@@ -7,11 +7,12 @@ from certify import InputError, Problem
 from certify.atoms import RankOne
 from certify.losses import Squared
 from certify.norms import L2, Elastic, Group, Variation, Weighted, gauge
-from certify.search.relax import convex, dual_point, polar, symmetric_witness
+from certify.search.relax import convex, dual_point, symmetric_witness
 from certify.search.relax._cvxpy import cp
 from certify.search.relax._norms import square
 from certify.search.relax._solve import ANSWERED, attempt
-from certify.search.relax.omega import by_squares, exact, omega
+from certify.search.relax.omega import by_squares, omega
+from tests.solver_polars import exact, polar
 
 pytestmark = pytest.mark.slow  # a general solver runs in every test
 

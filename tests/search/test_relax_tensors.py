@@ -14,9 +14,10 @@ from certify.kernel.exact import Exact
 from certify.losses import Squared
 from certify.norms import gauge
 from certify.offsets import ModeIntercept
-from certify.search.relax import columns, convex, polar, tensor_polar, tensor_witness
+from certify.search.relax import columns, convex
 from certify.search.relax._cvxpy import cp
 from certify.search.relax.tensor_gauge import tensor_omega
+from tests.solver_polars import polar, tensor_polar, tensor_witness
 from tests.tensor_cases import best_alike, best_value, proved
 
 SOLVED = 1e-6  # relative: of a general solver, all told

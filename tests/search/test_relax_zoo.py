@@ -11,7 +11,7 @@ from certify.norms import gauge
 from certify.offsets import Smooth, Sparse
 from certify.search.relax import columns, convex, dual_point, symmetric_witness
 from certify.search.relax._solve import ANSWERED
-from certify.search.relax.omega import exact
+from tests.solver_polars import exact
 
 pytestmark = pytest.mark.slow  # a general solver runs in every test
 

@@ -17,6 +17,7 @@ from certify.polar.proved import kernel_pair, proved_above, split, stored_entrie
 from certify.search import relax
 from certify.search.relax import _solve
 from tests.polar.test_polar import located_array
+from tests.solver_polars import polar
 
 W = np.array([[0.5, -2.0, 1.0], [1.5, 0.25, -1.0], [-0.75, 1.0, 2.0], [1.0, 1.0, -0.5]])
 SOLVER = 1e-6  # relative: what a conic solver's multipliers lose, all told; luck, never truth
@@ -56,7 +57,7 @@ def exactly(pair, proof):
 def test_the_kernel_proves_what_the_solver_found(left, right):
     pair = LEFT[left], RIGHT[right]
     found = relax.witness(W, *pair)
-    claimed = relax.polar(W, *pair).value
+    claimed = polar(W, *pair).value
     proved = float(exactly(pair, found.proof))
     assert proved >= RankOne(*pair).polar(W).lower
     assert proved <= found.upper * (1 + 1e-12)

@@ -6,21 +6,17 @@ be inaccurate, wrong, or report "solved" without an answer, and no verdict depen
 
 from ._solve import Using
 from .columns import Generated, columns
-from .convex import Relaxed, convex, dual_point, solved_dual
+from .convex import Relaxed, convex, dual_point
 from .network_cells import Posed, network_cells
 from .network_omega import patterns
 from .network_witness import network_witness
-from .polar_sdp import RelaxedPolar, polar
 from .proposals import propose, require
-from .tensor_polar import tensor_polar
-from .tensor_witness import tensor_witness
 from .witness import symmetric_witness, witness
 
 __all__ = [
     "Generated",
     "Posed",
     "Relaxed",
-    "RelaxedPolar",
     "Using",
     "columns",
     "convex",
@@ -28,12 +24,8 @@ __all__ = [
     "network_cells",
     "network_witness",
     "patterns",
-    "polar",
     "propose",
     "require",
-    "solved_dual",
     "symmetric_witness",
-    "tensor_polar",
-    "tensor_witness",
     "witness",
 ]

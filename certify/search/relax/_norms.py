@@ -56,45 +56,18 @@ def lengths(norm: Gauge, X: Expression) -> Expression:
     return out
 
 
-def stretched_blocks(norm: Gauge, X: Expression, power: float = 0.5) -> list[Expression]:
-    """Return the columns of each ellipsoid's block, times its weights to a power."""
+def stretched_blocks(norm: Gauge, X: Expression) -> list[Expression]:
+    """Return the columns of each ellipsoid's block, times the roots of its weights."""
     around = norm.ellipsoids(X.shape[1])
     parts = [np.flatnonzero(around.labels == k) for k in range(int(around.labels.max()) + 1)]
     if (around.weights == 1).all():
         return [X[:, at] for at in parts]
-    return [cp.multiply(X[:, at], around.weights[at][None, :] ** power) for at in parts]
+    return [cp.multiply(X[:, at], around.weights[at][None, :] ** 0.5) for at in parts]
 
 
 def plain(X: Expression) -> Expression:
     """Return the sum of the l2 norms of the rows."""
     return cp.sum(cp.norm(X, 2, axis=1))
-
-
-def within(norm: Gauge, Y: Expression, P: Expression) -> list[Expression]:
-    """Return constraints under which P bounds the dual norm of every row of Y, on no cone.
-
-    The dual ball of a |A x|_1 + b |x|_2 is the sum of A^T times a cube, and a ball; that of
-    ellipsoids has the sum of their dual norms.
-    """
-    mixture, d = norm.mixture, Y.shape[1]
-    if mixture is not None and not mixture.b and mixture.edges is None:
-        out = [cp.abs(Y) <= mixture.a * P]
-    elif mixture is not None:
-        A = mixture.A(d)
-        flow = cp.Variable((Y.shape[0], len(A)))
-        out = [cp.abs(flow) <= mixture.a * P, *longest(Y - flow @ A, mixture.b * P)]
-    elif norm.summed:
-        sizes = cp.vstack([cp.norm(Y[:, list(g)], 2, axis=1) for g in norm.blocks(d)])
-        out = [sizes <= P]
-    else:
-        sizes = cp.vstack([cp.norm(part, 2, axis=1) for part in stretched_blocks(norm, Y, -0.5)])
-        out = [cp.sum(sizes, axis=0) <= P]
-    return out
-
-
-def longest(Y: Expression, P: Expression) -> list[Expression]:
-    """Bound the l2 norm of every row by P."""
-    return [cp.norm(Y, 2, axis=1) <= P]
 
 
 def square(norm: Gauge, A: Expression) -> Expression:
@@ -149,3 +122,17 @@ def dual_cost(norm: Gauge, d: int) -> Matched:
     each = cp.Variable(int(around.labels.max()) + 1, nonneg=True)
     placed = np.eye(each.size)[around.labels] * around.weights[:, None]
     return Matched(cp.diag(placed @ each), cp.sum(each), [])
+
+
+def cover(C: Expression, W: Array, symbols: Marks) -> list[Expression]:
+    """C - W - N psd, N >= 0 where the signs of two coordinates allow it (free at zeros)."""
+    k, s = len(W), signs(symbols)
+    S = cp.Variable((k, k), PSD=True)
+    N = C - W - S
+    signed_pairs = np.outer(s, s)
+    zero = (symbols == "0")[:, None] | (symbols == "0")[None, :]
+    free = (signed_pairs == 0) & ~zero
+    cone = [cp.multiply(free.astype(float), N) == 0]
+    if s.any():
+        cone.append(cp.multiply(signed_pairs, N) >= 0)
+    return cone

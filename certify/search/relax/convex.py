@@ -63,7 +63,7 @@ def convex(problem: Problem, solver: str | None = None, budget: float | None = N
 
         F(Z, q) = l(Z + A q) + lam Omega(Z) + sum_k H_k(q_k).
 
-    Omega is exact where omega.exact says so; else it is a lower bound, and F with it: of a
+    Omega is exact where omega() says so; else it is a lower bound, and F with it: of a
     tensor the partial-transpose relaxation; of a hidden layer as `network_omega`
     and `largest_omega` say; of
     parallel deep linear networks the nuclear norm of the least U with V U = Z, exact.
@@ -82,21 +82,14 @@ def convex(problem: Problem, solver: str | None = None, budget: float | None = N
         return read(problem, program, (float(value), Z, q), (status, used))
 
 
-def dual_point(
-    problem: Problem, solver: str | None = None, budget: float | None = None
-) -> Array | None:
+def dual_point(problem: Problem, using: Using | None = None) -> Array | None:
     """Return the relaxation's W, a field in the shape of the data, or None.
 
     W is a witness: a wrong one weakens the bound proved from it and cannot fake one.  One
     with d(W) < d(0) = inf l is worse than W = 0 and is not returned.
     Raises InputError as convex() does.
     """
-    return solved_dual(problem, Using.within(budget, solver))
-
-
-def solved_dual(problem: Problem, using: Using) -> Array | None:
-    """Return dual_point(), and record what the solver reported."""
-    observed = problem.loss.observed
+    observed, using = problem.loss.observed, using or Using()
     try:
         relaxed = convex(problem, using.solver, using.left())
     except (ArithmeticError, ValueError) as error:  # a norm whose square is no float, say

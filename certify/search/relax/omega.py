@@ -3,8 +3,7 @@
 Omega is the gauge of conv { u v^T : |u|_a <= 1, |v|_b <= 1 }, u and v in their cones.
 """
 
-from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 
@@ -14,30 +13,22 @@ from ._cvxpy import Expression, cp
 from ._norms import Marks, inside, lengths, marks, signs, square
 
 Expressed: TypeAlias = tuple[Expression, list[Expression]]
-Rule: TypeAlias = Callable[[Any, Gauge, Gauge], Expressed]
 
 
 def omega(Z: Expression, left: Gauge, right: Gauge) -> Expressed:
-    """Return Omega(Z) and the constraints it needs: exact, or a lower bound (see `exact`)."""
-    return by_kind(Z, (left, right), (by_lines, by_groups, by_blocks))
+    """Return Omega(Z) and the constraints it needs: exact, or a lower bound.
 
-
-def by_kind(X: Any, norms: tuple[Gauge, Gauge], rules: tuple[Rule, Rule, Rule]) -> Expressed:  # noqa: ANN401
-    """Apply the rule for an l1 side, for a sum over groups, or for blocks, to X or to X^T."""
-    left, right = norms
-    for fits, rule in ((lambda g: g.axial, rules[0]), (in_groups, rules[1])):
-        if fits(left):
-            return rule(X, left, right)
-        if fits(right):
-            return rule(X.T, right, left)
-    return rules[2](X, left, right)
-
-
-def exact(left: Gauge, right: Gauge) -> bool:
-    """Whether Omega is exact: one side l1, or free l2 norms, weighted or in groups."""
-    if left.axial or right.axial:
-        return True
-    return all(g.free and ((g.exact and g.is_round) or in_groups(g)) for g in (left, right))
+    Exact: one side l1, or free l2 norms, weighted or in groups.
+    """
+    if left.axial:
+        return by_lines(Z, left, right)
+    if right.axial:
+        return by_lines(Z.T, right, left)
+    if in_groups(left):
+        return by_groups(Z, left, right)
+    if in_groups(right):
+        return by_groups(Z.T, right, left)
+    return by_blocks(Z, left, right)
 
 
 def in_groups(norm: Gauge) -> bool:

@@ -1,21 +1,18 @@
 """The polar of a tensor by a general solver: an upper bound, of real vectors, untrusted."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import prod
 
 import numpy as np
 from scipy import sparse
 
-from certify.base.arrays import Array, finite, real
-from certify.base.errors import InputError
-from certify.norms import PLAIN, Gauge, gauge
+from certify.base.arrays import Array
+from certify.norms import Gauge
 from certify.polar.product_query import ProductQuery
 from certify.polar.relaxation.products import ProductForm
 
 from ._cvxpy import Expression, cp
-from ._solve import numbers, solve, unit
-from .polar_sdp import RelaxedPolar, polar
 
 MATRIX = 2  # modes
 
@@ -44,62 +41,6 @@ class TensorProgram:
     D: Expression
 
 
-def tensor_polar(
-    T: object,
-    norms: Sequence[str | Gauge],
-    *,
-    symmetric: bool = False,
-    solver: str | None = None,
-    budget: float | None = None,
-) -> RelaxedPolar:
-    """Bound sup { <T, x^1 o ... o x^K> : |x^k|_k <= 1 } by the partial-transpose relaxation.
-
-    The modes are split into groups A and B, S is T with rows A and columns B.  For every
-    J_A and J_B that are nonnegative on products, and N >= 0 where products are,
-
-        [[J_A, S + N], [(S + N)^T, J_B]] <= Diag(D) + t I
-
-    bounds twice the polar by what D and t cost over the balls.  An l1 mode is split into
-    slices first.  symmetric: the same x in every mode.  Over complex vectors the value may
-    be larger.
-
-    Raises InputError for norms other than l1, l2 and linf, a solver that is not installed,
-    or a T that is not a finite real array with an axis for each norm.
-    """
-    answers = [
-        solve_tensor(part, solver, budget)
-        for part in split_lines(pose(T, norms, symmetric=symmetric))
-    ]
-    failed = [t for t in answers if t.value is None]
-    return failed[0] if failed else max(answers, key=lambda t: t.value or 0.0)
-
-
-def pose(T: object, norms: Sequence[str | Gauge], *, symmetric: bool) -> Tensor:
-    """Return what is asked, checked."""
-    gauges = tuple(gauge(n) for n in norms)
-    array = finite(real(T, "T"), "T")
-    if array.ndim != len(gauges) or array.ndim < MATRIX or not array.size:
-        raise InputError(f"T must have {len(gauges)} axes, two or more, got shape {array.shape}")
-    for g, n in zip(gauges, array.shape, strict=True):
-        g.check(n)
-        if not g.is_plain:
-            raise InputError(f"norms must be {', '.join(PLAIN)}, with a sign or none, got {g}")
-    if symmetric and (len(set(array.shape)) > 1 or len(set(gauges)) > 1):
-        raise InputError(f"a symmetric T must have one size and one norm, got {array.shape}")
-    return Tensor(array, gauges, symmetric)
-
-
-def split_lines(tensor: Tensor) -> list[Tensor]:
-    """Return the slices of the l1 modes, each with the signs its unit vector may have.
-
-    A free mode among the others takes a slice's sign, so one of them is enough there.
-    """
-    at = line_mode(tensor)
-    if at is None:
-        return [tensor]
-    return [piece for part in slices_of(tensor, at) for piece in split_lines(part)]
-
-
 def line_mode(tensor: Tensor) -> int | None:
     """Return the first l1 mode of a tensor that is no matrix."""
     modes = [k for k, g in enumerate(tensor.gauges) if g.axial]
@@ -113,18 +54,6 @@ def slices_of(tensor: Tensor, at: int) -> list[Tensor]:
     unit_signs = unit_signs[:1] if any(g.free for g in rest) else unit_signs
     parts = np.moveaxis(tensor.T, at, 0)
     return [Tensor(sign * part, rest) for sign in unit_signs for part in parts]
-
-
-def solve_tensor(tensor: Tensor, solver: str | None, budget: float | None) -> RelaxedPolar:
-    """Solve one part."""
-    if tensor.flat:
-        left, right = tensor.gauges
-        return polar(tensor.T, left, right, solver, budget)
-    scale = unit(tensor.T)
-    program = least_bound(form_of(replace(tensor, T=tensor.T / scale)))
-    status, _, has_answer = solve(program.asked, solver, budget)
-    values = numbers([program.bound]) if has_answer else None
-    return RelaxedPolar(None if values is None else float(values[0]) * scale, status)
 
 
 def form_of(tensor: Tensor) -> ProductForm:
@@ -147,7 +76,16 @@ def halves(dims: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def least_bound(form: ProductForm) -> TensorProgram:
-    """State the least bound over all multipliers: of J the sum over each class counts."""
+    """State the least bound of the polar, by the partial-transpose relaxation.
+
+    S is the tensor with the modes of one group as rows, those of the other as columns.  For
+    every J_A and J_B that are nonnegative on products, and N >= 0 where products are,
+
+        [[J_A, S + N], [(S + N)^T, J_B]] <= Diag(D) + t I
+
+    bounds twice the polar by what D and t cost over the balls: the J are 0, or at least 0, in
+    the sum over each class of entries that products have alike.
+    """
     program, d = form.program(), form.size
     J, S = cp.Variable((d, d), symmetric=True), cp.Variable((d, d), PSD=True)
     D, t = cp.Variable(d, nonneg=True), cp.Variable(nonneg=True)

@@ -4,31 +4,18 @@ What the solver returns is rounded to a grid and made feasible by itself: any mu
 of the right signs prove a bound.  It is worth as much as the solver's accuracy.
 """
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from certify.norms import Gauge
 from certify.polar import Proposal
 from certify.polar.relaxation.product_leaf import assemble_leaf, factor_leaf, flat, proposal
 from certify.polar.relaxation.products import pin
 
 from ._solve import Using, numbers, unit
-from .tensor_polar import Tensor, cube_sums, form_of, least_bound, line_mode, pose, slices_of
+from .tensor_polar import Tensor, cube_sums, form_of, least_bound, line_mode, slices_of
 from .witness import matrix_witness
-
-
-def tensor_witness(
-    T: object, norms: Sequence[str | Gauge], *, symmetric: bool = False, using: Using | None = None
-) -> Proposal | None:
-    """Return a bound of the polar of T with its proof, or None if the solver fails.
-
-    Rule "transpose" with one leaf; "slices" for an l1 mode, and then the rules of matrices.
-    Raises InputError as tensor_polar() does.
-    """
-    return propose_tensor(pose(T, norms, symmetric=symmetric), using or Using())
 
 
 def propose_tensor(tensor: Tensor, using: Using) -> Proposal | None:

@@ -16,10 +16,9 @@ from certify.polar import METHODS, PolarQuery, Proposal, exact_text
 from certify.polar import eigen as spectra
 
 from ._cvxpy import cp
-from ._norms import Marks, dual_cost, marks, signs
+from ._norms import Marks, cover, dual_cost, marks, signs
 from ._solve import Using, numbers, unit
 from .omega import in_groups
-from .polar_sdp import cover
 
 BITS = 34  # of multipliers: short integers for the verifier, far below a solver's accuracy
 
