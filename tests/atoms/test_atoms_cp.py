@@ -360,4 +360,9 @@ def test_wrong_models_are_refused_with_the_wrong_value(made, said):
 def test_parts_of_a_tree_are_for_matrices():
     with pytest.raises(InputError, match="nodes are for matrices, not for CP"):
         CP().polar(np.ones((2, 2, 2)), nodes=3)
-    assert RankOne("l2+", "l2").polar(np.eye(2), nodes=3).upper >= 1
+    ring = np.roll(np.eye(5), 1, axis=1)
+    ring = ring + ring.T
+    for atom, W in ((RankOne("l2+", "l2+"), ring - 0.3), (Symmetric("l1+"), ring)):
+        few, many = (atom.polar(W, nodes=n) for n in (1, 3))
+        assert [len(b.proof["nodes"]) for b in (few, many)] == [1, 3]
+        assert many.upper < few.upper

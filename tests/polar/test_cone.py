@@ -24,7 +24,7 @@ from certify.polar.proved import as_kernel_array, kernel_pair, split, stored_ent
 from certify.polar.relaxation import pair_admm as admm
 from certify.polar.relaxation.pair_leaf import cholesky_leaf, leaf, noise
 from certify.polar.relaxation.pairs import Cut, Equal, cell, of_pair, of_symmetric
-from certify.polar.relaxation.steps import Stop
+from certify.polar.relaxation.steps import Stop, step_ratio
 from problems import _truth
 from tests.tolerance import EPS
 
@@ -398,3 +398,9 @@ def test_a_proof_of_a_tree_numbers_leaves_and_cuts():
     assert leaves == list(range(len(leaves)))
     assert cuts == list(range(len(cuts)))
     assert proof["cuts"].shape == (len(cuts), 5)
+
+
+@pytest.mark.parametrize(("apart", "moved", "wanted"), [(9, 1, 1.4), (1, 9, 1 / 1.4), (1, 1, 1)])
+def test_rho_rises_where_the_copies_are_farther_apart_than_they_move(apart, moved, wanted):
+    Z = np.zeros((1, 1))
+    assert step_ratio((Z + apart, Z), Z - moved / 2, 2.0, 1.4) == wanted
