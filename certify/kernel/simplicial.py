@@ -25,7 +25,6 @@ class ConeForm(NamedTuple):
     short, reach  the norm of z; an unpriced bias, its last coordinate, has |b| <= reach
     other         the norm of x, with its cone
     linear        A, (outputs, d); bent: (f_i, w_i), of sizes d and outputs
-    level         where norms take one as evidence
     tree          preorder from the roots: 0 is a leaf, c the split of the c-th pair of generators
     """
 
@@ -35,7 +34,6 @@ class ConeForm(NamedTuple):
     linear: Rows
     bent: Sequence[tuple[Ints, Ints]]
     unit: Fraction
-    level: Fraction | None = None
     tree: Ints = ()
 
     def roots(self) -> Iterator[tuple[int, ...]]:
@@ -89,8 +87,7 @@ def orthant(form: ConeForm, signs: Ints) -> Cone:
     linear = [[s * row[j] for row in form.linear] for j, s in enumerate(signs)]
     bent = [(w, [*map(mul, f, signs)]) for f, w in form.bent]
     lengths = [length(form, g) for g in unit]
-    vertices = zip(linear, linear, lengths, strict=True)
-    bounds = [] if form.bent else [vertex_bound(form, *x) for x in vertices]
+    bounds = [] if form.bent else [vertex_bound(form, h, h) for h in linear]
     zeros = [0] * len(signs)
     return fix_signs(Cone([*unit], [*unit], zeros, [*zeros], lengths, [*linear], bounds, bent))
 
@@ -121,7 +118,7 @@ def halves(form: ConeForm, cone: Cone, i: int, j: int) -> Iterator[Cone]:
 
     generator, linear = met(cone.generators), met(cone.linear)
     size, long = binary_size(generator), length(form, generator)
-    bound = 0 if form.bent else vertex_bound(form, linear, linear, long)
+    bound = 0 if form.bent else vertex_bound(form, linear, linear)
     across = [(x[i] << shift[i]) + (x[j] << shift[j]) for _, x in cone.bent]
     for at, kept in ((j, i), (i, j)):
         exps, rows = [*cone.exps], [*cone.rows]
@@ -189,9 +186,8 @@ def vertex_bounds(form: ConeForm, cone: Cone) -> list[int]:
     up and the other down: low <= h <= high, both linear in a, and the dual norm of the largest
     that lies between is convex and monotone.
     """
-    linear = zip(cone.linear, cone.linear, cone.lengths, strict=True)
     if not cone.bent:
-        return [vertex_bound(form, *x) for x in linear]
+        return [vertex_bound(form, h, h) for h in cone.linear]
     even = [max(cone.sizes) - s for s in cone.sizes]
     slopes = []  # times 2^STEEP, rounded down
     for _, at in cone.bent:
@@ -203,27 +199,23 @@ def vertex_bounds(form: ConeForm, cone: Cone) -> list[int]:
         above.append([max(w, 0) for w in weights])
         below.append([min(w, 0) for w in weights])
     c = []
-    for v, (x, _, n) in zip(zip(*(at for _, at in cone.bent), strict=True), linear, strict=True):
+    for v, x in zip(zip(*(at for _, at in cone.bent), strict=True), cone.linear, strict=True):
         most, least = [max(x, 0) for x in v], [*map(mul, v, slopes)]
         high, low = [], []
         for y, p, q in zip(x, above, below, strict=True):
             high.append(y + sum(map(mul, p, most)) - (-sum(map(mul, q, least)) >> STEEP))
             low.append(y + sum(map(mul, q, most)) + (sum(map(mul, p, least)) >> STEEP))
-        c.append(vertex_bound(form, high, low, n))
+        c.append(vertex_bound(form, high, low))
     return c
 
 
-def vertex_bound(form: ConeForm, high: Ints, low: Ints, long: int) -> int:
-    """Bound sup { <x, h> : |x| <= 1, x in its cone } over low <= h <= high.
-
-    long is about the length of the generator, at which evidence of the norm is scaled.
-    """
+def vertex_bound(form: ConeForm, high: Ints, low: Ints) -> int:
+    """Bound sup { <x, h> : |x| <= 1, x in its cone } over low <= h <= high."""
     p = one_sided(form.other, high, low)
     if isinstance(form.other, L2):
         return root_above(sum(map(mul, p, p)) << 2 * FINE)
-    level = None if form.level is None else form.level / form.unit * long * power(-FINE)
     norm = replace(form.other, cone="+")
-    return ceil(norm.dual_norm([*map(Fraction, p)], (), level) * (1 << FINE))
+    return ceil(norm.dual_norm([*map(Fraction, p)]) * (1 << FINE))
 
 
 def slope_norm(form: ConeForm, cone: Cone, c: Ints) -> int:
@@ -236,8 +228,7 @@ def slope_norm(form: ConeForm, cone: Cone, c: Ints) -> int:
         far = ceil(form.reach * p.pop()) if form.reach else 0
         return -(-root_above(sum(map(mul, p, p))) - far >> deep)
     unit = power(-FINE - deep)
-    level = None if form.level is None else form.level / form.unit
-    return ceil(form.short.dual_norm([v * unit for v in y], (), level) * (1 << FINE))
+    return ceil(form.short.dual_norm([v * unit for v in y]) * (1 << FINE))
 
 
 def one_sided(norm: Norm, high: Ints, low: Ints) -> list[int]:

@@ -8,6 +8,7 @@ from itertools import product
 import numpy as np
 import pytest
 
+from certify import norms
 from certify.base.rigor.rounded import Ball, Rounded
 from certify.kernel.arrays import Arrays
 from certify.kernel.dual import dual_value
@@ -79,6 +80,20 @@ def test_a_level_proves_no_less_than_is_attained(alpha, y, level):
     for x in VECTORS:
         size = n.lengths([float(v) for v in x])[0].hi
         assert inner(y, x) <= found * size
+
+
+@pytest.mark.parametrize("alpha", [Fraction(0), Fraction(1, 4), Fraction(7, 8), Fraction(1)])
+def test_the_level_of_an_elastic_norm_is_found_without_evidence(alpha):
+    """Against the norm's own dual in floats; and no smaller level passes."""
+    rng = np.random.default_rng(0)
+    for k in range(12):
+        y = rng.integers(-9, 10, 1 + k % 5) * (rng.random(1 + k % 5) < 0.8)
+        n = Elastic(len(y), "*", alpha=alpha)
+        found = n.dual_norm([Fraction(int(v)) for v in y])
+        truth = float(norms.Elastic(float(alpha)).dual(y.astype(float)))
+        assert abs(float(found) - truth) <= 1e-14 * truth
+        less = found * (1 - Fraction(1, 2**60))
+        assert not found or n.dual_norm([Fraction(int(v)) for v in y], level=less) > less
 
 
 # --- lines: sup u^T W v over an l1 ball and another, in their cones ---------------------------

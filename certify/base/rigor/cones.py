@@ -22,13 +22,14 @@ import numpy as np
 import numpy.typing as npt
 
 from certify.kernel.errors import RejectedError
-from certify.kernel.norms import L1, L2, Biased, LInf, Norm
+from certify.kernel.norms import L1, L2, Biased, Elastic, LInf, Norm
 from certify.kernel.scalars import power
 from certify.kernel.simplicial import ConeForm
 
 from .bounds import Floats, gamma, up
 
 NUMBERS = 1 << 17  # of a batch: what stays in a processor's cache
+NEWTON = 30  # steps to a level at most; about six are needed
 LOST = 2.0**-900  # more than what underflows; the largest datum is near 1
 Longs = npt.NDArray[np.int64]
 
@@ -106,17 +107,16 @@ class Cones:
         off = (self.slack(depth) * size + LOST)[:, None] * self.reach + LOST
         plus, minus = sign_masks(self.form.other)
         p = np.maximum(np.maximum((high + off) * plus, (off - low) * minus), 0.0)
-        form = self.form
-        if form.level is None or isinstance(form.other, L2):
-            return dual_norms(form.other, p, [None] * len(p))
-        n = self.lengths(g)
-        return dual_norms(form.other, p, [form.level * Fraction(x) / self.unit for x in n])
+        return dual_norms(self.form.other, p)
 
     def lengths(self, g: Floats) -> Floats:
         """Return about |g|, not zero, of vectors (B, d)."""
         short, reach = self.form.short, self.form.reach
         if isinstance(short, LInf):
             return np.asarray(np.abs(g).max(axis=1))
+        if isinstance(short, Elastic):
+            a, sizes = float(short.alpha), np.abs(g)
+            return np.asarray(a * sizes.sum(axis=1) + (1 - a) * np.sqrt((g * g).sum(axis=1)))
         if isinstance(short, L2):
             priced = g[:, :-1] if isinstance(short, Biased) else g
             n = np.sqrt((priced * priced).sum(axis=1))
@@ -204,13 +204,12 @@ class Cones:
             far = float(reach) * (1 + 2.0**-50)
             size = np.sqrt((y[:, :-1] ** 2).sum(axis=1)) + far * np.abs(y[:, -1])
             return np.asarray(ratio * (size * (1 + y.shape[1] * 2.0**-50) * up_ + LOST))
-        if type(short) in (L1, L2, LInf):
-            return np.asarray(ratio * dual_norms(short, p, [None] * len(p)) * up_)
-        level = None if self.form.level is None else self.form.level / self.unit
+        if type(short) in (L1, L2, LInf, Elastic):
+            return np.asarray(ratio * dual_norms(short, p) * up_)
         bounds = []
         for x, r in zip(y.tolist(), ratio.tolist(), strict=True):
             exact = [Fraction(v) * Fraction(r) for v in x]
-            bounds.append(float_at_least(short.dual_norm(exact, (), level)))
+            bounds.append(float_at_least(short.dual_norm(exact)))
         return np.array(bounds)
 
     def children(self, batch: Batch, i: Longs, j: Longs) -> tuple[Batch, Batch]:
@@ -250,7 +249,7 @@ def sign_masks(norm: Norm) -> tuple[Floats, Floats]:
     return tuple(np.array([float(s in x) for s in signs]) for x in ("*+", "*-"))  # type: ignore[return-value]
 
 
-def dual_norms(norm: Norm, p: Floats, levels: Sequence[Fraction | None]) -> Floats:
+def dual_norms(norm: Norm, p: Floats) -> Floats:
     """Bound the dual norms of vectors p >= 0, (B, k), from above."""
     if isinstance(norm, L1):
         return np.asarray(p.max(axis=1, initial=0.0))
@@ -259,8 +258,35 @@ def dual_norms(norm: Norm, p: Floats, levels: Sequence[Fraction | None]) -> Floa
         more = float(up(Fraction(1), 2 * k + 8)) * (1 + 2.0**-50)
         size = p.sum(axis=1) if isinstance(norm, LInf) else np.sqrt((p * p).sum(axis=1))
         return np.asarray(size * more + LOST)
-    pairs, even = zip(p.tolist(), levels, strict=True), replace(norm, cone="+")
-    return np.array([float_at_least(even.dual_norm([*map(Fraction, x)], (), t)) for x, t in pairs])
+    if isinstance(norm, Elastic):
+        return elastic_norms(norm, p)
+    even = replace(norm, cone="+")
+    return np.array([float_at_least(even.dual_norm([*map(Fraction, x)])) for x in p.tolist()])
+
+
+def elastic_norms(norm: Elastic, p: Floats) -> Floats:
+    """Bound the dual elastic norms of vectors p >= 0, (B, k): a level that passes, or |p|_2.
+
+    t passes if |(p - alpha t)_+|_2 <= (1 - alpha) t.  Newton's steps rise to the least such t;
+    it is raised a little and tested with each rounding taken upward on the left, downward on the
+    right: p (1 + 2^-50) - alpha t (1 - 2^-50) is at least p - alpha t, computed.
+    """
+    down, wide = 1 - 2.0**-50, 1 + 2.0**-50
+    alpha, rest = (float(np.nextafter(float(x), 0.0)) for x in (norm.alpha, 1 - norm.alpha))
+    size = np.sqrt((p * p).sum(axis=1)) * float(up(Fraction(1), 2 * norm.size + 8)) * wide + LOST
+    t = p.max(axis=1, initial=0.0)
+    for _ in range(NEWTON):
+        over = np.maximum(p - alpha * t[:, None], 0.0)
+        long = np.sqrt((over * over).sum(axis=1))
+        slope = alpha * over.sum(axis=1) + rest * long
+        gain = np.maximum(long - rest * t, 0.0) * long
+        t = t + gain / np.where(slope > 0, slope, 1.0)
+        if (gain <= slope * t * 2.0**-50).all():
+            break
+    t = t * (1 + 2.0**-44)
+    over = np.maximum(p * wide - (alpha * t)[:, None] * down, 0.0)
+    long = np.sqrt((over * over).sum(axis=1)) * float(up(Fraction(1), 2 * norm.size + 8)) * wide
+    return np.asarray(np.where(long + LOST <= rest * t * down, np.minimum(t, size), size))
 
 
 def float_at_least(x: Fraction) -> float:

@@ -37,17 +37,40 @@ class Elastic(Norm):
     def dual_norm(
         self, y: Sequence[Fraction], flow: Sequence[Fraction] = (), level: Fraction | None = None
     ) -> Fraction:
-        """Return the level t if |(p - alpha t)_+|_2 <= (1 - alpha) t, p = met(y); else |p|_2.
+        """Return a t with |(p - alpha t)_+|_2 <= (1 - alpha) t, p = met(y); else |p|_2.
 
-        For then <p, |x|> <= alpha t |x|_1 + (1 - alpha) t |x|_2.
+        For then <p, |x|> <= alpha t |x|_1 + (1 - alpha) t |x|_2.  t is the level that is given,
+        or the least one, rounded up.
         """
         del flow
         p = self.met(y)
-        if level is not None and level >= 0:
-            rest = squares_of([max(v - self.alpha * level, Fraction(0)) for v in p])
-            if rest <= ((1 - self.alpha) * level) ** 2:
-                return level
+        t = self.least_level(p) if level is None else level
+        if t >= 0:
+            rest = squares_of([max(v - self.alpha * t, Fraction(0)) for v in p])
+            if rest <= ((1 - self.alpha) * t) ** 2:
+                return t
         return self.support(p)
+
+    def least_level(self, p: Sequence[Fraction]) -> Fraction:
+        """Return about the least t with |(p - alpha t)_+|_2 <= (1 - alpha) t: a witness.
+
+        Where it leaves the k largest, of sum S and squares Q, a = alpha and b = 1 - alpha,
+
+            Q - 2 a t S + k a^2 t^2 = b^2 t^2,   t = Q / (a S + sqrt(a^2 S^2 - (k a^2 - b^2) Q)),
+
+        and the next one, v, is at most a t: t = v / a does not pass.
+        """
+        a, b = self.alpha, 1 - self.alpha
+        total = squares = Fraction(0)
+        falling, count = sorted(p, reverse=True), 0
+        for v in falling:
+            left = a * a * (squares - 2 * v * total + count * v * v)
+            if count and left >= b * b * v * v:
+                break
+            total, squares, count = total + v, squares + v * v, count + 1
+        inside = (a * total) ** 2 - (count * a * a - b * b) * squares
+        far = a * total + root(max(inside, Fraction(0))).lo
+        return squares / far if far else Fraction(0)
 
     @property
     def summed(self) -> bool:

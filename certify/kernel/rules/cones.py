@@ -5,7 +5,7 @@ from fractions import Fraction
 from ..arithmetic import Arithmetic, H
 from ..arrays import Arrays, dyadic
 from ..errors import demand
-from ..fields import Json, rational
+from ..fields import Json
 from ..scalars import power
 from ..simplicial import ConeForm
 from ..spaces import Network, Pair
@@ -19,7 +19,7 @@ def cones(ar: Arithmetic[H], pair: Pair, w: H, proof: Json, given: Arrays) -> Fr
     axis = proof.get("axis")
     known = type(axis) is int and axis in (0, 1) and not pair.symmetric
     demand(known, "proof.polar.axis", "axis", axis)
-    return tree_bound(ar, pair_form(ar, pair, w, int(axis == 1)), proof, given)
+    return tree_bound(ar, pair_form(ar, pair, w, int(axis == 1)), given)
 
 
 def pair_form(ar: Arithmetic[H], pair: Pair, w: H, axis: int) -> ConeForm:
@@ -35,7 +35,8 @@ def pair_form(ar: Arithmetic[H], pair: Pair, w: H, axis: int) -> ConeForm:
 
 def layer_cones(ar: Arithmetic[H], net: Network, w: H, proof: Json, given: Arrays) -> Fraction:
     """Prove sup |W^T pool(s(F u))|, in the dual norm of v, <= the largest bound of a cone of u."""
-    return tree_bound(ar, layer_form(ar, net, w), proof, given)
+    del proof
+    return tree_bound(ar, layer_form(ar, net, w), given)
 
 
 def layer_form(ar: Arithmetic[H], net: Network, w: H) -> ConeForm:
@@ -60,15 +61,13 @@ def layer_form(ar: Arithmetic[H], net: Network, w: H) -> ConeForm:
     return ConeForm(net.left, net.reach, net.right, linear, bent, unit)
 
 
-def tree_bound(ar: Arithmetic[H], form: ConeForm, proof: Json, given: Arrays) -> Fraction:
+def tree_bound(ar: Arithmetic[H], form: ConeForm, given: Arrays) -> Fraction:
     """Read the tree: eight codes in each integer, the first one in its lowest byte.
 
     It ends with its last leaf; only zeros fill the last integer.
     """
     d = form.short.size
     demand(d <= SHORT, "proof.polar.rule", "wrong_rule", f"{d} coordinates")
-    if "level" in proof:
-        form = form._replace(level=rational(proof["level"], "proof.polar.level"))
     words = given.get("tree", (None,), "q").data
     codes = [x >> shift & 255 for x in words for shift in range(0, 64, 8)]
     pairs = d * (d - 1) // 2

@@ -14,17 +14,21 @@ class Cones(Method):
     For every pair of norms; exact as the cones shrink, and quick for up to SHORT coordinates.
     """
 
-    cost = 2
+    cost = 1
 
     def applies(self, query: PolarQuery) -> bool:
         """Tell whether a side is short, and the polar has no closed form."""
         sides = query.left, query.right
-        closed = any(g.axial for g in sides) or all(g.free and g.is_round for g in sides)
-        summed = any(g.mixture is not None for g in sides)
+        closed = any(g.axial for g in sides) or all(
+            g.free and g.is_round and g.exact for g in sides
+        )
+        slow = any(g.slow for g in sides)  # a dual norm that needs a flow
         wanted = query.target is not None if query.nodes is None else query.nodes >= AT_ONCE
-        shaped = not query.symmetric and min(query.W.shape) <= SHORT and max(query.W.shape) > LONG
+        loose = any(g.mixture is not None for g in sides)  # relaxations are, at any size
+        long = max(query.W.shape) > LONG or loose
+        shaped = not query.symmetric and min(query.W.shape) <= SHORT and long
         enumerated = kept_axis(sides, query.W.shape) >= 0
-        return wanted and shaped and not (closed or summed or enumerated)
+        return wanted and shaped and not (closed or slow or enumerated)
 
     def propose(self, query: PolarQuery) -> Proposal | None:
         """Return the bound of the tree, given the best value that ascents find."""
