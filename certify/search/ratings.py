@@ -44,7 +44,7 @@ DEAD = 1e-5  # of the largest singular value: a component below it is dropped
 ORDINARY = 40  # binary exponents of numbers whose squares single precision holds
 SLIGHT = 1e-3  # of the largest new weight: what a component starts with that earns too little
 ROOM, MARGINS = 0.1, (1e-6, 1e-4)  # above an estimate: of epsilon, relative; at least and at most
-PAIR, CUBE, ENTRY = 1.8e-8, 1.5e-11, 2.2e-6  # seconds of a core in a proof; cost, never truth
+PAIR, CUBE, ENTRY = 1.6e-8, 9e-12, 2.2e-6  # seconds of a core in a proof; cost, never truth
 CLOSER = 0.9  # of the best gap: a gap above it is no progress
 ROUGH, SHARP = 1e-5, 1e-6  # relative changes that end an estimate, and the last one
 

@@ -13,6 +13,7 @@ from certify.base.cluster import PLACE
 from certify.base.errors import InputError
 from certify.base.rigor import row_blocks as proved
 from certify.base.rigor import tiles
+from certify.base.rigor.bounds import ETA, gamma
 from certify.losses import Squared
 from certify.pipeline import row_blocks
 from tests.places import Frozen, Lossy, is_semidefinite, shifted
@@ -94,6 +95,33 @@ def test_the_largest_singular_value_is_bounded_by_the_shift_or_by_rows(seed):
         )
 
 
+def test_what_the_residual_in_floats_has_lost_is_in_the_bound():
+    near = 1 + 2.0**-30  # squared it is y + 2^-60, rounded it is y
+    y, factor = sparse.csr_array([[near * near]]), np.array([[near]])
+    blocks = row_blocks.residuals([(y, factor)] * 4, factor)
+    found = proved.bracket(blocks, factor, Fraction(LAM), Fraction(0))
+    assert found.top**2 >= 4 * Fraction(1, 2**120)
+    assert found.upper >= 2 * Fraction(1, 2**120)
+
+
+def test_what_a_gram_matrix_in_floats_has_lost_is_in_its_radius(monkeypatch):
+    Y, U, V = table()
+    radii = []
+
+    def recorded(blocks, n, rad):
+        """Note the radius."""
+        radii.append(rad)
+        return tiles.TiledGram(blocks, n, rad)
+
+    monkeypatch.setattr(proved, "TiledGram", recorded)
+    pairs = row_blocks.residuals(cut(Y, U), V)
+    proved.bracket(pairs, V, Fraction(LAM), Fraction(1))
+    most = int(np.diff(Y.tocsc().indptr).max())
+    size = sum(Fraction(x) ** 2 for _, r in pairs for x in r.data.tolist())
+    assert gamma(most + 2) * size + 2 * N * most * ETA <= radii[0]
+    assert radii[0] <= gamma(most + 2) * size * (1 + Fraction(1, 2**30)) + 2 * N * most * ETA
+
+
 @pytest.mark.parametrize("sweeps", [0, 1, 300])
 def test_the_bracket_holds_the_optimum_and_its_ends_are_what_they_are_made_of(sweeps):
     Y, U, V = table()
@@ -136,10 +164,11 @@ def test_an_estimate_that_was_too_low_is_raised(monkeypatch, short, proofs):
         return short * squares, vectors
 
     monkeypatch.setattr(row_blocks, "ritz", estimate)
-    monkeypatch.setattr(row_blocks, "judged", lambda *a: made.append(1) or judged(*a))
+    monkeypatch.setattr(row_blocks, "judged", lambda *a: made.append(judged(*a)) or made[-1])
     found = row_blocks.bracket(cut(Y, U), V, LAM)
     assert len(made) == proofs
     assert 0 < found.lower < found.upper
+    assert found == max((b for _, b in made), key=lambda b: b.lower)
 
 
 def test_no_residual_and_no_penalty_have_a_bracket():
@@ -205,6 +234,16 @@ def test_what_is_no_block_is_refused(tmp_path, change, said):
     np.savez(file, **{k: x for k, x in held.items() if x is not None})
     with pytest.raises(InputError, match=said):
         row_blocks.bracket([file], np.ones((N, R)), LAM)
+
+
+def test_entries_that_a_matrix_lists_twice_are_refused():
+    Y, U, V = table()
+    again = sparse.csr_array((Y.data, Y.indices, Y.indptr), shape=Y.shape)
+    again.indices = again.indices.copy()
+    again.indices[1] = again.indices[0]
+    with pytest.raises(InputError, match="1 entries of a block are listed twice"):
+        row_blocks.bracket([(again, U)], V, LAM)
+    assert again.nnz == Y.nnz
 
 
 def test_blocks_of_other_sizes_or_files_that_are_not_there_are_refused(tmp_path):

@@ -104,11 +104,10 @@ def in_tiles(blocks: list[Task], n: int, c: float) -> Factored:
     sums, diagonal = np.zeros(n), np.zeros(n)
     for (i, j), (across, down, middle) in zip(lower, values, strict=False):
         across_i, down_j = (slice(cuts[k], cuts[k + 1]) for k in (i, j))
-        if i == j:
+        sums[across_i] += across
+        if i == j:  # symmetric: both of its entries are sums of the same products, in one order
             diagonal[across_i] = c - middle
-            sums[across_i] += np.maximum(across, down)
         else:
-            sums[across_i] += across
             sums[down_j] += down
     rows = up(finite(sums.max()), n + 1)
     return Factored(rows, diagonal, bool(diagonal.min() > 0) and all(values[len(lower) :]))
@@ -171,7 +170,7 @@ def steps(place: Place, tiles: dict[tuple[int, int], Task], count: int) -> list[
         top = place.run(factor, tiles.pop((k, k)))
         ends.append(place.run(completed, top))
         below = {i: place.run(solved, top, tiles.pop((i, k))) for i in range(k + 1, count)}
-        for i, j in [at for at in tiles if at[1] > k]:
+        for i, j in list(tiles):  # right of column k
             tiles[i, j] = place.run(updated, tiles[i, j], below[i], below[j])
     return ends
 
