@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -12,6 +13,7 @@ from rich.table import Table
 from threadpoolctl import threadpool_limits
 
 from certify.adapters._fitted import Factors, library
+from certify.adapters._impute import soft_threshold as shrink_values
 from certify.adapters.sklearn import from_model
 from certify.atoms import RankOne
 from certify.base.arrays import Array
@@ -156,46 +158,22 @@ def models(seed: int) -> Iterator[Model]:
     """List the models, on 1797 digits of 8 x 8 pixels in 0 ... 1."""
     X = np.asarray(library("datasets").load_digits().data, dtype=np.float64) / 16
     kit = library("decomposition")
-    parts = {"n_components": PARTS, "max_iter": 5000, "random_state": seed}
-    yield Model(
-        "soft-thresholded SVD", "svd.cert", lambda: soft_threshold(X, None), Verdict.CERTIFIED
-    )
-    yield Model(
-        f"its first {KEPT} components",
-        "few.cert",
-        lambda: soft_threshold(X, KEPT),
-        Verdict.RANK_LIMITED,
-    )
-    yield Model(
-        f"TruncatedSVD({RANK})",
-        "truncated_svd.cert",
-        lambda: adapt(kit.TruncatedSVD(RANK, random_state=seed), X),
-        Verdict.CERTIFIED,
-    )
-    yield Model(
-        f"PCA({RANK})",
-        "pca.cert",
-        lambda: adapt(kit.PCA(RANK, random_state=seed), X),
-        Verdict.CERTIFIED,
-    )
-    yield Model(
-        f"alternating, {SWEEPS} sweeps",
-        "alternating.cert",
-        lambda: alternating(X, seed),
-        Verdict.REFUTED,
-    )
-    yield Model(
-        f"DictionaryLearning({ATOMS})",
-        "dictionary.cert",
-        lambda: adapt(kit.DictionaryLearning(ATOMS, alpha=1, random_state=seed), X[:SAMPLES]),
-        Verdict.RANK_LIMITED,
-    )
-    yield Model(
-        f"NMF({PARTS})",
-        "nmf.cert",
-        lambda: adapt(kit.NMF(alpha_W=PART_SHARE * top(X) / X.size**0.5, **parts), X),
-        None,
-    )
+    svd, pca = kit.TruncatedSVD(RANK, random_state=seed), kit.PCA(RANK, random_state=seed)
+    lasso = kit.DictionaryLearning(ATOMS, alpha=1, random_state=seed)
+    price = PART_SHARE * top(X) / X.size**0.5
+    parts = kit.NMF(PARTS, alpha_W=price, max_iter=5000, random_state=seed)
+    shrunk, good = partial(soft_threshold, X), Verdict.CERTIFIED
+    sweeps, sparse = partial(alternating, X, seed), partial(adapt, lasso, X[:SAMPLES])
+    for name, file, fit, expected in (
+        ("soft-thresholded SVD", "svd", partial(shrunk, None), good),
+        (f"its first {KEPT} components", "few", partial(shrunk, KEPT), Verdict.RANK_LIMITED),
+        (f"TruncatedSVD({RANK})", "truncated_svd", partial(adapt, svd, X), good),
+        (f"PCA({RANK})", "pca", partial(adapt, pca, X), good),
+        (f"alternating, {SWEEPS} sweeps", "alternating", sweeps, Verdict.REFUTED),
+        (f"DictionaryLearning({ATOMS})", "dictionary", sparse, Verdict.RANK_LIMITED),
+        (f"NMF({PARTS})", "nmf", partial(adapt, parts, X), None),
+    ):
+        yield Model(name, f"{file}.cert", fit, expected)
 
 
 def adapt(estimator: Any, X: Array) -> Fitted:  # noqa: ANN401  scikit-learn is untyped
@@ -217,10 +195,8 @@ def nuclear(X: Array) -> Problem:
 def soft_threshold(X: Array, kept: int | None) -> Fitted:
     """Return the optimum, singular values less lam, or its first components only."""
     problem = nuclear(X)
-    left, values, right = np.linalg.svd(X, full_matrices=False)
-    root = np.sqrt(values[values > problem.lam][:kept] - problem.lam)
-    r = len(root)
-    return problem, Factors(left[:, :r] * root, right[:r].T * root)
+    U, V = shrink_values(X, problem.lam)
+    return problem, Factors(U[:, :kept], V[:, :kept])
 
 
 def alternating(X: Array, seed: int) -> Fitted:
