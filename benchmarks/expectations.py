@@ -139,9 +139,11 @@ def fitted(model, *given, codes: bool = False):
     """Fit and read a model, from random_state=0 where it takes one."""
     if hasattr(model, "random_state"):
         model.random_state = 0
-    if codes:
-        return from_model(model, *given, codes=model.fit_transform(*given))
-    (getattr(model, "fit", None) or model.fit_transform)(*given)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        if codes:
+            return from_model(model, *given, codes=model.fit_transform(*given))
+        (getattr(model, "fit", None) or model.fit_transform)(*given)
     return from_model(model, *given)
 
 

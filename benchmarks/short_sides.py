@@ -3,7 +3,6 @@
 Seconds are the processor's: one thread, whatever else the machine does.
 """
 
-import warnings
 from dataclasses import replace
 from functools import partial
 from itertools import permutations
@@ -12,10 +11,10 @@ from unittest.mock import patch
 
 import data
 import numpy as np
+from expectations import by_sklearn
 from measure import Options, bounded, judged
 from sklearn.datasets import load_diabetes, load_iris
 from sklearn.decomposition import NMF
-from sklearn.neural_network import MLPClassifier, MLPRegressor
 
 from certify import Problem, from_model, improve
 from certify.atoms import CP, RankOne, ReLU
@@ -34,7 +33,7 @@ HOUR = 3600.0
 COLUMNS = [2, 3, 8, 4, 6]  # of the diabetes data
 LAYERS = ((120, 3, 2.0), (442, 3, 10.0), (120, 4, 15.0), (442, 4, 120.0))  # rows, features, seconds
 GAP = 1e-3  # relative: bounds are wanted this near
-BY_LBFGS = {"max_iter": 20_000, "tol": 1e-9, "solver": "lbfgs", "random_state": 0}
+LBFGS = "max_iter=20_000, tol=1e-9, solver='lbfgs'"
 
 
 def short_sides(options: Options):
@@ -105,10 +104,10 @@ def cases():
     odd = sum(T.transpose(p) for p in permutations(range(3))) / 6
     path = Variation([(i, i + 1) for i in range(39)], 0.5)
     return [
-        ("MLPRegressor 120 x 3, alpha = 1", partial(regressor, 1.0), 1e-2),
-        ("MLPRegressor 120 x 3, alpha = .1", partial(regressor, 0.1), 1e-2),
+        ("MLPRegressor 120 x 3, alpha = 1", mlp("Regressor", 100, 1.0, *patients()), 1e-2),
+        ("MLPRegressor 120 x 3, alpha = .1", mlp("Regressor", 100, 0.1, *patients()), 1e-2),
         ("PyTorch 3-40-1, weight decay .01", by_torch, 1e-2),
-        ("softmax, iris 60 x 2 x 3", classifier, 1e-3),
+        ("softmax, iris 60 x 2 x 3", mlp("Classifier", 20, 1.0, *flowers()), 1e-3),
         ("iris NMF(4), .02 sigma_1", iris_parts, 1e-4),
         ("3 x 3 x 3, symmetric, of one sign", partial(zero, odd, CP("l2+", True, order=3)), 1e-4),
         ("4 x 4 x 4, linf", partial(zero, cube, CP(("linf",) * 3)), 1e-4),
@@ -118,27 +117,17 @@ def cases():
     ]
 
 
-def regressor(alpha: float):
-    """Fit 100 hidden units by L-BFGS."""
-    X, y = patients()
-    model = MLPRegressor(hidden_layer_sizes=100, alpha=alpha, **BY_LBFGS)
-    return from_model(fitted(model, X, y), X, y)
+def mlp(kind: str, units: int, alpha: float, *given):
+    """Return how to fit a network of scikit-learn."""
+    sizes = f"hidden_layer_sizes={units}, alpha={alpha}"
+    return partial(by_sklearn, f"MLP{kind}({sizes}, {LBFGS})", *given)
 
 
-def classifier():
-    """Fit 20 hidden units to 60 flowers of two features and three kinds."""
+def flowers():
+    """Return 60 flowers of two features and three kinds."""
     X, y = load_iris(return_X_y=True)
     chosen = np.random.default_rng(0).permutation(len(y))[:60]
-    X, y = data.standard(X)[chosen, 2:], y[chosen]
-    model = MLPClassifier(20, alpha=1.0, **BY_LBFGS)
-    return from_model(fitted(model, X, y), X, y)
-
-
-def fitted(model, X, y):
-    """Fit a model without its warnings."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return model.fit(X, y)
+    return data.standard(X)[chosen, 2:], y[chosen]
 
 
 def by_torch():

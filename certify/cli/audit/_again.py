@@ -55,7 +55,7 @@ def earlier_row(folder: Path, job: Job) -> Row | None:
 def proved_of(proof: Facts) -> Row:
     """Return what a row says of a proof."""
     p, q = proof.proved, proof.question
-    numbers = {"lower": p.lower, "upper": p.upper, "relative_gap": proof.relative_gap}
+    numbers = {"lower": p.lower, "upper": p.upper, "relative_gap": p.relative_gap}
     numbers |= {} if p.better is None else {"better": p.better}
     values = {k: x if isfinite(x) else None for k, x in numbers.items()}
     away = distance(p.lower, p.upper, proved=True)

@@ -29,7 +29,7 @@ from .difference import describe_mismatch
 from .file import Arrays, Certificate, Json, StatedQuestion, as_numpy, ask, of_polar, under_polar
 from .leaf_factors import leaf_factors
 from .tiers import arithmetic
-from .verdict import Judgement, Verdict
+from .verdict import Bracket, Judgement, Verdict
 
 TIERS = ("exact", "rounded")  # arithmetics of the kernel
 CHECKED = "checked"  # by the proved checker
@@ -38,7 +38,7 @@ SCALES = (("scale.left", (-1, 1)), ("scale.right", (1, -1)))
 
 
 @dataclass(frozen=True)
-class Proved(Judgement):
+class Proved(Bracket, Judgement):
     """What a certificate was proved to show, by which arithmetic and rules.
 
     lower <= inf over all sizes (or at most r components, as was asked),  f(candidate) <= upper, and

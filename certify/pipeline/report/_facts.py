@@ -17,7 +17,7 @@ from certify.kernel.rules.spectral import low_rank_bound
 from certify.pipeline.certificate.file import Certificate, as_numpy, of_polar
 from certify.pipeline.certificate.question import Question, question
 from certify.pipeline.certificate.tiers import arithmetic
-from certify.pipeline.certificate.verdict import Verdict, relative, spread
+from certify.pipeline.certificate.verdict import Verdict
 from certify.pipeline.certificate.verify import Proved, complete, run_kernel
 from certify.polar.proved import above
 from certify.problem import Values
@@ -56,16 +56,6 @@ class Facts:
     def verdict(self) -> Verdict:
         """The verdict that was proved."""
         return self.proved.verdict
-
-    @property
-    def gap(self) -> float:
-        """Upper - lower, rounded up."""
-        return spread(self.proved.lower, self.proved.upper)
-
-    @property
-    def relative_gap(self) -> float:
-        """The gap as a share of |upper|."""
-        return relative(self.gap, self.proved.upper)
 
     @property
     def epsilon(self) -> float:

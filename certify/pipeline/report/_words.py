@@ -65,7 +65,8 @@ def bracket(facts: Facts) -> str:
     """Return the bracket as a sentence."""
     lower, upper = at_least(facts.proved.lower), at_most(facts.proved.upper)
     bounds = f"Proved: the optimum is at least {lower}, and these factors reach at most {upper}"
-    text = f"{bounds}: a gap of {at_most(facts.gap, 3)}, relative {at_most(facts.relative_gap, 2)}."
+    gap, relative = at_most(facts.proved.gap, 3), at_most(facts.proved.relative_gap, 2)
+    text = f"{bounds}: a gap of {gap}, relative {relative}."
     if facts.proved.better is None:
         return text
     size = 0 if facts.better is None else facts.better[0].shape[-1]
@@ -92,7 +93,7 @@ def parts(atom: Atom, count: int) -> list[str]:
 
 def closing(facts: Facts) -> str:
     """Return what would close the bracket, or what to do next."""
-    epsilon = at_most(facts.gap, 2)
+    epsilon = at_most(facts.proved.gap, 2)
     if facts.verdict is Verdict.CERTIFIED:
         return "Nothing is left to close: the gap is within the epsilon that was asked for."
     if facts.verdict is Verdict.UNDECIDED:
