@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import sparse
 
-from certify.base.arrays import Array
+from certify.base.arrays import Array, finite, real, scalar
 from certify.base.cluster import PLACE, Client, Task, on_cluster
 from certify.base.errors import InputError
 from certify.base.rigor import row_blocks as proved
@@ -27,6 +27,7 @@ from certify.base.rigor.tiles import SIDE, tree
 from certify.polar.lanczos import Start, ritz
 from certify.polar.proved import above, below
 
+MATRIX = 2
 SHARP = 1e-6  # relative change that ends an estimate; cost, never truth
 MARGINS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)  # above it: what the proof tries
 MET = 1 + 2.0**-20  # times the shift: a square that was proved
@@ -57,14 +58,15 @@ def bracket(  # noqa: PLR0913  keywords
 
     blocks  files, tasks, or pairs (Y, U) where there is no cluster; V (n, r)
 
-    Raises InputError where a block is no block, or the cluster gives up; RejectedError where
-    numbers overflow.
+    Raises InputError where a block is no block, lam is none, or the cluster gives up;
+    RejectedError where numbers overflow.
     """
+    V, lam = accepted(V), scalar(lam, "lam", zero=True)
     with on_cluster(client), np.errstate(all="ignore"):
         place = PLACE.get()
         pairs = residuals(blocks, V)
         if shift is not None:
-            return judged(pairs, V, lam, shift)[1]
+            return judged(pairs, V, lam, scalar(shift, "shift", zero=True))[1]
         squares, _ = ritz(
             partial(times, [place.run(proved.matrix_of, p) for p in pairs]),
             Start(len(V), seed=seed),
@@ -77,6 +79,17 @@ def bracket(  # noqa: PLR0913  keywords
             if done:
                 break
         return max(tried, key=lambda b: b.lower)
+
+
+def accepted(V: object) -> Array:
+    """Return V (n, r).
+
+    Raises InputError where it is none, or has entries that are no numbers.
+    """
+    array = finite(real(V, "V"), "V")
+    if array.ndim != MATRIX:
+        raise InputError(f"V must have 2 dimensions, got shape {array.shape}")
+    return array
 
 
 def judged(pairs: list[Task], V: Array, lam: float, shift: float) -> tuple[bool, Bracket]:
@@ -92,7 +105,7 @@ def residuals(blocks: Sequence[Any], V: Array) -> list[Task]:
     place = PLACE.get()
     shared = place.held(place.run(np.asarray, V))
     return [
-        place.held(place.run(proved.residual, place.run(read, source, len(V)), shared))
+        place.held(place.run(proved.residual, place.run(read, source, V.shape), shared))
         for source in blocks
     ]
 
@@ -110,11 +123,12 @@ def gram_times(R: Any, Q: Array) -> Array:  # noqa: ANN401  scipy.sparse
     return np.asarray(R.T @ (R @ Q))
 
 
-def read(source: Any, n: int) -> Block:  # noqa: ANN401  a file's name, or Y and U
-    """Return a block of n columns.
+def read(source: Any, shape: tuple[int, int]) -> Block:  # noqa: ANN401  a file's name, or Y and U
+    """Return a block for V of a shape (n, r).
 
     Raises InputError where it is none.
     """
+    n, r = shape
     if isinstance(source, str | Path):
         try:
             with np.load(source) as held:
@@ -128,8 +142,8 @@ def read(source: Any, n: int) -> Block:  # noqa: ANN401  a file's name, or Y and
     csr.sum_duplicates()
     if csr.nnz != Y.nnz:
         raise InputError(f"{Y.nnz - csr.nnz} entries of a block are listed twice")
-    if csr.shape != (len(U), n):
-        raise InputError(f"a block of {csr.shape} beside factors of {(len(U), n)} rows")
+    if U.shape != (csr.shape[0], r) or csr.shape[1] != n:
+        raise InputError(f"a block of shape {csr.shape} beside U {U.shape} and V {shape}")
     if not (np.isfinite(csr.data).all() and np.isfinite(U).all()):
         raise InputError("a block has entries that are no numbers")
     return Block(csr, U)
@@ -142,12 +156,16 @@ def alternate(
 
     A sweep of alternating least squares with lam/2 (|U|^2 + |V|^2).  The blocks are tasks, whose
     factors stay with the workers.
+
+    Raises InputError as `bracket` does, and for lam = 0, where the best factors may not be unique.
     """
+    V, lam = accepted(V), scalar(lam, "lam", zero=False)
     with on_cluster(client):
         place, (n, r) = PLACE.get(), V.shape
         shared = place.held(place.run(np.asarray, V))
         better = [
-            place.held(place.run(with_rows, place.run(read, b, n), shared, lam)) for b in blocks
+            place.held(place.run(with_rows, place.run(read, b, V.shape), shared, lam))
+            for b in blocks
         ]
         sums = [
             tree(place, partial(place.run, of_columns, slice(a, a + SIDE)), better)

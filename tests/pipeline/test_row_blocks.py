@@ -62,7 +62,7 @@ def trained(sweeps, Y, U, V):
 def test_what_is_summed_encloses_the_exact_residual(seed):
     Y, U, V = table(seed)
     R_ = exact_residual(Y, U, V)
-    pairs = [proved.residual(row_blocks.read(b, N), V) for b in cut(Y, U)]
+    pairs = [proved.residual(row_blocks.read(b, (N, R)), V) for b in cut(Y, U)]
     all_ = proved.total([terms for terms, _ in pairs])
     y = [[Fraction(x) for x in row] for row in Y.toarray().tolist()]
     inner = sum(a * b for s, t in zip(R_, y, strict=True) for a, b in zip(s, t, strict=True))
@@ -236,6 +236,26 @@ def test_what_is_no_block_is_refused(tmp_path, change, said):
         row_blocks.bracket([file], np.ones((N, R)), LAM)
 
 
+@pytest.mark.parametrize("act", [row_blocks.bracket, row_blocks.alternate])
+def test_what_is_no_penalty_or_no_factor_is_refused(act):
+    Y, U, V = table()
+    for lam in (-1.0, np.nan, "1"):
+        with pytest.raises(InputError, match="lam must be a finite number"):
+            act([(Y, U)], V, lam)
+    with pytest.raises(InputError, match="V must be finite"):
+        act([(Y, U)], np.full_like(V, np.nan), LAM)
+    with pytest.raises(InputError, match="V must have 2 dimensions"):
+        act([(Y, U)], V[:, 0], LAM)
+    with pytest.raises(InputError, match="beside U"):
+        act([(Y, U[:, 1:])], V, LAM)
+
+
+def test_a_negative_shift_is_refused():
+    Y, U, V = table()
+    with pytest.raises(InputError, match="shift must be"):
+        row_blocks.bracket([(Y, U)], V, LAM, shift=-1.0)
+
+
 def test_entries_that_a_matrix_lists_twice_are_refused():
     Y, U, V = table()
     again = sparse.csr_array((Y.data, Y.indices, Y.indptr), shape=Y.shape)
@@ -248,7 +268,7 @@ def test_entries_that_a_matrix_lists_twice_are_refused():
 
 def test_blocks_of_other_sizes_or_files_that_are_not_there_are_refused(tmp_path):
     Y, U, V = table()
-    with pytest.raises(InputError, match=r"beside factors of \(13, 6\) rows"):
+    with pytest.raises(InputError, match=r"beside U \(13, 5\) and V \(6, 5\)"):
         row_blocks.bracket([(Y, U[1:])], V, LAM)
     with pytest.raises(InputError, match=r"gone.npz is no block of rows"):
         row_blocks.bracket([tmp_path / "gone.npz"], V, LAM)
