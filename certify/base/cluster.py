@@ -6,7 +6,7 @@ factorization is proved only if that has the same bits, so that a task takes res
 the same libraries and the same kind of processor alone.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -33,6 +33,9 @@ class Client(Protocol):
     def gather(self, futures: Any) -> Any:  # noqa: ANN401  futures, values
         """Wait."""
 
+    def nthreads(self) -> Mapping[str, int]:
+        """Return the threads of each worker."""
+
 
 class Place(Protocol):
     """Where tasks run."""
@@ -48,6 +51,9 @@ class Place(Protocol):
 
     def values(self, tasks: Sequence[Task]) -> list[Any]:
         """Return what tasks return."""
+
+    def cores(self, here: int) -> int:
+        """Return how many tasks run at once; here: on this machine's cores."""
 
 
 class Here:
@@ -69,6 +75,10 @@ class Here:
     def values(self, tasks: Sequence[Task]) -> list[Any]:
         """Return them."""
         return list(tasks)
+
+    def cores(self, here: int) -> int:
+        """Return those that are used here."""
+        return here
 
 
 class Cluster:
@@ -105,6 +115,10 @@ class Cluster:
                 f"the Dask cluster gave up: {type(error).__name__}: {error}"
             ) from error
         return [x.value for x in made]
+
+    def cores(self, here: int) -> int:
+        """Return the threads of the workers there are now, or one's own without any."""
+        return sum(self.client.nthreads().values()) or here
 
 
 class Signed(NamedTuple):

@@ -21,6 +21,7 @@ import numpy as np
 from certify.base.arrays import Array
 from certify.base.checkpoint import CURRENT
 from certify.base.clock import Clock
+from certify.base.cluster import PLACE
 from certify.polar import PolarQuery, Proposal, lanczos
 from certify.polar.lanczos import Pairs
 from certify.polar.methods.spectral import estimated_bound
@@ -104,14 +105,16 @@ def polar(
 def proof_seconds(problem: Problem, clock: Clock) -> float:
     """Return about what the proof of a dual point takes after the search, in seconds.
 
-    A Gram matrix by sparse products and its Cholesky factorization, on all cores, and what is
-    done with every entry, on one; longer where the process had less than a core until now.
+    A Gram matrix by sparse products and its Cholesky factorization, on all cores, or those of a
+    cluster, and what is done with every entry, on one; longer where the process had less than a
+    core until now.
     """
     observed = problem.loss.observed
     dims = observed.m, observed.n
     counts = np.bincount(observed.listed[dims[0] < dims[1]], minlength=max(dims)).astype(float)
     shared = PAIR * float(counts @ counts) / 2 + CUBE * float(min(dims)) ** 3
-    return (shared / CORES + ENTRY * observed.size) / min(clock.cores(), 1.0)
+    cores = PLACE.get().cores(CORES)
+    return (shared / cores + ENTRY * observed.size) / min(clock.cores(), 1.0)
 
 
 def precision(problem: Problem) -> Any:  # noqa: ANN401  a dtype

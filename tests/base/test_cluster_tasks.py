@@ -20,6 +20,10 @@ class Client:
         """Begin."""
         return tasks
 
+    def nthreads(self):
+        """Name the workers."""
+        return {"one": 2, "two": 3} if not self.error else {}
+
     def gather(self, tasks):
         """Run them, or fail."""
         if self.error:
@@ -53,6 +57,13 @@ def test_results_that_were_rounded_otherwise_are_refused():
         place = PLACE.get()
         with pytest.raises(InputError, match="workers round differently: one; two"):
             place.values([place.run(np.asarray, k) for k in range(2)])
+
+
+def test_the_cores_are_those_of_the_workers_that_are_there():
+    assert PLACE.get().cores(7) == 7
+    for client, cores in ((Client(), 5), (Client(error=OSError()), 7)):
+        with on_cluster(client):
+            assert PLACE.get().cores(7) == cores
 
 
 def test_a_cluster_that_gives_up_is_a_sentence():

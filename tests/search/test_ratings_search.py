@@ -10,6 +10,7 @@ from certify import Problem, check, verify
 from certify.atoms import RankOne
 from certify.base import checkpoint
 from certify.base.clock import Clock
+from certify.base.cluster import Here
 from certify.base.rigor import rounded
 from certify.losses import Logistic, Squared
 from certify.norms import Weighted
@@ -214,6 +215,10 @@ def test_the_seconds_of_a_proof_are_those_of_pairs_a_cube_and_entries(monkeypatc
     assert ratings.proof_seconds(problem_of("plain"), Clock()) == wanted
     wide = Problem(Squared(Y.T), RankOne(), LAM)
     assert ratings.proof_seconds(wide, Clock()) == wanted
+    with monkeypatch.context() as patch:  # eight times as many elsewhere
+        patch.setattr(Here, "cores", lambda _self, here: 8 * here)
+        shared = wanted - 5.0 * SEEN.sum()
+        assert ratings.proof_seconds(wide, Clock()) == shared / 8 + 5.0 * SEEN.sum()
     for cores, times in ((0.25, 4.0), (2.0, 1.0)):
         monkeypatch.setattr(Clock, "cores", lambda _self, cores=cores: cores)
         assert ratings.proof_seconds(wide, Clock()) == wanted * times
