@@ -81,6 +81,50 @@ def over_cones(form: ConeForm) -> Fraction:
     return form.unit * best * power(-FINE)
 
 
+def power_form(norm: Norm, unit: Fraction = Fraction(1), tree: Ints = ()) -> ConeForm:
+    """Return the form of a tensor of x >= 0 alone: no linear part, no points."""
+    zero = [[0] * norm.size]
+    return ConeForm(replace(norm, cone="+"), Fraction(0), L2(1), zero, (), unit, tree)
+
+
+def over_powers(form: ConeForm, orthants: Sequence[Ints], order: int) -> Fraction:
+    """Prove sup { A(x, ..., x) : x >= 0, |x| <= 1 } <= the largest bound of a leaf, for each A.
+
+    orthants  of each root of the tree its A, of `order` modes, symmetric, row-major
+
+    On the cone of x = sum a_j g_j, a >= 0, A(x, ..., x) is the sum of a_i ... a_k A(g_i, ..., g_k).
+    With n_j > 0, t >= 0 and A(g_i, ..., g_k) <= t n_i ... n_k for all of them it is at most
+    t (sum a_j n_j)^K = t (y . x)^K <= t |y|_*^K for y . g_j = n_j, here about |g_j|.
+    """
+    best, codes = Fraction(0), iter(form.tree)
+    pairs = [*combinations(range(form.short.size), 2)]
+    for a in orthants:
+        waiting = [orthant(form, (1,) * form.short.size)]
+        while waiting:
+            cone = waiting.pop()
+            if code := next(codes):
+                waiting += halves(form, cone, *pairs[code - 1])
+            else:
+                best = max(best, power_leaf(form, cone, a, order))
+    return form.unit * best
+
+
+def power_leaf(form: ConeForm, cone: Cone, a: Ints, order: int) -> Fraction:
+    """Return t |y|_*^K of a cone, as `over_powers` proves it; lengths are times 2^FINE."""
+    sizes, d = [1], form.short.size
+    for _ in range(order):  # the first mode of A goes, one of generators comes last
+        rest = len(a) // d
+        a = [
+            sum(g[i] * a[i * rest + k] for i in range(d))
+            for k in range(rest)
+            for g in cone.generators
+        ]
+        sizes = [x * n for x in sizes for n in cone.lengths]
+    t = max(Fraction(x, n) for x, n in zip(a, sizes, strict=True))
+    long: int = slope_norm(form, cone, cone.lengths) ** order
+    return t * long  # t < 0 is as good as 0, where the largest begins
+
+
 def orthant(form: ConeForm, signs: Ints) -> Cone:
     """Return the cone of the unit vectors with these signs."""
     unit = [[s if k == j else 0 for k in range(len(signs))] for j, s in enumerate(signs)]

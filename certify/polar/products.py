@@ -8,6 +8,7 @@ from math import prod
 import numpy as np
 
 from .ascent.products import attain
+from .branching.powers import FEW, power_proposal
 from .branching.products import branch
 from .methods._slices import axis_of, largest_slice, matrix, sliced_symmetric
 from .methods.corners import kept_axis, largest_corner
@@ -62,6 +63,10 @@ def relaxation_bound(query: ProductQuery) -> Proposal:
     warm_query = replace(query, starts=[*query.starts, xs])
     goal = aim(query, value)
     best, tight = Proposal(np.inf), None
+    if few_powers(query):
+        best = power_proposal(query, goal)
+        if best.upper <= goal * (1 + NEAR) or query.expired():
+            return best
     for form in forms(warm_query):
         solution = solve_form(form, goal)
         proof = one_leaf(form, solution.best)
@@ -76,6 +81,12 @@ def relaxation_bound(query: ProductQuery) -> Proposal:
     if min(p.upper for p in tries) > goal * (1 + NEAR):
         tries += bound_by_cases(*tight, goal)
     return min(tries, key=lambda p: p.upper)
+
+
+def few_powers(query: ProductQuery) -> bool:
+    """Whether cones are tried first: where a sign makes relaxations loose."""
+    gauge = query.gauges[0]
+    return query.symmetric and gauge.spherical and not gauge.free and len(query.T) <= FEW
 
 
 def aim(query: ProductQuery, value: float) -> float:

@@ -16,7 +16,7 @@ from certify.kernel import arrays as kernel_arrays
 from certify.kernel.arithmetic import Arithmetic
 from certify.kernel.arrays import Arrays
 from certify.kernel.errors import RejectedError
-from certify.kernel.norms import L2, Biased, norm
+from certify.kernel.norms import L2, Biased, Norm, norm
 from certify.kernel.patterns import Pattern
 from certify.kernel.rules.matrices import POLAR_RULES
 from certify.kernel.rules.polar import polar_bound
@@ -73,6 +73,11 @@ def kernel_pair(
     atom = dict(zip(("left", "right"), (g.statement() for g in gauges), strict=True))
     left = norm(atom, "left", at.m, given)
     return Pair(at, left, norm(atom, "right", at.n, given), symmetric)
+
+
+def kernel_norm(g: Gauge, size: int) -> Norm:
+    """Return a plain norm as the kernel reads it from a statement."""
+    return norm({"left": g.statement()}, "left", size, Arrays({}, "statement"))
 
 
 def kernel_layer(layer: Layer, samples: int, outputs: int) -> Network:

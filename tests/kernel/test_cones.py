@@ -221,7 +221,7 @@ def test_a_grown_tree_reaches_the_polar_of_a_cube(tier):
     W = np.array([[3.0, -1.0, 2.0], [1.0, 2.0, -2.0]])
     pair, ar = pair_of(W, L2, LInf), TIERS[tier]()
     w = ar.load(handed(W.reshape(-1)))
-    tree = grow_codes(pair_form(ar, pair, w, 1), (0.0, 0.0), lambda: False).tree()
+    tree = grow_codes(Cones(pair_form(ar, pair, w, 1)), (0.0, 0.0), lambda: False).tree()
     bound = cones(ar, pair, w, {"axis": 1}, held(tree))
     # the largest of |W s| over the vertices: (3 + 1 + 2, 1 - 2 - 2)
     assert 45 <= bound * bound <= 45 * (1 + Fraction(1, 2**18))
@@ -232,7 +232,7 @@ def test_a_grown_tree_reaches_the_polar_of_a_layer(tier):
     net = Network(Pattern(2, 1), handed(np.eye(2)), range(2), Fraction(0), L2(2), L2(1, "+"))
     ar = TIERS[tier]()
     w = ar.load(handed(np.array([3.0, 4.0])))
-    tree = grow_codes(layer_form(ar, net, w), (0.0, 0.0), lambda: False).tree()
+    tree = grow_codes(Cones(layer_form(ar, net, w)), (0.0, 0.0), lambda: False).tree()
     bound = layer_cones(ar, net, w, {}, held(tree))
     assert 5 <= bound <= 5 * (1 + Fraction(1, 2**18))  # |(3, 4)|, where both rows are positive
 
@@ -244,7 +244,7 @@ def test_a_grown_tree_reaches_the_polar_of_elastic_norms(tier):
     ar = TIERS[tier]()
     for W, truth in (([[3.0, 0.0], [0.0, 1.0]], 3), ([[1.0, 1.0], [1.0, 1.0]], None)):
         w = ar.load(handed(np.array(W).reshape(-1)))
-        tree = grow_codes(pair_form(ar, pair, w, 1), (0.0, 0.0), lambda: False).tree()
+        tree = grow_codes(Cones(pair_form(ar, pair, w, 1)), (0.0, 0.0), lambda: False).tree()
         bound = cones(ar, pair, w, {"axis": 1}, held(tree))
         if truth is None:  # u = v = (1, 1) / (1 + sqrt(1/2)): sum W = 4, 4 / (3/2 + sqrt 2)
             assert abs(bound - Fraction(4 / (1.5 + 2**0.5))) <= bound / 2**18
@@ -338,11 +338,11 @@ def test_a_tree_that_is_cut_short_says_what_is_left():
     W = np.random.default_rng(0).integers(-4, 5, (6, 4)).astype(float)
     pair, ar, batches = Pair(Pattern(6, 4), L2(6, "+"), L2(4, "+")), Exact(), iter(range(9))
     form = pair_form(ar, pair, ar.load(handed(W.reshape(-1))), 1)
-    grown = grow_codes(form, (0.0, 0.0), lambda: next(batches) > 3)
+    grown = grow_codes(Cones(form), (0.0, 0.0), lambda: next(batches) > 3)
     assert 0 < grown.left < 1
     assert "% of it in " in left_open(grown, 60.0)
     assert "cones undecided; about " in left_open(grown, 60.0)
-    assert left_open(grow_codes(form, (1e9, 0.0), lambda: False), 60.0) == ""
+    assert left_open(grow_codes(Cones(form), (1e9, 0.0), lambda: False), 60.0) == ""
     told = [duration(x) for x in (0.0, 89.0, 240.0, 7200.0)]
     assert told == ["about 1 seconds", "about 89 seconds", "about 4 minutes", "about 2 hours"]
 
@@ -360,7 +360,7 @@ def test_a_grown_tree_knows_its_own_bound(seed, monkeypatch):
 
     def misses(expired):
         """Whether a grown tree promises another bound than its rule proves."""
-        grown = grow_codes(form, (0.0, 0.0), expired)
+        grown = grow_codes(Cones(form), (0.0, 0.0), expired)
         proved = layer_cones(ar, net, w, {}, held(grown.tree()))
         return abs(grown.upper - float(proved)) > slack  # of batches of another depth
 

@@ -297,7 +297,7 @@ def test_a_symmetric_cone_and_the_l1_ball_are_tight():
     T = symmetric_tensor(NIE_WANG, 3)
     value, upper, proof = proved(T, ("l2+",) * 3, symmetric=True)
     assert upper <= value * (1 + 1e-9)
-    assert proof["form"] == "hat"
+    assert proof["rule"] == "cones"
     value, upper, proof = proved(T, ("l1",) * 3, symmetric=True)
     assert value == pytest.approx(0.3251, rel=1e-14)
     assert upper <= value * (1 + 1e-12)
@@ -458,7 +458,8 @@ def test_slices_of_a_free_mode_among_signed_ones_take_both_signs():
 
 
 @pytest.mark.thorough
-def test_cases_close_what_one_part_leaves():
+def test_cases_close_what_one_part_leaves(monkeypatch):
+    monkeypatch.setattr("certify.polar.products.few_powers", lambda _: False)  # no cones
     T = contract.symmetric_part(random((4,) * 4, 2))
     keys = ("l2+",) * 4
     value, upper, proof = proved(T, keys, symmetric=True)

@@ -1,14 +1,17 @@
 """Rule `cones`: branch and bound over simplicial cones of one factor of few coordinates."""
 
+import math
 from fractions import Fraction
+from itertools import product
 
 from ..arithmetic import Arithmetic, H
 from ..arrays import Arrays, dyadic
+from ..budget import FRACTION
 from ..errors import demand
 from ..fields import Json
 from ..scalars import power
-from ..simplicial import ConeForm
-from ..spaces import Network, Pair
+from ..simplicial import SIGNS, ConeForm, over_powers, power_form
+from ..spaces import Modes, Network, Pair
 
 SHORT = 16  # coordinates of the short factor at most: there is a cone for each orthant
 BITS = 24  # that data are held finer than their grid, so that rounding a slope costs little
@@ -62,16 +65,21 @@ def layer_form(ar: Arithmetic[H], net: Network, w: H) -> ConeForm:
 
 
 def tree_bound(ar: Arithmetic[H], form: ConeForm, given: Arrays) -> Fraction:
-    """Read the tree: eight codes in each integer, the first one in its lowest byte.
+    """Bound a form over the cones of a tree."""
+    codes, deepest = read_tree(form.short.size, len([*form.roots()]), given)
+    return ar.cones(form._replace(tree=codes), deepest)
+
+
+def read_tree(d: int, roots: int, given: Arrays) -> tuple[list[int], int]:
+    """Read a tree, and how many cones wait: eight codes an integer, the first one lowest.
 
     It ends with its last leaf; only zeros fill the last integer.
     """
-    d = form.short.size
     demand(d <= SHORT, "proof.polar.rule", "wrong_rule", f"{d} coordinates")
     words = given.get("tree", (None,), "q").data
     codes = [x >> shift & 255 for x in words for shift in range(0, 64, 8)]
     pairs = d * (d - 1) // 2
-    waiting, deepest, used = len([*form.roots()]), 0, 0
+    waiting, deepest, used = roots, 0, 0
     while waiting and used < len(codes):
         code = codes[used]
         demand(code <= pairs, "proof.tree", "outside", code)
@@ -80,4 +88,30 @@ def tree_bound(ar: Arithmetic[H], form: ConeForm, given: Arrays) -> Fraction:
     rest = codes[used:]
     whole = not waiting and len(rest) < 8 and not any(rest)
     demand(whole, "proof.tree", "tree", f"{waiting} cones and {len(rest)} codes are left")
-    return ar.cones(form._replace(tree=codes[:used]), deepest)
+    return codes[:used], deepest
+
+
+def power_cones(ar: Arithmetic[H], modes: Modes, w: H, proof: Json, given: Arrays) -> Fraction:
+    """Prove sup <W, x o ... o x> <= the largest bound of a cone, W the sum over all orders.
+
+    On the orthant of signs s, x = s z with z >= 0: z has the tensor of entries s_i ... s_k W,
+    each taken at the end of its interval that makes it largest.  Of an even order x and -x are
+    one, so that half of the orthants will do where x is free.
+    """
+    del proof
+    norm, order = modes.norms[0], len(modes.norms)
+    demand(modes.symmetric, "proof.polar.rule", "wrong_rule", "factors that differ")
+    d = norm.size
+    signs = [SIGNS[norm.sign(k)] for k in range(d)]
+    if order % 2 == 0 and all(len(s) == 2 for s in signs):
+        signs[0] = (1,)
+    codes, deepest = read_tree(d, math.prod(map(len, signs)), given)
+    ar.budget.hold(deepest * d * (2 * d + 4), "cones that wait", 2 * deepest)
+    ar.budget.spend(len(codes) * (order + FRACTION) * d ** (order + 1), "cones")
+    lows, highs, e = ar.spans(ar.unfold(w, modes.at, range(order), 1))
+    orthants = []
+    for s in product(*signs):
+        each = map(math.prod, product(s, repeat=order))
+        ends = zip(each, lows, highs, strict=True)
+        orthants.append([high if sign > 0 else -low for sign, low, high in ends])
+    return over_powers(power_form(norm, power(e), codes), orthants, order)

@@ -10,6 +10,7 @@ from ..errors import demand
 from ..fields import Json
 from ..patterns import Pattern
 from ..spaces import Deep, Modes, Network, Pair, Space
+from .cones import power_cones
 from .corners import corners
 from .layers import deep_bound, network_bound
 from .matrices import POLAR_RULES
@@ -66,6 +67,7 @@ def slices(ar: Arithmetic[H], modes: Modes, w: H, proof: Json, given: Arrays) ->
 
 
 TENSOR_RULES: dict[str, Callable[..., Fraction]] = {
+    "cones": power_cones,
     "corners": corners,
     "signs": opposite_signs,
     "slices": slices,

@@ -77,18 +77,20 @@ class Grown:
         return out
 
 
-def grow_codes(
-    form: ConeForm,
+def grow_codes(  # noqa: PLR0913  keywords
+    cones: Cones,
     aims: tuple[float, float],
     expired: Callable[[], bool],
+    *,
     most: int = MOST,
     progress: Callable[[int, float, float], None] | None = None,
+    gaps: Sequence[float] = GAPS,
 ) -> Grown:
     """Return a tree whose leaves are at most the aim, as far as there is time.
 
     aims  the target, and a value that is attained
     """
-    cones, tree = Cones(form), Grown()
+    tree = Grown()
     unit = float(cones.unit)
     target, best = (x / unit if unit else 0.0 for x in aims)
     blur = 4 * cones.slack(64) * float(cones.reach.sum())  # what floats cannot tell apart
@@ -96,7 +98,7 @@ def grow_codes(
     tree.roots = len(batch.node)
     queue = cut_batches(replace(batch, node=tree.make(tree.roots)))
     tree.share[: tree.roots] = 1 / tree.roots
-    for gap in GAPS:
+    for gap in gaps:
         later: list[Batch] = []
         while queue:
             if expired() or tree.count > most:
@@ -107,7 +109,7 @@ def grow_codes(
             best = max(best, value)
             if progress is not None:
                 progress(tree.count, best * unit, np.inf)
-            done = max(target, best * (1 + GAPS[-1]), best + blur)
+            done = max(target, best * (1 + gaps[-1]), best + blur)
             wide = upper > max(target, best * (1 + gap), best + blur)
             later += [batch.part(x) for x in split(~wide & (upper > done))]
             whole = upper <= done
@@ -216,7 +218,9 @@ def proposal(
 
     aims = (query.target or 0.0, lower)
     try:
-        grown = grow_codes(form, aims, expired, most, query.progress)
+        grown = grow_codes(
+            Cones(form), aims, expired, most=most, progress=query.progress, gaps=GAPS
+        )
     except RejectedError:  # numbers outside the range of floats
         return Proposal(np.inf)
     tree, note = pack_codes(grown.tree()), left_open(grown, monotonic() - begun)

@@ -1,0 +1,127 @@
+"""The rule `cones` of symmetric tensors: never below the truth, sharp once grown, lies refused."""
+
+from array import array
+from fractions import Fraction
+from itertools import product
+from math import prod
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from certify.base.rigor.flint import Flint
+from certify.base.rigor.rounded import Rounded
+from certify.kernel.arrays import Array
+from certify.kernel.errors import RejectedError
+from certify.kernel.exact import Exact
+from certify.kernel.norms import L1, L2, LInf
+from certify.kernel.patterns import Pattern
+from certify.kernel.rules.polar import polar_bound
+from certify.kernel.spaces import Modes
+from certify.norms import gauge
+from certify.polar.branching.powers import power_proposal
+from certify.polar.product_query import ProductQuery
+from certify.polar.products import propose
+from tests.kernel.test_cones import drawn, held, points
+
+TIERS = {"exact": Exact, "flint": Flint, "rounded": Rounded}
+
+
+def bound(make, T, norm, tree, *, symmetric=True):
+    """Return what a tree proves of a tensor."""
+    ar, dims = make(), T.shape
+    at = Pattern(dims[0], prod(dims[1:]), dims=dims)
+    w = ar.load(Array((T.size,), array("d", T.reshape(-1).tolist())))
+    return polar_bound(ar, Modes(at, (norm,) * T.ndim, symmetric), w, {"rule": "cones"}, held(tree))
+
+
+def power(T, x):
+    """Return <T, x o ... o x> exactly."""
+    places = product(range(len(x)), repeat=T.ndim)
+    return sum(int(T[i]) * prod(int(x[k]) for k in i) for i in places)
+
+
+@settings(max_examples=40)
+@given(st.integers(0, 10**6))
+def test_no_tree_of_a_power_is_below_the_truth(seed):
+    rng = np.random.default_rng(seed)
+    d, order = int(rng.integers(1, 4)), int(rng.integers(3, 5))
+    norm = rng.choice([L2, L1, LInf])(d, str(rng.choice(["*", "+", "-"])))
+    T = rng.integers(-4, 5, (d,) * order).astype(float)
+    roots = 1 if norm.cone != "*" else 2 ** (d - 1 + order % 2)
+    tree = drawn(rng, roots, d, depth=4)
+    bounds = [bound(make, T, norm, tree) for make in TIERS.values()]
+    for x in points(rng, norm):
+        size = norm.lengths(x.tolist())[0].hi
+        truth = power(T, x) / size**order
+        assert all(truth <= b * (1 + Fraction(1, 2**90)) for b in bounds)
+    assert bounds[0] == bounds[1] <= bounds[2] <= bounds[0] + Fraction(1, 2**20)
+
+
+@pytest.mark.parametrize("tier", TIERS)
+@pytest.mark.parametrize("cone", ["", "+", "-"])
+@pytest.mark.parametrize("order", [3, 4])
+def test_a_grown_tree_reaches_the_largest_sum(tier, cone, order):
+    """(x_1 + x_2)^K is 2^(K/2) at (1, 1), and of an odd order at most 0 where x <= 0."""
+    T = np.ones((2,) * order)
+    norm = gauge("l2" + cone)
+    grown = power_proposal(ProductQuery(T, (norm,) * order, symmetric=True), 0.0)
+    codes = np.ascontiguousarray(grown.proof["tree"]).view(np.uint8).tolist()
+    found = bound(TIERS[tier], T, L2(2, cone or "*"), codes)
+    truth = 0 if cone == "-" and order == 3 else 2 ** (order / 2)
+    assert truth * (1 - 1e-15) <= found <= truth * (1 + 2**-18)
+    assert found <= grown.upper
+
+
+def test_a_symmetric_tensor_of_few_coordinates_is_bounded_by_cones():
+    """x_1 x_2 x_3 - x_1^3 over x >= 0 is largest at x_2 = x_3: x_1 / 2 - 3 x_1^3 / 2 = 1 / 9."""
+    T = np.zeros((3, 3, 3))
+    T[0, 1, 2] = 1.0
+    T[0, 0, 0] = -1.0
+    query = ProductQuery(T, (gauge("l2+"),) * 3, symmetric=True)
+    found = propose(query)
+    assert found.proof["rule"] == "cones"
+    assert abs(found.upper - 1 / 9) < 1e-7
+
+
+CUBE = np.zeros((2, 2, 2))
+CUBE[0, 0, 0] = 1.0
+
+
+@pytest.mark.parametrize("tier", TIERS)
+def test_a_negative_orthant_counts_where_x_is_free(tier):
+    values = [bound(TIERS[tier], -CUBE, L2(2, c), [0] * n) for c, n in (("*", 4), ("+", 1))]
+    assert values[0] >= 1
+    assert 0 <= values[1] <= Fraction(1, 2**40)  # floats round the sum over all orders
+
+
+@pytest.mark.parametrize("tier", TIERS)
+@pytest.mark.parametrize(
+    ("norm", "codes", "where", "code"),
+    [
+        (L2(2), [1] * 8, "proof.tree", "tree"),  # cones are left
+        (L2(2), [0, 0, 0, 0, 1], "proof.tree", "tree"),  # codes are left
+        (L2(2, "+"), [2, 0, 0], "proof.tree", "outside"),
+        (L2(2, "+"), [0] * 16, "proof.tree", "tree"),
+    ],
+)
+def test_a_lie_about_the_tree_of_a_power_is_refused(tier, norm, codes, where, code):
+    with pytest.raises(RejectedError) as refused:
+        bound(TIERS[tier], CUBE, norm, codes)
+    assert (refused.value.where, refused.value.code) == (where, code)
+
+
+@pytest.mark.parametrize("tier", TIERS)
+def test_factors_that_differ_have_no_cones(tier):
+    with pytest.raises(RejectedError) as refused:
+        bound(TIERS[tier], CUBE, L2(2), [0] * 4, symmetric=False)
+    assert (refused.value.where, refused.value.code) == ("proof.polar.rule", "wrong_rule")
+
+
+def test_entries_between_two_floats_are_taken_at_their_larger_end():
+    """The sum of 6 entries of 0.1, which floats round: what is proved is no less."""
+    T = np.full((1, 1, 1), 0.1)
+    for tier in TIERS.values():
+        for cone, sign in (("+", 1), ("-", -1)):
+            assert bound(tier, sign * T, L2(1, cone), [0]) >= Fraction(0.1)
