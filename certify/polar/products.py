@@ -84,9 +84,10 @@ def relaxation_bound(query: ProductQuery) -> Proposal:
 
 
 def few_powers(query: ProductQuery) -> bool:
-    """Whether cones are tried first: where a sign makes relaxations loose."""
+    """Whether cones are tried first: of l2 with a sign, and of l1, where relaxations are loose."""
     gauge = query.gauges[0]
-    return query.symmetric and gauge.spherical and not gauge.free and len(query.T) <= FEW
+    loose = gauge.axial or (gauge.spherical and not gauge.free)
+    return query.symmetric and loose and len(query.T) <= FEW
 
 
 def aim(query: ProductQuery, value: float) -> float:

@@ -1,6 +1,7 @@
 """The rule `cones`: random trees are never below the truth, and lies about a tree are refused."""
 
 from array import array
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -20,6 +21,8 @@ from certify.kernel.rules.cones import cones, layer_cones, layer_form, pair_form
 from certify.kernel.simplicial import ConeForm
 from certify.kernel.spaces import Network, Pair
 from certify.polar.branching.cones import (
+    Grown,
+    divide,
     duration,
     grow_codes,
     left_open,
@@ -367,7 +370,7 @@ def test_a_grown_tree_knows_its_own_bound(seed, monkeypatch):
     batches = iter(range(9))
     assert not misses(lambda: False)
     assert not misses(lambda: next(batches) > 6)  # cut short
-    monkeypatch.setattr("certify.polar.branching.cones.divide", lambda *_: [])
+    monkeypatch.setattr(Cones, "inexact", lambda _, batch, *__: np.full(len(batch.node), True))
     assert not misses(lambda: False)  # no generator fits a float
 
 
@@ -383,3 +386,19 @@ def test_a_cone_is_split_where_its_bound_loses_most_unless_it_is_thin():
     assert worst_pairs(cones, batch, np.full(1, 1e-3)).tolist() == [1]
     batch.G[2, 0] = [0.0, 2.0, 1.0]  # the bent pair is too near
     assert worst_pairs(cones, batch, np.ones(1)).tolist() == [1]
+
+
+def test_a_cone_that_no_longer_fits_floats_is_a_leaf_and_the_others_are_split():
+    W = np.random.default_rng(0).integers(-4, 5, (6, 3)).astype(float)
+    form = pair_form(Rounded(), pair_of(W, L2, L2), Rounded().load(handed(W.reshape(-1))), 1)
+    limits, tree = Cones(form), Grown()
+    batch = limits.roots()
+    count = len(batch.node)
+    G = batch.G.copy()
+    G[:, 0] = [[1.0, 2.0**-60, 0.0], [2.0**-60, 1.0, 2.0**-60], [2.0**-60, 0.0, 1.0]]
+    tree.share = np.full(count, 1 / count)
+    tree.roots = count
+    parts, ended = divide(limits, tree, replace(batch, G=G, node=tree.make(count)))
+    assert ended.tolist() == [True] + [False] * (count - 1)
+    assert sum(len(p.node) for p in parts) == 2 * (count - 1)
+    assert (tree.code[:count] > 0).tolist() == [False] + [True] * (count - 1)

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from certify.atoms import CP
 from certify.base.rigor.flint import Flint
 from certify.base.rigor.rounded import Rounded
 from certify.kernel.arrays import Array
@@ -125,3 +126,12 @@ def test_entries_between_two_floats_are_taken_at_their_larger_end():
     for tier in TIERS.values():
         for cone, sign in (("+", 1), ("-", -1)):
             assert bound(tier, sign * T, L2(1, cone), [0]) >= Fraction(0.1)
+
+
+@pytest.mark.parametrize(("key", "d", "order", "seed"), [("l1", 2, 5, 2), ("l1+", 4, 3, 4)])
+def test_a_symmetric_tensor_of_l1_factors_is_bounded_by_cones(key, d, order, seed):
+    """Where the bound by slices is 68 and 48 % above what is attained."""
+    T = np.random.default_rng(seed).standard_normal((d,) * order)
+    polar = CP(key, symmetric=True, order=order).polar(T)
+    assert polar.proof["rule"] == "cones"
+    assert polar.lower <= polar.upper <= polar.lower * (1 + 1e-9)

@@ -212,15 +212,21 @@ class Cones:
             bounds.append(float_at_least(short.dual_norm(exact)))
         return np.array(bounds)
 
-    def children(self, batch: Batch, i: Longs, j: Longs) -> tuple[Batch, Batch]:
-        """Return the cones with m in the place of g_i, and of g_j: m is their sum, scaled."""
+    def inexact(self, batch: Batch, i: Longs, j: Longs) -> npt.NDArray[np.bool_]:
+        """Return for which cones g_i + g_j has more than 53 bits."""
         r = np.arange(len(i))
-        G, R = batch.G, batch.R
-        gi, gj = G[i, r], G[j, r]
+        gi, gj = batch.G[i, r], batch.G[j, r]
         m = gi + gj
         z = m - gi
-        if ((gi - (m - z)) + (gj - z)).any():
+        return np.asarray((((gi - (m - z)) + (gj - z)) != 0).any(axis=1))
+
+    def children(self, batch: Batch, i: Longs, j: Longs) -> tuple[Batch, Batch]:
+        """Return the cones with m in the place of g_i, and of g_j: m is their sum, scaled."""
+        if self.inexact(batch, i, j).any():
             raise RejectedError("rounded", "inexact", "a generator of more than 53 bits")
+        r = np.arange(len(i))
+        G, R = batch.G, batch.R
+        m = G[i, r] + G[j, r]
         scale = unit_powers(m)[:, None]
         m, depth, linear = m * scale, batch.depth + 1, len(self.w) == 1
         new = self.linear_bounds(m, depth) if linear else np.zeros(len(i))

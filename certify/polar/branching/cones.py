@@ -114,8 +114,8 @@ def grow_codes(  # noqa: PLR0913  keywords
             later += [batch.part(x) for x in split(~wide & (upper > done))]
             whole = upper <= done
             for open_ in split(wide):
-                parts = divide(cones, tree, batch.part(open_))
-                whole |= wide & (not parts)
+                parts, ended = divide(cones, tree, batch.part(open_))
+                whole[open_[ended]] = True
                 queue += parts
             tree.upper = max(tree.upper, float(upper[whole].max(initial=0.0)))
         queue = later
@@ -135,22 +135,22 @@ def split(which: npt.NDArray[np.bool_]) -> list[Longs]:
     return [indices] if len(indices) else []
 
 
-def divide(cones: Cones, tree: Grown, batch: Batch) -> list[Batch]:
-    """Split each cone of a batch; none where a generator no longer fits a float."""
+def divide(cones: Cones, tree: Grown, batch: Batch) -> tuple[list[Batch], npt.NDArray[np.bool_]]:
+    """Split each cone of a batch; and return which are none: a generator no longer fits a float."""
     if not cones.pairs:
-        return []
-    pairs, at = (
-        np.array(cones.pairs),
-        worst_pairs(cones, batch, tree.share[batch.node] * tree.roots),
-    )
-    try:
-        children = cones.children(batch, *pairs[at].T)
-    except RejectedError:
-        return []
+        return [], np.ones(len(batch.node), dtype=bool)
+    pairs = np.array(cones.pairs)
+    at = worst_pairs(cones, batch, tree.share[batch.node] * tree.roots)
+    ended = cones.inexact(batch, *pairs[at].T)
+    if ended.all():
+        return [], ended
+    batch, at = batch.part(np.flatnonzero(~ended)), at[~ended]
+    children = cones.children(batch, *pairs[at].T)
     new = tree.make(2 * len(at)).reshape(-1, 2)
     tree.code[batch.node], tree.first[batch.node] = at + 1, new[:, 0]
     tree.share[new] = tree.share[batch.node][:, None] / 2
-    return cut_batches(join_batches([replace(c, node=new[:, k]) for k, c in enumerate(children)]))
+    parts = join_batches([replace(c, node=new[:, k]) for k, c in enumerate(children)])
+    return cut_batches(parts), ended
 
 
 def worst_pairs(cones: Cones, batch: Batch, volume: Floats) -> Longs:
