@@ -1,6 +1,6 @@
 """Simplicial cones of one short factor: the exact walk through their tree."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from itertools import combinations, product
@@ -87,7 +87,7 @@ def power_form(norm: Norm, unit: Fraction = Fraction(1), tree: Ints = ()) -> Con
     return ConeForm(replace(norm, cone="+"), Fraction(0), L2(1), zero, (), unit, tree)
 
 
-def over_powers(form: ConeForm, orthants: Sequence[Ints], order: int) -> Fraction:
+def over_powers(form: ConeForm, orthants: Iterable[Ints], order: int) -> Fraction:
     """Prove sup { A(x, ..., x) : x >= 0, |x| <= 1 } <= the largest bound of a leaf, for each A.
 
     orthants  of each root of the tree its A, of `order` modes, symmetric, row-major

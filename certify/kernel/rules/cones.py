@@ -109,9 +109,12 @@ def power_cones(ar: Arithmetic[H], modes: Modes, w: H, proof: Json, given: Array
     ar.budget.hold(deepest * d * (2 * d + 4), "cones that wait", 2 * deepest)
     ar.budget.spend(len(codes) * (order + FRACTION) * d ** (order + 1), "cones")
     lows, highs, e = ar.spans(ar.unfold(w, modes.at, range(order), 1))
-    orthants = []
-    for s in product(*signs):
-        each = map(math.prod, product(s, repeat=order))
-        ends = zip(each, lows, highs, strict=True)
-        orthants.append([high if sign > 0 else -low for sign, low, high in ends])
+    ends = [*zip(lows, highs, strict=True)]
+    orthants = (
+        [
+            high if math.prod(each) > 0 else -low
+            for each, (low, high) in zip(product(s, repeat=order), ends, strict=True)
+        ]
+        for s in product(*signs)
+    )
     return over_powers(power_form(norm, power(e), codes), orthants, order)
