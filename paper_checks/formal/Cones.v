@@ -22,6 +22,14 @@ Definition nonneg k (a : 'cV[R]_k) := forall j, 0 <= a j 0.
 
 Definition spanned d k (G : 'M[R]_(d, k)) (z : 'cV[R]_d) := exists2 a, nonneg a & z = G *m a.
 
+Lemma dot_columns d k (G : 'M[R]_(d, k)) (y : 'cV[R]_d) a :
+  dot y (G *m a) = \sum_j dot y (col j G) * a j 0.
+Proof.
+rewrite /dot; under eq_bigr do rewrite big_ord1 mxE mulr_sumr.
+rewrite exchange_big /=; apply: eq_bigr => j _.
+by rewrite mulr_suml; apply: eq_bigr => i _; rewrite big_ord1 mxE mulrA.
+Qed.
+
 (* a leaf: y . g_j >= c_j and y . z <= P N z bound g on the cone *)
 Theorem cones_leaf d k (G : 'M[R]_(d, k)) (c : 'cV[R]_k) (y : 'cV[R]_d) (g N : 'cV[R]_d -> R) P :
   (forall a, nonneg a -> g (G *m a) <= dot c a) ->
@@ -31,11 +39,7 @@ Theorem cones_leaf d k (G : 'M[R]_(d, k)) (c : 'cV[R]_k) (y : 'cV[R]_d) (g N : '
 Proof.
 move=> hg hc hy z sz; apply: le_trans (hy _ sz); case: sz => a a0 ->.
 apply: le_trans (hg _ a0) _.
-have -> : dot y (G *m a) = \sum_j dot y (col j G) * a j 0.
-  rewrite /dot; under eq_bigr do rewrite big_ord1 mxE mulr_sumr.
-  rewrite exchange_big /=; apply: eq_bigr => j _.
-  by rewrite mulr_suml; apply: eq_bigr => i _; rewrite big_ord1 mxE mulrA.
-by rewrite dot_col; apply: ler_sum => j _; apply: (ler_wpM2r (a0 j) (hc j)).
+by rewrite dot_columns dot_col; apply: ler_sum => j _; apply: (ler_wpM2r (a0 j) (hc j)).
 Qed.
 
 (* what is a supremum of linear functions: bounds at the generators are enough *)
@@ -112,6 +116,37 @@ Proof.
 move=> he hz; exists (\col_j (e j 0 * z j 0)); first by move=> j; rewrite mxE.
 apply/colP => j; rewrite mul_diag_mx !mxE mulrA.
 by case: (he j) => ->; rewrite ?mulrNN mul1r ?mul1r // mulN1r opprK.
+Qed.
+
+(* A(z_1, ..., z_K) of a tensor with K modes, z_i the column h i of G *)
+Definition at_columns d k (G : 'M[R]_(d, k)) K (A : {ffun 'I_K -> 'I_d} -> R) (h : {ffun 'I_K -> 'I_k}) :=
+  \sum_f A f * \prod_i G (f i) (h i).
+
+Definition power_form d K (A : {ffun 'I_K -> 'I_d} -> R) (z : 'cV[R]_d) :=
+  \sum_f A f * \prod_i z (f i) 0.
+
+(* a leaf of A(z, ..., z): A at generators is at most t n_i ... n_k, and y . g_j >= n_j *)
+Theorem cones_powers d k (G : 'M[R]_(d, k)) (n : 'cV[R]_k) (y : 'cV[R]_d) K
+    (A : {ffun 'I_K -> 'I_d} -> R) t P : 0 <= t -> nonneg n ->
+  (forall h, at_columns G A h <= t * \prod_i n (h i) 0) ->
+  (forall j, n j 0 <= dot y (col j G)) ->
+  forall z, spanned G z -> dot y z <= P -> power_form A z <= t * P ^+ K.
+Proof.
+move=> t0 n0 hA hn z [a a0 ->] hP; have na0 : 0 <= dot n a.
+  by rewrite dot_col sumr_ge0 // => j _; rewrite mulr_ge0.
+have long : dot n a <= P.
+  by apply: le_trans hP; rewrite dot_columns dot_col; apply: ler_sum => j _; rewrite ler_wpM2r.
+apply: le_trans (_ : t * dot n a ^+ K <= _); last by rewrite ler_wpM2l // lerXn2r // nnegrE (le_trans na0).
+have -> : power_form A (G *m a) = \sum_h at_columns G A h * \prod_i a (h i) 0.
+  rewrite /power_form; under eq_bigr do under eq_bigr do rewrite mxE.
+  under eq_bigr do rewrite bigA_distr_bigA mulr_sumr.
+  rewrite exchange_big; apply: eq_bigr => h _; rewrite mulr_suml; apply: eq_bigr => f _.
+  by rewrite big_split mulrA.
+have -> : dot n a ^+ K = \sum_(h : {ffun 'I_K -> 'I_k}) \prod_i n (h i) 0 * \prod_i a (h i) 0.
+  rewrite dot_col -[K in LHS]card_ord -prodr_const bigA_distr_bigA.
+  by apply: eq_bigr => h _; rewrite big_split.
+rewrite mulr_sumr; apply: ler_sum => h _; rewrite mulrA ler_wpM2r ?hA //.
+by apply: prodr_ge0 => i _; exact: a0.
 Qed.
 
 End Cones.
