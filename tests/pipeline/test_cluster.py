@@ -17,6 +17,7 @@ from certify.pipeline import row_blocks
 from certify.polar import eigen, lanczos
 from certify.search import ratings
 
+pytestmark = pytest.mark.thorough
 M, N, SIDE, HELD = 500, 300, 32, 20
 
 
@@ -64,7 +65,6 @@ def kill_a_busy_worker(client, killed):
         time.sleep(0.01)
 
 
-@pytest.mark.thorough
 @pytest.mark.filterwarnings("default")
 @pytest.mark.parametrize(("count", "kill"), [(1, False), (2, True), (4, True)])
 def test_a_certificate_is_the_same_on_any_workers_of_which_one_dies(problem, tmp_path, count, kill):
@@ -95,7 +95,6 @@ def test_a_certificate_is_the_same_on_any_workers_of_which_one_dies(problem, tmp
     assert proved == verify(result.certificate, problem, here.factors, rtol=1e-3, tier="rounded")
 
 
-@pytest.mark.thorough
 @pytest.mark.filterwarnings("default")
 @pytest.mark.parametrize(("count", "kill"), [(1, False), (2, True), (4, True)])
 def test_a_bracket_of_files_that_never_meet_is_the_same_on_any_workers(

@@ -78,11 +78,11 @@ def test_data_below_zero_have_no_components():
 
 
 def test_the_first_components_are_as_large_as_the_data(Y):
-    U, V = begin(Y, (np.zeros((20, 0)), np.zeros((12, 0))), np.random.default_rng(0))
+    U, V = begin(Y, (np.zeros((20, 0)), np.zeros((12, 0))), 300, np.random.default_rng(0))
     assert U.shape == (20, 24)
     assert float((U @ V.T).mean()) == pytest.approx(float(Y.mean()), rel=0.1)
     wide = np.ones((20, 40)), np.ones((12, 40))
-    assert [x.shape[1] for x in begin(Y, wide, np.random.default_rng(0))] == [40, 40]
+    assert [x.shape[1] for x in begin(Y, wide, 300, np.random.default_rng(0))] == [40, 40]
 
 
 def test_only_the_search_of_any_size_sweeps(Y):
