@@ -59,8 +59,6 @@ def bracket(
     """Return both sides at the caller's scale; without a proof the upper one is infinite."""
     lower, proved = sides
     down = below(Fraction(lower) * power(e))
-    if down < 0:  # which the slice of zeros attains
-        down, witness = 0.0, tuple(np.zeros_like(x) for x in witness)
     if proposal.upper == np.inf:
         return PolarBound(down, np.inf, witness, {}, proposal.note)
     try:

@@ -135,9 +135,3 @@ def test_a_symmetric_tensor_of_l1_factors_is_bounded_by_cones(key, d, order, see
     polar = CP(key, symmetric=True, order=order).polar(T)
     assert polar.proof["rule"] == "cones"
     assert polar.lower <= polar.upper <= polar.lower * (1 + 1e-9)
-
-
-def test_a_polar_that_every_other_point_makes_negative_is_0():
-    polar = CP("l2+", symmetric=True, order=3).polar(-np.ones((2, 2, 2)))
-    assert polar.lower == polar.upper == 0
-    assert not any(x.any() for x in polar.witness)
