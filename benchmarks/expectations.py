@@ -58,10 +58,10 @@ MODELS = (  # as users write them, and the data
     ("FastICA(5)", TALL),
     ("KMeans()", TALL),
     ("MLPRegressor()", "diabetes"),
-    ("MLPRegressor((5,))", "diabetes"),
+    ("MLPRegressor(hidden_layer_sizes=(5,))", "diabetes"),
     ("MLPRegressor()", "linnerud, standardized"),
     ("MLPClassifier()", "iris, standardized"),
-    ("MLPClassifier((10,))", "breast cancer, standardized"),
+    ("MLPClassifier(hidden_layer_sizes=(10,))", "breast cancer, standardized"),
     ("PyTorch, 20 units, Adam()", "diabetes"),
     ("PyTorch, 20 units, Adam(weight_decay=1e-3)", "diabetes"),
     ("PyTorch, 20 units, AdamW()", "diabetes"),
@@ -352,9 +352,8 @@ def distance(r: Row | None) -> str:
 HEAD = """# What to expect
 
 {count} popular models, fitted by their own `fit` at their defaults or nearly so, and checked
-with a budget of {budget:.0f} seconds each. Written by `python benchmarks/run.py defaults`. Other
-work shared the two cores, so the seconds are more, and some brackets wider, than on a machine
-of your own.
+with a budget of {budget:.0f} seconds each. Written by `python benchmarks/run.py defaults`, on one
+of two cores, with another benchmark on the other.
 
 *At its size* is `result.own_size`: [the best among models of at most as many
 components](own-size.md). *Any size* is the verdict; without a penalty both are one question.
@@ -381,8 +380,7 @@ What is proved depends on the penalty more than on anything else. A penalty of �
 component: λ_max = Ω°(−∇ℓ(0)), of a matrix without signs its largest singular value.
 Each cell has how far the best factors found can be above the best of any size, at most and
 proved, and the seconds of `check` with a budget of {budget:.0f}. Measured by `python
-benchmarks/run.py penalties` on one of two cores, beside other work that took most of both: the
-seconds are more, and the brackets wider, than on a machine of your own.
+benchmarks/run.py penalties` on one of two cores, with another benchmark on the other.
 
 """
 TAIL = """
