@@ -34,7 +34,7 @@ class Lossy:
         """Note tasks."""
         return [made(x) for x in items]
 
-    def held(self, task):
+    def persist(self, task):
         """Hold nothing for sure."""
         return task
 

@@ -46,7 +46,7 @@ class Place(Protocol):
     def each(self, made: Callable[[Any], Task], items: Iterable[Any]) -> list[Task]:
         """Return tasks that do not need each other, made(item) for each item."""
 
-    def held(self, task: Task) -> Task:
+    def persist(self, task: Task) -> Task:
         """Return a task that is asked for more than once, and runs once."""
 
     def values(self, tasks: Sequence[Task]) -> list[Any]:
@@ -68,7 +68,7 @@ class Here:
         with ThreadPoolExecutor(CORES) as pool:
             return list(pool.map(made, items))
 
-    def held(self, task: Task) -> Task:
+    def persist(self, task: Task) -> Task:
         """Return it."""
         return task
 
@@ -90,13 +90,13 @@ class Cluster:
 
     def run(self, work: Callable[..., Any], *given: Task) -> Task:
         """Note it."""
-        return self.delayed(signed, pure=False, traverse=False)(work, *given)
+        return self.delayed(run_signed, pure=False, traverse=False)(work, *given)
 
     def each(self, made: Callable[[Any], Task], items: Iterable[Any]) -> list[Task]:
         """Note them."""
         return [made(item) for item in items]
 
-    def held(self, task: Task) -> Task:
+    def persist(self, task: Task) -> Task:
         """Begin it, and leave what it returns with a worker."""
         return self.client.compute(task)
 
@@ -148,7 +148,7 @@ def agree(names: set[str]) -> None:
         raise ArithmeticError(f"workers round differently: {'; '.join(sorted(names))}")
 
 
-def signed(work: Callable[..., Any], *given: Any) -> Signed:  # noqa: ANN401  a task's arguments
+def run_signed(work: Callable[..., Any], *given: Any) -> Signed:  # noqa: ANN401  a task's arguments
     """Run a task on results that were rounded as here."""
     agree({signature(), *(x.by for x in given if isinstance(x, Signed))})
     return Signed(signature(), work(*(x.value if isinstance(x, Signed) else x for x in given)))

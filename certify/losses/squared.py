@@ -72,7 +72,7 @@ class Squared(Loss):
             if given is not None:
                 raise InputError(f'zeros="observed" allows no {name}: leave it out')
         if not self.Y.nnz:
-            raise InputError("Y has no entry but zeros: its best factors are zeros")
+            raise InputError(f"Y {self.Y.shape} has no entry but zeros: its best factors are zeros")
 
     @property
     def curvature(self) -> float:

@@ -103,9 +103,9 @@ def judged(pairs: list[Task], V: Array, lam: float, shift: float) -> tuple[bool,
 def residuals(blocks: Sequence[Any], V: Array) -> list[Task]:
     """Return a task of `residual` for each block; what it returns stays where it is made."""
     place = PLACE.get()
-    shared = place.held(place.run(np.asarray, V))
+    shared = place.persist(place.run(np.asarray, V))
     return [
-        place.held(place.run(proved.residual, place.run(read, source, V.shape), shared))
+        place.persist(place.run(proved.residual, place.run(read, source, V.shape), shared))
         for source in blocks
     ]
 
@@ -113,7 +113,7 @@ def residuals(blocks: Sequence[Any], V: Array) -> list[Task]:
 def times(blocks: list[Task], Q: Array) -> Array:
     """Return R^T R Q."""
     place = PLACE.get()
-    shared = place.held(place.run(np.asarray, Q))
+    shared = place.persist(place.run(np.asarray, Q))
     total = tree(place, lambda R: place.run(gram_times, R, shared), blocks)
     return np.asarray(place.values([total])[0])
 
@@ -162,9 +162,9 @@ def alternate(
     V, lam = accepted(V), scalar(lam, "lam", zero=False)
     with on_cluster(client):
         place, (n, r) = PLACE.get(), V.shape
-        shared = place.held(place.run(np.asarray, V))
+        shared = place.persist(place.run(np.asarray, V))
         better = [
-            place.held(place.run(with_rows, place.run(read, b, V.shape), shared, lam))
+            place.persist(place.run(with_rows, place.run(read, b, V.shape), shared, lam))
             for b in blocks
         ]
         sums = [

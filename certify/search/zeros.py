@@ -24,9 +24,9 @@ from certify.problem import Problem
 
 from .candidate import Candidate, lowest
 from .column_generation import Search
-from .dual import scaling as rays
 from .dual.orthogonal import Orthogonal
 from .dual.points import Dual
+from .dual.scaling import best_multiple
 from .growth import nonnegative
 from .search_result import Evidence
 
@@ -34,7 +34,7 @@ FIRST = 16  # singular pairs that are looked for at first; then twice as many, a
 CLOSE = 1e-7  # relative: a bound above the estimate of an eigenvalue that a proof checks
 ROUNDING = 2.0**-46  # of a Gram matrix made twice, relative to its largest eigenvalue
 TINY = 1e-145  # its square is a positive shift
-SWEEPING = 0.5  # of the time left is for better nonnegative factors; the rest proves
+SWEEP_SHARE = 0.5  # of the time left is for better nonnegative factors; the rest proves
 SIGNS = "its dual point knows of no signs, which a search for a better one would use"
 
 
@@ -67,13 +67,13 @@ def evidence(
         count = int((pairs.values > problem.lam).sum())
         dual = dual_of(problem, loss, pairs, count)
     if all(g.free for g in problem.atom.gauges):
-        note, found = "", [("singular values", factors_of(problem, pairs, count))]
+        note, tried = "", [("singular values", factors_of(problem, pairs, count))]
     else:
         parts = nonnegative_parts(pairs, start.size)
-        note, found = SIGNS, descend_with_signs(problem, (start, parts), epsilon, clock, seed)
-    top = lowest([s for _, s in found])
+        note, tried = SIGNS, descend_with_signs(problem, (start, parts), epsilon, clock, seed)
+    top = lowest([s for _, s in tried])
     better = top if start.value - top.value > epsilon else None
-    return Evidence(start, dual, fan, better=better, steps=(("start", start), *found), note=note)
+    return Evidence(start, dual, fan, better=better, steps=(("start", start), *tried), note=note)
 
 
 def descend_with_signs(
@@ -91,16 +91,21 @@ def descend_with_signs(
     better by epsilon, from many components.  In other cones the multiple is all there is.
     """
     start, parts = begin
-    steps = [("multiple", rays.best_multiple(problem, start))]
+    steps = [("multiple", best_multiple(problem, start))]
     if not all(g.nonneg for g in problem.atom.gauges):
         return steps
-    part = clock.share(SWEEPING)
-    for factors in (start.factors, parts):
+    part = clock.share(SWEEP_SHARE)
+    for name, factors in (("sweep", start.factors), ("sweep of singular pairs", parts)):
         first = Candidate(factors, (), problem.objective(factors))
         search = Search(problem, part, first)
-        steps.append(("sweep", nonnegative.sweep_columns(search, seed, more=0)))
+        steps.append((name, nonnegative.sweep_columns(search, seed, more=0)))
     if problem.lam > 0 and start.value - lowest([s for _, s in steps]).value <= epsilon:
-        steps.append(("many", nonnegative.sweep_columns(Search(problem, part, start), seed)))
+        steps.append(
+            (
+                "sweep of many components",
+                nonnegative.sweep_columns(Search(problem, part, start), seed),
+            )
+        )
     return steps
 
 

@@ -3,11 +3,9 @@
 import numpy as np
 import pytest
 
-from certify.base.cluster import PLACE, Here, Signed, on_cluster, signed
+from certify.base.cluster import PLACE, Here, Signed, on_cluster, run_signed
 from certify.base.errors import InputError
 from certify.base.rigor import tiles
-
-pytest.importorskip("dask")
 
 
 class Client:
@@ -47,12 +45,12 @@ def test_what_is_asked_of_a_client_is_what_is_made_here():
 
 
 def test_results_that_were_rounded_otherwise_are_refused():
-    one = signed(np.asarray, 1.0)
-    assert signed(np.add, one, 2.0) == (one.by, 3.0)
+    one = run_signed(np.asarray, 1.0)
+    assert run_signed(np.add, one, 2.0) == (one.by, 3.0)
     for name in ("numpy", "scipy", "openblas"):
         assert name in one.by
     with pytest.raises(ArithmeticError, match="workers round differently: "):
-        signed(np.add, one, Signed("another", 2.0))
+        run_signed(np.add, one, Signed("another", 2.0))
     with on_cluster(Client(["one", "two"])):
         place = PLACE.get()
         with pytest.raises(InputError, match="workers round differently: one; two"):

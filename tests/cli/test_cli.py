@@ -279,7 +279,6 @@ def test_the_best_of_a_rank_is_not_called_the_best_of_any_size(tmp_path, capsys)
 
 @pytest.mark.parametrize("command", ["check", "verify", "improve"])
 def test_a_scheduler_is_where_proofs_are_made(tmp_path, capsys, monkeypatch, command):
-    pytest.importorskip("dask")
     problem, cert, asked, places = write(tmp_path), tmp_path / "x.cert", [], []
     assert inside(capsys, "check", problem, "-o", cert).status == 0
 

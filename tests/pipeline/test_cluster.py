@@ -4,7 +4,9 @@ import os
 import signal
 import threading
 import time
+from contextlib import contextmanager, nullcontext
 
+import distributed
 import numpy as np
 import pytest
 from scipy import sparse
@@ -65,27 +67,39 @@ def kill_a_busy_worker(client, killed):
         time.sleep(0.01)
 
 
-@pytest.mark.filterwarnings("default")
-@pytest.mark.parametrize(("count", "kill"), [(1, False), (2, True), (4, True)])
-def test_a_certificate_is_the_same_on_any_workers_of_which_one_dies(problem, tmp_path, count, kill):
-    distributed = pytest.importorskip("distributed")
-    factors, killed = poor(problem), []
-    here = improve(problem, factors, rtol=1e-3)
+@contextmanager
+def workers(count):
+    """Enter a context with a client of processes of its own."""
     cluster = distributed.LocalCluster(
         n_workers=count, threads_per_worker=1, dashboard_address=None, processes=True
     )
     with cluster, distributed.Client(cluster, set_as_default=False) as client:
-        killer = threading.Thread(target=kill_a_busy_worker, args=(client, killed))
-        if kill:
-            killer.start()
-        result = check(problem, here.factors, rtol=1e-3, client=client)
-        if kill:
-            killer.join()
+        yield client
+
+
+@contextmanager
+def killing(client):
+    """Kill a busy worker in the course of what is done in the context."""
+    killed = []
+    killer = threading.Thread(target=kill_a_busy_worker, args=(client, killed))
+    killer.start()
+    yield
+    killer.join()
+    assert len(killed) == 1
+
+
+@pytest.mark.filterwarnings("default")
+@pytest.mark.parametrize(("count", "kill"), [(1, False), (2, True), (4, True)])
+def test_a_certificate_is_the_same_on_any_workers_of_which_one_dies(problem, tmp_path, count, kill):
+    factors = poor(problem)
+    here = improve(problem, factors, rtol=1e-3)
+    with workers(count) as client:
+        with killing(client) if kill else nullcontext():
+            result = check(problem, here.factors, rtol=1e-3, client=client)
         proved = verify(
             result.certificate, problem, here.factors, rtol=1e-3, tier="rounded", client=client
         )
         again = improve(problem, factors, rtol=1e-3, client=client)
-    assert len(killed) == kill
     local = check(problem, here.factors, rtol=1e-3)
     assert local.certified
     pairs = (local, result), (here.result, again.result)
@@ -100,9 +114,8 @@ def test_a_certificate_is_the_same_on_any_workers_of_which_one_dies(problem, tmp
 def test_a_bracket_of_files_that_never_meet_is_the_same_on_any_workers(
     problem, tmp_path, monkeypatch, count, kill
 ):
-    distributed = pytest.importorskip("distributed")
     monkeypatch.setattr(row_blocks, "SIDE", SIDE)
-    observed, (U, V), files, killed = problem.loss.observed, poor(problem), [], []
+    observed, (U, V), files = problem.loss.observed, poor(problem), []
     Y = observed.matrix(problem.loss.arrays()["Y"])
     for a in range(0, M, 60):
         listed = Y[a : a + 60].tocoo()
@@ -118,16 +131,7 @@ def test_a_bracket_of_files_that_never_meet_is_the_same_on_any_workers(
         return row_blocks.bracket(blocks, W, problem.lam, client=client)
 
     here = trained(None)
-    cluster = distributed.LocalCluster(
-        n_workers=count, threads_per_worker=1, dashboard_address=None, processes=True
-    )
-    with cluster, distributed.Client(cluster, set_as_default=False) as client:
-        killer = threading.Thread(target=kill_a_busy_worker, args=(client, killed))
-        if kill:
-            killer.start()
+    with workers(count) as client, killing(client) if kill else nullcontext():
         there = trained(client)
-        if kill:
-            killer.join()
-    assert len(killed) == kill
     assert here == there
     assert 0 < here.lower < here.upper

@@ -15,7 +15,7 @@ from certify.kernel.rules.conic import conic
 from certify.norms import gauge
 from certify.norms.group import Group
 from certify.norms.weighted import Weighted
-from certify.polar import PolarQuery
+from certify.polar import PolarQuery, smallest
 from certify.polar.branching.pairs import both, proof_of, uncertain_pair
 from certify.polar.branching.tree import grow
 from certify.polar.methods.branch import GAP, Branch, grow_tree, limits, proposal
@@ -377,6 +377,16 @@ def test_nothing_to_earn_is_proved_by_a_tree_too(W, pair):
         for s in (1, -1)
     )
     assert max(truth, 0.0) * (1 - BITS) <= exact <= max(truth, 0.0) + 16 * GAP
+
+
+def test_a_norm_of_several_balls_is_bounded_by_cones_however_small():
+    W = np.array([[2.0, 0.0], [1.0, -1.0], [0.0, 1.0]])
+    left, right = Group(((0, 1), (2,)), outer="linf"), gauge("l2+")
+    angles = np.linspace(0.0, np.pi / 2, 100_001)
+    truth = left.dual(W @ np.stack([np.cos(angles), np.sin(angles)])).max()
+    found = smallest(PolarQuery(W, left, right, target=truth * (1 + 1e-8)))
+    assert found.proof["rule"] == "cones"
+    assert truth <= found.upper <= truth * (1 + 1e-7)
 
 
 def test_a_symmetric_form_is_the_symmetric_part():

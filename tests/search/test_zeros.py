@@ -110,7 +110,12 @@ def test_better_nonnegative_factors_are_found(lam):
     x = rng.random((90, 3)), rng.random((70, 3))
     result = check(asked(TABLE, lam, SIGNED), x)
     assert result.verdict is Verdict.REFUTED
-    assert [name for name, _ in result.steps] == ["start", "multiple", "sweep", "sweep"]
+    assert [name for name, _ in result.steps] == [
+        "start",
+        "multiple",
+        "sweep",
+        "sweep of singular pairs",
+    ]
     assert all((f >= 0).all() and f.shape[1] <= 3 for f in result.better)
     model = NMF(3, alpha_W=lam / 70, alpha_H=lam / 90, init="nndsvd", max_iter=500)
     W = model.fit_transform(TABLE)
@@ -123,7 +128,7 @@ def test_better_nonnegative_factors_are_found(lam):
 def test_where_the_best_of_a_size_is_given_more_components_are_better():
     first = check(asked(TABLE, 6.0, SIGNED), (np.ones((90, 1)), np.ones((70, 1))))
     fixed = check(asked(TABLE, 6.0, SIGNED), first.better)
-    assert fixed.steps[-1][0] == "many"
+    assert fixed.steps[-1][0] == "sweep of many components"
     assert fixed.better[0].shape[1] > 1
     assert all((f >= 0).all() for f in fixed.better)
     assert fixed.better_upper < first.better_upper

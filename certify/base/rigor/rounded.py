@@ -52,7 +52,7 @@ from .fields import Ball, Fields
 from .layout import indices, sparse_lines, sparse_times
 from .logs import Vectors
 from .products import deep, kronecker, layer, outer_sum, place_values, sum_permutations
-from .tiles import factorized, gram_of
+from .tiles import factorize, gram_of
 
 
 class Rounded(Fields):
@@ -185,7 +185,7 @@ class Rounded(Fields):
         """
         del factor  # a float factorization is cheaper to make than to check
         k, c, rad = g.shape[0], nearest(shift), 3 * g.rad / 2
-        rows, diagonal, done = factorized(g, c)
+        rows, diagonal, done = factorize(g, c)
         slip = U * finite(np.abs(diagonal).max(initial=0.0))
         trace = up(finite(np.abs(diagonal).sum()), k + 1)
         if not done:

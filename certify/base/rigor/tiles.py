@@ -73,7 +73,7 @@ def gram_of(lines: Lines, rad: Fraction) -> Ball:
     return TiledGram(row_blocks(lines), n, rad) if wide else Ball(gram(lines), rad)
 
 
-def factorized(g: Ball, c: float) -> Factored:
+def factorize(g: Ball, c: float) -> Factored:
     """Bound |G|_2 by its rows, and try a Cholesky factorization of c I - G."""
     if isinstance(g, TiledGram):
         return in_tiles(g.blocks, g.n, c)
@@ -97,7 +97,7 @@ def in_tiles(blocks: list[Task], n: int, c: float) -> Factored:
     for at in lower:
         g = made.pop(0)
         told.append(place.run(sums_of, g))
-        tiles[at] = place.run(shifted, g, c if at[0] == at[1] else None)
+        tiles[at] = place.run(shift_tile, g, c if at[0] == at[1] else None)
         del g
     with threads_of_factor(min(n, UNSAFE)):
         values = place.values([*told, *steps(place, tiles, len(cuts) - 1)])
@@ -136,7 +136,7 @@ def tree(place: Place, made: Callable[[Task], Task], parts: list[Task]) -> Task:
     if len(parts) == 1:
         return made(parts[0])
     half = len(parts) // 2
-    return place.run(added, tree(place, made, parts[:half]), tree(place, made, parts[half:]))
+    return place.run(add, tree(place, made, parts[:half]), tree(place, made, parts[half:]))
 
 
 def product(columns: list[Lines], i: int, j: int) -> Floats:
@@ -144,7 +144,7 @@ def product(columns: list[Lines], i: int, j: int) -> Floats:
     return np.asarray((columns[i].T.tocsr() @ columns[j]).toarray())
 
 
-def added(a: Floats, b: Floats) -> Floats:
+def add(a: Floats, b: Floats) -> Floats:
     """Return a + b."""
     return np.asarray(a + b)
 
@@ -155,7 +155,7 @@ def sums_of(tile: Floats) -> tuple[Floats, Floats, Floats]:
     return size.sum(axis=1), size.sum(axis=0), tile.diagonal().copy()
 
 
-def shifted(tile: Floats, c: float | None) -> Floats:
+def shift_tile(tile: Floats, c: float | None) -> Floats:
     """Return the tile of c I - G; None: one below the diagonal."""
     out = np.negative(tile)
     if c is not None:
@@ -168,10 +168,10 @@ def steps(place: Place, tiles: dict[tuple[int, int], Task], count: int) -> list[
     ends = []
     for k in range(count):
         top = place.run(factor, tiles.pop((k, k)))
-        ends.append(place.run(completed, top))
-        below = {i: place.run(solved, top, tiles.pop((i, k))) for i in range(k + 1, count)}
+        ends.append(place.run(completes, top))
+        below = {i: place.run(solve_below, top, tiles.pop((i, k))) for i in range(k + 1, count)}
         for i, j in list(tiles):  # right of column k
-            tiles[i, j] = place.run(updated, tiles[i, j], below[i], below[j])
+            tiles[i, j] = place.run(update, tiles[i, j], below[i], below[j])
     return ends
 
 
@@ -183,19 +183,19 @@ def factor(a: Tile) -> Tile:
     return upper.T if int(info) == 0 else None
 
 
-def completed(top: Tile) -> bool:
+def completes(top: Tile) -> bool:
     """Tell whether there is a factor, and its diagonal is numbers."""
     return top is not None and bool(np.isfinite(top.diagonal()).all())
 
 
-def solved(top: Tile, a: Tile) -> Tile:
+def solve_below(top: Tile, a: Tile) -> Tile:
     """Return L with L T^T = A, T the factor of the tile above."""
     if top is None or a is None:
         return None
     return np.asarray(linalg.blas.dtrsm(1.0, top.T, a.T, side=0, lower=0, trans_a=1).T)
 
 
-def updated(a: Tile, left: Tile, right: Tile) -> Tile:
+def update(a: Tile, left: Tile, right: Tile) -> Tile:
     """Return A - L R^T."""
     if a is None or left is None or right is None:
         return None

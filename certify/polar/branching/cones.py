@@ -103,7 +103,7 @@ def grow_codes(  # noqa: PLR0913  keywords
         while queue:
             if expired() or tree.count > most:
                 tree.left = sum(float(tree.share[b.node].sum()) for b in queue)
-                return bounded(cones, tree, [*queue, *later])
+                return with_bound(cones, tree, [*queue, *later])
             batch = take_batches(queue)
             upper, value = cones.bounds(batch)
             best = max(best, value)
@@ -119,10 +119,10 @@ def grow_codes(  # noqa: PLR0913  keywords
                 queue += parts
             tree.upper = max(tree.upper, float(upper[whole].max(initial=0.0)))
         queue = later
-    return bounded(cones, tree, queue)
+    return with_bound(cones, tree, queue)
 
 
-def bounded(cones: Cones, tree: Grown, rest: Sequence[Batch]) -> Grown:
+def with_bound(cones: Cones, tree: Grown, rest: Sequence[Batch]) -> Grown:
     """Return the tree, with the bound of its leaves in units of the form: `rest` and others."""
     top = max((float(cones.bounds(b)[0].max()) for b in rest), default=0.0)
     tree.upper = max(tree.upper, top) * float(cones.unit)

@@ -24,7 +24,7 @@ class Cones(Method):
         )
         slow = any(g.slow for g in sides)  # a dual norm that needs a flow
         wanted = query.target is not None if query.nodes is None else query.nodes >= AT_ONCE
-        loose = any(g.mixture is not None for g in sides)  # relaxations are, at any size
+        loose = any(g.mixture is not None or not g.is_round for g in sides)  # relaxations are
         long = max(query.W.shape) > LONG or loose
         shaped = not query.symmetric and min(query.W.shape) <= SHORT and long
         enumerated = kept_axis(sides, query.W.shape) >= 0

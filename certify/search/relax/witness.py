@@ -69,7 +69,7 @@ def witness(W: Array, left: Gauge, right: Gauge, using: Using | None = None) -> 
     m, n = W.shape
     G = np.block([[np.zeros((m, m)), W], [W.T, np.zeros((n, n))]])
     sides = Side("left", left, np.arange(m)), Side("right", right, m + np.arange(n))
-    return grown(Part(G, sides), using)
+    return solver_bound(Part(G, sides), using)
 
 
 def symmetric_witness(W: Array, norm: Gauge, using: Using | None = None) -> Proposal | None:
@@ -80,10 +80,10 @@ def symmetric_witness(W: Array, norm: Gauge, using: Using | None = None) -> Prop
 
     W (d, d); norm: l2, l1 or linf, with a sign or none.
     """
-    return grown(Part(W / 2 + W.T / 2, (Side("left", norm, np.arange(len(W))),)), using)
+    return solver_bound(Part(W / 2 + W.T / 2, (Side("left", norm, np.arange(len(W))),)), using)
 
 
-def grown(whole: Part, using: Using | None) -> Proposal | None:
+def solver_bound(whole: Part, using: Using | None) -> Proposal | None:
     """Return the proof of the tree of a part, or None if the solver fails."""
     signed = np.flatnonzero(np.isin(whole.marks, ["+", "-"]))
     tree = Tree(len(whole.G), signed, using or Using())
