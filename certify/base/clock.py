@@ -16,13 +16,13 @@ IDLE, LEAST = 0.5, 0.05  # seconds from which the cores are counted, and at leas
 
 
 class Deadline:
-    """What has to end at a moment of `time.monotonic`; None: never."""
+    """What ends at a moment of `time.monotonic` (None: never), or as somebody asks to stop."""
 
     deadline: float | None
 
     def expired(self) -> bool:
-        """Whether that moment is over."""
-        return self.deadline is not None and monotonic() > self.deadline
+        """Whether that moment is over, or somebody asked to stop."""
+        return stopped() or (self.deadline is not None and monotonic() > self.deadline)
 
     def time_left(self) -> float:
         """Return the seconds left, infinite without a deadline."""

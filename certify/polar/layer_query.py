@@ -8,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 
 from certify.base.arrays import Array
-from certify.base.checkpoint import stopped
 from certify.base.clock import Deadline
 from certify.norms import Gauge
 
@@ -91,10 +90,6 @@ class LayerQuery(Deadline):
     starts: Sequence[Slice] = ()
     nodes: int | None = None
     progress: Callable[[int, float, float], None] | None = None
-
-    def expired(self) -> bool:
-        """Whether the time budget is spent, or somebody asked to stop."""
-        return super().expired() or stopped()
 
     def share(self, count: int) -> "LayerQuery":
         """Return the query with one of `count` equal parts of the remaining time."""

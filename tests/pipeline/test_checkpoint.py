@@ -13,10 +13,13 @@ from certify import InputError, Problem, Verdict, check
 from certify.atoms import ReLU
 from certify.base.checkpoint import Keeper, keeping, pack, stopped, telling, unpack
 from certify.losses import Squared
+from certify.norms import gauge
 from certify.pipeline.checkpoint_file import open_checkpoint
+from certify.polar import PolarQuery
 from certify.polar.branching.layer_parts import bounder, start_child
 from certify.polar.branching.tree import Limits, Solved, grow
 from certify.polar.layer_query import LayerQuery
+from certify.polar.product_query import ProductQuery
 from certify.polar.relaxation.layer_admm import Run
 
 
@@ -166,6 +169,24 @@ def test_a_stop_ends_a_tree_between_parts():
         tree = grow(halves([]), Limits(nodes=41, workers=1))
     assert len(tree.nodes) == 1
     assert not stopped()
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        PolarQuery(np.eye(3), gauge("l2+"), gauge("linf")),
+        ProductQuery(np.ones((2, 2, 2)), (gauge("l2+"),) * 3),
+        LayerQuery(ReLU(np.eye(3)).layer, np.ones((3, 1))),
+    ],
+    ids=lambda q: type(q).__name__,
+)
+def test_a_stop_ends_what_has_no_deadline(query):
+    keeper = Keeper()
+    with keeping(keeper):
+        assert not query.expired()
+        keeper.stopped = True
+        assert query.expired()
+    assert not query.expired()
 
 
 STATEMENT = {"lam": "1", "rtol": "2"}

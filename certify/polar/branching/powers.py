@@ -10,12 +10,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from functools import reduce
 from itertools import product
-from time import monotonic
 
 import numpy as np
 
 from certify.base.arrays import Array
-from certify.base.checkpoint import stopped
 from certify.base.rigor.cones import Batch, Cones
 from certify.kernel.errors import RejectedError
 from certify.kernel.simplicial import SIGNS, ConeForm, power_form
@@ -64,7 +62,7 @@ def orthants(query: ProductQuery) -> Iterator[Array]:
 
 def power_proposal(query: ProductQuery, goal: float) -> Proposal:
     """Return the bound by cones of each orthant; the goal is a bound that is enough."""
-    A, late = symmetric_part(query.T), query.deadline
+    A = symmetric_part(query.T)
     norm = replace(kernel_norm(query.gauges[0], query.T.shape[0]), cone="+")
     codes, upper = list[int](), 0.0
     for s in orthants(query):
@@ -74,7 +72,7 @@ def power_proposal(query: ProductQuery, goal: float) -> Proposal:
             grown = grow_codes(
                 cones,
                 (max(goal, upper), 0.0),
-                lambda: stopped() or (late is not None and monotonic() > late),
+                query.expired,
                 most=MOST,
                 gaps=GAPS,
             )
