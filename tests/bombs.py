@@ -150,6 +150,12 @@ def cones():
     return polar((2, 2), pair(), arrays={"tree": codes}, rule="cones", axis=1)
 
 
+def symmetric_cones():
+    codes = np.array([1, 0] * 20_000 + [0] * 8, dtype=np.uint8).view(np.int64)
+    atom = cp(*["l2+"] * 6, symmetric=True)
+    return polar((4,) * 6, atom, arrays={"tree": codes}, rule="cones")
+
+
 def copies():
     leaf = {"form": "gram", "rows": [0], "copies": [0] * 9, "nodes": [LEAF]}
     return polar((4, 4, 4), cp(L2, L2, L2), rule="transpose", **leaf)
@@ -223,6 +229,7 @@ BOMBS = {
     "free cubes": cubes,
     "chain of 20,000 cases": chain,
     "chain of 20,000 cones": cones,
+    "20,000 cones of a symmetric tensor": symmetric_cones,
     "outputs of a layer": outputs,
     "64 rows of 2^16 samples": pooled_by_a_matrix,
     "64 leaves of a layer of 600 rows": leaves_of_a_layer,
