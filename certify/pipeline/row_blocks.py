@@ -61,12 +61,12 @@ def bracket(  # noqa: PLR0913  keywords
     Raises InputError where a block is no block, lam is none, or the cluster gives up;
     RejectedError where numbers overflow.
     """
-    V, lam = accepted(V), scalar(lam, "lam", zero=True)
+    V, lam = accept_factor(V), scalar(lam, "lam", zero=True)
     with on_cluster(client), np.errstate(all="ignore"):
         place = PLACE.get()
         pairs = residuals(blocks, V)
         if shift is not None:
-            return judged(pairs, V, lam, scalar(shift, "shift", zero=True))[1]
+            return judge(pairs, V, lam, scalar(shift, "shift", zero=True))[1]
         squares, _ = ritz(
             partial(times, [place.run(proved.matrix_of, p) for p in pairs]),
             Start(len(V), seed=seed),
@@ -74,17 +74,17 @@ def bracket(  # noqa: PLR0913  keywords
         )
         tried: list[Bracket] = []
         for margin in MARGINS:
-            done, found = judged(pairs, V, lam, max(float(squares[0]), 0.0) * (1 + margin))
+            done, found = judge(pairs, V, lam, max(float(squares[0]), 0.0) * (1 + margin))
             tried.append(found)
             if done:
                 break
         return max(tried, key=lambda b: b.lower)
 
 
-def accepted(V: object) -> Array:
+def accept_factor(V: object) -> Array:
     """Return V (n, r).
 
-    Raises InputError where it is none, or has entries that are no numbers.
+    Raises InputError where it is none, or is not finite.
     """
     array = finite(real(V, "V"), "V")
     if array.ndim != MATRIX:
@@ -92,7 +92,7 @@ def accepted(V: object) -> Array:
     return array
 
 
-def judged(pairs: list[Task], V: Array, lam: float, shift: float) -> tuple[bool, Bracket]:
+def judge(pairs: list[Task], V: Array, lam: float, shift: float) -> tuple[bool, Bracket]:
     """Return whether the shift is proved, and the bracket."""
     exact = Fraction(shift)
     found = proved.bracket(pairs, V, Fraction(lam), exact)
@@ -144,9 +144,8 @@ def read(source: Any, shape: tuple[int, int]) -> Block:  # noqa: ANN401  a file'
         raise InputError(f"{Y.nnz - csr.nnz} entries of a block are listed twice")
     if U.shape != (csr.shape[0], r) or csr.shape[1] != n:
         raise InputError(f"a block of shape {csr.shape} beside U {U.shape} and V {shape}")
-    if not (np.isfinite(csr.data).all() and np.isfinite(U).all()):
-        raise InputError("a block has entries that are no numbers")
-    return Block(csr, U)
+    finite(csr.data, "data of a block")
+    return Block(csr, finite(U, "U of a block"))
 
 
 def alternate(
@@ -159,7 +158,7 @@ def alternate(
 
     Raises InputError as `bracket` does, and for lam = 0, where the best factors may not be unique.
     """
-    V, lam = accepted(V), scalar(lam, "lam", zero=False)
+    V, lam = accept_factor(V), scalar(lam, "lam", zero=False)
     with on_cluster(client):
         place, (n, r) = PLACE.get(), V.shape
         shared = place.persist(place.run(np.asarray, V))
@@ -171,13 +170,13 @@ def alternate(
             tree(place, partial(place.run, of_columns, slice(a, a + SIDE)), better)
             for a in range(0, n, SIDE)
         ]
-        parts = place.values([place.run(solved, s, r, lam) for s in sums])
+        parts = place.values([place.run(solve_ridge, s, r, lam) for s in sums])
         return better, np.vstack(parts)
 
 
 def with_rows(block: Block, V: Array, lam: float) -> Block:
     """Return the block with the best factors of its rows."""
-    return Block(block.Y, solved(normal(block.Y, V), V.shape[1], lam))
+    return Block(block.Y, solve_ridge(normal(block.Y, V), V.shape[1], lam))
 
 
 def of_columns(columns: slice, block: Block) -> Array:
@@ -192,7 +191,7 @@ def normal(Y: Any, X: Array) -> Array:  # noqa: ANN401  scipy.sparse
     return np.hstack([seen @ pairs, Y @ X])
 
 
-def solved(sums: Array, r: int, lam: float) -> Array:
+def solve_ridge(sums: Array, r: int, lam: float) -> Array:
     """Return the solutions of ridge regressions, one a row."""
     grams = sums[:, : r * r].reshape(-1, r, r) + lam * np.eye(r)
     return np.asarray(np.linalg.solve(grams, sums[:, r * r :, None])[..., 0])

@@ -156,7 +156,7 @@ def test_a_bound_is_proved_again_without_a_search(monkeypatch):
 @pytest.mark.parametrize(("short", "proofs"), [(1.0, 1), (0.9995, 2), (0.95, 4), (0.2, 5)])
 def test_an_estimate_that_was_too_low_is_raised(monkeypatch, short, proofs):
     Y, U, V = table()
-    made, judged, ritz = [], row_blocks.judged, row_blocks.ritz
+    made, judge, ritz = [], row_blocks.judge, row_blocks.ritz
 
     def estimate(*given, **more):
         """Return a part of it."""
@@ -164,7 +164,7 @@ def test_an_estimate_that_was_too_low_is_raised(monkeypatch, short, proofs):
         return short * squares, vectors
 
     monkeypatch.setattr(row_blocks, "ritz", estimate)
-    monkeypatch.setattr(row_blocks, "judged", lambda *a: made.append(judged(*a)) or made[-1])
+    monkeypatch.setattr(row_blocks, "judge", lambda *a: made.append(judge(*a)) or made[-1])
     found = row_blocks.bracket(cut(Y, U), V, LAM)
     assert len(made) == proofs
     assert 0 < found.lower < found.upper
@@ -221,8 +221,8 @@ def test_files_are_blocks(tmp_path):
     ("change", "said"),
     [
         ({"rows": [0, 0], "cols": [1, 1]}, "1 entries of a block are listed twice"),
-        ({"data": [np.nan, 1.0]}, "no numbers"),
-        ({"U": np.full((2, R), np.inf)}, "no numbers"),
+        ({"data": [np.nan, 1.0]}, r"data of a block must be finite, got nan at \[0\]"),
+        ({"U": np.full((2, R), np.inf)}, r"U of a block must be finite, got inf at \[0, 0\]"),
         ({"cols": [0, N]}, "is no block of rows"),
         ({"data": [1.0]}, "is no block of rows"),
         ({"U": None}, "is no block of rows"),
