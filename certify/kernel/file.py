@@ -5,7 +5,7 @@ import json
 import math
 import sys
 from array import array
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -149,8 +149,11 @@ def tensors(path: str | Path) -> tuple[dict[str, Array], Json]:
     return arrays, metadata
 
 
-def read(path: str | Path) -> File:
-    """Read a certificate; its digest must match and its statement's digests too."""
+def read(path: str | Path, known: Callable[[Json], None] = known_format) -> File:
+    """Read a certificate; its digest must match and its statement's digests too.
+
+    known  rejects a statement of another format than the caller's
+    """
     arrays, metadata = tensors(path)
     demand("certify" in metadata, "file", "not a certificate", sorted(metadata))
     text = metadata["certify"]
@@ -161,7 +164,7 @@ def read(path: str | Path) -> File:
         demand(isinstance(section, dict), f"file.{name}", "json", type(section).__name__)
     demand(depth_of(head) <= DEPTH, "file.metadata", "json", f"nested more than {DEPTH} deep")
     statement, claim, proof = (dict(head[name]) for name in PARTS)
-    known_format(statement)
+    known(statement)
     demand(set(head) <= {*PARTS, "seal"}, "file.metadata", "fields", sorted(head))
     demand(
         head.get("seal") == seal(statement, claim, proof, arrays),

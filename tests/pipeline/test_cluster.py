@@ -15,6 +15,7 @@ from certify import Problem, check, improve, verify
 from certify.atoms import RankOne
 from certify.base.rigor import tiles
 from certify.losses import Squared
+from certify.offsets import ColumnIntercept, RowIntercept
 from certify.pipeline import row_blocks
 from certify.polar import eigen, lanczos
 from certify.search import ratings
@@ -109,29 +110,52 @@ def test_a_certificate_is_the_same_on_any_workers_of_which_one_dies(problem, tmp
     assert proved == verify(result.certificate, problem, here.factors, rtol=1e-3, tier="rounded")
 
 
-@pytest.mark.filterwarnings("default")
-@pytest.mark.parametrize(("count", "kill"), [(1, False), (2, True), (4, True)])
-def test_a_bracket_of_files_that_never_meet_is_the_same_on_any_workers(
-    problem, tmp_path, monkeypatch, count, kill
-):
-    monkeypatch.setattr(row_blocks, "SIDE", SIDE)
-    observed, (U, V), files = problem.loss.observed, poor(problem), []
+@pytest.fixture
+def table(problem, tmp_path):
+    """Return a table of files with weights and biases, and factors in files."""
+    observed, (U, V), files, factors = problem.loss.observed, poor(problem), [], []
     Y = observed.matrix(problem.loss.arrays()["Y"])
     for a in range(0, M, 60):
         listed = Y[a : a + 60].tocoo()
         files.append(str(tmp_path / f"{a}.npz"))
+        factors.append(str(tmp_path / f"U{a}.npy"))
         rows, cols = listed.coords
-        np.savez(files[-1], rows=rows, cols=cols, data=listed.data, U=U[a : a + 60])
+        weights = 1 + np.arange(len(rows)) % 3
+        np.savez(files[-1], rows=rows, cols=cols, data=listed.data, weights=weights)
+        np.save(factors[-1], U[a : a + 60])
+    biases = [RowIntercept(0.0), ColumnIntercept(0.0)]
+    return row_blocks.RowBlocks(files, N, problem.lam, biases), (factors, V)
 
-    def trained(client):
-        """Return a bracket after three sweeps."""
-        blocks, W = row_blocks.alternate(files, V, problem.lam, client=client)
-        for _ in range(2):
-            blocks, W = row_blocks.alternate(blocks, W, problem.lam, client=client)
-        return row_blocks.bracket(blocks, W, problem.lam, client=client)
 
-    here = trained(None)
-    with workers(count) as client, killing(client) if kill else nullcontext():
-        there = trained(client)
-    assert here == there
+def visible(folder):
+    """Return the names of a folder's files."""
+    return {p.name for p in folder.iterdir()}
+
+
+@pytest.mark.filterwarnings("default")
+@pytest.mark.parametrize(("count", "kill"), [(1, False), (2, True), (4, True)])
+def test_a_certificate_of_files_that_never_meet_is_the_same_on_any_workers(
+    table, tmp_path, count, kill
+):
+    distributed = pytest.importorskip("distributed")
+    (blocks, factors), killed, names = table, [], visible(tmp_path)
+    here = row_blocks.check(blocks, factors, rtol=0.5)
+    cluster = distributed.LocalCluster(
+        n_workers=count, threads_per_worker=1, dashboard_address=None, processes=True
+    )
+    with cluster, distributed.Client(cluster, set_as_default=False) as client:
+        killer = threading.Thread(target=kill_a_busy_worker, args=(client, killed))
+        if kill:
+            killer.start()
+        there = row_blocks.check(blocks, factors, rtol=0.5, client=client)
+        if kill:
+            killer.join()
+        proof = row_blocks.verify(there.certificate, blocks, factors, rtol=0.5, client=client)
+    assert len(killed) == kill
+    assert visible(tmp_path) == names
+    assert saved(here, tmp_path) == saved(there, tmp_path)
+    assert visible(tmp_path) == names | {"x.cert"}
+    assert (proof.lower, proof.upper) == (here.lower, here.upper)
     assert 0 < here.lower < here.upper
+    again = row_blocks.verify(tmp_path / "x.cert", blocks, factors, rtol=0.5)
+    assert again == proof

@@ -1,11 +1,18 @@
 """Least squares of entries in blocks of rows that never meet: a proved bracket from their sums.
 
-For R = Y - U V^T over the observed entries, exactly, and s >= 0 with s sigma_1(R) <= lam
+With biases a of rows and b of columns (either may be missing), weights c > 0 of the entries and
+R = Y - U V^T - a 1^T - 1 b^T over the entries that are observed,
 
-    s <R, Y> - s^2 |R|^2 / 2  <=  inf f  <=  |R|^2 / 2 + lam sum_k |u_k| |v_k|,
+    f(U, V, a, b) = 1/2 sum c R^2 + lam sum_k |u_k| |v_k| + rho/2 |a|^2 + rho'/2 |b|^2
 
-f = 1/2 |Y - U V^T|^2 + lam sum_k |u_k| |v_k|, the infimum over factors of any size.  What is summed
-over blocks are enclosures, in fractions: in any order the same.
+is enclosed.  For every W on these entries and s >= 0 with s sigma_1(W) <= lam
+
+    inf f >= s <W, Y> - s^2/2 (sum W^2 / c + |W 1|^2 / rho + |W^T 1|^2 / rho'),
+
+the infimum over factors of any size and all biases (weak duality: `kernel/dual.py`); where a ridge
+is 0 the sums of W must be 0, exactly, and cost nothing.  W is whole numbers times 2^e, so that its
+sums are exact.  What is summed over blocks are whole numbers, and enclosures in fractions: in any
+order the same.
 """
 
 from fractions import Fraction
@@ -15,107 +22,190 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from certify.base.cluster import PLACE, Task
+from certify.base.cluster import Task
+from certify.kernel.arrays import Array
 from certify.kernel.patterns import Pattern
 from certify.kernel.scalars import Enclosure, add_all, root
 
-from .bounds import ETA, Floats, gamma, square_sum
+from .bounds import ETA, Floats, finite, gamma, rounding, square_sum
 from .fields import Ball
 from .products import outer_sum
 from .rounded import Rounded
 from .tiles import TiledGram
 
 Ints = npt.NDArray[np.int64]
+FINEST = -1000  # exponent of the grid: its multiples below 2^52 are normal floats
+WORD = 62  # bits of a sum of int64
 
 
 class Block(NamedTuple):
-    """Some rows: what is observed of them, CSR, and their factors U."""
+    """Some rows: what is observed of them, their factors U (m, r), the entries' weights if any."""
 
-    Y: Any  # scipy.sparse, canonical
+    Y: Any  # scipy.sparse: CSR, canonical
     U: Floats
+    weights: Floats | None = None
 
 
-class Terms(NamedTuple):
-    """Of a block: <R, Y>, |R|^2, the same of R in floats and the squared radius around it, the
-    numbers of entries of the columns, and |u_k|^2.
+class Prices(NamedTuple):
+    """Of the factors, and the ridges of biases of rows and of columns; None: there are none."""
+
+    lam: Fraction
+    rows: Fraction | None = None
+    columns: Fraction | None = None
+
+
+class Fit(NamedTuple):
+    """Of a block: sum c R^2, |u_k|^2, |a|^2, the largest |c R|, the entries of the fullest row."""
+
+    size: Enclosure
+    squares: list[Enclosure]
+    biases: Enclosure
+    largest: float
+    longest: int
+
+
+class Dual(NamedTuple):
+    """Of a block of W: <W, Y>, sum W^2 / c, sum W^2, |W 1|^2, whether W 1 = 0, and whether its
+    numbers are so small that no sum of them has overflowed.
     """
 
     inner: Enclosure
     size: Enclosure
-    middle: Fraction
-    rad: Fraction
-    counts: Ints
-    squares: list[Enclosure]
+    middle: Enclosure
+    rows: Enclosure
+    balanced: bool
+    fits: bool
 
 
-class Bracket(NamedTuple):
-    """What is proved: sigma_1(R) <= top, and lower <= inf f <= f(U, V) <= upper."""
+def fit_block(block: Block, V: Floats, b: Floats | None, ridge: float | None) -> tuple[Fit, Any]:
+    """Return the terms of a block, and c R in floats, CSR.
 
-    top: Fraction
-    lower: Fraction
-    upper: Fraction
-
-
-def residual(block: Block, V: Floats) -> tuple[Terms, Any]:
-    """Return the terms of a block, and R in floats, CSR."""
-    ar, Y, (m, n) = Rounded(), block.Y, block.Y.shape
-    listed: tuple[Any, Any] = Y.tocoo().coords  # Sequences, as the kernel sees arrays
-    at = Pattern(m, n, *(k.astype(np.int64) for k in listed))
-    y = Ball(Y.data, Fraction(0))
-    r = ar.subtract(y, Ball(*outer_sum([block.U, V], at)))
-    counts = np.bincount(Y.indices, minlength=n)
-    squares = [square_sum(u) for u in block.U.T]
-    terms = Terms(
-        ar.inner(r, y), ar.squares(r, None), square_sum(r.mid).hi, r.rad**2, counts, squares
-    )
-    return terms, sparse.csr_array((r.mid, Y.indices, Y.indptr), shape=Y.shape)
-
-
-def terms_of(pair: tuple[Terms, Any]) -> Terms:
-    """Return the terms of a block."""
-    return pair[0]
-
-
-def matrix_of(pair: tuple[Terms, Any]) -> Any:  # noqa: ANN401  scipy.sparse
-    """Return R of a block in floats."""
-    return pair[1]
-
-
-def total(terms: list[Terms]) -> Terms:
-    """Add the terms of blocks."""
-    inner, size, middle, rad, counts, squares = zip(*terms, strict=True)
-    return Terms(
-        add_all(inner),
-        add_all(size),
-        sum(middle, Fraction(0)),
-        sum(rad, Fraction(0)),
-        np.sum(counts, axis=0),
-        [add_all(column) for column in zip(*squares, strict=True)],
-    )
-
-
-def bracket(pairs: list[Task], V: Floats, lam: Fraction, shift: Fraction) -> Bracket:
-    """Return the bracket that sigma_1(R)^2 <= shift proves, or that sums over rows do.
-
-    pairs  tasks of `residual`
-
-    Raises RejectedError where numbers overflow or are none.
+    The biases of its rows are their best, a_i = sum_j c t / (ridge + sum_j c) of t = R + a_i in
+    floats: any a bounds f from above.
     """
-    place, n = PLACE.get(), len(V)
-    all_ = total(place.values([place.run(terms_of, p) for p in pairs]))
-    top = singular_bound([place.run(matrix_of, p) for p in pairs], n, all_, shift)
-    squares = zip(all_.squares, V.T, strict=True)
-    price = sum((root(u.hi * square_sum(v).hi).hi for u, v in squares), Fraction(0))
-    inner, size = max(all_.inner.lo, Fraction(0)), all_.size.hi
+    ar, Y, c, (m, n) = Rounded(), block.Y, block.weights, block.Y.shape
+    rows, cols = (k.astype(np.int64) for k in Y.tocoo().coords)
+    listed: Any = rows, cols  # sequences, as the kernel sees arrays
+    at = Pattern(m, n, *listed)
+    r = ar.subtract(Ball(Y.data, Fraction(0)), Ball(*outer_sum([block.U, V], at)))
+    if b is not None:
+        r = ar.subtract(r, Ball(b[cols], Fraction(0)))
+    a = np.zeros(m)
+    if ridge is not None:
+        a = shrunk_means(r.mid, c, rows, m, ridge)
+        r = ar.subtract(r, Ball(a[rows], Fraction(0)))
+    w = r.mid if c is None else c * r.mid
+    fit = Fit(
+        ar.squares(r, weights_of(c)),
+        [square_sum(u) for u in block.U.T],
+        square_sum(a),
+        float(np.abs(w).max(initial=0.0)),
+        int(np.diff(Y.indptr).max(initial=0)),
+    )
+    return fit, sparse.csr_array((w, Y.indices, Y.indptr), shape=Y.shape)
+
+
+def shrunk_means(t: Floats, c: Floats | None, rows: Ints, m: int, ridge: float) -> Floats:
+    """Return sum c t / (ridge + sum c) of each row, 0 where nothing is observed."""
+    top = np.bincount(rows, weights=t if c is None else c * t, minlength=m)
+    bottom = np.bincount(rows, weights=c, minlength=m) + ridge
+    return np.asarray(top / np.where(bottom > 0, bottom, 1.0))
+
+
+def weights_of(c: Floats | None) -> Array | None:
+    """Hand weights to the kernel's arithmetic."""
+    return None if c is None else Array(c.shape, c.data)
+
+
+def capacity(longest: int) -> int:
+    """Return up to which size as many whole numbers have a sum below 2^62; floats have them."""
+    return int(1 << min(52, WORD - longest.bit_length()))
+
+
+def dual_block(block: Block, W: Any, e: int, most: int) -> tuple[Dual, Any]:  # noqa: ANN401
+    """Return the terms of a block of W = 2^e times whole numbers, and W in floats, CSR."""
+    ar, ints, c = Rounded(), W.data, weights_of(block.weights)
+    fits = bool(-most <= ints.min(initial=0) and ints.max(initial=0) <= most)
+    w = Ball(np.ldexp(ints.astype(np.float64), e), Fraction(0))
+    totals = row_totals(W)
+    sums = np.ldexp(totals.astype(np.float64), e)
+    terms = Dual(
+        ar.inner(w, Ball(block.Y.data, Fraction(0))),
+        ar.squares_over(w, c),
+        square_sum(w.mid),
+        ar.squares(Ball(sums, rounding(sums)), None),
+        not totals.any(),
+        fits,
+    )
+    return terms, sparse.csr_array((w.mid, W.indices, W.indptr), shape=W.shape)
+
+
+def row_totals(W: Any) -> Ints:  # noqa: ANN401  scipy.sparse
+    """Return the sums of the rows of whole numbers."""
+    return np.asarray(W @ np.ones(W.shape[1], dtype=np.int64))
+
+
+def column_totals(W: Any) -> Ints:  # noqa: ANN401  scipy.sparse
+    """Return the sums of the columns of whole numbers."""
+    return np.asarray(W.T @ np.ones(W.shape[0], dtype=np.int64))
+
+
+def objective_bound(fits: list[Fit], V: Floats, b: Floats | None, prices: Prices) -> Fraction:
+    """Return f(U, V, a, b) from above."""
+    price = Fraction(0)
+    for v, *parts in zip(V.T, *(f.squares for f in fits), strict=True):
+        price += root(add_all(parts).hi * square_sum(v).hi).hi
+    value = add_all(f.size for f in fits).hi / 2 + prices.lam * price
+    if prices.rows is not None:
+        value += prices.rows / 2 * add_all(f.biases for f in fits).hi
+    if prices.columns is not None and b is not None:
+        value += prices.columns / 2 * square_sum(b).hi
+    return value
+
+
+def dual_bound(duals: list[Dual], totals: Ints, e: int, top: Fraction, prices: Prices) -> Fraction:
+    """Return the dual value of the best multiple s W, s sigma_1(W) <= lam; at least that of 0.
+
+    totals  the sums of the columns, whole numbers; top: a bound of sigma_1(W)
+    """
+    if not all(d.fits for d in duals):
+        return Fraction(0)
+    cost = Fraction(0)
+    sums = np.ldexp(totals.astype(np.float64), e)
+    columns = Rounded().squares(Ball(sums, rounding(sums)), None).hi
+    for ridge, size, balanced in (
+        (prices.rows, add_all(d.rows for d in duals).hi, all(d.balanced for d in duals)),
+        (prices.columns, columns, not totals.any()),
+    ):
+        if ridge == 0 and not balanced:
+            return Fraction(0)
+        cost += size / ridge if ridge else 0
+    inner = max(add_all(d.inner for d in duals).lo, Fraction(0))
+    size = add_all(d.size for d in duals).hi + cost
     s = inner / size if size else Fraction(0)
-    if s * top > lam:
-        s = lam / top
-    return Bracket(top, s * inner - s * s * size / 2, size / 2 + lam * price)
+    if s * top > prices.lam:
+        s = prices.lam / top
+    return s * inner - s * s * size / 2
 
 
-def singular_bound(blocks: list[Task], n: int, all_: Terms, shift: Fraction) -> Fraction:
-    """Bound sigma_1(R) by the Gram matrix of R in floats, whose Cholesky at the shift completes."""
-    length = int(all_.counts.max(initial=0))
-    rad = gamma(length + 2) * all_.middle + 2 * n * length * ETA
-    gram = TiledGram(blocks, n, rad)
-    return root(max(Rounded().top(gram, shift, None), Fraction(0))).hi + root(all_.rad).hi
+def singular_bound(
+    blocks: list[Task], counts: Ints, duals: list[Dual], shift: Fraction
+) -> Fraction:
+    """Bound sigma_1(W) by its Gram matrix, whose Cholesky factorization at the shift completes.
+
+    counts  the numbers of entries of the columns
+    """
+    n, length = len(counts), int(counts.max(initial=0))
+    rad = gamma(length + 2) * add_all(d.middle for d in duals).hi + 2 * n * length * ETA
+    top = Rounded().top(TiledGram(blocks, n, rad), shift, None)
+    return root(max(top, Fraction(0))).hi
+
+
+def exponent(largest: float, longest: int) -> int:
+    """Return e of a grid on which numbers up to `largest` may be moved a little and still fit.
+
+    Raises RejectedError where `largest` is no number.
+    """
+    finite(largest)
+    bits = capacity(longest).bit_length() - 4
+    return max(int(np.frexp(largest)[1]) - bits, FINEST)

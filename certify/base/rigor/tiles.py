@@ -131,12 +131,18 @@ def column_tiles(block: Lines, cuts: list[int]) -> list[Lines]:
     return [columns[:, a:b].tocsr() for a, b in pairwise(cuts)]
 
 
-def tree(place: Place, made: Callable[[Task], Task], parts: list[Task]) -> Task:
-    """Return the sum of what is made of each part, halves first."""
+def tree(
+    place: Place,
+    made: Callable[[Task], Task],
+    parts: list[Task],
+    merge: Callable[[Any, Any], Any] | None = None,
+) -> Task:
+    """Return the sum of what is made of each part, or what `merge` makes of them, halves first."""
     if len(parts) == 1:
         return made(parts[0])
     half = len(parts) // 2
-    return place.run(add, tree(place, made, parts[:half]), tree(place, made, parts[half:]))
+    both = (tree(place, made, some, merge) for some in (parts[:half], parts[half:]))
+    return place.run(merge or add, *both)
 
 
 def product(columns: list[Lines], i: int, j: int) -> Floats:

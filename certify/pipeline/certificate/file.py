@@ -7,7 +7,7 @@ are separate, so a proof cannot change the question.
 import json
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -21,7 +21,7 @@ from certify.base.arrays import Array, scalar
 from certify.base.errors import InputError
 from certify.kernel import arrays as kernel_arrays
 from certify.kernel.file import identity, read, seal
-from certify.kernel.statement import FORMAT, ZEROS
+from certify.kernel.statement import FORMAT, ZEROS, known_format
 from certify.losses import Squared
 from certify.polar.proved import as_kernel_array
 from certify.problem import Problem, Values
@@ -87,13 +87,15 @@ class Certificate:
         return len(blob)
 
     @classmethod
-    def load(cls, path: str | Path) -> "Certificate":
+    def load(cls, path: str | Path, known: Callable[[Json], None] = known_format) -> "Certificate":
         """Read a certificate file; sizes and digests are checked, nothing is proved.
+
+        known  rejects a statement of another format
 
         Raises InputError if there is no such file, RejectedError if it is no certificate.
         """
         try:
-            file = read(path)
+            file = read(path, known)
         except OSError as error:
             raise InputError(f"cannot read {path}: {error.strerror or error}") from None
         return cls(file.statement, file.given, file.claim, file.proof, file.witness)
@@ -116,7 +118,8 @@ class Certificate:
             statement["loss"] if isinstance(statement["loss"], str) else statement["loss"]["kind"]
         )
         atom, lam = statement["atom"]["kind"], float.fromhex(statement["lam"])
-        rank = statement["arrays"]["U"]["shape"][-1]
+        given = statement["arrays"]
+        rank = given["U" if "U" in given else "V"]["shape"][-1]  # U may be in blocks of rows
         proof = sum(as_numpy(a).nbytes for a in self.witness.values()) / 1e6
         model = f"{atom} of size {rank}, {loss} loss, {size} data, lam {lam:.6g}"
         parts = [f"{x:.6g}" for x in map(float.fromhex, statement.get("l1", ()))]

@@ -1,0 +1,262 @@
+"""check() and verify() of blocks of rows: a certificate of a table that is on no one machine."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import partial
+from operator import itemgetter
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from certify.base.arrays import Array, Ints
+from certify.base.cluster import PLACE, Client, Task, on_cluster
+from certify.base.rigor import row_blocks as proved
+from certify.base.rigor.row_blocks import Dual
+from certify.base.rigor.tiles import tree
+from certify.kernel.arrays import Arrays
+from certify.kernel.claim import same_question
+from certify.kernel.errors import demand
+from certify.kernel.fields import only, shift_of
+from certify.offsets import ColumnIntercept, RowIntercept
+from certify.pipeline.certificate.file import Certificate, Json, StatedQuestion, as_numpy
+from certify.pipeline.certificate.verdict import Bracket, Judgement, Verdict
+from certify.pipeline.certificate.verify import Proved
+from certify.polar import exact_text
+from certify.polar.lanczos import Start, ritz
+from certify.polar.proved import above, as_kernel_array, below
+
+from .question import (
+    Factors,
+    RowBlocks,
+    accept_factor,
+    compare_blocks,
+    identities,
+    known_format,
+    read_blocks,
+    state,
+)
+from .zero_sums import fit_columns, to_grid, zero_sums
+
+PART, SHARP = 0.1, 0.01  # of epsilon: what the first margin costs at most; of it: an estimate's
+MARGINS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)  # above an estimate: what the proof tries; cost, no truth
+LEAST = 1e-9  # margin: below it Lanczos and the rounding of a Cholesky factorization differ
+MET = 1 + 2.0**-30  # times the shift: a square that was proved
+TIER, RULES = "rounded", ("spectral", "weak_duality")
+
+
+@dataclass(frozen=True)
+class Checked(Bracket, Judgement):
+    """What is proved of factors of blocks of rows, in rounded floats, and its certificate.
+
+    lower <= inf f over factors of any size and all biases,  f(U, V) <= upper; the verdict is
+    CERTIFIED where they are within epsilon = max(atol, rtol |upper|), else UNDECIDED.
+    """
+
+    verdict: Verdict
+    lower: float
+    upper: float
+    certificate: Certificate
+
+    called = "what check() proved of blocks of rows"
+
+
+class Sums(NamedTuple):
+    """What is proved of f(U, V), and a dual point W: its terms, its blocks, and its columns.
+
+    counts, totals  the numbers of entries of the columns, and their sums in units of 2^e
+    """
+
+    upper: Fraction
+    duals: list[Dual]
+    W: list[Task]
+    counts: Ints
+    totals: Ints
+    e: int
+
+
+def check(  # noqa: PLR0913  keywords
+    table: RowBlocks,
+    factors: Factors,
+    *,
+    rtol: float = 1e-6,
+    atol: float = 0.0,
+    client: Client | None = None,
+    seed: int = 0,
+) -> Checked:
+    """Prove how far factors are from the best ones of any size, in rounded floats.
+
+    factors  U of each block (m_k, r): an array, the name of a file .npy, or a Dask task; and V
+             (n, r)
+    client   a Dask client, whose workers read the blocks and prove; without one, this machine does
+
+    Raises InputError where a block or a factor is none, or the cluster gives up; RejectedError
+    where numbers overflow.
+    """
+    with session(client):
+        V = accept_factor(factors[1], table.columns)
+        blocks, question = asked(table, factors[0], V, (rtol, atol))
+        b = None
+        if (ridge := table.ridge(ColumnIntercept)) is not None:
+            place, rows = PLACE.get(), table.ridge(RowIntercept)
+            b = fit_columns(blocks, place.run(np.asarray, V), (rows, ridge), np.zeros(len(V)))
+        sums = collect(table, blocks, V, b)
+        shift, lower = search(table, sums, min(PART * rtol, MARGINS[0]), seed)
+        witness = {} if b is None else {"b": as_kernel_array(b)}
+        verdict = judge(question, lower, sums.upper)
+        claim = {"verdict": verdict.name, "tier": TIER}
+        proof = {"rule": RULES[0], "shift": exact_text(Fraction(shift))}
+        certificate = Certificate(question.statement, question.given, claim, proof, witness)
+        return Checked(verdict, below(lower), above(sums.upper), certificate)
+
+
+def verify(  # noqa: PLR0913  keywords
+    path_or_certificate: str | Path | Certificate,
+    table: RowBlocks,
+    factors: Factors,
+    *,
+    rtol: float = 1e-6,
+    atol: float = 0.0,
+    client: Client | None = None,
+) -> Proved:
+    """Prove a certificate's claim about *these* blocks, factors and epsilon; nothing is searched.
+
+    The question is stated again from the blocks, where they are, and must be the certificate's,
+    bit by bit.  With a client the workers are believed.
+
+    Raises RejectedError(where, code, value) if anything differs or the claim does not follow,
+    InputError where a block or a factor is none, or the cluster gives up.
+    """
+    source = path_or_certificate
+    c = source if isinstance(source, Certificate) else Certificate.load(source, known_format)
+    known_format(c.statement)
+    with session(client):
+        V = accept_factor(factors[1], table.columns)
+        blocks, question = asked(table, factors[0], V, (rtol, atol))
+        agree(c.statement, question.statement)
+        shift, b = evidence(c, table)
+        sums = collect(table, blocks, V, b)
+        lower = prove(table, sums, shift)[1]
+        verdict = judge(question, lower, sums.upper)
+        bracket = below(lower), above(sums.upper)
+        claimed = c.claim.get("verdict")
+        wrong = f"claims {claimed}, proved {verdict.name} in [{bracket[0]!r}, {bracket[1]!r}]"
+        demand(claimed == verdict.name, "claim.verdict", "not proved", wrong)
+        return Proved(verdict, *bracket, TIER, RULES)
+
+
+@contextmanager
+def session(client: Client | None) -> Iterator[None]:
+    """Enter a context of a client's workers, in which numbers may overflow: that is refused."""
+    with on_cluster(client), np.errstate(all="ignore"):
+        yield
+
+
+def asked(
+    table: RowBlocks, U: Sequence[Any], V: Array, epsilon: tuple[float, float]
+) -> tuple[list[Task], StatedQuestion]:
+    """Return the blocks as tasks, and the question about them."""
+    place, blocks = PLACE.get(), read_blocks(table, U, V.shape[1])
+    stated = place.values([place.run(identities, block) for block in blocks])
+    return blocks, state(table, stated, V, *epsilon)
+
+
+def agree(theirs: Json, ours: Json) -> None:
+    """Reject a certificate of another question."""
+    compare_blocks(theirs.get("blocks"), ours["blocks"])
+    same_question(theirs, ours)
+
+
+def evidence(c: Certificate, table: RowBlocks) -> tuple[Fraction, Array | None]:
+    """Return the shift, and the biases of the columns that W has."""
+    only(c.proof, {"rule", "shift"}, "proof")
+    demand(c.proof.get("rule") == RULES[0], "proof.rule", "unknown", c.proof.get("rule"))
+    shift = shift_of(c.proof, "proof.shift")
+    demand(shift >= 0, "proof.shift", "sign", c.proof["shift"])
+    names = {"b"} if table.ridge(ColumnIntercept) is not None else set()
+    demand(set(c.witness) == names, "proof", "arrays", sorted(c.witness))
+    if not names:
+        return shift, None
+    return shift, np.asarray(as_numpy(Arrays(c.witness, "proof").get("b", (table.columns,))))
+
+
+def collect(table: RowBlocks, blocks: list[Task], V: Array, b: Array | None) -> Sums:
+    """Return the sums over all blocks, and W, the residual with its biases."""
+    place, prices = PLACE.get(), table.prices
+    shared, biases = (place.persist(place.run(np.asarray, x)) for x in (V, () if b is None else b))
+    given = shared, None if b is None else biases, table.ridge(RowIntercept)
+    pairs = [place.persist(place.run(proved.fit_block, block, *given)) for block in blocks]
+    residuals = [place.run(itemgetter(1), p) for p in pairs]
+    counts_of = partial(place.run, count_columns)
+    *fits, counts = place.values(
+        [*(place.run(itemgetter(0), p) for p in pairs), tree(place, counts_of, residuals)]
+    )
+    longest = max(int(counts.max()), *(f.longest for f in fits))
+    e = proved.exponent(max(f.largest for f in fits), longest)
+    balance, free = prices.rows == 0, prices.columns == 0
+    grids = [place.persist(place.run(to_grid, R, e, balance)) for R in residuals]
+    if free:
+        moved = zero_sums(grids, balance=balance, count=len(grids))
+        grids = [place.persist(W) for W in moved]
+    most = proved.capacity(longest)
+    both = zip(blocks, grids, strict=True)
+    made = [place.persist(place.run(proved.dual_block, *pair, e, most)) for pair in both]
+    *duals, totals = place.values(
+        [
+            *(place.run(itemgetter(0), x) for x in made),
+            tree(place, partial(place.run, proved.column_totals), grids),
+        ]
+    )
+    W = [place.run(itemgetter(1), x) for x in made]
+    return Sums(proved.objective_bound(fits, V, b, prices), duals, W, counts, totals, e)
+
+
+def count_columns(W: Any) -> Ints:  # noqa: ANN401  scipy.sparse
+    """Return the numbers of entries of the columns."""
+    return np.bincount(W.indices, minlength=W.shape[1]).astype(np.int64)
+
+
+def prove(table: RowBlocks, sums: Sums, shift: Fraction) -> tuple[bool, Fraction]:
+    """Return whether sigma_1(W)^2 <= shift is proved, and the lower bound."""
+    top = proved.singular_bound(sums.W, sums.counts, sums.duals, shift)
+    lower = proved.dual_bound(sums.duals, sums.totals, sums.e, top, table.prices)
+    return top**2 <= shift * Fraction(MET), lower
+
+
+def search(table: RowBlocks, sums: Sums, margin: float, seed: int) -> tuple[float, Fraction]:
+    """Return the shift that proves the best lower bound, and that; margin: what is tried first."""
+    margin = max(margin, LEAST)
+    start = Start(len(sums.counts), seed=seed)
+    squares, _ = ritz(partial(times, sums.W), start, tol=SHARP * margin)
+    tried: list[tuple[Fraction, float]] = []
+    for more in (margin, *(x for x in MARGINS if x > margin)):
+        shift = max(float(squares[0]), 0.0) * (1 + more)
+        demand(np.isfinite(shift), "rounded", "overflow", shift)
+        done, lower = prove(table, sums, Fraction(shift))
+        tried.append((lower, shift))
+        if done:
+            break
+    lower, shift = max(tried, key=itemgetter(0))
+    return shift, lower
+
+
+def judge(question: StatedQuestion, lower: Fraction, upper: Fraction) -> Verdict:
+    """Return CERTIFIED where the bracket is within epsilon."""
+    rtol, atol = (Fraction(float.fromhex(question.statement[k])) for k in ("rtol", "atol"))
+    within = upper - lower <= max(atol, rtol * abs(upper))
+    return Verdict.CERTIFIED if within else Verdict.UNDECIDED
+
+
+def times(blocks: list[Task], Q: Array) -> Array:
+    """Return W^T W Q."""
+    place = PLACE.get()
+    shared = place.persist(place.run(np.asarray, Q))
+    total = tree(place, lambda W: place.run(gram_times, W, shared), blocks)
+    return np.asarray(place.values([total])[0])
+
+
+def gram_times(W: Any, Q: Array) -> Array:  # noqa: ANN401  scipy.sparse
+    """Return W^T W Q of a block."""
+    return np.asarray(W.T @ (W @ Q))

@@ -1,0 +1,249 @@
+"""A table in blocks of rows that never meet, where its blocks come from, and what is asked."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+from certify.base.arrays import Array, finite, real, scalar
+from certify.base.cluster import PLACE, Task
+from certify.base.errors import InputError
+from certify.base.rigor.row_blocks import Block, Prices
+from certify.kernel.errors import RejectedError, demand
+from certify.kernel.file import identity
+from certify.offsets import ColumnIntercept, Offset, RowIntercept
+from certify.pipeline.certificate.file import Json, StatedQuestion
+from certify.polar.proved import as_kernel_array
+
+FORMAT = "certify/blocks/1"
+ATOM = {"kind": "rank_one", "left": "l2", "right": "l2", "form": "product"}
+MATRIX = 2
+
+
+@dataclass(frozen=True, eq=False)
+class RowBlocks:
+    """Least squares of the entries that blocks of rows list; the norms of the factors are l2.
+
+        f(U, V) = min over a, b of  1/2 sum c_ij (y_ij - <u_i, v_j> - a_i - b_j)^2
+                  + lam sum_k |u_k| |v_k| + rho/2 |a|^2 + rho'/2 |b|^2,   c > 0
+
+    blocks   of each, (m_k, n): a matrix of scipy.sparse; or it and the weights c of its entries,
+             another one; or the name of a file .npz that has `rows`, `cols`, `data` and, with
+             weights, `weights`; or a Dask task that returns one of these, the same whenever it
+             runs.  Rows are counted from 0 in each block.
+    columns  n
+    lam      >= 0
+    offsets  RowIntercept(rho) and ColumnIntercept(rho'), one number each; a is there with the one,
+             b with the other
+
+    Raises InputError where there are no blocks, or for another offset.
+    """
+
+    blocks: Sequence[Any]
+    columns: int
+    lam: float
+    offsets: Sequence[Offset] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse what no proof is for."""
+        object.__setattr__(self, "blocks", tuple(self.blocks))
+        object.__setattr__(self, "offsets", tuple(self.offsets))
+        object.__setattr__(self, "lam", scalar(self.lam, "lam", zero=True))
+        if not self.blocks:
+            raise InputError("there must be a block of rows, got none")
+        if isinstance(self.columns, bool) or not isinstance(self.columns, int) or self.columns < 1:
+            raise InputError(f"columns must be a whole number > 0, got {self.columns!r}")
+        names = [str(b) for b in self.blocks if isinstance(b, str | Path)]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise InputError(f"a block is listed twice: {twice[0]}")
+        kinds = [type(o) for o in self.offsets]
+        for o in self.offsets:
+            known = isinstance(o, RowIntercept | ColumnIntercept) and o.shares is None
+            if not known or kinds.count(type(o)) > 1:
+                raise InputError(
+                    "blocks of rows may have one RowIntercept and one ColumnIntercept, each of one "
+                    f"ridge, got {o!r}"
+                )
+
+    def ridge(self, kind: type[Offset]) -> float | None:
+        """Return the ridge of the biases of rows or of columns; None: there are none."""
+        return next((float(o.ridge) for o in self.offsets if isinstance(o, kind)), None)
+
+    @property
+    def prices(self) -> Prices:
+        """Lam and the ridges, exactly."""
+        ridges = (self.ridge(kind) for kind in (RowIntercept, ColumnIntercept))
+        return Prices(Fraction(self.lam), *(None if r is None else Fraction(r) for r in ridges))
+
+
+Factors = tuple[Sequence[Any], Any]  # U of each block, and V
+
+
+def accept_factor(V: object, columns: int) -> Array:
+    """Return V (n, r).
+
+    Raises InputError where it is none, or is not finite.
+    """
+    array = finite(real(V, "V"), "V")
+    if array.ndim != MATRIX or len(array) != columns:
+        raise InputError(f"V must have shape ({columns}, r), got {array.shape}")
+    return array
+
+
+def read_blocks(table: RowBlocks, U: Sequence[Any], r: int) -> list[Task]:
+    """Return a task of each block with its factors; it stays where it is read.
+
+    Raises InputError where there are not as many factors as blocks.
+    """
+    place = PLACE.get()
+    if len(U) != len(table.blocks):
+        raise InputError(f"there are {len(table.blocks)} blocks, and U of {len(U)}")
+    pairs = zip(table.blocks, U, strict=True)
+    shape = table.columns, r
+    return [place.persist(place.run(read, source, u, shape)) for source, u in pairs]
+
+
+def read(source: Any, factor: Any, shape: tuple[int, int]) -> Block:  # noqa: ANN401  see RowBlocks
+    """Return a block for V of a shape (n, r); factor: U, or a file .npy of it.
+
+    Raises InputError where it is none.
+    """
+    (n, r), U = shape, factor
+    if isinstance(factor, str | Path):
+        try:
+            U = np.load(factor)
+        except (OSError, ValueError) as error:
+            raise InputError(f"{factor} is no factor of a block: {error}") from None
+    U = finite(real(U, "U of a block", ndim=MATRIX), "U of a block")
+    listed = entries(source, len(U), n)
+    if U.shape != (listed[0].shape[0], r):
+        raise InputError(f"a block of shape {listed[0].shape} beside U {U.shape} and V {shape}")
+    return Block(listed[0], U, listed[1])
+
+
+def entries(source: Any, m: int | None, n: int) -> tuple[Any, Array | None]:  # noqa: ANN401
+    """Return Y, CSR and canonical, and the weights of its entries.
+
+    m  the rows that a file has, which does not say it; None: up to the last one listed
+    """
+    if isinstance(source, str | Path):
+        listed = triplets(source, m, n)
+    else:
+        listed = source if isinstance(source, tuple) else (source, None)
+    Y, c = canonical(listed[0]), None if listed[1] is None else canonical(listed[1])
+    if Y.shape[1] != n:
+        raise InputError(f"a block must have {n} columns, got shape {Y.shape}")
+    finite(Y.data, "data of a block")
+    if c is None:
+        return Y, None
+    same = np.array_equal(c.indptr, Y.indptr) and np.array_equal(c.indices, Y.indices)
+    if c.shape != Y.shape or not same:
+        raise InputError("weights of a block must be of the entries that it lists")
+    weights = finite(c.data, "weights of a block")
+    if (weights <= 0).any():
+        raise InputError(f"weights of a block must be > 0, got {weights.min()}")
+    return Y, weights
+
+
+def triplets(source: str | Path, m: int | None, n: int) -> tuple[Any, Any]:
+    """Return the entries of a file and their weights, each as COO.
+
+    Raises InputError where it is no block of rows.
+    """
+    try:
+        with np.load(source) as held:
+            at = held["rows"], held["cols"]
+            listed = [held["data"], held.get("weights")]
+        high = int(at[0].max(initial=-1)) + 1 if m is None else m
+        Y, c = (None if x is None else sparse.coo_array((x, at), shape=(high, n)) for x in listed)
+    except (OSError, KeyError, ValueError) as error:
+        raise InputError(f"{source} is no block of rows: {error}") from None
+    return Y, c
+
+
+def canonical(matrix: Any) -> Any:  # noqa: ANN401  scipy.sparse
+    """Return entries as CSR in float64, in order; zeros that are listed are kept.
+
+    Raises InputError where one is listed twice, or is no float64.
+    """
+    listed = sparse.coo_array(matrix)
+    data = real(listed.data, "data of a block")
+    csr = sparse.csr_array((data, listed.coords), shape=listed.shape)
+    csr.sum_duplicates()
+    if csr.nnz != len(data):
+        raise InputError(f"{len(data) - csr.nnz} entries of a block are listed twice")
+    return csr
+
+
+def identities(block: Block) -> Json:
+    """Return what a statement says of a block: the digests of its arrays."""
+    listed = block.Y.tocoo()
+    rows, cols = (k.astype(np.int64) for k in listed.coords)
+    arrays = {"rows": rows, "cols": cols, "Y": listed.data, "U": block.U}
+    if block.weights is not None:
+        arrays["weights"] = block.weights
+    return {k: identity(as_kernel_array(a)) for k, a in arrays.items()}
+
+
+def state(
+    table: RowBlocks, blocks: Sequence[Json], V: Array, rtol: float, atol: float
+) -> StatedQuestion:
+    """Return the question: is f(U, V) within epsilon of the least f over factors of any size?
+
+    blocks  `identities` of each
+    """
+    given = {"V": as_kernel_array(V)}
+    tolerance = {k: scalar(v, k, zero=True).hex() for k, v in (("rtol", rtol), ("atol", atol))}
+    rows = sum(b["U"]["shape"][0] for b in blocks)
+    numbers = [{k: x.hex() for k, x in o.numbers().items()} for o in table.offsets]
+    statement: Json = {
+        "format": FORMAT,
+        "claim": "any size",
+        "loss": "squared",
+        "atom": ATOM,
+        "lam": table.lam.hex(),
+        "shape": [rows, table.columns],
+        "observed": "listed",
+        "offsets": [{"kind": o.name} | x for o, x in zip(table.offsets, numbers, strict=True)],
+        "q": "found",
+        "arrays": {k: identity(a) for k, a in given.items()},
+        "blocks": {str(k): b for k, b in enumerate(blocks)},
+        **tolerance,
+    }
+    return StatedQuestion(statement, given)
+
+
+def known_format(statement: Json) -> None:
+    """Reject a statement that is not of blocks of rows."""
+    found = statement.get("format")
+    wrong = f"{found!r:.80} is not {FORMAT}, the format of blocks of rows"
+    demand(found == FORMAT, "statement.format", "version", wrong)
+
+
+def compare_blocks(theirs: object, ours: Json) -> None:
+    """Reject blocks that are not the certificate's, in words.
+
+    theirs, ours  the statements' `blocks`
+    """
+    where = "statement.blocks"
+    if not isinstance(theirs, dict) or len(theirs) != len(ours):
+        count = len(theirs) if isinstance(theirs, dict) else "no"
+        message = f"the certificate has {count} blocks, you have {len(ours)}"
+        raise RejectedError(where, "question", message)
+    for k, block in ours.items():
+        if theirs.get(k) == block:
+            continue
+        other = next((j for j in theirs if theirs[j] == block), None)
+        if other is not None:
+            message = f"your block {k} is the certificate's block {other}: keep their order"
+            raise RejectedError(f"{where}.{k}", "question", message)
+        stated = theirs.get(k)
+        stated = stated if isinstance(stated, dict) else {}
+        names = sorted({*block, *stated})
+        name = next(x for x in names if block.get(x) != stated.get(x))
+        message = f"{name} of your block {k} is not that of the certificate"
+        raise RejectedError(f"{where}.{k}.{name}", "question", message)

@@ -1,0 +1,332 @@
+"""Certificates of blocks of rows: read again they prove the same; what is changed is refused."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+from certify import Problem, RejectedError, Verdict
+from certify import check as check_whole
+from certify.atoms import RankOne
+from certify.base.errors import InputError
+from certify.kernel.file import read as kernel_read
+from certify.kernel.file import seal
+from certify.losses import Squared
+from certify.offsets import ColumnIntercept, Intercept, RowIntercept
+from certify.pipeline.certificate.file import Certificate, as_numpy
+from certify.pipeline.row_blocks import RowBlocks, check, verify
+from certify.polar.proved import as_kernel_array
+
+N, R, LAM = 5, 2, 0.5
+BOTH = [RowIntercept(1.0), ColumnIntercept(0.0)]
+
+
+def parts(seed=0):
+    """Return three blocks with weights, and factors."""
+    rng = np.random.default_rng(seed)
+    blocks, U = [], []
+    for m in (4, 3, 5):
+        rows, cols = np.nonzero(rng.random((m, N)) < 0.7)
+        at = rows, cols
+        Y = sparse.csr_array((rng.standard_normal(len(rows)), at), shape=(m, N))
+        blocks.append((Y, sparse.csr_array((1 + rng.random(len(rows)), at), shape=(m, N))))
+        U.append(rng.standard_normal((m, R)) / 4)
+    return blocks, (U, rng.standard_normal((N, R)) / 4)
+
+
+def asked(blocks):
+    return RowBlocks(blocks, N, LAM, BOTH)
+
+
+RTOL = 1.001 * check(asked(parts()[0]), parts()[1], rtol=1e-3).relative_gap  # hardly wide enough
+
+
+@pytest.fixture
+def saved(tmp_path):
+    """Return blocks, factors, a result, and the file of its certificate."""
+    blocks, factors = parts()
+    found = check(asked(blocks), factors, rtol=RTOL)
+    assert found.certified
+    found.certificate.save(tmp_path / "x.cert")
+    return blocks, factors, found, tmp_path / "x.cert"
+
+
+def flipped(x, bit):
+    """Return an array with one bit of its first number changed."""
+    out = np.ascontiguousarray(x).copy()
+    out.reshape(-1)[:1].view(np.uint64)[0] ^= np.uint64(1 << bit)
+    return out
+
+
+def test_a_file_proves_the_same_again(saved):
+    blocks, factors, found, file = saved
+    again = verify(file, asked(blocks), factors, rtol=RTOL)
+    assert (again.verdict, again.tier) == (Verdict.CERTIFIED, "rounded")
+    assert (again.lower, again.upper) == (found.lower, found.upper)
+    assert again.rules == ("spectral", "weak_duality")
+    assert "rank_one of size 2, squared loss, 12x5 data" in repr(Certificate.load(file, known))
+    poor = check(asked(blocks), factors, rtol=1e-3)
+    assert poor.verdict is Verdict.UNDECIDED
+    assert verify(poor.certificate, asked(blocks), factors, rtol=1e-3).verdict == "UNDECIDED"
+
+
+def known(_statement):
+    """Read any format."""
+
+
+def test_the_kernel_refuses_the_format_by_its_name(saved):
+    with pytest.raises(RejectedError, match="is not certify/3"):
+        kernel_read(saved[3])
+    with pytest.raises(RejectedError, match=r"certify/blocks/1.* is not certify/3"):
+        Certificate.load(saved[3])
+
+
+def test_another_certificate_is_refused_by_its_format(tmp_path):
+    blocks, factors = parts()
+    other = check_whole(Problem(Squared(np.eye(2)), RankOne(), 2.0), (np.zeros((2, 0)),) * 2)
+    other.certificate.save(tmp_path / "y.cert")
+    for x in (tmp_path / "y.cert", other.certificate):
+        with pytest.raises(RejectedError, match="the format of blocks of rows"):
+            verify(x, asked(blocks), factors)
+
+
+@pytest.mark.parametrize("byte", [3, 60, 400, -1, -50])
+def test_a_changed_byte_of_the_file_is_refused(saved, byte):
+    blocks, factors, _, file = saved
+    data = bytearray(file.read_bytes())
+    data[byte] ^= 1
+    file.write_bytes(data)
+    with pytest.raises(RejectedError):
+        verify(file, asked(blocks), factors, rtol=RTOL)
+
+
+@pytest.mark.parametrize("bit", [0, 52, 63])
+@pytest.mark.parametrize("name", ["Y", "weights", "U", "V"])
+def test_a_flipped_bit_of_each_array_is_refused(saved, name, bit):
+    blocks, (U, V), _, file = saved
+    (Y, C), other = blocks[1], "arrays" if name == "V" else "blocks"
+    if name == "V":
+        V = flipped(V, bit)
+    elif name == "U":
+        U = [U[0], flipped(U[1], bit), U[2]]
+    else:
+        changed = {"Y": Y, "weights": C}
+        x = changed[name]
+        data = flipped(x.data, bit)
+        changed[name] = sparse.csr_array((data, x.indices, x.indptr), shape=x.shape)
+        blocks = [blocks[0], (changed["Y"], changed["weights"]), blocks[2]]
+    try:
+        verify(file, asked(blocks), (U, V), rtol=RTOL)
+    except InputError as error:
+        assert "must be > 0" in str(error)  # noqa: PT017  a weight of another sign
+    except RejectedError as error:
+        assert error.where.startswith(f"statement.{other}.{'V' if name == 'V' else f'1.{name}'}")  # noqa: PT017
+    else:
+        pytest.fail("accepted")
+
+
+def test_an_entry_in_another_place_is_refused(saved):
+    blocks, factors, _, file = saved
+    Y, C = blocks[2]
+    moved = Y.toarray()[::-1], C.toarray()[::-1]
+    blocks[2] = tuple(sparse.csr_array(x) for x in moved)
+    with pytest.raises(RejectedError, match=r"statement.blocks.2.Y: .*of your block 2 is not"):
+        verify(file, asked(blocks), factors, rtol=RTOL)
+
+
+def test_missing_repeated_and_exchanged_blocks_are_refused(saved):
+    blocks, (U, V), _, file = saved
+    for order, said in (
+        ([0, 1], "the certificate has 3 blocks, you have 2"),
+        ([0, 1, 2, 2], "the certificate has 3 blocks, you have 4"),
+        ([0, 1, 1], "your block 2 is the certificate's block 1"),
+        ([1, 0, 2], "your block 0 is the certificate's block 1"),
+    ):
+        mine = [blocks[k] for k in order], [U[k] for k in order]
+        with pytest.raises(RejectedError, match=said):
+            verify(file, asked(mine[0]), (mine[1], V), rtol=RTOL)
+
+
+def test_another_blocks_factors_are_refused(saved):
+    blocks, (U, V), _, file = saved
+    U[0] = np.vstack([U[1], U[1][:1]])
+    with pytest.raises(RejectedError, match=r"U of your block 0 is not that of the certificate"):
+        verify(file, asked(blocks), (U, V), rtol=RTOL)
+
+
+@pytest.mark.parametrize(
+    ("change", "where"),
+    [
+        ({"lam": LAM / 2}, "statement.lam"),
+        ({"offsets": [RowIntercept(2.0), ColumnIntercept(0.0)]}, "statement.offsets"),
+        ({"offsets": [RowIntercept(1.0)]}, "statement.offsets"),
+    ],
+)
+def test_another_question_is_refused(saved, change, where):
+    blocks, factors, _, file = saved
+    with pytest.raises(RejectedError) as caught:
+        verify(file, replace(asked(blocks), **change), factors, rtol=RTOL)
+    assert caught.value.where == where
+
+
+def test_another_epsilon_is_refused(saved):
+    blocks, factors, _, file = saved
+    for name in ("rtol", "atol"):
+        with pytest.raises(RejectedError, match=f"statement.{name}"):
+            verify(file, asked(blocks), factors, **({"rtol": RTOL} | {name: 0.5}))
+
+
+LIES = [
+    ({"proof": {"rule": "spectral"}}, "proof.shift"),
+    ({"proof": {"rule": "spectral", "shift": "-1/1"}}, "proof.shift"),
+    ({"proof": {"rule": "spectral", "shift": "1/3"}}, "proof.shift"),
+    ({"proof": {"rule": "conic", "shift": "1/1"}}, "proof.rule"),
+    ({"proof": {"rule": "spectral", "shift": "1/1", "s": "2/1"}}, "proof"),
+    ({"proof": {"rule": "spectral", "shift": "0/1"}}, "claim.verdict"),
+    ({"proof": {"rule": "spectral", "shift": "fffffff/1"}}, "claim.verdict"),
+    ({"claim": {"verdict": "UNDECIDED", "tier": "rounded"}}, "claim.verdict"),
+    ({"claim": {"verdict": "REFUTED", "tier": "rounded"}}, "claim.verdict"),
+    ({"claim": {}}, "claim.verdict"),
+    ({"witness": {}}, "proof"),
+    ({"witness": {"b": as_kernel_array(np.zeros(N)), "W": as_kernel_array(np.zeros(N))}}, "proof"),
+    ({"witness": {"b": as_kernel_array(np.zeros(N - 1))}}, "proof.b"),
+    ({"witness": {"b": as_kernel_array(np.full(N, np.nan))}}, "proof.b"),
+    ({"witness": {"b": as_kernel_array(np.full(N, 100.0))}}, "claim.verdict"),
+    ({"witness": {"b": as_kernel_array(np.full(N, 1e308))}}, "rounded"),
+]
+
+
+@pytest.mark.parametrize(("change", "where"), LIES)
+def test_a_lie_with_a_new_seal_is_refused_with_its_place(saved, tmp_path, change, where):
+    blocks, factors, found, _ = saved
+    file = tmp_path / "lie.cert"
+    replace(found.certificate, **change).save(file)  # sealed anew
+    with pytest.raises(RejectedError) as caught:
+        verify(file, asked(blocks), factors, rtol=RTOL)
+    assert caught.value.where == where
+
+
+def test_other_biases_prove_another_bracket_and_never_a_wrong_one(saved):
+    blocks, factors, found, _ = saved
+    b = as_numpy(found.certificate.witness["b"])
+    for shift in (1e-9, 1e-3, 1.0):
+        change = {"witness": {"b": as_kernel_array(b + shift * np.arange(N))}}
+        made = replace(found.certificate, **change)
+        for verdict in ("CERTIFIED", "UNDECIDED"):
+            claim = {"verdict": verdict, "tier": "rounded"}
+            try:
+                again = verify(replace(made, claim=claim), asked(blocks), factors, rtol=RTOL)
+            except RejectedError as error:
+                assert error.where == "claim.verdict"  # noqa: PT017
+                continue
+            assert again.lower <= found.upper
+            assert found.lower <= again.upper
+
+
+def test_the_data_are_not_in_the_file_and_V_may_be_left_out(saved, tmp_path):
+    blocks, factors, found, _ = saved
+    assert set(found.certificate.given) == {"V"}
+    found.certificate.save(tmp_path / "small.cert", data=False)
+    made = Certificate.load(tmp_path / "small.cert", known)
+    assert made.given == {}
+    assert verify(made, asked(blocks), factors, rtol=RTOL).certified
+    assert seal(made.statement, made.claim, made.proof, {})
+
+
+def test_files_of_triplets_are_blocks_in_any_order_of_their_entries(saved, tmp_path):
+    blocks, (U, V), _, file = saved
+    names, factors = [], []
+    for k, (Y, C) in enumerate(blocks):
+        order = np.random.default_rng(k).permutation(Y.nnz)
+        rows, cols = (x[order] for x in Y.tocoo().coords)
+        names.append(tmp_path / f"{k}.npz")
+        np.savez(names[-1], rows=rows, cols=cols, data=Y.data[order], weights=C.data[order])
+        factors.append(tmp_path / f"U{k}.npy")
+        np.save(factors[-1], U[k])
+    assert verify(file, asked(names), (factors, V), rtol=RTOL).certified
+    with pytest.raises(InputError, match=r"a block is listed twice: .*1\.npz"):
+        asked([names[0], names[1], names[1]])
+
+
+HELD = {"rows": [0, 1], "cols": [0, 1], "data": [1.0, 2.0]}
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"rows": [0, 0], "cols": [1, 1]}, "1 entries of a block are listed twice"),
+        ({"data": [np.nan, 1.0]}, r"data of a block must be finite, got nan at \[0\]"),
+        ({"data": [2**53 + 1, 1]}, "which float64 would round"),
+        ({"cols": [0, N]}, "is no block of rows"),
+        ({"rows": [0, 2]}, "is no block of rows"),
+        ({"data": [1.0]}, "is no block of rows"),
+        ({"data": None}, "is no block of rows"),
+        ({"weights": [1.0, 0.0]}, "weights of a block must be > 0, got 0.0"),
+        ({"weights": [1.0, np.inf]}, r"weights of a block must be finite, got inf at \[1\]"),
+    ],
+)
+def test_what_is_no_block_is_refused(tmp_path, change, said):
+    file = tmp_path / "block.npz"
+    np.savez(file, **{k: x for k, x in (HELD | change).items() if x is not None})
+    with pytest.raises(InputError, match=said):
+        check(RowBlocks([file], N, LAM), ([np.ones((2, R))], np.ones((N, R))))
+
+
+@pytest.mark.parametrize(
+    ("U", "said"),
+    [
+        (np.full((4, R), np.inf), r"U of a block must be finite, got inf at \[0, 0\]"),
+        (np.ones((4, R + 1)), r"beside U \(4, 3\) and V \(5, 2\)"),
+        (np.ones((3, R)), r"beside U \(3, 2\)"),
+        (np.ones(4), "U of a block must have 2 dimensions"),
+        ("gone.npy", "gone.npy is no factor of a block"),
+    ],
+)
+def test_what_is_no_factor_of_a_block_is_refused(U, said):
+    blocks, (_, V) = parts()
+    with pytest.raises(InputError, match=said):
+        check(RowBlocks(blocks[:1], N, LAM), ([U], V))
+
+
+def test_weights_of_other_entries_are_refused():
+    blocks, (U, V) = parts()
+    Y = blocks[0][0]
+    for C in (Y[::-1], Y[:2], sparse.csr_array(Y.shape)):
+        with pytest.raises(InputError, match="weights of a block must be of the entries"):
+            check(RowBlocks([(Y, C)], N, LAM), (U[:1], V))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"lam": -1.0}, "lam must be a finite number"),
+        ({"lam": np.nan}, "lam must be a finite number"),
+        ({"blocks": []}, "there must be a block of rows, got none"),
+        ({"columns": 0}, "columns must be a whole number > 0, got 0"),
+        ({"columns": 2.0}, "columns must be a whole number > 0, got 2.0"),
+        ({"offsets": [Intercept()]}, "blocks of rows may have one RowIntercept"),
+        ({"offsets": [RowIntercept(), RowIntercept()]}, "blocks of rows may have one RowIntercept"),
+        ({"offsets": [ColumnIntercept([1.0] * N)]}, "blocks of rows may have one RowIntercept"),
+    ],
+)
+def test_what_is_no_question_is_refused(change, said):
+    with pytest.raises(InputError, match=said):
+        RowBlocks(**({"blocks": parts()[0], "columns": N, "lam": LAM} | change))
+
+
+def test_other_sizes_are_refused():
+    blocks, (U, V) = parts()
+    table = asked(blocks)
+    with pytest.raises(InputError, match=r"V must have shape \(5, r\), got \(4, 2\)"):
+        check(table, (U, V[1:]))
+    with pytest.raises(InputError, match=r"V must have shape \(5, r\), got \(5,\)"):
+        check(table, (U, V[:, 0]))
+    with pytest.raises(InputError, match="V must be finite"):
+        check(table, (U, np.full_like(V, np.nan)))
+    with pytest.raises(InputError, match="there are 3 blocks, and U of 2"):
+        check(table, (U[:2], V))
+    with pytest.raises(InputError, match="a block must have 6 columns, got shape"):
+        check(RowBlocks(blocks, N + 1, LAM), (U, np.ones((N + 1, R))))
+    with pytest.raises(InputError, match="rtol must be"):
+        check(table, (U, V), rtol=-1.0)
