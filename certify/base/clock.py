@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from time import monotonic, process_time
+from typing import Any
 
 from .arrays import short
 from .checkpoint import halt, stopped
@@ -16,9 +17,23 @@ IDLE, LEAST = 0.5, 0.05  # seconds from which the cores are counted, and at leas
 
 
 class Deadline:
-    """What ends at a moment of `time.monotonic` (None: never), or as somebody asks to stop."""
+    """What ends at a moment of `time.monotonic` (None: never), or as somebody asks to stop.
+
+    Another process has another clock: the seconds left are sent there, and nobody to tell.
+    """
 
     deadline: float | None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what is sent."""
+        left = None if self.deadline is None else self.time_left()
+        alone = {"progress": None} if "progress" in self.__dict__ else {}
+        return self.__dict__ | {"deadline": left} | alone
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Count the seconds left from now on."""
+        left = state["deadline"]
+        self.__dict__.update(state | {"deadline": None if left is None else monotonic() + left})
 
     def expired(self) -> bool:
         """Whether that moment is over, or somebody asked to stop."""

@@ -9,18 +9,24 @@ the same libraries and the same kind of processor alone.
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import ContextVar, copy_context
 from functools import cache
 from importlib import import_module
 from importlib.metadata import version
-from typing import Any, NamedTuple, Protocol
+from time import monotonic
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
+from numpy.linalg import LinAlgError
 from threadpoolctl import threadpool_info
+
+from certify.kernel.errors import RejectedError
 
 from .errors import InputError
 from .extras import optional
 from .gram import CORES
 
+QUICK = 0.05  # seconds of a call: quicker ones do not travel
+T = TypeVar("T")
 Task = Any  # what a task returns, or what stands for it until the values are asked for
 
 
@@ -103,13 +109,15 @@ class Cluster:
     def values(self, tasks: Sequence[Task]) -> list[Any]:
         """Run all that they need.
 
-        Raises InputError where the cluster gives up.
+        Raises InputError where the cluster gives up, and what ends a task here as well.
         """
         config = optional("dask", "dask", "scale").config
         try:
             with config.set({"distributed.admin.large-graph-warning-threshold": "1 PB"}):
                 made = self.client.gather(self.client.compute(list(tasks)))
                 agree({x.by for x in made})
+        except (RejectedError, LinAlgError):  # as here
+            raise
         except Exception as error:
             raise InputError(
                 f"the Dask cluster gave up: {type(error).__name__}: {error}"
@@ -155,6 +163,47 @@ def run_signed(work: Callable[..., Any], *given: Any) -> Signed:  # noqa: ANN401
 
 
 PLACE: ContextVar[Place] = ContextVar("PLACE", default=Here())  # noqa: B039  it holds nothing
+
+
+class Pool(Generic[T]):
+    """Asks a function of many arguments: here as long as that is quick, then where tasks run.
+
+    threads  at once, here
+    """
+
+    def __init__(self, work: Callable[..., T], threads: int = 1) -> None:
+        self.work, self.threads = work, threads
+        self.quick, self.sent = True, None
+
+    def map(self, items: Sequence[tuple[Any, ...]]) -> list[T]:
+        """Return work(*item) of each, in order."""
+        place = PLACE.get()
+        if len(items) > 1 and not self.quick and not isinstance(place, Here):
+            if self.sent is None:  # once, not with every task
+                self.sent = place.persist(place.run(as_it_is, self.work))
+            return place.values([place.run(call, self.sent, *item) for item in items])
+        begun = monotonic()
+        out = self.map_here(items)
+        self.quick = monotonic() - begun < QUICK * len(items)
+        return out
+
+    def map_here(self, items: Sequence[tuple[Any, ...]]) -> list[T]:
+        """Return the same, in this process."""
+        if self.threads == 1 or len(items) == 1:
+            return [self.work(*item) for item in items]
+        with ThreadPoolExecutor(self.threads) as pool:
+            tasks = [pool.submit(copy_context().run, self.work, *item) for item in items]
+            return [task.result() for task in tasks]
+
+
+def as_it_is(x: T) -> T:
+    """Return it."""
+    return x
+
+
+def call(work: Callable[..., T], *given: Any) -> T:  # noqa: ANN401  a task's arguments
+    """Call a function that was a task's result."""
+    return work(*given)
 
 
 @contextmanager

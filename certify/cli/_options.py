@@ -71,7 +71,7 @@ def with_scheduler(command: Command) -> Command:
         with connect(scheduler) as client, on_cluster(client):
             return command(*arguments, **given)
 
-    help_ = "Prove large sparse matrices on a Dask cluster."
+    help_ = "Prove large sparse matrices and grow trees on a Dask cluster."
     return click.option("--scheduler", metavar="ADDRESS", help=help_)(wrapped)
 
 

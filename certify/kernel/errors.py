@@ -16,6 +16,10 @@ class RejectedError(ValueError):
         super().__init__(f"{clean(where)}: {clean(code)}: {clean(value)}")
         self.where, self.code, self.value = where, code, value
 
+    def __reduce__(self) -> tuple[type, tuple[str, str, object]]:
+        """Say how another process makes it again."""
+        return RejectedError, (self.where, self.code, self.value)
+
 
 def shown(x: Fraction) -> str:
     """Write a number for a reader, however large it is."""

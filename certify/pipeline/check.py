@@ -78,7 +78,8 @@ def check(  # noqa: PLR0913  the contract's keywords
               the convex relaxation, and the relaxation of its polar
     solver    with "cvxpy": a name of cvxpy, such as "CLARABEL"; None: the first that answers
     checkpoint  a file: progress is saved to it, and resumed from it if it is there
-    client    a Dask client, whose workers prove the polar of a large sparse matrix
+    client    a Dask client, whose workers prove the polar of a large sparse matrix, and grow the
+              trees of other polars
 
     The first Ctrl-C ends the search with the bracket proved so far; the second interrupts.
 

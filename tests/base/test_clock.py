@@ -1,9 +1,14 @@
 """What a clock says of its budget, and of the cores that a process has had."""
 
+import pickle
+
+import numpy as np
 import pytest
 
 from certify.base import clock
 from certify.base.clock import Clock
+from certify.norms import gauge
+from certify.polar import PolarQuery
 
 
 @pytest.fixture
@@ -31,3 +36,17 @@ def test_cores_are_processor_seconds_in_seconds_of_the_clock(at):
     assert held.cores() == held.share(0.5).cores() == 2.0
     at[:] = 10.0, 3.0
     assert held.cores() == clock.LEAST
+
+
+def test_of_a_deadline_the_seconds_left_are_sent(at):
+    """The other clock is 90 seconds ahead; nobody hears of progress there."""
+    query = PolarQuery(np.eye(2), gauge("l2"), gauge("l2"), deadline=8.0, progress=print)
+    at[0] = 5.0
+    sent, never = pickle.dumps(query), pickle.dumps(PolarQuery(*[None] * 3, deadline=None))
+    at[0] = 95.0
+    there = pickle.loads(sent)  # noqa: S301  our own
+    assert there.time_left() == 3.0
+    assert there.progress is None
+    assert np.array_equal(there.W, query.W)
+    assert query.deadline == 8.0
+    assert pickle.loads(never).time_left() == np.inf  # noqa: S301  our own

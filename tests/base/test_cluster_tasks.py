@@ -1,11 +1,16 @@
 """Tasks of a cluster: results of workers that round alike are taken together, others refused."""
 
+import pickle
+
 import numpy as np
 import pytest
+from numpy.linalg import LinAlgError
 
-from certify.base.cluster import PLACE, Here, Signed, on_cluster, run_signed
+from certify.base import cluster
+from certify.base.cluster import PLACE, Here, Pool, Signed, as_it_is, call, on_cluster, run_signed
 from certify.base.errors import InputError
 from certify.base.rigor import tiles
+from certify.kernel.errors import RejectedError
 
 
 class Client:
@@ -69,3 +74,39 @@ def test_a_cluster_that_gives_up_is_a_sentence():
     lost = Client(error=OSError("the scheduler is gone"))
     with on_cluster(lost), pytest.raises(InputError, match=said):
         tiles.in_tiles([np.eye(2)], 2, 1.0)
+
+
+def test_a_pool_asks_a_cluster_once_calls_are_not_quick(monkeypatch):
+    """The function is sent once; what it returns is the same, in the same order."""
+    noted, now = [], iter(range(99))
+    monkeypatch.setattr(cluster, "monotonic", lambda: 0.04 * next(now))  # a call of any number
+    items = [(2.0, 3.0), (3.0, 2.0)]
+
+    def run(place, work, *given):
+        noted.append(work)
+        return delayed(place, work, *given)
+
+    with on_cluster(Client()):
+        place = PLACE.get()
+        delayed = type(place).run
+        monkeypatch.setattr(type(place), "run", run)
+        pool = Pool(pow)
+        assert pool.map(items) == [8.0, 9.0]  # 20 ms each
+        assert pool.map(items[:1]) == [8.0]  # one alone, 40 ms
+        assert not noted
+        monkeypatch.setattr(cluster, "QUICK", 0.01)
+        assert pool.map(items) == [8.0, 9.0]
+        assert not noted
+        assert pool.map(items[:1]) == [8.0]  # one alone is nothing to share
+        assert pool.map(items) == pool.map(items) == [8.0, 9.0]
+        assert noted == [as_it_is, call, call, call, call]
+    assert pool.map(items) == [8.0, 9.0]  # without a cluster, here
+    assert len(noted) == 5
+
+
+@pytest.mark.parametrize("error", [RejectedError("rounded", "inexact", 1), LinAlgError("none")])
+def test_what_ends_a_task_here_ends_it_on_a_cluster(error):
+    with on_cluster(Client(error=error)), pytest.raises(type(error)) as raised:
+        PLACE.get().values([])
+    assert raised.value is error
+    assert str(pickle.loads(pickle.dumps(error))) == str(error)  # noqa: S301  our own

@@ -9,6 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from certify.base.cluster import PLACE
+from certify.base.rigor import cones as walks
 from certify.base.rigor.cones import Cones, elastic_norms
 from certify.base.rigor.flint import Flint
 from certify.base.rigor.rounded import Rounded
@@ -29,6 +31,7 @@ from certify.polar.branching.cones import (
     pack_codes,
     worst_pairs,
 )
+from tests.places import Frozen, Lossy
 
 TIERS = {"exact": Exact, "flint": Flint, "rounded": Rounded}
 HALF = Fraction(1, 2)
@@ -341,7 +344,7 @@ def test_a_tree_that_is_cut_short_says_what_is_left():
     W = np.random.default_rng(0).integers(-4, 5, (6, 4)).astype(float)
     pair, ar, batches = Pair(Pattern(6, 4), L2(6, "+"), L2(4, "+")), Exact(), iter(range(9))
     form = pair_form(ar, pair, ar.load(handed(W.reshape(-1))), 1)
-    grown = grow_codes(Cones(form), (0.0, 0.0), lambda: next(batches) > 3)
+    grown = grow_codes(Cones(form), (0.0, 0.0), lambda: next(batches) > 4)
     assert 0 < grown.left < 1
     assert "% of it in " in left_open(grown, 60.0)
     assert "cones undecided; about " in left_open(grown, 60.0)
@@ -367,11 +370,42 @@ def test_a_grown_tree_knows_its_own_bound(seed, monkeypatch):
         proved = layer_cones(ar, net, w, {}, held(grown.tree()))
         return abs(grown.upper - float(proved)) > slack  # of batches of another depth
 
-    batches = iter(range(9))
+    batches = iter(range(10))
     assert not misses(lambda: False)
-    assert not misses(lambda: next(batches) > 6)  # cut short
+    assert not misses(lambda: next(batches) > 7)  # cut short
     monkeypatch.setattr(Cones, "inexact", lambda _, batch, *__: np.full(len(batch.node), True))
     assert not misses(lambda: False)  # no generator fits a float
+
+
+@pytest.mark.parametrize("place", [Frozen, Lossy])
+def test_a_tree_that_grows_in_tasks_is_the_same_wherever_they_run(place, monkeypatch):
+    """Tasks change none of their arguments, and run again if what they made is lost."""
+    rng = np.random.default_rng(1)
+    F, W = rng.standard_normal((60, 3)), rng.standard_normal((60, 2))
+    net = Network(Pattern(60, 2), handed(F), range(60), Fraction(0), L2(3), L2(2))
+    ar = Rounded()
+    w = ar.load(handed(W.reshape(-1)))
+    form = layer_form(ar, net, w)
+
+    def grown(most):
+        tree = grow_codes(Cones(form), (0.0, 0.0), lambda: False, most=most)
+        return tree.tree(), tree.upper, layer_cones(ar, net, w, {}, held(tree.tree()))
+
+    whole = grown(9000)
+    monkeypatch.setattr("certify.base.cluster.QUICK", 0.0)
+    monkeypatch.setattr("certify.polar.branching.cones.NODES", 50)
+    monkeypatch.setattr(walks, "NODES", 50)
+    monkeypatch.setattr(walks, "PART", 4)
+    here, there = grown(9000), place()
+    token = PLACE.set(there)
+    try:
+        assert grown(9000) == here
+        assert len(grown(600)[0]) < len(here[0])  # room for fewer
+    finally:
+        PLACE.reset(token)
+    assert here[2] <= whole[2] * (1 + Fraction(1, 2**20))
+    if place is Lossy:
+        assert there.runs > 20
 
 
 def test_a_cone_is_split_where_its_bound_loses_most_unless_it_is_thin():

@@ -12,7 +12,8 @@ import pytest
 from scipy import sparse
 
 from certify import Problem, check, improve, verify
-from certify.atoms import RankOne
+from certify.atoms import RankOne, ReLU
+from certify.base import cluster
 from certify.base.rigor import tiles
 from certify.losses import Squared
 from certify.offsets import ColumnIntercept, RowIntercept
@@ -71,10 +72,10 @@ def kill_a_busy_worker(client, killed):
 @contextmanager
 def workers(count):
     """Enter a context with a client of processes of its own."""
-    cluster = distributed.LocalCluster(
+    local = distributed.LocalCluster(
         n_workers=count, threads_per_worker=1, dashboard_address=None, processes=True
     )
-    with cluster, distributed.Client(cluster, set_as_default=False) as client:
+    with local, distributed.Client(local, set_as_default=False) as client:
         yield client
 
 
@@ -159,3 +160,67 @@ def test_a_certificate_of_files_that_never_meet_is_the_same_on_any_workers(
     assert 0 < here.lower < here.upper
     again = row_blocks.verify(tmp_path / "x.cert", blocks, factors, rtol=0.5)
     assert again == proof
+
+
+def by_cones():
+    """Return a layer of few features: a tree of cones."""
+    rng = np.random.default_rng(2)
+    return zero(rng.standard_normal((300, 2)), ReLU(rng.standard_normal((300, 3))), 9.0)
+
+
+def by_conic():
+    """Return data whose polar takes a tree of relaxations."""
+    Y = np.abs(np.random.default_rng(0).standard_normal((9, 7)))
+    return zero(Y, RankOne("l2+", "l2+"), 0.3)
+
+
+def by_network():
+    """Return a layer of more features than cones are for."""
+    rng = np.random.default_rng(2)
+    return zero(rng.standard_normal((9, 2)), ReLU(rng.standard_normal((9, 7))), 2.0)
+
+
+def zero(Y, atom, lam):
+    """Return a problem, and one component of zeros."""
+    return Problem(Squared(Y), atom, lam), tuple(np.zeros((*d, 1)) for d in atom.shapes(Y.shape))
+
+
+class Counted(cluster.Cluster):
+    """A cluster that counts its tasks, and kills the worker that holds most after the twelfth."""
+
+    noted, kill = 0, False
+
+    def run(self, work, *given):
+        """Note a task."""
+        Counted.noted += 1
+        if self.kill and self.noted == 12:
+            held, pids = self.client.has_what(), self.client.run(os.getpid)
+            os.kill(pids[max(held, key=lambda address: len(held[address]))], signal.SIGKILL)
+        return super().run(work, *given)
+
+
+@pytest.mark.filterwarnings("default")
+@pytest.mark.parametrize("make", [by_cones, by_conic, by_network])
+@pytest.mark.parametrize(("count", "kill"), [(1, False), (2, True), (4, True)])
+def test_a_tree_is_the_same_on_any_workers_of_which_one_dies(
+    tmp_path, monkeypatch, make, count, kill
+):
+    for module in ("certify.base.rigor.cones", "certify.polar.branching.cones"):
+        monkeypatch.setattr(f"{module}.NODES", 300)
+    monkeypatch.setattr("certify.base.rigor.cones.ROUND", 8)
+    problem, factors = make()
+    here = check(problem, factors)
+    assert here.certificate.proof["polar"]["rule"] == make.__name__.removeprefix("by_")
+    proved = verify(here.certificate, problem, factors, tier="rounded")
+    monkeypatch.setattr(cluster, "Cluster", Counted)
+    monkeypatch.setattr(cluster, "QUICK", 0.0)
+    monkeypatch.setattr(Counted, "kill", kill)
+    monkeypatch.setattr(Counted, "noted", 0)
+    with workers(count) as client:
+        there = check(problem, factors, client=client)
+        tasks = Counted.noted
+        again = verify(there.certificate, problem, factors, tier="rounded", client=client)
+    assert tasks > 12
+    assert (Counted.noted > tasks) == (make is by_cones)
+    assert saved(here, tmp_path) == saved(there, tmp_path)
+    assert again == proved

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from certify.base.cluster import Pool
 from certify.kernel.errors import RejectedError
 from certify.kernel.norms import L1, L2, Biased, Elastic, LInf, Norm
 from certify.kernel.scalars import power
@@ -29,6 +30,9 @@ from certify.kernel.simplicial import ConeForm
 from .bounds import Floats, gamma, up
 
 NUMBERS = 1 << 17  # of a batch: what stays in a processor's cache
+NODES = 100_000  # of a task: about a second
+ROUND = 32  # tasks that do not know of each other's results
+PART = 32  # cones that a task begins with, at least
 NEWTON = 30  # steps to a level at most; about six are needed
 LOST = 2.0**-900  # more than what underflows; the largest datum is near 1
 Longs = npt.NDArray[np.int64]
@@ -306,30 +310,50 @@ def floats_of(rows: Sequence[Sequence[int]]) -> tuple[Floats, int]:
     return np.array([[x / (1 << e) for x in row] for row in rows], dtype=float), e
 
 
+@dataclass(frozen=True)
+class Walk:
+    """The way through a tree: its codes, and each inner node's second child; the first is next."""
+
+    cones: Cones
+    codes: Longs
+    second: Longs
+
+    def __call__(self, batch: Batch, most: int) -> tuple[float, list[Batch]]:
+        """Bound the leaves below a batch; return that, and what waits after `most` nodes."""
+        best, count, waiting = 0.0, 0, [batch]
+        pairs = np.array(self.cones.pairs or [(0, 0)])
+        while waiting and count < most:
+            batch = take_batches(waiting)
+            count += len(batch.node)
+            code = self.codes[batch.node]
+            ends, open_ = np.flatnonzero(code == 0), np.flatnonzero(code)
+            if len(ends):
+                best = max(best, float(self.cones.bounds(batch.part(ends))[0].max()))
+            if len(open_):
+                inner = batch.part(open_)
+                first, other = self.cones.children(inner, *pairs[code[open_] - 1].T)
+                other = replace(other, node=self.second[inner.node])
+                waiting += cut_batches(join_batches([replace(first, node=inner.node + 1), other]))
+        return best, waiting
+
+
 def over_batches(form: ConeForm) -> Fraction:
-    """Bound g over the tree's leaves, as `certify.kernel.simplicial.over_cones` does."""
-    cones, codes = Cones(form), np.array(form.tree)
+    """Bound g over the tree's leaves, as `certify.kernel.simplicial.over_cones` does.
+
+    What waits is walked through in tasks, whatever runs them.
+    """
     second = seconds(form.tree)
-    best = 0.0
+    cones, codes = Cones(form._replace(tree=())), np.array(form.tree, dtype=np.int64)
     batch = cones.roots()
     nodes = [0]
     for _ in range(len(batch.node) - 1):
         nodes.append(after(form.tree, second, nodes[-1]))
-    waiting = [replace(batch, node=np.array(nodes))]
-    pairs = np.array(cones.pairs or [(0, 0)])
+    best, waiting = 0.0, [replace(batch, node=np.array(nodes))]
+    pool = Pool(Walk(cones, codes, second))
     while waiting:
-        batch = take_batches(waiting)
-        code = codes[batch.node]
-        ends = np.flatnonzero(code == 0)
-        if len(ends):
-            best = max(best, float(cones.bounds(batch.part(ends))[0].max()))
-        open_ = np.flatnonzero(code)
-        if len(open_):
-            inner = batch.part(open_)
-            i, j = pairs[code[open_] - 1].T
-            first, other = cones.children(inner, i, j)
-            other = replace(other, node=second[inner.node])
-            waiting += cut_batches(join_batches([replace(first, node=inner.node + 1), other]))
+        for bound, rest in pool.map([(b, NODES) for b in take_round(waiting)]):
+            best = max(best, bound)
+            waiting += rest
     if not np.isfinite(best):
         raise RejectedError("rounded", "overflow", best)
     return Fraction(best) * cones.unit
@@ -399,3 +423,14 @@ def take_batches(waiting: list[Batch]) -> Batch:
             break
         out.append(waiting.pop())
     return join_batches(out) if len(out) > 1 else out[0]
+
+
+def take_round(waiting: list[Batch]) -> list[Batch]:
+    """Take up to ROUND of the last batches; fewer are cut into parts of at least PART cones."""
+    taken = [take_batches(waiting) for _ in range(ROUND) if waiting]
+    out = []
+    for batch in taken:
+        B = len(batch.node)
+        count = min(ROUND // len(taken), max(B // PART, 1))
+        out += [batch.part(np.arange(k, B, count)) for k in range(count)]
+    return out

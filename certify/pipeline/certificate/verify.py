@@ -79,7 +79,7 @@ def verify(  # noqa: PLR0913  the contract's keywords
     components as the factors have, as it always is at lam = 0, not about every size.  limit: the
     units of work that verifying may take (kernel/SPEC.md); by default what the size of the
     certificate allows.  client: a Dask client, whose workers factorize what tier "rounded" finds
-    large and sparse; they are believed.
+    large and sparse, and bound its cones; they are believed.
 
     Raises RejectedError(where, code, value) if anything differs or the claim does not
     follow, InputError if the caller's own input is wrong, NotCoveredError (of base.errors) if

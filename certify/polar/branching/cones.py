@@ -4,20 +4,29 @@
 
 A cone is split at the pair of generators between which its bound loses most, of those about as far
 apart as any: cones so stay thick.  Batches are taken in the order last in, first out, so that few
-wait; cones within one gap of the best value wait for the next, smaller gap.
+wait; cones within one gap of the best value wait for the next, smaller gap.  A task grows what is
+below a batch, up to a number of cones.  Those of one round all know the best value before it, and
+none of each other, so that a tree does not depend on where they run.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from math import inf
 from time import monotonic
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from certify.base.checkpoint import stopped
-from certify.base.rigor.cones import Batch, Cones, cut_batches, join_batches, take_batches
+from certify.base.cluster import Pool
+from certify.base.rigor.cones import (
+    NODES,
+    Batch,
+    Cones,
+    cut_batches,
+    join_batches,
+    take_batches,
+    take_round,
+)
 from certify.base.rigor.rounded import Rounded
 from certify.kernel.errors import RejectedError
 from certify.kernel.rules.cones import layer_form, pair_form
@@ -45,7 +54,8 @@ class Grown:
 
     share  of each node: that of a root, halved with each split
     left   the share of the cones that time or room did not allow to bound closely
-    upper  the largest bound of a leaf
+    upper  the largest bound of a leaf; best: the largest value met
+    waiting, later  batches to split, and those within the gap
     """
 
     code: Longs = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
@@ -55,6 +65,9 @@ class Grown:
     count: int = 0
     left: float = 0.0
     upper: float = 0.0
+    best: float = 0.0
+    waiting: list[Batch] = field(default_factory=list)
+    later: list[Batch] = field(default_factory=list)
 
     def make(self, number: int) -> Longs:
         """Return the numbers of new nodes."""
@@ -64,6 +77,22 @@ class Grown:
             self.code, self.first = (np.pad(x, (0, more)) for x in (self.code, self.first))
             self.share = np.pad(self.share, (0, more))
         return np.arange(self.count - number, self.count)
+
+    def start(self, batch: Batch, share: Floats) -> None:
+        """Begin with the cones of a batch."""
+        nodes = self.make(len(share))
+        self.share[nodes] = share
+        self.waiting = [replace(batch, node=nodes)]
+
+    def join(self, batch: Batch, part: "Grown") -> None:
+        """Add what has grown below a batch."""
+        n = part.count
+        at = np.concatenate([batch.node, self.make(n - len(batch.node))])
+        self.code[at], self.share[at] = part.code[:n], part.share[:n]
+        self.first[at] = at[part.first[:n]]
+        self.best, self.upper = max(self.best, part.best), max(self.upper, part.upper)
+        for here, there in ((self.waiting, part.waiting), (self.later, part.later)):
+            here += [replace(b, node=at[b.node]) for b in there]
 
     def tree(self) -> list[int]:
         """Return the codes in preorder, from all roots; a second child is the number after."""
@@ -75,6 +104,46 @@ class Grown:
             if code[k]:
                 waiting += (first[k] + 1, first[k])
         return out
+
+
+@dataclass(frozen=True)
+class Grower:
+    """A task: grow what is below a batch.
+
+    target, blur  in units of the form: what is enough, and what floats cannot tell apart
+    roots, least  the number of orthants, and the smallest gap
+    """
+
+    cones: Cones
+    expired: Callable[[], bool]
+    target: float
+    blur: float
+    roots: int
+    least: float
+
+    def __call__(self, batch: Batch, share: Floats, best: float, gap: float, most: int) -> Grown:
+        """Return the tree below cones with these shares, after about `most` new ones."""
+        tree = Grown(roots=self.roots, best=best)
+        tree.start(batch, share)
+        most += tree.count
+        while tree.waiting and tree.count < most and not self.expired():
+            self.step(tree, gap)
+        return tree
+
+    def step(self, tree: Grown, gap: float) -> None:
+        """Bound the last batch, and split what is not near its value."""
+        batch, least = take_batches(tree.waiting), self.target
+        upper, value = self.cones.bounds(batch)
+        tree.best = best = max(tree.best, value)
+        done = max(least, best * (1 + self.least), best + self.blur)
+        wide = upper > max(least, best * (1 + gap), best + self.blur)
+        tree.later += [batch.part(x) for x in split(~wide & (upper > done))]
+        whole = upper <= done
+        for open_ in split(wide):
+            parts, ended = divide(self.cones, tree, batch.part(open_))
+            whole[open_[ended]] = True
+            tree.waiting += parts
+        tree.upper = max(tree.upper, float(upper[whole].max(initial=0.0)))
 
 
 def grow_codes(  # noqa: PLR0913  keywords
@@ -90,40 +159,32 @@ def grow_codes(  # noqa: PLR0913  keywords
 
     aims  the target, and a value that is attained
     """
-    tree = Grown()
     unit = float(cones.unit)
     target, best = (x / unit if unit else 0.0 for x in aims)
-    blur = 4 * cones.slack(64) * float(cones.reach.sum())  # what floats cannot tell apart
-    batch = cones.roots()
-    tree.roots = len(batch.node)
-    queue = cut_batches(replace(batch, node=tree.make(tree.roots)))
-    tree.share[: tree.roots] = 1 / tree.roots
+    batch, blur = cones.roots(), 4 * cones.slack(64) * float(cones.reach.sum())
+    tree = Grown(roots=len(batch.node), best=best)
+    tree.start(batch, np.full(tree.roots, 1 / tree.roots))
+    tree.waiting = cut_batches(tree.waiting[0])
+    pool = Pool(Grower(cones, expired, target, blur, tree.roots, gaps[-1]))
     for gap in gaps:
-        later: list[Batch] = []
-        while queue:
+        while tree.waiting:
             if expired() or tree.count > most:
-                tree.left = sum(float(tree.share[b.node].sum()) for b in queue)
-                return with_bound(cones, tree, [*queue, *later])
-            batch = take_batches(queue)
-            upper, value = cones.bounds(batch)
-            best = max(best, value)
+                tree.left = sum(float(tree.share[b.node].sum()) for b in tree.waiting)
+                return with_bound(cones, tree)
+            batches = take_round(tree.waiting)
+            room = min(NODES, (most - tree.count) // len(batches) + 1)
+            asked = [(b, tree.share[b.node], tree.best, gap, room) for b in batches]
+            for b, part in zip(batches, pool.map(asked), strict=True):
+                tree.join(b, part)
             if progress is not None:
-                progress(tree.count, best * unit, np.inf)
-            done = max(target, best * (1 + gaps[-1]), best + blur)
-            wide = upper > max(target, best * (1 + gap), best + blur)
-            later += [batch.part(x) for x in split(~wide & (upper > done))]
-            whole = upper <= done
-            for open_ in split(wide):
-                parts, ended = divide(cones, tree, batch.part(open_))
-                whole[open_[ended]] = True
-                queue += parts
-            tree.upper = max(tree.upper, float(upper[whole].max(initial=0.0)))
-        queue = later
-    return with_bound(cones, tree, queue)
+                progress(tree.count, tree.best * unit, np.inf)
+        tree.waiting, tree.later = tree.later, []
+    return with_bound(cones, tree)
 
 
-def with_bound(cones: Cones, tree: Grown, rest: Sequence[Batch]) -> Grown:
-    """Return the tree, with the bound of its leaves in units of the form: `rest` and others."""
+def with_bound(cones: Cones, tree: Grown) -> Grown:
+    """Return the tree with the bound of its leaves in units of the form, what waits included."""
+    rest = [*tree.waiting, *tree.later]
     top = max((float(cones.bounds(b)[0].max()) for b in rest), default=0.0)
     tree.upper = max(tree.upper, top) * float(cones.unit)
     return tree
@@ -208,19 +269,12 @@ def proposal(
     form: ConeForm, query: PolarQuery | LayerQuery, lower: float, proof: dict[str, Any]
 ) -> Proposal:
     """Grow a tree in part of the remaining time: its proof takes about as long."""
-    begun = monotonic()
-    late = inf if query.deadline is None else begun + SHARE * (query.deadline - begun)
+    begun, aims, told = monotonic(), (query.target or 0.0, lower), query.progress
     most = query.nodes or (UNTIMED if query.deadline is None else MOST)
-
-    def expired() -> bool:
-        """Whether that time is over."""
-        return monotonic() > late or stopped()
-
-    aims = (query.target or 0.0, lower)
+    late = None if query.deadline is None else begun + SHARE * (query.deadline - begun)
+    expired = replace(query, deadline=late).expired
     try:
-        grown = grow_codes(
-            Cones(form), aims, expired, most=most, progress=query.progress, gaps=GAPS
-        )
+        grown = grow_codes(Cones(form), aims, expired, most=most, progress=told, gaps=GAPS)
     except RejectedError:  # numbers outside the range of floats
         return Proposal(np.inf)
     tree, note = pack_codes(grown.tree()), left_open(grown, monotonic() - begun)

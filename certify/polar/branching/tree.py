@@ -5,20 +5,19 @@
 A part is a path of labels from the root.  The user's `solve` bounds it from above with a
 witness, may find a feasible value, and names the two labels that cover the part together.
 The leaf of the largest bound is split first.  Leaves are split in batches of fixed size
-and results are merged in order, so the tree does not depend on the number of threads;
+and results are merged in order, so the tree does not depend on threads, or a cluster's workers;
 only a deadline can change it.  A returned tree can be passed in again to grow further; one
 with a key is saved by the current keeper, and growth resumes from it.
 """
 
 import heapq
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextvars import copy_context
 from dataclasses import dataclass, field, replace
 from math import inf
 from typing import Any, Generic, TypeAlias, TypeVar
 
 from certify.base.checkpoint import CURRENT, Kinds, grew, stopped
+from certify.base.cluster import Pool
 
 L = TypeVar("L")  # label of a branch
 S = TypeVar("S")  # what a child starts from
@@ -123,18 +122,17 @@ def grow(solve: Solve[L, S, T], limits: Limits, tree: Tree[L, S, T] | None = Non
     if tree is None:
         root = solve((), None, limits.aim(-inf))
         tree = Tree((Node((), root),), root.lower, root.found)
-    state = _State(tree)
+    state, pool = _State(tree), Pool(solve, limits.workers)
     limits.progress(len(state.nodes), state.lower, state.upper)
-    with ThreadPoolExecutor(max_workers=limits.workers) as pool:
-        while len(state.nodes) < limits.nodes and not limits.expired() and not stopped():
-            chosen = state.worst(limits.aim(state.lower))
-            if not chosen:
-                break
-            state.expand(chosen, solve, limits, pool)
-            limits.progress(len(state.nodes), state.lower, state.upper)
-            grew(len(state.nodes), state.upper)
-            if keeper is not None:
-                keeper.keep(key, lambda: saved_tree(state.tree(), limits))
+    while len(state.nodes) < limits.nodes and not limits.expired() and not stopped():
+        chosen = state.worst(limits.aim(state.lower))
+        if not chosen:
+            break
+        state.expand(chosen, limits, pool)
+        limits.progress(len(state.nodes), state.lower, state.upper)
+        grew(len(state.nodes), state.upper)
+        if keeper is not None:
+            keeper.keep(key, lambda: saved_tree(state.tree(), limits))
     tree = state.tree()
     if keeper is not None:
         keeper.keep(key, lambda: saved_tree(tree, limits), now=True)
@@ -181,20 +179,17 @@ class _State(Generic[L, S, T]):
             chosen.append(k)
         return chosen
 
-    def expand(
-        self, chosen: list[int], solve: Solve[L, S, T], limits: Limits, pool: ThreadPoolExecutor
-    ) -> None:
+    def expand(self, chosen: list[int], limits: Limits, pool: Pool[Solved[L, S, T]]) -> None:
         """Solve the children of the chosen leaves side by side, and add them in order."""
-        aim, tasks = limits.aim(self.lower), list[list[Future[Solved[L, S, T]]]]()
+        aim, parts = limits.aim(self.lower), list[tuple[Any, ...]]()
         for k in chosen:
             heapq.heappop(self.heap)
             node = self.nodes[k]
-            tasks.append([])
             for label in node.solved.split or ():
-                path, warm = (*node.path, label), node.solved.warm
-                tasks[-1].append(pool.submit(copy_context().run, solve, path, warm, aim))
-        for k, pair in zip(chosen, tasks, strict=True):
-            self.settle(k, [task.result() for task in pair], limits)
+                parts.append(((*node.path, label), node.solved.warm, aim))
+        solved = pool.map(parts)
+        for at, k in enumerate(chosen):
+            self.settle(k, solved[2 * at : 2 * at + 2], limits)
 
     def settle(self, k: int, children: list[Solved[L, S, T]], limits: Limits) -> None:
         """Add both children of a leaf; not if they were cut short and prove less than it."""
