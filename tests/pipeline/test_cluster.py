@@ -112,54 +112,42 @@ def test_a_certificate_is_the_same_on_any_workers_of_which_one_dies(problem, tmp
 
 
 @pytest.fixture
-def table(problem, tmp_path):
-    """Return a table of files with weights and biases, and factors in files."""
-    observed, (U, V), files, factors = problem.loss.observed, poor(problem), [], []
+def table(problem, tmp_path, monkeypatch):
+    """Return a table of files with weights and biases."""
+    monkeypatch.setattr(row_blocks.search, "SIDE", 128)
+    observed, files = problem.loss.observed, []
     Y = observed.matrix(problem.loss.arrays()["Y"])
     for a in range(0, M, 60):
         listed = Y[a : a + 60].tocoo()
         files.append(str(tmp_path / f"{a}.npz"))
-        factors.append(str(tmp_path / f"U{a}.npy"))
         rows, cols = listed.coords
         weights = 1 + np.arange(len(rows)) % 3
         np.savez(files[-1], rows=rows, cols=cols, data=listed.data, weights=weights)
-        np.save(factors[-1], U[a : a + 60])
     biases = [RowIntercept(0.0), ColumnIntercept(0.0)]
-    return row_blocks.RowBlocks(files, N, problem.lam, biases), (factors, V)
-
-
-def visible(folder):
-    """Return the names of a folder's files."""
-    return {p.name for p in folder.iterdir()}
+    return row_blocks.RowBlocks(files, N, problem.lam, biases)
 
 
 @pytest.mark.filterwarnings("default")
 @pytest.mark.parametrize(("count", "kill"), [(1, False), (2, True), (4, True)])
-def test_a_certificate_of_files_that_never_meet_is_the_same_on_any_workers(
+def test_factors_and_a_certificate_of_blocks_that_never_meet_are_the_same_on_any_workers(
     table, tmp_path, count, kill
 ):
-    distributed = pytest.importorskip("distributed")
-    (blocks, factors), killed, names = table, [], visible(tmp_path)
-    here = row_blocks.check(blocks, factors, rtol=0.5)
-    cluster = distributed.LocalCluster(
-        n_workers=count, threads_per_worker=1, dashboard_address=None, processes=True
-    )
-    with cluster, distributed.Client(cluster, set_as_default=False) as client:
-        killer = threading.Thread(target=kill_a_busy_worker, args=(client, killed))
-        if kill:
-            killer.start()
-        there = row_blocks.check(blocks, factors, rtol=0.5, client=client)
-        if kill:
-            killer.join()
-        proof = row_blocks.verify(there.certificate, blocks, factors, rtol=0.5, client=client)
-    assert len(killed) == kill
-    assert visible(tmp_path) == names
-    assert saved(here, tmp_path) == saved(there, tmp_path)
-    assert visible(tmp_path) == names | {"x.cert"}
-    assert (proof.lower, proof.upper) == (here.lower, here.upper)
-    assert 0 < here.lower < here.upper
-    again = row_blocks.verify(tmp_path / "x.cert", blocks, factors, rtol=0.5)
-    assert again == proof
+    folder = tmp_path / "fit"
+    here = row_blocks.improve(table, rtol=0.2, folder=tmp_path / "here")
+    with workers(count) as client:
+        with killing(client) if kill else nullcontext():
+            there = row_blocks.improve(table, rtol=0.2, client=client, folder=folder)
+        proof = row_blocks.verify(
+            there.result.certificate, table, there.factors, rtol=0.2, client=client
+        )
+    names = {p.name for p in (tmp_path / "here").iterdir()}
+    assert {p.name for p in folder.iterdir() if not p.name.startswith(".")} == names
+    for name in names:
+        assert (folder / name).read_bytes() == (tmp_path / "here" / name).read_bytes()
+    assert saved(here.result, tmp_path) == saved(there.result, tmp_path)
+    assert proof.certified
+    assert (proof.lower, proof.upper) == (here.result.lower, here.result.upper)
+    assert row_blocks.verify(tmp_path / "x.cert", table, here.factors, rtol=0.2) == proof
 
 
 def by_cones():

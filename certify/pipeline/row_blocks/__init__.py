@@ -2,5 +2,6 @@
 
 from .prove import Checked, check, verify
 from .question import RowBlocks
+from .search import Improved, improve
 
-__all__ = ["Checked", "RowBlocks", "check", "verify"]
+__all__ = ["Checked", "Improved", "RowBlocks", "check", "improve", "verify"]

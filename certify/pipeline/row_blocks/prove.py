@@ -43,7 +43,7 @@ from .zero_sums import fit_columns, to_grid, zero_sums
 PART, SHARP = 0.1, 0.01  # of epsilon: what the first margin costs at most; of it: an estimate's
 MARGINS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)  # above an estimate: what the proof tries; cost, no truth
 LEAST = 1e-9  # margin: below it Lanczos and the rounding of a Cholesky factorization differ
-MET = 1 + 2.0**-30  # times the shift: a square that was proved
+MET = 1 + 2.0**-20  # times the shift: a square that was proved
 TIER, RULES = "rounded", ("spectral", "weak_duality")
 
 
