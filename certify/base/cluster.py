@@ -8,7 +8,7 @@ the same libraries and the same kind of processor alone.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar, copy_context
 from functools import cache
 from importlib import import_module
@@ -104,16 +104,16 @@ class Cluster:
 
     def persist(self, task: Task) -> Task:
         """Begin it, and leave what it returns with a worker."""
-        return self.client.compute(task)
+        with self.silent():
+            return self.client.compute(task)
 
     def values(self, tasks: Sequence[Task]) -> list[Any]:
         """Run all that they need.
 
         Raises InputError where the cluster gives up, and what ends a task here as well.
         """
-        config = optional("dask", "dask", "scale").config
         try:
-            with config.set({"distributed.admin.large-graph-warning-threshold": "1 PB"}):
+            with self.silent():
                 made = self.client.gather(self.client.compute(list(tasks)))
                 agree({x.by for x in made})
         except (RejectedError, LinAlgError):  # as here
@@ -123,6 +123,11 @@ class Cluster:
                 f"the Dask cluster gave up: {type(error).__name__}: {error}"
             ) from error
         return [x.value for x in made]
+
+    def silent(self) -> AbstractContextManager[object]:
+        """Enter a context that does not warn of what has to be sent."""
+        config = optional("dask", "dask", "scale").config
+        return config.set({"distributed.admin.large-graph-warning-threshold": "1 PB"})  # type: ignore[no-any-return]
 
     def cores(self, here: int) -> int:
         """Return the threads of the workers there are now, or one's own without any."""

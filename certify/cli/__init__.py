@@ -1,5 +1,6 @@
 """The command `certify`: check, verify, improve, restarts, demo.  Exit statuses: _run."""
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from time import monotonic
@@ -13,6 +14,7 @@ from certify.base.errors import NotCoveredError
 from certify.kernel.errors import RejectedError
 from certify.pipeline.certificate import verify as recheck
 from certify.pipeline.certificate.file import name_factors
+from certify.pipeline.certificate.tiers import advance_notice
 from certify.pipeline.certificate.verify import CHECKED, TIERS
 from certify.pipeline.check import check as decide
 from certify.pipeline.improve import improve as improved_from
@@ -157,6 +159,8 @@ def verify(  # noqa: PLR0913, PLR0917  as click parsed them
     """
     loaded = files.load(problem)
     start = monotonic()
+    if tier == "exact" and sys.stderr.isatty():
+        click.echo(advance_notice(loaded.problem, loaded.factors[0].shape[-1]), nl=False, err=True)
     try:
         with progress():
             proof = recheck.verify(

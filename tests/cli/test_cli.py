@@ -12,6 +12,7 @@ from certify import Certificate, Verdict, cli, verify
 from certify.adapters.files import load
 from certify.base.cluster import PLACE
 from certify.cli import _options
+from certify.pipeline.certificate import tiers
 from certify.pipeline.certificate.verdict import EXIT_CODES
 from tests.question_files import OPTIMUM, PLAIN, U, V, Y, inside, write
 
@@ -77,6 +78,19 @@ def test_verify_proves_the_verdict_again(tmp_path, capsys, verdict, tier):
     assert ended.json["upper"] >= checked["lower"]
     if tier == "exact":
         assert ended.json["lower"] == checked["lower"]
+
+
+@pytest.mark.parametrize("case", ["exact 0 1", "exact 9 1", "rounded 0 1", "exact 0 0"])
+def test_a_terminal_is_told_how_long_exact_integers_take(tmp_path, capsys, monkeypatch, case):
+    tier, long, terminal = case.split()
+    problem, cert = write(tmp_path), tmp_path / "x.cert"
+    assert inside(capsys, "check", problem, "-o", cert).status == 0
+    monkeypatch.setattr(tiers, "LONG", float(long))
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal == "1")
+    ended = inside(capsys, "verify", cert, "--problem", problem, "--json", "--tier", tier)
+    assert ended.status == 0
+    told = "about 0 seconds of a core in exact integers; --tier rounded is several times faster"
+    assert (told in ended.err) == (case == "exact 0 1")
 
 
 def test_a_certificate_for_other_data_is_rejected_with_where_and_why(tmp_path, capsys):

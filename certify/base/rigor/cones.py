@@ -315,8 +315,8 @@ class Walk:
     """The way through a tree: its codes, and each inner node's second child; the first is next."""
 
     cones: Cones
-    codes: Longs
-    second: Longs
+    codes: npt.NDArray[np.uint8]
+    second: npt.NDArray[np.int32]
 
     def __call__(self, batch: Batch, most: int) -> tuple[float, list[Batch]]:
         """Bound the leaves below a batch; return that, and what waits after `most` nodes."""
@@ -332,7 +332,7 @@ class Walk:
             if len(open_):
                 inner = batch.part(open_)
                 first, other = self.cones.children(inner, *pairs[code[open_] - 1].T)
-                other = replace(other, node=self.second[inner.node])
+                other = replace(other, node=self.second[inner.node].astype(np.int64))
                 waiting += cut_batches(join_batches([replace(first, node=inner.node + 1), other]))
         return best, waiting
 
@@ -343,13 +343,13 @@ def over_batches(form: ConeForm) -> Fraction:
     What waits is walked through in tasks, whatever runs them.
     """
     second = seconds(form.tree)
-    cones, codes = Cones(form._replace(tree=())), np.array(form.tree, dtype=np.int64)
+    cones, codes = Cones(form._replace(tree=())), np.array(form.tree, dtype=np.uint8)
     batch = cones.roots()
     nodes = [0]
     for _ in range(len(batch.node) - 1):
         nodes.append(after(form.tree, second, nodes[-1]))
     best, waiting = 0.0, [replace(batch, node=np.array(nodes))]
-    pool = Pool(Walk(cones, codes, second))
+    pool = Pool(Walk(cones, codes, second.astype(np.int32)))
     while waiting:
         for bound, rest in pool.map([(b, NODES) for b in take_round(waiting)]):
             best = max(best, bound)

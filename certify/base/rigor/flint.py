@@ -1,38 +1,34 @@
-"""The kernel's exact arithmetic with integer matrix products by FLINT."""
+"""The kernel's exact arithmetic: integer matrix products by FLINT, or by digits in floats."""
+
+from fractions import Fraction
 
 import numpy as np
 from flint import fmpz_mat
 
 from certify.kernel.arrays import Array, dyadic
 from certify.kernel.exact import Exact, Grid
+from certify.kernel.patterns import Pattern, thin
 
-from .bounds import view
+from .bounds import Floats, view
+from .layout import sparse_lines
+from .limbs import Longs, bound_top, gram_of_lines
 
 HELD = 62  # bits of an int64 that a shifted float64 array may use
+WIDE = 200  # rows from which L L^T is quicker in digits
 
 
 class Flint(Exact):
-    """Exact integers; only how they are loaded and multiplied differs from `Exact`."""
+    """Exact integers; how they are loaded and multiplied differs from `Exact`."""
 
     tier = "exact"
 
     def load(self, a: Array) -> Grid:
         """Take an array in; by numpy when all entries fit one int64 grid."""
-        x = view(a)
-        nonzero = x[x != 0]
-        if not nonzero.size:
-            return Grid([0] * x.size, 0, a.shape)
-        mantissa, exponent = np.frexp(nonzero)
-        whole = np.ldexp(mantissa, 53).astype(np.int64)
-        spare = np.log2((whole & -whole).astype(np.float64)).astype(np.int64)
-        low = int((exponent - 53 + spare).min())
-        if int(exponent.max()) - low > HELD:
+        whole = on_int64(view(a))
+        if whole is None:
             ints, e = dyadic(a.data)
             return Grid(ints, e, a.shape)
-        # the product is an integer below 2**62, so the scaling is exact
-        half = -low // 2
-        scaled = np.ldexp(np.ldexp(x, half), -low - half)
-        return Grid(scaled.astype(np.int64).reshape(-1).tolist(), low, a.shape)
+        return Grid(whole[0].reshape(-1).tolist(), whole[1], a.shape)
 
     def multiply(self, a: Grid, b: Grid) -> Grid:
         """Return A B^T; if A is almost all zeros, as `Exact` does."""
@@ -45,3 +41,39 @@ class Flint(Exact):
         product = left * right.transpose()
         ints = [int(x) for x in product.entries()]
         return Grid(ints, a.exp + b.exp, (m, n))
+
+    def gram(self, x: Grid, axis: int, at: Pattern) -> tuple[Grid, Fraction]:
+        """Return X X^T or X^T X; of few observed entries by sparse products of digits."""
+        if at.rows is not None and thin(at, axis) and x.bits < HELD:
+            values = np.array(x.ints, dtype=np.int64)
+            g = gram_of_lines(*sparse_lines(values, axis, at), x.exp)
+            if g is not None:
+                return g, Fraction(0)
+        return super().gram(x, axis, at)
+
+    def top(self, g: Grid, shift: Fraction, factor: Array | None) -> Fraction:
+        """Bound lambda_max(G) as `Exact` does; of a large G by products of digits."""
+        k = g.shape[0]
+        whole = None if factor is None or k < WIDE else on_int64(view(factor))
+        if whole is not None:
+            lower = np.zeros((k, k), dtype=np.int64)
+            lower[np.tril_indices(k)] = whole[0]
+            if (bound := bound_top(g, shift, (lower, whole[1]))) is not None:
+                return bound
+        return super().top(g, shift, factor)
+
+
+def on_int64(x: Floats) -> tuple[Longs, int] | None:
+    """Return integers and e with x = ints 2^e; None if they do not fit an int64."""
+    nonzero = x[x != 0]
+    if not nonzero.size:
+        return np.zeros(x.shape, dtype=np.int64), 0
+    mantissa, exponent = np.frexp(nonzero)
+    whole = np.ldexp(mantissa, 53).astype(np.int64)
+    spare = np.log2((whole & -whole).astype(np.float64)).astype(np.int64)
+    low = int((exponent - 53 + spare).min())
+    if int(exponent.max()) - low > HELD:
+        return None
+    # the product is an integer below 2**62, so the scaling is exact
+    half = -low // 2
+    return np.ldexp(np.ldexp(x, half), -low - half).astype(np.int64), low

@@ -64,7 +64,7 @@ def indices(at: Pattern) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     return rows, cols
 
 
-def sparse_lines(values: Floats, axis: int, at: Pattern) -> tuple[Any, int]:
+def sparse_lines(values: npt.NDArray[Any], axis: int, at: Pattern) -> tuple[Any, int]:
     """Return X^T (axis 0) or X (axis 1), CSR, and the most products that an entry of its Gram
     matrix sums.
     """

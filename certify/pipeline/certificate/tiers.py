@@ -3,6 +3,8 @@
 import math
 from typing import Any
 
+import numpy as np
+
 from certify.base.rigor.flint import Flint
 from certify.base.rigor.rounded import Rounded
 from certify.kernel.arithmetic import Arithmetic
@@ -12,6 +14,9 @@ from certify.problem import Problem
 EXACT_ENTRIES, EXACT_SIDE = 400_000, 400  # up to here exact integers take seconds
 EXACT_LOGS = 25_000  # entries, where each has logarithms
 LOGS = (KullbackLeibler, Logistic, Poisson)
+PAIR, CUBE, SQUARE = 1.6e-8, 1.2e-10, 7e-7  # seconds of a core, exact: of a pair of entries in a
+ENTRY, PRODUCT = 3e-6, 1.4e-7  # line, of the shorter side cubed and squared, an entry, its products
+LONG, MINUTES = 10.0, 120.0  # seconds that are told of, and in minutes
 
 
 def arithmetic(problem: Problem, tier: str | None = None) -> Arithmetic[Any]:
@@ -25,3 +30,27 @@ def narrow(dims: tuple[int, ...]) -> bool:
     """Whether exact matrices of the polar's proof are small: of a tensor, two modes' products."""
     first, *rest = sorted(dims)
     return (first if len(rest) == 1 else first * rest[0]) <= EXACT_SIDE
+
+
+def exact_seconds(problem: Problem, size: int) -> float:
+    """Return about what the largest singular value of a sparse W takes, exactly, on one core.
+
+    Gram matrix and L L^T in digits, and the entries of factors with `size` components; 0: not told.
+    """
+    observed = problem.loss.observed
+    if observed.full:
+        return 0.0
+    short, axis = min(observed.m, observed.n), int(observed.m < observed.n)
+    counts = np.bincount(observed.listed[axis]).astype(float)
+    pairs, entries = float(counts @ counts), observed.size
+    matrix = PAIR * pairs + CUBE * float(short) ** 3 + SQUARE * float(short) ** 2
+    return matrix + (ENTRY + PRODUCT * size) * entries
+
+
+def advance_notice(problem: Problem, size: int) -> str:
+    """Say how long an exact verification takes, where that is long."""
+    seconds = exact_seconds(problem, size)
+    if seconds < LONG:
+        return ""
+    time = f"{seconds / 60:.0f} minutes" if seconds >= MINUTES else f"{seconds:.0f} seconds"
+    return f"about {time} of a core in exact integers; --tier rounded is several times faster\n"
