@@ -15,6 +15,7 @@ WHY = (
     "attained by the neurons that Z is made of.  A free bias is best where a row is at its kink; "
     "the polar is finite because the entries of W sum to zero, as the intercept q wants"
 )
+COPIES = ".  Each row 21 times costs 21 times as much, and so does the polar of the same W"
 PRICED = Built(
     np.array([[-3.0, 1], [0, 1], [-2, 1], [-2, 1], [2, 1], [-2, 1]]),
     np.array([0.0, -2, 0, -1, 3, -3]),
@@ -36,6 +37,7 @@ PLANE = Built(
     free=True,
 )
 SHIFT = 2.0  # the intercept of the data
+TILES = 21  # copies of the plane's rows, too many for a proof by cells: each has the same kinks
 
 
 def cases() -> dict[str, Instance]:
@@ -58,4 +60,10 @@ def cases() -> dict[str, Instance]:
             told["intercept_missing"] = (best, [np.zeros(1)], Verdict.REFUTED)
         for key, (x, shift, verdict) in told.items():
             out[f"{name}_{key}"] = Instance(problem, x, shift, built.optimum(), verdict, WHY)
+    data, rows = np.tile(PLANE.data() + SHIFT, (TILES, 1)), np.tile(PLANE.F[:, :-1], (TILES, 1))
+    tiled = Problem(Squared(data), ReLU(rows, bias="free"), TILES * PLANE.lam, (ColumnIntercept(),))
+    best, value = PLANE.factors(), TILES * PLANE.optimum()
+    out["tiled_optimal"] = Instance(tiled, best, None, value, Verdict.CERTIFIED, WHY + COPIES)
+    moved = turned(best)
+    out["tiled_perturbed"] = Instance(tiled, moved, None, value, Verdict.REFUTED, WHY + COPIES)
     return out

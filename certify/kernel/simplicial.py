@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from itertools import combinations, product
-from math import ceil, floor, isqrt
+from math import ceil, floor, isqrt, prod
 from operator import mul
 from typing import NamedTuple, TypeVar
 
@@ -22,27 +22,39 @@ STEEP = 32  # bits of a slope between 0 and 1; sharpness, too
 class ConeForm(NamedTuple):
     """h(z) = A z + sum over i of w_i (f_i . z)_+, and g(z) = unit sup { <x, h(z)> : |x| <= 1 }.
 
-    short, reach  the norm of z; an unpriced bias, its last coordinate, has |b| <= reach
-    other         the norm of x, with its cone
-    linear        A, (outputs, d); bent: (f_i, w_i), of sizes d and outputs
-    tree          preorder from the roots: 0 is a leaf, c the split of the c-th pair of generators
+    short   the norm of z; other: the norm of x, with its cone
+    linear  A, (outputs, d); bent: (f_i, w_i), of sizes d and outputs
+    tree    preorder from the roots: 0 is a leaf, c the split of the c-th pair of generators
+    kinks   g is the largest of those for each row k: f_i - k is in the place of f_i, A - p k^T in
+            that of A; pull: p, one number for each output.  None: k = 0 alone
     """
 
     short: Norm
-    reach: Fraction
     other: Norm
     linear: Rows
     bent: Sequence[tuple[Ints, Ints]]
     unit: Fraction
     tree: Ints = ()
+    kinks: Rows = ()
+    pull: Ints = ()
 
-    def roots(self) -> Iterator[tuple[int, ...]]:
-        """Yield the orthants that cover the cone of z; half of them where g is even."""
+    @property
+    def signs(self) -> list[tuple[int, ...]]:
+        """The signs of each coordinate of an orthant; the first has one where g is even."""
         signs = [SIGNS[self.short.sign(k)] for k in range(self.short.size)]
         norms = self.short, self.other
         if not self.bent and all(n.sign(k) == "*" for n in norms for k in range(n.size)):
             signs[0] = (1,)
-        return product(*signs)
+        return signs
+
+    @property
+    def number(self) -> int:
+        """The number of roots."""
+        return prod(map(len, self.signs)) * (len(self.kinks) or 1)
+
+    def roots(self) -> Iterator[tuple[Ints, tuple[int, ...]]]:
+        """Yield each kink with the orthants that cover the cone of z."""
+        return product(self.kinks or [[0] * self.short.size], product(*self.signs))
 
 
 class Cone(NamedTuple):
@@ -71,20 +83,21 @@ def over_cones(form: ConeForm) -> Fraction:
     """
     best, codes = 0, iter(form.tree)
     pairs = [*combinations(range(form.short.size), 2)]
-    waiting = [orthant(form, signs) for signs in form.roots()][::-1]
-    while waiting:
-        cone = waiting.pop()
-        if code := next(codes):
-            waiting += halves(form, cone, *pairs[code - 1])
-        else:
-            best = leaf(form, cone, best)
+    for kink, signs in form.roots():
+        waiting = [orthant(form, signs, kink)]
+        while waiting:
+            cone = waiting.pop()
+            if code := next(codes):
+                waiting += halves(form, cone, *pairs[code - 1])
+            else:
+                best = leaf(form, cone, best)
     return form.unit * best * power(-FINE)
 
 
 def power_form(norm: Norm, unit: Fraction = Fraction(1), tree: Ints = ()) -> ConeForm:
     """Return the form of a tensor of x >= 0 alone: no linear part, no points."""
     zero = [[0] * norm.size]
-    return ConeForm(replace(norm, cone="+"), Fraction(0), L2(1), zero, (), unit, tree)
+    return ConeForm(replace(norm, cone="+"), L2(1), zero, (), unit, tree)
 
 
 def over_powers(form: ConeForm, orthants: Iterable[Ints], order: int) -> Fraction:
@@ -125,11 +138,15 @@ def power_leaf(form: ConeForm, cone: Cone, a: Ints, order: int) -> Fraction:
     return t * long  # t < 0 is as good as 0, where the largest begins
 
 
-def orthant(form: ConeForm, signs: Ints) -> Cone:
-    """Return the cone of the unit vectors with these signs."""
+def orthant(form: ConeForm, signs: Ints, kink: Ints = ()) -> Cone:
+    """Return the cone of the unit vectors with these signs, at a kink."""
+    kink, pull = kink or [0] * len(signs), form.pull or [0] * len(form.linear)
     unit = [[s if k == j else 0 for k in range(len(signs))] for j, s in enumerate(signs)]
-    linear = [[s * row[j] for row in form.linear] for j, s in enumerate(signs)]
-    bent = [(w, [*map(mul, f, signs)]) for f, w in form.bent]
+    rows = [*zip(form.linear, pull, strict=True)]
+    linear = [[s * (row[j] - p * kink[j]) for row, p in rows] for j, s in enumerate(signs)]
+    bent = [
+        (w, [s * (x - k) for x, k, s in zip(f, kink, signs, strict=True)]) for f, w in form.bent
+    ]
     lengths = [length(form, g) for g in unit]
     bounds = [] if form.bent else [vertex_bound(form, h, h) for h in linear]
     zeros = [0] * len(signs)
@@ -213,13 +230,9 @@ def binary_size(g: Ints) -> int:
 
 def length(form: ConeForm, g: Ints) -> int:
     """Return about |g|, at least 1: any such number is as true."""
-    short, reach = form.short, form.reach
-    if isinstance(short, L2):
-        priced = g[:-1] if reach else g
-        n = isqrt(sum(map(mul, priced, priced)) << 2 * FINE)
-    else:
-        n = floor(short.lengths(g)[0].hi * (1 << FINE))
-    return max(n, floor((abs(g[-1]) << FINE) / reach)) if reach else n or 1 << FINE
+    if isinstance(form.short, L2):
+        return isqrt(sum(map(mul, g, g)) << 2 * FINE)
+    return floor(form.short.lengths(g)[0].hi * (1 << FINE)) or 1 << FINE
 
 
 def vertex_bounds(form: ConeForm, cone: Cone) -> list[int]:
@@ -269,8 +282,7 @@ def slope_norm(form: ConeForm, cone: Cone, c: Ints) -> int:
     y = [sum(map(mul, at, x)) for x in zip(*cone.rows, strict=True)]  # times 2^(FINE + deep)
     if isinstance(form.short, L2):
         p = one_sided(form.short, y, y)
-        far = ceil(form.reach * p.pop()) if form.reach else 0
-        return -(-root_above(sum(map(mul, p, p))) - far >> deep)
+        return -(-root_above(sum(map(mul, p, p))) >> deep)
     unit = power(-FINE - deep)
     return ceil(form.short.dual_norm([v * unit for v in y]) * (1 << FINE))
 

@@ -47,8 +47,7 @@ def of_sums(query: LayerQuery) -> Proposal:
     if outputs == 1:
         return single(query)
     best = Proposal(np.inf)
-    rows, d = layer.features.shape
-    if d <= cones.SHORT and rows > cones.LONG:
+    if cones.are_few(layer) and len(layer.features) > cones.LONG:
         best = cones.layer_proposal(query, attain(query.share(3))[0])
         if meets_target(query, best):
             return best
@@ -89,7 +88,7 @@ def single(query: LayerQuery) -> Proposal:
     best = Proposal(np.inf)
     if few(*query.layer.features.shape):
         best = cells.proposal(query, lower)
-    elif query.layer.features.shape[1] <= cones.SHORT:
+    elif cones.are_few(query.layer):
         best = cones.layer_proposal(query, lower)
     if meets_target(query, best) or best.upper <= lower * (1 + CLOSE):
         return best

@@ -22,6 +22,7 @@ CASES = {  # name -> file/case of the zoo
     "column": "column_means/optimal_q_found",
     "concave": "l1_penalty/one_slice_pays",
     "cones": "short_side/zero_model",
+    "cones_bias": "network_biases/tiled_optimal",
     "conic": "nonnegative_gap/zero_model",
     "corners": "cube_tensor/linf_linf_linf_optimal",
     "deep_layers": "deep/kinks_none",

@@ -151,9 +151,7 @@ LAYERS = Deep(AT, ONES, (2, 1, 2), Fraction(0))
 ENDS = Graph(2, (0, 1), None, (0, 0), Fraction(2))
 MAX = Line(0, "max", positive=False, signs=(1,))
 PAIRS = Pairs([0], [1])
-QUADRANT = ConeForm(
-    plain("l2+", 2), Fraction(0), plain("l2", 1), [[1, 2]], [], Fraction(1), tree=[0]
-)
+QUADRANT = ConeForm(plain("l2+", 2), plain("l2", 1), [[1, 2]], [], Fraction(1), tree=[0])
 OPERATIONS = {
     "load": lambda ar, _: ar.load(ONES),
     "outer_sum of two": lambda ar, _: ar.outer_sum((COLUMN, COLUMN), AT),

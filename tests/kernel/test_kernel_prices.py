@@ -259,9 +259,7 @@ WIDE = Network(
 SOME = Pattern(M, N, array("q", [0, 0, 1]), array("q", [0, 2, 2]))
 EDGES = Graph(M, (0, 1, 1, 2), None, (0,) * M, Fraction(1))
 LINE = Line(0, "root", positive=False, signs=(1,))
-BENT = ConeForm(
-    plain("l2", K), Fraction(0), plain("l2", N), (), [((), ())] * 5, Fraction(1), [0] * 11
-)
+BENT = ConeForm(plain("l2", K), plain("l2", N), (), [((), ())] * 5, Fraction(1), [0] * 11)
 PRICES = {
     "load": (lambda ar: ar.load(SHORT), 120),
     "outer_sum of two": (lambda ar: ar.outer_sum((SHORT, LONG), AT), 2307),

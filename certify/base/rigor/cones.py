@@ -8,14 +8,14 @@ other sign it is no larger than that error.  So each vertex bound is off by at m
 
     gamma_k |v_t| |g|,   v_t = |A_t| + sum_i |w_it| |f_i|,   k = 8 (points + depth + d + 8)
 
-in each output t, which is added to it.  Any y in floats will do: with y . g_j >= q_j > 0 the
-bound is max_j c_j / q_j times the dual norm of y.
+in each output t, which is added to it; at a kink k, |f_i - k| counts as |f_i| + |k|.  Any y in
+floats will do: with y . g_j >= q_j > 0 the bound is max_j c_j / q_j times the dual norm of y.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from itertools import combinations
+from itertools import combinations, islice
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,7 @@ import numpy.typing as npt
 
 from certify.base.cluster import Pool
 from certify.kernel.errors import RejectedError
-from certify.kernel.norms import L1, L2, Biased, Elastic, LInf, Norm
+from certify.kernel.norms import L1, L2, Elastic, LInf, Norm
 from certify.kernel.scalars import power
 from certify.kernel.simplicial import ConeForm
 
@@ -33,6 +33,7 @@ NUMBERS = 1 << 17  # of a batch: what stays in a processor's cache
 NODES = 100_000  # of a task: about a second
 ROUND = 32  # tasks that do not know of each other's results
 PART = 32  # cones that a task begins with, at least
+ROOTS = 1 << 22  # numbers of the roots that are made at a time
 NEWTON = 30  # steps to a level at most; about six are needed
 LOST = 2.0**-900  # more than what underflows; the largest datum is near 1
 Longs = npt.NDArray[np.int64]
@@ -68,32 +69,42 @@ class Cones:
     def __init__(self, form: ConeForm) -> None:
         self.form = form
         self.A, a = floats_of(form.linear)
-        self.F, f = floats_of([f for f, _ in form.bent])
+        rows, d = [f for f, _ in form.bent], form.short.size
+        both, f = floats_of([*rows, *(form.kinks or [[0] * d])])
+        self.F, self.kinks = both[: len(rows)], both[len(rows) :]
         w, b = floats_of([w for _, w in form.bent])
         e = max(a, f + b) if form.bent else a
         self.A = np.ldexp(self.A, a - e) if form.bent else self.A
         w = np.ldexp(w, f + b - e)
         outputs = len(form.linear)
+        pull, c = floats_of([form.pull or [0] * outputs])
+        self.pull = np.ldexp(pull[0], f + c - e)
         self.w = np.vstack([w.reshape(-1, outputs), np.zeros((1, outputs))])
         self.heights = np.sqrt((self.w * self.w).sum(axis=1))  # |w_i|, for the search
         self.unit = form.unit * power(e)
         self.pairs = [*combinations(range(form.short.size), 2)]
-        v = np.abs(self.A)
+        far = np.abs(self.kinks).max(axis=0)
+        v = np.abs(self.A) + np.outer(np.abs(self.pull), far)
         if form.bent:
-            v = v + np.abs(self.w[:-1]).T @ np.abs(self.F)
+            v = v + np.abs(self.w[:-1]).T @ (np.abs(self.F) + far)
         self.reach = np.sqrt((v * v).sum(axis=1)) * (1 + 2.0**-30)  # |v_t|, from above
 
-    def roots(self) -> Batch:
-        """Return the orthants, as many as the form has."""
-        signs = np.array([*self.form.roots()], dtype=float)
-        B, d = signs.shape
-        G = np.einsum("bj,jk->jbk", signs, np.eye(d))
-        N = len(self.w) - 1
-        S = np.einsum("nj,bj->jbn", self.F, signs) if N else np.zeros((d, B, 0))
-        L = np.einsum("tj,bj->jbt", self.A, signs) if N else np.zeros((d, B, 0))
-        at = np.broadcast_to(np.arange(N), (B, N))
-        C = np.zeros((d, B)) if N else np.stack([self.linear_bounds(g, 0) for g in G])
-        return self.drop_fixed_signs(Batch(G, G.copy(), L, S, at, C, np.zeros(B, dtype=np.int64)))
+    def roots(self) -> Iterator[Batch]:
+        """Yield batches of the orthants at each kink, numbered in the order of the form's."""
+        N, outputs, d = len(self.F), len(self.A), self.form.short.size
+        each, start = self.form.number // len(self.kinks), 0
+        signs = (s for _, s in self.form.roots())
+        while chunk := [*islice(signs, max(1, ROOTS // (d * (N + outputs + 2 * d))))]:
+            some, node = np.array(chunk, dtype=float), start + np.arange(len(chunk))
+            start += len(chunk)
+            kinks, G = self.kinks[node // each], np.einsum("bj,jk->jbk", some, np.eye(d))
+            S, L = (np.zeros((d, len(chunk), k)) for k in (N, outputs if N else 0))
+            for j in range(d if N else 0):
+                S[j] = some[:, [j]] * (self.F[:, j] - kinks[:, [j]])
+                L[j] = some[:, [j]] * (self.A[:, j] - self.pull * kinks[:, [j]])
+            at = np.broadcast_to(np.arange(N), (len(chunk), N))
+            C = np.zeros(G.shape[:2]) if N else np.stack([self.linear_bounds(g, 0) for g in G])
+            yield self.drop_fixed_signs(Batch(G, G.copy(), L, S, at, C, node))
 
     def slack(self, depth: int) -> float:
         """Return gamma_k of the module's docstring, from above."""
@@ -115,19 +126,16 @@ class Cones:
 
     def lengths(self, g: Floats) -> Floats:
         """Return about |g|, not zero, of vectors (B, d)."""
-        short, reach = self.form.short, self.form.reach
+        short = self.form.short
         if isinstance(short, LInf):
             return np.asarray(np.abs(g).max(axis=1))
         if isinstance(short, Elastic):
             a, sizes = float(short.alpha), np.abs(g)
             return np.asarray(a * sizes.sum(axis=1) + (1 - a) * np.sqrt((g * g).sum(axis=1)))
         if isinstance(short, L2):
-            priced = g[:, :-1] if isinstance(short, Biased) else g
-            n = np.sqrt((priced * priced).sum(axis=1))
+            n = np.sqrt((g * g).sum(axis=1))
         else:
             n = np.array([float(short.lengths(x)[0].hi) for x in g.tolist()])
-        if reach:
-            n = np.maximum(n, np.abs(g[:, -1]) / float(reach))
         return np.where(n > 0, n, 1.0)
 
     def drop_fixed_signs(self, batch: Batch) -> Batch:
@@ -201,13 +209,9 @@ class Cones:
 
     def dual(self, y: Floats, ratio: Floats) -> Floats:
         """Return ratio |y|_* of vectors (B, d), from above."""
-        short, reach, up_ = self.form.short, self.form.reach, 1 + 2.0**-48
+        short, up_ = self.form.short, 1 + 2.0**-48
         plus, minus = sign_masks(short)
         p = np.maximum(np.maximum(y * plus, -y * minus), 0.0)
-        if reach:
-            far = float(reach) * (1 + 2.0**-50)
-            size = np.sqrt((y[:, :-1] ** 2).sum(axis=1)) + far * np.abs(y[:, -1])
-            return np.asarray(ratio * (size * (1 + y.shape[1] * 2.0**-50) * up_ + LOST))
         if type(short) in (L1, L2, LInf, Elastic):
             return np.asarray(ratio * dual_norms(short, p) * up_)
         bounds = []
@@ -344,16 +348,17 @@ def over_batches(form: ConeForm) -> Fraction:
     """
     second = seconds(form.tree)
     cones, codes = Cones(form._replace(tree=())), np.array(form.tree, dtype=np.uint8)
-    batch = cones.roots()
-    nodes = [0]
-    for _ in range(len(batch.node) - 1):
-        nodes.append(after(form.tree, second, nodes[-1]))
-    best, waiting = 0.0, [replace(batch, node=np.array(nodes))]
-    pool = Pool(Walk(cones, codes, second.astype(np.int32)))
-    while waiting:
-        for bound, rest in pool.map([(b, NODES) for b in take_round(waiting)]):
-            best = max(best, bound)
-            waiting += rest
+    best, node, pool = 0.0, 0, Pool(Walk(cones, codes, second.astype(np.int32)))
+    for batch in cones.roots():
+        nodes = list[int]()
+        for _ in batch.node:
+            nodes.append(node)
+            node = after(form.tree, second, node)
+        waiting = cut_batches(replace(batch, node=np.array(nodes)))
+        while waiting:
+            for bound, rest in pool.map([(b, NODES) for b in take_round(waiting)]):
+                best = max(best, bound)
+                waiting += rest
     if not np.isfinite(best):
         raise RejectedError("rounded", "overflow", best)
     return Fraction(best) * cones.unit

@@ -9,6 +9,7 @@ from ..arrays import Arrays, dyadic
 from ..budget import FRACTION
 from ..errors import demand
 from ..fields import Json
+from ..norms import L2
 from ..scalars import power
 from ..simplicial import SIGNS, ConeForm, over_powers, power_form
 from ..spaces import Modes, Network, Pair
@@ -33,7 +34,7 @@ def pair_form(ar: Arithmetic[H], pair: Pair, w: H, axis: int) -> ConeForm:
     """
     short, other = (pair.right, pair.left) if axis else (pair.left, pair.right)
     rows, e = ar.exact_lines(w, 1 - axis, pair.at)
-    return ConeForm(short, Fraction(0), other, [*rows], (), power(e))
+    return ConeForm(short, other, [*rows], (), power(e))
 
 
 def layer_cones(ar: Arithmetic[H], net: Network, w: H, proof: Json, given: Arrays) -> Fraction:
@@ -45,33 +46,41 @@ def layer_cones(ar: Arithmetic[H], net: Network, w: H, proof: Json, given: Array
 def layer_form(ar: Arithmetic[H], net: Network, w: H) -> ConeForm:
     """Return the form of W^T pool(s(F u)) in u, s(z) = a z + (1 - a) z_+.
 
-    On a cone where f_i . u has one sign, s(f_i . u) is linear.
+    On a cone where f_i . u has one sign, s(f_i . u) is linear.  An unpriced bias b is at a kink,
+    f_k . u + c b = 0 for one k: between two of them <W, s(F u + c b) v^T> is linear in b, and to
+    the left and right of all it is constant, as each column of W sums to zero.  There
+    f_i . u + c b = (f_i - f_k) . u, so that for each k the form is one of u alone.
     """
     (m, d), a = net.features.shape, net.slope
     columns, e = ar.exact_lines(w, 1, net.at)
-    lines = [*columns]
-    ar.budget.hold(m * (d + net.right.size), "rows and their weights")
+    lines, size = [*columns], d - net.free
+    demand(size > 0, "proof.polar.rule", "wrong_rule", "no priced coordinate")
+    ar.budget.hold(m * (2 * d + net.right.size), "rows and their weights")
     flat, fine = dyadic(net.features.data)
-    ints = [[x << BITS for x in flat[i * d : i * d + d]] for i in range(m)]
+    ints = [[x << BITS for x in flat[i * d : i * d + size]] for i in range(m)]
     below, above = a.numerator, a.denominator - a.numerator
     weights = [[column[k] for column in lines] for k in net.samples]
     bent = [(f, [above * x for x in c]) for f, c in zip(ints, weights, strict=True) if any(c)]
     linear = [
-        [below * sum(c[t] * f[j] for f, c in zip(ints, weights, strict=True)) for j in range(d)]
+        [below * sum(c[t] * f[j] for f, c in zip(ints, weights, strict=True)) for j in range(size)]
         for t in range(net.right.size)
     ]
     unit = power(e + fine - BITS) / a.denominator
-    return ConeForm(net.left, net.reach, net.right, linear, bent, unit)
+    if not net.free:
+        return ConeForm(net.left, net.right, linear, bent, unit)
+    kinks = [*dict.fromkeys(map(tuple, ints))]
+    pull = [below * sum(c) for c in zip(*weights, strict=True)]
+    return ConeForm(L2(size), net.right, linear, bent, unit, kinks=kinks, pull=pull)
 
 
 def tree_bound(ar: Arithmetic[H], form: ConeForm, given: Arrays) -> Fraction:
     """Bound a form over the cones of a tree."""
-    codes, deepest = read_tree(form.short.size, len([*form.roots()]), given)
+    codes, deepest = read_tree(form.short.size, form.number, given)
     return ar.cones(form._replace(tree=codes), deepest)
 
 
 def read_tree(d: int, roots: int, given: Arrays) -> tuple[list[int], int]:
-    """Read a tree, and how many cones wait: eight codes an integer, the first one lowest.
+    """Read a tree, and how many cones of one root wait: eight codes an integer, the first lowest.
 
     It ends with its last leaf; only zeros fill the last integer.
     """
@@ -79,15 +88,16 @@ def read_tree(d: int, roots: int, given: Arrays) -> tuple[list[int], int]:
     words = given.get("tree", (None,), "q").data
     codes = [x >> shift & 255 for x in words for shift in range(0, 64, 8)]
     pairs = d * (d - 1) // 2
-    waiting, deepest, used = roots, 0, 0
-    while waiting and used < len(codes):
+    left, waiting, deepest, used = roots, 0, 1, 0
+    while (left or waiting) and used < len(codes):
         code = codes[used]
         demand(code <= pairs, "proof.tree", "outside", code)
+        left, waiting = (left, waiting) if waiting else (left - 1, 1)
         waiting += 1 if code else -1
         deepest, used = max(deepest, waiting), used + 1
     rest = codes[used:]
-    whole = not waiting and len(rest) < 8 and not any(rest)
-    demand(whole, "proof.tree", "tree", f"{waiting} cones and {len(rest)} codes are left")
+    whole = not left and not waiting and len(rest) < 8 and not any(rest)
+    demand(whole, "proof.tree", "tree", f"{left + waiting} cones and {len(rest)} codes are left")
     return codes[:used], deepest
 
 

@@ -9,8 +9,9 @@ below a batch, up to a number of cones.  Those of one round all know the best va
 none of each other, so that a tree does not depend on where they run.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from time import monotonic
 from typing import Any
 
@@ -31,7 +32,7 @@ from certify.base.rigor.rounded import Rounded
 from certify.kernel.errors import RejectedError
 from certify.kernel.rules.cones import layer_form, pair_form
 from certify.kernel.simplicial import ConeForm
-from certify.polar.layer_query import LayerQuery
+from certify.polar.layer_query import Layer, LayerQuery
 from certify.polar.proved import as_kernel_array, kernel_layer, kernel_pair, stored_entries
 from certify.polar.query import PolarQuery, Proposal
 
@@ -161,16 +162,21 @@ def grow_codes(  # noqa: PLR0913  keywords
     """
     unit = float(cones.unit)
     target, best = (x / unit if unit else 0.0 for x in aims)
-    batch, blur = cones.roots(), 4 * cones.slack(64) * float(cones.reach.sum())
-    tree = Grown(roots=len(batch.node), best=best)
-    tree.start(batch, np.full(tree.roots, 1 / tree.roots))
-    tree.waiting = cut_batches(tree.waiting[0])
+    blur = 4 * cones.slack(64) * float(cones.reach.sum())
+    tree = Grown(roots=cones.form.number, best=best)
+    tree.make(tree.roots)
+    tree.share[: tree.roots] = 1 / tree.roots
     pool = Pool(Grower(cones, expired, target, blur, tree.roots, gaps[-1]))
+    roots, begun = cones.roots(), 0
     for gap in gaps:
-        while tree.waiting:
+        while tree.waiting or begun < tree.roots:
             if expired() or tree.count > most:
                 tree.left = sum(float(tree.share[b.node].sum()) for b in tree.waiting)
-                return with_bound(cones, tree)
+                tree.left += 1 - begun / tree.roots
+                return with_bound(cones, tree, roots)
+            if not tree.waiting:
+                tree.waiting = cut_batches(next(roots))
+                begun += sum(len(b.node) for b in tree.waiting)
             batches = take_round(tree.waiting)
             room = min(NODES, (most - tree.count) // len(batches) + 1)
             asked = [(b, tree.share[b.node], tree.best, gap, room) for b in batches]
@@ -182,9 +188,12 @@ def grow_codes(  # noqa: PLR0913  keywords
     return with_bound(cones, tree)
 
 
-def with_bound(cones: Cones, tree: Grown) -> Grown:
-    """Return the tree with the bound of its leaves in units of the form, what waits included."""
-    rest = [*tree.waiting, *tree.later]
+def with_bound(cones: Cones, tree: Grown, roots: Iterable[Batch] = ()) -> Grown:
+    """Return the tree with the bound of its leaves in units of the form.
+
+    roots: those that it does not hold yet
+    """
+    rest = chain(tree.waiting, tree.later, roots)
     top = max((float(cones.bounds(b)[0].max()) for b in rest), default=0.0)
     tree.upper = max(tree.upper, top) * float(cones.unit)
     return tree
@@ -245,6 +254,11 @@ def pack_codes(tree: Sequence[int]) -> Longs:
     padded = np.zeros(-(-len(tree) // 8) * 8, dtype=np.uint8)
     padded[: len(tree)] = tree
     return padded.view("<i8").astype(np.int64)
+
+
+def are_few(layer: Layer) -> bool:
+    """Whether u has few coordinates, but for an unpriced bias: that is at a kink."""
+    return bool(0 < layer.features.shape[1] - layer.free <= SHORT)
 
 
 def layer_proposal(query: LayerQuery, lower: float) -> Proposal:
