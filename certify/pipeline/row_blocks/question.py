@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy import sparse
 
 from certify.base.arrays import Array, finite, real, scalar
 from certify.base.cluster import PLACE, Task
@@ -18,6 +17,8 @@ from certify.kernel.file import identity
 from certify.offsets import ColumnIntercept, Offset, RowIntercept
 from certify.pipeline.certificate.file import Json, StatedQuestion
 from certify.polar.proved import as_kernel_array
+
+from .sources import entries, in_folder, refuse_overlaps, row_chunks
 
 FORMAT = "certify/blocks/1"
 ATOM = {"kind": "rank_one", "left": "l2", "right": "l2", "form": "product"}
@@ -31,10 +32,12 @@ class RowBlocks:
         f(U, V) = min over a, b of  1/2 sum c_ij (y_ij - <u_i, v_j> - a_i - b_j)^2
                   + lam sum_k |u_k| |v_k| + rho/2 |a|^2 + rho'/2 |b|^2,   c > 0
 
-    blocks   of each, (m_k, n): a matrix of scipy.sparse; or it and the weights c of its entries,
-             another one; or the name of a file .npz that has `rows`, `cols`, `data` and, with
-             weights, `weights`; or a Dask task that returns one of these, the same whenever it
-             runs.  Rows are counted from 0 in each block.
+    blocks   of each, (m_k, n): a matrix of scipy.sparse, or a dense one in which NaN is not
+             observed; or it and the weights c of its entries, another one; or the name of a file
+             .npz that has `rows`, `cols`, `data` and, with weights, `weights`, rows counted from 0
+             in each; or of a file .parquet of three columns, or four: row, column, number and
+             weight, rows counted from 0 in each or through all of them; or a Dask task that
+             returns one of these, the same whenever it runs
     columns  n
     lam      >= 0
     offsets  RowIntercept(rho) and ColumnIntercept(rho'), one number each; a is there with the one,
@@ -69,6 +72,35 @@ class RowBlocks:
                     f"ridge, got {o!r}"
                 )
 
+    @classmethod
+    def from_folder(
+        cls, folder: str | Path, columns: int, lam: float, offsets: Sequence[Offset] = ()
+    ) -> "RowBlocks":
+        """Return the table of all files .npz and .parquet of a folder, in the order of names.
+
+        Raises InputError where there is none.
+        """
+        return cls(in_folder(Path(folder)), columns, lam, offsets)
+
+    @classmethod
+    def from_dask(
+        cls,
+        array: Any,  # noqa: ANN401  dask.array
+        lam: float,
+        offsets: Sequence[Offset] = (),
+        *,
+        weights: Any = None,  # noqa: ANN401  dask.array
+    ) -> "RowBlocks":
+        """Return the table of a Dask array (m, n), a block for each chunk of rows.
+
+        Its chunks are dense, NaN where nothing is observed, or of scipy.sparse.
+
+        weights  another Dask array, of the same chunks
+
+        Raises InputError where an array is none of two dimensions.
+        """
+        return cls(row_chunks(array, weights), array.shape[1], lam, offsets)
+
     def ridge(self, kind: type[Offset]) -> float | None:
         """Return the ridge of the biases of rows or of columns; None: there are none."""
         return next((float(o.ridge) for o in self.offsets if isinstance(o, kind)), None)
@@ -102,6 +134,7 @@ def read_blocks(table: RowBlocks, U: Sequence[Any], r: int) -> list[Task]:
     place = PLACE.get()
     if len(U) != len(table.blocks):
         raise InputError(f"there are {len(table.blocks)} blocks, and U of {len(U)}")
+    refuse_overlaps(table.blocks)
     pairs = zip(table.blocks, U, strict=True)
     shape = table.columns, r
     return [place.persist(place.run(read, source, u, shape)) for source, u in pairs]
@@ -123,60 +156,6 @@ def read(source: Any, factor: Any, shape: tuple[int, int]) -> Block:  # noqa: AN
     if U.shape != (listed[0].shape[0], r):
         raise InputError(f"a block of shape {listed[0].shape} beside U {U.shape} and V {shape}")
     return Block(listed[0], U, listed[1])
-
-
-def entries(source: Any, m: int | None, n: int) -> tuple[Any, Array | None]:  # noqa: ANN401
-    """Return Y, CSR and canonical, and the weights of its entries.
-
-    m  the rows that a file has, which does not say it; None: up to the last one listed
-    """
-    if isinstance(source, str | Path):
-        listed = triplets(source, m, n)
-    else:
-        listed = source if isinstance(source, tuple) else (source, None)
-    Y, c = canonical(listed[0]), None if listed[1] is None else canonical(listed[1])
-    if Y.shape[1] != n:
-        raise InputError(f"a block must have {n} columns, got shape {Y.shape}")
-    finite(Y.data, "data of a block")
-    if c is None:
-        return Y, None
-    same = np.array_equal(c.indptr, Y.indptr) and np.array_equal(c.indices, Y.indices)
-    if c.shape != Y.shape or not same:
-        raise InputError("weights of a block must be of the entries that it lists")
-    weights = finite(c.data, "weights of a block")
-    if (weights <= 0).any():
-        raise InputError(f"weights of a block must be > 0, got {weights.min()}")
-    return Y, weights
-
-
-def triplets(source: str | Path, m: int | None, n: int) -> tuple[Any, Any]:
-    """Return the entries of a file and their weights, each as COO.
-
-    Raises InputError where it is no block of rows.
-    """
-    try:
-        with np.load(source) as held:
-            at = held["rows"], held["cols"]
-            listed = [held["data"], held.get("weights")]
-        high = int(at[0].max(initial=-1)) + 1 if m is None else m
-        Y, c = (None if x is None else sparse.coo_array((x, at), shape=(high, n)) for x in listed)
-    except (OSError, KeyError, ValueError) as error:
-        raise InputError(f"{source} is no block of rows: {error}") from None
-    return Y, c
-
-
-def canonical(matrix: Any) -> Any:  # noqa: ANN401  scipy.sparse
-    """Return entries as CSR in float64, in order; zeros that are listed are kept.
-
-    Raises InputError where one is listed twice, or is no float64.
-    """
-    listed = sparse.coo_array(matrix)
-    data = real(listed.data, "data of a block")
-    csr = sparse.csr_array((data, listed.coords), shape=listed.shape)
-    csr.sum_duplicates()
-    if csr.nnz != len(data):
-        raise InputError(f"{len(data) - csr.nnz} entries of a block are listed twice")
-    return csr
 
 
 def identities(block: Block) -> Json:

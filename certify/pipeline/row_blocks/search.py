@@ -33,7 +33,8 @@ from certify.pipeline.certificate.verdict import NO_BOOL
 from certify.polar.lanczos import Start, ritz
 
 from .prove import Checked, Sums, check, collect, session, times
-from .question import Factors, RowBlocks, accept_factor, entries, read
+from .question import Factors, RowBlocks, accept_factor, read_blocks
+from .sources import entries, refuse_overlaps
 from .zero_sums import fit_columns
 
 ROUNDS, SWEEPS, MEMORY = 60, 10, 5  # rounds at most; of each; and those that are remembered
@@ -154,15 +155,13 @@ def begin(table: RowBlocks, factors: Factors | None) -> Fit:
     """Return the blocks with given factors, or with none."""
     place, n = PLACE.get(), table.columns
     if factors is None:
+        refuse_overlaps(table.blocks)
         V = np.zeros((n, 0))
         data = [place.persist(place.run(entries, source, None, n)) for source in table.blocks]
         rows = [place.persist(place.run(no_rows, x)) for x in data]
         return Fit(data, rows, V, np.zeros(n))
     V = accept_factor(factors[1], n)
-    if len(factors[0]) != len(table.blocks):
-        raise InputError(f"there are {len(table.blocks)} blocks, and U of {len(factors[0])}")
-    pairs = zip(table.blocks, factors[0], strict=True)
-    blocks = [place.persist(place.run(read, *pair, V.shape)) for pair in pairs]
+    blocks = read_blocks(table, factors[0], V.shape[1])
     data = [place.persist(place.run(listed, block)) for block in blocks]
     rows = [place.persist(place.run(with_zeros, block)) for block in blocks]
     return Fit(data, rows, V, np.zeros(n))
