@@ -84,8 +84,11 @@ class Loss(ABC):
     def arrays(self) -> dict[str, Any]:
         """Return the arrays that a statement names: flat, in row-major order."""
 
-    def prox(self, Z: Array, t: float) -> Array:
-        """Return argmin_X l(X) + |X - Z|^2 / (2 t), a field."""
+    def prox(self, Z: Array, t: Array | float) -> Array:
+        """Return argmin_X l(X) + |X - Z|^2 / (2 t), a field; t may differ between entries.
+
+        A row of classes has one t, a column of them for all rows.
+        """
         raise NotImplementedError(f"{type(self).__name__} has no proximal map for {t} at {Z}")
 
     def clip_dual(self, W: Array) -> Array:

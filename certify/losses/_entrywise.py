@@ -100,7 +100,7 @@ class Entrywise:
         return float(self.each_dual(W, self.counted).sum())
 
     @np.errstate(all="ignore")
-    def prox(self, Z: Array, t: float) -> Array:
+    def prox(self, Z: Array, t: Array | float) -> Array:
         """Return argmin_X l(X) + |X - Z|^2 / (2 t)."""
         return np.asarray(self.move(Z, self.counted * t))
 

@@ -111,7 +111,7 @@ class Softmax(Loss):
         return bool((self.counted * self.data >= W).all()) and not any(sums)
 
     @np.errstate(all="ignore")
-    def prox(self, Z: Array, t: float) -> Array:
+    def prox(self, Z: Array, t: Array | float) -> Array:
         """Solve x + t c (softmax(x) - y) = z row by row.
 
         With L = ln sum e^x and p = softmax(x): t c p_j = omega(a_j - L + ln(t c)),

@@ -120,7 +120,7 @@ class Squared(Loss):
         over = w if self.scale is None else w / self.scale.reshape(-1)
         return float(w @ self.data.reshape(-1)) - 0.5 * float(w @ over)
 
-    def prox(self, Z: Array, t: float) -> Array:
+    def prox(self, Z: Array, t: Array | float) -> Array:
         """Return (Z + t w Y) / (1 + t w)."""
         self.refuse_zeros()
         pull = t * (1.0 if self.scale is None else self.scale.reshape(self.data.shape))

@@ -10,6 +10,7 @@ import numpy as np
 from certify.base.arrays import Array
 from certify.losses import Squared
 from certify.polar import Proposal
+from certify.polar.branching.pairs import proof_of
 from certify.polar.eigen import on_grid
 from certify.polar.product_query import ProductQuery
 from certify.polar.relaxation.pair_admm import repair
@@ -23,8 +24,10 @@ from certify.problem import Problem
 from certify.search.coordinates.compress import compress
 from certify.search.search_result import SearchResult
 
+from . import joint_cases
 from . import scaling as rays
 from .joint import Joint, Pair, polish
+from .joint_cases import Bounded
 from .points import TINY, Dual, Run, best, bound, dual_at, inside_point
 
 LARGEST = 500  # rows of a relaxation whose steps are quick
@@ -35,6 +38,7 @@ FURTHER = (
 )
 EDGE = 1e-9  # relative slack for the last roundings of a leaf
 POLISHING = 0.4  # share of the time left
+CASES, CASES_SHARE = 200, 0.7  # rows and columns up to which cases are quick; of the time left
 ENOUGH = 0.5  # of epsilon: the gap at which no further dual point is tried
 
 
@@ -58,6 +62,7 @@ def attempts(run: Run, result: SearchResult) -> Iterator[Dual | None]:
     duals = result.duals or (dual_at(run.problem, result.best),)
     yield from (bound(run, W) for W in duals)
     yield from polish_jointly(run, duals[0])
+    yield from polish_cases(run)
 
 
 def polish_jointly(run: Run, W: Array) -> Iterator[Dual]:
@@ -80,6 +85,43 @@ def polish_jointly(run: Run, W: Array) -> Iterator[Dual]:
             yield dual
         if expired():
             return
+
+
+def polish_cases(run: Run) -> Iterator[Dual]:
+    """Yield dual points polished together with a tree of cases, of more and more of them."""
+    problem = run.problem
+    if not has_cases(problem) or not run.start.size:
+        return
+    left = run.clock.left()
+    until = np.inf if left is None else monotonic() + CASES_SHARE * left
+    top, wanted = run.start, run.start.value - ENOUGH * run.epsilon
+    run.clock.tell("dual point of a tree", top.value)
+    for found in joint_cases.polish(
+        problem, top.factors, wanted, lambda: monotonic() > until or run.clock.expired()
+    ):
+        dual = proved_cases(problem, found)
+        if dual is not None:
+            yield dual
+
+
+def has_cases(problem: Problem) -> bool:
+    """Whether `joint_cases` knows the problem: a small matrix, nonnegative factors of l2 norms."""
+    atom, loss = problem.atom, problem.loss
+    if atom.family != "pairs" or problem.offsets or loss.rowwise or not problem.lam > 0:
+        return False
+    return all(g.spherical and g.nonneg for g in atom.gauges) and sum(loss.dims) <= CASES
+
+
+def proved_cases(problem: Problem, found: Bounded) -> Dual | None:
+    """Return a dual point with the tree that proves its polar."""
+    point = inside_point(problem, found.W)
+    if point is None:
+        return None
+    W = problem.loss.observed.tensor(point.W)
+    tree = joint_cases.tree_of(joint_cases.multipliers(problem, W, found.leaves))
+    upper, proof = proof_of(of_pair(W, *problem.atom.gauges), tree, problem.lam)
+    s = min(1.0, problem.lam / max(upper, TINY))
+    return Dual(point, Proposal(upper, proof), rays.along(problem, point.W)(s))
 
 
 def simple(problem: Problem) -> bool:

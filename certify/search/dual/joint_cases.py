@@ -1,0 +1,283 @@
+"""A dual point that a tree of cases bounds by lam: W and the multipliers of all cases together.
+
+    max d(W)   over W and N_c >= 0 with   lam I - [[0, W], [W^T, 0]] - B_c^T N_c B_c  >=  0
+
+for each case c, a cone { z = (u, v) >= 0 : cuts of c >= 0 } with the rows B_c = [I; cuts]; the
+cones together are all of z >= 0.  `joint` has one case, and loses what its relaxation does; this
+loses less the more cases there are.  It is the dual of
+
+    min l(sum Z_c) + lam/2 sum tr Y_c   over   Y_c >= 0,  X_c = B_c Y_c B_c^T,  X_c ij >= 0 (i != j)
+
+with Z_c the block of X_c that is u v^T.  By alternating directions: each Y_c by an
+eigendecomposition, all X_c together by the loss's proximal map.  The cuts come from the
+components that the search found, whose share of each case is where its X_c starts.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+
+from certify.atoms import Factors
+from certify.base.arrays import Array, Ints
+from certify.polar import eigen as spectra
+from certify.polar.branching.pairs import CUT_BITS, Grown
+from certify.polar.branching.tree import Node, Solved, Tree
+from certify.polar.relaxation.pair_admm import PairMultiplier, Warm, repair
+from certify.polar.relaxation.pairs import Cut, Label, PairForm, Path, cell, of_pair
+from certify.problem import Problem
+
+from . import scaling as rays
+
+RELAX = 1.6  # over-relaxation
+LOOKS, EVERY = 12, 50  # looks at the bound in a stage, and steps between them
+EARLY, OFTEN = 200, 10  # steps of one case, in which rho is balanced often
+CHANGE = 1.3  # what rho changes by
+SHARED = 12  # rounds of the cases that share an entry
+COUNTS = (1, 8, 16, 32)  # cases of the stages
+SETTLED = 0.002  # of what is left: the gain in two looks under which more cases are tried
+TINY = 1e-300  # no division by zero
+
+
+class Bounded(NamedTuple):
+    """W, a field, each case's path with its multiplier N, and d of the multiple they prove."""
+
+    W: Array
+    leaves: tuple[tuple[Path, Array], ...]
+    value: float
+
+
+@dataclass
+class Case:
+    """One case: its path, rows B, frame (Q, R^-1) with B = Q R, its components, X, U and Y."""
+
+    path: Path
+    rows: Array
+    frame: tuple[Array, Array]
+    at: Ints
+    X: Array
+    U: Array
+    Y: Array
+
+    @classmethod
+    def begin(cls, form: PairForm, path: Path, found: tuple[Array, Ints], U: Array) -> "Case":
+        """Start a case at its components, and at a multiplier of its first rows."""
+        part, (components, at) = cell(form, path), found
+        inner = part.rows @ components[:, at]
+        X, wide = inner @ inner.T, np.zeros((len(part.rows),) * 2)
+        wide[: len(U), : len(U)] = U
+        return cls(path, part.rows, part.frame, at, X, wide, X)
+
+    def step(self, pull: float) -> Array:
+        """Move Y; return the point whose projection is X.  pull: lam / (2 rho)."""
+        Q, inverse = self.frame
+        T = self.X - self.U
+        if self.path:
+            T = Q.T @ T @ Q
+        values, vectors = np.linalg.eigh(T - pull * (inverse @ inverse))
+        k = int(np.searchsorted(values, 0.0))
+        part = Q @ vectors[:, k:] if self.path else vectors[:, k:]
+        self.Y = (part * values[k:]) @ part.T
+        return np.asarray(RELAX * self.Y + (1 - RELAX) * self.X + self.U)
+
+
+class Cases:
+    """The iterates of all cases, and W (m, n), which they share.
+
+    components   (m + n, r): the search's, each (u, v) with |u| = |v|
+    """
+
+    def __init__(self, problem: Problem, factors: Factors) -> None:
+        self.problem = problem
+        m, n = self.shape = problem.loss.shape
+        self.form = of_pair(np.zeros((m, n)), *problem.atom.gauges)
+        self.components = balance_components(factors)
+        k = m + n
+        everything = np.arange(self.components.shape[1])
+        first = Case.begin(
+            self.form, (), (np.zeros_like(self.components), everything), np.zeros((k, k))
+        )
+        self.cases, self.W = [first], np.zeros((m, n))
+        self.rho = first_price(problem)
+        zero = problem.loss.observed.field(np.zeros((m, n)))
+        self.top = problem.loss.observed.tensor(-problem.loss.gradient(zero))
+
+    def step(self) -> tuple[float, float]:
+        """Take a step; return the sizes of both residuals relative to the iterates."""
+        m = self.shape[0]
+        goals = [c.step(self.problem.lam / (2 * self.rho)) for c in self.cases]
+        blocks = self.share(np.stack([V[:m, m : m + self.shape[1]] for V in goals]))
+        primal = dual = size = weight = 0.0
+        for c, V, block in zip(self.cases, goals, blocks, strict=True):
+            X = np.maximum(V, 0.0)
+            np.fill_diagonal(X, np.diagonal(V))
+            X[:m, m : m + self.shape[1]], X[m : m + self.shape[1], :m] = block, block.T
+            primal += float(np.square(c.Y - X).sum())
+            dual += float(np.square(X - c.X).sum())
+            c.U, c.X = V - X, X
+            size += float(np.square(X).sum())
+            weight += float(np.square(c.U).sum())
+        return (primal / max(size, TINY)) ** 0.5, (dual / max(weight, TINY)) ** 0.5
+
+    def share(self, V: Array) -> Array:
+        """Return the blocks nearest to V (cases, m, n) in the price l(sum) over blocks >= 0.
+
+        An entry is 0 in the cases where V + w / (2 rho) is not positive, w = -l' at the sum;
+        these are found by turns.  Sets W to w.
+        """
+        active, top = np.ones(V.shape, dtype=bool), np.equal(V, V.max(axis=0))
+        for _ in range(SHARED):
+            count = active.sum(axis=0)
+            W = self.slope((V * active).sum(axis=0), count)
+            above = (V + W / (2 * self.rho) > 0) | top
+            if (above == active).all():
+                break
+            active = above
+        self.W = W
+        return np.maximum(V + W / (2 * self.rho), 0.0)
+
+    def slope(self, total: Array, count: Array) -> Array:
+        """Return w = -l' where l(z) + rho (z - total)^2 / count is least over z >= 0."""
+        observed = self.problem.loss.observed
+        ratio = count / (2 * self.rho)
+        z = self.problem.loss.prox(observed.field(total), observed.field(ratio))
+        W = observed.tensor((z - observed.field(total)) / observed.field(ratio))
+        return np.where(observed.tensor(z) > 0, W, np.minimum(W, self.top))
+
+    def balance(self, primal: float, dual: float) -> None:
+        """Move rho toward equal residuals."""
+        ratio = CHANGE if primal > 2 * dual else 1 / CHANGE if dual > 2 * primal else 1.0
+        self.rho *= ratio
+        for c in self.cases:
+            c.U = c.U / ratio
+
+    def split(self, count: int) -> None:
+        """Split the cases whose components differ most until there are so many."""
+        while len(self.cases) < count:
+            spreads = [second_direction(self.components[:, c.at]) for c in self.cases]
+            k = max(range(len(spreads)), key=lambda i: spreads[i][0])
+            size, normal = spreads[k]
+            if not size > 0:
+                return
+            self.cases[k : k + 1] = self.halves(self.cases[k], normal)
+
+    def halves(self, case: Case, normal: Array) -> list[Case]:
+        """Return both sides of a cut through a case."""
+        cut = Cut(spectra.on_grid(normal, CUT_BITS))
+        plus = cut.normal @ self.components[:, case.at] >= 0
+        sides = ((cut, case.at[plus]), (cut.other_half(), case.at[~plus]))
+        return [
+            Case.begin(self.form, (*case.path, label), (self.components, at), case.U)
+            for label, at in sides
+        ]
+
+    def bounded(self) -> Bounded:
+        """Return W in the domain of d, the multipliers, and the value that they prove."""
+        problem, m = self.problem, self.shape[0]
+        W = problem.loss.clip_dual(problem.loss.observed.field(self.W))
+        dense, leaves = problem.loss.observed.tensor(W), list[tuple[Path, Array]]()
+        for c in self.cases:
+            N = np.maximum(-2 * self.rho * c.U, 0.0)
+            np.fill_diagonal(N, 0.0)
+            rest = -2 * self.rho * c.U[:m, m : sum(self.shape)] - dense
+            N[:m, m : sum(self.shape)] = np.maximum(rest, 0.0)
+            N[m : sum(self.shape), :m] = N[:m, m : sum(self.shape)].T
+            leaves.append((c.path, np.minimum(N, N.T)))
+        uppers = [m.bound for _, m in multipliers(problem, dense, tuple(leaves))]
+        s = problem.lam / max(problem.lam, *uppers)
+        return Bounded(W, tuple(leaves), rays.value(problem, W, s))
+
+
+def balance_components(factors: Factors) -> Array:
+    """Return the components (u, v), one above the other, with |u| = |v|."""
+    sizes = [np.linalg.norm(x, axis=0) for x in factors]
+    keep = (sizes[0] > 0) & (sizes[1] > 0)
+    root = np.sqrt(sizes[1][keep] / sizes[0][keep])
+    return np.vstack([factors[0][:, keep] * root, factors[1][:, keep] / root])
+
+
+def first_price(problem: Problem) -> float:
+    """Return a first rho: the size of W, about lam, over that of Z, which is near no price."""
+    observed, lam = problem.loss.observed, problem.lam
+    zero = observed.field(np.zeros(problem.loss.shape))
+    near = problem.loss.prox(zero, 1.0 / lam)
+    size = float(np.sqrt(np.mean(np.square(near))))
+    rho = 0.3 * lam / max(problem.loss.shape) ** 0.5 / max(size, TINY)
+    return rho if 0 < rho < np.inf else 1.0
+
+
+def second_direction(components: Array) -> tuple[float, Array]:
+    """Return the second largest eigenvalue of sum x x^T, and its vector."""
+    if components.shape[1] < 2:  # noqa: PLR2004  one component is a case of its own
+        return 0.0, np.zeros(len(components))
+    values, vectors = np.linalg.eigh(components @ components.T)
+    return float(values[-2]), vectors[:, -2]
+
+
+def polish(
+    problem: Problem, factors: Factors, wanted: float, expired: Callable[[], bool]
+) -> Iterator[Bounded]:
+    """Yield the best of each number of cases: those of more cases begin where the last ended.
+
+    wanted: the value at which to stop.
+    """
+    state, best = Cases(problem, factors), -np.inf
+    for count in COUNTS:
+        state.split(count)
+        if len(state.cases) < count:
+            return
+        found = settle(state, wanted, expired)
+        if found is not None and found.value > best:
+            best = found.value
+            yield found
+        if best >= wanted or expired():
+            return
+
+
+def settle(state: Cases, wanted: float, expired: Callable[[], bool]) -> Bounded | None:
+    """Take steps until the value rises no more; return the best seen, None if expired before."""
+    seen, best = list[float](), None
+    for k in range(1, LOOKS * EVERY + 1):
+        residuals = state.step()
+        often = len(state.cases) == 1 and k <= EARLY and k % OFTEN == 0
+        if often or k % EVERY == 0:
+            state.balance(*residuals)
+        if k % EVERY and not expired():
+            continue
+        now = state.bounded()
+        if best is None or now.value > best.value:
+            best = now
+        seen.append(best.value)
+        late = len(seen) > 2 and best.value - seen[-3] <= SETTLED * (wanted - best.value)  # noqa: PLR2004
+        if best.value >= wanted or late or expired():
+            break
+    return best
+
+
+def multipliers(
+    problem: Problem, W: Array, leaves: tuple[tuple[Path, Array], ...]
+) -> list[tuple[Path, PairMultiplier]]:
+    """Return each case's multiplier for a dense W, with the bound it proves."""
+    form = of_pair(W, *problem.atom.gauges)
+    return [(path, repair(cell(form, path), N, np.zeros(1))) for path, N in leaves]
+
+
+def tree_of(leaves: list[tuple[Path, PairMultiplier]]) -> Grown:
+    """Return the tree whose leaves have these paths."""
+    nodes = list[Node[Label, Warm, PairMultiplier]]()
+
+    def add(path: Path, below: list[tuple[Path, PairMultiplier]], parent: int) -> int:
+        """Append a part and all below it; return its number."""
+        at, depth, top = len(nodes), len(path), max(below, key=lambda leaf: leaf[1].bound)[1]
+        nodes.append(Node(path, Solved(top.bound, top), parent))
+        if len(below) == 1:
+            return at
+        label = below[0][0][depth]
+        groups = ([x for x in below if (x[0][depth] is label) == same] for same in (True, False))
+        parts = [add(g[0][0][: depth + 1], g, at) for g in groups]
+        nodes[at] = replace(nodes[at], children=tuple(parts))
+        return at
+
+    add((), leaves, -1)
+    return Tree(tuple(nodes), -np.inf, None)

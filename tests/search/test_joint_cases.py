@@ -1,0 +1,188 @@
+"""Dual points found together with a tree of cases: more cases prove more."""
+
+from itertools import combinations
+
+import numpy as np
+import pytest
+from scipy.optimize import nnls
+
+from certify import Problem
+from certify.atoms import RankOne
+from certify.base.clock import Clock
+from certify.losses import Absolute, KullbackLeibler, Softmax, Squared
+from certify.offsets import RowIntercept
+from certify.polar.proved import proved_above
+from certify.search.candidate import evaluate
+from certify.search.dual import joint_cases
+from certify.search.dual.joint_cases import Cases, balance_components, polish
+from certify.search.dual.points import Run
+from certify.search.dual.products import has_cases, polish_cases, polish_jointly, proved_cases
+from tests.tolerance import EPS
+
+PAIR = RankOne("l2+", "l2+")
+FEW = (1, 4)  # cases of the stages of a test
+
+
+def sparse_counts(shape):
+    """Return counts, most of them 0."""
+    rng = np.random.default_rng(0)
+    return rng.poisson(0.5, shape) * rng.integers(1, 4, shape).astype(float)
+
+
+def factors_of(shape, rank=9):
+    """Return sparse nonnegative components, every one of another direction."""
+    rng = np.random.default_rng(1)
+    return tuple(rng.random((d, rank)) * (rng.random((d, rank)) < 0.5) + 1e-3 for d in shape)
+
+
+def asked(problem):
+    """Return the question at some components."""
+    start = evaluate(problem, factors_of(problem.loss.dims))
+    return Run(problem, start, 1e-9, Clock(), 0, given=False)
+
+
+def counted(lam=0.3):
+    """Return a Kullback-Leibler problem whose relaxation is loose."""
+    return Problem(KullbackLeibler(sparse_counts((9, 8))), PAIR, lam)
+
+
+def last(problem, wanted=np.inf):
+    """Return what the last stage of a polish ends with."""
+    return list(polish(problem, factors_of(problem.loss.dims), wanted, lambda: False))[-1]
+
+
+@pytest.fixture(autouse=True)
+def _few(monkeypatch):
+    monkeypatch.setattr(joint_cases, "COUNTS", FEW)
+
+
+def test_one_case_is_the_relaxation(monkeypatch):
+    """Two methods solve the same convex program."""
+    monkeypatch.setattr(joint_cases, "COUNTS", (1,))
+    problem = counted()
+    one, dual = last(problem), next(polish_jointly(asked(problem), np.zeros((9, 8))))
+    assert [path for path, _ in one.leaves] == [()]
+    assert one.value == pytest.approx(dual.value, rel=1e-4)
+
+
+def test_cases_gain_on_the_relaxation_and_the_kernel_accepts_their_proof():
+    problem = counted()
+    one, four = polish_cases(asked(problem))
+    assert four.value > one.value * (1 + 4e-3)
+    W = four.point.W
+    upper = proved_above(W, problem.atom.gauges, four.polar.proof)
+    assert upper <= four.polar.upper * (1 + 2.0**-40)
+    proved = problem.loss.dual_value(W * min(1.0, problem.lam / upper))
+    assert proved >= four.value * (1 - 64 * EPS)
+    nodes = four.polar.proof["nodes"]
+    assert sum("leaf" in node for node in nodes) == 4
+    assert len(four.polar.proof["cuts"]) == 3
+
+
+def test_a_case_that_is_left_out_is_missed():
+    """The largest bound is that of a leaf, and no leaf alone covers the whole."""
+    problem = counted()
+    found = last(problem)
+    whole = proved_cases(problem, found).polar.upper
+    root = ((), found.leaves[0][1][:17, :17])
+    alone = joint_cases.multipliers(problem, found.W, (root,))[0][1].bound
+    assert alone > whole * (1 + 1e-3)
+
+
+@pytest.mark.parametrize(("seen", "gain"), [(None, 1e-3), (0.7, 2e-4)], ids=["full", "mask"])
+def test_least_squares_gain_too(seen, gain):
+    rng = np.random.default_rng(3)
+    Y = sparse_counts((9, 8))
+    mask = None if seen is None else rng.random(Y.shape) < seen
+    problem = Problem(Squared(Y, mask=mask), PAIR, 0.3)
+    one, four = polish_cases(asked(problem))
+    assert four.value > one.value * (1 + gain)
+    assert four.value <= evaluate(problem, factors_of((9, 8))).value
+    assert four.point.W.shape == problem.loss.data.shape
+
+
+def test_what_the_cases_share_is_the_least():
+    """min 1/2 (y - sum x)^2 + rho sum (x - v)^2 over x >= 0, one entry at a time by nnls."""
+    rng = np.random.default_rng(0)
+    Y = rng.standard_normal((3, 4)) + 0.5
+    state = Cases(Problem(Squared(Y), PAIR, 1.0), factors_of((3, 4)))
+    state.rho, V = 0.4, rng.standard_normal((5, 3, 4))
+    blocks = state.share(V)
+    assert (blocks == 0).any()
+    system = np.vstack([np.ones(5), (2 * state.rho) ** 0.5 * np.eye(5)])
+    for i, j in np.ndindex(3, 4):
+        goal = np.append(Y[i, j], (2 * state.rho) ** 0.5 * V[:, i, j])
+        assert blocks[:, i, j] == pytest.approx(nnls(system, goal)[0], abs=1e-9)
+    inside = blocks.sum(axis=0) > 0
+    assert np.allclose(state.W[inside], (Y - blocks.sum(axis=0))[inside])
+    assert np.allclose(state.W[~inside], Y[~inside])
+
+
+def test_counts_of_zero_have_the_least_dual_entry():
+    """There d(W) does not depend on W, whose polar is least where W is."""
+    found = last(counted())
+    zero = sparse_counts((9, 8)) == 0
+    assert (found.W[zero] == -1).mean() > 0.5
+    assert (found.W[~zero] > -1).all()
+
+
+def test_the_cases_cover_everything_and_split_the_components():
+    problem = counted()
+    state = Cases(problem, factors_of((9, 8)))
+    state.split(4)
+    assert sorted(np.concatenate([c.at for c in state.cases])) == list(range(9))
+    for one, other in combinations(state.cases, 2):
+        both = zip(one.path, other.path, strict=False)
+        depth = next(k for k, (a, b) in enumerate(both) if a is not b)
+        assert np.array_equal(one.path[depth].normal, -other.path[depth].normal)
+    for c in state.cases:
+        inner = c.rows @ state.components[:, c.at]
+        assert (inner >= -1e-12).all()
+        assert np.allclose(c.X, inner @ inner.T)
+    tree = joint_cases.tree_of(joint_cases.multipliers(problem, np.zeros((9, 8)), leaves(state)))
+    assert [n.path for n in tree.leaves] == [c.path for c in state.cases]
+    assert all(len(n.children) in (0, 2) for n in tree.nodes)
+
+
+def leaves(state):
+    """Return the paths of cases without multipliers."""
+    return tuple((c.path, np.zeros_like(c.X)) for c in state.cases)
+
+
+def test_too_few_components_end_it():
+    """Three components are three cases at most: the stage of four is left out."""
+    problem = counted()
+    state = Cases(problem, factors_of((9, 8), 3))
+    state.split(4)
+    assert len(state.cases) == 3
+    stages = list(polish(problem, factors_of((9, 8), 3), np.inf, lambda: False))
+    assert [len(s.leaves) for s in stages] == [1]
+
+
+def test_components_are_balanced_and_those_of_zeros_left_out():
+    U, V = np.array([[3.0, 0.0, 0.0], [4.0, 1.0, 0.0]]), np.array([[20.0, 0.0, 1.0]])
+    (left,), (right,) = np.split(balance_components((U, V)).T, [2], axis=1)
+    assert np.allclose(left, [6.0, 8.0])
+    assert np.allclose(right, [10.0])
+
+
+def test_it_ends_where_nothing_is_wanted_or_time_is_over():
+    problem = counted()
+    given = problem, factors_of((9, 8))
+    reached = list(polish(*given, 0.0, lambda: False))
+    assert [len(s.leaves) for s in reached] == [1]
+    assert reached[0].value >= 0
+    late = list(polish(*given, np.inf, lambda: True))
+    assert [len(s.leaves) for s in late] == [1]
+
+
+def test_it_knows_small_matrices_of_nonnegative_l2_factors_alone():
+    Y = np.ones((3, 2))
+    assert has_cases(Problem(Squared(Y), PAIR, 1.0))
+    assert has_cases(Problem(Absolute(Y), PAIR, 1.0))
+    assert not has_cases(Problem(Squared(Y), PAIR, 0.0))
+    assert not has_cases(Problem(Squared(Y), RankOne("l2+", "l2"), 1.0))
+    assert not has_cases(Problem(Squared(Y), RankOne("l1+", "l2+"), 1.0))
+    assert not has_cases(Problem(Squared(Y), PAIR, 1.0, [RowIntercept()]))
+    assert not has_cases(Problem(Softmax(np.eye(3)), PAIR, 1.0))
+    assert not has_cases(Problem(Squared(np.ones((150, 51))), PAIR, 1.0))
