@@ -37,7 +37,7 @@ from .certificate.tiers import arithmetic
 from .certificate.verdict import NO_BOOL, Verdict
 from .check import best_offsets, check, finite_objective, natural, why_uncovered
 from .result import Result
-from .reuse import certify_beside
+from .reuse import bound_beside
 
 CLOSER = 0.02  # of the gap: a point no better than this is not worth another check
 AGAIN = 5  # times that a better point found by check() is gone on from
@@ -160,7 +160,7 @@ def improved(
         method=route.method,
         solver=route.solver,
     )
-    reuse_bound = partial(certify_beside, problem, epsilon=(rtol, atol))
+    reuse_bound = partial(bound_beside, problem, epsilon=(rtol, atol))
     judges = (lambda s, q: judge(s, q=q, budget=rest(clock)), reuse_bound)
     result = check_last(problem, history, judges)
     last, trail = history[-1][1], tuple((step, value) for step, _, value in history)
@@ -183,9 +183,10 @@ def check_last(
 ) -> Result:
     """Check the last point; go on from what check() finds better, a few times.
 
-    The bound that came with it may already certify the better point: that is tried first.
+    The bound that came with it may already certify the better point: that is tried first.  The
+    highest bound of all is told of the last point, which may have had no time for one.
     """
-    judge, reuse = judges
+    (judge, reuse), held = judges, list[Result]()
     for _ in range(AGAIN):
         last = history[-1][1]
         result = judge(last.factors, last.q if problem.offsets else None)
@@ -196,12 +197,18 @@ def check_last(
         if not lower:
             break
         history += lower
-        if (done := reuse(result, history[-1][1])) is not None:
+        held.append(result)
+        done = reuse(result, history[-1][1])
+        if done is not None and done.certified:
             return done
     else:
         last = history[-1][1]
         result = judge(last.factors, last.q if problem.offsets else None)
-    return result
+    top = max(held, key=lambda r: r.lower, default=result)
+    if result.verdict is not Verdict.UNDECIDED or top.lower <= result.lower:
+        return result
+    beside = reuse(top, last)
+    return result if beside is None else beside
 
 
 def further(result: Result) -> Candidate | None:

@@ -5,24 +5,21 @@ from dataclasses import replace
 
 from certify.kernel.errors import RejectedError
 from certify.kernel.verdict import prove
-from certify.polar.proved import above, below
 from certify.problem import Problem
 from certify.search.candidate import Candidate
+from certify.search.search_result import Evidence
 
 from .certificate.file import Certificate, ask
 from .certificate.tiers import arithmetic
-from .certificate.verdict import Verdict
-from .check import stationarity
-from .prove import without_better
+from .check import result_of
+from .prove import Proof, without_better
 from .result import Result
 
-SAME = "no factors of any size are better by more than epsilon"
 
-
-def certify_beside(
+def bound_beside(
     problem: Problem, result: Result, s: Candidate, epsilon: tuple[float, float | None]
 ) -> Result | None:
-    """Return the result's bound proved beside the factors s, if that certifies them.
+    """Return the result's bound proved beside the factors s; None where it has no dual point.
 
     epsilon = (rtol, atol).  Only the candidate of the question changes, and with it the
     objective; the dual point and the proof of its polar stay as they are.
@@ -40,17 +37,7 @@ def certify_beside(
         outcome = prove(question.statement, question.given, proof, witness, ar, limit=math.inf)
     except RejectedError:
         return None
-    if outcome.verdict != Verdict.CERTIFIED.name:
-        return None
     claim = {"verdict": outcome.verdict, "tier": outcome.tier, "work": outcome.work}
-    return replace(
-        result,
-        verdict=Verdict.CERTIFIED,
-        lower=below(outcome.lower),
-        upper=above(outcome.upper),
-        reason=SAME,
-        certificate=Certificate(question.statement, question.given, claim, proof, witness),
-        stationarity=stationarity(problem, s.factors, s.q),
-        better=None,
-        q=s.q,
-    )
+    proved = Proof(Certificate(question.statement, question.given, claim, proof, witness), outcome)
+    beside = result_of(problem, s.factors, (s.q, Evidence(s, steps=(("start", s),))), proved, None)
+    return replace(beside, steps=result.steps, reached=result.reached)

@@ -1,5 +1,8 @@
 """A bound that is proved beside one candidate certifies another, and no other claim."""
 
+from dataclasses import replace
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -7,7 +10,8 @@ from certify import Problem, Verdict, check, verify
 from certify.atoms import RankOne
 from certify.losses import Logistic, Squared
 from certify.offsets import ColumnIntercept
-from certify.pipeline.reuse import certify_beside
+from certify.pipeline.improve import check_last, falling
+from certify.pipeline.reuse import bound_beside
 from certify.search.candidate import evaluate
 from tests.judge import LAM, VALUES, best, rotated
 
@@ -24,7 +28,7 @@ def poor():
 
 
 def test_the_bound_of_poor_factors_certifies_the_best(poor):
-    again = certify_beside(PROBLEM, poor, evaluate(PROBLEM, BEST), EPSILON)
+    again = bound_beside(PROBLEM, poor, evaluate(PROBLEM, BEST), EPSILON)
     assert again.verdict is Verdict.CERTIFIED
     assert again.lower == poor.lower
     assert (again.better, again.certificate.better()) == (None, None)
@@ -33,17 +37,22 @@ def test_the_bound_of_poor_factors_certifies_the_best(poor):
 
 def test_the_bound_certifies_nothing_else(poor):
     for factors in (tuple(1.0625 * x for x in BEST), tuple(x[:, :-1] for x in BEST)):
-        assert certify_beside(PROBLEM, poor, evaluate(PROBLEM, factors), EPSILON) is None
+        again = bound_beside(PROBLEM, poor, evaluate(PROBLEM, factors), EPSILON)
+        assert again.verdict is Verdict.UNDECIDED
+        assert again.lower == poor.lower
+        assert again.upper > again.lower * (1 + 1e-6)
+        assert again.reason.startswith("the lower bound is loose")
 
 
 def test_a_result_without_a_dual_point_has_nothing_to_use_again(poor):
     bare = Problem(Squared(rotated(*VALUES)), RankOne(), 0.0)
     top = check(bare, BEST)
-    assert certify_beside(bare, top, evaluate(bare, BEST), EPSILON) is None
+    assert bound_beside(bare, top, evaluate(bare, BEST), EPSILON) is None
     zero = check(Problem(Logistic(np.eye(2)), RankOne(), 8.0), (np.zeros((2, 0)),) * 2)
     assert "W" in zero.certificate.witness
-    other = Problem(Squared(2 * rotated(*VALUES)), RankOne(), LAM)  # W is of no use there
-    assert certify_beside(other, poor, evaluate(other, BEST), EPSILON) is None
+    other = Problem(Squared(np.ones((4, 3))), RankOne(), LAM)  # W is of no use there
+    none = evaluate(other, (np.zeros((4, 0)), np.zeros((3, 0))))
+    assert bound_beside(other, poor, none, EPSILON) is None
 
 
 def test_offsets_are_those_of_the_new_candidate():
@@ -52,6 +61,31 @@ def test_offsets_are_those_of_the_new_candidate():
     result = check(problem, none, q=[np.ones(4)])
     assert result.verdict is not Verdict.CERTIFIED
     means = problem.best_offsets(none)
-    again = certify_beside(problem, result, evaluate(problem, none, means), EPSILON)
+    again = bound_beside(problem, result, evaluate(problem, none, means), EPSILON)
     assert again.verdict is Verdict.CERTIFIED
     assert verify(again.certificate, problem, none, q=means).verdict is Verdict.CERTIFIED
+
+
+def test_the_highest_bound_is_told_of_the_last_point(poor):
+    """A judge that finds better factors twice, the second time without a bound worth much."""
+    first, middle, last = (evaluate(PROBLEM, tuple(t * x for x in BEST)) for t in (1.3, 1.2, 1.1))
+    bare = check(PROBLEM, last.factors, budget=0)
+    weak = replace(bare, verdict=Verdict.UNDECIDED, lower=0.0, better=None, reached=None)
+    found = replace(poor, better=middle.factors), replace(poor, better=last.factors, lower=0.0)
+    answers = iter((*found, weak))
+    judges = (lambda *_: next(answers)), partial(bound_beside, PROBLEM, epsilon=EPSILON)
+    history = falling(PROBLEM, first.factors, (), [])
+    result = check_last(PROBLEM, history, judges)
+    assert result.lower == poor.lower
+    assert result.upper == pytest.approx(last.value, rel=1e-9)
+    assert result.verdict is Verdict.UNDECIDED
+    verified = verify(result.certificate, PROBLEM, last.factors)
+    assert verified.lower == poor.lower
+
+
+def test_a_bound_of_the_last_point_is_kept_where_it_is_the_highest(poor):
+    first, last = (evaluate(PROBLEM, tuple(t * x for x in BEST)) for t in (1.3, 1.1))
+    own = replace(poor, verdict=Verdict.UNDECIDED, better=None, reached=None)
+    answers = iter((replace(poor, better=last.factors, lower=0.0), own))
+    judges = (lambda *_: next(answers)), partial(bound_beside, PROBLEM, epsilon=EPSILON)
+    assert check_last(PROBLEM, falling(PROBLEM, first.factors, (), []), judges) is own
