@@ -38,7 +38,7 @@ FURTHER = (
 )
 EDGE = 1e-9  # relative slack for the last roundings of a leaf
 POLISHING = 0.4  # share of the time left
-CASES, CASES_SHARE = 200, 0.7  # rows and columns up to which cases are quick; of the time left
+CASES, CASES_SHARE = 200, 0.9  # rows and columns up to which cases are quick; of the time left
 ENOUGH = 0.5  # of epsilon: the gap at which no further dual point is tried
 
 
