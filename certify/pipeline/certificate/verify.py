@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy import sparse
 
 from certify.base.arrays import Array
 from certify.base.cluster import Client, on_cluster
@@ -19,6 +20,7 @@ from certify.kernel.fields import part, shift_of
 from certify.kernel.file import File
 from certify.kernel.statement import ZEROS
 from certify.kernel.verdict import allowance
+from certify.polar import Matrix
 from certify.polar import eigen as spectra
 from certify.polar.proved import above, as_kernel_array, below
 from certify.problem import Problem, as_problem
@@ -170,15 +172,16 @@ def complete(
     if tier != "exact" or not missing:
         return certificate
     m, n = question.statement["shape"][0], math.prod(question.statement["shape"][1:])
-    Budget(limit).hold(m * n + (n if polar.get("axis") else m) ** 2, "a dense dual point")
-    S = dense(witness, question)
+    size = len(question.given["Y"].data) if "rows" in question.given else m * n
+    Budget(limit).hold(size + (n if polar.get("axis") else m) ** 2, "a dual point's Gram matrix")
+    S = dual_matrix(witness, question)
     shift = shift_of(polar, "proof.polar.shift")
     if S is not None:
         for k, (name, shape) in enumerate(SCALES):
             if name in witness:
                 if witness[name].shape != (S.shape[k],):
                     return certificate
-                S = S * as_numpy(witness[name]).reshape(shape)
+                S = S * as_numpy(witness[name]).reshape(shape)  # of a sparse array, too
     factor = None if S is None else cholesky_factor(S, polar, witness, shift)
     if factor is None:
         return certificate
@@ -203,7 +206,7 @@ def complete_lines(
     return replace(certificate, witness=whole)
 
 
-def cholesky_factor(S: Array, polar: Json, witness: Arrays, shift: Fraction) -> Array | None:
+def cholesky_factor(S: Matrix, polar: Json, witness: Arrays, shift: Fraction) -> Array | None:
     """Return the Cholesky factor of shift I - Gram(S) - M, or None."""
     g = spectra.gram(S, int(polar.get("axis") != 0))
     if "M" in witness:
@@ -213,8 +216,8 @@ def cholesky_factor(S: Array, polar: Json, witness: Arrays, shift: Fraction) -> 
     return spectra.factorize(g, above(shift))
 
 
-def dense(witness: Arrays, question: StatedQuestion) -> Array | None:
-    """Return W + N as a dense matrix, or None if their sizes are not the question's."""
+def dual_matrix(witness: Arrays, question: StatedQuestion) -> Matrix | None:
+    """Return W + N, sparse where entries are listed; None if their sizes are not the question's."""
     given, (m, *rest) = question.given, question.statement["shape"]
     n = math.prod(rest)
     size = given["Y"].shape
@@ -223,6 +226,5 @@ def dense(witness: Arrays, question: StatedQuestion) -> Array | None:
     flat = as_numpy(witness["W"]) + (as_numpy(witness["N"]) if "N" in witness else 0.0)
     if "rows" not in given:
         return np.asarray(flat.reshape(m, n))
-    out = np.zeros((m, n))
-    out[as_numpy(given["rows"]), as_numpy(given["cols"])] = flat
-    return out
+    places = as_numpy(given["rows"]), as_numpy(given["cols"])
+    return sparse.csr_array((flat, places), shape=(m, n))
