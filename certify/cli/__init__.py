@@ -21,6 +21,7 @@ from certify.pipeline.improve import improve as improved_from
 from certify.pipeline.restarts import plottable
 from certify.pipeline.restarts import restarts as compared
 
+from . import _blocks as blocks_of_rows
 from . import demo as demonstration
 from ._auditing import audit as audit_command
 from ._checker import checker as checker_command
@@ -83,12 +84,18 @@ def check(  # noqa: PLR0913, PLR0917  one for each option
 ) -> int:
     """Decide whether the factors of PROBLEM (a .toml file) are a global optimum.
 
+    PROBLEM may also be of blocks of rows, a folder of triplets.
+
     --own-size writes a second certificate, about models of at most as many components;
     `certify verify --own-size` verifies it.  --resume saves the progress of a long proof and
     continues from it later.  Ctrl-C stops the search and reports the bracket proved so far.
 
     Example: certify check problem.toml -o x.cert --better better.npz
     """
+    if (blocks := files.load_blocks(problem)) is not None:
+        given = {"own_size": own_size, "better": better, "resume": resume}
+        blocks_of_rows.refuse(**given, **blocks_of_rows.other_route(route))
+        return blocks_of_rows.check(options, blocks, output)
     loaded = files.load(problem)
     guard([output, own_size, better, resume], loaded.inputs)
     start = monotonic()
@@ -157,6 +164,9 @@ def verify(  # noqa: PLR0913, PLR0917  as click parsed them
 
     Example: certify verify x.cert --problem problem.toml
     """
+    if (blocks := files.load_blocks(problem)) is not None:
+        blocks_of_rows.refuse(own_size=own_size, checker=program, limit=limit)
+        return blocks_of_rows.verify(options, blocks, certificate, tier)
     loaded = files.load(problem)
     start = monotonic()
     if tier == "exact" and sys.stderr.isatty():
@@ -200,6 +210,9 @@ def improve(
 
     Example: certify improve problem.toml -o better.npz --certificate better.cert
     """
+    if (blocks := files.load_blocks(problem)) is not None:
+        blocks_of_rows.refuse(**blocks_of_rows.other_route(route))
+        return blocks_of_rows.improve(options, blocks, output, certificate)
     loaded = files.load(problem)
     guard([output, certificate], loaded.inputs)
     start = monotonic()

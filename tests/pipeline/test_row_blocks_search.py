@@ -164,15 +164,16 @@ def test_what_is_appended_lowers_the_objective_most_along_itself():
     sums, _ = search.residuals(blocks, fit)
     W = np.vstack([x.toarray() for x in sums.W])
     u, values, right = np.linalg.svd(W)
-    out = search.grow(fit, sums.W, values[:2], right[:2].T)
+    out = search.grow(fit, sums.W, (values[:2], right[:2].T), LAM)
     y, c = dense(weighted=True)
     for k in range(2):
         v = out.V[:, fit.V.shape[1] + k]
         size = np.linalg.norm(v)
-        step = size**2 * np.outer(u[:, k], right[k])  # the best one: <W, step> = |step|_c^2
-        assert np.isclose((W * step).sum(), (c * step**2).sum(), rtol=1e-10)
+        step = size**2 * np.outer(u[:, k], right[k])  # the best multiple, less its price
+        earned = (W * step).sum() - LAM * size**2
+        assert np.isclose(earned, (c * step**2).sum(), rtol=1e-10)
     assert y.shape == W.shape
-    assert search.grow(fit, sums.W, np.zeros(0), np.zeros((N, 0))) is fit
+    assert search.grow(fit, sums.W, (np.zeros(0), np.zeros((N, 0))), LAM) is fit
 
 
 def test_the_limit_of_linear_steps_is_found_at_once():

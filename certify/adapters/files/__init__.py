@@ -10,14 +10,26 @@ from scipy import sparse
 from certify.base.errors import InputError
 from certify.base.registry import load as registry
 from certify.norms import Gauge
+from certify.offsets import OFFSETS
+from certify.pipeline.row_blocks import RowBlocks
 from certify.problem import Problem
 
 from ._base import Format
+from ._blocks import LoadedBlocks, read_tables
 from ._network import named_files, read_network
-from ._schema import Entry, factor_names, loads, validate_file
+from ._schema import Entry, entry, factor_names, loads, validate_file
 from ._source import Reader, Source
 
-__all__ = ["FORMATS", "Format", "Loaded", "load", "load_document", "load_factors"]
+__all__ = [
+    "FORMATS",
+    "Format",
+    "Loaded",
+    "LoadedBlocks",
+    "load",
+    "load_blocks",
+    "load_document",
+    "load_factors",
+]
 
 FORMATS = registry(__name__, Format)
 READERS = {"mask": Reader.mask, "samples": Reader.samples}  # of arrays that are not real numbers
@@ -46,6 +58,8 @@ def load(path: str | Path) -> Loaded:
     path = Path(path)
     reader = Reader(path.parent, FORMATS)
     document = loads(path)
+    if "blocks" in document:
+        raise InputError(f"{path} is of blocks of rows, which check, verify and improve read")
     if "network" in document:
         return network(path, document, reader)
     spec = validate_file(path, document)
@@ -75,6 +89,23 @@ def load(path: str | Path) -> Loaded:
         restarts=tuple(candidate(s, f"restarts[{k}]") for k, s in enumerate(spec.restarts)),
         names=names,
     )
+
+
+def load_blocks(path: Path) -> LoadedBlocks | None:
+    """Read a problem.toml of blocks of rows, but none of them; None where it is of a whole table.
+
+    Raises InputError, in one sentence, for whatever is wrong in the file, and for no blocks.
+    """
+    document = loads(path)
+    if "blocks" not in document:
+        return None
+    top, named, epsilon = read_tables(path, document)
+    reader = Reader(path.parent, FORMATS)
+    offsets = [built(entry(o, OFFSETS, path, "offsets"), reader) for o in top.offsets]
+    at = path.parent.absolute()
+    table = RowBlocks.from_folder(at / named.folder, named.columns, top.lam, offsets)
+    fit = None if named.fit is None else at / named.fit
+    return LoadedBlocks(table, fit, epsilon.rtol, epsilon.atol, path)
 
 
 def load_document(path: Path) -> list[Path]:

@@ -17,6 +17,7 @@ from certify.norms import GAUGES
 from certify.offsets import OFFSETS
 from certify.pipeline.certificate.file import names_of
 
+from ._blocks import Table as Blocks
 from ._kinds import Weight, Weights
 from ._network import Table
 from ._schema import Epsilon, Json, Strict, parameters
@@ -57,12 +58,14 @@ def schema() -> Json:
         "q": list[Ref],
         "epsilon": Epsilon,
         "network": Table,
+        "blocks": Blocks,
         "norm": entries(GAUGES, "norm"),
     }
     made = table("problem.toml", "of certify", {k: (x, None) for k, x in tables.items()})
     out: Json = made.model_json_schema(schema_generator=Untitled)
     out["$defs"]["NormRef"]["anyOf"].append(out["properties"].pop("norm"))
     whole = [{"required": ["lam", "data", "atom", "factors"]}, {"required": ["network"]}]
+    whole.append({"required": ["lam", "blocks"]})
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **out, "anyOf": whole}
 
 

@@ -41,7 +41,8 @@ ROUNDS, SWEEPS, MEMORY = 60, 10, 5  # rounds at most; of each; and those that ar
 PART = 0.4  # of epsilon: the estimated gap at which the search ends
 LEAST, MORE = 10, 2  # pairs looked for at once: as many, and so many beside the last ones found
 DEAD = 1e-5  # of the largest singular value: a component below it is dropped
-ROUGH, ROOM = 1e-4, 1e-5  # change that ends an estimate; what is added to it. Cost, never truth
+ROUGH, LEVEL = (1e-9, 1e-4), 0.1  # least and most change that ends an estimate; of rtol
+ROOM = 0.1  # of that change: what is added to an estimate; cost, never truth
 STALE, CLOSER = 8, 0.9  # rounds that end a search, without a gap that is so much smaller
 LINES = 256  # rows whose equations are solved at once
 
@@ -105,12 +106,13 @@ def improve(  # noqa: PLR0913  keywords
         fit = begin(table, factors)
         best, gap, near = fit, np.inf, None
         stale, mark = 0, np.inf
+        rough = min(max(LEVEL * rtol, ROUGH[0]), ROUGH[1])
         for _ in range(ROUNDS):
             sums, b = residuals(table, fit)
             count = LEAST if near is None else max(LEAST, near.shape[1] + MORE)
             start = Start(table.columns, min(count, table.columns), near, seed)
-            squares, vectors = ritz(partial(times, sums.W), start, tol=ROUGH)
-            top = float(np.sqrt(max(squares[0], 0.0))) * (1 + ROOM)
+            squares, vectors = ritz(partial(times, sums.W), start, tol=rough)
+            top = float(np.sqrt(max(squares[0], 0.0))) * (1 + ROOM * rough)
             spread = promised(table, sums, top)
             upper = float(sums.upper)
             stale, mark = (0, spread) if spread < CLOSER * mark else (stale + 1, mark)
@@ -122,11 +124,12 @@ def improve(  # noqa: PLR0913  keywords
                 break
             earns = squares > table.lam**2
             near = vectors[:, : max(int(earns.sum()), 1)]
-            fit = grow(fit._replace(b=b), sums.W, np.sqrt(squares[earns]), near[:, : earns.sum()])
+            pairs = np.sqrt(squares[earns]), near[:, : earns.sum()]
+            fit = grow(fit._replace(b=b), sums.W, pairs, table.lam)
             fit = balance(descend(table, fit))
         place = PLACE.get()
         U = [place.persist(place.run(itemgetter(0), x)) for x in best.rows]
-        U = U if folder is None else save(U, best.V, Path(folder))
+        U = U if folder is None else save(U, best.V, Path(folder).absolute())
         result = check(table, (U, best.V), rtol=rtol, atol=atol, seed=seed)
         return Improved((U, best.V), result)
 
@@ -207,8 +210,9 @@ def promised(table: RowBlocks, sums: Sums, top: float) -> float:
     return float(sums.upper - lower)
 
 
-def grow(fit: Fit, W: list[Task], values: Array, right: Array) -> Fit:
+def grow(fit: Fit, W: list[Task], pairs: tuple[Array, Array], lam: float) -> Fit:
     """Append root(s) v to V, s = (sigma - lam) / sum c u^2 v^2 for the pair (u, v)."""
+    values, right = pairs
     if not len(values):
         return fit
     place = PLACE.get()
@@ -217,7 +221,7 @@ def grow(fit: Fit, W: list[Task], values: Array, right: Array) -> Fit:
     parts = list(zip(fit.data, W, strict=True))
     curved = tree(place, lambda x: place.run(curvature, *x, shared, squared), parts)
     bends = np.asarray(place.values([curved])[0])
-    steps = np.sqrt(values / np.where(bends > 0, bends, 1.0))
+    steps = np.sqrt((values - lam) / np.where(bends > 0, bends, 1.0))
     return fit._replace(V=np.hstack([fit.V, right * steps]))
 
 

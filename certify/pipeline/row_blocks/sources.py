@@ -24,7 +24,9 @@ def in_folder(folder: Path) -> list[str]:
     Raises InputError where there is none.
     """
     try:
-        found = sorted(p for p in folder.iterdir() if p.suffix in SUFFIXES and p.name[0] != ".")
+        found = sorted(
+            p for p in folder.absolute().iterdir() if p.suffix in SUFFIXES and p.name[0] != "."
+        )
     except OSError as error:
         raise InputError(f"cannot read {folder}: {error.strerror or error}") from None
     if not found:

@@ -1,0 +1,100 @@
+"""A table in blocks of rows in problem.toml: a folder of triplets, and where its factors are.
+
+    lam = 100.0
+    [blocks]
+    folder = "ratings"               # its files .npz and .parquet, in the order of their names
+    columns = 10681
+    fit = "fit"                      # U0.npy, U1.npy, ..., one for each file, and V.npy
+
+It takes the place of the tables data, loss, atom and factors.  Optional: fit, which check and
+verify need; [[offsets]] of the kinds row and column; [epsilon].
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from pydantic import Field
+
+from certify.base.errors import InputError
+from certify.pipeline.row_blocks import RowBlocks
+from certify.pipeline.row_blocks.question import Factors
+
+from ._kinds import Weight
+from ._schema import Epsilon, Json, Strict, validate
+
+TOLD = {"data", "loss", "atom", "factors", "q", "restarts", "l1"}  # by the table of blocks
+
+
+class Top(Strict):
+    """The file."""
+
+    lam: Weight
+    blocks: Json
+    offsets: list[Json] = Field(default_factory=list)
+    epsilon: Json = Field(default_factory=dict)
+
+
+class Table(Strict):
+    """The folder of the blocks, their columns, and the folder of their factors."""
+
+    folder: str
+    columns: int
+    fit: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class LoadedBlocks:
+    """What a problem.toml of blocks of rows asks, and where it was read from.
+
+    fit  the folder of the factors, if it is named
+    """
+
+    table: RowBlocks
+    fit: Path | None
+    rtol: float
+    atol: float | None
+    path: Path
+
+    @property
+    def inputs(self) -> tuple[Path, ...]:
+        """The files that are read."""
+        factors = [] if self.fit is None else [*self.names(self.fit), self.fit / "V.npy"]
+        return (self.path, *map(Path, self.table.blocks), *factors)
+
+    def names(self, folder: Path) -> list[Path]:
+        """Return the file of each block's factors in a folder."""
+        return [folder / f"U{k}.npy" for k in range(len(self.table.blocks))]
+
+    def factors(self) -> Factors:
+        """Return U of each block, by its file's name, and V.
+
+        Raises InputError where there is no fit, or it has no V.
+        """
+        if self.fit is None:
+            raise InputError(
+                f"{self.path}: blocks.fit is missing, the folder of U0.npy, ... and V.npy; "
+                "certify improve makes one"
+            )
+        try:
+            V = np.load(self.fit / "V.npy")
+        except (OSError, ValueError) as error:
+            raise InputError(f"{self.fit / 'V.npy'} is no factor: {error}") from None
+        return [str(name) for name in self.names(self.fit)], V
+
+
+def read_tables(path: Path, document: Json) -> tuple[Top, Table, Epsilon]:
+    """Return what a problem.toml of blocks says.
+
+    Raises InputError, naming the file and the key, for anything that is wrong.
+    """
+    if extra := sorted(set(document) & TOLD):
+        raise InputError(
+            f"{path}: [blocks] is least squares of l2 norms: leave {', '.join(extra)} out"
+        )
+    top = validate(Top, document, path, "")
+    return (
+        top,
+        validate(Table, top.blocks, path, "blocks"),
+        validate(Epsilon, top.epsilon, path, "epsilon"),
+    )

@@ -1,0 +1,108 @@
+"""check, verify and improve of a problem.toml of blocks of rows."""
+
+import os
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+from certify.adapters.files import LoadedBlocks
+from certify.base.bar import bar as progress
+from certify.base.errors import InputError
+from certify.kernel.errors import RejectedError
+from certify.pipeline import row_blocks
+from certify.pipeline.certificate.verify import Proved
+from certify.pipeline.row_blocks import Checked
+
+from ._options import Options
+from ._output import guard, save_certificate
+from ._show import OutputFile, as_json, of_proof, of_rejection
+
+ENGINE = "engine"
+
+
+def refuse(**options: Any) -> None:  # noqa: ANN401  as click parsed them
+    """Refuse options that are given and are not for blocks of rows.
+
+    Raises InputError, naming the first.
+    """
+    for name, value in options.items():
+        if value not in (None, False):
+            raise InputError(f"--{name.replace('_', '-')} is not for blocks of rows")
+
+
+def other_route(route: dict[str, Any]) -> dict[str, Any]:
+    """Return the options of a route that is not the engine's."""
+    method = None if route["method"] == ENGINE else route["method"]
+    return {"method": method, "solver": route["solver"]}
+
+
+def epsilon(options: Options, loaded: LoadedBlocks) -> tuple[float, float]:
+    """Return rtol and atol."""
+    rtol = loaded.rtol if options.rtol is None else options.rtol
+    atol = loaded.atol if options.atol is None else options.atol
+    return rtol, atol or 0.0
+
+
+def proved(result: Checked) -> Proved:
+    """Return what is proved, as verify() does."""
+    c = result.certificate
+    rules = (c.proof["rule"], "weak_duality")
+    return Proved(result.verdict, result.lower, result.upper, c.claim["tier"], rules)
+
+
+def check(options: Options, loaded: LoadedBlocks, output: Path | None) -> int:
+    """Prove how good the factors of the fit are."""
+    guard([output], loaded.inputs)
+    start = monotonic()
+    rtol, atol = epsilon(options, loaded)
+    result = row_blocks.check(
+        loaded.table, loaded.factors(), rtol=rtol, atol=atol, seed=options.seed
+    )
+    written: dict[str, OutputFile | None] = {}
+    if output is not None:
+        written["certificate"] = save_certificate(result.certificate, output)
+    options.show(of_proof(proved(result), monotonic() - start), **written)
+    return result.verdict.exit_code
+
+
+def verify(options: Options, loaded: LoadedBlocks, certificate: Path, tier: str) -> int:
+    """Prove what a certificate claims about the blocks and the fit."""
+    if tier != "rounded":
+        raise InputError("blocks of rows are proved in rounded floats only: add --tier rounded")
+    start, (rtol, atol) = monotonic(), epsilon(options, loaded)
+    try:
+        proof = row_blocks.verify(certificate, loaded.table, loaded.factors(), rtol=rtol, atol=atol)
+    except RejectedError as error:
+        if options.json:
+            as_json(of_rejection(error), {})
+        raise
+    options.show(of_proof(proof, monotonic() - start))
+    return proof.verdict.exit_code
+
+
+def improve(options: Options, loaded: LoadedBlocks, output: Path, certificate: Path | None) -> int:
+    """Write better factors to a folder, from those of the fit, or from none."""
+    guard([certificate], loaded.inputs)
+    if loaded.fit is not None and os.path.realpath(output) == os.path.realpath(loaded.fit):
+        raise InputError(f"cannot write {output}: it is an input of this command")
+    start, (rtol, atol) = monotonic(), epsilon(options, loaded)
+    with progress(options.budget) as tell:
+        found = row_blocks.improve(
+            loaded.table,
+            None if loaded.fit is None else loaded.factors(),
+            budget=options.budget,
+            progress=tell,
+            seed=options.seed,
+            folder=output,
+            rtol=rtol,
+            atol=atol,
+        )
+    files = [*loaded.names(output), output / "V.npy"]
+    size = sum(file.stat().st_size for file in files)
+    written: dict[str, OutputFile | None] = {"factors": OutputFile(output, size)}
+    if certificate is not None:
+        written["certificate"] = save_certificate(found.result.certificate, certificate)
+    fields = of_proof(proved(found.result), monotonic() - start)
+    extra = {"objective": found.result.upper, "components": found.factors[1].shape[1]}
+    options.show({**fields, **extra}, **written)
+    return found.result.verdict.exit_code
