@@ -59,6 +59,22 @@ def test_the_gram_matrix_of_a_sparse_field_is_that_of_the_kernel(axis, bits):
     assert found[1] == 0
 
 
+@pytest.mark.parametrize("axis", [0, 1])
+@pytest.mark.parametrize("often", [0.8, 1.0])
+def test_the_gram_matrix_of_a_dense_field_is_that_of_the_kernel(axis, often, monkeypatch):
+    rng = np.random.default_rng(axis)
+    rows, cols = np.nonzero(rng.random((7, 5)) < often)
+    at = Pattern(7, 5, array("q", rows.tolist()), array("q", cols.tolist()))
+    at = at if often < 1 else Pattern(7, 5)
+    ints = [int(x) for x in rng.integers(-(2**53), 2**53, len(rows))]
+    x = Grid(ints, -37, (len(rows),))
+    assert not isinstance(Flint().gram(x, axis, at)[0], limbs.WideGrid)  # of few rows
+    monkeypatch.setattr(flint, "WIDE", 5)
+    found, true = (ar.gram(x, axis, at)[0] for ar in (Flint(), Exact()))
+    assert isinstance(found, limbs.WideGrid)
+    assert (found.ints, found.exp, found.shape) == (true.ints, true.exp, true.shape)
+
+
 def test_digits_of_the_largest_size_in_every_entry_are_summed_exactly():
     """Of a full column: c products of the largest digits, and of their sums."""
     m, n, x = 96, 60, 2**40 - 1

@@ -10,11 +10,11 @@ from certify.kernel.exact import Exact, Grid
 from certify.kernel.patterns import Pattern, thin
 
 from .bounds import Floats, view
-from .layout import sparse_lines
+from .layout import dense_lines, sparse_lines
 from .limbs import Longs, bound_top, gram_of_lines
 
 HELD = 62  # bits of an int64 that a shifted float64 array may use
-WIDE = 200  # rows from which L L^T is quicker in digits
+WIDE = 100  # rows from which products in digits are quicker
 
 
 class Flint(Exact):
@@ -43,11 +43,13 @@ class Flint(Exact):
         return Grid(ints, a.exp + b.exp, (m, n))
 
     def gram(self, x: Grid, axis: int, at: Pattern) -> tuple[Grid, Fraction]:
-        """Return X X^T or X^T X; of few observed entries by sparse products of digits."""
-        if at.rows is not None and thin(at, axis) and x.bits < HELD:
+        """Return X X^T or X^T X; of many rows, or few observed entries, by products of digits."""
+        sparse = at.rows is not None and thin(at, axis)
+        wide = sparse or (at.n if axis else at.m) >= WIDE
+        if wide and x.bits < HELD:
             values = np.array(x.ints, dtype=np.int64)
-            g = gram_of_lines(*sparse_lines(values, axis, at), x.exp)
-            if g is not None:
+            lines, most = (sparse_lines if sparse else dense_lines)(values, axis, at)
+            if (g := gram_of_lines(lines, most, x.exp)) is not None:
                 return g, Fraction(0)
         return super().gram(x, axis, at)
 

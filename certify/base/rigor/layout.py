@@ -73,6 +73,14 @@ def sparse_lines(values: npt.NDArray[Any], axis: int, at: Pattern) -> tuple[Any,
     return across, int(np.bincount(across.indices).max(initial=0))
 
 
+def dense_lines(values: npt.NDArray[Any], axis: int, at: Pattern) -> tuple[npt.NDArray[Any], int]:
+    """Return X^T (axis 0) or X (axis 1), dense, and its rows."""
+    x = values.reshape(at.m, at.n) if at.rows is None else np.zeros((at.m, at.n), values.dtype)
+    if at.rows is not None:
+        x[indices(at)] = values
+    return (x, at.m) if axis else (x.T, at.n)
+
+
 def sparse_times(values: Floats, right: Floats, axis: int, at: Pattern) -> tuple[Floats, int]:
     """Return X A (axis 0) or X^T A (axis 1), and the most products that one entry sums."""
     if at.rows is None:

@@ -139,15 +139,18 @@ def normal(high: Longs, low: Longs, exp: int) -> Halves:
     return Halves(high + carry, low - (carry << LOW), exp)
 
 
-def gram_of_lines(lines: Any, products: int, exp: int) -> Grid | None:  # noqa: ANN401  scipy.sparse
-    """Return X^T X, X integers times 2^exp, CSR, |X| < 2^62; None if it is too wide."""
+def gram_of_lines(lines: Any, products: int, exp: int) -> Grid | None:  # noqa: ANN401  numpy, scipy
+    """Return X^T X, X integers times 2^exp, dense or CSR, |X| < 2^62; None if it is too wide."""
+    listed = sparse.issparse(lines)
 
     def square(d: Floats) -> Floats:
         """Return D^T D of digits at the places of X."""
+        if not listed:
+            return np.asarray(d.T @ d)
         return gram(sparse.csr_array((d, lines.indices, lines.indptr), shape=lines.shape))
 
-    n = lines.shape[1]
-    halves = add_up(gram_terms(lines.data, exp, products, square), 2 * exp, n)
+    terms = gram_terms(lines.data if listed else lines, exp, products, square)
+    halves = add_up(terms, 2 * exp, lines.shape[1])
     return None if halves is None else WideGrid(halves)
 
 
