@@ -16,7 +16,8 @@ BOUNDS = {  # of Rule.v
     "lower.trivial": "objective_ge0",
     "lower.ky_fan": "beyond_rows",
 }
-READ = ("loss", "claim", "kind", "norm", "rule", "fitted")
+READ = ("loss", "claim", "kind", "norm", "rule", "layer_rule", "bias", "fitted")
+LAYERS = ("bias none", "bias free", "pool max")  # kinds of a hidden layer
 HEAD = """\
 | | | lower bound | in the proved checker | objective at the candidate |
 |---|---|---|---|---|"""
@@ -44,7 +45,12 @@ def known() -> dict[str, list[str]]:
 def in_checker(rule: str) -> bool:
     """Whether the checker has a rule, a loss or an offset of the kernel."""
     part, _, name = rule.partition(".")
-    named = {"POLAR_RULES": "rule", "LOSSES": "loss", "OFFSETS": "fitted"}.get(part, "")
+    named = {
+        "POLAR_RULES": "rule",
+        "network_bound": "layer_rule",
+        "LOSSES": "loss",
+        "OFFSETS": "fitted",
+    }.get(part, "")
     return rule in BOUNDS or name in known().get(named, ())
 
 
@@ -60,12 +66,14 @@ def rows() -> Iterator[tuple[str, str, str, str, str]]:
         value = part in ("LOSSES", "OFFSETS")
         upper = "" if not value else "proved in Coq" if inside else TESTED
         yield PARTS[part], name, lower, "yes" if inside else "", upper
-    norms = known()["norm"]
+    names = known()
     for kind in kernel.named("KINDS"):
-        inside = kind in known()["kind"]
-        for norm in sorted(kernel.named("NORMS")) if kind == "rank_one" else [""]:
-            both = inside and norm in norms
-            name = f"{kind}, {norm} x {norm}" if norm else kind
+        inside = kind in names["kind"]
+        sorts = {"rank_one": sorted(kernel.named("NORMS")), "relu": LAYERS}.get(kind, [""])
+        for sort in sorts:
+            both = inside and sort.split(" ")[-1] in names["norm" if kind == "rank_one" else "bias"]
+            name = f"{kind}, {sort} x {sort}" if kind == "rank_one" else f"{kind}, {sort}"
+            name = name if sort else kind
             yield (
                 "atom",
                 name,
@@ -95,6 +103,15 @@ def covered(statement: dict[str, object], proof: dict[str, object]) -> bool:
     offsets, loss = statement["offsets"], statement["loss"]
     if not (isinstance(atom, dict) and isinstance(polar, dict) and isinstance(offsets, list)):
         return False
+    layer, arrays = atom["kind"] == "relu", statement["arrays"]
+    if layer and not (
+        atom["bias"] in names["bias"]
+        and atom["left"] == "l2"
+        and "pool" not in atom
+        and isinstance(arrays, dict)
+        and "samples" not in arrays
+    ):
+        return False
     return (
         (loss["kind"] if isinstance(loss, dict) else loss) in names["loss"]
         and statement["claim"] in names["claim"]
@@ -102,7 +119,7 @@ def covered(statement: dict[str, object], proof: dict[str, object]) -> bool:
         and all(atom[side] in names["norm"] for side in ("left", "right"))
         and all(o["kind"] in names["fitted"] for o in offsets)
         and set(proof) <= {"better", "corrections", "ky_fan", "polar"}
-        and polar.get("rule", "spectral") in names["rule"]
+        and (not polar or polar["rule"] in names["layer_rule" if layer else "rule"])
         and not proof.get("corrections")
     )
 

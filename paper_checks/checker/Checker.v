@@ -2,7 +2,7 @@
    Python kernel; a dyadic number is num 2^dex.  Nothing is rounded but where a name says so. *)
 
 From Coq Require Import ZArith.
-From mathcomp Require Import ssreflect ssrbool ssrnat eqtype seq.
+From mathcomp Require Import ssreflect ssrfun ssrbool ssrnat eqtype seq.
 From Checker Require Import Words.
 
 Set Implicit Arguments.
@@ -128,20 +128,34 @@ Definition supported (w c : grid) :=  (* W is 0 where nothing is observed *)
 
 (* the question, and what the file holds to prove it *)
 Record data := Data {
-  dm : nat; dn : nat; dr : nat;
+  dm : nat; dn : nat; dinputs : nat; dr : nat;
+  dlayer : option (grid * dyadic);  (* features and slope of a hidden layer *)
   dY : grid; dC : grid; dloss : loss_form dyadic; dlam : dyadic; dform : theta_form;
   dleft_norm : norm_form; dright_norm : norm_form; dleft : sign; dright : sign;
   dcolumns : bool; drows : bool; dP : grid; dQ : grid; down : bool;  (* ridges as columns *)
   dU : grid; dV : grid; dA : grid; dB : grid; dfound : bool;  (* offsets as columns *)
   drtol : dyadic; datol : dyadic }.
 
-(* a tree of cases: a . z >= 0, a . z <= 0, and what is nonnegative on a leaf *)
-Inductive tree := Leaf (n l : option grid) (shift : dyadic) | Cut (a : grid) (plus minus : tree).
+(* a tree of cases: on which side of a row of F, or of another, and a proof at each end *)
+Inductive plane := Row (i : nat) | Line (a : grid).
+Definition step := (plane * bool)%type.
+Inductive tree (T : Type) := Leaf (proof : T) | Cut (s : plane) (plus minus : tree T).
+Record form_proof := Form { fN : option grid; fL : option grid; fshift : dyadic }.
+Definition sparse := seq (nat * dyadic).
+Record chord := Chord { place : nat; kappa : dyadic; to_low : sparse; to_high : sparse }.
+Inductive layer_proof :=
+| Quadratic (w : form_proof) (tau level : dyadic) (radial : option dyadic) (linear : bool)
+| Cell (mu rho : sparse) (chords : seq chord).
+Inductive output_proof :=  (* of one output as it is, or where it is >= 0 and where it is <= 0 *)
+| Whole (t : tree layer_proof)
+| Signs (plus minus : option (tree layer_proof)).
 Inductive polar :=
 | Spectral (by_columns : bool) (n m l : option grid) (shift : dyadic)
-| Conic (t : tree)
+| Conic (t : tree form_proof)
 | Lines
-| Opposite.
+| Opposite
+| Layer (t : tree layer_proof)
+| Outputs (each : seq output_proof).
 Record dual := Dual { dW : grid; how : polar }.
 Record fan := Fan {
   fan_columns : bool; fwidth : nat; fK : grid; fan_L : option grid; fan_shift : dyadic;
@@ -152,7 +166,7 @@ Record better := Better { bsize : nat; bU : grid; bV : grid; bA : grid; bB : gri
 Definition offsets_ok (d : data) (a b : grid) : bool :=
   [&& shaped (dn d) 1 a, shaped (dm d) 1 b, dcolumns d || zeros a & drows d || zeros b].
 Definition point_ok (d : data) (r : nat) (u v a b : grid) : bool :=
-  [&& shaped (dm d) r u, shaped (dn d) r v, meets_ (dleft d) u, meets_ (dright d) v
+  [&& shaped (dinputs d) r u, shaped (dn d) r v, meets_ (dleft d) u, meets_ (dright d) v
     & offsets_ok d a b].
 
 (* numbers of a loss, and labels of what is seen, that it is defined for *)
@@ -166,13 +180,15 @@ Definition labels_ok (d : data) : bool :=
   ~~ labelled (dloss d) || zeros (entrywise (dC d)
     (gsub (entrywise (dY d) (dY d)) (filled (dm d) (dn d)))).
 
+Definition layer_ok (d : data) : bool :=
+  if dlayer d is Some (f, _) then shaped (dm d) (dinputs d) f else eqn (dinputs d) (dm d).
 Definition ridges_ok (d : data) : bool :=
   [&& shaped (dn d) 1 (dP d), nonneg (dP d), shaped (dm d) 1 (dQ d) & nonneg (dQ d)].
 
 Definition well_formed (d : data) : bool :=
   [&& shaped (dm d) (dn d) (dY d), shaped (dm d) (dn d) (dC d), nonneg (dC d),
       point_ok d (dr d) (dU d) (dV d) (dA d) (dB d)
-    & [&& Z.leb Z0 (num (dlam d)), ridges_ok d, defined_ (dloss d) & labels_ok d]].
+    & [&& layer_ok d, Z.leb Z0 (num (dlam d)), ridges_ok d, defined_ (dloss d) & labels_ok d]].
 
 (* twice what a residual r costs, in units of 2^2e, if r is in units of 2^e; so fine a grid that the
    loss's number and 1 are integers on it *)
@@ -211,11 +227,19 @@ Definition thetas (root : Z -> Z) (d : data) (r : nat) (u v : grid) : dyadic :=
   | Sum => dhalf (dadd (squares_of p r u) (squares_of p' r v))
   end.
 
+(* what the left factors give: s(F U), or U *)
+Definition activate (a : dyadic) (x : grid) : grid :=
+  let e := Z.add (ex x) (Z.min (dex a) Z0) in
+  Grid (map (map (fun z => if Z.leb Z0 z then lift z (ex x) e
+                           else lift (Z.mul (num a) z) (Z.add (ex x) (dex a)) e)) (ints x)) e.
+Definition hidden_ (d : data) (r : nat) (u : grid) : grid :=
+  if dlayer d is Some (f, a) then activate a (mul f (transpose r u)) else u.
+
 (* the objective, rounded as the root is; [U 1 b] [V a 1]^T = U V^T + 1 a^T + b 1^T *)
 Definition model (m n : nat) (u v a b : grid) : grid :=
   mul (beside (beside u (unit_column m)) b) (beside (beside v a) (unit_column n)).
-Definition loss_ (d : data) (u v a b : grid) : dyadic :=
-  let x := residuals d (model (dm d) (dn d) u v a b) in let e := finest (dloss d) (ex x) in
+Definition loss_ (d : data) (r : nat) (u v a b : grid) : dyadic :=
+  let x := residuals d (model (dm d) (dn d) (hidden_ d r u) v a b) in let e := finest (dloss d) (ex x) in
   dhalf (Dy (sum_rows (fun c r => Z.mul c (costs_ (dloss d) e r)) Z0 (ints (dC d)) (regrid x e))
             (Z.add (ex (dC d)) (Z.add e e))).
 Definition ridge_ (d : data) (a b : grid) : dyadic :=
@@ -223,7 +247,7 @@ Definition ridge_ (d : data) (a b : grid) : dyadic :=
 Definition penalty (root : Z -> Z) (d : data) (r : nat) (u v : grid) : dyadic :=
   dmul (dlam d) (thetas root d r u v).
 Definition value (root : Z -> Z) (d : data) (r : nat) (u v a b : grid) : dyadic :=
-  dadd (dadd (loss_ d u v a b) (ridge_ d a b)) (penalty root d r u v).
+  dadd (dadd (loss_ d r u v a b) (ridge_ d a b)) (penalty root d r u v).
 
 (* t with G <= t I, G symmetric: by row sums, or by shift I - G - L L^T *)
 Definition top (k : nat) (g : grid) (l : option grid) (shift : dyadic) : dyadic :=
@@ -263,23 +287,47 @@ Definition fits (s s' : sign) (m n : nat) (x : option grid) : bool :=
   if x is Some x then shaped m n x && nonneg_on s s' x else true.
 Definition plus (a : grid) (x : option grid) : grid := if x is Some x then gadd a x else a.
 
-(* t with z^T G z <= t |z|^2 wherever F z >= 0: G + F^T N F <= t I, N >= 0, on each leaf *)
-Fixpoint conic (k : nat) (g f : grid) (t : tree) : option dyadic :=
-  match t with
-  | Leaf (Some n) l shift =>
+(* t with z^T G z <= t |z|^2 where (F z)_i >= 0, and (F z)_i (F z)_(i + c) = 0 for i < c:
+   G + F^T N F <= t I, N >= 0 but where such a product is 0 *)
+Definition free (c i j : nat) : bool :=
+  (Nat.ltb i c && eqn j (i + c)) || (Nat.ltb j c && eqn i (j + c)).
+Fixpoint nonneg_row (free : nat -> bool) (j : nat) (x : seq Z) : bool :=
+  if x is z :: x' then (Z.leb Z0 z || free j) && nonneg_row free j.+1 x' else true.
+Fixpoint nonneg_but (c i : nat) (x : seq (seq Z)) : bool :=
+  if x is r :: x' then nonneg_row (free c i) 0 r && nonneg_but c i.+1 x' else true.
+Definition form_top (c k : nat) (g f : grid) (p : form_proof) : option dyadic :=
+  if fN p is Some n then
     let h := size (ints f) in
-    if [&& shaped h h n, nonneg n & symmetric h n] then
-      let f := transpose k f in Some (top k (gadd g (mul f (mul f n))) l shift)
+    if [&& shaped h h n, nonneg_but c 0 (ints n) & symmetric h n] then
+      let f := transpose k f in Some (top k (gadd g (mul f (mul f n))) (fL p) (fshift p))
     else None
-  | Leaf None l shift => Some (top k g l shift)
-  | Cut a p q =>
-    if shaped 1 k a then
-      match conic k g (above f a) p, conic k g (above f (gscale minus_one a)) q with
+  else Some (top k g (fL p) (fshift p)).
+
+(* the largest bound of an end of a tree, each with what holds there *)
+Section Walk.
+Variables (T : Type) (known : plane -> bool) (proved : seq step -> T -> option dyadic).
+Fixpoint worst (path : seq step) (t : tree T) : option dyadic :=
+  match t with
+  | Leaf p => proved path p
+  | Cut s t t' =>
+    if known s then
+      match worst (rcons path (s, true)) t, worst (rcons path (s, false)) t' with
       | Some x, Some y => Some (dmax x y)
       | _, _ => None
       end
     else None
   end.
+End Walk.
+Definition side (row : plane -> grid) (s : step) : grid :=
+  if s.2 then row s.1 else gscale minus_one (row s.1).
+Definition facts (row : plane -> grid) (f : grid) (path : seq step) : grid :=
+  foldl (fun f s => above f (side row s)) f path.
+
+(* a tree of cuts of z *)
+Definition line_of (s : plane) : grid := if s is Line a then a else blank 1 0.
+Definition is_line (k : nat) (s : plane) : bool := if s is Line a then shaped 1 k a else false.
+Definition conic (k : nat) (g f : grid) (t : tree form_proof) : option dyadic :=
+  worst (is_line k) (fun path => form_top 0 k g (facts line_of f path)) [::] t.
 
 (* z = (u, v): z^T hat z = 2 u^T W v, and the rows that their signs make nonnegative *)
 Definition hat (m n : nat) (w : grid) : grid :=
@@ -289,6 +337,175 @@ Definition signed_rows (d : data) : grid :=
   let m := dm d in let n := dn d in let none := Grid [::] Z0 in
   above (if dleft d is Free then none else beside (scalar m (unit_of (dleft d))) (blank m n))
         (if dright d is Free then none else beside (blank n m) (scalar n (unit_of (dright d)))).
+
+(* a hidden layer: F is m x k, u of length 1, z = F u, p = z_+, q = p - z, s(z) = p - a q *)
+Definition sqrt_up (x : dyadic) : dyadic :=
+  let e := Z.sub (dex x) (Z.add (Z.modulo (dex x) 2) (Z.add guard guard)) in
+  Dy (root_up (lift (num x) (dex x) e)) (Z.div e 2).
+Definition row_at (a : grid) (i : nat) : grid := Grid [:: nth [::] (ints a) i] (ex a).
+Definition as_row (x : seq dyadic) : grid :=
+  let e := foldr (fun y e => Z.min (dex y) e) Z0 x in
+  Grid [:: map (fun y => lift (num y) (dex y) e) x] e.
+Definition is_root (x s : dyadic) : bool := Z.leb Z0 (num s) && dleb x (dmul s s).
+Definition squares_of_rows (f : grid) : seq dyadic :=
+  map (fun r => Dy (dotz Z0 r r) (Z.add (ex f) (ex f))) (ints f).
+Definition radii_of (f : grid) : seq dyadic := map sqrt_up (squares_of_rows f).
+(* the next float but one above a number, or the number: what is taken is tested *)
+Definition float_above (x : dyadic) : dyadic :=
+  let b := Z.sub (log_guess 24 (num x)) 52 in
+  if Z.leb b Z0 then Dy (Z.succ (Z.shiftl (num x) (Z.opp b))) (Z.add (dex x) b)
+  else Dy (Z.succ (Z.shiftr (Z.add (num x) (Z.shiftl 1 (Z.pred b))) b)) (Z.add (dex x) b).
+Definition float_radius (x : dyadic) : dyadic :=
+  let s := sqrt_up x in let y := float_above s in if is_root x y then y else s.
+
+Section Layer.
+Variables (m k n : nat) (f : grid) (a : dyadic) (w : grid) (radii : seq dyadic).
+Definition row_of (s : plane) : grid :=  (* over (p, u) *)
+  match s with Row i => beside (blank 1 m) (row_at f i) | Line a => a end.
+Definition is_row (s : plane) : bool :=
+  match s with Row i => Nat.ltb i m | Line a => shaped 1 (m + k) a end.
+
+(* x = (p / tau, u), and 1 behind them if c = 1 *)
+Definition scaled (tau : dyadic) (c : nat) (s : plane) : grid :=
+  beside (entrywise (row_of s) (beside (gscale tau (filled 1 m)) (filled 1 k))) (blank 1 c).
+(* p and q, and r - p, r - q where c = 1 and r bounds |z| *)
+Definition layer_facts (tau : dyadic) (c : nat) : grid :=
+  let p := scalar m tau in let minus := scalar m (dmul minus_one tau) in
+  let plain := above (beside (beside p (blank m k)) (blank m c))
+                     (beside (beside p (gscale minus_one f)) (blank m c)) in
+  if c is 0 then plain else
+    let r := transpose m (as_row (map float_radius (squares_of_rows f))) in
+    above plain (above (beside (blank 1 (m + k)) (filled 1 c))
+      (above (beside (beside minus (blank m k)) r) (beside (beside minus f) r))).
+(* A with A^T x = W^T s(F u) *)
+Definition outputs_of (tau : dyadic) (c : nat) : grid :=
+  let s := beside (beside (scalar m (dmul (dsub one a) tau)) (gscale a f)) (blank m c) in
+  mul (transpose (m + k + c) s) (transpose n w).
+(* level |u|^2 + radial c *)
+Definition levels (c : nat) (level radial : dyadic) : grid :=
+  let form b x := let t := transpose (m + k + c) b in mul t (gscale x t) in
+  gadd (form (beside (beside (blank k m) (scalar k one)) (blank k c)) level)
+       (form (beside (blank c (m + k)) (scalar c one)) radial).
+Definition half_of (plus : bool) : grid :=
+  above (blank (m + k) 1) (Grid [:: [:: if plus then Zpos xH else Zneg xH]] (Zneg xH)).
+Definition inverse (x : dyadic) : dyadic :=
+  let j := Z.log2 (num x) in Dy 1 (Z.opp (Z.add (dex x) j)).
+Definition quadratic (sign : option bool) (path : seq step) (p : form_proof) (tau level : dyadic)
+    (radial : option dyadic) (linear : bool) : option dyadic :=
+  let c := if radial is Some _ then 1%N else 0%N in
+  let r := if radial is Some r then r else dzero in
+  let i := inverse tau in let x := outputs_of tau c in
+  if dleb (dmul tau i) one && dleb one (dmul tau i) && Z.ltb Z0 (num tau) then
+    let g := match linear, sign, c with
+      | false, _, _ => Some (mul x x)
+      | true, Some s, 1%N => if eqn n 1 then Some (gadd (mul x (half_of s)) (mul (half_of s) x)) else None
+      | _, _, _ => None
+      end in
+    if g is Some g then
+      let g := gsub g (levels c level r) in
+      if form_top m (m + k + c) g (facts (scaled tau c) (layer_facts tau c) path) p is Some t then
+        let wide := dadd (Dy 2 Z0) (dmul (dmul i i) (inner f f)) in
+        let b := dadd (dmax (dadd level r) dzero) (dmul (dmax t dzero) wide) in
+        Some (if linear then dmul b b else b)
+      else None
+    else None
+  else None.
+
+(* sum_i x_i z_i <= |x F|, of more by mu where the path says so *)
+Definition of_row (path : seq step) (i : nat) (x : nat * dyadic) : dyadic :=
+  match nth (Line (blank 0 0), true) path x.1 with
+  | (Row j, s) => if eqn i j then (if s then x.2 else dmul minus_one x.2) else dzero
+  | _ => dzero
+  end.
+Definition raised (path : seq step) (mu : sparse) (x : seq dyadic) : seq dyadic :=
+  mkseq (fun i => foldr (fun y z => dadd (of_row path i y) z) (nth dzero x i) mu) m.
+Fixpoint distinct (x : seq nat) : bool :=
+  if x is i :: x' then negb (has (eqn i) x') && distinct x' else true.
+Definition listed (limit : nat) (x : sparse) : bool :=
+  all (fun y => Nat.ltb y.1 limit) x && distinct (map fst x).
+Definition multipliers (path : seq step) (mu : sparse) : bool :=
+  listed (size path) mu && all (fun y => Z.leb Z0 (num y.2)
+    && (if nth (Line (blank 0 0), true) path y.1 is (Row _, _) then true else false)) mu.
+Definition farthest (path : seq step) (mu : sparse) (x : seq dyadic) : dyadic :=
+  let y := mul (as_row (raised path mu x)) (transpose k f) in sqrt_up (inner y y).
+
+(* a row's sign on the path, the last one; what is listed of a row *)
+Definition sign_on (path : seq step) (i : nat) : option bool :=
+  foldl (fun s x => if x is (Row j, b) then if eqn i j then Some b else s else s) None path.
+Definition of_place (T : Type) (i : nat) (x : seq (nat * T)) : option T :=
+  foldr (fun y t => if eqn i y.1 then Some y.2 else t) None x.
+Definition unit_at (i : nat) (s : bool) : seq dyadic :=
+  mkseq (fun j => if eqn i j then (if s then one else minus_one) else dzero) m.
+
+(* -lo <= z_i <= hi *)
+Definition range (path : seq step) (x : chord) : nat * (dyadic * dyadic * dyadic) :=
+  let r := nth dzero radii (place x) in
+  (place x, (kappa x, dmin (farthest path (to_low x) (unit_at (place x) false)) r,
+             dmin (farthest path (to_high x) (unit_at (place x) true)) r)).
+Definition chord_ok (path : seq step) (x : chord) : bool :=
+  [&& Nat.ltb (place x) m, dleb a (kappa x), dleb (kappa x) one, multipliers path (to_low x)
+    & multipliers path (to_high x)].
+
+(* w s(z) <= factor z + extra *)
+Definition line_above (sign : option bool) (rho : option dyadic)
+    (chord : dyadic * dyadic * dyadic) (w : dyadic) : option (dyadic * dyadic) :=
+  match sign with
+  | Some s => Some (if s then w else dmul w a, dzero)
+  | None =>
+    if Z.ltb (num w) Z0 then
+      let r := if rho is Some r then r else a in
+      if dleb a r && dleb r one then Some (dmul w r, dzero) else None
+    else
+      let '(kappa, lo, hi) := chord in
+      Some (dmul w kappa, dmul w (dmax (dmul (dsub kappa a) lo) (dmul (dsub one kappa) hi)))
+  end.
+Definition lines_above (plus : bool) (path : seq step) (rho : sparse)
+    (ranges : seq (nat * (dyadic * dyadic * dyadic))) : seq (option (dyadic * dyadic)) :=
+  mkseq (fun i =>
+    let w := Dy (nth Z0 (nth [::] (ints w) i) 0) (ex w) in
+    let r := nth dzero radii i in
+    let c := if of_place i ranges is Some c then c else (dhalf (dadd one a), r, r) in
+    line_above (sign_on path i) (of_place i rho) c (if plus then w else dmul minus_one w)) m.
+Fixpoint all_of (T : Type) (x : seq (option T)) : option (seq T) :=
+  if x is y :: x' then
+    match y, all_of x' with Some z, Some t => Some (z :: t) | _, _ => None end
+  else Some [::].
+Definition cell (plus : bool) (path : seq step) (mu rho : sparse) (chords : seq chord) : option dyadic :=
+  if [&& dleb a one, multipliers path mu, listed m rho, all (chord_ok path) chords
+      & distinct (map place chords)] then
+    if all_of (lines_above plus path rho (map (range path) chords)) is Some lines then
+      let b := dadd (farthest path mu (map fst lines)) (foldr (fun y z => dadd y.2 z) dzero lines) in
+      let b := dmax b dzero in Some (dmul b b)
+    else None
+  else None.
+
+Definition layer_end (sign : option bool) (path : seq step) (p : layer_proof) : option dyadic :=
+  match p, sign with
+  | Quadratic q tau level radial linear, _ => quadratic sign path q tau level radial linear
+  | Cell mu rho chords, Some s => if eqn n 1 then cell s path mu rho chords else None
+  | Cell _ _ _, None => None
+  end.
+(* t with |W^T s(F u)|^2 <= t for all u of length 1; of one output and a sign where it has that *)
+Definition layer_square (sign : option bool) (t : tree layer_proof) : option dyadic :=
+  worst is_row (layer_end sign) [::] t.
+End Layer.
+
+(* of one output, where v of its sign meets it *)
+Definition output_square (s : sign) (square : option bool -> tree layer_proof -> option dyadic)
+    (p : output_proof) : option dyadic :=
+  let x := match p, s with
+    | Whole t, _ => square None t
+    | Signs (Some t) (Some t'), Free =>
+      match square (Some true) t, square (Some false) t' with
+      | Some x, Some y => Some (dmax x y)
+      | _, _ => None
+      end
+    | Signs (Some t) None, NonNegative => square (Some true) t
+    | Signs None (Some t), NonPositive => square (Some false) t
+    | _, _ => None
+    end in
+  if x is Some x then Some (dmax x dzero) else None.
+Definition column_at (m n : nat) (w : grid) (j : nat) : grid := transpose m (row_at (transpose n w) j).
 
 (* the largest square of a row's dual norm: max or sum of squares of what v of a sign can meet *)
 Definition met (s : sign) (z : Z) : Z :=
@@ -304,7 +521,7 @@ Definition lines (s : sign) (p : norm_form) (s' : sign) (w : grid) : dyadic :=
   match s with Free => dmax plus minus | NonNegative => plus | NonPositive => minus end.
 
 (* t with (u^T W v)^2 <= t |u|^2 |v|^2 for all u, v of their signs with u^T W v >= 0 *)
-Definition square_of (d : data) (w : grid) (h : polar) : option dyadic :=
+Definition plain_square (d : data) (w : grid) (h : polar) : option dyadic :=
   let m := dm d in let n := dn d in
   match h with
   | Spectral c multipliers more l shift =>
@@ -326,7 +543,26 @@ Definition square_of (d : data) (w : grid) (h : polar) : option dyadic :=
     end
   | Opposite =>
     if zeros w || nonneg_on (dleft d) (dright d) (gscale minus_one w) then Some dzero else None
+  | _ => None
   end.
+(* and of s(F u) in the place of u *)
+Definition layer_of (d : data) (f : grid) (a : dyadic) (w : grid) (h : polar) : option dyadic :=
+  let m := dm d in let n := dn d in let radii := radii_of f in
+  match h with
+  | Layer t =>
+    if layer_square m (dinputs d) n f a w radii None t is Some x then Some (dmax x dzero) else None
+  | Outputs each =>
+    let square j := layer_square m (dinputs d) 1 f a (column_at m n w j) radii in
+    let squares := mkseq (fun j => output_square (dright d) (square j) (nth (Signs None None) each j)) n in
+    if eqn (size each) n then
+      if all_of squares is Some x then
+        Some (dmax (foldr (if dright_norm d is L1 then dmax else dadd) dzero x) dzero)
+      else None
+    else None
+  | _ => None
+  end.
+Definition square_of (d : data) (w : grid) (h : polar) : option dyadic :=
+  if dlayer d is Some (f, a) then layer_of d f a w h else plain_square d w h.
 
 (* s with s <W, u v^T> <= lam |u| |v| *)
 Definition multiple (d : data) (p : dual) : option dyadic :=
@@ -422,7 +658,7 @@ Definition check_with (d : data) (f : option fan) (p : option dual) (x : option 
   : option (dyadic * dyadic * verdict) :=
   if well_formed d then
     if bound d f p is Some lower then
-      let l := dadd (loss_ d (dU d) (dV d) (dA d) (dB d)) (ridge_ d (dA d) (dB d)) in
+      let l := dadd (loss_ d (dr d) (dU d) (dV d) (dA d) (dB d)) (ridge_ d (dA d) (dB d)) in
       let upper := dadd l (penalty root_up d (dr d) (dU d) (dV d)) in
       let low := if dfound d then dzero else dadd l (penalty root_down d (dr d) (dU d) (dV d)) in
       Some (lower, upper, decide d lower low upper x)

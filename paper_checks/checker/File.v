@@ -358,6 +358,12 @@ Definition number (s : string) : option dyadic :=
       then Some (Dy (lead * Z.shiftl 1 52 + f) (sign * k - 52)) else None
     else None
   else None.
+Definition signed_number (s : string) : option dyadic :=
+  match s with
+  | String c t => if (c =? "-")%char
+      then match number t with Some x => Some (Dy (- num x) (dex x)) | None => None end else number s
+  | "" => None
+  end.
 Definition stated_number (j : json) (k : string) : result dyadic :=
   let* s := text j k in known (number s) k.
 
@@ -430,6 +436,19 @@ Definition norm_of (norm : string) : result (norm_form * sign) :=
   else if (norm =? "l1+")%string then Ok (L1, NonNegative)
   else if (norm =? "l1-")%string then Ok (L1, NonPositive) else NotCovered "this norm".
 
+(* a hidden layer: its features, one row of them for each row of Y, and its slope *)
+Definition width (g : grid) : Z := match ints g with r :: _ => Z.of_nat (List.length r) | [] => 0 end.
+Definition layer_read (atom : json) (l : list arr) (m : Z) : result (option (grid * dyadic)) :=
+  let* bias := text atom "bias" in let* _ := covered (bias =? "none")%string "this bias" in
+  let* one := text atom "left" in let* _ := covered (one =? "l2")%string "this norm" in
+  let* slope := stated_number atom "slope" in
+  let* _ := covered (match lookup l "question.samples" with None => true | _ => false end) "samples" in
+  let* a := known (lookup l "question.features") "features" in
+  let k := match dims a with [_; k] => k | _ => 0 end in
+  let* _ := demand (0 <? k) "statement.features" in
+  let* _ := covered (m * k <=? largest) "this size" in
+  let* f := matrix l "question.features" m k in Ok (Some (f, slope)).
+
 (* a loss: its name, or its kind beside its number *)
 Definition loss_of (s : json) : result (loss_form dyadic) :=
   let* entry := field s "loss" in
@@ -466,8 +485,11 @@ Definition asked_of (s : json) (l : list arr) : result (Z * Z * option (list Z) 
   let* places_ := kinds_of 0 offsets_ in
   let found_ := (found_ : bool) && match places_ with (None, None) => false | _ => true end in
   let* atom := field s "atom" in
-  let* _ := only atom ["form"; "kind"; "left"; "right"] "this atom" in
-  let* kind := text atom "kind" in let* _ := covered (kind =? "rank_one")%string "this atom" in
+  let* kind := text atom "kind" in
+  let* layered := known (if (kind =? "rank_one")%string then Some false
+                         else if (kind =? "relu")%string then Some true else None) "this atom" in
+  let* _ := only atom (["form"; "kind"; "left"; "right"]
+    ++ if layered : bool then ["bias"; "slope"] else [])%list "this atom" in
   let* one := text atom "left" in let* (left_norm, left_) := norm_of one in
   let* other := text atom "right" in let* (right_norm, right_) := norm_of other in
   let* form := text atom "form" in
@@ -501,9 +523,11 @@ Definition asked_of (s : json) (l : list arr) : result (Z * Z * option (list Z) 
       | None => Ok (map (fun _ => 1) y, 0)
       end in
     let* _ := demand (forallb (Z.ltb 0) c) "statement.weights" in
+    let* layer := if layered : bool then layer_read atom l m else Ok None in
+    let inputs := match layer with Some (f, _) => width f | None => m end in
     let* u := known (lookup l "question.U") "U" in
     let r := match dims u with [_; r] => r | _ => 0 end in
-    let* gu := matrix l "question.U" m r in
+    let* gu := matrix l "question.U" inputs r in
     let* gv := matrix l "question.V" n r in
     let q := if found_ : bool then "proof.q" else "question.q" in
     let (cols, rows) := places_ in
@@ -513,13 +537,14 @@ Definition asked_of (s : json) (l : list arr) : result (Z * Z * option (list Z) 
     let* pb := ridge_of l offsets_ rows m in
     let optional := (match seen with Some _ => ["rows"; "cols"] | None => [] end
       ++ match lookup l "question.weights" with Some _ => ["weights"] | None => [] end
+      ++ (if layered : bool then ["features"] else [])
       ++ offset_names "ridge" places_
       ++ if found_ : bool then [] else offset_names "q" places_)%list in
     let* _ := demand (forallb (fun a => negb (prefix "question." (name a))
       || one_of (map (String.append "question.") (["Y"; "U"; "V"] ++ optional)%list) (name a)) l)
       "statement.arrays: unknown" in
     let some (o : option Z) := match o with Some _ => true | None => false end in
-    let d := Data (Z.to_nat m) (Z.to_nat n) (Z.to_nat r)
+    let d := Data (Z.to_nat m) (Z.to_nat n) (Z.to_nat inputs) (Z.to_nat r) layer
       (Grid (spread m n seen y) ye) (Grid (spread m n seen c) ce) loss lam theta
       left_norm right_norm left_ right_
       (some cols) (some rows) pa pb own gu gv ga gb found_ rtol atol in
@@ -563,55 +588,185 @@ Definition optional_array {T} (l : list arr) (n : string) (f : result T) : resul
 
 (* a tree of cases from the list of its nodes, the last one first: a node takes its children, which
    stand behind it, and the root takes all *)
-Fixpoint take_out (k : Z) (l : list (Z * tree)) : option (tree * list (Z * tree)) :=
+Section Tree.
+Context {T : Type} (end_of : json -> result T).
+Variables (rows : Z) (cuts : list (list Z)) (cuts_ex : Z).  (* a row's number is below `rows` *)
+Fixpoint take_out (k : Z) (l : list (Z * tree T)) : option (tree T * list (Z * tree T)) :=
   match l with
   | [] => None
   | (j, t) :: r => if j =? k then Some (t, r) else
       match take_out k r with Some (x, r') => Some (x, (j, t) :: r') | None => None end
   end.
-Definition child (node : json) (k : string) (l : list (Z * tree)) : result (tree * list (Z * tree)) :=
-  match find k (fields_of node) with
-  | Some (Nat_ c) => match take_out c l with Some x => Ok x | None => Rejected "proof.polar.nodes" end
-  | _ => NotCovered "a node"
-  end.
-Section Tree.
-Variables (l : list arr) (pre : string) (k : Z) (cuts : list (list Z)) (cuts_ex : Z).
-Definition node_of (node : json) (below : list (Z * tree)) : result (tree * list (Z * tree)) :=
-  match find "leaf" (fields_of node), find "cut" (fields_of node) with
-  | Some (Nat_ t), None =>
-    let* _ := only node ["leaf"; "shift"] "a leaf" in
-    let* shift := shift_of node in
-    let n := numbered (pre ++ "N") t in
-    let* more := optional_array l n (packed l n) in
-    let* factor := factor_of l (numbered (pre ++ "L") t) k in
-    Ok (Leaf more factor shift, below)
+Definition child_at (c : Z) (l : list (Z * tree T)) : result (tree T * list (Z * tree T)) :=
+  match take_out c l with Some x => Ok x | None => Rejected "proof.polar.nodes" end.
+Definition child (node : json) (k : string) (l : list (Z * tree T)) : result (tree T * list (Z * tree T)) :=
+  match find k (fields_of node) with Some (Nat_ c) => child_at c l | _ => NotCovered "a node" end.
+Definition node_of (node : json) (below : list (Z * tree T)) : result (tree T * list (Z * tree T)) :=
+  let sides s :=
+    let* (p, r) := child node "plus" below in
+    let* (q, r) := child node "minus" r in Ok (Cut s p q, r) in
+  match find "row" (fields_of node), find "cut" (fields_of node) with
+  | None, None => let* e := end_of node in Ok (Leaf e, below)
   | None, Some (Nat_ c) =>
     let* _ := only node ["cut"; "minus"; "plus"] "a split" in
     let* _ := demand (c <? Z.of_nat (List.length cuts)) "proof.polar.nodes" in
-    let* (p, r) := child node "plus" below in
-    let* (q, r) := child node "minus" r in
-    Ok (Cut (Grid [nth (Z.to_nat c) cuts []] cuts_ex) p q, r)
+    sides (Line (Grid [nth (Z.to_nat c) cuts []] cuts_ex))
+  | Some (Nat_ i), None =>
+    let* _ := only node ["minus"; "plus"; "row"] "a split" in
+    let* _ := demand (i <? rows) "proof.polar.nodes" in sides (Row (Z.to_nat i))
   | _, _ => NotCovered "a node"
   end.
-Fixpoint nodes_of (at_ : Z) (nodes : list json) : result (list (Z * tree)) :=
+Fixpoint nodes_of (at_ : Z) (nodes : list json) : result (list (Z * tree T)) :=
   match nodes with
   | [] => Ok []
   | node :: rest =>
     let* below := nodes_of (at_ + 1) rest in
     let* (t, others) := node_of node below in Ok ((at_, t) :: others)
   end.
+Definition tree_of (nodes : list json) : result (tree T) :=
+  let* trees := nodes_of 0 nodes in
+  match trees with [(_, t)] => Ok t | _ => Rejected "proof.polar.nodes" end.
 End Tree.
 
+(* a form's proof: the arrays of a leaf *)
+Definition form_of (l : list arr) (pre : string) (k t : Z) (node : json) : result form_proof :=
+  let* shift := shift_of node in
+  let n := numbered (pre ++ "N") t in
+  let* more := optional_array l n (packed l n) in
+  let* factor := factor_of l (numbered (pre ++ "L") t) k in Ok (Form more factor shift).
+Definition conic_end (l : list arr) (pre : string) (k : Z) (node : json) : result form_proof :=
+  match find "leaf" (fields_of node) with
+  | Some (Nat_ t) => let* _ := only node ["leaf"; "shift"] "a leaf" in form_of l pre k t node
+  | _ => NotCovered "a node"
+  end.
+Definition cuts_of (l : list arr) (name_ : string) (k : Z) : result grid :=
+  match lookup l name_ with
+  | None => Ok (Grid [] 0)
+  | Some a => matrix l name_ (match dims a with c :: _ => c | [] => 0 end) k
+  end.
+
+(* lists of a place and a number *)
+Fixpoint sparse_of (limit : Z) (l : list json) : result sparse :=
+  match l with
+  | [] => Ok []
+  | Lst [Nat_ k; Str x] :: t =>
+    let* _ := demand (k <? limit) "proof.polar.nodes: place" in
+    let* y := known (signed_number x) "a number" in
+    let* r := sparse_of limit t in Ok ((Z.to_nat k, y) :: r)
+  | _ => NotCovered "a list of places"
+  end.
+Definition sparse_at (limit : Z) (j : json) (k : string) : result sparse :=
+  match find k (fields_of j) with
+  | None => Ok [] | Some (Lst l) => sparse_of limit l | _ => NotCovered k
+  end.
+Fixpoint chords_of (rows steps : Z) (l : list json) : result (list chord) :=
+  match l with
+  | [] => Ok []
+  | Lst [Nat_ i; Str x; Lst low; Lst high] :: t =>
+    let* _ := demand (i <? rows) "proof.polar.nodes: place" in
+    let* y := known (signed_number x) "a number" in
+    let* lo := sparse_of steps low in let* hi := sparse_of steps high in
+    let* r := chords_of rows steps t in Ok (Chord (Z.to_nat i) y lo hi :: r)
+  | _ => NotCovered "a list of chords"
+  end.
+Definition level_at (j : json) (k : string) : result (option dyadic) :=
+  match find k (fields_of j) with
+  | None => Ok None
+  | Some (Str x) => let* y := known (signed_number x) k in Ok (Some y)
+  | _ => NotCovered k
+  end.
+Definition layer_end_of (l : list arr) (pre : string) (m k steps : Z) (node : json) : result layer_proof :=
+  match find "leaf" (fields_of node), find "cell" (fields_of node) with
+  | Some (Nat_ t), None =>
+    let* _ := only node ["leaf"; "level"; "linear"; "radial"; "shift"; "tau"] "a leaf" in
+    let* tau := stated_number node "tau" in
+    let* level := level_at node "level" in
+    let* radial := level_at node "radial" in
+    let* linear := match find "linear" (fields_of node) with
+      | None => Ok false | Some True_ => Ok true | _ => NotCovered "linear" end in
+    let* form := form_of l pre (m + k + match radial with Some _ => 1 | None => 0 end) t node in
+    Ok (Quadratic form tau (match level with Some x => x | None => dzero end) radial linear)
+  | None, Some (Nat_ z) =>
+    let* _ := only node ["cell"; "chords"; "mu"; "rho"] "a cell" in
+    let* _ := demand (z =? 0) "proof.polar.nodes.cell" in
+    let* mu := sparse_at steps node "mu" in
+    let* rho := sparse_at m node "rho" in
+    let* chords := match find "chords" (fields_of node) with
+      | None => Ok [] | Some (Lst c) => chords_of m steps c | _ => NotCovered "chords" end in
+    Ok (Cell mu rho chords)
+  | _, _ => NotCovered "a node"
+  end.
+(* one output's proof, or one of all: a tree, with a root of signs or without *)
+Definition output_of (h : json) (l : list arr) (pre : string) (m k : Z) (s : sign) : result output_proof :=
+  match find "nodes" (fields_of h) with
+  | Some (Lst (root :: rest)) =>
+    let* cuts := cuts_of l (pre ++ "cuts") (m + k) in
+    let steps := Z.of_nat (List.length rest) + 1 in
+    let nodes := nodes_of (layer_end_of l pre m k steps) m (ints cuts) (ex cuts) in
+    match find "signs" (fields_of root) with
+    | None => let* t := tree_of (layer_end_of l pre m k steps) m (ints cuts) (ex cuts) (root :: rest) in
+        Ok (Whole t)
+    | Some _ =>
+      let* _ := only root ["signs"] "a node" in
+      let* below := nodes 1 rest in
+      let* children := naturals root "signs" in
+      let* (found_, r) := match children, s with
+        | [i; j], Free => let* (t, r) := child_at i below in let* (t', r) := child_at j r in
+            Ok (Signs (Some t) (Some t'), r)
+        | [i], NonNegative => let* (t, r) := child_at i below in Ok (Signs (Some t) None, r)
+        | [i], NonPositive => let* (t, r) := child_at i below in Ok (Signs None (Some t), r)
+        | _, _ => Rejected "proof.polar.nodes: signs"
+        end in
+      let* _ := demand (match r with [] => true | _ => false end) "proof.polar.nodes" in Ok found_
+    end
+  | _ => NotCovered "nodes"
+  end.
+Fixpoint outputs_of_file (l : list arr) (pre : string) (m k t : Z) (s : sign) (each : list json)
+  : result (list output_proof) :=
+  match each with
+  | [] => Ok []
+  | h :: rest =>
+    let* _ := only h ["nodes"; "rule"] "this rule" in
+    let* p := output_of h l (numbered (pre ++ "s") t ++ ".") m k s in
+    let* r := outputs_of_file l pre m k (t + 1) s rest in Ok (p :: r)
+  end.
+Definition layer_polar (h : json) (l : list arr) (m n k : Z) (pre : string) (s : sign) : result polar :=
+  let* layer_rule := text h "rule" in
+  if (layer_rule =? "network")%string then
+    let* _ := only h ["nodes"; "rule"] "this rule" in
+    let* p := output_of h l pre m k s in
+    match p with
+    | Whole t => Ok (Layer t)
+    | Signs _ _ => let* _ := demand (n =? 1) "proof.polar.nodes: signs" in Ok (Outputs [p])
+    end
+  else if (layer_rule =? "outputs")%string then
+    let* _ := only h ["each"; "rule"] "this rule" in
+    match find "each" (fields_of h) with
+    | Some (Lst each) => let* p := outputs_of_file l pre m k 0 s each in Ok (Outputs p)
+    | _ => NotCovered "each"
+    end
+  else NotCovered "this rule".
+
 (* the arrays of a rule *)
+Definition node_arrays (pre : string) (nodes : list json) : list string :=
+  (pre ++ "cuts") :: flat_map (fun node =>
+    match find "leaf" (fields_of node) with
+    | Some (Nat_ t) => [numbered (pre ++ "L") t; numbered (pre ++ "N") t] | _ => [] end) nodes.
+Fixpoint each_arrays (pre : string) (t : Z) (each : list json) : list string :=
+  match each with
+  | [] => []
+  | h :: rest => (match find "nodes" (fields_of h) with
+      | Some (Lst nodes) => node_arrays (numbered (pre ++ "s") t ++ ".") nodes | _ => [] end
+      ++ each_arrays pre (t + 1) rest)%list
+  end.
 Definition rule_arrays (p : json) (pre : string) : list string :=
   match find "polar" (fields_of p) with
   | None => []
   | Some polar =>
-    match find "nodes" (fields_of polar) with
-    | Some (Lst nodes) => (pre ++ "cuts") :: flat_map (fun node =>
-        match find "leaf" (fields_of node) with
-        | Some (Nat_ t) => [numbered (pre ++ "L") t; numbered (pre ++ "N") t] | _ => [] end) nodes
-    | _ => [pre ++ "L"; pre ++ "N"; pre ++ "M"]
+    match find "nodes" (fields_of polar), find "each" (fields_of polar) with
+    | Some (Lst nodes), _ => node_arrays pre nodes
+    | None, Some (Lst each) => each_arrays pre 0 each
+    | _, _ => [pre ++ "L"; pre ++ "N"; pre ++ "M"]
     end
   end.
 
@@ -633,27 +788,26 @@ Definition polar_of (h : json) (l : list arr) (m n : Z) (seen : option (list Z))
     Ok (Spectral columns multipliers more factor shift)
   else if (rule =? "conic")%string then
     let* _ := only h ["nodes"; "rule"] "this rule" in
-    let* rows := optional_array l (pre ++ "cuts") (
-      let* a := known (lookup l (pre ++ "cuts")) "cuts" in
-      matrix l (pre ++ "cuts") (match dims a with c :: _ => c | [] => 0 end) (m + n)) in
-    let cuts := match rows with Some g => g | None => Grid [] 0 end in
+    let* cuts := cuts_of l (pre ++ "cuts") (m + n) in
     match find "nodes" (fields_of h) with
     | Some (Lst nodes) =>
-      let* trees := nodes_of l pre (m + n) (ints cuts) (ex cuts) 0 nodes in
-      match trees with [(_, t)] => Ok (Conic t) | _ => Rejected "proof.polar.nodes" end
+      let* t := tree_of (conic_end l pre (m + n)) 0 (ints cuts) (ex cuts) nodes in Ok (Conic t)
     | _ => NotCovered "nodes"
     end
   else if (rule =? "lines")%string then let* _ := only h ["rule"] "this rule" in Ok Lines
   else if (rule =? "signs")%string then Ok Opposite else NotCovered "this rule".
 
-Definition dual_of (p : json) (l : list arr) (m n : Z) (seen : option (list Z)) (pre : string)
+Definition dual_of (p : json) (l : list arr) (m n : Z) (d : data) (seen : option (list Z)) (pre : string)
   : result (option dual) :=
   let* _ := covered (match find "corrections" (fields_of p) with
                      | None => true | Some (Lst []) => true | _ => false end) "corrections" in
   match lookup l "proof.W", find "polar" (fields_of p) with
   | None, None => Ok None
   | Some w, Some polar =>
-    let* how_ := polar_of polar l m n seen pre in
+    let* how_ := match dlayer d with
+      | None => polar_of polar l m n seen pre
+      | Some _ => layer_polar polar l m n (Z.of_nat (dinputs d)) pre (dright d)
+      end in
     let count := match seen with Some p => Z.of_nat (List.length p) | None => m * n end in
     let* (x, e) := floats l "proof.W" [count] in
     Ok (Some (Dual (Grid (spread m n seen x) e) how_))
@@ -681,13 +835,13 @@ Definition fan_read (p : json) (l : list arr) (m n : Z) (at_ : option Z * option
 (* better factors, no zero column in them *)
 Definition full_columns (r : Z) (g : grid) : bool :=
   forallb (existsb (fun z => negb (z =? 0))) (ints (transpose (Z.to_nat r) g)).
-Definition better_of (p : json) (l : list arr) (m n : Z) (at_ : option Z * option Z) (most : option Z)
+Definition better_of (p : json) (l : list arr) (m n inputs : Z) (at_ : option Z * option Z) (most : option Z)
   : result (option better) :=
   match find "better" (fields_of p), lookup l "proof.better.U" with
   | None, None => Ok None
   | Some True_, Some a =>
     let r := match dims a with [_; r] => r | _ => 0 end in
-    let* u := matrix l "proof.better.U" m r in
+    let* u := matrix l "proof.better.U" inputs r in
     let* v := matrix l "proof.better.V" n r in
     let* _ := covered (full_columns r u && full_columns r v) "a zero slice" in
     let* _ := demand (match most with Some k => r <=? k | None => true end) "proof.better: size" in
@@ -720,8 +874,8 @@ Definition read (header : string) (body : list Z) : result case :=
       "an array of another rule" in
     let* f := fan_read p l m n at_ in
     let* _ := covered (match f with Some _ => down d | None => true end) "Ky Fan's bound of any size" in
-    let* w := dual_of p l m n seen pre in
-    let* b := better_of p l m n at_ (if down d then Some (Z.of_nat (dr d)) else None) in
+    let* w := dual_of p l m n d seen pre in
+    let* b := better_of p l m n (Z.of_nat (dinputs d)) at_ (if down d then Some (Z.of_nat (dr d)) else None) in
     Ok (Case s verdict seal (canonical (Lst [s; cl; p])) l d f w b)
   | _ => NotCovered "the header's order"
   end.

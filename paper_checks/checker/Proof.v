@@ -4,6 +4,7 @@ From Coq Require Import ZArith.
 From mathcomp Require Import all_ssreflect ssralg ssrnum ssrint zmodp matrix.
 From mathcomp Require Import zify ssrZ lra ring.
 From Formal Require Import Base KyFan.
+From Formal Require Network.
 From Checker Require Import Statement Checker Rule.
 
 Set Implicit Arguments.
@@ -212,6 +213,13 @@ have [ij|ij|ij] := ltngtP i j.
 - by rewrite zr0 mul0r -val_eqE /= gtn_eqF // mulr0n.
 - by rewrite ij subnn /= -val_eqE /= ij eqxx mulr1n.
 Qed.
+
+Lemma pid_cast k m r (e : k = m) (U : 'M[R]_(k, r)) : pid_mx m *m U = castmx (e, erefl) U.
+Proof. by case: m / e; rewrite castmx_id pid_mx_1 mul1mx. Qed.
+
+Lemma mx_cast k m r (e : k = m) a : shape k r a ->
+  shape m r a /\ mx m r a = castmx (e, erefl) (mx k r a).
+Proof. by case: m / e; rewrite castmx_id. Qed.
 
 Lemma row_maxE n a : shape n n a -> rows_le (mx n n a) (dv (row_max a)).
 Proof.
@@ -549,38 +557,111 @@ move=> hf hg of_ og i; have [_ ->] := aboveE hf hg; rewrite mul_col_mx.
 by case: (split_ordP i) => j ->; rewrite ?col_mxEu ?col_mxEd.
 Qed.
 
-Lemma facts_ge0 h k f n (z : 'cV_k) : shape h k f -> shape h h n -> nonneg n -> on_cone h f z ->
-  let g := mul (transpose k f) (mul (transpose k f) n) in
-  [/\ shape k k g, mx k k g = (mx h k f)^T *m mx h h n *m mx h k f & 0 <= qf (mx k k g) z].
+(* and where products of two of its entries are 0 *)
+Definition on_facts c h k f (z : 'cV[R]_k) := on_cone h f z /\
+  forall i j : 'I_h, free c i j -> (mx h k f *m z) i 0 * (mx h k f *m z) j 0 = 0.
+
+Lemma freeP c i j : free c i j -> (i < c)%N /\ j = (i + c)%N \/ (j < c)%N /\ i = (j + c)%N.
 Proof.
-move=> hf hn n0 hz; have [ht et] := transposeE hf; have [h1 e1] := productE ht hn.
-have [h2 e2] := productE ht h1; have e : mx k k (mul (transpose k f) (mul (transpose k f) n))
-    = (mx h k f)^T *m mx h h n *m mx h k f.
-  by rewrite e2 e1 et trmx_mul !trmxK mulmxA.
-split=> //; rewrite e qf_congr qf_sum; apply: sumr_ge0 => i _; apply: sumr_ge0 => j _.
-by rewrite mulr_ge0 ?mulr_ge0 // mxE mulr_ge0 ?p2_ge0 // -zr0 zr_le; exact: nonnegP hn n0 _ _.
+by case/orP => /andP[/PeanoNat.Nat.ltb_lt /ssrnat.ltP h /eqnP e]; [left|right].
+Qed.
+
+Lemma on_facts0 h k f (z : 'cV_k) : on_cone h f z -> on_facts 0 h f z.
+Proof. by move=> hz; split=> // i j /freeP[] []. Qed.
+
+Lemma on_facts_above c h l k f g (z : 'cV_k) : (c + c <= h)%N -> shape h k f -> shape l k g ->
+  on_facts c h f z -> on_cone l g z -> on_facts c (h + l) (above f g) z.
+Proof.
+move=> ch hf hg [of_ zero] og; split; first exact: on_above.
+move=> i j; have [_ ->] := aboveE hf hg; rewrite mul_col_mx.
+have low (x : 'I_(h + l)) : (x < c + c)%N -> exists y : 'I_h, x = lshift l y.
+  by move=> hx; exists (Ordinal (leq_trans hx ch)); apply: val_inj.
+move=> ij; have [hi hj] : (i < c + c)%N /\ (j < c + c)%N.
+  by case/freeP: ij => -[h1 ->]; split; rewrite ?ltn_add2r // ltn_addl.
+have [i' ei] := low i hi; have [j' ej] := low j hj; rewrite ei ej !col_mxEu; apply: zero.
+by rewrite ei ej in ij.
+Qed.
+
+Lemma nonneg_butP c b x i j : nonneg_but c b x -> (i < size x)%N -> (j < size (nth [::] x i))%N ->
+  Z.leb Z0 (nth Z0 (nth [::] x i) j) || free c (b + i) j.
+Proof.
+have row_ p r d l : nonneg_row p d r -> (l < size r)%N -> Z.leb Z0 (nth Z0 r l) || p (d + l)%N.
+  elim: r d l => [|z r IH] d l //= /andP[h1 h2]; case: l => [|l] hl; first by rewrite addn0.
+  by have := IH _ _ h2 hl; rewrite addSnnS.
+elim: x b i => [|r x IH] b i //= /andP[h1 h2]; case: i => [|i] hi hj; rewrite ?addn0.
+  exact: row_ h1 hj.
+by have := IH _ _ h2 hi hj; rewrite addSnnS.
+Qed.
+
+Lemma form_topE c h k g f p t (z : 'cV_k) : shape k k g -> (mx k k g)^T = mx k k g -> shape h k f ->
+  on_facts c h f z -> form_top mul c k g f p = Some t -> qf (mx k k g) z <= dv t * sq z.
+Proof.
+move=> sg sym hf [hz zero]; rewrite /form_top; case: (fN p) => [n|]; last by case=> <-; exact: topE.
+rewrite (proj1 hf); case: ifP => // /and3P[/shapedP hn n0 hs] [<-].
+have [ht et] := transposeE hf; have [h1 e1] := productE ht hn; have [h2 e2] := productE ht h1.
+set y := mul (transpose k f) (mul (transpose k f) n) in h2 e2 *.
+have {}e2 : mx k k y = (mx h k f)^T *m mx h h n *m mx h k f by rewrite e2 e1 et trmx_mul !trmxK mulmxA.
+have [h3 e3] := gaddE sg h2; have: qf (mx k k g) z <= qf (mx k k (gadd g y)) z.
+  rewrite e3 qfD lerDl e2 qf_congr qf_sum; apply: sumr_ge0 => i _; apply: sumr_ge0 => j _.
+  have [hn1 hn2] := hn; have := nonneg_butP n0 (i := i) (j := j); rewrite hn1 hn2 // add0n.
+  move=> /(_ (ltn_ord i) (ltn_ord j)) /orP[pos|/zero ->]; last by rewrite mulr0.
+  by rewrite mulr_ge0 ?mulr_ge0 // mxE mulr_ge0 ?p2_ge0 // -zr0 zr_le.
+move/le_trans; apply; apply: topE => //.
+by rewrite e3 linearD /= sym e2 !trmx_mul trmxK (symmetricE hn hs) mulmxA.
+Qed.
+
+(* trees of cases *)
+Fixpoint all_hold (P : step -> Prop) (path : seq step) : Prop :=
+  if path is s :: path' then P s /\ all_hold P path' else True.
+
+Lemma all_hold_rcons P path s : all_hold P path -> P s -> all_hold P (rcons path s).
+Proof. by elim: path => //= s' path IH [h1 h2] h; split=> //; exact: IH. Qed.
+
+Lemma all_hold_nth P s0 path i : all_hold P path -> (i < size path)%N -> P (nth s0 path i).
+Proof. by elim: path i => //= s path IH [|i] [h1 h2] hi //; exact: IH. Qed.
+
+Lemma worstE T (known : plane -> bool) (proved : seq step -> T -> option dyadic)
+    (P : step -> Prop) (le_ : R -> Prop) :
+  (forall x y, x <= y -> le_ x -> le_ y) -> (forall s, known s -> P (s, true) \/ P (s, false)) ->
+  (forall path p t, all_hold P path -> proved path p = Some t -> le_ (dv t)) ->
+  forall (t : tree T) path x, all_hold P path -> worst known proved path t = Some x -> le_ (dv x).
+Proof.
+move=> more sides ends; elim=> [p|s t IH t' IH'] path x hp /=; first exact: ends.
+case: ifP => // /sides hs; case e: (worst _ _ _ t) => [y|] //; case e': (worst _ _ _ t') => [y'|] // [<-].
+rewrite dv_max; case: hs => hs.
+  by apply: more (IH _ _ (all_hold_rcons hp hs) e); rewrite le_max lexx.
+by apply: more (IH' _ _ (all_hold_rcons hp hs) e'); rewrite le_max lexx orbT.
+Qed.
+
+Definition on_side k (row : plane -> grid) (z : 'cV[R]_k) (s : step) : Prop :=
+  shape 1 k (row s.1) /\ if s.2 then 0 <= (mx 1 k (row s.1) *m z) 0 0 else (mx 1 k (row s.1) *m z) 0 0 <= 0.
+
+Lemma sideE k row (z : 'cV_k) s : on_side row z s -> shape 1 k (side row s) /\ on_cone 1 (side row s) z.
+Proof.
+case: s => s [] [/= hs h] /=; rewrite /side /=; first by split=> // i; rewrite ord1.
+have [hm em] := gscaleE minus_one hs; split=> // i.
+by rewrite ord1 em minus_oneE scaleN1r mulNmx mxE oppr_ge0.
+Qed.
+
+Lemma factsE c h k row f path (z : 'cV_k) : (c + c <= h)%N -> shape h k f -> on_facts c h f z ->
+  all_hold (on_side row z) path ->
+  exists h', shape h' k (facts row f path) /\ on_facts c h' (facts row f path) z.
+Proof.
+elim: path h f => [|s path IH] h f ch hf of_; first by exists h.
+move=> [/sideE[hs os] hp]; have [h1 _] := aboveE hf hs.
+by apply: (IH (h + 1)%N) => //; [rewrite (leq_trans ch) ?leq_addr|exact: on_facts_above].
 Qed.
 
 Lemma conicE k g t : shape k k g -> (mx k k g)^T = mx k k g -> forall h f p, shape h k f ->
   conic mul k g f t = Some p -> forall z : 'cV_k, on_cone h f z -> qf (mx k k g) z <= dv p * sq z.
 Proof.
-move=> sg sym; elim: t => [[n|] l sh|a t1 I1 t2 I2] h f p hf /=; last 1 first.
-- case: ifP => // /shapedP ha.
-  have [hm em] := gscaleE minus_one ha; have [s1 _] := aboveE hf ha; have [s2 _] := aboveE hf hm.
-  case e1: (conic _ _ _ _ t1) => [x|] //; case e2: (conic _ _ _ _ t2) => [y|] // [<-] z oz.
-  have [pos|/ltW neg] := leP 0 ((mx 1 k a *m z) 0 0).
-    apply: le_trans (I1 _ _ _ s1 e1 z (on_above hf ha oz _)) _; first by move=> i; rewrite ord1.
-    by rewrite dv_max ler_wpM2r ?sq_ge0 // le_max lexx.
-  apply: le_trans (I2 _ _ _ s2 e2 z (on_above hf hm oz _)) _.
-    by move=> i; rewrite ord1 em minus_oneE scaleN1r mulNmx mxE oppr_ge0.
-  by rewrite dv_max ler_wpM2r ?sq_ge0 // le_max lexx orbT.
-- rewrite (proj1 hf); case: ifP => // /and3P[/shapedP hn n0 hs] [<-] z oz.
-  have [s1 e1 pos] := facts_ge0 hf hn n0 oz; have [s2 e2] := gaddE sg s1.
-  have: qf (mx k k g) z <= qf (mx k k (gadd g (mul (transpose k f) (mul (transpose k f) n)))) z.
-    by rewrite e2 qfD lerDl.
-  move/le_trans; apply; apply: topE => //.
-  by rewrite e2 linearD /= sym e1 !trmx_mul trmxK (symmetricE hn hs) mulmxA.
-- by move=> [<-] z _; exact: topE.
+move=> sg sym h f p hf hp z hz.
+apply: (worstE (P := on_side line_of z) (le_ := fun x => qf (mx k k g) z <= x * sq z)) hp => //.
+- by move=> x y xy h1; apply: le_trans h1 _; rewrite ler_wpM2r ?sq_ge0.
+- case=> // a /shapedP ha; rewrite /on_side /=.
+  by case: (leP 0 ((mx 1 k a *m z) 0 0)) => [h1|/ltW h1]; [left|right].
+- move=> path q t' hp e; have [h' [h1 h2]] := factsE (c := 0%N) (leq0n h) hf (on_facts0 hz) hp.
+  exact: form_topE sg sym h1 h2 e.
 Qed.
 
 Lemma fan_top k n w x y l sh (z : 'cV_k) : shape k n x -> shape k w y ->
@@ -677,6 +758,532 @@ split=> //; rewrite -zr_le zr0; have := sqr_ge0 (norm p (col k (mx m r u)) * nor
 by rewrite -e pmulr_lge0 // exprn_gt0 ?p2_gt0.
 Qed.
 
+(* a hidden layer *)
+Lemma dvE y e : dv (Dy y e) = zr y * p2 e. Proof. by []. Qed.
+
+Lemma sqrt_upE x : 0 <= dv x -> 0 <= dv (sqrt_up x) /\ dv x <= dv (sqrt_up x) ^+ 2.
+Proof.
+move=> x0; rewrite /sqrt_up; set e := Z.sub _ _.
+have ee : Z.leb e (dex x).
+  by rewrite /e /guard; have := Z.mod_pos_bound (dex x) 2 ltac:(lia); lia.
+have half_ : e = Z.add (Z.div e 2) (Z.div e 2).
+  have : e = Z.mul 2 (Z.sub (Z.div (dex x) 2) guard).
+    by rewrite /e; have := Z.div_mod (dex x) 2 ltac:(lia); move: (Z.div _ _) (Z.modulo _ _) => y z; lia.
+  by move=> ->; rewrite Z.mul_comm Z.div_mul //; lia.
+have n0 : Z.leb Z0 (lift (num x) (dex x) e).
+  by rewrite -zr_le zr0 -(pmulr_lge0 _ (p2_gt0 e)) liftE.
+rewrite dvE; move: (root_upP n0); move: (root_up _) => y [r0 h].
+split; first by rewrite mulr_ge0 ?p2_ge0 // -zr0 zr_le.
+have -> : dv x = zr (lift (num x) (dex x) e) * p2 e by rewrite (liftE _ ee).
+by rewrite exprMn {2}half_ p2D -expr2 ler_wpM2r ?sqr_ge0.
+Qed.
+
+Lemma is_rootE x s : is_root x s -> 0 <= dv s /\ dv x <= dv s ^+ 2.
+Proof. by case/andP; rewrite dv_ge0 dv_le dvM -expr2. Qed.
+
+Lemma float_radiusE x : 0 <= dv x -> 0 <= dv (float_radius x) /\ dv x <= dv (float_radius x) ^+ 2.
+Proof.
+move=> /sqrt_upE; rewrite /float_radius; move: (sqrt_up x) (float_above _) => s y h.
+by case: ifP => // /is_rootE.
+Qed.
+Opaque sqrt_up float_radius.
+
+Lemma as_rowE n x : size x = n -> shape 1 n (as_row x) /\
+  mx 1 n (as_row x) = \row_(i < n) dv (nth dzero x i).
+Proof.
+move=> hx; rewrite /as_row; set e := foldr _ _ _.
+have he i : (i < size x)%N -> Z.leb e (dex (nth dzero x i)).
+  rewrite /e {e hx}; elim: x i => //= y t IH [|i] hi; first by rewrite /=; lia.
+  by have := IH i hi; move: (foldr _ _ _) => z; rewrite /=; lia.
+split; first by split=> // -[|i] //= _; rewrite size_map.
+apply/matrixP => i j; rewrite !mxE /entry_ ord1 /= (nth_map dzero) ?hx //.
+by rewrite /dv liftE // he ?hx.
+Qed.
+
+Lemma row_atE m n a (i : 'I_m) : shape m n a -> shape 1 n (row_at a i) /\
+  mx 1 n (row_at a i) = row i (mx m n a).
+Proof.
+move=> [hm hn]; split; first by split=> // -[|j] //= _; rewrite hn.
+by apply/matrixP => j l; rewrite !mxE /entry_ ord1.
+Qed.
+
+Lemma squares_of_rowsE m n a (i : 'I_m) : shape m n a ->
+  dv (nth dzero (squares_of_rows a) i) = sq (row i (mx m n a)).
+Proof.
+move=> [hm hn]; rewrite (nth_map [::]) ?hm // /dv /= (dotzE (k := n)) ?hn // zr0 add0r p2D.
+rewrite /sq /dot big_ord1 mulr_suml; apply: eq_bigr => j _; rewrite !mxE /at_ /entry_; ring.
+Qed.
+
+Lemma sq_ones c : sq (const_mx 1 : 'cV[R]_c) = c%:R.
+Proof. by rewrite sq_col; under eq_bigr do rewrite mxE expr1n; rewrite sumr_const card_ord. Qed.
+
+Section Layer.
+Variables (m k : nat) (f : grid) (a : dyadic) (u : 'cV[R]_k).
+Hypotheses (hf : shape m k f) (u1 : sq u = 1).
+Let z : 'cV[R]_m := mx m k f *m u.
+Let p : 'cV[R]_m := map_mx (@Network.pos R) z.
+Let hid : 'cV[R]_m := map_mx (act (dv a)) z.
+
+Lemma hidE i : hid i 0 = p i 0 - dv a * (p i 0 - z i 0).
+Proof. by rewrite /hid /p [LHS]mxE [(map_mx _ z) i 0]mxE; exact: Network.act_parts. Qed.
+
+Lemma p_ge0 i : 0 <= p i 0. Proof. by rewrite mxE le_max lexx orbT. Qed.
+Lemma p_gez i : z i 0 <= p i 0. Proof. by rewrite [leRHS]mxE le_max lexx. Qed.
+Lemma meet0 i : p i 0 * (p i 0 - z i 0) = 0.
+Proof. by rewrite [p i 0]mxE /Network.pos; case: leP => _; rewrite ?subrr ?mulr0 ?mul0r. Qed.
+
+Lemma zE i : z i 0 = dot (row i (mx m k f))^T u.
+Proof. by rewrite dot_col mxE; apply: eq_bigr => j _; rewrite !mxE. Qed.
+
+Lemma z_le r i : 0 <= r -> sq (row i (mx m k f)) <= r ^+ 2 -> `|z i 0| <= r.
+Proof.
+move=> r0 h; rewrite -ler_sqr ?nnegrE // real_normK ?num_real // zE.
+by apply: le_trans (cauchy_schwarz _ _) _; rewrite u1 mulr1 sq_tr.
+Qed.
+
+(* what holds on a side of a row *)
+Definition held (s : step) : Prop := is_row m k s.1 /\ on_side (row_of m f) (col_mx p u) s.
+
+Lemma row_ofE (i : 'I_m) : shape 1 (m + k) (row_of m f (Row i)) /\
+  (mx 1 (m + k) (row_of m f (Row i)) *m col_mx p u) 0 0 = z i 0.
+Proof.
+have [h1 e1] := row_atE i hf; have [h2 e2] := blankE 1 m; have [h3 e3] := besideE h2 h1.
+by split=> //; rewrite e3 mul_row_col e2 mul0mx add0r e1 -row_mul mxE.
+Qed.
+
+Lemma held_sides s : is_row m k s -> held (s, true) \/ held (s, false).
+Proof.
+move=> hs; have sh : shape 1 (m + k) (row_of m f s).
+  case: s hs => [i /PeanoNat.Nat.ltb_lt/ssrnat.ltP hi|b /shapedP //].
+  by case: (row_ofE (Ordinal hi)).
+rewrite /held /on_side /=.
+by case: (leP 0 ((mx 1 (m + k) (row_of m f s) *m col_mx p u) 0 0)) => [h|/ltW h]; [left|right].
+Qed.
+
+Lemma held_row s i : held (Row i, s) -> exists2 j : 'I_m, i = j & if s then 0 <= z j 0 else z j 0 <= 0.
+Proof.
+case=> /= /PeanoNat.Nat.ltb_lt/ssrnat.ltP hi [_ h]; exists (Ordinal hi) => //.
+by have [_ <-] := row_ofE (Ordinal hi).
+Qed.
+
+Section Quadratic.
+Variables (tau : dyadic) (c : nat).
+Hypothesis tau0 : 0 < dv tau.
+Definition point : 'cV[R]_(m + k + c) := col_mx (col_mx ((dv tau)^-1 *: p) u) (const_mx 1).
+
+Lemma unscale (x : 'cV[R]_m) : (dv tau)%:M *m ((dv tau)^-1 *: x) = x.
+Proof. by rewrite mul_scalar_mx scalerA divff ?scale1r // gt_eqF. Qed.
+
+Lemma scaledE s : shape 1 (m + k) (row_of m f s) -> shape 1 (m + k + c) (scaled m k f tau c s) /\
+  mx 1 (m + k + c) (scaled m k f tau c s) *m point = mx 1 (m + k) (row_of m f s) *m col_mx p u.
+Proof.
+move=> hs; have [h1 e1] := filledE 1 m; have [h2 e2] := gscaleE tau h1; have [h3 e3] := filledE 1 k.
+have [h4 e4] := besideE h2 h3; have [h5 e5] := entrywiseE hs h4; have [h6 e6] := blankE 1 c.
+have [h7 e7] := besideE h5 h6; split=> //; rewrite e7 mul_row_col e6 mul0mx addr0.
+apply/matrixP => i j; rewrite [LHS]mxE [RHS]mxE; apply: eq_bigr => l _; rewrite e5 e4 e2 e1 e3.
+case: (split_ordP l) => l' ->; rewrite ?row_mxEl ?row_mxEr ?col_mxEu ?col_mxEd.
+  rewrite -mulrA; congr (_ * _); rewrite ![(_ *: _ : 'M_(_, _)) _ _]mxE [const_mx _ _ _]mxE mulr1 mulrA.
+  by rewrite divff ?mul1r // gt_eqF.
+by rewrite [const_mx _ _ _]mxE mulr1.
+Qed.
+
+Lemma held_scaled s : held s -> on_side (scaled m k f tau c) point s.
+Proof. by case: s => s b [_ [/= hs h]]; have [h1 e1] := scaledE hs; rewrite /on_side /= e1. Qed.
+
+Lemma all_scaled path : all_hold held path -> all_hold (on_side (scaled m k f tau c) point) path.
+Proof. by elim: path => //= s path IH [h1 h2]; split; [exact: held_scaled|exact: IH]. Qed.
+
+Lemma plain_facts : let g := above (beside (beside (scalar m tau) (blank m k)) (blank m c))
+    (beside (beside (scalar m tau) (gscale minus_one f)) (blank m c)) in
+  shape (m + m) (m + k + c) g /\ on_facts m (m + m) g point.
+Proof.
+have [h1 e1] := scalarE m tau; have [h2 e2] := blankE m k; have [h3 e3] := blankE m c.
+have [h4 e4] := besideE h1 h2; have [h5 e5] := besideE h4 h3; have [h6 e6] := gscaleE minus_one hf.
+have [h7 e7] := besideE h1 h6; have [h8 e8] := besideE h7 h3; have [h9 e9] := aboveE h5 h8.
+move=> g; split=> //.
+have e : mx (m + m) (m + k + c) g *m point = col_mx p (p - z).
+  rewrite /g e9 mul_col_mx e5 e8 /point !mul_row_col e3 !mul0mx !addr0 e4 e7 !mul_row_col e2 e1 e6.
+  by rewrite mul0mx addr0 unscale minus_oneE scaleN1r mulNmx.
+have sub_ i : (p - z) i 0 = p i 0 - z i 0 by rewrite [LHS]mxE [(- z) i 0]mxE.
+split=> [i|i j].
+  rewrite e; case: (split_ordP i) => j ->; rewrite ?col_mxEu ?col_mxEd ?p_ge0 //.
+  by rewrite sub_ subr_ge0 p_gez.
+rewrite e; case/freeP => -[hi hj].
+  have -> : i = lshift m (Ordinal hi) by apply: val_inj.
+  have -> : j = rshift m (Ordinal hi) by apply: val_inj; rewrite /= hj addnC.
+  by rewrite col_mxEu col_mxEd sub_ meet0.
+have -> : j = lshift m (Ordinal hi) by apply: val_inj.
+have -> : i = rshift m (Ordinal hi) by apply: val_inj; rewrite /= hj addnC.
+by rewrite col_mxEu col_mxEd sub_ mulrC meet0.
+Qed.
+
+Lemma layer_factsE : (c <= 1)%N ->
+  exists h, [/\ (m + m <= h)%N, shape h (m + k + c) (layer_facts m k f tau c)
+             & on_facts m h (layer_facts m k f tau c) point].
+Proof.
+have [h0 o0] := plain_facts; move: h0 o0; rewrite /point /layer_facts.
+move: float_radius float_radiusE => radius radiusP; case: c => [|[|//]] h0 o0 _; first by exists (m + m)%N.
+set minus := scalar m (dmul minus_one tau); set r := transpose m _; set g := above (beside _ _) _ in h0 o0 *.
+have hn : size (squares_of_rows f) = m by rewrite size_map (proj1 hf).
+have hs : size (map radius (squares_of_rows f)) = m by rewrite size_map.
+have [h1 e1] := as_rowE hs; have [h2 e2] := transposeE h1; rewrite -/r in h2 e2.
+have [h3 e3] := scalarE m (dmul minus_one tau); rewrite -/minus dvM minus_oneE mulN1r in h3 e3.
+have [h4 e4] := blankE m k; have [h5 e5] := besideE h3 h4; have [h6 e6] := besideE h5 h2.
+have [h7 e7] := besideE h3 hf; have [h8 e8] := besideE h7 h2.
+have [h9 e9] := blankE 1 (m + k); have [h10 e10] := filledE 1 1; have [h11 e11] := besideE h9 h10.
+have [h12 e12] := aboveE h6 h8; have [h13 e13] := aboveE h11 h12; have [h14 e14] := aboveE h0 h13.
+exists (m + m + (1 + (m + m)))%N; split; first exact: leq_addr; first exact: h14.
+apply: on_facts_above (leqnn _) h0 h13 o0 _.
+have rE i : 0 <= mx m 1 r i 0 /\ `|z i 0| <= mx m 1 r i 0.
+  have -> : mx m 1 r i 0 = dv (radius (nth dzero (squares_of_rows f) i)).
+    by rewrite e2 e1 [LHS]mxE [LHS]mxE (nth_map dzero) ?hn.
+  have [r0 hr] := radiusP (nth dzero (squares_of_rows f) i) ltac:(by
+    rewrite (squares_of_rowsE i hf) sq_ge0).
+  by split=> //; apply: z_le => //; rewrite -(squares_of_rowsE i hf).
+rewrite /on_cone; have -> : mx (1 + (m + m)) (m + k + 1) (above (beside (blank 1 (m + k)) (filled 1 1))
+      (above (beside (beside minus (blank m k)) r) (beside (beside minus f) r)))
+    *m col_mx (col_mx ((dv tau)^-1 *: p) u) (const_mx 1 : 'cV_1)
+    = col_mx (const_mx 1) (col_mx (mx m 1 r - p) (mx m 1 r - (p - z))).
+  have one_ l (x : 'M[R]_(l, 1)) : x *m (const_mx 1 : 'cV_1) = x.
+    by apply/matrixP => i j; rewrite mxE big_ord1 [const_mx _ _ _]mxE mulr1 !ord1.
+  have neg : (- dv tau)%:M *m ((dv tau)^-1 *: p) = - p.
+    by rewrite -[(- _)%:M]scalemx1 scaleNr scalemx1 mulNmx unscale.
+  rewrite e13 e12 !mul_col_mx e11 e6 e8 !mul_row_col !one_ e9 mul0mx add0r e10 e5 e7 !mul_row_col e3 e4 neg.
+  rewrite mul0mx addr0; congr (col_mx _ (col_mx _ _)); first by rewrite addrC.
+  by rewrite opprB addrC [- p + _]addrC.
+have at_ (x y : 'cV[R]_m) i : (x - y) i 0 = x i 0 - y i 0 by rewrite [LHS]mxE [(- y) i 0]mxE.
+move=> i; case: (split_ordP i) => j ->; rewrite ?col_mxEu ?col_mxEd.
+  by rewrite mxE.
+case: (split_ordP j) => l ->; rewrite ?col_mxEu ?col_mxEd !at_; have [r0] := rE l; rewrite ler_norml => /andP[lo hi].
+  by rewrite subr_ge0 [p l 0]mxE ge_max hi.
+by rewrite opprB addrA subr_ge0 [p l 0]mxE ge_max; move: lo hi; rewrite lerNl => lo hi; apply/andP; split; lra.
+Qed.
+
+(* level |u|^2 + radial c *)
+Lemma levelsE level radial : let g := levels mul m k c level radial in
+  [/\ shape (m + k + c) (m + k + c) g, (mx (m + k + c) (m + k + c) g)^T = mx (m + k + c) (m + k + c) g
+    & qf (mx (m + k + c) (m + k + c) g) point = dv level + c%:R * dv radial].
+Proof.
+pose N := (m + k + c)%N.
+have form_ l b x : shape l N b -> let g := mul (transpose N b) (gscale x (transpose N b)) in
+    [/\ shape N N g, (mx N N g)^T = mx N N g & qf (mx N N g) point = dv x * sq (mx l N b *m point)].
+  move=> hb g; have [ht et] := transposeE hb; have [h1 e1] := gscaleE x ht; have [h2 e2] := productE ht h1.
+  have e : mx N N g = dv x *: ((mx l N b)^T *m mx l N b).
+    by rewrite /g e2 e1 et linearZ /= trmxK -scalemxAr.
+  by split=> //; rewrite e ?linearZ /= ?trmx_mul ?trmxK // qfZ qf_gramT.
+have [b1 c1] := blankE k m; have [b2 c2] := scalarE k one; have [b3 c3] := besideE b1 b2.
+have [b4 c4] := blankE k c; have [b5 c5] := besideE b3 b4; have [b6 c6] := blankE c (m + k).
+have [b7 c7] := scalarE c one; have [b8 c8] := besideE b6 b7.
+have [h1 s1 q1] := form_ _ _ level b5; have [h2 s2 q2] := form_ _ _ radial b8.
+have [h3 e3] := gaddE h1 h2; split; [exact: h3|by rewrite e3 linearD /= s1 s2|].
+rewrite /= e3 qfD q1 q2 c5 c8 /point !mul_row_col c4 c6 !mul0mx addr0 add0r c3 mul_row_col c1 c2 c7 oneE mul0mx add0r.
+by rewrite !mul1mx u1 mulr1 sq_ones mulrC.
+Qed.
+
+Lemma outputs_ofE n w : shape m n w -> shape (m + k + c) n (outputs_of mul m k n f a w tau c) /\
+  (mx (m + k + c) n (outputs_of mul m k n f a w tau c))^T *m point = (mx m n w)^T *m hid.
+Proof.
+move=> hw; have [h1 e1] := scalarE m (dmul (dsub one a) tau); have [h2 e2] := gscaleE a hf.
+have [h3 e3] := besideE h1 h2; have [h4 e4] := blankE m c; have [h5 e5] := besideE h3 h4.
+have [h6 e6] := transposeE h5; have [h7 e7] := transposeE hw; have [h8 e8] := productE h6 h7.
+split=> //; rewrite /outputs_of e8 e6 e7 trmxK trmx_mul trmxK -mulmxA; congr (_ *m _).
+rewrite e5 mul_row_col e4 mul0mx addr0 e3 mul_row_col e1 e2 dvM dvB oneE -scalemxAl -/z.
+apply/matrixP => i j; rewrite ord1 hidE mul_scalar_mx scalerA -mulrA divff ?mulr1 ?gt_eqF //.
+by rewrite [LHS]mxE ![(_ *: _ : 'cV_m) i 0]mxE; ring.
+Qed.
+
+Lemma point_le : sq point <= c%:R + 1 + (dv tau)^-1 ^+ 2 * sq (mx m k f).
+Proof.
+rewrite /point !sq_col_mx sqZ u1 sq_ones addrC [X in _ + X]addrC addrA lerD2l ler_wpM2l ?sqr_ge0 //.
+rewrite sq_col /sq /dot; apply: ler_sum => i _; apply: (@le_trans _ _ (z i 0 ^+ 2)).
+  have := meet0 i; have := mulr_ge0 (p_ge0 i) (p_ge0 i).
+  have := sqr_ge0 (p i 0 - z i 0); move: (p i 0) (z i 0) => x y; nra.
+rewrite -[z i 0 ^+ 2]real_normK ?num_real // zE.
+apply: le_trans (_ : _ <= dot (row i (mx m k f))^T u ^+ 2) _.
+  by rewrite real_normK ?num_real.
+apply: le_trans (cauchy_schwarz _ _) _; rewrite u1 mulr1 sq_tr /sq /dot big_ord1.
+by apply: ler_sum => j _; rewrite !mxE.
+Qed.
+End Quadratic.
+
+Lemma half_ofE b : let h := half_of m k b in shape (m + k + 1) 1 h /\
+  forall tau, (mx (m + k + 1) 1 h)^T *m point tau 1 = const_mx ((if b then 1 else -1) / 2).
+Proof.
+have [h1 e1] := blankE (m + k) 1; set g := Grid [:: [:: if b then Zpos xH else Zneg xH]] (Zneg xH).
+have h2 : shape 1 1 g by split=> // -[].
+have [h3 e3] := aboveE h1 h2; split=> [|tau]; first exact: h3.
+rewrite /half_of -/g e3 tr_col_mx e1 trmx0 /point mul_row_col mul0mx add0r.
+apply/matrixP => i j; rewrite !mxE big_ord1 !mxE mulr1 /entry_ /= !ord1 /=.
+by case: (b); rewrite /zr /p2 /= exprN1.
+Qed.
+
+(* what is proved of y = W^T s(F u), where a sign of it is told *)
+Definition output n (w : grid) : 'cV[R]_n := (mx m n w)^T *m hid.
+Definition told n (sign : option bool) (w : grid) : Prop :=
+  forall b, sign = Some b -> forall j, 0 <= (if b then 1 else -1) * output n w j 0.
+
+Lemma of_sign (b : bool) (x y : R) : 0 <= (if b then 1 else -1) * x -> (if b then 1 else -1) * x <= y ->
+  x ^+ 2 <= y * y.
+Proof.
+case: b; first by rewrite mul1r expr2 => h1 h2; apply: ler_pM.
+by rewrite mulN1r -sqrrN expr2 => h1 h2; apply: ler_pM.
+Qed.
+
+Lemma quadraticE n w sign path q tau level radial linear t : shape m n w -> all_hold held path ->
+  told n sign w -> quadratic mul m k n f a w sign path q tau level radial linear = Some t ->
+  sq (output n w) <= dv t.
+Proof.
+move=> hw hp ht; rewrite /quadratic.
+set c := (if radial is Some _ then 1 else 0)%N; set r := if radial is Some r then r else dzero.
+have c1 : (c <= 1)%N by rewrite /c; case: (radial).
+have cr : c%:R * dv r = dv r by rewrite /c /r; case: (radial) => *; rewrite ?mul1r // mul0r dv_zero.
+move: (inverse tau) => i; case: ifP => // /andP[/andP[]]; rewrite !dv_le dvM oneE => i1 i2.
+rewrite -zr_lt zr0 => tau1; have tau0 : 0 < dv tau by rewrite /dv mulr_gt0 ?p2_gt0.
+have {i1 i2} ei : dv i = (dv tau)^-1.
+  have e : dv tau * dv i = 1 by apply/eqP; rewrite eq_le i1 i2.
+  by rewrite -[dv i]mul1r -(mulVf (lt0r_neq0 tau0)) -mulrA e mulr1.
+have hx := outputs_ofE c tau0 hw; move: hx; move: (outputs_of _ _ _ _ _ _ _ _ _) => x hx.
+case eg : (match linear with true => _ | false => _ end) => [g|] //.
+case e: (form_top _ _ _ _ _ _) => [t0|] // [<-].
+have {eg} hG : exists2 V, [/\ shape (m + k + c) (m + k + c) g,
+      (mx (m + k + c) (m + k + c) g)^T = mx (m + k + c) (m + k + c) g
+      & qf (mx (m + k + c) (m + k + c) g) (point tau c) = V]
+    & forall b, V <= b -> sq (output n w) <= if linear then b * b else b.
+  case: hx => hx ex_; move: eg; case: (linear) => [|[<-]]; last first.
+    exists (sq (output n w)) => //; have [h1 e1] := productE hx hx.
+    by rewrite e1 trmx_mul trmxK qf_gram ex_.
+  case: (sign) ht => [s|] // /(_ s erefl) ht.
+  move: hx ex_; case: (c) => [|[|]] // hx ex_.
+  case: ifP => // /eqnP n1 [<-]; subst n; have [hh eh] := half_ofE s.
+  have [h1 e1] := productE hx hh; have [h2 e2] := productE hh hx; have [h3 e3] := gaddE h1 h2.
+  exists ((if s then 1 else -1) * output 1 w 0 0); last first.
+    by move=> b hb; rewrite sq_col big_ord1; apply: of_sign hb.
+  have qf_ (A B : 'M[R]_(m + k + 1, 1)) y : qf (A *m B^T) y = (A^T *m y) 0 0 * (B^T *m y) 0 0.
+    by rewrite /qf -mulmxA dotC dot_mull dot_col big_ord1 mulrC.
+  split=> //; first by rewrite e3 e1 e2 linearD /= !trmx_mul !trmxK addrC.
+  rewrite e3 e1 e2 qfD !qf_ eh ex_ -/(output 1 w) [const_mx _ _ _]mxE.
+  by move: (output 1 w 0 0) => y; case: (s); lra.
+case: hG => V [sg sym eV]; set b := dadd (dmax _ _) _ => hV.
+have {}hV : V <= dv b -> sq (output n w) <= dv (if linear then dmul b b else b).
+  by move/hV; case: (linear); rewrite ?dvM.
+apply: hV; rewrite /b.
+have [sl syml eL] := levelsE tau c level r; have [sd ed] := gsubE sg sl.
+have [h [mh hf' of_]] := layer_factsE tau0 c1.
+have [h' [hf2 of2]] := factsE mh hf' of_ (all_scaled c tau0 hp).
+have := form_topE sd _ hf2 of2 e; rewrite ed linearB /= sym syml => /(_ erefl).
+rewrite qfB eV eL cr => hle.
+rewrite dvD dvM !dv_max dvD dv_zero dvD !dvM (innerE hf hf) ei -/(sq _) -expr2.
+have -> : dv (Dy 2 Z0) = 2 by rewrite /dv /zr /p2 /= mulr1.
+have wide := point_le tau c; set X := sq _ in hle wide *; have X0 : 0 <= X := sq_ge0 _.
+have X2 : X <= 2 + (dv tau)^-1 ^+ 2 * sq (mx m k f).
+  apply: le_trans wide _; rewrite lerD2r; have : c%:R <= 1%:R :> R by rewrite ler_nat.
+  by move: (c%:R) => y; lra.
+have t1 : dv t0 * X <= Num.max (dv t0) 0 * (2 + (dv tau)^-1 ^+ 2 * sq (mx m k f)).
+  apply: (@le_trans _ _ (Num.max (dv t0) 0 * X)); first by rewrite ler_wpM2r // le_max lexx.
+  by rewrite ler_wpM2l // le_max lexx orbT.
+have l1 : dv level + dv r <= Num.max (dv level + dv r) 0 by rewrite le_max lexx.
+by move: l1 t1 hle; move: (Num.max _ _) (Num.max _ _ * _) (dv t0 * X) => x1 x2 x3; lra.
+Qed.
+
+(* linear bounds *)
+Lemma raisedE path mu x i : (i < m)%N -> dv (nth dzero (raised m path mu x) i)
+  = \sum_(y <- mu) dv (of_row path i y) + dv (nth dzero x i).
+Proof.
+move=> im; rewrite nth_mkseq //; elim: mu => [|y mu IH] /=; first by rewrite big_nil add0r.
+by rewrite dvD IH big_cons addrA.
+Qed.
+
+Lemma farthestE path mu x : all_hold held path -> multipliers path mu ->
+  0 <= dv (farthest mul m k f path mu x) /\
+  \sum_(i < m) dv (nth dzero x i) * z i 0 <= dv (farthest mul m k f path mu x).
+Proof.
+move=> hp /andP[/andP[hl _] hm]; rewrite /farthest.
+have [h1 e1] := as_rowE (size_mkseq (fun i => foldr (fun y z => dadd (of_row path i y) z) (nth dzero x i) mu) m).
+have [h2 e2] := transposeE hf; have [h3 e3] := productE h1 h2.
+have e4 := innerE h3 h3; move: h3 e3 e4; rewrite -/(raised m path mu x).
+move: (mul _ _) => y hy ey e4; have := sqrt_upE (x := inner y y); rewrite e4 -/(sq _) => /(_ (sq_ge0 _)).
+move: (sqrt_up _) => s [s0 hs]; split=> //.
+have more : \sum_(i < m) dv (nth dzero x i) * z i 0
+    <= \sum_(i < m) dv (nth dzero (raised m path mu x) i) * z i 0.
+  rewrite -subr_ge0 -sumrB.
+  have -> : \sum_(i < m) (dv (nth dzero (raised m path mu x) i) * z i 0 - dv (nth dzero x i) * z i 0)
+      = \sum_(y <- mu) \sum_(i < m) dv (of_row path i y) * z i 0.
+    rewrite exchange_big; apply: eq_bigr => i _; rewrite raisedE ?ltn_ord //.
+    by rewrite mulrDl addrK mulr_suml.
+  elim: mu hl hm {h1 e1 ey} => [|[l v] mu IH] /=; first by rewrite big_nil.
+  case/andP => /PeanoNat.Nat.ltb_lt/ssrnat.ltP hl hls /andP[/andP[v0 hrow] hms].
+  rewrite big_cons addr_ge0 ?IH // /of_row /=.
+  have := all_hold_nth (Line (blank 0 0), true) hp hl; move: hrow.
+  case: (nth _ path l) => [[j|//] b] _ /held_row[j' -> hz].
+  rewrite (bigD1 j') //= eqnE eqxx big1 ?addr0 => [|i ij].
+    case: (b) hz => hz; first by rewrite mulr_ge0 // -dv_ge0.
+    by rewrite dvM minus_oneE mulN1r mulNr oppr_ge0 mulr_ge0_le0 // -dv_ge0.
+  by rewrite val_eqE (negbTE ij) dv_zero mul0r.
+apply: le_trans more _.
+have -> : \sum_(i < m) dv (nth dzero (raised m path mu x) i) * z i 0 = dot (mx 1 k y)^T u.
+  rewrite ey e1 e2 trmxK dot_col.
+  have -> : \sum_(i < m) dv (nth dzero (raised m path mu x) i) * z i 0
+      = ((\row_(i < m) dv (nth dzero (raised m path mu x) i)) *m z) 0 0.
+    by rewrite mxE; apply: eq_bigr => i _; rewrite [X in _ = X * _]mxE.
+  by rewrite /z mulmxA mxE; apply: eq_bigr => i _; rewrite [_^T i 0]mxE.
+apply: le_trans (ler_norm _) _; rewrite -ler_sqr ?nnegrE // real_normK ?num_real //.
+by apply: le_trans (cauchy_schwarz _ _) _; rewrite u1 mulr1 sq_tr.
+Qed.
+
+(* bounds by linear functions *)
+Lemma sign_onE path (i : 'I_m) s : all_hold held path -> sign_on path i = Some s ->
+  if s then 0 <= z i 0 else z i 0 <= 0.
+Proof.
+pose Q (s : bool) := if s then 0 <= z i 0 else z i 0 <= 0.
+suff go acc : (forall s, acc = Some s -> Q s) -> all_hold held path -> forall s, foldl (fun s x =>
+    if x is (Row j, b) then if eqn i j then Some b else s else s) acc path = Some s -> Q s.
+  by move=> hp; apply: (go None).
+elim: path acc => [|[[j|b] b'] path IH] acc h //= [h1 h2]; apply: IH => //.
+by case: ifP => // /eqnP e; move: h1; rewrite -e => /held_row[j' /val_inj <-] hz _ [<-].
+Qed.
+
+Lemma of_placeP (T : Type) (P : T -> Prop) i (x : seq (nat * T)) t :
+  (forall y, List.In y x -> y.1 = i -> P y.2) -> of_place i x = Some t -> P t.
+Proof.
+elim: x => //= y x IH h; case: ifP => [/eqnP e [<-]|_]; first by apply: h; [left|].
+by apply: IH => y' hy; apply: h; right.
+Qed.
+
+Lemma unit_atE (i : 'I_m) s :
+  \sum_(j < m) dv (nth dzero (unit_at m i s) j) * z j 0 = (if s then 1 else -1) * z i 0.
+Proof.
+rewrite (bigD1 i) //= nth_mkseq // eqnE eqxx big1 ?addr0 => [|j ji].
+  by case: s; rewrite ?oneE ?minus_oneE.
+by rewrite nth_mkseq // eqnE val_eqE eq_sym (negbTE ji) dv_zero mul0r.
+Qed.
+
+Variable radii : seq dyadic.
+Hypothesis radiiP : forall i : 'I_m, `|z i 0| <= dv (nth dzero radii i).
+
+Definition ranges (zz : R) (x : dyadic * dyadic * dyadic) : Prop := let '(kappa, lo, hi) := x in
+  [/\ dv a <= dv kappa, dv kappa <= 1, - dv lo <= zz & zz <= dv hi].
+
+Lemma rangeE path x (i : 'I_m) : all_hold held path -> chord_ok m a path x -> place x = i :> nat ->
+  ranges (z i 0) (range mul m k f radii path x).2.
+Proof.
+move=> hp /and5P[_ h1 h2 hlo hhi] e; rewrite /range /ranges /= e.
+split; rewrite -?oneE -?dv_le //.
+- have := radiiP i; rewrite ler_norml => /andP[lo _]; rewrite lerNl.
+  have [_] := farthestE (unit_at m i false) hp hlo; rewrite unit_atE mulN1r => h.
+  by rewrite /dmin; case: ifP => // _; rewrite lerNl.
+- have := radiiP i; rewrite ler_norml => /andP[_ hi].
+  have [_] := farthestE (unit_at m i true) hp hhi; rewrite unit_atE mul1r => h.
+  by rewrite /dmin; case: ifP.
+Qed.
+
+Lemma line_aboveE sign rho ch w zz x : (forall s, sign = Some s -> if s then 0 <= zz else zz <= 0) ->
+  ranges zz ch -> line_above a sign rho ch w = Some x ->
+  dv w * act (dv a) zz <= dv x.1 * zz + dv x.2.
+Proof.
+case: sign => [s|] /= hs; first move/(_ s erefl): hs => hs.
+  move=> _ [<-]; rewrite /= dv_zero addr0; case: s hs => hs.
+    by have -> : act (dv a) zz = zz by exact: Network.act_pos.
+  by have -> : act (dv a) zz = dv a * zz by [exact: Network.act_neg]; rewrite dvM mulrA.
+case: ch => [[kappa lo] hi] [ak k1 hlo hhi]; case: ifP => w0.
+  case: ifP => // /andP[]; rewrite !dv_le oneE => h1 h2 [<-] /=; rewrite dv_zero addr0 dvM -mulrA.
+  apply: ler_wnM2l; last exact: Network.act_above.
+  by rewrite /dv mulr_le0_ge0 ?p2_ge0 // ltW // -zr0 zr_lt.
+case=> <-; rewrite /= !dvM dv_max !dvM !dvB oneE -mulrA -mulrDr; apply: ler_wpM2l.
+  by rewrite -dv_ge0; lia.
+exact: Network.act_chord.
+Qed.
+
+Lemma all_ofE (T : Type) (d : T) x l : all_of x = Some l ->
+  size l = size x /\ forall i, (i < size x)%N -> nth None x i = Some (nth d l i).
+Proof.
+elim: x l => [|y x IH] l /=; first by case=> <-.
+case: y => // y; case e: (all_of x) => [t|] // [<-]; have [h1 h2] := IH _ e.
+by split=> [|[|i] hi] //=; [rewrite h1|exact: h2].
+Qed.
+
+Lemma cellE s path mu rho chords w t : shape m 1 w -> all_hold held path -> told 1 (Some s) w ->
+  cell mul m k f a w radii s path mu rho chords = Some t -> sq (output 1 w) <= dv t.
+Proof.
+move=> hw hp /(_ s erefl 0) y0; rewrite /cell; case: ifP => // /and5P[a1 hmu _ hch _].
+case e: (all_of _) => [l|] // [<-]; have [hl hn] := all_ofE (dzero, dzero) e.
+rewrite size_mkseq in hl hn; rewrite sq_col big_ord1 dvM; apply: of_sign y0 _.
+rewrite dv_max dv_zero le_max; apply/orP; left; rewrite dvD.
+have ext : dv (foldr (fun y z => dadd y.2 z) dzero l) = \sum_(i < m) dv (nth (dzero, dzero) l i).2.
+  rewrite -hl; elim: (l) => [|x l' IH] /=; first by rewrite big_ord0 dv_zero.
+  by rewrite dvD IH big_ord_recl.
+rewrite ext; have [_ far] := farthestE (map fst l) hp hmu; apply: le_trans (lerD far (lexx _)).
+have -> : (if s then 1 else -1) * output 1 w 0 0
+    = \sum_i (if s then 1 else -1) * mx m 1 w i 0 * act (dv a) (z i 0).
+  rewrite /output mxE mulr_sumr; apply: eq_bigr => i _; by rewrite mxE [hid i 0]mxE mulrA.
+rewrite -big_split; apply: ler_sum => i _ /=.
+have := hn i (ltn_ord i); rewrite nth_mkseq // (nth_map (dzero, dzero)) ?hl //; cbv zeta.
+set w' := if s then _ else dmul _ _; have -> : (if s then 1 else -1) * mx m 1 w i 0 = dv w'.
+  rewrite /w' mxE /entry_; case: (s); first by rewrite mul1r.
+  by rewrite dvM minus_oneE.
+apply: line_aboveE => [b|]; first exact: sign_onE.
+case ec: (of_place _ _) => [c|].
+  apply: of_placeP ec => y /List.in_map_iff[x [<- hx]] /= ex_.
+  by apply: rangeE => //; have /List.forallb_forall := hch; apply.
+have := radiiP i; rewrite ler_norml => /andP[lo hi].
+rewrite /ranges dv_half dvD oneE; rewrite dv_le oneE in a1; split=> //; move: (dv a) a1 => x; lra.
+Qed.
+
+Lemma layer_squareE n w sign t x : shape m n w -> told n sign w ->
+  layer_square mul m k n f a w radii sign t = Some x -> sq (output n w) <= dv x.
+Proof.
+move=> hw ht e; apply: (worstE (P := held) (le_ := fun y => sq (output n w) <= y)) e => //.
+- by move=> y y' yy h; apply: le_trans h yy.
+- exact: held_sides.
+move=> path [q tau level radial linear|mu rho chords] y hp /=; first exact: quadraticE.
+case: (sign) ht => // s ht; case: ifP => // /eqnP n1; subst n; exact: cellE.
+Qed.
+End Layer.
+
+Lemma radiiE m k f (u : 'cV[R]_k) (i : 'I_m) : shape m k f -> sq u = 1 ->
+  `|(mx m k f *m u) i 0| <= dv (nth dzero (radii_of f) i).
+Proof.
+move=> hf u1; rewrite /radii_of; move: sqrt_up sqrt_upE => root rootP.
+have hn : size (squares_of_rows f) = m by rewrite size_map (proj1 hf).
+have [r0 hr] := rootP (nth dzero (squares_of_rows f) i) ltac:(by rewrite (squares_of_rowsE i hf) sq_ge0).
+rewrite (nth_map dzero) ?hn //; apply: (z_le u1) => //.
+by rewrite -(squares_of_rowsE i hf).
+Qed.
+
+Lemma column_atE m n w (j : 'I_n) : shape m n w ->
+  shape m 1 (column_at m n w j) /\ mx m 1 (column_at m n w j) = col j (mx m n w).
+Proof.
+move=> hw; have [h1 e1] := transposeE hw; have [h2 e2] := row_atE j h1.
+by have [h3 e3] := transposeE h2; split=> //; rewrite e3 e2 e1 -tr_col trmxK.
+Qed.
+
+Lemma output_squareE s square p x (y : R) :
+  (forall sign t v, (forall b, sign = Some b -> 0 <= (if b then 1 else -1) * y) ->
+    square sign t = Some v -> y ^+ 2 <= dv v) ->
+  output_square s square p = Some x -> meet s y ^+ 2 <= dv x.
+Proof.
+move=> h; have le_ v : y ^+ 2 <= dv v -> meet s y ^+ 2 <= dv (dmax v dzero).
+  move=> hv; apply: le_trans (meet_le _ _) _; apply: le_trans hv _.
+  by rewrite dv_max le_max lexx.
+have zero v : meet s y = 0 -> meet s y ^+ 2 <= dv (dmax v dzero).
+  by move=> ->; rewrite expr0n dv_max dv_zero le_max lexx orbT.
+have plus t v : 0 <= y -> square (Some true) t = Some v -> y ^+ 2 <= dv v.
+  by move=> y0; apply: h => b [<-]; rewrite mul1r.
+have minus t v : y <= 0 -> square (Some false) t = Some v -> y ^+ 2 <= dv v.
+  by move=> y0; apply: h => b [<-]; rewrite mulN1r oppr_ge0.
+have y_ : 0 <= y \/ y <= 0 by case: (leP 0 y) => [|/ltW]; [left|right].
+rewrite /output_square; case: p => [t|[t|] [t'|]]; case: s le_ zero => le_ zero //=.
+- by case e: (square _ _) => [v|] // [<-]; apply: le_; apply: h e.
+- by case e: (square _ _) => [v|] // [<-]; apply: le_; apply: h e.
+- by case e: (square _ _) => [v|] // [<-]; apply: le_; apply: h e.
+- case e: (square _ _) => [v|] //; case e': (square _ _) => [v'|] // [<-]; apply: le_.
+  rewrite dv_max le_max; case: y_ => hy; first by rewrite (plus _ _ hy e).
+  by rewrite (minus _ _ hy e') orbT.
+- case e: (square _ _) => [v|] // [<-]; case: y_ => hy; first by apply: le_; exact: plus e.
+  by apply: zero; rewrite /= max_r.
+- case e: (square _ _) => [v|] // [<-]; case: y_ => hy; last by apply: le_; exact: minus e.
+  by apply: zero; rewrite /= max_r // oppr_le0.
+Qed.
+
 (* the loss whose number a dyadic number is *)
 Definition lossv (l : loss_form dyadic) : loss_form R :=
   match l with
@@ -719,7 +1326,8 @@ Proof. by move=> h; case: l => * //=; rewrite ler_pM2r ?invr_gt0. Qed.
 
 (* the question that integers stand for *)
 Definition meaning (d : data) : question R :=
-  @Question R (dm d) (dn d) (dr d) (mx _ _ (dY d)) (mx _ _ (dC d)) (lossv (dloss d)) (dv (dlam d)) (dform d)
+  @Question R (dm d) (dn d) (dinputs d) (dr d)
+    (if dlayer d is Some l then mx _ _ l.1 else pid_mx (dm d)) (if dlayer d is Some l then dv l.2 else 1) (mx _ _ (dY d)) (mx _ _ (dC d)) (lossv (dloss d)) (dv (dlam d)) (dform d)
     (dleft_norm d) (dright_norm d) (dleft d) (dright d) (dcolumns d) (drows d) (mx _ 1 (dP d))^T (mx _ 1 (dQ d)) (down d) (mx _ _ (dU d)) (mx _ _ (dV d))
     (mx _ 1 (dA d))^T (mx _ 1 (dB d)) (dfound d) (dv (drtol d)) (dv (datol d)).
 
@@ -736,14 +1344,14 @@ Proof.
 rewrite /q /= mxE mulr_ge0 ?p2_ge0 // -zr0 zr_le; exact: nonnegP Cm c0 (ltn_ord i) (ltn_ord j).
 Qed.
 
-Lemma l0 : 0 <= lam q. Proof. by case/and5P: good => _ _ _ _ /and4P[]; rewrite dv_ge0. Qed.
+Lemma l0 : 0 <= lam q. Proof. by case/and5P: good => _ _ _ _ /and5P[_]; rewrite dv_ge0. Qed.
 
 Lemma ridgesE : [/\ shape (dn d) 1 (dP d), nonneg (dP d), shape (dm d) 1 (dQ d) & nonneg (dQ d)].
-Proof. by case/and5P: good => _ _ _ _ /and4P[_ /and4P[/shapedP hp p0 /shapedP hq q0]]. Qed.
+Proof. by case/and5P: good => _ _ _ _ /and5P[_ _ /and4P[/shapedP hp p0 /shapedP hq q0]]. Qed.
 
 Lemma definedE : defined (loss q).
 Proof.
-case/and5P: good => _ _ _ _ /and4P[_ _]; rewrite /q /=; case: (dloss d) => //= x.
+case/and5P: good => _ _ _ _ /and5P[_ _ _]; rewrite /q /=; case: (dloss d) => //= x.
   by rewrite -zr_pos => h _; rewrite mulr_ge0 ?p2_ge0 // ltW.
 case/andP; rewrite -zr_pos dv_lt => h0 h1 _; rewrite mulr_ge0 ?p2_ge0 ?(ltW h0) //=.
 by apply/ltW; move: h1; rewrite /dv /zr /p2 /= mulr1.
@@ -752,7 +1360,7 @@ Qed.
 Lemma labelsE : labelled (loss q) -> forall i j, C q i j * (Y q i j ^+ 2 - 1) = 0.
 Proof.
 have -> : labelled (loss q) = labelled (dloss d) by rewrite /q /=; case: (dloss d).
-case/and5P: good => _ _ _ _ /and4P[_ _ _]; rewrite /labels_ok => h hl; move: h; rewrite hl /= => h i j.
+case/and5P: good => _ _ _ _ /and5P[_ _ _ _]; rewrite /labels_ok => h hl; move: h; rewrite hl /= => h i j.
 have [h1 e1] := entrywiseE Ym Ym; have [h2 e2] := filledE (dm d) (dn d).
 have [h3 e3] := gsubE h1 h2; have [h4 e4] := entrywiseE Cm h3.
 have {}h := congr1 (fun x : 'M[R]_(_, _) => x i j) (zerosE (dm d) (dn d) h).
@@ -781,7 +1389,7 @@ Qed.
 
 (* a point: factors and offsets *)
 Definition at_point r u v a b : R :=
-  objective (q := q) (mx (dm d) r u) (mx (dn d) r v) (mx (dn d) 1 a)^T (mx (dm d) 1 b).
+  objective (q := q) (mx (dinputs d) r u) (mx (dn d) r v) (mx (dn d) 1 a)^T (mx (dm d) 1 b).
 
 Lemma offsetsE a b : offsets_ok d a b ->
   [/\ shape (dn d) 1 a, shape (dm d) 1 b, ~~ columns q -> (mx (dn d) 1 a)^T = 0
@@ -793,8 +1401,8 @@ by move: zb; rewrite -[drows d]/(rows q) (negbTE nr) => /= /zerosE ->.
 Qed.
 
 Lemma pointE r u v a b : point_ok d r u v a b -> (down d -> (r <= dr d)%N) ->
-  [/\ shape (dm d) r u, shape (dn d) r v, shape (dn d) 1 a, shape (dm d) 1 b
-     & competes (q := q) (mx (dm d) r u) (mx (dn d) r v) (mx (dn d) 1 a)^T (mx (dm d) 1 b)].
+  [/\ shape (dinputs d) r u, shape (dn d) r v, shape (dn d) 1 a, shape (dm d) 1 b
+     & competes (q := q) (mx (dinputs d) r u) (mx (dn d) r v) (mx (dn d) 1 a)^T (mx (dm d) 1 b)].
 Proof.
 case/and5P => /shapedP hu /shapedP hv mu mv /offsetsE[ha hb za zb] small; split=> //.
 by split=> //; split; apply: meetsE.
@@ -813,11 +1421,53 @@ have [h3 e3] := gsubE Ym hz; split=> // i j.
 by rewrite e3 [LHS]mxE [(- _ : 'M_(_, _)) _ _]mxE.
 Qed.
 
-Lemma lossE r u v a b : shape (dm d) r u -> shape (dn d) r v -> shape (dn d) 1 a -> shape (dm d) 1 b ->
-  dv (loss_ mul d u v a b) = \sum_i \sum_j C q i j * costs (loss q) (residual (loss q)
-    (fit (q := q) (mx (dm d) r u) (mx (dn d) r v) (mx (dn d) 1 a)^T (mx (dm d) 1 b) i j) (Y q i j)).
+(* a hidden layer, or none *)
+Lemma hidden_plain (e : dinputs d = dm d) r (U : 'M_(dinputs d, r)) : dlayer d = None ->
+  hidden (q := q) U = castmx (e, erefl) U.
 Proof.
-move=> hu hv ha hb; have [sz ez] := modelE hu hv ha hb; have [sx ex_] := residualsE sz.
+move=> no; have act1 (z : R) : act 1 z = z by rewrite /act mul1r if_same.
+have -> : hidden (q := q) U = pid_mx (dm d) *m U.
+  by apply/matrixP => i j; rewrite /hidden /q /= no mxE act1.
+exact: pid_cast.
+Qed.
+
+Lemma activateE m n a x : shape m n x -> shape m n (activate a x) /\
+  mx m n (activate a x) = map_mx (act (dv a)) (mx m n x).
+Proof.
+move=> [hm hn]; split.
+  by split=> [|i im] /=; rewrite ?size_map // (nth_map [::]) ?hm // size_map hn.
+apply/matrixP => i j; rewrite !mxE /entry_ /= (nth_map [::]) ?hm // (nth_map Z0) ?hn //.
+set e := Z.add _ _; rewrite /act pmulr_lge0 ?p2_gt0 // -zr0 zr_le; case: ifP => _.
+  by rewrite liftE // /e; lia.
+rewrite liftE /e; last by lia.
+by rewrite zrM p2D /dv; ring.
+Qed.
+
+Lemma layerE f a : dlayer d = Some (f, a) -> shape (dm d) (dinputs d) f /\
+  forall r (U : 'M_(dinputs d, r)),
+  hidden (q := q) U = map_mx (act (dv a)) (mx (dm d) (dinputs d) f *m U).
+Proof.
+move=> e; split; last by move=> r U; rewrite /hidden /q /= e.
+by case/and5P: (good) => _ _ _ _ /and5P[+ _ _ _ _]; rewrite /layer_ok e => /shapedP.
+Qed.
+
+Lemma hiddenE r u : shape (dinputs d) r u -> shape (dm d) r (hidden_ mul d r u) /\
+  mx (dm d) r (hidden_ mul d r u) = hidden (q := q) (mx (dinputs d) r u).
+Proof.
+move=> hu; rewrite /hidden_; case e: (dlayer d) => [[f a]|].
+  have [hf ->] := layerE e; have [ht et] := transposeE hu; have [hs es] := productE hf ht.
+  by have [h1 ->] := activateE a hs; rewrite es et trmxK.
+have k : dinputs d = dm d.
+  by case/and5P: (good) => _ _ _ _ /and5P[+ _ _ _ _]; rewrite /layer_ok e => /eqnP.
+by rewrite (hidden_plain k) //; exact: mx_cast.
+Qed.
+
+Lemma lossE r u v a b : shape (dinputs d) r u -> shape (dn d) r v -> shape (dn d) 1 a -> shape (dm d) 1 b ->
+  dv (loss_ mul d r u v a b) = \sum_i \sum_j C q i j * costs (loss q) (residual (loss q)
+    (fit (q := q) (hidden (q := q) (mx (dinputs d) r u)) (mx (dn d) r v) (mx (dn d) 1 a)^T (mx (dm d) 1 b) i j)
+    (Y q i j)).
+Proof.
+move=> /hiddenE[hu <-] hv ha hb; have [sz ez] := modelE hu hv ha hb; have [sx ex_] := residualsE sz.
 rewrite /fit /means -ez {ez}.
 rewrite /loss_; set x := residuals _ _ in sx ex_ *; set e := finest _ _.
 have he : Z.leb e (ex x) by rewrite /e /finest; lia.
@@ -829,9 +1479,9 @@ Qed.
 
 (* sum theta, from above and from below, as the root is *)
 Definition prices r u v : R := \sum_k theta (form q) (left_norm q) (right_norm q)
-  (col k (mx (dm d) r u)) (col k (mx (dn d) r v)).
+  (col k (mx (dinputs d) r u)) (col k (mx (dn d) r v)).
 
-Lemma sum_prices r u v : shape (dm d) r u -> shape (dn d) r v -> form q = Sum ->
+Lemma sum_prices r u v : shape (dinputs d) r u -> shape (dn d) r v -> form q = Sum ->
   forall root, dv (thetas root d r u v) = prices r u v.
 Proof.
 rewrite /prices /thetas -[dform d]/(form q) => hu hv -> root; rewrite dv_half dvD.
@@ -840,7 +1490,7 @@ Qed.
 
 Lemma prices_up root r u v :
   (forall x, Z.leb Z0 x -> Z.leb Z0 (root x) /\ zr x <= zr (root x) ^+ 2) ->
-  shape (dm d) r u -> shape (dn d) r v -> prices r u v <= dv (thetas root d r u v).
+  shape (dinputs d) r u -> shape (dn d) r v -> prices r u v <= dv (thetas root d r u v).
 Proof.
 move=> rootP hu hv; case e: (form q); last by rewrite sum_prices.
 rewrite /prices /thetas -[dform d]/(form q) e /dv /=.
@@ -853,7 +1503,7 @@ Qed.
 
 Lemma prices_down root r u v :
   (forall x, Z.leb Z0 x -> Z.leb Z0 (root x) /\ zr (root x) ^+ 2 <= zr x) ->
-  shape (dm d) r u -> shape (dn d) r v -> dv (thetas root d r u v) <= prices r u v.
+  shape (dinputs d) r u -> shape (dn d) r v -> dv (thetas root d r u v) <= prices r u v.
 Proof.
 move=> rootP hu hv; case e: (form q); last by rewrite sum_prices.
 rewrite /prices /thetas -[dform d]/(form q) e /dv /=.
@@ -865,7 +1515,7 @@ by rewrite -zr0 zr_le.
 Qed.
 
 Lemma value_up r u v a b :
-  shape (dm d) r u -> shape (dn d) r v -> shape (dn d) 1 a -> shape (dm d) 1 b ->
+  shape (dinputs d) r u -> shape (dn d) r v -> shape (dn d) 1 a -> shape (dm d) 1 b ->
   at_point r u v a b <= dv (value mul root_up d r u v a b).
 Proof.
 move=> hu hv ha hb; rewrite /at_point objectiveE /value !dvD (lossE hu hv ha hb) (ridgeE ha hb) lerD2l dvM.
@@ -873,7 +1523,7 @@ by rewrite ler_wpM2l ?l0 //; exact: (prices_up root_upP).
 Qed.
 
 Lemma value_down r u v a b :
-  shape (dm d) r u -> shape (dn d) r v -> shape (dn d) 1 a -> shape (dm d) 1 b ->
+  shape (dinputs d) r u -> shape (dn d) r v -> shape (dn d) 1 a -> shape (dm d) 1 b ->
   dv (value mul root_down d r u v a b) <= at_point r u v a b.
 Proof.
 move=> hu hv ha hb; rewrite /at_point objectiveE /value !dvD (lossE hu hv ha hb) (ridgeE ha hb) lerD2l dvM.
@@ -1035,10 +1685,10 @@ rewrite dv_max -e1 -e2; case: (leP d1 d2) => h.
 by apply/esym/max_idPl; rewrite ler_sqr // ltW.
 Qed.
 
-Lemma square_ofE w h t : shape (dm d) (dn d) w -> square_of mul d w h = Some t ->
-  polar_le (q := q) (mx (dm d) (dn d) w) (dv t).
+Lemma plain_squareE w h t : shape (dm d) (dn d) w -> plain_square mul d w h = Some t ->
+  plain_le (q := q) (mx (dm d) (dn d) w) (dv t).
 Proof.
-move=> hw; set W := mx (dm d) (dn d) w; case: h => [c nn mm l sh|tr||] /=; last first.
+move=> hw; set W := mx (dm d) (dn d) w; case: h => [c nn mm l sh|tr|||t0|each] //=; last first.
 - case: ifP => // /orP h [<-] u v hu hv w0; rewrite dv_zero mul0r.
   have: dot u (W *m v) <= 0.
     case: h => [z|h]; first by rewrite /W (zerosE _ _ z) mul0mx dot0r.
@@ -1046,11 +1696,11 @@ move=> hw; set W := mx (dm d) (dn d) w; case: h => [c nn mm l sh|tr||] /=; last 
     by rewrite es minus_oneE scaleN1r mulNmx dotNr oppr_ge0.
   by move=> w1; rewrite (_ : dot _ _ = 0) ?expr0n //; apply/eqP; rewrite eq_le w0 w1.
 - have rows_ p : left_norm q = L1 -> right_norm q = p -> Some (lines (dleft d) p (dright d) w) = Some t ->
-      polar_le (q := q) W (dv t).
+      plain_le (q := q) W (dv t).
     move=> hl hp [<-]; have [x <- hx] := linesE (dleft d) p (dright d) hw.
     by apply: polar_le_rows; rewrite ?hp.
   have columns_ p : right_norm q = L1 -> left_norm q = p ->
-      Some (lines (dright d) p (dleft d) (transpose (dn d) w)) = Some t -> polar_le (q := q) W (dv t).
+      Some (lines (dright d) p (dleft d) (transpose (dn d) w)) = Some t -> plain_le (q := q) W (dv t).
     have [ht et] := transposeE hw; move=> hr hp [<-].
     have [x <- hx] := linesE (dright d) p (dleft d) ht.
     by apply: polar_le_columns; rewrite ?hp // /W -et.
@@ -1095,6 +1745,44 @@ move=> hw; set W := mx (dm d) (dn d) w; case: h => [c nn mm l sh|tr||] /=; last 
   by apply: polar_rows; exact: (more (dm d) (dleft d) _ u hx hm hs hu).
 Qed.
 
+Lemma layer_ofE f a w h t : dlayer d = Some (f, a) -> shape (dm d) (dn d) w ->
+  layer_of mul d f a w h = Some t -> polar_le (q := q) (mx (dm d) (dn d) w) (dv t).
+Proof.
+move=> /layerE[hf hU] hw; have up v : dv v <= dv (dmax v dzero) by rewrite dv_max le_max lexx.
+have up0 v : 0 <= dv (dmax v dzero) by rewrite dv_max dv_zero le_max lexx orbT.
+case: h => //= [tr|each].
+  case e: (layer_square _ _ _ _ _ _ _ _ _ _) => [x|] // [<-]; apply: polar_le_layer => // u u1.
+  apply: met_le_more (up x) _; apply: met_le_sq; rewrite hU.
+  by apply: (layer_squareE hf u1 (radii := radii_of f) _ hw _ e) => // i; exact: radiiE.
+case: ifP => // _; case e: (all_of _) => [l|] // [<-]; have [hl hn] := all_ofE dzero e.
+rewrite size_mkseq in hl hn; apply: polar_le_layer => // u u1; apply: met_le_more (up _) _.
+set y := _ *m _; have each_ j : meet (right q) (y j 0) ^+ 2 <= dv (nth dzero l j).
+  have := hn j (ltn_ord j); rewrite nth_mkseq //; apply: output_squareE => sign tr v told_ ev.
+  have [hc ec] := column_atE j hw.
+  have ey : output (dm d) f a u 1 (column_at (dm d) (dn d) w j) = const_mx (y j 0).
+    apply/matrixP => i i'; rewrite !ord1 /output ec /y hU [RHS]mxE tr_col.
+    by rewrite -row_mul [LHS]mxE.
+  have := layer_squareE hf u1 (radii := radii_of f) (fun i => radiiE i hf u1) hc _ ev.
+  rewrite ey sq_col big_ord1 mxE; apply=> b eb j'; rewrite ey mxE; exact: told_.
+rewrite /met_le -[right_norm q]/(dright_norm d); case: (dright_norm d) => /= [j|].
+  apply: le_trans (each_ j) _; have : (j < size l)%N by rewrite hl.
+  elim: (l) (nat_of_ord j) => [|x l' IH] [|i] //= hi; rewrite dv_max le_max ?lexx //.
+  by rewrite (IH i) // orbT.
+apply: le_trans (_ : _ <= \sum_(j < dn d) dv (nth dzero l j)) _; first exact: ler_sum.
+rewrite -hl; elim: (l) => [|x l' IH] /=; first by rewrite big_ord0 dv_zero.
+by rewrite dvD big_ord_recl lerD2l.
+Qed.
+
+Lemma square_ofE w h t : shape (dm d) (dn d) w -> square_of mul d w h = Some t ->
+  polar_le (q := q) (mx (dm d) (dn d) w) (dv t).
+Proof.
+move=> hw; rewrite /square_of; case e: (dlayer d) => [[f a]|].
+  exact: layer_ofE.
+have k : dinputs d = dm d.
+  by case/and5P: (good) => _ _ _ _ /and5P[+ _ _ _ _]; rewrite /layer_ok e => /eqnP.
+move/(plain_squareE hw); apply: (polar_le_plain (q := q) (e := k)) => u; exact: hidden_plain.
+Qed.
+
 Lemma multipleE p s : multiple mul d p = Some s -> let W := mx (dm d) (dn d) (dW p) in
   exists t, [/\ polar_le (q := q) W t,
     0 <= dv s, dv s ^+ 2 * t <= lam q ^+ 2, affordable (q := q) W
@@ -1106,7 +1794,7 @@ by exists (dv t); split=> //; [exact: square_ofE e|exact: affordableE].
 Qed.
 
 Lemma insideE s w : shape (dm d) (dn d) w -> inside d (gscale s w) ->
-  forall i j, slope (loss q) (C q i j) (turned (loss q) (Y q i j) (dv s * mx (dm d) (dn d) w i j)).
+  forall i j, is_slope (loss q) (C q i j) (turned (loss q) (Y q i j) (dv s * mx (dm d) (dn d) w i j)).
 Proof.
 move=> hw; have [h1 e1] := gscaleE s hw.
 have {}e1 i j : mx (dm d) (dn d) (gscale s w) i j = dv s * mx (dm d) (dn d) w i j.
@@ -1141,9 +1829,9 @@ by apply: bent_le; exact: squares_over_upE.
 Qed.
 
 Lemma weak_boundE p lo : weak_bound mul d p = Some lo ->
-  forall r (U : 'M_(m q, r)) (V : 'M_(n q, r)) a b, competes U V a b -> dv lo <= objective U V a b.
+  forall r (U : 'M_(inputs q, r)) (V : 'M_(n q, r)) a b, competes U V a b -> dv lo <= objective U V a b.
 Proof.
-have low0 r (U : 'M_(m q, r)) (V : 'M_(n q, r)) a b := objective_ge0 C0 l0 definedE P0 Q0 U V a b.
+have low0 r (U : 'M_(inputs q, r)) (V : 'M_(n q, r)) a b := objective_ge0 C0 l0 definedE P0 Q0 U V a b.
 case: p => [p|] /=; last by case=> <- r U V a b _; rewrite dv_zero.
 case e: (multiple mul d p) => [s|] //; case: ifP => // in_ [<-] r U V a b hx.
 have [t [ht s0 st ho [hw hs hf]]] := multipleE e; rewrite dv_max ge_max dv_zero low0 andbT.
@@ -1176,8 +1864,8 @@ Qed.
 
 Lemma excessE f rest e : shape (dm d) (dn d) rest -> excess mul d f rest = Some e ->
   (loss q = Squared /\ forall i j, C q i j = 1) /\
-  forall r (U : 'M_(m q, r)) (V : 'M_(n q, r)) a b, competes U V a b ->
-  dv e <= sq (mx (dm d) (dn d) rest - fit (q := q) U V a b) / 2.
+  forall r (U : 'M_(inputs q, r)) (V : 'M_(n q, r)) a b, competes U V a b ->
+  dv e <= sq (mx (dm d) (dn d) rest - fit (q := q) (hidden (q := q) U) V a b) / 2.
 Proof.
 move=> hs; rewrite /excess; case: ifP => // /and5P[/andP[own one] lsq m1 n1 /andP[/shapedP hK ho]] [<-].
 split=> [|r U V a b hx].
@@ -1206,9 +1894,9 @@ by rewrite dv_ge0 dv_le => -> ->.
 Qed.
 
 Lemma own_boundE f p lo : own_bound mul d f p = Some lo ->
-  forall r (U : 'M_(m q, r)) (V : 'M_(n q, r)) a b, competes U V a b -> dv lo <= objective U V a b.
+  forall r (U : 'M_(inputs q, r)) (V : 'M_(n q, r)) a b, competes U V a b -> dv lo <= objective U V a b.
 Proof.
-have low0 r (U : 'M_(m q, r)) (V : 'M_(n q, r)) a b := objective_ge0 C0 l0 definedE P0 Q0 U V a b.
+have low0 r (U : 'M_(inputs q, r)) (V : 'M_(n q, r)) a b := objective_ge0 C0 l0 definedE P0 Q0 U V a b.
 have [free0 cost0] := free_of_nothing.
 rewrite /own_bound; case: p => [p|]; last first.
   move=> h r U V a b hx; have [[lsq C1] /(_ _ _ _ _ _ hx)] := excessE Ym h; move/le_trans; apply.
@@ -1231,12 +1919,12 @@ by rewrite C1 divr1 expr2.
 Qed.
 
 Lemma boundE f p lo : bound mul d f p = Some lo ->
-  forall r (U : 'M_(m q, r)) (V : 'M_(n q, r)) a b, competes U V a b -> dv lo <= objective U V a b.
+  forall r (U : 'M_(inputs q, r)) (V : 'M_(n q, r)) a b, competes U V a b -> dv lo <= objective U V a b.
 Proof. by case: f => [f|]; [exact: own_boundE|exact: weak_boundE]. Qed.
 
 (* the candidate *)
 Lemma candidateE : candidate (q := q) (a0 q) (b0 q) /\
-  [/\ shape (dm d) (dr d) (dU d), shape (dn d) (dr d) (dV d), shape (dn d) 1 (dA d)
+  [/\ shape (dinputs d) (dr d) (dU d), shape (dn d) (dr d) (dV d), shape (dn d) 1 (dA d)
      & shape (dm d) 1 (dB d)].
 Proof.
 case/and5P: (good) => _ _ _ /pointE -/(_ (fun _ => leqnn _)) [hu hv ha hb hx] _.
@@ -1253,7 +1941,7 @@ exact: value_down hu hv ha hb.
 Qed.
 
 Lemma decideE lo up x :
-  (forall r (U : 'M_(m q, r)) (V : 'M_(n q, r)) a b, competes U V a b -> dv lo <= objective U V a b) ->
+  (forall r (U : 'M_(inputs q, r)) (V : 'M_(n q, r)) a b, competes U V a b -> dv lo <= objective U V a b) ->
   objective (q := q) (U0 q) (V0 q) (a0 q) (b0 q) <= dv up ->
   sentence q (dv up) (decide mul d lo low up x).
 Proof.
@@ -1264,19 +1952,19 @@ case: ifP => [|_]; first rewrite dv_le dvB e => h.
   apply: (le_trans hup); move: h; rewrite lerBlDr => h; apply: (le_trans h).
   by rewrite addrC lerD2r hlo.
 case: x => [x|] //; case: ifP => // /andP[hp]; rewrite dv_lt dvD e => h.
-have less : shape (dm d) (bsize x) (bU x) -> shape (dn d) (bsize x) (bV x) ->
+have less : shape (dinputs d) (bsize x) (bU x) -> shape (dn d) (bsize x) (bV x) ->
     shape (dn d) 1 (bA x) -> shape (dm d) 1 (bB x) -> forall a b, candidate (q := q) a b ->
     at_point (bsize x) (bU x) (bV x) (bA x) (bB x) + epsilon q (dv up) < objective (U0 q) (V0 q) a b.
   move=> hu hv ha hb a b /lowE hlow; apply: lt_le_trans hlow.
   by apply: le_lt_trans h; rewrite lerD2r value_up.
 case: ifP => [/PeanoNat.Nat.leb_le /ssrnat.leP small|_].
   have [hu hv ha hb hx] := pointE hp (fun _ => small).
-  exists (bsize x), (mx (dm d) (bsize x) (bU x)), (mx (dn d) (bsize x) (bV x)),
+  exists (bsize x), (mx (dinputs d) (bsize x) (bU x)), (mx (dn d) (bsize x) (bV x)),
     (mx (dn d) 1 (bA x))^T, (mx (dm d) 1 (bB x)).
   by split=> // a b; exact: less.
 case own: (down d) => //; have no : down d -> (bsize x <= dr d)%N by rewrite own.
 have [hu hv ha hb hx] := pointE hp no.
-exists (bsize x), (mx (dm d) (bsize x) (bU x)), (mx (dn d) (bsize x) (bV x)),
+exists (bsize x), (mx (dinputs d) (bsize x) (bU x)), (mx (dn d) (bsize x) (bV x)),
   (mx (dn d) 1 (bA x))^T, (mx (dm d) 1 (bB x)).
 by split=> // a b; exact: less.
 Qed.

@@ -4,6 +4,7 @@
 From mathcomp Require Import all_ssreflect ssralg ssrnum zmodp matrix.
 From mathcomp Require Import lra ring.
 From Formal Require Import Base KyFan.
+From Formal Require Network.
 From Checker Require Import Statement.
 
 Set Implicit Arguments.
@@ -63,7 +64,7 @@ case: l => [|delta|tau||| ] /= => [_|d0|/andP[t0 t1]|_|_|_].
 - exact: sqr_ge0.
 Qed.
 
-Definition slope (l : loss_form R) (c a : R) : Prop :=
+Definition is_slope (l : loss_form R) (c a : R) : Prop :=
   match l with
   | Squared => True
   | Huber delta => - delta * c <= a <= delta * c
@@ -75,7 +76,7 @@ Definition slope (l : loss_form R) (c a : R) : Prop :=
 Definition bent (l : loss_form R) (x : R) : R :=
   match l with Squared | Huber _ => x | SquaredHinge => x / 2 | _ => 0 end.
 
-Lemma slope_le l c a e : 0 < c -> slope l c a -> a * e - bent l (a ^+ 2 / c) / 2 <= c * costs l e.
+Lemma slope_le l c a e : 0 < c -> is_slope l c a -> a * e - bent l (a ^+ 2 / c) / 2 <= c * costs l e.
 Proof.
 move=> c0; have square x k : k * x - k ^+ 2 / c / 2 <= c * (x ^+ 2 / 2).
   have : 0 <= (c * x - k) ^+ 2 / c by rewrite divr_ge0 ?sqr_ge0 ?ltW.
@@ -107,7 +108,7 @@ Qed.
 Definition turned (l : loss_form R) (y w : R) : R := if labelled l then y * w else w.
 
 Lemma entry_dual l c z y w : 0 < c \/ c = 0 /\ w = 0 -> (labelled l -> c * (y ^+ 2 - 1) = 0) ->
-  slope l c (turned l y w) ->
+  is_slope l c (turned l y w) ->
   w * y - bent l (w ^+ 2 / c) / 2 <= c * costs l (residual l z y) + w * z.
 Proof.
 case=> [c0|[-> ->]]; last first.
@@ -126,12 +127,16 @@ Lemma bentZ l s x : bent l (s * x) = s * bent l x.
 Proof. by case: l => *; rewrite /= ?mulr0 // mulrA. Qed.
 
 Variable q : question R.
-Let m := m q. Let n := n q.
+Let m := m q. Let n := n q. Let ins := inputs q.
 Hypothesis C0 : forall i j, 0 <= C q i j.
 Hypothesis l0 : 0 <= lam q.
 Hypothesis hd : defined (loss q).
 Hypothesis P0 : forall j, 0 <= ridge_a q 0 j.
 Hypothesis Q0 : forall i, 0 <= ridge_b q i 0.
+
+(* hidden units, one by one *)
+Lemma hidden_col r (U : 'M[R]_(ins, r)) j : col j (hidden U) = hidden (col j U).
+Proof. by rewrite /hidden -map_col !colE mulmxA. Qed.
 
 (* U V^T and the offsets *)
 Definition means (a : 'rV[R]_n) (b : 'cV[R]_m) : 'M[R]_(m, n) :=
@@ -145,24 +150,25 @@ rewrite /fit /means [LHS]mxE [X in _ + X]mxE addrA.
 by congr (_ + _ + _); rewrite mxE big_ord1 mxE ?mul1r ?mulr1.
 Qed.
 
-Lemma objectiveE r (U : 'M_(m, r)) (V : 'M_(n, r)) a b : objective U V a b =
-  \sum_i \sum_j C q i j * costs (loss q) (residual (loss q) (fit U V a b i j) (Y q i j)) + ridge a b
+Lemma objectiveE r (U : 'M_(ins, r)) (V : 'M_(n, r)) a b : objective U V a b =
+  \sum_i \sum_j C q i j * costs (loss q) (residual (loss q) (fit (hidden U) V a b i j) (Y q i j))
+  + ridge a b
   + lam q * \sum_k theta (form q) (left_norm q) (right_norm q) (col k U) (col k V).
 Proof.
 by congr (_ + _ + _); apply: eq_bigr => i _; apply: eq_bigr => j _; rewrite fitE.
 Qed.
 
-Lemma penalty_ge0 r (U : 'M_(m, r)) (V : 'M_(n, r)) :
+Lemma penalty_ge0 r (U : 'M_(ins, r)) (V : 'M_(n, r)) :
   0 <= lam q * \sum_k theta (form q) (left_norm q) (right_norm q) (col k U) (col k V).
-Proof. by rewrite mulr_ge0 // sumr_ge0 // => k _; apply: theta_ge0. Qed.
+Proof. by rewrite mulr_ge0 // sumr_ge0 // => j _; apply: theta_ge0. Qed.
 
 Lemma ridge_ge0 (a : 'rV[R]_n) (b : 'cV[R]_m) : 0 <= ridge a b.
 Proof.
-by rewrite /ridge addr_ge0 // sumr_ge0 // => k _; rewrite mulr_ge0 ?sqr_ge0 // divr_ge0.
+by rewrite /ridge addr_ge0 // sumr_ge0 // => j _; rewrite mulr_ge0 ?sqr_ge0 // divr_ge0.
 Qed.
 
 (* no objective is negative *)
-Lemma objective_ge0 r (U : 'M_(m, r)) (V : 'M_(n, r)) a b : 0 <= objective U V a b.
+Lemma objective_ge0 r (U : 'M_(ins, r)) (V : 'M_(n, r)) a b : 0 <= objective U V a b.
 Proof.
 apply: addr_ge0; last exact: penalty_ge0.
 apply: addr_ge0; last exact: ridge_ge0.
@@ -241,12 +247,25 @@ have : (c * (z - y) + x) ^+ 2 / c = c * (z - y) ^+ 2 + 2 * x * (z - y) + x ^+ 2 
 by move: h; move: (_ / c) (x ^+ 2 / c) => a b; lra.
 Qed.
 
-(* (u^T W v)^2 <= t |u|^2 |v|^2 in the question's norms *)
+(* (s(F u)^T W v)^2 <= t |u|^2 |v|^2 in the question's norms, and without a layer *)
 Definition polar_le (W : 'M[R]_(m, n)) t : Prop :=
+  forall (u : 'cV_ins) (v : 'cV_n), meets (left q) u -> meets (right q) v -> 0 <= dot (hidden u) (W *m v) ->
+  dot (hidden u) (W *m v) ^+ 2 <= t * (norm (left_norm q) u * norm (right_norm q) v) ^+ 2.
+Definition plain_le (W : 'M[R]_(m, n)) t : Prop :=
   forall (u : 'cV_m) (v : 'cV_n), meets (left q) u -> meets (right q) v -> 0 <= dot u (W *m v) ->
   dot u (W *m v) ^+ 2 <= t * (norm (left_norm q) u * norm (right_norm q) v) ^+ 2.
 
-Lemma polar_le_l2 (W : 'M[R]_(m, n)) t : 0 <= t -> square_le W t -> polar_le W t.
+Lemma polar_le_plain W t (e : ins = m) : (forall u : 'cV_ins, hidden u = castmx (e, erefl) u) ->
+  plain_le W t -> polar_le W t.
+Proof.
+move=> hu h u v mu mv; rewrite hu.
+have [-> mu'] : norm (left_norm q) u = norm (left_norm q) (castmx (e, erefl) u)
+    /\ meets (left q) (castmx (e, erefl) u).
+  by move: mu {h hu mv}; case: m / e => mu; rewrite castmx_id.
+exact: h.
+Qed.
+
+Lemma polar_le_l2 (W : 'M[R]_(m, n)) t : 0 <= t -> square_le W t -> plain_le W t.
 Proof.
 move=> t0 h u v hu hv w0; apply: le_trans (h u v hu hv w0) _; rewrite ler_wpM2l // exprMn.
 by apply: ler_pM; rewrite ?sq_ge0 ?sq_le_norm.
@@ -278,13 +297,13 @@ case: s h hu => /= [[h1 h2] _|h1 hu|h1 hu].
 Qed.
 
 Lemma polar_le_rows (W : 'M[R]_(m, n)) d : left_norm q = L1 ->
-  rows_le_ (left q) (right_norm q) (right q) W d -> polar_le W (d ^+ 2).
+  rows_le_ (left q) (right_norm q) (right q) W d -> plain_le W (d ^+ 2).
 Proof.
 move=> e h u v hu hv w0; rewrite -exprMn e ler_sqr ?nnegrE ?(le_trans w0) // (lines_le h) //.
 Qed.
 
 Lemma polar_le_columns (W : 'M[R]_(m, n)) d : right_norm q = L1 ->
-  rows_le_ (right q) (left_norm q) (left q) W^T d -> polar_le W (d ^+ 2).
+  rows_le_ (right q) (left_norm q) (left q) W^T d -> plain_le W (d ^+ 2).
 Proof.
 move=> e h u v hu hv; have -> : dot u (W *m v) = dot v (W^T *m u) by rewrite dotC dot_mull.
 move=> w0; rewrite -exprMn e [norm _ u * _]mulrC ler_sqr ?nnegrE ?(le_trans w0) // (lines_le h) //.
@@ -321,6 +340,63 @@ rewrite real_normK ?num_real //; apply: le_trans (cauchy_schwarz _ _) _.
 by rewrite e ler_wpM2r ?sq_ge0.
 Qed.
 
+(* a hidden layer: what it gives u of length 1 bounds it, |s(F (c u))| = c |s(F u)| *)
+Lemma hiddenZ c (u : 'cV_ins) : 0 <= c -> hidden (c *: u) = c *: hidden u.
+Proof.
+move=> c0; apply/matrixP => i j; rewrite /hidden -scalemxAr !mxE; exact: Network.actM.
+Qed.
+
+(* what v of length 1, of its sign, meets of y is at most a root of t *)
+Definition met_le (y : 'cV[R]_n) t : Prop :=
+  match right_norm q with
+  | L1 => forall j, meet (right q) (y j 0) ^+ 2 <= t
+  | L2 => \sum_j meet (right q) (y j 0) ^+ 2 <= t
+  end.
+
+Lemma meet_le s x : meet s x ^+ 2 <= x ^+ 2.
+Proof.
+rewrite -[X in _ <= X]real_normK ?num_real // ler_sqr ?nnegrE ?meet_ge0 //.
+case: s => //=; rewrite ge_max normr_ge0 andbT ?ler_norm //.
+by rewrite -normrN ler_norm.
+Qed.
+
+Lemma met_le_more (y : 'cV[R]_n) t t' : t <= t' -> met_le y t -> met_le y t'.
+Proof.
+by move=> tt; rewrite /met_le; case: (right_norm q) => [h j|h]; [apply: le_trans (h j) tt|exact: le_trans h tt].
+Qed.
+
+Lemma met_le_sq (y : 'cV[R]_n) t : sq y <= t -> met_le y t.
+Proof.
+rewrite sq_col /met_le => ht; have le_sum : \sum_j meet (right q) (y j 0) ^+ 2 <= t.
+  by apply: le_trans ht; apply: ler_sum => j _; exact: meet_le.
+case: (right_norm q) => // j; apply: le_trans le_sum; rewrite (bigD1 j) //= lerDl.
+by apply: sumr_ge0 => i _; exact: sqr_ge0.
+Qed.
+
+Lemma polar_le_layer (W : 'M[R]_(m, n)) t : 0 <= t ->
+  (forall u : 'cV_ins, sq u = 1 -> met_le (W^T *m hidden u) t) -> polar_le W t.
+Proof.
+move=> t0 h u v _ hv w0; have [u0|u0] := eqVneq (sq u) 0.
+  have -> : hidden u = 0 by rewrite (sq_eq0 u0) -(scale0r 0) hiddenZ // scale0r.
+  by rewrite dot0l expr0n mulr_ge0 ?sqr_ge0.
+set c := norm L2 u; have c0 : 0 < c.
+  by rewrite lt_def norm_ge0 andbT -sqrf_eq0 norm_sqr.
+pose u' := c^-1 *: u; have eu : u = c *: u' by rewrite scalerA divff ?scale1r // gt_eqF.
+have su : sq u' = 1 by rewrite sqZ exprVn norm_sqr mulVf.
+have := h _ su; rewrite /met_le; set y := W^T *m _ => hy.
+have ey : dot (hidden u) (W *m v) = c * \sum_j y j 0 * v j 0.
+  by rewrite eu hiddenZ ?(ltW c0) // dotZl dotC dot_mull dotC dot_col.
+have le_ : \sum_j y j 0 * v j 0 <= Num.sqrt t * norm (right_norm q) v.
+  by apply: (dual_le (s := right q)) => //; [exact: sqrtr_ge0|rewrite sqr_sqrtr].
+rewrite ey in w0 *; rewrite exprMn norm_sqr in le_ *.
+have y0 : 0 <= \sum_j y j 0 * v j 0 by rewrite -(pmulr_rge0 _ c0).
+have le2 : (\sum_j y j 0 * v j 0) ^+ 2 <= t * norm (right_norm q) v ^+ 2.
+  rewrite -(sqr_sqrtr t0) -exprMn ler_sqr ?nnegrE //.
+  by rewrite mulr_ge0 ?sqrtr_ge0 ?norm_ge0.
+apply: le_trans (ler_wpM2l (sq_ge0 u) le2) _; rewrite mulrCA ler_wpM2l // exprMn ler_wpM2r ?sqr_ge0 //.
+exact: sq_le_norm.
+Qed.
+
 Definition over (W : 'M[R]_(m, n)) : R := \sum_i \sum_j W i j ^+ 2 / C q i j.
 
 (* the sums of W: 0 where the offsets cost nothing; and what W earns of them at most *)
@@ -345,12 +421,12 @@ have := entry z 0 hx; rewrite mulr0 subr0 sqrrN exprMn -[s ^+ 2 * t ^+ 2 / p]mul
 by move: (t ^+ 2 / p) => x; lra.
 Qed.
 
-Lemma earns W s r (U : 'M_(m, r)) (V : 'M_(n, r)) a b : affordable W -> competes U V a b ->
-  s * dot W (fit U V a b) <= s * dot W (U *m V^T) + ridge a b + s ^+ 2 * cost W / 2.
+Lemma earns W s r (U : 'M_(ins, r)) (V : 'M_(n, r)) a b : affordable W -> competes U V a b ->
+  s * dot W (fit (hidden U) V a b) <= s * dot W (hidden U *m V^T) + ridge a b + s ^+ 2 * cost W / 2.
 Proof.
 move=> [hc hr] [_ ha hb _].
-have -> : dot W (fit U V a b)
-    = dot W (U *m V^T) + \sum_j a 0 j * column_sum W j + \sum_i b i 0 * row_sum W i.
+have -> : dot W (fit (hidden U) V a b)
+    = dot W (hidden U *m V^T) + \sum_j a 0 j * column_sum W j + \sum_i b i 0 * row_sum W i.
   rewrite /fit /means !dotDr addrA; congr (_ + _ + _); rewrite dotC.
     by rewrite dot_mull trmx_const /dot big_ord1.
   by rewrite dot_mulr trmx_const dot_col.
@@ -370,16 +446,16 @@ by rewrite /ridge /cost; lra.
 Qed.
 
 Lemma priced (W : 'M[R]_(m, n)) t s : polar_le W t ->
-  0 <= s -> s ^+ 2 * t <= lam q ^+ 2 -> forall r (U : 'M_(m, r)) (V : 'M_(n, r)),
-  meets (left q) U -> meets (right q) V -> s * dot W (U *m V^T)
-  <= lam q * \sum_k theta (form q) (left_norm q) (right_norm q) (col k U) (col k V).
+  0 <= s -> s ^+ 2 * t <= lam q ^+ 2 -> forall r (U : 'M_(ins, r)) (V : 'M_(n, r)),
+  meets (left q) U -> meets (right q) V -> s * dot W (hidden U *m V^T)
+  <= lam q * \sum_j theta (form q) (left_norm q) (right_norm q) (col j U) (col j V).
 Proof.
-move=> ht s0 st r U V mU mV; rewrite mul_cols dot_sumr !mulr_sumr; apply: ler_sum => k _.
-apply: le_trans (ler_wpM2l l0 (theta_ge _ _ _ _ _)); rewrite dot_outer; set size := norm _ _ * _.
+move=> ht s0 st r U V mU mV; rewrite mul_cols dot_sumr !mulr_sumr; apply: ler_sum => j _.
+apply: le_trans (ler_wpM2l l0 (theta_ge _ _ _ _ _)); rewrite dot_outer hidden_col; set size := norm _ _ * _.
 have r0 : 0 <= lam q * size by rewrite !mulr_ge0 ?norm_ge0.
-have [neg|pos] := leP (s * dot (col k U) (W *m col k V)) 0; first exact: le_trans neg r0.
+have [neg|pos] := leP (s * dot (hidden (col j U)) (W *m col j V)) 0; first exact: le_trans neg r0.
 rewrite -ler_sqr ?nnegrE ?(ltW pos) // !exprMn.
-have earn : 0 <= dot (col k U) (W *m col k V).
+have earn : 0 <= dot (hidden (col j U)) (W *m col j V).
   by rewrite leNgt; apply/negP => /ltW neg; have := mulr_ge0_le0 s0 neg; rewrite leNgt pos.
 apply: le_trans (ler_wpM2l (sqr_ge0 s) (ht _ _ (meets_col _ mU) (meets_col _ mV) earn)) _.
 have := ler_wpM2r (sqr_ge0 size) st; rewrite /size !exprMn !mulrA; exact.
@@ -392,11 +468,11 @@ Hypotheses (s0 : 0 <= s) (st : s ^+ 2 * t <= lam q ^+ 2) (ho : affordable W).
 
 Theorem weak_duality : (forall i j, 0 < C q i j \/ C q i j = 0 /\ W i j = 0) ->
   (labelled (loss q) -> forall i j, C q i j * (Y q i j ^+ 2 - 1) = 0) ->
-  (forall i j, slope (loss q) (C q i j) (turned (loss q) (Y q i j) (s * W i j))) ->
-  forall r (U : 'M_(m, r)) (V : 'M_(n, r)) a b, competes U V a b ->
+  (forall i j, is_slope (loss q) (C q i j) (turned (loss q) (Y q i j) (s * W i j))) ->
+  forall r (U : 'M_(ins, r)) (V : 'M_(n, r)) a b, competes U V a b ->
   s * dot W (Y q) - s ^+ 2 * (bent (loss q) (over W) + cost W) / 2 <= objective U V a b.
 Proof.
-move=> hC hl hs r U V a b hx; rewrite objectiveE; set Z := fit U V a b.
+move=> hC hl hs r U V a b hx; rewrite objectiveE; set Z := fit (hidden U) V a b.
 have [[mU mV] _ _ _] := hx.
 have hW := earns s ho hx; rewrite -/Z in hW; have := priced polar s0 st mU mV.
 have hL : s * dot W (Y q) - s ^+ 2 * bent (loss q) (over W) / 2 <=
@@ -413,13 +489,13 @@ Qed.
 
 (* the same, with what it leaves over; all entries are seen, and weigh 1 *)
 Theorem left_over : loss q = Squared -> (forall i j, C q i j = 1) ->
-  forall r (U : 'M_(m, r)) (V : 'M_(n, r)) a b, competes U V a b ->
-  s * dot W (Y q) - s ^+ 2 * (sq W + cost W) / 2 + sq (Y q - s *: W - fit U V a b) / 2
+  forall r (U : 'M_(ins, r)) (V : 'M_(n, r)) a b, competes U V a b ->
+  s * dot W (Y q) - s ^+ 2 * (sq W + cost W) / 2 + sq (Y q - s *: W - fit (hidden U) V a b) / 2
   <= objective U V a b.
 Proof.
 move=> sq_ C1 r U V a b hx; rewrite objectiveE sq_.
-have -> : \sum_i \sum_j C q i j * costs Squared (residual Squared (fit U V a b i j) (Y q i j))
-    = sq (Y q - fit U V a b) / 2.
+have -> : \sum_i \sum_j C q i j * costs Squared (residual Squared (fit (hidden U) V a b i j) (Y q i j))
+    = sq (Y q - fit (hidden U) V a b) / 2.
   rewrite /sq /dot mulr_suml; apply: eq_bigr => i _; rewrite mulr_suml; apply: eq_bigr => j _.
   by rewrite C1 [(Y q - _) i j]mxE [(- _ : 'M_(m, n)) i j]mxE mul1r -expr2.
 have [[mU mV] _ _ _] := hx.
@@ -441,12 +517,12 @@ Hypothesis he : energy <= sq (removes_columns R m (columns q) *m X *m removes_ro
 
 Lemma beyond h : (forall r (U : 'M_(m, r)) (V : 'M_(n, r)), (r <= r0 q)%N ->
     energy - h <= sq (removes_columns R m (columns q) *m (X - U *m V^T) *m removes_rows R n (rows q))) ->
-  forall r (U : 'M_(m, r)) (V : 'M_(n, r)) a b, competes U V a b ->
-  (energy - h) / 2 <= sq (S - fit U V a b) / 2.
+  forall r (U : 'M_(ins, r)) (V : 'M_(n, r)) a b, competes U V a b ->
+  (energy - h) / 2 <= sq (S - fit (hidden U) V a b) / 2.
 Proof.
 move=> low r U V a b [_ ca cb /(_ own) hr]; rewrite ler_pM2r ?invr_gt0 //.
-have -> : S - fit U V a b
-    = X - (U *m V^T + fitted_by (a - am) (b - bm) (0 : 'M_(m, 0)) (0 : 'M_(0, n))).
+have -> : S - fit (hidden U) V a b
+    = X - (hidden U *m V^T + fitted_by (a - am) (b - bm) (0 : 'M_(m, 0)) (0 : 'M_(0, n))).
   by apply/matrixP => i j; rewrite !mxE !big_ord1 !big_ord0 !mxE; ring.
 apply: (fixed_rank_bound (col := columns q) (row := rows q)) => [nc|nr|U' V'].
 - by rewrite ca // ha // subr0.
@@ -462,18 +538,18 @@ move=> hr; have : r%:R * Num.max t 0 <= (r0 q)%:R * Num.max t 0 :> R.
 by move: (r%:R * _) ((r0 q)%:R * _) => x1 x2; lra.
 Qed.
 
-Theorem beyond_rows k (K : 'M[R]_(m, k)) t : (forall x, qf (X *m X^T - K *m K^T) x <= t * sq x) ->
-  forall r (U : 'M_(m, r)) (V : 'M_(n, r)) a b, competes U V a b ->
-  (energy - ((r0 q)%:R * Num.max t 0 + sq K)) / 2 <= sq (S - fit U V a b) / 2.
+Theorem beyond_rows l (K : 'M[R]_(m, l)) t : (forall x, qf (X *m X^T - K *m K^T) x <= t * sq x) ->
+  forall r (U : 'M_(ins, r)) (V : 'M_(n, r)) a b, competes U V a b ->
+  (energy - ((r0 q)%:R * Num.max t 0 + sq K)) / 2 <= sq (S - fit (hidden U) V a b) / 2.
 Proof.
 move=> hG; apply: beyond => r U V hr; apply: of_fewer hr _.
 apply: le_trans (tail_rows (removes_columns_projector R m _) (removes_rows_projector R n _) hG U V).
 by rewrite !lerD2r.
 Qed.
 
-Theorem beyond_columns k (K : 'M[R]_(n, k)) t : (forall x, qf (X^T *m X - K *m K^T) x <= t * sq x) ->
-  forall r (U : 'M_(m, r)) (V : 'M_(n, r)) a b, competes U V a b ->
-  (energy - ((r0 q)%:R * Num.max t 0 + sq K)) / 2 <= sq (S - fit U V a b) / 2.
+Theorem beyond_columns l (K : 'M[R]_(n, l)) t : (forall x, qf (X^T *m X - K *m K^T) x <= t * sq x) ->
+  forall r (U : 'M_(ins, r)) (V : 'M_(n, r)) a b, competes U V a b ->
+  (energy - ((r0 q)%:R * Num.max t 0 + sq K)) / 2 <= sq (S - fit (hidden U) V a b) / 2.
 Proof.
 move=> hG; apply: beyond => r U V hr; apply: of_fewer hr _.
 apply: le_trans (tail_columns U V (removes_columns_projector R m _) (removes_rows_projector R n _) hG).

@@ -1,9 +1,10 @@
 (* What a verified answer says, without a word about how it was found.
 
    A problem is an m x n matrix Y with weights C >= 0 (1 where none are given, 0 where nothing is
-   observed), a loss, a penalty lam, two norms, the signs that the factors' entries may have, whether a number is
-   fitted for each column, or each row, beside the factors, what their squares cost, and a candidate:
-   factors U0, V0 with r0 columns. *)
+   observed), features F of its rows and the slope of the activation of a hidden layer (of a matrix
+   F = 1 and the slope is 1), a loss, a penalty lam, two norms, the signs that the factors' entries may
+   have, whether a number is fitted for each column, or each row, beside the factors, what their squares
+   cost, and a candidate: factors U0, V0 with r0 columns, or hidden units. *)
 
 From mathcomp Require Import all_ssreflect ssralg ssrnum zmodp matrix.
 From Checker Require Export Words.
@@ -19,14 +20,15 @@ Section Statement.
 Variable R : rcfType.  (* the real numbers *)
 
 Record question := Question {
-  m : nat; n : nat; r0 : nat;
+  m : nat; n : nat; inputs : nat; r0 : nat;
+  F : 'M[R]_(m, inputs); slope : R;  (* of a matrix 1 and 1 *)
   Y : 'M[R]_(m, n); C : 'M[R]_(m, n); loss : loss_form R;
   lam : R; form : theta_form; left_norm : norm_form; right_norm : norm_form;
   left : sign; right : sign;
   columns : bool; rows : bool;  (* fitted beside the factors *)
   ridge_a : 'rV[R]_n; ridge_b : 'cV[R]_m;  (* what their squares cost; 0: nothing *)
   own_size : bool;  (* about at most r0 columns of factors, not about any number *)
-  U0 : 'M[R]_(m, r0); V0 : 'M[R]_(n, r0);
+  U0 : 'M[R]_(inputs, r0); V0 : 'M[R]_(n, r0);
   a0 : 'rV[R]_n; b0 : 'cV[R]_m;
   found : bool;  (* the candidate has the best offsets, not a0 and b0 *)
   rtol : R; atol : R }.
@@ -38,6 +40,9 @@ Definition norm p k (u : 'cV[R]_k) : R :=
 (* |u| |v|, or half the sum of the squares *)
 Definition theta f p p' k l (u : 'cV[R]_k) (v : 'cV[R]_l) : R :=
   match f with Product => norm p u * norm p' v | Sum => (norm p u ^+ 2 + norm p' v ^+ 2) / 2 end.
+
+(* the activation of a hidden unit: of slope 0 it is relu, of slope 1 nothing *)
+Definition act (a z : R) : R := if 0 <= z then z else a * z.
 
 (* what is left of a datum y where z is fitted; for a label, what its margin y z lacks of 1 *)
 Definition residual (l : loss_form R) (z y : R) : R := if labelled l then 1 - y * z else y - z.
@@ -62,19 +67,22 @@ Definition meets (s : sign) k r (U : 'M[R]_(k, r)) : Prop :=
 
 Variable q : question.
 
+(* what the left factors give on each row of Y, s(F U); of a matrix it is U *)
+Definition hidden r (U : 'M[R]_(inputs q, r)) : 'M[R]_(m q, r) := map_mx (act (slope q)) (F q *m U).
+
 (* H(a, b) = sum ridge_j / 2 a_j^2 + sum ridge_i / 2 b_i^2 *)
 Definition ridge (a : 'rV[R]_(n q)) (b : 'cV[R]_(m q)) : R :=
   \sum_j ridge_a q 0 j / 2 * a 0 j ^+ 2 + \sum_i ridge_b q i 0 / 2 * b i 0 ^+ 2.
 
-(* f(U, V, a, b) = sum C_ij h((U V^T)_ij + a_j + b_i; Y_ij) + H(a, b) + lam sum_k theta(u_k, v_k),
+(* f(U, V, a, b) = sum C_ij h((s(F U) V^T)_ij + a_j + b_i; Y_ij) + H(a, b) + lam sum_k theta(u_k, v_k),
    h(z; y) what the residual of z and y costs *)
-Definition objective r (U : 'M[R]_(m q, r)) (V : 'M[R]_(n q, r)) (a : 'rV[R]_(n q)) (b : 'cV[R]_(m q)) : R :=
-  \sum_i \sum_j C q i j * costs (loss q) (residual (loss q) ((U *m V^T) i j + a 0 j + b i 0) (Y q i j))
+Definition objective r (U : 'M[R]_(inputs q, r)) (V : 'M[R]_(n q, r)) (a : 'rV[R]_(n q)) (b : 'cV[R]_(m q)) : R :=
+  \sum_i \sum_j C q i j * costs (loss q) (residual (loss q) ((hidden U *m V^T) i j + a 0 j + b i 0) (Y q i j))
   + ridge a b
   + lam q * \sum_k theta (form q) (left_norm q) (right_norm q) (col k U) (col k V).
 
 (* who competes *)
-Definition competes r (U : 'M[R]_(m q, r)) (V : 'M[R]_(n q, r)) (a : 'rV[R]_(n q)) (b : 'cV[R]_(m q)) : Prop :=
+Definition competes r (U : 'M[R]_(inputs q, r)) (V : 'M[R]_(n q, r)) (a : 'rV[R]_(n q)) (b : 'cV[R]_(m q)) : Prop :=
   [/\ meets (left q) U /\ meets (right q) V,
       ~~ columns q -> a = 0, ~~ rows q -> b = 0 & own_size q -> (r <= r0 q)%N].
 
@@ -88,19 +96,19 @@ Definition epsilon (upper : R) : R := Num.max (atol q) (rtol q * `|upper|).
 Definition sentence (upper : R) (answer : verdict) : Prop :=
   match answer with
   | Certified => exists a0 b0, candidate a0 b0 /\
-      forall r (U : 'M_(m q, r)) (V : 'M_(n q, r)) a b, competes U V a b ->
+      forall r (U : 'M_(inputs q, r)) (V : 'M_(n q, r)) a b, competes U V a b ->
       objective (U0 q) (V0 q) a0 b0 <= objective U V a b + epsilon upper
-  | Refuted => exists r (U : 'M_(m q, r)) (V : 'M_(n q, r)) a b,
+  | Refuted => exists r (U : 'M_(inputs q, r)) (V : 'M_(n q, r)) a b,
       [/\ competes U V a b, (r <= r0 q)%N & forall a0 b0, candidate a0 b0 ->
       objective U V a b + epsilon upper < objective (U0 q) (V0 q) a0 b0]
-  | RankLimited => exists r (U : 'M_(m q, r)) (V : 'M_(n q, r)) a b,
+  | RankLimited => exists r (U : 'M_(inputs q, r)) (V : 'M_(n q, r)) a b,
       competes U V a b /\ forall a0 b0, candidate a0 b0 ->
       objective U V a b + epsilon upper < objective (U0 q) (V0 q) a0 b0
   | Undecided => True
   end.
 
 Definition holds (lower upper : R) (answer : verdict) : Prop :=
-  [/\ forall r (U : 'M_(m q, r)) (V : 'M_(n q, r)) a b, competes U V a b -> lower <= objective U V a b,
+  [/\ forall r (U : 'M_(inputs q, r)) (V : 'M_(n q, r)) a b, competes U V a b -> lower <= objective U V a b,
       exists a b, candidate a b /\ objective (U0 q) (V0 q) a b <= upper & sentence upper answer].
 
 End Statement.

@@ -15,7 +15,7 @@ from sklearn.decomposition import NMF, PCA, DictionaryLearning, SparsePCA, Trunc
 
 import problems
 from certify import Problem, RejectedError, check, from_model, improve, verify
-from certify.atoms import RankOne
+from certify.atoms import RankOne, ReLU
 from certify.base.errors import NotCoveredError
 from certify.cli import main
 from certify.kernel.claim import check as proved
@@ -43,9 +43,12 @@ COVERED = (
     "lines",
     "masked",
     "negative",
+    "network",
+    "network_leaf",
     "own_size",
     "quantile",
     "rank_limited",
+    "rank_limited_network",
     "refuted",
     "refuted_by_rank",
     "ridge",
@@ -522,11 +525,150 @@ def lies_of_a_tree(nodes):
         yield [*nodes[:k], *nodes[k + 1 :]]
         yield [*nodes, node]
         yield [*nodes[:k], {**node, "equal": [0, 1]}, *nodes[k + 1 :]]
+        for changed in lies_of_an_end(node):
+            yield [*nodes[:k], changed, *nodes[k + 1 :]]
         if "plus" in node:
             turned = {**node, "plus": node["minus"], "minus": node["plus"]}
             yield [*nodes[:k], turned, *nodes[k + 1 :]]
     if nodes:
         yield from ([], {}, [1], [[]])
+
+
+HALF, ONE, MORE, MINUS = (float.hex(x) for x in (0.5, 1.0, 1.5, -1.0))
+
+
+def lies_of_an_end(node):
+    """Change what is listed at an end of a hidden layer's tree."""
+    if "cell" in node:
+        for field, values in {
+            "mu": ([[0, MINUS]], [[0, MORE]], [[0, ONE], [0, ONE]], [[99, ONE]], [0], 0),
+            "rho": ([[0, HALF]], [[0, MORE]], [[0, HALF], [0, HALF]], [[99, HALF]]),
+            "chords": (
+                [[0, HALF, [], []]],
+                [[0, MORE, [], []]],
+                [[0, MINUS, [], []]],
+                [[99, HALF, [], []]],
+                [[0, HALF, [], []], [0, HALF, [], []]],
+                [[0, HALF, [[0, ONE]], []]],
+                [[0, HALF, [], [[0, MINUS]]]],
+                [[0, HALF, [], [[99, ONE]]]],
+            ),
+        }.items():
+            yield from ({**node, field: value} for value in values)
+    if "tau" in node:
+        for field in ("tau", "level", "radial", "bias"):
+            for value in (HALF, MORE, MINUS, float.hex(0.0), float.hex(2.0**20)):
+                yield {**node, field: value}
+        yield {**node, "linear": True}
+        yield {**node, "linear": True, "radial": HALF}
+
+
+def layered(outputs=1, right="l2", seed=1, loss=Squared, offsets=(), **layer):
+    """Return the certificate of a hidden layer that is fitted."""
+    rng = np.random.default_rng(seed)
+    X, Y = rng.standard_normal((7, 2)), rng.standard_normal((7, outputs))
+    problem = Problem(loss(Y), ReLU(X, right=right, **layer), 0.6, offsets)
+    none = np.zeros((2, 0)), np.zeros((outputs, 0))
+    return improve(problem, none, budget=3).result.certificate
+
+
+def mean_huber(Y):
+    return Huber(Y, delta=0.5)
+
+
+LAYERS = {  # and the rule that proves it, and whether it is of cells
+    "one output": ({}, "network", True),
+    "two outputs": ({"outputs": 2}, "network", False),
+    "each output": ({"outputs": 2, "right": "l1"}, "outputs", True),
+    "a sign": ({"right": "l2+"}, "network", True),
+    "the other sign": ({"outputs": 2, "right": "l1-"}, "outputs", True),
+    "leaky": ({"activation": "leaky_relu", "slope": 0.25, "form": "sum"}, "network", True),
+    "huber": ({"loss": mean_huber, "offsets": [ColumnIntercept(1.0)]}, "network", True),
+}
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_hidden_layers_are_covered_and_changes_of_them_answered_alike(binary, tmp_path, name):
+    asked, rule, cells = LAYERS[name]
+    held, path, seen = layered(**asked), tmp_path / "x.cert", set()
+    polar = held.proof["polar"]
+    trees = [polar] if "nodes" in polar else polar["each"]
+    assert polar["rule"] == rule
+    assert any("cell" in node for tree in trees for node in tree["nodes"]) == cells
+    held.save(path)
+    assert LINE.match(answer(binary, path)[0])
+    assert agrees(binary, path) in STATUS.values()
+    for lie in [*lies(held), *lies_of_a_layer(held)]:
+        lie.save(path)
+        seen.add(agrees(binary, path))
+    assert {REJECTED, OUTSIDE} <= seen
+    assert seen & set(STATUS.values())
+
+
+def lies_of_a_layer(held):
+    """Change the layer, and the trees of its outputs."""
+    for field, value in (
+        ("slope", HALF),
+        ("slope", ONE),
+        ("slope", MORE),
+        ("slope", MINUS),
+        ("bias", "free"),
+        ("left", "l2+"),
+        ("right", "linf"),
+        ("right", "l1"),
+        ("right", "l2-"),
+        ("pool", "max"),
+    ):
+        atom = {**held.statement["atom"], field: value}
+        yield replace(held, statement={**held.statement, "atom": atom})
+    polar = held.proof["polar"]
+    for t, one in enumerate(polar.get("each", [])):
+        for nodes in lies_of_a_tree(one["nodes"]):
+            each = [*polar["each"]]
+            each[t] = {**one, "nodes": nodes}
+            yield replace(held, proof={**held.proof, "polar": {**polar, "each": each}})
+        less = [*polar["each"][:t], *polar["each"][t + 1 :]]
+        yield replace(held, proof={**held.proof, "polar": {**polar, "each": less}})
+    for nodes in ([{"signs": [1]}, {"cell": 0}], [{"signs": [2, 1]}, {"cell": 0}, {"cell": 0}]):
+        yield replace(held, proof={**held.proof, "polar": {"rule": "network", "nodes": nodes}})
+
+
+ENDS = [  # of one output: fields of a leaf
+    {},
+    {"radial": HALF},
+    {"radial": MINUS, "level": ONE},
+    {"radial": ONE, "linear": True},
+    {"radial": ONE, "linear": True, "level": MINUS, "tau": float.hex(2.0**-3)},
+    {"level": float.hex(1.25), "tau": float.hex(2.0**5)},
+]
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_quadratic_leaves_of_layers_are_answered_as_python_answers(binary, tmp_path, end):
+    held, path, seen = layered(seed=3), tmp_path / "x.cert", Counter()
+    tree = [{"signs": [1, 2]}, {"row": 0, "plus": 3, "minus": 4}, {"shift": "1/1"}] + 2 * [{}]
+    leaf = {"tau": ONE, **end}
+    shifts = ("1/1", "3/2", "1/400")
+    nodes = [*tree[:2], *({"leaf": t, "shift": s, **leaf} for t, s in enumerate(shifts))]
+    facts = [14 + 15 * ("radial" in end) + cuts for cuts in (0, 1, 1)]
+    draw = np.random.default_rng(7)
+    for case in range(8):
+        witness = {"W": held.witness["W"]}
+        for t, h in enumerate(facts):
+            n = np.tril(draw.random((h, h))) * 2.0 ** -draw.integers(1, 8)
+            if case == 5:  # a product of p and q of a row is 0
+                n[np.arange(7, 14), np.arange(7)] = -1.0
+            if case > 5:  # any other is not
+                n[np.arange(7, 14), (np.arange(7) + case - 5) % 7] = -(2.0**-20)
+            if case:
+                witness[f"N{t}"] = array(n[np.tril_indices(h)])
+        proof = {"corrections": [], "polar": {"rule": "network", "nodes": nodes}}
+        claim = {**held.claim, "verdict": "UNDECIDED"}
+        replace(held, proof=proof, witness=witness, claim=claim).save(path)
+        status = agrees(binary, path)
+        assert status == (REJECTED if case > 5 else STATUS["UNDECIDED"])
+        seen[status] += 1
+    assert len(seen) == 2
 
 
 def signed(left, right, seed):
@@ -642,7 +784,7 @@ def is_known(instance):
     problem = instance.problem
     norms = {str(getattr(problem.atom, side, "")) for side in ("left", "right")}
     return (
-        isinstance(problem.atom, RankOne)
+        isinstance(problem.atom, RankOne | ReLU)
         and isinstance(problem.loss, Squared | Huber | Quantile | Absolute | Hinge | SquaredHinge)
         and all(norm.rstrip("+-") in ("l1", "l2") for norm in norms)
         and all(isinstance(o, RowIntercept | ColumnIntercept) for o in problem.offsets)
@@ -702,6 +844,49 @@ def test_nothing_is_left_unproved():
     assert not [text for text in texts if unproved.search(text)]
 
 
+WEAKER_LAYERS = (  # lines of the checker about hidden layers
+    ("dleb (dmul tau i) one && dleb one (dmul tau i)", "dleb (dmul tau i) one"),
+    ("dleb (dmul tau i) one && dleb one (dmul tau i)", "dleb one (dmul tau i)"),
+    (" && Z.ltb Z0 (num tau) then", " then"),
+    ("if eqn n 1 then Some (gadd", "if true then Some (gadd"),
+    ("[:: if plus then Zpos xH else Zneg xH]] (Zneg xH)", "[:: Zpos xH]] (Zneg xH)"),
+    ("let g := gsub g (levels c level r) in", "let g := gadd g (levels c level r) in"),
+    ("dadd (Dy 2 Z0)", "dadd (Dy 1 Z0)"),
+    ("(dmul (dmax t dzero) wide)", "(dmul t wide)"),
+    ("if linear then dmul b b else b", "b"),
+    ("form_top m (m + k + c)", "form_top (m + 1) (m + k + c)"),
+    ("(beside (beside p (gscale minus_one f)) (blank m c))", "(beside (beside p f) (blank m c))"),
+    ("(beside (beside minus f) r)", "(beside (beside p f) r)"),
+    ("if is_root x y then y else s", "y"),
+    ("dmul (dsub one a) tau", "tau"),
+    ("    && (if nth", "    || (if nth"),
+    ("if s then x.2 else dmul minus_one x.2", "x.2"),
+    ("listed (size path) mu && all", "all"),
+    ("if eqn i j then Some b else s else s", "Some b else s"),
+    ("dleb a (kappa x), dleb (kappa x) one", "dleb (kappa x) one"),
+    ("dleb a (kappa x), dleb (kappa x) one", "dleb a (kappa x)"),
+    ("multipliers path (to_low x)\n", "true\n"),
+    ("& multipliers path (to_high x)", "& true"),
+    ("Some (if s then w else dmul w a, dzero)", "Some (w, dzero)"),
+    ("dleb a r && dleb r one", "dleb r one"),
+    ("dleb a r && dleb r one", "dleb a r"),
+    ("(dmax (dmul (dsub kappa a) lo) (dmul (dsub one kappa) hi))", "(dmul (dsub one kappa) hi)"),
+    ("dleb a one, multipliers path mu", "multipliers path mu"),
+    ("dleb a one, multipliers path mu", "dleb a one"),
+    ("listed m rho, all (chord_ok path) chords", "listed m rho"),
+    ("Some s => if eqn n 1 then cell", "Some s => if true then cell"),
+    ("NonNegative => square (Some true) t", "NonNegative => square (Some false) t"),
+    ("NonPositive => square (Some false) t", "NonPositive => square None t"),
+    ("if x is Some x then Some (dmax x dzero) else None.", "x."),
+    ("if dright_norm d is L1 then dmax else dadd", "dmax"),
+    ("shaped (dm d) (dinputs d) f else eqn (dinputs d) (dm d)", "true else eqn (dinputs d) (dm d)"),
+    ("(dinputs d) f else eqn (dinputs d) (dm d)", "(dinputs d) f else true"),
+    ("Z.add (ex x) (Z.min (dex a) Z0)", "Z.add (ex x) (dex a)"),
+    ("Row i => Nat.ltb i m | Line a => shaped 1 (m + k) a", "Row i => Nat.ltb i m | _ => true"),
+    ("Row i => Nat.ltb i m | Line a =>", "Row i => true | Line a =>"),
+)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("file", "old", "new"),
@@ -726,6 +911,9 @@ def test_nothing_is_left_unproved():
         ("Statement.v", "  + ridge a b\n", ""),
         ("Statement.v", "norm p u * norm p' v", "norm p u + norm p' v"),
         ("Statement.v", "L1 => \\sum_i `|u i 0|", "L1 => \\sum_i `|u i 0| / 2"),
+        ("Statement.v", "if 0 <= z then z else a * z", "if 0 <= z then z else z - a"),
+        ("Statement.v", "(F q *m U)", "(F q *m (U + U))"),
+        *(("Checker.v", old, new) for old, new in WEAKER_LAYERS),
         ("Checker.v", "supported w (dC d) & affordable_ d w", "true & affordable_ d w"),
         ("Checker.v", "supported w (dC d) & affordable_ d w", "supported w (dC d) & true"),
         (
@@ -762,10 +950,18 @@ def test_nothing_is_left_unproved():
         ("Checker.v", "Z.mul d (Z.sub (Z.mul 2 (Z.abs r)) d)", "Z.mul d (Z.sub (Z.abs r) d)"),
         ("Checker.v", "Z.sub (on tau) (on one)", "on tau"),
         ("Checker.v", "nonneg (dP d),", "true,"),
-        ("Checker.v", "nonneg n & symmetric h n", "true & symmetric h n"),
-        ("Checker.v", "nonneg n & symmetric h n", "nonneg n & true"),
-        ("Checker.v", "conic k g (above f (gscale minus_one a)) q", "conic k g (above f a) q"),
-        ("Checker.v", "Some x, Some y => Some (dmax x y)", "Some x, Some y => Some x"),
+        ("Checker.v", "nonneg_but c 0 (ints n) & symmetric h n", "true & symmetric h n"),
+        ("Checker.v", "nonneg_but c 0 (ints n) & symmetric h n", "nonneg_but c 0 (ints n) & true"),
+        ("Checker.v", "(Nat.ltb i c && eqn j (i + c))", "Nat.ltb i c"),
+        ("Checker.v", "if s.2 then row s.1 else gscale minus_one (row s.1)", "row s.1"),
+        ("Checker.v", "(rcons path (s, false))", "(rcons path (s, true))"),
+        ("Checker.v", "    if known s then\n", "    if true then\n"),
+        (
+            "Checker.v",
+            "(s, false)) t' with\n      | Some x, Some y => Some (dmax x y)",
+            "(s, false)) t' with\n      | Some x, Some y => Some x",
+        ),
+        ("Checker.v", "form_top 0 k g", "form_top 1 k g"),
         ("Checker.v", "let p := dmax p dzero in", ""),
         (
             "Checker.v",
@@ -780,11 +976,11 @@ def test_nothing_is_left_unproved():
         ("Checker.v", "dcolumns d || zeros a", "true"),
         ("Checker.v", "else if down d then Undecided else RankLimited", "else RankLimited"),
         ("Checker.v", "if Z.leb Z0 (num x) && dleb x s then x else dzero", "x"),
-        ("Checker.v", "(dmax t dzero)", "t"),
+        ("Checker.v", "(Dy (Z.of_nat (dr d)) Z0) (dmax t dzero)", "(Dy (Z.of_nat (dr d)) Z0) t"),
         ("Checker.v", "dsub e (over_up (inner cols cols) m)", "e"),
-        ("Checker.v", "& [&& Z.leb Z0 (num (dlam d)),", "& [&& true,"),
+        ("Checker.v", "layer_ok d, Z.leb Z0 (num (dlam d)),", "layer_ok d, true,"),
         ("Checker.v", "nonneg (dC d),", "true,"),
-        ("Checker.v", "Z.leb Z0 (num s) && dleb", "dleb"),
+        ("Checker.v", "Z.leb Z0 (num s) && dleb (dmul (dmul s s) t)", "dleb (dmul (dmul s s) t)"),
         ("Checker.v", "Z.opp (Z.div (Z.opp a) b)", "Z.div a b"),
         ("Checker.v", "if Z.leb Z0 s && Z.leb (Z.mul s s) x then s else Z0", "s"),
         (

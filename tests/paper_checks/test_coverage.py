@@ -38,14 +38,18 @@ def test_the_checker_reads_one_of_each():
     assert known() == {
         "loss": ["squared", "absolute", "hinge", "squared_hinge", "huber", "quantile"],
         "claim": ["any size", "rank"],
-        "kind": ["rank_one"],
+        "kind": ["rank_one", "relu"],
+        "bias": ["none"],
         "norm": ["l2", "l2+", "l2-", "l1", "l1+", "l1-"],
         "rule": ["spectral", "conic", "lines", "signs"],
+        "layer_rule": ["network", "outputs"],
         "fitted": ["column", "row"],
     }
     assert in_checker("POLAR_RULES.spectral")
     assert in_checker("POLAR_RULES.conic")
     assert not in_checker("POLAR_RULES.cones")
+    assert in_checker("network_bound.network")
+    assert not in_checker("network_bound.max_pool")
     assert in_checker("OFFSETS.row")
     assert not in_checker("OFFSETS.smooth")
     assert in_checker("lower.ky_fan")
@@ -64,6 +68,8 @@ def test_a_row_says_who_proves_what():
     assert held["rank_one, l1 x l1"][1:] == ("yes", "proved in Coq")
     assert held["rank_one, linf x linf"][1:] == ("", "tested only")
     assert held["rank_one, l2 x l2"][1:] == ("yes", "proved in Coq")
+    assert held["relu, bias none"][1:] == ("yes", "proved in Coq")
+    assert held["relu, pool max"][1:] == ("", "tested only")
     assert written().count("\n") == len(list(rows())) + 1
 
 

@@ -41,7 +41,7 @@ def files(folder: Path) -> list[Path]:
     checker = folder / "checker"
     made = {checker / "kernel.ml", checker / "kernel.mli"}
     paths = [p for end in ("*.v", "*.ml", "Makefile") for p in sorted(checker.glob(end))]
-    used = [folder / "formal" / name for name in ("Base.v", "KyFan.v")]
+    used = [folder / "formal" / name for name in ("Base.v", "Forms.v", "KyFan.v", "Network.v")]
     return [*(p for p in paths if p not in made), *used]
 
 
