@@ -22,8 +22,7 @@ from certify.losses import Loss
 from certify.offsets import Offset
 
 Values = tuple[Array, ...]
-MANY = 100_000  # entries from which two offsets are fitted by conjugate gradients
-SWEEPS = 500  # block-coordinate steps when several offsets overlap
+SWEEPS, PRODUCTS = 50, 500  # block-coordinate steps, and of conjugate gradients
 NEWTON = 60  # steps of a fit with outliers
 FLAT, REFINED = 1e-10, 4  # relative shift of a singular matrix, and steps that undo it
 SETTLED = 1e-15  # relative change that ends them; cost, never truth
@@ -53,7 +52,7 @@ def least_squares(
         return (offsets[0].solve(target, weights, observed),)
     if any(o.entrywise for o in offsets):
         return robust(offsets, target, weights, observed)
-    if {o.name for o in offsets} == {"row", "column"} and target.size >= MANY and not observed.full:
+    if {o.name for o in offsets} == {"row", "column"}:
         return best_row_column(offsets, target, weights, observed)
     return sweeps(offsets, target, weights, observed)
 
@@ -67,8 +66,8 @@ def best_row_column(
 
         R a + C b = r,   C^T a + S b = s,
 
-    from which a is eliminated: (S - C^T R^-1 C) b = s - C^T R^-1 r.  A step costs
-    two products with C, a sweep of `sweeps` many fields.
+    from which a is eliminated: (S - C^T R^-1 C) b = s - C^T R^-1 r.  Where the ridges are small
+    beside the sums, `sweeps` move a constant from a to b in steps that hardly count.
     """
     by = {o.name: o for o in offsets}
     C, pull = observed.matrix(weights), np.asarray(weights * target)
@@ -77,14 +76,14 @@ def best_row_column(
         for k, name in enumerate(("row", "column"))
     ]
     (R, r), (S, s) = ((np.where(d > 0, d, 1.0), t) for d, t in sides)
-    until = SETTLED, SWEEPS, lambda: False
+    until = SETTLED, PRODUCTS, lambda: False
     b, _ = conjugate(lambda x: S * x - C.T @ ((C @ x) / R), s - C.T @ (r / R), 1 / S, until)
     values = {"row": (r - C @ b) / R, "column": b}
     return tuple(values[o.name] for o in offsets)
 
 
 def sweeps(offsets: Sequence[Offset], target: Array, weights: Array, observed: Observed) -> Values:
-    """Return the best values of several offsets, one offset after another."""
+    """Return the best values of several offsets, one after another; where that is slow, at once."""
     q = [np.zeros(o.shape(observed)) for o in offsets]
     rest = target
     for _ in range(SWEEPS):
@@ -95,8 +94,8 @@ def sweeps(offsets: Sequence[Offset], target: Array, weights: Array, observed: O
             rest = residual - o.field(q[k], observed)
         moved = max(float(np.abs(a - b).max(initial=0.0)) for a, b in zip(q, before, strict=True))
         if moved <= SETTLED * max(float(np.abs(target).max()), 1e-300):
-            break
-    return tuple(q)
+            return tuple(q)
+    return robust(offsets, target, weights, observed)
 
 
 def robust(offsets: Sequence[Offset], target: Array, weights: Array, observed: Observed) -> Values:

@@ -2,12 +2,14 @@
 
 import numpy as np
 import pytest
+from scipy import sparse
 
 from certify import Problem
 from certify.atoms import RankOne
 from certify.base.minimize import bisect_slopes
-from certify.losses import Absolute, Hinge, Quantile
+from certify.losses import Absolute, Hinge, Quantile, Squared
 from certify.offsets import ColumnIntercept, Intercept, RowIntercept
+from certify.problem.best_offsets import least_squares
 from tests.tolerance import rounding
 
 RNG = np.random.default_rng(6)
@@ -54,6 +56,29 @@ def test_no_kink_and_no_ridge_between_two_kinks_is_better(loss, offset, ridge):
             tries = np.concatenate([tries, inner])
         best = min(value(j, t) for t in tries)
         assert value(j, x) <= best + rounding(best, 1.0, flops=64)
+
+
+@pytest.mark.parametrize("ridges", [(0.0, 0.0), (2.0**-6, 2.0**-6), (0.0, 0.25), (5.0, 3.0)])
+@pytest.mark.parametrize("listed", [False, True])
+@pytest.mark.parametrize("more", [(), (Intercept(0.125),)], ids=["two", "three"])
+def test_offsets_that_overlap_are_fitted_as_by_one_system(ridges, listed, more):
+    rng = np.random.default_rng(1)
+    Y = 3 + rng.standard_normal((30, 20))
+    given = sparse.coo_array(np.where(rng.random(Y.shape) < 0.4, Y, 0.0)) if listed else Y
+    loss, offsets = Squared(given), (RowIntercept(ridges[0]), ColumnIntercept(ridges[1]), *more)
+    problem = Problem(loss, RankOne(), 1.0, offsets)
+    observed, target = loss.observed, loss.data
+    A = np.hstack([o.design(observed) for o in offsets])
+    K = np.diag(np.concatenate([np.full(o.shape(observed), o.ridge).ravel() for o in offsets]))
+    best = np.linalg.lstsq(A.T @ A + K, A.T @ target.ravel(), rcond=1e-13)[0]
+    truth = 0.5 * np.sum((A @ best - target.ravel()) ** 2) + 0.5 * best @ K @ best
+    weights = np.ones(target.shape)
+    for q in (
+        problem.fit_offsets(np.zeros_like(target)),  # by a matrix that is kept, at this size
+        least_squares(offsets, target, weights, observed),
+    ):
+        prices = sum(o.penalty(x) for o, x in zip(offsets, q, strict=True))
+        assert loss.value(problem.shift(q)) + prices <= truth * (1 + 1e-12)
 
 
 def test_intervals_grow_until_they_hold_the_answer():

@@ -16,7 +16,6 @@ from certify.losses import Logistic, Squared
 from certify.norms import Weighted
 from certify.offsets import ColumnIntercept, Intercept, RowIntercept
 from certify.polar import eigen, lanczos
-from certify.problem import best_offsets
 from certify.search import ratings
 from certify.search.candidate import evaluate
 from certify.search.descent import ratings as descent
@@ -71,7 +70,6 @@ def _few(monkeypatch):
     """Search a small problem as if it were large."""
     monkeypatch.setattr(ratings, "LARGE", 0)
     monkeypatch.setattr(lanczos, "LARGE", 0)
-    monkeypatch.setattr(best_offsets, "MANY", 0)
 
 
 def start_of(problem: Problem, size: int = 2):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import sparse
 
 from certify import Problem, Verdict, check, improve
 from certify.atoms import RankOne, Symmetric
@@ -214,6 +215,26 @@ def test_escapes_earn_more_than_they_cost(pair):
     assert (values > LAM).all()
     assert values.max() == top
     assert top <= problem.atom.polar(W).upper
+
+
+@pytest.mark.parametrize("pair", ["l2", "weighted"])
+@pytest.mark.parametrize("listed", [False, True])
+def test_without_signs_what_earns_most_is_known_by_singular_values(monkeypatch, pair, listed):
+    monkeypatch.setattr(pricing, "climb_all", None)  # nothing is searched for
+    norms = [gauge("l2"), gauge("l2")]
+    if pair == "weighted":
+        norms = [Weighted(np.arange(1.0, d + 1)) for d in Y.shape]
+    loss = Squared(sparse.coo_array(np.where(MASK, Y, 0.0)) if listed else Y)
+    problem, W = Problem(loss, RankOne(*norms), 0.01), loss.data
+    field = pricing.Field(loss.observed, W, form_of(problem.atom, Y.shape))
+    roots = (np.sqrt(n.ellipsoids(d).weights) for n, d in zip(norms, Y.shape, strict=True))
+    truth = np.linalg.svd(loss.observed.tensor(W) / np.multiply.outer(*roots), compute_uv=False)
+    top, (u, v) = pricing.above(field, problem.lam, POOR, 0)
+    values = field.inner_products((u, v))
+    assert np.abs(values - truth[: len(values)]).max() <= rounding(truth[0], flops=Y.size**2)
+    assert (truth[len(values) :] <= problem.lam).all()
+    assert values.max() == top
+    assert np.abs(problem.atom.theta((u, v)) - 1).max() <= rounding(1.0, flops=Y.size**2)
 
 
 def test_merged_slices_have_the_same_sum():

@@ -12,7 +12,7 @@ from scipy import sparse
 from certify.atoms import Factors
 from certify.base.arrays import Array
 from certify.base.observed import Observed
-from certify.norms import Gauge
+from certify.norms import L2, Gauge
 from certify.polar import Matrix
 from certify.polar import eigen as spectra
 from certify.polar.ascent.products import Target, climb, race
@@ -102,7 +102,8 @@ def known_best(field: Field) -> Factors | None:
         return None
     if any(g.axial for g in field.form.norms):
         return by_lines(field.matrix, field.form.norms)
-    return by_values(field.matrix) if field.form.plain else None
+    round_ = all(g.free and g.is_round and g.exact for g in field.form.norms)
+    return by_values(field.matrix, field.form.norms) if round_ else None
 
 
 def by_lines(W: Matrix, norms: list[Gauge]) -> Factors:
@@ -117,8 +118,16 @@ def by_lines(W: Matrix, norms: list[Gauge]) -> Factors:
     return (unit, other) if first else (other, unit)
 
 
-def by_values(W: Matrix) -> Factors:
-    """Return the pairs of the largest singular values."""
+def by_values(W: Matrix, norms: list[Gauge]) -> Factors:
+    """Return the components of the largest singular values of D^(-1/2) W E^(-1/2).
+
+    D and E are the norms' weights, u = D^(-1/2) u' and v = E^(-1/2) v' of a singular pair.
+    """
+    roots = [g.ellipsoids(d).weights ** -0.5 for g, d in zip(norms, W.shape, strict=True)]
+    if any((r != 1).any() for r in roots):
+        left, right = (sparse.diags_array(r) for r in roots)
+        pairs = by_values(left @ W @ right, [L2(), L2()])
+        return tuple(r[:, None] * x for r, x in zip(roots, pairs, strict=True))
     if is_large(W):
         pairs = largest(W, TOGETHER)
         return tuple(x[:, pairs.values > 0] for x in pairs[1:])
