@@ -9,14 +9,16 @@ from scipy import sparse
 from certify import Problem, RejectedError, Verdict
 from certify import check as check_whole
 from certify.atoms import RankOne
+from certify.base.cluster import PLACE
 from certify.base.errors import InputError
 from certify.kernel.file import read as kernel_read
 from certify.kernel.file import seal
 from certify.losses import Squared
 from certify.offsets import ColumnIntercept, Intercept, RowIntercept
 from certify.pipeline.certificate.file import Certificate, as_numpy
-from certify.pipeline.row_blocks import RowBlocks, check, verify
+from certify.pipeline.row_blocks import RowBlocks, check, prove, question, verify
 from certify.polar.proved import as_kernel_array
+from tests.places import Lossy, Task
 
 N, R, LAM = 5, 2, 0.5
 BOTH = [RowIntercept(1.0), ColumnIntercept(0.0)]
@@ -330,3 +332,42 @@ def test_other_sizes_are_refused():
         check(RowBlocks(blocks, N + 1, LAM), (U, np.ones((N + 1, R))))
     with pytest.raises(InputError, match="rtol must be"):
         check(table, (U, V), rtol=-1.0)
+
+
+class Forgetful(Lossy):
+    """Everything is made again whenever it is asked for."""
+
+    def value(self, task):
+        """Return what a task returns."""
+        if isinstance(task, Task):
+            task.held = None
+        return super().value(task)
+
+
+def test_a_block_that_changes_while_it_is_used_is_refused(tmp_path, monkeypatch):
+    blocks, (U, V) = parts()
+    Y, file = blocks[0][0], tmp_path / "0.npz"
+    rows, cols = Y.tocoo().coords
+    table = RowBlocks([file], N, LAM)
+
+    def stored(data):
+        """Write the block."""
+        np.savez(file, rows=rows, cols=cols, data=data)
+
+    def identities(block):
+        """State it, and write another one."""
+        stated = question.identities(block)
+        stored(2 * Y.data)
+        return stated
+
+    stored(Y.data)
+    kept = check(table, (U[:1], V))
+    monkeypatch.setattr(prove, "identities", identities)
+    for act in (lambda x: check(*x), lambda x: verify(kept.certificate, *x)):
+        stored(Y.data)
+        token = PLACE.set(Forgetful())
+        try:
+            with pytest.raises(InputError, match="Y of a block has changed since"):
+                act((table, (U[:1], V)))
+        finally:
+            PLACE.reset(token)

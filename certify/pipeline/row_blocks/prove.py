@@ -37,6 +37,7 @@ from .question import (
     known_format,
     read_blocks,
     state,
+    unchanged,
 )
 from .zero_sums import fit_columns, to_grid, zero_sums
 
@@ -157,10 +158,15 @@ def session(client: Client | None) -> Iterator[None]:
 def asked(
     table: RowBlocks, U: Sequence[Any], V: Array, epsilon: tuple[float, float]
 ) -> tuple[list[Task], StatedQuestion]:
-    """Return the blocks as tasks, and the question about them."""
+    """Return the blocks as tasks, and the question about them.
+
+    A block that is read again, because its worker was lost, must be the one in the question.
+    """
     place, blocks = PLACE.get(), read_blocks(table, U, V.shape[1])
     stated = place.values([place.run(identities, block) for block in blocks])
-    return blocks, state(table, stated, V, *epsilon)
+    pairs = zip(blocks, stated, strict=True)
+    same = [place.persist(place.run(unchanged, *pair)) for pair in pairs]
+    return same, state(table, stated, V, *epsilon)
 
 
 def agree(theirs: Json, ours: Json) -> None:

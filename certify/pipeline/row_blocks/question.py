@@ -168,6 +168,17 @@ def identities(block: Block) -> Json:
     return {k: identity(as_kernel_array(a)) for k, a in arrays.items()}
 
 
+def unchanged(block: Block, stated: Json) -> Block:
+    """Return a block.
+
+    Raises InputError where it is not the one that was stated.
+    """
+    found = identities(block)
+    if wrong := sorted(k for k in {*found, *stated} if found.get(k) != stated.get(k)):
+        raise InputError(f"{wrong[0]} of a block has changed since the question was stated")
+    return block
+
+
 def state(
     table: RowBlocks, blocks: Sequence[Json], V: Array, rtol: float, atol: float
 ) -> StatedQuestion:
