@@ -29,6 +29,7 @@ JITTER = 1e-15  # of a matrix's diagonal, so that it has a Cholesky factor
 FACTORS, REFINED = 8, 2  # jitters tried, and steps that undo their error
 WORSE, HALVINGS = 2.0, 12  # how much a step may raise the slope's residual
 STUCK = 1e-9  # a step this short ends the method
+Solver = Callable[[Array], Array]
 
 
 @dataclass
@@ -146,26 +147,22 @@ class Barrier:
         w1 = (x / one - p.s / two) / both
         return Scaling(np.sqrt(1 + np.square(w1).sum(axis=0)), w1, one / two)
 
-    def matrix(self, p: Point, at: Scaling) -> Array:
+    def curvature(self, p: Point, at: Scaling) -> "Curvature":
         """Return the second derivative in z, the other unknowns eliminated."""
-        program = self.program
-        B = program.curvature_factor(program.field(p.z))
-        H = B.T @ B
-        n = self.d * self.r
-        H[n:, n:] += program.offsets[1]
-        H[n:, n:] += STEADY * float(H.diagonal()[n:].max(initial=0.0)) * np.eye(len(H) - n)
+        B = self.program.curvature_factor(self.program.field(p.z))
+        n, K = self.d * self.r, self.program.offsets[1]
+        steep = np.square(B[:, n:]).sum(axis=0) + K.diagonal()
+        K = K + STEADY * float(steep.max(initial=0.0)) * np.eye(len(K))
         blocks = (self.F.T[None] * (p.y / p.g).T[:, None, :]) @ self.F
-        for k, mask in enumerate(self.mask.T):
-            blocks[k] = np.outer(mask, mask) * blocks[k] + np.diag(1.0 - mask)
-            bend = np.eye(self.priced) - 2 * np.outer(at.w1[:, k], at.w1[:, k]) / (
-                2 * at.w0[k] ** 2 - 1
-            )
-            blocks[k, : self.priced, : self.priced] += bend / at.size[k]
-            part = slice(k * self.d, k * self.d + self.d)
-            H[part, part] += blocks[k]
-        return np.asarray(H)
+        mask, each = self.mask.T, np.arange(self.d)
+        blocks *= mask[:, :, None] * mask[:, None, :]
+        blocks[:, each, each] += 1.0 - mask
+        wide = at.w1.T / np.sqrt(at.w0**2 - 0.5)[:, None]
+        bend = np.eye(self.priced) - wide[:, :, None] * wide[:, None, :]
+        blocks[:, : self.priced, : self.priced] += bend / at.size[:, None, None]
+        return Curvature(B, blocks, K)
 
-    def step(self, p: Point, at: Scaling, solver: "Solver", aim: tuple[float, Array]) -> Point:
+    def step(self, p: Point, at: Scaling, solver: Solver, aim: tuple[float, Array]) -> Point:
         """Return Newton's step to the products mu; aim is mu and the borders' correction."""
         mu, correction = aim
         x, off = self.x(p.z), self.borders(p.z) - p.g
@@ -190,7 +187,71 @@ class Barrier:
         return min(1.0, INSIDE * min(steps))
 
 
-Solver = Callable[[Array], Array]
+class Curvature(NamedTuple):
+    """H = B^T B + diag(D_1, ..., D_r, K): a d x d block for each neuron, and one for q."""
+
+    B: Array
+    blocks: Array
+    K: Array
+
+    @property
+    def finite(self) -> bool:
+        """Whether all numbers are."""
+        return all(bool(np.isfinite(x).all()) for x in self)
+
+    def solver(self) -> Solver:
+        """Return the map to H^-1 b for H nearly singular, by what is smaller: H, or B B^T."""
+        if len(self.B) < self.blocks.shape[0] * self.blocks.shape[1]:
+            return self.solver_by_rows()
+        H, n, d = self.B.T @ self.B, len(self.blocks), self.blocks.shape[1]
+        H[n * d :, n * d :] += self.K
+        for k, block in enumerate(self.blocks):
+            H[k * d : k * d + d, k * d : k * d + d] += block
+        return solver_of(H)
+
+    def times(self, z: Array) -> Array:
+        """Return H z."""
+        r, d, _ = self.blocks.shape
+        own = np.einsum("rij,rj->ri", self.blocks, z[: r * d].reshape(r, d)).reshape(-1)
+        return np.asarray(self.B.T @ (self.B @ z) + np.concatenate([own, self.K @ z[r * d :]]))
+
+    def solver_by_rows(self) -> Solver:
+        """Return the map to H^-1 b by S = I + X D^-1 X^T, B = (X, Q).
+
+        H^-1 = D^-1 - D^-1 X^T S^-1 X D^-1 in the neurons,  Q^T S^-1 Q + K in what is left
+        """
+        r, d, _ = self.blocks.shape
+        X, Q = self.B[:, : r * d], self.B[:, r * d :]
+        scale = 1 / np.sqrt(np.maximum(np.diagonal(self.blocks, axis1=1, axis2=2), 1e-300))
+        values, vectors = np.linalg.eigh(scale[:, :, None] * self.blocks * scale[:, None, :])
+        half = scale[:, :, None] * vectors / np.sqrt(np.maximum(values, JITTER))[:, None, :]
+        D = half @ half.transpose(0, 2, 1)  # D^-1
+
+        def over(x: Array) -> Array:
+            """Return D^-1 x."""
+            return np.asarray(np.einsum("rij,rj->ri", D, x.reshape(r, d)).reshape(-1))
+
+        M = np.einsum("nri,rij->nrj", X.reshape(-1, r, d), half).reshape(len(X), -1)
+        S = linalg.cho_factor(np.eye(len(X)) + M @ M.T, lower=True)
+        pulled = linalg.cho_solve(S, Q) if Q.size else Q
+        rest = Q.T @ pulled + self.K
+
+        def once(b: Array) -> Array:
+            """Return about H^-1 b."""
+            x, q = b[: r * d], b[r * d :]
+            pull = q - pulled.T @ (X @ over(x))
+            move = np.asarray(np.linalg.lstsq(rest, pull, rcond=None)[0] if len(q) else q)
+            y = over(x - X.T @ (Q @ move))
+            return np.concatenate([y - over(X.T @ linalg.cho_solve(S, X @ y)), move])
+
+        def solve_by(right: Array) -> Array:
+            """Solve, and undo the rounding errors."""
+            out = once(right)
+            for _ in range(REFINED):
+                out = out + once(right - self.times(out))
+            return out
+
+        return solve_by
 
 
 def solver_of(H: Array) -> Solver:
@@ -248,10 +309,10 @@ def solve(
     while steps < STEPS:
         steps += 1
         at = barrier.scaling(p)
-        matrix = barrier.matrix(p, at)
-        if not np.isfinite(matrix).all():
+        curvature = barrier.curvature(p, at)
+        if not curvature.finite:
             break
-        solver = solver_of(matrix)
+        solver = curvature.solver()
         mean, zero = barrier.products(p) / barrier.count, np.zeros_like(p.g)
         straight = barrier.step(p, at, solver, (0.0, zero))
         long = barrier.longest(p, straight)

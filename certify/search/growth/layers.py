@@ -29,14 +29,14 @@ from certify.search.schedule import Expired, Family
 ROUNDS = 80
 COARSE, FINE = 300, 2000  # quasi-Newton steps
 STALL, STALL_COARSE = 1e-13, 1e-8  # relative gains that end them; luck, never truth
-TOGETHER = 24  # neurons appended at once
+TOGETHER = 60  # neurons appended at once
 TIGHT = 1e-9  # relative excess over lam that is worth a neuron
 NOTHING, ALIKE = 1e-6, 1e-7  # shares of the largest neuron, to drop, and 1 - cosine to merge
 SHARE, LAST = 0.03, 0.3  # of the gap: what a program may leave; of what is wanted
 SMALL = 0.1  # of the mean size: the start of a new neuron
 STALE, PATIENT = 5, 15  # rounds without a better gap that end the search; with a multiplier
 AGAIN = 6  # descents and programs in turn at a fixed size
-WIDEST = 2500  # unknowns of a program
+WIDEST, WORK = 6000, 2500**3  # unknowns of a program, and those times the square of its rank
 ALLOWED = 20_000  # steps of descents and of Newton, without a budget
 SOLVED = 50  # steps that a general solver counts for
 
@@ -165,7 +165,9 @@ def prune(net: Net, cells: Cells) -> Cells:
 
 def append(net: Net, at: Round, neurons: Factors, seed: int) -> None:
     """Append the cells of neurons, at a small size."""
-    room = max(WIDEST // max(len(neurons[0]), 1) - at.cells.size, 0)
+    rank = min(WIDEST, net.problem.loss.observed.size)
+    widest = max(min(WIDEST, WORK // rank**2), round(WORK ** (1 / 3)))
+    room = max(widest // max(len(neurons[0]), 1) - at.cells.size, 0)
     U, V = (x[:, : min(TOGETHER, room)] for x in neurons)
     if not U.shape[1]:
         return
