@@ -113,6 +113,55 @@ have down t : t <= - (reach * n) -> forall i, act a (pre u t i) = a * pre u t i.
 by rewrite !(shift w _ a) //; apply: down => //; exact: ltW.
 Qed.
 
+(* For one u and one w some kink f_k . u + c b = 0 is as good as any b, and f_i . u + c b is then
+   (f_i - f_k) . u.  `layer_form` *)
+Theorem free_bias_kink (c : R) (i0 : I) w u b :
+  (forall i, h i = c) -> \sum_i w i = 0 ->
+  exists k, value w u b <= \sum_i w i * act a (\sum_j (f i j - f k j) * u j).
+Proof.
+move=> hc w0; pose z i := \sum_j f i j * u j; pose t := c * b.
+pose g s := \sum_i w i * act a (z i + s).
+have here : value w u b = g t by apply: eq_bigr => i _; rewrite /pre hc.
+have there k : \sum_i w i * act a (\sum_j (f i j - f k j) * u j) = g (- z k).
+  apply: eq_bigr => i _; congr (_ * act a _); rewrite /z -sumrN -big_split /=.
+  by apply: eq_bigr => j _; ring.
+suff [k hk] : exists k, g t <= g (- z k) by exists k; rewrite here there.
+clear here there; clearbody z t.
+have constant s m : (forall i, act a (z i + s) = m * (z i + s)) -> g s = m * \sum_i w i * z i.
+  move=> e; rewrite /g (eq_bigr (fun i => m * (w i * z i) + (m * s) * w i)).
+    by rewrite big_split /= -!mulr_sumr w0 mulr0 addr0.
+  by move=> i _; rewrite e; ring.
+have act1 x : 0 <= x -> act a x = 1 * x by move=> x0; rewrite mul1r act_pos.
+case: (pickP (fun i => z i + t <= 0)) => [p0 hp0|nolow]; last first.
+  have pos i : 0 <= z i + t by rewrite ltW // ltNge nolow.
+  have [q _ least] := @arg_minP _ _ _ i0 xpredT z isT.
+  exists q; rewrite (constant t 1) => [|i]; last exact: act1.
+  by rewrite (constant (- z q) 1) // => i; apply: act1; rewrite subr_ge0; apply: least.
+case: (pickP (fun i => 0 <= z i + t)) => [q0 hq0|nohigh]; last first.
+  have neg i : z i + t <= 0 by rewrite ltW // ltNge nohigh.
+  have [p _ most] := @arg_maxP _ _ _ i0 xpredT z isT.
+  exists p; rewrite (constant t a) => [|i]; last exact: act_neg.
+  by rewrite (constant (- z p) a) // => i; apply: act_neg; rewrite subr_le0; apply: most.
+have [p hp most] := @arg_maxP _ _ _ p0 (fun i => z i + t <= 0) z hp0.
+have [q hq least] := @arg_minP _ _ _ q0 (fun i => 0 <= z i + t) z hq0.
+have between : (z q - z p) * g t = (z q + t) * g (- z p) - (z p + t) * g (- z q).
+  rewrite /g !mulr_sumr -sumrB; apply: eq_bigr => i _.
+  have [low|/ltW high] := leP (z i + t) 0.
+    have le : z i <= z p by exact: most.
+    by rewrite !act_neg; [ring | lra | lra | lra].
+  have le : z q <= z i by exact: least.
+  by rewrite !act1; [ring | lra | lra | lra].
+have [ab|ba] := leP (g (- z p)) (g (- z q)).
+  exists q; have [e|far] := eqVneq (z q) (z p).
+    suff -> : t = - z q by []; lra.
+  have pos : 0 < z q - z p by rewrite lt_neqAle eq_sym subr_eq0 far; lra.
+  by rewrite -(ler_pM2l pos) between; nra.
+exists p; have [e|far] := eqVneq (z q) (z p).
+  suff -> : t = - z p by []; lra.
+have pos : 0 < z q - z p by rewrite lt_neqAle eq_sym subr_eq0 far; lra.
+by rewrite -(ler_pM2l pos) between; nra.
+Qed.
+
 (* |f_i . u| <= |f_i| |u|, for `free_bias` and `Network.radii` *)
 Lemma far_row i u (r n : R) : 0 <= r -> 0 <= n -> size2 (f i) <= r ^+ 2 -> size2 u <= n ^+ 2 ->
   `|\sum_j f i j * u j| <= r * n.
