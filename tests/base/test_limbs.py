@@ -140,6 +140,21 @@ def test_a_factor_that_no_int64_holds_is_left_to_the_kernel(monkeypatch):
     assert Flint().top(g, Fraction(5), L) == Exact().top(g, Fraction(5), L)
 
 
+@pytest.mark.parametrize("bits", [113, 114, 115, 200])
+def test_a_matrix_that_no_halves_hold_is_left_to_the_kernel(bits, monkeypatch):
+    monkeypatch.setattr(flint, "WIDE", 2)
+    g = Grid([2**bits - 1, 1, 1, 1 - 2**bits], 0, (2, 2))
+    L, shift = Array((3,), array("d", [1.0, 0.0, 1.0])), Fraction(2) ** bits
+    assert (limbs.halves_of(g) is None) == (bits > limbs.LOW + limbs.HIGH)
+    assert Flint().top(g, shift, L) == Exact().top(g, shift, L)
+
+
+def test_more_terms_than_an_int64_holds_are_refused():
+    T = np.full((1, 1), 2.0**52)
+    assert limbs.add_up([(T, 61)] * limbs.TERMS, 0, 1).row_sums() == [limbs.TERMS << 113]
+    assert limbs.add_up([(T, 61)] * (limbs.TERMS + 1), 0, 1) is None
+
+
 @given(
     values=st.lists(
         st.sampled_from(EDGES) | st.integers(-(2**113), 2**113), min_size=9, max_size=9

@@ -26,7 +26,7 @@ from certify.kernel.scalars import power
 from .bounds import Floats
 
 LOW = 56  # bits of the lower half
-HIGH = 58  # of a term in the upper one: of 16 terms at most
+HIGH, TERMS = 58, 28  # of a term in the upper one, and so many: a sum, with G and a shift, fits
 MIDDLE = 30  # bits of the parts whose sums over a row fit an int64
 Longs = npt.NDArray[np.int64]
 
@@ -117,9 +117,11 @@ def gram_terms(
 
 
 def add_up(terms: Iterable[tuple[Floats, int]], exp: int, size: int) -> Halves | None:
-    """Return the sum of up to 16 T 2^p (size, size), p >= exp; None if it is too wide."""
+    """Return the sum of T 2^p (size, size), p >= exp; None if it, or their number, is too large."""
     high, low = (np.zeros((size, size), dtype=np.int64) for _ in range(2))
-    for floats, p in terms:
+    for k, (floats, p) in enumerate(terms):
+        if k == TERMS:
+            return None
         up = p - exp
         t = floats.astype(np.int64)
         if int(np.abs(t).max(initial=0)).bit_length() + up > LOW + HIGH:
@@ -154,10 +156,12 @@ def gram_of_lines(lines: Any, products: int, exp: int) -> Grid | None:  # noqa: 
     return None if halves is None else WideGrid(halves)
 
 
-def halves_of(g: Grid) -> Halves:
-    """Return a matrix of integers in halves."""
+def halves_of(g: Grid) -> Halves | None:
+    """Return a matrix of integers in halves; None if it is too wide."""
     if isinstance(g, WideGrid):
         return g.halves
+    if g.bits > LOW + HIGH:
+        return None
     parts = ([v >> LOW for v in g.ints], [v & ((1 << LOW) - 1) for v in g.ints])
     high, low = (np.array(x, dtype=np.int64).reshape(g.shape) for x in parts)
     return Halves(high, low, g.exp)
@@ -167,7 +171,8 @@ def bound_top(g: Grid, shift: Fraction, lower: tuple[Longs, int]) -> Fraction | 
     """Bound lambda_max(G) as `Exact.top` does, by L (k, k), integers times 2^e; None: too wide."""
     (L, e), k, es = lower, g.shape[0], 1 - shift.denominator.bit_length()
     exp = min(g.exp, 2 * e, es)
-    G = halves_of(g).at(exp)
+    halves = halves_of(g)
+    G = None if halves is None else halves.at(exp)
     M = add_up(gram_terms(L, e, k, lambda d: d @ d.T), exp, k)
     corner, rest = divmod(shift.numerator << (es - exp), 1 << LOW)
     if G is None or M is None or corner.bit_length() > HIGH:
