@@ -17,6 +17,7 @@ from certify.base.rigor.bounds import ETA, gamma
 from certify.base.rigor.flint import Flint
 from certify.base.rigor.rounded import Rounded
 from certify.kernel.errors import RejectedError
+from certify.kernel.scalars import exactly
 from certify.kernel.verdict import prove as kernel_prove
 from certify.losses import Squared
 from certify.offsets import ColumnIntercept, RowIntercept
@@ -209,6 +210,20 @@ def test_numbers_beyond_the_grid_prove_nothing():
     duals = [sums.duals[0]._replace(fits=False), *sums.duals[1:]]
     zero = proved.dual_bound(duals, sums.totals, sums.e, Fraction(1), blocks.prices)
     assert zero == 0 < proved.dual_bound(sums.duals, *sums[4:], Fraction(1), blocks.prices)
+
+
+def test_sums_that_no_float_holds_cost_no_less():
+    big = 2**53 + 1
+    zero, inner = exactly(Fraction(0)), Fraction(2**60)
+    dual = proved.Dual(exactly(inner), zero, zero, zero, balanced=True, fits=True)
+    prices = proved.Prices(Fraction(1), None, Fraction(1))
+    lower = proved.dual_bound([dual], np.array([big]), 0, Fraction(0), prices)
+    exact = inner**2 / (2 * big**2)
+    assert exact * (1 - Fraction(1, 2**40)) < lower <= exact
+    W = sparse.csr_array(np.array([[2**52, 2**52, 1]]))
+    Y = sparse.csr_array(np.ones((1, 3)))
+    rows = proved.dual_block(proved.Block(Y, np.ones((1, 1))), W, 0, 2**52)[0].rows
+    assert rows.lo <= big**2 <= rows.hi <= rows.lo * (1 + Fraction(1, 2**40))
 
 
 def test_no_sum_of_as_many_numbers_as_fit_is_beyond_a_word():
