@@ -334,6 +334,20 @@ def test_verify_asks_it_and_says_so(binary):
     assert found.upper == pytest.approx(exact.upper, rel=1e-14)
 
 
+def test_verify_asks_it_about_a_layer(binary):
+    rng = np.random.default_rng(1)
+    problem = Problem(Squared(rng.standard_normal((7, 2))), ReLU(rng.standard_normal((7, 2))), 0.6)
+    fitted_ = improve(problem, (np.zeros((2, 0)), np.zeros((2, 0))), budget=3)
+    factors, certificate = fitted_.factors, fitted_.result.certificate
+    found = verify(certificate, problem, factors, tier="checked", checker=binary)
+    exact = verify(certificate, problem, factors)
+    assert (found.tier, found.verdict) == ("checked", exact.verdict)
+    assert found.lower == pytest.approx(exact.lower, rel=1e-14)
+    other = Problem(problem.loss, ReLU(2 * rng.standard_normal((7, 2))), 0.6)
+    with pytest.raises(RejectedError, match=r"statement\.arrays|features"):
+        verify(certificate, other, factors, tier="checked", checker=binary)
+
+
 def test_verify_gives_it_the_factor_that_large_certificates_leave_out(binary):
     problem, factors, certificate = optimum()
     witness = {k: a for k, a in certificate.witness.items() if k != "L"}
