@@ -3,6 +3,7 @@
 import threading
 from dataclasses import replace
 from fractions import Fraction
+from itertools import pairwise
 
 import pytest
 
@@ -142,6 +143,17 @@ def test_progress_is_told_after_each_batch():
     assert list(lowers) == sorted(lowers)
     assert list(uppers) == sorted(uppers, reverse=True)
     assert told[-1] == (len(tree.nodes), tree.lower, tree.upper)
+
+
+def test_of_a_large_tree_more_leaves_are_split_at_once():
+    told = []
+    unmet = Limits(target=-1.0, nodes=700, progress=lambda count, *_: told.append(count))
+    grow(lambda *a: replace(solve(*a), lower=-1.0), unmet)
+    sizes = [(b - a) // 2 for a, b in pairwise(told)]
+    leaves = [(count + 1) // 2 for count in told]
+    assert sizes[1:] == [max(2, min(16, n // 16)) for n in leaves[1:-1]]
+    assert sizes[0] == 1
+    assert max(sizes) == 16
 
 
 def test_two_parts_are_solved_at_once():

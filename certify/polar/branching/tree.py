@@ -4,10 +4,10 @@
 
 A part is a path of labels from the root.  The user's `solve` bounds it from above with a
 witness, may find a feasible value, and names the two labels that cover the part together.
-The leaf of the largest bound is split first.  Leaves are split in batches of fixed size
-and results are merged in order, so the tree does not depend on threads, or a cluster's workers;
-only a deadline can change it.  A returned tree can be passed in again to grow further; one
-with a key is saved by the current keeper, and growth resumes from it.
+The leaf of the largest bound is split first.  Leaves are split in batches, of a size that the
+tree decides, and results are merged in order, so that it does not depend on threads, or a
+cluster's workers; only a deadline can change it.  A returned tree can be passed in again to grow
+further; one with a key is saved by the current keeper, and growth resumes from it.
 """
 
 import heapq
@@ -25,7 +25,8 @@ T = TypeVar("T")  # what proves a leaf's bound
 
 WORKERS = 2  # threads: linear algebra leaves the interpreter's lock
 LONGER = "a larger budget narrows"
-BATCH = 2  # leaves split at once: four children for two threads
+BATCH, MOST = 2, 16  # leaves split at once: four children for two threads; many of a large tree
+MANY = 16  # leaves, of which one is split at once: most of those above the aim must be some time
 
 
 @dataclass(frozen=True)
@@ -168,12 +169,13 @@ class _State(Generic[L, S, T]):
         return -self.heap[0][0]
 
     def worst(self, aim: float) -> list[int]:
-        """Return up to BATCH leaves above the aim, the worst first.
+        """Return leaves above the aim, the worst first: up to BATCH, of a large tree up to MOST.
 
         If the worst leaf cannot be split, the search ends: no other split would lower the bound.
         """
         chosen: list[int] = []
-        for negative, k in heapq.nsmallest(BATCH, self.heap):
+        count = max(BATCH, min(MOST, len(self.heap) // MANY))
+        for negative, k in heapq.nsmallest(count, self.heap):
             if -negative <= aim or self.nodes[k].solved.split is None:
                 break
             chosen.append(k)
