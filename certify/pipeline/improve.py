@@ -40,6 +40,8 @@ from .result import Result
 from .reuse import bound_beside
 
 CLOSER = 0.02  # of the gap: a point no better than this is not worth another check
+VISIBLE = 0.1  # of the fall that is left: a step that lowers the objective by less is not told
+ENDING = 3  # steps at the end that are told anyway: the last may leave a domain by a rounding
 AGAIN = 5  # times that a better point found by check() is gone on from
 Reuse = Callable[[Result, Candidate], Result | None]
 Judge = Callable[[Factors, Values | None], Result]
@@ -148,7 +150,7 @@ def improved(
         problem,
         arrays,
         start_q(values, by, start),
-        [(name, up) for name, s in steps[1:] if (up := scaling.state_up(s, by))],
+        [(name, up) for name, s in visible(steps)[1:] if (up := scaling.state_up(s, by))],
     )
     judge = partial(
         check,
@@ -218,6 +220,19 @@ def further(result: Result) -> Candidate | None:
     reached, least = result.reached, CLOSER * result.gap
     near = result.verdict is Verdict.UNDECIDED and reached is not None
     return reached if near and reached and result.upper - reached.value > least else None
+
+
+def visible(steps: Sequence[tuple[str, Candidate]]) -> list[tuple[str, Candidate]]:
+    """Return the first step, those that go a good part of the way to the last one, and the ending.
+
+    Each is proved, which takes as long as a step of the search where a loss has logarithms.
+    """
+    kept, least = [steps[0]], steps[-1][1].value
+    for step in steps[1:-ENDING]:
+        at = kept[-1][1].value
+        if at - step[1].value >= VISIBLE * (at - least):
+            kept.append(step)
+    return kept + list(steps[1:][-ENDING:])
 
 
 def start_q(values: Values | None, by: scaling.Exponents, start: Candidate) -> Values:

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from certify.kernel.errors import RejectedError
 from certify.kernel.verdict import prove
+from certify.polar.proved import above
 from certify.problem import Problem
 from certify.search.candidate import Candidate
 from certify.search.search_result import Evidence
@@ -39,5 +40,7 @@ def bound_beside(
         return None
     claim = {"verdict": outcome.verdict, "tier": outcome.tier, "work": outcome.work}
     proved = Proof(Certificate(question.statement, question.given, claim, proof, witness), outcome)
-    beside = result_of(problem, s.factors, (s.q, Evidence(s, steps=(("start", s),))), proved, None)
+    at = replace(s, value=above(outcome.upper))
+    evidence = Evidence(at, steps=(("start", at),))
+    beside = result_of(problem, s.factors, (s.q, evidence), proved, None)
     return replace(beside, steps=result.steps, reached=result.reached)

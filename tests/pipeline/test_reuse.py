@@ -79,6 +79,7 @@ def test_the_highest_bound_is_told_of_the_last_point(poor):
     assert result.lower == poor.lower
     assert result.upper == pytest.approx(last.value, rel=1e-9)
     assert result.verdict is Verdict.UNDECIDED
+    assert result.reason.startswith("the lower bound is loose")
     verified = verify(result.certificate, PROBLEM, last.factors)
     assert verified.lower == poor.lower
 
