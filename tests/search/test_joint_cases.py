@@ -1,5 +1,6 @@
 """Dual points found together with a tree of cases: more cases prove more."""
 
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
@@ -174,6 +175,17 @@ def test_it_ends_where_nothing_is_wanted_or_time_is_over():
     assert reached[0].value >= 0
     late = list(polish(*given, np.inf, lambda: True))
     assert [len(s.leaves) for s in late] == [1]
+
+
+def test_a_relaxation_that_is_nearly_tight_is_not_split():
+    """The start is the value to close in on: at twice the bound it is far, just above it near."""
+    run = asked(counted())
+    one, four = polish_cases(run)
+    near = replace(run, start=replace(run.start, value=one.value * (1 + 1e-3)))
+    assert [dual.value for dual in polish_cases(near)] == [pytest.approx(one.value, rel=1e-6)]
+    far = replace(run, start=replace(run.start, value=one.value * 2))
+    assert len(list(polish_cases(far))) == 2
+    assert four.value > one.value
 
 
 def test_it_knows_small_matrices_of_nonnegative_l2_factors_alone():
