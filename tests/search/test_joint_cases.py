@@ -17,7 +17,14 @@ from certify.search.candidate import evaluate
 from certify.search.dual import joint_cases
 from certify.search.dual.joint_cases import Cases, balance_components, polish
 from certify.search.dual.points import Run
-from certify.search.dual.products import has_cases, polish_cases, polish_jointly, proved_cases
+from certify.search.dual.products import (
+    bound_all,
+    has_cases,
+    polish_cases,
+    polish_jointly,
+    proved_cases,
+)
+from certify.search.search_result import SearchResult
 from tests.tolerance import EPS
 
 PAIR = RankOne("l2+", "l2+")
@@ -143,6 +150,32 @@ def test_the_cases_cover_everything_and_split_the_components():
     tree = joint_cases.tree_of(joint_cases.multipliers(problem, np.zeros((9, 8)), leaves(state)))
     assert [n.path for n in tree.leaves] == [c.path for c in state.cases]
     assert all(len(n.children) in (0, 2) for n in tree.nodes)
+
+
+def test_a_case_begins_with_the_multiplier_of_the_one_it_is_part_of():
+    state = Cases(counted(), factors_of((9, 8)))
+    for _ in range(5):
+        state.step()
+    before = state.cases[0].U
+    state.split(2)
+    assert before.any()
+    for c in state.cases:
+        assert np.array_equal(c.U[:17, :17], before)
+        assert not c.U[17].any()
+
+
+def test_a_stage_ends_as_soon_as_enough_is_proved():
+    state, steps = Cases(counted(), factors_of((9, 8))), []
+    state.step, plain = lambda: steps.append(1) or plain(), state.step
+    joint_cases.settle(state, 0.0, lambda: False)
+    assert len(steps) == joint_cases.EVERY
+
+
+def test_cases_are_tried_last_and_only_where_the_gap_is_open():
+    run = asked(counted())
+    nothing = SearchResult((("start", run.start),), run.start, run.start)
+    assert len(bound_all(run, nothing)[-1].polar.proof["cuts"]) == 3
+    assert len(bound_all(replace(run, epsilon=1e9), nothing)) == 1
 
 
 def leaves(state):
