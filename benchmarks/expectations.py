@@ -366,8 +366,13 @@ result has them. `rtol=` says what counts as equal.
 `PCA()` keeps every component: its objective is what rounding leaves, which is far above 0 in per
 cent, and counts as equal to 0 ([epsilon](epsilon.md)).
 
-Networks at scikit-learn's default penalty, alpha = 1e-4, are bounded from below by almost 0 in
-that time. [Networks](../tutorials/networks.md) that are certified have a larger penalty.
+Networks at scikit-learn's default penalty, alpha = 1e-4, can all but interpolate, so that the best
+objective is almost 0 and a fit is nearly 100 % above it. `result.reached` is near the best: of the
+default `MLPRegressor()` on 40 x 3 the objective is 5.91, and the best of any size between
+0.0037075 and 0.0037118, after 9 seconds of a processor; on 120 x 3 it is 27.5, and the best at
+least 0.01262 and within 3.6 % of that, after 46. With more features, as below, the best is bounded
+by almost 0 in that time. [Networks](../tutorials/networks.md) that are certified have a larger
+penalty.
 
 | model | data | at its size | above by | any size | above by | explained, % | seconds |
 |---|---|---|---|---|---|---|---|
@@ -380,7 +385,8 @@ What is proved depends on the penalty more than on anything else. A penalty of �
 component: λ_max = Ω°(−∇ℓ(0)), of a matrix without signs its largest singular value.
 Each cell has how far the best factors found can be above the best of any size, at most and
 proved, and the seconds of `check` with a budget of {budget:.0f}. Measured by `python
-benchmarks/run.py penalties` on one of two cores, with another benchmark on the other.
+benchmarks/run.py penalties` on one of two cores, with another benchmark on the other; budget and
+seconds of the networks are a processor's.
 
 """
 TAIL = """

@@ -23,7 +23,7 @@ from .candidate import Candidate, Goal, lowest
 from .dual import own_size, own_size_blocks
 from .dual import scaling as rays
 from .dual.orthogonal import Orthogonal, orthogonalize
-from .dual.points import Dual, Run, best, bound, bound_point, dual_at
+from .dual.points import WORTH, Dual, Run, best, bound, bound_inside, bound_point, dual_at
 from .dual.products import bound_all
 from .families import family, is_supported
 from .search_result import REACHED, Evidence, SearchResult
@@ -209,7 +209,18 @@ def refine_bound(run: Run, trail: SearchResult, top: Dual | None) -> list[Dual |
         if narrow and run.start.value - trail.best.value > run.epsilon:
             break
         tries.append(bound_point(replace(longer, narrow=narrow), at.point))
+        tries.append(bound_longer(longer, tries[-1]))
     return tries
+
+
+def bound_longer(run: Run, dual: Dual | None) -> Dual | None:
+    """Bound a multiple above 1 of a dual point whose polar turned out to be below lam."""
+    if dual is None:
+        return None
+    W = dual.point.W
+    s = rays.best_scale(run.problem, W, dual.polar.upper)
+    gain = rays.value(run.problem, W, s) - dual.value
+    return bound_inside(run, W * s) if s > 1 and gain > WORTH * run.epsilon else None
 
 
 def late(run: Run) -> Callable[[], bool]:
