@@ -212,6 +212,15 @@ def test_numbers_beyond_the_grid_prove_nothing():
     assert zero == 0 < proved.dual_bound(sums.duals, *sums[4:], Fraction(1), blocks.prices)
 
 
+def test_a_column_that_is_fuller_than_each_row_limits_the_numbers(monkeypatch):
+    Y, _, U, V = entries(density=2.0)  # all of them: 14 in a column, 6 in a row
+    monkeypatch.setattr(proved, "WORD", 20)
+    given, dual_block = [], proved.dual_block
+    monkeypatch.setattr(proved, "dual_block", lambda *x: given.append(x[3]) or dual_block(*x))
+    check(RowBlocks(cut(Y), N, LAM), (cut(U), V))
+    assert {most * M < 2**20 <= 2 * most * M for most in given} == {True}
+
+
 def test_sums_that_no_float_holds_cost_no_less():
     big = 2**53 + 1
     zero, inner = exactly(Fraction(0)), Fraction(2**60)
