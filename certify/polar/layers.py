@@ -47,7 +47,7 @@ def of_sums(query: LayerQuery) -> Proposal:
     if outputs == 1:
         return single(query)
     best = Proposal(np.inf)
-    if cones.are_few(layer) and len(layer.features) > cones.LONG:
+    if cones.are_few(layer) and (layer.free or len(layer.features) > cones.LONG):
         best = cones.layer_proposal(query, attain(query.share(3))[0])
         if meets_target(query, best):
             return best

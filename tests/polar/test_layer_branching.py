@@ -13,8 +13,11 @@ from certify.kernel.patterns import Pattern
 from certify.kernel.rules.polar import polar_bound
 from certify.kernel.statement import stated_network
 from certify.polar import Proposal
+from certify.polar.ascent.layers import attain
 from certify.polar.branching import layers as tree
 from certify.polar.branching.layer_parts import across, bounder
+from certify.polar.layer_query import LayerQuery
+from certify.polar.layers import propose
 from certify.polar.proved import as_kernel_array, split
 from certify.polar.relaxation.layer_admm import Relaxed, Warm
 from certify.polar.relaxation.layer_multiplier import LayerMultiplier
@@ -132,3 +135,13 @@ def test_the_worst_part_falls_at_every_splitting():
     assert all(b < a for a, b in pairwise(uppers))
     found = Proposal(*tree.proof_of(bounder(held), grown, truth))
     assert truth * (1 - 1e-12) <= proved(atom, W, found) <= grown.upper * (1 + 1e-6)
+
+
+def test_two_outputs_of_few_rows_with_an_unpriced_bias_are_proved_by_cones():
+    rng = np.random.default_rng(0)
+    V, W = rng.integers(-4, 5, (8, 2)) * 1.0, rng.integers(-4, 5, (8, 2)) * 1.0
+    W[0] -= W.sum(axis=0)
+    query = LayerQuery(ReLU(V, bias="free").layer, W)
+    found, lower = propose(query), attain(query)[0]
+    assert found.proof["rule"] == "cones"
+    assert lower <= found.upper <= lower * (1 + 2.0**-9)
