@@ -137,6 +137,21 @@ def test_an_entry_in_another_place_is_refused(saved):
         verify(file, asked(blocks), factors, rtol=RTOL)
 
 
+@pytest.mark.parametrize("name", ["rows", "cols"])
+def test_the_same_numbers_in_another_row_or_column_are_refused(name):
+    places = {"rows": [0, 1], "cols": [0, 1]}
+    moved = places | {name: [0, 0] if name == "rows" else [0, 2]}
+    tables = []
+    for at in (places, moved):
+        Y = sparse.csr_array(([1.0, 2.0], (at["rows"], at["cols"])), shape=(2, N))
+        tables.append(RowBlocks([Y], N, LAM))
+    factors = [np.ones((2, 1))], np.ones((N, 1))
+    found = check(tables[0], factors)
+    assert verify(found.certificate, tables[0], factors).upper == found.upper
+    with pytest.raises(RejectedError, match=f"{name} of your block 0 is not"):
+        verify(found.certificate, tables[1], factors)
+
+
 def test_missing_repeated_and_exchanged_blocks_are_refused(saved):
     blocks, (U, V), _, file = saved
     for order, said in (
