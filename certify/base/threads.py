@@ -25,6 +25,13 @@ def threads(observed: Observed) -> Iterator[None]:
     if observed.full and min(observed.m, observed.n) >= LARGE:
         yield
         return
+    with one_thread():
+        yield
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Enter a context with one BLAS thread, in which no sum depends on how many there are."""
     token = OUTSIDE.set(OUTSIDE.get() or blas_threads())
     try:
         with threadpool_limits(1, user_api="blas"):

@@ -6,6 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from scipy import sparse
+from threadpoolctl import threadpool_limits
 
 from certify import Problem
 from certify import improve as improve_whole
@@ -16,6 +17,7 @@ from certify.base.rigor import tiles
 from certify.base.rigor.bounds import ETA, gamma
 from certify.base.rigor.flint import Flint
 from certify.base.rigor.rounded import Rounded
+from certify.base.threads import blas_threads
 from certify.kernel.errors import RejectedError
 from certify.kernel.scalars import exactly
 from certify.kernel.verdict import prove as kernel_prove
@@ -260,6 +262,21 @@ def test_neither_place_nor_loss_changes_a_bit(tmp_path, place, ridges, weighted)
         found.certificate.save(file)
     assert files[0].read_bytes() == files[1].read_bytes()
     assert (proof.lower, proof.upper) == (here.lower, here.upper) == (there.lower, there.upper)
+
+
+def test_what_runs_here_has_one_thread_of_blas(monkeypatch):
+    seen, ritz = [], proofs.ritz
+
+    def recorded(*given, **more):
+        """Note the threads."""
+        seen.append(blas_threads())
+        return ritz(*given, **more)
+
+    monkeypatch.setattr(proofs, "ritz", recorded)
+    with threadpool_limits(2, user_api="blas"):
+        check(*table())
+        assert blas_threads() == 2
+    assert seen == [1]
 
 
 def test_what_the_residual_in_floats_has_lost_is_in_the_bound():

@@ -16,6 +16,7 @@ from certify.base.cluster import PLACE, Client, Task, on_cluster
 from certify.base.rigor import row_blocks as proved
 from certify.base.rigor.row_blocks import Dual
 from certify.base.rigor.tiles import tree
+from certify.base.threads import one_thread
 from certify.kernel.arrays import Arrays
 from certify.kernel.claim import same_question
 from certify.kernel.errors import demand
@@ -150,8 +151,11 @@ def verify(  # noqa: PLR0913  keywords
 
 @contextmanager
 def session(client: Client | None) -> Iterator[None]:
-    """Enter a context of a client's workers, in which numbers may overflow: that is refused."""
-    with on_cluster(client), np.errstate(all="ignore"):
+    """Enter a context of a client's workers, with one BLAS thread here as there.
+
+    Numbers may overflow in it: that is refused.
+    """
+    with on_cluster(client), one_thread(), np.errstate(all="ignore"):
         yield
 
 
