@@ -8,7 +8,7 @@ from math import ceil, floor, isqrt, prod
 from operator import mul
 from typing import NamedTuple, TypeVar
 
-from .norms import L2, Norm
+from .norms import L2, LInf, Norm
 from .scalars import power
 
 T = TypeVar("T")
@@ -107,7 +107,8 @@ def over_powers(form: ConeForm, orthants: Iterable[Ints], order: int) -> Fractio
 
     On the cone of x = sum a_j g_j, a >= 0, A(x, ..., x) is the sum of a_i ... a_k A(g_i, ..., g_k).
     With n_j > 0, t >= 0 and A(g_i, ..., g_k) <= t n_i ... n_k for all of them it is at most
-    t (sum a_j n_j)^K = t (y . x)^K <= t |y|_*^K for y . g_j = n_j, here about |g_j|.
+    t (sum a_j n_j)^K = t (y . x)^K <= t |y|_*^K for y . g_j = n_j, here about |g_j|; of linf also
+    for y = 1 at the coordinates that are largest on the cone, one to all of them, and 0 elsewhere.
     """
     best, codes = Fraction(0), iter(form.tree)
     pairs = [*combinations(range(form.short.size), 2)]
@@ -124,7 +125,7 @@ def over_powers(form: ConeForm, orthants: Iterable[Ints], order: int) -> Fractio
 
 def power_leaf(form: ConeForm, cone: Cone, a: Ints, order: int) -> Fraction:
     """Return t |y|_*^K of a cone, as `over_powers` proves it; lengths are times 2^FINE."""
-    sizes, d = [1], form.short.size
+    d = form.short.size
     for _ in range(order):  # the first mode of A goes, one of generators comes last
         rest = len(a) // d
         a = [
@@ -132,10 +133,28 @@ def power_leaf(form: ConeForm, cone: Cone, a: Ints, order: int) -> Fraction:
             for k in range(rest)
             for g in cone.generators
         ]
-        sizes = [x * n for x in sizes for n in cone.lengths]
-    t = max(Fraction(x, n) for x, n in zip(a, sizes, strict=True))
-    long: int = slope_norm(form, cone, cone.lengths) ** order
-    return t * long  # t < 0 is as good as 0, where the largest begins
+    slopes: list[tuple[Ints, int]] = [(cone.lengths, slope_norm(form, cone, cone.lengths))]
+    slopes += flat_slopes(cone) if isinstance(form.short, LInf) else []
+    best = list[Fraction]()
+    for n, long in slopes:
+        sizes = [1]
+        for _ in range(order):
+            sizes = [x * size for x in sizes for size in n]
+        t = max(Fraction(x, size) for x, size in zip(a, sizes, strict=True))
+        best.append(t * Fraction(long) ** order)
+    return min(best)  # below 0 is as good as 0, where the largest begins
+
+
+def flat_slopes(cone: Cone) -> Iterator[tuple[list[int], int]]:
+    """Yield (y . g_j for each j, |y|_1), y = 1 at the largest coordinates of sum g_j / |g_j|."""
+    deep = max(cone.sizes)
+    even = [[x << deep - e for x in g] for g, e in zip(cone.generators, cone.sizes, strict=True)]
+    total = [*map(sum, zip(*even, strict=True))]
+    n = [0] * len(cone.generators)
+    for count, k in enumerate(sorted(range(len(total)), key=lambda k: -total[k]), 1):
+        n = [x + g[k] for x, g in zip(n, cone.generators, strict=True)]
+        if min(n) > 0:
+            yield n, count
 
 
 def orthant(form: ConeForm, signs: Ints, kink: Ints = ()) -> Cone:

@@ -84,9 +84,9 @@ def relaxation_bound(query: ProductQuery) -> Proposal:
 
 
 def few_powers(query: ProductQuery) -> bool:
-    """Whether cones are tried first: of l2 with a sign, and of l1, where relaxations are loose."""
+    """Whether cones are tried first: of l2 with a sign, and of l1 and linf, otherwise loose."""
     gauge = query.gauges[0]
-    loose = gauge.axial or (gauge.spherical and not gauge.free)
+    loose = gauge.axial or gauge.cubic or (gauge.spherical and not gauge.free)
     return query.symmetric and loose and len(query.T) <= FEW
 
 

@@ -135,3 +135,12 @@ def test_a_symmetric_tensor_of_l1_factors_is_bounded_by_cones(key, d, order, see
     polar = CP(key, symmetric=True, order=order).polar(T)
     assert polar.proof["rule"] == "cones"
     assert polar.lower <= polar.upper <= polar.lower * (1 + 1e-9)
+
+
+@pytest.mark.parametrize(("key", "d", "seed"), [("linf", 3, 2), ("linf+", 3, 3), ("linf-", 3, 1)])
+def test_a_symmetric_tensor_of_linf_factors_is_bounded_by_cones(key, d, seed):
+    """Where the largest x has two largest coordinates no cone's |x| is linear but at the tie."""
+    T = np.random.default_rng(seed).standard_normal((d,) * 3)
+    polar = CP(key, symmetric=True, order=3).polar(T)
+    assert polar.proof["rule"] == "cones"
+    assert polar.lower <= polar.upper <= polar.lower * (1 + 1e-6)

@@ -16,6 +16,7 @@ import numpy as np
 from certify.base.arrays import Array
 from certify.base.rigor.cones import Batch, Cones
 from certify.kernel.errors import RejectedError
+from certify.kernel.norms import LInf
 from certify.kernel.simplicial import SIGNS, ConeForm, power_form
 from certify.polar.ascent.contract import symmetric_part
 from certify.polar.product_query import ProductQuery
@@ -48,7 +49,23 @@ class Powers(Cones):
             values = values.swapaxes(1, 2).reshape(len(unit), -1)
         diagonal = values[:, :: (d**order - 1) // (d - 1)] if d > 1 else values
         upper = np.maximum(values.max(axis=1), 0.0) * self.bound(batch, n, n) ** order
+        if isinstance(self.form.short, LInf):
+            upper = np.minimum(upper, self.flat_bounds(unit, values))
         return upper, float(diagonal.max(initial=0.0))
+
+    def flat_bounds(self, unit: Array, values: Array) -> Array:
+        """Return the bounds by y = 1 at the largest coordinates, one to all of them (cones,)."""
+        order, best = self.tensor.ndim, np.full(len(unit), np.inf)
+        ranked = np.argsort(-unit.sum(axis=1), axis=1, kind="stable")
+        n = np.zeros(unit.shape[:2])
+        for count in range(unit.shape[2]):
+            n = n + np.take_along_axis(unit, ranked[:, None, [count]], axis=2)[:, :, 0]
+            sizes, safe = np.ones((len(unit), 1)), np.where(n > 0, n, 1.0)
+            for _ in range(order):
+                sizes = (sizes[:, :, None] * safe[:, None, :]).reshape(len(unit), -1)
+            t = np.maximum((values / sizes).max(axis=1), 0.0) * (count + 1) ** order
+            best = np.where((n > 0).all(axis=1), np.minimum(best, t), best)
+        return best
 
 
 def orthants(query: ProductQuery) -> Iterator[Array]:
