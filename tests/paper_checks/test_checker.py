@@ -969,7 +969,7 @@ WEAKER_LAYERS = (  # lines of the checker about hidden layers
         ("Checker.v", "(Nat.ltb i c && eqn j (i + c))", "Nat.ltb i c"),
         ("Checker.v", "if s.2 then row s.1 else gscale minus_one (row s.1)", "row s.1"),
         ("Checker.v", "(rcons path (s, false))", "(rcons path (s, true))"),
-        ("Checker.v", "    if known s then\n", "    if true then\n"),
+        ("Checker.v", "if s is Line a then shaped 1 k a else false", "true"),
         (
             "Checker.v",
             "(s, false)) t' with\n      | Some x, Some y => Some (dmax x y)",
