@@ -125,7 +125,7 @@ def by_values(W: Matrix, norms: list[Gauge]) -> Factors:
     """
     roots = [g.ellipsoids(d).weights ** -0.5 for g, d in zip(norms, W.shape, strict=True)]
     if any((r != 1).any() for r in roots):
-        left, right = (sparse.diags_array(r) for r in roots)
+        left, right = (sparse.diags_array(r / r.max()) for r in roots)  # the same pairs
         pairs = by_values(left @ W @ right, [L2(), L2()])
         return tuple(r[:, None] * x for r, x in zip(roots, pairs, strict=True))
     if is_large(W):
