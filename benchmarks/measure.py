@@ -134,16 +134,18 @@ def judged(  # noqa: PLR0913  keywords
 
     def search(_):
         found = by(problem, factors, **asked)
-        return (found, factors) if by is check else (found.result, found.factors)
+        if by is check:
+            return found, factors, {}
+        return found.result, found.factors, {"q": found.q} if problem.offsets else {}
 
     def verified(ran, tier: str):
-        result, reached = ran["search"]
-        return verify(result.certificate, problem, reached, tier=tier, **agreed)
+        result, reached, offsets = ran["search"]
+        return verify(result.certificate, problem, reached, tier=tier, **agreed | offsets)
 
     agreed = {k: x for k, x in asked.items() if k in ("rtol", "atol", "q")}
     steps = {f"{tier} verify": partial(verified, tier=tier) for tier in tiers}
     ran = Rounds(rounds, clock, search=search, **steps)
-    result, reached = ran.values["search"]
+    result, reached, _ = ran.values["search"]
     ends = {x.verdict.name for x in (result, *(ran.values[k] for k in steps))}
     row = {
         "components": reached[0].shape[-1],
