@@ -23,7 +23,7 @@ from threadpoolctl import threadpool_limits
 MODULES = {  # a benchmark is the function of its name; in this order they are written
     "matrices": "digits scaling dictionary movielens nonnegative patience losses biases",
     "hard_polars": "polars",
-    "short_sides": "short_sides short_problems",
+    "short_sides": "short_sides",
     "own_size": "own_size",
     "at_scale": "ratings at_scale text",
     "peers": "peers",
