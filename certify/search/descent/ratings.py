@@ -131,8 +131,9 @@ class Entries:
             out[at] = rest
 
         def works(some: list[tuple[int, int, int]]) -> None:
-            """Fill many blocks."""
-            list(starmap(work, some))
+            """Fill many blocks; a BLAS may raise a flag on lanes it does not use."""
+            with np.errstate(all="ignore"):  # `check` has it for its own thread alone
+                list(starmap(work, some))
 
         list(self.pool.map(works, [parts[k :: 4 * CORES] for k in range(4 * CORES)]))
         return out, pull
