@@ -277,6 +277,9 @@ HELD = {"rows": [0, 1], "cols": [0, 1], "data": [1.0, 2.0]}
         ({"data": [2**53 + 1, 1]}, "which float64 would round"),
         ({"cols": [0, N]}, "is no block of rows"),
         ({"rows": [0, 2]}, "is no block of rows"),
+        ({"rows": [0, 1.5]}, r"must be lists of whole numbers, got float64 of shape \(2,\)"),
+        ({"cols": ["0", "1"]}, "must be lists of whole numbers, got <U1"),
+        ({"rows": 0}, r"must be lists of whole numbers, got int64 of shape \(\)"),
         ({"data": [1.0]}, "is no block of rows"),
         ({"data": None}, "is no block of rows"),
         ({"weights": [1.0, 0.0]}, "weights of a block must be > 0, got 0.0"),
@@ -290,6 +293,20 @@ def test_what_is_no_block_is_refused(tmp_path, change, said):
         check(RowBlocks([file], N, LAM), ([np.ones((2, R))], np.ones((N, R))))
 
 
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 no archive", b"no array"])
+def test_files_that_hold_nothing_are_refused(tmp_path, content):
+    blocks, (U, V) = parts()
+    file = tmp_path / "x.npz"
+    file.write_bytes(content)
+    for table, factors, said in (
+        (RowBlocks([file], N, LAM), (U[:1], V), "is no block of rows"),
+        (RowBlocks(blocks[:1], N, LAM), ([file], V), "is no factor, U of a block"),
+        (RowBlocks(blocks[:1], N, LAM), (U[:1], file), "is no factor, V:"),
+    ):
+        with pytest.raises(InputError, match=rf"x.npz {said}"):
+            check(table, factors)
+
+
 @pytest.mark.parametrize(
     ("U", "said"),
     [
@@ -297,7 +314,7 @@ def test_what_is_no_block_is_refused(tmp_path, change, said):
         (np.ones((4, R + 1)), r"beside U \(4, 3\) and V \(5, 2\)"),
         (np.ones((3, R)), r"beside U \(3, 2\)"),
         (np.ones(4), "U of a block must have 2 dimensions"),
-        ("gone.npy", "gone.npy is no factor of a block"),
+        ("gone.npy", "gone.npy is no factor, U of a block"),
     ],
 )
 def test_what_is_no_factor_of_a_block_is_refused(U, said):
@@ -309,9 +326,16 @@ def test_what_is_no_factor_of_a_block_is_refused(U, said):
 def test_weights_of_other_entries_are_refused():
     blocks, (U, V) = parts()
     Y = blocks[0][0]
-    for C in (Y[::-1], Y[:2], sparse.csr_array(Y.shape)):
-        with pytest.raises(InputError, match="weights of a block must be of the entries"):
+    listed = rf"must be of the {Y.nnz} entries of shape \(4, 5\) that it lists, got "
+    for C, said in (
+        (Y[::-1], f"{Y.nnz} of other places"),
+        (Y[:2], rf"{Y[:2].nnz} of shape \(2, 5\)"),
+        (sparse.csr_array(Y.shape), r"0 of shape \(4, 5\)"),
+    ):
+        with pytest.raises(InputError, match=listed + said):
             check(RowBlocks([(Y, C)], N, LAM), (U[:1], V))
+    with pytest.raises(InputError, match="a block must be a matrix, or it and its weights, got 3"):
+        check(RowBlocks([(Y, Y, Y)], N, LAM), (U[:1], V))
 
 
 @pytest.mark.parametrize(
@@ -337,7 +361,7 @@ def test_other_sizes_are_refused():
     table = asked(blocks)
     with pytest.raises(InputError, match=r"V must have shape \(5, r\), got \(4, 2\)"):
         check(table, (U, V[1:]))
-    with pytest.raises(InputError, match=r"V must have shape \(5, r\), got \(5,\)"):
+    with pytest.raises(InputError, match=r"V must have 2 dimensions, got shape \(5,\)"):
         check(table, (U, V[:, 0]))
     with pytest.raises(InputError, match="V must be finite"):
         check(table, (U, np.full_like(V, np.nan)))

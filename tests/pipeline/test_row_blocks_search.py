@@ -218,7 +218,7 @@ def test_factors_are_written_beside_blocks_and_read_again(tmp_path):
 
 def test_what_has_no_best_factors_is_refused():
     blocks, factors = table()
-    with pytest.raises(InputError, match="lam must be > 0"):
+    with pytest.raises(InputError, match=r"lam must be > 0, got 0\.0"):
         improve(RowBlocks(blocks.blocks, N, 0.0), factors)
     with pytest.raises(InputError, match="there are 5 blocks, and U of 4"):
         improve(blocks, (factors[0][:4], factors[1]))

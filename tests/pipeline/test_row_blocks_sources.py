@@ -131,7 +131,7 @@ def test_rows_that_two_files_share_are_refused(arrow, tmp_path):
     [
         (lambda x: x.pop("stars"), "is no block of rows: 2 columns"),
         (lambda x: x.update(a=x["stars"], b=x["stars"]), "is no block of rows: 5 columns"),
-        (lambda x: x.update(user=x["user"] + 0.5), "must be whole numbers, got float64"),
+        (lambda x: x.update(user=x["user"] + 0.5), "must be lists of whole numbers, got float64"),
         (lambda x: x.update(item=x["item"] + N), "is no block of rows"),
         (lambda x: x.clear(), "is no block of rows"),
     ],
@@ -194,7 +194,7 @@ def test_dense_blocks_are_observed_where_they_are_numbers():
     mixed = [(holes(y), c) for y, c in zip(parts(Y), parts(C), strict=True)]
     assert statement(RowBlocks(mixed, N, LAM)) == statement(plain(weighted=True))
     bad = [(dense[0][0], dense[0][1][1:])]
-    with pytest.raises(InputError, match="weights of a block must be of the entries"):
+    with pytest.raises(InputError, match=r"must have its shape \(4, 5\), got \(3, 5\)"):
         check(RowBlocks(bad, N, LAM), (factors()[0][:1], factors()[1]))
 
 

@@ -13,7 +13,6 @@ verify need; [[offsets]] of the kinds row and column; [epsilon].
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 from pydantic import Field
 
 from certify.base.errors import InputError
@@ -67,20 +66,16 @@ class LoadedBlocks:
         return [folder / f"U{k}.npy" for k in range(len(self.table.blocks))]
 
     def factors(self) -> Factors:
-        """Return U of each block, by its file's name, and V.
+        """Return the files of U of each block, and of V.
 
-        Raises InputError where there is no fit, or it has no V.
+        Raises InputError where there is no fit.
         """
         if self.fit is None:
             raise InputError(
                 f"{self.path}: blocks.fit is missing, the folder of U0.npy, ... and V.npy; "
                 "certify improve makes one"
             )
-        try:
-            V = np.load(self.fit / "V.npy")
-        except (OSError, ValueError) as error:
-            raise InputError(f"{self.fit / 'V.npy'} is no factor: {error}") from None
-        return [str(name) for name in self.names(self.fit)], V
+        return [str(name) for name in self.names(self.fit)], str(self.fit / "V.npy")
 
 
 def read_tables(path: Path, document: Json) -> tuple[Top, Table, Epsilon]:

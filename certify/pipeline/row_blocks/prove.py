@@ -91,7 +91,7 @@ def check(  # noqa: PLR0913  keywords
     """Prove how far factors are from the best ones of any size, in rounded floats.
 
     factors  U of each block (m_k, r): an array, the name of a file .npy, or a Dask task; and V
-             (n, r)
+             (n, r): an array, or the name of a file
     client   a Dask client, whose workers read the blocks and prove; without one, this machine does
 
     Raises InputError where a block or a factor is none, or the cluster gives up; RejectedError

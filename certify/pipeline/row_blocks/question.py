@@ -18,11 +18,10 @@ from certify.offsets import ColumnIntercept, Offset, RowIntercept
 from certify.pipeline.certificate.file import Json, StatedQuestion
 from certify.polar.proved import as_kernel_array
 
-from .sources import entries, in_folder, refuse_overlaps, row_chunks
+from .sources import MATRIX, UNREADABLE, entries, in_folder, refuse_overlaps, row_chunks
 
 FORMAT = "certify/blocks/1"
 ATOM = {"kind": "rank_one", "left": "l2", "right": "l2", "form": "product"}
-MATRIX = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,13 +114,28 @@ class RowBlocks:
 Factors = tuple[Sequence[Any], Any]  # U of each block, and V
 
 
+def load_factor(factor: Any, name: str) -> Array:  # noqa: ANN401  see check()
+    """Return a factor: an array, or the name of a file .npy of it.
+
+    Raises InputError, with the name or the file's, where it is none, or is not finite.
+    """
+    array = factor
+    if isinstance(factor, str | Path):
+        try:
+            with Path(factor).open("rb") as file:
+                array = np.load(file)
+        except UNREADABLE as error:
+            raise InputError(f"{factor} is no factor, {name}: {error}") from None
+    return finite(real(array, name, ndim=MATRIX), name)
+
+
 def accept_factor(V: object, columns: int) -> Array:
     """Return V (n, r).
 
     Raises InputError where it is none, or is not finite.
     """
-    array = finite(real(V, "V"), "V")
-    if array.ndim != MATRIX or len(array) != columns:
+    array = load_factor(V, "V")
+    if len(array) != columns:
         raise InputError(f"V must have shape ({columns}, r), got {array.shape}")
     return array
 
@@ -145,13 +159,7 @@ def read(source: Any, factor: Any, shape: tuple[int, int]) -> Block:  # noqa: AN
 
     Raises InputError where it is none.
     """
-    (n, r), U = shape, factor
-    if isinstance(factor, str | Path):
-        try:
-            U = np.load(factor)
-        except (OSError, ValueError) as error:
-            raise InputError(f"{factor} is no factor of a block: {error}") from None
-    U = finite(real(U, "U of a block", ndim=MATRIX), "U of a block")
+    (n, r), U = shape, load_factor(factor, "U of a block")
     listed = entries(source, len(U), n)
     if U.shape != (listed[0].shape[0], r):
         raise InputError(f"a block of shape {listed[0].shape} beside U {U.shape} and V {shape}")

@@ -100,7 +100,7 @@ def improve(  # noqa: PLR0913  keywords
     Raises InputError as `check` does, where lam is 0, or where a file cannot be written.
     """
     if not table.lam:
-        raise InputError("lam must be > 0: without a penalty no least size is best")
+        raise InputError(f"lam must be > 0, got {table.lam}: without a penalty no size is best")
     clock = Clock(budget, progress)
     with session(client), keeping(Keeper()), stoppable():
         fit = begin(table, factors)

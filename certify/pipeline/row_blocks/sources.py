@@ -4,18 +4,20 @@ from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from scipy import sparse
 
-from certify.base.arrays import Array, finite, real
+from certify.base.arrays import Array, Ints, finite, real
 from certify.base.cluster import PLACE
 from certify.base.errors import InputError
 from certify.base.extras import optional
 
 PARQUET, SUFFIXES = ".parquet", (".npz", ".parquet")
 FEWEST, MOST = 3, 4  # columns of triplets
-MATRIX = 2  # dimensions
+MATRIX, PAIR = 2, 2  # dimensions; a matrix and its weights
+UNREADABLE = (OSError, EOFError, KeyError, ValueError, BadZipFile)  # what reading a file raises
 
 
 def in_folder(folder: Path) -> list[str]:
@@ -75,6 +77,8 @@ def entries(source: Any, m: int | None, n: int) -> tuple[Any, Array | None]:  # 
         listed = triplets(source, m, n)
     else:
         listed = source if isinstance(source, tuple) else (source, None)
+        if len(listed) != PAIR:
+            raise InputError(f"a block must be a matrix, or it and its weights, got {len(listed)}")
         listed = observed(*listed)
     Y, c = canonical(listed[0]), None if listed[1] is None else canonical(listed[1])
     if Y.shape[1] != n:
@@ -84,7 +88,11 @@ def entries(source: Any, m: int | None, n: int) -> tuple[Any, Array | None]:  # 
         return Y, None
     same = np.array_equal(c.indptr, Y.indptr) and np.array_equal(c.indices, Y.indices)
     if c.shape != Y.shape or not same:
-        raise InputError("weights of a block must be of the entries that it lists")
+        where = "other places" if (c.shape, c.nnz) == (Y.shape, Y.nnz) else f"shape {c.shape}"
+        raise InputError(
+            f"weights of a block must be of the {Y.nnz} entries of shape {Y.shape} that it lists, "
+            f"got {c.nnz} of {where}"
+        )
     weights = finite(c.data, "weights of a block")
     if (weights <= 0).any():
         raise InputError(f"weights of a block must be > 0, got {weights.min()}")
@@ -101,7 +109,9 @@ def observed(Y: Any, c: Any) -> tuple[Any, Any]:  # noqa: ANN401  matrices
     if c is not None and not sparse.issparse(c):
         weights = real(c, "weights of a block", ndim=MATRIX)
         if weights.shape != dense.shape:
-            raise InputError("weights of a block must be of the entries that it lists")
+            raise InputError(
+                f"weights of a block must have its shape {dense.shape}, got {weights.shape}"
+            )
         out[1] = sparse.coo_array((weights[at], at), shape=dense.shape)
     return out[0], out[1]
 
@@ -115,7 +125,7 @@ def triplets(source: str | Path, m: int | None, n: int) -> tuple[Any, Any]:
         rows, cols, *numbers = read_parquet(source) if is_parquet(source) else read_npz(source)
         high = int(rows.max(initial=-1)) + 1 if m is None else m
         made = [sparse.coo_array((x, (rows, cols)), shape=(high, n)) for x in numbers]
-    except (OSError, KeyError, ValueError) as error:
+    except UNREADABLE as error:
         raise InputError(f"{source} is no block of rows: {error}") from None
     return made[0], made[1] if len(made) > 1 else None
 
@@ -127,9 +137,9 @@ def is_parquet(source: object) -> bool:
 
 def read_npz(source: str | Path) -> list[Any]:
     """Return rows, columns, numbers, and weights where there are any."""
-    with np.load(source) as held:
+    with Path(source).open("rb") as file, np.load(file) as held:
         names = ("rows", "cols", "data", *(("weights",) if "weights" in held else ()))
-        return [held[name] for name in names]
+        return [*map(accept_indices, (held[x] for x in names[:2])), *(held[x] for x in names[2:])]
 
 
 def read_parquet(source: str | Path) -> list[Any]:
@@ -140,10 +150,19 @@ def read_parquet(source: str | Path) -> list[Any]:
     found = parquet_columns(source, None)
     if not FEWEST <= len(found) <= MOST:
         raise ValueError(f"{len(found)} columns, not row, column, number and perhaps a weight")
-    if wrong := next((x.dtype for x in found[:2] if x.dtype.kind not in "iu"), None):
-        raise ValueError(f"rows and columns must be whole numbers, got {wrong}")
-    rows = found[0].astype(np.int64)
-    return [rows - rows.min(initial=rows.max(initial=0)), *found[1:]]
+    rows, cols = map(accept_indices, found[:2])
+    return [rows - rows.min(initial=rows.max(initial=0)), cols, *found[2:]]
+
+
+def accept_indices(x: Any) -> Ints:  # noqa: ANN401  an array
+    """Return rows or columns of triplets.
+
+    Raises ValueError where they are no whole numbers: scipy would round them.
+    """
+    if x.ndim != 1 or (x.size and x.dtype.kind not in "iu"):
+        got = f"{x.dtype} of shape {x.shape}"
+        raise ValueError(f"rows and columns must be lists of whole numbers, got {got}")
+    return np.asarray(x, dtype=np.int64)
 
 
 def parquet_columns(source: str | Path, names: list[str] | None) -> list[Any]:
@@ -183,7 +202,7 @@ def row_range(source: str | Path) -> tuple[int, int]:
         parquet = optional("pyarrow.parquet", "pyarrow", "parquet")
         rows = parquet_columns(source, parquet.read_schema(source).names[:1])[0]
         return int(rows.min()), int(rows.max())
-    except (OSError, IndexError, ValueError) as error:
+    except (*UNREADABLE, IndexError) as error:
         raise InputError(f"{source} is no block of rows: {error}") from None
 
 
