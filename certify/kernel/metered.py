@@ -225,11 +225,15 @@ class Metered(Arithmetic[H]):
         return self.by.gram(x, axis, at)
 
     def cones(self, form: ConeForm, deepest: int) -> Fraction:
-        """Pay for what every generator of a cone holds, of all nodes, and of those that wait."""
+        """Pay for what every generator of a cone holds, of all nodes, and of those that wait.
+
+        The outputs' dual norms are those of each generator; where nothing is bent, of a new one.
+        """
         d, outputs, points = form.short.size, form.other.size, len(form.bent)
         each = d * (points * (1 + outputs) + 2 * outputs + 2 * d)
         self.budget.hold(deepest * each, "cones that wait", 2 * deepest)
-        fractions = FRACTION * d * (d + 8 + (0 if form.other.line == "root" else outputs))
+        ends = (d if points else 1) * (0 if form.other.line == "root" else outputs)
+        fractions = FRACTION * (d * (d + 8) + ends)
         work = len(form.tree) * (2 * each + fractions) * (1 + (d * deepest >> 7))
         self.budget.spend(work, "cones")
         return self.by.cones(form, deepest)

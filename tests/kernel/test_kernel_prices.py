@@ -295,6 +295,10 @@ PRICES = {
     "gram, listed": (lambda ar: ar.gram((3,), 0, SOME), 1535),
     "gram of columns, listed": (lambda ar: ar.gram((3,), 1, SOME), 2495),
     "cones": (lambda ar: ar.cones(BENT, 4), 15528),
+    "cones of a pair": (
+        lambda ar: ar.cones(BENT._replace(other=plain("linf", N), bent=()), 300),
+        498880,
+    ),
     "cones of fractions": (
         lambda ar: ar.cones(BENT._replace(other=plain("linf", N)), 300),
         1403712,

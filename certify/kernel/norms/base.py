@@ -72,9 +72,9 @@ class Norm(ABC):
         nothing = Fraction(0)
         out = []
         for i, v in enumerate(y):
-            sign = self.sign(i)
-            blind = sign == "0" or (sign == "+" and v < 0) or (sign == "-" and v > 0)
-            out.append(nothing if blind else abs(v))
+            sign, n = self.sign(i), v.numerator
+            blind = sign == "0" or (sign == "+" and n < 0) or (sign == "-" and n > 0)
+            out.append(nothing if blind else -v if n < 0 else v)
         return out
 
     def dual_norm(

@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from math import lcm
 
 from ..arrays import Arrays, absolutes_exactly, squares_exactly
 from ..errors import demand
 from ..fields import Json, number
 from ..scalars import Enclosure, exactly, root
-from .base import Norm, squares_of
+from .base import Norm
 
 
 @dataclass(frozen=True)
@@ -45,11 +46,11 @@ class Elastic(Norm):
         del flow
         p = self.met(y)
         t = self.least_level(p) if level is None else level
-        if t >= 0:
-            rest = squares_of([max(v - self.alpha * t, Fraction(0)) for v in p])
-            if rest <= ((1 - self.alpha) * t) ** 2:
-                return t
-        return self.support(p)
+        whole, unit = over_one_denominator(p)
+        a, b = self.alpha.numerator, self.alpha.denominator
+        scale, far = b * t.denominator, t.numerator * unit
+        rest = sum(max(scale * v - a * far, 0) ** 2 for v in whole)
+        return t if t >= 0 and rest <= ((b - a) * far) ** 2 else self.support(p)
 
     def least_level(self, p: Sequence[Fraction]) -> Fraction:
         """Return about the least t with |(p - alpha t)_+|_2 <= (1 - alpha) t: a witness.
@@ -58,19 +59,21 @@ class Elastic(Norm):
 
             Q - 2 a t S + k a^2 t^2 = b^2 t^2,   t = Q / (a S + sqrt(a^2 S^2 - (k a^2 - b^2) Q)),
 
-        and the next one, v, is at most a t: t = v / a does not pass.
+        and the next one, v, is at most a t: t = v / a does not pass.  In integers a and b are
+        times the denominator of alpha, and p times `unit`.
         """
-        a, b = self.alpha, 1 - self.alpha
-        total = squares = Fraction(0)
-        falling, count = sorted(p, reverse=True), 0
-        for v in falling:
+        whole, unit = over_one_denominator(p)
+        a, one = self.alpha.numerator, self.alpha.denominator
+        b = one - a
+        total = squares = count = 0
+        for v in sorted(whole, reverse=True):
             left = a * a * (squares - 2 * v * total + count * v * v)
             if count and left >= b * b * v * v:
                 break
             total, squares, count = total + v, squares + v * v, count + 1
         inside = (a * total) ** 2 - (count * a * a - b * b) * squares
-        far = a * total + root(max(inside, Fraction(0))).lo
-        return squares / far if far else Fraction(0)
+        far = a * total + root(Fraction(max(inside, 0))).lo
+        return squares * one / (far * unit) if far else Fraction(0)
 
     @property
     def summed(self) -> bool:
@@ -82,3 +85,9 @@ class Elastic(Norm):
         d = max(d, s)
         far = self.alpha * root(Fraction(self.size)).lo + 1 - self.alpha
         return max(d, (d + s * (self.size - 1)) / far**2)
+
+
+def over_one_denominator(p: Sequence[Fraction]) -> tuple[list[int], int]:
+    """Return integers and a unit with p = integers / unit."""
+    unit = lcm(*(v.denominator for v in p))
+    return [v.numerator * (unit // v.denominator) for v in p], unit
