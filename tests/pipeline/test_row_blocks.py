@@ -19,7 +19,7 @@ from certify.base.rigor.flint import Flint
 from certify.base.rigor.rounded import Rounded
 from certify.base.threads import blas_threads
 from certify.kernel.errors import RejectedError
-from certify.kernel.scalars import exactly
+from certify.kernel.scalars import Enclosure, exactly
 from certify.kernel.verdict import prove as kernel_prove
 from certify.losses import Squared
 from certify.offsets import ColumnIntercept, RowIntercept
@@ -235,6 +235,64 @@ def test_sums_that_no_float_holds_cost_no_less():
     Y = sparse.csr_array(np.ones((1, 3)))
     rows = proved.dual_block(proved.Block(Y, np.ones((1, 1))), W, 0, 2**52)[0].rows
     assert rows.lo <= big**2 <= rows.hi <= rows.lo * (1 + Fraction(1, 2**40))
+
+
+def test_a_bound_is_that_of_the_worst_numbers_which_are_enclosed():
+    """From below: inner at its least, the rest at its most; from above: all at their most."""
+    at = [exactly(Fraction(k)) for k in range(9)]
+    wide = proved.Dual(
+        Enclosure(at[2].lo, at[6].lo), Enclosure(at[1].lo, at[3].lo), at[1],
+        Enclosure(at[4].lo, at[5].lo), balanced=True, fits=True,
+    )  # fmt: skip
+    worst = wide._replace(inner=at[2], size=at[3], rows=at[5])
+    prices = proved.Prices(Fraction(3), Fraction(1, 2), None)
+    given = np.zeros(N, dtype=np.int64), 0, Fraction(1), prices
+    assert proved.dual_bound([wide], *given) == proved.dual_bound([worst], *given) > 0
+    free = proved.dual_bound([worst._replace(rows=at[0])], *given)
+    assert free == Fraction(2 * 2, 2 * 3)
+    fit = proved.Fit(Enclosure(at[1].lo, at[2].lo), [Enclosure(at[3].lo, at[4].lo)],
+                     Enclosure(at[5].lo, at[6].lo), 1.0, 1)  # fmt: skip
+    most = fit._replace(size=at[2], squares=[at[4]], biases=at[6])
+    V = np.ones((1, 1))
+    upper = proved.objective_bound([fit], V, None, prices)
+    assert upper == proved.objective_bound([most], V, None, prices)
+    assert 1 + 3 * 2 + Fraction(6, 4) <= upper <= 8.5 * (1 + 2.0**-40)
+
+
+@pytest.mark.parametrize("size", [2, 3, 5])
+def test_a_root_in_the_penalty_is_rounded_up(monkeypatch, size):
+    monkeypatch.setattr(proved, "square_sum", lambda _: exactly(Fraction(1)))
+    zero, two = exactly(Fraction(0)), exactly(Fraction(size))
+    fit = proved.Fit(zero, [two], zero, 1.0, 1)
+    upper = proved.objective_bound([fit], np.ones((1, 1)), None, proved.Prices(Fraction(1)))
+    assert size < upper**2 < size * (1 + Fraction(1, 2**40))
+    tops = [Fraction(size)]
+    monkeypatch.setattr(Rounded, "top", lambda *_: tops[0])
+    dual = proved.Dual(zero, zero, zero, zero, balanced=True, fits=True)
+    bound = proved.singular_bound([], np.ones(1, dtype=np.int64), [dual], Fraction(1))
+    assert size < bound**2 < size * (1 + Fraction(1, 2**40))
+
+
+def test_what_a_sum_loses_as_a_float_is_in_its_radius(monkeypatch):
+    held, squares = [], Rounded.squares
+    monkeypatch.setattr(Rounded, "squares", lambda ar, x, c: held.append(x) or squares(ar, x, c))
+    exact = 2**53 + 1
+    W = sparse.csr_array(np.array([[2**52, 2**52, 1]]))
+    block = proved.Block(sparse.csr_array(np.ones((1, 3))), np.ones((1, 1)))
+    dual, _ = proved.dual_block(block, W, 0, 2**52)
+    proved.dual_bound([dual], np.array([exact]), 0, Fraction(1), proved.Prices(Fraction(1)))
+    assert len(held) == 2
+    for x in held:
+        assert 1 == abs(Fraction(x.mid[0]) - exact) <= x.rad
+
+
+def test_what_underflows_in_a_gram_matrix_is_in_its_radius(monkeypatch):
+    radii = []
+    monkeypatch.setattr(Rounded, "top", lambda _, gram, *__: radii.append(gram.rad) or Fraction(1))
+    zero = exactly(Fraction(0))
+    dual = proved.Dual(zero, zero, zero, zero, balanced=True, fits=True)
+    proved.singular_bound([], np.array([3, 7], dtype=np.int64), [dual], Fraction(1))
+    assert radii == [2 * 2 * 7 * ETA]
 
 
 def test_no_sum_of_as_many_numbers_as_fit_is_beyond_a_word():
