@@ -121,7 +121,7 @@ def test_a_bound_of_eigenvalues_is_that_of_the_kernel(bits, seed, monkeypatch):
     assert Flint().top(wide, shift, None) == Exact().top(lists, shift, None)
 
 
-@pytest.mark.parametrize("far", [-200, -60, 60, 200])
+@pytest.mark.parametrize("far", [-200, -60, -45, 60, 200])
 def test_a_factor_or_a_shift_on_a_far_grid_is_left_to_the_kernel_or_summed_exactly(
     far, monkeypatch
 ):
@@ -129,7 +129,7 @@ def test_a_factor_or_a_shift_on_a_far_grid_is_left_to_the_kernel_or_summed_exact
     x, at = thin_field(np.random.default_rng(3), 30, 20, 40)
     wide, lists = (ar.gram(x, 1, at)[0] for ar in (Flint(), Exact()))
     L = Array((210,), array("d", (float(k) * 2.0**far for k in range(210))))
-    for shift in (Fraction(7), Fraction(3) * Fraction(2) ** far):
+    for shift in (Fraction(7), Fraction(3) * Fraction(2) ** far, 7 + Fraction(1, 2**91)):
         assert Flint().top(wide, shift, L) == Exact().top(lists, shift, L)
 
 
@@ -149,10 +149,46 @@ def test_a_matrix_that_no_halves_hold_is_left_to_the_kernel(bits, monkeypatch):
     assert Flint().top(g, shift, L) == Exact().top(g, shift, L)
 
 
+@pytest.mark.parametrize("axis", [0, 1])
+def test_the_gram_matrix_of_long_lines_of_the_largest_digits_is_that_of_the_kernel(
+    axis, monkeypatch
+):
+    """Sums of 200 products of 50 bits: no float holds them if digits are cut for two products."""
+    monkeypatch.setattr(flint, "WIDE", 2)
+    x = Grid([2**25 - 1 - k for k in range(400)], 0, (400,))
+    at = Pattern(200, 2) if axis else Pattern(2, 200)
+    found, true = (ar.gram(x, axis, at)[0] for ar in (Flint(), Exact()))
+    assert isinstance(found, limbs.WideGrid)
+    assert found.ints == true.ints
+
+
 def test_more_terms_than_an_int64_holds_are_refused():
-    T = np.full((1, 1), 2.0**52)
-    assert limbs.add_up([(T, 61)] * limbs.TERMS, 0, 1).row_sums() == [limbs.TERMS << 113]
+    x = 2**53 - 1
+    T = np.full((1, 1), float(x))
+    assert limbs.add_up([(T, 61)] * limbs.TERMS, 0, 1).row_sums() == [limbs.TERMS * x << 61]
     assert limbs.add_up([(T, 61)] * (limbs.TERMS + 1), 0, 1) is None
+    assert limbs.add_up([(T, 62)], 0, 1) is None  # one that is too wide
+    assert (limbs.TERMS + 3) << limbs.HIGH <= 2**63  # with G, a shift and a carry
+
+
+def test_halves_that_a_shift_would_make_too_wide_are_refused():
+    held = limbs.Halves(np.array([[2**57 + 1]]), np.array([[2**56 - 1]]), 0)
+    assert held.at(0) is not None
+    assert [held.at(-up) for up in (1, 6, 7)] == [None] * 3
+
+
+def test_a_long_row_of_the_widest_halves_is_summed_exactly():
+    high, low = np.full((1, 1024), 2**62), np.full((1, 1024), 2**56 - 1)
+    assert limbs.Halves(high, low, 0).row_sums() == [1024 * ((2**62 << 56) + 2**56 - 1)]
+    assert limbs.Halves(-high, low, 0).row_sums() == [1024 * ((2**62 << 56) - 2**56 + 1)]
+
+
+@pytest.mark.parametrize("bits", [113, 114, 115, 118, 119, 120, 200])
+def test_a_shift_that_no_halves_hold_is_left_to_the_kernel(bits, monkeypatch):
+    monkeypatch.setattr(flint, "WIDE", 2)
+    g = Grid([-(2**113), 1, 1, -(2**113)], 0, (2, 2))
+    L, shift = Array((3,), array("d", [1.0, 0.0, 1.0])), Fraction(2**bits - 1)
+    assert Flint().top(g, shift, L) == Exact().top(g, shift, L)
 
 
 @given(

@@ -369,6 +369,35 @@ def test_rows_that_are_equal_have_one_kink():
         assert 0 <= layer_cones(ar, net, w, {}, held([0] * 2)) <= Fraction(1, 2**800)
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_floats_are_not_below_the_truth_at_a_kink_far_from_all_others(seed):
+    """w ((f_1 - f_3) - (f_2 - f_3)): what is rounded is as long as f_3, which has no weight."""
+    rng = np.random.default_rng(seed)
+    F, w, ar = rng.standard_normal((3, 1)), rng.standard_normal(), Rounded()
+    F[2] *= 1e8
+    W = np.array([w, -w, 0.0])
+    bound = layer_cones(ar, with_bias(F), ar.load(handed(W)), {}, held([0] * 6))
+    f, g, _ = map(Fraction, F[:, 0])
+    assert abs(Fraction(w) * (f - g)) <= bound
+
+
+@settings(max_examples=20)
+@given(st.integers(0, 10**6))
+def test_the_size_of_what_floats_carry_is_bounded_at_every_kink(seed):
+    """In each output: the length of |A - p k| + sum |w| |f - k|, in each coordinate of u."""
+    rng = np.random.default_rng(seed)
+    F, W = rng.integers(-4, 5, (4, 2)).astype(float), rng.integers(-4, 5, 4).astype(float)
+    net = with_bias(F, Fraction(rng.choice([0.0, 2.0, 1023 / 1024])))
+    form = layer_form(Exact(), net, Exact().load(handed(W)))
+    cones = Cones(form)
+    found = cones.reach * float(cones.unit)
+    for k in np.array(form.kinks, dtype=float):
+        v = np.abs(np.array(form.linear, dtype=float) - np.outer(form.pull, k))
+        for f, w in form.bent:
+            v += np.outer(np.abs(w), np.abs(np.array(f) - k))
+        assert (np.linalg.norm(v, axis=1) * float(form.unit) <= found * (1 + 2.0**-40)).all()
+
+
 @pytest.mark.parametrize("tier", TIERS)
 def test_a_bias_alone_is_refused(tier):
     ar, net = TIERS[tier](), with_bias(np.zeros((2, 0)))
@@ -459,6 +488,13 @@ def test_a_tree_that_grows_in_tasks_is_the_same_wherever_they_run(place, monkeyp
     assert abs(here[1] - float(here[2])) <= here[1] * 2**-40  # no leaf is left out
     if place is Lossy:
         assert there.runs > 20
+
+
+def test_batches_side_by_side_are_off_as_the_deepest():
+    batch = next(Cones(bent_form([[0, 1, -1]], [[1]], L2(1))).roots())
+    deeper = replace(batch, depth=5)
+    assert walks.join_batches([batch, deeper]).depth == 5
+    assert walks.join_batches([deeper, batch]).depth == 5
 
 
 def test_a_cone_is_split_where_its_bound_loses_most_unless_it_is_thin():
