@@ -131,28 +131,28 @@ def column_tiles(block: Lines, cuts: list[int]) -> list[Lines]:
     return [columns[:, a:b].tocsr() for a, b in pairwise(cuts)]
 
 
+def add(a: Floats, b: Floats) -> Floats:
+    """Return a + b."""
+    return np.asarray(a + b)
+
+
 def tree(
     place: Place,
     made: Callable[[Task], Task],
     parts: list[Task],
-    merge: Callable[[Any, Any], Any] | None = None,
+    merge: Callable[[Any, Any], Any] = add,
 ) -> Task:
     """Return the sum of what is made of each part, or what `merge` makes of them, halves first."""
     if len(parts) == 1:
         return made(parts[0])
     half = len(parts) // 2
     both = (tree(place, made, some, merge) for some in (parts[:half], parts[half:]))
-    return place.run(merge or add, *both)
+    return place.run(merge, *both)
 
 
 def product(columns: list[Lines], i: int, j: int) -> Floats:
     """Return B_i^T B_j, dense: each entry is a sum of products of entries in one row."""
     return np.asarray((columns[i].T.tocsr() @ columns[j]).toarray())
-
-
-def add(a: Floats, b: Floats) -> Floats:
-    """Return a + b."""
-    return np.asarray(a + b)
 
 
 def sums_of(tile: Floats) -> tuple[Floats, Floats, Floats]:
