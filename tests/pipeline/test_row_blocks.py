@@ -214,13 +214,25 @@ def test_numbers_beyond_the_grid_prove_nothing():
     assert zero == 0 < proved.dual_bound(sums.duals, *sums[4:], Fraction(1), blocks.prices)
 
 
-def test_a_column_that_is_fuller_than_each_row_limits_the_numbers(monkeypatch):
+def test_the_fullest_row_or_column_limits_the_numbers(monkeypatch):
     Y, _, U, V = entries(density=2.0)  # all of them: 14 in a column, 6 in a row
     monkeypatch.setattr(proved, "WORD", 20)
     given, dual_block = [], proved.dual_block
     monkeypatch.setattr(proved, "dual_block", lambda *x: given.append(x[3]) or dual_block(*x))
     check(RowBlocks(cut(Y), N, LAM), (cut(U), V))
     assert {most * M < 2**20 <= 2 * most * M for most in given} == {True}
+    del given[:]
+    check(RowBlocks([Y[:1]], N, LAM), ([U[:1]], V))  # one in a column, 6 in the row
+    assert {most * N < 2**20 <= 2 * most * N for most in given} == {True}
+
+
+def test_epsilon_is_the_larger_tolerance_and_not_their_sum():
+    blocks, factors = table()
+    gap = check(blocks, factors).upper - check(blocks, factors).lower
+    rtol, atol = 0.75 * gap / check(blocks, factors).upper, 0.75 * gap
+    assert not check(blocks, factors, rtol=rtol, atol=atol).certified
+    for enough in ({"rtol": 1.4 * rtol}, {"atol": 1.4 * atol}):
+        assert check(blocks, factors, **({"rtol": rtol, "atol": atol} | enough)).certified
 
 
 def test_sums_that_no_float_holds_cost_no_less():
@@ -284,6 +296,22 @@ def test_what_a_sum_loses_as_a_float_is_in_its_radius(monkeypatch):
     assert len(held) == 2
     for x in held:
         assert 1 == abs(Fraction(x.mid[0]) - exact) <= x.rad
+
+
+@pytest.mark.parametrize("biased", ["rows", "columns"])
+def test_what_a_residual_loses_by_each_bias_is_in_its_radius(monkeypatch, biased):
+    """The numbers are small beside the biases, and so is what the subtractions before lose."""
+    held, squares = [], Rounded.squares
+    monkeypatch.setattr(Rounded, "squares", lambda ar, x, c: held.append(x) or squares(ar, x, c))
+    y = np.append(1.0, -1e-3 * np.random.default_rng(0).random(100))
+    c = np.append(1e6, np.ones(100))
+    Y, zero = sparse.csr_array(y[None]), (np.zeros((1, 1)), np.zeros((101, 1)))
+    b, ridge = (None, 1.0) if biased == "rows" else (np.full(101, 1e3 / 3), None)
+    proved.fit_block(proved.Block(Y, zero[0], c), zero[1], b, ridge)
+    less = b if b is not None else proved.shrunk_means(y, c, np.zeros(101, dtype=int), 1, ridge)
+    exact = [Fraction(x) - Fraction(z) for x, z in zip(y, np.broadcast_to(less, 101), strict=True)]
+    lost = sum((x - Fraction(r)) ** 2 for x, r in zip(exact, held[0].mid, strict=True))
+    assert 0 < lost <= held[0].rad ** 2
 
 
 def test_what_underflows_in_a_gram_matrix_is_in_its_radius(monkeypatch):
