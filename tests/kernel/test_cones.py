@@ -490,6 +490,30 @@ def test_a_tree_that_grows_in_tasks_is_the_same_wherever_they_run(place, monkeyp
         assert there.runs > 20
 
 
+@pytest.mark.parametrize("numbers", [1, 900, 4000, 1 << 17])
+@pytest.mark.parametrize("part", [1, 5, 32])
+def test_each_cone_of_a_batch_is_in_one_task(numbers, part, monkeypatch):
+    monkeypatch.setattr(walks, "NUMBERS", numbers)
+    monkeypatch.setattr(walks, "PART", part)
+    monkeypatch.setattr(walks, "ROUND", 8)
+    rows = np.random.default_rng(0).integers(-4, 5, (5, 6)).tolist()
+    form = bent_form(rows, [[1]] * 5, L2(1))._replace(short=L2(6))
+    batch = next(Cones(form).roots())
+    waiting, found = walks.cut_batches(batch), []
+    while waiting:
+        for b in walks.take_round(waiting):
+            assert np.array_equal(b.G, batch.G[:, b.node])
+            found += b.node.tolist()
+    assert sorted(found) == [*range(64)]
+
+
+@pytest.mark.parametrize("tier", TIERS)
+def test_a_point_that_is_little_above_zero_on_a_cone_counts(tier):
+    """2^20 (z_2 - 2^20 z_1)_+ is 2^20 at (0, 1), where the largest datum is 2^20 times that."""
+    form = bent_form([[-(2**20), 1]], [[2**20]], L2(1))
+    assert TIERS[tier]().cones(form, 1) >= 2**20
+
+
 def test_batches_side_by_side_are_off_as_the_deepest():
     batch = next(Cones(bent_form([[0, 1, -1]], [[1]], L2(1))).roots())
     deeper = replace(batch, depth=5)
