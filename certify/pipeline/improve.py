@@ -150,7 +150,7 @@ def improved(
         problem,
         arrays,
         start_q(values, by, start),
-        [(name, up) for name, s in visible(steps)[1:] if (up := scaling.state_up(s, by))],
+        [(name, up) for name, s in visible_steps(steps)[1:] if (up := scaling.state_up(s, by))],
     )
     judge = partial(
         check,
@@ -222,7 +222,7 @@ def further(result: Result) -> Candidate | None:
     return reached if near and reached and result.upper - reached.value > least else None
 
 
-def visible(steps: Sequence[tuple[str, Candidate]]) -> list[tuple[str, Candidate]]:
+def visible_steps(steps: Sequence[tuple[str, Candidate]]) -> list[tuple[str, Candidate]]:
     """Return the first step, those that go a good part of the way to the last one, and the ending.
 
     Each is proved, which takes as long as a step of the search where a loss has logarithms.

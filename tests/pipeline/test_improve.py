@@ -12,7 +12,7 @@ from certify import OutOfScopeError, Problem, Verdict, check, improve, verify
 from certify.atoms import RankOne
 from certify.losses import Squared
 from certify.offsets import OFFSETS, Sparse
-from certify.pipeline.improve import falling, visible
+from certify.pipeline.improve import falling, visible_steps
 from certify.search.candidate import Candidate
 from tests.strategies import PAIRS, examples, questions
 from tests.tolerance import exact_objective
@@ -109,12 +109,12 @@ def test_steps_that_lower_the_objective_visibly_are_told_and_the_last_three():
     """A tenth of what is left above the end at 0: at most 90 after 100, 81 after 90, and so on."""
     values = [100.0, 95.0, 90.0, 82.0, 81.0, 80.0, 20.0, 19.0, 1.0, 0.5, 0.0]
     steps = [(str(v), Candidate((), (), v)) for v in values]
-    told = [s.value for _, s in visible(steps)]
+    told = [s.value for _, s in visible_steps(steps)]
     assert told == [100.0, 90.0, 81.0, 20.0, 1.0, 0.5, 0.0]
-    assert [s.value for _, s in visible(steps[:1])] == [100.0]
-    assert [s.value for _, s in visible(steps[:3])] == values[:3]
+    assert [s.value for _, s in visible_steps(steps[:1])] == [100.0]
+    assert [s.value for _, s in visible_steps(steps[:3])] == values[:3]
     endless = [("start", Candidate((), (), np.inf)), *steps]
-    assert [s.value for _, s in visible(endless)] == [np.inf, *told]
+    assert [s.value for _, s in visible_steps(endless)] == [np.inf, *told]
 
 
 @pytest.mark.sampled(1000)

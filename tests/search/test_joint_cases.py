@@ -22,7 +22,7 @@ from certify.search.dual.products import (
     has_cases,
     polish_cases,
     polish_jointly,
-    proved_cases,
+    prove_cases,
 )
 from certify.search.search_result import SearchResult
 from tests.tolerance import EPS
@@ -91,7 +91,7 @@ def test_a_case_that_is_left_out_is_missed():
     """The largest bound is that of a leaf, and no leaf alone covers the whole."""
     problem = counted()
     found = last(problem)
-    whole = proved_cases(problem, found).polar.upper
+    whole = prove_cases(problem, found).polar.upper
     root = ((), found.leaves[0][1][:17, :17])
     alone = joint_cases.multipliers(problem, found.W, (root,))[0][1].bound
     assert alone > whole * (1 + 1e-3)

@@ -172,7 +172,7 @@ class Cases:
             for label, at in sides
         ]
 
-    def bounded(self) -> Bounded:
+    def bound(self) -> Bounded:
         """Return W in the domain of d, the multipliers, and the value that they prove."""
         problem, m = self.problem, self.shape[0]
         W = problem.loss.clip_dual(problem.loss.observed.field(self.W))
@@ -245,7 +245,7 @@ def settle(state: Cases, wanted: float, expired: Callable[[], bool]) -> Bounded 
             state.balance(*residuals)
         if k % EVERY and not expired():
             continue
-        now = state.bounded()
+        now = state.bound()
         if best is None or now.value > best.value:
             best = now
         seen.append(best.value)

@@ -100,7 +100,7 @@ def polish_cases(run: Run) -> Iterator[Dual]:
     for found in joint_cases.polish(
         problem, top.factors, wanted, lambda: monotonic() > until or run.clock.expired()
     ):
-        dual = proved_cases(problem, found)
+        dual = prove_cases(problem, found)
         if dual is not None:
             yield dual
         if top.value - found.value <= LOOSE * abs(top.value):
@@ -115,7 +115,7 @@ def has_cases(problem: Problem) -> bool:
     return all(g.spherical and g.nonneg for g in atom.gauges) and sum(loss.dims) <= CASES
 
 
-def proved_cases(problem: Problem, found: Bounded) -> Dual | None:
+def prove_cases(problem: Problem, found: Bounded) -> Dual | None:
     """Return a dual point with the tree that proves its polar."""
     point = inside_point(problem, found.W)
     if point is None:
