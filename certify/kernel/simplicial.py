@@ -26,7 +26,7 @@ class ConeForm(NamedTuple):
     linear  A, (outputs, d); bent: (f_i, w_i), of sizes d and outputs
     tree    preorder from the roots: 0 is a leaf, c the split of the c-th pair of generators
     kinks   g is the largest of those for each row k: f_i - k is in the place of f_i, A - p k^T in
-            that of A; pull: p, one number for each output.  None: k = 0 alone
+            that of A; pull: p, one number for each output, 0 if nothing is bent.  None: k = 0 alone
     """
 
     short: Norm
