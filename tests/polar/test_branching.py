@@ -61,6 +61,12 @@ def test_children_come_after_their_parents_and_once():
         assert [tree.nodes[c].path[-1] for c in n.children] in ([], ["left", "right"])
 
 
+def test_each_part_has_its_own_proof_where_several_are_split_at_once():
+    tree = grow(solve, Limits(target=2.0**-9, nodes=300))
+    assert len(tree.nodes) > 2 * BATCH + 1
+    assert all(n.solved.witness == n.path for n in tree.nodes)
+
+
 @pytest.mark.parametrize("workers", [1, 2, 5])
 def test_the_tree_does_not_depend_on_the_threads(workers):
     plain = grow(solve, Limits(target=2.0**-9, nodes=300, workers=1))
