@@ -209,6 +209,12 @@ def test_numbers_beyond_the_grid_prove_nothing():
         dual, _ = proved.dual_block(proved.Block(Y, U), W, sums.e, most)
         assert dual.fits is fits
         assert not dual.balanced
+    for at in (
+        (np.roll(Y.indices, 1), Y.indptr),
+        (Y.indices, np.r_[Y.indptr[:1], Y.indptr[1:-1] - 1, Y.indptr[-1]]),
+    ):
+        W = sparse.csr_array((np.ones(Y.nnz, dtype=np.int64), *at), shape=Y.shape)
+        assert not proved.dual_block(proved.Block(Y, U), W, sums.e, most)[0].fits  # not where Y is
     duals = [sums.duals[0]._replace(fits=False), *sums.duals[1:]]
     zero = proved.dual_bound(duals, sums.totals, sums.e, Fraction(1), blocks.prices)
     assert zero == 0 < proved.dual_bound(sums.duals, *sums[4:], Fraction(1), blocks.prices)

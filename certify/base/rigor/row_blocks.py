@@ -65,8 +65,8 @@ class Fit(NamedTuple):
 
 
 class Dual(NamedTuple):
-    """Of a block of W: <W, Y>, sum W^2 / c, sum W^2, |W 1|^2, whether W 1 = 0, and whether its
-    numbers are so small that no sum of them has overflowed.
+    """Of a block of W: <W, Y>, sum W^2 / c, sum W^2, |W 1|^2, whether W 1 = 0, and whether W fits:
+    it has the entries of Y, and numbers so small that no sum of them has overflowed.
     """
 
     inner: Enclosure
@@ -125,7 +125,9 @@ def capacity(longest: int) -> int:
 def dual_block(block: Block, W: Any, e: int, most: int) -> tuple[Dual, Any]:  # noqa: ANN401
     """Return the terms of a block of W = 2^e times whole numbers, and W in floats, CSR."""
     ar, ints, c = Rounded(), W.data, weights_of(block.weights)
+    listed = ((getattr(x, k) for x in (W, block.Y)) for k in ("indptr", "indices"))
     fits = bool(-most <= ints.min(initial=0) and ints.max(initial=0) <= most)
+    fits = fits and all(np.array_equal(*pair) for pair in listed)
     w = Ball(np.ldexp(ints.astype(np.float64), e), Fraction(0))
     totals = row_totals(W)
     sums = np.ldexp(totals.astype(np.float64), e)
