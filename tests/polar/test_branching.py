@@ -62,8 +62,11 @@ def test_children_come_after_their_parents_and_once():
 
 
 def test_each_part_has_its_own_proof_where_several_are_split_at_once():
-    tree = grow(solve, Limits(target=2.0**-9, nodes=300))
-    assert len(tree.nodes) > 2 * BATCH + 1
+    def blind(path, warm, aim):
+        return replace(solve(path, warm, aim), lower=-float("inf"))  # no part is under the aim
+
+    tree = grow(blind, Limits(nodes=300))
+    assert len(tree.nodes) >= 300
     assert all(n.solved.witness == n.path for n in tree.nodes)
 
 
