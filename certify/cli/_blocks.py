@@ -43,7 +43,7 @@ def epsilon(options: Options, loaded: LoadedBlocks) -> tuple[float, float]:
     return rtol, atol or 0.0
 
 
-def proved(result: Checked) -> Proved:
+def as_proved(result: Checked) -> Proved:
     """Return what is proved, as verify() does."""
     c = result.certificate
     rules = (c.proof["rule"], "weak_duality")
@@ -61,7 +61,7 @@ def check(options: Options, loaded: LoadedBlocks, output: Path | None) -> int:
     written: dict[str, OutputFile | None] = {}
     if output is not None:
         written["certificate"] = save_certificate(result.certificate, output)
-    options.show(of_proof(proved(result), monotonic() - start), **written)
+    options.show(of_proof(as_proved(result), monotonic() - start), **written)
     return result.verdict.exit_code
 
 
@@ -102,7 +102,7 @@ def improve(options: Options, loaded: LoadedBlocks, output: Path, certificate: P
     written: dict[str, OutputFile | None] = {"factors": OutputFile(output, size)}
     if certificate is not None:
         written["certificate"] = save_certificate(found.result.certificate, certificate)
-    fields = of_proof(proved(found.result), monotonic() - start)
+    fields = of_proof(as_proved(found.result), monotonic() - start)
     extra = {"objective": found.result.upper, "components": found.factors[1].shape[1]}
     options.show({**fields, **extra}, **written)
     return found.result.verdict.exit_code

@@ -99,7 +99,7 @@ def check(  # noqa: PLR0913  keywords
     """
     with session(client):
         V = accept_factor(factors[1], table.columns)
-        blocks, question = asked(table, factors[0], V, (rtol, atol))
+        blocks, question = state_question(table, factors[0], V, (rtol, atol))
         b = None
         if (ridge := table.ridge(ColumnIntercept)) is not None:
             place, rows = PLACE.get(), table.ridge(RowIntercept)
@@ -136,7 +136,7 @@ def verify(  # noqa: PLR0913  keywords
     known_format(c.statement)
     with session(client):
         V = accept_factor(factors[1], table.columns)
-        blocks, question = asked(table, factors[0], V, (rtol, atol))
+        blocks, question = state_question(table, factors[0], V, (rtol, atol))
         agree(c.statement, question.statement)
         shift, b = evidence(c, table)
         sums = collect(table, blocks, V, b)
@@ -159,7 +159,7 @@ def session(client: Client | None) -> Iterator[None]:
         yield
 
 
-def asked(
+def state_question(
     table: RowBlocks, U: Sequence[Any], V: Array, epsilon: tuple[float, float]
 ) -> tuple[list[Task], StatedQuestion]:
     """Return the blocks as tasks, and the question about them.

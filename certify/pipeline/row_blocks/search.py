@@ -113,7 +113,7 @@ def improve(  # noqa: PLR0913  keywords
             start = Start(table.columns, min(count, table.columns), near, seed)
             squares, vectors = ritz(partial(times, sums.W), start, tol=rough)
             top = float(np.sqrt(max(squares[0], 0.0))) * (1 + ROOM * rough)
-            spread = promised(table, sums, top)
+            spread = estimate_gap(table, sums, top)
             upper = float(sums.upper)
             stale, mark = (0, spread) if spread < CLOSER * mark else (stale + 1, mark)
             if spread < gap:
@@ -165,7 +165,7 @@ def begin(table: RowBlocks, factors: Factors | None) -> Fit:
         return Fit(data, rows, V, np.zeros(n))
     V = accept_factor(factors[1], n)
     blocks = read_blocks(table, factors[0], V.shape[1])
-    data = [place.persist(place.run(listed, block)) for block in blocks]
+    data = [place.persist(place.run(entries_of, block)) for block in blocks]
     rows = [place.persist(place.run(with_zeros, block)) for block in blocks]
     return Fit(data, rows, V, np.zeros(n))
 
@@ -176,7 +176,7 @@ def no_rows(data: tuple[Any, Array | None]) -> tuple[Array, Array]:
     return np.zeros((m, 0)), np.zeros(m)
 
 
-def listed(block: Block) -> tuple[Any, Array | None]:
+def entries_of(block: Block) -> tuple[Any, Array | None]:
     """Return the entries of a block, and their weights."""
     return block.Y, block.weights
 
@@ -203,7 +203,7 @@ def residuals(table: RowBlocks, fit: Fit) -> tuple[Sums, Array]:
     return collect(table, blocks, fit.V, b), fit.b if b is None else b
 
 
-def promised(table: RowBlocks, sums: Sums, top: float) -> float:
+def estimate_gap(table: RowBlocks, sums: Sums, top: float) -> float:
     """Return how far apart the bounds are, if sigma_1(W) is at most `top`."""
     exact = Fraction(top)
     lower = proved.dual_bound(sums.duals, sums.totals, sums.e, exact, table.prices)
@@ -257,18 +257,18 @@ def descend(table: RowBlocks, fit: Fit) -> Fit:
         if value > lowest:
             past, fit = [], best
             continue
-        past = [*past[-MEMORY:], (packed(fit), packed(after))]
+        past = [*past[-MEMORY:], (pack(fit), pack(after))]
         best, lowest = after, value
-        fit = unpacked(after, extrapolate(past))
+        fit = unpack(after, extrapolate(past))
     return best
 
 
-def packed(fit: Fit) -> Array:
+def pack(fit: Fit) -> Array:
     """Return V and b as one vector."""
     return np.concatenate([fit.V.reshape(-1), fit.b])
 
 
-def unpacked(fit: Fit, x: Array) -> Fit:
+def unpack(fit: Fit, x: Array) -> Fit:
     """Return a fit with V and b of a vector."""
     return fit._replace(V=x[: fit.V.size].reshape(fit.V.shape), b=x[fit.V.size :])
 
@@ -392,7 +392,7 @@ def balance(fit: Fit) -> Fit:
     alive = values > DEAD * values[0] if values[0] > 0 else np.zeros(len(values), dtype=bool)
     roots, right = np.sqrt(values[alive]), right[: len(values)][alive].T
     turn = place.persist(place.run(np.asarray, (T.T @ right) / roots))
-    rows = [place.persist(place.run(turned, x, turn)) for x in fit.rows]
+    rows = [place.persist(place.run(turn_rows, x, turn)) for x in fit.rows]
     return fit._replace(rows=rows, V=(Q @ right) * roots)
 
 
@@ -401,6 +401,6 @@ def gram_of_rows(rows: tuple[Array, Array]) -> Array:
     return np.asarray(rows[0].T @ rows[0])
 
 
-def turned(rows: tuple[Array, Array], turn: Array) -> tuple[Array, Array]:
+def turn_rows(rows: tuple[Array, Array], turn: Array) -> tuple[Array, Array]:
     """Return U times a matrix, and a."""
     return rows[0] @ turn, rows[1]

@@ -55,11 +55,11 @@ def row_chunks(array: Any, weights: Any) -> list[Any]:  # noqa: ANN401  dask.arr
     chunks = [x.to_delayed().reshape(-1).tolist() for x in parts]
     if weights is None:
         return list(chunks[0])
-    pair = optional("dask", "dask", "scale").delayed(beside)
+    pair = optional("dask", "dask", "scale").delayed(as_pair)
     return [pair(*both) for both in zip(*chunks, strict=True)]
 
 
-def beside(Y: Any, c: Any) -> tuple[Any, Any]:  # noqa: ANN401  matrices
+def as_pair(Y: Any, c: Any) -> tuple[Any, Any]:  # noqa: ANN401  matrices
     """Return a pair."""
     return Y, c
 
@@ -79,7 +79,7 @@ def entries(source: Any, m: int | None, n: int) -> tuple[Any, Array | None]:  # 
         listed = source if isinstance(source, tuple) else (source, None)
         if len(listed) != PAIR:
             raise InputError(f"a block must be a matrix, or it and its weights, got {len(listed)}")
-        listed = observed(*listed)
+        listed = drop_missing(*listed)
     Y, c = canonical(listed[0]), None if listed[1] is None else canonical(listed[1])
     if Y.shape[1] != n:
         raise InputError(f"a block must have {n} columns, got shape {Y.shape}")
@@ -99,7 +99,7 @@ def entries(source: Any, m: int | None, n: int) -> tuple[Any, Array | None]:  # 
     return Y, weights
 
 
-def observed(Y: Any, c: Any) -> tuple[Any, Any]:  # noqa: ANN401  matrices
+def drop_missing(Y: Any, c: Any) -> tuple[Any, Any]:  # noqa: ANN401  matrices
     """Return dense matrices as their entries that are observed; sparse ones as they are."""
     if sparse.issparse(Y):
         return Y, c
