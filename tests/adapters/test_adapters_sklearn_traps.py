@@ -97,11 +97,25 @@ def test_the_codes_of_a_randomized_pca_are_judged_as_they_are():
     problem, factors = from_model(model, X.T, codes=codes)
     left = 0.5 * (((X.T - model.mean_) ** 2).sum() - (model.singular_values_**2).sum())
     assert objective(problem, factors) == pytest.approx(left, rel=TIGHT)
-    with pytest.raises(InputError, match=r"codes=fit_transform\(X\) for a randomized") as error:
+    with pytest.raises(InputError, match=r"codes=U, the U that its fit_transform") as error:
         from_model(model, X.T)
     theirs, mine = figures(error)
     assert theirs == pytest.approx(left, rel=1e-8)
     assert mine < theirs
+
+
+def test_without_codes_a_randomized_pca_is_judged_by_its_components():
+    data = np.random.default_rng(3).normal(size=(60, 40)) / np.arange(1, 41)
+    model = PCA(3, svd_solver="randomized", iterated_power=1, random_state=0).fit(data)
+    problem, factors = from_model(model, data)
+    left = 0.5 * (((data - model.mean_) ** 2).sum() - (model.singular_values_**2).sum())
+    assert TIGHT * left < left - objective(problem, factors) < 0.01 * left
+    assert f"of the fit, {objective(problem, factors):.8g} of this U" in factors.note
+    with pytest.raises(InputError, match=r"PCA has mean_\[\d+\] = .* but X has .* pass the X of"):
+        from_model(model, data + 0.001)
+    model.svd_solver = model._fit_svd_solver = "full"  # which reports what its components explain
+    with pytest.raises(InputError, match="PCA reports a squared residual of"):
+        from_model(model, data)
 
 
 def test_every_model_has_a_case():
