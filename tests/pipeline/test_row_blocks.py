@@ -91,7 +91,7 @@ def sums_of(blocks, factors):
     made = check(blocks, factors).certificate
     b = as_numpy(made.witness["b"]) if made.witness else None
     tasks = [
-        read(source, u, factors[1].shape)
+        read(source, u, 0, factors[1].shape)
         for source, u in zip(blocks.blocks, factors[0], strict=True)
     ]
     return proofs.collect(blocks, tasks, factors[1], b), b

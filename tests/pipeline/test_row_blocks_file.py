@@ -345,6 +345,8 @@ def test_weights_of_other_entries_are_refused():
         ({"lam": np.nan}, "lam must be a finite number"),
         ({"blocks": []}, "there must be a block of rows, got none"),
         ({"columns": 0}, "columns must be a whole number > 0, got 0"),
+        ({"columns": True}, "columns must be a whole number > 0, got True"),
+        ({"columns": np.int64(0)}, "columns must be a whole number > 0, got "),
         ({"columns": 2.0}, "columns must be a whole number > 0, got 2.0"),
         ({"offsets": [Intercept()]}, "blocks of rows may have one RowIntercept"),
         ({"offsets": [RowIntercept(), RowIntercept()]}, "blocks of rows may have one RowIntercept"),
@@ -354,6 +356,15 @@ def test_weights_of_other_entries_are_refused():
 def test_what_is_no_question_is_refused(change, said):
     with pytest.raises(InputError, match=said):
         RowBlocks(**({"blocks": parts()[0], "columns": N, "lam": LAM} | change))
+
+
+def test_columns_may_be_a_number_of_numpy(tmp_path):
+    blocks, factors = parts()
+    plain = check(asked(blocks), factors).certificate
+    made = check(replace(asked(blocks), columns=np.int64(N)), factors).certificate
+    for k, x in enumerate((plain, made)):
+        x.save(tmp_path / str(k))
+    assert (tmp_path / "0").read_bytes() == (tmp_path / "1").read_bytes()
 
 
 def test_other_sizes_are_refused():

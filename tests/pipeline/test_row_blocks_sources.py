@@ -102,7 +102,7 @@ def test_a_folder_of_parquet_files_is_a_table(arrow, tmp_path, through, weighted
     stored(arrow, tmp_path, through=through, weighted=weighted)
     (tmp_path / ".part-3.parquet").touch()  # hidden: it is not whole
     (tmp_path / "notes.txt").touch()
-    blocks = RowBlocks.from_folder(tmp_path, N, LAM)
+    blocks = RowBlocks.from_folder(tmp_path, N, LAM, rows="table" if through else "block")
     assert statement(blocks) == statement(plain(weighted=weighted))
     assert (
         improve(blocks, rtol=1e-3).result.upper
@@ -120,10 +120,84 @@ def test_a_folder_of_npz_files_is_a_table(tmp_path):
 def test_rows_that_two_files_share_are_refused(arrow, tmp_path):
     names = stored(arrow, tmp_path, through=True)
     arrow[names[2]]["user"] = arrow[names[2]]["user"] - 1
-    blocks = RowBlocks.from_folder(tmp_path, N, LAM)
-    for act in (lambda: check(blocks, factors()), lambda: improve(blocks)):
-        with pytest.raises(InputError, match=r"part-1.* has rows 4 to 5 and .*part-2.* 5 to 9"):
-            act()
+    blocks = RowBlocks.from_folder(tmp_path, N, LAM, rows="table")
+    with pytest.raises(InputError, match=r"part-1.* has rows 4 to 5 and .*part-2.*, 5 to 9: sort"):
+        improve(blocks)
+    with pytest.raises(InputError, match=r"part-2.*: rows 5 to 9 are listed, not rows 6 to 10"):
+        check(blocks, factors())
+    with pytest.raises(InputError, match=r"part-1.*: rows 4 to 5 are listed, not rows 0 to 1"):
+        check(RowBlocks(names, N, LAM, rows="block"), factors())
+
+
+def test_files_that_all_begin_at_row_0_are_counted_as_it_is_said(arrow, tmp_path):
+    """Of triplets in no order each file may list row 0 of the one table."""
+    names = stored(arrow, tmp_path, through=False)
+    with pytest.raises(InputError, match=r"say how the files .parquet count their rows"):
+        RowBlocks(names, N, LAM)
+    with pytest.raises(InputError, match=r"part-0.* has rows 0 to 3 and .*part-1.* 0 to 1: sort"):
+        improve(RowBlocks(names, N, LAM, rows="table"))
+    assert statement(RowBlocks(names, N, LAM, rows="block")) == statement(plain())
+    one = improve(RowBlocks(names[:1], N, LAM)).result.certificate.statement
+    assert one == improve(RowBlocks(names[:1], N, LAM, rows="table")).result.certificate.statement
+
+
+def empty_rows(y):
+    """Return a block without the entries of its first and last row."""
+    held = y.tocoo()
+    rows, cols = held.coords
+    inner = (rows > 0) & (rows < y.shape[0] - 1)
+    return sparse.csr_array((held.data[inner], (rows[inner], cols[inner])), shape=y.shape)
+
+
+@pytest.mark.parametrize("suffix", ["npz", "parquet"])
+@pytest.mark.parametrize("rows", ["block", "table"])
+def test_rows_without_entries_stay_where_they_are(arrow, tmp_path, rows, suffix):
+    blocks = [empty_rows(y) for y in parts(table()[0])]  # the second one lists nothing
+    names = []
+    for k, y in enumerate(blocks):
+        names.append(str(tmp_path / f"{k}.{suffix}"))
+        at, cols = y.tocoo().coords
+        at = at + (FIRST[k] if rows == "table" else 0)
+        arrow[names[-1]] = {"user": at, "item": cols, "stars": y.data}
+        if suffix == "npz":
+            np.savez(names[-1], rows=at, cols=cols, data=y.data)
+    listed = RowBlocks(names, N, LAM, rows=rows)
+    assert statement(listed) == statement(RowBlocks(blocks, N, LAM))
+    found = improve(listed, rtol=1e-3)  # nobody has said how many rows there are
+    heights = [3, 0, 4] if rows == "block" else [7, 0, 3]
+    assert [len(u) for u in found.factors[0]] == heights
+    assert check(listed, found.factors, rtol=1e-3).upper == found.result.upper
+    whole = improve(RowBlocks(blocks, N, LAM), rtol=1e-3).result
+    assert np.isclose(found.result.upper, whole.upper, rtol=1e-3)
+
+
+def test_files_that_list_nothing_have_no_rows(tmp_path):
+    for k in range(2):
+        np.savez(tmp_path / f"{k}.npz", rows=np.zeros(0, int), cols=np.zeros(0, int), data=[])
+    found = improve(RowBlocks.from_folder(tmp_path, N, LAM, rows="table"))
+    assert [len(u) for u in found.factors[0]] == [0, 0]
+
+
+def test_how_rows_are_counted_is_for_files(tmp_path):
+    with pytest.raises(InputError, match=r'rows must be "block" or "table", got \'file\''):
+        RowBlocks([tmp_path / "a.npz"], N, LAM, rows="file")
+    with pytest.raises(InputError, match=r"sorted by rows, got a block csr_array"):
+        RowBlocks([tmp_path / "a.npz", table()[0]], N, LAM, rows="table")
+    with pytest.raises(InputError, match=r"a.npz is no block of rows: .*No such file"):
+        improve(RowBlocks([tmp_path / "a.npz"], N, LAM, rows="table"))
+
+
+def test_an_array_that_is_named_an_archive_is_refused_and_the_reverse(tmp_path):
+    block, factor = tmp_path / "block.npz", tmp_path / "U.npy"
+    with block.open("wb") as file:
+        np.save(file, np.eye(3))
+    with factor.open("wb") as file:
+        np.savez(file, np.eye(3))
+    for rows in ("block", "table"):
+        with pytest.raises(InputError, match=r"block.npz is no block .* it is one array \(3, 3\)"):
+            improve(RowBlocks([block], 3, LAM, rows=rows))
+    with pytest.raises(InputError, match=r"U.npy is no factor, U of a block: it is an archive"):
+        check(RowBlocks([np.eye(3)], 3, LAM), ([factor], np.eye(3)))
 
 
 @pytest.mark.parametrize(
@@ -133,6 +207,10 @@ def test_rows_that_two_files_share_are_refused(arrow, tmp_path):
         (lambda x: x.update(a=x["stars"], b=x["stars"]), "is no block of rows: 5 columns"),
         (lambda x: x.update(user=x["user"] + 0.5), "must be lists of whole numbers, got float64"),
         (lambda x: x.update(item=x["item"] + N), "is no block of rows"),
+        (
+            lambda x: x.update(stars=["good"] * len(x["stars"])),
+            "must hold real float64 or integers",
+        ),
         (lambda x: x.clear(), "is no block of rows"),
     ],
 )
@@ -143,7 +221,7 @@ def test_a_parquet_file_that_is_no_block_is_refused(arrow, tmp_path, change, sai
         start = 0 if len(blocks) > 1 else 1
         U = factors()[0][start : start + len(blocks)]
         with pytest.raises(InputError, match=said):
-            check(RowBlocks(blocks, N, LAM), (U, factors()[1]))
+            check(RowBlocks(blocks, N, LAM, rows="block"), (U, factors()[1]))
 
 
 def test_a_file_that_is_not_there_is_refused(arrow, tmp_path):

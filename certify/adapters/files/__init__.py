@@ -103,7 +103,9 @@ def load_blocks(path: Path) -> LoadedBlocks | None:
     reader = Reader(path.parent, FORMATS)
     offsets = [built(entry(o, OFFSETS, path, "offsets"), reader) for o in top.offsets]
     at = path.parent.absolute()
-    table = RowBlocks.from_folder(at / named.folder, named.columns, top.lam, offsets)
+    table = RowBlocks.from_folder(
+        at / named.folder, named.columns, top.lam, offsets, rows=named.rows
+    )
     fit = None if named.fit is None else at / named.fit
     return LoadedBlocks(table, fit, epsilon.rtol, epsilon.atol, path)
 

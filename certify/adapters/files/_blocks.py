@@ -5,13 +5,16 @@
     folder = "ratings"               # its files .npz and .parquet, in the order of their names
     columns = 10681
     fit = "fit"                      # U0.npy, U1.npy, ..., one for each file, and V.npy
+    rows = "block"                   # counted from 0 in each file, or through the "table"
 
 It takes the place of the tables data, loss, atom and factors.  Optional: fit, which check and
-verify need; [[offsets]] of the kinds row and column; [epsilon].
+verify need; rows, unless two files are .parquet; [[offsets]] of the kinds row and column;
+[epsilon].
 """
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 
@@ -35,11 +38,12 @@ class Top(Strict):
 
 
 class Table(Strict):
-    """The folder of the blocks, their columns, and the folder of their factors."""
+    """The folder of the blocks, their columns, the folder of their factors, the count of rows."""
 
     folder: str
     columns: int
     fit: str | None = None
+    rows: Literal["block", "table"] | None = None
 
 
 @dataclass(frozen=True, eq=False)

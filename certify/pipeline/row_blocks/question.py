@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,15 @@ from certify.offsets import ColumnIntercept, Offset, RowIntercept
 from certify.pipeline.certificate.file import Json, StatedQuestion
 from certify.polar.proved import as_kernel_array
 
-from .sources import MATRIX, UNREADABLE, entries, in_folder, refuse_overlaps, row_chunks
+from .sources import (
+    MATRIX,
+    THROUGH,
+    UNREADABLE,
+    accept_counting,
+    entries,
+    in_folder,
+    row_chunks,
+)
 
 FORMAT = "certify/blocks/1"
 ATOM = {"kind": "rank_one", "left": "l2", "right": "l2", "form": "product"}
@@ -33,22 +42,26 @@ class RowBlocks:
 
     blocks   of each, (m_k, n): a matrix of scipy.sparse, or a dense one in which NaN is not
              observed; or it and the weights c of its entries, another one; or the name of a file
-             .npz that has `rows`, `cols`, `data` and, with weights, `weights`, rows counted from 0
-             in each; or of a file .parquet of three columns, or four: row, column, number and
-             weight, rows counted from 0 in each or through all of them; or a Dask task that
-             returns one of these, the same whenever it runs
+             .npz that has `rows`, `cols`, `data` and, with weights, `weights`; or of a file
+             .parquet of three columns, or four: row, column, number and weight; or a Dask task
+             that returns one of these, the same whenever it runs
     columns  n
     lam      >= 0
     offsets  RowIntercept(rho) and ColumnIntercept(rho'), one number each; a is there with the one,
              b with the other
+    rows     of files: "block", counted from 0 in each, which is meant where nothing is said and at
+             most one is .parquet; or "table", counted through all of them, sorted by rows.  Then
+             block k begins where the factors U of those before it end; without factors, with the
+             first row that it lists, and the first block with row 0
 
-    Raises InputError where there are no blocks, or for another offset.
+    Raises InputError where there are no blocks, for another offset, or where `rows` has to be said.
     """
 
     blocks: Sequence[Any]
     columns: int
     lam: float
     offsets: Sequence[Offset] = ()
+    rows: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse what no proof is for."""
@@ -57,8 +70,11 @@ class RowBlocks:
         object.__setattr__(self, "lam", scalar(self.lam, "lam", zero=True))
         if not self.blocks:
             raise InputError("there must be a block of rows, got none")
-        if isinstance(self.columns, bool) or not isinstance(self.columns, int) or self.columns < 1:
+        whole = isinstance(self.columns, int | np.integer) and not isinstance(self.columns, bool)
+        if not whole or self.columns < 1:
             raise InputError(f"columns must be a whole number > 0, got {self.columns!r}")
+        object.__setattr__(self, "columns", int(self.columns))
+        object.__setattr__(self, "rows", accept_counting(self.blocks, self.rows))
         names = [str(b) for b in self.blocks if isinstance(b, str | Path)]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise InputError(f"a block is listed twice: {twice[0]}")
@@ -73,13 +89,19 @@ class RowBlocks:
 
     @classmethod
     def from_folder(
-        cls, folder: str | Path, columns: int, lam: float, offsets: Sequence[Offset] = ()
+        cls,
+        folder: str | Path,
+        columns: int,
+        lam: float,
+        offsets: Sequence[Offset] = (),
+        *,
+        rows: str | None = None,
     ) -> "RowBlocks":
         """Return the table of all files .npz and .parquet of a folder, in the order of names.
 
         Raises InputError where there is none.
         """
-        return cls(in_folder(Path(folder)), columns, lam, offsets)
+        return cls(in_folder(Path(folder)), columns, lam, offsets, rows)
 
     @classmethod
     def from_dask(
@@ -111,6 +133,7 @@ class RowBlocks:
         return Prices(Fraction(self.lam), *(None if r is None else Fraction(r) for r in ridges))
 
 
+U_NAME = "U of a block"
 Factors = tuple[Sequence[Any], Any]  # U of each block, and V
 
 
@@ -124,6 +147,8 @@ def load_factor(factor: Any, name: str) -> Array:  # noqa: ANN401  see check()
         try:
             with Path(factor).open("rb") as file:
                 array = np.load(file)
+                if not isinstance(array, np.ndarray):
+                    raise ValueError("it is an archive, not one array")  # noqa: TRY004
         except UNREADABLE as error:
             raise InputError(f"{factor} is no factor, {name}: {error}") from None
     return finite(real(array, name, ndim=MATRIX), name)
@@ -148,19 +173,34 @@ def read_blocks(table: RowBlocks, U: Sequence[Any], r: int) -> list[Task]:
     place = PLACE.get()
     if len(U) != len(table.blocks):
         raise InputError(f"there are {len(table.blocks)} blocks, and U of {len(U)}")
-    refuse_overlaps(table.blocks)
-    pairs = zip(table.blocks, U, strict=True)
+    firsts = [0] * len(U)
+    if table.rows == THROUGH:
+        heights = place.values([place.run(height, u) for u in U])
+        firsts = list(accumulate([0, *heights[:-1]]))
+    each = zip(table.blocks, U, firsts, strict=True)
     shape = table.columns, r
-    return [place.persist(place.run(read, source, u, shape)) for source, u in pairs]
+    return [place.persist(place.run(read, *given, shape)) for given in each]
 
 
-def read(source: Any, factor: Any, shape: tuple[int, int]) -> Block:  # noqa: ANN401  see RowBlocks
+def height(factor: Any) -> int:  # noqa: ANN401  see check()
+    """Return how many rows U of a block has."""
+    return len(load_factor(factor, U_NAME))
+
+
+def read(
+    source: Any,  # noqa: ANN401  see RowBlocks
+    factor: Any,  # noqa: ANN401  see check()
+    first: int,
+    shape: tuple[int, int],
+) -> Block:
     """Return a block for V of a shape (n, r); factor: U, or a file .npy of it.
+
+    first  its first row, as a file counts
 
     Raises InputError where it is none.
     """
-    (n, r), U = shape, load_factor(factor, "U of a block")
-    listed = entries(source, len(U), n)
+    (n, r), U = shape, load_factor(factor, U_NAME)
+    listed = entries(source, (first, len(U)), n)
     if U.shape != (listed[0].shape[0], r):
         raise InputError(f"a block of shape {listed[0].shape} beside U {U.shape} and V {shape}")
     return Block(listed[0], U, listed[1])

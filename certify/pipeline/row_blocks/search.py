@@ -34,7 +34,7 @@ from certify.polar.lanczos import Start, ritz
 
 from .prove import Checked, Sums, check, collect, session, times
 from .question import Factors, RowBlocks, accept_factor, read_blocks
-from .sources import entries, refuse_overlaps
+from .sources import entries, spans
 from .zero_sums import fit_columns
 
 ROUNDS, SWEEPS, MEMORY = 60, 10, 5  # rounds at most; of each; and those that are remembered
@@ -158,9 +158,9 @@ def begin(table: RowBlocks, factors: Factors | None) -> Fit:
     """Return the blocks with given factors, or with none."""
     place, n = PLACE.get(), table.columns
     if factors is None:
-        refuse_overlaps(table.blocks)
         V = np.zeros((n, 0))
-        data = [place.persist(place.run(entries, source, None, n)) for source in table.blocks]
+        pairs = zip(table.blocks, spans(table.blocks, str(table.rows)), strict=True)
+        data = [place.persist(place.run(entries, *pair, n)) for pair in pairs]
         rows = [place.persist(place.run(no_rows, x)) for x in data]
         return Fit(data, rows, V, np.zeros(n))
     V = accept_factor(factors[1], n)

@@ -9,14 +9,16 @@ from zipfile import BadZipFile
 import numpy as np
 from scipy import sparse
 
-from certify.base.arrays import Array, Ints, finite, real
+from certify.base.arrays import Array, Ints, finite, real, short
 from certify.base.cluster import PLACE
 from certify.base.errors import InputError
 from certify.base.extras import optional
 
 PARQUET, SUFFIXES = ".parquet", (".npz", ".parquet")
+FROM_ZERO, THROUGH = COUNTED = ("block", "table")  # from 0 in each block, or through all of them
 FEWEST, MOST = 3, 4  # columns of triplets
 MATRIX, PAIR = 2, 2  # dimensions; a matrix and its weights
+Span = tuple[int, int | None]  # of a block: its first row, as a file counts; its rows, if known
 UNREADABLE = (OSError, EOFError, KeyError, ValueError, BadZipFile)  # what reading a file raises
 
 
@@ -64,17 +66,15 @@ def as_pair(Y: Any, c: Any) -> tuple[Any, Any]:  # noqa: ANN401  matrices
     return Y, c
 
 
-def entries(source: Any, m: int | None, n: int) -> tuple[Any, Array | None]:  # noqa: ANN401
+def entries(source: Any, span: Span, n: int) -> tuple[Any, Array | None]:  # noqa: ANN401
     """Return Y, CSR and canonical, and the weights of its entries.
-
-    m  the rows that a file has, which does not say it; None: up to the last one listed
 
     Raises InputError where it is no block.
     """
     if hasattr(source, "__dask_graph__"):  # where there is no cluster
         source = source.compute(scheduler="synchronous")
     if isinstance(source, str | Path):
-        listed = triplets(source, m, n)
+        listed = triplets(source, span, n)
     else:
         listed = source if isinstance(source, tuple) else (source, None)
         if len(listed) != PAIR:
@@ -116,15 +116,22 @@ def drop_missing(Y: Any, c: Any) -> tuple[Any, Any]:  # noqa: ANN401  matrices
     return out[0], out[1]
 
 
-def triplets(source: str | Path, m: int | None, n: int) -> tuple[Any, Any]:
+def triplets(source: str | Path, span: Span, n: int) -> tuple[Any, Any]:
     """Return the entries of a file and their weights, each as COO.
 
     Raises InputError where it is no block of rows.
     """
+    first, m = span
     try:
         rows, cols, *numbers = read_parquet(source) if is_parquet(source) else read_npz(source)
-        high = int(rows.max(initial=-1)) + 1 if m is None else m
-        made = [sparse.coo_array((x, (rows, cols)), shape=(high, n)) for x in numbers]
+        low, high = (int(rows.min()), int(rows.max())) if rows.size else (first, first - 1)
+        m = high + 1 - first if m is None else m
+        if low < first or high >= first + m:
+            raise ValueError(
+                f"rows {low} to {high} are listed, not rows {first} to {first + m - 1}"
+            )
+        listed = [real(x, "what it lists", ndim=1) for x in numbers]
+        made = [sparse.coo_array((x, (rows - first, cols)), shape=(m, n)) for x in listed]
     except UNREADABLE as error:
         raise InputError(f"{source} is no block of rows: {error}") from None
     return made[0], made[1] if len(made) > 1 else None
@@ -137,21 +144,32 @@ def is_parquet(source: object) -> bool:
 
 def read_npz(source: str | Path) -> list[Any]:
     """Return rows, columns, numbers, and weights where there are any."""
-    with Path(source).open("rb") as file, np.load(file) as held:
+    with Path(source).open("rb") as file:
+        held = archive(file)
         names = ("rows", "cols", "data", *(("weights",) if "weights" in held else ()))
         return [*map(accept_indices, (held[x] for x in names[:2])), *(held[x] for x in names[2:])]
 
 
+def archive(file: Any) -> Any:  # noqa: ANN401  numpy.lib.npyio.NpzFile
+    """Return the archive of arrays in a file.
+
+    Raises ValueError where it is of one array.
+    """
+    held = np.load(file)
+    if isinstance(held, np.ndarray):
+        raise ValueError(f"it is one array {held.shape}, not an archive of rows, cols and data")  # noqa: TRY004
+    return held
+
+
 def read_parquet(source: str | Path) -> list[Any]:
-    """Return rows, counted from the least one, columns, numbers, and weights if there are any.
+    """Return rows, columns, numbers, and weights if there are any.
 
     Raises InputError where pyarrow is not installed.
     """
     found = parquet_columns(source, None)
     if not FEWEST <= len(found) <= MOST:
         raise ValueError(f"{len(found)} columns, not row, column, number and perhaps a weight")
-    rows, cols = map(accept_indices, found[:2])
-    return [rows - rows.min(initial=rows.max(initial=0)), cols, *found[2:]]
+    return [*map(accept_indices, found[:2]), *found[2:]]
 
 
 def accept_indices(x: Any) -> Ints:  # noqa: ANN401  an array
@@ -172,38 +190,65 @@ def parquet_columns(source: str | Path, names: list[str] | None) -> list[Any]:
     return [np.asarray(column.to_numpy()) for column in held.columns]
 
 
-def refuse_overlaps(sources: Sequence[Any]) -> None:
-    """Refuse files .parquet whose rows are counted through all of them, where some share a row.
+def accept_counting(sources: Sequence[Any], rows: str | None) -> str:
+    """Return how the rows of files are counted, "block" or "table".
 
-    Raises InputError, naming two of them.
+    Raises InputError where it is neither, has to be said, or is not for these blocks.
     """
-    place, files = PLACE.get(), [s for s in sources if is_parquet(s)]
-    if len(files) <= 1:
-        return
-    ranges = place.values([place.run(row_range, s) for s in files])
-    if not any(low for low, _ in ranges):
-        return  # counted from 0 in each
-    order = sorted(range(len(files)), key=lambda k: ranges[k])
-    for j, k in pairwise(order):
-        if ranges[k][0] <= ranges[j][1]:
-            (a, b), (c, d) = ranges[j], ranges[k]
+    if rows not in (None, *COUNTED):
+        raise InputError(f'rows must be "block" or "table", got {short(rows)}')
+    if rows is None and sum(map(is_parquet, sources)) > 1:
+        raise InputError(
+            'say how the files .parquet count their rows: rows="block", from 0 in each, or '
+            'rows="table", through all of them'
+        )
+    if rows == THROUGH and (other := [s for s in sources if not isinstance(s, str | Path)]):
+        got = type(other[0]).__name__
+        raise InputError(f'rows="table" is for files that are sorted by rows, got a block {got}')
+    return rows or FROM_ZERO
+
+
+def spans(sources: Sequence[Any], rows: str) -> list[Span]:
+    """Return the span of each block, whose factors are not there to say it.
+
+    Counted through the table it begins with the first row that it lists, and the first one with
+    row 0.
+
+    Raises InputError where the files are not sorted by rows.
+    """
+    if rows == FROM_ZERO:
+        return [(0, None) for _ in sources]
+    place = PLACE.get()
+    ranges = place.values([place.run(row_range, s) for s in sources])
+    listed = [(s, *r) for s, r in zip(sources, ranges, strict=True) if r is not None]
+    for (one, a, b), (other, c, d) in pairwise(listed):
+        if c <= b:
             raise InputError(
-                f"{files[j]} has rows {a} to {b} and {files[k]} {c} to {d}: sort the triplets by "
-                "rows, and begin another file between two rows"
+                f"{one} has rows {a} to {b} and {other}, after it, {c} to {d}: sort the triplets "
+                "by rows, and begin another file between two rows"
             )
+    ends = [listed[-1][2] + 1 if listed else 0]
+    for found in reversed(ranges[1:]):
+        ends.append(ends[-1] if found is None else found[0])
+    return [(a, b - a) for a, b in pairwise([0, *reversed(ends)])]
 
 
-def row_range(source: str | Path) -> tuple[int, int]:
-    """Return the least and the largest row of a file .parquet.
+def row_range(source: str | Path) -> tuple[int, int] | None:
+    """Return the least and the largest row of a file; None: it lists none.
 
     Raises InputError where it is no block of rows.
     """
     try:
-        parquet = optional("pyarrow.parquet", "pyarrow", "parquet")
-        rows = parquet_columns(source, parquet.read_schema(source).names[:1])[0]
-        return int(rows.min()), int(rows.max())
+        if is_parquet(source):
+            parquet = optional("pyarrow.parquet", "pyarrow", "parquet")
+            rows = parquet_columns(source, parquet.read_schema(source).names[:1])[0]
+        else:
+            with Path(source).open("rb") as file:
+                rows = archive(file)["rows"]
+        rows = accept_indices(rows)
     except (*UNREADABLE, IndexError) as error:
         raise InputError(f"{source} is no block of rows: {error}") from None
+    return (int(rows.min()), int(rows.max())) if rows.size else None
 
 
 def canonical(matrix: Any) -> Any:  # noqa: ANN401  scipy.sparse
