@@ -67,7 +67,8 @@ def search(problem: Problem, start: Candidate, clock: Clock, seed: int, rest: Go
         met.append(("descend", same))
         clock.tell("descend", same.value)
     at = SearchState(entries, end, seed)
-    grow(at, clock, wanted, partial(keep, problem, same))
+    finer = partial(descent.entries_of, problem, np.float64)
+    grow(at, clock, wanted, partial(keep, problem, same), finer)
     top = candidate(problem, at.entries, at.now.x)
     clock.tell("grow", top.value)
     duals = [dual(problem, top, seed)]
@@ -124,7 +125,11 @@ def precision(problem: Problem) -> Any:  # noqa: ANN401  a dtype
         for g, d in zip(problem.atom.gauges, problem.loss.dims, strict=True)
     ]
     given = [problem.loss.arrays()[k] for k in ("Y", "weights") if k in problem.loss.arrays()]
-    numbers = [*weights, *given, *(np.atleast_1d(o.priced) for o in problem.offsets)]
+    return precision_of([*weights, *given, *(np.atleast_1d(o.priced) for o in problem.offsets)])
+
+
+def precision_of(numbers: list[Array]) -> Any:  # noqa: ANN401  a dtype
+    """Return single precision where all numbers are 0 or ordinary, else double."""
     sizes = (np.abs(x[x != 0]) for x in numbers)
     low, high = (2.0**e for e in (-ORDINARY, ORDINARY))
     fine = all(not x.size or (low <= x.min() and x.max() <= high) for x in sizes)
@@ -168,8 +173,17 @@ class SearchState:
         return pairs
 
 
-def grow(at: SearchState, clock: Clock, wanted: float, kept: Callable[[SearchState], None]) -> None:
-    """Append components and descend until the gap is small; then once more."""
+def grow(
+    at: SearchState,
+    clock: Clock,
+    wanted: float,
+    kept: Callable[[SearchState], None],
+    finer: Callable[[], Entries],
+) -> None:
+    """Append components and descend until the gap is small; then once more.
+
+    finer  returns the entries in double precision
+    """
     stale, least = 0, np.inf
     for _ in range(ROUNDS):
         pairs, entries = at.pairs(clock.expired), at.entries
@@ -185,7 +199,7 @@ def grow(at: SearchState, clock: Clock, wanted: float, kept: Callable[[SearchSta
         if stale >= STALE:
             if entries.kind == np.float64:
                 return
-            stale, at.entries = 0, entries.finer()
+            stale, at.entries = 0, finer()
             at.now = descent.descend(at.entries, at.now.x.astype(np.float64), FEW, clock.expired)
 
 

@@ -112,9 +112,8 @@ def test_a_certificate_is_the_same_on_any_workers_of_which_one_dies(problem, tmp
 
 
 @pytest.fixture
-def table(problem, tmp_path, monkeypatch):
+def table(problem, tmp_path):
     """Return a table of files with weights and biases."""
-    monkeypatch.setattr(row_blocks.search, "SIDE", 128)
     observed, files = problem.loss.observed, []
     Y = observed.matrix(problem.loss.arrays()["Y"])
     for a in range(0, M, 60):

@@ -1,5 +1,6 @@
 """Better factors of blocks of rows: as good as those of the whole table, and with a proof."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -11,7 +12,8 @@ from certify.base.cluster import PLACE
 from certify.base.errors import InputError
 from certify.base.rigor import tiles
 from certify.offsets import ColumnIntercept, RowIntercept
-from certify.pipeline.row_blocks import RowBlocks, check, improve, search, verify
+from certify.pipeline.row_blocks import RowBlocks, check, descent, improve, search, verify
+from certify.search.descent import ratings
 from tests.pipeline.test_row_blocks import CASES, CUTS, LAM, N, entries, offsets_of, table, whole
 from tests.places import Frozen, Lossy
 
@@ -19,8 +21,7 @@ from tests.places import Frozen, Lossy
 @pytest.fixture(autouse=True)
 def _small(monkeypatch):
     """Cut six columns into tiles of two."""
-    for module in (tiles, search):
-        monkeypatch.setattr(module, "SIDE", 2)
+    monkeypatch.setattr(tiles, "SIDE", 2)
 
 
 def fit_of(ridges, weighted):
@@ -61,7 +62,7 @@ def test_given_factors_are_gone_on_from():
     assert better.result.upper < poor.upper
     stages = []
     again = improve(blocks, better.factors, rtol=1e-2, progress=lambda *x: stages.append(x))
-    assert [name for name, _ in stages] == ["sweep"]  # one look at them
+    assert [name for name, _ in stages] == ["grow"]  # one look at them
     assert np.array_equal(again.factors[1], better.factors[1])
     with pytest.raises(TypeError, match="neither true nor false"):
         bool(again)
@@ -75,14 +76,42 @@ def test_a_search_that_is_ended_proves_what_it_has():
         assert ended.result.upper == check(blocks, factors).upper
 
 
-def test_a_search_without_progress_ends(monkeypatch):
+def test_a_search_without_progress_goes_on_in_double_precision_and_ends(monkeypatch):
+    kinds, stages = [], []
+
+    def stay(sides, rows, columns, *_):
+        """Note the precision, and take no step."""
+        kinds.append(sides.empty.kind)
+        return rows, columns
+
     monkeypatch.setattr(search, "grow", lambda fit, *_: fit)
-    monkeypatch.setattr(search, "descend", lambda _, fit: fit)
-    stages = []
+    monkeypatch.setattr(search, "descend", stay)
     blocks, factors = table()
     found = improve(blocks, factors, progress=lambda *x: stages.append(x))
-    assert len(stages) == search.STALE + 1
+    assert kinds == [np.float32] * search.STALE + [np.float64] * search.STALE
+    assert len(stages) == 2 * search.STALE + 1
     assert not found.certified
+
+
+@pytest.mark.parametrize(
+    ("change", "kind"),
+    [
+        (lambda x: x, np.float32),
+        (lambda x: x * 2.0**60, np.float64),
+        (lambda x: x * 2.0**-60, np.float64),
+        (lambda x: x * 0, np.float32),
+    ],
+)
+@pytest.mark.parametrize("weighted", [False, True])
+def test_numbers_whose_squares_single_precision_does_not_hold_are_double(change, kind, weighted):
+    Y = entries()[0]
+    changed = change(Y)
+    blocks = [(Y, abs(changed)) if weighted and kind == np.float64 else changed]
+    asked = RowBlocks(blocks, N, LAM)
+    assert search.precision(asked, search.begin(asked, None)) is kind
+    for more in ({"lam": 2.0**60}, {"offsets": [RowIntercept(2.0**-60)]}):
+        other = replace(asked, **more)
+        assert search.precision(other, search.begin(other, None)) is np.float64
 
 
 def test_a_penalty_that_nothing_earns_leaves_no_components():
@@ -110,27 +139,89 @@ def test_neither_place_nor_loss_changes_a_bit(place, ridges, weighted):
     assert (here.result.lower, here.result.upper) == (there.result.lower, there.result.upper)
 
 
-@pytest.mark.parametrize(("ridges", "weighted"), CASES)
-def test_a_sweep_solves_both_sides_and_tells_the_objective_between(ridges, weighted):
-    blocks, fit = fit_of(ridges, weighted)
+def state_of(blocks, fit, kind=np.float64):
+    """Return the entries of a fit, and a point at it."""
+    sides = descent.sort_blocks(fit.data, N, blocks.prices, kind)
+    biases = [blocks.ridge(k) is not None for k in (RowIntercept, ColumnIntercept)]
+    extra = [x for x, there in zip((np.ones(N), fit.b), biases, strict=True) if there]
+    x = np.column_stack([fit.V, *extra]).astype(kind)
+    return sides, descent.step_to(sides, descent.begin(sides, fit.rows, x), None)
+
+
+def objective(blocks, weighted, at):
+    """Return the objective of (U, a), (V, b), with penalties of squares."""
     y, c = dense(weighted)
-    after, value = search.sweep(blocks, fit)
-    U, a = (np.concatenate(x) for x in zip(*after.rows, strict=True))
-    rows, columns = blocks.ridge(RowIntercept), blocks.ridge(ColumnIntercept)
-    W = c * (y - U @ fit.V.T - a[:, None] - fit.b)
-    between = (np.where(c > 0, W**2 / np.where(c > 0, c, 1), 0)).sum() / 2
-    between += LAM / 2 * ((U**2).sum() + (fit.V**2).sum())
-    between += ((rows or 0) * a @ a + (columns or 0) * fit.b @ fit.b) / 2
-    assert np.isclose(value, between, rtol=1e-12)
-    assert np.abs(LAM * U - W @ fit.V).max() < 1e-11
-    if rows is not None:
-        assert np.abs(rows * a - W.sum(axis=1)).max() < 1e-11
-    W = c * (y - U @ after.V.T - a[:, None] - after.b)
-    assert np.abs(LAM * after.V - W.T @ U).max() < 1e-11
-    if columns is None:
-        assert not after.b.any()
-    else:
-        assert np.abs(columns * after.b - W.sum(axis=0)).max() < 1e-11
+    (rows, (V, b)), prices = at, blocks.prices
+    U, a = (np.concatenate(x) for x in zip(*rows, strict=True))
+    value = (c * (y - U @ V.T - a[:, None] - b) ** 2).sum() + LAM * ((U**2).sum() + (V**2).sum())
+    value += float(prices.rows or 0) * a @ a + float(prices.columns or 0) * b @ b
+    return value / 2
+
+
+@pytest.mark.parametrize(("ridges", "weighted"), CASES)
+def test_a_point_has_the_value_and_the_slope_of_the_objective(ridges, weighted):
+    blocks, fit = fit_of(ridges, weighted)
+    sides, now = state_of(blocks, fit)
+    at = fit.rows, (fit.V, fit.b)
+    assert np.isclose(now.value, objective(blocks, weighted, at), rtol=1e-13)
+    values = [descent.step_along(sides, now, np.ones(1), t).value for t in (1e-5, -1e-5)]
+    sizes = [float((x.g**2).sum()) for x in (*now.blocks, now.columns)]
+    assert np.isclose((values[0] - values[1]) / 2e-5, sum(sizes), rtol=1e-7)
+    assert np.isclose(now.products, sum(sizes), rtol=1e-13)
+
+
+@pytest.mark.parametrize(("ridges", "weighted"), CASES)
+def test_steps_in_blocks_are_those_of_the_whole_matrix(ridges, weighted):
+    """As `Steps` and the search of one matrix take them, but for rounding."""
+    blocks, fit = fit_of(ridges, weighted)
+    sides = descent.sort_blocks(fit.data, N, blocks.prices, np.float64)
+    rows, (V, b) = descent.descend(sides, fit.rows, (fit.V, fit.b), 8)
+    problem = whole(ridges, weighted=weighted)
+    one = ratings.entries_of(problem, np.float64)
+    U = np.vstack([u for u, _ in fit.rows])
+    given = [
+        None if k is None else x for k, x in zip(one.biases, (np.zeros(len(U)), fit.b), strict=True)
+    ]
+    end = ratings.descend(one, one.into((U, fit.V), tuple(given)), 8)
+    expected = one.out(end.x)
+    assert np.allclose(np.vstack([u for u, _ in rows]), expected[0], rtol=1e-8, atol=1e-9)
+    assert np.allclose(V, expected[1], rtol=1e-8, atol=1e-9)
+    if one.biases[1] is not None:
+        assert np.allclose(b, end.x[-N:, -1], rtol=1e-8, atol=1e-9)
+    if one.biases[0] is not None:
+        a = np.concatenate([a for _, a in rows])
+        assert np.allclose(a[one.rows], end.x[:-N, V.shape[1]], rtol=1e-8, atol=1e-9)
+    value = objective(blocks, weighted, (rows, (V, b)))
+    assert value < objective(blocks, weighted, (fit.rows, (fit.V, fit.b)))
+    assert np.isclose(value, end.value, rtol=1e-12)
+
+
+def test_many_steps_end_where_the_slope_is_nothing():
+    blocks, fit = fit_of(CASES[7][0], weighted=True)
+    sides = descent.sort_blocks(fit.data, N, blocks.prices, np.float64)
+    rows, (V, b) = descent.descend(sides, fit.rows, (fit.V, fit.b), 500)
+    _, now = state_of(blocks, fit._replace(rows=rows, V=V, b=b))
+    assert max(np.abs(s.g).max(initial=0.0) for s in (*now.blocks, now.columns)) < 1e-6
+    again = descent.descend(sides, rows, (V, b), 5, lambda: True)
+    assert np.allclose(again[1][0], V, rtol=1e-14)
+
+
+def test_a_pair_along_which_the_slope_does_not_rise_is_left_out():
+    """The basis is s0, s1, y0, y1, g of two numbers."""
+    s, y, g = np.array([[1.0, 0.0], [0.0, 1.0]]), np.array([[2.0, 0.0], [0.0, 4.0]]), [[1.0, 1.0]]
+    basis = np.vstack([s, y, g])
+    weights, slope = descent.direction(basis @ basis.T)
+    assert np.allclose(weights @ basis, [-0.5, -0.25])
+    assert np.isclose(slope, -0.75)
+    for bad in (-y[1], 0 * y[1]):
+        basis[3] = bad
+        weights, _ = descent.direction(basis @ basis.T)
+        assert np.allclose(weights @ basis, [-0.5, -0.5])
+        assert weights[1] == weights[3] == 0
+    weights, slope = descent.direction(np.zeros((1, 1)))
+    assert (weights.tolist(), slope) == ([-1.0], 0.0)
+    wrong = np.array([[1.0, 1.0, -1e9], [1.0, 1.0, 1.0], [1e9, 1.0, 1.0]])  # of no vectors
+    assert descent.direction(wrong)[0].tolist() == [0.0, 0.0, -1.0]
 
 
 def test_rows_and_columns_without_entries_have_factors_and_biases_of_zero():
@@ -139,9 +230,8 @@ def test_rows_and_columns_without_entries_have_factors_and_biases_of_zero():
     table = RowBlocks(blocks, 3, 0.1, [RowIntercept(0.0), ColumnIntercept(0.0)])
     found = improve(table, rtol=1e-4)
     assert found.certified
-    fit = search.begin(table, (tuple(np.ones((1, 1)) for _ in range(3)), np.ones((3, 1))))
-    after, _ = search.sweep(table, fit)
-    assert after.V[2] == after.b[2] == after.rows[1][0] == after.rows[1][1] == 0
+    assert not found.factors[1][2].any()
+    assert not found.factors[0][1].any()
 
 
 def test_balanced_factors_have_the_same_product_and_no_dead_components():
@@ -164,38 +254,30 @@ def test_what_is_appended_lowers_the_objective_most_along_itself():
     sums, _ = search.residuals(blocks, fit)
     W = np.vstack([x.toarray() for x in sums.W])
     u, values, right = np.linalg.svd(W)
-    out = search.grow(fit, sums.W, (values[:2], right[:2].T), LAM)
-    y, c = dense(weighted=True)
+    lam = float(values[1:3].mean())  # two of three earn more
+    out = search.grow(fit, sums.W, (values[:3], right[:3].T), lam)
+    _, c = dense(weighted=True)
+    r, U = fit.V.shape[1], np.vstack([x for x, _ in out.rows])
+    assert np.array_equal(out.V[:, :r], fit.V)
+    assert np.array_equal(U[:, :r], np.vstack([x for x, _ in fit.rows]))
     for k in range(2):
-        v = out.V[:, fit.V.shape[1] + k]
-        size = np.linalg.norm(v)
-        step = size**2 * np.outer(u[:, k], right[k])  # the best multiple, less its price
-        earned = (W * step).sum() - LAM * size**2
-        assert np.isclose(earned, (c * step**2).sum(), rtol=1e-10)
-    assert y.shape == W.shape
-    assert search.grow(fit, sums.W, (np.zeros(0), np.zeros((N, 0))), LAM) is fit
+        step = np.outer(U[:, r + k], out.V[:, r + k])
+        price = lam * np.linalg.norm(U[:, r + k]) * np.linalg.norm(out.V[:, r + k])
+        assert np.isclose((W * step).sum() - price, (c * step**2).sum(), rtol=1e-10)
+        assert np.allclose(step / np.linalg.norm(step), np.outer(u[:, k], right[k]))
+    sizes = np.linalg.norm(out.V[:, r:], axis=0) ** 2
+    assert np.isclose(sizes[2], search.SLIGHT * sizes[:2].max())  # one that earns too little
+    assert search.grow(fit, sums.W, (np.zeros(2), np.zeros((N, 2))), LAM) is fit
 
 
-def test_the_limit_of_linear_steps_is_found_at_once():
-    rng = np.random.default_rng(0)
-    A, limit, x = rng.standard_normal((6, 6)) / 6, rng.standard_normal(6), np.zeros(6)
-    past = []
-    for _ in range(7):
-        past.append((x, limit + A @ (x - limit)))
-        x = past[-1][1]
-    assert np.abs(search.extrapolate(past) - limit).max() < 1e-9
-    assert np.array_equal(search.extrapolate(past[:1]), past[0][1])
-
-
-def test_a_start_that_is_worse_is_left(monkeypatch):
+def test_no_more_is_appended_than_a_few_beside_what_earns(monkeypatch):
+    monkeypatch.setattr(search, "FEWEST", 1)
     blocks, fit = fit_of((), weighted=False)
-    monkeypatch.setattr(search, "SWEEPS", 4)
-    plain = fit
-    for _ in range(2):
-        plain, _ = search.sweep(blocks, plain)
-    monkeypatch.setattr(search, "extrapolate", lambda past: 1e3 + past[-1][1])
-    found = search.descend(blocks, fit)  # two of the four sweeps were in vain
-    assert np.allclose(found.V, plain.V, rtol=1e-12)
+    sums, _ = search.residuals(blocks, fit)
+    _, values, right = np.linalg.svd(np.vstack([x.toarray() for x in sums.W]))
+    for lam, count in ((2 * values[0], 1), (values[:2].mean(), 2), (values[2:4].mean(), 4)):
+        out = search.grow(fit, sums.W, (values, right.T), float(lam))
+        assert out.V.shape[1] - fit.V.shape[1] == count
 
 
 def test_factors_are_written_beside_blocks_and_read_again(tmp_path):

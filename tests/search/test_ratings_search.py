@@ -1,6 +1,8 @@
 """The search among many observed entries: its objective, its steps and what it proves."""
 
+import pickle
 import tracemalloc
+from functools import partial
 
 import numpy as np
 import pytest
@@ -301,6 +303,16 @@ def test_a_bound_above_the_objective_is_not_believed():
     assert cut.lower == -np.inf
 
 
+def test_entries_are_sent_without_their_threads():
+    entries = descent.entries_of(problem_of("both"))
+    U, V = (np.ones((d, 2), dtype=np.float32) for d in entries.shape)
+    before = entries.residual(U, V)
+    again = pickle.loads(pickle.dumps(entries))  # noqa: S301  its own
+    assert "pool" in vars(entries)
+    assert "pool" not in vars(again)
+    assert all(np.array_equal(*pair) for pair in zip(before, again.residual(U, V), strict=True))
+
+
 @pytest.mark.usefixtures("_few")
 def test_single_precision_is_followed_by_double(monkeypatch):
     monkeypatch.setattr(ratings, "STALE", 1)
@@ -309,7 +321,8 @@ def test_single_precision_is_followed_by_double(monkeypatch):
     entries = descent.entries_of(problem)
     x = entries.into(start.factors, descent.biases_of(problem, start.q))
     at = ratings.SearchState(entries, descent.descend(entries, x, 5), 0)
-    ratings.grow(at, Clock(), 1e-9 * start.value, lambda _: None)
+    finer = partial(descent.entries_of, problem, np.float64)
+    ratings.grow(at, Clock(), 1e-9 * start.value, lambda _: None, finer)
     assert at.entries.kind == at.now.x.dtype == np.float64
     assert at.gap < 1e-5 * start.value
 

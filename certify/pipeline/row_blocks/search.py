@@ -1,11 +1,11 @@
-"""improve() of blocks of rows: alternating least squares that grow, ending with a certificate.
+"""improve() of blocks of rows: a search whose factors grow, ending with a certificate.
 
-    repeat: append the right singular vectors of the residual W that earn more than lam
-            a few sweeps: the best U, a where the blocks are, then the best V, b
+    repeat: append the singular pairs of the residual W that earn more than lam, and a few more
+            some steps on all numbers at once
             write U V^T by its singular vectors, drop those that have died
             until the bracket that the singular values promise is narrow enough
 
-U and a never leave the workers; of a sweep the sums of the columns' normal equations travel.
+U and a never leave the workers; V, b and what V's slope is on a block travel once a step.
 """
 
 from dataclasses import dataclass
@@ -26,25 +26,29 @@ from certify.base.cluster import PLACE, Client, Task
 from certify.base.errors import InputError
 from certify.base.rigor import row_blocks as proved
 from certify.base.rigor.row_blocks import Block
-from certify.base.rigor.tiles import SIDE, tree
+from certify.base.rigor.tiles import tree
 from certify.offsets import ColumnIntercept, RowIntercept
 from certify.pipeline.certificate.file import write_atomically
 from certify.pipeline.certificate.verdict import NO_BOOL
 from certify.polar.lanczos import Start, ritz
+from certify.search.ratings import precision_of
 
+from .descent import descend, sort_blocks
 from .prove import Checked, Sums, check, collect, session, times
 from .question import Factors, RowBlocks, accept_factor, read_blocks
 from .sources import entries, spans
 from .zero_sums import fit_columns
 
-ROUNDS, SWEEPS, MEMORY = 60, 10, 5  # rounds at most; of each; and those that are remembered
+ROUNDS = 60  # at most
+FEW, MANY, NEAR = 10, 20, 1e-2  # steps of a round, and with a smaller gap than NEAR
 PART = 0.4  # of epsilon: the estimated gap at which the search ends
-LEAST, MORE = 10, 2  # pairs looked for at once: as many, and so many beside the last ones found
+LEAST = 10  # pairs looked for at once; otherwise as many as there are components
+MORE, FEWEST = 1.2, 4  # times the pairs that earn more than lam, and beside them: appended
+SLIGHT = 1e-3  # of the largest new weight: what a component starts with that earns too little
 DEAD = 1e-5  # of the largest singular value: a component below it is dropped
 ROUGH, LEVEL = (1e-9, 1e-4), 0.1  # least and most change that ends an estimate; of rtol
 ROOM = 0.1  # of that change: what is added to an estimate; cost, never truth
 STALE, CLOSER = 8, 0.9  # rounds that end a search, without a gap that is so much smaller
-LINES = 256  # rows whose equations are solved at once
 
 
 @dataclass(frozen=True)
@@ -91,7 +95,7 @@ def improve(  # noqa: PLR0913  keywords
     """Return better factors of any size, and their certificate, from given ones or from none.
 
     factors   as `check` has them; None: no components
-    budget    seconds of the search, to which the last sweeps and the proof are added; Ctrl-C ends
+    budget    seconds of the search, to which the last steps and the proof are added; Ctrl-C ends
               it, too, with the best factors so far
     progress  called with a stage and the objective's upper bound; ends the search by True
     folder    where the workers write U of the k-th block as U<k>.npy, and V.npy is written: each
@@ -107,26 +111,33 @@ def improve(  # noqa: PLR0913  keywords
         best, gap, near = fit, np.inf, None
         stale, mark = 0, np.inf
         rough = min(max(LEVEL * rtol, ROUGH[0]), ROUGH[1])
+        sides = sort_blocks(fit.data, table.columns, table.prices, precision(table, fit))
         for _ in range(ROUNDS):
             sums, b = residuals(table, fit)
-            count = LEAST if near is None else max(LEAST, near.shape[1] + MORE)
-            start = Start(table.columns, min(count, table.columns), near, seed)
-            squares, vectors = ritz(partial(times, sums.W), start, tol=rough)
+            count = min(max(LEAST, fit.V.shape[1]), table.columns)
+            squares, near = ritz(
+                partial(times, sums.W), Start(table.columns, count, near, seed), tol=rough
+            )
+            near[sums.counts == 0] = 0.0  # as the vectors themselves are
             top = float(np.sqrt(max(squares[0], 0.0))) * (1 + ROOM * rough)
             spread = estimate_gap(table, sums, top)
             upper = float(sums.upper)
             stale, mark = (0, spread) if spread < CLOSER * mark else (stale + 1, mark)
             if spread < gap:
                 best, gap = fit, spread
-            wanted = PART * max(rtol * abs(upper), atol)
-            clock.tell("sweep", upper)
-            if gap <= wanted or stale >= STALE or clock.expired():
+            clock.tell("grow", upper)
+            if gap <= PART * max(rtol * abs(upper), atol) or clock.expired():
                 break
-            earns = squares > table.lam**2
-            near = vectors[:, : max(int(earns.sum()), 1)]
-            pairs = np.sqrt(squares[earns]), near[:, : earns.sum()]
-            fit = grow(fit._replace(b=b), sums.W, pairs, table.lam)
-            fit = balance(descend(table, fit))
+            if stale >= STALE:
+                if sides.empty.kind == np.float64:
+                    break
+                stale, sides = 0, sort_blocks(fit.data, table.columns, table.prices, np.float64)
+            fit = grow(
+                fit._replace(b=b), sums.W, (np.sqrt(np.maximum(squares, 0.0)), near), table.lam
+            )
+            steps = MANY if spread < NEAR * abs(upper) else FEW
+            rows, (V, b) = descend(sides, fit.rows, (fit.V, fit.b), steps, clock.expired)
+            fit = balance(Fit(fit.data, rows, V, b))
         place = PLACE.get()
         U = [place.persist(place.run(itemgetter(0), x)) for x in best.rows]
         U = U if folder is None else save(U, best.V, Path(folder).absolute())
@@ -203,6 +214,21 @@ def residuals(table: RowBlocks, fit: Fit) -> tuple[Sums, Array]:
     return collect(table, blocks, fit.V, b), fit.b if b is None else b
 
 
+def precision(table: RowBlocks, fit: Fit) -> Any:  # noqa: ANN401  a dtype
+    """Return single precision where all numbers are ordinary, else double."""
+    place = PLACE.get()
+    sizes = place.values([place.run(extremes, x) for x in fit.data])
+    given = [np.array([float(x)]) for x in table.prices if x]
+    return precision_of([*sizes, *given])
+
+
+def extremes(data: tuple[Any, Array | None]) -> Array:
+    """Return the least and the largest modulus of the numbers of a block that are not 0."""
+    sizes = np.abs(np.concatenate([data[0].data, *data[1:][: data[1] is not None]]))
+    sizes = sizes[sizes > 0]
+    return np.array([sizes.min(), sizes.max()]) if sizes.size else sizes
+
+
 def estimate_gap(table: RowBlocks, sums: Sums, top: float) -> float:
     """Return how far apart the bounds are, if sigma_1(W) is at most `top`."""
     exact = Fraction(top)
@@ -211,18 +237,33 @@ def estimate_gap(table: RowBlocks, sums: Sums, top: float) -> float:
 
 
 def grow(fit: Fit, W: list[Task], pairs: tuple[Array, Array], lam: float) -> Fit:
-    """Append root(s) v to V, s = (sigma - lam) / sum c u^2 v^2 for the pair (u, v)."""
+    """Append root(s) u, root(s) v, s = (sigma - lam) / sum c u^2 v^2 for each pair (u, v)."""
     values, right = pairs
-    if not len(values):
+    count = min(int(MORE * (values > lam).sum()) + FEWEST, int((values > 0).sum()))
+    if not count:
         return fit
+    values, right = values[:count], right[:, :count]
     place = PLACE.get()
     shared = place.persist(place.run(np.asarray, right / values))
     squared = place.persist(place.run(np.asarray, right**2))
     parts = list(zip(fit.data, W, strict=True))
     curved = tree(place, lambda x: place.run(curvature, *x, shared, squared), parts)
     bends = np.asarray(place.values([curved])[0])
-    steps = np.sqrt((values - lam) / np.where(bends > 0, bends, 1.0))
-    return fit._replace(V=np.hstack([fit.V, right * steps]))
+    s = (values - lam) / np.where(bends > 0, bends, 1.0)
+    root = np.sqrt(np.maximum(s, SLIGHT * max(float(s.max()), 0.0)))
+    turn = place.persist(place.run(np.asarray, right / values * root))
+    pairs_ = zip(fit.rows, W, strict=True)
+    rows = [place.persist(place.run(append_rows, *pair, turn)) for pair in pairs_]
+    return fit._replace(rows=rows, V=np.hstack([fit.V, right * root]))
+
+
+def append_rows(
+    rows: tuple[Array, Array],
+    W: Any,  # noqa: ANN401  scipy.sparse
+    turn: Array,
+) -> tuple[Array, Array]:
+    """Return U with W times a matrix beside it, and a."""
+    return np.hstack([rows[0], W @ turn]), rows[1]
 
 
 def curvature(
@@ -241,141 +282,6 @@ def weights(data: tuple[Any, Array | None]) -> Any:  # noqa: ANN401  scipy.spars
     Y, c = data
     values = np.ones(Y.nnz) if c is None else c
     return sparse.csr_array((values, Y.indices, Y.indptr), shape=Y.shape)
-
-
-def descend(table: RowBlocks, fit: Fit) -> Fit:
-    """Return a fit after a few sweeps, each begun where those before point to (Anderson).
-
-    Where that is worse than the last sweep's beginning, the next one begins at its end instead.
-    """
-    if not fit.V.shape[1] and not table.offsets:
-        return fit
-    best, lowest = fit, np.inf
-    past: list[tuple[Array, Array]] = []
-    for _ in range(SWEEPS):
-        after, value = sweep(table, fit)
-        if value > lowest:
-            past, fit = [], best
-            continue
-        past = [*past[-MEMORY:], (pack(fit), pack(after))]
-        best, lowest = after, value
-        fit = unpack(after, extrapolate(past))
-    return best
-
-
-def pack(fit: Fit) -> Array:
-    """Return V and b as one vector."""
-    return np.concatenate([fit.V.reshape(-1), fit.b])
-
-
-def unpack(fit: Fit, x: Array) -> Fit:
-    """Return a fit with V and b of a vector."""
-    return fit._replace(V=x[: fit.V.size].reshape(fit.V.shape), b=x[fit.V.size :])
-
-
-def extrapolate(past: list[tuple[Array, Array]]) -> Array:
-    """Return g - dG c for the c with the least |f - dF c|, of pairs (x, g), f = g - x."""
-    f, g = (np.stack(x, axis=1) for x in ([b - a for a, b in past], [b for _, b in past]))
-    dF, dG = np.diff(f, axis=1), np.diff(g, axis=1)
-    c = np.linalg.lstsq(dF.T @ dF, dF.T @ f[:, -1], rcond=1e-12)[0]
-    return np.asarray(g[:, -1] - dG @ c)
-
-
-def sweep(table: RowBlocks, fit: Fit) -> tuple[Fit, float]:
-    """Return the best U, a for V, b with the best V, b for them; and the objective between.
-
-    Of the penalties lam/2 (|U|^2 + |V|^2), which are lam sum |u_k| |v_k| at their best scales.
-    """
-    place, (n, r) = PLACE.get(), fit.V.shape
-    rows, columns = table.ridge(RowIntercept), table.ridge(ColumnIntercept)
-    V, b = (place.persist(place.run(np.asarray, x.copy())) for x in (fit.V, fit.b))
-    made = [place.persist(place.run(best_rows, x, V, b, (table.lam, rows))) for x in fit.data]
-    better = [place.run(itemgetter(0, 1), x) for x in made]
-    parts = list(zip(fit.data, better, strict=True))
-
-    def equations(part: slice) -> Task:
-        """Return the normal equations of some columns."""
-        biased = columns is not None
-        return tree(place, lambda x: place.run(of_columns, *x, part, biased), parts)
-
-    tiles = [
-        place.run(solve_ridge, equations(slice(a, a + SIDE)), (table.lam, columns))
-        for a in range(0, n, SIDE)
-    ]
-    *found, values = place.values([*tiles, tree(place, partial(place.run, itemgetter(2)), made)])
-    solved = np.vstack(found)
-    value = float(values) + 0.5 * table.lam * float(np.vdot(fit.V, fit.V))
-    value += 0.5 * (columns or 0.0) * float(fit.b @ fit.b)
-    b_ = solved[:, r] if columns is not None else fit.b
-    return Fit(fit.data, better, np.ascontiguousarray(solved[:, :r]), b_.copy()), value
-
-
-def best_rows(
-    data: tuple[Any, Array | None], V: Array, b: Array, prices: tuple[float, float | None]
-) -> tuple[Array, Array, Array]:
-    """Return the best U and a of a block, and its part of the objective."""
-    (Y, c), r = data, V.shape[1]
-    biased = prices[1] is not None
-    t = Y.data - b[Y.indices]
-    sums = normal(Y, t, c, with_ones(V, biased))
-    found = solve_ridge(sums, prices)
-    a = found[:, r] if biased else np.zeros(len(found))
-    earned = float(np.vdot(sums[:, -found.shape[1] :], found)) if found.size else 0.0
-    value = 0.5 * (float(t @ (t if c is None else c * t)) - earned)
-    return np.ascontiguousarray(found[:, :r]), np.ascontiguousarray(a), np.array(value)
-
-
-def with_ones(X: Array, biased: bool) -> Array:  # noqa: FBT001  a task's argument
-    """Return X, with a column of ones for biases."""
-    return np.hstack([X, np.ones((len(X), 1))]) if biased else X
-
-
-def of_columns(
-    data: tuple[Any, Array | None],
-    rows: tuple[Array, Array],
-    part: slice,
-    biased: bool,  # noqa: FBT001
-) -> Array:
-    """Return what some columns of a block add to their normal equations."""
-    Y, c = data
-    U, a = rows
-    t = Y.data - np.repeat(a, np.diff(Y.indptr))
-    both = (t,) if c is None else (t, c)
-    across = [
-        sparse.csr_array((x, Y.indices, Y.indptr), shape=Y.shape)[:, part].T.tocsr() for x in both
-    ]
-    weights_ = None if c is None else across[1].data
-    return normal(across[0], across[0].data, weights_, with_ones(U, biased))
-
-
-def normal(Y: Any, t: Array, c: Array | None, X: Array) -> Array:  # noqa: ANN401
-    """Return sum c x x^T and sum c t x over the entries of each row of Y, side by side."""
-    m, r = Y.shape[0], X.shape[1]
-    out = np.zeros((m, r * r + r))
-    ends = Y.indptr.tolist()
-    for i in range(m):
-        at = slice(ends[i], ends[i + 1])
-        F = X[Y.indices[at]]
-        left = F.T if c is None else F.T * c[at]
-        out[i, : r * r] = (left @ F).reshape(-1)
-        out[i, r * r :] = left @ t[at]
-    return out
-
-
-def solve_ridge(sums: Array, prices: tuple[float, float | None]) -> Array:
-    """Return the solutions of ridge regressions, one a row; prices: of factors, and of a bias."""
-    biased = prices[1] is not None
-    r = int(np.sqrt(sums.shape[1] + 0.25))
-    ridge = np.full(r, prices[0])
-    out = np.zeros((len(sums), r))
-    for start in range(0, len(sums), LINES):
-        part = sums[start : start + LINES]
-        grams = part[:, : r * r].reshape(-1, r, r) + np.diag(ridge)
-        if biased:
-            grams[:, -1, -1] += np.float64(prices[1]) - prices[0]
-            grams[:, -1, -1] += grams[:, -1, -1] == 0  # no entry, no ridge: a bias 0
-        out[start : start + LINES] = np.linalg.solve(grams, part[:, r * r :, None])[..., 0]
-    return out
 
 
 def balance(fit: Fit) -> Fit:

@@ -21,7 +21,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from itertools import starmap
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -35,6 +35,7 @@ from certify.offsets import ColumnIntercept, RowIntercept
 from certify.problem import Problem, Values
 
 Floats = npt.NDArray[Any]  # of single or double precision
+P = TypeVar("P", bound="Valued")
 Biases = tuple[Array | None, Array | None]  # of rows and of columns
 BYTES = 5e5  # gathered at once, to stay in a core's cache; cost, never truth
 CORES = min(os.cpu_count() or 1, 4)
@@ -52,7 +53,7 @@ class Entries:
 
     rows     the row of the data that each sorted row is
     y, cols  values and columns of the entries; starts: where each row's begin, (m + 1,)
-    weights  c, or None for 1;  source: returns the same entries in another precision
+    weights  c, or None for 1
     prices   lam p (m,) and lam q (n,); of a and b, each None where there is no such bias
     """
 
@@ -64,7 +65,6 @@ class Entries:
     weights: Floats | None
     prices: tuple[Array, Array]
     biases: Biases
-    source: Callable[[Any], "Entries"]
     blocks: dict[int, list[tuple[int, int, int]]] = field(default_factory=dict, repr=False)
 
     @property
@@ -82,9 +82,9 @@ class Entries:
         """Threads that share the work."""
         return ThreadPoolExecutor(CORES)
 
-    def finer(self) -> "Entries":
-        """Return the same entries in double precision."""
-        return self.source(np.float64)
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the threads here."""
+        return {k: x for k, x in self.__dict__.items() if k != "pool"}
 
     def matrix(self, values: Floats) -> Any:  # noqa: ANN401  scipy.sparse
         """Return the sparse matrix of these values."""
@@ -206,27 +206,41 @@ def entries_of(problem: Problem, kind: Any = np.float32) -> Entries:  # noqa: AN
     loss, observed = problem.loss, problem.loss.observed
     if not isinstance(loss, Squared):
         raise TypeError(f"least squares is known here, not {type(loss).__name__}")
-    scale = loss.scale
-    counts = np.diff(observed.indptr)
-    rows = np.argsort(counts, kind="stable")
-    starts = np.concatenate([[0], np.cumsum(counts[rows])])
-    order = np.repeat(observed.indptr[rows] - starts[:-1], counts[rows])
-    order += np.arange(observed.size)
     gauges, dims = problem.atom.gauges, (observed.m, observed.n)
     p, q = (problem.lam * g.ellipsoids(d).weights for g, d in zip(gauges, dims, strict=True))
-    row_bias, col_bias = biases_of(
+    biases = biases_of(
         problem, tuple(o.priced * np.ones(o.shape(observed)) for o in problem.offsets)
     )
+    listed = observed.indptr, observed.listed[1], loss.data, loss.scale
+    return sort_rows(dims, listed, (p, q), biases, kind)
+
+
+def sort_rows(
+    shape: tuple[int, int],
+    listed: tuple[Any, Any, Array, Array | None],
+    prices: tuple[Array, Array],
+    biases: Biases,
+    kind: Any,  # noqa: ANN401  a dtype
+) -> Entries:
+    """Return entries that are listed row by row: where each row's begin, columns, values, weights.
+
+    prices, biases  as Entries has them, of the rows as they are
+    """
+    indptr, cols, y, c = listed
+    counts = np.diff(indptr)
+    rows = np.argsort(counts, kind="stable")
+    starts = np.concatenate([[0], np.cumsum(counts[rows])])
+    order = np.repeat(indptr[rows] - starts[:-1], counts[rows])
+    order += np.arange(len(y))
     return Entries(
-        dims,
+        shape,
         rows,
-        loss.data[order].astype(kind),
-        observed.listed[1][order].astype(np.int32),
+        y[order].astype(kind),
+        cols[order].astype(np.int32),
         starts,
-        None if scale is None else scale[order].astype(kind),
-        (p[rows], q),
-        (None if row_bias is None else row_bias[rows], col_bias),
-        partial(entries_of, problem),
+        None if c is None else c[order].astype(kind),
+        (prices[0][rows], prices[1]),
+        (None if biases[0] is None else biases[0][rows], biases[1]),
     )
 
 
@@ -262,6 +276,14 @@ class Steps:
         return out
 
 
+class Valued(Protocol):
+    """A point whose value is known."""
+
+    @property
+    def value(self) -> float:
+        """The objective."""
+
+
 @dataclass(frozen=True)
 class Point:
     """x, its value, slope and residual."""
@@ -290,6 +312,10 @@ class Objective:
         slope[m:] -= entries.times_transposed(W, x[:m])
         slope *= self.free
         return Point(x, value, slope, rest)
+
+    def along(self, x: Floats, d: Floats, t: float) -> Point:
+        """Return the point at x + t d."""
+        return self.at(x + d.dtype.type(t) * d)
 
     def metric(self, x: Floats) -> Floats:
         """Return the diagonal of the Hessian."""
@@ -331,7 +357,7 @@ def descend(
                 break
             memory = Steps()
             continue
-        new = line_search(objective, now, d, along)
+        new = line_search(partial(objective.along, now.x, d), now, along)
         if new is None:
             break
         memory.remember(new.x - now.x, new.slope - now.slope)
@@ -340,11 +366,14 @@ def descend(
     return now
 
 
-def line_search(objective: Objective, now: Point, d: Floats, along: float) -> Point | None:
-    """Return a lower point along a direction, its whole length first; None for none."""
+def line_search(at: Callable[[float], P], now: P, along: float) -> P | None:
+    """Return a lower point of those at(t), t = 1 first; None for none.
+
+    along  the slope by t at 0
+    """
     t = 1.0
     for _ in range(TRIES):
-        new = objective.at(now.x + d.dtype.type(t) * d)
+        new = at(t)
         gained = now.value - new.value
         if gained >= -ARMIJO * t * along or abs(gained) <= FLAT * abs(now.value):
             return new
@@ -363,4 +392,5 @@ def dot(x: Floats, y: Floats) -> float:
 def add_scaled(x: Floats, y: Floats, t: float) -> None:
     """Add t y to x, in place."""
     axpy = blas.saxpy if x.dtype == np.float32 else blas.daxpy
-    axpy(y.reshape(-1), x.reshape(-1), a=t)
+    if x.size:
+        axpy(y.reshape(-1), x.reshape(-1), a=t)

@@ -1,0 +1,236 @@
+"""Steps of L-BFGS on blocks of rows: all numbers at once, U where the blocks are.
+
+The objective, its metric D and the line search are those of `search/descent/ratings.py`.  Here a
+point is z = D^(1/2) x, and a step the sum of the last steps s, changes of the slope y and the slope
+g, times weights that need their inner products alone.  So V goes to each block in a step, and what
+comes back is its part of V's slope, as large, and a few numbers.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from operator import itemgetter
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy import sparse
+
+from certify.base.arrays import Array
+from certify.base.cluster import PLACE, Task
+from certify.base.rigor.row_blocks import Prices
+from certify.base.rigor.tiles import tree
+from certify.search.descent.ratings import (
+    CURVED,
+    REMEMBERED,
+    RUN,
+    Entries,
+    Floats,
+    add_scaled,
+    dot,
+    line_search,
+    sort_rows,
+)
+
+
+class State(NamedTuple):
+    """The numbers x (k, c) of one side, U of a block or V, biases beside them, as z = root x.
+
+    g  the slope by z;  s, y  the last steps, and the changes of g
+    """
+
+    z: Floats
+    root: Floats
+    g: Floats
+    s: tuple[Floats, ...] = ()
+    y: tuple[Floats, ...] = ()
+
+    @property
+    def basis(self) -> tuple[Floats, ...]:
+        """What a step is a sum of."""
+        return (*self.s, *self.y, self.g)
+
+    def combine(self, weights: Array) -> Floats:
+        """Return x after a step."""
+        z = self.z.copy()
+        for x, t in zip(self.basis, weights.tolist(), strict=True):
+            add_scaled(z, x, t)
+        return z
+
+    def after(self, z: Floats, g: Floats) -> "State":
+        """Return the state one step on."""
+        s, y = (*self.s, z - self.z), (*self.y, g - self.g)
+        return State(z, self.root, g, s[-REMEMBERED:], y[-REMEMBERED:])
+
+    def products(self) -> Array:
+        """Return the inner products of all of the basis."""
+        lines = np.stack([x.reshape(-1) for x in self.basis])
+        out = np.zeros((len(lines),) * 2)
+        for start in range(0, lines.shape[1], RUN):
+            part = lines[:, start : start + RUN]
+            out += part @ part.T
+        return out
+
+
+class Sides(NamedTuple):
+    """The entries of the blocks as tasks, and a block without rows, which knows V's prices."""
+
+    entries: list[Task]
+    empty: Entries
+
+
+class Point(NamedTuple):
+    """Where a descent is: the states of the blocks and of V, the value, the products of all."""
+
+    blocks: list[Task]
+    columns: State
+    value: float
+    products: Array
+
+
+def sort_blocks(data: list[Task], n: int, prices: Prices, kind: Any) -> Sides:  # noqa: ANN401  a dtype
+    """Return the blocks' entries in one precision."""
+    place = PLACE.get()
+    nothing = sparse.csr_array((0, n)), None
+    entries = [place.persist(place.run(sort, x, prices, kind)) for x in data]
+    return Sides(entries, sort(nothing, prices, kind))
+
+
+def sort(data: tuple[Any, Array | None], prices: Prices, kind: Any) -> Entries:  # noqa: ANN401  a dtype
+    """Return the entries of a block, rows sorted by their counts."""
+    Y, c = data
+    lam = [np.full(d, float(prices.lam)) for d in Y.shape]
+    ridges = zip(Y.shape, prices[1:], strict=True)
+    rows, columns = (None if x is None else np.full(d, float(x)) for d, x in ridges)
+    listed = Y.indptr, Y.indices, Y.data, c
+    return sort_rows(Y.shape, listed, (lam[0], lam[1]), (rows, columns), kind)
+
+
+def descend(
+    sides: Sides,
+    rows: list[Task],
+    columns: tuple[Array, Array],
+    steps: int,
+    expired: Callable[[], bool] = lambda: False,
+) -> tuple[list[Task], tuple[Array, Array]]:
+    """Return (U, a) of the blocks, and (V, b), after some steps, never higher but for rounding."""
+    V, b = columns
+    rows_, columns_ = sides.empty.biases
+    given = None if rows_ is None else b[:0], None if columns_ is None else b
+    x = sides.empty.into((V[:0], V), given)
+    if not x.size:
+        return rows, columns
+    place = PLACE.get()
+    now = step_to(sides, begin(sides, rows, x), None)
+    for _ in range(steps):
+        weights, slope = direction(now.products)
+        if expired() or not slope < 0:
+            break
+        new = line_search(partial(step_along, sides, now, weights), now, slope)
+        if new is None:
+            break
+        now = new
+    out = (now.columns.z / now.columns.root).astype(np.float64)
+    pairs = zip(sides.entries, now.blocks, strict=True)
+    made = [place.persist(place.run(finish, *pair)) for pair in pairs]
+    r = V.shape[1]
+    return made, (out[:, :r].copy(), b if columns_ is None else out[:, -1].copy())
+
+
+def begin(sides: Sides, rows: list[Task], x: Floats) -> Point:
+    """Return a point whose slope is not known yet."""
+    place, r = PLACE.get(), x.shape[1] - sides.empty.bias_count
+    shared = place.persist(place.run(np.asarray, x))
+    pairs = zip(sides.entries, rows, strict=True)
+    begun = [place.persist(place.run(begin_rows, *pair, shared)) for pair in pairs]
+    curved = place.values([tree(place, partial(place.run, itemgetter(1)), begun)])[0]
+    root = roots(sides.empty.price(r) + curved)
+    states = [place.run(itemgetter(0), k) for k in begun]
+    return Point(states, State(x * root, root, 0 * x), np.inf, np.zeros((1, 1)))
+
+
+def begin_rows(entries: Entries, rows: tuple[Array, Array], V: Floats) -> tuple[State, Floats]:
+    """Return the same of a block, and its part of V's metric."""
+    U, a = rows
+    bias = None if entries.biases[0] is None else a
+    m, r = len(U), U.shape[1]
+    x = np.ascontiguousarray(entries.into((U, np.zeros((entries.shape[1], r))), (bias, None))[:m])
+    root = roots(entries.price(r)[:m] + entries.weight_matrix @ np.square(V))
+    curved = entries.times_transposed(entries.weight_matrix.data, np.square(x))
+    return State(x * root, root, 0 * x), curved
+
+
+def roots(D: Floats) -> Floats:
+    """Return D^(1/2), which is not too small."""
+    return np.asarray(np.sqrt(np.maximum(D, np.finfo(D.dtype).tiny ** 0.5)))
+
+
+def step_along(sides: Sides, now: Point, weights: Array, t: float) -> Point:
+    """Return the point after t times a step."""
+    return step_to(sides, now, t * weights)
+
+
+def step_to(sides: Sides, now: Point, weights: Array | None) -> Point:
+    """Return the point after a step of these weights; None: the same one, with its slope."""
+    place, side = PLACE.get(), now.columns
+    z = side.z if weights is None else side.combine(weights)
+    x = z / side.root
+    r = x.shape[1] - sides.empty.bias_count
+    shared = place.persist(place.run(np.asarray, x))
+    pairs = zip(sides.entries, now.blocks, strict=True)
+    made = [place.persist(place.run(step_rows, *pair, shared, weights)) for pair in pairs]
+    pull = tree(place, partial(place.run, itemgetter(1)), made)
+    pull, *found = place.values([pull, *(place.run(itemgetter(2), k) for k in made)])
+    priced = sides.empty.price(r) * x
+    g = sides.empty.free(r) * (priced - pull) / side.root
+    side = side._replace(g=g) if weights is None else side.after(z, g)
+    value = sum(v for v, _ in found) + 0.5 * dot(priced, x)
+    products = sum((p for _, p in found), side.products())
+    return Point([place.run(itemgetter(0), k) for k in made], side, value, products)
+
+
+def step_rows(
+    entries: Entries, state: State, V: Floats, weights: Array | None
+) -> tuple[State, Floats, tuple[float, Array]]:
+    """Return the same of a block, and its parts of V's slope, of the value and of the products."""
+    m, r = len(state.z), V.shape[1] - entries.bias_count
+    z = state.z if weights is None else state.combine(weights)
+    U = z / state.root
+    rest, pull = entries.residual(U, V)
+    W, priced = entries.dual(rest), entries.price(r)[:m] * U
+    g = entries.free(r)[:m] * (priced - pull) / state.root
+    after = state._replace(g=g) if weights is None else state.after(z, g)
+    value = 0.5 * (dot(W, rest) + dot(priced, U))
+    return after, entries.times_transposed(W, U), (value, after.products())
+
+
+def finish(entries: Entries, state: State) -> tuple[Array, Array]:
+    """Return U and a of a block, in double precision, its rows in their order."""
+    place = np.argsort(entries.rows)
+    x = (state.z / state.root)[place].astype(np.float64)
+    r = x.shape[1] - entries.bias_count
+    a = np.zeros(len(x)) if entries.biases[0] is None else x[:, r].copy()
+    return x[:, :r].copy(), a
+
+
+def direction(products: Array) -> tuple[Array, float]:
+    """Return the weights of minus the inverse Hessian times the slope, and its product with that.
+
+    In two loops, as `Steps` has them, on weights of the basis instead of vectors.  Pairs along
+    which the slope does not rise are left out.
+    """
+    G, k = products, len(products) // 2
+    curved = [i for i in range(k) if G[i, k + i] > CURVED * (G[i, i] * G[k + i, k + i]) ** 0.5]
+    q, kept = np.zeros(len(G)), {}
+    q[-1] = -1.0
+    for i in reversed(curved):
+        kept[i] = (G[i] @ q) / G[i, k + i]
+        q[k + i] -= kept[i]
+    if curved:
+        last = curved[-1]
+        q *= G[last, k + last] / G[k + last, k + last]
+    for i in curved:
+        q[i] += kept[i] - (G[k + i] @ q) / G[i, k + i]
+    along = float(G[-1] @ q)
+    if curved and not along < 0:
+        q = np.zeros(len(G))
+        q[-1], along = -1.0, -float(G[-1, -1])
+    return q, along
