@@ -66,12 +66,13 @@ def check(options: Options, loaded: LoadedBlocks, output: Path | None) -> int:
 
 
 def verify(options: Options, loaded: LoadedBlocks, certificate: Path, tier: str) -> int:
-    """Prove what a certificate claims about the blocks and the fit."""
+    """Prove what a certificate claims about the blocks and the fit, or the factors it has."""
     if tier != "rounded":
         raise InputError("blocks of rows are proved in rounded floats only: add --tier rounded")
     start, (rtol, atol) = monotonic(), epsilon(options, loaded)
+    factors = None if loaded.fit is None else loaded.factors()
     try:
-        proof = row_blocks.verify(certificate, loaded.table, loaded.factors(), rtol=rtol, atol=atol)
+        proof = row_blocks.verify(certificate, loaded.table, factors, rtol=rtol, atol=atol)
     except RejectedError as error:
         if options.json:
             as_json(of_rejection(error), {})
@@ -81,7 +82,7 @@ def verify(options: Options, loaded: LoadedBlocks, certificate: Path, tier: str)
 
 
 def improve(options: Options, loaded: LoadedBlocks, output: Path, certificate: Path | None) -> int:
-    """Write better factors to a folder, from those of the fit, or from none."""
+    """Write better factors to a folder and into a certificate, from the fit or from none."""
     guard([certificate], loaded.inputs)
     if loaded.fit is not None and os.path.realpath(output) == os.path.realpath(loaded.fit):
         raise InputError(f"cannot write {output}: it is an input of this command")
@@ -101,7 +102,8 @@ def improve(options: Options, loaded: LoadedBlocks, output: Path, certificate: P
     size = sum(file.stat().st_size for file in files)
     written: dict[str, OutputFile | None] = {"factors": OutputFile(output, size)}
     if certificate is not None:
-        written["certificate"] = save_certificate(found.result.certificate, certificate)
+        whole = row_blocks.embed_factors(found.result.certificate, found.factors)
+        written["certificate"] = save_certificate(whole, certificate)
     fields = of_proof(as_proved(found.result), monotonic() - start)
     extra = {"objective": found.result.upper, "components": found.factors[1].shape[1]}
     options.show({**fields, **extra}, **written)

@@ -10,6 +10,8 @@ from scipy import sparse
 from certify.adapters.files import load
 from certify.base.cluster import PLACE
 from certify.base.errors import InputError
+from certify.pipeline import row_blocks
+from certify.pipeline.certificate.file import Certificate
 from certify.pipeline.row_blocks import RowBlocks
 from tests.question_files import inside
 
@@ -72,7 +74,15 @@ def test_a_folder_is_fitted_checked_and_verified(folder, capsys):
         assert other.status == 0
         for name in ("verdict", "lower", "upper", "tier", "rules"):
             assert other.json[name] == made.json[name]
+    mine = Certificate.load(folder / "y.cert", lambda _: None)
+    mine = row_blocks.embed_factors(mine, row_blocks.load_factors(folder / "x.cert"))
+    mine.save(folder / "y.cert")
     assert (folder / "x.cert").read_bytes() == (folder / "y.cert").read_bytes()
+    alone = inside(
+        capsys, "verify", folder / "x.cert", "--problem", folder / "start.toml",
+        "--tier", "rounded", "--json",
+    )  # fmt: skip
+    assert (alone.status, alone.json["lower"]) == (0, made.json["lower"])  # its own factors
     people = inside(capsys, "check", folder / "problem.toml")
     assert "CERTIFIED" in people.out
     again = inside(

@@ -16,7 +16,15 @@ from certify.kernel.file import seal
 from certify.losses import Squared
 from certify.offsets import ColumnIntercept, Intercept, RowIntercept
 from certify.pipeline.certificate.file import Certificate, as_numpy
-from certify.pipeline.row_blocks import RowBlocks, check, prove, question, verify
+from certify.pipeline.row_blocks import (
+    RowBlocks,
+    check,
+    embed_factors,
+    load_factors,
+    prove,
+    question,
+    verify,
+)
 from certify.polar.proved import as_kernel_array
 from tests.places import Lossy, Task
 
@@ -239,6 +247,59 @@ def test_other_biases_prove_another_bracket_and_never_a_wrong_one(saved):
                 continue
             assert again.lower <= found.upper
             assert found.lower <= again.upper
+
+
+def test_factors_in_the_file_are_handed_over_and_verified(saved, tmp_path):
+    blocks, (U, V), found, file = saved
+    names = []
+    for k, u in enumerate(U):  # as workers write them
+        names.append(str(tmp_path / f"U{k}.npy"))
+        np.save(names[-1], u)
+    for given in ((U, V), (names, V)):
+        made = embed_factors(found.certificate, given)
+        assert set(made.given) == {"V", "U0", "U1", "U2"}
+        made.save(tmp_path / "whole.cert")
+        back = load_factors(tmp_path / "whole.cert")
+        pairs = zip([*U, V], [*back[0], back[1]], strict=True)
+        assert all(np.array_equal(*pair) for pair in pairs)
+        again = verify(tmp_path / "whole.cert", asked(blocks), rtol=RTOL)
+        assert (again.lower, again.upper) == (found.lower, found.upper)
+        assert verify(tmp_path / "whole.cert", asked(blocks), (U, V), rtol=RTOL) == again
+    made.save(tmp_path / "small.cert", data=False)
+    for small in (file, tmp_path / "small.cert"):
+        for act in (load_factors, lambda x: verify(x, asked(blocks), rtol=RTOL)):
+            with pytest.raises(InputError, match="the certificate has no U0: give the fact"):
+                act(small)
+
+
+def test_factors_that_the_statement_does_not_name_are_refused(saved):
+    blocks, (U, V), found, _ = saved
+    made = embed_factors(found.certificate, (U, V))
+    for name in ("V", "U1"):
+        wrong = as_kernel_array(flipped(as_numpy(made.given[name]), 0))
+        lie = replace(made, given={**made.given, name: wrong})
+        for act in (load_factors, lambda x: verify(x, asked(blocks), rtol=RTOL)):
+            with pytest.raises(RejectedError) as caught:
+                act(lie)
+            assert (caught.value.where, caught.value.code) == (f"question.{name}", "digest")
+    for bad in ([U[0], U[2], U[1]], [2 * U[0], *U[1:]]):
+        with pytest.raises(RejectedError, match=r"question.U\d"):
+            embed_factors(found.certificate, (bad, V))
+    with pytest.raises(InputError, match="the certificate has no U2"):
+        embed_factors(found.certificate, (U[:2], V))
+
+
+@pytest.mark.parametrize("change", [
+    {"blocks": 3}, {"blocks": {"0": 3}}, {"arrays": []}, {"blocks": {}}, {"blocks": None},
+    {"arrays": {}}, {"arrays": {"U": {}}}, {"blocks": {"1": {}}}, {"blocks": {"0": {"U": []}}},
+])  # fmt: skip
+def test_a_statement_without_blocks_hands_over_nothing(saved, change):
+    blocks, factors, found, _ = saved
+    made = embed_factors(found.certificate, factors)
+    lie = replace(made, statement=made.statement | change)
+    for act in (load_factors, lambda x: verify(x, asked(blocks), rtol=RTOL)):
+        with pytest.raises(RejectedError):
+            act(lie)
 
 
 def test_the_data_are_not_in_the_file_and_V_may_be_left_out(saved, tmp_path):

@@ -1,7 +1,16 @@
 """Ratings in blocks of rows that never meet: checked, verified and fitted on a cluster."""
 
-from .prove import Checked, check, verify
+from .prove import Checked, check, embed_factors, load_factors, verify
 from .question import RowBlocks
 from .search import Improved, improve
 
-__all__ = ["Checked", "Improved", "RowBlocks", "check", "improve", "verify"]
+__all__ = [
+    "Checked",
+    "Improved",
+    "RowBlocks",
+    "check",
+    "embed_factors",
+    "improve",
+    "load_factors",
+    "verify",
+]

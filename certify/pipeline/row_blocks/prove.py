@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
 from operator import itemgetter
@@ -13,6 +13,7 @@ import numpy as np
 
 from certify.base.arrays import Array, Ints
 from certify.base.cluster import PLACE, Client, Task, on_cluster
+from certify.base.errors import InputError
 from certify.base.rigor import row_blocks as proved
 from certify.base.rigor.row_blocks import Dual
 from certify.base.rigor.tiles import tree
@@ -21,6 +22,7 @@ from certify.kernel.arrays import Arrays
 from certify.kernel.claim import same_question
 from certify.kernel.errors import demand
 from certify.kernel.fields import only, shift_of
+from certify.kernel.file import identity
 from certify.offsets import ColumnIntercept, RowIntercept
 from certify.pipeline.certificate.file import Certificate, Json, StatedQuestion, as_numpy
 from certify.pipeline.certificate.verdict import Bracket, Judgement, Verdict
@@ -30,12 +32,14 @@ from certify.polar.lanczos import Start, ritz
 from certify.polar.proved import above, as_kernel_array, below
 
 from .question import (
+    U_NAME,
     Factors,
     RowBlocks,
     accept_factor,
     compare_blocks,
     identities,
     known_format,
+    load_factor,
     read_blocks,
     state,
     unchanged,
@@ -117,7 +121,7 @@ def check(  # noqa: PLR0913  keywords
 def verify(  # noqa: PLR0913  keywords
     path_or_certificate: str | Path | Certificate,
     table: RowBlocks,
-    factors: Factors,
+    factors: Factors | None = None,
     *,
     rtol: float = 1e-6,
     atol: float = 0.0,
@@ -128,12 +132,13 @@ def verify(  # noqa: PLR0913  keywords
     The question is stated again from the blocks, where they are, and must be the certificate's,
     bit by bit.  With a client the workers are believed.
 
+    factors  as `check` has them; None: those that the certificate has (`load_factors`)
+
     Raises RejectedError(where, code, value) if anything differs or the claim does not follow,
     InputError where a block or a factor is none, or the cluster gives up.
     """
-    source = path_or_certificate
-    c = source if isinstance(source, Certificate) else Certificate.load(source, known_format)
-    known_format(c.statement)
+    c = load_certificate(path_or_certificate)
+    factors = load_factors(c) if factors is None else factors
     with session(client):
         V = accept_factor(factors[1], table.columns)
         blocks, question = state_question(table, factors[0], V, (rtol, atol))
@@ -147,6 +152,50 @@ def verify(  # noqa: PLR0913  keywords
         wrong = f"claims {claimed}, proved {verdict.name} in [{bracket[0]!r}, {bracket[1]!r}]"
         demand(claimed == verdict.name, "claim.verdict", "not proved", wrong)
         return Proved(verdict, *bracket, TIER, RULES)
+
+
+def load_certificate(source: str | Path | Certificate) -> Certificate:
+    """Return a certificate of blocks of rows, from a file if it is one's name."""
+    c = source if isinstance(source, Certificate) else Certificate.load(source, known_format)
+    known_format(c.statement)
+    return c
+
+
+def embed_factors(
+    certificate: Certificate, factors: Factors, *, client: Client | None = None
+) -> Certificate:
+    """Return a certificate with U of each block, too, which come here from where they are.
+
+    factors  as `check` has them; as `improve` returns them
+
+    Raises RejectedError where they are not those of the certificate.
+    """
+    with session(client):
+        place = PLACE.get()
+        U = place.values([place.run(load_factor, u, U_NAME) for u in factors[0]])
+    arrays = {f"U{k}": as_kernel_array(u) for k, u in enumerate(U)}
+    made = replace(certificate, given={**certificate.given, **arrays})
+    load_factors(made)
+    return made
+
+
+def load_factors(path_or_certificate: str | Path | Certificate) -> Factors:
+    """Return the U of each block, and V, that a certificate has; nothing is proved.
+
+    Raises InputError where it does not have them, RejectedError where they are not those that its
+    statement names.
+    """
+    c = load_certificate(path_or_certificate)
+    blocks, arrays = (c.statement.get(k) for k in ("blocks", "arrays"))
+    for k, x in (("blocks", blocks), ("arrays", arrays)):
+        demand(isinstance(x, dict) and bool(x), f"statement.{k}", "json", x)
+    listed = [(blocks or {}).get(str(k)) for k in range(len(blocks or {}))]
+    stated = {f"U{k}": x.get("U") if isinstance(x, dict) else None for k, x in enumerate(listed)}
+    for name, of in (stated | {"V": (arrays or {}).get("V")}).items():
+        if name not in c.given:
+            raise InputError(f"the certificate has no {name}: give the factors")
+        demand(identity(c.given[name]) == of, f"question.{name}", "digest", name)
+    return [as_numpy(c.given[name]) for name in stated], as_numpy(c.given["V"])
 
 
 @contextmanager
