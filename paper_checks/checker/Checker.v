@@ -89,6 +89,9 @@ Definition squares_over_up (w c : grid) : dyadic :=  (* sum w^2 / c, rounded up 
   Dy (sum_rows (fun w c => ceil_div (Z.shiftl (Z.mul w w) b) c) Z0 (ints w) (ints c))
      (Z.sub (Z.sub (Z.add (ex w) (ex w)) (ex c)) b).
 
+Definition over_up (x : dyadic) (k : Z) : dyadic :=
+  Dy (ceil_div (Z.shiftl (num x) guard) k) (Z.sub (dex x) guard).
+
 Definition wide (n : nat) (a : grid) := all (fun r => Nat.leb (size r) n) (ints a).
 Definition shaped (m n : nat) (a : grid) :=
   eqn (size (ints a)) m && all (fun r => eqn (size r) n) (ints a).
@@ -122,6 +125,10 @@ Definition above (a b : grid) : grid :=  (* A, and B below it *)
 Definition filled (m n : nat) := Grid (nseq m (nseq n (Zpos xH))) Z0.
 Definition blank (m n : nat) := Grid (nseq m (nseq n Z0)) Z0.
 Definition symmetric (n : nat) (a : grid) := all2 (all2 Z.eqb) (ints (transpose n a)) (ints a).
+Fixpoint zero_last (x : seq (seq Z)) : seq (seq Z) :=
+  if x is r :: x' then if x' is [::] then [:: map (fun _ => Z0) r] else r :: zero_last x' else [::].
+(* what costs something: all rows, or all but the last one *)
+Definition priced_ (free : bool) (a : grid) : grid := if free then Grid (zero_last (ints a)) (ex a) else a.
 Definition minus_one := Dy (Zneg xH) Z0.
 Definition supported (w c : grid) :=  (* W is 0 where nothing is observed *)
   all2 (all2 (fun w c => Z.ltb Z0 c || Z.eqb w Z0)) (ints w) (ints c).
@@ -129,7 +136,7 @@ Definition supported (w c : grid) :=  (* W is 0 where nothing is observed *)
 (* the question, and what the file holds to prove it *)
 Record data := Data {
   dm : nat; dn : nat; dinputs : nat; dr : nat;
-  dlayer : option (grid * dyadic);  (* features and slope of a hidden layer *)
+  dlayer : option (grid * dyadic); dfree : bool;  (* features and slope of a hidden layer, free biases *)
   dY : grid; dC : grid; dloss : loss_form dyadic; dlam : dyadic; dform : theta_form;
   dleft_norm : norm_form; dright_norm : norm_form; dleft : sign; dright : sign;
   dcolumns : bool; drows : bool; dP : grid; dQ : grid; down : bool;  (* ridges as columns *)
@@ -144,7 +151,7 @@ Record form_proof := Form { fN : option grid; fL : option grid; fshift : dyadic 
 Definition sparse := seq (nat * dyadic).
 Record chord := Chord { place : nat; kappa : dyadic; to_low : sparse; to_high : sparse }.
 Inductive layer_proof :=
-| Quadratic (w : form_proof) (tau level : dyadic) (radial : option dyadic) (linear : bool)
+| Quadratic (w : form_proof) (tau level beside_ : dyadic) (radial : option dyadic) (linear : bool)
 | Cell (mu rho : sparse) (chords : seq chord).
 Inductive output_proof :=  (* of one output as it is, or where it is >= 0 and where it is <= 0 *)
 | Whole (t : tree layer_proof)
@@ -181,7 +188,7 @@ Definition labels_ok (d : data) : bool :=
     (gsub (entrywise (dY d) (dY d)) (filled (dm d) (dn d)))).
 
 Definition layer_ok (d : data) : bool :=
-  if dlayer d is Some (f, _) then shaped (dm d) (dinputs d) f else eqn (dinputs d) (dm d).
+  if dlayer d is Some (f, _) then shaped (dm d) (dinputs d) f else eqn (dinputs d) (dm d) && ~~ dfree d.
 Definition ridges_ok (d : data) : bool :=
   [&& shaped (dn d) 1 (dP d), nonneg (dP d), shaped (dm d) 1 (dQ d) & nonneg (dQ d)].
 
@@ -220,7 +227,7 @@ Definition column_squares (p : norm_form) (r : nat) (u : grid) : seq Z :=
 Definition squares_of (p : norm_form) (r : nat) (u : grid) : dyadic :=
   let x := column_squares p r u in Dy (sumz (fun a _ => a) Z0 x x) (Z.add (ex u) (ex u)).
 Definition thetas (root : Z -> Z) (d : data) (r : nat) (u v : grid) : dyadic :=
-  let p := dleft_norm d in let p' := dright_norm d in
+  let p := dleft_norm d in let p' := dright_norm d in let u := priced_ (dfree d) u in
   match dform d with
   | Product => Dy (sumz (fun a b => root (Z.shiftl (Z.mul a b) (Z.add guard guard))) Z0
       (column_squares p r u) (column_squares p' r v)) (Z.sub (Z.add (ex u) (ex v)) guard)
@@ -346,20 +353,30 @@ Definition row_at (a : grid) (i : nat) : grid := Grid [:: nth [::] (ints a) i] (
 Definition as_row (x : seq dyadic) : grid :=
   let e := foldr (fun y e => Z.min (dex y) e) Z0 x in
   Grid [:: map (fun y => lift (num y) (dex y) e) x] e.
-Definition is_root (x s : dyadic) : bool := Z.leb Z0 (num s) && dleb x (dmul s s).
 Definition squares_of_rows (f : grid) : seq dyadic :=
   map (fun r => Dy (dotz Z0 r r) (Z.add (ex f) (ex f))) (ints f).
-Definition radii_of (f : grid) : seq dyadic := map sqrt_up (squares_of_rows f).
-(* the next float but one above a number, or the number: what is taken is tested *)
+(* a free bias, of a feature that is a constant c > 0: F without it, what it adds to a row at most, and
+   its square at most, where the sums of W are 0 *)
+Record bias := Bias { free_ : bool; without : grid; far : dyadic; reach : dyadic }.
+Definition bias_of (m k : nat) (free : bool) (f : grid) : option bias :=
+  if free then
+    let c := last Z0 (head [::] (ints f)) in let g := transpose m (priced_ true (transpose k f)) in
+    let far := sqrt_up (foldr dmax dzero (squares_of_rows g)) in
+    if Z.ltb Z0 c && all (fun r => Z.eqb (last Z0 r) c) (ints f) then
+      Some (Bias true g far (over_up (dmul (dmul far far) (Dy 1 (Z.opp (Z.add (ex f) (ex f))))) (Z.mul c c)))
+    else None
+  else Some (Bias false f dzero dzero).
+Definition radii_of (b : bias) : seq dyadic :=
+  map (fun x => dadd (sqrt_up x) (far b)) (squares_of_rows (without b)).
+(* the next float but one above a number: what is taken is tested *)
 Definition float_above (x : dyadic) : dyadic :=
   let b := Z.sub (log_guess 24 (num x)) 52 in
   if Z.leb b Z0 then Dy (Z.succ (Z.shiftl (num x) (Z.opp b))) (Z.add (dex x) b)
   else Dy (Z.succ (Z.shiftr (Z.add (num x) (Z.shiftl 1 (Z.pred b))) b)) (Z.add (dex x) b).
-Definition float_radius (x : dyadic) : dyadic :=
-  let s := sqrt_up x in let y := float_above s in if is_root x y then y else s.
+Definition float_radius (x : dyadic) : dyadic := let y := float_above x in if dleb x y then y else x.
 
 Section Layer.
-Variables (m k n : nat) (f : grid) (a : dyadic) (w : grid) (radii : seq dyadic).
+Variables (m k n : nat) (f : grid) (a : dyadic) (w : grid) (b : bias) (radii : seq dyadic).
 Definition row_of (s : plane) : grid :=  (* over (p, u) *)
   match s with Row i => beside (blank 1 m) (row_at f i) | Line a => a end.
 Definition is_row (s : plane) : bool :=
@@ -374,23 +391,24 @@ Definition layer_facts (tau : dyadic) (c : nat) : grid :=
   let plain := above (beside (beside p (blank m k)) (blank m c))
                      (beside (beside p (gscale minus_one f)) (blank m c)) in
   if c is 0 then plain else
-    let r := transpose m (as_row (map float_radius (squares_of_rows f))) in
+    let r := transpose m (as_row (map float_radius radii)) in
     above plain (above (beside (blank 1 (m + k)) (filled 1 c))
       (above (beside (beside minus (blank m k)) r) (beside (beside minus f) r))).
 (* A with A^T x = W^T s(F u) *)
 Definition outputs_of (tau : dyadic) (c : nat) : grid :=
   let s := beside (beside (scalar m (dmul (dsub one a) tau)) (gscale a f)) (blank m c) in
   mul (transpose (m + k + c) s) (transpose n w).
-(* level |u|^2 + radial c *)
-Definition levels (c : nat) (level radial : dyadic) : grid :=
+(* level |u|^2 + beside_ b^2 + radial c, u without its free bias b *)
+Definition levels (c : nat) (level beside_ radial : dyadic) : grid :=
   let form b x := let t := transpose (m + k + c) b in mul t (gscale x t) in
-  gadd (form (beside (beside (blank k m) (scalar k one)) (blank k c)) level)
+  let p := priced_ (free_ b) (scalar k one) in let only x := beside (beside (blank k m) x) (blank k c) in
+  gadd (gadd (form (only p) level) (form (only (gsub (scalar k one) p)) beside_))
        (form (beside (blank c (m + k)) (scalar c one)) radial).
 Definition half_of (plus : bool) : grid :=
   above (blank (m + k) 1) (Grid [:: [:: if plus then Zpos xH else Zneg xH]] (Zneg xH)).
 Definition inverse (x : dyadic) : dyadic :=
   let j := Z.log2 (num x) in Dy 1 (Z.opp (Z.add (dex x) j)).
-Definition quadratic (sign : option bool) (path : seq step) (p : form_proof) (tau level : dyadic)
+Definition quadratic (sign : option bool) (path : seq step) (p : form_proof) (tau level beside_ : dyadic)
     (radial : option dyadic) (linear : bool) : option dyadic :=
   let c := if radial is Some _ then 1%N else 0%N in
   let r := if radial is Some r then r else dzero in
@@ -402,16 +420,17 @@ Definition quadratic (sign : option bool) (path : seq step) (p : form_proof) (ta
       | _, _, _ => None
       end in
     if g is Some g then
-      let g := gsub g (levels c level r) in
+      let g := gsub g (levels c level beside_ r) in
       if form_top m (m + k + c) g (facts (scaled tau c) (layer_facts tau c) path) p is Some t then
-        let wide := dadd (Dy 2 Z0) (dmul (dmul i i) (inner f f)) in
-        let b := dadd (dmax (dadd level r) dzero) (dmul (dmax t dzero) wide) in
-        Some (if linear then dmul b b else b)
+        let wide := dadd one (dmul (dadd one (reach b)) (dadd one (dmul (dmul i i) (inner f f)))) in
+        let y := dadd (dadd (dmax (dadd level r) dzero) (dmul (dmax beside_ dzero) (reach b)))
+                      (dmul (dmax t dzero) wide) in
+        Some (if linear then dmul y y else y)
       else None
     else None
   else None.
 
-(* sum_i x_i z_i <= |x F|, of more by mu where the path says so *)
+(* sum_i x_i z_i <= |x F| + |sum_i x_i| far, F without the free bias, of more by mu where the path says so *)
 Definition of_row (path : seq step) (i : nat) (x : nat * dyadic) : dyadic :=
   match nth (Line (blank 0 0), true) path x.1 with
   | (Row j, s) => if eqn i j then (if s then x.2 else dmul minus_one x.2) else dzero
@@ -427,7 +446,8 @@ Definition multipliers (path : seq step) (mu : sparse) : bool :=
   listed (size path) mu && all (fun y => Z.leb Z0 (num y.2)
     && (if nth (Line (blank 0 0), true) path y.1 is (Row _, _) then true else false)) mu.
 Definition farthest (path : seq step) (mu : sparse) (x : seq dyadic) : dyadic :=
-  let y := mul (as_row (raised path mu x)) (transpose k f) in sqrt_up (inner y y).
+  let x := raised path mu x in let y := mul (as_row x) (transpose k (without b)) in
+  dadd (sqrt_up (inner y y)) (dmul (dabs (foldr dadd dzero x)) (far b)).
 
 (* a row's sign on the path, the last one; what is listed of a row *)
 Definition sign_on (path : seq step) (i : nat) : option bool :=
@@ -474,14 +494,14 @@ Definition cell (plus : bool) (path : seq step) (mu rho : sparse) (chords : seq 
   if [&& dleb a one, multipliers path mu, listed m rho, all (chord_ok path) chords
       & distinct (map place chords)] then
     if all_of (lines_above plus path rho (map (range path) chords)) is Some lines then
-      let b := dadd (farthest path mu (map fst lines)) (foldr (fun y z => dadd y.2 z) dzero lines) in
-      let b := dmax b dzero in Some (dmul b b)
+      let y := dadd (farthest path mu (map fst lines)) (foldr (fun y z => dadd y.2 z) dzero lines) in
+      let y := dmax y dzero in Some (dmul y y)
     else None
   else None.
 
 Definition layer_end (sign : option bool) (path : seq step) (p : layer_proof) : option dyadic :=
   match p, sign with
-  | Quadratic q tau level radial linear, _ => quadratic sign path q tau level radial linear
+  | Quadratic q tau level beside_ radial linear, _ => quadratic sign path q tau level beside_ radial linear
   | Cell mu rho chords, Some s => if eqn n 1 then cell s path mu rho chords else None
   | Cell _ _ _, None => None
   end.
@@ -547,12 +567,15 @@ Definition plain_square (d : data) (w : grid) (h : polar) : option dyadic :=
   end.
 (* and of s(F u) in the place of u *)
 Definition layer_of (d : data) (f : grid) (a : dyadic) (w : grid) (h : polar) : option dyadic :=
-  let m := dm d in let n := dn d in let radii := radii_of f in
+  let m := dm d in let n := dn d in
+  if bias_of m (dinputs d) (dfree d) f is Some b then
+  let radii := radii_of b in
+  if dfree d && ~~ zeros (sums d w) then None else
   match h with
   | Layer t =>
-    if layer_square m (dinputs d) n f a w radii None t is Some x then Some (dmax x dzero) else None
+    if layer_square m (dinputs d) n f a w b radii None t is Some x then Some (dmax x dzero) else None
   | Outputs each =>
-    let square j := layer_square m (dinputs d) 1 f a (column_at m n w j) radii in
+    let square j := layer_square m (dinputs d) 1 f a (column_at m n w j) b radii in
     let squares := mkseq (fun j => output_square (dright d) (square j) (nth (Signs None None) each j)) n in
     if eqn (size each) n then
       if all_of squares is Some x then
@@ -560,7 +583,8 @@ Definition layer_of (d : data) (f : grid) (a : dyadic) (w : grid) (h : polar) : 
       else None
     else None
   | _ => None
-  end.
+  end
+  else None.
 Definition square_of (d : data) (w : grid) (h : polar) : option dyadic :=
   if dlayer d is Some (f, a) then layer_of d f a w h else plain_square d w h.
 
@@ -599,8 +623,6 @@ Definition weak_bound (d : data) (p : option dual) : option dyadic :=
   else Some dzero.
 
 (* |P X P'|^2, P and P' without the means that are fitted, rounded down *)
-Definition over_up (x : dyadic) (k : Z) : dyadic :=
-  Dy (ceil_div (Z.shiftl (num x) guard) k) (Z.sub (dex x) guard).
 Definition over_down (x : dyadic) (k : Z) : dyadic :=
   Dy (Z.div (Z.shiftl (num x) guard) k) (Z.sub (dex x) guard).
 Definition centred (d : data) (x : grid) : dyadic :=

@@ -438,8 +438,10 @@ Definition norm_of (norm : string) : result (norm_form * sign) :=
 
 (* a hidden layer: its features, one row of them for each row of Y, and its slope *)
 Definition width (g : grid) : Z := match ints g with r :: _ => Z.of_nat (List.length r) | [] => 0 end.
-Definition layer_read (atom : json) (l : list arr) (m : Z) : result (option (grid * dyadic)) :=
-  let* bias := text atom "bias" in let* _ := covered (bias =? "none")%string "this bias" in
+Definition layer_read (atom : json) (l : list arr) (m : Z) : result (option (grid * dyadic) * bool) :=
+  let* bias := text atom "bias" in
+  let* free := known (if (bias =? "none")%string then Some false
+                      else if (bias =? "free")%string then Some true else None) "this bias" in
   let* one := text atom "left" in let* _ := covered (one =? "l2")%string "this norm" in
   let* slope := stated_number atom "slope" in
   let* _ := covered (match lookup l "question.samples" with None => true | _ => false end) "samples" in
@@ -447,7 +449,9 @@ Definition layer_read (atom : json) (l : list arr) (m : Z) : result (option (gri
   let k := match dims a with [_; k] => k | _ => 0 end in
   let* _ := demand (0 <? k) "statement.features" in
   let* _ := covered (m * k <=? largest) "this size" in
-  let* f := matrix l "question.features" m k in Ok (Some (f, slope)).
+  let* f := matrix l "question.features" m k in
+  let* _ := demand (match bias_of (Z.to_nat m) (Z.to_nat k) free f with Some _ => true | None => false end)
+              "statement.features" in Ok (Some (f, slope), free : bool).
 
 (* a loss: its name, or its kind beside its number *)
 Definition loss_of (s : json) : result (loss_form dyadic) :=
@@ -523,7 +527,7 @@ Definition asked_of (s : json) (l : list arr) : result (Z * Z * option (list Z) 
       | None => Ok (map (fun _ => 1) y, 0)
       end in
     let* _ := demand (forallb (Z.ltb 0) c) "statement.weights" in
-    let* layer := if layered : bool then layer_read atom l m else Ok None in
+    let* (layer, free) := if layered : bool then layer_read atom l m else Ok (None, false) in
     let inputs := match layer with Some (f, _) => width f | None => m end in
     let* u := known (lookup l "question.U") "U" in
     let r := match dims u with [_; r] => r | _ => 0 end in
@@ -544,7 +548,7 @@ Definition asked_of (s : json) (l : list arr) : result (Z * Z * option (list Z) 
       || one_of (map (String.append "question.") (["Y"; "U"; "V"] ++ optional)%list) (name a)) l)
       "statement.arrays: unknown" in
     let some (o : option Z) := match o with Some _ => true | None => false end in
-    let d := Data (Z.to_nat m) (Z.to_nat n) (Z.to_nat inputs) (Z.to_nat r) layer
+    let d := Data (Z.to_nat m) (Z.to_nat n) (Z.to_nat inputs) (Z.to_nat r) layer free
       (Grid (spread m n seen y) ye) (Grid (spread m n seen c) ce) loss lam theta
       left_norm right_norm left_ right_
       (some cols) (some rows) pa pb own gu gv ga gb found_ rtol atol in
@@ -678,14 +682,16 @@ Definition level_at (j : json) (k : string) : result (option dyadic) :=
 Definition layer_end_of (l : list arr) (pre : string) (m k steps : Z) (node : json) : result layer_proof :=
   match find "leaf" (fields_of node), find "cell" (fields_of node) with
   | Some (Nat_ t), None =>
-    let* _ := only node ["leaf"; "level"; "linear"; "radial"; "shift"; "tau"] "a leaf" in
+    let* _ := only node ["bias"; "leaf"; "level"; "linear"; "radial"; "shift"; "tau"] "a leaf" in
     let* tau := stated_number node "tau" in
     let* level := level_at node "level" in
+    let* beside := level_at node "bias" in
     let* radial := level_at node "radial" in
     let* linear := match find "linear" (fields_of node) with
       | None => Ok false | Some True_ => Ok true | _ => NotCovered "linear" end in
     let* form := form_of l pre (m + k + match radial with Some _ => 1 | None => 0 end) t node in
-    Ok (Quadratic form tau (match level with Some x => x | None => dzero end) radial linear)
+    let zero x := match x with Some x => x | None => dzero end in
+    Ok (Quadratic form tau (zero level) (zero beside) radial linear)
   | None, Some (Nat_ z) =>
     let* _ := only node ["cell"; "chords"; "mu"; "rho"] "a cell" in
     let* _ := demand (z =? 0) "proof.polar.nodes.cell" in

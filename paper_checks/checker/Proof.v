@@ -53,6 +53,12 @@ Proof.
 have -> : p2 a = p2 (Z.sub a b) * p2 b by rewrite -p2D; congr p2; lia.
 by rewrite mulfK // gt_eqF ?p2_gt0.
 Qed.
+Lemma p2N e : p2 (Z.opp e) = (p2 e)^-1.
+Proof.
+have e1 : p2 (Z.opp e) * p2 e = 1.
+  by rewrite -p2D; have -> : Z.add (Z.opp e) e = Z0 by lia.
+by rewrite -[RHS]mul1r -e1 mulfK // gt_eqF ?p2_gt0.
+Qed.
 Lemma p2_pred e : p2 (Z.pred e) = p2 e / 2.
 Proof.
 have -> : Z.pred e = Z.add e (Zneg xH) by lia.
@@ -778,14 +784,8 @@ have -> : dv x = zr (lift (num x) (dex x) e) * p2 e by rewrite (liftE _ ee).
 by rewrite exprMn {2}half_ p2D -expr2 ler_wpM2r ?sqr_ge0.
 Qed.
 
-Lemma is_rootE x s : is_root x s -> 0 <= dv s /\ dv x <= dv s ^+ 2.
-Proof. by case/andP; rewrite dv_ge0 dv_le dvM -expr2. Qed.
-
-Lemma float_radiusE x : 0 <= dv x -> 0 <= dv (float_radius x) /\ dv x <= dv (float_radius x) ^+ 2.
-Proof.
-move=> /sqrt_upE; rewrite /float_radius; move: (sqrt_up x) (float_above _) => s y h.
-by case: ifP => // /is_rootE.
-Qed.
+Lemma float_radiusE x : dv x <= dv (float_radius x).
+Proof. by rewrite /float_radius; move: (float_above _) => y; case: ifP => //; rewrite dv_le. Qed.
 Opaque sqrt_up float_radius.
 
 Lemma as_rowE n x : size x = n -> shape 1 n (as_row x) /\
@@ -817,9 +817,41 @@ Qed.
 Lemma sq_ones c : sq (const_mx 1 : 'cV[R]_c) = c%:R.
 Proof. by rewrite sq_col; under eq_bigr do rewrite mxE expr1n; rewrite sumr_const card_ord. Qed.
 
+(* without a free bias *)
+Definition paid (free : bool) k r (U : 'M[R]_(k, r)) : 'M[R]_(k, r) :=
+  \matrix_(i, j) if free && (i.+1 == k)%N then 0 else U i j.
+
+Lemma zero_lastE x : size (zero_last x) = size x /\ forall i, nth [::] (zero_last x) i
+  = if i.+1 == size x then map (fun=> Z0) (nth [::] x i) else nth [::] x i.
+Proof.
+elim: x => [|r [|r' x] [h1 h2]]; [by split=> // i; rewrite !nth_nil|by split=> // -[|[|i]]|].
+split=> [|[|i]] //; first by rewrite -[LHS]/(size (zero_last (r' :: x))).+1 h1.
+exact: h2.
+Qed.
+
+Lemma pricedE free k r x : shape k r x ->
+  shape k r (priced_ free x) /\ mx k r (priced_ free x) = paid free (mx k r x).
+Proof.
+move=> [hk hr]; rewrite /priced_ /paid; case: free => /=; last first.
+  by split=> //; apply/matrixP => i j; rewrite !mxE.
+have [h1 h2] := zero_lastE (ints x); split.
+  split=> [|i im] /=; first by rewrite h1.
+  by rewrite h2; case: ifP => _; rewrite ?size_map hr.
+apply/matrixP => i j; rewrite !mxE /entry_ /= h2 hk; case: ifP => _ //.
+by rewrite (nth_map Z0) ?hr // zr0 mul0r.
+Qed.
+
+Lemma dot_paid free k (u : 'cV[R]_k) : dot (u - paid free u) (paid free u) = 0.
+Proof. by rewrite dot_col big1 // => i _; rewrite !mxE; case: ifP => _; rewrite ?mulr0 // subrr mul0r. Qed.
+
 Section Layer.
-Variables (m k : nat) (f : grid) (a : dyadic) (u : 'cV[R]_k).
-Hypotheses (hf : shape m k f) (u1 : sq u = 1).
+Variables (m k : nat) (f : grid) (a : dyadic) (bi : bias) (radii : seq dyadic).
+Variables (u pu : 'cV[R]_k) (moved : R).
+Let bias_ : 'cV[R]_k := u - pu.
+Hypotheses (hf : shape m k f) (hg : shape m k (without bi)) (u1 : sq pu = 1).
+Hypotheses (paidE : paid (free_ bi) u = pu) (sq_u : sq u = 1 + sq bias_).
+Hypotheses (split_ : mx m k f *m u = mx m k (without bi) *m pu + const_mx moved).
+Hypotheses (s_far : `|moved| <= dv (far bi)) (b_reach : sq bias_ <= dv (reach bi)).
 Let z : 'cV[R]_m := mx m k f *m u.
 Let p : 'cV[R]_m := map_mx (@Network.pos R) z.
 Let hid : 'cV[R]_m := map_mx (act (dv a)) z.
@@ -832,14 +864,20 @@ Lemma p_gez i : z i 0 <= p i 0. Proof. by rewrite [leRHS]mxE le_max lexx. Qed.
 Lemma meet0 i : p i 0 * (p i 0 - z i 0) = 0.
 Proof. by rewrite [p i 0]mxE /Network.pos; case: leP => _; rewrite ?subrr ?mulr0 ?mul0r. Qed.
 
-Lemma zE i : z i 0 = dot (row i (mx m k f))^T u.
-Proof. by rewrite dot_col mxE; apply: eq_bigr => j _; rewrite !mxE. Qed.
-
-Lemma z_le r i : 0 <= r -> sq (row i (mx m k f)) <= r ^+ 2 -> `|z i 0| <= r.
+Lemma zE i : z i 0 = dot (row i (mx m k (without bi)))^T pu + moved.
 Proof.
-move=> r0 h; rewrite -ler_sqr ?nnegrE // real_normK ?num_real // zE.
+rewrite /z split_ [LHS]mxE [const_mx _ _ _]mxE; congr (_ + _).
+by rewrite dot_col mxE; apply: eq_bigr => j _; rewrite !mxE.
+Qed.
+
+Lemma z_le r i : 0 <= r -> sq (row i (mx m k (without bi))) <= r ^+ 2 -> `|z i 0| <= r + dv (far bi).
+Proof.
+move=> r0 h; rewrite zE; apply: le_trans (ler_normD _ _) _; apply: lerD s_far.
+rewrite -ler_sqr ?nnegrE // real_normK ?num_real //.
 by apply: le_trans (cauchy_schwarz _ _) _; rewrite u1 mulr1 sq_tr.
 Qed.
+
+Hypotheses (radii_m : size radii = m) (radiiP : forall i : 'I_m, `|z i 0| <= dv (nth dzero radii i)).
 
 (* what holds on a side of a row *)
 Definition held (s : step) : Prop := is_row m k s.1 /\ on_side (row_of m f) (col_mx p u) s.
@@ -918,14 +956,13 @@ by rewrite col_mxEu col_mxEd sub_ mulrC meet0.
 Qed.
 
 Lemma layer_factsE : (c <= 1)%N ->
-  exists h, [/\ (m + m <= h)%N, shape h (m + k + c) (layer_facts m k f tau c)
-             & on_facts m h (layer_facts m k f tau c) point].
+  exists h, [/\ (m + m <= h)%N, shape h (m + k + c) (layer_facts m k f radii tau c)
+             & on_facts m h (layer_facts m k f radii tau c) point].
 Proof.
 have [h0 o0] := plain_facts; move: h0 o0; rewrite /point /layer_facts.
 move: float_radius float_radiusE => radius radiusP; case: c => [|[|//]] h0 o0 _; first by exists (m + m)%N.
 set minus := scalar m (dmul minus_one tau); set r := transpose m _; set g := above (beside _ _) _ in h0 o0 *.
-have hn : size (squares_of_rows f) = m by rewrite size_map (proj1 hf).
-have hs : size (map radius (squares_of_rows f)) = m by rewrite size_map.
+have hs : size (map radius radii) = m by rewrite size_map.
 have [h1 e1] := as_rowE hs; have [h2 e2] := transposeE h1; rewrite -/r in h2 e2.
 have [h3 e3] := scalarE m (dmul minus_one tau); rewrite -/minus dvM minus_oneE mulN1r in h3 e3.
 have [h4 e4] := blankE m k; have [h5 e5] := besideE h3 h4; have [h6 e6] := besideE h5 h2.
@@ -935,11 +972,10 @@ have [h12 e12] := aboveE h6 h8; have [h13 e13] := aboveE h11 h12; have [h14 e14]
 exists (m + m + (1 + (m + m)))%N; split; first exact: leq_addr; first exact: h14.
 apply: on_facts_above (leqnn _) h0 h13 o0 _.
 have rE i : 0 <= mx m 1 r i 0 /\ `|z i 0| <= mx m 1 r i 0.
-  have -> : mx m 1 r i 0 = dv (radius (nth dzero (squares_of_rows f) i)).
-    by rewrite e2 e1 [LHS]mxE [LHS]mxE (nth_map dzero) ?hn.
-  have [r0 hr] := radiusP (nth dzero (squares_of_rows f) i) ltac:(by
-    rewrite (squares_of_rowsE i hf) sq_ge0).
-  by split=> //; apply: z_le => //; rewrite -(squares_of_rowsE i hf).
+  have -> : mx m 1 r i 0 = dv (radius (nth dzero radii i)).
+    by rewrite e2 e1 [LHS]mxE [LHS]mxE (nth_map dzero) ?radii_m.
+  have le_ : `|z i 0| <= dv (radius (nth dzero radii i)) by exact: le_trans (radiiP i) (radiusP _).
+  by split=> //; apply: le_trans le_.
 rewrite /on_cone; have -> : mx (1 + (m + m)) (m + k + 1) (above (beside (blank 1 (m + k)) (filled 1 1))
       (above (beside (beside minus (blank m k)) r) (beside (beside minus f) r)))
     *m col_mx (col_mx ((dv tau)^-1 *: p) u) (const_mx 1 : 'cV_1)
@@ -959,10 +995,10 @@ case: (split_ordP j) => l ->; rewrite ?col_mxEu ?col_mxEd !at_; have [r0] := rE 
 by rewrite opprB addrA subr_ge0 [p l 0]mxE ge_max; move: lo hi; rewrite lerNl => lo hi; apply/andP; split; lra.
 Qed.
 
-(* level |u|^2 + radial c *)
-Lemma levelsE level radial : let g := levels mul m k c level radial in
+(* level |pu|^2 + beside |u - pu|^2 + radial c *)
+Lemma levelsE level beside_ radial : let g := levels mul m k bi c level beside_ radial in
   [/\ shape (m + k + c) (m + k + c) g, (mx (m + k + c) (m + k + c) g)^T = mx (m + k + c) (m + k + c) g
-    & qf (mx (m + k + c) (m + k + c) g) point = dv level + c%:R * dv radial].
+    & qf (mx (m + k + c) (m + k + c) g) point = dv level + dv beside_ * sq bias_ + c%:R * dv radial].
 Proof.
 pose N := (m + k + c)%N.
 have form_ l b x : shape l N b -> let g := mul (transpose N b) (gscale x (transpose N b)) in
@@ -971,13 +1007,25 @@ have form_ l b x : shape l N b -> let g := mul (transpose N b) (gscale x (transp
   have e : mx N N g = dv x *: ((mx l N b)^T *m mx l N b).
     by rewrite /g e2 e1 et linearZ /= trmxK -scalemxAr.
   by split=> //; rewrite e ?linearZ /= ?trmx_mul ?trmxK // qfZ qf_gramT.
-have [b1 c1] := blankE k m; have [b2 c2] := scalarE k one; have [b3 c3] := besideE b1 b2.
-have [b4 c4] := blankE k c; have [b5 c5] := besideE b3 b4; have [b6 c6] := blankE c (m + k).
-have [b7 c7] := scalarE c one; have [b8 c8] := besideE b6 b7.
-have [h1 s1 q1] := form_ _ _ level b5; have [h2 s2 q2] := form_ _ _ radial b8.
-have [h3 e3] := gaddE h1 h2; split; [exact: h3|by rewrite e3 linearD /= s1 s2|].
-rewrite /= e3 qfD q1 q2 c5 c8 /point !mul_row_col c4 c6 !mul0mx addr0 add0r c3 mul_row_col c1 c2 c7 oneE mul0mx add0r.
-by rewrite !mul1mx u1 mulr1 sq_ones mulrC.
+have [b1 c1] := blankE k m; have [b2 c2] := scalarE k one; have [b4 c4] := blankE k c.
+have [bp cp] := pricedE (free_ bi) b2; have [bq cq] := gsubE b2 bp.
+have only x : shape k k x -> shape k N (beside (beside (blank k m) x) (blank k c)) /\
+    mx k N (beside (beside (blank k m) x) (blank k c)) *m point = mx k k x *m u.
+  move=> hx; have [b3 c3] := besideE b1 hx; have [b5 c5] := besideE b3 b4; split=> //.
+  by rewrite c5 /point !mul_row_col c4 mul0mx addr0 c3 mul_row_col c1 mul0mx add0r.
+have [o1 y1] := only _ bp; have [o2 y2] := only _ bq.
+have [b6 c6] := blankE c (m + k); have [b7 c7] := scalarE c one; have [b8 c8] := besideE b6 b7.
+have [h1 s1 q1] := form_ _ _ level o1; have [h2 s2 q2] := form_ _ _ beside_ o2.
+have [h3 s3 q3] := form_ _ _ radial b8.
+have [h4 e4] := gaddE h1 h2; have [h5 e5] := gaddE h4 h3.
+split; [exact: h5|by rewrite e5 e4 !linearD /= s1 s2 s3|].
+have paid_ : paid (free_ bi) (1%:M : 'M[R]_k) *m u = pu.
+  rewrite -paidE; apply/matrixP => i j; rewrite !ord1 [LHS]mxE [RHS]mxE.
+  case: ifP => hi; first by rewrite big1 // => l _; rewrite mxE hi mul0r.
+  rewrite (bigD1 i) //= big1 ?addr0 => [|l li]; first by rewrite !mxE hi eqxx mul1r.
+  by rewrite !mxE hi eq_sym (negbTE li) mul0r.
+rewrite /= e5 e4 !qfD q1 q2 q3 y1 y2 cq cp c2 oneE mulmxBl paid_ mul1mx -/bias_ u1 mulr1.
+by rewrite c8 /point mul_row_col c6 mul0mx add0r c7 oneE mul1mx sq_ones [X in _ + X]mulrC.
 Qed.
 
 Lemma outputs_ofE n w : shape m n w -> shape (m + k + c) n (outputs_of mul m k n f a w tau c) /\
@@ -992,17 +1040,18 @@ apply/matrixP => i j; rewrite ord1 hidE mul_scalar_mx scalerA -mulrA divff ?mulr
 by rewrite [LHS]mxE ![(_ *: _ : 'cV_m) i 0]mxE; ring.
 Qed.
 
-Lemma point_le : sq point <= c%:R + 1 + (dv tau)^-1 ^+ 2 * sq (mx m k f).
+Lemma point_le : sq point <= c%:R + sq u * (1 + (dv tau)^-1 ^+ 2 * sq (mx m k f)).
 Proof.
-rewrite /point !sq_col_mx sqZ u1 sq_ones addrC [X in _ + X]addrC addrA lerD2l ler_wpM2l ?sqr_ge0 //.
-rewrite sq_col /sq /dot; apply: ler_sum => i _; apply: (@le_trans _ _ (z i 0 ^+ 2)).
-  have := meet0 i; have := mulr_ge0 (p_ge0 i) (p_ge0 i).
-  have := sqr_ge0 (p i 0 - z i 0); move: (p i 0) (z i 0) => x y; nra.
-rewrite -[z i 0 ^+ 2]real_normK ?num_real // zE.
-apply: le_trans (_ : _ <= dot (row i (mx m k f))^T u ^+ 2) _.
-  by rewrite real_normK ?num_real.
-apply: le_trans (cauchy_schwarz _ _) _; rewrite u1 mulr1 sq_tr /sq /dot big_ord1.
-by apply: ler_sum => j _; rewrite !mxE.
+have le_ : sq p <= sq u * sq (mx m k f).
+  rewrite sq_col {2}/sq /dot mulr_sumr; apply: ler_sum => i _; apply: (@le_trans _ _ (z i 0 ^+ 2)).
+    have := meet0 i; have := mulr_ge0 (p_ge0 i) (p_ge0 i).
+    have := sqr_ge0 (p i 0 - z i 0); move: (p i 0) (z i 0) => x y; nra.
+  have -> : z i 0 = dot (row i (mx m k f))^T u.
+    by rewrite dot_col mxE; apply: eq_bigr => j _; rewrite !mxE.
+  apply: le_trans (cauchy_schwarz _ _) _; rewrite mulrC ler_wpM2l ?sq_ge0 // sq_tr /sq /dot big_ord1.
+  by apply: ler_sum => j _; rewrite !mxE.
+rewrite /point !sq_col_mx sqZ sq_ones; have := ler_wpM2l (sqr_ge0 (dv tau)^-1) le_.
+by rewrite mulrDr mulr1; move: (_ ^+ 2) (sq p) => x y; rewrite [x * (sq u * _)]mulrCA; lra.
 Qed.
 End Quadratic.
 
@@ -1029,8 +1078,8 @@ case: b; first by rewrite mul1r expr2 => h1 h2; apply: ler_pM.
 by rewrite mulN1r -sqrrN expr2 => h1 h2; apply: ler_pM.
 Qed.
 
-Lemma quadraticE n w sign path q tau level radial linear t : shape m n w -> all_hold held path ->
-  told n sign w -> quadratic mul m k n f a w sign path q tau level radial linear = Some t ->
+Lemma quadraticE n w sign path q tau level beside_ radial linear t : shape m n w -> all_hold held path ->
+  told n sign w -> quadratic mul m k n f a w bi radii sign path q tau level beside_ radial linear = Some t ->
   sq (output n w) <= dv t.
 Proof.
 move=> hw hp ht; rewrite /quadratic.
@@ -1063,26 +1112,31 @@ have {eg} hG : exists2 V, [/\ shape (m + k + c) (m + k + c) g,
   split=> //; first by rewrite e3 e1 e2 linearD /= !trmx_mul !trmxK addrC.
   rewrite e3 e1 e2 qfD !qf_ eh ex_ -/(output 1 w) [const_mx _ _ _]mxE.
   by move: (output 1 w 0 0) => y; case: (s); lra.
-case: hG => V [sg sym eV]; set b := dadd (dmax _ _) _ => hV.
+case: hG => V [sg sym eV]; set b := dadd (dadd _ _) _ => hV.
 have {}hV : V <= dv b -> sq (output n w) <= dv (if linear then dmul b b else b).
   by move/hV; case: (linear); rewrite ?dvM.
 apply: hV; rewrite /b.
-have [sl syml eL] := levelsE tau c level r; have [sd ed] := gsubE sg sl.
+have [sl syml eL] := levelsE tau c level beside_ r; have [sd ed] := gsubE sg sl.
 have [h [mh hf' of_]] := layer_factsE tau0 c1.
 have [h' [hf2 of2]] := factsE mh hf' of_ (all_scaled c tau0 hp).
 have := form_topE sd _ hf2 of2 e; rewrite ed linearB /= sym syml => /(_ erefl).
 rewrite qfB eV eL cr => hle.
-rewrite dvD dvM !dv_max dvD dv_zero dvD !dvM (innerE hf hf) ei -/(sq _) -expr2.
-have -> : dv (Dy 2 Z0) = 2 by rewrite /dv /zr /p2 /= mulr1.
-have wide := point_le tau c; set X := sq _ in hle wide *; have X0 : 0 <= X := sq_ge0 _.
-have X2 : X <= 2 + (dv tau)^-1 ^+ 2 * sq (mx m k f).
-  apply: le_trans wide _; rewrite lerD2r; have : c%:R <= 1%:R :> R by rewrite ler_nat.
-  by move: (c%:R) => y; lra.
-have t1 : dv t0 * X <= Num.max (dv t0) 0 * (2 + (dv tau)^-1 ^+ 2 * sq (mx m k f)).
+rewrite !dvD !dvM !dv_max !dvD dv_zero !dvM !dvD !dvM (innerE hf hf) ei oneE -/(sq _) -expr2.
+have wide := point_le tau c; set X := sq (point _ _) in hle wide *; have X0 : 0 <= X := sq_ge0 _.
+set size := 1 + _ * sq (mx m k f) in wide *.
+have size0 : 0 <= size by rewrite addr_ge0 // mulr_ge0 ?sqr_ge0 ?sq_ge0.
+have X2 : X <= 1 + (1 + dv (reach bi)) * size.
+  apply: le_trans wide _; rewrite lerD //; first by have : c%:R <= 1%:R :> R by rewrite ler_nat.
+  by rewrite ler_wpM2r // sq_u lerD2l.
+have b1 : dv beside_ * sq bias_ <= Num.max (dv beside_) 0 * dv (reach bi).
+  apply: (@le_trans _ _ (Num.max (dv beside_) 0 * sq bias_)); first by rewrite ler_wpM2r ?sq_ge0 // le_max lexx.
+  by rewrite ler_wpM2l // le_max lexx orbT.
+have t1 : dv t0 * X <= Num.max (dv t0) 0 * (1 + (1 + dv (reach bi)) * size).
   apply: (@le_trans _ _ (Num.max (dv t0) 0 * X)); first by rewrite ler_wpM2r // le_max lexx.
   by rewrite ler_wpM2l // le_max lexx orbT.
 have l1 : dv level + dv r <= Num.max (dv level + dv r) 0 by rewrite le_max lexx.
-by move: l1 t1 hle; move: (Num.max _ _) (Num.max _ _ * _) (dv t0 * X) => x1 x2 x3; lra.
+move: l1 b1 t1 hle; move: (Num.max _ 0 * (1 + _)) (Num.max _ 0 * dv (reach bi)) (Num.max _ 0) => x1 x2 x3.
+by move: (dv beside_ * _) (dv t0 * X) => x4 x5; lra.
 Qed.
 
 (* linear bounds *)
@@ -1094,15 +1148,21 @@ by rewrite dvD IH big_cons addrA.
 Qed.
 
 Lemma farthestE path mu x : all_hold held path -> multipliers path mu ->
-  0 <= dv (farthest mul m k f path mu x) /\
-  \sum_(i < m) dv (nth dzero x i) * z i 0 <= dv (farthest mul m k f path mu x).
+  0 <= dv (farthest mul m k bi path mu x) /\
+  \sum_(i < m) dv (nth dzero x i) * z i 0 <= dv (farthest mul m k bi path mu x).
 Proof.
 move=> hp /andP[/andP[hl _] hm]; rewrite /farthest.
 have [h1 e1] := as_rowE (size_mkseq (fun i => foldr (fun y z => dadd (of_row path i y) z) (nth dzero x i) mu) m).
-have [h2 e2] := transposeE hf; have [h3 e3] := productE h1 h2.
+have [h2 e2] := transposeE hg; have [h3 e3] := productE h1 h2.
 have e4 := innerE h3 h3; move: h3 e3 e4; rewrite -/(raised m path mu x).
 move: (mul _ _) => y hy ey e4; have := sqrt_upE (x := inner y y); rewrite e4 -/(sq _) => /(_ (sq_ge0 _)).
-move: (sqrt_up _) => s [s0 hs]; split=> //.
+move: (sqrt_up _) => top [top0 htop].
+have total : dv (foldr dadd dzero (raised m path mu x)) = \sum_(i < m) dv (nth dzero (raised m path mu x) i).
+  have sum_ l : dv (foldr dadd dzero l) = \sum_(i < size l) dv (nth dzero l i).
+    by elim: l => [|v l IH] /=; rewrite ?big_ord0 ?dv_zero // dvD IH big_ord_recl.
+  by rewrite sum_ size_mkseq.
+have far0 : 0 <= dv (far bi) := le_trans (normr_ge0 moved) s_far.
+rewrite dvD dvM dv_abs total; split; first by rewrite addr_ge0 // mulr_ge0.
 have more : \sum_(i < m) dv (nth dzero x i) * z i 0
     <= \sum_(i < m) dv (nth dzero (raised m path mu x) i) * z i 0.
   rewrite -subr_ge0 -sumrB.
@@ -1110,7 +1170,7 @@ have more : \sum_(i < m) dv (nth dzero x i) * z i 0
       = \sum_(y <- mu) \sum_(i < m) dv (of_row path i y) * z i 0.
     rewrite exchange_big; apply: eq_bigr => i _; rewrite raisedE ?ltn_ord //.
     by rewrite mulrDl addrK mulr_suml.
-  elim: mu hl hm {h1 e1 ey} => [|[l v] mu IH] /=; first by rewrite big_nil.
+  elim: mu hl hm {h1 e1 ey total} => [|[l v] mu IH] /=; first by rewrite big_nil.
   case/andP => /PeanoNat.Nat.ltb_lt/ssrnat.ltP hl hls /andP[/andP[v0 hrow] hms].
   rewrite big_cons addr_ge0 ?IH // /of_row /=.
   have := all_hold_nth (Line (blank 0 0), true) hp hl; move: hrow.
@@ -1120,12 +1180,17 @@ have more : \sum_(i < m) dv (nth dzero x i) * z i 0
     by rewrite dvM minus_oneE mulN1r mulNr oppr_ge0 mulr_ge0_le0 // -dv_ge0.
   by rewrite val_eqE (negbTE ij) dv_zero mul0r.
 apply: le_trans more _.
-have -> : \sum_(i < m) dv (nth dzero (raised m path mu x) i) * z i 0 = dot (mx 1 k y)^T u.
+have -> : \sum_(i < m) dv (nth dzero (raised m path mu x) i) * z i 0 = dot (mx 1 k y)^T pu
+    + (\sum_(i < m) dv (nth dzero (raised m path mu x) i)) * moved.
   rewrite ey e1 e2 trmxK dot_col.
   have -> : \sum_(i < m) dv (nth dzero (raised m path mu x) i) * z i 0
       = ((\row_(i < m) dv (nth dzero (raised m path mu x) i)) *m z) 0 0.
     by rewrite mxE; apply: eq_bigr => i _; rewrite [X in _ = X * _]mxE.
-  by rewrite /z mulmxA mxE; apply: eq_bigr => i _; rewrite [_^T i 0]mxE.
+  rewrite /z split_ mulmxDr [LHS]mxE; congr (_ + _).
+    by rewrite mulmxA mxE; apply: eq_bigr => i _; rewrite [_^T i 0]mxE.
+  by rewrite mxE mulr_suml; apply: eq_bigr => i _; rewrite !mxE.
+apply: lerD; last first.
+  by apply: le_trans (ler_norm _) _; rewrite normrM ler_wpM2l.
 apply: le_trans (ler_norm _) _; rewrite -ler_sqr ?nnegrE // real_normK ?num_real //.
 by apply: le_trans (cauchy_schwarz _ _) _; rewrite u1 mulr1 sq_tr.
 Qed.
@@ -1157,14 +1222,11 @@ rewrite (bigD1 i) //= nth_mkseq // eqnE eqxx big1 ?addr0 => [|j ji].
 by rewrite nth_mkseq // eqnE val_eqE eq_sym (negbTE ji) dv_zero mul0r.
 Qed.
 
-Variable radii : seq dyadic.
-Hypothesis radiiP : forall i : 'I_m, `|z i 0| <= dv (nth dzero radii i).
-
 Definition ranges (zz : R) (x : dyadic * dyadic * dyadic) : Prop := let '(kappa, lo, hi) := x in
   [/\ dv a <= dv kappa, dv kappa <= 1, - dv lo <= zz & zz <= dv hi].
 
 Lemma rangeE path x (i : 'I_m) : all_hold held path -> chord_ok m a path x -> place x = i :> nat ->
-  ranges (z i 0) (range mul m k f radii path x).2.
+  ranges (z i 0) (range mul m k bi radii path x).2.
 Proof.
 move=> hp /and5P[_ h1 h2 hlo hhi] e; rewrite /range /ranges /= e.
 split; rewrite -?oneE -?dv_le //.
@@ -1201,10 +1263,10 @@ case: y => // y; case e: (all_of x) => [t|] // [<-]; have [h1 h2] := IH _ e.
 by split=> [|[|i] hi] //=; [rewrite h1|exact: h2].
 Qed.
 
-Lemma cellE s path mu rho chords w t : shape m 1 w -> all_hold held path -> told 1 (Some s) w ->
-  cell mul m k f a w radii s path mu rho chords = Some t -> sq (output 1 w) <= dv t.
+Lemma cellE sign_ path mu rho chords w t : shape m 1 w -> all_hold held path -> told 1 (Some sign_) w ->
+  cell mul m k a w bi radii sign_ path mu rho chords = Some t -> sq (output 1 w) <= dv t.
 Proof.
-move=> hw hp /(_ s erefl 0) y0; rewrite /cell; case: ifP => // /and5P[a1 hmu _ hch _].
+move=> hw hp /(_ sign_ erefl 0) y0; rewrite /cell; case: ifP => // /and5P[a1 hmu _ hch _].
 case e: (all_of _) => [l|] // [<-]; have [hl hn] := all_ofE (dzero, dzero) e.
 rewrite size_mkseq in hl hn; rewrite sq_col big_ord1 dvM; apply: of_sign y0 _.
 rewrite dv_max dv_zero le_max; apply/orP; left; rewrite dvD.
@@ -1212,13 +1274,13 @@ have ext : dv (foldr (fun y z => dadd y.2 z) dzero l) = \sum_(i < m) dv (nth (dz
   rewrite -hl; elim: (l) => [|x l' IH] /=; first by rewrite big_ord0 dv_zero.
   by rewrite dvD IH big_ord_recl.
 rewrite ext; have [_ far] := farthestE (map fst l) hp hmu; apply: le_trans (lerD far (lexx _)).
-have -> : (if s then 1 else -1) * output 1 w 0 0
-    = \sum_i (if s then 1 else -1) * mx m 1 w i 0 * act (dv a) (z i 0).
+have -> : (if sign_ then 1 else -1) * output 1 w 0 0
+    = \sum_i (if sign_ then 1 else -1) * mx m 1 w i 0 * act (dv a) (z i 0).
   rewrite /output mxE mulr_sumr; apply: eq_bigr => i _; by rewrite mxE [hid i 0]mxE mulrA.
 rewrite -big_split; apply: ler_sum => i _ /=.
 have := hn i (ltn_ord i); rewrite nth_mkseq // (nth_map (dzero, dzero)) ?hl //; cbv zeta.
-set w' := if s then _ else dmul _ _; have -> : (if s then 1 else -1) * mx m 1 w i 0 = dv w'.
-  rewrite /w' mxE /entry_; case: (s); first by rewrite mul1r.
+set w' := if sign_ then _ else dmul _ _; have -> : (if sign_ then 1 else -1) * mx m 1 w i 0 = dv w'.
+  rewrite /w' mxE /entry_; case: (sign_); first by rewrite mul1r.
   by rewrite dvM minus_oneE.
 apply: line_aboveE => [b|]; first exact: sign_onE.
 case ec: (of_place _ _) => [c|].
@@ -1229,24 +1291,76 @@ rewrite /ranges dv_half dvD oneE; rewrite dv_le oneE in a1; split=> //; move: (d
 Qed.
 
 Lemma layer_squareE n w sign t x : shape m n w -> told n sign w ->
-  layer_square mul m k n f a w radii sign t = Some x -> sq (output n w) <= dv x.
+  layer_square mul m k n f a w bi radii sign t = Some x -> sq (output n w) <= dv x.
 Proof.
 move=> hw ht e; apply: (worstE (P := held) (le_ := fun y => sq (output n w) <= y)) e => //.
 - by move=> y y' yy h; apply: le_trans h yy.
 - exact: held_sides.
-move=> path [q tau level radial linear|mu rho chords] y hp /=; first exact: quadraticE.
+move=> path [q tau level beside_ radial linear|mu rho chords] y hp /=; first exact: quadraticE.
 case: (sign) ht => // s ht; case: ifP => // /eqnP n1; subst n; exact: cellE.
 Qed.
 End Layer.
 
-Lemma radiiE m k f (u : 'cV[R]_k) (i : 'I_m) : shape m k f -> sq u = 1 ->
-  `|(mx m k f *m u) i 0| <= dv (nth dzero (radii_of f) i).
+Lemma radiiE m k f bi (u pu : 'cV[R]_k) moved : shape m k (without bi) -> sq pu = 1 ->
+  mx m k f *m u = mx m k (without bi) *m pu + const_mx moved -> `|moved| <= dv (far bi) ->
+  size (radii_of bi) = m /\ forall i : 'I_m, `|(mx m k f *m u) i 0| <= dv (nth dzero (radii_of bi) i).
 Proof.
-move=> hf u1; rewrite /radii_of; move: sqrt_up sqrt_upE => root rootP.
-have hn : size (squares_of_rows f) = m by rewrite size_map (proj1 hf).
-have [r0 hr] := rootP (nth dzero (squares_of_rows f) i) ltac:(by rewrite (squares_of_rowsE i hf) sq_ge0).
-rewrite (nth_map dzero) ?hn //; apply: (z_le u1) => //.
-by rewrite -(squares_of_rowsE i hf).
+move=> hg u1 split_ far_; rewrite /radii_of; move: sqrt_up sqrt_upE => root rootP.
+have hn : size (squares_of_rows (without bi)) = m by rewrite size_map (proj1 hg).
+split=> [|i]; first by rewrite size_map.
+have [r0 hr] := rootP (nth dzero (squares_of_rows (without bi)) i) ltac:(by
+  rewrite (squares_of_rowsE i hg) sq_ge0).
+rewrite (nth_map dzero) ?hn // dvD; apply: (z_le u1 split_ far_) => //.
+by rewrite -(squares_of_rowsE i hg).
+Qed.
+
+(* what is said of a free bias *)
+Lemma bias_ofE m k free f bi : bias_of m k free f = Some bi -> shape m k f ->
+  [/\ free_ bi = free, shape m k (without bi), 0 <= dv (far bi) /\ 0 <= dv (reach bi),
+      forall u : 'cV[R]_k, mx m k (without bi) *m u = mx m k f *m paid free u
+    & free -> (forall i, sq (row i (mx m k (without bi))) <= dv (far bi) ^+ 2) /\
+        exists2 c, 0 < c /\ dv (far bi) ^+ 2 <= dv (reach bi) * c ^+ 2
+        & mx m k f *m (\col_i (i.+1 == k)%N%:R) = const_mx c].
+Proof.
+rewrite /bias_of; case: free => [|[<-] hf]; last first.
+  split=> //=; rewrite ?dv_zero //; by move=> u; congr (_ *m _); apply/matrixP => i j; rewrite !mxE.
+set c := last _ _; set g := transpose _ _; case: ifP => // /andP[c0 /allP call_] [<-] hf /=.
+have [ht et] := transposeE hf; have [hp ep] := pricedE true ht; have [hg eg] := transposeE hp.
+rewrite -/g in hg eg; have eg' i j : mx m k g i j = if (j.+1 == k)%N then 0 else mx m k f i j.
+  by rewrite eg ep et !mxE.
+have hs : size (squares_of_rows g) = m by rewrite size_map (proj1 hg).
+have top_ l i : (i < size l)%N -> dv (nth dzero l i) <= dv (foldr dmax dzero l).
+  elim: l i => [|x l IH] [|i] //= hi; rewrite dv_max le_max ?lexx //.
+  by rewrite (IH i) ?orbT.
+have zero_ l : 0 <= dv (foldr dmax dzero l).
+  by elim: l => [|x l IH] /=; rewrite ?dv_zero // dv_max le_max IH orbT.
+have := sqrt_upE (zero_ (squares_of_rows g)); move: (sqrt_up _) => far [far0 hfar].
+have c1 : 0 < zr c * p2 (ex f) by rewrite mulr_gt0 ?p2_gt0 // zr_pos.
+have cc : Z.ltb 0 (Z.mul c c) by move: c0; rewrite -!zr_pos zrM => c0; rewrite mulr_gt0.
+set x := dmul _ _; have ex_ : dv x = dv far ^+ 2 / p2 (ex f) ^+ 2.
+  by rewrite /x !dvM -expr2 dvE p2N p2D -expr2 /zr mul1r.
+have reach_ : dv far ^+ 2 <= dv (over_up x (Z.mul c c)) * (zr c * p2 (ex f)) ^+ 2.
+  rewrite -ler_pdivrMr ?exprn_gt0 //; apply: le_trans (over_upE x cc (zrM _ _)).
+  have z0 : zr c != 0 by rewrite gt_eqF // zr_pos.
+  rewrite ex_ le_eqVlt; apply/orP; left; apply/eqP.
+  by field; rewrite z0 gt_eqF ?p2_gt0.
+split=> //.
+- split=> //; rewrite -(pmulr_lge0 _ (exprn_gt0 2 c1)).
+  exact: le_trans (sqr_ge0 _) reach_.
+- move=> u; apply/matrixP => i j; rewrite !ord1 !mxE; apply: eq_bigr => l _.
+  by rewrite eg' [paid _ _ _ _]mxE; case: ifP => _; rewrite ?mul0r ?mulr0.
+move=> _; split=> [i|].
+  by apply: le_trans hfar; rewrite -(squares_of_rowsE i hg) top_ // hs.
+exists (zr c * p2 (ex f)) => //; apply/matrixP => i j; rewrite ord1 [RHS]mxE mxE.
+have [hm hk] := hf; have him : (i < size (ints f))%N by rewrite hm.
+have /Z.eqb_eq last_ := call_ _ (mem_nth [::] him); have hr := hk i (ltn_ord i).
+have k0 : (0 < k)%N.
+  by rewrite -hr; case: (nth _ _ _) last_ c0 => [|//] /= <-.
+have kk : (k.-1 < k)%N by rewrite prednK.
+rewrite (bigD1 (Ordinal kk)) //= big1 ?addr0 => [|l lk].
+  by rewrite [(\col_i _) _ _]mxE /= prednK // eqxx mulr1 mxE /entry_ /= -last_ -nth_last hr.
+rewrite [(\col_i _) _ _]mxE; case: eqP => [h|_]; last by rewrite mulr0.
+by case/eqP: lk; apply: val_inj; exact: (congr1 predn h).
 Qed.
 
 Lemma column_atE m n w (j : 'I_n) : shape m n w ->
@@ -1327,7 +1441,7 @@ Proof. by move=> h; case: l => * //=; rewrite ler_pM2r ?invr_gt0. Qed.
 (* the question that integers stand for *)
 Definition meaning (d : data) : question R :=
   @Question R (dm d) (dn d) (dinputs d) (dr d)
-    (if dlayer d is Some l then mx _ _ l.1 else pid_mx (dm d)) (if dlayer d is Some l then dv l.2 else 1) (mx _ _ (dY d)) (mx _ _ (dC d)) (lossv (dloss d)) (dv (dlam d)) (dform d)
+    (if dlayer d is Some l then mx _ _ l.1 else pid_mx (dm d)) (if dlayer d is Some l then dv l.2 else 1) (dfree d) (mx _ _ (dY d)) (mx _ _ (dC d)) (lossv (dloss d)) (dv (dlam d)) (dform d)
     (dleft_norm d) (dright_norm d) (dleft d) (dright d) (dcolumns d) (drows d) (mx _ 1 (dP d))^T (mx _ 1 (dQ d)) (down d) (mx _ _ (dU d)) (mx _ _ (dV d))
     (mx _ 1 (dA d))^T (mx _ 1 (dB d)) (dfound d) (dv (drtol d)) (dv (datol d)).
 
@@ -1458,7 +1572,7 @@ move=> hu; rewrite /hidden_; case e: (dlayer d) => [[f a]|].
   have [hf ->] := layerE e; have [ht et] := transposeE hu; have [hs es] := productE hf ht.
   by have [h1 ->] := activateE a hs; rewrite es et trmxK.
 have k : dinputs d = dm d.
-  by case/and5P: (good) => _ _ _ _ /and5P[+ _ _ _ _]; rewrite /layer_ok e => /eqnP.
+  by case/and5P: (good) => _ _ _ _ /and5P[+ _ _ _ _]; rewrite /layer_ok e => /andP[/eqnP].
 by rewrite (hidden_plain k) //; exact: mx_cast.
 Qed.
 
@@ -1479,12 +1593,16 @@ Qed.
 
 (* sum theta, from above and from below, as the root is *)
 Definition prices r u v : R := \sum_k theta (form q) (left_norm q) (right_norm q)
-  (col k (mx (dinputs d) r u)) (col k (mx (dn d) r v)).
+  (col k (priced (q := q) (mx (dinputs d) r u))) (col k (mx (dn d) r v)).
+
+Lemma paidE r u : shape (dinputs d) r u -> shape (dinputs d) r (priced_ (dfree d) u) /\
+  priced (q := q) (mx (dinputs d) r u) = mx (dinputs d) r (priced_ (dfree d) u).
+Proof. by move=> hu; have [hp ->] := pricedE (dfree d) hu. Qed.
 
 Lemma sum_prices r u v : shape (dinputs d) r u -> shape (dn d) r v -> form q = Sum ->
   forall root, dv (thetas root d r u v) = prices r u v.
 Proof.
-rewrite /prices /thetas -[dform d]/(form q) => hu hv -> root; rewrite dv_half dvD.
+rewrite /prices /thetas -[dform d]/(form q) => /paidE[hu ->] hv -> root; rewrite dv_half dvD.
 by rewrite (squares_ofE _ hu) (squares_ofE _ hv) -big_split mulr_suml.
 Qed.
 
@@ -1492,8 +1610,8 @@ Lemma prices_up root r u v :
   (forall x, Z.leb Z0 x -> Z.leb Z0 (root x) /\ zr x <= zr (root x) ^+ 2) ->
   shape (dinputs d) r u -> shape (dn d) r v -> prices r u v <= dv (thetas root d r u v).
 Proof.
-move=> rootP hu hv; case e: (form q); last by rewrite sum_prices.
-rewrite /prices /thetas -[dform d]/(form q) e /dv /=.
+move=> rootP hu0 hv; case e: (form q); last by rewrite sum_prices.
+have [hu eu] := paidE hu0; rewrite /prices /thetas eu -[dform d]/(form q) e /dv /=.
 rewrite (sumzE _ _ (size_column_squares _ hu) (size_column_squares _ hv)).
 rewrite zr0 add0r mulr_suml; apply: ler_sum => k _; have [N0 e_] := under (left_norm q) (right_norm q) k hu hv.
 have [s0 h] := rootP _ N0; rewrite /theta -ler_sqr ?nnegrE ?mulr_ge0 ?norm_ge0 ?p2_ge0 //.
@@ -1505,8 +1623,8 @@ Lemma prices_down root r u v :
   (forall x, Z.leb Z0 x -> Z.leb Z0 (root x) /\ zr (root x) ^+ 2 <= zr x) ->
   shape (dinputs d) r u -> shape (dn d) r v -> dv (thetas root d r u v) <= prices r u v.
 Proof.
-move=> rootP hu hv; case e: (form q); last by rewrite sum_prices.
-rewrite /prices /thetas -[dform d]/(form q) e /dv /=.
+move=> rootP hu0 hv; case e: (form q); last by rewrite sum_prices.
+have [hu eu] := paidE hu0; rewrite /prices /thetas eu -[dform d]/(form q) e /dv /=.
 rewrite (sumzE _ _ (size_column_squares _ hu) (size_column_squares _ hv)).
 rewrite zr0 add0r mulr_suml; apply: ler_sum => k _; have [N0 e_] := under (left_norm q) (right_norm q) k hu hv.
 have [s0 h] := rootP _ N0; rewrite /theta -ler_sqr ?nnegrE ?mulr_ge0 ?norm_ge0 ?p2_ge0 //.
@@ -1748,22 +1866,57 @@ Qed.
 Lemma layer_ofE f a w h t : dlayer d = Some (f, a) -> shape (dm d) (dn d) w ->
   layer_of mul d f a w h = Some t -> polar_le (q := q) (mx (dm d) (dn d) w) (dv t).
 Proof.
-move=> /layerE[hf hU] hw; have up v : dv v <= dv (dmax v dzero) by rewrite dv_max le_max lexx.
+move=> el; have eF : F q = mx (dm d) (dinputs d) f by rewrite /q /= el.
+move: (layerE el) => [hf hU] hw; rewrite /layer_of; case eb: (bias_of _ _ _ _) => [bi|] //.
+have [fb hg [far0 reach0] eG hb] := bias_ofE eb hf; case: ifP => // sums0.
+have pricedE_ (u : 'cV_(dinputs d)) : priced (q := q) u = paid (dfree d) u by [].
+have paid_ (u : 'cV[R]_(dinputs d)) : paid (dfree d) (paid (dfree d) u) = paid (dfree d) u.
+  by apply/matrixP => i j; rewrite !mxE; case: (_ && _).
+have biased_ : free_bias q -> biased (q := q) (mx (dm d) (dn d) w) (dv (far bi)) (dv (reach bi)).
+  move=> fr; have [hr [c pos_c ec]] := hb fr; split.
+  - exists c => //; rewrite eF -ec; congr (_ *m _); apply/matrixP => i j; rewrite !mxE.
+    by rewrite fr.
+  - move=> i u; rewrite eF pricedE_ -eG -[paid _ u in leRHS]paid_.
+    set pu := paid _ u; have -> : paid (dfree d) pu = pu by exact: paid_.
+    have -> : mx (dm d) (dinputs d) (without bi) *m u = mx (dm d) (dinputs d) (without bi) *m pu.
+      by rewrite !eG paid_.
+    have -> : (mx (dm d) (dinputs d) (without bi) *m pu) i 0 = dot (row i (mx (dm d) (dinputs d) (without bi)))^T pu.
+      by rewrite dot_col mxE; apply: eq_bigr => j _; rewrite !mxE.
+    set x := dot _ _; set y := _ * _; have y0 : 0 <= y by rewrite mulr_ge0 ?norm_ge0.
+    rewrite -ler_sqr ?nnegrE // real_normK ?num_real // /x /y.
+    apply: le_trans (cauchy_schwarz _ _) _; rewrite exprMn norm_sqr sq_tr ler_wpM2r ?sq_ge0 //.
+  - move=> j; have [hs es] := sumsE hw.
+    have z0 : zeros (sums mul d w) by move: sums0; rewrite -[dfree d]/(free_bias q) fr /= => /negbFE.
+    have := es j; rewrite (zerosE _ _ z0) [LHS]mxE /column_sum mxE => total.
+    by apply: etrans (esym total); apply: eq_bigr => i _; rewrite [const_mx _ _ _]mxE mul1r.
+have section_ (u : 'cV_(dinputs d)) : sq (priced (q := q) u) = 1 ->
+    near (q := q) (dv (far bi)) (dv (reach bi)) u -> exists moved, let pu := paid (free_ bi) u in
+    [/\ sq pu = 1, sq u = 1 + sq (u - pu), mx (dm d) (dinputs d) f *m u
+        = mx (dm d) (dinputs d) (without bi) *m pu + const_mx moved, `|moved| <= dv (far bi)
+      & sq (u - pu) <= dv (reach bi)].
+  rewrite pricedE_ fb => u1 [moved [em hm hr]]; exists moved; split=> //.
+  - by rewrite -{1}[u](subrK (paid (dfree d) u)) sqD u1 dot_paid mulr0 addr0 addrC.
+  - by rewrite eG paid_ -{1}[u](subrK (paid (dfree d) u)) mulmxDr -eF em addrC.
+have up v : dv v <= dv (dmax v dzero) by rewrite dv_max le_max lexx.
 have up0 v : 0 <= dv (dmax v dzero) by rewrite dv_max dv_zero le_max lexx orbT.
 case: h => //= [tr|each].
-  case e: (layer_square _ _ _ _ _ _ _ _ _ _) => [x|] // [<-]; apply: polar_le_layer => // u u1.
+  case e: (layer_square _ _ _ _ _ _ _ _ _ _ _) => [x|] // [<-].
+  apply: (polar_le_layer (q := q)) biased_ _ => // u u1 near_.
+  have [moved [p1 su split_ hm hr]] := section_ u u1 near_; have [rm hrad] := radiiE hg p1 split_ hm.
   apply: met_le_more (up x) _; apply: met_le_sq; rewrite hU.
-  by apply: (layer_squareE hf u1 (radii := radii_of f) _ hw _ e) => // i; exact: radiiE.
+  exact: (layer_squareE hf hg p1 erefl su split_ hm hr rm hrad hw _ e).
 case: ifP => // _; case e: (all_of _) => [l|] // [<-]; have [hl hn] := all_ofE dzero e.
-rewrite size_mkseq in hl hn; apply: polar_le_layer => // u u1; apply: met_le_more (up _) _.
+rewrite size_mkseq in hl hn; apply: (polar_le_layer (q := q)) biased_ _ => // u u1 near_.
+have [moved [p1 su split_ hm hr]] := section_ u u1 near_; have [rm hrad] := radiiE hg p1 split_ hm.
+apply: met_le_more (up _) _.
 set y := _ *m _; have each_ j : meet (right q) (y j 0) ^+ 2 <= dv (nth dzero l j).
   have := hn j (ltn_ord j); rewrite nth_mkseq //; apply: output_squareE => sign tr v told_ ev.
   have [hc ec] := column_atE j hw.
   have ey : output (dm d) f a u 1 (column_at (dm d) (dn d) w j) = const_mx (y j 0).
     apply/matrixP => i i'; rewrite !ord1 /output ec /y hU [RHS]mxE tr_col.
     by rewrite -row_mul [LHS]mxE.
-  have := layer_squareE hf u1 (radii := radii_of f) (fun i => radiiE i hf u1) hc _ ev.
-  rewrite ey sq_col big_ord1 mxE; apply=> b eb j'; rewrite ey mxE; exact: told_.
+  have := layer_squareE hf hg p1 erefl su split_ hm hr rm hrad hc _ ev.
+  rewrite ey sq_col big_ord1 mxE; apply=> b eb_ j'; rewrite ey mxE; exact: told_.
 rewrite /met_le -[right_norm q]/(dright_norm d); case: (dright_norm d) => /= [j|].
   apply: le_trans (each_ j) _; have : (j < size l)%N by rewrite hl.
   elim: (l) (nat_of_ord j) => [|x l' IH] [|i] //= hi; rewrite dv_max le_max ?lexx //.
@@ -1778,9 +1931,9 @@ Lemma square_ofE w h t : shape (dm d) (dn d) w -> square_of mul d w h = Some t -
 Proof.
 move=> hw; rewrite /square_of; case e: (dlayer d) => [[f a]|].
   exact: layer_ofE.
-have k : dinputs d = dm d.
-  by case/and5P: (good) => _ _ _ _ /and5P[+ _ _ _ _]; rewrite /layer_ok e => /eqnP.
-move/(plain_squareE hw); apply: (polar_le_plain (q := q) (e := k)) => u; exact: hidden_plain.
+have [k nf] : dinputs d = dm d /\ ~~ dfree d.
+  by case/and5P: (good) => _ _ _ _ /and5P[+ _ _ _ _]; rewrite /layer_ok e => /andP[/eqnP].
+move/(plain_squareE hw); apply: (polar_le_plain (q := q) (e := k)) => // u; exact: hidden_plain.
 Qed.
 
 Lemma multipleE p s : multiple mul d p = Some s -> let W := mx (dm d) (dn d) (dW p) in

@@ -150,16 +150,56 @@ rewrite /fit /means [LHS]mxE [X in _ + X]mxE addrA.
 by congr (_ + _ + _); rewrite mxE big_ord1 mxE ?mul1r ?mulr1.
 Qed.
 
+(* what costs something of a column *)
+Lemma priced_col r (U : 'M[R]_(ins, r)) j : col j (priced U) = priced (col j U).
+Proof. by apply/matrixP => i k; rewrite !mxE. Qed.
+
+Lemma pricedZ c r (U : 'M[R]_(ins, r)) : priced (c *: U) = c *: priced U.
+Proof. by apply/matrixP => i j; rewrite !mxE; case: ifP => _; rewrite ?mulr0. Qed.
+
+Lemma pricedD r (U V : 'M[R]_(ins, r)) : priced (U + V) = priced U + priced V.
+Proof. by apply/matrixP => i j; rewrite !mxE; case: ifP => _; rewrite ?addr0. Qed.
+
+Lemma priced_priced r (U : 'M[R]_(ins, r)) : priced (priced U) = priced U.
+Proof. by apply/matrixP => i j; rewrite !mxE; case: (_ && _). Qed.
+
+Lemma priced_all r (U : 'M[R]_(ins, r)) : ~~ free_bias q -> priced U = U.
+Proof. by move=> /negPf no; apply/matrixP => i j; rewrite !mxE no. Qed.
+
+Definition last_ : 'cV[R]_ins := \col_i (free_bias q && (i.+1 == ins)%N)%:R.
+
+Lemma priced_last : priced last_ = 0.
+Proof. by apply/matrixP => i j; rewrite !mxE; case: (_ && _). Qed.
+
+Lemma priced_rest (u : 'cV[R]_ins) : exists b, u = priced u + b *: last_.
+Proof.
+case: (pickP (fun i : 'I_ins => free_bias q && (i.+1 == ins)%N)) => [k hk|no]; last first.
+  by exists 0; apply/matrixP => i j; rewrite !mxE no mul0r addr0 !ord1.
+exists (u k 0); apply/matrixP => i j; rewrite !mxE !ord1; case: ifP => hi; last by rewrite mulr0 addr0.
+have -> : i = k.
+  by apply: val_inj; move: hi hk => /andP[_ /eqP hi] /andP[_ /eqP hk]; apply: succn_inj; rewrite hi hk.
+by rewrite mulr1 add0r.
+Qed.
+
+Lemma sq_last : sq last_ <= 1.
+Proof.
+rewrite sq_col; case: (pickP (fun i : 'I_ins => free_bias q && (i.+1 == ins)%N)) => [k hk|no]; last first.
+  by rewrite big1 // => i _; rewrite mxE no expr0n.
+rewrite (bigD1 k) //= mxE hk expr1n big1 ?addr0 // => i ik; rewrite mxE.
+case: andP => [[_ /eqP hi]|_]; last by rewrite expr0n.
+by case/eqP: ik; apply: val_inj; case/andP: hk => _ /eqP hk; apply: succn_inj; rewrite hi hk.
+Qed.
+
 Lemma objectiveE r (U : 'M_(ins, r)) (V : 'M_(n, r)) a b : objective U V a b =
   \sum_i \sum_j C q i j * costs (loss q) (residual (loss q) (fit (hidden U) V a b i j) (Y q i j))
   + ridge a b
-  + lam q * \sum_k theta (form q) (left_norm q) (right_norm q) (col k U) (col k V).
+  + lam q * \sum_k theta (form q) (left_norm q) (right_norm q) (col k (priced U)) (col k V).
 Proof.
 by congr (_ + _ + _); apply: eq_bigr => i _; apply: eq_bigr => j _; rewrite fitE.
 Qed.
 
 Lemma penalty_ge0 r (U : 'M_(ins, r)) (V : 'M_(n, r)) :
-  0 <= lam q * \sum_k theta (form q) (left_norm q) (right_norm q) (col k U) (col k V).
+  0 <= lam q * \sum_k theta (form q) (left_norm q) (right_norm q) (col k (priced U)) (col k V).
 Proof. by rewrite mulr_ge0 // sumr_ge0 // => j _; apply: theta_ge0. Qed.
 
 Lemma ridge_ge0 (a : 'rV[R]_n) (b : 'cV[R]_m) : 0 <= ridge a b.
@@ -250,15 +290,15 @@ Qed.
 (* (s(F u)^T W v)^2 <= t |u|^2 |v|^2 in the question's norms, and without a layer *)
 Definition polar_le (W : 'M[R]_(m, n)) t : Prop :=
   forall (u : 'cV_ins) (v : 'cV_n), meets (left q) u -> meets (right q) v -> 0 <= dot (hidden u) (W *m v) ->
-  dot (hidden u) (W *m v) ^+ 2 <= t * (norm (left_norm q) u * norm (right_norm q) v) ^+ 2.
+  dot (hidden u) (W *m v) ^+ 2 <= t * (norm (left_norm q) (priced u) * norm (right_norm q) v) ^+ 2.
 Definition plain_le (W : 'M[R]_(m, n)) t : Prop :=
   forall (u : 'cV_m) (v : 'cV_n), meets (left q) u -> meets (right q) v -> 0 <= dot u (W *m v) ->
   dot u (W *m v) ^+ 2 <= t * (norm (left_norm q) u * norm (right_norm q) v) ^+ 2.
 
-Lemma polar_le_plain W t (e : ins = m) : (forall u : 'cV_ins, hidden u = castmx (e, erefl) u) ->
+Lemma polar_le_plain W t (e : ins = m) : ~~ free_bias q -> (forall u : 'cV_ins, hidden u = castmx (e, erefl) u) ->
   plain_le W t -> polar_le W t.
 Proof.
-move=> hu h u v mu mv; rewrite hu.
+move=> no hu h u v mu mv; rewrite hu (priced_all _ no).
 have [-> mu'] : norm (left_norm q) u = norm (left_norm q) (castmx (e, erefl) u)
     /\ meets (left q) (castmx (e, erefl) u).
   by move: mu {h hu mv}; case: m / e => mu; rewrite castmx_id.
@@ -373,27 +413,90 @@ case: (right_norm q) => // j; apply: le_trans le_sum; rewrite (bigD1 j) //= lerD
 by apply: sumr_ge0 => i _; exact: sqr_ge0.
 Qed.
 
-Lemma polar_le_layer (W : 'M[R]_(m, n)) t : 0 <= t ->
-  (forall u : 'cV_ins, sq u = 1 -> met_le (W^T *m hidden u) t) -> polar_le W t.
+(* who is near enough: the bias of a u of length 1 adds s to each row, |s| <= far, its square <= reach *)
+Definition near (far reach : R) (u : 'cV_ins) : Prop :=
+  exists s, [/\ F q *m (u - priced u) = const_mx s, `|s| <= far & sq (u - priced u) <= reach].
+
+(* a free bias: its feature is a constant c > 0, no row goes further than far, and W sums to 0 *)
+Definition biased (W : 'M[R]_(m, n)) (far reach : R) : Prop :=
+  [/\ exists2 c, 0 < c /\ far ^+ 2 <= reach * c ^+ 2 & F q *m last_ = const_mx c,
+      forall i (u : 'cV_ins), `|(F q *m priced u) i 0| <= far * norm L2 (priced u)
+    & forall j, \sum_i W i j = 0].
+
+Lemma near_enough W far reach (u : 'cV_ins) : 0 <= far -> 0 <= reach -> (free_bias q -> biased W far reach) ->
+  exists u', [/\ priced u' = priced u, W^T *m hidden u' = W^T *m hidden u
+    & exists s, [/\ F q *m (u' - priced u') = const_mx s, `|s| <= far * norm L2 (priced u)
+                  & sq (u' - priced u') <= reach * norm L2 (priced u) ^+ 2]].
 Proof.
-move=> t0 h u v _ hv w0; have [u0|u0] := eqVneq (sq u) 0.
-  have -> : hidden u = 0 by rewrite (sq_eq0 u0) -(scale0r 0) hiddenZ // scale0r.
-  by rewrite dot0l expr0n mulr_ge0 ?sqr_ge0.
-set c := norm L2 u; have c0 : 0 < c.
-  by rewrite lt_def norm_ge0 andbT -sqrf_eq0 norm_sqr.
+move=> far0 reach0; have n0 := norm_ge0 L2 (priced u); set size := norm L2 _ in n0 *.
+case: (boolP (free_bias q)) => [_ /(_ isT)|nf _]; last first.
+  exists u; split=> //; exists 0; rewrite (priced_all _ nf) subrr mulmx0 normr0 sq0.
+  by split; [apply/matrixP => i j; rewrite !mxE|rewrite mulr_ge0|rewrite mulr_ge0 ?sqr_ge0].
+case=> -[c [c0 cr] ec] hfar hsum; have [b eu] := priced_rest u.
+have at_ i x : Network.pre (fun i j => F q i j) (fun=> 1) (fun j => priced u j 0) x i
+    = (F q *m priced u) i 0 + x by rewrite /Network.pre mxE mul1r.
+have far_ i : `|\sum_j F q i j * priced u j 0| <= 1 * far * size.
+  by rewrite mul1r; have := hfar i u; rewrite mxE.
+have [b' hb' same] := Network.free_bias (slope q) (b * c) ltr01 (fun=> erefl) far0 n0 far_.
+pose u' := priced u + (b' / c) *: last_; have pu : priced u' = priced u.
+  by rewrite /u' pricedD pricedZ priced_last scaler0 addr0 priced_priced.
+have Fu x : F q *m (priced u + x *: last_) = F q *m priced u + const_mx (x * c).
+  rewrite mulmxDr -scalemxAr ec; congr (_ + _); by apply/matrixP => i j; rewrite !mxE.
+have ec' : b' / c * c = b' by rewrite divfK // gt_eqF.
+have out x j : (W^T *m hidden (priced u + x *: last_)) j 0
+    = Network.value (fun i j => F q i j) (fun=> 1) (slope q) (fun i => W i j) (fun j => priced u j 0) (x * c).
+  rewrite mxE /Network.value; apply: eq_bigr => i _.
+  by rewrite at_ [W^T j i]mxE /hidden [map_mx _ _ _ _]mxE Fu [(_ + const_mx _) i 0]mxE [const_mx _ _ _]mxE.
+exists u'; split=> //.
+  by apply/matrixP => j i; rewrite ord1 [in RHS]eu !out ec' same.
+exists b'; rewrite pu /u' [priced u + _]addrC addrK; split=> //.
+  by rewrite -scalemxAr ec; apply/matrixP => i j; rewrite !mxE ec'.
+rewrite sqZ; apply: (@le_trans _ _ ((b' / c) ^+ 2)).
+  by rewrite -[leRHS]mulr1 ler_wpM2l ?sqr_ge0 // sq_last.
+rewrite exprMn exprVn ler_pdivrMr ?exprn_gt0 // -[b' ^+ 2]real_normK ?num_real //.
+apply: (@le_trans _ _ ((far * size) ^+ 2)); first by rewrite ler_sqr ?nnegrE ?mulr_ge0.
+by rewrite exprMn [leRHS]mulrAC ler_wpM2r ?sqr_ge0.
+Qed.
+
+Lemma polar_le_layer (W : 'M[R]_(m, n)) t far reach : 0 <= t -> 0 <= far -> 0 <= reach ->
+  (free_bias q -> biased W far reach) ->
+  (forall u : 'cV_ins, sq (priced u) = 1 -> near far reach u -> met_le (W^T *m hidden u) t) -> polar_le W t.
+Proof.
+move=> t0 far0 reach0 hb h u0 v _ hv; have [u [pu eW [s [eF hs hr]]]] := near_enough u0 far0 reach0 hb.
+have -> : dot (hidden u0) (W *m v) = \sum_j (W^T *m hidden u) j 0 * v j 0.
+  by rewrite eW dotC dot_mull dotC dot_col.
+rewrite -pu in hs hr *; set c := norm L2 (priced u) in hs hr *; have [z|z] := eqVneq (sq (priced u)) 0.
+  have p0 := sq_eq0 z; have norm0 : c = 0 by apply/eqP; rewrite -sqrf_eq0 norm_sqr z.
+  have s0 : s = 0.
+    by apply/eqP; move: hs; rewrite -normr_le0 norm0 mulr0.
+  have -> : hidden u = 0.
+    have e : F q *m u = 0.
+      rewrite -[u](subrK (priced u)) mulmxDr {2}p0 mulmx0 addr0 eF s0.
+      by apply/matrixP => i j; rewrite !mxE.
+    by apply/matrixP => i j; rewrite /hidden e !mxE /act lexx.
+  move=> _; rewrite mulmx0 big1 => [|j _]; last by rewrite mxE mul0r.
+  by rewrite expr0n mulr_ge0 ?sqr_ge0.
+have c0 : 0 < c by rewrite lt_def norm_ge0 andbT -sqrf_eq0 norm_sqr.
 pose u' := c^-1 *: u; have eu : u = c *: u' by rewrite scalerA divff ?scale1r // gt_eqF.
-have su : sq u' = 1 by rewrite sqZ exprVn norm_sqr mulVf.
-have := h _ su; rewrite /met_le; set y := W^T *m _ => hy.
-have ey : dot (hidden u) (W *m v) = c * \sum_j y j 0 * v j 0.
-  by rewrite eu hiddenZ ?(ltW c0) // dotZl dotC dot_mull dotC dot_col.
+have pu' : priced u' = c^-1 *: priced u by rewrite pricedZ.
+have su : sq (priced u') = 1 by rewrite pu' sqZ exprVn norm_sqr mulVf.
+have near_ : near far reach u'.
+  exists (c^-1 * s); rewrite pu' -scalerBr; split.
+  - by rewrite -scalemxAr eF; apply/matrixP => i j; rewrite !mxE.
+  - by rewrite normrM ger0_norm ?invr_ge0 ?(ltW c0) // mulrC ler_pdivrMr.
+  - by rewrite sqZ exprVn mulrC ler_pdivrMr ?exprn_gt0.
+have := h _ su near_; rewrite /met_le; set y := W^T *m _ => hy.
+have -> : \sum_j (W^T *m hidden u) j 0 * v j 0 = c * \sum_j y j 0 * v j 0.
+  rewrite {1}eu hiddenZ ?(ltW c0) // -scalemxAr mulr_sumr; apply: eq_bigr => j _.
+  by rewrite [(c *: _ : 'cV_n) j 0]mxE mulrA.
 have le_ : \sum_j y j 0 * v j 0 <= Num.sqrt t * norm (right_norm q) v.
   by apply: (dual_le (s := right q)) => //; [exact: sqrtr_ge0|rewrite sqr_sqrtr].
-rewrite ey in w0 *; rewrite exprMn norm_sqr in le_ *.
-have y0 : 0 <= \sum_j y j 0 * v j 0 by rewrite -(pmulr_rge0 _ c0).
+rewrite pmulr_rge0 // exprMn norm_sqr => y0.
 have le2 : (\sum_j y j 0 * v j 0) ^+ 2 <= t * norm (right_norm q) v ^+ 2.
   rewrite -(sqr_sqrtr t0) -exprMn ler_sqr ?nnegrE //.
   by rewrite mulr_ge0 ?sqrtr_ge0 ?norm_ge0.
-apply: le_trans (ler_wpM2l (sq_ge0 u) le2) _; rewrite mulrCA ler_wpM2l // exprMn ler_wpM2r ?sqr_ge0 //.
+apply: le_trans (ler_wpM2l (sq_ge0 (priced u)) le2) _.
+rewrite mulrCA ler_wpM2l // exprMn ler_wpM2r ?sqr_ge0 //.
 exact: sq_le_norm.
 Qed.
 
@@ -445,13 +548,13 @@ have h2 : s * (\sum_i b i 0 * row_sum W i) <= \sum_i ridge_b q i 0 / 2 * b i 0 ^
 by rewrite /ridge /cost; lra.
 Qed.
 
-Lemma priced (W : 'M[R]_(m, n)) t s : polar_le W t ->
+Lemma priced_le (W : 'M[R]_(m, n)) t s : polar_le W t ->
   0 <= s -> s ^+ 2 * t <= lam q ^+ 2 -> forall r (U : 'M_(ins, r)) (V : 'M_(n, r)),
   meets (left q) U -> meets (right q) V -> s * dot W (hidden U *m V^T)
-  <= lam q * \sum_j theta (form q) (left_norm q) (right_norm q) (col j U) (col j V).
+  <= lam q * \sum_j theta (form q) (left_norm q) (right_norm q) (col j (priced U)) (col j V).
 Proof.
 move=> ht s0 st r U V mU mV; rewrite mul_cols dot_sumr !mulr_sumr; apply: ler_sum => j _.
-apply: le_trans (ler_wpM2l l0 (theta_ge _ _ _ _ _)); rewrite dot_outer hidden_col; set size := norm _ _ * _.
+apply: le_trans (ler_wpM2l l0 (theta_ge _ _ _ _ _)); rewrite dot_outer hidden_col priced_col; set size := norm _ _ * _.
 have r0 : 0 <= lam q * size by rewrite !mulr_ge0 ?norm_ge0.
 have [neg|pos] := leP (s * dot (hidden (col j U)) (W *m col j V)) 0; first exact: le_trans neg r0.
 rewrite -ler_sqr ?nnegrE ?(ltW pos) // !exprMn.
@@ -474,7 +577,7 @@ Theorem weak_duality : (forall i j, 0 < C q i j \/ C q i j = 0 /\ W i j = 0) ->
 Proof.
 move=> hC hl hs r U V a b hx; rewrite objectiveE; set Z := fit (hidden U) V a b.
 have [[mU mV] _ _ _] := hx.
-have hW := earns s ho hx; rewrite -/Z in hW; have := priced polar s0 st mU mV.
+have hW := earns s ho hx; rewrite -/Z in hW; have := priced_le polar s0 st mU mV.
 have hL : s * dot W (Y q) - s ^+ 2 * bent (loss q) (over W) / 2 <=
     \sum_i \sum_j C q i j * costs (loss q) (residual (loss q) (Z i j) (Y q i j)) + s * dot W Z.
   rewrite /over -bent_sum /dot !mulr_sumr mulr_suml -sumrB -big_split; apply: ler_sum => i _.
@@ -499,7 +602,7 @@ have -> : \sum_i \sum_j C q i j * costs Squared (residual Squared (fit (hidden U
   rewrite /sq /dot mulr_suml; apply: eq_bigr => i _; rewrite mulr_suml; apply: eq_bigr => j _.
   by rewrite C1 [(Y q - _) i j]mxE [(- _ : 'M_(m, n)) i j]mxE mul1r -expr2.
 have [[mU mV] _ _ _] := hx.
-have := earns s ho hx; have := priced polar s0 st mU mV; move: (fit _ _ _ _) => Z.
+have := earns s ho hx; have := priced_le polar s0 st mU mV; move: (fit _ _ _ _) => Z.
 have -> : Y q - s *: W - Z = Y q - Z - s *: W by rewrite addrAC.
 rewrite [sq (_ - _ - _)]sqB dotZr sqZ dotBl (dotC (Y q)) (dotC Z).
 by lra.

@@ -2,9 +2,10 @@
 
    A problem is an m x n matrix Y with weights C >= 0 (1 where none are given, 0 where nothing is
    observed), features F of its rows and the slope of the activation of a hidden layer (of a matrix
-   F = 1 and the slope is 1), a loss, a penalty lam, two norms, the signs that the factors' entries may
-   have, whether a number is fitted for each column, or each row, beside the factors, what their squares
-   cost, and a candidate: factors U0, V0 with r0 columns, or hidden units. *)
+   F = 1 and the slope is 1), whether the last feature is the bias of a unit that costs nothing, a loss,
+   a penalty lam, two norms, the signs that the factors' entries may have, whether a number is fitted
+   for each column, or each row, beside the factors, what their squares cost, and a candidate: factors
+   U0, V0 with r0 columns, or hidden units. *)
 
 From mathcomp Require Import all_ssreflect ssralg ssrnum zmodp matrix.
 From Checker Require Export Words.
@@ -22,6 +23,7 @@ Variable R : rcfType.  (* the real numbers *)
 Record question := Question {
   m : nat; n : nat; inputs : nat; r0 : nat;
   F : 'M[R]_(m, inputs); slope : R;  (* of a matrix 1 and 1 *)
+  free_bias : bool;  (* the last row of U costs nothing *)
   Y : 'M[R]_(m, n); C : 'M[R]_(m, n); loss : loss_form R;
   lam : R; form : theta_form; left_norm : norm_form; right_norm : norm_form;
   left : sign; right : sign;
@@ -70,16 +72,20 @@ Variable q : question.
 (* what the left factors give on each row of Y, s(F U); of a matrix it is U *)
 Definition hidden r (U : 'M[R]_(inputs q, r)) : 'M[R]_(m q, r) := map_mx (act (slope q)) (F q *m U).
 
+(* what of the left factors costs something: all, or all but the biases, their last row *)
+Definition priced r (U : 'M[R]_(inputs q, r)) : 'M[R]_(inputs q, r) :=
+  \matrix_(i, j) if free_bias q && (i.+1 == inputs q)%N then 0 else U i j.
+
 (* H(a, b) = sum ridge_j / 2 a_j^2 + sum ridge_i / 2 b_i^2 *)
 Definition ridge (a : 'rV[R]_(n q)) (b : 'cV[R]_(m q)) : R :=
   \sum_j ridge_a q 0 j / 2 * a 0 j ^+ 2 + \sum_i ridge_b q i 0 / 2 * b i 0 ^+ 2.
 
 (* f(U, V, a, b) = sum C_ij h((s(F U) V^T)_ij + a_j + b_i; Y_ij) + H(a, b) + lam sum_k theta(u_k, v_k),
-   h(z; y) what the residual of z and y costs *)
+   u_k without its bias where that costs nothing, h(z; y) what the residual of z and y costs *)
 Definition objective r (U : 'M[R]_(inputs q, r)) (V : 'M[R]_(n q, r)) (a : 'rV[R]_(n q)) (b : 'cV[R]_(m q)) : R :=
   \sum_i \sum_j C q i j * costs (loss q) (residual (loss q) ((hidden U *m V^T) i j + a 0 j + b i 0) (Y q i j))
   + ridge a b
-  + lam q * \sum_k theta (form q) (left_norm q) (right_norm q) (col k U) (col k V).
+  + lam q * \sum_k theta (form q) (left_norm q) (right_norm q) (col k (priced U)) (col k V).
 
 (* who competes *)
 Definition competes r (U : 'M[R]_(inputs q, r)) (V : 'M[R]_(n q, r)) (a : 'rV[R]_(n q)) (b : 'cV[R]_(m q)) : Prop :=

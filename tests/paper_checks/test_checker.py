@@ -34,6 +34,7 @@ FOLDER = FORMAL.parent / "checker"
 LIMIT = 60 * 60  # seconds, on a busy machine; it takes two minutes of one core
 COVERED = (
     "absolute",
+    "bias",
     "column",
     "conic",
     "given",
@@ -579,10 +580,10 @@ def lies_of_an_end(node):
 
 def layered(outputs=1, right="l2", seed=1, loss=Squared, offsets=(), **layer):
     """Return the certificate of a hidden layer that is fitted."""
-    rng = np.random.default_rng(seed)
+    rng, free = np.random.default_rng(seed), layer.get("bias") == "free"
     X, Y = rng.standard_normal((7, 2)), rng.standard_normal((7, outputs))
     problem = Problem(loss(Y), ReLU(X, right=right, **layer), 0.6, offsets)
-    none = np.zeros((2, 0)), np.zeros((outputs, 0))
+    none = np.zeros((2 + free, 0)), np.zeros((outputs, 0))
     return improve(problem, none, budget=3).result.certificate
 
 
@@ -590,6 +591,7 @@ def mean_huber(Y):
     return Huber(Y, delta=0.5)
 
 
+FREE = {"bias": "free", "offsets": [ColumnIntercept()]}
 LAYERS = {  # and the rule that proves it, and whether it is of cells
     "one output": ({}, "network", True),
     "two outputs": ({"outputs": 2}, "network", False),
@@ -598,6 +600,13 @@ LAYERS = {  # and the rule that proves it, and whether it is of cells
     "the other sign": ({"outputs": 2, "right": "l1-"}, "outputs", True),
     "leaky": ({"activation": "leaky_relu", "slope": 0.25, "form": "sum"}, "network", True),
     "huber": ({"loss": mean_huber, "offsets": [ColumnIntercept(1.0)]}, "network", True),
+    "free bias": ({**FREE}, "network", True),
+    "free biases of a sign": ({**FREE, "right": "l2-", "form": "sum"}, "network", True),
+    "free biases of leaky units": (
+        {**FREE, "activation": "leaky_relu", "slope": 0.25, "loss": mean_huber},
+        "network",
+        True,
+    ),
 }
 
 
@@ -627,6 +636,8 @@ def lies_of_a_layer(held):
         ("slope", MORE),
         ("slope", MINUS),
         ("bias", "free"),
+        ("bias", "none"),
+        ("bias", "priced"),
         ("left", "l2+"),
         ("right", "linf"),
         ("right", "l1"),
@@ -647,6 +658,31 @@ def lies_of_a_layer(held):
         yield replace(held, proof={**held.proof, "polar": {"rule": "network", "nodes": nodes}})
 
 
+def test_a_free_bias_needs_a_constant_feature_and_sums_of_zero(binary, tmp_path):
+    held, path = layered(**FREE), tmp_path / "x.cert"
+    assert (as_numpy(held.given["features"])[:, 2] == 1.0).all()
+    held = replace(held, claim={**held.claim, "verdict": "UNDECIDED"})
+    last = 3 * np.arange(7) + 2
+    for change, told in (
+        (lambda x: x.put(last, 2.0), None),
+        (lambda x: x.put(last, 2.0**-30), None),
+        (lambda x: x.put(last, 0.0), "statement.features"),
+        (lambda x: x.put(last, -1.0), "statement.features"),
+        (lambda x: x.put(last[:1], 1.0 + 2.0**-52), "statement.features"),
+    ):
+        with_array(held, "given", "features", change).save(path)
+        assert agrees(binary, path) == (REJECTED if told else STATUS["UNDECIDED"])
+        if told:
+            assert answer(binary, path) == (f"NOT VERIFIED  {told}\n", REJECTED)
+
+    def tilt(w):
+        w[0] += 2.0**-50
+
+    with_array(held, "witness", "W", tilt).save(path)
+    assert answer(binary, path) == ("NOT VERIFIED  proof\n", REJECTED)
+    assert kernel(path) is None
+
+
 ENDS = [  # of one output: fields of a leaf
     {},
     {"radial": HALF},
@@ -654,12 +690,17 @@ ENDS = [  # of one output: fields of a leaf
     {"radial": ONE, "linear": True},
     {"radial": ONE, "linear": True, "level": MINUS, "tau": float.hex(2.0**-3)},
     {"level": float.hex(1.25), "tau": float.hex(2.0**5)},
+    {"bias": HALF},
+    {"bias": MINUS, "level": ONE, "radial": HALF},
+    {"bias": MORE, "radial": ONE, "linear": True, "tau": float.hex(2.0**-2)},
 ]
 
 
+@pytest.mark.parametrize("bias", ["none", "free"])
 @pytest.mark.parametrize("end", ENDS)
-def test_quadratic_leaves_of_layers_are_answered_as_python_answers(binary, tmp_path, end):
-    held, path, seen = layered(seed=3), tmp_path / "x.cert", Counter()
+def test_quadratic_leaves_of_layers_are_answered_as_python_answers(binary, tmp_path, end, bias):
+    held = layered(seed=3, **(FREE if bias == "free" else {}))
+    path, seen = tmp_path / "x.cert", Counter()
     tree = [{"signs": [1, 2]}, {"row": 0, "plus": 3, "minus": 4}, {"shift": "1/1"}] + 2 * [{}]
     leaf = {"tau": ONE, **end}
     shifts = ("1/1", "3/2", "1/400")
@@ -683,6 +724,32 @@ def test_quadratic_leaves_of_layers_are_answered_as_python_answers(binary, tmp_p
         assert status == (REJECTED if case > 5 else STATUS["UNDECIDED"])
         seen[status] += 1
     assert len(seen) == 2
+
+
+@pytest.mark.parametrize("right", ["l2", "l1", "l2+"])
+def test_several_outputs_of_units_with_free_biases(binary, tmp_path, right):
+    held, path = layered(outputs=2, right=right, **FREE), tmp_path / "x.cert"
+    held = replace(held, claim={**held.claim, "verdict": "UNDECIDED"})
+    leaf = {"leaf": 0, "tau": ONE, "shift": "3/1", "bias": HALF, "level": ONE}
+    both = [{"cut": 0, "plus": 1, "minus": 2}, leaf, leaf]
+    signs = {"l2+": [{"signs": [1]}, {"cell": 0}]}
+    one = signs.get(right, [{"signs": [1, 2]}, {"cell": 0}, {"cell": 0}])
+    each = [{"rule": "network", "nodes": one}, {"rule": "network", "nodes": [leaf]}]
+    for name in ("", "s1."):
+        draw = np.random.default_rng(2)
+        cuts = array(draw.standard_normal((1, 10)))
+        witness = {"W": held.witness["W"], f"{name}cuts": cuts}
+        for value in (0.0, 2.0**-6, -(2.0**-6)):
+            h = 14 + (not name)
+            witness[f"{name}N0"] = array(np.full(h * (h + 1) // 2, value))
+            polar = (
+                {"rule": "outputs", "each": each} if name else {"rule": "network", "nodes": both}
+            )
+            if name:
+                witness["s0.cuts"] = cuts
+            proof = {"corrections": [], "polar": polar}
+            replace(held, proof=proof, witness=witness).save(path)
+            assert agrees(binary, path) == (REJECTED if value < 0 else STATUS["UNDECIDED"])
 
 
 def signed(left, right, seed):
@@ -864,14 +931,14 @@ WEAKER_LAYERS = (  # lines of the checker about hidden layers
     (" && Z.ltb Z0 (num tau) then", " then"),
     ("if eqn n 1 then Some (gadd", "if true then Some (gadd"),
     ("[:: if plus then Zpos xH else Zneg xH]] (Zneg xH)", "[:: Zpos xH]] (Zneg xH)"),
-    ("let g := gsub g (levels c level r) in", "let g := gadd g (levels c level r) in"),
-    ("dadd (Dy 2 Z0)", "dadd (Dy 1 Z0)"),
+    ("gsub g (levels c level beside_ r)", "gadd g (levels c level beside_ r)"),
+    ("wide := dadd one (", "wide := dadd dzero ("),
     ("(dmul (dmax t dzero) wide)", "(dmul t wide)"),
-    ("if linear then dmul b b else b", "b"),
+    ("if linear then dmul y y else y", "y"),
     ("form_top m (m + k + c)", "form_top (m + 1) (m + k + c)"),
     ("(beside (beside p (gscale minus_one f)) (blank m c))", "(beside (beside p f) (blank m c))"),
     ("(beside (beside minus f) r)", "(beside (beside p f) r)"),
-    ("if is_root x y then y else s", "y"),
+    ("if dleb x y then y else x", "y"),
     ("dmul (dsub one a) tau", "tau"),
     ("    && (if nth", "    || (if nth"),
     ("if s then x.2 else dmul minus_one x.2", "x.2"),
@@ -898,6 +965,20 @@ WEAKER_LAYERS = (  # lines of the checker about hidden layers
     ("Z.add (ex x) (Z.min (dex a) Z0)", "Z.add (ex x) (dex a)"),
     ("Row i => Nat.ltb i m | Line a => shaped 1 (m + k) a", "Row i => Nat.ltb i m | _ => true"),
     ("Row i => Nat.ltb i m | Line a =>", "Row i => true | Line a =>"),
+    ("eqn (dinputs d) (dm d) && ~~ dfree d", "eqn (dinputs d) (dm d)"),
+    ("Z.ltb Z0 c && all (fun r =>", "all (fun r =>"),
+    ("all (fun r => Z.eqb (last Z0 r) c) (ints f)", "true"),
+    ("far := sqrt_up (foldr dmax dzero (squares_of_rows g))", "far := dzero"),
+    ("dmul (dmul far far) (Dy 1", "dmul far (Dy 1"),
+    ("(Dy 1 (Z.opp (Z.add (ex f) (ex f))))) (Z.mul c c)", "(Dy 1 Z0)) (Z.mul c c)"),
+    ("if dfree d && ~~ zeros (sums d w) then None else", ""),
+    ("dadd (sqrt_up x) (far b)", "sqrt_up x"),
+    ("dmul (dmax beside_ dzero) (reach b)", "dzero"),
+    ("dmul (dadd one (reach b)) (dadd", "dmul one (dadd"),
+    ("dmul (dabs (foldr dadd dzero x)) (far b)", "dzero"),
+    ("form (only (gsub (scalar k one) p)) beside_", "form (only p) beside_"),
+    (" let u := priced_ (dfree d) u in", ""),
+    ("[:: map (fun _ => Z0) r]", "[:: r]"),
 )
 
 
@@ -927,6 +1008,8 @@ WEAKER_LAYERS = (  # lines of the checker about hidden layers
         ("Statement.v", "L1 => \\sum_i `|u i 0|", "L1 => \\sum_i `|u i 0| / 2"),
         ("Statement.v", "if 0 <= z then z else a * z", "if 0 <= z then z else z - a"),
         ("Statement.v", "(F q *m U)", "(F q *m (U + U))"),
+        ("Statement.v", "(col k (priced U)) (col k V)", "(col k U) (col k V)"),
+        ("Statement.v", "(i.+1 == inputs q)%N then 0", "(i == 0 :> nat)%N then 0"),
         *(("Checker.v", old, new) for old, new in WEAKER_LAYERS),
         ("Checker.v", "supported w (dC d) & affordable_ d w", "true & affordable_ d w"),
         ("Checker.v", "supported w (dC d) & affordable_ d w", "supported w (dC d) & true"),

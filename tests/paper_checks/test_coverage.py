@@ -39,7 +39,7 @@ def test_the_checker_reads_one_of_each():
         "loss": ["squared", "absolute", "hinge", "squared_hinge", "huber", "quantile"],
         "claim": ["any size", "rank"],
         "kind": ["rank_one", "relu"],
-        "bias": ["none"],
+        "bias": ["none", "free"],
         "norm": ["l2", "l2+", "l2-", "l1", "l1+", "l1-"],
         "rule": ["spectral", "conic", "lines", "signs"],
         "layer_rule": ["network", "outputs"],
@@ -69,6 +69,7 @@ def test_a_row_says_who_proves_what():
     assert held["rank_one, linf x linf"][1:] == ("", "tested only")
     assert held["rank_one, l2 x l2"][1:] == ("yes", "proved in Coq")
     assert held["relu, bias none"][1:] == ("yes", "proved in Coq")
+    assert held["relu, bias free"][1:] == ("yes", "proved in Coq")
     assert held["relu, pool max"][1:] == ("", "tested only")
     assert written().count("\n") == len(list(rows())) + 1
 
