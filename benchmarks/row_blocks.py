@@ -12,6 +12,7 @@ import time
 from contextlib import nullcontext
 from pathlib import Path
 
+import dask
 import distributed
 import numpy as np
 from at_scale import CASES, Case
@@ -22,6 +23,10 @@ from certify.offsets import ColumnIntercept, RowIntercept
 from certify.pipeline import row_blocks
 
 BLOCKS = 4
+KEEPING = {"MALLOC_TRIM_THRESHOLD_": 1 << 28, "MALLOC_MMAP_THRESHOLD_": 1 << 28} | {
+    "OMP_NUM_THREADS": 1,
+    "OPENBLAS_NUM_THREADS": 1,
+}  # of workers: memory is kept, as docs/howto/scale.md says
 
 
 def stored(folder: Path, case: Case) -> list[str]:
@@ -74,7 +79,10 @@ def main() -> None:
     os.environ["OMP_NUM_THREADS"] = "1"
     cluster = client = nullcontext()
     if asked.workers:
-        cluster = distributed.LocalCluster(asked.workers, threads_per_worker=1)
+        dask.config.set({"distributed.nanny.pre-spawn-environ": KEEPING})
+        cluster = distributed.LocalCluster(
+            n_workers=asked.workers, threads_per_worker=1, dashboard_address=None
+        )
         client = distributed.Client(cluster, set_as_default=False)
     with cluster, client as there:
         row = run(asked.folder, CASES[f"ratings-{asked.case}"], there)

@@ -15,7 +15,7 @@ import numpy as np
 from scipy import sparse
 
 from certify.base.arrays import Array
-from certify.base.cluster import PLACE, Task
+from certify.base.cluster import PLACE, Task, as_it_is
 from certify.base.rigor.row_blocks import Prices
 from certify.base.rigor.tiles import tree
 from certify.search.descent.ratings import (
@@ -77,8 +77,16 @@ class Sides(NamedTuple):
     empty: Entries
 
 
+class Part(NamedTuple):
+    """What comes from a block, or from several: of V's slope, of the value and of the products."""
+
+    pull: Floats
+    value: float
+    products: Array
+
+
 class Point(NamedTuple):
-    """Where a descent is: the states of the blocks and of V, the value, the products of all."""
+    """Where a descent is: (State, Part) of each block, V's state, the value, products of all."""
 
     blocks: list[Task]
     columns: State
@@ -141,21 +149,31 @@ def begin(sides: Sides, rows: list[Task], x: Floats) -> Point:
     shared = place.persist(place.run(np.asarray, x))
     pairs = zip(sides.entries, rows, strict=True)
     begun = [place.persist(place.run(begin_rows, *pair, shared)) for pair in pairs]
-    curved = place.values([tree(place, partial(place.run, itemgetter(1)), begun)])[0]
+    curved = place.values([place.run(pull_of, tree(place, as_it_is, begun, add_parts))])[0]
     root = roots(sides.empty.price(r) + curved)
-    states = [place.run(itemgetter(0), k) for k in begun]
-    return Point(states, State(x * root, root, 0 * x), np.inf, np.zeros((1, 1)))
+    return Point(begun, State(x * root, root, 0 * x), np.inf, np.zeros((1, 1)))
 
 
-def begin_rows(entries: Entries, rows: tuple[Array, Array], V: Floats) -> tuple[State, Floats]:
-    """Return the same of a block, and its part of V's metric."""
+def begin_rows(entries: Entries, rows: tuple[Array, Array], V: Floats) -> tuple[State, Part]:
+    """Return the state of a block, and its part of V's metric."""
     U, a = rows
     bias = None if entries.biases[0] is None else a
     m, r = len(U), U.shape[1]
     x = np.ascontiguousarray(entries.into((U, np.zeros((entries.shape[1], r))), (bias, None))[:m])
     root = roots(entries.price(r)[:m] + entries.weight_matrix @ np.square(V))
     curved = entries.times_transposed(entries.weight_matrix.data, np.square(x))
-    return State(x * root, root, 0 * x), curved
+    return State(x * root, root, 0 * x), Part(curved, 0.0, np.zeros((1, 1)))
+
+
+def add_parts(x: tuple[Any, Part], y: tuple[Any, Part]) -> tuple[None, Part]:
+    """Return what comes from both, without a state."""
+    a, b = x[1], y[1]
+    return None, Part(a.pull + b.pull, a.value + b.value, a.products + b.products)
+
+
+def pull_of(x: tuple[Any, Part]) -> Floats:
+    """Return the sum for V alone."""
+    return x[1].pull
 
 
 def roots(D: Floats) -> Floats:
@@ -177,20 +195,20 @@ def step_to(sides: Sides, now: Point, weights: Array | None) -> Point:
     shared = place.persist(place.run(np.asarray, x))
     pairs = zip(sides.entries, now.blocks, strict=True)
     made = [place.persist(place.run(step_rows, *pair, shared, weights)) for pair in pairs]
-    pull = tree(place, partial(place.run, itemgetter(1)), made)
-    pull, *found = place.values([pull, *(place.run(itemgetter(2), k) for k in made)])
+    total = tree(place, as_it_is, made, add_parts)
+    part = place.values([place.run(itemgetter(1), total)])[0]
     priced = sides.empty.price(r) * x
-    g = sides.empty.free(r) * (priced - pull) / side.root
+    g = sides.empty.free(r) * (priced - part.pull) / side.root
     side = side._replace(g=g) if weights is None else side.after(z, g)
-    value = sum(v for v, _ in found) + 0.5 * dot(priced, x)
-    products = sum((p for _, p in found), side.products())
-    return Point([place.run(itemgetter(0), k) for k in made], side, value, products)
+    value = part.value + 0.5 * dot(priced, x)
+    return Point(made, side, value, part.products + side.products())
 
 
 def step_rows(
-    entries: Entries, state: State, V: Floats, weights: Array | None
-) -> tuple[State, Floats, tuple[float, Array]]:
-    """Return the same of a block, and its parts of V's slope, of the value and of the products."""
+    entries: Entries, before: tuple[State, Part], V: Floats, weights: Array | None
+) -> tuple[State, Part]:
+    """Return the same of a block."""
+    state = before[0]
     m, r = len(state.z), V.shape[1] - entries.bias_count
     z = state.z if weights is None else state.combine(weights)
     U = z / state.root
@@ -199,11 +217,12 @@ def step_rows(
     g = entries.free(r)[:m] * (priced - pull) / state.root
     after = state._replace(g=g) if weights is None else state.after(z, g)
     value = 0.5 * (dot(W, rest) + dot(priced, U))
-    return after, entries.times_transposed(W, U), (value, after.products())
+    return after, Part(entries.times_transposed(W, U), value, after.products())
 
 
-def finish(entries: Entries, state: State) -> tuple[Array, Array]:
+def finish(entries: Entries, last: tuple[State, Part]) -> tuple[Array, Array]:
     """Return U and a of a block, in double precision, its rows in their order."""
+    state, _ = last
     place = np.argsort(entries.rows)
     x = (state.z / state.root)[place].astype(np.float64)
     r = x.shape[1] - entries.bias_count

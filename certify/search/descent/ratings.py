@@ -92,10 +92,17 @@ class Entries:
 
     def times_transposed(self, values: Floats, left: Floats) -> Floats:
         """Return X^T left of the matrix X of these values: halves of the rows at once."""
-        X, m = self.matrix(values), self.shape[0]
-        middle = int(np.searchsorted(self.starts, len(values) // 2))
-        other = self.pool.submit(lambda: X[:middle].T @ left[:middle])
-        return np.asarray(X[middle:m].T @ left[middle:] + other.result())
+        m, middle = self.shape[0], int(np.searchsorted(self.starts, len(values) // 2))
+
+        def half(a: int, z: int) -> Floats:
+            """Return the product with the rows [a, z), whose entries are not copied."""
+            at, begin = slice(self.starts[a], self.starts[z]), self.starts[a : z + 1]
+            listed = values[at], self.cols[at], begin - begin[0]
+            X = sparse.csr_array(listed, shape=(z - a, self.shape[1]))
+            return np.asarray(X.T @ left[a:z])
+
+        other = self.pool.submit(half, 0, middle)
+        return np.asarray(half(middle, m) + other.result())
 
     @cached_property
     def weight_matrix(self) -> Any:  # noqa: ANN401  scipy.sparse
@@ -120,11 +127,14 @@ class Entries:
     def residual(self, U: Floats, V: Floats) -> tuple[Floats, Floats]:
         """Return y - <u_i, v_j> at the observed entries, and W V: V is gathered once for both."""
         out, pull, parts = np.empty_like(self.y), np.zeros_like(U), self.parts(U.shape[1])
+        most, r = max(((z - a) * k for a, z, k in parts), default=0), V.shape[1]
 
-        def work(a: int, z: int, k: int) -> None:
+        def work(held: Floats, a: int, z: int, k: int) -> None:
             """Fill the rows [a, z), which have k entries each."""
             at = slice(self.starts[a], self.starts[z])
-            vectors = V.take(self.cols[at], axis=0).reshape(z - a, k, -1)
+            vectors = held[: (z - a) * k]
+            V.take(self.cols[at], axis=0, out=vectors, mode="clip")
+            vectors = vectors.reshape(z - a, k, r)
             rest = self.y[at] - np.matmul(vectors, U[a:z, :, None]).reshape(-1)
             W = rest if self.weights is None else self.weights[at] * rest
             pull[a:z] = np.matmul(W.reshape(z - a, 1, k), vectors)[:, 0]
@@ -132,8 +142,9 @@ class Entries:
 
         def works(some: list[tuple[int, int, int]]) -> None:
             """Fill many blocks; a BLAS may raise a flag on lanes it does not use."""
+            held = np.empty((most, r), dtype=V.dtype)  # once: a worker may ask the system for each
             with np.errstate(all="ignore"):  # `check` has it for its own thread alone
-                list(starmap(work, some))
+                list(starmap(partial(work, held), some))
 
         list(self.pool.map(works, [parts[k :: 4 * CORES] for k in range(4 * CORES)]))
         return out, pull
