@@ -200,11 +200,19 @@ def verify(  # noqa: PLR0913, PLR0917  as click parsed them
 @click.argument("problem", type=PATH)
 @click.option("-o", "output", type=PATH, required=True, metavar="X.NPZ", help="Better factors.")
 @click.option("--certificate", type=PATH, metavar="X.CERT", help="Write their certificate.")
+@click.option(
+    "--resume", type=PATH, metavar="FOLDER", help="Of blocks of rows: save progress here; resume."
+)
 @with_route
 @with_scheduler
 @common
-def improve(
-    options: Options, problem: Path, output: Path, certificate: Path | None, route: dict[str, Any]
+def improve(  # noqa: PLR0913, PLR0917  one for each option
+    options: Options,
+    problem: Path,
+    output: Path,
+    certificate: Path | None,
+    resume: Path | None,
+    route: dict[str, Any],
 ) -> int:
     """Lower the objective, starting from the factors of PROBLEM, and certify the result.
 
@@ -212,7 +220,9 @@ def improve(
     """
     if (blocks := files.load_blocks(problem)) is not None:
         blocks_of_rows.refuse(**blocks_of_rows.other_route(route))
-        return blocks_of_rows.improve(options, blocks, output, certificate)
+        return blocks_of_rows.improve(options, blocks, output, certificate, resume)
+    if resume is not None:
+        raise click.UsageError("--resume of improve is for blocks of rows")
     loaded = files.load(problem)
     guard([output, certificate], loaded.inputs)
     start = monotonic()

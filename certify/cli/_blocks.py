@@ -81,7 +81,13 @@ def verify(options: Options, loaded: LoadedBlocks, certificate: Path, tier: str)
     return proof.verdict.exit_code
 
 
-def improve(options: Options, loaded: LoadedBlocks, output: Path, certificate: Path | None) -> int:
+def improve(
+    options: Options,
+    loaded: LoadedBlocks,
+    output: Path,
+    certificate: Path | None,
+    resume: Path | None,
+) -> int:
     """Write better factors to a folder and into a certificate, from the fit or from none."""
     guard([certificate], loaded.inputs)
     if loaded.fit is not None and os.path.realpath(output) == os.path.realpath(loaded.fit):
@@ -95,6 +101,7 @@ def improve(options: Options, loaded: LoadedBlocks, output: Path, certificate: P
             progress=tell,
             seed=options.seed,
             folder=output,
+            checkpoint=resume,
             rtol=rtol,
             atol=atol,
         )

@@ -13,6 +13,7 @@ from certify.base.errors import InputError
 from certify.pipeline import row_blocks
 from certify.pipeline.certificate.file import Certificate
 from certify.pipeline.row_blocks import RowBlocks
+from tests import question_files
 from tests.question_files import inside
 
 N = 5
@@ -91,6 +92,20 @@ def test_a_folder_is_fitted_checked_and_verified(folder, capsys):
     )  # fmt: skip
     assert again.status == 0
     assert again.json["relative_gap"] <= 1e-4
+
+
+def test_a_fit_is_gone_on_from(folder, capsys):
+    first = fitted(folder, capsys, "--resume", folder / "kept", "--budget", "1e-9")
+    assert (first.status, first.json["components"]) == (12, 0)
+    assert (folder / "kept" / "1" / "V.npy").exists()
+    for _ in range(2):
+        ended = fitted(folder, capsys, "--resume", folder / "kept")
+        assert ended.status == 0
+    (folder / "whole").mkdir()
+    whole = question_files.write(folder / "whole")
+    other = inside(capsys, "improve", whole, "-o", folder / "z.npz", "--resume", folder / "kept")
+    assert other.status == 2
+    assert "--resume of improve is for blocks of rows" in other.err
 
 
 def test_a_lie_and_a_changed_block_are_rejected(folder, capsys):

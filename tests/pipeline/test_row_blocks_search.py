@@ -8,11 +8,19 @@ import pytest
 from scipy import sparse
 
 from certify import improve as improve_whole
-from certify.base.cluster import PLACE
+from certify.base.cluster import PLACE, Here
 from certify.base.errors import InputError
 from certify.base.rigor import tiles
 from certify.offsets import ColumnIntercept, RowIntercept
-from certify.pipeline.row_blocks import RowBlocks, check, descent, improve, search, verify
+from certify.pipeline.row_blocks import (
+    RowBlocks,
+    check,
+    checkpoint,
+    descent,
+    improve,
+    search,
+    verify,
+)
 from certify.search.descent import ratings
 from tests.pipeline.test_row_blocks import CASES, CUTS, LAM, N, entries, offsets_of, table, whole
 from tests.places import Frozen, Lossy
@@ -307,3 +315,81 @@ def test_what_has_no_best_factors_is_refused():
     with pytest.raises(InputError, match="there are 5 blocks, and U of 4"):
         improve(blocks, (factors[0][:4], factors[1]))
     assert offsets_of(()) == []
+
+
+@pytest.mark.parametrize(("ridges", "weighted"), [c for c in CASES if "row" in dict(c[0])])
+def test_biases_of_rows_are_best_for_the_others(ridges, weighted):
+    blocks, fit = fit_of(ridges, weighted)
+    b = np.linspace(0, 1, N)
+    after = search.set_biases(blocks, fit, b)
+    y, c = dense(weighted)
+    U, a = (np.concatenate(x) for x in zip(*after.rows, strict=True))
+    sums = (c * (y - U @ fit.V.T - a[:, None] - b)).sum(axis=1)
+    assert np.allclose(sums, blocks.ridge(RowIntercept) * a, atol=1e-12)
+    assert after.b is b
+    assert np.array_equal(U, np.vstack([u for u, _ in fit.rows]))
+
+
+def stop_after(count):
+    """Return what ends a search at its so manieth look, and what it was told."""
+    told = []
+    return lambda _, value: told.append(value) or len(told) >= count, told
+
+
+@pytest.mark.parametrize("place", [Here, Lossy])
+def test_a_search_goes_on_from_its_checkpoint(tmp_path, monkeypatch, place):
+    blocks, _ = table(CASES[7][0])
+    monkeypatch.setattr(checkpoint, "EVERY", 0.0)
+    token = PLACE.set(place())
+    try:
+        stop, told = stop_after(3)
+        first = improve(blocks, rtol=1e-5, progress=stop, checkpoint=tmp_path / "kept")
+        (fit,) = (p for p in (tmp_path / "kept").iterdir() if p.is_dir())
+        names = {f"U{k}.npy" for k in range(len(CUTS) - 1)} | {"V.npy"}
+        assert {p.name for p in fit.iterdir()} == names
+        assert np.array_equal(np.load(fit / "V.npy"), first.factors[1])
+        (tmp_path / "kept" / "99").mkdir()  # of a run that was killed as it wrote
+        stop, again = stop_after(1)
+        ended = improve(blocks, rtol=1e-5, progress=stop, checkpoint=tmp_path / "kept")
+        assert np.allclose(again, min(told), rtol=1e-12)  # b is fitted from another start
+        assert np.isclose(ended.result.upper, first.result.upper, rtol=1e-12)
+        found = improve(blocks, rtol=1e-5, checkpoint=tmp_path / "kept")
+        assert found.certified
+        assert improve(blocks, rtol=1e-5, progress=stop, checkpoint=tmp_path / "kept").certified
+    finally:
+        PLACE.reset(token)
+
+
+def test_a_checkpoint_is_written_now_and_then_and_at_the_end(tmp_path, monkeypatch):
+    blocks, _ = table()
+    saved, save = [], checkpoint.save
+    monkeypatch.setattr(checkpoint, "save", lambda *x: saved.append(x[2].name) or save(*x))
+    improve(blocks, rtol=1e-4, checkpoint=tmp_path)
+    assert saved == ["1"]  # at the end alone
+    monkeypatch.setattr(checkpoint, "EVERY", 0.0)
+    improve(blocks, rtol=1e-4, checkpoint=tmp_path)
+    assert saved[1:] == ["2", "3"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"lam": 2 * LAM}, {"offsets": [RowIntercept(2.0)]}, {"offsets": []}, {"blocks": None}],
+)
+def test_a_checkpoint_of_another_question_is_refused(tmp_path, change):
+    blocks = replace(table()[0], offsets=[RowIntercept(1.0)])
+    improve(blocks, rtol=1e-2, checkpoint=tmp_path)
+    assert improve(blocks, rtol=1e-6, checkpoint=tmp_path).certified  # another epsilon
+    if "blocks" in change:
+        change = {"blocks": [*blocks.blocks[:-1], 2 * blocks.blocks[-1]]}
+    with pytest.raises(InputError, match="a checkpoint of another table, lam or offsets"):
+        improve(replace(blocks, **change), checkpoint=tmp_path)
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"at": "x", "question": ""}', '{"at": 1}'])
+def test_what_is_no_checkpoint_is_refused(tmp_path, content):
+    (tmp_path / checkpoint.HEAD).write_text(content, encoding="utf-8")
+    with pytest.raises(InputError, match=r"checkpoint.json is no checkpoint of blocks of rows"):
+        improve(table()[0], checkpoint=tmp_path)
+    (tmp_path / checkpoint.HEAD).write_text('{"at": 5, "question": ""}', encoding="utf-8")
+    with pytest.raises(InputError, match=r"V.npy is no factor, V"):
+        improve(table()[0], checkpoint=tmp_path)

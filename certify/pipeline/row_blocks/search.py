@@ -11,7 +11,6 @@ U and a never leave the workers; V, b and what V's slope is on a block travel on
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
-from io import BytesIO
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -27,12 +26,13 @@ from certify.base.errors import InputError
 from certify.base.rigor import row_blocks as proved
 from certify.base.rigor.row_blocks import Block
 from certify.base.rigor.tiles import tree
+from certify.base.sampled import sampled_product
 from certify.offsets import ColumnIntercept, RowIntercept
-from certify.pipeline.certificate.file import write_atomically
 from certify.pipeline.certificate.verdict import NO_BOOL
 from certify.polar.lanczos import Start, ritz
 from certify.search.ratings import precision_of
 
+from .checkpoint import Checkpoint, save
 from .descent import descend, sort_blocks
 from .prove import Checked, Sums, check, collect, session, times
 from .question import Factors, RowBlocks, accept_factor, read_blocks
@@ -91,78 +91,86 @@ def improve(  # noqa: PLR0913  keywords
     client: Client | None = None,
     seed: int = 0,
     folder: str | Path | None = None,
+    checkpoint: str | Path | None = None,
 ) -> Improved:
     """Return better factors of any size, and their certificate, from given ones or from none.
 
-    factors   as `check` has them; None: no components
-    budget    seconds of the search, to which the last steps and the proof are added; Ctrl-C ends
-              it, too, with the best factors so far
-    progress  called with a stage and the objective's upper bound; ends the search by True
-    folder    where the workers write U of the k-th block as U<k>.npy, and V.npy is written: each
-              appears when it is whole
+    factors     as `check` has them; None: no components
+    budget      seconds of the search, to which the last steps and the proof are added; Ctrl-C ends
+                it, too, with the best factors so far
+    progress    called with a stage and the objective's upper bound; ends the search by True
+    folder      where the workers write U of the k-th block as U<k>.npy, and V.npy is written: each
+                appears when it is whole
+    checkpoint  a folder to which the best factors so far are written every 20 seconds and at the
+                end, as to `folder`; if it has some, of the same question, the search begins with
+                them
 
-    Raises InputError as `check` does, where lam is 0, or where a file cannot be written.
+    Raises InputError as `check` does, where lam is 0, where a file cannot be written, or where the
+    checkpoint is of another question.
     """
     if not table.lam:
         raise InputError(f"lam must be > 0, got {table.lam}: without a penalty no size is best")
     clock = Clock(budget, progress)
     with session(client), keeping(Keeper()), stoppable():
-        fit = begin(table, factors)
-        best, gap, near = fit, np.inf, None
-        stale, mark = 0, np.inf
-        rough = min(max(LEVEL * rtol, ROUGH[0]), ROUGH[1])
-        sides = sort_blocks(fit.data, table.columns, table.prices, precision(table, fit))
-        for _ in range(ROUNDS):
-            sums, b = residuals(table, fit)
-            count = min(max(LEAST, fit.V.shape[1]), table.columns)
-            squares, near = ritz(
-                partial(times, sums.W), Start(table.columns, count, near, seed), tol=rough
-            )
-            near[sums.counts == 0] = 0.0  # as the vectors themselves are
-            top = float(np.sqrt(max(squares[0], 0.0))) * (1 + ROOM * rough)
-            spread = estimate_gap(table, sums, top)
-            upper = float(sums.upper)
-            stale, mark = (0, spread) if spread < CLOSER * mark else (stale + 1, mark)
-            if spread < gap:
-                best, gap = fit, spread
-            clock.tell("grow", upper)
-            if gap <= PART * max(rtol * abs(upper), atol) or clock.expired():
-                break
-            if stale >= STALE:
-                if sides.empty.kind == np.float64:
-                    break
-                stale, sides = 0, sort_blocks(fit.data, table.columns, table.prices, np.float64)
-            fit = grow(
-                fit._replace(b=b), sums.W, (np.sqrt(np.maximum(squares, 0.0)), near), table.lam
-            )
-            steps = MANY if spread < NEAR * abs(upper) else FEW
-            rows, (V, b) = descend(sides, fit.rows, (fit.V, fit.b), steps, clock.expired)
-            fit = balance(Fit(fit.data, rows, V, b))
-        place = PLACE.get()
-        U = [place.persist(place.run(itemgetter(0), x)) for x in best.rows]
+        kept = None if checkpoint is None else Checkpoint(Path(checkpoint), table)
+        fit = begin(table, factors if kept is None else kept.recall(factors))
+        best = climb(table, fit, clock, (rtol, atol, seed), kept)
+        U = [PLACE.get().persist(x) for x in rows_of(best)]
+        if kept is not None:
+            kept.keep(blocks_of(best), best.V, now=True)
         U = U if folder is None else save(U, best.V, Path(folder).absolute())
         result = check(table, (U, best.V), rtol=rtol, atol=atol, seed=seed)
         return Improved((U, best.V), result)
 
 
-def save(U: list[Task], V: Array, folder: Path) -> list[Task]:
-    """Return the names of the files that the workers have written U to."""
-    place = PLACE.get()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"cannot write {folder}: {error.strerror or error}") from None
-    names = [str(folder / f"U{k}.npy") for k in range(len(U))]
-    place.values([place.run(write, *pair) for pair in zip(names, U, strict=True)])
-    write(str(folder / "V.npy"), V)
-    return names
+def climb(
+    table: RowBlocks,
+    fit: Fit,
+    clock: Clock,
+    asked: tuple[float, float, int],
+    kept: Checkpoint | None,
+) -> Fit:
+    """Return the fit of the smallest gap, if the estimates are right; asked: rtol, atol, seed."""
+    rtol, atol, seed = asked
+    best, gap, near = fit, np.inf, None
+    stale, mark = 0, np.inf
+    rough = min(max(LEVEL * rtol, ROUGH[0]), ROUGH[1])
+    sides = sort_blocks(fit.data, table.columns, table.prices, precision(table, fit))
+    for _ in range(ROUNDS):
+        sums, b = residuals(table, fit)
+        count = min(max(LEAST, fit.V.shape[1]), table.columns)
+        start = Start(table.columns, count, near, seed)
+        squares, near = ritz(partial(times, sums.W), start, tol=rough)
+        near[sums.counts == 0] = 0.0  # as the vectors themselves are
+        values = np.sqrt(np.maximum(squares, 0.0))
+        spread = estimate_gap(table, sums, float(values[0]) * (1 + ROOM * rough))
+        upper = float(sums.upper)
+        stale, mark = (0, spread) if spread < CLOSER * mark else (stale + 1, mark)
+        best, gap = (fit, spread) if spread < gap else (best, gap)
+        clock.tell("grow", upper)
+        if kept is not None:
+            kept.keep(blocks_of(best), best.V)
+        if gap <= PART * max(rtol * abs(upper), atol) or clock.expired():
+            break
+        if stale >= STALE:
+            if sides.empty.kind == np.float64:
+                break
+            stale, sides = 0, sort_blocks(fit.data, table.columns, table.prices, np.float64)
+        fit = grow(set_biases(table, fit, b), sums.W, (values, near), table.lam)
+        steps = MANY if spread < NEAR * abs(upper) else FEW
+        rows, columns = descend(sides, fit.rows, (fit.V, fit.b), steps, clock.expired)
+        fit = balance(Fit(fit.data, rows, *columns))
+    return best
 
 
-def write(name: str, array: Array) -> None:
-    """Write a file .npy, which appears when it is whole."""
-    blob = BytesIO()
-    np.save(blob, array)
-    write_atomically(Path(name), blob.getvalue())
+def blocks_of(fit: Fit) -> list[Task]:
+    """Return the blocks with their factors."""
+    return [PLACE.get().run(join, *pair) for pair in zip(fit.data, fit.rows, strict=True)]
+
+
+def rows_of(fit: Fit) -> list[Task]:
+    """Return U of each block."""
+    return [PLACE.get().run(itemgetter(0), x) for x in fit.rows]
 
 
 def begin(table: RowBlocks, factors: Factors | None) -> Fit:
@@ -205,8 +213,7 @@ def join(data: tuple[Any, Array | None], rows: tuple[Array, Array]) -> Block:
 def residuals(table: RowBlocks, fit: Fit) -> tuple[Sums, Array]:
     """Return what is known of a fit and its dual point, and the best biases of the columns."""
     place = PLACE.get()
-    both = zip(fit.data, fit.rows, strict=True)
-    blocks = [place.run(join, *pair) for pair in both]
+    blocks = blocks_of(fit)
     b, ridge = None, table.ridge(ColumnIntercept)
     if ridge is not None:
         ridges = table.ridge(RowIntercept), ridge
@@ -227,6 +234,27 @@ def extremes(data: tuple[Any, Array | None]) -> Array:
     sizes = np.abs(np.concatenate([data[0].data, *data[1:][: data[1] is not None]]))
     sizes = sizes[sizes > 0]
     return np.array([sizes.min(), sizes.max()]) if sizes.size else sizes
+
+
+def set_biases(table: RowBlocks, fit: Fit, b: Array) -> Fit:
+    """Return a fit with these biases of the columns, and the best ones of the rows."""
+    place, ridge = PLACE.get(), table.ridge(RowIntercept)
+    if ridge is None:
+        return fit._replace(b=b)
+    shared = [place.persist(place.run(np.asarray, x)) for x in (fit.V, b)]
+    pairs = zip(fit.data, fit.rows, strict=True)
+    rows = [place.persist(place.run(best_biases, *pair, *shared, ridge)) for pair in pairs]
+    return fit._replace(rows=rows, b=b)
+
+
+def best_biases(
+    data: tuple[Any, Array | None], rows: tuple[Array, Array], V: Array, b: Array, ridge: float
+) -> tuple[Array, Array]:
+    """Return U, and the best biases of the rows of a block."""
+    (Y, c), U = data, rows[0]
+    at, cols = (k.astype(np.int64) for k in Y.tocoo().coords)
+    t = Y.data - sampled_product(U, V, at, cols) - b[cols]
+    return U, proved.shrunk_means(t, c, at, len(U), ridge)
 
 
 def estimate_gap(table: RowBlocks, sums: Sums, top: float) -> float:

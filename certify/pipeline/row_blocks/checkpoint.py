@@ -1,0 +1,97 @@
+"""Factors of blocks of rows as files, which the workers write: a fit, and what resumes a search."""
+
+import hashlib
+import json
+import shutil
+from io import BytesIO
+from operator import attrgetter
+from pathlib import Path
+from time import monotonic
+
+import numpy as np
+
+from certify.base.arrays import Array
+from certify.base.checkpoint import EVERY
+from certify.base.cluster import PLACE, Task
+from certify.base.errors import InputError
+from certify.pipeline.certificate.file import write_atomically
+
+from .question import Factors, RowBlocks, accept_factor, identities, read_blocks
+
+HEAD = "checkpoint.json"
+
+
+def save(U: list[Task], V: Array, folder: Path) -> list[Task]:
+    """Return the names of the files that the workers have written U to."""
+    place = PLACE.get()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot write {folder}: {error.strerror or error}") from None
+    names = [str(folder / f"U{k}.npy") for k in range(len(U))]
+    place.values([place.run(write, *pair) for pair in zip(names, U, strict=True)])
+    write(str(folder / "V.npy"), V)
+    return names
+
+
+def write(name: str, array: Array) -> None:
+    """Write a file .npy, which appears when it is whole."""
+    blob = BytesIO()
+    np.save(blob, array)
+    write_atomically(Path(name), blob.getvalue())
+
+
+class Checkpoint:
+    """A folder that holds the best factors of a search, each time in a folder of their own.
+
+    What was written last, and of which question, is in one file, so that there is always a whole
+    fit: `question`, a digest, and `at`, the name of its folder.
+    """
+
+    def __init__(self, folder: Path, table: RowBlocks) -> None:
+        self.folder, self.table = folder.absolute(), table
+        self.question, self.at = "", 0
+        self.last = monotonic()
+
+    def recall(self, factors: Factors | None) -> Factors | None:
+        """Return the factors that are kept; if there are none, those that are given."""
+        head = self.folder / HEAD
+        if not head.exists():
+            return factors
+        try:
+            found = json.loads(head.read_text(encoding="utf-8"))
+            self.at, question = int(found["at"]), found["question"]
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise InputError(f"{head} is no checkpoint of blocks of rows: {error}") from None
+        fit = self.folder / str(self.at)
+        names = [str(fit / f"U{k}.npy") for k in range(len(self.table.blocks))]
+        kept = names, str(fit / "V.npy")
+        V = accept_factor(kept[1], self.table.columns)
+        blocks = read_blocks(self.table, names, V.shape[1])
+        self.question = question_of(self.table, blocks)
+        if question != self.question:
+            raise InputError(f"{self.folder} is a checkpoint of another table, lam or offsets")
+        return kept
+
+    def keep(self, blocks: list[Task], V: Array, *, now: bool = False) -> None:
+        """Write the factors of blocks and V, if it is time, and remove the ones before."""
+        if not now and monotonic() - self.last < EVERY:
+            return
+        self.question = self.question or question_of(self.table, blocks)
+        before, self.at = self.folder / str(self.at), self.at + 1
+        U = [PLACE.get().run(attrgetter("U"), block) for block in blocks]
+        save(U, V, self.folder / str(self.at))
+        head = json.dumps({"at": self.at, "question": self.question})
+        write_atomically(self.folder / HEAD, head.encode())
+        shutil.rmtree(before, ignore_errors=True)
+        self.last = monotonic()
+
+
+def question_of(table: RowBlocks, blocks: list[Task]) -> str:
+    """Return a digest of what is asked, whatever the factors are."""
+    place = PLACE.get()
+    stated = place.values([place.run(identities, block) for block in blocks])
+    data = [{k: x for k, x in one.items() if k != "U"} for one in stated]
+    offsets = [[o.name, {k: x.hex() for k, x in o.numbers().items()}] for o in table.offsets]
+    text = json.dumps([table.lam.hex(), table.columns, offsets, data], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
