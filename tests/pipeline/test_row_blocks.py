@@ -22,6 +22,7 @@ from certify.kernel.errors import RejectedError
 from certify.kernel.scalars import Enclosure, exactly
 from certify.kernel.verdict import prove as kernel_prove
 from certify.losses import Squared
+from certify.norms.weighted import Weighted
 from certify.offsets import ColumnIntercept, RowIntercept
 from certify.pipeline.certificate.file import Certificate, as_numpy, ask
 from certify.pipeline.certificate.verify import complete
@@ -36,6 +37,7 @@ CUTS = [0, 4, 5, 5, 11, M]  # one row, and none
 RIDGES = [(), (("row", 0.5),), (("column", 2.0),), (("row", 1.0), ("column", 0.25))]
 FREE = [(("row", 0.0),), (("column", 0.0),), (("column", 0.0), ("row", 0.0))]
 MIXED = [(("row", 0.0), ("column", 1.0)), (("row", 1.0), ("column", 0.0))]
+NORMS = "l2", "counts"
 CASES = [(o, w) for o in (*RIDGES, *FREE, *MIXED) for w in (False, True)]
 KINDS = {"row": RowIntercept, "column": ColumnIntercept}
 
@@ -64,26 +66,34 @@ def cut(x):
     return [x[a:b] for a, b in pairwise(CUTS)]
 
 
-def table(ridges=(), *, weighted=False, seed=0):
+def table(ridges=(), *, weighted=False, seed=0, norms="l2"):
     """Return the blocks of a table, and factors."""
     Y, C, U, V = entries(seed)
     blocks = list(zip(cut(Y), cut(C), strict=True)) if weighted else cut(Y)
-    return RowBlocks(blocks, N, LAM, offsets_of(ridges)), (cut(U), V)
+    return RowBlocks(blocks, N, LAM, offsets_of(ridges), norms=norms), (cut(U), V)
 
 
-def whole(ridges=(), *, weighted=False, seed=0):
+def counts(seed=0):
+    """Return the numbers of entries of rows and of columns, at least 1."""
+    seen = entries(seed)[1].toarray() > 0
+    return [np.maximum(seen.sum(axis=k), 1).astype(float) for k in (1, 0)]
+
+
+def whole(ridges=(), *, weighted=False, seed=0, norms="l2"):
     """Return the same table as a problem."""
     Y, C, *_ = entries(seed)
     loss = Squared(Y, weights=C.data if weighted else None)
-    return Problem(loss, RankOne("l2", "l2"), LAM, offsets_of(ridges))
+    sides = ["l2", "l2"] if norms == "l2" else [Weighted(p) for p in counts(seed)]
+    return Problem(loss, RankOne(*sides), LAM, offsets_of(ridges))
 
 
-def trained(ridges, weighted, seed=0):
+def trained(ridges, weighted, seed=0, norms="l2"):
     """Return the table of a problem whose factors are nearly its best."""
-    problem = whole(ridges, weighted=weighted, seed=seed)
+    problem = whole(ridges, weighted=weighted, seed=seed, norms=norms)
     _, _, U, V = entries(seed)
     found = improve_whole(problem, (0.1 * U, 0.1 * V), rtol=1e-9).factors
-    return table(ridges, weighted=weighted, seed=seed)[0], (cut(found[0]), found[1])
+    made = table(ridges, weighted=weighted, seed=seed, norms=norms)[0]
+    return made, (cut(found[0]), found[1])
 
 
 def sums_of(blocks, factors):
@@ -120,27 +130,39 @@ def exact_residual(blocks, seed, weighted, b):
     return {p: x - row[p[0]] for p, x in value.items()}, weights, (row, column)
 
 
+@pytest.mark.parametrize("norms", NORMS)
 @pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize(("ridges", "weighted"), CASES)
-def test_the_upper_bound_is_the_objective(ridges, weighted, seed):
-    blocks, factors = table(ridges, weighted=weighted, seed=seed)
+def test_the_upper_bound_is_the_objective(ridges, weighted, seed, norms):
+    blocks, factors = table(ridges, weighted=weighted, seed=seed, norms=norms)
     sums, b = sums_of(blocks, factors)
     value, c, biases = exact_residual(blocks, seed, weighted, b)
     size = sum(c[p] * x * x for p, x in value.items()) / 2
     for ridge, a in zip(blocks.prices[1:], biases, strict=True):
         size += (ridge or 0) * sum(x * x for x in a) / 2
     U, V = entries(seed)[2:]
+    if norms == "counts":
+        U, V = (np.sqrt(p)[:, None] * x for p, x in zip(counts(seed), (U, V), strict=True))
     true = float(size) + LAM * (np.linalg.norm(U, axis=0) * np.linalg.norm(V, axis=0)).sum()
     assert true * (1 - 1e-14) <= sums.upper <= true * (1 + 1e-11)
 
 
+@pytest.mark.parametrize("norms", NORMS)
 @pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize(("ridges", "weighted"), CASES)
-def test_the_lower_bound_is_the_value_of_a_dual_point(ridges, weighted, seed):
-    blocks, factors = table(ridges, weighted=weighted, seed=seed)
+def test_the_lower_bound_is_the_value_of_a_dual_point(ridges, weighted, seed, norms, monkeypatch):
+    blocks, factors = table(ridges, weighted=weighted, seed=seed, norms=norms)
+    grids = []
+    dual_block = proved.dual_block
+    monkeypatch.setattr(
+        proved, "dual_block", lambda *x: grids.append((x[1], x[2])) or dual_block(*x)
+    )
     sums, b = sums_of(blocks, factors)
     value, c, _ = exact_residual(blocks, seed, weighted, b)
-    dense = np.vstack([x.toarray() for x in sums.W])
+    scaled = np.vstack([x.toarray() for x in sums.W])
+    grids = [x.astype(float).multiply(2.0**e).toarray() for x, e in grids[-len(sums.W) :]]
+    dense = np.vstack(grids)
+    assert norms == "counts" or np.array_equal(dense, scaled)
     W, y = fractions(dense), fractions(entries(seed)[0].toarray())
     for (i, j), x in value.items():  # it is the residual, on a grid
         assert abs(W[i][j] - c[i, j] * x) < 1e-8
@@ -150,27 +172,46 @@ def test_the_lower_bound_is_the_value_of_a_dual_point(ridges, weighted, seed):
         totals = [sum(line) for line in lines]
         assert ridge != 0 or not any(totals)
         size += sum(t * t for t in totals) / ridge if ridge else 0
-    shift = Fraction(1.001 * float(np.linalg.norm(dense, 2)) ** 2)
+    shift = Fraction(1.001 * float(np.linalg.norm(scaled, 2)) ** 2)
     done, lower = proofs.prove(blocks, sums, shift)
     assert done
-    bound = proved.singular_bound(sums.W, sums.counts, sums.duals, shift)
-    assert is_semidefinite(shifted(sparse.csr_array(dense), bound**2))
+    bound = proved.singular_bound(sums.W, sums.counts, sums.duals, shift, sums.wide)
+    if norms == "l2":
+        assert is_semidefinite(shifted(sparse.csr_array(dense), bound**2))
+    else:  # bound^2 Q - W^T P^(-1) W, in fractions
+        p, q = (list(map(Fraction, x)) for x in counts(seed))
+        rows = [[x / Fraction(r) for x in row] for row, r in zip(W, p, strict=True)]
+        gram = [[sum(map(Fraction.__mul__, u, v)) for v in zip(*W, strict=True)]
+                for u in zip(*rows, strict=True)]  # fmt: skip
+        exact = [[bound**2 * q[i] * (i == j) - gram[i][j] for j in range(N)] for i in range(N)]
+        assert is_semidefinite(exact)
     s = min(max(inner, 0) / size, Fraction(LAM) / bound)
     assert 0 <= s * inner - s * s * size / 2 - lower < Fraction(1, 2**36)
 
 
+@pytest.mark.parametrize("norms", NORMS)
 @pytest.mark.parametrize(("ridges", "weighted"), CASES)
-def test_the_kernel_proves_as_much_of_the_parts_put_together(ridges, weighted):
-    blocks, factors = trained(ridges, weighted)
+def test_the_kernel_proves_as_much_of_the_parts_put_together(ridges, weighted, norms, monkeypatch):
+    blocks, factors = trained(ridges, weighted, norms=norms)
     found = check(blocks, factors)
     assert found.certified
+    assert verify(found.certificate, blocks, factors).certified
+    grids, dual_block = [], proved.dual_block
+    monkeypatch.setattr(
+        proved, "dual_block", lambda *x: grids.append((x[1], x[2])) or dual_block(*x)
+    )
     sums, _ = sums_of(blocks, factors)
-    problem, c = whole(ridges, weighted=weighted), found.certificate
+    grids = [np.ldexp(x.data.astype(float), e) for x, e in grids[-len(sums.W) :]]
+    problem = whole(ridges, weighted=weighted, norms=norms)
+    c = found.certificate
     joined = np.vstack(factors[0]), factors[1]
     question = ask(problem, joined, None, rtol=1e-6, atol=0.0)
     q = problem.best_offsets(joined) if ridges else ()
     witness = {f"q{k}": as_kernel_array(x) for k, x in enumerate(q)}
-    witness["W"] = as_kernel_array(np.concatenate([x.data for x in sums.W]))
+    witness["W"] = as_kernel_array(np.concatenate(grids))
+    if norms == "counts":
+        for side, p in zip(("left", "right"), counts(), strict=True):
+            witness[f"scale.{side}"] = as_kernel_array(1 / np.sqrt(p))
     proof = {"polar": {"rule": "spectral", "axis": 1, "shift": c.proof["shift"]}}
     made = Certificate(question.statement, question.given, {"verdict": "?"}, proof, witness)
     for ar in (Rounded(), Flint()):
@@ -217,7 +258,7 @@ def test_numbers_beyond_the_grid_prove_nothing():
         assert not proved.dual_block(proved.Block(Y, U), W, sums.e, most)[0].fits  # not where Y is
     duals = [sums.duals[0]._replace(fits=False), *sums.duals[1:]]
     zero = proved.dual_bound(duals, sums.totals, sums.e, Fraction(1), blocks.prices)
-    assert zero == 0 < proved.dual_bound(sums.duals, *sums[4:], Fraction(1), blocks.prices)
+    assert zero == 0 < proved.dual_bound(sums.duals, *sums[4:6], Fraction(1), blocks.prices)
 
 
 def test_the_fullest_row_or_column_limits_the_numbers(monkeypatch):
@@ -397,12 +438,13 @@ def test_what_a_gram_matrix_in_floats_has_lost_is_in_its_radius(monkeypatch):
     assert radii[0] <= gamma(most + 2) * size * (1 + Fraction(1, 2**30)) + 2 * N * most * ETA
 
 
+@pytest.mark.parametrize("norms", NORMS)
 @pytest.mark.parametrize("ridges", [(), *FREE])
 @pytest.mark.parametrize("scale", [1e-150, 1e-300, 5e-324, 1e150])
-def test_numbers_of_any_size_have_a_bracket_or_are_refused(ridges, scale):
+def test_numbers_of_any_size_have_a_bracket_or_are_refused(ridges, scale, norms):
     Y, _, U, V = entries()
     root = np.sqrt(scale)
-    blocks = RowBlocks(cut(Y * scale), N, LAM * scale, offsets_of(ridges))
+    blocks = RowBlocks(cut(Y * scale), N, LAM * scale, offsets_of(ridges), norms=norms)
     factors = cut(U * root), V * root
     try:
         found = check(blocks, factors)
@@ -410,7 +452,7 @@ def test_numbers_of_any_size_have_a_bracket_or_are_refused(ridges, scale):
         assert error.code == "overflow"  # noqa: PT017  most are not refused
         return
     assert 0 <= found.lower <= found.upper
-    problem = Problem(Squared(Y), RankOne("l2", "l2"), LAM, offsets_of(ridges))
+    problem = whole(ridges, norms=norms)
     true = problem.objective((U, V), problem.best_offsets((U, V)))
     assert Fraction(found.upper) >= Fraction(true) * Fraction(scale) ** 2 * Fraction(0.999)
 
@@ -447,3 +489,42 @@ def test_an_estimate_that_was_too_low_is_raised(monkeypatch, short, count):
     monkeypatch.setattr(proofs, "ritz", None)
     again = verify(found.certificate, blocks, factors)
     assert (again.lower, again.upper) == (found.lower, found.upper)
+
+
+def test_prices_of_rows_and_columns_are_in_the_bound():
+    """P^(-1/2) W Q^(-1/2) of scales that are too small or too large is never taken for S."""
+    Y = sparse.csr_array(np.array([[3.0, 0.0], [1.0, 2.0], [0.0, 0.0]]))
+    W = sparse.csr_array((np.array([7, -5, 11]), Y.indices, Y.indptr), shape=Y.shape)
+    p, q = np.array([1.0, 2.0, 1.0]), np.array([2.0, 1.0])
+    true = np.linalg.norm(W.toarray() / np.sqrt(p)[:, None] / np.sqrt(q), 2)
+    assert proved.counts_of(Y.indptr).tolist() == p.tolist()
+    for factor in (0.5, 1.0, 3.0):
+        scale = factor / np.sqrt(q)
+        wide = max(1 / (Fraction(x) * Fraction(b) ** 2) for x, b in zip(q, scale, strict=True))
+        dual, S = proved.dual_block(proved.Block(Y, np.ones((3, 1))), W, 0, 2**50, scale)
+        assert np.allclose(S.toarray(), W.toarray() / np.sqrt(p)[:, None] * scale, rtol=1e-15)
+        shift = Fraction(1.0001 * np.linalg.norm(S.toarray(), 2) ** 2)
+        counts = np.array([2, 1], dtype=np.int64)
+        bound = proved.singular_bound([S], counts, [dual], shift, wide)
+        assert true <= bound <= 1.0001 * true
+        again = proved.singular_bound([S], counts, [dual._replace(wide=4 * dual.wide)], shift, wide)
+        assert np.isclose(float(again), 2 * float(bound), rtol=1e-12)
+        less = proved.singular_bound(
+            [S], counts, [dual._replace(lost=Fraction(0))] * 2, shift, wide
+        )
+        both = [dual._replace(lost=Fraction(3)), dual._replace(lost=Fraction(4))]
+        more = proved.singular_bound([S], counts, both, shift, wide)
+        cost = float(dual.wide * wide) ** 0.5
+        assert np.isclose(float(more - less), 5 * cost, rtol=1e-12)
+        assert dual.lost > 0
+
+
+def test_a_scale_that_floats_round_has_its_cost():
+    for count in (1, 2, 3, 7, 10**7):
+        a, wide = proved.inverse_roots(np.full(3, float(count)))
+        assert len(a) == 3
+        assert wide == 1 / (count * Fraction(a[0]) ** 2)
+        assert abs(wide - 1) < Fraction(1, 2**50)
+    mixed, wide = proved.inverse_roots(np.array([3.0, 1.0, 7.0]))
+    assert wide == max(1 / (k * Fraction(x) ** 2) for k, x in zip((3, 1, 7), mixed, strict=True))
+    assert proved.inverse_roots(np.zeros(0))[1] == 1

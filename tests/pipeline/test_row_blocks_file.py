@@ -184,6 +184,7 @@ def test_another_blocks_factors_are_refused(saved):
     ("change", "where"),
     [
         ({"lam": LAM / 2}, "statement.lam"),
+        ({"norms": "counts"}, "statement.atom.weights"),
         ({"offsets": [RowIntercept(2.0), ColumnIntercept(0.0)]}, "statement.offsets"),
         ({"offsets": [RowIntercept(1.0)]}, "statement.offsets"),
     ],
@@ -404,6 +405,7 @@ def test_weights_of_other_entries_are_refused():
     [
         ({"lam": -1.0}, "lam must be a finite number"),
         ({"lam": np.nan}, "lam must be a finite number"),
+        ({"norms": "weighted"}, 'norms must be "l2" or "counts", got \'weighted\''),
         ({"blocks": []}, "there must be a block of rows, got none"),
         ({"columns": 0}, "columns must be a whole number > 0, got 0"),
         ({"columns": True}, "columns must be a whole number > 0, got True"),

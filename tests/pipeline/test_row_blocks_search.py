@@ -22,7 +22,18 @@ from certify.pipeline.row_blocks import (
     verify,
 )
 from certify.search.descent import ratings
-from tests.pipeline.test_row_blocks import CASES, CUTS, LAM, N, entries, offsets_of, table, whole
+from tests.pipeline.test_row_blocks import (
+    CASES,
+    CUTS,
+    LAM,
+    NORMS,
+    N,
+    counts,
+    entries,
+    offsets_of,
+    table,
+    whole,
+)
 from tests.places import Frozen, Lossy
 
 
@@ -32,9 +43,9 @@ def _small(monkeypatch):
     monkeypatch.setattr(tiles, "SIDE", 2)
 
 
-def fit_of(ridges, weighted):
+def fit_of(ridges, weighted, norms="l2"):
     """Return a table, and a fit in the midst of a search."""
-    blocks, factors = table(ridges, weighted=weighted)
+    blocks, factors = table(ridges, weighted=weighted, norms=norms)
     fit = search.begin(blocks, factors)
     return blocks, fit._replace(
         b=np.linspace(-1, 1, N) * (blocks.ridge(ColumnIntercept) is not None)
@@ -47,11 +58,12 @@ def dense(weighted):
     return Y.toarray(), (C.toarray() if weighted else seen.astype(float))
 
 
+@pytest.mark.parametrize("norms", NORMS)
 @pytest.mark.parametrize(("ridges", "weighted"), CASES)
-def test_factors_from_nothing_are_certified(ridges, weighted):
-    blocks, _ = table(ridges, weighted=weighted)
+def test_factors_from_nothing_are_certified(ridges, weighted, norms):
+    blocks, _ = table(ridges, weighted=weighted, norms=norms)
     found = improve(blocks, rtol=1e-4)
-    problem = whole(ridges, weighted=weighted)
+    problem = whole(ridges, weighted=weighted, norms=norms)
     nothing = tuple(np.zeros((d, 0)) for d in problem.loss.dims)
     best = improve_whole(problem, nothing, rtol=1e-6).objective
     assert found.certified
@@ -147,9 +159,15 @@ def test_neither_place_nor_loss_changes_a_bit(place, ridges, weighted):
     assert (here.result.lower, here.result.upper) == (there.result.lower, there.result.upper)
 
 
+def sort(blocks, fit, kind=np.float64):
+    """Return the entries of a fit."""
+    q = counts()[1] if blocks.counted else np.ones(N)
+    return descent.sort_blocks(fit.data, blocks.prices, q, kind, counted=blocks.counted)
+
+
 def state_of(blocks, fit, kind=np.float64):
     """Return the entries of a fit, and a point at it."""
-    sides = descent.sort_blocks(fit.data, N, blocks.prices, kind)
+    sides = sort(blocks, fit, kind)
     biases = [blocks.ridge(k) is not None for k in (RowIntercept, ColumnIntercept)]
     extra = [x for x, there in zip((np.ones(N), fit.b), biases, strict=True) if there]
     x = np.column_stack([fit.V, *extra]).astype(kind)
@@ -161,7 +179,9 @@ def objective(blocks, weighted, at):
     y, c = dense(weighted)
     (rows, (V, b)), prices = at, blocks.prices
     U, a = (np.concatenate(x) for x in zip(*rows, strict=True))
-    value = (c * (y - U @ V.T - a[:, None] - b) ** 2).sum() + LAM * ((U**2).sum() + (V**2).sum())
+    p, q = counts() if blocks.counted else (np.ones(len(U)), np.ones(N))
+    value = (c * (y - U @ V.T - a[:, None] - b) ** 2).sum()
+    value += LAM * (p @ U**2 + q @ V**2).sum()
     value += float(prices.rows or 0) * a @ a + float(prices.columns or 0) * b @ b
     return value / 2
 
@@ -178,13 +198,14 @@ def test_a_point_has_the_value_and_the_slope_of_the_objective(ridges, weighted):
     assert np.isclose(now.products, sum(sizes), rtol=1e-13)
 
 
+@pytest.mark.parametrize("norms", NORMS)
 @pytest.mark.parametrize(("ridges", "weighted"), CASES)
-def test_steps_in_blocks_are_those_of_the_whole_matrix(ridges, weighted):
+def test_steps_in_blocks_are_those_of_the_whole_matrix(ridges, weighted, norms):
     """As `Steps` and the search of one matrix take them, but for rounding."""
-    blocks, fit = fit_of(ridges, weighted)
-    sides = descent.sort_blocks(fit.data, N, blocks.prices, np.float64)
+    blocks, fit = fit_of(ridges, weighted, norms)
+    sides = sort(blocks, fit)
     rows, (V, b) = descent.descend(sides, fit.rows, (fit.V, fit.b), 8)
-    problem = whole(ridges, weighted=weighted)
+    problem = whole(ridges, weighted=weighted, norms=norms)
     one = ratings.entries_of(problem, np.float64)
     U = np.vstack([u for u, _ in fit.rows])
     given = [
@@ -206,7 +227,7 @@ def test_steps_in_blocks_are_those_of_the_whole_matrix(ridges, weighted):
 
 def test_many_steps_end_where_the_slope_is_nothing():
     blocks, fit = fit_of(CASES[7][0], weighted=True)
-    sides = descent.sort_blocks(fit.data, N, blocks.prices, np.float64)
+    sides = sort(blocks, fit)
     rows, (V, b) = descent.descend(sides, fit.rows, (fit.V, fit.b), 500)
     _, now = state_of(blocks, fit._replace(rows=rows, V=V, b=b))
     assert (
@@ -278,6 +299,34 @@ def test_what_is_appended_lowers_the_objective_most_along_itself():
     sizes = np.linalg.norm(out.V[:, r:], axis=0) ** 2
     assert np.isclose(sizes[2], search.SLIGHT * sizes[:2].max())  # one that earns too little
     assert search.grow(fit, sums.W, (np.zeros(2), np.zeros((N, 2))), LAM) is fit
+
+
+def test_what_is_appended_to_counted_norms_lowers_the_objective_most_along_itself():
+    blocks, fit = fit_of((), weighted=True, norms="counts")
+    sums, _ = search.residuals(blocks, fit)
+    S = np.vstack([x.toarray() for x in sums.W])
+    (p, q), (_, c) = counts(), dense(weighted=True)
+    W = S * np.sqrt(p)[:, None] * np.sqrt(q)
+    _, values, right = np.linalg.svd(S)
+    lam = float(values[1:3].mean())
+    out = search.grow(fit, sums.W, (values[:2], right[:2].T), lam, sums.scale)
+    r, U = fit.V.shape[1], np.vstack([x for x, _ in out.rows])
+    for k in range(2):
+        u, v = U[:, r + k], out.V[:, r + k]
+        price = lam * np.sqrt(p @ u**2) * np.sqrt(q @ v**2)
+        assert np.isclose(u @ W @ v - price, (c * np.outer(u, v) ** 2).sum(), rtol=1e-10)
+
+
+def test_balanced_factors_of_counted_norms_cost_least():
+    fit = fit_of((), weighted=False, norms="counts")[1]
+    p, q = counts()
+    out = search.balance(fit, 1 / np.sqrt(q))
+    U, before = (np.vstack([x for x, _ in part]) for part in (out.rows, fit.rows))
+    assert np.abs(U @ out.V.T - before @ fit.V.T).max() < 1e-13
+    sizes = np.linalg.svd(np.sqrt(p)[:, None] * (before @ fit.V.T) * np.sqrt(q), compute_uv=False)
+    kept = np.diag(sizes[: out.V.shape[1]])
+    assert np.abs((p[:, None] * U).T @ U - kept).max() < 1e-12
+    assert np.abs((q[:, None] * out.V).T @ out.V - kept).max() < 1e-12
 
 
 def test_no_more_is_appended_than_a_few_beside_what_earns(monkeypatch):
@@ -373,7 +422,13 @@ def test_a_checkpoint_is_written_now_and_then_and_at_the_end(tmp_path, monkeypat
 
 @pytest.mark.parametrize(
     "change",
-    [{"lam": 2 * LAM}, {"offsets": [RowIntercept(2.0)]}, {"offsets": []}, {"blocks": None}],
+    [
+        {"lam": 2 * LAM},
+        {"norms": "counts"},
+        {"offsets": [RowIntercept(2.0)]},
+        {"offsets": []},
+        {"blocks": None},
+    ],
 )
 def test_a_checkpoint_of_another_question_is_refused(tmp_path, change):
     blocks = replace(table()[0], offsets=[RowIntercept(1.0)])
@@ -381,7 +436,7 @@ def test_a_checkpoint_of_another_question_is_refused(tmp_path, change):
     assert improve(blocks, rtol=1e-6, checkpoint=tmp_path).certified  # another epsilon
     if "blocks" in change:
         change = {"blocks": [*blocks.blocks[:-1], 2 * blocks.blocks[-1]]}
-    with pytest.raises(InputError, match="a checkpoint of another table, lam or offsets"):
+    with pytest.raises(InputError, match="a checkpoint of another table, lam, norms or off"):
         improve(replace(blocks, **change), checkpoint=tmp_path)
 
 

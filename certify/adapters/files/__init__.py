@@ -104,7 +104,7 @@ def load_blocks(path: Path) -> LoadedBlocks | None:
     offsets = [built(entry(o, OFFSETS, path, "offsets"), reader) for o in top.offsets]
     at = path.parent.absolute()
     table = RowBlocks.from_folder(
-        at / named.folder, named.columns, top.lam, offsets, rows=named.rows
+        at / named.folder, named.columns, top.lam, offsets, rows=named.rows, norms=named.norms
     )
     fit = None if named.fit is None else at / named.fit
     return LoadedBlocks(table, fit, epsilon.rtol, epsilon.atol, path)

@@ -6,9 +6,10 @@
     columns = 10681
     fit = "fit"                      # U0.npy, U1.npy, ..., one for each file, and V.npy
     rows = "block"                   # counted from 0 in each file, or through the "table"
+    norms = "counts"                 # with numbers of entries as weights; else "l2"
 
 It takes the place of the tables data, loss, atom and factors.  Optional: fit, which check and
-verify need; rows, unless two files are .parquet; [[offsets]] of the kinds row and column;
+verify need; rows, unless two files are .parquet; norms; [[offsets]] of the kinds row and column;
 [epsilon].
 """
 
@@ -38,12 +39,13 @@ class Top(Strict):
 
 
 class Table(Strict):
-    """The folder of the blocks, their columns, the folder of their factors, the count of rows."""
+    """The folder of the blocks, their columns, the folder of their factors; rows, norms."""
 
     folder: str
     columns: int
     fit: str | None = None
     rows: Literal["block", "table"] | None = None
+    norms: Literal["l2", "counts"] = "l2"
 
 
 @dataclass(frozen=True, eq=False)

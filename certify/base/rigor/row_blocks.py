@@ -13,6 +13,12 @@ the infimum over factors of any size and all biases (weak duality: `kernel/dual.
 is 0 the sums of W must be 0, exactly, and cost nothing.  W is whole numbers times 2^e, so that its
 sums are exact.  What is summed over blocks are whole numbers, and enclosures in fractions: in any
 order the same.
+
+With prices p of rows and q of columns the norms are |P^(1/2) u_k| and |Q^(1/2) v_k|, P, Q diagonal,
+and s sigma_1(P^(-1/2) W Q^(-1/2)) <= lam.  For any a, b > 0 and S_ij = a_i W_ij b_j that matrix is
+diag(a^2 p)^(-1/2) S diag(b^2 q)^(-1/2), so that
+
+    sigma_1(P^(-1/2) W Q^(-1/2)) <= sigma_1(S) max (p a^2)^(-1/2) max (q b^2)^(-1/2).
 """
 
 from fractions import Fraction
@@ -65,8 +71,11 @@ class Fit(NamedTuple):
 
 
 class Dual(NamedTuple):
-    """Of a block of W: <W, Y>, sum W^2 / c, sum W^2, |W 1|^2, whether W 1 = 0, and whether W fits:
+    """Of a block of W: <W, Y>, sum W^2 / c, sum S^2, |W 1|^2, whether W 1 = 0, and whether W fits:
     it has the entries of Y, and numbers so small that no sum of them has overflowed.
+
+    S   W, or with prices what is next to a_i W_ij b_j in floats
+    lost, wide   how far off S is, in the Frobenius norm; the largest 1 / (p a^2)
     """
 
     inner: Enclosure
@@ -75,10 +84,33 @@ class Dual(NamedTuple):
     rows: Enclosure
     balanced: bool
     fits: bool
+    lost: Fraction = Fraction(0)
+    wide: Fraction = Fraction(1)
 
 
-def fit_block(block: Block, V: Floats, b: Floats | None, ridge: float | None) -> tuple[Fit, Any]:
+def counts_of(ends: Ints) -> Floats:
+    """Return the number of entries of each line, 1 where there are none, from where they end."""
+    return np.maximum(np.diff(ends), 1).astype(np.float64)
+
+
+def inverse_roots(p: Floats) -> tuple[Floats, Fraction]:
+    """Return a, about p^(-1/2), and the largest 1 / (p a^2)."""
+    different, at = np.unique(p, return_inverse=True)
+    a = 1 / np.sqrt(different)
+    pairs = zip(different.tolist(), a.tolist(), strict=True)
+    return a[at], max((1 / (Fraction(x) * Fraction(y) ** 2) for x, y in pairs), default=Fraction(1))
+
+
+def fit_block(
+    block: Block,
+    V: Floats,
+    b: Floats | None,
+    ridge: float | None,
+    counted: bool = False,  # noqa: FBT001, FBT002  a task's argument
+) -> tuple[Fit, Any]:
     """Return the terms of a block, and c R in floats, CSR.
+
+    counted  |u_k|^2 are sums of p u_k^2, p the numbers of entries
 
     The biases of its rows are their best, a_i = sum_j c t / (ridge + sum_j c) of t = R + a_i in
     floats: any a bounds f from above.
@@ -97,7 +129,7 @@ def fit_block(block: Block, V: Floats, b: Floats | None, ridge: float | None) ->
     w = r.mid if c is None else c * r.mid
     fit = Fit(
         ar.squares(r, weights_of(c)),
-        [square_sum(u) for u in block.U.T],
+        [priced_square(u, counts_of(Y.indptr) if counted else None) for u in block.U.T],
         square_sum(a),
         float(np.abs(w).max(initial=0.0)),
         int(np.diff(Y.indptr).max(initial=0)),
@@ -117,13 +149,30 @@ def weights_of(c: Floats | None) -> Array | None:
     return None if c is None else Array(c.shape, c.data)
 
 
+def priced_square(x: Floats, p: Floats | None) -> Enclosure:
+    """Enclose sum p x^2."""
+    if p is None:
+        return square_sum(x)
+    return Rounded().squares(Ball(np.ascontiguousarray(x), Fraction(0)), weights_of(p))
+
+
 def capacity(longest: int) -> int:
     """Return up to which size as many whole numbers have a sum below 2^62; floats have them."""
     return int(1 << min(52, WORD - longest.bit_length()))
 
 
-def dual_block(block: Block, W: Any, e: int, most: int) -> tuple[Dual, Any]:  # noqa: ANN401
-    """Return the terms of a block of W = 2^e times whole numbers, and W in floats, CSR."""
+def dual_block(
+    block: Block,
+    W: Any,  # noqa: ANN401  scipy.sparse
+    e: int,
+    most: int,
+    scale: Floats | None = None,
+) -> tuple[Dual, Any]:
+    """Return the terms of a block of W = 2^e times whole numbers, and S in floats, CSR.
+
+    scale  of the columns, where rows and columns have prices: those of the rows are numbers of
+           entries
+    """
     ar, ints, c = Rounded(), W.data, weights_of(block.weights)
     listed = ((getattr(x, k) for x in (W, block.Y)) for k in ("indptr", "indices"))
     fits = bool(-most <= ints.min(initial=0) and ints.max(initial=0) <= most)
@@ -131,15 +180,23 @@ def dual_block(block: Block, W: Any, e: int, most: int) -> tuple[Dual, Any]:  # 
     w = Ball(np.ldexp(ints.astype(np.float64), e), Fraction(0))
     totals = row_totals(W)
     sums = np.ldexp(totals.astype(np.float64), e)
+    S, wide = w, Fraction(1)
+    if scale is not None:
+        a, wide = inverse_roots(counts_of(block.Y.indptr))
+        at: Any = (k.astype(np.int64) for k in W.tocoo().coords)
+        left, right = (Array(x.shape, x.data) for x in (a, scale))
+        S = ar.scaled(w, left, right, Pattern(*W.shape, *at)) if len(a) else w
     terms = Dual(
         ar.inner(w, Ball(block.Y.data, Fraction(0))),
         ar.squares_over(w, c),
-        square_sum(w.mid),
+        square_sum(S.mid),
         ar.squares(Ball(sums, rounding(sums)), None),
         not totals.any(),
         fits,
+        S.rad,
+        wide,
     )
-    return terms, sparse.csr_array((w.mid, W.indices, W.indptr), shape=W.shape)
+    return terms, sparse.csr_array((S.mid, W.indices, W.indptr), shape=W.shape)
 
 
 def row_totals(W: Any) -> Ints:  # noqa: ANN401  scipy.sparse
@@ -152,11 +209,13 @@ def column_totals(W: Any) -> Ints:  # noqa: ANN401  scipy.sparse
     return np.asarray(W.T @ np.ones(W.shape[0], dtype=np.int64))
 
 
-def objective_bound(fits: list[Fit], V: Floats, b: Floats | None, prices: Prices) -> Fraction:
-    """Return f(U, V, a, b) from above."""
+def objective_bound(
+    fits: list[Fit], V: Floats, b: Floats | None, prices: Prices, q: Floats | None = None
+) -> Fraction:
+    """Return f(U, V, a, b) from above; q: prices of the columns."""
     price = Fraction(0)
     for v, *parts in zip(V.T, *(f.squares for f in fits), strict=True):
-        price += root(add_all(parts).hi * square_sum(v).hi).hi
+        price += root(add_all(parts).hi * priced_square(v, q).hi).hi
     value = add_all(f.size for f in fits).hi / 2 + prices.lam * price
     if prices.rows is not None:
         value += prices.rows / 2 * add_all(f.biases for f in fits).hi
@@ -191,16 +250,24 @@ def dual_bound(duals: list[Dual], totals: Ints, e: int, top: Fraction, prices: P
 
 
 def singular_bound(
-    blocks: list[Task], counts: Ints, duals: list[Dual], shift: Fraction
+    blocks: list[Task],
+    counts: Ints,
+    duals: list[Dual],
+    shift: Fraction,
+    wide: Fraction = Fraction(1),
 ) -> Fraction:
-    """Bound sigma_1(W) by its Gram matrix, whose Cholesky factorization at the shift completes.
+    """Bound sigma_1(W), scaled by its prices, by the Gram matrix of S.
 
-    counts  the numbers of entries of the columns
+    Its Cholesky factorization at the shift completes.
+
+    blocks  of S;  counts: the numbers of entries of the columns;  wide: the largest 1 / (q b^2)
     """
     n, length = len(counts), int(counts.max(initial=0))
     rad = gamma(length + 2) * add_all(d.middle for d in duals).hi + 2 * n * length * ETA
     top = Rounded().top(TiledGram(blocks, n, rad), shift, None)
-    return root(max(top, Fraction(0))).hi
+    lost = root(sum((d.lost**2 for d in duals), Fraction(0))).hi
+    cost = root(max(d.wide for d in duals) * wide).hi
+    return (root(max(top, Fraction(0))).hi + lost) * cost
 
 
 def exponent(largest: float, longest: int) -> int:

@@ -70,7 +70,9 @@ class Checkpoint:
         blocks = read_blocks(self.table, names, V.shape[1])
         self.question = question_of(self.table, blocks)
         if question != self.question:
-            raise InputError(f"{self.folder} is a checkpoint of another table, lam or offsets")
+            raise InputError(
+                f"{self.folder} is a checkpoint of another table, lam, norms or offsets"
+            )
         return kept
 
     def keep(self, blocks: list[Task], V: Array, *, now: bool = False) -> None:
@@ -93,5 +95,5 @@ def question_of(table: RowBlocks, blocks: list[Task]) -> str:
     stated = place.values([place.run(identities, block) for block in blocks])
     data = [{k: x for k, x in one.items() if k != "U"} for one in stated]
     offsets = [[o.name, {k: x.hex() for k, x in o.numbers().items()}] for o in table.offsets]
-    text = json.dumps([table.lam.hex(), table.columns, offsets, data], sort_keys=True)
+    text = json.dumps([table.lam.hex(), table.columns, table.norms, offsets, data], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()

@@ -7,6 +7,7 @@ comes back is its part of V's slope, as large, and a few numbers.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -16,7 +17,7 @@ from scipy import sparse
 
 from certify.base.arrays import Array
 from certify.base.cluster import PLACE, Task, as_it_is
-from certify.base.rigor.row_blocks import Prices
+from certify.base.rigor.row_blocks import Prices, counts_of
 from certify.base.rigor.tiles import tree
 from certify.search.descent.ratings import (
     CURVED,
@@ -62,10 +63,10 @@ class State(NamedTuple):
 
     def products(self) -> Array:
         """Return the inner products of all of the basis."""
-        lines = np.stack([x.reshape(-1) for x in self.basis])
+        lines = [x.reshape(-1) for x in self.basis]
         out = np.zeros((len(lines),) * 2)
-        for start in range(0, lines.shape[1], RUN):
-            part = lines[:, start : start + RUN]
+        for start in range(0, lines[0].size, RUN):
+            part = np.stack([x[start : start + RUN] for x in lines])
             out += part @ part.T
         return out
 
@@ -94,22 +95,36 @@ class Point(NamedTuple):
     products: Array
 
 
-def sort_blocks(data: list[Task], n: int, prices: Prices, kind: Any) -> Sides:  # noqa: ANN401  a dtype
-    """Return the blocks' entries in one precision."""
+def sort_blocks(
+    data: list[Task],
+    prices: Prices,
+    q: Array,
+    kind: Any,  # noqa: ANN401  a dtype
+    *,
+    counted: bool = False,
+) -> Sides:
+    """Return the blocks' entries in one precision; counted: rows have prices, as columns have q."""
     place = PLACE.get()
-    nothing = sparse.csr_array((0, n)), None
-    entries = [place.persist(place.run(sort, x, prices, kind)) for x in data]
-    return Sides(entries, sort(nothing, prices, kind))
+    nothing = sparse.csr_array((0, len(q))), None
+    entries = [place.persist(place.run(sort, x, prices, kind, counted)) for x in data]
+    empty = sort(nothing, prices, kind, counted)
+    return Sides(entries, replace(empty, prices=(empty.prices[0], float(prices.lam) * q)))
 
 
-def sort(data: tuple[Any, Array | None], prices: Prices, kind: Any) -> Entries:  # noqa: ANN401  a dtype
-    """Return the entries of a block, rows sorted by their counts."""
+def sort(
+    data: tuple[Any, Array | None],
+    prices: Prices,
+    kind: Any,  # noqa: ANN401  a dtype
+    counted: bool,  # noqa: FBT001  a task's argument
+) -> Entries:
+    """Return the entries of a block, rows sorted by their counts; its columns' prices are lam."""
     Y, c = data
-    lam = [np.full(d, float(prices.lam)) for d in Y.shape]
+    lam = float(prices.lam)
+    p = counts_of(Y.indptr) if counted else np.ones(Y.shape[0])
     ridges = zip(Y.shape, prices[1:], strict=True)
     rows, columns = (None if x is None else np.full(d, float(x)) for d, x in ridges)
     listed = Y.indptr, Y.indices, Y.data, c
-    return sort_rows(Y.shape, listed, (lam[0], lam[1]), (rows, columns), kind)
+    return sort_rows(Y.shape, listed, (lam * p, np.full(Y.shape[1], lam)), (rows, columns), kind)
 
 
 def descend(

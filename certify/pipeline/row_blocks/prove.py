@@ -72,7 +72,9 @@ class Checked(Bracket, Judgement):
 class Sums(NamedTuple):
     """What is proved of f(U, V), and a dual point W: its terms, its blocks, and its columns.
 
+    W               S, if there are prices
     counts, totals  the numbers of entries of the columns, and their sums in units of 2^e
+    scale, wide     of the columns, where they have prices; the largest 1 / (q scale^2)
     """
 
     upper: Fraction
@@ -81,6 +83,8 @@ class Sums(NamedTuple):
     counts: Ints
     totals: Ints
     e: int
+    scale: Array | None = None
+    wide: Fraction = Fraction(1)
 
 
 def check(  # noqa: PLR0913  keywords
@@ -245,7 +249,7 @@ def collect(table: RowBlocks, blocks: list[Task], V: Array, b: Array | None) -> 
     """Return the sums over all blocks, and W, the residual with its biases."""
     place, prices = PLACE.get(), table.prices
     shared, biases = (place.persist(place.run(np.asarray, x)) for x in (V, () if b is None else b))
-    given = shared, None if b is None else biases, table.ridge(RowIntercept)
+    given = shared, None if b is None else biases, table.ridge(RowIntercept), table.counted
     pairs = [place.persist(place.run(proved.fit_block, block, *given)) for block in blocks]
     residuals = [place.run(itemgetter(1), p) for p in pairs]
     counts_of = partial(place.run, count_columns)
@@ -260,8 +264,13 @@ def collect(table: RowBlocks, blocks: list[Task], V: Array, b: Array | None) -> 
         moved = zero_sums(grids, balance=balance, count=len(grids))
         grids = [place.persist(W) for W in moved]
     most = proved.capacity(longest)
+    q, scale, wide = None, None, Fraction(1)
+    if table.counted:
+        q = np.maximum(counts, 1).astype(np.float64)
+        scale, wide = proved.inverse_roots(q)
+    columns = None if scale is None else place.persist(place.run(np.asarray, scale))
     both = zip(blocks, grids, strict=True)
-    made = [place.persist(place.run(proved.dual_block, *pair, e, most)) for pair in both]
+    made = [place.persist(place.run(proved.dual_block, *pair, e, most, columns)) for pair in both]
     *duals, totals = place.values(
         [
             *(place.run(itemgetter(0), x) for x in made),
@@ -269,7 +278,8 @@ def collect(table: RowBlocks, blocks: list[Task], V: Array, b: Array | None) -> 
         ]
     )
     W = [place.run(itemgetter(1), x) for x in made]
-    return Sums(proved.objective_bound(fits, V, b, prices), duals, W, counts, totals, e)
+    upper = proved.objective_bound(fits, V, b, prices, q)
+    return Sums(upper, duals, W, counts, totals, e, scale, wide)
 
 
 def count_columns(W: Any) -> Ints:  # noqa: ANN401  scipy.sparse
@@ -279,7 +289,7 @@ def count_columns(W: Any) -> Ints:  # noqa: ANN401  scipy.sparse
 
 def prove(table: RowBlocks, sums: Sums, shift: Fraction) -> tuple[bool, Fraction]:
     """Return whether sigma_1(W)^2 <= shift is proved, and the lower bound."""
-    top = proved.singular_bound(sums.W, sums.counts, sums.duals, shift)
+    top = proved.singular_bound(sums.W, sums.counts, sums.duals, shift, sums.wide)
     lower = proved.dual_bound(sums.duals, sums.totals, sums.e, top, table.prices)
     return top**2 <= shift * Fraction(MET), lower
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from certify.base.arrays import Array, finite, real, scalar
+from certify.base.arrays import Array, finite, real, scalar, short
 from certify.base.cluster import PLACE, Task
 from certify.base.errors import InputError
 from certify.base.rigor.row_blocks import Block, Prices
@@ -30,6 +30,7 @@ from .sources import (
 )
 
 FORMAT = "certify/blocks/1"
+NORMS = _, COUNTS = ("l2", "counts")
 ATOM = {"kind": "rank_one", "left": "l2", "right": "l2", "form": "product"}
 
 
@@ -53,6 +54,9 @@ class RowBlocks:
              most one is .parquet; or "table", counted through all of them, sorted by rows.  Then
              block k begins where the factors U of those before it end; without factors, with the
              first row that it lists, and the first block with row 0
+    norms    "l2"; or "counts", sqrt(sum p_i u_ik^2) and sqrt(sum q_j v_jk^2), p and q the numbers
+             of entries of the rows and columns, 1 where there are none: the penalty is then that of
+             lam/2 (sum p_i |u_i|^2 + sum q_j |v_j|^2)
 
     Raises InputError where there are no blocks, for another offset, or where `rows` has to be said.
     """
@@ -62,6 +66,7 @@ class RowBlocks:
     lam: float
     offsets: Sequence[Offset] = ()
     rows: str | None = None
+    norms: str = "l2"
 
     def __post_init__(self) -> None:
         """Refuse what no proof is for."""
@@ -75,6 +80,8 @@ class RowBlocks:
             raise InputError(f"columns must be a whole number > 0, got {self.columns!r}")
         object.__setattr__(self, "columns", int(self.columns))
         object.__setattr__(self, "rows", accept_counting(self.blocks, self.rows))
+        if self.norms not in NORMS:
+            raise InputError(f'norms must be "l2" or "counts", got {short(self.norms)}')
         names = [str(b) for b in self.blocks if isinstance(b, str | Path)]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise InputError(f"a block is listed twice: {twice[0]}")
@@ -88,7 +95,7 @@ class RowBlocks:
                 )
 
     @classmethod
-    def from_folder(
+    def from_folder(  # noqa: PLR0913  keywords
         cls,
         folder: str | Path,
         columns: int,
@@ -96,12 +103,13 @@ class RowBlocks:
         offsets: Sequence[Offset] = (),
         *,
         rows: str | None = None,
+        norms: str = "l2",
     ) -> "RowBlocks":
         """Return the table of all files .npz and .parquet of a folder, in the order of names.
 
         Raises InputError where there is none.
         """
-        return cls(in_folder(Path(folder)), columns, lam, offsets, rows)
+        return cls(in_folder(Path(folder)), columns, lam, offsets, rows, norms)
 
     @classmethod
     def from_dask(
@@ -111,6 +119,7 @@ class RowBlocks:
         offsets: Sequence[Offset] = (),
         *,
         weights: Any = None,  # noqa: ANN401  dask.array
+        norms: str = "l2",
     ) -> "RowBlocks":
         """Return the table of a Dask array (m, n), a block for each chunk of rows.
 
@@ -120,11 +129,16 @@ class RowBlocks:
 
         Raises InputError where an array is none of two dimensions.
         """
-        return cls(row_chunks(array, weights), array.shape[1], lam, offsets)
+        return cls(row_chunks(array, weights), array.shape[1], lam, offsets, None, norms)
 
     def ridge(self, kind: type[Offset]) -> float | None:
         """Return the ridge of the biases of rows or of columns; None: there are none."""
         return next((float(o.ridge) for o in self.offsets if isinstance(o, kind)), None)
+
+    @property
+    def counted(self) -> bool:
+        """Whether the norms have numbers of entries as weights."""
+        return self.norms == COUNTS
 
     @property
     def prices(self) -> Prices:
@@ -242,7 +256,7 @@ def state(
         "format": FORMAT,
         "claim": "any size",
         "loss": "squared",
-        "atom": ATOM,
+        "atom": ATOM | ({"weights": COUNTS} if table.counted else {}),
         "lam": table.lam.hex(),
         "shape": [rows, table.columns],
         "observed": "listed",

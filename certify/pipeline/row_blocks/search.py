@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import sparse
 
-from certify.base.arrays import Array
+from certify.base.arrays import Array, Ints
 from certify.base.checkpoint import Keeper, keeping, stoppable
 from certify.base.clock import Clock, Progress
 from certify.base.cluster import PLACE, Client, Task
@@ -34,7 +34,7 @@ from certify.search.ratings import precision_of
 
 from .checkpoint import Checkpoint, save
 from .descent import descend, sort_blocks
-from .prove import Checked, Sums, check, collect, session, times
+from .prove import Checked, Sums, check, collect, count_columns, session, times
 from .question import Factors, RowBlocks, accept_factor, read_blocks
 from .sources import entries, spans
 from .zero_sums import fit_columns
@@ -135,7 +135,13 @@ def climb(
     best, gap, near = fit, np.inf, None
     stale, mark = 0, np.inf
     rough = min(max(LEVEL * rtol, ROUGH[0]), ROUGH[1])
-    sides = sort_blocks(fit.data, table.columns, table.prices, precision(table, fit))
+    place, counted = PLACE.get(), table.counted
+    q = np.ones(table.columns)
+    if counted:
+        totals = tree(place, partial(place.run, column_counts), fit.data)
+        q = np.maximum(place.values([totals])[0], 1).astype(np.float64)
+    made = partial(sort_blocks, fit.data, table.prices, q, counted=counted)
+    sides = made(precision(table, fit))
     for _ in range(ROUNDS):
         sums, b = residuals(table, fit)
         count = min(max(LEAST, fit.V.shape[1]), table.columns)
@@ -155,11 +161,11 @@ def climb(
         if stale >= STALE:
             if sides.empty.kind == np.float64:
                 break
-            stale, sides = 0, sort_blocks(fit.data, table.columns, table.prices, np.float64)
-        fit = grow(set_biases(table, fit, b), sums.W, (values, near), table.lam)
+            stale, sides = 0, made(np.float64)
+        fit = grow(set_biases(table, fit, b), sums.W, (values, near), table.lam, sums.scale)
         steps = MANY if spread < NEAR * abs(upper) else FEW
         rows, columns = descend(sides, fit.rows, (fit.V, fit.b), steps, clock.expired)
-        fit = balance(Fit(fit.data, rows, *columns))
+        fit = balance(Fit(fit.data, rows, *columns), sums.scale)
     return best
 
 
@@ -264,24 +270,34 @@ def estimate_gap(table: RowBlocks, sums: Sums, top: float) -> float:
     return float(sums.upper - lower)
 
 
-def grow(fit: Fit, W: list[Task], pairs: tuple[Array, Array], lam: float) -> Fit:
-    """Append root(s) u, root(s) v, s = (sigma - lam) / sum c u^2 v^2 for each pair (u, v)."""
+def grow(
+    fit: Fit,
+    W: list[Task],
+    pairs: tuple[Array, Array],
+    lam: float,
+    scale: Array | None = None,
+) -> Fit:
+    """Append root(s) u, root(s) v, s = (sigma - lam) / sum c u^2 v^2 for each pair (u, v).
+
+    With a scale of the columns the pairs are those of S, and u = a u', v = b v'.
+    """
     values, right = pairs
     count = min(int(MORE * (values > lam).sum()) + FEWEST, int((values > 0).sum()))
     if not count:
         return fit
-    values, right = values[:count], right[:, :count]
-    place = PLACE.get()
-    shared = place.persist(place.run(np.asarray, right / values))
+    place, counted = PLACE.get(), scale is not None
+    turn = right[:, :count] / values[:count]
+    values, right = values[:count], right[:, :count] * (1.0 if scale is None else scale[:, None])
+    shared = place.persist(place.run(np.asarray, turn))
     squared = place.persist(place.run(np.asarray, right**2))
     parts = list(zip(fit.data, W, strict=True))
-    curved = tree(place, lambda x: place.run(curvature, *x, shared, squared), parts)
+    curved = tree(place, lambda x: place.run(curvature, *x, shared, squared, counted), parts)
     bends = np.asarray(place.values([curved])[0])
     s = (values - lam) / np.where(bends > 0, bends, 1.0)
     root = np.sqrt(np.maximum(s, SLIGHT * max(float(s.max()), 0.0)))
-    turn = place.persist(place.run(np.asarray, right / values * root))
-    pairs_ = zip(fit.rows, W, strict=True)
-    rows = [place.persist(place.run(append_rows, *pair, turn)) for pair in pairs_]
+    shared = place.persist(place.run(np.asarray, turn * root))
+    both = zip(fit.rows, W, strict=True)
+    rows = [place.persist(place.run(append_rows, *pair, shared, counted)) for pair in both]
     return fit._replace(rows=rows, V=np.hstack([fit.V, right * root]))
 
 
@@ -289,9 +305,21 @@ def append_rows(
     rows: tuple[Array, Array],
     W: Any,  # noqa: ANN401  scipy.sparse
     turn: Array,
+    counted: bool,  # noqa: FBT001  a task's argument
 ) -> tuple[Array, Array]:
     """Return U with W times a matrix beside it, and a."""
-    return np.hstack([rows[0], W @ turn]), rows[1]
+    return np.hstack([rows[0], turned(W, turn, counted)]), rows[1]
+
+
+def turned(W: Any, turn: Array, counted: bool) -> Array:  # noqa: ANN401, FBT001
+    """Return W times a matrix; counted: W is S, and the rows have the scale that S has."""
+    u = W @ turn
+    return np.asarray(u / np.sqrt(proved.counts_of(W.indptr))[:, None] if counted else u)
+
+
+def column_counts(data: tuple[Any, Array | None]) -> Ints:
+    """Return the numbers of entries of the columns of a block."""
+    return count_columns(data[0])
 
 
 def curvature(
@@ -299,9 +327,10 @@ def curvature(
     W: Any,  # noqa: ANN401  scipy.sparse
     right: Array,
     squared: Array,
+    counted: bool,  # noqa: FBT001  a task's argument
 ) -> Array:
     """Return sum c u^2 v^2 of each pair, u = W v / sigma, over the entries of a block."""
-    u = W @ right
+    u = turned(W, right, counted)
     return np.asarray(((u * u) * (weights(data) @ squared)).sum(axis=0))
 
 
@@ -312,14 +341,20 @@ def weights(data: tuple[Any, Array | None]) -> Any:  # noqa: ANN401  scipy.spars
     return sparse.csr_array((values, Y.indices, Y.indptr), shape=Y.shape)
 
 
-def balance(fit: Fit) -> Fit:
-    """Write U V^T by its singular vectors, times the roots of the values; drop what has died."""
+def balance(fit: Fit, scale: Array | None = None) -> Fit:
+    """Write U V^T by its singular vectors, times the roots of the values; drop what has died.
+
+    With a scale b of the columns those of P^(1/2) U V^T Q^(1/2), b = Q^(-1/2).
+    """
     place, r = PLACE.get(), fit.V.shape[1]
     if not r:
         return fit
-    total = tree(place, partial(place.run, gram_of_rows), fit.rows)
+    counted = scale is not None
+    both = zip(fit.data, fit.rows, strict=True)
+    total = tree(place, lambda x: place.run(gram_of_rows, *x, counted), list(both))
     squares, E = np.linalg.eigh(np.asarray(place.values([total])[0]))
-    Q, T = np.linalg.qr(fit.V)
+    b = np.ones((len(fit.V), 1)) if scale is None else scale[:, None]
+    Q, T = np.linalg.qr(fit.V / b)
     S = np.sqrt(np.maximum(squares, 0.0))[:, None] * E.T
     _, values, right = np.linalg.svd(S @ T.T)
     values = values[:r]
@@ -327,12 +362,17 @@ def balance(fit: Fit) -> Fit:
     roots, right = np.sqrt(values[alive]), right[: len(values)][alive].T
     turn = place.persist(place.run(np.asarray, (T.T @ right) / roots))
     rows = [place.persist(place.run(turn_rows, x, turn)) for x in fit.rows]
-    return fit._replace(rows=rows, V=(Q @ right) * roots)
+    return fit._replace(rows=rows, V=(Q @ right) * roots * b)
 
 
-def gram_of_rows(rows: tuple[Array, Array]) -> Array:
-    """Return U^T U."""
-    return np.asarray(rows[0].T @ rows[0])
+def gram_of_rows(
+    data: tuple[Any, Array | None],
+    rows: tuple[Array, Array],
+    counted: bool,  # noqa: FBT001  a task's argument
+) -> Array:
+    """Return U^T P U, P numbers of entries, or 1."""
+    U = rows[0]
+    return np.asarray(U.T @ (proved.counts_of(data[0].indptr)[:, None] * U if counted else U))
 
 
 def turn_rows(rows: tuple[Array, Array], turn: Array) -> tuple[Array, Array]:
