@@ -79,6 +79,7 @@ LIMITS = {
     "corners": "2^17 numbers at all corners",
     "spectral": "exact to 400, rounded beyond",
     "conic": "400 coordinates (60 by a general solver)",
+    "cones": "6 coordinates of one side",
     "trivial": "none",
 }
 

@@ -233,6 +233,7 @@ class Metered(Arithmetic[H]):
         each = d * (points * (1 + outputs) + 2 * outputs + 2 * d)
         self.budget.hold(deepest * each, "cones that wait", 2 * deepest)
         ends = (d if points else 1) * (0 if form.other.line == "root" else outputs)
+        ends = ends * (1 + form.other.search) + 2 * d * form.short.search
         fractions = FRACTION * (d * (d + 8) + ends)
         work = len(form.tree) * (2 * each + fractions) * (1 + (d * deepest >> 7))
         self.budget.spend(work, "cones")

@@ -286,12 +286,17 @@ def vertex_bounds(form: ConeForm, cone: Cone) -> list[int]:
 
 
 def vertex_bound(form: ConeForm, high: Ints, low: Ints) -> int:
-    """Bound sup { <x, h> : |x| <= 1, x in its cone } over low <= h <= high."""
-    p = one_sided(form.other, high, low)
-    if isinstance(form.other, L2):
+    """Bound sup { <x, h> : |x| <= 1, x in its cone } over low <= h <= high.
+
+    It is at most sup { <p, |x|> }, p = one_sided(low, high), and no norm of |x| exceeds that of x.
+    """
+    norm = form.other
+    if high is low and not isinstance(norm, L2):
+        return ceil(norm.bound_dual([*map(Fraction, high)]) * (1 << FINE))
+    p = one_sided(norm, high, low)
+    if isinstance(norm, L2):
         return root_above(sum(map(mul, p, p)) << 2 * FINE)
-    norm = replace(form.other, cone="+")
-    return ceil(norm.dual_norm([*map(Fraction, p)]) * (1 << FINE))
+    return ceil(replace(norm, cone="+").bound_dual([*map(Fraction, p)]) * (1 << FINE))
 
 
 def slope_norm(form: ConeForm, cone: Cone, c: Ints) -> int:
@@ -303,7 +308,7 @@ def slope_norm(form: ConeForm, cone: Cone, c: Ints) -> int:
         p = one_sided(form.short, y, y)
         return -(-root_above(sum(map(mul, p, p))) >> deep)
     unit = power(-FINE - deep)
-    return ceil(form.short.dual_norm([v * unit for v in y]) * (1 << FINE))
+    return ceil(form.short.bound_dual([v * unit for v in y]) * (1 << FINE))
 
 
 def one_sided(norm: Norm, high: Ints, low: Ints) -> list[int]:

@@ -6,7 +6,9 @@
 B is the incidence matrix, one row x_i - x_j an edge, and P_K the projection on the cone.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cached_property
 from typing import Any
 
@@ -16,10 +18,13 @@ from scipy.sparse import csgraph
 
 from certify.base.arrays import Array, Bools, Ints
 from certify.base.minimize import Momentum
+from certify.base.rigor.paths import Merged, find_flows
+from certify.kernel.norms.paths import Path, find_flow, merge_path
 
 STEPS, EVERY = 20000, 20  # accelerated steps at most, and how often one is polished
 SETTLED = 1e-15  # relative duality gap that ends them; cost, never truth
 DENSE_EDGES = 300  # edges up to which a flow is polished by least squares
+AT_ONCE, BITS = 12, 48  # vectors from which on arrays pay, and bits of the integers for fewer
 DENSE, FEW = 10_000, 50  # entries of B held dense, and edges joined one by one
 
 
@@ -65,6 +70,56 @@ class Parted:
     z: Array
     f: Array
     gap: float
+
+
+def carry_along(graph: Graph, path: Path, Y: Array, rho: float) -> tuple[Array, Array]:
+    """Return P(y - B^T f) and f of each column y, for the f of least max(max |f| / rho, |P(.)|).
+
+    All edges are on the path, and one sign is allowed everywhere.
+    """
+    order, signs = path.order, np.array(path.signs, dtype=float)
+    y, joined, sides = Y[order].T, signs != 0, (graph.low[order], graph.high[order])
+    if len(y) < AT_ONCE:
+        whole, scales = on_grid(y, np.zeros(len(y)))
+        ratio, met = Fraction(rho).as_integer_ratio(), meeting(*sides)
+        flow = [find_flow(x, joined.tolist(), ratio, met) for x in whole]
+        found = np.array(flow, dtype=float).reshape(len(y), len(joined)) / scales[:, None]
+    else:
+        found = find_flows(y, np.append(joined, np.False_), rho, sides)[:, :-1]
+    flows = np.zeros((len(graph.edges), len(y)))
+    flows[np.array(path.edges, dtype=np.int64)[joined]] = (found * signs)[:, joined].T
+    rest = Y - graph.incidence.T @ flows
+    return np.clip(rest, graph.low[:, None], graph.high[:, None]), flows
+
+
+def denoise_along(graph: Graph, path: Path, X: Array, c: float) -> Array:
+    """Return the prox of c |B z|_1 on the cone at each column, for such a path and cone."""
+    joined, x = [*map(bool, path.signs)], X[path.order].T
+    level = np.full(len(x), c)
+    if len(x) < AT_ONCE:
+        whole, scales = on_grid(x, level)
+        pairs = zip(whole, scales, strict=True)
+        z = np.array([merge_path(v, joined).at(int(c * e)) for v, e in pairs], dtype=float)
+        found = z.reshape(x.shape) / scales[:, None]
+    else:
+        merged = Merged(x, np.array([*joined, False]), level)
+        found = merged.at(np.repeat(level, len(X))).reshape(x.shape)
+    Z = np.empty_like(X)
+    Z[path.order] = found.T
+    return np.clip(Z, graph.low[:, None], graph.high[:, None])
+
+
+def on_grid(y: Array, level: Array) -> tuple[list[list[int]], Array]:
+    """Return rows times powers of two as integers, and these: rows and levels are then near 1."""
+    top = np.maximum(np.abs(y).max(axis=1, initial=0.0), level)
+    scales = np.ldexp(1.0, np.clip(BITS - np.frexp(top)[1], -1000, 1000))
+    return [[*map(int, row)] for row in (y * scales[:, None]).tolist()], scales
+
+
+def meeting(low: Array, high: Array) -> Callable[[int, int], int]:
+    """Return the projection of a number on its coordinate's interval, 0 or infinite each."""
+    down, above = (low < 0).tolist(), (high > 0).tolist()
+    return lambda k, v: v if (above[k] if v > 0 else down[k]) else 0
 
 
 def part(graph: Graph, x: Array, c: float, start: Array | None = None) -> Parted:

@@ -10,11 +10,12 @@ from scipy import sparse
 
 from certify.base.arrays import Array, Bools, Ints, scalar, short
 from certify.base.errors import InputError
+from certify.kernel.norms.paths import Path, trace_path
 
 from ._balls import Ellipsoids, Mixture, ball
 from ._base import Gauge
 from ._columns import length
-from ._tv import Graph, part, variation
+from ._tv import Graph, carry_along, denoise_along, part, variation
 
 RISES = 60  # Dinkelbach steps at most; they converge faster than linearly
 ONE_FLOW = "exact where the l1 side has one sign; else one flow serves both signs"
@@ -49,7 +50,7 @@ class Variation(Gauge):
     plus: str = "l2"
 
     name = "variation"
-    is_round = slow = True
+    is_round = True
     line_polar = "the least max(|f|_inf / rho, |w - B^T f|_2) over flows f"
 
     def prepare(self) -> None:
@@ -70,6 +71,16 @@ class Variation(Gauge):
         for k, edge in enumerate(self.edges):
             if max(edge) >= d:
                 raise InputError(f"edges[{k}] is {edge}, but there are {d} coordinates")
+
+    @property
+    def slow(self) -> bool:  # type: ignore[override]
+        """Whether signs differ, or an edge is beside paths: only along paths flows are direct."""
+        path = self.path(1 + int(self.pairs.max()))
+        return len(set(self.cone)) > 1 or sum(map(abs, path.signs)) < len(self.edges)
+
+    def path(self, d: int) -> Path:
+        """Return the coordinates in an order in which edges join neighbors."""
+        return trace_path(d, self.edges)  # type: ignore[arg-type]
 
     @property
     def pairs(self) -> Ints:
@@ -116,7 +127,7 @@ class Variation(Gauge):
         """Return g*: what the maximizer earns, within rounding of what its flow allows."""
         if y.ndim == 1:
             return np.asarray(self.solve(y)[1])
-        return np.array([self.solve(y[:, k])[1] for k in range(y.shape[1])])
+        return self.solve_all(y)[1]
 
     def flow(self, y: Array) -> Array:
         """Return f, one number an edge, that bounds g*(y) from above (see the class)."""
@@ -153,8 +164,30 @@ class Variation(Gauge):
         if len(signs) > 1 and not self.free:
             yield Variation(self.edges, self.rho).flow(line)
 
+    def solve_all(self, Y: Array) -> tuple[Array, Array, Array]:
+        """Return what `solve` does of each column, side by side: along paths all at once."""
+        top = np.abs(Y).max(axis=0, initial=0.0)
+        if self.slow or not np.isfinite(top).all():
+            found = [self.solve_rising(y) for y in Y.T]
+            X, flows = (np.reshape([f[k] for f in found], (len(found), -1)).T for k in (0, 2))
+            return X, np.array([f[1] for f in found]), flows
+        Y = Y / np.where(top > 0, top, 1.0)
+        Z, flows = carry_along(self.graph(len(Y)), self.path(len(Y)), Y, self.rho)
+        price = self.value(Z)
+        X = Z / np.where(price > 0, price, 1.0)
+        values = np.einsum("ij,ij->j", Y, X)
+        for k in np.flatnonzero(values <= 0):
+            X[:, k] = self.unit(Y[:, k])
+            values[k] = max(float(Y[:, k] @ X[:, k]), 0.0)
+        return X, values * top, flows * top
+
     def solve(self, y: Array) -> tuple[Array, float, Array]:
-        """Return (x, <y, x>, f) with g(x) = 1, by rising levels.
+        """Return (x, <y, x>, f) with g(x) = 1 that attain g*(y)."""
+        X, values, flows = self.solve_all(y[:, None])
+        return X[:, 0], float(values[0]), flows[:, 0]
+
+    def solve_rising(self, y: Array) -> tuple[Array, float, Array]:
+        """Return what `solve` does, by rising levels.
 
         With z the prox of total variation at level t, <y, z> / g(z) is attained by z, and it
         is Newton's next t for |z(t)| = t, a convex falling function minus t: it rises to g*.
@@ -181,12 +214,22 @@ class Variation(Gauge):
         """Return the point that attains g*."""
         return self.solve(y)[0]
 
+    def maximizers(self, Y: Array) -> Array:
+        """Return the maximizer of each column."""
+        return self.solve_all(Y)[0]
+
     def prox(self, x: Array, t: float) -> Array:
         """Shorten by t the prox of total variation on the cone.
 
         (The prox of |.|_2 after that of any positively homogeneous function is the prox
         of their sum: shortening z keeps the subgradient of the function at z.)
         """
+        if not self.slow and np.isfinite(x).all():
+            columns = x.reshape(len(x), -1)
+            Z = denoise_along(self.graph(len(x)), self.path(len(x)), columns, self.rho * t)
+            sizes = np.asarray(length(Z))
+            shares = np.maximum(sizes - t, 0.0) / np.where(sizes > 0, sizes, 1.0)
+            return np.asarray(Z * shares).reshape(x.shape)
         if x.ndim > 1:
             return np.column_stack([self.prox(column, t) for column in x.T])
         if float(self.dual(x)) <= t:

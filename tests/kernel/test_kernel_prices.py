@@ -19,7 +19,7 @@ from certify.kernel.fields import plainly
 from certify.kernel.file import read
 from certify.kernel.graphs import Graph
 from certify.kernel.metered import Metered
-from certify.kernel.norms import plain
+from certify.kernel.norms import Variation, plain
 from certify.kernel.patterns import Pattern
 from certify.kernel.rules.cones import layer_form
 from certify.kernel.rules.floor import entries_at
@@ -299,6 +299,11 @@ PRICES = {
         lambda ar: ar.cones(BENT._replace(other=plain("linf", N), bent=()), 300),
         498880,
     ),
+    "cones of a flow": (
+        lambda ar: ar.cones(BENT._replace(other=Variation(N, ends=[0, 1] * N), bent=()), 300),
+        597440,
+    ),
+    "cones of flows": (lambda ar: ar.cones(BENT._replace(short=Variation(K)), 4), 23976),
     "cones of fractions": (
         lambda ar: ar.cones(BENT._replace(other=plain("linf", N)), 300),
         1403712,

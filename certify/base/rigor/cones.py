@@ -23,11 +23,12 @@ import numpy.typing as npt
 
 from certify.base.cluster import Pool
 from certify.kernel.errors import RejectedError
-from certify.kernel.norms import L1, L2, Elastic, LInf, Norm
+from certify.kernel.norms import L1, L2, Elastic, LInf, Norm, Variation
 from certify.kernel.scalars import power
 from certify.kernel.simplicial import ConeForm
 
 from .bounds import Floats, gamma, up
+from .paths import variation_norms
 
 NUMBERS = 1 << 17  # of a batch: what stays in a processor's cache
 NODES = 100_000  # of a task: about a second
@@ -35,7 +36,7 @@ ROUND = 32  # tasks that do not know of each other's results
 PART = 32  # cones that a task begins with, at least
 ROOTS = 1 << 22  # numbers of the roots that are made at a time
 NEWTON = 30  # steps to a level at most; about six are needed
-LOST = 2.0**-900  # more than what underflows; the largest datum is near 1
+LOST = 2.0**-500  # more than the root of what underflows; the largest datum is near 1
 Longs = npt.NDArray[np.int64]
 
 
@@ -120,6 +121,8 @@ class Cones:
         """Return the dual norms of what lies between, (B, outputs), off as generators g allow."""
         size = np.sqrt((g * g).sum(axis=1)) * (1 + 2.0**-30)
         off = (self.slack(depth) * size + LOST)[:, None] * self.reach + LOST
+        if high is low and isinstance(self.form.other, Variation):
+            return variation_norms(self.form.other, high) + dual_norms(L2(off.shape[1]), off)
         plus, minus = sign_masks(self.form.other)
         p = np.maximum(np.maximum((high + off) * plus, (off - low) * minus), 0.0)
         return dual_norms(self.form.other, p)
@@ -132,9 +135,11 @@ class Cones:
         if isinstance(short, Elastic):
             a, sizes = float(short.alpha), np.abs(g)
             return np.asarray(a * sizes.sum(axis=1) + (1 - a) * np.sqrt((g * g).sum(axis=1)))
-        if isinstance(short, L2):
-            n = np.sqrt((g * g).sum(axis=1))
-        else:
+        n = np.sqrt((g * g).sum(axis=1))
+        if isinstance(short, Variation):
+            heads, tails = np.array(short.edges, dtype=np.int64).reshape(-1, 2).T
+            n = n + float(short.rho) * np.abs(g[:, heads] - g[:, tails]).sum(axis=1)
+        elif not isinstance(short, L2):
             n = np.array([float(short.lengths(x)[0].hi) for x in g.tolist()])
         return np.where(n > 0, n, 1.0)
 
@@ -214,6 +219,8 @@ class Cones:
         p = np.maximum(np.maximum(y * plus, -y * minus), 0.0)
         if type(short) in (L1, L2, LInf, Elastic):
             return np.asarray(ratio * dual_norms(short, p) * up_)
+        if isinstance(short, Variation):
+            return np.asarray(ratio * variation_norms(short, y) * up_)
         bounds = []
         for x, r in zip(y.tolist(), ratio.tolist(), strict=True):
             exact = [Fraction(v) * Fraction(r) for v in x]

@@ -3,12 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 
 from ..arrays import Arrays, squares_exactly
 from ..errors import demand
 from ..fields import Json, number
 from ..scalars import Enclosure, exactly, root
 from .base import Norm
+from .elastic import over_one_denominator
+from .paths import FINE, Path, find_flow, trace_path
 
 
 @dataclass(frozen=True)
@@ -55,13 +58,53 @@ class Variation(Norm):
         That is at most max(|met(y - B^T f)|_2, max |f| / rho) times the norm.
         """
         del level
-        rest, most = list(y), Fraction(0)
+        whole, unit = over_one_denominator([*y, *flow])
+        return self.bound_by_flow(whole[: len(y)], whole[len(y) :], unit)
+
+    def bound_by_flow(self, y: Sequence[int], flow: Sequence[int], unit: int) -> Fraction:
+        """Return max(|met(y - B^T f)|_2, max |f| / rho), both vectors over one denominator."""
+        rest, most = [*y], Fraction(0)
         if flow and self.rho > 0:
-            most = max(map(abs, flow)) / self.rho
+            most = Fraction(max(map(abs, flow)), unit) / self.rho
             for f, (i, j) in zip(flow, self.edges, strict=True):
                 rest[i] -= f
                 rest[j] += f
-        return max(most, self.support(self.met(rest)))
+        squared = sum(v * v for i, v in enumerate(rest) if self.meets(i, v))
+        return max(most, root(Fraction(squared, unit**2)).hi)
+
+    def meets(self, i: int, v: int) -> bool:
+        """Whether a vector of the cone can meet a number in one coordinate."""
+        return self.sign(i) in ("*+" if v > 0 else "*-")
+
+    @cached_property
+    def path(self) -> Path:
+        """The vertices in an order in which edges join neighbors, wherever they can."""
+        return trace_path(self.size, self.edges)
+
+    def bound_dual(self, y: Sequence[Fraction]) -> Fraction:
+        """Bound it with about the best flow on a path, and none beside it, or with none at all."""
+        whole, unit = over_one_denominator(y)
+        order, edges, signs = self.path
+        bits = max(map(abs, whole)).bit_length()
+        if bits < FINE:
+            whole, unit = [v << FINE - bits for v in whole], unit << FINE - bits
+        shift, flow = max(bits - FINE, 0), [0] * len(self.edges)
+
+        def met(k: int, v: int) -> int:
+            """Return the part of a number that its coordinate can meet."""
+            return v if self.meets(order[k], v) else 0
+
+        rho, joined = (self.rho.numerator, self.rho.denominator), [*map(bool, signs)]
+        found = find_flow([whole[i] >> shift for i in order], joined, rho, met)
+        for edge, sign, f in zip(edges, signs, found, strict=True):
+            if sign:
+                flow[edge] = sign * f << shift
+        return min(self.bound_by_flow(whole, f, unit) for f in (flow, ()))
+
+    @property
+    def search(self) -> int:
+        """Merging pieces of a path, some steps of Newton's method, and edges beside the path."""
+        return 8 + 2 * len(self.edges) // self.size
 
     @property
     def summed(self) -> bool:

@@ -22,7 +22,7 @@ class Cones(Method):
         closed = any(g.axial for g in sides) or all(
             g.free and g.is_round and g.exact for g in sides
         )
-        slow = any(g.slow for g in sides)  # a dual norm that needs a flow
+        slow = any(g.slow for g in sides)  # the kernel finds no flows
         wanted = query.target is not None if query.nodes is None else query.nodes >= AT_ONCE
         loose = any(g.mixture is not None or not g.is_round for g in sides)  # relaxations are
         long = max(query.W.shape) > LONG or loose

@@ -1,0 +1,111 @@
+"""Flows on paths in float64, many vectors at a time: `certify.kernel.norms.paths` in arrays.
+
+What is found is a witness.  What it proves of g*(y) = sup { <y, x> : |x| <= 1 } is evaluated with
+each rounding taken upward: two of them an entry of y - B^T f, so that it is off by at most
+2^-52 (|y_i| + 2 max |f|) (1 + 2^-50).
+"""
+
+from fractions import Fraction
+
+import numpy as np
+import numpy.typing as npt
+
+from certify.kernel.norms import Variation
+from certify.kernel.norms.paths import STEPS
+
+from .bounds import Floats, up
+
+LITTLE = 2.0**-48  # relative: a level this near is not moved
+LOST = 2.0**-500  # more than the root of what underflows
+Longs = npt.NDArray[np.int64]
+
+
+def variation_norms(norm: Variation, y: Floats) -> Floats:
+    """Bound the dual norms of vectors (B, n), from above, with flows along paths."""
+    order, _, signs = norm.path
+    joined = np.array([*map(bool, signs), False])
+    sides = (np.array([norm.sign(i) in marks for i in order]) for marks in ("*-", "*+"))
+    low, high = (np.where(s, x, 0.0) for s, x in zip(sides, (-np.inf, np.inf), strict=True))
+    y, wide = y[:, order], 1 + 2.0**-50
+    rho = float(norm.rho)
+    flow = find_flows(y, joined, rho, (low, high))
+    most, rest = np.abs(flow).max(axis=1), y - flow
+    rest[:, 1:] += flow[:, :-1]
+    met = np.clip(rest, low, high)
+    more = float(up(Fraction(1), 2 * norm.size + 8)) * wide
+    size, whole, alone = (
+        np.sqrt((x * x).sum(axis=1)) * more + LOST for x in (met, y, np.clip(y, low, high))
+    )
+    size += 2.0**-52 * (whole + 2 * np.sqrt(norm.size) * most) * wide + LOST
+    level = most / (rho * (1 - 2.0**-50)) if rho > 0 else most
+    return np.asarray(np.minimum(np.maximum(size * wide, level * wide + LOST), alone))
+
+
+class Merged:
+    """The minimizers z(c) of vectors (B, n) on a path, all c at once, in flat arrays.
+
+    Of each entry k the flow out of it is signs_k c until level_k, from which on it is one piece
+    with the next.  joined says which entries have an edge to the next one; the last has none.
+    """
+
+    def __init__(self, y: Floats, joined: npt.NDArray[np.bool_], most: Floats) -> None:
+        self.y, self.sums = y.reshape(-1), np.cumsum(y, axis=1).reshape(-1)
+        there = np.tile(joined, len(y))
+        falls = self.y >= np.roll(self.y, -1)
+        self.signs = np.where(there, np.where(falls, 1.0, -1.0), 0.0)
+        self.level, self.meet = np.full((2, y.size), np.inf)
+        self.start, self.end = np.arange(y.size), np.arange(y.size)
+        self.renew(np.flatnonzero(there), np.zeros(int(there.sum())))
+        self.merge(y.shape, most)
+
+    def renew(self, k: Longs, least: Floats) -> None:
+        """Say where the pieces on both sides of pairs meet, at a level of at least so much."""
+        a, b, s = self.start[k], self.end[k + 1], self.signs[k]
+        left, right, upto = k + 1.0 - a, b - k + 0.0, self.sums[k]
+        speed = (s - self.signs[a - 1]) * right - (self.signs[b] - s) * left
+        apart = (upto - self.sums[a] + self.y[a]) * right - (self.sums[b] - upto) * left
+        level = np.divide(apart, speed, out=np.full(len(k), np.inf), where=speed != 0)
+        self.meet[k] = np.maximum(level, least)
+
+    def merge(self, shape: tuple[int, ...], most: Floats) -> None:
+        """Merge the next pair of each vector, until its level is above what is asked for."""
+        rows, table = np.arange(shape[0]), self.meet.reshape(shape)
+        while len(rows):
+            k = rows * shape[1] + table[rows].argmin(axis=1)
+            open_ = self.meet[k] <= most[rows]
+            rows, k = rows[open_], k[open_]
+            a, b, now = self.start[k], self.end[k + 1], self.meet[k]
+            self.level[k], self.meet[k] = now, np.inf
+            self.start[b], self.end[a] = a, b
+            for beside in (a - 1, b):
+                there = self.signs[beside] != 0
+                self.renew(beside[there], now[there])
+
+    def at(self, c: Floats) -> Floats:
+        """Return z(c), flat, for a level c of each entry."""
+        last = np.flatnonzero(self.level > c)
+        first = np.concatenate([[0], last[:-1] + 1])
+        count = last - first + 1
+        total = self.sums[last] - self.sums[first] + self.y[first]
+        out = c[last] * (self.signs[last] - self.signs[first - 1])
+        return np.repeat((total - out) / count, count)
+
+
+def find_flows(
+    y: Floats, joined: npt.NDArray[np.bool_], rho: float, cone: tuple[Floats, Floats]
+) -> Floats:
+    """Return about the best flows along a path, (B, n): as `certify.kernel.norms.paths` does."""
+    n, (low, high) = y.shape[1], cone
+    t, near = np.zeros(len(y)), np.clip(y, low, high)
+    merged = Merged(y, joined, rho * np.sqrt((near * near).sum(axis=1)))
+    for _ in range(STEPS):
+        rest = np.clip(merged.at(np.repeat(rho * t, n)).reshape(y.shape), low, high)
+        size = np.sqrt((rest * rest).sum(axis=1))
+        jumps = (np.abs(rest[:, 1:] - rest[:, :-1]) * joined[:-1]).sum(axis=1)
+        gain = np.maximum(size - t, 0.0) * size / np.where(size > 0, size + rho * jumps, 1.0)
+        t = t + gain
+        if (gain <= t * LITTLE).all():
+            break
+    c = rho * t
+    carried = np.cumsum(y - merged.at(np.repeat(c, n)).reshape(y.shape), axis=1)
+    return np.asarray(np.clip(carried, -c[:, None], c[:, None]) * joined)
