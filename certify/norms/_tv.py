@@ -18,7 +18,7 @@ from scipy.sparse import csgraph
 
 from certify.base.arrays import Array, Bools, Ints
 from certify.base.minimize import Momentum
-from certify.base.rigor.paths import Merged, find_flows
+from certify.base.rigor.paths import MergedRows, find_flows
 from certify.kernel.norms.paths import Path, find_flow, merge_path
 
 STEPS, EVERY = 20000, 20  # accelerated steps at most, and how often one is polished
@@ -102,7 +102,7 @@ def denoise_along(graph: Graph, path: Path, X: Array, c: float) -> Array:
         z = np.array([merge_path(v, joined).at(int(c * e)) for v, e in pairs], dtype=float)
         found = z.reshape(x.shape) / scales[:, None]
     else:
-        merged = Merged(x, np.array([*joined, False]), level)
+        merged = MergedRows(x, np.array([*joined, False]), level)
         found = merged.at(np.repeat(level, len(X))).reshape(x.shape)
     Z = np.empty_like(X)
     Z[path.order] = found.T

@@ -41,7 +41,7 @@ def variation_norms(norm: Variation, y: Floats) -> Floats:
     return np.asarray(np.minimum(np.maximum(size * wide, level * wide + LOST), alone))
 
 
-class Merged:
+class MergedRows:
     """The minimizers z(c) of vectors (B, n) on a path, all c at once, in flat arrays.
 
     Of each entry k the flow out of it is signs_k c until level_k, from which on it is one piece
@@ -97,7 +97,7 @@ def find_flows(
     """Return about the best flows along a path, (B, n): as `certify.kernel.norms.paths` does."""
     n, (low, high) = y.shape[1], cone
     t, near = np.zeros(len(y)), np.clip(y, low, high)
-    merged = Merged(y, joined, rho * np.sqrt((near * near).sum(axis=1)))
+    merged = MergedRows(y, joined, rho * np.sqrt((near * near).sum(axis=1)))
     for _ in range(STEPS):
         rest = np.clip(merged.at(np.repeat(rho * t, n)).reshape(y.shape), low, high)
         size = np.sqrt((rest * rest).sum(axis=1))
