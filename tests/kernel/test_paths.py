@@ -250,3 +250,21 @@ def test_squares_that_underflow_count(tier, left):
 def test_a_sign_lowers_the_bound():
     norm, y = chain(5, "+"), [Fraction(k) for k in (1, -2, 3, 3, -9)]
     assert norm.bound_dual(y) < replace(norm, cone="*").bound_dual(y)
+
+
+def test_a_flow_in_floats_is_tested_before_it_is_believed(monkeypatch):
+    """Flow 1 leaves nothing of (1, -1), and proves 1 / rho."""
+    norm, y = chain(2, rho=Fraction(7, 8)), np.array([[1.0, -1.0]])
+    assert 0.632 < variation_norms(norm, y)[0] < 0.633
+    monkeypatch.setattr("certify.base.rigor.paths.find_flows", lambda *_: np.array([[1.0, 0.0]]))
+    assert Fraction(8, 7) <= variation_norms(norm, y)[0] < 1.143
+
+
+def test_what_floats_are_off_by_is_added_to_the_bound(monkeypatch):
+    W = np.array([[1.0, 2.0], [3.0, -1.0], [0.5, 0.25]])
+    pair, ar = Pair(Pattern(3, 2), chain(3), L2(2)), Rounded()
+    form = pair_form(ar, pair, ar.load(handed(W.reshape(-1))), 1)
+    before = Cones(form).linear_bounds(np.eye(2), 0)
+    monkeypatch.setattr(Cones, "slack", lambda *_: 0.25)
+    off = 0.25 * float(np.sqrt(np.square(Cones(form).A).sum()))
+    assert np.allclose(Cones(form).linear_bounds(np.eye(2), 0) - before, off)
