@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+from functools import partial
 from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
@@ -21,7 +22,7 @@ from scipy.sparse.linalg import svds
 
 from certify import Problem
 from certify.atoms import RankOne
-from certify.losses import Squared
+from certify.losses import Huber, KullbackLeibler, Logistic, Poisson, Squared
 
 TASTES = 8  # what a user's rating depends on, each less than the one before
 PACKAGE, MEMBER = "recbole==1.2.1", "recbole/dataset_example/ml-100k/ml-100k.inter"
@@ -279,6 +280,44 @@ def torch_network(  # noqa: PLR0913  keywords
         if shorter:
             schedule.step()
     return net, made
+
+
+def seen_at(shape: tuple[int, int], count: int):
+    """Return `count` rows and columns of entries, of lines of skewed popularity, in order."""
+    rng, (m, n) = np.random.default_rng(0), shape
+    rows, cols = rng.lognormal(0, 0.6, m), rng.lognormal(0, 0.8, n)
+    codes = np.zeros(0, np.int64)
+    while len(codes) < count:
+        wanted = 2 * (count - len(codes))
+        more = rng.choice(m, wanted, p=rows / rows.sum()) * n
+        codes = np.unique(
+            np.concatenate([codes, more + rng.choice(n, wanted, p=cols / cols.sum())])
+        )
+    return np.divmod(np.sort(rng.choice(codes, count, replace=False)), n)
+
+
+def clicks_and_counts(kind: str, shape: tuple[int, int], count: int):
+    """Return a loss of generated data of eight components: labels, outliers among them or counts.
+
+    A component is normal on both sides; of counts with the identity for a link it is of a gamma
+    distribution, so that a rate is never negative.
+    """
+    at, rng = seen_at(shape, count), np.random.default_rng(1)
+    U, V = (rng.standard_normal((d, TASTES)) for d in shape)
+    score = np.einsum("kr,kr->k", U[at[0]], V[at[1]]) / TASTES**0.5
+    if kind == "logistic":
+        data, loss = (rng.random(count) < 1 / (1 + np.exp(-2 * score))).astype(float), Logistic
+    elif kind == "huber":
+        data, loss = 2 * score + 0.5 * rng.standard_normal(count), partial(Huber, delta=1.0)
+        wild = rng.random(count) < 0.05
+        data[wild] += 10 * rng.standard_normal(wild.sum())
+    elif kind == "poisson":
+        data, loss = rng.poisson(np.exp(0.7 * score)).astype(float), Poisson
+    else:
+        U, V = (rng.gamma(0.5, 1.0, (d, TASTES)) for d in shape)
+        rate = np.einsum("kr,kr->k", U[at[0]], V[at[1]]) + 0.1
+        data, loss = rng.poisson(rate).astype(float), KullbackLeibler
+    return loss(sparse.coo_array((data, at), shape))
 
 
 def generated_text(shape: tuple[int, int], topics: int = 40, length: int = 230):

@@ -25,7 +25,7 @@ MODULES = {  # a benchmark is the function of its name; in this order they are w
     "hard_polars": "polars",
     "short_sides": "short_sides",
     "own_size": "own_size",
-    "at_scale": "ratings at_scale text",
+    "at_scale": "ratings at_scale clicks text",
     "peers": "peers",
     "tensors": "tensorly tensor_polar cp",
     "networks": "networks real_networks layers hour",
@@ -36,6 +36,7 @@ EVERY_CORE = (
     "scaling",
     "ratings",
     "at_scale",
+    "clicks",
     "text",
     "layers",
 )  # the others use one thread of BLAS

@@ -6,8 +6,9 @@ With h's own dual value d_1(w) on lo <= w <= hi:
 """
 
 from abc import abstractmethod
+from collections.abc import Mapping
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -29,6 +30,8 @@ class Entrywise:
     observed: Observed
     data: Array
     scale: Array | None
+    quadratic: ClassVar[bool]
+    intervals: ClassVar[Mapping[str, tuple[float, float]]]
     curve = np.inf  # a Lipschitz constant of h'
 
     def __post_init__(self) -> None:
@@ -49,6 +52,10 @@ class Entrywise:
     def slope(self, Z: Array) -> Array:
         """Return h'(z; y), or a subgradient."""
 
+    def bend(self, Z: Array) -> Array:
+        """Return h''(z; y), or about that: for the steps of a search, which prove nothing."""
+        return np.full_like(Z, self.curve)
+
     @abstractmethod
     def each_dual(self, W: Array, c: Array | float) -> Array:
         """Return c d_1(w / c) for c lo <= w <= c hi."""
@@ -60,6 +67,20 @@ class Entrywise:
     @abstractmethod
     def ends(self) -> tuple[Array | float, Array | float]:
         """Return lo <= 0 and hi >= 0."""
+
+    def restrict(self, at: Any, kind: Any = None) -> Self:  # noqa: ANN401  indices, a dtype
+        """Return the loss at some observed entries, flat, for what knows entries alone.
+
+        each, slope, bend and each_dual, in another precision if one is given.
+        """
+        data, scale = self.data.reshape(-1)[at], self.scale
+        scale = None if scale is None else scale.reshape(-1)[at]
+        if kind is not None:
+            data, scale = data.astype(kind), None if scale is None else scale.astype(kind)
+        part = object.__new__(type(self))
+        vars(part).update({k: getattr(self, k) for k in self.intervals})
+        vars(part).update(Y=None, data=data, scale=scale)
+        return part
 
     @property
     def curvature(self) -> float:

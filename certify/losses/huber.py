@@ -52,6 +52,10 @@ class Huber(Entrywise, Loss):
         """Return r, at most delta in modulus."""
         return np.clip(Z - self.data, -self.delta, self.delta)
 
+    def bend(self, Z: Array) -> Array:
+        """Return the slope over r: 1 in the quadratic part, then falling."""
+        return np.asarray(self.delta / np.maximum(np.abs(Z - self.data), self.delta))
+
     def ends(self) -> tuple[Array | float, Array | float]:
         """Return |w| <= delta."""
         return -self.delta, self.delta

@@ -52,6 +52,11 @@ class Logistic(Entrywise, Loss):
         """Return 1 / (1 + e^-x), as it turns with z."""
         return self.flip_zeros(expit(self.flip_zeros(Z)))
 
+    def bend(self, Z: Array) -> Array:
+        """Return p (1 - p), p = 1 / (1 + e^-z)."""
+        p = expit(Z)
+        return np.asarray(p * (1 - p))
+
     def ends(self) -> tuple[Array, Array]:
         """Return 0 <= w <= 1 where y = 1, -1 <= w <= 0 where y = 0."""
         return self.data - 1, self.data

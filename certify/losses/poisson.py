@@ -47,6 +47,10 @@ class Poisson(Entrywise, Loss):
         """Return e^z - y."""
         return np.asarray(np.exp(Z) - self.data)
 
+    def bend(self, Z: Array) -> Array:
+        """Return e^z, at least y: what it is where the fit is better."""
+        return np.asarray(np.maximum(np.exp(Z), self.data))
+
     def ends(self) -> tuple[Array | float, Array | float]:
         """Return w <= y."""
         return -np.inf, self.data

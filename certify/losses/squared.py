@@ -12,6 +12,7 @@ from certify.base.errors import InputError
 from certify.base.observed import Observed
 
 from ._base import Loss
+from ._entrywise import Entrywise
 from ._reading import read
 
 ZEROS = ("missing", "observed")
@@ -20,7 +21,7 @@ UNKNOWN = f'zeros="observed" is known to check() and verify() only: {DENSE}'
 
 
 @dataclass(frozen=True, eq=False)
-class Squared(Loss):
+class Squared(Entrywise, Loss):
     """l(Z) = 1/2 sum_ij w_ij (z_ij - y_ij)^2 over the observed entries.
 
     Y        (m, n) array, (n1, ..., nK) tensor, or scipy.sparse matrix of *observed
@@ -51,6 +52,7 @@ class Squared(Loss):
     quadratic = True
     degree = 2
     formula, title = "½ Σ {c}(z − y)²", "least squares"
+    curve = 1.0
 
     def __post_init__(self) -> None:
         """Reduce the arguments to observed entries, data and weights."""
@@ -123,23 +125,37 @@ class Squared(Loss):
     def prox(self, Z: Array, t: Array | float) -> Array:
         """Return (Z + t w Y) / (1 + t w)."""
         self.refuse_zeros()
-        pull = t * (1.0 if self.scale is None else self.scale.reshape(self.data.shape))
-        return np.asarray((Z + pull * self.data) / (1 + pull))
+        return Entrywise.prox(self, Z, t)
+
+    def clip_dual(self, W: Array) -> Array:
+        """Return W: d is finite everywhere."""
+        return W
+
+    def each(self, Z: Array) -> Array:
+        """Return (z - y)^2 / 2."""
+        return np.asarray(0.5 * np.square(Z - self.data))
+
+    def slope(self, Z: Array) -> Array:
+        """Return z - y."""
+        return np.asarray(Z - self.data)
+
+    def ends(self) -> tuple[Array | float, Array | float]:
+        """Return that no w is outside."""
+        return -np.inf, np.inf
+
+    def each_dual(self, W: Array, c: Array | float) -> Array:
+        """Return w y - w^2 / (2 c)."""
+        return np.asarray(W * self.data - 0.5 * W * W / c)
+
+    def move(self, Z: Array, t: Array | float) -> Array:
+        """Return (z + t y) / (1 + t)."""
+        return np.asarray((Z + t * self.data) / (1 + t))
 
     def weigh(self, field: Array) -> Array:
         """Return w times a field."""
         if self.scale is None:
             return field
         return np.asarray(self.scale.reshape(field.shape) * field)
-
-    def arrays(self) -> dict[str, Any]:
-        """Return Y, and where they exist the weights, rows and columns."""
-        out: dict[str, Any] = {"Y": self.data.reshape(-1)}
-        if self.scale is not None:
-            out["weights"] = self.scale.reshape(-1)
-        if not self.observed.full:
-            out["rows"], out["cols"] = self.observed.listed
-        return out
 
     def relaxed(self, cp: Any, F: Any, y: Array, c: Array, unit: float) -> Any:  # noqa: ANN401
         """1/2 c (F - y)^2."""

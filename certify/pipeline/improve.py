@@ -1,7 +1,7 @@
 """improve(): the meta-algorithm from given factors, ending with a certificate."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -22,7 +22,7 @@ from certify.kernel.statement import Point, factor_arrays
 from certify.polar.proved import above
 from certify.polar.scale import ldexp_steps as scaled_by
 from certify.problem import Problem, Values, as_problem
-from certify.search import by_solver, convex
+from certify.search import by_solver, convex, ratings
 from certify.search.by_solver import Route, accept_route
 from certify.search.candidate import Candidate, evaluate
 from certify.search.evidence import CONVEX, SEARCHED
@@ -41,6 +41,7 @@ from .reuse import bound_beside
 
 CLOSER = 0.02  # of the gap: a point no better than this is not worth another check
 VISIBLE = 0.1  # of the fall that is left: a step that lowers the objective by less is not told
+STEPS = 3  # of a search among many entries, the start among them
 ENDING = 3  # steps at the end that are told anyway: the last may leave a domain by a rounding
 AGAIN = 5  # times that a better point found by check() is gone on from
 Reuse = Callable[[Result, Candidate], Result | None]
@@ -177,7 +178,8 @@ def descend_from(
         return fixed_rank_steps(problem, start, clock, seed)
     solution = convex.solve(problem, clock.share(CONVEX).expired, epsilon)
     goal = (epsilon, convex.shortcut(problem, solution))
-    return search(problem, start, clock.share(SEARCHED), seed, goal).steps
+    part = ratings.share(problem, clock, STEPS) if ratings.applies(problem) else None
+    return search(problem, start, clock.share(part or SEARCHED), seed, goal).steps
 
 
 def check_last(
@@ -258,9 +260,11 @@ def falling(
 
 def value_of(problem: Problem, s: Candidate) -> Enclosure:
     """Enclose the objective of a point in proved arithmetic."""
+    ar = arithmetic(problem)
     request: StatedQuestion = ask(problem, s.factors, s.q, rtol=0.0, atol=0.0)
     question = statement.question(request.statement, request.given)
+    question = replace(question, loss=question.loss.within(ar.elementary))
     arrays = hand_over(number_offsets("", s.q))
     factors = factor_arrays(Arrays(request.given, "statement"), "", question.pair)
     point = Point(factors, tuple(arrays.values()))
-    return kernel_values.objective(arithmetic(problem), question, point)
+    return kernel_values.objective(ar, question, point)

@@ -35,7 +35,6 @@ CONVEX = 0.3  # share of the budget for the convex problem
 PATIENCE = 0.75  # share of the time left for the last bound; the proof needs the rest
 GLANCE = 0.1  # share of the budget for a look at the candidate's own dual point
 AT_SIZE = 0.4  # share of the budget for descents at lam = 0; then the bound, then other starts
-HASTE = 0.05  # share of the budget for better factors where a proof takes all of it
 SEARCHED = 0.5  # share of the budget for better factors; the rest bounds their dual point
 
 
@@ -51,9 +50,8 @@ def any_size(run: Run, wanted: Array | None) -> Evidence:
 
 def gathered_at_scale(run: Run, wanted: Array | None) -> Evidence:
     """Gather estimated evidence, in the time that its proof leaves of a budget."""
-    clock, problem, part = run.clock, run.problem, SEARCHED
-    if clock.budget:
-        part = max(1 - ratings.proof_seconds(problem, clock) / clock.budget, HASTE)
+    clock, problem = run.clock, run.problem
+    part = ratings.share(problem, clock) or SEARCHED
 
     def late() -> bool:
         """Whether the proof goes far beyond the budget."""

@@ -1,4 +1,4 @@
-"""The search where only a part of a large matrix is observed: ratings, in the millions.
+"""The search where only a part of a large matrix is observed: ratings, clicks, counts, in millions.
 
     own size   descend from the candidate, at its number of components
     any size   repeat: balance, and drop what has died; append the largest singular pairs of W;
@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from certify.atoms import Factors
 from certify.base.arrays import Array
 from certify.base.checkpoint import CURRENT
 from certify.base.clock import Clock
@@ -25,7 +26,7 @@ from certify.base.cluster import PLACE
 from certify.polar import PolarQuery, Proposal, lanczos
 from certify.polar.lanczos import Pairs
 from certify.polar.methods.spectral import estimated_bound
-from certify.problem import Problem
+from certify.problem import Problem, Values
 
 from .candidate import Candidate, Goal, evaluate, lowest
 from .descent import ratings as descent
@@ -35,6 +36,7 @@ from .search_result import REACHED, SearchResult
 
 LARGE = 60_000  # observed entries from which this is quicker than steps on all of the matrix
 PART = 0.4  # of epsilon: the estimated gap at which the search ends
+UNSIGNED = 0.5  # of the time left: the search for the dual point of factors with signs
 OWN, SHARE = 40, 0.3  # steps, and of the budget, at the candidate's own size
 SLOW = 0.1  # of epsilon: a gain of a few steps under which they end at that size
 ROUNDS, STALE = 60, 6  # rounds at most, and those without a better gap before the precision rises
@@ -43,10 +45,14 @@ LEAST = 10  # pairs looked for at once; otherwise as many as there are component
 MORE, FEWEST = 1.2, 4  # times the pairs that earn more than lam, and beside them: appended
 DEAD = 1e-5  # of the largest singular value: a component below it is dropped
 ORDINARY = 40  # binary exponents of numbers whose squares single precision holds
+HALVINGS = 8  # of what is appended, while it raises the objective
 SLIGHT = 1e-3  # of the largest new weight: what a component starts with that earns too little
 ROOM, MARGINS = 0.1, (1e-6, 1e-4)  # above an estimate: of epsilon, relative; at least and at most
 PAIR, CUBE, ENTRY = 1.6e-8, 9e-12, 2.2e-6  # seconds of a core in a proof; cost, never truth
+CURVED = 1.2e-5  # of an entry, where the loss is not a square
+HASTE = 0.05  # share of the budget for better factors where a proof takes all of it
 CLOSER = 0.9  # of the best gap: a gap above it is no progress
+SECTION = 1e-4  # of the largest multiple of a dual point: how well the best one is found
 ROUGH, SHARP = 1e-5, 1e-6  # relative changes that end an estimate, and the last one
 
 
@@ -66,19 +72,32 @@ def search(problem: Problem, start: Candidate, clock: Clock, seed: int, rest: Go
         same = candidate(problem, entries, end.x)
         met.append(("descend", same))
         clock.tell("descend", same.value)
-    at = SearchState(entries, end, seed)
+    at, duals = SearchState(entries, end, seed), []
     finer = partial(descent.entries_of, problem, np.float64)
+    if any(entries.signs):  # the bound knows of no sign: its dual point has a search of its own
+        free = entries.without_signs()
+        below = SearchState(free, descent.descend(free, end.x, FEW, clock.expired), seed)
+        grow(below, clock.next_part(UNSIGNED), wanted, lambda _: None, finer)
+        duals, at.lower = dual_points(problem, below, wanted), below.lower
+    known = at.lower
     grow(at, clock, wanted, partial(keep, problem, same), finer)
     top = candidate(problem, at.entries, at.now.x)
     clock.tell("grow", top.value)
-    duals = [dual(problem, top, seed)]
-    if at.best is not at.now and at.lower - duals[0][0] > wanted:  # the last steps were no better
-        duals.append(dual(problem, candidate(problem, at.entries, at.best.x), seed))
     met.append(("grow", top))
+    if at.lower > known or not duals:
+        duals += dual_points(problem, at, wanted)
     steps = (met[0], *(b for a, b in pairwise(met) if b[1].value < a[1].value))
     best = lowest([s for _, s in met])
     W = max(duals, key=lambda pair: pair[0])[1]
     return SearchResult(steps, lowest([start, same]), best, (W,))
+
+
+def dual_points(problem: Problem, at: "SearchState", wanted: float) -> list[tuple[float, Array]]:
+    """Return the expected bounds and dual points of where a search is, and of its best point."""
+    duals = [dual(problem, at.entries, at.now, at.seed)]
+    if at.best is not at.now and at.lower - duals[0][0] > wanted:  # the last steps were no better
+        duals.append(dual(problem, at.entries, at.best, at.seed))
+    return duals
 
 
 def polar(
@@ -103,8 +122,10 @@ def polar(
     return bound
 
 
-def proof_seconds(problem: Problem, clock: Clock) -> float:
+def proof_seconds(problem: Problem, clock: Clock, points: int = 0) -> float:
     """Return about what the proof of a dual point takes after the search, in seconds.
+
+    points: whose objectives are proved beside it, each in half of what is done with every entry
 
     A Gram matrix by sparse products and its Cholesky factorization, on all cores, or those of a
     cluster, and what is done with every entry, on one; longer where the process had less than a
@@ -115,7 +136,15 @@ def proof_seconds(problem: Problem, clock: Clock) -> float:
     counts = np.bincount(observed.listed[dims[0] < dims[1]], minlength=max(dims)).astype(float)
     shared = PAIR * float(counts @ counts) / 2 + CUBE * float(min(dims)) ** 3
     cores = PLACE.get().cores(CORES)
-    return (shared / cores + ENTRY * observed.size) / min(clock.cores(), 1.0)
+    each = (1 + points / 2) * (ENTRY if problem.loss.quadratic else CURVED)
+    return (shared / cores + each * observed.size) / min(clock.cores(), 1.0)
+
+
+def share(problem: Problem, clock: Clock, points: int = 0) -> float | None:
+    """Return the part of a budget that a search leaves what is proved after it; None for none."""
+    if not clock.budget:
+        return None
+    return max(1 - proof_seconds(problem, clock, points) / clock.budget, HASTE)
 
 
 def precision(problem: Problem) -> Any:  # noqa: ANN401  a dtype
@@ -124,7 +153,9 @@ def precision(problem: Problem) -> Any:  # noqa: ANN401  a dtype
         problem.lam * g.ellipsoids(d).weights
         for g, d in zip(problem.atom.gauges, problem.loss.dims, strict=True)
     ]
-    given = [problem.loss.arrays()[k] for k in ("Y", "weights") if k in problem.loss.arrays()]
+    loss = problem.loss
+    given = [loss.arrays()[k] for k in ("Y", "weights") if k in loss.arrays()]
+    given += [np.array([getattr(loss, k)]) for k in loss.intervals]
     return precision_of([*weights, *given, *(np.atleast_1d(o.priced) for o in problem.offsets)])
 
 
@@ -159,7 +190,7 @@ class SearchState:
     def pairs(self, expired: Callable[[], bool]) -> Pairs:
         """Return the largest singular pairs at the point, as many as may be appended."""
         entries = self.entries
-        matrix = scale_by_prices(entries, entries.dual(self.now.rest))
+        matrix = scale_by_prices(entries, self.now.W)
         count = max(LEAST, self.now.x.shape[1] - entries.bias_count)
         count = max(min(count, min(entries.shape) // 2), 1)
         pairs = lanczos.largest(
@@ -167,7 +198,7 @@ class SearchState:
         )
         tall = entries.shape[0] >= entries.shape[1]
         self.near = pairs.right if tall else pairs.left
-        value = bound(entries, self.now.rest, float(pairs.values[0]))
+        value = bound(entries, self.now.W, float(pairs.values[0]))
         if self.lower < value <= self.now.value:  # else sigma_1 was estimated far too low
             self.lower, self.best = value, self.now
         return pairs
@@ -189,9 +220,10 @@ def grow(
         pairs, entries = at.pairs(clock.expired), at.entries
         clock.tell("gap, if the estimate is right,", at.gap)
         done = at.gap <= wanted or clock.expired()
-        stale, least = (0, at.gap) if at.gap < CLOSER * least else (stale + 1, least)
+        closer = at.gap < (least - wanted if any(entries.signs) else CLOSER * least)
+        stale, least = (0, at.gap) if closer else (stale + 1, least)
         steps = MANY if at.gap < NEAR * abs(at.now.value) and not done else FEW
-        x = append(entries, trim(entries, at.now.x), pairs)
+        x = append(entries, at.now, pairs)
         at.now = descent.descend(entries, x, steps, clock.expired)
         if done:
             return
@@ -199,7 +231,8 @@ def grow(
         if stale >= STALE:
             if entries.kind == np.float64:
                 return
-            stale, at.entries = 0, finer()
+            fine = finer()
+            stale, at.entries = 0, fine if fine.signs == entries.signs else fine.without_signs()
             at.now = descent.descend(at.entries, at.now.x.astype(np.float64), FEW, clock.expired)
 
 
@@ -224,17 +257,27 @@ def scale_by_prices(entries: Entries, W: Floats) -> Any:  # noqa: ANN401  scipy.
     return entries.matrix(W * rows * right[entries.cols])
 
 
-def bound(entries: Entries, rest: Floats, top: float) -> float:
+def bound(entries: Entries, W: Floats, top: float) -> float:
     """Return the dual value of the best multiple of W, if `top` is the norm of W scaled."""
-    W = entries.dual(rest)
-    size = descent.dot(W, rest)
+    loss, size = entries.loss, 0.0
     for bias, axis in zip(entries.biases, (1, 0), strict=True):
         if bias is not None and bias.all():  # a bias without a price is fitted exactly in the end
             sums = entries.matrix(W).sum(axis=axis).astype(np.float64)
             size += float((np.square(sums) / bias).sum())
-    inner = descent.dot(W, entries.y)
-    s = min(inner / size, 1 / max(top, 1e-300)) if size > 0 else 0.0
-    return s * inner - 0.5 * s * s * size
+    most = 1 / max(top, 1e-300)
+    if loss.quadratic:
+        inner = descent.dot(W, loss.data)
+        size += descent.dot(W, W / loss.counted)
+        s = min(inner / size, most) if size > 0 else 0.0
+        return s * inner - 0.5 * s * s * size
+    most = min(most, 1.0)  # W is in the domain of d, and so is what is shorter
+    exact = W.astype(np.float64)
+
+    def value(s: float) -> float:
+        """Return the dual value of s W."""
+        return float(loss.each_dual(s * exact, loss.counted).sum()) - 0.5 * s * s * size
+
+    return max(value(most), value(scaling.golden(value, most, SECTION)))
 
 
 def trim(entries: Entries, x: Floats) -> Floats:
@@ -244,6 +287,13 @@ def trim(entries: Entries, x: Floats) -> Floats:
         return x
     left, right = roots(entries)
     U, V = x[:m, :r] / left[:, None], x[m:, :r] / right[:, None]
+    if any(entries.signs):  # components do not mix
+        a, b = (np.sqrt(np.square(f, dtype=np.float64).sum(axis=0)) for f in (U, V))
+        keep = a * b > DEAD * (a * b).max()
+        root = np.sqrt(b[keep] / a[keep]).astype(x.dtype)
+        return np.hstack(
+            [np.vstack([x[:m, :r][:, keep] * root, x[m:, :r][:, keep] / root]), x[:, r:]]
+        )
     (Q, R), (P, S) = np.linalg.qr(U), np.linalg.qr(V)
     a, values, b = np.linalg.svd(R @ S.T, full_matrices=False)
     keep = values > DEAD * values[:1]
@@ -253,34 +303,78 @@ def trim(entries: Entries, x: Floats) -> Floats:
     return np.hstack([factors, x[:, r:]])
 
 
-def append(entries: Entries, x: Floats, pairs: Pairs) -> Floats:
-    """Append components, each with the weight that is best for it alone.
+def append(entries: Entries, now: Point, pairs: Pairs) -> Floats:
+    """Append components to those of a point, each with the weight that is best for it alone.
 
-    Of u = P^(-1/2) u', v = Q^(-1/2) v' the weight s has the value (s - sigma s) + curve s^2 / 2.
+    Of u = P^(-1/2) u', v = Q^(-1/2) v' the weight s costs about (1 - sigma) s + curve s^2 / 2;
+    where that is not exact all are shortened together as long as they raise the objective.
     """
-    n, r = int((pairs.values > 1).sum()), x.shape[1] - entries.bias_count
-    count = min(int(MORE * n) + FEWEST, len(pairs.values))
+    x, m = trim(entries, now.x), entries.shape[0]
+    r = x.shape[1] - entries.bias_count
+    values, u, v = earning(entries, now.W, pairs)
     left, right = roots(entries)
-    u, v = pairs.left[:, :count] * left[:, None], pairs.right[:, :count] * right[:, None]
-    U, V = u.astype(entries.kind), v.astype(entries.kind)
-    curve = np.einsum("mk,mk->k", np.square(U), entries.weight_matrix @ np.square(V)).astype(
-        np.float64
-    )
-    weights = (pairs.values[:count] - 1) / np.maximum(curve, 1e-300)
+    U, V = (u * left[:, None]).astype(entries.kind), (v * right[:, None]).astype(entries.kind)
+    C = entries.bends(x[:m], x[m:])
+    curve = np.einsum("mk,mk->k", np.square(U), C @ np.square(V)).astype(np.float64)
+    weights = (values - 1) / np.maximum(curve, 1e-300)
     weights = np.maximum(weights, SLIGHT * max(float(weights.max(initial=0.0)), 0.0))
     root = np.sqrt(weights).astype(entries.kind)
     new = np.vstack([U * root, V * root])[:, root > 0]
-    return np.hstack([x[:, :r], new, x[:, r:]])
+    if entries.loss.quadratic and not any(entries.signs):
+        return np.hstack([x[:, :r], new, x[:, r:]])
+    objective = descent.objective_of(entries, r + new.shape[1])
+    for k in range(HALVINGS):
+        longer = np.hstack([x[:, :r], 0.5**k * new, x[:, r:]])
+        if objective.at(longer).value <= now.value:
+            return longer
+    return now.x
+
+
+def earning(entries: Entries, W: Floats, pairs: Pairs) -> tuple[Array, Array, Array]:
+    """Return what pairs earn for lam = 1, and the vectors: all that earn more, and a few beside.
+
+    Of factors with signs both orthants of each pair are tried, with one step of the power method.
+    """
+    count = min(int(MORE * int((pairs.values > 1).sum())) + FEWEST, len(pairs.values))
+    u, v = pairs.left[:, :count], pairs.right[:, :count]
+    if not any(entries.signs):
+        return pairs.values[:count], u, v
+    matrix = scale_by_prices(entries, W)
+    v = unit(np.hstack([v, -v]), entries.signs[1])
+    u = unit(matrix @ v, entries.signs[0])
+    pull = matrix.T @ u
+    v = unit(pull, entries.signs[1])
+    values = np.einsum("nk,nk->k", pull, v)
+    best = np.argsort(-values)[:count]
+    best = best[values[best] > 1]
+    return values[best], u[:, best], v[:, best]
+
+
+def unit(x: Array, sign: bool) -> Array:  # noqa: FBT001  of a factor
+    """Return the columns at length 1, projected where they have a sign; 0 for nothing left."""
+    x = np.maximum(x, 0.0) if sign else x
+    return np.asarray(x / np.maximum(np.linalg.norm(x, axis=0), 1e-300))
 
 
 def candidate(problem: Problem, entries: Entries, x: Floats) -> Candidate:
     """Return x in double precision, its components balanced, with the best biases."""
-    return evaluate(problem, entries.out(trim(entries, x.astype(np.float64))))
+    return evaluate(problem, *parts_of(problem, entries, x))
 
 
-def dual(problem: Problem, now: Candidate, seed: int) -> tuple[float, Array]:
-    """Return the expected bound by the dual point of a candidate, and its best multiple."""
-    W = problem.dual_point(now.factors, now.q)
+def parts_of(problem: Problem, entries: Entries, x: Floats) -> tuple[Factors, Values]:
+    """Return the factors of x, balanced, and the biases: the best ones where that is quick."""
+    x = trim(entries, x.astype(np.float64))
+    factors, quick = entries.out(x), problem.loss.quadratic
+    return factors, problem.best_offsets(factors) if quick else entries.offsets(problem, x)
+
+
+def dual(problem: Problem, entries: Entries, now: Point, seed: int) -> tuple[float, Array]:
+    """Return the expected bound by the dual point of a point, and its best multiple."""
+    if problem.loss.quadratic:
+        W = problem.dual_point(*parts_of(problem, entries, now.x))
+    else:  # of the loss that was searched, which may be an extended one
+        fine = descent.entries_of(problem, np.float64)
+        W = (fine if entries.signs == fine.signs else fine.without_signs()).dual_point(now.x)
     top = estimate(problem, W, seed)
     s = scaling.best_scale(problem, W, top)
     return scaling.value(problem, W, s), s * W

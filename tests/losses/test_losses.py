@@ -10,7 +10,7 @@ from scipy import sparse
 
 from certify import InputError
 from certify.losses import LOSSES, Loss, Squared
-from certify.losses._entrywise import product_below
+from certify.losses._entrywise import Entrywise, product_below
 from certify.losses._roots import rising_zero
 from tests import references
 from tests.strategies import arrays, dyadics, fields, losses, masks, shapes, stored
@@ -335,3 +335,71 @@ def test_slopes_times_weights_are_inside_the_domain(seed):
     scores = np.where(np.eye(3) == 1, -60.0, rng.standard_normal((3, 3)))
     assert references.inside(rows, -rows.gradient(scores))
     assert references.inside(rows, rows.clip_dual(rng.standard_normal((3, 3))))
+
+
+SMOOTH = [x for x in LOSSES.values() if x.smooth and issubclass(x, Entrywise)]
+each_smooth = pytest.mark.parametrize("loss", SMOOTH, ids=lambda x: x.name)
+
+
+@each_smooth
+@given(data=st.data(), shape=shapes)
+@np.errstate(all="ignore")
+def test_a_part_of_a_loss_is_that_loss_of_some_entries(loss, data, shape):
+    held = data.draw(losses(loss, shape))
+    Z, W = (x.reshape(-1) for x in (data.draw(fields(held)), -held.gradient(held.data)))
+    at = np.arange(Z.size)[::-2]
+    part = held.restrict(at)
+    flat = [np.broadcast_to(x, held.data.shape).reshape(-1) for x in (held.data, held.counted)]
+    assert np.array_equal(part.data, flat[0][at])
+    assert np.array_equal(np.broadcast_to(part.counted, at.shape), flat[1][at])
+    for method in (Entrywise.each, Entrywise.slope, Entrywise.bend):
+        of = method.__name__
+        whole = getattr(held, of)(Z.reshape(held.data.shape)).reshape(-1)
+        assert np.array_equal(getattr(part, of)(Z[at]), whole[at])
+    whole = held.each_dual(W.reshape(held.data.shape), held.counted).reshape(-1)
+    assert np.array_equal(part.each_dual(W[at], part.counted), whole[at], equal_nan=True)
+    held.clip_dual(Z.reshape(held.data.shape))  # which keeps the whole domain
+    rough = held.restrict(slice(0, 1), np.float32)
+    assert rough.clip_dual(np.zeros(1)).shape == (1,)
+    narrow = Z[:1].astype(np.float32)
+    for x in (rough.each(narrow), rough.slope(narrow), rough.bend(narrow), rough.data):
+        assert x.dtype == np.float32
+
+
+@each_smooth
+@given(data=st.data(), shape=shapes)
+@np.errstate(all="ignore")
+def test_the_sum_of_entries_is_the_loss(loss, data, shape):
+    held = data.draw(losses(loss, shape))
+    Z = data.draw(fields(held))
+    slack = rounding(size_of(held, Z), flops=8 * Z.size)
+    assert abs((held.counted * held.each(Z)).sum() - held.value(Z)) <= slack
+    assert np.abs(held.counted * held.slope(Z) - held.gradient(Z)).max() <= slack
+    W = -held.gradient(Z)
+    assert abs(held.each_dual(W, held.counted).sum() - held.dual_value(W)) <= slack
+
+
+BENT = {  # data, fit, and h'' there: from above where a step needs that
+    "squared": (2.0, -1.0, 1.0),
+    "huber": (0.0, 4.0, 0.25),
+    "logistic": (1.0, np.log(3.0), 3 / 16),
+    "poisson": (1.0, np.log(3.0), 3.0),
+    "kullback_leibler": (3.0, 2.0, 0.75),
+    "squared_hinge": (1.0, 0.5, 2.0),
+}
+FLAT = {  # where it is another
+    "squared": (2.0, 9.0, 1.0),
+    "huber": (0.0, 0.5, 1.0),
+    "logistic": (0.0, 0.0, 0.25),
+    "poisson": (5.0, 0.0, 5.0),
+    "kullback_leibler": (0.0, 2.0, 0.0),
+    "squared_hinge": (1.0, 1.5, 0.0),
+}
+
+
+@pytest.mark.parametrize("table", [BENT, FLAT], ids=["bent", "flat"])
+@each_smooth
+def test_the_second_derivative_is_known_or_bounded(loss, table):
+    y, z, wanted = table[loss.name]
+    held = loss(np.full((1, 1), y), **({"delta": 1.0} if loss.name == "huber" else {}))
+    assert np.isclose(held.bend(np.full((1, 1), z))[0, 0], wanted, rtol=1e-14)

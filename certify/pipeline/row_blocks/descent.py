@@ -19,6 +19,7 @@ from certify.base.arrays import Array
 from certify.base.cluster import PLACE, Task, as_it_is
 from certify.base.rigor.row_blocks import Prices, counts_of
 from certify.base.rigor.tiles import tree
+from certify.losses import Squared
 from certify.search.descent.ratings import (
     CURVED,
     REMEMBERED,
@@ -123,8 +124,15 @@ def sort(
     p = counts_of(Y.indptr) if counted else np.ones(Y.shape[0])
     ridges = zip(Y.shape, prices[1:], strict=True)
     rows, columns = (None if x is None else np.full(d, float(x)) for d, x in ridges)
-    listed = Y.indptr, Y.indices, Y.data, c
+    listed = Y.indptr, Y.indices, squares(Y.data, c)
     return sort_rows(Y.shape, listed, (lam * p, np.full(Y.shape[1], lam)), (rows, columns), kind)
+
+
+def squares(y: Array, c: Array | None) -> Squared:
+    """Return least squares of entries alone, of which there may be none."""
+    loss = object.__new__(Squared)
+    vars(loss).update(Y=None, data=y, scale=c)
+    return loss
 
 
 def descend(
@@ -175,8 +183,9 @@ def begin_rows(entries: Entries, rows: tuple[Array, Array], V: Floats) -> tuple[
     bias = None if entries.biases[0] is None else a
     m, r = len(U), U.shape[1]
     x = np.ascontiguousarray(entries.into((U, np.zeros((entries.shape[1], r))), (bias, None))[:m])
-    root = roots(entries.price(r)[:m] + entries.weight_matrix @ np.square(V))
-    curved = entries.times_transposed(entries.weight_matrix.data, np.square(x))
+    C = entries.bends(x, V)
+    root = roots(entries.price(r)[:m] + C @ np.square(V))
+    curved = entries.times_transposed(C.data, np.square(x))
     return State(x * root, root, 0 * x), Part(curved, 0.0, np.zeros((1, 1)))
 
 
@@ -227,11 +236,11 @@ def step_rows(
     m, r = len(state.z), V.shape[1] - entries.bias_count
     z = state.z if weights is None else state.combine(weights)
     U = z / state.root
-    rest, pull = entries.residual(U, V)
-    W, priced = entries.dual(rest), entries.price(r)[:m] * U
+    loss, W, pull = entries.fit(U, V)
+    priced = entries.price(r)[:m] * U
     g = entries.free(r)[:m] * (priced - pull) / state.root
     after = state._replace(g=g) if weights is None else state.after(z, g)
-    value = 0.5 * (dot(W, rest) + dot(priced, U))
+    value = loss + 0.5 * dot(priced, U)
     return after, Part(entries.times_transposed(W, U), value, after.products())
 
 

@@ -1,6 +1,6 @@
-"""Least squares over few observed entries: steps whose cost is that of the entries.
+"""Smooth losses over few observed entries: steps whose cost is that of the entries.
 
-    f(U, V, a, b) = 1/2 sum over observed (i, j) of c_ij (y_ij - <u_i, v_j> - a_i - b_j)^2
+    f(U, V, a, b) = sum over observed (i, j) of c_ij h(<u_i, v_j> + a_i + b_j; y_ij)
                     + lam/2 (sum p_i |u_i|^2 + sum q_j |v_j|^2)
                     + 1/2 sum alpha_i a_i^2 + 1/2 sum beta_j b_j^2
 
@@ -8,9 +8,10 @@ The biases are components of which one side is fixed at 1: (a, 1) and (1, b).  A
 rows of one array x = [U; V] (m + n, r), on which L-BFGS works in single precision, with the inverse
 of the diagonal of the Hessian,
 
-    D = price + [C V^2; C^T U^2]      (squares entry by entry, C the weights of the entries),
+    D = price + [C V^2; C^T U^2]      (squares entry by entry, C = c h'' at the entries),
 
 as its first metric: without it, lines of few and of many entries need steps of different lengths.
+Factors with signs are projected: numbers that are 0 and would fall stay, and a step ends at 0.
 Rows of the data are sorted by how many entries they have, so that rows of equal counts are one
 dense block.
 """
@@ -18,10 +19,10 @@ dense block.
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
-from itertools import starmap
-from typing import Any, Protocol, TypeVar
+from math import fsum
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -30,13 +31,17 @@ from scipy.linalg import blas
 
 from certify.atoms import Factors
 from certify.base.arrays import Array
-from certify.losses import Squared
+from certify.losses import KullbackLeibler
+from certify.losses._entrywise import Entrywise
 from certify.offsets import ColumnIntercept, RowIntercept
 from certify.problem import Problem, Values
+
+from .extended import Extended
 
 Floats = npt.NDArray[Any]  # of single or double precision
 P = TypeVar("P", bound="Valued")
 Biases = tuple[Array | None, Array | None]  # of rows and of columns
+SIGNS = ("", "+")  # cones that are searched: any numbers, or >= 0
 BYTES = 5e5  # gathered at once, to stay in a core's cache; cost, never truth
 CORES = min(os.cpu_count() or 1, 4)
 WINDOW = 5  # steps over which a gain is measured
@@ -47,30 +52,46 @@ FLAT = 1e-8  # relative change of the value that may be rounding
 RUN = 4096  # products summed in the precision of the numbers
 
 
+class Block(NamedTuple):
+    """The rows [first, last), with `number` entries each: `at` all entries, and their loss."""
+
+    first: int
+    last: int
+    number: int
+    at: slice
+    loss: Entrywise
+
+    @property
+    def size(self) -> int:
+        """How many entries there are."""
+        return (self.last - self.first) * self.number
+
+
 @dataclass(frozen=True)
 class Entries:
     """The observed entries, rows sorted by their counts, in one precision.
 
-    rows     the row of the data that each sorted row is
-    y, cols  values and columns of the entries; starts: where each row's begin, (m + 1,)
-    weights  c, or None for 1
+    rows     the row of the data that each sorted row is;  order: the entry that each one is
+    loss     of the entries;  cols: their columns;  starts: where each row's begin, (m + 1,)
     prices   lam p (m,) and lam q (n,); of a and b, each None where there is no such bias
+    signs    whether U >= 0, and V >= 0
     """
 
     shape: tuple[int, int]
     rows: npt.NDArray[np.int64]
-    y: Floats
+    order: npt.NDArray[np.int64]
+    loss: Entrywise
     cols: npt.NDArray[np.int32]
     starts: npt.NDArray[np.int64]
-    weights: Floats | None
     prices: tuple[Array, Array]
     biases: Biases
-    blocks: dict[int, list[tuple[int, int, int]]] = field(default_factory=dict, repr=False)
+    signs: tuple[bool, bool] = (False, False)
+    blocks: dict[int, list[Block]] = field(default_factory=dict, repr=False)
 
     @property
     def kind(self) -> Any:  # noqa: ANN401  a dtype
         """The precision."""
-        return self.y.dtype
+        return self.loss.data.dtype
 
     @property
     def bias_count(self) -> int:
@@ -83,8 +104,15 @@ class Entries:
         return ThreadPoolExecutor(CORES)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave the threads here."""
-        return {k: x for k, x in self.__dict__.items() if k != "pool"}
+        """Leave the threads here, and the blocks, which are made again."""
+        return {k: x for k, x in self.__dict__.items() if k != "pool"} | {"blocks": {}}
+
+    def without_signs(self) -> "Entries":
+        """Return the same entries with factors of any signs, and a loss that is finite there."""
+        loss: Entrywise = self.loss
+        if isinstance(loss, KullbackLeibler):
+            loss = Extended(loss, float(loss.data.mean()))
+        return replace(self, loss=loss, signs=(False, False), blocks={})
 
     def matrix(self, values: Floats) -> Any:  # noqa: ANN401  scipy.sparse
         """Return the sparse matrix of these values."""
@@ -104,14 +132,8 @@ class Entries:
         other = self.pool.submit(half, 0, middle)
         return np.asarray(half(middle, m) + other.result())
 
-    @cached_property
-    def weight_matrix(self) -> Any:  # noqa: ANN401  scipy.sparse
-        """The weights of the entries as a matrix: C."""
-        ones = np.ones(len(self.y), dtype=self.kind) if self.weights is None else self.weights
-        return self.matrix(ones)
-
-    def parts(self, r: int) -> list[tuple[int, int, int]]:
-        """Return blocks (first row, last row, entries a row) that fit into a cache."""
+    def parts(self, r: int) -> list[Block]:
+        """Return blocks of rows that fit into a cache."""
         if r not in self.blocks:
             counts, out = np.diff(self.starts), []
             a = int(np.searchsorted(counts, 1))
@@ -119,39 +141,78 @@ class Entries:
                 k = int(counts[a])
                 z = int(np.searchsorted(counts, k, side="right"))
                 size = max(1, int(BYTES / (k * max(r, 1) * self.kind.itemsize)))
-                out += [(s, min(z, s + size), k) for s in range(a, z, size)]
+                out += [self.block(s, min(z, s + size), k) for s in range(a, z, size)]
                 a = z
             self.blocks[r] = out
         return self.blocks[r]
 
-    def residual(self, U: Floats, V: Floats) -> tuple[Floats, Floats]:
-        """Return y - <u_i, v_j> at the observed entries, and W V: V is gathered once for both."""
-        out, pull, parts = np.empty_like(self.y), np.zeros_like(U), self.parts(U.shape[1])
-        most, r = max(((z - a) * k for a, z, k in parts), default=0), V.shape[1]
+    def block(self, first: int, last: int, number: int) -> Block:
+        """Return the rows [first, last), which have `number` entries each."""
+        at = slice(int(self.starts[first]), int(self.starts[last]))
+        return Block(first, last, number, at, self.loss.restrict(at))
 
-        def work(held: Floats, a: int, z: int, k: int) -> None:
-            """Fill the rows [a, z), which have k entries each."""
-            at = slice(self.starts[a], self.starts[z])
-            vectors = held[: (z - a) * k]
-            V.take(self.cols[at], axis=0, out=vectors, mode="clip")
-            vectors = vectors.reshape(z - a, k, r)
-            rest = self.y[at] - np.matmul(vectors, U[a:z, :, None]).reshape(-1)
-            W = rest if self.weights is None else self.weights[at] * rest
-            pull[a:z] = np.matmul(W.reshape(z - a, 1, k), vectors)[:, 0]
-            out[at] = rest
+    def each_block(
+        self, U: Floats, V: Floats, work: Callable[[Floats, Floats, Block], float]
+    ) -> float:
+        """Return the sum, whatever its order, of what is returned of each block.
 
-        def works(some: list[tuple[int, int, int]]) -> None:
-            """Fill many blocks; a BLAS may raise a flag on lanes it does not use."""
+        work  is given rows of V, one for each entry, <u_i, v_j>, and the block
+        """
+        parts, r = self.parts(V.shape[1]), V.shape[1]
+        most = max((b.size for b in parts), default=0)
+
+        def fit(held: Floats, block: Block) -> float:
+            """Gather the vectors of a block, and work on it."""
+            vectors = held[: block.size]
+            V.take(self.cols[block.at], axis=0, out=vectors, mode="clip")
+            vectors = vectors.reshape(block.last - block.first, block.number, r)
+            Z = np.matmul(vectors, U[block.first : block.last, :, None]).reshape(-1)
+            return work(vectors, Z, block)
+
+        def works(some: list[Block]) -> list[float]:
+            """Go through many blocks; a BLAS may raise a flag on lanes it does not use."""
             held = np.empty((most, r), dtype=V.dtype)  # once: a worker may ask the system for each
             with np.errstate(all="ignore"):  # `check` has it for its own thread alone
-                list(starmap(partial(work, held), some))
+                return [fit(held, block) for block in some]
 
-        list(self.pool.map(works, [parts[k :: 4 * CORES] for k in range(4 * CORES)]))
-        return out, pull
+        shares = [parts[k :: 4 * CORES] for k in range(4 * CORES)]
+        terms = [x for share in self.pool.map(works, shares) for x in share]
+        return fsum(terms) if np.isfinite(terms).all() else np.inf
 
-    def dual(self, rest: Floats) -> Floats:
-        """Return W, the weighted residual."""
-        return rest if self.weights is None else self.weights * rest
+    def fit(self, U: Floats, V: Floats) -> tuple[float, Floats, Floats]:
+        """Return the loss, W = -c h' and W V: V is gathered once for all."""
+        W, pull = np.empty_like(self.loss.data), np.zeros_like(U)
+
+        def work(vectors: Floats, Z: Floats, block: Block) -> float:
+            """Fill the rows of a block; return their loss."""
+            at, loss = block.at, block.loss
+            W[at] = -(loss.counted * loss.slope(Z))
+            pulls = np.matmul(W[at].reshape(len(vectors), 1, -1), vectors)
+            pull[block.first : block.last] = pulls[:, 0]
+            return float((loss.counted * loss.each(Z)).sum(dtype=np.float64))
+
+        return self.each_block(U, V, work), W, pull
+
+    def dual_point(self, x: Floats) -> Array:
+        """Return W at x as a field of the data."""
+        m, out = self.shape[0], np.empty(len(self.order))
+        same = x.astype(self.kind)
+        out[self.order] = self.fit(same[:m], same[m:])[1]
+        return out
+
+    def bends(self, U: Floats, V: Floats) -> Any:  # noqa: ANN401  scipy.sparse
+        """Return C, the second derivatives c h'' of the entries, as a matrix."""
+        out = np.full_like(self.loss.data, self.loss.curve) * self.loss.counted
+
+        def work(vectors: Floats, Z: Floats, block: Block) -> float:
+            """Fill the rows of a block."""
+            del vectors
+            out[block.at] = block.loss.counted * block.loss.bend(Z)
+            return 0.0
+
+        if not self.loss.quadratic:
+            self.each_block(U, V, work)
+        return self.matrix(out)
 
     def price(self, r: int) -> Floats:
         """Return the price of each square of x (m + n, r + biases); 0 for what is fixed."""
@@ -163,6 +224,19 @@ class Entries:
             if bias is not None:
                 out[side, k] = bias
                 k += 1
+        return out
+
+    def least(self, r: int) -> Floats | None:
+        """Return the least that each number of x may be: 0, or no bound; None for no bound at all.
+
+        What is fixed has none.
+        """
+        if not any(self.signs):
+            return None
+        m = self.shape[0]
+        out = np.full((sum(self.shape), r + self.bias_count), -np.inf, dtype=self.kind)
+        for side, sign in zip((slice(0, m), slice(m, None)), self.signs, strict=True):
+            out[side, :r] = 0.0 if sign else -np.inf
         return out
 
     def free(self, r: int) -> Floats:
@@ -196,6 +270,13 @@ class Entries:
         place = np.argsort(self.rows)
         return x[:m, :r][place].astype(np.float64), x[m:, :r].astype(np.float64)
 
+    def offsets(self, problem: Problem, x: Floats) -> Values:
+        """Return the biases of x as the values of the problem's offsets."""
+        m, r = self.shape[0], x.shape[1] - self.bias_count
+        place = np.argsort(self.rows)
+        sides = {"row": lambda: x[:m, r][place], "column": lambda: x[m:, -1]}
+        return tuple(sides[o.name]().astype(np.float64) for o in problem.offsets)
+
 
 def biases_of(problem: Problem, q: Values) -> Biases:
     """Return the biases of rows and of columns, whatever their order among the offsets."""
@@ -204,52 +285,61 @@ def biases_of(problem: Problem, q: Values) -> Biases:
 
 
 def applies(problem: Problem) -> bool:
-    """Whether this is the objective: l2 norms, weighted or not, and biases of rows or columns."""
+    """Whether this is the objective: a smooth loss of entries, l2 norms, and biases of lines.
+
+    The norms may be weighted; each factor may have a sign.
+    """
     loss, atom = problem.loss, problem.atom
-    if not isinstance(loss, Squared) or loss.observed.full or atom.family != "pairs":
+    smooth = isinstance(loss, Entrywise) and loss.smooth
+    if not smooth or loss.observed.full or loss.observed.zeros or atom.family != "pairs":
+        return False
+    if loss.positive and not all(
+        g.cone == "+" for g in atom.gauges
+    ):  # the fit may leave its domain
         return False
     known = all(isinstance(o, RowIntercept | ColumnIntercept) for o in problem.offsets)
-    return known and all(g.is_round and g.exact and g.free for g in atom.gauges)
+    return known and all(g.is_round and g.exact and g.cone in SIGNS for g in atom.gauges)
 
 
 def entries_of(problem: Problem, kind: Any = np.float32) -> Entries:  # noqa: ANN401  a dtype
     """Return the observed entries of a problem to which this `applies`."""
     loss, observed = problem.loss, problem.loss.observed
-    if not isinstance(loss, Squared):
-        raise TypeError(f"least squares is known here, not {type(loss).__name__}")
+    if not isinstance(loss, Entrywise):
+        raise TypeError(f"losses of entries are known here, not {type(loss).__name__}")
     gauges, dims = problem.atom.gauges, (observed.m, observed.n)
     p, q = (problem.lam * g.ellipsoids(d).weights for g, d in zip(gauges, dims, strict=True))
     biases = biases_of(
         problem, tuple(o.priced * np.ones(o.shape(observed)) for o in problem.offsets)
     )
-    listed = observed.indptr, observed.listed[1], loss.data, loss.scale
-    return sort_rows(dims, listed, (p, q), biases, kind)
+    listed = observed.indptr, observed.listed[1], loss
+    entries = sort_rows(dims, listed, (p, q), biases, kind)
+    return replace(entries, signs=(gauges[0].cone == "+", gauges[1].cone == "+"))
 
 
 def sort_rows(
     shape: tuple[int, int],
-    listed: tuple[Any, Any, Array, Array | None],
+    listed: tuple[Any, Any, Entrywise],
     prices: tuple[Array, Array],
     biases: Biases,
     kind: Any,  # noqa: ANN401  a dtype
 ) -> Entries:
-    """Return entries that are listed row by row: where each row's begin, columns, values, weights.
+    """Return entries that are listed row by row: where each row's begin, columns, their loss.
 
     prices, biases  as Entries has them, of the rows as they are
     """
-    indptr, cols, y, c = listed
+    indptr, cols, loss = listed
     counts = np.diff(indptr)
     rows = np.argsort(counts, kind="stable")
     starts = np.concatenate([[0], np.cumsum(counts[rows])])
     order = np.repeat(indptr[rows] - starts[:-1], counts[rows])
-    order += np.arange(len(y))
+    order += np.arange(len(cols))
     return Entries(
         shape,
         rows,
-        y[order].astype(kind),
+        order,
+        loss.restrict(order, kind),
         cols[order].astype(np.int32),
         starts,
-        None if c is None else c[order].astype(kind),
         (prices[0][rows], prices[1]),
         (None if biases[0] is None else biases[0][rows], biases[1]),
     )
@@ -297,49 +387,56 @@ class Valued(Protocol):
 
 @dataclass(frozen=True)
 class Point:
-    """x, its value, slope and residual."""
+    """x, its value and slope, and W = -c h' at the entries."""
 
     x: Floats
     value: float
     slope: Floats
-    rest: Floats
+    W: Floats
 
 
 @dataclass(frozen=True)
 class Objective:
-    """The objective at a number of components: prices, and what may move."""
+    """The objective at a number of components: prices, what may move, and how far down."""
 
     entries: Entries
     price: Floats
     free: Floats
+    least: Floats | None
 
     def at(self, x: Floats) -> Point:
         """Return the point at x."""
         entries, m = self.entries, self.entries.shape[0]
-        rest, pull = entries.residual(x[:m], x[m:])
-        W, slope = entries.dual(rest), self.price * x
-        value = 0.5 * (dot(W, rest) + dot(slope, x))
+        loss, W, pull = entries.fit(x[:m], x[m:])
+        slope = self.price * x
+        value = loss + 0.5 * dot(slope, x)
         slope[:m] -= pull
         slope[m:] -= entries.times_transposed(W, x[:m])
         slope *= self.free
-        return Point(x, value, slope, rest)
+        return Point(x, value, slope, W)
 
-    def along(self, x: Floats, d: Floats, t: float) -> Point:
-        """Return the point at x + t d."""
-        return self.at(x + d.dtype.type(t) * d)
+    def along(self, now: Point, d: Floats, t: float) -> Point:
+        """Return the point at x + t d, or at what of it is allowed."""
+        x = now.x + d.dtype.type(t) * d
+        return self.at(x if self.least is None else np.maximum(x, self.least))
+
+    def still(self, now: Point) -> Any:  # noqa: ANN401  booleans
+        """Return which numbers are at their least and would fall; None for none."""
+        return None if self.least is None else (now.x <= self.least) & (now.slope > 0)
 
     def metric(self, x: Floats) -> Floats:
         """Return the diagonal of the Hessian."""
         entries, m = self.entries, self.entries.shape[0]
         squares, D = np.square(x), self.price.copy()
-        D[:m] += entries.weight_matrix @ squares[m:]
-        D[m:] += entries.times_transposed(entries.weight_matrix.data, squares[:m])
+        C = entries.bends(x[:m], x[m:])
+        D[:m] += C @ squares[m:]
+        D[m:] += entries.times_transposed(C.data, squares[:m])
         return np.asarray(np.maximum(D, np.finfo(D.dtype).tiny ** 0.5))
 
 
 def objective_of(entries: Entries, r: int) -> Objective:
     """Return the objective of r components beside the biases."""
-    return Objective(entries, entries.price(r), entries.free(r))
+    return Objective(entries, entries.price(r), entries.free(r), entries.least(r))
 
 
 def descend(
@@ -361,14 +458,18 @@ def descend(
             break
         if k and k % REFRESHED == 0:
             D = objective.metric(now.x)
-        d = memory.direction(now.slope, D)
-        along = dot(now.slope, d)
+        still = objective.still(now)
+        slope = now.slope if still is None else np.where(still, 0, now.slope)
+        d = memory.direction(slope, D)
+        if still is not None:
+            d[still] = 0
+        along = dot(slope, d)
         if not along < 0:
             if not memory.s:
                 break
             memory = Steps()
             continue
-        new = line_search(partial(objective.along, now.x, d), now, along)
+        new = line_search(partial(objective.along, now, d), now, along)
         if new is None:
             break
         memory.remember(new.x - now.x, new.slope - now.slope)

@@ -155,7 +155,7 @@ def capacity(problem: Problem, W: Array) -> Array:
     ends: tuple[Array | float, Array | float]
     if isinstance(loss, Softmax):
         ends = loss.counted * (loss.data - 1), loss.counted * loss.data
-    elif isinstance(loss, Entrywise):
+    elif isinstance(loss, Entrywise) and not loss.quadratic:
         ends = loss.bounds
     else:
         return np.zeros(W.size)

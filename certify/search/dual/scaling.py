@@ -76,13 +76,13 @@ def best_scale(problem: Problem, W: Array, polar: float) -> float:
     return 1.0 if abs(best - 1) <= SAME else float(best)
 
 
-def golden(f: Callable[[float], float], hi: float) -> float:
-    """Return about where a concave f is largest on [0, hi]."""
+def golden(f: Callable[[float], float], hi: float, same: float = SAME) -> float:
+    """Return about where a concave f is largest on [0, hi], to a part of hi."""
     lo = 0.0
     a, b = hi - GOLDEN * (hi - lo), lo + GOLDEN * (hi - lo)
     at_a, at_b = f(a), f(b)
     for _ in range(STEPS):
-        if hi - lo <= SAME * hi:
+        if hi - lo <= same * hi:
             break
         if at_a >= at_b:
             hi, b, at_b = b, a, at_a

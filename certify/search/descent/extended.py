@@ -1,0 +1,71 @@
+"""Counts with a loss that is finite everywhere, for factors without signs.
+
+    below z_0 = DELTA y:   h(z_0) + h'(z_0) (z - z_0) + (z - z_0)^2 / (2 DELTA^2 max(y, mean y))
+
+It is at most h, and W = -c h' is in the domain of h's own d wherever the fit is: W bounds h as it
+is.  An optimum with z >= z_0 and z > 0 is one of h.
+"""
+
+from functools import cached_property
+from typing import Any, Self
+
+import numpy as np
+
+from certify.base.arrays import Array
+from certify.losses._entrywise import Entrywise
+
+DELTA = 0.125  # of y: the fit below which h is replaced
+
+
+class Extended(Entrywise):
+    """A Kullback-Leibler divergence, extended to all z."""
+
+    quadratic = False
+
+    def __init__(self, inner: Entrywise, mean: float) -> None:
+        """Extend a loss of which `mean` is the mean of the data."""
+        self.inner, self.mean = inner, mean
+        self.data, self.scale = inner.data, inner.scale
+
+    def restrict(self, at: Any, kind: Any = None) -> Self:  # noqa: ANN401  indices, a dtype
+        """Return the loss at some entries."""
+        return type(self)(self.inner.restrict(at, kind), self.mean)
+
+    @cached_property
+    def start(self) -> Array:
+        """Where it begins to differ."""
+        return np.asarray(DELTA * self.data)
+
+    @cached_property
+    def steep(self) -> Array:
+        """Its second derivative below."""
+        return np.asarray(1 / (DELTA**2 * np.maximum(self.data, self.mean)))
+
+    def each(self, Z: Array) -> Array:
+        """Return h, or what replaces it."""
+        z = np.maximum(Z, self.start)
+        short = Z - z
+        far = (self.inner.slope(z) + 0.5 * self.steep * short) * short
+        return np.asarray(self.inner.each(z) + far)
+
+    def slope(self, Z: Array) -> Array:
+        """Return its derivative."""
+        z = np.maximum(Z, self.start)
+        return np.asarray(self.inner.slope(z) + self.steep * (Z - z))
+
+    def bend(self, Z: Array) -> Array:
+        """Return its second derivative."""
+        inside = self.start <= Z
+        return np.where(inside, self.inner.bend(np.maximum(Z, self.start)), self.steep)
+
+    def each_dual(self, W: Array, c: Array | float) -> Array:
+        """Return what h's is."""
+        return self.inner.each_dual(W, c)
+
+    def ends(self) -> tuple[Array | float, Array | float]:
+        """Return what h's are."""
+        return self.inner.ends()
+
+    def move(self, Z: Array, t: Array | float) -> Array:
+        """Refuse: steps go down slopes."""
+        raise NotImplementedError(f"no proximal map for {t} at {Z}")
