@@ -6,6 +6,8 @@ factorization is proved only if that has the same bits, so that a task takes res
 the same libraries and the same kind of processor alone.
 """
 
+import copyreg
+from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
@@ -166,6 +168,19 @@ def run_signed(work: Callable[..., Any], *given: Any) -> Signed:  # noqa: ANN401
     agree({signature(), *(x.by for x in given if isinstance(x, Signed))})
     return Signed(signature(), work(*(x.value if isinstance(x, Signed) else x for x in given)))
 
+
+def as_memory(code: str, shape: tuple[int, ...], data: bytes) -> memoryview:
+    """Return a view of memory that was sent: of numbers of a code, in row-major order."""
+    view = memoryview(array(code, data))
+    return view if len(shape) == 1 or 0 in shape else view.cast("B").cast(code, shape)  # type: ignore[call-overload]
+
+
+def reduce_memory(view: memoryview) -> Any:  # noqa: ANN401  as pickle has it
+    """Return how a view of memory is sent."""
+    return as_memory, (view.format, view.shape, view.tobytes())
+
+
+copyreg.pickle(memoryview, reduce_memory)  # the kernel's arrays are such views
 
 PLACE: ContextVar[Place] = ContextVar("PLACE", default=Here())  # noqa: B039  it holds nothing
 

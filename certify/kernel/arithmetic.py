@@ -5,9 +5,9 @@
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
-from typing import Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from .arrays import Array, squares_exactly
 from .budget import Budget, product_work
@@ -20,6 +20,7 @@ from .simplicial import ConeForm
 from .spaces import Deep, Network
 
 H = TypeVar("H")
+T = TypeVar("T")
 
 
 def square_exactly(x: Sequence[float]) -> Enclosure:
@@ -46,6 +47,10 @@ class Arithmetic(ABC, Generic[H]):
     tier: str
     budget = Budget()  # of any size; `Metered` has one that ends
     elementary = Elementary()
+
+    def bounds(self, bound: Callable[..., T], items: Sequence[tuple[Any, ...]]) -> list[T]:
+        """Return bound(*item) of each item, in order: one after the other, if not overridden."""
+        return [bound(*item) for item in items]
 
     @abstractmethod
     def measure(self, x: H) -> "Extent":

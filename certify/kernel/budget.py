@@ -32,6 +32,10 @@ class Budget:
     def __init__(self, limit: float = math.inf, tell: Callable[[int], object] = id) -> None:
         self.limit, self.spent, self.tell = limit, 0, tell
 
+    def __getstate__(self) -> dict[str, object]:
+        """Return what a copy in another process knows: there nobody is told."""
+        return {"limit": self.limit, "spent": self.spent, "tell": id}
+
     def spend(self, work: int, what: str) -> None:
         """Take this many units, or refuse."""
         self.afford(work, what)

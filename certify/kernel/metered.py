@@ -1,10 +1,12 @@
 """The price list of the arithmetic's operations."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
+from typing import Any, Generic
 
-from .arithmetic import Arithmetic, Extent, H, Line, Pairs, Place
+from .arithmetic import Arithmetic, Extent, H, Line, Pairs, Place, T
 from .arrays import Array, width
 from .budget import FRACTION, MADE, Budget, product_work
 from .graphs import Graph
@@ -12,6 +14,19 @@ from .patterns import Pattern, pairs_in_lines, thin
 from .scalars import Enclosure
 from .simplicial import ConeForm
 from .spaces import Deep, Network
+
+
+@dataclass(frozen=True)
+class Paying(Generic[T]):
+    """A function, with what a call of it has paid: the budget is the one that it pays from."""
+
+    bound: Callable[..., T]
+    budget: Budget
+
+    def __call__(self, *item: Any) -> tuple[T, int]:  # noqa: ANN401  what the function takes
+        """Return both."""
+        before = self.budget.spent
+        return self.bound(*item), self.budget.spent - before
 
 
 class Metered(Arithmetic[H]):
@@ -24,6 +39,14 @@ class Metered(Arithmetic[H]):
     def __init__(self, by: Arithmetic[H], budget: Budget) -> None:
         self.by, self.budget, self.tier = by, budget, by.tier
         self.elementary = by.elementary
+
+    def bounds(self, bound: Callable[..., T], items: Sequence[tuple[Any, ...]]) -> list[T]:
+        """Ask the other; what a copy of this has paid elsewhere is paid here once more."""
+        before = self.budget.spent
+        pairs = self.by.bounds(Paying(bound, self.budget), items)
+        elsewhere = sum(spent for _, spent in pairs) - (self.budget.spent - before)
+        self.budget.spend(elsewhere, "the leaves of a tree")
+        return [value for value, _ in pairs]
 
     def measure(self, x: H) -> Extent:
         """Ask the other."""

@@ -1,6 +1,8 @@
 """Tasks of a cluster: results of workers that round alike are taken together, others refused."""
 
 import pickle
+from copy import deepcopy
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +12,13 @@ from certify.base import cluster
 from certify.base.cluster import PLACE, Here, Pool, Signed, as_it_is, call, on_cluster, run_signed
 from certify.base.errors import InputError
 from certify.base.rigor import tiles
+from certify.base.rigor.flint import Flint
+from certify.base.rigor.rounded import Rounded
 from certify.kernel.errors import RejectedError
+from certify.kernel.file import read
+from certify.kernel.verdict import prove
+
+GOLDEN = Path(__file__).parents[1] / "golden"
 
 
 class Client:
@@ -110,3 +118,79 @@ def test_what_ends_a_task_here_ends_it_on_a_cluster(error):
         PLACE.get().values([])
     assert raised.value is error
     assert str(pickle.loads(pickle.dumps(error))) == str(error)  # noqa: S301  our own
+
+
+@pytest.mark.parametrize("code", "dfq")
+@pytest.mark.parametrize("shape", [(0,), (3,), (2, 3), (0, 2)])
+def test_views_of_memory_are_sent(code, shape):
+    given = memoryview(np.arange(np.prod(shape, dtype=int), dtype=code).reshape(shape))
+    there = pickle.loads(pickle.dumps(given))  # noqa: S301  our own
+    assert there.format == given.format
+    assert there.tolist() == given.tolist() or not there.nbytes == given.nbytes == 0
+    assert np.array_equal(np.asarray(there).reshape(shape), np.asarray(given))
+
+
+class Sent:
+    """A place where nothing arrives but as bytes."""
+
+    runs = 0
+
+    def run(self, work, *given):
+        """Send what is given, and what is returned."""
+        Sent.runs += 1
+        return self.send(self.send(work)(*self.send(given)))
+
+    def persist(self, task):
+        """Return it."""
+        return task
+
+    def values(self, tasks):
+        """Return them."""
+        return list(tasks)
+
+    def send(self, x):
+        """Return a copy."""
+        return pickle.loads(pickle.dumps(x))  # noqa: S301  our own
+
+
+@pytest.mark.parametrize("name", ["boxed", "equal", "max_pool", "network_leaf", "outputs"])
+def test_leaves_of_relaxations_are_bounded_where_tasks_run(monkeypatch, name):
+    held = read(GOLDEN / f"{name}.cert")
+
+    def outcome(proof, ar):
+        """Return what is proved, or why nothing is."""
+        try:
+            found = prove(held.statement, held.given, proof, held.witness, ar)
+        except RejectedError as error:
+            return str(error)
+        return found.verdict, found.lower, found.upper
+
+    wrong = deepcopy(held.proof)
+    spoil_leaf(wrong)
+    expected = [outcome(proof, Rounded()) for proof in (held.proof, wrong)]
+    assert isinstance(expected[1], str)
+    monkeypatch.setattr(cluster, "QUICK", 0.0)
+    monkeypatch.setattr(Sent, "runs", 0)
+    token = PLACE.set(Sent())
+    try:
+        assert [outcome(proof, Rounded()) for proof in (held.proof, wrong)] == expected
+        assert Sent.runs > 2
+        Sent.runs = 0
+        outcome(held.proof, Flint())
+        assert not Sent.runs  # exact integers stay
+    finally:
+        PLACE.reset(token)
+
+
+def spoil_leaf(proof):
+    """Write what is no number into the last leaf or cell."""
+    leaves = [x for x in walk(proof) if "cell" in x or ("leaf" in x and "shift" in x)]
+    leaves[-1]["mu" if "cell" in leaves[-1] else "shift"] = "1/3"
+
+
+def walk(x):
+    """Yield all objects of JSON."""
+    if isinstance(x, dict):
+        yield x
+    for y in x.values() if isinstance(x, dict) else x if isinstance(x, list) else ():
+        yield from walk(y)

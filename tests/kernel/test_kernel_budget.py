@@ -1,9 +1,11 @@
 """Work is paid for before it is done: bombs are refused at once, honest certificates never."""
 
 import math
+import pickle
 from array import array
 from dataclasses import replace
 from fractions import Fraction
+from functools import partial
 
 import numpy as np
 import pytest
@@ -376,3 +378,43 @@ def test_a_gram_matrix_of_a_dual_point_is_made_within_the_budget():
     assert math.isfinite(verify(bare, problem, zero).lower)
     with pytest.raises(RejectedError, match="a dual point's Gram matrix"):
         verify(bare, problem, zero, limit=200_000)
+
+
+class Elsewhere(Exact):
+    """Exact integers, of which each task has a copy of its own, but for the first."""
+
+    def bounds(self, bound, items):
+        """Send all but one."""
+        copies = [pickle.loads(pickle.dumps(bound)) for _ in items[1:]]  # noqa: S301  our own
+        return [f(*x) for f, x in zip([bound, *copies][: len(items)], items, strict=True)]
+
+
+def pay(ar, units):
+    """Pay for work, and return it."""
+    ar.budget.spend(units, "a test")
+    return units
+
+
+def test_what_is_paid_for_leaves_elsewhere_is_paid_here():
+    told = []
+    for by in (Exact(), Elsewhere()):
+        ar = Metered(by, Budget(100, told.append))
+        assert ar.bounds(partial(pay, ar), [(7,), (20,), (30,)]) == [7, 20, 30]
+        assert ar.budget.spent == told[-1] == 57
+        assert ar.bounds(partial(pay, ar), []) == []
+        assert ar.budget.spent == 57
+        for units in (30, 44):  # each alone may be spent, both may not
+            with pytest.raises(RejectedError, match="units of work or more"):
+                ar.bounds(partial(pay, ar), [(units,), (14,)])
+        assert by.bounds(abs, [(-1,), (2,)]) == [1, 2]
+
+
+def test_a_copy_of_a_budget_tells_nobody():
+    told = []
+    budget = Budget(9, told.append)
+    budget.spend(4, "a test")
+    copy = pickle.loads(pickle.dumps(budget))  # noqa: S301  our own
+    copy.spend(5, "a test")
+    assert (copy.limit, copy.spent, budget.spent, told) == (9, 9, 4, [4])
+    with pytest.raises(RejectedError):
+        copy.spend(1, "a test")

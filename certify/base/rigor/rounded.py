@@ -20,12 +20,14 @@ numpy and scipy ship.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 
-from certify.kernel.arithmetic import Pairs, Place
+from certify.base.cluster import Pool
+from certify.kernel.arithmetic import Pairs, Place, T
 from certify.kernel.arrays import Array
 from certify.kernel.errors import RejectedError
 from certify.kernel.patterns import Pattern
@@ -54,6 +56,8 @@ from .logs import Vectors
 from .products import deep, kronecker, layer, outer_sum, place_values, sum_permutations
 from .tiles import factorize, gram_of
 
+ROUND = 32  # leaves of a tree that are bounded at once
+
 
 class Rounded(Fields):
     """Outward-rounded float64."""
@@ -65,6 +69,13 @@ class Rounded(Fields):
         """Refuse a processor state that flushes small numbers to zero."""
         if np.float64(2.0**-1022) * np.float64(0.5) == 0.0:
             raise RejectedError("rounded", "flush to zero", "denormal results are lost")
+
+    def bounds(self, bound: Callable[..., T], items: Sequence[tuple[Any, ...]]) -> list[T]:
+        """Return bound(*item) of each item, in order, where tasks run if they are slow."""
+        pool, out = Pool(bound), list[T]()
+        while len(out) < len(items):
+            out += pool.map(items[len(out) : len(out) + (ROUND if out else 1)])
+        return out
 
     def scaled(self, x: Ball, left: Array, right: Array, at: Pattern) -> Ball:
         """Return the field of left_i x_ij right_j: two roundings each."""

@@ -63,7 +63,7 @@ def conic(ar: Arithmetic[H], pair: Pair, w: H, proof: Json, given: Arrays) -> Fr
         tuple((i, int(sign != "0")) for i, sign in enumerate(signs)),
     )
     leaf = End(3 * MADE * k * k, partial(leaf_bound, ar, (pair, hat), given))
-    return largest(ar.budget, proof, splits, start, {"leaf": leaf})
+    return largest(ar, proof, splits, start, {"leaf": leaf})
 
 
 def sides_of(pair: Pair) -> tuple[tuple[str, Norm, int], ...]:

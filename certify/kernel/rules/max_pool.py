@@ -43,7 +43,7 @@ def max_pool(ar: Arithmetic[H], net: Network, w: H, proof: Json, given: Arrays) 
         )
         end = End(8 * FRACTION * len(net.features.data), partial(pooled_leaf, ar, w, side))
         kinds = signed_splits(len(side.splits))
-        best = max(best, largest(ar.budget, inner, kinds, ROOT, {"leaf": end}))
+        best = max(best, largest(ar, inner, kinds, ROOT, {"leaf": end}))
     return best
 
 

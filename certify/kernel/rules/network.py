@@ -100,7 +100,7 @@ def network(ar: Arithmetic[H], net: Network, w: H, proof: Json, given: Arrays) -
         "cell": End(0, partial(cell_bound, case)),
         "leaf": End(work, partial(network_leaf, ar, case, given)),
     }
-    return largest(ar.budget, proof, splits, Region(0, inside), ends)
+    return largest(ar, proof, splits, Region(0, inside), ends)
 
 
 def branches(case: Case[H], node: Json, path: Region, where: str) -> list[Region]:

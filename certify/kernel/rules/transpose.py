@@ -153,7 +153,7 @@ def transpose(ar: Arithmetic[H], modes: Modes, w: H, proof: Json, given: Arrays)
     splits = proof.get("splits", [])
     demand(isinstance(splits, list), "proof.polar.splits", "list", type(splits).__name__)
     end = End(3 * MADE * k * k, partial(leaf_of_products, ar, (used, base, splits), given))
-    best = largest(ar.budget, proof, signed_splits(len(splits)), ROOT, {"leaf": end})
+    best = largest(ar, proof, signed_splits(len(splits)), ROOT, {"leaf": end})
     if form == "gram":
         return root(best * cols.wide).hi
     return best / 2 if form == "hat" else best

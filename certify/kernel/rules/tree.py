@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from ..budget import PATH, Budget
+from ..arithmetic import Arithmetic, H
+from ..budget import PATH
 from ..errors import demand
 from ..fields import Json
 
@@ -23,7 +24,7 @@ class End(NamedTuple, Generic[S]):
 
 
 def largest(
-    budget: Budget,
+    ar: Arithmetic[H],
     proof: Json,
     splits: Mapping[str, Split[S]],
     start: S,
@@ -32,10 +33,12 @@ def largest(
     """Prove that a supremum is at most the largest bound of an end of a tree of cases, or 0."""
     nodes, best = nodes_of(proof), Fraction(0)
     for kind, end in ends.items():
-        budget.afford(parts_of(nodes, kind) * end.work, "the leaves of a tree")
-    budget.spend(PATH * paths_of(nodes), "the paths of a tree")
-    for node, state in walk(nodes, splits, start, [*ends]):
-        best = max(best, *(end.bound(state, node) for kind, end in ends.items() if kind in node))
+        ar.budget.afford(parts_of(nodes, kind) * end.work, "the leaves of a tree")
+    ar.budget.spend(PATH * paths_of(nodes), "the paths of a tree")
+    reached = list(walk(nodes, splits, start, [*ends]))
+    for kind, end in ends.items():
+        here = [(state, node) for node, state in reached if kind in node]
+        best = max([best, *ar.bounds(end.bound, here)])
     return best
 
 
