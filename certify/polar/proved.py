@@ -31,8 +31,9 @@ EPS = float(np.finfo(np.float64).eps)
 
 
 def as_kernel_array(x: npt.NDArray[Any]) -> kernel_arrays.Array:
-    """Hand an array to the kernel without copying it."""
+    """Hand an array to the kernel, without copying it where its numbers are aligned in memory."""
     flat = np.ascontiguousarray(x)
+    flat = flat if flat.flags.aligned else flat.copy()
     return kernel_arrays.Array(flat.shape, flat.reshape(-1).data)
 
 

@@ -421,6 +421,22 @@ def test_what_is_no_question_is_refused(change, said):
         RowBlocks(**({"blocks": parts()[0], "columns": N, "lam": LAM} | change))
 
 
+def test_numbers_that_are_not_aligned_in_memory_are_those_that_are(saved):
+    """What a worker receives from another one may lie anywhere."""
+    blocks, (U, V), found, _ = saved
+
+    def shift(x):
+        """Return an array one byte off."""
+        raw = np.frombuffer(b"-" + x.tobytes(), dtype=np.uint8)[1:]
+        return raw.view(np.float64).reshape(x.shape)
+
+    moved = [shift(u) for u in U]
+    assert not moved[0].flags.aligned
+    again = check(asked(blocks), (moved, shift(V)), rtol=RTOL)
+    assert again.certificate.statement == found.certificate.statement
+    assert verify(found.certificate, asked(blocks), (moved, shift(V)), rtol=RTOL).certified
+
+
 def test_columns_may_be_a_number_of_numpy(tmp_path):
     blocks, factors = parts()
     plain = check(asked(blocks), factors).certificate

@@ -88,6 +88,21 @@ def test_given_factors_are_gone_on_from():
         bool(again)
 
 
+def test_a_gap_that_a_rough_estimate_promises_is_estimated_again(monkeypatch):
+    blocks, factors = table(CASES[7][0])
+    ritz, stages = search.ritz, []
+
+    def short(times, start, *, tol):
+        """Return values of which the rough ones are too small."""
+        squares, vectors = ritz(times, start, tol=tol)
+        return (0.5 if tol > 1e-6 else 1.0) * squares, vectors
+
+    monkeypatch.setattr(search, "ritz", short)
+    found = improve(blocks, factors, rtol=1e-4, progress=lambda *x: stages.append(x))
+    assert found.certified
+    assert len(stages) > 1
+
+
 def test_a_search_that_is_ended_proves_what_it_has():
     blocks, factors = table()
     for limit in ({"budget": 1e-9}, {"progress": lambda *_: True}):

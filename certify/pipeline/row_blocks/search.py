@@ -47,6 +47,7 @@ MORE, FEWEST = 1.2, 4  # times the pairs that earn more than lam, and beside the
 SLIGHT = 1e-3  # of the largest new weight: what a component starts with that earns too little
 DEAD = 1e-5  # of the largest singular value: a component below it is dropped
 ROUGH, LEVEL = (1e-9, 1e-4), 0.1  # least and most change that ends an estimate; of rtol
+SHARP = 0.01  # of that change: what ends the estimate of a gap that is small enough
 ROOM = 0.1  # of that change: what is added to an estimate; cost, never truth
 STALE, CLOSER = 8, 0.9  # rounds that end a search, without a gap that is so much smaller
 
@@ -146,17 +147,15 @@ def climb(
         sums, b = residuals(table, fit)
         count = min(max(LEAST, fit.V.shape[1]), table.columns)
         start = Start(table.columns, count, near, seed)
-        squares, near = ritz(partial(times, sums.W), start, tol=rough)
-        near[sums.counts == 0] = 0.0  # as the vectors themselves are
-        values = np.sqrt(np.maximum(squares, 0.0))
-        spread = estimate_gap(table, sums, float(values[0]) * (1 + ROOM * rough))
         upper = float(sums.upper)
+        wanted = PART * max(rtol * abs(upper), atol)
+        values, near, spread = estimate(table, sums, start, rough, wanted)
         stale, mark = (0, spread) if spread < CLOSER * mark else (stale + 1, mark)
         best, gap = (fit, spread) if spread < gap else (best, gap)
         clock.tell("grow", upper)
         if kept is not None:
             kept.keep(blocks_of(best), best.V)
-        if gap <= PART * max(rtol * abs(upper), atol) or clock.expired():
+        if gap <= wanted or clock.expired():
             break
         if stale >= STALE:
             if sides.empty.kind == np.float64:
@@ -261,6 +260,26 @@ def best_biases(
     at, cols = (k.astype(np.int64) for k in Y.tocoo().coords)
     t = Y.data - sampled_product(U, V, at, cols) - b[cols]
     return U, proved.shrunk_means(t, c, at, len(U), ridge)
+
+
+def estimate(
+    table: RowBlocks, sums: Sums, start: Start, rough: float, wanted: float
+) -> tuple[Array, Array, float]:
+    """Return about the largest singular values, their right vectors, and the gap if they are right.
+
+    rough  relative change that ends it; where the gap is small enough, sigma_1 may be too low, and
+           is estimated again, to a part of that
+    """
+    look = partial(ritz, partial(times, sums.W))
+    squares, near = look(start, tol=rough)
+    near[sums.counts == 0] = 0.0  # as the vectors themselves are
+    values = np.sqrt(np.maximum(squares, 0.0))
+    spread = estimate_gap(table, sums, float(values[0]) * (1 + ROOM * rough))
+    if spread <= wanted:
+        again, _ = look(Start(start.n, 1, near, start.seed), tol=SHARP * rough)
+        top = float(np.sqrt(max(again[0], 0.0)))
+        spread = estimate_gap(table, sums, top * (1 + ROOM * rough))
+    return values, near, spread
 
 
 def estimate_gap(table: RowBlocks, sums: Sums, top: float) -> float:
