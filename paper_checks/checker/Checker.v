@@ -84,6 +84,55 @@ Definition root_down (x : Z) : Z :=
 Definition root_up (x : Z) : Z :=
   let s := root_guess x in let t := if Z.ltb (Z.mul s s) x then Z.succ s else s in
   if Z.leb Z0 t && Z.leb x (Z.mul t t) then t else Z.succ (Z.abs x).
+(* e^x of x in units of 2^-100, in units of 2^-200: (1 + x / 2^100) squared 100 times, outward *)
+Definition fine : Z := 200.
+Definition unit_ : Z := Eval compute in Z.pow 2 200.
+Definition half_ : Z := Eval compute in Z.pow 2 100.
+Definition square_down (x : Z) : Z := Z.div (Z.mul x x) unit_.
+Definition square_up (x : Z) : Z := Z.succ (Z.div (Z.mul x x) unit_).
+Fixpoint times (k : nat) (f : Z -> Z) (x : Z) : Z := if k is S k' then times k' f (f x) else x.
+Definition halvings : nat := 100.
+Definition exp_down (x : Z) : Z := times halvings square_down (Z.max Z0 (Z.add unit_ x)).
+Definition exp_up (x : Z) : Z :=  (* x < unit_ *)
+  times halvings square_up (Z.succ (Z.div (Z.mul unit_ unit_) (Z.sub unit_ x))).
+
+(* about ln(x / y) in units of 2^-100, a guess: 2 artanh((z - 1) / (z + 1)), x / y = z 2^b *)
+Fixpoint artanh (fuel : nat) (k term square acc : Z) : Z :=
+  if fuel is S n then
+    artanh n (Z.add k 2) (Z.div (Z.mul term square) unit_) square (Z.add acc (Z.div term k)) else acc.
+Definition artanh_of (x y : Z) : Z :=  (* of x / y in units of 2^-200 *)
+  let t := Z.div (Z.mul x unit_) y in artanh 50 1 t (Z.div (Z.mul t t) unit_) Z0.
+Definition ln2 : Z := Z.mul 2 (artanh_of 1 3).
+Definition log_near (x y : Z) : Z :=
+  let z := Z.div (Z.shiftl x fine) y in let b := log_guess 14 z in let one := Z.shiftl 1 b in
+  let l := Z.add (Z.mul 2 (artanh_of (Z.sub z one) (Z.add z one))) (Z.mul (Z.sub b fine) ln2) in
+  Z.shiftr l 100.
+Definition first_of (test : Z -> bool) (x y z : Z) : Z := if test x then x else if test y then y else z.
+Definition margins : Z * Z := Eval compute in (Z.pow 2 20, Z.pow 2 70).
+
+(* t with x <= y e^t; 0 <= x <= y *)
+Definition log_above (x y : Z) : Z :=
+  if Z.leb x Z0 then Z0 else
+    let g := log_near x y in
+    first_of (fun t => Z.leb (Z.mul x unit_) (Z.mul y (exp_down t)))
+      (Z.add g margins.1) (Z.add g margins.2) Z0.
+(* ends of ln(1 + e^(r 2^e)), in units of 2^-100 *)
+Definition round_down (r e : Z) : Z :=  (* r 2^e in units of 2^-100 *)
+  let k := Z.add e 100 in if Z.leb Z0 k then Z.shiftl r k else Z.div r (Z.shiftl 1 (Z.opp k)).
+Definition round_up (r e : Z) : Z := Z.opp (round_down (Z.opp r) e).
+
+Definition softplus_up (r e : Z) : Z :=
+  let v := exp_up (round_up (Z.opp (Z.abs r)) e) in let s := Z.add unit_ v in
+  let g := log_near s unit_ in
+  Z.add (round_up (Z.max Z0 r) e)
+    (first_of (fun t => Z.leb s (exp_down t)) (Z.add g margins.1) (Z.add g margins.2)
+       (Z.succ (Z.div v half_))).
+Definition softplus_down (r e : Z) : Z :=
+  let v := exp_down (round_down (Z.opp (Z.abs r)) e) in let s := Z.add unit_ v in
+  let g := log_near s unit_ in
+  Z.add (round_down (Z.max Z0 r) e)
+    (first_of (fun t => Z.ltb t unit_ && Z.leb (exp_up t) s) (Z.sub g margins.1) (Z.sub g margins.2) Z0).
+
 Definition squares_over_up (w c : grid) : dyadic :=  (* sum w^2 / c, rounded up *)
   let top := foldl (foldl Z.max) Z0 (ints c) in let b := Z.add guard (Z.log2 top) in
   Dy (sum_rows (fun w c => ceil_div (Z.shiftl (Z.mul w w) b) c) Z0 (ints w) (ints c))
@@ -184,8 +233,10 @@ Definition defined_ (l : loss_form dyadic) : bool :=
   | _ => true
   end.
 Definition labels_ok (d : data) : bool :=
-  ~~ labelled (dloss d) || zeros (entrywise (dC d)
-    (gsub (entrywise (dY d) (dY d)) (filled (dm d) (dn d)))).
+  (~~ labelled (dloss d) || zeros (entrywise (dC d)
+    (gsub (entrywise (dY d) (dY d)) (filled (dm d) (dn d)))))
+  && (~~ logistic (dloss d) || zeros (entrywise (dC d)
+    (entrywise (dY d) (gsub (dY d) (filled (dm d) (dn d)))))).
 
 Definition layer_ok (d : data) : bool :=
   if dlayer d is Some (f, _) then shaped (dm d) (dinputs d) f else eqn (dinputs d) (dm d) && ~~ dfree d.
@@ -212,8 +263,12 @@ Definition costs_ (l : loss_form dyadic) (e r : Z) : Z :=
   | Absolute => Z.mul 2 (Z.mul (on one) (Z.abs r))
   | Hinge => Z.mul 2 (Z.mul (on one) (Z.max Z0 r))
   | SquaredHinge => let r := Z.max Z0 r in Z.mul 2 (Z.mul r r)
+  | Logistic => Z0  (* its loss is enclosed by itself *)
   end.
+Definition doubled (d : data) (x : grid) : grid :=  (* (2 Y - 1) X, entry by entry *)
+  gsub (gscale (Dy 2 Z0) (entrywise (dY d) x)) x.
 Definition residuals (d : data) (z : grid) : grid :=
+  if logistic (dloss d) then gscale minus_one (doubled d z) else
   if labelled (dloss d) then gsub (filled (dm d) (dn d)) (entrywise (dY d) z) else gsub (dY d) z.
 
 Section Check.
@@ -245,16 +300,20 @@ Definition hidden_ (d : data) (r : nat) (u : grid) : grid :=
 (* the objective, rounded as the root is; [U 1 b] [V a 1]^T = U V^T + 1 a^T + b 1^T *)
 Definition model (m n : nat) (u v a b : grid) : grid :=
   mul (beside (beside u (unit_column m)) b) (beside (beside v a) (unit_column n)).
-Definition loss_ (d : data) (r : nat) (u v a b : grid) : dyadic :=
+Definition loss_ (up : bool) (d : data) (r : nat) (u v a b : grid) : dyadic :=
   let x := residuals d (model (dm d) (dn d) (hidden_ d r u) v a b) in let e := finest (dloss d) (ex x) in
+  let end_ := if up then softplus_up else softplus_down in
+  if logistic (dloss d) then
+    Dy (sum_rows (fun c r => Z.mul c (end_ r (ex x))) Z0 (ints (dC d)) (ints x)) (Z.sub (ex (dC d)) 100)
+  else
   dhalf (Dy (sum_rows (fun c r => Z.mul c (costs_ (dloss d) e r)) Z0 (ints (dC d)) (regrid x e))
             (Z.add (ex (dC d)) (Z.add e e))).
 Definition ridge_ (d : data) (a b : grid) : dyadic :=
   dhalf (dadd (squares (dP d) a) (squares (dQ d) b)).
 Definition penalty (root : Z -> Z) (d : data) (r : nat) (u v : grid) : dyadic :=
   dmul (dlam d) (thetas root d r u v).
-Definition value (root : Z -> Z) (d : data) (r : nat) (u v a b : grid) : dyadic :=
-  dadd (dadd (loss_ d r u v a b) (ridge_ d a b)) (penalty root d r u v).
+Definition value (up : bool) (d : data) (r : nat) (u v a b : grid) : dyadic :=
+  dadd (dadd (loss_ up d r u v a b) (ridge_ d a b)) (penalty (if up then root_up else root_down) d r u v).
 
 (* t with G <= t I, G symmetric: by row sums, or by shift I - G - L L^T *)
 Definition top (k : nat) (g : grid) (l : option grid) (shift : dyadic) : dyadic :=
@@ -595,15 +654,17 @@ Definition multiple (d : data) (p : dual) : option dyadic :=
     if square_of d w (how p) is Some t then Some (scale (dlam d) t) else None
   else None.
 
+Definition turned_ (d : data) (w : grid) : grid :=
+  if logistic (dloss d) then doubled d w else if labelled (dloss d) then entrywise (dY d) w else w.
 (* whether c h(z; y) + w z is bounded below: w / c, of labels y w / c, is a slope of the costs *)
 Definition inside (d : data) (w : grid) : bool :=
-  let w := if labelled (dloss d) then entrywise (dY d) w else w in let c := dC d in
+  let w := turned_ d w in let c := dC d in
   match dloss d with
   | Squared => true
   | Huber delta => le_ (gscale (dsub dzero delta) c) w && le_ w (gscale delta c)
   | Quantile tau => le_ (gscale (dsub tau one) c) w && le_ w (gscale tau c)
   | Absolute => le_ (gscale minus_one c) w && le_ w c
-  | Hinge => nonneg w && le_ w c
+  | Hinge | Logistic => nonneg w && le_ w c
   | SquaredHinge => nonneg w
   end.
 (* and then at least at w y - w^2 / 2c, or what is left of the square *)
@@ -611,7 +672,15 @@ Definition bend (l : loss_form dyadic) (x : dyadic) : dyadic :=
   match l with Squared | Huber _ => x | SquaredHinge => dhalf x | _ => dzero end.
 
 (* the dual value s <W, Y> - s^2 / 2 (sum W^2 / C + cost), rounded down *)
+Definition entropies (d : data) (w : grid) : dyadic :=  (* sum - a ln(a / c) - (c - a) ln(1 - a / c) *)
+  let a := turned_ d w in let e := Z.min (ex a) (ex (dC d)) in
+  Dy (sum_rows (fun a c => let b := Z.sub c a in
+        Z.opp (Z.add (Z.mul a (log_above a c)) (Z.mul b (log_above b c)))) Z0 (regrid a e) (regrid (dC d) e))
+     (Z.sub e 100).
 Definition dual_value (d : data) (w : grid) (s : dyadic) : dyadic :=
+  if logistic (dloss d) then
+    dsub (entropies d (gscale s w)) (dhalf (dmul (dmul s s) (cost_ d w)))
+  else
   dsub (dmul s (inner w (dY d)))
        (dhalf (dmul (dmul s s) (dadd (bend (dloss d) (squares_over_up w (dC d))) (cost_ d w)))).
 
@@ -671,7 +740,7 @@ Definition decide (d : data) (lower low upper : dyadic) (x : option better) : ve
   if dleb (dsub upper lower) eps then Certified
   else if x is Some x then
     if point_ok d (bsize x) (bU x) (bV x) (bA x) (bB x)
-       && dltb (dadd (value root_up d (bsize x) (bU x) (bV x) (bA x) (bB x)) eps) low then
+       && dltb (dadd (value true d (bsize x) (bU x) (bV x) (bA x) (bB x)) eps) low then
       if Nat.leb (bsize x) (dr d) then Refuted else if down d then Undecided else RankLimited
     else Undecided
   else Undecided.
@@ -680,9 +749,10 @@ Definition check_with (d : data) (f : option fan) (p : option dual) (x : option 
   : option (dyadic * dyadic * verdict) :=
   if well_formed d then
     if bound d f p is Some lower then
-      let l := dadd (loss_ d (dr d) (dU d) (dV d) (dA d) (dB d)) (ridge_ d (dA d) (dB d)) in
-      let upper := dadd l (penalty root_up d (dr d) (dU d) (dV d)) in
-      let low := if dfound d then dzero else dadd l (penalty root_down d (dr d) (dU d) (dV d)) in
+      let l up := dadd (loss_ up d (dr d) (dU d) (dV d) (dA d) (dB d)) (ridge_ d (dA d) (dB d)) in
+      let most := l true in let least := if logistic (dloss d) then l false else most in
+      let upper := dadd most (penalty root_up d (dr d) (dU d) (dV d)) in
+      let low := if dfound d then dzero else dadd least (penalty root_down d (dr d) (dU d) (dV d)) in
       Some (lower, upper, decide d lower low upper x)
     else None
   else None.

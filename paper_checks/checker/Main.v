@@ -8,7 +8,7 @@ Set Implicit Arguments.
 Unset Strict Implicit.
 Unset Printing Implicit Defensive.
 
-Theorem answer_sound (R : rcfType) sha header body lower upper v told :
+Theorem answer_sound (R : Statement.numbers) sha header body lower upper v told :
   answer sha header body = Ok (lower, upper, v, told) ->
   exists c, read header body = Ok c /\
     holds (meaning R (question_ c)) (dv R lower) (dv R upper) v.

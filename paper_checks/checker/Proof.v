@@ -20,10 +20,10 @@ Arguments Z.mul : simpl never.
 Arguments Z.shiftl : simpl never.
 Arguments root_up : simpl never.
 Arguments root_down : simpl never.
-Opaque root_guess log_guess.
+Opaque root_guess log_guess log_near.
 
 Section Values.
-Variable R : rcfType.
+Variable R : numbers.
 
 (* integers, powers of two and dyadic numbers as real numbers *)
 Definition zr (z : Z) : R := (int_of_Z z)%:~R.
@@ -520,6 +520,203 @@ case: s s' h hu hv => -[] //= h hu hv; have := hu i 0; have := hv j 0.
 - by move=> v0 u0; rewrite mulr_le0 ?neg // mulr_ge0_le0.
 - by move=> v0 u0; rewrite mulr_le0 ?neg // mulr_le0_ge0.
 - by move=> v0 u0; rewrite mulr_ge0 ?pos // mulr_le0.
+Qed.
+
+(* exp and log: x of 2^-100, and parts of a unit *)
+Definition arg (x : Z) : R := zr x * p2 (Zneg 100).
+Definition part (x : Z) : R := zr x / p2 fine.
+
+Lemma unitE : zr unit_ = p2 fine.
+Proof. have -> : unit_ = Z.pow 2 fine by vm_compute. by apply: zr_pow. Qed.
+Lemma half_E : zr half_ = p2 100.
+Proof. have -> : half_ = Z.pow 2 100 by vm_compute. by apply: zr_pow. Qed.
+Lemma half_pos : Z.ltb 0 half_. Proof. by vm_compute. Qed.
+Lemma unit_pos : Z.ltb 0 unit_. Proof. by vm_compute. Qed.
+Lemma fine_gt0 : 0 < p2 fine. Proof. exact: p2_gt0. Qed.
+Opaque unit_ half_ fine.
+Lemma part_le x y : Z.leb x y -> part x <= part y.
+Proof. by rewrite -zr_le => h; rewrite /part ler_pM2r ?invr_gt0 ?fine_gt0. Qed.
+Lemma part_ge0 x : Z.leb Z0 x -> 0 <= part x.
+Proof. by move/part_le; rewrite {1}/part zr0 mul0r. Qed.
+Lemma part_unit : part unit_ = 1.
+Proof. by rewrite /part unitE divff // gt_eqF // fine_gt0. Qed.
+Lemma partD x y : part (Z.add x y) = part x + part y. Proof. by rewrite /part zrD mulrDl. Qed.
+
+Lemma div_downE a b : Z.ltb 0 b -> zr (Z.div a b) <= zr a / zr b.
+Proof.
+move=> b0; rewrite ler_pdivlMr ?zr_pos // -zrM zr_le.
+by have := Z.mul_div_le a b; move: (Z.div _ _) => d; nia.
+Qed.
+
+Lemma div_upE a b : Z.ltb 0 b -> zr a / zr b <= zr (Z.succ (Z.div a b)).
+Proof.
+move=> b0; rewrite ler_pdivrMr ?zr_pos // -zrM zr_le.
+by have := Z.mul_succ_div_gt a b; move: (Z.div _ _) => d; nia.
+Qed.
+
+Lemma square_downE x e : Z.leb Z0 x -> part x <= e -> Z.leb Z0 (square_down x) /\ part (square_down x) <= e ^+ 2.
+Proof.
+move=> x0 h; split; first by apply/Z.leb_le; apply: Z.div_pos; have := unit_pos; nia.
+apply: (@le_trans _ _ (part x * part x)); last by rewrite expr2 ler_pM ?part_ge0.
+have h2 := div_downE (Z.mul x x) unit_pos; rewrite unitE in h2.
+by rewrite /part mulrA ler_pM2r ?invr_gt0 ?fine_gt0 // mulrAC -zrM.
+Qed.
+
+Lemma square_upE x e : 0 <= e -> e <= part x -> e ^+ 2 <= part (square_up x).
+Proof.
+move=> e0 h; apply: (@le_trans _ _ (part x * part x)); first by rewrite expr2 ler_pM.
+have h2 := div_upE (Z.mul x x) unit_pos; rewrite unitE in h2.
+by rewrite /part mulrA ler_pM2r ?invr_gt0 ?fine_gt0 // mulrAC -zrM.
+Qed.
+
+Lemma exp_twice k (t : R) : exp (t * p2 (Z.of_nat k.+1)) = exp ((t + t) * p2 (Z.of_nat k)).
+Proof.
+congr exp; rewrite Nat2Z.inj_succ -Z.add_1_r p2D; have -> : p2 1 = 2 by rewrite /p2 expr1z.
+by ring.
+Qed.
+
+Lemma times_downE k x t : Z.leb Z0 x -> part x <= exp t ->
+  Z.leb Z0 (times k square_down x) /\ part (times k square_down x) <= exp (t * p2 (Z.of_nat k)).
+Proof.
+elim: k x t => [|k IH] x t x0 h; first by rewrite /p2 expr0z mulr1.
+rewrite exp_twice; have [h1 h2] := square_downE x0 h; apply: IH => //.
+by rewrite exp_add -expr2.
+Qed.
+
+Lemma times_upE k x t : exp t <= part x -> exp (t * p2 (Z.of_nat k)) <= part (times k square_up x).
+Proof.
+elim: k x t => [|k IH] x t h; first by rewrite /p2 expr0z mulr1.
+by rewrite exp_twice; apply: IH; rewrite exp_add -expr2; apply: square_upE => //; exact: exp_ge0.
+Qed.
+
+Lemma argE x : arg x = part x * p2 (Z.of_nat halvings).
+Proof.
+by rewrite /arg /part -mulrA -p2N -p2D; congr (_ * p2 _); vm_compute.
+Qed.
+
+Lemma exp_downE x : Z.leb Z0 (exp_down x) /\ part (exp_down x) <= exp (arg x).
+Proof.
+rewrite argE; apply: times_downE; first by lia.
+have [h|h] := Z.leb_spec0 Z0 (Z.add unit_ x).
+  by rewrite Z.max_r // partD part_unit; exact: exp_above.
+by rewrite Z.max_l; [rewrite /part zr0 mul0r exp_ge0|lia].
+Qed.
+
+Lemma exp_upE x : Z.ltb x unit_ -> exp (arg x) <= part (exp_up x).
+Proof.
+move=> h; rewrite argE; apply: times_upE; set y := Z.sub unit_ x.
+have y0 : Z.ltb 0 y by rewrite /y; lia.
+have low : part y <= exp (- part x).
+  have -> : part y = 1 + - part x by rewrite -part_unit /part /y zrB mulrBl.
+  exact: exp_above.
+have e1 : exp (part x) * exp (- part x) = 1 by rewrite -exp_add subrr exp0.
+have up := div_upE (Z.mul unit_ unit_) y0; move: (Z.succ _) up => c; rewrite zrM unitE => up.
+have y1 : 0 < zr y by rewrite zr_pos.
+have one_ : 1 <= part c * part y.
+  by rewrite ler_pdivrMr // in up; rewrite /part mulf_div ler_pdivlMr ?mul1r // mulr_gt0 ?fine_gt0.
+have py : 0 < part y by rewrite divr_gt0 ?fine_gt0.
+have pc : 0 <= part c by rewrite -(pmulr_lge0 _ py) (le_trans ler01 one_).
+rewrite -[leLHS]mulr1; apply: le_trans (ler_wpM2l (exp_ge0 _) (le_trans one_ (ler_wpM2l pc low))) _.
+by rewrite mulrCA e1 mulr1.
+Qed.
+
+Lemma first_ofP (P : Z -> Prop) (test : Z -> bool) x y z : (forall t, test t -> P t) -> P z -> P (first_of test x y z).
+Proof. by move=> h hz; rewrite /first_of; case: ifP => [/h //|_]; case: ifP => [/h|]. Qed.
+
+Lemma log_aboveE x y : Z.leb Z0 x -> Z.leb x y -> zr x <= zr y * exp (arg (log_above x y)).
+Proof.
+move=> x0 xy; have y0 : 0 <= zr y by rewrite -zr0 zr_le; lia.
+rewrite /log_above; case: ifP => xz.
+  have -> : x = Z0 by lia.
+  by rewrite zr0 mulr_ge0 ?exp_ge0.
+apply: (first_ofP (P := fun t => zr x <= zr y * exp (arg t))) => [t|]; last first.
+  by rewrite /arg zr0 mul0r exp0 mulr1 zr_le.
+rewrite -zr_le !zrM unitE => h; have [_ ht] := exp_downE t; apply: le_trans (ler_wpM2l y0 ht).
+by rewrite /part mulrA ler_pdivlMr ?fine_gt0.
+Qed.
+
+Lemma arg_le x y : Z.leb x y -> arg x <= arg y.
+Proof. by rewrite -zr_le => h; rewrite /arg ler_wpM2r ?p2_ge0. Qed.
+
+Lemma round_downE r e : arg (round_down r e) <= zr r * p2 e.
+Proof.
+rewrite /arg /round_down; set k := Z.add e 100; have ek : p2 e = p2 k * p2 (Zneg 100).
+  by rewrite -p2D; congr p2; rewrite /k; lia.
+rewrite ek mulrA ler_wpM2r ?p2_ge0 //; case: ifP => k0; first by rewrite zr_shift.
+have hk : Z.leb 0 (Z.opp k) by lia.
+have e1 : zr (Z.shiftl 1 (Z.opp k)) = (p2 k)^-1 by rewrite zr_shift // p2N /zr mul1r.
+have b0 : Z.ltb 0 (Z.shiftl 1 (Z.opp k)) by rewrite -zr_pos e1 invr_gt0 p2_gt0.
+by have := div_downE r b0; rewrite e1 invrK.
+Qed.
+
+Lemma zrN a : zr (Z.opp a) = - zr a.
+Proof. by rewrite -Z.sub_0_l zrB zr0 sub0r. Qed.
+
+Lemma round_upE r e : zr r * p2 e <= arg (round_up r e).
+Proof.
+have := round_downE (Z.opp r) e; rewrite /round_up /arg !zrN !mulNr => h; lra.
+Qed.
+
+(* ln(1 + e^x) = max(x, 0) + ln(1 + e^-|x|) *)
+Lemma softplus_turn (x : R) : 1 + exp x = exp (Num.max 0 x) * (1 + exp (- `|x|)).
+Proof.
+case: (leP 0 x) => h; rewrite ?(max_r h) ?(max_l (ltW h)).
+  by rewrite ger0_norm // mulrDr mulr1 -exp_add subrr exp0 addrC.
+by rewrite ltr0_norm // opprK exp0 mul1r.
+Qed.
+
+Lemma zr_max0 r e : zr (Z.max Z0 r) * p2 e = Num.max 0 (zr r * p2 e).
+Proof. by rewrite (_ : zr _ = Num.max (zr Z0) (zr r)) ?zr0 ?maxr_pMl ?mul0r ?p2_ge0 //; case: (leP (zr Z0) (zr r)); rewrite ?zr_le ?zr_lt => h; congr zr; lia. Qed.
+
+Lemma zr_size r e : zr (Z.opp (Z.abs r)) * p2 e = - `|zr r * p2 e|.
+Proof. by rewrite zrN zr_abs normrM (ger0_norm (p2_ge0 e)) mulNr. Qed.
+
+Lemma softplus_upE r e : log (1 + exp (zr r * p2 e)) <= arg (softplus_up r e).
+Proof.
+apply: log_le; first exact: above1.
+rewrite softplus_turn /softplus_up; set x := zr r * p2 e; set v := exp_up _; set s := Z.add unit_ v.
+have ev : exp (- `|x|) <= part v.
+  have h := round_upE (Z.opp (Z.abs r)) e; rewrite zr_size in h.
+  apply: le_trans (exp_le h) (exp_upE _).
+  have fg := fine_gt0; rewrite -unitE in fg; rewrite -zr_lt; apply: le_lt_trans fg.
+  suff : arg (round_up (Z.opp (Z.abs r)) e) <= 0 by rewrite /arg pmulr_lle0 // p2_gt0.
+  rewrite /round_up /arg zrN mulNr oppr_le0 mulr_ge0 ?p2_ge0 // -zr0 zr_le.
+  rewrite /round_down; case: ifP => k0.
+    by rewrite Z.shiftl_mul_pow2; [apply/Z.leb_le; have := Z.pow_nonneg 2 (Z.add e 100); nia|lia].
+  by apply/Z.leb_le; apply: Z.div_pos; [lia|rewrite Z.shiftl_1_l; apply: Z.pow_pos_nonneg; lia].
+move: (log_near _ _) => g; set t := first_of _ _ _ _.
+have ht : 1 + part v <= exp (arg t).
+  apply: (first_ofP (P := fun t => 1 + part v <= exp (arg t))) => [t' h|].
+    have [_ h'] := exp_downE t'; apply: le_trans h'; rewrite -part_unit -partD; exact: part_le.
+  apply: le_trans (exp_above _); rewrite lerD2l.
+  have := div_upE v half_pos; rewrite half_E.
+  move=> h; have := ler_wpM2r (p2_ge0 (Zneg 100)) h; apply: le_trans.
+  by rewrite /part -mulrA le_eqVlt; apply/orP; left; apply/eqP; rewrite -!p2N -p2D; congr (_ * p2 _); vm_compute.
+have -> : arg (Z.add (round_up (Z.max Z0 r) e) t) = arg (round_up (Z.max Z0 r) e) + arg t.
+  by rewrite /arg zrD mulrDl.
+rewrite exp_add; apply: ler_pM; rewrite ?exp_ge0 ?(ltW (above1 _)) //.
+  apply: exp_le; have := round_upE (Z.max Z0 r) e; by rewrite zr_max0.
+by apply: le_trans ht; rewrite lerD2l.
+Qed.
+
+Lemma softplus_downE r e : arg (softplus_down r e) <= log (1 + exp (zr r * p2 e)).
+Proof.
+apply: log_ge; first exact: above1.
+rewrite softplus_turn /softplus_down; set x := zr r * p2 e; set v := exp_down _; set s := Z.add unit_ v.
+have ev : part v <= exp (- `|x|).
+  have h := round_downE (Z.opp (Z.abs r)) e; rewrite zr_size in h.
+  by apply: le_trans (exp_le h); have [] := exp_downE (round_down (Z.opp (Z.abs r)) e).
+move: (log_near _ _) => g; set t := first_of _ _ _ _.
+have v0 : 0 <= part v by apply: part_ge0; have [] := exp_downE (round_down (Z.opp (Z.abs r)) e).
+have ht : exp (arg t) <= 1 + part v.
+  apply: (first_ofP (P := fun t => exp (arg t) <= 1 + part v)) => [t' /andP[h1 h2]|].
+    by apply: le_trans (exp_upE h1) _; rewrite -part_unit -partD; exact: part_le.
+  by rewrite /arg zr0 mul0r exp0 lerDl.
+have -> : arg (Z.add (round_down (Z.max Z0 r) e) t) = arg (round_down (Z.max Z0 r) e) + arg t.
+  by rewrite /arg zrD mulrDl.
+rewrite exp_add; apply: ler_pM; rewrite ?exp_ge0 //.
+  apply: exp_le; have := round_downE (Z.max Z0 r) e; by rewrite zr_max0.
+by apply: le_trans ht _; rewrite lerD2l.
 Qed.
 
 Section Main.
@@ -1402,24 +1599,24 @@ Qed.
 Definition lossv (l : loss_form dyadic) : loss_form R :=
   match l with
   | Squared => Squared | Huber x => Huber (dv x) | Quantile x => Quantile (dv x)
-  | Absolute => Absolute | Hinge => Hinge | SquaredHinge => SquaredHinge
+  | Absolute => Absolute | Hinge => Hinge | SquaredHinge => SquaredHinge | Logistic => Logistic
   end.
 
 Lemma zr_max a b : zr (Z.max a b) = Num.max (zr a) (zr b).
 Proof. by case: (leP (zr a) (zr b)); rewrite ?zr_le ?zr_lt => h; congr zr; lia. Qed.
 
-Lemma costs_E l e r : Z.leb e (finest l e) ->
+Lemma costs_E l e r : ~~ logistic l -> Z.leb e (finest l e) ->
   zr (costs_ l e r) * (p2 e * p2 e) / 2 = costs (lossv l) (zr r * p2 e).
 Proof.
-move=> he; have p0 := p2_gt0 e; have on x : Z.leb e (dex x) -> zr (lift (num x) (dex x) e) * p2 e = dv x.
+move=> nl he; have p0 := p2_gt0 e; have on x : Z.leb e (dex x) -> zr (lift (num x) (dex x) e) * p2 e = dv x.
   exact: liftE.
-have e0 : Z.leb e Z0 by move: he; rewrite /finest; case: l => *; lia.
+have e0 : Z.leb e Z0 by move: he; rewrite /finest; clear nl; case: l => *; lia.
 have one_ : zr (lift (num one) (dex one) e) * p2 e = 1 by rewrite on // /dv /zr /p2 /= mulr1.
 have size_ : `|zr r * p2 e| = zr (Z.abs r) * p2 e by rewrite normrM (gtr0_norm p0) zr_abs.
 have two : zr 2 = 2 by [].
 have max_ : Num.max 0 (zr r * p2 e) = zr (Z.max 0 r) * p2 e.
   by rewrite zr_max zr0 maxr_pMl ?mul0r // ltW.
-case: l he => [|delta|tau||| ] he /=.
+case: l nl he => [|delta|tau|||| //] _ he /=.
 - by rewrite zrM; ring.
 - have {}on := on delta _; have hd : Z.leb e (dex delta) by move: he; rewrite /finest; lia.
   move: (on hd) => <-; rewrite size_ ler_pM2r // zr_le; case: ifP => _; first by rewrite zrM; ring.
@@ -1474,12 +1671,41 @@ Qed.
 Lemma labelsE : labelled (loss q) -> forall i j, C q i j * (Y q i j ^+ 2 - 1) = 0.
 Proof.
 have -> : labelled (loss q) = labelled (dloss d) by rewrite /q /=; case: (dloss d).
-case/and5P: good => _ _ _ _ /and5P[_ _ _ _]; rewrite /labels_ok => h hl; move: h; rewrite hl /= => h i j.
+case/and5P: good => _ _ _ _ /and5P[_ _ _ _]; rewrite /labels_ok => /andP[h _] hl; move: h; rewrite hl /= => h i j.
 have [h1 e1] := entrywiseE Ym Ym; have [h2 e2] := filledE (dm d) (dn d).
 have [h3 e3] := gsubE h1 h2; have [h4 e4] := entrywiseE Cm h3.
 have {}h := congr1 (fun x : 'M[R]_(_, _) => x i j) (zerosE (dm d) (dn d) h).
 rewrite [RHS]mxE e4 e3 e2 in h; rewrite -h; congr (_ * _); rewrite [RHS]mxE e1 expr2.
 by congr (_ + _); rewrite !mxE.
+Qed.
+
+Lemma logistic_labelsE : logistic (loss q) -> forall i j, C q i j * (Y q i j * (Y q i j - 1)) = 0.
+Proof.
+have -> : logistic (loss q) = logistic (dloss d) by rewrite /q /=; case: (dloss d).
+case/and5P: good => _ _ _ _ /and5P[_ _ _ _]; rewrite /labels_ok => /andP[_ h] hl; move: h; rewrite hl /= => h i j.
+have [h2 e2] := filledE (dm d) (dn d); have [h3 e3] := gsubE Ym h2; have [h4 e4] := entrywiseE Ym h3.
+have [h5 e5] := entrywiseE Cm h4.
+have {}h := congr1 (fun x : 'M[R]_(_, _) => x i j) (zerosE (dm d) (dn d) h).
+rewrite [RHS]mxE e5 e4 e3 e2 in h; rewrite -h; congr (_ * (_ * _)); rewrite [RHS]mxE.
+by congr (_ + _); rewrite !mxE.
+Qed.
+
+Lemma doubledE z : shape (dm d) (dn d) z -> shape (dm d) (dn d) (doubled d z) /\
+  forall i j, mx (dm d) (dn d) (doubled d z) i j = (2 * Y q i j - 1) * mx (dm d) (dn d) z i j.
+Proof.
+move=> hz; have [h1 e1] := entrywiseE Ym hz; have [h2 e2] := gscaleE (Dy 2 Z0) h1; have [h3 e3] := gsubE h2 hz.
+split=> // i j; have two : dv (Dy 2 Z0) = 2 by rewrite /dv /zr /p2 /= mulr1.
+rewrite e3 [LHS]mxE e2 [(_ *: _ : 'M_(_, _)) _ _]mxE two e1 [(- _ : 'M_(_, _)) _ _]mxE.
+by rewrite -[mx _ _ (dY d)]/(Y q) mulrBl mul1r mulrA.
+Qed.
+
+Lemma turned_E w : shape (dm d) (dn d) w -> shape (dm d) (dn d) (turned_ d w) /\
+  forall i j, mx (dm d) (dn d) (turned_ d w) i j = turned (loss q) (Y q i j) (mx (dm d) (dn d) w i j).
+Proof.
+move=> hw; have -> l : turned (lossv l)
+    = fun y w => if logistic l then (2 * y - 1) * w else if labelled l then y * w else w by case: l.
+rewrite /turned_; case: (logistic _); first exact: doubledE.
+by have [h1 e1] := entrywiseE Ym hw; case: (labelled _); split=> // i j; rewrite e1.
 Qed.
 
 Lemma P0 j : 0 <= ridge_a q 0 j.
@@ -1526,8 +1752,12 @@ Lemma residualsE z : shape (dm d) (dn d) z -> shape (dm d) (dn d) (residuals d z
   forall i j, mx (dm d) (dn d) (residuals d z) i j
     = residual (loss q) (mx (dm d) (dn d) z i j) (Y q i j).
 Proof.
-move=> hz; have -> l : residual (lossv l) = fun z y => if labelled l then 1 - y * z else y - z by case: l.
-rewrite /residuals; case: (labelled _).
+move=> hz; have -> l : residual (lossv l) = fun z y =>
+    if logistic l then (1 - 2 * y) * z else if labelled l then 1 - y * z else y - z by case: l.
+rewrite /residuals; case: (logistic _).
+  have [h1 e1] := doubledE hz; have [h2 e2] := gscaleE minus_one h1; split=> // i j.
+  by rewrite e2 [LHS]mxE minus_oneE e1 mulN1r -mulNr opprB.
+case: (labelled _).
   have [h1 e1] := filledE (dm d) (dn d); have [h2 e2] := entrywiseE Ym hz.
   have [h3 e3] := gsubE h1 h2; split=> // i j.
   by rewrite e3 e1 [LHS]mxE [const_mx _ _ _]mxE [(- _ : 'M_(_, _)) _ _]mxE e2.
@@ -1576,19 +1806,42 @@ have k : dinputs d = dm d.
 by rewrite (hidden_plain k) //; exact: mx_cast.
 Qed.
 
-Lemma lossE r u v a b : shape (dinputs d) r u -> shape (dn d) r v -> shape (dn d) 1 a -> shape (dm d) 1 b ->
-  dv (loss_ mul d r u v a b) = \sum_i \sum_j C q i j * costs (loss q) (residual (loss q)
+Lemma lossE up r u v a b : ~~ logistic (dloss d) -> shape (dinputs d) r u -> shape (dn d) r v -> shape (dn d) 1 a -> shape (dm d) 1 b ->
+  dv (loss_ mul up d r u v a b) = \sum_i \sum_j C q i j * costs (loss q) (residual (loss q)
     (fit (q := q) (hidden (q := q) (mx (dinputs d) r u)) (mx (dn d) r v) (mx (dn d) 1 a)^T (mx (dm d) 1 b) i j)
     (Y q i j)).
 Proof.
-move=> /hiddenE[hu <-] hv ha hb; have [sz ez] := modelE hu hv ha hb; have [sx ex_] := residualsE sz.
+move=> nl /hiddenE[hu <-] hv ha hb; have [sz ez] := modelE hu hv ha hb; have [sx ex_] := residualsE sz.
 rewrite /fit /means -ez {ez}.
-rewrite /loss_; set x := residuals _ _ in sx ex_ *; set e := finest _ _.
+rewrite /loss_ (negbTE nl); set x := residuals _ _ in sx ex_ *; set e := finest _ _.
 have he : Z.leb e (ex x) by rewrite /e /finest; lia.
 have hf : Z.leb e (finest (dloss d) e) by rewrite /e /finest; lia.
 have [sr er] := regridE he sx; rewrite dv_half /dv /= (sum_rowsE _ Cm sr) !p2D mulr_suml mulr_suml.
 apply: eq_bigr => i _; rewrite !mulr_suml; apply: eq_bigr => j _.
 by rewrite zrM -ex_ -er [C q i j]mxE [mx _ _ (Grid _ _) i j]mxE -costs_E //; ring.
+Qed.
+
+(* the loss at a point, and its ends *)
+Definition loss_at r u v a b : R := \sum_i \sum_j C q i j * costs (loss q) (residual (loss q)
+    (fit (q := q) (hidden (q := q) (mx (dinputs d) r u)) (mx (dn d) r v) (mx (dn d) 1 a)^T (mx (dm d) 1 b) i j)
+    (Y q i j)).
+
+Lemma is_logistic : logistic (dloss d) -> loss q = Logistic.
+Proof. by rewrite /q /=; case: (dloss d). Qed.
+
+Lemma loss_ends r u v a b : shape (dinputs d) r u -> shape (dn d) r v -> shape (dn d) 1 a -> shape (dm d) 1 b ->
+  dv (loss_ mul false d r u v a b) <= loss_at r u v a b <= dv (loss_ mul true d r u v a b).
+Proof.
+case: (boolP (logistic (dloss d))) => [hl|nl] hu hv ha hb; last by rewrite !lossE // lexx.
+have [h1 eh] := hiddenE hu; have [sz ez] := modelE h1 hv ha hb; have [sx ex_] := residualsE sz.
+rewrite /loss_at -eh /fit /means -ez {ez eh}; rewrite /loss_ hl; set x := residuals _ _ in sx ex_ *.
+have term (f : Z -> Z -> Z) (i : 'I_(dm d)) (j : 'I_(dn d)) : zr (Z.mul (entry_ (dC d) i j) (f (entry_ x i j) (ex x))) * p2 (Z.sub (ex (dC d)) 100)
+    = mx (dm d) (dn d) (dC d) i j * arg (f (entry_ x i j) (ex x)).
+  by rewrite zrM /arg [mx _ _ _ i j]mxE (p2D _ (Zneg 100)); ring.
+have el : lossv (dloss d) = @Logistic R := is_logistic hl.
+by apply/andP; split; rewrite /dv /= (sum_rowsE _ Cm sx) mulr_suml; apply: ler_sum => i _;
+  rewrite mulr_suml; apply: ler_sum => j _; rewrite term -ex_ el;
+  rewrite (ler_wpM2l (C0 i j)) // [mx _ _ x i j]mxE; [exact: softplus_downE|exact: softplus_upE].
 Qed.
 
 (* sum theta, from above and from below, as the root is *)
@@ -1634,18 +1887,25 @@ Qed.
 
 Lemma value_up r u v a b :
   shape (dinputs d) r u -> shape (dn d) r v -> shape (dn d) 1 a -> shape (dm d) 1 b ->
-  at_point r u v a b <= dv (value mul root_up d r u v a b).
+  at_point r u v a b <= dv (value mul true d r u v a b).
 Proof.
-move=> hu hv ha hb; rewrite /at_point objectiveE /value !dvD (lossE hu hv ha hb) (ridgeE ha hb) lerD2l dvM.
+move=> hu hv ha hb; rewrite /at_point objectiveE /value !dvD (ridgeE ha hb) dvM.
+have /andP[_ up] := loss_ends hu hv ha hb; apply: lerD; first by rewrite lerD2r.
 by rewrite ler_wpM2l ?l0 //; exact: (prices_up root_upP).
 Qed.
 
+Definition least r u v a b : dyadic :=
+  dadd (if logistic (dloss d) then dadd (loss_ mul false d r u v a b) (ridge_ d a b)
+        else dadd (loss_ mul true d r u v a b) (ridge_ d a b)) (penalty root_down d r u v).
+
 Lemma value_down r u v a b :
   shape (dinputs d) r u -> shape (dn d) r v -> shape (dn d) 1 a -> shape (dm d) 1 b ->
-  dv (value mul root_down d r u v a b) <= at_point r u v a b.
+  dv (least r u v a b) <= at_point r u v a b.
 Proof.
-move=> hu hv ha hb; rewrite /at_point objectiveE /value !dvD (lossE hu hv ha hb) (ridgeE ha hb) lerD2l dvM.
-by rewrite ler_wpM2l ?l0 //; exact: (prices_down root_downP).
+move=> hu hv ha hb; rewrite /at_point objectiveE /least dvD dvM.
+apply: lerD; last by rewrite ler_wpM2l ?l0 //; exact: (prices_down root_downP).
+case: (boolP (logistic (dloss d))) => [_|nl]; rewrite dvD (ridgeE ha hb) lerD2r; last by rewrite lossE.
+by have /andP[] := loss_ends hu hv ha hb.
 Qed.
 
 (* the lower bound *)
@@ -1952,11 +2212,9 @@ Proof.
 move=> hw; have [h1 e1] := gscaleE s hw.
 have {}e1 i j : mx (dm d) (dn d) (gscale s w) i j = dv s * mx (dm d) (dn d) w i j.
   by rewrite e1 [LHS]mxE.
-have [h2 e2] := entrywiseE Ym h1; rewrite /inside; set x := if _ then _ else _.
-have [hx ex_] : shape (dm d) (dn d) x /\ forall i j, mx (dm d) (dn d) x i j
-    = turned (loss q) (Y q i j) (dv s * mx (dm d) (dn d) w i j).
-  have -> l : turned (lossv l) = fun y w => if labelled l then y * w else w by case: l.
-  by rewrite /x; case: (labelled _); split=> // i j; rewrite ?e2 e1.
+have [hx ex2] := turned_E h1; rewrite /inside; set x := turned_ _ _ in hx ex2 *.
+have ex_ i j : mx (dm d) (dn d) x i j = turned (loss q) (Y q i j) (dv s * mx (dm d) (dn d) w i j).
+  by rewrite ex2 e1.
 have scaled y := gscaleE y Cm.
 have lo y : le_ (gscale y (dC d)) x -> forall i j, dv y * C q i j <= mx (dm d) (dn d) x i j.
   by have [hy ey] := scaled y; move/(le_E hy hx) => h i j; have := h i j; rewrite ey [leLHS]mxE.
@@ -1964,21 +2222,60 @@ have hi y : le_ x (gscale y (dC d)) -> forall i j, mx (dm d) (dn d) x i j <= dv 
   by have [hy ey] := scaled y; move/(le_E hx hy) => h i j; have := h i j; rewrite ey [leRHS]mxE.
 have pos : nonneg x -> forall i j, 0 <= mx (dm d) (dn d) x i j by move/(meetsE (s := NonNegative) hx).
 have top_ : le_ x (dC d) -> forall i j, mx (dm d) (dn d) x i j <= C q i j by move/(le_E hx Cm).
-move=> h i j; rewrite -ex_; move: h; rewrite /q /=; case: (dloss d) => [|y|y||| ] //=.
+move=> h i j; rewrite -ex_; move: h; rewrite /q /=; case: (dloss d) => [|y|y|||| ] //=.
 - by case/andP => /lo/(_ i j) + /hi/(_ i j); rewrite dvB dv_zero sub0r => -> ->.
 - by case/andP => /lo/(_ i j) + /hi/(_ i j); rewrite dvB oneE => -> ->.
 - by case/andP => /lo/(_ i j) + /top_/(_ i j); rewrite minus_oneE mulN1r => -> ->.
 - by case/andP => /pos/(_ i j) -> /top_/(_ i j) ->.
 - by move/pos.
+- by case/andP => /pos/(_ i j) -> /top_/(_ i j) ->.
 Qed.
 
-Lemma dual_valueE w s : shape (dm d) (dn d) w -> supported w (dC d) -> affordable_ mul d w ->
+Lemma dual_valueE w s : ~~ logistic (dloss d) -> shape (dm d) (dn d) w -> supported w (dC d) -> affordable_ mul d w ->
   dv (dual_value mul d w s) <= dv s * dot (mx (dm d) (dn d) w) (Y q)
     - dv s ^+ 2 * (bent (loss q) (over (q := q) (mx (dm d) (dn d) w)) + cost (q := q) (mx (dm d) (dn d) w)) / 2.
 Proof.
-move=> hw hs ho; rewrite /dual_value dvB dv_half !dvM -expr2 (innerE hw Ym) lerD2l lerN2.
+move=> nl hw hs ho; rewrite /dual_value (negbTE nl) dvB dv_half !dvM -expr2 (innerE hw Ym) lerD2l lerN2.
 rewrite ler_wpM2r ?invr_ge0 // ler_wpM2l ?sqr_ge0 // dvD lerD ?costE // bendE.
 by apply: bent_le; exact: squares_over_upE.
+Qed.
+
+Lemma dual_value_logistic w t s : logistic (dloss d) -> polar_le (q := q) (mx (dm d) (dn d) w) t ->
+  0 <= dv s -> dv s ^+ 2 * t <= lam q ^+ 2 -> shape (dm d) (dn d) w -> supported w (dC d) ->
+  affordable_ mul d w -> inside d (gscale s w) ->
+  forall r (U : 'M_(inputs q, r)) (V : 'M_(n q, r)) a b, competes U V a b ->
+  dv (dual_value mul d w s) <= objective U V a b.
+Proof.
+move=> hl ht s0 st hw hs ho hi r U V a b hx; have el := is_logistic hl.
+have hf := affordableE hw ho; have [hg eg] := gscaleE s hw; have [h1 e1] := turned_E hg.
+set A := turned_ _ _ in h1 e1; set e := Z.min (ex A) (ex (dC d)).
+have [hA eA] := regridE (e := e) (ltac:(rewrite /e; lia) : Z.leb e (ex A)) h1.
+have [hC eC] := regridE (e := e) (ltac:(rewrite /e; lia) : Z.leb e (ex (dC d))) Cm.
+set gA := Grid (regrid A e) e in hA eA; set gC := Grid (regrid (dC d) e) e in hC eC.
+pose al i j := arg (log_above (entry_ gA i j) (entry_ gC i j)).
+pose be i j := arg (log_above (Z.sub (entry_ gC i j) (entry_ gA i j)) (entry_ gC i j)).
+have aE i j : turned Logistic (Y q i j) (dv s * mx (dm d) (dn d) w i j) = zr (entry_ gA i j) * p2 e.
+  have := e1 i j; rewrite -eA eg el [X in turned _ _ X]mxE => <-; by rewrite mxE.
+have cE i j : C q i j = zr (entry_ gC i j) * p2 e.
+  by rewrite -[C q]/(mx (dm d) (dn d) (dC d)) -eC mxE.
+have hlq : logistic (loss q) by rewrite el.
+have hsup i j := support i j hw Cm c0 hs.
+have low := weak_duality_logistic (q := q) l0 P0 Q0 ht s0 st hf (alpha := fun i j => al i j)
+  (beta := fun i j => be i j) el hsup (logistic_labelsE hlq) _ hx.
+apply: le_trans (low _).
+  rewrite /dual_value hl dvB dv_half !dvM -expr2; apply: lerB.
+    rewrite /entropies -/A -/e /dv /= (sum_rowsE _ hA hC) mulr_suml; apply: ler_sum => i _.
+    rewrite mulr_suml; apply: ler_sum => j _; rewrite aE cE zrN zrD !zrM zrB (p2D _ (Zneg 100)) /al /be /arg.
+    by rewrite le_eqVlt; apply/orP; left; apply/eqP; ring.
+  by rewrite ler_pM2r ?invr_gt0 // ler_wpM2l ?sqr_ge0 //; exact: costE.
+move=> i j; have := insideE hw hi i j; rewrite el aE cE /is_slope => /andP[a0 ac].
+have p0 := p2_gt0 e; rewrite pmulr_lge0 // -zr0 zr_le in a0; rewrite ler_pM2r // zr_le in ac.
+have b0 : Z.leb Z0 (Z.sub (entry_ gC i j) (entry_ gA i j)) by lia.
+have bc : Z.leb (Z.sub (entry_ gC i j) (entry_ gA i j)) (entry_ gC i j) by lia.
+split.
+- by rewrite /= mulr_ge0 ?(ltW p0) -?zr0 ?zr_le //= ler_pM2r // zr_le.
+- by rewrite mulrAC ler_pM2r //; exact: log_aboveE.
+- by rewrite -mulrBl -zrB mulrAC ler_pM2r //; exact: log_aboveE.
 Qed.
 
 Lemma weak_boundE p lo : weak_bound mul d p = Some lo ->
@@ -1988,7 +2285,9 @@ have low0 r (U : 'M_(inputs q, r)) (V : 'M_(n q, r)) a b := objective_ge0 C0 l0 
 case: p => [p|] /=; last by case=> <- r U V a b _; rewrite dv_zero.
 case e: (multiple mul d p) => [s|] //; case: ifP => // in_ [<-] r U V a b hx.
 have [t [ht s0 st ho [hw hs hf]]] := multipleE e; rewrite dv_max ge_max dv_zero low0 andbT.
-apply: le_trans (dual_valueE s hw hs hf) (weak_duality l0 P0 Q0 ht s0 st ho _ labelsE _ hx).
+case: (boolP (logistic (dloss d))) => [hl|nl]; first exact: dual_value_logistic hl ht s0 st hw hs hf in_ _ _ _ _ _ hx.
+have nl' : ~~ logistic (loss q) by move: nl; rewrite /q /=; case: (dloss d).
+apply: le_trans (dual_valueE s nl hw hs hf) (weak_duality l0 P0 Q0 ht s0 st ho nl' _ labelsE _ hx).
   by move=> i j; exact: support hw Cm c0 hs.
 exact: insideE.
 Qed.
@@ -2066,7 +2365,8 @@ have bt : dv s' ^+ 2 * t <= lam q ^+ 2.
   by apply: le_trans (sqr_ge0 _); rewrite mulr_ge0_le0 ?sqr_ge0 // ltW.
 rewrite dv_max ge_max dv_zero low0 andbT dvD.
 apply: le_trans (left_over (q := q) l0 P0 Q0 ht b0 bt ho lsq C1 hx); rewrite lerD //.
-apply: le_trans (dual_valueE s' hw hs hf) _; rewrite lsq lerD2l lerN2 ler_wpM2r ?invr_ge0 //.
+have nl : ~~ logistic (dloss d) by move: lsq; rewrite /q /=; case: (dloss d).
+apply: le_trans (dual_valueE s' nl hw hs hf) _; rewrite lsq lerD2l lerN2 ler_wpM2r ?invr_ge0 //.
 rewrite ler_wpM2l ?sqr_ge0 // lerD2r /over /sq /dot; apply: ler_sum => i _; apply: ler_sum => j _.
 by rewrite C1 divr1 expr2.
 Qed.
@@ -2084,7 +2384,7 @@ case/and5P: (good) => _ _ _ /pointE -/(_ (fun _ => leqnn _)) [hu hv ha hb hx] _.
 by split.
 Qed.
 
-Definition low : dyadic := if dfound d then dzero else value mul root_down d (dr d) (dU d) (dV d) (dA d) (dB d).
+Definition low : dyadic := if dfound d then dzero else least (dr d) (dU d) (dV d) (dA d) (dB d).
 
 Lemma lowE a b : candidate (q := q) a b -> dv low <= objective (U0 q) (V0 q) a b.
 Proof.

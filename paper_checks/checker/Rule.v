@@ -15,7 +15,74 @@ Import Order.TTheory GRing.Theory Num.Theory.
 Local Open Scope ring_scope.
 
 Section Rule.
-Variable R : rcfType.
+Variable R : numbers.
+
+(* exp and log *)
+Lemma exp0 : exp (0 : R) = 1.
+Proof.
+have h : 1 <= exp (0 : R) by have := exp_above (0 : R); rewrite addr0.
+have p : exp (0 : R) != 0 by rewrite gt_eqF // (lt_le_trans ltr01 h).
+by apply: (mulfI p); rewrite mulr1 -exp_add addr0.
+Qed.
+
+Lemma exp_ge0 (x : R) : 0 <= exp x.
+Proof. by rewrite [x]splitr exp_add -expr2 sqr_ge0. Qed.
+
+Lemma exp_gt0 (x : R) : 0 < exp x.
+Proof.
+rewrite lt_def exp_ge0 andbT; apply/eqP => e; have := exp_add x (- x).
+by rewrite subrr exp0 e mul0r => /eqP; rewrite oner_eq0.
+Qed.
+
+Lemma exp_lt (x y : R) : x < y -> exp x < exp y.
+Proof.
+move=> h; have -> : y = x + (y - x) by ring.
+rewrite exp_add ltr_pMr ?exp_gt0 //; apply: lt_le_trans (exp_above _).
+by rewrite ltrDl subr_gt0.
+Qed.
+
+Lemma exp_le (x y : R) : x <= y -> exp x <= exp y.
+Proof. by rewrite le_eqVlt => /orP[/eqP -> //|/exp_lt/ltW]. Qed.
+
+Lemma log_le (s x : R) : 0 < s -> s <= exp x -> log s <= x.
+Proof.
+move=> s0 h; rewrite leNgt; apply/negP => /exp_lt.
+by rewrite exp_log // ltNge h.
+Qed.
+
+Lemma log_ge (s x : R) : 0 < s -> exp x <= s -> x <= log s.
+Proof.
+move=> s0 h; rewrite leNgt; apply/negP => /exp_lt.
+by rewrite exp_log // ltNge h.
+Qed.
+
+Lemma above1 (x : R) : 0 < 1 + exp x.
+Proof. by rewrite addr_gt0 // exp_gt0. Qed.
+
+Lemma softplus_ge0 (x : R) : 0 <= log (1 + exp x).
+Proof. by apply: log_ge (above1 x) _; rewrite exp0 lerDl exp_ge0. Qed.
+
+Lemma softplus_ge (x : R) : x <= log (1 + exp x).
+Proof. by apply: log_ge (above1 x) _; rewrite lerDr. Qed.
+
+(* Gibbs: with any alpha >= ln(a / c) and beta >= ln(b / c) *)
+Lemma entropy (a b c x alpha beta : R) : 0 <= a -> 0 <= b -> a + b = c ->
+  a <= c * exp alpha -> b <= c * exp beta -> - (a * alpha + b * beta) <= c * log (1 + exp x) - a * x.
+Proof.
+move=> a0 b0 <- ha hb; set s := log _; have es : exp s = 1 + exp x by exact: exp_log (above1 x).
+have part k g y : 0 <= k -> k <= (a + b) * exp g -> k - (a + b) * (exp y / (1 + exp x)) <= k * (s - y + g).
+  move=> k0 hk; set w := exp (y - s - g); have ew : exp y / (1 + exp x) = w * exp g.
+    have -> : exp y = w * exp g * (1 + exp x).
+      by rewrite -es /w -!exp_add; congr exp; ring.
+    by rewrite mulfK // gt_eqF // above1.
+  have h1 : k * (1 + (y - s - g)) <= k * w by rewrite ler_wpM2l // exp_above.
+  have h2 : k * w <= (a + b) * exp g * w by rewrite ler_wpM2r // exp_ge0.
+  rewrite ew; move: h1 h2; rewrite [w * exp g]mulrC mulrA; move: (_ * w) (k * w) => z1 z2.
+  by rewrite !mulrDr !mulrN; lra.
+have := part a alpha x a0 ha; have := part b beta 0 b0 hb; rewrite exp0 subr0.
+have -> : 1 / (1 + exp x) = 1 - exp x / (1 + exp x) by field; rewrite gt_eqF // above1.
+move: (exp x / _) => z; clear part es; move: s => s h1 h2; nra.
+Qed.
 
 Lemma norm_sqr k (u : 'cV[R]_k) : norm L2 u ^+ 2 = sq u.
 Proof. by rewrite sq_col sqr_sqrtr //; apply: sumr_ge0 => i _; apply: sqr_ge0. Qed.
@@ -53,7 +120,7 @@ Definition defined (l : loss_form R) : Prop :=
 
 Lemma costs_ge0 l e : defined l -> 0 <= costs l e.
 Proof.
-case: l => [|delta|tau||| ] /= => [_|d0|/andP[t0 t1]|_|_|_].
+case: l => [|delta|tau|||| ] /= => [_|d0|/andP[t0 t1]|_|_|_|_].
 - by rewrite divr_ge0 ?sqr_ge0.
 - case: (leP `|e| delta) => [_|/ltW far]; first by rewrite divr_ge0 ?sqr_ge0.
   by have := ler_wpM2l d0 far; have := sqr_ge0 delta; rewrite expr2; lra.
@@ -62,6 +129,7 @@ case: l => [|delta|tau||| ] /= => [_|d0|/andP[t0 t1]|_|_|_].
 - exact: normr_ge0.
 - by rewrite le_max lexx.
 - exact: sqr_ge0.
+- exact: softplus_ge0.
 Qed.
 
 Definition is_slope (l : loss_form R) (c a : R) : Prop :=
@@ -70,7 +138,7 @@ Definition is_slope (l : loss_form R) (c a : R) : Prop :=
   | Huber delta => - delta * c <= a <= delta * c
   | Quantile tau => (tau - 1) * c <= a <= tau * c
   | Absolute => - c <= a <= c
-  | Hinge => 0 <= a <= c
+  | Hinge | Logistic => 0 <= a <= c
   | SquaredHinge => 0 <= a
   end.
 Definition bent (l : loss_form R) (x : R) : R :=
@@ -83,7 +151,7 @@ move=> c0; have square x k : k * x - k ^+ 2 / c / 2 <= c * (x ^+ 2 / 2).
   have -> : (c * x - k) ^+ 2 / c = c * x ^+ 2 - 2 * (k * x) + k ^+ 2 / c by field; rewrite gt_eqF.
   by move: (_ / c) => y; lra.
 have sized : a * e <= `|a| * `|e| by rewrite -normrM ler_norm.
-case: l => [|delta|tau||| ] /= => [_|h|/andP[lo hi]|h|/andP[a0 ac]|a0].
+case: l => [|delta|tau|||| ] /= => [_|h|/andP[lo hi]|h|/andP[a0 ac]|a0|/andP[a0 ac]].
 - exact: square.
 - have {}h : `|a| <= delta * c by rewrite ler_norml -mulNr.
   case: (leP `|e| delta) => [_|/ltW far]; first exact: square.
@@ -102,18 +170,24 @@ case: l => [|delta|tau||| ] /= => [_|h|/andP[lo hi]|h|/andP[a0 ac]|a0].
     have : 0 <= a ^+ 2 / c by rewrite divr_ge0 ?sqr_ge0 ?ltW.
     by rewrite expr0n mulr0; lra.
   have := square (2 * e) a; rewrite exprMn; move: (a ^+ 2 / c) => y; lra.
+- rewrite mul0r subr0; case: (leP e 0) => [e0|/ltW e0].
+    by apply: le_trans (_ : 0 <= _); rewrite ?mulr_ge0_le0 // mulr_ge0 ?softplus_ge0 ?ltW.
+  apply: le_trans (ler_wpM2l a0 (softplus_ge e)) _; rewrite ler_wpM2r ?softplus_ge0 //.
 Qed.
 
 (* w z + c h(z; y) is at least w y, less what the square leaves *)
-Definition turned (l : loss_form R) (y w : R) : R := if labelled l then y * w else w.
+Definition turned (l : loss_form R) (y w : R) : R :=
+  if logistic l then (2 * y - 1) * w else if labelled l then y * w else w.
 
-Lemma entry_dual l c z y w : 0 < c \/ c = 0 /\ w = 0 -> (labelled l -> c * (y ^+ 2 - 1) = 0) ->
+Lemma entry_dual l c z y w : ~~ logistic l -> 0 < c \/ c = 0 /\ w = 0 -> (labelled l -> c * (y ^+ 2 - 1) = 0) ->
   is_slope l c (turned l y w) ->
   w * y - bent l (w ^+ 2 / c) / 2 <= c * costs l (residual l z y) + w * z.
 Proof.
+move=> /negPf nl; have -> : residual l z y = if labelled l then 1 - y * z else y - z.
+  by case: l nl.
 case=> [c0|[-> ->]]; last first.
-  by move=> _ _; rewrite expr0n !mul0r; case: l => *; rewrite /= ?mul0r subrr ?addr0.
-move=> hl /(slope_le (residual l z y) c0); rewrite /turned /residual.
+  by move=> _ _; rewrite expr0n !mul0r; case: (l) => *; rewrite /= ?mul0r subrr ?addr0.
+move=> hl; rewrite /turned nl => /(slope_le (if labelled l then 1 - y * z else y - z) c0).
 case: ifP hl => [_ /(_ isT)/eqP|_ _]; last by move: (bent _ _) (costs _ _) => x1 x2; lra.
 rewrite mulf_eq0 gt_eqF //= subr_eq0 => /eqP yy.
 rewrite exprMn yy mul1r; have -> : y * w * (1 - y * z) = w * y - y ^+ 2 * w * z by ring.
@@ -564,30 +638,75 @@ apply: le_trans (ler_wpM2l (sqr_ge0 s) (ht _ _ (meets_col _ mU) (meets_col _ mV)
 have := ler_wpM2r (sqr_ge0 size) st; rewrite /size !exprMn !mulrA; exact.
 Qed.
 
+Lemma entry_entropy c z y w alpha beta : 0 < c \/ c = 0 /\ w = 0 -> c * (y * (y - 1)) = 0 ->
+  is_slope Logistic c (turned Logistic y w) ->
+  let a := turned Logistic y w in a <= c * exp alpha -> c - a <= c * exp beta ->
+  - (a * alpha + (c - a) * beta) <= c * costs Logistic (residual Logistic z y) + w * z.
+Proof.
+rewrite /turned /residual /= => hc hy /andP[a0 ac] ha hb; rewrite -subr_ge0 in ac.
+have ab : (2 * y - 1) * w + (c - (2 * y - 1) * w) = c by rewrite addrC subrK.
+have := entropy ((1 - 2 * y) * z) a0 ac ab ha hb; move/le_trans; apply.
+rewrite le_eqVlt; apply/orP; left; apply/eqP; congr (_ + _).
+case: hc => [c0|[_ ->]]; last by rewrite mulr0 !mul0r oppr0.
+move: hy => /eqP; rewrite mulf_eq0 gt_eqF //= => /eqP hy.
+by rewrite -[w * z]mulr1 [in RHS](_ : 1 = 1 + 4 * (y * (y - 1))); [ring|rewrite hy mulr0 addr0].
+Qed.
+
 Section Dual.
 Variables (W : 'M[R]_(m, n)) (t s : R).
 Hypothesis polar : polar_le W t.
 Hypotheses (s0 : 0 <= s) (st : s ^+ 2 * t <= lam q ^+ 2) (ho : affordable W).
 
-Theorem weak_duality : (forall i j, 0 < C q i j \/ C q i j = 0 /\ W i j = 0) ->
+(* D is below each entry's loss and what W takes of it *)
+Lemma weak_duality_of (D : 'I_m -> 'I_n -> R) :
+  (forall i j z, D i j <= C q i j * costs (loss q) (residual (loss q) z (Y q i j)) + s * W i j * z) ->
+  forall r (U : 'M_(ins, r)) (V : 'M_(n, r)) a b, competes U V a b ->
+  \sum_i \sum_j D i j - s ^+ 2 * cost W / 2 <= objective U V a b.
+Proof.
+move=> hD r U V a b hx; rewrite objectiveE; set Z := fit (hidden U) V a b.
+have [[mU mV] _ _ _] := hx.
+have hW := earns s ho hx; rewrite -/Z in hW; have := priced_le polar s0 st mU mV.
+have hL : \sum_i \sum_j D i j <=
+    \sum_i \sum_j C q i j * costs (loss q) (residual (loss q) (Z i j) (Y q i j)) + s * dot W Z.
+  rewrite /dot !mulr_sumr -big_split; apply: ler_sum => i _; rewrite mulr_sumr -big_split.
+  by apply: ler_sum => j _ /=; rewrite mulrA; exact: hD.
+by lra.
+Qed.
+
+Theorem weak_duality : ~~ logistic (loss q) -> (forall i j, 0 < C q i j \/ C q i j = 0 /\ W i j = 0) ->
   (labelled (loss q) -> forall i j, C q i j * (Y q i j ^+ 2 - 1) = 0) ->
   (forall i j, is_slope (loss q) (C q i j) (turned (loss q) (Y q i j) (s * W i j))) ->
   forall r (U : 'M_(ins, r)) (V : 'M_(n, r)) a b, competes U V a b ->
   s * dot W (Y q) - s ^+ 2 * (bent (loss q) (over W) + cost W) / 2 <= objective U V a b.
 Proof.
-move=> hC hl hs r U V a b hx; rewrite objectiveE; set Z := fit (hidden U) V a b.
-have [[mU mV] _ _ _] := hx.
-have hW := earns s ho hx; rewrite -/Z in hW; have := priced_le polar s0 st mU mV.
-have hL : s * dot W (Y q) - s ^+ 2 * bent (loss q) (over W) / 2 <=
-    \sum_i \sum_j C q i j * costs (loss q) (residual (loss q) (Z i j) (Y q i j)) + s * dot W Z.
-  rewrite /over -bent_sum /dot !mulr_sumr mulr_suml -sumrB -big_split; apply: ler_sum => i _.
-  rewrite -bent_sum !mulr_sumr mulr_suml -sumrB -big_split; apply: ler_sum => j _ /=.
+move=> nl hC hl hs r U V a b hx.
+pose D i j := s * W i j * Y q i j - bent (loss q) ((s * W i j) ^+ 2 / C q i j) / 2.
+have low i j z : D i j <= C q i j * costs (loss q) (residual (loss q) z (Y q i j)) + s * W i j * z.
   have hc : 0 < C q i j \/ C q i j = 0 /\ s * W i j = 0.
     by case: (hC i j) => [|[-> ->]]; [left|right; rewrite mulr0].
-  have := entry_dual (Z i j) hc (fun h => hl h i j) (hs i j).
-  rewrite exprMn -[_ * _ / C q i j]mulrA (bentZ _ (s ^+ 2)).
-  by move: (bent _ _) (costs _ _) => x1 x2; lra.
-by lra.
+  exact: (entry_dual z nl hc (fun h => hl h i j) (hs i j)).
+apply: le_trans (weak_duality_of low hx); rewrite mulrDr mulrDl opprD addrA lerD2r /over -bent_sum /dot.
+rewrite !mulr_sumr mulr_suml -sumrB; apply: ler_sum => i _.
+rewrite -bent_sum !mulr_sumr mulr_suml -sumrB; apply: ler_sum => j _.
+rewrite /D (_ : (s * W i j) ^+ 2 / C q i j = s ^+ 2 * (W i j ^+ 2 / C q i j)); last by rewrite exprMn mulrA.
+by rewrite (bentZ _ (s ^+ 2)); move: (bent _ _) => z; lra.
+Qed.
+
+(* of a label 0 or 1, with numbers alpha and beta for the logarithms of a / c and of 1 - a / c *)
+Theorem weak_duality_logistic (alpha beta : 'I_m -> 'I_n -> R) : loss q = Logistic ->
+  let a i j := turned Logistic (Y q i j) (s * W i j) in
+  (forall i j, 0 < C q i j \/ C q i j = 0 /\ W i j = 0) ->
+  (forall i j, C q i j * (Y q i j * (Y q i j - 1)) = 0) ->
+  (forall i j, [/\ is_slope Logistic (C q i j) (a i j), a i j <= C q i j * exp (alpha i j)
+                 & C q i j - a i j <= C q i j * exp (beta i j)]) ->
+  forall r (U : 'M_(ins, r)) (V : 'M_(n, r)) x y, competes U V x y ->
+  \sum_i \sum_j - (a i j * alpha i j + (C q i j - a i j) * beta i j) - s ^+ 2 * cost W / 2
+  <= objective U V x y.
+Proof.
+move=> el a hC hl hs; apply: weak_duality_of => i j z; rewrite el.
+have hc : 0 < C q i j \/ C q i j = 0 /\ s * W i j = 0.
+  by case: (hC i j) => [|[-> ->]]; [left|right; rewrite mulr0].
+by have [h1 h2 h3] := hs i j; exact: entry_entropy hc (hl i j) h1 h2 h3.
 Qed.
 
 (* the same, with what it leaves over; all entries are seen, and weigh 1 *)

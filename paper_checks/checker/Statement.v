@@ -18,7 +18,14 @@ Import Order.TTheory GRing.Theory Num.Theory.
 Local Open Scope ring_scope.
 
 Section Statement.
-Variable R : rcfType.  (* the real numbers *)
+
+(* the real numbers, a real closed field with exp and log: e^x is the only such function *)
+Record numbers := Numbers {
+  real :> rcfType; exp : real -> real; log : real -> real;
+  exp_add : forall x y, exp (x + y) = exp x * exp y;
+  exp_above : forall x, 1 + x <= exp x;
+  exp_log : forall x, 0 < x -> exp (log x) = x }.
+Variable R : numbers.
 
 Record question := Question {
   m : nat; n : nat; inputs : nat; r0 : nat;
@@ -46,8 +53,10 @@ Definition theta f p p' k l (u : 'cV[R]_k) (v : 'cV[R]_l) : R :=
 (* the activation of a hidden unit: of slope 0 it is relu, of slope 1 nothing *)
 Definition act (a z : R) : R := if 0 <= z then z else a * z.
 
-(* what is left of a datum y where z is fitted; for a label, what its margin y z lacks of 1 *)
-Definition residual (l : loss_form R) (z y : R) : R := if labelled l then 1 - y * z else y - z.
+(* what is left of a datum y where z is fitted; for a label 1 or -1 what its margin y z lacks of 1,
+   for a label 0 z, and for a label 1 -z *)
+Definition residual (l : loss_form R) (z y : R) : R :=
+  if l is Logistic then (1 - 2 * y) * z else if labelled l then 1 - y * z else y - z.
 
 (* what it costs *)
 Definition costs (l : loss_form R) (e : R) : R :=
@@ -58,6 +67,7 @@ Definition costs (l : loss_form R) (e : R) : R :=
   | Absolute => `|e|
   | Hinge => Num.max 0 e
   | SquaredHinge => Num.max 0 e ^+ 2
+  | Logistic => log (1 + exp e)
   end.
 
 Definition meets (s : sign) k r (U : 'M[R]_(k, r)) : Prop :=

@@ -10,12 +10,14 @@ Set Implicit Arguments.
 
 (* its number is a real number, or a dyadic one that stands for it *)
 Inductive loss_form (T : Type) :=
-| Squared | Huber (delta : T) | Quantile (tau : T) | Absolute | Hinge | SquaredHinge.
+| Squared | Huber (delta : T) | Quantile (tau : T) | Absolute | Hinge | SquaredHinge | Logistic.
 Arguments Squared {T}. Arguments Huber {T}. Arguments Quantile {T}.
-Arguments Absolute {T}. Arguments Hinge {T}. Arguments SquaredHinge {T}.
+Arguments Absolute {T}. Arguments Hinge {T}. Arguments SquaredHinge {T}. Arguments Logistic {T}.
 
 (* whether it is of labels, 1 and -1 *)
 Definition labelled (T : Type) (l : loss_form T) : bool :=
   match l with Hinge | SquaredHinge => true | _ => false end.
+
+Definition logistic (T : Type) (l : loss_form T) : bool := match l with Logistic => true | _ => false end.
 
 Inductive verdict := Certified | Refuted | RankLimited | Undecided.

@@ -22,7 +22,16 @@ from certify.kernel.claim import check as proved
 from certify.kernel.fields import number
 from certify.kernel.file import identity, read
 from certify.kernel.verdict import prove
-from certify.losses import Absolute, Hinge, Huber, Poisson, Quantile, Squared, SquaredHinge
+from certify.losses import (
+    Absolute,
+    Hinge,
+    Huber,
+    Logistic,
+    Poisson,
+    Quantile,
+    Squared,
+    SquaredHinge,
+)
 from certify.offsets import ColumnIntercept, RowIntercept
 from certify.pipeline.certificate.checked import CLOSED, VARIABLE
 from certify.pipeline.certificate.file import Certificate, as_numpy
@@ -42,6 +51,7 @@ COVERED = (
     "huber",
     "ky_fan",
     "lines",
+    "logistic",
     "masked",
     "negative",
     "network",
@@ -236,6 +246,7 @@ LOSSES = {  # of data, which some take the sign of, with a penalty
     "absolute": (Absolute, 1.5, []),
     "hinge": (lambda y: Hinge(np.sign(y)), 1.5, []),
     "squared_hinge": (lambda y: SquaredHinge(np.sign(y)), 1.5, []),
+    "logistic": (lambda y: Logistic((y > 0) + 0.0), 0.6, []),
 }
 
 
@@ -285,7 +296,12 @@ def test_a_loss_outside_of_its_domain_is_rejected_by_name(binary, tmp_path, name
         assert answer(binary, path) == (f"NOT VERIFIED  statement.loss.{field}\n", REJECTED)
         assert kernel(path) is None
     if "hinge" in name:
-        for value in (0.0, 2.0, -(1.0 + 2.0**-52)):
+        for value in (0.0, 2.0, -(1.0 + 2.0**-52)):  # no label
+            with_array(held, "given", "Y", put(value)).save(path)
+            assert answer(binary, path) == ("NOT VERIFIED  statement.Y\n", REJECTED)
+            assert kernel(path) is None
+    if name == "logistic":
+        for value in (0.5, -1.0, 2.0, 1.0 + 2.0**-52):
             with_array(held, "given", "Y", put(value)).save(path)
             assert answer(binary, path) == ("NOT VERIFIED  statement.Y\n", REJECTED)
             assert kernel(path) is None
@@ -587,6 +603,10 @@ def layered(outputs=1, right="l2", seed=1, loss=Squared, offsets=(), **layer):
     return improve(problem, none, budget=3).result.certificate
 
 
+def labelled(Y):
+    return Logistic((Y > 0) + 0.0)
+
+
 def mean_huber(Y):
     return Huber(Y, delta=0.5)
 
@@ -601,6 +621,8 @@ LAYERS = {  # and the rule that proves it, and whether it is of cells
     "leaky": ({"activation": "leaky_relu", "slope": 0.25, "form": "sum"}, "network", True),
     "huber": ({"loss": mean_huber, "offsets": [ColumnIntercept(1.0)]}, "network", True),
     "free bias": ({**FREE}, "network", True),
+    "logistic": ({"loss": labelled}, "network", True),
+    "logistic with free biases": ({**FREE, "loss": labelled}, "network", True),
     "free biases of a sign": ({**FREE, "right": "l2-", "form": "sum"}, "network", True),
     "free biases of leaky units": (
         {**FREE, "activation": "leaky_relu", "slope": 0.25, "loss": mean_huber},
@@ -860,13 +882,16 @@ def moved(draw):
     return change
 
 
+ENTRIES = Squared | Huber | Quantile | Absolute | Hinge | SquaredHinge | Logistic
+
+
 def is_known(instance):
     """Whether an instance of the zoo is a question of the checker."""
     problem = instance.problem
     norms = {str(getattr(problem.atom, side, "")) for side in ("left", "right")}
     return (
         isinstance(problem.atom, RankOne | ReLU)
-        and isinstance(problem.loss, Squared | Huber | Quantile | Absolute | Hinge | SquaredHinge)
+        and isinstance(problem.loss, ENTRIES)
         and all(norm.rstrip("+-") in ("l1", "l2") for norm in norms)
         and all(isinstance(o, RowIntercept | ColumnIntercept) for o in problem.offsets)
         and problem.l1 is None
@@ -982,6 +1007,29 @@ WEAKER_LAYERS = (  # lines of the checker about hidden layers
 )
 
 
+WEAKER_LOGARITHMS = (  # lines of the checker about exp and log
+    ("square_down (x : Z) : Z := Z.div", "square_down (x : Z) : Z := ceil_div"),
+    ("Z.succ (Z.div (Z.mul x x) unit_)", "Z.div (Z.mul x x) unit_"),
+    ("(Z.max Z0 (Z.add unit_ x))", "(Z.add unit_ x)"),
+    ("(Z.succ (Z.div (Z.mul unit_ unit_) (Z.sub unit_ x)))", "(Z.add unit_ x)"),
+    ("halvings : nat := 100", "halvings : nat := 99"),
+    ("Z.leb (Z.mul x unit_) (Z.mul y (exp_down t))", "true"),
+    ("if test y then y else z", "y"),
+    ("Z.leb s (exp_down t)", "Z.leb s (exp_up t)"),
+    ("Z.ltb t unit_ && Z.leb (exp_up t) s", "Z.leb (exp_up t) s"),
+    ("Z.ltb t unit_ && Z.leb (exp_up t) s", "Z.ltb t unit_"),
+    ("(Z.succ (Z.div v half_))", "(Z.div v half_)"),
+    ("Z.opp (round_down (Z.opp r) e)", "round_down r e"),
+    ("Hinge | Logistic => nonneg w && le_ w c", "Hinge | Logistic => nonneg w"),
+    ("if up then softplus_up else softplus_down", "softplus_down"),
+    ("~~ logistic (dloss d) || zeros", "true || zeros"),
+    ("let b := Z.sub c a in", "let b := c in"),
+    ("dsub (entropies d (gscale s w)) (dhalf", "dsub (entropies d w) (dhalf"),
+    ("(dhalf (dmul (dmul s s) (cost_ d w)))\n  else", "dzero\n  else"),
+    ("if logistic (dloss d) then l false else most", "most"),
+)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("file", "old", "new"),
@@ -1002,6 +1050,11 @@ WEAKER_LAYERS = (  # lines of the checker about hidden layers
         ("Statement.v", "then tau * e", "then (1 - tau) * e"),
         ("Statement.v", "| Absolute => `|e|", "| Absolute => `|e| / 2"),
         ("Statement.v", "Num.max 0 e ^+ 2", "Num.max 0 e ^+ 2 / 2"),
+        ("Statement.v", "log (1 + exp e)", "log (2 + exp e)"),
+        ("Statement.v", "(1 - 2 * y) * z", "(1 - y) * z"),
+        ("Statement.v", "1 + x <= exp x", "1 <= exp x"),
+        ("Statement.v", "exp (x + y) = exp x * exp y", "exp (x + y) = exp x + exp y"),
+        ("Statement.v", "0 < x -> exp (log x) = x", "0 < x -> exp (log x) = 2 * x"),
         ("Statement.v", "ridge_a q 0 j / 2 *", "ridge_a q 0 j / 4 *"),
         ("Statement.v", "  + ridge a b\n", ""),
         ("Statement.v", "norm p u * norm p' v", "norm p u + norm p' v"),
@@ -1010,7 +1063,7 @@ WEAKER_LAYERS = (  # lines of the checker about hidden layers
         ("Statement.v", "(F q *m U)", "(F q *m (U + U))"),
         ("Statement.v", "(col k (priced U)) (col k V)", "(col k U) (col k V)"),
         ("Statement.v", "(i.+1 == inputs q)%N then 0", "(i == 0 :> nat)%N then 0"),
-        *(("Checker.v", old, new) for old, new in WEAKER_LAYERS),
+        *(("Checker.v", old, new) for old, new in (*WEAKER_LAYERS, *WEAKER_LOGARITHMS)),
         ("Checker.v", "supported w (dC d) & affordable_ d w", "true & affordable_ d w"),
         ("Checker.v", "supported w (dC d) & affordable_ d w", "supported w (dC d) & true"),
         (
@@ -1037,7 +1090,6 @@ WEAKER_LAYERS = (  # lines of the checker about hidden layers
         ("Checker.v", "gscale (dsub tau one) c", "gscale minus_one c"),
         ("Checker.v", "le_ w (gscale tau c)", "le_ w c"),
         ("Checker.v", "le_ (gscale minus_one c) w && ", ""),
-        ("Checker.v", "Hinge => nonneg w && le_ w c", "Hinge => nonneg w"),
         ("Checker.v", "SquaredHinge => nonneg w\n", "SquaredHinge => true\n"),
         ("Checker.v", "if labelled (dloss d) then entrywise (dY d) w else w", "w"),
         ("Checker.v", "if dloss d is Squared then true else false", "true"),

@@ -36,7 +36,15 @@ def test_the_table_says_of_every_stored_certificate_whether_the_checker_covers_i
 
 def test_the_checker_reads_one_of_each():
     assert known() == {
-        "loss": ["squared", "absolute", "hinge", "squared_hinge", "huber", "quantile"],
+        "loss": [
+            "squared",
+            "absolute",
+            "hinge",
+            "squared_hinge",
+            "logistic",
+            "huber",
+            "quantile",
+        ],
         "claim": ["any size", "rank"],
         "kind": ["rank_one", "relu"],
         "bias": ["none", "free"],
@@ -64,7 +72,8 @@ def test_a_row_says_who_proves_what():
     assert held["counts"] == ("proved in Coq: Counts.counts_bound", "", "")
     assert held["squared"][1:] == ("yes", "proved in Coq")
     assert held["huber"][1:] == ("yes", "proved in Coq")
-    assert held["logistic"][1:] == ("", "tested only")
+    assert held["logistic"][1:] == ("yes", "proved in Coq")
+    assert held["poisson"][1:] == ("", "tested only")
     assert held["rank_one, l1 x l1"][1:] == ("yes", "proved in Coq")
     assert held["rank_one, linf x linf"][1:] == ("", "tested only")
     assert held["rank_one, l2 x l2"][1:] == ("yes", "proved in Coq")
