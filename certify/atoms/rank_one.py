@@ -195,6 +195,7 @@ def pair_facts(left: str | Gauge, right: str | Gauge) -> Facts:
     group (largest) x ...    sup over products of balls      NP-hard   scales      1.783
     elastic, group (sum),    sup u^T W v                     no closed spectral,   sqrt of the
       variation x ... not l1                                 form      conic       length
+      6 coordinates at most                                            cones       nothing
     """
     return describe_pair(gauge(left), gauge(right))
 

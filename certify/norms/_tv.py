@@ -80,7 +80,7 @@ def carry_along(graph: Graph, path: Path, Y: Array, rho: float) -> tuple[Array, 
     order, signs = path.order, np.array(path.signs, dtype=float)
     y, joined, sides = Y[order].T, signs != 0, (graph.low[order], graph.high[order])
     if len(y) < AT_ONCE:
-        whole, scales = on_grid(y, np.zeros(len(y)))
+        whole, scales = on_grid(y)
         ratio, met = Fraction(rho).as_integer_ratio(), meeting(*sides)
         flow = [find_flow(x, joined.tolist(), ratio, met) for x in whole]
         found = np.array(flow, dtype=float).reshape(len(y), len(joined)) / scales[:, None]
@@ -95,11 +95,12 @@ def carry_along(graph: Graph, path: Path, Y: Array, rho: float) -> tuple[Array, 
 def denoise_along(graph: Graph, path: Path, X: Array, c: float) -> Array:
     """Return the prox of c |B z|_1 on the cone at each column, for such a path and cone."""
     joined, x = [*map(bool, path.signs)], X[path.order].T
-    level = np.full(len(x), c)
+    far = 2.0 * len(X) * np.abs(x).max(axis=1, initial=0.0)  # from there on all have merged
+    level = np.minimum(c, np.minimum(far, np.finfo(float).max))
     if len(x) < AT_ONCE:
-        whole, scales = on_grid(x, level)
-        pairs = zip(whole, scales, strict=True)
-        z = np.array([merge_path(v, joined).at(int(c * e)) for v, e in pairs], dtype=float)
+        whole, scales = on_grid(x)
+        rows = zip(whole, level * scales, strict=True)
+        z = np.array([merge_path(v, joined).at(int(to)) for v, to in rows], dtype=float)
         found = z.reshape(x.shape) / scales[:, None]
     else:
         merged = MergedRows(x, np.array([*joined, False]), level)
@@ -109,9 +110,9 @@ def denoise_along(graph: Graph, path: Path, X: Array, c: float) -> Array:
     return np.clip(Z, graph.low[:, None], graph.high[:, None])
 
 
-def on_grid(y: Array, level: Array) -> tuple[list[list[int]], Array]:
-    """Return rows times powers of two as integers, and these: rows and levels are then near 1."""
-    top = np.maximum(np.abs(y).max(axis=1, initial=0.0), level)
+def on_grid(y: Array) -> tuple[list[list[int]], Array]:
+    """Return rows times powers of two as integers of BITS bits, and these powers."""
+    top = np.abs(y).max(axis=1, initial=0.0)
     scales = np.ldexp(1.0, np.clip(BITS - np.frexp(top)[1], -1000, 1000))
     return [[*map(int, row)] for row in (y * scales[:, None]).tolist()], scales
 

@@ -260,6 +260,24 @@ def test_a_flow_in_floats_is_tested_before_it_is_believed(monkeypatch):
     assert Fraction(8, 7) <= variation_norms(norm, y)[0] < 1.143
 
 
+@pytest.mark.parametrize("count", [1, 20])
+def test_a_price_at_the_end_of_floats_is_a_price(count):
+    """Constants are all that is left: of (4, 0, 2) the mean 2, times the root of 3."""
+    rho, Y = 2.0**1023, np.tile([4.0, 0.0, 2.0], (count, 1))
+    bound = variation_norms(chain(3, rho=Fraction(rho)), Y)
+    assert ((bound >= 12**0.5) & (bound < 12**0.5 * (1 + 2.0**-40))).all()
+    gauge = norms.Variation([(0, 1), (1, 2)], rho)
+    assert np.allclose(gauge.dual(Y.T), 12**0.5)
+    assert np.allclose(gauge.prox(Y.T, 2.0), 2 - 2 / 3**0.5)
+    assert not gauge.prox(Y.T, 4.0).any()
+
+
+def test_a_flow_that_is_not_a_number_proves_what_none_does(monkeypatch):
+    norm, y = chain(2), np.array([[1.0, -1.0]])
+    monkeypatch.setattr("certify.base.rigor.paths.find_flows", lambda *_: y * np.nan)
+    assert 2 <= Fraction(variation_norms(norm, y)[0]) ** 2 < 2 + 2.0**-40
+
+
 def test_what_floats_are_off_by_is_added_to_the_bound(monkeypatch):
     W = np.array([[1.0, 2.0], [3.0, -1.0], [0.5, 0.25]])
     pair, ar = Pair(Pattern(3, 2), chain(3), L2(2)), Rounded()

@@ -16,6 +16,7 @@ from certify.kernel.norms.paths import STEPS
 from .bounds import Floats, up
 
 LITTLE = 2.0**-48  # relative: a level this near is not moved
+STEEP = 2.0**400  # rho at most that a flow is found with: nothing overflows
 LOST = 2.0**-500  # more than the root of what underflows
 Longs = npt.NDArray[np.int64]
 
@@ -38,7 +39,7 @@ def variation_norms(norm: Variation, y: Floats) -> Floats:
     )
     size += 2.0**-52 * (whole + 2 * np.sqrt(norm.size) * most) * wide + LOST
     level = most / (rho * (1 - 2.0**-50)) if rho > 0 else most
-    return np.asarray(np.minimum(np.maximum(size * wide, level * wide + LOST), alone))
+    return np.asarray(np.fmin(np.maximum(size * wide, level * wide + LOST), alone))
 
 
 class MergedRows:
@@ -95,7 +96,7 @@ def find_flows(
     y: Floats, joined: npt.NDArray[np.bool_], rho: float, cone: tuple[Floats, Floats]
 ) -> Floats:
     """Return about the best flows along a path, (B, n): as `certify.kernel.norms.paths` does."""
-    n, (low, high) = y.shape[1], cone
+    n, rho, (low, high) = y.shape[1], min(rho, STEEP), cone
     t, near = np.zeros(len(y)), np.clip(y, low, high)
     merged = MergedRows(y, joined, rho * np.sqrt((near * near).sum(axis=1)))
     for _ in range(STEPS):
