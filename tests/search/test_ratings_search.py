@@ -594,3 +594,21 @@ def test_logarithms_of_many_entries_are_never_proved_one_by_one(monkeypatch):
     monkeypatch.setattr("certify.pipeline.certificate.tiers.EXACT_LOGS", 10**6)
     with pytest.raises(AssertionError, match="one by one"):
         value_of(problem, start_of(problem))
+
+
+@pytest.mark.parametrize("kind", ["plain", *LOSSES, "logistic + biases"])
+@pytest.mark.parametrize("top", [1e-3, 0.7, 3.0])
+def test_the_estimated_bound_is_that_of_the_best_multiple(kind, top):
+    problem = problem_of(kind)
+    entries, start = descent.entries_of(problem, np.float64), start_of(problem)
+    x = entries.into(start.factors, descent.biases_of(problem, start.q))
+    W = entries.dual_point(x)
+    told = ratings.bound(entries, W[entries.order], top)
+    most = 1 / top if problem.loss.quadratic else min(1 / top, 1.0)  # d may end beyond
+    best = max(scaling.value(problem, W, s) for s in np.linspace(0, min(most, 2.0), 2001)[1:])
+    assert best - 1e-4 * abs(best) <= told <= best + 1e-4 * abs(best)
+
+
+def test_a_parameter_that_is_no_ordinary_number_asks_for_double_precision():
+    kinds = {d: ratings.precision(Problem(Huber(Y, d), RankOne(), LAM)) for d in (0.5, 1e-30, 1e30)}
+    assert kinds == {0.5: np.float32, 1e-30: np.float64, 1e30: np.float64}
