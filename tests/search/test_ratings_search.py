@@ -493,6 +493,10 @@ def test_what_earns_with_signs_has_them_and_earns_that(signed):
     assert np.allclose(lengths, 1.0)
     place = np.argsort(entries.rows)
     assert allowed(signed, (u[place], v))
+    level = float(values[2:4].mean())  # as if lam were so much larger
+    few = ratings.earning(entries, now.W / level, pairs._replace(values=pairs.values / level))
+    assert 0 < len(few[0]) < len(values)  # those that earn too little are left out
+    assert (few[0] > 1).all()
 
 
 def test_a_balanced_point_with_signs_is_the_same_fit_without_the_dead(signed):
