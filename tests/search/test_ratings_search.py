@@ -370,6 +370,8 @@ def test_entries_are_sent_without_their_threads():
     again = pickle.loads(pickle.dumps(entries))  # noqa: S301  its own
     assert "pool" in vars(entries)
     assert "pool" not in vars(again)
+    assert entries.blocks
+    assert not again.blocks  # which hold copies of all data
     assert all(np.array_equal(*pair) for pair in zip(before, again.fit(U, V), strict=True))
 
 
