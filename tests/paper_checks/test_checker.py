@@ -1023,7 +1023,7 @@ WEAKER_LOGARITHMS = (  # lines of the checker about exp and log
     ("Hinge | Logistic => nonneg w && le_ w c", "Hinge | Logistic => nonneg w"),
     ("if up then softplus_up else softplus_down", "softplus_down"),
     ("~~ logistic (dloss d) || zeros", "true || zeros"),
-    ("let b := Z.sub c a in", "let b := c in"),
+    ("(Z.mul b (log_above b c))", "(Z.mul c (log_above b c))"),
     ("dsub (entropies d (gscale s w)) (dhalf", "dsub (entropies d w) (dhalf"),
     ("(dhalf (dmul (dmul s s) (cost_ d w)))\n  else", "dzero\n  else"),
     ("if logistic (dloss d) then l false else most", "most"),
