@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from certify import Problem
+from certify import Problem, check
 from certify.atoms import RankOne
 from certify.base.clock import Clock
 from certify.losses import KullbackLeibler, Squared
@@ -28,13 +28,14 @@ def drawn(rng, shape, rank):
     return tuple(rng.random((d, rank)) + 0.01 for d in shape)
 
 
-@pytest.mark.parametrize("given", ["plain", "weights", "mask"])
+@pytest.mark.parametrize("given", ["plain", "weights", "mask", "lines without entries"])
 def test_a_step_never_rises_and_keeps_every_number_positive(given):
     rng = np.random.default_rng(0)
     Y = rng.poisson(2.0, (7, 5)).astype(float)
     more = {
         "weights": {"weights": rng.random((7, 5)) + 0.1},
         "mask": {"mask": rng.random((7, 5)) < 0.7},
+        "lines without entries": {"mask": np.outer(np.arange(7) != 2, np.arange(5) != 4)},
     }
     problem = problem_of(Y, **more.get(given, {}))
     factors, values = drawn(rng, (7, 5), 3), []
@@ -76,6 +77,18 @@ def test_the_cap_on_components_holds():
     counts.grow(search, 0, 0.0, 2)
     assert search.best.size <= 2
     assert search.best.value < evaluate(problem, drawn(rng, (8, 6), 2)).value
+
+
+def test_rows_without_entries_are_left_out_of_the_answer():
+    rng = np.random.default_rng(0)
+    Y, seen = rng.poisson(2.0, (7, 5)).astype(float), np.arange(7) != 2
+    problem = problem_of(Y, mask=np.outer(seen, np.ones(5)) > 0)
+    factors = drawn(rng, (7, 5), 2)
+    result, other = (
+        check(problem, factors),
+        check(problem_of(Y[seen]), (factors[0][seen], factors[1])),
+    )
+    assert result.reached.value == pytest.approx(other.reached.value, rel=1e-6)
 
 
 def test_it_applies_to_its_own_objective_alone():

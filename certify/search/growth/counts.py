@@ -182,12 +182,16 @@ def step(problem: Problem, factors: Factors) -> Factors:
 
 
 def majorized_step(problem: Problem, x: Array, other: Array, pull: Pull, factors: Factors) -> Array:
-    """Return 2 p / (s + (s^2 + 4 lam p)^(1/2)), and no number below the least."""
+    """Return 2 p / (s + (s^2 + 4 lam p)^(1/2)), and no number below the least.
+
+    Of a row without observed entries p and s are 0: it is as small as can be.
+    """
     loss, lam = counting(problem), problem.lam
     seen = loss.counted * np.ones_like(loss.data)
     z = np.maximum(loss.observed.product(*factors), LEAST)
     p, s = x * pull(seen * loss.data / z, other), pull(seen, other)
-    return np.maximum(2 * p / (s + np.sqrt(s * s + 4 * lam * p)), LEAST)
+    below = s + np.sqrt(s * s + 4 * lam * p)
+    return np.maximum(np.divide(2 * p, below, out=np.zeros_like(p), where=below > 0), LEAST)
 
 
 def objective(problem: Problem, factors: Factors) -> float:
