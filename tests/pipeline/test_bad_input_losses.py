@@ -74,7 +74,7 @@ def bracketed(problem, factors, result):
     low, high = around(problem, problem.accept(factors), result.q)
     assert Fraction(result.lower) <= high
     assert low <= Fraction(result.upper)
-    found = verify(result.certificate, problem, factors)
+    found = verify(result.certificate, problem, factors, tier=result.tier)
     assert (found.verdict, found.lower, found.upper) == (
         result.verdict,
         result.lower,
