@@ -20,6 +20,7 @@ from certify.pipeline.row_blocks import (
     RowBlocks,
     check,
     embed_factors,
+    improve,
     load_factors,
     prove,
     question,
@@ -288,6 +289,12 @@ def test_factors_that_the_statement_does_not_name_are_refused(saved):
             embed_factors(found.certificate, (bad, V))
     with pytest.raises(InputError, match="the certificate has no U2"):
         embed_factors(found.certificate, (U[:2], V))
+    with pytest.raises(RejectedError, match=r"question: arrays: \['U3'\]"):
+        embed_factors(found.certificate, ([*U, U[0]], V))
+    with pytest.raises(RejectedError, match=r"question.V: digest"):
+        embed_factors(found.certificate, (U, 2 * V))
+    bare = replace(found.certificate, given={})
+    assert set(embed_factors(bare, (U, V)).given) == {"V", "U0", "U1", "U2"}
 
 
 @pytest.mark.parametrize("change", [
@@ -406,6 +413,9 @@ def test_weights_of_other_entries_are_refused():
         ({"lam": -1.0}, "lam must be a finite number"),
         ({"lam": np.nan}, "lam must be a finite number"),
         ({"norms": "weighted"}, 'norms must be "l2" or "counts", got \'weighted\''),
+        ({"blocks": None}, "blocks must be a sequence, got None"),
+        ({"blocks": "0.npz"}, "blocks must be a sequence, got '0.npz'"),
+        ({"offsets": RowIntercept()}, "offsets must be a sequence, got RowIntercept"),
         ({"blocks": []}, "there must be a block of rows, got none"),
         ({"columns": 0}, "columns must be a whole number > 0, got 0"),
         ({"columns": True}, "columns must be a whole number > 0, got True"),
@@ -461,6 +471,44 @@ def test_other_sizes_are_refused():
         check(RowBlocks(blocks, N + 1, LAM), (U, np.ones((N + 1, R))))
     with pytest.raises(InputError, match="rtol must be"):
         check(table, (U, V), rtol=-1.0)
+    with pytest.raises(InputError, match="seed must be an integer >= 0, got 'x'"):
+        check(table, (U, V), seed="x")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (None, "factors must be a pair, U of each block and V, got NoneType"),
+        (np.ones((2, 2)), "factors must be a pair, U of each block and V, got ndarray"),
+        (([], [], []), "factors must be a pair, U of each block and V, got 3"),
+        ((None, np.ones((N, 1))), "U must be a sequence, one factor for each block, got None"),
+        (
+            ("U.npy", np.ones((N, 1))),
+            "U must be a sequence, one factor for each block, got 'U.npy'",
+        ),
+    ],
+)
+def test_what_is_no_pair_of_factors_is_refused(saved, wrong, said):
+    blocks, _, found, _ = saved
+    acts = [lambda: check(asked(blocks), wrong), lambda: embed_factors(found.certificate, wrong)]
+    if wrong is not None:  # where it means none, or those of the certificate
+        acts += [lambda: improve(asked(blocks), wrong)]
+        acts += [lambda: verify(found.certificate, asked(blocks), wrong)]
+    for act in acts:
+        with pytest.raises(InputError, match=said):
+            act()
+
+
+def test_what_is_no_certificate_is_refused(saved):
+    blocks, factors, found, _ = saved
+    said = "a certificate must be a path or a Certificate, got Checked: pass result.certificate"
+    for act in (
+        lambda: verify(found, asked(blocks)),
+        lambda: load_factors(found),
+        lambda: embed_factors(found, factors),
+    ):
+        with pytest.raises(InputError, match=said):
+            act()
 
 
 class Forgetful(Lossy):

@@ -1,5 +1,6 @@
 """Better factors of blocks of rows: as good as those of the whole table, and with a proof."""
 
+import re
 from dataclasses import replace
 from itertools import pairwise
 
@@ -455,7 +456,13 @@ def test_a_checkpoint_of_another_question_is_refused(tmp_path, change):
         improve(replace(blocks, **change), checkpoint=tmp_path)
 
 
-@pytest.mark.parametrize("content", ["", "[]", "{}", '{"at": "x", "question": ""}', '{"at": 1}'])
+@pytest.mark.parametrize(
+    "content",
+    [
+        *("", "[]", "{}", '{"at": "x", "question": ""}', '{"at": 1}', "[" * 100_000),
+        *('{"at": 1e400, "question": ""}', '{"at": true, "question": ""}'),
+    ],
+)
 def test_what_is_no_checkpoint_is_refused(tmp_path, content):
     (tmp_path / checkpoint.HEAD).write_text(content, encoding="utf-8")
     with pytest.raises(InputError, match=r"checkpoint.json is no checkpoint of blocks of rows"):
@@ -463,3 +470,30 @@ def test_what_is_no_checkpoint_is_refused(tmp_path, content):
     (tmp_path / checkpoint.HEAD).write_text('{"at": 5, "question": ""}', encoding="utf-8")
     with pytest.raises(InputError, match=r"V.npy is no factor, V"):
         improve(table()[0], checkpoint=tmp_path)
+
+
+@pytest.mark.parametrize("name", ["folder", "checkpoint"])
+def test_a_folder_that_cannot_be_written_is_refused_before_the_search(tmp_path, name, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(search, "begin", None)
+    for wrong in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(InputError, match=f"cannot write {wrong}: "):
+            improve(table()[0], **{name: wrong})
+    for wrong in (3, b"x", "a\0b"):
+        said = re.escape(f"{name} must be the name of a folder, got {wrong!r}")
+        with pytest.raises(InputError, match=said):
+            improve(table()[0], **{name: wrong})
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"rtol": "x"}, "rtol must be a finite number >= 0, got 'x'"),
+        ({"atol": None}, "atol must be a finite number >= 0, got None"),
+        ({"budget": -1}, "budget must be seconds >= 0 or None, got -1"),
+        ({"seed": -1}, "seed must be an integer >= 0, got -1"),
+    ],
+)
+def test_wrong_settings_of_a_search_are_refused(change, said):
+    with pytest.raises(InputError, match=said):
+        improve(table()[0], **change)

@@ -117,6 +117,18 @@ def test_a_folder_of_npz_files_is_a_table(tmp_path):
     assert statement(RowBlocks.from_folder(tmp_path, N, LAM)) == statement(plain())
 
 
+def test_a_file_of_too_many_rows_is_refused(tmp_path):
+    file = tmp_path / "0.npz"
+    np.savez(file, rows=np.array([2**62]), cols=np.zeros(1, dtype=int), data=np.ones(1))
+    with pytest.raises(InputError, match=rf"a block of shape \({2**62 + 1}, 5\) is too large"):
+        improve(RowBlocks([file], N, LAM))
+
+
+def test_what_names_no_folder_is_refused():
+    with pytest.raises(InputError, match="folder must be the name of a folder, got 3"):
+        RowBlocks.from_folder(3, N, LAM)
+
+
 def test_rows_that_two_files_share_are_refused(arrow, tmp_path):
     names = stored(arrow, tmp_path, through=True)
     arrow[names[2]]["user"] = arrow[names[2]]["user"] - 1

@@ -1,7 +1,7 @@
 """verify(): re-derive a certificate's claim about the reader's own question."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -18,7 +18,7 @@ from certify.kernel.claim import check, same_question
 from certify.kernel.errors import RejectedError
 from certify.kernel.fields import part, shift_of
 from certify.kernel.file import File
-from certify.kernel.statement import ZEROS
+from certify.kernel.statement import ZEROS, known_format
 from certify.kernel.verdict import allowance
 from certify.polar import Matrix
 from certify.polar import eigen as spectra
@@ -90,18 +90,13 @@ def verify(  # noqa: PLR0913  the contract's keywords
     if tier not in (*TIERS, CHECKED):
         raise InputError(f"tier must be one of {', '.join((*TIERS, CHECKED))}, got {tier!r}")
     path = program(checker) if tier == CHECKED else None
-    if not isinstance(path_or_certificate, str | Path | Certificate):
-        got = type(path_or_certificate).__name__
-        cure = ": pass result.certificate" if hasattr(path_or_certificate, "certificate") else ""
-        raise InputError(f"a certificate must be a path or a Certificate, got {got}{cure}")
+    certificate = accept_certificate(path_or_certificate)
     problem = as_problem(problem, zeros=True)
     if names := missing_rules(problem):
         raise OutOfScopeError(f"the kernel has no rule for {' with '.join(names)}")
     arrays = problem.accept(factors)
     values = None if q is None else problem.accept_offsets(q)
     question = ask(problem, arrays, values, rtol=rtol, atol=atol, own_size=own_size)
-    source = path_or_certificate
-    certificate = source if isinstance(source, Certificate) else Certificate.load(source)
     agree(certificate, question)
     if limit is None:
         limit = work_allowed(certificate, question)
@@ -111,6 +106,21 @@ def verify(  # noqa: PLR0913  the contract's keywords
         return Proved(*run_checker(question, whole, path), CHECKED, ("the proved checker",))
     with on_cluster(client):
         return run_kernel(problem, question, whole, tier, limit)
+
+
+def accept_certificate(given: object, known: Callable[[Json], None] = known_format) -> Certificate:
+    """Return a certificate, from a file if its name is given; nothing is proved.
+
+    known  rejects a statement of another format
+
+    Raises InputError if it is none, or there is no such file, RejectedError if it is no certificate
+    of that format.
+    """
+    if not isinstance(given, str | Path | Certificate):
+        got = type(given).__name__
+        cure = ": pass result.certificate" if hasattr(given, "certificate") else ""
+        raise InputError(f"a certificate must be a path or a Certificate, got {got}{cure}")
+    return given if isinstance(given, Certificate) else Certificate.load(given, known)
 
 
 def agree(certificate: Certificate, question: StatedQuestion) -> None:

@@ -10,13 +10,14 @@ from time import monotonic
 
 import numpy as np
 
-from certify.base.arrays import Array
+from certify.base.arrays import Array, short
 from certify.base.checkpoint import EVERY
 from certify.base.cluster import PLACE, Task
 from certify.base.errors import InputError
 from certify.pipeline.certificate.file import write_atomically
 
 from .question import Factors, RowBlocks, accept_factor, identities, read_blocks
+from .sources import accept_folder
 
 HEAD = "checkpoint.json"
 
@@ -24,14 +25,26 @@ HEAD = "checkpoint.json"
 def save(U: list[Task], V: Array, folder: Path) -> list[Task]:
     """Return the names of the files that the workers have written U to."""
     place = PLACE.get()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"cannot write {folder}: {error.strerror or error}") from None
+    make_folder(folder, "folder")
     names = [str(folder / f"U{k}.npy") for k in range(len(U))]
     place.values([place.run(write, *pair) for pair in zip(names, U, strict=True)])
     write(str(folder / "V.npy"), V)
     return names
+
+
+def make_folder(given: object, name: str) -> Path:
+    """Return the absolute path of a folder, which is made if there is none yet.
+
+    name  the argument's
+
+    Raises InputError where it is not the name of a folder, or cannot be made.
+    """
+    folder = accept_folder(given, name).absolute()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot write {folder}: {error.strerror or error}") from None
+    return folder
 
 
 def write(name: str, array: Array) -> None:
@@ -49,7 +62,7 @@ class Checkpoint:
     """
 
     def __init__(self, folder: Path, table: RowBlocks) -> None:
-        self.folder, self.table = folder.absolute(), table
+        self.folder, self.table = folder, table
         self.question, self.at = "", 0
         self.last = monotonic()
 
@@ -58,11 +71,7 @@ class Checkpoint:
         head = self.folder / HEAD
         if not head.exists():
             return factors
-        try:
-            found = json.loads(head.read_text(encoding="utf-8"))
-            self.at, question = int(found["at"]), found["question"]
-        except (OSError, ValueError, TypeError, KeyError) as error:
-            raise InputError(f"{head} is no checkpoint of blocks of rows: {error}") from None
+        self.at, question = read_head(head)
         fit = self.folder / str(self.at)
         names = [str(fit / f"U{k}.npy") for k in range(len(self.table.blocks))]
         kept = names, str(fit / "V.npy")
@@ -87,6 +96,21 @@ class Checkpoint:
         write_atomically(self.folder / HEAD, head.encode())
         shutil.rmtree(before, ignore_errors=True)
         self.last = monotonic()
+
+
+def read_head(file: Path) -> tuple[int, str]:
+    """Return the name of the folder that was written last, and the question.
+
+    Raises InputError where the file does not hold them.
+    """
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputError(f"{file} is no checkpoint of blocks of rows: {error}") from None
+    keys = {"at": int, "question": str}
+    if not isinstance(found, dict) or {k: type(x) for k, x in found.items()} != keys:
+        raise InputError(f"{file} is no checkpoint of blocks of rows: it holds {short(found)}")
+    return found["at"], found["question"]
 
 
 def question_of(table: RowBlocks, blocks: list[Task]) -> str:

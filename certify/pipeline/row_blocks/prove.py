@@ -26,7 +26,8 @@ from certify.kernel.file import identity
 from certify.offsets import ColumnIntercept, RowIntercept
 from certify.pipeline.certificate.file import Certificate, Json, StatedQuestion, as_numpy
 from certify.pipeline.certificate.verdict import Bracket, Judgement, Verdict
-from certify.pipeline.certificate.verify import Proved
+from certify.pipeline.certificate.verify import Proved, accept_certificate
+from certify.pipeline.check import natural
 from certify.polar import exact_text
 from certify.polar.lanczos import Start, ritz
 from certify.polar.proved import above, as_kernel_array, below
@@ -41,6 +42,7 @@ from .question import (
     known_format,
     load_factor,
     read_blocks,
+    split_factors,
     state,
     unchanged,
 )
@@ -105,9 +107,10 @@ def check(  # noqa: PLR0913  keywords
     Raises InputError where a block or a factor is none, or the cluster gives up; RejectedError
     where numbers overflow.
     """
+    seed, (U, right) = natural(seed), split_factors(factors)
     with session(client):
-        V = accept_factor(factors[1], table.columns)
-        blocks, question = state_question(table, factors[0], V, (rtol, atol))
+        V = accept_factor(right, table.columns)
+        blocks, question = state_question(table, U, V, (rtol, atol))
         b = None
         if (ridge := table.ridge(ColumnIntercept)) is not None:
             place, rows = PLACE.get(), table.ridge(RowIntercept)
@@ -142,10 +145,10 @@ def verify(  # noqa: PLR0913  keywords
     InputError where a block or a factor is none, or the cluster gives up.
     """
     c = load_certificate(path_or_certificate)
-    factors = load_factors(c) if factors is None else factors
+    U, right = load_factors(c) if factors is None else split_factors(factors)
     with session(client):
-        V = accept_factor(factors[1], table.columns)
-        blocks, question = state_question(table, factors[0], V, (rtol, atol))
+        V = accept_factor(right, table.columns)
+        blocks, question = state_question(table, U, V, (rtol, atol))
         agree(c.statement, question.statement)
         shift, b = evidence(c, table)
         sums = collect(table, blocks, V, b)
@@ -159,8 +162,8 @@ def verify(  # noqa: PLR0913  keywords
 
 
 def load_certificate(source: str | Path | Certificate) -> Certificate:
-    """Return a certificate of blocks of rows, from a file if it is one's name."""
-    c = source if isinstance(source, Certificate) else Certificate.load(source, known_format)
+    """Return a certificate of blocks of rows, from a file if its name is given."""
+    c = accept_certificate(source, known_format)
     known_format(c.statement)
     return c
 
@@ -168,26 +171,28 @@ def load_certificate(source: str | Path | Certificate) -> Certificate:
 def embed_factors(
     certificate: Certificate, factors: Factors, *, client: Client | None = None
 ) -> Certificate:
-    """Return a certificate with U of each block, too, which come here from where they are.
+    """Return a certificate that holds the factors: V, and U of each block.
 
-    factors  as `check` has them; as `improve` returns them
+    factors  as `check` has them, or as `improve` returns them; U comes here from the workers
 
-    Raises RejectedError where they are not those of the certificate.
+    Raises InputError where a factor is none or is missing, RejectedError where they are not those
+    that the certificate's statement names.
     """
+    c, (left, right) = load_certificate(certificate), split_factors(factors)
     with session(client):
         place = PLACE.get()
-        U = place.values([place.run(load_factor, u, U_NAME) for u in factors[0]])
-    arrays = {f"U{k}": as_kernel_array(u) for k, u in enumerate(U)}
-    made = replace(certificate, given={**certificate.given, **arrays})
+        U = place.values([place.run(load_factor, u, U_NAME) for u in left])
+    arrays = {f"U{k}": u for k, u in enumerate(U)} | {"V": load_factor(right, "V")}
+    made = replace(c, given={k: as_kernel_array(x) for k, x in arrays.items()})
     load_factors(made)
     return made
 
 
 def load_factors(path_or_certificate: str | Path | Certificate) -> Factors:
-    """Return the U of each block, and V, that a certificate has; nothing is proved.
+    """Return the factors that a certificate holds, U of each block and V; nothing is proved.
 
-    Raises InputError where it does not have them, RejectedError where they are not those that its
-    statement names.
+    Raises InputError where there is no such file, or it does not hold them; RejectedError where
+    they are not those that its statement names.
     """
     c = load_certificate(path_or_certificate)
     blocks, arrays = (c.statement.get(k) for k in ("blocks", "arrays"))
@@ -199,6 +204,8 @@ def load_factors(path_or_certificate: str | Path | Certificate) -> Factors:
         if name not in c.given:
             raise InputError(f"the certificate has no {name}: give the factors")
         demand(identity(c.given[name]) == of, f"question.{name}", "digest", name)
+    more = sorted(set(c.given) - {*stated, "V"})
+    demand(not more, "question", "arrays", more)
     return [as_numpy(c.given[name]) for name in stated], as_numpy(c.given["V"])
 
 

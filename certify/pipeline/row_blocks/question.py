@@ -21,6 +21,7 @@ from certify.polar.proved import as_kernel_array
 
 from .sources import (
     MATRIX,
+    PAIR,
     THROUGH,
     UNREADABLE,
     accept_counting,
@@ -70,8 +71,11 @@ class RowBlocks:
 
     def __post_init__(self) -> None:
         """Refuse what no proof is for."""
-        object.__setattr__(self, "blocks", tuple(self.blocks))
-        object.__setattr__(self, "offsets", tuple(self.offsets))
+        for name in ("blocks", "offsets"):
+            given = getattr(self, name)
+            if not isinstance(given, Sequence) or isinstance(given, str | bytes):
+                raise InputError(f"{name} must be a sequence, got {short(given)}")
+            object.__setattr__(self, name, tuple(given))
         object.__setattr__(self, "lam", scalar(self.lam, "lam", zero=True))
         if not self.blocks:
             raise InputError("there must be a block of rows, got none")
@@ -109,7 +113,7 @@ class RowBlocks:
 
         Raises InputError where there is none.
         """
-        return cls(in_folder(Path(folder)), columns, lam, offsets, rows, norms)
+        return cls(in_folder(folder), columns, lam, offsets, rows, norms)
 
     @classmethod
     def from_dask(
@@ -166,6 +170,20 @@ def load_factor(factor: Any, name: str) -> Array:  # noqa: ANN401  see check()
         except UNREADABLE as error:
             raise InputError(f"{factor} is no factor, {name}: {error}") from None
     return finite(real(array, name, ndim=MATRIX), name)
+
+
+def split_factors(factors: object) -> Factors:
+    """Return U of each block, and V.
+
+    Raises InputError where they are no such pair.
+    """
+    if not isinstance(factors, tuple | list) or len(factors) != PAIR:
+        got = len(factors) if isinstance(factors, tuple | list) else type(factors).__name__
+        raise InputError(f"factors must be a pair, U of each block and V, got {got}")
+    U, V = factors
+    if not isinstance(U, Sequence | np.ndarray) or isinstance(U, str | bytes):
+        raise InputError(f"U must be a sequence, one factor for each block, got {short(U)}")
+    return tuple(U), V
 
 
 def accept_factor(V: object, columns: int) -> Array:

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import sparse
 
-from certify.base.arrays import Array, Ints
+from certify.base.arrays import Array, Ints, scalar
 from certify.base.checkpoint import Keeper, keeping, stoppable
 from certify.base.clock import Clock, Progress
 from certify.base.cluster import PLACE, Client, Task
@@ -28,14 +28,16 @@ from certify.base.rigor.row_blocks import Block
 from certify.base.rigor.tiles import tree
 from certify.base.sampled import sampled_product
 from certify.offsets import ColumnIntercept, RowIntercept
+from certify.pipeline.budget import positive
 from certify.pipeline.certificate.verdict import NO_BOOL
+from certify.pipeline.check import natural
 from certify.polar.lanczos import Start, ritz
 from certify.search.ratings import precision_of
 
-from .checkpoint import Checkpoint, save
+from .checkpoint import Checkpoint, make_folder, save
 from .descent import descend, sort_blocks
 from .prove import Checked, Sums, check, collect, count_columns, session, times
-from .question import Factors, RowBlocks, accept_factor, read_blocks
+from .question import Factors, RowBlocks, accept_factor, read_blocks, split_factors
 from .sources import entries, spans
 from .zero_sums import fit_columns
 
@@ -111,15 +113,18 @@ def improve(  # noqa: PLR0913  keywords
     """
     if not table.lam:
         raise InputError(f"lam must be > 0, got {table.lam}: without a penalty no size is best")
-    clock = Clock(budget, progress)
+    rtol, atol = (scalar(x, name, zero=True) for name, x in (("rtol", rtol), ("atol", atol)))
+    clock, seed = Clock(positive(budget), progress), natural(seed)
+    named = (folder, "folder"), (checkpoint, "checkpoint")  # made first, so that a fit is not lost
+    fitted, begun = (None if x is None else make_folder(x, name) for x, name in named)
     with session(client), keeping(Keeper()), stoppable():
-        kept = None if checkpoint is None else Checkpoint(Path(checkpoint), table)
+        kept = None if begun is None else Checkpoint(begun, table)
         fit = begin(table, factors if kept is None else kept.recall(factors))
         best = climb(table, fit, clock, (rtol, atol, seed), kept)
         U = [PLACE.get().persist(x) for x in rows_of(best)]
         if kept is not None:
             kept.keep(blocks_of(best), best.V, now=True)
-        U = U if folder is None else save(U, best.V, Path(folder).absolute())
+        U = U if fitted is None else save(U, best.V, fitted)
         result = check(table, (U, best.V), rtol=rtol, atol=atol, seed=seed)
         return Improved((U, best.V), result)
 
@@ -187,8 +192,9 @@ def begin(table: RowBlocks, factors: Factors | None) -> Fit:
         data = [place.persist(place.run(entries, *pair, n)) for pair in pairs]
         rows = [place.persist(place.run(no_rows, x)) for x in data]
         return Fit(data, rows, V, np.zeros(n))
-    V = accept_factor(factors[1], n)
-    blocks = read_blocks(table, factors[0], V.shape[1])
+    U, right = split_factors(factors)
+    V = accept_factor(right, n)
+    blocks = read_blocks(table, U, V.shape[1])
     data = [place.persist(place.run(entries_of, block)) for block in blocks]
     rows = [place.persist(place.run(with_zeros, block)) for block in blocks]
     return Fit(data, rows, V, np.zeros(n))

@@ -22,11 +22,22 @@ Span = tuple[int, int | None]  # of a block: its first row, as a file counts; it
 UNREADABLE = (OSError, EOFError, KeyError, ValueError, BadZipFile)  # what reading a file raises
 
 
-def in_folder(folder: Path) -> list[str]:
+def accept_folder(given: object, name: str) -> Path:
+    """Return the path of a folder.
+
+    Raises InputError where it is not the name of one; name: the argument's.
+    """
+    if not isinstance(given, str | Path) or "\0" in str(given):
+        raise InputError(f"{name} must be the name of a folder, got {short(given)}")
+    return Path(given)
+
+
+def in_folder(given: object) -> list[str]:
     """Return the files of blocks in a folder, in the order of their names.
 
     Raises InputError where there is none.
     """
+    folder = accept_folder(given, "folder")
     try:
         found = sorted(
             p for p in folder.absolute().iterdir() if p.suffix in SUFFIXES and p.name[0] != "."
@@ -254,11 +265,14 @@ def row_range(source: str | Path) -> tuple[int, int] | None:
 def canonical(matrix: Any) -> Any:  # noqa: ANN401  scipy.sparse
     """Return entries as CSR in float64, in order; zeros that are listed are kept.
 
-    Raises InputError where one is listed twice, or is no float64.
+    Raises InputError where one is listed twice, or is no float64, or there are too many rows.
     """
     listed = sparse.coo_array(matrix)
     data = real(listed.data, "data of a block")
-    csr = sparse.csr_array((data, listed.coords), shape=listed.shape)
+    try:
+        csr = sparse.csr_array((data, listed.coords), shape=listed.shape)
+    except (MemoryError, ValueError):
+        raise InputError(f"a block of shape {listed.shape} is too large to hold") from None
     csr.sum_duplicates()
     if csr.nnz != len(data):
         raise InputError(f"{len(data) - csr.nnz} entries of a block are listed twice")
