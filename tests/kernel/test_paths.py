@@ -252,11 +252,13 @@ def test_a_sign_lowers_the_bound():
     assert norm.bound_dual(y) < replace(norm, cone="*").bound_dual(y)
 
 
-def test_a_flow_in_floats_is_tested_before_it_is_believed(monkeypatch):
-    """Flow 1 leaves nothing of (1, -1), and proves 1 / rho."""
-    norm, y = chain(2, rho=Fraction(7, 8)), np.array([[1.0, -1.0]])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_flow_in_floats_is_tested_before_it_is_believed(monkeypatch, sign):
+    """Flow 1 leaves nothing of (1, -1), and proves 1 / rho; so does -1 of (-1, 1)."""
+    norm, y = chain(2, rho=Fraction(7, 8)), sign * np.array([[1.0, -1.0]])
     assert 0.632 < variation_norms(norm, y)[0] < 0.633
-    monkeypatch.setattr("certify.base.rigor.paths.find_flows", lambda *_: np.array([[1.0, 0.0]]))
+    flow = sign * np.array([[1.0, 0.0]])
+    monkeypatch.setattr("certify.base.rigor.paths.find_flows", lambda *_: flow)
     assert Fraction(8, 7) <= variation_norms(norm, y)[0] < 1.143
 
 
@@ -286,3 +288,79 @@ def test_what_floats_are_off_by_is_added_to_the_bound(monkeypatch):
     monkeypatch.setattr(Cones, "slack", lambda *_: 0.25)
     off = 0.25 * float(np.sqrt(np.square(Cones(form).A).sum()))
     assert np.allclose(Cones(form).linear_bounds(np.eye(2), 0) - before, off)
+
+
+def squared_by_flow(norm, y, flow):
+    """Return the square of what a flow along the path proves, and of what none does."""
+    order, none = norm.path.order, [Fraction(0)] * norm.size
+    squares = []
+    for f in ([*map(Fraction, flow)], none):
+        rest = [Fraction(y[i]) - a + b for i, a, b in zip(order, f, [0, *f[:-1]], strict=True)]
+        met = sum(v * v for i, v in zip(order, rest, strict=True) if norm.meets(i, v))
+        most = max(map(abs, f))
+        if norm.rho or not most:
+            squares.append(max(met, (most / norm.rho) ** 2 if most else most))
+    return squares
+
+
+@pytest.mark.parametrize("rho", [0.0, 5e-324, 2.0**-1040, 0.3, 1e300])
+@pytest.mark.parametrize("scale", [2.0**-1060, 2.0**-540, 1.0, 2.0**400])
+def test_no_flow_in_floats_proves_less_than_it_does_in_fractions(monkeypatch, rho, scale):
+    """Loops, edges twice, vertices without any; flows against the edges, and far too large."""
+    rng = np.random.default_rng(int(scale > 1))
+    for _ in range(40):
+        n = int(rng.integers(1, 8))
+        norm = Variation(
+            n,
+            "".join(rng.choice([*"**+-0"], n)),
+            Fraction(rho),
+            rng.integers(0, n, 2 * int(rng.integers(2 * n))).tolist(),
+        )
+        y = scale * rng.standard_normal((1, n))
+        joined = np.array([*map(bool, norm.path.signs), False])
+        flow = scale * joined * rng.standard_normal((1, n)) * rng.choice([1e-9, 1.0, 1e9])
+        with monkeypatch.context() as patched:
+            patched.setattr("certify.base.rigor.paths.find_flows", lambda *_, f=flow: f)
+            with np.errstate(over="ignore"):
+                bound = Fraction(variation_norms(norm, y)[0])
+        squares = squared_by_flow(norm, y[0], flow[0])
+        assert bound**2 >= min(squares)
+        assert (
+            bound
+            <= (1 + Fraction(1, 2**40)) * Fraction(float(min(squares)) ** 0.5) + Fraction(2) ** -490
+        )
+
+
+def test_what_differences_in_floats_have_lost_is_in_the_bound(monkeypatch):
+    """Sums of tenths, each rounded: in floats nothing is left of y, in fractions the roundings."""
+    y = np.repeat([[0.1, -0.1]], 50, axis=1)
+    flow = np.cumsum(y, axis=1)
+    flow[0, -1] = 0.0
+    norm = chain(100, rho=Fraction(2) ** 100)
+    monkeypatch.setattr("certify.base.rigor.paths.find_flows", lambda *_: flow)
+    least, bound = min(squared_by_flow(norm, y[0], flow[0])), Fraction(variation_norms(norm, y)[0])
+    assert Fraction(2) ** -100 < least <= bound**2 < Fraction(2) ** -80
+
+
+@pytest.mark.parametrize("joined", [False, True])
+def test_small_squares_that_a_sum_in_floats_loses_are_in_the_bound(monkeypatch, joined):
+    """1 + 127 (1 - 2^-6) 2^-53: no sum of 1 and one of them is more than 1."""
+    y = np.full((1, 128), (1 - 2.0**-7) * 2.0**-26.5)
+    y[0, 0] = 1.0
+    norm, flow = chain(128) if joined else Variation(128), np.zeros((1, 128))
+    monkeypatch.setattr("certify.base.rigor.paths.find_flows", lambda *_: flow)
+    assert Fraction(variation_norms(norm, y)[0]) ** 2 >= sum(Fraction(v) ** 2 for v in y[0])
+
+
+def test_roots_of_vectors_are_rounded_up():
+    """Of (1, 1), sqrt(2) and 1 / (1 + rho / sqrt(2)) are no fractions."""
+    ones = [Fraction(1), Fraction(1)]
+    for norm in (chain(2), Variation(2)):
+        for bound in (norm.dual_norm(ones), norm.dual_norm(ones, [Fraction(0)] * len(norm.edges))):
+            assert 2 <= bound**2 < 2 + Fraction(1, 2**40)
+        assert norm.bound_dual(ones) ** 2 >= 2
+
+
+def test_no_vectors_have_no_bounds():
+    for norm in (chain(3), Variation(3)):
+        assert variation_norms(norm, np.zeros((0, 3))).shape == (0,)

@@ -38,7 +38,7 @@ def variation_norms(norm: Variation, y: Floats) -> Floats:
         np.sqrt((x * x).sum(axis=1)) * more + LOST for x in (met, y, np.clip(y, low, high))
     )
     size += 2.0**-52 * (whole + 2 * np.sqrt(norm.size) * most) * wide + LOST
-    level = most / (rho * (1 - 2.0**-50)) if rho > 0 else most
+    level = most / (rho * (1 - 2.0**-50)) if rho > 0 else np.inf
     return np.asarray(np.fmin(np.maximum(size * wide, level * wide + LOST), alone))
 
 
@@ -85,7 +85,7 @@ class MergedRows:
     def at(self, c: Floats) -> Floats:
         """Return z(c), flat, for a level c of each entry."""
         last = np.flatnonzero(self.level > c)
-        first = np.concatenate([[0], last[:-1] + 1])
+        first = np.concatenate([[0], last + 1])[:-1]
         count = last - first + 1
         total = self.sums[last] - self.sums[first] + self.y[first]
         out = c[last] * (self.signs[last] - self.signs[first - 1])
