@@ -1,5 +1,6 @@
 """Honest certificates, one for each path through the kernel's rules."""
 
+from array import array
 from collections.abc import Mapping
 from functools import cache
 
@@ -8,8 +9,10 @@ import scipy.sparse as sp
 
 from certify import Problem, check, improve
 from certify.atoms import RankOne
+from certify.kernel.arrays import Array, Arrays
 from certify.losses import Squared
 from certify.offsets import ColumnIntercept, Intercept, Linear, RowIntercept, Smooth, Sparse
+from certify.polar.branching.cones import pack_codes
 from certify.search import fixed_rank
 from problems import short_side
 
@@ -21,6 +24,17 @@ SPARSE = sp.coo_array((Y[MASK], np.nonzero(MASK)), shape=Y.shape)
 WEIGHTS = rng.integers(1, 5, (6, 5)) / 4
 PATHS = [(0, 1), (1, 2), (4, 3), (4, 5)]  # two components
 COVARIATES = np.column_stack([np.arange(6.0), np.ones(6)])
+
+
+def as_array(x):
+    """Return numbers as the kernel holds them."""
+    return Array(x.shape, array("d", np.ascontiguousarray(x, dtype=float).reshape(-1)))
+
+
+def as_tree(codes):
+    """Return the arrays of a proof whose tree of cones has these codes."""
+    words = pack_codes(codes)
+    return Arrays({"tree": Array(words.shape, array("q", words.tolist()))}, "proof")
 
 
 def zero(problem):

@@ -364,8 +364,9 @@ def candidate(problem: Problem, entries: Entries, x: Floats) -> Candidate:
 def parts_of(problem: Problem, entries: Entries, x: Floats) -> tuple[Factors, Values]:
     """Return the factors of x, balanced, and the biases: the best ones where that is quick."""
     x = trim(entries, x.astype(np.float64))
-    factors, quick = entries.out(x), problem.loss.quadratic
-    return factors, problem.best_offsets(factors) if quick else entries.offsets(problem, x)
+    (factors, biases), quick = entries.out(x), problem.loss.quadratic
+    q = problem.best_offsets(factors) if quick else descent.values_of(problem, biases)
+    return factors, q
 
 
 def dual(problem: Problem, entries: Entries, now: Point, seed: int) -> tuple[float, Array]:

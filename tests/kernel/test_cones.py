@@ -1,6 +1,5 @@
 """The rule `cones`: random trees are never below the truth, and lies about a tree are refused."""
 
-from array import array
 from dataclasses import replace
 from fractions import Fraction
 
@@ -14,7 +13,6 @@ from certify.base.rigor import cones as walks
 from certify.base.rigor.cones import Cones, elastic_norms
 from certify.base.rigor.flint import Flint
 from certify.base.rigor.rounded import Rounded
-from certify.kernel.arrays import Array, Arrays
 from certify.kernel.errors import RejectedError
 from certify.kernel.exact import Exact
 from certify.kernel.norms import L1, L2, Biased, Elastic, Groups, LInf, Weighted
@@ -28,22 +26,13 @@ from certify.polar.branching.cones import (
     duration,
     grow_codes,
     left_open,
-    pack_codes,
     worst_pairs,
 )
+from tests.kernel_cases import as_array, as_tree
 from tests.places import Frozen, Lossy
 
 TIERS = {"exact": Exact, "flint": Flint, "rounded": Rounded}
 HALF = Fraction(1, 2)
-
-
-def handed(x):
-    return Array(x.shape, array("d", np.ascontiguousarray(x, dtype=float).reshape(-1)))
-
-
-def held(codes):
-    words = pack_codes(codes)
-    return Arrays({"tree": Array(words.shape, array("q", words.tolist()))}, "proof")
 
 
 def drawn(rng, roots, d, depth=6, often=0.6):
@@ -113,13 +102,13 @@ def test_no_tree_of_a_pair_is_below_the_truth(seed):
     pair, W, axis, value = some_pair(seed)
     rng = np.random.default_rng(seed)
     short = pair.right if axis else pair.left
-    form = pair_form(Exact(), pair, Exact().load(handed(W.reshape(-1))), axis)
+    form = pair_form(Exact(), pair, Exact().load(as_array(W.reshape(-1))), axis)
     tree = drawn(rng, form.number, short.size)
     bounds = []
     for make in (Exact, Rounded):
         ar = make()
-        w = ar.load(handed(W.reshape(-1)))
-        bounds.append(cones(ar, pair, w, {"rule": "cones", "axis": axis}, held(tree)))
+        w = ar.load(as_array(W.reshape(-1)))
+        bounds.append(cones(ar, pair, w, {"rule": "cones", "axis": axis}, as_tree(tree)))
     truth = max((value(z) for z in points(rng, short)), default=Fraction(0))
     assert truth <= bounds[0] * (1 + Fraction(1, 2**90))
     assert truth <= bounds[1]
@@ -139,7 +128,7 @@ def some_layer(seed):
     slope = Fraction(rng.choice([0.0, -1.0, 0.5, 2.0]))
     right = rng.choice([L2(c), L1(c), LInf(c), L2(c, "+"), L2(c, "-"), L2(c, "0")])
     samples = rng.permutation(n).tolist()
-    net = Network(Pattern(n, c), handed(F), samples, slope, Biased(d) if free else L2(d), right)
+    net = Network(Pattern(n, c), as_array(F), samples, slope, Biased(d) if free else L2(d), right)
 
     def value(u):
         z = F @ u
@@ -155,10 +144,10 @@ def some_layer(seed):
 def test_no_tree_of_a_layer_is_below_the_truth(seed):
     net, W, value = some_layer(seed)
     rng = np.random.default_rng(seed)
-    form = layer_form(Exact(), net, Exact().load(handed(W.reshape(-1))))
+    form = layer_form(Exact(), net, Exact().load(as_array(W.reshape(-1))))
     tree = drawn(rng, form.number, form.short.size)
     bounds = [
-        layer_cones(ar, net, ar.load(handed(W.reshape(-1))), {}, held(tree))
+        layer_cones(ar, net, ar.load(as_array(W.reshape(-1))), {}, as_tree(tree))
         for ar in (Exact(), Rounded())
     ]
     truth = max((value(u) for u in points(rng, net.left)), default=Fraction(0))
@@ -226,20 +215,20 @@ def pair_of(W, left, right):
 def test_a_grown_tree_reaches_the_polar_of_a_cube(tier):
     W = np.array([[3.0, -1.0, 2.0], [1.0, 2.0, -2.0]])
     pair, ar = pair_of(W, L2, LInf), TIERS[tier]()
-    w = ar.load(handed(W.reshape(-1)))
+    w = ar.load(as_array(W.reshape(-1)))
     tree = grow_codes(Cones(pair_form(ar, pair, w, 1)), (0.0, 0.0), lambda: False).tree()
-    bound = cones(ar, pair, w, {"axis": 1}, held(tree))
+    bound = cones(ar, pair, w, {"axis": 1}, as_tree(tree))
     # the largest of |W s| over the vertices: (3 + 1 + 2, 1 - 2 - 2)
     assert 45 <= bound * bound <= 45 * (1 + Fraction(1, 2**18))
 
 
 @pytest.mark.parametrize("tier", TIERS)
 def test_a_grown_tree_reaches_the_polar_of_a_layer(tier):
-    net = Network(Pattern(2, 1), handed(np.eye(2)), range(2), Fraction(0), L2(2), L2(1, "+"))
+    net = Network(Pattern(2, 1), as_array(np.eye(2)), range(2), Fraction(0), L2(2), L2(1, "+"))
     ar = TIERS[tier]()
-    w = ar.load(handed(np.array([3.0, 4.0])))
+    w = ar.load(as_array(np.array([3.0, 4.0])))
     tree = grow_codes(Cones(layer_form(ar, net, w)), (0.0, 0.0), lambda: False).tree()
-    bound = layer_cones(ar, net, w, {}, held(tree))
+    bound = layer_cones(ar, net, w, {}, as_tree(tree))
     assert 5 <= bound <= 5 * (1 + Fraction(1, 2**18))  # |(3, 4)|, where both rows are positive
 
 
@@ -249,9 +238,9 @@ def test_a_grown_tree_reaches_the_polar_of_elastic_norms(tier):
     pair = Pair(Pattern(2, 2), Elastic(2, "*", HALF), Elastic(2, "*", HALF))
     ar = TIERS[tier]()
     for W, truth in (([[3.0, 0.0], [0.0, 1.0]], 3), ([[1.0, 1.0], [1.0, 1.0]], None)):
-        w = ar.load(handed(np.array(W).reshape(-1)))
+        w = ar.load(as_array(np.array(W).reshape(-1)))
         tree = grow_codes(Cones(pair_form(ar, pair, w, 1)), (0.0, 0.0), lambda: False).tree()
-        bound = cones(ar, pair, w, {"axis": 1}, held(tree))
+        bound = cones(ar, pair, w, {"axis": 1}, as_tree(tree))
         if truth is None:  # u = v = (1, 1) / (1 + sqrt(1/2)): sum W = 4, 4 / (3/2 + sqrt 2)
             assert abs(bound - Fraction(4 / (1.5 + 2**0.5))) <= bound / 2**18
         else:
@@ -290,34 +279,34 @@ LIES = [
 @pytest.mark.parametrize("tier", TIERS)
 def test_a_lie_about_a_tree_is_refused(tier, text, codes, where, code):
     ar = TIERS[tier]()
-    w = ar.load(handed(ONE.reshape(-1)))
+    w = ar.load(as_array(ONE.reshape(-1)))
     pair = pair_of(ONE, L2, L2)
-    assert cones(ar, pair, w, {"axis": 1}, held([0, 0])) >= 5
+    assert cones(ar, pair, w, {"axis": 1}, as_tree([0, 0])) >= 5
     with pytest.raises(RejectedError) as refused:
-        cones(ar, pair, w, text, held(codes))
+        cones(ar, pair, w, text, as_tree(codes))
     assert (refused.value.where, refused.value.code) == (where, code)
 
 
 @pytest.mark.parametrize("tier", TIERS)
 def test_one_cone_that_is_left_is_refused(tier):
     ar = TIERS[tier]()
-    w = ar.load(handed(ONE.reshape(-1)))
+    w = ar.load(as_array(ONE.reshape(-1)))
     pair = Pair(Pattern(2, 2), L2(2), L2(2, "+"))  # one root
-    assert cones(ar, pair, w, {"axis": 1}, held([1, 0, 1, 0, 1, 0, 0])) >= 5
+    assert cones(ar, pair, w, {"axis": 1}, as_tree([1, 0, 1, 0, 1, 0, 0])) >= 5
     with pytest.raises(RejectedError) as refused:
-        cones(ar, pair, w, {"axis": 1}, held([1, 0] * 4))
+        cones(ar, pair, w, {"axis": 1}, as_tree([1, 0] * 4))
     assert (refused.value.where, refused.value.code) == ("proof.tree", "tree")
 
 
 def test_a_symmetric_atom_and_a_long_side_are_refused():
     ar = Exact()
-    w = ar.load(handed(ONE.reshape(-1)))
+    w = ar.load(as_array(ONE.reshape(-1)))
     with pytest.raises(RejectedError) as refused:
-        cones(ar, pair_of(ONE, L2, L2)._replace(symmetric=True), w, {"axis": 1}, held([0, 0]))
+        cones(ar, pair_of(ONE, L2, L2)._replace(symmetric=True), w, {"axis": 1}, as_tree([0, 0]))
     assert refused.value.code == "axis"
     wide = np.ones((1, 17))
     with pytest.raises(RejectedError) as refused:
-        cones(ar, pair_of(wide, L2, L2), ar.load(handed(wide[0])), {"axis": 1}, held([0]))
+        cones(ar, pair_of(wide, L2, L2), ar.load(as_array(wide[0])), {"axis": 1}, as_tree([0]))
     assert (refused.value.where, refused.value.code) == ("proof.polar.rule", "wrong_rule")
 
 
@@ -327,18 +316,18 @@ TENT = np.array([[0.0], [1.0], [2.0]]), np.array([1.0, -2.0, 1.0])  # u = 1, b =
 def with_bias(F, slope=Fraction(0)):
     """Return a layer of one output with an unpriced bias."""
     m, d = F.shape
-    features = handed(np.c_[F, np.ones(m)])
+    features = as_array(np.c_[F, np.ones(m)])
     return Network(Pattern(m, 1), features, range(m), slope, Biased(d + 1), L2(1))
 
 
 @pytest.mark.parametrize("tier", TIERS)
 def test_an_unpriced_bias_is_tried_at_each_kink(tier):
     (F, W), ar = TENT, TIERS[tier]()
-    w, net = ar.load(handed(W)), with_bias(F)
-    assert 1 <= layer_cones(ar, net, w, {}, held([0] * 6)) <= 1 + Fraction(1, 2**40)
+    w, net = ar.load(as_array(W)), with_bias(F)
+    assert 1 <= layer_cones(ar, net, w, {}, as_tree([0] * 6)) <= 1 + Fraction(1, 2**40)
     for codes, code in (([1] + [0] * 5, "outside"), ([], "tree"), ([0] * 16, "tree")):
         with pytest.raises(RejectedError) as refused:
-            layer_cones(ar, net, w, {}, held(codes))
+            layer_cones(ar, net, w, {}, as_tree(codes))
         assert (refused.value.where, refused.value.code) == ("proof.tree", code)
 
 
@@ -351,10 +340,10 @@ def test_a_field_is_bounded_at_the_kinks_alone_whatever_its_sum(seed):
     F, W = rng.integers(-4, 5, (m, d)).astype(float), rng.integers(-4, 5, m).astype(float)
     slope, W[0] = Fraction(rng.choice([0.0, -1.0, 0.5, 2.0])), 3.0
     net = with_bias(F, slope)
-    form = layer_form(Exact(), net, Exact().load(handed(W)))
+    form = layer_form(Exact(), net, Exact().load(as_array(W)))
     assert form.number == 2**d * len({*map(tuple, F.tolist())})
-    tree = held(drawn(rng, form.number, d))
-    bounds = [layer_cones(ar, net, ar.load(handed(W)), {}, tree) for ar in (Exact(), Rounded())]
+    tree = as_tree(drawn(rng, form.number, d))
+    bounds = [layer_cones(ar, net, ar.load(as_array(W)), {}, tree) for ar in (Exact(), Rounded())]
     for u in points(rng, L2(d)):
         for k in range(m):
             z = (F - F[k]) @ u
@@ -365,8 +354,8 @@ def test_a_field_is_bounded_at_the_kinks_alone_whatever_its_sum(seed):
 def test_rows_that_are_equal_have_one_kink():
     net = with_bias(np.zeros((2, 1)))
     for ar in (Exact(), Rounded()):
-        w = ar.load(handed(np.array([1.0, -1.0])))
-        assert 0 <= layer_cones(ar, net, w, {}, held([0] * 2)) <= Fraction(1, 2**490)
+        w = ar.load(as_array(np.array([1.0, -1.0])))
+        assert 0 <= layer_cones(ar, net, w, {}, as_tree([0] * 2)) <= Fraction(1, 2**490)
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -376,7 +365,7 @@ def test_floats_are_not_below_the_truth_at_a_kink_far_from_all_others(seed):
     F, w, ar = rng.standard_normal((3, 1)), rng.standard_normal(), Rounded()
     F[2] *= 1e8
     W = np.array([w, -w, 0.0])
-    bound = layer_cones(ar, with_bias(F), ar.load(handed(W)), {}, held([0] * 6))
+    bound = layer_cones(ar, with_bias(F), ar.load(as_array(W)), {}, as_tree([0] * 6))
     f, g, _ = map(Fraction, F[:, 0])
     assert abs(Fraction(w) * (f - g)) <= bound
 
@@ -388,7 +377,7 @@ def test_the_size_of_what_floats_carry_is_bounded_at_every_kink(seed):
     rng = np.random.default_rng(seed)
     F, W = rng.integers(-4, 5, (4, 2)).astype(float), rng.integers(-4, 5, 4).astype(float)
     net = with_bias(F, Fraction(rng.choice([0.0, 2.0, 1023 / 1024])))
-    form = layer_form(Exact(), net, Exact().load(handed(W)))
+    form = layer_form(Exact(), net, Exact().load(as_array(W)))
     cones = Cones(form)
     found = cones.reach * float(cones.unit)
     for k in np.array(form.kinks, dtype=float):
@@ -402,25 +391,25 @@ def test_the_size_of_what_floats_carry_is_bounded_at_every_kink(seed):
 def test_a_bias_alone_is_refused(tier):
     ar, net = TIERS[tier](), with_bias(np.zeros((2, 0)))
     with pytest.raises(RejectedError) as refused:
-        layer_cones(ar, net, ar.load(handed(np.array([1.0, -1.0]))), {}, held([0]))
+        layer_cones(ar, net, ar.load(as_array(np.array([1.0, -1.0]))), {}, as_tree([0]))
     assert (refused.value.where, refused.value.code) == ("proof.polar.rule", "wrong_rule")
 
 
 def test_floats_refuse_generators_of_more_than_53_bits():
     ar, pair = Rounded(), pair_of(ONE, L2, L2)
-    w = ar.load(handed(ONE.reshape(-1)))
-    tree = held([1] * 80 + [0] * 82)  # always the first child: m in the place of g_i
+    w = ar.load(as_array(ONE.reshape(-1)))
+    tree = as_tree([1] * 80 + [0] * 82)  # always the first child: m in the place of g_i
     with pytest.raises(RejectedError) as refused:
         cones(ar, pair, w, {"axis": 1}, tree)
     assert refused.value.code == "inexact"
     exact = Exact()
-    assert cones(exact, pair, exact.load(handed(ONE.reshape(-1))), {"axis": 1}, tree) >= 5
+    assert cones(exact, pair, exact.load(as_array(ONE.reshape(-1))), {"axis": 1}, tree) >= 5
 
 
 def test_a_tree_that_is_cut_short_says_what_is_left():
     W = np.random.default_rng(0).integers(-4, 5, (6, 4)).astype(float)
     pair, ar, batches = Pair(Pattern(6, 4), L2(6, "+"), L2(4, "+")), Exact(), iter(range(9))
-    form = pair_form(ar, pair, ar.load(handed(W.reshape(-1))), 1)
+    form = pair_form(ar, pair, ar.load(as_array(W.reshape(-1))), 1)
     grown = grow_codes(Cones(form), (0.0, 0.0), lambda: next(batches) > 4)
     assert 0 < grown.left < 1
     assert "% of it in " in left_open(grown, 60.0)
@@ -434,13 +423,13 @@ def test_a_tree_that_is_cut_short_says_what_is_left():
 def test_a_grown_tree_knows_its_own_bound(seed, monkeypatch):
     rng = np.random.default_rng(seed)
     F, W = rng.standard_normal((20, 3)), rng.standard_normal((20, 2))
-    net = Network(Pattern(20, 2), handed(F), range(20), Fraction(0), L2(3), L2(2))
+    net = Network(Pattern(20, 2), as_array(F), range(20), Fraction(0), L2(3), L2(2))
     if seed % 2 == 0:  # an unpriced bias, and roots that are made a few at a time
         F, W = np.c_[F, np.ones(20)], W - W.mean(axis=0)
-        net = net._replace(features=handed(F), left=Biased(4))
+        net = net._replace(features=as_array(F), left=Biased(4))
         monkeypatch.setattr("certify.base.rigor.cones.ROOTS", 1000)
     ar = Rounded()
-    w = ar.load(handed(W.reshape(-1)))
+    w = ar.load(as_array(W.reshape(-1)))
     form = layer_form(ar, net, w)
     limits = Cones(form)
     slack = limits.slack(80) * float(limits.reach.sum()) * float(limits.unit)
@@ -448,7 +437,7 @@ def test_a_grown_tree_knows_its_own_bound(seed, monkeypatch):
     def misses(expired):
         """Whether a grown tree promises another bound than its rule proves."""
         grown = grow_codes(Cones(form), (0.0, 0.0), expired)
-        proved = layer_cones(ar, net, w, {}, held(grown.tree()))
+        proved = layer_cones(ar, net, w, {}, as_tree(grown.tree()))
         return abs(grown.upper - float(proved)) > slack  # of batches of another depth
 
     batches = iter(range(10))
@@ -463,14 +452,14 @@ def test_a_tree_that_grows_in_tasks_is_the_same_wherever_they_run(place, monkeyp
     """Tasks change none of their arguments, and run again if what they made is lost."""
     rng = np.random.default_rng(1)
     F, W = rng.standard_normal((60, 3)), rng.standard_normal((60, 2))
-    net = Network(Pattern(60, 2), handed(F), range(60), Fraction(0), L2(3), L2(2))
+    net = Network(Pattern(60, 2), as_array(F), range(60), Fraction(0), L2(3), L2(2))
     ar = Rounded()
-    w = ar.load(handed(W.reshape(-1)))
+    w = ar.load(as_array(W.reshape(-1)))
     form = layer_form(ar, net, w)
 
     def grown(most):
         tree = grow_codes(Cones(form), (0.0, 0.0), lambda: False, most=most)
-        return tree.tree(), tree.upper, layer_cones(ar, net, w, {}, held(tree.tree()))
+        return tree.tree(), tree.upper, layer_cones(ar, net, w, {}, as_tree(tree.tree()))
 
     whole = grown(9000)
     monkeypatch.setattr("certify.base.cluster.QUICK", 0.0)
@@ -537,7 +526,7 @@ def test_a_cone_is_split_where_its_bound_loses_most_unless_it_is_thin():
 
 def test_a_cone_that_no_longer_fits_floats_is_a_leaf_and_the_others_are_split():
     W = np.random.default_rng(0).integers(-4, 5, (6, 3)).astype(float)
-    form = pair_form(Rounded(), pair_of(W, L2, L2), Rounded().load(handed(W.reshape(-1))), 1)
+    form = pair_form(Rounded(), pair_of(W, L2, L2), Rounded().load(as_array(W.reshape(-1))), 1)
     limits, tree = Cones(form), Grown()
     batch = next(limits.roots())
     count = len(batch.node)

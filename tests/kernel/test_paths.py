@@ -1,6 +1,5 @@
 """Flows that the kernel finds on paths: no bound is below what is attained, and few are above."""
 
-from array import array
 from dataclasses import replace
 from fractions import Fraction
 
@@ -14,28 +13,19 @@ from certify.base.rigor.cones import Cones
 from certify.base.rigor.flint import Flint
 from certify.base.rigor.paths import variation_norms
 from certify.base.rigor.rounded import Rounded
-from certify.kernel.arrays import Array, Arrays
 from certify.kernel.exact import Exact
 from certify.kernel.norms import L2, LInf, Variation
 from certify.kernel.norms.paths import FINE, STEPS, find_flow, merge_path, trace_path
 from certify.kernel.patterns import Pattern
 from certify.kernel.rules.cones import cones, pair_form
 from certify.kernel.spaces import Pair
-from certify.polar.branching.cones import grow_codes, pack_codes
+from certify.polar.branching.cones import grow_codes
 from certify.polar.methods.cones import Cones as Method
 from certify.polar.query import PolarQuery
+from tests.kernel_cases import as_array, as_tree
 
 TIERS = {"exact": Exact, "flint": Flint, "rounded": Rounded}
 HALF = Fraction(1, 2)
-
-
-def handed(x):
-    return Array(x.shape, array("d", np.ascontiguousarray(x, dtype=float).reshape(-1)))
-
-
-def held(codes):
-    words = pack_codes(codes)
-    return Arrays({"tree": Array(words.shape, array("q", words.tolist()))}, "proof")
 
 
 def chain(n, cone="*", rho=HALF):
@@ -178,9 +168,9 @@ def test_a_grown_tree_reaches_the_polar_of_variation(tier, both, cone):
     W = rng.integers(-8, 9, (9, 3)).astype(float)
     left, right = chain(9, cone), chain(3) if both else L2(3)
     pair, ar = Pair(Pattern(9, 3), left, right), TIERS[tier]()
-    w = ar.load(handed(W.reshape(-1)))
+    w = ar.load(as_array(W.reshape(-1)))
     grown = grow_codes(Cones(pair_form(ar, pair, w, 1)), (0.0, 0.0), lambda: False)
-    bound = cones(ar, pair, w, {"axis": 1}, held(grown.tree()))
+    bound = cones(ar, pair, w, {"axis": 1}, as_tree(grown.tree()))
     points = rng.standard_normal((500, 3))
     values = variation_norms(left, points @ W.T)
     sizes = [float(right.lengths(v)[0].hi) for v in points.tolist()]
@@ -193,7 +183,7 @@ def test_a_grown_tree_reaches_the_polar_of_variation(tier, both, cone):
     least = attained(left, W @ best) / right.lengths(best.tolist())[0].hi
     assert least <= bound * (1 + Fraction(1, 2**50))  # W best is rounded
     assert bound <= least * (1 + Fraction(1, 2**18))
-    coarse = cones(ar, pair, w, {"axis": 1}, held([0] * pair_form(ar, pair, w, 1).number))
+    coarse = cones(ar, pair, w, {"axis": 1}, as_tree([0] * pair_form(ar, pair, w, 1).number))
     assert coarse > least * (1 + Fraction(1, 2**18))  # without its tree nothing is close
 
 
@@ -210,12 +200,12 @@ def test_no_tree_with_variation_is_below_the_truth(seed):
     given_ = W if axis else W.T
     for make in TIERS.values():
         ar = make()
-        w = ar.load(handed(given_.reshape(-1)))
+        w = ar.load(as_array(given_.reshape(-1)))
         form = pair_form(ar, pair, w, axis)
         pairs, codes = d * (d - 1) // 2, []
         for _ in range(form.number):
             codes += [int(rng.integers(1, pairs + 1)), 0, 0] if pairs else [0]
-        bound = cones(ar, pair, w, {"axis": axis}, held(codes))
+        bound = cones(ar, pair, w, {"axis": axis}, as_tree(codes))
         low = [0 if short.sign(i) == "+" else -8 for i in range(d)]
         for z in rng.integers(low, 9, (12, d)):
             if z.any():
@@ -232,7 +222,7 @@ def test_differences_count_with_their_signs():
     pair = Pair(Pattern(2, 1), norm, L2(1))
     for make in TIERS.values():
         ar = make()
-        bound = cones(ar, pair, ar.load(handed(W.reshape(-1))), {"axis": 1}, held([0, 0]))
+        bound = cones(ar, pair, ar.load(as_array(W.reshape(-1))), {"axis": 1}, as_tree([0, 0]))
         assert apart * (1 - Fraction(1, 2**40)) <= bound <= apart * (1 + Fraction(1, 2**40))
 
 
@@ -242,7 +232,7 @@ def test_squares_that_underflow_count(tier, left):
     """The first row earns nothing, and the second 2^-540 times |(1, 1)|_1."""
     W, ar = np.array([[-1.0, -1.0], [2.0**-540, 2.0**-540]]), TIERS[tier]()
     pair = Pair(Pattern(2, 2), left, LInf(2, "+"))
-    bound = cones(ar, pair, ar.load(handed(W.reshape(-1))), {"axis": 1}, held([0]))
+    bound = cones(ar, pair, ar.load(as_array(W.reshape(-1))), {"axis": 1}, as_tree([0]))
     x = [0.0, 1.0]
     assert bound * left.lengths(x)[0].hi >= Fraction(2) * Fraction(2) ** -540
 
@@ -283,7 +273,7 @@ def test_a_flow_that_is_not_a_number_proves_what_none_does(monkeypatch):
 def test_what_floats_are_off_by_is_added_to_the_bound(monkeypatch):
     W = np.array([[1.0, 2.0], [3.0, -1.0], [0.5, 0.25]])
     pair, ar = Pair(Pattern(3, 2), chain(3), L2(2)), Rounded()
-    form = pair_form(ar, pair, ar.load(handed(W.reshape(-1))), 1)
+    form = pair_form(ar, pair, ar.load(as_array(W.reshape(-1))), 1)
     before = Cones(form).linear_bounds(np.eye(2), 0)
     monkeypatch.setattr(Cones, "slack", lambda *_: 0.25)
     off = 0.25 * float(np.sqrt(np.square(Cones(form).A).sum()))

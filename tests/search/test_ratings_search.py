@@ -119,7 +119,7 @@ def test_the_objective_and_its_slope_are_those_of_the_problem(problem):
     entries = descent.entries_of(problem, np.float64)
     start = start_of(problem)
     x = entries.into(start.factors, descent.biases_of(problem, start.q))
-    factors = entries.out(x)
+    factors = entries.out(x)[0]
     assert all(np.array_equal(a, b) for a, b in zip(factors, start.factors, strict=True))
     objective = descent.objective_of(entries, 2)
     now = objective.at(x)
@@ -148,7 +148,7 @@ def test_the_dual_point_is_that_of_the_problem(problem):
     for same, digits in ((entries, 1e-12), (descent.entries_of(problem, np.float32), 1e-5)):
         off = np.abs(same.dual_point(x) - wanted).max()
         assert off <= digits * np.abs(wanted).max()
-    offsets = entries.offsets(problem, x)
+    offsets = descent.values_of(problem, entries.out(x)[1])
     assert len(offsets) == len(start.q)
     assert all(map(np.array_equal, offsets, start.q))
 
@@ -458,7 +458,7 @@ def test_steps_of_factors_with_signs_stay_inside_and_end_stationary(signed):
     x = entries.into(start.factors, (None, None))
     end = descent.descend(entries, x, 300)
     assert end.value < start.value
-    assert allowed(signed, entries.out(end.x))
+    assert allowed(signed, entries.out(end.x)[0])
     objective = descent.objective_of(entries, 3)
     still = objective.still(end)
     assert still.any()  # the sign binds
@@ -505,7 +505,7 @@ def test_a_balanced_point_with_signs_is_the_same_fit_without_the_dead(signed):
     entries, start = descent.entries_of(signed, np.float64), positive_start(signed)
     factors = [np.hstack([x, 1e-9 * x[:, :1]]) for x in start.factors]
     x = ratings.trim(entries, entries.into((4 * factors[0], factors[1]), (None, None)))
-    out = entries.out(x)
+    out = entries.out(x)[0]
     assert out[0].shape[1] == 3
     assert np.allclose(out[0] @ out[1].T, 4 * start.factors[0] @ start.factors[1].T, rtol=1e-12)
     assert np.allclose(*(np.linalg.norm(f, axis=0) for f in out), rtol=1e-12)

@@ -1,6 +1,5 @@
 """Factors of blocks of rows as files, which the workers write: a fit, and what resumes a search."""
 
-import hashlib
 import json
 import shutil
 from io import BytesIO
@@ -14,9 +13,10 @@ from certify.base.arrays import Array, short
 from certify.base.checkpoint import EVERY
 from certify.base.cluster import PLACE, Task
 from certify.base.errors import InputError
+from certify.pipeline import checkpoint_file
 from certify.pipeline.certificate.file import write_atomically
 
-from .question import Factors, RowBlocks, accept_factor, identities, read_blocks
+from .question import Factors, RowBlocks, accept_factor, identities, read_blocks, state
 from .sources import accept_folder
 
 HEAD = "checkpoint.json"
@@ -118,6 +118,6 @@ def question_of(table: RowBlocks, blocks: list[Task]) -> str:
     place = PLACE.get()
     stated = place.values([place.run(identities, block) for block in blocks])
     data = [{k: x for k, x in one.items() if k != "U"} for one in stated]
-    offsets = [[o.name, {k: x.hex() for k, x in o.numbers().items()}] for o in table.offsets]
-    text = json.dumps([table.lam.hex(), table.columns, table.norms, offsets, data], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()
+    no_factors = np.zeros((table.columns, 0))
+    statement = state(table, stated, no_factors, 0.0, 0.0).statement
+    return checkpoint_file.question_of(statement | {"blocks": data})

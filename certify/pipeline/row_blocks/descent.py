@@ -28,6 +28,7 @@ from certify.search.descent.ratings import (
     Floats,
     add_scaled,
     dot,
+    floor,
     line_search,
     sort_rows,
 )
@@ -159,11 +160,10 @@ def descend(
         if new is None:
             break
         now = new
-    out = (now.columns.z / now.columns.root).astype(np.float64)
+    (_, V), (_, found) = sides.empty.out(now.columns.z / now.columns.root)
     pairs = zip(sides.entries, now.blocks, strict=True)
     made = [place.persist(place.run(finish, *pair)) for pair in pairs]
-    r = V.shape[1]
-    return made, (out[:, :r].copy(), b if columns_ is None else out[:, -1].copy())
+    return made, (V, b if found is None else found)
 
 
 def begin(sides: Sides, rows: list[Task], x: Floats) -> Point:
@@ -202,7 +202,7 @@ def pull_of(x: tuple[Any, Part]) -> Floats:
 
 def roots(D: Floats) -> Floats:
     """Return D^(1/2), which is not too small."""
-    return np.asarray(np.sqrt(np.maximum(D, np.finfo(D.dtype).tiny ** 0.5)))
+    return np.asarray(np.sqrt(floor(D)))
 
 
 def step_along(sides: Sides, now: Point, weights: Array, t: float) -> Point:
@@ -247,11 +247,8 @@ def step_rows(
 def finish(entries: Entries, last: tuple[State, Part]) -> tuple[Array, Array]:
     """Return U and a of a block, in double precision, its rows in their order."""
     state, _ = last
-    place = np.argsort(entries.rows)
-    x = (state.z / state.root)[place].astype(np.float64)
-    r = x.shape[1] - entries.bias_count
-    a = np.zeros(len(x)) if entries.biases[0] is None else x[:, r].copy()
-    return x[:, :r].copy(), a
+    (U, _), (a, _) = entries.out(state.z / state.root)
+    return U, np.zeros(len(U)) if a is None else a
 
 
 def direction(products: Array) -> tuple[Array, float]:

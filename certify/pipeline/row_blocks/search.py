@@ -32,7 +32,20 @@ from certify.pipeline.budget import positive
 from certify.pipeline.certificate.verdict import NO_BOOL
 from certify.pipeline.check import natural
 from certify.polar.lanczos import Start, ritz
-from certify.search.ratings import precision_of
+from certify.search.ratings import (
+    CLOSER,
+    DEAD,
+    FEW,
+    FEWEST,
+    LEAST,
+    MANY,
+    MORE,
+    NEAR,
+    PART,
+    ROUNDS,
+    SLIGHT,
+    precision_of,
+)
 
 from .checkpoint import Checkpoint, make_folder, save
 from .descent import descend, sort_blocks
@@ -41,17 +54,10 @@ from .question import Factors, RowBlocks, accept_factor, read_blocks, split_fact
 from .sources import entries, spans
 from .zero_sums import fit_columns
 
-ROUNDS = 60  # at most
-FEW, MANY, NEAR = 10, 20, 1e-2  # steps of a round, and with a smaller gap than NEAR
-PART = 0.4  # of epsilon: the estimated gap at which the search ends
-LEAST = 10  # pairs looked for at once; otherwise as many as there are components
-MORE, FEWEST = 1.2, 4  # times the pairs that earn more than lam, and beside them: appended
-SLIGHT = 1e-3  # of the largest new weight: what a component starts with that earns too little
-DEAD = 1e-5  # of the largest singular value: a component below it is dropped
 ROUGH, LEVEL = (1e-9, 1e-4), 0.1  # least and most change that ends an estimate; of rtol
 SHARP = 0.01  # of that change: what ends the estimate of a gap that is small enough
 ROOM = 0.1  # of that change: what is added to an estimate; cost, never truth
-STALE, CLOSER = 8, 0.9  # rounds that end a search, without a gap that is so much smaller
+STALE = 8  # rounds that end a search, without a gap that is smaller by CLOSER
 
 
 @dataclass(frozen=True)

@@ -264,24 +264,26 @@ class Entries:
             out[m:, -1] = cols
         return out
 
-    def out(self, x: Floats) -> Factors:
-        """Return the factors of x, in double precision."""
+    def out(self, x: Floats) -> tuple[Factors, Biases]:
+        """Return the factors and the biases of x in double precision, as `into` takes them."""
         m, r = self.shape[0], x.shape[1] - self.bias_count
-        place = np.argsort(self.rows)
-        return x[:m, :r][place].astype(np.float64), x[m:, :r].astype(np.float64)
-
-    def offsets(self, problem: Problem, x: Floats) -> Values:
-        """Return the biases of x as the values of the problem's offsets."""
-        m, r = self.shape[0], x.shape[1] - self.bias_count
-        place = np.argsort(self.rows)
-        sides = {"row": lambda: x[:m, r][place], "column": lambda: x[m:, -1]}
-        return tuple(sides[o.name]().astype(np.float64) for o in problem.offsets)
+        rows, cols = self.biases
+        left, right = x[:m][np.argsort(self.rows)].astype(np.float64), x[m:].astype(np.float64)
+        a = None if rows is None else left[:, r].copy()
+        b = None if cols is None else right[:, -1].copy()
+        return (left[:, :r].copy(), right[:, :r].copy()), (a, b)
 
 
 def biases_of(problem: Problem, q: Values) -> Biases:
     """Return the biases of rows and of columns, whatever their order among the offsets."""
     by_name = {o.name: x for o, x in zip(problem.offsets, q, strict=True)}
     return by_name.get("row"), by_name.get("column")
+
+
+def values_of(problem: Problem, biases: Biases) -> Values:
+    """Return biases of rows and of columns as the values of the problem's offsets."""
+    by_name = {k: x for k, x in zip(("row", "column"), biases, strict=True) if x is not None}
+    return tuple(by_name[o.name] for o in problem.offsets)
 
 
 def applies(problem: Problem) -> bool:
@@ -431,7 +433,12 @@ class Objective:
         C = entries.bends(x[:m], x[m:])
         D[:m] += C @ squares[m:]
         D[m:] += entries.times_transposed(C.data, squares[:m])
-        return np.asarray(np.maximum(D, np.finfo(D.dtype).tiny ** 0.5))
+        return floor(D)
+
+
+def floor(D: Floats) -> Floats:
+    """Return a metric without numbers that are too small to divide by."""
+    return np.asarray(np.maximum(D, np.finfo(D.dtype).tiny ** 0.5))
 
 
 def objective_of(entries: Entries, r: int) -> Objective:
