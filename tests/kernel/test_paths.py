@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from certify import norms
-from certify.base.rigor.cones import Cones
+from certify.base.rigor.cones import Cones, over_batches
 from certify.base.rigor.flint import Flint
 from certify.base.rigor.paths import variation_norms
 from certify.base.rigor.rounded import Rounded
@@ -18,6 +18,8 @@ from certify.kernel.norms import L2, LInf, Variation
 from certify.kernel.norms.paths import FINE, STEPS, find_flow, merge_path, trace_path
 from certify.kernel.patterns import Pattern
 from certify.kernel.rules.cones import cones, pair_form
+from certify.kernel.scalars import root
+from certify.kernel.simplicial import ConeForm, over_cones
 from certify.kernel.spaces import Pair
 from certify.polar.branching.cones import grow_codes
 from certify.polar.methods.cones import Cones as Method
@@ -354,3 +356,19 @@ def test_roots_of_vectors_are_rounded_up():
 def test_no_vectors_have_no_bounds():
     for norm in (chain(3), Variation(3)):
         assert variation_norms(norm, np.zeros((0, 3))).shape == (0,)
+
+
+@pytest.mark.parametrize("over", [over_cones, over_batches])
+@pytest.mark.parametrize("cone", ["*", "+", "+*-0"])
+def test_what_lies_between_bent_functions_is_bounded(over, cone):
+    """Where points are bent on a cone, h is between two vectors: that above says too little."""
+    rng = np.random.default_rng(len(cone))
+    for _ in range(8):
+        f, w, A = (rng.integers(-4, 5, size) for size in ((3, 2), (3, 4), (4, 2)))
+        norm = drawn(rng, 4, cone, 0.5)
+        bent = [*zip(f.tolist(), (-abs(w)).tolist(), strict=True)]
+        form = ConeForm(L2(2), norm, (A // 2).tolist(), bent, Fraction(1))
+        bound = over(form._replace(tree=[0] * form.number))
+        for z in rng.integers(-8, 9, (20, 2)):
+            value = (A // 2) @ z - np.maximum(f @ z, 0) @ abs(w)
+            assert attained(norm, value.astype(float)) <= bound * root(Fraction(int(z @ z))).hi
