@@ -353,9 +353,9 @@ def test_a_field_is_bounded_at_the_kinks_alone_whatever_its_sum(seed):
 
 def test_rows_that_are_equal_have_one_kink():
     net = with_bias(np.zeros((2, 1)))
-    for ar in (Exact(), Rounded()):
+    for ar, least in ((Exact(), 800), (Rounded(), 490)):  # rounded: what squares lose is added
         w = ar.load(as_array(np.array([1.0, -1.0])))
-        assert 0 <= layer_cones(ar, net, w, {}, as_tree([0] * 2)) <= Fraction(1, 2**490)
+        assert 0 <= layer_cones(ar, net, w, {}, as_tree([0] * 2)) <= Fraction(1, 2**least)
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -24,7 +24,8 @@ from certify.norms import gauge
 from certify.polar.branching.powers import power_proposal
 from certify.polar.product_query import ProductQuery
 from certify.polar.products import propose
-from tests.kernel.test_cones import drawn, held, points
+from tests.kernel.test_cones import drawn, points
+from tests.kernel_cases import as_tree
 
 TIERS = {"exact": Exact, "flint": Flint, "rounded": Rounded}
 
@@ -34,7 +35,9 @@ def bound(make, T, norm, tree, *, symmetric=True):
     ar, dims = make(), T.shape
     at = Pattern(dims[0], prod(dims[1:]), dims=dims)
     w = ar.load(Array((T.size,), array("d", T.reshape(-1).tolist())))
-    return polar_bound(ar, Modes(at, (norm,) * T.ndim, symmetric), w, {"rule": "cones"}, held(tree))
+    return polar_bound(
+        ar, Modes(at, (norm,) * T.ndim, symmetric), w, {"rule": "cones"}, as_tree(tree)
+    )
 
 
 def power(T, x):
