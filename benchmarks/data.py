@@ -282,7 +282,7 @@ def torch_network(  # noqa: PLR0913  keywords
     return net, made
 
 
-def seen_at(shape: tuple[int, int], count: int):
+def draw_entries(shape: tuple[int, int], count: int):
     """Return `count` rows and columns of entries, of lines of skewed popularity, in order."""
     rng, (m, n) = np.random.default_rng(0), shape
     rows, cols = rng.lognormal(0, 0.6, m), rng.lognormal(0, 0.8, n)
@@ -302,7 +302,7 @@ def clicks_and_counts(kind: str, shape: tuple[int, int], count: int):
     A component is normal on both sides; of counts with the identity for a link it is of a gamma
     distribution, so that a rate is never negative.
     """
-    at, rng = seen_at(shape, count), np.random.default_rng(1)
+    at, rng = draw_entries(shape, count), np.random.default_rng(1)
     U, V = (rng.standard_normal((d, TASTES)) for d in shape)
     score = np.einsum("kr,kr->k", U[at[0]], V[at[1]]) / TASTES**0.5
     if kind == "logistic":

@@ -14,8 +14,8 @@ from ._truth import DIGITS
 WHY = (
     "the nuclear norm is at least the sum of |z_ii|, as it is dual to the norm sigma_1 and a "
     "diagonal of signs has sigma_1 = 1; a diagonal Z attains it.  So entries part: "
-    "c ln(1 + e^-x) + lam x has slope 0 where c / (1 + e^x) = lam: x = ln(c / lam - 1), and no "
-    "slope at 0 is worth its price where c <= 2 lam.  c = 1, 2 and 1/4 at lam = 1/4: x = ln 3, "
+    "c ln(1 + e^-x) + lam x has slope 0 where c / (1 + e^x) = lam: x = ln(c / lam - 1), and "
+    "x = 0 is best where c <= 2 lam.  c = 1, 2 and 1/4 at lam = 1/4: x = ln 3, "
     "ln 7 and 0"
 )
 COUNTS = (1.0, 2.0, 0.25)

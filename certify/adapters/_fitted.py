@@ -141,7 +141,7 @@ def dense(X: Any, *, sparsely: bool = False) -> Any:
             return sparse.csr_array(X, dtype=np.float64)
         if len(X.shape) == 2 and X.shape[0] * X.shape[1] > DENSE:  # noqa: PLR2004  a matrix
             size = f"{X.shape[0]} x {X.shape[1]}"
-            cure = f"judge a fit of at most {DENSE} entries, or one of squares"
+            cure = f"judge a fit of at most {DENSE} entries, or one of least squares"
             raise InputError(
                 f"X is sparse and {size}: to the model its missing entries are zeros, "
                 f"too many to hold; {cure}"

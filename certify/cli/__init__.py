@@ -201,7 +201,7 @@ def verify(  # noqa: PLR0913, PLR0917  as click parsed them
 @click.option("-o", "output", type=PATH, required=True, metavar="X.NPZ", help="Better factors.")
 @click.option("--certificate", type=PATH, metavar="X.CERT", help="Write their certificate.")
 @click.option(
-    "--resume", type=PATH, metavar="FOLDER", help="Of blocks of rows: save progress here; resume."
+    "--resume", type=PATH, metavar="FOLDER", help="For blocks of rows: save progress here; resume."
 )
 @with_route
 @with_scheduler

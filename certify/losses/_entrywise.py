@@ -52,8 +52,8 @@ class Entrywise:
     def slope(self, Z: Array) -> Array:
         """Return h'(z; y), or a subgradient."""
 
-    def bend(self, Z: Array) -> Array:
-        """Return h''(z; y), or about that: for the steps of a search, which prove nothing."""
+    def second_derivative(self, Z: Array) -> Array:
+        """Return h''(z; y), or an approximation: steps of a search use it, no proof does."""
         return np.full_like(Z, self.curve)
 
     @abstractmethod
@@ -71,7 +71,7 @@ class Entrywise:
     def restrict(self, at: Any, kind: Any = None) -> Self:  # noqa: ANN401  indices, a dtype
         """Return the loss at some observed entries, flat, for what knows entries alone.
 
-        each, slope, bend and each_dual, in another precision if one is given.
+        each, slope, second_derivative and each_dual, in another precision if one is given.
         """
         data, scale = self.data.reshape(-1)[at], self.scale
         scale = None if scale is None else scale.reshape(-1)[at]

@@ -52,8 +52,8 @@ class Huber(Entrywise, Loss):
         """Return r, at most delta in modulus."""
         return np.clip(Z - self.data, -self.delta, self.delta)
 
-    def bend(self, Z: Array) -> Array:
-        """Return the slope over r: 1 in the quadratic part, then falling."""
+    def second_derivative(self, Z: Array) -> Array:
+        """Return h'(r) / r: 1 for |r| <= delta, and delta / |r| beyond."""
         return np.asarray(self.delta / np.maximum(np.abs(Z - self.data), self.delta))
 
     def ends(self) -> tuple[Array | float, Array | float]:

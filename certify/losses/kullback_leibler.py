@@ -55,7 +55,7 @@ class KullbackLeibler(Entrywise, Loss):
         """Return 1 - y / z; 1 where y = 0."""
         return np.where(self.data > 0, 1 - self.data / np.where(self.data > 0, Z, 1.0), 1.0)
 
-    def bend(self, Z: Array) -> Array:
+    def second_derivative(self, Z: Array) -> Array:
         """Return y / z^2."""
         return np.asarray(self.data / np.square(np.where(self.data > 0, Z, 1.0)))
 

@@ -52,7 +52,7 @@ class Logistic(Entrywise, Loss):
         """Return 1 / (1 + e^-x), as it turns with z."""
         return self.flip_zeros(expit(self.flip_zeros(Z)))
 
-    def bend(self, Z: Array) -> Array:
+    def second_derivative(self, Z: Array) -> Array:
         """Return p (1 - p), p = 1 / (1 + e^-z)."""
         p = expit(Z)
         return np.asarray(p * (1 - p))

@@ -47,8 +47,8 @@ class Poisson(Entrywise, Loss):
         """Return e^z - y."""
         return np.asarray(np.exp(Z) - self.data)
 
-    def bend(self, Z: Array) -> Array:
-        """Return e^z, at least y: what it is where the fit is better."""
+    def second_derivative(self, Z: Array) -> Array:
+        """Return max(e^z, y): h'' alone would make steps too long where e^z < y."""
         return np.asarray(np.maximum(np.exp(Z), self.data))
 
     def ends(self) -> tuple[Array | float, Array | float]:

@@ -48,7 +48,7 @@ class SquaredHinge(Entrywise, Loss):
         """Return -2 y max(0, 1 - y z)."""
         return np.asarray(-2 * self.data * np.maximum(0.0, 1 - self.data * Z))
 
-    def bend(self, Z: Array) -> Array:
+    def second_derivative(self, Z: Array) -> Array:
         """Return 2 where the margin is violated."""
         return np.asarray(2 * (self.data * Z < 1).astype(Z.dtype))
 

@@ -81,7 +81,7 @@ def carry_along(graph: Graph, path: Path, Y: Array, rho: float) -> tuple[Array, 
     y, joined, sides = Y[order].T, signs != 0, (graph.low[order], graph.high[order])
     if len(y) < AT_ONCE:
         whole, scales = on_grid(y)
-        ratio, met = Fraction(rho).as_integer_ratio(), meeting(*sides)
+        ratio, met = Fraction(rho).as_integer_ratio(), interval_projection(*sides)
         flow = [find_flow(x, joined.tolist(), ratio, met) for x in whole]
         found = np.array(flow, dtype=float).reshape(len(y), len(joined)) / scales[:, None]
     else:
@@ -117,8 +117,8 @@ def on_grid(y: Array) -> tuple[list[list[int]], Array]:
     return [[*map(int, row)] for row in (y * scales[:, None]).tolist()], scales
 
 
-def meeting(low: Array, high: Array) -> Callable[[int, int], int]:
-    """Return the projection of a number on its coordinate's interval, 0 or infinite each."""
+def interval_projection(low: Array, high: Array) -> Callable[[int, int], int]:
+    """Return a function of (k, v), the projection of v on the interval of coordinate k."""
     down, above = (low < 0).tolist(), (high > 0).tolist()
     return lambda k, v: v if (above[k] if v > 0 else down[k]) else 0
 

@@ -74,7 +74,7 @@ class Variation(Gauge):
 
     @property
     def slow(self) -> bool:  # type: ignore[override]
-        """Whether signs differ, or an edge is beside paths: only along paths flows are direct."""
+        """Whether signs differ, or the edges are no paths: flows along paths are found directly."""
         path = self.path(1 + int(self.pairs.max()))
         return len(set(self.cone)) > 1 or sum(map(abs, path.signs)) < len(self.edges)
 

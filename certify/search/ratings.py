@@ -311,10 +311,10 @@ def append(entries: Entries, now: Point, pairs: Pairs) -> Floats:
     """
     x, m = trim(entries, now.x), entries.shape[0]
     r = x.shape[1] - entries.bias_count
-    values, u, v = earning(entries, now.W, pairs)
+    values, u, v = select_pairs(entries, now.W, pairs)
     left, right = roots(entries)
     U, V = (u * left[:, None]).astype(entries.kind), (v * right[:, None]).astype(entries.kind)
-    C = entries.bends(x[:m], x[m:])
+    C = entries.second_derivatives(x[:m], x[m:])
     curve = np.einsum("mk,mk->k", np.square(U), C @ np.square(V)).astype(np.float64)
     weights = (values - 1) / np.maximum(curve, 1e-300)
     weights = np.maximum(weights, SLIGHT * max(float(weights.max(initial=0.0)), 0.0))
@@ -330,7 +330,7 @@ def append(entries: Entries, now: Point, pairs: Pairs) -> Floats:
     return now.x
 
 
-def earning(entries: Entries, W: Floats, pairs: Pairs) -> tuple[Array, Array, Array]:
+def select_pairs(entries: Entries, W: Floats, pairs: Pairs) -> tuple[Array, Array, Array]:
     """Return what pairs earn for lam = 1, and the vectors: all that earn more, and a few beside.
 
     Of factors with signs both orthants of each pair are tried, with one step of the power method.

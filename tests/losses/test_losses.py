@@ -352,7 +352,7 @@ def test_a_part_of_a_loss_is_that_loss_of_some_entries(loss, data, shape):
     flat = [np.broadcast_to(x, held.data.shape).reshape(-1) for x in (held.data, held.counted)]
     assert np.array_equal(part.data, flat[0][at])
     assert np.array_equal(np.broadcast_to(part.counted, at.shape), flat[1][at])
-    for method in (Entrywise.each, Entrywise.slope, Entrywise.bend):
+    for method in (Entrywise.each, Entrywise.slope, Entrywise.second_derivative):
         of = method.__name__
         whole = getattr(held, of)(Z.reshape(held.data.shape)).reshape(-1)
         assert np.array_equal(getattr(part, of)(Z[at]), whole[at])
@@ -362,7 +362,7 @@ def test_a_part_of_a_loss_is_that_loss_of_some_entries(loss, data, shape):
     rough = held.restrict(slice(0, 1), np.float32)
     assert rough.clip_dual(np.zeros(1)).shape == (1,)
     narrow = Z[:1].astype(np.float32)
-    for x in (rough.each(narrow), rough.slope(narrow), rough.bend(narrow), rough.data):
+    for x in (rough.each(narrow), rough.slope(narrow), rough.second_derivative(narrow), rough.data):
         assert x.dtype == np.float32
 
 
@@ -402,4 +402,4 @@ FLAT = {  # where it is another
 def test_the_second_derivative_is_known_or_bounded(loss, table):
     y, z, wanted = table[loss.name]
     held = loss(np.full((1, 1), y), **({"delta": 1.0} if loss.name == "huber" else {}))
-    assert np.isclose(held.bend(np.full((1, 1), z))[0, 0], wanted, rtol=1e-14)
+    assert np.isclose(held.second_derivative(np.full((1, 1), z))[0, 0], wanted, rtol=1e-14)

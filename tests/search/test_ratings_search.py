@@ -486,7 +486,7 @@ def test_what_earns_with_signs_has_them_and_earns_that(signed):
     entries, start = descent.entries_of(signed, np.float64), positive_start(signed)
     now = descent.objective_of(entries, 3).at(entries.into(start.factors, (None, None)))
     pairs = ratings.SearchState(entries, now, 0).pairs(lambda: False)
-    values, u, v = ratings.earning(entries, now.W, pairs)
+    values, u, v = ratings.select_pairs(entries, now.W, pairs)
     matrix = ratings.scale_by_prices(entries, now.W)
     assert len(values)
     assert values.min() > 1
@@ -496,7 +496,7 @@ def test_what_earns_with_signs_has_them_and_earns_that(signed):
     place = np.argsort(entries.rows)
     assert allowed(signed, (u[place], v))
     level = float(values[2:4].mean())  # as if lam were so much larger
-    few = ratings.earning(entries, now.W / level, pairs._replace(values=pairs.values / level))
+    few = ratings.select_pairs(entries, now.W / level, pairs._replace(values=pairs.values / level))
     assert 0 < len(few[0]) < len(values)  # those that earn too little are left out
     assert (few[0] > 1).all()
 
@@ -513,14 +513,14 @@ def test_a_balanced_point_with_signs_is_the_same_fit_without_the_dead(signed):
 
 @np.errstate(all="ignore")  # as all searches do
 def test_what_is_appended_is_shortened_until_it_lowers_the_objective():
-    problem, bends = problem_of("poisson"), descent.Entries.bends
+    problem, bends = problem_of("poisson"), descent.Entries.second_derivatives
     entries = descent.entries_of(problem, np.float64)
     now = descent.objective_of(entries, 0).at(
         entries.into(start_of(problem, 0).factors, (None,) * 2)
     )
     pairs = ratings.SearchState(entries, now, 0).pairs(lambda: False)
     with pytest.MonkeyPatch.context() as patch:  # far too little curvature
-        patch.setattr(descent.Entries, "bends", lambda *given: 1e-3 * bends(*given))
+        patch.setattr(descent.Entries, "second_derivatives", lambda *given: 1e-3 * bends(*given))
         x = ratings.append(entries, now, pairs)
         patch.setattr(ratings, "HALVINGS", 1)
         assert ratings.append(entries, now, pairs) is now.x  # as it stands it raises the objective
@@ -545,7 +545,7 @@ def test_an_extended_loss_bounds_the_loss_and_its_slopes_serve_its_dual():
     smooth = np.abs(Z - DELTA * part.data) > step  # h'' jumps where the two meet
     assert np.allclose(slope[smooth], wide.slope(Z)[smooth], rtol=1e-6)
     turn = (wide.slope(Z + step) - wide.slope(Z - step)) / (2 * step)
-    assert np.allclose(turn[smooth], wide.bend(Z)[smooth], rtol=1e-4, atol=1e-6)
+    assert np.allclose(turn[smooth], wide.second_derivative(Z)[smooth], rtol=1e-4, atol=1e-6)
     W = -wide.counted * wide.slope(Z)
     assert all(np.isfinite(loss.dual_value(w[None])) for w in W)
     with np.errstate(all="ignore"):

@@ -39,7 +39,7 @@ class Top(Strict):
 
 
 class Table(Strict):
-    """The folder of the blocks, their columns, the folder of their factors; rows, norms."""
+    """The folder of the blocks, their columns, that of their factors, how rows count, norms."""
 
     folder: str
     columns: int

@@ -183,7 +183,7 @@ def begin_rows(entries: Entries, rows: tuple[Array, Array], V: Floats) -> tuple[
     bias = None if entries.biases[0] is None else a
     m, r = len(U), U.shape[1]
     x = np.ascontiguousarray(entries.into((U, np.zeros((entries.shape[1], r))), (bias, None))[:m])
-    C = entries.bends(x, V)
+    C = entries.second_derivatives(x, V)
     root = roots(entries.price(r)[:m] + C @ np.square(V))
     curved = entries.times_transposed(C.data, np.square(x))
     return State(x * root, root, 0 * x), Part(curved, 0.0, np.zeros((1, 1)))

@@ -104,8 +104,8 @@ def check(  # noqa: PLR0913  keywords
              (n, r): an array, or the name of a file
     client   a Dask client, whose workers read the blocks and prove; without one, this machine does
 
-    Raises InputError where a block or a factor is none, or the cluster gives up; RejectedError
-    where numbers overflow.
+    Raises InputError where a block or a factor is none, rtol, atol or the seed is no number >= 0,
+    or the cluster gives up; RejectedError where numbers overflow.
     """
     seed, (U, right) = natural(seed), split_factors(factors)
     with session(client):
@@ -189,10 +189,12 @@ def embed_factors(
 
 
 def load_factors(path_or_certificate: str | Path | Certificate) -> Factors:
-    """Return the factors that a certificate holds, U of each block and V; nothing is proved.
+    """Return the factors that a certificate holds, U (m_k, r) of each block and V (n, r).
+
+    Nothing is proved but that they have the digests of its statement.
 
     Raises InputError where there is no such file, or it does not hold them; RejectedError where
-    they are not those that its statement names.
+    they do not have these digests.
     """
     c = load_certificate(path_or_certificate)
     blocks, arrays = (c.statement.get(k) for k in ("blocks", "arrays"))

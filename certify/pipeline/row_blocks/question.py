@@ -51,15 +51,16 @@ class RowBlocks:
     lam      >= 0
     offsets  RowIntercept(rho) and ColumnIntercept(rho'), one number each; a is there with the one,
              b with the other
-    rows     of files: "block", counted from 0 in each, which is meant where nothing is said and at
-             most one is .parquet; or "table", counted through all of them, sorted by rows.  Then
-             block k begins where the factors U of those before it end; without factors, with the
-             first row that it lists, and the first block with row 0
+    rows     how files count their rows: "block", from 0 in each; or "table", through all of them,
+             which are sorted by rows.  None means "block", if at most one file is .parquet.  With
+             "table" a block begins where the factors U of the blocks before it end; without
+             factors, at the first row that it lists, and the first block at row 0
     norms    "l2"; or "counts", sqrt(sum p_i u_ik^2) and sqrt(sum q_j v_jk^2), p and q the numbers
              of entries of the rows and columns, 1 where there are none: the penalty is then that of
              lam/2 (sum p_i |u_i|^2 + sum q_j |v_j|^2)
 
-    Raises InputError where there are no blocks, for another offset, or where `rows` has to be said.
+    Raises InputError where there are no blocks, an argument has none of these values, or `rows` is
+    missing.
     """
 
     blocks: Sequence[Any]

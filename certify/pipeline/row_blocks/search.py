@@ -105,8 +105,8 @@ def improve(  # noqa: PLR0913  keywords
     """Return better factors of any size, and their certificate, from given ones or from none.
 
     factors     as `check` has them; None: no components
-    budget      seconds of the search, to which the last steps and the proof are added; Ctrl-C ends
-                it, too, with the best factors so far
+    budget      seconds of the search, to which the last steps and the proof are added; None: no
+                limit.  Ctrl-C ends the search, too, with the best factors so far
     progress    called with a stage and the objective's upper bound; ends the search by True
     folder      where the workers write U of the k-th block as U<k>.npy, and V.npy is written: each
                 appears when it is whole
@@ -114,8 +114,8 @@ def improve(  # noqa: PLR0913  keywords
                 end, as to `folder`; if it has some, of the same question, the search begins with
                 them
 
-    Raises InputError as `check` does, where lam is 0, where a file cannot be written, or where the
-    checkpoint is of another question.
+    Raises InputError as `check` does, where the budget is no number >= 0, where lam is 0, where a
+    folder cannot be written, or where the checkpoint is of another question.
     """
     if not table.lam:
         raise InputError(f"lam must be > 0, got {table.lam}: without a penalty no size is best")
@@ -196,17 +196,17 @@ def begin(table: RowBlocks, factors: Factors | None) -> Fit:
         V = np.zeros((n, 0))
         pairs = zip(table.blocks, spans(table.blocks, str(table.rows)), strict=True)
         data = [place.persist(place.run(entries, *pair, n)) for pair in pairs]
-        rows = [place.persist(place.run(no_rows, x)) for x in data]
+        rows = [place.persist(place.run(empty_factors, x)) for x in data]
         return Fit(data, rows, V, np.zeros(n))
     U, right = split_factors(factors)
     V = accept_factor(right, n)
     blocks = read_blocks(table, U, V.shape[1])
     data = [place.persist(place.run(entries_of, block)) for block in blocks]
-    rows = [place.persist(place.run(with_zeros, block)) for block in blocks]
+    rows = [place.persist(place.run(add_zero_biases, block)) for block in blocks]
     return Fit(data, rows, V, np.zeros(n))
 
 
-def no_rows(data: tuple[Any, Array | None]) -> tuple[Array, Array]:
+def empty_factors(data: tuple[Any, Array | None]) -> tuple[Array, Array]:
     """Return no components, and biases 0."""
     m = data[0].shape[0]
     return np.zeros((m, 0)), np.zeros(m)
@@ -217,7 +217,7 @@ def entries_of(block: Block) -> tuple[Any, Array | None]:
     return block.Y, block.weights
 
 
-def with_zeros(block: Block) -> tuple[Array, Array]:
+def add_zero_biases(block: Block) -> tuple[Array, Array]:
     """Return U of a block, and biases 0."""
     return block.U, np.zeros(len(block.U))
 
@@ -323,8 +323,8 @@ def grow(
     squared = place.persist(place.run(np.asarray, right**2))
     parts = list(zip(fit.data, W, strict=True))
     curved = tree(place, lambda x: place.run(curvature, *x, shared, squared, counted), parts)
-    bends = np.asarray(place.values([curved])[0])
-    s = (values - lam) / np.where(bends > 0, bends, 1.0)
+    curvatures = np.asarray(place.values([curved])[0])
+    s = (values - lam) / np.where(curvatures > 0, curvatures, 1.0)
     root = np.sqrt(np.maximum(s, SLIGHT * max(float(s.max()), 0.0)))
     shared = place.persist(place.run(np.asarray, turn * root))
     both = zip(fit.rows, W, strict=True)
@@ -339,10 +339,10 @@ def append_rows(
     counted: bool,  # noqa: FBT001  a task's argument
 ) -> tuple[Array, Array]:
     """Return U with W times a matrix beside it, and a."""
-    return np.hstack([rows[0], turned(W, turn, counted)]), rows[1]
+    return np.hstack([rows[0], left_vectors(W, turn, counted)]), rows[1]
 
 
-def turned(W: Any, turn: Array, counted: bool) -> Array:  # noqa: ANN401, FBT001
+def left_vectors(W: Any, turn: Array, counted: bool) -> Array:  # noqa: ANN401, FBT001
     """Return W times a matrix; counted: W is S, and the rows have the scale that S has."""
     u = W @ turn
     return np.asarray(u / np.sqrt(proved.counts_of(W.indptr))[:, None] if counted else u)
@@ -361,7 +361,7 @@ def curvature(
     counted: bool,  # noqa: FBT001  a task's argument
 ) -> Array:
     """Return sum c u^2 v^2 of each pair, u = W v / sigma, over the entries of a block."""
-    u = turned(W, right, counted)
+    u = left_vectors(W, right, counted)
     return np.asarray(((u * u) * (weights(data) @ squared)).sum(axis=0))
 
 

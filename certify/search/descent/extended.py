@@ -53,10 +53,10 @@ class Extended(Entrywise):
         z = np.maximum(Z, self.start)
         return np.asarray(self.inner.slope(z) + self.steep * (Z - z))
 
-    def bend(self, Z: Array) -> Array:
+    def second_derivative(self, Z: Array) -> Array:
         """Return its second derivative."""
         inside = self.start <= Z
-        return np.where(inside, self.inner.bend(np.maximum(Z, self.start)), self.steep)
+        return np.where(inside, self.inner.second_derivative(np.maximum(Z, self.start)), self.steep)
 
     def each_dual(self, W: Array, c: Array | float) -> Array:
         """Return what h's is."""

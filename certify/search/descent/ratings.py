@@ -11,7 +11,8 @@ of the diagonal of the Hessian,
     D = price + [C V^2; C^T U^2]      (squares entry by entry, C = c h'' at the entries),
 
 as its first metric: without it, lines of few and of many entries need steps of different lengths.
-Factors with signs are projected: numbers that are 0 and would fall stay, and a step ends at 0.
+Factors with signs are projected: a number at 0 with a positive slope stays there, and no step goes
+below 0.
 Rows of the data are sorted by how many entries they have, so that rows of equal counts are one
 dense block.
 """
@@ -200,14 +201,14 @@ class Entries:
         out[self.order] = self.fit(same[:m], same[m:])[1]
         return out
 
-    def bends(self, U: Floats, V: Floats) -> Any:  # noqa: ANN401  scipy.sparse
+    def second_derivatives(self, U: Floats, V: Floats) -> Any:  # noqa: ANN401  scipy.sparse
         """Return C, the second derivatives c h'' of the entries, as a matrix."""
         out = np.full_like(self.loss.data, self.loss.curve) * self.loss.counted
 
         def work(vectors: Floats, Z: Floats, block: Block) -> float:
             """Fill the rows of a block."""
             del vectors
-            out[block.at] = block.loss.counted * block.loss.bend(Z)
+            out[block.at] = block.loss.counted * block.loss.second_derivative(Z)
             return 0.0
 
         if not self.loss.quadratic:
@@ -430,7 +431,7 @@ class Objective:
         """Return the diagonal of the Hessian."""
         entries, m = self.entries, self.entries.shape[0]
         squares, D = np.square(x), self.price.copy()
-        C = entries.bends(x[:m], x[m:])
+        C = entries.second_derivatives(x[:m], x[m:])
         D[:m] += C @ squares[m:]
         D[m:] += entries.times_transposed(C.data, squares[:m])
         return floor(D)
@@ -496,8 +497,9 @@ def line_search(at: Callable[[float], P], now: P, along: float) -> P | None:
         gained = now.value - new.value
         if gained >= -ARMIJO * t * along or abs(gained) <= FLAT * abs(now.value):
             return new
-        bend = 2 * (new.value - now.value - t * along)
-        t = float(np.clip(-along * t * t / bend, SHORTEST * t, 0.5 * t)) if bend > 0 else 0.5 * t
+        curvature = 2 * (new.value - now.value - t * along)
+        shorter = -along * t * t / curvature if curvature > 0 else 0.5 * t
+        t = float(np.clip(shorter, SHORTEST * t, 0.5 * t))
     return None
 
 
