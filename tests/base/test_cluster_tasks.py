@@ -14,8 +14,10 @@ from certify.base.errors import InputError
 from certify.base.rigor import tiles
 from certify.base.rigor.flint import Flint
 from certify.base.rigor.rounded import Rounded
+from certify.kernel.budget import Budget
 from certify.kernel.errors import RejectedError
 from certify.kernel.file import read
+from certify.kernel.metered import Metered
 from certify.kernel.verdict import prove
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -178,6 +180,19 @@ def test_leaves_of_relaxations_are_bounded_where_tasks_run(monkeypatch, name):
         Sent.runs = 0
         outcome(held.proof, Flint())
         assert not Sent.runs  # exact integers stay
+    finally:
+        PLACE.reset(token)
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 33, 34, 65, 70])
+@pytest.mark.parametrize("place", [Here, Sent])
+def test_each_leaf_is_bounded_once_in_its_order(monkeypatch, place, count):
+    monkeypatch.setattr(cluster, "QUICK", 0.0)
+    token = PLACE.set(place())
+    try:
+        items = [(k,) for k in range(count)]
+        assert Rounded().bounds(as_it_is, items) == [*range(count)]
+        assert Metered(Rounded(), Budget()).bounds(as_it_is, items) == [*range(count)]
     finally:
         PLACE.reset(token)
 
