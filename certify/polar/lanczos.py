@@ -18,7 +18,7 @@ from certify.base.arrays import Array
 
 LARGE = 1500  # shorter side from which this is quicker than all eigenvalues of a Gram matrix
 BLOCK = 8  # vectors that are multiplied at once
-LEAST, MOST = 12, 60  # blocks of a basis
+LEAST, MOST = 12, 160  # blocks of a basis: many values may be close to the largest
 TOGETHER = 500_000  # entries from which a product is shared among threads
 CORES = min(os.cpu_count() or 1, 4)
 AGAIN = 2  # small changes in a row that end it: a single one may be a plateau

@@ -53,7 +53,7 @@ CURVED = 1.2e-5  # of an entry, where the loss is not a square
 HASTE = 0.05  # share of the budget for better factors where a proof takes all of it
 CLOSER = 0.9  # of the best gap: a gap above it is no progress
 SECTION = 1e-4  # of the largest multiple of a dual point: how well the best one is found
-ROUGH, SHARP = 1e-5, 1e-6  # relative changes that end an estimate, and the last one
+ROUGH, SHARP = 1e-5, 1e-8  # relative changes that end an estimate, and the last one
 
 
 def applies(problem: Problem) -> bool:

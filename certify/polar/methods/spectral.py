@@ -15,7 +15,7 @@ from certify.polar.query import Matrix, Method, PolarQuery, Proposal
 from ._balance import scales
 
 TINY = 1e-290  # a shift that is positive
-SHARP = 1e-7  # relative change that ends an estimate; cost, never truth
+SHARP = 1e-8  # relative change that ends an estimate; cost, never truth
 Scales = tuple[Array, Array]
 Bounding = Callable[[Matrix, float | None, int], Proposal | None]  # of W, a target and a seed
 
