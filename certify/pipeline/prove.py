@@ -77,14 +77,18 @@ def affordable(problem: Problem, evidence: Evidence, left: float | None = None) 
 
 def relaxed_leaves(proof: Json) -> int:
     """Return how many leaves of a proof are relaxations."""
-    nodes = sum(("level" in node) + relaxed_leaves(node) for node in proof.get("nodes", ()))
-    return nodes + sum(map(relaxed_leaves, proof.get("each", ())))
+    return sum(("level" in part) + relaxed_leaves(part) for part in parts_of(proof))
 
 
 def cone_nodes(proof: Json) -> int:
     """Return how many simplicial cones the trees of a proof have, about."""
-    inside = (*proof.get("nodes", ()), *proof.get("each", ()))
-    return 8 * len(proof.get("tree", ())) + sum(map(cone_nodes, inside))
+    return 8 * len(proof.get("tree", ())) + sum(map(cone_nodes, parts_of(proof)))
+
+
+def parts_of(proof: Json) -> list[Json]:
+    """Return the proofs inside a proof, and its nodes; one cut by groups lists numbers beside."""
+    listed = (*proof.get("nodes", ()), *proof.get("each", ()))
+    return [part for part in listed if isinstance(part, dict)]
 
 
 def settle(

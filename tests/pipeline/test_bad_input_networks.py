@@ -1,5 +1,7 @@
 """Networks on data that nobody would choose: a bracket, or one sentence that says what is wrong."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 from sklearn.neural_network import MLPClassifier, MLPRegressor
@@ -8,7 +10,7 @@ from certify import InputError, Problem, Verdict, check, verify
 from certify.adapters.sklearn import from_model
 from certify.adapters.torch import from_model as from_state
 from certify.atoms import ReLU
-from certify.losses import Squared
+from certify.losses import Absolute, Huber, Squared
 from certify.offsets import ColumnIntercept
 from tests.network_models import fitted, objective
 
@@ -255,6 +257,63 @@ def test_features_of_any_size_leave_a_bracket(name, e):
     assert 0 <= found.lower <= empty
     assert found.lower <= found.upper
     assert found.verdict in (Verdict.UNDECIDED, Verdict.REFUTED, Verdict.RANK_LIMITED)
+
+
+ORDERS = {  # features and targets of many orders, as numbers and binary exponents
+    "an eigenvalue overflows": (
+        Absolute,
+        "linf",
+        2.0**-2,
+        (
+            [[4, -6, -4], [6, -4, 6], [-6, -4, 4], [0, 6, 4], [-4, -4, 0], [4, 4, 4]],
+            [
+                [-1001, -201, -31],
+                [-1, -202, -4],
+                [-541, -562, 40],
+                [0, 39, 38],
+                [0, -702, 0],
+                [-562, 0, -201],
+            ],
+        ),
+        ([[4], [4], [4], [6], [4], [-6]], [[-100], [-102], [-101], [-101], [-101], [-101]]),
+    ),
+    "a right side overflows": (
+        partial(Huber, delta=1.0),
+        "l1",
+        0.004,
+        ([[-4, 0, -4], [-4, 0, 4]], [[-1, 0, -1], [-502, 0, -501]]),
+        ([[6, 6], [4, -4]], [[-1, -1], [0, -562]]),
+    ),
+    "a sum of squares is singular": (
+        Squared,
+        "l1",
+        1.6 * 2.0**396,
+        (
+            [[4, -4], [-6, -4], [0, -4], [-4, 4], [-6, 4], [-4, 6]],
+            [[-500, 38], [-501, 38], [0, 40], [-501, 38], [-501, 40], [-500, 39]],
+        ),
+        ([[-4], [6], [4], [-4], [-4], [6]], [[-160], [199], [399], [-162], [395], [-141]]),
+    ),
+    "a leaf overflows": (
+        Squared,
+        "l2",
+        2.0**37,
+        ([[-4, 6], [6, -4], [4, 4]], [[-202, 39], [-201, 39], [-201, 38]]),
+        ([[-4, 6], [4, -4], [0, 0]], [[40, -701], [38, -700], [0, 0]]),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ORDERS)
+def test_features_of_many_orders_leave_a_bracket(name):
+    loss, right, lam, features, data = ORDERS[name]
+    features, data = np.ldexp(*features), np.ldexp(*data)
+    atom = ReLU(features, right=right, bias="free")
+    problem = Problem(loss(data), atom, lam, (ColumnIntercept(),))
+    empty = np.zeros((features.shape[1] + 1, 0)), np.zeros((data.shape[1], 0))
+    found = check(problem, empty, budget=2.0)
+    assert 0 <= found.lower <= found.upper
+    assert verify(found.certificate, problem, empty).lower == found.lower
 
 
 def test_an_infinite_bound_has_no_proof():

@@ -6,9 +6,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from certify import Problem
+from certify import Problem, check
 from certify.atoms import RankOne, ReLU
 from certify.losses import Squared
+from certify.norms import Group
 from certify.search.search_result import Evidence
 
 PROVE = import_module("certify.pipeline.prove")
@@ -56,3 +57,12 @@ def test_a_proof_of_many_simplicial_cones_is_rounded_where_a_budget_is_spent():
         assert tier(problem, 10_000, None) == tier(problem, 10_000, 20.0) == "exact"
         assert tier(problem, 10, 0.0) == "exact"
         assert tier(problem, 10_000, 2.0) == "rounded"
+
+
+def test_a_tree_that_is_cut_by_groups_is_proved_in_what_a_budget_leaves():
+    Y = np.random.default_rng(0).integers(-4, 5, (3, 4)).astype(float)
+    problem = Problem(Squared(Y), RankOne("l2", Group([[0, 1], [2, 3]])), 0.5)
+    found = check(problem, (np.zeros((3, 0)), np.zeros((4, 0))), budget=3.0)
+    nodes = found.certificate.proof["polar"]["nodes"]
+    assert any("groups" in node for node in nodes)  # its children are numbers
+    assert 0 < found.lower <= found.upper

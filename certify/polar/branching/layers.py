@@ -51,10 +51,13 @@ def proposal(query: LayerQuery, lower: float = 0.0) -> Proposal:
     """Return the bound of the tree with its proof; infinite outside the range of floats."""
     if query.beyond(FOURTH):
         return Proposal(np.inf)
-    tree = grow_tree(query, lower)
-    with threadpool_limits(1, user_api="blas"):
-        aim = limits(query, max(lower, tree.lower)).target
-        return Proposal(*proof_of(bounder(query), tree, aim), open=tree.open(aim))
+    try:
+        tree = grow_tree(query, lower)
+        with threadpool_limits(1, user_api="blas"):
+            aim = limits(query, max(lower, tree.lower)).target
+            return Proposal(*proof_of(bounder(query), tree, aim), open=tree.open(aim))
+    except np.linalg.LinAlgError:  # its numbers left the floats
+        return Proposal(np.inf)
 
 
 def proof_of(solver: Bounder, tree: Grown, aim: float) -> tuple[float, dict[str, Any]]:

@@ -232,8 +232,8 @@ class Curvature(NamedTuple):
             return np.asarray(np.einsum("rij,rj->ri", D, x.reshape(r, d)).reshape(-1))
 
         M = np.einsum("nri,rij->nrj", X.reshape(-1, r, d), half).reshape(len(X), -1)
-        S = linalg.cho_factor(np.eye(len(X)) + M @ M.T, lower=True)
-        pulled = linalg.cho_solve(S, Q) if Q.size else Q
+        S = linalg.cho_factor(np.eye(len(X)) + M @ M.T, lower=True, check_finite=False)
+        pulled = linalg.cho_solve(S, Q, check_finite=False) if Q.size else Q
         rest = Q.T @ pulled + self.K
 
         def once(b: Array) -> Array:
@@ -242,7 +242,8 @@ class Curvature(NamedTuple):
             pull = q - pulled.T @ (X @ over(x))
             move = np.asarray(np.linalg.lstsq(rest, pull, rcond=None)[0] if len(q) else q)
             y = over(x - X.T @ (Q @ move))
-            return np.concatenate([y - over(X.T @ linalg.cho_solve(S, X @ y)), move])
+            back = linalg.cho_solve(S, X @ y, check_finite=False)
+            return np.concatenate([y - over(X.T @ back), move])
 
         def solve_by(right: Array) -> Array:
             """Solve, and undo the rounding errors."""
@@ -260,7 +261,8 @@ def solver_of(H: Array) -> Solver:
     scaled = root[:, None] * H * root
     for k in range(FACTORS):
         try:
-            factor = linalg.cho_factor(scaled + JITTER * 100.0**k * np.eye(len(H)), lower=True)
+            more = JITTER * 100.0**k * np.eye(len(H))
+            factor = linalg.cho_factor(scaled + more, lower=True, check_finite=False)
         except linalg.LinAlgError:
             continue
 
@@ -312,14 +314,10 @@ def solve(
         curvature = barrier.curvature(p, at)
         if not curvature.finite:
             break
-        solver = curvature.solver()
-        mean, zero = barrier.products(p) / barrier.count, np.zeros_like(p.g)
-        straight = barrier.step(p, at, solver, (0.0, zero))
-        long = barrier.longest(p, straight)
-        ahead = barrier.products(p.advance(straight, long)) / barrier.count
-        mu = mean * float(np.clip((ahead / mean) ** 3, 1e-4, 1.0))
-        mu = max(mu, 0.3 * wanted / barrier.count)
-        by = barrier.step(p, at, solver, (mu, long**2 * straight.g * straight.y))
+        try:
+            by = newton_step(barrier, p, at, curvature.solver(), 0.3 * wanted / barrier.count)
+        except linalg.LinAlgError:  # its numbers left the floats
+            break
         if not np.isfinite(by.z).all():
             break
         new, t = longest_step(barrier, p, by)
@@ -330,6 +328,16 @@ def solve(
             break
     cells, q = program.finish(p.z)
     return cells, q, barrier.W(p.z), steps
+
+
+def newton_step(barrier: Barrier, p: Point, at: Scaling, solver: Solver, least: float) -> Point:
+    """Return Mehrotra's step: straight on first, then to the products mu, at the least `least`."""
+    mean, zero = barrier.products(p) / barrier.count, np.zeros_like(p.g)
+    straight = barrier.step(p, at, solver, (0.0, zero))
+    long = barrier.longest(p, straight)
+    ahead = barrier.products(p.advance(straight, long)) / barrier.count
+    mu = max(mean * float(np.clip((ahead / mean) ** 3, 1e-4, 1.0)), least)
+    return barrier.step(p, at, solver, (mu, long**2 * straight.g * straight.y))
 
 
 def longest_step(barrier: Barrier, p: Point, by: Point) -> tuple[Point, float]:
