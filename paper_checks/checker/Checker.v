@@ -192,10 +192,12 @@ Record data := Data {
   dU : grid; dV : grid; dA : grid; dB : grid; dfound : bool;  (* offsets as columns *)
   drtol : dyadic; datol : dyadic }.
 
-(* a tree of cases: on which side of a row of F, or of another, and a proof at each end *)
+(* a tree of splits with a proof at each end; of cases: on which side of a row of F, or of another *)
 Inductive plane := Row (i : nat) | Line (a : grid).
 Definition step := (plane * bool)%type.
-Inductive tree (T : Type) := Leaf (proof : T) | Cut (s : plane) (plus minus : tree T).
+Inductive tree (S T : Type) := Leaf (proof : T) | Cut (s : S) (plus minus : tree S T).
+Arguments Leaf {S T} proof.
+Notation cases := (tree plane).
 Record form_proof := Form { fN : option grid; fL : option grid; fshift : dyadic }.
 Definition sparse := seq (nat * dyadic).
 Record chord := Chord { place : nat; kappa : dyadic; to_low : sparse; to_high : sparse }.
@@ -203,14 +205,15 @@ Inductive layer_proof :=
 | Quadratic (w : form_proof) (tau level beside_ : dyadic) (radial : option dyadic) (linear : bool)
 | Cell (mu rho : sparse) (chords : seq chord).
 Inductive output_proof :=  (* of one output as it is, or where it is >= 0 and where it is <= 0 *)
-| Whole (t : tree layer_proof)
-| Signs (plus minus : option (tree layer_proof)).
+| Whole (t : cases layer_proof)
+| Signs (plus minus : option (cases layer_proof)).
 Inductive polar :=
 | Spectral (by_columns : bool) (n m l : option grid) (shift : dyadic)
-| Conic (t : tree form_proof)
+| Conic (t : cases form_proof)
 | Lines
+| Cones (by_columns : bool) (roots : seq (tree (nat * nat) unit))
 | Opposite
-| Layer (t : tree layer_proof)
+| Layer (t : cases layer_proof)
 | Outputs (each : seq output_proof).
 Record dual := Dual { dW : grid; how : polar }.
 Record fan := Fan {
@@ -371,19 +374,21 @@ Definition form_top (c k : nat) (g f : grid) (p : form_proof) : option dyadic :=
 
 (* the largest bound of an end of a tree, each with what holds there *)
 Section Walk.
-Variables (T : Type) (known : plane -> bool) (proved : seq step -> T -> option dyadic).
-Fixpoint worst (path : seq step) (t : tree T) : option dyadic :=
+Variables (H S T : Type) (split : H -> S -> option (H * H)) (proved : H -> T -> option dyadic).
+Fixpoint worst (h : H) (t : tree S T) : option dyadic :=
   match t with
-  | Leaf p => proved path p
+  | Leaf p => proved h p
   | Cut s t t' =>
-    if known s then
-      match worst (rcons path (s, true)) t, worst (rcons path (s, false)) t' with
+    if split h s is Some (h', h'') then
+      match worst h' t, worst h'' t' with
       | Some x, Some y => Some (dmax x y)
       | _, _ => None
       end
     else None
   end.
 End Walk.
+Definition sides (known : plane -> bool) (path : seq step) (s : plane) : option (seq step * seq step) :=
+  if known s then Some (rcons path (s, true), rcons path (s, false)) else None.
 Definition side (row : plane -> grid) (s : step) : grid :=
   if s.2 then row s.1 else gscale minus_one (row s.1).
 Definition facts (row : plane -> grid) (f : grid) (path : seq step) : grid :=
@@ -392,8 +397,8 @@ Definition facts (row : plane -> grid) (f : grid) (path : seq step) : grid :=
 (* a tree of cuts of z *)
 Definition line_of (s : plane) : grid := if s is Line a then a else blank 1 0.
 Definition is_line (k : nat) (s : plane) : bool := if s is Line a then shaped 1 k a else false.
-Definition conic (k : nat) (g f : grid) (t : tree form_proof) : option dyadic :=
-  worst (is_line k) (fun path => form_top 0 k g (facts line_of f path)) [::] t.
+Definition conic (k : nat) (g f : grid) (t : cases form_proof) : option dyadic :=
+  worst (sides (is_line k)) (fun path => form_top 0 k g (facts line_of f path)) [::] t.
 
 (* z = (u, v): z^T hat z = 2 u^T W v, and the rows that their signs make nonnegative *)
 Definition hat (m n : nat) (w : grid) : grid :=
@@ -565,12 +570,12 @@ Definition layer_end (sign : option bool) (path : seq step) (p : layer_proof) : 
   | Cell _ _ _, None => None
   end.
 (* t with |W^T s(F u)|^2 <= t for all u of length 1; of one output and a sign where it has that *)
-Definition layer_square (sign : option bool) (t : tree layer_proof) : option dyadic :=
-  worst is_row (layer_end sign) [::] t.
+Definition layer_square (sign : option bool) (t : cases layer_proof) : option dyadic :=
+  worst (sides is_row) (layer_end sign) [::] t.
 End Layer.
 
 (* of one output, where v of its sign meets it *)
-Definition output_square (s : sign) (square : option bool -> tree layer_proof -> option dyadic)
+Definition output_square (s : sign) (square : option bool -> cases layer_proof -> option dyadic)
     (p : output_proof) : option dyadic :=
   let x := match p, s with
     | Whole t, _ => square None t
@@ -599,6 +604,85 @@ Definition lines (s : sign) (p : norm_form) (s' : sign) (w : grid) : dyadic :=
   let plus := largest_row p s' w in let minus := largest_row p s' (gscale minus_one w) in
   match s with Free => dmax plus minus | NonNegative => plus | NonPositive => minus end.
 
+(* a tree of simplicial cones { sum a_j g_j : a >= 0 } of a short factor z, and h(z) linear in z: a
+   vertex is g_j with h(g_j) behind it.  Of a split of g_i, g_j one child has a sum of both in the place
+   of g_i, the other in that of g_j.  At a leaf with |h(g_j)|_* <= c_j any y with y . g_j >= c_j proves
+   |h(z)|_* <= y . z <= |y|_* |z|: y is a guess, which is tested. *)
+Section Cones.
+Variables (k : nat) (p p' : norm_form) (s s' : sign) (e : Z).  (* h is an integer times 2^e *)
+Record vertex := Vertex { coordinates : seq Z; most : Z; long_ : Z; size_ : Z }.
+(* its c and about |g| in units of 2^-64, about the binary logarithm of |g|_2 *)
+Definition bits : Z := 64.
+Definition vertex_of (x : seq Z) : vertex :=
+  let g := take k x in
+  Vertex x (root_up (Z.shiftl (dual_square p' s' (drop k x)) (Z.add bits bits)))
+    (root_guess (Z.shiftl (norm_square p g) (Z.add bits bits)))
+    (Z.div (Z.succ (log_guess 24 (dotz Z0 g g))) 2).
+(* rows r_j with r_j . g_i = 0 for i != j, 2^e for i = j, that guess y *)
+Record cone := Cone { vertices : seq vertex; normals : seq (seq Z * Z) }.
+Definition no_vertex := Vertex [::] Z0 Z0 Z0.
+Definition sum_of (a b : Z) (x y : seq Z) : seq Z :=
+  zip_with (fun x y => Z.add (Z.shiftl x a) (Z.shiftl y b)) x y.
+Definition half_cone (c : cone) (v : vertex) (i j : nat) (a b : Z) : cone :=
+  let r := nth ([::], Z0) (normals c) i in let r' := nth ([::], Z0) (normals c) j in
+  let more := Z.sub (Z.add r.2 a) (Z.add r'.2 b) in let up := Z.max Z0 more in
+  let met := zip_with (fun x y => Z.sub (Z.shiftl x up) (Z.shiftl y (Z.sub up more))) r'.1 r.1 in
+  Cone (set_nth no_vertex (vertices c) i v)
+    (set_nth ([::], Z0) (set_nth ([::], Z0) (normals c) i (r.1, Z.add r.2 a)) j (met, Z.add r'.2 up)).
+Definition halves (c : cone) (ij : nat * nat) : option (cone * cone) :=
+  let (i, j) := ij in let v := nth no_vertex (vertices c) i in let v' := nth no_vertex (vertices c) j in
+  let a := Z.max Z0 (Z.sub (size_ v') (size_ v)) in let b := Z.max Z0 (Z.sub (size_ v) (size_ v')) in
+  let new := vertex_of (sum_of a b (coordinates v) (coordinates v')) in
+  if [&& Nat.ltb i k, Nat.ltb j k & negb (eqn i j)] then
+    Some (half_cone c new i j a b, half_cone c new j i b a)
+  else None.
+
+(* y with y . g_j = x_j, in units of 2^-deep, and what it proves *)
+Definition tilt (c : cone) (x : seq Z) : seq Z * Z :=
+  let deep := foldr (fun r t => Z.max r.2 t) Z0 (normals c) in
+  let part x r := map (Z.mul (Z.shiftl x (Z.sub deep r.2))) r.1 in
+  (take k (foldr (zip_with Z.add) (nseq k Z0) (zip_with part x (normals c))), deep).
+Definition under_slope (c : cone) (x : seq Z) : option dyadic :=
+  let (y, deep) := tilt c x in
+  if Z.leb Z0 deep && all (fun v => Z.leb (Z.shiftl (most v) deep) (dotz Z0 y (coordinates v))) (vertices c)
+  then Some (Dy (root_up (dual_square p s y)) (Z.sub (Z.sub e bits) deep)) else None.
+Definition cone_end (c : cone) (_ : unit) : option dyadic :=
+  let top := foldr (fun v t => Z.max (Z.succ (Z.div (Z.shiftl (most v) bits) (long_ v))) t) Z0 (vertices c) in
+  let even v := Z.opp (Z.shiftr (Z.opp (Z.mul top (long_ v))) bits) in
+  match under_slope c (map most (vertices c)), under_slope c (map even (vertices c)) with
+  | Some x, Some y => Some (dmin x y)
+  | x, None => x
+  | None, y => y
+  end.
+
+(* the orthants of z; z and -z are one where nothing has a sign *)
+Definition is_even (s s' : sign) : bool := match s, s' with Free, Free => true | _, _ => false end.
+Definition signs_of (s : sign) : seq Z :=
+  match s with Free => [:: Zpos xH; Zneg xH] | NonNegative => [:: Zpos xH] | NonPositive => [:: Zneg xH] end.
+Definition orthants (even : bool) : seq (seq Z) :=
+  foldr (fun x y => allpairs cons x y) [:: [::]]
+    (if k is l.+1 then (if even then [:: Zpos xH] else signs_of s) :: nseq l (signs_of s) else [::]).
+Definition unit_vector (i : nat) : seq Z := mkseq (fun j => if eqn i j then Zpos xH else Z0) k.
+Definition orthant (h : seq (seq Z)) (signs : seq Z) : cone :=
+  let place i := let x := nth Z0 signs i in
+    (vertex_of (map (Z.mul x) (unit_vector i ++ nth [::] h i)), (map (Z.mul x) (unit_vector i), Z0)) in
+  let places := mkseq place k in Cone (map fst places) (map snd places).
+Fixpoint forest (h : seq (seq Z)) (roots : seq (seq Z)) (trees : seq (tree (nat * nat) unit)) : option dyadic :=
+  match roots, trees with
+  | [::], [::] => Some dzero
+  | r :: roots', t :: trees' =>
+    match worst halves cone_end (orthant h r) t, forest h roots' trees' with
+    | Some x, Some y => Some (dmax x y)
+    | _, _ => None
+    end
+  | _, _ => None
+  end.
+End Cones.
+(* t with |W^T u|_* <= t |u| for all u of its sign *)
+Definition cones (p p' : norm_form) (s s' : sign) (m : nat) (w : grid) (trees : seq (tree (nat * nat) unit))
+  : option dyadic :=
+  forest m p p' s s' (ex w) (ints w) (orthants m s (is_even s s')) trees.
+
 (* t with (u^T W v)^2 <= t |u|^2 |v|^2 for all u, v of their signs with u^T W v >= 0 *)
 Definition plain_square (d : data) (w : grid) (h : polar) : option dyadic :=
   let m := dm d in let n := dn d in
@@ -620,6 +704,10 @@ Definition plain_square (d : data) (w : grid) (h : polar) : option dyadic :=
     | p, L1 => Some (lines (dright d) p (dleft d) (transpose n w))
     | _, _ => None
     end
+  | Cones c trees =>
+    if (if c then cones (dright_norm d) (dleft_norm d) (dright d) (dleft d) n (transpose n w) trees
+        else cones (dleft_norm d) (dright_norm d) (dleft d) (dright d) m w trees) is Some x
+    then Some (dmul x x) else None
   | Opposite =>
     if zeros w || nonneg_on (dleft d) (dright d) (gscale minus_one w) then Some dzero else None
   | _ => None

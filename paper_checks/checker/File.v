@@ -596,17 +596,17 @@ Definition optional_array {T} (l : list arr) (n : string) (f : result T) : resul
 Section Tree.
 Context {T : Type} (end_of : json -> result T).
 Variables (rows : Z) (cuts : list (list Z)) (cuts_ex : Z).  (* a row's number is below `rows` *)
-Fixpoint take_out (k : Z) (l : list (Z * tree T)) : option (tree T * list (Z * tree T)) :=
+Fixpoint take_out (k : Z) (l : list (Z * cases T)) : option (cases T * list (Z * cases T)) :=
   match l with
   | [] => None
   | (j, t) :: r => if j =? k then Some (t, r) else
       match take_out k r with Some (x, r') => Some (x, (j, t) :: r') | None => None end
   end.
-Definition child_at (c : Z) (l : list (Z * tree T)) : result (tree T * list (Z * tree T)) :=
+Definition child_at (c : Z) (l : list (Z * cases T)) : result (cases T * list (Z * cases T)) :=
   match take_out c l with Some x => Ok x | None => Rejected "proof.polar.nodes" end.
-Definition child (node : json) (k : string) (l : list (Z * tree T)) : result (tree T * list (Z * tree T)) :=
+Definition child (node : json) (k : string) (l : list (Z * cases T)) : result (cases T * list (Z * cases T)) :=
   match find k (fields_of node) with Some (Nat_ c) => child_at c l | _ => NotCovered "a node" end.
-Definition node_of (node : json) (below : list (Z * tree T)) : result (tree T * list (Z * tree T)) :=
+Definition node_of (node : json) (below : list (Z * cases T)) : result (cases T * list (Z * cases T)) :=
   let sides s :=
     let* (p, r) := child node "plus" below in
     let* (q, r) := child node "minus" r in Ok (Cut s p q, r) in
@@ -621,14 +621,14 @@ Definition node_of (node : json) (below : list (Z * tree T)) : result (tree T * 
     let* _ := demand (i <? rows) "proof.polar.nodes" in sides (Row (Z.to_nat i))
   | _, _ => NotCovered "a node"
   end.
-Fixpoint nodes_of (at_ : Z) (nodes : list json) : result (list (Z * tree T)) :=
+Fixpoint nodes_of (at_ : Z) (nodes : list json) : result (list (Z * cases T)) :=
   match nodes with
   | [] => Ok []
   | node :: rest =>
     let* below := nodes_of (at_ + 1) rest in
     let* (t, others) := node_of node below in Ok ((at_, t) :: others)
   end.
-Definition tree_of (nodes : list json) : result (tree T) :=
+Definition tree_of (nodes : list json) : result (cases T) :=
   let* trees := nodes_of 0 nodes in
   match trees with [(_, t)] => Ok t | _ => Rejected "proof.polar.nodes" end.
 End Tree.
@@ -754,6 +754,56 @@ Definition layer_polar (h : json) (l : list arr) (m n k : Z) (pre : string) (s :
     end
   else NotCovered "this rule".
 
+(* trees of cones: four codes a word, the first lowest, then zeros; 0 is a leaf, c the split of the c-th
+   pair of generators, the first child before the second *)
+Fixpoint codes_of (words : list Z) : list Z :=
+  match words with
+  | [] => []
+  | w :: t => w mod 256 :: (w / 256) mod 256 :: (w / 65536) mod 256 :: w / 16777216 :: codes_of t
+  end.
+Definition pairs_of (k : nat) : list (nat * nat) :=
+  flat_map (fun i => map (fun j => (i, j)) (seq (S i) (k - S i))) (seq 0 k).
+Fixpoint cone_tree (fuel : nat) (pairs : list (nat * nat)) (codes : list Z)
+  : option (tree (nat * nat) unit * list Z) :=
+  match fuel, codes with
+  | S f, c :: rest =>
+    if c =? 0 then Some (Leaf tt, rest) else
+      match nth_error pairs (Z.to_nat (c - 1)) with
+      | Some p =>
+        match cone_tree f pairs rest with
+        | Some (t, rest') =>
+          match cone_tree f pairs rest' with
+          | Some (t', rest'') => Some (Cut p t t', rest'')
+          | None => None
+          end
+        | None => None
+        end
+      | None => None
+      end
+  | _, _ => None
+  end.
+Fixpoint cone_trees (roots : nat) (fuel : nat) (pairs : list (nat * nat)) (codes : list Z)
+  : option (list (tree (nat * nat) unit) * list Z) :=
+  match roots with
+  | O => Some ([], codes)
+  | S r =>
+    match cone_tree fuel pairs codes with
+    | Some (t, rest) =>
+      match cone_trees r fuel pairs rest with Some (l, rest') => Some (t :: l, rest') | None => None end
+    | None => None
+    end
+  end.
+Definition short : Z := 16.  (* coordinates of the factor at most *)
+Definition cones_of (l : list arr) (name_ : string) (k roots : nat) : result (list (tree (nat * nat) unit)) :=
+  let* a := known (lookup l name_) name_ in
+  let* _ := demand ((dtype a =? "I64")%string && (Z.of_nat (List.length (dims a)) =? 1)) name_ in
+  let codes := codes_of (words a) in
+  match cone_trees roots (List.length codes) (pairs_of k) codes with
+  | Some (t, rest) =>
+    let* _ := demand ((Z.of_nat (List.length rest) <? 8) && forallb (Z.eqb 0) rest) name_ in Ok t
+  | None => Rejected name_
+  end.
+
 (* the arrays of a rule *)
 Definition node_arrays (pre : string) (nodes : list json) : list string :=
   (pre ++ "cuts") :: flat_map (fun node =>
@@ -773,12 +823,12 @@ Definition rule_arrays (p : json) (pre : string) : list string :=
     match find "nodes" (fields_of polar), find "each" (fields_of polar) with
     | Some (Lst nodes), _ => node_arrays pre nodes
     | None, Some (Lst each) => each_arrays pre 0 each
-    | _, _ => [pre ++ "L"; pre ++ "N"; pre ++ "M"]
+    | _, _ => [pre ++ "L"; pre ++ "N"; pre ++ "M"; pre ++ "tree"]
     end
   end.
 
 (* the polar's rule; its arrays' names begin with `pre` *)
-Definition polar_of (h : json) (l : list arr) (m n : Z) (seen : option (list Z)) (pre : string)
+Definition polar_of (h : json) (l : list arr) (m n : Z) (d : data) (seen : option (list Z)) (pre : string)
   : result polar :=
   let* rule := text h "rule" in
   if (rule =? "spectral")%string then
@@ -802,6 +852,14 @@ Definition polar_of (h : json) (l : list arr) (m n : Z) (seen : option (list Z))
     | _ => NotCovered "nodes"
     end
   else if (rule =? "lines")%string then let* _ := only h ["rule"] "this rule" in Ok Lines
+  else if (rule =? "cones")%string then
+    let* _ := only h ["axis"; "rule"] "this rule" in
+    let* columns := axis_of h m n true "proof.polar.axis" in
+    let even := is_even (dleft d) (dright d) in
+    let k := if columns : bool then dn d else dm d in
+    let s := if columns then dright d else dleft d in
+    let* _ := demand (Z.of_nat k <=? short) "proof.polar.rule" in
+    let* t := cones_of l (pre ++ "tree") k (List.length (orthants k s even)) in Ok (Cones columns t)
   else if (rule =? "signs")%string then Ok Opposite else NotCovered "this rule".
 
 Definition dual_of (p : json) (l : list arr) (m n : Z) (d : data) (seen : option (list Z)) (pre : string)
@@ -812,7 +870,7 @@ Definition dual_of (p : json) (l : list arr) (m n : Z) (d : data) (seen : option
   | None, None => Ok None
   | Some w, Some polar =>
     let* how_ := match dlayer d with
-      | None => polar_of polar l m n seen pre
+      | None => polar_of polar l m n d seen pre
       | Some _ => layer_polar polar l m n (Z.of_nat (dinputs d)) pre (dright d)
       end in
     let count := match seen with Some p => Z.of_nat (List.length p) | None => m * n end in

@@ -823,17 +823,25 @@ Proof. by elim: path => //= s' path IH [h1 h2] h; split=> //; exact: IH. Qed.
 Lemma all_hold_nth P s0 path i : all_hold P path -> (i < size path)%N -> P (nth s0 path i).
 Proof. by elim: path i => //= s path IH [|i] [h1 h2] hi //; exact: IH. Qed.
 
-Lemma worstE T (known : plane -> bool) (proved : seq step -> T -> option dyadic)
-    (P : step -> Prop) (le_ : R -> Prop) :
-  (forall x y, x <= y -> le_ x -> le_ y) -> (forall s, known s -> P (s, true) \/ P (s, false)) ->
-  (forall path p t, all_hold P path -> proved path p = Some t -> le_ (dv t)) ->
-  forall (t : tree T) path x, all_hold P path -> worst known proved path t = Some x -> le_ (dv x).
+Lemma worstE (H S T : Type) (split : H -> S -> option (H * H)) (proved : H -> T -> option dyadic)
+    (P : H -> Prop) (le_ : R -> Prop) :
+  (forall x y, x <= y -> le_ x -> le_ y) ->
+  (forall h s h' h'', P h -> split h s = Some (h', h'') -> P h' \/ P h'') ->
+  (forall h p t, P h -> proved h p = Some t -> le_ (dv t)) ->
+  forall (t : tree S T) h x, P h -> worst split proved h t = Some x -> le_ (dv x).
 Proof.
-move=> more sides ends; elim=> [p|s t IH t' IH'] path x hp /=; first exact: ends.
-case: ifP => // /sides hs; case e: (worst _ _ _ t) => [y|] //; case e': (worst _ _ _ t') => [y'|] // [<-].
-rewrite dv_max; case: hs => hs.
-  by apply: more (IH _ _ (all_hold_rcons hp hs) e); rewrite le_max lexx.
-by apply: more (IH' _ _ (all_hold_rcons hp hs) e'); rewrite le_max lexx orbT.
+move=> more both ends; elim=> [p|s t IH t' IH'] h x hp /=; first exact: ends.
+case e0: (split _ _) => [[h' h'']|] //; case e: (worst _ _ h' t) => [y|] //.
+case e': (worst _ _ h'' t') => [y'|] // [<-]; rewrite dv_max; case: (both _ _ _ _ hp e0) => hs.
+  by apply: more (IH _ _ hs e); rewrite le_max lexx.
+by apply: more (IH' _ _ hs e'); rewrite le_max lexx orbT.
+Qed.
+
+Lemma sidesE (known : plane -> bool) (P : step -> Prop) : (forall s, known s -> P (s, true) \/ P (s, false)) ->
+  forall path s h h', all_hold P path -> sides known path s = Some (h, h') -> all_hold P h \/ all_hold P h'.
+Proof.
+move=> both path s h h' hp; rewrite /sides; case: ifP => // /both hs [<- <-].
+by case: hs => hs; [left|right]; exact: all_hold_rcons.
 Qed.
 
 Definition on_side k (row : plane -> grid) (z : 'cV[R]_k) (s : step) : Prop :=
@@ -859,9 +867,9 @@ Lemma conicE k g t : shape k k g -> (mx k k g)^T = mx k k g -> forall h f p, sha
   conic mul k g f t = Some p -> forall z : 'cV_k, on_cone h f z -> qf (mx k k g) z <= dv p * sq z.
 Proof.
 move=> sg sym h f p hf hp z hz.
-apply: (worstE (P := on_side line_of z) (le_ := fun x => qf (mx k k g) z <= x * sq z)) hp => //.
+apply: (worstE (P := all_hold (on_side line_of z)) (le_ := fun x => qf (mx k k g) z <= x * sq z)) hp => //.
 - by move=> x y xy h1; apply: le_trans h1 _; rewrite ler_wpM2r ?sq_ge0.
-- case=> // a /shapedP ha; rewrite /on_side /=.
+- apply: sidesE; case=> // a /shapedP ha; rewrite /on_side /=.
   by case: (leP 0 ((mx 1 k a *m z) 0 0)) => [h1|/ltW h1]; [left|right].
 - move=> path q t' hp e; have [h' [h1 h2]] := factsE (c := 0%N) (leq0n h) hf (on_facts0 hz) hp.
   exact: form_topE sg sym h1 h2 e.
@@ -1490,9 +1498,9 @@ Qed.
 Lemma layer_squareE n w sign t x : shape m n w -> told n sign w ->
   layer_square mul m k n f a w bi radii sign t = Some x -> sq (output n w) <= dv x.
 Proof.
-move=> hw ht e; apply: (worstE (P := held) (le_ := fun y => sq (output n w) <= y)) e => //.
+move=> hw ht e; apply: (worstE (P := all_hold held) (le_ := fun y => sq (output n w) <= y)) e => //.
 - by move=> y y' yy h; apply: le_trans h yy.
-- exact: held_sides.
+- exact: sidesE held_sides.
 move=> path [q tau level beside_ radial linear|mu rho chords] y hp /=; first exact: quadraticE.
 case: (sign) ht => // s ht; case: ifP => // /eqnP n1; subst n; exact: cellE.
 Qed.
@@ -1641,6 +1649,314 @@ Definition meaning (d : data) : question R :=
     (if dlayer d is Some l then mx _ _ l.1 else pid_mx (dm d)) (if dlayer d is Some l then dv l.2 else 1) (dfree d) (mx _ _ (dY d)) (mx _ _ (dC d)) (lossv (dloss d)) (dv (dlam d)) (dform d)
     (dleft_norm d) (dright_norm d) (dleft d) (dright d) (dcolumns d) (drows d) (mx _ 1 (dP d))^T (mx _ 1 (dQ d)) (down d) (mx _ _ (dU d)) (mx _ _ (dV d))
     (mx _ 1 (dA d))^T (mx _ 1 (dB d)) (dfound d) (dv (drtol d)) (dv (datol d)).
+
+(* what v of a sign can meet of a row *)
+Lemma metE s z e : zr (met s z) * p2 e = meet s (zr z * p2 e).
+Proof.
+have p0 := p2_ge0 e; case: s => /=; first by rewrite zr_abs normrM (ger0_norm p0).
+  by rewrite zr_max zr0 maxr_pMl ?mul0r.
+rewrite zr_max zr0 maxr_pMl ?mul0r // (_ : zr (Z.opp z) = - zr z) ?mulNr //.
+by have := zrB Z0 z; rewrite zr0 sub0r => <-; congr zr; lia.
+Qed.
+
+Lemma dual_squareE p s x k e : (size x <= k)%N -> let d := zr (dual_square p s x) * (p2 e * p2 e) in
+  match p with L1 => forall j : 'I_k, meet s (at_ x j * p2 e) ^+ 2 <= d
+             | L2 => \sum_(j < k) meet s (at_ x j * p2 e) ^+ 2 <= d end.
+Proof.
+have sqE z : meet s (zr z * p2 e) ^+ 2 = zr (Z.mul (met s z) (met s z)) * (p2 e * p2 e).
+  by rewrite -metE zrM; ring.
+have meet0 : meet s 0 ^+ 2 = 0 :> R by case: s {sqE}; rewrite /= ?normr0 ?oppr0 ?maxxx expr0n.
+have pp : 0 <= p2 e * p2 e by rewrite mulr_ge0 ?p2_ge0.
+rewrite /dual_square; case: p => /= hx.
+  have up (acc : Z) : zr acc <= zr (foldl (fun acc z => Z.max acc (Z.mul (met s z) (met s z))) acc x)
+      /\ forall j, (j < size x)%N -> meet s (at_ x j * p2 e) ^+ 2
+        <= zr (foldl (fun acc z => Z.max acc (Z.mul (met s z) (met s z))) acc x) * (p2 e * p2 e).
+    elim: x {hx} acc => [|z x IH] acc //=; have [h1 h2] := IH (Z.max acc (Z.mul (met s z) (met s z))).
+    split; first by apply: le_trans h1; rewrite zr_le; lia.
+    case=> [|j] hj; last exact: h2.
+    rewrite sqE ler_wpM2r //; apply: le_trans h1; rewrite zr_le.
+    by move: (Z.mul _ _) => y; lia.
+  move=> j; have [acc0 h] := up Z0; have [jx|jx] := ltnP j (size x); first exact: h.
+  by rewrite /at_ nth_default // zr0 mul0r meet0 mulr_ge0 //; exact: acc0.
+have sum_ (acc : Z) : zr (foldl (fun acc z => Z.add acc (Z.mul (met s z) (met s z))) acc x) * (p2 e * p2 e)
+    = zr acc * (p2 e * p2 e) + \sum_(j < k) meet s (at_ x j * p2 e) ^+ 2.
+  elim: x k hx acc => [|z x IH] k hx acc /=.
+    by rewrite big1 ?addr0 // => j _; rewrite at_nil mul0r meet0.
+  case: k hx => // k hx; rewrite (IH k) // zrD mulrDl -addrA; congr (_ + _).
+  by rewrite big_ord_recl -sqE.
+by rewrite sum_ zr0 mul0r add0r.
+Qed.
+
+(* simplicial cones *)
+Opaque root_up.
+Section Cones.
+Variables (d n : nat) (p p' : norm_form) (s s' : sign) (e : Z).
+Variables (z : 'cV[R]_d) (y v : 'cV[R]_n).
+Hypotheses (mz : meets s z) (mv : meets s' v).
+
+(* what h(g) earns of v, at a vertex; a vertex knows as much *)
+Definition earns_ (x : seq Z) : R := \sum_(l < n) at_ x (d + l) * p2 e * v l 0.
+Definition vertex_ok (w : vertex) : Prop := size (coordinates w) = (d + n)%N /\
+  Z.leb Z0 (most w) /\ earns_ (coordinates w) <= zr (most w) * p2 (Z.sub e bits) * norm p' v.
+
+Lemma vertex_ofE x : size x = (d + n)%N -> vertex_ok (vertex_of d p p' s' x).
+Proof.
+move=> hx; rewrite /vertex_ok -[coordinates _]/x.
+rewrite -[most _]/(root_up (Z.shiftl (dual_square p' s' (drop d x)) (Z.add bits bits))).
+split; first exact: hx.
+have sx : (size (drop d x) <= n)%N by rewrite size_drop hx addKn.
+have h := dual_squareE p' s' e sx.
+set D := dual_square p' s' (drop d x) in h *.
+have D0 : Z.leb Z0 (Z.shiftl D (Z.add bits bits)).
+  rewrite -zr_le zr0 zr_shift //; apply: mulr_ge0 (p2_ge0 _).
+  suff: Z.leb Z0 D by rewrite -zr_le.
+  rewrite /D /dual_square; set f := fun _ _ => _.
+  suff go l acc : Z.leb Z0 acc -> Z.leb Z0 (foldl f acc l) by exact: go.
+  by elim: l acc => //= c l IH acc h0; apply: IH; rewrite /f; case: (p'); nia.
+have := root_upP D0; move: (root_up _) => r [r0 hr]; split; first exact: r0.
+have pb := p2_gt0 bits.
+apply: le_trans (dual_le (s := s') (d := zr r * p2 (Z.sub e bits)) (w := fun l => at_ x (d + l) * p2 e) _ mv _).
+- by [].
+- by rewrite mulr_ge0 ?p2_ge0 // -zr0 zr_le.
+have le_ : zr D * (p2 e * p2 e) <= (zr r * p2 (Z.sub e bits)) ^+ 2.
+  have -> : zr D * (p2 e * p2 e) = zr (Z.shiftl D (Z.add bits bits)) * p2 (Z.sub e bits) ^+ 2.
+    by rewrite zr_shift // p2D p2B; field; rewrite gt_eqF.
+  by rewrite exprMn ler_wpM2r ?sqr_ge0.
+have nth_ l : at_ x (d + l) = at_ (drop d x) l by rewrite /at_ nth_drop.
+case: (p') h => h; first by move=> l; rewrite nth_; apply: le_trans (h l) le_.
+by apply: le_trans le_; apply: le_trans h; rewrite le_eqVlt; apply/orP; left; apply/eqP; apply: eq_bigr => l _; rewrite nth_.
+Qed.
+
+(* z and y = h(z) are combinations of the vertices *)
+Definition row_at_ (c : cone) (j : nat) : seq Z := coordinates (nth no_vertex (vertices c) j).
+Definition combined (c : cone) (a : nat -> R) : Prop := [/\ forall j, 0 <= a j,
+  forall l : 'I_d, z l 0 = \sum_(j < d) a j * at_ (row_at_ c j) l
+  & forall l : 'I_n, y l 0 = \sum_(j < d) a j * (at_ (row_at_ c j) (d + l) * p2 e)].
+Definition in_cone (c : cone) : Prop := [/\ size (vertices c) = d,
+  forall j, (j < d)%N -> vertex_ok (nth no_vertex (vertices c) j) & exists a, combined c a].
+
+Lemma half_weights (a : nat -> R) i j (x x' : R) : (i < d)%N -> (j < d)%N -> i != j -> 0 < x ->
+  (forall l, 0 <= a l) -> x' * a i <= x * a j -> exists2 b : nat -> R, forall l, 0 <= b l
+    & forall f : nat -> R, \sum_(l < d) a l * f l
+      = \sum_(l < d) b l * (if l == i :> nat then x * f i + x' * f j else f l).
+Proof.
+move=> hi hj ij x0 a0 le_; exists (fun l => if l == i then a i / x else if l == j then a j - x' * a i / x else a l).
+  move=> l; case: ifP => _; first by rewrite divr_ge0 // ltW.
+  by case: ifP => // _; rewrite subr_ge0 ler_pdivrMr // [a j * x]mulrC.
+move=> f; have ne : Ordinal hj != Ordinal hi by rewrite eq_sym.
+rewrite (bigD1 (Ordinal hi)) //= (bigD1 (Ordinal hj)) //= [RHS](bigD1 (Ordinal hi)) //=.
+rewrite [X in _ = _ + X](bigD1 (Ordinal hj)) //= !eqxx [j == i]eq_sym (negbTE ij) !addrA; congr (_ + _).
+  by field; rewrite gt_eqF.
+apply: eq_bigr => l /andP[li lj]; have -> : (l == i :> nat) = false by apply/negbTE.
+by have -> : (l == j :> nat) = false by apply/negbTE.
+Qed.
+
+Lemma in_half c c' a i j x x' w : in_cone c -> combined c a -> (i < d)%N -> (j < d)%N -> i != j ->
+  0 < x -> x' * a i <= x * a j -> vertex_ok w -> vertices c' = set_nth no_vertex (vertices c) i w ->
+  (forall l, (l < d + n)%N -> at_ (coordinates w) l = x * at_ (row_at_ c i) l + x' * at_ (row_at_ c j) l) ->
+  in_cone c'.
+Proof.
+move=> [hs ok _] [a0 hz hy] hi hj ij x0 le_ hw ec ew.
+have [b b0 hb] := half_weights hi hj ij x0 a0 le_.
+have row_ l k : (k < d + n)%N -> at_ (row_at_ c' l) k
+    = if l == i then x * at_ (row_at_ c i) k + x' * at_ (row_at_ c j) k else at_ (row_at_ c l) k.
+  by move=> hk; rewrite /row_at_ ec nth_set_nth /=; case: ifP => // _; exact: ew.
+split; first by rewrite ec size_set_nth hs; apply/maxn_idPr.
+  by move=> l hl; rewrite ec nth_set_nth /=; case: ifP => // _; exact: ok.
+exists b; split=> // l.
+  rewrite hz (hb (fun k => at_ (row_at_ c k) l)); apply: eq_bigr => k _.
+  by rewrite row_ // ltn_addr.
+rewrite hy (hb (fun k => at_ (row_at_ c k) (d + l) * p2 e)); apply: eq_bigr => k _.
+by rewrite row_ ?ltn_add2l //; case: ifP => // _; rewrite mulrDl !mulrA.
+Qed.
+
+Lemma sum_ofE a b x x' k l : size x = k -> size x' = k -> Z.leb 0 a -> Z.leb 0 b -> (l < k)%N ->
+  at_ (sum_of a b x x') l = p2 a * at_ x l + p2 b * at_ x' l.
+Proof.
+move=> hx hx' a0 b0 hl; rewrite /at_ (nth_zip_with _ _ Z0 Z0) ?hx ?hx' //.
+by rewrite zrD !zr_shift // ![zr _ * _]mulrC.
+Qed.
+
+Lemma halvesE c ij c' c'' : in_cone c -> halves d p p' s' c ij = Some (c', c'') -> in_cone c' \/ in_cone c''.
+Proof.
+case: ij => i j hc; rewrite /halves; set A := Z.max _ _; set B := Z.max _ _.
+set w := vertex_of _ _ _ _ _; case: ifP => // /and3P[/Nat.ltb_lt/ssrnat.ltP hi /Nat.ltb_lt/ssrnat.ltP hj ne].
+have ij : i != j by apply/eqP => h; move: ne; rewrite h; move/eqnP.
+move=> [<- <-]; have [hs ok [a ha]] := hc; have [a0 _ _] := ha.
+have A0 : Z.leb 0 A by rewrite /A; lia. 
+have B0 : Z.leb 0 B by rewrite /B; lia.
+have si : size (row_at_ c i) = (d + n)%N by case: (ok i hi).
+have sj : size (row_at_ c j) = (d + n)%N by case: (ok j hj).
+have hw : vertex_ok w by apply: vertex_ofE; rewrite size_zip_with si sj minnn.
+have ew l : (l < d + n)%N -> at_ (coordinates w) l
+    = p2 A * at_ (row_at_ c i) l + p2 B * at_ (row_at_ c j) l by exact: sum_ofE si sj A0 B0.
+have [le_|/ltW le_] := leP (p2 B * a i) (p2 A * a j); [left|right].
+  exact: (in_half hc ha hi hj ij (p2_gt0 A) le_ hw).
+apply: (in_half hc ha hj hi _ (p2_gt0 B) le_ hw) => //; first by rewrite eq_sym.
+by move=> l hl; rewrite ew // addrC.
+Qed.
+
+(* a leaf *)
+Lemma under_slopeE c x t : in_cone c -> under_slope d p s e c x = Some t ->
+  \sum_l y l 0 * v l 0 <= dv t * (norm p z * norm p' v).
+Proof.
+move=> [hs ok [a [a0 hz hy]]]; rewrite /under_slope; case et: (tilt _ _ _) => [t0 deep].
+have st : (size t0 <= d)%N by move: et => [<- _]; rewrite size_take; case: ltnP.
+case: ifP => // /andP[deep0 /(all_nthP no_vertex) test] [<-].
+set u := Z.sub (Z.sub e bits) deep; set D := dual_square p s t0.
+have D0 : Z.leb Z0 D.
+  rewrite /D /dual_square; set f := fun _ _ => _.
+  suff go l acc : Z.leb Z0 acc -> Z.leb Z0 (foldl f acc l) by exact: go.
+  by elim: l acc => //= q l IH acc h0; apply: IH; rewrite /f; case: (p); nia.
+have := root_upP D0; move: (root_up _) => r [r0 hr].
+have nv := norm_ge0 p' v.
+have -> : \sum_l y l 0 * v l 0 = \sum_(j < d) a j * earns_ (row_at_ c j).
+  under eq_bigr do rewrite hy mulr_suml; rewrite exchange_big; apply: eq_bigr => j _.
+  by rewrite /earns_ mulr_sumr; apply: eq_bigr => l _; rewrite !mulrA.
+apply: (@le_trans _ _ (\sum_(j < d) a j * (\sum_(l < d) at_ t0 l * p2 u * at_ (row_at_ c j) l * norm p' v))).
+  apply: ler_sum => j _; apply: ler_wpM2l => //.
+  have [sj [m0 hm]] := ok j (ltn_ord j); apply: le_trans hm _; rewrite -mulr_suml ler_wpM2r //.
+  have := test j; rewrite hs => /(_ (ltn_ord j)); rewrite -zr_le zr_shift // (dotzE Z0 _ st) zr0 add0r => h.
+  have -> : zr (most (nth no_vertex (vertices c) j)) * p2 (Z.sub e bits)
+      = zr (most (nth no_vertex (vertices c) j)) * p2 deep * p2 u.
+    by rewrite /u [p2 (Z.sub _ deep)]p2B; field; rewrite gt_eqF ?p2_gt0.
+  apply: le_trans (ler_wpM2r (p2_ge0 u) h) _; rewrite le_eqVlt; apply/orP; left; apply/eqP.
+  by rewrite mulr_suml; apply: eq_bigr => l _; rewrite mulrAC.
+have -> : \sum_(j < d) a j * (\sum_(l < d) at_ t0 l * p2 u * at_ (row_at_ c j) l * norm p' v)
+    = (\sum_(l < d) at_ t0 l * p2 u * z l 0) * norm p' v.
+  rewrite (eq_bigr (fun j : 'I_d => \sum_(l < d) a j * (at_ t0 l * p2 u * at_ (row_at_ c j) l * norm p' v))).
+    rewrite exchange_big mulr_suml; apply: eq_bigr => l _; rewrite hz mulr_sumr mulr_suml.
+    by apply: eq_bigr => j _; ring.
+  by move=> j _; rewrite mulr_sumr.
+rewrite mulrA ler_wpM2r //.
+have h := dual_squareE p s u st; rewrite -/D in h.
+have le_ : zr D * (p2 u * p2 u) <= dv (Dy r u) ^+ 2.
+  by rewrite /dv /= exprMn -expr2 ler_wpM2r ?sqr_ge0.
+apply: (dual_le (s := s)) => //; first by rewrite /dv /= mulr_ge0 ?p2_ge0 // -zr0 zr_le.
+by case: (p) h => h; [move=> l; exact: le_trans (h l) le_|exact: le_trans h le_].
+Qed.
+
+Lemma cone_endE c u t : in_cone c -> cone_end d p s e c u = Some t ->
+  \sum_l y l 0 * v l 0 <= dv t * (norm p z * norm p' v).
+Proof.
+move=> hc; rewrite /cone_end; case e1: (under_slope _ _ _ _ _ _) => [t1|].
+  case e2: (under_slope _ _ _ _ _ _) => [t2|] [<-]; last exact: under_slopeE e1.
+  by rewrite /dmin; case: ifP => _; [exact: under_slopeE e1|exact: under_slopeE e2].
+by case e2: (under_slope _ _ _ _ _ _) => [t2|] // [<-]; exact: under_slopeE e2.
+Qed.
+
+(* the root: z in the orthant of these signs *)
+Lemma orthantE w signs : shape d n w -> ex w = e -> y = (mx d n w)^T *m z ->
+  (forall j : 'I_d, zr (nth Z0 signs j) * `|z j 0| = z j 0) -> in_cone (orthant d p p' s' (ints w) signs).
+Proof.
+move=> [hw1 hw2] ew ey hz; set c := orthant _ _ _ _ _ _.
+pose x j := map (Z.mul (nth Z0 signs j)) (unit_vector d j ++ nth [::] (ints w) j).
+have sx j : (j < d)%N -> size (x j) = (d + n)%N.
+  by move=> hj; rewrite size_map size_cat size_mkseq hw2.
+have vE j : (j < d)%N -> nth no_vertex (vertices c) j = vertex_of d p p' s' (x j).
+  by move=> hj; rewrite (nth_map (no_vertex, ([::], Z0))) ?size_mkseq // nth_mkseq.
+have rowE j : (j < d)%N -> row_at_ c j = x j by move=> hj; rewrite /row_at_ vE.
+have here (j : 'I_d) l : (l < d)%N -> at_ (x j) l = zr (nth Z0 signs j) * (j == l :> nat)%:R.
+  move=> hl; rewrite /at_ /x (nth_map Z0) ?size_cat ?size_mkseq ?ltn_addr // zrM nth_cat size_mkseq hl.
+  rewrite nth_mkseq // (_ : eqn j l = (j == l :> nat)) //; by case: (_ == _).
+have there (j : 'I_d) (l : 'I_n) : at_ (x j) (d + l) * p2 e = zr (nth Z0 signs j) * mx d n w j l.
+  rewrite /at_ /x (nth_map Z0) ?size_cat ?size_mkseq ?hw2 ?ltn_add2l // zrM nth_cat size_mkseq.
+  by rewrite ltnNge leq_addr /= addKn mxE ew mulrA.
+split; first by rewrite size_map size_mkseq.
+  by move=> j hj; rewrite (vE j hj); apply: vertex_ofE; exact: sx.
+exists (fun j => if insub j is Some i then `|z (i : 'I_d) 0| else 0); split=> [j|l|l].
+- by case: insub.
+- rewrite (bigD1 l) //= valK rowE // here // eqxx mulr1 mulrC hz big1 ?addr0 // => j jl.
+  by rewrite valK rowE // here // val_eqE (negbTE jl) !mulr0.
+rewrite ey mxE; apply: eq_bigr => j _; rewrite valK rowE // there mxE -[in LHS](hz j).
+by rewrite mulrA mulrC [mx _ _ _ _ _ * _]mulrC.
+Qed.
+
+Lemma forestE h roots trees b r : r \in roots -> in_cone (orthant d p p' s' h r) ->
+  forest d p p' s s' e h roots trees = Some b -> \sum_l y l 0 * v l 0 <= dv b * (norm p z * norm p' v).
+Proof.
+move=> hr hc; have nn : 0 <= norm p z * norm p' v by rewrite mulr_ge0 ?norm_ge0.
+have more x x' : x <= x' -> \sum_l y l 0 * v l 0 <= x * (norm p z * norm p' v) ->
+    \sum_l y l 0 * v l 0 <= x' * (norm p z * norm p' v).
+  by move=> le_ h1; apply: le_trans h1 _; rewrite ler_wpM2r.
+elim: roots trees b hr => [|r' roots IH] [|t trees] b //=.
+case e1: (worst _ _ _ _) => [x|] //; case e2: (forest _ _ _ _ _ _ _ _ _) => [x'|] //.
+rewrite inE => /orP[/eqP er|hr] [<-]; rewrite dv_max.
+  rewrite -er in e1.
+  apply: (more (dv x)); first by rewrite le_max lexx.
+  apply: (worstE (P := in_cone) (le_ := fun t => \sum_l y l 0 * v l 0 <= t * (norm p z * norm p' v))) hc e1.
+  - exact: more.
+  - by move=> c ij c' c'' h1 h2; exact: halvesE h1 h2.
+  - by move=> c u x0; exact: cone_endE.
+by apply: (more (dv x')); [rewrite le_max lexx orbT|exact: IH e2].
+Qed.
+End Cones.
+
+Lemma some_orthant (S : seq (seq Z)) (t : nat -> R) :
+  (forall j, (j < size S)%N -> exists2 x, x \in nth [::] S j & zr x * `|t j| = t j) ->
+  exists2 r, r \in foldr (fun x y => allpairs cons x y) [:: [::]] S
+    & forall j, (j < size S)%N -> zr (nth Z0 r j) * `|t j| = t j.
+Proof.
+elim: S t => [|a S IH] t h /=; first by exists [::].
+have [x hx ex_] := h 0%N isT; have [r hr er] := IH (fun j => t j.+1) (fun j => h j.+1).
+exists (x :: r); first by apply: allpairs_f.
+by case=> [|j] hj //=; exact: er.
+Qed.
+
+Lemma nth_signs (k j : nat) (b : bool) (x x' : seq Z) : (j < k)%N ->
+  nth [::] (if k is l.+1 then (if b then x else x') :: nseq l x' else [::]) j = if b && (j == 0)%N then x else x'.
+Proof.
+case: k j => [|l] [|j] //= hj; first by rewrite andbT.
+by rewrite andbF nth_nseq (_ : (j < l)%N).
+Qed.
+
+Lemma normN p k (x : 'cV[R]_k) : norm p (- x) = norm p x.
+Proof.
+by case: p; rewrite /norm; [|congr Num.sqrt]; apply: eq_bigr => i _; rewrite mxE ?normrN ?sqrrN.
+Qed.
+
+Lemma conesE p p' s s' m n w trees b : shape m n w -> cones p p' s s' m w trees = Some b ->
+  forall (u : 'cV_m) (v : 'cV_n), meets s u -> meets s' v ->
+  dot u (mx m n w *m v) <= dv b * (norm p u * norm p' v).
+Proof.
+move=> hw hb; have main (u : 'cV_m) (v : 'cV_n) : meets s u -> meets s' v ->
+    (is_even s s' -> forall i : 'I_m, i = 0 :> nat -> 0 <= u i 0) ->
+    dot u (mx m n w *m v) <= dv b * (norm p u * norm p' v).
+  move=> hu hv first_; have -> : dot u (mx m n w *m v) = \sum_l ((mx m n w)^T *m u) l 0 * v l 0.
+    by rewrite dotC dot_mull dotC dot_col.
+  move: hb; rewrite /cones /orthants; set S := (if m is _.+1 then _ else _).
+  have sS : size S = m by rewrite /S; case: (m) => //= l; rewrite size_nseq.
+  pose t j := if insub j is Some i then u (i : 'I_m) 0 else 0.
+  have tE (i : 'I_m) : t i = u i 0 by rewrite /t valK.
+  have [j|r hr er] := some_orthant (S := S) (t := t).
+    rewrite sS => hj; pose i := Ordinal hj; have <- : nat_of_ord i = j by []. 
+    rewrite tE; have one_ : zr 1 = 1 by []. have mone : zr (Zneg xH) = -1 by [].
+    have pos : 0 <= u i 0 -> zr 1 * `|u i 0| = u i 0 by move=> h; rewrite one_ mul1r ger0_norm.
+    have neg : u i 0 <= 0 -> zr (Zneg xH) * `|u i 0| = u i 0.
+      by move=> h; rewrite mone ler0_norm // mulN1r opprK.
+    have sign_ : exists2 x, x \in signs_of s & zr x * `|u i 0| = u i 0.
+      case: (s) hu => /= hu.
+      - by case: (leP 0 (u i 0)) => [h|/ltW h]; [exists (Zpos xH); [|exact: pos]|exists (Zneg xH); [|exact: neg]].
+      - by exists (Zpos xH) => //; exact: pos.
+      - by exists (Zneg xH) => //; exact: neg.
+    rewrite /S nth_signs //; case: ifP => [/andP[ev /eqP j0]|_]; last exact: sign_.
+    by exists (Zpos xH); [rewrite inE|apply: pos; exact: first_ ev i j0].
+  apply: (forestE (z := u) (y := (mx m n w)^T *m u) hu hv hr); apply: (orthantE p p' hv hw (erefl _) (erefl _)) => i.
+  by have := er i; rewrite sS tE; apply.
+move=> u v hu hv; case: (boolP (is_even s s')) => [ev|/negP ne]; last by apply: main.
+have [h|h] : (forall i : 'I_m, i = 0 :> nat -> 0 <= u i 0) \/ (forall i : 'I_m, i = 0 :> nat -> u i 0 <= 0).
+  case: (pickP (fun i : 'I_m => i == 0 :> nat)) => [i /eqP i0|no]; last first.
+    by left=> i /eqP i0; have := no i; rewrite i0.
+  have same (l : 'I_m) : l = 0 :> nat -> l = i by move=> l0; apply: val_inj; rewrite /= l0 i0.
+  by case: (leP 0 (u i 0)) => [h|/ltW h]; [left|right] => l /same ->.
+  by apply: main.
+have := main (- u) (- v); rewrite !normN mulmxN -scaleN1r -[- (_ *m _)]scaleN1r dotZl dotZr mulrA mulrNN !mul1r.
+apply.
+- by move: ev; case: (s) => // ; case: (s').
+- by move: ev; case: (s) => // ; case: (s').
+- by move=> _ i /h; rewrite mxE mulN1r oppr_ge0.
+Qed.
+Transparent root_up.
 
 Section Question.
 Variable d : data.
@@ -1988,42 +2304,6 @@ by have [h5 e5] := aboveE h3 h4; split=> //; rewrite e5 e3 e4 e1 e2 et.
 Qed.
 
 (* the lines *)
-Lemma metE s z e : zr (met s z) * p2 e = meet s (zr z * p2 e).
-Proof.
-have p0 := p2_ge0 e; case: s => /=; first by rewrite zr_abs normrM (ger0_norm p0).
-  by rewrite zr_max zr0 maxr_pMl ?mul0r.
-rewrite zr_max zr0 maxr_pMl ?mul0r // (_ : zr (Z.opp z) = - zr z) ?mulNr //.
-by have := zrB Z0 z; rewrite zr0 sub0r => <-; congr zr; lia.
-Qed.
-
-Lemma dual_squareE p s x k e : (size x <= k)%N -> let d := zr (dual_square p s x) * (p2 e * p2 e) in
-  match p with L1 => forall j : 'I_k, meet s (at_ x j * p2 e) ^+ 2 <= d
-             | L2 => \sum_(j < k) meet s (at_ x j * p2 e) ^+ 2 <= d end.
-Proof.
-have sqE z : meet s (zr z * p2 e) ^+ 2 = zr (Z.mul (met s z) (met s z)) * (p2 e * p2 e).
-  by rewrite -metE zrM; ring.
-have meet0 : meet s 0 ^+ 2 = 0 :> R by case: s {sqE}; rewrite /= ?normr0 ?oppr0 ?maxxx expr0n.
-have pp : 0 <= p2 e * p2 e by rewrite mulr_ge0 ?p2_ge0.
-rewrite /dual_square; case: p => /= hx.
-  have up (acc : Z) : zr acc <= zr (foldl (fun acc z => Z.max acc (Z.mul (met s z) (met s z))) acc x)
-      /\ forall j, (j < size x)%N -> meet s (at_ x j * p2 e) ^+ 2
-        <= zr (foldl (fun acc z => Z.max acc (Z.mul (met s z) (met s z))) acc x) * (p2 e * p2 e).
-    elim: x {hx} acc => [|z x IH] acc //=; have [h1 h2] := IH (Z.max acc (Z.mul (met s z) (met s z))).
-    split; first by apply: le_trans h1; rewrite zr_le; lia.
-    case=> [|j] hj; last exact: h2.
-    rewrite sqE ler_wpM2r //; apply: le_trans h1; rewrite zr_le.
-    by move: (Z.mul _ _) => y; lia.
-  move=> j; have [acc0 h] := up Z0; have [jx|jx] := ltnP j (size x); first exact: h.
-  by rewrite /at_ nth_default // zr0 mul0r meet0 mulr_ge0 //; exact: acc0.
-have sum_ (acc : Z) : zr (foldl (fun acc z => Z.add acc (Z.mul (met s z) (met s z))) acc x) * (p2 e * p2 e)
-    = zr acc * (p2 e * p2 e) + \sum_(j < k) meet s (at_ x j * p2 e) ^+ 2.
-  elim: x k hx acc => [|z x IH] k hx acc /=.
-    by rewrite big1 ?addr0 // => j _; rewrite at_nil mul0r meet0.
-  case: k hx => // k hx; rewrite (IH k) // zrD mulrDl -addrA; congr (_ + _).
-  by rewrite big_ord_recl -sqE.
-by rewrite sum_ zr0 mul0r add0r.
-Qed.
-
 Lemma largest_rowE p s k l w : shape k l w -> exists2 d, 0 <= d /\ d ^+ 2 = dv (largest_row p s w)
   & row_le p s (mx k l w) d.
 Proof.
@@ -2066,13 +2346,19 @@ Qed.
 Lemma plain_squareE w h t : shape (dm d) (dn d) w -> plain_square mul d w h = Some t ->
   plain_le (q := q) (mx (dm d) (dn d) w) (dv t).
 Proof.
-move=> hw; set W := mx (dm d) (dn d) w; case: h => [c nn mm l sh|tr|||t0|each] //=; last first.
+move=> hw; set W := mx (dm d) (dn d) w; case: h => [c nn mm l sh|tr||c trees||t0|each] //=; last first.
 - case: ifP => // /orP h [<-] u v hu hv w0; rewrite dv_zero mul0r.
   have: dot u (W *m v) <= 0.
     case: h => [z|h]; first by rewrite /W (zerosE _ _ z) mul0mx dot0r.
     have [hs es] := gscaleE minus_one hw; have := nonneg_onE hs h hu hv.
     by rewrite es minus_oneE scaleN1r mulNmx dotNr oppr_ge0.
   by move=> w1; rewrite (_ : dot _ _ = 0) ?expr0n //; apply/eqP; rewrite eq_le w0 w1.
+- case e: (if c then _ else _) => [x|] // [<-] u v hu hv w0; rewrite dvM -expr2 -exprMn.
+  have le_ : dot u (W *m v) <= dv x * (norm (left_norm q) u * norm (right_norm q) v).
+    move: e; case: c => e; last exact: conesE hw e _ _ hu hv.
+    have [ht et] := transposeE hw; have := conesE ht e hv hu; rewrite et [norm _ v * _]mulrC; apply: le_trans.
+    by rewrite [X in _ <= X]dotC dot_mull trmxK dotC.
+  by rewrite ler_sqr ?nnegrE // (le_trans w0 le_).
 - have rows_ p : left_norm q = L1 -> right_norm q = p -> Some (lines (dleft d) p (dright d) w) = Some t ->
       plain_le (q := q) W (dv t).
     move=> hl hp [<-]; have [x <- hx] := linesE (dleft d) p (dright d) hw.

@@ -38,6 +38,8 @@ from certify.pipeline.certificate.file import Certificate, as_numpy
 from certify.pipeline.certificate.file import as_kernel_array as array
 from paper_checks._statements import FORMAL
 from tests.golden import HERE, names
+from tests.kernel.test_cones import drawn as drawn_codes
+from tests.kernel_cases import as_tree
 
 FOLDER = FORMAL.parent / "checker"
 LIMIT = 60 * 60  # seconds, on a busy machine; it takes two minutes of one core
@@ -45,6 +47,7 @@ COVERED = (
     "absolute",
     "bias",
     "column",
+    "cones",
     "conic",
     "given",
     "hinge",
@@ -828,6 +831,98 @@ def test_lines_of_signs_are_covered_and_changes_answered_alike(binary, tmp_path,
     assert {0, REJECTED, OUTSIDE} <= seen
 
 
+def coned(left, right, shape, axis, seed):
+    """Return a certificate whose polar is bounded by a tree of cones that is drawn."""
+    draw = np.random.default_rng(seed)
+    y = draw.standard_normal(shape) * 2.0 ** draw.integers(-3, 4, shape)
+    none = np.zeros((shape[0], 0)), np.zeros((shape[1], 0))
+    held = check(Problem(Squared(y), RankOne(left, right), 0.75), none, budget=1).certificate
+    short, other = (right, left) if axis else (left, right)
+    signs = sum(norm[2:] == "" for norm in (short, other))
+    roots = 1 if short[2:] else 2 ** (shape[axis] - (signs == 2))
+    tree = as_tree(drawn_codes(draw, roots, shape[axis], 7, 0.75)).get("tree", (None,), "q")
+    return replace(
+        held,
+        proof={"corrections": [], "polar": {"rule": "cones", "axis": axis}},
+        witness={"W": array(y.reshape(-1)), "tree": tree},
+        claim={**held.claim, "verdict": "UNDECIDED"},
+    )
+
+
+CONES = (  # norms, shape, and on which side the cones are
+    ("l2", "l2", (3, 7), 0),
+    ("l2", "l2+", (5, 3), 1),
+    ("l2+", "l2-", (4, 6), 0),
+    ("l2-", "l2", (4, 3), 0),
+    ("l2", "l2-", (3, 4), 0),
+    ("l1", "l2", (5, 3), 1),
+    ("l2+", "l1", (4, 4), 0),
+    ("l1-", "l1+", (3, 5), 0),
+    ("l1", "l1", (4, 2), 1),
+    ("l1", "l2+", (1, 4), 0),
+    ("l2+", "l2+", (6, 2), 0),
+)
+
+
+@pytest.mark.parametrize("case", CONES)
+def test_cones_are_covered_and_changes_of_them_answered_alike(binary, tmp_path, case):
+    path, plain, seen = tmp_path / "x.cert", Counter(), set()
+    with Session(binary) as session:
+        for seed in range(20):
+            held = coned(*case, seed)
+            held.save(path)
+            plain[agrees(session, path)] += 1
+            for number in range(5):
+                drawn(held, np.random.default_rng(number)).save(path)
+                seen.add(agrees(session, path))
+        for lie in lies(held):
+            lie.save(path)
+            seen.add(agrees(session, path))
+    assert plain[STATUS["UNDECIDED"]] > plain.total() / 2  # else more is proved than they claim
+    assert {STATUS["UNDECIDED"], REJECTED, OUTSIDE} <= seen
+
+
+def test_a_tree_of_cones_is_read_to_its_end_and_no_further(binary, tmp_path):
+    held, path = coned("l2", "l2", (3, 7), 0, 0), tmp_path / "x.cert"
+    wide = coned("l2+", "l2", (16, 17), 0, 0)
+
+    def change(held, axis=0, **witness):
+        polar = {"rule": "cones", "axis": axis}
+        held = replace(held, proof={**held.proof, "polar": polar})
+        replace(held, witness={**held.witness, **witness}).save(path)
+        return agrees(binary, path)
+
+    def tree(*codes):
+        return as_tree(codes).get("tree", (None,), "q")
+
+    ends = [0, 0, 0, 0]
+    good = (
+        {"tree": tree(*ends)},
+        {"tree": tree(3, 0, 0, 0, 0, 0)},
+        {"tree": tree(1, 2, *ends, 0, 0)},
+    )
+    assert [change(held, **one) for one in good] == [STATUS["UNDECIDED"]] * 3
+    for codes in (
+        (1, 0, 0, 1, 1, 0, 0, 0),  # two roots are left
+        (1, 0, 0, 1, 0, 0, 1, 0),  # a child is left
+        (4, *ends, 0),  # there are three pairs
+        (255, *ends, 0),
+        (*ends, 1),  # more than the roots
+        (*ends, 0, 0, 0, 0, 0),  # a word too many
+        (*ends, 0, 0, 0, 1),
+    ):
+        assert change(held, tree=tree(*codes)) == REJECTED
+    assert change(held, tree=array(np.array([[0]]))) == REJECTED
+    assert change(held, tree=array(np.array([0.0]))) == REJECTED
+    assert change(held, tree=array(np.array([], dtype=np.int64))) == REJECTED
+    assert change(held, axis=2) == REJECTED
+    assert change(held, axis=1, tree=tree(*ends)) == REJECTED  # 64 roots
+    assert change(wide, tree=tree(0)) == STATUS["UNDECIDED"]
+    assert change(wide, tree=tree(120, 0, 0)) == STATUS["UNDECIDED"]
+    assert change(wide, tree=tree(121, 0, 0)) == REJECTED
+    assert change(wide, axis=1, tree=tree(0)) == REJECTED  # more than 16 coordinates
+
+
 @pytest.mark.parametrize("name", COVERED)
 def test_a_sealed_lie_is_answered_as_python_answers_it(binary, tmp_path, name):
     held, path, seen = Certificate.load(HERE / f"{name}.cert"), tmp_path / "x.cert", set()
@@ -1080,8 +1175,8 @@ WEAKER_LOGARITHMS = (  # lines of the checker about exp and log
         ("Checker.v", "L2 => Z.add acc y", "L2 => Z.max acc y"),
         (
             "Checker.v",
-            "| _, _ => None\n    end\n  | Opp",
-            "| p, _ => Some (lines Free p Free w) end\n  | Opp",
+            "| _, _ => None\n    end\n  | Cones",
+            "| p, _ => Some (lines Free p Free w) end\n  | Cones",
         ),
         ("Checker.v", "sumabs Z0 x in Z.mul a a", "sumabs Z0 x in a"),
         ("Checker.v", "if inside d (gscale s (dW p)) then", "if true then"),
@@ -1103,12 +1198,12 @@ WEAKER_LOGARITHMS = (  # lines of the checker about exp and log
         ("Checker.v", "nonneg_but c 0 (ints n) & symmetric h n", "nonneg_but c 0 (ints n) & true"),
         ("Checker.v", "(Nat.ltb i c && eqn j (i + c))", "Nat.ltb i c"),
         ("Checker.v", "if s.2 then row s.1 else gscale minus_one (row s.1)", "row s.1"),
-        ("Checker.v", "(rcons path (s, false))", "(rcons path (s, true))"),
+        ("Checker.v", "rcons path (s, false))", "rcons path (s, true))"),
         ("Checker.v", "if s is Line a then shaped 1 k a else false", "true"),
         (
             "Checker.v",
-            "(s, false)) t' with\n      | Some x, Some y => Some (dmax x y)",
-            "(s, false)) t' with\n      | Some x, Some y => Some x",
+            "worst h'' t' with\n      | Some x, Some y => Some (dmax x y)",
+            "worst h'' t' with\n      | Some x, Some y => Some x",
         ),
         ("Checker.v", "form_top 0 k g", "form_top 1 k g"),
         ("Checker.v", "let p := dmax p dzero in", ""),

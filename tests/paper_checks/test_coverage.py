@@ -49,13 +49,14 @@ def test_the_checker_reads_one_of_each():
         "kind": ["rank_one", "relu"],
         "bias": ["none", "free"],
         "norm": ["l2", "l2+", "l2-", "l1", "l1+", "l1-"],
-        "rule": ["spectral", "conic", "lines", "signs"],
+        "rule": ["spectral", "conic", "lines", "cones", "signs"],
         "layer_rule": ["network", "outputs"],
         "fitted": ["column", "row"],
     }
     assert in_checker("POLAR_RULES.spectral")
     assert in_checker("POLAR_RULES.conic")
-    assert not in_checker("POLAR_RULES.cones")
+    assert in_checker("POLAR_RULES.cones")
+    assert not in_checker("POLAR_RULES.corners")
     assert in_checker("network_bound.network")
     assert not in_checker("network_bound.max_pool")
     assert in_checker("OFFSETS.row")
