@@ -176,6 +176,7 @@ def result_of(
     q, evidence = findings
     outcome = proof.outcome
     answer = own_size(problem, factors[0].shape[-1], proof, own_proof)
+    met = [s for _, s in evidence.steps if np.isfinite(s.value)]
     LOG.info("%s in [%.10g, %.10g]", outcome.verdict, outcome.lower, outcome.upper)
     return Result(
         verdict=Verdict[outcome.verdict],
@@ -189,7 +190,7 @@ def result_of(
         q=evidence.start.q,
         tier=outcome.tier,
         steps=tuple((name, s.value) for name, s in evidence.steps),
-        reached=lowest([s for _, s in evidence.steps]) if evidence.steps else None,
+        reached=lowest(met) if met else None,
         better_upper=None if outcome.better is None else above(outcome.better),
         own=answer,
     )

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from certify import InputError, Problem, Verdict, check
-from certify.atoms import RankOne
+from certify.atoms import CP, RankOne
 from certify.losses import Squared
 from certify.offsets import OFFSETS, ColumnIntercept
 from certify.pipeline.certificate.file import as_numpy
@@ -169,6 +169,14 @@ def test_factors_whose_objective_overflows_are_refused(size):
     problem = Problem(Squared(rotated(*VALUES)), RankOne(), LAM)
     with pytest.raises(InputError, match="overflows float64"):
         check(problem, (np.full((4, 2), size), np.full((4, 2), size)))
+
+
+def test_a_point_whose_value_is_no_float_is_not_said_to_be_reached():
+    size = 2.0**-1000  # the candidate's objective is 2^2000 times the data's square
+    problem = Problem(Squared(np.full((2, 2, 2), size)), CP("l2", order=3), size / 4)
+    found = check(problem, [np.ones((2, 1))] * 3, budget=1)
+    assert found.steps == (("start", np.inf),)
+    assert (found.reached, found.upper) == (None, 4.0)
 
 
 def test_factors_too_far_apart_for_the_rounded_tier_are_still_certified_exactly():
