@@ -18,8 +18,6 @@ from certify.search.relax.tensor_polar import (
     Tensor,
     form_of,
     least_bound,
-    line_mode,
-    slices_of,
 )
 from certify.search.relax.tensor_witness import propose_tensor
 
@@ -197,10 +195,15 @@ def split_lines(tensor):
 
     A free mode among the others takes a slice's sign, so one of them is enough there.
     """
-    at = line_mode(tensor)
-    if at is None:
+    modes = [k for k, g in enumerate(tensor.gauges) if g.axial]
+    if not modes or tensor.symmetric or tensor.flat:
         return [tensor]
-    return [piece for part in slices_of(tensor, at) for piece in split_lines(part)]
+    at = modes[0]
+    g, rest = tensor.gauges[at], tensor.gauges[:at] + tensor.gauges[at + 1 :]
+    both = {"+": (1.0,), "-": (-1.0,), "": (1.0, -1.0)}[g.cone]
+    both = both[:1] if any(g.free for g in rest) else both
+    parts = [Tensor(sign * part, rest) for sign in both for part in np.moveaxis(tensor.T, at, 0)]
+    return [piece for part in parts for piece in split_lines(part)]
 
 
 def solve_tensor(tensor, solver, budget):

@@ -97,6 +97,11 @@ class Gauge(ABC):
         """Whether the cone is the whole space."""
         return set(self.cone) <= {"*"}
 
+    @property
+    def unit_signs(self) -> tuple[int, ...]:
+        """The signs that a unit vector may have, under one cone for all coordinates."""
+        return {"": (1, -1), "+": (1,), "-": (-1,)}[self.cone]
+
     def sides(self, d: int) -> tuple[Array, Array]:
         """Return the least and the largest value of each coordinate: 0 or infinite."""
         if self.cone in SIGNS:

@@ -104,7 +104,7 @@ class LayerQuery(Deadline):
 
     def signs(self) -> tuple[int, ...]:
         """Return the signs of v, of one output, that its cone allows."""
-        return {"": (1, -1), "+": (1,), "-": (-1,)}[self.layer.right.cone]
+        return self.layer.right.unit_signs
 
     def key(self, method: str) -> str:
         """Return a key of this query for one method, independent of the effort."""

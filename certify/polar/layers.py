@@ -1,9 +1,9 @@
 """Which bound of a layer's polar to try, and in what order."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 from math import comb
-from typing import Any
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -17,7 +17,7 @@ from .branching import layers as tree
 from .branching import pooled as _parts
 from .layer_query import LayerQuery
 from .methods import smallest
-from .query import PolarQuery, Proposal
+from .query import PolarQuery, Proposal, combine
 
 CELLS = 10_000  # cells up to which they come first, before simplicial cones
 CLOSE = 2.0**-20  # relative: a bound this near a found value is not worth more work
@@ -109,26 +109,18 @@ def joint(query: LayerQuery) -> Proposal:
     return replace(proposal, upper=proposal.upper * wide)
 
 
-def each(query: LayerQuery) -> Proposal:
+def each(query: LayerQuery, bound: Callable[[LayerQuery], Proposal] = propose) -> Proposal:
     """Bound each output by itself, and all of them by the dual norm of their bounds."""
     one = replace(query.layer, right=gauge("l2" + query.layer.right.cone))
-    largest = query.layer.right.axial
-    arrays: dict[str, Any] = {}
-    texts: list[dict[str, Any]] = []
-    uppers, left = list[float](), ""
+    starts = [(u, np.ones(1)) for u, _ in query.starts]
+    target, parts = query.target if query.layer.right.axial else None, list[Proposal]()
     for t, column in enumerate(query.W.T):
-        starts = [(u, np.ones(1)) for u, _ in query.starts]
-        target = query.target if largest else None
         part = replace(query, layer=one, W=column[:, None], target=target, starts=starts)
-        proposal = propose(part.share(query.W.shape[1] - t))
-        if proposal.upper == np.inf:
-            return proposal
-        uppers.append(proposal.upper)
-        left = left or proposal.open
-        text, part_arrays = proposal.with_prefix(f"s{t}.")
-        texts.append(text)
-        arrays |= part_arrays
-    upper = query.layer.right.free_dual(np.array(uppers))
+        parts.append(bound(part.share(query.W.shape[1] - t)))
+        if parts[-1].upper == np.inf:
+            return parts[-1]
+    upper = query.layer.right.free_dual(np.array([p.upper for p in parts]))
+    texts, arrays, left = combine(parts)
     return Proposal(upper, {"rule": "outputs", "each": texts, **arrays}, open=left)
 
 

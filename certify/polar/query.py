@@ -1,7 +1,7 @@
 """The contract of a method that bounds sup { u^T W v : |u|_a <= 1, |v|_b <= 1 } from above."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any, ClassVar, TypeAlias
@@ -80,6 +80,13 @@ class Proposal:
         """Return the proof of the matrix F^T W as that of W for a linear layer F."""
         of, arrays = self.with_prefix()
         return replace(self, proof={"rule": "linear", "of": of, **arrays})
+
+
+def combine(parts: Sequence[Proposal]) -> tuple[list[dict[str, Any]], dict[str, Array], str]:
+    """Return the texts of the parts of a proof, their arrays named s0., s1., ..., what is open."""
+    split = [part.with_prefix(f"s{t}.") for t, part in enumerate(parts)]
+    arrays = {k: x for _, named in split for k, x in named.items()}
+    return [text for text, _ in split], arrays, next((p.open for p in parts if p.open), "")
 
 
 class Method(ABC):

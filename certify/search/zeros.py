@@ -25,7 +25,7 @@ from certify.problem import Problem
 from .candidate import Candidate, lowest
 from .column_generation import Search
 from .dual.orthogonal import Orthogonal
-from .dual.points import Dual
+from .dual.points import Dual, squared_loss
 from .dual.scaling import best_multiple
 from .growth import nonnegative
 from .search_result import Evidence
@@ -53,9 +53,7 @@ def evidence(
 
     epsilon   by how much others have to be better
     """
-    loss = problem.loss
-    if not isinstance(loss, Squared):
-        raise TypeError(f"no loss of observed zeros: {loss}")
+    loss = squared_loss(problem)
     clock.tell("singular values", start.value)
     fan = dual = None
     if problem.lam == 0:
@@ -192,13 +190,11 @@ def gram(Y: Any, low: tuple[Array, Array]) -> Array:  # noqa: ANN401  scipy.spar
 
 def value(problem: Problem, S: Array, proof: dict[str, Any], s: float) -> float:
     """Return d(s W), W = S - L R^T with the L and R of a proof, if it has any."""
-    if not isinstance(problem.loss, Squared):
-        raise TypeError(f"no loss of observed zeros: {problem.loss}")
     low = tuple(
         proof.get(k, np.zeros((d, 0)))
         for k, d in zip(("W.left", "W.right"), problem.loss.dims, strict=True)
     )
-    return value_of(problem, problem.loss, (S, (low[0], low[1])), s)
+    return value_of(problem, squared_loss(problem), (S, (low[0], low[1])), s)
 
 
 def value_of(

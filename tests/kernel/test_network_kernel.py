@@ -8,7 +8,6 @@ from functools import cache
 import numpy as np
 import pytest
 
-from certify import InputError
 from certify.atoms import ReLU
 from certify.atoms.relu import gated
 from certify.base.rigor.flint import Flint
@@ -91,7 +90,7 @@ def cells(name):
 def relaxed(name):
     """Return the solver's witness, and the truth."""
     atom, W = one(name) if name in ONE else many(name)
-    return network_witness(W, atom), truth(atom, W)
+    return network_witness(W, atom.layer, Using()), truth(atom, W)
 
 
 def many(name, seed=2):
@@ -219,7 +218,7 @@ def test_outputs_one_by_one_dominate_the_polar(tier, right):
 def test_one_tree_of_several_outputs_in_linf_counts_their_number(tier):
     atom, W = many("linf")
     held = ReLU(atom.V)  # the same in l2
-    proof = network_witness(W, held).proof
+    proof = network_witness(W, held.layer, Using()).proof
     bound, plain = (float(proved(tier, a, W, proof)) for a in (atom, held))
     assert abs(bound - plain * W.shape[1] ** 0.5) <= SOLVED * bound
 
@@ -233,7 +232,7 @@ def test_a_linear_layer_is_a_matrix(tier, right, samples):
     best = truth(atom, W)
     if right == "l2":
         assert abs(best - np.linalg.norm(back, 2)) <= slack(atom, W)
-    found = network_witness(W, atom)
+    found = network_witness(W, atom.layer, Using())
     assert found.proof["rule"] == "linear"
     bound = float(proved(tier, atom, W, found.proof))
     assert best - slack(atom, W) <= bound <= best * (1 + SOLVED if right != "linf" else 1.5)
@@ -245,7 +244,7 @@ def test_gated_units_are_a_group_lasso(tier):
     V, gates = rng.integers(-8, 9, (5, 2)) / 4, rng.integers(0, 2, (5, 3))
     atom, W = gated(V, gates), rng.integers(-8, 9, (5, 1)) / 4
     best = max(float(np.linalg.norm(V.T @ (g[:, None] * W))) for g in gates.T)
-    bound = float(proved(tier, atom, W, network_witness(W, atom).proof))
+    bound = float(proved(tier, atom, W, network_witness(W, atom.layer, Using()).proof))
     assert best - slack(atom, W) <= bound <= best * (1 + SOLVED)
 
 
@@ -562,10 +561,3 @@ def test_the_layers_own_numbers_are_the_kernels():
     assert layer.size(np.array([[3.0], [9.0]])).tolist() == [3.0]
     said = Biased(2).lengths([3.0, 9.0])
     assert [x.lo for x in said] == [3, 9]
-
-
-def test_the_witness_wants_a_layer_and_its_rows():
-    with pytest.raises(InputError, match="atom must be a ReLU, got str"):
-        network_witness(np.ones((2, 1)), "relu")
-    with pytest.raises(InputError, match="V stands for 2 samples"):
-        network_witness(np.ones((3, 1)), ReLU(np.eye(2)))

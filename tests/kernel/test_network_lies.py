@@ -26,6 +26,7 @@ from certify.losses import KullbackLeibler, Logistic, Squared
 from certify.offsets import ColumnIntercept
 from certify.pipeline.certificate.file import ask
 from certify.polar.proved import as_kernel_array, split
+from certify.search.relax import Using
 from certify.search.relax.network_witness import network_witness
 from tests.network_cases import asked_of, cell_tree, made, network_of, proved, truth
 from tests.tolerance import rounding
@@ -364,7 +365,7 @@ def question(*, bias="free", offset=True, lam=0.5, size=1.0):
 
 def duality(told, atom, W, corrections=(), **statement):
     """Return the outcome of a proof by this W, its polar bounded by the relaxation."""
-    text, arrays = split(network_witness(W.reshape(-1, 1), atom).proof)
+    text, arrays = split(network_witness(W.reshape(-1, 1), atom.layer, Using()).proof)
     listed = [[k, f"{Fraction(c).numerator:x}/{Fraction(c).denominator:x}"] for k, c in corrections]
     proof = {"polar": text, "corrections": listed}
     asked, found = told

@@ -12,7 +12,7 @@ from certify.kernel.errors import RejectedError
 from certify.kernel.verdict import prove
 from certify.polar.proved import as_kernel_array, split
 from certify.problem import Problem
-from certify.search.relax import dual_point, network_witness
+from certify.search.relax import Using, dual_point, network_witness
 from problems import network_biases, network_line, network_plane, network_slopes, network_space
 from problems._networks import cells, dot, faces, free_steepest, rational, root, sign, steepest
 from tests.network_cases import asked_of, made, truth, value
@@ -142,7 +142,7 @@ def test_the_optimum_is_the_candidates_objective(name):
 
 def written(problem, q, W):
     """Return a proof by W and the relaxation's bound of its polar, and its arrays."""
-    found = network_witness(W, problem.atom)
+    found = network_witness(W, problem.atom.layer, Using())
     text, arrays = split(found.proof)
     sums = [sum(map(Fraction, column)) for column in W.T.tolist()]
     listed = [[j, f"{-s.numerator:x}/{s.denominator:x}"] for j, s in enumerate(sums)]

@@ -16,7 +16,6 @@ from ._triplets import ORDERS, matrix, recognize, table, triplets
 
 MATRIX = 2  # dimensions
 SETTLED = 1e-2  # of the biases' gradient: above, no ridge explains it
-SIDES = ("user", "row", "item", "col")  # in names, where users and items are as many
 Named = list[tuple[str, Any]]
 
 

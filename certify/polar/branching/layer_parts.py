@@ -214,11 +214,10 @@ def with_row(form: LayerForm, warm: Relaxed, iterates: tuple[Array, Array], goal
     state, even = warm.warm, even_units(form)[2]
     over = warm.X @ form.rows[-1] * even[-1]
     p, u = over[:m], over[m : m + d]
-    weights = Frame(form, state.weight).weights
+    weights = Frame(form).weights
     facts = np.concatenate([p, p - form.F @ u]) * even[: 2 * m]
-    rest = form.rows[int(form.radial) :] @ over * even[2 * m + form.radial :]
-    last = [over[-1:] * state.weight] if form.radial else []
-    products = np.concatenate([np.maximum(facts, 0), weights * u, *last, np.maximum(rest, 0)])
+    rest = form.rows @ over * even[2 * m :]
+    products = np.concatenate([np.maximum(facts, 0), weights * u, np.maximum(rest, 0)])
     k = len(iterates[0]) + 1
     Z, U = (np.zeros((k, k), dtype=x.dtype) for x in iterates)
     Z[:-1, :-1], U[:-1, :-1] = iterates

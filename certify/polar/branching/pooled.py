@@ -15,7 +15,7 @@ from certify.base.arrays import Array
 from certify.polar.ascent import pooled as _largest
 from certify.polar.ascent.layers import attain
 from certify.polar.layer_query import Ints, LayerQuery
-from certify.polar.query import Proposal
+from certify.polar.query import Proposal, combine
 
 from . import cells
 from .bases import SUM, Signed, Summed
@@ -58,18 +58,21 @@ def proposal(query: LayerQuery, propose: Callable[[LayerQuery], Proposal]) -> Pr
     """
     if query.beyond(SQUARE):
         return Proposal(np.inf)
-    signs = query.signs()
+    if query.layer.features.shape[1] > SMALL:
+        return by_signs(query, lambda part, signed: whole(part, signed, propose))
     lower, (u, _) = _largest.attain(query)
-    upper, texts, arrays, left = 0.0, list[Json](), dict[str, Any](), ""
+    return by_signs(query, lambda part, signed: split(part, signed, lower, u))
+
+
+def by_signs(query: LayerQuery, bound: Callable[[LayerQuery, Signed], Proposal]) -> Proposal:
+    """Return the larger bound of the signs of one output; infinite if one is."""
+    signs, parts = query.signs(), list[Proposal]()
     for t, sign in enumerate(signs):
-        part, signed = query.share(len(signs) - t), Signed(query.layer, query.W[:, 0], sign)
-        small = query.layer.features.shape[1] <= SMALL
-        made = split(part, signed, lower, u) if small else whole(part, signed, propose)
-        if made.upper == np.inf:
-            return made
-        upper, left = max(upper, made.upper), left or made.open
-        arrays |= {f"s{t}.{k}": x for k, x in made.proof.items() if isinstance(x, np.ndarray)}
-        texts.append({"nodes": made.proof["nodes"]})
+        signed = Signed(query.layer, query.W[:, 0], sign)
+        parts.append(bound(query.share(len(signs) - t), signed))
+        if parts[-1].upper == np.inf:
+            return parts[-1]
+    upper, (texts, arrays, left) = max(0.0, *(p.upper for p in parts)), combine(parts)
     return Proposal(upper, {"rule": "max_pool", "each": texts, **arrays}, open=left)
 
 

@@ -3,18 +3,16 @@
 from collections.abc import Callable
 from dataclasses import replace
 from math import factorial
-from typing import Any
 
 import numpy as np
 
 from certify.norms import Gauge
 from certify.polar.ascent.contract import sum_orders
 from certify.polar.product_query import ProductQuery
-from certify.polar.query import PolarQuery, Proposal
+from certify.polar.query import PolarQuery, Proposal, combine
 
 from . import METHODS, smallest, smallest_symmetric
 
-SIGNS = {"": (1.0, -1.0), "+": (1.0,), "-": (-1.0,)}
 Bound = Callable[[ProductQuery], Proposal]
 
 
@@ -32,20 +30,16 @@ def largest_slice(query: ProductQuery, axis: int, bound: Bound) -> Proposal:
     a slice is at least the largest bound so far.
     """
     rest = tuple(g for k, g in enumerate(query.gauges) if k != axis)
-    each: list[dict[str, Any]] = []
-    arrays: dict[str, Any] = {}
-    upper, left = 0.0, ""
+    parts, upper = list[Proposal](), 0.0
     below = replace(query, gauges=rest, symmetric=False, starts=())
     order = signed_slices(query.gauges[axis], rest, query.T.shape[axis])
-    for t, (i, sign) in enumerate(order):
+    for i, sign in order:
         part = np.ascontiguousarray(np.take(query.T, i, axis)) * sign
         target = upper if query.target is None else max(upper, query.target)
-        proposal = bound(replace(below, T=part, target=target or None))
-        upper, left = max(upper, proposal.upper), left or proposal.open
-        part_arrays = {k: x for k, x in proposal.proof.items() if isinstance(x, np.ndarray)}
-        each.append({k: x for k, x in proposal.proof.items() if k not in part_arrays})
-        arrays |= {f"s{t}.{k}": x for k, x in part_arrays.items()}
-    return Proposal(upper, {"rule": "slices", "axis": axis, "each": each, **arrays}, open=left)
+        parts.append(bound(replace(below, T=part, target=target or None)))
+        upper = max(upper, parts[-1].upper)
+    texts, arrays, left = combine(parts)
+    return Proposal(upper, {"rule": "slices", "axis": axis, "each": texts, **arrays}, open=left)
 
 
 def sliced_symmetric(query: ProductQuery, axis: int, bound: Bound) -> Proposal:
@@ -61,7 +55,7 @@ def sliced_symmetric(query: ProductQuery, axis: int, bound: Bound) -> Proposal:
 
 def signed_slices(gauge: Gauge, rest: tuple[Gauge, ...], n: int) -> list[tuple[int, float]]:
     """Return (i, sign) of each slice in the order of the rule."""
-    signs = SIGNS[gauge.cone][: 1 if any(g.free for g in rest) else None]
+    signs = gauge.unit_signs[: 1 if any(g.free for g in rest) else None]
     return [(i, sign) for sign in signs for i in range(n)]
 
 

@@ -89,16 +89,13 @@ def scale_both(W: Matrix, by: Scales) -> Matrix:
     return sparse.csr_array((data, csr.indices, csr.indptr), shape=csr.shape)
 
 
-def of_matrix(
-    W: Matrix, target: float | None = None, seed: int = 0, shifted: Array | None = None
-) -> Proposal | None:
-    """Return a bound of sigma_1(W), or of sqrt(lambda_max(Gram + shifted))."""
+def of_matrix(W: Matrix, target: float | None = None, seed: int = 0) -> Proposal | None:
+    """Return a bound of sigma_1(W)."""
     axis = spectra.side(W)
-    if shifted is None and is_large(W):
+    if is_large(W):
         top = float(largest(W, seed=seed, tol=SHARP).values[0]) ** 2
         return of_gram(spectra.gram(W, axis), axis, target, seed, top)
-    g = spectra.gram(W, axis)
-    return of_gram(g if shifted is None else g + shifted, axis, target, seed)
+    return of_gram(spectra.gram(W, axis), axis, target, seed)
 
 
 def of_gram(

@@ -1,8 +1,8 @@
 """Orthonormal coordinates of the cone of a hidden layer's relaxation.
 
-Rows (p, q, weighted u[, s], other facts) of x = T xi have orthonormal columns Q in xi.  For
+Rows (p, q, weighted u, cuts) of x = T xi have orthonormal columns Q in xi.  For
 p and q alone xi = ((p + q) / sqrt 2, ...), so that Q^T Z Q needs sums of blocks and thin
-products only; other facts V change them by (I + V^T V)^(-1/2), the identity and a low rank.
+products only; cuts V change them by (I + V^T V)^(-1/2), the identity and a low rank.
 """
 
 from dataclasses import dataclass
@@ -16,24 +16,21 @@ from certify.base.arrays import Array
 from .layers import LayerForm
 
 ROOT = 0.5**0.5
+WEIGHT = 0.25  # of u in the rows, where |p|^2 + |q|^2 <= 1
 
 
 @dataclass(frozen=True)
 class Frame:
-    """Q of a form; `weight` is that of u in the rows.
-
-    The rows are p (m), q (m), u (d) times its weights, s, then the other facts without s.
-    """
+    """Q of a form without s.  The rows are p (m), q (m), u (d) times its weights, then the cuts."""
 
     form: LayerForm
-    weight: float
     kind: Any = np.float64
 
     @cached_property
     def weights(self) -> Array:
         """The weight of each coordinate of u; a free bias counts in units of its reach."""
         d = self.form.F.shape[1]
-        out = np.full(d, self.weight)
+        out = np.full(d, WEIGHT)
         if self.form.reach:
             out[-1] /= max(self.form.reach, 1.0)
         return out
@@ -63,14 +60,12 @@ class Frame:
         T[:m, :m] = ROOT * np.eye(m)
         T[:m, m : m + d] = ROOT * ROOT * self.form.F @ self.root
         T[m : m + d, m : m + d] = self.root
-        if self.form.radial:
-            T[-1, -1] = 1 / self.weight
         return T
 
     @cached_property
     def V(self) -> Array:
         """The other facts over xi."""
-        return np.asarray(self.form.rows[int(self.form.radial) :] @ self.T, dtype=self.kind)
+        return np.asarray(self.form.rows @ self.T, dtype=self.kind)
 
     @cached_property
     def low(self) -> tuple[Array, Array]:
@@ -106,8 +101,7 @@ class Frame:
     def down(self, Z: Array) -> Array:
         """Return Q^T Z Q for symmetric Z over the rows."""
         m, d = self.form.F.shape
-        k, r = self.form.size, int(self.form.radial)
-        b = 2 * m + d + r
+        k, b = self.form.size, 2 * m + d
         p, q, u = slice(0, m), slice(m, 2 * m), slice(2 * m, 2 * m + d)
         Y = np.empty((k, k), dtype=self.kind)
         pp, pq, qq = Z[p, p], Z[p, q], Z[q, q]
@@ -119,12 +113,6 @@ class Frame:
         gu = ROOT * self.G.T @ (Z[p, u] - Z[q, u]) @ self.H
         gg = 0.5 * self.G.T @ ((same - cross) @ self.G) + gu + gu.T
         Y[m : m + d, m : m + d] = gg + self.H.T @ Z[u, u] @ self.H
-        if r:
-            s = 2 * m + d
-            Y[:m, -1] = Y[-1, :m] = ROOT * (Z[p, s] + Z[q, s])
-            last = ROOT * self.G.T @ (Z[p, s] - Z[q, s]) + self.H.T @ Z[u, s]
-            Y[m : m + d, -1] = Y[-1, m : m + d] = last
-            Y[-1, -1] = Z[s, s]
         if len(self.V):
             half = self.restrict(Z[:b, b:]) + 0.5 * self.V.T @ Z[b:, b:]
             both = half @ self.V

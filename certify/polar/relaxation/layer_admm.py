@@ -14,7 +14,7 @@ import numpy as np
 from certify.base.arrays import Array
 
 from .cone import Cone
-from .frame import Frame
+from .frame import WEIGHT, Frame
 from .layer_multiplier import LayerMultiplier, best_multiplier
 from .layers import LayerForm, even_units
 from .steps import RELAX, Stop, step_ratio
@@ -22,7 +22,6 @@ from .steps import RELAX, Stop, step_ratio
 EVERY, BALANCE = 25, 50  # steps between bounds, between balances of rho
 LEAST, LATE, OVER = 200, 1000, 4  # steps before it may end, also without any gain; evaluations
 HOPE = 0.05  # share of the way to the target
-WEIGHT = 0.25  # of u in the rows, where |p|^2 + |q|^2 <= 1
 START = 8.0  # rho of a cold start
 
 
@@ -39,7 +38,6 @@ class Warm:
     U: Array | None
     rho: float
     best: LayerMultiplier
-    weight: float = WEIGHT
 
 
 @dataclass(frozen=True)
@@ -57,7 +55,7 @@ class Run:
 
     def __init__(self, form: LayerForm, warm: Warm | None, kind: Any = np.float64) -> None:  # noqa: ANN401
         self.form, self.units, self.sizes = even_units(form)
-        self.frame = Frame(self.form, WEIGHT, kind)
+        self.frame = Frame(self.form, kind)
         C = self.frame.objective
         self.unit = float(np.linalg.norm(C)) or 1.0
         self.C = (C / self.unit).astype(kind)
@@ -88,7 +86,7 @@ class Run:
         return self.Z.dtype.type
 
     def polyhedron(self, V: Array) -> Array:
-        """Return the projection: u's own rows are free but for |u|^2 = 1 (and s, b)."""
+        """Return the projection: u's own rows are free but for |u|^2 = 1 (and b)."""
         form, u = self.form, self.u
         m = len(form.F)
         Z = np.maximum(V, 0)
@@ -100,8 +98,6 @@ class Run:
         if form.reach:
             w = float(self.frame.weights[-1])
             Z[u.stop - 1, u.stop - 1] = min(V[u.stop - 1, u.stop - 1], (w * form.reach) ** 2)
-        if form.radial:
-            Z[u.stop, u.stop] = WEIGHT**2
         return Z
 
     @property
@@ -113,10 +109,7 @@ class Run:
 
     def scale(self, N: Array) -> Array:
         """Return U of a multiplier over the facts: `multiplier` the other way."""
-        even_N, m = N / np.outer(self.sizes, self.sizes), len(self.form.F)
-        if self.form.radial:
-            even_N[2 * m] /= WEIGHT
-            even_N[:, 2 * m] /= WEIGHT
+        even_N = N / np.outer(self.sizes, self.sizes)
         U = np.zeros((self.k, self.k), dtype=self.kind)
         U[self.facts] = even_N / (-self.rho * self.unit)
         return U
@@ -129,10 +122,6 @@ class Run:
         at = np.arange(m)
         N[at, m + at] = -U[at, m + at]
         N[m + at, at] = N[at, m + at]
-        if self.form.radial:
-            N[2 * m] *= WEIGHT
-            N[:, 2 * m] *= WEIGHT
-            N[2 * m, 2 * m] = 0.0
         return np.asarray(0.5 * (N + N.T) * np.outer(self.sizes, self.sizes))
 
     def over(self) -> Array:

@@ -11,7 +11,7 @@ from .layers import LayerForm
 
 WIDE, TIGHT = 1e-12, 1e3  # of the shift of p^T p, relative to its scale
 GOOD = 1e-3  # of the search for the shift's logarithm
-GRID = np.geomspace(1e-9, 1e3, 25)  # of the price of b or s, relative; then finer around the best
+GRID = np.geomspace(1e-9, 1e3, 25)  # of the price of b, relative; then finer around the best
 ZOOMS = 4
 
 
@@ -36,12 +36,11 @@ def best_multiplier(form: LayerForm, N: Array) -> LayerMultiplier:
     G = form.quadratic(N)
     values, E = np.linalg.eigh(G[:m, :m])
     tail = G[m:, m:]
-    F = np.hstack([form.F, np.zeros((m, int(form.radial)))])
-    P, Q = E.T @ G[:m, m:], E.T @ F
+    P, Q = E.T @ G[:m, m:], E.T @ form.F
     size = float(np.abs(G).max(initial=0.0)) or 1.0
     least = 0.5 * float(values[-1])
 
-    def left(eps: float) -> tuple[float, float, float, float]:
+    def left(eps: float) -> tuple[float, float, float]:
         """Return the prices of what is left of the other block."""
         X = P + eps * Q
         return diagonal_price(form, tail + X.T @ (X / (2 * eps - values)[:, None]))
@@ -58,8 +57,8 @@ def best_multiplier(form: LayerForm, N: Array) -> LayerMultiplier:
     )
     tries = [shift(float(optimum.x)), *([0.0] if least < 0 else [])]
     eps, prices = min(((e, left(e)) for e in tries), key=lambda x: x[1][0])
-    bound, level, bias, radial = prices
-    return LayerMultiplier(lower_diagonal(form, N, eps), level, bias, radial, bound)
+    bound, level, bias = prices
+    return LayerMultiplier(lower_diagonal(form, N, eps), level, bias, 0.0, bound)
 
 
 def lower_diagonal(form: LayerForm, N: Array, eps: float) -> Array:
@@ -79,37 +78,32 @@ def exact_bound(form: LayerForm, multiplier: LayerMultiplier) -> LayerMultiplier
     G = form.quadratic(multiplier.N)
     X = np.linalg.solve(-G[:m, :m], G[:m, m:])
     S = G[m:, m:] + G[m:, :m] @ X
-    bound, level, bias, radial = diagonal_price(form, 0.5 * (S + S.T))
-    return LayerMultiplier(multiplier.N, level, bias, radial, bound)
+    bound, level, bias = diagonal_price(form, 0.5 * (S + S.T))
+    return LayerMultiplier(multiplier.N, level, bias, 0.0, bound)
 
 
-def diagonal_price(form: LayerForm, S: Array) -> tuple[float, float, float, float]:
-    """Return (bound, level, bias, radial) with S <= Diag(level, bias, radial), the least bound.
+def diagonal_price(form: LayerForm, S: Array) -> tuple[float, float, float]:
+    """Return (bound, level, bias) with S <= Diag(level, bias), the least bound.
 
-    With a last coordinate of its own price beta, level is the top eigenvalue of
-    S_11 + s s^T / (beta - S_22): convex in beta.
+    Beside a price beta of the bias, level is the top eigenvalue of S_11 + s s^T / (beta - S_22):
+    convex in beta.
     """
-    if not (form.reach or form.radial):
+    if not form.reach:
         level = float(np.linalg.eigvalsh(S)[-1])
-        return max(level, 0.0), level, 0.0, 0.0
-    cost = 1.0 if form.radial else form.reach**2
+        return max(level, 0.0), level, 0.0
     size = float(np.abs(S).max(initial=0.0)) or 1.0
-    base = float(S[-1, -1]) if form.radial else max(float(S[-1, -1]), 0.0)
-    betas = base + size * GRID
+    betas = max(float(S[-1, -1]), 0.0) + size * GRID
     outer = np.outer(S[:-1, -1], S[:-1, -1])
 
     def levels(at: Array) -> Array:
         """Return the price of |u|^2 beside each beta."""
         G = S[:-1, :-1] + outer / (at - float(S[-1, -1]))[:, None, None]
-        tops = np.asarray(np.linalg.eigvalsh(G)[:, -1])
-        return tops if form.radial else np.maximum(tops, 0.0)
+        return np.asarray(np.maximum(np.linalg.eigvalsh(G)[:, -1], 0.0))
 
     for _ in range(ZOOMS):
-        totals = levels(betas) + cost * betas
+        totals = levels(betas) + form.reach**2 * betas
         k = int(totals.argmin())
         low, high = betas[max(k - 1, 0)], betas[min(k + 1, len(betas) - 1)]
         best = float(totals[k]), float(betas[k])
         betas = np.linspace(low, high, len(betas))
-    totals = levels(np.array([best[1]]))
-    prices = (0.0, best[1]) if form.radial else (best[1], 0.0)
-    return max(best[0], 0.0), float(totals[0]), *prices
+    return max(best[0], 0.0), float(levels(np.array([best[1]]))[0]), best[1]

@@ -119,8 +119,7 @@ def even_units(form: LayerForm) -> tuple[LayerForm, Array, Array]:
     rest = np.ones(form.size - m)
     x = np.concatenate([t, rest])
     cuts = CUT * form.cuts / x[: m + form.F.shape[1]]
-    radial = [np.ones(1), t, t] if form.radial else []
-    facts = np.concatenate([t, t, *radial, np.full(len(cuts), CUT)])
+    facts = np.concatenate([t, t, np.full(len(cuts), CUT)])
     inner = replace(form, F=t[:, None] * form.F, omega=form.omega / t[:, None], cuts=cuts)
     return inner, x, facts
 

@@ -19,9 +19,16 @@ import numpy as np
 from certify.atoms import Atom, Factors
 from certify.base.arrays import Array
 from certify.norms import Gauge, Mixture
+from certify.problem import Problem
 
 VECTORS = ("pairs", "squares", "products")  # families of atoms that are products of vectors
 LEAST = 2  # norms in balance; one alone has no slope at zero
+
+
+def is_nonnegative(problem: Problem) -> bool:
+    """Whether factors of a matrix are nonnegative under l2 norms, at lam > 0, without offsets."""
+    plain = problem.atom.family == "pairs" and not problem.offsets and problem.lam > 0
+    return plain and all(g.spherical and g.nonneg for g in problem.atom.gauges)
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ import numpy as np
 
 from certify.base.arrays import Array
 from certify.polar.ascent.contract import unfold
+from certify.polar.relaxation.cut import positive
 from certify.polar.relaxation.products import ProductForm, fold
 from certify.problem import Problem
 
@@ -129,10 +130,3 @@ def remove_offsets(problem: Problem, W: Array) -> Array:
         return W
     q = problem.fit_offsets(np.asarray(getattr(problem.loss, "data") - W))  # noqa: B009
     return np.asarray(W - problem.shift(q))
-
-
-def positive(H: Array) -> Array:
-    """Return the nearest positive semidefinite matrix."""
-    values, vectors = np.linalg.eigh((H + H.T) / 2)
-    kept = values > 0
-    return np.asarray((vectors[:, kept] * values[kept]) @ vectors[:, kept].T)

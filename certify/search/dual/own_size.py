@@ -19,7 +19,12 @@ from certify.losses import Squared
 from certify.norms import Gauge
 from certify.polar import Proposal
 from certify.polar import eigen as spectra
-from certify.polar.methods.multiplier import gram_svd, marks, with_singular_values
+from certify.polar.methods.multiplier import (
+    gram_svd,
+    marks,
+    nearest_reachable,
+    with_singular_values,
+)
 from certify.problem import Problem, Values
 
 from . import polar_ball as balls
@@ -265,8 +270,7 @@ def unearning(M: Array, signs: Array) -> Array:
 
     signs   1, -1, 0 where a coordinate is free, nan where one is fixed to zero
     """
-    nearest = np.where(signs > 0, np.minimum(M, 0.0), np.where(signs < 0, np.maximum(M, 0.0), 0.0))
-    return np.where(np.isnan(signs), M, nearest)
+    return nearest_reachable(np.zeros_like(M), -signs, M)
 
 
 def with_proposal(run: Run, at: Ascent, names: list[str]) -> Dual | None:

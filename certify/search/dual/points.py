@@ -23,7 +23,6 @@ from . import scaling as rays
 from .orthogonal import Orthogonal, capacity, orthogonalize
 
 HALVINGS = 34  # of an interval: a bound is known to a relative 1e-10
-MATRIX = 2  # modes
 WORTH = 0.01  # of epsilon: what another multiple should add to be bounded too
 TINY = float(np.finfo(np.float64).tiny)
 RELAXED = 60  # coordinates up to which a general solver takes a second
@@ -192,7 +191,7 @@ def propose(run: Run, matrix: Any, along: Callable[[float], float]) -> Proposal:
     dense = np.asarray(matrix.toarray() if sparse.issparse(matrix) else matrix)
     using = relax.Using.within(run.clock.left())
     if problem.atom.layer is not None:
-        relaxation = relax.network_witness(dense, problem.atom, using)
+        relaxation = relax.network_witness(dense, problem.atom.layer, using)
     else:
         left, right = problem.atom.gauges
         relaxation = relax.witness(dense, left, right, using)

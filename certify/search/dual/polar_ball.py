@@ -75,7 +75,7 @@ class Ball:
     def factors(self, Z: Array) -> Factors:
         """Write Z, a point that the ball's proximal map returned, at its own gauge."""
         if not self.lines:
-            return singular(Z)
+            return soft_threshold(Z, 0.0, gram_svd(Z))
         lines = self.transpose(Z)
         units, others = [], []
         for sign, part in self.decompose(lines):
@@ -127,13 +127,14 @@ def around(problem: Problem) -> Ball | None:
     return Ball(L2(), L2()) if known else None
 
 
-def singular(Z: Array) -> Factors:
-    """Return balanced factors of Z from its singular values."""
-    tall, vectors, values = gram_svd(Z)
-    keep = np.nonzero(values > NOTHING * values.max(initial=0.0))[0][::-1]
-    basis, root = vectors[:, keep], np.sqrt(values[keep])
-    long, short = (tall @ basis) / root, basis * root
-    return (long, short) if tall is Z else (short, long)
+def soft_threshold(Y: Array, lam: float, parts: tuple[Array, Array, Array]) -> Factors:
+    """Return balanced factors of Y with its singular values lowered by lam; parts: `gram_svd`."""
+    tall, vectors, values = parts
+    keep = np.nonzero(values > max(lam, NOTHING * values.max(initial=0.0)))[0][::-1]
+    basis, sizes = vectors[:, keep], values[keep]
+    root = np.sqrt(sizes - lam)
+    long, short = (tall @ basis) * (root / sizes), basis * root
+    return (long, short) if tall is Y else (short, long)
 
 
 def field(observed: Observed, M: Array) -> Array:

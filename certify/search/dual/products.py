@@ -22,6 +22,7 @@ from certify.polar.relaxation.products import GRID
 from certify.polar.relaxation.products import ProductForm as Relaxation
 from certify.problem import Problem
 from certify.search.coordinates.compress import compress
+from certify.search.coordinates.products import is_nonnegative
 from certify.search.search_result import SearchResult
 
 from . import joint_cases
@@ -109,10 +110,8 @@ def polish_cases(run: Run) -> Iterator[Dual]:
 
 def has_cases(problem: Problem) -> bool:
     """Whether `joint_cases` knows the problem: a small matrix, nonnegative factors of l2 norms."""
-    atom, loss = problem.atom, problem.loss
-    if atom.family != "pairs" or problem.offsets or loss.rowwise or not problem.lam > 0:
-        return False
-    return all(g.spherical and g.nonneg for g in atom.gauges) and sum(loss.dims) <= CASES
+    loss = problem.loss
+    return is_nonnegative(problem) and not loss.rowwise and sum(loss.dims) <= CASES
 
 
 def prove_cases(problem: Problem, found: Bounded) -> Dual | None:

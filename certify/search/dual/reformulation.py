@@ -84,7 +84,7 @@ def plain(
         return Lifted(turn * projection.W, None if projection.N is None else turn * projection.N)
     parts = gram_svd(Y)
     W = with_singular_values(Y, np.minimum(parts[2], problem.lam), parts)
-    return Lifted(W, factors=None if ball is None else soft_threshold(Y, problem.lam, parts))
+    return Lifted(W, factors=None if ball is None else balls.soft_threshold(Y, problem.lam, parts))
 
 
 def same_signs(problem: Problem) -> float:
@@ -93,17 +93,6 @@ def same_signs(problem: Problem) -> float:
         return 0.0
     one, other = ({"+": 1.0, "-": -1.0}.get(g.cone, 0.0) for g in problem.atom.gauges)
     return one * other
-
-
-def soft_threshold(Y: Array, lam: float, parts: tuple[Array, Array, Array]) -> Factors:
-    """Return balanced factors of the soft-thresholded Y."""
-    tall, vectors, values = parts
-    keep = np.nonzero(values > lam)[0][::-1]
-    basis, sizes = vectors[:, keep], values[keep]
-    root = np.sqrt(sizes - lam)
-    long = (tall @ basis) * (root / sizes)
-    short = basis * root
-    return (long, short) if tall is Y else (short, long)
 
 
 def clip(S: Array, lam: float) -> Array:

@@ -21,7 +21,6 @@ from .own_size_ascent import EVERY, STALLED, STEP, STEPS, Project, ky_fan, shrun
 SHARE = 1e-7  # of the weights that the product leaves at least: what cannot be linear costs it
 ROUNDING = 2.0**-48  # of a^2 b^2 in rounded arithmetic, relative to the norm of all weights
 ROUNDS = 30  # of fitting the product under the weights
-ROWS = ((0,),)
 
 
 @dataclass(frozen=True)

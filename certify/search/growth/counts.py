@@ -28,6 +28,7 @@ from certify.losses import KullbackLeibler
 from certify.problem import Problem
 from certify.search import envelope
 from certify.search.column_generation import Search
+from certify.search.coordinates.products import is_nonnegative
 from certify.search.descent import multipliers
 from certify.search.descent.multipliers import Multipliers
 from certify.search.descent.products import Task
@@ -45,12 +46,8 @@ Pull = Callable[[Array, Array], Array]  # of a field and the other factor
 
 
 def applies(problem: Problem) -> bool:
-    """Whether this is the objective: l2 norms, nonnegative factors of a matrix, no offsets."""
-    atom = problem.atom
-    known = isinstance(problem.loss, KullbackLeibler) and atom.family == "pairs"
-    if not known or problem.offsets or not problem.lam > 0:
-        return False
-    return all(g.spherical and g.nonneg for g in atom.gauges)
+    """Whether this is the objective."""
+    return isinstance(problem.loss, KullbackLeibler) and is_nonnegative(problem)
 
 
 @np.errstate(all="ignore")  # a point that is not finite is never the lowest

@@ -16,8 +16,9 @@ from certify.losses import Squared
 from certify.problem import Problem
 from certify.search.candidate import Candidate
 from certify.search.column_generation import Search
-from certify.search.coordinates.products import form_of
+from certify.search.coordinates.products import form_of, is_nonnegative
 from certify.search.descent.multipliers import sweep
+from certify.search.dual.points import squared_loss
 
 MANY, TIMES = 300, 2  # components at the start: so many times the shorter side
 LOOK, STALLED = 5, 1e-5  # sweeps between looks, and the relative gain of those that ends them
@@ -26,12 +27,10 @@ COST = 2  # quasi-Newton steps that take as long as a sweep over both factors
 
 
 def applies(problem: Problem) -> bool:
-    """Whether this is the objective: full data without weights or offsets, l2 norms."""
-    loss, atom = problem.loss, problem.atom
+    """Whether this is the objective, of full data without weights."""
+    loss = problem.loss
     full = isinstance(loss, Squared) and loss.observed.full and loss.scale is None
-    if not full or problem.offsets or not problem.lam > 0 or atom.family != "pairs":
-        return False
-    return all(g.spherical and g.nonneg for g in atom.gauges)
+    return full and is_nonnegative(problem)
 
 
 @np.errstate(all="ignore")  # a point that is not finite is never the lowest
@@ -59,9 +58,7 @@ def sweep_columns(search: Search, seed: int, more: int = MANY) -> Candidate:
 
 def data_of(problem: Problem) -> Any:  # noqa: ANN401  scipy.sparse
     """Return Y: an array, or a sparse matrix whose zeros are observed."""
-    loss = problem.loss
-    if not isinstance(loss, Squared):
-        raise TypeError(f"no least squares: {loss}")
+    loss = squared_loss(problem)
     return loss.matrix if loss.observed.zeros else loss.data
 
 

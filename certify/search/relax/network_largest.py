@@ -1,20 +1,20 @@
 """A layer whose samples take the largest of their rows: its gauge lifted, and its polar bounded."""
 
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 
 from certify.base.arrays import Array, Ints
 from certify.polar import Proposal
 from certify.polar.ascent.pooled import owners
-from certify.polar.branching.bases import Signed
-from certify.polar.branching.pooled import whole
+from certify.polar.branching.pooled import by_signs, whole
 from certify.polar.layer_query import Layer, LayerQuery
+from certify.polar.layers import each
 
 from ._cvxpy import Expression, cp
 from ._norms import square
 from ._solve import Using
-from .network_witness import of_tree
+from .network_witness import sum_bound
 from .omega import Expressed
 
 PAIR = 2  # rows of a sample of which one is the largest: a quadratic equation
@@ -53,35 +53,13 @@ def largest_witness(W: Array, layer: Layer, using: Using) -> Proposal | None:
 
     One output and one sign of v at a time, by a layer that sums its rows and lies above.
     """
-    each, uppers, arrays = list[dict[str, Any]](), list[float](), dict[str, Any]()
-    for t, w in enumerate(W.T):
-        proposal = of_output(w[:, None], layer, using)
-        if proposal is None:
-            return None
-        prefix = f"s{t}." if W.shape[1] > 1 else ""
-        text, part_arrays = proposal.with_prefix(prefix)
-        each.append(text)
-        arrays |= part_arrays
-        uppers.append(proposal.upper)
-    upper = layer.right.free_dual(np.array(uppers)) * (1 + 1e-12)
-    head = {"rule": "outputs", "each": each} if W.shape[1] > 1 else each[0]
-    return Proposal(upper, {**head, **arrays})
 
+    def by(one: LayerQuery) -> Proposal:
+        """Return the bound of one output."""
+        return by_signs(one, lambda q, signed: whole(q, signed, lambda x: sum_bound(x, using)))
 
-def of_output(w: Array, layer: Layer, using: Using) -> Proposal | None:
-    """Return the larger bound of the signs of one output."""
-
-    def propose(layer_query: LayerQuery) -> Proposal:
-        """Return a solver's bound of the layer that sums; infinite if it fails."""
-        return of_tree(layer_query.W, layer_query.layer, using) or Proposal(np.inf, {"nodes": []})
-
-    query = LayerQuery(layer, w)
-    upper, texts, arrays = 0.0, list[dict[str, Any]](), dict[str, Any]()
-    for t, sign in enumerate(query.signs()):
-        made = whole(query, Signed(layer, w[:, 0], sign), propose)
-        if made.upper == np.inf:
-            return None
-        upper = max(upper, made.upper)
-        arrays |= made.with_prefix(f"s{t}.")[1]
-        texts.append({"nodes": made.proof["nodes"]})
-    return Proposal(upper, {"rule": "max_pool", "each": texts, **arrays})
+    query = LayerQuery(layer, W)
+    proposal = each(query, by) if W.shape[1] > 1 else by(query)
+    if proposal.upper == np.inf:
+        return None
+    return replace(proposal, upper=proposal.upper * (1 + 1e-12))

@@ -17,7 +17,6 @@ from .omega import Expressed, omega
 
 MOST = 400  # cells of a layer that a program lists; beyond it the gauge is lifted
 OPEN = 2.0**-30  # a cell thinner than that is taken to be its neighbours' boundary
-SIGNED = {"": (1, -1), "+": (1,), "-": (-1,)}
 
 
 def patterns(V: object, most: int | None = None) -> npt.NDArray[np.bool_] | None:
@@ -103,7 +102,7 @@ def by_cells(Z: Expression, F: Array, layer: Layer, cells: npt.NDArray[np.bool_]
     acts = np.hstack([pool @ (np.where(c, 1.0, layer.slope)[:, None] * F) for c in cells.T])
     for j in range(Z.shape[1]):
         total = 0.0
-        for s in SIGNED[layer.right.cone]:
+        for s in layer.right.unit_signs:
             U = cp.Variable((d, count))
             cone.append(cp.multiply(signs, F @ U) >= 0)
             price = price + cp.sum(cp.norm(U[:priced], 2, axis=0))

@@ -9,13 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from certify.atoms import Atom
-from certify.base.arrays import Array, finite, real
-from certify.base.errors import InputError
+from certify.base.arrays import Array
 from certify.norms import gauge
 from certify.polar import Proposal
 from certify.polar import eigen as spectra
 from certify.polar.layer_query import Layer, LayerQuery
+from certify.polar.layers import each
 from certify.polar.relaxation.layer_leaf import value_bound, write_leaf
 from certify.polar.relaxation.layer_multiplier import LayerMultiplier
 from certify.polar.relaxation.layers import LayerForm, form_of
@@ -25,10 +24,9 @@ from ._solve import Using, numbers, unit
 from .witness import matrix_witness
 
 BITS = 40  # of multipliers: short integers for the verifier, far below a solver's accuracy
-SIGNS = {"": (1, -1), "+": (1,), "-": (-1,)}
 
 
-def network_witness(W: object, atom: Atom, using: Using | None = None) -> Proposal | None:
+def network_witness(W: Array, layer: Layer, using: Using) -> Proposal | None:
     """Return a bound of sup { |W^T pool(s(F u))|_* : |u| <= 1 } with its proof.
 
     W (samples, outputs).  With p = (F u)_+, q = (-F u)_+ and s = |u|, the products of the
@@ -40,16 +38,7 @@ def network_witness(W: object, atom: Atom, using: Using | None = None) -> Propos
     One output is split by the sign of w^T s; outputs in l1 are bounded one by one, those in
     l2 together, in linf the better way of both.  A linear layer is a matrix's polar.
     None if the solver fails; seconds from some twenty samples on.
-
-    Raises InputError for an atom that is no ReLU or has pool="max", or a W that is not a
-    finite real matrix with a row for each sample.
     """
-    matrix, layer = checked_matrix(W, atom)
-    return of_sums(matrix, layer, using or Using())
-
-
-def of_sums(W: Array, layer: Layer, using: Using) -> Proposal | None:
-    """Return the proof of a layer whose samples are sums of rows."""
     if layer.slope == 1 and (not layer.left.spherical or not layer.free):
         return of_linear(W, layer, using)
     if layer.right.axial and W.shape[1] > 1:
@@ -62,20 +51,6 @@ def of_sums(W: Array, layer: Layer, using: Using) -> Proposal | None:
     return whole if parted is None else min(whole, parted, key=lambda p: p.upper)
 
 
-def checked_matrix(W: object, atom: Atom) -> tuple[Array, Layer]:
-    """Return W as a matrix with the layer's number of rows."""
-    layer: Layer | None = getattr(atom, "layer", None)
-    if layer is None:
-        raise InputError(f"atom must be a ReLU, got {type(atom).__name__}")
-    if layer.most:
-        raise InputError("no relaxation is known for a ReLU with pool='max'")
-    matrix = finite(real(W, "W", ndim=2), "W")
-    atom.check(matrix.shape)
-    if not matrix.size:
-        raise InputError(f"W must not be empty, got shape {matrix.shape}")
-    return matrix, layer
-
-
 def of_linear(W: Array, layer: Layer, using: Using) -> Proposal | None:
     """Return the proof of the matrix F^T W."""
     back = layer.features.T @ layer.spread(W)
@@ -86,21 +61,18 @@ def of_linear(W: Array, layer: Layer, using: Using) -> Proposal | None:
 
 def by_outputs(W: Array, layer: Layer, using: Using) -> Proposal | None:
     """Bound each output by itself, and all by the dual norm of their bounds."""
-    each, texts, arrays = [], [], dict[str, Any]()
-    for t, w in enumerate(W.T):
-        proposal = of_tree(w[:, None], layer, using)
-        if proposal is None:
-            return None
-        each.append(proposal.upper)
-        texts.append({"rule": "network", "nodes": proposal.proof["nodes"]})
-        arrays |= proposal.with_prefix(f"s{t}.")[1]
-    upper = layer.right.free_dual(np.array(each))
-    return Proposal(upper, {"rule": "outputs", "each": texts, **arrays})
+    proposal = each(LayerQuery(layer, W), lambda q: sum_bound(q, using))
+    return None if proposal.upper == np.inf else proposal
+
+
+def sum_bound(query: LayerQuery, using: Using) -> Proposal:
+    """Return the bound of one output of a layer that sums; infinite if the solver fails."""
+    return of_tree(query.W, query.layer, using) or Proposal(np.inf, {"nodes": []})
 
 
 def of_tree(W: Array, layer: Layer, using: Using) -> Proposal | None:
     """Return one leaf, or one for each sign of the only output."""
-    signs = SIGNS[layer.right.cone] if W.shape[1] == 1 else (0,)
+    signs = layer.right.unit_signs if W.shape[1] == 1 else (0,)
     nodes: list[dict[str, Any]] = [{"signs": [1 + k for k in range(len(signs))]}]
     nodes, arrays, top = nodes if W.shape[1] == 1 else [], dict[str, Any](), 0.0
     for k, sign in enumerate(signs):

@@ -17,7 +17,7 @@ from certify.problem import Problem
 from ._solve import Using, must_be_installed
 from .convex import own, relaxable
 from .network_largest import largest_witness
-from .network_witness import of_sums
+from .network_witness import network_witness
 from .tensor_polar import Tensor, halves
 from .tensor_witness import propose_tensor
 from .witness import matrix_witness, symmetric_witness, witness
@@ -119,7 +119,7 @@ def of_tensor(atom: Any, T: Array, using: Using) -> Proposal | None:  # noqa: AN
 def of_layer(atom: Any, W: Array, using: Using) -> Proposal | None:  # noqa: ANN401
     """Return the bound of a hidden layer."""
     layer: Layer = atom.layer
-    return largest_witness(W, layer, using) if layer.most else of_sums(W, layer, using)
+    return largest_witness(W, layer, using) if layer.most else network_witness(W, layer, using)
 
 
 def of_deep(atom: Any, W: Array, using: Using) -> Proposal | None:  # noqa: ANN401

@@ -41,21 +41,6 @@ class TensorProgram:
     D: Expression
 
 
-def line_mode(tensor: Tensor) -> int | None:
-    """Return the first l1 mode of a tensor that is no matrix."""
-    modes = [k for k, g in enumerate(tensor.gauges) if g.axial]
-    return modes[0] if modes and not tensor.symmetric and not tensor.flat else None
-
-
-def slices_of(tensor: Tensor, at: int) -> list[Tensor]:
-    """Return the slices of mode `at` with a sign that its unit vectors may have."""
-    g, rest = tensor.gauges[at], tensor.gauges[:at] + tensor.gauges[at + 1 :]
-    unit_signs = {"+": (1.0,), "-": (-1.0,), "": (1.0, -1.0)}[g.cone]
-    unit_signs = unit_signs[:1] if any(g.free for g in rest) else unit_signs
-    parts = np.moveaxis(tensor.T, at, 0)
-    return [Tensor(sign * part, rest) for sign in unit_signs for part in parts]
-
-
 def form_of(tensor: Tensor) -> ProductForm:
     """Choose the groups: halves of a symmetric tensor, else of the most equal sizes.
 

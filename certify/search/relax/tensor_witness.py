@@ -5,16 +5,17 @@ of the right signs prove a bound.  It is worth as much as the solver's accuracy.
 """
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
 from certify.polar import Proposal
+from certify.polar.methods._slices import axis_of, largest_slice
+from certify.polar.product_query import ProductQuery
 from certify.polar.relaxation.product_leaf import assemble_leaf, factor_leaf, flat, proposal
 from certify.polar.relaxation.products import pin
 
 from ._solve import Using, numbers, unit
-from .tensor_polar import Tensor, cube_sums, form_of, least_bound, line_mode, slices_of
+from .tensor_polar import Tensor, cube_sums, form_of, least_bound
 from .witness import matrix_witness
 
 
@@ -23,19 +24,17 @@ def propose_tensor(tensor: Tensor, using: Using) -> Proposal | None:
     if tensor.flat:
         left, right = tensor.gauges
         return matrix_witness(tensor.T, left, right, using)
-    at = line_mode(tensor)
-    if at is None:
+    query = ProductQuery(tensor.T, tensor.gauges)
+    axis = None if tensor.symmetric else axis_of(query)
+    if axis is None:
         return leaf(tensor, using)
-    each = [propose_tensor(part, using) for part in slices_of(tensor, at)]
-    top, texts, arrays = 0.0, [], dict[str, Any]()
-    for i, part in enumerate(each):
-        if part is None:
-            return None
-        top = max(top, part.upper)
-        text, part_arrays = part.with_prefix(f"s{i}.")
-        texts.append(text)
-        arrays |= part_arrays
-    return Proposal(top, {"rule": "slices", "axis": at, "each": texts, **arrays})
+
+    def bound(part: ProductQuery) -> Proposal:
+        """Return the bound of a slice; infinite if the solver fails."""
+        return propose_tensor(Tensor(part.T, part.gauges), using) or Proposal(np.inf)
+
+    proposal = largest_slice(query, axis, bound)
+    return None if proposal.upper == np.inf else proposal
 
 
 def leaf(tensor: Tensor, using: Using) -> Proposal | None:
