@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from certify.base.arrays import Array, finite, real
+from certify.base.arrays import Array, as_dense, finite, real
 from certify.base.errors import InputError
 from certify.kernel.errors import RejectedError
 from certify.kernel.scalars import power
@@ -102,7 +102,7 @@ def enclose_network(
     numbers leave the floats is 0 or infinite, which holds, and has no proof.
     """
     given = matrix(W)
-    whole = np.asarray(given.toarray() if sparse.issparse(given) else given)
+    whole = as_dense(given)
     atom.check(whole.shape)
     sums = [sum(map(Fraction, column)) for column in whole.T.tolist()]
     if getattr(atom, "bias", "") == "free" and any(sums):

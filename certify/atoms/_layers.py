@@ -7,9 +7,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse
 
-from certify.base.arrays import Array, finite, frozen, real, short
+from certify.base.arrays import Array, as_dense, finite, frozen, real, short
 from certify.base.errors import InputError
 from certify.norms import L2
 from certify.polar import Matrix, PolarBound, PolarQuery, Proposal, smallest
@@ -135,7 +134,7 @@ def spectral(W: Array, target: float | None, seed: int) -> Proposal:
 
 def by_layers(V: Array, W: Matrix, slope: float, steps: int) -> Proposal:
     """Return sigma_1(W) sigma_1(V) max(1, |slope|)^steps with its proof."""
-    dense = np.asarray(W.toarray() if sparse.issparse(W) else W)
+    dense = as_dense(W)
     proof: dict[str, Any] = {"rule": "layers"}
     upper = max(1.0, abs(slope)) ** steps
     for name, matrix in (("W", dense), ("F", V)):

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from certify.base.arrays import Array, finite, real, short
+from certify.base.arrays import Array, as_dense, finite, real, short
 from certify.base.errors import InputError
 from certify.base.observed import Observed
 from certify.norms import Gauge, gauge
@@ -172,14 +172,14 @@ class CP(Atom):
         slices = tuple(zip(*(x.T for x in starts), strict=True))
         T: Any = W  # a matrix's rules have their N where W is stored
         if len(self.norms) > LEAST:
-            T = W.toarray() if sparse.issparse(W) else np.asarray(W)
+            T = as_dense(W)
         return propose(ProductQuery(T, self.gauges, self.symmetric, target, seed, deadline, slices))
 
     propose_near = propose
 
     def attain(self, W: Matrix, seed: int) -> tuple[float, Slice]:
         """Return the best slice found, of theta 1."""
-        T = W.toarray() if sparse.issparse(W) else np.asarray(W)
+        T = as_dense(W)
         return attain(T, self.gauges, symmetric=self.symmetric, seed=seed)
 
     def enclose(self, W: Any, propose: Callable[[Any], Proposal], seed: int) -> PolarBound:  # noqa: ANN401

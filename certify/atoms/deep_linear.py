@@ -4,9 +4,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy import sparse
 
-from certify.base.arrays import Array
+from certify.base.arrays import Array, as_dense
 from certify.polar import Matrix, Proposal
 
 from . import _layers as layers
@@ -43,8 +42,7 @@ class DeepLinear(layers.Parallel, Atom):
 
     def pull_back(self, W: Matrix) -> Array:
         """Return V^T W."""
-        dense = np.asarray(W.toarray() if sparse.issparse(W) else W)
-        return np.asarray(self.V.T @ dense)
+        return np.asarray(self.V.T @ as_dense(W))
 
     def propose(
         self, W: Matrix, target: float | None, seed: int, deadline: float | None

@@ -4,9 +4,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy import sparse
 
-from certify.base.arrays import short
+from certify.base.arrays import as_dense, short
 from certify.base.errors import InputError
 from certify.norms import L2
 from certify.polar import Matrix, Proposal
@@ -69,7 +68,7 @@ class DeepReLU(layers.Parallel, Atom):
 
         It stays as it is where hidden values are >= 0, as those of relu are.
         """
-        dense = np.asarray(W.toarray() if sparse.issparse(W) else W)
+        dense = as_dense(W)
         norm = L2()
         u, v = attain(LayerQuery(Layer(self.V, self.slope, norm, norm), dense, seed=seed))[1]
         x = layers.thread(u, v, self.hidden)

@@ -6,9 +6,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse
 
-from certify.base.arrays import Array, finite, frozen, real, short
+from certify.base.arrays import Array, as_dense, finite, frozen, real, short
 from certify.base.errors import InputError
 from certify.base.observed import Observed
 from certify.norms import Gauge, Group, gauge, norm_of
@@ -156,7 +155,7 @@ class ReLU(Atom):
 
     def query(self, W: Matrix, target: float | None = None, seed: int = 0) -> LayerQuery:
         """Return what is asked of the methods for hidden layers."""
-        dense = np.asarray(W.toarray() if sparse.issparse(W) else W)
+        dense = as_dense(W)
         return LayerQuery(self.layer, dense, target, seed)
 
     def propose(

@@ -186,6 +186,11 @@ def unchanged(f: Any, value: object) -> bool:  # noqa: ANN401  a dataclass's fie
     return value is f.default or (isinstance(value, bool | int | str) and value == f.default)
 
 
+def as_dense(x: Any) -> Array:  # noqa: ANN401  an array or scipy.sparse
+    """Return a dense or sparse matrix as an array."""
+    return np.asarray(x.toarray() if sparse.issparse(x) else x)
+
+
 def frozen(a: Array) -> Array:
     """Return a read-only copy, so that a problem cannot change under a certificate."""
     out = a.copy()

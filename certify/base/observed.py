@@ -61,11 +61,15 @@ class Observed:
 
     def tensor(self, field: Array) -> Array:
         """Return the field as a dense array of shape `dims`, zero where nothing is observed."""
+        return self.spread(field).reshape(self.dims)
+
+    def spread(self, field: Array, elsewhere: Array | float = 0.0) -> Array:
+        """Return the field as an (m, n) array with other numbers where nothing is observed."""
         if self.full:
-            return field.reshape(self.dims)
-        out = np.zeros((self.m, self.n))
+            return field.reshape(self.m, self.n)
+        out = np.array(np.broadcast_to(elsewhere, (self.m, self.n)))
         out[self.listed] = field
-        return out.reshape(self.dims)
+        return out
 
     def field(self, tensor: Array) -> Array:
         """Return the observed entries of a dense array of shape `dims`."""

@@ -11,7 +11,6 @@ import click
 from certify.adapters import files
 from certify.base.bar import bar as progress
 from certify.base.errors import NotCoveredError
-from certify.kernel.errors import RejectedError
 from certify.pipeline.certificate import verify as recheck
 from certify.pipeline.certificate.file import name_factors
 from certify.pipeline.certificate.tiers import advance_notice
@@ -33,10 +32,10 @@ from ._show import (
     OutputFile,
     as_json,
     of_proof,
-    of_rejection,
     of_result,
     of_training,
     show_share,
+    shown_if_rejected,
     table,
     the_fits,
 )
@@ -172,7 +171,7 @@ def verify(  # noqa: PLR0913, PLR0917  as click parsed them
     if tier == "exact" and sys.stderr.isatty():
         click.echo(advance_notice(loaded.problem, loaded.factors[0].shape[-1]), nl=False, err=True)
     try:
-        with progress():
+        with progress(), shown_if_rejected(options.json):
             proof = recheck.verify(
                 certificate,
                 loaded.problem,
@@ -187,10 +186,6 @@ def verify(  # noqa: PLR0913, PLR0917  as click parsed them
     except NotCoveredError as error:
         if options.json:
             as_json({"verdict": None, "not_covered": str(error)}, {})
-        raise
-    except RejectedError as error:
-        if options.json:
-            as_json(of_rejection(error), {})
         raise
     options.show(of_training(loaded.multiple, of_proof(proof, monotonic() - start)))
     return proof.verdict.exit_code

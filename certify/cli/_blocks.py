@@ -8,14 +8,13 @@ from typing import Any
 from certify.adapters.files import LoadedBlocks
 from certify.base.bar import bar as progress
 from certify.base.errors import InputError
-from certify.kernel.errors import RejectedError
 from certify.pipeline import row_blocks
 from certify.pipeline.certificate.verify import Proved
 from certify.pipeline.row_blocks import Checked
 
 from ._options import Options
 from ._output import guard, save_certificate
-from ._show import OutputFile, as_json, of_proof, of_rejection
+from ._show import OutputFile, of_proof, shown_if_rejected
 
 ENGINE = "engine"
 
@@ -71,12 +70,8 @@ def verify(options: Options, loaded: LoadedBlocks, certificate: Path, tier: str)
         raise InputError("blocks of rows are proved in rounded floats only: add --tier rounded")
     start, (rtol, atol) = monotonic(), epsilon(options, loaded)
     factors = None if loaded.fit is None else loaded.factors()
-    try:
+    with shown_if_rejected(options.json):
         proof = row_blocks.verify(certificate, loaded.table, factors, rtol=rtol, atol=atol)
-    except RejectedError as error:
-        if options.json:
-            as_json(of_rejection(error), {})
-        raise
     options.show(of_proof(proof, monotonic() - start))
     return proof.verdict.exit_code
 

@@ -5,7 +5,6 @@ from time import monotonic
 
 import click
 
-from certify.kernel.errors import RejectedError
 from certify.pipeline import report
 from certify.pipeline.certificate.file import Certificate
 from certify.pipeline.certificate.verify import TIERS
@@ -13,7 +12,7 @@ from certify.pipeline.report import Facts, facts, told_in_words
 
 from ._options import PATH, Options, common
 from ._output import guard
-from ._show import OutputFile, as_json, of_proof, of_rejection
+from ._show import OutputFile, as_json, of_proof, shown_if_rejected
 
 
 @click.command("report")
@@ -72,9 +71,5 @@ def explain(options: Options, certificate: Path, tier: str | None) -> int:
 
 def verify_file(options: Options, certificate: Path, tier: str | None) -> Facts:
     """Return what a file proves; with --json a rejection is a line, too."""
-    try:
+    with shown_if_rejected(options.json):
         return facts(Certificate.load(certificate), tier)
-    except RejectedError as error:
-        if options.json:
-            as_json(of_rejection(error), {})
-        raise

@@ -4,6 +4,7 @@ import json
 import math
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -90,12 +91,16 @@ def of_proof(proved: Proved, seconds: float) -> Lines:
     }
 
 
-def of_rejection(error: RejectedError) -> Lines:
-    """Return where and why a certificate was rejected."""
-    return {
-        "verdict": None,
-        "rejected": {"where": error.where, "code": error.code, "value": str(error.value)},
-    }
+@contextmanager
+def shown_if_rejected(as_line: bool) -> Iterator[None]:  # noqa: FBT001
+    """Print a rejection as a line of JSON, too, if that is asked for."""
+    try:
+        yield
+    except RejectedError as error:
+        if as_line:
+            at = {"where": error.where, "code": error.code, "value": str(error.value)}
+            as_json({"verdict": None, "rejected": at}, {})
+        raise
 
 
 def as_json(fields: Lines, written: Mapping[str, OutputFile | None]) -> None:

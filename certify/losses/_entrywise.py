@@ -56,9 +56,10 @@ class Entrywise:
         """Return h''(z; y), or an approximation: steps of a search use it, no proof does."""
         return np.full_like(Z, self.curve)
 
-    @abstractmethod
     def each_dual(self, W: Array, c: Array | float) -> Array:
-        """Return c d_1(w / c) for c lo <= w <= c hi."""
+        """Return c d_1(w / c) for c lo <= w <= c hi: w y where h is lines that meet in 0 at y."""
+        del c
+        return np.asarray(W * self.data)
 
     @abstractmethod
     def move(self, Z: Array, t: Array | float) -> Array:

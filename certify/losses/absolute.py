@@ -45,11 +45,6 @@ class Absolute(Entrywise, Loss):
         """Return |w| <= 1."""
         return -1.0, 1.0
 
-    def each_dual(self, W: Array, c: Array | float) -> Array:
-        """Return w y."""
-        del c
-        return np.asarray(W * self.data)
-
     def move(self, Z: Array, t: Array | float) -> Array:
         """Shorten r by t."""
         return np.asarray(Z - np.clip(Z - self.data, -t, t))

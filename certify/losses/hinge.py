@@ -51,11 +51,6 @@ class Hinge(Entrywise, Loss):
         """Return 0 <= y w <= 1."""
         return np.minimum(self.data, 0.0), np.maximum(self.data, 0.0)
 
-    def each_dual(self, W: Array, c: Array | float) -> Array:
-        """Return y w."""
-        del c
-        return np.asarray(W * self.data)
-
     def move(self, Z: Array, t: Array | float) -> Array:
         """Raise y z by t, but not beyond 1."""
         return np.asarray(Z + self.data * np.clip(1 - self.data * Z, 0.0, t))

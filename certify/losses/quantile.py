@@ -62,11 +62,6 @@ class Quantile(Entrywise, Loss):
         exact = Fraction(high) <= 1 - Fraction(self.tau)
         return -(high if exact else float(np.nextafter(high, 0.0))), self.tau
 
-    def each_dual(self, W: Array, c: Array | float) -> Array:
-        """Return w y."""
-        del c
-        return np.asarray(W * self.data)
-
     def move(self, Z: Array, t: Array | float) -> Array:
         """Move r towards 0 by t (1 - tau) from above, t tau from below."""
         return np.asarray(Z - np.clip(Z - self.data, -t * self.tau, t * (1 - self.tau)))

@@ -16,7 +16,7 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse import csgraph
 
-from certify.base.arrays import Array, Bools, Ints
+from certify.base.arrays import Array, Bools, Ints, as_dense
 from certify.base.minimize import Momentum
 from certify.base.rigor.paths import MergedRows, find_flows
 from certify.kernel.norms.paths import Path, find_flow, merge_path
@@ -205,7 +205,7 @@ def match_joins(graph: Graph, wanted: Array, f: Array, joins: Bools) -> Array:
         return f
     inside = (graph.low < 0) & (graph.high > 0)
     picked = graph.incidence[edges].T
-    columns = np.asarray(picked.toarray() if sparse.issparse(picked) else picked)
+    columns = as_dense(picked)
     rows = inside if inside.any() else np.ones(len(wanted), dtype=bool)
     miss = (wanted - columns @ f[edges])[rows]
     out = f.copy()

@@ -12,7 +12,6 @@ from certify.base.errors import InputError
 from certify.base.observed import Observed
 
 from ._base import TINY, Offset, placement_matrix, scaled_price
-from .sparse import dense
 
 
 @dataclass(frozen=True, eq=False, init=False)
@@ -84,8 +83,8 @@ class Smooth(Offset):
 
     def solve(self, target: Array, weights: Array, observed: Observed) -> Array:
         """Solve (diag(w_j) + K) q_j = w_j target_j for each column j."""
-        full, k = dense(weights, observed), self.stiffness(observed.m)
-        pull = full * dense(target, observed)
+        full, k = observed.spread(weights), self.stiffness(observed.m)
+        pull = full * observed.spread(target)
         if observed.full and weights.min() == weights.max():
             whole = (k + full[0, 0] * sparse.eye_array(observed.m)).tocsc()
             return np.asarray(linalg.splu(whole).solve(pull))
@@ -117,7 +116,7 @@ class Smooth(Offset):
 
     def adjoint(self, W: Array, observed: Observed) -> Array:
         """Return W, zero where nothing is observed."""
-        return dense(W, observed)
+        return observed.spread(W)
 
     def stiffness(self, m: int) -> Any:  # noqa: ANN401  scipy.sparse
         """Return K = rho L + ridge I."""
@@ -142,7 +141,7 @@ class Smooth(Offset):
         With ridge 0 one vertex of each component is held at 0, which costs nothing for a W
         whose sums vanish.
         """
-        full, k = dense(W, observed), self.stiffness(observed.m).tocsr()
+        full, k = observed.spread(W), self.stiffness(observed.m).tocsr()
         free = np.ones(observed.m, dtype=bool)
         if not self.ridge:
             free[np.unique(self.labels(observed.m), return_index=True)[1]] = False
@@ -154,7 +153,7 @@ class Smooth(Offset):
 
     def cost(self, W: Array, observed: Observed) -> float:
         """Return tr(W^T K^+ W)."""
-        return -float(np.vdot(dense(W, observed), self.unbent(W, observed)))
+        return -float(np.vdot(observed.spread(W), self.unbent(W, observed)))
 
     def numbers(self) -> dict[str, float]:
         """Return rho and ridge."""

@@ -51,7 +51,7 @@ class Sparse(Offset):
 
     def factors(self, q: Array, observed: Observed) -> tuple[Array, Array]:
         """Return Q, zero where nothing is observed, and I."""
-        return dense(q, observed), np.eye(observed.n)
+        return observed.spread(q), np.eye(observed.n)
 
     def field(self, q: Array, observed: Observed) -> Array:
         """Return q."""
@@ -79,12 +79,3 @@ class Sparse(Offset):
     def rescaled(self, data: int, weights: int) -> "Sparse":
         """Return the offset of the problem at another scale: rho moves as lam does."""
         return Sparse(max(scaled_price(self.rho, data + weights), TINY))
-
-
-def dense(field: Array, observed: Observed) -> Array:
-    """Return a field as an (m, n) array, zero where nothing is observed."""
-    if observed.full:
-        return field
-    out = np.zeros((observed.m, observed.n))
-    out[observed.listed] = field
-    return out

@@ -13,10 +13,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-from scipy import sparse
 
 from certify.atoms import Atom, Factors, Slice
-from certify.base.arrays import Array
+from certify.base.arrays import Array, as_dense
 from certify.kernel import arrays as kernel_arrays
 from certify.kernel.arrays import Arrays
 from certify.kernel.exact import Exact
@@ -31,11 +30,6 @@ from ._contract import EPS
 KERNEL, RATIONAL, FLOATS = "exactly, by the kernel", "exactly, in rationals", "floats"
 ROUNDED = "in floats, slack from the count of operations"
 ENTRY = 64  # operations allowed for one entry of phi, of theta, or of a loss, beyond its sums
-
-
-def dense(W: Any) -> Array:  # noqa: ANN401  an array or scipy.sparse
-    """Return W as an array."""
-    return np.asarray(W.toarray() if sparse.issparse(W) else W)
 
 
 def rationals(x: Any) -> list[Fraction]:  # noqa: ANN401  an array
@@ -103,7 +97,7 @@ class Scale:
 
     def inner_product(self, W: Any, x: Slice) -> Enclosure:  # noqa: ANN401  an array or scipy.sparse
         """Enclose <W, phi(x)>."""
-        pairs = zip(rationals(dense(W)), self.field(x), strict=True)
+        pairs = zip(rationals(as_dense(W)), self.field(x), strict=True)
         ends = [(w * e.lo, w * e.hi) if w >= 0 else (w * e.hi, w * e.lo) for w, e in pairs]
         return Enclosure(*(sum(side, Fraction(0)) for side in zip(*ends, strict=True)))
 

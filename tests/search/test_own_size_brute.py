@@ -19,7 +19,6 @@ from certify.losses import Squared
 from certify.norms import gauge
 from certify.offsets import ColumnIntercept, RowIntercept
 from certify.pipeline.own_size import bound
-from certify.search.dual.polar_ball import field, spread
 
 KEYS = ("l1", "l2", "linf", "l1+", "l2+", "linf+", "l2-", "l1-")
 SWEEPS, STARTS = 8, 3
@@ -89,7 +88,7 @@ def lowest(problem, keys, r, rng):
     dims = problem.loss.dims
     loss = problem.loss
     scale = np.ones_like(loss.data) if loss.scale is None else loss.scale
-    Y, weights = (spread(loss.observed, x).reshape(-1, dims[-1]) for x in (loss.data, scale))
+    Y, weights = (loss.observed.spread(x).reshape(-1, dims[-1]) for x in (loss.data, scale))
     oracle, best = Oracle(dims, keys, problem.lam, weights), (np.inf, None)
     for start in range(STARTS):
         slices = [[np.zeros(d) for d in dims] for _ in range(r)]
@@ -98,9 +97,9 @@ def lowest(problem, keys, r, rng):
         for sweep in range(SWEEPS):
             for k in order:
                 whole = sum(dense(s) for s in slices)
-                seen = field(loss.observed, whole)
+                seen = loss.observed.field(whole)
                 means = problem.shift(problem.fit_offsets(seen)) if problem.offsets else 0.0 * seen
-                means = spread(loss.observed, means).reshape(Y.shape)
+                means = loss.observed.spread(means).reshape(Y.shape)
                 rest = Y - (whole - dense(slices[k])) - means
                 slices[k] = oracle.best(rest + noise / 4.0**sweep * (sweep < 2))
         factors = tuple(np.column_stack([s[m] for s in slices]) for m in range(len(dims)))

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 import numpy as np
 from scipy import linalg, sparse
 
-from certify.base.arrays import Array
+from certify.base.arrays import Array, as_dense
 from certify.polar import eigen as spectra
 from certify.polar.methods._balance import relax, scales
 from certify.polar.methods._symmetric import part
-from certify.polar.methods.corners import dense, kept_axis, largest_corner
+from certify.polar.methods.corners import kept_axis, largest_corner
 from certify.polar.methods.lines import line_values
 from certify.polar.methods.spectral import scale_both
 from certify.polar.query import Matrix, PolarQuery
@@ -33,7 +33,7 @@ def best_slice(query: PolarQuery) -> tuple[float, tuple[Array, Array]]:
     if query.left.axial or query.right.axial:
         return line_slice(query)
     if kept_axis((query.left, query.right), query.W.shape) >= 0:
-        u, v = largest_corner(dense(query.W), (query.left, query.right)).xs
+        u, v = largest_corner(as_dense(query.W), (query.left, query.right)).xs
         if (value := inner_product(query.W, u, v)) > 0:
             return value, (u, v)
     return ascend(query, np.column_stack(first_vectors(query)))

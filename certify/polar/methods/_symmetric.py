@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 import numpy as np
-from scipy import linalg, sparse
+from scipy import linalg
 
-from certify.base.arrays import Array
+from certify.base.arrays import Array, as_dense
 from certify.polar import eigen as spectra
 from certify.polar.query import Matrix, PolarQuery, Proposal, exact_text
 
@@ -19,7 +19,7 @@ from .multiplier import LARGEST, largest_eigenvalue, prox_largest, smallest
 
 def part(W: Matrix) -> Array:
     """Return (W + W^T) / 2, dense."""
-    dense = W.toarray() if sparse.issparse(W) else W
+    dense = as_dense(W)
     return np.asarray(dense / 2 + dense.T / 2)
 
 

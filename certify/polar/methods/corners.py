@@ -6,11 +6,10 @@ from math import prod
 from typing import NamedTuple
 
 import numpy as np
-from scipy import sparse
 
-from certify.base.arrays import Array
+from certify.base.arrays import Array, as_dense
 from certify.norms import Gauge
-from certify.polar.query import Matrix, Method, PolarQuery, Proposal
+from certify.polar.query import Method, PolarQuery, Proposal
 
 MOST = 1 << 17  # numbers in the lines at all corners: half a second of exact integers
 
@@ -29,7 +28,7 @@ class Corners(Method):
 
     def propose(self, query: PolarQuery) -> Proposal:
         """Return the exact value, with the witness that some norms need."""
-        return largest_corner(dense(query.W), (query.left, query.right)).proposal
+        return largest_corner(as_dense(query.W), (query.left, query.right)).proposal
 
 
 class Corner(NamedTuple):
@@ -37,11 +36,6 @@ class Corner(NamedTuple):
 
     proposal: Proposal
     xs: tuple[Array, ...]
-
-
-def dense(W: Matrix) -> Array:
-    """Return W dense."""
-    return np.asarray(W.toarray() if sparse.issparse(W) else W, dtype=float)
 
 
 def kept_axis(gauges: Sequence[Gauge], sizes: Sequence[int]) -> int:

@@ -4,14 +4,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from certify.base.arrays import Array
+from certify.base.arrays import Array, as_dense
 from certify.polar.ascent.pairs import ascend, ascend_symmetric
 from certify.polar.branching.pairs import ROOT_STEPS, STEPS, Bounder, Climb, proof_of
 from certify.polar.branching.tree import Limits, grow
 from certify.polar.query import Method, PolarQuery, Proposal
 from certify.polar.relaxation.pairs import PairForm, of_pair, of_symmetric
 
-from .corners import dense, kept_axis
+from .corners import kept_axis
 
 LARGEST = 400  # coordinates up to which a step is quick
 FLOPS, FIXED = 25.0, 4e6  # of a step: of its eigendecomposition, of everything else
@@ -64,8 +64,8 @@ def is_open(query: PolarQuery) -> bool:
 def form_of(query: PolarQuery) -> PairForm:
     """Return the conic form of a pair, or of a symmetric atom."""
     if query.symmetric:
-        return of_symmetric(dense(query.W), query.left)
-    return of_pair(dense(query.W), query.left, query.right)
+        return of_symmetric(as_dense(query.W), query.left)
+    return of_pair(as_dense(query.W), query.left, query.right)
 
 
 def step_cost(k: int) -> float:
@@ -96,7 +96,7 @@ def bounder(query: PolarQuery, form: PairForm) -> Bounder:
 
 def climber(query: PolarQuery) -> Climb:
     """Return the ascent from a point z = (u, v) of a relaxation."""
-    dense_query, m = replace(query, W=dense(query.W)), query.W.shape[0]
+    dense_query, m = replace(query, W=as_dense(query.W)), query.W.shape[0]
 
     def climb(z: Array) -> tuple[float, tuple[Array, ...]]:
         """Return the slice that v, or x, leads to."""

@@ -186,6 +186,12 @@ def with_singular_values(X: Array, wanted: Array, parts: tuple[Array, Array, Arr
     return out if tall is X else out.T
 
 
+def clip_singular(X: Array, most: float) -> Array:
+    """Return X with its singular values cut at the most."""
+    parts = gram_svd(X)
+    return with_singular_values(X, np.minimum(parts[2], most), parts)
+
+
 def top_singular(X: Array) -> float:
     """Return sigma_1."""
     return float(gram_svd(X)[2].max(initial=0.0))

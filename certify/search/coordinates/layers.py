@@ -97,8 +97,7 @@ class Net:
 
     def dense(self, W: Array) -> Array:
         """Return a field as (samples, outputs), zero where nothing is observed."""
-        observed = self.problem.loss.observed
-        return np.asarray(observed.tensor(W).reshape(observed.m, observed.n))
+        return self.problem.loss.observed.spread(W)
 
     def plain(self, factors: Factors) -> Array:
         """Return the field of the network without offsets."""

@@ -21,7 +21,6 @@ import numpy as np
 from certify.atoms import Factors
 from certify.base.arrays import Array
 from certify.problem import Problem
-from certify.search.dual import polar_ball as balls
 
 UNEVEN, MOST = 1.5, 2.0  # residuals this far apart move rho, by at most this factor
 SMALL = 1e-300  # no division by zero
@@ -47,13 +46,13 @@ class Multipliers:
         U, V = (x.copy() for x in self.factors)
         before = U @ V.T
         at = before - self.W / rho
-        X = balls.spread(loss.observed, loss.prox(balls.field(loss.observed, at), 1 / rho), at)
+        X = loss.observed.spread(loss.prox(loss.observed.field(at), 1 / rho), at)
         T, ridge = X + self.W / rho, self.problem.lam / rho
         sweep(U, V, T, ridge)
         sweep(V, U, T.T, ridge)
         Z = U @ V.T
-        W = rho * balls.field(loss.observed, T - Z)  # what is not observed has no multiplier
-        self.factors, self.W = (U, V), balls.spread(loss.observed, W)
+        W = rho * loss.observed.field(T - Z)  # what is not observed has no multiplier
+        self.factors, self.W = (U, V), loss.observed.spread(W)
         self.primal = float(np.linalg.norm(X - Z)) / max(float(np.linalg.norm(Z)), SMALL)
         moved = rho * float(np.linalg.norm(Z - before))
         self.dual = moved / max(float(np.linalg.norm(self.W)), SMALL)

@@ -19,7 +19,6 @@ import numpy as np
 from certify.base.arrays import Array
 from certify.problem import Problem, Values
 
-from . import polar_ball as balls
 from . import scaling as rays
 from .polar_ball import Ball
 
@@ -74,7 +73,7 @@ def solve(problem: Problem, ball: Ball, expired: Callable[[], bool], wanted: flo
             break
         rebalance(now, primal, dual, k)
     Z, q, W = best
-    return Split(Z, q, balls.field(problem.loss.observed, W), upper - lower)
+    return Split(Z, q, problem.loss.observed.field(W), upper - lower)
 
 
 def first(problem: Problem) -> Iterate:
@@ -82,9 +81,9 @@ def first(problem: Problem) -> Iterate:
     loss, observed = problem.loss, problem.loss.observed
     Z = np.zeros(loss.shape)
     q = tuple(np.zeros(o.shape(observed)) for o in problem.offsets)
-    near = loss.prox(balls.field(observed, Z), 1.0)
+    near = loss.prox(observed.field(Z), 1.0)
     size = float(np.sqrt(np.mean(np.square(near))))
-    pull = float(np.sqrt(np.mean(np.square(near - balls.field(observed, Z)))))
+    pull = float(np.sqrt(np.mean(np.square(near - observed.field(Z)))))
     rho = min(max(pull / size, 1e-3), 1e3) if size > 0 else 1.0
     return Iterate(Z, Z, q, np.zeros(loss.shape), rho)
 
@@ -94,7 +93,7 @@ def step(problem: Problem, ball: Ball, now: Iterate) -> tuple[float, float]:
     observed, rho = problem.loss.observed, now.rho
     fit = now.Z + shift(problem, now.q)
     at = fit - now.W / rho
-    now.X = balls.spread(observed, problem.loss.prox(balls.field(observed, at), 1 / rho), at)
+    now.X = observed.spread(problem.loss.prox(observed.field(at), 1 / rho), at)
     ahead = RELAX * now.X + (1 - RELAX) * fit
     pushed = rho * (ahead - shift(problem, now.q)) + now.W
     W = ball.project(pushed, problem.lam)
@@ -112,13 +111,13 @@ def shift(problem: Problem, q: Values) -> Array | float:
     if not problem.offsets:
         return 0.0
     observed = problem.loss.observed
-    return balls.spread(observed, np.asarray(problem.shift(q)))
+    return observed.spread(np.asarray(problem.shift(q)))
 
 
 def fit_offsets(problem: Problem, target: Array, q: Values, rho: float) -> Values:
     """Return each offset's argmin of H + rho/2 |A q - target|^2, one after another."""
     observed = problem.loss.observed
-    field, out = balls.field(observed, target), list(q)
+    field, out = observed.field(target), list(q)
     weights = np.full(field.shape, rho)
     for k, o in enumerate(problem.offsets):
         others = tuple(np.zeros_like(x) if j == k else x for j, x in enumerate(out))
@@ -139,12 +138,12 @@ def rebalance(now: Iterate, primal: float, dual: float, k: int) -> None:
 def both_values(problem: Problem, ball: Ball, now: Iterate) -> tuple[float, float]:
     """Return F(Z, q) and the bound that W gives, both in floats."""
     observed = problem.loss.observed
-    fit = balls.field(observed, now.Z + shift(problem, now.q))
+    fit = observed.field(now.Z + shift(problem, now.q))
     value = problem.loss.value(fit) + problem.lam * ball.gauge(now.Z)
     value += sum(o.penalty(x) for o, x in zip(problem.offsets, now.q, strict=True))
-    W = problem.loss.clip_dual(balls.field(observed, now.W))
+    W = problem.loss.clip_dual(observed.field(now.W))
     limits = (o.limit(W) for o in problem.offsets)
-    s = min(1.0, problem.lam / max(ball.polar(balls.spread(observed, W)), 1e-300), *limits)
+    s = min(1.0, problem.lam / max(ball.polar(observed.spread(W)), 1e-300), *limits)
     point = problem.loss.clip_dual(s * W)
     bound = problem.loss.dual_value(point) - 0.5 * rays.ridge_cost(problem, point)
     return float(value), float(bound)

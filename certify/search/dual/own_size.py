@@ -20,10 +20,9 @@ from certify.norms import Gauge
 from certify.polar import Proposal
 from certify.polar import eigen as spectra
 from certify.polar.methods.multiplier import (
-    gram_svd,
+    clip_singular,
     marks,
     nearest_reachable,
-    with_singular_values,
 )
 from certify.problem import Problem, Values
 
@@ -231,7 +230,7 @@ def sets(problem: Problem) -> dict[str, Project]:
     elif lam > 0 and atom.family in ("pairs", "products"):
         costs = [g.cost(np.ones(d)) for g, d in zip(gauges, dims, strict=True)]
         rho, group = lam / float(np.sqrt(prod(costs))), (int(np.argmax(dims)),)
-        out["ball"] = lambda M: fold(clip_spectrum(unfold(M, group), rho), group, dims)
+        out["ball"] = lambda M: fold(clip_singular(unfold(M, group), rho), group, dims)
     signs = sign_field(problem)
     if signs is not None:
         out["signs"] = lambda M: unearning(M, signs)
@@ -251,12 +250,6 @@ def sign_field(problem: Problem) -> Array | None:
     for g, d in zip(gauges, problem.loss.dims, strict=True):
         signs = np.multiply.outer(signs, marks(g, d))
     return signs if np.isnan(signs).any() or signs.any() else None
-
-
-def clip_spectrum(M: Array, rho: float) -> Array:
-    """Return M with its singular values cut at rho."""
-    parts = gram_svd(M)
-    return with_singular_values(M, np.minimum(parts[2], rho), parts)
 
 
 def above(M: Array, rho: float) -> Array:

@@ -18,7 +18,6 @@ from certify.polar import eigen as spectra
 from certify.problem import Problem
 from certify.search.observed_blocks import ENTRIES, Block, disjoint
 
-from . import polar_ball as balls
 from . import scaling as rays
 from .block_ascent import Parts
 from .block_ascent import ascend as ascend_blocks
@@ -112,7 +111,7 @@ class Grid:
         """Read a question and look for blocks."""
         loss, r = squared_loss(run.problem), rank(run)
         scale = np.ones_like(loss.data) if loss.scale is None else loss.scale
-        data, weights = (balls.spread(loss.observed, x) for x in (loss.data, scale))
+        data, weights = (loss.observed.spread(x) for x in (loss.data, scale))
         m, n = weights.shape
         if loss.observed.full:
             return cls(run, data, weights, r, (Block(np.arange(m), np.arange(n), 1.0),))
@@ -136,7 +135,7 @@ class Grid:
                 leading.append(at)
         parts = Parts(self.data, ab, rest, tuple(leading), self.rank)
         expired = ending(self.run.clock, 3.0 * self.data.size * min(self.data.shape))
-        W = balls.field(problem.loss.observed, ascend_blocks(parts, list(named.values()), expired))
+        W = problem.loss.observed.field(ascend_blocks(parts, list(named.values()), expired))
         dual = bound_inside(self.run, W)
         return None if dual is None or dual.point.corrections else dual
 
@@ -157,7 +156,7 @@ class Grid:
         W, value, s = np.zeros_like(self.data), 0.0, 1.0
         if known is not None:
             s = min(1.0, problem.lam / max(known.polar.upper, 1e-300))
-            W = s * balls.spread(observed, known.point.W)
+            W = s * observed.spread(known.point.W)
         until = self.run.clock.share(ASCENT).expired
         out = []
         few = known is not None and squared_loss(problem).scale is not None
@@ -171,7 +170,7 @@ class Grid:
         if known is not None:
             value += rays.value(problem, known.point.W, s)
         elif W.any():
-            point = spectra.on_grid(balls.field(observed, W), GRID)
+            point = spectra.on_grid(observed.field(W), GRID)
             d = rays.value(problem, point, 1.0)
             dual, value = Dual(Orthogonal(point), Proposal(0.0, {"rule": "signs"}), d), value + d
         return Blocks(dual, tuple(out), value)

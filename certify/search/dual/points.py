@@ -6,9 +6,8 @@ from time import monotonic
 from typing import Any
 
 import numpy as np
-from scipy import sparse
 
-from certify.base.arrays import Array
+from certify.base.arrays import Array, as_dense
 from certify.base.checkpoint import Tell, telling
 from certify.base.clock import Clock
 from certify.losses import Squared
@@ -188,7 +187,7 @@ def propose(run: Run, matrix: Any, along: Callable[[float], float]) -> Proposal:
         return proposal
     from certify.search import relax  # noqa: PLC0415  cvxpy takes a second to import
 
-    dense = np.asarray(matrix.toarray() if sparse.issparse(matrix) else matrix)
+    dense = as_dense(matrix)
     using = relax.Using.within(run.clock.left())
     if problem.atom.layer is not None:
         relaxation = relax.network_witness(dense, problem.atom.layer, using)

@@ -10,9 +10,8 @@ import numpy as np
 
 from certify.atoms import Factors
 from certify.base.arrays import Array, Ints
-from certify.base.observed import Observed
 from certify.norms import L2, Gauge
-from certify.polar.methods.multiplier import gram_svd, with_singular_values
+from certify.polar.methods.multiplier import clip_singular, gram_svd
 from certify.problem import Problem
 
 NOTHING = 1e-12  # singular values under this share of the largest are rounding only
@@ -55,8 +54,7 @@ class Ball:
     def project(self, M: Array, radius: float) -> Array:
         """Return the nearest W of the ball."""
         if not self.lines:
-            parts = gram_svd(M)
-            return with_singular_values(M, np.minimum(parts[2], radius), parts)
+            return clip_singular(M, radius)
         out = self.transpose(M).copy()
         for sign, at in self.signs(out.shape[1]):
             out[:, at] = sign * self.inner.project_dual(sign * out[:, at], radius)
@@ -135,17 +133,3 @@ def soft_threshold(Y: Array, lam: float, parts: tuple[Array, Array, Array]) -> F
     root = np.sqrt(sizes - lam)
     long, short = (tall @ basis) * (root / sizes), basis * root
     return (long, short) if tall is Y else (short, long)
-
-
-def field(observed: Observed, M: Array) -> Array:
-    """Return the observed entries of an (m, n) array, as a field."""
-    return M if observed.full else M[observed.listed]
-
-
-def spread(observed: Observed, values: Array, elsewhere: Array | float = 0.0) -> Array:
-    """Return a field as an (m, n) array with other numbers where nothing is observed."""
-    if observed.full:
-        return values
-    out = np.array(np.broadcast_to(elsewhere, (observed.m, observed.n)))
-    out[observed.listed] = values
-    return out

@@ -18,7 +18,7 @@ from certify.atoms import Factors
 from certify.base.arrays import Array
 from certify.base.minimize import Momentum
 from certify.losses import Squared
-from certify.polar.methods.multiplier import gram_svd, with_singular_values
+from certify.polar.methods.multiplier import clip_singular, gram_svd, with_singular_values
 from certify.problem import Problem, Values
 
 from . import polar_ball as balls
@@ -95,20 +95,14 @@ def same_signs(problem: Problem) -> float:
     return one * other
 
 
-def clip(S: Array, lam: float) -> Array:
-    """Return S with singular values cut at lam."""
-    parts = gram_svd(S)
-    return with_singular_values(S, np.minimum(parts[2], lam), parts)
-
-
 def nonnegative(Y: Array, lam: float, expired: Callable[[], bool]) -> Lifted:
     """Maximize -1/2 |(Y - S)_+|^2 over sigma_1(S) <= lam by an accelerated gradient.
 
     W = min(S, Y) has W + N = S with N = (S - Y)_+ >= 0, so its polar is at most lam.
     """
-    run, value = Momentum(clip(Y, lam)), np.inf
+    run, value = Momentum(clip_singular(Y, lam)), np.inf
     for _ in range(STEPS):
-        S = clip(run.ahead + np.maximum(Y - run.ahead, 0.0), lam)
+        S = clip_singular(run.ahead + np.maximum(Y - run.ahead, 0.0), lam)
         run.move(S)
         old, value = value, float(np.square(np.maximum(Y - S, 0.0)).sum())
         if abs(old - value) <= SETTLED * value or expired():
@@ -123,7 +117,7 @@ def accelerate(problem: Problem, loss: Squared, ball: Ball, expired: Callable[[]
     least = 1e-15 * float(np.abs(loss.data).max(initial=0.0))  # where Z is nothing but rounding
     for _ in range(STEPS * 5):
         W = residual(problem, loss, run.ahead)
-        moved = run.ahead + balls.spread(loss.observed, W) / scale
+        moved = run.ahead + loss.observed.spread(W) / scale
         Z = moved - ball.project(moved, problem.lam / scale)
         change, size = float(np.abs(Z - run.x).max()), float(np.abs(Z).max(initial=0.0))
         run.move(Z)
@@ -134,5 +128,5 @@ def accelerate(problem: Problem, loss: Squared, ball: Ball, expired: Callable[[]
 
 def residual(problem: Problem, loss: Squared, Z: Array) -> Array:
     """Return w (Y - Z - A q) at the best q, a field."""
-    seen = balls.field(loss.observed, Z)
+    seen = loss.observed.field(Z)
     return loss.weigh(loss.data - seen - problem.shift(problem.fit_offsets(seen)))

@@ -32,7 +32,6 @@ from certify.search.coordinates.products import is_nonnegative
 from certify.search.descent import multipliers
 from certify.search.descent.multipliers import Multipliers
 from certify.search.descent.products import Task
-from certify.search.dual import polar_ball as balls
 from certify.search.pricing.products import Field, above
 
 ROUNDS, STEPS = 60, 40  # of looks at the dual point, and pairs of steps or turns in each
@@ -62,7 +61,7 @@ def grow(search: Search, seed: int, wanted: float, cap: int | None = None) -> Se
     most = sum(dims) * TIMES if cap is None else cap
     count = min(TIMES * min(dims), MANY) if cap is None else cap
     factors, last = begin(task, search.best.factors, count, rng), np.inf
-    data = balls.spread(problem.loss.observed, counting(problem).data)
+    data = problem.loss.observed.spread(counting(problem).data)
     turns = multipliers.begin(problem, factors, data) if cap is None else None
     for _ in range(ROUNDS):
         if turns is None:
@@ -71,7 +70,7 @@ def grow(search: Search, seed: int, wanted: float, cap: int | None = None) -> Se
             W = -problem.loss.gradient(problem.predict(small, ()))
         else:
             small, value = take_turns(turns, task, search)
-            W = balls.field(problem.loss.observed, turns.W)
+            W = problem.loss.observed.field(turns.W)
         search.note("majorize", small, ())
         field = Field(problem.loss.observed, W, task.form, search.clock.expired)
         top, components = above(field, problem.lam, small, seed)

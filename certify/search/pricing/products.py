@@ -10,7 +10,7 @@ import numpy as np
 from scipy import sparse
 
 from certify.atoms import Factors
-from certify.base.arrays import Array
+from certify.base.arrays import Array, as_dense
 from certify.base.observed import Observed
 from certify.norms import L2, Gauge
 from certify.polar import Matrix
@@ -167,13 +167,13 @@ def heads(field: Field, rng: np.random.Generator) -> list[Array]:
     if len(field.dims) > 2:  # noqa: PLR2004  a tensor
         return [np.zeros((s.d, 0)) for s in sides]
     if len(sides) == 1:
-        dense = np.asarray(W.toarray() if sparse.issparse(W) else W)
+        dense = as_dense(W)
         vectors = np.linalg.eigh(dense + dense.T)[1]
         return [vectors[:, -HEADS:]]
     axis = spectra.side(W)
     top = spectra.leading(spectra.gram(W, axis), HEADS)[1]
     rows = rng.permutation(W.shape[0])[:LINES]
-    picked = W[rows].toarray() if sparse.issparse(W) else W[rows]
+    picked = as_dense(W[rows])
     right = np.hstack([top if axis else np.asarray(W.T @ top), picked.T])
     return [np.asarray(W @ right), right]
 

@@ -4,10 +4,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from scipy import sparse
 
 from certify.atoms import ATOMS, Atom
-from certify.base.arrays import Array
+from certify.base.arrays import Array, as_dense
 from certify.base.errors import InputError
 from certify.norms import gauge
 from certify.polar import Proposal
@@ -99,7 +98,7 @@ def propose(atom: Atom, W: Any, using: Using) -> Proposal | None:  # noqa: ANN40
     must_be_installed(using.solver)
     if not isinstance(atom, tuple(ATOMS.values())) or not relaxable(atom):
         raise InputError(f"no relaxation is known for {type(atom).__name__}")
-    dense = np.asarray(W.toarray() if sparse.issparse(W) else W, dtype=np.float64)
+    dense = as_dense(W).astype(np.float64)
     require_small(atom, dense.shape)
     try:
         with np.errstate(all="ignore"):  # a liar's numbers may be anything
