@@ -92,9 +92,10 @@ Definition square_down (x : Z) : Z := Z.div (Z.mul x x) unit_.
 Definition square_up (x : Z) : Z := Z.succ (Z.div (Z.mul x x) unit_).
 Fixpoint times (k : nat) (f : Z -> Z) (x : Z) : Z := if k is S k' then times k' f (f x) else x.
 Definition halvings : nat := 100.
-Definition exp_down (x : Z) : Z := times halvings square_down (Z.max Z0 (Z.add unit_ x)).
+Definition exp_down (x : Z) : Z :=
+  if Z.eqb x Z0 then unit_ else times halvings square_down (Z.max Z0 (Z.add unit_ x)).
 Definition exp_up (x : Z) : Z :=  (* x < unit_ *)
-  times halvings square_up (Z.succ (Z.div (Z.mul unit_ unit_) (Z.sub unit_ x))).
+  if Z.eqb x Z0 then unit_ else times halvings square_up (Z.succ (Z.div (Z.mul unit_ unit_) (Z.sub unit_ x))).
 
 (* about ln(x / y) in units of 2^-100, a guess: 2 artanh((z - 1) / (z + 1)), x / y = z 2^b *)
 Fixpoint artanh (fuel : nat) (k term square acc : Z) : Z :=
@@ -104,18 +105,24 @@ Definition artanh_of (x y : Z) : Z :=  (* of x / y in units of 2^-200 *)
   let t := Z.div (Z.mul x unit_) y in artanh 50 1 t (Z.div (Z.mul t t) unit_) Z0.
 Definition ln2 : Z := Z.mul 2 (artanh_of 1 3).
 Definition log_near (x y : Z) : Z :=
-  let z := Z.div (Z.shiftl x fine) y in let b := log_guess 14 z in let one := Z.shiftl 1 b in
-  let l := Z.add (Z.mul 2 (artanh_of (Z.sub z one) (Z.add z one))) (Z.mul (Z.sub b fine) ln2) in
+  let b := Z.sub (log_guess 12 x) (log_guess 12 y) in let z := Z.div (Z.shiftl x (Z.sub fine b)) y in
+  let l := Z.add (Z.mul 2 (artanh_of (Z.sub z unit_) (Z.add z unit_))) (Z.mul b ln2) in
   Z.shiftr l 100.
 Definition first_of (test : Z -> bool) (x y z : Z) : Z := if test x then x else if test y then y else z.
 Definition margins : Z * Z := Eval compute in (Z.pow 2 20, Z.pow 2 70).
 
-(* t with x <= y e^t; 0 <= x <= y *)
+(* t with x <= y e^t, x >= 0, and with y e^t <= x, x > 0; y > 0, or both are 0 *)
 Definition log_above (x y : Z) : Z :=
-  if Z.leb x Z0 then Z0 else
+  if Z.leb x Z0 || Z.eqb x y then Z0 else
     let g := log_near x y in
     first_of (fun t => Z.leb (Z.mul x unit_) (Z.mul y (exp_down t)))
-      (Z.add g margins.1) (Z.add g margins.2) Z0.
+      (Z.add g margins.1) (Z.add g margins.2) (if Z.leb x y then Z0 else Z.mul half_ (ceil_div x y)).
+Definition log_below (x y : Z) : Z :=
+  if Z.leb x Z0 || Z.eqb x y then Z0 else
+    let g := log_near x y in
+    first_of (fun t => Z.ltb t unit_ && Z.leb (Z.mul y (exp_up t)) (Z.mul x unit_))
+      (Z.sub g margins.1) (Z.sub g margins.2)
+      (if Z.leb y x then Z0 else Z.opp (Z.mul half_ (ceil_div y x))).
 (* ends of ln(1 + e^(r 2^e)), in units of 2^-100 *)
 Definition round_down (r e : Z) : Z :=  (* r 2^e in units of 2^-100 *)
   let k := Z.add e 100 in if Z.leb Z0 k then Z.shiftl r k else Z.div r (Z.shiftl 1 (Z.opp k)).
@@ -132,6 +139,18 @@ Definition softplus_down (r e : Z) : Z :=
   let g := log_near s unit_ in
   Z.add (round_down (Z.max Z0 r) e)
     (first_of (fun t => Z.ltb t unit_ && Z.leb (exp_up t) s) (Z.sub g margins.1) (Z.sub g margins.2) Z0).
+
+(* ends of h(z; y) of a count, z and y in units of 2^e, e <= 0; and their unit *)
+Definition reach_ : Z := Eval compute in Z.pow 2 114.  (* of e^z: z <= 2^14 *)
+Definition count_unit (T : Type) (l : loss_form T) (e : Z) : Z :=
+  if signed l then Z.sub (Z.add e e) 200 else Z.sub e 100.
+Definition count_end (T : Type) (l : loss_form T) (up : bool) (e z y : Z) : Z :=
+  if signed l then
+    let x := if up then exp_up (round_up z e) else exp_down (round_down z e) in
+    Z.sub (Z.shiftl x (Z.opp (Z.add e e))) (Z.mul (Z.mul y z) unit_)
+  else
+    let t := if Z.leb y Z0 then Z0 else if up then log_above y z else log_below y z in
+    Z.add (Z.mul (Z.sub z y) half_) (Z.mul y t).
 
 Definition squares_over_up (w c : grid) : dyadic :=  (* sum w^2 / c, rounded up *)
   let top := foldl (foldl Z.max) Z0 (ints c) in let b := Z.add guard (Z.log2 top) in
@@ -178,6 +197,8 @@ Fixpoint zero_last (x : seq (seq Z)) : seq (seq Z) :=
   if x is r :: x' then if x' is [::] then [:: map (fun _ => Z0) r] else r :: zero_last x' else [::].
 (* what costs something: all rows, or all but the last one *)
 Definition priced_ (free : bool) (a : grid) : grid := if free then Grid (zero_last (ints a)) (ex a) else a.
+Definition where_ (c x : grid) : grid :=  (* x, but 0 where c is 0 *)
+  Grid (zip_with (zip_with (fun c x => if Z.eqb c Z0 then Z0 else x)) (ints c) (ints x)) (ex x).
 Definition minus_one := Dy (Zneg xH) Z0.
 Definition supported (w c : grid) :=  (* W is 0 where nothing is observed *)
   all2 (all2 (fun w c => Z.ltb Z0 c || Z.eqb w Z0)) (ints w) (ints c).
@@ -239,7 +260,8 @@ Definition labels_ok (d : data) : bool :=
   (~~ labelled (dloss d) || zeros (entrywise (dC d)
     (gsub (entrywise (dY d) (dY d)) (filled (dm d) (dn d)))))
   && (~~ logistic (dloss d) || zeros (entrywise (dC d)
-    (entrywise (dY d) (gsub (dY d) (filled (dm d) (dn d)))))).
+    (entrywise (dY d) (gsub (dY d) (filled (dm d) (dn d))))))
+  && (~~ counted (dloss d) || nonneg (entrywise (dC d) (dY d))).
 
 Definition layer_ok (d : data) : bool :=
   if dlayer d is Some (f, _) then shaped (dm d) (dinputs d) f else eqn (dinputs d) (dm d) && ~~ dfree d.
@@ -266,7 +288,7 @@ Definition costs_ (l : loss_form dyadic) (e r : Z) : Z :=
   | Absolute => Z.mul 2 (Z.mul (on one) (Z.abs r))
   | Hinge => Z.mul 2 (Z.mul (on one) (Z.max Z0 r))
   | SquaredHinge => let r := Z.max Z0 r in Z.mul 2 (Z.mul r r)
-  | Logistic => Z0  (* its loss is enclosed by itself *)
+  | Logistic | KullbackLeibler | Poisson => Z0  (* their losses are enclosed by themselves *)
   end.
 Definition doubled (d : data) (x : grid) : grid :=  (* (2 Y - 1) X, entry by entry *)
   gsub (gscale (Dy 2 Z0) (entrywise (dY d) x)) x.
@@ -303,7 +325,21 @@ Definition hidden_ (d : data) (r : nat) (u : grid) : grid :=
 (* the objective, rounded as the root is; [U 1 b] [V a 1]^T = U V^T + 1 a^T + b 1^T *)
 Definition model (m n : nat) (u v a b : grid) : grid :=
   mul (beside (beside u (unit_column m)) b) (beside (beside v a) (unit_column n)).
+Definition seen_ (d : data) (r : nat) (u v a b : grid) : grid :=
+  let z := where_ (dC d) (model (dm d) (dn d) (hidden_ d r u) v a b) in
+  let e := Z.min (Z.min (ex z) (ex (dY d))) Z0 in Grid (regrid z e) e.
+(* the objective is finite, and no exponential out of reach *)
+Definition finite_ (d : data) (r : nat) (u v a b : grid) : bool :=
+  if counted (dloss d) then
+    let z := seen_ d r u v a b in
+    if signed (dloss d) then all (all (fun x => Z.leb (round_up x (ex z)) reach_)) (ints z)
+    else nonneg z && supported (dY d) z
+  else true.
+Definition counts_ (up : bool) (d : data) (z : grid) : grid :=
+  Grid (zip_with (zip_with (count_end (dloss d) up (ex z))) (ints z) (regrid (dY d) (ex z)))
+       (count_unit (dloss d) (ex z)).
 Definition loss_ (up : bool) (d : data) (r : nat) (u v a b : grid) : dyadic :=
+  if counted (dloss d) then inner (dC d) (counts_ up d (seen_ d r u v a b)) else
   let x := residuals d (model (dm d) (dn d) (hidden_ d r u) v a b) in let e := finest (dloss d) (ex x) in
   let end_ := if up then softplus_up else softplus_down in
   if logistic (dloss d) then
@@ -646,22 +682,14 @@ Definition under_slope (c : cone) (x : seq Z) : option dyadic :=
   let (y, deep) := tilt c x in
   if Z.leb Z0 deep && all (fun v => Z.leb (Z.shiftl (most v) deep) (dotz Z0 y (coordinates v))) (vertices c)
   then Some (Dy (root_up (dual_square p s y)) (Z.sub (Z.sub e bits) deep)) else None.
-(* s >= x that makes y shorter: three rounds of coordinate descent in |y|_2 *)
-Definition raise_slope (rows : seq (seq Z)) (x : seq Z) (now : seq Z * seq Z) (j : nat) : seq Z * seq Z :=
-  let (t, y) := now in let r := nth [::] rows j in
-  let step := Z.max (Z.opp (Z.div (dotz Z0 r y) (dotz Z0 r r))) (Z.sub (nth Z0 x j) (nth Z0 t j)) in
-  (set_nth Z0 t j (Z.add (nth Z0 t j) step), zip_with (fun a b => Z.add a (Z.mul step b)) y r).
-Definition raise_slopes (c : cone) (x : seq Z) : seq Z :=
-  let (y, deep) := tilt c x in
-  let rows := map (fun r => map (fun v => Z.shiftl v (Z.sub deep r.2)) r.1) (normals c) in
-  fst (foldl (raise_slope rows x) (x, y) (flatten (nseq 3 (iota 0 k)))).
-Definition smaller (x y : option dyadic) : option dyadic :=
-  match x, y with Some a, Some b => Some (dmin a b) | _, None => x | None, _ => y end.
 Definition cone_end (c : cone) (_ : unit) : option dyadic :=
   let top := foldr (fun v t => Z.max (Z.succ (Z.div (Z.shiftl (most v) bits) (long_ v))) t) Z0 (vertices c) in
   let even v := Z.opp (Z.shiftr (Z.opp (Z.mul top (long_ v))) bits) in
-  let bounds := map most (vertices c) in
-  smaller (smaller (under_slope c bounds) (under_slope c (map even (vertices c)))) (under_slope c (raise_slopes c bounds)).
+  match under_slope c (map most (vertices c)), under_slope c (map even (vertices c)) with
+  | Some x, Some y => Some (dmin x y)
+  | x, None => x
+  | None, y => y
+  end.
 
 (* the orthants of z; z and -z are one where nothing has a sign *)
 Definition is_even (s s' : sign) : bool := match s, s' with Free, Free => true | _, _ => false end.
@@ -752,16 +780,20 @@ Definition multiple (d : data) (p : dual) : option dyadic :=
 
 Definition turned_ (d : data) (w : grid) : grid :=
   if logistic (dloss d) then doubled d w else if labelled (dloss d) then entrywise (dY d) w else w.
+(* c y - w, of counts *)
+Definition counts_less (d : data) (w : grid) : grid := gsub (entrywise (dC d) (dY d)) w.
 (* whether c h(z; y) + w z is bounded below: w / c, of labels y w / c, is a slope of the costs *)
 Definition inside (d : data) (w : grid) : bool :=
-  let w := turned_ d w in let c := dC d in
+  let x := turned_ d w in let c := dC d in
   match dloss d with
   | Squared => true
-  | Huber delta => le_ (gscale (dsub dzero delta) c) w && le_ w (gscale delta c)
-  | Quantile tau => le_ (gscale (dsub tau one) c) w && le_ w (gscale tau c)
-  | Absolute => le_ (gscale minus_one c) w && le_ w c
-  | Hinge | Logistic => nonneg w && le_ w c
-  | SquaredHinge => nonneg w
+  | Huber delta => le_ (gscale (dsub dzero delta) c) x && le_ x (gscale delta c)
+  | Quantile tau => le_ (gscale (dsub tau one) c) x && le_ x (gscale tau c)
+  | Absolute => le_ (gscale minus_one c) x && le_ x c
+  | Hinge | Logistic => nonneg x && le_ x c
+  | SquaredHinge => nonneg x
+  | KullbackLeibler => let x := gadd c w in nonneg x && supported (dY d) x
+  | Poisson => nonneg (counts_less d w)
   end.
 (* and then at least at w y - w^2 / 2c, or what is left of the square *)
 Definition bend (l : loss_form dyadic) (x : dyadic) : dyadic :=
@@ -773,19 +805,33 @@ Definition entropies (d : data) (w : grid) : dyadic :=  (* sum - a ln(a / c) - (
   Dy (sum_rows (fun a c => let b := Z.sub c a in
         Z.opp (Z.add (Z.mul a (log_above a c)) (Z.mul b (log_above b c)))) Z0 (regrid a e) (regrid (dC d) e))
      (Z.sub e 100).
+Definition divergences (d : data) (w : grid) : dyadic :=  (* sum c y ln((c + w) / c) *)
+  let w := where_ (dY d) w in let e := Z.min (ex w) (ex (dC d)) in
+  inner (dY d) (Grid (zip_with (zip_with (fun w c => Z.mul c (log_below (Z.add c w) c)))
+                        (regrid w e) (regrid (dC d) e)) (Z.sub e 100)).
+Definition exponentials (d : data) (w : grid) : dyadic :=  (* sum k - k ln(k / c), k = c y - w *)
+  let k := counts_less d w in let e := Z.min (ex k) (ex (dC d)) in
+  Dy (sum_rows (fun k c => Z.mul k (Z.sub half_ (log_above k c))) Z0 (regrid k e) (regrid (dC d) e))
+     (Z.sub e 100).
+Definition likelihoods (d : data) (w : grid) : dyadic :=
+  if logistic (dloss d) then entropies d w else
+  if signed (dloss d) then exponentials d w else divergences d w.
 Definition dual_value (d : data) (w : grid) (s : dyadic) : dyadic :=
-  if logistic (dloss d) then
-    dsub (entropies d (gscale s w)) (dhalf (dmul (dmul s s) (cost_ d w)))
+  if transcendental (dloss d) then
+    dsub (likelihoods d (gscale s w)) (dhalf (dmul (dmul s s) (cost_ d w)))
   else
   dsub (dmul s (inner w (dY d)))
        (dhalf (dmul (dmul s s) (dadd (bend (dloss d) (squares_over_up w (dC d))) (cost_ d w)))).
 
+(* no loss is below it *)
+Definition least_loss (d : data) : dyadic :=
+  if signed (dloss d) then exponentials d (blank (dm d) (dn d)) else dzero.
 Definition weak_bound (d : data) (p : option dual) : option dyadic :=
   if p is Some p then
     if multiple d p is Some s then
-      if inside d (gscale s (dW p)) then Some (dmax (dual_value d (dW p) s) dzero) else None
+      if inside d (gscale s (dW p)) then Some (dmax (dual_value d (dW p) s) (least_loss d)) else None
     else None
-  else Some dzero.
+  else Some (least_loss d).
 
 (* |P X P'|^2, P and P' without the means that are fitted, rounded down *)
 Definition over_down (x : dyadic) (k : Z) : dyadic :=
@@ -836,6 +882,7 @@ Definition decide (d : data) (lower low upper : dyadic) (x : option better) : ve
   if dleb (dsub upper lower) eps then Certified
   else if x is Some x then
     if point_ok d (bsize x) (bU x) (bV x) (bA x) (bB x)
+       && finite_ d (bsize x) (bU x) (bV x) (bA x) (bB x)
        && dltb (dadd (value true d (bsize x) (bU x) (bV x) (bA x) (bB x)) eps) low then
       if Nat.leb (bsize x) (dr d) then Refuted else if down d then Undecided else RankLimited
     else Undecided
@@ -843,12 +890,12 @@ Definition decide (d : data) (lower low upper : dyadic) (x : option better) : ve
 
 Definition check_with (d : data) (f : option fan) (p : option dual) (x : option better)
   : option (dyadic * dyadic * verdict) :=
-  if well_formed d then
+  if well_formed d && finite_ d (dr d) (dU d) (dV d) (dA d) (dB d) then
     if bound d f p is Some lower then
       let l up := dadd (loss_ up d (dr d) (dU d) (dV d) (dA d) (dB d)) (ridge_ d (dA d) (dB d)) in
-      let most := l true in let least := if logistic (dloss d) then l false else most in
+      let most := l true in let least := if transcendental (dloss d) then l false else most in
       let upper := dadd most (penalty root_up d (dr d) (dU d) (dV d)) in
-      let low := if dfound d then dzero else dadd least (penalty root_down d (dr d) (dU d) (dV d)) in
+      let low := if dfound d then least_loss d else dadd least (penalty root_down d (dr d) (dU d) (dV d)) in
       Some (lower, upper, decide d lower low upper x)
     else None
   else None.

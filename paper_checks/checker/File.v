@@ -462,7 +462,9 @@ Definition loss_of (s : json) : result (loss_form dyadic) :=
            else if (loss =? "absolute")%string then Some Absolute
            else if (loss =? "hinge")%string then Some Hinge
            else if (loss =? "squared_hinge")%string then Some SquaredHinge
-           else if (loss =? "logistic")%string then Some Logistic else None) "this loss"
+           else if (loss =? "logistic")%string then Some Logistic
+           else if (loss =? "kullback_leibler")%string then Some KullbackLeibler
+           else if (loss =? "poisson")%string then Some Poisson else None) "this loss"
   | _ =>
     let* loss := text entry "kind" in
     let number_of name (make : dyadic -> loss_form dyadic) :=
@@ -939,6 +941,8 @@ Definition read (header : string) (body : list Z) : result case :=
       "an array of another rule" in
     let* f := fan_read p l m n at_ in
     let* _ := covered (match f with Some _ => down d | None => true end) "Ky Fan's bound of any size" in
+    let* _ := covered (match f, dloss d with Some _, KullbackLeibler => false | _, _ => true end)
+                "Ky Fan's bound of counts" in
     let* w := dual_of p l m n d seen pre in
     let* b := better_of p l m n (Z.of_nat (dinputs d)) at_ (if down d then Some (Z.of_nat (dr d)) else None) in
     Ok (Case s verdict seal (canonical (Lst [s; cl; p])) l d f w b)

@@ -441,6 +441,44 @@ rewrite !mxE /entry_ /= (nth_zip_with _ _ [::] [::]) ?ha ?hb //.
 by rewrite (nth_zip_with _ _ Z0 Z0) ?sa ?sb // zrM p2D; ring.
 Qed.
 
+Lemma zippedE m n f a b e : shape m n a -> shape m n b ->
+  shape m n (Grid (zip_with (zip_with f) (ints a) (ints b)) e) /\
+  forall i j, mx m n (Grid (zip_with (zip_with f) (ints a) (ints b)) e) i j
+    = zr (f (entry_ a i j) (entry_ b i j)) * p2 e.
+Proof.
+move=> [ha sa] [hb sb]; split=> [|i j].
+  split=> [|i im]; first by rewrite /= size_zip_with ha hb minnn.
+  by rewrite /= (nth_zip_with _ _ [::] [::]) ?ha ?hb // size_zip_with sa // sb // minnn.
+rewrite !mxE /entry_ /= (nth_zip_with _ _ [::] [::]) ?ha ?hb //.
+by rewrite (nth_zip_with _ _ Z0 Z0) ?sa ?sb.
+Qed.
+
+Lemma mx_eq0 m n c i j : (mx m n c i j == 0) = Z.eqb (entry_ c i j) Z0.
+Proof.
+rewrite mxE mulf_eq0 [X in _ || X]gt_eqF ?p2_gt0 // orbF.
+by rewrite -zr0 eq_le !zr_le; lia.
+Qed.
+
+Lemma mx_ge0 m n c i j : (0 <= mx m n c i j) = Z.leb Z0 (entry_ c i j).
+Proof. by rewrite mxE pmulr_lge0 ?p2_gt0 // -zr0 zr_le. Qed.
+
+Lemma mx_gt0 m n c i j : (0 < mx m n c i j) = Z.ltb Z0 (entry_ c i j).
+Proof. by rewrite mxE pmulr_lgt0 ?p2_gt0 // -zr0 zr_lt. Qed.
+
+Lemma where_E m n c x : shape m n c -> shape m n x -> shape m n (where_ c x) /\
+  forall i j, mx m n c i j != 0 -> mx m n (where_ c x) i j = mx m n x i j.
+Proof.
+move=> hc hx; have [s e] := zippedE (fun c x => if Z.eqb c Z0 then Z0 else x) (ex x) hc hx.
+by split=> // i j; rewrite mx_eq0 e => /negbTE ->; rewrite mxE.
+Qed.
+
+Lemma all_entries (p : Z -> bool) m n x i j : shape m n x -> all (all p) (ints x) -> (i < m)%N -> (j < n)%N ->
+  p (entry_ x i j).
+Proof.
+move=> [hm hn] /allP h im jn; have hi : (i < size (ints x))%N by rewrite hm.
+by have /allP h' := h _ (mem_nth [::] hi); apply: h'; rewrite mem_nth // hn.
+Qed.
+
 Lemma regridE m n a e : Z.leb e (ex a) -> shape m n a ->
   shape m n (Grid (regrid a e) e) /\ mx m n (Grid (regrid a e) e) = mx m n a.
 Proof.
@@ -531,9 +569,12 @@ Proof. have -> : unit_ = Z.pow 2 fine by vm_compute. by apply: zr_pow. Qed.
 Lemma half_E : zr half_ = p2 100.
 Proof. have -> : half_ = Z.pow 2 100 by vm_compute. by apply: zr_pow. Qed.
 Lemma half_pos : Z.ltb 0 half_. Proof. by vm_compute. Qed.
+Lemma fineE : fine = Zpos 200. Proof. by []. Qed.
+Lemma reach_small x : Z.leb x reach_ -> Z.ltb x unit_.
+Proof. by move=> /Z.leb_le h; apply/Z.ltb_lt; apply: Z.le_lt_trans h _; vm_compute. Qed.
 Lemma unit_pos : Z.ltb 0 unit_. Proof. by vm_compute. Qed.
 Lemma fine_gt0 : 0 < p2 fine. Proof. exact: p2_gt0. Qed.
-Opaque unit_ half_ fine.
+Opaque unit_ half_ fine reach_.
 Lemma part_le x y : Z.leb x y -> part x <= part y.
 Proof. by rewrite -zr_le => h; rewrite /part ler_pM2r ?invr_gt0 ?fine_gt0. Qed.
 Lemma part_ge0 x : Z.leb Z0 x -> 0 <= part x.
@@ -596,6 +637,8 @@ Qed.
 
 Lemma exp_downE x : Z.leb Z0 (exp_down x) /\ part (exp_down x) <= exp (arg x).
 Proof.
+rewrite /exp_down; case: Z.eqb_spec => [->|_].
+  by rewrite part_unit /arg zr0 mul0r exp0; split=> //; have := unit_pos; lia.
 rewrite argE; apply: times_downE; first by lia.
 have [h|h] := Z.leb_spec0 Z0 (Z.add unit_ x).
   by rewrite Z.max_r // partD part_unit; exact: exp_above.
@@ -604,7 +647,8 @@ Qed.
 
 Lemma exp_upE x : Z.ltb x unit_ -> exp (arg x) <= part (exp_up x).
 Proof.
-move=> h; rewrite argE; apply: times_upE; set y := Z.sub unit_ x.
+move=> h; rewrite /exp_up; case: Z.eqb_spec => [->|_]; first by rewrite part_unit /arg zr0 mul0r exp0.
+rewrite argE; apply: times_upE; set y := Z.sub unit_ x.
 have y0 : Z.ltb 0 y by rewrite /y; lia.
 have low : part y <= exp (- part x).
   have -> : part y = 1 + - part x by rewrite -part_unit /part /y zrB mulrBl.
@@ -620,19 +664,50 @@ rewrite -[leLHS]mulr1; apply: le_trans (ler_wpM2l (exp_ge0 _) (le_trans one_ (le
 by rewrite mulrCA e1 mulr1.
 Qed.
 
+Opaque exp_up exp_down.
 Lemma first_ofP (P : Z -> Prop) (test : Z -> bool) x y z : (forall t, test t -> P t) -> P z -> P (first_of test x y z).
 Proof. by move=> h hz; rewrite /first_of; case: ifP => [/h //|_]; case: ifP => [/h|]. Qed.
 
-Lemma log_aboveE x y : Z.leb Z0 x -> Z.leb x y -> zr x <= zr y * exp (arg (log_above x y)).
+Lemma arg0 : exp (arg Z0) = 1. Proof. by rewrite /arg zr0 mul0r exp0. Qed.
+
+Lemma arg_half x : arg (Z.mul half_ x) = zr x.
+Proof. by rewrite /arg zrM half_E mulrAC -p2D mul1r. Qed.
+
+(* x <= y e^(x / y) *)
+Lemma over_one x y : Z.ltb 0 y -> zr x <= zr y * exp (arg (Z.mul half_ (ceil_div x y))).
 Proof.
-move=> x0 xy; have y0 : 0 <= zr y by rewrite -zr0 zr_le; lia.
-rewrite /log_above; case: ifP => xz.
-  have -> : x = Z0 by lia.
+move=> y0; have y1 : 0 < zr y by rewrite zr_pos.
+rewrite mulrC -ler_pdivrMr // arg_half; apply: le_trans (ceil_divE x y0) _.
+by apply: le_trans (exp_above _); rewrite lerDr.
+Qed.
+
+Lemma log_aboveE x y : Z.leb Z0 x -> Z.leb Z0 y -> Z.ltb Z0 y || Z.leb x Z0 ->
+  zr x <= zr y * exp (arg (log_above x y)).
+Proof.
+move=> x0; rewrite -zr_le zr0 => y0 xy; rewrite /log_above; case: ifP => [/orP[xz|/Z.eqb_eq ->]|/norP[xz _]].
+- have -> : x = Z0 by lia.
   by rewrite zr0 mulr_ge0 ?exp_ge0.
+- by rewrite arg0 mulr1.
+have {}xy : Z.ltb Z0 y by lia.
 apply: (first_ofP (P := fun t => zr x <= zr y * exp (arg t))) => [t|]; last first.
-  by rewrite /arg zr0 mul0r exp0 mulr1 zr_le.
+  by case: ifP => h; [rewrite arg0 mulr1 zr_le|exact: over_one].
 rewrite -zr_le !zrM unitE => h; have [_ ht] := exp_downE t; apply: le_trans (ler_wpM2l y0 ht).
 by rewrite /part mulrA ler_pdivlMr ?fine_gt0.
+Qed.
+
+Lemma log_belowE x y : Z.ltb Z0 x -> Z.leb Z0 y -> zr y * exp (arg (log_below x y)) <= zr x.
+Proof.
+move=> x0; rewrite -zr_le zr0 => y0; rewrite /log_below; case: ifP => [/orP[xz|/Z.eqb_eq ->]|_].
+- by lia.
+- by rewrite arg0 mulr1.
+apply: (first_ofP (P := fun t => zr y * exp (arg t) <= zr x)) => [t /andP[small]|].
+  rewrite -zr_le !zrM unitE => h; apply: le_trans (ler_wpM2l y0 (exp_upE small)) _.
+  by rewrite /part mulrA ler_pdivrMr ?fine_gt0.
+case: ifP => h; first by rewrite arg0 mulr1 zr_le.
+have := over_one y x0; set c := Z.mul _ _; have -> : arg (Z.opp c) = - arg c.
+  by rewrite /arg -Z.sub_0_l zrB zr0 sub0r mulNr.
+move=> le_; have := ler_wpM2r (exp_ge0 (- arg c)) le_.
+by rewrite -mulrA -exp_add subrr exp0 mulr1.
 Qed.
 
 Lemma arg_le x y : Z.leb x y -> arg x <= arg y.
@@ -717,6 +792,52 @@ have -> : arg (Z.add (round_down (Z.max Z0 r) e) t) = arg (round_down (Z.max Z0 
 rewrite exp_add; apply: ler_pM; rewrite ?exp_ge0 //.
   apply: exp_le; have := round_downE (Z.max Z0 r) e; by rewrite zr_max0.
 by apply: le_trans ht _; rewrite lerD2l.
+Qed.
+
+(* the ends of a count's loss *)
+Lemma count_poissonE (l : loss_form dyadic) up e z y : signed l -> Z.leb e 0 -> Z.leb (round_up z e) reach_ ->
+  if up then entry_loss (@Poisson R) (zr z * p2 e) (zr y * p2 e) <= zr (count_end l up e z y) * p2 (count_unit l e)
+  else zr (count_end l up e z y) * p2 (count_unit l e) <= entry_loss (@Poisson R) (zr z * p2 e) (zr y * p2 e).
+Proof.
+move=> sl e0 hz; set k := if up then exp_up (round_up z e) else exp_down (round_down z e).
+have -> : zr (count_end l up e z y) * p2 (count_unit l e) = part k - zr z * p2 e * (zr y * p2 e).
+  rewrite /count_end /count_unit sl -/k; move: k => k.
+  have e2 : p2 (Z.sub (Z.add e e) 200) = p2 e * p2 e / p2 fine by rewrite p2B p2D -fineE.
+  have e3 : zr (Z.shiftl k (Z.opp (Z.add e e))) * (p2 e * p2 e) = zr k.
+    rewrite zr_shift; last by lia.
+    rewrite -p2D -mulrA -p2D; have -> : Z.add (Z.opp (Z.add e e)) (Z.add e e) = Z0 by lia.
+    by rewrite -[p2 Z0]/(1 : R) mulr1.
+  rewrite e2 zrB mulrBl; congr (_ - _); first by rewrite mulrA e3.
+  by rewrite !zrM unitE; move: fine_gt0 => /gt_eqF; move: (p2 fine) => w w0; field; rewrite w0.
+rewrite /entry_loss /k [zr y * _ * _]mulrC {k}; case: up; rewrite lerD2r.
+  by apply: le_trans (exp_le (round_upE z e)) _; exact: exp_upE (reach_small hz).
+by apply: le_trans (exp_le (round_downE z e)); have [] := exp_downE (round_down z e).
+Qed.
+
+Lemma count_divergenceE (l : loss_form dyadic) up e z y : ~~ signed l -> Z.leb 0 y -> Z.leb 0 z ->
+  Z.ltb 0 z || Z.eqb y 0 ->
+  if up then entry_loss (@KullbackLeibler R) (zr z * p2 e) (zr y * p2 e) <= zr (count_end l up e z y) * p2 (count_unit l e)
+  else zr (count_end l up e z y) * p2 (count_unit l e) <= entry_loss (@KullbackLeibler R) (zr z * p2 e) (zr y * p2 e).
+Proof.
+move=> /negbTE sl y0 z0 hz; rewrite /count_end /count_unit sl.
+set t := if Z.leb y 0 then _ else _; have -> : p2 (Z.sub e 100) = p2 e / p2 100 by rewrite p2B.
+have -> : zr (Z.add (Z.mul (Z.sub z y) half_) (Z.mul y t)) * (p2 e / p2 100)
+    = zr z * p2 e - zr y * p2 e + zr y * p2 e * arg t.
+  rewrite /arg zrD !zrM zrB half_E -[Zneg 100]/(Z.opp 100) p2N.
+  by move: (p2_gt0 100) => /gt_eqF; move: (p2 100) => w w0; field; rewrite w0.
+rewrite {}/t; case: (boolP (Z.leb y 0)) => [yz|yp].
+  have -> : y = Z0 by lia.
+  by rewrite zr0 !mul0r !addr0 !subr0 /= !mul0r addr0 !subr0; case: up.
+have {}yp : Z.ltb 0 y by lia.
+have {}hz : Z.ltb 0 z by move: hz => /orP[//|/Z.eqb_eq h]; lia.
+have p0 := p2_gt0 e; have y1 : 0 < zr y * p2 e by rewrite mulr_gt0 // zr_pos.
+have z1 : 0 < zr z * p2 e by rewrite mulr_gt0 // zr_pos.
+have es := exp_log z1; rewrite /=; set a := log _ in es *; set b := log _.
+suff h k : k = b - a -> zr z * p2 e - zr y * p2 e + zr y * p2 e * k = zr z * p2 e - zr y * p2 e * a + zr y * p2 e * b - zr y * p2 e.
+  rewrite -(h (b - a)) //; case: (up); rewrite lerD2l ler_pM2l // ?lerBlDl ?lerBrDl.
+    apply: log_le => //; rewrite exp_add es mulrAC ler_pM2r //; apply: log_aboveE => //; last by rewrite hz.
+  apply: log_ge => //; rewrite exp_add es mulrAC ler_pM2r //; exact: log_belowE.
+by move=> ->; move: (zr y * p2 e) (zr z * p2 e) => *; ring.
 Qed.
 
 Section Main.
@@ -1603,17 +1724,25 @@ rewrite /output_square; case: p => [t|[t|] [t'|]]; case: s le_ zero => le_ zero 
   by apply: zero; rewrite /= max_r // oppr_le0.
 Qed.
 
+Lemma min_left a b : Z.leb (Z.min a b) a. Proof. by lia. Qed.
+Lemma min_right a b : Z.leb (Z.min a b) b. Proof. by lia. Qed.
+Lemma none_left c : Z.leb Z0 c -> ~~ Z.ltb Z0 c -> c = Z0. Proof. by lia. Qed.
+Lemma parts_of a c : Z.leb Z0 a -> Z.leb a c -> [/\ Z.leb Z0 c, Z.ltb Z0 c || Z.leb a Z0,
+  Z.leb Z0 (Z.sub c a) & Z.ltb Z0 c || Z.leb (Z.sub c a) Z0].
+Proof. by move=> h1 h2; split; lia. Qed.
+
 (* the loss whose number a dyadic number is *)
 Definition lossv (l : loss_form dyadic) : loss_form R :=
   match l with
   | Squared => Squared | Huber x => Huber (dv x) | Quantile x => Quantile (dv x)
   | Absolute => Absolute | Hinge => Hinge | SquaredHinge => SquaredHinge | Logistic => Logistic
+  | KullbackLeibler => KullbackLeibler | Poisson => Poisson
   end.
 
 Lemma zr_max a b : zr (Z.max a b) = Num.max (zr a) (zr b).
 Proof. by case: (leP (zr a) (zr b)); rewrite ?zr_le ?zr_lt => h; congr zr; lia. Qed.
 
-Lemma costs_E l e r : ~~ logistic l -> Z.leb e (finest l e) ->
+Lemma costs_E l e r : ~~ transcendental l -> Z.leb e (finest l e) ->
   zr (costs_ l e r) * (p2 e * p2 e) / 2 = costs (lossv l) (zr r * p2 e).
 Proof.
 move=> nl he; have p0 := p2_gt0 e; have on x : Z.leb e (dex x) -> zr (lift (num x) (dex x) e) * p2 e = dv x.
@@ -1624,7 +1753,7 @@ have size_ : `|zr r * p2 e| = zr (Z.abs r) * p2 e by rewrite normrM (gtr0_norm p
 have two : zr 2 = 2 by [].
 have max_ : Num.max 0 (zr r * p2 e) = zr (Z.max 0 r) * p2 e.
   by rewrite zr_max zr0 maxr_pMl ?mul0r // ltW.
-case: l nl he => [|delta|tau|||| //] _ he /=.
+case: l nl he => [|delta|tau|||| // | // | //] _ he /=.
 - by rewrite zrM; ring.
 - have {}on := on delta _; have hd : Z.leb e (dex delta) by move: he; rewrite /finest; lia.
   move: (on hd) => <-; rewrite size_ ler_pM2r // zr_le; case: ifP => _; first by rewrite zrM; ring.
@@ -1839,11 +1968,10 @@ Qed.
 Lemma cone_endE c u t : in_cone c -> cone_end d p s e c u = Some t ->
   \sum_l y l 0 * v l 0 <= dv t * (norm p z * norm p' v).
 Proof.
-move=> hc; have one a1 b1 : smaller a1 b1 = Some t -> a1 = Some t \/ b1 = Some t.
-  case: a1 => [a2|]; case: b1 => [b2|] //= h; last by right.
-    by move: h; rewrite /dmin; case: ifP => _ h; [left|right].
-  by left.
-by rewrite /cone_end => /one [/one [|]|]; exact: under_slopeE.
+move=> hc; rewrite /cone_end; case e1: (under_slope _ _ _ _ _ _) => [t1|].
+  case e2: (under_slope _ _ _ _ _ _) => [t2|] [<-]; last exact: under_slopeE e1.
+  by rewrite /dmin; case: ifP => _; [exact: under_slopeE e1|exact: under_slopeE e2].
+by case e2: (under_slope _ _ _ _ _ _) => [t2|] // [<-]; exact: under_slopeE e2.
 Qed.
 
 (* the root: z in the orthant of these signs *)
@@ -1988,7 +2116,7 @@ Qed.
 Lemma labelsE : labelled (loss q) -> forall i j, C q i j * (Y q i j ^+ 2 - 1) = 0.
 Proof.
 have -> : labelled (loss q) = labelled (dloss d) by rewrite /q /=; case: (dloss d).
-case/and5P: good => _ _ _ _ /and5P[_ _ _ _]; rewrite /labels_ok => /andP[h _] hl; move: h; rewrite hl /= => h i j.
+case/and5P: good => _ _ _ _ /and5P[_ _ _ _]; rewrite /labels_ok => /andP[/andP[h _] _] hl; move: h; rewrite hl /= => h i j.
 have [h1 e1] := entrywiseE Ym Ym; have [h2 e2] := filledE (dm d) (dn d).
 have [h3 e3] := gsubE h1 h2; have [h4 e4] := entrywiseE Cm h3.
 have {}h := congr1 (fun x : 'M[R]_(_, _) => x i j) (zerosE (dm d) (dn d) h).
@@ -1999,12 +2127,19 @@ Qed.
 Lemma logistic_labelsE : logistic (loss q) -> forall i j, C q i j * (Y q i j * (Y q i j - 1)) = 0.
 Proof.
 have -> : logistic (loss q) = logistic (dloss d) by rewrite /q /=; case: (dloss d).
-case/and5P: good => _ _ _ _ /and5P[_ _ _ _]; rewrite /labels_ok => /andP[_ h] hl; move: h; rewrite hl /= => h i j.
+case/and5P: good => _ _ _ _ /and5P[_ _ _ _]; rewrite /labels_ok => /andP[/andP[_ h] _] hl; move: h; rewrite hl /= => h i j.
 have [h2 e2] := filledE (dm d) (dn d); have [h3 e3] := gsubE Ym h2; have [h4 e4] := entrywiseE Ym h3.
 have [h5 e5] := entrywiseE Cm h4.
 have {}h := congr1 (fun x : 'M[R]_(_, _) => x i j) (zerosE (dm d) (dn d) h).
 rewrite [RHS]mxE e5 e4 e3 e2 in h; rewrite -h; congr (_ * (_ * _)); rewrite [RHS]mxE.
 by congr (_ + _); rewrite !mxE.
+Qed.
+
+Lemma counted_labelsE : counted (loss q) -> forall i j, 0 <= C q i j * Y q i j.
+Proof.
+have -> : counted (loss q) = counted (dloss d) by rewrite /q /=; case: (dloss d).
+case/and5P: good => _ _ _ _ /and5P[_ _ _ _]; rewrite /labels_ok => /andP[_ h] hl; move: h; rewrite hl /= => h i j.
+by have [h1 e1] := entrywiseE Cm Ym; have := meetsE (s := NonNegative) h1 h i j; rewrite e1.
 Qed.
 
 Lemma doubledE z : shape (dm d) (dn d) z -> shape (dm d) (dn d) (doubled d z) /\
@@ -2055,14 +2190,6 @@ Proof.
 case/and4P => /shapedP ha /shapedP hb za zb; split=> // [nc|nr].
   by move: za; rewrite -[dcolumns d]/(columns q) (negbTE nc) => /= /zerosE ->; rewrite trmx0.
 by move: zb; rewrite -[drows d]/(rows q) (negbTE nr) => /= /zerosE ->.
-Qed.
-
-Lemma pointE r u v a b : point_ok d r u v a b -> (down d -> (r <= dr d)%N) ->
-  [/\ shape (dinputs d) r u, shape (dn d) r v, shape (dn d) 1 a, shape (dm d) 1 b
-     & competes (q := q) (mx (dinputs d) r u) (mx (dn d) r v) (mx (dn d) 1 a)^T (mx (dm d) 1 b)].
-Proof.
-case/and5P => /shapedP hu /shapedP hv mu mv /offsetsE[ha hb za zb] small; split=> //.
-by split=> //; split; apply: meetsE.
 Qed.
 
 Lemma residualsE z : shape (dm d) (dn d) z -> shape (dm d) (dn d) (residuals d z) /\
@@ -2123,14 +2250,74 @@ have k : dinputs d = dm d.
 by rewrite (hidden_plain k) //; exact: mx_cast.
 Qed.
 
-Lemma lossE up r u v a b : ~~ logistic (dloss d) -> shape (dinputs d) r u -> shape (dn d) r v -> shape (dn d) 1 a -> shape (dm d) 1 b ->
-  dv (loss_ mul up d r u v a b) = \sum_i \sum_j C q i j * costs (loss q) (residual (loss q)
-    (fit (q := q) (hidden (q := q) (mx (dinputs d) r u)) (mx (dn d) r v) (mx (dn d) 1 a)^T (mx (dm d) 1 b) i j)
-    (Y q i j)).
+(* what is fitted to what is observed *)
+Definition fitted_at r u v a b : 'M[R]_(dm d, dn d) :=
+  fit (q := q) (hidden (q := q) (mx (dinputs d) r u)) (mx (dn d) r v) (mx (dn d) 1 a)^T (mx (dm d) 1 b).
+
+Lemma seenE r u v a b : shape (dinputs d) r u -> shape (dn d) r v -> shape (dn d) 1 a -> shape (dm d) 1 b ->
+  let z := seen_ mul d r u v a b in
+  [/\ shape (dm d) (dn d) z, Z.leb (ex z) Z0, Z.leb (ex z) (ex (dY d))
+    & forall i j, 0 < C q i j -> mx (dm d) (dn d) z i j = fitted_at r u v a b i j].
 Proof.
-move=> nl /hiddenE[hu <-] hv ha hb; have [sz ez] := modelE hu hv ha hb; have [sx ex_] := residualsE sz.
+move=> /hiddenE[hu eu] hv ha hb; have [sz ez] := modelE hu hv ha hb; have [sw ew] := where_E Cm sz.
+rewrite /seen_; set w := where_ _ _ in sw ew *; set e := Z.min _ Z0.
+have [sr er] := regridE (e := e) (ltac:(rewrite /e; lia) : Z.leb e (ex w)) sw.
+split=> [//|/=|/=|i j c_]; [by rewrite /e; lia|by rewrite /e; lia|].
+by rewrite er ew ?gt_eqF // ez eu.
+Qed.
+
+Lemma finite_E r u v a b : shape (dinputs d) r u -> shape (dn d) r v -> shape (dn d) 1 a -> shape (dm d) 1 b ->
+  finite_ mul d r u v a b -> forall i j, 0 < C q i j -> finite (loss q) (fitted_at r u v a b i j) (Y q i j).
+Proof.
+move=> hu hv ha hb; have [sz _ _ fz] := seenE hu hv ha hb; rewrite /finite_ => h i j c_; rewrite -fz //.
+move: sz h {fz}; move: (seen_ _ _ _ _ _ _ _) => z sz; rewrite [loss q]/(lossv (dloss d)).
+case: (dloss d) => //= /andP[h0 hs]; split; first exact: (meetsE (s := NonNegative) sz h0).
+have := supportedP Ym hs (ltn_ord i) (ltn_ord j).
+by rewrite !mx_gt0 => /orP[//|/Z.eqb_eq ->].
+Qed.
+
+Lemma pointE r u v a b : point_ok d r u v a b -> finite_ mul d r u v a b -> (down d -> (r <= dr d)%N) ->
+  [/\ shape (dinputs d) r u, shape (dn d) r v, shape (dn d) 1 a, shape (dm d) 1 b
+     & competes (q := q) (mx (dinputs d) r u) (mx (dn d) r v) (mx (dn d) 1 a)^T (mx (dm d) 1 b)].
+Proof.
+case/and5P => /shapedP hu /shapedP hv mu mv /offsetsE[ha hb za zb] hf small; split=> //.
+split=> //; first by split; apply: meetsE.
+by move=> i j c_; rewrite /fitted -fitE; exact: finite_E.
+Qed.
+
+Lemma count_ends up r u v a b : counted (dloss d) ->
+  shape (dinputs d) r u -> shape (dn d) r v -> shape (dn d) 1 a -> shape (dm d) 1 b ->
+  finite_ mul d r u v a b ->
+  let z := counts_ up d (seen_ mul d r u v a b) in shape (dm d) (dn d) z /\
+  forall i j, 0 < C q i j -> let h := entry_loss (loss q) (fitted_at r u v a b i j) (Y q i j) in
+  if up then h <= mx (dm d) (dn d) z i j else mx (dm d) (dn d) z i j <= h.
+Proof.
+move=> hc hu hv ha hb; rewrite /finite_ hc; have [sz e0 ey fz] := seenE hu hv ha hb.
+move: sz e0 ey fz; move: (seen_ _ _ _ _ _ _ _) => z sz e0 ey fz hf /=.
+have [sy ey'] := regridE ey Ym; have [sg eg] := zippedE (count_end (dloss d) up (ex z)) (count_unit (dloss d) (ex z)) sz sy.
+split=> [//|i j c_]; rewrite /counts_ eg -fz // [mx _ _ z i j]mxE.
+have hcq : counted (loss q) by move: hc; rewrite /q /=; case: (dloss d).
+have := counted_labelsE hcq i j; rewrite pmulr_rge0 // -[Y q]/(mx (dm d) (dn d) (dY d)) -ey'.
+rewrite mx_ge0 [mx _ _ (Grid _ _) i j]mxE /= => y0.
+have pick (l : loss_form dyadic) : counted l -> lossv l = if signed l then Poisson else KullbackLeibler by case: l.
+rewrite (pick _ hc); case: (boolP (signed (dloss d))) hf => sl hf.
+  apply: count_poissonE => //.
+  exact: (all_entries (p := fun x => Z.leb (round_up x (ex z)) reach_) sz hf (ltn_ord i) (ltn_ord j)).
+case/andP: hf => h0 hs; apply: count_divergenceE => //.
+  exact: nonnegP sz h0 (ltn_ord i) (ltn_ord j).
+have := supportedP Ym hs (ltn_ord i) (ltn_ord j); rewrite -mx_gt0 -mx_eq0 -ey' mx_gt0 mx_eq0; exact.
+Qed.
+
+Lemma lossE up r u v a b : ~~ transcendental (dloss d) -> shape (dinputs d) r u -> shape (dn d) r v -> shape (dn d) 1 a -> shape (dm d) 1 b ->
+  dv (loss_ mul up d r u v a b)
+  = \sum_i \sum_j C q i j * entry_loss (loss q) (fitted_at r u v a b i j) (Y q i j).
+Proof.
+move=> nl; have := nl; rewrite /transcendental negb_or => /andP[nlog ncnt].
+have ncq : ~~ counted (loss q) by move: ncnt; rewrite /q /=; case: (dloss d).
+under [RHS]eq_bigr do under eq_bigr do rewrite entry_lossE //.
+rewrite /fitted_at; move=> /hiddenE[hu <-] hv ha hb; have [sz ez] := modelE hu hv ha hb; have [sx ex_] := residualsE sz.
 rewrite /fit /means -ez {ez}.
-rewrite /loss_ (negbTE nl); set x := residuals _ _ in sx ex_ *; set e := finest _ _.
+rewrite /loss_ (negbTE nlog) (negbTE ncnt); set x := residuals _ _ in sx ex_ *; set e := finest _ _.
 have he : Z.leb e (ex x) by rewrite /e /finest; lia.
 have hf : Z.leb e (finest (dloss d) e) by rewrite /e /finest; lia.
 have [sr er] := regridE he sx; rewrite dv_half /dv /= (sum_rowsE _ Cm sr) !p2D mulr_suml mulr_suml.
@@ -2139,25 +2326,34 @@ by rewrite zrM -ex_ -er [C q i j]mxE [mx _ _ (Grid _ _) i j]mxE -costs_E //; rin
 Qed.
 
 (* the loss at a point, and its ends *)
-Definition loss_at r u v a b : R := \sum_i \sum_j C q i j * costs (loss q) (residual (loss q)
-    (fit (q := q) (hidden (q := q) (mx (dinputs d) r u)) (mx (dn d) r v) (mx (dn d) 1 a)^T (mx (dm d) 1 b) i j)
-    (Y q i j)).
+Definition loss_at r u v a b : R :=
+  \sum_i \sum_j C q i j * entry_loss (loss q) (fitted_at r u v a b i j) (Y q i j).
 
 Lemma is_logistic : logistic (dloss d) -> loss q = Logistic.
 Proof. by rewrite /q /=; case: (dloss d). Qed.
 
 Lemma loss_ends r u v a b : shape (dinputs d) r u -> shape (dn d) r v -> shape (dn d) 1 a -> shape (dm d) 1 b ->
+  finite_ mul d r u v a b ->
   dv (loss_ mul false d r u v a b) <= loss_at r u v a b <= dv (loss_ mul true d r u v a b).
 Proof.
-case: (boolP (logistic (dloss d))) => [hl|nl] hu hv ha hb; last by rewrite !lossE // lexx.
+move=> hu hv ha hb hf; case: (boolP (counted (dloss d))) => [hc|nc].
+  rewrite /loss_ hc; have [s1 h1] := count_ends false hc hu hv ha hb hf.
+  have [s2 h2] := count_ends true hc hu hv ha hb hf; rewrite !(innerE Cm) // /dot.
+  apply/andP; split; apply: ler_sum => i _; apply: ler_sum => j _; rewrite -[mx _ _ (dC d)]/(C q);
+    have := C0 i j; rewrite le_eqVlt => /orP[/eqP <-|c_]; rewrite ?mul0r // ler_pM2l //.
+  - exact: h1.
+  - exact: h2.
+case: (boolP (logistic (dloss d))) => [hl|nl]; last first.
+  by rewrite !lossE /transcendental ?negb_or ?nl // lexx.
+have ncq : ~~ counted (loss q) by move: nc; rewrite /q /=; case: (dloss d).
 have [h1 eh] := hiddenE hu; have [sz ez] := modelE h1 hv ha hb; have [sx ex_] := residualsE sz.
-rewrite /loss_at -eh /fit /means -ez {ez eh}; rewrite /loss_ hl; set x := residuals _ _ in sx ex_ *.
+rewrite /loss_at /fitted_at -eh /fit /means -ez {ez eh}; rewrite /loss_ (negbTE nc) hl; set x := residuals _ _ in sx ex_ *.
 have term (f : Z -> Z -> Z) (i : 'I_(dm d)) (j : 'I_(dn d)) : zr (Z.mul (entry_ (dC d) i j) (f (entry_ x i j) (ex x))) * p2 (Z.sub (ex (dC d)) 100)
     = mx (dm d) (dn d) (dC d) i j * arg (f (entry_ x i j) (ex x)).
   by rewrite zrM /arg [mx _ _ _ i j]mxE (p2D _ (Zneg 100)); ring.
 have el : lossv (dloss d) = @Logistic R := is_logistic hl.
 by apply/andP; split; rewrite /dv /= (sum_rowsE _ Cm sx) mulr_suml; apply: ler_sum => i _;
-  rewrite mulr_suml; apply: ler_sum => j _; rewrite term -ex_ el;
+  rewrite mulr_suml; apply: ler_sum => j _; rewrite term entry_lossE // -ex_ el;
   rewrite (ler_wpM2l (C0 i j)) // [mx _ _ x i j]mxE; [exact: softplus_downE|exact: softplus_upE].
 Qed.
 
@@ -2204,25 +2400,25 @@ Qed.
 
 Lemma value_up r u v a b :
   shape (dinputs d) r u -> shape (dn d) r v -> shape (dn d) 1 a -> shape (dm d) 1 b ->
-  at_point r u v a b <= dv (value mul true d r u v a b).
+  finite_ mul d r u v a b -> at_point r u v a b <= dv (value mul true d r u v a b).
 Proof.
-move=> hu hv ha hb; rewrite /at_point objectiveE /value !dvD (ridgeE ha hb) dvM.
-have /andP[_ up] := loss_ends hu hv ha hb; apply: lerD; first by rewrite lerD2r.
+move=> hu hv ha hb hf; rewrite /at_point objectiveE /value !dvD (ridgeE ha hb) dvM.
+have /andP[_ up] := loss_ends hu hv ha hb hf; apply: lerD; first by rewrite lerD2r.
 by rewrite ler_wpM2l ?l0 //; exact: (prices_up root_upP).
 Qed.
 
 Definition least r u v a b : dyadic :=
-  dadd (if logistic (dloss d) then dadd (loss_ mul false d r u v a b) (ridge_ d a b)
+  dadd (if transcendental (dloss d) then dadd (loss_ mul false d r u v a b) (ridge_ d a b)
         else dadd (loss_ mul true d r u v a b) (ridge_ d a b)) (penalty root_down d r u v).
 
 Lemma value_down r u v a b :
   shape (dinputs d) r u -> shape (dn d) r v -> shape (dn d) 1 a -> shape (dm d) 1 b ->
-  dv (least r u v a b) <= at_point r u v a b.
+  finite_ mul d r u v a b -> dv (least r u v a b) <= at_point r u v a b.
 Proof.
-move=> hu hv ha hb; rewrite /at_point objectiveE /least dvD dvM.
+move=> hu hv ha hb hf; rewrite /at_point objectiveE /least dvD dvM.
 apply: lerD; last by rewrite ler_wpM2l ?l0 //; exact: (prices_down root_downP).
-case: (boolP (logistic (dloss d))) => [_|nl]; rewrite dvD (ridgeE ha hb) lerD2r; last by rewrite lossE.
-by have /andP[] := loss_ends hu hv ha hb.
+have /andP[down_ _] := loss_ends hu hv ha hb hf.
+case: (boolP (transcendental (dloss d))) => [_|nl]; rewrite dvD (ridgeE ha hb) lerD2r //; by rewrite lossE.
 Qed.
 
 (* the lower bound *)
@@ -2493,10 +2689,10 @@ case e: (square_of _ _ _ _) => [t|] // [<-] /=; have [s0 st] := scaleE (dlam d) 
 by exists (dv t); split=> //; [exact: square_ofE e|exact: affordableE].
 Qed.
 
-Lemma insideE s w : shape (dm d) (dn d) w -> inside d (gscale s w) ->
+Lemma insideE s w : ~~ counted (dloss d) -> shape (dm d) (dn d) w -> inside d (gscale s w) ->
   forall i j, is_slope (loss q) (C q i j) (turned (loss q) (Y q i j) (dv s * mx (dm d) (dn d) w i j)).
 Proof.
-move=> hw; have [h1 e1] := gscaleE s hw.
+move=> nc hw; have [h1 e1] := gscaleE s hw.
 have {}e1 i j : mx (dm d) (dn d) (gscale s w) i j = dv s * mx (dm d) (dn d) w i j.
   by rewrite e1 [LHS]mxE.
 have [hx ex2] := turned_E h1; rewrite /inside; set x := turned_ _ _ in hx ex2 *.
@@ -2509,7 +2705,7 @@ have hi y : le_ x (gscale y (dC d)) -> forall i j, mx (dm d) (dn d) x i j <= dv 
   by have [hy ey] := scaled y; move/(le_E hx hy) => h i j; have := h i j; rewrite ey [leRHS]mxE.
 have pos : nonneg x -> forall i j, 0 <= mx (dm d) (dn d) x i j by move/(meetsE (s := NonNegative) hx).
 have top_ : le_ x (dC d) -> forall i j, mx (dm d) (dn d) x i j <= C q i j by move/(le_E hx Cm).
-move=> h i j; rewrite -ex_; move: h; rewrite /q /=; case: (dloss d) => [|y|y|||| ] //=.
+move=> h i j; rewrite -ex_; move: nc h; rewrite /q /=; case: (dloss d) => [|y|y|||||| ] //= _.
 - by case/andP => /lo/(_ i j) + /hi/(_ i j); rewrite dvB dv_zero sub0r => -> ->.
 - by case/andP => /lo/(_ i j) + /hi/(_ i j); rewrite dvB oneE => -> ->.
 - by case/andP => /lo/(_ i j) + /top_/(_ i j); rewrite minus_oneE mulN1r => -> ->.
@@ -2518,7 +2714,7 @@ move=> h i j; rewrite -ex_; move: h; rewrite /q /=; case: (dloss d) => [|y|y||||
 - by case/andP => /pos/(_ i j) -> /top_/(_ i j) ->.
 Qed.
 
-Lemma dual_valueE w s : ~~ logistic (dloss d) -> shape (dm d) (dn d) w -> supported w (dC d) -> affordable_ mul d w ->
+Lemma dual_valueE w s : ~~ transcendental (dloss d) -> shape (dm d) (dn d) w -> supported w (dC d) -> affordable_ mul d w ->
   dv (dual_value mul d w s) <= dv s * dot (mx (dm d) (dn d) w) (Y q)
     - dv s ^+ 2 * (bent (loss q) (over (q := q) (mx (dm d) (dn d) w)) + cost (q := q) (mx (dm d) (dn d) w)) / 2.
 Proof.
@@ -2533,11 +2729,12 @@ Lemma dual_value_logistic w t s : logistic (dloss d) -> polar_le (q := q) (mx (d
   forall r (U : 'M_(inputs q, r)) (V : 'M_(n q, r)) a b, competes U V a b ->
   dv (dual_value mul d w s) <= objective U V a b.
 Proof.
-move=> hl ht s0 st hw hs ho hi r U V a b hx; have el := is_logistic hl.
+move=> hl ht s0 st hw hs ho hi r U V a b hx; have nc : ~~ counted (dloss d) by move: hl; case: (dloss d).
+have el := is_logistic hl.
 have hf := affordableE hw ho; have [hg eg] := gscaleE s hw; have [h1 e1] := turned_E hg.
 set A := turned_ _ _ in h1 e1; set e := Z.min (ex A) (ex (dC d)).
-have [hA eA] := regridE (e := e) (ltac:(rewrite /e; lia) : Z.leb e (ex A)) h1.
-have [hC eC] := regridE (e := e) (ltac:(rewrite /e; lia) : Z.leb e (ex (dC d))) Cm.
+have [hA eA] := regridE (min_left _ _ : Z.leb e (ex A)) h1.
+have [hC eC] := regridE (min_right _ _ : Z.leb e (ex (dC d))) Cm.
 set gA := Grid (regrid A e) e in hA eA; set gC := Grid (regrid (dC d) e) e in hC eC.
 pose al i j := arg (log_above (entry_ gA i j) (entry_ gC i j)).
 pose be i j := arg (log_above (Z.sub (entry_ gC i j) (entry_ gA i j)) (entry_ gC i j)).
@@ -2550,33 +2747,155 @@ have hsup i j := support i j hw Cm c0 hs.
 have low := weak_duality_logistic (q := q) l0 P0 Q0 ht s0 st hf (alpha := fun i j => al i j)
   (beta := fun i j => be i j) el hsup (logistic_labelsE hlq) _ hx.
 apply: le_trans (low _).
-  rewrite /dual_value hl dvB dv_half !dvM -expr2; apply: lerB.
+  rewrite /dual_value /transcendental hl /likelihoods hl dvB dv_half !dvM -expr2; apply: lerB.
     rewrite /entropies -/A -/e /dv /= (sum_rowsE _ hA hC) mulr_suml; apply: ler_sum => i _.
     rewrite mulr_suml; apply: ler_sum => j _; rewrite aE cE zrN zrD !zrM zrB (p2D _ (Zneg 100)) /al /be /arg.
     by rewrite le_eqVlt; apply/orP; left; apply/eqP; ring.
   by rewrite ler_pM2r ?invr_gt0 // ler_wpM2l ?sqr_ge0 //; exact: costE.
-move=> i j; have := insideE hw hi i j; rewrite el aE cE /is_slope => /andP[a0 ac].
+move=> i j; have := insideE nc hw hi i j; rewrite el aE cE /is_slope => /andP[a0 ac].
 have p0 := p2_gt0 e; rewrite pmulr_lge0 // -zr0 zr_le in a0; rewrite ler_pM2r // zr_le in ac.
-have b0 : Z.leb Z0 (Z.sub (entry_ gC i j) (entry_ gA i j)) by lia.
-have bc : Z.leb (Z.sub (entry_ gC i j) (entry_ gA i j)) (entry_ gC i j) by lia.
+have [c_ a1 b0 b1] := parts_of a0 ac.
 split.
 - by rewrite /= mulr_ge0 ?(ltW p0) -?zr0 ?zr_le //= ler_pM2r // zr_le.
 - by rewrite mulrAC ler_pM2r //; exact: log_aboveE.
 - by rewrite -mulrBl -zrB mulrAC ler_pM2r //; exact: log_aboveE.
 Qed.
 
+(* counts: what their logarithms prove *)
+Lemma counts_lessE g : shape (dm d) (dn d) g -> shape (dm d) (dn d) (counts_less d g) /\
+  forall i j, mx (dm d) (dn d) (counts_less d g) i j = C q i j * Y q i j - mx (dm d) (dn d) g i j.
+Proof.
+move=> hg; have [h1 e1] := entrywiseE Cm Ym; have [h2 e2] := gsubE h1 hg.
+by split=> // i j; rewrite e2 [LHS]mxE [(- _ : 'M_(_, _)) _ _]mxE e1.
+Qed.
+
+Lemma hundred (x : R) : x * p2 100 * p2 (Zneg 100) = x.
+Proof. by rewrite -mulrA -p2D -[p2 _]/(1 : R) mulr1. Qed.
+
+Lemma exponentialsE g : shape (dm d) (dn d) g ->
+  (forall i j, C q i j = 0 -> mx (dm d) (dn d) g i j = 0) ->
+  (forall i j, 0 <= C q i j * Y q i j - mx (dm d) (dn d) g i j) ->
+  let k i j := C q i j * Y q i j - mx (dm d) (dn d) g i j in
+  exists alpha : 'I_(dm d) -> 'I_(dn d) -> R,
+    dv (exponentials d g) = \sum_i \sum_j (k i j - k i j * alpha i j)
+    /\ forall i j, 0 <= k i j /\ k i j <= C q i j * exp (alpha i j).
+Proof.
+move=> hg off pos k; have [h1 e1] := counts_lessE hg; rewrite /exponentials.
+move: (counts_less d g) h1 e1 => x h1 e1; set e := Z.min (ex x) (ex (dC d)).
+have [hA eA] := regridE (min_left _ _ : Z.leb e (ex x)) h1.
+have [hC eC] := regridE (min_right _ _ : Z.leb e (ex (dC d))) Cm.
+set gA := Grid (regrid x e) e in hA eA; set gC := Grid (regrid (dC d) e) e in hC eC.
+have kE i j : k i j = zr (entry_ gA i j) * p2 e by rewrite /k -e1 -eA mxE.
+have cE i j : C q i j = zr (entry_ gC i j) * p2 e by rewrite -[C q]/(mx (dm d) (dn d) (dC d)) -eC mxE.
+exists (fun i j => arg (log_above (entry_ gA i j) (entry_ gC i j))); split.
+  rewrite /dv /= (sum_rowsE _ hA hC) mulr_suml; apply: eq_bigr => i _; rewrite mulr_suml; apply: eq_bigr => j _.
+  rewrite kE /arg zrM zrB half_E (p2D e (Zneg 100)); have h := hundred (zr (entry_ gA i j) * p2 e).
+  move: (p2 100) (p2 (Zneg 100)) (zr (log_above _ _)) h => u v w h.
+  rewrite mulrBr mulrBl; congr (_ - _); last by ring.
+  by rewrite -[RHS]h; ring.
+move=> i j; split; first exact: pos.
+have p0 := p2_gt0 e; have k0 := pos i j; rewrite -/(k i j) kE pmulr_lge0 // -zr0 zr_le in k0.
+have c_ := C0 i j; rewrite cE pmulr_lge0 // -zr0 zr_le in c_.
+rewrite kE cE mulrAC ler_pM2r //; apply: log_aboveE => //.
+case: (boolP (Z.ltb Z0 (entry_ gC i j))) => //= hc.
+have z0 : C q i j = 0 by rewrite cE (none_left c_ hc) zr0 mul0r.
+by have := kE i j; rewrite /k off // z0 mul0r subr0 => /esym/eqP; rewrite mulf_eq0 (gt_eqF p0) orbF -zr0 eq_le !zr_le => /andP[].
+Qed.
+
+Lemma divergencesE g : shape (dm d) (dn d) g -> nonneg (gadd (dC d) g) -> supported (dY d) (gadd (dC d) g) ->
+  exists gamma : 'I_(dm d) -> 'I_(dn d) -> R,
+    dv (divergences d g) = \sum_i \sum_j C q i j * Y q i j * gamma i j
+    /\ forall i j, let x := C q i j + mx (dm d) (dn d) g i j in
+         0 <= x /\ (Y q i j = 0 \/ C q i j * exp (gamma i j) <= x).
+Proof.
+move=> hg h0 hs; have [hX eX] := gaddE Cm hg; have [hw ew] := where_E Ym hg; rewrite /divergences.
+move: (where_ _ _) hw ew => x hw ew; set e := Z.min (ex x) (ex (dC d)).
+have [hA eA] := regridE (min_left _ _ : Z.leb e (ex x)) hw.
+have [hC eC] := regridE (min_right _ _ : Z.leb e (ex (dC d))) Cm.
+set gA := Grid (regrid x e) e in hA eA; set gC := Grid (regrid (dC d) e) e in hC eC.
+have cE i j : C q i j = zr (entry_ gC i j) * p2 e by rewrite -[C q]/(mx (dm d) (dn d) (dC d)) -eC mxE.
+pose t i j := log_below (Z.add (entry_ gA i j) (entry_ gC i j)) (entry_ gC i j).
+have [hz ez] := zippedE (fun w c => Z.mul c (log_below (Z.add c w) c)) (Z.sub e 100) hA hC.
+exists (fun i j => arg (log_below (Z.add (entry_ gC i j) (entry_ gA i j)) (entry_ gC i j))); split.
+  rewrite (innerE Ym hz) /dot; apply: eq_bigr => i _; apply: eq_bigr => j _.
+  by rewrite ez zrM cE /arg (p2D e (Zneg 100)) -[mx _ _ (dY d)]/(Y q); ring.
+move=> i j /=; have xE : C q i j + mx (dm d) (dn d) g i j = mx (dm d) (dn d) (gadd (dC d) g) i j.
+  by rewrite eX [RHS]mxE.
+split; first by rewrite xE; exact: (meetsE (s := NonNegative) hX h0).
+case: (boolP (Y q i j == 0)) => [/eqP|y0]; [by left|right].
+have := supportedP Ym hs (ltn_ord i) (ltn_ord j); rewrite -mx_eq0 -[mx _ _ (dY d)]/(Y q) (negbTE y0) orbF.
+rewrite -mx_gt0 -xE -(ew _ _ y0) -eA cE [mx _ _ gA i j]mxE -mulrDl -zrD => x0.
+have p0 := p2_gt0 e; have c_ := C0 i j; rewrite cE pmulr_lge0 // -zr0 zr_le in c_.
+rewrite pmulr_lgt0 // zr_pos in x0; rewrite mulrAC ler_pM2r //; exact: log_belowE.
+Qed.
+
+Lemma dual_value_counts w t s : counted (dloss d) -> polar_le (q := q) (mx (dm d) (dn d) w) t ->
+  0 <= dv s -> dv s ^+ 2 * t <= lam q ^+ 2 -> shape (dm d) (dn d) w -> supported w (dC d) ->
+  affordable_ mul d w -> inside d (gscale s w) ->
+  forall r (U : 'M_(inputs q, r)) (V : 'M_(n q, r)) a b, competes U V a b ->
+  dv (dual_value mul d w s) <= objective U V a b.
+Proof.
+move=> hc ht s0 st hw hs ho hi r U V a b hx; have hf := affordableE hw ho; have [hg eg] := gscaleE s hw.
+have {}eg i j : mx (dm d) (dn d) (gscale s w) i j = dv s * mx (dm d) (dn d) w i j by rewrite eg [LHS]mxE.
+have hsup i j := support i j hw Cm c0 hs.
+have cost_le : dv s ^+ 2 * cost (q := q) (mx (dm d) (dn d) w) / 2 <= dv (dhalf (dmul (dmul s s) (cost_ mul d w))).
+  by rewrite dv_half !dvM -expr2 ler_pM2r ?invr_gt0 // ler_wpM2l ?sqr_ge0 //; exact: costE.
+have hcq : counted (loss q) by move: hc; rewrite /q /=; case: (dloss d).
+have no : logistic (dloss d) = false by move: hc; case: (dloss d).
+rewrite /dual_value /transcendental hc orbT /likelihoods no dvB; case: (boolP (signed (dloss d))) => sl.
+  have el : loss q = Poisson by move: sl; rewrite /q /=; case: (dloss d).
+  have hk : nonneg (counts_less d (gscale s w)) by move: hi sl; rewrite /inside; case: (dloss d).
+  have [hl el'] := counts_lessE hg; have [||al [-> hal]] := exponentialsE hg.
+  - by move=> i j ci; rewrite eg; case: (hsup i j) => [|[_ ->]]; rewrite ?mulr0 // ci ltxx.
+  - by move=> i j; rewrite -el'; exact: (meetsE (s := NonNegative) hl hk).
+  apply: le_trans (weak_duality_poisson (q := q) l0 P0 Q0 ht s0 st hf (alpha := al) el _ hx).
+    by apply: lerB => //; under eq_bigr do under eq_bigr do rewrite eg.
+  by move=> i j; have := hal i j; rewrite eg.
+have el : loss q = KullbackLeibler by move: hc sl; rewrite /q /=; case: (dloss d).
+have /andP[h0 h1] : nonneg (gadd (dC d) (gscale s w)) && supported (dY d) (gadd (dC d) (gscale s w)).
+  by move: hi hc sl; rewrite /inside; case: (dloss d).
+have [ga [-> hga]] := divergencesE hg h0 h1.
+apply: le_trans (weak_duality_divergence (q := q) l0 P0 Q0 ht s0 st hf (gamma := ga) el hsup (counted_labelsE hcq) _ hx).
+  exact: lerB.
+by move=> i j; have := hga i j; rewrite /= eg.
+Qed.
+
+(* no objective is below it *)
+Lemma least_lossE r (U : 'M_(inputs q, r)) (V : 'M_(n q, r)) a b : competes U V a b ->
+  dv (least_loss d) <= objective U V a b.
+Proof.
+move=> hx; rewrite /least_loss; case: (boolP (signed (dloss d))) => sl; last first.
+  rewrite dv_zero; apply: (objective_ge0 C0 l0 definedE P0 Q0 _ counted_labelsE hx).
+  by move: sl; rewrite /q /=; case: (dloss d).
+have el : loss q = Poisson by move: sl; rewrite /q /=; case: (dloss d).
+have hcq : counted (loss q) by rewrite el.
+have [hb eb] := blankE (dm d) (dn d); have [free0 _] := free_of_nothing.
+have z i j : mx (dm d) (dn d) (blank (dm d) (dn d)) i j = 0 by rewrite eb mxE.
+have [||al [-> hal]] := exponentialsE hb.
+- by move=> i j _; exact: z.
+- by move=> i j; rewrite z subr0; exact: counted_labelsE.
+have := @weak_duality_poisson R q l0 P0 Q0 0 0 0 _ (lexx _) _ free0 al el _ r U V a b hx.
+rewrite expr0n /= !mul0r subr0; set lhs := \sum_i _; set rhs := \sum_i _ => h.
+have -> : rhs = lhs.
+  by apply: eq_bigr => i _; apply: eq_bigr => j _; rewrite z mul0r.
+apply: h => [u v _ _ _||i j]; first by rewrite mul0mx dot0r expr0n mul0r.
+  exact: sqr_ge0.
+by have := hal i j; rewrite z mul0r.
+Qed.
+
 Lemma weak_boundE p lo : weak_bound mul d p = Some lo ->
   forall r (U : 'M_(inputs q, r)) (V : 'M_(n q, r)) a b, competes U V a b -> dv lo <= objective U V a b.
 Proof.
-have low0 r (U : 'M_(inputs q, r)) (V : 'M_(n q, r)) a b := objective_ge0 C0 l0 definedE P0 Q0 U V a b.
-case: p => [p|] /=; last by case=> <- r U V a b _; rewrite dv_zero.
+case: p => [p|] /=; last by case=> <- r U V a b; exact: least_lossE.
 case e: (multiple mul d p) => [s|] //; case: ifP => // in_ [<-] r U V a b hx.
-have [t [ht s0 st ho [hw hs hf]]] := multipleE e; rewrite dv_max ge_max dv_zero low0 andbT.
+have [t [ht s0 st ho [hw hs hf]]] := multipleE e; rewrite dv_max ge_max (least_lossE hx) andbT.
 case: (boolP (logistic (dloss d))) => [hl|nl]; first exact: dual_value_logistic hl ht s0 st hw hs hf in_ _ _ _ _ _ hx.
-have nl' : ~~ logistic (loss q) by move: nl; rewrite /q /=; case: (dloss d).
+case: (boolP (counted (dloss d))) => [hc|nc]; first exact: dual_value_counts hc ht s0 st hw hs hf in_ _ _ _ _ _ hx.
+have {}nl : ~~ transcendental (dloss d) by rewrite /transcendental negb_or nl.
+have nl' : ~~ transcendental (loss q) by move: nl; rewrite /q /=; case: (dloss d).
 apply: le_trans (dual_valueE s nl hw hs hf) (weak_duality l0 P0 Q0 ht s0 st ho nl' _ labelsE _ hx).
   by move=> i j; exact: support hw Cm c0 hs.
-exact: insideE.
+exact: insideE nc hw in_.
 Qed.
 
 Lemma centredE x : Nat.leb 1 (dm d) -> Nat.leb 1 (dn d) -> shape (dm d) (dn d) x ->
@@ -2635,7 +2954,9 @@ Qed.
 Lemma own_boundE f p lo : own_bound mul d f p = Some lo ->
   forall r (U : 'M_(inputs q, r)) (V : 'M_(n q, r)) a b, competes U V a b -> dv lo <= objective U V a b.
 Proof.
-have low0 r (U : 'M_(inputs q, r)) (V : 'M_(n q, r)) a b := objective_ge0 C0 l0 definedE P0 Q0 U V a b.
+have low0 r (U : 'M_(inputs q, r)) (V : 'M_(n q, r)) a b : loss q = Squared -> competes U V a b ->
+    0 <= objective U V a b.
+  by move=> lsq; apply: (objective_ge0 C0 l0 definedE P0 Q0 _ counted_labelsE); rewrite lsq.
 have [free0 cost0] := free_of_nothing.
 rewrite /own_bound; case: p => [p|]; last first.
   move=> h r U V a b hx; have [[lsq C1] /(_ _ _ _ _ _ hx)] := excessE Ym h; move/le_trans; apply.
@@ -2650,9 +2971,9 @@ have [[lsq C1] /(_ _ _ _ _ _ hx)] := excessE hr h; rewrite er eg => hx'.
 have bt : dv s' ^+ 2 * t <= lam q ^+ 2.
   have [t0|t0] := leP 0 t; first by apply: le_trans st; rewrite ler_wpM2r // ler_sqr.
   by apply: le_trans (sqr_ge0 _); rewrite mulr_ge0_le0 ?sqr_ge0 // ltW.
-rewrite dv_max ge_max dv_zero low0 andbT dvD.
+rewrite dv_max ge_max dv_zero low0 // andbT dvD.
 apply: le_trans (left_over (q := q) l0 P0 Q0 ht b0 bt ho lsq C1 hx); rewrite lerD //.
-have nl : ~~ logistic (dloss d) by move: lsq; rewrite /q /=; case: (dloss d).
+have nl : ~~ transcendental (dloss d) by move: lsq; rewrite /q /=; case: (dloss d).
 apply: le_trans (dual_valueE s' nl hw hs hf) _; rewrite lsq lerD2l lerN2 ler_wpM2r ?invr_ge0 //.
 rewrite ler_wpM2l ?sqr_ge0 // lerD2r /over /sq /dot; apply: ler_sum => i _; apply: ler_sum => j _.
 by rewrite C1 divr1 expr2.
@@ -2663,21 +2984,22 @@ Lemma boundE f p lo : bound mul d f p = Some lo ->
 Proof. by case: f => [f|]; [exact: own_boundE|exact: weak_boundE]. Qed.
 
 (* the candidate *)
+Hypothesis fine_fit : finite_ mul d (dr d) (dU d) (dV d) (dA d) (dB d).
 Lemma candidateE : candidate (q := q) (a0 q) (b0 q) /\
   [/\ shape (dinputs d) (dr d) (dU d), shape (dn d) (dr d) (dV d), shape (dn d) 1 (dA d)
      & shape (dm d) 1 (dB d)].
 Proof.
-case/and5P: (good) => _ _ _ /pointE -/(_ (fun _ => leqnn _)) [hu hv ha hb hx] _.
+case/and5P: (good) => _ _ _ /pointE -/(_ fine_fit (fun _ => leqnn _)) [hu hv ha hb hx] _.
 by split.
 Qed.
 
-Definition low : dyadic := if dfound d then dzero else least (dr d) (dU d) (dV d) (dA d) (dB d).
+Definition low : dyadic := if dfound d then least_loss d else least (dr d) (dU d) (dV d) (dA d) (dB d).
 
 Lemma lowE a b : candidate (q := q) a b -> dv low <= objective (U0 q) (V0 q) a b.
 Proof.
-have [_ [hu hv ha hb]] := candidateE; case=> _; rewrite /low -[dfound d]/(found q).
-case: (found q) => [_|/(_ isT) [-> ->]]; first by rewrite dv_zero (objective_ge0 C0 l0 definedE P0 Q0).
-exact: value_down hu hv ha hb.
+have [_ [hu hv ha hb]] := candidateE; case=> hx; rewrite /low -[dfound d]/(found q).
+case: (found q) => [_|/(_ isT) [-> ->]]; first exact: least_lossE.
+exact: value_down hu hv ha hb fine_fit.
 Qed.
 
 Lemma decideE lo up x :
@@ -2691,19 +3013,19 @@ case: ifP => [|_]; first rewrite dv_le dvB e => h.
   exists (a0 q), (b0 q); split=> [|r U V a b hx]; first exact: (proj1 candidateE).
   apply: (le_trans hup); move: h; rewrite lerBlDr => h; apply: (le_trans h).
   by rewrite addrC lerD2r hlo.
-case: x => [x|] //; case: ifP => // /andP[hp]; rewrite dv_lt dvD e => h.
+case: x => [x|] //; case: ifP => // /andP[/andP[hp hf]]; rewrite dv_lt dvD e => h.
 have less : shape (dinputs d) (bsize x) (bU x) -> shape (dn d) (bsize x) (bV x) ->
     shape (dn d) 1 (bA x) -> shape (dm d) 1 (bB x) -> forall a b, candidate (q := q) a b ->
     at_point (bsize x) (bU x) (bV x) (bA x) (bB x) + epsilon q (dv up) < objective (U0 q) (V0 q) a b.
   move=> hu hv ha hb a b /lowE hlow; apply: lt_le_trans hlow.
   by apply: le_lt_trans h; rewrite lerD2r value_up.
 case: ifP => [/PeanoNat.Nat.leb_le /ssrnat.leP small|_].
-  have [hu hv ha hb hx] := pointE hp (fun _ => small).
+  have [hu hv ha hb hx] := pointE hp hf (fun _ => small).
   exists (bsize x), (mx (dinputs d) (bsize x) (bU x)), (mx (dn d) (bsize x) (bV x)),
     (mx (dn d) 1 (bA x))^T, (mx (dm d) 1 (bB x)).
   by split=> // a b; exact: less.
 case own: (down d) => //; have no : down d -> (bsize x <= dr d)%N by rewrite own.
-have [hu hv ha hb hx] := pointE hp no.
+have [hu hv ha hb hx] := pointE hp hf no.
 exists (bsize x), (mx (dinputs d) (bsize x) (bU x)), (mx (dn d) (bsize x) (bV x)),
   (mx (dn d) 1 (bA x))^T, (mx (dm d) 1 (bB x)).
 by split=> // a b; exact: less.
@@ -2715,11 +3037,11 @@ Theorem check_with_sound d f p x lower upper answer :
   check_with mul d f p x = Some (lower, upper, answer) ->
   holds (meaning d) (dv lower) (dv upper) answer.
 Proof.
-rewrite /check_with; case: ifP => // good; case e: (bound mul d f p) => [lo|] // [<- <- <-].
-have hlo := boundE good e; have [hc [hu hv ha hb]] := candidateE good.
-have hup := value_up good hu hv ha hb.
+rewrite /check_with; case: ifP => // /andP[good fine_fit]; case e: (bound mul d f p) => [lo|] // [<- <- <-].
+have hlo := boundE good e; have [hc [hu hv ha hb]] := candidateE good fine_fit.
+have hup := value_up good hu hv ha hb fine_fit.
 split=> //; first by exists (a0 (meaning d)), (b0 (meaning d)).
-exact: (decideE good x hlo hup).
+exact: (decideE good fine_fit x hlo hup).
 Qed.
 
 End Main.

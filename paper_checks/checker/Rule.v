@@ -114,22 +114,60 @@ apply/matrixP => i k; rewrite mxE summxE; apply: eq_bigr => j _.
 by rewrite !mxE big_ord1 !mxE.
 Qed.
 
-(* the costs: where they are defined, their slopes times c, and what bounds them *)
+(* of all but counts: what is left of a datum y where z is fitted (for a label 1 or -1 what its margin
+   y z lacks of 1, for a label 0 z, and for a label 1 -z), and what it costs *)
+Definition residual (l : loss_form R) (z y : R) : R :=
+  if logistic l then (1 - 2 * y) * z else if labelled l then 1 - y * z else y - z.
+Definition costs (l : loss_form R) (e : R) : R :=
+  match l with
+  | Squared => e ^+ 2 / 2
+  | Huber delta => if `|e| <= delta then e ^+ 2 / 2 else delta * `|e| - delta ^+ 2 / 2
+  | Quantile tau => if 0 <= e then tau * e else (tau - 1) * e
+  | Absolute => `|e|
+  | Hinge => Num.max 0 e
+  | SquaredHinge => Num.max 0 e ^+ 2
+  | Logistic => log (1 + exp e)
+  | KullbackLeibler | Poisson => 0
+  end.
+Lemma entry_lossE l z y : ~~ counted l -> entry_loss l z y = costs l (residual l z y).
+Proof. by case: l. Qed.
+
+(* where they are defined, their slopes times c, and what bounds them *)
 Definition defined (l : loss_form R) : Prop :=
   match l with Huber delta => 0 <= delta | Quantile tau => 0 <= tau <= 1 | _ => True end.
 
 Lemma costs_ge0 l e : defined l -> 0 <= costs l e.
 Proof.
-case: l => [|delta|tau|||| ] /= => [_|d0|/andP[t0 t1]|_|_|_|_].
+case: l => [|delta|tau|||||| ] /= => [_|d0|/andP[t0 t1]|_|_|_|_|_|_] //.
 - by rewrite divr_ge0 ?sqr_ge0.
 - case: (leP `|e| delta) => [_|/ltW far]; first by rewrite divr_ge0 ?sqr_ge0.
   by have := ler_wpM2l d0 far; have := sqr_ge0 delta; rewrite expr2; lra.
 - case: (leP 0 e) => [e0|/ltW e0]; first by rewrite mulr_ge0.
   by rewrite mulr_le0 // subr_le0.
-- exact: normr_ge0.
 - by rewrite le_max lexx.
 - exact: sqr_ge0.
 - exact: softplus_ge0.
+Qed.
+
+(* z - y ln z + y ln y - y >= y g + z - y e^g *)
+Lemma divergence_ge (y z g : R) : 0 <= y -> finite KullbackLeibler z y ->
+  y * g + z - z * exp g <= entry_loss KullbackLeibler z y.
+Proof.
+rewrite /finite le_eqVlt => /orP[/eqP <-|y0] [z0 pos] /=.
+  by rewrite !mul0r add0r subr0 addr0 subr0 lerBlDr lerDl mulr_ge0 ?exp_ge0.
+have /exp_log ez := pos y0; have /exp_log ey := y0.
+have := ler_wpM2l (ltW y0) (exp_above (log z + g - log y)).
+have -> : y * exp (log z + g - log y) = z * exp g.
+  by rewrite -{1}ey -{2}ez -!exp_add; congr exp; ring.
+by rewrite !mulrDr mulrN mulr1; move: (y * log z) (y * log y) (y * g) (z * _) => *; lra.
+Qed.
+
+Lemma entry_loss_ge0 l z y : defined l -> ~~ signed l -> (counted l -> 0 <= y) -> finite l z y ->
+  0 <= entry_loss l z y.
+Proof.
+move=> hd ns hy hf; case: (boolP (counted l)) => [|nc]; last by rewrite entry_lossE ?costs_ge0.
+case: l hd ns hy hf => //= _ _ /(_ isT) y0 hf _.
+by have := divergence_ge 0 y0 hf; rewrite exp0 mulr0 mulr1 add0r subrr.
 Qed.
 
 Definition is_slope (l : loss_form R) (c a : R) : Prop :=
@@ -140,19 +178,20 @@ Definition is_slope (l : loss_form R) (c a : R) : Prop :=
   | Absolute => - c <= a <= c
   | Hinge | Logistic => 0 <= a <= c
   | SquaredHinge => 0 <= a
+  | KullbackLeibler | Poisson => True
   end.
 Definition bent (l : loss_form R) (x : R) : R :=
   match l with Squared | Huber _ => x | SquaredHinge => x / 2 | _ => 0 end.
 
-Lemma slope_le l c a e : 0 < c -> is_slope l c a -> a * e - bent l (a ^+ 2 / c) / 2 <= c * costs l e.
+Lemma slope_le l c a e : ~~ counted l -> 0 < c -> is_slope l c a -> a * e - bent l (a ^+ 2 / c) / 2 <= c * costs l e.
 Proof.
-move=> c0; have square x k : k * x - k ^+ 2 / c / 2 <= c * (x ^+ 2 / 2).
+move=> nc c0; have square x k : k * x - k ^+ 2 / c / 2 <= c * (x ^+ 2 / 2).
   have : 0 <= (c * x - k) ^+ 2 / c by rewrite divr_ge0 ?sqr_ge0 ?ltW.
   have -> : (c * x - k) ^+ 2 / c = c * x ^+ 2 - 2 * (k * x) + k ^+ 2 / c by field; rewrite gt_eqF.
   by move: (_ / c) => y; lra.
 have sized : a * e <= `|a| * `|e| by rewrite -normrM ler_norm.
-case: l => [|delta|tau|||| ] /= => [_|h|/andP[lo hi]|h|/andP[a0 ac]|a0|/andP[a0 ac]].
-- exact: square.
+case: l nc => [|delta|tau|||||| ] //= _;
+  [move=> h|move=> /andP[lo hi]|move=> h|move=> /andP[a0 ac]|move=> a0|move=> /andP[a0 ac]].
 - have {}h : `|a| <= delta * c by rewrite ler_norml -mulNr.
   case: (leP `|e| delta) => [_|/ltW far]; first exact: square.
   have gap : 0 <= (delta * c - `|a|) * (`|e| - delta) by rewrite mulr_ge0 ?subr_ge0.
@@ -179,15 +218,15 @@ Qed.
 Definition turned (l : loss_form R) (y w : R) : R :=
   if logistic l then (2 * y - 1) * w else if labelled l then y * w else w.
 
-Lemma entry_dual l c z y w : ~~ logistic l -> 0 < c \/ c = 0 /\ w = 0 -> (labelled l -> c * (y ^+ 2 - 1) = 0) ->
+Lemma entry_dual l c z y w : ~~ transcendental l -> 0 < c \/ c = 0 /\ w = 0 -> (labelled l -> c * (y ^+ 2 - 1) = 0) ->
   is_slope l c (turned l y w) ->
-  w * y - bent l (w ^+ 2 / c) / 2 <= c * costs l (residual l z y) + w * z.
+  w * y - bent l (w ^+ 2 / c) / 2 <= c * entry_loss l z y + w * z.
 Proof.
-move=> /negPf nl; have -> : residual l z y = if labelled l then 1 - y * z else y - z.
-  by case: l nl.
+rewrite /transcendental negb_or => /andP[/negPf nl nc]; rewrite entry_lossE //.
+have -> : residual l z y = if labelled l then 1 - y * z else y - z by rewrite /residual nl.
 case=> [c0|[-> ->]]; last first.
   by move=> _ _; rewrite expr0n !mul0r; case: (l) => *; rewrite /= ?mul0r subrr ?addr0.
-move=> hl; rewrite /turned nl => /(slope_le (if labelled l then 1 - y * z else y - z) c0).
+move=> hl; rewrite /turned nl => /(slope_le (if labelled l then 1 - y * z else y - z) nc c0).
 case: ifP hl => [_ /(_ isT)/eqP|_ _]; last by move: (bent _ _) (costs _ _) => x1 x2; lra.
 rewrite mulf_eq0 gt_eqF //= subr_eq0 => /eqP yy.
 rewrite exprMn yy mul1r; have -> : y * w * (1 - y * z) = w * y - y ^+ 2 * w * z by ring.
@@ -265,7 +304,7 @@ by case/eqP: ik; apply: val_inj; case/andP: hk => _ /eqP hk; apply: succn_inj; r
 Qed.
 
 Lemma objectiveE r (U : 'M_(ins, r)) (V : 'M_(n, r)) a b : objective U V a b =
-  \sum_i \sum_j C q i j * costs (loss q) (residual (loss q) (fit (hidden U) V a b i j) (Y q i j))
+  \sum_i \sum_j C q i j * entry_loss (loss q) (fit (hidden U) V a b i j) (Y q i j)
   + ridge a b
   + lam q * \sum_k theta (form q) (left_norm q) (right_norm q) (col k (priced U)) (col k V).
 Proof.
@@ -281,12 +320,20 @@ Proof.
 by rewrite /ridge addr_ge0 // sumr_ge0 // => j _; rewrite mulr_ge0 ?sqr_ge0 // divr_ge0.
 Qed.
 
-(* no objective is negative *)
-Lemma objective_ge0 r (U : 'M_(ins, r)) (V : 'M_(n, r)) a b : 0 <= objective U V a b.
+Lemma finiteE r (U : 'M_(ins, r)) (V : 'M_(n, r)) a b i j : competes U V a b -> 0 < C q i j ->
+  finite (loss q) (fit (hidden U) V a b i j) (Y q i j).
+Proof. by rewrite fitE; case=> _ _ _ _; exact. Qed.
+
+(* no objective is negative, but of counts *)
+Lemma objective_ge0 r (U : 'M_(ins, r)) (V : 'M_(n, r)) a b : ~~ signed (loss q) ->
+  (counted (loss q) -> forall i j, 0 <= C q i j * Y q i j) -> competes U V a b -> 0 <= objective U V a b.
 Proof.
-apply: addr_ge0; last exact: penalty_ge0.
+move=> ns hy hx; rewrite objectiveE; apply: addr_ge0; last exact: penalty_ge0.
 apply: addr_ge0; last exact: ridge_ge0.
-by apply: sumr_ge0 => i _; apply: sumr_ge0 => j _; rewrite mulr_ge0 ?costs_ge0.
+apply: sumr_ge0 => i _; apply: sumr_ge0 => j _; case: (ltP 0 (C q i j)) => [c0|]; last first.
+  by rewrite le_eqVlt ltNge C0 orbF => /eqP ->; rewrite mul0r.
+rewrite pmulr_rge0 // entry_loss_ge0 //; last exact: finiteE hx c0.
+by move=> hc; have := hy hc i j; rewrite pmulr_rge0.
 Qed.
 
 (* W W^T <= t I or W^T W <= t I bounds u^T W v *)
@@ -601,7 +648,7 @@ Qed.
 Lemma earns W s r (U : 'M_(ins, r)) (V : 'M_(n, r)) a b : affordable W -> competes U V a b ->
   s * dot W (fit (hidden U) V a b) <= s * dot W (hidden U *m V^T) + ridge a b + s ^+ 2 * cost W / 2.
 Proof.
-move=> [hc hr] [_ ha hb _].
+move=> [hc hr] [_ ha hb _ _].
 have -> : dot W (fit (hidden U) V a b)
     = dot W (hidden U *m V^T) + \sum_j a 0 j * column_sum W j + \sum_i b i 0 * row_sum W i.
   rewrite /fit /means !dotDr addrA; congr (_ + _ + _); rewrite dotC.
@@ -638,18 +685,40 @@ apply: le_trans (ler_wpM2l (sqr_ge0 s) (ht _ _ (meets_col _ mU) (meets_col _ mV)
 have := ler_wpM2r (sqr_ge0 size) st; rewrite /size !exprMn !mulrA; exact.
 Qed.
 
-Lemma entry_entropy c z y w alpha beta : 0 < c \/ c = 0 /\ w = 0 -> c * (y * (y - 1)) = 0 ->
+Lemma entry_entropy (c z y w alpha beta : R) : 0 < c \/ c = 0 /\ w = 0 -> c * (y * (y - 1)) = 0 ->
   is_slope Logistic c (turned Logistic y w) ->
   let a := turned Logistic y w in a <= c * exp alpha -> c - a <= c * exp beta ->
-  - (a * alpha + (c - a) * beta) <= c * costs Logistic (residual Logistic z y) + w * z.
+  - (a * alpha + (c - a) * beta) <= c * entry_loss Logistic z y + w * z.
 Proof.
-rewrite /turned /residual /= => hc hy /andP[a0 ac] ha hb; rewrite -subr_ge0 in ac.
+rewrite /turned /= => hc hy /andP[a0 ac] ha hb; rewrite -subr_ge0 in ac.
 have ab : (2 * y - 1) * w + (c - (2 * y - 1) * w) = c by rewrite addrC subrK.
 have := entropy ((1 - 2 * y) * z) a0 ac ab ha hb; move/le_trans; apply.
 rewrite le_eqVlt; apply/orP; left; apply/eqP; congr (_ + _).
 case: hc => [c0|[_ ->]]; last by rewrite mulr0 !mul0r oppr0.
 move: hy => /eqP; rewrite mulf_eq0 gt_eqF //= => /eqP hy.
 by rewrite -[w * z]mulr1 [in RHS](_ : 1 = 1 + 4 * (y * (y - 1))); [ring|rewrite hy mulr0 addr0].
+Qed.
+
+(* of counts: with any gamma <= ln((c + w) / c), and alpha >= ln((c y - w) / c) *)
+Lemma entry_divergence (c z y w gamma : R) : 0 < c \/ c = 0 /\ w = 0 ->
+  (0 < c -> 0 <= y /\ finite KullbackLeibler z y) ->
+  0 <= c + w -> (y = 0 \/ c * exp gamma <= c + w) ->
+  c * y * gamma <= c * entry_loss KullbackLeibler z y + w * z.
+Proof.
+case=> [c0 /(_ c0) [y0 hf]|[-> ->] _ _ _]; last by rewrite !mul0r addr0.
+have z0 : 0 <= z by case: hf.
+case=> cw [->|hg]; first by rewrite /= mulr0 !mul0r subr0 addr0 subr0 -mulrDl mulr_ge0.
+have := ler_wpM2l (ltW c0) (divergence_ge gamma y0 hf); have := ler_wpM2r z0 hg.
+by move: (entry_loss _ _ _) (exp gamma) => k g; lra.
+Qed.
+
+Lemma entry_poisson (c z y w alpha : R) : let k := c * y - w in 0 <= k -> k <= c * exp alpha ->
+  k - k * alpha <= c * entry_loss Poisson z y + w * z.
+Proof.
+move=> k k0 hk /=; have -> : c * (exp z - y * z) + w * z = c * exp z - k * z by rewrite /k; ring.
+have := ler_wpM2r (exp_ge0 (z - alpha)) hk; rewrite -mulrA -exp_add [alpha + _]addrC subrK.
+have := ler_wpM2l k0 (exp_above (z - alpha)); clearbody k.
+by move: (exp _) (exp _) => *; lra.
 Qed.
 
 Section Dual.
@@ -659,21 +728,22 @@ Hypotheses (s0 : 0 <= s) (st : s ^+ 2 * t <= lam q ^+ 2) (ho : affordable W).
 
 (* D is below each entry's loss and what W takes of it *)
 Lemma weak_duality_of (D : 'I_m -> 'I_n -> R) :
-  (forall i j z, D i j <= C q i j * costs (loss q) (residual (loss q) z (Y q i j)) + s * W i j * z) ->
+  (forall i j z, (0 < C q i j -> finite (loss q) z (Y q i j)) ->
+   D i j <= C q i j * entry_loss (loss q) z (Y q i j) + s * W i j * z) ->
   forall r (U : 'M_(ins, r)) (V : 'M_(n, r)) a b, competes U V a b ->
   \sum_i \sum_j D i j - s ^+ 2 * cost W / 2 <= objective U V a b.
 Proof.
 move=> hD r U V a b hx; rewrite objectiveE; set Z := fit (hidden U) V a b.
-have [[mU mV] _ _ _] := hx.
+have [[mU mV] _ _ _ _] := hx.
 have hW := earns s ho hx; rewrite -/Z in hW; have := priced_le polar s0 st mU mV.
 have hL : \sum_i \sum_j D i j <=
-    \sum_i \sum_j C q i j * costs (loss q) (residual (loss q) (Z i j) (Y q i j)) + s * dot W Z.
+    \sum_i \sum_j C q i j * entry_loss (loss q) (Z i j) (Y q i j) + s * dot W Z.
   rewrite /dot !mulr_sumr -big_split; apply: ler_sum => i _; rewrite mulr_sumr -big_split.
-  by apply: ler_sum => j _ /=; rewrite mulrA; exact: hD.
+  by apply: ler_sum => j _ /=; rewrite mulrA; apply: hD; exact: finiteE hx.
 by lra.
 Qed.
 
-Theorem weak_duality : ~~ logistic (loss q) -> (forall i j, 0 < C q i j \/ C q i j = 0 /\ W i j = 0) ->
+Theorem weak_duality : ~~ transcendental (loss q) -> (forall i j, 0 < C q i j \/ C q i j = 0 /\ W i j = 0) ->
   (labelled (loss q) -> forall i j, C q i j * (Y q i j ^+ 2 - 1) = 0) ->
   (forall i j, is_slope (loss q) (C q i j) (turned (loss q) (Y q i j) (s * W i j))) ->
   forall r (U : 'M_(ins, r)) (V : 'M_(n, r)) a b, competes U V a b ->
@@ -681,11 +751,11 @@ Theorem weak_duality : ~~ logistic (loss q) -> (forall i j, 0 < C q i j \/ C q i
 Proof.
 move=> nl hC hl hs r U V a b hx.
 pose D i j := s * W i j * Y q i j - bent (loss q) ((s * W i j) ^+ 2 / C q i j) / 2.
-have low i j z : D i j <= C q i j * costs (loss q) (residual (loss q) z (Y q i j)) + s * W i j * z.
+have low i j z : D i j <= C q i j * entry_loss (loss q) z (Y q i j) + s * W i j * z.
   have hc : 0 < C q i j \/ C q i j = 0 /\ s * W i j = 0.
     by case: (hC i j) => [|[-> ->]]; [left|right; rewrite mulr0].
   exact: (entry_dual z nl hc (fun h => hl h i j) (hs i j)).
-apply: le_trans (weak_duality_of low hx); rewrite mulrDr mulrDl opprD addrA lerD2r /over -bent_sum /dot.
+apply: le_trans (weak_duality_of (fun i j z _ => low i j z) hx); rewrite mulrDr mulrDl opprD addrA lerD2r /over -bent_sum /dot.
 rewrite !mulr_sumr mulr_suml -sumrB; apply: ler_sum => i _.
 rewrite -bent_sum !mulr_sumr mulr_suml -sumrB; apply: ler_sum => j _.
 rewrite /D (_ : (s * W i j) ^+ 2 / C q i j = s ^+ 2 * (W i j ^+ 2 / C q i j)); last by rewrite exprMn mulrA.
@@ -703,10 +773,36 @@ Theorem weak_duality_logistic (alpha beta : 'I_m -> 'I_n -> R) : loss q = Logist
   \sum_i \sum_j - (a i j * alpha i j + (C q i j - a i j) * beta i j) - s ^+ 2 * cost W / 2
   <= objective U V x y.
 Proof.
-move=> el a hC hl hs; apply: weak_duality_of => i j z; rewrite el.
+move=> el a hC hl hs; apply: weak_duality_of => i j z _; rewrite el.
 have hc : 0 < C q i j \/ C q i j = 0 /\ s * W i j = 0.
   by case: (hC i j) => [|[-> ->]]; [left|right; rewrite mulr0].
 by have [h1 h2 h3] := hs i j; exact: entry_entropy hc (hl i j) h1 h2 h3.
+Qed.
+
+(* of counts, with numbers for the logarithms of (c + w) / c, and of (c y - w) / c *)
+Theorem weak_duality_divergence (gamma : 'I_m -> 'I_n -> R) : loss q = KullbackLeibler ->
+  (forall i j, 0 < C q i j \/ C q i j = 0 /\ W i j = 0) ->
+  (forall i j, 0 <= C q i j * Y q i j) ->
+  (forall i j, 0 <= C q i j + s * W i j /\
+     (Y q i j = 0 \/ C q i j * exp (gamma i j) <= C q i j + s * W i j)) ->
+  forall r (U : 'M_(ins, r)) (V : 'M_(n, r)) x y, competes U V x y ->
+  \sum_i \sum_j C q i j * Y q i j * gamma i j - s ^+ 2 * cost W / 2 <= objective U V x y.
+Proof.
+move=> el hC hy hs; apply: weak_duality_of => i j z; rewrite el => hf.
+have hc : 0 < C q i j \/ C q i j = 0 /\ s * W i j = 0.
+  by case: (hC i j) => [|[-> ->]]; [left|right; rewrite mulr0].
+have [h1 h2] := hs i j; apply: entry_divergence hc _ h1 h2 => c0; split; last exact: hf.
+by have := hy i j; rewrite pmulr_rge0.
+Qed.
+
+Theorem weak_duality_poisson (alpha : 'I_m -> 'I_n -> R) : loss q = Poisson ->
+  let k i j := C q i j * Y q i j - s * W i j in
+  (forall i j, 0 <= k i j /\ k i j <= C q i j * exp (alpha i j)) ->
+  forall r (U : 'M_(ins, r)) (V : 'M_(n, r)) x y, competes U V x y ->
+  \sum_i \sum_j (k i j - k i j * alpha i j) - s ^+ 2 * cost W / 2 <= objective U V x y.
+Proof.
+move=> el k hs; apply: weak_duality_of => i j z _; rewrite el.
+by have [h1 h2] := hs i j; exact: entry_poisson.
 Qed.
 
 (* the same, with what it leaves over; all entries are seen, and weigh 1 *)
@@ -716,11 +812,11 @@ Theorem left_over : loss q = Squared -> (forall i j, C q i j = 1) ->
   <= objective U V a b.
 Proof.
 move=> sq_ C1 r U V a b hx; rewrite objectiveE sq_.
-have -> : \sum_i \sum_j C q i j * costs Squared (residual Squared (fit (hidden U) V a b i j) (Y q i j))
+have -> : \sum_i \sum_j C q i j * entry_loss Squared (fit (hidden U) V a b i j) (Y q i j)
     = sq (Y q - fit (hidden U) V a b) / 2.
   rewrite /sq /dot mulr_suml; apply: eq_bigr => i _; rewrite mulr_suml; apply: eq_bigr => j _.
   by rewrite C1 [(Y q - _) i j]mxE [(- _ : 'M_(m, n)) i j]mxE mul1r -expr2.
-have [[mU mV] _ _ _] := hx.
+have [[mU mV] _ _ _ _] := hx.
 have := earns s ho hx; have := priced_le polar s0 st mU mV; move: (fit _ _ _ _) => Z.
 have -> : Y q - s *: W - Z = Y q - Z - s *: W by rewrite addrAC.
 rewrite [sq (_ - _ - _)]sqB dotZr sqZ dotBl (dotC (Y q)) (dotC Z).
@@ -742,7 +838,7 @@ Lemma beyond h : (forall r (U : 'M_(m, r)) (V : 'M_(n, r)), (r <= r0 q)%N ->
   forall r (U : 'M_(ins, r)) (V : 'M_(n, r)) a b, competes U V a b ->
   (energy - h) / 2 <= sq (S - fit (hidden U) V a b) / 2.
 Proof.
-move=> low r U V a b [_ ca cb /(_ own) hr]; rewrite ler_pM2r ?invr_gt0 //.
+move=> low r U V a b [_ ca cb /(_ own) hr _]; rewrite ler_pM2r ?invr_gt0 //.
 have -> : S - fit (hidden U) V a b
     = X - (hidden U *m V^T + fitted_by (a - am) (b - bm) (0 : 'M_(m, 0)) (0 : 'M_(0, n))).
   by apply/matrixP => i j; rewrite !mxE !big_ord1 !big_ord0 !mxE; ring.

@@ -53,22 +53,23 @@ Definition theta f p p' k l (u : 'cV[R]_k) (v : 'cV[R]_l) : R :=
 (* the activation of a hidden unit: of slope 0 it is relu, of slope 1 nothing *)
 Definition act (a z : R) : R := if 0 <= z then z else a * z.
 
-(* what is left of a datum y where z is fitted; for a label 1 or -1 what its margin y z lacks of 1,
-   for a label 0 z, and for a label 1 -z *)
-Definition residual (l : loss_form R) (z y : R) : R :=
-  if l is Logistic then (1 - 2 * y) * z else if labelled l then 1 - y * z else y - z.
-
-(* what it costs *)
-Definition costs (l : loss_form R) (e : R) : R :=
+(* h(z; y), what z costs where y is the datum; a label is 1 or -1, of the logistic loss 1 or 0 *)
+Definition entry_loss (l : loss_form R) (z y : R) : R :=
   match l with
-  | Squared => e ^+ 2 / 2
-  | Huber delta => if `|e| <= delta then e ^+ 2 / 2 else delta * `|e| - delta ^+ 2 / 2
-  | Quantile tau => if 0 <= e then tau * e else (tau - 1) * e
-  | Absolute => `|e|
-  | Hinge => Num.max 0 e
-  | SquaredHinge => Num.max 0 e ^+ 2
-  | Logistic => log (1 + exp e)
+  | Squared => (y - z) ^+ 2 / 2
+  | Huber delta => if `|y - z| <= delta then (y - z) ^+ 2 / 2 else delta * `|y - z| - delta ^+ 2 / 2
+  | Quantile tau => if 0 <= y - z then tau * (y - z) else (tau - 1) * (y - z)
+  | Absolute => `|y - z|
+  | Hinge => Num.max 0 (1 - y * z)
+  | SquaredHinge => Num.max 0 (1 - y * z) ^+ 2
+  | Logistic => log (1 + exp ((1 - 2 * y) * z))
+  | KullbackLeibler => z - y * log z + y * log y - y
+  | Poisson => exp z - y * z
   end.
+
+(* where it is finite *)
+Definition finite (l : loss_form R) (z y : R) : Prop :=
+  if l is KullbackLeibler then 0 <= z /\ (0 < y -> 0 < z) else True.
 
 Definition meets (s : sign) k r (U : 'M[R]_(k, r)) : Prop :=
   match s with
@@ -90,17 +91,22 @@ Definition priced r (U : 'M[R]_(inputs q, r)) : 'M[R]_(inputs q, r) :=
 Definition ridge (a : 'rV[R]_(n q)) (b : 'cV[R]_(m q)) : R :=
   \sum_j ridge_a q 0 j / 2 * a 0 j ^+ 2 + \sum_i ridge_b q i 0 / 2 * b i 0 ^+ 2.
 
+(* what is fitted to Y *)
+Definition fitted r (U : 'M[R]_(inputs q, r)) (V : 'M[R]_(n q, r)) (a : 'rV[R]_(n q)) (b : 'cV[R]_(m q)) i j : R :=
+  (hidden U *m V^T) i j + a 0 j + b i 0.
+
 (* f(U, V, a, b) = sum C_ij h((s(F U) V^T)_ij + a_j + b_i; Y_ij) + H(a, b) + lam sum_k theta(u_k, v_k),
-   u_k without its bias where that costs nothing, h(z; y) what the residual of z and y costs *)
+   u_k without its bias where that costs nothing *)
 Definition objective r (U : 'M[R]_(inputs q, r)) (V : 'M[R]_(n q, r)) (a : 'rV[R]_(n q)) (b : 'cV[R]_(m q)) : R :=
-  \sum_i \sum_j C q i j * costs (loss q) (residual (loss q) ((hidden U *m V^T) i j + a 0 j + b i 0) (Y q i j))
+  \sum_i \sum_j C q i j * entry_loss (loss q) (fitted U V a b i j) (Y q i j)
   + ridge a b
   + lam q * \sum_k theta (form q) (left_norm q) (right_norm q) (col k (priced U)) (col k V).
 
-(* who competes *)
+(* who competes: all whose objective is finite, of their signs and of at most that size *)
 Definition competes r (U : 'M[R]_(inputs q, r)) (V : 'M[R]_(n q, r)) (a : 'rV[R]_(n q)) (b : 'cV[R]_(m q)) : Prop :=
   [/\ meets (left q) U /\ meets (right q) V,
-      ~~ columns q -> a = 0, ~~ rows q -> b = 0 & own_size q -> (r <= r0 q)%N].
+      ~~ columns q -> a = 0, ~~ rows q -> b = 0, own_size q -> (r <= r0 q)%N
+    & forall i j, 0 < C q i j -> finite (loss q) (fitted U V a b i j) (Y q i j)].
 
 (* with which offsets the candidate does *)
 Definition candidate (a : 'rV[R]_(n q)) (b : 'cV[R]_(m q)) : Prop :=

@@ -10,14 +10,26 @@ Set Implicit Arguments.
 
 (* its number is a real number, or a dyadic one that stands for it *)
 Inductive loss_form (T : Type) :=
-| Squared | Huber (delta : T) | Quantile (tau : T) | Absolute | Hinge | SquaredHinge | Logistic.
+| Squared | Huber (delta : T) | Quantile (tau : T) | Absolute | Hinge | SquaredHinge | Logistic
+| KullbackLeibler | Poisson.
 Arguments Squared {T}. Arguments Huber {T}. Arguments Quantile {T}.
 Arguments Absolute {T}. Arguments Hinge {T}. Arguments SquaredHinge {T}. Arguments Logistic {T}.
+Arguments KullbackLeibler {T}. Arguments Poisson {T}.
 
 (* whether it is of labels, 1 and -1 *)
 Definition labelled (T : Type) (l : loss_form T) : bool :=
   match l with Hinge | SquaredHinge => true | _ => false end.
 
 Definition logistic (T : Type) (l : loss_form T) : bool := match l with Logistic => true | _ => false end.
+
+(* whether it is of counts, which are not negative *)
+Definition counted (T : Type) (l : loss_form T) : bool :=
+  match l with KullbackLeibler | Poisson => true | _ => false end.
+
+(* whether it can be negative *)
+Definition signed (T : Type) (l : loss_form T) : bool := match l with Poisson => true | _ => false end.
+
+(* whether it has exp or log in it *)
+Definition transcendental (T : Type) (l : loss_form T) : bool := logistic l || counted l.
 
 Inductive verdict := Certified | Refuted | RankLimited | Undecided.

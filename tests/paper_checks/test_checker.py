@@ -26,9 +26,11 @@ from certify.losses import (
     Absolute,
     Hinge,
     Huber,
+    KullbackLeibler,
     Logistic,
     Poisson,
     Quantile,
+    Softmax,
     Squared,
     SquaredHinge,
 )
@@ -52,6 +54,7 @@ COVERED = (
     "given",
     "hinge",
     "huber",
+    "kullback_leibler",
     "ky_fan",
     "lines",
     "logistic",
@@ -60,6 +63,7 @@ COVERED = (
     "network",
     "network_leaf",
     "own_size",
+    "poisson",
     "quantile",
     "rank_limited",
     "rank_limited_network",
@@ -185,7 +189,7 @@ def agrees(binary, path):
     else:
         assert verdict == outcome.verdict
     assert status == STATUS[verdict]
-    value = max(abs(outcome.upper), 1)
+    value = max(abs(outcome.upper), abs(outcome.lower), 1)
     slack, less = Fraction(1, 10**15) * value, value * rounding(read(path))
     assert abs(Fraction(lower) - outcome.lower) <= slack
     assert abs(Fraction(upper) - outcome.upper) <= slack
@@ -250,6 +254,8 @@ LOSSES = {  # of data, which some take the sign of, with a penalty
     "hinge": (lambda y: Hinge(np.sign(y)), 1.5, []),
     "squared_hinge": (lambda y: SquaredHinge(np.sign(y)), 1.5, []),
     "logistic": (lambda y: Logistic((y > 0) + 0.0), 0.6, []),
+    "poisson": (lambda y: Poisson(np.round(np.exp(y))), 0.9, []),
+    "kullback_leibler": (lambda y: KullbackLeibler(np.round(np.exp(y))), 0.2, []),
 }
 
 
@@ -258,9 +264,11 @@ def fitted(name, offsets=(), seen=1.0):
     rng, (make, lam, _) = np.random.default_rng(1), LOSSES[name]
     loss = make(rng.standard_normal((6, 4)))
     loss = replace(loss, mask=rng.random((6, 4)) < seen)
-    problem = Problem(loss, RankOne("l2", "l2"), lam, offsets)
-    none = np.zeros((6, 0)), np.zeros((4, 0))
-    return improve(problem, none, budget=2).result.certificate
+    positive = name == "kullback_leibler"  # what is fitted must be
+    norm, start = ("l1+", np.ones) if positive else ("l2", np.zeros)
+    problem = Problem(loss, RankOne(norm, norm), lam, offsets)
+    factors = start((6, int(positive))), start((4, int(positive)))
+    return improve(problem, factors, budget=2).result.certificate
 
 
 @pytest.mark.parametrize("name", LOSSES)
@@ -308,10 +316,64 @@ def test_a_loss_outside_of_its_domain_is_rejected_by_name(binary, tmp_path, name
             with_array(held, "given", "Y", put(value)).save(path)
             assert answer(binary, path) == ("NOT VERIFIED  statement.Y\n", REJECTED)
             assert kernel(path) is None
-    steep = with_array(held, "witness", "W", put(2.0**20))
+    if name in ("poisson", "kullback_leibler"):
+        for value in (-1.0, -5e-324):
+            with_array(held, "given", "Y", put(value)).save(path)
+            assert answer(binary, path) == ("NOT VERIFIED  statement.Y\n", REJECTED)
+            assert kernel(path) is None
+    steep = with_array(held, "witness", "W", put((-1.0 if "kull" in name else 1.0) * 2.0**20))
     steep.save(path)
     assert answer(binary, path)[1] == REJECTED
     assert kernel(path) is None
+
+
+ENTRY = 1.0, 2.0**-30, 2.0**30, 5e-324, 2.0**-600
+
+
+def one_entry(loss, y, z):
+    """Yield certificates of one count y where z is fitted, with each claim and W = 0."""
+    problem = Problem(loss(np.ones((1, 1))), RankOne("l1", "l1"), 0.5)
+    held = check(problem, (np.ones((1, 1)), np.ones((1, 1))), budget=1).certificate
+    held = with_array(with_array(held, "given", "U", put(z)), "given", "Y", put(y))
+    proof = {"corrections": [], "polar": {"rule": "lines"}}
+    for verdict in ("UNDECIDED", "CERTIFIED"):
+        claim = {**held.claim, "verdict": verdict}
+        yield replace(held, proof=proof, witness={"W": array(np.zeros(1))}, claim=claim)
+
+
+@pytest.mark.parametrize("z", ENTRY)
+@pytest.mark.parametrize("y", [0.0, *ENTRY])
+@pytest.mark.parametrize("loss", [KullbackLeibler, Poisson])
+def test_counts_of_any_size_are_enclosed_as_in_python(binary, tmp_path, loss, y, z):
+    seen = set()
+    for held in one_entry(loss, y, z):
+        held.save(tmp_path / "x.cert")
+        seen.add(agrees(binary, tmp_path / "x.cert"))
+    far = loss is Poisson and z > 2.0**14
+    assert bool(seen & set(STATUS.values())) != far
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        (KullbackLeibler, 2.0, 0.0, False),  # its objective is not finite
+        (KullbackLeibler, 2.0, -1.0, False),
+        (KullbackLeibler, 0.0, -1.0, False),
+        (KullbackLeibler, 0.0, 0.0, True),
+        (Poisson, 2.0, 2.0**14, True),  # out of reach
+        (Poisson, 2.0, 2.0**14 + 2.0**-30, False),
+        (Poisson, 2.0, 2.0**20, False),
+        (Poisson, 2.0, 1e300, False),
+        (Poisson, 2.0, -(2.0**14), True),
+        (Poisson, 2.0, -1e300, True),
+    ],
+)
+def test_where_a_count_has_no_value_nothing_is_proved(binary, tmp_path, case):
+    (*asked, good), seen = case, set()
+    for held in one_entry(*asked):
+        held.save(tmp_path / "x.cert")
+        seen.add(agrees(binary, tmp_path / "x.cert"))
+    assert (seen == {REJECTED}) == (not good)
 
 
 def rated(form):
@@ -377,7 +439,7 @@ def test_verify_gives_it_the_factor_that_large_certificates_leave_out(binary):
 
 
 def test_of_what_it_does_not_cover_verify_says_nothing(binary):
-    for changed in ({"loss": Poisson}, {"left": "linf"}):
+    for changed in ({"loss": lambda y: Softmax(np.sign(y))}, {"left": "linf"}):
         problem, factors, certificate = optimum(**changed)
         with pytest.raises(NotCoveredError, match="the proved checker does not know"):
             verify(certificate, problem, factors, tier="checked", checker=binary)
@@ -1115,13 +1177,35 @@ WEAKER_LOGARITHMS = (  # lines of the checker about exp and log
     ("Z.ltb t unit_ && Z.leb (exp_up t) s", "Z.ltb t unit_"),
     ("(Z.succ (Z.div v half_))", "(Z.div v half_)"),
     ("Z.opp (round_down (Z.opp r) e)", "round_down r e"),
-    ("Hinge | Logistic => nonneg w && le_ w c", "Hinge | Logistic => nonneg w"),
+    ("Hinge | Logistic => nonneg x && le_ x c", "Hinge | Logistic => nonneg x"),
     ("if up then softplus_up else softplus_down", "softplus_down"),
     ("~~ logistic (dloss d) || zeros", "true || zeros"),
     ("(Z.mul b (log_above b c))", "(Z.mul c (log_above b c))"),
-    ("dsub (entropies d (gscale s w)) (dhalf", "dsub (entropies d w) (dhalf"),
+    ("dsub (likelihoods d (gscale s w)) (dhalf", "dsub (likelihoods d w) (dhalf"),
     ("(dhalf (dmul (dmul s s) (cost_ d w)))\n  else", "dzero\n  else"),
-    ("if logistic (dloss d) then l false else most", "most"),
+    ("if transcendental (dloss d) then l false else most", "most"),
+)
+
+
+WEAKER_COUNTS = (  # lines of the checker about counts
+    ("nonneg z && supported (dY d) z", "nonneg z"),
+    ("nonneg z && supported (dY d) z", "supported (dY d) z"),
+    ("Z.leb (round_up x (ex z)) reach_", "true"),
+    ("~~ counted (dloss d) || nonneg", "true || nonneg"),
+    ("if up then exp_up (round_up z e) else", "if up then exp_down (round_down z e) else"),
+    ("if up then log_above y z else log_below y z", "log_below y z"),
+    ("nonneg x && supported (dY d) x", "nonneg x"),
+    ("nonneg x && supported (dY d) x", "supported (dY d) x"),
+    ("Poisson => nonneg (counts_less d w)", "Poisson => true"),
+    ("Z.mul k (Z.sub half_ (log_above k c))", "Z.mul k (Z.sub half_ (log_below k c))"),
+    ("Z.mul c (log_below (Z.add c w) c)", "Z.mul c (log_above (Z.add c w) c)"),
+    ("then exponentials d (blank (dm d) (dn d)) else dzero", "then dzero else dzero"),
+    ("(if Z.leb x y then Z0 else Z.mul half_ (ceil_div x y))", "Z0"),
+    ("(if Z.leb y x then Z0 else Z.opp (Z.mul half_ (ceil_div y x)))", "Z0"),
+    ("Z.ltb t unit_ && Z.leb (Z.mul y (exp_up t))", "Z.leb (Z.mul y (exp_up t))"),
+    ("if dfound d then least_loss d else", "if dfound d then dzero else"),
+    ("       && finite_ d (bsize x) (bU x) (bV x) (bA x) (bB x)\n", ""),
+    ("well_formed d && finite_ d (dr d)", "well_formed d || finite_ d (dr d)"),
 )
 
 
@@ -1138,14 +1222,19 @@ WEAKER_LOGARITHMS = (  # lines of the checker about exp and log
         ("Statement.v", "~~ rows q -> b = 0", "true"),
         ("Statement.v", "forall i j, 0 <= U i j", "forall i j, 0 < U i j"),
         ("Statement.v", "(~~ found q -> a = a0 q /\\ b = b0 q)", "true"),
-        ("Statement.v", "i j + a 0 j + b i 0)", "i j + a 0 j - b i 0)"),
-        ("Statement.v", "then 1 - y * z", "then 1 + y * z"),
-        ("Statement.v", "else y - z", "else z - y"),
+        ("Statement.v", "i j + a 0 j + b i 0.", "i j + a 0 j - b i 0."),
+        ("Statement.v", "Num.max 0 (1 - y * z)\n", "Num.max 0 (1 + y * z)\n"),
+        ("Statement.v", "Squared => (y - z)", "Squared => (y + z)"),
         ("Statement.v", "delta ^+ 2 / 2", "delta ^+ 2"),
-        ("Statement.v", "then tau * e", "then (1 - tau) * e"),
-        ("Statement.v", "| Absolute => `|e|", "| Absolute => `|e| / 2"),
-        ("Statement.v", "Num.max 0 e ^+ 2", "Num.max 0 e ^+ 2 / 2"),
-        ("Statement.v", "log (1 + exp e)", "log (2 + exp e)"),
+        ("Statement.v", "then tau * (y - z)", "then (1 - tau) * (y - z)"),
+        ("Statement.v", "| Absolute => `|y - z|", "| Absolute => `|y - z| / 2"),
+        ("Statement.v", "(1 - y * z) ^+ 2", "(1 - y * z) ^+ 2 / 2"),
+        ("Statement.v", "log (1 + exp ((", "log (2 + exp (("),
+        ("Statement.v", "z - y * log z + y * log y", "z - y * log z - y * log y"),
+        ("Statement.v", "exp z - y * z", "exp z - 2 * y * z"),
+        ("Statement.v", "0 <= z /\\ (0 < y -> 0 < z)", "0 <= z"),
+        ("Statement.v", "0 <= z /\\ (0 < y -> 0 < z)", "0 < y -> 0 < z"),
+        ("Statement.v", "0 < C q i j -> finite", "0 <= C q i j -> finite"),
         ("Statement.v", "(1 - 2 * y) * z", "(1 - y) * z"),
         ("Statement.v", "1 + x <= exp x", "1 <= exp x"),
         ("Statement.v", "exp (x + y) = exp x * exp y", "exp (x + y) = exp x + exp y"),
@@ -1158,7 +1247,10 @@ WEAKER_LOGARITHMS = (  # lines of the checker about exp and log
         ("Statement.v", "(F q *m U)", "(F q *m (U + U))"),
         ("Statement.v", "(col k (priced U)) (col k V)", "(col k U) (col k V)"),
         ("Statement.v", "(i.+1 == inputs q)%N then 0", "(i == 0 :> nat)%N then 0"),
-        *(("Checker.v", old, new) for old, new in (*WEAKER_LAYERS, *WEAKER_LOGARITHMS)),
+        *(
+            ("Checker.v", old, new)
+            for old, new in (*WEAKER_LAYERS, *WEAKER_LOGARITHMS, *WEAKER_COUNTS)
+        ),
         ("Checker.v", "supported w (dC d) & affordable_ d w", "true & affordable_ d w"),
         ("Checker.v", "supported w (dC d) & affordable_ d w", "supported w (dC d) & true"),
         (
@@ -1180,12 +1272,12 @@ WEAKER_LOGARITHMS = (  # lines of the checker about exp and log
         ),
         ("Checker.v", "sumabs Z0 x in Z.mul a a", "sumabs Z0 x in a"),
         ("Checker.v", "if inside d (gscale s (dW p)) then", "if true then"),
-        ("Checker.v", "le_ (gscale (dsub dzero delta) c) w && le_", "le_"),
-        ("Checker.v", " && le_ w (gscale delta c)", ""),
+        ("Checker.v", "le_ (gscale (dsub dzero delta) c) x && le_", "le_"),
+        ("Checker.v", " && le_ x (gscale delta c)", ""),
         ("Checker.v", "gscale (dsub tau one) c", "gscale minus_one c"),
-        ("Checker.v", "le_ w (gscale tau c)", "le_ w c"),
-        ("Checker.v", "le_ (gscale minus_one c) w && ", ""),
-        ("Checker.v", "SquaredHinge => nonneg w\n", "SquaredHinge => true\n"),
+        ("Checker.v", "le_ x (gscale tau c)", "le_ x c"),
+        ("Checker.v", "le_ (gscale minus_one c) x && ", ""),
+        ("Checker.v", "SquaredHinge => nonneg x\n", "SquaredHinge => true\n"),
         ("Checker.v", "if labelled (dloss d) then entrywise (dY d) w else w", "w"),
         ("Checker.v", "if dloss d is Squared then true else false", "true"),
         ("Checker.v", "defined_ (dloss d) & labels_ok d", "true & labels_ok d"),
