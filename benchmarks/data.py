@@ -121,12 +121,6 @@ def ridge(Y, fixed, lam: float):
     return out
 
 
-def random_start(Y, size: int):
-    """Return nonnegative factors to improve from."""
-    rng = np.random.default_rng(0)
-    return tuple(rng.random((d, size)) for d in Y.shape)
-
-
 def generated_ratings(shape: tuple[int, int], count: int):
     """Return `count` ratings 1..5 minus their mean, of users and items of skewed popularity.
 

@@ -1,28 +1,22 @@
-"""Matrices: optima in closed form, ratings, nonnegative factors, every loss."""
+"""Matrices: optima in closed form, ratings, text, nonnegative factors, every loss."""
 
 import warnings
-from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
 
 import data
 import numpy as np
-from data import nuclear, spectral
-from measure import (
-    AtLeast,
-    Claim,
-    Options,
-    Rounds,
-    SkippedError,
-    draw_sizes,
-    judged,
-    picture,
-    timed,
-)
+from data import nuclear, ridge, spectral
+from measure import Case, Options, Rounds, Table, alone, draw_sizes, improving, timed
 from scipy import sparse
+from scipy.sparse.linalg import svds
+from sklearn.datasets import load_breast_cancer, load_digits
+from sklearn.decomposition import NMF, DictionaryLearning, TruncatedSVD
 
-from certify import Problem, RejectedError, check, from_model, improve, verify
+from certify import Problem, check, from_model, improve, verify
 from certify.atoms import RankOne
-from certify.base.rigor.rounded import Rounded
-from certify.kernel.verdict import prove
 from certify.losses import (
     Absolute,
     Hinge,
@@ -36,37 +30,70 @@ from certify.losses import (
     SquaredHinge,
 )
 from certify.offsets import ColumnIntercept, RowIntercept
-from certify.polar.proved import as_kernel_array, proved_above
+from certify.polar.proved import proved_above
 
-REFUTED = ("REFUTED", "RANK_LIMITED")
+NONNEGATIVE = RankOne("l2+", "l2+")
+CERTIFIED, RANK_LIMITED = {"verdict": "CERTIFIED"}, {"verdict": "RANK_LIMITED"}
+REFUTED = {"verdict": "REFUTED or RANK_LIMITED"}  # something better was found
 
 
 # Optima in closed form
 
 
-def digits(options: Options):
-    """Check an optimum, fits stopped early and with too few slices; another dual point."""
-    yield "1. digits 1797 x 64, nuclear norm, lam = 0.1 sigma_1"
+def thresholded(kind: str):
+    """Return digits at lam = 0.1 sigma_1 with the optimum, or less."""
     Y = data.digits()
     problem = nuclear(Y, 0.1 * spectral(Y))
     (U, V), optimum = data.thresholded(Y, problem.lam)
-    early, few, r = 3, 8, U.shape[1]
-    fewer, one_less = (U[:, :few], V[:, :few]), (U[:, :-1], V[:, :-1])
-    stopped, scaled = data.alternating(problem, r, early), problem.dual_point(one_less)
-    for name, factors, dual, wanted in (
-        ("soft-thresholded", (U, V), None, {"verdict": "CERTIFIED", "both s": 15.0}),
-        (f"stopped after {early} sweeps", stopped, None, {"verdict": "REFUTED"}),
-        (f"best {few} of {r} slices", fewer, None, {"verdict": "RANK_LIMITED"}),
-        ("last slice dropped", one_less, None, {"true excess": 9.05e-6, "gap / excess": 1.01}),
-        ("the same, its residual scaled as dual point", one_less, scaled, {"gap": 1.35e-2}),
-    ):
-        row, result, _ = judged(problem, factors, rounds=options.rounds(5), dual=dual)
-        excess = result.upper - optimum
-        row |= {"true excess": max(excess, 0.0) / result.upper}
-        row |= {"gap / excess": result.gap / excess if excess > 1e-9 * optimum else None}
-        row |= {"both s": row["check s"] + row["exact verify s"]}
-        limits = {"both s": 10.0} | ({} if dual is not None else {"gap / excess": 2.0})
-        yield {"fit": name} | row, limits | wanted
+    if kind == "early":
+        U, V = data.alternating(problem, U.shape[1], 3)
+    kept = {"few": 8, "all but one": -1}.get(kind)
+    return problem, (U[:, :kept], V[:, :kept]), {"optimum": optimum}
+
+
+digits = Table(
+    "1. digits 1797 x 64, nuclear norm, lam = 0.1 sigma_1",
+    [
+        Case(name, partial(thresholded, kind), {"check s": 10.0} | wanted, {"rounds": 5})
+        for name, kind, wanted in (
+            ("soft-thresholded", "all", CERTIFIED),
+            ("stopped after 3 sweeps", "early", {"verdict": "REFUTED", "gap / excess": 2.0}),
+            ("best 8 of 12 slices", "few", RANK_LIMITED | {"gap / excess": 2.0}),
+            ("last slice dropped", "all but one", {"true excess": 9.05e-6, "gap / excess": 1.01}),
+        )
+    ],
+)
+
+
+def atoms(k: int, alpha: float = 1.0):
+    """Fit a dictionary of k atoms to 600 digits.
+
+    The gauge of |u|_1 |v|_2 is the sum of the norms of the rows, so rows part:
+
+        min_z 1/2 |y - z|^2 + alpha |z|  at  z = (1 - alpha / |y|)_+ y,
+        = 1/2 |y|^2 if |y| <= alpha, else alpha |y| - 1/2 alpha^2         (Huber).
+    """
+    Y = data.digits(600)
+    size = np.linalg.norm(Y, axis=1)
+    best = np.where(size <= alpha, 0.5 * size**2, alpha * size - 0.5 * alpha**2).sum()
+    model = DictionaryLearning(k, alpha=alpha, max_iter=100, random_state=0)
+    return *read(model, Y), {"optimum": float(best)}
+
+
+def read(model, Y):
+    """Fit one of scikit-learn's models; return its problem and factors."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a fit that has not converged is a fit to be judged
+        codes = model.fit_transform(Y)
+    return from_model(model, Y, codes=codes)
+
+
+NEAR = RANK_LIMITED | {"best / optimum - 1": 1e-9, "lower / optimum - 1": 1e-9}
+dictionary = Table(
+    "6. DictionaryLearning on 600 digits, alpha = 1",
+    [Case(f"k = {k}", partial(atoms, k), NEAR, {"rounds": 3}) for k in (20, 100)],
+    few=1,
+)
 
 
 LINES = {  # column -> (label, marker)
@@ -79,8 +106,6 @@ LINES = {  # column -> (label, marker)
     "CLARABEL s": ("cvxpy by Clarabel, no proof", "D"),
     "SCS s": ("cvxpy by SCS, no proof", "+"),
 }
-
-
 WANTED = {
     1000: {"exact s": 15.0, "rounded s": 2.0},
     4000: {"proof / product": 3.0, "check / product": 12.0},
@@ -90,15 +115,12 @@ WANTED = {
 def scaling(options: Options):
     """Time check, both tiers of verify, the polar's proof and one product at each size."""
     yield "2. n x n of rank 20 plus noise, nuclear norm: seconds against size"
-    sizes = (20, 40) if options.quick else (20, 40, 60, 250, 500, 1000, 2000, 4000)
     rows = []
-    for n in sizes:
+    for n in (20, 40) if options.quick else (20, 40, 60, 250, 500, 1000, 2000, 4000):
         rows.append(at_size(n, options))
-        yield rows[-1], {"verdict": "CERTIFIED"} | WANTED.get(n, {})
+        yield rows[-1], CERTIFIED | WANTED.get(n, {})
     if not options.quick:
-        with picture("scaling.png", (9, 4.5)) as axes:
-            draw_sizes(axes, rows, LINES)
-            axes.set(xlabel="n, of n x n data", ylabel="seconds (2 cores)")
+        draw_sizes("scaling.png", rows, LINES, "n", "n, of n x n data")
 
 
 def at_size(n: int, options: Options, exact: int = 2000):
@@ -120,240 +142,319 @@ def at_size(n: int, options: Options, exact: int = 2000):
     ran = Rounds(options.rounds(5 if n <= exact // 2 else 3), **steps)
     result = ran.values["check"]
     ends = {ran.values[k].verdict.name for k in ("check", "rounded", "exact") if k in steps}
-    row = {
-        "n": n,
-        "components": factors[0].shape[1],
-        "verdict": "/".join(sorted(ends)),
-        "gap": result.relative_gap,
-    }
+    row = {"n": n, "components": factors[0].shape[1], "verdict": "/".join(sorted(ends))}
+    row |= {"gap": result.relative_gap}
     row |= {f"{k} s": x for k, x in ran.seconds.items() if k != "proposal"}
     row |= {f"{k} / product": ran.ratio(k, "W.T @ W") for k in ("proof", "polar", "check")}
-    solvers = {"CLARABEL": 60, "SCS": 500}
-    solvers = {k: timed(data.by_cvxpy, Y, lam, k)[0] for k, most in solvers.items() if n <= most}
-    return row | {f"{k} s": x for k, x in solvers.items()}
-
-
-def dictionary(options: Options):
-    """Fit, check, and compare the better factors with the optimum over all sizes.
-
-    The gauge of |u|_1 |v|_2 is the sum of the norms of the rows, so rows part:
-
-        min_z 1/2 |y - z|^2 + alpha |z|  at  z = (1 - alpha / |y|)_+ y,
-        = 1/2 |y|^2 if |y| <= alpha, else alpha |y| - 1/2 alpha^2         (Huber).
-    """
-    from sklearn.decomposition import DictionaryLearning
-
-    yield "6. DictionaryLearning on 600 digits, alpha = 1"
-    Y, alpha = data.digits(600), 1.0
-    size = np.linalg.norm(Y, axis=1)
-    optimum = np.where(size <= alpha, 0.5 * size**2, alpha * size - 0.5 * alpha**2).sum()
-    wanted = {"better / optimum - 1": 1e-9, "lower / optimum - 1": 1e-9}
-    for k in (20,) if options.quick else (20, 100):
-        model = DictionaryLearning(k, alpha=alpha, max_iter=100, random_state=0)
-        problem, factors = read(model, Y)
-        row, result, _ = judged(problem, factors, rounds=options.rounds(3))
-        excess = float(result.upper - optimum)
-        value = float(problem.objective(result.better))
-        yield (
-            {"k": f"k = {k}"}
-            | row
-            | {
-                "optimum": float(optimum),
-                "true excess": excess / result.upper,
-                "gap / excess - 1": result.gap / excess - 1,
-                "better / optimum - 1": abs(value / optimum - 1),
-                "lower / optimum - 1": float(abs(result.lower / optimum - 1)),
-                "components of it": result.better[0].shape[1],
-            },
-            wanted | {"verdict": "RANK_LIMITED"},
-        )
-
-
-def read(model, Y):
-    """Fit one of scikit-learn's models; return its problem and factors."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a fit that has not converged is a fit to be judged
-        codes = model.fit_transform(Y)
-    return from_model(model, Y, codes=codes)
+    solvers = {k: most for k, most in {"CLARABEL": 60, "SCS": 500}.items() if n <= most}
+    return row | {f"{k} s": timed(data.by_cvxpy, Y, lam, k)[0] for k in solvers}
 
 
 # Ratings
 
 
-def movielens(options: Options, rtol: float = 1e-5, sweeps: int = 60):
-    """Read, fit, check and verify MovieLens-100k."""
-    yield "7. MovieLens-100k, mean removed, lam = 30, r = 20"
-    Y = data.movielens()
-    problem = nuclear(Y, 30.0)
-    factors = data.alternating(problem, 20, sweeps)
-    row, _, _ = judged(problem, factors, rounds=options.rounds(3), rtol=rtol)
-    size = np.linalg.norm(factors[0], axis=0)
-    used = int((size > 1e-3 * size.max()).sum())
-    row |= {"observed": Y.nnz, "sweeps": sweeps, "components in use": used}
-    yield {"ratings": "MovieLens-100k"} | row, {"verdict": "CERTIFIED", "gap": rtol}
+BOTH = RowIntercept, ColumnIntercept
 
 
-def biases(options: Options):
-    """Check ratings with unpenalized biases; then ask the kernel to believe the naive figure.
+def rated(read_ratings, lam: float, biases, *effort: int):
+    """Fit ratings by alternating least squares, with unpenalized biases or without."""
+    problem = nuclear(read_ratings(), lam, [kind() for kind in biases])
+    return problem, data.alternating(problem, *effort)
 
-        min over U, V, b, c of 1/2 sum over ratings (u_i . v_j + b_i + c_j - y_ij)^2 + lam |Z|_*
 
-    A dual point bounds the optimum only if its sums over every user and every item are zero.
-    The naive figure is d(W) at a W with sigma_1(W) <= lam and no thought of sums: it bounds
-    the optimum *without* biases, which biases better.
-    """
-    yield "ratings with unpenalized biases: proved bracket against the naive figure"
-    cases = [("generated", data.biased_ratings(), 3.0, (30, 60), None)]
-    if not options.quick:
-        with suppress(SkippedError):  # the row is missing then
-            cases.append(("MovieLens-100k", data.movielens(), 30.0, (20, 25), 120.0))
-    for name, Y, lam, effort, budget in cases:
-        problem = nuclear(Y, lam, (RowIntercept(), ColumnIntercept()))
-        factors = data.alternating(problem, *effort)
-        row, result, _ = judged(problem, factors, tiers=("rounded",), rtol=1e-2, budget=budget)
-        figure, code = naive(problem, result.certificate, effort)
-        yield (
-            {"ratings": name, "observed": Y.nnz}
-            | row
-            | {
-                "rank": int(np.linalg.matrix_rank(factors[0] @ factors[1].T, tol=1e-3)),
-                "naive figure": figure,
-                "naive / upper": figure / row["upper"],
-                "kernel says": code,
-            },
-            {"gap": 1e-2, "naive / upper": AtLeast(1.0), "kernel says": "orthogonal"},
+FEW, CENT = {"tiers": ("rounded",), "rtol": 1e-2, "budget": 120.0}, {"gap": 1e-2}
+ratings = Table(
+    "7. ratings, with unpenalized biases and without",
+    [
+        Case(
+            "generated, biases", partial(rated, data.biased_ratings, 3.0, BOTH, 30, 60), CENT, FEW
+        ),
+        Case(
+            "MovieLens-100k",
+            partial(rated, data.movielens, 30.0, (), 20, 60),
+            CERTIFIED | {"gap": 1e-5},
+            {"rtol": 1e-5, "rounds": 3},
+        ),
+        Case(
+            "MovieLens-100k, biases", partial(rated, data.movielens, 30.0, BOTH, 20, 25), CENT, FEW
+        ),
+    ],
+    few=1,
+)
+
+
+SHAPES = {  # count of ratings -> MovieLens' shape, the most GB wanted
+    "10k": (10_000, (604, 370), 1.0),
+    "100k": (100_000, (943, 1682), 1.0),
+    "1m": (1_000_000, (6040, 3706), 1.0),
+    "10m": (10_000_000, (71_567, 10_681), 3.0),
+    "20m": (20_000_000, (138_493, 26_744), 12.0),
+}
+
+
+class Many(NamedTuple):
+    """Ratings of generated users and items; alternating least squares from a random start."""
+
+    size: str
+    lam: float  # of biases, too
+    biases: tuple
+    rank: int
+    sweeps: int
+
+    def __call__(self):
+        """Return the problem, factors that another process has fitted, and what to print."""
+        with TemporaryDirectory() as folder:
+            file = Path(folder) / "fit.npz"
+            alone(self.fit, file)
+            with np.load(file) as saved:
+                Y = sparse.coo_array((saved["data"], (saved["rows"], saved["cols"])), self.shape)
+                factors = saved["U"], saved["V"]
+        biases = "yes" if self.biases else "no"
+        return self.problem(Y), factors, {"ratings": Y.nnz, "lam": self.lam, "biases": biases}
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return SHAPES[self.size][1]
+
+    def problem(self, Y) -> Problem:
+        return nuclear(Y, self.lam, self.offsets())
+
+    def offsets(self) -> list:
+        return [kind(self.lam) for kind in self.biases]
+
+    def fit(self, file: Path) -> None:
+        """Save ratings and factors."""
+        Y = data.generated_ratings(self.shape, SHAPES[self.size][0]).tocsr()
+        rest, (U, V) = Y.copy(), (np.zeros((d, self.rank)) for d in self.shape)
+        if self.biases:
+            problem = self.problem(Y)
+            rest.data -= problem.shift(problem.best_offsets((U, V)))
+        V, turned = np.random.default_rng(0).standard_normal(V.shape), rest.T.tocsr()
+        for _ in range(self.sweeps):
+            U = ridge(rest, V, self.lam)
+            V = ridge(turned, U, self.lam)
+        stored = Y.tocoo()
+        np.savez(file, rows=stored.row, cols=stored.col, data=stored.data, U=U, V=V)
+
+
+def rating_case(name: str, fitted: tuple, budget: float, rtol: float = 1e-3) -> Case:
+    """Ask for a gap within a budget, and little memory."""
+    many = Many(name.split("-")[1], *fitted)
+    wanted = {"gap of the best": rtol, "check s": 2 * budget, "GB": SHAPES[many.size][2]}
+    asked = {"tiers": ("rounded",), "rtol": rtol, "budget": budget, "cores": 2}
+    return Case(name, many, wanted, asked)
+
+
+at_scale = Table(
+    "12. millions of ratings: seconds of the processor, on a machine with other work",
+    [
+        rating_case("ratings-10k", (10.0, BOTH, 10, 10), 5.0, 1e-2),
+        rating_case("ratings-100k", (20.0, BOTH, 20, 10), 5.0),
+        rating_case("ratings-1m", (40.0, BOTH, 40, 10), 15.0),
+        rating_case("ratings-10m", (100.0, (), 30, 6), 90.0),
+        rating_case("ratings-20m", (150.0, (), 30, 6), 400.0),
+        rating_case("ratings-1m-20", (20.0, (), 40, 10), 30.0, 1e-2),
+        rating_case("ratings-10m-50", (50.0, (), 30, 6), 300.0, 1e-2),
+    ],
+    few=1,
+    cores=None,
+)
+
+
+def clicked(kind: str, shape: tuple[int, int], count: int, lam: float):
+    """Return labels, data with outliers or counts, and eight random components."""
+    counts = kind == "kullback_leibler"
+    norm, rng = "l2+" if counts else "l2", np.random.default_rng(2)
+    factors = tuple(0.1 * rng.standard_normal((d, 8)) for d in shape)
+    if counts:
+        factors = tuple(3 * np.abs(x) for x in factors)
+    problem = Problem(data.clicks_and_counts(kind, shape, count), RankOne(norm, norm), lam)
+    return problem, factors, {"entries": count, "lam": lam}
+
+
+SMOOTH = {"logistic": 5.5, "huber": 9.0, "poisson": 14.0, "kullback_leibler": 20.0}  # lam
+clicks = Table(
+    "14. clicks, outliers and counts: from poor factors, l2 norms, counts in NMF's form",
+    [
+        Case(
+            f"{kind} {shape[0]} x {shape[1]}",
+            partial(clicked, kind, shape, count, lam),
+            {"gap of the best": 5e-3 if kind == "kullback_leibler" else 1e-3, "check s": 60.0},
+            {"tiers": ("rounded",), "rtol": 1e-4, "budget": 30.0, "cores": 2},
         )
+        for shape, count in (((943, 1682), 100_000), ((5000, 2000), 200_000))
+        for kind, lam in SMOOTH.items()
+    ],
+    cores=None,
+)
 
 
-def naive(problem, certificate, effort):
-    """Return d(W) for the W of a fit that forgets the biases, and the kernel's word on it."""
-    plain = Problem(problem.loss, problem.atom, problem.lam)
-    W = plain.dual_point(data.alternating(plain, *effort))
-    W = W * min(1.0, problem.lam / sparse.linalg.svds(problem.loss.observed.matrix(W), 1)[1][0])
-    witness = certificate.witness | {"W": as_kernel_array(W)}
-    try:
-        claimed = certificate.statement, certificate.given, certificate.proof
-        prove(*claimed, witness, Rounded())
-    except RejectedError as error:
-        return problem.loss.dual_value(W), error.code
-    return problem.loss.dual_value(W), "accepted"
+def written(kind: str, shape: tuple[int, int]):
+    """Fit tf-idf: an optimum by its singular values, or a model of scikit-learn."""
+    Y = data.generated_text(shape)
+    left, values, right = svds(Y, 40, random_state=0)
+    (m, n), lam = shape, 0.2 * values.max()
+    if kind == "nuclear norm":
+        problem = Problem(Squared(Y, zeros="observed"), RankOne("l2", "l2"), lam)
+        return problem, data.balanced(left, np.maximum(values - lam, 0.0), right)
+    model = TruncatedSVD(20, algorithm="arpack", random_state=0)
+    if kind == "NMF(20)":
+        prices = {"alpha_W": lam / n, "alpha_H": lam / m}
+        model = NMF(20, init="nndsvda", max_iter=100, tol=1e-5, **prices)
+    return read(model, sparse.csr_matrix(Y))
+
+
+text = Table(
+    "13. generated tf-idf, 20000 x 10000, zeros observed, lam = 0 or .2 sigma_1",
+    [
+        Case(
+            kind,
+            partial(written, kind, (20_000, 10_000)),
+            {"gap": rtol, "check s": 240.0},
+            {"tiers": ("rounded",), "rtol": rtol},
+        )
+        for kind, rtol in {"TruncatedSVD(20)": 1e-6, "nuclear norm": 1e-6, "NMF(20)": 5e-2}.items()
+    ],
+    few=0,
+    cores=None,
+)
 
 
 # Nonnegative factors
 
-SIZES = {0.5: 8, 0.2: 16, 0.1: 32, 0.05: 64, 0.02: 100}  # lam / sigma_1: n_components
 
-
-def nonnegative(options: Options):
-    """Certify, refute or bracket scikit-learn's NMF."""
-    from sklearn.decomposition import NMF
-
-    yield "8. nonnegative factors"
-    budget = 10.0 if options.quick else 60.0
+def small_nmf(r: int):
+    """Fit NMF to 20 x 12."""
     rng = np.random.default_rng(0)
     Y = rng.random((20, 4)) @ rng.random((4, 12)) + 0.05 * rng.random((20, 12))
-    for r in (4, 8, 2):
-        model = NMF(r, alpha_W=0.02, alpha_H=0.02, tol=1e-12, max_iter=20_000, random_state=0)
-        row = {"fit": f"20 x 12, r = {r}"} | judged(*read(model, Y))[0]
-        wanted = {"verdict": "CERTIFIED", "upper": 7.299823485, "check s": 2.0}
-        yield (row, refuted(row)) if r == 2 else (row, wanted)
-    Y = data.digits(100 if options.quick else None)
-    sizes = {k: n // 4 for k, n in SIZES.items()} if options.quick else SIZES
-    for ratio, size in sizes.items():
-        alpha = float(ratio * spectral(Y) / np.sqrt(Y.size))  # lam = alpha sqrt(m n)
-        model = NMF(size, alpha_W=alpha, alpha_H=alpha, max_iter=500, random_state=0)
-        row = judged(*read(model, Y), budget=budget)[0]
-        name = {"fit": f"digits, scikit-learn, {ratio:g} sigma_1"}
-        yield name | row, refuted(row) if ratio <= 0.1 else {}
-    spent = {"improve s": 1.2 * budget}
-    for ratio, wanted in {0.5: 1e-6, 0.2: 1e-5, 0.1: 7e-3}.items():
-        row = improved("digits, improved", Y, (ratio, sizes[ratio]), budget)
-        yield row, spent | {"gap": wanted}
-    for ratio in (0.1, 0.05, 0.02):
-        pooled = "14 digits of 16 pixels", data.pooled_digits(), (ratio, 14), budget
-        yield improved(*pooled, rtol=1e-4), spent | {"verdict": "CERTIFIED"}
-    # what the relaxation alone leaves of the first 80 digits
-    for ratio, wanted in {0.2: 2.0e-5, 0.1: 6.2e-3, 0.05: 2.1e-2, 0.02: 4.6e-2}.items():
-        yield eighty(ratio, 10, options)
-        yield eighty(ratio, 60, options), {"gap": wanted}
+    options = {"tol": 1e-12, "max_iter": 20_000, "random_state": 0}
+    return read(NMF(r, alpha_W=0.02, alpha_H=0.02, **options), Y)
 
 
-def patience(options: Options):
-    """Bracket the first 80 digits in ten minutes, or in as many seconds as --repeats says.
-
-    The gaps wanted are half of the way from the relaxation (6.2e-3, 2.1e-2) to what search
-    says (1e-4, 5e-4).
-    """
-    seconds = options.repeats or 600
-    yield f"10. 80 digits, {seconds} s each"
-    for ratio, wanted in {0.1: 3.15e-3, 0.05: 1.075e-2}.items():
-        yield eighty(ratio, seconds, options), {"gap": wanted}
+def digits_nmf(ratio: float, size: int):
+    """Fit NMF to all digits at lam = alpha sqrt(m n), a share of sigma_1."""
+    Y = data.digits()
+    alpha = float(ratio * spectral(Y) / np.sqrt(Y.size))
+    return read(NMF(size, alpha_W=alpha, alpha_H=alpha, max_iter=500, random_state=0), Y)
 
 
-def eighty(ratio: float, seconds: int, options: Options):
-    """Bracket the first 80 digits in so many seconds."""
-    budget = seconds / 30 if options.quick else float(seconds)
-    row = improved("80 digits", data.digits(80), (ratio, 20), budget)
-    return row | {"fit": f"{row['fit']}, {seconds} s"}
+def from_random(pixels, ratio: float, size: int):
+    """Start at random nonnegative factors."""
+    Y, rng = pixels(), np.random.default_rng(0)
+    problem = Problem(Squared(Y), NONNEGATIVE, ratio * spectral(Y))
+    return problem, tuple(rng.random((d, size)) for d in Y.shape)
 
 
-def improved(name: str, Y, at: tuple[float, int], budget: float, rtol: float = 1e-6):
-    """Improve from a random start."""
-    ratio, size = at
-    problem = Problem(Squared(Y), RankOne("l2+", "l2+"), ratio * spectral(Y))
-    start = data.random_start(Y, size)
-    row, _, _ = judged(problem, start, by=improve, budget=budget, rtol=rtol)
-    return {"fit": f"{name}, {ratio:g} sigma_1"} | row
+def improved(name: str, pixels, at: dict, rtol: float = 1e-6) -> list[Case]:
+    """Improve from a random start for a minute at each share of sigma_1."""
+    return [
+        improving(
+            f"{name}, {ratio:g} sigma_1",
+            partial(from_random, pixels, ratio, size),
+            {"improve s": 72.0} | wanted,
+            budget=60.0,
+            rtol=rtol,
+        )
+        for (ratio, size), wanted in at.items()
+    ]
 
 
-def refuted(row):
-    """Want that something better was found, of the same size or of another."""
-    return {"verdict": row["verdict"] if row["verdict"] in REFUTED else "refuted"}
+SAME = {"verdict": "CERTIFIED", "upper": 7.299823485, "check s": 2.0}
+SIZES = {0.5: 8, 0.2: 16, 0.1: 32, 0.05: 64, 0.02: 100}  # lam / sigma_1: n_components
+nonnegative = Table(
+    "8. nonnegative factors",
+    [
+        *(
+            Case(f"20 x 12, r = {r}", partial(small_nmf, r), REFUTED if r == 2 else SAME)
+            for r in (4, 8, 2)
+        ),
+        *(
+            Case(
+                f"digits, scikit-learn, {x:g} sigma_1",
+                partial(digits_nmf, x, size),
+                REFUTED if x <= 0.1 else {},
+                {"budget": 60.0},
+            )
+            for x, size in SIZES.items()
+        ),
+        *improved(
+            "digits, improved",
+            data.digits,
+            {(0.5, 8): {"gap": 1e-6}, (0.2, 16): {"gap": 1e-5}, (0.1, 32): {"gap": 7e-3}},
+        ),
+        *improved(
+            "14 digits of 16 pixels",
+            data.pooled_digits,
+            {(x, 14): CERTIFIED for x in (0.1, 0.05, 0.02)},
+            1e-4,
+        ),
+        *improved(
+            "80 digits",
+            partial(data.digits, 80),
+            {  # what the relaxation alone leaves
+                (x, 20): {"gap": gap}
+                for x, gap in {0.2: 2.0e-5, 0.1: 6.2e-3, 0.05: 2.1e-2, 0.02: 4.6e-2}.items()
+            },
+        ),
+    ],
+    few=3,
+)
 
 
 # Every loss
 
 
-def loss_cases(count: int):
-    """Return (data, loss, pair of norms)."""
-    from sklearn.datasets import load_breast_cancer, load_digits
-
-    pixels, features = data.digits(count), load_breast_cancer().data[:count]
-    high = features > np.median(features, axis=0)
-    scores = (features - features.mean(axis=0)) / features.std(axis=0)
-    classes, signs = np.eye(10)[load_digits().target[:count]], np.where(high, 1.0, -1.0)
-    free, signed, rows = ("l2", "l2"), ("l2+", "l2+"), ("l1", "l2")
-    return [
-        ("digits", Squared(pixels), signed),
-        ("digits, counts", KullbackLeibler(pixels), signed),
-        ("digits, counts", Poisson(pixels), free),
-        ("digits, classes", Softmax(classes), free),
-        ("breast cancer, scores", Huber(scores, 1.0), free),
-        ("breast cancer, scores", Absolute(scores), free),
-        ("breast cancer, scores", Quantile(scores, 0.75), rows),
-        ("breast cancer, above the median", Logistic(high.astype(float)), free),
-        ("breast cancer, above the median", Hinge(signs), rows),
-        ("breast cancer, above the median", SquaredHinge(signs), free),
-    ]
+def on_pixels(made):
+    return made(data.digits(100))
 
 
-def losses(options: Options):
-    """Fit each loss for ten seconds, check as long, and verify exactly.
+def on_classes(made):
+    return made(np.eye(10)[load_digits().target[:100]])
 
-    lam is a share of the polar at 0; for Kullback-Leibler at the mean: it is infinite at 0.
+
+def on_scores(made):
+    return made(data.standard(load_breast_cancer().data[:100]))
+
+
+def on_halves(made, low: float = 0.0):
+    features = load_breast_cancer().data[:100]
+    return made(np.where(features > np.median(features, axis=0), 1.0, low))
+
+
+def fitted_loss(on, made, pair):
+    """Improve for ten seconds from one component of zeros.
+
+    lam is .3 of the polar at 0; for Kullback-Leibler at the mean: it is infinite at 0.
     """
-    count, budget = (40, 0.5) if options.quick else (100, 10.0)
-    yield f"9. every loss on {count} rows of real data, lam = 0.3 of the polar at 0"
-    for name, loss, pair in loss_cases(count):
-        atom = RankOne(*pair)
-        counts = isinstance(loss, KullbackLeibler)
-        level = float(loss.data.mean()) if counts else 0.0
-        lam = 0.3 * atom.polar(-loss.gradient(np.full(loss.shape, level))).lower
-        problem = Problem(loss, atom, lam)
-        start = tuple(np.full((d, 1), level**0.5) for d in loss.shape)
-        fitted, best = timed(improve, problem, start, budget=budget)
-        row, _, _ = judged(problem, best.factors, budget=budget)
-        asked = {"loss": f"{loss.name} on {name}", "norms": " x ".join(pair)}
-        yield asked | row | {"fit s": fitted}
-        ends = row["verdict"] == "CERTIFIED" or bool(np.isfinite(row["gap"]))
-        yield Claim(asked["loss"], "certified or bracketed", f"gap {row['gap']:.1e}", ends)
+    loss, atom = on(made), RankOne(*pair)
+    level = float(loss.data.mean()) if made is KullbackLeibler else 0.0
+    lam = 0.3 * atom.polar(-loss.gradient(np.full(loss.shape, level))).lower
+    problem = Problem(loss, atom, lam)
+    start = tuple(np.full((d, 1), level**0.5) for d in loss.shape)
+    return problem, improve(problem, start, budget=10.0).factors
+
+
+FREE, SIGNED, ROWS = ("l2", "l2"), ("l2+", "l2+"), ("l1", "l2")
+losses = Table(
+    "9. every loss on 100 rows of real data, lam = 0.3 of the polar at 0",
+    [
+        Case(name, partial(fitted_loss, on, made, pair), {"gap": 1.0}, {"budget": 10.0})
+        for name, on, made, pair in (
+            ("squared on digits", on_pixels, Squared, SIGNED),
+            ("kullback_leibler on digits", on_pixels, KullbackLeibler, SIGNED),
+            ("poisson on digits", on_pixels, Poisson, FREE),
+            ("softmax on digits, classes", on_classes, Softmax, FREE),
+            ("huber on breast cancer", on_scores, partial(Huber, delta=1.0), FREE),
+            ("absolute on breast cancer", on_scores, Absolute, FREE),
+            ("quantile on breast cancer", on_scores, partial(Quantile, tau=0.75), ROWS),
+            ("logistic on breast cancer, halves", on_halves, Logistic, FREE),
+            ("hinge on breast cancer, halves", partial(on_halves, low=-1.0), Hinge, ROWS),
+            (
+                "squared_hinge on breast cancer, halves",
+                partial(on_halves, low=-1.0),
+                SquaredHinge,
+                FREE,
+            ),
+        )
+    ],
+)

@@ -1,24 +1,29 @@
-"""What every benchmark shares: rows about fits and polars, rounds of timings, claims and tables.
+"""What every benchmark shares: the row of a case, of a polar, rounds of timings, claims, tables.
 
-A benchmark is a generator function of Options.  It yields its title, then rows (dicts whose first
-column names them), alone or with what is wanted of their columns, and claims about several rows.
+A benchmark is a title and cases (`Table`), or a generator function of Options that yields its
+title, then rows (dicts whose first column names them), alone or with what is wanted of their
+columns.
 """
 
 import resource
+import time
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 from time import perf_counter, process_time
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
-from certify import check, verify
+from certify import check, improve, verify
+from certify.base import clock
+from certify.search import ratings
 
 MACHINE = "2 cores"
 HERE = Path(__file__).parent
@@ -38,7 +43,6 @@ class Options:
     only: str = ""
 
     def rounds(self, usual: int) -> int:
-        """Return how many rounds to run."""
         return self.repeats or (1 if self.quick else usual)
 
     def wants(self, name: str, few: tuple[str, ...] = ()) -> bool:
@@ -62,19 +66,13 @@ class Claim:
 
 
 def claim(what: str, got: Any, wanted: str | float) -> Claim:
-    """Claim that got is a text, at least a number that is AtLeast, or at most another number."""
+    """Claim that got is among texts, at least a number that is AtLeast, or at most a number."""
     if isinstance(wanted, str):
-        return Claim(what, wanted, str(got), got == wanted)
+        return Claim(what, wanted, str(got), got in wanted.split(" or "))
     least = isinstance(wanted, AtLeast)
     holds = got >= wanted if least else got <= wanted
     text = f"at {'least' if least else 'most'} {float(wanted):g}"
     return Claim(what, text, f"{got:.3g}", bool(holds))
-
-
-def saved(certificate) -> int:
-    """Return a certificate's size in bytes."""
-    with TemporaryDirectory() as folder:
-        return certificate.save(Path(folder) / "x.cert")
 
 
 def claims(row: Row, wanted: dict[str, str | float]) -> list[Claim]:
@@ -82,6 +80,58 @@ def claims(row: Row, wanted: dict[str, str | float]) -> list[Claim]:
     name = next(iter(row.values()))
     there = {k: w for k, w in wanted.items() if row.get(k) is not None}
     return [claim(f"{name}: {k}", row[k], w) for k, w in there.items()]
+
+
+@dataclass(frozen=True)
+class Case:
+    """What `make` returns (a problem, factors, and figures to compare with), judged as asked."""
+
+    name: str
+    make: Callable[[], tuple]
+    wanted: dict[str, str | float] = field(default_factory=dict)
+    asked: dict[str, Any] = field(default_factory=dict)
+
+
+class Table(NamedTuple):
+    """Cases under a title; a quick run has the first few, a tenth of the budget, 10 s at least."""
+
+    title: str
+    cases: list[Case]
+    few: int = 2
+    cores: int | None = 1  # that BLAS uses; None: all
+
+    def __call__(self, options: Options):
+        """Judge each case in a process of its own."""
+        yield self.title
+        for case in self.cases[: self.few] if options.quick else self.cases:
+            if options.only in case.name:
+                row = alone(judged_alone, case, options, self.cores)
+                yield {"case": case.name} | row, case.wanted
+
+
+def judged_alone(case: Case, options: Options, cores: int | None) -> Row:
+    """Return the row of a case, with the memory of its process, fits left out."""
+    problem, factors, *known = case.make()
+    known, asked = known[0] if known else {}, dict(case.asked)
+    if options.quick and "budget" in asked:
+        asked["budget"] = max(asked["budget"] / 10, 10.0)
+    with threadpool_limits(cores, user_api="blas"):
+        row = judged(problem, factors, rounds=options.rounds(asked.pop("rounds", 1)), **asked)[0]
+    shown = {k: x for k, x in known.items() if k != "optimum"}
+    return shown | row | compared(row, known.get("optimum")) | {"GB": peak()}
+
+
+def compared(row: Row, optimum: float | None) -> Row:
+    """Compare with an optimum that is known."""
+    if optimum is None:
+        return {}
+    excess, best = row["upper"] - optimum, row["better"] or row["upper"]
+    return {
+        "true excess": max(excess, 0.0) / row["upper"],
+        "gap / excess": row["gap"] * row["upper"] / excess if excess > 1e-9 * optimum else None,
+        "best / optimum - 1": abs(best / optimum - 1),
+        "lower / optimum - 1": abs(row["lower"] / optimum - 1),
+    }
 
 
 class Rounds:
@@ -123,14 +173,25 @@ def peak() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
 
 
-def judged(  # noqa: PLR0913  keywords
-    problem, factors, *, by=check, rounds=1, tiers=("exact",), clock=process_time, **asked
-):
+def count_budget_in_processor_seconds() -> None:
+    """Count budgets of this process as on one core from now on, for a machine with other work."""
+    ratings.CORES = 1
+    ahead = time.monotonic() - process_time()
+    clock.monotonic = lambda: ahead + process_time()
+
+
+def judged(problem, factors, *, by=check, rounds=1, tiers=("exact",), **asked):
     """Check or improve factors, and verify what is claimed of the result, in rounds.
 
     Returns the row, the result, and the factors that it is about.  The verdict is that of the
-    search and of every verification: "A/B" if they differ.  Seconds are the processor's.
+    search and of every verification: "A/B" if they differ.  Seconds are the processor's; where
+    cores= is asked, so is the budget, of so many cores.
     """
+    if cores := asked.pop("cores", None):
+        asked["budget"] *= cores
+        count_budget_in_processor_seconds()
+    if by is check:
+        asked.setdefault("q", getattr(factors, "q", None))
 
     def search(_):
         found = by(problem, factors, **asked)
@@ -144,9 +205,13 @@ def judged(  # noqa: PLR0913  keywords
 
     agreed = {k: x for k, x in asked.items() if k in ("rtol", "atol", "q")}
     steps = {f"{tier} verify": partial(verified, tier=tier) for tier in tiers}
-    ran = Rounds(rounds, clock, search=search, **steps)
+    ran = Rounds(rounds, process_time, search=search, **steps)
     result, reached, _ = ran.values["search"]
     ends = {x.verdict.name for x in (result, *(ran.values[k] for k in steps))}
+    best = [(result.upper, reached), (result.better_upper, result.better)]
+    if result.reached is not None:  # of any size, its objective in floats
+        best.append((result.reached.value, result.reached.factors))
+    best = min((x for x in best if x[0] is not None), key=lambda x: x[0])
     row = {
         "components": reached[0].shape[-1],
         "verdict": "/".join(sorted(ends)),
@@ -154,6 +219,9 @@ def judged(  # noqa: PLR0913  keywords
         "upper": result.upper,
         "gap": result.relative_gap,
         "better": result.better_upper,
+        "gap of the best": 1 - result.lower / best[0] if best[0] else None,
+        "size of the best": best[1][0].shape[-1],
+        "rule": result.certificate.proof.get("polar", {}).get("rule"),
         "arithmetic": result.tier,
         f"{by.__name__} s": ran.seconds.pop("search"),
         **{f"{k} s": s for k, s in ran.seconds.items()},
@@ -162,11 +230,23 @@ def judged(  # noqa: PLR0913  keywords
     return row, result, reached
 
 
-def bounded(propose, verified, clock=perf_counter) -> Row:
+def improving(*given, **asked) -> Case:
+    """Return a case that is improved, not only checked."""
+    return Case(*given, {"by": improve} | asked)
+
+
+def saved(certificate) -> int:
+    """Return a certificate's size in bytes."""
+    with TemporaryDirectory() as folder:
+        return certificate.save(Path(folder) / "x.cert")
+
+
+def bounded(propose, verified) -> Row:
     """Time the search for a polar's value and a proposal of its bound, and its verification."""
-    searched, (lower, found) = timed(propose, clock=clock)
+    searched, (lower, found) = timed(propose, clock=process_time)
     packed = 8 * len(found.proof.get("tree", ()))  # a part is a bit of it
-    seconds, upper = timed(verified, found.proof, clock=clock)
+    seconds, upper = timed(verified, found.proof, clock=process_time)
+    arrays = [x for x in found.proof.values() if isinstance(x, np.ndarray)]
     return {
         "attained": lower,
         "proved": float(upper),
@@ -174,13 +254,8 @@ def bounded(propose, verified, clock=perf_counter) -> Row:
         "parts": packed or len(found.proof.get("nodes", [0])),
         "search s": searched,
         "verify s": seconds,
-        "MB": megabytes(found.proof),
+        "MB": sum(x.nbytes for x in arrays) / 1e6,
     }
-
-
-def megabytes(proof) -> float:
-    """Return the size of a proof's arrays."""
-    return sum(x.nbytes for x in proof.values() if isinstance(x, np.ndarray)) / 1e6
 
 
 def shown(value: object) -> str:
@@ -211,28 +286,20 @@ def markdown(rows) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-@contextmanager
-def picture(file: str, size: tuple[float, float], *, outside: bool = True):
-    """Give axes to draw on; write them beside this file, with a legend."""
-    import matplotlib as mpl
-
-    mpl.use("agg")
-    from matplotlib import pyplot as plt
-
-    figure, axes = plt.subplots(figsize=size)
-    yield axes
-    axes.grid(which="major", alpha=0.3)
-    place = {"loc": "center left", "bbox_to_anchor": (1.01, 0.5)} if outside else {}
-    axes.legend(frameon=False, **place)
-    figure.tight_layout()
-    figure.savefig(HERE / file, dpi=120)
-    plt.close(figure)
-
-
-def draw_sizes(axes, rows, lines: dict[str, tuple[str, str]], by: str = "n") -> None:
+def draw_sizes(file: str, rows, lines: dict[str, tuple[str, str]], by: str, axis: str) -> None:
     """Draw columns against sizes on logarithmic axes; a line is a label and a marker."""
+    import matplotlib.pyplot as plt
+
+    plt.switch_backend("agg")
+    figure, axes = plt.subplots(figsize=(9, 4.5))
     for column, (label, marker) in lines.items():
         points = [(row[by], row[column]) for row in rows if row.get(column) is not None]
         axes.loglog(*zip(*points, strict=True), label=label, marker=marker)
     axes.set_xticks([row[by] for row in rows], [f"{row[by]:,}" for row in rows])
     axes.minorticks_off()
+    axes.set(xlabel=axis, ylabel="seconds (2 cores)")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1.01, 0.5))
+    figure.tight_layout()
+    figure.savefig(HERE / file, dpi=120)
+    plt.close(figure)

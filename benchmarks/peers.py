@@ -1,11 +1,10 @@
-"""What other solvers and trainers take for the same question, and what they leave to be proved.
+"""What other solvers take for the same question, and what they leave to be proved.
 
 Seconds are the processor's, of one thread, medians of rounds in which all took their turn.  Of
-each peer's answer the objective is compared with the best one that is known.  A general solver
-and a trainer print a number; `improve` and `check` end with a proof, whose time is in theirs.
+each peer's answer the objective is compared with the best one that is known.  A solver
+prints a number; `improve` and `check` end with a proof, whose time is in theirs.
 """
 
-import warnings
 from importlib import import_module
 from importlib.util import find_spec
 from time import process_time
@@ -14,11 +13,9 @@ import data
 import numpy as np
 from measure import AtLeast, Options, Rounds, Row
 from scipy.optimize import minimize
-from sklearn.datasets import load_iris
-from sklearn.decomposition import NMF, PCA, DictionaryLearning
 from sklearn.linear_model import MultiTaskLasso
 
-from certify import Problem, check, from_model, improve
+from certify import Problem, check, improve
 from certify.atoms import RankOne, ReLU
 from certify.losses import Squared
 
@@ -30,7 +27,7 @@ MODULES = {k: k for k in ("cvxpy", "scipy", "numpy", "celer", "skglm", "pymanopt
 
 
 def peers(options: Options):
-    """Nuclear norms and a lasso of groups by each, scikit-learn's fits beside what judges them."""
+    """Nuclear norms and a lasso of groups by each."""
     yield "13. peers: the same question, seconds of the processor"
     for n in (20, 30) if options.quick else (40, 60):
         Y, lam = data.low_rank(n, n // 4, seed=n)
@@ -41,14 +38,6 @@ def peers(options: Options):
             title = f"the same, {seen.sum()} entries observed"
             yield from solved(options, title, *nuclear(Y, lam, seen))
     yield from solved(options, "multi-task lasso, 200 x 60, 5 outputs", *multi_task())
-    lasso = DictionaryLearning(20, alpha=1.0, max_iter=50, random_state=0)
-    models = [
-        ("PCA(5), digits", PCA(5), data.digits(100 if options.quick else None)),
-        ("NMF(2), iris", NMF(2, init="nndsvda", max_iter=2000, tol=1e-9), load_iris().data),
-        ("DictionaryLearning(20), 200 digits", lasso, data.digits(200)),
-    ]
-    for model in models[:2] if options.quick else models:
-        yield from fitted(options, *model)
 
 
 def nuclear(Y, lam: float, seen):
@@ -142,25 +131,6 @@ def solved(options: Options, title: str, problem: Problem, others):
 def is_there(module: str) -> bool:
     """Import a module, so that nobody's seconds hold that; tell whether it is installed."""
     return find_spec(module) is not None and bool(import_module(module))
-
-
-def fitted(options: Options, title: str, model, X):
-    """Compare the seconds of a fit with those of judging it."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        problem, factors = from_model(model.fit(X), X)
-        q = getattr(factors, "q", None)
-        steps = {
-            "scikit-learn's fit": lambda _: model.fit(X),
-            OURS: lambda _: check(problem, factors, q=q),
-        }
-        ran = Rounds(options.rounds(3), clock=process_time, **steps)
-    result = ran.values[OURS]
-    lower = result.own_size.lower  # of the own size, where that is asked
-    above = result.upper / lower - 1 if lower > 0 else np.inf
-    yield row(title, "scikit-learn's fit", ran)
-    found = {"verdict": result.verdict.name, "at most % above": 100 * above}
-    yield row(title, OURS, ran) | found
 
 
 def row(title: str, name: str, ran: Rounds) -> Row:

@@ -15,11 +15,10 @@ from pathlib import Path
 import dask
 import distributed
 import numpy as np
-from at_scale import CASES, Case
 from data import generated_ratings
+from matrices import SHAPES, at_scale
 from measure import peak, table
 
-from certify.offsets import ColumnIntercept, RowIntercept
 from certify.pipeline import row_blocks
 
 BLOCKS = 4
@@ -29,14 +28,14 @@ KEEPING = {"MALLOC_TRIM_THRESHOLD_": 1 << 28, "MALLOC_MMAP_THRESHOLD_": 1 << 28}
 }  # of workers: memory is kept, as docs/howto/scale.md says
 
 
-def stored(folder: Path, case: Case) -> list[str]:
+def stored(folder: Path, count: int, shape: tuple[int, int]) -> list[str]:
     """Return the files of blocks of about equally many entries, made where they are not there."""
-    files = [folder / f"{case.count}-{k}.npz" for k in range(BLOCKS)]
+    files = [folder / f"{count}-{k}.npz" for k in range(BLOCKS)]
     if not files[-1].exists():
         folder.mkdir(parents=True, exist_ok=True)
-        Y = generated_ratings(case.shape, case.count).tocsr()
+        Y = generated_ratings(shape, count).tocsr()
         ends = np.searchsorted(Y.indptr, np.linspace(0, Y.nnz, BLOCKS + 1)[1:-1])
-        for file, part in zip(files, np.split(np.arange(case.shape[0]), ends), strict=True):
+        for file, part in zip(files, np.split(np.arange(shape[0]), ends), strict=True):
             rows, cols = Y[part].tocoo().coords
             np.savez(file, rows=rows, cols=cols, data=Y[part].data)
     return [str(file) for file in files]
@@ -47,15 +46,16 @@ def everywhere(client, work) -> list:
     return [work(), *(client.run(work).values() if client else ())]
 
 
-def run(folder: Path, case: Case, client) -> dict:
-    """Fit and verify a case."""
-    biases = [RowIntercept(case.lam), ColumnIntercept(case.lam)] if case.biases else []
-    blocks = row_blocks.RowBlocks(stored(folder, case), case.shape[1], case.lam, biases)
+def run(folder: Path, size: str, client) -> dict:
+    """Fit and verify the case of `at_scale`."""
+    (case,) = (c for c in at_scale.cases if c.name == f"ratings-{size}")
+    many, rtol, (count, shape, _) = case.make, case.asked["rtol"], SHAPES[size]
+    blocks = row_blocks.RowBlocks(stored(folder, count, shape), shape[1], many.lam, many.offsets())
     before = sum(everywhere(client, time.process_time))
-    found = row_blocks.improve(blocks, rtol=case.rtol, client=client)
+    found = row_blocks.improve(blocks, rtol=rtol, client=client)
     between = sum(everywhere(client, time.process_time))
     certificate, factors = found.result.certificate, found.factors
-    proof = row_blocks.verify(certificate, blocks, factors, rtol=case.rtol, client=client)
+    proof = row_blocks.verify(certificate, blocks, factors, rtol=rtol, client=client)
     after = sum(everywhere(client, time.process_time))
     assert proof.lower == found.result.lower
     return {
@@ -85,7 +85,7 @@ def main() -> None:
         )
         client = distributed.Client(cluster, set_as_default=False)
     with cluster, client as there:
-        row = run(asked.folder, CASES[f"ratings-{asked.case}"], there)
+        row = run(asked.folder, asked.case, there)
     print(table([{"case": asked.case, "workers": asked.workers} | row]))
 
 

@@ -21,25 +21,13 @@ from measure import HERE, MACHINE, Claim, Options, SkippedError, alone, claims, 
 from threadpoolctl import threadpool_limits
 
 MODULES = {  # a benchmark is the function of its name; in this order they are written
-    "matrices": "digits scaling dictionary movielens nonnegative patience losses biases",
-    "hard_polars": "polars",
-    "short_sides": "short_sides",
-    "own_size": "own_size",
-    "at_scale": "ratings at_scale clicks text",
+    "matrices": "digits scaling dictionary ratings nonnegative losses at_scale clicks text",
     "peers": "peers",
-    "tensors": "tensorly tensor_polar cp",
-    "networks": "networks real_networks layers hour",
+    "bounds": "tensor_polar short_sides",
+    "fits": "cp short_problems networks real_networks hour",
     "expectations": "defaults penalties",
 }
 BENCHMARKS = {name: module for module, names in MODULES.items() for name in names.split()}
-EVERY_CORE = (
-    "scaling",
-    "ratings",
-    "at_scale",
-    "clicks",
-    "text",
-    "layers",
-)  # the others use one thread of BLAS
 CASE = ("case", "model", "data", "family", "size", "ratio")  # columns that say what a row is about
 LIBRARIES = ("numpy", "scipy", "cvxpy", "clarabel", "scs", "python-flint")
 LIBRARIES += ("scikit-learn", "tensorly")
@@ -74,7 +62,7 @@ def measured(name: str, options: Options) -> Report:
     """Run one benchmark."""
     benchmark = getattr(importlib.import_module(BENCHMARKS[name]), name)
     report = Report("", [], [])
-    with threadpool_limits(None if name in EVERY_CORE else 1, user_api="blas"):
+    with threadpool_limits(None if name == "scaling" else 1, user_api="blas"):
         try:
             for part in benchmark(options):
                 row, wanted = part if isinstance(part, tuple) else (part, {})
@@ -106,9 +94,9 @@ def main() -> None:
     """Run, merge, write; exit status 1 if a claim does not hold."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(BENCHMARKS))
-    parser.add_argument("--only", default="", help="of defaults, penalties and at_scale: cases")
+    parser.add_argument("--only", default="", help="cases whose name has this text")
     parser.add_argument("--quick", action="store_true", help="small sizes, one round")
-    parser.add_argument("--repeats", type=int, help="rounds; of patience and hour the seconds")
+    parser.add_argument("--repeats", type=int, help="rounds; of hour the seconds")
     parser.add_argument("--out", type=Path, help="folder to write to")
     given = parser.parse_args()
     if unknown := set(given.names) - {*BENCHMARKS}:
@@ -159,7 +147,11 @@ def text(reports: dict[str, Report], versions: str) -> str:
         markdown(rows),
         "![seconds against size](scaling.png)",
     ]
-    parts += [f"### {r.title}\n\n{markdown(r.rows)}" for r in reports.values() if not r.skipped]
+    parts += [
+        f"### {r.title}\n\n`python benchmarks/run.py {k}`\n\n{markdown(r.rows)}"
+        for k, r in reports.items()
+        if not r.skipped
+    ]
     return "\n\n".join(parts) + "\n"
 
 

@@ -1,0 +1,367 @@
+"""Hidden layers and tensors: optima, networks that libraries trained, short sides, CP, an hour."""
+
+import warnings
+from functools import partial
+from itertools import permutations
+from time import perf_counter, process_time
+
+import data
+import numpy as np
+from measure import Case, Options, Table, claim, improving
+from sklearn.datasets import load_iris
+from sklearn.decomposition import NMF
+from sklearn.neural_network import MLPClassifier, MLPRegressor
+
+from certify import Problem, Verdict, check, from_model, improve
+from certify.adapters.arrays import scnn_relu
+from certify.atoms import CP, RankOne, ReLU
+from certify.losses import Squared
+from certify.norms import Elastic, Variation
+from certify.polar.ascent.products import attain
+from certify.search.layers import lam_max
+
+TIERS = ("exact", "rounded")
+BRACKET = {"gap": 1.0}
+
+# Random data, and diabetes
+
+
+def on_random():
+    """Return a network's outputs on 100 x 3 random data, with noise."""
+    rng = np.random.default_rng(0)
+    X, U = rng.standard_normal((100, 3)), rng.standard_normal((3, 3))
+    y = np.maximum(X @ U, 0.0).sum(axis=1, keepdims=True)
+    return ReLU(X), Squared(y + 0.3 * rng.standard_normal(y.shape))
+
+
+def on_diabetes(rows: int):
+    """Return the layer and the loss of the first rows of a permutation."""
+    _, X, y = data.diabetes(rows)
+    return ReLU(X, bias="regularized"), Squared(y[:, None])
+
+
+def best_network(on, share: float, rtol: float, budget: float, kind: str = "optimum"):
+    """Return a share of the smallest lam of an empty network, and what an improvement reaches."""
+    atom, loss = on()
+    problem, rng = (
+        Problem(loss, atom, share * atom.attain(loss.data, 0)[0]),
+        np.random.default_rng(1),
+    )
+    start = tuple(0.1 * rng.standard_normal((*s, 24)) for s in atom.shapes(loss.dims))
+    best = improve(problem, start, rtol=rtol, budget=budget).factors
+    if kind == "too few":
+        best = too_few(problem, best)
+    if kind == "stopped early":
+        best = tuple(1.02 * x for x in best)
+    return problem, best, {"lam / lam_max": share}
+
+
+def too_few(problem: Problem, best):
+    """Return weights of half the neurons, that nothing of their size was found better than."""
+    theta = problem.atom.theta(best)
+    factors = tuple(x[:, np.argsort(-theta)[: len(theta) // 2]] for x in best)
+    for _ in range(5):
+        found = check(problem, factors, budget=20.0)
+        larger = found.better is not None and found.better[0].shape[1] > factors[0].shape[1]
+        if found.verdict is not Verdict.REFUTED or larger:
+            break
+        factors = found.better
+    return factors
+
+
+KINDS = {"optimum": "CERTIFIED", "too few": "RANK_LIMITED", "stopped early": "REFUTED"}
+networks = Table(
+    "Hidden layers",
+    [
+        Case(
+            f"random 100 x 3 at {share}, {kind}",
+            partial(best_network, on_random, share, 1e-6, 60.0, kind),
+            {"verdict": verdict, "check s": 60.0},
+            {"tiers": TIERS, "budget": 60.0, "rtol": 1e-6},
+        )
+        for share in (0.2, 0.05)
+        for kind, verdict in KINDS.items()
+    ]
+    + [
+        Case(
+            f"diabetes {count} rows at {share}",
+            partial(best_network, partial(on_diabetes, count), share, 0.01 * rtol, budget / 4),
+            BRACKET,
+            {"tiers": TIERS, "budget": budget, "rtol": rtol},
+        )
+        for count, share, rtol, budget in (
+            (data.PART, 0.5, 1e-3, 120.0),
+            (data.PART, 0.2, 1e-3, 120.0),
+            (data.PART, 0.067, 1e-2, 120.0),
+            (442, 0.5, 1e-2, 600.0),
+            (442, 0.2, 1e-2, 600.0),
+        )
+    ],
+    few=3,
+)
+
+
+def hour(options: Options, share: float = 0.05):
+    """Spend an hour on all of diabetes at a small lam, or as many seconds as --repeats says.
+
+    What bounds without a certificate leave is 0.82 of the objective.
+    """
+    seconds = 20 if options.quick else options.repeats or 3600
+    yield f"442 x 11, lam / lam_max = {share}, {seconds} s"
+    on = partial(on_diabetes, 60 if options.quick else 442)
+    problem, best, _ = best_network(on, share, 1e-4, 5.0 if options.quick else 120.0)
+    start, worked, heard, due = perf_counter(), process_time(), [], [0.0]
+
+    def keep(stage: str, value: float) -> None:
+        """Keep a lower bound that rises, at 1, 2, 4, ... times the first moment."""
+        at = perf_counter() - start
+        if "optimum at least" in stage and value > 0 and at >= due[0]:
+            heard.append({"s": at, "proved at least": value})
+            due[0] = 2 * at
+
+    found = check(problem, best, rtol=1e-2, budget=seconds, progress=keep)
+    heard.append({"s": perf_counter() - start, "proved at least": found.lower})
+    heard = [r | {"gap": 1 - r["proved at least"] / problem.objective(best)} for r in heard]
+    heard[-1] |= {"verdict": found.verdict.name, "processor s": process_time() - worked}
+    yield from heard
+    yield claim("gap at the end", float(heard[-1]["gap"]), 0.82)
+
+
+# Networks that libraries trained
+
+
+def trained(made, table, units: int, alpha: float, **given):
+    """Train by scikit-learn's L-BFGS."""
+    _, X, y = table()
+    plain = {"max_iter": 20_000, "max_fun": 10**6, "tol": 1e-10, "random_state": 0}
+    model = made(hidden_layer_sizes=(units,), solver="lbfgs", alpha=alpha, **(plain | given))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model.fit(X, y)
+    return from_model(model, X, y)
+
+
+def by_torch(table, units: int, decay: float, *, precise: bool):
+    """Train Linear, ReLU, Linear by Adam on all rows, 3000 steps getting short."""
+    import torch
+
+    _, X, y = table()
+    optimizer = partial(torch.optim.Adam, lr=0.01, weight_decay=decay)
+    given = X, y[:, None]
+    net, _ = data.torch_network(given, units, optimizer, 3000, shorter=True, precise=precise)
+    return from_model(net, X, y, weight_decay=decay)
+
+
+def sampled(table, patterns: int = 12, share: float = 0.2):
+    """Solve pyscnn's program over sampled patterns, each with its cone:
+
+    min 1/(2 n) |sum +-D_i X v_i - y|^2 + lam sum |v_i|,   (2 D_i - 1) X v_i >= 0.
+    """
+    import cvxpy as cp
+
+    _, given, y = table()
+    norms, rng = np.linalg.norm(given, axis=0), np.random.default_rng(0)
+    none = [np.ones((1, given.shape[1])), np.zeros((1, 1))]
+    lam = share * lam_max(scnn_relu(none, given, y, 1.0)[0], budget=5.0).lower / len(y)
+    X = given / norms
+    gates = np.unique(X @ rng.standard_normal((X.shape[1], patterns)) > 0, axis=1).T.astype(float)
+    gates, signs = np.repeat(gates, 2, axis=0), np.tile([1.0, -1.0], len(gates))
+    parts = [cp.Variable(X.shape[1]) for _ in gates]
+    f = sum(s * cp.multiply(g, X @ v) for s, g, v in zip(signs, gates, parts, strict=True))
+    cones = [cp.multiply(2 * g - 1, X @ v) >= 0 for g, v in zip(gates, parts, strict=True)]
+    paid = lam * sum(cp.norm(v) for v in parts)
+    cp.Problem(cp.Minimize(cp.sum_squares(f - y) / (2 * len(y)) + paid), cones).solve("CLARABEL")
+    W = np.array([v.value for v in parts]) / norms
+    size = np.linalg.norm(W, axis=1)
+    alive = size > 1e-6 * size.max()
+    return scnn_relu([W[alive], signs[None, alive]], given, y, lam)
+
+
+part, some = partial(data.diabetes, data.PART), partial(data.cancer, 100)
+regressor, classifier = partial(trained, MLPRegressor), partial(trained, MLPClassifier)
+real_networks = Table(
+    "Real networks",
+    [
+        Case(
+            name, make, BRACKET | {"verdict": verdict}, {"tiers": TIERS, "rtol": rtol, "budget": s}
+        )
+        for name, make, rtol, s, verdict in (
+            (
+                "MLPRegressor 60 x 9, alpha = 20",
+                partial(regressor, part, 30, 20.0),
+                1e-2,
+                60.0,
+                "CERTIFIED",
+            ),
+            (
+                "PyTorch 9-30-1, weight decay .5",
+                partial(by_torch, part, 30, 0.5, precise=False),
+                1e-2,
+                60.0,
+                "CERTIFIED",
+            ),
+            (
+                "MLPClassifier 100 x 2, alpha = 2",
+                partial(classifier, some, 20, 2.0),
+                1e-3,
+                60.0,
+                "CERTIFIED",
+            ),
+            (
+                "too few units, alpha = 1",
+                partial(classifier, some, 1, 1.0),
+                1e-3,
+                60.0,
+                "RANK_LIMITED",
+            ),
+            (
+                "stopped early, alpha = 2",
+                partial(classifier, some, 20, 2.0, max_iter=10),
+                1e-3,
+                60.0,
+                "REFUTED",
+            ),
+            (
+                "MLPClassifier 569 x 2, alpha = 20",
+                partial(classifier, data.cancer, 20, 20.0),
+                1e-2,
+                600.0,
+                "CERTIFIED",
+            ),
+            ("pyscnn's program, 12 patterns", partial(sampled, part), 1e-2, 60.0, "REFUTED"),
+        )
+    ],
+)
+
+
+# Whole problems with a short side
+
+
+def patients(rows: int = 120, features: int = 3):
+    """Return patients of the diabetes data, some features, all standardized."""
+    from sklearn.datasets import load_diabetes
+
+    X, y = load_diabetes(return_X_y=True)
+    columns = [2, 3, 8, 4, 6][:features]
+    return data.standard(X)[:rows, columns], data.standard(y)[:rows]
+
+
+def few_features():
+    return data.Table("diabetes 120 x 3", *patients())
+
+
+def flowers():
+    """Return 60 flowers of two features and three kinds."""
+    X, y = load_iris(return_X_y=True)
+    chosen = np.random.default_rng(0).permutation(len(y))[:60]
+    return data.Table("iris 60 x 2", data.standard(X)[chosen, 2:], y[chosen])
+
+
+def iris_parts():
+    """Return NMF(4) of iris at .02 of its largest singular value."""
+    X = load_iris().data
+    lam = 0.02 * np.linalg.norm(X, 2)
+    sizes = {"alpha_W": lam / X.shape[1], "alpha_H": lam / len(X), "max_iter": 5000, "tol": 1e-9}
+    model = NMF(4, init="random", random_state=0, **sizes)
+    U = model.fit_transform(X)
+    return Problem(Squared(X), RankOne("l2+", "l2+"), lam), (U, model.components_.T)
+
+
+def zero(shape: tuple[int, ...], atom):
+    """Return Gaussian data at .3 of an attained value of their polar, a component of zeros."""
+    draws = np.random.default_rng(0)
+    W, T, cube = (draws.standard_normal(s) for s in ((40, 5), (3, 3, 3), (4, 4, 4)))
+    odd = sum(T.transpose(p) for p in permutations(range(3))) / 6
+    Y = {(40, 5): W, (3, 3, 3): odd, (4, 4, 4): cube}[shape]
+    problem = Problem(Squared(Y), atom, 0.3 * atom.attain(Y, 0)[0])
+    return problem, tuple(np.zeros((*shape, 1)) for shape in atom.shapes(Y.shape))
+
+
+LBFGS = {"max_fun": 15_000, "tol": 1e-9}
+PATH = Variation([(i, i + 1) for i in range(39)], 0.5)
+short_problems = Table(
+    "whole problems with a short side, improved for a minute of the processor",
+    [
+        improving(name, make, {"gap": gap}, tiers=("rounded",), rtol=gap, budget=30.0, cores=2)
+        for name, make, gap in (
+            ("iris NMF(4), .02 sigma_1", iris_parts, 1e-4),
+            (
+                "3 x 3 x 3, symmetric, of one sign",
+                partial(zero, (3, 3, 3), CP("l2+", True, order=3)),
+                1e-4,
+            ),
+            ("4 x 4 x 4, linf", partial(zero, (4, 4, 4), CP(("linf",) * 3)), 1e-4),
+            (
+                "40 x 5, linf and elastic",
+                partial(zero, (40, 5), RankOne("linf", Elastic(0.5))),
+                1e-4,
+            ),
+            ("40 x 5, elastic", partial(zero, (40, 5), RankOne(Elastic(0.5), Elastic(0.5))), 1e-4),
+            ("40 x 5, variation and l2", partial(zero, (40, 5), RankOne(PATH, "l2")), 1e-4),
+            ("softmax, iris 60 x 2 x 3", partial(classifier, flowers, 20, 1.0, **LBFGS), 1e-3),
+            (
+                "MLPRegressor 120 x 3, alpha = 1",
+                partial(regressor, few_features, 100, 1.0, **LBFGS),
+                1e-2,
+            ),
+            (
+                "MLPRegressor 120 x 3, alpha = .1",
+                partial(regressor, few_features, 100, 0.1, **LBFGS),
+                1e-2,
+            ),
+            (
+                "PyTorch 3-40-1, weight decay .01",
+                partial(by_torch, few_features, 40, 0.01, precise=True),
+                1e-2,
+            ),
+        )
+    ],
+)
+
+
+# CP models
+
+
+def from_nothing(tensor, share: float):
+    """Return a tensor, what is seen of it, lam at a share of the spectral norm; no components."""
+    T, mask = tensor()
+    atom = CP(("l2",) * T.ndim)
+    top = attain(T, atom.gauges, symmetric=False, seed=0)[0]
+    return Problem(Squared(T, mask=mask), atom, share * top), tuple(
+        np.zeros((n, 0)) for n in T.shape
+    )
+
+
+def covid():
+    return data.tensor("COVID19_data"), None
+
+
+def kinetic(at=...):
+    return np.ascontiguousarray(data.tensor("Kinetic")[..., at] / 4096.0), None
+
+
+def zero_filled():
+    return data.responses()[0], None
+
+
+cp = Table(
+    "CP models of real tensors, l2 norms",
+    [
+        improving(
+            f"{name} at {share:g}",
+            partial(from_nothing, tensor, share),
+            {"gap": gap},
+            budget=240.0,
+            rtol=min(gap, 1e-3),
+        )
+        for name, tensor, shares in (
+            ("COVID19 438x6x11", covid, {0.2: 1e-5, 0.1: 1e-5, 0.05: 1e-3}),
+            ("IL2 52x12x8 masked", data.responses, {0.2: 1e-5, 0.05: 1e-5, 0.02: 1e-3}),
+            ("IL2 52x12x8 zero-filled", zero_filled, {0.2: 1e-5, 0.05: 1e-5, 0.02: 1e-3}),
+            ("Kinetic 64x12x10", partial(kinetic, data.SLAB), {0.2: 1e-5, 0.05: 1e-5, 0.01: 1e-3}),
+            ("Kinetic 64x12x10x60", kinetic, {0.05: 1.0}),
+        )
+        for share, gap in shares.items()
+    ],
+    few=1,
+)
