@@ -12,7 +12,7 @@ from .budget import FRACTION, MADE, Budget, product_work
 from .graphs import Graph
 from .patterns import Pattern, pairs_in_lines, thin
 from .scalars import Enclosure
-from .simplicial import ConeForm
+from .simplicial import KNOWN, SWEEPS, ConeForm
 from .spaces import Deep, Network
 
 
@@ -254,12 +254,12 @@ class Metered(Arithmetic[H]):
         """
         d, outputs, points = form.short.size, form.other.size, len(form.bent)
         each = d * (points * (1 + outputs) + 2 * outputs + 2 * d)
-        self.budget.hold(deepest * each, "cones that wait", 2 * deepest)
+        known = 0 if points else (d + 1) * min(KNOWN, len(form.tree))
+        self.budget.hold(deepest * each + known, "cones that wait", 2 * deepest)
         ends = (d if points else 1) * (0 if form.other.line == "root" else outputs)
-        ends = ends * (1 + form.other.search) + 2 * d * form.short.search
-        fractions = FRACTION * (d * (d + 8) + ends)
-        work = len(form.tree) * (2 * each + fractions) * (1 + (d * deepest >> 7))
-        self.budget.spend(work, "cones")
+        ends = ends * (1 + form.other.search) + 3 * d * form.short.search
+        node = 2 * each + 2 * SWEEPS * d * d + FRACTION * (d * (d + 8) + ends)
+        self.budget.spend(len(form.tree) * node * (1 + (d * deepest >> 7)), "cones")
         return self.by.cones(form, deepest)
 
     def top(self, g: H, shift: Fraction, factor: Array | None) -> Fraction:

@@ -14,9 +14,12 @@ from .scalars import power
 T = TypeVar("T")
 Ints = Sequence[int]
 Rows = Sequence[Ints]
+Known = dict[tuple[int, ...], int]
 SIGNS = {"*": (1, -1), "+": (1,), "-": (-1,), "0": (1,)}
 FINE = 64  # lengths and bounds are integers times 2^-FINE, rounded up; sharpness, never truth
 STEEP = 32  # bits of a slope between 0 and 1; sharpness, too
+SWEEPS = 3  # over the coordinates of a slope, to shorten it; sharpness, too
+KNOWN = 1 << 12  # vertex bounds that are kept: many cones share a generator
 
 
 class ConeForm(NamedTuple):
@@ -84,11 +87,11 @@ def over_cones(form: ConeForm) -> Fraction:
     best, codes = 0, iter(form.tree)
     pairs = [*combinations(range(form.short.size), 2)]
     for kink, signs in form.roots():
-        waiting = [orthant(form, signs, kink)]
+        waiting, known = [orthant(form, signs, kink)], Known()
         while waiting:
             cone = waiting.pop()
             if code := next(codes):
-                waiting += halves(form, cone, *pairs[code - 1])
+                waiting += halves(form, cone, *pairs[code - 1], known)
             else:
                 best = leaf(form, cone, best)
     return form.unit * best * power(-FINE)
@@ -117,7 +120,7 @@ def over_powers(form: ConeForm, orthants: Iterable[Ints], order: int) -> Fractio
         while waiting:
             cone = waiting.pop()
             if code := next(codes):
-                waiting += halves(form, cone, *pairs[code - 1])
+                waiting += halves(form, cone, *pairs[code - 1], Known())
             else:
                 best = max(best, power_leaf(form, cone, a, order))
     return form.unit * best
@@ -187,8 +190,11 @@ def fix_signs(cone: Cone) -> Cone:
     return cone._replace(linear=linear, bent=bent)
 
 
-def halves(form: ConeForm, cone: Cone, i: int, j: int) -> Iterator[Cone]:
-    """Yield the cones with m in the place of g_j and of g_i; p and q make them about as long."""
+def halves(form: ConeForm, cone: Cone, i: int, j: int, known: Known) -> Iterator[Cone]:
+    """Yield the cones with m in the place of g_j and of g_i; p and q make them about as long.
+
+    known: the vertex bounds of generators below the same root, where nothing is bent
+    """
     ahead = cone.sizes[i] - cone.sizes[j]
     shift = {i: max(0, -ahead), j: max(0, ahead)}
 
@@ -198,7 +204,7 @@ def halves(form: ConeForm, cone: Cone, i: int, j: int) -> Iterator[Cone]:
 
     generator, linear = met(cone.generators), met(cone.linear)
     size, long = binary_size(generator), length(form, generator)
-    bound = 0 if form.bent else vertex_bound(form, linear, linear)
+    bound = 0 if form.bent else bound_once(form, generator, linear, known)
     across = [(x[i] << shift[i]) + (x[j] << shift[j]) for _, x in cone.bent]
     for at, kept in ((j, i), (i, j)):
         exps, rows = [*cone.exps], [*cone.rows]
@@ -221,6 +227,16 @@ def halves(form: ConeForm, cone: Cone, i: int, j: int) -> Iterator[Cone]:
         yield fix_signs(new)
 
 
+def bound_once(form: ConeForm, g: Ints, linear: Ints, known: Known) -> int:
+    """Return the bound at a generator, from those that are known if it is among them."""
+    key = (*g,)
+    if key not in known:
+        if len(known) >= KNOWN:
+            known.clear()
+        known[key] = vertex_bound(form, linear, linear)
+    return known[key]
+
+
 def put(values: Sequence[T], at: int, value: T) -> list[T]:
     """Return a copy with another value at one place."""
     return [*values[:at], value, *values[at + 1 :]]
@@ -230,7 +246,8 @@ def leaf(form: ConeForm, cone: Cone, best: int) -> int:
     """Return the larger of `best` and a bound of g / unit on the cone within the unit ball.
 
     g(sum a_j g_j) <= sum a_j c_j with the vertex bounds c_j, so any y with y . g_j >= c_j
-    has g(z) <= y . z <= |y|_*.  Two such y: equal to c_j, and to n_j max c/n, n_j about |g_j|.
+    has g(z) <= y . z <= |y|_*.  Three such y: equal to c_j, to n_j max c/n, n_j about |g_j|, and
+    to s_j >= c_j that make it short.
     """
     c = cone.bounds or vertex_bounds(form, cone)
     first = slope_norm(form, cone, c)
@@ -238,7 +255,25 @@ def leaf(form: ConeForm, cone: Cone, best: int) -> int:
         return best
     top = max((x << FINE) // n + 1 for x, n in zip(c, cone.lengths, strict=True))
     even = slope_norm(form, cone, [-(-top * n >> FINE) for n in cone.lengths])
-    return max(best, min(first, even))
+    short = slope_norm(form, cone, raise_slopes(cone, c))
+    return max(best, min(first, even, short))
+
+
+def raise_slopes(cone: Cone, c: Ints) -> list[int]:
+    """Return s >= c with a shorter y = sum s_j r_j / 2^(e_j): steps of coordinate descent in |y|_2.
+
+    y . g_j = s_j; where y leaves the cone, c_j can be exceeded at the generators on that side.
+    """
+    deep, s = max(cone.exps), [*c]
+    rows = [[x << deep - e for x in r] for r, e in zip(cone.rows, cone.exps, strict=True)]
+    squares = [sum(map(mul, r, r)) for r in rows]
+    y = [sum(map(mul, c, x)) for x in zip(*rows, strict=True)]
+    for _ in range(SWEEPS):
+        for j, r in enumerate(rows):
+            step = max(-(sum(map(mul, r, y)) // squares[j]), c[j] - s[j])
+            y = [v + step * x for v, x in zip(y, r, strict=True)]
+            s[j] += step
+    return s
 
 
 def binary_size(g: Ints) -> int:

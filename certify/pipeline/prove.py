@@ -43,7 +43,6 @@ WIDER = (1e-3, 1e-2, 1e-1, 1.0)  # an estimated eigenvalue that was too low is r
 EXACT, LONG = 1.2e-5, 1.0  # seconds an entry, exactly; and those that a proof may take anyway
 MEDIUM, FINER = 4000, (1e-4, *WIDER)  # smaller side up to which another proof is quick
 NODE, POINT = 1e-4, 5e-7  # seconds of a simplicial cone, exactly; and of each point that bends it
-MIXED = 3  # times as many where a norm is a mixture: its dual norm is a root of a quadratic
 SHORT = 1e-6  # relative: a bound proved this much below the promised one
 Json = dict[str, Any]
 
@@ -65,9 +64,7 @@ def affordable(problem: Problem, evidence: Evidence, left: float | None = None) 
         return arithmetic(problem)
     proof = evidence.dual.polar.proof
     if problem.atom.layer is None:
-        mixed = any(g.mixture is not None for g in problem.atom.gauges)
-        each = NODE * (MIXED if mixed else 1)
-        seconds = EXACT * problem.loss.observed.size + each * cone_nodes(proof)
+        seconds = EXACT * problem.loss.observed.size + NODE * cone_nodes(proof)
         return arithmetic(problem, "rounded" if seconds > max(left, LONG) else None)
     rows = sum(problem.atom.layer.features.shape)
     seconds = relaxed_leaves(proof) * float(rows) ** 3 / LEAVES

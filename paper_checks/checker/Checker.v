@@ -682,14 +682,22 @@ Definition under_slope (c : cone) (x : seq Z) : option dyadic :=
   let (y, deep) := tilt c x in
   if Z.leb Z0 deep && all (fun v => Z.leb (Z.shiftl (most v) deep) (dotz Z0 y (coordinates v))) (vertices c)
   then Some (Dy (root_up (dual_square p s y)) (Z.sub (Z.sub e bits) deep)) else None.
+(* s >= x that makes y shorter: three rounds of coordinate descent in |y|_2 *)
+Definition raise_slope (rows : seq (seq Z)) (x : seq Z) (now : seq Z * seq Z) (j : nat) : seq Z * seq Z :=
+  let (t, y) := now in let r := nth [::] rows j in
+  let step := Z.max (Z.opp (Z.div (dotz Z0 r y) (dotz Z0 r r))) (Z.sub (nth Z0 x j) (nth Z0 t j)) in
+  (set_nth Z0 t j (Z.add (nth Z0 t j) step), zip_with (fun a b => Z.add a (Z.mul step b)) y r).
+Definition raise_slopes (c : cone) (x : seq Z) : seq Z :=
+  let (y, deep) := tilt c x in
+  let rows := map (fun r => map (fun v => Z.shiftl v (Z.sub deep r.2)) r.1) (normals c) in
+  fst (foldl (raise_slope rows x) (x, y) (flatten (nseq 3 (iota 0 k)))).
+Definition smaller (x y : option dyadic) : option dyadic :=
+  match x, y with Some a, Some b => Some (dmin a b) | _, None => x | None, _ => y end.
 Definition cone_end (c : cone) (_ : unit) : option dyadic :=
   let top := foldr (fun v t => Z.max (Z.succ (Z.div (Z.shiftl (most v) bits) (long_ v))) t) Z0 (vertices c) in
   let even v := Z.opp (Z.shiftr (Z.opp (Z.mul top (long_ v))) bits) in
-  match under_slope c (map most (vertices c)), under_slope c (map even (vertices c)) with
-  | Some x, Some y => Some (dmin x y)
-  | x, None => x
-  | None, y => y
-  end.
+  let bounds := map most (vertices c) in
+  smaller (smaller (under_slope c bounds) (under_slope c (map even (vertices c)))) (under_slope c (raise_slopes c bounds)).
 
 (* the orthants of z; z and -z are one where nothing has a sign *)
 Definition is_even (s s' : sign) : bool := match s, s' with Free, Free => true | _, _ => false end.

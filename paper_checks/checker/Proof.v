@@ -1968,10 +1968,11 @@ Qed.
 Lemma cone_endE c u t : in_cone c -> cone_end d p s e c u = Some t ->
   \sum_l y l 0 * v l 0 <= dv t * (norm p z * norm p' v).
 Proof.
-move=> hc; rewrite /cone_end; case e1: (under_slope _ _ _ _ _ _) => [t1|].
-  case e2: (under_slope _ _ _ _ _ _) => [t2|] [<-]; last exact: under_slopeE e1.
-  by rewrite /dmin; case: ifP => _; [exact: under_slopeE e1|exact: under_slopeE e2].
-by case e2: (under_slope _ _ _ _ _ _) => [t2|] // [<-]; exact: under_slopeE e2.
+move=> hc; have one a1 b1 : smaller a1 b1 = Some t -> a1 = Some t \/ b1 = Some t.
+  case: a1 => [a2|]; case: b1 => [b2|] //= h; last by right.
+    by move: h; rewrite /dmin; case: ifP => _ h; [left|right].
+  by left.
+by rewrite /cone_end => /one [/one [|]|]; exact: under_slopeE.
 Qed.
 
 (* the root: z in the orthant of these signs *)

@@ -12,13 +12,15 @@ from certify.base.cluster import PLACE
 from certify.base.rigor import cones as walks
 from certify.base.rigor.cones import Cones, elastic_norms
 from certify.base.rigor.flint import Flint
+from certify.base.rigor.paths import variation_norms
 from certify.base.rigor.rounded import Rounded
+from certify.kernel import simplicial
 from certify.kernel.errors import RejectedError
 from certify.kernel.exact import Exact
-from certify.kernel.norms import L1, L2, Biased, Elastic, Groups, LInf, Weighted
+from certify.kernel.norms import L1, L2, Biased, Elastic, Groups, LInf, Variation, Weighted
 from certify.kernel.patterns import Pattern
 from certify.kernel.rules.cones import cones, layer_cones, layer_form, pair_form
-from certify.kernel.simplicial import ConeForm
+from certify.kernel.simplicial import ConeForm, orthant, raise_slopes
 from certify.kernel.spaces import Network, Pair
 from certify.polar.branching.cones import (
     Grown,
@@ -204,6 +206,72 @@ def test_the_slope_of_a_cone_that_was_split_is_rounded_up(tier):
         form = ConeForm(L2(2, "+"), L2(1), [[a, b]], (), Fraction(1), tree=tree)
         bound = ar.cones(form, 2)
         assert a * a + b * b <= bound * bound <= (a * a + b * b) * (1 + Fraction(1, 2**30))
+
+
+@pytest.mark.parametrize("tier", TIERS)
+def test_a_slope_that_leaves_a_cone_is_shortened(tier):
+    """(z_1 - z_2)_+ on the cone of (1, 0), (1, 1) is at most 1, by y = (1, 0), not (1, -1)."""
+    form = ConeForm(L2(2, "+"), L2(1, "+"), [[1, -1]], (), Fraction(1), tree=[1, 0, 0])
+    assert 1 <= TIERS[tier]().cones(form, 2) <= 1 + Fraction(1, 2**30)
+
+
+@settings(max_examples=60)
+@given(st.integers(0, 10**6))
+def test_a_raised_slope_is_above_every_bound_and_no_longer(seed):
+    rng = np.random.default_rng(seed)
+    d = int(rng.integers(1, 5))
+    G = rng.integers(-9, 10, (d, d)) + 30 * np.eye(d, dtype=int)  # row j is g_j
+    det = round(np.linalg.det(G))
+    rows = np.rint(np.linalg.inv(G).T * det).astype(int)  # r_j . g_k = det for j = k, else 0
+    c = rng.integers(0, 50, d)
+    cone = orthant(ConeForm(L2(d), L2(1), [[0] * d], (), Fraction(1)), (1,) * d)
+    cone = cone._replace(generators=G.tolist(), rows=rows.tolist())
+    given_, s = c.tolist(), raise_slopes(cone, c.tolist())
+    assert all(a >= b for a, b in zip(s, given_, strict=True))
+    long, short = (np.linalg.norm(np.array(x) @ rows) for x in (given_, s))
+    assert short <= long + d * np.linalg.norm(rows)  # integers
+    batch = next(Cones(ConeForm(L2(d, "+"), L2(1), [[1] * d], (), Fraction(1))).roots())
+    batch = replace(batch, R=rows[:, None, :] / det)
+    t = batch.raise_slopes(c[:, None].astype(float))[:, 0]
+    assert (t >= c * (1 - 2.0**-40)).all()
+    assert np.allclose(t, s, rtol=1e-9, atol=2 * d)
+
+
+@pytest.mark.parametrize("other", [Elastic(4, "*", HALF), Variation(4, "*", HALF, [0, 1, 1, 2])])
+def test_a_generator_that_many_cones_share_is_bounded_once(other, monkeypatch):
+    W = np.random.default_rng(3).integers(-4, 5, (4, 3)).astype(float)
+    pair, tree = Pair(Pattern(4, 3), other, L2(3)), as_tree([1, 2, 1, 0, 0, 0, 3, 0, 0, *[0] * 3])
+    asked = []
+
+    def proved(ar):
+        asked.clear()
+        return cones(ar, pair, ar.load(as_array(W.reshape(-1))), {"axis": 1}, tree)
+
+    plain = simplicial.vertex_bound
+    monkeypatch.setattr(simplicial, "vertex_bound", lambda *x: asked.append(x[1]) or plain(*x))
+    exact, count = proved(Exact()), len(asked)
+    norms = Cones.norms
+    monkeypatch.setattr(Cones, "norms", lambda c, g: asked.extend(g) or norms(c, g))
+    rounded = proved(Rounded())
+    assert 5 < len({tuple(g) for g in asked}) == len(asked)
+    monkeypatch.setattr(simplicial, "KNOWN", 0)
+    monkeypatch.setattr(walks, "KNOWN", 0)
+    assert proved(Exact()) == exact
+    assert len(asked) > count
+    assert proved(Rounded()) == rounded
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_vector_is_bounded_beside_others_as_alone(seed):
+    """So that a tree does not depend on which cones are bounded together."""
+    rng = np.random.default_rng(seed)
+    y = rng.standard_normal((30, 9)) * 2.0 ** rng.integers(-20, 20, (30, 1))
+    elastic, path = Elastic(9, "*", HALF), Variation(9, "*", HALF, [*range(9), 8])
+    for bound in (
+        lambda x: elastic_norms(elastic, np.abs(x)),
+        lambda x: variation_norms(path, x),
+    ):
+        assert bound(y).tolist() == [bound(x[None])[0] for x in y]
 
 
 def pair_of(W, left, right):
@@ -414,6 +482,7 @@ def test_a_tree_that_is_cut_short_says_what_is_left():
     assert 0 < grown.left < 1
     assert "% of it in " in left_open(grown, 60.0)
     assert "cones undecided; about " in left_open(grown, 60.0)
+    assert left_open(Grown(left=0.9999), 60.0) == "99.9 % of it in 0 cones undecided"
     assert left_open(grow_codes(Cones(form), (1e9, 0.0), lambda: False), 60.0) == ""
     told = [duration(x) for x in (0.0, 89.0, 240.0, 7200.0)]
     assert told == ["about 1 seconds", "about 89 seconds", "about 4 minutes", "about 2 hours"]

@@ -91,8 +91,8 @@ PAID = {
         "entries_part: spend multipliers of entries": 512,
     },
     "cones": {
-        "Metered.cones: hold cones that wait": 7200,
-        "Metered.cones: spend cones": 13562540,
+        "Metered.cones: hold cones that wait": 31776,
+        "Metered.cones: spend cones": 14611190,
     },
     "huber": {
         "Metered.lines: spend norms of lines": 8,
@@ -294,19 +294,19 @@ PRICES = {
     "gram of columns": (lambda ar: ar.gram(FIELD, 1, AT), 4655),
     "gram, listed": (lambda ar: ar.gram((3,), 0, SOME), 1535),
     "gram of columns, listed": (lambda ar: ar.gram((3,), 1, SOME), 2495),
-    "cones": (lambda ar: ar.cones(BENT, 4), 15528),
+    "cones": (lambda ar: ar.cones(BENT, 4), 16122),
     "cones of a pair": (
         lambda ar: ar.cones(BENT._replace(other=plain("linf", N), bent=()), 300),
-        498880,
+        504688,
     ),
     "cones of a flow": (
         lambda ar: ar.cones(BENT._replace(other=Variation(N, ends=[0, 1] * N), bent=()), 300),
-        597440,
+        603248,
     ),
-    "cones of flows": (lambda ar: ar.cones(BENT._replace(short=Variation(K)), 4), 23976),
+    "cones of flows": (lambda ar: ar.cones(BENT._replace(short=Variation(K)), 4), 28794),
     "cones of fractions": (
         lambda ar: ar.cones(BENT._replace(other=plain("linf", N)), 300),
-        1403712,
+        1408464,
     ),
     "top": (lambda ar: ar.top((13, 13), Fraction(8), None), 6762),
     "top of many": (lambda ar: ar.top((130, 130), Fraction(1, 2**700), None), 678145),

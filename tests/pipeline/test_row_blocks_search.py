@@ -150,6 +150,14 @@ def test_numbers_whose_squares_single_precision_does_not_hold_are_double(change,
         assert search.precision(other, search.begin(other, None)) is np.float64
 
 
+def test_rounds_without_progress_take_more_steps():
+    rng = np.random.default_rng(4)
+    ratings = sparse.random_array(
+        (12, N), density=0.6, rng=rng, data_sampler=lambda size: rng.integers(1, 11, size) / 2
+    ).tocsr()
+    assert improve(RowBlocks([ratings[:6], ratings[6:]], N, 0.02), rtol=1e-5).certified
+
+
 def test_a_penalty_that_nothing_earns_leaves_no_components():
     blocks, _ = table()
     found = improve(RowBlocks(blocks.blocks, N, 1000.0))

@@ -25,7 +25,7 @@ from certify.base.cluster import Pool
 from certify.kernel.errors import RejectedError
 from certify.kernel.norms import L1, L2, Elastic, LInf, Norm, Variation
 from certify.kernel.scalars import power
-from certify.kernel.simplicial import ConeForm
+from certify.kernel.simplicial import SWEEPS, ConeForm
 
 from .bounds import Floats, gamma, up
 from .paths import variation_norms
@@ -37,6 +37,7 @@ PART = 32  # cones that a task begins with, at least
 ROOTS = 1 << 22  # numbers of the roots that are made at a time
 NEWTON = 30  # steps to a level at most; about six are needed
 LOST = 2.0**-500  # more than the root of what underflows; the largest datum is near 1
+KNOWN = 1 << 18  # dual norms that are kept
 Longs = npt.NDArray[np.int64]
 
 
@@ -62,6 +63,18 @@ class Batch:
         """Return some of the cones."""
         G, R, L, S = (x[:, which] for x in (self.G, self.R, self.L, self.S))
         return Batch(G, R, L, S, self.at[which], self.C[:, which], self.node[which], self.depth)
+
+    def raise_slopes(self, c: Floats) -> Floats:
+        """Return s >= c, (d, B), with a shorter y = sum s_j r_j, as in the exact rule."""
+        s, squares = c.copy(), np.einsum("jbk,jbk->jb", self.R, self.R)
+        y = np.einsum("jb,jbk->bk", c, self.R)
+        with np.errstate(all="ignore"):
+            for _ in range(SWEEPS):
+                for j, r in enumerate(self.R):
+                    step = np.maximum(-np.einsum("bk,bk->b", r, y) / squares[j], c[j] - s[j])
+                    y += step[:, None] * r
+                    s[j] += step
+        return s
 
 
 class Cones:
@@ -89,6 +102,7 @@ class Cones:
         if form.bent:
             v = v + np.abs(self.w[:-1]).T @ (np.abs(self.F) + far)
         self.reach = np.sqrt((v * v).sum(axis=1)) * (1 + 2.0**-30)  # |v_t|, from above
+        self.known: dict[bytes, float] = {}  # of generators: the dual norm of A g
 
     def roots(self) -> Iterator[Batch]:
         """Yield batches of the orthants at each kink, numbered in the order of the form's."""
@@ -113,18 +127,45 @@ class Cones:
         return float(gamma(k)) * (1 + 2.0**-30)
 
     def linear_bounds(self, g: Floats, depth: int) -> Floats:
-        """Return the bounds of |A g| at generators (B, d)."""
-        h = g @ self.A.T
-        return self.largest_supports(h, h, g, depth)
+        """Return the bounds of |A g| at generators (B, d).
+
+        Many cones share a generator: a dual norm that takes steps is found once for each.  It is
+        at most |.|_2, so that what floats are off by is added in that norm.
+        """
+        if not isinstance(self.form.other, Elastic | Variation):
+            h = g @ self.A.T
+            return self.largest_supports(h, h, g, depth)
+        known, keys = self.known, [x.tobytes() for x in g]
+        new = {key: k for k, key in enumerate(keys) if key not in known}
+        known.update(zip(new, self.norms(g[[*new.values()]]).tolist(), strict=True))
+        off = self.off(g, depth)
+        out = np.array([known[key] for key in keys]) + dual_norms(L2(off.shape[1]), off)
+        if len(known) > KNOWN:
+            self.known = {}
+        return out
+
+    def norms(self, g: Floats) -> Floats:
+        """Return the dual norms of A g, computed, from above: of each what it is alone."""
+        h = np.zeros((len(g), len(self.A)))
+        for x, column in zip(g.T, self.A.T, strict=True):
+            h += np.outer(x, column)
+        if isinstance(self.form.other, Variation):
+            return variation_norms(self.form.other, h)
+        return dual_norms(self.form.other, self.one_sided(h, h, 0.0))
+
+    def off(self, g: Floats, depth: int) -> Floats:
+        """Return what A g, computed, is off by in each output."""
+        size = np.sqrt((g * g).sum(axis=1)) * (1 + 2.0**-30)
+        return np.asarray((self.slack(depth) * size + LOST)[:, None] * self.reach + LOST)
+
+    def one_sided(self, high: Floats, low: Floats, off: Floats | float) -> Floats:
+        """Return the largest |y_k| of low - off <= y <= high + off that the cone can meet."""
+        plus, minus = sign_masks(self.form.other)
+        return np.asarray(np.maximum(np.maximum((high + off) * plus, (off - low) * minus), 0.0))
 
     def largest_supports(self, high: Floats, low: Floats, g: Floats, depth: int) -> Floats:
         """Return the dual norms of what lies between, (B, outputs), off as generators g allow."""
-        size = np.sqrt((g * g).sum(axis=1)) * (1 + 2.0**-30)
-        off = (self.slack(depth) * size + LOST)[:, None] * self.reach + LOST
-        if high is low and isinstance(self.form.other, Variation):
-            return variation_norms(self.form.other, high) + dual_norms(L2(off.shape[1]), off)
-        plus, minus = sign_masks(self.form.other)
-        p = np.maximum(np.maximum((high + off) * plus, (off - low) * minus), 0.0)
+        p = self.one_sided(high, low, self.off(g, depth))
         return dual_norms(self.form.other, p)
 
     def lengths(self, g: Floats) -> Floats:
@@ -189,14 +230,14 @@ class Cones:
     def bounds(self, batch: Batch) -> tuple[Floats, float]:
         """Return an upper bound of g on each cone, and the largest value at a generator, about.
 
-        Both in units of `unit`: the smaller of two bounds, as in the exact rule.
+        Both in units of `unit`: the smallest of three bounds, as in the exact rule.
         """
         c, value = self.vertex_bounds(batch)
         n = self.lengths(batch.G.reshape(-1, batch.G.shape[2])).reshape(c.shape)
         best = float((value / n).max(initial=0.0))
-        first = self.bound(batch, c, np.maximum(c, c.max(axis=0) * 2.0**-30))
-        second = self.bound(batch, c, n)
-        return np.minimum(first, second), best
+        tight = np.maximum(c, c.max(axis=0) * 2.0**-30)
+        shapes = tight, n, batch.raise_slopes(tight)
+        return np.min([self.bound(batch, c, shape) for shape in shapes], axis=0), best
 
     def bound(self, batch: Batch, c: Floats, shape: Floats) -> Floats:
         """Return max_j c_j / (y . g_j) times |y|_* with y about the vector y . g_j = shape_j."""
@@ -301,8 +342,9 @@ def elastic_norms(norm: Elastic, p: Floats) -> Floats:
         long = np.sqrt((over * over).sum(axis=1))
         slope = alpha * over.sum(axis=1) + rest * long
         gain = np.maximum(long - rest * t, 0.0) * long
-        t = t + gain / np.where(slope > 0, slope, 1.0)
-        if (gain <= slope * t * 2.0**-50).all():
+        moves = gain > slope * t * 2.0**-50  # each vector as if it were alone
+        t = t + np.where(moves, gain / np.where(slope > 0, slope, 1.0), 0.0)
+        if not moves.any():
             break
     t = t * (1 + 2.0**-44)
     over = np.maximum(p * wide - (alpha * t)[:, None] * down, 0.0)

@@ -27,7 +27,7 @@ def variation_norms(norm: Variation, y: Floats) -> Floats:
     joined = np.array([*map(bool, signs), False])
     sides = (np.array([norm.sign(i) in marks for i in order]) for marks in ("*-", "*+"))
     low, high = (np.where(s, x, 0.0) for s, x in zip(sides, (-np.inf, np.inf), strict=True))
-    y, wide = y[:, order], 1 + 2.0**-50
+    y, wide = np.ascontiguousarray(y[:, order]), 1 + 2.0**-50
     rho = float(norm.rho)
     flow = find_flows(y, joined, rho, (low, high))
     most, rest = np.abs(flow).max(axis=1), y - flow
@@ -104,8 +104,9 @@ def find_flows(
         size = np.sqrt((rest * rest).sum(axis=1))
         jumps = (np.abs(rest[:, 1:] - rest[:, :-1]) * joined[:-1]).sum(axis=1)
         gain = np.maximum(size - t, 0.0) * size / np.where(size > 0, size + rho * jumps, 1.0)
-        t = t + gain
-        if (gain <= t * LITTLE).all():
+        moves = gain > t * LITTLE  # each vector as if it were alone
+        t = t + np.where(moves, gain, 0.0)
+        if not moves.any():
             break
     c = rho * t
     carried = np.cumsum(y - merged.at(np.repeat(c, n)).reshape(y.shape), axis=1)

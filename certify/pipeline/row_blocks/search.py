@@ -173,7 +173,7 @@ def climb(
                 break
             stale, sides = 0, made(np.float64)
         fit = grow(set_biases(table, fit, b), sums.W, (values, near), table.lam, sums.scale)
-        steps = MANY if spread < NEAR * abs(upper) else FEW
+        steps = (MANY if spread < NEAR * abs(upper) else FEW) * (1 + stale)
         rows, columns = descend(sides, fit.rows, (fit.V, fit.b), steps, clock.expired)
         fit = balance(Fit(fit.data, rows, *columns), sums.scale)
     return best

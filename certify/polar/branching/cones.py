@@ -4,7 +4,8 @@
 
 A cone is split at the pair of generators between which its bound loses most, of those about as far
 apart as any: cones so stay thick.  Batches are taken in the order last in, first out, so that few
-wait; cones within one gap of the best value wait for the next, smaller gap.  A task grows what is
+wait; cones within one gap of the best value wait for the next, smaller gap: a tree that is cut
+short has bounded all of them to one gap, and some to the next.  A task grows what is
 below a batch, up to a number of cones.  Those of one round all know the best value before it, and
 none of each other, so that a tree does not depend on where they run.
 """
@@ -36,7 +37,13 @@ from certify.polar.layer_query import Layer, LayerQuery
 from certify.polar.proved import as_kernel_array, kernel_layer, kernel_pair, stored_entries
 from certify.polar.query import PolarQuery, Proposal
 
-GAPS = (2.0**-10, 2.0**-24)  # relative, one after the other: a bound this near is not split
+GAPS = (
+    2.0**-3,
+    2.0**-5,
+    2.0**-7,
+    2.0**-10,
+    2.0**-24,
+)  # relative, one after the other: a bound this near is not split
 SHORT = 6  # coordinates of the short factor; for more, relaxations are tighter in the same time
 LONG = 32  # coordinates of the other side up to which relaxations are as fast
 NEAR = 0.7  # of the largest distance of two generators: pairs that may be split
@@ -44,6 +51,7 @@ THICK = 6.0  # times the length of an orthant, shrunk to a volume: a longer cone
 MOST = 8_000_000  # cones of a tree at most
 UNTIMED = 200_000  # the same without a deadline
 SHARE = 0.55  # of the time that is left
+KNOWING = 1e-3  # of the cone decided: less tells nothing of the time that the rest takes
 LITTLE = 2.0**-40  # of a tree, or of the largest data: less is nothing
 Longs = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -171,7 +179,8 @@ def grow_codes(  # noqa: PLR0913  keywords
     for gap in gaps:
         while tree.waiting or begun < tree.roots:
             if expired() or tree.count > most:
-                tree.left = sum(float(tree.share[b.node].sum()) for b in tree.waiting)
+                open_ = tree.waiting + tree.later
+                tree.left = sum(float(tree.share[b.node].sum()) for b in open_)
                 tree.left += 1 - begun / tree.roots
                 return with_bound(cones, tree, roots)
             if not tree.waiting:
@@ -299,9 +308,9 @@ def left_open(tree: Grown, seconds: float) -> str:
     """Say what part of the cone is left, and about how long it takes if it is like the rest."""
     if not tree.left:
         return ""
-    rest = seconds * tree.left / max(1.0 - tree.left, LITTLE)
-    leaves = tree.count - int((tree.code > 0).sum())
-    return f"{100 * tree.left:.2g} % of it in {leaves} cones undecided; {duration(rest)} more"
+    done, leaves = 1.0 - tree.left, tree.count - int((tree.code > 0).sum())
+    rest = f"; {duration(seconds * tree.left / done)} more" if done > KNOWING else ""
+    return f"{min(100 * tree.left, 99.9):.3g} % of it in {leaves} cones undecided{rest}"
 
 
 def duration(seconds: float) -> str:
