@@ -58,10 +58,11 @@ def exact_theta(atom, *x):
     if isinstance(atom, Symmetric):
         return (exact_square(atom.norm, x[0]),) * 2
     u, v = x
+    if any(g.name == "variation" for g in atom.gauges):
+        sizes = [exact_norm(g, part) for g, part in zip(atom.gauges, x, strict=True)]
+        return tuple(a * b for a, b in zip(*sizes, strict=True))
     a, b = exact_square(atom.left, u), exact_square(atom.right, v)
-    if atom.form == "sum":
-        return (a + b) / 2, (a + b) / 2
-    return enclosed_root(a * b)
+    return ((a + b) / 2,) * 2 if atom.form == "sum" else enclosed_root(a * b)
 
 
 def layer_theta(atom, u, v):

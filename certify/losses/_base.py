@@ -2,11 +2,13 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from inspect import signature
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from certify.base.arrays import Array, brief
+from certify.base.errors import InputError
 from certify.base.observed import Observed
 from certify.base.registry import refuse_heirs
 
@@ -46,6 +48,15 @@ class Loss(ABC):
     formula: ClassVar[str] = "l(Z)"
     title: ClassVar[str] = "a loss of one's own"
     observed: Observed
+
+    def __new__(cls, *_: object, **named: object) -> Self:
+        """Refuse `zeros` in one sentence where a loss does not take it."""
+        if "zeros" in named and "zeros" not in signature(cls).parameters:
+            message = (
+                f"{cls.__name__} takes no zeros: Squared alone counts what a sparse Y leaves out"
+            )
+            raise InputError(f"{message}; a dense Y has them")
+        return super().__new__(cls)
 
     def __init_subclass__(cls) -> None:
         """Keep the entries of this package final, and their reprs short."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -72,15 +73,22 @@ class Variation(Gauge):
             if max(edge) >= d:
                 raise InputError(f"edges[{k}] is {edge}, but there are {d} coordinates")
 
-    @property
+    @cached_property
     def slow(self) -> bool:  # type: ignore[override]
-        """Whether signs differ, or the edges are no paths: flows along paths are found directly."""
+        """Whether signs differ, or an edge is beside paths: only along paths flows are direct."""
         path = self.path(1 + int(self.pairs.max()))
         return len(set(self.cone)) > 1 or sum(map(abs, path.signs)) < len(self.edges)
 
+    @cached_property
+    def paths(self) -> dict[int, Path]:
+        """The paths that were traced, by the number of coordinates."""
+        return {}
+
     def path(self, d: int) -> Path:
         """Return the coordinates in an order in which edges join neighbors."""
-        return trace_path(d, self.edges)  # type: ignore[arg-type]
+        if d not in self.paths:
+            self.paths[d] = trace_path(d, self.edges)  # type: ignore[arg-type]
+        return self.paths[d]
 
     @property
     def pairs(self) -> Ints:

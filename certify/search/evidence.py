@@ -14,6 +14,7 @@ from certify.base.checkpoint import CURRENT
 from certify.base.errors import InputError
 from certify.losses import Squared
 from certify.polar import Proposal
+from certify.polar.methods.cones import is_loose, serves
 from certify.polar.proved import kernel_json
 from certify.polar.scale import exponent, ldexp_steps
 from certify.problem import Problem
@@ -103,7 +104,7 @@ def gather(run: Run, wanted: Array | None, part: float = SEARCHED) -> Evidence:
     better = chosen_better(run, trail)
     top, spent = best(tries), run.clock.expired()
     if top is None or (trail.best.value - top.value > SLACK * run.epsilon and not spent):
-        tries += bound_all(run, trail)
+        tries += bound_all(patient(run), trail)
     remember(best(tries))
     tries += refine_bound(run, trail, best(tries))
     floor = floor_point(run) if better is not None and not run.given else None
@@ -198,7 +199,8 @@ def refine_bound(run: Run, trail: SearchResult, top: Dual | None) -> list[Dual |
     """
     longer = replace(run, share=PATIENCE, start=trail.best)
     tries = list[Dual | None]()
-    if ratings.applies(run.problem):  # the polar is closed: the same proof again
+    by_cones = converges(run.problem) and run.problem.atom.layer is None
+    if ratings.applies(run.problem) or by_cones:  # the same proof again
         return tries
     for narrow in (False, True):
         at, left = best([top, *tries]), run.clock.left()
@@ -311,9 +313,19 @@ def is_closed(run: Run, tries: list[Dual | None]) -> bool:
 def at_candidate(run: Run) -> Dual | None:
     """Bound by W = -grad l at the candidate, scaled."""
     run.clock.tell("dual point of the candidate", run.start.value)
-    if run.problem.atom.layer is not None:  # no ascent leaves it open, so only a proof is missing
-        run = replace(run, share=PATIENCE)
-    return bound(run, dual_at(run.problem, run.start))
+    return bound(patient(run), dual_at(run.problem, run.start))  # no ascent leaves it open
+
+
+def patient(run: Run) -> Run:
+    """Return the run with most of the time for a bound where nothing but that is missing."""
+    return replace(run, share=PATIENCE) if converges(run.problem) else run
+
+
+def converges(problem: Problem) -> bool:
+    """Whether a bound comes as near as its time allows, and nothing else: of a layer, or cones."""
+    if problem.atom.family != "pairs":
+        return problem.atom.layer is not None
+    return is_loose(problem.atom.gauges) and serves(problem.atom.gauges, problem.loss.shape)
 
 
 def multiple(run: Run) -> Candidate | None:

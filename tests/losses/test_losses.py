@@ -281,6 +281,27 @@ def test_data_outside_a_losss_domain_are_refused_with_the_cure(loss, given_, sai
         loss(*given_)
 
 
+@pytest.mark.parametrize("loss", [x for x in LOSSES.values() if x is not Squared])
+def test_zeros_that_a_loss_does_not_count_are_refused_in_one_sentence(loss):
+    said = rf"^{loss.__name__} takes no zeros: Squared alone counts .* a dense Y has them$"
+    with pytest.raises(InputError, match=said):
+        loss([[1.0]], zeros="observed")
+    with pytest.raises(TypeError, match="unexpected keyword argument 'zero'"):
+        loss([[1.0]], zero="observed")
+
+
+def test_a_loss_of_ones_own_may_take_zeros():
+    class Own(Loss):
+        name = "own"
+
+        def __init__(self, zeros):
+            self.zeros = zeros
+
+        value = gradient = dual_value = arrays = None
+
+    assert Own(zeros=2).zeros == 2
+
+
 def test_what_is_hidden_need_not_be_a_label():
     Y = np.array([[1.0, np.nan], [0.0, 1.0]])
     assert LOSSES["logistic"](Y, mask=~np.isnan(Y)).observed.size == 3

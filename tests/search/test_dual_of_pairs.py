@@ -9,11 +9,15 @@ from certify import Problem, check
 from certify.atoms import RankOne
 from certify.base.clock import Clock
 from certify.losses import Huber, Squared
+from certify.norms import Variation, variation
 from certify.polar.proved import proved_above
+from certify.search import relax
 from certify.search.candidate import evaluate
-from certify.search.dual.points import Run, enough
+from certify.search.dual.points import Run, enough, propose
 from certify.search.dual.products import groups, polish_jointly
 from certify.search.dual.reformulation import nonnegative
+from certify.search.evidence import PATIENCE, bound_all, patient, refine_bound
+from certify.search.search_result import SearchResult
 from tests.tolerance import EPS
 
 SIGNS = [("l2+", "l2+"), ("l2", "l2+"), ("l2-", "l2")]
@@ -91,3 +95,43 @@ def test_a_dual_point_beyond_the_best_factors_asks_for_what_closes_the_gap():
     run = replace(run, start=replace(run.start, value=1.0))
     wanted = enough(run, lambda s: 2 * s - s * s / 2)
     assert value_at(problem, np.array([[1.0]]), 1 / wanted) == pytest.approx(1.0, abs=1e-6)
+
+
+PATH = Variation([(i, i + 1) for i in range(11)], 0.5)
+
+
+def test_a_bound_by_cones_has_most_of_the_time_and_is_made_once():
+    """A tree comes as near as its time allows where a side is short: the same again does not."""
+    Y = np.random.default_rng(0).standard_normal((12, 8))
+    long, short = (Problem(Squared(Y[:, :n]), RankOne(PATH, "l2"), 1.0) for n in (8, 3))
+    assert patient(asked(long)).share < PATIENCE == patient(asked(short)).share
+    for norms in (("l2", "l2"), ("l2+", "l2+"), (PATH, "l1")):  # the second one is polished
+        other = Problem(Squared(Y[:, :3]), RankOne(*norms), 1.0)
+        assert patient(asked(other)).share < PATIENCE
+    run = replace(asked(short), clock=Clock(30.0))
+    far = SearchResult((("start", run.start),), run.start, run.start)
+    (dual,) = bound_all(patient(replace(run, epsilon=100.0)), far)
+    assert refine_bound(run, far, dual) == []
+
+
+def test_a_bound_that_cones_bring_near_asks_no_general_solver(monkeypatch):
+    asks = []
+    monkeypatch.setattr(relax, "witness", lambda *x: asks.append(x))
+    Y = np.random.default_rng(0).standard_normal((12, 3))
+    atom = RankOne(PATH, "l2")
+    W = 0.5 * Y / atom.attain(Y, 0)[0]
+    for near in (True, False):
+        problem = Problem(Squared(Y), atom, 0.5 if near else 0.25)
+        run = replace(asked(problem), clock=Clock(30.0))
+        assert propose(run, W, lambda s: s).upper >= 0.5 * (1 - 1e-9)
+        assert len(asks) == (not near)
+
+
+def test_a_path_is_traced_once(monkeypatch):
+    traced, plain = [], variation.trace_path
+    monkeypatch.setattr(variation, "trace_path", lambda *x: traced.append(x[0]) or plain(*x))
+    norm = Variation([(0, 1), (1, 2)], 0.5)
+    for _ in range(3):
+        norm.dual(np.array([1.0, 2.0, 4.0]))
+        norm.prox(np.array([1.0, 2.0, 4.0, 5.0]), 0.1)
+    assert sorted(traced) == [3, 4]

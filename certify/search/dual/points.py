@@ -24,6 +24,7 @@ from .orthogonal import Orthogonal, capacity, orthogonalize
 HALVINGS = 34  # of an interval: a bound is known to a relative 1e-10
 WORTH = 0.01  # of epsilon: what another multiple should add to be bounded too
 TINY = float(np.finfo(np.float64).tiny)
+ROUGH = 1.25  # times what is wanted: no larger ball's bound is nearer than one of cones this near
 RELAXED = 60  # coordinates up to which a general solver takes a second
 
 
@@ -175,7 +176,8 @@ def propose(run: Run, matrix: Any, along: Callable[[float], float]) -> Proposal:
     if run.polar is not None:
         return run.polar(matrix)
     normalized, e = at_scale_one(matrix)
-    target = float(ldexp_steps(enough(run, along), -e))
+    wanted, until = enough(run, along), run.deadline()
+    target = float(ldexp_steps(wanted, -e))
     with telling(teller(run, along, e)):
         proposal = ask_atom(run, normalized, target)
     proposal = (
@@ -183,18 +185,25 @@ def propose(run: Run, matrix: Any, along: Callable[[float], float]) -> Proposal:
         if e
         else proposal
     )
-    if proposal.upper <= problem.lam or not has_larger_ball(problem) or sum(matrix.shape) > RELAXED:
+    by_cones = proposal.proof.get("rule") == "cones"
+    near = proposal.upper <= (ROUGH * wanted if by_cones else problem.lam)
+    if near or not has_larger_ball(problem) or sum(matrix.shape) > RELAXED:
         return proposal
     from certify.search import relax  # noqa: PLC0415  cvxpy takes a second to import
 
     dense = as_dense(matrix)
-    using = relax.Using.within(run.clock.left())
+    using = relax.Using.within(run.clock.left() if not by_cones else time_left(until))
     if problem.atom.layer is not None:
         relaxation = relax.network_witness(dense, problem.atom.layer, using)
     else:
         left, right = problem.atom.gauges
         relaxation = relax.witness(dense, left, right, using)
     return proposal if relaxation is None else min(proposal, relaxation, key=lambda p: p.upper)
+
+
+def time_left(until: float | None) -> float | None:
+    """Return the seconds until then, or None for no limit."""
+    return None if until is None else max(until - monotonic(), 0.0)
 
 
 def teller(run: Run, along: Callable[[float], float], e: int) -> Tell | None:
