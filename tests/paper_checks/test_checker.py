@@ -1209,6 +1209,27 @@ WEAKER_COUNTS = (  # lines of the checker about counts
 )
 
 
+WEAKER_CONES = (  # lines of the checker about cones
+    ("Z.add (Z.shiftl x a) (Z.shiftl y b)", "Z.sub (Z.shiftl x a) (Z.shiftl y b)"),
+    ("Z.max Z0 (Z.sub (size_ v') (size_ v))", "Z.sub (size_ v') (size_ v)"),
+    ("Z.max Z0 (Z.sub (size_ v) (size_ v'))", "Z.sub (size_ v) (size_ v')"),
+    ("[&& Nat.ltb i k, Nat.ltb j k & negb (eqn i j)]", "Nat.ltb i k && Nat.ltb j k"),
+    ("[&& Nat.ltb i k, Nat.ltb j k & negb (eqn i j)]", "Nat.ltb j k && negb (eqn i j)"),
+    ("[&& Nat.ltb i k, Nat.ltb j k & negb (eqn i j)]", "Nat.ltb i k && negb (eqn i j)"),
+    ("Some (half_cone c new i j a b, half_cone c new j i b a)", "Some (c, c)"),
+    ("half_cone c new j i b a)", "half_cone c new i j a b)"),
+    ("set_nth no_vertex (vertices c) i v", "set_nth no_vertex (vertices c) j v"),
+    ("Z.leb (Z.shiftl (most v) deep) (dotz", "Z.leb (most v) (dotz"),
+    ("if Z.leb Z0 deep && all", "if all"),
+    ("(coordinates v))) (vertices c)", "(coordinates v))) (behead (vertices c))"),
+    (
+        "root_up (dual_square p s y)) (Z.sub (Z.sub e bits) deep)",
+        "root_up (dual_square p s y)) (Z.sub e bits)",
+    ),
+    ("(take k (foldr", "((foldr"),
+)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("file", "old", "new"),
@@ -1249,7 +1270,7 @@ WEAKER_COUNTS = (  # lines of the checker about counts
         ("Statement.v", "(i.+1 == inputs q)%N then 0", "(i == 0 :> nat)%N then 0"),
         *(
             ("Checker.v", old, new)
-            for old, new in (*WEAKER_LAYERS, *WEAKER_LOGARITHMS, *WEAKER_COUNTS)
+            for old, new in (*WEAKER_LAYERS, *WEAKER_LOGARITHMS, *WEAKER_COUNTS, *WEAKER_CONES)
         ),
         ("Checker.v", "supported w (dC d) & affordable_ d w", "true & affordable_ d w"),
         ("Checker.v", "supported w (dC d) & affordable_ d w", "supported w (dC d) & true"),
