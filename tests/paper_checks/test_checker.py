@@ -1227,6 +1227,16 @@ WEAKER_CONES = (  # lines of the checker about cones
         "root_up (dual_square p s y)) (Z.sub e bits)",
     ),
     ("(take k (foldr", "((foldr"),
+    ("Free => [:: Zpos xH; Zneg xH]", "Free => [:: Zpos xH]"),
+    ("NonNegative => [:: Zpos xH]", "NonNegative => [:: Zneg xH]"),
+    ("NonPositive => [:: Zneg xH]", "NonPositive => [:: Zpos xH]"),
+    ("Free, Free => true | _, _ => false", "Free, _ => true | _, _ => false"),
+    ("Free, Free => true | _, _ => false", "_, Free => true | _, _ => false"),
+    ("| [::], [::] => Some dzero", "| _, [::] => Some dzero"),
+    (
+        "forest h roots' trees' with\n    | Some x, Some y => Some (dmax x y)",
+        "forest h roots' trees' with\n    | Some x, Some y => Some y",
+    ),
 )
 
 
