@@ -11,8 +11,8 @@ from unittest.mock import patch
 
 import data
 import numpy as np
-from fits import iris_parts, patients
 from measure import Options, bounded, timed
+from trained import iris_parts, patients
 
 from certify.atoms import ReLU
 from certify.base.rigor.flint import Flint

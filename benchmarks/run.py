@@ -24,7 +24,7 @@ MODULES = {  # a benchmark is the function of its name; in this order they are w
     "matrices": "digits scaling dictionary ratings nonnegative losses at_scale clicks text",
     "peers": "peers",
     "bounds": "tensor_polar short_sides",
-    "fits": "cp short_problems networks real_networks hour",
+    "trained": "cp short_problems networks real_networks hour",
     "expectations": "defaults penalties",
 }
 BENCHMARKS = {name: module for module, names in MODULES.items() for name in names.split()}
