@@ -640,31 +640,57 @@ Definition lines (s : sign) (p : norm_form) (s' : sign) (w : grid) : dyadic :=
   let plus := largest_row p s' w in let minus := largest_row p s' (gscale minus_one w) in
   match s with Free => dmax plus minus | NonNegative => plus | NonPositive => minus end.
 
-(* a tree of simplicial cones { sum a_j g_j : a >= 0 } of a short factor z, and h(z) linear in z: a
-   vertex is g_j with h(g_j) behind it.  Of a split of g_i, g_j one child has a sum of both in the place
-   of g_i, the other in that of g_j.  At a leaf with |h(g_j)|_* <= c_j any y with y . g_j >= c_j proves
+(* the same numbers, with no factor of two that all integers share: a guess, which is tested *)
+Fixpoint spare (fuel : nat) (x : seq (seq Z)) : Z :=
+  if fuel is S k then
+    let b := Z.shiftl 1 (Z.of_nat k) in let y := map (map (fun z => Z.shiftr z b)) x in
+    if all2 (all2 (fun z y => Z.eqb z (Z.shiftl y b))) x y then Z.add b (spare k y) else spare k x
+  else Z0.
+Definition lowest (a : grid) : grid :=
+  let t := spare 11 (ints a) in let y := map (map (fun z => Z.shiftr z t)) (ints a) in
+  if Z.leb Z0 t && all2 (all2 (fun z y => Z.eqb z (Z.shiftl y t))) (ints a) y then Grid y (Z.add (ex a) t) else a.
+
+(* a tree of simplicial cones { sum a_j g_j : a >= 0 } of a short factor z, and
+   h(z) = A z + sum_i (f_i . z)_+ w_i: a vertex is g_j with A g_j behind it, a point w_i with f_i . g_j
+   for each j.  Of a split of g_i, g_j one child has a sum of both in the place of g_i, the other in
+   that of g_j.  At a leaf |h(z)|_* <= sum a_j c_j, and any y with y . g_j >= c_j proves
    |h(z)|_* <= y . z <= |y|_* |z|: y is a guess, which is tested. *)
 Section Cones.
 Variables (k : nat) (p p' : norm_form) (s s' : sign) (e : Z).  (* h is an integer times 2^e *)
+Definition point := (seq Z * seq Z)%type.
 Record vertex := Vertex { coordinates : seq Z; most : Z; long_ : Z; size_ : Z }.
-(* its c and about |g| in units of 2^-64, about the binary logarithm of |g|_2 *)
+(* a bound of |A g|_* and about |g| in units of 2^-64, about the binary logarithm of |g|_2 *)
 Definition bits : Z := 64.
+Definition most_of (x : seq Z) : Z := root_up (Z.shiftl (dual_square p' s' (drop k x)) (Z.add bits bits)).
 Definition vertex_of (x : seq Z) : vertex :=
   let g := take k x in
-  Vertex x (root_up (Z.shiftl (dual_square p' s' (drop k x)) (Z.add bits bits)))
-    (root_guess (Z.shiftl (norm_square p g) (Z.add bits bits)))
+  Vertex x (most_of x) (root_guess (Z.shiftl (norm_square p g) (Z.add bits bits)))
     (Z.div (Z.succ (log_guess 24 (dotz Z0 g g))) 2).
 (* rows r_j with r_j . g_i = 0 for i != j, 2^e for i = j, that guess y *)
-Record cone := Cone { vertices : seq vertex; normals : seq (seq Z * Z) }.
+Record cone := Cone { vertices : seq vertex; normals : seq (seq Z * Z); open_ : seq point }.
 Definition no_vertex := Vertex [::] Z0 Z0 Z0.
+(* what has one sign on the cone is linear there, or nothing *)
+Definition add_behind (t : Z) (w x : seq Z) : seq Z :=
+  take k x ++ zip_with (fun h w => Z.add h (Z.mul t w)) (drop k x) w.
+Definition straight (whole : seq point) (j : nat) (v : vertex) : vertex :=
+  let x := foldr (fun t x => add_behind (nth Z0 t.2 j) t.1 x) (coordinates v) whole in
+  Vertex x (most_of x) (long_ v) (size_ v).
+Definition straighten (c : cone) : cone :=
+  let live := filter (fun t : point => has (Z.ltb Z0) t.2) (open_ c) in
+  let whole := filter (fun t : point => all (Z.leb Z0) t.2) live in
+  Cone (if whole is [::] then vertices c
+        else mkseq (fun j => straight whole j (nth no_vertex (vertices c) j)) k)
+    (normals c) (filter (fun t : point => negb (all (Z.leb Z0) t.2)) live).
 Definition sum_of (a b : Z) (x y : seq Z) : seq Z :=
   zip_with (fun x y => Z.add (Z.shiftl x a) (Z.shiftl y b)) x y.
 Definition half_cone (c : cone) (v : vertex) (i j : nat) (a b : Z) : cone :=
   let r := nth ([::], Z0) (normals c) i in let r' := nth ([::], Z0) (normals c) j in
   let more := Z.sub (Z.add r.2 a) (Z.add r'.2 b) in let up := Z.max Z0 more in
   let met := zip_with (fun x y => Z.sub (Z.shiftl x up) (Z.shiftl y (Z.sub up more))) r'.1 r.1 in
-  Cone (set_nth no_vertex (vertices c) i v)
-    (set_nth ([::], Z0) (set_nth ([::], Z0) (normals c) i (r.1, Z.add r.2 a)) j (met, Z.add r'.2 up)).
+  let at_new (t : point) := Z.add (Z.shiftl (nth Z0 t.2 i) a) (Z.shiftl (nth Z0 t.2 j) b) in
+  straighten (Cone (set_nth no_vertex (vertices c) i v)
+    (set_nth ([::], Z0) (set_nth ([::], Z0) (normals c) i (r.1, Z.add r.2 a)) j (met, Z.add r'.2 up))
+    (map (fun t : point => (t.1, set_nth Z0 t.2 i (at_new t))) (open_ c))).
 Definition halves (c : cone) (ij : nat * nat) : option (cone * cone) :=
   let (i, j) := ij in let v := nth no_vertex (vertices c) i in let v' := nth no_vertex (vertices c) j in
   let a := Z.max Z0 (Z.sub (size_ v') (size_ v)) in let b := Z.max Z0 (Z.sub (size_ v) (size_ v')) in
@@ -673,14 +699,41 @@ Definition halves (c : cone) (ij : nat * nat) : option (cone * cone) :=
     Some (half_cone c new i j a b, half_cone c new j i b a)
   else None.
 
+(* c_j: on the cone (f . z)_+ is at most sum a_j (f . g_j)_+, at least t f . z of any t from 0 to 1 *)
+Definition steep : Z := Eval compute in Z.pow 2 32.
+Definition chord_of (c : cone) (x : seq Z) : Z :=
+  let deep := foldr (fun v t => Z.max (size_ v) t) Z0 (vertices c) in
+  let near := zip_with (fun v z => Z.shiftl z (Z.sub deep (size_ v))) (vertices c) x in
+  let rise := foldr (fun z t => Z.add (Z.max z Z0) t) Z0 near in
+  let t := Z.div (Z.mul rise steep) (Z.sub (Z.mul 2 rise) (foldr Z.add Z0 near)) in
+  if Z.leb Z0 t && Z.leb t steep then t else Z0.
+Definition positive_times (w t : Z) : Z := Z.mul (Z.max w Z0) t.
+Definition negative_times (w t : Z) : Z := Z.mul (Z.min w Z0) t.
+Definition one_sided (low high : Z) : Z :=
+  Z.max Z0 (match s' with Free => Z.max high (Z.opp low) | NonNegative => high | NonPositive => Z.opp low end).
+Definition ends_of (columns : seq (seq Z)) (chords x h : seq Z) : seq Z :=
+  let over := map (Z.max Z0) x in let under := zip_with Z.mul x chords in
+  zip_with (fun h w => one_sided
+    (Z.add (sumz negative_times h w over) (Z.div (sumz positive_times Z0 w under) steep))
+    (Z.add (sumz positive_times h w over) (ceil_div (sumz negative_times Z0 w under) steep))) h columns.
+Definition bounds_of (c : cone) : seq Z :=
+  if open_ c is [::] then map most (vertices c) else
+    let n := size (drop k (coordinates (nth no_vertex (vertices c) 0))) in
+    let columns := mkseq (fun l => map (fun t : point => nth Z0 t.1 l) (open_ c)) n in
+    let chords := map (fun t : point => chord_of c t.2) (open_ c) in
+    mkseq (fun j => let ends := ends_of columns chords (map (fun t : point => nth Z0 t.2 j) (open_ c))
+                                  (drop k (coordinates (nth no_vertex (vertices c) j))) in
+      root_up (Z.shiftl (dual_square p' NonNegative ends) (Z.add bits bits))) k.
+
 (* y with y . g_j = x_j, in units of 2^-deep, and what it proves *)
 Definition tilt (c : cone) (x : seq Z) : seq Z * Z :=
   let deep := foldr (fun r t => Z.max r.2 t) Z0 (normals c) in
   let part x r := map (Z.mul (Z.shiftl x (Z.sub deep r.2))) r.1 in
   (take k (foldr (zip_with Z.add) (nseq k Z0) (zip_with part x (normals c))), deep).
-Definition under_slope (c : cone) (x : seq Z) : option dyadic :=
+Definition under_slope (c : cone) (bounds x : seq Z) : option dyadic :=
   let (y, deep) := tilt c x in
-  if Z.leb Z0 deep && all (fun v => Z.leb (Z.shiftl (most v) deep) (dotz Z0 y (coordinates v))) (vertices c)
+  let above_ b v := Z.leb (Z.shiftl b deep) (dotz Z0 y (coordinates v)) in
+  if Z.leb Z0 deep && all2 above_ bounds (vertices c)
   then Some (Dy (root_up (dual_square p s y)) (Z.sub (Z.sub e bits) deep)) else None.
 (* s >= x that makes y shorter: three rounds of coordinate descent in |y|_2 *)
 Definition raise_slope (rows : seq (seq Z)) (x : seq Z) (now : seq Z * seq Z) (j : nat) : seq Z * seq Z :=
@@ -694,10 +747,12 @@ Definition raise_slopes (c : cone) (x : seq Z) : seq Z :=
 Definition smaller (x y : option dyadic) : option dyadic :=
   match x, y with Some a, Some b => Some (dmin a b) | _, None => x | None, _ => y end.
 Definition cone_end (c : cone) (_ : unit) : option dyadic :=
-  let top := foldr (fun v t => Z.max (Z.succ (Z.div (Z.shiftl (most v) bits) (long_ v))) t) Z0 (vertices c) in
+  let bounds := bounds_of c in
+  let steepest b v := Z.succ (Z.div (Z.shiftl b bits) (long_ v)) in
+  let top := foldr Z.max Z0 (zip_with steepest bounds (vertices c)) in
   let even v := Z.opp (Z.shiftr (Z.opp (Z.mul top (long_ v))) bits) in
-  let bounds := map most (vertices c) in
-  smaller (smaller (under_slope c bounds) (under_slope c (map even (vertices c)))) (under_slope c (raise_slopes c bounds)).
+  smaller (smaller (under_slope c bounds bounds) (under_slope c bounds (map even (vertices c))))
+    (under_slope c bounds (raise_slopes c bounds)).
 
 (* the orthants of z; z and -z are one where nothing has a sign *)
 Definition is_even (s s' : sign) : bool := match s, s' with Free, Free => true | _, _ => false end.
@@ -707,15 +762,19 @@ Definition orthants (even : bool) : seq (seq Z) :=
   foldr (fun x y => allpairs cons x y) [:: [::]]
     (if k is l.+1 then (if even then [:: Zpos xH] else signs_of s) :: nseq l (signs_of s) else [::]).
 Definition unit_vector (i : nat) : seq Z := mkseq (fun j => if eqn i j then Zpos xH else Z0) k.
-Definition orthant (h : seq (seq Z)) (signs : seq Z) : cone :=
+(* A^T and the points, w_i and f_i *)
+Definition orthant (h : seq (seq Z)) (points : seq point) (signs : seq Z) : cone :=
   let place i := let x := nth Z0 signs i in
     (vertex_of (map (Z.mul x) (unit_vector i ++ nth [::] h i)), (map (Z.mul x) (unit_vector i), Z0)) in
-  let places := mkseq place k in Cone (map fst places) (map snd places).
-Fixpoint forest (h : seq (seq Z)) (roots : seq (seq Z)) (trees : seq (tree (nat * nat) unit)) : option dyadic :=
+  let places := mkseq place k in
+  straighten (Cone (map fst places) (map snd places)
+    (map (fun t : point => (t.1, zip_with Z.mul signs t.2)) points)).
+Fixpoint forest (T : Type) (make : T -> cone) (roots : seq T) (trees : seq (tree (nat * nat) unit))
+  : option dyadic :=
   match roots, trees with
   | [::], [::] => Some dzero
   | r :: roots', t :: trees' =>
-    match worst halves cone_end (orthant h r) t, forest h roots' trees' with
+    match worst halves cone_end (make r) t, forest make roots' trees' with
     | Some x, Some y => Some (dmax x y)
     | _, _ => None
     end
@@ -725,7 +784,35 @@ End Cones.
 (* t with |W^T u|_* <= t |u| for all u of its sign *)
 Definition cones (p p' : norm_form) (s s' : sign) (m : nat) (w : grid) (trees : seq (tree (nat * nat) unit))
   : option dyadic :=
-  forest m p p' s s' (ex w) (ints w) (orthants m s (is_even s s')) trees.
+  let w := lowest w in
+  forest m p p' s s' (ex w) (orthant m p p' s' (ints w) [::]) (orthants m s (is_even s s')) trees.
+
+(* and of s(F u), s(z) = a z + (1 - a) z_+, for W^T u, |u| an l2 norm.  Of a bias that costs nothing and W
+   with sums of 0 the best one is at a kink, with F - 1 f^T for a row f of F in the place of F *)
+Definition finer : Z := 24.  (* bits that F is held finer: rounding a chord costs little *)
+Definition priced_inputs (free : bool) (k : nat) : nat := if free then k.-1 else k.
+Definition fine_rows (k : nat) (f : grid) : seq (seq Z) :=
+  map (fun x => map (fun z => Z.shiftl z finer) (take k x)) (ints (lowest f)).
+Definition kinks_of (free : bool) (k : nat) (f : seq (seq Z)) : seq (seq Z) :=
+  if free then rev (foldl (fun l x => if has (all2 Z.eqb x) l then l else x :: l) [::] f)
+  else [:: nseq k Z0].
+Definition layer_roots (free : bool) (k : nat) (f : grid) (s' : sign) (w : grid) : seq (seq Z * seq Z) :=
+  allpairs pair (kinks_of free k (fine_rows k f)) (orthants k Free (zeros w && is_even Free s')).
+Definition layer_root (k n : nat) (p' : norm_form) (s' : sign) (below above_ : Z) (f w : seq (seq Z))
+    (root : seq Z * seq Z) : cone :=
+  let g := map (fun x => zip_with Z.sub x root.1) f in
+  let h := gscale (Dy below Z0) (mul (transpose k (Grid g Z0)) (transpose n (Grid w Z0))) in
+  let points := zip_with (fun w f => (map (Z.mul above_) w, f)) w g in
+  orthant k L2 p' s' (ints h) (filter (fun t : point => negb (all (Z.eqb Z0) t.1)) points) root.2.
+Definition layer_cones (n k : nat) (free : bool) (p' : norm_form) (s' : sign) (f : grid) (a : dyadic)
+    (w : grid) (trees : seq (tree (nat * nat) unit)) : option dyadic :=
+  let k := priced_inputs free k in let w := lowest w in
+  let x := lowest (Grid [:: [:: num a]] (dex a)) in let t := Z.min (ex x) Z0 in
+  let below := lift (nth Z0 (nth [::] (ints x) 0) 0) (ex x) t in
+  let above_ := Z.sub (Z.shiftl 1 (Z.opp t)) below in
+  let e := Z.add (Z.add (ex w) (Z.sub (ex (lowest f)) finer)) t in
+  forest k L2 p' Free s' e (layer_root k n p' s' below above_ (fine_rows k f) (ints w))
+    (layer_roots free k f s' w) trees.
 
 (* t with (u^T W v)^2 <= t |u|^2 |v|^2 for all u, v of their signs with u^T W v >= 0 *)
 Definition plain_square (d : data) (w : grid) (h : polar) : option dyadic :=
@@ -773,6 +860,9 @@ Definition layer_of (d : data) (f : grid) (a : dyadic) (w : grid) (h : polar) : 
         Some (dmax (foldr (if dright_norm d is L1 then dmax else dadd) dzero x) dzero)
       else None
     else None
+  | Cones false trees =>
+    if layer_cones n (dinputs d) (dfree d) (dright_norm d) (dright d) f a w trees is Some x
+    then Some (dmul x x) else None
   | _ => None
   end
   else None.

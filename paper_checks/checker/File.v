@@ -739,23 +739,6 @@ Fixpoint outputs_of_file (l : list arr) (pre : string) (m k t : Z) (s : sign) (e
     let* p := output_of h l (numbered (pre ++ "s") t ++ ".") m k s in
     let* r := outputs_of_file l pre m k (t + 1) s rest in Ok (p :: r)
   end.
-Definition layer_polar (h : json) (l : list arr) (m n k : Z) (pre : string) (s : sign) : result polar :=
-  let* layer_rule := text h "rule" in
-  if (layer_rule =? "network")%string then
-    let* _ := only h ["nodes"; "rule"] "this rule" in
-    let* p := output_of h l pre m k s in
-    match p with
-    | Whole t => Ok (Layer t)
-    | Signs _ _ => let* _ := demand (n =? 1) "proof.polar.nodes: signs" in Ok (Outputs [p])
-    end
-  else if (layer_rule =? "outputs")%string then
-    let* _ := only h ["each"; "rule"] "this rule" in
-    match find "each" (fields_of h) with
-    | Some (Lst each) => let* p := outputs_of_file l pre m k 0 s each in Ok (Outputs p)
-    | _ => NotCovered "each"
-    end
-  else NotCovered "this rule".
-
 (* trees of cones: four codes a word, the first lowest, then zeros; 0 is a leaf, c the split of the c-th
    pair of generators, the first child before the second *)
 Fixpoint codes_of (words : list Z) : list Z :=
@@ -805,6 +788,35 @@ Definition cones_of (l : list arr) (name_ : string) (k roots : nat) : result (li
     let* _ := demand ((Z.of_nat (List.length rest) <? 8) && forallb (Z.eqb 0) rest) name_ in Ok t
   | None => Rejected name_
   end.
+
+Definition layer_polar (h : json) (l : list arr) (m n k : Z) (pre : string) (d : data) (w : grid)
+  : result polar :=
+  let s := dright d in
+  let* layer_rule := text h "rule" in
+  if (layer_rule =? "network")%string then
+    let* _ := only h ["nodes"; "rule"] "this rule" in
+    let* p := output_of h l pre m k s in
+    match p with
+    | Whole t => Ok (Layer t)
+    | Signs _ _ => let* _ := demand (n =? 1) "proof.polar.nodes: signs" in Ok (Outputs [p])
+    end
+  else if (layer_rule =? "outputs")%string then
+    let* _ := only h ["each"; "rule"] "this rule" in
+    match find "each" (fields_of h) with
+    | Some (Lst each) => let* p := outputs_of_file l pre m k 0 s each in Ok (Outputs p)
+    | _ => NotCovered "each"
+    end
+  else if (layer_rule =? "cones")%string then
+    let* _ := only h ["rule"] "this rule" in
+    match dlayer d with
+    | Some (f, _) =>
+      let size := priced_inputs (dfree d) (dinputs d) in
+      let* _ := demand ((0 <? Z.of_nat size) && (Z.of_nat size <=? short)) "proof.polar.rule" in
+      let* t := cones_of l (pre ++ "tree") size
+        (List.length (layer_roots (dfree d) size f (dright d) w)) in Ok (Cones false t)
+    | None => NotCovered "this rule"
+    end
+  else NotCovered "this rule".
 
 (* the arrays of a rule *)
 Definition node_arrays (pre : string) (nodes : list json) : list string :=
@@ -871,13 +883,14 @@ Definition dual_of (p : json) (l : list arr) (m n : Z) (d : data) (seen : option
   match lookup l "proof.W", find "polar" (fields_of p) with
   | None, None => Ok None
   | Some w, Some polar =>
-    let* how_ := match dlayer d with
-      | None => polar_of polar l m n d seen pre
-      | Some _ => layer_polar polar l m n (Z.of_nat (dinputs d)) pre (dright d)
-      end in
     let count := match seen with Some p => Z.of_nat (List.length p) | None => m * n end in
     let* (x, e) := floats l "proof.W" [count] in
-    Ok (Some (Dual (Grid (spread m n seen x) e) how_))
+    let gw := Grid (spread m n seen x) e in
+    let* how_ := match dlayer d with
+      | None => polar_of polar l m n d seen pre
+      | Some _ => layer_polar polar l m n (Z.of_nat (dinputs d)) pre d gw
+      end in
+    Ok (Some (Dual gw how_))
   | _, _ => NotCovered "a part of a proof"
   end.
 

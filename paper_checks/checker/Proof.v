@@ -1818,52 +1818,147 @@ Qed.
 
 (* simplicial cones *)
 Opaque root_up.
+Lemma lowestE m n a : shape m n a -> shape m n (lowest a) /\ mx m n (lowest a) = mx m n a.
+Proof.
+move=> [hm hn]; rewrite /lowest; set t := spare _ _; case: ifP => // /andP[t0 same].
+split.
+  by split=> [|i im] /=; rewrite ?size_map // (nth_map [::]) ?hm // size_map hn.
+apply/matrixP => i j; rewrite !mxE p2D mulrA mulrAC -(zr_shift _ t0) /entry_ /=.
+have hi : (i < size (ints a))%N by rewrite hm.
+have row_ := all2_nth [::] [::] same hi; have hj : (j < size (nth [::] (ints a) i))%N by rewrite hn.
+by have /Z.eqb_eq <- := all2_nth Z0 Z0 row_ hj.
+Qed.
+Opaque lowest.
+
+Lemma dual_square_ge0 q t x : Z.leb Z0 (dual_square q t x).
+Proof.
+rewrite /dual_square; set f := fun _ _ => _.
+suff go l acc : Z.leb Z0 acc -> Z.leb Z0 (foldl f acc l) by exact: go.
+by elim: l acc => //= c l IH acc h0; apply: IH; rewrite /f; case: (q); nia.
+Qed.
+
 Section Cones.
 Variables (d n : nat) (p p' : norm_form) (s s' : sign) (e : Z).
 Variables (z : 'cV[R]_d) (y v : 'cV[R]_n).
 Hypotheses (mz : meets s z) (mv : meets s' v).
 
-(* what h(g) earns of v, at a vertex; a vertex knows as much *)
-Definition earns_ (x : seq Z) : R := \sum_(l < n) at_ x (d + l) * p2 e * v l 0.
-Definition vertex_ok (w : vertex) : Prop := size (coordinates w) = (d + n)%N /\
-  Z.leb Z0 (most w) /\ earns_ (coordinates w) <= zr (most w) * p2 (Z.sub e bits) * norm p' v.
-
-Lemma vertex_ofE x : size x = (d + n)%N -> vertex_ok (vertex_of d p p' s' x).
+(* what a row earns of v of a sign, by a root in units of 2^-64 *)
+Lemma root_dual t x (w : 'cV[R]_n) : meets t w -> (size x <= n)%N ->
+  \sum_(l < n) at_ x l * p2 e * w l 0 <=
+  zr (root_up (Z.shiftl (dual_square p' t x) (Z.add bits bits))) * p2 (Z.sub e bits) * norm p' w.
 Proof.
-move=> hx; rewrite /vertex_ok -[coordinates _]/x.
-rewrite -[most _]/(root_up (Z.shiftl (dual_square p' s' (drop d x)) (Z.add bits bits))).
-split; first exact: hx.
-have sx : (size (drop d x) <= n)%N by rewrite size_drop hx addKn.
-have h := dual_squareE p' s' e sx.
-set D := dual_square p' s' (drop d x) in h *.
-have D0 : Z.leb Z0 (Z.shiftl D (Z.add bits bits)).
-  rewrite -zr_le zr0 zr_shift //; apply: mulr_ge0 (p2_ge0 _).
-  suff: Z.leb Z0 D by rewrite -zr_le.
-  rewrite /D /dual_square; set f := fun _ _ => _.
-  suff go l acc : Z.leb Z0 acc -> Z.leb Z0 (foldl f acc l) by exact: go.
-  by elim: l acc => //= c l IH acc h0; apply: IH; rewrite /f; case: (p'); nia.
-have := root_upP D0; move: (root_up _) => r [r0 hr]; split; first exact: r0.
-have pb := p2_gt0 bits.
-apply: le_trans (dual_le (s := s') (d := zr r * p2 (Z.sub e bits)) (w := fun l => at_ x (d + l) * p2 e) _ mv _).
-- by [].
-- by rewrite mulr_ge0 ?p2_ge0 // -zr0 zr_le.
+move=> mw sx; have h := dual_squareE p' t e sx; have pb := p2_gt0 bits.
+move: (dual_square_ge0 p' t x) h; move: (dual_square _ _ _) => D D0 h.
+have D1 : Z.leb Z0 (Z.shiftl D (Z.add bits bits)).
+  by rewrite -zr_le zr0 zr_shift // mulr_ge0 ?p2_ge0 // -zr0 zr_le.
+have := root_upP D1; move: (root_up _) => r [r0 hr].
 have le_ : zr D * (p2 e * p2 e) <= (zr r * p2 (Z.sub e bits)) ^+ 2.
   have -> : zr D * (p2 e * p2 e) = zr (Z.shiftl D (Z.add bits bits)) * p2 (Z.sub e bits) ^+ 2.
     by rewrite zr_shift // p2D p2B; field; rewrite gt_eqF.
   by rewrite exprMn ler_wpM2r ?sqr_ge0.
-have nth_ l : at_ x (d + l) = at_ (drop d x) l by rewrite /at_ nth_drop.
-case: (p') h => h; first by move=> l; rewrite nth_; apply: le_trans (h l) le_.
-by apply: le_trans le_; apply: le_trans h; rewrite le_eqVlt; apply/orP; left; apply/eqP; apply: eq_bigr => l _; rewrite nth_.
+apply: (dual_le (s := t)) => //; first by rewrite mulr_ge0 ?p2_ge0 // -zr0 zr_le.
+by case: (p') h => h; [move=> l; exact: le_trans (h l) le_|exact: le_trans h le_].
 Qed.
 
-(* z and y = h(z) are combinations of the vertices *)
+(* what A g earns of v, at a vertex; a vertex knows as much *)
+Definition earns_ (x : seq Z) : R := \sum_(l < n) at_ x (d + l) * p2 e * v l 0.
+Definition vertex_ok (w : vertex) : Prop := size (coordinates w) = (d + n)%N /\
+  earns_ (coordinates w) <= zr (most w) * p2 (Z.sub e bits) * norm p' v.
+
+Lemma most_ofE x : size x = (d + n)%N ->
+  earns_ x <= zr (most_of d p' s' x) * p2 (Z.sub e bits) * norm p' v.
+Proof.
+move=> hx; rewrite /most_of; have sx : (size (drop d x) <= n)%N by rewrite size_drop hx addKn.
+have -> : earns_ x = \sum_(l < n) at_ (drop d x) l * p2 e * v l 0.
+  by apply: eq_bigr => l _; rewrite /at_ nth_drop.
+exact: root_dual.
+Qed.
+
+Lemma vertex_ofE x : size x = (d + n)%N -> vertex_ok (vertex_of d p p' s' x).
+Proof. by move=> hx; split; [exact: hx|exact: most_ofE]. Qed.
+
+(* z and y = h(z) are combinations of the vertices, and of what is bent *)
 Definition row_at_ (c : cone) (j : nat) : seq Z := coordinates (nth no_vertex (vertices c) j).
+Definition met_ (a : nat -> R) (x : seq Z) : R := \sum_(j < d) a j * at_ x j.
+Definition adds (a : nat -> R) l (t : Checker.point) : R := Network.pos (met_ a t.2) * (at_ t.1 l * p2 e).
 Definition combined (c : cone) (a : nat -> R) : Prop := [/\ forall j, 0 <= a j,
   forall l : 'I_d, z l 0 = \sum_(j < d) a j * at_ (row_at_ c j) l
-  & forall l : 'I_n, y l 0 = \sum_(j < d) a j * (at_ (row_at_ c j) (d + l) * p2 e)].
+  & forall l : 'I_n, y l 0 = \sum_(j < d) a j * (at_ (row_at_ c j) (d + l) * p2 e)
+      + \sum_(t <- open_ c) adds a l t].
 Definition in_cone (c : cone) : Prop := [/\ size (vertices c) = d,
-  forall j, (j < d)%N -> vertex_ok (nth no_vertex (vertices c) j) & exists a, combined c a].
+  forall j, (j < d)%N -> vertex_ok (nth no_vertex (vertices c) j),
+  all (fun t : Checker.point => size t.1 == n) (open_ c) & exists a, combined c a].
 
+(* points of one sign *)
+Lemma add_behindE t w x : size x = (d + n)%N -> size w = n -> [/\ size (add_behind d t w x) = (d + n)%N,
+  forall l, (l < d)%N -> at_ (add_behind d t w x) l = at_ x l
+  & forall l : 'I_n, at_ (add_behind d t w x) (d + l) = at_ x (d + l) + zr t * at_ w l].
+Proof.
+move=> hx hw; have dx : (d <= size x)%N by rewrite hx leq_addr.
+have sx : size (drop d x) = n by rewrite size_drop hx addKn.
+split; first by rewrite size_cat size_takel // size_zip_with sx hw minnn.
+  by move=> l hl; rewrite /at_ nth_cat size_takel // hl nth_take.
+move=> l; rewrite /at_ nth_cat size_takel // ltnNge leq_addr /= addKn.
+by rewrite (nth_zip_with _ _ Z0 Z0) ?sx ?hw // zrD zrM nth_drop.
+Qed.
+
+Lemma straightE whole j w : size (coordinates w) = (d + n)%N -> all (fun t : Checker.point => size t.1 == n) whole ->
+  let x := coordinates (straight d p' s' whole j w) in [/\ size x = (d + n)%N,
+  forall l, (l < d)%N -> at_ x l = at_ (coordinates w) l
+  & forall l : 'I_n, at_ x (d + l) = at_ (coordinates w) (d + l) + \sum_(t <- whole) at_ t.2 j * at_ t.1 l].
+Proof.
+move=> hw; rewrite [coordinates _]/(foldr _ _ _); elim: whole => [|t whole IH] /=.
+  by move=> _; split=> // l; rewrite big_nil addr0.
+move=> /andP[/eqP ht /IH [h1 h2 h3]]; have [g1 g2 g3] := add_behindE (nth Z0 t.2 j) h1 ht; split=> //.
+  by move=> l hl; rewrite g2 // h2.
+by move=> l; rewrite g3 h3 big_cons [X in _ = _ + X]addrC addrA.
+Qed.
+
+Lemma straightenE c : in_cone c -> in_cone (straighten d p' s' c).
+Proof.
+move=> [hs ok sized [a [a0 hz hy]]]; set c' := straighten _ _ _ _.
+pose P (t : Checker.point) := has (Z.ltb Z0) t.2; pose Q (t : Checker.point) := all (Z.leb Z0) t.2.
+pose whole := filter Q (filter P (open_ c)).
+have ev : vertices c' = if whole is [::] then vertices c
+    else mkseq (fun j => straight d p' s' whole j (nth no_vertex (vertices c) j)) d by [].
+have sized_whole : all (fun t : Checker.point => size t.1 == n) whole by rewrite !all_filter; apply: sub_all sized => t /= h; rewrite h ?implybT.
+have rows_ j : (j < d)%N -> [/\ vertex_ok (nth no_vertex (vertices c') j),
+    forall l, (l < d)%N -> at_ (row_at_ c' j) l = at_ (row_at_ c j) l
+    & forall l : 'I_n, at_ (row_at_ c' j) (d + l)
+      = at_ (row_at_ c j) (d + l) + \sum_(t <- whole) at_ t.2 j * at_ t.1 l].
+  move=> hj; have [sj hm] := ok j hj.
+  rewrite /row_at_ ev; case ew : whole => [|t l0].
+    by split=> // l; rewrite big_nil addr0.
+  have [h1 h2 h3] := straightE j sj sized_whole; rewrite -ew (nth_mkseq _ _ hj).
+  by split; [split; [exact: h1|exact: most_ofE]|exact: h2|exact: h3].
+split.
+- by rewrite ev; case: (whole) => [|? ?] //; rewrite size_mkseq.
+- by move=> j /rows_ [].
+- by rewrite !all_filter; apply: sub_all sized => t /= h; rewrite h ?implybT.
+exists a; split=> // l.
+  by rewrite hz; apply: eq_bigr => j _; have [_ -> ] := rows_ j (ltn_ord j).
+rewrite hy; have -> : \sum_(j < d) a j * (at_ (row_at_ c' j) (d + l) * p2 e)
+    = \sum_(j < d) a j * (at_ (row_at_ c j) (d + l) * p2 e) + \sum_(t <- whole) adds a l t.
+  have -> : \sum_(t <- whole) adds a l t
+      = \sum_(j < d) \sum_(t <- whole) a j * (at_ t.2 j * at_ t.1 l * p2 e).
+    rewrite exchange_big /= !big_filter_cond [LHS]big_mkcond [RHS]big_mkcond; apply: eq_bigr => t _.
+    case: ifP => // /and3P[_ /(all_nthP Z0) pos_ _].
+    have at0 j : 0 <= at_ t.2 j.
+      have [hj|hj] := ltnP j (size t.2); last by rewrite /at_ nth_default.
+      by rewrite /at_ -zr0 zr_le; exact: pos_.
+    rewrite /adds /Network.pos max_l; last by apply: sumr_ge0 => j _; rewrite mulr_ge0.
+    by rewrite mulr_suml; apply: eq_bigr => j _; rewrite !mulrA.
+  rewrite -big_split; apply: eq_bigr => j _; have [_ _ ->] := rows_ j (ltn_ord j).
+  by rewrite mulrDl mulrDr; congr (_ + _); rewrite mulr_suml mulr_sumr.
+rewrite -addrA; congr (_ + _).
+rewrite (bigID P) /= [X in _ + X]big1 ?addr0 => [|t]; last first.
+  move=> /hasPn neg; rewrite /adds /Network.pos max_r ?mul0r // -oppr_ge0 -sumrN sumr_ge0 // => j _.
+  rewrite oppr_ge0 mulr_ge0_le0 //; have [hj|hj] := ltnP j (size t.2); last by rewrite /at_ nth_default.
+  by rewrite /at_ -zr0 zr_le Z.leb_antisym; exact: neg (mem_nth Z0 hj).
+by rewrite (bigID Q) !big_filter_cond; congr (_ + _); apply: eq_bigl => t; rewrite /= andbT.
+Qed.
+
+(* a split *)
 Lemma half_weights (a : nat -> R) i j (x x' : R) : (i < d)%N -> (j < d)%N -> i != j -> 0 < x ->
   (forall l, 0 <= a l) -> x' * a i <= x * a j -> exists2 b : nat -> R, forall l, 0 <= b l
     & forall f : nat -> R, \sum_(l < d) a l * f l
@@ -1880,23 +1975,31 @@ apply: eq_bigr => l /andP[li lj]; have -> : (l == i :> nat) = false by apply/neg
 by have -> : (l == j :> nat) = false by apply/negbTE.
 Qed.
 
-Lemma in_half c c' a i j x x' w : in_cone c -> combined c a -> (i < d)%N -> (j < d)%N -> i != j ->
+Lemma at_set x i w k : at_ (set_nth Z0 x i w) k = if k == i then zr w else at_ x k.
+Proof. by rewrite /at_ nth_set_nth /=; case: ifP. Qed.
+
+Lemma in_half c c' a i j x x' w f : in_cone c -> combined c a -> (i < d)%N -> (j < d)%N -> i != j ->
   0 < x -> x' * a i <= x * a j -> vertex_ok w -> vertices c' = set_nth no_vertex (vertices c) i w ->
   (forall l, (l < d + n)%N -> at_ (coordinates w) l = x * at_ (row_at_ c i) l + x' * at_ (row_at_ c j) l) ->
-  in_cone c'.
+  open_ c' = map (fun t : Checker.point => (t.1, set_nth Z0 t.2 i (f t))) (open_ c) ->
+  (forall t, zr (f t) = x * at_ t.2 i + x' * at_ t.2 j) -> in_cone c'.
 Proof.
-move=> [hs ok _] [a0 hz hy] hi hj ij x0 le_ hw ec ew.
+move=> [hs ok sized _] [a0 hz hy] hi hj ij x0 le_ hw ec ew eo ef.
 have [b b0 hb] := half_weights hi hj ij x0 a0 le_.
 have row_ l k : (k < d + n)%N -> at_ (row_at_ c' l) k
     = if l == i then x * at_ (row_at_ c i) k + x' * at_ (row_at_ c j) k else at_ (row_at_ c l) k.
   by move=> hk; rewrite /row_at_ ec nth_set_nth /=; case: ifP => // _; exact: ew.
-split; first by rewrite ec size_set_nth hs; apply/maxn_idPr.
-  by move=> l hl; rewrite ec nth_set_nth /=; case: ifP => // _; exact: ok.
+split.
+- by rewrite ec size_set_nth hs; apply/maxn_idPr.
+- by move=> l hl; rewrite ec nth_set_nth /=; case: ifP => // _; exact: ok.
+- by rewrite eo all_map; exact: sized.
 exists b; split=> // l.
   rewrite hz (hb (fun k => at_ (row_at_ c k) l)); apply: eq_bigr => k _.
   by rewrite row_ // ltn_addr.
-rewrite hy (hb (fun k => at_ (row_at_ c k) (d + l) * p2 e)); apply: eq_bigr => k _.
-by rewrite row_ ?ltn_add2l //; case: ifP => // _; rewrite mulrDl !mulrA.
+rewrite hy (hb (fun k => at_ (row_at_ c k) (d + l) * p2 e)); congr (_ + _).
+  by apply: eq_bigr => k _; rewrite row_ ?ltn_add2l //; case: ifP => // _; rewrite mulrDl !mulrA.
+rewrite eo big_map; apply: eq_bigr => t _; rewrite /adds /met_ /= (hb (at_ t.2)); congr (Network.pos _ * _).
+by apply: eq_bigr => k _; rewrite at_set; case: ifP => // _; rewrite ef.
 Qed.
 
 Lemma sum_ofE a b x x' k l : size x = k -> size x' = k -> Z.leb 0 a -> Z.leb 0 b -> (l < k)%N ->
@@ -1911,45 +2014,241 @@ Proof.
 case: ij => i j hc; rewrite /halves; set A := Z.max _ _; set B := Z.max _ _.
 set w := vertex_of _ _ _ _ _; case: ifP => // /and3P[/Nat.ltb_lt/ssrnat.ltP hi /Nat.ltb_lt/ssrnat.ltP hj ne].
 have ij : i != j by apply/eqP => h; move: ne; rewrite h; move/eqnP.
-move=> [<- <-]; have [hs ok [a ha]] := hc; have [a0 _ _] := ha.
-have A0 : Z.leb 0 A by rewrite /A; lia. 
+move=> [<- <-]; have [hs ok _ [a ha]] := hc; have [a0 _ _] := ha.
+have A0 : Z.leb 0 A by rewrite /A; lia.
 have B0 : Z.leb 0 B by rewrite /B; lia.
 have si : size (row_at_ c i) = (d + n)%N by case: (ok i hi).
 have sj : size (row_at_ c j) = (d + n)%N by case: (ok j hj).
 have hw : vertex_ok w by apply: vertex_ofE; rewrite size_zip_with si sj minnn.
 have ew l : (l < d + n)%N -> at_ (coordinates w) l
     = p2 A * at_ (row_at_ c i) l + p2 B * at_ (row_at_ c j) l by exact: sum_ofE si sj A0 B0.
-have [le_|/ltW le_] := leP (p2 B * a i) (p2 A * a j); [left|right].
-  exact: (in_half hc ha hi hj ij (p2_gt0 A) le_ hw).
-apply: (in_half hc ha hj hi _ (p2_gt0 B) le_ hw) => //; first by rewrite eq_sym.
-by move=> l hl; rewrite ew // addrC.
+pose f (i j : nat) A B (t : Checker.point) := Z.add (Z.shiftl (nth Z0 t.2 i) A) (Z.shiftl (nth Z0 t.2 j) B).
+have ef i' j' A' B' (t : Checker.point) : Z.leb 0 A' -> Z.leb 0 B' -> zr (f i' j' A' B' t)
+    = p2 A' * at_ t.2 i' + p2 B' * at_ t.2 j' by move=> h h'; rewrite zrD !zr_shift // ![zr _ * _]mulrC.
+have ew' l : (l < d + n)%N -> at_ (coordinates w) l
+    = p2 B * at_ (row_at_ c j) l + p2 A * at_ (row_at_ c i) l by move=> hl; rewrite ew // addrC.
+have [le_|/ltW le_] := leP (p2 B * a i) (p2 A * a j); [left|right]; apply: straightenE.
+  apply: (in_half (f := f i j A B) hc ha hi hj ij (p2_gt0 A) le_ hw _ ew) => // t; exact: ef.
+rewrite eq_sym in ij.
+apply: (in_half (f := f j i B A) hc ha hj hi ij (p2_gt0 B) le_ hw _ ew') => // t; exact: ef.
 Qed.
 
-(* a leaf *)
-Lemma under_slopeE c x t : in_cone c -> under_slope d p s e c x = Some t ->
-  \sum_l y l 0 * v l 0 <= dv t * (norm p z * norm p' v).
+(* a leaf: bounds at the vertices *)
+Lemma bent_above (a : nat -> R) (x : nat -> R) w t : (forall j, 0 <= a j) -> 0 <= t <= 1 ->
+  Network.pos (\sum_(j < d) a j * x j) * w
+  <= \sum_(j < d) a j * (Num.max w 0 * Num.max (x j) 0 + Num.min w 0 * (x j * t)).
 Proof.
-move=> [hs ok [a [a0 hz hy]]]; rewrite /under_slope; case et: (tilt _ _ _) => [t0 deep].
-have st : (size t0 <= d)%N by move: et => [<- _]; rewrite size_take; case: ltnP.
-case: ifP => // /andP[deep0 /(all_nthP no_vertex) test] [<-].
-set u := Z.sub (Z.sub e bits) deep; set D := dual_square p s t0.
-have D0 : Z.leb Z0 D.
-  rewrite /D /dual_square; set f := fun _ _ => _.
-  suff go l acc : Z.leb Z0 acc -> Z.leb Z0 (foldl f acc l) by exact: go.
-  by elim: l acc => //= q l IH acc h0; apply: IH; rewrite /f; case: (p); nia.
-have := root_upP D0; move: (root_up _) => r [r0 hr].
-have nv := norm_ge0 p' v.
-have -> : \sum_l y l 0 * v l 0 = \sum_(j < d) a j * earns_ (row_at_ c j).
-  under eq_bigr do rewrite hy mulr_suml; rewrite exchange_big; apply: eq_bigr => j _.
-  by rewrite /earns_ mulr_sumr; apply: eq_bigr => l _; rewrite !mulrA.
-apply: (@le_trans _ _ (\sum_(j < d) a j * (\sum_(l < d) at_ t0 l * p2 u * at_ (row_at_ c j) l * norm p' v))).
+move=> a0 /andP[t0 t1]; set X := \sum_(j < d) _; have [w0|/ltW w0] := leP 0 w.
+  have -> : \sum_(j < d) a j * (w * Num.max (x j) 0 + 0 * (x j * t))
+      = (\sum_(j < d) a j * Num.max (x j) 0) * w.
+    by rewrite mulr_suml; apply: eq_bigr => j _; ring.
+  rewrite ler_wpM2r // /Network.pos ge_max; apply/andP; split.
+    by apply: ler_sum => j _; rewrite ler_wpM2l // le_max lexx.
+  by apply: sumr_ge0 => j _; rewrite mulr_ge0 // le_max lexx orbT.
+have -> : \sum_(j < d) a j * (0 * Num.max (x j) 0 + w * (x j * t)) = t * X * w.
+  by rewrite /X mulr_sumr mulr_suml; apply: eq_bigr => j _; ring.
+rewrite ler_wnM2r // /Network.pos le_max; apply/orP; case: (lerP 0 X) => [x0|/ltW x0]; [left|right].
+  by rewrite ler_piMl.
+by rewrite mulr_ge0_le0.
+Qed.
+
+Lemma bent_below (a : nat -> R) (x : nat -> R) w t : (forall j, 0 <= a j) -> 0 <= t <= 1 ->
+  \sum_(j < d) a j * (Num.min w 0 * Num.max (x j) 0 + Num.max w 0 * (x j * t))
+  <= Network.pos (\sum_(j < d) a j * x j) * w.
+Proof.
+move=> a0 ht; have := bent_above x (- w) a0 ht; rewrite mulrN -lerN2 opprK -sumrN => h.
+apply: le_trans h; rewrite le_eqVlt; apply/orP; left; apply/eqP; apply: eq_bigr => j _.
+have -> : Num.max (- w) 0 = - Num.min w 0 by rewrite oppr_min oppr0.
+have -> : Num.min (- w) 0 = - Num.max w 0 by rewrite oppr_max oppr0.
+by ring.
+Qed.
+
+Lemma zr_min a b : zr (Z.min a b) = Num.min (zr a) (zr b).
+Proof. by case: (leP (zr a) (zr b)); rewrite ?zr_le ?zr_lt => h; congr (_ _); lia. Qed.
+
+Lemma steep_gt0 : 0 < zr steep. Proof. by rewrite -zr0 zr_lt. Qed.
+Opaque steep.
+
+Lemma chord_ofE c x : 0 <= zr (chord_of c x) / zr steep <= 1.
+Proof.
+have pos := steep_gt0.
+rewrite /chord_of; case: ifP => [/andP[h1 h2]|_]; last by rewrite zr0 mul0r lexx ler01.
+move: (Z.div _ _) h1 h2 => t h1 h2; have a0 : 0 <= zr t by rewrite -zr0 zr_le; exact: h1.
+have a1 : zr t <= zr steep by rewrite zr_le; exact: h2.
+move: (zr steep) (zr t) pos a0 a1 => x1 x2 pos a0 a1.
+by apply/andP; split; [exact: divr_ge0 a0 (ltW pos)|rewrite ler_pdivrMr // mul1r].
+Qed.
+
+Lemma sum_timesE K acc x t (g : R -> R) (f : Z -> Z -> Z) : size x = K -> size t = K ->
+  (forall w r, zr (f w r) = g (zr w) * zr r) ->
+  zr (sumz f acc x t) = zr acc + \sum_(i < K) g (at_ x i) * at_ t i.
+Proof. by move=> hx ht hf; rewrite (sumzE _ _ hx ht); congr (_ + _); apply: eq_bigr => i _; rewrite hf. Qed.
+
+Lemma positive_timesE w r : zr (positive_times w r) = Num.max (zr w) 0 * zr r.
+Proof. by rewrite zrM zr_max zr0. Qed.
+Lemma negative_timesE w r : zr (negative_times w r) = Num.min (zr w) 0 * zr r.
+Proof. by rewrite zrM zr_min zr0. Qed.
+
+Lemma endsE c j (l : 'I_n) (h : seq Z) : size h = n ->
+  let r := open_ c in let K := size r in
+  let columns := mkseq (fun l => map (fun t : Checker.point => nth Z0 t.1 l) r) n in
+  let chords := map (fun t : Checker.point => chord_of c t.2) r in
+  let ends := ends_of s' columns chords (map (fun t : Checker.point => nth Z0 t.2 j) r) h in
+  let pt (i : nat) : Checker.point := nth ([::], [::]) r i in
+  let slope_ i := zr (chord_of c (pt i).2) / zr steep in
+  let high := at_ h l + \sum_(i < K) (Num.max (at_ (pt i).1 l) 0 * Num.max (at_ (pt i).2 j) 0
+                + Num.min (at_ (pt i).1 l) 0 * (at_ (pt i).2 j * slope_ i)) in
+  let low := at_ h l + \sum_(i < K) (Num.min (at_ (pt i).1 l) 0 * Num.max (at_ (pt i).2 j) 0
+                + Num.max (at_ (pt i).1 l) 0 * (at_ (pt i).2 j * slope_ i)) in
+  [/\ size ends = n, 0 <= at_ ends l, s' <> NonPositive -> high <= at_ ends l
+    & s' <> NonNegative -> - low <= at_ ends l].
+Proof.
+move=> hh r K columns chords ends pt slope_ high low.
+have sc : size columns = n by rewrite size_mkseq.
+set x := map (fun t : Checker.point => nth Z0 t.2 j) r; have sx : size x = K by rewrite size_map.
+have sch : size chords = K by rewrite size_map.
+have xE i : (i < K)%N -> at_ x i = at_ (pt i).2 j by move=> hi; rewrite /at_ (nth_map ([::], [::])).
+set over := map (Z.max Z0) x; set under_ := zip_with Z.mul x chords.
+have so : size over = K by rewrite size_map.
+have su : size under_ = K by rewrite size_zip_with sx sch minnn.
+have oE i : (i < K)%N -> at_ over i = Num.max (at_ (pt i).2 j) 0.
+  move=> hi; rewrite -(xE i hi); have -> : at_ over i = zr (Z.max Z0 (nth Z0 x i)).
+    by rewrite /at_ (nth_map Z0) ?sx.
+  by rewrite zr_max zr0 maxC.
+have uE i : (i < K)%N -> at_ under_ i = at_ (pt i).2 j * zr (chord_of c (pt i).2).
+  move=> hi; rewrite -(xE i hi).
+  have -> : at_ under_ i = zr (Z.mul (nth Z0 x i) (nth Z0 chords i)).
+    by rewrite /at_ (nth_zip_with _ _ Z0 Z0) ?sx ?sch.
+  by rewrite zrM [nth Z0 chords i](nth_map ([::], [::])).
+set w := map (fun t : Checker.point => nth Z0 t.1 l) r; have sw : size w = K by rewrite size_map.
+have wE i : (i < K)%N -> at_ w i = at_ (pt i).1 l by move=> hi; rewrite /at_ (nth_map ([::], [::])).
+pose lo := Z.add (sumz negative_times (nth Z0 h l) w over) (Z.div (sumz positive_times Z0 w under_) steep).
+pose hi := Z.add (sumz positive_times (nth Z0 h l) w over) (ceil_div (sumz negative_times Z0 w under_) steep).
+have eE : nth Z0 ends l = one_sided s' lo hi.
+  by rewrite (nth_zip_with _ _ Z0 [::]) ?hh ?sc // nth_mkseq.
+pose up_ (q : R) := Num.max q 0; pose down_ (q : R) := Num.min q 0.
+have e1 := sum_timesE (g := up_) (nth Z0 h l) sw so positive_timesE.
+have e2 := sum_timesE (g := down_) Z0 sw su negative_timesE.
+have e3 := sum_timesE (g := down_) (nth Z0 h l) sw so negative_timesE.
+have e4 := sum_timesE (g := up_) Z0 sw su positive_timesE.
+have high_ : high <= zr hi.
+  rewrite /hi zrD e1 -addrA lerD2l.
+  apply: (@le_trans _ _ (\sum_(i < K) up_ (at_ w i) * at_ over i
+      + zr (sumz negative_times Z0 w under_) / zr steep)); last first.
+    by rewrite lerD2l; apply: ceil_divE; rewrite -zr_lt zr0; exact: steep_gt0.
+  rewrite e2 zr0 add0r mulr_suml -big_split /=.
+  rewrite le_eqVlt; apply/orP; left; apply/eqP; apply: eq_bigr => i _.
+  by rewrite wE // oE // uE // /slope_ !mulrA.
+have low_ : zr lo <= low.
+  rewrite /lo zrD e3 -addrA lerD2l.
+  apply: (@le_trans _ _ (\sum_(i < K) down_ (at_ w i) * at_ over i
+      + zr (sumz positive_times Z0 w under_) / zr steep)).
+    by rewrite lerD2l; apply: div_downE; rewrite -zr_lt zr0; exact: steep_gt0.
+  rewrite e4 zr0 add0r mulr_suml -big_split /=.
+  rewrite le_eqVlt; apply/orP; left; apply/eqP; apply: eq_bigr => i _.
+  by rewrite wE // oE // uE // /slope_ !mulrA.
+clearbody lo hi; have -> : at_ ends l = zr (one_sided s' lo hi) by rewrite /at_ eE.
+split.
+- by rewrite size_zip_with hh sc minnn.
+- by rewrite /one_sided zr_max zr0 le_max lexx.
+- move=> hs; apply: le_trans high_ _; rewrite /one_sided; case: (s') hs => // _; rewrite zr_le; lia.
+- move=> hs; apply: (@le_trans _ _ (- zr lo)); first by rewrite lerN2.
+  by rewrite -zrN /one_sided; case: (s') hs => // _; rewrite zr_le; lia.
+Qed.
+
+Lemma boundsE c a : in_cone c -> combined c a -> size (bounds_of d p' s' c) = d /\
+  \sum_l y l 0 * v l 0
+  <= \sum_(j < d) a j * (zr (nth Z0 (bounds_of d p' s' c) j) * p2 (Z.sub e bits) * norm p' v).
+Proof.
+move=> [hs ok sized _] [a0 hz hy]; rewrite /bounds_of; case eo : (open_ c) => [|t0 r0].
+  split; first by rewrite size_map.
+  have -> : \sum_l y l 0 * v l 0 = \sum_(j < d) a j * earns_ (row_at_ c j).
+    under eq_bigr do rewrite hy eo big_nil addr0 mulr_suml; rewrite exchange_big; apply: eq_bigr => j _.
+    by rewrite /earns_ mulr_sumr; apply: eq_bigr => l _; rewrite !mulrA.
+  apply: ler_sum => j _; apply: ler_wpM2l => //; have [_ hm] := ok j (ltn_ord j).
+  by rewrite (nth_map no_vertex) ?hs.
+rewrite -eo; clear eo t0 r0; split; first by rewrite size_mkseq.
+set r := open_ c; set K := size r.
+have head_ : (0 < d)%N -> size (drop d (coordinates (nth no_vertex (vertices c) 0))) = n.
+  by move=> d0; have [h _] := ok 0%N d0; rewrite size_drop h addKn.
+pose ends j := ends_of s' (mkseq (fun l => map (fun t : Checker.point => nth Z0 t.1 l) r) n)
+  (map (fun t : Checker.point => chord_of c t.2) r) (map (fun t : Checker.point => nth Z0 t.2 j) r) (drop d (row_at_ c j)).
+have sj (j : 'I_d) : size (drop d (row_at_ c j)) = n.
+  by have [h _] := ok j (ltn_ord j); rewrite size_drop /row_at_ h addKn.
+apply: (@le_trans _ _ (\sum_(j < d) a j * (\sum_(l < n) at_ (ends j) l * p2 e * `|v l 0|))); last first.
   apply: ler_sum => j _; apply: ler_wpM2l => //.
-  have [sj [m0 hm]] := ok j (ltn_ord j); apply: le_trans hm _; rewrite -mulr_suml ler_wpM2r //.
-  have := test j; rewrite hs => /(_ (ltn_ord j)); rewrite -zr_le zr_shift // (dotzE Z0 _ st) zr0 add0r => h.
-  have -> : zr (most (nth no_vertex (vertices c) j)) * p2 (Z.sub e bits)
-      = zr (most (nth no_vertex (vertices c) j)) * p2 deep * p2 u.
+  have d0 : (0 < d)%N by apply: leq_ltn_trans (ltn_ord j).
+  rewrite nth_mkseq // (head_ d0) -/(row_at_ c j) -/(ends j).
+  have -> : \sum_(l < n) at_ (ends j) l * p2 e * `|v l 0|
+      = \sum_(l < n) at_ (ends j) l * p2 e * (\col_l `|v l 0| : 'cV[R]_n) l 0.
+    by apply: eq_bigr => l _; rewrite mxE.
+  have <- : norm p' (\col_l `|v l 0| : 'cV[R]_n) = norm p' v.
+    case: (p'); rewrite /norm; [|congr Num.sqrt]; apply: eq_bigr => l _; rewrite mxE.
+      by rewrite normr_id.
+    by rewrite real_normK ?num_real.
+  apply: root_dual; first by move=> l l'; rewrite mxE.
+  by rewrite size_zip_with sj size_mkseq minnn.
+have -> : \sum_(j < d) a j * (\sum_(l < n) at_ (ends j) l * p2 e * `|v l 0|)
+    = \sum_(l < n) (\sum_(j < d) a j * at_ (ends j) l) * p2 e * `|v l 0|.
+  under eq_bigr do rewrite mulr_sumr; rewrite exchange_big; apply: eq_bigr => l _.
+  by rewrite !mulr_suml; apply: eq_bigr => j _; rewrite !mulrA.
+apply: ler_sum => l _; pose pt (i : nat) : Checker.point := nth ([::], [::]) r i.
+pose W i := at_ (pt i).1 l; pose A i j := at_ (pt i).2 j; pose S i := zr (chord_of c (pt i).2) / zr steep.
+have S01 i : 0 <= S i <= 1 := chord_ofE c _.
+pose H j := at_ (row_at_ c j) (d + l).
+have yE : y l 0 = (\sum_(j < d) a j * H j + \sum_(i < K) Network.pos (\sum_(j < d) a j * A i j) * W i) * p2 e.
+  rewrite hy mulrDl; congr (_ + _); first by rewrite mulr_suml; apply: eq_bigr => j _; rewrite mulrA.
+  rewrite -/r (big_nth ([::], [::])) big_mkord mulr_suml; apply: eq_bigr => i _.
+  by rewrite /adds /met_ mulrA.
+have nth_h j : at_ (drop d (row_at_ c j)) l = H j by rewrite /H /at_ nth_drop.
+have pull (F : nat -> nat -> R) : \sum_(j < d) a j * (H j + \sum_(i < K) F i j)
+    = \sum_(j < d) a j * H j + \sum_(i < K) \sum_(j < d) a j * F i j.
+  rewrite exchange_big -big_split; apply: eq_bigr => j _; by rewrite mulrDr mulr_sumr.
+have up : s' <> NonPositive -> y l 0 <= (\sum_(j < d) a j * at_ (ends j) l) * p2 e.
+  move=> sn; rewrite yE ler_wpM2r ?p2_ge0 //.
+  apply: (@le_trans _ _ (\sum_(j < d) a j * (H j + \sum_(i < K)
+      (Num.max (W i) 0 * Num.max (A i j) 0 + Num.min (W i) 0 * (A i j * S i))))).
+    rewrite (pull (fun i j => Num.max (W i) 0 * Num.max (A i j) 0 + Num.min (W i) 0 * (A i j * S i))).
+    by rewrite lerD2l; apply: ler_sum => i _; exact: bent_above (A i) _ _ a0 (S01 i).
+  apply: ler_sum => j _; apply: ler_wpM2l => //; have [_ _ h _] := endsE c j l (sj j).
+  by rewrite -nth_h; exact: h.
+have down : s' <> NonNegative -> - ((\sum_(j < d) a j * at_ (ends j) l) * p2 e) <= y l 0.
+  move=> sn; rewrite yE -mulNr ler_wpM2r ?p2_ge0 //.
+  apply: (@le_trans _ _ (\sum_(j < d) a j * (H j + \sum_(i < K)
+      (Num.min (W i) 0 * Num.max (A i j) 0 + Num.max (W i) 0 * (A i j * S i))))); last first.
+    rewrite (pull (fun i j => Num.min (W i) 0 * Num.max (A i j) 0 + Num.max (W i) 0 * (A i j * S i))).
+    by rewrite lerD2l; apply: ler_sum => i _; exact: bent_below (A i) _ _ a0 (S01 i).
+  rewrite -sumrN; apply: ler_sum => j _; rewrite -mulrN; apply: ler_wpM2l => //.
+  by have [_ _ _ h] := endsE c j l (sj j); rewrite -nth_h lerNl; exact: h.
+have M0 : 0 <= \sum_(j < d) a j * at_ (ends j) l.
+  by apply: sumr_ge0 => j _; rewrite mulr_ge0 //; have [_ h _ _] := endsE c j l (sj j).
+have M1 : 0 <= (\sum_(j < d) a j * at_ (ends j) l) * p2 e by rewrite mulr_ge0 ?p2_ge0.
+move: (_ * p2 e) M1 up down => M M1 up down; have [->|v1] := eqVneq (v l 0) 0; first by rewrite normr0 !mulr0.
+have [v0|/ltW v0] := leP 0 (v l 0).
+  rewrite ger0_norm // ler_wpM2r //; apply: up => es; move: mv; rewrite es => /(_ l 0).
+  by rewrite leNgt lt_def v1 v0.
+rewrite ler0_norm // mulrN -mulNr ler_wnM2r //; apply: down => es; move: mv; rewrite es => /(_ l 0).
+by rewrite leNgt lt_def eq_sym v1 v0.
+Qed.
+
+Lemma under_slopeE c bounds x t a : in_cone c -> combined c a -> size bounds = d ->
+  \sum_l y l 0 * v l 0 <= \sum_(j < d) a j * (zr (nth Z0 bounds j) * p2 (Z.sub e bits) * norm p' v) ->
+  under_slope d p s e c bounds x = Some t -> \sum_l y l 0 * v l 0 <= dv t * (norm p z * norm p' v).
+Proof.
+move=> [hs ok _ _] [a0 hz _] sb hb; rewrite /under_slope; case et: (tilt _ _ _) => [t0 deep].
+have st : (size t0 <= d)%N by move: et => [<- _]; rewrite size_take; case: ltnP.
+case: ifP => // /andP[deep0 test] [<-].
+set u := Z.sub (Z.sub e bits) deep; have nv := norm_ge0 p' v.
+have h := dual_squareE p s u st; move: (dual_square_ge0 p s t0) h; move: (dual_square _ _ _) => D D0 h.
+have := root_upP D0; move: (root_up _) => r [r0 hr].
+apply: le_trans hb _.
+apply: (@le_trans _ _ (\sum_(j < d) a j * (\sum_(l < d) at_ t0 l * p2 u * at_ (row_at_ c j) l * norm p' v))).
+  apply: ler_sum => j _; apply: ler_wpM2l => //; rewrite -mulr_suml ler_wpM2r //.
+  have := all2_nth Z0 no_vertex test (_ : (j < size bounds)%N); rewrite sb => /(_ (ltn_ord j)).
+  rewrite -zr_le zr_shift // (dotzE Z0 _ st) zr0 add0r => le_.
+  have -> : zr (nth Z0 bounds j) * p2 (Z.sub e bits) = zr (nth Z0 bounds j) * p2 deep * p2 u.
     by rewrite /u [p2 (Z.sub _ deep)]p2B; field; rewrite gt_eqF ?p2_gt0.
-  apply: le_trans (ler_wpM2r (p2_ge0 u) h) _; rewrite le_eqVlt; apply/orP; left; apply/eqP.
+  apply: le_trans (ler_wpM2r (p2_ge0 u) le_) _; rewrite le_eqVlt; apply/orP; left; apply/eqP.
   by rewrite mulr_suml; apply: eq_bigr => l _; rewrite mulrAC.
 have -> : \sum_(j < d) a j * (\sum_(l < d) at_ t0 l * p2 u * at_ (row_at_ c j) l * norm p' v)
     = (\sum_(l < d) at_ t0 l * p2 u * z l 0) * norm p' v.
@@ -1958,52 +2257,66 @@ have -> : \sum_(j < d) a j * (\sum_(l < d) at_ t0 l * p2 u * at_ (row_at_ c j) l
     by apply: eq_bigr => j _; ring.
   by move=> j _; rewrite mulr_sumr.
 rewrite mulrA ler_wpM2r //.
-have h := dual_squareE p s u st; rewrite -/D in h.
 have le_ : zr D * (p2 u * p2 u) <= dv (Dy r u) ^+ 2.
   by rewrite /dv /= exprMn -expr2 ler_wpM2r ?sqr_ge0.
 apply: (dual_le (s := s)) => //; first by rewrite /dv /= mulr_ge0 ?p2_ge0 // -zr0 zr_le.
 by case: (p) h => h; [move=> l; exact: le_trans (h l) le_|exact: le_trans h le_].
 Qed.
 
-Lemma cone_endE c u t : in_cone c -> cone_end d p s e c u = Some t ->
+Lemma cone_endE c u t : in_cone c -> cone_end d p p' s s' e c u = Some t ->
   \sum_l y l 0 * v l 0 <= dv t * (norm p z * norm p' v).
 Proof.
-move=> hc; have one a1 b1 : smaller a1 b1 = Some t -> a1 = Some t \/ b1 = Some t.
+move=> hc; have [_ _ _ [a ha]] := hc; have [sb hb] := boundsE hc ha; rewrite /cone_end.
+move: (bounds_of _ _ _ _) sb hb => bounds sb hb; have go x t' := under_slopeE (x := x) (t := t') hc ha sb hb.
+have one a1 b1 : smaller a1 b1 = Some t -> a1 = Some t \/ b1 = Some t.
   case: a1 => [a2|]; case: b1 => [b2|] //= h; last by right.
     by move: h; rewrite /dmin; case: ifP => _ h; [left|right].
   by left.
-by rewrite /cone_end => /one [/one [|]|]; exact: under_slopeE.
+by move=> /one [/one [|]|]; exact: go.
 Qed.
 
 (* the root: z in the orthant of these signs *)
-Lemma orthantE w signs : shape d n w -> ex w = e -> y = (mx d n w)^T *m z ->
-  (forall j : 'I_d, zr (nth Z0 signs j) * `|z j 0| = z j 0) -> in_cone (orthant d p p' s' (ints w) signs).
+Lemma orthantE h points signs : (forall j, (j < d)%N -> size (nth [::] h j) = n) -> size signs = d ->
+  all (fun t : Checker.point => size t.1 == n) points ->
+  (forall l, y l 0 = \sum_(j < d) z j 0 * (at_ (nth [::] h j) l * p2 e)
+    + \sum_(t <- points) Network.pos (\sum_(j < d) z j 0 * at_ t.2 j) * (at_ t.1 l * p2 e)) ->
+  (forall j : 'I_d, zr (nth Z0 signs j) * `|z j 0| = z j 0) -> in_cone (orthant d p p' s' h points signs).
 Proof.
-move=> [hw1 hw2] ew ey hz; set c := orthant _ _ _ _ _ _.
-pose x j := map (Z.mul (nth Z0 signs j)) (unit_vector d j ++ nth [::] (ints w) j).
+move=> hh ss sized ey hz; rewrite /orthant; apply: straightenE.
+pose x j := map (Z.mul (nth Z0 signs j)) (unit_vector d j ++ nth [::] h j).
+set c := Cone _ _ _.
 have sx j : (j < d)%N -> size (x j) = (d + n)%N.
-  by move=> hj; rewrite size_map size_cat size_mkseq hw2.
+  by move=> hj; rewrite size_map size_cat size_mkseq hh.
 have vE j : (j < d)%N -> nth no_vertex (vertices c) j = vertex_of d p p' s' (x j).
   by move=> hj; rewrite (nth_map (no_vertex, ([::], Z0))) ?size_mkseq // nth_mkseq.
 have rowE j : (j < d)%N -> row_at_ c j = x j by move=> hj; rewrite /row_at_ vE.
 have here (j : 'I_d) l : (l < d)%N -> at_ (x j) l = zr (nth Z0 signs j) * (j == l :> nat)%:R.
   move=> hl; rewrite /at_ /x (nth_map Z0) ?size_cat ?size_mkseq ?ltn_addr // zrM nth_cat size_mkseq hl.
   rewrite nth_mkseq // (_ : eqn j l = (j == l :> nat)) //; by case: (_ == _).
-have there (j : 'I_d) (l : 'I_n) : at_ (x j) (d + l) * p2 e = zr (nth Z0 signs j) * mx d n w j l.
-  rewrite /at_ /x (nth_map Z0) ?size_cat ?size_mkseq ?hw2 ?ltn_add2l // zrM nth_cat size_mkseq.
-  by rewrite ltnNge leq_addr /= addKn mxE ew mulrA.
-split; first by rewrite size_map size_mkseq.
-  by move=> j hj; rewrite (vE j hj); apply: vertex_ofE; exact: sx.
-exists (fun j => if insub j is Some i then `|z (i : 'I_d) 0| else 0); split=> [j|l|l].
-- by case: insub.
-- rewrite (bigD1 l) //= valK rowE // here // eqxx mulr1 mulrC hz big1 ?addr0 // => j jl.
-  by rewrite valK rowE // here // val_eqE (negbTE jl) !mulr0.
-rewrite ey mxE; apply: eq_bigr => j _; rewrite valK rowE // there mxE -[in LHS](hz j).
-by rewrite mulrA mulrC [mx _ _ _ _ _ * _]mulrC.
+have there (j : 'I_d) (l : 'I_n) : at_ (x j) (d + l) = zr (nth Z0 signs j) * at_ (nth [::] h j) l.
+  rewrite /at_ /x (nth_map Z0) ?size_cat ?size_mkseq ?hh ?ltn_add2l // zrM nth_cat size_mkseq.
+  by rewrite ltnNge leq_addr /= addKn.
+split.
+- by rewrite size_map size_mkseq.
+- by move=> j hj; rewrite (vE j hj); apply: vertex_ofE; exact: sx.
+- by rewrite all_map; exact: sized.
+pose a j := if insub j is Some i then `|z (i : 'I_d) 0| else 0.
+have aE (j : 'I_d) : zr (nth Z0 signs j) * a j = z j 0 by rewrite /a valK.
+exists a; split=> [j|l|l].
+- by rewrite /a; case: insub.
+- rewrite (bigD1 l) //= rowE // here // eqxx mulr1 mulrC aE big1 ?addr0 // => j jl.
+  by rewrite rowE // here // val_eqE (negbTE jl) !mulr0.
+rewrite ey; congr (_ + _).
+  apply: eq_bigr => j _; rewrite rowE // there -(aE j); ring.
+rewrite big_map; apply: eq_bigr => t _; rewrite /adds /met_ /=; congr (Network.pos _ * _).
+apply: eq_bigr => j _; rewrite -(aE j); have [hj|hj] := ltnP j (size t.2).
+  rewrite [in RHS]/at_ (nth_zip_with _ _ Z0 Z0) ?ss // zrM /at_; ring.
+rewrite /at_ (nth_default _ hj) [nth _ (zip_with _ _ _) _]nth_default ?zr0 ?mulr0 //.
+by rewrite size_zip_with geq_min hj orbT.
 Qed.
 
-Lemma forestE h roots trees b r : r \in roots -> in_cone (orthant d p p' s' h r) ->
-  forest d p p' s s' e h roots trees = Some b -> \sum_l y l 0 * v l 0 <= dv b * (norm p z * norm p' v).
+Lemma forestE (T : eqType) (make : T -> cone) roots trees b r : r \in roots -> in_cone (make r) ->
+  forest d p p' s s' e make roots trees = Some b -> \sum_l y l 0 * v l 0 <= dv b * (norm p z * norm p' v).
 Proof.
 move=> hr hc; have nn : 0 <= norm p z * norm p' v by rewrite mulr_ge0 ?norm_ge0.
 have more x x' : x <= x' -> \sum_l y l 0 * v l 0 <= x * (norm p z * norm p' v) ->
@@ -2024,12 +2337,12 @@ End Cones.
 
 Lemma some_orthant (S : seq (seq Z)) (t : nat -> R) :
   (forall j, (j < size S)%N -> exists2 x, x \in nth [::] S j & zr x * `|t j| = t j) ->
-  exists2 r, r \in foldr (fun x y => allpairs cons x y) [:: [::]] S
-    & forall j, (j < size S)%N -> zr (nth Z0 r j) * `|t j| = t j.
+  exists r, [/\ r \in foldr (fun x y => allpairs cons x y) [:: [::]] S, size r = size S
+    & forall j, (j < size S)%N -> zr (nth Z0 r j) * `|t j| = t j].
 Proof.
 elim: S t => [|a S IH] t h /=; first by exists [::].
-have [x hx ex_] := h 0%N isT; have [r hr er] := IH (fun j => t j.+1) (fun j => h j.+1).
-exists (x :: r); first by apply: allpairs_f.
+have [x hx ex_] := h 0%N isT; have [r [hr sr er]] := IH (fun j => t j.+1) (fun j => h j.+1).
+exists (x :: r); split; [by apply: allpairs_f|by rewrite /= sr|].
 by case=> [|j] hj //=; exact: er.
 Qed.
 
@@ -2045,34 +2358,46 @@ Proof.
 by case: p; rewrite /norm; [|congr Num.sqrt]; apply: eq_bigr => i _; rewrite mxE ?normrN ?sqrrN.
 Qed.
 
+(* an orthant of u, of those that are listed *)
+Lemma orthant_of s (even : bool) k (u : 'cV_k) : meets s u -> (even -> forall i : 'I_k, i = 0 :> nat -> 0 <= u i 0) ->
+  exists r, [/\ r \in orthants k s even, size r = k & forall j : 'I_k, zr (nth Z0 r j) * `|u j 0| = u j 0].
+Proof.
+move=> hu first_; rewrite /orthants; set S := (if k is _.+1 then _ else _).
+have sS : size S = k by rewrite /S; case: (k) => //= l; rewrite size_nseq.
+pose t j := if insub j is Some i then u (i : 'I_k) 0 else 0.
+have tE (i : 'I_k) : t i = u i 0 by rewrite /t valK.
+have [j|r [hr sr er]] := some_orthant (S := S) (t := t); last first.
+  exists r; split; [exact: hr|by rewrite sr|] => i.
+  by have := er i; rewrite sS tE; apply.
+rewrite sS => hj; pose i := Ordinal hj; have <- : nat_of_ord i = j by [].
+rewrite tE; have one_ : zr 1 = 1 by []. have mone : zr (Zneg xH) = -1 by [].
+have pos : 0 <= u i 0 -> zr 1 * `|u i 0| = u i 0 by move=> h; rewrite one_ mul1r ger0_norm.
+have neg : u i 0 <= 0 -> zr (Zneg xH) * `|u i 0| = u i 0.
+  by move=> h; rewrite mone ler0_norm // mulN1r opprK.
+have sign_ : exists2 x, x \in signs_of s & zr x * `|u i 0| = u i 0.
+  case: (s) hu => /= hu.
+  - by case: (leP 0 (u i 0)) => [h|/ltW h]; [exists (Zpos xH); [|exact: pos]|exists (Zneg xH); [|exact: neg]].
+  - by exists (Zpos xH) => //; exact: pos.
+  - by exists (Zneg xH) => //; exact: neg.
+rewrite /S nth_signs //; case: ifP => [/andP[ev /eqP j0]|_]; last exact: sign_.
+by exists (Zpos xH); [rewrite inE|apply: pos; exact: first_ ev i j0].
+Qed.
+
 Lemma conesE p p' s s' m n w trees b : shape m n w -> cones p p' s s' m w trees = Some b ->
   forall (u : 'cV_m) (v : 'cV_n), meets s u -> meets s' v ->
   dot u (mx m n w *m v) <= dv b * (norm p u * norm p' v).
 Proof.
-move=> hw hb; have main (u : 'cV_m) (v : 'cV_n) : meets s u -> meets s' v ->
+move=> hw0 hb; have [hw <-] := lowestE hw0; have [hw1 hw2] := hw.
+have main (u : 'cV_m) (v : 'cV_n) : meets s u -> meets s' v ->
     (is_even s s' -> forall i : 'I_m, i = 0 :> nat -> 0 <= u i 0) ->
-    dot u (mx m n w *m v) <= dv b * (norm p u * norm p' v).
-  move=> hu hv first_; have -> : dot u (mx m n w *m v) = \sum_l ((mx m n w)^T *m u) l 0 * v l 0.
+    dot u (mx m n (lowest w) *m v) <= dv b * (norm p u * norm p' v).
+  move=> hu hv first_.
+  have -> : dot u (mx m n (lowest w) *m v) = \sum_l ((mx m n (lowest w))^T *m u) l 0 * v l 0.
     by rewrite dotC dot_mull dotC dot_col.
-  move: hb; rewrite /cones /orthants; set S := (if m is _.+1 then _ else _).
-  have sS : size S = m by rewrite /S; case: (m) => //= l; rewrite size_nseq.
-  pose t j := if insub j is Some i then u (i : 'I_m) 0 else 0.
-  have tE (i : 'I_m) : t i = u i 0 by rewrite /t valK.
-  have [j|r hr er] := some_orthant (S := S) (t := t).
-    rewrite sS => hj; pose i := Ordinal hj; have <- : nat_of_ord i = j by []. 
-    rewrite tE; have one_ : zr 1 = 1 by []. have mone : zr (Zneg xH) = -1 by [].
-    have pos : 0 <= u i 0 -> zr 1 * `|u i 0| = u i 0 by move=> h; rewrite one_ mul1r ger0_norm.
-    have neg : u i 0 <= 0 -> zr (Zneg xH) * `|u i 0| = u i 0.
-      by move=> h; rewrite mone ler0_norm // mulN1r opprK.
-    have sign_ : exists2 x, x \in signs_of s & zr x * `|u i 0| = u i 0.
-      case: (s) hu => /= hu.
-      - by case: (leP 0 (u i 0)) => [h|/ltW h]; [exists (Zpos xH); [|exact: pos]|exists (Zneg xH); [|exact: neg]].
-      - by exists (Zpos xH) => //; exact: pos.
-      - by exists (Zneg xH) => //; exact: neg.
-    rewrite /S nth_signs //; case: ifP => [/andP[ev /eqP j0]|_]; last exact: sign_.
-    by exists (Zpos xH); [rewrite inE|apply: pos; exact: first_ ev i j0].
-  apply: (forestE (z := u) (y := (mx m n w)^T *m u) hu hv hr); apply: (orthantE p p' hv hw (erefl _) (erefl _)) => i.
-  by have := er i; rewrite sS tE; apply.
+  have [r [hr sr er]] := orthant_of hu first_; move: hb; rewrite /cones => hb.
+  apply: (forestE (z := u) (y := (mx m n (lowest w))^T *m u) hu hv hr _ hb).
+  apply: (orthantE p p' hv hw2 sr) => // l.
+  rewrite big_nil addr0 [LHS]mxE; apply: eq_bigr => j _; rewrite !mxE mulrC; congr (_ * _).
 move=> u v hu hv; case: (boolP (is_even s s')) => [ev|/negP ne]; last by apply: main.
 have [h|h] : (forall i : 'I_m, i = 0 :> nat -> 0 <= u i 0) \/ (forall i : 'I_m, i = 0 :> nat -> u i 0 <= 0).
   case: (pickP (fun i : 'I_m => i == 0 :> nat)) => [i /eqP i0|no]; last first.
@@ -2085,6 +2410,192 @@ apply.
 - by move: ev; case: (s) => // ; case: (s').
 - by move: ev; case: (s) => // ; case: (s').
 - by move=> _ i /h; rewrite mxE mulN1r oppr_ge0.
+Qed.
+
+(* and of a hidden layer *)
+Lemma layer_rootE m n k p' s' (below above_ ew ef t : Z) (f w : seq (seq Z)) kink signs
+    (z : 'cV[R]_k) (v : 'cV[R]_n) : meets s' v ->
+  shape m k (Grid f Z0) -> shape m n (Grid w Z0) -> size kink = k -> size signs = k ->
+  (forall j : 'I_k, zr (nth Z0 signs j) * `|z j 0| = z j 0) ->
+  zr above_ * p2 t = 1 - zr below * p2 t ->
+  in_cone p' (Z.add (Z.add ew ef) t) z (\col_l \sum_(i < m) (at_ (nth [::] w i) l * p2 ew)
+      * Network.act (zr below * p2 t)
+          (\sum_(j < k) (at_ (nth [::] f i) j - at_ kink j) * p2 ef * z j 0)) v
+    (layer_root mul k n p' s' below above_ f w (kink, signs)).
+Proof.
+move=> hv hf hw hk hs hz ea; rewrite /layer_root; set g := map _ f; set h := gscale _ _.
+set P := (X in filter X _); have [f1 f2] := hf; have [w1 w2] := hw; rewrite /= in f1 f2 w1 w2.
+have hg : shape m k (Grid g Z0).
+  split=> [|i hi] /=; first by rewrite size_map.
+  by rewrite (nth_map [::]) ?f1 // size_zip_with f2 // hk minnn.
+have [/= g1 g2] := hg.
+have gE (i : 'I_m) j : (j < k)%N -> at_ (nth [::] g i) j = at_ (nth [::] f i) j - at_ kink j.
+  move=> hj; rewrite /at_ (nth_map [::]) ?f1 // (nth_zip_with _ _ Z0 Z0) ?f2 ?hk // zrB //.
+have [ht et] := transposeE hg; have [hw' ew'] := transposeE hw; have [hp ep] := productE ht hw'.
+have [hh eh] := gscaleE (Dy below Z0) hp; rewrite -/h in hh eh.
+have one_ : p2 Z0 = 1 by [].
+have exh : ex h = Z0 by rewrite /h /= mulE.
+have hE (j : 'I_k) (l : 'I_n) : at_ (nth [::] (ints h) j) l
+    = zr below * \sum_(i < m) at_ (nth [::] g i) j * at_ (nth [::] w i) l.
+  have := congr1 (fun M : 'M_(k, n) => M j l) eh; rewrite [LHS]mxE exh one_ mulr1 /entry_ -/(at_ _ _) => ->.
+  rewrite [LHS]mxE dvE one_ mulr1 ep et ew' trmxK; congr (_ * _); rewrite mxE.
+  by apply: eq_bigr => i _; rewrite !mxE /entry_ /= !one_ !mulr1.
+pose r : seq Checker.point := zip_with (fun w f => (map (Z.mul above_) w, f)) w g.
+have sr : size r = m by rewrite size_zip_with w1 g1 minnn.
+have rE (i : 'I_m) : nth ([::], [::]) r i = (map (Z.mul above_) (nth [::] w i), nth [::] g i).
+  by rewrite (nth_zip_with _ _ [::] [::]) ?w1 ?g1.
+apply: (orthantE L2 p' hv (proj2 hh) hs) => // [|l].
+  rewrite all_filter; apply/(all_nthP ([::], [::])) => i; rewrite -/r sr => hi.
+  by rewrite (rE (Ordinal hi)) /= size_map w2 // eqxx implybT.
+have -> : \sum_(q <- filter P r) Network.pos (\sum_(j < k) z j 0 * at_ q.2 j)
+      * (at_ q.1 l * p2 (Z.add (Z.add ew ef) t))
+    = \sum_(q <- r) Network.pos (\sum_(j < k) z j 0 * at_ q.2 j) * (at_ q.1 l * p2 (Z.add (Z.add ew ef) t)).
+  rewrite big_filter [RHS](bigID P) /= [X in _ = _ + X]big1 ?addr0 // => q /negPn /allP zero_.
+  have -> : at_ q.1 l = 0.
+    rewrite /at_; have [hl|hl] := ltnP l (size q.1); last by rewrite nth_default.
+    by have /Z.eqb_eq <- := zero_ _ (mem_nth Z0 hl).
+  by rewrite mul0r mulr0.
+rewrite (big_nth ([::], [::])) sr big_mkord mxE.
+have -> : \sum_(j < k) z j 0 * (at_ (nth [::] (ints h) j) l * p2 (Z.add (Z.add ew ef) t))
+    = \sum_(i < m) (\sum_(j < k) z j 0 * at_ (nth [::] g i) j)
+        * (zr below * at_ (nth [::] w i) l * p2 (Z.add (Z.add ew ef) t)).
+  under [RHS]eq_bigr do rewrite mulr_suml; rewrite exchange_big; apply: eq_bigr => j _.
+  rewrite hE mulrA mulrCA -mulrA; rewrite !mulr_sumr mulr_suml.
+  by rewrite mulr_sumr; apply: eq_bigr => i _; ring.
+rewrite -big_split; apply: eq_bigr => i _ /=; rewrite rE /=.
+have -> : at_ (map (Z.mul above_) (nth [::] w i)) l = zr above_ * at_ (nth [::] w i) l.
+  by rewrite /at_ (nth_map Z0) ?w2 // zrM.
+have -> : \sum_(j < k) (at_ (nth [::] f i) j - at_ kink j) * p2 ef * z j 0
+    = p2 ef * \sum_(j < k) z j 0 * at_ (nth [::] g i) j.
+  by rewrite mulr_sumr; apply: eq_bigr => j _; rewrite gE //; ring.
+rewrite (Network.actM _ _ (p2_ge0 ef)) Network.act_parts !p2D.
+move: (\sum_(j < k) _) (zr above_) (zr below) (p2 t) (p2 ef) (p2 ew) ea => x y y' x1 x2 x3 ea.
+move: (Network.pos x) => px; have -> : px * (y * at_ (nth [::] w i) l * (x3 * x2 * x1))
+  = px * at_ (nth [::] w i) l * (x3 * x2) * (y * x1) by ring.
+by rewrite ea; ring.
+Qed.
+
+Lemma forest_ge0 d p p' s s' e T (make : T -> cone) roots trees b :
+  forest d p p' s s' e make roots trees = Some b -> 0 <= dv b.
+Proof.
+elim: roots trees b => [|r' roots' IH] [|t trees'] b //=; first by move=> [<-]; rewrite dv_zero.
+case: (worst _ _ _ _) => [x|] //; case e2: (forest _ _ _ _ _ _ _ _ _) => [x'|] // [<-].
+by rewrite dv_max le_max (IH _ _ e2) orbT.
+Qed.
+
+Lemma fine_rowsE m k d f : shape m k f -> (d <= k)%N -> shape m d (Grid (fine_rows d f) Z0) /\
+  forall i j, (i < m)%N -> (j < d)%N -> at_ (nth [::] (fine_rows d f) i) j * p2 (Z.sub (ex (lowest f)) finer)
+    = zr (entry_ f i j) * p2 (ex f).
+Proof.
+move=> hf dk; have [[h1 h2] eh] := lowestE hf; split.
+  split=> [|i hi] /=; first by rewrite size_map.
+  rewrite (nth_map [::]) ?h1 // size_map size_take h2 //.
+  by have [//|kd] := ltnP d k; apply/eqP; rewrite eqn_leq kd dk.
+move=> i j hi hj; have jk : (j < k)%N := leq_trans hj dk.
+have := congr1 (fun M : 'M_(m, k) => M (Ordinal hi) (Ordinal jk)) eh; rewrite !mxE /= => <-.
+rewrite /at_ (nth_map [::]) ?h1 // (nth_map Z0) ?nth_take ?size_take ?h2 //.
+  rewrite zr_shift // /entry_ p2B; field; rewrite gt_eqF //; exact: p2_gt0.
+by case: (ltnP d k).
+Qed.
+
+Lemma layer_cones_ge0 n k free p' s' f a w trees b :
+  layer_cones mul n k free p' s' f a w trees = Some b -> 0 <= dv b.
+Proof. exact: forest_ge0. Qed.
+
+Lemma layer_conesE m n k free p' s' f a w trees b kink (d := priced_inputs free k) (z : 'cV_d) (v : 'cV_n) :
+  shape m k f -> shape m n w -> layer_cones mul n k free p' s' f a w trees = Some b -> meets s' v ->
+  0 <= dv b /\ (kink \in kinks_of free d (fine_rows d f) -> size kink = d ->
+    \sum_(i < m) Network.act (dv a) (\sum_(j < d) (at_ (nth [::] (fine_rows d f) i) j - at_ kink j)
+          * p2 (Z.sub (ex (lowest f)) finer) * z j 0) * (mx m n w *m v) i 0
+    <= dv b * (norm L2 z * norm p' v)).
+Proof.
+move=> hf hw0; have [hw ew] := lowestE hw0; rewrite -ew; move: hw; clear ew hw0; rewrite /layer_cones -/d.
+move: (lowest w) => w' hw; set x := lowest (Grid _ _); set t := Z.min _ _; set below := lift _ _ _.
+have ea : zr below * p2 t = dv a.
+  have hx : shape 1 1 (Grid [:: [:: num a]] (dex a)) by split=> [|[|i]].
+  have [_ ex_] := lowestE hx; rewrite -/x in ex_; have := congr1 (fun M : 'M_1 => M 0 0) ex_.
+  rewrite !mxE => h; apply: etrans h; apply: liftE; rewrite /t; lia.
+set above_ := Z.sub (Z.shiftl _ _) _; have t0 : Z.leb Z0 (Z.opp t) by rewrite /t; lia.
+have eb : zr above_ * p2 t = 1 - zr below * p2 t.
+  by rewrite zrB zr_shift // p2N mulrBl -mulrA mulVf ?mulr1 // gt_eqF // p2_gt0.
+clearbody above_ below; clear t0; clearbody t; move: above_ below t eb ea => above_ below t eb ea hb hv; have b0 := forest_ge0 hb.
+split=> // hk sk; have dk : (d <= k)%N by rewrite /d /priced_inputs; case: (free); rewrite // leq_pred.
+have [hr _] := fine_rowsE hf dk; move: hb.
+case: (boolP (zeros w')) => [zw|nz].
+  rewrite (zerosE _ _ zw) mul0mx big1 => [|i _]; last by rewrite [X in _ * X]mxE mulr0.
+  by move=> _; apply: mulr_ge0; [exact: b0|apply: mulr_ge0; exact: norm_ge0].
+have [signs [h1 h2 h3]] := @orthant_of Free false d z I (fun h => False_ind _ (notF h)).
+have root_ : (kink, signs) \in layer_roots free d f s' w'.
+  by rewrite /layer_roots (negbTE nz); apply: allpairs_f.
+have hc := layer_rootE p' (ex w') (Z.sub (ex (lowest f)) finer) hv hr hw sk h2 h3 eb.
+move=> hb; have mz : meets Free z by [].
+apply: le_trans (forestE mz hv root_ hc hb); rewrite le_eqVlt; apply/orP; left; apply/eqP.
+under [RHS]eq_bigr do rewrite mxE mulr_suml; rewrite exchange_big; apply: eq_bigr => i _.
+rewrite [X in _ * X]mxE mulr_sumr; apply: eq_bigr => l _; rewrite ea [mx _ _ _ _ _]mxE /entry_ /at_; ring.
+Qed.
+
+Lemma kinks_in (x : seq Z) rows k : x \in rows -> x \in kinks_of true k rows.
+Proof.
+have same (y y' : seq Z) : all2 Z.eqb y y' -> y = y'.
+  by elim: y y' => [|c y IH] [|c' y'] //= /andP[/Z.eqb_eq -> /IH ->].
+rewrite /kinks_of mem_rev; suff go (l : seq (seq Z)) : (x \in rows) || (x \in l) ->
+    x \in foldl (fun l x => if has (all2 Z.eqb x) l then l else x :: l) l rows.
+  by move=> hx; apply: go; rewrite hx.
+elim: rows l => [|y rows IH] l //=; rewrite inE => h; apply: IH.
+case: (boolP (has _ l)) => [/hasP[y' hy' /same e]|_]; last by rewrite inE orbCA orbA.
+by case/orP: h => [/orP[/eqP ->|->] //|->]; [rewrite e hy'|]; rewrite orbT.
+Qed.
+
+Lemma hidden_conesE m n k free p' s' f a w trees b (u : 'cV_k) (v : 'cV_n) :
+  shape m k f -> shape m n w -> layer_cones mul n k free p' s' f a w trees = Some b -> meets s' v ->
+  (free -> (exists c, mx m k f *m (\col_i (i.+1 == k)%N%:R) = const_mx c)
+    /\ forall l, \sum_i mx m n w i l = 0) ->
+  dot (map_mx (Network.act (dv a)) (mx m k f *m u)) (mx m n w *m v)
+  <= dv b * (norm L2 (paid free u) * norm p' v).
+Proof.
+move=> hf hw hb hv; rewrite dot_col.
+under eq_bigr => i _ do rewrite [map_mx _ _ _ _]mxE [(mx m k f *m u) _ _]mxE.
+case: free hb => hb; last first.
+  move=> _; have [_ h] := layer_conesE (free := false) (k := k) (nseq k Z0) u hf hw hb hv.
+  have -> : paid false u = u by apply/matrixP => i j; rewrite !mxE.
+  have [_ fE] := fine_rowsE hf (leqnn k).
+  apply: le_trans (h _ _); [|by rewrite inE eqxx|exact: size_nseq].
+  rewrite le_eqVlt; apply/orP; left; apply/eqP; apply: eq_bigr => i _; congr (Network.act _ _ * _).
+  apply: eq_bigr => j _; rewrite mulrBl fE // mxE.
+  by rewrite /at_ nth_nseq if_same zr0 mul0r subr0.
+case/(_ isT) => -[c ec] w0.
+case: m hf hw hb ec w0 => [|m] hf hw hb ec w0.
+  have [b0 _] := layer_conesE (free := true) (k := k) [::] 0 hf hw hb hv.
+  by rewrite big_ord0; apply: mulr_ge0; [exact: b0|apply: mulr_ge0; exact: norm_ge0].
+case: k f u hf hb ec => [|k] f u hf hb ec.
+  have [b0 _] := layer_conesE (free := true) (k := 0) [::] 0 hf hw hb hv.
+  rewrite big1 => [|i _]; last by rewrite big_ord0 /Network.act lexx mul0r.
+  by apply: mulr_ge0; [exact: b0|apply: mulr_ge0; exact: norm_ge0].
+pose wide := widen_ord (leqnSn k); pose z : 'cV[R]_k := \col_j u (wide j) 0.
+have last_ i : mx m.+1 k.+1 f i ord_max = c.
+  have := congr1 (fun M : 'cV_m.+1 => M i 0) ec; rewrite [RHS]mxE mxE (bigD1 ord_max) //= mxE eqxx mulr1.
+  rewrite big1 ?addr0 // => j jk; rewrite mxE; case: eqP => [h|_]; last by rewrite mulr0.
+  by case/eqP: jk; apply: val_inj; case: h.
+pose F (i : 'I_m.+1) (j : 'I_k) := mx m.+1 k.+1 f i (wide j).
+have sum0 : \sum_i (mx m.+1 n w *m v) i 0 = 0.
+  under eq_bigr do rewrite mxE; rewrite exchange_big big1 // => l _.
+  by rewrite -mulr_suml w0 mul0r.
+have [kk hk] := @Network.free_bias_kink R _ _ F (fun=> c) (dv a) c ord0
+  (fun i => (mx m.+1 n w *m v) i 0) (fun j => z j 0) (u ord_max 0) (fun=> erefl) sum0.
+have [[/= hr1 hr2] fE] := fine_rowsE hf (leqnSn k).
+have [_ h] := layer_conesE (free := true) (k := k.+1) (nth [::] (fine_rows k f) kk) z hf hw hb hv.
+rewrite -[Num.sqrt _]/(norm L2 (paid true u)).
+have -> : norm L2 (paid true u) = norm L2 z.
+  rewrite /norm; congr Num.sqrt; rewrite big_ord_recr /= mxE eqxx expr0n addr0.
+  apply: eq_bigr => j _; rewrite !mxE /=; case: eqP => // -[e].
+  by have := ltn_ord j; rewrite e ltnn.
+apply: le_trans (h _ _); [|by apply: kinks_in; apply: mem_nth; rewrite hr1|by rewrite hr2].
+apply: le_trans (le_trans hk _); rewrite le_eqVlt; apply/orP; left; apply/eqP; apply: eq_bigr => i _.
+  rewrite mulrC; congr (_ * Network.act _ _); rewrite /Network.pre big_ord_recr /= last_; congr (_ + _).
+  by apply: eq_bigr => j _; rewrite [z j 0]mxE.
+have FE i' j : F i' j = at_ (nth [::] (fine_rows k f) i') j * p2 (Z.sub (ex (lowest f)) finer).
+  by rewrite fE // /F mxE.
+by rewrite mulrC; congr (Network.act _ _ * _); apply: eq_bigr => j _; rewrite !FE -mulrBl.
 Qed.
 Transparent root_up.
 
@@ -2643,8 +3154,18 @@ have section_ (u : 'cV_(dinputs d)) : sq (priced (q := q) u) = 1 ->
   - by rewrite eG paid_ -{1}[u](subrK (paid (dfree d) u)) mulmxDr -eF em addrC.
 have up v : dv v <= dv (dmax v dzero) by rewrite dv_max le_max lexx.
 have up0 v : 0 <= dv (dmax v dzero) by rewrite dv_max dv_zero le_max lexx orbT.
-case: h => //= [tr|each].
-  case e: (layer_square _ _ _ _ _ _ _ _ _ _ _) => [x|] // [<-].
+case: h => //= [c trees|tr|each].
+- case: c => //; case e: (layer_cones _ _ _ _ _ _ _ _ _ _) => [x|] // [<-] u v _ hv y0.
+  have le_ : dot (hidden u) (mx (dm d) (dn d) w *m v)
+      <= dv x * (norm (left_norm q) (priced (q := q) u) * norm (right_norm q) v).
+    rewrite hU; apply: le_trans (hidden_conesE u hf hw e hv _) _.
+      move=> fr; have [_ [c _ ec]] := hb fr; have [_ _ sum0] := biased_ fr; split; first by exists c.
+      exact: sum0.
+    rewrite pricedE_; apply: ler_wpM2l; first exact: layer_cones_ge0 e.
+    apply: ler_wpM2r; first exact: norm_ge0.
+    by rewrite -ler_sqr ?nnegrE ?norm_ge0 // norm_sqr sq_le_norm.
+  by rewrite dvM -expr2 -exprMn ler_sqr ?nnegrE // (le_trans y0 le_).
+- case e: (layer_square _ _ _ _ _ _ _ _ _ _ _) => [x|] // [<-].
   apply: (polar_le_layer (q := q)) biased_ _ => // u u1 near_.
   have [moved [p1 su split_ hm hr]] := section_ u u1 near_; have [rm hrad] := radiiE hg p1 split_ hm.
   apply: met_le_more (up x) _; apply: met_le_sq; rewrite hU.

@@ -50,6 +50,7 @@ COVERED = (
     "bias",
     "column",
     "cones",
+    "cones_bias",
     "conic",
     "given",
     "hinge",
@@ -985,6 +986,100 @@ def test_a_tree_of_cones_is_read_to_its_end_and_no_further(binary, tmp_path):
     assert change(wide, axis=1, tree=tree(0)) == REJECTED  # more than 16 coordinates
 
 
+def coned_layer(right, shape, seed, loss=Squared, **layer):
+    """Return a certificate of a hidden layer whose polar is bounded by a tree that is drawn."""
+    (m, d, n), draw, free = shape, np.random.default_rng(seed), layer.get("bias") == "free"
+    x = draw.standard_normal((m, d)) * 2.0 ** draw.integers(-2, 3, (m, d))
+    x[1] = x[0]  # one kink
+    y = draw.integers(-9, 10, (m, n)) * 0.25
+    y[-1] = -y[:-1].sum(axis=0)
+    offsets = [ColumnIntercept()] if free else []
+    none = np.zeros((d + free, 0)), np.zeros((n, 0))
+    problem = Problem(loss(y), ReLU(x, right=right, **layer), 0.75, offsets)
+    held = check(problem, none, budget=1).certificate
+    roots = 2**d * (m - 1 if free else 1)
+    tree = as_tree(drawn_codes(draw, roots, d, 5, 0.75)).get("tree", (None,), "q")
+    offset = {name: a for name, a in held.witness.items() if name[0] == "q"}
+    return replace(
+        held,
+        proof={"corrections": [], "polar": {"rule": "cones"}},
+        witness={**offset, "W": array(y.reshape(-1)), "tree": tree},
+        claim={**held.claim, "verdict": "UNDECIDED"},
+    )
+
+
+LEAKY = {"activation": "leaky_relu", "slope": 0.25}
+CONED_LAYERS = (  # norm of the outputs, samples, features and outputs, and the layer
+    ("l2", (7, 2, 1), {}),
+    ("l2", (6, 3, 2), {"form": "sum"}),
+    ("l1", (6, 2, 3), {}),
+    ("l1+", (5, 3, 2), LEAKY),
+    ("l2-", (6, 1, 2), {"activation": "leaky_relu", "slope": 0.1}),
+    ("l1-", (6, 4, 1), {"form": "sum", **LEAKY}),
+    ("l2", (5, 2, 1), {"bias": "free"}),
+    ("l2+", (6, 1, 2), {"bias": "free", **LEAKY}),
+    ("l1", (4, 3, 3), {"bias": "free", "form": "sum"}),
+    ("l2-", (5, 2, 2), {"bias": "free", "activation": "leaky_relu", "slope": 0.1}),
+)
+
+
+@pytest.mark.parametrize("case", CONED_LAYERS)
+def test_cones_of_hidden_layers_are_covered_and_changes_answered_alike(binary, tmp_path, case):
+    right, shape, layer = case
+    path, plain, seen = tmp_path / "x.cert", Counter(), set()
+    with Session(binary) as session:
+        for seed in range(12):
+            held = coned_layer(right, shape, seed, **layer)
+            held.save(path)
+            plain[agrees(session, path)] += 1
+            for number in range(5):
+                drawn(held, np.random.default_rng(number)).save(path)
+                seen.add(agrees(session, path))
+        for lie in [*lies(held), *lies_of_a_layer(held)]:
+            lie.save(path)
+            seen.add(agrees(session, path))
+    assert plain[STATUS["UNDECIDED"]] > plain.total() / 2
+    assert {STATUS["UNDECIDED"], REJECTED, OUTSIDE} <= seen
+
+
+def test_a_tree_of_a_layer_has_the_orthants_of_each_kink(binary, tmp_path):
+    path = tmp_path / "x.cert"
+
+    def change(held, codes, polar=None, **witness):
+        tree = as_tree([*codes]).get("tree", (None,), "q")
+        proof = {**held.proof, "polar": {"rule": "cones", **(polar or {})}}
+        replace(held, proof=proof, witness={**held.witness, "tree": tree, **witness}).save(path)
+        return agrees(binary, path)
+
+    plain = coned_layer("l2", (5, 2, 1), 0)
+    free = coned_layer("l2", (5, 2, 1), 0, bias="free")  # of four kinks
+    half = {4: (1, 0, 0, 1, 1, 0, 0, 0), 16: 8 * (0,)}  # words of eight codes
+    for held, roots in ((plain, 4), (free, 16)):
+        assert change(held, [0] * roots) == STATUS["UNDECIDED"]
+        assert change(held, [1, 0, 0] + [0] * (roots - 1)) == STATUS["UNDECIDED"]
+        for codes in (
+            half[roots],
+            (1, 0, 0, 1, 0, 0, 1, 0),  # a child is left
+            [0] * (roots + 8),
+            [2] + [0] * (roots + 1),  # there is one pair
+            [0] * roots + [1],
+        ):
+            assert change(held, codes) == REJECTED
+        assert change(held, [0] * roots, {"axis": 0}) == OUTSIDE
+        zeros = array(np.zeros(5))  # h(-z) = -h(z)
+        assert change(held, half[roots], W=zeros) == STATUS["UNDECIDED"]
+    tilted = as_numpy(free.witness["W"]).copy()
+    tilted[0] += 2.0**-50
+    assert change(free, [0] * 16, W=array(tilted)) == REJECTED
+
+    def repeat(x):
+        x[6:9] = x[:3]
+
+    three, codes = with_array(free, "given", "features", repeat), [1, 0, 0, 1, *(12 * [0])]
+    assert change(three, codes) == STATUS["UNDECIDED"]
+    assert change(free, codes) == REJECTED
+
+
 @pytest.mark.parametrize("name", COVERED)
 def test_a_sealed_lie_is_answered_as_python_answers_it(binary, tmp_path, name):
     held, path, seen = Certificate.load(HERE / f"{name}.cert"), tmp_path / "x.cert", set()
@@ -1219,9 +1314,9 @@ WEAKER_CONES = (  # lines of the checker about cones
     ("Some (half_cone c new i j a b, half_cone c new j i b a)", "Some (c, c)"),
     ("half_cone c new j i b a)", "half_cone c new i j a b)"),
     ("set_nth no_vertex (vertices c) i v", "set_nth no_vertex (vertices c) j v"),
-    ("Z.leb (Z.shiftl (most v) deep) (dotz", "Z.leb (most v) (dotz"),
+    ("Z.leb (Z.shiftl b deep) (dotz", "Z.leb b (dotz"),
     ("if Z.leb Z0 deep && all", "if all"),
-    ("(coordinates v))) (vertices c)", "(coordinates v))) (behead (vertices c))"),
+    ("all2 above_ bounds (vertices c)", "all2 above_ (behead bounds) (behead (vertices c))"),
     (
         "root_up (dual_square p s y)) (Z.sub (Z.sub e bits) deep)",
         "root_up (dual_square p s y)) (Z.sub e bits)",
@@ -1234,8 +1329,8 @@ WEAKER_CONES = (  # lines of the checker about cones
     ("Free, Free => true | _, _ => false", "_, Free => true | _, _ => false"),
     ("| [::], [::] => Some dzero", "| _, [::] => Some dzero"),
     (
-        "forest h roots' trees' with\n    | Some x, Some y => Some (dmax x y)",
-        "forest h roots' trees' with\n    | Some x, Some y => Some y",
+        "forest make roots' trees' with\n    | Some x, Some y => Some (dmax x y)",
+        "forest make roots' trees' with\n    | Some x, Some y => Some y",
     ),
 )
 

@@ -52,7 +52,7 @@ def test_the_checker_reads_one_of_each():
         "bias": ["none", "free"],
         "norm": ["l2", "l2+", "l2-", "l1", "l1+", "l1-"],
         "rule": ["spectral", "conic", "lines", "cones", "signs"],
-        "layer_rule": ["network", "outputs"],
+        "layer_rule": ["network", "outputs", "cones"],
         "fitted": ["column", "row"],
     }
     assert in_checker("POLAR_RULES.spectral")
