@@ -237,6 +237,27 @@ def test_a_raised_slope_is_above_every_bound_and_no_longer(seed):
     assert np.allclose(t, s, rtol=1e-9, atol=2 * d)
 
 
+@pytest.mark.parametrize("other", [Elastic(1, "*", HALF), Variation(1, "*", HALF, [])])
+def test_a_dual_norm_that_takes_steps_counts_what_floats_lose(other):
+    cones = Cones(ConeForm(L2(3), other, [[2**60, 1, -(2**60)]], (), Fraction(1)))
+    g = np.ones((1, 3))
+    assert cones.norms(g)[0] < 2.0**-100  # 2^60 + 1 is no float
+    assert cones.linear_bounds(g, 0)[0] >= cones.A[0, 1] > 2.0**-62
+
+
+def test_trees_are_smaller_by_shorter_slopes(monkeypatch):
+    W = np.random.default_rng(5).integers(-4, 5, (8, 4)).astype(float)
+    form = pair_form(Exact(), Pair(Pattern(8, 4), L1(8), L2(4)), Exact().load(as_array(W)), 1)
+
+    def size():
+        """Return how many nodes a tree has."""
+        return grow_codes(Cones(form), (0.0, 0.0), lambda: False).count
+
+    short = size()
+    monkeypatch.setattr(walks.Batch, "raise_slopes", lambda _, c: c)
+    assert short < size() / 2
+
+
 @pytest.mark.parametrize("other", [Elastic(4, "*", HALF), Variation(4, "*", HALF, [0, 1, 1, 2])])
 def test_a_generator_that_many_cones_share_is_bounded_once(other, monkeypatch):
     W = np.random.default_rng(3).integers(-4, 5, (4, 3)).astype(float)
