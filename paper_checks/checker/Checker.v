@@ -88,57 +88,82 @@ Definition root_up (x : Z) : Z :=
 Definition fine : Z := 200.
 Definition unit_ : Z := Eval compute in Z.pow 2 200.
 Definition half_ : Z := Eval compute in Z.pow 2 100.
-Definition square_down (x : Z) : Z := Z.div (Z.mul x x) unit_.
-Definition square_up (x : Z) : Z := Z.succ (Z.div (Z.mul x x) unit_).
+Definition mul_down (x y : Z) : Z := Z.shiftr (Z.mul x y) fine.
+Definition mul_up (x y : Z) : Z := Z.succ (Z.shiftr (Z.mul x y) fine).
 Fixpoint times (k : nat) (f : Z -> Z) (x : Z) : Z := if k is S k' then times k' f (f x) else x.
 Definition halvings : nat := 100.
-Definition exp_down (x : Z) : Z :=
-  if Z.eqb x Z0 then unit_ else times halvings square_down (Z.max Z0 (Z.add unit_ x)).
-Definition exp_up (x : Z) : Z :=  (* x < unit_ *)
-  if Z.eqb x Z0 then unit_ else times halvings square_up (Z.succ (Z.div (Z.mul unit_ unit_) (Z.sub unit_ x))).
+Definition squared_down (x : Z) : Z := times halvings (fun v => mul_down v v) (Z.max Z0 (Z.add unit_ x)).
+Definition squared_up (x : Z) : Z :=  (* x < unit_ *)
+  times halvings (fun v => mul_up v v) (Z.succ (Z.div (Z.mul unit_ unit_) (Z.sub unit_ x))).
 
-(* about ln(x / y) in units of 2^-100, a guess: 2 artanh((z - 1) / (z + 1)), x / y = z 2^b *)
+(* The same in less time: |x| < 2^14 is a sum of multiples k 2^s, k < 32, whose powers are in a
+   table, and a rest below 2^-41; `rows.1` is for x > 0, `rows.2` for x < 0. *)
+Definition steps : seq Z := [:: 109; 104; 99; 94; 89; 84; 79; 74; 69; 64; 59]%Z.
+Definition small_ : Z := Eval compute in Z.pow 2 59.
+Fixpoint powers (mul : Z -> Z -> Z) (n : nat) (x v y w : Z) : seq (Z * Z) :=  (* y, e^y; y + x, ...; v is e^x, w e^y *)
+  if n is S k then (y, w) :: powers mul k x v (Z.add y x) (mul w v) else [::].
+Definition table (mul : Z -> Z -> Z) (f : Z -> Z) : seq (Z * seq (Z * Z)) :=
+  map (fun s => let x := Z.shiftl 1 s in (s, powers mul 32 x (f x) Z0 unit_)) steps.
+Fixpoint pick (k : Z) (row : seq (Z * Z)) : Z * Z :=
+  if row is e :: rest then if Z.leb k Z0 then e else pick (Z.pred k) rest else (Z0, unit_).
+Fixpoint reduce (mul : Z -> Z -> Z) (rows : seq (Z * seq (Z * Z))) (x v : Z) : Z * Z :=
+  if rows is (s, row) :: rest then
+    let k := Z.shiftr x s in
+    if Z.eqb k Z0 then reduce mul rest x v else
+    let e := pick k row in reduce mul rest (Z.sub x e.1) (mul v e.2)
+  else (x, v).
+Definition tables (mul : Z -> Z -> Z) (f : Z -> Z) := (table mul f, table mul (fun x => f (Z.opp x))).
+Definition exp_by (mul : Z -> Z -> Z) (rows : seq (Z * seq (Z * Z)) * seq (Z * seq (Z * Z)))
+    (near slow : Z -> Z) (x : Z) : Z :=
+  if Z.eqb x Z0 then unit_ else
+  let minus := Z.ltb x Z0 in
+  let e := reduce mul (if minus then rows.2 else rows.1) (Z.abs x) unit_ in
+  if Z.leb Z0 e.1 && Z.leb e.1 small_ then mul e.2 (near (if minus then Z.opp e.1 else e.1)) else slow x.
+Definition near_down (r : Z) : Z := Z.mul half_ (Z.add half_ r).  (* 1 + r <= e^r *)
+Definition near_up (r : Z) : Z := let s := Z.mul r r in Z.add (near_down r) (Z.add s s).  (* >= e^r *)
+Definition rows_down := tables mul_down squared_down.
+Definition rows_up := tables mul_up squared_up.
+Definition exp_down (x : Z) : Z := exp_by mul_down rows_down near_down squared_down x.
+Definition exp_up (x : Z) : Z := exp_by mul_up rows_up near_up squared_up x.  (* x < unit_ *)
+
+(* about ln(x / y) in units of 2^-100, a guess: 2 artanh((z - 1) / (z + 1)), x / y = z 2^(a - b) *)
+Definition rough : Z := 30.
 Fixpoint artanh (fuel : nat) (k term square acc : Z) : Z :=
   if fuel is S n then
-    artanh n (Z.add k 2) (Z.div (Z.mul term square) unit_) square (Z.add acc (Z.div term k)) else acc.
-Definition artanh_of (x y : Z) : Z :=  (* of x / y in units of 2^-200 *)
-  let t := Z.div (Z.mul x unit_) y in artanh 50 1 t (Z.div (Z.mul t t) unit_) Z0.
-Definition ln2 : Z := Z.mul 2 (artanh_of 1 3).
+    artanh n (Z.succ (Z.succ k)) (Z.shiftr (Z.mul term square) rough) square (Z.add acc (Z.div term k))
+  else acc.
+Definition ln2 : Z := 780414346020669.  (* in units of 2^-50 *)
 Definition log_near (x y : Z) : Z :=
-  let b := Z.sub (log_guess 12 x) (log_guess 12 y) in let z := Z.div (Z.shiftl x (Z.sub fine b)) y in
-  let l := Z.add (Z.mul 2 (artanh_of (Z.sub z unit_) (Z.add z unit_))) (Z.mul b ln2) in
-  Z.shiftr l 100.
-Definition first_of (test : Z -> bool) (x y z : Z) : Z := if test x then x else if test y then y else z.
-Definition margins : Z * Z := Eval compute in (Z.pow 2 20, Z.pow 2 70).
+  let a := log_guess 12 x in let b := log_guess 12 y in
+  let u := Z.shiftl x (Z.sub rough a) in let v := Z.shiftl y (Z.sub rough b) in
+  let t := Z.div (Z.shiftl (Z.sub u v) rough) (Z.add u v) in
+  let l := artanh 10 1 t (Z.shiftr (Z.mul t t) rough) Z0 in
+  Z.shiftl (Z.add (Z.add l l) (Z.shiftr (Z.mul (Z.sub a b) ln2) 20)) 70.
 
-(* t with x <= y e^t, x >= 0, and with y e^t <= x, x > 0; y > 0, or both are 0 *)
+(* t with x <= y e^t, x >= 0, and with y e^t <= x, x > 0; y > 0, or both are 0.  From a guess g of t
+   follows r, x <= y e^g (1 + r), and likewise from a guess of ln(1 + r) the rest *)
+Definition anchor (g : Z) : Z * Z := let v := exp_down g in if Z.ltb Z0 v then (g, v) else (Z0, unit_).
+Definition surplus (v x y : Z) : Z :=
+  let w := Z.mul y v in ceil_div (Z.mul half_ (Z.sub (Z.mul x unit_) w)) w.
+Definition log_near_one (r : Z) : Z :=
+  if Z.ltb (Z.abs r) half_ then Z.sub r (Z.shiftr (Z.mul r r) 101) else Z0.
 Definition log_above (x y : Z) : Z :=
   if Z.leb x Z0 || Z.eqb x y then Z0 else
-    let g := log_near x y in
-    first_of (fun t => Z.leb (Z.mul x unit_) (Z.mul y (exp_down t)))
-      (Z.add g margins.1) (Z.add g margins.2) (if Z.leb x y then Z0 else Z.mul half_ (ceil_div x y)).
-Definition log_below (x y : Z) : Z :=
-  if Z.leb x Z0 || Z.eqb x y then Z0 else
-    let g := log_near x y in
-    first_of (fun t => Z.ltb t unit_ && Z.leb (Z.mul y (exp_up t)) (Z.mul x unit_))
-      (Z.sub g margins.1) (Z.sub g margins.2)
-      (if Z.leb y x then Z0 else Z.opp (Z.mul half_ (ceil_div y x))).
+    let g := anchor (log_near x y) in let r := surplus g.2 x y in
+    let h := anchor (log_near_one r) in Z.add (Z.add g.1 h.1) (surplus h.2 (Z.add half_ r) half_).
+Definition log_below (x y : Z) : Z := Z.opp (log_above y x).
+
 (* ends of ln(1 + e^(r 2^e)), in units of 2^-100 *)
 Definition round_down (r e : Z) : Z :=  (* r 2^e in units of 2^-100 *)
   let k := Z.add e 100 in if Z.leb Z0 k then Z.shiftl r k else Z.div r (Z.shiftl 1 (Z.opp k)).
 Definition round_up (r e : Z) : Z := Z.opp (round_down (Z.opp r) e).
 
 Definition softplus_up (r e : Z) : Z :=
-  let v := exp_up (round_up (Z.opp (Z.abs r)) e) in let s := Z.add unit_ v in
-  let g := log_near s unit_ in
-  Z.add (round_up (Z.max Z0 r) e)
-    (first_of (fun t => Z.leb s (exp_down t)) (Z.add g margins.1) (Z.add g margins.2)
-       (Z.succ (Z.div v half_))).
+  let v := exp_up (round_up (Z.opp (Z.abs r)) e) in
+  Z.add (round_up (Z.max Z0 r) e) (log_above (Z.add unit_ v) unit_).
 Definition softplus_down (r e : Z) : Z :=
-  let v := exp_down (round_down (Z.opp (Z.abs r)) e) in let s := Z.add unit_ v in
-  let g := log_near s unit_ in
-  Z.add (round_down (Z.max Z0 r) e)
-    (first_of (fun t => Z.ltb t unit_ && Z.leb (exp_up t) s) (Z.sub g margins.1) (Z.sub g margins.2) Z0).
+  let v := exp_down (round_down (Z.opp (Z.abs r)) e) in
+  Z.add (round_down (Z.max Z0 r) e) (log_below (Z.add unit_ v) unit_).
 
 (* ends of h(z; y) of a count, z and y in units of 2^e, e <= 0; and their unit *)
 Definition reach_ : Z := Eval compute in Z.pow 2 114.  (* of e^z: z <= 2^14 *)

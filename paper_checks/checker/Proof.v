@@ -20,7 +20,7 @@ Arguments Z.mul : simpl never.
 Arguments Z.shiftl : simpl never.
 Arguments root_up : simpl never.
 Arguments root_down : simpl never.
-Opaque root_guess log_guess log_near.
+Opaque root_guess log_guess log_near log_near_one.
 
 Section Values.
 Variable R : numbers.
@@ -573,8 +573,11 @@ Lemma fineE : fine = Zpos 200. Proof. by []. Qed.
 Lemma reach_small x : Z.leb x reach_ -> Z.ltb x unit_.
 Proof. by move=> /Z.leb_le h; apply/Z.ltb_lt; apply: Z.le_lt_trans h _; vm_compute. Qed.
 Lemma unit_pos : Z.ltb 0 unit_. Proof. by vm_compute. Qed.
+Lemma small_half : Z.leb (Z.add small_ small_) half_. Proof. by vm_compute. Qed.
+Definition below_unit (x : Z) : bool := Z.ltb x unit_ && Z.ltb (Z.opp x) unit_.
+Lemma steps_small : all (fun s => below_unit (Z.shiftl 1 s)) steps. Proof. by vm_compute. Qed.
 Lemma fine_gt0 : 0 < p2 fine. Proof. exact: p2_gt0. Qed.
-Opaque unit_ half_ fine reach_.
+Opaque unit_ half_ fine reach_ steps small_.
 Lemma part_le x y : Z.leb x y -> part x <= part y.
 Proof. by rewrite -zr_le => h; rewrite /part ler_pM2r ?invr_gt0 ?fine_gt0. Qed.
 Lemma part_ge0 x : Z.leb Z0 x -> 0 <= part x.
@@ -595,18 +598,24 @@ move=> b0; rewrite ler_pdivrMr ?zr_pos // -zrM zr_le.
 by have := Z.mul_succ_div_gt a b; move: (Z.div _ _) => d; nia.
 Qed.
 
-Lemma square_downE x e : Z.leb Z0 x -> part x <= e -> Z.leb Z0 (square_down x) /\ part (square_down x) <= e ^+ 2.
+Lemma shift_downE x : zr (Z.shiftr x fine) <= zr x / p2 fine.
+Proof. by rewrite -unitE Z.shiftr_div_pow2 //; exact: div_downE. Qed.
+Lemma shift_upE x : zr x / p2 fine <= zr (Z.succ (Z.shiftr x fine)).
+Proof. by rewrite -unitE Z.shiftr_div_pow2 //; exact: div_upE. Qed.
+
+Lemma mul_downE x y e f : Z.leb Z0 x -> Z.leb Z0 y -> part x <= e -> part y <= f ->
+  Z.leb Z0 (mul_down x y) /\ part (mul_down x y) <= e * f.
 Proof.
-move=> x0 h; split; first by apply/Z.leb_le; apply: Z.div_pos; have := unit_pos; nia.
-apply: (@le_trans _ _ (part x * part x)); last by rewrite expr2 ler_pM ?part_ge0.
-have h2 := div_downE (Z.mul x x) unit_pos; rewrite unitE in h2.
+move=> x0 y0 h k; split; first by apply/Z.leb_le/Z.shiftr_nonneg; nia.
+apply: (@le_trans _ _ (part x * part y)); last by rewrite ler_pM ?part_ge0.
+have h2 := shift_downE (Z.mul x y).
 by rewrite /part mulrA ler_pM2r ?invr_gt0 ?fine_gt0 // mulrAC -zrM.
 Qed.
 
-Lemma square_upE x e : 0 <= e -> e <= part x -> e ^+ 2 <= part (square_up x).
+Lemma mul_upE x y e f : 0 <= e -> 0 <= f -> e <= part x -> f <= part y -> e * f <= part (mul_up x y).
 Proof.
-move=> e0 h; apply: (@le_trans _ _ (part x * part x)); first by rewrite expr2 ler_pM.
-have h2 := div_upE (Z.mul x x) unit_pos; rewrite unitE in h2.
+move=> e0 f0 h k; apply: (@le_trans _ _ (part x * part y)); first by rewrite ler_pM.
+have h2 := shift_upE (Z.mul x y).
 by rewrite /part mulrA ler_pM2r ?invr_gt0 ?fine_gt0 // mulrAC -zrM.
 Qed.
 
@@ -617,17 +626,17 @@ by ring.
 Qed.
 
 Lemma times_downE k x t : Z.leb Z0 x -> part x <= exp t ->
-  Z.leb Z0 (times k square_down x) /\ part (times k square_down x) <= exp (t * p2 (Z.of_nat k)).
+  Z.leb Z0 (times k (fun v => mul_down v v) x) /\ part (times k (fun v => mul_down v v) x) <= exp (t * p2 (Z.of_nat k)).
 Proof.
 elim: k x t => [|k IH] x t x0 h; first by rewrite /p2 expr0z mulr1.
-rewrite exp_twice; have [h1 h2] := square_downE x0 h; apply: IH => //.
-by rewrite exp_add -expr2.
+rewrite exp_twice; have [h1 h2] := mul_downE x0 x0 h h; apply: IH => //.
+by rewrite exp_add.
 Qed.
 
-Lemma times_upE k x t : exp t <= part x -> exp (t * p2 (Z.of_nat k)) <= part (times k square_up x).
+Lemma times_upE k x t : exp t <= part x -> exp (t * p2 (Z.of_nat k)) <= part (times k (fun v => mul_up v v) x).
 Proof.
 elim: k x t => [|k IH] x t h; first by rewrite /p2 expr0z mulr1.
-by rewrite exp_twice; apply: IH; rewrite exp_add -expr2; apply: square_upE => //; exact: exp_ge0.
+by rewrite exp_twice; apply: IH; rewrite exp_add; apply: mul_upE => //; exact: exp_ge0.
 Qed.
 
 Lemma argE x : arg x = part x * p2 (Z.of_nat halvings).
@@ -635,20 +644,20 @@ Proof.
 by rewrite /arg /part -mulrA -p2N -p2D; congr (_ * p2 _); vm_compute.
 Qed.
 
-Lemma exp_downE x : Z.leb Z0 (exp_down x) /\ part (exp_down x) <= exp (arg x).
+Definition is_below (x v : Z) : Prop := Z.leb Z0 v /\ part v <= exp (arg x).
+Definition is_above (x v : Z) : Prop := exp (arg x) <= part v.
+
+Lemma squared_downE x : is_below x (squared_down x).
 Proof.
-rewrite /exp_down; case: Z.eqb_spec => [->|_].
-  by rewrite part_unit /arg zr0 mul0r exp0; split=> //; have := unit_pos; lia.
-rewrite argE; apply: times_downE; first by lia.
+rewrite /is_below argE; apply: times_downE; first by lia.
 have [h|h] := Z.leb_spec0 Z0 (Z.add unit_ x).
   by rewrite Z.max_r // partD part_unit; exact: exp_above.
 by rewrite Z.max_l; [rewrite /part zr0 mul0r exp_ge0|lia].
 Qed.
 
-Lemma exp_upE x : Z.ltb x unit_ -> exp (arg x) <= part (exp_up x).
+Lemma squared_upE x : Z.ltb x unit_ -> is_above x (squared_up x).
 Proof.
-move=> h; rewrite /exp_up; case: Z.eqb_spec => [->|_]; first by rewrite part_unit /arg zr0 mul0r exp0.
-rewrite argE; apply: times_upE; set y := Z.sub unit_ x.
+move=> h; rewrite /is_above argE; apply: times_upE; set y := Z.sub unit_ x.
 have y0 : Z.ltb 0 y by rewrite /y; lia.
 have low : part y <= exp (- part x).
   have -> : part y = 1 + - part x by rewrite -part_unit /part /y zrB mulrBl.
@@ -664,21 +673,146 @@ rewrite -[leLHS]mulr1; apply: le_trans (ler_wpM2l (exp_ge0 _) (le_trans one_ (le
 by rewrite mulrCA e1 mulr1.
 Qed.
 
+Lemma argD x y : arg (Z.add x y) = arg x + arg y. Proof. by rewrite /arg zrD mulrDl. Qed.
+Lemma arg_le x y : Z.leb x y -> arg x <= arg y.
+Proof. by rewrite -zr_le => h; rewrite /arg ler_wpM2r ?p2_ge0. Qed.
+Lemma argN x : arg (Z.opp x) = - arg x. Proof. by rewrite /arg -Z.sub_0_l zrB zr0 sub0r mulNr. Qed.
+
+(* products of what bounds e^x *)
+Section Products.
+Variables (Q : Z -> Z -> Prop) (mul : Z -> Z -> Z).
+Hypothesis Q0 : Q Z0 unit_.
+Hypothesis QD : forall x y v w, Q x v -> Q y w -> Q (Z.add x y) (mul v w).
+
+Lemma pickE n x v k y w : Q x v -> Q y w -> let e := pick k (powers mul n x v y w) in Q e.1 e.2.
+Proof.
+move=> hv; elim: n k y w => [|n IH] k y w hw //=.
+by case: ifP => // _; apply: IH; exact: QD.
+Qed.
+
+Lemma reduceE (ok : Z -> bool) f l x v y : (forall x, ok x -> Q x (f x)) -> all (fun s => ok (Z.shiftl 1 s)) l ->
+  Q y v ->
+  let e := reduce mul (map (fun s => let x := Z.shiftl 1 s in (s, powers mul 32 x (f x) Z0 unit_)) l) x v in
+  Q (Z.sub (Z.add y x) e.1) e.2.
+Proof.
+move=> hf; elim: l x v y => [|s l IH] x v y.
+  by move=> _ h /=; have -> : Z.sub (Z.add y x) x = y by lia.
+rewrite /all -/(all _ _) => /andP[/hf hs hl] h; cbn [reduce map].
+case: ifP => _; first exact: IH.
+have := pickE 32 (Z.shiftr x s) hs Q0; move: (pick _ _) => e he.
+have -> : Z.add y x = Z.add (Z.add y e.1) (Z.sub x e.1) by lia.
+by apply: IH => //; exact: QD.
+Qed.
+End Products.
+
+Section Exponentials.
+Variables (Q : Z -> Z -> Prop) (mul : Z -> Z -> Z) (near slow : Z -> Z).
+Hypothesis Q0 : Q Z0 unit_.
+Hypothesis QD : forall x y v w, Q x v -> Q y w -> Q (Z.add x y) (mul v w).
+Hypothesis Qslow : forall x, Z.ltb x unit_ -> Q x (slow x).
+Hypothesis Qnear : forall r, Z.leb (Z.abs r) small_ -> Q r (near r).
+
+Lemma exp_byE x : Q x (slow x) -> Q x (exp_by mul (tables mul slow) near slow x).
+Proof.
+move=> hx; rewrite /exp_by; case: Z.eqb_spec => [->//|_].
+set e := reduce _ _ _ _; case: ifP => // /andP[r0 r1].
+suff h : Q (Z.sub x (if Z.ltb x Z0 then Z.opp e.1 else e.1)) e.2.
+  set r := (if _ then _ else _) in h *; have -> : x = Z.add (Z.sub x r) r by lia.
+  by apply: QD => //; apply: Qnear; rewrite /r; case: ifP => _; lia.
+rewrite /e {hx e r0 r1}; case: (Z.ltb_spec0 x Z0) => x0.
+- have h := @reduceE (fun y v => Q (Z.opp y) v) mul Q0 _ below_unit (fun x => slow (Z.opp x)) steps (Z.abs x) unit_ Z0 _ steps_small Q0.
+  have {h} := h _ _; set e := reduce _ _ _ _ => h.
+  have -> : Z.sub x (Z.opp e.1) = Z.opp (Z.sub (Z.add Z0 (Z.abs x)) e.1) by lia.
+  apply: h => [a b v w hv hw|a /andP[_ ha]]; last exact: Qslow.
+  by rewrite Z.opp_add_distr; exact: QD.
+- have h := @reduceE Q mul Q0 QD below_unit slow steps (Z.abs x) unit_ Z0 _ steps_small Q0.
+  have {h} := h _; set e := reduce _ _ _ _ => h.
+  have -> : Z.sub x e.1 = Z.sub (Z.add Z0 (Z.abs x)) e.1 by lia.
+  by apply: h => a /andP[ha _]; exact: Qslow.
+Qed.
+End Exponentials.
+
+Lemma near_downE r : part (near_down r) = 1 + arg r.
+Proof.
+rewrite /near_down /part zrM zrD half_E /arg fineE -[Zneg 100]/(Z.opp 100) p2N.
+have -> : p2 200 = p2 100 * p2 100 by rewrite -p2D.
+by move: (p2_gt0 100) => /gt_eqF; move: (p2 100) => w w0; field; rewrite w0.
+Qed.
+
+Lemma near_upE r : part (near_up r) = 1 + arg r + 2 * arg r ^+ 2.
+Proof.
+rewrite /near_up partD near_downE; congr (_ + _).
+rewrite partD /part zrM /arg fineE -[Zneg 100]/(Z.opp 100) p2N.
+have -> : p2 200 = p2 100 * p2 100 by rewrite -p2D.
+by move: (p2_gt0 100) => /gt_eqF; move: (p2 100) => w w0; field; rewrite w0.
+Qed.
+
+Lemma arg_half : arg half_ = 1. Proof. by rewrite /arg half_E -p2D. Qed.
+
+Lemma arg_small r : Z.leb (Z.abs r) small_ -> - (1 / 2) <= arg r <= 1 / 2.
+Proof.
+move=> h; have sh := small_half.
+have [h1 h2] : Z.leb (Z.add r r) half_ /\ Z.leb (Z.opp half_) (Z.add r r) by split; lia.
+have := arg_le h1; have := arg_le h2; rewrite argN argD arg_half; move: (arg r) => t; lra.
+Qed.
+
+Lemma unit_below : is_below Z0 unit_.
+Proof. by rewrite /is_below part_unit /arg zr0 mul0r exp0; split=> //; have := unit_pos; lia. Qed.
+
+Lemma exp_downE x : Z.leb Z0 (exp_down x) /\ part (exp_down x) <= exp (arg x).
+Proof.
+apply: (@exp_byE is_below) => [|a b v w [v0 hv] [w0 hw]|a _|r hr|].
+- exact: unit_below.
+- by rewrite /is_below argD exp_add; exact: mul_downE.
+- exact: squared_downE.
+- rewrite /is_below near_downE; split; last exact: exp_above.
+  by have := small_half; have := half_pos; rewrite /near_down; nia.
+- exact: squared_downE.
+Qed.
+
+Lemma exp_upE x : Z.ltb x unit_ -> exp (arg x) <= part (exp_up x).
+Proof.
+move=> hx; apply: (@exp_byE is_above) => [|a b v w hv hw|a|r hr|].
+- by rewrite /is_above part_unit /arg zr0 mul0r exp0.
+- by rewrite /is_above argD exp_add; apply: mul_upE => //; exact: exp_ge0.
+- exact: squared_upE.
+- rewrite /is_above near_upE; have /andP[r1 r2] := arg_small hr; move: (arg r) r1 r2 => t t1 t2.
+  have h : 1 - t <= exp (- t) := exp_above (- t); have e1 : exp t * exp (- t) = 1 by rewrite -exp_add subrr exp0.
+  have t0 : 0 < 1 - t by lra.
+  rewrite -(ler_pM2r t0); apply: (@le_trans _ _ 1); first by rewrite -{2}e1; apply: ler_wpM2l; [exact: exp_ge0|].
+  have : 0 <= t ^+ 2 * (1 - 2 * t) by rewrite mulr_ge0 ?sqr_ge0 //; lra.
+  by move=> ?; lra.
+- exact: squared_upE.
+Qed.
 Opaque exp_up exp_down.
-Lemma first_ofP (P : Z -> Prop) (test : Z -> bool) x y z : (forall t, test t -> P t) -> P z -> P (first_of test x y z).
-Proof. by move=> h hz; rewrite /first_of; case: ifP => [/h //|_]; case: ifP => [/h|]. Qed.
 
 Lemma arg0 : exp (arg Z0) = 1. Proof. by rewrite /arg zr0 mul0r exp0. Qed.
 
-Lemma arg_half x : arg (Z.mul half_ x) = zr x.
-Proof. by rewrite /arg zrM half_E mulrAC -p2D mul1r. Qed.
-
-(* x <= y e^(x / y) *)
-Lemma over_one x y : Z.ltb 0 y -> zr x <= zr y * exp (arg (Z.mul half_ (ceil_div x y))).
+Lemma anchorE g : Z.ltb Z0 (anchor g).2 /\ part (anchor g).2 <= exp (arg (anchor g).1).
 Proof.
-move=> y0; have y1 : 0 < zr y by rewrite zr_pos.
-rewrite mulrC -ler_pdivrMr // arg_half; apply: le_trans (ceil_divE x y0) _.
-by apply: le_trans (exp_above _); rewrite lerDr.
+rewrite /anchor; case: ifP => h /=; first by have [] := exp_downE g.
+by rewrite part_unit arg0; split=> //; exact: unit_pos.
+Qed.
+
+Lemma surplusE g x y : Z.leb Z0 x -> Z.ltb Z0 y ->
+  zr x <= zr y * exp (arg (anchor g).1) * (1 + arg (surplus (anchor g).2 x y)).
+Proof.
+move=> x0 y0; have [v0 hv] := anchorE g; move: (anchor g) v0 hv => [k v] /= v0 hv.
+have x1 : 0 <= zr x by rewrite -zr0 zr_le.
+have y1 : 0 < zr y by rewrite zr_pos.
+have v1 : 0 < part v by rewrite divr_gt0 ?fine_gt0 // zr_pos.
+have w0 : Z.ltb 0 (Z.mul y v) by nia.
+have w1 : 0 < zr y * part v by rewrite mulr_gt0.
+have h : zr x / (zr y * part v) <= 1 + arg (surplus v x y).
+  have h := ceil_divE (Z.mul half_ (Z.sub (Z.mul x unit_) (Z.mul y v))) w0.
+  have {h} := ler_wpM2r (p2_ge0 (Zneg 100)) h; rewrite -/(arg _) -/(surplus v x y) -lerBlDl; apply: le_trans.
+  rewrite !zrM zrB !zrM half_E unitE /part -[Zneg 100]/(Z.opp 100) p2N.
+  have v2 : zr v != 0 by rewrite gt_eqF // zr_pos.
+  move: (p2_gt0 100) (fine_gt0) (y1) v2 => /gt_eqF; move: (p2 100) (p2 fine) (zr x) (zr y) (zr v) => a b c d e a0 /gt_eqF b0 /gt_eqF d0 e0.
+  by rewrite le_eqVlt; apply/orP; left; apply/eqP; field; rewrite a0 b0 d0 e0.
+have h0 : 0 <= 1 + arg (surplus v x y) by apply: le_trans h; rewrite divr_ge0 // ltW.
+rewrite ler_pdivrMr // mulrC in h; apply: le_trans h _; apply: ler_wpM2r => //.
+by apply: ler_wpM2l => //; exact: ltW.
 Qed.
 
 Lemma log_aboveE x y : Z.leb Z0 x -> Z.leb Z0 y -> Z.ltb Z0 y || Z.leb x Z0 ->
@@ -689,29 +823,35 @@ move=> x0; rewrite -zr_le zr0 => y0 xy; rewrite /log_above; case: ifP => [/orP[x
   by rewrite zr0 mulr_ge0 ?exp_ge0.
 - by rewrite arg0 mulr1.
 have {}xy : Z.ltb Z0 y by lia.
-apply: (first_ofP (P := fun t => zr x <= zr y * exp (arg t))) => [t|]; last first.
-  by case: ifP => h; [rewrite arg0 mulr1 zr_le|exact: over_one].
-rewrite -zr_le !zrM unitE => h; have [_ ht] := exp_downE t; apply: le_trans (ler_wpM2l y0 ht).
-by rewrite /part mulrA ler_pdivlMr ?fine_gt0.
+have := surplusE (log_near x y) x0 xy; move: (anchor _) => g; move: (surplus g.2 x y) => r h1.
+have y1 : 0 < zr y * exp (arg g.1) by rewrite mulr_gt0 ?exp_gt0 // zr_pos.
+have r0 : Z.leb Z0 (Z.add half_ r).
+  rewrite -zr_le zr0 -(pmulr_lge0 _ (p2_gt0 (Zneg 100))) -/(arg _) argD arg_half -(pmulr_rge0 _ y1).
+  by apply: le_trans h1; rewrite -zr0 zr_le.
+have := surplusE (log_near_one r) r0 half_pos; move: (anchor _) => h; move: (surplus _ _ _) => d h2.
+apply: le_trans h1 _; rewrite !argD !exp_add !mulrA -[X in _ <= X]mulrA; apply: ler_wpM2l; first exact: ltW.
+have := ler_wpM2r (p2_ge0 (Zneg 100)) h2; rewrite -/(arg _) argD arg_half.
+rewrite -[zr half_ * _ * _]mulrA mulrAC -/(arg half_) arg_half mul1r => h3; apply: le_trans h3 _.
+by apply: ler_wpM2l; [exact: exp_ge0|exact: exp_above].
 Qed.
 
 Lemma log_belowE x y : Z.ltb Z0 x -> Z.leb Z0 y -> zr y * exp (arg (log_below x y)) <= zr x.
 Proof.
-move=> x0; rewrite -zr_le zr0 => y0; rewrite /log_below; case: ifP => [/orP[xz|/Z.eqb_eq ->]|_].
-- by lia.
-- by rewrite arg0 mulr1.
-apply: (first_ofP (P := fun t => zr y * exp (arg t) <= zr x)) => [t /andP[small]|].
-  rewrite -zr_le !zrM unitE => h; apply: le_trans (ler_wpM2l y0 (exp_upE small)) _.
-  by rewrite /part mulrA ler_pdivrMr ?fine_gt0.
-case: ifP => h; first by rewrite arg0 mulr1 zr_le.
-have := over_one y x0; set c := Z.mul _ _; have -> : arg (Z.opp c) = - arg c.
-  by rewrite /arg -Z.sub_0_l zrB zr0 sub0r mulNr.
-move=> le_; have := ler_wpM2r (exp_ge0 (- arg c)) le_.
-by rewrite -mulrA -exp_add subrr exp0 mulr1.
+move=> x0 y0; have := log_aboveE (x := y) (y := x) y0 _ _; rewrite x0 => /(_ _ isT) h.
+have {h} := h _; rewrite /log_below argN; move: (log_above _ _) => t h.
+have := ler_wpM2r (exp_ge0 (- arg t)) (h _); rewrite -mulrA -exp_add subrr exp0 mulr1; apply; lia.
 Qed.
 
-Lemma arg_le x y : Z.leb x y -> arg x <= arg y.
-Proof. by rewrite -zr_le => h; rewrite /arg ler_wpM2r ?p2_ge0. Qed.
+Lemma log_unitE s : 1 <= part s -> part s <= exp (arg (log_above s unit_)) /\ exp (arg (log_below s unit_)) <= part s.
+Proof.
+move=> h; have s1 : 0 < zr s by rewrite -(pmulr_lgt0 _ (_ : 0 < (p2 fine)^-1)) ?invr_gt0 ?fine_gt0 // (lt_le_trans ltr01 h).
+have s0 : Z.ltb Z0 s by rewrite -zr_pos.
+have up := unit_pos; have u0 : Z.leb Z0 unit_ by lia.
+split; rewrite /part.
+  rewrite ler_pdivrMr ?fine_gt0 // -unitE mulrC; apply: log_aboveE => //; lia.
+by rewrite ler_pdivlMr ?fine_gt0 // -unitE mulrC; exact: log_belowE.
+Qed.
+Opaque log_above log_below.
 
 Lemma round_downE r e : arg (round_down r e) <= zr r * p2 e.
 Proof.
@@ -759,16 +899,12 @@ have ev : exp (- `|x|) <= part v.
   rewrite /round_down; case: ifP => k0.
     by rewrite Z.shiftl_mul_pow2; [apply/Z.leb_le; have := Z.pow_nonneg 2 (Z.add e 100); nia|lia].
   by apply/Z.leb_le; apply: Z.div_pos; [lia|rewrite Z.shiftl_1_l; apply: Z.pow_pos_nonneg; lia].
-move: (log_near _ _) => g; set t := first_of _ _ _ _.
-have ht : 1 + part v <= exp (arg t).
-  apply: (first_ofP (P := fun t => 1 + part v <= exp (arg t))) => [t' h|].
-    have [_ h'] := exp_downE t'; apply: le_trans h'; rewrite -part_unit -partD; exact: part_le.
-  apply: le_trans (exp_above _); rewrite lerD2l.
-  have := div_upE v half_pos; rewrite half_E.
-  move=> h; have := ler_wpM2r (p2_ge0 (Zneg 100)) h; apply: le_trans.
-  by rewrite /part -mulrA le_eqVlt; apply/orP; left; apply/eqP; rewrite -!p2N -p2D; congr (_ * p2 _); vm_compute.
+have v0 : 0 <= part v by apply: le_trans ev; exact: exp_ge0.
+set t := log_above _ _; have ht : 1 + part v <= exp (arg t).
+  rewrite -part_unit -partD; apply: (proj1 (log_unitE _)).
+  by rewrite partD part_unit lerDl.
 have -> : arg (Z.add (round_up (Z.max Z0 r) e) t) = arg (round_up (Z.max Z0 r) e) + arg t.
-  by rewrite /arg zrD mulrDl.
+  exact: argD.
 rewrite exp_add; apply: ler_pM; rewrite ?exp_ge0 ?(ltW (above1 _)) //.
   apply: exp_le; have := round_upE (Z.max Z0 r) e; by rewrite zr_max0.
 by apply: le_trans ht; rewrite lerD2l.
@@ -781,14 +917,12 @@ rewrite softplus_turn /softplus_down; set x := zr r * p2 e; set v := exp_down _;
 have ev : part v <= exp (- `|x|).
   have h := round_downE (Z.opp (Z.abs r)) e; rewrite zr_size in h.
   by apply: le_trans (exp_le h); have [] := exp_downE (round_down (Z.opp (Z.abs r)) e).
-move: (log_near _ _) => g; set t := first_of _ _ _ _.
 have v0 : 0 <= part v by apply: part_ge0; have [] := exp_downE (round_down (Z.opp (Z.abs r)) e).
-have ht : exp (arg t) <= 1 + part v.
-  apply: (first_ofP (P := fun t => exp (arg t) <= 1 + part v)) => [t' /andP[h1 h2]|].
-    by apply: le_trans (exp_upE h1) _; rewrite -part_unit -partD; exact: part_le.
-  by rewrite /arg zr0 mul0r exp0 lerDl.
+set t := log_below _ _; have ht : exp (arg t) <= 1 + part v.
+  rewrite -part_unit -partD; apply: (proj2 (log_unitE _)).
+  by rewrite partD part_unit lerDl.
 have -> : arg (Z.add (round_down (Z.max Z0 r) e) t) = arg (round_down (Z.max Z0 r) e) + arg t.
-  by rewrite /arg zrD mulrDl.
+  exact: argD.
 rewrite exp_add; apply: ler_pM; rewrite ?exp_ge0 //.
   apply: exp_le; have := round_downE (Z.max Z0 r) e; by rewrite zr_max0.
 by apply: le_trans ht _; rewrite lerD2l.
