@@ -263,6 +263,7 @@ def raise_slopes(cone: Cone, c: Ints) -> list[int]:
     """Return s >= c with a shorter y = sum s_j r_j / 2^(e_j): steps of coordinate descent in |y|_2.
 
     y . g_j = s_j; where y leaves the cone, c_j can be exceeded at the generators on that side.
+    In the end y is as short as s >= c allows, its direction kept.
     """
     deep, s = max(cone.exps), [*c]
     rows = [[x << deep - e for x in r] for r, e in zip(cone.rows, cone.exps, strict=True)]
@@ -273,7 +274,11 @@ def raise_slopes(cone: Cone, c: Ints) -> list[int]:
             step = max(-(sum(map(mul, r, y)) // squares[j]), c[j] - s[j])
             y = [v + step * x for v, x in zip(y, r, strict=True)]
             s[j] += step
-    return s
+    above, of = 0, 1  # the largest c_j / s_j: as far as all of s can be shortened at once
+    for low, high in zip(c, s, strict=True):
+        if high > 0 and low * of > above * high:
+            above, of = low, high
+    return [-(-above * x // of) for x in s]
 
 
 def binary_size(g: Ints) -> int:

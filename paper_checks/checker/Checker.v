@@ -765,10 +765,14 @@ Definition raise_slope (rows : seq (seq Z)) (x : seq Z) (now : seq Z * seq Z) (j
   let (t, y) := now in let r := nth [::] rows j in
   let step := Z.max (Z.opp (Z.div (dotz Z0 r y) (dotz Z0 r r))) (Z.sub (nth Z0 x j) (nth Z0 t j)) in
   (set_nth Z0 t j (Z.add (nth Z0 t j) step), zip_with (fun a b => Z.add a (Z.mul step b)) y r).
+Definition steeper (now : Z * Z) (at_ : Z * Z) : Z * Z :=
+  if Z.ltb Z0 at_.2 && Z.ltb (Z.mul now.1 at_.2) (Z.mul at_.1 now.2) then at_ else now.
+Definition lower_slopes (x t : seq Z) : seq Z :=  (* t as far down as x lets all of it go at once *)
+  let (a, b) := foldl steeper (Z0, Zpos xH) (zip x t) in map (fun v => ceil_div (Z.mul a v) b) t.
 Definition raise_slopes (c : cone) (x : seq Z) : seq Z :=
   let (y, deep) := tilt c x in
   let rows := map (fun r => map (fun v => Z.shiftl v (Z.sub deep r.2)) r.1) (normals c) in
-  fst (foldl (raise_slope rows x) (x, y) (flatten (nseq 3 (iota 0 k)))).
+  lower_slopes x (fst (foldl (raise_slope rows x) (x, y) (flatten (nseq 3 (iota 0 k))))).
 Definition smaller (x y : option dyadic) : option dyadic :=
   match x, y with Some a, Some b => Some (dmin a b) | _, None => x | None, _ => y end.
 Definition cone_end (c : cone) (_ : unit) : option dyadic :=

@@ -228,13 +228,21 @@ def test_a_raised_slope_is_above_every_bound_and_no_longer(seed):
     cone = cone._replace(generators=G.tolist(), rows=rows.tolist())
     given_, s = c.tolist(), raise_slopes(cone, c.tolist())
     assert all(a >= b for a, b in zip(s, given_, strict=True))
+    assert any(a == b for a, b in zip(s, given_, strict=True))  # else all could be smaller
     long, short = (np.linalg.norm(np.array(x) @ rows) for x in (given_, s))
     assert short <= long + d * np.linalg.norm(rows)  # integers
     batch = next(Cones(ConeForm(L2(d, "+"), L2(1), [[1] * d], (), Fraction(1))).roots())
     batch = replace(batch, R=rows[:, None, :] / det)
     t = batch.raise_slopes(c[:, None].astype(float))[:, 0]
     assert (t >= c * (1 - 2.0**-40)).all()
+    t *= np.max(c / np.where(t > 0, t, 1.0))  # as a bound in floats does
     assert np.allclose(t, s, rtol=1e-9, atol=2 * d)
+
+
+def test_a_slope_above_every_bound_is_made_smaller():
+    cone = orthant(ConeForm(L2(3), L2(1), [[0] * 3], (), Fraction(1)), (1,) * 3)
+    cone = cone._replace(rows=[[2, 1, 0], [0, 1, 3], [-3, -3, -3]])
+    assert raise_slopes(cone, [600, 400, 700]) == [1121, 734, 700]  # (1133, 742, 708) 700 / 708
 
 
 @pytest.mark.parametrize("other", [Elastic(1, "*", HALF), Variation(1, "*", HALF, [])])
