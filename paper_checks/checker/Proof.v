@@ -3379,11 +3379,15 @@ rewrite ler_wpM2r ?invr_ge0 // ler_wpM2l ?sqr_ge0 // dvD lerD ?costE // bendE.
 by apply: bent_le; exact: squares_over_upE.
 Qed.
 
-Lemma dual_value_logistic w t s : logistic (dloss d) -> polar_le (q := q) (mx (dm d) (dn d) w) t ->
+(* the dual value of s W is a bound, t the square of W's polar *)
+Definition bounds_all w t s : Prop :=
+  polar_le (q := q) (mx (dm d) (dn d) w) t ->
   0 <= dv s -> dv s ^+ 2 * t <= lam q ^+ 2 -> shape (dm d) (dn d) w -> supported w (dC d) ->
   affordable_ mul d w -> inside d (gscale s w) ->
   forall r (U : 'M_(inputs q, r)) (V : 'M_(n q, r)) a b, competes U V a b ->
   dv (dual_value mul d w s) <= objective U V a b.
+
+Lemma dual_value_logistic w t s : logistic (dloss d) -> bounds_all w t s.
 Proof.
 move=> hl ht s0 st hw hs ho hi r U V a b hx; have nc : ~~ counted (dloss d) by move: hl; case: (dloss d).
 have el := is_logistic hl.
@@ -3485,11 +3489,7 @@ have p0 := p2_gt0 e; have c_ := C0 i j; rewrite cE pmulr_lge0 // -zr0 zr_le in c
 rewrite pmulr_lgt0 // zr_pos in x0; rewrite mulrAC ler_pM2r //; exact: log_belowE.
 Qed.
 
-Lemma dual_value_counts w t s : counted (dloss d) -> polar_le (q := q) (mx (dm d) (dn d) w) t ->
-  0 <= dv s -> dv s ^+ 2 * t <= lam q ^+ 2 -> shape (dm d) (dn d) w -> supported w (dC d) ->
-  affordable_ mul d w -> inside d (gscale s w) ->
-  forall r (U : 'M_(inputs q, r)) (V : 'M_(n q, r)) a b, competes U V a b ->
-  dv (dual_value mul d w s) <= objective U V a b.
+Lemma dual_value_counts w t s : counted (dloss d) -> bounds_all w t s.
 Proof.
 move=> hc ht s0 st hw hs ho hi r U V a b hx; have hf := affordableE hw ho; have [hg eg] := gscaleE s hw.
 have {}eg i j : mx (dm d) (dn d) (gscale s w) i j = dv s * mx (dm d) (dn d) w i j by rewrite eg [LHS]mxE.
