@@ -250,16 +250,20 @@ class Metered(Arithmetic[H]):
     def cones(self, form: ConeForm, deepest: int) -> Fraction:
         """Pay for what every generator of a cone holds, of all nodes, and of those that wait.
 
-        The outputs' dual norms are those of each generator; where nothing is bent, of a new one.
+        The outputs' dual norms are those of each generator of a leaf; where nothing is bent, of
+        the roots' and of one more at each split.  A leaf has three slopes.
         """
         d, outputs, points = form.short.size, form.other.size, len(form.bent)
+        nodes, splits = len(form.tree), sum(map(bool, form.tree))
         each = d * (points * (1 + outputs) + 2 * outputs + 2 * d)
-        known = 0 if points else (d + 1) * min(KNOWN, len(form.tree))
+        known = 0 if points else (d + 1) * min(KNOWN, nodes)
         self.budget.hold(deepest * each + known, "cones that wait", 2 * deepest)
-        ends = (d if points else 1) * (0 if form.other.line == "root" else outputs)
-        ends = ends * (1 + form.other.search) + 3 * d * form.short.search
-        node = 2 * each + 2 * SWEEPS * d * d + FRACTION * (d * (d + 8) + ends)
-        self.budget.spend(len(form.tree) * node * (1 + (d * deepest >> 7)), "cones")
+        ends = d * (nodes - splits) if points else splits + d * (nodes - 2 * splits)
+        ends *= 0 if form.other.line == "root" else outputs * (1 + form.other.search)
+        slopes = 2 * SWEEPS * d * d + FRACTION * 3 * d * form.short.search
+        work = nodes * (2 * each + FRACTION * d * (d + 8)) + FRACTION * ends
+        work += (nodes - splits) * slopes
+        self.budget.spend(work * (1 + (d * deepest >> 7)), "cones")
         return self.by.cones(form, deepest)
 
     def top(self, g: H, shift: Fraction, factor: Array | None) -> Fraction:

@@ -208,11 +208,18 @@ def test_the_slope_of_a_cone_that_was_split_is_rounded_up(tier):
         assert a * a + b * b <= bound * bound <= (a * a + b * b) * (1 + Fraction(1, 2**30))
 
 
-@pytest.mark.parametrize("tier", TIERS)
-def test_a_slope_that_leaves_a_cone_is_shortened(tier):
-    """(z_1 - z_2)_+ on the cone of (1, 0), (1, 1) is at most 1, by y = (1, 0), not (1, -1)."""
-    form = ConeForm(L2(2, "+"), L2(1, "+"), [[1, -1]], (), Fraction(1), tree=[1, 0, 0])
-    assert 1 <= TIERS[tier]().cones(form, 2) <= 1 + Fraction(1, 2**30)
+@pytest.mark.parametrize("other", [LInf, L2])
+def test_exact_bounds_are_as_sharp_as_rounded_ones(other):
+    """Both have a third, shorter slope: a tree that floats have grown proves the same exactly."""
+    W = np.random.default_rng(6).integers(-4, 5, (12, 4)).astype(float)
+    pair = Pair(Pattern(12, 4), other(12), Elastic(4, "*", HALF))
+    form = pair_form(Exact(), pair, Exact().load(as_array(W)), 1)
+    tree = as_tree(grow_codes(Cones(form), (0.0, 0.0), lambda: False, gaps=(2.0**-8,)).tree())
+
+    def bound(ar):
+        return cones(ar, pair, ar.load(as_array(W.reshape(-1))), {"axis": 1}, tree)
+
+    assert bound(Exact()) <= bound(Rounded()) <= bound(Exact()) * (1 + Fraction(1, 2**30))
 
 
 @settings(max_examples=60)
