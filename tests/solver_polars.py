@@ -200,9 +200,8 @@ def split_lines(tensor):
         return [tensor]
     at = modes[0]
     g, rest = tensor.gauges[at], tensor.gauges[:at] + tensor.gauges[at + 1 :]
-    both = {"+": (1.0,), "-": (-1.0,), "": (1.0, -1.0)}[g.cone]
-    both = both[:1] if any(g.free for g in rest) else both
-    parts = [Tensor(sign * part, rest) for sign in both for part in np.moveaxis(tensor.T, at, 0)]
+    signs = g.unit_signs[:1] if any(x.free for x in rest) else g.unit_signs
+    parts = [Tensor(sign * part, rest) for sign in signs for part in np.moveaxis(tensor.T, at, 0)]
     return [piece for part in parts for piece in split_lines(part)]
 
 

@@ -34,8 +34,8 @@ from ._show import (
     of_proof,
     of_result,
     of_training,
+    print_rejection,
     show_share,
-    shown_if_rejected,
     table,
     the_fits,
 )
@@ -171,7 +171,7 @@ def verify(  # noqa: PLR0913, PLR0917  as click parsed them
     if tier == "exact" and sys.stderr.isatty():
         click.echo(advance_notice(loaded.problem, loaded.factors[0].shape[-1]), nl=False, err=True)
     try:
-        with progress(), shown_if_rejected(options.json):
+        with progress(), print_rejection(options.json):
             proof = recheck.verify(
                 certificate,
                 loaded.problem,

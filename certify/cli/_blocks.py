@@ -14,7 +14,7 @@ from certify.pipeline.row_blocks import Checked
 
 from ._options import Options
 from ._output import guard, save_certificate
-from ._show import OutputFile, of_proof, shown_if_rejected
+from ._show import OutputFile, of_proof, print_rejection
 
 ENGINE = "engine"
 
@@ -70,7 +70,7 @@ def verify(options: Options, loaded: LoadedBlocks, certificate: Path, tier: str)
         raise InputError("blocks of rows are proved in rounded floats only: add --tier rounded")
     start, (rtol, atol) = monotonic(), epsilon(options, loaded)
     factors = None if loaded.fit is None else loaded.factors()
-    with shown_if_rejected(options.json):
+    with print_rejection(options.json):
         proof = row_blocks.verify(certificate, loaded.table, factors, rtol=rtol, atol=atol)
     options.show(of_proof(proof, monotonic() - start))
     return proof.verdict.exit_code

@@ -12,7 +12,7 @@ from certify.pipeline.report import Facts, facts, told_in_words
 
 from ._options import PATH, Options, common
 from ._output import guard
-from ._show import OutputFile, as_json, of_proof, shown_if_rejected
+from ._show import OutputFile, as_json, of_proof, print_rejection
 
 
 @click.command("report")
@@ -71,5 +71,5 @@ def explain(options: Options, certificate: Path, tier: str | None) -> int:
 
 def verify_file(options: Options, certificate: Path, tier: str | None) -> Facts:
     """Return what a file proves; with --json a rejection is a line, too."""
-    with shown_if_rejected(options.json):
+    with print_rejection(options.json):
         return facts(Certificate.load(certificate), tier)

@@ -92,12 +92,12 @@ def of_proof(proved: Proved, seconds: float) -> Lines:
 
 
 @contextmanager
-def shown_if_rejected(as_line: bool) -> Iterator[None]:  # noqa: FBT001
-    """Print a rejection as a line of JSON, too, if that is asked for."""
+def print_rejection(wanted: bool) -> Iterator[None]:  # noqa: FBT001
+    """Print a rejection as a line of JSON before it goes on, if that is wanted."""
     try:
         yield
     except RejectedError as error:
-        if as_line:
+        if wanted:
             at = {"where": error.where, "code": error.code, "value": str(error.value)}
             as_json({"verdict": None, "rejected": at}, {})
         raise

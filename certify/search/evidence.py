@@ -14,7 +14,7 @@ from certify.base.checkpoint import CURRENT
 from certify.base.errors import InputError
 from certify.losses import Squared
 from certify.polar import Proposal
-from certify.polar.methods.cones import is_loose, serves
+from certify.polar.methods.cones import applies_to, is_loose
 from certify.polar.proved import kernel_json
 from certify.polar.scale import exponent, ldexp_steps
 from certify.problem import Problem
@@ -33,7 +33,7 @@ DUAL = "dual"  # the name under which a dual point is kept
 DUALS_KEPT = 2  # of a search that went on
 SLACK = 0.5  # of epsilon: a bound this near to the best factors needs no better one
 CONVEX = 0.3  # share of the budget for the convex problem
-PATIENCE = 0.75  # share of the time left for the last bound; the proof needs the rest
+BOUND_SHARE = 0.75  # share of the time left for the last bound; the proof needs the rest
 GLANCE = 0.1  # share of the budget for a look at the candidate's own dual point
 AT_SIZE = 0.4  # share of the budget for descents at lam = 0; then the bound, then other starts
 SEARCHED = 0.5  # share of the budget for better factors; the rest bounds their dual point
@@ -104,7 +104,7 @@ def gather(run: Run, wanted: Array | None, part: float = SEARCHED) -> Evidence:
     better = chosen_better(run, trail)
     top, spent = best(tries), run.clock.expired()
     if top is None or (trail.best.value - top.value > SLACK * run.epsilon and not spent):
-        tries += bound_all(patient(run), trail)
+        tries += bound_all(give_most_time(run), trail)
     remember(best(tries))
     tries += refine_bound(run, trail, best(tries))
     floor = floor_point(run) if better is not None and not run.given else None
@@ -136,7 +136,7 @@ def recall(run: Run) -> ResumedSearch | None:
         same, top, duals, short = stored
         at = lowest([run.start, top])
         trail = SearchResult((("start", run.start), ("checkpoint", at)), same, top, duals)
-    resumed = replace(run, share=PATIENCE, start=at)
+    resumed = replace(run, share=BOUND_SHARE, start=at)
     if kept is None:
         return ResumedSearch(trail, short, None)
     W, exact, upper, proof, value = kept
@@ -197,7 +197,7 @@ def refine_bound(run: Run, trail: SearchResult, top: Dual | None) -> list[Dual |
     Where it cannot prove epsilon, and nothing refutes the candidate, it still narrows the
     bracket.
     """
-    longer = replace(run, share=PATIENCE, start=trail.best)
+    longer = replace(run, share=BOUND_SHARE, start=trail.best)
     tries = list[Dual | None]()
     by_cones = converges(run.problem) and run.problem.atom.layer is None
     if ratings.applies(run.problem) or by_cones:  # the same proof again
@@ -271,7 +271,7 @@ def at_size(run: Run, top: Candidate, known: Dual | None = None) -> Evidence | N
     else:
         return None
     if top.value - value > run.epsilon:
-        top = fixed_rank.other(run.problem, top, run.clock.share(PATIENCE), run.seed)
+        top = fixed_rank.other(run.problem, top, run.clock.share(BOUND_SHARE), run.seed)
     return replace(evidence, better=alive(run.problem, top))
 
 
@@ -313,19 +313,19 @@ def is_closed(run: Run, tries: list[Dual | None]) -> bool:
 def at_candidate(run: Run) -> Dual | None:
     """Bound by W = -grad l at the candidate, scaled."""
     run.clock.tell("dual point of the candidate", run.start.value)
-    return bound(patient(run), dual_at(run.problem, run.start))  # no ascent leaves it open
+    return bound(give_most_time(run), dual_at(run.problem, run.start))  # no ascent leaves it open
 
 
-def patient(run: Run) -> Run:
+def give_most_time(run: Run) -> Run:
     """Return the run with most of the time for a bound where nothing but that is missing."""
-    return replace(run, share=PATIENCE) if converges(run.problem) else run
+    return replace(run, share=BOUND_SHARE) if converges(run.problem) else run
 
 
 def converges(problem: Problem) -> bool:
     """Whether a bound comes as near as its time allows, and nothing else: of a layer, or cones."""
     if problem.atom.family != "pairs":
         return problem.atom.layer is not None
-    return is_loose(problem.atom.gauges) and serves(problem.atom.gauges, problem.loss.shape)
+    return is_loose(problem.atom.gauges) and applies_to(problem.atom.gauges, problem.loss.shape)
 
 
 def multiple(run: Run) -> Candidate | None:

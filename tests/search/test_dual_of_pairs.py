@@ -16,7 +16,7 @@ from certify.search.candidate import evaluate
 from certify.search.dual.points import Run, enough, propose
 from certify.search.dual.products import groups, polish_jointly
 from certify.search.dual.reformulation import nonnegative
-from certify.search.evidence import PATIENCE, bound_all, patient, refine_bound
+from certify.search.evidence import BOUND_SHARE, bound_all, give_most_time, refine_bound
 from certify.search.search_result import SearchResult
 from tests.tolerance import EPS
 
@@ -104,13 +104,13 @@ def test_a_bound_by_cones_has_most_of_the_time_and_is_made_once():
     """A tree comes as near as its time allows where a side is short: the same again does not."""
     Y = np.random.default_rng(0).standard_normal((12, 8))
     long, short = (Problem(Squared(Y[:, :n]), RankOne(PATH, "l2"), 1.0) for n in (8, 3))
-    assert patient(asked(long)).share < PATIENCE == patient(asked(short)).share
+    assert give_most_time(asked(long)).share < BOUND_SHARE == give_most_time(asked(short)).share
     for norms in (("l2", "l2"), ("l2+", "l2+"), (PATH, "l1")):  # the second one is polished
         other = Problem(Squared(Y[:, :3]), RankOne(*norms), 1.0)
-        assert patient(asked(other)).share < PATIENCE
+        assert give_most_time(asked(other)).share < BOUND_SHARE
     run = replace(asked(short), clock=Clock(30.0))
     far = SearchResult((("start", run.start),), run.start, run.start)
-    (dual,) = bound_all(patient(replace(run, epsilon=100.0)), far)
+    (dual,) = bound_all(give_most_time(replace(run, epsilon=100.0)), far)
     assert refine_bound(run, far, dual) == []
 
 

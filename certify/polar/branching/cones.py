@@ -51,7 +51,7 @@ THICK = 6.0  # times the length of an orthant, shrunk to a volume: a longer cone
 MOST = 8_000_000  # cones of a tree at most
 UNTIMED = 200_000  # the same without a deadline
 SHARE = 0.55  # of the time that is left
-KNOWING = 1e-3  # of the cone decided: less tells nothing of the time that the rest takes
+LEAST_DONE = 1e-3  # of the cone: from less the time that the rest takes is not estimated
 LITTLE = 2.0**-40  # of a tree, or of the largest data: less is nothing
 Longs = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -309,7 +309,7 @@ def left_open(tree: Grown, seconds: float) -> str:
     if not tree.left:
         return ""
     done, leaves = 1.0 - tree.left, tree.count - int((tree.code > 0).sum())
-    rest = f"; {duration(seconds * tree.left / done)} more" if done > KNOWING else ""
+    rest = f"; {duration(seconds * tree.left / done)} more" if done > LEAST_DONE else ""
     return f"{min(100 * tree.left, 99.9):.3g} % of it in {leaves} cones undecided{rest}"
 
 

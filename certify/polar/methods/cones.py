@@ -24,14 +24,14 @@ class Cones(Method):
         wanted = query.target is not None if query.nodes is None else query.nodes >= AT_ONCE
         sides = query.left, query.right
         long = max(query.W.shape) > LONG or is_loose(sides)
-        return wanted and long and not query.symmetric and serves(sides, query.W.shape)
+        return wanted and long and not query.symmetric and applies_to(sides, query.W.shape)
 
     def propose(self, query: PolarQuery) -> Proposal | None:
         """Return the bound of the tree, given the best value that ascents find."""
         return None if query.expired() else pair_proposal(query, best_slice(query)[0])
 
 
-def serves(sides: Sequence[Gauge], shape: tuple[int, int]) -> bool:
+def applies_to(sides: Sequence[Gauge], shape: tuple[int, int]) -> bool:
     """Whether a side is short, the polar has no closed form, and the kernel finds dual norms."""
     closed = any(g.axial for g in sides) or all(g.free and g.is_round and g.exact for g in sides)
     slow = any(g.slow for g in sides)  # the kernel finds no flows
