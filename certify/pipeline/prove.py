@@ -83,7 +83,7 @@ def cone_nodes(proof: Json) -> int:
 
 
 def parts_of(proof: Json) -> list[Json]:
-    """Return the proofs inside a proof, and its nodes; one cut by groups lists numbers beside."""
+    """Return the proofs and nodes inside a proof; a node cut by groups lists numbers instead."""
     listed = (*proof.get("nodes", ()), *proof.get("each", ()))
     return [part for part in listed if isinstance(part, dict)]
 
