@@ -349,7 +349,7 @@ def test_small_cones_are_tight(keys):
     assert upper <= value * (1 + 1e-8)
 
 
-@pytest.mark.sampled(5)
+@pytest.mark.sampled(6)
 @pytest.mark.parametrize("key", ["l2", "l2+", "linf", "l1"])
 @pytest.mark.parametrize("order", [2, 3, 4])
 def test_symmetric_bounds_hold(key, order):
