@@ -1,11 +1,12 @@
 """Places where tasks run that a cluster might be, and exact tests of what they prove."""
 
+import pickle
 import random
 from fractions import Fraction
 
 import numpy as np
 
-from certify.base.cluster import Here
+from certify.base.cluster import Here, Signed, run_signed
 
 
 class Frozen(Here):
@@ -18,6 +19,31 @@ class Frozen(Here):
                 if isinstance(part, np.ndarray):
                     part.setflags(write=False)
         return work(*given)
+
+
+class Odd(Here):
+    """Here, but all is sent, and arrives where no number of eight bytes is aligned."""
+
+    def run(self, work, *given):
+        """Run it on what has arrived."""
+        return self.send(run_signed(work, *map(self.send, given)))
+
+    def values(self, tasks):
+        """Return them."""
+        return [x.value if isinstance(x, Signed) else x for x in tasks]
+
+    def send(self, x):
+        """Return a copy."""
+        buffers = []
+        sent = pickle.dumps(x, protocol=5, buffer_callback=buffers.append)
+        return pickle.loads(sent, buffers=[self.misplace(b.raw()) for b in buffers])  # noqa: S301
+
+    def misplace(self, raw):
+        """Return the same bytes at an odd address."""
+        held = np.empty(len(raw) + 2, dtype=np.uint8)
+        first = 1 - held.ctypes.data % 2
+        held[first : first + len(raw)] = np.frombuffer(raw, dtype=np.uint8)
+        return held[first : first + len(raw)].data
 
 
 class Lossy:

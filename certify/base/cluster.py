@@ -3,7 +3,9 @@
 Both run the same tasks with the same arguments, so that a sum has the same order on any number of
 workers.  A task changes none of its arguments: Dask makes what was lost with a worker again.  A
 factorization is proved only if that has the same bits, so that a task takes results from workers of
-the same libraries and the same kind of processor alone.
+the same libraries and the same kind of processor alone.  What was sent lies at any address; numpy
+copies an array that is not aligned and then, for one, no longer sees that X^T X is of one X, so
+that it calls another routine of BLAS: such arrays are aligned as they arrive.
 """
 
 import copyreg
@@ -15,9 +17,11 @@ from contextvars import ContextVar, copy_context
 from functools import cache
 from importlib import import_module
 from importlib.metadata import version
+from pickle import PickleBuffer
 from time import monotonic
-from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, SupportsIndex, TypeVar
 
+import numpy as np
 from numpy.linalg import LinAlgError
 from threadpoolctl import threadpool_info
 
@@ -27,6 +31,8 @@ from .errors import InputError
 from .extras import optional
 from .gram import CORES
 
+BESIDE = 5  # protocol of pickle from which on arrays are sent beside it
+ALIGNED = 16  # bytes: of numpy's own arrays, and of what arrives
 QUICK = 0.05  # seconds of a call: quicker ones do not travel
 T = TypeVar("T")
 Task = Any  # what a task returns, or what stands for it until the values are asked for
@@ -142,6 +148,12 @@ class Signed(NamedTuple):
     by: str
     value: Any
 
+    def __reduce_ex__(self, protocol: SupportsIndex) -> Any:  # noqa: ANN401  as pickle has it
+        """Return how it is sent; before protocol 5 numpy's arrays are made anew, and aligned."""
+        if int(protocol) < BESIDE:
+            return tuple.__reduce_ex__(self, protocol)
+        return receive_signed, (self.by, *pack(self.value))
+
 
 @cache
 def signature() -> str:
@@ -166,7 +178,32 @@ def agree(names: set[str]) -> None:
 def run_signed(work: Callable[..., Any], *given: Any) -> Signed:  # noqa: ANN401  a task's arguments
     """Run a task on results that were rounded as here."""
     agree({signature(), *(x.by for x in given if isinstance(x, Signed))})
-    return Signed(signature(), work(*(x.value if isinstance(x, Signed) else x for x in given)))
+    values = (x.value if isinstance(x, Signed) else unpack(*pack(x)) for x in given)
+    return Signed(signature(), work(*values))
+
+
+def pack(x: Any) -> tuple[bytes, list[PickleBuffer]]:  # noqa: ANN401  anything
+    """Return what is sent of it, and the memory of its arrays, which is not copied."""
+    buffers: list[PickleBuffer] = []
+    dumps = optional("distributed.protocol.pickle", "dask", "scale").dumps
+    return dumps(x, buffer_callback=buffers.append), buffers
+
+
+def unpack(sent: bytes, buffers: Iterable[Any]) -> Any:  # noqa: ANN401  anything
+    """Return it, with all arrays aligned."""
+    loads = optional("distributed.protocol.pickle", "dask", "scale").loads
+    return loads(sent, buffers=[align(b) for b in buffers])
+
+
+def align(buffer: Any) -> Any:  # noqa: ANN401  a buffer of bytes
+    """Return the same bytes at an address that numpy's own arrays may have."""
+    held = np.frombuffer(buffer, dtype=np.uint8)
+    return held.copy() if held.ctypes.data % ALIGNED else buffer
+
+
+def receive_signed(by: str, sent: bytes, buffers: Iterable[Any]) -> Signed:
+    """Return a result that was sent."""
+    return Signed(by, unpack(sent, buffers))
 
 
 def as_memory(code: str, shape: tuple[int, ...], data: bytes) -> memoryview:

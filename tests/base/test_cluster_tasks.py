@@ -19,6 +19,7 @@ from certify.kernel.errors import RejectedError
 from certify.kernel.file import read
 from certify.kernel.metered import Metered
 from certify.kernel.verdict import prove
+from tests.places import Odd
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 
@@ -130,6 +131,27 @@ def test_views_of_memory_are_sent(code, shape):
     assert there.format == given.format
     assert there.tolist() == given.tolist() or not there.nbytes == given.nbytes == 0
     assert np.array_equal(np.asarray(there).reshape(shape), np.asarray(given))
+
+
+@pytest.mark.parametrize("protocol", [4, 5])
+def test_arrays_arrive_aligned(protocol):
+    given = Signed("one", (np.arange(6.0).reshape(3, 2).T, np.zeros((0, 3), np.float32), {"k": 1}))
+    for there in (Odd().send(given), pickle.loads(pickle.dumps(given, protocol))):  # noqa: S301
+        assert there.by == "one"
+        x, nothing, held = there.value
+        for got, sent in ((x, given.value[0]), (nothing, given.value[1])):
+            assert got.flags.aligned
+            assert got.dtype == sent.dtype
+            assert got.flags.f_contiguous == sent.flags.f_contiguous
+            assert np.array_equal(got, sent)
+        assert held == {"k": 1}
+    assert not Odd().send(given.value)[0].flags.aligned
+    assert run_signed(is_aligned, Odd().send(given.value[0])).value
+
+
+def is_aligned(x):
+    """Tell whether an array is."""
+    return x.flags.aligned
 
 
 class Sent:

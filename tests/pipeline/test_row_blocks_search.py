@@ -35,7 +35,7 @@ from tests.pipeline.test_row_blocks import (
     table,
     whole,
 )
-from tests.places import Frozen, Lossy
+from tests.places import Frozen, Lossy, Odd
 
 
 @pytest.fixture(autouse=True)
@@ -505,3 +505,33 @@ def test_a_folder_that_cannot_be_written_is_refused_before_the_search(tmp_path, 
 def test_wrong_settings_of_a_search_are_refused(change, said):
     with pytest.raises(InputError, match=said):
         improve(table()[0], **change)
+
+
+@pytest.mark.parametrize(("norms", "weighted"), [("l2", True), ("counts", False)])
+def test_what_arrives_at_odd_addresses_makes_no_other_bits(monkeypatch, norms, weighted):
+    """BLAS multiplies an array by itself in another order than by a copy, which numpy makes."""
+    monkeypatch.setattr(tiles, "SIDE", 16)
+    rng = np.random.default_rng(0)
+    Y = sparse.csr_array(sparse.random_array((120, 40), density=0.3, rng=rng))
+    C = sparse.csr_array((rng.uniform(1, 2, Y.nnz), Y.indices, Y.indptr), shape=Y.shape)
+    parts = slice(0, 50), slice(50, None)
+    blocks = [(Y[k], C[k]) if weighted else Y[k] for k in parts]
+    biases = [RowIntercept(0.5), ColumnIntercept(0.5)]
+    lam = 0.05 if norms == "counts" else 0.5
+    asked = RowBlocks(blocks, 40, lam, biases, norms=norms)
+
+    def outcome():
+        """Return the bytes of factors, the bracket, and the certificate."""
+        found = improve(asked, rtol=1e-2)
+        U, V = found.factors
+        held = [x.tobytes() for x in (*PLACE.get().values(U), V)]
+        c = found.result.certificate
+        return held, found.result.lower, found.result.upper, c.proof, c.statement
+
+    expected = outcome()
+    assert len(expected[0][-1]) > 8 * 40 * 4  # several components
+    token = PLACE.set(Odd())
+    try:
+        assert outcome() == expected
+    finally:
+        PLACE.reset(token)
