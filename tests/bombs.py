@@ -150,6 +150,12 @@ def cones():
     return polar((2, 2), pair(), arrays={"tree": codes}, rule="cones", axis=1)
 
 
+def path_of_cones():
+    """One generator is cut, again and again: few cones wait, their integers get long."""
+    codes = np.array([1, 0] * 20_000 + [0] * 8, dtype=np.uint8).view(np.int64)
+    return polar((2, 2), pair(), arrays={"tree": codes}, rule="cones", axis=1)
+
+
 def symmetric_cones():
     codes = np.array([1, 0] * 20_000 + [0] * 8, dtype=np.uint8).view(np.int64)
     atom = cp(*["l2+"] * 6, symmetric=True)
@@ -229,6 +235,7 @@ BOMBS = {
     "free cubes": cubes,
     "chain of 20,000 cases": chain,
     "chain of 20,000 cones": cones,
+    "path of 20,000 cones": path_of_cones,
     "20,000 cones of a symmetric tensor": symmetric_cones,
     "outputs of a layer": outputs,
     "64 rows of 2^16 samples": pooled_by_a_matrix,

@@ -16,7 +16,7 @@ from .exp_log import Elementary
 from .graphs import Graph
 from .patterns import Pattern
 from .scalars import Enclosure, exactly
-from .simplicial import ConeForm
+from .simplicial import ConeForm, TreeSpan
 from .spaces import Deep, Network
 
 H = TypeVar("H")
@@ -189,8 +189,8 @@ class Arithmetic(ABC, Generic[H]):
         """Return Q on one mode times S on the others, a block of zeros around it."""
 
     @abstractmethod
-    def cones(self, form: ConeForm, deepest: int) -> Fraction:
-        """Bound a polar over a tree of cones, of which at most `deepest` wait at a time."""
+    def cones(self, form: ConeForm, span: TreeSpan) -> Fraction:
+        """Bound a polar over a tree of cones, which goes this far."""
 
     @abstractmethod
     def top(self, g: H, shift: Fraction, factor: Array | None) -> Fraction:

@@ -14,7 +14,7 @@ from .arrays import Array, dyadic, lower_triangle, transposed
 from .graphs import Graph
 from .patterns import Pattern, split_index, strides, thin
 from .scalars import Enclosure, exactly, power, root
-from .simplicial import ConeForm, over_cones
+from .simplicial import ConeForm, TreeSpan, over_cones
 from .spaces import Deep, Network
 
 
@@ -293,9 +293,9 @@ class Exact(Arithmetic[Grid]):
                 out[a * k + b] = q.ints[i * d + j] * s.ints[p * rest + t]
         return Grid(out, q.exp + s.exp, (k, k))
 
-    def cones(self, form: ConeForm, deepest: int) -> Fraction:
+    def cones(self, form: ConeForm, span: TreeSpan) -> Fraction:
         """Walk through the tree, each number an integer."""
-        del deepest
+        del span
         return over_cones(form)
 
     def gram(self, x: Grid, axis: int, at: Pattern) -> tuple[Grid, Fraction]:

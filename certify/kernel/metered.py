@@ -12,7 +12,7 @@ from .budget import FRACTION, MADE, Budget, product_work
 from .graphs import Graph
 from .patterns import Pattern, pairs_in_lines, thin
 from .scalars import Enclosure
-from .simplicial import KNOWN, SWEEPS, ConeForm
+from .simplicial import KNOWN, SWEEPS, ConeForm, TreeSpan
 from .spaces import Deep, Network
 
 
@@ -247,7 +247,7 @@ class Metered(Arithmetic[H]):
         self.budget.spend(work * extent.square, "a Gram matrix")
         return self.by.gram(x, axis, at)
 
-    def cones(self, form: ConeForm, deepest: int) -> Fraction:
+    def cones(self, form: ConeForm, span: TreeSpan) -> Fraction:
         """Pay for what every generator of a cone holds, of all nodes, and of those that wait.
 
         The outputs' dual norms are those of each generator of a leaf; where nothing is bent, of
@@ -257,14 +257,14 @@ class Metered(Arithmetic[H]):
         nodes, splits = len(form.tree), sum(map(bool, form.tree))
         each = d * (points * (1 + outputs) + 2 * outputs + 2 * d)
         known = 0 if points else (d + 1) * min(KNOWN, nodes)
-        self.budget.hold(deepest * each + known, "cones that wait", 2 * deepest)
+        self.budget.hold(span.waiting * each + known, "cones that wait", 2 * span.depth)
         ends = d * (nodes - splits) if points else splits + d * (nodes - 2 * splits)
         ends *= 0 if form.other.line == "root" else outputs * (1 + form.other.search)
         slopes = 2 * SWEEPS * d * d + FRACTION * 3 * d * form.short.search
         work = nodes * (2 * each + FRACTION * d * (d + 8)) + FRACTION * ends
         work += (nodes - splits) * slopes
-        self.budget.spend(work * (1 + (d * deepest >> 7)), "cones")
-        return self.by.cones(form, deepest)
+        self.budget.spend(work + work * span.long // nodes, "cones")
+        return self.by.cones(form, span)
 
     def top(self, g: H, shift: Fraction, factor: Array | None) -> Fraction:
         """Pay for three matrices on one grid; L L^T, or a factorization in floats."""

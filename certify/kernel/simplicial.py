@@ -60,6 +60,19 @@ class ConeForm(NamedTuple):
         return product(self.kinks or [[0] * self.short.size], product(*self.signs))
 
 
+class TreeSpan(NamedTuple):
+    """How far a tree of cones goes: what its walk holds, and how long its integers get.
+
+    waiting  the most cones of one root that wait at a time; depth: the splits above a leaf
+    long     the sum of (depth / 1024)^2, rounded down, over all nodes.  A split makes generators
+             and their dual rows a bit or two longer, so that products of them grow by the square
+    """
+
+    waiting: int
+    depth: int = 0
+    long: int = 0
+
+
 class Cone(NamedTuple):
     """{ sum a_j g_j : a >= 0 }; the dual rows have r_j . g_k = 0 for k != j, 2^(e_j) for k = j.
 

@@ -20,7 +20,7 @@ from certify.kernel.exact import Exact
 from certify.kernel.norms import L1, L2, Biased, Elastic, Groups, LInf, Variation, Weighted
 from certify.kernel.patterns import Pattern
 from certify.kernel.rules.cones import cones, layer_cones, layer_form, pair_form
-from certify.kernel.simplicial import ConeForm, orthant, raise_slopes
+from certify.kernel.simplicial import ConeForm, TreeSpan, orthant, raise_slopes
 from certify.kernel.spaces import Network, Pair
 from certify.polar.branching.cones import (
     Grown,
@@ -170,7 +170,7 @@ def bent_form(rows, weights, other):
 @pytest.mark.parametrize("cone", ["*", "+", "-"])
 def test_a_point_with_both_signs_on_a_cone_is_bounded_by_its_chord(tier, weight, cone):
     """(z_1 - z_2)_+ over z >= 0 is 1 at most, at (1, 0), and its negative 0."""
-    bound = TIERS[tier]().cones(bent_form([[1, -1]], [[weight]], L2(1, cone)), 1)
+    bound = TIERS[tier]().cones(bent_form([[1, -1]], [[weight]], L2(1, cone)), TreeSpan(1))
     truth = int(cone == "*" or (cone == "+") == (weight > 0))
     assert truth <= bound <= 1 + HALF
 
@@ -189,14 +189,14 @@ def test_points_with_both_signs_on_a_cone_are_bounded(seed):
         h = [Fraction(int(x)) for x in np.maximum(F @ z, 0) @ w]
         values.append(other.dual_norm(h) / form.short.lengths(z.astype(float).tolist())[0].hi)
     for make in TIERS.values():
-        assert max(values) <= make().cones(form, 1) * (1 + Fraction(1, 2**80))
+        assert max(values) <= make().cones(form, TreeSpan(1)) * (1 + Fraction(1, 2**80))
 
 
 @pytest.mark.parametrize("tier", TIERS)
 def test_a_chord_from_below_is_rounded_down(tier):
     """5 z_1 + 3 z_2 - (z_1 - 2 z_2)_+ is |(5, 3)| at (5, 3), where the last term is 0."""
     form = bent_form([[1, -2]], [[1]], L2(1, "-"))._replace(linear=[[-5, -3]])
-    assert TIERS[tier]().cones(form, 1) ** 2 >= 34
+    assert TIERS[tier]().cones(form, TreeSpan(1)) ** 2 >= 34
 
 
 @pytest.mark.parametrize("tier", TIERS)
@@ -204,7 +204,7 @@ def test_the_slope_of_a_cone_that_was_split_is_rounded_up(tier):
     ar, tree = TIERS[tier](), [1, 1, 0, 0, 1, 0, 0]
     for a, b in ((1, 2), (2, 3), (3, 5), (5, 7), (7, 4), (8, 5)):
         form = ConeForm(L2(2, "+"), L2(1), [[a, b]], (), Fraction(1), tree=tree)
-        bound = ar.cones(form, 2)
+        bound = ar.cones(form, TreeSpan(2))
         assert a * a + b * b <= bound * bound <= (a * a + b * b) * (1 + Fraction(1, 2**30))
 
 
@@ -605,7 +605,7 @@ def test_each_cone_of_a_batch_is_in_one_task(numbers, part, monkeypatch):
 def test_a_point_that_is_little_above_zero_on_a_cone_counts(tier):
     """2^20 (z_2 - 2^20 z_1)_+ is 2^20 at (0, 1), where the largest datum is 2^20 times that."""
     form = bent_form([[-(2**20), 1]], [[2**20]], L2(1))
-    assert TIERS[tier]().cones(form, 1) >= 2**20
+    assert TIERS[tier]().cones(form, TreeSpan(1)) >= 2**20
 
 
 def test_batches_side_by_side_are_off_as_the_deepest():

@@ -29,7 +29,7 @@ from certify.kernel.metered import Metered
 from certify.kernel.norms import plain
 from certify.kernel.patterns import Pattern
 from certify.kernel.rules.tree import parts_of, paths_of
-from certify.kernel.simplicial import ConeForm
+from certify.kernel.simplicial import ConeForm, TreeSpan
 from certify.kernel.spaces import Deep, Network
 from certify.kernel.verdict import EXITS, allowance
 from certify.losses import Squared
@@ -182,7 +182,7 @@ OPERATIONS = {
     "placed": lambda ar, _: ar.placed(filled((1,), 1.0), PAIRS, 2),
     "kronecker": lambda ar, _: ar.kronecker(matrix(ar), matrix(ar), Place(0, (2, 2), 0, 4)),
     "gram": lambda ar, x: ar.gram(x, 0, AT),
-    "cones": lambda ar, _: ar.cones(QUADRANT, 1),
+    "cones": lambda ar, _: ar.cones(QUADRANT, TreeSpan(1)),
     "top": lambda ar, _: ar.top(matrix(ar), Fraction(8), None),
     "top with a factor": lambda ar, _: ar.top(matrix(ar), Fraction(8), filled((3,), 1.0)),
 }

@@ -21,11 +21,11 @@ from certify.kernel.graphs import Graph
 from certify.kernel.metered import Metered
 from certify.kernel.norms import Variation, plain
 from certify.kernel.patterns import Pattern
-from certify.kernel.rules.cones import layer_form
+from certify.kernel.rules.cones import layer_form, read_tree
 from certify.kernel.rules.floor import entries_at
 from certify.kernel.rules.lines import each_line
 from certify.kernel.rules.transpose import leaf_of_products, repeat_modes
-from certify.kernel.simplicial import ConeForm
+from certify.kernel.simplicial import ConeForm, TreeSpan
 from certify.kernel.spaces import Deep, Network
 from certify.kernel.statement import question
 from tests import golden
@@ -294,19 +294,21 @@ PRICES = {
     "gram of columns": (lambda ar: ar.gram(FIELD, 1, AT), 4655),
     "gram, listed": (lambda ar: ar.gram((3,), 0, SOME), 1535),
     "gram of columns, listed": (lambda ar: ar.gram((3,), 1, SOME), 2495),
-    "cones": (lambda ar: ar.cones(BENT, 4), 16122),
+    "cones": (lambda ar: ar.cones(BENT, TreeSpan(4)), 16122),
     "cones of a pair": (
-        lambda ar: ar.cones(BENT._replace(other=plain("linf", N), bent=()), 300),
-        524400,
+        lambda ar: ar.cones(BENT._replace(other=plain("linf", N), bent=()), TreeSpan(300)),
+        155770,
     ),
     "cones of a flow": (
-        lambda ar: ar.cones(BENT._replace(other=Variation(N, ends=[0, 1] * N), bent=()), 300),
-        820080,
+        lambda ar: ar.cones(
+            BENT._replace(other=Variation(N, ends=[0, 1] * N), bent=()), TreeSpan(300)
+        ),
+        192730,
     ),
-    "cones of flows": (lambda ar: ar.cones(BENT._replace(short=Variation(K)), 4), 28794),
+    "cones of flows": (lambda ar: ar.cones(BENT._replace(short=Variation(K)), TreeSpan(4)), 28794),
     "cones of fractions": (
-        lambda ar: ar.cones(BENT._replace(other=plain("linf", N)), 300),
-        1408464,
+        lambda ar: ar.cones(BENT._replace(other=plain("linf", N)), TreeSpan(300)),
+        446058,
     ),
     "top": (lambda ar: ar.top((13, 13), Fraction(8), None), 6762),
     "top of many": (lambda ar: ar.top((130, 130), Fraction(1, 2**700), None), 678145),
@@ -330,8 +332,21 @@ def test_the_bytes_of_a_tree_of_cones_pay_for_it():
     path = Variation(40, ends=[x for k in range(39) for x in (k, k + 1)])
     tree, budget = [*[1] * 10_000, *[0] * 10_016], Budget()
     form = ConeForm(plain("l2", 5), path, [[0] * 5] * 40, (), Fraction(1), tree=tree)
-    Metered(Nothing(), budget).cones(form, 20)
+    Metered(Nothing(), budget).cones(form, TreeSpan(20))
     assert budget.spent <= PER_BYTE * len(tree)
+
+
+def test_a_path_of_cones_pays_for_integers_that_get_long():
+    path = [1, 0] * 3000 + [0] * 8
+    words = array("q", bytes(path[:6008]))
+    codes, span = read_tree(2, 1, Arrays({"tree": Array((751,), words)}, "proof"))
+    assert codes == path[:6001]
+    assert span == TreeSpan(2, 3000, 2 * (1024 + 4 * 953))
+    short, long = Budget(), Budget()
+    form = ConeForm(plain("l2", 2), plain("l2", 1), [[0] * 2], (), Fraction(1), tree=codes)
+    Metered(Nothing(), short).cones(form, TreeSpan(2))
+    Metered(Nothing(), long).cones(form, span)
+    assert long.spent > 2.5 * short.spent
 
 
 def test_every_operation_has_a_price():

@@ -32,7 +32,7 @@ from certify.kernel.arrays import Array
 from certify.kernel.errors import RejectedError
 from certify.kernel.patterns import Pattern
 from certify.kernel.scalars import root
-from certify.kernel.simplicial import ConeForm
+from certify.kernel.simplicial import ConeForm, TreeSpan
 from certify.kernel.spaces import Deep, Network
 
 from . import cones
@@ -152,9 +152,9 @@ class Rounded(Fields):
         error += q.rad * norm_up(s.mid) + s.rad * norm_up(q.mid) + q.rad * s.rad
         return Ball(mid, error)
 
-    def cones(self, form: ConeForm, deepest: int) -> Fraction:
+    def cones(self, form: ConeForm, span: TreeSpan) -> Fraction:
         """Walk through the tree, many cones at a time; `cones.py` bounds its error."""
-        del deepest
+        del span
         return cones.over_batches(form)
 
     def hat(self, x: Ball, at: Pattern) -> Ball:

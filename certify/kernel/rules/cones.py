@@ -11,7 +11,7 @@ from ..errors import demand
 from ..fields import Json
 from ..norms import L2
 from ..scalars import power
-from ..simplicial import SIGNS, ConeForm, over_powers, power_form
+from ..simplicial import SIGNS, ConeForm, TreeSpan, over_powers, power_form
 from ..spaces import Modes, Network, Pair
 
 SHORT = 16  # coordinates of the short factor at most: there is a cone for each orthant
@@ -75,12 +75,12 @@ def layer_form(ar: Arithmetic[H], net: Network, w: H) -> ConeForm:
 
 def tree_bound(ar: Arithmetic[H], form: ConeForm, given: Arrays) -> Fraction:
     """Bound a form over the cones of a tree."""
-    codes, deepest = read_tree(form.short.size, form.number, given)
-    return ar.cones(form._replace(tree=codes), deepest)
+    codes, span = read_tree(form.short.size, form.number, given)
+    return ar.cones(form._replace(tree=codes), span)
 
 
-def read_tree(d: int, roots: int, given: Arrays) -> tuple[list[int], int]:
-    """Read a tree, and how many cones of one root wait: eight codes an integer, the first lowest.
+def read_tree(d: int, roots: int, given: Arrays) -> tuple[list[int], TreeSpan]:
+    """Read a tree, and how far it spans: eight codes an integer, the first lowest.
 
     It ends with its last leaf; only zeros fill the last integer.
     """
@@ -88,17 +88,20 @@ def read_tree(d: int, roots: int, given: Arrays) -> tuple[list[int], int]:
     words = given.get("tree", (None,), "q").data
     codes = [x >> shift & 255 for x in words for shift in range(0, 64, 8)]
     pairs = d * (d - 1) // 2
-    left, waiting, deepest, used = roots, 0, 1, 0
+    left, waiting, most, used = roots, list[int](), 1, 0  # the depth of each cone that waits
+    deepest = long = 0
     while (left or waiting) and used < len(codes):
         code = codes[used]
         demand(code <= pairs, "proof.tree", "outside", code)
-        left, waiting = (left, waiting) if waiting else (left - 1, 1)
-        waiting += 1 if code else -1
-        deepest, used = max(deepest, waiting), used + 1
+        left, depth = (left, waiting.pop()) if waiting else (left - 1, 0)
+        waiting += [depth + 1] * 2 if code else []
+        most, deepest, used = max(most, len(waiting)), max(deepest, depth), used + 1
+        long += (depth >> 10) ** 2
     rest = codes[used:]
     whole = not left and not waiting and len(rest) < 8 and not any(rest)
-    demand(whole, "proof.tree", "tree", f"{left + waiting} cones and {len(rest)} codes are left")
-    return codes[:used], deepest
+    left += len(waiting)
+    demand(whole, "proof.tree", "tree", f"{left} cones and {len(rest)} codes are left")
+    return codes[:used], TreeSpan(most, deepest, long)
 
 
 def power_cones(ar: Arithmetic[H], modes: Modes, w: H, proof: Json, given: Arrays) -> Fraction:
@@ -115,9 +118,10 @@ def power_cones(ar: Arithmetic[H], modes: Modes, w: H, proof: Json, given: Array
     signs = [SIGNS[norm.sign(k)] for k in range(d)]
     if order % 2 == 0 and all(len(s) == 2 for s in signs):
         signs[0] = (1,)
-    codes, deepest = read_tree(d, math.prod(map(len, signs)), given)
-    ar.budget.hold(deepest * d * (2 * d + 4), "cones that wait", 2 * deepest)
-    ar.budget.spend(len(codes) * (order + FRACTION) * d ** (order + 1), "cones")
+    codes, span = read_tree(d, math.prod(map(len, signs)), given)
+    ar.budget.hold(span.waiting * d * (2 * d + 4), "cones that wait", 2 * span.depth)
+    work = (order + FRACTION) * d ** (order + 1)
+    ar.budget.spend((len(codes) + order**2 * span.long) * work, "cones")
     lows, highs, e = ar.spans(ar.unfold(w, modes.at, range(order), 1))
     ends = [*zip(lows, highs, strict=True)]
     orthants = (
