@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from time import monotonic, process_time
 from typing import Any
 
@@ -54,6 +54,7 @@ class Clock:
     sweeps: int | None = None  # left; counted, so that a call without a budget is repeatable
     used: float = field(default_factory=process_time)  # of the processor, at the start
     most: float | None = None  # seconds after which a search that counts its steps ends, too
+    limit: Callable[[], float] | None = None  # the same, as far as it is known by now
 
     def __post_init__(self) -> None:
         """Refuse a progress that can be neither called nor shown."""
@@ -66,41 +67,48 @@ class Clock:
     def expired(self) -> bool:
         """Whether the budget or the sweeps are spent, or somebody asked to stop."""
         spent = monotonic() - self.start
-        late = any(t is not None and spent > t for t in (self.budget, self.most))
+        late = any(t is not None and spent > t for t in (self.last(), self.most))
         return late or stopped() or (self.sweeps is not None and self.sweeps <= 0)
 
     def swept(self) -> None:
         """Count a sweep."""
         self.sweeps = None if self.sweeps is None else self.sweeps - 1
 
+    def last(self) -> float | None:
+        """Return the seconds after which it ends, None without a budget."""
+        if self.budget is None or self.limit is None:
+            return self.budget
+        return min(self.budget, self.limit())
+
     def left(self) -> float | None:
         """Return the seconds left, or None without a budget."""
+        last = self.last()
         if stopped():
             return 0.0
-        return None if self.budget is None else max(self.budget - (monotonic() - self.start), 0.0)
+        return None if last is None else max(last - (monotonic() - self.start), 0.0)
 
     def share(self, part: float) -> "Clock":
         """Return the same clock with a part of the budget."""
         budget = None if self.budget is None else part * self.budget
-        return Clock(budget, self.progress, self.start, used=self.used, most=self.most)
+        return replace(self, budget=budget, sweeps=None)
 
     def next_part(self, part: float) -> "Clock":
         """Return the same clock with a part of the time that is left."""
-        left = self.left()
-        if left is None or self.budget is None:
+        left, last = self.left(), self.last()
+        if left is None or last is None or self.budget is None:
             return self.share(1.0)
-        return self.share((self.budget - (1 - part) * left) / max(self.budget, 1e-300))
+        return self.share((last - (1 - part) * left) / max(self.budget, 1e-300))
 
     def divide(self, count: int) -> "Clock":
         """Return a clock with one of `count` equal parts of the time that is left."""
         left = self.left()
         return self.share(1.0) if left is None else Clock(left / count, self.progress)
 
-    def overrun(self, seconds: float) -> bool:
-        """Whether so many seconds more go beyond the budget by more than is allowed."""
+    def allowed(self) -> float:
+        """Return the seconds until the budget is overrun by more than is allowed."""
         if self.budget is None:
-            return False
-        return monotonic() - self.start + seconds > (1 + LATE) * self.budget + GRACE
+            return float("inf")
+        return (1 + LATE) * self.budget + GRACE - (monotonic() - self.start)
 
     def cores(self) -> float:
         """Return how many cores the process has had so far, one where that is not known yet."""

@@ -178,8 +178,10 @@ def descend_from(
         return fixed_rank_steps(problem, start, clock, seed)
     solution = convex.solve(problem, clock.share(CONVEX).expired, epsilon)
     goal = (epsilon, convex.shortcut(problem, solution))
-    part = ratings.share(problem, clock, STEPS) if ratings.applies(problem) else None
-    return search(problem, start, clock.share(part or SEARCHED), seed, goal).steps
+    searching = None
+    if ratings.applies(problem):
+        searching = ratings.leave_proof(clock, ratings.work_of(problem, STEPS))
+    return search(problem, start, searching or clock.share(SEARCHED), seed, goal).steps
 
 
 def check_last(

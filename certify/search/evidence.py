@@ -6,11 +6,13 @@ Everything here is a search, in floats, and nothing of it is trusted.
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import partial
 
 import numpy as np
 
 from certify.base.arrays import Array, finite, real
 from certify.base.checkpoint import CURRENT
+from certify.base.clock import Clock
 from certify.base.errors import InputError
 from certify.losses import Squared
 from certify.polar import Proposal
@@ -50,20 +52,31 @@ def any_size(run: Run, wanted: Array | None) -> Evidence:
 
 
 def gathered_at_scale(run: Run, wanted: Array | None) -> Evidence:
-    """Gather estimated evidence, in the time that its proof leaves of a budget."""
+    """Gather estimated evidence, in the time that its proof leaves of a budget.
+
+    Where the proof goes far beyond the budget, a dual point of fewer entries is proved.
+    """
     clock, problem = run.clock, run.problem
-    part = ratings.share(problem, clock) or SEARCHED
+    work = ratings.work_of(problem)
 
     def late() -> bool:
         """Whether the proof goes far beyond the budget."""
-        return clock.overrun(ratings.proof_seconds(problem, clock))
+        return work.seconds(clock) > clock.allowed()
 
-    by = ratings.polar(problem, run.epsilon, run.start, run.seed, late)
-    evidence = gather(replace(run, polar=by), wanted, part)
-    if evidence.dual is None and late():
-        seconds = ratings.proof_seconds(problem, clock)
-        return replace(evidence, note=f"its proof takes {seconds:.0f} s, which the budget lacks")
-    return evidence
+    by = partial(ratings.polar, problem, run.epsilon, run.start, run.seed)
+    searching = ratings.leave_proof(clock, work)
+    evidence = gather(replace(run, polar=by(late)), wanted, searching)
+    if evidence.dual is not None or not late():
+        return evidence
+    note = f"its proof takes {work.seconds(clock):.0f} s, which the budget lacks"
+    if any(o.free for o in problem.offsets):  # whose dual points have all entries
+        return replace(evidence, note=note)
+    W = dual_at(problem, evidence.better or run.start)
+    few, factorized = ratings.shorten(problem, clock, work, W)
+    polar = by(lambda: False) if factorized else partial(ratings.polar_by_rows, problem, run.seed)
+    part = int(np.count_nonzero(few)), int(np.count_nonzero(W))
+    note += f"; a dual point of {part[0]} of {part[1]} entries took its place"
+    return replace(evidence, dual=bound(replace(run, polar=polar), few), note=note)
 
 
 def remember(dual: Dual | None) -> None:
@@ -79,10 +92,10 @@ def remember(dual: Dual | None) -> None:
     keeper.keep(DUAL, lambda: kept, now=True)
 
 
-def gather(run: Run, wanted: Array | None, part: float = SEARCHED) -> Evidence:
+def gather(run: Run, wanted: Array | None, searching: Clock | None = None) -> Evidence:
     """Look for a dual point at the candidate, by projection, and at improved factors.
 
-    part: of the budget, for better factors
+    searching: the clock of the search for these; None: it has a part of the budget
     """
     given, reached = None if wanted is None else bound(run, wanted * run.unit), recall(run)
     kept = None if reached is None else reached.dual
@@ -100,7 +113,7 @@ def gather(run: Run, wanted: Array | None, part: float = SEARCHED) -> Evidence:
     if not is_supported(run.problem):
         return Evidence(run.start, best(tries), better=multiple(run), given=run.given)
     rest = (run.epsilon, convex.shortcut(run.problem, solution))
-    trail = further(run, reached, rest, part)
+    trail = further(run, reached, rest, searching)
     better = chosen_better(run, trail)
     top, spent = best(tries), run.clock.expired()
     if top is None or (trail.best.value - top.value > SLACK * run.epsilon and not spent):
@@ -146,12 +159,13 @@ def recall(run: Run) -> ResumedSearch | None:
 
 
 def further(
-    run: Run, reached: ResumedSearch | None, rest: Goal, part: float = SEARCHED
+    run: Run, reached: ResumedSearch | None, rest: Goal, searching: Clock | None = None
 ) -> SearchResult:
     """Search, or go on with a search that was cut short, and keep what is found."""
-    clock, trail = run.clock.share(part), None if reached is None else reached.trail
+    clock = searching or run.clock.share(SEARCHED)
+    trail = None if reached is None else reached.trail
     if clock.most is not None:  # what is bounded after it needs its part of the minute
-        clock = replace(clock, most=part * clock.most)
+        clock = replace(clock, most=SEARCHED * clock.most)
     if trail is None or reached is None:
         trail = families.search(run.problem, run.start, clock, run.seed, rest)
     elif reached.short:

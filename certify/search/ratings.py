@@ -11,7 +11,7 @@ proved one: the search goes on to a part of what is wanted.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import pairwise
 from typing import Any
@@ -25,7 +25,7 @@ from certify.base.clock import Clock
 from certify.base.cluster import PLACE
 from certify.polar import PolarQuery, Proposal, lanczos
 from certify.polar.lanczos import Pairs
-from certify.polar.methods.spectral import estimated_bound
+from certify.polar.methods.spectral import bound_by_rows, estimated_bound
 from certify.problem import Problem, Values
 
 from .candidate import Candidate, Goal, evaluate, lowest
@@ -50,6 +50,7 @@ SLIGHT = 1e-3  # of the largest new weight: what a component starts with that ea
 ROOM, MARGINS = 0.1, (1e-6, 1e-4)  # above an estimate: of epsilon, relative; at least and at most
 PAIR, CUBE, ENTRY = 1.6e-8, 9e-12, 2.2e-6  # seconds of a core in a proof; cost, never truth
 CURVED = 1.2e-5  # of an entry, where the loss is not a square
+BRIEF = 0.1  # seconds of a proof that are always spent
 HASTE = 0.05  # share of the budget for better factors where a proof takes all of it
 CLOSER = 0.9  # of the best gap: a gap above it is no progress
 SECTION = 1e-4  # of the largest multiple of a dual point: how well the best one is found
@@ -115,36 +116,79 @@ def polar(
         if late():
             return Proposal(np.inf)
         left, right = problem.atom.gauges
-        return estimated_bound(PolarQuery(W, left, right, problem.lam, seed), margin) or Proposal(
-            np.inf
-        )
+        query = PolarQuery(W, left, right, problem.lam, seed)
+        return estimated_bound(query, margin) or Proposal(np.inf)
 
     return bound
 
 
-def proof_seconds(problem: Problem, clock: Clock, points: int = 0) -> float:
-    """Return about what the proof of a dual point takes after the search, in seconds.
+def polar_by_rows(problem: Problem, seed: int, W: Any) -> Proposal:  # noqa: ANN401  scipy.sparse
+    """Return a bound of the polar whose proof needs no factorization."""
+    left, right = problem.atom.gauges
+    return bound_by_rows(PolarQuery(W, left, right, problem.lam, seed))
+
+
+@dataclass(frozen=True)
+class Work:
+    """About what the proof of a dual point takes after the search, in seconds of a core.
+
+    pairs    of each line of the longer side, for the Gram matrix by sparse products
+    cube     its Cholesky factorization: these two on all cores, or those of a cluster
+    entries  what is done with every entry, on one
+    """
+
+    pairs: Array
+    cube: float
+    entries: float
+
+    def seconds(self, clock: Clock) -> float:
+        """Return how long that is; longer where the process had less than a core until now."""
+        shared = float(self.pairs.sum()) + self.cube
+        return (shared / PLACE.get().cores(CORES) + self.entries) / min(clock.cores(), 1.0)
+
+    def afford(self, clock: Clock) -> float:
+        """Return the seconds of a core that a budget leaves, beside the entries; a few anyway."""
+        rest = clock.allowed() * min(clock.cores(), 1.0) - self.entries
+        return max(rest, BRIEF) * PLACE.get().cores(CORES)
+
+
+def work_of(problem: Problem, points: int = 0) -> Work:
+    """Return what a proof takes.
 
     points: whose objectives are proved beside it, each in half of what is done with every entry
-
-    A Gram matrix by sparse products and its Cholesky factorization, on all cores, or those of a
-    cluster, and what is done with every entry, on one; longer where the process had less than a
-    core until now.
     """
     observed = problem.loss.observed
     dims = observed.m, observed.n
     counts = np.bincount(observed.listed[dims[0] < dims[1]], minlength=max(dims)).astype(float)
-    shared = PAIR * float(counts @ counts) / 2 + CUBE * float(min(dims)) ** 3
-    cores = PLACE.get().cores(CORES)
     each = (1 + points / 2) * (ENTRY if problem.loss.quadratic else CURVED)
-    return (shared / cores + each * observed.size) / min(clock.cores(), 1.0)
+    return Work(PAIR * counts**2 / 2, CUBE * float(min(dims)) ** 3, each * observed.size)
 
 
-def share(problem: Problem, clock: Clock, points: int = 0) -> float | None:
-    """Return the part of a budget that a search leaves what is proved after it; None for none."""
-    if not clock.budget:
+def leave_proof(clock: Clock, work: Work) -> Clock | None:
+    """Return a clock that ends while there is time for a proof, as far as is known by then.
+
+    None where there is no budget, or none left.
+    """
+    budget = clock.budget
+    if not budget:
         return None
-    return max(1 - proof_seconds(problem, clock, points) / clock.budget, HASTE)
+    return replace(clock, limit=lambda: max(budget - work.seconds(clock), HASTE * budget))
+
+
+def shorten(problem: Problem, clock: Clock, work: Work, W: Array) -> tuple[Array, bool]:
+    """Return W on the lines of the longer side whose proof a budget has time for.
+
+    Those of the fewest entries; and whether a Cholesky factorization has time beside them.
+    """
+    rest, observed = work.afford(clock), problem.loss.observed
+    factorized = work.cube <= rest / 2
+    rest -= work.cube * factorized
+    order = np.argsort(work.pairs, kind="stable")
+    order = order[work.pairs[order] > 0]
+    count = max(int(np.searchsorted(np.cumsum(work.pairs[order]), rest, side="right")), 1)
+    kept = np.zeros(len(work.pairs), dtype=bool)
+    kept[order[:count]] = True
+    return np.where(kept[observed.listed[observed.m < observed.n]], W, 0.0), factorized
 
 
 def precision(problem: Problem) -> Any:  # noqa: ANN401  a dtype

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from certify.base.rigor.layout import completes_with
+from certify.base.rigor.layout import completes_with, sparse_lines
+from certify.kernel.patterns import Pattern
 
 
 def of_kind(kind, k):
@@ -32,3 +33,14 @@ def test_a_matrix_is_as_it_was_after_its_factor(k, kind, share):
     expected = lower + lower.T + np.diag(diagonal)
     assert completes_with(g, diagonal) == (np.linalg.eigvalsh(expected)[0] > 0)
     assert np.array_equal(g, before)
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_zeros_are_no_products_of_a_gram_matrix(axis):
+    rows, cols = np.divmod(np.arange(12), 3)
+    values = np.array([1.0, 0, 2, 0, 0, 3, 4, 0, -0.0, 5, 0, 6])
+    lines, most = sparse_lines(values, axis, Pattern(4, 3, rows, cols))
+    assert lines.nnz == 6
+    assert most == (2 if axis == 0 else 3)
+    dense = values.reshape(4, 3)
+    assert np.array_equal(lines.toarray(), dense if axis else dense.T)

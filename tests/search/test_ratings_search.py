@@ -1,7 +1,9 @@
 """The search among many observed entries: its objective, its steps and what it proves."""
 
 import pickle
+import re
 import tracemalloc
+from fractions import Fraction
 from functools import partial
 
 import numpy as np
@@ -11,6 +13,7 @@ from scipy import sparse
 from certify import Problem, Verdict, check, improve, verify
 from certify.atoms import RankOne
 from certify.base import checkpoint
+from certify.base import clock as clocks
 from certify.base.clock import Clock
 from certify.base.cluster import Here
 from certify.base.rigor import rounded
@@ -25,8 +28,10 @@ from certify.losses import (
 )
 from certify.norms import Weighted
 from certify.offsets import ColumnIntercept, Intercept, RowIntercept
-from certify.pipeline.improve import value_of
-from certify.polar import eigen, lanczos
+from certify.pipeline.certificate.file import as_numpy
+from certify.pipeline.improve import STEPS, value_of
+from certify.polar import eigen, exact_text, lanczos
+from certify.polar.methods.spectral import TINY
 from certify.search import ratings
 from certify.search.candidate import evaluate
 from certify.search.descent import ratings as descent
@@ -266,22 +271,37 @@ def test_the_seconds_of_a_proof_are_those_of_pairs_a_cube_and_entries(monkeypatc
         monkeypatch.setattr(ratings, name, each)
     counts = SEEN.sum(axis=1)
     wanted = (4.0 * (counts @ counts) / 2 + 3.0 * N**3) / 2 + 5.0 * SEEN.sum()
-    assert ratings.proof_seconds(problem_of("plain"), Clock()) == wanted
+
+    def seconds(problem, points=0):
+        return ratings.work_of(problem, points).seconds(Clock())
+
+    assert seconds(problem_of("plain")) == wanted
     more = 3.0 * SEEN.sum()
-    assert ratings.proof_seconds(problem_of("plain"), Clock(), 3) == wanted + 2.5 * more
-    assert ratings.proof_seconds(problem_of("huber"), Clock()) == wanted + 2.0 * SEEN.sum()
-    assert ratings.share(problem_of("plain"), Clock()) is None
-    assert ratings.share(problem_of("plain"), Clock(2 * wanted)) == 0.5
-    assert ratings.share(problem_of("plain"), Clock(0.5 * wanted)) == ratings.HASTE
+    assert seconds(problem_of("plain"), 3) == wanted + 2.5 * more
+    assert seconds(problem_of("huber")) == wanted + 2.0 * SEEN.sum()
     wide = Problem(Squared(Y.T), RankOne(), LAM)
-    assert ratings.proof_seconds(wide, Clock()) == wanted
+    assert seconds(wide) == wanted
     with monkeypatch.context() as patch:  # eight times as many elsewhere
         patch.setattr(Here, "cores", lambda _self, here: 8 * here)
         shared = wanted - 5.0 * SEEN.sum()
-        assert ratings.proof_seconds(wide, Clock()) == shared / 8 + 5.0 * SEEN.sum()
+        assert seconds(wide) == shared / 8 + 5.0 * SEEN.sum()
     for cores, times in ((0.25, 4.0), (2.0, 1.0)):
         monkeypatch.setattr(Clock, "cores", lambda _self, cores=cores: cores)
-        assert ratings.proof_seconds(wide, Clock()) == wanted * times
+        assert seconds(wide) == wanted * times
+
+
+def price_proofs(monkeypatch, pairs=0.0, cube=0.0, entries=0.0):
+    """Set the seconds of a proof, on one core; only one question is asked."""
+    counts = SEEN.sum(axis=1)
+    for name, each in (
+        ("PAIR", 2 * pairs / float(counts @ counts)),
+        ("CUBE", cube / N**3),
+        ("ENTRY", entries / SEEN.sum()),
+        ("CURVED", entries / SEEN.sum()),
+        ("CORES", 1),
+    ):
+        monkeypatch.setattr(ratings, name, each)
+    monkeypatch.setattr("certify.pipeline.own_size.LARGEST", 0)
 
 
 @pytest.mark.usefixtures("_few")
@@ -289,22 +309,88 @@ def test_a_search_leaves_the_proof_its_time(monkeypatch):
     problem, real, given = problem_of("plain"), ratings.search, []
 
     def search(problem, start, clock, *rest):
-        """Keep the budget."""
-        given.append(clock.budget)
+        """Keep when it ends."""
+        given.append(clock.last())
         return real(problem, start, clock, *rest)
 
     monkeypatch.setattr(ratings, "search", search)
-    monkeypatch.setattr("certify.pipeline.own_size.LARGEST", 0)  # the one question only
+    monkeypatch.setattr(Clock, "cores", lambda _self: 1.0)
     start = start_of(problem).factors
-    for seconds, budget, part in ((30.0, 100.0, 70.0), (99.0, 100.0, 5.0), (1e9, None, None)):
-        monkeypatch.setattr(ratings, "proof_seconds", lambda *_args, s=seconds: s)
+    for seconds, budget, end in ((30.0, 100.0, 70.0), (99.0, 100.0, 5.0), (1e9, None, None)):
+        price_proofs(monkeypatch, entries=seconds)
         found = check(problem, start, budget=budget, rtol=1e-2)
         assert found.lower > 0
-        assert given.pop() == part
-    best = found.reached.factors
-    result = check(problem, best, budget=100.0, rtol=1e-2)  # 1e9 seconds of a proof
-    assert result.lower == 0.0
-    assert "its proof takes 1000000000 s, which the budget lacks" in result.reason
+        assert given.pop() == (None if end is None else pytest.approx(end))
+        improve(problem, start, budget=budget, rtol=1e-2)
+        rest = max(100.0 - (1 + STEPS / 2) * seconds, 5.0)  # more points are proved
+        assert given[0] == (None if end is None else pytest.approx(rest))
+        given.clear()
+
+
+@pytest.mark.usefixtures("_few")
+@pytest.mark.parametrize("rtol", [1e-2, 0.0])
+def test_a_search_that_gets_little_of_a_processor_leaves_the_proof_more(monkeypatch, rtol):
+    """A look at the clock takes 0.3 seconds, of which the process has a tenth."""
+    looks = iter(range(10**9))
+    seconds = [0.0]
+
+    def now():
+        """Let time pass."""
+        seconds[0] = 0.3 * next(looks)
+        return seconds[0]
+
+    monkeypatch.setattr(clocks, "monotonic", now)
+    monkeypatch.setattr(clocks, "process_time", lambda: 0.1 * seconds[0])
+    begin = partial(Clock, start=0.0, used=0.0)
+    monkeypatch.setattr("certify.pipeline.check.Clock", begin)
+    price_proofs(monkeypatch, entries=2.0)
+    result = check(problem_of("plain"), start_of(problem_of("plain")).factors, rtol=rtol, budget=60)
+    assert "the budget lacks" not in result.reason
+    assert result.lower > 0.9 * result.reached.value
+    assert seconds[0] < 60.0
+
+
+@pytest.mark.usefixtures("_few")
+@pytest.mark.parametrize("kind", [k for k in KINDS if "free" not in k])
+@pytest.mark.parametrize("cube", [0.0, 1e9])
+def test_without_time_for_its_proof_a_dual_point_has_fewer_entries(monkeypatch, kind, cube):
+    """Each pair takes an hour, of which there is one; a factorization takes none, or 30 years."""
+    monkeypatch.setattr(eigen, "DENSE", 8)
+    monkeypatch.setattr("certify.pipeline.certificate.tiers.EXACT_SIDE", 8)
+    counts = SEEN.sum(axis=1)
+    price_proofs(monkeypatch, 3600.0 * float(counts @ counts) / 2, cube)
+    monkeypatch.setattr(ratings, "BRIEF", 3600.0 * 500)
+    problem = problem_of(kind)
+    factors = start_of(problem).factors
+    result = check(problem, factors, budget=0.0, rtol=1e-2)
+    W = as_numpy(result.certificate.witness["W"]).reshape(-1)
+    kept = np.unique(np.nonzero(SEEN)[0][W != 0])
+    shortest = np.sort(counts)[np.cumsum(np.sort(counts) ** 2) <= 2 * 500]
+    assert 0 < counts[kept].max() <= shortest.max()
+    assert ("scale.left" in result.certificate.witness) == ("weighted n" in kind or "c, w" in kind)
+    assert (result.certificate.proof["polar"]["shift"] == exact_text(Fraction(TINY))) == bool(cube)
+    assert 0.01 * result.upper < result.lower < result.upper
+    proof = verify(result.certificate, problem, factors, rtol=1e-2, tier="rounded")
+    assert proof.lower == result.lower
+
+
+@pytest.mark.usefixtures("_few")
+@pytest.mark.parametrize("kind", ["plain", "both, free"])
+def test_a_proof_that_the_budget_lacks_is_told(monkeypatch, kind):
+    problem = problem_of(kind)
+    monkeypatch.setattr("certify.pipeline.own_size.LARGEST", 0)
+    best = check(problem, start_of(problem).factors, rtol=1e-2).reached.factors
+    for pairs in (1e9, 0.3):
+        price_proofs(monkeypatch, pairs, entries=1e9 - pairs)
+        result = check(problem, best, budget=100.0, rtol=1e-2)
+        assert "its proof takes 1000000000 s, which the budget lacks" in result.reason
+        told = re.search(r"; a dual point of (\d+) of (\d+) entries took its place", result.reason)
+        assert (told is None) == (kind == "both, free")
+        if told is None:
+            assert result.lower == 0.0
+        else:
+            assert 0 < int(told[1]) < int(told[2]) == SEEN.sum()
+            assert 0 < result.lower < result.upper
     assert check(problem, best, rtol=1e-2).certified
 
 

@@ -66,9 +66,10 @@ def indices(at: Pattern) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
 
 def sparse_lines(values: npt.NDArray[Any], axis: int, at: Pattern) -> tuple[Any, int]:
     """Return X^T (axis 0) or X (axis 1), CSR, and the most products that an entry of its Gram
-    matrix sums.
+    matrix sums; those of zeros, which are left out, round nothing.
     """
     matrix = sparse.csr_array((values, indices(at)), shape=(at.m, at.n))
+    matrix.eliminate_zeros()
     across = matrix if axis else matrix.T.tocsr()
     return across, int(np.bincount(across.indices).max(initial=0))
 

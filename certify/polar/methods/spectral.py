@@ -59,6 +59,25 @@ def of_estimate(
     )
 
 
+def bound_by_rows(query: PolarQuery) -> Proposal:
+    """Return the bound by the rows of a Gram matrix, which is proved without a factorization.
+
+    sigma_1(X)^2 <= |X^T X|_inf <= max |X|^T |X| 1
+    """
+    by = scales(query.W, query.left, query.right, query.seed)
+    return of_pair(query, query.W, by, of_rows) or Proposal(np.inf)
+
+
+def of_rows(W: Matrix, target: float | None, seed: int) -> Proposal:
+    """Return that bound of sigma_1(W)."""
+    del target, seed
+    axis, size = spectra.side(W), abs(W)
+    ones = np.ones(W.shape[axis])
+    rows = size.T @ (size @ ones) if axis else size @ (size.T @ ones)
+    top = float(np.sqrt(rows.max(initial=0.0)))
+    return Proposal(top, {"rule": "spectral", "axis": axis, "shift": TINY})
+
+
 def of_pair(
     query: PolarQuery, W: Matrix, by: Scales | None, bounding: Bounding | None = None
 ) -> Proposal | None:
