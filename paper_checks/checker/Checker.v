@@ -177,6 +177,15 @@ Definition count_end (T : Type) (l : loss_form T) (up : bool) (e z y : Z) : Z :=
     let t := if Z.leb y Z0 then Z0 else if up then log_above y z else log_below y z in
     Z.add (Z.mul (Z.sub z y) half_) (Z.mul y t).
 
+(* ends of ln(sum e^z) - z for each z of a row, in units of 2^-100 *)
+Definition highest (r : seq Z) : Z := if r is z :: r' then foldr Z.max z r' else Z0.
+Definition class_ends (up : bool) (e : Z) (r : seq Z) : seq Z :=
+  let top := highest r in
+  let exp_ z _ := let x := Z.sub z top in if up then exp_up (round_up x e) else exp_down (round_down x e) in
+  let s := Z.max unit_ (sumz exp_ Z0 r r) in
+  let t := if up then log_above s unit_ else log_below s unit_ in
+  map (fun z => Z.add t (if up then round_up (Z.sub top z) e else round_down (Z.sub top z) e)) r.
+
 Definition squares_over_up (w c : grid) : dyadic :=  (* sum w^2 / c, rounded up *)
   let top := foldl (foldl Z.max) Z0 (ints c) in let b := Z.add guard (Z.log2 top) in
   Dy (sum_rows (fun w c => ceil_div (Z.shiftl (Z.mul w w) b) c) Z0 (ints w) (ints c))
@@ -313,7 +322,7 @@ Definition costs_ (l : loss_form dyadic) (e r : Z) : Z :=
   | Absolute => Z.mul 2 (Z.mul (on one) (Z.abs r))
   | Hinge => Z.mul 2 (Z.mul (on one) (Z.max Z0 r))
   | SquaredHinge => let r := Z.max Z0 r in Z.mul 2 (Z.mul r r)
-  | Logistic | KullbackLeibler | Poisson => Z0  (* their losses are enclosed by themselves *)
+  | Logistic | KullbackLeibler | Poisson | Softmax => Z0  (* their losses are enclosed by themselves *)
   end.
 Definition doubled (d : data) (x : grid) : grid :=  (* (2 Y - 1) X, entry by entry *)
   gsub (gscale (Dy 2 Z0) (entrywise (dY d) x)) x.
@@ -355,7 +364,7 @@ Definition seen_ (d : data) (r : nat) (u v a b : grid) : grid :=
   let e := Z.min (Z.min (ex z) (ex (dY d))) Z0 in Grid (regrid z e) e.
 (* the objective is finite, and no exponential out of reach *)
 Definition finite_ (d : data) (r : nat) (u v a b : grid) : bool :=
-  if counted (dloss d) then
+  if classes (dloss d) then true else if counted (dloss d) then
     let z := seen_ d r u v a b in
     if signed (dloss d) then all (all (fun x => Z.leb (round_up x (ex z)) reach_)) (ints z)
     else nonneg z && supported (dY d) z
@@ -364,6 +373,9 @@ Definition counts_ (up : bool) (d : data) (z : grid) : grid :=
   Grid (zip_with (zip_with (count_end (dloss d) up (ex z))) (ints z) (regrid (dY d) (ex z)))
        (count_unit (dloss d) (ex z)).
 Definition loss_ (up : bool) (d : data) (r : nat) (u v a b : grid) : dyadic :=
+  if classes (dloss d) then
+    let z := model (dm d) (dn d) (hidden_ d r u) v a b in
+    inner (entrywise (dC d) (dY d)) (Grid (map (class_ends up (ex z)) (ints z)) (Zneg 100)) else
   if counted (dloss d) then inner (dC d) (counts_ up d (seen_ d r u v a b)) else
   let x := residuals d (model (dm d) (dn d) (hidden_ d r u) v a b) in let e := finest (dloss d) (ex x) in
   let end_ := if up then softplus_up else softplus_down in
@@ -921,6 +933,7 @@ Definition inside (d : data) (w : grid) : bool :=
   | SquaredHinge => nonneg x
   | KullbackLeibler => let x := gadd c w in nonneg x && supported (dY d) x
   | Poisson => nonneg (counts_less d w)
+  | Softmax => nonneg (counts_less d w) && all (fun r => Z.eqb (sumz (fun z _ => z) Z0 r r) Z0) (ints w)
   end.
 (* and then at least at w y - w^2 / 2c, or what is left of the square *)
 Definition bend (l : loss_form dyadic) (x : dyadic) : dyadic :=
@@ -940,7 +953,12 @@ Definition exponentials (d : data) (w : grid) : dyadic :=  (* sum k - k ln(k / c
   let k := counts_less d w in let e := Z.min (ex k) (ex (dC d)) in
   Dy (sum_rows (fun k c => Z.mul k (Z.sub half_ (log_above k c))) Z0 (regrid k e) (regrid (dC d) e))
      (Z.sub e 100).
+Definition class_entropies (d : data) (w : grid) : dyadic :=  (* sum - k ln(k / sum of its row), k = c y - w *)
+  let k := counts_less d w in
+  let row r := let c := sumz (fun z _ => z) Z0 r r in sumz (fun z _ => Z.opp (Z.mul z (log_above z c))) Z0 r r in
+  Dy (foldr (fun r => Z.add (row r)) Z0 (ints k)) (Z.sub (ex k) 100).
 Definition likelihoods (d : data) (w : grid) : dyadic :=
+  if classes (dloss d) then class_entropies d w else
   if logistic (dloss d) then entropies d w else
   if signed (dloss d) then exponentials d w else divergences d w.
 Definition dual_value (d : data) (w : grid) (s : dyadic) : dyadic :=

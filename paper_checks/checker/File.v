@@ -464,7 +464,8 @@ Definition loss_of (s : json) : result (loss_form dyadic) :=
            else if (loss =? "squared_hinge")%string then Some SquaredHinge
            else if (loss =? "logistic")%string then Some Logistic
            else if (loss =? "kullback_leibler")%string then Some KullbackLeibler
-           else if (loss =? "poisson")%string then Some Poisson else None) "this loss"
+           else if (loss =? "poisson")%string then Some Poisson
+           else if (loss =? "softmax")%string then Some Softmax else None) "this loss"
   | _ =>
     let* loss := text entry "kind" in
     let number_of name (make : dyadic -> loss_form dyadic) :=
@@ -474,6 +475,12 @@ Definition loss_of (s : json) : result (loss_form dyadic) :=
     if (loss =? "huber")%string then number_of "delta" Huber
     else if (loss =? "quantile")%string then number_of "tau" Quantile else NotCovered "this loss"
   end.
+
+(* one 1 in each row, and zeros *)
+Definition one_hot (y : grid) : bool :=
+  let one_ := Z.shiftl 1 (- ex y) in
+  (0 <? one_) && forallb (fun r => (fold_left Z.add r 0 =? one_)
+                                   && forallb (fun z => (z =? 0) || (z =? one_)) r) (ints y).
 
 Definition asked_of (s : json) (l : list arr) : result (Z * Z * option (list Z) * (option Z * option Z) * data) :=
   let* _ := only s ["arrays"; "atol"; "atom"; "claim"; "format"; "lam"; "loss"; "observed"; "offsets";
@@ -514,6 +521,7 @@ Definition asked_of (s : json) (l : list arr) : result (Z * Z * option (list Z) 
     let* seen :=
       if (observed =? "all")%string then Ok None else
       let* _ := covered (observed =? "listed")%string "observed" in
+      let* _ := demand (negb (classes loss)) "statement.observed" in
       let* rows := known (lookup l "question.rows") "rows" in
       let* cols := known (lookup l "question.cols") "cols" in
       let* _ := demand ((dtype rows =? "I64")%string && (dtype cols =? "I64")%string
@@ -526,7 +534,10 @@ Definition asked_of (s : json) (l : list arr) : result (Z * Z * option (list Z) 
     let* (y, ye) := floats l "question.Y" [count] in
     let* (c, ce) :=
       match lookup l "question.weights" with
-      | Some _ => floats l "question.weights" [count]
+      | Some _ => if classes loss then
+          let* (x, e) := floats l "question.weights" [m] in
+          Ok (flat_map (fun v => repeat v (Z.to_nat n)) x, e)
+        else floats l "question.weights" [count]
       | None => Ok (map (fun _ => 1) y, 0)
       end in
     let* _ := demand (forallb (Z.ltb 0) c) "statement.weights" in
@@ -555,7 +566,7 @@ Definition asked_of (s : json) (l : list arr) : result (Z * Z * option (list Z) 
       (Grid (spread m n seen y) ye) (Grid (spread m n seen c) ce) loss lam theta
       left_norm right_norm left_ right_
       (some cols) (some rows) pa pb own gu gv ga gb found_ rtol atol in
-    let* _ := demand (labels_ok d) "statement.Y" in
+    let* _ := demand (labels_ok d && (negb (classes loss) || one_hot (dY d))) "statement.Y" in
     Ok (m, n, seen, places_, d)
   | _ => NotCovered "tensors"
   end.

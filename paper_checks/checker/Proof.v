@@ -886,19 +886,23 @@ Proof. by rewrite (_ : zr _ = Num.max (zr Z0) (zr r)) ?zr0 ?maxr_pMl ?mul0r ?p2_
 Lemma zr_size r e : zr (Z.opp (Z.abs r)) * p2 e = - `|zr r * p2 e|.
 Proof. by rewrite zrN zr_abs normrM (ger0_norm (p2_ge0 e)) mulNr. Qed.
 
+Lemma round_small x e : Z.leb x 0 -> Z.ltb (round_up x e) unit_.
+Proof.
+move=> x0; have fg := fine_gt0; rewrite -unitE in fg; rewrite -zr_lt; apply: le_lt_trans fg.
+suff : arg (round_up x e) <= 0 by rewrite /arg pmulr_lle0 // p2_gt0.
+rewrite /round_up /arg zrN mulNr oppr_le0 mulr_ge0 ?p2_ge0 // -zr0 zr_le.
+rewrite /round_down; case: ifP => k0.
+  by rewrite Z.shiftl_mul_pow2; [apply/Z.leb_le; have := Z.pow_nonneg 2 (Z.add e 100); nia|lia].
+by apply/Z.leb_le; apply: Z.div_pos; [lia|rewrite Z.shiftl_1_l; apply: Z.pow_pos_nonneg; lia].
+Qed.
+
 Lemma softplus_upE r e : log (1 + exp (zr r * p2 e)) <= arg (softplus_up r e).
 Proof.
 apply: log_le; first exact: above1.
 rewrite softplus_turn /softplus_up; set x := zr r * p2 e; set v := exp_up _; set s := Z.add unit_ v.
 have ev : exp (- `|x|) <= part v.
   have h := round_upE (Z.opp (Z.abs r)) e; rewrite zr_size in h.
-  apply: le_trans (exp_le h) (exp_upE _).
-  have fg := fine_gt0; rewrite -unitE in fg; rewrite -zr_lt; apply: le_lt_trans fg.
-  suff : arg (round_up (Z.opp (Z.abs r)) e) <= 0 by rewrite /arg pmulr_lle0 // p2_gt0.
-  rewrite /round_up /arg zrN mulNr oppr_le0 mulr_ge0 ?p2_ge0 // -zr0 zr_le.
-  rewrite /round_down; case: ifP => k0.
-    by rewrite Z.shiftl_mul_pow2; [apply/Z.leb_le; have := Z.pow_nonneg 2 (Z.add e 100); nia|lia].
-  by apply/Z.leb_le; apply: Z.div_pos; [lia|rewrite Z.shiftl_1_l; apply: Z.pow_pos_nonneg; lia].
+  by apply: le_trans (exp_le h) (exp_upE (round_small _ _)); lia.
 have v0 : 0 <= part v by apply: le_trans ev; exact: exp_ge0.
 set t := log_above _ _; have ht : 1 + part v <= exp (arg t).
   rewrite -part_unit -partD; apply: (proj1 (log_unitE _)).
@@ -928,10 +932,64 @@ rewrite exp_add; apply: ler_pM; rewrite ?exp_ge0 //.
 by apply: le_trans ht _; rewrite lerD2l.
 Qed.
 
+(* the ends of a class's loss: ln(sum e^z) - z = ln(sum e^(z - top)) + top - z *)
+Lemma highestE r j : (j < size r)%N ->
+  Z.leb (nth Z0 r j) (highest r) /\ exists2 k, (k < size r)%N & nth Z0 r k = highest r.
+Proof.
+case: r => // a r jr; have [h1 h2] : (forall k, (k < size (a :: r))%N -> Z.leb (nth Z0 (a :: r) k) (foldr Z.max a r))
+  /\ exists2 k, (k < size (a :: r))%N & nth Z0 (a :: r) k = foldr Z.max a r; last by split; [exact: h1|].
+elim: r {j jr} => [|b r [IH1 [k hk IH2]]].
+  by split=> [[|k]|] //=; [move=> _; exact: Z.leb_refl|exists 0%N].
+rewrite -[foldr _ _ (b :: r)]/(Z.max b (foldr Z.max a r)); set M := foldr _ _ _ in IH1 IH2 *.
+split=> [[|[|i]] hi|].
+- have := IH1 0%N isT; rewrite /= => h; lia.
+- rewrite /=; lia.
+- have := IH1 i.+1 hi; rewrite /= => h; lia.
+case: (Z.max_spec b M) => -[_ ->]; last by exists 1%N.
+by case: k hk IH2 => [|k] hk IH2; [exists 0%N|exists k.+2].
+Qed.
+
+Lemma class_endsE up e r n (j : 'I_n) : size r = n ->
+  if up then log (\sum_(k < n) exp (at_ r k * p2 e)) - at_ r j * p2 e <= arg (nth Z0 (class_ends up e r) j)
+  else arg (nth Z0 (class_ends up e r) j) <= log (\sum_(k < n) exp (at_ r k * p2 e)) - at_ r j * p2 e.
+Proof.
+move=> hr; rewrite /class_ends (nth_map Z0) ?hr //; set top := highest r; set s := Z.max _ _.
+have low (k : 'I_n) : Z.leb (Z.sub (nth Z0 r k) top) 0.
+  by have := @highestE r k; rewrite hr => /(_ (ltn_ord k))[+ _]; rewrite -/top; lia.
+pose T := zr top * p2 e; pose S := \sum_(k < n) exp (zr (Z.sub (nth Z0 r k) top) * p2 e).
+have eS : \sum_(k < n) exp (at_ r k * p2 e) = exp T * S.
+  by rewrite /S mulr_sumr; apply: eq_bigr => k _; rewrite -exp_add zrB mulrBl addrC subrK.
+have S1 : 1 <= S.
+  have [_ [k kn ek]] := highestE (ltac:(rewrite hr; exact: ltn_ord) : (j < size r)%N); rewrite hr in kn.
+  rewrite /S (bigD1 (Ordinal kn)) //= ek Z.sub_diag zr0 mul0r exp0 lerDl.
+  by apply: sumr_ge0 => i _; exact: exp_ge0.
+have s1 : 1 <= part s by rewrite -part_unit; apply: part_le; rewrite /s; lia.
+have sumE f : part (sumz (fun z _ => f z) Z0 r r) = \sum_(k < n) part (f (nth Z0 r k)).
+  by rewrite {1}/part (sumzE _ _ hr hr) zr0 add0r mulr_suml.
+have S0 : 0 < S by exact: lt_le_trans ltr01 S1.
+have hs : if up then S <= part s else part s <= S.
+  rewrite /s; case: (up).
+    apply: le_trans (_ : part (sumz _ _ _ _) <= _); last by apply: part_le; apply/Z.leb_le; exact: Z.le_max_r.
+    rewrite sumE; apply: ler_sum => k _; apply: le_trans (exp_upE (round_small _ (low k))).
+    by apply: exp_le; exact: round_upE.
+  case: (Z.max_spec unit_ (sumz (fun z _ => exp_down (round_down (Z.sub z top) e)) Z0 r r)) => -[_ ->]; last by rewrite part_unit.
+  rewrite sumE; apply: ler_sum => k _; apply: le_trans (exp_le (round_downE _ _)).
+  by have [] := exp_downE (round_down (Z.sub (nth Z0 r k) top) e).
+have [h1 h2] := log_unitE s1; have P0 : 0 < exp T * S by rewrite mulr_gt0 ?exp_gt0.
+have ht : zr (Z.sub top (nth Z0 r j)) * p2 e = T - at_ r j * p2 e by rewrite zrB mulrBl.
+rewrite eS; case: (up) hs => hs; rewrite argD.
+  have hl : log (exp T * S) <= T + arg (log_above s unit_).
+    by apply: log_le => //; rewrite exp_add ler_pM2l ?exp_gt0 //; exact: le_trans hs h1.
+  by have := round_upE (Z.sub top (nth Z0 r j)) e; rewrite ht; move: (log _) (arg _) (arg _) hl => *; lra.
+have hl : T + arg (log_below s unit_) <= log (exp T * S).
+  by apply: log_ge => //; rewrite exp_add ler_pM2l ?exp_gt0 //; exact: le_trans h2 hs.
+by have := round_downE (Z.sub top (nth Z0 r j)) e; rewrite ht; move: (log _) (arg _) (arg _) hl => *; lra.
+Qed.
+
 (* the ends of a count's loss *)
-Lemma count_poissonE (l : loss_form dyadic) up e z y : signed l -> Z.leb e 0 -> Z.leb (round_up z e) reach_ ->
-  if up then entry_loss (@Poisson R) (zr z * p2 e) (zr y * p2 e) <= zr (count_end l up e z y) * p2 (count_unit l e)
-  else zr (count_end l up e z y) * p2 (count_unit l e) <= entry_loss (@Poisson R) (zr z * p2 e) (zr y * p2 e).
+Lemma count_poissonE (l : loss_form dyadic) up e s z y : signed l -> Z.leb e 0 -> Z.leb (round_up z e) reach_ ->
+  if up then entry_loss (@Poisson R) s (zr z * p2 e) (zr y * p2 e) <= zr (count_end l up e z y) * p2 (count_unit l e)
+  else zr (count_end l up e z y) * p2 (count_unit l e) <= entry_loss (@Poisson R) s (zr z * p2 e) (zr y * p2 e).
 Proof.
 move=> sl e0 hz; set k := if up then exp_up (round_up z e) else exp_down (round_down z e).
 have -> : zr (count_end l up e z y) * p2 (count_unit l e) = part k - zr z * p2 e * (zr y * p2 e).
@@ -948,10 +1006,10 @@ rewrite /entry_loss /k [zr y * _ * _]mulrC {k}; case: up; rewrite lerD2r.
 by apply: le_trans (exp_le (round_downE z e)); have [] := exp_downE (round_down z e).
 Qed.
 
-Lemma count_divergenceE (l : loss_form dyadic) up e z y : ~~ signed l -> Z.leb 0 y -> Z.leb 0 z ->
+Lemma count_divergenceE (l : loss_form dyadic) up e s z y : ~~ signed l -> Z.leb 0 y -> Z.leb 0 z ->
   Z.ltb 0 z || Z.eqb y 0 ->
-  if up then entry_loss (@KullbackLeibler R) (zr z * p2 e) (zr y * p2 e) <= zr (count_end l up e z y) * p2 (count_unit l e)
-  else zr (count_end l up e z y) * p2 (count_unit l e) <= entry_loss (@KullbackLeibler R) (zr z * p2 e) (zr y * p2 e).
+  if up then entry_loss (@KullbackLeibler R) s (zr z * p2 e) (zr y * p2 e) <= zr (count_end l up e z y) * p2 (count_unit l e)
+  else zr (count_end l up e z y) * p2 (count_unit l e) <= entry_loss (@KullbackLeibler R) s (zr z * p2 e) (zr y * p2 e).
 Proof.
 move=> /negbTE sl y0 z0 hz; rewrite /count_end /count_unit sl.
 set t := if Z.leb y 0 then _ else _; have -> : p2 (Z.sub e 100) = p2 e / p2 100 by rewrite p2B.
@@ -1870,7 +1928,7 @@ Definition lossv (l : loss_form dyadic) : loss_form R :=
   match l with
   | Squared => Squared | Huber x => Huber (dv x) | Quantile x => Quantile (dv x)
   | Absolute => Absolute | Hinge => Hinge | SquaredHinge => SquaredHinge | Logistic => Logistic
-  | KullbackLeibler => KullbackLeibler | Poisson => Poisson
+  | KullbackLeibler => KullbackLeibler | Poisson => Poisson | Softmax => Softmax
   end.
 
 Lemma zr_max a b : zr (Z.max a b) = Num.max (zr a) (zr b).
@@ -1887,7 +1945,7 @@ have size_ : `|zr r * p2 e| = zr (Z.abs r) * p2 e by rewrite normrM (gtr0_norm p
 have two : zr 2 = 2 by [].
 have max_ : Num.max 0 (zr r * p2 e) = zr (Z.max 0 r) * p2 e.
   by rewrite zr_max zr0 maxr_pMl ?mul0r // ltW.
-case: l nl he => [|delta|tau|||| // | // | //] _ he /=.
+case: l nl he => [|delta|tau|||| // | // | // | //] _ he /=.
 - by rewrite zrM; ring.
 - have {}on := on delta _; have hd : Z.leb e (dex delta) by move: he; rewrite /finest; lia.
   move: (on hd) => <-; rewrite size_ ler_pM2r // zr_le; case: ifP => _; first by rewrite zrM; ring.
@@ -2931,22 +2989,22 @@ split=> //; first by split; apply: meetsE.
 by move=> i j c_; rewrite /fitted -fitE; exact: finite_E.
 Qed.
 
-Lemma count_ends up r u v a b : counted (dloss d) ->
+Lemma count_ends up r u v a b : ~~ classes (dloss d) -> counted (dloss d) ->
   shape (dinputs d) r u -> shape (dn d) r v -> shape (dn d) 1 a -> shape (dm d) 1 b ->
   finite_ mul d r u v a b ->
   let z := counts_ up d (seen_ mul d r u v a b) in shape (dm d) (dn d) z /\
-  forall i j, 0 < C q i j -> let h := entry_loss (loss q) (fitted_at r u v a b i j) (Y q i j) in
+  forall i j, 0 < C q i j -> let h := cost_of (q := q) (fitted_at r u v a b i) (Y q i) j in
   if up then h <= mx (dm d) (dn d) z i j else mx (dm d) (dn d) z i j <= h.
 Proof.
-move=> hc hu hv ha hb; rewrite /finite_ hc; have [sz e0 ey fz] := seenE hu hv ha hb.
+move=> /negbTE no hc hu hv ha hb; rewrite /finite_ no hc; have [sz e0 ey fz] := seenE hu hv ha hb.
 move: sz e0 ey fz; move: (seen_ _ _ _ _ _ _ _) => z sz e0 ey fz hf /=.
 have [sy ey'] := regridE ey Ym; have [sg eg] := zippedE (count_end (dloss d) up (ex z)) (count_unit (dloss d) (ex z)) sz sy.
-split=> [//|i j c_]; rewrite /counts_ eg -fz // [mx _ _ z i j]mxE.
+split=> [//|i j c_]; rewrite /cost_of; move: (log _) => s; rewrite /counts_ eg -fz // [mx _ _ z i j]mxE.
 have hcq : counted (loss q) by move: hc; rewrite /q /=; case: (dloss d).
 have := counted_labelsE hcq i j; rewrite pmulr_rge0 // -[Y q]/(mx (dm d) (dn d) (dY d)) -ey'.
 rewrite mx_ge0 [mx _ _ (Grid _ _) i j]mxE /= => y0.
-have pick (l : loss_form dyadic) : counted l -> lossv l = if signed l then Poisson else KullbackLeibler by case: l.
-rewrite (pick _ hc); case: (boolP (signed (dloss d))) hf => sl hf.
+have pick (l : loss_form dyadic) : classes l = false -> counted l -> lossv l = if signed l then Poisson else KullbackLeibler by case: l.
+rewrite (pick _ no hc); case: (boolP (signed (dloss d))) hf => sl hf.
   apply: count_poissonE => //.
   exact: (all_entries (p := fun x => Z.leb (round_up x (ex z)) reach_) sz hf (ltn_ord i) (ltn_ord j)).
 case/andP: hf => h0 hs; apply: count_divergenceE => //.
@@ -2956,14 +3014,15 @@ Qed.
 
 Lemma lossE up r u v a b : ~~ transcendental (dloss d) -> shape (dinputs d) r u -> shape (dn d) r v -> shape (dn d) 1 a -> shape (dm d) 1 b ->
   dv (loss_ mul up d r u v a b)
-  = \sum_i \sum_j C q i j * entry_loss (loss q) (fitted_at r u v a b i j) (Y q i j).
+  = \sum_i \sum_j C q i j * cost_of (q := q) (fitted_at r u v a b i) (Y q i) j.
 Proof.
 move=> nl; have := nl; rewrite /transcendental negb_or => /andP[nlog ncnt].
 have ncq : ~~ counted (loss q) by move: ncnt; rewrite /q /=; case: (dloss d).
-under [RHS]eq_bigr do under eq_bigr do rewrite entry_lossE //.
+under [RHS]eq_bigr do under eq_bigr do rewrite /cost_of entry_lossE //.
 rewrite /fitted_at; move=> /hiddenE[hu <-] hv ha hb; have [sz ez] := modelE hu hv ha hb; have [sx ex_] := residualsE sz.
 rewrite /fit /means -ez {ez}.
-rewrite /loss_ (negbTE nlog) (negbTE ncnt); set x := residuals _ _ in sx ex_ *; set e := finest _ _.
+have no : classes (dloss d) = false by move: ncnt; case: (dloss d).
+rewrite /loss_ no (negbTE nlog) (negbTE ncnt); set x := residuals _ _ in sx ex_ *; set e := finest _ _.
 have he : Z.leb e (ex x) by rewrite /e /finest; lia.
 have hf : Z.leb e (finest (dloss d) e) by rewrite /e /finest; lia.
 have [sr er] := regridE he sx; rewrite dv_half /dv /= (sum_rowsE _ Cm sr) !p2D mulr_suml mulr_suml.
@@ -2973,7 +3032,30 @@ Qed.
 
 (* the loss at a point, and its ends *)
 Definition loss_at r u v a b : R :=
-  \sum_i \sum_j C q i j * entry_loss (loss q) (fitted_at r u v a b i j) (Y q i j).
+  \sum_i \sum_j C q i j * cost_of (q := q) (fitted_at r u v a b i) (Y q i) j.
+
+Lemma class_ends_E up r u v a b : classes (dloss d) ->
+  shape (dinputs d) r u -> shape (dn d) r v -> shape (dn d) 1 a -> shape (dm d) 1 b ->
+  if up then loss_at r u v a b <= dv (loss_ mul up d r u v a b) else dv (loss_ mul up d r u v a b) <= loss_at r u v a b.
+Proof.
+move=> hc hu hv ha hb; have [h1 eh] := hiddenE hu; have [[sm sn] ez] := modelE h1 hv ha hb.
+rewrite /loss_at /fitted_at -eh /fit /means -ez /loss_ hc; move: (model _ _ _ _ _ _ _) sm sn => z sm sn {ez eh}.
+have hx : shape (dm d) (dn d) (Grid (map (class_ends up (ex z)) (ints z)) (Zneg 100)).
+  by split=> [|i im]; rewrite /= ?size_map // (nth_map [::]) ?sm // /class_ends size_map sn.
+have el : loss q = Softmax by move: hc; rewrite /q /=; case: (dloss d).
+have hcq : counted (loss q) by rewrite el.
+have [h2 e2] := entrywiseE Cm Ym; rewrite (innerE h2 hx) /dot.
+have term i j : let x := mx (dm d) (dn d) (entrywise (dC d) (dY d)) i j
+      * mx (dm d) (dn d) (Grid (map (class_ends up (ex z)) (ints z)) (Zneg 100)) i j in
+    let y := C q i j * cost_of (q := q) (mx (dm d) (dn d) z i) (Y q i) j in if up then y <= x else x <= y.
+  have h := class_endsE up (ex z) j (sn i (ltn_ord i)).
+  have eL : \sum_k exp (mx (dm d) (dn d) z i k) = \sum_(k < dn d) exp (at_ (nth [::] (ints z) i) k * p2 (ex z)).
+    by apply: eq_bigr => k _; rewrite mxE.
+  rewrite e2 /= [mx _ _ (Grid _ _) i j]mxE /entry_ /= (nth_map [::]) ?sm // -/(arg _) /cost_of el /=.
+  rewrite eL [mx _ _ z i j]mxE mulrA; have y0 := counted_labelsE hcq i j.
+  by move: (up) h => [] h; exact: ler_wpM2l.
+by case: (up) term => term; apply: ler_sum => i _; apply: ler_sum => j _; exact: term.
+Qed.
 
 Lemma is_logistic : logistic (dloss d) -> loss q = Logistic.
 Proof. by rewrite /q /=; case: (dloss d). Qed.
@@ -2982,9 +3064,11 @@ Lemma loss_ends r u v a b : shape (dinputs d) r u -> shape (dn d) r v -> shape (
   finite_ mul d r u v a b ->
   dv (loss_ mul false d r u v a b) <= loss_at r u v a b <= dv (loss_ mul true d r u v a b).
 Proof.
-move=> hu hv ha hb hf; case: (boolP (counted (dloss d))) => [hc|nc].
-  rewrite /loss_ hc; have [s1 h1] := count_ends false hc hu hv ha hb hf.
-  have [s2 h2] := count_ends true hc hu hv ha hb hf; rewrite !(innerE Cm) // /dot.
+move=> hu hv ha hb hf; case: (boolP (classes (dloss d))) => [hs|no].
+  by rewrite (class_ends_E false hs hu hv ha hb) (class_ends_E true hs hu hv ha hb).
+case: (boolP (counted (dloss d))) => [hc|nc].
+  rewrite /loss_ (negbTE no) hc; have [s1 h1] := count_ends false no hc hu hv ha hb hf.
+  have [s2 h2] := count_ends true no hc hu hv ha hb hf; rewrite !(innerE Cm) // /dot.
   apply/andP; split; apply: ler_sum => i _; apply: ler_sum => j _; rewrite -[mx _ _ (dC d)]/(C q);
     have := C0 i j; rewrite le_eqVlt => /orP[/eqP <-|c_]; rewrite ?mul0r // ler_pM2l //.
   - exact: h1.
@@ -2993,13 +3077,13 @@ case: (boolP (logistic (dloss d))) => [hl|nl]; last first.
   by rewrite !lossE /transcendental ?negb_or ?nl // lexx.
 have ncq : ~~ counted (loss q) by move: nc; rewrite /q /=; case: (dloss d).
 have [h1 eh] := hiddenE hu; have [sz ez] := modelE h1 hv ha hb; have [sx ex_] := residualsE sz.
-rewrite /loss_at /fitted_at -eh /fit /means -ez {ez eh}; rewrite /loss_ (negbTE nc) hl; set x := residuals _ _ in sx ex_ *.
+rewrite /loss_at /fitted_at -eh /fit /means -ez {ez eh}; rewrite /loss_ (negbTE no) (negbTE nc) hl; set x := residuals _ _ in sx ex_ *.
 have term (f : Z -> Z -> Z) (i : 'I_(dm d)) (j : 'I_(dn d)) : zr (Z.mul (entry_ (dC d) i j) (f (entry_ x i j) (ex x))) * p2 (Z.sub (ex (dC d)) 100)
     = mx (dm d) (dn d) (dC d) i j * arg (f (entry_ x i j) (ex x)).
   by rewrite zrM /arg [mx _ _ _ i j]mxE (p2D _ (Zneg 100)); ring.
-have el : lossv (dloss d) = @Logistic R := is_logistic hl.
+have el : loss q = @Logistic R := is_logistic hl.
 by apply/andP; split; rewrite /dv /= (sum_rowsE _ Cm sx) mulr_suml; apply: ler_sum => i _;
-  rewrite mulr_suml; apply: ler_sum => j _; rewrite term entry_lossE // -ex_ el;
+  rewrite mulr_suml; apply: ler_sum => j _; rewrite term /cost_of entry_lossE // -ex_ el;
   rewrite (ler_wpM2l (C0 i j)) // [mx _ _ x i j]mxE; [exact: softplus_downE|exact: softplus_upE].
 Qed.
 
@@ -3361,7 +3445,7 @@ have hi y : le_ x (gscale y (dC d)) -> forall i j, mx (dm d) (dn d) x i j <= dv 
   by have [hy ey] := scaled y; move/(le_E hx hy) => h i j; have := h i j; rewrite ey [leRHS]mxE.
 have pos : nonneg x -> forall i j, 0 <= mx (dm d) (dn d) x i j by move/(meetsE (s := NonNegative) hx).
 have top_ : le_ x (dC d) -> forall i j, mx (dm d) (dn d) x i j <= C q i j by move/(le_E hx Cm).
-move=> h i j; rewrite -ex_; move: nc h; rewrite /q /=; case: (dloss d) => [|y|y|||||| ] //= _.
+move=> h i j; rewrite -ex_; move: nc h; rewrite /q /=; case: (dloss d) => [|y|y||||||| ] //= _.
 - by case/andP => /lo/(_ i j) + /hi/(_ i j); rewrite dvB dv_zero sub0r => -> ->.
 - by case/andP => /lo/(_ i j) + /hi/(_ i j); rewrite dvB oneE => -> ->.
 - by case/andP => /lo/(_ i j) + /top_/(_ i j); rewrite minus_oneE mulN1r => -> ->.
@@ -3407,7 +3491,8 @@ have hsup i j := support i j hw Cm c0 hs.
 have low := weak_duality_logistic (q := q) l0 P0 Q0 ht s0 st hf (alpha := fun i j => al i j)
   (beta := fun i j => be i j) el hsup (logistic_labelsE hlq) _ hx.
 apply: le_trans (low _).
-  rewrite /dual_value /transcendental hl /likelihoods hl dvB dv_half !dvM -expr2; apply: lerB.
+  have no : classes (dloss d) = false by move: hl; case: (dloss d).
+  rewrite /dual_value /transcendental hl /likelihoods no hl dvB dv_half !dvM -expr2; apply: lerB.
     rewrite /entropies -/A -/e /dv /= (sum_rowsE _ hA hC) mulr_suml; apply: ler_sum => i _.
     rewrite mulr_suml; apply: ler_sum => j _; rewrite aE cE zrN zrD !zrM zrB (p2D _ (Zneg 100)) /al /be /arg.
     by rewrite le_eqVlt; apply/orP; left; apply/eqP; ring.
@@ -3489,16 +3574,16 @@ have p0 := p2_gt0 e; have c_ := C0 i j; rewrite cE pmulr_lge0 // -zr0 zr_le in c
 rewrite pmulr_lgt0 // zr_pos in x0; rewrite mulrAC ler_pM2r //; exact: log_belowE.
 Qed.
 
-Lemma dual_value_counts w t s : counted (dloss d) -> bounds_all w t s.
+Lemma dual_value_counts w t s : classes (dloss d) = false -> counted (dloss d) -> bounds_all w t s.
 Proof.
-move=> hc ht s0 st hw hs ho hi r U V a b hx; have hf := affordableE hw ho; have [hg eg] := gscaleE s hw.
+move=> ns hc ht s0 st hw hs ho hi r U V a b hx; have hf := affordableE hw ho; have [hg eg] := gscaleE s hw.
 have {}eg i j : mx (dm d) (dn d) (gscale s w) i j = dv s * mx (dm d) (dn d) w i j by rewrite eg [LHS]mxE.
 have hsup i j := support i j hw Cm c0 hs.
 have cost_le : dv s ^+ 2 * cost (q := q) (mx (dm d) (dn d) w) / 2 <= dv (dhalf (dmul (dmul s s) (cost_ mul d w))).
   by rewrite dv_half !dvM -expr2 ler_pM2r ?invr_gt0 // ler_wpM2l ?sqr_ge0 //; exact: costE.
 have hcq : counted (loss q) by move: hc; rewrite /q /=; case: (dloss d).
 have no : logistic (dloss d) = false by move: hc; case: (dloss d).
-rewrite /dual_value /transcendental hc orbT /likelihoods no dvB; case: (boolP (signed (dloss d))) => sl.
+rewrite /dual_value /transcendental hc orbT /likelihoods ns no dvB; case: (boolP (signed (dloss d))) => sl.
   have el : loss q = Poisson by move: sl; rewrite /q /=; case: (dloss d).
   have hk : nonneg (counts_less d (gscale s w)) by move: hi sl; rewrite /inside; case: (dloss d).
   have [hl el'] := counts_lessE hg; have [||al [-> hal]] := exponentialsE hg.
@@ -3507,13 +3592,52 @@ rewrite /dual_value /transcendental hc orbT /likelihoods no dvB; case: (boolP (s
   apply: le_trans (weak_duality_poisson (q := q) l0 P0 Q0 ht s0 st hf (alpha := al) el _ hx).
     by apply: lerB => //; under eq_bigr do under eq_bigr do rewrite eg.
   by move=> i j; have := hal i j; rewrite eg.
-have el : loss q = KullbackLeibler by move: hc sl; rewrite /q /=; case: (dloss d).
+have el : loss q = KullbackLeibler by move: ns hc sl; rewrite /q /=; case: (dloss d).
 have /andP[h0 h1] : nonneg (gadd (dC d) (gscale s w)) && supported (dY d) (gadd (dC d) (gscale s w)).
-  by move: hi hc sl; rewrite /inside; case: (dloss d).
+  by move: hi ns hc sl; rewrite /inside; case: (dloss d).
 have [ga [-> hga]] := divergencesE hg h0 h1.
 apply: le_trans (weak_duality_divergence (q := q) l0 P0 Q0 ht s0 st hf (gamma := ga) el hsup (counted_labelsE hcq) _ hx).
   exact: lerB.
 by move=> i j; have := hga i j; rewrite /= eg.
+Qed.
+
+(* classes: what the logarithms of their shares prove *)
+Lemma dual_value_classes w t s : classes (dloss d) -> bounds_all w t s.
+Proof.
+move=> hc ht s0 st hw hs ho hi r U V a b hx; have hf := affordableE hw ho; have [hg eg] := gscaleE s hw.
+have {}eg i j : mx (dm d) (dn d) (gscale s w) i j = dv s * mx (dm d) (dn d) w i j by rewrite eg [LHS]mxE.
+have el : loss q = Softmax by move: hc; rewrite /q /=; case: (dloss d).
+have ed : dloss d = Softmax by move: hc; case: (dloss d).
+move: hi; rewrite /inside ed => /andP[hk h0]; have [hl el'] := counts_lessE hg.
+rewrite /dual_value ed /= /likelihoods ed /= /class_entropies; set x := counts_less _ _ in hk hl el' *.
+pose k i j := C q i j * Y q i j - dv s * mx (dm d) (dn d) w i j.
+pose c i := sumz (fun z _ => z) Z0 (nth [::] (ints x) i) (nth [::] (ints x) i).
+pose al (i : 'I_(dm d)) (j : 'I_(dn d)) := arg (log_above (entry_ x i j) (c i)).
+have rowE (g : grid) (i : 'I_(dm d)) : shape (dm d) (dn d) g ->
+    zr (sumz (fun z _ => z) Z0 (nth [::] (ints g) i) (nth [::] (ints g) i)) * p2 (ex g) = \sum_j mx (dm d) (dn d) g i j.
+  case=> _ hn; rewrite (sumzE _ _ (hn i (ltn_ord i)) (hn i (ltn_ord i))) zr0 add0r mulr_suml.
+  by apply: eq_bigr => j _; rewrite mxE.
+have kE i j : k i j = zr (entry_ x i j) * p2 (ex x) by rewrite /k -eg -el' mxE.
+have cE i : \sum_j k i j = zr (c i) * p2 (ex x).
+  by rewrite (rowE _ _ hl); apply: eq_bigr => j _; rewrite el' eg.
+have k0 (i : 'I_(dm d)) (j : 'I_(dn d)) : Z.leb Z0 (entry_ x i j) by exact: nonnegP hl hk (ltn_ord i) (ltn_ord j).
+have p0 := p2_gt0 (ex x); have kc (i : 'I_(dm d)) (j : 'I_(dn d)) : Z.leb (entry_ x i j) (c i).
+  rewrite -zr_le -(ler_pM2r p0) -cE -kE (bigD1 j) //= lerDl sumr_ge0 // => l _.
+  by rewrite kE mulr_ge0 ?(ltW p0) // -zr0 zr_le.
+apply: le_trans (weak_duality_softmax (q := q) l0 P0 Q0 ht s0 st hf (alpha := al) el _ _ hx); last first.
+- move=> i j; rewrite -[_ - _]/(k i j) -[\sum_l _]/(\sum_l k i l) cE kE; split.
+    by rewrite mulr_ge0 ?(ltW p0) // -zr0 zr_le.
+  by have [c_ a1 _ _] := parts_of (k0 i j) (kc i j); rewrite mulrAC ler_pM2r //; exact: log_aboveE.
+- move=> i; under eq_bigr do rewrite -eg; rewrite -(rowE _ _ hg).
+  have hi : (i < size (ints (gscale s w)))%N by rewrite (proj1 hg).
+  by have := all_nthP [::] h0 i hi => /Z.eqb_eq ->; rewrite zr0 mul0r.
+rewrite dvB dv_half !dvM -expr2; apply: lerB; last first.
+  by rewrite ler_pM2r ?invr_gt0 // ler_wpM2l ?sqr_ge0 //; exact: costE.
+rewrite /dv /=; have fold f y : zr (foldr (fun r : seq Z => Z.add (f r)) Z0 y) = \sum_(i < size y) zr (f (nth [::] y i)).
+  by elim: y => [|r' y IH] /=; rewrite ?big_ord0 // zrD IH big_ord_recl.
+rewrite fold (proj1 hl) mulr_suml; apply: ler_sum => i _.
+have hn := proj2 hl i (ltn_ord i); rewrite (sumzE _ _ hn hn) zr0 add0r mulr_suml; apply: ler_sum => j _.
+by rewrite -/(c i) -[_ - _]/(k i j) kE /al /arg zrN zrM (p2D _ (Zneg 100)) le_eqVlt; apply/orP; left; apply/eqP; ring.
 Qed.
 
 (* no objective is below it *)
@@ -3546,7 +3670,8 @@ case: p => [p|] /=; last by case=> <- r U V a b; exact: least_lossE.
 case e: (multiple mul d p) => [s|] //; case: ifP => // in_ [<-] r U V a b hx.
 have [t [ht s0 st ho [hw hs hf]]] := multipleE e; rewrite dv_max ge_max (least_lossE hx) andbT.
 case: (boolP (logistic (dloss d))) => [hl|nl]; first exact: dual_value_logistic hl ht s0 st hw hs hf in_ _ _ _ _ _ hx.
-case: (boolP (counted (dloss d))) => [hc|nc]; first exact: dual_value_counts hc ht s0 st hw hs hf in_ _ _ _ _ _ hx.
+case: (boolP (classes (dloss d))) => [hc|/negbTE ns]; first exact: dual_value_classes hc ht s0 st hw hs hf in_ _ _ _ _ _ hx.
+case: (boolP (counted (dloss d))) => [hc|nc]; first exact: dual_value_counts ns hc ht s0 st hw hs hf in_ _ _ _ _ _ hx.
 have {}nl : ~~ transcendental (dloss d) by rewrite /transcendental negb_or nl.
 have nl' : ~~ transcendental (loss q) by move: nl; rewrite /q /=; case: (dloss d).
 apply: le_trans (dual_valueE s nl hw hs hf) (weak_duality l0 P0 Q0 ht s0 st ho nl' _ labelsE _ hx).

@@ -65,6 +65,29 @@ Proof. by apply: log_ge (above1 x) _; rewrite exp0 lerDl exp_ge0. Qed.
 Lemma softplus_ge (x : R) : x <= log (1 + exp x).
 Proof. by apply: log_ge (above1 x) _; rewrite lerDr. Qed.
 
+(* Gibbs: with any alpha >= ln(k / c), c the sum of k, and one alone *)
+Lemma gibbs_part (k c a x : R) : 0 <= k -> k <= c * exp a -> k - c * exp (- x) <= k * (x + a).
+Proof.
+move=> k0 hk; have h1 := ler_wpM2l k0 (exp_above (- x - a)); have h2 := ler_wpM2r (exp_ge0 (- x - a)) hk.
+move: h1 h2; rewrite -mulrA -exp_add (_ : a + (- x - a) = - x); last by ring.
+by rewrite !mulrDr !mulrN; lra.
+Qed.
+
+Lemma gibbs n (k alpha z : 'I_n -> R) : (forall j, 0 <= k j) ->
+  (forall j, k j <= (\sum_l k l) * exp (alpha j)) ->
+  \sum_j - (k j * alpha j) <= \sum_j k j * (log (\sum_l exp (z l)) - z j).
+Proof.
+case: n k alpha z => [|n] k alpha z k0 hk; first by rewrite !big_ord0.
+set S := \sum_l exp (z l); set c := \sum_l k l in hk *.
+have S0 : 0 < S by rewrite /S (bigD1 ord0) //= ltr_pwDl ?exp_gt0 // sumr_ge0 // => j _; exact: exp_ge0.
+have one : \sum_j exp (- (log S - z j)) = 1.
+  under eq_bigr do rewrite opprB exp_add.
+  by rewrite -mulr_suml -/S -{1}(exp_log S0) -exp_add subrr exp0.
+rewrite -subr_ge0 -sumrB; apply: (@le_trans _ _ (\sum_j (k j - c * exp (- (log S - z j))))).
+  by rewrite sumrB -mulr_sumr one mulr1 subrr.
+by apply: ler_sum => j _; apply: le_trans (gibbs_part _ (k0 j) (hk j)) _; rewrite opprK mulrDr.
+Qed.
+
 (* Gibbs: with any alpha >= ln(a / c) and beta >= ln(b / c) *)
 Lemma entropy (a b c x alpha beta : R) : 0 <= a -> 0 <= b -> a + b = c ->
   a <= c * exp alpha -> b <= c * exp beta -> - (a * alpha + b * beta) <= c * log (1 + exp x) - a * x.
@@ -127,9 +150,9 @@ Definition costs (l : loss_form R) (e : R) : R :=
   | Hinge => Num.max 0 e
   | SquaredHinge => Num.max 0 e ^+ 2
   | Logistic => log (1 + exp e)
-  | KullbackLeibler | Poisson => 0
+  | KullbackLeibler | Poisson | Softmax => 0
   end.
-Lemma entry_lossE l z y : ~~ counted l -> entry_loss l z y = costs l (residual l z y).
+Lemma entry_lossE l s z y : ~~ counted l -> entry_loss l s z y = costs l (residual l z y).
 Proof. by case: l. Qed.
 
 (* where they are defined, their slopes times c, and what bounds them *)
@@ -138,7 +161,7 @@ Definition defined (l : loss_form R) : Prop :=
 
 Lemma costs_ge0 l e : defined l -> 0 <= costs l e.
 Proof.
-case: l => [|delta|tau|||||| ] /= => [_|d0|/andP[t0 t1]|_|_|_|_|_|_] //.
+case: l => [|delta|tau||||||| ] /= => [_|d0|/andP[t0 t1]|_|_|_|_|_|_|_] //.
 - by rewrite divr_ge0 ?sqr_ge0.
 - case: (leP `|e| delta) => [_|/ltW far]; first by rewrite divr_ge0 ?sqr_ge0.
   by have := ler_wpM2l d0 far; have := sqr_ge0 delta; rewrite expr2; lra.
@@ -150,8 +173,8 @@ case: l => [|delta|tau|||||| ] /= => [_|d0|/andP[t0 t1]|_|_|_|_|_|_] //.
 Qed.
 
 (* z - y ln z + y ln y - y >= y g + z - y e^g *)
-Lemma divergence_ge (y z g : R) : 0 <= y -> finite KullbackLeibler z y ->
-  y * g + z - z * exp g <= entry_loss KullbackLeibler z y.
+Lemma divergence_ge (s y z g : R) : 0 <= y -> finite KullbackLeibler z y ->
+  y * g + z - z * exp g <= entry_loss KullbackLeibler s z y.
 Proof.
 rewrite /finite le_eqVlt => /orP[/eqP <-|y0] [z0 pos] /=.
   by rewrite !mul0r add0r subr0 addr0 subr0 lerBlDr lerDl mulr_ge0 ?exp_ge0.
@@ -162,12 +185,12 @@ have -> : y * exp (log z + g - log y) = z * exp g.
 by rewrite !mulrDr mulrN mulr1; move: (y * log z) (y * log y) (y * g) (z * _) => *; lra.
 Qed.
 
-Lemma entry_loss_ge0 l z y : defined l -> ~~ signed l -> (counted l -> 0 <= y) -> finite l z y ->
-  0 <= entry_loss l z y.
+Lemma entry_loss_ge0 l s z y : defined l -> ~~ signed l -> (counted l -> 0 <= y) -> finite l z y -> z <= s ->
+  0 <= entry_loss l s z y.
 Proof.
-move=> hd ns hy hf; case: (boolP (counted l)) => [|nc]; last by rewrite entry_lossE ?costs_ge0.
-case: l hd ns hy hf => //= _ _ /(_ isT) y0 hf _.
-by have := divergence_ge 0 y0 hf; rewrite exp0 mulr0 mulr1 add0r subrr.
+move=> hd ns hy hf hs; case: (boolP (counted l)) => [|nc]; last by rewrite entry_lossE ?costs_ge0.
+case: l hd ns hy hf => //= _ _ /(_ isT) y0 hf _; last by rewrite mulr_ge0 // subr_ge0.
+by have := divergence_ge 0 0 y0 hf; rewrite exp0 mulr0 mulr1 add0r subrr.
 Qed.
 
 Definition is_slope (l : loss_form R) (c a : R) : Prop :=
@@ -178,7 +201,7 @@ Definition is_slope (l : loss_form R) (c a : R) : Prop :=
   | Absolute => - c <= a <= c
   | Hinge | Logistic => 0 <= a <= c
   | SquaredHinge => 0 <= a
-  | KullbackLeibler | Poisson => True
+  | KullbackLeibler | Poisson | Softmax => True
   end.
 Definition bent (l : loss_form R) (x : R) : R :=
   match l with Squared | Huber _ => x | SquaredHinge => x / 2 | _ => 0 end.
@@ -190,7 +213,7 @@ move=> nc c0; have square x k : k * x - k ^+ 2 / c / 2 <= c * (x ^+ 2 / 2).
   have -> : (c * x - k) ^+ 2 / c = c * x ^+ 2 - 2 * (k * x) + k ^+ 2 / c by field; rewrite gt_eqF.
   by move: (_ / c) => y; lra.
 have sized : a * e <= `|a| * `|e| by rewrite -normrM ler_norm.
-case: l nc => [|delta|tau|||||| ] //= _;
+case: l nc => [|delta|tau||||||| ] //= _;
   [move=> h|move=> /andP[lo hi]|move=> h|move=> /andP[a0 ac]|move=> a0|move=> /andP[a0 ac]].
 - have {}h : `|a| <= delta * c by rewrite ler_norml -mulNr.
   case: (leP `|e| delta) => [_|/ltW far]; first exact: square.
@@ -218,9 +241,9 @@ Qed.
 Definition turned (l : loss_form R) (y w : R) : R :=
   if logistic l then (2 * y - 1) * w else if labelled l then y * w else w.
 
-Lemma entry_dual l c z y w : ~~ transcendental l -> 0 < c \/ c = 0 /\ w = 0 -> (labelled l -> c * (y ^+ 2 - 1) = 0) ->
+Lemma entry_dual l c x z y w : ~~ transcendental l -> 0 < c \/ c = 0 /\ w = 0 -> (labelled l -> c * (y ^+ 2 - 1) = 0) ->
   is_slope l c (turned l y w) ->
-  w * y - bent l (w ^+ 2 / c) / 2 <= c * entry_loss l z y + w * z.
+  w * y - bent l (w ^+ 2 / c) / 2 <= c * entry_loss l x z y + w * z.
 Proof.
 rewrite /transcendental negb_or => /andP[/negPf nl nc]; rewrite entry_lossE //.
 have -> : residual l z y = if labelled l then 1 - y * z else y - z by rewrite /residual nl.
@@ -303,12 +326,15 @@ case: andP => [[_ /eqP hi]|_]; last by rewrite expr0n.
 by case/eqP: ik; apply: val_inj; case/andP: hk => _ /eqP hk; apply: succn_inj; rewrite hi hk.
 Qed.
 
+Definition cost_of (z y : 'I_n -> R) j : R := entry_loss (loss q) (log (\sum_k exp (z k))) (z j) (y j).
+
 Lemma objectiveE r (U : 'M_(ins, r)) (V : 'M_(n, r)) a b : objective U V a b =
-  \sum_i \sum_j C q i j * entry_loss (loss q) (fit (hidden U) V a b i j) (Y q i j)
+  \sum_i \sum_j C q i j * cost_of (fit (hidden U) V a b i) (Y q i) j
   + ridge a b
   + lam q * \sum_k theta (form q) (left_norm q) (right_norm q) (col k (priced U)) (col k V).
 Proof.
-by congr (_ + _ + _); apply: eq_bigr => i _; apply: eq_bigr => j _; rewrite fitE.
+congr (_ + _ + _); apply: eq_bigr => i _; apply: eq_bigr => j _; rewrite /cost_of fitE.
+by under [in RHS]eq_bigr do rewrite fitE.
 Qed.
 
 Lemma penalty_ge0 r (U : 'M_(ins, r)) (V : 'M_(n, r)) :
@@ -324,6 +350,13 @@ Lemma finiteE r (U : 'M_(ins, r)) (V : 'M_(n, r)) a b i j : competes U V a b -> 
   finite (loss q) (fit (hidden U) V a b i j) (Y q i j).
 Proof. by rewrite fitE; case=> _ _ _ _; exact. Qed.
 
+Lemma log_sum_ge k (z : 'I_k -> R) j : z j <= log (\sum_k exp (z k)).
+Proof.
+have h : exp (z j) <= \sum_k exp (z k).
+  by rewrite (bigD1 j) //= lerDl; apply: sumr_ge0 => i _; exact: exp_ge0.
+by apply: (log_ge _ h); apply: lt_le_trans h; exact: exp_gt0.
+Qed.
+
 (* no objective is negative, but of counts *)
 Lemma objective_ge0 r (U : 'M_(ins, r)) (V : 'M_(n, r)) a b : ~~ signed (loss q) ->
   (counted (loss q) -> forall i j, 0 <= C q i j * Y q i j) -> competes U V a b -> 0 <= objective U V a b.
@@ -332,7 +365,7 @@ move=> ns hy hx; rewrite objectiveE; apply: addr_ge0; last exact: penalty_ge0.
 apply: addr_ge0; last exact: ridge_ge0.
 apply: sumr_ge0 => i _; apply: sumr_ge0 => j _; case: (ltP 0 (C q i j)) => [c0|]; last first.
   by rewrite le_eqVlt ltNge C0 orbF => /eqP ->; rewrite mul0r.
-rewrite pmulr_rge0 // entry_loss_ge0 //; last exact: finiteE hx c0.
+rewrite pmulr_rge0 // entry_loss_ge0 //; [|exact: finiteE hx c0|exact: log_sum_ge].
 by move=> hc; have := hy hc i j; rewrite pmulr_rge0.
 Qed.
 
@@ -685,10 +718,10 @@ apply: le_trans (ler_wpM2l (sqr_ge0 s) (ht _ _ (meets_col _ mU) (meets_col _ mV)
 have := ler_wpM2r (sqr_ge0 size) st; rewrite /size !exprMn !mulrA; exact.
 Qed.
 
-Lemma entry_entropy (c z y w alpha beta : R) : 0 < c \/ c = 0 /\ w = 0 -> c * (y * (y - 1)) = 0 ->
+Lemma entry_entropy (c x z y w alpha beta : R) : 0 < c \/ c = 0 /\ w = 0 -> c * (y * (y - 1)) = 0 ->
   is_slope Logistic c (turned Logistic y w) ->
   let a := turned Logistic y w in a <= c * exp alpha -> c - a <= c * exp beta ->
-  - (a * alpha + (c - a) * beta) <= c * entry_loss Logistic z y + w * z.
+  - (a * alpha + (c - a) * beta) <= c * entry_loss Logistic x z y + w * z.
 Proof.
 rewrite /turned /= => hc hy /andP[a0 ac] ha hb; rewrite -subr_ge0 in ac.
 have ab : (2 * y - 1) * w + (c - (2 * y - 1) * w) = c by rewrite addrC subrK.
@@ -700,20 +733,20 @@ by rewrite -[w * z]mulr1 [in RHS](_ : 1 = 1 + 4 * (y * (y - 1))); [ring|rewrite 
 Qed.
 
 (* of counts: with any gamma <= ln((c + w) / c), and alpha >= ln((c y - w) / c) *)
-Lemma entry_divergence (c z y w gamma : R) : 0 < c \/ c = 0 /\ w = 0 ->
+Lemma entry_divergence (c x z y w gamma : R) : 0 < c \/ c = 0 /\ w = 0 ->
   (0 < c -> 0 <= y /\ finite KullbackLeibler z y) ->
   0 <= c + w -> (y = 0 \/ c * exp gamma <= c + w) ->
-  c * y * gamma <= c * entry_loss KullbackLeibler z y + w * z.
+  c * y * gamma <= c * entry_loss KullbackLeibler x z y + w * z.
 Proof.
 case=> [c0 /(_ c0) [y0 hf]|[-> ->] _ _ _]; last by rewrite !mul0r addr0.
 have z0 : 0 <= z by case: hf.
 case=> cw [->|hg]; first by rewrite /= mulr0 !mul0r subr0 addr0 subr0 -mulrDl mulr_ge0.
-have := ler_wpM2l (ltW c0) (divergence_ge gamma y0 hf); have := ler_wpM2r z0 hg.
-by move: (entry_loss _ _ _) (exp gamma) => k g; lra.
+have := ler_wpM2l (ltW c0) (divergence_ge x gamma y0 hf); have := ler_wpM2r z0 hg.
+by move: (entry_loss _ _ _ _) (exp gamma) => k g; lra.
 Qed.
 
-Lemma entry_poisson (c z y w alpha : R) : let k := c * y - w in 0 <= k -> k <= c * exp alpha ->
-  k - k * alpha <= c * entry_loss Poisson z y + w * z.
+Lemma entry_poisson (c x z y w alpha : R) : let k := c * y - w in 0 <= k -> k <= c * exp alpha ->
+  k - k * alpha <= c * entry_loss Poisson x z y + w * z.
 Proof.
 move=> k k0 hk /=; have -> : c * (exp z - y * z) + w * z = c * exp z - k * z by rewrite /k; ring.
 have := ler_wpM2r (exp_ge0 (z - alpha)) hk; rewrite -mulrA -exp_add [alpha + _]addrC subrK.
@@ -726,22 +759,30 @@ Variables (W : 'M[R]_(m, n)) (t s : R).
 Hypothesis polar : polar_le W t.
 Hypotheses (s0 : 0 <= s) (st : s ^+ 2 * t <= lam q ^+ 2) (ho : affordable W).
 
-(* D is below each entry's loss and what W takes of it *)
+(* D is below each row's loss and what W takes of it *)
 Lemma weak_duality_of (D : 'I_m -> 'I_n -> R) :
-  (forall i j z, (0 < C q i j -> finite (loss q) z (Y q i j)) ->
-   D i j <= C q i j * entry_loss (loss q) z (Y q i j) + s * W i j * z) ->
+  (forall i z, (forall j, 0 < C q i j -> finite (loss q) (z j) (Y q i j)) ->
+   \sum_j D i j <= \sum_j (C q i j * cost_of z (Y q i) j + s * W i j * z j)) ->
   forall r (U : 'M_(ins, r)) (V : 'M_(n, r)) a b, competes U V a b ->
   \sum_i \sum_j D i j - s ^+ 2 * cost W / 2 <= objective U V a b.
 Proof.
 move=> hD r U V a b hx; rewrite objectiveE; set Z := fit (hidden U) V a b.
 have [[mU mV] _ _ _ _] := hx.
 have hW := earns s ho hx; rewrite -/Z in hW; have := priced_le polar s0 st mU mV.
-have hL : \sum_i \sum_j D i j <=
-    \sum_i \sum_j C q i j * entry_loss (loss q) (Z i j) (Y q i j) + s * dot W Z.
-  rewrite /dot !mulr_sumr -big_split; apply: ler_sum => i _; rewrite mulr_sumr -big_split.
-  by apply: ler_sum => j _ /=; rewrite mulrA; apply: hD; exact: finiteE hx.
+have hL : \sum_i \sum_j D i j <= \sum_i \sum_j C q i j * cost_of (Z i) (Y q i) j + s * dot W Z.
+  rewrite /dot mulr_sumr -big_split; apply: ler_sum => i _; rewrite mulr_sumr -big_split /=.
+  apply: le_trans (hD i (Z i) (fun j => finiteE hx)) _.
+  by under [leRHS]eq_bigr do rewrite mulrA.
 by lra.
 Qed.
+
+(* or below each entry's *)
+Lemma weak_duality_by (D : 'I_m -> 'I_n -> R) :
+  (forall i j x z, (0 < C q i j -> finite (loss q) z (Y q i j)) ->
+   D i j <= C q i j * entry_loss (loss q) x z (Y q i j) + s * W i j * z) ->
+  forall r (U : 'M_(ins, r)) (V : 'M_(n, r)) a b, competes U V a b ->
+  \sum_i \sum_j D i j - s ^+ 2 * cost W / 2 <= objective U V a b.
+Proof. by move=> hD; apply: weak_duality_of => i z hz; apply: ler_sum => j _; exact: hD (hz j). Qed.
 
 Theorem weak_duality : ~~ transcendental (loss q) -> (forall i j, 0 < C q i j \/ C q i j = 0 /\ W i j = 0) ->
   (labelled (loss q) -> forall i j, C q i j * (Y q i j ^+ 2 - 1) = 0) ->
@@ -751,11 +792,11 @@ Theorem weak_duality : ~~ transcendental (loss q) -> (forall i j, 0 < C q i j \/
 Proof.
 move=> nl hC hl hs r U V a b hx.
 pose D i j := s * W i j * Y q i j - bent (loss q) ((s * W i j) ^+ 2 / C q i j) / 2.
-have low i j z : D i j <= C q i j * entry_loss (loss q) z (Y q i j) + s * W i j * z.
+have low i j x z : D i j <= C q i j * entry_loss (loss q) x z (Y q i j) + s * W i j * z.
   have hc : 0 < C q i j \/ C q i j = 0 /\ s * W i j = 0.
     by case: (hC i j) => [|[-> ->]]; [left|right; rewrite mulr0].
-  exact: (entry_dual z nl hc (fun h => hl h i j) (hs i j)).
-apply: le_trans (weak_duality_of (fun i j z _ => low i j z) hx); rewrite mulrDr mulrDl opprD addrA lerD2r /over -bent_sum /dot.
+  exact: (entry_dual x z nl hc (fun h => hl h i j) (hs i j)).
+apply: le_trans (weak_duality_by (fun i j x z _ => low i j x z) hx); rewrite mulrDr mulrDl opprD addrA lerD2r /over -bent_sum /dot.
 rewrite !mulr_sumr mulr_suml -sumrB; apply: ler_sum => i _.
 rewrite -bent_sum !mulr_sumr mulr_suml -sumrB; apply: ler_sum => j _.
 rewrite /D (_ : (s * W i j) ^+ 2 / C q i j = s ^+ 2 * (W i j ^+ 2 / C q i j)); last by rewrite exprMn mulrA.
@@ -773,7 +814,7 @@ Theorem weak_duality_logistic (alpha beta : 'I_m -> 'I_n -> R) : loss q = Logist
   \sum_i \sum_j - (a i j * alpha i j + (C q i j - a i j) * beta i j) - s ^+ 2 * cost W / 2
   <= objective U V x y.
 Proof.
-move=> el a hC hl hs; apply: weak_duality_of => i j z _; rewrite el.
+move=> el a hC hl hs; apply: weak_duality_by => i j x z _; rewrite el.
 have hc : 0 < C q i j \/ C q i j = 0 /\ s * W i j = 0.
   by case: (hC i j) => [|[-> ->]]; [left|right; rewrite mulr0].
 by have [h1 h2 h3] := hs i j; exact: entry_entropy hc (hl i j) h1 h2 h3.
@@ -788,7 +829,7 @@ Theorem weak_duality_divergence (gamma : 'I_m -> 'I_n -> R) : loss q = KullbackL
   forall r (U : 'M_(ins, r)) (V : 'M_(n, r)) x y, competes U V x y ->
   \sum_i \sum_j C q i j * Y q i j * gamma i j - s ^+ 2 * cost W / 2 <= objective U V x y.
 Proof.
-move=> el hC hy hs; apply: weak_duality_of => i j z; rewrite el => hf.
+move=> el hC hy hs; apply: weak_duality_by => i j x z; rewrite el => hf.
 have hc : 0 < C q i j \/ C q i j = 0 /\ s * W i j = 0.
   by case: (hC i j) => [|[-> ->]]; [left|right; rewrite mulr0].
 have [h1 h2] := hs i j; apply: entry_divergence hc _ h1 h2 => c0; split; last exact: hf.
@@ -801,8 +842,22 @@ Theorem weak_duality_poisson (alpha : 'I_m -> 'I_n -> R) : loss q = Poisson ->
   forall r (U : 'M_(ins, r)) (V : 'M_(n, r)) x y, competes U V x y ->
   \sum_i \sum_j (k i j - k i j * alpha i j) - s ^+ 2 * cost W / 2 <= objective U V x y.
 Proof.
-move=> el k hs; apply: weak_duality_of => i j z _; rewrite el.
+move=> el k hs; apply: weak_duality_by => i j x z _; rewrite el.
 by have [h1 h2] := hs i j; exact: entry_poisson.
+Qed.
+
+(* of classes, with numbers for the logarithms of k / (the sum of its row) *)
+Theorem weak_duality_softmax (alpha : 'I_m -> 'I_n -> R) : loss q = Softmax ->
+  let k i j := C q i j * Y q i j - s * W i j in
+  (forall i, \sum_j s * W i j = 0) ->
+  (forall i j, 0 <= k i j /\ k i j <= (\sum_l k i l) * exp (alpha i j)) ->
+  forall r (U : 'M_(ins, r)) (V : 'M_(n, r)) x y, competes U V x y ->
+  \sum_i \sum_j - (k i j * alpha i j) - s ^+ 2 * cost W / 2 <= objective U V x y.
+Proof.
+move=> el k w0 hs; apply: weak_duality_of => i z _; rewrite /cost_of el /=.
+set S := \sum_k exp (z k); apply: le_trans (gibbs z (fun j => proj1 (hs i j)) (fun j => proj2 (hs i j))) _.
+rewrite -subr_ge0 -sumrB (eq_bigr (fun j => s * W i j * log S)) => [|j _]; first by rewrite -mulr_suml w0 mul0r.
+by rewrite /k -/S /=; move: (log S) => l; ring.
 Qed.
 
 (* the same, with what it leaves over; all entries are seen, and weigh 1 *)
@@ -811,10 +866,10 @@ Theorem left_over : loss q = Squared -> (forall i j, C q i j = 1) ->
   s * dot W (Y q) - s ^+ 2 * (sq W + cost W) / 2 + sq (Y q - s *: W - fit (hidden U) V a b) / 2
   <= objective U V a b.
 Proof.
-move=> sq_ C1 r U V a b hx; rewrite objectiveE sq_.
-have -> : \sum_i \sum_j C q i j * entry_loss Squared (fit (hidden U) V a b i j) (Y q i j)
+move=> sq_ C1 r U V a b hx; rewrite objectiveE.
+have -> : \sum_i \sum_j C q i j * cost_of (fit (hidden U) V a b i) (Y q i) j
     = sq (Y q - fit (hidden U) V a b) / 2.
-  rewrite /sq /dot mulr_suml; apply: eq_bigr => i _; rewrite mulr_suml; apply: eq_bigr => j _.
+  rewrite /cost_of sq_ /sq /dot mulr_suml; apply: eq_bigr => i _; rewrite mulr_suml; apply: eq_bigr => j _.
   by rewrite C1 [(Y q - _) i j]mxE [(- _ : 'M_(m, n)) i j]mxE mul1r -expr2.
 have [[mU mV] _ _ _ _] := hx.
 have := earns s ho hx; have := priced_le polar s0 st mU mV; move: (fit _ _ _ _) => Z.

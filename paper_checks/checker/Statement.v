@@ -53,8 +53,9 @@ Definition theta f p p' k l (u : 'cV[R]_k) (v : 'cV[R]_l) : R :=
 (* the activation of a hidden unit: of slope 0 it is relu, of slope 1 nothing *)
 Definition act (a z : R) : R := if 0 <= z then z else a * z.
 
-(* h(z; y), what z costs where y is the datum; a label is 1 or -1, of the logistic loss 1 or 0 *)
-Definition entry_loss (l : loss_form R) (z y : R) : R :=
+(* h(z; y), what z costs where y is the datum; a label is 1 or -1, of the logistic loss 1 or 0; of
+   classes y is 1 in the column of a row's class, 0 in the others, and s is ln(sum of e^z over the row) *)
+Definition entry_loss (l : loss_form R) (s z y : R) : R :=
   match l with
   | Squared => (y - z) ^+ 2 / 2
   | Huber delta => if `|y - z| <= delta then (y - z) ^+ 2 / 2 else delta * `|y - z| - delta ^+ 2 / 2
@@ -65,6 +66,7 @@ Definition entry_loss (l : loss_form R) (z y : R) : R :=
   | Logistic => log (1 + exp ((1 - 2 * y) * z))
   | KullbackLeibler => z - y * log z + y * log y - y
   | Poisson => exp z - y * z
+  | Softmax => y * (s - z)
   end.
 
 (* where it is finite *)
@@ -98,7 +100,8 @@ Definition fitted r (U : 'M[R]_(inputs q, r)) (V : 'M[R]_(n q, r)) (a : 'rV[R]_(
 (* f(U, V, a, b) = sum C_ij h((s(F U) V^T)_ij + a_j + b_i; Y_ij) + H(a, b) + lam sum_k theta(u_k, v_k),
    u_k without its bias where that costs nothing *)
 Definition objective r (U : 'M[R]_(inputs q, r)) (V : 'M[R]_(n q, r)) (a : 'rV[R]_(n q)) (b : 'cV[R]_(m q)) : R :=
-  \sum_i \sum_j C q i j * entry_loss (loss q) (fitted U V a b i j) (Y q i j)
+  \sum_i \sum_j C q i j
+    * entry_loss (loss q) (log (\sum_k exp (fitted U V a b i k))) (fitted U V a b i j) (Y q i j)
   + ridge a b
   + lam q * \sum_k theta (form q) (left_norm q) (right_norm q) (col k (priced U)) (col k V).
 

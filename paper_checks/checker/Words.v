@@ -11,10 +11,10 @@ Set Implicit Arguments.
 (* its number is a real number, or a dyadic one that stands for it *)
 Inductive loss_form (T : Type) :=
 | Squared | Huber (delta : T) | Quantile (tau : T) | Absolute | Hinge | SquaredHinge | Logistic
-| KullbackLeibler | Poisson.
+| KullbackLeibler | Poisson | Softmax.
 Arguments Squared {T}. Arguments Huber {T}. Arguments Quantile {T}.
 Arguments Absolute {T}. Arguments Hinge {T}. Arguments SquaredHinge {T}. Arguments Logistic {T}.
-Arguments KullbackLeibler {T}. Arguments Poisson {T}.
+Arguments KullbackLeibler {T}. Arguments Poisson {T}. Arguments Softmax {T}.
 
 (* whether it is of labels, 1 and -1 *)
 Definition labelled (T : Type) (l : loss_form T) : bool :=
@@ -22,9 +22,12 @@ Definition labelled (T : Type) (l : loss_form T) : bool :=
 
 Definition logistic (T : Type) (l : loss_form T) : bool := match l with Logistic => true | _ => false end.
 
-(* whether it is of counts, which are not negative *)
+(* whether it is of classes, a row of one 1 and zeros each *)
+Definition classes (T : Type) (l : loss_form T) : bool := match l with Softmax => true | _ => false end.
+
+(* whether it is of counts, which are not negative, or of classes *)
 Definition counted (T : Type) (l : loss_form T) : bool :=
-  match l with KullbackLeibler | Poisson => true | _ => false end.
+  match l with KullbackLeibler | Poisson | Softmax => true | _ => false end.
 
 (* whether it can be negative *)
 Definition signed (T : Type) (l : loss_form T) : bool := match l with Poisson => true | _ => false end.

@@ -74,6 +74,7 @@ COVERED = (
     "ridge",
     "row",
     "signs",
+    "softmax",
     "spectral",
     "squared_hinge",
     "trivial",
@@ -258,6 +259,7 @@ LOSSES = {  # of data, which some take the sign of, with a penalty
     "logistic": (lambda y: Logistic((y > 0) + 0.0), 0.6, []),
     "poisson": (lambda y: Poisson(np.round(np.exp(y))), 0.9, []),
     "kullback_leibler": (lambda y: KullbackLeibler(np.round(np.exp(y))), 0.2, []),
+    "softmax": (lambda y: Softmax((y == y.max(axis=1, keepdims=True)) + 0.0), 0.4, []),
 }
 
 
@@ -265,7 +267,8 @@ def fitted(name, offsets=(), seen=1.0):
     """Return the certificate of the best factors for a loss, beside offsets, of a part of Y."""
     rng, (make, lam, _) = np.random.default_rng(1), LOSSES[name]
     loss = make(rng.standard_normal((6, 4)))
-    loss = replace(loss, mask=rng.random((6, 4)) < seen)
+    if name != "softmax":  # whose rows have no holes
+        loss = replace(loss, mask=rng.random((6, 4)) < seen)
     positive = name == "kullback_leibler"  # what is fitted must be
     norm, start = ("l1+", np.ones) if positive else ("l2", np.zeros)
     problem = Problem(loss, RankOne(norm, norm), lam, offsets)
@@ -313,7 +316,7 @@ def test_a_loss_outside_of_its_domain_is_rejected_by_name(binary, tmp_path, name
             with_array(held, "given", "Y", put(value)).save(path)
             assert answer(binary, path) == ("NOT VERIFIED  statement.Y\n", REJECTED)
             assert kernel(path) is None
-    if name == "logistic":
+    if name in ("logistic", "softmax"):
         for value in (0.5, -1.0, 2.0, 1.0 + 2.0**-52):
             with_array(held, "given", "Y", put(value)).save(path)
             assert answer(binary, path) == ("NOT VERIFIED  statement.Y\n", REJECTED)
@@ -327,6 +330,65 @@ def test_a_loss_outside_of_its_domain_is_rejected_by_name(binary, tmp_path, name
     steep.save(path)
     assert answer(binary, path)[1] == REJECTED
     assert kernel(path) is None
+
+
+def classes(z, weights=None, label=1, w=0.0):
+    """Yield certificates of one row of classes where z is fitted, with each claim and a W."""
+    hot = np.eye(len(z))[label]
+    problem = Problem(Softmax(hot[None], weights), RankOne("l1", "l1"), 0.5)
+    held = check(problem, (np.ones((1, 1)), np.array(z)[:, None]), budget=1).certificate
+    proof = {"corrections": [], "polar": {"rule": "lines"}}
+    w = array(np.full(len(z), w) if np.isscalar(w) else np.array(w))
+    for verdict in ("UNDECIDED", "CERTIFIED"):
+        claim = {**held.claim, "verdict": verdict}
+        yield replace(held, proof=proof, witness={"W": w}, claim=claim)
+
+
+@pytest.mark.parametrize("weights", [None, [2.0**-30], [3.0], [2.0**30]])
+@pytest.mark.parametrize(
+    "z", [[0.0, 0.0], [1.0, -1.0, 0.5], [5e-324, 2.0**-600], [2.0**14, -(2.0**20)], [-1e300, 1.0]]
+)
+def test_scores_of_any_size_are_enclosed_as_in_python(binary, tmp_path, z, weights):
+    for w in (0.0, [0.25, -0.25, *[0.0] * (len(z) - 2)], [-0.25, 0.25, *[0.0] * (len(z) - 2)]):
+        seen = set()
+        for held in classes(z, weights, w=w):
+            held.save(tmp_path / "x.cert")
+            seen.add(agrees(binary, tmp_path / "x.cert"))
+        inside = w == 0.0 or (w[1] > 0 and w[1] <= (weights or [1.0])[0] and w[0] <= 0)
+        assert bool(seen & set(STATUS.values())) == inside
+
+
+def test_rows_of_classes_must_sum_to_one_and_their_dual_points_to_zero(binary, tmp_path):
+    path, (held, _) = tmp_path / "x.cert", classes([0.5, -0.5, 0.25])
+    for y in ([1.0, 1.0, 0.0], [0.0, 0.0, 0.0], [0.5, 0.5, 0.0], [2.0, 0.0, 0.0], [1.0, 1.0, -1.0]):
+        with_array(held, "given", "Y", lambda x, y=y: x.__setitem__(slice(None), y)).save(path)
+        assert answer(binary, path) == ("NOT VERIFIED  statement.Y\n", REJECTED)
+        assert kernel(path) is None
+    for w in (
+        [-0.25, 0.5, -0.125],
+        [0.0, 2.0**-1074, 0.0],
+        [0.25, 0.25, -0.5],
+    ):
+        statuses = set()
+        for lie in classes([0.5, -0.5, 0.25], w=w):
+            lie.save(path)
+            statuses.add(agrees(binary, path))
+        assert statuses == {REJECTED}
+
+
+def test_classes_of_a_hidden_layer_with_weights_and_biases_are_covered(binary, tmp_path):
+    rng, path = np.random.default_rng(2), tmp_path / "x.cert"
+    x, y = rng.standard_normal((5, 2)), np.eye(3)[[0, 1, 2, 1, 0]]
+    loss = Softmax(y, [1.0, 0.5, 2.0, 1.0, 0.25])
+    problem = Problem(loss, ReLU(x), 0.5, [ColumnIntercept(1.0)])
+    held = improve(problem, (np.zeros((2, 0)), np.zeros((3, 0))), budget=5).result.certificate
+    held.save(path)
+    assert agrees(binary, path) in STATUS.values()
+    statuses = set()
+    for lie in lies(held):
+        lie.save(path)
+        statuses.add(agrees(binary, path))
+    assert {REJECTED, OUTSIDE} <= statuses
 
 
 ENTRY = 1.0, 2.0**-30, 2.0**30, 5e-324, 2.0**-600
@@ -1326,6 +1388,25 @@ WEAKER_COUNTS = (  # lines of the checker about counts
 )
 
 
+WEAKER_CLASSES = (  # lines of the checker about classes
+    (
+        "let x := Z.sub z top in if up then exp_up (round_up x e)",
+        "let x := Z.sub z top in if up then exp_down (round_up x e)",
+    ),
+    ("t := if up then log_above s unit_ else log_below s unit_", "t := log_above s unit_"),
+    ("t := if up then log_above s unit_ else log_below s unit_", "t := log_below s unit_"),
+    ("if up then round_up (Z.sub top z) e else", "if false then round_up (Z.sub top z) e else"),
+    ("foldr Z.max z r' else", "foldr Z.min z r' else"),
+    (
+        "inner (entrywise (dC d) (dY d)) (Grid (map (class_ends",
+        "inner (dC d) (Grid (map (class_ends",
+    ),
+    ("Softmax => nonneg (counts_less d w) && all", "Softmax => all"),
+    ("(sumz (fun z _ => z) Z0 r r) Z0) (ints w)", "Z0 Z0) (ints w)"),
+    ("Z.opp (Z.mul z (log_above z c))", "Z.opp (Z.mul z (log_below z c))"),
+)
+
+
 WEAKER_CONES = (  # lines of the checker about cones
     ("Z.add (Z.shiftl x a) (Z.shiftl y b)", "Z.sub (Z.shiftl x a) (Z.shiftl y b)"),
     ("Z.max Z0 (Z.sub (size_ v') (size_ v))", "Z.sub (size_ v') (size_ v)"),
@@ -1408,6 +1489,8 @@ WEAKER_CONES = (  # lines of the checker about cones
         ("Statement.v", "log (1 + exp ((", "log (2 + exp (("),
         ("Statement.v", "z - y * log z + y * log y", "z - y * log z - y * log y"),
         ("Statement.v", "exp z - y * z", "exp z - 2 * y * z"),
+        ("Statement.v", "y * (s - z)", "y * s - z"),
+        ("Statement.v", "(log (\\sum_k exp", "(log (1 + \\sum_k exp"),
         ("Statement.v", "0 <= z /\\ (0 < y -> 0 < z)", "0 <= z"),
         ("Statement.v", "0 <= z /\\ (0 < y -> 0 < z)", "0 < y -> 0 < z"),
         ("Statement.v", "0 < C q i j -> finite", "0 <= C q i j -> finite"),
@@ -1425,7 +1508,13 @@ WEAKER_CONES = (  # lines of the checker about cones
         ("Statement.v", "(i.+1 == inputs q)%N then 0", "(i == 0 :> nat)%N then 0"),
         *(
             ("Checker.v", old, new)
-            for old, new in (*WEAKER_LAYERS, *WEAKER_LOGARITHMS, *WEAKER_COUNTS, *WEAKER_CONES)
+            for old, new in (
+                *WEAKER_LAYERS,
+                *WEAKER_LOGARITHMS,
+                *WEAKER_COUNTS,
+                *WEAKER_CLASSES,
+                *WEAKER_CONES,
+            )
         ),
         ("Checker.v", "supported w (dC d) & affordable_ d w", "true & affordable_ d w"),
         ("Checker.v", "supported w (dC d) & affordable_ d w", "supported w (dC d) & true"),
