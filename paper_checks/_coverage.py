@@ -16,7 +16,8 @@ BOUNDS = {  # of Rule.v
     "lower.trivial": "objective_ge0",
     "lower.ky_fan": "beyond_rows",
 }
-READ = ("loss", "claim", "kind", "norm", "rule", "layer_rule", "bias", "fitted")
+READ = ("loss", "claim", "kind", "norm", "rule", "layer_rule", "tensor_rule", "bias", "fitted")
+TENSORS = ("product form", "sum form", "symmetric")
 LAYERS = ("bias none", "bias free", "pool max")  # kinds of a hidden layer
 HEAD = """\
 | | | lower bound | in the proved checker | objective at the candidate |
@@ -47,6 +48,7 @@ def in_checker(rule: str) -> bool:
     part, _, name = rule.partition(".")
     named = {
         "POLAR_RULES": "rule",
+        "TENSOR_RULES": "tensor_rule",
         "network_bound": "layer_rule",
         "LOSSES": "loss",
         "OFFSETS": "fitted",
@@ -69,9 +71,11 @@ def rows() -> Iterator[tuple[str, str, str, str, str]]:
     names = known()
     for kind in kernel.named("KINDS"):
         inside = kind in names["kind"]
-        sorts = {"rank_one": sorted(kernel.named("NORMS")), "relu": LAYERS}.get(kind, [""])
+        norms = sorted(kernel.named("NORMS"))
+        sorts = {"rank_one": norms, "relu": LAYERS, "cp": TENSORS}.get(kind, [""])
+        read = [*names["norm" if kind == "rank_one" else "bias"], "product form"]
         for sort in sorts:
-            both = inside and sort.split(" ")[-1] in names["norm" if kind == "rank_one" else "bias"]
+            both = inside and (sort if kind == "cp" else sort.split(" ")[-1]) in read
             name = f"{kind}, {sort} x {sort}" if kind == "rank_one" else f"{kind}, {sort}"
             name = name if sort else kind
             yield (
@@ -112,14 +116,21 @@ def covered(statement: dict[str, object], proof: dict[str, object]) -> bool:
         and "samples" not in arrays
     ):
         return False
+    norms = [atom[side] for side in ("left", "right") if side in atom]
+    if tensor := atom["kind"] == "cp":
+        norms = atom["norms"]
+        splits = polar.get("splits") or polar.get("copies") or polar.get("form") == "square"
+        if splits or offsets or atom["symmetric"] or atom["form"] == "sum" or "ky_fan" in proof:
+            return False
+    rules = "layer_rule" if layer else "tensor_rule" if tensor else "rule"
     return (
         (loss["kind"] if isinstance(loss, dict) else loss) in names["loss"]
         and statement["claim"] in names["claim"]
         and atom["kind"] in names["kind"]
-        and all(atom[side] in names["norm"] for side in ("left", "right"))
+        and all(norm in names["norm"] for norm in norms)
         and all(o["kind"] in names["fitted"] for o in offsets)
         and set(proof) <= {"better", "corrections", "ky_fan", "polar"}
-        and (not polar or polar["rule"] in names["layer_rule" if layer else "rule"])
+        and (not polar or polar["rule"] in names[rules])
         and not proof.get("corrections")
     )
 

@@ -243,6 +243,7 @@ Record data := Data {
   dlayer : option (grid * dyadic); dfree : bool;  (* features and slope of a hidden layer, free biases *)
   dY : grid; dC : grid; dloss : loss_form dyadic; dlam : dyadic; dform : theta_form;
   dleft_norm : norm_form; dright_norm : norm_form; dleft : sign; dright : sign;
+  dleft_modes : modes; dright_modes : modes; dfactors : seq grid;  (* of a tensor, one a mode *)
   dcolumns : bool; drows : bool; dP : grid; dQ : grid; down : bool;  (* ridges as columns *)
   dU : grid; dV : grid; dA : grid; dB : grid; dfound : bool;  (* offsets as columns *)
   drtol : dyadic; datol : dyadic }.
@@ -262,7 +263,13 @@ Inductive layer_proof :=
 Inductive output_proof :=  (* of one output as it is, or where it is >= 0 and where it is <= 0 *)
 | Whole (t : cases layer_proof)
 | Signs (plus minus : option (cases layer_proof)).
+(* multipliers of products: a number at each pair of places, told by their indices in the modes; a null
+   one is taken away again where each pair of indices is in order *)
+Record multiplier := Multiplier {
+  on_right : bool; null : bool; unit_ex : Z; entries_at : seq (seq nat * seq nat * Z) }.
+Record product_proof := ProductProof { added : seq multiplier; pL : option grid; pshift : dyadic }.
 Inductive polar :=
+| Products (by_hat : bool) (n : option grid) (t : cases product_proof)
 | Spectral (by_columns : bool) (n m l : option grid) (shift : dyadic)
 | Conic (t : cases form_proof)
 | Lines
@@ -274,14 +281,30 @@ Record dual := Dual { dW : grid; how : polar }.
 Record fan := Fan {
   fan_columns : bool; fwidth : nat; fK : grid; fan_L : option grid; fan_shift : dyadic;
   fA : grid; fB : grid }.
-Record better := Better { bsize : nat; bU : grid; bV : grid; bA : grid; bB : grid }.
+Record better := Better { bsize : nat; bU : grid; bV : grid; bfactors : seq grid; bA : grid; bB : grid }.
 
 (* offsets as columns: nothing where nothing is fitted *)
 Definition offsets_ok (d : data) (a b : grid) : bool :=
   [&& shaped (dn d) 1 a, shaped (dm d) 1 b, dcolumns d || zeros a & drows d || zeros b].
-Definition point_ok (d : data) (r : nat) (u v a b : grid) : bool :=
+(* products of vectors, column by column; nothing of a matrix *)
+Fixpoint products_of (r : nat) (f : seq grid) : grid :=
+  if f is a :: f' then
+    let b := products_of r f' in Grid (allpairs (zip_with Z.mul) (ints a) (ints b)) (Z.add (ex a) (ex b))
+  else Grid [:: nseq r (Zpos xH)] Z0.
+Fixpoint modes_ok (r : nat) (l : modes) (f : seq grid) : bool :=
+  match l, f with
+  | d :: l', a :: f' => [&& shaped d.1 r a, meets_ d.2 a & modes_ok r l' f']
+  | [::], [::] => true
+  | _, _ => false
+  end.
+Definition products_ok (k r : nat) (l : modes) (f : seq grid) (u : grid) : bool :=
+  if l is [::] then true else
+  [&& modes_ok r l f, eqn (size_of l) k & zeros (gsub u (products_of r f))].
+Definition point_ok (d : data) (r : nat) (u v : grid) (f : seq grid) (a b : grid) : bool :=
+  let k := size (dleft_modes d) in
   [&& shaped (dinputs d) r u, shaped (dn d) r v, meets_ (dleft d) u, meets_ (dright d) v
-    & offsets_ok d a b].
+    & offsets_ok d a b && (products_ok (dinputs d) r (dleft_modes d) (take k f) u
+                           && products_ok (dn d) r (dright_modes d) (drop k f) v)].
 
 (* numbers of a loss, and labels of what is seen, that it is defined for *)
 Definition defined_ (l : loss_form dyadic) : bool :=
@@ -304,7 +327,7 @@ Definition ridges_ok (d : data) : bool :=
 
 Definition well_formed (d : data) : bool :=
   [&& shaped (dm d) (dn d) (dY d), shaped (dm d) (dn d) (dC d), nonneg (dC d),
-      point_ok d (dr d) (dU d) (dV d) (dA d) (dB d)
+      point_ok d (dr d) (dU d) (dV d) (dfactors d) (dA d) (dB d)
     & [&& layer_ok d, Z.leb Z0 (num (dlam d)), ridges_ok d, defined_ (dloss d) & labels_ok d]].
 
 (* twice what a residual r costs, in units of 2^2e, if r is in units of 2^e; so fine a grid that the
@@ -855,6 +878,65 @@ Definition layer_cones (n k : nat) (free : bool) (p' : norm_form) (s' : sign) (f
   forest k L2 p' Free s' e (layer_root k n p' s' below above_ (fine_rows k f) (ints w))
     (layer_roots free k f s' w) trees.
 
+(* products of vectors of these modes: where their indices a stand, in the rows after the first ones *)
+Fixpoint place_of (l : modes) (a : seq nat) : nat :=
+  match l, a with _ :: l', i :: a' => i * size_of l' + place_of l' a' | _, _ => 0 end.
+Fixpoint inside_of (l : modes) (a : seq nat) : bool :=
+  match l, a with
+  | d :: l', i :: a' => Nat.ltb i d.1 && inside_of l' a'
+  | [::], [::] => true
+  | _, _ => false
+  end.
+(* x_a x_b >= 0: in each mode their entries have one sign, or are the same *)
+Fixpoint alike (l : modes) (a b : seq nat) : bool :=
+  match l, a, b with
+  | d :: l', i :: a', j :: b' => (eqn i j || if d.2 is Free then false else true) && alike l' a' b'
+  | _, _, _ => true
+  end.
+Definition bump (x : seq (seq Z)) (i j : nat) (v : Z) : seq (seq Z) :=
+  let r := nth [::] x i in set_nth [::] x i (set_nth Z0 r j (Z.add (nth Z0 r j) v)).
+Definition bump_both (x : seq (seq Z)) (i j : nat) (v : Z) := bump (bump x i j v) j i v.
+Section Placed.
+Variables (l : modes) (first : nat) (p : multiplier).
+Definition pair_ok (e : seq nat * seq nat * Z) : bool :=
+  let (ab, v) := e in let (a, b) := ab in
+  [&& inside_of l a, inside_of l b & if null p then
+        inside_of l (zip_with Nat.min a b) && inside_of l (zip_with Nat.max a b)
+      else Z.leb Z0 v && alike l a b].
+Definition put (x : seq (seq Z)) (e : seq nat * seq nat * Z) : seq (seq Z) :=
+  let (ab, v) := e in let (a, b) := ab in let at_ a := first + place_of l a in
+  let y := bump_both x (at_ a) (at_ b) v in
+  if null p then bump_both y (at_ (zip_with Nat.min a b)) (at_ (zip_with Nat.max a b)) (Z.opp v) else y.
+Definition placed (k : nat) : grid := Grid (foldl put (ints (blank k k)) (entries_at p)) (unit_ex p).
+End Placed.
+(* t with z^T G z <= t |z|^2 where z is a product of vectors from each place where a group begins *)
+Fixpoint with_placed (k : nat) (groups : bool -> option (modes * nat)) (g : grid) (p : seq multiplier)
+  : option grid :=
+  if p is x :: p' then
+    if groups (on_right x) is Some (l, first) then
+      if all (pair_ok l x) (entries_at x) then with_placed k groups (gadd g (placed l first x k)) p' else None
+    else None
+  else Some g.
+Definition product_top (k : nat) (groups : bool -> option (modes * nat)) (g : grid) (p : product_proof)
+  : option dyadic :=
+  if with_placed k groups g (added p) is Some g then
+    if symmetric k g then Some (top k g (pL p) (pshift p)) else None
+  else None.
+Definition product_square (d : data) (w : grid) (by_hat : bool) (n' : option grid) (t : cases product_proof)
+  : option dyadic :=
+  let m := dm d in let n := dn d in let l := dleft_modes d in let l' := dright_modes d in
+  if [&& fits (dleft d) (dright d) m n n', eqn (size_of l) m, eqn (size_of l') n, Nat.ltb 0 (size l)
+       & Nat.ltb 0 (size l')] then
+    let w := plus w n' in let none := sides (fun _ => false) in
+    if by_hat then
+      let groups right := Some (if right : bool then (l', m) else (l, 0)) in
+      if worst none (fun _ => product_top (m + n) groups (hat m n w)) [::] t is Some p
+      then let p := dmax p dzero in Some (dmul p p) else None
+    else
+      let groups right := if right : bool then None else Some (l, 0) in
+      if worst none (fun _ => product_top m groups (mul w w)) [::] t is Some p then Some (dmax p dzero) else None
+  else None.
+
 (* t with (u^T W v)^2 <= t |u|^2 |v|^2 for all u, v of their signs with u^T W v >= 0 *)
 Definition plain_square (d : data) (w : grid) (h : polar) : option dyadic :=
   let m := dm d in let n := dn d in
@@ -908,7 +990,8 @@ Definition layer_of (d : data) (f : grid) (a : dyadic) (w : grid) (h : polar) : 
   end
   else None.
 Definition square_of (d : data) (w : grid) (h : polar) : option dyadic :=
-  if dlayer d is Some (f, a) then layer_of d f a w h else plain_square d w h.
+  if dlayer d is Some (f, a) then layer_of d f a w h
+  else if h is Products by_hat n t then product_square d w by_hat n t else plain_square d w h.
 
 (* s with s <W, u v^T> <= lam |u| |v| *)
 Definition multiple (d : data) (p : dual) : option dyadic :=
@@ -1026,7 +1109,7 @@ Definition decide (d : data) (lower low upper : dyadic) (x : option better) : ve
   let eps := dmax (datol d) (dmul (drtol d) (dabs upper)) in
   if dleb (dsub upper lower) eps then Certified
   else if x is Some x then
-    if point_ok d (bsize x) (bU x) (bV x) (bA x) (bB x)
+    if point_ok d (bsize x) (bU x) (bV x) (bfactors x) (bA x) (bB x)
        && finite_ d (bsize x) (bU x) (bV x) (bA x) (bB x)
        && dltb (dadd (value true d (bsize x) (bU x) (bV x) (bA x) (bB x)) eps) low then
       if Nat.leb (bsize x) (dr d) then Refuted else if down d then Undecided else RankLimited

@@ -25,10 +25,10 @@ Definition covered (b : bool) (what : string) : result unit := if b then Ok tt e
 Definition known {T} (x : option T) (what : string) : result T :=
   match x with Some a => Ok a | None => NotCovered what end.
 
-(* JSON: objects, lists, texts of printable ASCII, natural numbers, true *)
+(* JSON: objects, lists, texts of printable ASCII, natural numbers, true, false *)
 Inductive json :=
 | Obj (fields : list (string * json)) | Lst (items : list json)
-| Str (text : string) | Nat_ (number : Z) | True_.
+| Str (text : string) | Nat_ (number : Z) | True_ | False_.
 
 Definition quote := """"%char.
 Definition code (c : ascii) : Z := Z.of_N (N_of_ascii c).
@@ -55,6 +55,7 @@ Fixpoint printed (comma colon : string) (j : json) : string :=
   | Str s => String quote (escaped s ++ String quote "")
   | Nat_ z => decimal 30 z ""
   | True_ => "true"
+  | False_ => "false"
   | Lst l => "[" ++ joined comma (map (printed comma colon) l) ++ "]"
   | Obj l => "{" ++ joined comma (map (fun f => match f with (k, v) =>
       String quote (escaped k ++ String quote colon) ++ printed comma colon v end) l) ++ "}"
@@ -104,6 +105,7 @@ Fixpoint value_ (fuel : nat) (s : string) : option (json * string) :=
     else if (0 <=? code c - 48) && (code c - 48 <=? 9) then
       let (z, r) := natural 0 (String c t) in Some (Nat_ z, r)
     else if prefix "true" (String c t) then Some (True_, substring 4 (String.length t) (String c t))
+    else if prefix "false" (String c t) then Some (False_, substring 5 (String.length t) (String c t))
     else None
   | _, _ => None
   end
@@ -194,7 +196,7 @@ Record arr := Arr { name : string; dtype : string; dims : list Z; start : Z; sto
 
 Definition product (l : list Z) : Z := fold_right Z.mul 1 l.
 
-Fixpoint cut (k : Z) (l : list Z) : list Z * list Z :=
+Fixpoint cut {T} (k : Z) (l : list T) : list T * list T :=
   match l with
   | [] => ([], [])
   | x :: t => if k <=? 0 then ([], l) else let (a, b) := cut (k - 1) t in (x :: a, b)
@@ -305,7 +307,7 @@ Definition floats (l : list arr) (n : string) (shape : list Z) : result (list Z 
   | None => Rejected (n ++ ": finite")
   end.
 
-Fixpoint chop (m : nat) (n : Z) (l : list Z) : list (list Z) :=
+Fixpoint chop {T} (m : nat) (n : Z) (l : list T) : list (list T) :=
   match m with O => [] | S k => let (a, b) := cut n l in a :: chop k n b end.
 Fixpoint triangle (m : nat) (n : Z) (l : list Z) : list (list Z) :=
   match m with O => [] | S k => let (a, b) := cut n l in a :: triangle k (n + 1) b end.
@@ -332,8 +334,27 @@ Fixpoint dense (count : nat) (k : Z) (at_ vals : list Z) : list Z :=
     | _, _ => 0 :: dense c (k + 1) at_ vals
     end
   end.
-Definition spread (m n : Z) (seen : option (list Z)) (x : list Z) : list (list Z) :=
-  chop (Z.to_nat m) n (match seen with Some p => dense (Z.to_nat (m * n)) 0 p x | None => x end).
+
+(* a tensor unfolded: the modes `rows` before the others; of a matrix it is as it is *)
+Definition to_front (k : nat) (dims_ x : list Z) : list Z * list Z :=
+  let before := firstn k dims_ in let d := nth k dims_ 1 in let after := skipn (S k) dims_ in
+  let parts := chop (Z.to_nat (product before)) d (chop (Z.to_nat (product before * d)) (product after) x) in
+  (d :: before ++ after, concat (concat (fold_right (zip_with cons) (repeat [] (Z.to_nat d)) parts)))%list.
+Fixpoint to_fronts (moved : nat) (rows : list nat) (dims_ x : list Z) : list Z :=  (* the last one first *)
+  match rows with
+  | [] => x
+  | k :: rest => let (e, y) := to_front (moved + k) dims_ x in to_fronts (S moved) rest e y
+  end.
+Record layout := Layout {
+  all_dims : list Z; row_modes : list nat; column_modes : list nat; seen : option (list Z) }.
+Definition sizes_of (y : layout) (modes_ : list nat) : list Z := map (fun k => nth k (all_dims y) 1) modes_.
+Definition count (y : layout) : Z :=
+  match seen y with Some p => Z.of_nat (List.length p) | None => product (all_dims y) end.
+Definition unfold_ (y : layout) (x : list Z) : list (list Z) :=
+  chop (Z.to_nat (product (sizes_of y (row_modes y)))) (product (sizes_of y (column_modes y)))
+    (match all_dims y with [_; _] => x | e => to_fronts 0 (rev (row_modes y)) e x end).
+Definition spread (y : layout) (x : list Z) : list (list Z) :=
+  unfold_ y (match seen y with Some p => dense (Z.to_nat (product (all_dims y))) 0 p x | None => x end).
 
 (* float.hex: 0x1.fffffffffffffp+k, 13 digits, or 0x0.0p+0; nothing negative *)
 Definition hex (c : ascii) : option Z :=
@@ -482,7 +503,80 @@ Definition one_hot (y : grid) : bool :=
   (0 <? one_) && forallb (fun r => (fold_left Z.add r 0 =? one_)
                                    && forallb (fun z => (z =? 0) || (z =? one_)) r) (ints y).
 
-Definition asked_of (s : json) (l : list arr) : result (Z * Z * option (list Z) * (option Z * option Z) * data) :=
+(* a tensor: how the proof unfolds it, and for its rows and its columns a norm of the products of vectors,
+   their sign, and the modes *)
+Fixpoint norms_of (l : list json) : result (list (norm_form * sign)) :=
+  match l with
+  | [] => Ok []
+  | Str s :: t => let* n := norm_of s in let* r := norms_of t in Ok (n :: r)
+  | _ => NotCovered "norms"
+  end.
+Definition product_sign (s s' : sign) : sign :=
+  match s, s' with
+  | Free, _ | _, Free => Free
+  | NonNegative, x => x
+  | NonPositive, NonPositive => NonNegative
+  | NonPositive, NonNegative => NonPositive
+  end.
+Fixpoint group_norm (l : list (norm_form * sign)) : result (norm_form * sign) :=
+  match l with
+  | [] => NotCovered "norms"
+  | [n] => Ok n
+  | (p, s) :: t =>
+    let* (p', s') := group_norm t in
+    let* _ := covered (match p, p' with L1, L1 | L2, L2 => true | _, _ => false end) "two norms in a group" in
+    Ok (p, product_sign s s')
+  end.
+Definition picked {T} (x : T) (l : list T) (places_ : list nat) : list T := map (fun k => nth k l x) places_.
+Fixpoint rises (last : Z) (l : list Z) : bool :=
+  match l with [] => true | k :: t => (last <? k) && rises k t end.
+Definition rows_of_proof (p : json) (order : Z) : result (list nat) :=
+  match find "polar" (fields_of p) with
+  | Some h =>
+    match find "rule" (fields_of h) with
+    | Some (Str "transpose") =>
+      let* rows := naturals h "rows" in
+      let k := Z.of_nat (List.length rows) in
+      let* _ := demand (rises (-1) rows && forallb (fun k => k <? order) rows && (0 <? k) && (k <? order))
+                  "proof.polar.rows" in
+      Ok (map Z.to_nat rows)
+    | _ => Ok [0%nat]
+    end
+  | None => Ok [0%nat]
+  end.
+Definition unfolding (p : json) (dims_ : list Z) (seen : option (list Z)) : result layout :=
+  let order := Z.of_nat (List.length dims_) in
+  let* rows := rows_of_proof p order in
+  let others := filter (fun k => negb (existsb (Nat.eqb k) rows)) (seq 0 (List.length dims_)) in
+  Ok (Layout dims_ rows others seen).
+Definition tensor_norms (atom : json) (y : layout) : result ((norm_form * sign * modes) * (norm_form * sign * modes)) :=
+  let* each := match find "norms" (fields_of atom) with Some (Lst n) => norms_of n | _ => NotCovered "norms" end in
+  let* _ := demand (Nat.eqb (List.length each) (List.length (all_dims y))) "statement.atom: norms" in
+  let* _ := covered (match find "symmetric" (fields_of atom) with Some False_ => true | _ => false end)
+              "a symmetric tensor" in
+  let side modes_ := let signs := picked (L2, Free) each modes_ in
+    let* n := group_norm signs in
+    Ok (n, match all_dims y with [_; _] => [] | _ =>
+      combine (map Z.to_nat (sizes_of y modes_)) (map snd signs) end) in
+  let* left_ := side (row_modes y) in let* right_ := side (column_modes y) in Ok (left_, right_).
+Definition factor_name (k : nat) : string :=
+  match k with O => "U" | S O => "V" | _ => "X" ++ decimal 30 (Z.of_nat k) "" end.
+(* U, V and the factors of the modes whose products they are *)
+Definition factors_read (l : list arr) (pre : string) (y : layout) (inputs n : Z) : result (Z * grid * grid * list grid) :=
+  let* u := known (lookup l (pre ++ "U")) "U" in
+  let r := match dims u with [_; r] => r | _ => 0 end in
+  match all_dims y with
+  | [_; _] =>
+    let* gu := matrix l (pre ++ "U") inputs r in let* gv := matrix l (pre ++ "V") n r in Ok (r, gu, gv, [])
+  | e =>
+    let k := Z.to_nat r in
+    let each := fold_right (fun k rest => let* f := rest in
+      let* x := matrix l (pre ++ factor_name k) (nth k e 0) r in Ok (x :: f)) (Ok []) in
+    let* left_ := each (row_modes y) in let* right_ := each (column_modes y) in
+    Ok (r, products_of k left_, products_of k right_, left_ ++ right_)%list
+  end.
+
+Definition asked_of (s p : json) (l : list arr) : result (Z * Z * layout * (option Z * option Z) * data) :=
   let* _ := only s ["arrays"; "atol"; "atom"; "claim"; "format"; "lam"; "loss"; "observed"; "offsets";
                     "q"; "rtol"; "shape"] "statement" in
   let* format := text s "format" in
@@ -500,12 +594,11 @@ Definition asked_of (s : json) (l : list arr) : result (Z * Z * option (list Z) 
   let found_ := (found_ : bool) && match places_ with (None, None) => false | _ => true end in
   let* atom := field s "atom" in
   let* kind := text atom "kind" in
-  let* layered := known (if (kind =? "rank_one")%string then Some false
+  let cp := (kind =? "cp")%string in
+  let* layered := known (if (kind =? "rank_one")%string || cp then Some false
                          else if (kind =? "relu")%string then Some true else None) "this atom" in
-  let* _ := only atom (["form"; "kind"; "left"; "right"]
+  let* _ := only atom (["form"; "kind"] ++ (if cp then ["norms"; "symmetric"] else ["left"; "right"])
     ++ if layered : bool then ["bias"; "slope"] else [])%list "this atom" in
-  let* one := text atom "left" in let* (left_norm, left_) := norm_of one in
-  let* other := text atom "right" in let* (right_norm, right_) := norm_of other in
   let* form := text atom "form" in
   let* theta := known (if (form =? "product")%string then Some Product
                        else if (form =? "sum")%string then Some Sum else None) "this form" in
@@ -515,8 +608,14 @@ Definition asked_of (s : json) (l : list arr) : result (Z * Z * option (list Z) 
   let* atol := stated_number s "atol" in
   let* shape := naturals s "shape" in
   match shape with
-  | [m; n] =>
-    let* _ := covered ((0 <? m) && (0 <? n) && (m * n <=? largest)) "this size" in
+  | m0 :: (_ :: _) as rest =>
+    let order := Z.of_nat (List.length shape) in
+    let* _ := covered ((order =? 2) || cp) "tensors" in
+    let* _ := covered ((order =? 2) || match theta with Product => true | Sum => false end) "this form" in
+    let* _ := covered ((order =? 2) || negb (classes loss)) "classes of a tensor" in
+    let* _ := covered (negb cp || match offsets_ with [] => true | _ => false end) "offsets of a tensor" in
+    let n0 := product rest in
+    let* _ := covered (forallb (Z.ltb 0) shape && (m0 * n0 <=? largest) && (order <=? 16)) "this size" in
     let* observed := text s "observed" in
     let* seen :=
       if (observed =? "all")%string then Ok None else
@@ -529,24 +628,26 @@ Definition asked_of (s : json) (l : list arr) : result (Z * Z * option (list Z) 
                         && same (dims rows) (dims cols)) "statement.rows" in
       let* i := known (integers (words rows)) "rows" in
       let* j := known (integers (words cols)) "cols" in
-      let* p := places m n (-1) i j in Ok (Some p) in
-    let count := match seen with Some p => Z.of_nat (List.length p) | None => m * n end in
-    let* (y, ye) := floats l "question.Y" [count] in
+      let* p := places m0 n0 (-1) i j in Ok (Some p) in
+    let* form_ := unfolding (if order =? 2 then Obj [] else p) shape seen in
+    let m := product (sizes_of form_ (row_modes form_)) in
+    let n := product (sizes_of form_ (column_modes form_)) in
+    let* (left_, right_) := if cp then tensor_norms atom form_ else
+      let* one := text atom "left" in let* one := norm_of one in
+      let* other := text atom "right" in let* other := norm_of other in Ok ((one, []), (other, [])) in
+    let* (y, ye) := floats l "question.Y" [count form_] in
     let* (c, ce) :=
       match lookup l "question.weights" with
       | Some _ => if classes loss then
           let* (x, e) := floats l "question.weights" [m] in
           Ok (flat_map (fun v => repeat v (Z.to_nat n)) x, e)
-        else floats l "question.weights" [count]
+        else floats l "question.weights" [count form_]
       | None => Ok (map (fun _ => 1) y, 0)
       end in
     let* _ := demand (forallb (Z.ltb 0) c) "statement.weights" in
     let* (layer, free) := if layered : bool then layer_read atom l m else Ok (None, false) in
     let inputs := match layer with Some (f, _) => width f | None => m end in
-    let* u := known (lookup l "question.U") "U" in
-    let r := match dims u with [_; r] => r | _ => 0 end in
-    let* gu := matrix l "question.U" inputs r in
-    let* gv := matrix l "question.V" n r in
+    let* (r, gu, gv, each) := factors_read l "question." form_ inputs n in
     let q := if found_ : bool then "proof.q" else "question.q" in
     let (cols, rows) := places_ in
     let* ga := offset l q cols n in
@@ -556,6 +657,7 @@ Definition asked_of (s : json) (l : list arr) : result (Z * Z * option (list Z) 
     let optional := (match seen with Some _ => ["rows"; "cols"] | None => [] end
       ++ match lookup l "question.weights" with Some _ => ["weights"] | None => [] end
       ++ (if layered : bool then ["features"] else [])
+      ++ map factor_name (seq 2 (List.length shape - 2))
       ++ offset_names "ridge" places_
       ++ if found_ : bool then [] else offset_names "q" places_)%list in
     let* _ := demand (forallb (fun a => negb (prefix "question." (name a))
@@ -563,12 +665,12 @@ Definition asked_of (s : json) (l : list arr) : result (Z * Z * option (list Z) 
       "statement.arrays: unknown" in
     let some (o : option Z) := match o with Some _ => true | None => false end in
     let d := Data (Z.to_nat m) (Z.to_nat n) (Z.to_nat inputs) (Z.to_nat r) layer free
-      (Grid (spread m n seen y) ye) (Grid (spread m n seen c) ce) loss lam theta
-      left_norm right_norm left_ right_
+      (Grid (spread form_ y) ye) (Grid (spread form_ c) ce) loss lam theta
+      (fst (fst left_)) (fst (fst right_)) (snd (fst left_)) (snd (fst right_)) (snd left_) (snd right_) each
       (some cols) (some rows) pa pb own gu gv ga gb found_ rtol atol in
     let* _ := demand (labels_ok d && (negb (classes loss) || one_hot (dY d))) "statement.Y" in
-    Ok (m, n, seen, places_, d)
-  | _ => NotCovered "tensors"
+    Ok (m, n, form_, places_, d)
+  | _ => NotCovered "this shape"
   end.
 
 Definition axis_of (p : json) (m n : Z) (any : bool) (where_ : string) : result bool :=  (* the smaller side *)
@@ -829,7 +931,58 @@ Definition layer_polar (h : json) (l : list arr) (m n k : Z) (pre : string) (d :
     end
   else NotCovered "this rule".
 
+(* multipliers of products of vectors: at the pairs of places, in row-major order, that are not in order
+   in each mode; or at those that are, where no sign makes x_a x_b negative *)
+Fixpoint indices_of (l : modes) : list (list nat) :=
+  match l with
+  | [] => [[]]
+  | (d, _) :: t => let below := indices_of t in flat_map (fun i => map (cons i) below) (seq 0 d)
+  end.
+Fixpoint pairs_in (l : list (list nat)) : list (list nat * list nat) :=
+  match l with [] => [] | a :: t => (map (pair a) l ++ pairs_in t)%list end.
+Definition pairs_at (null_ : bool) (g : modes) : list (list nat * list nat) :=
+  filter (fun ab => let (a, b) := (ab : list nat * list nat) in
+    let ordered := forallb (fun ij => Nat.leb (fst ij) (snd ij)) (combine a b) in
+    if null_ then negb ordered else
+      ordered && negb (forallb (fun ij => Nat.eqb (fst ij) (snd ij)) (combine a b)) && alike g a b)
+    (pairs_in (indices_of g)).
+Definition multiplier_of (l : list arr) (name_ : string) (right_ null_ : bool) (g : modes) : result (list multiplier) :=
+  match lookup l name_ with
+  | None => Ok []
+  | Some _ =>
+    let* _ := covered (Z.of_nat (size_of g) <=? 400) "this size" in
+    let pairs := pairs_at null_ g in
+    let* (x, e) := floats l name_ [Z.of_nat (List.length pairs)] in
+    let* _ := demand (null_ || forallb (Z.leb 0) x) (name_ ++ ": sign") in
+    Ok [Multiplier right_ null_ e (filter (fun p => negb (snd p =? 0)) (combine pairs x))]
+  end.
+Definition product_names (pre : string) (t : Z) (by_hat : bool) : list (string * (bool * bool)) :=
+  let rows (letter : string) := numbered (pre ++ letter) t ++ ".rows" in
+  let cols (letter : string) := numbered (pre ++ letter) t ++ ".cols" in
+  ([(rows "K", (false, true)); (rows "P", (false, false))]
+   ++ if by_hat then [(cols "K", (true, true)); (cols "P", (true, false))] else [])%list.
+Definition transpose_form (h : json) : result bool :=
+  let* f := text h "form" in
+  known (if (f =? "gram")%string then Some false else if (f =? "hat")%string then Some true else None) "this form".
+Definition product_end (l : list arr) (pre : string) (d : data) (by_hat : bool) (node : json) : result product_proof :=
+  match find "leaf" (fields_of node) with
+  | Some (Nat_ t) =>
+    let* _ := only node ["leaf"; "shift"] "a leaf" in
+    let* shift := shift_of node in
+    let* more := fold_right (fun x rest => let* r := rest in
+      let '(name_, (right_, null_)) := x in
+      let* m := multiplier_of l name_ right_ null_ (if right_ : bool then dright_modes d else dleft_modes d) in
+      Ok (m ++ r)%list) (Ok []) (product_names pre t by_hat) in
+    let k := Z.of_nat (dm d) + if by_hat then Z.of_nat (dn d) else 0 in
+    let* factor := factor_of l (numbered (pre ++ "L") t) k in Ok (ProductProof more factor shift)
+  | _ => NotCovered "a node"
+  end.
+
 (* the arrays of a rule *)
+Definition product_arrays (pre : string) (h : json) (nodes : list json) : list string :=
+  let by_hat := match transpose_form h with Ok b => b | _ => false end in
+  (pre ++ "N") :: flat_map (fun node => match find "leaf" (fields_of node) with
+    | Some (Nat_ t) => numbered (pre ++ "L") t :: map fst (product_names pre t by_hat) | _ => [] end) nodes.
 Definition node_arrays (pre : string) (nodes : list json) : list string :=
   (pre ++ "cuts") :: flat_map (fun node =>
     match find "leaf" (fields_of node) with
@@ -846,14 +999,15 @@ Definition rule_arrays (p : json) (pre : string) : list string :=
   | None => []
   | Some polar =>
     match find "nodes" (fields_of polar), find "each" (fields_of polar) with
-    | Some (Lst nodes), _ => node_arrays pre nodes
+    | Some (Lst nodes), _ => match find "rule" (fields_of polar) with
+        | Some (Str "transpose") => product_arrays pre polar nodes | _ => node_arrays pre nodes end
     | None, Some (Lst each) => each_arrays pre 0 each
     | _, _ => [pre ++ "L"; pre ++ "N"; pre ++ "M"; pre ++ "tree"]
     end
   end.
 
 (* the polar's rule; its arrays' names begin with `pre` *)
-Definition polar_of (h : json) (l : list arr) (m n : Z) (d : data) (seen : option (list Z)) (pre : string)
+Definition polar_of (h : json) (l : list arr) (m n : Z) (d : data) (y : layout) (pre : string)
   : result polar :=
   let* rule := text h "rule" in
   if (rule =? "spectral")%string then
@@ -864,8 +1018,7 @@ Definition polar_of (h : json) (l : list arr) (m n : Z) (d : data) (seen : optio
     let k := if columns : bool then n else m in
     let* factor := factor_of l (pre ++ "L") k in
     let* multipliers := optional_array l (pre ++ "N") (
-      let count := match seen with Some p => Z.of_nat (List.length p) | None => m * n end in
-      let* (x, e) := floats l (pre ++ "N") [count] in Ok (Grid (spread m n seen x) e)) in
+      let* (x, e) := floats l (pre ++ "N") [count y] in Ok (Grid (spread y x) e)) in
     let* more := optional_array l (pre ++ "M") (matrix l (pre ++ "M") k k) in
     Ok (Spectral columns multipliers more factor shift)
   else if (rule =? "conic")%string then
@@ -887,18 +1040,32 @@ Definition polar_of (h : json) (l : list arr) (m n : Z) (d : data) (seen : optio
     let* t := cones_of l (pre ++ "tree") k (List.length (orthants k s even)) in Ok (Cones columns t)
   else if (rule =? "signs")%string then Ok Opposite else NotCovered "this rule".
 
-Definition dual_of (p : json) (l : list arr) (m n : Z) (d : data) (seen : option (list Z)) (pre : string)
+Definition tensor_polar (h : json) (l : list arr) (m n : Z) (d : data) (y : layout) (pre : string) : result polar :=
+  let* tensor_rule := text h "rule" in
+  if (tensor_rule =? "transpose")%string then
+    let* _ := only h ["form"; "nodes"; "rows"; "rule"; "splits"] "this rule" in
+    let* by_hat := transpose_form h in
+    let* _ := covered (match find "splits" (fields_of h) with None | Some (Lst []) => true | _ => false end) "splits" in
+    let* more := optional_array l (pre ++ "N") (
+      let* (x, e) := floats l (pre ++ "N") [m * n] in Ok (Grid (unfold_ y x) e)) in
+    match find "nodes" (fields_of h) with
+    | Some (Lst nodes) =>
+      let* t := tree_of (product_end l pre d by_hat) 0 [] 0 nodes in Ok (Products by_hat more t)
+    | _ => NotCovered "nodes"
+    end
+  else if (tensor_rule =? "signs")%string then Ok Opposite else NotCovered "this rule of a tensor".
+
+Definition dual_of (p : json) (l : list arr) (m n : Z) (d : data) (y : layout) (pre : string)
   : result (option dual) :=
   let* _ := covered (match find "corrections" (fields_of p) with
                      | None => true | Some (Lst []) => true | _ => false end) "corrections" in
   match lookup l "proof.W", find "polar" (fields_of p) with
   | None, None => Ok None
   | Some w, Some polar =>
-    let count := match seen with Some p => Z.of_nat (List.length p) | None => m * n end in
-    let* (x, e) := floats l "proof.W" [count] in
-    let gw := Grid (spread m n seen x) e in
+    let* (x, e) := floats l "proof.W" [count y] in
+    let gw := Grid (spread y x) e in
     let* how_ := match dlayer d with
-      | None => polar_of polar l m n d seen pre
+      | None => match all_dims y with [_; _] => polar_of | _ => tensor_polar end polar l m n d y pre
       | Some _ => layer_polar polar l m n (Z.of_nat (dinputs d)) pre d gw
       end in
     Ok (Some (Dual gw how_))
@@ -926,19 +1093,17 @@ Definition fan_read (p : json) (l : list arr) (m n : Z) (at_ : option Z * option
 (* better factors, no zero column in them *)
 Definition full_columns (r : Z) (g : grid) : bool :=
   forallb (existsb (fun z => negb (z =? 0))) (ints (transpose (Z.to_nat r) g)).
-Definition better_of (p : json) (l : list arr) (m n inputs : Z) (at_ : option Z * option Z) (most : option Z)
+Definition better_of (p : json) (l : list arr) (m n inputs : Z) (y : layout) (at_ : option Z * option Z) (most : option Z)
   : result (option better) :=
   match find "better" (fields_of p), lookup l "proof.better.U" with
   | None, None => Ok None
-  | Some True_, Some a =>
-    let r := match dims a with [_; r] => r | _ => 0 end in
-    let* u := matrix l "proof.better.U" inputs r in
-    let* v := matrix l "proof.better.V" n r in
+  | Some True_, Some _ =>
+    let* (r, u, v, each) := factors_read l "proof.better." y inputs n in
     let* _ := covered (full_columns r u && full_columns r v) "a zero slice" in
     let* _ := demand (match most with Some k => r <=? k | None => true end) "proof.better: size" in
     let* a' := offset l "proof.better.q" (fst at_) n in
     let* b := offset l "proof.better.q" (snd at_) m in
-    Ok (Some (Better (Z.to_nat r) u v a' b))
+    Ok (Some (Better (Z.to_nat r) u v each a' b))
   | _, _ => NotCovered "better"
   end.
 
@@ -954,10 +1119,11 @@ Definition read (header : string) (body : list Z) : result case :=
     let* l := arrays_of entries 0 body in
     let* s := field c "statement" in let* p := field c "proof" in let* cl := field c "claim" in
     let* seal := text c "seal" in let* verdict := text cl "verdict" in
-    let* (m, n, seen, at_, d) := asked_of s l in
+    let* (m, n, y, at_, d) := asked_of s p l in
     let* _ := only p ["better"; "corrections"; "ky_fan"; "polar"] "this proof" in
     let pre := if down d then "proof.polar." else "proof." in
-    let mine := (["proof.W"; "proof.K"; "proof.better.U"; "proof.better.V"] ++ rule_arrays p pre
+    let mine := (["proof.W"; "proof.K"] ++ rule_arrays p pre
+      ++ map (fun k => ("proof.better." ++ factor_name k)%string) (seq 0 (List.length (all_dims y)))
       ++ match find "ky_fan" (fields_of p) with Some _ => ["proof.L"] | None => [] end
       ++ (if dfound d then offset_names "proof.q" at_ else []) ++ offset_names "proof.mu.q" at_
       ++ offset_names "proof.better.q" at_)%list in
@@ -967,8 +1133,8 @@ Definition read (header : string) (body : list Z) : result case :=
     let* _ := covered (match f with Some _ => down d | None => true end) "Ky Fan's bound of any size" in
     let* _ := covered (match f, dloss d with Some _, KullbackLeibler => false | _, _ => true end)
                 "Ky Fan's bound of counts" in
-    let* w := dual_of p l m n d seen pre in
-    let* b := better_of p l m n (Z.of_nat (dinputs d)) at_ (if down d then Some (Z.of_nat (dr d)) else None) in
+    let* w := dual_of p l m n d y pre in
+    let* b := better_of p l m n (Z.of_nat (dinputs d)) y at_ (if down d then Some (Z.of_nat (dr d)) else None) in
     Ok (Case s verdict seal (canonical (Lst [s; cl; p])) l d f w b)
   | _ => NotCovered "the header's order"
   end.

@@ -560,6 +560,147 @@ case: s s' h hu hv => -[] //= h hu hv; have := hu i 0; have := hv j 0.
 - by move=> v0 u0; rewrite mulr_ge0 ?pos // mulr_le0.
 Qed.
 
+(* tensors: products of vectors, and where their indices stand *)
+Lemma nth_pairs (T S P : Type) (f : T -> S -> P) d d1 d2 x y i : (i < size x * size y)%N ->
+  nth d (allpairs f x y) i = f (nth d1 x (i %/ size y)) (nth d2 y (i %% size y)).
+Proof.
+elim: x i => [|a x IH] i //=; rewrite mulSn nth_cat size_map => hi.
+case: ltnP => h; first by rewrite divn_small // modn_small // (nth_map d2).
+have y0 : (0 < size y)%N by case: (size y) hi => //; rewrite muln0.
+rewrite IH; last by rewrite ltn_subLR.
+by rewrite -{3 4}(subnKC h) divnDl // divnn y0 modnDl.
+Qed.
+
+Definition signed_by (l : modes) (x : nat -> nat -> R) := forall j i, of_sign (nth (0%N, Free) l j).2 (x j i).
+
+Lemma products_ofE r l f : modes_ok r l f -> shape (size_of l) r (products_of r f) /\
+  forall c : 'I_r, exists x, signed_by l x /\ forall i, (i < size_of l)%N ->
+    zr (entry_ (products_of r f) i c) * p2 (ex (products_of r f)) = product_at l x i.
+Proof.
+elim: l f => [|d l IH] [|a f] //=.
+  move=> _; split; first by split=> [|[|]] //= _; rewrite size_nseq.
+  by move=> c; exists (fun _ _ => 0); split=> [j i|[|]] //; rewrite ?nth_nil // /entry_ /= nth_nseq ltn_ord /zr /p2 mul1r.
+case/and3P => /shapedP sa ma /IH[[hs hr] hx] {IH}; set b := products_of r f in hs hr hx *.
+have [ha ra] := sa.
+have sz : size (allpairs (zip_with Z.mul) (ints a) (ints b)) = (d.1 * size_of l)%N by rewrite size_allpairs ha hs.
+have at_i i : (i < d.1 * size_of l)%N -> [/\ (i %/ size_of l < d.1)%N, (i %% size_of l < size_of l)%N
+    & nth [::] (allpairs (zip_with Z.mul) (ints a) (ints b)) i
+      = zip_with Z.mul (nth [::] (ints a) (i %/ size_of l)) (nth [::] (ints b) (i %% size_of l))].
+  move=> hi; have s0 : (0 < size_of l)%N by case: (size_of l) hi => //; rewrite muln0.
+  by rewrite ltn_divLR // ltn_mod s0 (nth_pairs _ _ [::] [::]) ?ha hs.
+split.
+  split=> // i hi; have [h1 h2 ->] := at_i i hi; by rewrite size_zip_with ra // hr // minnn.
+move=> c; have [x [sx ex_]] := hx c.
+exists (fun j i => if j is j'.+1 then x j' i else zr (entry_ a i c) * p2 (ex a)); split.
+  case=> [|j] i /=; last exact: sx.
+  have [hi|hi] := ltnP i d.1; last first.
+    by rewrite /entry_ [nth [::] _ i]nth_default ?ha // nth_nil zr0 mul0r; case: (d.2) => /=.
+  by have := meetsE sa ma; case: d.2 => //= /(_ (Ordinal hi) c); rewrite mxE.
+move=> i hi; have [h1 h2 e] := at_i i hi; rewrite /= -ex_ //.
+rewrite /entry_ e (nth_zip_with _ _ Z0 Z0) ?ra ?hr // zrM p2D; ring.
+Qed.
+
+Lemma products_okE k r l f u : shape k r u -> products_ok k r l f u -> products l (mx k r u).
+Proof.
+move=> hu; case: l => [|d l]; first by left.
+case/and3P => /products_ofE[hs hx] /eqnP e z; right=> c; have [x [sx ex_]] := hx c; exists x; split=> // i.
+rewrite e in hs; have [_ ed] := gsubE hu hs; rewrite -ex_; last by rewrite e.
+have := congr1 (fun M : 'M_(k, r) => M i c) ed; rewrite (zerosE _ _ z) !mxE => /esym/eqP.
+by rewrite subr_eq0 => /eqP.
+Qed.
+
+Fixpoint term (x : nat -> nat -> R) (a : seq nat) : R :=
+  if a is i :: a' then x 0%N i * term (fun j => x j.+1) a' else 1.
+
+Lemma place_ofE l x a : inside_of l a -> (place_of l a < size_of l)%N /\ product_at l x (place_of l a) = term x a.
+Proof.
+elim: l x a => [|d l IH] x [|i a] //= /andP[/PeanoNat.Nat.ltb_lt/ssrnat.ltP hi /(IH (fun j => x j.+1))[hp e]].
+have s0 : (0 < size_of l)%N := leq_ltn_trans (leq0n _) hp.
+rewrite divnMDl // divn_small // addn0 modnMDl modn_small // e; split=> //.
+by apply: (@leq_trans (i.+1 * size_of l)); [rewrite mulSn addnC ltn_add2r|rewrite leq_mul2r hi orbT].
+Qed.
+
+Lemma alike_ge0 l x a b : signed_by l x -> inside_of l a -> inside_of l b -> alike l a b -> 0 <= term x a * term x b.
+Proof.
+elim: l x a b => [|d l IH] x [|i a] [|j b] // sx; first by rewrite mulr1.
+move=> /andP[_ ha] /andP[_ hb] /andP[h1 h2].
+have h := IH _ _ _ (fun j => sx j.+1) ha hb h2.
+rewrite [term _ _]/= [X in _ * X]/= mulrACA; apply: mulr_ge0 h; case/orP: h1 => [/eqnP ->|]; first by rewrite -expr2 sqr_ge0.
+have := sx 0%N i; have := sx 0%N j; rewrite /=; case: d.2 => //= h3 h4 _; first by rewrite mulr_ge0.
+by rewrite mulr_le0.
+Qed.
+
+Lemma in_order l x a b : inside_of l a -> inside_of l b ->
+  term x (zip_with Nat.min a b) * term x (zip_with Nat.max a b) = term x a * term x b.
+Proof.
+elim: l x a b => [|d l IH] x [|i a] [|j b] //= /andP[_ ha] /andP[_ hb].
+rewrite [LHS]mulrACA [RHS]mulrACA (IH (fun j => x j.+1)) //; congr (_ * _).
+by have [h|h] := PeanoNat.Nat.le_ge_cases i j;
+  rewrite ?(PeanoNat.Nat.min_l _ _ h) ?(PeanoNat.Nat.max_r _ _ h) // (PeanoNat.Nat.min_r _ _ h) (PeanoNat.Nat.max_l _ _ h) mulrC.
+Qed.
+
+Lemma bumpE k x e (i j : 'I_k) v (z : 'cV_k) : shape k k (Grid x e) -> shape k k (Grid (bump x i j v) e) /\
+  qf (mx k k (Grid (bump x i j v) e)) z = qf (mx k k (Grid x e)) z + zr v * p2 e * (z i 0 * z j 0).
+Proof.
+move=> [/= hs hr]; rewrite /bump; split.
+  split=> [|l hl] /=; first by rewrite size_set_nth hs; apply/maxn_idPr.
+  by rewrite nth_set_nth /=; case: eqP => _; [rewrite size_set_nth hr //; apply/maxn_idPr|rewrite hr].
+have -> : mx k k (Grid (bump x i j v) e) = mx k k (Grid x e) + (zr v * p2 e) *: delta_mx i j.
+  apply/matrixP => a b; rewrite !mxE /entry_ /= /bump nth_set_nth /= -val_eqE /=.
+  case: eqP => [->|_] /=; last by rewrite mulr0 addr0.
+  rewrite nth_set_nth /= -val_eqE /=; case: eqP => [->|_]; last by rewrite mulr0 addr0.
+  by rewrite zrD mulrDl mulr1.
+rewrite qfD qfZ; congr (_ + _ * _); rewrite qf_sum (bigD1 i) //= (bigD1 j) //= mxE !eqxx mul1r.
+rewrite big1 => [|b jb]; last by rewrite mxE (negbTE jb) andbF mul0r.
+by rewrite big1 ?addr0 // => a ia; rewrite big1 // => b _; rewrite mxE (negbTE ia) mul0r.
+Qed.
+
+Lemma bump_bothE k x e (i j : 'I_k) v (z : 'cV_k) : shape k k (Grid x e) -> shape k k (Grid (bump_both x i j v) e) /\
+  qf (mx k k (Grid (bump_both x i j v) e)) z
+  = qf (mx k k (Grid x e)) z + zr v * p2 e * 2 * (z i 0 * z j 0).
+Proof.
+move=> hx; have [h1 e1] := bumpE i j v z hx; have [h2 e2] := bumpE j i v z h1; split=> //.
+by rewrite e2 e1; ring.
+Qed.
+
+Definition in_group (l : modes) first k (z : 'cV[R]_k) : Prop := (first + size_of l <= k)%N /\
+  exists x, signed_by l x /\ forall i : 'I_k, (first <= i)%N -> (i - first < size_of l)%N ->
+  z i 0 = product_at l x (i - first)%N.
+
+Lemma placedE l first p k (z : 'cV_k) : in_group l first z -> all (pair_ok l p) (entries_at p) ->
+  shape k k (placed l first p k) /\ 0 <= qf (mx k k (placed l first p k)) z.
+Proof.
+case=> hk [x [sx hx]]; have [hb eb] := blankE k k; rewrite /placed.
+have q0 : 0 <= qf (mx k k (Grid (ints (blank k k)) (unit_ex p))) z.
+  have -> : mx k k (Grid (ints (blank k k)) (unit_ex p)) = 0.
+    apply/matrixP => i j; rewrite mxE [RHS]mxE /entry_ /= !nth_nseq ltn_ord nth_nseq ltn_ord zr0 mul0r //.
+  by rewrite /qf mul0mx dot0r.
+have at_ a : inside_of l a -> exists i : 'I_k, (first + place_of l a)%N = i /\ z i 0 = term x a.
+  move=> /place_ofE -/(_ x)[h e]; have hi : (first + place_of l a < k)%N by apply: leq_trans hk; rewrite ltn_add2l.
+  by exists (Ordinal hi); split=> //; rewrite hx /= ?addKn ?leq_addr.
+move: q0; have : shape k k (Grid (ints (blank k k)) (unit_ex p)) by [].
+elim: (entries_at p) (ints (blank k k)) => [|[[a b] v] es IH] y hy q0 //= /andP[/and3P[ha hb' ok] hes].
+have [i [ei zi]] := at_ a ha; have [j [ej zj]] := at_ b hb'; rewrite ei ej.
+have [h1 e1] := bump_bothE i j v z hy.
+move: ok; case: (null p) => /andP[hc hd]; last first.
+  apply: IH => //; rewrite e1 addr_ge0 // zi zj mulr_ge0 ?(alike_ge0 sx ha hb' hd) // !mulr_ge0 ?p2_ge0 //.
+  by rewrite -zr0 zr_le.
+have [c [ec zc]] := at_ _ hc; have [f [ef zf]] := at_ _ hd; rewrite ec ef.
+have [h2 e2] := bump_bothE c f (Z.opp v) z h1; apply: IH => //; rewrite e2 e1 zi zj zc zf (in_order x ha hb').
+have -> : zr (Z.opp v) = - zr v by have := zrB Z0 v; rewrite zr0 sub0r => <-; congr zr; lia.
+by rewrite !mulNr addrK.
+Qed.
+
+Lemma with_placedE k groups (z : 'cV_k) : (forall b l first, groups b = Some (l, first) -> in_group l first z) ->
+  forall p g g', shape k k g -> with_placed k groups g p = Some g' ->
+  shape k k g' /\ qf (mx k k g) z <= qf (mx k k g') z.
+Proof.
+move=> hg; elim=> [|x p IH] g g' sg /=; first by case=> <-.
+case e: (groups _) => [[l first]|] //; case: ifP => // ok.
+have [hs h0] := placedE (hg _ _ _ e) ok; have [ha ea] := gaddE sg hs.
+by move/(IH _ _ ha) => [h1 h2]; split=> //; apply: le_trans h2; rewrite ea qfD lerDl.
+Qed.
+
 (* exp and log: x of 2^-100, and parts of a unit *)
 Definition arg (x : Z) : R := zr x * p2 (Zneg 100).
 Definition part (x : Z) : R := zr x / p2 fine.
@@ -1186,6 +1327,25 @@ apply: (worstE (P := all_hold (on_side line_of z)) (le_ := fun x => qf (mx k k g
   by case: (leP 0 ((mx 1 k a *m z) 0 0)) => [h1|/ltW h1]; [left|right].
 - move=> path q t' hp e; have [h' [h1 h2]] := factsE (c := 0%N) (leq0n h) hf (on_facts0 hz) hp.
   exact: form_topE sg sym h1 h2 e.
+Qed.
+
+Lemma product_topE k groups g p t (z : 'cV_k) : shape k k g ->
+  (forall b l first, groups b = Some (l, first) -> in_group l first z) ->
+  product_top mul k groups g p = Some t -> qf (mx k k g) z <= dv t * sq z.
+Proof.
+move=> sg hg; rewrite /product_top; case e: (with_placed _ _ _ _) => [g'|] //; case: ifP => // sym [<-].
+have [h1 h2] := with_placedE hg sg e; apply: le_trans h2 _; apply: topE => //; exact: symmetricE.
+Qed.
+
+Lemma product_treeE k groups g tr t (z : 'cV_k) : shape k k g ->
+  (forall b l first, groups b = Some (l, first) -> in_group l first z) ->
+  worst (sides (fun _ => false)) (fun _ => product_top mul k groups g) [::] tr = Some t ->
+  qf (mx k k g) z <= dv (dmax t dzero) * sq z.
+Proof.
+move=> sg hg e; rewrite dv_max dv_zero.
+apply: (worstE (P := fun _ => True) (le_ := fun x => qf (mx k k g) z <= Num.max x 0 * sq z)) e => //.
+- by move=> x y xy h; apply: le_trans h _; rewrite ler_wpM2r ?sq_ge0 // ge_max !le_max xy lexx orbT.
+- by move=> path p x _ /(product_topE sg hg) h; apply: le_trans h _; rewrite ler_wpM2r ?sq_ge0 // le_max lexx.
 Qed.
 
 Lemma fan_top k n w x y l sh (z : 'cV_k) : shape k n x -> shape k w y ->
@@ -1968,7 +2128,7 @@ Proof. by move=> h; case: l => * //=; rewrite ler_pM2r ?invr_gt0. Qed.
 Definition meaning (d : data) : question R :=
   @Question R (dm d) (dn d) (dinputs d) (dr d)
     (if dlayer d is Some l then mx _ _ l.1 else pid_mx (dm d)) (if dlayer d is Some l then dv l.2 else 1) (dfree d) (mx _ _ (dY d)) (mx _ _ (dC d)) (lossv (dloss d)) (dv (dlam d)) (dform d)
-    (dleft_norm d) (dright_norm d) (dleft d) (dright d) (dcolumns d) (drows d) (mx _ 1 (dP d))^T (mx _ 1 (dQ d)) (down d) (mx _ _ (dU d)) (mx _ _ (dV d))
+    (dleft_norm d) (dright_norm d) (dleft d) (dright d) (dleft_modes d) (dright_modes d) (dcolumns d) (drows d) (mx _ 1 (dP d))^T (mx _ 1 (dQ d)) (down d) (mx _ _ (dU d)) (mx _ _ (dV d))
     (mx _ 1 (dA d))^T (mx _ 1 (dB d)) (dfound d) (dv (drtol d)) (dv (datol d)).
 
 (* what v of a sign can meet of a row *)
@@ -2980,12 +3140,12 @@ have := supportedP Ym hs (ltn_ord i) (ltn_ord j).
 by rewrite !mx_gt0 => /orP[//|/Z.eqb_eq ->].
 Qed.
 
-Lemma pointE r u v a b : point_ok d r u v a b -> finite_ mul d r u v a b -> (down d -> (r <= dr d)%N) ->
+Lemma pointE r u v f a b : point_ok d r u v f a b -> finite_ mul d r u v a b -> (down d -> (r <= dr d)%N) ->
   [/\ shape (dinputs d) r u, shape (dn d) r v, shape (dn d) 1 a, shape (dm d) 1 b
      & competes (q := q) (mx (dinputs d) r u) (mx (dn d) r v) (mx (dn d) 1 a)^T (mx (dm d) 1 b)].
 Proof.
-case/and5P => /shapedP hu /shapedP hv mu mv /offsetsE[ha hb za zb] hf small; split=> //.
-split=> //; first by split; apply: meetsE.
+case/and5P => /shapedP hu /shapedP hv mu mv /andP[/offsetsE[ha hb za zb] /andP[pu pv]] hf small; split=> //.
+split=> //; first by split; [exact: meetsE|exact: meetsE|exact: products_okE pu|exact: products_okE pv].
 by move=> i j c_; rewrite /fitted -fitE; exact: finite_E.
 Qed.
 
@@ -3273,7 +3433,7 @@ Qed.
 Lemma plain_squareE w h t : shape (dm d) (dn d) w -> plain_square mul d w h = Some t ->
   plain_le (q := q) (mx (dm d) (dn d) w) (dv t).
 Proof.
-move=> hw; set W := mx (dm d) (dn d) w; case: h => [c nn mm l sh|tr||c trees||t0|each] //=; last first.
+move=> hw; set W := mx (dm d) (dn d) w; case: h => [?|c nn mm l sh|tr||c trees||t0|each] //=; last first.
 - case: ifP => // /orP h [<-] u v hu hv w0; rewrite dv_zero mul0r.
   have: dot u (W *m v) <= 0.
     case: h => [z|h]; first by rewrite /W (zerosE _ _ z) mul0mx dot0r.
@@ -3336,6 +3496,55 @@ move=> hw; set W := mx (dm d) (dn d) w; case: h => [c nn mm l sh|tr||c trees||t0
   by apply: polar_rows; exact: (more (dm d) (dleft d) _ u hx hm hs hu).
 Qed.
 
+(* tensors: u, and z = (u, v), are products in each group *)
+Lemma group_of l k (u : 'cV[R]_k) : products l u -> Nat.ltb 0 (size l) -> eqn (size_of l) k -> in_group l 0 u.
+Proof.
+case=> [->|] // h _ /eqnP e; split; first by rewrite add0n e.
+by have [x [sx hx]] := h 0; exists x; split=> // i _ _; rewrite subn0.
+Qed.
+
+Lemma in_group_left l m' n' (u : 'cV[R]_m') (v : 'cV[R]_n') : in_group l 0 u -> size_of l = m' -> in_group l 0 (col_mx u v).
+Proof.
+move=> [_ [x [sx hx]]] e; split; first by rewrite add0n e leq_addr.
+exists x; split=> // i _; rewrite subn0 => hi; case: (split_ordP i) hi => j -> hi.
+  by rewrite col_mxEu (hx j) ?subn0 // e.
+by move: hi; rewrite /= e ltnNge leq_addr.
+Qed.
+
+Lemma in_group_right l m' n' (u : 'cV[R]_m') (v : 'cV[R]_n') : in_group l 0 v -> size_of l = n' -> in_group l m' (col_mx u v).
+Proof.
+move=> [_ [x [sx hx]]] e; split; first by rewrite e.
+exists x; split=> // i; case: (split_ordP i) => j -> hi hj; first by move: hi; rewrite /= leqNgt ltn_ord.
+by move: hj; rewrite col_mxEd /= addKn => hj; rewrite (hx j) ?subn0.
+Qed.
+
+Lemma product_squareE w by_hat n' tr t : shape (dm d) (dn d) w -> product_square mul d w by_hat n' tr = Some t ->
+  product_le (q := q) (mx (dm d) (dn d) w) (dv t).
+Proof.
+move=> hw; rewrite /product_square; case: ifP => // /and5P[hn sl sr nl nr] h u v mu mv pu pv w0.
+have [hs [N [eN N0]]] : shape (dm d) (dn d) (plus w n') /\ exists N,
+    mx (dm d) (dn d) (plus w n') = mx (dm d) (dn d) w + N /\ 0 <= dot u (N *m v).
+  case: n' hn {h} => [y|] /=; last by split=> //; exists 0; rewrite addr0 mul0mx dot0r.
+  case/andP=> /shapedP hy ny; have [h1 e1] := gaddE hw hy; split=> //.
+  by exists (mx (dm d) (dn d) y); split=> //; exact: nonneg_onE hy ny mu mv.
+move: h hs eN; move: (plus w n') => s h hs eN; set W := mx _ _ w in w0 eN *.
+have s0 : 0 <= dot u (mx (dm d) (dn d) s *m v) by rewrite eN mulmxDl dotDr addr_ge0.
+have more : 0 <= dv t -> dot u (mx (dm d) (dn d) s *m v) ^+ 2 <= dv t * (sq u * sq v) ->
+    dot u (W *m v) ^+ 2 <= dv t * (norm (left_norm q) u * norm (right_norm q) v) ^+ 2.
+  move=> t0 h1; apply: le_trans (_ : _ <= dv t * (sq u * sq v)) _.
+    by apply: le_trans h1; rewrite ler_sqr ?nnegrE // eN mulmxDl dotDr lerDl.
+  by rewrite ler_wpM2l // exprMn; apply: ler_pM; rewrite ?sq_ge0 ?sq_le_norm.
+have max0 p : 0 <= dv (dmax p dzero) by rewrite dv_max dv_zero le_max lexx orbT.
+case: by_hat h; case e: (worst _ _ _ _) => [p|] // [et].
+  have [sh eh] := hatE hs; apply: more; rewrite -et dvM; first exact: mulr_ge0.
+  apply: (hat_le (q := q)) => // a b a0 b0; rewrite /= -eh; apply: product_treeE sh _ e.
+  have ga := group_of (productsZ a0 pu) nl sl; have gb := group_of (productsZ b0 pv) nr sr.
+  move=> [] l first [<- <-]; [apply: in_group_right gb _|apply: in_group_left ga _]; exact/eqnP.
+have [sg eg] := productE hs hs; apply: more; rewrite -et //.
+apply: (polar_rows (q := q)); rewrite -eg; apply: product_treeE sg _ e.
+by move=> [] // l first [<- <-]; exact: group_of pu nl sl.
+Qed.
+
 Lemma layer_ofE f a w h t : dlayer d = Some (f, a) -> shape (dm d) (dn d) w ->
   layer_of mul d f a w h = Some t -> polar_le (q := q) (mx (dm d) (dn d) w) (dv t).
 Proof.
@@ -3373,7 +3582,7 @@ have section_ (u : 'cV_(dinputs d)) : sq (priced (q := q) u) = 1 ->
 have up v : dv v <= dv (dmax v dzero) by rewrite dv_max le_max lexx.
 have up0 v : 0 <= dv (dmax v dzero) by rewrite dv_max dv_zero le_max lexx orbT.
 case: h => //= [c trees|tr|each].
-- case: c => //; case e: (layer_cones _ _ _ _ _ _ _ _ _ _) => [x|] // [<-] u v _ hv y0.
+- case: c => //; case e: (layer_cones _ _ _ _ _ _ _ _ _ _) => [x|] // [<-] u v _ hv _ _ y0.
   have le_ : dot (hidden u) (mx (dm d) (dn d) w *m v)
       <= dv x * (norm (left_norm q) (priced (q := q) u) * norm (right_norm q) v).
     rewrite hU; apply: le_trans (hidden_conesE u hf hw e hv _) _.
@@ -3416,7 +3625,10 @@ move=> hw; rewrite /square_of; case e: (dlayer d) => [[f a]|].
   exact: layer_ofE.
 have [k nf] : dinputs d = dm d /\ ~~ dfree d.
   by case/and5P: (good) => _ _ _ _ /and5P[+ _ _ _ _]; rewrite /layer_ok e => /andP[/eqnP].
-move/(plain_squareE hw); apply: (polar_le_plain (q := q) (e := k)) => // u; exact: hidden_plain.
+move=> ht; apply: (polar_le_plain (q := q) (e := k)) => // [u|]; first exact: hidden_plain.
+have: plain_square mul d w h = Some t -> product_le (q := q) (mx (dm d) (dn d) w) (dv t).
+  by move=> e' u v mu mv _ _; exact: (plain_squareE hw e').
+by case: h ht => [? ? ? /(product_squareE hw) //|????? ht|? ht|ht|?? ht|ht|? ht|? ht] /(_ ht).
 Qed.
 
 Lemma multipleE p s : multiple mul d p = Some s -> let W := mx (dm d) (dn d) (dW p) in
@@ -3658,7 +3870,7 @@ have := @weak_duality_poisson R q l0 P0 Q0 0 0 0 _ (lexx _) _ free0 al el _ r U 
 rewrite expr0n /= !mul0r subr0; set lhs := \sum_i _; set rhs := \sum_i _ => h.
 have -> : rhs = lhs.
   by apply: eq_bigr => i _; apply: eq_bigr => j _; rewrite z mul0r.
-apply: h => [u v _ _ _||i j]; first by rewrite mul0mx dot0r expr0n mul0r.
+apply: h => [u v _ _ _ _ _||i j]; first by rewrite mul0mx dot0r expr0n mul0r.
   exact: sqr_ge0.
 by have := hal i j; rewrite z mul0r.
 Qed.
@@ -3743,7 +3955,7 @@ rewrite /own_bound; case: p => [p|]; last first.
   move=> h r U V a b hx; have [[lsq C1] /(_ _ _ _ _ _ hx)] := excessE Ym h; move/le_trans; apply.
   have := left_over (q := q) l0 P0 Q0 (W := 0) (t := 0) (s := 0) _ (lexx _) _ free0 lsq C1 hx.
   rewrite scaler0 subr0 !mul0r expr0n /= !mul0r subr0 add0r; apply; last exact: sqr_ge0.
-  by move=> u v _ _ _; rewrite mul0mx dot0r expr0n mul0r.
+  by move=> u v _ _ _ _ _; rewrite mul0mx dot0r expr0n mul0r.
 case e: (multiple mul d p) => [s|] //; have := belowE (s := s); cbv zeta.
 move: (below s) => s' hs'; case h: (excess _ _ _ _) => [x|] // [<-] r U V a b hx.
 have [t [ht s0 st ho [hw hs hf]]] := multipleE e; have /andP[b0 bs] := hs' s0.

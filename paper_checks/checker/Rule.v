@@ -403,17 +403,13 @@ by rewrite ler_sqr ?nnegrE ?addr_ge0 // lerDl.
 Qed.
 
 (* by the form z^T hat z = 2 u^T W v on a cone *)
-Lemma square_le_hat (W : 'M[R]_(m, n)) (cone : 'cV[R]_(m + n) -> Prop) t : 0 <= t ->
-  (forall (u : 'cV_m) (v : 'cV_n), meets (left q) u -> meets (right q) v -> cone (col_mx u v)) ->
-  (forall z, cone z -> qf (block_mx 0 W W^T 0) z <= t * sq z) -> square_le W (t * t).
+Lemma hat_le (W : 'M[R]_(m, n)) t (u : 'cV_m) (v : 'cV_n) : 0 <= t -> 0 <= dot u (W *m v) ->
+  (forall a b, 0 <= a -> 0 <= b -> let z := col_mx (a *: u) (b *: v) in
+   qf (block_mx 0 W W^T 0) z <= t * sq z) -> dot u (W *m v) ^+ 2 <= t * t * (sq u * sq v).
 Proof.
-move=> t0 hc h u v hu hv w0; set a := norm L2 u; set b := norm L2 v.
+move=> t0 w0 h; set a := norm L2 u; set b := norm L2 v.
 have a0 : 0 <= a := norm_ge0 L2 u; have b0 : 0 <= b := norm_ge0 L2 v.
-have scaled s k (x : 'cV[R]_k) c : 0 <= c -> meets s x -> meets s (c *: x).
-  move=> c0; case: s => //= hx i j; rewrite mxE; first by rewrite mulr_ge0.
-  by rewrite mulr_ge0_le0.
-have := h _ (hc _ _ (scaled _ _ _ b b0 hu) (scaled _ _ _ a a0 hv)).
-rewrite qf_hat -scalemxAr dotZl dotZr /sq dot_col_mx -!/(sq _) !sqZ -!norm_sqr -/a -/b => e.
+have := h b a b0 a0; rewrite /= qf_hat -scalemxAr dotZl dotZr /sq dot_col_mx -!/(sq _) !sqZ -!norm_sqr -/a -/b => e.
 have e' : b * a * dot u (W *m v) <= t * (a ^+ 2 * b ^+ 2) by move: e; lra.
 have ab : dot u (W *m v) * (a * b) <= (t * (a * b)) * (a * b).
   by move: e'; rewrite [_ * (a * b) * (a * b)](_ : _ = t * (a ^+ 2 * b ^+ 2)); [lra|ring].
@@ -429,6 +425,15 @@ rewrite -ler_sqr ?nnegrE // in ab; last by rewrite !mulr_ge0.
 by apply: le_trans ab _; rewrite le_eqVlt; apply/orP; left; apply/eqP; ring.
 Qed.
 
+Lemma square_le_hat (W : 'M[R]_(m, n)) (cone : 'cV[R]_(m + n) -> Prop) t : 0 <= t ->
+  (forall (u : 'cV_m) (v : 'cV_n), meets (left q) u -> meets (right q) v -> cone (col_mx u v)) ->
+  (forall z, cone z -> qf (block_mx 0 W W^T 0) z <= t * sq z) -> square_le W (t * t).
+Proof.
+move=> t0 hc h u v hu hv w0; apply: hat_le => // a b a0 b0; apply: h; apply: hc.
+  by move: hu; case: (left q) => //= hx i j; rewrite mxE; [rewrite mulr_ge0|rewrite mulr_ge0_le0].
+by move: hv; case: (right q) => //= hx i j; rewrite mxE; [rewrite mulr_ge0|rewrite mulr_ge0_le0].
+Qed.
+
 (* c/2 (z - y)^2 + x z >= x y - x^2 / (2 c) *)
 Lemma entry (c z y x : R) : 0 < c \/ c = 0 /\ x = 0 ->
   x * y - x ^+ 2 / c / 2 <= c / 2 * (z - y) ^+ 2 + x * z.
@@ -441,21 +446,41 @@ have : (c * (z - y) + x) ^+ 2 / c = c * (z - y) ^+ 2 + 2 * x * (z - y) + x ^+ 2 
 by move: h; move: (_ / c) (x ^+ 2 / c) => a b; lra.
 Qed.
 
+(* products of vectors *)
+Lemma products_col l k r (U : 'M[R]_(k, r)) j : products l U -> products l (col j U).
+Proof. by case=> [->|h]; [left|right=> c; have [x [s e]] := h j; exists x; split=> // i; rewrite mxE]. Qed.
+
+Lemma productsZ l k (u : 'cV[R]_k) c : 0 <= c -> products l u -> products l (c *: u).
+Proof.
+case: l => [|d l] c0; first by left.
+case=> // h; right=> j; have [x [s e]] := h j; exists (fun j i => if j is 0%N then c * x 0%N i else x j i); split.
+  case=> [|j'] i; last exact: s.
+  have := s 0%N i; rewrite /of_sign /=; case: d.2 => // x0; first by rewrite mulr_ge0.
+  by rewrite mulr_ge0_le0.
+by move=> i; rewrite mxE e /= mulrA.
+Qed.
+
 (* (s(F u)^T W v)^2 <= t |u|^2 |v|^2 in the question's norms, and without a layer *)
 Definition polar_le (W : 'M[R]_(m, n)) t : Prop :=
-  forall (u : 'cV_ins) (v : 'cV_n), meets (left q) u -> meets (right q) v -> 0 <= dot (hidden u) (W *m v) ->
+  forall (u : 'cV_ins) (v : 'cV_n), meets (left q) u -> meets (right q) v ->
+  products (left_modes q) u -> products (right_modes q) v -> 0 <= dot (hidden u) (W *m v) ->
   dot (hidden u) (W *m v) ^+ 2 <= t * (norm (left_norm q) (priced u) * norm (right_norm q) v) ^+ 2.
 Definition plain_le (W : 'M[R]_(m, n)) t : Prop :=
   forall (u : 'cV_m) (v : 'cV_n), meets (left q) u -> meets (right q) v -> 0 <= dot u (W *m v) ->
   dot u (W *m v) ^+ 2 <= t * (norm (left_norm q) u * norm (right_norm q) v) ^+ 2.
 
+Definition product_le (W : 'M[R]_(m, n)) t : Prop :=
+  forall (u : 'cV_m) (v : 'cV_n), meets (left q) u -> meets (right q) v ->
+  products (left_modes q) u -> products (right_modes q) v -> 0 <= dot u (W *m v) ->
+  dot u (W *m v) ^+ 2 <= t * (norm (left_norm q) u * norm (right_norm q) v) ^+ 2.
+
 Lemma polar_le_plain W t (e : ins = m) : ~~ free_bias q -> (forall u : 'cV_ins, hidden u = castmx (e, erefl) u) ->
-  plain_le W t -> polar_le W t.
+  product_le W t -> polar_le W t.
 Proof.
-move=> no hu h u v mu mv; rewrite hu (priced_all _ no).
-have [-> mu'] : norm (left_norm q) u = norm (left_norm q) (castmx (e, erefl) u)
-    /\ meets (left q) (castmx (e, erefl) u).
-  by move: mu {h hu mv}; case: m / e => mu; rewrite castmx_id.
+move=> no hu h u v mu mv pu pv; rewrite hu (priced_all _ no).
+have [-> mu' pu'] : [/\ norm (left_norm q) u = norm (left_norm q) (castmx (e, erefl) u),
+    meets (left q) (castmx (e, erefl) u) & products (left_modes q) (castmx (e, erefl) u)].
+  by move: mu pu {h hu mv}; case: m / e => mu pu; rewrite castmx_id.
 exact: h.
 Qed.
 
@@ -616,7 +641,7 @@ Lemma polar_le_layer (W : 'M[R]_(m, n)) t far reach : 0 <= t -> 0 <= far -> 0 <=
   (free_bias q -> biased W far reach) ->
   (forall u : 'cV_ins, sq (priced u) = 1 -> near far reach u -> met_le (W^T *m hidden u) t) -> polar_le W t.
 Proof.
-move=> t0 far0 reach0 hb h u0 v _ hv; have [u [pu eW [s [eF hs hr]]]] := near_enough u0 far0 reach0 hb.
+move=> t0 far0 reach0 hb h u0 v _ hv _ _; have [u [pu eW [s [eF hs hr]]]] := near_enough u0 far0 reach0 hb.
 have -> : dot (hidden u0) (W *m v) = \sum_j (W^T *m hidden u) j 0 * v j 0.
   by rewrite eW dotC dot_mull dotC dot_col.
 rewrite -pu in hs hr *; set c := norm L2 (priced u) in hs hr *; have [z|z] := eqVneq (sq (priced u)) 0.
@@ -704,17 +729,18 @@ Qed.
 
 Lemma priced_le (W : 'M[R]_(m, n)) t s : polar_le W t ->
   0 <= s -> s ^+ 2 * t <= lam q ^+ 2 -> forall r (U : 'M_(ins, r)) (V : 'M_(n, r)),
-  meets (left q) U -> meets (right q) V -> s * dot W (hidden U *m V^T)
+  meets (left q) U -> meets (right q) V -> products (left_modes q) U -> products (right_modes q) V ->
+  s * dot W (hidden U *m V^T)
   <= lam q * \sum_j theta (form q) (left_norm q) (right_norm q) (col j (priced U)) (col j V).
 Proof.
-move=> ht s0 st r U V mU mV; rewrite mul_cols dot_sumr !mulr_sumr; apply: ler_sum => j _.
+move=> ht s0 st r U V mU mV pU pV; rewrite mul_cols dot_sumr !mulr_sumr; apply: ler_sum => j _.
 apply: le_trans (ler_wpM2l l0 (theta_ge _ _ _ _ _)); rewrite dot_outer hidden_col priced_col; set size := norm _ _ * _.
 have r0 : 0 <= lam q * size by rewrite !mulr_ge0 ?norm_ge0.
 have [neg|pos] := leP (s * dot (hidden (col j U)) (W *m col j V)) 0; first exact: le_trans neg r0.
 rewrite -ler_sqr ?nnegrE ?(ltW pos) // !exprMn.
 have earn : 0 <= dot (hidden (col j U)) (W *m col j V).
   by rewrite leNgt; apply/negP => /ltW neg; have := mulr_ge0_le0 s0 neg; rewrite leNgt pos.
-apply: le_trans (ler_wpM2l (sqr_ge0 s) (ht _ _ (meets_col _ mU) (meets_col _ mV) earn)) _.
+apply: le_trans (ler_wpM2l (sqr_ge0 s) (ht _ _ (meets_col _ mU) (meets_col _ mV) (products_col _ pU) (products_col _ pV) earn)) _.
 have := ler_wpM2r (sqr_ge0 size) st; rewrite /size !exprMn !mulrA; exact.
 Qed.
 
@@ -767,8 +793,8 @@ Lemma weak_duality_of (D : 'I_m -> 'I_n -> R) :
   \sum_i \sum_j D i j - s ^+ 2 * cost W / 2 <= objective U V a b.
 Proof.
 move=> hD r U V a b hx; rewrite objectiveE; set Z := fit (hidden U) V a b.
-have [[mU mV] _ _ _ _] := hx.
-have hW := earns s ho hx; rewrite -/Z in hW; have := priced_le polar s0 st mU mV.
+have [[mU mV pU pV] _ _ _ _] := hx.
+have hW := earns s ho hx; rewrite -/Z in hW; have := priced_le polar s0 st mU mV pU pV.
 have hL : \sum_i \sum_j D i j <= \sum_i \sum_j C q i j * cost_of (Z i) (Y q i) j + s * dot W Z.
   rewrite /dot mulr_sumr -big_split; apply: ler_sum => i _; rewrite mulr_sumr -big_split /=.
   apply: le_trans (hD i (Z i) (fun j => finiteE hx)) _.
@@ -871,8 +897,8 @@ have -> : \sum_i \sum_j C q i j * cost_of (fit (hidden U) V a b i) (Y q i) j
     = sq (Y q - fit (hidden U) V a b) / 2.
   rewrite /cost_of sq_ /sq /dot mulr_suml; apply: eq_bigr => i _; rewrite mulr_suml; apply: eq_bigr => j _.
   by rewrite C1 [(Y q - _) i j]mxE [(- _ : 'M_(m, n)) i j]mxE mul1r -expr2.
-have [[mU mV] _ _ _ _] := hx.
-have := earns s ho hx; have := priced_le polar s0 st mU mV; move: (fit _ _ _ _) => Z.
+have [[mU mV pU pV] _ _ _ _] := hx.
+have := earns s ho hx; have := priced_le polar s0 st mU mV pU pV; move: (fit _ _ _ _) => Z.
 have -> : Y q - s *: W - Z = Y q - Z - s *: W by rewrite addrAC.
 rewrite [sq (_ - _ - _)]sqB dotZr sqZ dotBl (dotC (Y q)) (dotC Z).
 by lra.

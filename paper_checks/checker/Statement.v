@@ -5,7 +5,8 @@
    F = 1 and the slope is 1), whether the last feature is the bias of a unit that costs nothing, a loss,
    a penalty lam, two norms, the signs that the factors' entries may have, whether a number is fitted
    for each column, or each row, beside the factors, what their squares cost, and a candidate: factors
-   U0, V0 with r0 columns, or hidden units. *)
+   U0, V0 with r0 columns, or hidden units.  A tensor is unfolded, some of its modes into the rows of Y
+   and the others into its columns: then each column of U is a product of vectors, and each of V. *)
 
 From mathcomp Require Import all_ssreflect ssralg ssrnum zmodp matrix.
 From Checker Require Export Words.
@@ -34,6 +35,7 @@ Record question := Question {
   Y : 'M[R]_(m, n); C : 'M[R]_(m, n); loss : loss_form R;
   lam : R; form : theta_form; left_norm : norm_form; right_norm : norm_form;
   left : sign; right : sign;
+  left_modes : modes; right_modes : modes;  (* of a tensor: whose products are columns of U, and of V *)
   columns : bool; rows : bool;  (* fitted beside the factors *)
   ridge_a : 'rV[R]_n; ridge_b : 'cV[R]_m;  (* what their squares cost; 0: nothing *)
   own_size : bool;  (* about at most r0 columns of factors, not about any number *)
@@ -80,6 +82,17 @@ Definition meets (s : sign) k r (U : 'M[R]_(k, r)) : Prop :=
   | NonPositive => forall i j, U i j <= 0
   end.
 
+(* x_0 o x_1 o ..., the product of vectors: its entry i in row-major order *)
+Definition of_sign (s : sign) (x : R) : Prop :=
+  match s with Free => True | NonNegative => 0 <= x | NonPositive => x <= 0 end.
+Fixpoint product_at (l : modes) (x : nat -> nat -> R) (i : nat) : R :=
+  if l is _ :: l' then x 0%N (i %/ size_of l')%N * product_at l' (fun j => x j.+1) (i %% size_of l')%N else 1.
+
+(* the columns are products of vectors, one of each size and sign; of a matrix they are any columns *)
+Definition products (l : modes) k r (U : 'M[R]_(k, r)) : Prop :=
+  l = [::] \/ forall c, exists x, (forall j i, of_sign (nth (0%N, Free) l j).2 (x j i)) /\
+    forall i, U i c = product_at l x i.
+
 Variable q : question.
 
 (* what the left factors give on each row of Y, s(F U); of a matrix it is U *)
@@ -107,7 +120,7 @@ Definition objective r (U : 'M[R]_(inputs q, r)) (V : 'M[R]_(n q, r)) (a : 'rV[R
 
 (* who competes: all whose objective is finite, of their signs and of at most that size *)
 Definition competes r (U : 'M[R]_(inputs q, r)) (V : 'M[R]_(n q, r)) (a : 'rV[R]_(n q)) (b : 'cV[R]_(m q)) : Prop :=
-  [/\ meets (left q) U /\ meets (right q) V,
+  [/\ [/\ meets (left q) U, meets (right q) V, products (left_modes q) U & products (right_modes q) V],
       ~~ columns q -> a = 0, ~~ rows q -> b = 0, own_size q -> (r <= r0 q)%N
     & forall i j, 0 < C q i j -> finite (loss q) (fitted U V a b i j) (Y q i j)].
 

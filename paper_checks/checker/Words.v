@@ -1,10 +1,16 @@
 (* The words of a question and of an answer. *)
 
+From Coq Require List.
+
 Inductive theta_form := Product | Sum.
 
 Inductive norm_form := L1 | L2.
 
 Inductive sign := Free | NonNegative | NonPositive.
+
+(* of each mode of a tensor its size and the sign of its vectors *)
+Definition modes := list (nat * sign).
+Definition size_of (l : modes) : nat := List.fold_right (fun d k => Nat.mul (fst d) k) 1 l.
 
 Set Implicit Arguments.
 

@@ -15,7 +15,7 @@ from sklearn.decomposition import NMF, PCA, DictionaryLearning, SparsePCA, Trunc
 
 import problems
 from certify import Problem, RejectedError, check, from_model, improve, verify
-from certify.atoms import RankOne, ReLU
+from certify.atoms import CP, RankOne, ReLU
 from certify.base.errors import NotCoveredError
 from certify.cli import main
 from certify.kernel.claim import check as proved
@@ -69,6 +69,7 @@ COVERED = (
     "quantile",
     "rank_limited",
     "rank_limited_network",
+    "rank_limited_tensor",
     "refuted",
     "refuted_by_rank",
     "ridge",
@@ -77,6 +78,7 @@ COVERED = (
     "softmax",
     "spectral",
     "squared_hinge",
+    "transpose",
     "trivial",
     "weighted_entries",
 )
@@ -630,6 +632,8 @@ def lies_of_the_statement(held):
         ("observed", "all"),
         ("shape", [2, 2]),
         ("shape", [3, 3, 1]),
+        ("shape", [2, 3, 2]),
+        ("shape", [3, 2, 2]),
         ("more", "field"),
     ):
         yield replace(held, statement={**held.statement, field: value})
@@ -657,6 +661,16 @@ def lies_of_the_proof(held):
         ("shift", "1_0/1"),
         ("rule", "lines"),
         ("rule", None),
+        ("rows", [0]),
+        ("rows", [2]),
+        ("rows", [1, 2]),
+        ("rows", [1, 0]),
+        ("rows", [0, 1, 2]),
+        ("form", "gram"),
+        ("form", "hat"),
+        ("form", "square"),
+        ("splits", [0]),
+        ("copies", [0]),
     ):
         yield replace(held, proof={**held.proof, "polar": {**polar, field: value}})
     for nodes in lies_of_a_tree(polar.get("nodes", [])):
@@ -1143,6 +1157,72 @@ def test_a_tree_of_a_layer_has_the_orthants_of_each_kink(binary, tmp_path):
     assert change(free, codes) == REJECTED
 
 
+TENSORS = (  # norms of the modes, their sizes, the loss, what part is seen, whether weighed
+    ("l2 l2 l2", (2, 3, 2), Squared, 1.0, False),
+    ("l2 l2 l2", (3, 2, 4), Squared, 0.7, True),
+    ("l2+ l2+ l2+", (3, 2, 2), Squared, 1.0, False),
+    ("l2- l2 l2+", (2, 2, 3), Squared, 0.8, False),
+    ("l2+ l2+ l2+", (2, 2, 2), Huber, 1.0, False),
+    ("l2 l2 l2", (2, 2, 3), Logistic, 1.0, False),
+    ("l2 l2 l2", (2, 2, 2), Poisson, 0.8, False),
+    ("l2 l2 l2 l2", (2, 2, 2, 3), Squared, 1.0, False),
+    ("l2+ l2+ l2 l2+", (2, 3, 2, 2), Absolute, 1.0, True),
+    ("l2 l1+", (4, 3), Squared, 1.0, False),  # a matrix
+)
+
+
+def tensor(case, seed=2):
+    """Return the certificate of the best factors found for a random tensor."""
+    (norms, dims, loss, seen, weighed), rng = case, np.random.default_rng(seed)
+    y = rng.standard_normal(dims)
+    y = {Poisson: np.round(np.exp(y)), Logistic: (y > 0) + 0.0}.get(loss, y)
+    told = {"delta": 0.5} if loss is Huber else {}
+    made = loss(y, mask=rng.random(dims) < seen, **told)
+    made = replace(made, weights=np.exp(rng.standard_normal(dims))) if weighed else made
+    problem = Problem(made, CP(norms.split()), 0.9 if loss is Squared else 0.5)
+    return improve(problem, tuple(np.zeros((k, 0)) for k in dims), budget=2).result.certificate
+
+
+@pytest.mark.parametrize("case", TENSORS)
+def test_tensors_are_covered_and_changes_of_them_answered_alike(binary, tmp_path, case):
+    held, path = tensor(case), tmp_path / "x.cert"
+    held.save(path)
+    assert agrees(binary, path) in STATUS.values()
+    seen = set()
+    for lie in lies(held):
+        lie.save(path)
+        seen.add(agrees(binary, path))
+    assert {REJECTED, OUTSIDE} <= seen
+    for seed in range(20):
+        drawn(held, np.random.default_rng(seed)).save(path)
+        agrees(binary, path)
+
+
+MULTIPLIERS = ("K0.rows", "K0.cols", "P0.rows", "P0.cols", "N")
+
+
+@pytest.mark.parametrize("name", MULTIPLIERS)
+def test_multipliers_of_products_are_answered_as_python_answers_them(binary, tmp_path, name):
+    held, path = Certificate.load(HERE / "transpose.cert"), tmp_path / "x.cert"
+    if name == "K0.cols":  # one mode has no null multiplier
+        polar = {**held.proof["polar"], "rows": [0]}
+        small = {k: a for k, a in held.witness.items() if k in ("W", "N")}
+        leaf = {"leaf": 0, "shift": "0/1"}
+        held = replace(held, proof={**held.proof, "polar": {**polar, "nodes": [leaf]}})
+        held = replace(held, witness={**small, "K0.cols": array(np.zeros(6))})
+    size = as_numpy(held.witness[name]).size
+    for at in range(size):
+        for by in (-(2.0**-1074), -1.0, 2.0**-3, 1.0, 2.0**40):
+
+            def change(x, at=at, by=by):
+                x[at] += by
+
+            lie = with_array(held, "witness", name, change)
+            for verdict in STATUS:
+                replace(lie, claim={**lie.claim, "verdict": verdict}).save(path)
+                assert agrees(binary, path) != OUTSIDE
+
+
 @pytest.mark.parametrize("name", COVERED)
 def test_a_sealed_lie_is_answered_as_python_answers_it(binary, tmp_path, name):
     held, path, seen = Certificate.load(HERE / f"{name}.cert"), tmp_path / "x.cert", set()
@@ -1170,7 +1250,7 @@ def drawn(held, draw):
             new = {**held.proof[part], "shift": shift, "axis": int(draw.integers(2))}
             if "nodes" in new:
                 leaves = [{**x, "shift": shift} if "leaf" in x else x for x in new["nodes"]]
-                new = {"rule": new["rule"], "nodes": leaves}
+                new = {**held.proof[part], "nodes": leaves}
             held = replace(held, proof={**held.proof, part: new})
         else:
             part = str(draw.choice(["given", "witness"]))
@@ -1204,8 +1284,10 @@ def is_known(instance):
     """Whether an instance of the zoo is a question of the checker."""
     problem = instance.problem
     norms = {str(getattr(problem.atom, side, "")) for side in ("left", "right")}
+    if isinstance(problem.atom, CP):
+        norms = {*map(str, problem.atom.norms)}
     return (
-        isinstance(problem.atom, RankOne | ReLU)
+        isinstance(problem.atom, RankOne | ReLU | CP)
         and isinstance(problem.loss, ENTRIES)
         and all(norm.rstrip("+-") in ("l1", "l2") for norm in norms)
         and all(isinstance(o, RowIntercept | ColumnIntercept) for o in problem.offsets)
@@ -1407,6 +1489,36 @@ WEAKER_CLASSES = (  # lines of the checker about classes
 )
 
 
+WEAKER_TENSORS = (  # lines of the checker about products of vectors
+    ("meets_ d.2 a & modes_ok r l' f'", "modes_ok r l' f'"),
+    ("shaped d.1 r a, meets_ d.2 a", "meets_ d.2 a"),
+    ("eqn (size_of l) k & zeros", "zeros"),
+    ("modes_ok r l f, eqn (size_of l) k & zeros (gsub u (products_of r f))", "eqn (size_of l) k"),
+    ("(take k f) u\n", "(take k f) v\n"),
+    ("(Z.add (ex a) (ex b))\n  else", "(Z.sub (ex a) (ex b))\n  else"),
+    ("i * size_of l' + place_of l' a'", "i + place_of l' a'"),
+    ("Nat.ltb i d.1 && inside_of l' a'", "inside_of l' a'"),
+    ("eqn i j || if d.2 is Free then false else true", "true"),
+    ("inside_of l a, inside_of l b & if", "inside_of l a & if"),
+    ("Z.leb Z0 v && alike l a b", "alike l a b"),
+    ("Z.leb Z0 v && alike l a b", "Z.leb Z0 v"),
+    ("(zip_with Nat.max a b)) (Z.opp v)", "(zip_with Nat.max a b)) v"),
+    ("inside_of l (zip_with Nat.min a b) &&", ""),
+    ("bump (bump x i j v) j i v", "bump x i j v"),
+    ("if all (pair_ok l x) (entries_at x) then", "if true then"),
+    ("if symmetric k g then Some (top k g (pL p)", "if true then Some (top k g (pL p)"),
+    ("[&& fits (dleft d) (dright d) m n n', eqn", "[&& eqn"),
+    ("eqn (size_of l) m, eqn (size_of l') n", "eqn (size_of l') n"),
+    ("eqn (size_of l) m, eqn (size_of l') n", "eqn (size_of l) m"),
+    ("Nat.ltb 0 (size l)\n", "true\n"),
+    ("right : bool then (l', m) else (l, 0)", "right : bool then (l', 0) else (l, 0)"),
+    (
+        "then let p := dmax p dzero in Some (dmul p p) else None\n    else",
+        "then Some p else None\n    else",
+    ),
+)
+
+
 WEAKER_CONES = (  # lines of the checker about cones
     ("Z.add (Z.shiftl x a) (Z.shiftl y b)", "Z.sub (Z.shiftl x a) (Z.shiftl y b)"),
     ("Z.max Z0 (Z.sub (size_ v') (size_ v))", "Z.sub (size_ v') (size_ v)"),
@@ -1506,15 +1618,22 @@ WEAKER_CONES = (  # lines of the checker about cones
         ("Statement.v", "(F q *m U)", "(F q *m (U + U))"),
         ("Statement.v", "(col k (priced U)) (col k V)", "(col k U) (col k V)"),
         ("Statement.v", "(i.+1 == inputs q)%N then 0", "(i == 0 :> nat)%N then 0"),
+        ("Statement.v", "NonNegative => 0 <= x ", "NonNegative => 0 < x "),
+        ("Statement.v", "(i %/ size_of l')%N", "i"),
+        ("Statement.v", "(i %% size_of l')%N", "i"),
+        ("Statement.v", "products (left_modes q) U &", "True &"),
+        ("Statement.v", "products (right_modes q) V]", "True]"),
         *(
             ("Checker.v", old, new)
-            for old, new in (
-                *WEAKER_LAYERS,
-                *WEAKER_LOGARITHMS,
-                *WEAKER_COUNTS,
-                *WEAKER_CLASSES,
-                *WEAKER_CONES,
+            for weaker in (
+                WEAKER_LAYERS,
+                WEAKER_LOGARITHMS,
+                WEAKER_COUNTS,
+                WEAKER_CLASSES,
+                WEAKER_TENSORS,
+                WEAKER_CONES,
             )
+            for old, new in weaker
         ),
         ("Checker.v", "supported w (dC d) & affordable_ d w", "true & affordable_ d w"),
         ("Checker.v", "supported w (dC d) & affordable_ d w", "supported w (dC d) & true"),
@@ -1563,7 +1682,7 @@ WEAKER_CONES = (  # lines of the checker about cones
             "worst h'' t' with\n      | Some x, Some y => Some x",
         ),
         ("Checker.v", "form_top 0 k g", "form_top 1 k g"),
-        ("Checker.v", "let p := dmax p dzero in", ""),
+        ("Checker.v", "is Some p then\n      let p := dmax p dzero in", "is Some p then\n"),
         (
             "Checker.v",
             "fits (dleft d) (dright d) m n multipliers, fits s s k k more",

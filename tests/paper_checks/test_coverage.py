@@ -49,17 +49,20 @@ def test_the_checker_reads_one_of_each():
             "quantile",
         ],
         "claim": ["any size", "rank"],
-        "kind": ["rank_one", "relu"],
+        "kind": ["cp", "rank_one", "relu"],
         "bias": ["none", "free"],
         "norm": ["l2", "l2+", "l2-", "l1", "l1+", "l1-"],
         "rule": ["spectral", "conic", "lines", "cones", "signs"],
         "layer_rule": ["network", "outputs", "cones"],
+        "tensor_rule": ["transpose", "signs"],
         "fitted": ["column", "row"],
     }
     assert in_checker("POLAR_RULES.spectral")
     assert in_checker("POLAR_RULES.conic")
     assert in_checker("POLAR_RULES.cones")
     assert not in_checker("POLAR_RULES.corners")
+    assert in_checker("TENSOR_RULES.transpose")
+    assert not in_checker("TENSOR_RULES.cones")
     assert in_checker("network_bound.network")
     assert not in_checker("network_bound.max_pool")
     assert in_checker("OFFSETS.row")
@@ -83,6 +86,9 @@ def test_a_row_says_who_proves_what():
     assert held["rank_one, l1 x l1"][1:] == ("yes", "proved in Coq")
     assert held["rank_one, linf x linf"][1:] == ("", "tested only")
     assert held["rank_one, l2 x l2"][1:] == ("yes", "proved in Coq")
+    assert held["cp, product form"][1:] == ("yes", "proved in Coq")
+    assert held["cp, sum form"][1:] == ("", "tested only")
+    assert held["cp, symmetric"][1:] == ("", "tested only")
     assert held["relu, bias none"][1:] == ("yes", "proved in Coq")
     assert held["relu, bias free"][1:] == ("yes", "proved in Coq")
     assert held["relu, pool max"][1:] == ("", "tested only")
