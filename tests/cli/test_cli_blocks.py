@@ -10,6 +10,7 @@ from scipy import sparse
 from certify.adapters.files import load
 from certify.base.cluster import PLACE
 from certify.base.errors import InputError
+from certify.offsets import RowIntercept
 from certify.pipeline import row_blocks
 from certify.pipeline.certificate.file import Certificate
 from certify.pipeline.row_blocks import RowBlocks
@@ -17,6 +18,7 @@ from tests import question_files
 from tests.question_files import inside
 
 N = 5
+TABLE = 'columns = 5\nnorm_weights = "norms"'
 TOML = """
 lam = 0.5
 [blocks]
@@ -108,6 +110,36 @@ def test_a_fit_is_gone_on_from(folder, capsys):
     assert "--resume of improve is for blocks of rows" in other.err
 
 
+def test_weights_of_the_norms_are_in_a_folder(folder, capsys):
+    (folder / "norms").mkdir()
+    p, q = [np.linspace(0.5, 2, m) for m in (4, 2, 5)], np.linspace(1, 3, N)
+    for k, x in enumerate(p):
+        np.save(folder / "norms" / f"rows{k}.npy", x)
+    np.save(folder / "norms" / "columns.npy", q)
+    for name in ("start", "problem"):
+        file = folder / f"{name}.toml"
+        text = file.read_text("utf-8").replace("columns = 5", TABLE)
+        file.write_text(text, encoding="utf-8")
+    made = fitted(folder, capsys)
+    assert (made.status, made.json["verdict"]) == (0, "CERTIFIED")
+    biases = [RowIntercept(1.0)]
+    table = RowBlocks.from_folder(folder / "ratings", N, 0.5, biases, norms=(p, q))
+    names = [str(folder / "fit" / f"U{k}.npy") for k in range(3)], folder / "fit" / "V.npy"
+    assert row_blocks.verify(folder / "x.cert", table, names, rtol=1e-3).lower == made.json["lower"]
+    verify = ("verify", folder / "x.cert", "--problem", folder / "problem.toml", "--tier")
+    assert inside(capsys, *verify, "rounded").status == 0
+    onto = inside(capsys, "check", folder / "problem.toml", "-o", folder / "norms" / "rows1.npy")
+    assert (onto.status, "it is an input" in onto.err) == (2, True)
+    np.save(folder / "norms" / "rows2.npy", 2 * p[2])
+    changed = inside(capsys, *verify, "rounded")
+    assert changed.status == 20
+    assert "row_weights of your block 2 is not that of the certificate" in changed.err
+    (folder / "norms" / "rows2.npy").unlink()
+    gone = inside(capsys, *verify, "rounded")
+    assert gone.status == 2
+    assert "rows2.npy is no array, weights of the rows of a block" in gone.err
+
+
 def test_a_lie_and_a_changed_block_are_rejected(folder, capsys):
     fitted(folder, capsys)
     verify = ("verify", folder / "x.cert", "--problem", folder / "problem.toml")
@@ -175,6 +207,8 @@ def test_what_is_not_for_blocks_of_rows_is_refused(folder, capsys, monkeypatch, 
         ("columns = 5", "", "blocks.columns is missing"),
         ('folder = "ratings"', 'folder = "gone"', "cannot read .*gone"),
         ('folder = "ratings"', 'folders = "ratings"', "the key 'folders' is not known in .blocks."),
+        ("columns = 5", 'columns = 5\nnorms = "l1"', "blocks.norms"),
+        ("columns = 5", 'norms = "counts"\n' + TABLE, "blocks.norms must be left out beside"),
         ("lam = 0.5", "lam = -1.0", "lam must be"),
         ("lam = 0.5", "lam = 0.5\nl1 = [1.0, 1.0]", "leave l1 out"),
         ("[epsilon]", '[data]\nY = "Y.npy"\n[epsilon]', "leave data out"),

@@ -37,7 +37,7 @@ CUTS = [0, 4, 5, 5, 11, M]  # one row, and none
 RIDGES = [(), (("row", 0.5),), (("column", 2.0),), (("row", 1.0), ("column", 0.25))]
 FREE = [(("row", 0.0),), (("column", 0.0),), (("column", 0.0), ("row", 0.0))]
 MIXED = [(("row", 0.0), ("column", 1.0)), (("row", 1.0), ("column", 0.0))]
-NORMS = "l2", "counts"
+NORMS = "l2", "counts", "given"
 CASES = [(o, w) for o in (*RIDGES, *FREE, *MIXED) for w in (False, True)]
 KINDS = {"row": RowIntercept, "column": ColumnIntercept}
 
@@ -70,7 +70,23 @@ def table(ridges=(), *, weighted=False, seed=0, norms="l2"):
     """Return the blocks of a table, and factors."""
     Y, C, U, V = entries(seed)
     blocks = list(zip(cut(Y), cut(C), strict=True)) if weighted else cut(Y)
-    return RowBlocks(blocks, N, LAM, offsets_of(ridges), norms=norms), (cut(U), V)
+    return RowBlocks(blocks, N, LAM, offsets_of(ridges), norms=norms_of(norms)), (cut(U), V)
+
+
+def norms_of(norms):
+    """Return the argument of a table."""
+    if norms != "given":
+        return norms
+    p, q = weights_of(norms)
+    return cut(p), q
+
+
+def weights_of(norms, seed=0):
+    """Return the weights of the norms."""
+    if norms == "counts":
+        return counts(seed)
+    rng = np.random.default_rng(9)
+    return [np.exp(rng.standard_normal(d)) * (norms == "given") + (norms == "l2") for d in (M, N)]
 
 
 def counts(seed=0):
@@ -83,7 +99,7 @@ def whole(ridges=(), *, weighted=False, seed=0, norms="l2"):
     """Return the same table as a problem."""
     Y, C, *_ = entries(seed)
     loss = Squared(Y, weights=C.data if weighted else None)
-    sides = ["l2", "l2"] if norms == "l2" else [Weighted(p) for p in counts(seed)]
+    sides = ["l2", "l2"] if norms == "l2" else [Weighted(p) for p in weights_of(norms, seed)]
     return Problem(loss, RankOne(*sides), LAM, offsets_of(ridges))
 
 
@@ -101,8 +117,8 @@ def sums_of(blocks, factors):
     made = check(blocks, factors).certificate
     b = as_numpy(made.witness["b"]) if made.witness else None
     tasks = [
-        read(source, u, 0, factors[1].shape)
-        for source, u in zip(blocks.blocks, factors[0], strict=True)
+        read(source, u, 0, p, factors[1].shape)
+        for source, u, p in zip(blocks.blocks, factors[0], blocks.row_prices, strict=True)
     ]
     return proofs.collect(blocks, tasks, factors[1], b), b
 
@@ -141,8 +157,9 @@ def test_the_upper_bound_is_the_objective(ridges, weighted, seed, norms):
     for ridge, a in zip(blocks.prices[1:], biases, strict=True):
         size += (ridge or 0) * sum(x * x for x in a) / 2
     U, V = entries(seed)[2:]
-    if norms == "counts":
-        U, V = (np.sqrt(p)[:, None] * x for p, x in zip(counts(seed), (U, V), strict=True))
+    if norms != "l2":
+        both = zip(weights_of(norms, seed), (U, V), strict=True)
+        U, V = (np.sqrt(p)[:, None] * x for p, x in both)
     true = float(size) + LAM * (np.linalg.norm(U, axis=0) * np.linalg.norm(V, axis=0)).sum()
     assert true * (1 - 1e-14) <= sums.upper <= true * (1 + 1e-11)
 
@@ -162,7 +179,7 @@ def test_the_lower_bound_is_the_value_of_a_dual_point(ridges, weighted, seed, no
     scaled = np.vstack([x.toarray() for x in sums.W])
     grids = [x.astype(float).multiply(2.0**e).toarray() for x, e in grids[-len(sums.W) :]]
     dense = np.vstack(grids)
-    assert norms == "counts" or np.array_equal(dense, scaled)
+    assert norms != "l2" or np.array_equal(dense, scaled)
     W, y = fractions(dense), fractions(entries(seed)[0].toarray())
     for (i, j), x in value.items():  # it is the residual, on a grid
         assert abs(W[i][j] - c[i, j] * x) < 1e-8
@@ -179,7 +196,7 @@ def test_the_lower_bound_is_the_value_of_a_dual_point(ridges, weighted, seed, no
     if norms == "l2":
         assert is_semidefinite(shifted(sparse.csr_array(dense), bound**2))
     else:  # bound^2 Q - W^T P^(-1) W, in fractions
-        p, q = (list(map(Fraction, x)) for x in counts(seed))
+        p, q = (list(map(Fraction, x.tolist())) for x in weights_of(norms, seed))
         rows = [[x / Fraction(r) for x in row] for row, r in zip(W, p, strict=True)]
         gram = [[sum(map(Fraction.__mul__, u, v)) for v in zip(*W, strict=True)]
                 for u in zip(*rows, strict=True)]  # fmt: skip
@@ -209,8 +226,8 @@ def test_the_kernel_proves_as_much_of_the_parts_put_together(ridges, weighted, n
     q = problem.best_offsets(joined) if ridges else ()
     witness = {f"q{k}": as_kernel_array(x) for k, x in enumerate(q)}
     witness["W"] = as_kernel_array(np.concatenate(grids))
-    if norms == "counts":
-        for side, p in zip(("left", "right"), counts(), strict=True):
+    if norms != "l2":
+        for side, p in zip(("left", "right"), weights_of(norms), strict=True):
             witness[f"scale.{side}"] = as_kernel_array(1 / np.sqrt(p))
     proof = {"polar": {"rule": "spectral", "axis": 1, "shift": c.proof["shift"]}}
     made = Certificate(question.statement, question.given, {"verdict": "?"}, proof, witness)
@@ -444,7 +461,7 @@ def test_what_a_gram_matrix_in_floats_has_lost_is_in_its_radius(monkeypatch):
 def test_numbers_of_any_size_have_a_bracket_or_are_refused(ridges, scale, norms):
     Y, _, U, V = entries()
     root = np.sqrt(scale)
-    blocks = RowBlocks(cut(Y * scale), N, LAM * scale, offsets_of(ridges), norms=norms)
+    blocks = RowBlocks(cut(Y * scale), N, LAM * scale, offsets_of(ridges), norms=norms_of(norms))
     factors = cut(U * root), V * root
     try:
         found = check(blocks, factors)
@@ -501,7 +518,8 @@ def test_prices_of_rows_and_columns_are_in_the_bound():
     for factor in (0.5, 1.0, 3.0):
         scale = factor / np.sqrt(q)
         wide = max(1 / (Fraction(x) * Fraction(b) ** 2) for x, b in zip(q, scale, strict=True))
-        dual, S = proved.dual_block(proved.Block(Y, np.ones((3, 1))), W, 0, 2**50, scale)
+        block = proved.Block(Y, np.ones((3, 1)), prices=proved.counts_of(Y.indptr))
+        dual, S = proved.dual_block(block, W, 0, 2**50, scale)
         assert np.allclose(S.toarray(), W.toarray() / np.sqrt(p)[:, None] * scale, rtol=1e-15)
         shift = Fraction(1.0001 * np.linalg.norm(S.toarray(), 2) ** 2)
         counts = np.array([2, 1], dtype=np.int64)

@@ -14,6 +14,7 @@ from certify.base.errors import InputError
 from certify.kernel.file import read as kernel_read
 from certify.kernel.file import seal
 from certify.losses import Squared
+from certify.norms import Weighted
 from certify.offsets import ColumnIntercept, Intercept, RowIntercept
 from certify.pipeline.certificate.file import Certificate, as_numpy
 from certify.pipeline.row_blocks import (
@@ -412,7 +413,12 @@ def test_weights_of_other_entries_are_refused():
     [
         ({"lam": -1.0}, "lam must be a finite number"),
         ({"lam": np.nan}, "lam must be a finite number"),
-        ({"norms": "weighted"}, 'norms must be "l2" or "counts", got \'weighted\''),
+        ({"norms": "weighted"}, 'norms must be "l2", "counts" or a pair of weights, got'),
+        ({"norms": None}, 'norms must be "l2", "counts" or a pair of weights, got None'),
+        ({"norms": (1, 2, 3)}, 'norms must be "l2", "counts" or a pair of weights, got'),
+        ({"norms": (np.ones(4), np.ones(N))}, "weights of the rows must be a sequence, one of a"),
+        ({"norms": ("abc", np.ones(N))}, "weights of the rows must be a sequence, one of a"),
+        ({"norms": ([np.ones(4)], np.ones(N))}, "there are 3 blocks, and weights of the rows of 1"),
         ({"blocks": None}, "blocks must be a sequence, got None"),
         ({"blocks": "0.npz"}, "blocks must be a sequence, got '0.npz'"),
         ({"offsets": RowIntercept()}, "offsets must be a sequence, got RowIntercept"),
@@ -429,6 +435,128 @@ def test_weights_of_other_entries_are_refused():
 def test_what_is_no_question_is_refused(change, said):
     with pytest.raises(InputError, match=said):
         RowBlocks(**({"blocks": parts()[0], "columns": N, "lam": LAM} | change))
+
+
+def given_weights():
+    """Return weights of the rows of each block, and of the columns."""
+    rng = np.random.default_rng(5)
+    return [np.exp(rng.standard_normal(m)) for m in (4, 3, 5)], np.exp(rng.standard_normal(N))
+
+
+def test_weights_of_the_norms_are_files_as_well(tmp_path):
+    blocks, factors = parts()
+    p, q = given_weights()
+    names = [str(tmp_path / f"rows{k}.npy") for k in range(3)], tmp_path / "columns.npy"
+    for name, x in (*zip(names[0], p, strict=True), (names[1], q)):
+        np.save(name, x)
+    one = check(replace(asked(blocks), norms=(p, q)), factors)
+    table = replace(asked(blocks), norms=names)
+    assert verify(one.certificate, table, factors).upper == one.upper
+    whole = replace(asked(blocks), norms=(p, q))
+    assert improve(table, rtol=1e-3).result.lower == improve(whole, rtol=1e-3).result.lower
+    np.save(names[1], 2 * q)
+    with pytest.raises(RejectedError, match=r"statement.atom.columns"):
+        verify(one.certificate, table, factors)
+    np.savez(tmp_path / "rows1.npz", p[1])
+    for k, wrong, said in (
+        (0, str(tmp_path / "none.npy"), "is no array, weights of the rows of a block: "),
+        (1, str(tmp_path / "rows1.npz"), "it is an archive, not one array"),
+    ):
+        changed = [wrong if j == k else x for j, x in enumerate(p)], q
+        with pytest.raises(InputError, match=said):
+            check(replace(asked(blocks), norms=changed), factors)
+
+
+@pytest.mark.parametrize("block", [0, 1, 2, None])
+@pytest.mark.parametrize("change", ["a bit", "exchanged", "half"])
+def test_other_weights_of_the_norms_are_refused(block, change):
+    blocks, factors = parts()
+    p, q = given_weights()
+    found = check(replace(asked(blocks), norms=(p, q)), factors, rtol=RTOL)
+    held = (q if block is None else p[block]).copy()
+    if change == "a bit":
+        held[-1:].view(np.uint64)[0] ^= 1
+    elif change == "exchanged":
+        held[[0, 1]] = held[[1, 0]]
+    else:
+        held *= 0.5
+    other = p if block is None else [held if k == block else x for k, x in enumerate(p)]
+    table = replace(asked(blocks), norms=(other, held if block is None else q))
+    with pytest.raises(RejectedError) as caught:
+        verify(found.certificate, table, factors, rtol=RTOL)
+    where = "atom.columns" if block is None else f"blocks.{block}.row_weights"
+    assert caught.value.where.startswith(f"statement.{where}")
+
+
+@pytest.mark.parametrize(
+    ("norms", "where"),
+    [("l2", "statement.blocks.0.row_weights"), ("counts", "statement.blocks.0.row_weights")],
+)
+def test_a_certificate_of_given_weights_is_of_no_other_norms(norms, where):
+    blocks, factors = parts()
+    p = [np.maximum(np.diff(Y.indptr), 1).astype(float) for Y, _ in blocks]
+    q = np.maximum(sum(np.diff(Y.tocsc().indptr) for Y, _ in blocks), 1).astype(float)
+    if norms == "l2":
+        p, q = [np.ones(len(x)) for x in p], np.ones(N)
+    given, named = (replace(asked(blocks), norms=x) for x in ((p, q), norms))
+    one, other = (check(x, factors, rtol=RTOL) for x in (given, named))
+    assert one.upper == pytest.approx(other.upper, rel=1e-14)
+    assert one.lower == pytest.approx(other.lower, rel=1e-6)
+    for certificate, table in ((one.certificate, named), (other.certificate, given)):
+        with pytest.raises(RejectedError) as caught:
+            verify(certificate, table, factors, rtol=RTOL)
+        assert caught.value.where == where
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (np.ones(3), r"weights of the rows of a block must have shape \(4,\), got \(3,\)"),
+        (np.ones((4, 1)), r"weights of the rows of a block must have shape \(4,\), got \(4, 1\)"),
+        (np.array([1, 1, np.nan, 1]), "weights of the rows of a block"),
+        (np.array([1, 1, np.inf, 1]), "weights of the rows of a block"),
+        (np.array([1.0, 0, 1, 1]), r"weights of the rows of a block must be > 0, got 0\.0"),
+        (np.array([1.0, 1, -2, 1]), r"weights of the rows of a block must be > 0, got -2\.0"),
+        (np.array(["a"] * 4), "weights of the rows of a block"),
+    ],
+)
+def test_what_are_no_weights_of_a_norm_is_refused(wrong, said):
+    blocks, factors = parts()
+    p, q = given_weights()
+    for act in (lambda x: check(x, factors), improve):
+        with pytest.raises(InputError, match=said):
+            act(replace(asked(blocks), norms=([wrong, *p[1:]], q)))
+    with pytest.raises(InputError, match=r"weights of the columns must have shape \(5,\), got \(6"):
+        check(replace(asked(blocks), norms=(p, np.ones(6))), factors)
+
+
+@pytest.mark.parametrize("row", [1e-150, 5e-324, 1e150, 1e308])
+@pytest.mark.parametrize("column", [1.0, 1e-150, 1e150, 1e308])
+def test_weights_of_any_size_have_a_bracket_or_are_refused(monkeypatch, row, column):
+    monkeypatch.setattr("certify.pipeline.own_size.LARGEST", 0)  # the one question only
+    blocks, (U, V) = parts()
+    p, q = given_weights()
+    p[1][0], q[2] = row, column
+    try:
+        found = check(replace(asked(blocks), norms=(p, q)), (U, V))
+    except RejectedError as error:
+        assert error.code == "overflow"  # noqa: PT017
+        return
+    assert 0 <= found.lower <= found.upper
+    with np.errstate(all="ignore"):
+        left = np.sqrt(sum((r[:, None] * u**2).sum(axis=0) for r, u in zip(p, U, strict=True)))
+        price = LAM * float(left @ np.sqrt((q[:, None] * V**2).sum(axis=0)))
+    assert found.upper >= price * (1 - 1e-12)
+    Y, C = (sparse.vstack(x, format="csr") for x in zip(*blocks, strict=True))
+    atom = RankOne(Weighted(np.concatenate(p)), Weighted(q))
+    whole = Problem(Squared(Y, weights=C.data), atom, LAM, BOTH)
+    try:
+        other = check_whole(whole, (np.vstack(U), V), budget=5.0)
+    except InputError as error:
+        assert "overflows" in str(error)  # noqa: PT017
+        return
+    assert found.lower <= other.upper
+    assert other.lower <= found.upper
 
 
 def test_numbers_that_are_not_aligned_in_memory_are_those_that_are(saved):
@@ -531,9 +659,9 @@ def test_a_block_that_changes_while_it_is_used_is_refused(tmp_path, monkeypatch)
         """Write the block."""
         np.savez(file, rows=rows, cols=cols, data=data)
 
-    def identities(block):
+    def identities(block, given):
         """State it, and write another one."""
-        stated = question.identities(block)
+        stated = question.identities(block, given)
         stored(2 * Y.data)
         return stated
 

@@ -28,11 +28,13 @@ from tests.pipeline.test_row_blocks import (
     CUTS,
     LAM,
     NORMS,
+    M,
     N,
     counts,
     entries,
     offsets_of,
     table,
+    weights_of,
     whole,
 )
 from tests.places import Frozen, Lossy, Odd
@@ -144,10 +146,12 @@ def test_numbers_whose_squares_single_precision_does_not_hold_are_double(change,
     changed = change(Y)
     blocks = [(Y, abs(changed)) if weighted and kind == np.float64 else changed]
     asked = RowBlocks(blocks, N, LAM)
-    assert search.precision(asked, search.begin(asked, None)) is kind
-    for more in ({"lam": 2.0**60}, {"offsets": [RowIntercept(2.0**-60)]}):
+    assert search.precision(asked, search.begin(asked, None), np.ones(N)) is kind
+    huge = [np.full(M, 2.0**60)], np.ones(N)
+    for more in ({"lam": 2.0**60}, {"offsets": [RowIntercept(2.0**-60)]}, {"norms": huge}):
         other = replace(asked, **more)
-        assert search.precision(other, search.begin(other, None)) is np.float64
+        assert search.precision(other, search.begin(other, None), np.ones(N)) is np.float64
+    assert search.precision(asked, search.begin(asked, None), huge[0][0][:N]) is np.float64
 
 
 def test_rounds_without_progress_take_more_steps():
@@ -185,8 +189,9 @@ def test_neither_place_nor_loss_changes_a_bit(place, ridges, weighted):
 
 def sort(blocks, fit, kind=np.float64):
     """Return the entries of a fit."""
-    q = counts()[1] if blocks.counted else np.ones(N)
-    return descent.sort_blocks(fit.data, blocks.prices, q, kind, counted=blocks.counted)
+    q = blocks.column_prices(lambda: counts()[1])
+    q = np.ones(N) if q is None else q
+    return descent.sort_blocks(fit.data, blocks.prices, q, kind)
 
 
 def state_of(blocks, fit, kind=np.float64):
@@ -203,7 +208,7 @@ def objective(blocks, weighted, at):
     y, c = dense(weighted)
     (rows, (V, b)), prices = at, blocks.prices
     U, a = (np.concatenate(x) for x in zip(*rows, strict=True))
-    p, q = counts() if blocks.counted else (np.ones(len(U)), np.ones(N))
+    p, q = weights_of("given" if blocks.given_weights else blocks.norms)
     value = (c * (y - U @ V.T - a[:, None] - b) ** 2).sum()
     value += LAM * (p @ U**2 + q @ V**2).sum()
     value += float(prices.rows or 0) * a @ a + float(prices.columns or 0) * b @ b
@@ -325,11 +330,12 @@ def test_what_is_appended_lowers_the_objective_most_along_itself():
     assert search.grow(fit, sums.W, (np.zeros(2), np.zeros((N, 2))), LAM) is fit
 
 
-def test_what_is_appended_to_counted_norms_lowers_the_objective_most_along_itself():
-    blocks, fit = fit_of((), weighted=True, norms="counts")
+@pytest.mark.parametrize("norms", NORMS[1:])
+def test_what_is_appended_to_weighted_norms_lowers_the_objective_most_along_itself(norms):
+    blocks, fit = fit_of((), weighted=True, norms=norms)
     sums, _ = search.residuals(blocks, fit)
     S = np.vstack([x.toarray() for x in sums.W])
-    (p, q), (_, c) = counts(), dense(weighted=True)
+    (p, q), (_, c) = weights_of(norms), dense(weighted=True)
     W = S * np.sqrt(p)[:, None] * np.sqrt(q)
     _, values, right = np.linalg.svd(S)
     lam = float(values[1:3].mean())
@@ -341,9 +347,10 @@ def test_what_is_appended_to_counted_norms_lowers_the_objective_most_along_itsel
         assert np.isclose(u @ W @ v - price, (c * np.outer(u, v) ** 2).sum(), rtol=1e-10)
 
 
-def test_balanced_factors_of_counted_norms_cost_least():
-    fit = fit_of((), weighted=False, norms="counts")[1]
-    p, q = counts()
+@pytest.mark.parametrize("norms", NORMS[1:])
+def test_balanced_factors_of_weighted_norms_cost_least(norms):
+    fit = fit_of((), weighted=False, norms=norms)[1]
+    p, q = weights_of(norms)
     out = search.balance(fit, 1 / np.sqrt(q))
     U, before = (np.vstack([x for x, _ in part]) for part in (out.rows, fit.rows))
     assert np.abs(U @ out.V.T - before @ fit.V.T).max() < 1e-13
@@ -449,6 +456,7 @@ def test_a_checkpoint_is_written_now_and_then_and_at_the_end(tmp_path, monkeypat
     [
         {"lam": 2 * LAM},
         {"norms": "counts"},
+        {"norms": ([np.ones(b - a) for a, b in pairwise(CUTS)], np.ones(N))},
         {"offsets": [RowIntercept(2.0)]},
         {"offsets": []},
         {"blocks": None},
@@ -507,7 +515,7 @@ def test_wrong_settings_of_a_search_are_refused(change, said):
         improve(table()[0], **change)
 
 
-@pytest.mark.parametrize(("norms", "weighted"), [("l2", True), ("counts", False)])
+@pytest.mark.parametrize(("norms", "weighted"), [("l2", True), ("counts", False), ("given", False)])
 def test_what_arrives_at_odd_addresses_makes_no_other_bits(monkeypatch, norms, weighted):
     """BLAS multiplies an array by itself in another order than by a copy, which numpy makes."""
     monkeypatch.setattr(tiles, "SIDE", 16)
@@ -518,6 +526,8 @@ def test_what_arrives_at_odd_addresses_makes_no_other_bits(monkeypatch, norms, w
     blocks = [(Y[k], C[k]) if weighted else Y[k] for k in parts]
     biases = [RowIntercept(0.5), ColumnIntercept(0.5)]
     lam = 0.05 if norms == "counts" else 0.5
+    if norms == "given":
+        norms = [rng.uniform(0.5, 2, d) for d in (50, 70)], rng.uniform(0.5, 2, 40)
     asked = RowBlocks(blocks, 40, lam, biases, norms=norms)
 
     def outcome():

@@ -12,6 +12,7 @@ from certify.base.registry import load as registry
 from certify.norms import Gauge
 from certify.offsets import OFFSETS
 from certify.pipeline.row_blocks import RowBlocks
+from certify.pipeline.row_blocks.sources import in_folder
 from certify.problem import Problem
 
 from ._base import Format
@@ -103,8 +104,13 @@ def load_blocks(path: Path) -> LoadedBlocks | None:
     reader = Reader(path.parent, FORMATS)
     offsets = [built(entry(o, OFFSETS, path, "offsets"), reader) for o in top.offsets]
     at = path.parent.absolute()
+    norms: Any = named.norms
+    if named.norm_weights is not None:
+        folder = at / named.norm_weights
+        p = [str(folder / f"rows{k}.npy") for k in range(len(in_folder(at / named.folder)))]
+        norms = p, str(folder / "columns.npy")
     table = RowBlocks.from_folder(
-        at / named.folder, named.columns, top.lam, offsets, rows=named.rows, norms=named.norms
+        at / named.folder, named.columns, top.lam, offsets, rows=named.rows, norms=norms
     )
     fit = None if named.fit is None else at / named.fit
     return LoadedBlocks(table, fit, epsilon.rtol, epsilon.atol, path)

@@ -7,10 +7,11 @@
     fit = "fit"                      # U0.npy, U1.npy, ..., one for each file, and V.npy
     rows = "block"                   # counted from 0 in each file, or through the "table"
     norms = "counts"                 # with numbers of entries as weights; else "l2"
+    norm_weights = "norms"           # others: rows0.npy, ..., one for each file, and columns.npy
 
 It takes the place of the tables data, loss, atom and factors.  Optional: fit, which check and
-verify need; rows, unless two files are .parquet; norms; [[offsets]] of the kinds row and column;
-[epsilon].
+verify need; rows, unless two files are .parquet; norms or norm_weights; [[offsets]] of the kinds
+row and column; [epsilon].
 """
 
 from dataclasses import dataclass
@@ -39,13 +40,17 @@ class Top(Strict):
 
 
 class Table(Strict):
-    """The folder of the blocks, their columns, that of their factors, how rows count, norms."""
+    """The folder of the blocks, their columns, that of their factors, how rows count, norms.
+
+    norm_weights  the folder of rows0.npy, rows1.npy, ..., and columns.npy
+    """
 
     folder: str
     columns: int
     fit: str | None = None
     rows: Literal["block", "table"] | None = None
     norms: Literal["l2", "counts"] = "l2"
+    norm_weights: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +70,9 @@ class LoadedBlocks:
     def inputs(self) -> tuple[Path, ...]:
         """The files that are read."""
         factors = [] if self.fit is None else [*self.names(self.fit), self.fit / "V.npy"]
-        return (self.path, *map(Path, self.table.blocks), *factors)
+        norms = self.table.norms
+        weights = [] if isinstance(norms, str) else [*norms[0], norms[1]]
+        return (self.path, *map(Path, (*self.table.blocks, *weights)), *factors)
 
     def names(self, folder: Path) -> list[Path]:
         """Return the file of each block's factors in a folder."""
@@ -94,8 +101,7 @@ def read_tables(path: Path, document: Json) -> tuple[Top, Table, Epsilon]:
             f"{path}: [blocks] is least squares of l2 norms: leave {', '.join(extra)} out"
         )
     top = validate(Top, document, path, "")
-    return (
-        top,
-        validate(Table, top.blocks, path, "blocks"),
-        validate(Epsilon, top.epsilon, path, "epsilon"),
-    )
+    table = validate(Table, top.blocks, path, "blocks")
+    if table.norm_weights is not None and table.norms != "l2":
+        raise InputError(f"{path}: blocks.norms must be left out beside blocks.norm_weights")
+    return top, table, validate(Epsilon, top.epsilon, path, "epsilon")

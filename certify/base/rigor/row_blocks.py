@@ -45,11 +45,15 @@ WORD = 62  # bits of a sum of int64
 
 
 class Block(NamedTuple):
-    """Some rows: what is observed of them, their factors U (m, r), the entries' weights if any."""
+    """Some rows: what is observed of them, their factors U (m, r), the entries' weights if any.
+
+    prices  p of the rows (m,), where rows and columns have them
+    """
 
     Y: Any  # scipy.sparse: CSR, canonical
     U: Floats
     weights: Floats | None = None
+    prices: Floats | None = None
 
 
 class Prices(NamedTuple):
@@ -101,16 +105,8 @@ def inverse_roots(p: Floats) -> tuple[Floats, Fraction]:
     return a[at], max((1 / (Fraction(x) * Fraction(y) ** 2) for x, y in pairs), default=Fraction(1))
 
 
-def fit_block(
-    block: Block,
-    V: Floats,
-    b: Floats | None,
-    ridge: float | None,
-    counted: bool = False,  # noqa: FBT001, FBT002  a task's argument
-) -> tuple[Fit, Any]:
-    """Return the terms of a block, and c R in floats, CSR.
-
-    counted  |u_k|^2 are sums of p u_k^2, p the numbers of entries
+def fit_block(block: Block, V: Floats, b: Floats | None, ridge: float | None) -> tuple[Fit, Any]:
+    """Return the terms of a block, and c R in floats, CSR; with prices |u_k|^2 are sums of p u_k^2.
 
     The biases of its rows are their best, a_i = sum_j c t / (ridge + sum_j c) of t = R + a_i in
     floats: any a bounds f from above.
@@ -129,7 +125,7 @@ def fit_block(
     w = r.mid if c is None else c * r.mid
     fit = Fit(
         ar.squares(r, weights_of(c)),
-        [priced_square(u, counts_of(Y.indptr) if counted else None) for u in block.U.T],
+        [priced_square(u, block.prices) for u in block.U.T],
         square_sum(a),
         float(np.abs(w).max(initial=0.0)),
         int(np.diff(Y.indptr).max(initial=0)),
@@ -170,8 +166,7 @@ def dual_block(
 ) -> tuple[Dual, Any]:
     """Return the terms of a block of W = 2^e times whole numbers, and S in floats, CSR.
 
-    scale  of the columns, where rows and columns have prices: those of the rows are numbers of
-           entries
+    scale  of the columns, where rows and columns have prices
     """
     ar, ints, c = Rounded(), W.data, weights_of(block.weights)
     listed = ((getattr(x, k) for x in (W, block.Y)) for k in ("indptr", "indices"))
@@ -181,8 +176,8 @@ def dual_block(
     totals = row_totals(W)
     sums = np.ldexp(totals.astype(np.float64), e)
     S, wide = w, Fraction(1)
-    if scale is not None:
-        a, wide = inverse_roots(counts_of(block.Y.indptr))
+    if scale is not None and block.prices is not None:
+        a, wide = inverse_roots(block.prices)
         at: Any = (k.astype(np.int64) for k in W.tocoo().coords)
         left, right = (Array(x.shape, x.data) for x in (a, scale))
         S = ar.scaled(w, left, right, Pattern(*W.shape, *at)) if len(a) else w

@@ -116,7 +116,7 @@ def read_head(file: Path) -> tuple[int, str]:
 def question_of(table: RowBlocks, blocks: list[Task]) -> str:
     """Return a digest of what is asked, whatever the factors are."""
     place = PLACE.get()
-    stated = place.values([place.run(identities, block) for block in blocks])
+    stated = place.values([place.run(identities, x, table.given_weights) for x in blocks])
     data = [{k: x for k, x in one.items() if k != "U"} for one in stated]
     no_factors = np.zeros((table.columns, 0))
     statement = state(table, stated, no_factors, 0.0, 0.0).statement

@@ -17,7 +17,7 @@ from scipy import sparse
 
 from certify.base.arrays import Array
 from certify.base.cluster import PLACE, Task, as_it_is
-from certify.base.rigor.row_blocks import Prices, counts_of
+from certify.base.rigor.row_blocks import Prices
 from certify.base.rigor.tiles import tree
 from certify.losses import Squared
 from certify.search.descent.ratings import (
@@ -32,6 +32,8 @@ from certify.search.descent.ratings import (
     line_search,
     sort_rows,
 )
+
+from .sources import Data
 
 
 class State(NamedTuple):
@@ -102,27 +104,24 @@ def sort_blocks(
     prices: Prices,
     q: Array,
     kind: Any,  # noqa: ANN401  a dtype
-    *,
-    counted: bool = False,
 ) -> Sides:
-    """Return the blocks' entries in one precision; counted: rows have prices, as columns have q."""
+    """Return the blocks' entries in one precision; q: prices of the columns."""
     place = PLACE.get()
-    nothing = sparse.csr_array((0, len(q))), None
-    entries = [place.persist(place.run(sort, x, prices, kind, counted)) for x in data]
-    empty = sort(nothing, prices, kind, counted)
+    nothing = Data(sparse.csr_array((0, len(q))))
+    entries = [place.persist(place.run(sort, x, prices, kind)) for x in data]
+    empty = sort(nothing, prices, kind)
     return Sides(entries, replace(empty, prices=(empty.prices[0], float(prices.lam) * q)))
 
 
 def sort(
-    data: tuple[Any, Array | None],
+    data: Data,
     prices: Prices,
     kind: Any,  # noqa: ANN401  a dtype
-    counted: bool,  # noqa: FBT001  a task's argument
 ) -> Entries:
     """Return the entries of a block, rows sorted by their counts; its columns' prices are lam."""
-    Y, c = data
+    Y, c, p = data
     lam = float(prices.lam)
-    p = counts_of(Y.indptr) if counted else np.ones(Y.shape[0])
+    p = np.ones(Y.shape[0]) if p is None else p
     ridges = zip(Y.shape, prices[1:], strict=True)
     rows, columns = (None if x is None else np.full(d, float(x)) for d, x in ridges)
     listed = Y.indptr, Y.indices, squares(Y.data, c)

@@ -229,7 +229,7 @@ def state_question(
     A block that is read again, because its worker was lost, must be the one in the question.
     """
     place, blocks = PLACE.get(), read_blocks(table, U, V.shape[1])
-    stated = place.values([place.run(identities, block) for block in blocks])
+    stated = place.values([place.run(identities, x, table.given_weights) for x in blocks])
     pairs = zip(blocks, stated, strict=True)
     same = [place.persist(place.run(unchanged, *pair)) for pair in pairs]
     return same, state(table, stated, V, *epsilon)
@@ -258,7 +258,7 @@ def collect(table: RowBlocks, blocks: list[Task], V: Array, b: Array | None) -> 
     """Return the sums over all blocks, and W, the residual with its biases."""
     place, prices = PLACE.get(), table.prices
     shared, biases = (place.persist(place.run(np.asarray, x)) for x in (V, () if b is None else b))
-    given = shared, None if b is None else biases, table.ridge(RowIntercept), table.counted
+    given = shared, None if b is None else biases, table.ridge(RowIntercept)
     pairs = [place.persist(place.run(proved.fit_block, block, *given)) for block in blocks]
     residuals = [place.run(itemgetter(1), p) for p in pairs]
     counts_of = partial(place.run, count_columns)
@@ -273,9 +273,8 @@ def collect(table: RowBlocks, blocks: list[Task], V: Array, b: Array | None) -> 
         moved = zero_sums(grids, balance=balance, count=len(grids))
         grids = [place.persist(W) for W in moved]
     most = proved.capacity(longest)
-    q, scale, wide = None, None, Fraction(1)
-    if table.counted:
-        q = np.maximum(counts, 1).astype(np.float64)
+    q, scale, wide = table.column_prices(lambda: counts), None, Fraction(1)
+    if q is not None:
         scale, wide = proved.inverse_roots(q)
     columns = None if scale is None else place.persist(place.run(np.asarray, scale))
     both = zip(blocks, grids, strict=True)

@@ -1,6 +1,6 @@
 """A table in blocks of rows that never meet, where its blocks come from, and what is asked."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import accumulate
@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from certify.base.arrays import Array, finite, real, scalar, short
+from certify.base.arrays import Array, Ints, finite, real, scalar, short
 from certify.base.cluster import PLACE, Task
 from certify.base.errors import InputError
 from certify.base.rigor.row_blocks import Block, Prices
@@ -20,18 +20,23 @@ from certify.pipeline.certificate.file import Json, StatedQuestion
 from certify.polar.proved import as_kernel_array
 
 from .sources import (
+    COUNTS,
     MATRIX,
     PAIR,
     THROUGH,
-    UNREADABLE,
+    Data,
     accept_counting,
     entries,
     in_folder,
+    load_array,
+    load_prices,
     row_chunks,
 )
 
 FORMAT = "certify/blocks/1"
-NORMS = _, COUNTS = ("l2", "counts")
+NORMS = PLAIN, _ = ("l2", COUNTS)
+ROW_WEIGHTS = "row_weights"  # of a block, in a statement
+GIVEN = "given"  # norms whose weights are arrays
 ATOM = {"kind": "rank_one", "left": "l2", "right": "l2", "form": "product"}
 
 
@@ -55,9 +60,10 @@ class RowBlocks:
              which are sorted by rows.  None means "block", if at most one file is .parquet.  With
              "table" a block begins where the factors U of the blocks before it end; without
              factors, at the first row that it lists, and the first block at row 0
-    norms    "l2"; or "counts", sqrt(sum p_i u_ik^2) and sqrt(sum q_j v_jk^2), p and q the numbers
-             of entries of the rows and columns, 1 where there are none: the penalty is then that of
-             lam/2 (sum p_i |u_i|^2 + sum q_j |v_j|^2)
+    norms    "l2"; or sqrt(sum p_i u_ik^2) and sqrt(sum q_j v_jk^2), weights p, q > 0 of rows and
+             columns: the penalty is then that of lam/2 (sum p_i |u_i|^2 + sum q_j |v_j|^2).
+             "counts": the numbers of entries, 1 where there are none; or a pair, p of each block
+             (m_k,) and q (n,), each an array or the name of a file .npy
 
     Raises InputError where there are no blocks, an argument has none of these values, or `rows` is
     missing.
@@ -68,7 +74,7 @@ class RowBlocks:
     lam: float
     offsets: Sequence[Offset] = ()
     rows: str | None = None
-    norms: str = "l2"
+    norms: Any = "l2"
 
     def __post_init__(self) -> None:
         """Refuse what no proof is for."""
@@ -85,8 +91,7 @@ class RowBlocks:
             raise InputError(f"columns must be a whole number > 0, got {self.columns!r}")
         object.__setattr__(self, "columns", int(self.columns))
         object.__setattr__(self, "rows", accept_counting(self.blocks, self.rows))
-        if self.norms not in NORMS:
-            raise InputError(f'norms must be "l2" or "counts", got {short(self.norms)}')
+        object.__setattr__(self, "norms", accept_norms(self.norms, len(self.blocks)))
         names = [str(b) for b in self.blocks if isinstance(b, str | Path)]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise InputError(f"a block is listed twice: {twice[0]}")
@@ -108,7 +113,7 @@ class RowBlocks:
         offsets: Sequence[Offset] = (),
         *,
         rows: str | None = None,
-        norms: str = "l2",
+        norms: Any = "l2",  # noqa: ANN401  see the class
     ) -> "RowBlocks":
         """Return the table of all files .npz and .parquet of a folder, in the order of names.
 
@@ -124,7 +129,7 @@ class RowBlocks:
         offsets: Sequence[Offset] = (),
         *,
         weights: Any = None,  # noqa: ANN401  dask.array
-        norms: str = "l2",
+        norms: Any = "l2",  # noqa: ANN401  see the class
     ) -> "RowBlocks":
         """Return the table of a Dask array (m, n), a block for each chunk of rows.
 
@@ -141,15 +146,50 @@ class RowBlocks:
         return next((float(o.ridge) for o in self.offsets if isinstance(o, kind)), None)
 
     @property
-    def counted(self) -> bool:
-        """Whether the norms have numbers of entries as weights."""
-        return self.norms == COUNTS
+    def given_weights(self) -> bool:
+        """Whether the weights of the norms are arrays."""
+        return not isinstance(self.norms, str)
+
+    @property
+    def row_prices(self) -> Sequence[Any]:
+        """Return the weights of each block's rows, as `entries` takes them."""
+        if self.given_weights:
+            return self.norms[0]  # type: ignore[no-any-return]
+        return [None if self.norms == PLAIN else COUNTS] * len(self.blocks)
+
+    def column_prices(self, counts: Callable[[], Ints]) -> Array | None:
+        """Return the weights of the columns (n,), None without weights; counts: of their entries.
+
+        Raises InputError where they are none.
+        """
+        if self.given_weights:
+            return load_prices(self.norms[1], self.columns, "columns")
+        if self.norms == PLAIN:
+            return None
+        return np.maximum(counts(), 1).astype(np.float64)
 
     @property
     def prices(self) -> Prices:
         """Lam and the ridges, exactly."""
         ridges = (self.ridge(kind) for kind in (RowIntercept, ColumnIntercept))
         return Prices(Fraction(self.lam), *(None if r is None else Fraction(r) for r in ridges))
+
+
+def accept_norms(norms: Any, count: int) -> Any:  # noqa: ANN401  see RowBlocks
+    """Return "l2", "counts", or the weights of each block's rows and of the columns.
+
+    Raises InputError where it is none of these.
+    """
+    if isinstance(norms, str) and norms in NORMS:
+        return norms
+    if not isinstance(norms, tuple | list) or len(norms) != PAIR:
+        raise InputError(f'norms must be "l2", "counts" or a pair of weights, got {short(norms)}')
+    p, q = norms
+    if not isinstance(p, Sequence) or isinstance(p, str | bytes):
+        raise InputError(f"weights of the rows must be a sequence, one of a block, got {short(p)}")
+    if len(p) != count:
+        raise InputError(f"there are {count} blocks, and weights of the rows of {len(p)}")
+    return tuple(p), q
 
 
 U_NAME = "U of a block"
@@ -161,15 +201,7 @@ def load_factor(factor: Any, name: str) -> Array:  # noqa: ANN401  see check()
 
     Raises InputError, with the name or the file's, where it is none, or is not finite.
     """
-    array = factor
-    if isinstance(factor, str | Path):
-        try:
-            with Path(factor).open("rb") as file:
-                array = np.load(file)
-                if not isinstance(array, np.ndarray):
-                    raise ValueError("it is an archive, not one array")  # noqa: TRY004
-        except UNREADABLE as error:
-            raise InputError(f"{factor} is no factor, {name}: {error}") from None
+    array = load_array(factor, f"factor, {name}")
     return finite(real(array, name, ndim=MATRIX), name)
 
 
@@ -210,7 +242,7 @@ def read_blocks(table: RowBlocks, U: Sequence[Any], r: int) -> list[Task]:
     if table.rows == THROUGH:
         heights = place.values([place.run(height, u) for u in U])
         firsts = list(accumulate([0, *heights[:-1]]))
-    each = zip(table.blocks, U, firsts, strict=True)
+    each = zip(table.blocks, U, firsts, table.row_prices, strict=True)
     shape = table.columns, r
     return [place.persist(place.run(read, *given, shape)) for given in each]
 
@@ -224,28 +256,39 @@ def read(
     source: Any,  # noqa: ANN401  see RowBlocks
     factor: Any,  # noqa: ANN401  see check()
     first: int,
+    prices: Any,  # noqa: ANN401  see entries()
     shape: tuple[int, int],
 ) -> Block:
     """Return a block for V of a shape (n, r); factor: U, or a file .npy of it.
 
-    first  its first row, as a file counts
+    first  its first row, as a file counts;  prices: of its rows
 
     Raises InputError where it is none.
     """
     (n, r), U = shape, load_factor(factor, U_NAME)
-    listed = entries(source, (first, len(U)), n)
-    if U.shape != (listed[0].shape[0], r):
-        raise InputError(f"a block of shape {listed[0].shape} beside U {U.shape} and V {shape}")
-    return Block(listed[0], U, listed[1])
+    listed = entries(source, (first, len(U)), n, prices)
+    if U.shape != (listed.Y.shape[0], r):
+        raise InputError(f"a block of shape {listed.Y.shape} beside U {U.shape} and V {shape}")
+    return join(listed, U)
 
 
-def identities(block: Block) -> Json:
-    """Return what a statement says of a block: the digests of its arrays."""
+def join(data: Data, U: Array) -> Block:
+    """Return a block with its factors."""
+    return Block(data.Y, U, data.weights, data.prices)
+
+
+def identities(block: Block, given: bool = False) -> Json:  # noqa: FBT001, FBT002  a task's
+    """Return what a statement says of a block: the digests of its arrays.
+
+    given  the weights of its rows are an array, too
+    """
     listed = block.Y.tocoo()
     rows, cols = (k.astype(np.int64) for k in listed.coords)
     arrays = {"rows": rows, "cols": cols, "Y": listed.data, "U": block.U}
     if block.weights is not None:
         arrays["weights"] = block.weights
+    if given and block.prices is not None:
+        arrays[ROW_WEIGHTS] = block.prices
     return {k: identity(as_kernel_array(a)) for k, a in arrays.items()}
 
 
@@ -254,7 +297,7 @@ def unchanged(block: Block, stated: Json) -> Block:
 
     Raises InputError where it is not the one that was stated.
     """
-    found = identities(block)
+    found = identities(block, ROW_WEIGHTS in stated)
     if wrong := sorted(k for k in {*found, *stated} if found.get(k) != stated.get(k)):
         raise InputError(f"{wrong[0]} of a block has changed since the question was stated")
     return block
@@ -275,7 +318,7 @@ def state(
         "format": FORMAT,
         "claim": "any size",
         "loss": "squared",
-        "atom": ATOM | ({"weights": COUNTS} if table.counted else {}),
+        "atom": ATOM | weights_of(table),
         "lam": table.lam.hex(),
         "shape": [rows, table.columns],
         "observed": "listed",
@@ -286,6 +329,14 @@ def state(
         **tolerance,
     }
     return StatedQuestion(statement, given)
+
+
+def weights_of(table: RowBlocks) -> Json:
+    """Return what a statement says of the weights of the norms, those of the rows aside."""
+    if table.given_weights:
+        q = load_prices(table.norms[1], table.columns, "columns")
+        return {"weights": GIVEN, "columns": identity(as_kernel_array(q))}
+    return {} if table.norms == PLAIN else {"weights": COUNTS}
 
 
 def known_format(statement: Json) -> None:

@@ -50,8 +50,8 @@ from certify.search.ratings import (
 from .checkpoint import Checkpoint, make_folder, save
 from .descent import descend, sort_blocks
 from .prove import Checked, Sums, check, collect, count_columns, session, times
-from .question import Factors, RowBlocks, accept_factor, read_blocks, split_factors
-from .sources import entries, spans
+from .question import Factors, RowBlocks, accept_factor, join, read_blocks, split_factors
+from .sources import Data, entries, spans
 from .zero_sums import fit_columns
 
 ROUGH, LEVEL = (1e-9, 1e-4), 0.1  # least and most change that ends an estimate; of rtol
@@ -81,7 +81,7 @@ class Improved:
 
 
 class Fit(NamedTuple):
-    """The blocks' entries and weights, their (U, a), V and b (zeros without biases)."""
+    """The blocks' Data, their (U, a), V and b (zeros without biases)."""
 
     data: list[Task]
     rows: list[Task]
@@ -147,13 +147,10 @@ def climb(
     best, gap, near = fit, np.inf, None
     stale, mark = 0, np.inf
     rough = min(max(LEVEL * rtol, ROUGH[0]), ROUGH[1])
-    place, counted = PLACE.get(), table.counted
-    q = np.ones(table.columns)
-    if counted:
-        totals = tree(place, partial(place.run, column_counts), fit.data)
-        q = np.maximum(place.values([totals])[0], 1).astype(np.float64)
-    made = partial(sort_blocks, fit.data, table.prices, q, counted=counted)
-    sides = made(precision(table, fit))
+    q = table.column_prices(partial(count_entries, fit))
+    q = np.ones(table.columns) if q is None else q
+    made = partial(sort_blocks, fit.data, table.prices, q)
+    sides = made(precision(table, fit, q))
     for _ in range(ROUNDS):
         sums, b = residuals(table, fit)
         count = min(max(LEAST, fit.V.shape[1]), table.columns)
@@ -181,7 +178,7 @@ def climb(
 
 def blocks_of(fit: Fit) -> list[Task]:
     """Return the blocks with their factors."""
-    return [PLACE.get().run(join, *pair) for pair in zip(fit.data, fit.rows, strict=True)]
+    return [PLACE.get().run(with_factors, *pair) for pair in zip(fit.data, fit.rows, strict=True)]
 
 
 def rows_of(fit: Fit) -> list[Task]:
@@ -194,8 +191,9 @@ def begin(table: RowBlocks, factors: Factors | None) -> Fit:
     place, n = PLACE.get(), table.columns
     if factors is None:
         V = np.zeros((n, 0))
-        pairs = zip(table.blocks, spans(table.blocks, str(table.rows)), strict=True)
-        data = [place.persist(place.run(entries, *pair, n)) for pair in pairs]
+        found = spans(table.blocks, str(table.rows))
+        each = zip(table.blocks, found, table.row_prices, strict=True)
+        data = [place.persist(place.run(entries, x, span, n, p)) for x, span, p in each]
         rows = [place.persist(place.run(empty_factors, x)) for x in data]
         return Fit(data, rows, V, np.zeros(n))
     U, right = split_factors(factors)
@@ -206,15 +204,15 @@ def begin(table: RowBlocks, factors: Factors | None) -> Fit:
     return Fit(data, rows, V, np.zeros(n))
 
 
-def empty_factors(data: tuple[Any, Array | None]) -> tuple[Array, Array]:
+def empty_factors(data: Data) -> tuple[Array, Array]:
     """Return no components, and biases 0."""
-    m = data[0].shape[0]
+    m = data.Y.shape[0]
     return np.zeros((m, 0)), np.zeros(m)
 
 
-def entries_of(block: Block) -> tuple[Any, Array | None]:
-    """Return the entries of a block, and their weights."""
-    return block.Y, block.weights
+def entries_of(block: Block) -> Data:
+    """Return the entries of a block."""
+    return Data(block.Y, block.weights, block.prices)
 
 
 def add_zero_biases(block: Block) -> tuple[Array, Array]:
@@ -222,9 +220,9 @@ def add_zero_biases(block: Block) -> tuple[Array, Array]:
     return block.U, np.zeros(len(block.U))
 
 
-def join(data: tuple[Any, Array | None], rows: tuple[Array, Array]) -> Block:
+def with_factors(data: Data, rows: tuple[Array, Array]) -> Block:
     """Return a block."""
-    return Block(data[0], rows[0], data[1])
+    return join(data, rows[0])
 
 
 def residuals(table: RowBlocks, fit: Fit) -> tuple[Sums, Array]:
@@ -238,17 +236,18 @@ def residuals(table: RowBlocks, fit: Fit) -> tuple[Sums, Array]:
     return collect(table, blocks, fit.V, b), fit.b if b is None else b
 
 
-def precision(table: RowBlocks, fit: Fit) -> Any:  # noqa: ANN401  a dtype
+def precision(table: RowBlocks, fit: Fit, q: Array) -> Any:  # noqa: ANN401  a dtype
     """Return single precision where all numbers are ordinary, else double."""
-    place = PLACE.get()
-    sizes = place.values([place.run(extremes, x) for x in fit.data])
+    place, lam = PLACE.get(), table.lam
+    sizes = place.values([place.run(extremes, x, lam) for x in fit.data])
     given = [np.array([float(x)]) for x in table.prices if x]
-    return precision_of([*sizes, *given])
+    return precision_of([*sizes, *given, lam * q])
 
 
-def extremes(data: tuple[Any, Array | None]) -> Array:
+def extremes(data: Data, lam: float) -> Array:
     """Return the least and the largest modulus of the numbers of a block that are not 0."""
-    sizes = np.abs(np.concatenate([data[0].data, *data[1:][: data[1] is not None]]))
+    listed = data.Y.data, data.weights, None if data.prices is None else lam * data.prices
+    sizes = np.abs(np.concatenate([x for x in listed if x is not None]))
     sizes = sizes[sizes > 0]
     return np.array([sizes.min(), sizes.max()]) if sizes.size else sizes
 
@@ -265,10 +264,10 @@ def set_biases(table: RowBlocks, fit: Fit, b: Array) -> Fit:
 
 
 def best_biases(
-    data: tuple[Any, Array | None], rows: tuple[Array, Array], V: Array, b: Array, ridge: float
+    data: Data, rows: tuple[Array, Array], V: Array, b: Array, ridge: float
 ) -> tuple[Array, Array]:
     """Return U, and the best biases of the rows of a block."""
-    (Y, c), U = data, rows[0]
+    (Y, c, _), U = data, rows[0]
     at, cols = (k.astype(np.int64) for k in Y.tocoo().coords)
     t = Y.data - sampled_product(U, V, at, cols) - b[cols]
     return U, proved.shrunk_means(t, c, at, len(U), ridge)
@@ -316,58 +315,63 @@ def grow(
     count = min(int(MORE * (values > lam).sum()) + FEWEST, int((values > 0).sum()))
     if not count:
         return fit
-    place, counted = PLACE.get(), scale is not None
+    place = PLACE.get()
     turn = right[:, :count] / values[:count]
     values, right = values[:count], right[:, :count] * (1.0 if scale is None else scale[:, None])
     shared = place.persist(place.run(np.asarray, turn))
     squared = place.persist(place.run(np.asarray, right**2))
     parts = list(zip(fit.data, W, strict=True))
-    curved = tree(place, lambda x: place.run(curvature, *x, shared, squared, counted), parts)
+    curved = tree(place, lambda x: place.run(curvature, *x, shared, squared), parts)
     curvatures = np.asarray(place.values([curved])[0])
     s = (values - lam) / np.where(curvatures > 0, curvatures, 1.0)
     root = np.sqrt(np.maximum(s, SLIGHT * max(float(s.max()), 0.0)))
     shared = place.persist(place.run(np.asarray, turn * root))
-    both = zip(fit.rows, W, strict=True)
-    rows = [place.persist(place.run(append_rows, *pair, shared, counted)) for pair in both]
+    each = zip(fit.data, fit.rows, W, strict=True)
+    rows = [place.persist(place.run(append_rows, *given, shared)) for given in each]
     return fit._replace(rows=rows, V=np.hstack([fit.V, right * root]))
 
 
 def append_rows(
+    data: Data,
     rows: tuple[Array, Array],
     W: Any,  # noqa: ANN401  scipy.sparse
     turn: Array,
-    counted: bool,  # noqa: FBT001  a task's argument
 ) -> tuple[Array, Array]:
     """Return U with W times a matrix beside it, and a."""
-    return np.hstack([rows[0], left_vectors(W, turn, counted)]), rows[1]
+    return np.hstack([rows[0], left_vectors(data, W, turn)]), rows[1]
 
 
-def left_vectors(W: Any, turn: Array, counted: bool) -> Array:  # noqa: ANN401, FBT001
-    """Return W times a matrix; counted: W is S, and the rows have the scale that S has."""
+def left_vectors(data: Data, W: Any, turn: Array) -> Array:  # noqa: ANN401  scipy.sparse
+    """Return W times a matrix; with prices W is S, and the rows have the scale that S has."""
     u = W @ turn
-    return np.asarray(u / np.sqrt(proved.counts_of(W.indptr))[:, None] if counted else u)
+    return np.asarray(u if data.prices is None else u / np.sqrt(data.prices)[:, None])
 
 
-def column_counts(data: tuple[Any, Array | None]) -> Ints:
+def count_entries(fit: Fit) -> Ints:
+    """Return the numbers of entries of the columns."""
+    place = PLACE.get()
+    return np.asarray(place.values([tree(place, partial(place.run, column_counts), fit.data)])[0])
+
+
+def column_counts(data: Data) -> Ints:
     """Return the numbers of entries of the columns of a block."""
-    return count_columns(data[0])
+    return count_columns(data.Y)
 
 
 def curvature(
-    data: tuple[Any, Array | None],
+    data: Data,
     W: Any,  # noqa: ANN401  scipy.sparse
     right: Array,
     squared: Array,
-    counted: bool,  # noqa: FBT001  a task's argument
 ) -> Array:
     """Return sum c u^2 v^2 of each pair, u = W v / sigma, over the entries of a block."""
-    u = left_vectors(W, right, counted)
+    u = left_vectors(data, W, right)
     return np.asarray(((u * u) * (weights(data) @ squared)).sum(axis=0))
 
 
-def weights(data: tuple[Any, Array | None]) -> Any:  # noqa: ANN401  scipy.sparse
+def weights(data: Data) -> Any:  # noqa: ANN401  scipy.sparse
     """Return the weights of the entries, CSR."""
-    Y, c = data
+    Y, c, _ = data
     values = np.ones(Y.nnz) if c is None else c
     return sparse.csr_array((values, Y.indices, Y.indptr), shape=Y.shape)
 
@@ -380,9 +384,8 @@ def balance(fit: Fit, scale: Array | None = None) -> Fit:
     place, r = PLACE.get(), fit.V.shape[1]
     if not r:
         return fit
-    counted = scale is not None
     both = zip(fit.data, fit.rows, strict=True)
-    total = tree(place, lambda x: place.run(gram_of_rows, *x, counted), list(both))
+    total = tree(place, lambda x: place.run(gram_of_rows, *x), list(both))
     squares, E = np.linalg.eigh(np.asarray(place.values([total])[0]))
     b = np.ones((len(fit.V), 1)) if scale is None else scale[:, None]
     Q, T = np.linalg.qr(fit.V / b)
@@ -396,14 +399,10 @@ def balance(fit: Fit, scale: Array | None = None) -> Fit:
     return fit._replace(rows=rows, V=(Q @ right) * roots * b)
 
 
-def gram_of_rows(
-    data: tuple[Any, Array | None],
-    rows: tuple[Array, Array],
-    counted: bool,  # noqa: FBT001  a task's argument
-) -> Array:
-    """Return U^T P U, P numbers of entries, or 1."""
-    U = rows[0]
-    return np.asarray(U.T @ (proved.counts_of(data[0].indptr)[:, None] * U if counted else U))
+def gram_of_rows(data: Data, rows: tuple[Array, Array]) -> Array:
+    """Return U^T P U, P the prices, or 1."""
+    U, p = rows[0], data.prices
+    return np.asarray(U.T @ (U if p is None else p[:, None] * U))
 
 
 def turn_rows(rows: tuple[Array, Array], turn: Array) -> tuple[Array, Array]:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from zipfile import BadZipFile
 
 import numpy as np
@@ -13,13 +13,23 @@ from certify.base.arrays import Array, Ints, finite, real, short
 from certify.base.cluster import PLACE
 from certify.base.errors import InputError
 from certify.base.extras import optional
+from certify.base.rigor.row_blocks import counts_of
 
 PARQUET, SUFFIXES = ".parquet", (".npz", ".parquet")
 FROM_ZERO, THROUGH = COUNTED = ("block", "table")  # from 0 in each block, or through all of them
 FEWEST, MOST = 3, 4  # columns of triplets
 MATRIX, PAIR = 2, 2  # dimensions; a matrix and its weights
+COUNTS = "counts"  # norms with numbers of entries as weights
 Span = tuple[int, int | None]  # of a block: its first row, as a file counts; its rows, if known
 UNREADABLE = (OSError, EOFError, KeyError, ValueError, BadZipFile)  # what reading a file raises
+
+
+class Data(NamedTuple):
+    """What a block lists: Y, CSR and canonical; the weights of its entries; prices of its rows."""
+
+    Y: Any  # scipy.sparse
+    weights: Array | None = None
+    prices: Array | None = None
 
 
 def accept_folder(given: object, name: str) -> Path:
@@ -77,7 +87,53 @@ def as_pair(Y: Any, c: Any) -> tuple[Any, Any]:  # noqa: ANN401  matrices
     return Y, c
 
 
-def entries(source: Any, span: Span, n: int) -> tuple[Any, Array | None]:  # noqa: ANN401
+def entries(source: Any, span: Span, n: int, prices: Any = None) -> Data:  # noqa: ANN401
+    """Return the entries of a block.
+
+    prices  of its rows: None, "counts", an array or the name of a file .npy
+
+    Raises InputError where it is no block, or these are none of its rows.
+    """
+    Y, c = weighted_entries(source, span, n)
+    if isinstance(prices, str) and prices == COUNTS:
+        return Data(Y, c, counts_of(Y.indptr))
+    return Data(
+        Y, c, None if prices is None else load_prices(prices, Y.shape[0], "rows of a block")
+    )
+
+
+def load_prices(given: Any, count: int, name: str) -> Array:  # noqa: ANN401  see RowBlocks
+    """Return the weights of a norm: an array, or a file .npy of it.
+
+    Raises InputError where they are not so many positive numbers.
+    """
+    what = f"weights of the {name}"
+    array = np.ascontiguousarray(finite(real(load_array(given, f"array, {what}"), what), what))
+    if array.shape != (count,):
+        raise InputError(f"{what} must have shape ({count},), got {array.shape}")
+    if (array <= 0).any():
+        raise InputError(f"{what} must be > 0, got {array.min()}")
+    return array
+
+
+def load_array(given: Any, name: str) -> Any:  # noqa: ANN401  an array, or a file's name
+    """Return an array, of a file .npy if its name is given.
+
+    Raises InputError where the file is none; name: what the array is.
+    """
+    if not isinstance(given, str | Path):
+        return given
+    try:
+        with Path(given).open("rb") as file:
+            array = np.load(file)
+            if not isinstance(array, np.ndarray):
+                raise ValueError("it is an archive, not one array")  # noqa: TRY004
+    except UNREADABLE as error:
+        raise InputError(f"{given} is no {name}: {error}") from None
+    return array
+
+
+def weighted_entries(source: Any, span: Span, n: int) -> tuple[Any, Array | None]:  # noqa: ANN401
     """Return Y, CSR and canonical, and the weights of its entries.
 
     Raises InputError where it is no block.
