@@ -20,7 +20,7 @@ from certify.kernel.arrays import Arrays
 from certify.kernel.errors import RejectedError
 from certify.kernel.rules.matrices import POLAR_RULES
 from certify.losses import Squared
-from certify.norms import Variation
+from certify.norms import Elastic, Group, Variation, Weighted
 from certify.polar import METHODS, PolarQuery
 from certify.polar.proved import as_kernel_array, kernel_pair, proved_above, split, stored_entries
 from tests.norm_cases import CONES, MAKERS, MIXED, made
@@ -32,6 +32,13 @@ SEARCHED = 2.0**-30  # relative: where an iteration ends that has a flat optimum
 TINY = 2.0**-268  # what underflow adds: two square roots of 2^-1074, the least float
 PAIRS = list(product(MAKERS, MAKERS))
 SIGNS = [("", ""), ("+", "+"), ("", "-"), ("-", "+"), (MIXED, MIXED), (MIXED, "+")]
+
+
+def path_of(d):
+    """Return total variation along a path, with a part of l2."""
+    return Variation([[i, i + 1] for i in range(d - 1)], 1.0)
+
+
 each_pair = pytest.mark.parametrize("pair", PAIRS, ids="x".join)
 matrices = arrays((3, 2))
 
@@ -227,3 +234,36 @@ def test_another_norm_is_another_question():
 
 def test_every_cone_is_under_test():
     assert {c for pair in SIGNS for c in pair} == set(CONES)
+
+
+BALLS = [Weighted([0.5] * 3), Weighted([3.0, 3.0, 3.0], cone="+"), "l2", "l2+"]
+
+
+@pytest.mark.parametrize("size", [(3, 3), (3, 1)])
+@pytest.mark.parametrize("left", BALLS, ids=str)
+@pytest.mark.parametrize("right", BALLS, ids=str)
+@pytest.mark.parametrize("aimed", [True, False])
+def test_methods_promise_what_the_kernel_proves(left, right, size, aimed):
+    """Equal weights scale a ball, without scales in the proof."""
+    m, n = size
+    right = Weighted(right.weights[:n], cone=right.cone) if isinstance(right, Weighted) else right
+    atom, W = RankOne(left, right), np.random.default_rng(5).standard_normal((m, n))
+    target = atom.attain(W, 0)[0] if aimed else None
+    query, found = PolarQuery(W, *atom.gauges, target=target), []
+    for method in (m for m in METHODS.values() if not m.cost):
+        if method().applies(query) and (promised := method().propose(query)) is not None:
+            proved = atom.enclose(W, lambda _, given=promised: given, 0)
+            assert promised.upper == pytest.approx(proved.upper, rel=1e-9)
+            assert promised.upper >= proved.lower
+            found.append(method.__name__)
+    assert "Spectral" in found
+
+
+@pytest.mark.parametrize("norm", [Elastic(0.25), Group([[0, 1], [2, 3, 4]]), path_of(5)], ids=str)
+@pytest.mark.parametrize("other", ["l2", Elastic(0.5), Weighted([0.5, 2.0])], ids=str)
+def test_a_budget_is_spent_on_cones_where_a_larger_ball_stands_for_a_norm(norm, other):
+    W = np.random.default_rng(2).standard_normal((5, 2))
+    root, tree = (RankOne(norm, other).polar(W, budget=given) for given in (None, 60.0))
+    assert root.upper > 1.01 * root.lower
+    assert tree.upper <= tree.lower * (1 + 1e-5)
+    assert tree.proof["rule"] == "cones"

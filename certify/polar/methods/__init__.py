@@ -44,10 +44,12 @@ def smallest(query: PolarQuery) -> Proposal:
 
 def within_budget(query: PolarQuery, propose: Callable[[PolarQuery], Proposal]) -> Proposal:
     """Return what is proposed; where a deadline alone limits it, a tree grows until then, too."""
-    proposal = propose(query)
-    if query.nodes is not None or query.deadline is None or query.expired() or not is_open(query):
+    proposal, longer = propose(query), replace(query, nodes=ANY)
+    if query.nodes is not None or query.deadline is None or query.expired():
         return proposal
-    return min(proposal, propose(replace(query, nodes=ANY)), key=lambda p: p.upper)
+    if not is_open(longer) and not METHODS["cones"]().applies(longer):
+        return proposal
+    return min(proposal, propose(longer), key=lambda p: p.upper)
 
 
 def attempt(method: Method, query: PolarQuery) -> Proposal | None:

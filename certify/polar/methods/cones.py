@@ -41,4 +41,4 @@ def applies_to(sides: Sequence[Gauge], shape: tuple[int, int]) -> bool:
 
 def is_loose(sides: Sequence[Gauge]) -> bool:
     """Whether relaxations are loose: larger balls stand for these norms."""
-    return any(g.mixture is not None or not g.is_round for g in sides)
+    return not all(g.exact and g.is_round for g in sides)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from scipy import linalg, sparse
@@ -13,11 +13,10 @@ from certify.polar import eigen as spectra
 from certify.polar.query import Matrix, Method, PolarQuery, Proposal
 
 from ._balance import scales
-from .spectral import Scales, cost, of_gram, of_matrix, scale_both
+from .spectral import Scales, aim, of_gram, of_matrix, scale_both, with_cost
 
 Prox: TypeAlias = Callable[[Array, float], Array]
 Size: TypeAlias = Callable[[Array], float]
-Proof: TypeAlias = dict[str, Any]
 ITERATIONS, EVERY = 300, 10  # steps, and how often a bound is taken
 LARGEST = 400_000  # entries up to which the multiplier is searched for
 
@@ -100,26 +99,14 @@ def fitting(multiplier: Array, signs: Array) -> Array:
     return spectra.on_grid(nearest_reachable(np.zeros_like(multiplier), signs, multiplier), 40)
 
 
-def with_scales(
-    query: PolarQuery, proposal: Proposal | None, by: Scales | None, extra: Proof
-) -> Proposal | None:
-    """Return a bound with its multiplier, its scales and what they cost."""
-    if proposal is None:
-        return None
-    arrays = {} if by is None else dict(zip(("scale.left", "scale.right"), by, strict=True))
-    wide = 1.0 if by is None else cost(query, by) * (1 + 1e-14)
-    proof = {**proposal.proof, **extra, **arrays}
-    return replace(proposal, upper=proposal.upper * wide, proof=proof)
-
-
 def with_gram(
     query: PolarQuery, g: Array, multiplier: tuple[Array, Array], by: Scales | None
 ) -> Proposal | None:
     """Return the bound of G + M, M symmetric."""
     m = fitting(*multiplier)
     m = np.where(np.abs(m) <= np.abs(m.T), m, m.T)
-    best = of_gram(g + m, int(query.left.free), query.target, query.seed)
-    return with_scales(query, best, by, {"M": m})
+    best = of_gram(g + m, int(query.left.free), aim(query, by), query.seed)
+    return with_cost(query, best and replace(best, proof={**best.proof, "M": m}), by)
 
 
 def with_multiplier(
@@ -128,9 +115,9 @@ def with_multiplier(
     """Return the spectral bound of W + N, N a field like W's."""
     n = fitting(field, signs)
     moved = add_multiplier(query.W, n)
-    target = query.target if by is None or query.target is None else query.target / cost(query, by)
-    proposal = of_matrix(moved if by is None else scale_both(moved, by), target, query.seed)
-    return with_scales(query, proposal, by, {"N": n})
+    scaled = moved if by is None else scale_both(moved, by)
+    best = of_matrix(scaled, aim(query, by), query.seed)
+    return with_cost(query, best and replace(best, proof={**best.proof, "N": n}), by)
 
 
 def add_multiplier(W: Matrix, field: Array) -> Matrix:

@@ -1,6 +1,7 @@
 """The largest singular value: exact for l2 x l2, an upper bound for every pair here."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -82,19 +83,29 @@ def of_pair(
     query: PolarQuery, W: Matrix, by: Scales | None, bounding: Bounding | None = None
 ) -> Proposal | None:
     """Return the bound of W under the scales, with what they cost."""
-    of = bounding or of_matrix
-    if by is None:
-        return of(W, query.target, query.seed)
+    scaled = W if by is None else scale_both(W, by)
+    return with_cost(query, (bounding or of_matrix)(scaled, aim(query, by), query.seed), by)
+
+
+def aim(query: PolarQuery, by: Scales | None) -> float | None:
+    """Return the value of sigma_1 under the scales that proves the target, if there is one."""
+    return None if query.target is None else query.target / max(cost(query, by), 1e-300)
+
+
+def with_cost(query: PolarQuery, proposal: Proposal | None, by: Scales | None) -> Proposal | None:
+    """Return a bound of sigma_1 under the scales as one of the polar, with the scales."""
+    if proposal is None:
+        return None
+    arrays = {} if by is None else dict(zip(("scale.left", "scale.right"), by, strict=True))
     wide = cost(query, by)
-    target = None if query.target is None else query.target / max(wide, 1e-300)
-    proposal = of(scale_both(W, by), target, query.seed)
-    arrays = dict(zip(("scale.left", "scale.right"), by, strict=True))
-    return proposal and Proposal(proposal.upper * wide * (1 + 1e-14), {**proposal.proof, **arrays})
+    upper = proposal.upper * (wide if wide == 1 else wide * (1 + 1e-14))
+    return replace(proposal, upper=upper, proof={**proposal.proof, **arrays})
 
 
-def cost(query: PolarQuery, by: Scales) -> float:
-    """Return sup |S^-1 u|_2 |S'^-1 v|_2 over the unit balls."""
-    costs = (g.cost(1.0 / np.square(s)) for g, s in zip((query.left, query.right), by, strict=True))
+def cost(query: PolarQuery, by: Scales | None) -> float:
+    """Return sup |S^-1 u|_2 |S'^-1 v|_2 over the unit balls; None: S = I, S' = I."""
+    of = by or [np.ones(d) for d in query.W.shape]
+    costs = (g.cost(1.0 / np.square(s)) for g, s in zip((query.left, query.right), of, strict=True))
     return float(np.sqrt(np.prod(list(costs))))
 
 
