@@ -149,7 +149,10 @@ def grow_components(task: Task, factors: Factors, size: int, seed: int) -> Facto
     """Append components that lower the objective, up to a size: those that earn most, in stages."""
     problem, each = task.problem, -(-(size - factors[0].shape[1]) // STAGES)
     while (room := size - factors[0].shape[1]) > 0:
-        field = Field(problem.loss.observed, task.slope(factors), task.form, task.expired)
+        W = task.slope(factors)
+        if not np.isfinite(W).all():
+            break
+        field = Field(problem.loss.observed, W, task.form, task.expired)
         components = above(field, problem.lam, factors, seed)[1]
         more = tuple(x[:, : min(room, each)] for x in components)
         new = append(task, factors, more)

@@ -113,7 +113,7 @@ def test_a_certificate_is_the_same_on_any_workers_of_which_one_dies(problem, tmp
 
 @pytest.fixture
 def table(problem, tmp_path):
-    """Return a table of files with weights and biases."""
+    """Return a table of files with weights, of the norms as well, and biases."""
     observed, files = problem.loss.observed, []
     Y = observed.matrix(problem.loss.arrays()["Y"])
     for a in range(0, M, 60):
@@ -122,8 +122,10 @@ def table(problem, tmp_path):
         rows, cols = listed.coords
         weights = 1 + np.arange(len(rows)) % 3
         np.savez(files[-1], rows=rows, cols=cols, data=listed.data, weights=weights)
-    biases = [RowIntercept(0.0), ColumnIntercept(0.0)]
-    return row_blocks.RowBlocks(files, N, problem.lam, biases)
+    biases, rng = [RowIntercept(0.0), ColumnIntercept(0.0)], np.random.default_rng(3)
+    p = [rng.uniform(0.8, 1.25, len(Y[a : a + 60].indptr) - 1) for a in range(0, M, 60)]
+    norms = p, rng.uniform(0.8, 1.25, N)
+    return row_blocks.RowBlocks(files, N, problem.lam, biases, norms=norms)
 
 
 @pytest.mark.filterwarnings("default")

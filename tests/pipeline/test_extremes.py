@@ -11,6 +11,7 @@ from scipy import sparse
 from certify import InputError, Problem, Verdict, check
 from certify.atoms import CP, RankOne
 from certify.losses import Squared
+from certify.norms import Weighted
 from certify.offsets import OFFSETS, ColumnIntercept
 from certify.pipeline.certificate.file import as_numpy
 from tests.judge import (
@@ -268,3 +269,14 @@ def test_a_gradient_whose_squares_overflow_ends_in_a_verdict():
     found = check(Problem(Squared(np.full((2, 2), 1e-160)), RankOne(), 1e100), factors)
     assert 0 <= found.lower <= found.upper
     assert found.verdict is Verdict.REFUTED  # no components are better
+
+
+def test_weights_of_norms_that_are_next_to_nothing_have_a_bracket():
+    """Components of so little a price overflow: those are left out."""
+    rng = np.random.default_rng(0)
+    Y, mask = rng.standard_normal((12, 5)), rng.random((12, 5)) < 0.7
+    p, q = np.exp(rng.standard_normal(12)), np.exp(rng.standard_normal(5))
+    p[4] = q[2] = 1e-150
+    problem = Problem(Squared(Y, mask=mask), RankOne(Weighted(p), Weighted(q)), 0.5)
+    result = check(problem, tuple(rng.standard_normal((d, 2)) / 4 for d in (12, 5)), budget=5.0)
+    assert 0 <= result.lower <= result.upper

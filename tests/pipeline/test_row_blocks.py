@@ -546,3 +546,17 @@ def test_a_scale_that_floats_round_has_its_cost():
     mixed, wide = proved.inverse_roots(np.array([3.0, 1.0, 7.0]))
     assert wide == max(1 / (k * Fraction(x) ** 2) for k, x in zip((3, 1, 7), mixed, strict=True))
     assert proved.inverse_roots(np.zeros(0))[1] == 1
+
+
+def test_prices_of_one_side_alone_are_in_the_bound():
+    Y = sparse.csr_array(np.array([[3.0, 0.0], [1.0, 2.0], [0.0, 0.0]]))
+    W = sparse.csr_array((np.array([7, -5, 11]), Y.indices, Y.indptr), shape=Y.shape)
+    p, q = np.array([0.25, 4.0, 1.0]), np.array([0.5, 8.0])
+    for prices, scale, scaled in (
+        (p, None, W.toarray() / np.sqrt(p)[:, None]),
+        (None, 1 / np.sqrt(q), W.toarray() / np.sqrt(q)),
+    ):
+        block = proved.Block(Y, np.ones((3, 1)), prices=prices)
+        dual, S = proved.dual_block(block, W, 0, 2**50, scale)
+        assert np.allclose(S.toarray(), scaled, rtol=1e-15)
+        assert abs(dual.wide - 1) < Fraction(1, 2**50)

@@ -166,7 +166,7 @@ def dual_block(
 ) -> tuple[Dual, Any]:
     """Return the terms of a block of W = 2^e times whole numbers, and S in floats, CSR.
 
-    scale  of the columns, where rows and columns have prices
+    scale  of the columns, where they have prices
     """
     ar, ints, c = Rounded(), W.data, weights_of(block.weights)
     listed = ((getattr(x, k) for x in (W, block.Y)) for k in ("indptr", "indices"))
@@ -176,8 +176,9 @@ def dual_block(
     totals = row_totals(W)
     sums = np.ldexp(totals.astype(np.float64), e)
     S, wide = w, Fraction(1)
-    if scale is not None and block.prices is not None:
-        a, wide = inverse_roots(block.prices)
+    if scale is not None or block.prices is not None:
+        scale = np.ones(W.shape[1]) if scale is None else scale
+        a, wide = inverse_roots(np.ones(W.shape[0]) if block.prices is None else block.prices)
         at: Any = (k.astype(np.int64) for k in W.tocoo().coords)
         left, right = (Array(x.shape, x.data) for x in (a, scale))
         S = ar.scaled(w, left, right, Pattern(*W.shape, *at)) if len(a) else w
