@@ -9,12 +9,13 @@ loses less the more cases there are.  It is the dual of
     min l(sum Z_c) + lam/2 sum tr Y_c   over   Y_c >= 0,  X_c = B_c Y_c B_c^T,  X_c ij >= 0 (i != j)
 
 with Z_c the block of X_c that is u v^T.  By alternating directions: each Y_c by an
-eigendecomposition, all X_c together by the loss's proximal map.  The cuts come from the
-components that the search found, whose share of each case is where its X_c starts.
+eigendecomposition, all X_c together by the loss's proximal map.  A case is cut in two along the
+second eigenvector of its Y_c, and each half starts at its share of the components that the search
+found and at half of what Y_c differs from all of them, so that Z does not move.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -24,6 +25,7 @@ from certify.base.arrays import Array, Ints
 from certify.polar import eigen as spectra
 from certify.polar.branching.pairs import CUT_BITS, Grown
 from certify.polar.branching.tree import Node, Solved, Tree
+from certify.polar.positive_part import PositivePart
 from certify.polar.relaxation.pair_admm import PairMultiplier, Warm, repair
 from certify.polar.relaxation.pairs import Cut, Label, PairForm, Path, cell, of_pair
 from certify.problem import Problem
@@ -32,11 +34,13 @@ from . import scaling as rays
 
 RELAX = 1.6  # over-relaxation
 LOOKS, EVERY = 12, 50  # looks at the bound in a stage, and steps between them
+BIAS = 8.0  # what the dual residual is weighed by, as W alone is used: a smaller rho
 EARLY, OFTEN = 200, 10  # steps of one case, in which rho is balanced often
 CHANGE = 1.3  # what rho changes by
 SHARED = 12  # rounds of the cases that share an entry
-COUNTS = (1, 8, 16, 32)  # cases of the stages
-SETTLED = 0.002  # of what is left: the gain in two looks under which more cases are tried
+COUNTS = (1, 4, 8, 16, 32, 64, 128)  # cases of the stages
+SETTLED, LAST = 0.03, 0.002  # of what is left: the gain in a look that ends a stage, or the last
+ONE = 1e-9  # relative second eigenvalue under which a case has one component
 TINY = 1e-300  # no division by zero
 
 
@@ -50,35 +54,46 @@ class Bounded(NamedTuple):
 
 @dataclass
 class Case:
-    """One case: its path, rows B, frame (Q, R^-1) with B = Q R, its components, X, U and Y."""
+    """One case: its path, rows B = Q R, metric (B^T B)^-1, which components, X, U and Y."""
 
     path: Path
     rows: Array
-    frame: tuple[Array, Array]
+    Q: Array
+    metric: Array
     at: Ints
     X: Array
     U: Array
     Y: Array
+    part: PositivePart = field(default_factory=PositivePart)
 
     @classmethod
-    def begin(cls, form: PairForm, path: Path, found: tuple[Array, Ints], U: Array) -> "Case":
-        """Start a case at its components, and at a multiplier of its first rows."""
-        part, (components, at) = cell(form, path), found
-        inner = part.rows @ components[:, at]
-        X, wide = inner @ inner.T, np.zeros((len(part.rows),) * 2)
+    def begin(cls, form: PairForm, path: Path, at: Ints, start: tuple[Array, Array]) -> "Case":
+        """Start a case at X = B G B^T, but 0 where that is negative, and at its first rows' U.
+
+        at: its components; start: (G, U)
+        """
+        one, (G, U) = cell(form, path), start
+        X, wide = one.rows @ G @ one.rows.T, np.zeros((len(one.rows),) * 2)
         wide[: len(U), : len(U)] = U
-        return cls(path, part.rows, part.frame, at, X, wide, X)
+        Q, inverse = one.frame
+        X = np.maximum(X, 0.0)
+        return cls(path, one.rows, Q, inverse @ inverse, at, X, wide, X)
+
+    def spread(self) -> tuple[float, Array]:
+        """Return Y's second largest eigenvalue and its vector; 0 where Y is one component."""
+        d = self.rows.shape[1]
+        values, vectors = np.linalg.eigh(self.Y[:d, :d])
+        return float(values[-2] if values[-2] > ONE * values[-1] else 0.0), vectors[:, -2]
 
     def step(self, pull: float) -> Array:
         """Move Y; return the point whose projection is X.  pull: lam / (2 rho)."""
-        Q, inverse = self.frame
         T = self.X - self.U
         if self.path:
-            T = Q.T @ T @ Q
-        values, vectors = np.linalg.eigh(T - pull * (inverse @ inverse))
-        k = int(np.searchsorted(values, 0.0))
-        part = Q @ vectors[:, k:] if self.path else vectors[:, k:]
-        self.Y = (part * values[k:]) @ part.T
+            T = self.Q.T @ T @ self.Q
+        values, vectors = self.part(T - pull * self.metric)
+        if self.path:
+            vectors = self.Q @ vectors
+        self.Y = (vectors * values) @ vectors.T
         return np.asarray(RELAX * self.Y + (1 - RELAX) * self.X + self.U)
 
 
@@ -93,11 +108,8 @@ class Cases:
         m, n = self.shape = problem.loss.shape
         self.form = of_pair(np.zeros((m, n)), *problem.atom.gauges)
         self.components = balance_components(factors)
-        k = m + n
-        everything = np.arange(self.components.shape[1])
-        first = Case.begin(
-            self.form, (), (np.zeros_like(self.components), everything), np.zeros((k, k))
-        )
+        zeros, everything = np.zeros((m + n, m + n)), np.arange(self.components.shape[1])
+        first = Case.begin(self.form, (), everything, (zeros, zeros))
         self.cases, self.W = [first], np.zeros((m, n))
         self.rho = first_price(problem)
         zero = problem.loss.observed.field(np.zeros((m, n)))
@@ -146,31 +158,43 @@ class Cases:
         return np.where(observed.tensor(z) > 0, W, np.minimum(W, self.top))
 
     def balance(self, primal: float, dual: float) -> None:
-        """Move rho toward equal residuals."""
+        """Move rho toward equal residuals; of several cases, toward a smaller dual one."""
+        dual *= BIAS if len(self.cases) > 1 else 1.0
         ratio = CHANGE if primal > 2 * dual else 1 / CHANGE if dual > 2 * primal else 1.0
+        self.scale_rho(ratio)
+
+    def scale_rho(self, ratio: float) -> None:
+        """Change rho; the multipliers 2 rho U stay."""
         self.rho *= ratio
         for c in self.cases:
             c.U = c.U / ratio
 
     def split(self, count: int) -> None:
-        """Split the cases whose components differ most until there are so many."""
+        """Split the cases of the largest spread until there are so many; rho falls as they grow."""
+        before, spreads = len(self.cases), [c.spread() for c in self.cases]
         while len(self.cases) < count:
-            spreads = [second_direction(self.components[:, c.at]) for c in self.cases]
             k = max(range(len(spreads)), key=lambda i: spreads[i][0])
             size, normal = spreads[k]
             if not size > 0:
-                return
+                break
             self.cases[k : k + 1] = self.halves(self.cases[k], normal)
+            spreads[k : k + 1] = [c.spread() for c in self.cases[k : k + 2]]
+        self.scale_rho(before / len(self.cases))
 
     def halves(self, case: Case, normal: Array) -> list[Case]:
         """Return both sides of a cut through a case."""
         cut = Cut(spectra.on_grid(normal, CUT_BITS))
         plus = cut.normal @ self.components[:, case.at] >= 0
+        left = 0.5 * (case.Y[: self.form.size, : self.form.size] - self.gram(case.at))
         sides = ((cut, case.at[plus]), (cut.other_half(), case.at[~plus]))
         return [
-            Case.begin(self.form, (*case.path, label), (self.components, at), case.U)
+            Case.begin(self.form, (*case.path, label), at, (self.gram(at) + left, case.U))
             for label, at in sides
         ]
+
+    def gram(self, at: Ints) -> Array:
+        """Return the sum of z z^T over some components."""
+        return np.asarray(self.components[:, at] @ self.components[:, at].T)
 
     def bound(self) -> Bounded:
         """Return W in the domain of d, the multipliers, and the value that they prove."""
@@ -207,14 +231,6 @@ def first_price(problem: Problem) -> float:
     return rho if 0 < rho < np.inf else 1.0
 
 
-def second_direction(components: Array) -> tuple[float, Array]:
-    """Return the second largest eigenvalue of sum x x^T, and its vector."""
-    if components.shape[1] < 2:  # noqa: PLR2004  one component is a case of its own
-        return 0.0, np.zeros(len(components))
-    values, vectors = np.linalg.eigh(components @ components.T)
-    return float(values[-2]), vectors[:, -2]
-
-
 def polish(
     problem: Problem, factors: Factors, wanted: float, expired: Callable[[], bool]
 ) -> Iterator[Bounded]:
@@ -227,7 +243,7 @@ def polish(
         state.split(count)
         if len(state.cases) < count:
             return
-        found = settle(state, wanted, expired)
+        found = settle(state, wanted, expired, LAST if count == COUNTS[-1] else SETTLED)
         if found is not None and found.value > best:
             best = found.value
             yield found
@@ -235,8 +251,13 @@ def polish(
             return
 
 
-def settle(state: Cases, wanted: float, expired: Callable[[], bool]) -> Bounded | None:
-    """Take steps until the value rises no more; return the best seen, None if expired before."""
+def settle(
+    state: Cases, wanted: float, expired: Callable[[], bool], settled: float
+) -> Bounded | None:
+    """Take steps until the value rises no more; return the best seen, None if expired before.
+
+    settled: the gain in a look, relative to what is left, that is no rise
+    """
     seen, best = list[float](), None
     for k in range(1, LOOKS * EVERY + 1):
         residuals = state.step()
@@ -249,7 +270,7 @@ def settle(state: Cases, wanted: float, expired: Callable[[], bool]) -> Bounded 
         if best is None or now.value > best.value:
             best = now
         seen.append(best.value)
-        late = len(seen) > 2 and best.value - seen[-3] <= SETTLED * (wanted - best.value)  # noqa: PLR2004
+        late = len(seen) > 1 and best.value - seen[-2] <= settled * (wanted - best.value)
         if best.value >= wanted or late or expired():
             break
     return best

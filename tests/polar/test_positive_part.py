@@ -1,0 +1,76 @@
+"""The positive part of a matrix that moves, found from its last eigenvectors."""
+
+import numpy as np
+import pytest
+
+from certify.polar import positive_part
+from certify.polar.positive_part import GUARD, WHOLE, PositivePart
+
+
+def symmetric(n, positive, seed=0):
+    """Return a matrix with so many positive eigenvalues, and a direction to move it."""
+    rng = np.random.default_rng(seed)
+    frame = np.linalg.qr(rng.standard_normal((n, n)))[0]
+    values = np.where(np.arange(n) < positive, 1.0, -1.0) * (0.1 + rng.random(n))
+    move = rng.standard_normal((n, n))
+    return (frame * values) @ frame.T, (move + move.T) / np.linalg.norm(move)
+
+
+def exact(A):
+    """Return the nearest positive semidefinite matrix."""
+    values, vectors = np.linalg.eigh(A)
+    return (vectors * np.maximum(values, 0.0)) @ vectors.T
+
+
+def product(pairs):
+    """Return the matrix of these eigenpairs."""
+    values, vectors = pairs
+    return (vectors * values) @ vectors.T
+
+
+@pytest.fixture
+def counts(monkeypatch):
+    """Sizes of the matrices whose eigenvalues are all found."""
+    sizes, plain = [], np.linalg.eigh
+    monkeypatch.setattr(positive_part.np.linalg, "eigh", lambda a: sizes.append(len(a)) or plain(a))
+    return sizes
+
+
+@pytest.mark.parametrize("positive", [1, 6, 10])
+def test_it_follows_a_matrix_that_moves(positive, counts):
+    A, move = symmetric(80, positive)
+    part = PositivePart()
+    for k in range(2 * WHOLE):
+        now = A + 1e-3 * k * move
+        found = product(part(now))
+        assert np.linalg.norm(found - exact(now)) <= 1e-4 * np.linalg.norm(found)
+    kept = [size for size in counts[::2] if size < 80]
+    assert len(kept) == 2 * WHOLE - 2
+    assert set(kept) == {2 * (positive + GUARD)}
+
+
+def test_all_eigenvalues_are_found_again_after_some_steps():
+    """An eigenvalue that turns positive outside the span is missed until then."""
+    part, A = PositivePart(), np.diag(np.append([3.0, 2.0], -np.arange(1.0, 59.0)))
+    part(A)
+    A[59, 59] = 5.0
+    seen = [part(A)[0].size for _ in range(WHOLE + 1)]
+    assert seen == [2] * WHOLE + [3]
+
+
+def test_many_positive_eigenvalues_are_found_all_at_once(counts):
+    A, move = symmetric(30, 15)
+    part = PositivePart()
+    for k in range(3):
+        now = A + 0.3 * k * move
+        assert np.allclose(product(part(now)), exact(now), atol=1e-12)
+    assert counts == [30] * 6
+
+
+def test_values_rise_and_are_positive():
+    part = PositivePart()
+    for _ in range(2):
+        values, vectors = part(np.diag([2.0, -1.0, *[-3.0] * 40, 1.0]))
+        assert np.allclose(values, [1.0, 2.0])
+        assert np.allclose(np.abs(vectors).argmax(axis=0), [42, 0])
+    assert part(-np.eye(43))[0].size == 0
