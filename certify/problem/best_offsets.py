@@ -27,6 +27,7 @@ NEWTON = 60  # steps of a fit with outliers
 FLAT, REFINED = 1e-10, 4  # relative shift of a singular matrix, and steps that undo it
 SETTLED = 1e-15  # relative change that ends them; cost, never truth
 STEPS = 3000  # of the methods for other losses
+BALANCED, UNEVEN = 5, 2.0  # steps between changes of a step size, ratio of residuals for one
 SHARES = 50  # powers of two by which a q is shortened back into the domain
 FAR = 1e8  # times the data's size: a q beyond it follows a direction without a minimum
 
@@ -270,17 +271,25 @@ def proximal(objective: Fit, prices: Array, start: Array) -> Array:
 
 
 def alternating(objective: Fit) -> Array:
-    """Minimize l(X) + H(q) over X = Z + A q by ADMM, with the prox of l instead of gradients."""
+    """Minimize l(X) + H(q) over X = Z + A q by ADMM, with the prox of l instead of gradients.
+
+    Its step t follows the residuals: it is doubled where X moves far more than X and Z + A q
+    differ, halved where they differ far more (Boyd et al. 2011, 3.4.1).
+    """
     prox: Callable[[Array, float], Array] = getattr(objective.loss, "prox")  # noqa: B009  not smooth
     observed, ones = objective.loss.observed, np.ones(objective.Z.shape)
     q: Values = ()
-    X, dual = objective.Z.copy(), np.zeros(objective.Z.shape)
-    for _ in range(STEPS):
-        q = least_squares(objective.offsets, np.asarray(X - objective.Z + dual), ones, observed)
+    X, dual, t = objective.Z.copy(), np.zeros(objective.Z.shape), 1.0
+    for k in range(STEPS):
+        target = np.asarray(X - objective.Z + dual)
+        q = least_squares(objective.offsets, target, ones / t, observed)
         fit = np.asarray(objective.Z + shift(objective.offsets, q, observed))
-        before, X = X, prox(fit - dual, 1.0)
+        before, X = X, prox(fit - dual, t)
         dual = dual + X - fit
-        gap = float(np.abs(X - fit).max()) + float(np.abs(X - before).max())
-        if gap <= 1e-13 * max(float(np.abs(X).max()), 1e-300):
+        apart, moved = float(np.abs(X - fit).max()), float(np.abs(X - before).max())
+        if apart + moved <= 1e-13 * max(float(np.abs(X).max()), 1e-300):
             break
+        if k % BALANCED == BALANCED - 1 and k < STEPS // 2:
+            change = 0.5 if apart > UNEVEN * moved else 2.0 if moved > UNEVEN * apart else 1.0
+            t, dual = t * change, dual * change
     return np.concatenate([x.reshape(-1) for x in q])

@@ -1,5 +1,6 @@
 """The best value of each number of an intercept under a loss with kinks."""
 
+import cvxpy
 import numpy as np
 import pytest
 from scipy import sparse
@@ -8,7 +9,7 @@ from certify import Problem
 from certify.atoms import RankOne
 from certify.base.minimize import bisect_slopes
 from certify.losses import Absolute, Hinge, Quantile, Squared
-from certify.offsets import ColumnIntercept, Intercept, RowIntercept
+from certify.offsets import ColumnIntercept, Intercept, RowIntercept, Smooth, Sparse
 from certify.problem.best_offsets import least_squares
 from tests.tolerance import rounding
 
@@ -89,3 +90,25 @@ def test_intervals_grow_until_they_hold_the_answer():
 
 def test_a_number_without_an_answer_runs_away():
     assert bisect_slopes(lambda q: -np.ones_like(q), np.zeros(1))[0] > 1e30
+
+
+@pytest.mark.parametrize("size", [2.0**-10, 1.0, 2.0**10])
+@pytest.mark.parametrize("name", ["absolute", "quantile"])
+def test_several_offsets_are_best_under_losses_with_kinks(name, size):
+    """An intercept, outliers and a smooth part together, of data of any size."""
+    edges = np.column_stack([np.arange(8), np.arange(1, 9)])
+    offsets = (Intercept(), Sparse(0.5), Smooth(edges, 1 / size))
+    made = {"absolute": Absolute, "quantile": lambda Y: Quantile(Y, 0.75)}[name]
+    loss = made(DATA[:, :1] * size)
+    problem = Problem(loss, RankOne(), 1.0, offsets)
+    factors = FIELD[:, :1] * size, np.ones((1, 1))
+    found = problem.objective(factors, problem.best_offsets(factors))
+    found -= float(problem.atom.theta(factors).sum())
+    rest = (DATA - FIELD)[:, :1]  # in units of the size
+    mean, out, smooth = cvxpy.Variable(), cvxpy.Variable((9, 1)), cvxpy.Variable((9, 1))
+    left = rest - mean - out - smooth
+    tilt = 0.25 if name == "quantile" else 0.0
+    fit = (0.5 if tilt else 1.0) * cvxpy.norm1(left) + tilt * cvxpy.sum(left)
+    price = 0.5 * cvxpy.norm1(out) + 0.5 * cvxpy.sum_squares(smooth[1:] - smooth[:-1])
+    truth = cvxpy.Problem(cvxpy.Minimize(fit + price)).solve(solver="CLARABEL")
+    assert found / size == pytest.approx(truth, rel=1e-6)
