@@ -1,7 +1,7 @@
 """What of the kernel is proved in Coq, what the proved checker covers, and what is only tested."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from . import _kernel as kernel
 from ._formal import table
@@ -101,8 +101,10 @@ def renewed(text: str) -> str:
     return f"{before}{start}\n\n{written()}\n\n{''.join(end)}"
 
 
-def covered(statement: dict[str, object], proof: dict[str, object]) -> bool:
-    """Whether the table says that the checker covers a certificate."""
+def covered(
+    statement: dict[str, object], proof: dict[str, object], witness: Collection[str]
+) -> bool:
+    """Whether the table says that the checker covers a certificate; scales it does not."""
     atom, polar, names = statement["atom"], proof.get("polar", {}), known()
     offsets, loss = statement["offsets"], statement["loss"]
     if not (isinstance(atom, dict) and isinstance(polar, dict) and isinstance(offsets, list)):
@@ -132,6 +134,8 @@ def covered(statement: dict[str, object], proof: dict[str, object]) -> bool:
         and set(proof) <= {"better", "corrections", "ky_fan", "polar"}
         and (not polar or polar["rule"] in names[rules])
         and not proof.get("corrections")
+        and not {"scale.left", "scale.right"} & set(witness)
+        and not (polar.get("rule") == "conic" and "linf" in f"{atom['left']} {atom['right']}")
     )
 
 

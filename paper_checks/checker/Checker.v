@@ -358,7 +358,11 @@ Variable mul : grid -> grid -> grid.  (* A B^T *)
 
 (* sum over the columns of |u_k| |v_k|, rounded down or up, or of (|u_k|^2 + |v_k|^2) / 2 *)
 Definition norm_square (p : norm_form) (x : seq Z) : Z :=
-  match p with L1 => let a := sumabs Z0 x in Z.mul a a | L2 => dotz Z0 x x end.
+  match p with
+  | L1 => let a := sumabs Z0 x in Z.mul a a
+  | L2 => dotz Z0 x x
+  | LInf => let a := foldr (fun z a => Z.max (Z.abs z) a) Z0 x in Z.mul a a
+  end.
 Definition column_squares (p : norm_form) (r : nat) (u : grid) : seq Z :=
   map (norm_square p) (ints (transpose r u)).
 Definition squares_of (p : norm_form) (r : nat) (u : grid) : dyadic :=
@@ -692,7 +696,8 @@ Definition met (s : sign) (z : Z) : Z :=
   match s with Free => Z.abs z | NonNegative => Z.max z Z0 | NonPositive => Z.max (Z.opp z) Z0 end.
 Definition dual_square (p : norm_form) (s : sign) (x : seq Z) : Z :=
   let next acc z := let y := Z.mul (met s z) (met s z) in
-    match p with L1 => Z.max acc y | L2 => Z.add acc y end in foldl next Z0 x.
+    match p with L1 => Z.max acc y | L2 => Z.add acc y | LInf => Z.add acc (met s z) end in
+  let a := foldl next Z0 x in if p is LInf then Z.mul a a else a.
 Definition largest_row (p : norm_form) (s : sign) (w : grid) : dyadic :=
   Dy (foldl (fun acc x => Z.max acc (dual_square p s x)) Z0 (ints w)) (Z.add (ex w) (ex w)).
 (* and of u with an l1 norm and a sign: a row, or its negative *)
@@ -926,7 +931,7 @@ Definition product_square (d : data) (w : grid) (by_hat : bool) (n' : option gri
   : option dyadic :=
   let m := dm d in let n := dn d in let l := dleft_modes d in let l' := dright_modes d in
   if [&& fits (dleft d) (dright d) m n n', eqn (size_of l) m, eqn (size_of l') n, Nat.ltb 0 (size l)
-       & Nat.ltb 0 (size l')] then
+       & Nat.ltb 0 (size l')] && eqn (widest (dleft_norm d) m * widest (dright_norm d) n)%N 1 then
     let w := plus w n' in let none := sides (fun _ => false) in
     if by_hat then
       let groups right := Some (if right : bool then (l', m) else (l, 0)) in
@@ -937,20 +942,22 @@ Definition product_square (d : data) (w : grid) (by_hat : bool) (n' : option gri
       if worst none (fun _ => product_top m groups (mul w w)) [::] t is Some p then Some (dmax p dzero) else None
   else None.
 
+Definition times_ (x : dyadic) (k : nat) : dyadic := dmul x (Dy (Z.of_nat k) Z0).
 (* t with (u^T W v)^2 <= t |u|^2 |v|^2 for all u, v of their signs with u^T W v >= 0 *)
 Definition plain_square (d : data) (w : grid) (h : polar) : option dyadic :=
   let m := dm d in let n := dn d in
+  let wide x := times_ x (widest (dleft_norm d) m * widest (dright_norm d) n)%N in
   match h with
   | Spectral c multipliers more l shift =>
     let k := if c then n else m in let s := if c then dright d else dleft d in
     if [&& fits (dleft d) (dright d) m n multipliers, fits s s k k more
         & if more is Some x then symmetric k x else true] then
       let x := plus w multipliers in let x := if c then transpose n x else x in
-      Some (dmax (top k (plus (mul x x) more) l shift) dzero)
+      Some (wide (dmax (top k (plus (mul x x) more) l shift) dzero))
     else None
   | Conic t =>
     if conic (m + n) (hat m n w) (signed_rows d) t is Some p then
-      let p := dmax p dzero in Some (dmul p p)
+      let p := dmax p dzero in Some (wide (dmul p p))
     else None
   | Lines =>
     match dleft_norm d, dright_norm d with
@@ -971,16 +978,21 @@ Definition layer_of (d : data) (f : grid) (a : dyadic) (w : grid) (h : polar) : 
   let m := dm d in let n := dn d in
   if bias_of m (dinputs d) (dfree d) f is Some b then
   let radii := radii_of b in
-  if dfree d && ~~ zeros (sums d w) then None else
+  if dfree d && ~~ zeros (sums d w) || negb (eqn (widest (dleft_norm d) (dinputs d)) 1) then None else
   match h with
   | Layer t =>
-    if layer_square m (dinputs d) n f a w b radii None t is Some x then Some (dmax x dzero) else None
+    if layer_square m (dinputs d) n f a w b radii None t is Some x
+    then Some (times_ (dmax x dzero) (widest (dright_norm d) n)) else None
   | Outputs each =>
     let square j := layer_square m (dinputs d) 1 f a (column_at m n w j) b radii in
     let squares := mkseq (fun j => output_square (dright d) (square j) (nth (Signs None None) each j)) n in
     if eqn (size each) n then
       if all_of squares is Some x then
-        Some (dmax (foldr (if dright_norm d is L1 then dmax else dadd) dzero x) dzero)
+        Some (dmax (match dright_norm d with
+          | L1 => foldr dmax dzero x
+          | L2 => foldr dadd dzero x
+          | LInf => let y := foldr (fun x => dadd (sqrt_up (dmax x dzero))) dzero x in dmul y y
+          end) dzero)
       else None
     else None
   | Cones false trees =>

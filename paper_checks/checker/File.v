@@ -455,7 +455,10 @@ Definition norm_of (norm : string) : result (norm_form * sign) :=
   else if (norm =? "l2-")%string then Ok (L2, NonPositive)
   else if (norm =? "l1")%string then Ok (L1, Free)
   else if (norm =? "l1+")%string then Ok (L1, NonNegative)
-  else if (norm =? "l1-")%string then Ok (L1, NonPositive) else NotCovered "this norm".
+  else if (norm =? "l1-")%string then Ok (L1, NonPositive)
+  else if (norm =? "linf")%string then Ok (LInf, Free)
+  else if (norm =? "linf+")%string then Ok (LInf, NonNegative)
+  else if (norm =? "linf-")%string then Ok (LInf, NonPositive) else NotCovered "this norm".
 
 (* a hidden layer: its features, one row of them for each row of Y, and its slope *)
 Definition width (g : grid) : Z := match ints g with r :: _ => Z.of_nat (List.length r) | [] => 0 end.
@@ -554,6 +557,7 @@ Definition tensor_norms (atom : json) (y : layout) : result ((norm_form * sign *
   let* _ := demand (Nat.eqb (List.length each) (List.length (all_dims y))) "statement.atom: norms" in
   let* _ := covered (match find "symmetric" (fields_of atom) with Some False_ => true | _ => false end)
               "a symmetric tensor" in
+  let* _ := covered (forallb (fun n => match n with (LInf, _) => false | _ => true end) each) "a tensor on cubes" in
   let side modes_ := let signs := picked (L2, Free) each modes_ in
     let* n := group_norm signs in
     Ok (n, match all_dims y with [_; _] => [] | _ =>
@@ -1023,6 +1027,8 @@ Definition polar_of (h : json) (l : list arr) (m n : Z) (d : data) (y : layout) 
     Ok (Spectral columns multipliers more factor shift)
   else if (rule =? "conic")%string then
     let* _ := only h ["nodes"; "rule"] "this rule" in
+    let* _ := covered (match dleft_norm d, dright_norm d with LInf, _ | _, LInf => false | _, _ => true end)
+                "a form on a cube" in
     let* cuts := cuts_of l (pre ++ "cuts") (m + n) in
     match find "nodes" (fields_of h) with
     | Some (Lst nodes) =>

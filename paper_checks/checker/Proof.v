@@ -1389,14 +1389,22 @@ rewrite /scale /tested; case: ifP => [/andP[]|_]; first by rewrite dv_ge0 dv_le 
 by rewrite dv_zero expr0n mul0r sqr_ge0.
 Qed.
 
+Lemma zr_max a b : zr (Z.max a b) = Num.max (zr a) (zr b).
+Proof. by case: (leP (zr a) (zr b)); rewrite ?zr_le ?zr_lt => h; congr zr; lia. Qed.
+
 Lemma column_squaresE p n r u (k : 'I_r) : shape n r u ->
   zr (nth Z0 (column_squares p r u) k) * (p2 (ex u) * p2 (ex u)) = norm p (col k (mx n r u)) ^+ 2.
 Proof.
 move=> hu; have [[hs hr] et] := transposeE hu; have at_E (j : 'I_n) :
     at_ (nth [::] (ints (transpose r u)) k) j * p2 (ex u) = mx n r u j k.
   by have := congr1 (fun M : 'M_(r, n) => M k j) et; rewrite !mxE /entry_.
-rewrite (nth_map [::]) ?hs ?ltn_ord //; case: p; rewrite /norm_square.
-  rewrite zrM (sumabsE (k := n)) ?hr // zr0 add0r mulrACA -expr2; congr (_ ^+ 2); rewrite mulr_suml.
+rewrite (nth_map [::]) ?hs ?ltn_ord //; case: p; rewrite /norm_square; last 1 first.
+- rewrite zrM mulrACA -expr2; congr (_ ^+ 2); have := hr k (ltn_ord k).
+  move: (nth [::] _ k) at_E => x at_E hx; rewrite /norm; under eq_bigr do rewrite mxE -at_E.
+  move: (p2_ge0 (ex u)) hx; move: (p2 (ex u)) => c c0; clear -c0; elim: x n => [|z x IH] n /= <-.
+    by rewrite big_ord0 zr0 mul0r.
+  rewrite big_ord_recl zr_max zr_abs maxr_pMl // normrM (ger0_norm c0) /at_ /=; congr Num.max; exact: IH.
+- rewrite zrM (sumabsE (k := n)) ?hr // zr0 add0r mulrACA -expr2; congr (_ ^+ 2); rewrite mulr_suml.
   by apply: eq_bigr => j _; rewrite mxE -at_E normrM (gtr0_norm (p2_gt0 _)).
 rewrite (dotzE (k := n)) ?hr // zr0 add0r norm_sqr sq_col mulr_suml; apply: eq_bigr => j _.
 by rewrite mxE -at_E; ring.
@@ -2091,9 +2099,6 @@ Definition lossv (l : loss_form dyadic) : loss_form R :=
   | KullbackLeibler => KullbackLeibler | Poisson => Poisson | Softmax => Softmax
   end.
 
-Lemma zr_max a b : zr (Z.max a b) = Num.max (zr a) (zr b).
-Proof. by case: (leP (zr a) (zr b)); rewrite ?zr_le ?zr_lt => h; congr zr; lia. Qed.
-
 Lemma costs_E l e r : ~~ transcendental l -> Z.leb e (finest l e) ->
   zr (costs_ l e r) * (p2 e * p2 e) / 2 = costs (lossv l) (zr r * p2 e).
 Proof.
@@ -2140,16 +2145,23 @@ rewrite zr_max zr0 maxr_pMl ?mul0r // (_ : zr (Z.opp z) = - zr z) ?mulNr //.
 by have := zrB Z0 z; rewrite zr0 sub0r => <-; congr zr; lia.
 Qed.
 
-Lemma dual_squareE p s x k e : (size x <= k)%N -> let d := zr (dual_square p s x) * (p2 e * p2 e) in
-  match p with L1 => forall j : 'I_k, meet s (at_ x j * p2 e) ^+ 2 <= d
-             | L2 => \sum_(j < k) meet s (at_ x j * p2 e) ^+ 2 <= d end.
+Lemma dual_squareE p s x k e : (size x <= k)%N ->
+  dual_square_le p s (fun j : 'I_k => at_ x j * p2 e) (zr (dual_square p s x) * (p2 e * p2 e)).
 Proof.
 have sqE z : meet s (zr z * p2 e) ^+ 2 = zr (Z.mul (met s z) (met s z)) * (p2 e * p2 e).
   by rewrite -metE zrM; ring.
 have meet0 : meet s 0 ^+ 2 = 0 :> R by case: s {sqE}; rewrite /= ?normr0 ?oppr0 ?maxxx expr0n.
 have pp : 0 <= p2 e * p2 e by rewrite mulr_ge0 ?p2_ge0.
-rewrite /dual_square; case: p => /= hx.
-  have up (acc : Z) : zr acc <= zr (foldl (fun acc z => Z.max acc (Z.mul (met s z) (met s z))) acc x)
+rewrite /dual_square; case: p => /= hx; last 1 first.
+- have meet0' : meet s 0 = 0 :> R by apply/eqP; rewrite -sqrf_eq0 meet0.
+  have sum_ (acc : Z) : zr (foldl (fun acc z => Z.add acc (met s z)) acc x) * p2 e
+      = zr acc * p2 e + \sum_(j < k) meet s (at_ x j * p2 e).
+    elim: x k hx acc => [|z x IH] k hx acc /=.
+      by rewrite big1 ?addr0 // => j _; rewrite at_nil mul0r meet0'.
+    case: k hx => // k hx; rewrite (IH k) // zrD mulrDl -addrA; congr (_ + _).
+    by rewrite big_ord_recl -metE.
+  by rewrite zrM mulrACA sum_ zr0 mul0r add0r expr2.
+- have up (acc : Z) : zr acc <= zr (foldl (fun acc z => Z.max acc (Z.mul (met s z) (met s z))) acc x)
       /\ forall j, (j < size x)%N -> meet s (at_ x j * p2 e) ^+ 2
         <= zr (foldl (fun acc z => Z.max acc (Z.mul (met s z) (met s z))) acc x) * (p2 e * p2 e).
     elim: x {hx} acc => [|z x IH] acc //=; have [h1 h2] := IH (Z.max acc (Z.mul (met s z) (met s z))).
@@ -2184,9 +2196,9 @@ Opaque lowest.
 
 Lemma dual_square_ge0 q t x : Z.leb Z0 (dual_square q t x).
 Proof.
-rewrite /dual_square; set f := fun _ _ => _.
-suff go l acc : Z.leb Z0 acc -> Z.leb Z0 (foldl f acc l) by exact: go.
-by elim: l acc => //= c l IH acc h0; apply: IH; rewrite /f; case: (q); nia.
+rewrite /dual_square; set f := fun _ _ => _; have sq_ y : Z.leb Z0 (Z.mul y y) by nia.
+suff go l acc : Z.leb Z0 acc -> q <> LInf -> Z.leb Z0 (foldl f acc l) by case: (q) go => [go|go|_]; [exact: go|exact: go|exact: sq_].
+by elim: l acc => //= c l IH acc h0 nq; apply: IH => //; rewrite /f; case: (q) nq => // _; nia.
 Qed.
 
 Section Cones.
@@ -2209,7 +2221,7 @@ have le_ : zr D * (p2 e * p2 e) <= (zr r * p2 (Z.sub e bits)) ^+ 2.
     by rewrite zr_shift // p2D p2B; field; rewrite gt_eqF.
   by rewrite exprMn ler_wpM2r ?sqr_ge0.
 apply: (dual_le (s := t)) => //; first by rewrite mulr_ge0 ?p2_ge0 // -zr0 zr_le.
-by case: (p') h => h; [move=> l; exact: le_trans (h l) le_|exact: le_trans h le_].
+exact: dual_more le_ h.
 Qed.
 
 (* what A g earns of v, at a vertex; a vertex knows as much *)
@@ -2535,9 +2547,7 @@ apply: (@le_trans _ _ (\sum_(j < d) a j * (\sum_(l < n) at_ (ends j) l * p2 e * 
       = \sum_(l < n) at_ (ends j) l * p2 e * (\col_l `|v l 0| : 'cV[R]_n) l 0.
     by apply: eq_bigr => l _; rewrite mxE.
   have <- : norm p' (\col_l `|v l 0| : 'cV[R]_n) = norm p' v.
-    case: (p'); rewrite /norm; [|congr Num.sqrt]; apply: eq_bigr => l _; rewrite mxE.
-      by rewrite normr_id.
-    by rewrite real_normK ?num_real.
+    by case: (p'); rewrite /norm; [|congr Num.sqrt|]; apply: eq_bigr => l _; rewrite mxE ?normr_id ?real_normK ?num_real.
   apply: root_dual; first by move=> l l'; rewrite mxE.
   by rewrite size_zip_with sj size_mkseq minnn.
 have -> : \sum_(j < d) a j * (\sum_(l < n) at_ (ends j) l * p2 e * `|v l 0|)
@@ -2612,7 +2622,7 @@ rewrite mulrA ler_wpM2r //.
 have le_ : zr D * (p2 u * p2 u) <= dv (Dy r u) ^+ 2.
   by rewrite /dv /= exprMn -expr2 ler_wpM2r ?sqr_ge0.
 apply: (dual_le (s := s)) => //; first by rewrite /dv /= mulr_ge0 ?p2_ge0 // -zr0 zr_le.
-by case: (p) h => h; [move=> l; exact: le_trans (h l) le_|exact: le_trans h le_].
+exact: dual_more le_ h.
 Qed.
 
 Lemma cone_endE c u t : in_cone c -> cone_end d p p' s s' e c u = Some t ->
@@ -2707,7 +2717,7 @@ Qed.
 
 Lemma normN p k (x : 'cV[R]_k) : norm p (- x) = norm p x.
 Proof.
-by case: p; rewrite /norm; [|congr Num.sqrt]; apply: eq_bigr => i _; rewrite mxE ?normrN ?sqrrN.
+by case: p; rewrite /norm; [|congr Num.sqrt|]; apply: eq_bigr => i _; rewrite mxE ?normrN ?sqrrN.
 Qed.
 
 (* an orthant of u, of those that are listed *)
@@ -3411,9 +3421,7 @@ have hi : (size (nth [::] (ints w) i) <= l)%N by rewrite hl.
 have im : (i < size (ints w))%N by rewrite hk.
 have ti := ler_wpM2r (mulr_ge0 (p2_ge0 (ex w)) (p2_ge0 (ex w))) (top_ i im).
 apply: (dual_le (s := s) _ hv); first exact: sqrtr_ge0.
-rewrite -(sqr_sqrtr D0) in ti; move: (Num.sqrt _) ti => x ti; have := dual_squareE p s (ex w) hi.
-case: p ti {up top_ top0 D D0} => ti h; last exact: le_trans h ti.
-by move=> j; exact: le_trans (h j) ti.
+rewrite -(sqr_sqrtr D0) in ti; move: (Num.sqrt _) ti => x ti; exact: dual_more ti (dual_squareE p s (ex w) hi).
 Qed.
 
 Lemma linesE s p s' k l w : shape k l w -> exists2 d, d ^+ 2 = dv (lines s p s' w)
@@ -3456,8 +3464,8 @@ move=> hw; set W := mx (dm d) (dn d) w; case: h => [?|c nn mm l sh|tr||c trees||
     have [x <- hx] := linesE (dright d) p (dleft d) ht.
     by apply: polar_le_columns; rewrite ?hp // /W -et.
   move: rows_ columns_; rewrite -[left_norm q]/(dleft_norm d) -[right_norm q]/(dright_norm d).
-  by case: (dleft_norm d); case: (dright_norm d) => // r_ c_; [exact: r_|exact: r_|exact: c_].
-- case e: (conic _ _ _ _ _) => [p|] // [<-]; rewrite dvM.
+  by case: (dleft_norm d); case: (dright_norm d) => // r_ c_; by [exact: r_|exact: c_].
+- case e: (conic _ _ _ _ _) => [p|] // [<-]; rewrite dvM dv_nat dvM.
   apply: polar_le_l2; first by rewrite -expr2 sqr_ge0.
   have [h [hf of_]] := signed_rowsE; have [sh eh] := hatE hw.
   have sym : (block_mx 0 W W^T 0)^T = block_mx 0 W W^T 0 :> 'M[R]_(_ + _).
@@ -3468,7 +3476,7 @@ move=> hw; set W := mx (dm d) (dn d) w; case: h => [?|c nn mm l sh|tr||c trees||
   + rewrite -eh in sym; have := conicE sh sym hf e hz; rewrite eh => /le_trans; apply.
     by rewrite dv_max ler_wpM2r ?sq_ge0 // le_max lexx.
 - case: ifP => // /and3P[hn hm hs] [<-]; set x := plus w nn.
-  rewrite dv_max dv_zero; apply: polar_le_l2; first by rewrite le_max lexx orbT.
+  rewrite dvM dv_nat dv_max dv_zero; apply: polar_le_l2; first by rewrite le_max lexx orbT.
   suff: square_le (q := q) W (dv (top mul (if c then dn d else dm d) (plus (mul (if c then
       transpose (dn d) x else x) (if c then transpose (dn d) x else x)) mm) l sh)).
     move=> h u v hu hv w0; apply: le_trans (h u v hu hv w0) _.
@@ -3521,7 +3529,7 @@ Qed.
 Lemma product_squareE w by_hat n' tr t : shape (dm d) (dn d) w -> product_square mul d w by_hat n' tr = Some t ->
   product_le (q := q) (mx (dm d) (dn d) w) (dv t).
 Proof.
-move=> hw; rewrite /product_square; case: ifP => // /and5P[hn sl sr nl nr] h u v mu mv pu pv w0.
+move=> hw; rewrite /product_square; case: ifP => // /andP[/and5P[hn sl sr nl nr] /eqnP w1] h u v mu mv pu pv w0.
 have [hs [N [eN N0]]] : shape (dm d) (dn d) (plus w n') /\ exists N,
     mx (dm d) (dn d) (plus w n') = mx (dm d) (dn d) w + N /\ 0 <= dot u (N *m v).
   case: n' hn {h} => [y|] /=; last by split=> //; exists 0; rewrite addr0 mul0mx dot0r.
@@ -3533,7 +3541,8 @@ have more : 0 <= dv t -> dot u (mx (dm d) (dn d) s *m v) ^+ 2 <= dv t * (sq u * 
     dot u (W *m v) ^+ 2 <= dv t * (norm (left_norm q) u * norm (right_norm q) v) ^+ 2.
   move=> t0 h1; apply: le_trans (_ : _ <= dv t * (sq u * sq v)) _.
     by apply: le_trans h1; rewrite ler_sqr ?nnegrE // eN mulmxDl dotDr lerDl.
-  by rewrite ler_wpM2l // exprMn; apply: ler_pM; rewrite ?sq_ge0 ?sq_le_norm.
+  rewrite ler_wpM2l // exprMn; apply: le_trans (ler_pM (sq_ge0 _) (sq_ge0 _) (sq_le_norm (left_norm q) u) (sq_le_norm (right_norm q) v)) _.
+  by rewrite mulrACA -natrM [X in X%:R]w1 mul1r.
 have max0 p : 0 <= dv (dmax p dzero) by rewrite dv_max dv_zero le_max lexx orbT.
 case: by_hat h; case e: (worst _ _ _ _) => [p|] // [et].
   have [sh eh] := hatE hs; apply: more; rewrite -et dvM; first exact: mulr_ge0.
@@ -3550,7 +3559,7 @@ Lemma layer_ofE f a w h t : dlayer d = Some (f, a) -> shape (dm d) (dn d) w ->
 Proof.
 move=> el; have eF : F q = mx (dm d) (dinputs d) f by rewrite /q /= el.
 move: (layerE el) => [hf hU] hw; rewrite /layer_of; case eb: (bias_of _ _ _ _) => [bi|] //.
-have [fb hg [far0 reach0] eG hb] := bias_ofE eb hf; case: ifP => // sums0.
+have [fb hg [far0 reach0] eG hb] := bias_ofE eb hf; case: ifP => // /norP[sums0 /negPn/eqnP l1].
 have pricedE_ (u : 'cV_(dinputs d)) : priced (q := q) u = paid (dfree d) u by [].
 have paid_ (u : 'cV[R]_(dinputs d)) : paid (dfree d) (paid (dfree d) u) = paid (dfree d) u.
   by apply/matrixP => i j; rewrite !mxE; case: (_ && _).
@@ -3568,7 +3577,7 @@ have biased_ : free_bias q -> biased (q := q) (mx (dm d) (dn d) w) (dv (far bi))
     rewrite -ler_sqr ?nnegrE // real_normK ?num_real // /x /y.
     apply: le_trans (cauchy_schwarz _ _) _; rewrite exprMn norm_sqr sq_tr ler_wpM2r ?sq_ge0 //.
   - move=> j; have [hs es] := sumsE hw.
-    have z0 : zeros (sums mul d w) by move: sums0; rewrite -[dfree d]/(free_bias q) fr /= => /negbFE.
+    have z0 : zeros (sums mul d w) by move: sums0; rewrite -[dfree d]/(free_bias q) fr /= => /negPn.
     have := es j; rewrite (zerosE _ _ z0) [LHS]mxE /column_sum mxE => total.
     by apply: etrans (esym total); apply: eq_bigr => i _; rewrite [const_mx _ _ _]mxE mul1r.
 have section_ (u : 'cV_(dinputs d)) : sq (priced (q := q) u) = 1 ->
@@ -3590,15 +3599,17 @@ case: h => //= [c trees|tr|each].
       exact: sum0.
     rewrite pricedE_; apply: ler_wpM2l; first exact: layer_cones_ge0 e.
     apply: ler_wpM2r; first exact: norm_ge0.
-    by rewrite -ler_sqr ?nnegrE ?norm_ge0 // norm_sqr sq_le_norm.
+    rewrite -ler_sqr ?nnegrE ?norm_ge0 // norm_sqr; apply: le_trans (sq_le_norm (left_norm q) _) _.
+    by rewrite [widest _ _]l1 mul1r.
   by rewrite dvM -expr2 -exprMn ler_sqr ?nnegrE // (le_trans y0 le_).
 - case e: (layer_square _ _ _ _ _ _ _ _ _ _ _) => [x|] // [<-].
-  apply: (polar_le_layer (q := q)) biased_ _ => // u u1 near_.
+  apply: (polar_le_layer (q := q) l1) biased_ _ => // [|u u1 near_].
+    by rewrite dvM dv_nat mulr_ge0 // up0.
   have [moved [p1 su split_ hm hr]] := section_ u u1 near_; have [rm hrad] := radiiE hg p1 split_ hm.
-  apply: met_le_more (up x) _; apply: met_le_sq; rewrite hU.
+  rewrite dvM dv_nat; apply: met_le_sq; apply: le_trans (up x); rewrite hU.
   exact: (layer_squareE hf hg p1 erefl su split_ hm hr rm hrad hw _ e).
 case: ifP => // _; case e: (all_of _) => [l|] // [<-]; have [hl hn] := all_ofE dzero e.
-rewrite size_mkseq in hl hn; apply: (polar_le_layer (q := q)) biased_ _ => // u u1 near_.
+rewrite size_mkseq in hl hn; apply: (polar_le_layer (q := q) l1) biased_ _ => // u u1 near_.
 have [moved [p1 su split_ hm hr]] := section_ u u1 near_; have [rm hrad] := radiiE hg p1 split_ hm.
 apply: met_le_more (up _) _.
 set y := _ *m _; have each_ j : meet (right q) (y j 0) ^+ 2 <= dv (nth dzero l j).
@@ -3609,8 +3620,16 @@ set y := _ *m _; have each_ j : meet (right q) (y j 0) ^+ 2 <= dv (nth dzero l j
     by rewrite -row_mul [LHS]mxE.
   have := layer_squareE hf hg p1 erefl su split_ hm hr rm hrad hc _ ev.
   rewrite ey sq_col big_ord1 mxE; apply=> b eb_ j'; rewrite ey mxE; exact: told_.
-rewrite /met_le -[right_norm q]/(dright_norm d); case: (dright_norm d) => /= [j|].
-  apply: le_trans (each_ j) _; have : (j < size l)%N by rewrite hl.
+rewrite /met_le -[right_norm q]/(dright_norm d); case: (dright_norm d) => /= [j||]; last 1 first.
+- rewrite dvM -expr2 ler_sqr ?nnegrE; last 2 first.
+  + by apply: sumr_ge0 => j _; exact: meet_ge0.
+  + by elim: (l) => [|x l' IH] /=; rewrite ?dv_zero // dvD addr_ge0 //; have [] := sqrt_upE (up0 x).
+  apply: (@le_trans _ _ (\sum_(j < dn d) dv (sqrt_up (dmax (nth dzero l j) dzero)))).
+    apply: ler_sum => j _; have [r0 hr0] := sqrt_upE (up0 (nth dzero l j)).
+    by rewrite -ler_sqr ?nnegrE ?meet_ge0 // (le_trans (each_ j)) // (le_trans (up _)).
+  rewrite -hl; elim: (l) => [|x l' IH] /=; first by rewrite big_ord0 dv_zero.
+  by rewrite dvD big_ord_recl lerD2l.
+- apply: le_trans (each_ j) _; have : (j < size l)%N by rewrite hl.
   elim: (l) (nat_of_ord j) => [|x l' IH] [|i] //= hi; rewrite dv_max le_max ?lexx //.
   by rewrite (IH i) // orbT.
 apply: le_trans (_ : _ <= \sum_(j < dn d) dv (nth dzero l j)) _; first exact: ler_sum.

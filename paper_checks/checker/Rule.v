@@ -111,14 +111,17 @@ Lemma norm_sqr k (u : 'cV[R]_k) : norm L2 u ^+ 2 = sq u.
 Proof. by rewrite sq_col sqr_sqrtr //; apply: sumr_ge0 => i _; apply: sqr_ge0. Qed.
 
 Lemma norm_ge0 p k (u : 'cV[R]_k) : 0 <= norm p u.
-Proof. by case: p; [apply: sumr_ge0|exact: sqrtr_ge0]. Qed.
+Proof. by case: p; [apply: sumr_ge0|exact: sqrtr_ge0|exact: bigmax_ge_id]. Qed.
 
-Lemma sq_le_norm p k (u : 'cV[R]_k) : sq u <= norm p u ^+ 2.
+Lemma sq_le_norm p k (u : 'cV[R]_k) : sq u <= (widest p k)%:R * norm p u ^+ 2.
 Proof.
-case: p; last by rewrite norm_sqr.
-rewrite sq_col expr2 [X in X * _]/norm mulr_suml; apply: ler_sum => i _.
-rewrite -real_normK ?num_real // expr2 ler_wpM2l // /norm (bigD1 i) //= lerDl.
-by apply: sumr_ge0.
+case: p; rewrite /widest ?mul1r ?norm_sqr // sq_col.
+  rewrite expr2 [X in X * _]/norm mulr_suml; apply: ler_sum => i _.
+  rewrite -real_normK ?num_real // expr2 ler_wpM2l // /norm (bigD1 i) //= lerDl.
+  by apply: sumr_ge0.
+rewrite mulr_natl -[X in _ *+ X]card_ord -sumr_const; apply: ler_sum => i _.
+rewrite -real_normK ?num_real // ler_sqr ?nnegrE ?norm_ge0 //.
+exact: (le_bigmax _ (fun j => `|u j 0|)).
 Qed.
 
 Lemma theta_ge f p p' k l (u : 'cV[R]_k) (v : 'cV[R]_l) : norm p u * norm p' v <= theta f p p' u v.
@@ -484,9 +487,10 @@ have [-> mu' pu'] : [/\ norm (left_norm q) u = norm (left_norm q) (castmx (e, er
 exact: h.
 Qed.
 
-Lemma polar_le_l2 (W : 'M[R]_(m, n)) t : 0 <= t -> square_le W t -> plain_le W t.
+Lemma polar_le_l2 (W : 'M[R]_(m, n)) t : 0 <= t -> square_le W t ->
+  plain_le W (t * (widest (left_norm q) m * widest (right_norm q) n)%:R).
 Proof.
-move=> t0 h u v hu hv w0; apply: le_trans (h u v hu hv w0) _; rewrite ler_wpM2l // exprMn.
+move=> t0 h u v hu hv w0; apply: le_trans (h u v hu hv w0) _; rewrite -mulrA ler_wpM2l // exprMn natrM mulrACA.
 by apply: ler_pM; rewrite ?sq_ge0 ?sq_le_norm.
 Qed.
 
@@ -535,9 +539,17 @@ Definition meet (s : sign) (x : R) : R :=
 Lemma meet_ge0 s x : 0 <= meet s x.
 Proof. by case: s => /=; rewrite ?normr_ge0 // le_max lexx orbT. Qed.
 
-Lemma dual_le p s k (w : 'I_k -> R) d (v : 'cV[R]_k) : 0 <= d -> meets s v ->
-  match p with L1 => forall j, meet s (w j) ^+ 2 <= d ^+ 2
-             | L2 => \sum_j meet s (w j) ^+ 2 <= d ^+ 2 end ->
+Definition dual_square_le p s k (w : 'I_k -> R) t : Prop :=
+  match p with
+  | L1 => forall j, meet s (w j) ^+ 2 <= t
+  | L2 => \sum_j meet s (w j) ^+ 2 <= t
+  | LInf => (\sum_j meet s (w j)) ^+ 2 <= t
+  end.
+
+Lemma dual_more p s k (w : 'I_k -> R) t t' : t <= t' -> dual_square_le p s w t -> dual_square_le p s w t'.
+Proof. by case: p => /= tt h; [move=> j; exact: le_trans (h j) tt|exact: le_trans h tt|exact: le_trans h tt]. Qed.
+
+Lemma dual_le p s k (w : 'I_k -> R) d (v : 'cV[R]_k) : 0 <= d -> meets s v -> dual_square_le p s w (d ^+ 2) ->
   \sum_j w j * v j 0 <= d * norm p v.
 Proof.
 move=> d0 hv h; have : \sum_j w j * v j 0 <= \sum_j meet s (w j) * `|v j 0|.
@@ -545,8 +557,11 @@ move=> d0 hv h; have : \sum_j w j * v j 0 <= \sum_j meet s (w j) * `|v j 0|.
   - by rewrite -normrM ler_norm.
   - by rewrite ger0_norm // ler_wpM2r // le_max lexx.
   - by rewrite ler0_norm // -mulrNN ler_wpM2r ?oppr_ge0 // le_max lexx.
-move/le_trans; apply; case: p h => h.
-  rewrite /norm mulr_sumr; apply: ler_sum => j _; rewrite ler_wpM2r //.
+move/le_trans; apply; case: p h => h; rewrite /= in h; last 1 first.
+- rewrite ler_sqr ?nnegrE ?sumr_ge0 // in h => [|j _]; last exact: meet_ge0.
+  apply: le_trans (ler_wpM2r (norm_ge0 LInf v) h); rewrite mulr_suml; apply: ler_sum => j _.
+  by rewrite ler_wpM2l ?meet_ge0 //; exact: (le_bigmax _ (fun j => `|v j 0|)).
+- rewrite /norm mulr_sumr; apply: ler_sum => j _; rewrite ler_wpM2r //.
   by rewrite -ler_sqr ?nnegrE ?meet_ge0.
 pose x := (\col_j meet s (w j)) : 'cV[R]_k; pose y := (\col_j `|v j 0|) : 'cV[R]_k.
 have -> : \sum_j meet s (w j) * `|v j 0| = dot x y.
@@ -566,11 +581,7 @@ move=> c0; apply/matrixP => i j; rewrite /hidden -scalemxAr !mxE; exact: Network
 Qed.
 
 (* what v of length 1, of its sign, meets of y is at most a root of t *)
-Definition met_le (y : 'cV[R]_n) t : Prop :=
-  match right_norm q with
-  | L1 => forall j, meet (right q) (y j 0) ^+ 2 <= t
-  | L2 => \sum_j meet (right q) (y j 0) ^+ 2 <= t
-  end.
+Definition met_le (y : 'cV[R]_n) t : Prop := dual_square_le (right_norm q) (right q) (fun j => y j 0) t.
 
 Lemma meet_le s x : meet s x ^+ 2 <= x ^+ 2.
 Proof.
@@ -580,16 +591,20 @@ by rewrite -normrN ler_norm.
 Qed.
 
 Lemma met_le_more (y : 'cV[R]_n) t t' : t <= t' -> met_le y t -> met_le y t'.
-Proof.
-by move=> tt; rewrite /met_le; case: (right_norm q) => [h j|h]; [apply: le_trans (h j) tt|exact: le_trans h tt].
-Qed.
+Proof. exact: dual_more. Qed.
 
-Lemma met_le_sq (y : 'cV[R]_n) t : sq y <= t -> met_le y t.
+Lemma met_le_sq (y : 'cV[R]_n) t : sq y <= t -> met_le y (t * (widest (right_norm q) n)%:R).
 Proof.
 rewrite sq_col /met_le => ht; have le_sum : \sum_j meet (right q) (y j 0) ^+ 2 <= t.
   by apply: le_trans ht; apply: ler_sum => j _; exact: meet_le.
-case: (right_norm q) => // j; apply: le_trans le_sum; rewrite (bigD1 j) //= lerDl.
-by apply: sumr_ge0 => i _; exact: sqr_ge0.
+case: (right_norm q) => /= [j||]; rewrite ?mulr1 //.
+  by apply: le_trans le_sum; rewrite (bigD1 j) //= lerDl; apply: sumr_ge0 => i _; exact: sqr_ge0.
+pose x := (\col_j meet (right q) (y j 0)) : 'cV[R]_n.
+have -> : \sum_j meet (right q) (y j 0) = dot x (const_mx 1).
+  by rewrite dot_col; apply: eq_bigr => j _; rewrite !mxE mulr1.
+apply: le_trans (cauchy_schwarz _ _) _; rewrite [X in _ * X]sq_col.
+under [X in _ * X]eq_bigr do rewrite mxE expr1n; rewrite sumr_const card_ord ler_wpM2r //.
+by apply: le_trans le_sum; rewrite sq_col; apply: ler_sum => j _; rewrite mxE.
 Qed.
 
 (* who is near enough: the bias of a u of length 1 adds s to each row, |s| <= far, its square <= reach *)
@@ -637,11 +652,11 @@ apply: (@le_trans _ _ ((far * size) ^+ 2)); first by rewrite ler_sqr ?nnegrE ?mu
 by rewrite exprMn [leRHS]mulrAC ler_wpM2r ?sqr_ge0.
 Qed.
 
-Lemma polar_le_layer (W : 'M[R]_(m, n)) t far reach : 0 <= t -> 0 <= far -> 0 <= reach ->
+Lemma polar_le_layer (W : 'M[R]_(m, n)) t far reach : widest (left_norm q) ins = 1%N -> 0 <= t -> 0 <= far -> 0 <= reach ->
   (free_bias q -> biased W far reach) ->
   (forall u : 'cV_ins, sq (priced u) = 1 -> near far reach u -> met_le (W^T *m hidden u) t) -> polar_le W t.
 Proof.
-move=> t0 far0 reach0 hb h u0 v _ hv _ _; have [u [pu eW [s [eF hs hr]]]] := near_enough u0 far0 reach0 hb.
+move=> l1 t0 far0 reach0 hb h u0 v _ hv _ _; have [u [pu eW [s [eF hs hr]]]] := near_enough u0 far0 reach0 hb.
 have -> : dot (hidden u0) (W *m v) = \sum_j (W^T *m hidden u) j 0 * v j 0.
   by rewrite eW dotC dot_mull dotC dot_col.
 rewrite -pu in hs hr *; set c := norm L2 (priced u) in hs hr *; have [z|z] := eqVneq (sq (priced u)) 0.
@@ -676,7 +691,7 @@ have le2 : (\sum_j y j 0 * v j 0) ^+ 2 <= t * norm (right_norm q) v ^+ 2.
   by rewrite mulr_ge0 ?sqrtr_ge0 ?norm_ge0.
 apply: le_trans (ler_wpM2l (sq_ge0 (priced u)) le2) _.
 rewrite mulrCA ler_wpM2l // exprMn ler_wpM2r ?sqr_ge0 //.
-exact: sq_le_norm.
+by have := sq_le_norm (left_norm q) (priced u); rewrite l1 mul1r.
 Qed.
 
 Definition over (W : 'M[R]_(m, n)) : R := \sum_i \sum_j W i j ^+ 2 / C q i j.

@@ -46,7 +46,11 @@ Record question := Question {
 
 (* |u| *)
 Definition norm p k (u : 'cV[R]_k) : R :=
-  match p with L1 => \sum_i `|u i 0| | L2 => Num.sqrt (\sum_i u i 0 ^+ 2) end.
+  match p with
+  | L1 => \sum_i `|u i 0|
+  | L2 => Num.sqrt (\sum_i u i 0 ^+ 2)
+  | LInf => \big[Num.max/0]_i `|u i 0|
+  end.
 
 (* |u| |v|, or half the sum of the squares *)
 Definition theta f p p' k l (u : 'cV[R]_k) (v : 'cV[R]_l) : R :=

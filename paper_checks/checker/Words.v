@@ -4,7 +4,10 @@ From Coq Require List.
 
 Inductive theta_form := Product | Sum.
 
-Inductive norm_form := L1 | L2.
+Inductive norm_form := L1 | L2 | LInf.
+
+(* |u|_2^2 <= widest |u|^2 of u with k entries *)
+Definition widest (p : norm_form) (k : nat) : nat := match p with LInf => k | _ => S O end.
 
 Inductive sign := Free | NonNegative | NonPositive.
 
