@@ -121,8 +121,8 @@ def covered(
     norms = [atom[side] for side in ("left", "right") if side in atom]
     if tensor := atom["kind"] == "cp":
         norms = atom["norms"]
-        splits = polar.get("splits") or polar.get("copies") or polar.get("form") == "square"
-        if splits or offsets or atom["symmetric"] or atom["form"] == "sum" or "ky_fan" in proof:
+        other = polar.get("copies") or polar.get("form") == "square"
+        if other or offsets or atom["symmetric"] or atom["form"] == "sum" or "ky_fan" in proof:
             return False
     rules = "layer_rule" if layer else "tensor_rule" if tensor else "rule"
     return (

@@ -267,9 +267,13 @@ Inductive output_proof :=  (* of one output as it is, or where it is >= 0 and wh
    one is taken away again where each pair of indices is in order *)
 Record multiplier := Multiplier {
   on_right : bool; null : bool; unit_ex : Z; entries_at : seq (seq nat * seq nat * Z) }.
-Record product_proof := ProductProof { added : seq multiplier; pL : option grid; pshift : dyadic }.
+(* where v^T Q v has a sign, v the vector of a mode: that sign times v^T Q v |F^T y|^2, y the product of
+   the other vectors of its group, whose indices are told *)
+Record split := Split { split_right : bool; split_mode : nat; split_Q : grid }.
+Record part := Part { of_split : nat; rests : seq (seq nat); pF : grid }.
+Record product_proof := ProductProof { added : seq multiplier; parts : seq part; pL : option grid; pshift : dyadic }.
 Inductive polar :=
-| Products (by_hat : bool) (n : option grid) (t : cases product_proof)
+| Products (by_hat : bool) (n : option grid) (splits : seq split) (t : cases product_proof)
 | Spectral (by_columns : bool) (n m l : option grid) (shift : dyadic)
 | Conic (t : cases form_proof)
 | Lines
@@ -922,24 +926,57 @@ Fixpoint with_placed (k : nat) (groups : bool -> option (modes * nat)) (g : grid
       if all (pair_ok l x) (entries_at x) then with_placed k groups (gadd g (placed l first x k)) p' else None
     else None
   else Some g.
-Definition product_top (k : nat) (groups : bool -> option (modes * nat)) (g : grid) (p : product_proof)
-  : option dyadic :=
-  if with_placed k groups g (added p) is Some g then
+(* M with M z = s v for some s: row c has the numbers f where the mode has the index c *)
+Definition insert_at (i c : nat) (r : seq nat) : seq nat := take i r ++ c :: drop i r.
+Fixpoint gathered (place : seq nat -> nat) (row : seq Z) (rests : seq (seq nat)) (f : seq Z) : seq Z :=
+  match rests, f with
+  | r :: rests', x :: f' =>
+    let i := place r in gathered place (set_nth Z0 row i (Z.add (nth Z0 row i) x)) rests' f'
+  | _, _ => row
+  end.
+Definition gather (l : modes) (first k i d : nat) (rests : seq (seq nat)) (f : seq Z) (e : Z) : grid :=
+  Grid (mkseq (fun c => gathered (fun r => first + place_of l (insert_at i c r)) (nseq k Z0) rests f) d) e.
+Definition rest_ok (l : modes) (i d : nat) (r : seq nat) : bool :=
+  Nat.leb i (size r) && all (fun c => inside_of l (insert_at i c r)) (iota 0 d).
+Definition add_part (k : nat) (splits : seq split) (groups : bool -> option (modes * nat)) (path : seq step)
+    (g : option grid) (p : part) : option grid :=
+  if g is Some g then
+    let s := nth (Split false 0 (Grid [::] Z0)) splits (of_split p) in
+    let i := split_mode s in let q := split_Q s in
+    if groups (split_right s) is Some (l, first) then
+      let d := size (ints q) in
+      if all (rest_ok l i d) (rests p) && shaped d d q then
+        let add_ (sign : bool) g f :=
+          let t := transpose k (gather l first k i d (rests p) f (ex (pF p))) in
+          gadd g (gscale (if sign then one else minus_one) (mul t (mul t q))) in
+        let with_ g (s : step) := if s.1 is Row j then
+            if eqn j (of_split p) then
+              foldl (add_ s.2) g (ints (transpose (size (head [::] (ints (pF p)))) (pF p))) else g
+          else g in
+        Some (foldl with_ g path)
+      else None
+    else None
+  else None.
+Definition product_top (k : nat) (splits : seq split) (groups : bool -> option (modes * nat)) (g : grid)
+    (path : seq step) (p : product_proof) : option dyadic :=
+  if foldl (add_part k splits groups path) (with_placed k groups g (added p)) (parts p) is Some g then
     if symmetric k g then Some (top k g (pL p) (pshift p)) else None
   else None.
-Definition product_square (d : data) (w : grid) (by_hat : bool) (n' : option grid) (t : cases product_proof)
-  : option dyadic :=
+Definition is_split (splits : seq split) (s : plane) : bool :=
+  if s is Row i then Nat.ltb i (size splits) else false.
+Definition product_square (d : data) (w : grid) (by_hat : bool) (n' : option grid) (splits : seq split)
+    (t : cases product_proof) : option dyadic :=
   let m := dm d in let n := dn d in let l := dleft_modes d in let l' := dright_modes d in
   if [&& fits (dleft d) (dright d) m n n', eqn (size_of l) m, eqn (size_of l') n, Nat.ltb 0 (size l)
        & Nat.ltb 0 (size l')] && eqn (widest (dleft_norm d) m * widest (dright_norm d) n)%N 1 then
-    let w := plus w n' in let none := sides (fun _ => false) in
+    let w := plus w n' in
     if by_hat then
       let groups right := Some (if right : bool then (l', m) else (l, 0)) in
-      if worst none (fun _ => product_top (m + n) groups (hat m n w)) [::] t is Some p
+      if worst (sides (is_split splits)) (product_top (m + n) splits groups (hat m n w)) [::] t is Some p
       then let p := dmax p dzero in Some (dmul p p) else None
     else
       let groups right := if right : bool then None else Some (l, 0) in
-      if worst none (fun _ => product_top m groups (mul w w)) [::] t is Some p then Some (dmax p dzero) else None
+      if worst (sides (is_split splits)) (product_top m splits groups (mul w w)) [::] t is Some p then Some (dmax p dzero) else None
   else None.
 
 Definition times_ (x : dyadic) (k : nat) : dyadic := dmul x (Dy (Z.of_nat k) Z0).
@@ -1003,7 +1040,7 @@ Definition layer_of (d : data) (f : grid) (a : dyadic) (w : grid) (h : polar) : 
   else None.
 Definition square_of (d : data) (w : grid) (h : polar) : option dyadic :=
   if dlayer d is Some (f, a) then layer_of d f a w h
-  else if h is Products by_hat n t then product_square d w by_hat n t else plain_square d w h.
+  else if h is Products by_hat n splits t then product_square d w by_hat n splits t else plain_square d w h.
 
 (* s with s <W, u v^T> <= lam |u| |v| *)
 Definition multiple (d : data) (p : dual) : option dyadic :=

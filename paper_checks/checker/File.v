@@ -968,7 +968,58 @@ Definition product_names (pre : string) (t : Z) (by_hat : bool) : list (string *
 Definition transpose_form (h : json) : result bool :=
   let* f := text h "form" in
   known (if (f =? "gram")%string then Some false else if (f =? "hat")%string then Some true else None) "this form".
-Definition product_end (l : list arr) (pre : string) (d : data) (by_hat : bool) (node : json) : result product_proof :=
+(* where a mode is: in the rows or the columns, and which one of them *)
+Fixpoint index_of (k : nat) (l : list nat) : option nat :=
+  match l with
+  | [] => None
+  | j :: t => if Nat.eqb j k then Some O else
+      match index_of k t with Some i => Some (S i) | None => None end
+  end.
+Definition place_in (y : layout) (k : Z) : result (bool * nat) :=
+  match index_of (Z.to_nat k) (row_modes y), index_of (Z.to_nat k) (column_modes y) with
+  | Some i, _ => Ok (false, i)
+  | None, Some i => Ok (true, i)
+  | None, None => Rejected "proof.polar.splits"
+  end.
+Fixpoint splits_of (l : list arr) (pre : string) (y : layout) (s : Z) (modes_ : list Z) : result (list split) :=
+  match modes_ with
+  | [] => Ok []
+  | k :: t =>
+    let* (right_, i) := place_in y k in
+    let* q := match lookup l (numbered (pre ++ "Q") s) with
+      | None => Ok (Grid [] 0)
+      | Some _ => let size_ := nth (Z.to_nat k) (all_dims y) 0 in
+          matrix l (numbered (pre ++ "Q") s) size_ size_
+      end in
+    let* r := splits_of l pre y (s + 1) t in Ok (Split right_ i q :: r)
+  end.
+Definition part_name (pre : string) (t s : Z) : string := numbered (numbered (pre ++ "F") t ++ ".") s.
+Fixpoint parts_of_leaf (l : list arr) (pre : string) (d : data) (t s : Z) (splits : list split) : result (list part) :=
+  match splits with
+  | [] => Ok []
+  | x :: rest =>
+    let* r := parts_of_leaf l pre d t (s + 1) rest in
+    match lookup l (part_name pre t s) with
+    | None => Ok r
+    | Some a =>
+      let g := if split_right x then dright_modes d else dleft_modes d in
+      let others_ := (firstn (split_mode x) g ++ skipn (S (split_mode x)) g)%list in
+      let q := split_Q x in
+      let* _ := covered (match ints q with [] => false | _ => true end) "a split without its matrix" in
+      let* _ := covered (symmetric (List.length (ints q)) q) "a split's matrix that is not symmetric" in
+      let* f := matrix l (part_name pre t s) (Z.of_nat (size_of others_)) (match dims a with [_; w] => w | _ => 0 end) in
+      Ok (Part (Z.to_nat s) (indices_of others_) f :: r)
+    end
+  end.
+(* a split is told as a row is of other trees *)
+Definition told_as_row (node : json) : json :=
+  match node with
+  | Obj l => Obj (map (fun f => let (k, v) := (f : string * json) in
+      ((if (k =? "split")%string then "row" else if (k =? "row")%string then "split" else k), v)) l)
+  | x => x
+  end.
+Definition product_end (l : list arr) (pre : string) (d : data) (by_hat : bool) (splits : list split) (node : json)
+  : result product_proof :=
   match find "leaf" (fields_of node) with
   | Some (Nat_ t) =>
     let* _ := only node ["leaf"; "shift"] "a leaf" in
@@ -978,15 +1029,20 @@ Definition product_end (l : list arr) (pre : string) (d : data) (by_hat : bool) 
       let* m := multiplier_of l name_ right_ null_ (if right_ : bool then dright_modes d else dleft_modes d) in
       Ok (m ++ r)%list) (Ok []) (product_names pre t by_hat) in
     let k := Z.of_nat (dm d) + if by_hat then Z.of_nat (dn d) else 0 in
-    let* factor := factor_of l (numbered (pre ++ "L") t) k in Ok (ProductProof more factor shift)
+    let* held_ := parts_of_leaf l pre d t 0 splits in
+    let* factor := factor_of l (numbered (pre ++ "L") t) k in Ok (ProductProof more held_ factor shift)
   | _ => NotCovered "a node"
   end.
 
 (* the arrays of a rule *)
 Definition product_arrays (pre : string) (h : json) (nodes : list json) : list string :=
   let by_hat := match transpose_form h with Ok b => b | _ => false end in
-  (pre ++ "N") :: flat_map (fun node => match find "leaf" (fields_of node) with
-    | Some (Nat_ t) => numbered (pre ++ "L") t :: map fst (product_names pre t by_hat) | _ => [] end) nodes.
+  let splits := map Z.of_nat (seq 0 (match find "splits" (fields_of h) with Some (Lst s) => List.length s | _ => O end)) in
+  (pre ++ "N") :: (map (numbered (pre ++ "Q")) splits ++ flat_map (fun node =>
+    match find "leaf" (fields_of node) with
+    | Some (Nat_ t) => (numbered (pre ++ "L") t :: map fst (product_names pre t by_hat)
+                        ++ map (part_name pre t) splits)%list
+    | _ => [] end) nodes)%list.
 Definition node_arrays (pre : string) (nodes : list json) : list string :=
   (pre ++ "cuts") :: flat_map (fun node =>
     match find "leaf" (fields_of node) with
@@ -1051,12 +1107,14 @@ Definition tensor_polar (h : json) (l : list arr) (m n : Z) (d : data) (y : layo
   if (tensor_rule =? "transpose")%string then
     let* _ := only h ["form"; "nodes"; "rows"; "rule"; "splits"] "this rule" in
     let* by_hat := transpose_form h in
-    let* _ := covered (match find "splits" (fields_of h) with None | Some (Lst []) => true | _ => false end) "splits" in
+    let* modes_ := match find "splits" (fields_of h) with None => Ok [] | _ => naturals h "splits" end in
+    let* splits := splits_of l pre y 0 modes_ in
     let* more := optional_array l (pre ++ "N") (
       let* (x, e) := floats l (pre ++ "N") [m * n] in Ok (Grid (unfold_ y x) e)) in
     match find "nodes" (fields_of h) with
     | Some (Lst nodes) =>
-      let* t := tree_of (product_end l pre d by_hat) 0 [] 0 nodes in Ok (Products by_hat more t)
+      let* t := tree_of (product_end l pre d by_hat splits) (Z.of_nat (List.length splits)) [] 0
+                  (map told_as_row nodes) in Ok (Products by_hat more splits t)
     | _ => NotCovered "nodes"
     end
   else if (tensor_rule =? "signs")%string then Ok Opposite else NotCovered "this rule of a tensor".

@@ -663,21 +663,27 @@ move=> hx; have [h1 e1] := bumpE i j v z hx; have [h2 e2] := bumpE j i v z h1; s
 by rewrite e2 e1; ring.
 Qed.
 
-Definition in_group (l : modes) first k (z : 'cV[R]_k) : Prop := (first + size_of l <= k)%N /\
-  exists x, signed_by l x /\ forall i : 'I_k, (first <= i)%N -> (i - first < size_of l)%N ->
-  z i 0 = product_at l x (i - first)%N.
+Definition on_group x (l : modes) first k (z : 'cV[R]_k) : Prop :=
+  [/\ (first + size_of l <= k)%N, signed_by l x & forall i : 'I_k, (first <= i)%N ->
+      (i - first < size_of l)%N -> z i 0 = product_at l x (i - first)%N].
 
-Lemma placedE l first p k (z : 'cV_k) : in_group l first z -> all (pair_ok l p) (entries_at p) ->
+Lemma on_place x l first k (z : 'cV_k) a : on_group x l first z -> inside_of l a ->
+  exists i : 'I_k, (first + place_of l a)%N = i /\ z i 0 = term x a.
+Proof.
+case=> hk _ hx /place_ofE -/(_ x)[h e].
+have hi : (first + place_of l a < k)%N by apply: leq_trans hk; rewrite ltn_add2l.
+by exists (Ordinal hi); split=> //; rewrite hx /= ?addKn ?leq_addr.
+Qed.
+
+Lemma placedE x l first p k (z : 'cV_k) : on_group x l first z -> all (pair_ok l p) (entries_at p) ->
   shape k k (placed l first p k) /\ 0 <= qf (mx k k (placed l first p k)) z.
 Proof.
-case=> hk [x [sx hx]]; have [hb eb] := blankE k k; rewrite /placed.
+move=> hz; have [_ sx _] := hz; have [hb eb] := blankE k k; rewrite /placed.
 have q0 : 0 <= qf (mx k k (Grid (ints (blank k k)) (unit_ex p))) z.
   have -> : mx k k (Grid (ints (blank k k)) (unit_ex p)) = 0.
     apply/matrixP => i j; rewrite mxE [RHS]mxE /entry_ /= !nth_nseq ltn_ord nth_nseq ltn_ord zr0 mul0r //.
   by rewrite /qf mul0mx dot0r.
-have at_ a : inside_of l a -> exists i : 'I_k, (first + place_of l a)%N = i /\ z i 0 = term x a.
-  move=> /place_ofE -/(_ x)[h e]; have hi : (first + place_of l a < k)%N by apply: leq_trans hk; rewrite ltn_add2l.
-  by exists (Ordinal hi); split=> //; rewrite hx /= ?addKn ?leq_addr.
+have at_ a := on_place (a := a) hz.
 move: q0; have : shape k k (Grid (ints (blank k k)) (unit_ex p)) by [].
 elim: (entries_at p) (ints (blank k k)) => [|[[a b] v] es IH] y hy q0 //= /andP[/and3P[ha hb' ok] hes].
 have [i [ei zi]] := at_ a ha; have [j [ej zj]] := at_ b hb'; rewrite ei ej.
@@ -691,7 +697,7 @@ have -> : zr (Z.opp v) = - zr v by have := zrB Z0 v; rewrite zr0 sub0r => <-; co
 by rewrite !mulNr addrK.
 Qed.
 
-Lemma with_placedE k groups (z : 'cV_k) : (forall b l first, groups b = Some (l, first) -> in_group l first z) ->
+Lemma with_placedE k groups (z : 'cV_k) xs : (forall b l first, groups b = Some (l, first) -> on_group (xs b) l first z) ->
   forall p g g', shape k k g -> with_placed k groups g p = Some g' ->
   shape k k g' /\ qf (mx k k g) z <= qf (mx k k g') z.
 Proof.
@@ -1329,24 +1335,111 @@ apply: (worstE (P := all_hold (on_side line_of z)) (le_ := fun x => qf (mx k k g
   exact: form_topE sg sym h1 h2 e.
 Qed.
 
-Lemma product_topE k groups g p t (z : 'cV_k) : shape k k g ->
-  (forall b l first, groups b = Some (l, first) -> in_group l first z) ->
-  product_top mul k groups g p = Some t -> qf (mx k k g) z <= dv t * sq z.
+Section Splits.
+Variables (k : nat) (splits : seq split) (groups : bool -> option (modes * nat)) (z : 'cV[R]_k).
+Variable xs : bool -> nat -> nat -> R.
+Hypothesis on_groups : forall b l first, groups b = Some (l, first) -> on_group (xs b) l first z.
+
+Definition others (x : nat -> nat -> R) i r := term x (take i r) * term (fun j => x (i.+1 + j)%N) (drop i r).
+Lemma insertE x i c r : (i <= size r)%N -> term x (insert_at i c r) = x i c * others x i r.
 Proof.
-move=> sg hg; rewrite /product_top; case e: (with_placed _ _ _ _) => [g'|] //; case: ifP => // sym [<-].
-have [h1 h2] := with_placedE hg sg e; apply: le_trans h2 _; apply: topE => //; exact: symmetricE.
+rewrite /insert_at /others; elim: i x r => [|i IH] x r; first by rewrite take0 drop0 mul1r.
+by case: r => [|a r] //= h; rewrite (IH (fun j => x j.+1)) //; ring.
 Qed.
 
-Lemma product_treeE k groups g tr t (z : 'cV_k) : shape k k g ->
-  (forall b l first, groups b = Some (l, first) -> in_group l first z) ->
-  worst (sides (fun _ => false)) (fun _ => product_top mul k groups g) [::] tr = Some t ->
+Fixpoint weigh (h : seq nat -> R) (rests : seq (seq nat)) (f : seq Z) : R :=
+  match rests, f with r :: rests', a :: f' => zr a * h r + weigh h rests' f' | _, _ => 0 end.
+Lemma gatheredE (place : seq nat -> nat) h rests f row : size row = k ->
+  {in rests, forall r, exists i : 'I_k, place r = i /\ z i 0 = h r} ->
+  size (gathered place row rests f) = k /\
+  \sum_(j < k) at_ (gathered place row rests f) j * z j 0 = \sum_(j < k) at_ row j * z j 0 + weigh h rests f.
+Proof.
+elim: rests f row => [|r rests IH] [|a f] row hs hp; rewrite ?addr0 //=.
+have [i [-> zi]] := hp r (mem_head _ _); set row' := set_nth _ _ _ _.
+have hs' : size row' = k by rewrite size_set_nth hs; apply/maxn_idPr.
+have [|h1 ->] := IH f row' hs'; first by move=> r' hr; apply: hp; rewrite inE hr orbT.
+split=> //; rewrite addrA; congr (_ + _); rewrite -zi (bigD1 i) //= [in RHS](bigD1 i) //=.
+rewrite /at_ /row' nth_set_nth /= eqxx zrD mulrDl -!addrA; congr (_ + _); rewrite addrC; congr (_ + _).
+by apply: eq_bigr => j ji; rewrite nth_set_nth /=; case: eqP => // /val_inj e; rewrite e eqxx in ji.
+Qed.
+
+Lemma gatherE x l first i d rs f e : on_group x l first z -> all (rest_ok l i d) rs ->
+  shape d k (gather l first k i d rs f e) /\
+  exists s, mx d k (gather l first k i d rs f e) *m z = s *: \col_(c < d) x i c.
+Proof.
+move=> hz /allP ok; have go (c : 'I_d) := gatheredE (place := fun r => (first + place_of l (insert_at i c r))%N)
+  (h := fun r => x i c * others x i r) (rests := rs) f (row := nseq k Z0) (size_nseq _ _).
+have {}go (c : 'I_d) : size (gathered (fun r => (first + place_of l (insert_at i c r))%N) (nseq k Z0) rs f) = k /\
+    \sum_(j < k) at_ (gathered (fun r => (first + place_of l (insert_at i c r))%N) (nseq k Z0) rs f) j * z j 0
+    = x i c * weigh (others x i) rs f.
+  case: (go c) => [r /ok /andP[/PeanoNat.Nat.leb_le/ssrnat.leP hi /allP hr]|-> ->].
+    have := on_place hz (hr c _); rewrite mem_iota /= add0n => /(_ (ltn_ord c)) [j [ej zj]].
+    by exists j; rewrite zj insertE.
+  split=> //; rewrite big1 => [|j _]; last by rewrite /at_ nth_nseq ltn_ord zr0 mul0r.
+  rewrite add0r; elim: (rs) (f) => [|r rs' IH] [|a f'] /=; rewrite ?mulr0 // IH; ring.
+split; first by split=> [|c hc]; rewrite /= ?size_mkseq // nth_mkseq //; case: (go (Ordinal hc)).
+exists (p2 e * weigh (others x i) rs f); apply/matrixP => c j; rewrite !mxE ord1 mulrAC -mulrA -(proj2 (go c)).
+rewrite mulr_sumr; apply: eq_bigr => j' _; rewrite mxE /entry_ /= nth_mkseq // /at_; ring.
+Qed.
+
+Definition split_at j := nth (Split false 0 (Grid [::] Z0)) splits j.
+Definition split_value (s : split) : R := let d := size (ints (split_Q s)) in
+  qf (mx d d (split_Q s)) (\col_(c < d) xs (split_right s) (split_mode s) c).
+Definition split_holds (s : step) : Prop := if s.1 is Row j then
+  if s.2 then 0 <= split_value (split_at j) else split_value (split_at j) <= 0 else True.
+
+Lemma add_partE path g p g' : shape k k g -> all_hold split_holds path ->
+  add_part mul k splits groups path (Some g) p = Some g' -> shape k k g' /\ qf (mx k k g) z <= qf (mx k k g') z.
+Proof.
+move=> sg hp; rewrite /add_part -/(split_at _); set s := split_at _; set i := split_mode s; set q := split_Q s.
+case e: (groups _) => [[l first]|] //; have hz := on_groups e; set d := size (ints q).
+case: ifP => // /andP[ok /shapedP hq]; cbv zeta; case=> <-.
+pose add_ (b : bool) h f := let t := transpose k (gather l first k i d (rests p) f (ex (pF p))) in
+  gadd h (gscale (if b then one else minus_one) (mul t (mul t q))).
+pose w := ints (transpose (size (head [::] (ints (pF p)))) (pF p)).
+pose with_ h (s : step) := if s.1 is Row j then if eqn j (of_split p) then foldl (add_ s.2) h w else h else h.
+rewrite -[foldl _ g path]/(foldl with_ g path).
+have one_ b h f : (if b then 0 <= split_value s else split_value s <= 0) -> shape k k h ->
+    shape k k (add_ b h f) /\ qf (mx k k h) z <= qf (mx k k (add_ b h f)) z.
+  move=> hs sh; have [h1 [c ec]] := gatherE f (ex (pF p)) hz ok; rewrite /add_; set M := gather _ _ _ _ _ _ _ _ in h1 ec *.
+  have [h2 e2] := transposeE h1; have [h3 e3] := productE h2 hq; have [h4 e4] := productE h2 h3.
+  have [h5 e5] := gscaleE (if b then one else minus_one) h4; have [h6 e6] := gaddE sh h5; split=> //.
+  rewrite e6 qfD lerDl e5 qfZ e4 e3 e2 trmx_mul !trmxK mulmxA qf_congr ec qf_scale mulrCA.
+  rewrite mulr_ge0 ?sqr_ge0 // -/(split_value s); case: (b) hs => hs; first by rewrite oneE mul1r.
+  by rewrite minus_oneE mulN1r oppr_ge0.
+elim: path g sg hp => [|[[j|a] b] path IH] h sh /= [] // hs hp; last exact: IH.
+rewrite {2 4}/with_ /=; case: ifP => [/eqnP ej|_]; last exact: IH.
+have [h1 h2] : shape k k (foldl (add_ b) h w) /\ qf (mx k k h) z <= qf (mx k k (foldl (add_ b) h w)) z.
+  elim: (w) h sh => [|f w' IHw] h sh //=; have [|h3 h4] := one_ b h f _ sh; first by move: hs; rewrite /split_holds /= ej.
+  by have [h5 h6] := IHw _ h3; split=> //; apply: le_trans h4 h6.
+by have [h3 h4] := IH _ h1 hp; split=> //; apply: le_trans h2 h4.
+Qed.
+
+Lemma product_topE g path p t : shape k k g -> all_hold split_holds path ->
+  product_top mul k splits groups g path p = Some t -> qf (mx k k g) z <= dv t * sq z.
+Proof.
+move=> sg hp; rewrite /product_top; case e: (with_placed _ _ _ _) => [g'|]; last first.
+  by have -> : foldl (add_part mul k splits groups path) None (parts p) = None by elim: (parts p).
+have [h1 h2] := with_placedE on_groups sg e; move: h1 h2 {e}; set add_ := add_part mul k splits groups path.
+have none ps : foldl add_ None ps = None by elim: ps.
+elim: (parts p) g' => [|a ps IH] g' h1 h2.
+  by rewrite /=; case: ifP => // sym [<-]; apply: le_trans h2 _; apply: topE => //; exact: symmetricE.
+rewrite -[foldl add_ _ _]/(foldl add_ (add_ (Some g') a) ps); case e: (add_ (Some g') a) => [h|]; last by rewrite none.
+by have [h3 h4] := add_partE h1 hp e; apply: IH h3 (le_trans h2 h4).
+Qed.
+
+Lemma product_treeE g tr t : shape k k g ->
+  worst (sides (is_split splits)) (product_top mul k splits groups g) [::] tr = Some t ->
   qf (mx k k g) z <= dv (dmax t dzero) * sq z.
 Proof.
-move=> sg hg e; rewrite dv_max dv_zero.
-apply: (worstE (P := fun _ => True) (le_ := fun x => qf (mx k k g) z <= Num.max x 0 * sq z)) e => //.
+move=> sg e; rewrite dv_max dv_zero.
+apply: (worstE (P := all_hold split_holds) (le_ := fun x => qf (mx k k g) z <= Num.max x 0 * sq z)) e => //.
 - by move=> x y xy h; apply: le_trans h _; rewrite ler_wpM2r ?sq_ge0 // ge_max !le_max xy lexx orbT.
-- by move=> path p x _ /(product_topE sg hg) h; apply: le_trans h _; rewrite ler_wpM2r ?sq_ge0 // le_max lexx.
+- apply: sidesE => -[j|a] // _; rewrite /split_holds /=.
+  by case: (leP 0 (split_value (split_at j))) => [|/ltW] h; [left|right].
+- by move=> path p x hp /(product_topE sg hp) h; apply: le_trans h _; rewrite ler_wpM2r ?sq_ge0 // le_max lexx.
 Qed.
+End Splits.
 
 Lemma fan_top k n w x y l sh (z : 'cV_k) : shape k n x -> shape k w y ->
   qf (mx k n x *m (mx k n x)^T - mx k w y *m (mx k w y)^T) z
@@ -3505,28 +3598,29 @@ move=> hw; set W := mx (dm d) (dn d) w; case: h => [?|c nn mm l sh|tr||c trees||
 Qed.
 
 (* tensors: u, and z = (u, v), are products in each group *)
-Lemma group_of l k (u : 'cV[R]_k) : products l u -> Nat.ltb 0 (size l) -> eqn (size_of l) k -> in_group l 0 u.
+Lemma group_of l k (u : 'cV[R]_k) : products l u -> Nat.ltb 0 (size l) -> eqn (size_of l) k ->
+  exists x, on_group x l 0 u.
 Proof.
-case=> [->|] // h _ /eqnP e; split; first by rewrite add0n e.
-by have [x [sx hx]] := h 0; exists x; split=> // i _ _; rewrite subn0.
+case=> [->|] // h _ /eqnP e; have [x [sx hx]] := h 0; exists x.
+by split=> [||i _ _] //; rewrite ?add0n ?e ?subn0.
 Qed.
 
-Lemma in_group_left l m' n' (u : 'cV[R]_m') (v : 'cV[R]_n') : in_group l 0 u -> size_of l = m' -> in_group l 0 (col_mx u v).
+Lemma group_left x l m' n' (u : 'cV[R]_m') (v : 'cV[R]_n') : on_group x l 0 u -> size_of l = m' -> on_group x l 0 (col_mx u v).
 Proof.
-move=> [_ [x [sx hx]]] e; split; first by rewrite add0n e leq_addr.
-exists x; split=> // i _; rewrite subn0 => hi; case: (split_ordP i) hi => j -> hi.
+move=> [_ sx hx] e; split=> // [|i _]; first by rewrite add0n e leq_addr.
+rewrite subn0 => hi; case: (split_ordP i) hi => j -> hi.
   by rewrite col_mxEu (hx j) ?subn0 // e.
 by move: hi; rewrite /= e ltnNge leq_addr.
 Qed.
 
-Lemma in_group_right l m' n' (u : 'cV[R]_m') (v : 'cV[R]_n') : in_group l 0 v -> size_of l = n' -> in_group l m' (col_mx u v).
+Lemma group_right x l m' n' (u : 'cV[R]_m') (v : 'cV[R]_n') : on_group x l 0 v -> size_of l = n' -> on_group x l m' (col_mx u v).
 Proof.
-move=> [_ [x [sx hx]]] e; split; first by rewrite e.
-exists x; split=> // i; case: (split_ordP i) => j -> hi hj; first by move: hi; rewrite /= leqNgt ltn_ord.
+move=> [_ sx hx] e; split=> // [|i]; first by rewrite e.
+case: (split_ordP i) => j -> hi hj; first by move: hi; rewrite /= leqNgt ltn_ord.
 by move: hj; rewrite col_mxEd /= addKn => hj; rewrite (hx j) ?subn0.
 Qed.
 
-Lemma product_squareE w by_hat n' tr t : shape (dm d) (dn d) w -> product_square mul d w by_hat n' tr = Some t ->
+Lemma product_squareE w by_hat n' sp tr t : shape (dm d) (dn d) w -> product_square mul d w by_hat n' sp tr = Some t ->
   product_le (q := q) (mx (dm d) (dn d) w) (dv t).
 Proof.
 move=> hw; rewrite /product_square; case: ifP => // /andP[/and5P[hn sl sr nl nr] /eqnP w1] h u v mu mv pu pv w0.
@@ -3546,12 +3640,13 @@ have more : 0 <= dv t -> dot u (mx (dm d) (dn d) s *m v) ^+ 2 <= dv t * (sq u * 
 have max0 p : 0 <= dv (dmax p dzero) by rewrite dv_max dv_zero le_max lexx orbT.
 case: by_hat h; case e: (worst _ _ _ _) => [p|] // [et].
   have [sh eh] := hatE hs; apply: more; rewrite -et dvM; first exact: mulr_ge0.
-  apply: (hat_le (q := q)) => // a b a0 b0; rewrite /= -eh; apply: product_treeE sh _ e.
-  have ga := group_of (productsZ a0 pu) nl sl; have gb := group_of (productsZ b0 pv) nr sr.
-  move=> [] l first [<- <-]; [apply: in_group_right gb _|apply: in_group_left ga _]; exact/eqnP.
+  apply: (hat_le (q := q)) => // a b a0 b0; rewrite /= -eh.
+  have [xa ga] := group_of (productsZ a0 pu) nl sl; have [xb gb] := group_of (productsZ b0 pv) nr sr.
+  apply: (product_treeE (xs := fun b => if b then xb else xa)) sh e.
+  move=> [] l first [<- <-]; [apply: group_right gb _|apply: group_left ga _]; exact/eqnP.
 have [sg eg] := productE hs hs; apply: more; rewrite -et //.
-apply: (polar_rows (q := q)); rewrite -eg; apply: product_treeE sg _ e.
-by move=> [] // l first [<- <-]; exact: group_of pu nl sl.
+apply: (polar_rows (q := q)); rewrite -eg; have [x gx] := group_of pu nl sl.
+by apply: (product_treeE (xs := fun _ => x)) sg e => -[] // l first [<- <-].
 Qed.
 
 Lemma layer_ofE f a w h t : dlayer d = Some (f, a) -> shape (dm d) (dn d) w ->
@@ -3647,7 +3742,7 @@ have [k nf] : dinputs d = dm d /\ ~~ dfree d.
 move=> ht; apply: (polar_le_plain (q := q) (e := k)) => // [u|]; first exact: hidden_plain.
 have: plain_square mul d w h = Some t -> product_le (q := q) (mx (dm d) (dn d) w) (dv t).
   by move=> e' u v mu mv _ _; exact: (plain_squareE hw e').
-by case: h ht => [? ? ? /(product_squareE hw) //|????? ht|? ht|ht|?? ht|ht|? ht|? ht] /(_ ht).
+by case: h ht => [? ? ? ? /(product_squareE hw) //|????? ht|? ht|ht|?? ht|ht|? ht|? ht] /(_ ht).
 Qed.
 
 Lemma multipleE p s : multiple mul d p = Some s -> let W := mx (dm d) (dn d) (dW p) in

@@ -80,6 +80,7 @@ COVERED = (
     "softmax",
     "spectral",
     "squared_hinge",
+    "tensor_splits",
     "transpose",
     "trivial",
     "weighted_entries",
@@ -1260,6 +1261,28 @@ def test_tensors_are_covered_and_changes_of_them_answered_alike(binary, tmp_path
         agrees(binary, path)
 
 
+@pytest.mark.parametrize("name", ["Q0", "F0.0", "F1.0"])
+def test_splits_of_a_tensor_are_answered_as_python_answers_them(binary, tmp_path, name):
+    held, path = Certificate.load(HERE / "tensor_splits.cert"), tmp_path / "x.cert"
+    seen = set()
+    for at in range(as_numpy(held.witness[name]).size):
+        for by in (-1.0, 2.0**-30, 2.0**-3, 1.0):
+
+            def change(x, at=at, by=by):
+                x[at] += by
+                if name == "Q0" and at in (1, 2):  # symmetric
+                    x[3 - at] += by
+
+            for lie in (with_array(held, "witness", name, change), held):
+                polar = lie.proof["polar"]
+                for mode in (0, 1, 2, 3):
+                    split = replace(lie, proof={**lie.proof, "polar": {**polar, "splits": [mode]}})
+                    for verdict in ("RANK_LIMITED", "UNDECIDED"):
+                        replace(split, claim={**lie.claim, "verdict": verdict}).save(path)
+                        seen.add(agrees(binary, path))
+    assert {REJECTED, STATUS["RANK_LIMITED"]} <= seen
+
+
 MULTIPLIERS = ("K0.rows", "K0.cols", "P0.rows", "P0.cols", "N")
 
 
@@ -1552,10 +1575,11 @@ WEAKER_CLASSES = (  # lines of the checker about classes
 
 
 WEAKER_TENSORS = (  # lines of the checker about products of vectors
-    ("meets_ d.2 a & modes_ok r l' f'", "modes_ok r l' f'"),
+    ("meets_ d.2 a & modes_ok r l' f'", "true & modes_ok r l' f'"),
     ("shaped d.1 r a, meets_ d.2 a", "meets_ d.2 a"),
-    ("eqn (size_of l) k & zeros", "zeros"),
-    ("modes_ok r l f, eqn (size_of l) k & zeros (gsub u (products_of r f))", "eqn (size_of l) k"),
+    ("eqn (size_of l) k & zeros", "true & zeros"),
+    ("zeros (gsub u (products_of r f))", "true"),
+    ("modes_ok r l f, eqn (size_of l) k", "eqn (size_of l) k"),
     ("(take k f) u\n", "(take k f) v\n"),
     ("(Z.add (ex a) (ex b))\n  else", "(Z.sub (ex a) (ex b))\n  else"),
     ("i * size_of l' + place_of l' a'", "i + place_of l' a'"),
@@ -1568,6 +1592,15 @@ WEAKER_TENSORS = (  # lines of the checker about products of vectors
     ("inside_of l (zip_with Nat.min a b) &&", ""),
     ("bump (bump x i j v) j i v", "bump x i j v"),
     ("if all (pair_ok l x) (entries_at x) then", "if true then"),
+    ("Nat.leb i (size r) && all (fun c => inside_of", "all (fun c => inside_of"),
+    (" && all (fun c => inside_of l (insert_at i c r)) (iota 0 d)", ""),
+    ("all (rest_ok l i d) (rests p) && shaped d d q", "shaped d d q"),
+    ("all (rest_ok l i d) (rests p) && shaped d d q", "all (rest_ok l i d) (rests p)"),
+    ("gscale (if sign then one else minus_one) (mul t (mul t q))", "mul t (mul t q)"),
+    ("if eqn j (of_split p) then", "if true then"),
+    ("take i r ++ c :: drop i r", "c :: r"),
+    ("Z.add (nth Z0 row i) x)) rests' f'", "x)) rests' f'"),
+    ("if s is Row i then Nat.ltb i (size splits) else false", "true"),
     ("if symmetric k g then Some (top k g (pL p)", "if true then Some (top k g (pL p)"),
     ("[&& fits (dleft d) (dright d) m n n', eqn", "[&& eqn"),
     ("eqn (size_of l) m, eqn (size_of l') n", "eqn (size_of l') n"),
