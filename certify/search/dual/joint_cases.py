@@ -179,7 +179,7 @@ class Cases:
                 break
             self.cases[k : k + 1] = self.halves(self.cases[k], normal)
             spreads[k : k + 1] = [c.spread() for c in self.cases[k : k + 2]]
-        self.scale_rho(before / len(self.cases))
+        self.scale_rho((before / len(self.cases)) ** 0.5)
 
     def halves(self, case: Case, normal: Array) -> list[Case]:
         """Return both sides of a cut through a case."""
