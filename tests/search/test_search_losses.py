@@ -21,7 +21,7 @@ from certify.losses import (
     SquaredHinge,
 )
 from certify.norms import Elastic, Weighted, gauge
-from certify.offsets import ColumnIntercept
+from certify.offsets import ColumnIntercept, Intercept, Linear, RowIntercept, Smooth
 from certify.search import convex as splitting
 from certify.search import envelope
 from certify.search.candidate import Candidate
@@ -29,6 +29,8 @@ from certify.search.column_generation import Search
 from certify.search.coordinates.products import Side, form_of
 from certify.search.descent.products import Task
 from certify.search.dual import polar_ball as balls
+from certify.search.dual.points import inside_point
+from certify.search.dual.scaling import best_scale, value
 from certify.search.envelope import Smoothed
 from certify.search.growth import products as columns
 from certify.search.pricing import products as pricing
@@ -267,3 +269,74 @@ def test_a_multiplier_that_moves_with_each_round_reaches_the_least_kullback_leib
     columns.grow(search, 0, 0.0)
     assert 16.7 < search.best.value < 16.9
     assert 16 < search.lower < search.best.value
+
+
+KINKS = {
+    "absolute": Absolute,
+    "quantile": lambda Y: Quantile(Y, 0.75),
+    "hinge": lambda Y: Hinge(np.where(Y > 0, 1.0, -1.0)),
+}
+SEVERAL = {
+    "row and column": lambda _: (RowIntercept(), ColumnIntercept()),
+    "smooth": lambda _: (Intercept(), Smooth([[i, i + 1] for i in range(11)], 1.0)),
+    "linear": lambda rng: (ColumnIntercept(1.0), Linear(rng.standard_normal((12, 2)))),
+}
+
+
+@pytest.mark.parametrize("offsets", SEVERAL)
+@pytest.mark.parametrize("loss", KINKS)
+def test_a_dual_point_of_a_loss_with_kinks_keeps_its_value_beside_several_offsets(loss, offsets):
+    """Its entries at the ends of the domain stay there, and its sums are made zero exactly."""
+    rng = np.random.default_rng(3)
+    data = rng.standard_normal((12, 7)) + rng.standard_normal((12, 1))
+    problem = Problem(KINKS[loss](data), RankOne(), 1.0, SEVERAL[offsets](rng))
+    solution = splitting.solve(problem, lambda: False, 0.0)
+    point = inside_point(problem, solution.W)
+    W = point.W + sum((at_entry(k, c, data.shape) for k, c in point.corrections), np.zeros(()))
+    assert problem.loss.dual_value(W) > -np.inf
+    for o in problem.offsets:  # a smooth part is free along the constants alone
+        A = o.design(problem.loss.observed)
+        sums = W.sum(axis=0) if isinstance(o, Smooth) else A.T @ W.reshape(-1)
+        np.testing.assert_allclose(sums if o.free else 0.0, 0.0, atol=1e-14)
+    s = best_scale(problem, W, balls.of(problem).polar(W))
+    best = splitting.shortcut(problem, solution).value
+    assert value(problem, W, s) == pytest.approx(best, rel=1e-7)
+
+
+def at_entry(k, c, shape):
+    """Return the matrix whose k-th entry is c."""
+    out = np.zeros(shape)
+    out.reshape(-1)[k] = float(c)
+    return out
+
+
+@pytest.mark.parametrize("loss", KINKS)
+def test_row_and_column_intercepts_beside_a_loss_with_kinks_end_certified(loss):
+    rng = np.random.default_rng(3)
+    data = rng.standard_normal((12, 7)) + rng.standard_normal((12, 1))
+    problem = Problem(KINKS[loss](data), RankOne(), 1.0, SEVERAL["row and column"](rng))
+    start = tuple(rng.standard_normal((d, 2)) for d in data.shape)
+    assert improve(problem, start, rtol=1e-6, budget=None).result.certified
+
+
+@pytest.mark.parametrize("loss", KINKS)
+def test_symmetric_factors_of_a_loss_with_kinks_end_certified(loss):
+    rng = np.random.default_rng(4)
+    X = rng.standard_normal((6, 2))
+    data = X @ X.T + 0.3 * rng.standard_normal((6, 6))
+    problem = Problem(KINKS[loss](data + data.T), Symmetric("l2"), 1.5, (Intercept(),))
+    start = (rng.standard_normal((6, 1)),)
+    assert improve(problem, start, rtol=1e-6, budget=None).result.certified
+
+
+def test_the_polar_ball_of_squares_is_projected_on():
+    M = np.random.default_rng(6).standard_normal((5, 5))
+    ball = balls.Squares()
+    W = ball.project(M, 0.5)
+    Z = M - W
+    assert ball.polar(M) > 1.0
+    assert ball.polar(W) == pytest.approx(0.5)
+    assert np.vdot(W, Z) == pytest.approx(0.5 * ball.gauge(Z))  # the support function at Z
+    (X,) = ball.factors(Z)
+    np.testing.assert_allclose(X @ X.T, Z, atol=1e-12)
+    assert np.array_equal(ball.project(W - np.eye(5), 0.5), W - np.eye(5))

@@ -8,7 +8,7 @@ X moves by the loss's proximal map, Z by Omega's, q by least squares.  The multi
 
 is in the polar ball at every step, and near the loss's dual domain at the end.  So it needs
 no gradient and serves losses that have none.  Where the projection is cheap: l2 x l2 (clip
-singular values) and an l1 side (lines one by one).
+singular values), an l1 side (lines one by one) and x x^T with |x|_2 (clip eigenvalues).
 """
 
 from collections.abc import Callable
@@ -18,13 +18,15 @@ import numpy as np
 
 from certify.base.arrays import Array
 from certify.problem import Problem, Values
+from certify.problem.best_offsets import least_squares
 
 from . import scaling as rays
-from .polar_ball import Ball
+from .polar_ball import Ball, Squares
 
 STEPS, EVERY = 6000, 20  # steps at most, and how often the gap is measured
 RELAX = 1.6  # over-relaxation
 CLOSED = 1e-10  # relative gap that ends the iteration; cost, never truth
+NEAR = 1e-8  # relative distance from W to the loss's domain that a bound allows; cost, too
 SETTLED = 1e-9  # relative distance of X and Z that does where no gap is known
 EARLY = 400  # steps in which rho is balanced often
 UNEVEN, MOST = 1.5, 10.0  # residuals this far apart move rho, by at most this factor
@@ -51,14 +53,17 @@ class Split:
     gap: float
 
 
-def solve(problem: Problem, ball: Ball, expired: Callable[[], bool], wanted: float) -> Split:
+def solve(
+    problem: Problem, ball: Ball | Squares, expired: Callable[[], bool], wanted: float
+) -> Split:
     """Iterate until the gap is `wanted`; Z and W are the best seen of each."""
     now = first(problem)
     upper, lower = np.inf, -np.inf
     best = (now.Z, now.q, ball.project(now.W, problem.lam))
     for k in range(1, STEPS + 1):
-        primal, dual = step(problem, ball, now)
-        if k % EVERY and not expired():
+        measured = not k % EVERY or expired()
+        primal, dual = step(problem, ball, now, exact=measured)
+        if not measured:
             continue
         value, bound = both_values(problem, ball, now)
         if value < upper:
@@ -88,8 +93,13 @@ def first(problem: Problem) -> Iterate:
     return Iterate(Z, Z, q, np.zeros(loss.shape), rho)
 
 
-def step(problem: Problem, ball: Ball, now: Iterate) -> tuple[float, float]:
-    """Move X, Z, q and W once; return the sizes of the primal and the dual residual."""
+def step(
+    problem: Problem, ball: Ball | Squares, now: Iterate, *, exact: bool
+) -> tuple[float, float]:
+    """Move X, Z, q and W once; return the sizes of the primal and the dual residual.
+
+    exact: several offsets are fitted together, so that W is orthogonal to the free ones
+    """
     observed, rho = problem.loss.observed, now.rho
     fit = now.Z + shift(problem, now.q)
     at = fit - now.W / rho
@@ -99,7 +109,7 @@ def step(problem: Problem, ball: Ball, now: Iterate) -> tuple[float, float]:
     W = ball.project(pushed, problem.lam)
     before, now.Z = now.Z, (pushed - W) / rho
     if problem.offsets:
-        now.q = fit_offsets(problem, ahead + now.W / rho - now.Z, now.q, rho)
+        now.q = fit_offsets(problem, ahead + now.W / rho - now.Z, now.q, rho, exact=exact)
         W = now.W + rho * (ahead - now.Z - shift(problem, now.q))
     now.W = W
     gap = float(np.linalg.norm(now.X - now.Z - shift(problem, now.q)))
@@ -114,11 +124,13 @@ def shift(problem: Problem, q: Values) -> Array | float:
     return observed.spread(np.asarray(problem.shift(q)))
 
 
-def fit_offsets(problem: Problem, target: Array, q: Values, rho: float) -> Values:
-    """Return each offset's argmin of H + rho/2 |A q - target|^2, one after another."""
+def fit_offsets(problem: Problem, target: Array, q: Values, rho: float, *, exact: bool) -> Values:
+    """Return the argmin of H + rho/2 |A q - target|^2, or each offset's, one after another."""
     observed = problem.loss.observed
     field, out = observed.field(target), list(q)
     weights = np.full(field.shape, rho)
+    if exact:
+        return least_squares(problem.offsets, field, weights, observed)
     for k, o in enumerate(problem.offsets):
         others = tuple(np.zeros_like(x) if j == k else x for j, x in enumerate(out))
         out[k] = o.solve(np.asarray(field - problem.shift(others)), weights, observed)
@@ -135,8 +147,11 @@ def rebalance(now: Iterate, primal: float, dual: float, k: int) -> None:
         now.rho *= float(np.clip(uneven, 1 / MOST, MOST))
 
 
-def both_values(problem: Problem, ball: Ball, now: Iterate) -> tuple[float, float]:
-    """Return F(Z, q) and the bound that W gives, both in floats."""
+def both_values(problem: Problem, ball: Ball | Squares, now: Iterate) -> tuple[float, float]:
+    """Return F(Z, q) and the bound that W gives, both in floats.
+
+    Where the loss's domain takes W from what is orthogonal to a free offset, W gives no bound.
+    """
     observed = problem.loss.observed
     fit = observed.field(now.Z + shift(problem, now.q))
     value = problem.loss.value(fit) + problem.lam * ball.gauge(now.Z)
@@ -145,5 +160,8 @@ def both_values(problem: Problem, ball: Ball, now: Iterate) -> tuple[float, floa
     limits = (o.limit(W) for o in problem.offsets)
     s = min(1.0, problem.lam / max(ball.polar(observed.spread(W)), 1e-300), *limits)
     point = problem.loss.clip_dual(s * W)
+    away = float(np.abs(point - s * observed.field(now.W)).max(initial=0.0))
+    if any(o.free for o in problem.offsets) and away > NEAR * float(np.abs(point).max(initial=0.0)):
+        return float(value), -np.inf
     bound = problem.loss.dual_value(point) - 0.5 * rays.ridge_cost(problem, point)
     return float(value), float(bound)

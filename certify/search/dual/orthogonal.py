@@ -16,7 +16,7 @@ from scipy import linalg
 from certify.base.arrays import Array, Ints
 from certify.base.observed import Observed
 from certify.kernel.arrays import dyadic
-from certify.losses import Softmax, Squared
+from certify.losses import Loss, Softmax, Squared
 from certify.losses._entrywise import Entrywise
 from certify.offsets import Linear, ModeIntercept, Offset, Smooth
 from certify.problem import Problem
@@ -27,6 +27,7 @@ from .zero_sums import along_lines, along_tree, by_line, cancel
 JOINT = 2_000_000  # numbers in the joint system; its rational solution takes seconds
 ROUNDS = 100  # projections on the domain of d and on A* W = 0, in turn
 EASY = 1e-3  # what an entry at an end of its domain still counts as a pivot
+NEAR = 2.0**-20  # of the largest entry: as near to an end, an entry is put there
 SHY = 1 - 2.0**-30  # how near to the domain's ends: rounding to the grid stays inside
 PAIR = 2  # modes whose indices are the ends of edges
 BITS = 40  # levels of the grid: cost of exact arithmetic against sharpness of W
@@ -40,15 +41,21 @@ class Orthogonal:
     corrections: tuple[tuple[int, Fraction], ...] = ()
 
 
-def orthogonalize(problem: Problem, W: Array) -> Orthogonal | None:
+def orthogonalize(problem: Problem, W: Array, *, at_ends: bool = False) -> Orthogonal | None:
     """Return W near the given one with A* W = 0 exactly, or None if no way is known.
+
+    at_ends: W is nearly orthogonal; its entries near an end of the domain of d are put there, and
+    the others move: so the best W of losses with kinks keeps its value.  It may leave the domain.
+    Otherwise W is moved inside, away from the ends.
 
     None: unpenalized Linear covariates together with a row or overall intercept, on data
     too large to solve for all sums at once.
     """
     observed = problem.loss.observed
     free = unpenalized(problem.offsets, observed.m)
-    dual = inner(problem, free, W) if free else W
+    dual = W
+    if free:
+        dual = put_at_ends(problem.loss, W) if at_ends else inner(problem, free, W)
     ints, unit = integer_grid(dual)
     labels = components(problem.offsets, observed.m)
     linear = [B for o in problem.offsets if o.free for B in covariates(o, observed.m)]
@@ -149,15 +156,26 @@ def inner(problem: Problem, free: tuple[Offset, ...], W: Array) -> Array:
     return W
 
 
+def put_at_ends(loss: Loss, W: Array) -> Array:
+    """Return W with the entries that are near an end of the domain of d at that end."""
+    ends = ends_of(loss)
+    if ends is None:
+        return W
+    (low, high), near = ends, NEAR * float(np.abs(W).max(initial=0.0))
+    return np.where(low + near >= W, low, np.where(high - near <= W, high, W))
+
+
+def ends_of(loss: Loss) -> tuple[Array | float, Array | float] | None:
+    """Return the least and the largest float of each entry in the domain of d; None: no ends."""
+    if isinstance(loss, Softmax):
+        return loss.counted * (loss.data - 1), loss.counted * loss.data
+    return loss.bounds if isinstance(loss, Entrywise) and not loss.quadratic else None
+
+
 def capacity(problem: Problem, W: Array) -> Array:
     """Return how far each entry may move within the domain of d; 0 where all may."""
-    loss = problem.loss
-    ends: tuple[Array | float, Array | float]
-    if isinstance(loss, Softmax):
-        ends = loss.counted * (loss.data - 1), loss.counted * loss.data
-    elif isinstance(loss, Entrywise) and not loss.quadratic:
-        ends = loss.bounds
-    else:
+    ends = ends_of(problem.loss)
+    if ends is None:
         return np.zeros(W.size)
     low, high = ends
     return np.asarray(np.minimum(W - low, high - W)).reshape(-1)

@@ -226,7 +226,7 @@ def sets(problem: Problem) -> dict[str, Project]:
     if lam > 0 and ball is not None:
         out["ball"] = lambda M: ball.project(M, lam)
     elif lam > 0 and atom.family == "squares":  # every norm of x is at least the l2 norm
-        out["ball"] = lambda M: M - above(M, lam)
+        out["ball"] = lambda M: balls.Squares().project(M, lam)
     elif lam > 0 and atom.family in ("pairs", "products"):
         costs = [g.cost(np.ones(d)) for g, d in zip(gauges, dims, strict=True)]
         rho, group = lam / float(np.sqrt(prod(costs))), (int(np.argmax(dims)),)
@@ -250,12 +250,6 @@ def sign_field(problem: Problem) -> Array | None:
     for g, d in zip(gauges, problem.loss.dims, strict=True):
         signs = np.multiply.outer(signs, marks(g, d))
     return signs if np.isnan(signs).any() or signs.any() else None
-
-
-def above(M: Array, rho: float) -> Array:
-    """Return (M + M^T)/2 with rho taken off the eigenvalues above it, the others made 0."""
-    values, vectors = linalg.eigh(spectra.demand_finite((M + M.T) / 2))
-    return np.asarray((vectors * np.maximum(values - rho, 0.0)) @ vectors.T)
 
 
 def unearning(M: Array, signs: Array) -> Array:

@@ -135,14 +135,17 @@ def inside_point(problem: Problem, W: Array) -> Orthogonal | None:
         return orthogonalize(problem, W)
     free = any(o.free for o in problem.offsets)
     inside = rays.inward(problem.loss, W)
-    point = orthogonalize(problem, inside) if free else Orthogonal(inside)
-    if (
-        point is None
-        or problem.loss.dual_value(point.W) == -np.inf
-        or not fits_corrections(problem, point)
-    ):
-        return None
-    return point
+    if not free:
+        return Orthogonal(inside) if problem.loss.dual_value(inside) > -np.inf else None
+    for at_ends in (True, False):
+        point = orthogonalize(problem, inside, at_ends=at_ends)
+        if (
+            point
+            and problem.loss.dual_value(point.W) > -np.inf
+            and fits_corrections(problem, point)
+        ):
+            return point
+    return None
 
 
 def fits_corrections(problem: Problem, point: Orthogonal) -> bool:

@@ -2,6 +2,7 @@
 
 l2 x l2, no signs     singular values are cut at r;            Omega = sum of them
 l1 x b                lines move to b's dual ball one by one;  Omega = sum of their norms b
+x x^T, l2             eigenvalues of (W + W^T)/2 are cut at r; Omega = the trace, Z >= 0
 """
 
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ import numpy as np
 from certify.atoms import Factors
 from certify.base.arrays import Array, Ints
 from certify.norms import L2, Gauge
+from certify.polar import eigen as spectra
 from certify.polar.methods.multiplier import clip_singular, gram_svd
 from certify.problem import Problem
 
@@ -103,8 +105,40 @@ class Ball:
         return sum(float(np.sum(self.inner.value(p))) for _, p in self.decompose(self.transpose(Z)))
 
 
-def of(problem: Problem) -> Ball | None:
+class Squares:
+    """The polar ball of x x^T with |x|_2: { W : the largest eigenvalue of (W + W^T)/2 <= r }."""
+
+    lines = False
+
+    def project(self, M: Array, radius: float) -> Array:
+        """Return the nearest W of the ball; what is skew in M stays."""
+        return M - above(M, radius)
+
+    def polar(self, M: Array) -> float:
+        """Return the polar of M in floats."""
+        return max(float(np.linalg.eigvalsh(spectra.demand_finite((M + M.T) / 2))[-1]), 0.0)
+
+    def factors(self, Z: Array) -> Factors:
+        """Return X with Z = X X^T, of a point Z that the ball's proximal map returned."""
+        values, vectors = np.linalg.eigh(Z)
+        keep = np.flatnonzero(values > NOTHING * values[-1])[::-1]
+        return (vectors[:, keep] * np.sqrt(values[keep]),)
+
+    def gauge(self, Z: Array) -> float:
+        """Return Omega of a point that the proximal map returned."""
+        return float(np.trace(Z))
+
+
+def above(M: Array, radius: float) -> Array:
+    """Return (M + M^T)/2 with the radius taken off the eigenvalues above it, the others made 0."""
+    values, vectors = np.linalg.eigh(spectra.demand_finite((M + M.T) / 2))
+    return np.asarray((vectors * np.maximum(values - radius, 0.0)) @ vectors.T)
+
+
+def of(problem: Problem) -> Ball | Squares | None:
     """Return the problem's polar ball, or None where no projection is known."""
+    if problem.atom.family == "squares" and problem.atom.gauges[0].spherical:
+        return Squares() if problem.atom.gauges[0].free else None
     if problem.atom.family != "pairs":
         return None
     left, right = problem.atom.gauges

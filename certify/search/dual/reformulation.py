@@ -22,7 +22,7 @@ from certify.polar.methods.multiplier import clip_singular, gram_svd, with_singu
 from certify.problem import Problem, Values
 
 from . import polar_ball as balls
-from .polar_ball import Ball
+from .polar_ball import Ball, Squares
 
 SMALL = 2000  # smaller side up to which all singular values are taken at once
 ENTRIES = 2_000_000  # largest dense Z of the iterative method, for line norms
@@ -69,14 +69,14 @@ def round_norms(problem: Problem) -> bool:
 def commutes(problem: Problem, *, lines: bool) -> bool:
     """Whether the projection keeps A* W = 0: no offsets, or means under l2 x l2."""
     kinds = all(o.means and o.ridge == 0 for o in problem.offsets)
-    return not problem.offsets or (kinds and not lines and balls.of(problem) is not None)
+    return not problem.offsets or (kinds and not lines and isinstance(balls.of(problem), Ball))
 
 
 def plain(
-    problem: Problem, Y: Array, ball: Ball | None, expired: Callable[[], bool]
+    problem: Problem, Y: Array, ball: Ball | Squares | None, expired: Callable[[], bool]
 ) -> Lifted | None:
     """Return the projection of Y on the polar ball, and the optimum's factors."""
-    if ball is not None and ball.lines:
+    if isinstance(ball, Squares) or (ball is not None and ball.lines):
         W = ball.project(Y, problem.lam)
         return Lifted(W, factors=ball.factors(Y - W))
     if turn := same_signs(problem):
@@ -110,7 +110,9 @@ def nonnegative(Y: Array, lam: float, expired: Callable[[], bool]) -> Lifted:
     return Lifted(np.minimum(S, Y), np.maximum(S - Y, 0.0))
 
 
-def accelerate(problem: Problem, loss: Squared, ball: Ball, expired: Callable[[], bool]) -> Lifted:
+def accelerate(
+    problem: Problem, loss: Squared, ball: Ball | Squares, expired: Callable[[], bool]
+) -> Lifted:
     """Minimize F(Z) = min_q l(Z + A q) + lam Omega(Z) by accelerated proximal gradients."""
     scale = 1.0 if loss.scale is None else float(loss.scale.max())
     run = Momentum(np.zeros(loss.shape))
