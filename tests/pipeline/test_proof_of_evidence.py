@@ -60,9 +60,9 @@ def test_a_proof_of_many_simplicial_cones_is_rounded_where_a_budget_is_spent():
 
 
 def test_a_tree_that_is_cut_by_groups_is_proved_in_what_a_budget_leaves():
-    Y = np.random.default_rng(0).integers(-4, 5, (3, 4)).astype(float)
-    problem = Problem(Squared(Y), RankOne("l2", Group([[0, 1], [2, 3]])), 0.5)
-    found = check(problem, (np.zeros((3, 0)), np.zeros((4, 0))), budget=3.0)
+    Y = np.random.default_rng(0).integers(-4, 5, (7, 8)).astype(float)  # no side for cones
+    problem = Problem(Squared(Y), RankOne("l2", Group([range(4), range(4, 8)])), 4.0)
+    found = check(problem, (np.zeros((7, 0)), np.zeros((8, 0))), budget=10.0)
     nodes = found.certificate.proof["polar"]["nodes"]
     assert any("groups" in node for node in nodes)  # its children are numbers
     assert 0 < found.lower <= found.upper
