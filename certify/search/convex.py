@@ -22,7 +22,7 @@ def solve(problem: Problem, expired: Callable[[], bool], epsilon: float) -> Lift
     """Solve over Z; return None where no method is known or the problem is too large."""
     if isinstance(problem.loss, Squared):
         return lifted.solve(problem, expired)
-    own = balls.of(problem)
+    own = balls.of(problem) or balls.weighted(problem)
     ball = balls.around(problem) if own is None and counts.applies(problem) else own
     most = ENTRIES if ball is not None and ball.lines else SPECTRAL_ENTRIES
     if ball is None or np.prod(problem.loss.shape) > most:

@@ -329,6 +329,43 @@ def test_symmetric_factors_of_a_loss_with_kinks_end_certified(loss):
     assert improve(problem, start, rtol=1e-6, budget=None).result.certified
 
 
+WEIGHTS = Weighted(np.linspace(0.5, 2, 12)), Weighted(np.linspace(1, 3, 7))
+
+
+@pytest.mark.parametrize("loss", [*KINKS, "logistic"])
+def test_weights_of_the_norms_beside_a_loss_end_certified(loss):
+    data = np.random.default_rng(5).standard_normal((12, 7))
+    made = KINKS.get(loss, lambda Y: Logistic((Y > 0) * 1.0))(data)
+    problem = Problem(made, RankOne(*WEIGHTS), 0.5, (RowIntercept(),))
+    top = splitting.shortcut(problem, splitting.solve(problem, lambda: False, 0.0))
+    found = check(problem, top.factors, rtol=1e-6)
+    assert found.certified
+    assert found.upper == pytest.approx(top.value, rel=1e-6)
+
+
+def test_classes_have_weights_of_the_norms_if_they_are_equal():
+    labels = np.eye(7)[np.arange(12) % 7]
+    equal = RankOne("l2", Weighted([2.0] * 7))
+    problem = Problem(Softmax(labels), equal, 0.25)
+    top = splitting.shortcut(problem, splitting.solve(problem, lambda: False, 0.0))
+    assert check(problem, top.factors, rtol=1e-6).certified
+    assert balls.weighted(Problem(Softmax(labels), RankOne(*WEIGHTS), 0.25)) is None
+
+
+def test_the_polar_ball_of_weighted_norms_is_projected_on():
+    M = np.random.default_rng(6).standard_normal((12, 7))
+    problem = Problem(Absolute(M), RankOne(*WEIGHTS), 1.0)
+    ball = balls.weighted(problem)
+    W = ball.project(M, 0.5)
+    Z = (M - W) / ball.metric
+    assert ball.polar(W) == pytest.approx(0.5)
+    assert ball.polar(M) == pytest.approx(problem.atom.polar(M).upper)
+    assert np.vdot(W, Z) == pytest.approx(0.5 * ball.gauge(Z))  # the support function at Z
+    U, V = ball.factors(Z)
+    np.testing.assert_allclose(U @ V.T, Z, atol=1e-12)
+    assert ball.gauge(Z) == pytest.approx(problem.atom.theta((U, V)).sum())
+
+
 def test_the_polar_ball_of_squares_is_projected_on():
     M = np.random.default_rng(6).standard_normal((5, 5))
     ball = balls.Squares()

@@ -6,9 +6,12 @@ X moves by the loss's proximal map, Z by Omega's, q by least squares.  The multi
 
     W = projection on { polar <= lam } of   W + rho (X - A q)
 
+(rho times the ball's metric, by whose inverse the projection is the nearest point)
+
 is in the polar ball at every step, and near the loss's dual domain at the end.  So it needs
 no gradient and serves losses that have none.  Where the projection is cheap: l2 x l2 (clip
-singular values), an l1 side (lines one by one) and x x^T with |x|_2 (clip eigenvalues).
+singular values, also under weights), an l1 side (lines one by one) and x x^T with |x|_2 (clip
+eigenvalues).
 """
 
 from collections.abc import Callable
@@ -21,7 +24,7 @@ from certify.problem import Problem, Values
 from certify.problem.best_offsets import least_squares
 
 from . import scaling as rays
-from .polar_ball import Ball, Squares
+from .polar_ball import AnyBall
 
 STEPS, EVERY = 6000, 20  # steps at most, and how often the gap is measured
 RELAX = 1.6  # over-relaxation
@@ -53,9 +56,7 @@ class Split:
     gap: float
 
 
-def solve(
-    problem: Problem, ball: Ball | Squares, expired: Callable[[], bool], wanted: float
-) -> Split:
+def solve(problem: Problem, ball: AnyBall, expired: Callable[[], bool], wanted: float) -> Split:
     """Iterate until the gap is `wanted`; Z and W are the best seen of each."""
     now = first(problem)
     upper, lower = np.inf, -np.inf
@@ -68,7 +69,7 @@ def solve(
         value, bound = both_values(problem, ball, now)
         if value < upper:
             upper, best = value, (now.Z, now.q, best[2])
-        if bound > lower:
+        if bound >= lower:  # -inf >= -inf: the last one, where none gives a bound
             lower, best = bound, (*best[:2], now.W)
         if np.isfinite(upper):
             closed = upper - lower <= max(wanted, CLOSED * abs(upper))
@@ -93,27 +94,26 @@ def first(problem: Problem) -> Iterate:
     return Iterate(Z, Z, q, np.zeros(loss.shape), rho)
 
 
-def step(
-    problem: Problem, ball: Ball | Squares, now: Iterate, *, exact: bool
-) -> tuple[float, float]:
+def step(problem: Problem, ball: AnyBall, now: Iterate, *, exact: bool) -> tuple[float, float]:
     """Move X, Z, q and W once; return the sizes of the primal and the dual residual.
 
     exact: several offsets are fitted together, so that W is orthogonal to the free ones
     """
-    observed, rho = problem.loss.observed, now.rho
+    observed, rho = problem.loss.observed, now.rho * ball.metric
+    each = observed.field(rho) if isinstance(rho, np.ndarray) else rho
     fit = now.Z + shift(problem, now.q)
     at = fit - now.W / rho
-    now.X = observed.spread(problem.loss.prox(observed.field(at), 1 / rho), at)
+    now.X = observed.spread(problem.loss.prox(observed.field(at), 1 / each), at)
     ahead = RELAX * now.X + (1 - RELAX) * fit
     pushed = rho * (ahead - shift(problem, now.q)) + now.W
     W = ball.project(pushed, problem.lam)
     before, now.Z = now.Z, (pushed - W) / rho
     if problem.offsets:
-        now.q = fit_offsets(problem, ahead + now.W / rho - now.Z, now.q, rho, exact=exact)
+        now.q = fit_offsets(problem, ahead + now.W / rho - now.Z, now.q, each, exact=exact)
         W = now.W + rho * (ahead - now.Z - shift(problem, now.q))
     now.W = W
     gap = float(np.linalg.norm(now.X - now.Z - shift(problem, now.q)))
-    return gap, rho * float(np.linalg.norm(now.Z - before))
+    return gap, float(np.linalg.norm(rho * (now.Z - before)))
 
 
 def shift(problem: Problem, q: Values) -> Array | float:
@@ -124,11 +124,13 @@ def shift(problem: Problem, q: Values) -> Array | float:
     return observed.spread(np.asarray(problem.shift(q)))
 
 
-def fit_offsets(problem: Problem, target: Array, q: Values, rho: float, *, exact: bool) -> Values:
-    """Return the argmin of H + rho/2 |A q - target|^2, or each offset's, one after another."""
+def fit_offsets(
+    problem: Problem, target: Array, q: Values, rho: Array | float, *, exact: bool
+) -> Values:
+    """Return the argmin of H + 1/2 sum rho (A q - target)^2, or each offset's, one by one."""
     observed = problem.loss.observed
     field, out = observed.field(target), list(q)
-    weights = np.full(field.shape, rho)
+    weights = np.broadcast_to(rho, field.shape)
     if exact:
         return least_squares(problem.offsets, field, weights, observed)
     for k, o in enumerate(problem.offsets):
@@ -147,7 +149,7 @@ def rebalance(now: Iterate, primal: float, dual: float, k: int) -> None:
         now.rho *= float(np.clip(uneven, 1 / MOST, MOST))
 
 
-def both_values(problem: Problem, ball: Ball | Squares, now: Iterate) -> tuple[float, float]:
+def both_values(problem: Problem, ball: AnyBall, now: Iterate) -> tuple[float, float]:
     """Return F(Z, q) and the bound that W gives, both in floats.
 
     Where the loss's domain takes W from what is orthogonal to a free offset, W gives no bound.

@@ -3,14 +3,18 @@
 l2 x l2, no signs     singular values are cut at r;            Omega = sum of them
 l1 x b                lines move to b's dual ball one by one;  Omega = sum of their norms b
 x x^T, l2             eigenvalues of (W + W^T)/2 are cut at r; Omega = the trace, Z >= 0
+weighted l2           singular values of D^-1 W E^-1 are cut at r, D^2 and E^2 the weights: the
+                      nearest W by the norm |D^-1 . E^-1|;  Omega = the sum of those of D Z E
 """
 
 from dataclasses import dataclass
+from typing import ClassVar, TypeAlias
 
 import numpy as np
 
 from certify.atoms import Factors
 from certify.base.arrays import Array, Ints
+from certify.losses import Softmax
 from certify.norms import L2, Gauge
 from certify.polar import eigen as spectra
 from certify.polar.methods.multiplier import clip_singular, gram_svd
@@ -25,6 +29,8 @@ class Ball:
 
     left: Gauge
     right: Gauge
+
+    metric: ClassVar[float] = 1.0
 
     @property
     def lines(self) -> bool:
@@ -105,10 +111,46 @@ class Ball:
         return sum(float(np.sum(self.inner.value(p))) for _, p in self.decompose(self.transpose(Z)))
 
 
+@dataclass(frozen=True)
+class Ellipsoids:
+    """The polar ball of two l2 norms with weights, of which d and e are the square roots."""
+
+    d: Array
+    e: Array
+
+    lines = False
+
+    @property
+    def metric(self) -> Array | float:
+        """(d_i e_j)^2: what each entry of Z counts in the distance of the proximal map."""
+        each = np.square(np.outer(self.d, self.e))
+        return float(each[0, 0]) if (each == each[0, 0]).all() else each
+
+    def project(self, M: Array, radius: float) -> Array:
+        """Return the nearest W of the ball by the metric's inverse."""
+        field = np.outer(self.d, self.e)
+        return np.asarray(field * clip_singular(M / field, radius))
+
+    def polar(self, M: Array) -> float:
+        """Return the polar of M in floats."""
+        return float(gram_svd(M / np.outer(self.d, self.e))[2].max(initial=0.0))
+
+    def factors(self, Z: Array) -> Factors:
+        """Write Z at its own gauge."""
+        scaled = Z * np.outer(self.d, self.e)
+        U, V = soft_threshold(scaled, 0.0, gram_svd(scaled))
+        return U / self.d[:, None], V / self.e[:, None]
+
+    def gauge(self, Z: Array) -> float:
+        """Return Omega."""
+        return float(gram_svd(Z * np.outer(self.d, self.e))[2].sum())
+
+
 class Squares:
     """The polar ball of x x^T with |x|_2: { W : the largest eigenvalue of (W + W^T)/2 <= r }."""
 
     lines = False
+    metric = 1.0
 
     def project(self, M: Array, radius: float) -> Array:
         """Return the nearest W of the ball; what is skew in M stays."""
@@ -135,6 +177,9 @@ def above(M: Array, radius: float) -> Array:
     return np.asarray((vectors * np.maximum(values - radius, 0.0)) @ vectors.T)
 
 
+AnyBall: TypeAlias = Ball | Ellipsoids | Squares
+
+
 def of(problem: Problem) -> Ball | Squares | None:
     """Return the problem's polar ball, or None where no projection is known."""
     if problem.atom.family == "squares" and problem.atom.gauges[0].spherical:
@@ -150,6 +195,20 @@ def of(problem: Problem) -> Ball | Squares | None:
         return None
     split = ball.inner.free or ball.inner.cone in ("+", "-") or len(set(ball.outer.cone)) == 1
     return ball if split else None
+
+
+def weighted(problem: Problem) -> Ellipsoids | None:
+    """Return the polar ball of l2 norms of which one has weights, or None for other atoms.
+
+    None, too, for rows of classes where weights differ: their proximal map has one step.
+    """
+    atom = problem.atom
+    if atom.family != "pairs" or not all(g.free and g.is_round and g.exact for g in atom.gauges):
+        return None
+    around = (g.ellipsoids(k) for g, k in zip(atom.gauges, problem.loss.shape, strict=True))
+    ball = Ellipsoids(*(np.sqrt(x.weights) for x in around))
+    rows = isinstance(problem.loss, Softmax) and not isinstance(ball.metric, float)
+    return None if rows else ball
 
 
 def around(problem: Problem) -> Ball | None:
