@@ -18,7 +18,7 @@ from certify.problem import Problem
 
 from .candidate import Candidate
 from .dual.points import Dual, Run, bound
-from .evidence import chosen_better, floor_point, further, is_closed
+from .evidence import SEARCHED, chosen_better, floor_point, further, is_closed, search_clock
 from .search_result import Evidence, SearchResult
 
 
@@ -66,7 +66,7 @@ def any_size(run: Run, wanted: Array | None, solver: str | None) -> Evidence:
     note = "" if dual is not None and using.all_optimal() else using.said()
     if is_closed(run, [dual]):
         return Evidence(run.start, dual, given=run.given)
-    trail = further(run, None, (run.epsilon, None))
+    trail = further(run, None, (run.epsilon, None), search_clock(run.clock.share(SEARCHED)))
     return evidence_of(run, dual, trail, note)
 
 

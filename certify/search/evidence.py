@@ -113,8 +113,9 @@ def gather(run: Run, wanted: Array | None, searching: Clock | None = None) -> Ev
     if not is_supported(run.problem):
         return Evidence(run.start, best(tries), better=multiple(run), given=run.given)
     rest = (run.epsilon, convex.shortcut(run.problem, solution))
-    trail = further(run, reached, rest, searching)
-    better = chosen_better(run, trail)
+    clock = search_clock(searching or run.clock.share(SEARCHED))
+    trail = further(run, reached, rest, clock)
+    better, ended = chosen_better(run, trail), not clock.expired()
     top, spent = best(tries), run.clock.expired()
     if top is None or (trail.best.value - top.value > SLACK * run.epsilon and not spent):
         tries += bound_all(give_most_time(run), trail)
@@ -122,7 +123,8 @@ def gather(run: Run, wanted: Array | None, searching: Clock | None = None) -> Ev
     tries += refine_bound(run, trail, best(tries))
     floor = floor_point(run) if better is not None and not run.given else None
     note = "" if best(tries) is not None else "no orthogonal dual point was found"
-    return Evidence(run.start, best(tries), None, (), better, floor, trail.steps, note, run.given)
+    found = Evidence(run.start, best(tries), None, (), better, floor, trail.steps, note, run.given)
+    return replace(found, ended=ended and not run.clock.expired())
 
 
 @dataclass(frozen=True)
@@ -158,14 +160,14 @@ def recall(run: Run) -> ResumedSearch | None:
     return ResumedSearch(trail, short, best([dual, bound_point(resumed, point)]))
 
 
-def further(
-    run: Run, reached: ResumedSearch | None, rest: Goal, searching: Clock | None = None
-) -> SearchResult:
+def search_clock(clock: Clock) -> Clock:
+    """Return a clock that leaves part of a minute to what is bounded after the search."""
+    return clock if clock.most is None else replace(clock, most=SEARCHED * clock.most)
+
+
+def further(run: Run, reached: ResumedSearch | None, rest: Goal, clock: Clock) -> SearchResult:
     """Search, or go on with a search that was cut short, and keep what is found."""
-    clock = searching or run.clock.share(SEARCHED)
     trail = None if reached is None else reached.trail
-    if clock.most is not None:  # what is bounded after it needs its part of the minute
-        clock = replace(clock, most=SEARCHED * clock.most)
     if trail is None or reached is None:
         trail = families.search(run.problem, run.start, clock, run.seed, rest)
     elif reached.short:

@@ -36,3 +36,4 @@ class Evidence:
     note: str = ""
     given: bool = True
     most: Array | None = None  # beside blocks of counts: the largest value of each entry of Z
+    ended: bool = False  # whether the search found no more to do before its time was over
