@@ -106,15 +106,16 @@ def test_a_solver_that_lies_cannot_lower_a_bound(lie, monkeypatch):
 
 @pytest.mark.thorough
 def test_a_grouped_problem_is_certified_by_its_tree():
-    atom = RankOne(Group([[0, 1], [2, 3]]), "l2")
-    lam = atom.polar(W).lower * (1 + 2.0**-20)
-    problem = Problem(Squared(W), atom, lam)
-    zero = np.zeros((4, 1)), np.zeros((3, 1))
+    Y = np.random.default_rng(0).integers(-4, 5, (8, 7)).astype(float)  # no side for cones
+    atom = RankOne(Group([range(4), range(4, 8)]), "l2")
+    lam = atom.polar(Y).lower * (1 + 2.0**-20)
+    problem = Problem(Squared(Y), atom, lam)
+    zero = np.zeros((8, 1)), np.zeros((7, 1))
     result = check(problem, zero, rtol=2.0**-18)
     assert result.verdict is Verdict.CERTIFIED
     assert result.certificate.proof["polar"]["rule"] == "conic"
     assert verify(result.certificate, problem, zero, rtol=2.0**-18).verdict is Verdict.CERTIFIED
-    low = Problem(Squared(W), atom, lam / 2)
+    low = Problem(Squared(Y), atom, lam / 2)
     assert check(low, zero).verdict is not Verdict.CERTIFIED
 
 
