@@ -1250,6 +1250,9 @@ def tensor(case, seed=2):
 def test_tensors_are_covered_and_changes_of_them_answered_alike(binary, tmp_path, case):
     held, path = tensor(case), tmp_path / "x.cert"
     held.save(path)
+    if "copies" in str(held.proof["polar"]):  # what a budget allows: a rule that is not covered
+        assert agrees(binary, path) == OUTSIDE
+        return
     assert agrees(binary, path) in STATUS.values()
     seen = set()
     for lie in lies(held):
