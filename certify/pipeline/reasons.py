@@ -155,7 +155,7 @@ def polar_is_hard(case: Case) -> str | None:
 
 def dual_is_loose(case: Case) -> str | None:
     """Say that the dual point is what is loose."""
-    ended, longer = "the search ended before its budget", "a larger budget improves it"
+    ended, longer = "the search ended by itself", "a larger budget improves it"
     cure = f"{ended if case.found.ended else longer} (best found {case.best:.10g})"
     return (
         f"the lower bound is loose, by at most {case.spread}: the dual point is not optimal; {cure}"

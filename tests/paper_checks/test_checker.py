@@ -389,11 +389,7 @@ def test_classes_of_a_hidden_layer_with_weights_and_biases_are_covered(binary, t
     held = improve(problem, (np.zeros((2, 0)), np.zeros((3, 0))), budget=5).result.certificate
     held.save(path)
     assert agrees(binary, path) in STATUS.values()
-    statuses = set()
-    for lie in lies(held):
-        lie.save(path)
-        statuses.add(agrees(binary, path))
-    assert {REJECTED, OUTSIDE} <= statuses
+    assert {REJECTED, OUTSIDE} <= answers_to_lies(binary, path, held)
 
 
 ENTRY = 1.0, 2.0**-30, 2.0**30, 5e-324, 2.0**-600
@@ -652,6 +648,15 @@ def put(value):
                 x[x.size // 2] = value
 
     return change
+
+
+def answers_to_lies(binary, path, held):
+    """Return the statuses that changes of a certificate end with, those of Python's kernel too."""
+    found = set()
+    for lie in lies(held):
+        lie.save(path)
+        found.add(agrees(binary, path))
+    return found
 
 
 def lies(held):
@@ -1254,11 +1259,7 @@ def test_tensors_are_covered_and_changes_of_them_answered_alike(binary, tmp_path
         assert agrees(binary, path) == OUTSIDE
         return
     assert agrees(binary, path) in STATUS.values()
-    seen = set()
-    for lie in lies(held):
-        lie.save(path)
-        seen.add(agrees(binary, path))
-    assert {REJECTED, OUTSIDE} <= seen
+    assert {REJECTED, OUTSIDE} <= answers_to_lies(binary, path, held)
     for seed in range(20):
         drawn(held, np.random.default_rng(seed)).save(path)
         agrees(binary, path)

@@ -368,7 +368,7 @@ def test_the_polar_ball_of_weighted_norms_is_projected_on():
 
 def test_the_polar_ball_of_squares_is_projected_on():
     M = np.random.default_rng(6).standard_normal((5, 5))
-    ball = balls.Squares()
+    ball = balls.SymmetricBall()
     W = ball.project(M, 0.5)
     Z = M - W
     assert ball.polar(M) > 1.0

@@ -226,7 +226,7 @@ def sets(problem: Problem) -> dict[str, Project]:
     if lam > 0 and ball is not None:
         out["ball"] = lambda M: ball.project(M, lam)
     elif lam > 0 and atom.family == "squares":  # every norm of x is at least the l2 norm
-        out["ball"] = lambda M: balls.Squares().project(M, lam)
+        out["ball"] = lambda M: balls.SymmetricBall().project(M, lam)
     elif lam > 0 and atom.family in ("pairs", "products"):
         costs = [g.cost(np.ones(d)) for g, d in zip(gauges, dims, strict=True)]
         rho, group = lam / float(np.sqrt(prod(costs))), (int(np.argmax(dims)),)

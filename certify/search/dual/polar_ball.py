@@ -112,7 +112,7 @@ class Ball:
 
 
 @dataclass(frozen=True)
-class Ellipsoids:
+class WeightedBall:
     """The polar ball of two l2 norms with weights, of which d and e are the square roots."""
 
     d: Array
@@ -146,7 +146,7 @@ class Ellipsoids:
         return float(gram_svd(Z * np.outer(self.d, self.e))[2].sum())
 
 
-class Squares:
+class SymmetricBall:
     """The polar ball of x x^T with |x|_2: { W : the largest eigenvalue of (W + W^T)/2 <= r }."""
 
     lines = False
@@ -177,13 +177,13 @@ def above(M: Array, radius: float) -> Array:
     return np.asarray((vectors * np.maximum(values - radius, 0.0)) @ vectors.T)
 
 
-AnyBall: TypeAlias = Ball | Ellipsoids | Squares
+AnyBall: TypeAlias = Ball | WeightedBall | SymmetricBall
 
 
-def of(problem: Problem) -> Ball | Squares | None:
+def of(problem: Problem) -> Ball | SymmetricBall | None:
     """Return the problem's polar ball, or None where no projection is known."""
     if problem.atom.family == "squares" and problem.atom.gauges[0].spherical:
-        return Squares() if problem.atom.gauges[0].free else None
+        return SymmetricBall() if problem.atom.gauges[0].free else None
     if problem.atom.family != "pairs":
         return None
     left, right = problem.atom.gauges
@@ -197,7 +197,7 @@ def of(problem: Problem) -> Ball | Squares | None:
     return ball if split else None
 
 
-def weighted(problem: Problem) -> Ellipsoids | None:
+def weighted(problem: Problem) -> WeightedBall | None:
     """Return the polar ball of l2 norms of which one has weights, or None for other atoms.
 
     None, too, for rows of classes where weights differ: their proximal map has one step.
@@ -206,7 +206,7 @@ def weighted(problem: Problem) -> Ellipsoids | None:
     if atom.family != "pairs" or not all(g.free and g.is_round and g.exact for g in atom.gauges):
         return None
     around = (g.ellipsoids(k) for g, k in zip(atom.gauges, problem.loss.shape, strict=True))
-    ball = Ellipsoids(*(np.sqrt(x.weights) for x in around))
+    ball = WeightedBall(*(np.sqrt(x.weights) for x in around))
     rows = isinstance(problem.loss, Softmax) and not isinstance(ball.metric, float)
     return None if rows else ball
 

@@ -22,7 +22,7 @@ from certify.polar.methods.multiplier import clip_singular, gram_svd, with_singu
 from certify.problem import Problem, Values
 
 from . import polar_ball as balls
-from .polar_ball import Ball, Squares
+from .polar_ball import Ball, SymmetricBall
 
 SMALL = 2000  # smaller side up to which all singular values are taken at once
 ENTRIES = 2_000_000  # largest dense Z of the iterative method, for line norms
@@ -73,10 +73,10 @@ def commutes(problem: Problem, *, lines: bool) -> bool:
 
 
 def plain(
-    problem: Problem, Y: Array, ball: Ball | Squares | None, expired: Callable[[], bool]
+    problem: Problem, Y: Array, ball: Ball | SymmetricBall | None, expired: Callable[[], bool]
 ) -> Lifted | None:
     """Return the projection of Y on the polar ball, and the optimum's factors."""
-    if isinstance(ball, Squares) or (ball is not None and ball.lines):
+    if isinstance(ball, SymmetricBall) or (ball is not None and ball.lines):
         W = ball.project(Y, problem.lam)
         return Lifted(W, factors=ball.factors(Y - W))
     if turn := same_signs(problem):
@@ -111,7 +111,7 @@ def nonnegative(Y: Array, lam: float, expired: Callable[[], bool]) -> Lifted:
 
 
 def accelerate(
-    problem: Problem, loss: Squared, ball: Ball | Squares, expired: Callable[[], bool]
+    problem: Problem, loss: Squared, ball: Ball | SymmetricBall, expired: Callable[[], bool]
 ) -> Lifted:
     """Minimize F(Z) = min_q l(Z + A q) + lam Omega(Z) by accelerated proximal gradients."""
     scale = 1.0 if loss.scale is None else float(loss.scale.max())
