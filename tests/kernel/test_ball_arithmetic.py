@@ -410,6 +410,11 @@ ROUNDING |= {
     "an outer product that underflows": lambda ar: ar.kronecker(
         ar.load(numbers([LOW[0]], 1, 1)), ar.load(numbers([LOW[1]], 1, 1)), Place(0, (1, 1), 0, 1)
     ),
+    "outer products that underflow": lambda ar: ar.kronecker(
+        ar.load(numbers([LOW[0]] * 16, 4, 4)),
+        ar.load(numbers([LOW[1]], 1, 1)),
+        Place(0, (4, 1), 0, 4),
+    ),
     "a half that underflows": lambda ar: ar.symmetric(
         ar.load(numbers([0.0, 5e-324, 0.0, 0.0])), Pattern(2, 2)
     ),
@@ -465,6 +470,14 @@ def test_a_sum_of_products_that_underflow_is_enclosed(name, x):
     assert found.lo <= true.lo <= true.hi <= found.hi
     own = square_sum(np.full(16, x))
     assert own.lo <= 16 * Fraction(x) ** 2 <= own.hi
+
+
+@pytest.mark.parametrize("weights", [None, numbers([3.0] * 16)])
+def test_a_residual_without_a_rounding_is_exact(weights):
+    x, least = ROUNDED.load(numbers([0.1] * 16)), ROUNDED.load(numbers([5e-324] * 16))
+    zero = ROUNDED.subtract(x, x)
+    assert (zero.rad, *ROUNDED.squares(zero, weights)) == (0, 0, 0)
+    assert ROUNDED.squares(least, weights).hi > 0
 
 
 @pytest.mark.parametrize("part", [0.5, 0.75])  # of a unit of 1: each sum loses or gains it

@@ -71,10 +71,10 @@ def dots(x: Floats, y: Floats) -> tuple[float, int]:
 
 
 def square_sum(x: Floats) -> Enclosure:
-    """Enclose the sum of squares."""
+    """Enclose the sum of squares; those of zeros do not underflow."""
     flat = x.reshape(-1)
     value, k = dots(flat, flat)
-    slack = 2 * flat.size * ETA
+    slack = 2 * np.count_nonzero(flat) * ETA
     return Enclosure(
         max(finite(value) / (1 + gamma(k)) - slack, Fraction(0)), up(finite(value), k) + slack
     )
@@ -87,7 +87,12 @@ def norm_up(x: Floats) -> Fraction:
 
 def rounding(x: Floats) -> Fraction:
     """Bound the Frobenius error of a result x, each entry of which rounded once."""
-    return U * norm_up(x) + x.size * ETA
+    return sum_rounding(x) + x.size * ETA
+
+
+def sum_rounding(x: Floats) -> Fraction:
+    """Bound the Frobenius error of a sum x of two fields: a sum that is denormal is exact."""
+    return U * norm_up(x)
 
 
 def selects(x: Floats) -> bool:

@@ -22,8 +22,8 @@ from .bounds import (
     gamma,
     nearest,
     norm_up,
-    rounding,
     square_sum,
+    sum_rounding,
     up,
     view,
 )
@@ -72,7 +72,7 @@ class Fields(Arithmetic[Ball]):
         return lows, [v + 2 * r for v in lows], e - spare
 
     def _combine(self, x: Ball, y: Ball, mid: Floats) -> Ball:
-        return Ball(mid, x.rad + y.rad + rounding(mid))
+        return Ball(mid, x.rad + y.rad + sum_rounding(mid))
 
     def add(self, x: Ball, y: Ball) -> Ball:
         """Return x + y."""
@@ -83,10 +83,14 @@ class Fields(Arithmetic[Ball]):
         return self._combine(x, y, x.mid - y.mid)
 
     def _squares(self, x: Ball, weighted: Floats, worst: Fraction) -> Enclosure:
-        """Enclose |x|_w^2 from sum x (w x) and the radius scaled by sqrt(max w)."""
+        """Enclose |x|_w^2 from sum x (w x) and the radius scaled by sqrt(max w).
+
+        Products with zeros do not underflow.
+        """
         flat = x.mid.reshape(-1)
         value, k = dots(flat, weighted)
-        slack = 2 * flat.size * ETA * (1 + finite(np.abs(flat).max(initial=0.0)))
+        terms = np.count_nonzero(flat)
+        slack = 2 * terms * ETA * (1 + finite(np.abs(flat).max(initial=0.0)))
         low = max(finite(value) / (1 + gamma(k + 1)) - slack, Fraction(0))
         low = root(low).lo - x.rad * worst
         high = root(up(finite(value), k + 1) + slack).hi + x.rad * worst
