@@ -8,6 +8,7 @@ from certify.atoms import RankOne
 from certify.cli.audit._again import planned_epsilon
 from certify.kernel.errors import RejectedError
 from certify.losses import Huber, Squared
+from certify.norms import Elastic
 from certify.offsets import ColumnIntercept
 from certify.pipeline.certificate.file import ask, negligible
 
@@ -49,6 +50,17 @@ def test_all_components_are_the_best(means):
     with pytest.raises(RejectedError, match=r"atol is .*, in the certificate"):
         planned_epsilon(loose, "fit", settings)
     assert planned_epsilon(loose, "fit", {**settings, "atol": 2 * result.epsilon}) is None
+
+
+@pytest.mark.parametrize("tier", ["exact", "rounded"])
+@pytest.mark.parametrize("right", ["l2", Elastic(0.5)])
+def test_a_fit_of_zeros_to_zeros_is_verified_in_every_tier(tier, right):
+    problem, zeros = (
+        Problem(Squared(0 * Y), RankOne("l2", right), 0.5),
+        (np.zeros((9, 2)), np.zeros((6, 2))),
+    )
+    proved = verify(check(problem, zeros, budget=1).certificate, problem, zeros, tier=tier)
+    assert (proved.verdict.name, proved.lower, proved.upper) == ("CERTIFIED", 0.0, 0.0)
 
 
 def test_the_size_is_that_of_a_rank_in_floats():
