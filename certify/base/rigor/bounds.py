@@ -74,7 +74,7 @@ def square_sum(x: Floats) -> Enclosure:
     """Enclose the sum of squares; those of zeros do not underflow."""
     flat = x.reshape(-1)
     value, k = dots(flat, flat)
-    slack = 2 * np.count_nonzero(flat) * ETA
+    slack = 2 * int(np.count_nonzero(flat)) * ETA
     return Enclosure(
         max(finite(value) / (1 + gamma(k)) - slack, Fraction(0)), up(finite(value), k) + slack
     )

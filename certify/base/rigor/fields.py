@@ -89,7 +89,7 @@ class Fields(Arithmetic[Ball]):
         """
         flat = x.mid.reshape(-1)
         value, k = dots(flat, weighted)
-        terms = np.count_nonzero(flat)
+        terms = int(np.count_nonzero(flat))
         slack = 2 * terms * ETA * (1 + finite(np.abs(flat).max(initial=0.0)))
         low = max(finite(value) / (1 + gamma(k + 1)) - slack, Fraction(0))
         low = root(low).lo - x.rad * worst
