@@ -3,6 +3,7 @@
 import importlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from certify import Problem, Verdict
 from certify.base import registry as _registry
@@ -33,6 +34,7 @@ def names() -> list[str]:
     return _registry.names(__name__)
 
 
+@cache
 def load(name: str) -> dict[str, Instance]:
     """Return the cases of problems/<name>.py: at least one good candidate and one bad."""
     cases: dict[str, Instance] = importlib.import_module(f"{__name__}.{name}").cases()

@@ -1,5 +1,6 @@
 """One BLAS thread a worker, and Hypothesis without luck or deadlines."""
 
+import gc
 import os
 import secrets
 from collections import Counter
@@ -50,6 +51,18 @@ def pytest_report_header(config):
     """Tell the seed."""
     seed = config.option.fresh_seed
     return None if seed is None else f"fresh examples: --fresh-seed {seed} draws them again"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection(session):
+    """Let the garbage collector leave what is collected alone: millions of objects that stay."""
+    del session
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.hookimpl(tryfirst=True)

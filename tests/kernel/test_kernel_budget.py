@@ -281,20 +281,21 @@ def places(m, n, count, seed=0):
 
 
 @pytest.mark.parametrize(
-    ("at", "slices"),
+    ("m", "n", "count", "slices"),
     [
-        (Pattern(4000, 4000), 10),
-        (Pattern(30_000, 2000), 10),
-        (places(6040, 3706, 1_000_000), 20),
-        (places(6040, 3706, 100_000), 5),
-        (places(6040, 3706, 20_000), 1),
-        (places(20_000, 10_000, 100_000), 5),
-        (places(1000, 1000, 1000), 0),
+        (4000, 4000, None, 10),
+        (30_000, 2000, None, 10),
+        (6040, 3706, 1_000_000, 20),
+        (6040, 3706, 100_000, 5),
+        (6040, 3706, 20_000, 1),
+        (20_000, 10_000, 100_000, 5),
+        (1000, 1000, 1000, 0),
     ],
     ids=["dense", "tall", "ratings", "a tenth", "a fiftieth", "wide", "no slices"],
 )
-def test_an_honest_matrix_of_any_size_is_far_from_its_limit(at, slices):
+def test_an_honest_matrix_of_any_size_is_far_from_its_limit(m, n, count, slices):
     """The file holds the data, the dual point, places and factors, and may leave L out."""
+    at = Pattern(m, n) if count is None else places(m, n, count)
     numbers = at.size * (2 if at.rows is None else 4) + (at.m + at.n) * slices
     lines = LINE * (at.m + at.n)
     for factor in (False, True):

@@ -86,7 +86,7 @@ def test_metadata_name_the_extras_and_entry_points(built):
     meta = email.message_from_bytes(held.read(f"{info}/METADATA"))
     extras = set(meta.get_all("Provides-Extra"))
     wanted = {"models", "torch", "onnx", "report", "scale", "parquet", "testing", "docs", "bench"}
-    wanted |= {"dev"}
+    wanted |= {"tests", "dev"}
     assert extras == wanted
     points = held.read(f"{info}/entry_points.txt").decode()
     assert "certify = certify.cli:main" in points
