@@ -113,10 +113,8 @@ def loose_side(case: Case) -> str:
         return (
             f"the upper bound is loose, by {part(least, case.upper)}: a larger budget may prove it"
         )
-    return (
-        f"the bound for so few may be loose, by at most {case.spread}: a larger budget raises it "
-        "where it can"
-    )
+    cure = "the search ended by itself" if case.found.ended else "a larger budget may raise it"
+    return f"the bound for so few may be loose, by at most {case.spread}: {cure}"
 
 
 def noted(case: Case) -> str | None:

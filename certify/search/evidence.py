@@ -255,7 +255,8 @@ def by_rank(run: Run) -> Evidence:
         steps = (*steps, ("other start", top))
     better = top if run.start.value - top.value > run.epsilon else None
     floor = floor_point(run) if better is not None and not run.given else None
-    return replace(evidence, better=better, floor=floor, steps=steps)
+    ended = not run.clock.share(AT_SIZE).expired()  # then no part of the budget ended anything
+    return replace(evidence, better=better, floor=floor, steps=steps, ended=ended)
 
 
 def at_size(run: Run, top: Candidate, known: Dual | None = None) -> Evidence | None:

@@ -33,8 +33,9 @@ from .pricing.products import Field, above
 
 STALL = 1e-13  # relative gain of a few steps that ends a descent; luck, never truth
 BESIDE = 2.0**-6  # relative size of a random step; luck, never truth
-FRESH = 2  # random starts beside the greedy one
+PATIENCE = 12  # random starts in vain that end them
 STAGES = 8  # in which missing components are appended
+NOTABLE = 1e-6  # relative: what makes a start a better one
 COARSE, FEWER = 1e-8, 4  # the gain that ends a descent from another start; times fewer steps
 CURE = "give lam > 0: then factors of every size are compared"
 
@@ -104,23 +105,24 @@ def can_descend(problem: Problem) -> bool:
 def other(problem: Problem, start: Candidate, clock: Clock, seed: int) -> Candidate:
     """Return the lowest end of descents from other factors of the start's size, or the start.
 
-    From components appended one after the other, and from random ones.
+    From components appended one after the other, and from random ones, until several end no
+    lower than what is known.
     """
     if not (can_descend(problem) and start.size):
         return start
     task, steps = task_of(problem, start, clock), allowance(problem, start) // FEWER
     nothing = tuple(x[:, :0] for x in start.factors)
-    best = start
-    for k in range(1 + FRESH):
-        if clock.expired():
-            return best
+    best, tried, last = start, 0, 0  # how many starts, and which one was better
+    while tried - last <= PATIENCE and not clock.expired():
         made = (
-            draw_components(task, start.size, seed + k)
-            if k
+            draw_components(task, start.size, seed + tried)
+            if tried
             else grow_components(task, nothing, start.size, seed)
         )
         end = evaluate(problem, polish_factors(task, made, steps, COARSE)[0])
-        best = lowest([best, end])
+        if best.value - end.value > NOTABLE * abs(best.value):
+            last = tried
+        best, tried = lowest([best, end]), tried + 1
     return best if best is start else descend(problem, best, clock)
 
 

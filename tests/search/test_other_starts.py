@@ -58,6 +58,21 @@ def test_each_kind_of_start_finds_it(kept, monkeypatch):
     assert fixed_rank.other(PLAIN, trap, Clock(), 2).value == pytest.approx(4.125)
 
 
+def test_starts_go_on_where_the_first_ones_end_no_lower():
+    rng = np.random.default_rng(17)
+    problem = Problem(Squared(rng.integers(0, 5, (7, 6)).astype(float)), RankOne("l2+", "l2+"), 0.0)
+    rng.random(3 * 13)
+    start = evaluate(problem, (rng.random((7, 4)), rng.random((6, 4))))
+    minimum = fixed_rank.descend(problem, start, Clock())
+    assert minimum.value == pytest.approx(2.8421465168)
+    assert fixed_rank.other(problem, minimum, Clock(), 0).value < 2.6781
+    result = check(problem, minimum.factors, budget=20)
+    assert result.verdict is Verdict.REFUTED
+    again = check(problem, result.better, budget=20)
+    assert again.reason.count("the search ended by itself") == 1
+    assert "a larger budget may raise it" in check(problem, result.better, budget=0).reason
+
+
 def test_without_time_or_a_better_start_the_start_is_returned():
     trap, best = (evaluate(PLAIN, (x,) * 2) for x in CORNERS[::-1])
     assert fixed_rank.other(PLAIN, trap, Clock(0.0), 0) is trap
