@@ -112,6 +112,8 @@ def copy_with_code(estimator: Any, Y: Array, factors: Factors, components: Array
     """Return a copy whose last error is 1/2 |Y - U V'|^2 + alpha sum |u_k|_1 |v_k|_2."""
     U, V = factors
     out = copy_with(estimator, components)
+    if not hasattr(out, "error_"):  # in batches none is kept
+        return out
     price = float(np.abs(U).sum(axis=0) @ np.linalg.norm(V, axis=0))
     error = 0.5 * float(((Y - U @ V.T) ** 2).sum()) + estimator.alpha * price
     out.error_ = np.append(estimator.error_, error)
@@ -121,9 +123,11 @@ def copy_with_code(estimator: Any, Y: Array, factors: Factors, components: Array
 REBUILT: dict[str, Rebuild] = {
     "NMF": nmf,
     "PCA": pca,
+    "IncrementalPCA": pca,
     "TruncatedSVD": truncated_svd,
     "DictionaryLearning": dictionary_learning,
     "SparsePCA": sparse_pca,
+    "MiniBatchSparsePCA": sparse_pca,
 }
 
 
@@ -145,7 +149,7 @@ def rebuilt(estimator: Any, Y: Array, factors: Factors, q: Values) -> Any:
     if name not in REBUILT or not hasattr(estimator, "components_"):
         listed = ", ".join(REBUILT)
         raise InputError(f"estimator must be a fitted {listed}, got {name}")
-    features = len(Y) if name == "SparsePCA" else Y.shape[1]
+    features = len(Y) if REBUILT[name] is sparse_pca else Y.shape[1]
     if estimator.components_.shape[1] != features:
         wanted = f"{features} features, as the data of this result"
         raise InputError(f"{name} must have {wanted}, got {estimator.components_.shape[1]}")

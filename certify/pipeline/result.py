@@ -80,7 +80,8 @@ class Result(Bracket, Judgement):
         """Return a fitted copy of the estimator that holds the better factors.
 
         estimator  the one that from_model read, or the pipeline or search that it is part of:
-                   NMF, PCA, TruncatedSVD, DictionaryLearning or SparsePCA of scikit-learn
+                   NMF, PCA, TruncatedSVD, DictionaryLearning or SparsePCA of scikit-learn,
+                   IncrementalPCA or MiniBatchSparsePCA
         own_size   take better factors of at most as many components, `own_size.better`
 
         Its figures (reconstruction_err_, error_, explained_variance_, ...) are those of the
@@ -93,10 +94,13 @@ class Result(Bracket, Judgement):
         answer = self.own_size if own_size else self
         if answer.better is None or answer.certificate is None:
             raise InputError(f"{answer.verdict.name} has no better factors: keep the estimator")
-        if self.origin is None or self.origin.rebuild is None:
+        if self.origin is None:
             message = "better_model needs the factors that from_model read from an estimator of "
             cure = "take result.better"
             raise InputError(f"{message}scikit-learn's decompositions: {cure}")
+        if self.origin.rebuild is None:
+            message = f"better_model makes no {self.origin.model}, which keeps more than its"
+            raise InputError(f"{message} components: take result.better")
         if answer.certificate.statement["observed"] != "all":
             raise InputError("better_model needs all entries of the data: take result.better")
         Y = as_numpy(answer.certificate.given["Y"]).reshape(answer.certificate.statement["shape"])

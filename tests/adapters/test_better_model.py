@@ -9,7 +9,10 @@ from sklearn.decomposition import (
     NMF,
     PCA,
     DictionaryLearning,
+    IncrementalPCA,
+    MiniBatchDictionaryLearning,
     MiniBatchNMF,
+    MiniBatchSparsePCA,
     SparsePCA,
     TruncatedSVD,
 )
@@ -35,6 +38,8 @@ ROUGH = {
     "TruncatedSVD": lambda: TruncatedSVD(3, n_iter=0, n_oversamples=1, random_state=0),
     "DictionaryLearning": lambda: DictionaryLearning(5, alpha=0.5, random_state=0, max_iter=10),
     "SparsePCA": lambda: SparsePCA(4, alpha=0.5, random_state=0, max_iter=10),
+    "IncrementalPCA": lambda: IncrementalPCA(3, batch_size=10),
+    "MiniBatchSparsePCA": lambda: MiniBatchSparsePCA(4, alpha=0.5, random_state=0, max_iter=10),
 }
 
 
@@ -149,6 +154,12 @@ def test_what_cannot_be_put_into_an_estimator_says_so():
     ):
         with pytest.raises(InputError, match=said):
             result.better_model(wrong)
+    batches = MiniBatchDictionaryLearning(3, alpha=0.5, random_state=0, max_iter=1, tol=0).fit(X)
+    question, held = from_model(batches, X)
+    with pytest.raises(
+        InputError, match=r"makes no MiniBatchDictionaryLearning, .* take result\.better$"
+    ):
+        check(question, held, budget=1.0).better_model(batches)
     plain = check(problem, tuple(factors), budget=1.0)
     assert "Take result.better, let" in plain.explain()
     with pytest.raises(InputError, match=r"needs the factors that from_model .* result\.better$"):
