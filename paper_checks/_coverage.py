@@ -16,7 +16,18 @@ BOUNDS = {  # of Rule.v
     "lower.trivial": "objective_ge0",
     "lower.ky_fan": "beyond_rows",
 }
-READ = ("loss", "claim", "kind", "norm", "rule", "layer_rule", "tensor_rule", "bias", "fitted")
+READ = (
+    "loss",
+    "claim",
+    "kind",
+    "norm",
+    "rule",
+    "layer_rule",
+    "tensor_rule",
+    "bias",
+    "pool",
+    "fitted",
+)
 TENSORS = ("product form", "sum form", "symmetric")
 LAYERS = ("bias none", "bias free", "pool max")  # kinds of a hidden layer
 HEAD = """\
@@ -73,7 +84,10 @@ def rows() -> Iterator[tuple[str, str, str, str, str]]:
         inside = kind in names["kind"]
         norms = sorted(kernel.named("NORMS"))
         sorts = {"rank_one": norms, "relu": LAYERS, "cp": TENSORS}.get(kind, [""])
-        read = [*names["norm" if kind == "rank_one" else "bias"], "product form"]
+        read = [
+            *(names["norm"] if kind == "rank_one" else names["bias"] + names["pool"]),
+            "product form",
+        ]
         for sort in sorts:
             both = inside and (sort if kind == "cp" else sort.split(" ")[-1]) in read
             name = f"{kind}, {sort} x {sort}" if kind == "rank_one" else f"{kind}, {sort}"
@@ -109,13 +123,11 @@ def covered(
     offsets, loss = statement["offsets"], statement["loss"]
     if not (isinstance(atom, dict) and isinstance(polar, dict) and isinstance(offsets, list)):
         return False
-    layer, arrays = atom["kind"] == "relu", statement["arrays"]
+    layer = atom["kind"] == "relu"
     if layer and not (
         atom["bias"] in names["bias"]
         and atom["left"] == "l2"
-        and "pool" not in atom
-        and isinstance(arrays, dict)
-        and "samples" not in arrays
+        and atom.get("pool", "max") in names["pool"]
     ):
         return False
     norms = [atom[side] for side in ("left", "right") if side in atom]

@@ -241,6 +241,7 @@ Definition supported (w c : grid) :=  (* W is 0 where nothing is observed *)
 Record data := Data {
   dm : nat; dn : nat; dinputs : nat; dr : nat;
   dlayer : option (grid * dyadic); dfree : bool;  (* features and slope of a hidden layer, free biases *)
+  dpatches : nat; dpool : option (seq nat * bool);  (* each patch's row of Y; the largest, or the sum *)
   dY : grid; dC : grid; dloss : loss_form dyadic; dlam : dyadic; dform : theta_form;
   dleft_norm : norm_form; dright_norm : norm_form; dleft : sign; dright : sign;
   dleft_modes : modes; dright_modes : modes; dfactors : seq grid;  (* of a tensor, one a mode *)
@@ -260,9 +261,15 @@ Record chord := Chord { place : nat; kappa : dyadic; to_low : sparse; to_high : 
 Inductive layer_proof :=
 | Quadratic (w : form_proof) (tau level beside_ : dyadic) (radial : option dyadic) (linear : bool)
 | Cell (mu rho : sparse) (chords : seq chord).
-Inductive output_proof :=  (* of one output as it is, or where it is >= 0 and where it is <= 0 *)
-| Whole (t : cases layer_proof)
-| Signs (plus minus : option (cases layer_proof)).
+Inductive sided (T : Type) :=  (* of one output as it is, or where it is >= 0 and where it is <= 0 *)
+| Whole (t : T)
+| Signs (plus minus : option T).
+Arguments Signs {T}.
+Notation output_proof := (sided (cases layer_proof)).
+(* of the largest of patches, in a part of a tree of splits by rows: of each row of Y the number of its base,
+   or -1, and a proof of a layer that sums patches *)
+Record pooled_end := PooledEnd { bases : seq Z; summed : output_proof }.
+Record pooled_proof := PooledProof { split_rows : grid; pooled_tree : cases pooled_end }.
 (* multipliers of products: a number at each pair of places, told by their indices in the modes; a null
    one is taken away again where each pair of indices is in order *)
 Record multiplier := Multiplier {
@@ -280,7 +287,8 @@ Inductive polar :=
 | Cones (by_columns : bool) (roots : seq (tree (nat * nat) unit))
 | Opposite
 | Layer (t : cases layer_proof)
-| Outputs (each : seq output_proof).
+| Outputs (each : seq output_proof)
+| Pooled (each : seq (sided pooled_proof)).
 Record dual := Dual { dW : grid; how : polar }.
 Record fan := Fan {
   fan_columns : bool; fwidth : nat; fK : grid; fan_L : option grid; fan_shift : dyadic;
@@ -324,8 +332,26 @@ Definition labels_ok (d : data) : bool :=
     (entrywise (dY d) (gsub (dY d) (filled (dm d) (dn d))))))
   && (~~ counted (dloss d) || nonneg (entrywise (dC d) (dY d))).
 
+(* each patch is of a row; their largest is taken where the slope is 0 and no bias is free *)
+Definition pool_ok (d : data) (a : dyadic) : bool :=
+  if dpool d is Some (s, largest) then
+    [&& eqn (size s) (dpatches d), all (fun k => Nat.ltb k (dm d)) s
+      & ~~ largest || (Z.eqb (num a) Z0 && ~~ dfree d)]
+  else eqn (dpatches d) (dm d).
 Definition layer_ok (d : data) : bool :=
-  if dlayer d is Some (f, _) then shaped (dm d) (dinputs d) f else eqn (dinputs d) (dm d) && ~~ dfree d.
+  if dlayer d is Some (f, a) then shaped (dpatches d) (dinputs d) f && pool_ok d a
+  else [&& eqn (dinputs d) (dm d), eqn (dpatches d) (dm d), ~~ dfree d & if dpool d is None then true else false].
+Definition row_of_patch_ (d : data) (k : nat) : nat := if dpool d is Some (s, _) then nth 0 s k else k.
+Definition largest_ (d : data) : bool := if dpool d is Some (_, b) then b else false.
+(* W on the patches, and what is of each row of them *)
+Definition pull_ (d : data) (w : grid) : grid :=
+  if dpool d is Some (s, _) then Grid (map (nth [::] (ints w)) s) (ex w) else w.
+Definition buckets (T : Type) (m : nat) (s : seq nat) (x : seq T) : seq (seq T) :=
+  foldr (fun p l => set_nth [::] l p.1 (p.2 :: nth [::] l p.1)) (nseq m [::]) (zip s x).
+Definition pool_ (d : data) (r : nat) (x : grid) : grid :=
+  if dpool d is Some (s, largest) then
+    Grid (map (foldr (zip_with (if largest then Z.max else Z.add)) (nseq r Z0)) (buckets (dm d) s (ints x))) (ex x)
+  else x.
 Definition ridges_ok (d : data) : bool :=
   [&& shaped (dn d) 1 (dP d), nonneg (dP d), shaped (dm d) 1 (dQ d) & nonneg (dQ d)].
 
@@ -385,7 +411,7 @@ Definition activate (a : dyadic) (x : grid) : grid :=
   Grid (map (map (fun z => if Z.leb Z0 z then lift z (ex x) e
                            else lift (Z.mul (num a) z) (Z.add (ex x) (dex a)) e)) (ints x)) e.
 Definition hidden_ (d : data) (r : nat) (u : grid) : grid :=
-  if dlayer d is Some (f, a) then activate a (mul f (transpose r u)) else u.
+  if dlayer d is Some (f, a) then pool_ d r (activate a (mul f (transpose r u))) else u.
 
 (* the objective, rounded as the root is; [U 1 b] [V a 1]^T = U V^T + 1 a^T + b 1^T *)
 Definition model (m n : nat) (u v a b : grid) : grid :=
@@ -673,14 +699,14 @@ Definition layer_end (sign : option bool) (path : seq step) (p : layer_proof) : 
   | Cell mu rho chords, Some s => if eqn n 1 then cell s path mu rho chords else None
   | Cell _ _ _, None => None
   end.
-(* t with |W^T s(F u)|^2 <= t for all u of length 1; of one output and a sign where it has that *)
-Definition layer_square (sign : option bool) (t : cases layer_proof) : option dyadic :=
-  worst (sides is_row) (layer_end sign) [::] t.
+(* t with |W^T s(F u)|^2 <= t for all u of length 1 on a path; of one output and a sign where it has that *)
+Definition layer_square (path : seq step) (sign : option bool) (t : cases layer_proof) : option dyadic :=
+  worst (sides is_row) (layer_end sign) path t.
 End Layer.
 
 (* of one output, where v of its sign meets it *)
-Definition output_square (s : sign) (square : option bool -> cases layer_proof -> option dyadic)
-    (p : output_proof) : option dyadic :=
+Definition output_square (T : Type) (s : sign) (square : option bool -> T -> option dyadic) (p : sided T)
+  : option dyadic :=
   let x := match p, s with
     | Whole t, _ => square None t
     | Signs (Some t) (Some t'), Free =>
@@ -694,6 +720,87 @@ Definition output_square (s : sign) (square : option bool -> cases layer_proof -
     end in
   if x is Some x then Some (dmax x dzero) else None.
 Definition column_at (m n : nat) (w : grid) (j : nat) : grid := transpose m (row_at (transpose n w) j).
+
+(* the bound of all outputs, from those of one *)
+Definition outputs_square (T : Type) (n : nat) (p : norm_form) (s : sign)
+    (square : nat -> option bool -> T -> option dyadic) (each : seq (sided T)) : option dyadic :=
+  if eqn (size each) n then
+    if all_of (mkseq (fun j => output_square s (square j) (nth (Signs None None) each j)) n) is Some x then
+      Some (dmax (match p with
+        | L1 => foldr dmax dzero x
+        | L2 => foldr dadd dzero x
+        | LInf => let y := foldr (fun x => dadd (sqrt_up (dmax x dzero))) dzero x in dmul y y
+        end) dzero)
+    else None
+  else None.
+
+(* The largest of a row's patches z_i = f_i . u, omega_k max (z_i)_+, is at most that of a sum of patches:
+   where omega_k > 0, of all of them, or of a base b and of z_i - z_b for the others, rounded to floats,
+   and what is lost; elsewhere of b.  e is the exponent of F, w that of W; a patch has its number before it. *)
+Section Dominating.
+Variables (e w : Z).
+Definition nearest (z : Z) : Z :=  (* a float, ties to even: what is lost is counted *)
+  let b := Z.sub (log_guess 24 (Z.abs z)) 52 in
+  if Z.leb b Z0 then z else
+    let h := Z.shiftl 1 (Z.pred b) in let q := Z.shiftr (Z.add z h) b in let x := Z.shiftl q b in
+    if Z.eqb (Z.sub x z) h && Z.odd q then Z.sub x (Z.shiftl 1 b) else x.
+Definition patch := (Z * seq Z)%type.
+Definition less_base (base x : patch) : seq Z * dyadic :=
+  if Z.eqb x.1 base.1 then (x.2, dzero) else
+    let y := zip_with Z.sub x.2 base.2 in let g := map nearest y in let l := zip_with Z.sub y g in
+    (g, sqrt_up (Dy (dotz Z0 l l) (Z.add e e))).
+Fixpoint with_number (b : Z) (x : seq patch) : option patch :=
+  if x is y :: x' then if Z.eqb y.1 b then Some y else with_number b x' else None.
+Definition dominating_row (omega b : Z) (x : seq patch) : option (seq (seq Z * dyadic)) :=
+  if Z.ltb Z0 omega && Z.eqb b (Zneg xH) then Some (map (fun y => (y.2, dzero)) x) else
+    if with_number b x is Some y then
+      Some (if Z.ltb Z0 omega then map (less_base y) x else [:: (y.2, dzero)])
+    else None.
+(* the patches with their omega, and what is lost *)
+Fixpoint dominating (omega b : seq Z) (x : seq (seq patch)) : option (seq patch * dyadic) :=
+  match omega, b, x with
+  | o :: omega', c :: b', y :: x' =>
+    match dominating_row o c y, dominating omega' b' x' with
+    | Some g, Some (rest, lost) =>
+      Some (map (fun t => (o, t.1)) g ++ rest, foldr (fun t => dadd (dmul (Dy o w) t.2)) lost g)
+    | _, _ => None
+    end
+  | [::], [::], [::] => Some ([::], dzero)
+  | _, _, _ => None
+  end.
+Definition float_size (x : patch) : bool := all (fun z => dltb (Dy (Z.abs z) e) (Dy 1 1024)) x.2.
+End Dominating.
+Definition signed_ (plus : bool) (w : grid) : grid := if plus then w else gscale minus_one w.
+Definition row_split (x : grid) (s : plane) : grid := if s is Row i then row_at x i else blank 1 0.
+(* of one output, and v of a sign; W is one column *)
+Definition pooled_at (m : nat) (s : seq nat) (f w : grid) (plus : bool) (b : seq Z)
+  : option (seq patch * dyadic) :=
+  let x := buckets m s (zip (map Z.of_nat (iota 0 (size s))) (ints f)) in
+  dominating (ex f) (ex w) (map (head Z0) (ints (signed_ plus w))) b x.
+Definition pooled_leaf (m k : nat) (s : seq nat) (f w : grid) (plus : bool) (rows : grid) (path : seq step)
+    (p : pooled_end) : option dyadic :=
+  if pooled_at m s f w plus (bases p) is Some (x, lost) then
+    if all (float_size (ex f)) x then
+      let sides_ := facts (row_split rows) (Grid [::] Z0) path in let h := size (ints sides_) in
+      let g := above (Grid (map snd x) (ex f)) sides_ in let l := size x + h in
+      let v := above (signed_ plus (Grid (map (fun t => [:: t.1]) x) (ex w))) (blank h 1) in
+      let b := Bias false g dzero dzero in
+      let start := map (fun i => (Row i, true)) (iota (size x) h) in
+      if output_square (if plus then NonNegative else NonPositive)
+           (layer_square l k 1 g dzero v b (radii_of b) start) (summed p) is Some y then
+        let y := dadd (sqrt_up (dmax y dzero)) lost in Some (dmul y y)
+      else None
+    else None
+  else None.
+Definition pooled_square (m k : nat) (s : seq nat) (f w : grid) (sign : option bool) (p : pooled_proof)
+  : option dyadic :=
+  if sign is Some plus then
+    let rows := split_rows p in
+    if all (fun r => eqn (size r) k) (ints rows) then
+      worst (sides (fun x => if x is Row i then Nat.ltb i (size (ints rows)) else false))
+        (pooled_leaf m k s f w plus rows) [::] (pooled_tree p)
+    else None
+  else None.
 
 (* the largest square of a row's dual norm: max or sum of squares of what v of a sign can meet *)
 Definition met (s : sign) (z : Z) : Z :=
@@ -1012,26 +1119,23 @@ Definition plain_square (d : data) (w : grid) (h : polar) : option dyadic :=
   end.
 (* and of s(F u) in the place of u *)
 Definition layer_of (d : data) (f : grid) (a : dyadic) (w : grid) (h : polar) : option dyadic :=
-  let m := dm d in let n := dn d in
+  let m := dpatches d in let n := dn d in
   if bias_of m (dinputs d) (dfree d) f is Some b then
-  let radii := radii_of b in
-  if dfree d && ~~ zeros (sums d w) || negb (eqn (widest (dleft_norm d) (dinputs d)) 1) then None else
+  let radii := radii_of b in let column := column_at (dm d) n w in let w := pull_ d w in
+  if dfree d && ~~ zeros (column_sums m n w) || negb (eqn (widest (dleft_norm d) (dinputs d)) 1) then None else
+  if largest_ d then
+    match h, dpool d with
+    | Pooled each, Some (s, _) => outputs_square n (dright_norm d) (dright d)
+        (fun j => pooled_square (dm d) (dinputs d) s f (column j)) each
+    | _, _ => None
+    end
+  else
   match h with
   | Layer t =>
-    if layer_square m (dinputs d) n f a w b radii None t is Some x
+    if layer_square m (dinputs d) n f a w b radii [::] None t is Some x
     then Some (times_ (dmax x dzero) (widest (dright_norm d) n)) else None
-  | Outputs each =>
-    let square j := layer_square m (dinputs d) 1 f a (column_at m n w j) b radii in
-    let squares := mkseq (fun j => output_square (dright d) (square j) (nth (Signs None None) each j)) n in
-    if eqn (size each) n then
-      if all_of squares is Some x then
-        Some (dmax (match dright_norm d with
-          | L1 => foldr dmax dzero x
-          | L2 => foldr dadd dzero x
-          | LInf => let y := foldr (fun x => dadd (sqrt_up (dmax x dzero))) dzero x in dmul y y
-          end) dzero)
-      else None
-    else None
+  | Outputs each => outputs_square n (dright_norm d) (dright d)
+      (fun j => layer_square m (dinputs d) 1 f a (column_at m n w j) b radii [::]) each
   | Cones false trees =>
     if layer_cones n (dinputs d) (dfree d) (dright_norm d) (dright d) f a w trees is Some x
     then Some (dmul x x) else None

@@ -280,6 +280,18 @@ Fixpoint integers (l : list Z) : option (list Z) :=  (* natural numbers below 2^
   | _ => None
   end.
 
+Fixpoint whole_numbers (l : list Z) : option (list Z) :=  (* or -1 *)
+  match l with
+  | lo :: hi :: t =>
+    let minus := (lo =? two_to_32 - 1) && (hi =? two_to_32 - 1) in
+    match (if minus then Some [-1] else integers [lo; hi]), whole_numbers t with
+    | Some x, Some r => Some (x ++ r)%list
+    | _, _ => None
+    end
+  | [] => Some []
+  | _ => None
+  end.
+
 Fixpoint lowest (e : option Z) (l : list (Z * Z)) : option Z :=
   match l with
   | [] => e
@@ -460,22 +472,44 @@ Definition norm_of (norm : string) : result (norm_form * sign) :=
   else if (norm =? "linf+")%string then Ok (LInf, NonNegative)
   else if (norm =? "linf-")%string then Ok (LInf, NonPositive) else NotCovered "this norm".
 
-(* a hidden layer: its features, one row of them for each row of Y, and its slope *)
+(* a hidden layer: its features, one row of them for each patch of a row of Y, and its slope *)
 Definition width (g : grid) : Z := match ints g with r :: _ => Z.of_nat (List.length r) | [] => 0 end.
-Definition layer_read (atom : json) (l : list arr) (m : Z) : result (option (grid * dyadic) * bool) :=
+Definition counts_of (m : Z) (s : list nat) : list nat :=
+  map (fun b => List.length (b : list unit)) (buckets (Z.to_nat m) s (repeat tt (List.length s))).
+Definition pool_read (l : list arr) (m rows : Z) (largest_ free flat : bool) : result (option (list nat * bool)) :=
+  match lookup l "question.samples" with
+  | None => let* _ := demand (negb largest_) "statement.atom.pool" in Ok None
+  | Some a =>
+    let* _ := demand (same (dims a) [rows] && (dtype a =? "I64")%string) "statement.samples" in
+    let* _ := covered (m * rows <=? largest) "this size" in
+    let* s := known (integers (words a)) "samples" in
+    let* _ := demand (forallb (fun k => k <? m) s) "statement.samples" in
+    let s := map Z.to_nat s in
+    let c := counts_of m s in
+    let* _ := demand (negb largest_ || (flat && negb free)) "statement.atom.pool" in
+    let* _ := demand ((negb largest_ || forallb (Nat.ltb 0) c)
+                      && (negb free || forallb (Nat.eqb (hd O c)) c)) "statement.samples" in
+    Ok (Some (s, largest_))
+  end.
+Definition layer_read (atom : json) (l : list arr) (m : Z)
+  : result (option (grid * dyadic) * bool * Z * option (list nat * bool)) :=
   let* bias := text atom "bias" in
   let* free := known (if (bias =? "none")%string then Some false
                       else if (bias =? "free")%string then Some true else None) "this bias" in
   let* one := text atom "left" in let* _ := covered (one =? "l2")%string "this norm" in
   let* slope := stated_number atom "slope" in
-  let* _ := covered (match lookup l "question.samples" with None => true | _ => false end) "samples" in
+  let* largest_ := match find "pool" (fields_of atom) with
+    | None => Ok false | Some _ => let* pool := text atom "pool" in
+        let* _ := covered (pool =? "max")%string "this pool" in Ok true end in
   let* a := known (lookup l "question.features") "features" in
-  let k := match dims a with [_; k] => k | _ => 0 end in
-  let* _ := demand (0 <? k) "statement.features" in
-  let* _ := covered (m * k <=? largest) "this size" in
-  let* f := matrix l "question.features" m k in
-  let* _ := demand (match bias_of (Z.to_nat m) (Z.to_nat k) free f with Some _ => true | None => false end)
-              "statement.features" in Ok (Some (f, slope), free : bool).
+  let (rows, k) := match dims a with [r; k] => (r, k) | _ => (0, 0) end in
+  let* _ := demand ((0 <? k) && (0 <? rows)) "statement.features" in
+  let* pools := pool_read l m rows largest_ free (num slope =? 0) in
+  let* _ := demand ((rows =? m) || match pools with Some _ => true | None => false end) "statement.features" in
+  let* _ := covered (rows * k <=? largest) "this size" in
+  let* f := matrix l "question.features" rows k in
+  let* _ := demand (match bias_of (Z.to_nat rows) (Z.to_nat k) free f with Some _ => true | None => false end)
+              "statement.features" in Ok (Some (f, slope), free : bool, rows, pools).
 
 (* a loss: its name, or its kind beside its number *)
 Definition loss_of (s : json) : result (loss_form dyadic) :=
@@ -602,7 +636,7 @@ Definition asked_of (s p : json) (l : list arr) : result (Z * Z * layout * (opti
   let* layered := known (if (kind =? "rank_one")%string || cp then Some false
                          else if (kind =? "relu")%string then Some true else None) "this atom" in
   let* _ := only atom (["form"; "kind"] ++ (if cp then ["norms"; "symmetric"] else ["left"; "right"])
-    ++ if layered : bool then ["bias"; "slope"] else [])%list "this atom" in
+    ++ if layered : bool then ["bias"; "pool"; "slope"] else [])%list "this atom" in
   let* form := text atom "form" in
   let* theta := known (if (form =? "product")%string then Some Product
                        else if (form =? "sum")%string then Some Sum else None) "this form" in
@@ -649,7 +683,7 @@ Definition asked_of (s p : json) (l : list arr) : result (Z * Z * layout * (opti
       | None => Ok (map (fun _ => 1) y, 0)
       end in
     let* _ := demand (forallb (Z.ltb 0) c) "statement.weights" in
-    let* (layer, free) := if layered : bool then layer_read atom l m else Ok (None, false) in
+    let* (layer, free, patches_, pools) := if layered : bool then layer_read atom l m else Ok (None, false, m, None) in
     let inputs := match layer with Some (f, _) => width f | None => m end in
     let* (r, gu, gv, each) := factors_read l "question." form_ inputs n in
     let q := if found_ : bool then "proof.q" else "question.q" in
@@ -660,7 +694,7 @@ Definition asked_of (s p : json) (l : list arr) : result (Z * Z * layout * (opti
     let* pb := ridge_of l offsets_ rows m in
     let optional := (match seen with Some _ => ["rows"; "cols"] | None => [] end
       ++ match lookup l "question.weights" with Some _ => ["weights"] | None => [] end
-      ++ (if layered : bool then ["features"] else [])
+      ++ (if layered : bool then ["features"; "samples"] else [])
       ++ map factor_name (seq 2 (List.length shape - 2))
       ++ offset_names "ridge" places_
       ++ if found_ : bool then [] else offset_names "q" places_)%list in
@@ -668,7 +702,7 @@ Definition asked_of (s p : json) (l : list arr) : result (Z * Z * layout * (opti
       || one_of (map (String.append "question.") (["Y"; "U"; "V"] ++ optional)%list) (name a)) l)
       "statement.arrays: unknown" in
     let some (o : option Z) := match o with Some _ => true | None => false end in
-    let d := Data (Z.to_nat m) (Z.to_nat n) (Z.to_nat inputs) (Z.to_nat r) layer free
+    let d := Data (Z.to_nat m) (Z.to_nat n) (Z.to_nat inputs) (Z.to_nat r) layer free (Z.to_nat patches_) pools
       (Grid (spread form_ y) ye) (Grid (spread form_ c) ce) loss lam theta
       (fst (fst left_)) (fst (fst right_)) (snd (fst left_)) (snd (fst right_)) (snd left_) (snd right_) each
       (some cols) (some rows) pa pb own gu gv ga gb found_ rtol atol in
@@ -823,11 +857,11 @@ Definition layer_end_of (l : list arr) (pre : string) (m k steps : Z) (node : js
   | _, _ => NotCovered "a node"
   end.
 (* one output's proof, or one of all: a tree, with a root of signs or without *)
-Definition output_of (h : json) (l : list arr) (pre : string) (m k : Z) (s : sign) : result output_proof :=
+Definition output_of (h : json) (l : list arr) (pre : string) (m k more : Z) (s : sign) : result output_proof :=
   match find "nodes" (fields_of h) with
   | Some (Lst (root :: rest)) =>
     let* cuts := cuts_of l (pre ++ "cuts") (m + k) in
-    let steps := Z.of_nat (List.length rest) + 1 in
+    let steps := Z.of_nat (List.length rest) + 1 + more in
     let nodes := nodes_of (layer_end_of l pre m k steps) m (ints cuts) (ex cuts) in
     match find "signs" (fields_of root) with
     | None => let* t := tree_of (layer_end_of l pre m k steps) m (ints cuts) (ex cuts) (root :: rest) in
@@ -847,14 +881,74 @@ Definition output_of (h : json) (l : list arr) (pre : string) (m k : Z) (s : sig
     end
   | _ => NotCovered "nodes"
   end.
-Fixpoint outputs_of_file (l : list arr) (pre : string) (m k t : Z) (s : sign) (each : list json)
-  : result (list output_proof) :=
+(* a split is told as a row is of other trees *)
+Definition told_as_row (node : json) : json :=
+  match node with
+  | Obj l => Obj (map (fun f => let (k, v) := (f : string * json) in
+      ((if (k =? "split")%string then "row" else if (k =? "row")%string then "split" else k), v)) l)
+  | x => x
+  end.
+Definition slice (pre : string) (t : Z) : string := numbered (pre ++ "s") t ++ ".".
+Fixpoint each_of {S T} (read_ : S -> string -> result T) (pre : string) (t : Z) (each : list S) : result (list T) :=
   match each with
   | [] => Ok []
   | h :: rest =>
-    let* _ := only h ["nodes"; "rule"] "this rule" in
-    let* p := output_of h l (numbered (pre ++ "s") t ++ ".") m k s in
-    let* r := outputs_of_file l pre m k (t + 1) s rest in Ok (p :: r)
+    let* p := read_ h (slice pre t) in let* r := each_of read_ pre (t + 1) rest in Ok (p :: r)
+  end.
+
+(* the largest of patches: of each sign a tree of splits, told as rows are; to a part belong as many rows >= 0
+   as its path is long *)
+Definition child_of (node : json) (k : string) (depth : Z) : list (Z * Z) :=
+  match find k (fields_of node) with Some (Nat_ c) => [(c, depth + 1)] | _ => [] end.
+Fixpoint with_depths (at_ : Z) (known_ : list (Z * Z)) (nodes : list json) : list json :=
+  match nodes with
+  | [] => []
+  | node :: rest =>
+    let depth := match List.find (fun p => fst p =? at_) known_ with Some p => snd p | None => 0 end in
+    Obj (match find "leaf" (fields_of node) with Some _ => [("depth", Nat_ depth)] | None => [] end
+         ++ fields_of (told_as_row node))%list
+    :: with_depths (at_ + 1) (child_of node "plus" depth ++ child_of node "minus" depth ++ known_)%list rest
+  end.
+Definition pooled_end_of (l : list arr) (pre : string) (m k : Z) (s : list nat) (f w : grid)
+    (plus : bool) (node : json) : result pooled_end :=
+  match find "leaf" (fields_of node), find "depth" (fields_of node) with
+  | Some (Nat_ t), Some (Nat_ depth) =>
+    let* _ := only node ["depth"; "leaf"; "nodes"] "a leaf" in
+    let pre := slice pre t in
+    let* a := known (lookup l (pre ++ "base")) "base" in
+    let* _ := demand (same (dims a) [m] && (dtype a =? "I64")%string) "proof.base" in
+    let* b := known (whole_numbers (words a)) "base" in
+    match pooled_at (Z.to_nat m) s f w plus b with
+    | Some (x, _) =>
+      let* p := output_of node l pre (Z.of_nat (List.length x) + depth) k depth (if plus then NonNegative else NonPositive) in
+      Ok (PooledEnd b p)
+    | None => Rejected "proof.base"
+    end
+  | _, _ => NotCovered "a node"
+  end.
+Definition pooled_of (l : list arr) (m k : Z) (s : list nat) (f w : grid) (plus : bool) (h : json)
+    (pre : string) : result pooled_proof :=
+  match find "nodes" (fields_of h) with
+  | Some (Lst nodes) =>
+    let* _ := only h ["nodes"] "a sign" in
+    let* _ := covered (forallb (fun node => match find "depth" (fields_of node), find "row" (fields_of node) with
+      None, None => true | _, _ => false end) nodes) "a node" in
+    let* rows := cuts_of l (pre ++ "splits") k in
+    let* t := tree_of (pooled_end_of l pre m k s f w plus) (Z.of_nat (List.length (ints rows))) [] 0
+                (with_depths 0 [] nodes) in
+    Ok (PooledProof rows t)
+  | _ => NotCovered "nodes"
+  end.
+Definition pooled_output_of (l : list arr) (m k : Z) (d : data) (s : list nat) (f w : grid) (h : json) (pre : string)
+  : result (sided pooled_proof) :=
+  match find "each" (fields_of h), dright d with
+  | Some (Lst [p; q]), Free =>
+    let* x := pooled_of l m k s f w true p (slice pre 0) in
+    let* y := pooled_of l m k s f w false q (slice pre 1) in Ok (Signs (Some x) (Some y))
+  | Some (Lst [p]), NonNegative => let* x := pooled_of l m k s f w true p (slice pre 0) in Ok (Signs (Some x) None)
+  | Some (Lst [p]), NonPositive => let* x := pooled_of l m k s f w false p (slice pre 0) in Ok (Signs None (Some x))
+  | Some (Lst _), _ => Rejected "proof.polar.each"
+  | _, _ => NotCovered "each"
   end.
 (* trees of cones: four codes a word, the first lowest, then zeros; 0 is a leaf, c the split of the c-th
    pair of generators, the first child before the second *)
@@ -908,20 +1002,38 @@ Definition cones_of (l : list arr) (name_ : string) (k roots : nat) : result (li
 
 Definition layer_polar (h : json) (l : list arr) (m n k : Z) (pre : string) (d : data) (w : grid)
   : result polar :=
-  let s := dright d in
+  let s := dright d in let l_ := Z.of_nat (dpatches d) in
   let* layer_rule := text h "rule" in
-  if (layer_rule =? "network")%string then
+  let pooled_each := match dlayer d, dpool d with
+    | Some (f, _), Some (p, true) => Some (fun j h pre =>
+        let* _ := only h ["each"; "rule"] "this rule" in
+        pooled_output_of l m k d p f (column_at (Z.to_nat m) (Z.to_nat n) w j) h pre)
+    | _, _ => None end in
+  let* _ := demand (if largest_ d then one_of ["max_pool"; "outputs"] layer_rule
+                    else negb (layer_rule =? "max_pool")%string) "proof.polar.rule" in
+  if (layer_rule =? "max_pool")%string then
+    let* _ := demand (n =? 1) "proof.polar.rule" in
+    match pooled_each with
+    | Some read_ => let* p := read_ O h pre in Ok (Pooled [p])
+    | None => NotCovered "this rule"
+    end
+  else if (layer_rule =? "network")%string then
     let* _ := only h ["nodes"; "rule"] "this rule" in
-    let* p := output_of h l pre m k s in
+    let* p := output_of h l pre l_ k 0 s in
     match p with
     | Whole t => Ok (Layer t)
     | Signs _ _ => let* _ := demand (n =? 1) "proof.polar.nodes: signs" in Ok (Outputs [p])
     end
   else if (layer_rule =? "outputs")%string then
     let* _ := only h ["each"; "rule"] "this rule" in
-    match find "each" (fields_of h) with
-    | Some (Lst each) => let* p := outputs_of_file l pre m k 0 s each in Ok (Outputs p)
-    | _ => NotCovered "each"
+    match find "each" (fields_of h), pooled_each with
+    | Some (Lst each), Some read_ =>
+      let* p := each_of (fun x pre => read_ (fst x) (snd x) pre) pre 0
+                  (combine (seq 0 (List.length each)) each) in Ok (Pooled p)
+    | Some (Lst each), None =>
+      let* p := each_of (fun h pre => let* _ := only h ["nodes"; "rule"] "this rule" in
+                                      output_of h l pre l_ k 0 s) pre 0 each in Ok (Outputs p)
+    | _, _ => NotCovered "each"
     end
   else if (layer_rule =? "cones")%string then
     let* _ := only h ["rule"] "this rule" in
@@ -930,7 +1042,7 @@ Definition layer_polar (h : json) (l : list arr) (m n k : Z) (pre : string) (d :
       let size := priced_inputs (dfree d) (dinputs d) in
       let* _ := demand ((0 <? Z.of_nat size) && (Z.of_nat size <=? short)) "proof.polar.rule" in
       let* t := cones_of l (pre ++ "tree") size
-        (List.length (layer_roots (dfree d) size f (dright d) w)) in Ok (Cones false t)
+        (List.length (layer_roots (dfree d) size f (dright d) (pull_ d w))) in Ok (Cones false t)
     | None => NotCovered "this rule"
     end
   else NotCovered "this rule".
@@ -1011,13 +1123,6 @@ Fixpoint parts_of_leaf (l : list arr) (pre : string) (d : data) (t s : Z) (split
       Ok (Part (Z.to_nat s) (indices_of others_) f :: r)
     end
   end.
-(* a split is told as a row is of other trees *)
-Definition told_as_row (node : json) : json :=
-  match node with
-  | Obj l => Obj (map (fun f => let (k, v) := (f : string * json) in
-      ((if (k =? "split")%string then "row" else if (k =? "row")%string then "split" else k), v)) l)
-  | x => x
-  end.
 Definition product_end (l : list arr) (pre : string) (d : data) (by_hat : bool) (splits : list split) (node : json)
   : result product_proof :=
   match find "leaf" (fields_of node) with
@@ -1047,12 +1152,20 @@ Definition node_arrays (pre : string) (nodes : list json) : list string :=
   (pre ++ "cuts") :: flat_map (fun node =>
     match find "leaf" (fields_of node) with
     | Some (Nat_ t) => [numbered (pre ++ "L") t; numbered (pre ++ "N") t] | _ => [] end) nodes.
-Fixpoint each_arrays (pre : string) (t : Z) (each : list json) : list string :=
-  match each with
-  | [] => []
-  | h :: rest => (match find "nodes" (fields_of h) with
-      | Some (Lst nodes) => node_arrays (numbered (pre ++ "s") t ++ ".") nodes | _ => [] end
-      ++ each_arrays pre (t + 1) rest)%list
+(* of each output, of each sign of it, and of each part where patches are compared *)
+Fixpoint layer_arrays (depth : nat) (pre : string) (h : json) : list string :=
+  match depth with
+  | O => []
+  | S k =>
+    let parts_ nodes := flat_map (fun node => match find "leaf" (fields_of node), find "nodes" (fields_of node) with
+      | Some (Nat_ t), Some _ => (slice pre t ++ "base") :: layer_arrays k (slice pre t) node
+      | _, _ => [] end) nodes in
+    match find "nodes" (fields_of h), find "each" (fields_of h) with
+    | Some (Lst nodes), _ => (pre ++ "splits") :: (node_arrays pre nodes ++ parts_ nodes)%list
+    | None, Some (Lst each) => flat_map (fun p => layer_arrays k (slice pre (Z.of_nat (fst p))) (snd p))
+        (combine (seq 0 (List.length each)) each)
+    | _, _ => []
+    end
   end.
 Definition rule_arrays (p : json) (pre : string) : list string :=
   match find "polar" (fields_of p) with
@@ -1061,7 +1174,7 @@ Definition rule_arrays (p : json) (pre : string) : list string :=
     match find "nodes" (fields_of polar), find "each" (fields_of polar) with
     | Some (Lst nodes), _ => match find "rule" (fields_of polar) with
         | Some (Str "transpose") => product_arrays pre polar nodes | _ => node_arrays pre nodes end
-    | None, Some (Lst each) => each_arrays pre 0 each
+    | None, Some (Lst _) => layer_arrays 4 pre polar
     | _, _ => [pre ++ "L"; pre ++ "N"; pre ++ "M"; pre ++ "tree"]
     end
   end.

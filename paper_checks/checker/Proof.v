@@ -220,8 +220,13 @@ have [ij|ij|ij] := ltngtP i j.
 - by rewrite ij subnn /= -val_eqE /= ij eqxx mulr1n.
 Qed.
 
-Lemma pid_cast k m r (e : k = m) (U : 'M[R]_(k, r)) : pid_mx m *m U = castmx (e, erefl) U.
-Proof. by case: m / e; rewrite castmx_id pid_mx_1 mul1mx. Qed.
+Lemma own_patch p m (e : p = m) (f : 'I_p -> R) (i : 'I_m) :
+  \sum_(k < p | val k == val i) f k = f (cast_ord (esym e) i).
+Proof. by rewrite (big_pred1 (cast_ord (esym e) i)) // => k; rewrite -val_eqE. Qed.
+
+Lemma pid_cast k p m r (e : k = m) (ep : p = m) (U : 'M[R]_(k, r)) i j :
+  ((pid_mx m : 'M_(p, k)) *m U) (cast_ord (esym ep) i) j = castmx (e, erefl) U i j.
+Proof. by case: m / e ep i => ep i; case: k / ep U i => U i; rewrite castmx_id cast_ord_id pid_mx_1 mul1mx. Qed.
 
 Lemma mx_cast k m r (e : k = m) a : shape k r a ->
   shape m r a /\ mx m r a = castmx (e, erefl) (mx k r a).
@@ -2069,10 +2074,10 @@ have := radiiP i; rewrite ler_norml => /andP[lo hi].
 rewrite /ranges dv_half dvD oneE; rewrite dv_le oneE in a1; split=> //; move: (dv a) a1 => x; lra.
 Qed.
 
-Lemma layer_squareE n w sign t x : shape m n w -> told n sign w ->
-  layer_square mul m k n f a w bi radii sign t = Some x -> sq (output n w) <= dv x.
+Lemma layer_squareE n w start sign t x : shape m n w -> all_hold held start -> told n sign w ->
+  layer_square mul m k n f a w bi radii start sign t = Some x -> sq (output n w) <= dv x.
 Proof.
-move=> hw ht e; apply: (worstE (P := all_hold held) (le_ := fun y => sq (output n w) <= y)) e => //.
+move=> hw hs ht e; apply: (worstE (P := all_hold held) (le_ := fun y => sq (output n w) <= y)) e => //.
 - by move=> y y' yy h; apply: le_trans h yy.
 - exact: sidesE held_sides.
 move=> path [q tau level beside_ radial linear|mu rho chords] y hp /=; first exact: quadraticE.
@@ -2149,7 +2154,7 @@ move=> hw; have [h1 e1] := transposeE hw; have [h2 e2] := row_atE j h1.
 by have [h3 e3] := transposeE h2; split=> //; rewrite e3 e2 e1 -tr_col trmxK.
 Qed.
 
-Lemma output_squareE s square p x (y : R) :
+Lemma output_squareE (T : Type) s (square : option bool -> T -> option dyadic) p x (y : R) :
   (forall sign t v, (forall b, sign = Some b -> 0 <= (if b then 1 else -1) * y) ->
     square sign t = Some v -> y ^+ 2 <= dv v) ->
   output_square s square p = Some x -> meet s y ^+ 2 <= dv x.
@@ -2175,6 +2180,293 @@ rewrite /output_square; case: p => [t|[t|] [t'|]]; case: s le_ zero => le_ zero 
   by apply: zero; rewrite /= max_r.
 - case e: (square _ _) => [v|] // [<-]; case: y_ => hy; last by apply: le_; exact: minus e.
   by apply: zero; rewrite /= max_r // oppr_le0.
+Qed.
+
+Lemma outputs_square_ge0 (T : Type) n p s (square : nat -> option bool -> T -> option dyadic) each t :
+  outputs_square n p s square each = Some t -> 0 <= dv t.
+Proof.
+rewrite /outputs_square; case: ifP => // _; case: (all_of _) => [l|] // [<-].
+by rewrite dv_max dv_zero le_max lexx orbT.
+Qed.
+
+Lemma outputs_squareE (T : Type) n p s (square : nat -> option bool -> T -> option dyadic) each (y : 'cV[R]_n) t :
+  (forall (j : 'I_n) sign x v, (forall b, sign = Some b -> 0 <= (if b then 1 else -1) * y j 0) ->
+    square j sign x = Some v -> y j 0 ^+ 2 <= dv v) ->
+  outputs_square n p s square each = Some t -> dual_square_le p s (fun j => y j 0) (dv t).
+Proof.
+move=> h; rewrite /outputs_square; case: ifP => // _; case e: (all_of _) => [l|] // [<-].
+have [hl hn] := all_ofE dzero e; rewrite size_mkseq in hl hn.
+have up v : dv v <= dv (dmax v dzero) by rewrite dv_max le_max lexx.
+have up0 v : 0 <= dv (dmax v dzero) by rewrite dv_max dv_zero le_max lexx orbT.
+apply: dual_more (up _) _.
+have each_ (j : 'I_n) : meet s (y j 0) ^+ 2 <= dv (nth dzero l j).
+  by have := hn j (ltn_ord j); rewrite nth_mkseq //; apply: output_squareE => sign x v; exact: h.
+case: p => /= [j||]; last 1 first.
+- rewrite dvM -expr2 ler_sqr ?nnegrE; last 2 first.
+  + by apply: sumr_ge0 => j _; exact: meet_ge0.
+  + by elim: (l) => [|x l' IH] /=; rewrite ?dv_zero // dvD addr_ge0 //; have [] := sqrt_upE (up0 x).
+  apply: (@le_trans _ _ (\sum_(j < n) dv (sqrt_up (dmax (nth dzero l j) dzero)))).
+    apply: ler_sum => j _; have [r0 hr0] := sqrt_upE (up0 (nth dzero l j)).
+    by rewrite -ler_sqr ?nnegrE ?meet_ge0 // (le_trans (each_ j)) // (le_trans (up _)).
+  rewrite -hl; elim: (l) => [|x l' IH] /=; first by rewrite big_ord0 dv_zero.
+  by rewrite dvD big_ord_recl lerD2l.
+- apply: le_trans (each_ j) _; have : (j < size l)%N by rewrite hl.
+  elim: (l) (nat_of_ord j) => [|x l' IH] [|i] //= hi; rewrite dv_max le_max ?lexx //.
+  by rewrite (IH i) // orbT.
+apply: le_trans (_ : _ <= \sum_(j < n) dv (nth dzero l j)) _; first exact: ler_sum.
+rewrite -hl; elim: (l) => [|x l' IH] /=; first by rewrite big_ord0 dv_zero.
+by rewrite dvD big_ord_recl lerD2l.
+Qed.
+
+(* the largest of patches, of one output, at a u of length 1: patches z, zero or more *)
+Lemma bucketsE (T : Type) m s (x : seq T) k : (k < m)%N ->
+  nth [::] (buckets m s x) k = mask (map (fun i => i == k) s) x.
+Proof.
+move=> km; rewrite /buckets; elim: s x => [|i s IH] [|y x] //=; rewrite ?nth_nseq ?km //.
+by rewrite nth_set_nth /=; case: (eqVneq k i) => [<-|_]; rewrite IH.
+Qed.
+
+Lemma size_buckets (T : Type) m s (x : seq T) : all (fun k => Nat.ltb k m) s -> size (buckets m s x) = m.
+Proof.
+rewrite /buckets; elim: s x => [|i s IH] [|y x] //=; rewrite ?size_nseq // => /andP[hi hs].
+rewrite size_set_nth IH //; apply/maxn_idPr; apply/ssrnat.ltP; exact/PeanoNat.Nat.ltb_lt.
+Qed.
+
+Lemma big_bucket (T : Type) (op : R -> R -> R) (x0 : T) (g : T -> R) s x k : size x = size s ->
+  \big[op/0]_(i < size s | nth 0%N s i == k) g (nth x0 x i)
+  = foldr (fun y => op (g y)) 0 (mask (map (fun i => i == k) s) x).
+Proof.
+elim: s x => [|i s IH] [|y x] //=; first by rewrite big_ord0.
+move=> [hx]; rewrite -(big_mkord (fun i' => nth 0%N (i :: s) i' == k) (fun i' => g (nth x0 (y :: x) i'))).
+rewrite big_ltn_cond // big_add1 /= big_mkord IH //.
+by case: ifP.
+Qed.
+
+Section Largest.
+Variables (k : nat) (e ew : Z) (u : 'cV[R]_k).
+Hypothesis u1 : sq u = 1.
+Definition rise (x : seq Z) : R := Network.pos (\sum_(j < k) (at_ x j * p2 e) * u j 0).
+Definition highest_ (x : seq patch) : R := foldr (fun t => Num.max (rise t.2)) 0 x.
+Definition sized (x : seq Z) := size x == k.
+
+Lemma rise_ge0 x : 0 <= rise x. Proof. by rewrite /rise le_max lexx orbT. Qed.
+Lemma highest_le x c : 0 <= c -> (forall t, t \in x -> rise t.2 <= c) -> highest_ x <= c.
+Proof.
+move=> c0; elim: x => //= t x IH h; rewrite ge_max h ?mem_head // IH // => t' ht'.
+by apply: h; rewrite inE ht' orbT.
+Qed.
+Lemma highest_ge x t : t \in x -> rise t.2 <= highest_ x.
+Proof. by elim: x => //= t' x IH; rewrite inE le_max => /orP[/eqP ->|/IH ->]; rewrite ?lexx ?orbT. Qed.
+
+Lemma less_baseE (b x : patch) : sized x.2 -> sized b.2 -> let t := less_base e b x in
+  [/\ sized t.1, 0 <= dv t.2 & if x.1 == b.1 then t = (x.2, dzero) else rise x.2 <= rise b.2 + (rise t.1 + dv t.2)].
+Proof.
+move=> /eqP hx /eqP hb; rewrite /less_base -[Z.eqb _ _]/(x.1 == b.1); case: ifP => [_|_] /=.
+  by rewrite /sized hx eqxx dv_zero.
+set y := zip_with _ _ _; set g := map _ _; set l := zip_with _ _ _.
+have hy : size y = k by rewrite size_zip_with hx hb minnn.
+have hg : size g = k by rewrite size_map.
+have := sqrt_upE (x := Dy (dotz Z0 l l) (Z.add e e)); move: (sqrt_up _) => lost.
+have hl : size l = k by rewrite size_zip_with hy hg minnn.
+pose d : 'cV[R]_k := \col_j (at_ l j * p2 e).
+have -> : dv (Dy (dotz Z0 l l) (Z.add e e)) = sq d.
+  rewrite /dv /= (dotzE (k := k)) ?hl // zr0 add0r p2D sq_col mulr_suml.
+  by apply: eq_bigr => j _; rewrite mxE; ring.
+move=> /(_ (sq_ge0 _)) [l0 hd]; split=> //; first by rewrite /sized hg.
+have far : dot d u <= dv lost.
+  apply: le_trans (ler_norm _) _; rewrite -ler_sqr ?nnegrE // real_normK ?num_real //.
+  by apply: le_trans (cauchy_schwarz _ _) _; rewrite u1 mulr1.
+have -> : rise x.2 = Network.pos (\sum_(j < k) (at_ b.2 j * p2 e) * u j 0 + \sum_(j < k) (at_ g j * p2 e) * u j 0 + dot d u).
+  rewrite /rise dot_col -!big_split; congr Network.pos; apply: eq_bigr => j _.
+  rewrite mxE /at_ /l (nth_zip_with _ _ Z0 Z0) ?hy ?hg // zrB /y (nth_zip_with _ _ Z0 Z0) ?hx ?hb // zrB.
+  by rewrite -/y /=; ring.
+rewrite /rise /Network.pos; move: (\sum_(j < k) _) (\sum_(j < k) _) (dot d u) far => a c x' far.
+have h1 : a <= Num.max a 0 by rewrite le_max lexx.
+have h2 : c <= Num.max c 0 by rewrite le_max lexx.
+have h3 : 0 <= Num.max a 0 by rewrite le_max lexx orbT.
+have h4 : 0 <= Num.max c 0 by rewrite le_max lexx orbT.
+by rewrite ge_max; move: (Num.max a 0) (Num.max c 0) h1 h2 h3 h4 => A B *; apply/andP; split; lra.
+Qed.
+
+Lemma with_numberE b x y : with_number b x = Some y -> y \in x.
+Proof.
+elim: x => //= t x IH; case: ifP => [_ [<-]|_ /IH h]; first by rewrite mem_head.
+by rewrite inE h orbT.
+Qed.
+
+Lemma dominating_rowE o b x g : all (fun t => sized t.2) x -> dominating_row e o b x = Some g ->
+  all (fun t => sized t.1) g /\ zr o * highest_ x <= \sum_(t <- g) zr o * (rise t.1 + dv t.2).
+Proof.
+move=> /allP hx; rewrite /dominating_row; case: ifP => [/andP[o0 _] [<-]|_].
+  rewrite all_map; split; first exact/allP.
+  rewrite -mulr_sumr big_map; apply: ler_wpM2l; first by rewrite ltW // zr_pos.
+  have ge0 t : 0 <= rise t.2 + dv dzero by rewrite dv_zero addr0 rise_ge0.
+  apply: highest_le => [|t ht]; first by apply: sumr_ge0 => t _; exact: ge0.
+  rewrite (big_rem t) //= {1}dv_zero addr0 lerDl; apply: sumr_ge0 => t' _; exact: ge0.
+case ey: (with_number b x) => [y|] //; have hy := with_numberE ey; have sy := hx _ hy.
+case: ifP => o0 [<-]; last first.
+  rewrite /= sy big_seq1 dv_zero addr0; split=> //; apply: ler_wnM2l; last exact: highest_ge.
+  by rewrite leNgt -zr0 zr_lt o0.
+have good t : t \in x -> _ := fun ht => less_baseE (hx _ ht) sy.
+split; first by rewrite all_map; apply/allP => t /good[].
+rewrite -mulr_sumr big_map; apply: ler_wpM2l; first by rewrite ltW // zr_pos.
+pose T t := rise (less_base e y t).1 + dv (less_base e y t).2.
+have T0 t : t \in x -> 0 <= T t by move=> /good[_ h _]; rewrite addr_ge0 ?rise_ge0.
+have part_ (P : pred patch) t : t \in x -> P t -> T t <= \sum_(t <- x | P t) T t.
+  move=> ht pt; rewrite big_seq_cond (big_rem t) //= ht pt lerDl; apply: sumr_ge0 => t' /andP[h _].
+  exact: T0 h.
+have Ty : T y = rise y.2 by have [_ _] := good _ hy; rewrite eqxx /T => ->; rewrite dv_zero addr0.
+have sum_ (P : pred patch) : 0 <= \sum_(t <- x | P t) T t.
+  by rewrite big_seq_cond; apply: sumr_ge0 => t /andP[/T0].
+rewrite (bigID (fun t : patch => t.1 == y.1)) /=; apply: highest_le => [|t ht]; first exact: addr_ge0.
+have [_ _] := good _ ht; case: ifP => [yt et|yt].
+  have -> : rise t.2 = T t by rewrite /T et dv_zero addr0.
+  by apply: le_trans (part_ (fun t => t.1 == y.1) _ ht yt) _; rewrite lerDl.
+move/le_trans; apply; rewrite -Ty; apply: lerD; first exact: (part_ (fun t => t.1 == y.1)).
+by apply: (part_ (fun t => t.1 != y.1)) => //; rewrite yt.
+Qed.
+
+Lemma dominatingE o b x p : all (all (fun t => sized t.2)) x -> dominating e ew o b x = Some p ->
+  [/\ all (fun t => sized t.2) p.1, size x = size o
+    & \sum_(i < size o) zr (nth Z0 o i) * p2 ew * highest_ (nth [::] x i)
+      <= \sum_(t <- p.1) zr t.1 * p2 ew * rise t.2 + dv p.2].
+Proof.
+elim: o b x p => [|c o IH] [|b bs] [|y x] p //=.
+  by move=> _ [<-]; rewrite big_ord0 big_nil dv_zero addr0.
+move=> /andP[hy hx]; case eg: (dominating_row _ _ _ _) => [g|] //; case er: (dominating _ _ _ _ _) => [[rest lost]|] //.
+case=> <-; have [h1 h2 h3] := IH _ _ _ hx er; have [h4 h5] := dominating_rowE hy eg.
+rewrite all_cat all_map h1 h4 h2; split=> //=; rewrite big_ord_recl big_cat big_map /=.
+have -> : dv (foldr (fun t => dadd (dmul (Dy c ew) t.2)) lost g) = \sum_(t <- g) zr c * p2 ew * dv t.2 + dv lost.
+  by elim: (g) => [|t g' IH'] /=; rewrite ?big_nil ?add0r // dvD dvM IH' big_cons addrA.
+have {}h5 := ler_wpM2r (p2_ge0 ew) h5; rewrite mulrAC mulr_suml in h5.
+apply: le_trans (lerD h5 h3) _; rewrite le_eqVlt; apply/orP; left; apply/eqP.
+have -> : \sum_(t <- g) zr c * (rise t.1 + dv t.2) * p2 ew
+    = \sum_(t <- g) zr c * p2 ew * rise t.1 + \sum_(t <- g) zr c * p2 ew * dv t.2.
+  by rewrite -big_split; apply: eq_bigr => t _ /=; ring.
+by rewrite /=; ring.
+Qed.
+End Largest.
+
+Lemma plain_layerE m k n f a w (u : 'cV[R]_k) start sign t x (bi := Bias false f dzero dzero) : shape m k f ->
+  sq u = 1 -> shape m n w -> all_hold (held m f u) start -> told m f a u n sign w ->
+  layer_square mul m k n f a w bi (radii_of bi) start sign t = Some x -> sq (output m f a u n w) <= dv x.
+Proof.
+move=> hf u1 hw hs ht; have paid_ : paid false u = u by apply/matrixP => i j; rewrite mxE.
+have zero (c : 'M[R]_(m, 1)) : c + const_mx 0 = c by apply/matrixP => i j; rewrite !mxE addr0.
+have su : sq u = 1 + sq (u - u) by rewrite subrr sq0 addr0.
+have split_ : mx m k f *m u = mx m k (without bi) *m u + const_mx 0 by rewrite zero.
+have far0 : `|0 : R| <= dv (far bi) by rewrite normr0 dv_zero.
+have near0 : sq (u - u) <= dv (reach bi) by rewrite subrr sq0 dv_zero.
+have hg : shape m k (without bi) by exact: hf.
+have [rm hrad] := radiiE hg u1 split_ far0.
+exact: (layer_squareE hf hg u1 paid_ su split_ far0 near0 rm hrad hw hs ht).
+Qed.
+
+Lemma act_zero (z : R) : act (dv dzero) z = Network.pos z.
+Proof.
+by have e : act (dv dzero) z = _ := Network.act_parts _ z; rewrite e dv_zero mul0r subr0.
+Qed.
+
+Lemma pooled_leafE L m k f w s plus rows path p t (u : 'cV[R]_k) : shape L k f -> shape m 1 w -> size s = L ->
+  all (fun i => Nat.ltb i m) s -> sq u = 1 -> all_hold (on_side (row_split rows) u) path ->
+  let T := \sum_(i < m) mx m 1 w i 0
+    * \big[Num.max/0]_(l < L | nth 0%N s l == i) act (dv dzero) ((mx L k f *m u) l 0) in
+  0 <= (if plus then 1 else -1) * T -> pooled_leaf mul m k s f w plus rows path p = Some t -> T ^+ 2 <= dv t.
+Proof.
+move=> hf hw sL hs u1 hp T T0; rewrite /pooled_leaf /pooled_at; set o := map _ (ints _); set bs := buckets _ _ _.
+case e0: (dominating _ _ _ _ _) => [[x lost]|] //; case: ifP => // _.
+have none : shape 0 k (Grid [::] Z0) by [].
+have nowhere : on_cone 0 (Grid [::] Z0) u by case.
+have [h [hS [onS _]]] := factsE (c := 0%N) (leqnn 0) none (on_facts0 nowhere) hp.
+move: hS onS; set S := facts _ _ _ => hS onS; rewrite (proj1 hS).
+have hwE : mx m 1 (signed_ plus w) = (if plus then 1 else -1) *: mx m 1 w /\ shape m 1 (signed_ plus w).
+  rewrite /signed_; case: (plus); first by rewrite scale1r.
+  by have [h1 ->] := gscaleE minus_one hw; rewrite minus_oneE.
+have oE i : (i < m)%N -> zr (nth Z0 o i) * p2 (ex w) = (if plus then 1 else -1) * (zr (entry_ w i 0) * p2 (ex w)).
+  move=> im; have hi : (i < size (ints (signed_ plus w)))%N by rewrite (proj1 (proj2 hwE)).
+  rewrite /o (nth_map [::]) // -nth0 /signed_ /entry_; case: (plus); first by rewrite mul1r.
+  rewrite (nth_map [::]) ?(proj1 hw) // (nth_map Z0) ?(proj2 hw) // zrM /=.
+  by rewrite [zr (Zneg _)](_ : _ = -1) // mulrA.
+have so : size o = m by rewrite size_map (proj1 (proj2 hwE)).
+have idx : size (zip (map Z.of_nat (iota 0 (size s))) (ints f)) = size s.
+  by rewrite size_zip size_map size_iota (proj1 hf) sL minnn.
+have all_ : all (all (fun t : patch => sized k t.2)) bs.
+  apply/(all_nthP [::]) => i; rewrite size_buckets // => im; rewrite bucketsE //.
+  apply/allP => t0 /mem_mask /(nthP (Z0, [::]))[j hj <-]; rewrite idx in hj.
+  by rewrite nth_zip ?size_map ?size_iota ?(proj1 hf) ?sL //= /sized (proj2 hf) -?sL.
+have [sx sb le_] := dominatingE u1 all_ e0; rewrite /= in sx le_.
+have hB : shape (size x) k (Grid (map snd x) (ex f)).
+  split=> [|i hi] /=; first by rewrite size_map.
+  by rewrite (nth_map (Z0, [::])) //; apply/eqP; move/allP: sx; apply; exact: mem_nth.
+have hV : shape (size x) 1 (Grid (map (fun t : patch => [:: t.1]) x) (ex w)).
+  split=> [|i hi] /=; first by rewrite size_map.
+  by rewrite (nth_map (Z0, [::])).
+have [hg eg] := aboveE hB hS; move: hg eg; set g := above _ S => hg eg.
+have hV' : shape (size x) 1 (signed_ plus (Grid (map (fun t : patch => [:: t.1]) x) (ex w))) /\
+    forall i : 'I_(size x), mx (size x) 1 (signed_ plus (Grid (map (fun t : patch => [:: t.1]) x) (ex w))) i 0
+      = (if plus then 1 else -1) * (zr (nth (Z0, [::]) x i).1 * p2 (ex w)).
+  have at_x (i : 'I_(size x)) : mx (size x) 1 (Grid (map (fun t : patch => [:: t.1]) x) (ex w)) i 0
+      = zr (nth (Z0, [::]) x i).1 * p2 (ex w) by rewrite mxE /entry_ /= (nth_map (Z0, [::])).
+  rewrite /signed_; case: (plus); first by split=> // i; rewrite mul1r.
+  have [h1 ->] := gscaleE minus_one hV; split=> // i; by rewrite mxE minus_oneE at_x.
+have [hb eb] := blankE h 1; have [hv ev] := aboveE (proj1 hV') hb; move: hv ev; set v := above _ _ => hv ev.
+set start := map _ _.
+have held_ : all_hold (held (size x + h) g u) start.
+  have go l j : (j + l <= size x + h)%N -> (size x <= j)%N ->
+      all_hold (held (size x + h) g u) (map (fun i => (Row i, true)) (iota j l)).
+    elim: l j => [|l IH] j //= hj xj; split; last by apply: IH; rewrite ?addSnnS // leqW.
+    have jm : (j < size x + h)%N by apply: leq_trans hj; rewrite -addSnnS leq_addr.
+    split; first by apply/PeanoNat.Nat.ltb_lt/ssrnat.ltP.
+    have [h1 h2] := row_ofE u hg (Ordinal jm); split; first exact: h1.
+    rewrite /= in h2 *; rewrite h2 eg mul_col_mx.
+    case: (split_ordP (Ordinal jm)) => i ei; last by rewrite ei col_mxEd; exact: onS.
+    by have := ltn_ord i; rewrite -[nat_of_ord i]/(val (lshift h i)) -ei /= ltnNge xj.
+  by apply: go; rewrite ?leqnn.
+case e1: (output_square _ _ _) => [y|] // [<-].
+pose out := output (size x + h) g dzero u 1 v 0 0.
+have met_ : meet (if plus then NonNegative else NonPositive) out ^+ 2 <= dv y.
+  apply: output_squareE e1 => sign t0 v0 told_ ev0.
+  have := plain_layerE hg u1 hv held_ _ ev0; rewrite sq_col big_ord1; apply.
+  by move=> b hb' j; rewrite ord1; exact: told_.
+have y0 : 0 <= dv (dmax y dzero) by rewrite dv_max dv_zero le_max lexx orbT.
+have [r0 hr] := sqrt_upE y0; rewrite dvM; apply: (of_sign (b := plus)) => //; rewrite dvD.
+have out_le : (if plus then 1 else -1) * out <= dv (sqrt_up (dmax y dzero)).
+  apply: (@le_trans _ _ (meet (if plus then NonNegative else NonPositive) out)).
+    by case: (plus); rewrite /= ?mul1r ?mulN1r le_max lexx.
+  rewrite -ler_sqr ?nnegrE ?meet_ge0 //; apply: le_trans met_ (le_trans _ hr).
+  by rewrite dv_max le_max lexx.
+have sign1 : (if plus then 1 else -1) * (if plus then 1 else -1) = 1 :> R by case: (plus); rewrite ?mulr1 // mulrNN mulr1.
+have outE : (if plus then 1 else -1) * out = \sum_(t <- x) zr t.1 * p2 (ex w) * rise (ex f) u t.2.
+  rewrite /out /output ev eg mul_col_mx map_col_mx tr_col_mx mul_row_col eb trmx0 mul0mx addr0.
+  rewrite (big_nth (Z0, [::])) big_mkord mxE mulr_sumr; apply: eq_bigr => i _.
+  rewrite [_^T _ _]mxE (proj2 hV') !mulrA sign1 mul1r [map_mx _ _ _ _]mxE; congr (_ * _).
+  rewrite act_zero /rise; congr Network.pos.
+  rewrite mxE; apply: eq_bigr => j _; rewrite mxE /entry_ /at_ /= (nth_map (Z0, [::])) //.
+have TE : (if plus then 1 else -1) * T = \sum_(i < size o) zr (nth Z0 o i) * p2 (ex w) * highest_ (ex f) u (nth [::] bs i).
+  rewrite so /T mulr_sumr; apply: eq_bigr => i _; rewrite oE // mulrA [mx m 1 w i 0]mxE; congr (_ * _).
+  rewrite bucketsE //; apply: etrans (big_bucket Num.max (Z0, [::]) (fun t : patch => rise (ex f) u t.2) i idx); rewrite sL.
+  apply: eq_bigr => l _; rewrite nth_zip ?size_map ?size_iota ?(proj1 hf) ?sL //=.
+  rewrite act_zero /rise; congr Network.pos.
+  by rewrite mxE; apply: eq_bigr => j _; rewrite mxE.
+rewrite TE; apply: le_trans le_ _; rewrite -outE lerD2r; exact: out_le.
+Qed.
+
+Lemma pooled_squareE L m k f w s sign p t (u : 'cV[R]_k) : shape L k f -> shape m 1 w -> size s = L ->
+  all (fun i => Nat.ltb i m) s -> sq u = 1 ->
+  let T := \sum_(i < m) mx m 1 w i 0
+    * \big[Num.max/0]_(l < L | nth 0%N s l == i) act (dv dzero) ((mx L k f *m u) l 0) in
+  (forall b, sign = Some b -> 0 <= (if b then 1 else -1) * T) ->
+  pooled_square mul m k s f w sign p = Some t -> T ^+ 2 <= dv t.
+Proof.
+move=> hf hw sL hs u1 T; rewrite /pooled_square; case: sign => [plus|] // /(_ plus erefl) T0.
+case: ifP => // /allP hr e.
+apply: (worstE (P := all_hold (on_side (row_split (split_rows p)) u)) (le_ := fun x => T ^+ 2 <= x)) e => //.
+- by move=> x y xy h; exact: le_trans h xy.
+- apply: sidesE => -[i|//] /PeanoNat.Nat.ltb_lt/ssrnat.ltP hi; rewrite /on_side /=.
+  have sh : shape 1 k (row_at (split_rows p) i).
+    by split=> // -[|//] _; apply/eqnP; apply: hr; exact: mem_nth.
+  by case: (leP 0 ((mx 1 k (row_at (split_rows p) i) *m u) 0 0)) => [h|/ltW h]; [left|right].
+by move=> path q x hp; exact: pooled_leafE.
 Qed.
 
 Lemma min_left a b : Z.leb (Z.min a b) a. Proof. by lia. Qed.
@@ -2225,7 +2517,8 @@ Proof. by move=> h; case: l => * //=; rewrite ler_pM2r ?invr_gt0. Qed.
 (* the question that integers stand for *)
 Definition meaning (d : data) : question R :=
   @Question R (dm d) (dn d) (dinputs d) (dr d)
-    (if dlayer d is Some l then mx _ _ l.1 else pid_mx (dm d)) (if dlayer d is Some l then dv l.2 else 1) (dfree d) (mx _ _ (dY d)) (mx _ _ (dC d)) (lossv (dloss d)) (dv (dlam d)) (dform d)
+    (dpatches d) (if dlayer d is Some l then mx _ _ l.1 else pid_mx (dm d)) (if dlayer d is Some l then dv l.2 else 1)
+    (row_of_patch_ d) (largest_ d) (dfree d) (mx _ _ (dY d)) (mx _ _ (dC d)) (lossv (dloss d)) (dv (dlam d)) (dform d)
     (dleft_norm d) (dright_norm d) (dleft d) (dright d) (dleft_modes d) (dright_modes d) (dcolumns d) (drows d) (mx _ 1 (dP d))^T (mx _ 1 (dQ d)) (down d) (mx _ _ (dU d)) (mx _ _ (dV d))
     (mx _ 1 (dA d))^T (mx _ 1 (dB d)) (dfound d) (dv (drtol d)) (dv (datol d)).
 
@@ -3180,9 +3473,10 @@ Qed.
 Lemma hidden_plain (e : dinputs d = dm d) r (U : 'M_(dinputs d, r)) : dlayer d = None ->
   hidden (q := q) U = castmx (e, erefl) U.
 Proof.
-move=> no; have act1 (z : R) : act 1 z = z by rewrite /act mul1r if_same.
-have -> : hidden (q := q) U = pid_mx (dm d) *m U.
-  by apply/matrixP => i j; rewrite /hidden /q /= no mxE act1.
+move=> no; have [ep np] : dpatches d = dm d /\ dpool d = None.
+  by case/and5P: (good) => _ _ _ _ /and5P[+ _ _ _ _]; rewrite /layer_ok no => /and4P[_ /eqnP -> _]; case: (dpool d).
+have act1 (z : R) : act 1 z = z by rewrite /act mul1r if_same.
+apply/matrixP => i j; rewrite mxE /q /= /largest_ /row_of_patch_ np (own_patch ep) mxE /= no act1.
 exact: pid_cast.
 Qed.
 
@@ -3198,22 +3492,76 @@ rewrite liftE /e; last by lia.
 by rewrite zrM p2D /dv; ring.
 Qed.
 
-Lemma layerE f a : dlayer d = Some (f, a) -> shape (dm d) (dinputs d) f /\
-  forall r (U : 'M_(dinputs d, r)),
-  hidden (q := q) U = map_mx (act (dv a)) (mx (dm d) (dinputs d) f *m U).
+Lemma layerE f a : dlayer d = Some (f, a) -> [/\ shape (dpatches d) (dinputs d) f, pool_ok d a
+  & forall r (U : 'M_(dinputs d, r)),
+    activations (q := q) U = map_mx (act (dv a)) (mx (dpatches d) (dinputs d) f *m U)].
 Proof.
-move=> e; split; last by move=> r U; rewrite /hidden /q /= e.
-by case/and5P: (good) => _ _ _ _ /and5P[+ _ _ _ _]; rewrite /layer_ok e => /shapedP.
+move=> e; case/and5P: (good) => _ _ _ _ /and5P[+ _ _ _ _]; rewrite /layer_ok e => /andP[/shapedP hf hp].
+by split=> // r U; rewrite /activations /q /= e.
+Qed.
+
+(* the patches of each row *)
+Lemma poolE a r x : pool_ok d a -> shape (dpatches d) r x -> shape (dm d) r (pool_ d r x) /\
+  forall i j, mx (dm d) r (pool_ d r x) i j = if largest_ d
+    then \big[Num.max/0]_(k < dpatches d | row_of_patch_ d k == i) mx (dpatches d) r x k j
+    else \sum_(k < dpatches d | row_of_patch_ d k == i) mx (dpatches d) r x k j.
+Proof.
+rewrite /pool_ok /pool_ /largest_ /row_of_patch_; case: (dpool d) => [[s b]|]; last first.
+  move=> /eqnP ep hx; have hx' : shape (dm d) r x by move: hx; rewrite ep.
+  by split=> // i j; rewrite (own_patch ep) !mxE.
+move=> /and3P[/eqnP sp hs _] hx; set op := if b then Z.max else Z.add; have hx2 := proj2 hx.
+pose OP : R -> R -> R := if b then Num.max else +%R.
+have opE y z e : zr (op y z) * p2 e = OP (zr y * p2 e) (zr z * p2 e).
+  by rewrite /op /OP; case: (b); rewrite ?zr_max ?zrD ?mulrDl // maxr_pMl ?p2_ge0.
+have fold l : all (fun y : seq Z => size y == r) l -> size (foldr (zip_with op) (nseq r Z0) l) = r /\
+    forall j, (j < r)%N -> zr (nth Z0 (foldr (zip_with op) (nseq r Z0) l) j) * p2 (ex x)
+      = foldr (fun y => OP (zr (nth Z0 y j) * p2 (ex x))) 0 l.
+  elim: l => [_|y l IH /= /andP[/eqP hy /IH [h1 h2]]]; split=> [|j jr] /=; rewrite ?size_nseq //.
+  - by rewrite nth_nseq jr zr0 mul0r.
+  - by rewrite size_zip_with hy h1 minnn.
+  - by rewrite (nth_zip_with _ _ Z0 Z0) ?hy ?h1 // opE h2.
+have sized_ i : all (fun y : seq Z => size y == r) (mask (map (fun k => k == i) s) (ints x)).
+  apply/allP => y /mem_mask /(nthP [::])[k hk <-]; apply/eqP; apply: hx2; by rewrite -(proj1 hx).
+split=> [|i j].
+  split=> [|i im] /=; first by rewrite size_map size_buckets.
+  by rewrite (nth_map [::]) ?size_buckets // bucketsE //; have [] := fold _ (sized_ i).
+have -> : forall A B : R, (if b then A else B) = if b then A else B by [].
+rewrite mxE /entry_ /= (nth_map [::]) ?size_buckets // bucketsE //.
+have [_ ->] := fold _ (sized_ i); last exact: ltn_ord.
+have sx : size (ints x) = size s by rewrite (proj1 hx).
+rewrite -(big_bucket OP [::] (fun y => zr (nth Z0 y j) * p2 (ex x)) i sx) sp /OP.
+by case: (b); apply: eq_bigr => k _; rewrite mxE.
+Qed.
+
+Lemma pullE a w : pool_ok d a -> shape (dm d) (dn d) w -> shape (dpatches d) (dn d) (pull_ d w) /\
+  mx (dpatches d) (dn d) (pull_ d w) = pulled (q := q) (mx (dm d) (dn d) w).
+Proof.
+rewrite /pool_ok => hp hw.
+have inside_ (k : 'I_(dpatches d)) : (row_of_patch q k < dm d)%N.
+  rewrite -[row_of_patch q k]/(row_of_patch_ d k) /row_of_patch_; case: (dpool d) hp => [[s b]|/eqnP <-] //.
+  move=> /and3P[/eqnP sp /allP hs _]; apply/ssrnat.ltP/PeanoNat.Nat.ltb_lt; apply: hs; apply: mem_nth.
+  by rewrite sp.
+split.
+  rewrite /pull_; case: (dpool d) hp => [[s b] /and3P[/eqnP sp /allP hs _]|/eqnP -> //].
+  split=> [|i im] /=; first by rewrite size_map.
+  rewrite (nth_map 0%N) ?sp // (proj2 hw) //; apply/ssrnat.ltP/PeanoNat.Nat.ltb_lt; apply: hs; apply: mem_nth.
+  by rewrite sp.
+have [e1 e2] : (forall i : 'I_(dpatches d), nth [::] (ints (pull_ d w)) i = nth [::] (ints w) (row_of_patch_ d i))
+    /\ ex (pull_ d w) = ex w.
+  rewrite /pull_ /row_of_patch_; case: (dpool d) hp => [[s b] /and3P[/eqnP sp _ _]|_] //=.
+  by split=> // i; rewrite (nth_map 0%N) ?sp.
+by apply/matrixP => i j; rewrite (pulled_at _ _ (inside_ i)) !mxE /entry_ -/(pull_ d w) e1 e2.
 Qed.
 
 Lemma hiddenE r u : shape (dinputs d) r u -> shape (dm d) r (hidden_ mul d r u) /\
   mx (dm d) r (hidden_ mul d r u) = hidden (q := q) (mx (dinputs d) r u).
 Proof.
 move=> hu; rewrite /hidden_; case e: (dlayer d) => [[f a]|].
-  have [hf ->] := layerE e; have [ht et] := transposeE hu; have [hs es] := productE hf ht.
-  by have [h1 ->] := activateE a hs; rewrite es et trmxK.
+  have [hf hp eU] := layerE e; have [ht et] := transposeE hu; have [hs es] := productE hf ht.
+  have [h1 e1] := activateE a hs; have [h2 e2] := poolE hp h1; split=> //.
+  by apply/matrixP => i j; rewrite e2 [RHS]mxE eU e1 es et trmxK.
 have k : dinputs d = dm d.
-  by case/and5P: (good) => _ _ _ _ /and5P[+ _ _ _ _]; rewrite /layer_ok e => /andP[/eqnP].
+  by case/and5P: (good) => _ _ _ _ /and5P[+ _ _ _ _]; rewrite /layer_ok e => /and4P[/eqnP].
 by rewrite (hidden_plain k) //; exact: mx_cast.
 Qed.
 
@@ -3534,7 +3882,7 @@ Qed.
 Lemma plain_squareE w h t : shape (dm d) (dn d) w -> plain_square mul d w h = Some t ->
   plain_le (q := q) (mx (dm d) (dn d) w) (dv t).
 Proof.
-move=> hw; set W := mx (dm d) (dn d) w; case: h => [?|c nn mm l sh|tr||c trees||t0|each] //=; last first.
+move=> hw; set W := mx (dm d) (dn d) w; case: h => [?|c nn mm l sh|tr||c trees||t0|each|each] //=; last first.
 - case: ifP => // /orP h [<-] u v hu hv w0; rewrite dv_zero mul0r.
   have: dot u (W *m v) <= 0.
     case: h => [z|h]; first by rewrite /W (zerosE _ _ z) mul0mx dot0r.
@@ -3652,84 +4000,95 @@ Qed.
 Lemma layer_ofE f a w h t : dlayer d = Some (f, a) -> shape (dm d) (dn d) w ->
   layer_of mul d f a w h = Some t -> polar_le (q := q) (mx (dm d) (dn d) w) (dv t).
 Proof.
-move=> el; have eF : F q = mx (dm d) (dinputs d) f by rewrite /q /= el.
-move: (layerE el) => [hf hU] hw; rewrite /layer_of; case eb: (bias_of _ _ _ _) => [bi|] //.
+move=> el; have eF : F q = mx (dpatches d) (dinputs d) f by rewrite /q /= el.
+move: (layerE el) => [hf hp eU] hw; have [hx eX] := pullE hp hw.
+have hU : ~~ largest_ d -> forall u : 'cV_(dinputs d), (mx (dm d) (dn d) w)^T *m hidden (q := q) u
+    = (mx (dpatches d) (dn d) (pull_ d w))^T *m map_mx (act (dv a)) (mx (dpatches d) (dinputs d) f *m u).
+  by move=> nl u; rewrite (pulledE _ _ (nl : ~~ take_largest q)) eX eU.
+rewrite /layer_of; case eb: (bias_of _ _ _ _) => [bi|] //.
 have [fb hg [far0 reach0] eG hb] := bias_ofE eb hf; case: ifP => // /norP[sums0 /negPn/eqnP l1].
 have pricedE_ (u : 'cV_(dinputs d)) : priced (q := q) u = paid (dfree d) u by [].
 have paid_ (u : 'cV[R]_(dinputs d)) : paid (dfree d) (paid (dfree d) u) = paid (dfree d) u.
   by apply/matrixP => i j; rewrite !mxE; case: (_ && _).
 have biased_ : free_bias q -> biased (q := q) (mx (dm d) (dn d) w) (dv (far bi)) (dv (reach bi)).
   move=> fr; have [hr [c pos_c ec]] := hb fr; split.
+  - rewrite -[take_largest q]/(largest_ d) /largest_; move: hp; rewrite /pool_ok; case: (dpool d) => [[p b]|] //.
+    by move=> /and3P[_ _]; rewrite -[dfree d]/(free_bias q) fr andbF orbF.
   - exists c => //; rewrite eF -ec; congr (_ *m _); apply/matrixP => i j; rewrite !mxE.
     by rewrite fr.
   - move=> i u; rewrite eF pricedE_ -eG -[paid _ u in leRHS]paid_.
     set pu := paid _ u; have -> : paid (dfree d) pu = pu by exact: paid_.
-    have -> : mx (dm d) (dinputs d) (without bi) *m u = mx (dm d) (dinputs d) (without bi) *m pu.
+    have -> : mx (dpatches d) (dinputs d) (without bi) *m u = mx (dpatches d) (dinputs d) (without bi) *m pu.
       by rewrite !eG paid_.
-    have -> : (mx (dm d) (dinputs d) (without bi) *m pu) i 0 = dot (row i (mx (dm d) (dinputs d) (without bi)))^T pu.
+    have -> : (mx (dpatches d) (dinputs d) (without bi) *m pu) i 0 = dot (row i (mx (dpatches d) (dinputs d) (without bi)))^T pu.
       by rewrite dot_col mxE; apply: eq_bigr => j _; rewrite !mxE.
     set x := dot _ _; set y := _ * _; have y0 : 0 <= y by rewrite mulr_ge0 ?norm_ge0.
     rewrite -ler_sqr ?nnegrE // real_normK ?num_real // /x /y.
     apply: le_trans (cauchy_schwarz _ _) _; rewrite exprMn norm_sqr sq_tr ler_wpM2r ?sq_ge0 //.
-  - move=> j; have [hs es] := sumsE hw.
-    have z0 : zeros (sums mul d w) by move: sums0; rewrite -[dfree d]/(free_bias q) fr /= => /negPn.
-    have := es j; rewrite (zerosE _ _ z0) [LHS]mxE /column_sum mxE => total.
+  - move=> j; have [_ es] := column_sumsE hx.
+    have z0 : zeros (column_sums mul (dpatches d) (dn d) (pull_ d w)).
+      by move: sums0; rewrite -[dfree d]/(free_bias q) fr /= => /negPn.
+    have := congr1 (fun A : 'M_(1, dn d) => A 0 j) es; rewrite (zerosE _ _ z0) [LHS]mxE mxE eX => total.
     by apply: etrans (esym total); apply: eq_bigr => i _; rewrite [const_mx _ _ _]mxE mul1r.
 have section_ (u : 'cV_(dinputs d)) : sq (priced (q := q) u) = 1 ->
     near (q := q) (dv (far bi)) (dv (reach bi)) u -> exists moved, let pu := paid (free_ bi) u in
-    [/\ sq pu = 1, sq u = 1 + sq (u - pu), mx (dm d) (dinputs d) f *m u
-        = mx (dm d) (dinputs d) (without bi) *m pu + const_mx moved, `|moved| <= dv (far bi)
+    [/\ sq pu = 1, sq u = 1 + sq (u - pu), mx (dpatches d) (dinputs d) f *m u
+        = mx (dpatches d) (dinputs d) (without bi) *m pu + const_mx moved, `|moved| <= dv (far bi)
       & sq (u - pu) <= dv (reach bi)].
   rewrite pricedE_ fb => u1 [moved [em hm hr]]; exists moved; split=> //.
   - by rewrite -{1}[u](subrK (paid (dfree d) u)) sqD u1 dot_paid mulr0 addr0 addrC.
   - by rewrite eG paid_ -{1}[u](subrK (paid (dfree d) u)) mulmxDr -eF em addrC.
 have up v : dv v <= dv (dmax v dzero) by rewrite dv_max le_max lexx.
 have up0 v : 0 <= dv (dmax v dzero) by rewrite dv_max dv_zero le_max lexx orbT.
+case: ifP => [large|/negbT nl].
+  case: h => // each; case ep: (dpool d) hp => [[s b]|] // hp e.
+  have [sp hs a0 nf] : [/\ size s = dpatches d, all (fun k => Nat.ltb k (dm d)) s, dv a = dv dzero & ~~ dfree d].
+    move: hp large; rewrite /pool_ok /largest_ ep => /and3P[/eqnP sp hs] /orP[/negbTE ->//|/andP[/Z.eqb_eq z0 nf]] _.
+    by split=> //; rewrite /dv z0 zr0 !mul0r.
+  have t0 := outputs_square_ge0 e.
+  apply: (polar_le_layer (q := q) l1) biased_ _ => // u u1 _.
+  have su : sq u = 1.
+    by rewrite -u1; congr sq; apply/matrixP => i j; rewrite mxE -[free_bias q]/(dfree d) (negbTE nf).
+  apply: outputs_squareE e => j sign x v; have [hc ec] := column_atE j hw.
+  have -> : ((mx (dm d) (dn d) w)^T *m hidden (q := q) u) j 0 = \sum_(i < dm d) mx (dm d) 1 (column_at (dm d) (dn d) w j) i 0
+      * \big[Num.max/0]_(l < dpatches d | nth 0%N s l == i) act (dv dzero) ((mx (dpatches d) (dinputs d) f *m u) l 0).
+    rewrite mxE; apply: eq_bigr => i _; rewrite ec [_^T j i]mxE [col _ _ _ _]mxE [hidden (q := q) u i 0]mxE; congr (_ * _).
+    rewrite -[take_largest q]/(largest_ d) large; apply: eq_big => [l|l _].
+      by rewrite -[row_of_patch q l]/(row_of_patch_ d l) /row_of_patch_ ep.
+    by rewrite eU -a0 [map_mx _ _ _ _]mxE.
+  exact: pooled_squareE hf hc sp hs su.
+have {}hU := hU nl; move: hx hU; set X := pull_ d w => hx hU.
 case: h => //= [c trees|tr|each].
 - case: c => //; case e: (layer_cones _ _ _ _ _ _ _ _ _ _) => [x|] // [<-] u v _ hv _ _ y0.
   have le_ : dot (hidden u) (mx (dm d) (dn d) w *m v)
       <= dv x * (norm (left_norm q) (priced (q := q) u) * norm (right_norm q) v).
-    rewrite hU; apply: le_trans (hidden_conesE u hf hw e hv _) _.
-      move=> fr; have [_ [c _ ec]] := hb fr; have [_ _ sum0] := biased_ fr; split; first by exists c.
-      exact: sum0.
+    have -> : dot (hidden u) (mx (dm d) (dn d) w *m v)
+        = dot (map_mx (act (dv a)) (mx (dpatches d) (dinputs d) f *m u)) (mx (dpatches d) (dn d) X *m v).
+      by rewrite dotC dot_mull hU -dot_mull dotC.
+    apply: le_trans (hidden_conesE u hf hx e hv _) _.
+      move=> fr; have [_ [c _ ec]] := hb fr; have [_ _ _ sum0] := biased_ fr; split; first by exists c.
+      by move=> l; rewrite eX; exact: sum0.
     rewrite pricedE_; apply: ler_wpM2l; first exact: layer_cones_ge0 e.
     apply: ler_wpM2r; first exact: norm_ge0.
     rewrite -ler_sqr ?nnegrE ?norm_ge0 // norm_sqr; apply: le_trans (sq_le_norm (left_norm q) _) _.
     by rewrite [widest _ _]l1 mul1r.
   by rewrite dvM -expr2 -exprMn ler_sqr ?nnegrE // (le_trans y0 le_).
-- case e: (layer_square _ _ _ _ _ _ _ _ _ _ _) => [x|] // [<-].
+- case e: (layer_square _ _ _ _ _ _ _ _ _ _ _ _) => [x|] // [<-].
   apply: (polar_le_layer (q := q) l1) biased_ _ => // [|u u1 near_].
     by rewrite dvM dv_nat mulr_ge0 // up0.
   have [moved [p1 su split_ hm hr]] := section_ u u1 near_; have [rm hrad] := radiiE hg p1 split_ hm.
   rewrite dvM dv_nat; apply: met_le_sq; apply: le_trans (up x); rewrite hU.
-  exact: (layer_squareE hf hg p1 erefl su split_ hm hr rm hrad hw _ e).
-case: ifP => // _; case e: (all_of _) => [l|] // [<-]; have [hl hn] := all_ofE dzero e.
-rewrite size_mkseq in hl hn; apply: (polar_le_layer (q := q) l1) biased_ _ => // u u1 near_.
+  exact: (layer_squareE hf hg p1 erefl su split_ hm hr rm hrad hx (start := [::]) I _ e).
+move=> e; have t0 := outputs_square_ge0 e.
+apply: (polar_le_layer (q := q) l1) biased_ _ => // u u1 near_.
 have [moved [p1 su split_ hm hr]] := section_ u u1 near_; have [rm hrad] := radiiE hg p1 split_ hm.
-apply: met_le_more (up _) _.
-set y := _ *m _; have each_ j : meet (right q) (y j 0) ^+ 2 <= dv (nth dzero l j).
-  have := hn j (ltn_ord j); rewrite nth_mkseq //; apply: output_squareE => sign tr v told_ ev.
-  have [hc ec] := column_atE j hw.
-  have ey : output (dm d) f a u 1 (column_at (dm d) (dn d) w j) = const_mx (y j 0).
-    apply/matrixP => i i'; rewrite !ord1 /output ec /y hU [RHS]mxE tr_col.
-    by rewrite -row_mul [LHS]mxE.
-  have := layer_squareE hf hg p1 erefl su split_ hm hr rm hrad hc _ ev.
-  rewrite ey sq_col big_ord1 mxE; apply=> b eb_ j'; rewrite ey mxE; exact: told_.
-rewrite /met_le -[right_norm q]/(dright_norm d); case: (dright_norm d) => /= [j||]; last 1 first.
-- rewrite dvM -expr2 ler_sqr ?nnegrE; last 2 first.
-  + by apply: sumr_ge0 => j _; exact: meet_ge0.
-  + by elim: (l) => [|x l' IH] /=; rewrite ?dv_zero // dvD addr_ge0 //; have [] := sqrt_upE (up0 x).
-  apply: (@le_trans _ _ (\sum_(j < dn d) dv (sqrt_up (dmax (nth dzero l j) dzero)))).
-    apply: ler_sum => j _; have [r0 hr0] := sqrt_upE (up0 (nth dzero l j)).
-    by rewrite -ler_sqr ?nnegrE ?meet_ge0 // (le_trans (each_ j)) // (le_trans (up _)).
-  rewrite -hl; elim: (l) => [|x l' IH] /=; first by rewrite big_ord0 dv_zero.
-  by rewrite dvD big_ord_recl lerD2l.
-- apply: le_trans (each_ j) _; have : (j < size l)%N by rewrite hl.
-  elim: (l) (nat_of_ord j) => [|x l' IH] [|i] //= hi; rewrite dv_max le_max ?lexx //.
-  by rewrite (IH i) // orbT.
-apply: le_trans (_ : _ <= \sum_(j < dn d) dv (nth dzero l j)) _; first exact: ler_sum.
-rewrite -hl; elim: (l) => [|x l' IH] /=; first by rewrite big_ord0 dv_zero.
-by rewrite dvD big_ord_recl lerD2l.
+apply: outputs_squareE e => j sign tr v told_ ev.
+have [hc ec] := column_atE j hx; set y := _ *m _ in told_ *.
+have ey : output (dpatches d) f a u 1 (column_at (dpatches d) (dn d) X j) = const_mx (y j 0).
+  apply/matrixP => i i'; rewrite !ord1 /output ec /y hU [RHS]mxE tr_col.
+  by rewrite -row_mul [LHS]mxE.
+have := layer_squareE hf hg p1 erefl su split_ hm hr rm hrad hc (start := [::]) I _ ev.
+by rewrite ey sq_col big_ord1 mxE; apply=> b eb_ j'; rewrite ey mxE; exact: told_.
 Qed.
 
 Lemma square_ofE w h t : shape (dm d) (dn d) w -> square_of mul d w h = Some t ->
@@ -3738,11 +4097,11 @@ Proof.
 move=> hw; rewrite /square_of; case e: (dlayer d) => [[f a]|].
   exact: layer_ofE.
 have [k nf] : dinputs d = dm d /\ ~~ dfree d.
-  by case/and5P: (good) => _ _ _ _ /and5P[+ _ _ _ _]; rewrite /layer_ok e => /andP[/eqnP].
+  by case/and5P: (good) => _ _ _ _ /and5P[+ _ _ _ _]; rewrite /layer_ok e => /and4P[/eqnP].
 move=> ht; apply: (polar_le_plain (q := q) (e := k)) => // [u|]; first exact: hidden_plain.
 have: plain_square mul d w h = Some t -> product_le (q := q) (mx (dm d) (dn d) w) (dv t).
   by move=> e' u v mu mv _ _; exact: (plain_squareE hw e').
-by case: h ht => [? ? ? ? /(product_squareE hw) //|????? ht|? ht|ht|?? ht|ht|? ht|? ht] /(_ ht).
+by case: h ht => [? ? ? ? /(product_squareE hw) //|????? ht|? ht|ht|?? ht|ht|? ht|? ht|? ht] /(_ ht).
 Qed.
 
 Lemma multipleE p s : multiple mul d p = Some s -> let W := mx (dm d) (dn d) (dW p) in

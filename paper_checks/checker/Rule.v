@@ -275,7 +275,29 @@ Hypothesis Q0 : forall i, 0 <= ridge_b q i 0.
 
 (* hidden units, one by one *)
 Lemma hidden_col r (U : 'M[R]_(ins, r)) j : col j (hidden U) = hidden (col j U).
-Proof. by rewrite /hidden -map_col !colE mulmxA. Qed.
+Proof.
+have e k : activations (col j U) k 0 = activations U k j 
+  by rewrite /activations !mxE; congr act; apply: eq_bigr => l _; rewrite mxE.
+by apply/matrixP => i l; rewrite !mxE !ord1; case: ifP => _; apply: eq_bigr => k _; rewrite e.
+Qed.
+
+(* sums of patches, and W on them *)
+Definition pooling : 'M[R]_(m, patches q) := \matrix_(i, k) (row_of_patch q k == i)%:R.
+Definition pulled (W : 'M[R]_(m, n)) : 'M[R]_(patches q, n) := pooling^T *m W.
+
+Lemma pulledE (W : 'M[R]_(m, n)) r (U : 'M[R]_(ins, r)) : ~~ take_largest q ->
+  W^T *m hidden U = (pulled W)^T *m activations U.
+Proof.
+move=> /negbTE no; rewrite /pulled trmx_mul trmxK -mulmxA; congr (_ *m _); apply/matrixP => i j.
+rewrite !mxE no big_mkcond; apply: eq_bigr => k _; rewrite [pooling i k]mxE.
+by case: ifP => _; rewrite ?mul1r ?mul0r.
+Qed.
+
+Lemma pulled_at W (i : 'I_(patches q)) j (h : (row_of_patch q i < m)%N) : pulled W i j = W (Ordinal h) j.
+Proof.
+rewrite mxE (bigD1 (Ordinal h)) //= big1 ?addr0 => [|k kh]; first by rewrite !mxE eqxx mul1r.
+by rewrite !mxE; case: eqP => [e|_]; [case/eqP: kh; apply: val_inj|rewrite mul0r].
+Qed.
 
 (* U V^T and the offsets *)
 Definition means (a : 'rV[R]_n) (b : 'cV[R]_m) : 'M[R]_(m, n) :=
@@ -577,7 +599,16 @@ Qed.
 (* a hidden layer: what it gives u of length 1 bounds it, |s(F (c u))| = c |s(F u)| *)
 Lemma hiddenZ c (u : 'cV_ins) : 0 <= c -> hidden (c *: u) = c *: hidden u.
 Proof.
-move=> c0; apply/matrixP => i j; rewrite /hidden -scalemxAr !mxE; exact: Network.actM.
+move=> c0; have e k j : activations (c *: u) k j = c * activations u k j.
+  by rewrite /activations -scalemxAr !mxE; exact: Network.actM.
+apply/matrixP => i j; rewrite !mxE; case: ifP => _; under eq_bigr do rewrite e; last by rewrite mulr_sumr.
+by rewrite (big_morph (fun x => c * x) (fun x y => maxr_pMr x y c0) (mulr0 c)).
+Qed.
+
+Lemma hidden0 (u : 'cV_ins) : F q *m u = 0 -> hidden u = 0.
+Proof.
+move=> e; apply/matrixP => i j; rewrite !mxE.
+by case: ifP => _; elim/big_rec: _ => // k x _ ->; rewrite /activations e !mxE /act lexx ?addr0 ?maxxx.
 Qed.
 
 (* what v of length 1, of its sign, meets of y is at most a root of t *)
@@ -611,11 +642,11 @@ Qed.
 Definition near (far reach : R) (u : 'cV_ins) : Prop :=
   exists s, [/\ F q *m (u - priced u) = const_mx s, `|s| <= far & sq (u - priced u) <= reach].
 
-(* a free bias: its feature is a constant c > 0, no row goes further than far, and W sums to 0 *)
+(* a free bias: its feature is a constant c > 0, no patch goes further than far, and W sums to 0 over them *)
 Definition biased (W : 'M[R]_(m, n)) (far reach : R) : Prop :=
-  [/\ exists2 c, 0 < c /\ far ^+ 2 <= reach * c ^+ 2 & F q *m last_ = const_mx c,
+  [/\ ~~ take_largest q, exists2 c, 0 < c /\ far ^+ 2 <= reach * c ^+ 2 & F q *m last_ = const_mx c,
       forall i (u : 'cV_ins), `|(F q *m priced u) i 0| <= far * norm L2 (priced u)
-    & forall j, \sum_i W i j = 0].
+    & forall j, \sum_i pulled W i j = 0].
 
 Lemma near_enough W far reach (u : 'cV_ins) : 0 <= far -> 0 <= reach -> (free_bias q -> biased W far reach) ->
   exists u', [/\ priced u' = priced u, W^T *m hidden u' = W^T *m hidden u
@@ -626,7 +657,7 @@ move=> far0 reach0; have n0 := norm_ge0 L2 (priced u); set size := norm L2 _ in 
 case: (boolP (free_bias q)) => [_ /(_ isT)|nf _]; last first.
   exists u; split=> //; exists 0; rewrite (priced_all _ nf) subrr mulmx0 normr0 sq0.
   by split; [apply/matrixP => i j; rewrite !mxE|rewrite mulr_ge0|rewrite mulr_ge0 ?sqr_ge0].
-case=> -[c [c0 cr] ec] hfar hsum; have [b eu] := priced_rest u.
+case=> sum_ [c [c0 cr] ec] hfar hsum; have [b eu] := priced_rest u.
 have at_ i x : Network.pre (fun i j => F q i j) (fun=> 1) (fun j => priced u j 0) x i
     = (F q *m priced u) i 0 + x by rewrite /Network.pre mxE mul1r.
 have far_ i : `|\sum_j F q i j * priced u j 0| <= 1 * far * size.
@@ -638,9 +669,9 @@ have Fu x : F q *m (priced u + x *: last_) = F q *m priced u + const_mx (x * c).
   rewrite mulmxDr -scalemxAr ec; congr (_ + _); by apply/matrixP => i j; rewrite !mxE.
 have ec' : b' / c * c = b' by rewrite divfK // gt_eqF.
 have out x j : (W^T *m hidden (priced u + x *: last_)) j 0
-    = Network.value (fun i j => F q i j) (fun=> 1) (slope q) (fun i => W i j) (fun j => priced u j 0) (x * c).
-  rewrite mxE /Network.value; apply: eq_bigr => i _.
-  by rewrite at_ [W^T j i]mxE /hidden [map_mx _ _ _ _]mxE Fu [(_ + const_mx _) i 0]mxE [const_mx _ _ _]mxE.
+    = Network.value (fun i j => F q i j) (fun=> 1) (slope q) (fun i => pulled W i j) (fun j => priced u j 0) (x * c).
+  rewrite pulledE // mxE /Network.value; apply: eq_bigr => i _.
+  by rewrite at_ [_^T j i]mxE /activations [map_mx _ _ _ _]mxE Fu [(_ + const_mx _) i 0]mxE [const_mx _ _ _]mxE.
 exists u'; split=> //.
   by apply/matrixP => j i; rewrite ord1 [in RHS]eu !out ec' same.
 exists b'; rewrite pu /u' [priced u + _]addrC addrK; split=> //.
@@ -664,10 +695,8 @@ rewrite -pu in hs hr *; set c := norm L2 (priced u) in hs hr *; have [z|z] := eq
   have s0 : s = 0.
     by apply/eqP; move: hs; rewrite -normr_le0 norm0 mulr0.
   have -> : hidden u = 0.
-    have e : F q *m u = 0.
-      rewrite -[u](subrK (priced u)) mulmxDr {2}p0 mulmx0 addr0 eF s0.
-      by apply/matrixP => i j; rewrite !mxE.
-    by apply/matrixP => i j; rewrite /hidden e !mxE /act lexx.
+    apply: hidden0; rewrite -[u](subrK (priced u)) mulmxDr {2}p0 mulmx0 addr0 eF s0.
+    by apply/matrixP => i j; rewrite !mxE.
   move=> _; rewrite mulmx0 big1 => [|j _]; last by rewrite mxE mul0r.
   by rewrite expr0n mulr_ge0 ?sqr_ge0.
 have c0 : 0 < c by rewrite lt_def norm_ge0 andbT -sqrf_eq0 norm_sqr.

@@ -2,7 +2,8 @@
 
    A problem is an m x n matrix Y with weights C >= 0 (1 where none are given, 0 where nothing is
    observed), features F of its rows and the slope of the activation of a hidden layer (of a matrix
-   F = 1 and the slope is 1), whether the last feature is the bias of a unit that costs nothing, a loss,
+   F = 1 and the slope is 1), of which row of Y each row of F is a patch and whether the largest of a
+   row's patches is taken or their sum, whether the last feature is the bias of a unit that costs nothing, a loss,
    a penalty lam, two norms, the signs that the factors' entries may have, whether a number is fitted
    for each column, or each row, beside the factors, what their squares cost, and a candidate: factors
    U0, V0 with r0 columns, or hidden units.  A tensor is unfolded, some of its modes into the rows of Y
@@ -30,7 +31,8 @@ Variable R : numbers.
 
 Record question := Question {
   m : nat; n : nat; inputs : nat; r0 : nat;
-  F : 'M[R]_(m, inputs); slope : R;  (* of a matrix 1 and 1 *)
+  patches : nat; F : 'M[R]_(patches, inputs); slope : R;  (* of a matrix m, 1 and 1 *)
+  row_of_patch : nat -> nat; take_largest : bool;  (* where the slope is 0; else the sum; of a matrix one patch a row *)
   free_bias : bool;  (* the last row of U costs nothing *)
   Y : 'M[R]_(m, n); C : 'M[R]_(m, n); loss : loss_form R;
   lam : R; form : theta_form; left_norm : norm_form; right_norm : norm_form;
@@ -99,8 +101,13 @@ Definition products (l : modes) k r (U : 'M[R]_(k, r)) : Prop :=
 
 Variable q : question.
 
-(* what the left factors give on each row of Y, s(F U); of a matrix it is U *)
-Definition hidden r (U : 'M[R]_(inputs q, r)) : 'M[R]_(m q, r) := map_mx (act (slope q)) (F q *m U).
+(* what the left factors give on each patch, s(F U), and on each row of Y: the sum of its patches, or the
+   largest; of a matrix it is U *)
+Definition activations r (U : 'M[R]_(inputs q, r)) : 'M[R]_(patches q, r) := map_mx (act (slope q)) (F q *m U).
+Definition hidden r (U : 'M[R]_(inputs q, r)) : 'M[R]_(m q, r) :=
+  \matrix_(i, j) if take_largest q
+    then \big[Num.max/0]_(k < patches q | row_of_patch q k == i) activations U k j
+    else \sum_(k < patches q | row_of_patch q k == i) activations U k j.
 
 (* what of the left factors costs something: all, or all but the biases, their last row *)
 Definition priced r (U : 'M[R]_(inputs q, r)) : 'M[R]_(inputs q, r) :=
@@ -114,7 +121,7 @@ Definition ridge (a : 'rV[R]_(n q)) (b : 'cV[R]_(m q)) : R :=
 Definition fitted r (U : 'M[R]_(inputs q, r)) (V : 'M[R]_(n q, r)) (a : 'rV[R]_(n q)) (b : 'cV[R]_(m q)) i j : R :=
   (hidden U *m V^T) i j + a 0 j + b i 0.
 
-(* f(U, V, a, b) = sum C_ij h((s(F U) V^T)_ij + a_j + b_i; Y_ij) + H(a, b) + lam sum_k theta(u_k, v_k),
+(* f(U, V, a, b) = sum C_ij h((hidden V^T)_ij + a_j + b_i; Y_ij) + H(a, b) + lam sum_k theta(u_k, v_k),
    u_k without its bias where that costs nothing *)
 Definition objective r (U : 'M[R]_(inputs q, r)) (V : 'M[R]_(n q, r)) (a : 'rV[R]_(n q)) (b : 'cV[R]_(m q)) : R :=
   \sum_i \sum_j C q i j

@@ -62,10 +62,12 @@ COVERED = (
     "lines",
     "logistic",
     "masked",
+    "max_pool",
     "negative",
     "network",
     "network_leaf",
     "outputs",
+    "outputs_max_pool",
     "own_size",
     "poisson",
     "quantile",
@@ -770,6 +772,21 @@ def lies_of_a_tree(nodes):
         yield from ([], {}, [1], [[]])
 
 
+def lies_within(x):
+    """Change the trees and the lists of proofs in a part of a proof, however deep."""
+    if isinstance(x, dict):
+        for name, value in x.items():
+            if name == "nodes":
+                yield from ({**x, name: nodes} for nodes in lies_of_a_tree(value))
+            if name == "each":
+                for k in range(len(value)):
+                    yield {**x, name: [*value[:k], *value[k + 1 :]]}
+            yield from ({**x, name: changed} for changed in lies_within(value))
+    elif isinstance(x, list):
+        for k, value in enumerate(x):
+            yield from ([*x[:k], changed, *x[k + 1 :]] for changed in lies_within(value))
+
+
 HALF, ONE, MORE, MINUS = (float.hex(x) for x in (0.5, 1.0, 1.5, -1.0))
 
 
@@ -874,15 +891,110 @@ def lies_of_a_layer(held):
         atom = {**held.statement["atom"], field: value}
         yield replace(held, statement={**held.statement, "atom": atom})
     polar = held.proof["polar"]
-    for t, one in enumerate(polar.get("each", [])):
-        for nodes in lies_of_a_tree(one["nodes"]):
-            each = [*polar["each"]]
-            each[t] = {**one, "nodes": nodes}
-            yield replace(held, proof={**held.proof, "polar": {**polar, "each": each}})
-        less = [*polar["each"][:t], *polar["each"][t + 1 :]]
-        yield replace(held, proof={**held.proof, "polar": {**polar, "each": less}})
+    for changed in lies_within({"each": polar.get("each", [])}):
+        yield replace(held, proof={**held.proof, "polar": {**polar, **changed}})
     for nodes in ([{"signs": [1]}, {"cell": 0}], [{"signs": [2, 1]}, {"cell": 0}, {"cell": 0}]):
         yield replace(held, proof={**held.proof, "polar": {"rule": "network", "nodes": nodes}})
+
+
+def patched(outputs=1, right="l2", seed=1, loss=Squared, **layer):
+    """Return the certificate of a hidden layer whose samples have patches."""
+    sizes, k, offsets = (
+        layer.pop(*x) for x in (("sizes", (2, 2, 1, 3)), ("inputs", 2), ("offsets", ()))
+    )
+    rng = np.random.default_rng(seed)
+    samples = rng.permutation(np.repeat(np.arange(len(sizes)), sizes))
+    X, Y = rng.standard_normal((len(samples), k)), rng.standard_normal((len(sizes), outputs))
+    atom = ReLU(X, right=right, samples=samples, **layer)
+    none = np.zeros((k + (layer.get("bias") == "free"), 0)), np.zeros((outputs, 0))
+    problem = Problem(loss(Y), atom, 0.6, offsets)
+    return (
+        improve(problem, none, budget=3).result.certificate
+        if "pool" not in layer
+        else (check(problem, none, budget=2).certificate)
+    )
+
+
+PATCHES = {
+    "sums": {},
+    "sums of outputs": {"outputs": 2},
+    "sums of each output": {"outputs": 2, "right": "l1", "seed": 2},
+    "sums with free biases": {**FREE, "sizes": (2, 2, 2, 2)},
+    "largest": {"pool": "max"},
+    "largest of a sign": {"pool": "max", "inputs": 3, "sizes": (3, 2, 3), "right": "l2-"},
+    "largest of each output": {"pool": "max", "outputs": 2, "right": "l1"},
+    "largest of outputs of a sign": {"pool": "max", "outputs": 2, "right": "linf+", "form": "sum"},
+    "largest of labels": {"pool": "max", "loss": labelled},
+    "largest beside biases": {"pool": "max", "loss": mean_huber, "offsets": [ColumnIntercept(1.0)]},
+}
+
+
+@pytest.mark.parametrize("name", PATCHES)
+def test_layers_of_patches_are_covered_and_changes_of_them_answered_alike(binary, tmp_path, name):
+    held, path, seen = patched(**PATCHES[name]), tmp_path / "x.cert", set()
+    held.save(path)
+    assert LINE.match(answer(binary, path)[0])
+    assert agrees(binary, path) in STATUS.values()
+    with Session(binary) as session:
+        for lie in [*lies(held), *lies_of_a_layer(held)]:
+            lie.save(path)
+            seen.add(agrees(session, path))
+    assert {REJECTED, OUTSIDE} <= seen
+    assert seen & set(STATUS.values())
+
+
+def test_every_sample_has_patches_and_each_patch_is_of_one(binary, tmp_path):
+    path = tmp_path / "x.cert"
+    largest, free = patched(pool="max"), patched(**PATCHES["sums with free biases"])
+    samples = as_numpy(largest.given["samples"])
+    alone = np.flatnonzero(np.bincount(samples)[samples] == 1)
+
+    def stated(held, **fields):
+        atom = {**held.statement["atom"], **fields}
+        return replace(held, statement={**held.statement, "atom": atom})
+
+    def moved_to(row):
+        return lambda x: x.put(alone, row)
+
+    less = {k: a for k, a in largest.given.items() if k != "samples"}
+    for held, told in (
+        (with_array(largest, "given", "samples", moved_to(4)), "statement.samples"),
+        (
+            with_array(largest, "given", "samples", moved_to(samples[alone - 1])),
+            "statement.samples",
+        ),
+        (
+            with_array(free, "given", "samples", lambda x: x.put(0, 1 - x[0] // 2)),
+            "statement.samples",
+        ),
+        (stated(largest, slope=HALF), "statement.atom.pool"),
+        (replace(largest, given=less), "statement.atom.pool"),
+    ):
+        held.save(path)
+        assert answer(binary, path) == (f"NOT VERIFIED  {told}\n", REJECTED)
+        assert kernel(path) is None
+    with_array(largest, "given", "samples", moved_to(-1)).save(path)
+    assert agrees(binary, path) == OUTSIDE
+
+
+def test_the_base_of_a_sample_is_one_of_its_patches(binary, tmp_path):
+    held, path, seen = patched(pool="max"), tmp_path / "x.cert", Counter()
+    held = replace(held, claim={**held.claim, "verdict": "UNDECIDED"})
+    for name in (k for k in held.witness if k.endswith("base")):
+        for sample in range(4):
+            for base in range(-1, 8):
+                with_array(held, "witness", name, lambda x, k=sample, b=base: x.put(k, b)).save(
+                    path
+                )
+                seen[agrees(binary, path)] += 1
+    assert {REJECTED, STATUS["UNDECIDED"]} <= set(seen)
+    for high in (2.0**1020, 2.0**1023):  # a difference of patches that is no float
+
+        def raised(x, high=high):
+            x[:] = np.where(x > 0, high, -high)
+
+        with_array(held, "given", "features", raised).save(path)
+        assert agrees(binary, path) in (REJECTED, STATUS["UNDECIDED"])
 
 
 def test_a_free_bias_needs_a_constant_feature_and_sums_of_zero(binary, tmp_path):
@@ -1486,18 +1598,18 @@ WEAKER_LAYERS = (  # lines of the checker about hidden layers
     ("NonPositive => square (Some false) t", "NonPositive => square None t"),
     ("if x is Some x then Some (dmax x dzero) else None.", "x."),
     ("L2 => foldr dadd dzero x", "L2 => foldr dmax dzero x"),
-    ("shaped (dm d) (dinputs d) f else eqn (dinputs d) (dm d)", "true else eqn (dinputs d) (dm d)"),
-    ("(dinputs d) f else eqn (dinputs d) (dm d)", "(dinputs d) f else true"),
+    ("shaped (dpatches d) (dinputs d) f && pool_ok", "pool_ok"),
+    ("eqn (dinputs d) (dm d), eqn", "eqn"),
     ("Z.add (ex x) (Z.min (dex a) Z0)", "Z.add (ex x) (dex a)"),
     ("Row i => Nat.ltb i m | Line a => shaped 1 (m + k) a", "Row i => Nat.ltb i m | _ => true"),
     ("Row i => Nat.ltb i m | Line a =>", "Row i => true | Line a =>"),
-    ("eqn (dinputs d) (dm d) && ~~ dfree d", "eqn (dinputs d) (dm d)"),
+    ("eqn (dpatches d) (dm d), ~~ dfree d &", "eqn (dpatches d) (dm d) &"),
     ("Z.ltb Z0 c && all (fun r =>", "all (fun r =>"),
     ("all (fun r => Z.eqb (last Z0 r) c) (ints f)", "true"),
     ("far := sqrt_up (foldr dmax dzero (squares_of_rows g))", "far := dzero"),
     ("dmul (dmul far far) (Dy 1", "dmul far (Dy 1"),
     ("(Dy 1 (Z.opp (Z.add (ex f) (ex f))))) (Z.mul c c)", "(Dy 1 Z0)) (Z.mul c c)"),
-    ("if dfree d && ~~ zeros (sums d w) || negb", "if negb"),
+    ("if dfree d && ~~ zeros (column_sums m n w) || negb", "if negb"),
     ("dadd (sqrt_up x) (far b)", "sqrt_up x"),
     ("dmul (dmax beside_ dzero) (reach b)", "dzero"),
     ("dmul (dadd one (reach b)) (dadd", "dmul one (dadd"),
@@ -1505,6 +1617,29 @@ WEAKER_LAYERS = (  # lines of the checker about hidden layers
     ("form (only (gsub (scalar k one) p)) beside_", "form (only p) beside_"),
     (" let u := priced_ (dfree d) u in", ""),
     ("[:: map (fun _ => Z0) r]", "[:: r]"),
+)
+
+
+WEAKER_PATCHES = (  # lines of the checker about patches
+    ("all (fun k => Nat.ltb k (dm d)) s\n", "true\n"),
+    ("eqn (size s) (dpatches d), all", "all"),
+    ("(Z.eqb (num a) Z0 && ~~ dfree d)", "~~ dfree d"),
+    ("(Z.eqb (num a) Z0 && ~~ dfree d)", "Z.eqb (num a) Z0"),
+    ("else eqn (dpatches d) (dm d).", "else true."),
+    ("eqn (dinputs d) (dm d), eqn (dpatches d) (dm d),", "eqn (dinputs d) (dm d),"),
+    ("if dpool d is None then true else false", "true"),
+    ("if largest then Z.max else Z.add", "Z.add"),
+    ("  if largest_ d then\n", "  if false then\n"),
+    ("if Z.ltb Z0 omega then map (less_base y) x else", "if true then map (less_base y) x else"),
+    ("Z.ltb Z0 omega && Z.eqb b (Zneg xH)", "Z.eqb b (Zneg xH)"),
+    ("(g, sqrt_up (Dy (dotz Z0 l l) (Z.add e e)))", "(g, dzero)"),
+    ("zip_with Z.sub x.2 base.2", "zip_with Z.add x.2 base.2"),
+    ("dadd (dmul (Dy o w) t.2)", "dadd t.2"),
+    ("(iota (size x) h)", "(iota 0 h)"),
+    ("(blank h 1)) in\n", "(filled h 1)) in\n"),
+    ("all (fun r => eqn (size r) k) (ints rows)", "true"),
+    ("output_square (if plus then NonNegative else NonPositive)", "output_square NonNegative"),
+    ("dadd (sqrt_up (dmax y dzero)) lost", "sqrt_up (dmax y dzero)"),
 )
 
 
@@ -1730,6 +1865,10 @@ WEAKER_CONES = (  # lines of the checker about cones
         ("Statement.v", "L1 => \\sum_i `|u i 0|", "L1 => \\sum_i `|u i 0| / 2"),
         ("Statement.v", "if 0 <= z then z else a * z", "if 0 <= z then z else z - a"),
         ("Statement.v", "(F q *m U)", "(F q *m (U + U))"),
+        ("Statement.v", "\\sum_(k < patches q | row_of_patch q k == i)", "\\sum_(k < patches q)"),
+        ("Statement.v", "[Num.max/0]_(k < patches q | row_of_patch q k == i)", "[Num.max/0]_k"),
+        ("Statement.v", "[Num.max/0]_(k < patches", "[Num.min/0]_(k < patches"),
+        ("Statement.v", "if take_largest q\n", "if ~~ take_largest q\n"),
         ("Statement.v", "(col k (priced U)) (col k V)", "(col k U) (col k V)"),
         ("Statement.v", "(i.+1 == inputs q)%N then 0", "(i == 0 :> nat)%N then 0"),
         ("Statement.v", "NonNegative => 0 <= x ", "NonNegative => 0 < x "),
@@ -1741,6 +1880,7 @@ WEAKER_CONES = (  # lines of the checker about cones
             ("Checker.v", old, new)
             for weaker in (
                 WEAKER_LAYERS,
+                WEAKER_PATCHES,
                 WEAKER_LOGARITHMS,
                 WEAKER_COUNTS,
                 WEAKER_CLASSES,

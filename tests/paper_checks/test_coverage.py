@@ -55,7 +55,8 @@ def test_the_checker_reads_one_of_each():
         "bias": ["none", "free"],
         "norm": ["l2", "l2+", "l2-", "l1", "l1+", "l1-", "linf", "linf+", "linf-"],
         "rule": ["spectral", "conic", "lines", "cones", "signs"],
-        "layer_rule": ["network", "outputs", "cones"],
+        "layer_rule": ["max_pool", "network", "outputs", "cones"],
+        "pool": ["max"],
         "tensor_rule": ["transpose", "signs"],
         "fitted": ["column", "row"],
     }
@@ -66,7 +67,8 @@ def test_the_checker_reads_one_of_each():
     assert in_checker("TENSOR_RULES.transpose")
     assert not in_checker("TENSOR_RULES.cones")
     assert in_checker("network_bound.network")
-    assert not in_checker("network_bound.max_pool")
+    assert in_checker("network_bound.max_pool")
+    assert not in_checker("network_bound.linear")
     assert in_checker("OFFSETS.row")
     assert not in_checker("OFFSETS.smooth")
     assert in_checker("lower.ky_fan")
@@ -94,7 +96,7 @@ def test_a_row_says_who_proves_what():
     assert held["cp, symmetric"][1:] == ("", "tested only")
     assert held["relu, bias none"][1:] == ("yes", "proved in Coq")
     assert held["relu, bias free"][1:] == ("yes", "proved in Coq")
-    assert held["relu, pool max"][1:] == ("", "tested only")
+    assert held["relu, pool max"][1:] == ("yes", "proved in Coq")
     assert written().count("\n") == len(list(rows())) + 1
 
 
