@@ -22,6 +22,7 @@ from certify.losses import Loss
 from certify.offsets import Offset
 
 Values = tuple[Array, ...]
+JOINT = 500_000  # numbers in the design of several offsets that is solved directly
 SWEEPS, PRODUCTS = 50, 500  # block-coordinate steps, and of conjugate gradients
 NEWTON = 60  # steps of a fit with outliers
 FLAT, REFINED = 1e-10, 4  # relative shift of a singular matrix, and steps that undo it
@@ -29,6 +30,7 @@ SETTLED = 1e-15  # relative change that ends them; cost, never truth
 STEPS = 3000  # of the methods for other losses
 BALANCED, UNEVEN = 5, 2.0  # steps between changes of a step size, ratio of residuals for one
 SHARES = 50  # powers of two by which a q is shortened back into the domain
+ROUNDED, NEARLY = 2.0**-48, 0.5  # relative, of a fit's sum; and how far 1 may be from 1
 FAR = 1e8  # times the data's size: a q beyond it follows a direction without a minimum
 
 
@@ -43,6 +45,21 @@ def shift(offsets: Sequence[Offset], q: Values, observed: Observed) -> Array | f
     for f in fields:
         out = out + f
     return out
+
+
+def joint_fit(offsets: Sequence[Offset], weights: Array, observed: Observed) -> Array | None:
+    """Return the matrix that maps sqrt(w) times a target to all best q; None if large.
+
+    The pseudoinverse of sqrt(w) A above sqrt(ridge): the q is the least where many are best.
+    """
+    sizes = [math.prod(o.shape(observed)) for o in offsets]
+    if any(o.entrywise for o in offsets) or sum(sizes) * observed.size > JOINT:
+        return None
+    design = np.hstack([o.design(observed) for o in offsets]) * np.sqrt(weights)[:, None]
+    ridges = np.concatenate([o.priced * np.ones(s) for o, s in zip(offsets, sizes, strict=True)])
+    stacked = np.vstack([design, np.diag(np.sqrt(ridges))])
+    rounding = max(stacked.shape) * float(np.finfo(np.float64).eps)
+    return np.asarray(np.linalg.pinv(stacked, rcond=rounding)[:, : observed.size])
 
 
 def least_squares(
@@ -84,18 +101,24 @@ def best_row_column(
 
 
 def sweeps(offsets: Sequence[Offset], target: Array, weights: Array, observed: Observed) -> Values:
-    """Return the best values of several offsets, one after another; where that is slow, at once."""
-    q = [np.zeros(o.shape(observed)) for o in offsets]
-    rest = target
-    for _ in range(SWEEPS):
+    """Return the best values of several offsets, one after another; where that is slow, at once.
+
+    It is where the steps, as they fall, are not small enough after SWEEPS.
+    """
+    q, last = [np.zeros(o.shape(observed)) for o in offsets], np.inf
+    rest, small = target, SETTLED * max(float(np.abs(target).max()), 1e-300)
+    for left in range(SWEEPS - 1, -1, -1):
         before = [x.copy() for x in q]
         for k, o in enumerate(offsets):
             residual = rest + o.field(q[k], observed)
             q[k] = o.solve(residual, weights, observed)
             rest = residual - o.field(q[k], observed)
         moved = max(float(np.abs(a - b).max(initial=0.0)) for a, b in zip(q, before, strict=True))
-        if moved <= SETTLED * max(float(np.abs(target).max()), 1e-300):
+        if moved <= small:
             return tuple(q)
+        if moved * min(moved / last, 1.0) ** left > small:
+            break
+        last = moved
     return robust(offsets, target, weights, observed)
 
 
@@ -226,6 +249,7 @@ def best(loss: Loss, offsets: Sequence[Offset], Z: Array) -> Values:
     if type(loss).outside is not Loss.outside:  # the gradients may end at the domain's boundary
         tries = [flat, inside(objective, alternating(objective))]
         flat = min(tries, key=lambda x: objective.smooth_part(x)[0] + float(prices @ np.abs(x)))
+        flat = raise_fit(objective, flat)
     far = FAR * (1 + float(np.abs(Z).max(initial=0.0)))
     if not np.isfinite(flat).all() or float(np.abs(flat).max(initial=0.0)) > far:
         cure = "give each offset a ridge > 0, or give q"
@@ -237,6 +261,21 @@ def inside(objective: Fit, flat: Array) -> Array:
     """Return the largest of a few multiples of q where the loss is finite; q if there is none."""
     tries = (flat * (1 - 2.0**-k) for k in range(SHARES, -1, -1))
     return next((q for q in tries if not objective.loss.outside(objective.field(q))), flat)
+
+
+def raise_fit(objective: Fit, flat: Array) -> Array:
+    """Return q whose fit is above 0 by more than its sum rounds, where a constant is some A q.
+
+    Floats may add to 0 what is below 0 by a rounding: outside the domain, exactly.
+    """
+    A, observed, ones = objective.design, objective.loss.observed, np.ones(objective.Z.size)
+    slack = ROUNDED * (np.abs(objective.Z).reshape(-1) + np.abs(A) @ np.abs(flat))
+    if not ((slack > 0) & (objective.field(flat).reshape(-1) <= slack)).any():
+        return flat
+    joint = joint_fit(objective.offsets, ones, observed)
+    level = np.zeros(len(flat)) if joint is None else joint @ ones
+    constant = np.abs(A @ level - 1).max() <= NEARLY
+    return flat + 2 * float(slack.max()) * level if constant else flat
 
 
 def matrices(offsets: Sequence[Offset], observed: Observed) -> tuple[Any, Any]:
@@ -278,12 +317,19 @@ def alternating(objective: Fit) -> Array:
     """
     prox: Callable[[Array, float], Array] = getattr(objective.loss, "prox")  # noqa: B009  not smooth
     observed, ones = objective.loss.observed, np.ones(objective.Z.shape)
+    offsets = objective.offsets
     q: Values = ()
+    free = len(offsets) > 1 and all(o.free for o in offsets)  # t changes no fit of these
+    joint = joint_fit(offsets, ones.reshape(-1), observed) if free else None
+    shapes = [o.shape(observed) for o in offsets]
     X, dual, t = objective.Z.copy(), np.zeros(objective.Z.shape), 1.0
     for k in range(STEPS):
         target = np.asarray(X - objective.Z + dual)
-        q = least_squares(objective.offsets, target, ones / t, observed)
-        fit = np.asarray(objective.Z + shift(objective.offsets, q, observed))
+        if joint is None:
+            q = least_squares(offsets, target, ones / t, observed)
+        else:
+            q = split_values(joint @ target.reshape(-1), shapes)
+        fit = np.asarray(objective.Z + shift(offsets, q, observed))
         before, X = X, prox(fit - dual, t)
         dual = dual + X - fit
         apart, moved = float(np.abs(X - fit).max()), float(np.abs(X - before).max())

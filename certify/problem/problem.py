@@ -1,6 +1,5 @@
 """The problem statement: l(Y, sum phi(X_i) + A q) + lam sum theta(X_i) + H(q)."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,12 +14,11 @@ from certify.losses import Loss, Squared
 from certify.losses.squared import DENSE, UNKNOWN
 from certify.offsets import Offset
 
-from .best_offsets import best, least_squares, shift, split_values
+from .best_offsets import best, joint_fit, least_squares, shift, split_values
 from .stationary import StationaryLam, stationary_lam
 
 Values = tuple[Array, ...]
 FOREIGN = ("sklearn", "tensorly", "torch", "onnx", "implicit", "surprise", "cornac")
-JOINT = 500_000  # numbers in the design of overlapping offsets that is solved directly
 
 
 @dataclass(frozen=True, eq=False, init=False, repr=False)
@@ -299,21 +297,9 @@ class Problem:
     @cached_property
     def joint(self) -> Array | None:
         """The matrix that maps sqrt(w) times a target to all best offsets; None if large."""
-        observed = self.loss.observed
-        count = sum(math.prod(o.shape(observed)) for o in self.offsets)
-        fields = any(o.entrywise for o in self.offsets)
-        if fields or count * observed.size > JOINT:
-            return None
-        scale = getattr(self.loss, "scale")  # noqa: B009  only least squares has offsets fitted
-        root = np.ones(observed.size) if scale is None else np.sqrt(scale.reshape(-1))
-        design = np.hstack([o.design(observed) for o in self.offsets]) * root[:, None]
-        sizes = [math.prod(o.shape(observed)) for o in self.offsets]
-        ridges = np.concatenate(
-            [o.priced * np.ones(s) for o, s in zip(self.offsets, sizes, strict=True)]
-        )
-        return np.asarray(np.linalg.pinv(np.vstack([design, np.diag(np.sqrt(ridges))])))[
-            :, : observed.size
-        ]
+        scale, observed = getattr(self.loss, "scale"), self.loss.observed  # noqa: B009  least squares
+        weights = np.ones(observed.size) if scale is None else scale.reshape(-1)
+        return joint_fit(self.offsets, weights, observed)
 
 
 def fitting(arrays: tuple[Any, ...], shapes: Sequence[tuple[int, ...]]) -> bool:

@@ -3,14 +3,16 @@
 import cvxpy
 import numpy as np
 import pytest
+from flint import fmpq_mat
 from scipy import sparse
 
 from certify import Problem
 from certify.atoms import RankOne
 from certify.base.minimize import bisect_slopes
 from certify.losses import Absolute, Hinge, Quantile, Squared
-from certify.offsets import ColumnIntercept, Intercept, RowIntercept, Smooth, Sparse
+from certify.offsets import ColumnIntercept, Intercept, Linear, RowIntercept, Smooth, Sparse
 from certify.problem.best_offsets import least_squares
+from certify.search.dual import orthogonal
 from tests.tolerance import rounding
 
 RNG = np.random.default_rng(6)
@@ -112,3 +114,49 @@ def test_several_offsets_are_best_under_losses_with_kinks(name, size):
     price = 0.5 * cvxpy.norm1(out) + 0.5 * cvxpy.sum_squares(smooth[1:] - smooth[:-1])
     truth = cvxpy.Problem(cvxpy.Minimize(fit + price)).solve(solver="CLARABEL")
     assert found / size == pytest.approx(truth, rel=1e-6)
+
+
+OVERLAP = [ColumnIntercept(), RowIntercept(), Linear(np.random.default_rng(0).normal(size=(28, 2)))]
+
+
+@pytest.mark.parametrize("loss", [Squared, Absolute])
+def test_offsets_that_overlap_are_no_larger_than_the_data(loss):
+    data = np.random.default_rng(1).normal(size=(28, 21))
+    problem = Problem(loss(data), RankOne(), 1.0, OVERLAP)
+    q = problem.fit_offsets(np.zeros(data.shape))
+    assert max(np.abs(x).max() for x in q) <= 4 * np.abs(data).max()
+
+
+def test_sweeps_that_come_no_nearer_are_given_up(monkeypatch):
+    steps, A = [], np.column_stack([np.ones(40), np.linspace(0.0, 1e-3, 40)])
+    solve = Intercept.solve
+    monkeypatch.setattr(Intercept, "solve", lambda *given: steps.append(0) or solve(*given))
+    observed, target = Squared(np.zeros((40, 2))).observed, np.random.default_rng(2).random((40, 2))
+    offsets, ones = (Intercept(), Linear(A[:, 1:])), np.ones((40, 2))
+    number, slope = least_squares(offsets, target, ones, observed)
+    assert len(steps) <= 4
+    wanted = np.linalg.lstsq(np.kron(A, np.eye(2)) @ SHARED, target.reshape(-1), rcond=None)[0]
+    assert np.abs(np.concatenate([number.reshape(-1), slope.reshape(-1)]) - wanted).max() <= 1e-6
+
+
+SHARED = np.array([[1.0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1]])  # both columns have one number
+
+
+def test_a_dual_point_is_projected_by_one_matrix_and_corrected_by_one_solution(monkeypatch):
+    data = np.random.default_rng(3).normal(size=(28, 21))
+    problem = Problem(Absolute(data), RankOne(), 1.0, OVERLAP)
+    calls = []
+
+    class Counted:
+        def __init__(self, *given):
+            self.matrix = fmpq_mat(*given)
+
+        def solve(self, right):
+            calls.append(0)
+            return self.matrix.solve(right.matrix)
+
+    monkeypatch.setattr(orthogonal, "fmpq_mat", Counted)
+    monkeypatch.setattr(orthogonal, "least_squares", None)
+    found = orthogonal.orthogonalize(problem, np.random.default_rng(4).uniform(-1, 1, data.shape))
+    assert len(calls) == 1
+    assert len(found.corrections) > 50

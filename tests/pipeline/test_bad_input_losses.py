@@ -307,6 +307,16 @@ def test_the_best_offsets_of_counts_are_their_means(offset):
         assert np.abs(level + q - means).max() <= ACCURACY * COUNTS.max()
 
 
+def test_a_fit_of_counts_that_rounds_to_zero_is_inside_the_domain_exactly():
+    loss, offsets = (
+        KullbackLeibler([[0.1], [0.0], [0.0], [0.0]]),
+        [ColumnIntercept(), RowIntercept()],
+    )
+    problem = Problem(loss, RankOne("l2+", "l2+"), 1.0, [*offsets, Intercept()])
+    none = (np.zeros((4, 0)), np.zeros((1, 0)))
+    assert check(problem, none, budget=0).upper <= 2.0**-40
+
+
 @pytest.mark.parametrize("level", [0.25, 3.0])
 def test_the_best_sparse_part_of_counts_stops_at_zero(level):
     problem = Problem(KullbackLeibler(COUNTS), RankOne(), 0.5, [Sparse(0.25)])

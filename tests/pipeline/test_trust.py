@@ -199,7 +199,7 @@ def test_offsets_that_overlap_are_fitted_alike_on_small_and_large_data(monkeypat
     offsets = [RowIntercept(0.5), ColumnIntercept()]
     direct = Problem(loss, RankOne(), 1.0, offsets)
     assert direct.joint is not None
-    monkeypatch.setattr("certify.problem.problem.JOINT", 0)
+    monkeypatch.setattr("certify.problem.best_offsets.JOINT", 0)
     one_by_one = Problem(loss, RankOne(), 1.0, offsets)
     assert one_by_one.joint is None
     zero = np.zeros((6, 5))

@@ -5,7 +5,7 @@ column, component of a graph, or all are made zero in integers on a grid; covari
 rational corrections.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -20,7 +20,7 @@ from certify.losses import Loss, Softmax, Squared
 from certify.losses._entrywise import Entrywise
 from certify.offsets import Linear, ModeIntercept, Offset, Smooth
 from certify.problem import Problem
-from certify.problem.best_offsets import least_squares, shift
+from certify.problem.best_offsets import joint_fit, least_squares, shift, split_values
 
 from .zero_sums import along_lines, along_tree, by_line, cancel
 
@@ -146,11 +146,11 @@ def covariates(o: Offset, m: int) -> list[Array]:
 
 def inner(problem: Problem, free: tuple[Offset, ...], W: Array) -> Array:
     """Return W without what the offsets explain, inside the domain of d."""
-    loss = problem.loss
+    loss, project = problem.loss, projection(problem, free, W.shape)
     if isinstance(loss, Squared):
-        return project(problem, free, W)
+        return project(W)
     for _ in range(ROUNDS):
-        W, before = SHY * loss.clip_dual(project(problem, free, W)), W
+        W, before = SHY * loss.clip_dual(project(W)), W
         if np.abs(W - before).max(initial=0.0) <= (1 - SHY) * np.abs(W).max(initial=0.0):
             break
     return W
@@ -181,15 +181,25 @@ def capacity(problem: Problem, W: Array) -> Array:
     return np.asarray(np.minimum(W - low, high - W)).reshape(-1)
 
 
-def project(problem: Problem, free: tuple[Offset, ...], W: Array) -> Array:
-    """Remove from W, in floats, what the offsets explain: w (W / w - A q)."""
-    loss, scale = problem.loss, getattr(problem.loss, "scale", None)
-    weights = np.ones(W.shape) if scale is None else spread(scale, W.shape)
-    if isinstance(loss, Squared):
-        q = Problem(loss, problem.atom, problem.lam, free).fit_offsets(loss.data - W / weights)
-    else:
-        q = least_squares(free, np.asarray(W / weights), weights, loss.observed)
-    return np.asarray(W - weights * shift(free, q, loss.observed))
+def projection(
+    problem: Problem, free: tuple[Offset, ...], shape: tuple[int, ...]
+) -> Callable[[Array], Array]:
+    """Return what removes from a field W, in floats, what the offsets explain: w (W / w - A q)."""
+    observed, scale = problem.loss.observed, getattr(problem.loss, "scale", None)
+    weights = np.ones(shape) if scale is None else spread(scale, shape)
+    root = np.sqrt(weights.reshape(-1))
+    joint = joint_fit(free, weights.reshape(-1), observed) if len(free) > 1 else None
+    shapes = [o.shape(observed) for o in free]
+
+    def project(W: Array) -> Array:
+        """Return the field without that."""
+        if joint is None:
+            q = least_squares(free, np.asarray(W / weights), weights, observed)
+        else:
+            q = split_values(joint @ (W.reshape(-1) / root), shapes)
+        return np.asarray(W - weights * shift(free, q, observed))
+
+    return project
 
 
 def spread(scale: Array, shape: tuple[int, ...]) -> Array:
@@ -252,7 +262,8 @@ def column_correction(a: Array, w: Array, free: Array) -> list[tuple[int, Fracti
     sums = [sum(ints[i * k + c] * v for i, v in enumerate(values)) for c in range(k)]
     left = fmpq_mat(rank, rank, [fmpq(ints[i * k + c]) for c in equations for i in picked])
     right = fmpq_mat(rank, 1, [fmpq(-sums[c]) for c in equations])
-    solved = [left.solve(right)[i, 0] for i in range(rank)]
+    solution = left.solve(right)
+    solved = [solution[i, 0] for i in range(rank)]
     del e  # the unit of A divides out
     rest = (sum(ints[i * k + c] * x for i, x in zip(picked, solved, strict=True)) for c in range(k))
     if any(total != -s for total, s in zip(rest, sums, strict=True)):
