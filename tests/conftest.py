@@ -62,6 +62,7 @@ def pytest_collection(session):
         return (yield)
     finally:
         gc.freeze()
+        gc.set_threshold(50_000)  # a test's own objects are few
         gc.enable()
 
 

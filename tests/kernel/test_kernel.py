@@ -82,6 +82,7 @@ def test_three_arithmetics_prove_the_same(name):
     assert rounded.rules == exact.rules
 
 
+@pytest.mark.sampled(4)
 @EACH
 def test_bracket_holds_the_better_factors(name):
     outcome = prove(certificate(name))

@@ -146,6 +146,7 @@ def exact_residual(blocks, seed, weighted, b):
     return {p: x - row[p[0]] for p, x in value.items()}, weights, (row, column)
 
 
+@pytest.mark.sampled(5)
 @pytest.mark.parametrize("norms", NORMS)
 @pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize(("ridges", "weighted"), CASES)
@@ -164,6 +165,7 @@ def test_the_upper_bound_is_the_objective(ridges, weighted, seed, norms):
     assert true * (1 - 1e-14) <= sums.upper <= true * (1 + 1e-11)
 
 
+@pytest.mark.sampled(5)
 @pytest.mark.parametrize("norms", NORMS)
 @pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize(("ridges", "weighted"), CASES)
@@ -206,6 +208,7 @@ def test_the_lower_bound_is_the_value_of_a_dual_point(ridges, weighted, seed, no
     assert 0 <= s * inner - s * s * size / 2 - lower < Fraction(1, 2**36)
 
 
+@pytest.mark.sampled(5)
 @pytest.mark.parametrize("norms", NORMS)
 @pytest.mark.parametrize(("ridges", "weighted"), CASES)
 def test_the_kernel_proves_as_much_of_the_parts_put_together(ridges, weighted, norms, monkeypatch):

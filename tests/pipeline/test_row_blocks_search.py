@@ -1,6 +1,7 @@
 """Better factors of blocks of rows: as good as those of the whole table, and with a proof."""
 
 import re
+import shutil
 from dataclasses import replace
 from itertools import pairwise
 
@@ -61,6 +62,7 @@ def dense(weighted):
     return Y.toarray(), (C.toarray() if weighted else seen.astype(float))
 
 
+@pytest.mark.sampled(5)
 @pytest.mark.parametrize("norms", NORMS)
 @pytest.mark.parametrize(("ridges", "weighted"), CASES)
 def test_factors_from_nothing_are_certified(ridges, weighted, norms):
@@ -115,11 +117,12 @@ def test_a_search_that_is_ended_proves_what_it_has():
 
 
 def test_a_search_without_progress_goes_on_in_double_precision_and_ends(monkeypatch):
-    kinds, stages = [], []
+    kinds, asked, stages = [], [], []
 
-    def stay(sides, rows, columns, *_):
-        """Note the precision, and take no step."""
+    def stay(sides, rows, columns, steps, *_):
+        """Note the precision and how many steps are asked for, and take none."""
         kinds.append(sides.empty.kind)
+        asked.append(steps)
         return rows, columns
 
     monkeypatch.setattr(search, "grow", lambda fit, *_: fit)
@@ -127,6 +130,7 @@ def test_a_search_without_progress_goes_on_in_double_precision_and_ends(monkeypa
     blocks, factors = table()
     found = improve(blocks, factors, progress=lambda *x: stages.append(x))
     assert kinds == [np.float32] * search.STALE + [np.float64] * search.STALE
+    assert asked == [asked[0] * k for k in range(1, search.STALE + 1)] * 2
     assert len(stages) == 2 * search.STALE + 1
     assert not found.certified
 
@@ -154,6 +158,7 @@ def test_numbers_whose_squares_single_precision_does_not_hold_are_double(change,
     assert search.precision(asked, search.begin(asked, None), huge[0][0][:N]) is np.float64
 
 
+@pytest.mark.thorough
 def test_rounds_without_progress_take_more_steps():
     rng = np.random.default_rng(4)
     ratings = sparse.random_array(
@@ -451,6 +456,21 @@ def test_a_checkpoint_is_written_now_and_then_and_at_the_end(tmp_path, monkeypat
     assert saved[1:] == ["2", "3"]
 
 
+@pytest.fixture(scope="module")
+def begun(tmp_path_factory):
+    """Return a table, and the folder of a checkpoint of it."""
+    blocks = replace(table()[0], offsets=[RowIntercept(1.0)])
+    folder = tmp_path_factory.mktemp("begun")
+    improve(blocks, rtol=1e-2, checkpoint=folder)
+    return blocks, folder
+
+
+def test_a_checkpoint_is_gone_on_from_with_another_epsilon(begun, tmp_path):
+    blocks, folder = begun
+    shutil.copytree(folder, tmp_path / "kept")
+    assert improve(blocks, rtol=1e-6, checkpoint=tmp_path / "kept").certified
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -462,14 +482,12 @@ def test_a_checkpoint_is_written_now_and_then_and_at_the_end(tmp_path, monkeypat
         {"blocks": None},
     ],
 )
-def test_a_checkpoint_of_another_question_is_refused(tmp_path, change):
-    blocks = replace(table()[0], offsets=[RowIntercept(1.0)])
-    improve(blocks, rtol=1e-2, checkpoint=tmp_path)
-    assert improve(blocks, rtol=1e-6, checkpoint=tmp_path).certified  # another epsilon
+def test_a_checkpoint_of_another_question_is_refused(begun, change):
+    blocks, folder = begun
     if "blocks" in change:
         change = {"blocks": [*blocks.blocks[:-1], 2 * blocks.blocks[-1]]}
     with pytest.raises(InputError, match="a checkpoint of another table, lam, norms or off"):
-        improve(replace(blocks, **change), checkpoint=tmp_path)
+        improve(replace(blocks, **change), checkpoint=folder)
 
 
 @pytest.mark.parametrize(
