@@ -23,6 +23,7 @@ from certify.offsets import Offset
 
 Values = tuple[Array, ...]
 JOINT = 500_000  # numbers in the design of several offsets that is solved directly
+AGAIN = 50_000  # and of one that is solved again where a step changes
 SWEEPS, PRODUCTS = 50, 500  # block-coordinate steps, and of conjugate gradients
 NEWTON = 60  # steps of a fit with outliers
 FLAT, REFINED = 1e-10, 4  # relative shift of a singular matrix, and steps that undo it
@@ -317,18 +318,21 @@ def alternating(objective: Fit) -> Array:
     """
     prox: Callable[[Array, float], Array] = getattr(objective.loss, "prox")  # noqa: B009  not smooth
     observed, ones = objective.loss.observed, np.ones(objective.Z.shape)
-    offsets = objective.offsets
+    offsets, fitted = objective.offsets, 0.0
     q: Values = ()
-    free = len(offsets) > 1 and all(o.free for o in offsets)  # t changes no fit of these
-    joint = joint_fit(offsets, ones.reshape(-1), observed) if free else None
+    joint: Array | None = None
+    free = all(o.free for o in offsets)  # t changes no fit of these
+    small = free or objective.design.shape[1] * ones.size <= AGAIN
     shapes = [o.shape(observed) for o in offsets]
     X, dual, t = objective.Z.copy(), np.zeros(objective.Z.shape), 1.0
     for k in range(STEPS):
         target = np.asarray(X - objective.Z + dual)
+        if small and fitted != t and not (free and fitted):
+            joint, fitted = joint_fit(offsets, ones.reshape(-1) / t, observed), t
         if joint is None:
             q = least_squares(offsets, target, ones / t, observed)
         else:
-            q = split_values(joint @ target.reshape(-1), shapes)
+            q = split_values(joint @ target.reshape(-1) / fitted**0.5, shapes)
         fit = np.asarray(objective.Z + shift(offsets, q, observed))
         before, X = X, prox(fit - dual, t)
         dual = dual + X - fit

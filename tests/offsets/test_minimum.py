@@ -160,3 +160,16 @@ def test_a_dual_point_is_projected_by_one_matrix_and_corrected_by_one_solution(m
     found = orthogonal.orthogonalize(problem, np.random.default_rng(4).uniform(-1, 1, data.shape))
     assert len(calls) == 1
     assert len(found.corrections) > 50
+
+
+@pytest.mark.parametrize("ridge", [0.0, 0.5])
+def test_few_numbers_beside_kinks_are_fitted_by_one_matrix(monkeypatch, ridge):
+    offsets = [ColumnIntercept(ridge), Linear(np.linspace(-1.0, 1.0, 9)[:, None], 0.25)]
+    problem, none = Problem(Absolute(DATA), RankOne(), 1.0, offsets), np.zeros((9, 4))
+    empty = np.zeros((9, 0)), np.zeros((4, 0))
+    with monkeypatch.context() as patched:
+        patched.setattr("certify.problem.best_offsets.JOINT", 0)
+        by_turns = problem.objective(empty, problem.fit_offsets(none))
+    monkeypatch.setattr("certify.problem.best_offsets.least_squares", None)
+    at_once = problem.objective(empty, problem.fit_offsets(none))
+    assert abs(at_once - by_turns) <= 1e-6 * by_turns
