@@ -29,6 +29,7 @@ from certify.search.evidence import CONVEX, SEARCHED
 from certify.search.families import is_supported, search
 from certify.search.fixed_rank import steps as fixed_rank_steps
 
+from . import beside_l1
 from . import rescale as scaling
 from .budget import AUTO, Budget, limits, rest
 from .certificate.coverage import missing_rules
@@ -130,9 +131,6 @@ def improved(
     values = None if q is None else problem.accept_offsets(q)
     if why := why_uncovered(problem):
         raise OutOfScopeError(why)
-    if problem.l1 is not None:
-        cure = "check() brackets it, and has better factors"
-        raise OutOfScopeError(f"no convex problem has the optimum beside an l1 penalty: {cure}")
     if not is_supported(problem) or missing_rules(problem):
         most = " of pool='max'" * (getattr(problem.atom, "pool", "") == "max")
         parts = f"{type(problem.atom).__name__}{most} with {type(problem.loss).__name__}"
@@ -143,7 +141,9 @@ def improved(
     epsilon = scaling.value_down(max(atol or 0.0, rtol * abs(value)), by)
     small_q = None if values is None else scaling.offsets_down(values, by)
     start = evaluate(scaled, scaling.factors_down(arrays, by), small_q)
-    if route.method == "cvxpy":
+    if problem.l1 is not None:
+        steps = beside_l1.descents(scaled, start, clock, seed)
+    elif route.method == "cvxpy":
         steps = by_solver.steps(scaled, start, clock.share(SEARCHED), route.solver, seed)
     else:
         steps = descend_from(scaled, start, clock, seed, epsilon)

@@ -43,9 +43,9 @@ class Exponents(NamedTuple):
 
 
 def normalize(problem: Problem) -> tuple[Problem, Exponents]:
-    """Return the same problem at scale 1, and the exponents taken out."""
+    """Return the same problem at scale 1, and the exponents taken out; as it is beside l1."""
     loss = problem.loss
-    if not isinstance(loss, Squared):
+    if not isinstance(loss, Squared) or problem.l1 is not None:
         return problem, Exponents()
     a, b = exponent(loss.data), exponent(loss.scale)
     if not a and not b:

@@ -174,9 +174,27 @@ def test_without_time_left_there_is_one_line_of_each_question():
     assert 0 < result.lower < result.own_size.lower
 
 
-def test_what_ends_at_certified_factors_is_refused():
-    with pytest.raises(OutOfScopeError, match="check"):
-        improve(PROBLEM, FACTORS)
+@pytest.mark.parametrize("problem", [PROBLEM, SQUARES])
+def test_improve_descends_at_its_size_and_ends_with_a_bracket(problem):
+    found = improve(problem, FACTORS, budget=4.0)
+    objectives = [up for _, up in found.history]
+    assert objectives == sorted(objectives, reverse=True)
+    assert found.objective <= check(problem, FACTORS, budget=4.0).better_upper
+    proved = verify(found.result.certificate, problem, found.factors)
+    assert 0 < proved.lower <= proved.upper == pytest.approx(found.objective, rel=1e-12)
+
+
+def test_improve_beside_l1_descends_at_any_scale():
+    s = 2.0**200
+    weights = tuple(x * s**1.5 for x in SQUARES.l1)
+    large = Problem(Squared(s * DATA), NONNEGATIVE, s * SQUARES.lam, l1=weights)
+    found = improve(large, [s**0.5 * x for x in FACTORS], budget=4.0)
+    assert "descend" in [name for name, _ in found.history]
+    same = improve(SQUARES, FACTORS, budget=4.0)
+    assert found.objective == pytest.approx(s**2 * same.objective, rel=1e-9)
+
+
+def test_the_least_penalty_of_nothing_is_refused():
     with pytest.raises(OutOfScopeError, match="l1 penalty"):
         lam_max(PROBLEM)
 
