@@ -128,14 +128,7 @@ def generated_ratings(shape: tuple[int, int], count: int):
     lognormal; the stars' frequencies and their deviation, 1.12, come out alike.
     """
     rng, (m, n) = np.random.default_rng(0), shape
-    users, items = rng.lognormal(0.0, 1.1, m), rng.lognormal(0.0, 1.6, n)
-    codes = np.zeros(0, np.int64)
-    while len(codes) < count:
-        wanted = 2 * (count - len(codes))
-        rows = rng.choice(m, wanted, p=users / users.sum())
-        cols = rng.choice(n, wanted, p=items / items.sum())
-        codes = np.unique(np.concatenate([codes, rows * n + cols]))
-    rows, cols = np.divmod(np.sort(rng.choice(codes, count, replace=False)), n)
+    rows, cols = draw_entries(rng, shape, count, (1.1, 1.6))
     users, items = (rng.standard_normal((k, TASTES)) for k in shape)
     depth = 0.7 * 0.6 ** np.arange(TASTES)
     score = 3.65 + 0.4 * rng.standard_normal(m)[rows]
@@ -276,10 +269,10 @@ def torch_network(  # noqa: PLR0913  keywords
     return net, made
 
 
-def draw_entries(shape: tuple[int, int], count: int):
-    """Return `count` rows and columns of entries, of lines of skewed popularity, in order."""
-    rng, (m, n) = np.random.default_rng(0), shape
-    rows, cols = rng.lognormal(0, 0.6, m), rng.lognormal(0, 0.8, n)
+def draw_entries(rng, shape: tuple[int, int], count: int, skews: tuple[float, float]):
+    """Return `count` rows and columns of entries, in order, of lines of lognormal popularity."""
+    rows, cols = (rng.lognormal(0.0, skew, d) for d, skew in zip(shape, skews, strict=True))
+    m, n = shape
     codes = np.zeros(0, np.int64)
     while len(codes) < count:
         wanted = 2 * (count - len(codes))
@@ -296,7 +289,8 @@ def clicks_and_counts(kind: str, shape: tuple[int, int], count: int):
     A component is normal on both sides; of counts with the identity for a link it is of a gamma
     distribution, so that a rate is never negative.
     """
-    at, rng = draw_entries(shape, count), np.random.default_rng(1)
+    at = draw_entries(np.random.default_rng(0), shape, count, (0.6, 0.8))
+    rng = np.random.default_rng(1)
     U, V = (rng.standard_normal((d, TASTES)) for d in shape)
     score = np.einsum("kr,kr->k", U[at[0]], V[at[1]]) / TASTES**0.5
     if kind == "logistic":

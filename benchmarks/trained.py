@@ -12,7 +12,7 @@ from sklearn.datasets import load_iris
 from sklearn.decomposition import NMF
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 
-from certify import Problem, Verdict, check, from_model, improve
+from certify import Problem, check, from_model, improve
 from certify.adapters.arrays import scnn_relu
 from certify.atoms import CP, RankOne, ReLU
 from certify.losses import Squared
@@ -21,71 +21,31 @@ from certify.polar.ascent.products import attain
 from certify.search.layers import lam_max
 
 TIERS = ("exact", "rounded")
-BRACKET = {"gap": 1.0}
+BRACKET, YES = {"gap": 1.0}, "CERTIFIED"
 
-# Random data, and diabetes
-
-
-def on_random():
-    """Return a network's outputs on 100 x 3 random data, with noise."""
-    rng = np.random.default_rng(0)
-    X, U = rng.standard_normal((100, 3)), rng.standard_normal((3, 3))
-    y = np.maximum(X @ U, 0.0).sum(axis=1, keepdims=True)
-    return ReLU(X), Squared(y + 0.3 * rng.standard_normal(y.shape))
+# Diabetes
 
 
-def on_diabetes(rows: int):
-    """Return the layer and the loss of the first rows of a permutation."""
+def best_network(rows: int, share: float, rtol: float, budget: float):
+    """Return a share of the smallest lam of an empty network, and what an improvement reaches.
+
+    rows  of a permutation of the patients
+    """
     _, X, y = data.diabetes(rows)
-    return ReLU(X, bias="regularized"), Squared(y[:, None])
-
-
-def best_network(on, share: float, rtol: float, budget: float, kind: str = "optimum"):
-    """Return a share of the smallest lam of an empty network, and what an improvement reaches."""
-    atom, loss = on()
-    problem, rng = (
-        Problem(loss, atom, share * atom.attain(loss.data, 0)[0]),
-        np.random.default_rng(1),
-    )
+    atom, loss = ReLU(X, bias="regularized"), Squared(y[:, None])
+    problem = Problem(loss, atom, share * atom.attain(loss.data, 0)[0])
+    rng = np.random.default_rng(1)
     start = tuple(0.1 * rng.standard_normal((*s, 24)) for s in atom.shapes(loss.dims))
     best = improve(problem, start, rtol=rtol, budget=budget).factors
-    if kind == "too few":
-        best = too_few(problem, best)
-    if kind == "stopped early":
-        best = tuple(1.02 * x for x in best)
     return problem, best, {"lam / lam_max": share}
 
 
-def too_few(problem: Problem, best):
-    """Return weights of half the neurons, that nothing of their size was found better than."""
-    theta = problem.atom.theta(best)
-    factors = tuple(x[:, np.argsort(-theta)[: len(theta) // 2]] for x in best)
-    for _ in range(5):
-        found = check(problem, factors, budget=20.0)
-        larger = found.better is not None and found.better[0].shape[1] > factors[0].shape[1]
-        if found.verdict is not Verdict.REFUTED or larger:
-            break
-        factors = found.better
-    return factors
-
-
-KINDS = {"optimum": "CERTIFIED", "too few": "RANK_LIMITED", "stopped early": "REFUTED"}
 networks = Table(
     "Hidden layers",
     [
         Case(
-            f"random 100 x 3 at {share}, {kind}",
-            partial(best_network, on_random, share, 1e-6, 60.0, kind),
-            {"verdict": verdict, "check s": 60.0},
-            {"tiers": TIERS, "budget": 60.0, "rtol": 1e-6},
-        )
-        for share in (0.2, 0.05)
-        for kind, verdict in KINDS.items()
-    ]
-    + [
-        Case(
             f"diabetes {count} rows at {share}",
-            partial(best_network, partial(on_diabetes, count), share, 0.01 * rtol, budget / 4),
+            partial(best_network, count, share, 0.01 * rtol, budget / 4),
             BRACKET,
             {"tiers": TIERS, "budget": budget, "rtol": rtol},
         )
@@ -97,7 +57,6 @@ networks = Table(
             (442, 0.2, 1e-2, 600.0),
         )
     ],
-    few=3,
 )
 
 
@@ -108,8 +67,8 @@ def hour(options: Options, share: float = 0.05):
     """
     seconds = 20 if options.quick else options.repeats or 3600
     yield f"442 x 11, lam / lam_max = {share}, {seconds} s"
-    on = partial(on_diabetes, 60 if options.quick else 442)
-    problem, best, _ = best_network(on, share, 1e-4, 5.0 if options.quick else 120.0)
+    rows, effort = (60, 5.0) if options.quick else (442, 120.0)
+    problem, best, _ = best_network(rows, share, 1e-4, effort)
     start, worked, heard, due = perf_counter(), process_time(), [], [0.0]
 
     def keep(stage: str, value: float) -> None:
@@ -177,59 +136,31 @@ def sampled(table, patterns: int = 12, share: float = 0.2):
     return scnn_relu([W[alive], signs[None, alive]], given, y, lam)
 
 
+def judged_network(name: str, make, verdict: str, rtol: float = 1e-2, budget: float = 60.0) -> Case:
+    """Ask for a verdict, and for a bracket."""
+    asked = {"tiers": TIERS, "rtol": rtol, "budget": budget}
+    return Case(name, make, BRACKET | {"verdict": verdict}, asked)
+
+
 part, some = partial(data.diabetes, data.PART), partial(data.cancer, 100)
 regressor, classifier = partial(trained, MLPRegressor), partial(trained, MLPClassifier)
+decayed = partial(by_torch, part, 30, 0.5, precise=False)
+early = partial(classifier, some, 20, 2.0, max_iter=10)
+largest = partial(classifier, data.cancer, 20, 20.0)
 real_networks = Table(
     "Real networks",
     [
-        Case(
-            name, make, BRACKET | {"verdict": verdict}, {"tiers": TIERS, "rtol": rtol, "budget": s}
-        )
-        for name, make, rtol, s, verdict in (
-            (
-                "MLPRegressor 60 x 9, alpha = 20",
-                partial(regressor, part, 30, 20.0),
-                1e-2,
-                60.0,
-                "CERTIFIED",
-            ),
-            (
-                "PyTorch 9-30-1, weight decay .5",
-                partial(by_torch, part, 30, 0.5, precise=False),
-                1e-2,
-                60.0,
-                "CERTIFIED",
-            ),
-            (
-                "MLPClassifier 100 x 2, alpha = 2",
-                partial(classifier, some, 20, 2.0),
-                1e-3,
-                60.0,
-                "CERTIFIED",
-            ),
-            (
-                "too few units, alpha = 1",
-                partial(classifier, some, 1, 1.0),
-                1e-3,
-                60.0,
-                "RANK_LIMITED",
-            ),
-            (
-                "stopped early, alpha = 2",
-                partial(classifier, some, 20, 2.0, max_iter=10),
-                1e-3,
-                60.0,
-                "REFUTED",
-            ),
-            (
-                "MLPClassifier 569 x 2, alpha = 20",
-                partial(classifier, data.cancer, 20, 20.0),
-                1e-2,
-                600.0,
-                "CERTIFIED",
-            ),
-            ("pyscnn's program, 12 patterns", partial(sampled, part), 1e-2, 60.0, "REFUTED"),
-        )
+        judged_network("MLPRegressor 60 x 9, alpha = 20", partial(regressor, part, 30, 20.0), YES),
+        judged_network("PyTorch 9-30-1, weight decay .5", decayed, YES),
+        judged_network(
+            "MLPClassifier 100 x 2, alpha = 2", partial(classifier, some, 20, 2.0), YES, 1e-3
+        ),
+        judged_network(
+            "too few units, alpha = 1", partial(classifier, some, 1, 1.0), "RANK_LIMITED", 1e-3
+        ),
+        judged_network("stopped early, alpha = 2", early, "REFUTED", 1e-3),
+        judged_network("MLPClassifier 569 x 2, alpha = 20", largest, YES, budget=600.0),
+        judged_network("pyscnn's program, 12 patterns", partial(sampled, part), "REFUTED"),
     ],
 )
 
@@ -279,42 +210,25 @@ def zero(shape: tuple[int, ...], atom):
 
 LBFGS = {"max_fun": 15_000, "tol": 1e-9}
 PATH = Variation([(i, i + 1) for i in range(39)], 0.5)
+WHOLE = {  # name -> how it is made, and the gap that is asked for
+    "iris NMF(4), .02 sigma_1": (iris_parts, 1e-4),
+    "3 x 3 x 3, symmetric, of one sign": (partial(zero, (3, 3, 3), CP("l2+", True, order=3)), 1e-4),
+    "4 x 4 x 4, linf": (partial(zero, (4, 4, 4), CP(("linf",) * 3)), 1e-4),
+    "40 x 5, linf and elastic": (partial(zero, (40, 5), RankOne("linf", Elastic(0.5))), 1e-4),
+    "40 x 5, elastic": (partial(zero, (40, 5), RankOne(Elastic(0.5), Elastic(0.5))), 1e-4),
+    "40 x 5, variation and l2": (partial(zero, (40, 5), RankOne(PATH, "l2")), 1e-4),
+    "softmax, iris 60 x 2 x 3": (partial(classifier, flowers, 20, 1.0, **LBFGS), 1e-3),
+}
+for alpha, text in {1.0: "1", 0.1: ".1"}.items():
+    made = partial(regressor, few_features, 100, alpha, **LBFGS)
+    WHOLE[f"MLPRegressor 120 x 3, alpha = {text}"] = made, 1e-2
+made = partial(by_torch, few_features, 40, 0.01, precise=True)
+WHOLE["PyTorch 3-40-1, weight decay .01"] = made, 1e-2
 short_problems = Table(
     "whole problems with a short side, improved for a minute of the processor",
     [
         improving(name, make, {"gap": gap}, tiers=("rounded",), rtol=gap, budget=30.0, cores=2)
-        for name, make, gap in (
-            ("iris NMF(4), .02 sigma_1", iris_parts, 1e-4),
-            (
-                "3 x 3 x 3, symmetric, of one sign",
-                partial(zero, (3, 3, 3), CP("l2+", True, order=3)),
-                1e-4,
-            ),
-            ("4 x 4 x 4, linf", partial(zero, (4, 4, 4), CP(("linf",) * 3)), 1e-4),
-            (
-                "40 x 5, linf and elastic",
-                partial(zero, (40, 5), RankOne("linf", Elastic(0.5))),
-                1e-4,
-            ),
-            ("40 x 5, elastic", partial(zero, (40, 5), RankOne(Elastic(0.5), Elastic(0.5))), 1e-4),
-            ("40 x 5, variation and l2", partial(zero, (40, 5), RankOne(PATH, "l2")), 1e-4),
-            ("softmax, iris 60 x 2 x 3", partial(classifier, flowers, 20, 1.0, **LBFGS), 1e-3),
-            (
-                "MLPRegressor 120 x 3, alpha = 1",
-                partial(regressor, few_features, 100, 1.0, **LBFGS),
-                1e-2,
-            ),
-            (
-                "MLPRegressor 120 x 3, alpha = .1",
-                partial(regressor, few_features, 100, 0.1, **LBFGS),
-                1e-2,
-            ),
-            (
-                "PyTorch 3-40-1, weight decay .01",
-                partial(by_torch, few_features, 40, 0.01, precise=True),
-                1e-2,
-            ),
-        )
+        for name, (make, gap) in WHOLE.items()
     ],
 )
 
@@ -327,9 +241,8 @@ def from_nothing(tensor, share: float):
     T, mask = tensor()
     atom = CP(("l2",) * T.ndim)
     top = attain(T, atom.gauges, symmetric=False, seed=0)[0]
-    return Problem(Squared(T, mask=mask), atom, share * top), tuple(
-        np.zeros((n, 0)) for n in T.shape
-    )
+    none = tuple(np.zeros((n, 0)) for n in T.shape)
+    return Problem(Squared(T, mask=mask), atom, share * top), none
 
 
 def covid():
