@@ -6,7 +6,7 @@ from functools import cache
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import problems
@@ -28,7 +28,7 @@ from certify.offsets import OFFSETS
 from certify.pipeline.certificate.file import as_numpy, negligible
 from certify.polar import exact_text
 from problems import _truth
-from tests.strategies import PAIRS, arrays, dyadics, questions, shapes, vectors
+from tests.strategies import PAIRS, arrays, dyadics, examples, questions, shapes, vectors
 from tests.tolerance import exact_objective, half_ulp
 
 RTOL = Fraction(1e-6)
@@ -61,7 +61,7 @@ def value(case, factors, q):
 @each_case
 def test_check_tells_the_truth_about_the_candidate(case):
     """One pass, for check() is the cost: verdict, bracket, upper end, candidate, factors, tiers."""
-    result = check(case.problem, case.factors, q=case.q)
+    result = answer(case)
     assert result.verdict is case.verdict
     the_bracket_contains_the_known_optimum(case, result)
     the_upper_end_is_the_candidates_objective(case, result)
@@ -125,7 +125,7 @@ def each_tier_accepts_the_certificate(case, result, tier):
 def test_a_certificate_survives_a_file_and_no_other_question(name, tmp_path):
     (key, case), *rest = problems.load(name).items()
     path = tmp_path / f"{key}.cert"
-    result = check(case.problem, case.factors, q=case.q)
+    result = answer(case)
     result.certificate.save(path)
     assert verify(path, case.problem, case.factors, q=case.q).verdict is case.verdict
     assert claim.check(read(path), Certificate.load(path).given).verdict == (case.verdict.name)
@@ -287,6 +287,7 @@ def test_the_enumeration_is_above_every_slice(Y, both):
 
 @pytest.mark.sampled(4)
 @pytest.mark.parametrize("pair", CLOSED, ids="x".join)
+@settings(max_examples=examples(12))
 @given(data=st.data())
 def test_random_data_have_the_optimum_of_the_closed_form(pair, data):
     asked = data.draw(questions([pair], seen=False))

@@ -62,8 +62,14 @@ def test_patterns_want_a_finite_matrix(bad):
 # --- the convex problem -------------------------------------------------------------------
 
 
+LARGE = ("network_biases/tiled_optimal",)  # whose program takes seconds
+
+
 @pytest.mark.sampled(3)
-@pytest.mark.parametrize("name", DISTINCT)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(k, marks=[pytest.mark.thorough] if k in LARGE else []) for k in DISTINCT],
+)
 def test_the_convex_program_finds_the_optimum(name):
     case = DISTINCT[name]
     found = relax.convex(case.problem)
