@@ -1,6 +1,7 @@
 """MLPRegressor and MLPClassifier with one hidden layer: weight decay, biases without decay."""
 
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,12 +9,15 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import xlogy
 
+from certify.atoms import Factors
 from certify.base.arrays import Array, Ints, finite, real
 from certify.base.errors import InputError, OutOfScopeError
 from certify.losses import Logistic, Loss, Poisson, Softmax, Squared
+from certify.problem import Values
 
 from ._fitted import AGREE, MARGIN, dense, same
 from ._network import PAIR, Decay, Judged, Weights, deep, problem_of_network, targets
+from ._rebuilt import demand_features, rebuild_last
 from ._rows import chosen
 
 ACTIVATIONS = {"relu": "relu", "identity": "linear"}
@@ -221,9 +225,7 @@ def compare(trained: FittedMLP) -> None:
     model = trained.model
     name, theirs, slack = "loss_", float(model.loss_), 0.0
     if model.solver != "lbfgs":
-        epoch = len(model.loss_curve_) - 1
-        if model.early_stopping:
-            epoch = int(np.argmax(model.validation_scores_))
+        epoch = epoch_kept(model)
         name, theirs = f"loss_curve_[{epoch}]", float(model.loss_curve_[epoch])
         near = np.asarray(model.loss_curve_[max(0, epoch - WINDOW) : epoch + 2])
         spread = float(near.max() - near.min()) if len(near) > 1 else abs(theirs)
@@ -235,6 +237,13 @@ def compare(trained: FittedMLP) -> None:
     either = (data / outputs + paid, data + paid)
     mine = min(either, key=lambda x: abs(x - theirs))
     same(trained.name, (name, theirs), (mine, "these weights on this X and y"), DATA, slack)
+
+
+def epoch_kept(model: Any) -> int:
+    """Return the epoch whose weights adam or sgd returned: the last, or the best validated."""
+    if model.early_stopping:
+        return int(np.argmax(model.validation_scores_))
+    return len(model.loss_curve_) - 1
 
 
 def figures(trained: FittedMLP) -> tuple[float, float]:
@@ -256,3 +265,37 @@ def figures(trained: FittedMLP) -> tuple[float, float]:
         data += float((share[:, None] * (xlogy(trained.Y, trained.Y) - trained.Y)).sum())
     size = sum(float(np.vdot(w, w)) for w in (real(c, "coefs_") for c in model.coefs_))
     return data, 0.5 * float(model.alpha) * size * float((lengths / sizes).sum()) / n
+
+
+def rebuilt_mlp(
+    given: tuple[Any, ...], estimator: Any, Y: Array, factors: Factors, q: Values
+) -> Any:
+    """Return a fitted copy with these hidden units, as many as there are, and their loss.
+
+    given   X, y, rows and sample_weight, as `mlp` takes them.  Raises InputError for another
+            estimator, or one of other data
+    """
+    del Y
+    U, V = factors
+
+    def make(model: Any) -> Any:
+        """Return the copy of the last step."""
+        name = type(model).__name__
+        if not hasattr(model, "coefs_"):
+            raise InputError(
+                f"estimator must be a fitted MLPRegressor or MLPClassifier, got {name}"
+            )
+        demand_features(name, len(model.coefs_[0]), len(U) - 1)
+        out, kind = deepcopy(model), model.coefs_[0].dtype
+        out.set_params(hidden_layer_sizes=(U.shape[1],))
+        out.coefs_ = [np.ascontiguousarray(x, dtype=kind) for x in (U[:-1], V.T)]
+        out.intercepts_ = [np.array(x, dtype=kind) for x in (U[-1], q[0])]
+        vars(out).pop("_optimizer", None)  # its moments are of the other weights
+        data, paid = figures(read(out, *given))
+        out.loss_ = data / (V.shape[0] if model.out_activation_ == "identity" else 1) + paid
+        if model.solver != "lbfgs":
+            at = epoch_kept(model)
+            out.loss_curve_ = [*model.loss_curve_[:at], out.loss_, *model.loss_curve_[at + 1 :]]
+        return out
+
+    return rebuild_last(estimator, make)

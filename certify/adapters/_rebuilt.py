@@ -134,23 +134,39 @@ REBUILT: dict[str, Rebuild] = {
 def rebuilt(estimator: Any, Y: Array, factors: Factors, q: Values) -> Any:
     """Return a fitted copy of an estimator with these factors and their figures.
 
-    A pipeline is copied with its last step rebuilt; of a search, the best estimator.
-
     Raises InputError for another estimator, or one of other data.
+    """
+    return rebuild_last(estimator, lambda model: rebuild(model, Y, factors, q))
+
+
+def rebuild_last(estimator: Any, make: Callable[[Any], Any]) -> Any:
+    """Return what is made of an estimator; of a pipeline a copy with its last step made anew.
+
+    Of a search its best estimator is taken.
     """
     if (best := getattr(estimator, "best_estimator_", None)) is not None:
         estimator = best
-    if hasattr(estimator, "steps"):
-        out = deepcopy(estimator)
-        name, last = out.steps[-1]
-        out.steps[-1] = name, rebuilt(last, Y, factors, q)
-        return out
+    if not hasattr(estimator, "steps"):
+        return make(estimator)
+    out = deepcopy(estimator)
+    name, last = out.steps[-1]
+    out.steps[-1] = name, rebuild_last(last, make)
+    return out
+
+
+def rebuild(estimator: Any, Y: Array, factors: Factors, q: Values) -> Any:
+    """Return a fitted copy of a decomposition."""
     name = type(estimator).__name__
     if name not in REBUILT or not hasattr(estimator, "components_"):
         listed = ", ".join(REBUILT)
         raise InputError(f"estimator must be a fitted {listed}, got {name}")
     features = len(Y) if REBUILT[name] is sparse_pca else Y.shape[1]
-    if estimator.components_.shape[1] != features:
-        wanted = f"{features} features, as the data of this result"
-        raise InputError(f"{name} must have {wanted}, got {estimator.components_.shape[1]}")
+    demand_features(name, estimator.components_.shape[1], features)
     return REBUILT[name](estimator, Y, factors, q)
+
+
+def demand_features(name: str, got: int, features: int) -> None:
+    """Raise InputError unless a model has the features of the data."""
+    if got != features:
+        wanted = f"{features} features, as the data of this result"
+        raise InputError(f"{name} must have {wanted}, got {got}")

@@ -1,5 +1,6 @@
 """scikit-learn's factorizations and networks: the problem each one solved, and its factors."""
 
+from functools import partial
 from typing import Any
 
 from certify.base.errors import InputError, OutOfScopeError
@@ -13,9 +14,9 @@ from ._dictionary import (
     sparse_pca,
 )
 from ._fitted import Factors, library, read
-from ._mlp import mlp
+from ._mlp import mlp, rebuilt_mlp
 from ._nmf import nmf
-from ._rebuilt import REBUILT, rebuilt
+from ._rebuilt import REBUILT, Rebuild, rebuilt
 from ._rows import training_rows
 from ._svd import incremental_pca, pca, truncated_svd
 
@@ -86,13 +87,15 @@ def from_model(  # noqa: PLR0913  what a fit takes, and what it threw away
         for key, given in (("y", y), ("rows", rows), ("sample_weight", sample_weight)):
             if given is not None:
                 raise InputError(f"{key} belongs to a network, not to {name}: leave it out")
-        return mark(estimator, name, MODELS[name](read(estimator, X, codes)))
+        rebuild = rebuilt if name in REBUILT else None
+        return mark(estimator, rebuild, MODELS[name](read(estimator, X, codes)))
     known = library("neural_network")
     if type(estimator) in [getattr(known, k) for k in NETWORKS]:
         if codes is not None:
             message = "codes belong to a factorization, not to"
             raise InputError(f"{message} {type(estimator).__name__}: leave them out")
-        return mark(estimator, "", mlp(estimator, X, y, rows, sample_weight))
+        given = (X, y, rows, sample_weight)
+        return mark(estimator, partial(rebuilt_mlp, given), mlp(estimator, *given))
     kind = type(estimator).__name__
     if kind in OUTSIDE:
         raise OutOfScopeError(f"{kind} {OUTSIDE[kind]}: fit an NMF or a PCA")
@@ -101,10 +104,11 @@ def from_model(  # noqa: PLR0913  what a fit takes, and what it threw away
     raise OutOfScopeError(f"from_model knows {listed}, not {kind}: {cure}")
 
 
-def mark(estimator: Any, name: str, pair: tuple[Problem, Factors]) -> tuple[Problem, Factors]:
+def mark(
+    estimator: Any, rebuild: Rebuild | None, pair: tuple[Problem, Factors]
+) -> tuple[Problem, Factors]:
     """Record in the factors which fit they belong to; tol=0.0 (PCA) is no tolerance."""
     tol = getattr(estimator, "tol", None) or None
-    rebuild = rebuilt if name in REBUILT else None
     pair[1].origin = Origin(type(estimator).__name__, tol, rebuild)
     return pair
 

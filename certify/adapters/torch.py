@@ -7,6 +7,8 @@ result.lower / factors.multiple          # a bound of the training objective
 """
 
 from collections.abc import Mapping
+from copy import deepcopy
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ import numpy as np
 from certify.base.arrays import Array
 from certify.base.errors import InputError, OutOfScopeError
 from certify.base.extras import optional
+from certify.pipeline.origin import Origin
 
 from ._network import Decay, Judged, Network, Weights
 from ._training import Reported, TrainingProblem, data, read_decay, read_loss
@@ -99,7 +102,11 @@ def from_model(  # noqa: PLR0913  what training knew and weights do not
     else:
         decay = read(optimizer, linear(model))
     trained = TrainingProblem(features, labels, criterion, decay, reported, reported_rtol)
-    return trained.judge(weights)
+    problem, factors = trained.judge(weights)
+    if not isinstance(model, str | Path | Mapping):
+        rebuild = partial(rebuilt_module, (factors.scale, factors.bias))
+        factors.origin = Origin(type(model).__name__, None, rebuild)
+    return problem, factors
 
 
 def read_state(
@@ -216,16 +223,51 @@ def state_dict(factors: Any, q: Any = None, *, like: Network) -> dict[str, Array
         state = state_dict(better.factors, better.q, like=factors)      of improve()
         model.load_state_dict({k: torch.from_numpy(x) for k, x in state.items()})
 
+    Of a Sequential, `result.better_model(model)` is a copy with as many units.
+
     factors   (U, V), in the form of `from_model`
     q         the offsets' values, of a network with an output bias
     like      what `from_model` returned: it knows the scale, and whether U has a bias
     """
+    return arrays_of((like.scale, like.bias), factors, q)
+
+
+def arrays_of(form: tuple[float, bool], factors: Any, q: Any) -> dict[str, Array]:
+    """Return the arrays of a state dict; form: scale and bias, as `Network` has them."""
+    scale, bias = form
     U, V = (np.asarray(x) for x in factors)
-    U, V = U / like.scale, V * like.scale
-    out = {"0.weight": (U[:-1] if like.bias else U).T}
-    if like.bias:
+    U, V = U / scale, V * scale
+    out = {"0.weight": (U[:-1] if bias else U).T}
+    if bias:
         out["0.bias"] = U[-1]
     out["2.weight"] = V
     if q:
         out["2.bias"] = np.asarray(q[0])
     return {k: np.ascontiguousarray(x) for k, x in out.items()}
+
+
+def rebuilt_module(form: tuple[float, bool], model: Any, Y: Array, factors: Any, q: Any) -> Any:
+    """Return a copy of a Sequential with these hidden units, as many as there are.
+
+    Raises InputError for a model of another order, or of other data.
+    """
+    del Y
+    state = arrays_of(form, factors, q)
+    if type(model) is not library().Sequential or len(linear(model)) != 2:  # noqa: PLR2004  layers
+        raise InputError(
+            f"estimator must be the Sequential that from_model read, got {type(model).__name__}"
+        )
+    out = deepcopy(model)
+    for name, layer in zip("02", linear(out), strict=True):
+        kind = {"dtype": layer.weight.dtype, "device": layer.weight.device}
+        weight = state[f"{name}.weight"]
+        if (name == "0" and weight.shape[1] != layer.in_features) or (
+            name == "2" and len(weight) != layer.out_features
+        ):
+            raise InputError("estimator must have the features and outputs of this result's data")
+        layer.out_features, layer.in_features = weight.shape
+        for part in ("weight", "bias"):
+            if f"{name}.{part}" in state:
+                value = import_module("torch").tensor(state[f"{name}.{part}"], **kind)
+                setattr(layer, part, library().Parameter(value))
+    return out

@@ -81,12 +81,14 @@ class Result(Bracket, Judgement):
 
         estimator  the one that from_model read, or the pipeline or search that it is part of:
                    NMF, PCA, TruncatedSVD, DictionaryLearning or SparsePCA of scikit-learn,
-                   IncrementalPCA or MiniBatchSparsePCA
+                   IncrementalPCA or MiniBatchSparsePCA; MLPRegressor or MLPClassifier; a
+                   Sequential of PyTorch
         own_size   take better factors of at most as many components, `own_size.better`
 
         Its figures (reconstruction_err_, error_, explained_variance_, ...) are those of the
         better factors, so from_model reads it like any fit.  Of an NMF or a dictionary the
         copy keeps the components; its codes are those of transform, or solved for again.
+        A network has as many hidden units as the better factors.
 
         Raises InputError where there are no better factors, or they cannot be put into
         an estimator of this kind.
@@ -95,9 +97,8 @@ class Result(Bracket, Judgement):
         if answer.better is None or answer.certificate is None:
             raise InputError(f"{answer.verdict.name} has no better factors: keep the estimator")
         if self.origin is None:
-            message = "better_model needs the factors that from_model read from an estimator of "
-            cure = "take result.better"
-            raise InputError(f"{message}scikit-learn's decompositions: {cure}")
+            message = "better_model needs the factors that from_model read from a model of "
+            raise InputError(f"{message}scikit-learn or PyTorch: take result.better")
         if self.origin.rebuild is None:
             message = f"better_model makes no {self.origin.model}, which keeps more than its"
             raise InputError(f"{message} components: take result.better")

@@ -17,11 +17,14 @@ from sklearn.decomposition import (
     TruncatedSVD,
 )
 from sklearn.model_selection import GridSearchCV
+from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 
 from certify import InputError, Problem, check, from_model
 from certify.adapters._rebuilt import rebuilt
+from certify.adapters.sklearn import training_rows
+from certify.adapters.torch import from_model as torch_model
 from certify.atoms import RankOne
 from certify.losses import Squared
 from tests.sklearn_models import SMALL, X, alphas
@@ -140,6 +143,74 @@ def test_a_pipeline_and_a_search_keep_their_steps():
     problem, factors = from_model(search, X)
     result = check(problem, factors, q=factors.q, budget=1.0)
     assert isinstance(result.better_model(search), PCA)
+
+
+NETWORKS = {
+    "regressor": lambda: MLPRegressor(
+        hidden_layer_sizes=(3,), alpha=0.5, solver="lbfgs", max_iter=3, random_state=0
+    ),
+    "adam": lambda: MLPRegressor(hidden_layer_sizes=(3,), alpha=0.5, max_iter=3, random_state=0),
+    "stopped early": lambda: MLPClassifier(
+        hidden_layer_sizes=(3,), max_iter=20, random_state=0, early_stopping=True
+    ),
+    "classes": lambda: MLPClassifier(
+        hidden_layer_sizes=(3,), alpha=0.5, max_iter=3, random_state=0
+    ),
+}
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_better_network_is_read_as_a_fit_with_its_own_units(name):
+    rng = np.random.default_rng(0)
+    data = rng.normal(size=(40, 2))
+    Y = np.abs(data) if "class" not in name and name != "stopped early" else data[:, 0] > 0.5
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model = make_pipeline(MinMaxScaler(), NETWORKS[name]()).fit(data, Y)
+    rows = {"rows": training_rows(model[-1], data, Y)} if name == "stopped early" else {}
+    problem, factors = from_model(model, data, Y, **rows)
+    result = check(problem, factors, q=factors.q, budget=1.0)
+    assert "Take result.better_model(estimator), " in result.explain()
+    better = pickle.loads(pickle.dumps(result)).better_model(model)  # noqa: S301  our own
+    assert better.predict(data).shape == model.predict(data).shape
+    assert better[-1].hidden_layer_sizes == (result.better[0].shape[1],)
+    again, held = from_model(better, data, Y, **rows)
+    assert value(again, held) <= result.better_upper * (1 + 1e-9) < value(problem, factors)
+    if name in ("adam", "classes"):
+        better[-1].partial_fit(data, Y)
+    with pytest.raises(InputError, match=r"must have 2 features, .* got 3"):
+        result.better_model(
+            NETWORKS["regressor"]().set_params(tol=9.0).fit(rng.random((9, 3)), Y[:9])
+        )
+    with pytest.raises(InputError, match="a fitted MLPRegressor or MLPClassifier, got PCA"):
+        result.better_model(PCA(2))
+
+
+@pytest.mark.parametrize(("bias", "kind"), [(True, "float32"), (False, "float64")])
+def test_a_better_module_computes_what_was_proved(bias, kind):
+    torch = pytest.importorskip("torch")
+    torch.manual_seed(0)
+    x = torch.linspace(-2, 2, 12, dtype=getattr(torch, kind))[:, None]
+    y = torch.abs(x) - 0.5 * torch.relu(x - 1)
+    layers = torch.nn.Linear(1, 3, bias=bias), torch.nn.ReLU(), torch.nn.Linear(3, 1, bias=bias)
+    net = torch.nn.Sequential(torch.nn.Sequential(*layers[:2]), layers[2]).to(x.dtype)
+    problem, factors = torch_model(net, x, y, weight_decay=0.02)
+    result = check(problem, factors, q=factors.q, budget=1.0)
+    better = result.better_model(net)
+    again, held = torch_model(better, x, y, weight_decay=0.02)
+    size = float(np.finfo(kind).eps) ** 0.75
+    assert value(again, held) == pytest.approx(result.better_upper, rel=size)
+    assert better[0][0].out_features == better[1].in_features == held[0].shape[1]
+    assert better[1].weight.dtype is x.dtype
+    assert not np.shares_memory(net[1].weight.detach().numpy(), better[1].weight.detach().numpy())
+    for wrong in (layers[0], torch.nn.Sequential(layers[0])):
+        with pytest.raises(InputError, match="the Sequential that from_model read, got"):
+            result.better_model(wrong)
+    wide = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.ReLU(), torch.nn.Linear(3, 1))
+    many = torch.nn.Sequential(torch.nn.Linear(1, 3), torch.nn.ReLU(), torch.nn.Linear(3, 2))
+    for wrong in (wide, many):
+        with pytest.raises(InputError, match="the features and outputs of this result's data"):
+            result.better_model(wrong)
 
 
 def test_what_cannot_be_put_into_an_estimator_says_so():
