@@ -33,6 +33,7 @@ class Keeper:
     """What is kept: trees by key, packed, and anything else by name.
 
     write  called with (json, arrays) of all that is kept, now and then; None: memory only
+    size   the bytes of the file that it was filled from
     """
 
     def __init__(self, write: Callable[[Any, Arrays], None] | None = None) -> None:
@@ -42,10 +43,15 @@ class Keeper:
         self.above = CURRENT.get()  # of the computation that this one is a part of
         self.tell: Tell | None = None
         self.last, self.pause = monotonic(), EVERY
+        self.size, self.left = 0, tuple[str, ...]()
+
+    def leave(self, *names: str) -> None:
+        """Leave what is kept under names that begin so as it is: neither recalled nor replaced."""
+        self.left = names
 
     def keep(self, key: str, value: Callable[[], Any], *, now: bool = False) -> None:
         """Keep what a function returns, if it is time; else the function is not called."""
-        if not now and monotonic() - self.last < self.pause:
+        if key.startswith(self.left) or (not now and monotonic() - self.last < self.pause):
             return
         self.held.pop(key, None)
         self.read.pop(key, None)
@@ -66,6 +72,8 @@ class Keeper:
 
     def recall(self, key: str, kinds: Kinds = ()) -> Any:  # noqa: ANN401  what was kept
         """Return what was kept under a key, or None."""
+        if key.startswith(self.left):
+            return None
         if key in self.held:
             return self.held[key]
         entry = self.read.get(key)

@@ -40,6 +40,7 @@ def open_checkpoint(path: str | Path, statement: dict[str, Any]) -> Keeper:
         raise InputError(f"{file} is a checkpoint of another problem, candidate or lam")
     try:
         keeper.fill(head["kept"], arrays)
+        keeper.size = file.stat().st_size
     except (KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{file} is no checkpoint of this version: {error}") from None
     return keeper

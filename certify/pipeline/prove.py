@@ -38,7 +38,7 @@ from .certificate.file import (
 from .certificate.leaf_factors import leaf_factors
 from .certificate.tiers import arithmetic
 
-LEAVES, QUICK = 5e7, 0.25  # of relaxations, side cubed, in a second; seconds that are always spent
+LEAF, QUICK = 9e-6, 0.25  # seconds of a relaxation, by its side squared; those always spent
 WIDER = (1e-3, 1e-2, 1e-1, 1.0)  # an estimated eigenvalue that was too low is raised by so much
 EXACT, LONG = 1.2e-5, 1.0  # seconds an entry, exactly; and those that a proof may take anyway
 MEDIUM, FINER = 4000, (1e-4, *WIDER)  # smaller side up to which another proof is quick
@@ -67,7 +67,7 @@ def affordable(problem: Problem, evidence: Evidence, left: float | None = None) 
         seconds = EXACT * problem.loss.observed.size + NODE * cone_nodes(proof)
         return arithmetic(problem, "rounded" if seconds > max(left, LONG) else None)
     rows = sum(problem.atom.layer.features.shape)
-    seconds = relaxed_leaves(proof) * float(rows) ** 3 / LEAVES
+    seconds = relaxed_leaves(proof) * LEAF * rows**2
     seconds += cone_nodes(proof) * (NODE + POINT * rows)
     return arithmetic(problem, "rounded" if seconds > max(left, QUICK) else None)
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -38,6 +39,7 @@ CONVEX = 0.3  # share of the budget for the convex problem
 BOUND_SHARE = 0.75  # share of the time left for the last bound; the proof needs the rest
 GLANCE = 0.1  # share of the budget for a look at the candidate's own dual point
 AT_SIZE = 0.4  # share of the budget for descents at lam = 0; then the bound, then other starts
+BYTE, CONE, POINT = 1.5e-7, 5e-6, 5e-8  # seconds of a byte of a checkpoint; a cone, and its rows
 SEARCHED = 0.5  # share of the budget for better factors; the rest bounds their dual point
 
 
@@ -122,18 +124,23 @@ def gather(run: Run, wanted: Array | None, searching: Clock | None = None) -> Ev
     remember(best(tries))
     tries += refine_bound(run, trail, best(tries))
     floor = floor_point(run) if better is not None and not run.given else None
-    note = "" if best(tries) is not None else "no orthogonal dual point was found"
+    note = "" if reached is None else reached.note
+    note = note if best(tries) is not None else "no orthogonal dual point was found"
     found = Evidence(run.start, best(tries), None, (), better, floor, trail.steps, note, run.given)
     return replace(found, ended=ended and not run.clock.expired())
 
 
 @dataclass(frozen=True)
 class ResumedSearch:
-    """What a checkpoint holds: a search, if any, whether it was cut short, and a dual point."""
+    """What a checkpoint holds: a search, if any, whether it was cut short, and a dual point.
+
+    note  why its proof is not taken
+    """
 
     trail: SearchResult | None
     short: bool
     dual: Dual | None
+    note: str = ""
 
 
 def recall(run: Run) -> ResumedSearch | None:
@@ -152,12 +159,28 @@ def recall(run: Run) -> ResumedSearch | None:
         at = lowest([run.start, top])
         trail = SearchResult((("start", run.start), ("checkpoint", at)), same, top, duals)
     resumed = replace(run, share=BOUND_SHARE, start=at)
-    if kept is None:
+    if keeper is None or kept is None:
         return ResumedSearch(trail, short, None)
     W, exact, upper, proof, value = kept
+    seconds = kept_seconds(run, keeper.size, proof)
+    if seconds > run.clock.allowed():
+        keeper.leave("tree.", DUAL)
+        note = f"the proof in the checkpoint takes about {seconds:.0f} s, which the budget lacks"
+        return ResumedSearch(trail, short, None, note)
     point = Orthogonal(W, tuple((k, Fraction(p, q)) for k, p, q in exact))
     dual = Dual(point, Proposal(upper, proof), value)
     return ResumedSearch(trail, short, best([dual, bound_point(resumed, point)]))
+
+
+def kept_seconds(run: Run, size: int, proof: dict[str, Any]) -> float:
+    """Return about how long what was kept takes to read, write and prove, in rounded floats.
+
+    size   the bytes of the file
+    """
+    layer = run.problem.atom.layer
+    rows = max(run.problem.loss.shape) if layer is None else len(layer.features)
+    cones = sum(8 * len(a) for name, a in proof.items() if name.endswith("tree"))
+    return (BYTE * size + cones * (CONE + POINT * rows)) / run.clock.cores()
 
 
 def search_clock(clock: Clock) -> Clock:

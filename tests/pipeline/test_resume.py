@@ -22,7 +22,9 @@ from certify.polar.branching.layer_parts import Cut
 from certify.polar.branching.layers import EDGE
 from certify.polar.branching.tree import Node, Solved, Tree
 from certify.polar.relaxation.layer_multiplier import LayerMultiplier
+from certify.search import evidence
 from certify.search.candidate import evaluate
+from certify.search.dual.points import Run
 from certify.search.families import search
 from tests.cli.test_outputs import interruptible
 from tests.question_files import inside, outside
@@ -42,6 +44,24 @@ V = "V.npy"
 U = "U.npy"
 V = "W.npy"
 """
+
+
+def drawn(*shape):
+    return np.random.default_rng(7).standard_normal(shape)
+
+
+KINDS_OF = {
+    "tensor": (Squared(np.abs(drawn(5, 4, 3))), CP(["l2", "l2", "l2+"]), 0.8, (), (5, 4, 3)),
+    "nonnegative": (Squared(np.abs(drawn(9, 7))), RankOne("l2+", "l2+"), 0.5, (), (9, 7)),
+    "signs": (Logistic((drawn(9, 7) > 0) * 1.0), RankOne("l2", "linf"), 0.5, COLUMN, (9, 7)),
+    "classes": (
+        Softmax(np.eye(3)[[0, 1, 2, 2, 1, 0, 1, 2, 0]]),
+        ReLU(drawn(9, 5), bias="free"),
+        0.2,
+        COLUMN,
+        (6, 3),
+    ),
+}
 
 
 @pytest.fixture(scope="module")
@@ -157,6 +177,33 @@ def test_a_budget_that_is_spent_is_gone_on_from(tmp_path, question):
     assert check(problem, factors, rtol=1e-7, budget=0.0).lower < SHORT * lower
 
 
+def test_a_proof_that_the_budget_lacks_stays_in_the_file(tmp_path, monkeypatch):
+    loss, atom, lam, offsets, sides = KINDS_OF["classes"]
+    problem, file = Problem(loss, atom, lam, offsets), tmp_path / "a.checkpoint"
+    factors = [0.3 * np.abs(drawn(n, 2)) for n in sides]
+    first = check(problem, factors, rtol=1e-9, budget=1.0, checkpoint=file)
+    before, met, recall = list(trees(file)), [], evidence.recall
+    with monkeypatch.context() as patched:
+        patched.setattr(evidence, "BYTE", 1.0)
+        patched.setattr(evidence, "recall", lambda run: met.append(recall(run)) or met[0])
+        short = check(problem, factors, rtol=1e-9, budget=0.0, checkpoint=file)
+    assert "the proof in the checkpoint takes about" in met[0].note
+    assert met[0].dual is None
+    assert 0 < short.lower <= short.upper
+    assert list(trees(file)) == before
+    again = check(problem, factors, rtol=1e-9, budget=0.0, checkpoint=file)
+    assert again.lower >= SHORT * first.lower
+
+
+def test_what_is_kept_takes_its_bytes_and_its_cones():
+    problem = Problem(Squared(drawn(9, 1)), ReLU(drawn(9, 3)), 0.5)
+    start = evaluate(problem, (np.zeros((3, 0)), np.zeros((1, 0))), None)
+    run = Run(problem, start, 1e-6, Clock(0.0), 0, given=True)
+    assert evidence.kept_seconds(run, 10**7, {}) == 1e7 * evidence.BYTE
+    grown = {"s0.tree": np.zeros(10**6, dtype=np.int64), "rule": "outputs"}
+    assert evidence.kept_seconds(run, 0, grown) >= 8e6 * evidence.CONE
+
+
 @pytest.mark.thorough
 def test_what_a_crash_leaves_is_gone_on_from(tmp_path, question, monkeypatch):
     problem, factors = question
@@ -175,24 +222,6 @@ def test_what_a_crash_leaves_is_gone_on_from(tmp_path, question, monkeypatch):
     bare = check(problem, factors, rtol=1e-7, budget=0.0)
     assert found.lower > bare.lower
     assert largest(file)[1].upper <= upper
-
-
-def drawn(*shape):
-    return np.random.default_rng(7).standard_normal(shape)
-
-
-KINDS_OF = {
-    "tensor": (Squared(np.abs(drawn(5, 4, 3))), CP(["l2", "l2", "l2+"]), 0.8, (), (5, 4, 3)),
-    "nonnegative": (Squared(np.abs(drawn(9, 7))), RankOne("l2+", "l2+"), 0.5, (), (9, 7)),
-    "signs": (Logistic((drawn(9, 7) > 0) * 1.0), RankOne("l2", "linf"), 0.5, COLUMN, (9, 7)),
-    "classes": (
-        Softmax(np.eye(3)[[0, 1, 2, 2, 1, 0, 1, 2, 0]]),
-        ReLU(drawn(9, 5), bias="free"),
-        0.2,
-        COLUMN,
-        (6, 3),
-    ),
-}
 
 
 @pytest.mark.sampled(1000)
