@@ -87,7 +87,8 @@ def refuted(case: Case) -> str | None:
     """Name the better factors."""
     if case.outcome.verdict != "REFUTED" or case.better is None:
         return None
-    return f"factors with {case.count(case.better)} (yours has {case.size}) are proved better"
+    better = f"factors with {case.count(case.better)} (yours has {case.size}) are proved better"
+    return "; ".join(filter(None, (better, noted(case))))
 
 
 def rank_limited(case: Case) -> str | None:
@@ -95,7 +96,7 @@ def rank_limited(case: Case) -> str | None:
     if case.outcome.verdict != "RANK_LIMITED" or case.better is None:
         return None
     more = f"factors with {case.count(case.better)} are proved better than these {case.size}"
-    return f"{more}; {case.own.reason}"
+    return "; ".join(filter(None, (more, case.own.reason, noted(case))))
 
 
 def fixed_rank(case: Case) -> str | None:
