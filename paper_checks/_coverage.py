@@ -24,11 +24,13 @@ READ = (
     "rule",
     "layer_rule",
     "tensor_rule",
+    "deep_rule",
     "bias",
     "pool",
     "fitted",
 )
 TENSORS = ("product form", "sum form", "symmetric")
+FORMS = TENSORS[:2]  # of deep networks
 LAYERS = ("bias none", "bias free", "pool max")  # kinds of a hidden layer
 HEAD = """\
 | | | lower bound | in the proved checker | objective at the candidate |
@@ -61,6 +63,7 @@ def in_checker(rule: str) -> bool:
         "POLAR_RULES": "rule",
         "TENSOR_RULES": "tensor_rule",
         "network_bound": "layer_rule",
+        "deep_bound": "deep_rule",
         "LOSSES": "loss",
         "OFFSETS": "fitted",
     }.get(part, "")
@@ -83,13 +86,14 @@ def rows() -> Iterator[tuple[str, str, str, str, str]]:
     for kind in kernel.named("KINDS"):
         inside = kind in names["kind"]
         norms = sorted(kernel.named("NORMS"))
-        sorts = {"rank_one": norms, "relu": LAYERS, "cp": TENSORS}.get(kind, [""])
+        each = {"rank_one": norms, "relu": LAYERS, "cp": TENSORS, "deep_linear": FORMS}
+        sorts = each.get(kind.replace("relu", "linear") if "deep" in kind else kind, [""])
         read = [
             *(names["norm"] if kind == "rank_one" else names["bias"] + names["pool"]),
             "product form",
         ]
         for sort in sorts:
-            both = inside and (sort if kind == "cp" else sort.split(" ")[-1]) in read
+            both = inside and (sort if sort in TENSORS else sort.split(" ")[-1]) in read
             name = f"{kind}, {sort} x {sort}" if kind == "rank_one" else f"{kind}, {sort}"
             name = name if sort else kind
             yield (
@@ -136,7 +140,13 @@ def covered(
         other = polar.get("copies") or polar.get("form") == "square"
         if other or offsets or atom["symmetric"] or atom["form"] == "sum" or "ky_fan" in proof:
             return False
-    rules = "layer_rule" if layer else "tensor_rule" if tensor else "rule"
+    if deep := atom["kind"].startswith("deep"):
+        inner = polar.get("of", {})
+        other = offsets or atom["form"] == "sum" or loss == "softmax" or "ky_fan" in proof
+        if other or inner.get("rule", "spectral") != "spectral":
+            return False
+    kinds = {"layer_rule": layer, "tensor_rule": tensor, "deep_rule": deep}
+    rules = next((name for name, asked in kinds.items() if asked), "rule")
     return (
         (loss["kind"] if isinstance(loss, dict) else loss) in names["loss"]
         and statement["claim"] in names["claim"]

@@ -242,6 +242,7 @@ Record data := Data {
   dm : nat; dn : nat; dinputs : nat; dr : nat;
   dlayer : option (grid * dyadic); dfree : bool;  (* features and slope of a hidden layer, free biases *)
   dpatches : nat; dpool : option (seq nat * bool);  (* each patch's row of Y; the largest, or the sum *)
+  ddeep : option (grid * seq nat * dyadic);  (* features, sizes of the layers and slope of a deep network *)
   dY : grid; dC : grid; dloss : loss_form dyadic; dlam : dyadic; dform : theta_form;
   dleft_norm : norm_form; dright_norm : norm_form; dleft : sign; dright : sign;
   dleft_modes : modes; dright_modes : modes; dfactors : seq grid;  (* of a tensor, one a mode *)
@@ -288,7 +289,9 @@ Inductive polar :=
 | Opposite
 | Layer (t : cases layer_proof)
 | Outputs (each : seq output_proof)
-| Pooled (each : seq (sided pooled_proof)).
+| Pooled (each : seq (sided pooled_proof))
+| DeepLayers (cw cf : bool) (lw lf : option grid) (sw sf : dyadic)
+| DeepLinear (c : bool) (l : option grid) (shift : dyadic).
 Record dual := Dual { dW : grid; how : polar }.
 Record fan := Fan {
   fan_columns : bool; fwidth : nat; fK : grid; fan_L : option grid; fan_shift : dyadic;
@@ -338,7 +341,21 @@ Definition pool_ok (d : data) (a : dyadic) : bool :=
     [&& eqn (size s) (dpatches d), all (fun k => Nat.ltb k (dm d)) s
       & ~~ largest || (Z.eqb (num a) Z0 && ~~ dfree d)]
   else eqn (dpatches d) (dm d).
+(* layers that stand behind each other, row by row *)
+Fixpoint chunks (k n : nat) (x : seq Z) : seq (seq Z) := if k is S k' then take n x :: chunks k' n (drop n x) else [::].
+Fixpoint layers_size (d : nat) (l : seq nat) : nat := if l is e :: l' then d * e + layers_size e l' else 0.
+Fixpoint layer_squares (d : nat) (l : seq nat) (w : seq Z) : Z :=
+  if l is e :: l' then
+    let x := take (d * e) w in Z.mul (dotz Z0 x x) (layer_squares e l' (drop (d * e) w)) else Zpos xH.
+Definition deep_ok (d : data) (x : grid * seq nat * dyadic) : bool :=
+  let '(f, widths, a) := x in
+  if widths is c :: l then
+    [&& shaped (size (ints f)) c f, eqn (dm d) (size (ints f) * last c l), eqn (dn d) 1, eqn (dinputs d) (layers_size c l)
+      & [&& Nat.ltb 1 (size l), Z.leb Z0 (num a), if dform d is Product then true else false
+          & if dright_norm d is L2 then true else false]]
+  else false.
 Definition layer_ok (d : data) : bool :=
+  if ddeep d is Some x then deep_ok d x else
   if dlayer d is Some (f, a) then shaped (dpatches d) (dinputs d) f && pool_ok d a
   else [&& eqn (dinputs d) (dm d), eqn (dpatches d) (dm d), ~~ dfree d & if dpool d is None then true else false].
 Definition row_of_patch_ (d : data) (k : nat) : nat := if dpool d is Some (s, _) then nth 0 s k else k.
@@ -398,11 +415,15 @@ Definition column_squares (p : norm_form) (r : nat) (u : grid) : seq Z :=
 Definition squares_of (p : norm_form) (r : nat) (u : grid) : dyadic :=
   let x := column_squares p r u in Dy (sumz (fun a _ => a) Z0 x x) (Z.add (ex u) (ex u)).
 Definition thetas (root : Z -> Z) (d : data) (r : nat) (u v : grid) : dyadic :=
-  let p := dleft_norm d in let p' := dright_norm d in let u := priced_ (dfree d) u in
+  let p := dleft_norm d in let p' := dright_norm d in let paid_ := priced_ (dfree d) u in
   match dform d with
-  | Product => Dy (sumz (fun a b => root (Z.shiftl (Z.mul a b) (Z.add guard guard))) Z0
-      (column_squares p r u) (column_squares p' r v)) (Z.sub (Z.add (ex u) (ex v)) guard)
-  | Sum => dhalf (dadd (squares_of p r u) (squares_of p' r v))
+  | Product =>
+    let x := if ddeep d is Some (_, c :: l, _)
+      then (map (layer_squares c l) (ints (transpose r u)), Z.mul (Z.of_nat (size l)) (ex u))
+      else (column_squares p r paid_, ex paid_) in
+    Dy (sumz (fun a b => root (Z.shiftl (Z.mul a b) (Z.add guard guard))) Z0 x.1 (column_squares p' r v))
+      (Z.sub (Z.add x.2 (ex v)) guard)
+  | Sum => dhalf (dadd (squares_of p r paid_) (squares_of p' r v))
   end.
 
 (* what the left factors give: s(F U), or U *)
@@ -410,7 +431,16 @@ Definition activate (a : dyadic) (x : grid) : grid :=
   let e := Z.add (ex x) (Z.min (dex a) Z0) in
   Grid (map (map (fun z => if Z.leb Z0 z then lift z (ex x) e
                            else lift (Z.mul (num a) z) (Z.add (ex x) (dex a)) e)) (ints x)) e.
+Fixpoint deep_grid (a : dyadic) (d : nat) (l : seq nat) (e : Z) (w : seq Z) (h : grid) : grid :=
+  if l is c :: l' then
+    let z := mul h (transpose c (Grid (chunks d c w) e)) in
+    if l' is [::] then z else deep_grid a c l' e (drop (d * c) w) (activate a z)
+  else h.
 Definition hidden_ (d : data) (r : nat) (u : grid) : grid :=
+  if ddeep d is Some (f, c :: l, a) then
+    let x := map (fun w => deep_grid a c l (ex u) w f) (ints (transpose r u)) in
+    let e := foldr (fun g e => Z.min (ex g) e) Z0 x in
+    transpose (dm d) (Grid (map (fun g => flatten (regrid g e)) x) e) else
   if dlayer d is Some (f, a) then pool_ d r (activate a (mul f (transpose r u))) else u.
 
 (* the objective, rounded as the root is; [U 1 b] [V a 1]^T = U V^T + 1 a^T + b 1^T *)
@@ -1142,7 +1172,22 @@ Definition layer_of (d : data) (f : grid) (a : dyadic) (w : grid) (h : polar) : 
   | _ => None
   end
   else None.
+(* of a deep network: t with |W^T y|^2 <= t |y|^2 *)
+Definition spectral_square (m n : nat) (c : bool) (w : grid) (l : option grid) (shift : dyadic) : dyadic :=
+  let x := if c then transpose n w else w in dmax (top (if c then n else m) (mul x x) l shift) dzero.
+Fixpoint power (x : dyadic) (k : nat) : dyadic := if k is S k' then dmul x (power x k') else one.
+Definition deep_square (f : grid) (d : nat) (l : seq nat) (a : dyadic) (w : grid) (h : polar) : option dyadic :=
+  let m := size (ints f) in let n := last d l in let w := Grid (chunks m n (flatten (ints w))) (ex w) in
+  match h with
+  | DeepLayers cw cf lw lf sw sf =>
+    Some (dmul (dmul (spectral_square m n cw w lw sw) (spectral_square m d cf f lf sf)) (power (dmax one a) (2 * (size l).-1)))
+  | DeepLinear c x shift =>
+    if dleb a one && dleb one a
+    then Some (spectral_square d n c (mul (transpose d f) (transpose n w)) x shift) else None
+  | _ => None
+  end.
 Definition square_of (d : data) (w : grid) (h : polar) : option dyadic :=
+  if ddeep d is Some (f, c :: l, a) then deep_square f c l a w h else
   if dlayer d is Some (f, a) then layer_of d f a w h
   else if h is Products by_hat n splits t then product_square d w by_hat n splits t else plain_square d w h.
 

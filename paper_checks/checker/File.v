@@ -358,7 +358,8 @@ Fixpoint to_fronts (moved : nat) (rows : list nat) (dims_ x : list Z) : list Z :
   | k :: rest => let (e, y) := to_front (moved + k) dims_ x in to_fronts (S moved) rest e y
   end.
 Record layout := Layout {
-  all_dims : list Z; row_modes : list nat; column_modes : list nat; seen : option (list Z) }.
+  all_dims : list Z; row_modes : list nat; column_modes : list nat; seen : option (list Z);
+  layer_sizes : list Z }.  (* of a deep network, from the features to the outputs *)
 Definition sizes_of (y : layout) (modes_ : list nat) : list Z := map (fun k => nth k (all_dims y) 1) modes_.
 Definition count (y : layout) : Z :=
   match seen y with Some p => Z.of_nat (List.length p) | None => product (all_dims y) end.
@@ -581,11 +582,11 @@ Definition rows_of_proof (p : json) (order : Z) : result (list nat) :=
     end
   | None => Ok [0%nat]
   end.
-Definition unfolding (p : json) (dims_ : list Z) (seen : option (list Z)) : result layout :=
+Definition unfolding (p : json) (dims_ : list Z) (seen : option (list Z)) (sizes_ : list Z) : result layout :=
   let order := Z.of_nat (List.length dims_) in
   let* rows := rows_of_proof p order in
   let others := filter (fun k => negb (existsb (Nat.eqb k) rows)) (seq 0 (List.length dims_)) in
-  Ok (Layout dims_ rows others seen).
+  Ok (Layout dims_ rows others seen sizes_).
 Definition tensor_norms (atom : json) (y : layout) : result ((norm_form * sign * modes) * (norm_form * sign * modes)) :=
   let* each := match find "norms" (fields_of atom) with Some (Lst n) => norms_of n | _ => NotCovered "norms" end in
   let* _ := demand (Nat.eqb (List.length each) (List.length (all_dims y))) "statement.atom: norms" in
@@ -599,10 +600,39 @@ Definition tensor_norms (atom : json) (y : layout) : result ((norm_form * sign *
   let* left_ := side (row_modes y) in let* right_ := side (column_modes y) in Ok (left_, right_).
 Definition factor_name (k : nat) : string :=
   match k with O => "U" | S O => "V" | _ => "X" ++ decimal 30 (Z.of_nat k) "" end.
+(* the layers of a deep network *)
+Definition is_deep (y : layout) : bool := match layer_sizes y with [] => false | _ => true end.
+Definition in_column (y : layout) (g : grid) : grid :=  (* all entries below each other *)
+  if is_deep y then Grid (map (fun z => [z]) (concat (ints g))) (ex g) else g.
+Fixpoint layers_of (l : list arr) (pre : string) (k : nat) (sizes_ : list Z) (r : Z) : result (list grid) :=
+  match sizes_ with
+  | d :: ((e :: _) as rest) =>
+    let* x := matrix l (pre ++ factor_name k) (d * e) r in
+    let* more := layers_of l pre (S k) rest r in Ok (x :: more)
+  | _ => Ok []
+  end.
+Definition deep_read (atom : json) (l : list arr) (m n : Z) (linear : bool)
+  : result (list Z * option (grid * list nat * dyadic)) :=
+  let* hidden_sizes := naturals atom "hidden" in
+  let* slope := if linear then Ok one else stated_number atom "slope" in
+  let* a := known (lookup l "question.features") "features" in
+  let k := match dims a with [_; k] => k | _ => 0 end in
+  let sizes_ := (k :: hidden_sizes ++ [n])%list in
+  let count := Z.of_nat (List.length hidden_sizes) in
+  let* _ := demand (0 <? k) "statement.features" in
+  let* _ := demand ((0 <? count) && (count <? 16) && forallb (Z.ltb 0) hidden_sizes) "statement.atom.hidden" in
+  let* _ := covered (forallb (fun z => z <=? 2000) sizes_ && (m * k <=? largest)) "this size" in
+  let* f := matrix l "question.features" m k in
+  Ok (sizes_, Some (f, map Z.to_nat sizes_, slope)).
+
 (* U, V and the factors of the modes whose products they are *)
 Definition factors_read (l : list arr) (pre : string) (y : layout) (inputs n : Z) : result (Z * grid * grid * list grid) :=
   let* u := known (lookup l (pre ++ "U")) "U" in
   let r := match dims u with [_; r] => r | _ => 0 end in
+  if is_deep y then
+    let* each := layers_of l pre 0 (layer_sizes y) r in
+    Ok (r, fold_right above (Grid [] 0) each, Grid [repeat 1 (Z.to_nat r)] 0, each)
+  else
   match all_dims y with
   | [_; _] =>
     let* gu := matrix l (pre ++ "U") inputs r in let* gv := matrix l (pre ++ "V") n r in Ok (r, gu, gv, [])
@@ -633,9 +663,12 @@ Definition asked_of (s p : json) (l : list arr) : result (Z * Z * layout * (opti
   let* atom := field s "atom" in
   let* kind := text atom "kind" in
   let cp := (kind =? "cp")%string in
-  let* layered := known (if (kind =? "rank_one")%string || cp then Some false
+  let linear := (kind =? "deep_linear")%string in
+  let deep := linear || (kind =? "deep_relu")%string in
+  let* layered := known (if (kind =? "rank_one")%string || cp || deep then Some false
                          else if (kind =? "relu")%string then Some true else None) "this atom" in
-  let* _ := only atom (["form"; "kind"] ++ (if cp then ["norms"; "symmetric"] else ["left"; "right"])
+  let* _ := only atom (["form"; "kind"] ++ (if cp then ["norms"; "symmetric"] else if linear then ["hidden"] else if deep then ["hidden"; "slope"]
+                                   else ["left"; "right"])
     ++ if layered : bool then ["bias"; "pool"; "slope"] else [])%list "this atom" in
   let* form := text atom "form" in
   let* theta := known (if (form =? "product")%string then Some Product
@@ -649,9 +682,10 @@ Definition asked_of (s p : json) (l : list arr) : result (Z * Z * layout * (opti
   | m0 :: (_ :: _) as rest =>
     let order := Z.of_nat (List.length shape) in
     let* _ := covered ((order =? 2) || cp) "tensors" in
-    let* _ := covered ((order =? 2) || match theta with Product => true | Sum => false end) "this form" in
+    let* _ := covered (((order =? 2) && negb deep) || match theta with Product => true | Sum => false end) "this form" in
+    let* _ := covered (negb (deep && classes loss)) "classes of a deep network" in
     let* _ := covered ((order =? 2) || negb (classes loss)) "classes of a tensor" in
-    let* _ := covered (negb cp || match offsets_ with [] => true | _ => false end) "offsets of a tensor" in
+    let* _ := covered (negb (cp || deep) || match offsets_ with [] => true | _ => false end) "offsets of a tensor" in
     let n0 := product rest in
     let* _ := covered (forallb (Z.ltb 0) shape && (m0 * n0 <=? largest) && (order <=? 16)) "this size" in
     let* observed := text s "observed" in
@@ -667,10 +701,12 @@ Definition asked_of (s p : json) (l : list arr) : result (Z * Z * layout * (opti
       let* i := known (integers (words rows)) "rows" in
       let* j := known (integers (words cols)) "cols" in
       let* p := places m0 n0 (-1) i j in Ok (Some p) in
-    let* form_ := unfolding (if order =? 2 then Obj [] else p) shape seen in
+    let* (sizes_, net) := if deep then deep_read atom l m0 n0 linear else Ok ([], None) in
+    let* form_ := unfolding (if order =? 2 then Obj [] else p) shape seen sizes_ in
     let m := product (sizes_of form_ (row_modes form_)) in
     let n := product (sizes_of form_ (column_modes form_)) in
     let* (left_, right_) := if cp then tensor_norms atom form_ else
+      if deep then Ok ((L2, Free, []), (L2, Free, [])) else
       let* one := text atom "left" in let* one := norm_of one in
       let* other := text atom "right" in let* other := norm_of other in Ok ((one, []), (other, [])) in
     let* (y, ye) := floats l "question.Y" [count form_] in
@@ -684,7 +720,10 @@ Definition asked_of (s p : json) (l : list arr) : result (Z * Z * layout * (opti
       end in
     let* _ := demand (forallb (Z.ltb 0) c) "statement.weights" in
     let* (layer, free, patches_, pools) := if layered : bool then layer_read atom l m else Ok (None, false, m, None) in
-    let inputs := match layer with Some (f, _) => width f | None => m end in
+    let inputs := match layer, net with
+      | Some (f, _), _ => width f
+      | _, Some (_, k :: s, _) => Z.of_nat (layers_size k s)
+      | _, _ => m end in
     let* (r, gu, gv, each) := factors_read l "question." form_ inputs n in
     let q := if found_ : bool then "proof.q" else "question.q" in
     let (cols, rows) := places_ in
@@ -695,15 +734,19 @@ Definition asked_of (s p : json) (l : list arr) : result (Z * Z * layout * (opti
     let optional := (match seen with Some _ => ["rows"; "cols"] | None => [] end
       ++ match lookup l "question.weights" with Some _ => ["weights"] | None => [] end
       ++ (if layered : bool then ["features"; "samples"] else [])
-      ++ map factor_name (seq 2 (List.length shape - 2))
+      ++ (if deep then ["features"] else [])
+      ++ map factor_name (seq 2 (max (List.length shape) (List.length sizes_ - 1) - 2))
       ++ offset_names "ridge" places_
       ++ if found_ : bool then [] else offset_names "q" places_)%list in
     let* _ := demand (forallb (fun a => negb (prefix "question." (name a))
       || one_of (map (String.append "question.") (["Y"; "U"; "V"] ++ optional)%list) (name a)) l)
       "statement.arrays: unknown" in
     let some (o : option Z) := match o with Some _ => true | None => false end in
-    let d := Data (Z.to_nat m) (Z.to_nat n) (Z.to_nat inputs) (Z.to_nat r) layer free (Z.to_nat patches_) pools
-      (Grid (spread form_ y) ye) (Grid (spread form_ c) ce) loss lam theta
+    let (m, n) := if deep then (m * n, 1) else (m, n) in
+    let* ga := if deep then offset l q None n else Ok ga in let* gb := if deep then offset l q None m else Ok gb in
+    let* pa := if deep then offset l q None n else Ok pa in let* pb := if deep then offset l q None m else Ok pb in
+    let d := Data (Z.to_nat m) (Z.to_nat n) (Z.to_nat inputs) (Z.to_nat r) layer free (Z.to_nat patches_) pools net
+      (in_column form_ (Grid (spread form_ y) ye)) (in_column form_ (Grid (spread form_ c) ce)) loss lam theta
       (fst (fst left_)) (fst (fst right_)) (snd (fst left_)) (snd (fst right_)) (snd left_) (snd right_) each
       (some cols) (some rows) pa pb own gu gv ga gb found_ rtol atol in
     let* _ := demand (labels_ok d && (negb (classes loss) || one_hot (dY d))) "statement.Y" in
@@ -1167,10 +1210,12 @@ Fixpoint layer_arrays (depth : nat) (pre : string) (h : json) : list string :=
     | _, _ => []
     end
   end.
-Definition rule_arrays (p : json) (pre : string) : list string :=
+Definition rule_arrays (p : json) (pre : string) (deep : bool) : list string :=
   match find "polar" (fields_of p) with
   | None => []
   | Some polar =>
+    if deep then match find "rule" (fields_of polar) with
+      | Some (Str "linear") => [pre ++ "L"] | _ => [pre ++ "W.L"; pre ++ "F.L"] end else
     match find "nodes" (fields_of polar), find "each" (fields_of polar) with
     | Some (Lst nodes), _ => match find "rule" (fields_of polar) with
         | Some (Str "transpose") => product_arrays pre polar nodes | _ => node_arrays pre nodes end
@@ -1232,6 +1277,28 @@ Definition tensor_polar (h : json) (l : list arr) (m n : Z) (d : data) (y : layo
     end
   else if (tensor_rule =? "signs")%string then Ok Opposite else NotCovered "this rule of a tensor".
 
+(* a largest singular value *)
+Definition singular_of (h : json) (l : list arr) (name_ : string) (m n : Z) : result (bool * option grid * dyadic) :=
+  let* _ := only h ["axis"; "rule"; "shift"] "this rule" in
+  let* shift := shift_of h in
+  let* columns := axis_of h m n false "proof.polar.axis" in
+  let* factor := factor_of l name_ (if columns : bool then n else m) in Ok (columns, factor, shift).
+Definition deep_polar (h : json) (l : list arr) (pre : string) (y : layout) (m : Z) (slope : dyadic) : result polar :=
+  let k := hd 0 (layer_sizes y) in let n := last (layer_sizes y) 0 in
+  let* deep_rule := text h "rule" in
+  if (deep_rule =? "layers")%string then
+    let* _ := only h ["F"; "W"; "rule"] "this rule" in
+    let* f := field h "F" in let* w := field h "W" in
+    let* (cw, lw, sw) := singular_of w l (pre ++ "W.L") m n in
+    let* (cf, lf, sf) := singular_of f l (pre ++ "F.L") m k in Ok (DeepLayers cw cf lw lf sw sf)
+  else if (deep_rule =? "linear")%string then
+    let* _ := only h ["of"; "rule"] "this rule" in
+    let* _ := demand (dleb slope one && dleb one slope) "proof.polar.rule" in
+    let* inner := field h "of" in let* of := text inner "rule" in
+    let* _ := covered (of =? "spectral")%string "this rule" in
+    let* (c, x, s) := singular_of inner l (pre ++ "L") k n in Ok (DeepLinear c x s)
+  else NotCovered "this rule".
+
 Definition dual_of (p : json) (l : list arr) (m n : Z) (d : data) (y : layout) (pre : string)
   : result (option dual) :=
   let* _ := covered (match find "corrections" (fields_of p) with
@@ -1240,10 +1307,11 @@ Definition dual_of (p : json) (l : list arr) (m n : Z) (d : data) (y : layout) (
   | None, None => Ok None
   | Some w, Some polar =>
     let* (x, e) := floats l "proof.W" [count y] in
-    let gw := Grid (spread y x) e in
-    let* how_ := match dlayer d with
-      | None => match all_dims y with [_; _] => polar_of | _ => tensor_polar end polar l m n d y pre
-      | Some _ => layer_polar polar l m n (Z.of_nat (dinputs d)) pre d gw
+    let gw := in_column y (Grid (spread y x) e) in
+    let* how_ := match ddeep d, dlayer d with
+      | Some (_, _, slope), _ => deep_polar polar l pre y (hd 0 (all_dims y)) slope
+      | _, None => match all_dims y with [_; _] => polar_of | _ => tensor_polar end polar l m n d y pre
+      | _, Some _ => layer_polar polar l m n (Z.of_nat (dinputs d)) pre d gw
       end in
     Ok (Some (Dual gw how_))
   | _, _ => NotCovered "a part of a proof"
@@ -1276,7 +1344,8 @@ Definition better_of (p : json) (l : list arr) (m n inputs : Z) (y : layout) (at
   | None, None => Ok None
   | Some True_, Some _ =>
     let* (r, u, v, each) := factors_read l "proof.better." y inputs n in
-    let* _ := covered (full_columns r u && full_columns r v) "a zero slice" in
+    let* _ := covered (full_columns r u && full_columns r v && (negb (is_deep y) || forallb (full_columns r) each))
+                "a zero slice" in
     let* _ := demand (match most with Some k => r <=? k | None => true end) "proof.better: size" in
     let* a' := offset l "proof.better.q" (fst at_) n in
     let* b := offset l "proof.better.q" (snd at_) m in
@@ -1299,15 +1368,16 @@ Definition read (header : string) (body : list Z) : result case :=
     let* (m, n, y, at_, d) := asked_of s p l in
     let* _ := only p ["better"; "corrections"; "ky_fan"; "polar"] "this proof" in
     let pre := if down d then "proof.polar." else "proof." in
-    let mine := (["proof.W"; "proof.K"] ++ rule_arrays p pre
-      ++ map (fun k => ("proof.better." ++ factor_name k)%string) (seq 0 (List.length (all_dims y)))
+    let mine := (["proof.W"; "proof.K"] ++ rule_arrays p pre (is_deep y)
+      ++ map (fun k => ("proof.better." ++ factor_name k)%string) (seq 0 (max (List.length (all_dims y)) (List.length (layer_sizes y) - 1)))
       ++ match find "ky_fan" (fields_of p) with Some _ => ["proof.L"] | None => [] end
       ++ (if dfound d then offset_names "proof.q" at_ else []) ++ offset_names "proof.mu.q" at_
       ++ offset_names "proof.better.q" at_)%list in
     let* _ := covered (forallb (fun a => prefix "question." (name a) || one_of mine (name a)) l)
       "an array of another rule" in
     let* f := fan_read p l m n at_ in
-    let* _ := covered (match f with Some _ => down d | None => true end) "Ky Fan's bound of any size" in
+    let* _ := covered (match f with Some _ => down d && negb (is_deep y) | None => true end)
+                "Ky Fan's bound of any size" in
     let* _ := covered (match f, dloss d with Some _, KullbackLeibler => false | _, _ => true end)
                 "Ky Fan's bound of counts" in
     let* w := dual_of p l m n d y pre in

@@ -2,7 +2,7 @@
 
 From Coq Require Import ZArith String List.
 From mathcomp Require Import all_ssreflect ssralg ssrnum zmodp matrix.
-From Checker Require Import Statement Checker Packed Proof File.
+From Checker Require Import Statement Checker Packed Rule Proof File.
 
 Set Implicit Arguments.
 Unset Strict Implicit.
@@ -23,15 +23,6 @@ Qed.
 
 Local Open Scope ring_scope.
 
-Lemma sum_of_places (R : Statement.numbers) d s (F : nat -> nat -> R) :
-  \sum_(i < d * s) F (i %/ s)%N (i %% s)%N = \sum_(a < d) \sum_(b < s) F a b.
-Proof.
-rewrite -(big_mkord xpredT (fun i => F (i %/ s)%N (i %% s)%N)) big_nat_mul big_mkord; apply: eq_bigr => a _.
-rewrite -{1}[(a * s)%N]add0n big_addn mulSn addnK big_mkord; apply: eq_bigr => b _.
-have s0 := leq_ltn_trans (leq0n _) (ltn_ord b).
-by rewrite addnC divnMDl // divn_small // addn0 modnMDl modn_small.
-Qed.
-
 (* the norm of a product of vectors is the product of their norms, so that theta is that of K modes *)
 Theorem norm_of_product (R : Statement.numbers) p d l (x : nat -> nat -> R) : p <> LInf ->
   norm p (\col_(i < size_of (d :: l)) product_at (d :: l) x i)
@@ -43,7 +34,7 @@ move=> no; have e (f : R -> R) : (forall y z, f (y * z) = f y * f z) ->
     = (\sum_i f ((\col_(i < d.1) x 0%N i) i 0))
       * (\sum_i f ((\col_(i < size_of l) product_at l (fun j => x j.+1) i) i 0)).
   move=> fM; under eq_bigr do rewrite mxE /= fM.
-  rewrite (sum_of_places d.1 (size_of l) (fun a b => f (x 0%N a) * f (product_at l (fun j => x j.+1) b))).
+  rewrite (@sum_of_places R d.1 (size_of l) (fun a b => f (x 0%N a) * f (product_at l (fun j => x j.+1) b))).
   rewrite mulr_suml; apply: eq_bigr => a _; rewrite mulr_sumr; apply: eq_bigr => b _; by rewrite !mxE.
 case: p no => // _; rewrite /norm; first by apply: (e (fun y => `|y|)) => y z; rewrite normrM.
 rewrite -sqrtrM ?sumr_ge0 // => [|i _]; last exact: sqr_ge0.

@@ -146,6 +146,7 @@ Proof. by elim: x y j => [|a x IH] [|b y] // [|j] /= /andP[pa pr] // h; apply: I
 Definition entry_ (a : grid) i j : Z := nth Z0 (nth [::] (ints a) i) j.
 Definition mx m n (a : grid) : 'M[R]_(m, n) := \matrix_(i, j) (zr (entry_ a i j) * p2 (ex a)).
 
+Definition en (a : grid) i j : R := zr (entry_ a i j) * p2 (ex a).
 Definition shape m n (a : grid) :=
   size (ints a) = m /\ forall i, (i < m)%N -> size (nth [::] (ints a) i) = n.
 
@@ -1534,17 +1535,16 @@ by case: ifP => [/andP[] //|_].
 Qed.
 
 (* the integer under the root, in units *)
-Lemma under p p' m n r u v (k : 'I_r) : shape m r u -> shape n r v ->
-  let N := Z.shiftl (Z.mul (nth Z0 (column_squares p r u) k) (nth Z0 (column_squares p' r v) k))
-             (Z.add guard guard) in
-  let P := p2 (Z.sub (Z.add (ex u) (ex v)) guard) in
-  Z.leb Z0 N /\ zr N * P ^+ 2 = (norm p (col k (mx m r u)) * norm p' (col k (mx n r v))) ^+ 2.
+Lemma under p' n r x e' s v (k : 'I_r) : zr (nth Z0 x k) * (p2 e' * p2 e') = s ^+ 2 -> shape n r v ->
+  let N := Z.shiftl (Z.mul (nth Z0 x k) (nth Z0 (column_squares p' r v) k)) (Z.add guard guard) in
+  let P := p2 (Z.sub (Z.add e' (ex v)) guard) in
+  Z.leb Z0 N /\ zr N * P ^+ 2 = (s * norm p' (col k (mx n r v))) ^+ 2.
 Proof.
-move=> hu hv N P.
-have e : zr N * P ^+ 2 = (norm p (col k (mx m r u)) * norm p' (col k (mx n r v))) ^+ 2.
-  rewrite exprMn -(column_squaresE p k hu) -(column_squaresE p' k hv) /N /P zr_shift // zrM p2B !p2D.
+move=> hx hv N P.
+have e : zr N * P ^+ 2 = (s * norm p' (col k (mx n r v))) ^+ 2.
+  rewrite exprMn -hx -(column_squaresE p' k hv) /N /P zr_shift // zrM p2B !p2D.
   by field; rewrite gt_eqF ?p2_gt0.
-split=> //; rewrite -zr_le zr0; have := sqr_ge0 (norm p (col k (mx m r u)) * norm p' (col k (mx n r v))).
+split=> //; rewrite -zr_le zr0; have := sqr_ge0 (s * norm p' (col k (mx n r v))).
 by rewrite -e pmulr_lge0 // exprn_gt0 ?p2_gt0.
 Qed.
 
@@ -2517,10 +2517,148 @@ Proof. by move=> h; case: l => * //=; rewrite ler_pM2r ?invr_gt0. Qed.
 (* the question that integers stand for *)
 Definition meaning (d : data) : question R :=
   @Question R (dm d) (dn d) (dinputs d) (dr d)
-    (dpatches d) (if dlayer d is Some l then mx _ _ l.1 else pid_mx (dm d)) (if dlayer d is Some l then dv l.2 else 1)
-    (row_of_patch_ d) (largest_ d) (dfree d) (mx _ _ (dY d)) (mx _ _ (dC d)) (lossv (dloss d)) (dv (dlam d)) (dform d)
+    (dpatches d) (if dlayer d is Some l then mx _ _ l.1 else pid_mx (dm d)) (if ddeep d is Some x then dv x.2 else if dlayer d is Some l then dv l.2 else 1)
+    (row_of_patch_ d) (largest_ d) (if ddeep d is Some (f, _, _) then en f else fun _ _ => 0) (if ddeep d is Some (_, l, _) then l else [::]) (dfree d) (mx _ _ (dY d)) (mx _ _ (dC d)) (lossv (dloss d)) (dv (dlam d)) (dform d)
     (dleft_norm d) (dright_norm d) (dleft d) (dright d) (dleft_modes d) (dright_modes d) (dcolumns d) (drows d) (mx _ 1 (dP d))^T (mx _ 1 (dQ d)) (down d) (mx _ _ (dU d)) (mx _ _ (dV d))
     (mx _ 1 (dA d))^T (mx _ 1 (dB d)) (dfound d) (dv (drtol d)) (dv (datol d)).
+
+(* deep networks *)
+Lemma activateE m n a x : shape m n x -> shape m n (activate a x) /\
+  mx m n (activate a x) = map_mx (act (dv a)) (mx m n x).
+Proof.
+move=> [hm hn]; split.
+  by split=> [|i im] /=; rewrite ?size_map // (nth_map [::]) ?hm // size_map hn.
+apply/matrixP => i j; rewrite !mxE /entry_ /= (nth_map [::]) ?hm // (nth_map Z0) ?hn //.
+set e := Z.add _ _; rewrite /act pmulr_lge0 ?p2_gt0 // -zr0 zr_le; case: ifP => _.
+  by rewrite liftE // /e; lia.
+rewrite liftE /e; last by lia.
+by rewrite zrM p2D /dv; ring.
+Qed.
+
+Lemma chunksE k n x : size x = (k * n)%N -> shape k n (Grid (chunks k n x) Z0) /\
+  forall i j, (i < k)%N -> (j < n)%N -> nth Z0 (nth [::] (chunks k n x) i) j = nth Z0 x (i * n + j).
+Proof.
+elim: k x => [|k IH] x hx; first by split=> //; split.
+have hn : (n <= size x)%N by rewrite hx mulSn leq_addr.
+have [[h1 h2] h3] := IH (drop n x) ltac:(by rewrite size_drop hx mulSn addKn).
+split; first split=> [|[|i] hi] /=; rewrite /= ?size_takel //; [by congr S|exact: h2|].
+move=> [|i] j hi hj /=; first by rewrite nth_take.
+by rewrite h3 // nth_drop mulSn addnA.
+Qed.
+
+Lemma nth_flat n (s : seq (seq Z)) p : all (fun r => size r == n) s -> (p < size s * n)%N ->
+  nth Z0 (flatten s) p = nth Z0 (nth [::] s (p %/ n)) (p %% n).
+Proof.
+elim: s p => [|r s IH] p //= /andP[/eqP hr hs]; rewrite nth_cat hr => hp.
+have n0 : (0 < n)%N by case: (n) hp => //; rewrite muln0.
+case: ltnP => pn; first by rewrite divn_small // modn_small.
+have [p' ep] : exists p', p = (n + p')%N by exists (p - n)%N; rewrite subnKC.
+move: hp; rewrite ep addKn mulSn ltn_add2l => hp; rewrite IH //.
+by rewrite divnDl ?dvdnn // divnn n0 modnDl add1n.
+Qed.
+
+Lemma size_flat n (s : seq (seq Z)) : all (fun r => size r == n) s -> size (flatten s) = (size s * n)%N.
+Proof. by elim: s => [|r s IH] //= /andP[/eqP hr /IH h]; rewrite size_cat hr h mulSn. Qed.
+
+Lemma shape_all k n a : shape k n a -> all (fun r => size r == n) (ints a).
+Proof. by move=> [h1 h2]; apply/(all_nthP [::]) => i; rewrite h1 => /h2 ->. Qed.
+
+Lemma enE m n a (i : 'I_m) (j : 'I_n) : mx m n a i j = en a i j. Proof. by rewrite mxE. Qed.
+
+Lemma deep_gridE a l d e w h M : shape M d h -> size w = layers_size d l ->
+  shape M (last d l) (deep_grid mul a d l e w h) /\ forall i j, (i < M)%N -> (j < last d l)%N ->
+    en (deep_grid mul a d l e w h) i j = network (dv a) d l (fun k => at_ w k * p2 e) (en h i) j.
+Proof.
+elim: l d w h => [|c l IH] d w h hh //= hw.
+have hw1 : size (take (d * c) w) = (d * c)%N by rewrite size_takel // hw leq_addr.
+have [sX eX] : shape d c (Grid (chunks d c w) e) /\ forall k j, (k < d)%N -> (j < c)%N ->
+    en (Grid (chunks d c w) e) k j = at_ w (k * c + j) * p2 e.
+  suff [h1 h2] : shape d c (Grid (chunks d c w) Z0) /\ forall i j, (i < d)%N -> (j < c)%N ->
+      nth Z0 (nth [::] (chunks d c w) i) j = nth Z0 w (i * c + j).
+    by split=> // k j hk hj; rewrite /en /entry_ /= h2.
+  have := leq_addr (layers_size c l) (d * c); rewrite -hw; clear.
+  elim: d w => [|k IH'] w hx; first by split=> //; split.
+  have hn : (c <= size w)%N by apply: leq_trans hx; rewrite mulSn leq_addr.
+  have [[h1 h2] h3] := IH' (drop c w) ltac:(by rewrite size_drop leq_subRL // -mulSn).
+  split; first split=> [|[|i] hi] /=; rewrite /= ?size_takel //; [by congr S|exact: h2|].
+  move=> [|i] j hi hj /=; first by rewrite nth_take.
+  by rewrite h3 // nth_drop mulSn addnA.
+have [ht et] := transposeE sX; have [hz ez] := productE hh ht.
+have {ez et} zE i j : (i < M)%N -> (j < c)%N -> en (mul h (transpose c (Grid (chunks d c w) e))) i j
+    = \sum_(k < d) en h i k * (at_ w (k * c + j) * p2 e).
+  move=> hi hj; rewrite -(enE _ (Ordinal hi) (Ordinal hj)) ez et trmxK mxE.
+  by apply: eq_bigr => k _; rewrite !enE eX.
+case: l IH hw => [|c' l] IH hw; first by split=> // i j hi hj; rewrite zE.
+have [ha ea] := activateE a hz; have [|h1 h2] := IH c (drop (d * c) w) _ ha.
+  by rewrite size_drop hw addKn.
+split=> // i j hi hj; rewrite h2 //; apply: (@network_ext R (dv a) (c' :: l)) => // [k hk|k].
+  by rewrite -(enE _ (Ordinal hi) (Ordinal hk)) ea mxE enE zE.
+by rewrite /at_ nth_drop.
+Qed.
+
+Lemma layer_norms_ext l d (f g : nat -> R) : f =1 g -> layer_norms d l f = layer_norms d l g.
+Proof.
+elim: l d f g => [|c l IH] d f g fg //=; congr (Num.sqrt _ :: _); last by apply: IH => k; exact: fg.
+by apply: eq_bigr => k _; rewrite fg.
+Qed.
+
+Lemma layer_squaresE l d e w : size w = layers_size d l ->
+  zr (layer_squares d l w) * (p2 (Z.mul (Z.of_nat (size l)) e) * p2 (Z.mul (Z.of_nat (size l)) e))
+  = (\prod_(y <- layer_norms d l (fun k => at_ w k * p2 e)) y) ^+ 2.
+Proof.
+elim: l d w => [|c l IH] d w hw; first by rewrite /= big_nil Z.mul_0_l /zr /p2 /= !mulr1 expr1n.
+rewrite [layer_norms _ _ _]/= big_cons exprMn sqr_sqrtr; last by apply: sumr_ge0 => k _; exact: sqr_ge0.
+have -> : Z.mul (Z.of_nat (size (c :: l))) e = Z.add e (Z.mul (Z.of_nat (size l)) e) by rewrite /=; lia.
+rewrite [layer_squares _ _ _]/= zrM (dotzE (k := d * c)) ?size_takel ?hw ?leq_addr // zr0 add0r p2D.
+have -> : \prod_(y <- layer_norms c l (fun k => at_ w (d * c + k) * p2 e)) y
+    = \prod_(y <- layer_norms c l (fun k => at_ (drop (d * c) w) k * p2 e)) y.
+  by congr bigop; apply: layer_norms_ext => k; rewrite /at_ nth_drop.
+rewrite -(IH c (drop (d * c) w)); last by rewrite size_drop hw addKn.
+have -> : \sum_(k < d * c) (at_ w k * p2 e) ^+ 2 = (\sum_(k < d * c) at_ (take (d * c) w) k * at_ (take (d * c) w) k) * p2 e ^+ 2.
+  by rewrite mulr_suml; apply: eq_bigr => k _; rewrite /at_ nth_take //; ring.
+by ring.
+Qed.
+
+Lemma spectral_bilinear m n c w l sh (u : 'cV_m) (v : 'cV_n) : shape m n w ->
+  dot u (mx m n w *m v) ^+ 2 <= dv (spectral_square mul m n c w l sh) * (sq u * sq v).
+Proof.
+move=> hw; rewrite /spectral_square dv_max dv_zero; set t := dv _.
+have up x : x <= t * (sq u * sq v) -> x <= Num.max t 0 * (sq u * sq v).
+  by move/le_trans; apply; rewrite ler_wpM2r ?mulr_ge0 ?sq_ge0 // le_max lexx.
+apply: up; case: c @t => t.
+  have [ht et] := transposeE hw; have h := gram_top l sh v ht.
+  by apply: polar_columns; move: h; rewrite et; exact.
+by apply: polar_rows; exact: gram_top.
+Qed.
+
+Lemma spectral_ge0 m n c w l sh : 0 <= dv (spectral_square mul m n c w l sh).
+Proof. by rewrite dv_max dv_zero le_max lexx orbT. Qed.
+
+Lemma spectral_squareE m n c w l sh (y : 'I_m -> R) : shape m n w ->
+  \sum_(j < n) (\sum_(i < m) en w i j * y i) ^+ 2 <= dv (spectral_square mul m n c w l sh) * \sum_i y i ^+ 2.
+Proof.
+move=> hw; pose u : 'cV[R]_m := \col_i y i; have su : sq u = \sum_i y i ^+ 2.
+  by rewrite sq_col; apply: eq_bigr => i _; rewrite mxE.
+have -> : \sum_(j < n) (\sum_(i < m) en w i j * y i) ^+ 2 = sq ((mx m n w)^T *m u).
+  rewrite sq_col; apply: eq_bigr => j _; rewrite mxE; congr (_ ^+ 2); apply: eq_bigr => i _.
+  by rewrite [_^T j i]mxE enE [u i 0]mxE.
+by rewrite -su; apply: bilinear_square => [v|]; [exact: spectral_bilinear|exact: spectral_ge0].
+Qed.
+
+Lemma spectral_squareT m n c w l sh (y : nat -> R) : shape m n w ->
+  \sum_(i < m) (\sum_(j < n) en w i j * y j) ^+ 2 <= dv (spectral_square mul m n c w l sh) * \sum_(j < n) y j ^+ 2.
+Proof.
+move=> hw; pose v : 'cV[R]_n := \col_i y i; have sv : sq v = \sum_(j < n) y j ^+ 2.
+  by rewrite sq_col; apply: eq_bigr => i _; rewrite mxE.
+have -> : \sum_(i < m) (\sum_(j < n) en w i j * y j) ^+ 2 = sq ((mx m n w)^T^T *m v).
+  rewrite trmxK sq_col; apply: eq_bigr => j _; rewrite mxE; congr (_ ^+ 2); apply: eq_bigr => i _.
+  by rewrite enE [v i 0]mxE.
+rewrite -sv; apply: bilinear_square => [u|]; last exact: spectral_ge0.
+by rewrite -dot_mull dotC [sq v * _]mulrC; exact: spectral_bilinear.
+Qed.
+
+Lemma powerE x k : dv (power x k) = dv x ^+ k.
+Proof. by elim: k => [|k IH] /=; rewrite ?oneE ?expr0 // dvM IH exprS. Qed.
 
 (* what v of a sign can meet of a row *)
 Lemma metE s z e : zr (met s z) * p2 e = meet s (zr z * p2 e).
@@ -3470,34 +3608,22 @@ by rewrite e3 [LHS]mxE [(- _ : 'M_(_, _)) _ _]mxE.
 Qed.
 
 (* a hidden layer, or none *)
-Lemma hidden_plain (e : dinputs d = dm d) r (U : 'M_(dinputs d, r)) : dlayer d = None ->
+Lemma hidden_plain (e : dinputs d = dm d) r (U : 'M_(dinputs d, r)) : ddeep d = None -> dlayer d = None ->
   hidden (q := q) U = castmx (e, erefl) U.
 Proof.
-move=> no; have [ep np] : dpatches d = dm d /\ dpool d = None.
-  by case/and5P: (good) => _ _ _ _ /and5P[+ _ _ _ _]; rewrite /layer_ok no => /and4P[_ /eqnP -> _]; case: (dpool d).
+move=> nd no; have [ep np] : dpatches d = dm d /\ dpool d = None.
+  by case/and5P: (good) => _ _ _ _ /and5P[+ _ _ _ _]; rewrite /layer_ok nd no => /and4P[_ /eqnP -> _]; case: (dpool d).
 have act1 (z : R) : act 1 z = z by rewrite /act mul1r if_same.
-apply/matrixP => i j; rewrite mxE /q /= /largest_ /row_of_patch_ np (own_patch ep) mxE /= no act1.
+apply/matrixP => i j; rewrite mxE /q /= nd /largest_ /row_of_patch_ np (own_patch ep) mxE /= nd no act1.
 exact: pid_cast.
 Qed.
 
-Lemma activateE m n a x : shape m n x -> shape m n (activate a x) /\
-  mx m n (activate a x) = map_mx (act (dv a)) (mx m n x).
-Proof.
-move=> [hm hn]; split.
-  by split=> [|i im] /=; rewrite ?size_map // (nth_map [::]) ?hm // size_map hn.
-apply/matrixP => i j; rewrite !mxE /entry_ /= (nth_map [::]) ?hm // (nth_map Z0) ?hn //.
-set e := Z.add _ _; rewrite /act pmulr_lge0 ?p2_gt0 // -zr0 zr_le; case: ifP => _.
-  by rewrite liftE // /e; lia.
-rewrite liftE /e; last by lia.
-by rewrite zrM p2D /dv; ring.
-Qed.
-
-Lemma layerE f a : dlayer d = Some (f, a) -> [/\ shape (dpatches d) (dinputs d) f, pool_ok d a
+Lemma layerE f a : ddeep d = None -> dlayer d = Some (f, a) -> [/\ shape (dpatches d) (dinputs d) f, pool_ok d a
   & forall r (U : 'M_(dinputs d, r)),
     activations (q := q) U = map_mx (act (dv a)) (mx (dpatches d) (dinputs d) f *m U)].
 Proof.
-move=> e; case/and5P: (good) => _ _ _ _ /and5P[+ _ _ _ _]; rewrite /layer_ok e => /andP[/shapedP hf hp].
-by split=> // r U; rewrite /activations /q /= e.
+move=> nd e; case/and5P: (good) => _ _ _ _ /and5P[+ _ _ _ _]; rewrite /layer_ok nd e => /andP[/shapedP hf hp].
+by split=> // r U; rewrite /activations /q /= nd e.
 Qed.
 
 (* the patches of each row *)
@@ -3553,15 +3679,66 @@ have [e1 e2] : (forall i : 'I_(dpatches d), nth [::] (ints (pull_ d w)) i = nth 
 by apply/matrixP => i j; rewrite (pulled_at _ _ (inside_ i)) !mxE /entry_ -/(pull_ d w) e1 e2.
 Qed.
 
+Lemma deepE f w a : ddeep d = Some (f, w, a) -> exists c l, [/\ w = c :: l, shape (size (ints f)) c f,
+  dm d = (size (ints f) * last c l)%N, dn d = 1%N
+  & [/\ dinputs d = layers_size c l, (1 < size l)%N, 0 <= dv a, dform d = Product & dright_norm d = L2]].
+Proof.
+move=> e; case/and5P: (good) => _ _ _ _ /and5P[+ _ _ _ _]; rewrite /layer_ok e /deep_ok; case: w {e} => [|c l] //.
+case/and5P=> /shapedP hf /eqnP em /eqnP en_ /eqnP ei /and4P[l1 a0 fp rn]; exists c, l; split=> //.
+split=> //; [by apply/ssrnat.ltP/PeanoNat.Nat.ltb_lt|by rewrite -dv_ge0|by case: (dform d) fp|by case: (dright_norm d) rn].
+Qed.
+
+Lemma numberE r u (j : 'I_r) : shape (dinputs d) r u -> size (nth [::] (ints (transpose r u)) j) = dinputs d /\
+  number (col j (mx (dinputs d) r u)) =1 fun k => at_ (nth [::] (ints (transpose r u)) j) k * p2 (ex u).
+Proof.
+move=> hu; have [[hs hr] et] := transposeE hu; split=> [|k]; first exact: hr.
+rewrite /number; case: insubP => [k' _ <-|]; last first.
+  by rewrite -leqNgt => hk; rewrite /at_ nth_default ?hr // zr0 mul0r.
+by have := congr1 (fun A : 'M_(r, dinputs d) => A j k') et; rewrite !mxE => <-.
+Qed.
+
+Lemma deep_hiddenE f c l a r u : ddeep d = Some (f, c :: l, a) -> shape (dinputs d) r u ->
+  shape (dm d) r (hidden_ mul d r u) /\ mx (dm d) r (hidden_ mul d r u) = hidden (q := q) (mx (dinputs d) r u).
+Proof.
+move=> e hu; have [c' [l' [[<- <-] hf em _ [ei _ _ _ _]]]] := deepE e; rewrite /hidden_ e.
+have [[hs hr] _] := transposeE hu; set x := map _ (ints (transpose r u)); set m_ := foldr _ _ _.
+have hx : size x = r by rewrite size_map.
+have gE k : (k < r)%N -> shape (size (ints f)) (last c l) (nth (Grid [::] Z0) x k) /\ forall i j,
+    (i < size (ints f))%N -> (j < last c l)%N -> en (nth (Grid [::] Z0) x k) i j
+    = network (dv a) c l (fun p => at_ (nth [::] (ints (transpose r u)) k) p * p2 (ex u)) (en f i) j.
+  by move=> hk; rewrite (nth_map [::]) ?hs //; apply: deep_gridE => //; rewrite hr.
+have least k : (k < size x)%N -> Z.leb m_ (ex (nth (Grid [::] Z0) x k)).
+  rewrite /m_; elim: (x) k => [|g x' IH] [|k] //= hk; first by lia.
+  by have := IH k hk; lia.
+have rowE k : (k < r)%N -> let s := regrid (nth (Grid [::] Z0) x k) m_ in
+    all (fun y : seq Z => size y == last c l) s /\ size s = size (ints f).
+  move=> hk; have [[h1 h2] _] := gE k hk; split; last by rewrite size_map.
+  by apply/(all_nthP [::]) => i; rewrite size_map => hi; rewrite (nth_map [::]) // size_map h2 // -h1.
+have hG : shape r (dm d) (Grid (map (fun g => flatten (regrid g m_)) x) m_).
+  split=> [|k hk] /=; first by rewrite size_map.
+  by rewrite (nth_map (Grid [::] Z0)) ?hx //; have [h1 h2] := rowE k hk; rewrite (size_flat h1) h2 em.
+have [ht et] := transposeE hG; split=> //; rewrite et; apply/matrixP => i j.
+have im : (i < size (ints f) * last c l)%N by rewrite -em.
+have n0 : (0 < last c l)%N by case: (last c l) im => //; rewrite muln0.
+have [hi hj] : (i %/ last c l < size (ints f))%N /\ (i %% last c l < last c l)%N.
+  by rewrite ltn_divLR // im ltn_mod.
+have [h1 h2] := rowE j (ltn_ord j); have [[g1 g2] g3] := gE j (ltn_ord j).
+rewrite !mxE /q /= e /entry_ /= (nth_map (Grid [::] Z0)) ?hx // (nth_flat h1) ?h2 //.
+rewrite (nth_map [::]) ?g1 // (nth_map Z0) ?g2 // liftE ?least ?hx // -[LHS]/(en (nth (Grid [::] Z0) x j) _ _) g3 //.
+by apply: network_ext => // k; have [_ ->] := numberE j hu.
+Qed.
+
 Lemma hiddenE r u : shape (dinputs d) r u -> shape (dm d) r (hidden_ mul d r u) /\
   mx (dm d) r (hidden_ mul d r u) = hidden (q := q) (mx (dinputs d) r u).
 Proof.
-move=> hu; rewrite /hidden_; case e: (dlayer d) => [[f a]|].
-  have [hf hp eU] := layerE e; have [ht et] := transposeE hu; have [hs es] := productE hf ht.
+move=> hu; case nd: (ddeep d) => [[[f w] a]|].
+  by have [c [l [ew _ _ _ _]]] := deepE nd; apply: (deep_hiddenE (f := f) (c := c) (l := l) (a := a)); rewrite // nd ew.
+rewrite /hidden_ nd; case e: (dlayer d) => [[f a]|].
+  have [hf hp eU] := layerE nd e; have [ht et] := transposeE hu; have [hs es] := productE hf ht.
   have [h1 e1] := activateE a hs; have [h2 e2] := poolE hp h1; split=> //.
-  by apply/matrixP => i j; rewrite e2 [RHS]mxE eU e1 es et trmxK.
+  by apply/matrixP => i j; rewrite e2 [RHS]mxE /q /= nd -/q eU e1 es et trmxK.
 have k : dinputs d = dm d.
-  by case/and5P: (good) => _ _ _ _ /and5P[+ _ _ _ _]; rewrite /layer_ok e => /and4P[/eqnP].
+  by case/and5P: (good) => _ _ _ _ /and5P[+ _ _ _ _]; rewrite /layer_ok nd e => /and4P[/eqnP].
 by rewrite (hidden_plain k) //; exact: mx_cast.
 Qed.
 
@@ -3699,29 +3876,50 @@ by apply/andP; split; rewrite /dv /= (sum_rowsE _ Cm sx) mulr_suml; apply: ler_s
 Qed.
 
 (* sum theta, from above and from below, as the root is *)
-Definition prices r u v : R := \sum_k theta (form q) (left_norm q) (right_norm q)
-  (col k (priced (q := q) (mx (dinputs d) r u))) (col k (mx (dn d) r v)).
+Definition prices r u v : R := \sum_k theta (form q) (left_size (q := q) (col k (mx (dinputs d) r u)))
+  (norm (right_norm q) (col k (mx (dn d) r v))).
 
 Lemma paidE r u : shape (dinputs d) r u -> shape (dinputs d) r (priced_ (dfree d) u) /\
-  priced (q := q) (mx (dinputs d) r u) = mx (dinputs d) r (priced_ (dfree d) u).
-Proof. by move=> hu; have [hp ->] := pricedE (dfree d) hu. Qed.
+  (ddeep d = None -> forall k, left_size (q := q) (col k (mx (dinputs d) r u))
+    = norm (left_norm q) (col k (mx (dinputs d) r (priced_ (dfree d) u)))).
+Proof.
+move=> hu; have [hp ep] := pricedE (dfree d) hu; split=> // nd k.
+by rewrite /left_size /q /= nd ep; congr norm; apply/matrixP => i j; rewrite !mxE.
+Qed.
 
 Lemma sum_prices r u v : shape (dinputs d) r u -> shape (dn d) r v -> form q = Sum ->
   forall root, dv (thetas root d r u v) = prices r u v.
 Proof.
-rewrite /prices /thetas -[dform d]/(form q) => /paidE[hu ->] hv -> root; rewrite dv_half dvD.
-by rewrite (squares_ofE _ hu) (squares_ofE _ hv) -big_split mulr_suml.
+rewrite /prices /thetas -[dform d]/(form q) => /paidE[hu eu] hv fs root; rewrite fs dv_half dvD.
+have nd : ddeep d = None.
+  case e: (ddeep d) => [[[f w] a]|] //; have [c [l [_ _ _ _ [_ _ _ fp _]]]] := deepE e.
+  by move: fs; rewrite -[form q]/(dform d) fp.
+rewrite (squares_ofE _ hu) (squares_ofE _ hv) -big_split mulr_suml; apply: eq_bigr => k _.
+by rewrite /theta eu.
+Qed.
+
+Lemma left_squaresE r u : shape (dinputs d) r u -> let x := if ddeep d is Some (_, c :: l, _)
+    then (map (layer_squares c l) (ints (transpose r u)), Z.mul (Z.of_nat (size l)) (ex u))
+    else (column_squares (dleft_norm d) r (priced_ (dfree d) u), ex (priced_ (dfree d) u)) in
+  size x.1 = r /\ forall k : 'I_r, zr (nth Z0 x.1 k) * (p2 x.2 * p2 x.2) = left_size (q := q) (col k (mx (dinputs d) r u)) ^+ 2.
+Proof.
+move=> hu; have [hp ep] := paidE hu; case e: (ddeep d) => [[[f w] a]|] /=; last first.
+  by split=> [|k]; [exact: size_column_squares hp|rewrite ep // (column_squaresE _ _ hp)].
+have [c [l [ew _ _ _ [ei _ _ _ _]]]] := deepE e; rewrite ew /=; have [[hs hr] _] := transposeE hu.
+split=> [|k]; first by rewrite size_map.
+have [h1 h2] := numberE k hu; rewrite (nth_map [::]) ?hs // layer_squaresE ?h1 //.
+rewrite /left_size /q /= e ew; congr (_ ^+ 2); congr bigop; apply: layer_norms_ext => p; by rewrite h2.
 Qed.
 
 Lemma prices_up root r u v :
   (forall x, Z.leb Z0 x -> Z.leb Z0 (root x) /\ zr x <= zr (root x) ^+ 2) ->
   shape (dinputs d) r u -> shape (dn d) r v -> prices r u v <= dv (thetas root d r u v).
 Proof.
-move=> rootP hu0 hv; case e: (form q); last by rewrite sum_prices.
-have [hu eu] := paidE hu0; rewrite /prices /thetas eu -[dform d]/(form q) e /dv /=.
-rewrite (sumzE _ _ (size_column_squares _ hu) (size_column_squares _ hv)).
-rewrite zr0 add0r mulr_suml; apply: ler_sum => k _; have [N0 e_] := under (left_norm q) (right_norm q) k hu hv.
-have [s0 h] := rootP _ N0; rewrite /theta -ler_sqr ?nnegrE ?mulr_ge0 ?norm_ge0 ?p2_ge0 //.
+move=> rootP hu hv; case e: (form q); last by rewrite sum_prices.
+have [sx hx] := left_squaresE hu; rewrite /prices /thetas -[dform d]/(form q) e; move: sx hx; set x := if _ is Some _ then _ else _.
+move=> sx hx; rewrite /dv /= (sumzE _ _ sx (size_column_squares _ hv)).
+rewrite zr0 add0r mulr_suml; apply: ler_sum => k _; have [N0 e_] := under (right_norm q) (hx k) hv.
+have [s0 h] := rootP _ N0; rewrite /theta -ler_sqr ?nnegrE ?mulr_ge0 ?left_size_ge0 ?norm_ge0 ?p2_ge0 //.
   by rewrite -e_ exprMn ler_wpM2r ?sqr_ge0.
 by rewrite -zr0 zr_le.
 Qed.
@@ -3730,11 +3928,11 @@ Lemma prices_down root r u v :
   (forall x, Z.leb Z0 x -> Z.leb Z0 (root x) /\ zr (root x) ^+ 2 <= zr x) ->
   shape (dinputs d) r u -> shape (dn d) r v -> dv (thetas root d r u v) <= prices r u v.
 Proof.
-move=> rootP hu0 hv; case e: (form q); last by rewrite sum_prices.
-have [hu eu] := paidE hu0; rewrite /prices /thetas eu -[dform d]/(form q) e /dv /=.
-rewrite (sumzE _ _ (size_column_squares _ hu) (size_column_squares _ hv)).
-rewrite zr0 add0r mulr_suml; apply: ler_sum => k _; have [N0 e_] := under (left_norm q) (right_norm q) k hu hv.
-have [s0 h] := rootP _ N0; rewrite /theta -ler_sqr ?nnegrE ?mulr_ge0 ?norm_ge0 ?p2_ge0 //.
+move=> rootP hu hv; case e: (form q); last by rewrite sum_prices.
+have [sx hx] := left_squaresE hu; rewrite /prices /thetas -[dform d]/(form q) e; move: sx hx; set x := if _ is Some _ then _ else _.
+move=> sx hx; rewrite /dv /= (sumzE _ _ sx (size_column_squares _ hv)).
+rewrite zr0 add0r mulr_suml; apply: ler_sum => k _; have [N0 e_] := under (right_norm q) (hx k) hv.
+have [s0 h] := rootP _ N0; rewrite /theta -ler_sqr ?nnegrE ?mulr_ge0 ?left_size_ge0 ?norm_ge0 ?p2_ge0 //.
   by rewrite -e_ exprMn ler_wpM2r ?sqr_ge0.
 by rewrite -zr0 zr_le.
 Qed.
@@ -3882,7 +4080,7 @@ Qed.
 Lemma plain_squareE w h t : shape (dm d) (dn d) w -> plain_square mul d w h = Some t ->
   plain_le (q := q) (mx (dm d) (dn d) w) (dv t).
 Proof.
-move=> hw; set W := mx (dm d) (dn d) w; case: h => [?|c nn mm l sh|tr||c trees||t0|each|each] //=; last first.
+move=> hw; set W := mx (dm d) (dn d) w; case: h => [?|c nn mm l sh|tr||c trees||t0|each|each|??????|???] //=; last first.
 - case: ifP => // /orP h [<-] u v hu hv w0; rewrite dv_zero mul0r.
   have: dot u (W *m v) <= 0.
     case: h => [z|h]; first by rewrite /W (zerosE _ _ z) mul0mx dot0r.
@@ -3993,18 +4191,19 @@ case: by_hat h; case e: (worst _ _ _ _) => [p|] // [et].
   apply: (product_treeE (xs := fun b => if b then xb else xa)) sh e.
   move=> [] l first [<- <-]; [apply: group_right gb _|apply: group_left ga _]; exact/eqnP.
 have [sg eg] := productE hs hs; apply: more; rewrite -et //.
-apply: (polar_rows (q := q)); rewrite -eg; have [x gx] := group_of pu nl sl.
+apply: (polar_rows); rewrite -eg; have [x gx] := group_of pu nl sl.
 by apply: (product_treeE (xs := fun _ => x)) sg e => -[] // l first [<- <-].
 Qed.
 
-Lemma layer_ofE f a w h t : dlayer d = Some (f, a) -> shape (dm d) (dn d) w ->
+Lemma layer_ofE f a w h t : ddeep d = None -> dlayer d = Some (f, a) -> shape (dm d) (dn d) w ->
   layer_of mul d f a w h = Some t -> polar_le (q := q) (mx (dm d) (dn d) w) (dv t).
 Proof.
-move=> el; have eF : F q = mx (dpatches d) (dinputs d) f by rewrite /q /= el.
-move: (layerE el) => [hf hp eU] hw; have [hx eX] := pullE hp hw.
+move=> nd el; have flat : widths q = [::] by rewrite /q /= nd.
+have eF : F q = mx (dpatches d) (dinputs d) f by rewrite /q /= el.
+move: (layerE nd el) => [hf hp eU] hw; have [hx eX] := pullE hp hw.
 have hU : ~~ largest_ d -> forall u : 'cV_(dinputs d), (mx (dm d) (dn d) w)^T *m hidden (q := q) u
     = (mx (dpatches d) (dn d) (pull_ d w))^T *m map_mx (act (dv a)) (mx (dpatches d) (dinputs d) f *m u).
-  by move=> nl u; rewrite (pulledE _ _ (nl : ~~ take_largest q)) eX eU.
+  by move=> nl u; rewrite (pulledE _ _ flat (nl : ~~ take_largest q)) eX eU.
 rewrite /layer_of; case eb: (bias_of _ _ _ _) => [bi|] //.
 have [fb hg [far0 reach0] eG hb] := bias_ofE eb hf; case: ifP => // /norP[sums0 /negPn/eqnP l1].
 have pricedE_ (u : 'cV_(dinputs d)) : priced (q := q) u = paid (dfree d) u by [].
@@ -4046,13 +4245,13 @@ case: ifP => [large|/negbT nl].
     move: hp large; rewrite /pool_ok /largest_ ep => /and3P[/eqnP sp hs] /orP[/negbTE ->//|/andP[/Z.eqb_eq z0 nf]] _.
     by split=> //; rewrite /dv z0 zr0 !mul0r.
   have t0 := outputs_square_ge0 e.
-  apply: (polar_le_layer (q := q) l1) biased_ _ => // u u1 _.
+  apply: (polar_le_layer (q := q) flat l1) biased_ _ => // u u1 _.
   have su : sq u = 1.
     by rewrite -u1; congr sq; apply/matrixP => i j; rewrite mxE -[free_bias q]/(dfree d) (negbTE nf).
   apply: outputs_squareE e => j sign x v; have [hc ec] := column_atE j hw.
   have -> : ((mx (dm d) (dn d) w)^T *m hidden (q := q) u) j 0 = \sum_(i < dm d) mx (dm d) 1 (column_at (dm d) (dn d) w j) i 0
       * \big[Num.max/0]_(l < dpatches d | nth 0%N s l == i) act (dv dzero) ((mx (dpatches d) (dinputs d) f *m u) l 0).
-    rewrite mxE; apply: eq_bigr => i _; rewrite ec [_^T j i]mxE [col _ _ _ _]mxE [hidden (q := q) u i 0]mxE; congr (_ * _).
+    rewrite mxE; apply: eq_bigr => i _; rewrite ec [_^T j i]mxE [col _ _ _ _]mxE [hidden (q := q) u i 0]mxE flat; congr (_ * _).
     rewrite -[take_largest q]/(largest_ d) large; apply: eq_big => [l|l _].
       by rewrite -[row_of_patch q l]/(row_of_patch_ d l) /row_of_patch_ ep.
     by rewrite eU -a0 [map_mx _ _ _ _]mxE.
@@ -4061,8 +4260,8 @@ have {}hU := hU nl; move: hx hU; set X := pull_ d w => hx hU.
 case: h => //= [c trees|tr|each].
 - case: c => //; case e: (layer_cones _ _ _ _ _ _ _ _ _ _) => [x|] // [<-] u v _ hv _ _ y0.
   have le_ : dot (hidden u) (mx (dm d) (dn d) w *m v)
-      <= dv x * (norm (left_norm q) (priced (q := q) u) * norm (right_norm q) v).
-    have -> : dot (hidden u) (mx (dm d) (dn d) w *m v)
+      <= dv x * (left_size (q := q) u * norm (right_norm q) v).
+    rewrite /left_size flat; have -> : dot (hidden u) (mx (dm d) (dn d) w *m v)
         = dot (map_mx (act (dv a)) (mx (dpatches d) (dinputs d) f *m u)) (mx (dpatches d) (dn d) X *m v).
       by rewrite dotC dot_mull hU -dot_mull dotC.
     apply: le_trans (hidden_conesE u hf hx e hv _) _.
@@ -4074,13 +4273,13 @@ case: h => //= [c trees|tr|each].
     by rewrite [widest _ _]l1 mul1r.
   by rewrite dvM -expr2 -exprMn ler_sqr ?nnegrE // (le_trans y0 le_).
 - case e: (layer_square _ _ _ _ _ _ _ _ _ _ _ _) => [x|] // [<-].
-  apply: (polar_le_layer (q := q) l1) biased_ _ => // [|u u1 near_].
+  apply: (polar_le_layer (q := q) flat l1) biased_ _ => // [|u u1 near_].
     by rewrite dvM dv_nat mulr_ge0 // up0.
   have [moved [p1 su split_ hm hr]] := section_ u u1 near_; have [rm hrad] := radiiE hg p1 split_ hm.
   rewrite dvM dv_nat; apply: met_le_sq; apply: le_trans (up x); rewrite hU.
   exact: (layer_squareE hf hg p1 erefl su split_ hm hr rm hrad hx (start := [::]) I _ e).
 move=> e; have t0 := outputs_square_ge0 e.
-apply: (polar_le_layer (q := q) l1) biased_ _ => // u u1 near_.
+apply: (polar_le_layer (q := q) flat l1) biased_ _ => // u u1 near_.
 have [moved [p1 su split_ hm hr]] := section_ u u1 near_; have [rm hrad] := radiiE hg p1 split_ hm.
 apply: outputs_squareE e => j sign tr v told_ ev.
 have [hc ec] := column_atE j hx; set y := _ *m _ in told_ *.
@@ -4091,17 +4290,87 @@ have := layer_squareE hf hg p1 erefl su split_ hm hr rm hrad hc (start := [::]) 
 by rewrite ey sq_col big_ord1 mxE; apply=> b eb_ j'; rewrite ey mxE; exact: told_.
 Qed.
 
+Lemma deep_ofE f c l a w h t : ddeep d = Some (f, c :: l, a) -> shape (dm d) (dn d) w ->
+  deep_square mul f c l a w h = Some t -> polar_le (q := q) (mx (dm d) (dn d) w) (dv t).
+Proof.
+move=> e hw ht u v _ _ _ _ _; have [c' [l' [[<- <-] hf em e1 [_ l1 a0 _ rn]]]] := deepE e.
+set M := size (ints f) in hf em; set n := last c l in em; move: ht; rewrite /deep_square -/M -/n.
+set W := Grid (chunks M n (flatten (ints w))) (ex w).
+have sw : all (fun r : seq Z => size r == 1%N) (ints w) by rewrite -e1; exact: shape_all hw.
+have [[hW1 hW2] hW3] := @chunksE M n (flatten (ints w)) (ltac:(by rewrite (size_flat sw) muln1 (proj1 hw))).
+have hW : shape M n W by split.
+have WE i j : (i < M)%N -> (j < n)%N -> en W i j = en w (i * n + j) 0.
+  move=> hi hj; rewrite /en /entry_ /= hW3 // (nth_flat sw) ?divn1 ?modn1 // muln1 (proj1 hw) em.
+  by apply: (@leq_trans (i.+1 * n)); [rewrite mulSn addnC ltn_add2r|rewrite leq_mul2r hi orbT].
+pose x := number u; pose H i j := network (dv a) c l x (en f i) j.
+pose S := \sum_(i < M) \sum_(j < n) en W i j * H i j.
+have eS : sq ((mx (dm d) (dn d) w)^T *m hidden (q := q) u) = S ^+ 2.
+  pose G j := (\sum_(p < dm d) en w p j * H (p %/ n)%N (p %% n)%N) ^+ 2.
+  have -> : sq ((mx (dm d) (dn d) w)^T *m hidden (q := q) u) = \sum_(j < dn d) G j.
+    rewrite sq_col; apply: eq_bigr => j _; rewrite mxE; congr (_ ^+ 2); apply: eq_bigr => p _.
+    rewrite [_^T j p]mxE enE [hidden (q := q) u p 0]mxE /q /= e; congr (_ * network _ _ _ _ _ _).
+    by rewrite /x; congr number; apply/matrixP => i k; rewrite !mxE !ord1.
+  rewrite e1 big_ord1 /G /S; congr (_ ^+ 2).
+  rewrite -(@sum_of_places R M n (fun i j => en W i j * H i j)) em; apply: eq_bigr => p _.
+  have n0 : (0 < n)%N by have := leq_ltn_trans (leq0n _) (ltn_ord p); rewrite muln_gt0 => /andP[].
+  by rewrite WE ?ltn_divLR ?ltn_mod // -divn_eq.
+have eq_size : left_size (q := q) u = \prod_(y <- layer_norms c l x) y by rewrite /left_size /q /= e.
+move=> ht; suff hs : S ^+ 2 <= dv t * (\prod_(y <- layer_norms c l x) y) ^+ 2.
+  have -> : dot (hidden u) (mx (dm d) (dn d) w *m v) = dot v ((mx (dm d) (dn d) w)^T *m hidden (q := q) u).
+    by rewrite dotC dot_mull.
+  apply: le_trans (cauchy_schwarz _ _) _; rewrite eS eq_size exprMn [leRHS]mulrA [leRHS]mulrC -[right_norm q]/(dright_norm d) rn norm_sqr.
+  by rewrite ler_wpM2l ?sq_ge0.
+clear eS eq_size; rewrite /S /H; clear S H; move: hW; clearbody W; clear WE hW1 hW2 hW3 => hW.
+case: l @n l1 ht {e em} hW => [|e2 l] n l1 ht hW //; case: h ht => //=.
+- move=> cw cf lw lf sw_ sf [<-]; rewrite !dvM powerE dv_max oneE.
+  have L1 : 1 <= Num.max 1 (dv a) by rewrite le_max lexx.
+  have aL : dv a <= Num.max 1 (dv a) by rewrite le_max lexx orbT.
+  have h0 := @deep_le R M (dv a) _ _ a0 L1 aL (spectral_ge0 M n cw W lw sw_) (dv (spectral_square mul M c cf f lf sf)) l c e2 x (en f) (en W).
+  apply: h0; first by case: (l) l1.
+    by move=> y; exact: spectral_squareT hf.
+  by move=> y; exact: spectral_squareE hW.
+move=> c1 lx sh; case: ifP => // /andP[]; rewrite !dv_le oneE => h1 h2 [<-].
+have ea : dv a = 1 by apply/eqP; rewrite eq_le h1 h2.
+have [ft eft] := transposeE hf; have [wt ewt] := transposeE hW; have [mt emt] := productE ft wt.
+pose delta (k p : nat) : R := (p == k)%:R.
+have -> : \sum_(i < M) \sum_(j < n) en W i j * network (dv a) c (e2 :: l) x (en f i) j
+    = \sum_(k < c) \sum_(j < n) en (mul (transpose c f) (transpose n W)) k j * network (dv a) c (e2 :: l) x (delta k) j.
+  pose N (k j : nat) : R := network 1 c (e2 :: l) x (delta k) j.
+  have lin i (j : 'I_n) : network 1 c (e2 :: l) x (en f i) j = \sum_(k < c) en f i k * N k j.
+    rewrite -network_sum //; apply: (@network_ext R 1 (e2 :: l)) => // p hp.
+    rewrite (bigD1 (Ordinal hp)) //= /delta eqxx mulr1 big1 ?addr0 // => k kp.
+    case: eqP => [ek|_]; last by rewrite mulr0.
+    by case/eqP: kp; apply: val_inj.
+  rewrite ea; transitivity (\sum_(i < M) \sum_(j < n) \sum_(k < c) en W i j * (en f i k * N k j)).
+    by apply: eq_bigr => i _; apply: eq_bigr => j _; rewrite lin mulr_sumr.
+  transitivity (\sum_(k < c) \sum_(j < n) en (mul (transpose c f) (transpose n W)) k j * N k j); last by [].
+  rewrite exchange_big [RHS]exchange_big; apply: eq_bigr => j _ /=.
+  rewrite exchange_big; apply: eq_bigr => k _ /=.
+  rewrite -(enE _ k j) emt eft ewt trmxK mxE mulr_suml; apply: eq_bigr => i _.
+  by rewrite [_^T k i]mxE !enE; ring.
+have := @deep_le R c (dv a) 1 (dv (spectral_square mul c n c1 (mul (transpose c f) (transpose n W)) lx sh)) a0 (lexx _) _ _
+  1 l c e2 x delta (en (mul (transpose c f) (transpose n W))).
+rewrite expr1n !mulr1; apply=> //.
+- exact: spectral_ge0.
+- by case: (l) l1.
+- move=> y; rewrite mul1r; apply: ler_sum => i _; rewrite (bigD1 i) //= /delta eqxx mul1r big1 ?addr0 // => k ki.
+  by rewrite val_eqE (negbTE ki) mul0r.
+- by move=> y; exact: spectral_squareE mt.
+Qed.
+
 Lemma square_ofE w h t : shape (dm d) (dn d) w -> square_of mul d w h = Some t ->
   polar_le (q := q) (mx (dm d) (dn d) w) (dv t).
 Proof.
-move=> hw; rewrite /square_of; case e: (dlayer d) => [[f a]|].
-  exact: layer_ofE.
+move=> hw; rewrite /square_of; case nd: (ddeep d) => [[[f wd] a]|].
+  by have [c [l [ew _ _ _ _]]] := deepE nd; rewrite ew; apply: deep_ofE => //; rewrite nd ew.
+case e: (dlayer d) => [[f a]|]; first exact: layer_ofE.
 have [k nf] : dinputs d = dm d /\ ~~ dfree d.
-  by case/and5P: (good) => _ _ _ _ /and5P[+ _ _ _ _]; rewrite /layer_ok e => /and4P[/eqnP].
-move=> ht; apply: (polar_le_plain (q := q) (e := k)) => // [u|]; first exact: hidden_plain.
+  by case/and5P: (good) => _ _ _ _ /and5P[+ _ _ _ _]; rewrite /layer_ok nd e => /and4P[/eqnP].
+move=> ht; apply: (polar_le_plain (q := q) (e := k)) => // [|u|]; first by rewrite /q /= nd.
+  exact: hidden_plain.
 have: plain_square mul d w h = Some t -> product_le (q := q) (mx (dm d) (dn d) w) (dv t).
   by move=> e' u v mu mv _ _; exact: (plain_squareE hw e').
-by case: h ht => [? ? ? ? /(product_squareE hw) //|????? ht|? ht|ht|?? ht|ht|? ht|? ht|? ht] /(_ ht).
+by case: h ht => [? ? ? ? /(product_squareE hw) //|????? ht|? ht|ht|?? ht|ht|? ht|? ht|? ht|?????? ht|??? ht] /(_ ht).
 Qed.
 
 Lemma multipleE p s : multiple mul d p = Some s -> let W := mx (dm d) (dn d) (dW p) in

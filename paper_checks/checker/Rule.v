@@ -124,14 +124,157 @@ rewrite -real_normK ?num_real // ler_sqr ?nnegrE ?norm_ge0 //.
 exact: (le_bigmax _ (fun j => `|u j 0|)).
 Qed.
 
-Lemma theta_ge f p p' k l (u : 'cV[R]_k) (v : 'cV[R]_l) : norm p u * norm p' v <= theta f p p' u v.
+Lemma theta_ge f (x y : R) : x * y <= theta f x y.
+Proof. by case: f => //=; have := sqr_ge0 (x - y); lra. Qed.
+
+Lemma theta_ge0 f (x y : R) : 0 <= x -> 0 <= y -> 0 <= theta f x y.
+Proof. by move=> x0 y0; apply: le_trans (theta_ge f x y); rewrite mulr_ge0. Qed.
+
+(* deep networks *)
+Lemma sum_of_places d s (G : nat -> nat -> R) :
+  \sum_(i < d * s) G (i %/ s)%N (i %% s)%N = \sum_(a < d) \sum_(b < s) G a b.
 Proof.
-case: f => //=; have := sqr_ge0 (norm p u - norm p' v).
-by move: (norm p u) (norm p' v) => a b; lra.
+rewrite -(big_mkord xpredT (fun i => G (i %/ s)%N (i %% s)%N)) big_nat_mul big_mkord; apply: eq_bigr => a _.
+rewrite -{1}[(a * s)%N]add0n big_addn mulSn addnK big_mkord; apply: eq_bigr => b _.
+have s0 := leq_ltn_trans (leq0n _) (ltn_ord b).
+by rewrite addnC divnMDl // divn_small // addn0 modnMDl modn_small.
 Qed.
 
-Lemma theta_ge0 f p p' k l (u : 'cV[R]_k) (v : 'cV[R]_l) : 0 <= theta f p p' u v.
-Proof. by apply: le_trans (theta_ge f p p' u v); rewrite mulr_ge0 ?norm_ge0. Qed.
+Lemma frobenius d e (w : nat -> R) : \sum_(k < d * e) w k ^+ 2 = \sum_(k < d) \sum_(j < e) w (k * e + j)%N ^+ 2.
+Proof.
+by rewrite -(sum_of_places d e (fun a b => w (a * e + b)%N ^+ 2)); apply: eq_bigr => k _; rewrite -divn_eq.
+Qed.
+
+Lemma frobenius_ge0 d e (w : nat -> R) : 0 <= \sum_(k < d * e) w k ^+ 2.
+Proof. by apply: sumr_ge0 => k _; exact: sqr_ge0. Qed.
+
+Lemma network_ext a l d (w w' x x' : nat -> R) j : (forall k, (k < d)%N -> x k = x' k) -> w =1 w' ->
+  (j < last d l)%N -> network a d l w x j = network a d l w' x' j.
+Proof.
+elim: l d w w' x x' => [|e l IH] d w w' x x' ex ew; first exact: ex.
+have ez i : \sum_(k < d) x k * w (k * e + i)%N = \sum_(k < d) x' k * w' (k * e + i)%N.
+  by apply: eq_bigr => k _; rewrite ex ?ew.
+case: l IH => [|e' l] IH hj; first exact: ez.
+by apply: IH hj => [k _|k]; [rewrite ez|exact: ew].
+Qed.
+
+Lemma network_sum (I : finType) l d (w : nat -> R) (c : I -> R) (x : I -> nat -> R) j : (j < last d l)%N ->
+  network 1 d l w (fun k => \sum_i c i * x i k) j = \sum_i c i * network 1 d l w (x i) j.
+Proof.
+have act1 (z : R) : act 1 z = z by rewrite /act mul1r if_same.
+elim: l d w x => [|e l IH] d w x //= hj.
+have ez i : \sum_(k < d) (\sum_o c o * x o k) * w (k * e + i)%N = \sum_o c o * \sum_(k < d) x o k * w (k * e + i)%N.
+  rewrite (eq_bigr (fun k : 'I_d => \sum_o c o * x o k * w (k * e + i)%N)) => [|k _]; last by rewrite mulr_suml.
+  by rewrite exchange_big; apply: eq_bigr => o _; rewrite mulr_sumr; apply: eq_bigr => k _; rewrite mulrA.
+case: l IH hj => [|e' l] IH hj; first exact: ez.
+rewrite -IH //; apply: (@network_ext 1 (e' :: l)) => // k _; rewrite act1 ez; apply: eq_bigr => i _; by rewrite act1.
+Qed.
+
+Section Deep.
+Variables (M : nat) (a L t : R).
+Hypotheses (a0 : 0 <= a) (L1 : 1 <= L) (aL : a <= L) (t0 : 0 <= t).
+
+Lemma act_square z : act a z ^+ 2 <= L ^+ 2 * z ^+ 2.
+Proof.
+have L0 : 0 <= L := le_trans ler01 L1.
+rewrite /act; case: ifP => _; first by rewrite ler_peMl ?sqr_ge0 // expr_ge1.
+by rewrite exprMn ler_wpM2r ?sqr_ge0 // ler_sqr ?nnegrE.
+Qed.
+
+Lemma acted_square d e (x : 'I_M -> nat -> R) (w : nat -> R) s :
+  \sum_i \sum_(j < e) (\sum_(k < d) x i k * w (k * e + j)%N) ^+ 2 <= s ->
+  \sum_i \sum_(j < e) act a (\sum_(k < d) x i k * w (k * e + j)%N) ^+ 2 <= L ^+ 2 * s.
+Proof.
+move/(ler_wpM2l (sqr_ge0 L)); apply: le_trans; rewrite mulr_sumr; apply: ler_sum => i _.
+by rewrite mulr_sumr; apply: ler_sum => j _; exact: act_square.
+Qed.
+
+Lemma layer_square_le d e (x : 'I_M -> nat -> R) (w : nat -> R) :
+  \sum_i \sum_(j < e) (\sum_(k < d) x i k * w (k * e + j)%N) ^+ 2
+  <= (\sum_i \sum_(k < d) x i k ^+ 2) * \sum_(k < d * e) w k ^+ 2.
+Proof.
+rewrite frobenius exchange_big [X in _ * X]exchange_big /= mulr_sumr; apply: ler_sum => j _.
+rewrite mulr_suml; apply: ler_sum => i _.
+pose y : 'cV[R]_d := \col_k x i k; pose v : 'cV[R]_d := \col_k w (k * e + j)%N.
+have := cauchy_schwarz y v; rewrite !sq_col dot_col.
+under eq_bigr do rewrite !mxE; under [X in X * _]eq_bigr do rewrite mxE.
+by under [X in _ * X]eq_bigr do rewrite mxE.
+Qed.
+
+(* <W, network(x)>^2, where |W^T y|^2 <= t |y|^2 *)
+Lemma layers_le l d (w : nat -> R) (x W : 'I_M -> nat -> R) : l != [::] ->
+  (forall y : 'I_M -> R, \sum_(j < last d l) (\sum_i W i j * y i) ^+ 2 <= t * \sum_i y i ^+ 2) ->
+  (\sum_i \sum_(j < last d l) W i j * network a d l w (x i) j) ^+ 2
+  <= t * L ^+ (2 * (size l).-1) * (\sum_i \sum_(k < d) x i k ^+ 2) * (\prod_(y <- layer_norms d l w) y) ^+ 2.
+Proof.
+elim: l d w x => [|e l IH] d w x // _ hW; case: l IH hW => [|e' l] IH hW.
+  rewrite /= big_cons big_nil !mulr1 sqr_sqrtr ?frobenius_ge0 //.
+  pose A : 'M[R]_(d, e) := \matrix_(k, j) \sum_i W i j * x i k; pose B : 'M[R]_(d, e) := \matrix_(k, j) w (k * e + j)%N.
+  have -> : \sum_i \sum_(j < e) W i j * (\sum_(k < d) x i k * w (k * e + j)%N) = dot A B.
+    rewrite /dot exchange_big [RHS]exchange_big; apply: eq_bigr => j _ /=.
+    under eq_bigr do rewrite mulr_sumr; rewrite exchange_big; apply: eq_bigr => k _.
+    by rewrite !mxE mulr_suml; apply: eq_bigr => i _; rewrite mulrA.
+  apply: le_trans (cauchy_schwarz _ _) _; apply: ler_pM; rewrite ?sq_ge0 //.
+    rewrite /sq /dot [X in t * X]exchange_big mulr_sumr; apply: ler_sum => k _.
+    by apply: le_trans (hW (fun i => x i k)); apply: ler_sum => j _; rewrite !mxE -expr2.
+  by rewrite frobenius /sq /dot; apply: ler_sum => k _; apply: ler_sum => j _; rewrite !mxE -expr2.
+set P := \prod_(y <- layer_norms e (e' :: l) (fun k => w (d * e + k)%N)) y.
+have -> : \prod_(y <- layer_norms d (e :: e' :: l) w) y = Num.sqrt (\sum_(k < d * e) w k ^+ 2) * P by rewrite [LHS]big_cons.
+apply: le_trans (IH e _ (fun i j => act a (\sum_(k < d) x i k * w (k * e + j)%N)) isT hW) _.
+rewrite -/P exprMn sqr_sqrtr ?frobenius_ge0 // [leRHS]mulrA; apply: ler_wpM2r; first exact: sqr_ge0.
+have -> : (2 * (size [:: e, e' & l]).-1)%N = (2 + 2 * (size (e' :: l)).-1)%N by rewrite /= mulnS.
+have L0 : 0 <= t * L ^+ (2 * (size (e' :: l)).-1) by rewrite mulr_ge0 // exprn_ge0 // (le_trans ler01).
+have h := acted_square (layer_square_le d e x w).
+apply: le_trans (ler_wpM2l L0 h) _; rewrite le_eqVlt; apply/orP; left; apply/eqP.
+by rewrite exprD; ring.
+Qed.
+
+(* and of features with |F y|^2 <= s |y|^2 *)
+Lemma deep_le s l d e (w : nat -> R) (F_ W : 'I_M -> nat -> R) : l != [::] ->
+  (forall y : nat -> R, \sum_i (\sum_(k < d) F_ i k * y k) ^+ 2 <= s * \sum_(k < d) y k ^+ 2) ->
+  (forall y : 'I_M -> R, \sum_(j < last e l) (\sum_i W i j * y i) ^+ 2 <= t * \sum_i y i ^+ 2) ->
+  (\sum_i \sum_(j < last e l) W i j * network a d (e :: l) w (F_ i) j) ^+ 2
+  <= t * s * L ^+ (2 * size l) * (\prod_(y <- layer_norms d (e :: l) w) y) ^+ 2.
+Proof.
+case: l => [|e' l] // _ hF hW.
+set P := \prod_(y <- layer_norms e (e' :: l) (fun k => w (d * e + k)%N)) y.
+have -> : \prod_(y <- layer_norms d (e :: e' :: l) w) y = Num.sqrt (\sum_(k < d * e) w k ^+ 2) * P by rewrite [LHS]big_cons.
+have h0 := layers_le (l := e' :: l) (d := e) (fun k => w (d * e + k)%N) (fun i j => act a (\sum_(k < d) F_ i k * w (k * e + j)%N)) isT hW.
+apply: le_trans h0 _.
+rewrite -/P exprMn sqr_sqrtr ?frobenius_ge0 // [leRHS]mulrA; apply: ler_wpM2r; first exact: sqr_ge0.
+have -> : (2 * size (e' :: l))%N = (2 + 2 * (size (e' :: l)).-1)%N by rewrite /= mulnS.
+have h : \sum_i \sum_(j < e) (\sum_(k < d) F_ i k * w (k * e + j)%N) ^+ 2 <= s * \sum_(k < d * e) w k ^+ 2.
+  rewrite frobenius exchange_big [X in _ * X]exchange_big /= mulr_sumr; apply: ler_sum => j _.
+  exact: (hF (fun k => w (k * e + j)%N)).
+have L0 : 0 <= t * L ^+ (2 * (size (e' :: l)).-1) by rewrite mulr_ge0 // exprn_ge0 // (le_trans ler01).
+apply: le_trans (ler_wpM2l L0 (acted_square h)) _; rewrite le_eqVlt; apply/orP; left; apply/eqP.
+by rewrite exprD; ring.
+Qed.
+End Deep.
+
+(* W W^T <= t I or W^T W <= t I bounds u^T W v *)
+Lemma polar_rows m n (W : 'M[R]_(m, n)) t (u : 'cV_m) (v : 'cV_n) :
+  qf (W *m W^T) u <= t * sq u -> dot u (W *m v) ^+ 2 <= t * (sq u * sq v).
+Proof.
+move=> h; rewrite dotC dot_mull; apply: le_trans (cauchy_schwarz _ _) _.
+by rewrite mulrA mulrC ler_wpM2r ?sq_ge0 // -qf_gram.
+Qed.
+
+Lemma polar_columns m n (W : 'M[R]_(m, n)) t (u : 'cV_m) (v : 'cV_n) :
+  qf (W^T *m W^T^T) v <= t * sq v -> dot u (W *m v) ^+ 2 <= t * (sq u * sq v).
+Proof.
+move=> h; apply: le_trans (cauchy_schwarz _ _) _.
+by rewrite mulrCA ler_wpM2l ?sq_ge0 // -qf_gramT -{2}(trmxK W).
+Qed.
+
+Lemma bilinear_square k l (A : 'M[R]_(k, l)) t (y : 'cV_k) :
+  (forall v : 'cV_l, dot y (A *m v) ^+ 2 <= t * (sq y * sq v)) -> 0 <= t -> sq (A^T *m y) <= t * sq y.
+Proof.
+move=> h t0; have := h (A^T *m y); rewrite dotC dot_mull -/(sq (A^T *m y)) => {}h.
+have [z|z] := eqVneq (sq (A^T *m y)) 0; first by rewrite z mulr_ge0 ?sq_ge0.
+have pos : 0 < sq (A^T *m y) by rewrite lt_def z sq_ge0.
+by move: h; rewrite expr2 mulrA ler_pM2r.
+Qed.
 
 Lemma mul_cols m n r (U : 'M[R]_(m, r)) (V : 'M[R]_(n, r)) :
   U *m V^T = \sum_j col j U *m (col j V)^T.
@@ -278,18 +421,20 @@ Lemma hidden_col r (U : 'M[R]_(ins, r)) j : col j (hidden U) = hidden (col j U).
 Proof.
 have e k : activations (col j U) k 0 = activations U k j 
   by rewrite /activations !mxE; congr act; apply: eq_bigr => l _; rewrite mxE.
-by apply/matrixP => i l; rewrite !mxE !ord1; case: ifP => _; apply: eq_bigr => k _; rewrite e.
+have c0 : col 0 (col j U) = col j U by apply/matrixP => i l; rewrite !mxE.
+apply/matrixP => i l; rewrite !mxE !ord1 c0; case: (widths q) => [|d l'] //.
+by case: ifP => _; apply: eq_bigr => k _; rewrite e.
 Qed.
 
 (* sums of patches, and W on them *)
 Definition pooling : 'M[R]_(m, patches q) := \matrix_(i, k) (row_of_patch q k == i)%:R.
 Definition pulled (W : 'M[R]_(m, n)) : 'M[R]_(patches q, n) := pooling^T *m W.
 
-Lemma pulledE (W : 'M[R]_(m, n)) r (U : 'M[R]_(ins, r)) : ~~ take_largest q ->
+Lemma pulledE (W : 'M[R]_(m, n)) r (U : 'M[R]_(ins, r)) : widths q = [::] -> ~~ take_largest q ->
   W^T *m hidden U = (pulled W)^T *m activations U.
 Proof.
-move=> /negbTE no; rewrite /pulled trmx_mul trmxK -mulmxA; congr (_ *m _); apply/matrixP => i j.
-rewrite !mxE no big_mkcond; apply: eq_bigr => k _; rewrite [pooling i k]mxE.
+move=> flat /negbTE no; rewrite /pulled trmx_mul trmxK -mulmxA; congr (_ *m _); apply/matrixP => i j.
+rewrite !mxE flat no big_mkcond; apply: eq_bigr => k _; rewrite [pooling i k]mxE.
 by case: ifP => _; rewrite ?mul1r ?mul0r.
 Qed.
 
@@ -356,15 +501,22 @@ Definition cost_of (z y : 'I_n -> R) j : R := entry_loss (loss q) (log (\sum_k e
 Lemma objectiveE r (U : 'M_(ins, r)) (V : 'M_(n, r)) a b : objective U V a b =
   \sum_i \sum_j C q i j * cost_of (fit (hidden U) V a b i) (Y q i) j
   + ridge a b
-  + lam q * \sum_k theta (form q) (left_norm q) (right_norm q) (col k (priced U)) (col k V).
+  + lam q * \sum_k theta (form q) (left_size (col k U)) (norm (right_norm q) (col k V)).
 Proof.
 congr (_ + _ + _); apply: eq_bigr => i _; apply: eq_bigr => j _; rewrite /cost_of fitE.
 by under [in RHS]eq_bigr do rewrite fitE.
 Qed.
 
+Lemma left_size_ge0 (u : 'cV[R]_ins) : 0 <= left_size u.
+Proof.
+rewrite /left_size; case: (widths q) => [|d l]; first exact: norm_ge0.
+elim: l d (number u) => [|e l IH] d w /=; first by rewrite big_nil.
+by rewrite big_cons mulr_ge0 ?sqrtr_ge0.
+Qed.
+
 Lemma penalty_ge0 r (U : 'M_(ins, r)) (V : 'M_(n, r)) :
-  0 <= lam q * \sum_k theta (form q) (left_norm q) (right_norm q) (col k (priced U)) (col k V).
-Proof. by rewrite mulr_ge0 // sumr_ge0 // => j _; apply: theta_ge0. Qed.
+  0 <= lam q * \sum_k theta (form q) (left_size (col k U)) (norm (right_norm q) (col k V)).
+Proof. by rewrite mulr_ge0 // sumr_ge0 // => j _; rewrite theta_ge0 ?left_size_ge0 ?norm_ge0. Qed.
 
 Lemma ridge_ge0 (a : 'rV[R]_n) (b : 'cV[R]_m) : 0 <= ridge a b.
 Proof.
@@ -392,21 +544,6 @@ apply: sumr_ge0 => i _; apply: sumr_ge0 => j _; case: (ltP 0 (C q i j)) => [c0|]
   by rewrite le_eqVlt ltNge C0 orbF => /eqP ->; rewrite mul0r.
 rewrite pmulr_rge0 // entry_loss_ge0 //; [|exact: finiteE hx c0|exact: log_sum_ge].
 by move=> hc; have := hy hc i j; rewrite pmulr_rge0.
-Qed.
-
-(* W W^T <= t I or W^T W <= t I bounds u^T W v *)
-Lemma polar_rows (W : 'M[R]_(m, n)) t (u : 'cV_m) (v : 'cV_n) :
-  qf (W *m W^T) u <= t * sq u -> dot u (W *m v) ^+ 2 <= t * (sq u * sq v).
-Proof.
-move=> h; rewrite dotC dot_mull; apply: le_trans (cauchy_schwarz _ _) _.
-by rewrite mulrA mulrC ler_wpM2r ?sq_ge0 // -qf_gram.
-Qed.
-
-Lemma polar_columns (W : 'M[R]_(m, n)) t (u : 'cV_m) (v : 'cV_n) :
-  qf (W^T *m W^T^T) v <= t * sq v -> dot u (W *m v) ^+ 2 <= t * (sq u * sq v).
-Proof.
-move=> h; apply: le_trans (cauchy_schwarz _ _) _.
-by rewrite mulrCA ler_wpM2l ?sq_ge0 // -qf_gramT -{2}(trmxK W).
 Qed.
 
 (* (u^T W v)^2 <= t |u|^2 |v|^2 for all u, v of their signs with u^T W v >= 0 *)
@@ -489,7 +626,7 @@ Qed.
 Definition polar_le (W : 'M[R]_(m, n)) t : Prop :=
   forall (u : 'cV_ins) (v : 'cV_n), meets (left q) u -> meets (right q) v ->
   products (left_modes q) u -> products (right_modes q) v -> 0 <= dot (hidden u) (W *m v) ->
-  dot (hidden u) (W *m v) ^+ 2 <= t * (norm (left_norm q) (priced u) * norm (right_norm q) v) ^+ 2.
+  dot (hidden u) (W *m v) ^+ 2 <= t * (left_size u * norm (right_norm q) v) ^+ 2.
 Definition plain_le (W : 'M[R]_(m, n)) t : Prop :=
   forall (u : 'cV_m) (v : 'cV_n), meets (left q) u -> meets (right q) v -> 0 <= dot u (W *m v) ->
   dot u (W *m v) ^+ 2 <= t * (norm (left_norm q) u * norm (right_norm q) v) ^+ 2.
@@ -499,10 +636,10 @@ Definition product_le (W : 'M[R]_(m, n)) t : Prop :=
   products (left_modes q) u -> products (right_modes q) v -> 0 <= dot u (W *m v) ->
   dot u (W *m v) ^+ 2 <= t * (norm (left_norm q) u * norm (right_norm q) v) ^+ 2.
 
-Lemma polar_le_plain W t (e : ins = m) : ~~ free_bias q -> (forall u : 'cV_ins, hidden u = castmx (e, erefl) u) ->
+Lemma polar_le_plain W t (e : ins = m) : widths q = [::] -> ~~ free_bias q -> (forall u : 'cV_ins, hidden u = castmx (e, erefl) u) ->
   product_le W t -> polar_le W t.
 Proof.
-move=> no hu h u v mu mv pu pv; rewrite hu (priced_all _ no).
+move=> flat no hu h u v mu mv pu pv; rewrite /left_size flat hu (priced_all _ no).
 have [-> mu' pu'] : [/\ norm (left_norm q) u = norm (left_norm q) (castmx (e, erefl) u),
     meets (left q) (castmx (e, erefl) u) & products (left_modes q) (castmx (e, erefl) u)].
   by move: mu pu {h hu mv}; case: m / e => mu pu; rewrite castmx_id.
@@ -597,17 +734,17 @@ by rewrite e ler_wpM2r ?sq_ge0.
 Qed.
 
 (* a hidden layer: what it gives u of length 1 bounds it, |s(F (c u))| = c |s(F u)| *)
-Lemma hiddenZ c (u : 'cV_ins) : 0 <= c -> hidden (c *: u) = c *: hidden u.
+Lemma hiddenZ c (u : 'cV_ins) : widths q = [::] -> 0 <= c -> hidden (c *: u) = c *: hidden u.
 Proof.
-move=> c0; have e k j : activations (c *: u) k j = c * activations u k j.
+move=> flat c0; have e k j : activations (c *: u) k j = c * activations u k j.
   by rewrite /activations -scalemxAr !mxE; exact: Network.actM.
-apply/matrixP => i j; rewrite !mxE; case: ifP => _; under eq_bigr do rewrite e; last by rewrite mulr_sumr.
+apply/matrixP => i j; rewrite !mxE flat; case: ifP => _; under eq_bigr do rewrite e; last by rewrite mulr_sumr.
 by rewrite (big_morph (fun x => c * x) (fun x y => maxr_pMr x y c0) (mulr0 c)).
 Qed.
 
-Lemma hidden0 (u : 'cV_ins) : F q *m u = 0 -> hidden u = 0.
+Lemma hidden0 (u : 'cV_ins) : widths q = [::] -> F q *m u = 0 -> hidden u = 0.
 Proof.
-move=> e; apply/matrixP => i j; rewrite !mxE.
+move=> flat e; apply/matrixP => i j; rewrite !mxE flat.
 by case: ifP => _; elim/big_rec: _ => // k x _ ->; rewrite /activations e !mxE /act lexx ?addr0 ?maxxx.
 Qed.
 
@@ -648,12 +785,12 @@ Definition biased (W : 'M[R]_(m, n)) (far reach : R) : Prop :=
       forall i (u : 'cV_ins), `|(F q *m priced u) i 0| <= far * norm L2 (priced u)
     & forall j, \sum_i pulled W i j = 0].
 
-Lemma near_enough W far reach (u : 'cV_ins) : 0 <= far -> 0 <= reach -> (free_bias q -> biased W far reach) ->
+Lemma near_enough W far reach (u : 'cV_ins) : widths q = [::] -> 0 <= far -> 0 <= reach -> (free_bias q -> biased W far reach) ->
   exists u', [/\ priced u' = priced u, W^T *m hidden u' = W^T *m hidden u
     & exists s, [/\ F q *m (u' - priced u') = const_mx s, `|s| <= far * norm L2 (priced u)
                   & sq (u' - priced u') <= reach * norm L2 (priced u) ^+ 2]].
 Proof.
-move=> far0 reach0; have n0 := norm_ge0 L2 (priced u); set size := norm L2 _ in n0 *.
+move=> flat far0 reach0; have n0 := norm_ge0 L2 (priced u); set size := norm L2 _ in n0 *.
 case: (boolP (free_bias q)) => [_ /(_ isT)|nf _]; last first.
   exists u; split=> //; exists 0; rewrite (priced_all _ nf) subrr mulmx0 normr0 sq0.
   by split; [apply/matrixP => i j; rewrite !mxE|rewrite mulr_ge0|rewrite mulr_ge0 ?sqr_ge0].
@@ -683,19 +820,19 @@ apply: (@le_trans _ _ ((far * size) ^+ 2)); first by rewrite ler_sqr ?nnegrE ?mu
 by rewrite exprMn [leRHS]mulrAC ler_wpM2r ?sqr_ge0.
 Qed.
 
-Lemma polar_le_layer (W : 'M[R]_(m, n)) t far reach : widest (left_norm q) ins = 1%N -> 0 <= t -> 0 <= far -> 0 <= reach ->
+Lemma polar_le_layer (W : 'M[R]_(m, n)) t far reach : widths q = [::] -> widest (left_norm q) ins = 1%N -> 0 <= t -> 0 <= far -> 0 <= reach ->
   (free_bias q -> biased W far reach) ->
   (forall u : 'cV_ins, sq (priced u) = 1 -> near far reach u -> met_le (W^T *m hidden u) t) -> polar_le W t.
 Proof.
-move=> l1 t0 far0 reach0 hb h u0 v _ hv _ _; have [u [pu eW [s [eF hs hr]]]] := near_enough u0 far0 reach0 hb.
+move=> flat l1 t0 far0 reach0 hb h u0 v _ hv _ _; have [u [pu eW [s [eF hs hr]]]] := near_enough u0 flat far0 reach0 hb.
 have -> : dot (hidden u0) (W *m v) = \sum_j (W^T *m hidden u) j 0 * v j 0.
   by rewrite eW dotC dot_mull dotC dot_col.
-rewrite -pu in hs hr *; set c := norm L2 (priced u) in hs hr *; have [z|z] := eqVneq (sq (priced u)) 0.
+rewrite /left_size flat -pu in hs hr *; set c := norm L2 (priced u) in hs hr *; have [z|z] := eqVneq (sq (priced u)) 0.
   have p0 := sq_eq0 z; have norm0 : c = 0 by apply/eqP; rewrite -sqrf_eq0 norm_sqr z.
   have s0 : s = 0.
     by apply/eqP; move: hs; rewrite -normr_le0 norm0 mulr0.
   have -> : hidden u = 0.
-    apply: hidden0; rewrite -[u](subrK (priced u)) mulmxDr {2}p0 mulmx0 addr0 eF s0.
+    apply: hidden0 => //; rewrite -[u](subrK (priced u)) mulmxDr {2}p0 mulmx0 addr0 eF s0.
     by apply/matrixP => i j; rewrite !mxE.
   move=> _; rewrite mulmx0 big1 => [|j _]; last by rewrite mxE mul0r.
   by rewrite expr0n mulr_ge0 ?sqr_ge0.
@@ -710,7 +847,7 @@ have near_ : near far reach u'.
   - by rewrite sqZ exprVn mulrC ler_pdivrMr ?exprn_gt0.
 have := h _ su near_; rewrite /met_le; set y := W^T *m _ => hy.
 have -> : \sum_j (W^T *m hidden u) j 0 * v j 0 = c * \sum_j y j 0 * v j 0.
-  rewrite {1}eu hiddenZ ?(ltW c0) // -scalemxAr mulr_sumr; apply: eq_bigr => j _.
+  rewrite {1}eu (hiddenZ _ flat (ltW c0)) -scalemxAr mulr_sumr; apply: eq_bigr => j _.
   by rewrite [(c *: _ : 'cV_n) j 0]mxE mulrA.
 have le_ : \sum_j y j 0 * v j 0 <= Num.sqrt t * norm (right_norm q) v.
   by apply: (dual_le (s := right q)) => //; [exact: sqrtr_ge0|rewrite sqr_sqrtr].
@@ -775,11 +912,11 @@ Lemma priced_le (W : 'M[R]_(m, n)) t s : polar_le W t ->
   0 <= s -> s ^+ 2 * t <= lam q ^+ 2 -> forall r (U : 'M_(ins, r)) (V : 'M_(n, r)),
   meets (left q) U -> meets (right q) V -> products (left_modes q) U -> products (right_modes q) V ->
   s * dot W (hidden U *m V^T)
-  <= lam q * \sum_j theta (form q) (left_norm q) (right_norm q) (col j (priced U)) (col j V).
+  <= lam q * \sum_j theta (form q) (left_size (col j U)) (norm (right_norm q) (col j V)).
 Proof.
 move=> ht s0 st r U V mU mV pU pV; rewrite mul_cols dot_sumr !mulr_sumr; apply: ler_sum => j _.
-apply: le_trans (ler_wpM2l l0 (theta_ge _ _ _ _ _)); rewrite dot_outer hidden_col priced_col; set size := norm _ _ * _.
-have r0 : 0 <= lam q * size by rewrite !mulr_ge0 ?norm_ge0.
+apply: le_trans (ler_wpM2l l0 (theta_ge _ _ _)); rewrite dot_outer hidden_col; set size := left_size _ * _.
+have r0 : 0 <= lam q * size by rewrite !mulr_ge0 ?left_size_ge0 ?norm_ge0.
 have [neg|pos] := leP (s * dot (hidden (col j U)) (W *m col j V)) 0; first exact: le_trans neg r0.
 rewrite -ler_sqr ?nnegrE ?(ltW pos) // !exprMn.
 have earn : 0 <= dot (hidden (col j U)) (W *m col j V).

@@ -33,6 +33,7 @@ Record question := Question {
   m : nat; n : nat; inputs : nat; r0 : nat;
   patches : nat; F : 'M[R]_(patches, inputs); slope : R;  (* of a matrix m, 1 and 1 *)
   row_of_patch : nat -> nat; take_largest : bool;  (* where the slope is 0; else the sum; of a matrix one patch a row *)
+  features : nat -> nat -> R; widths : seq nat;  (* of a deep network; no widths else *)
   free_bias : bool;  (* the last row of U costs nothing *)
   Y : 'M[R]_(m, n); C : 'M[R]_(m, n); loss : loss_form R;
   lam : R; form : theta_form; left_norm : norm_form; right_norm : norm_form;
@@ -54,9 +55,8 @@ Definition norm p k (u : 'cV[R]_k) : R :=
   | LInf => \big[Num.max/0]_i `|u i 0|
   end.
 
-(* |u| |v|, or half the sum of the squares *)
-Definition theta f p p' k l (u : 'cV[R]_k) (v : 'cV[R]_l) : R :=
-  match f with Product => norm p u * norm p' v | Sum => (norm p u ^+ 2 + norm p' v ^+ 2) / 2 end.
+(* |u| |v|, or half the sum of the squares, of the sizes of u and v *)
+Definition theta f (x y : R) : R := match f with Product => x * y | Sum => (x ^+ 2 + y ^+ 2) / 2 end.
 
 (* the activation of a hidden unit: of slope 0 it is relu, of slope 1 nothing *)
 Definition act (a z : R) : R := if 0 <= z then z else a * z.
@@ -99,19 +99,36 @@ Definition products (l : modes) k r (U : 'M[R]_(k, r)) : Prop :=
   l = [::] \/ forall c, exists x, (forall j i, of_sign (nth (0%N, Free) l j).2 (x j i)) /\
     forall i, U i c = product_at l x i.
 
+(* a deep network at a row x: s(.. s(x X_1) X_2 ..) X_K, where X_1, X_2, ... stand behind each other in w, row by
+   row, of sizes d x l_1, l_1 x l_2, ...; and their Frobenius norms *)
+Fixpoint network (a : R) (d : nat) (l : seq nat) (w x : nat -> R) (j : nat) : R :=
+  if l is e :: l' then
+    let z i := \sum_(k < d) x k * w (k * e + i)%N in
+    if l' is [::] then z j else network a e l' (fun k => w (d * e + k)%N) (fun i => act a (z i)) j
+  else x j.
+Fixpoint layer_norms (d : nat) (l : seq nat) (w : nat -> R) : seq R :=
+  if l is e :: l' then Num.sqrt (\sum_(k < d * e) w k ^+ 2) :: layer_norms e l' (fun k => w (d * e + k)%N) else [::].
+Definition number k (u : 'cV[R]_k) (i : nat) : R := if insub i is Some j then u j 0 else 0.
+
 Variable q : question.
 
 (* what the left factors give on each patch, s(F U), and on each row of Y: the sum of its patches, or the
-   largest; of a matrix it is U *)
+   largest; of a matrix it is U.  A deep network gives each of its outputs, where Y is one column of these *)
 Definition activations r (U : 'M[R]_(inputs q, r)) : 'M[R]_(patches q, r) := map_mx (act (slope q)) (F q *m U).
 Definition hidden r (U : 'M[R]_(inputs q, r)) : 'M[R]_(m q, r) :=
-  \matrix_(i, j) if take_largest q
+  \matrix_(i, j) if widths q is d :: l then
+    network (slope q) d l (number (col j U)) (features q (i %/ last d l)%N) (i %% last d l)%N
+    else if take_largest q
     then \big[Num.max/0]_(k < patches q | row_of_patch q k == i) activations U k j
     else \sum_(k < patches q | row_of_patch q k == i) activations U k j.
 
 (* what of the left factors costs something: all, or all but the biases, their last row *)
 Definition priced r (U : 'M[R]_(inputs q, r)) : 'M[R]_(inputs q, r) :=
   \matrix_(i, j) if free_bias q && (i.+1 == inputs q)%N then 0 else U i j.
+
+(* what is |u|, and of a deep network |X_1| .. |X_K| *)
+Definition left_size (u : 'cV[R]_(inputs q)) : R :=
+  if widths q is d :: l then \prod_(y <- layer_norms d l (number u)) y else norm (left_norm q) (priced u).
 
 (* H(a, b) = sum ridge_j / 2 a_j^2 + sum ridge_i / 2 b_i^2 *)
 Definition ridge (a : 'rV[R]_(n q)) (b : 'cV[R]_(m q)) : R :=
@@ -127,7 +144,7 @@ Definition objective r (U : 'M[R]_(inputs q, r)) (V : 'M[R]_(n q, r)) (a : 'rV[R
   \sum_i \sum_j C q i j
     * entry_loss (loss q) (log (\sum_k exp (fitted U V a b i k))) (fitted U V a b i j) (Y q i j)
   + ridge a b
-  + lam q * \sum_k theta (form q) (left_norm q) (right_norm q) (col k (priced U)) (col k V).
+  + lam q * \sum_k theta (form q) (left_size (col k U)) (norm (right_norm q) (col k V)).
 
 (* who competes: all whose objective is finite, of their signs and of at most that size *)
 Definition competes r (U : 'M[R]_(inputs q, r)) (V : 'M[R]_(n q, r)) (a : 'rV[R]_(n q)) (b : 'cV[R]_(m q)) : Prop :=

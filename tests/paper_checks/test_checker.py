@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import replace
 from fractions import Fraction
 from functools import partial
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from sklearn.decomposition import NMF, PCA, DictionaryLearning, SparsePCA, Trunc
 
 import problems
 from certify import Problem, RejectedError, check, from_model, improve, verify
-from certify.atoms import CP, RankOne, ReLU
+from certify.atoms import CP, DeepLinear, DeepReLU, RankOne, ReLU
 from certify.base.errors import NotCoveredError
 from certify.cli import main
 from certify.kernel.claim import check as proved
@@ -54,6 +55,8 @@ COVERED = (
     "cones",
     "cones_bias",
     "conic",
+    "deep_layers",
+    "deep_linear",
     "given",
     "hinge",
     "huber",
@@ -997,6 +1000,73 @@ def test_the_base_of_a_sample_is_one_of_its_patches(binary, tmp_path):
         assert agrees(binary, path) in (REJECTED, STATUS["UNDECIDED"])
 
 
+def deeply(widths, slope=None, loss=Squared, scale=1.0):
+    """Return the certificate of two deep networks side by side, linear if no slope is given."""
+    rng, outputs = np.random.default_rng(1), widths[-1]
+    F, Y = rng.standard_normal((5, widths[0])), scale * rng.standard_normal((5, outputs))
+    hidden = widths[1:-1]
+    atom = DeepLinear(F, hidden) if slope is None else DeepReLU(F, hidden, slope=slope)
+    nets = tuple(rng.standard_normal((a, b, 2)) / 2 for a, b in pairwise(widths))
+    return check(Problem(loss(Y), atom, 0.8), nets, budget=2).certificate
+
+
+DEEP = {
+    "linear": {"widths": (3, 2, 2)},
+    "linear of four layers": {"widths": (2, 3, 1, 2, 2)},
+    "relu": {"widths": (3, 2, 2), "slope": 0.0},
+    "relu of four layers": {"widths": (2, 3, 1, 2, 1), "slope": 0.0},
+    "leaky": {"widths": (2, 2, 2, 2), "slope": 0.25, "scale": 0.1},
+    "steep": {"widths": (2, 2, 2, 3), "slope": 1.5, "loss": mean_huber},
+    "labels": {"widths": (3, 2, 2), "slope": 0.0, "loss": labelled},
+}
+
+
+@pytest.mark.parametrize("name", DEEP)
+def test_deep_networks_are_covered_and_changes_of_them_answered_alike(binary, tmp_path, name):
+    held, path, seen = deeply(**DEEP[name]), tmp_path / "x.cert", set()
+    held.save(path)
+    assert LINE.match(answer(binary, path)[0])
+    assert agrees(binary, path) in STATUS.values()
+    with Session(binary) as session:
+        for lie in [*lies(held), *lies_of_a_network(held)]:
+            lie.save(path)
+            seen.add(agrees(session, path))
+    assert {REJECTED, OUTSIDE} <= seen
+    assert seen & set(STATUS.values())
+
+
+def lies_of_a_network(held):
+    """Change the sizes of the layers, the slope, and both singular values."""
+    atom, polar = held.statement["atom"], held.proof.get("polar", {})
+    hidden = atom["hidden"]
+    for field, value in (
+        ("hidden", hidden[::-1]),
+        ("hidden", [*hidden, 1]),
+        ("hidden", []),
+        ("hidden", [0, *hidden[1:]]),
+        ("slope", HALF),
+        ("slope", ONE),
+        ("slope", MINUS),
+        ("kind", "deep_linear"),
+        ("kind", "deep_relu"),
+        ("kind", "relu"),
+        ("form", "sum"),
+    ):
+        yield replace(held, statement={**held.statement, "atom": {**atom, field: value}})
+    for part in ("W", "F", "of"):
+        for field, value in (
+            ("axis", 0),
+            ("axis", 1),
+            ("shift", "0/1"),
+            ("shift", "1/1"),
+            ("rule", "conic"),
+        ):
+            inner = {**polar.get(part, {}), field: value}
+            yield replace(held, proof={**held.proof, "polar": {**polar, part: inner}})
+    for rule in ("layers", "linear"):
+        yield replace(held, proof={**held.proof, "polar": {**polar, "rule": rule}})
+
+
 def test_a_free_bias_needs_a_constant_feature_and_sums_of_zero(binary, tmp_path):
     held, path = layered(**FREE), tmp_path / "x.cert"
     assert (as_numpy(held.given["features"])[:, 2] == 1.0).all()
@@ -1615,7 +1685,7 @@ WEAKER_LAYERS = (  # lines of the checker about hidden layers
     ("dmul (dadd one (reach b)) (dadd", "dmul one (dadd"),
     ("dmul (dabs (foldr dadd dzero x)) (far b)", "dzero"),
     ("form (only (gsub (scalar k one) p)) beside_", "form (only p) beside_"),
-    (" let u := priced_ (dfree d) u in", ""),
+    ("let paid_ := priced_ (dfree d) u in", "let paid_ := u in"),
     ("[:: map (fun _ => Z0) r]", "[:: r]"),
 )
 
@@ -1636,10 +1706,29 @@ WEAKER_PATCHES = (  # lines of the checker about patches
     ("zip_with Z.sub x.2 base.2", "zip_with Z.add x.2 base.2"),
     ("dadd (dmul (Dy o w) t.2)", "dadd t.2"),
     ("(iota (size x) h)", "(iota 0 h)"),
-    ("(blank h 1)) in\n", "(filled h 1)) in\n"),
+    ("(blank h 1) in\n", "(filled h 1) in\n"),
     ("all (fun r => eqn (size r) k) (ints rows)", "true"),
     ("output_square (if plus then NonNegative else NonPositive)", "output_square NonNegative"),
     ("dadd (sqrt_up (dmax y dzero)) lost", "sqrt_up (dmax y dzero)"),
+)
+
+
+WEAKER_DEEP = (  # lines of the checker about deep networks
+    ("shaped (size (ints f)) c f, eqn (dm d)", "eqn (dm d)"),
+    ("eqn (dm d) (size (ints f) * last c l), eqn", "eqn"),
+    ("eqn (dn d) 1, eqn (dinputs d) (layers_size c l)", "eqn (dinputs d) (layers_size c l)"),
+    ("eqn (dn d) 1, eqn (dinputs d) (layers_size c l)", "eqn (dn d) 1"),
+    ("Nat.ltb 1 (size l), Z.leb Z0 (num a), if", "Z.leb Z0 (num a), if"),
+    ("Nat.ltb 1 (size l), Z.leb Z0 (num a), if", "Nat.ltb 1 (size l), if"),
+    ("if dform d is Product then true else false", "true"),
+    ("if dright_norm d is L2 then true else false", "true"),
+    ("(Z.of_nat (size l)) (ex u)", "(Z.of_nat (size l).-1) (ex u)"),
+    ("dotz Z0 x x) (layer_squares e l'", "dotz Z0 x x) (layer_squares d l'"),
+    ("(drop (d * c) w) (activate a z)", "(drop (d * c) w) z"),
+    ("(power (dmax one a) (2 * (size l).-1))", "(power (dmax one a) (size l).-1)"),
+    ("(power (dmax one a) (2 * (size l).-1))", "(power a (2 * (size l).-1))"),
+    ("    if dleb a one && dleb one a\n", "    if dleb a one\n"),
+    ("mul (transpose d f) (transpose n w)", "w"),
 )
 
 
@@ -1861,7 +1950,7 @@ WEAKER_CONES = (  # lines of the checker about cones
             "LInf => \\big[Num.max/0]_i `|u i 0|",
             "LInf => 2 * \\big[Num.max/0]_i `|u i 0|",
         ),
-        ("Statement.v", "norm p u * norm p' v", "norm p u + norm p' v"),
+        ("Statement.v", "Product => x * y", "Product => x + y"),
         ("Statement.v", "L1 => \\sum_i `|u i 0|", "L1 => \\sum_i `|u i 0| / 2"),
         ("Statement.v", "if 0 <= z then z else a * z", "if 0 <= z then z else z - a"),
         ("Statement.v", "(F q *m U)", "(F q *m (U + U))"),
@@ -1869,7 +1958,12 @@ WEAKER_CONES = (  # lines of the checker about cones
         ("Statement.v", "[Num.max/0]_(k < patches q | row_of_patch q k == i)", "[Num.max/0]_k"),
         ("Statement.v", "[Num.max/0]_(k < patches", "[Num.min/0]_(k < patches"),
         ("Statement.v", "if take_largest q\n", "if ~~ take_largest q\n"),
-        ("Statement.v", "(col k (priced U)) (col k V)", "(col k U) (col k V)"),
+        ("Statement.v", "norm (left_norm q) (priced u)", "norm (left_norm q) u"),
+        ("Statement.v", "w (k * e + i)%N in", "w (i * d + k)%N in"),
+        ("Statement.v", "(fun i => act a (z i)) j", "z j"),
+        ("Statement.v", "Num.sqrt (\\sum_(k < d * e)", "(\\sum_(k < d * e)"),
+        ("Statement.v", "\\prod_(y <- layer_norms", "\\sum_(y <- layer_norms"),
+        ("Statement.v", "(i %/ last d l)%N) (i %% last d l)%N", "i) (i %% last d l)%N"),
         ("Statement.v", "(i.+1 == inputs q)%N then 0", "(i == 0 :> nat)%N then 0"),
         ("Statement.v", "NonNegative => 0 <= x ", "NonNegative => 0 < x "),
         ("Statement.v", "(i %/ size_of l')%N", "i"),
@@ -1881,6 +1975,7 @@ WEAKER_CONES = (  # lines of the checker about cones
             for weaker in (
                 WEAKER_LAYERS,
                 WEAKER_PATCHES,
+                WEAKER_DEEP,
                 WEAKER_LOGARITHMS,
                 WEAKER_COUNTS,
                 WEAKER_CLASSES,

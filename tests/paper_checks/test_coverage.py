@@ -51,13 +51,14 @@ def test_the_checker_reads_one_of_each():
             "quantile",
         ],
         "claim": ["any size", "rank"],
-        "kind": ["cp", "rank_one", "relu"],
+        "kind": ["cp", "deep_linear", "deep_relu", "rank_one", "relu"],
         "bias": ["none", "free"],
         "norm": ["l2", "l2+", "l2-", "l1", "l1+", "l1-", "linf", "linf+", "linf-"],
         "rule": ["spectral", "conic", "lines", "cones", "signs"],
         "layer_rule": ["max_pool", "network", "outputs", "cones"],
         "pool": ["max"],
         "tensor_rule": ["transpose", "signs"],
+        "deep_rule": ["layers", "linear"],
         "fitted": ["column", "row"],
     }
     assert in_checker("POLAR_RULES.spectral")
@@ -69,6 +70,7 @@ def test_the_checker_reads_one_of_each():
     assert in_checker("network_bound.network")
     assert in_checker("network_bound.max_pool")
     assert not in_checker("network_bound.linear")
+    assert in_checker("deep_bound.linear")
     assert in_checker("OFFSETS.row")
     assert not in_checker("OFFSETS.smooth")
     assert in_checker("lower.ky_fan")
@@ -97,6 +99,8 @@ def test_a_row_says_who_proves_what():
     assert held["relu, bias none"][1:] == ("yes", "proved in Coq")
     assert held["relu, bias free"][1:] == ("yes", "proved in Coq")
     assert held["relu, pool max"][1:] == ("yes", "proved in Coq")
+    assert held["deep_relu, product form"][1:] == ("yes", "proved in Coq")
+    assert held["deep_linear, sum form"][1:] == ("", "tested only")
     assert written().count("\n") == len(list(rows())) + 1
 
 
