@@ -19,7 +19,7 @@ from certify.atoms import Factors
 from certify.base.arrays import Array
 from certify.base.clock import Clock
 from certify.base.errors import OutOfScopeError
-from certify.losses import LOSSES, Squared
+from certify.losses import LOSSES
 from certify.problem import Problem
 
 from .candidate import Candidate, evaluate, lowest
@@ -98,7 +98,7 @@ def steps(
 
 def can_descend(problem: Problem) -> bool:
     """Whether factors can be descended from at a fixed number of components."""
-    return isinstance(problem.loss, Squared) and problem.atom.family in VECTORS
+    return problem.atom.family in VECTORS
 
 
 @np.errstate(all="ignore")  # a point that is not finite is never the lowest

@@ -6,7 +6,16 @@ import pytest
 from certify import Problem, Verdict, check
 from certify.atoms import CP, RankOne
 from certify.base.clock import Clock
-from certify.losses import Huber, Squared
+from certify.losses import (
+    Absolute,
+    Hinge,
+    Huber,
+    Logistic,
+    Poisson,
+    Quantile,
+    Squared,
+    SquaredHinge,
+)
 from certify.pipeline.own_size import bound
 from certify.search import fixed_rank
 from certify.search.candidate import evaluate
@@ -73,13 +82,33 @@ def test_starts_go_on_where_the_first_ones_end_no_lower():
     assert "a larger budget may raise it" in check(problem, result.better, budget=0).reason
 
 
+LOW = np.array([1.0, -2.0, 3.0, 1.5, -1.0, 2.0])[:, None] * np.array([2.0, -1.0, 1.0, 0.5, -3.0])
+
+
 def test_without_time_or_a_better_start_the_start_is_returned():
     trap, best = (evaluate(PLAIN, (x,) * 2) for x in CORNERS[::-1])
     assert fixed_rank.other(PLAIN, trap, Clock(0.0), 0) is trap
     assert fixed_rank.other(PLAIN, best, Clock(), 0).value <= best.value
-    huber = Problem(Huber(TRAP, delta=1.0), RankOne("l2+", "l2+"), 0.0)
-    other = evaluate(huber, (CORNERS[1],) * 2)
-    assert fixed_rank.other(huber, other, Clock(), 0) is other
+
+
+FITTED = {
+    "absolute": (Absolute(LOW), 0.02),
+    "huber": (Huber(LOW, delta=1.0), 1e-6),
+    "quantile": (Quantile(LOW, 0.75), 0.7),
+    "hinge": (Hinge(np.sign(LOW)), 0.02),
+    "squared_hinge": (SquaredHinge(np.sign(LOW)), 1e-6),
+    "logistic": (Logistic((LOW > 0) * 1.0), 0.02),
+    "poisson": (Poisson(np.round(np.abs(LOW))), 0.6),
+}
+
+
+@pytest.mark.parametrize("kind", FITTED)
+def test_without_a_penalty_factors_are_improved_beside_any_loss(kind):
+    loss, share = FITTED[kind]
+    problem, start = Problem(loss, RankOne("l2", "l2"), 0.0), (np.ones((6, 2)), np.ones((5, 2)))
+    result = check(problem, start, budget=5)
+    assert result.verdict is Verdict.REFUTED
+    assert result.better_upper <= share * result.upper
 
 
 @pytest.mark.thorough
