@@ -33,7 +33,7 @@ __all__ = [
     "vectors",
 ]
 
-settings.register_profile("suite", deadline=None, derandomize=True, max_examples=25, database=None)
+settings.register_profile("suite", deadline=None, derandomize=True, max_examples=20, database=None)
 if settings.get_current_profile_name() != "fresh":  # --fresh, of conftest.py
     settings.load_profile("suite")
 

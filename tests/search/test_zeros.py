@@ -38,7 +38,7 @@ TABLE = words(90, 70, 0.1)
 FACTORS = np.ones((90, 2)), np.ones((70, 2))
 
 
-@pytest.mark.parametrize("lam", [0.0, 24.0])
+@pytest.mark.parametrize("lam", [0.0, pytest.param(24.0, marks=pytest.mark.thorough)])
 def test_no_dense_matrix_is_made(lam):
     """120 MB hold all entries once; what is listed takes .14, the Gram matrix 2."""
     problem = asked(TALL, lam)
