@@ -253,6 +253,20 @@ class Pool(Generic[T]):
             return [task.result() for task in tasks]
 
 
+def share(x: object) -> Task:
+    """Return a task of an array that many tasks take."""
+    place = PLACE.get()
+    return place.persist(place.run(np.asarray, x))
+
+
+def keep_each(
+    work: Callable[..., Any], *lists: Iterable[Any], given: tuple[Any, ...] = ()
+) -> list[Task]:
+    """Return tasks work(*items, *given) for the items of lists, each of which runs once."""
+    place = PLACE.get()
+    return [place.persist(place.run(work, *x, *given)) for x in zip(*lists, strict=True)]
+
+
 def as_it_is(x: T) -> T:
     """Return it."""
     return x

@@ -14,7 +14,7 @@ another order, so that the bounds of `rounded.py` hold: they allow any order.  E
 of `base/cluster.py`, of three tiles at most: neither X nor G is ever on one machine.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -148,6 +148,13 @@ def tree(
     half = len(parts) // 2
     both = (tree(place, made, some, merge) for some in (parts[:half], parts[half:]))
     return place.run(merge, *both)
+
+
+def total(work: Callable[..., Any], *lists: Sequence[Task], given: tuple[Any, ...] = ()) -> Floats:
+    """Return the sum of work(*items, *given) over the items of lists, halves first."""
+    place = PLACE.get()
+    parts = list(zip(*lists, strict=True))
+    return np.asarray(place.values([tree(place, lambda x: place.run(work, *x, *given), parts)])[0])
 
 
 def product(columns: list[Lines], i: int, j: int) -> Floats:

@@ -16,7 +16,7 @@ import numpy as np
 from scipy import sparse
 
 from certify.base.arrays import Array
-from certify.base.cluster import PLACE, Task, as_it_is
+from certify.base.cluster import PLACE, Task, as_it_is, keep_each, share
 from certify.base.rigor.row_blocks import Prices
 from certify.base.rigor.tiles import tree
 from certify.losses import Squared
@@ -106,9 +106,8 @@ def sort_blocks(
     kind: Any,  # noqa: ANN401  a dtype
 ) -> Sides:
     """Return the blocks' entries in one precision; q: prices of the columns."""
-    place = PLACE.get()
     nothing = Data(sparse.csr_array((0, len(q))))
-    entries = [place.persist(place.run(sort, x, prices, kind)) for x in data]
+    entries = keep_each(sort, data, given=(prices, kind))
     empty = sort(nothing, prices, kind)
     return Sides(entries, replace(empty, prices=(empty.prices[0], float(prices.lam) * q)))
 
@@ -149,7 +148,6 @@ def descend(
     x = sides.empty.into((V[:0], V), given)
     if not x.size:
         return rows, columns
-    place = PLACE.get()
     now = step_to(sides, begin(sides, rows, x), None)
     for _ in range(steps):
         weights, slope = direction(now.products)
@@ -160,17 +158,14 @@ def descend(
             break
         now = new
     (_, V), (_, found) = sides.empty.out(now.columns.z / now.columns.root)
-    pairs = zip(sides.entries, now.blocks, strict=True)
-    made = [place.persist(place.run(finish, *pair)) for pair in pairs]
+    made = keep_each(finish, sides.entries, now.blocks)
     return made, (V, b if found is None else found)
 
 
 def begin(sides: Sides, rows: list[Task], x: Floats) -> Point:
     """Return a point whose slope is not known yet."""
     place, r = PLACE.get(), x.shape[1] - sides.empty.bias_count
-    shared = place.persist(place.run(np.asarray, x))
-    pairs = zip(sides.entries, rows, strict=True)
-    begun = [place.persist(place.run(begin_rows, *pair, shared)) for pair in pairs]
+    begun = keep_each(begin_rows, sides.entries, rows, given=(share(x),))
     curved = place.values([place.run(pull_of, tree(place, as_it_is, begun, add_parts))])[0]
     root = roots(sides.empty.price(r) + curved)
     return Point(begun, State(x * root, root, 0 * x), np.inf, np.zeros((1, 1)))
@@ -215,9 +210,7 @@ def step_to(sides: Sides, now: Point, weights: Array | None) -> Point:
     z = side.z if weights is None else side.combine(weights)
     x = z / side.root
     r = x.shape[1] - sides.empty.bias_count
-    shared = place.persist(place.run(np.asarray, x))
-    pairs = zip(sides.entries, now.blocks, strict=True)
-    made = [place.persist(place.run(step_rows, *pair, shared, weights)) for pair in pairs]
+    made = keep_each(step_rows, sides.entries, now.blocks, given=(share(x), weights))
     total = tree(place, as_it_is, made, add_parts)
     part = place.values([place.run(itemgetter(1), total)])[0]
     priced = sides.empty.price(r) * x

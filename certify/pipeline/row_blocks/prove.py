@@ -12,11 +12,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from certify.base.arrays import Array, Ints
-from certify.base.cluster import PLACE, Client, Task, on_cluster
+from certify.base.cluster import PLACE, Client, Task, keep_each, on_cluster, share
 from certify.base.errors import InputError
 from certify.base.rigor import row_blocks as proved
 from certify.base.rigor.row_blocks import Dual
-from certify.base.rigor.tiles import tree
+from certify.base.rigor.tiles import total, tree
 from certify.base.threads import one_thread
 from certify.kernel.arrays import Arrays
 from certify.kernel.claim import same_question
@@ -230,9 +230,7 @@ def state_question(
     """
     place, blocks = PLACE.get(), read_blocks(table, U, V.shape[1])
     stated = place.values([place.run(identities, x, table.given_weights) for x in blocks])
-    pairs = zip(blocks, stated, strict=True)
-    same = [place.persist(place.run(unchanged, *pair)) for pair in pairs]
-    return same, state(table, stated, V, *epsilon)
+    return keep_each(unchanged, blocks, stated), state(table, stated, V, *epsilon)
 
 
 def agree(theirs: Json, ours: Json) -> None:
@@ -257,9 +255,8 @@ def evidence(c: Certificate, table: RowBlocks) -> tuple[Fraction, Array | None]:
 def collect(table: RowBlocks, blocks: list[Task], V: Array, b: Array | None) -> Sums:
     """Return the sums over all blocks, and W, the residual with its biases."""
     place, prices = PLACE.get(), table.prices
-    shared, biases = (place.persist(place.run(np.asarray, x)) for x in (V, () if b is None else b))
-    given = shared, None if b is None else biases, table.ridge(RowIntercept)
-    pairs = [place.persist(place.run(proved.fit_block, block, *given)) for block in blocks]
+    given = share(V), None if b is None else share(b), table.ridge(RowIntercept)
+    pairs = keep_each(proved.fit_block, blocks, given=given)
     residuals = [place.run(itemgetter(1), p) for p in pairs]
     counts_of = partial(place.run, count_columns)
     *fits, counts = place.values(
@@ -268,7 +265,7 @@ def collect(table: RowBlocks, blocks: list[Task], V: Array, b: Array | None) -> 
     longest = max(int(counts.max()), *(f.longest for f in fits))
     e = proved.exponent(max(f.largest for f in fits), longest)
     balance, free = prices.rows == 0, prices.columns == 0
-    grids = [place.persist(place.run(to_grid, R, e, balance)) for R in residuals]
+    grids = keep_each(to_grid, residuals, given=(e, balance))
     if free:
         moved = zero_sums(grids, balance=balance, count=len(grids))
         grids = [place.persist(W) for W in moved]
@@ -276,9 +273,8 @@ def collect(table: RowBlocks, blocks: list[Task], V: Array, b: Array | None) -> 
     q, scale, wide = table.column_prices(lambda: counts), None, Fraction(1)
     if q is not None:
         scale, wide = proved.inverse_roots(q)
-    columns = None if scale is None else place.persist(place.run(np.asarray, scale))
-    both = zip(blocks, grids, strict=True)
-    made = [place.persist(place.run(proved.dual_block, *pair, e, most, columns)) for pair in both]
+    columns = None if scale is None else share(scale)
+    made = keep_each(proved.dual_block, blocks, grids, given=(e, most, columns))
     *duals, totals = place.values(
         [
             *(place.run(itemgetter(0), x) for x in made),
@@ -328,10 +324,7 @@ def judge(question: StatedQuestion, lower: Fraction, upper: Fraction) -> Verdict
 
 def times(blocks: list[Task], Q: Array) -> Array:
     """Return W^T W Q."""
-    place = PLACE.get()
-    shared = place.persist(place.run(np.asarray, Q))
-    total = tree(place, lambda W: place.run(gram_times, W, shared), blocks)
-    return np.asarray(place.values([total])[0])
+    return total(gram_times, blocks, given=(share(Q),))
 
 
 def gram_times(W: Any, Q: Array) -> Array:  # noqa: ANN401  scipy.sparse

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from certify.base.arrays import Array, Ints, finite, real, scalar, short
-from certify.base.cluster import PLACE, Task
+from certify.base.cluster import PLACE, Task, keep_each
 from certify.base.errors import InputError
 from certify.base.rigor.row_blocks import Block, Prices
 from certify.kernel.errors import RejectedError, demand
@@ -242,9 +242,7 @@ def read_blocks(table: RowBlocks, U: Sequence[Any], r: int) -> list[Task]:
     if table.rows == THROUGH:
         heights = place.values([place.run(height, u) for u in U])
         firsts = list(accumulate([0, *heights[:-1]]))
-    each = zip(table.blocks, U, firsts, table.row_prices, strict=True)
-    shape = table.columns, r
-    return [place.persist(place.run(read, *given, shape)) for given in each]
+    return keep_each(read, table.blocks, U, firsts, table.row_prices, given=((table.columns, r),))
 
 
 def height(factor: Any) -> int:  # noqa: ANN401  see check()

@@ -21,11 +21,11 @@ from scipy import sparse
 from certify.base.arrays import Array, Ints, scalar
 from certify.base.checkpoint import Keeper, keeping, stoppable
 from certify.base.clock import Clock, Progress
-from certify.base.cluster import PLACE, Client, Task
+from certify.base.cluster import PLACE, Client, Task, keep_each, share
 from certify.base.errors import InputError
 from certify.base.rigor import row_blocks as proved
 from certify.base.rigor.row_blocks import Block
-from certify.base.rigor.tiles import tree
+from certify.base.rigor.tiles import total
 from certify.base.sampled import sampled_product
 from certify.offsets import ColumnIntercept, RowIntercept
 from certify.pipeline.budget import positive
@@ -188,20 +188,17 @@ def rows_of(fit: Fit) -> list[Task]:
 
 def begin(table: RowBlocks, factors: Factors | None) -> Fit:
     """Return the blocks with given factors, or with none."""
-    place, n = PLACE.get(), table.columns
+    n = table.columns
     if factors is None:
         V = np.zeros((n, 0))
         found = spans(table.blocks, str(table.rows))
-        each = zip(table.blocks, found, table.row_prices, strict=True)
-        data = [place.persist(place.run(entries, x, span, n, p)) for x, span, p in each]
-        rows = [place.persist(place.run(empty_factors, x)) for x in data]
-        return Fit(data, rows, V, np.zeros(n))
+        numbers = [n] * len(table.blocks)
+        data = keep_each(entries, table.blocks, found, numbers, table.row_prices)
+        return Fit(data, keep_each(empty_factors, data), V, np.zeros(n))
     U, right = split_factors(factors)
     V = accept_factor(right, n)
     blocks = read_blocks(table, U, V.shape[1])
-    data = [place.persist(place.run(entries_of, block)) for block in blocks]
-    rows = [place.persist(place.run(add_zero_biases, block)) for block in blocks]
-    return Fit(data, rows, V, np.zeros(n))
+    return Fit(keep_each(entries_of, blocks), keep_each(add_zero_biases, blocks), V, np.zeros(n))
 
 
 def empty_factors(data: Data) -> tuple[Array, Array]:
@@ -254,13 +251,11 @@ def extremes(data: Data, lam: float) -> Array:
 
 def set_biases(table: RowBlocks, fit: Fit, b: Array) -> Fit:
     """Return a fit with these biases of the columns, and the best ones of the rows."""
-    place, ridge = PLACE.get(), table.ridge(RowIntercept)
+    ridge = table.ridge(RowIntercept)
     if ridge is None:
         return fit._replace(b=b)
-    shared = [place.persist(place.run(np.asarray, x)) for x in (fit.V, b)]
-    pairs = zip(fit.data, fit.rows, strict=True)
-    rows = [place.persist(place.run(best_biases, *pair, *shared, ridge)) for pair in pairs]
-    return fit._replace(rows=rows, b=b)
+    given = share(fit.V), share(b), ridge
+    return fit._replace(rows=keep_each(best_biases, fit.data, fit.rows, given=given), b=b)
 
 
 def best_biases(
@@ -315,19 +310,12 @@ def grow(
     count = min(int(MORE * (values > lam).sum()) + FEWEST, int((values > 0).sum()))
     if not count:
         return fit
-    place = PLACE.get()
     turn = right[:, :count] / values[:count]
     values, right = values[:count], right[:, :count] * (1.0 if scale is None else scale[:, None])
-    shared = place.persist(place.run(np.asarray, turn))
-    squared = place.persist(place.run(np.asarray, right**2))
-    parts = list(zip(fit.data, W, strict=True))
-    curved = tree(place, lambda x: place.run(curvature, *x, shared, squared), parts)
-    curvatures = np.asarray(place.values([curved])[0])
+    curvatures = total(curvature, fit.data, W, given=(share(turn), share(right**2)))
     s = (values - lam) / np.where(curvatures > 0, curvatures, 1.0)
     root = np.sqrt(np.maximum(s, SLIGHT * max(float(s.max()), 0.0)))
-    shared = place.persist(place.run(np.asarray, turn * root))
-    each = zip(fit.data, fit.rows, W, strict=True)
-    rows = [place.persist(place.run(append_rows, *given, shared)) for given in each]
+    rows = keep_each(append_rows, fit.data, fit.rows, W, given=(share(turn * root),))
     return fit._replace(rows=rows, V=np.hstack([fit.V, right * root]))
 
 
@@ -349,8 +337,7 @@ def left_vectors(data: Data, W: Any, turn: Array) -> Array:  # noqa: ANN401  sci
 
 def count_entries(fit: Fit) -> Ints:
     """Return the numbers of entries of the columns."""
-    place = PLACE.get()
-    return np.asarray(place.values([tree(place, partial(place.run, column_counts), fit.data)])[0])
+    return np.asarray(total(column_counts, fit.data))
 
 
 def column_counts(data: Data) -> Ints:
@@ -381,12 +368,10 @@ def balance(fit: Fit, scale: Array | None = None) -> Fit:
 
     With a scale b of the columns those of P^(1/2) U V^T Q^(1/2), b = Q^(-1/2).
     """
-    place, r = PLACE.get(), fit.V.shape[1]
+    r = fit.V.shape[1]
     if not r:
         return fit
-    both = zip(fit.data, fit.rows, strict=True)
-    total = tree(place, lambda x: place.run(gram_of_rows, *x), list(both))
-    squares, E = np.linalg.eigh(np.asarray(place.values([total])[0]))
+    squares, E = np.linalg.eigh(total(gram_of_rows, fit.data, fit.rows))
     b = np.ones((len(fit.V), 1)) if scale is None else scale[:, None]
     Q, T = np.linalg.qr(fit.V / b)
     S = np.sqrt(np.maximum(squares, 0.0))[:, None] * E.T
@@ -394,8 +379,7 @@ def balance(fit: Fit, scale: Array | None = None) -> Fit:
     values = values[:r]
     alive = values > DEAD * values[0] if values[0] > 0 else np.zeros(len(values), dtype=bool)
     roots, right = np.sqrt(values[alive]), right[: len(values)][alive].T
-    turn = place.persist(place.run(np.asarray, (T.T @ right) / roots))
-    rows = [place.persist(place.run(turn_rows, x, turn)) for x in fit.rows]
+    rows = keep_each(turn_rows, fit.rows, given=(share((T.T @ right) / roots),))
     return fit._replace(rows=rows, V=(Q @ right) * roots * b)
 
 

@@ -11,9 +11,9 @@ from scipy import sparse
 from scipy.sparse import csgraph, linalg
 
 from certify.base.arrays import Array, Ints
-from certify.base.cluster import PLACE, Task
+from certify.base.cluster import PLACE, Task, keep_each, share
 from certify.base.rigor.row_blocks import WORD, Block, column_totals, row_totals
-from certify.base.rigor.tiles import tree
+from certify.base.rigor.tiles import total, tree
 from certify.base.sampled import sampled_product
 from certify.search.dual.zero_sums import trees
 
@@ -32,9 +32,9 @@ def fit_columns(
 
     C the weights, D and 1/E - rho their sums over columns and over rows; by conjugate gradients.
     """
-    place, (rows, ridge) = PLACE.get(), ridges
-    parts = [place.persist(place.run(plain_residual, block, V)) for block in blocks]
-    sums = place.values([tree(place, partial(place.run, right_side, rows), parts)])[0]
+    rows, ridge = ridges
+    parts = keep_each(plain_residual, blocks, given=(V,))
+    sums = total(partial(right_side, rows), parts)
     diagonal, right = sums[0] + ridge, sums[1]
     safe = np.where(diagonal > 0, diagonal, 1.0)
     if rows is None:
@@ -42,9 +42,8 @@ def fit_columns(
 
     def times(x: Array) -> Array:
         """Return the matrix times x."""
-        shared = place.persist(place.run(np.asarray, x.copy()))
-        total = tree(place, lambda part: place.run(across_rows, rows, part, shared), parts)
-        return np.asarray(safe * x.reshape(-1) - place.values([total])[0])
+        across = total(partial(across_rows, rows), parts, given=(share(x.copy()),))
+        return np.asarray(safe * x.reshape(-1) - across)
 
     operator = linalg.LinearOperator((len(start),) * 2, times, dtype=np.float64)
     scale = linalg.LinearOperator((len(start),) * 2, lambda x: x / safe, dtype=np.float64)
