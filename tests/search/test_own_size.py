@@ -15,6 +15,7 @@ from certify.kernel.errors import RejectedError
 from certify.losses import Absolute, KullbackLeibler, Squared
 from certify.offsets import ColumnIntercept, Sparse
 from certify.pipeline.own_size import bound
+from certify.polar.ascent.contract import unfold
 from certify.search.candidate import evaluate
 from certify.search.dual import own_size
 from certify.search.dual.own_size_ascent import (
@@ -23,7 +24,6 @@ from certify.search.dual.own_size_ascent import (
     fold,
     ky_fan,
     shrunk,
-    unfold,
 )
 from certify.search.dual.points import Run
 

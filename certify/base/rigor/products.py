@@ -90,7 +90,7 @@ def deep(net: Deep, weights: Sequence[Floats]) -> tuple[Floats, Fraction]:
 
 
 def sum_permutations(dense: Floats) -> Floats:
-    """Return the sum over all permutations of the modes."""
+    """Return the sum over all permutations of the modes: K! times the symmetric part."""
     out = np.zeros(dense.shape)
     for order in permutations(range(dense.ndim)):
         out += dense.transpose(order)

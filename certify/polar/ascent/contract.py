@@ -1,12 +1,12 @@
 """Products of a tensor with vectors, one or many at once, and its unfoldings."""
 
 from collections.abc import Sequence
-from itertools import permutations
 from math import factorial, prod
 
 import numpy as np
 
 from certify.base.arrays import Array
+from certify.base.rigor.products import sum_permutations
 
 
 def others(T: Array, xs: Sequence[Array], mode: int) -> Array:
@@ -43,17 +43,9 @@ def unfold(T: Array, rows: Sequence[int]) -> Array:
     return np.asarray(T.transpose([*rows, *rest]).reshape(p, -1))
 
 
-def sum_orders(T: Array) -> Array:
-    """Return the sum of T over all orders of its modes: K! times its symmetric part."""
-    out = np.zeros_like(T)
-    for order in permutations(range(T.ndim)):
-        out += T.transpose(order)
-    return out
-
-
 def symmetric_part(T: Array) -> Array:
     """Return the mean of T over all orders of its modes."""
-    return sum_orders(T) / factorial(T.ndim)
+    return sum_permutations(T) / factorial(T.ndim)
 
 
 def kronecker_columns(factors: Sequence[Array]) -> Array:

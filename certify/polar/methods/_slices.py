@@ -6,8 +6,8 @@ from math import factorial
 
 import numpy as np
 
+from certify.base.rigor.products import sum_permutations
 from certify.norms import Gauge
-from certify.polar.ascent.contract import sum_orders
 from certify.polar.product_query import ProductQuery
 from certify.polar.query import PolarQuery, Proposal, combine
 
@@ -49,7 +49,9 @@ def sliced_symmetric(query: ProductQuery, axis: int, bound: Bound) -> Proposal:
     """
     times = factorial(query.T.ndim)
     target = None if query.target is None else query.target * times
-    proposal = largest_slice(replace(query, T=sum_orders(query.T), target=target), axis, bound)
+    proposal = largest_slice(
+        replace(query, T=sum_permutations(query.T), target=target), axis, bound
+    )
     return replace(proposal, upper=proposal.upper / times)
 
 

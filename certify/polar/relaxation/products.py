@@ -18,8 +18,9 @@ from math import factorial, prod
 import numpy as np
 
 from certify.base.arrays import Array
+from certify.base.rigor.products import sum_permutations
 from certify.polar import eigen as spectra
-from certify.polar.ascent.contract import product, sum_orders, unfold
+from certify.polar.ascent.contract import product, unfold
 from certify.polar.product_query import ProductQuery
 
 from .groups import Ints, Pairs, pairs
@@ -67,7 +68,7 @@ class ProductForm:
     @cached_property
     def S(self) -> Array:
         """The unfolding."""
-        T = sum_orders(self.query.T) if self.query.symmetric else self.query.T
+        T = sum_permutations(self.query.T) if self.query.symmetric else self.query.T
         return unfold(T, self.rows)
 
     @property

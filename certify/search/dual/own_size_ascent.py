@@ -17,7 +17,6 @@ most lam.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import prod
 from typing import TypeAlias
 
 import numpy as np
@@ -25,6 +24,7 @@ from scipy import linalg
 
 from certify.base.arrays import Array
 from certify.polar import eigen as spectra
+from certify.polar.ascent.contract import unfold
 from certify.polar.methods.multiplier import gram_svd, with_singular_values
 
 STEP = 0.3  # of the method, in units of the quadratic; the fastest of .1, .3, 1, 3 on real data
@@ -93,12 +93,6 @@ def bound(Y: Array, parts: Sequence[Array], groups: Sequence[Group], r: int) -> 
     """Return 1/2 |Y|^2 - 1/2 (sum over groups of K_r)^2."""
     total = sum(ky_fan(p, g, r) for p, g in zip(parts, groups, strict=True))
     return 0.5 * float(np.square(Y).sum() - total**2)
-
-
-def unfold(T: Array, group: Group) -> Array:
-    """Return the tensor as a matrix whose rows are the modes of the group."""
-    rest = [k for k in range(T.ndim) if k not in group]
-    return T.transpose(*group, *rest).reshape(prod(T.shape[k] for k in group), -1)
 
 
 def fold(M: Array, group: Group, dims: tuple[int, ...]) -> Array:

@@ -9,13 +9,14 @@ import numpy as np
 from certify.atoms import ATOMS
 from certify.base.arrays import Array
 from certify.base.errors import InputError
+from certify.base.observed import Observed
 from certify.losses import Loss
+from certify.offsets import Offset
 from certify.polar.layer_query import Layer
 from certify.problem import Problem, Values
 
 from ._cvxpy import Expression, cp
 from ._loss import Units, domain, is_known, loss_expression, units
-from ._offsets import penalty
 from ._solve import Using, numbers, solve, unit
 from .network_largest import largest_omega
 from .network_omega import linear_omega, network_omega
@@ -232,3 +233,10 @@ def facing(loss: Loss, Z: Array, W: Array, size: float) -> Array:
     """
     noise = NOISE * float(np.linalg.norm(W)) * (float(np.linalg.norm(Z)) + size)
     return loss.clip_dual(-W if np.vdot(W, Z) < -noise else W)
+
+
+def penalty(o: Offset, x: Expression, observed: Observed, by: Units) -> Expression:
+    """Return H(q) of q = data x, in the solver's units: price |q|_1 + 1/2 |R q|^2."""
+    if o.price:
+        return by.cost(o.price, 1) * cp.norm1(x)
+    return 0.5 * cp.sum_squares(by.cost(1.0, 2) ** 0.5 * o.roots(observed) @ x)
