@@ -3,17 +3,30 @@
 import json
 import os
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import certify
-from certify import InputError, Problem, check, verify
+from certify import InputError, Problem, RejectedError, check, verify
 from certify.atoms import RankOne
+from certify.base.errors import NotCoveredError
 from certify.cli import main
 from certify.losses import Squared
-from certify.pipeline.certificate.checked import VARIABLE, built, files, program, sources
+from certify.pipeline.certificate.checked import (
+    VARIABLE,
+    built,
+    files,
+    program,
+    run_checker,
+    sources,
+)
+from certify.pipeline.certificate.file import Certificate, StatedQuestion
+from certify.pipeline.certificate.verify import work_allowed
+from tests import bombs
+from tests.golden import HERE, names
 
 ROOT = Path(certify.__file__).parents[1]
 PAGE = ROOT / "docs" / "trust.md"
@@ -128,6 +141,42 @@ def test_what_it_rejects_is_rejected(files_of, tmp_path, capsys):
     path = impostor(tmp_path, 20, "NOT VERIFIED  claim.verdict: not proved, UNDECIDED\n")
     assert main(["verify", *files_of, "--tier", "checked", "--checker", str(path)]) == 20
     assert "claim.verdict: not_proved: not proved, UNDECIDED" in capsys.readouterr().err
+
+
+TREES = ("cones", "conic", "network", "outputs", "tensor_splits", "transpose", "elastic_conic")
+
+
+@pytest.mark.parametrize("name", TREES)
+def test_a_stored_tree_is_handed_to_the_program(tmp_path, name):
+    assert name in names()
+    held = Certificate.load(HERE / f"{name}.cert")
+    question = StatedQuestion(held.statement, held.given)
+    path, limit = impostor(tmp_path, 3, "NOT COVERED  this loss\n"), work_allowed(held, question)
+    with pytest.raises(NotCoveredError, match="this loss"):
+        run_checker(question, held, path, limit)
+    with pytest.raises(RejectedError, match="budget"):  # by its price, and before it is asked
+        run_checker(question, held, tmp_path / "no program", 1000)
+
+
+@pytest.mark.parametrize(
+    "name", ["path of 20,000 cones", "chain of 20,000 cases", "10,000 cells of a layer"]
+)
+def test_a_tree_that_the_kernel_refuses_for_its_price_is_not_handed_over(tmp_path, name):
+    held = Certificate.load(bombs.built(name, tmp_path))
+    question = StatedQuestion(held.statement, held.given)
+    with pytest.raises(RejectedError) as refused:
+        run_checker(question, held, tmp_path / "no program", work_allowed(held, question))
+    assert (refused.value.where, refused.value.code) == ("budget", "limit")
+
+
+def test_what_is_wrong_with_a_tree_is_said_by_the_program(tmp_path):
+    held = Certificate.load(HERE / "cones.cert")
+    question = StatedQuestion(held.statement, held.given)
+    path = impostor(tmp_path, 20, "NOT VERIFIED  proof.tree\n")
+    for polar in ({"rule": "cones", "axis": 7}, {"rule": "no rule", "nodes": 7}, {"nodes": [7]}):
+        wrong = replace(held, proof={"polar": polar})
+        with pytest.raises(RejectedError, match=r"proof\.tree"):
+            run_checker(question, wrong, path, work_allowed(held, question))
 
 
 def test_without_coq_the_command_says_what_installs_it(tmp_path, monkeypatch, capsys):

@@ -2,19 +2,26 @@
 
 import hashlib
 import json
+import math
 import os
 import re
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 from certify.base.errors import InputError, NotCoveredError
+from certify.kernel import arrays, statement
+from certify.kernel.budget import Budget
 from certify.kernel.errors import RejectedError
+from certify.kernel.exact import Exact
+from certify.kernel.metered import Metered
+from certify.kernel.rules.polar import polar_bound
 from certify.polar.proved import above, below
 
-from .file import Certificate, StatedQuestion
+from .file import Certificate, StatedQuestion, of_polar
 from .verdict import REJECTED_EXIT, Verdict
 
 PACKAGE = Path(__file__).parents[2]
@@ -69,18 +76,62 @@ def program(named: str | Path | None, environ: Mapping[str, str] = os.environ) -
     raise InputError(f"{missing}; {BUILD}")
 
 
+class Unwalked(Exact):
+    """Exact arithmetic that walks no tree: what a proof's trees cost is paid before a walk."""
+
+    def bounds(self, bound: object, items: Sequence[object]) -> list[Any]:
+        """Return nothing: no end of a tree of cases is met."""
+        del bound, items
+        return []
+
+    def cones(self, form: object, span: object) -> Fraction:
+        """Return 0: no cone is met."""
+        del form, span
+        return Fraction(0)
+
+
+def afford_trees(question: StatedQuestion, certificate: Certificate, limit: float) -> None:
+    """Refuse a proof whose trees cost the kernel more units of work than the limit.
+
+    The program has no limit of its own: a tree that is one long path would keep it for hours,
+    as its integers grow.  Whatever else the kernel would refuse is left to the program.
+
+    Raises RejectedError at "budget".
+    """
+    c = certificate
+    polar = c.proof.get("polar")
+    if not isinstance(polar, dict) or not (
+        {"nodes", "each"} & {*polar} or polar.get("rule") == "cones"
+    ):
+        return
+    metered = Metered(Unwalked(), Budget(limit))
+    evidence = arrays.Arrays(of_polar(c.statement, c.witness), "proof")
+    try:
+        asked = statement.question(question.statement, question.given)
+        w = metered.load(arrays.Arrays(c.witness, "proof").get("W", (asked.at.size,)))
+        polar_bound(metered, asked.pair, w, polar, evidence)
+    except RejectedError as error:
+        if error.where == "budget":
+            raise
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+        return  # the program says why it is no proof
+
+
 def run_checker(
-    question: StatedQuestion, certificate: Certificate, path: Path
+    question: StatedQuestion, certificate: Certificate, path: Path, limit: float = math.inf
 ) -> tuple[Verdict, float, float]:
     """Return the verdict and the bounds, rounded outward, that the program proves.
 
     It reads a file with the reader's own question and this certificate's claim and proof, and
     names the question it is about, which must be the same.
 
-    Raises RejectedError if it proves nothing, NotCoveredError if it knows no such question or
-    proof, InputError if it is not the proved checker.
+    limit  units of the kernel's work that the proof's trees may take
+
+    Raises RejectedError if it proves nothing or its trees take more, NotCoveredError if it knows
+    no such question or proof, InputError if it is not the proved checker.
     """
     c = certificate
+    afford_trees(question, certificate, limit)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "x.cert")
         Certificate(question.statement, question.given, c.claim, c.proof, c.witness).save(file)

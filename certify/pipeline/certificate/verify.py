@@ -103,7 +103,7 @@ def verify(  # noqa: PLR0913  the contract's keywords
     arithmetic_ = "exact" if path else tier
     whole = complete(certificate, question, arithmetic_, limit)
     if path:
-        return Proved(*run_checker(question, whole, path), CHECKED, ("the proved checker",))
+        return Proved(*run_checker(question, whole, path, limit), CHECKED, ("the proved checker",))
     with on_cluster(client):
         return run_kernel(problem, question, whole, tier, limit)
 
