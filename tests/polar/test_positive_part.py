@@ -3,8 +3,12 @@
 import numpy as np
 import pytest
 
+from certify.atoms import RankOne
 from certify.polar import positive_part
 from certify.polar.positive_part import GUARD, WHOLE, PositivePart
+from certify.polar.relaxation import pair_admm
+from certify.polar.relaxation.pairs import cell, of_pair
+from certify.polar.relaxation.steps import Stop
 
 
 def symmetric(n, positive, seed=0):
@@ -75,3 +79,11 @@ def test_values_rise_and_are_positive():
         assert np.allclose(values, [1.0, 2.0])
         assert np.allclose(np.abs(vectors).argmax(axis=0), [42, 0])
     assert part(-np.eye(43))[0].size == 0
+
+
+def test_the_relaxation_of_a_pair_follows_its_eigenvectors(counts):
+    rng = np.random.default_rng(0)
+    W = rng.random((50, 40)) - 0.4
+    part = cell(of_pair(W, *RankOne("l2+", "l2+").gauges), ())
+    steps = pair_admm.solve(part, Stop(0.0, 60)).steps
+    assert sum(size == 90 for size in counts) < steps / 3

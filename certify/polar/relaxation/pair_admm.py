@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from certify.base.arrays import Array
+from certify.polar.positive_part import PositivePart
 
 from .pairs import Cell, Cut, Equal, Label
 from .steps import RELAX, Stop, step_ratio
@@ -80,7 +81,7 @@ class _Run:
         self.unit = unit(cell)
         self.total = total(cell)
         self.Z, self.U, self.rho = warm.Z, warm.U, warm.rho
-        self.polyhedron = polyhedron(cell, self.total)
+        self.polyhedron, self.part = polyhedron(cell, self.total), PositivePart()
         self.X, self.before = self.Z, self.Z
 
     def step(self) -> None:
@@ -88,10 +89,9 @@ class _Run:
         T = self.Z - self.U
         if len(self.cell.cuts):
             T = self.Q.T @ T @ self.Q
-        values, vectors = np.linalg.eigh(T + self.C * (1.0 / (self.unit * self.rho)))
-        k = int(np.searchsorted(values, 0.0))
-        part = self.Q @ vectors[:, k:] if len(self.cell.cuts) else vectors[:, k:]
-        self.X = (part * values[k:]) @ part.T
+        values, vectors = self.part(T + self.C * (1.0 / (self.unit * self.rho)))
+        vectors = self.Q @ vectors if len(self.cell.cuts) else vectors
+        self.X = (vectors * values) @ vectors.T
         V = RELAX * self.X + (1 - RELAX) * self.Z + self.U
         self.before, self.Z = self.Z, self.polyhedron(V)
         self.U = V - self.Z
