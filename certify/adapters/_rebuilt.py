@@ -19,7 +19,13 @@ Rebuild = Callable[[Any, Array, Factors, Values], Any]
 
 
 def copy_with(estimator: Any, components: Array) -> Any:
-    """Return a copy with these components (k, features), in the precision of its own."""
+    """Return a copy with these components (k, features), in the precision of its own.
+
+    Raises InputError without any: the library fits at least one.
+    """
+    if not len(components):
+        name = type(estimator).__name__
+        raise InputError(f"the better factors are zero, and {name} has at least one component")
     out = deepcopy(estimator)
     out.set_params(n_components=len(components))
     out.components_ = np.ascontiguousarray(components, dtype=estimator.components_.dtype)

@@ -129,6 +129,17 @@ def test_more_components_are_a_larger_model_and_its_own_size_another_question():
         assert result.better_model(model, own_size=True).n_components == 1
 
 
+@pytest.mark.parametrize("name", ["NMF", "DictionaryLearning", "SparsePCA", "PCA"])
+def test_a_copy_without_components_is_refused(name):
+    model, (n, m) = rough(name), X.shape
+    nothing = (
+        np.zeros((m if name == "SparsePCA" else n, 0)),
+        np.zeros((n if name == "SparsePCA" else m, 0)),
+    )
+    with pytest.raises(InputError, match=f"are zero, and {name} has at least one component"):
+        rebuilt(model, X.T if name == "SparsePCA" else X, nothing, ())
+
+
 def test_a_pipeline_and_a_search_keep_their_steps():
     pipeline = make_pipeline(MinMaxScaler(), NMF(3, random_state=0, tol=1e-1, **alphas()))
     pipeline.fit(X)
