@@ -19,6 +19,7 @@ from certify.problem import Problem
 from certify.search.candidate import Candidate
 
 from . import scaling as rays
+from .kinks import balance
 from .orthogonal import Orthogonal, capacity, orthogonalize
 
 HALVINGS = 34  # of an interval: a bound is known to a relative 1e-10
@@ -64,8 +65,8 @@ def best(tries: list[Dual | None]) -> Dual | None:
 
 
 def dual_at(problem: Problem, now: Candidate) -> Array:
-    """Return W = -grad l."""
-    return problem.dual_point(now.factors, now.q)
+    """Return W = -grad l, balanced at kinks."""
+    return balance(problem, now, problem.dual_point(now.factors, now.q))
 
 
 def bound(run: Run, W: Array, N: Array | None = None) -> Dual | None:

@@ -29,6 +29,7 @@ from . import joint_cases
 from . import scaling as rays
 from .joint import Joint, Pair, polish
 from .joint_cases import Bounded
+from .kinks import has_kinks
 from .points import TINY, Dual, Run, best, bound, dual_at, inside_point
 
 LARGEST = 500  # rows of a relaxation whose steps are quick
@@ -61,7 +62,9 @@ def bound_all(run: Run, result: SearchResult) -> list[Dual | None]:
 
 def attempts(run: Run, result: SearchResult) -> Iterator[Dual | None]:
     """Yield dual points, each needed only if those before left the gap open."""
-    duals = result.duals or (dual_at(run.problem, result.best),)
+    duals = result.duals
+    if not duals or has_kinks(run.problem):  # there a smoothed search has its own slopes
+        duals = (*duals, dual_at(run.problem, result.best))
     yield from (bound(run, W) for W in duals)
     yield from polish_jointly(run, duals[0])
     yield from polish_cases(run)

@@ -1,0 +1,63 @@
+"""At kinks of a loss the slopes balance the offsets, so that their field bounds something."""
+
+import numpy as np
+import pytest
+
+from certify import Problem, check
+from certify.atoms import ReLU
+from certify.losses import Absolute, Hinge, Quantile, Squared
+from certify.offsets import ColumnIntercept, Linear, Smooth, Sparse
+from certify.problem.best_offsets import matrices
+from certify.search.candidate import evaluate
+from certify.search.dual.kinks import balance, has_kinks
+
+RNG = np.random.default_rng(7)
+X, Y, A = RNG.normal(size=(6, 2)), RNG.normal(size=(6, 3)), RNG.normal(size=(6, 2))
+NONE = np.zeros((2, 0)), np.zeros((3, 0))
+PARTS = {
+    "free": [Linear(A)],
+    "smooth": [Linear(A), Smooth([[k, k + 1] for k in range(5)], 1.0)],
+    "priced": [ColumnIntercept(0.5)],
+}
+
+
+@pytest.mark.parametrize(
+    ("loss", "offsets"),
+    [
+        *((loss, x) for loss in (Absolute(Y), Quantile(Y, 0.25)) for x in PARTS.values()),
+        (Hinge(np.sign(Y)), PARTS["free"]),
+        (Hinge(np.sign(Y)), PARTS["priced"]),
+    ],
+)
+def test_slopes_at_kinks_balance_the_offsets(loss, offsets):
+    problem = Problem(loss, ReLU(X), 0.5, offsets)
+    now = evaluate(problem, NONE)
+    plain = problem.dual_point(now.factors, now.q)
+    W = balance(problem, now, plain).reshape(-1)
+    design, stiffness = matrices(problem.offsets, loss.observed)
+    flat = np.concatenate([x.reshape(-1) for x in now.q])
+    missed = [np.abs(design.T @ x - stiffness @ flat).max() for x in (plain.reshape(-1), W)]
+    assert missed[1] <= 1e-6 < missed[0]
+    assert np.isfinite(loss.dual_value(W.reshape(plain.shape) * (1 - 1e-9)))
+
+
+def test_without_kinks_or_offsets_the_slopes_stay():
+    inside = Problem(Absolute(Y), ReLU(X), 0.5, [Linear(A)])
+    assert has_kinks(inside)
+    for problem in (
+        Problem(Squared(Y), ReLU(X), 0.5, [Linear(A)]),
+        Problem(Absolute(Y), ReLU(X), 0.5),
+        Problem(Absolute(Y), ReLU(X), 0.5, [Sparse(0.5)]),
+    ):
+        assert not has_kinks(problem)
+        W = problem.dual_point(NONE, problem.best_offsets(NONE))
+        assert balance(problem, evaluate(problem, NONE), W) is W
+    far = evaluate(inside, NONE, tuple(0 * q for q in inside.best_offsets(NONE)))
+    W = inside.dual_point(NONE, far.q)
+    assert balance(inside, far, W) is W
+
+
+def test_covariates_beside_a_loss_with_kinks_leave_a_bound():
+    problem = Problem(Absolute(Y), ReLU(X), 1.0, PARTS["smooth"])
+    result = check(problem, NONE, budget=4.0)
+    assert result.lower > 0.5 * result.upper > 0
