@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from itertools import combinations
+from time import monotonic
 
 import numpy as np
 import pytest
@@ -13,8 +14,10 @@ from certify.base.clock import Clock
 from certify.losses import Absolute, KullbackLeibler, Softmax, Squared
 from certify.offsets import RowIntercept
 from certify.polar.proved import proved_above
+from certify.polar.relaxation import pair_admm
+from certify.polar.relaxation.pairs import cell, of_pair
 from certify.search.candidate import evaluate
-from certify.search.dual import joint_cases
+from certify.search.dual import joint_cases, products
 from certify.search.dual.joint_cases import Cases, balance_components, polish
 from certify.search.dual.points import Run
 from certify.search.dual.products import (
@@ -69,13 +72,13 @@ def test_one_case_is_the_relaxation(monkeypatch):
     monkeypatch.setattr(joint_cases, "COUNTS", (1,))
     problem = counted()
     one, dual = last(problem), next(polish_jointly(asked(problem), np.zeros((9, 8))))
-    assert [path for path, _ in one.leaves] == [()]
+    assert [x.path for x in one.leaves] == [()]
     assert one.value == pytest.approx(dual.value, rel=1e-4)
 
 
 def test_cases_gain_on_the_relaxation_and_the_kernel_accepts_their_proof():
     problem = counted()
-    one, four = polish_cases(asked(problem))
+    one, four, _ = polish_cases(asked(problem))
     assert four.value > one.value * (1 + 4e-3)
     W = four.point.W
     upper = proved_above(W, problem.atom.gauges, four.polar.proof)
@@ -92,8 +95,8 @@ def test_a_case_that_is_left_out_is_missed():
     problem = counted()
     found = last(problem)
     whole = prove_cases(problem, found).polar.upper
-    root = ((), found.leaves[0][1][:17, :17])
-    alone = joint_cases.multipliers(problem, found.W, (root,))[0][1].bound
+    root = found.leaves[0]._replace(path=(), N=found.leaves[0].N[:17, :17])
+    alone = joint_cases.bound_leaf(cell(of_pair(found.W, *PAIR.gauges), ()), root).bound
     assert alone > whole * (1 + 1e-3)
 
 
@@ -103,7 +106,7 @@ def test_least_squares_gain_too(seen, gain):
     Y = sparse_counts((9, 8))
     mask = None if seen is None else rng.random(Y.shape) < seen
     problem = Problem(Squared(Y, mask=mask), PAIR, 0.3)
-    one, four = polish_cases(asked(problem))
+    one, four, _ = polish_cases(asked(problem))
     assert four.value > one.value * (1 + gain)
     assert four.value <= evaluate(problem, factors_of((9, 8))).value
     assert four.point.W.shape == problem.loss.data.shape
@@ -150,7 +153,7 @@ def test_the_cases_cover_everything_and_split_the_components():
     total = sum(c.X[:17, :17] for c in state.cases)
     assert (total >= before - 1e-12).all()  # what is negative in a half counts as 0
     assert np.isclose(total, before).mean() > 0.5
-    tree = joint_cases.tree_of(joint_cases.multipliers(problem, np.zeros((9, 8)), leaves(state)))
+    tree = joint_cases.tree_of(problem, state.W, state.bound())
     assert [n.path for n in tree.leaves] == [c.path for c in state.cases]
     assert all(len(n.children) in (0, 2) for n in tree.nodes)
 
@@ -187,6 +190,76 @@ def test_rho_of_several_cases_favours_their_multipliers():
     assert state.rho == pytest.approx(rho)
 
 
+def test_the_cases_of_the_largest_bounds_are_split():
+    """Each once, before any half is split again."""
+    state = stepped(counted())
+    state.split(4)
+    for _ in range(20):
+        state.step()
+    before, uppers = [*map(labels, state.cases)], state.bound().uppers
+    low, _, one, other = np.argsort(uppers)
+    state.split(6)
+    after = [*map(labels, state.cases)]
+    assert sum(path in after for path in before) == 2
+    assert before[low] in after
+    for k in (one, other):
+        assert sum(path[: len(before[k])] == before[k] for path in after) == 2
+
+
+def test_a_tree_starts_where_its_cases_are():
+    """The iterates of a relaxation for W alone have the multipliers of its case."""
+    problem, state = counted(), stepped(counted())
+    state.split(2)
+    for _ in range(50):
+        state.step()
+    found = state.bound()
+    form = of_pair(found.W, *PAIR.gauges)
+    for x, node in zip(
+        found.leaves, joint_cases.tree_of(problem, found.W, found).leaves, strict=True
+    ):
+        run = pair_admm._Run(cell(form, node.path), node.solved.warm)
+        N, D = run.multiplier()
+        assert np.allclose(N, x.N)
+        assert np.allclose(D, node.solved.upper)
+        assert np.trace(run.Z[:17, :17]) == pytest.approx(1.0)
+        assert np.allclose(run.Z * np.trace(x.X[:17, :17]), x.X)
+
+
+def test_a_case_without_components_starts_a_tree_too():
+    part = cell(of_pair(sparse_counts((9, 8)), *PAIR.gauges), ())
+    known = joint_cases.solved(
+        part, joint_cases.Leaf((), np.zeros((17, 17)), np.zeros((17, 17))), 1.0
+    )
+    assert known.warm.rho == joint_cases.LEAST
+    assert np.isfinite(known.warm.U).all()
+    assert not known.warm.Z.any()
+
+
+def test_the_tree_of_the_last_cases_grows_beside_their_dual_point(monkeypatch):
+    """W is that of cases which have not settled; its polar's bound falls to what is attained."""
+    monkeypatch.setattr(joint_cases, "LOOKS", 1)
+    problem = counted()
+    _, four, grown = polish_cases(asked(problem))
+    assert np.array_equal(four.point.W, grown.point.W)
+    assert grown.polar.upper < four.polar.upper * (1 - 1e-3)
+    assert grown.value > four.value * (1 + 4e-4)
+    attained = PAIR.polar(grown.point.W).lower
+    assert grown.polar.upper <= max(attained, problem.lam) * (1 + 1e-6)
+    assert proved_above(
+        grown.point.W, problem.atom.gauges, grown.polar.proof
+    ) <= grown.polar.upper * (1 + 2.0**-40)
+
+
+def test_cases_and_their_tree_share_the_time_that_is_left(monkeypatch):
+    """A share for the cases; the tree ends at its own."""
+    ends, plain = [], products.grow_tree
+    monkeypatch.setattr(products, "grow_tree", lambda q, t: ends.append(q.deadline) or plain(q, t))
+    now = monotonic()
+    list(polish_cases(replace(asked(counted()), clock=Clock(1000.0))))
+    assert ends[:-1] == [None, None]
+    assert ends[-1] == pytest.approx(now + 1000 * products.CASES_SHARES[1], abs=20)
+
+
 def test_a_case_of_one_component_is_not_split():
     state = stepped(counted())
     state.cases[0].Y = np.outer(np.arange(17.0), np.arange(17.0))
@@ -218,7 +291,9 @@ def test_a_stage_ends_where_a_look_gains_too_little(settled, looks):
 def test_cases_are_tried_last_and_only_where_the_gap_is_open():
     run = asked(counted())
     nothing = SearchResult((("start", run.start),), run.start, run.start)
-    assert len(bound_all(run, nothing)[-1].polar.proof["cuts"]) == 3
+    cases, tree = bound_all(run, nothing)[-2:]
+    assert len(cases.polar.proof["cuts"]) == 3
+    assert len(tree.polar.proof["cuts"]) > 3
     assert len(bound_all(replace(run, epsilon=1e9), nothing)) == 1
 
 
@@ -239,14 +314,14 @@ def test_the_last_stage_is_the_most_patient(monkeypatch):
     assert joint_cases.LAST < joint_cases.SETTLED
 
 
+def labels(case):
+    """Return which labels lead to a case."""
+    return tuple(map(id, case.path))
+
+
 def replace_value(bound):
     """Return a bound with another value."""
     return lambda value: bound._replace(value=float(value))
-
-
-def leaves(state):
-    """Return the paths of cases without multipliers."""
-    return tuple((c.path, np.zeros_like(c.X)) for c in state.cases)
 
 
 def test_a_relaxation_with_one_component_ends_it():
@@ -277,13 +352,13 @@ def test_it_ends_where_nothing_is_wanted_or_time_is_over():
 def test_a_relaxation_that_is_nearly_tight_is_not_split():
     """The start is the value to close in on: at twice the bound it is far, just above it near."""
     run = asked(counted())
-    one, four = polish_cases(run)
+    one, four, _ = polish_cases(run)
     near = replace(run, start=replace(run.start, value=one.value * (1 + 1e-3)))
     (alone,) = polish_cases(near)
     assert one.value <= alone.value < near.start.value
     assert "cuts" not in alone.polar.proof
     far = replace(run, start=replace(run.start, value=one.value * 2))
-    assert len(list(polish_cases(far))) == 2
+    assert len(list(polish_cases(far))) == 3
     assert four.value > one.value
 
 

@@ -9,25 +9,26 @@ loses less the more cases there are.  It is the dual of
     min l(sum Z_c) + lam/2 sum tr Y_c   over   Y_c >= 0,  X_c = B_c Y_c B_c^T,  X_c ij >= 0 (i != j)
 
 with Z_c the block of X_c that is u v^T.  By alternating directions: each Y_c by an
-eigendecomposition, all X_c together by the loss's proximal map.  A case is cut in two along the
-second eigenvector of its Y_c, and each half starts at its share of the components that the search
-found and at half of what Y_c differs from all of them, so that Z does not move.
+eigendecomposition, all X_c together by the loss's proximal map.  The cases of the largest bounds
+are cut in two along the second eigenvector of their Y_c, and each half starts at its share of the
+components that the search found and at half of what Y_c differs from all of them, so that Z does
+not move.
 """
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
 from certify.atoms import Factors
 from certify.base.arrays import Array, Ints
 from certify.polar import eigen as spectra
-from certify.polar.branching.pairs import CUT_BITS, Grown
+from certify.polar.branching.pairs import CUT_BITS, Grown, splits
 from certify.polar.branching.tree import Node, Solved, Tree
 from certify.polar.positive_part import PositivePart
-from certify.polar.relaxation.pair_admm import PairMultiplier, Warm, repair
-from certify.polar.relaxation.pairs import Cut, Label, PairForm, Path, cell, of_pair
+from certify.polar.relaxation.pair_admm import PairMultiplier, Warm, repair, unit
+from certify.polar.relaxation.pairs import Cell, Cut, Label, PairForm, Path, cell, of_pair
 from certify.problem import Problem
 
 from . import scaling as rays
@@ -40,15 +41,29 @@ CHANGE = 1.3  # what rho changes by
 SHARED = 12  # rounds of the cases that share an entry
 COUNTS = (1, 4, 8, 16, 32, 64, 128)  # cases of the stages
 SETTLED, LAST = 0.03, 0.002  # of what is left: the gain in a look that ends a stage, or the last
+LEAST = 0.02  # rho of a relaxation whose case has no component
 ONE = 1e-9  # relative second eigenvalue under which a case has one component
 TINY = 1e-300  # no division by zero
 
 
+Known: TypeAlias = Solved[Label, Warm, PairMultiplier]
+
+
+class Leaf(NamedTuple):
+    """A case's path, its multiplier N, and X = B Y B^T."""
+
+    path: Path
+    N: Array
+    X: Array
+
+
 class Bounded(NamedTuple):
-    """W, a field, each case's path with its multiplier N, and d of the multiple they prove."""
+    """W, a field, the cases, rho, the cases' bounds, and d of the multiple of W they prove."""
 
     W: Array
-    leaves: tuple[tuple[Path, Array], ...]
+    leaves: tuple[Leaf, ...]
+    rho: float
+    uppers: tuple[float, ...]
     value: float
 
 
@@ -170,15 +185,17 @@ class Cases:
             c.U = c.U / ratio
 
     def split(self, count: int) -> None:
-        """Split the cases of the largest spread until there are so many; rho falls as they grow."""
-        before, spreads = len(self.cases), [c.spread() for c in self.cases]
-        while len(self.cases) < count:
-            k = max(range(len(spreads)), key=lambda i: spreads[i][0])
-            size, normal = spreads[k]
-            if not size > 0:
-                break
-            self.cases[k : k + 1] = self.halves(self.cases[k], normal)
-            spreads[k : k + 1] = [c.spread() for c in self.cases[k : k + 2]]
+        """Split the cases of the largest bounds until there are so many; rho falls as they grow."""
+        before, size = len(self.cases), 0
+        while size < len(self.cases) < count:
+            size = len(self.cases)
+            uppers = self.bound().uppers
+            parts = [[c] for c in self.cases]
+            for k in np.argsort(-np.array(uppers)):
+                spread, normal = self.cases[k].spread()
+                if spread > 0 and sum(map(len, parts)) < count:
+                    parts[k] = self.halves(self.cases[k], normal)
+            self.cases = [c for part in parts for c in part]
         self.scale_rho((before / len(self.cases)) ** 0.5)
 
     def halves(self, case: Case, normal: Array) -> list[Case]:
@@ -200,17 +217,18 @@ class Cases:
         """Return W in the domain of d, the multipliers, and the value that they prove."""
         problem, m = self.problem, self.shape[0]
         W = problem.loss.clip_dual(problem.loss.observed.field(self.W))
-        dense, leaves = problem.loss.observed.tensor(W), list[tuple[Path, Array]]()
+        dense, leaves = problem.loss.observed.tensor(W), list[Leaf]()
         for c in self.cases:
             N = np.maximum(-2 * self.rho * c.U, 0.0)
             np.fill_diagonal(N, 0.0)
             rest = -2 * self.rho * c.U[:m, m : sum(self.shape)] - dense
             N[:m, m : sum(self.shape)] = np.maximum(rest, 0.0)
             N[m : sum(self.shape), :m] = N[:m, m : sum(self.shape)].T
-            leaves.append((c.path, np.minimum(N, N.T)))
-        uppers = [m.bound for _, m in multipliers(problem, dense, tuple(leaves))]
+            leaves.append(Leaf(c.path, np.minimum(N, N.T), c.X))
+        form = of_pair(dense, *problem.atom.gauges)
+        uppers = tuple(bound_leaf(cell(form, x.path), x).bound for x in leaves)
         s = problem.lam / max(problem.lam, *uppers)
-        return Bounded(W, tuple(leaves), rays.value(problem, W, s))
+        return Bounded(W, tuple(leaves), self.rho, uppers, rays.value(problem, W, s))
 
 
 def balance_components(factors: Factors) -> Array:
@@ -276,23 +294,22 @@ def settle(
     return best
 
 
-def multipliers(
-    problem: Problem, W: Array, leaves: tuple[tuple[Path, Array], ...]
-) -> list[tuple[Path, PairMultiplier]]:
-    """Return each case's multiplier for a dense W, with the bound it proves."""
-    form = of_pair(W, *problem.atom.gauges)
-    return [(path, repair(cell(form, path), N, np.zeros(1))) for path, N in leaves]
+def bound_leaf(part: Cell, leaf: Leaf) -> PairMultiplier:
+    """Return a case's multiplier with the bound it proves."""
+    return repair(part, leaf.N, np.zeros(1))
 
 
-def tree_of(leaves: list[tuple[Path, PairMultiplier]]) -> Grown:
-    """Return the tree whose leaves have these paths."""
-    nodes = list[Node[Label, Warm, PairMultiplier]]()
+def tree_of(problem: Problem, W: Array, found: Bounded) -> Grown:
+    """Return the tree of the cases for a dense W; it can grow further, from their iterates."""
+    form, nodes = of_pair(W, *problem.atom.gauges), list[Node[Label, Warm, PairMultiplier]]()
+    leaves = [(x.path, solved(cell(form, x.path), x, found.rho)) for x in found.leaves]
 
-    def add(path: Path, below: list[tuple[Path, PairMultiplier]], parent: int) -> int:
+    def add(path: Path, below: list[tuple[Path, Known]], parent: int) -> int:
         """Append a part and all below it; return its number."""
-        at, depth, top = len(nodes), len(path), max(below, key=lambda leaf: leaf[1].bound)[1]
-        nodes.append(Node(path, Solved(top.bound, top), parent))
+        at, depth, top = len(nodes), len(path), max(below, key=lambda leaf: leaf[1].upper)[1]
+        nodes.append(Node(path, Solved(top.upper, top.witness), parent))
         if len(below) == 1:
+            nodes[at] = replace(nodes[at], solved=top)
             return at
         label = below[0][0][depth]
         groups = ([x for x in below if (x[0][depth] is label) == same] for same in (True, False))
@@ -302,3 +319,15 @@ def tree_of(leaves: list[tuple[Path, PairMultiplier]]) -> Grown:
 
     add((), leaves, -1)
     return Tree(tuple(nodes), -np.inf, None)
+
+
+def solved(part: Cell, leaf: Leaf, rho: float) -> Known:
+    """Return what is known of a case, in the units of its relaxation for a given W."""
+    multiplier, d = bound_leaf(part, leaf), part.size
+    mass = max(float(np.trace(leaf.X[:d, :d])), float(leaf.X.max()), TINY)
+    scale = max(2 * rho * mass, LEAST * unit(part))
+    U = -leaf.N / scale
+    U[np.diag_indices(d)] += multiplier.D / scale
+    warm = Warm(leaf.X / mass, U, scale / unit(part), multiplier)
+    halves = splits(part, *np.linalg.eigh(leaf.X[:d, :d]))
+    return Solved(multiplier.bound, multiplier, split=halves, warm=warm)

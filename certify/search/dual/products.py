@@ -10,9 +10,10 @@ import numpy as np
 from certify.base.arrays import Array
 from certify.losses import Squared
 from certify.polar import Proposal
-from certify.polar.branching.pairs import proof_of
 from certify.polar.eigen import on_grid
+from certify.polar.methods.branch import grow_tree, proposal
 from certify.polar.product_query import ProductQuery
+from certify.polar.query import PolarQuery
 from certify.polar.relaxation.pair_admm import repair
 from certify.polar.relaxation.pair_leaf import leaf
 from certify.polar.relaxation.pairs import cell, of_pair
@@ -40,7 +41,9 @@ FURTHER = (
 )
 EDGE = 1e-9  # relative slack for the last roundings of a leaf
 POLISHING = 0.4  # share of the time left
-CASES, CASES_SHARE = 200, 0.9  # rows and columns up to which cases are quick; of the time left
+CASES = 200  # rows and columns up to which cases are quick
+CASES_SHARES = 0.7, 0.95  # of the time left: for the cases, and when the tree of the last ones ends
+MORE = 1024  # parts of that tree at most
 LOOSE = 2e-3  # relative gap of one relaxation under which a tree for its W alone closes it sooner
 ENOUGH = 0.5  # of epsilon: the gap at which no further dual point is tried
 
@@ -92,23 +95,31 @@ def polish_jointly(run: Run, W: Array) -> Iterator[Dual]:
             return
 
 
-def polish_cases(run: Run) -> Iterator[Dual]:
-    """Yield dual points polished together with a tree of cases, of more and more of them."""
+def polish_cases(run: Run) -> Iterator[Dual | None]:
+    """Yield dual points polished together with a tree of cases, of more and more of them.
+
+    The worst cases, beside a W that is not changed any more, have less to settle than all: the
+    tree of the last ones grows on.
+    """
     problem = run.problem
     if not has_cases(problem) or not run.start.size:
         return
-    left = run.clock.left()
-    until = np.inf if left is None else monotonic() + CASES_SHARE * left
+    left, now = run.clock.left(), monotonic()
+    first, last = (None if left is None else now + share * left for share in CASES_SHARES)
     top, wanted = run.start, run.start.value - ENOUGH * run.epsilon
     run.clock.tell("dual point of a tree", top.value)
-    for found in joint_cases.polish(
-        problem, top.factors, wanted, lambda: monotonic() > until or run.clock.expired()
-    ):
-        dual = prove_cases(problem, found)
-        if dual is not None:
-            yield dual
+    found = None
+
+    def expired() -> bool:
+        """Whether the share of the cases is spent."""
+        return run.clock.expired() or (first is not None and monotonic() > first)
+
+    for found in joint_cases.polish(problem, top.factors, wanted, expired):
+        yield prove_cases(problem, found)
         if top.value - found.value <= LOOSE * abs(top.value):
             return
+    if found is not None and len(found.leaves) > 1:
+        yield prove_cases(problem, found, MORE, last)
 
 
 def has_cases(problem: Problem) -> bool:
@@ -117,16 +128,18 @@ def has_cases(problem: Problem) -> bool:
     return is_nonnegative(problem) and not loss.rowwise and sum(loss.dims) <= CASES
 
 
-def prove_cases(problem: Problem, found: Bounded) -> Dual | None:
-    """Return a dual point with the tree that proves its polar."""
+def prove_cases(
+    problem: Problem, found: Bounded, nodes: int = 0, deadline: float | None = None
+) -> Dual | None:
+    """Return a dual point with the tree that proves its polar, grown to so many parts."""
     point = inside_point(problem, found.W)
     if point is None:
         return None
-    W = problem.loss.observed.tensor(point.W)
-    tree = joint_cases.tree_of(joint_cases.multipliers(problem, W, found.leaves))
-    upper, proof = proof_of(of_pair(W, *problem.atom.gauges), tree, problem.lam)
-    s = min(1.0, problem.lam / max(upper, TINY))
-    return Dual(point, Proposal(upper, proof), rays.along(problem, point.W)(s))
+    W, (left, right) = problem.loss.observed.tensor(point.W), problem.atom.gauges
+    query = PolarQuery(W, left, right, problem.lam, deadline=deadline, nodes=nodes)
+    polar = proposal(query, grow_tree(query, joint_cases.tree_of(problem, W, found)))
+    s = min(1.0, problem.lam / max(polar.upper, TINY))
+    return Dual(point, polar, rays.along(problem, point.W)(s))
 
 
 def simple(problem: Problem) -> bool:
