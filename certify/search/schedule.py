@@ -65,7 +65,15 @@ class Family:
             refuted = start.value - small.value > epsilon
             fresh = None if refuted else seed
             small = lowest([small, *again(self, every, start.size, wanted, fresh)])
-        return SearchResult(falling([("start", start), *met]), small, every.best, every.duals)
+        bare = [] if problem.offsets else [evaluate(problem, no_components(start), ())]
+        met += [("no components", s) for s in bare]
+        small, best = (lowest([s, *bare]) for s in (small, every.best))
+        return SearchResult(falling([("start", start), *met]), small, best, every.duals)
+
+
+def no_components(s: Candidate) -> Factors:
+    """Return factors without components: a penalty that counts alone is the least there."""
+    return tuple(x[..., :0] for x in s.factors)
 
 
 def again(

@@ -12,7 +12,7 @@ from certify import InputError, Problem, Verdict, check
 from certify.atoms import CP, RankOne
 from certify.losses import Squared
 from certify.norms import Weighted
-from certify.offsets import OFFSETS, ColumnIntercept
+from certify.offsets import OFFSETS, ColumnIntercept, Intercept
 from certify.pipeline.certificate.file import as_numpy
 from tests.judge import (
     CERTIFIED,
@@ -174,10 +174,13 @@ def test_factors_whose_objective_overflows_are_refused(size):
 
 def test_a_point_whose_value_is_no_float_is_not_said_to_be_reached():
     size = 2.0**-1000  # the candidate's objective is 2^2000 times the data's square
-    problem = Problem(Squared(np.full((2, 2, 2), size)), CP("l2", order=3), size / 4)
-    found = check(problem, [np.ones((2, 1))] * 3, budget=1)
+    loss, start = Squared(np.full((2, 2, 2), size)), [np.ones((2, 1))] * 3
+    found = check(Problem(loss, CP("l2", order=3), size / 4, Intercept(1.0)), start, budget=1)
     assert found.steps == (("start", np.inf),)
-    assert (found.reached, found.upper) == (None, 4.0)
+    assert found.reached is None
+    assert found.upper == pytest.approx(4 / 9)
+    found = check(Problem(loss, CP("l2", order=3), size / 4), start, budget=1)
+    assert (found.verdict, found.better_upper) == (REFUTED, 5e-324)  # without any component
 
 
 def test_factors_too_far_apart_for_the_rounded_tier_are_still_certified_exactly():

@@ -535,3 +535,12 @@ def test_a_polished_dual_point_stays_in_the_domain_of_a_weighted_loss(seed):
     problem = Problem(Absolute(Y, weights=weights), CP(["l2", "l2+", "l2"]), 1.0)
     start = [np.abs(rng.standard_normal((n, 2))) for n in Y.shape]
     assert check(problem, start, budget=2).lower > 0
+
+
+def test_a_penalty_far_above_the_data_leaves_no_component():
+    Y = 2.0**-500 * np.array([[3.0, -1.0], [2.0, 4.0]])[:, :, None, None]
+    problem = Problem(Squared(Y), CP(["l2"] * 4, form="sum"), 0.25)
+    start = [2.0**-125 * np.array(x) for x in ([[1.0], [-2.0]], [[1.0], [0.5]], [[1.0]], [[1.0]])]
+    found = improve(problem, start, budget=2)
+    assert found.result.verdict is Verdict.CERTIFIED
+    assert found.objective == problem.objective([np.zeros((n, 0)) for n in Y.shape])
