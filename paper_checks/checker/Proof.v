@@ -2535,12 +2535,12 @@ rewrite liftE /e; last by lia.
 by rewrite zrM p2D /dv; ring.
 Qed.
 
-Lemma chunksE k n x : size x = (k * n)%N -> shape k n (Grid (chunks k n x) Z0) /\
+Lemma chunksE k n x e : (k * n <= size x)%N -> shape k n (Grid (chunks k n x) e) /\
   forall i j, (i < k)%N -> (j < n)%N -> nth Z0 (nth [::] (chunks k n x) i) j = nth Z0 x (i * n + j).
 Proof.
 elim: k x => [|k IH] x hx; first by split=> //; split.
-have hn : (n <= size x)%N by rewrite hx mulSn leq_addr.
-have [[h1 h2] h3] := IH (drop n x) ltac:(by rewrite size_drop hx mulSn addKn).
+have hn : (n <= size x)%N by apply: leq_trans hx; rewrite mulSn leq_addr.
+have [[h1 h2] h3] := IH (drop n x) ltac:(by rewrite size_drop leq_subRL // -mulSn).
 split; first split=> [|[|i] hi] /=; rewrite /= ?size_takel //; [by congr S|exact: h2|].
 move=> [|i] j hi hj /=; first by rewrite nth_take.
 by rewrite h3 // nth_drop mulSn addnA.
@@ -2571,23 +2571,12 @@ Lemma deep_gridE a l d e w h M : shape M d h -> size w = layers_size d l ->
 Proof.
 elim: l d w h => [|c l IH] d w h hh //= hw.
 have hw1 : size (take (d * c) w) = (d * c)%N by rewrite size_takel // hw leq_addr.
-have [sX eX] : shape d c (Grid (chunks d c w) e) /\ forall k j, (k < d)%N -> (j < c)%N ->
-    en (Grid (chunks d c w) e) k j = at_ w (k * c + j) * p2 e.
-  suff [h1 h2] : shape d c (Grid (chunks d c w) Z0) /\ forall i j, (i < d)%N -> (j < c)%N ->
-      nth Z0 (nth [::] (chunks d c w) i) j = nth Z0 w (i * c + j).
-    by split=> // k j hk hj; rewrite /en /entry_ /= h2.
-  have := leq_addr (layers_size c l) (d * c); rewrite -hw; clear.
-  elim: d w => [|k IH'] w hx; first by split=> //; split.
-  have hn : (c <= size w)%N by apply: leq_trans hx; rewrite mulSn leq_addr.
-  have [[h1 h2] h3] := IH' (drop c w) ltac:(by rewrite size_drop leq_subRL // -mulSn).
-  split; first split=> [|[|i] hi] /=; rewrite /= ?size_takel //; [by congr S|exact: h2|].
-  move=> [|i] j hi hj /=; first by rewrite nth_take.
-  by rewrite h3 // nth_drop mulSn addnA.
+have [sX eX] := @chunksE d c w e ltac:(by rewrite hw leq_addr).
 have [ht et] := transposeE sX; have [hz ez] := productE hh ht.
 have {ez et} zE i j : (i < M)%N -> (j < c)%N -> en (mul h (transpose c (Grid (chunks d c w) e))) i j
     = \sum_(k < d) en h i k * (at_ w (k * c + j) * p2 e).
   move=> hi hj; rewrite -(enE _ (Ordinal hi) (Ordinal hj)) ez et trmxK mxE.
-  by apply: eq_bigr => k _; rewrite !enE eX.
+  by apply: eq_bigr => k _; rewrite !enE /en /entry_ /= eX.
 case: l IH hw => [|c' l] IH hw; first by split=> // i j hi hj; rewrite zE.
 have [ha ea] := activateE a hz; have [|h1 h2] := IH c (drop (d * c) w) _ ha.
   by rewrite size_drop hw addKn.
@@ -4297,8 +4286,8 @@ move=> e hw ht u v _ _ _ _ _; have [c' [l' [[<- <-] hf em e1 [_ l1 a0 _ rn]]]] :
 set M := size (ints f) in hf em; set n := last c l in em; move: ht; rewrite /deep_square -/M -/n.
 set W := Grid (chunks M n (flatten (ints w))) (ex w).
 have sw : all (fun r : seq Z => size r == 1%N) (ints w) by rewrite -e1; exact: shape_all hw.
-have [[hW1 hW2] hW3] := @chunksE M n (flatten (ints w)) (ltac:(by rewrite (size_flat sw) muln1 (proj1 hw))).
-have hW : shape M n W by split.
+have [hW1 hW3] := @chunksE M n (flatten (ints w)) (ex w) ltac:(by rewrite (size_flat sw) muln1 (proj1 hw) em).
+have hW : shape M n W by exact: hW1.
 have WE i j : (i < M)%N -> (j < n)%N -> en W i j = en w (i * n + j) 0.
   move=> hi hj; rewrite /en /entry_ /= hW3 // (nth_flat sw) ?divn1 ?modn1 // muln1 (proj1 hw) em.
   by apply: (@leq_trans (i.+1 * n)); [rewrite mulSn addnC ltn_add2r|rewrite leq_mul2r hi orbT].
@@ -4320,7 +4309,7 @@ move=> ht; suff hs : S ^+ 2 <= dv t * (\prod_(y <- layer_norms c l x) y) ^+ 2.
     by rewrite dotC dot_mull.
   apply: le_trans (cauchy_schwarz _ _) _; rewrite eS eq_size exprMn [leRHS]mulrA [leRHS]mulrC -[right_norm q]/(dright_norm d) rn norm_sqr.
   by rewrite ler_wpM2l ?sq_ge0.
-clear eS eq_size; rewrite /S /H; clear S H; move: hW; clearbody W; clear WE hW1 hW2 hW3 => hW.
+clear eS eq_size; rewrite /S /H; clear S H; move: hW; clearbody W; clear WE hW1 hW3 => hW.
 case: l @n l1 ht {e em} hW => [|e2 l] n l1 ht hW //; case: h ht => //=.
 - move=> cw cf lw lf sw_ sf [<-]; rewrite !dvM powerE dv_max oneE.
   have L1 : 1 <= Num.max 1 (dv a) by rewrite le_max lexx.
