@@ -544,3 +544,11 @@ def test_a_penalty_far_above_the_data_leaves_no_component():
     found = improve(problem, start, budget=2)
     assert found.result.verdict is Verdict.CERTIFIED
     assert found.objective == problem.objective([np.zeros((n, 0)) for n in Y.shape])
+
+
+def test_a_penalty_whose_square_is_no_float_ends_in_a_bracket():
+    Y = 1e-300 * np.arange(-11.0, 13.0).reshape(3, 4, 2)
+    problem = Problem(Squared(Y), CP(["l2"] * 3, form="sum"), 1e-12)
+    start = [1e-100 * np.ones((n, 1)) for n in Y.shape]
+    found = check(problem, start, budget=1)
+    assert 0 <= found.lower <= found.upper

@@ -121,7 +121,7 @@ class ProductForm:
         """Return the bound of <G, X> that proves a value."""
         scaled = max(value, 0.0) * self.times
         if self.form == "gram":
-            return scaled**2 / self.wide(self.columns)
+            return scaled * scaled / self.wide(self.columns)
         return scaled * (2 if self.form == "hat" else 1)
 
     def matrix(self) -> Array:
