@@ -188,11 +188,25 @@ class Parts(NamedTuple):
     def solve(self, q: Array, weights: Array, pull: Array) -> Array:
         """Minimize 1/2 sum weights (A q)^2 - pull A q + 1/2 <q, K q>, near q where it is flat."""
         matrix = self.A.T @ sparse.diags_array(weights) @ self.A + self.K
-        scale = float(matrix.diagonal().max(initial=0.0)) or 1.0
-        solver = splu((matrix + FLAT * scale * sparse.eye_array(len(q))).tocsc())
+        return near_solution(matrix, lambda pull: self.A.T @ pull)(q, pull)
+
+
+def near_solution(
+    matrix: Any,  # noqa: ANN401  scipy.sparse
+    right: Callable[[Array], Array],
+) -> Callable[[Array, Array], Array]:
+    """Return what solves matrix q = right(pull) of a semidefinite matrix, near a q given."""
+    scale = float(matrix.diagonal().max(initial=0.0)) or 1.0
+    solver = splu((matrix + FLAT * scale * sparse.eye_array(matrix.shape[0])).tocsc())
+
+    def solve(q: Array, pull: Array) -> Array:
+        """Return q, refined."""
+        wanted = right(pull)
         for _ in range(REFINED):
-            q = q + solver.solve(np.asarray(self.A.T @ pull - matrix @ q))
+            q = q + solver.solve(np.asarray(wanted - matrix @ q))
         return q
+
+    return solve
 
 
 def split_values(flat: Array, shapes: Sequence[tuple[int, ...]]) -> Values:
@@ -310,6 +324,12 @@ def proximal(objective: Fit, prices: Array, start: Array) -> Array:
     return run.x
 
 
+def factorized(objective: Fit, t: float) -> Callable[[Array, Array], Array]:
+    """Return what minimizes 1/2 |A q - target|^2 / t + 1/2 <q, K q>, near q where it is flat."""
+    A, K = objective.design, objective.stiffness
+    return near_solution(A.T @ A / t + K, lambda target: A.T @ target / t)
+
+
 def alternating(objective: Fit) -> Array:
     """Minimize l(X) + H(q) over X = Z + A q by ADMM, with the prox of l instead of gradients.
 
@@ -323,13 +343,22 @@ def alternating(objective: Fit) -> Array:
     joint: Array | None = None
     free = all(o.free for o in offsets)  # t changes no fit of these
     small = free or objective.design.shape[1] * ones.size <= AGAIN
+    sparsely = len(offsets) > 1 and any(o.entrywise for o in offsets)
+    sparsely = sparsely and not any(o.price for o in offsets)
+    solve: Callable[[Array, Array], Array] | None = None
     shapes = [o.shape(observed) for o in offsets]
     X, dual, t = objective.Z.copy(), np.zeros(objective.Z.shape), 1.0
+    flat = np.zeros(objective.design.shape[1])
     for k in range(STEPS):
         target = np.asarray(X - objective.Z + dual)
-        if small and fitted != t and not (free and fitted):
+        if sparsely and fitted != t:
+            solve, fitted = factorized(objective, t), t
+        elif small and fitted != t and not (free and fitted):
             joint, fitted = joint_fit(offsets, ones.reshape(-1) / t, observed), t
-        if joint is None:
+        if solve is not None:
+            flat = solve(flat, target.reshape(-1))
+            q = split_values(flat, shapes)
+        elif joint is None:
             q = least_squares(offsets, target, ones / t, observed)
         else:
             q = split_values(joint @ target.reshape(-1) / fitted**0.5, shapes)

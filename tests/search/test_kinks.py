@@ -7,6 +7,7 @@ from certify import Problem, check
 from certify.atoms import ReLU
 from certify.losses import Absolute, Hinge, Quantile, Squared
 from certify.offsets import ColumnIntercept, Linear, Smooth, Sparse
+from certify.problem import best_offsets
 from certify.problem.best_offsets import matrices
 from certify.search.candidate import evaluate
 from certify.search.dual.kinks import balance, has_kinks
@@ -61,3 +62,12 @@ def test_covariates_beside_a_loss_with_kinks_leave_a_bound():
     problem = Problem(Absolute(Y), ReLU(X), 1.0, PARTS["smooth"])
     result = check(problem, NONE, budget=4.0)
     assert result.lower > 0.5 * result.upper > 0
+
+
+def test_smooth_parts_beside_a_loss_with_kinks_are_fitted_by_one_factorization(monkeypatch):
+    made = []
+    plain = best_offsets.splu
+    monkeypatch.setattr(best_offsets, "splu", lambda matrix: made.append(1) or plain(matrix))
+    problem = Problem(Quantile(Y, 0.25), ReLU(X), 0.5, PARTS["smooth"])
+    assert evaluate(problem, NONE).value == pytest.approx(2.369757083, rel=1e-9)
+    assert 0 < len(made) <= 100  # once a step size, not once a step
