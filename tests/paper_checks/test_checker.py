@@ -920,7 +920,6 @@ def patched(outputs=1, right="l2", seed=1, loss=Squared, **layer):
 
 PATCHES = {
     "sums": {},
-    "sums of outputs": {"outputs": 2},
     "sums of each output": {"outputs": 2, "right": "l1", "seed": 2},
     "sums with free biases": {**FREE, "sizes": (2, 2, 2, 2)},
     "largest": {"pool": "max"},
