@@ -324,10 +324,32 @@ def proximal(objective: Fit, prices: Array, start: Array) -> Array:
     return run.x
 
 
-def factorized(objective: Fit, t: float) -> Callable[[Array, Array], Array]:
-    """Return what minimizes 1/2 |A q - target|^2 / t + 1/2 <q, K q>, near q where it is flat."""
-    A, K = objective.design, objective.stiffness
-    return near_solution(A.T @ A / t + K, lambda target: A.T @ target / t)
+def fit_at(objective: Fit, t: float) -> Callable[[Array, Array], Array]:
+    """Return what minimizes 1/2 |A q - target|^2 / t + H(q), q flat and near a q where it is flat.
+
+    By one matrix, or one factorization, where that is small.
+    """
+    offsets, A, observed = objective.offsets, objective.design, objective.loss.observed
+    weights, sparse_part = np.full(objective.Z.shape, 1 / t), any(o.price for o in offsets)
+    if len(offsets) > 1 and any(o.entrywise for o in offsets) and not sparse_part:
+        return near_solution(A.T @ A / t + objective.stiffness, lambda x: A.T @ x / t)
+    small = any_step(offsets) or A.shape[1] * weights.size <= AGAIN
+    joint = joint_fit(offsets, weights.reshape(-1), observed) if small else None
+    if joint is not None:
+        return lambda _, x: np.asarray(joint @ x / t**0.5)
+
+    def solve(q: Array, x: Array) -> Array:
+        """Return the best values by least squares."""
+        del q
+        values = least_squares(offsets, x.reshape(weights.shape), weights, observed)
+        return np.concatenate([v.reshape(-1) for v in values])
+
+    return solve
+
+
+def any_step(offsets: Sequence[Offset]) -> bool:
+    """Whether a fit is the same at each t: of free offsets, which are lines or covariates."""
+    return all(o.free and not o.entrywise for o in offsets)
 
 
 def alternating(objective: Fit) -> Array:
@@ -337,32 +359,15 @@ def alternating(objective: Fit) -> Array:
     differ, halved where they differ far more (Boyd et al. 2011, 3.4.1).
     """
     prox: Callable[[Array, float], Array] = getattr(objective.loss, "prox")  # noqa: B009  not smooth
-    observed, ones = objective.loss.observed, np.ones(objective.Z.shape)
-    offsets, fitted = objective.offsets, 0.0
-    q: Values = ()
-    joint: Array | None = None
-    free = all(o.free for o in offsets)  # t changes no fit of these
-    small = free or objective.design.shape[1] * ones.size <= AGAIN
-    sparsely = len(offsets) > 1 and any(o.entrywise for o in offsets)
-    sparsely = sparsely and not any(o.price for o in offsets)
-    solve: Callable[[Array, Array], Array] | None = None
-    shapes = [o.shape(observed) for o in offsets]
+    observed, offsets = objective.loss.observed, objective.offsets
     X, dual, t = objective.Z.copy(), np.zeros(objective.Z.shape), 1.0
-    flat = np.zeros(objective.design.shape[1])
+    q, fit_offsets, fitted = np.zeros(objective.design.shape[1]), fit_at(objective, t), t
+    shapes = [o.shape(observed) for o in offsets]
     for k in range(STEPS):
-        target = np.asarray(X - objective.Z + dual)
-        if sparsely and fitted != t:
-            solve, fitted = factorized(objective, t), t
-        elif small and fitted != t and not (free and fitted):
-            joint, fitted = joint_fit(offsets, ones.reshape(-1) / t, observed), t
-        if solve is not None:
-            flat = solve(flat, target.reshape(-1))
-            q = split_values(flat, shapes)
-        elif joint is None:
-            q = least_squares(offsets, target, ones / t, observed)
-        else:
-            q = split_values(joint @ target.reshape(-1) / fitted**0.5, shapes)
-        fit = np.asarray(objective.Z + shift(offsets, q, observed))
+        if t != fitted and not any_step(offsets):
+            fit_offsets, fitted = fit_at(objective, t), t
+        q = fit_offsets(q, (X - objective.Z + dual).reshape(-1))
+        fit = np.asarray(objective.Z + shift(offsets, split_values(q, shapes), observed))
         before, X = X, prox(fit - dual, t)
         dual = dual + X - fit
         apart, moved = float(np.abs(X - fit).max()), float(np.abs(X - before).max())
@@ -371,4 +376,4 @@ def alternating(objective: Fit) -> Array:
         if k % BALANCED == BALANCED - 1 and k < STEPS // 2:
             change = 0.5 if apart > UNEVEN * moved else 2.0 if moved > UNEVEN * apart else 1.0
             t, dual = t * change, dual * change
-    return np.concatenate([x.reshape(-1) for x in q])
+    return q
