@@ -3,6 +3,7 @@
 
 From Coq Require Import ZArith.
 From mathcomp Require Import ssreflect ssrfun ssrbool ssrnat eqtype seq.
+From mathcomp Require path.
 From Checker Require Import Words.
 
 Set Implicit Arguments.
@@ -244,7 +245,7 @@ Record data := Data {
   dpatches : nat; dpool : option (seq nat * bool);  (* each patch's row of Y; the largest, or the sum *)
   ddeep : option (grid * seq nat * dyadic);  (* features, sizes of the layers and slope of a deep network *)
   dY : grid; dC : grid; dloss : loss_form dyadic; dlam : dyadic; dform : theta_form;
-  dleft_norm : norm_form; dright_norm : norm_form; dleft : sign; dright : sign;
+  dleft_norm : norm_form dyadic; dright_norm : norm_form dyadic; dleft : sign; dright : sign;
   dleft_modes : modes; dright_modes : modes; dfactors : seq grid;  (* of a tensor, one a mode *)
   dcolumns : bool; drows : bool; dP : grid; dQ : grid; down : bool;  (* ridges as columns *)
   dU : grid; dV : grid; dA : grid; dB : grid; dfound : bool;  (* offsets as columns *)
@@ -282,9 +283,9 @@ Record part := Part { of_split : nat; rests : seq (seq nat); pF : grid }.
 Record product_proof := ProductProof { added : seq multiplier; parts : seq part; pL : option grid; pshift : dyadic }.
 Inductive polar :=
 | Products (by_hat : bool) (n : option grid) (splits : seq split) (t : cases product_proof)
-| Spectral (by_columns : bool) (n m l : option grid) (shift : dyadic)
+| Spectral (by_columns : bool) (scales : option (grid * grid)) (n m l : option grid) (shift : dyadic)
 | Conic (t : cases form_proof)
-| Lines
+| Lines (level : option dyadic)
 | Cones (by_columns : bool) (roots : seq (tree (nat * nat) unit))
 | Opposite
 | Layer (t : cases layer_proof)
@@ -369,13 +370,21 @@ Definition pool_ (d : data) (r : nat) (x : grid) : grid :=
   if dpool d is Some (s, largest) then
     Grid (map (foldr (zip_with (if largest then Z.max else Z.add)) (nseq r Z0)) (buckets (dm d) s (ints x))) (ex x)
   else x.
+Definition norm_ok (p : norm_form dyadic) (k : nat) : bool :=
+  match p with
+  | Weighted w => eqn (size w) k && all (fun x => Z.ltb Z0 (num x)) w
+  | Elastic alpha => Z.leb Z0 (num alpha) && dleb alpha one
+  | Groups g | LargestGroup g => eqn (size g) k && all (fun c => Nat.ltb c k) g
+  | _ => true
+  end.
+Definition norms_ok (d : data) : bool := norm_ok (dleft_norm d) (dinputs d) && norm_ok (dright_norm d) (dn d).
 Definition ridges_ok (d : data) : bool :=
   [&& shaped (dn d) 1 (dP d), nonneg (dP d), shaped (dm d) 1 (dQ d) & nonneg (dQ d)].
 
 Definition well_formed (d : data) : bool :=
   [&& shaped (dm d) (dn d) (dY d), shaped (dm d) (dn d) (dC d), nonneg (dC d),
       point_ok d (dr d) (dU d) (dV d) (dfactors d) (dA d) (dB d)
-    & [&& layer_ok d, Z.leb Z0 (num (dlam d)), ridges_ok d, defined_ (dloss d) & labels_ok d]].
+    & [&& layer_ok d && norms_ok d, Z.leb Z0 (num (dlam d)), ridges_ok d, defined_ (dloss d) & labels_ok d]].
 
 (* twice what a residual r costs, in units of 2^2e, if r is in units of 2^e; so fine a grid that the
    loss's number and 1 are integers on it *)
@@ -403,28 +412,67 @@ Definition residuals (d : data) (z : grid) : grid :=
 Section Check.
 Variable mul : grid -> grid -> grid.  (* A B^T *)
 
-(* sum over the columns of |u_k| |v_k|, rounded down or up, or of (|u_k|^2 + |v_k|^2) / 2 *)
-Definition norm_square (p : norm_form) (x : seq Z) : Z :=
+(* the numbers of each group, together; an exponent such that its double is below all others' *)
+Fixpoint add_to (T : Type) (f : T -> T -> T) (i : nat) (v : T) (l : seq T) : seq T :=
+  if l is a :: l' then if i is j.+1 then a :: add_to f j v l' else f v a :: l' else [::].
+Definition in_groups (T : Type) (f : T -> T -> T) (none : T) (g : seq nat) (x : seq T) : seq T :=
+  foldl (fun l e => add_to f e.1 e.2 l) (nseq (size g) none) (zip g x).
+Definition square_ (z : Z) : Z := Z.mul z z.
+Definition half_exponent (w : seq dyadic) : Z := foldr (fun x h => Z.min (Z.div (dex x) 2) h) Z0 w.
+
+(* |x|^2 in units of 2^(2 unit), rounded down or up as the root is *)
+Definition norm_unit (p : norm_form dyadic) : Z :=
+  match p with
+  | Weighted w => half_exponent w
+  | Elastic alpha => Z.sub (Z.min Z0 (dex alpha)) guard
+  | Groups _ => Z.opp guard
+  | _ => Z0
+  end.
+Definition norm_square (root : Z -> Z) (p : norm_form dyadic) (x : seq Z) : Z :=
+  let long z := root (Z.shiftl z (Z.add guard guard)) in
   match p with
   | L1 => let a := sumabs Z0 x in Z.mul a a
   | L2 => dotz Z0 x x
   | LInf => let a := foldr (fun z a => Z.max (Z.abs z) a) Z0 x in Z.mul a a
+  | Weighted w => let h := half_exponent w in
+      sumz (fun z w => Z.mul w (square_ z)) Z0 x (map (fun v => lift (num v) (dex v) (Z.add h h)) w)
+  | Elastic alpha => let e := Z.min Z0 (dex alpha) in let a := lift (num alpha) (dex alpha) e in
+      square_ (Z.add (Z.mul a (Z.shiftl (sumabs Z0 x) guard))
+                     (Z.mul (Z.sub (lift 1 Z0 e) a) (long (dotz Z0 x x))))
+  | Groups g => square_ (foldr (fun z s => Z.add (long z) s) Z0 (in_groups Z.add Z0 g (map square_ x)))
+  | LargestGroup g => foldr Z.max Z0 (in_groups Z.add Z0 g (map square_ x))
   end.
-Definition column_squares (p : norm_form) (r : nat) (u : grid) : seq Z :=
-  map (norm_square p) (ints (transpose r u)).
-Definition squares_of (p : norm_form) (r : nat) (u : grid) : dyadic :=
-  let x := column_squares p r u in Dy (sumz (fun a _ => a) Z0 x x) (Z.add (ex u) (ex u)).
+
+(* sum over the columns of |u_k| |v_k|, or of (|u_k|^2 + |v_k|^2) / 2, rounded as the root is *)
+Definition column_squares (root : Z -> Z) (p : norm_form dyadic) (r : nat) (u : grid) : seq Z :=
+  map (norm_square root p) (ints (transpose r u)).
+Definition column_ex (p : norm_form dyadic) (u : grid) : Z := Z.add (ex u) (norm_unit p).
+Definition squares_of (root : Z -> Z) (p : norm_form dyadic) (r : nat) (u : grid) : dyadic :=
+  let x := column_squares root p r u in Dy (sumz (fun a _ => a) Z0 x x) (Z.add (column_ex p u) (column_ex p u)).
 Definition thetas (root : Z -> Z) (d : data) (r : nat) (u v : grid) : dyadic :=
   let p := dleft_norm d in let p' := dright_norm d in let paid_ := priced_ (dfree d) u in
   match dform d with
   | Product =>
     let x := if ddeep d is Some (_, c :: l, _)
       then (map (layer_squares c l) (ints (transpose r u)), Z.mul (Z.of_nat (size l)) (ex u))
-      else (column_squares p r paid_, ex paid_) in
-    Dy (sumz (fun a b => root (Z.shiftl (Z.mul a b) (Z.add guard guard))) Z0 x.1 (column_squares p' r v))
-      (Z.sub (Z.add x.2 (ex v)) guard)
-  | Sum => dhalf (dadd (squares_of p r paid_) (squares_of p' r v))
+      else (column_squares root p r paid_, column_ex p paid_) in
+    Dy (sumz (fun a b => root (Z.shiftl (Z.mul a b) (Z.add guard guard))) Z0 x.1 (column_squares root p' r v))
+      (Z.sub (Z.add x.2 (column_ex p' v)) guard)
+  | Sum => dhalf (dadd (squares_of root p r paid_) (squares_of root p' r v))
   end.
+
+(* sup of sum u_i^2 / x_i^2 over |u| <= 1, x > 0 a column, rounded up *)
+Definition inverse_up (x : dyadic) : dyadic :=
+  let b := Z.add guard (Z.log2 (num x)) in Dy (ceil_div (Z.shiftl 1 b) (num x)) (Z.opp (Z.add b (dex x))).
+Definition ball_cost (p : norm_form dyadic) (x : grid) : dyadic :=
+  let d := map (fun r => let z := Dy (head Z0 r) (ex x) in dmul z z) (ints x) in
+  let each := map inverse_up (if p is Weighted w then zip_with dmul d w else d) in
+  match p with
+  | LInf => foldr dadd dzero each
+  | LargestGroup g => foldr dadd dzero (in_groups dmax dzero g each)
+  | _ => foldr dmax dzero each
+  end.
+Definition positive (k : nat) (x : grid) : bool := shaped k 1 x && all (all (Z.ltb Z0)) (ints x).
 
 (* what the left factors give: s(F U), or U *)
 Definition activate (a : dyadic) (x : grid) : grid :=
@@ -752,15 +800,19 @@ Definition output_square (T : Type) (s : sign) (square : option bool -> T -> opt
 Definition column_at (m n : nat) (w : grid) (j : nat) : grid := transpose m (row_at (transpose n w) j).
 
 (* the bound of all outputs, from those of one *)
-Definition outputs_square (T : Type) (n : nat) (p : norm_form) (s : sign)
+(* the square of a dual norm, of the squares of its entries *)
+Definition total_square (p : norm_form dyadic) (x : seq dyadic) : option dyadic :=
+  match p with
+  | L1 => Some (foldr dmax dzero x)
+  | L2 => Some (foldr dadd dzero x)
+  | LInf => let y := foldr (fun x => dadd (sqrt_up (dmax x dzero))) dzero x in Some (dmul y y)
+  | _ => None
+  end.
+Definition outputs_square (T : Type) (n : nat) (p : norm_form dyadic) (s : sign)
     (square : nat -> option bool -> T -> option dyadic) (each : seq (sided T)) : option dyadic :=
   if eqn (size each) n then
     if all_of (mkseq (fun j => output_square s (square j) (nth (Signs None None) each j)) n) is Some x then
-      Some (dmax (match p with
-        | L1 => foldr dmax dzero x
-        | L2 => foldr dadd dzero x
-        | LInf => let y := foldr (fun x => dadd (sqrt_up (dmax x dzero))) dzero x in dmul y y
-        end) dzero)
+      if total_square p x is Some y then Some (dmax y dzero) else None
     else None
   else None.
 
@@ -835,15 +887,47 @@ Definition pooled_square (m k : nat) (s : seq nat) (f w : grid) (sign : option b
 (* the largest square of a row's dual norm: max or sum of squares of what v of a sign can meet *)
 Definition met (s : sign) (z : Z) : Z :=
   match s with Free => Z.abs z | NonNegative => Z.max z Z0 | NonPositive => Z.max (Z.opp z) Z0 end.
-Definition dual_square (p : norm_form) (s : sign) (x : seq Z) : Z :=
+(* about the least t with |(y - a t / b)_+|_2 <= (1 - a / b) t: of the largest numbers, one by one *)
+Fixpoint level_of (a b : Z) (y : seq Z) (total squares count : Z) : Z * Z * Z :=
+  if y is v :: y' then
+    let left := Z.mul (Z.mul a a) (Z.add (Z.sub squares (Z.mul 2 (Z.mul v total))) (Z.mul count (square_ v))) in
+    if Z.ltb Z0 count && Z.leb (square_ (Z.mul (Z.sub b a) v)) left then (total, squares, count)
+    else level_of a b y' (Z.add total v) (Z.add squares (square_ v)) (Z.succ count)
+  else (total, squares, count).
+Definition least_level (a b : Z) (y : seq Z) : Z :=
+  let '(total, squares, count) := level_of a b (path.sort (fun u v => Z.leb v u) y) Z0 Z0 Z0 in
+  let inside := Z.sub (square_ (Z.mul a total)) (Z.mul (Z.sub (Z.mul count (square_ a)) (square_ (Z.sub b a))) squares) in
+  ceil_div (Z.mul squares b) (Z.add (Z.mul a total) (root_down (Z.max Z0 inside))).
+
+(* the square of a row's dual norm: of what v of a sign can meet, rounded up; a level is tested *)
+Definition over_weight (y : Z) (w : dyadic) : Z :=
+  ceil_div (Z.shiftl y (Z.max Z0 (Z.opp (dex w)))) (Z.shiftl (num w) (Z.max Z0 (dex w))).
+Definition dual_square (level : option Z) (p : norm_form dyadic) (s : sign) (x : seq Z) : Z :=
   let next acc z := let y := Z.mul (met s z) (met s z) in
-    match p with L1 => Z.max acc y | L2 => Z.add acc y | LInf => Z.add acc (met s z) end in
-  let a := foldl next Z0 x in if p is LInf then Z.mul a a else a.
-Definition largest_row (p : norm_form) (s : sign) (w : grid) : dyadic :=
-  Dy (foldl (fun acc x => Z.max acc (dual_square p s x)) Z0 (ints w)) (Z.add (ex w) (ex w)).
-(* and of u with an l1 norm and a sign: a row, or its negative *)
-Definition lines (s : sign) (p : norm_form) (s' : sign) (w : grid) : dyadic :=
-  let plus := largest_row p s' w in let minus := largest_row p s' (gscale minus_one w) in
+    match p with L1 => Z.max acc y | LInf => Z.add acc (met s z) | _ => Z.add acc y end in
+  let a := foldl next Z0 x in
+  match p with
+  | LInf => Z.mul a a
+  | Weighted w => foldr (fun e t => Z.add (over_weight (square_ (met s e.1)) e.2) t) Z0 (zip x w)
+  | Elastic alpha => let e := Z.min Z0 (dex alpha) in let c := lift (num alpha) (dex alpha) e in let b := lift 1 Z0 e in
+      let t := if level is Some t then t else least_level c b (map (met s) x) in
+      let rest := foldr (fun z r => Z.add (square_ (Z.max Z0 (Z.sub (Z.mul b (met s z)) (Z.mul c t)))) r) Z0 x in
+      if Z.leb Z0 t && Z.leb rest (square_ (Z.mul (Z.sub b c) t)) then square_ t else a
+  | Groups g => foldr Z.max Z0 (in_groups Z.add Z0 g (map (fun z => square_ (met s z)) x))
+  | LargestGroup g =>
+      square_ (foldr (fun z t => Z.add (root_up z) t) Z0 (in_groups Z.add Z0 g (map (fun z => square_ (met s z)) x)))
+  | _ => a
+  end.
+Definition largest_row (level : option Z) (p : norm_form dyadic) (s : sign) (w : grid) : dyadic :=
+  Dy (foldl (fun acc x => Z.max acc (dual_square level p s x)) Z0 (ints w)) (Z.add (ex w) (ex w)).
+(* and of u with an l1 norm and a sign: a row, or its negative; finer where something is rounded *)
+Definition in_units (x : dyadic) (e : Z) : Z :=
+  let k := Z.sub (dex x) e in if Z.leb Z0 k then Z.shiftl (num x) k else ceil_div (num x) (Z.shiftl 1 (Z.opp k)).
+Definition finer_for (p : norm_form dyadic) (w : grid) : grid :=
+  match p with L1 | L2 | LInf => w | _ => let e := Z.sub (ex w) guard in Grid (regrid w e) e end.
+Definition lines (level : option dyadic) (s : sign) (p : norm_form dyadic) (s' : sign) (w : grid) : dyadic :=
+  let w := finer_for p w in let t := if level is Some t then Some (in_units t (ex w)) else None in
+  let plus := largest_row t p s' w in let minus := largest_row t p s' (gscale minus_one w) in
   match s with Free => dmax plus minus | NonNegative => plus | NonPositive => minus end.
 
 (* the same numbers, with no factor of two that all integers share: a guess, which is tested *)
@@ -862,15 +946,15 @@ Definition lowest (a : grid) : grid :=
    that of g_j.  At a leaf |h(z)|_* <= sum a_j c_j, and any y with y . g_j >= c_j proves
    |h(z)|_* <= y . z <= |y|_* |z|: y is a guess, which is tested. *)
 Section Cones.
-Variables (k : nat) (p p' : norm_form) (s s' : sign) (e : Z).  (* h is an integer times 2^e *)
+Variables (k : nat) (p p' : norm_form dyadic) (s s' : sign) (e : Z).  (* h is an integer times 2^e *)
 Definition point := (seq Z * seq Z)%type.
 Record vertex := Vertex { coordinates : seq Z; most : Z; long_ : Z; size_ : Z }.
 (* a bound of |A g|_* and about |g| in units of 2^-64, about the binary logarithm of |g|_2 *)
 Definition bits : Z := 64.
-Definition most_of (x : seq Z) : Z := root_up (Z.shiftl (dual_square p' s' (drop k x)) (Z.add bits bits)).
+Definition most_of (x : seq Z) : Z := root_up (dual_square None p' s' (map (fun z => Z.shiftl z bits) (drop k x))).
 Definition vertex_of (x : seq Z) : vertex :=
   let g := take k x in
-  Vertex x (most_of x) (root_guess (Z.shiftl (norm_square p g) (Z.add bits bits)))
+  Vertex x (most_of x) (root_guess (Z.shiftl (norm_square root_up p g) (Z.mul 2 (Z.add bits (norm_unit p)))))
     (Z.div (Z.succ (log_guess 24 (dotz Z0 g g))) 2).
 (* rows r_j with r_j . g_i = 0 for i != j, 2^e for i = j, that guess y *)
 Record cone := Cone { vertices : seq vertex; normals : seq (seq Z * Z); open_ : seq point }.
@@ -929,7 +1013,7 @@ Definition bounds_of (c : cone) : seq Z :=
     let chords := map (fun t : point => chord_of c t.2) (open_ c) in
     mkseq (fun j => let ends := ends_of columns chords (map (fun t : point => nth Z0 t.2 j) (open_ c))
                                   (drop k (coordinates (nth no_vertex (vertices c) j))) in
-      root_up (Z.shiftl (dual_square p' NonNegative ends) (Z.add bits bits))) k.
+      root_up (dual_square None p' NonNegative (map (fun z => Z.shiftl z bits) ends))) k.
 
 (* y with y . g_j = x_j, in units of 2^-deep, and what it proves *)
 Definition tilt (c : cone) (x : seq Z) : seq Z * Z :=
@@ -940,7 +1024,7 @@ Definition under_slope (c : cone) (bounds x : seq Z) : option dyadic :=
   let (y, deep) := tilt c x in
   let above_ b v := Z.leb (Z.shiftl b deep) (dotz Z0 y (coordinates v)) in
   if Z.leb Z0 deep && all2 above_ bounds (vertices c)
-  then Some (Dy (root_up (dual_square p s y)) (Z.sub (Z.sub e bits) deep)) else None.
+  then Some (Dy (root_up (dual_square None p s y)) (Z.sub (Z.sub e bits) deep)) else None.
 (* s >= x that makes y shorter: three rounds of coordinate descent in |y|_2 *)
 Definition raise_slope (rows : seq (seq Z)) (x : seq Z) (now : seq Z * seq Z) (j : nat) : seq Z * seq Z :=
   let (t, y) := now in let r := nth [::] rows j in
@@ -992,7 +1076,7 @@ Fixpoint forest (T : Type) (make : T -> cone) (roots : seq T) (trees : seq (tree
   end.
 End Cones.
 (* t with |W^T u|_* <= t |u| for all u of its sign *)
-Definition cones (p p' : norm_form) (s s' : sign) (m : nat) (w : grid) (trees : seq (tree (nat * nat) unit))
+Definition cones (p p' : norm_form dyadic) (s s' : sign) (m : nat) (w : grid) (trees : seq (tree (nat * nat) unit))
   : option dyadic :=
   let w := lowest w in
   forest m p p' s s' (ex w) (orthant m p p' s' (ints w) [::]) (orthants m s (is_even s s')) trees.
@@ -1008,13 +1092,13 @@ Definition kinks_of (free : bool) (k : nat) (f : seq (seq Z)) : seq (seq Z) :=
   else [:: nseq k Z0].
 Definition layer_roots (free : bool) (k : nat) (f : grid) (s' : sign) (w : grid) : seq (seq Z * seq Z) :=
   allpairs pair (kinks_of free k (fine_rows k f)) (orthants k Free (zeros w && is_even Free s')).
-Definition layer_root (k n : nat) (p' : norm_form) (s' : sign) (below above_ : Z) (f w : seq (seq Z))
+Definition layer_root (k n : nat) (p' : norm_form dyadic) (s' : sign) (below above_ : Z) (f w : seq (seq Z))
     (root : seq Z * seq Z) : cone :=
   let g := map (fun x => zip_with Z.sub x root.1) f in
   let h := gscale (Dy below Z0) (mul (transpose k (Grid g Z0)) (transpose n (Grid w Z0))) in
   let points := zip_with (fun w f => (map (Z.mul above_) w, f)) w g in
   orthant k L2 p' s' (ints h) (filter (fun t : point => negb (all (Z.eqb Z0) t.1)) points) root.2.
-Definition layer_cones (n k : nat) (free : bool) (p' : norm_form) (s' : sign) (f : grid) (a : dyadic)
+Definition layer_cones (n k : nat) (free : bool) (p' : norm_form dyadic) (s' : sign) (f : grid) (a : dyadic)
     (w : grid) (trees : seq (tree (nat * nat) unit)) : option dyadic :=
   let k := priced_inputs free k in let w := lowest w in
   let x := lowest (Grid [:: [:: num a]] (dex a)) in let t := Z.min (ex x) Z0 in
@@ -1105,7 +1189,7 @@ Definition product_square (d : data) (w : grid) (by_hat : bool) (n' : option gri
     (t : cases product_proof) : option dyadic :=
   let m := dm d in let n := dn d in let l := dleft_modes d in let l' := dright_modes d in
   if [&& fits (dleft d) (dright d) m n n', eqn (size_of l) m, eqn (size_of l') n, Nat.ltb 0 (size l)
-       & Nat.ltb 0 (size l')] && eqn (widest (dleft_norm d) m * widest (dright_norm d) n)%N 1 then
+       & Nat.ltb 0 (size l')] && (outside_l2 (dleft_norm d) && outside_l2 (dright_norm d)) then
     let w := plus w n' in
     if by_hat then
       let groups right := Some (if right : bool then (l', m) else (l, 0)) in
@@ -1116,27 +1200,27 @@ Definition product_square (d : data) (w : grid) (by_hat : bool) (n' : option gri
       if worst (sides (is_split splits)) (product_top m splits groups (mul w w)) [::] t is Some p then Some (dmax p dzero) else None
   else None.
 
-Definition times_ (x : dyadic) (k : nat) : dyadic := dmul x (Dy (Z.of_nat k) Z0).
 (* t with (u^T W v)^2 <= t |u|^2 |v|^2 for all u, v of their signs with u^T W v >= 0 *)
 Definition plain_square (d : data) (w : grid) (h : polar) : option dyadic :=
   let m := dm d in let n := dn d in
-  let wide x := times_ x (widest (dleft_norm d) m * widest (dright_norm d) n)%N in
+  let wide x y z := dmul x (dmul (ball_cost (dleft_norm d) y) (ball_cost (dright_norm d) z)) in
   match h with
-  | Spectral c multipliers more l shift =>
+  | Spectral c scales multipliers more l shift =>
+    let (y, z) := if scales is Some s then s else (unit_column m, unit_column n) in
     let k := if c then n else m in let s := if c then dright d else dleft d in
     if [&& fits (dleft d) (dright d) m n multipliers, fits s s k k more
-        & if more is Some x then symmetric k x else true] then
-      let x := plus w multipliers in let x := if c then transpose n x else x in
-      Some (wide (dmax (top k (plus (mul x x) more) l shift) dzero))
+        & (if more is Some x then symmetric k x else true) && (positive m y && positive n z)] then
+      let x := plus w multipliers in let x := if scales is Some _ then entrywise (mul y z) x else x in let x := if c then transpose n x else x in
+      Some (wide (dmax (top k (plus (mul x x) more) l shift) dzero) y z)
     else None
   | Conic t =>
     if conic (m + n) (hat m n w) (signed_rows d) t is Some p then
-      let p := dmax p dzero in Some (wide (dmul p p))
+      let p := dmax p dzero in Some (wide (dmul p p) (unit_column m) (unit_column n))
     else None
-  | Lines =>
+  | Lines level =>
     match dleft_norm d, dright_norm d with
-    | L1, p => Some (lines (dleft d) p (dright d) w)
-    | p, L1 => Some (lines (dright d) p (dleft d) (transpose n w))
+    | L1, p => Some (lines level (dleft d) p (dright d) w)
+    | p, L1 => Some (lines level (dright d) p (dleft d) (transpose n w))
     | _, _ => None
     end
   | Cones c trees =>
@@ -1152,7 +1236,7 @@ Definition layer_of (d : data) (f : grid) (a : dyadic) (w : grid) (h : polar) : 
   let m := dpatches d in let n := dn d in
   if bias_of m (dinputs d) (dfree d) f is Some b then
   let radii := radii_of b in let column := column_at (dm d) n w in let w := pull_ d w in
-  if dfree d && ~~ zeros (column_sums m n w) || negb (eqn (widest (dleft_norm d) (dinputs d)) 1) then None else
+  if dfree d && ~~ zeros (column_sums m n w) || negb (outside_l2 (dleft_norm d)) then None else
   if largest_ d then
     match h, dpool d with
     | Pooled each, Some (s, _) => outputs_square n (dright_norm d) (dright d)
@@ -1163,7 +1247,7 @@ Definition layer_of (d : data) (f : grid) (a : dyadic) (w : grid) (h : polar) : 
   match h with
   | Layer t =>
     if layer_square m (dinputs d) n f a w b radii [::] None t is Some x
-    then Some (times_ (dmax x dzero) (widest (dright_norm d) n)) else None
+    then Some (dmul (dmax x dzero) (ball_cost (dright_norm d) (unit_column n))) else None
   | Outputs each => outputs_square n (dright_norm d) (dright d)
       (fun j => layer_square m (dinputs d) 1 f a (column_at m n w j) b radii [::]) each
   | Cones false trees =>

@@ -462,7 +462,7 @@ Definition offset_names (name : string) (places_ : option Z * option Z) : list s
   match places_ with (c, r) => map (numbered name)
     (match c with Some k => [k] | None => [] end ++ match r with Some k => [k] | None => [] end) end.
 
-Definition norm_of (norm : string) : result (norm_form * sign) :=
+Definition norm_of (norm : string) : result (norm_form dyadic * sign) :=
   if (norm =? "l2")%string then Ok (L2, Free)
   else if (norm =? "l2+")%string then Ok (L2, NonNegative)
   else if (norm =? "l2-")%string then Ok (L2, NonPositive)
@@ -472,6 +472,49 @@ Definition norm_of (norm : string) : result (norm_form * sign) :=
   else if (norm =? "linf")%string then Ok (LInf, Free)
   else if (norm =? "linf+")%string then Ok (LInf, NonNegative)
   else if (norm =? "linf-")%string then Ok (LInf, NonPositive) else NotCovered "this norm".
+
+(* the norm of one side: a name, or an object with its parameters and arrays *)
+Definition norm_at (atom : json) (side : string) (l : list arr) (size : Z) : result (norm_form dyadic * sign) :=
+  let* stated := field atom side in
+  match stated with
+  | Str s => norm_of s
+  | _ =>
+    let* norm := text stated "norm" in
+    let* cone := text stated "cone" in
+    let* s := known (if (cone =? "")%string || (cone =? "*")%string then Some Free
+                     else if (cone =? "+")%string then Some NonNegative
+                     else if (cone =? "-")%string then Some NonPositive else None) "this cone" in
+    let has names := only stated (["norm"; "cone"] ++ names)%list "this norm" in
+    if (norm =? "weighted")%string then
+      let* _ := has [] in
+      let* (x, e) := floats l ("question." ++ side ++ ".weights") [size] in
+      let* _ := demand (forallb (Z.ltb 0) x) "statement.weights" in Ok (Weighted (map (fun z => Dy z e) x), s)
+    else if (norm =? "elastic")%string then
+      let* _ := has ["alpha"] in
+      let* alpha := stated_number stated "alpha" in
+      let* _ := demand (dleb alpha one) "statement.atom: alpha" in Ok (Elastic alpha, s)
+    else if (norm =? "group")%string then
+      let* _ := has ["outer"] in
+      let name_ := "question." ++ side ++ ".groups" in
+      let* outer := text stated "outer" in
+      let* a := known (lookup l name_) name_ in
+      let* _ := demand ((dtype a =? "I64")%string && same (dims a) [size]) name_ in
+      let* g := known (integers (words a)) name_ in
+      let* _ := demand (forallb (fun k => k <? size) g) name_ in
+      let g := map Z.to_nat g in
+      if (outer =? "l1")%string then Ok (Groups g, s)
+      else if (outer =? "linf")%string then Ok (LargestGroup g, s) else Rejected "statement.atom: outer"
+    else let* _ := has [] in let* (p, _) := norm_of norm in Ok (p, s)
+  end.
+Definition norm_arrays (atom : json) (side : string) : list string :=
+  match field atom side with
+  | Ok stated => match text stated "norm" with
+    | Ok kind_ => if (kind_ =? "weighted")%string then [side ++ ".weights"]
+                  else if (kind_ =? "group")%string then [side ++ ".groups"] else []
+    | _ => []
+    end
+  | _ => []
+  end.
 
 (* a hidden layer: its features, one row of them for each patch of a row of Y, and its slope *)
 Definition width (g : grid) : Z := match ints g with r :: _ => Z.of_nat (List.length r) | [] => 0 end.
@@ -543,7 +586,7 @@ Definition one_hot (y : grid) : bool :=
 
 (* a tensor: how the proof unfolds it, and for its rows and its columns a norm of the products of vectors,
    their sign, and the modes *)
-Fixpoint norms_of (l : list json) : result (list (norm_form * sign)) :=
+Fixpoint norms_of (l : list json) : result (list (norm_form dyadic * sign)) :=
   match l with
   | [] => Ok []
   | Str s :: t => let* n := norm_of s in let* r := norms_of t in Ok (n :: r)
@@ -556,7 +599,7 @@ Definition product_sign (s s' : sign) : sign :=
   | NonPositive, NonPositive => NonNegative
   | NonPositive, NonNegative => NonPositive
   end.
-Fixpoint group_norm (l : list (norm_form * sign)) : result (norm_form * sign) :=
+Fixpoint group_norm (l : list (norm_form dyadic * sign)) : result (norm_form dyadic * sign) :=
   match l with
   | [] => NotCovered "norms"
   | [n] => Ok n
@@ -587,7 +630,7 @@ Definition unfolding (p : json) (dims_ : list Z) (seen : option (list Z)) (sizes
   let* rows := rows_of_proof p order in
   let others := filter (fun k => negb (existsb (Nat.eqb k) rows)) (seq 0 (List.length dims_)) in
   Ok (Layout dims_ rows others seen sizes_).
-Definition tensor_norms (atom : json) (y : layout) : result ((norm_form * sign * modes) * (norm_form * sign * modes)) :=
+Definition tensor_norms (atom : json) (y : layout) : result ((norm_form dyadic * sign * modes) * (norm_form dyadic * sign * modes)) :=
   let* each := match find "norms" (fields_of atom) with Some (Lst n) => norms_of n | _ => NotCovered "norms" end in
   let* _ := demand (Nat.eqb (List.length each) (List.length (all_dims y))) "statement.atom: norms" in
   let* _ := covered (match find "symmetric" (fields_of atom) with Some False_ => true | _ => false end)
@@ -707,8 +750,9 @@ Definition asked_of (s p : json) (l : list arr) : result (Z * Z * layout * (opti
     let n := product (sizes_of form_ (column_modes form_)) in
     let* (left_, right_) := if cp then tensor_norms atom form_ else
       if deep then Ok ((L2, Free, []), (L2, Free, [])) else
-      let* one := text atom "left" in let* one := norm_of one in
-      let* other := text atom "right" in let* other := norm_of other in Ok ((one, []), (other, [])) in
+      let side name size :=
+        if layered : bool then let* n := text atom name in norm_of n else norm_at atom name l size in
+      let* one := side "left" m in let* other := side "right" n in Ok ((one, []), (other, [])) in
     let* (y, ye) := floats l "question.Y" [count form_] in
     let* (c, ce) :=
       match lookup l "question.weights" with
@@ -736,6 +780,7 @@ Definition asked_of (s p : json) (l : list arr) : result (Z * Z * layout * (opti
       ++ (if layered : bool then ["features"; "samples"] else [])
       ++ (if deep then ["features"] else [])
       ++ map factor_name (seq 2 (max (List.length shape) (List.length sizes_ - 1) - 2))
+      ++ (if cp || (layered : bool) || deep then [] else norm_arrays atom "left" ++ norm_arrays atom "right")
       ++ offset_names "ridge" places_
       ++ if found_ : bool then [] else offset_names "q" places_)%list in
     let* _ := demand (forallb (fun a => negb (prefix "question." (name a))
@@ -1220,7 +1265,7 @@ Definition rule_arrays (p : json) (pre : string) (deep : bool) : list string :=
     | Some (Lst nodes), _ => match find "rule" (fields_of polar) with
         | Some (Str "transpose") => product_arrays pre polar nodes | _ => node_arrays pre nodes end
     | None, Some (Lst _) => layer_arrays 4 pre polar
-    | _, _ => [pre ++ "L"; pre ++ "N"; pre ++ "M"; pre ++ "tree"]
+    | _, _ => map (fun x => pre ++ x) ["L"; "N"; "M"; "tree"; "scale.left"; "scale.right"]
     end
   end.
 
@@ -1238,18 +1283,30 @@ Definition polar_of (h : json) (l : list arr) (m n : Z) (d : data) (y : layout) 
     let* multipliers := optional_array l (pre ++ "N") (
       let* (x, e) := floats l (pre ++ "N") [count y] in Ok (Grid (spread y x) e)) in
     let* more := optional_array l (pre ++ "M") (matrix l (pre ++ "M") k k) in
-    Ok (Spectral columns multipliers more factor shift)
+    let scale side size := optional_array l (pre ++ "scale." ++ side) (
+      let* (x, e) := floats l (pre ++ "scale." ++ side) [size] in
+      let* _ := demand (forallb (Z.ltb 0) x) "proof.scale" in Ok (Grid (chop (Z.to_nat size) 1 x) e)) in
+    let* one := scale "left" m in let* other := scale "right" n in
+    let given s k := match s with Some x => x | None => unit_column k end in
+    let scales := match one, other with
+      | None, None => None | _, _ => Some (given one (dm d), given other (dn d)) end in
+    Ok (Spectral columns scales multipliers more factor shift)
   else if (rule =? "conic")%string then
     let* _ := only h ["nodes"; "rule"] "this rule" in
-    let* _ := covered (match dleft_norm d, dright_norm d with LInf, _ | _, LInf => false | _, _ => true end)
-                "a form on a cube" in
+    let* _ := covered (outside_l2 (dleft_norm d) && outside_l2 (dright_norm d)) "a form with these norms" in
     let* cuts := cuts_of l (pre ++ "cuts") (m + n) in
     match find "nodes" (fields_of h) with
     | Some (Lst nodes) =>
       let* t := tree_of (conic_end l pre (m + n)) 0 (ints cuts) (ex cuts) nodes in Ok (Conic t)
     | _ => NotCovered "nodes"
     end
-  else if (rule =? "lines")%string then let* _ := only h ["rule"] "this rule" in Ok Lines
+  else if (rule =? "lines")%string then 
+    let* _ := only h ["level"; "rule"] "this rule" in
+    let* level := match find "level" (fields_of h) with
+      | None => Ok None
+      | Some (Str x) => let* y := known (rational x) "this level" in Ok (Some y)
+      | _ => NotCovered "level" end in
+    Ok (Lines level)
   else if (rule =? "cones")%string then
     let* _ := only h ["axis"; "rule"] "this rule" in
     let* columns := axis_of h m n true "proof.polar.axis" in

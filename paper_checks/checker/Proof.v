@@ -1491,33 +1491,217 @@ Qed.
 Lemma zr_max a b : zr (Z.max a b) = Num.max (zr a) (zr b).
 Proof. by case: (leP (zr a) (zr b)); rewrite ?zr_le ?zr_lt => h; congr zr; lia. Qed.
 
-Lemma column_squaresE p n r u (k : 'I_r) : shape n r u ->
-  zr (nth Z0 (column_squares p r u) k) * (p2 (ex u) * p2 (ex u)) = norm p (col k (mx n r u)) ^+ 2.
+(* the norms that integers stand for *)
+Definition normv (p : norm_form dyadic) : norm_form R :=
+  match p with
+  | L1 => L1 | L2 => L2 | LInf => LInf | Weighted w => Weighted (map dv w) | Elastic a => Elastic (dv a)
+  | Groups g => Groups g | LargestGroup g => LargestGroup g
+  end.
+
+Lemma outsideE p : outside_l2 (normv p) = outside_l2 p. Proof. by case: p. Qed.
+
+Lemma dv_one : dv one = 1. Proof. by rewrite /dv /zr /p2 /= mulr1. Qed.
+
+Lemma norm_okE p k : norm_ok p k -> normed (normv p) k.
 Proof.
-move=> hu; have [[hs hr] et] := transposeE hu; have at_E (j : 'I_n) :
-    at_ (nth [::] (ints (transpose r u)) k) j * p2 (ex u) = mx n r u j k.
-  by have := congr1 (fun M : 'M_(r, n) => M k j) et; rewrite !mxE /entry_.
-rewrite (nth_map [::]) ?hs ?ltn_ord //; case: p; rewrite /norm_square; last 1 first.
-- rewrite zrM mulrACA -expr2; congr (_ ^+ 2); have := hr k (ltn_ord k).
-  move: (nth [::] _ k) at_E => x at_E hx; rewrite /norm; under eq_bigr do rewrite mxE -at_E.
-  move: (p2_ge0 (ex u)) hx; move: (p2 (ex u)) => c c0; clear -c0; elim: x n => [|z x IH] n /= <-.
-    by rewrite big_ord0 zr0 mul0r.
-  rewrite big_ord_recl zr_max zr_abs maxr_pMl // normrM (ger0_norm c0) /at_ /=; congr Num.max; exact: IH.
-- rewrite zrM (sumabsE (k := n)) ?hr // zr0 add0r mulrACA -expr2; congr (_ ^+ 2); rewrite mulr_suml.
-  by apply: eq_bigr => j _; rewrite mxE -at_E normrM (gtr0_norm (p2_gt0 _)).
-rewrite (dotzE (k := n)) ?hr // zr0 add0r norm_sqr sq_col mulr_suml; apply: eq_bigr => j _.
-by rewrite mxE -at_E; ring.
+case: p => [|||w|a|g|g] //=.
+- case/andP=> /eqnP sw /(all_nthP dzero) h i; rewrite (nth_map dzero) ?sw //.
+  by rewrite /dv mulr_gt0 ?p2_gt0 // zr_pos h ?sw.
+- by rewrite dv_ge0 dv_le dv_one.
+- by case/andP=> /eqnP sg /(all_nthP 0%N) h i; apply/ssrnat.ltP/PeanoNat.Nat.ltb_lt; rewrite h ?sg.
+- by case/andP=> /eqnP sg /(all_nthP 0%N) h i; apply/ssrnat.ltP/PeanoNat.Nat.ltb_lt; rewrite h ?sg.
 Qed.
 
-Lemma size_column_squares p n r u : shape n r u -> size (column_squares p r u) = r.
+(* numbers of a group, together *)
+Lemma size_add_to (T : Type) (f : T -> T -> T) i v l : size (add_to f i v l) = size l.
+Proof. by elim: l i => [|a l IH] [|i] //=; rewrite IH. Qed.
+
+Lemma nth_add_to (T : Type) (f : T -> T -> T) z i v l c : (c < size l)%N ->
+  nth z (add_to f i v l) c = if i == c then f v (nth z l c) else nth z l c.
+Proof. by elim: l i c => [|a l IH] [|i] [|c] //= h; rewrite IH. Qed.
+
+Lemma size_groups (T : Type) (f : T -> T -> T) z g x : size (in_groups f z g x) = size g.
+Proof.
+rewrite /in_groups; suff go e l : size (foldl (fun l e => add_to f e.1 e.2 l) l e) = size l by rewrite go size_nseq.
+by elim: e l => //= e r IH l; rewrite IH size_add_to.
+Qed.
+
+Lemma in_groupsE k (g : seq nat) x c : size g = k -> (size x <= k)%N -> (c < k)%N ->
+  zr (nth Z0 (in_groups Z.add Z0 g x) c) = \sum_(j < k | nth 0%N g j == c) at_ x j.
+Proof.
+move=> sg sx ck; suff go l : (c < size l)%N ->
+    zr (nth Z0 (foldl (fun l e => add_to Z.add e.1 e.2 l) l (zip g x)) c) = zr (nth Z0 l c) + \sum_(j < k | nth 0%N g j == c) at_ x j.
+  by rewrite /in_groups go ?size_nseq ?sg // nth_nseq ck zr0 add0r.
+rewrite big_mkcond /=; move: l; elim: g x k sg sx {ck} => [|i g IH] [|a x] [|k] //= sg sx l sl; rewrite ?big_ord0 ?addr0 //.
+  by rewrite big1 ?addr0 // => j _; rewrite at_nil if_same.
+case: sg => sg; rewrite (IH x k) ?size_add_to // nth_add_to // big_ord_recl /= addrA; congr (_ + _).
+by case: eqP => _; rewrite ?addr0 // zrD addrC.
+Qed.
+
+Lemma squareE z : zr (square_ z) = zr z ^+ 2. Proof. exact: zrM. Qed.
+
+(* at most, or at least *)
+Definition ends (up : bool) (x y : R) : Prop := if up then x <= y else y <= x.
+Lemma ends_eq up x y : x = y -> ends up x y. Proof. by move=> ->; case: up; exact: lexx. Qed.
+Lemma endsD up a b x y : ends up a b -> ends up x y -> ends up (a + x) (b + y).
+Proof. by case: up => /=; exact: lerD. Qed.
+Lemma endsM up a b x y : 0 <= a -> 0 <= b -> 0 <= x -> 0 <= y -> ends up a b -> ends up x y -> ends up (a * x) (b * y).
+Proof. by case: up => /= *; apply: ler_pM. Qed.
+Lemma ends_sum up (I : finType) (a b : I -> R) : (forall i, ends up (a i) (b i)) -> ends up (\sum_i a i) (\sum_i b i).
+Proof. by case: up => h; apply: ler_sum => i _; exact: (h i). Qed.
+Lemma ends_root up x y : 0 <= x -> 0 <= y -> ends up (x ^+ 2) (y ^+ 2) -> ends up x y.
+Proof. by rewrite /ends; case: up => x0 y0 h; rewrite -ler_sqr ?nnegrE. Qed.
+
+Lemma ends_trans up x y z : ends up x y -> ends up y z -> ends up x z.
+Proof. by case: up => /= h h'; [exact: le_trans h h'|exact: le_trans h' h]. Qed.
+Lemma endsZ up c x y : 0 <= c -> ends up x y -> ends up (x * c) (y * c).
+Proof. by rewrite /ends; case: up => c0 h; rewrite ler_wpM2r. Qed.
+
+Definition root_ok (up : bool) (root : Z -> Z) : Prop :=
+  forall x, Z.leb Z0 x -> Z.leb Z0 (root x) /\ ends up (zr x) (zr (root x) ^+ 2).
+
+Lemma zr_ge0 z : (0 <= zr z) = Z.leb Z0 z. Proof. by rewrite -zr_le zr0. Qed.
+
+Lemma longE up root z : root_ok up root -> Z.leb Z0 z ->
+  let y := zr (root (Z.shiftl z (Z.add guard guard))) * p2 (Z.opp guard) in 0 <= y /\ ends up (Num.sqrt (zr z)) y.
+Proof.
+move=> ok z0 y; have z1 : Z.leb Z0 (Z.shiftl z (Z.add guard guard)).
+  by rewrite -zr_ge0 zr_shift // mulr_ge0 ?p2_ge0 ?zr_ge0.
+have [r0 hr] := ok _ z1; have y0 : 0 <= y by rewrite mulr_ge0 ?p2_ge0 ?zr_ge0.
+split=> //; apply: ends_root; rewrite ?sqrtr_ge0 // sqr_sqrtr ?zr_ge0 //.
+have -> : zr z = zr (Z.shiftl z (Z.add guard guard)) * p2 (Z.opp guard) ^+ 2.
+  by rewrite zr_shift // p2N p2D; field; rewrite gt_eqF ?p2_gt0.
+by rewrite exprMn; apply: endsM; rewrite ?sqr_ge0 ?zr_ge0 //; exact: ends_eq.
+Qed.
+
+Lemma foldr_max (x : seq Z) k : size x = k -> zr (foldr Z.max Z0 x) = \big[Num.max/0]_(c < k) zr (nth Z0 x c).
+Proof. by move=> <-; elim: x => [|z x IH] /=; rewrite ?big_ord0 // big_ord_recl zr_max IH. Qed.
+
+Lemma max_sqrt k (y : 'I_k -> R) : (forall c, 0 <= y c) ->
+  (\big[Num.max/0]_c Num.sqrt (y c)) ^+ 2 = \big[Num.max/0]_c y c.
+Proof.
+move=> y0; apply: (proj2 (_ : 0 <= \big[Num.max/0]_c Num.sqrt (y c) /\ _)).
+elim/big_rec2: _ => [|c a b _ [b0 <-]]; first by rewrite expr0n.
+split; first by rewrite le_max sqrtr_ge0.
+rewrite -[y c in RHS]sqr_sqrtr //; case: (leP (Num.sqrt (y c)) b) => h.
+  by symmetry; apply/max_idPr; rewrite ler_sqr ?nnegrE ?sqrtr_ge0.
+by symmetry; apply/max_idPl; rewrite ler_sqr ?nnegrE ?sqrtr_ge0 // ltW.
+Qed.
+
+Lemma norm_squareE up root p k x : root_ok up root -> norm_ok p k -> size x = k ->
+  0 <= zr (norm_square root p x) /\
+  ends up (norm (normv p) (\col_(j < k) at_ x j) ^+ 2) (zr (norm_square root p x) * p2 (norm_unit p) ^+ 2).
+Proof.
+move=> ok hp sx; have same N P (y : R) : y ^+ 2 = zr N * P ^+ 2 -> 0 < P -> 0 <= zr N /\ ends up (y ^+ 2) (zr N * P ^+ 2).
+  by move=> e P0; split; [rewrite -(pmulr_lge0 _ (exprn_gt0 2 P0)) -e sqr_ge0|exact: ends_eq].
+have square N P (y : R) : 0 <= y -> 0 <= zr N * P -> ends up y (zr N * P) ->
+    0 <= zr (square_ N) /\ ends up (y ^+ 2) (zr (square_ N) * P ^+ 2).
+  move=> y0 N0 h; rewrite squareE -exprMn; split; first exact: sqr_ge0.
+  by rewrite !expr2; exact: endsM.
+have one_ : p2 Z0 = 1 by [].
+have sqs P : \sum_(j < k | P j) (\col_j at_ x j : 'cV[R]_k) j 0 ^+ 2 = \sum_(j < k | P j) at_ x j ^+ 2.
+  by apply: eq_bigr => j _; rewrite mxE.
+have abs_ : \sum_(j < k) `|(\col_j at_ x j : 'cV[R]_k) j 0| = \sum_(j < k) `|at_ x j|.
+  by apply: eq_bigr => j _; rewrite mxE.
+have dots : zr (dotz Z0 x x) = \sum_(j < k) at_ x j ^+ 2 by rewrite (dotzE (k := k)) ?sx // zr0 add0r.
+have dots0 : Z.leb Z0 (dotz Z0 x x) by rewrite -zr_ge0 dots sumr_ge0 // => j _; exact: sqr_ge0.
+have group_ g c : size g = k -> (c < k)%N -> zr (nth Z0 (in_groups Z.add Z0 g (map square_ x)) c)
+    = \sum_(j < k | nth 0%N g j == c) at_ x j ^+ 2.
+  move=> sg ck; rewrite (in_groupsE sg) ?size_map ?sx //; apply: eq_bigr => j _.
+  by rewrite /at_ (nth_map Z0) ?sx // squareE.
+have groups0 P : 0 <= \sum_(j < k | P j) at_ x j ^+ 2 by apply: sumr_ge0 => j _; exact: sqr_ge0.
+have pu e := p2_gt0 e; case: p hp => [|||w|a|g|g] /= hp; rewrite /norm.
+- by apply: same => //; rewrite one_ expr1n mulr1 zrM (sumabsE (k := k)) ?sx // zr0 add0r abs_ expr2.
+- by apply: same => //; rewrite one_ expr1n mulr1 sqs sqr_sqrtr.
+- apply: same => //; rewrite one_ expr1n mulr1 zrM expr2; suff -> : \big[Num.max/0]_(i < k) `|(\col_j at_ x j : 'cV[R]_k) i 0|
+      = zr (foldr (fun z a => Z.max (Z.abs z) a) Z0 x) by [].
+  under eq_bigr do rewrite mxE; rewrite -sx; elim: (x) => [|z y IH] /=; first by rewrite big_ord0.
+  by rewrite big_ord_recl zr_max zr_abs IH.
+- case/andP: hp => /eqnP sw /(all_nthP dzero) w0; apply: same => //.
+  rewrite sqr_sqrtr; last first.
+    apply: sumr_ge0 => j _; rewrite (nth_map dzero) ?sw // mulr_ge0 ?sqr_ge0 // -dv_ge0.
+    by have /w0/Z.ltb_lt h : (j < size w)%N by [rewrite sw]; apply/Z.leb_le; lia.
+  rewrite (sumzE (k := k)) ?size_map ?sw // zr0 add0r mulr_suml; apply: eq_bigr => j _.
+  rewrite mxE !(nth_map dzero) ?sw // zrM squareE [RHS]mulrAC -/(at_ x j); congr (_ * _).
+  rewrite expr2 -p2D liftE //; have hj : (j < size w)%N by rewrite sw.
+  elim: (w) (nat_of_ord j) hj => [|v l IH] [|i] //= hi; last by have := IH i hi; lia.
+  by have := Z.div_mod (dex v) 2 ltac:(lia); have := Z.mod_pos_bound (dex v) 2 ltac:(lia); move: (half_exponent l) => h; lia.
+- rewrite sqs abs_; case/andP: hp; rewrite -/(norm_ok (Elastic a) k) dv_ge0 dv_le dv_one => a0 a1.
+  have [y0 hy] := longE ok dots0; move: y0 hy; rewrite dots p2N.
+  set e := Z.min Z0 (dex a); set r := root _; move=> y0 hy.
+  have ea : zr (lift (num a) (dex a) e) * p2 e = dv a by rewrite liftE // /e; lia.
+  have eb : zr (lift 1 Z0 e) * p2 e = 1 by rewrite liftE ?one_ ?mulr1 // /e; lia.
+  set S := \sum_(j < k) `|_|; have S0 : 0 <= S by apply: sumr_ge0.
+  have e_ : zr (Z.add (Z.mul (lift (num a) (dex a) e) (Z.shiftl (sumabs Z0 x) guard))
+      (Z.mul (Z.sub (lift 1 Z0 e) (lift (num a) (dex a) e)) r)) * p2 (Z.sub e guard) = dv a * S + (1 - dv a) * (zr r / p2 guard).
+    rewrite p2B zrD (zrM (lift _ _ _) (Z.shiftl _ _)) (zrM (Z.sub _ _) r) zrB (zr_shift (sumabs Z0 x)) // (sumabsE (k := k)) ?sx // zr0 add0r -/S -ea -eb; field.
+    by rewrite gt_eqF ?p2_gt0.
+  have a1' : 0 <= 1 - dv a by rewrite subr_ge0.
+  have s0 := sqrtr_ge0 (\sum_(j < k) at_ x j ^+ 2).
+  apply: square; rewrite ?e_.
+  + by apply: addr_ge0; apply: mulr_ge0.
+  + by apply: addr_ge0; apply: mulr_ge0.
+  by apply: endsD; [exact: ends_eq|apply: endsM => //; exact: ends_eq].
+- case/andP: hp => /eqnP sg _; set L := in_groups _ _ _ _.
+  have sL : size L = k by rewrite size_groups.
+  have L0 c : (c < k)%N -> Z.leb Z0 (nth Z0 L c) by move=> ck; rewrite -zr_ge0 group_.
+  set y := foldr _ _ _; have ey : zr y * p2 (Z.opp guard)
+      = \sum_(c < k) zr (root (Z.shiftl (nth Z0 L c) (Z.add guard guard))) * p2 (Z.opp guard).
+    rewrite /y -sL; elim: (L) => [|z l IH] /=; first by rewrite big_ord0 mul0r.
+    by rewrite big_ord_recl zrD mulrDl IH.
+  under [\sum_(c < k) Num.sqrt _]eq_bigr => c _ do rewrite sqs -(group_ _ _ sg (ltn_ord c)) -/L.
+  have h c : (c < k)%N -> _ := fun ck => longE ok (L0 c ck).
+  have hs : ends up (\sum_(c < k) Num.sqrt (zr (nth Z0 L c)))
+      (\sum_(c < k) zr (root (Z.shiftl (nth Z0 L c) (Z.add guard guard))) * p2 (Z.opp guard)).
+    by apply: ends_sum => c; have [] := h c (ltn_ord c).
+  apply: square; rewrite ?ey // sumr_ge0 // => c _; rewrite ?sqrtr_ge0 //; by have [] := h c (ltn_ord c).
+case/andP: hp => /eqnP sg _; apply: same => //; rewrite one_ expr1n mulr1 (foldr_max (k := k)) ?size_groups // max_sqrt => [|c].
+  by apply: eq_bigr => c _; rewrite sqs group_.
+by rewrite sqs.
+Qed.
+
+(* the squares of the columns' norms *)
+Lemma normZ p k c (u : 'cV[R]_k) : 0 <= c -> norm p (c *: u) = c * norm p u.
+Proof.
+move=> c0; have e i : `|(c *: u) i 0| = c * `|u i 0| by rewrite mxE normrM ger0_norm.
+have sqs P : Num.sqrt (\sum_(j | P j) (c *: u) j 0 ^+ 2) = c * Num.sqrt (\sum_(j | P j) u j 0 ^+ 2).
+  rewrite -{2}(ger0_norm c0) -sqrtr_sqr -sqrtrM ?sqr_ge0 // mulr_sumr; congr Num.sqrt.
+  by apply: eq_bigr => i _; rewrite mxE exprMn.
+have maxes (x y : 'I_k -> R) : (forall i, y i = c * x i) -> \big[Num.max/0]_i y i = c * \big[Num.max/0]_i x i.
+  by move=> h; elim/big_rec2: _ => [|i a b _ ->]; rewrite ?mulr0 // h maxr_pMr.
+case: p => [|||w|a|g|g]; rewrite /norm.
+- by rewrite mulr_sumr; apply: eq_bigr => i _.
+- exact: sqs.
+- exact: maxes.
+- rewrite -{2}(ger0_norm c0) -sqrtr_sqr -sqrtrM ?sqr_ge0 // mulr_sumr; congr Num.sqrt.
+  by apply: eq_bigr => i _; rewrite mxE exprMn mulrCA.
+- by rewrite sqs mulrDr mulrCA [in RHS]mulrCA [c * \sum_i _]mulr_sumr; congr (_ * _ + _); apply: eq_bigr.
+- by rewrite mulr_sumr; apply: eq_bigr => i _.
+exact: maxes.
+Qed.
+
+Lemma column_squaresE up root p n r u (k : 'I_r) : root_ok up root -> norm_ok p n -> shape n r u ->
+  0 <= zr (nth Z0 (column_squares root p r u) k) /\
+  ends up (norm (normv p) (col k (mx n r u)) ^+ 2) (zr (nth Z0 (column_squares root p r u) k) * p2 (column_ex p u) ^+ 2).
+Proof.
+move=> ok hp hu; have [[hs hr] et] := transposeE hu.
+have -> : col k (mx n r u) = p2 (ex u) *: \col_(j < n) at_ (nth [::] (ints (transpose r u)) k) j.
+  apply/matrixP => j i; rewrite !mxE [RHS]mulrC.
+  by have := congr1 (fun M : 'M_(r, n) => M k j) et; rewrite !mxE /entry_ => <-.
+rewrite normZ ?p2_ge0 // (nth_map [::]) ?hs ?ltn_ord // /column_ex p2D !exprMn [_ * (_ ^+ 2 * _)]mulrCA.
+have [n0 h] := norm_squareE ok hp (hr k (ltn_ord k)); split=> //.
+by rewrite ![p2 (ex u) ^+ 2 * _]mulrC; exact: endsZ (sqr_ge0 _) h.
+Qed.
+
+Lemma size_column_squares root p n r u : shape n r u -> size (column_squares root p r u) = r.
 Proof. by move=> hu; rewrite size_map; case: (transposeE hu) => -[]. Qed.
 
-Lemma squares_ofE p n r u : shape n r u ->
-  dv (squares_of p r u) = \sum_k norm p (col k (mx n r u)) ^+ 2.
+Lemma squares_ofE up root p n r u : root_ok up root -> norm_ok p n -> shape n r u ->
+  ends up (\sum_k norm (normv p) (col k (mx n r u)) ^+ 2) (dv (squares_of root p r u)).
 Proof.
-move=> hu; have hs := size_column_squares p hu.
-rewrite /dv /= (sumzE _ _ hs hs) zr0 add0r p2D mulr_suml.
-by apply: eq_bigr => k _; rewrite (column_squaresE p k hu).
+move=> ok hp hu; have hs := size_column_squares root p hu.
+rewrite /dv /= (sumzE _ _ hs hs) zr0 add0r p2D mulr_suml; apply: ends_sum => k.
+by have [] := column_squaresE k ok hp hu; rewrite expr2.
 Qed.
 
 Lemma root_upP x : Z.leb Z0 x -> Z.leb Z0 (root_up x) /\ zr x <= zr (root_up x) ^+ 2.
@@ -1535,17 +1719,18 @@ by case: ifP => [/andP[] //|_].
 Qed.
 
 (* the integer under the root, in units *)
-Lemma under p' n r x e' s v (k : 'I_r) : zr (nth Z0 x k) * (p2 e' * p2 e') = s ^+ 2 -> shape n r v ->
-  let N := Z.shiftl (Z.mul (nth Z0 x k) (nth Z0 (column_squares p' r v) k)) (Z.add guard guard) in
-  let P := p2 (Z.sub (Z.add e' (ex v)) guard) in
-  Z.leb Z0 N /\ zr N * P ^+ 2 = (s * norm p' (col k (mx n r v))) ^+ 2.
+Lemma under up root p' n r x e' s v (k : 'I_r) : root_ok up root -> norm_ok p' n -> 0 <= zr (nth Z0 x k) ->
+  ends up (s ^+ 2) (zr (nth Z0 x k) * p2 e' ^+ 2) -> shape n r v ->
+  let N := Z.shiftl (Z.mul (nth Z0 x k) (nth Z0 (column_squares root p' r v) k)) (Z.add guard guard) in
+  let P := p2 (Z.sub (Z.add e' (column_ex p' v)) guard) in
+  Z.leb Z0 N /\ ends up ((s * norm (normv p') (col k (mx n r v))) ^+ 2) (zr N * P ^+ 2).
 Proof.
-move=> hx hv N P.
-have e : zr N * P ^+ 2 = (s * norm p' (col k (mx n r v))) ^+ 2.
-  rewrite exprMn -hx -(column_squaresE p' k hv) /N /P zr_shift // zrM p2B !p2D.
-  by field; rewrite gt_eqF ?p2_gt0.
-split=> //; rewrite -zr_le zr0; have := sqr_ge0 (s * norm p' (col k (mx n r v))).
-by rewrite -e pmulr_lge0 // exprn_gt0 ?p2_gt0.
+move=> ok hp' x0 hx hv N P; have [y0 hy] := column_squaresE k ok hp' hv.
+have -> : zr N * P ^+ 2 = zr (nth Z0 x k) * p2 e' ^+ 2
+    * (zr (nth Z0 (column_squares root p' r v) k) * p2 (column_ex p' v) ^+ 2).
+  by rewrite /N /P zr_shift // zrM p2B !p2D; field; rewrite gt_eqF ?p2_gt0.
+split; first by rewrite -zr_ge0 zr_shift // zrM !mulr_ge0 ?p2_ge0.
+by rewrite exprMn; apply: endsM; rewrite ?sqr_ge0 // mulr_ge0 ?sqr_ge0.
 Qed.
 
 (* a hidden layer *)
@@ -2185,23 +2370,23 @@ Qed.
 Lemma outputs_square_ge0 (T : Type) n p s (square : nat -> option bool -> T -> option dyadic) each t :
   outputs_square n p s square each = Some t -> 0 <= dv t.
 Proof.
-rewrite /outputs_square; case: ifP => // _; case: (all_of _) => [l|] // [<-].
+rewrite /outputs_square; case: ifP => // _; case: (all_of _) => [l|] //; case: (total_square _ _) => [x|] // [<-].
 by rewrite dv_max dv_zero le_max lexx orbT.
 Qed.
 
 Lemma outputs_squareE (T : Type) n p s (square : nat -> option bool -> T -> option dyadic) each (y : 'cV[R]_n) t :
   (forall (j : 'I_n) sign x v, (forall b, sign = Some b -> 0 <= (if b then 1 else -1) * y j 0) ->
     square j sign x = Some v -> y j 0 ^+ 2 <= dv v) ->
-  outputs_square n p s square each = Some t -> dual_square_le p s (fun j => y j 0) (dv t).
+  outputs_square n p s square each = Some t -> dual_square_le (normv p) s (fun j => y j 0) (dv t).
 Proof.
-move=> h; rewrite /outputs_square; case: ifP => // _; case e: (all_of _) => [l|] // [<-].
+move=> h; rewrite /outputs_square; case: ifP => // _; case e: (all_of _) => [l|] //; case es: (total_square _ _) => [x0|] // [<-].
 have [hl hn] := all_ofE dzero e; rewrite size_mkseq in hl hn.
 have up v : dv v <= dv (dmax v dzero) by rewrite dv_max le_max lexx.
 have up0 v : 0 <= dv (dmax v dzero) by rewrite dv_max dv_zero le_max lexx orbT.
 apply: dual_more (up _) _.
 have each_ (j : 'I_n) : meet s (y j 0) ^+ 2 <= dv (nth dzero l j).
   by have := hn j (ltn_ord j); rewrite nth_mkseq //; apply: output_squareE => sign x v; exact: h.
-case: p => /= [j||]; last 1 first.
+case: p es => //= -[<-]; last 1 first.
 - rewrite dvM -expr2 ler_sqr ?nnegrE; last 2 first.
   + by apply: sumr_ge0 => j _; exact: meet_ge0.
   + by elim: (l) => [|x l' IH] /=; rewrite ?dv_zero // dvD addr_ge0 //; have [] := sqrt_upE (up0 x).
@@ -2210,7 +2395,7 @@ case: p => /= [j||]; last 1 first.
     by rewrite -ler_sqr ?nnegrE ?meet_ge0 // (le_trans (each_ j)) // (le_trans (up _)).
   rewrite -hl; elim: (l) => [|x l' IH] /=; first by rewrite big_ord0 dv_zero.
   by rewrite dvD big_ord_recl lerD2l.
-- apply: le_trans (each_ j) _; have : (j < size l)%N by rewrite hl.
+- move=> j; apply: le_trans (each_ j) _; have : (j < size l)%N by rewrite hl.
   elim: (l) (nat_of_ord j) => [|x l' IH] [|i] //= hi; rewrite dv_max le_max ?lexx //.
   by rewrite (IH i) // orbT.
 apply: le_trans (_ : _ <= \sum_(j < n) dv (nth dzero l j)) _; first exact: ler_sum.
@@ -2519,7 +2704,7 @@ Definition meaning (d : data) : question R :=
   @Question R (dm d) (dn d) (dinputs d) (dr d)
     (dpatches d) (if dlayer d is Some l then mx _ _ l.1 else pid_mx (dm d)) (if ddeep d is Some x then dv x.2 else if dlayer d is Some l then dv l.2 else 1)
     (row_of_patch_ d) (largest_ d) (if ddeep d is Some (f, _, _) then en f else fun _ _ => 0) (if ddeep d is Some (_, l, _) then l else [::]) (dfree d) (mx _ _ (dY d)) (mx _ _ (dC d)) (lossv (dloss d)) (dv (dlam d)) (dform d)
-    (dleft_norm d) (dright_norm d) (dleft d) (dright d) (dleft_modes d) (dright_modes d) (dcolumns d) (drows d) (mx _ 1 (dP d))^T (mx _ 1 (dQ d)) (down d) (mx _ _ (dU d)) (mx _ _ (dV d))
+    (normv (dleft_norm d)) (normv (dright_norm d)) (dleft d) (dright d) (dleft_modes d) (dright_modes d) (dcolumns d) (drows d) (mx _ 1 (dP d))^T (mx _ 1 (dQ d)) (down d) (mx _ _ (dU d)) (mx _ _ (dV d))
     (mx _ 1 (dA d))^T (mx _ 1 (dB d)) (dfound d) (dv (drtol d)) (dv (datol d)).
 
 (* deep networks *)
@@ -2658,40 +2843,214 @@ rewrite zr_max zr0 maxr_pMl ?mul0r // (_ : zr (Z.opp z) = - zr z) ?mulNr //.
 by have := zrB Z0 z; rewrite zr0 sub0r => <-; congr zr; lia.
 Qed.
 
-Lemma dual_squareE p s x k e : (size x <= k)%N ->
-  dual_square_le p s (fun j : 'I_k => at_ x j * p2 e) (zr (dual_square p s x) * (p2 e * p2 e)).
+Lemma over_weightE y w : 0 < dv w -> zr y / dv w <= zr (over_weight y w).
 Proof.
+move=> w0; have n0 : 0 < zr (num w) by move: w0; rewrite /dv pmulr_lgt0 ?p2_gt0.
+set a := Z.max Z0 (Z.opp (dex w)); set b := Z.max Z0 (dex w).
+have -> : zr y / dv w = zr (Z.shiftl y a) / zr (Z.shiftl (num w) b).
+  have eb : p2 b = p2 (dex w) * p2 a by rewrite -p2D; congr p2; rewrite /a /b; lia.
+  rewrite !zr_shift /dv; try by rewrite /a /b; lia.
+  by rewrite eb; field; rewrite !gt_eqF ?p2_gt0.
+apply: ceil_divE; rewrite -zr_pos zr_shift ?mulr_gt0 ?p2_gt0 // /b; lia.
+Qed.
+
+Opaque root_up.
+(* the square of a dual norm *)
+Lemma dual_squareE level s e p k x : norm_ok p k -> (size x <= k)%N -> Z.leb Z0 (dual_square level p s x) /\
+  dual_square_le (normv p) s (fun j : 'I_k => at_ x j * p2 e) (zr (dual_square level p s x) * (p2 e * p2 e)).
+Proof.
+have meetE z : zr (met s z) * p2 e = meet s (zr z * p2 e) := metE s z e.
 have sqE z : meet s (zr z * p2 e) ^+ 2 = zr (Z.mul (met s z) (met s z)) * (p2 e * p2 e).
   by rewrite -metE zrM; ring.
-have meet0 : meet s 0 ^+ 2 = 0 :> R by case: s {sqE}; rewrite /= ?normr0 ?oppr0 ?maxxx expr0n.
-have pp : 0 <= p2 e * p2 e by rewrite mulr_ge0 ?p2_ge0.
-rewrite /dual_square; case: p => /= hx; last 1 first.
-- have meet0' : meet s 0 = 0 :> R by apply/eqP; rewrite -sqrf_eq0 meet0.
-  have sum_ (acc : Z) : zr (foldl (fun acc z => Z.add acc (met s z)) acc x) * p2 e
-      = zr acc * p2 e + \sum_(j < k) meet s (at_ x j * p2 e).
-    elim: x k hx acc => [|z x IH] k hx acc /=.
-      by rewrite big1 ?addr0 // => j _; rewrite at_nil mul0r meet0'.
-    case: k hx => // k hx; rewrite (IH k) // zrD mulrDl -addrA; congr (_ + _).
-    by rewrite big_ord_recl -metE.
-  by rewrite zrM mulrACA sum_ zr0 mul0r add0r expr2.
+have meet0 : meet s 0 = 0 :> R by case: s {sqE meetE}; rewrite /= ?normr0 ?oppr0 ?maxxx.
+have pp : 0 < p2 e * p2 e by rewrite mulr_gt0 ?p2_gt0.
+have sqs j : at_ (map (fun z => square_ (met s z)) x) j * (p2 e * p2 e) = meet s (at_ x j * p2 e) ^+ 2.
+  have [jx|jx] := ltnP j (size x); first by rewrite /at_ (nth_map Z0) // sqE.
+  by rewrite /at_ !nth_default ?size_map // zr0 !mul0r meet0 expr0n.
+move=> hp hx; have sumE (acc : Z) : zr (foldl (fun acc z => Z.add acc (Z.mul (met s z) (met s z))) acc x) * (p2 e * p2 e)
+    = zr acc * (p2 e * p2 e) + \sum_(j < k) meet s (at_ x j * p2 e) ^+ 2.
+  elim: x k hx acc {hp sqs} => [|z x IH] k hx acc /=.
+    by rewrite big1 ?addr0 // => j _; rewrite at_nil mul0r meet0 expr0n.
+  case: k hx => // k hx; rewrite (IH k) // zrD mulrDl -addrA; congr (_ + _).
+  by rewrite big_ord_recl -sqE.
+have sum_ : zr (foldl (fun acc z => Z.add acc (Z.mul (met s z) (met s z))) Z0 x) * (p2 e * p2 e)
+    = \sum_(j < k) meet s (at_ x j * p2 e) ^+ 2 by rewrite sumE zr0 mul0r add0r.
+have sum0 : Z.leb Z0 (foldl (fun acc z => Z.add acc (Z.mul (met s z) (met s z))) Z0 x).
+  by rewrite -zr_ge0 -(pmulr_lge0 _ pp) sum_ sumr_ge0 // => j _; exact: sqr_ge0.
+have groups_ g c : size g = k -> (c < k)%N ->
+    zr (nth Z0 (in_groups Z.add Z0 g (map (fun z => square_ (met s z)) x)) c) * (p2 e * p2 e)
+    = \sum_(j < k | nth 0%N g j == c) meet s (at_ x j * p2 e) ^+ 2.
+  move=> sg ck; rewrite (in_groupsE sg) ?size_map // mulr_suml; apply: eq_bigr => j _; exact: sqs.
+have groups0 g c : size g = k -> (c < k)%N ->
+    0 <= zr (nth Z0 (in_groups Z.add Z0 g (map (fun z => square_ (met s z)) x)) c).
+  by move=> sg ck; rewrite -(pmulr_lge0 _ pp) groups_ // sumr_ge0 // => j _; exact: sqr_ge0.
+rewrite /dual_square; case: p hp => [|||w|a|g|g] /= hp.
 - have up (acc : Z) : zr acc <= zr (foldl (fun acc z => Z.max acc (Z.mul (met s z) (met s z))) acc x)
       /\ forall j, (j < size x)%N -> meet s (at_ x j * p2 e) ^+ 2
         <= zr (foldl (fun acc z => Z.max acc (Z.mul (met s z) (met s z))) acc x) * (p2 e * p2 e).
-    elim: x {hx} acc => [|z x IH] acc //=; have [h1 h2] := IH (Z.max acc (Z.mul (met s z) (met s z))).
+    elim: x acc {hx sqs sumE sum_ sum0 groups_ groups0} => [|z x IH] acc //=; have [h1 h2] := IH (Z.max acc (Z.mul (met s z) (met s z))).
     split; first by apply: le_trans h1; rewrite zr_le; lia.
     case=> [|j] hj; last exact: h2.
-    rewrite sqE ler_wpM2r //; apply: le_trans h1; rewrite zr_le.
+    rewrite sqE ler_wpM2r ?(ltW pp) //; apply: le_trans h1; rewrite zr_le.
     by move: (Z.mul _ _) => y; lia.
-  move=> j; have [acc0 h] := up Z0; have [jx|jx] := ltnP j (size x); first exact: h.
-  by rewrite /at_ nth_default // zr0 mul0r meet0 mulr_ge0 //; exact: acc0.
-have sum_ (acc : Z) : zr (foldl (fun acc z => Z.add acc (Z.mul (met s z) (met s z))) acc x) * (p2 e * p2 e)
-    = zr acc * (p2 e * p2 e) + \sum_(j < k) meet s (at_ x j * p2 e) ^+ 2.
-  elim: x k hx acc => [|z x IH] k hx acc /=.
-    by rewrite big1 ?addr0 // => j _; rewrite at_nil mul0r meet0.
-  case: k hx => // k hx; rewrite (IH k) // zrD mulrDl -addrA; congr (_ + _).
-  by rewrite big_ord_recl -sqE.
-by rewrite sum_ zr0 mul0r add0r.
+  have [acc0 h] := up Z0; split=> [|j]; first by rewrite -zr_ge0 -zr0.
+  have [jx|jx] := ltnP j (size x); first exact: h.
+  by rewrite /at_ nth_default // zr0 mul0r meet0 expr0n mulr_ge0 ?(ltW pp) //; exact: acc0.
+- by rewrite sum_.
+- have metsE (acc : Z) : zr (foldl (fun acc z => Z.add acc (met s z)) acc x) * p2 e
+      = zr acc * p2 e + \sum_(j < k) meet s (at_ x j * p2 e).
+    elim: x k hx acc {hp sqs sumE sum_ sum0 groups_ groups0} => [|z x IH] k hx acc /=.
+      by rewrite big1 ?addr0 // => j _; rewrite at_nil mul0r meet0.
+    case: k hx => // k hx; rewrite (IH k) // zrD mulrDl -addrA; congr (_ + _).
+    by rewrite big_ord_recl -metE.
+  by split; [rewrite -zr_ge0 zrM -expr2 sqr_ge0|rewrite zrM mulrACA metsE zr0 mul0r add0r expr2].
+- case/andP: hp => /eqnP; elim: w x k hx {sqs sumE sum_ sum0 groups_ groups0} => [|v w IH] x k hx /= sw; subst k.
+    move=> _; rewrite big_ord0; have -> : x = [::] by apply: size0nil; apply/eqP; rewrite -leqn0.
+    by split=> //=; rewrite zr0 mul0r.
+  case/andP=> v0 hw; have v1 : 0 < dv v by rewrite /dv mulr_gt0 ?p2_gt0 // zr_pos.
+  case: x hx => [|z x] hx.
+    split=> //=; rewrite zr0 mul0r big1 // => j _; by rewrite at_nil mul0r meet0 expr0n mul0r.
+  rewrite big_ord_recl /=.
+  have [h1 h2] := IH x (size w) hx erefl hw; have h := over_weightE (square_ (met s z)) v1.
+  have h0 : 0 <= zr (over_weight (square_ (met s z)) v).
+    by apply: le_trans h; rewrite divr_ge0 ?(ltW v1) // squareE sqr_ge0.
+  split; first by rewrite -zr_ge0 zrD; apply: addr_ge0; [exact: h0|rewrite zr_ge0].
+  rewrite zrD mulrDl; apply: lerD; last exact: h2.
+  by rewrite -[at_ _ _]/(zr z) sqE mulrAC ler_wpM2r ?(ltW pp).
+- set E := Z.min Z0 (dex a); set c := lift _ _ E; set b := lift 1 _ _; set t := (if level is Some _ then _ else _).
+  case: ifP => [/andP[t0]|_]; last by split=> //; left; rewrite sum_.
+  rewrite -zr_le !squareE !zrM zrB => test; split; first by rewrite -zr_ge0 squareE sqr_ge0.
+  have ea : zr c * p2 E = dv a by rewrite liftE // /E; lia.
+  have eb : zr b * p2 E = 1 by rewrite (liftE 1 (e := Z0)) ?mulr1 // /E; lia.
+  clearbody t; clearbody c b; clearbody E.
+  right; exists (zr t * p2 e); have y0 : 0 <= zr t * p2 e by rewrite mulr_ge0 ?p2_ge0 ?zr_ge0.
+  split=> //; first by rewrite exprMn [p2 e ^+ 2]expr2.
+  have -> : ((1 - dv a) * (zr t * p2 e)) ^+ 2 = ((zr b - zr c) * zr t) ^+ 2 * (p2 E * p2 e) ^+ 2.
+    by rewrite -ea -eb; ring.
+  apply: le_trans (ler_wpM2r (sqr_ge0 _) test); rewrite le_eqVlt; apply/orP; left; apply/eqP.
+  have ay0 : 0 <= dv a * (zr t * p2 e) by rewrite mulr_ge0 // -dv_ge0; case/andP: hp.
+  elim: (x) (k) hx => [|z l IH] k' hx /=.
+    rewrite zr0 mul0r big1 // => j _; rewrite at_nil mul0r meet0 sub0r.
+    by rewrite (_ : Num.max 0 _ = 0) ?expr0n //; apply/max_idPl; rewrite oppr_le0.
+  case: k' hx => // k' hx; rewrite big_ord_recl zrD mulrDl (IH k') //; congr (_ + _).
+  rewrite squareE -exprMn; congr (_ ^+ 2); rewrite zr_max zr0 maxr_pMl ?mulr_ge0 ?p2_ge0 // mul0r; congr Num.max.
+  by rewrite zrB !zrM -[at_ _ _]/(zr z) -meetE -ea -[zr (met s z) * p2 e in LHS]mul1r -eb; ring.
+- case/andP: hp => /eqnP sg _; set L := in_groups _ _ _ _; have sL : size L = k by rewrite size_groups.
+  split=> [|c]; first by rewrite -zr_ge0 (foldr_max sL) bigmax_ge_id.
+  rewrite -(groups_ _ _ sg (ltn_ord c)) ler_wpM2r ?(ltW pp) // (foldr_max sL).
+  exact: (le_bigmax _ (fun c : 'I_k => zr (nth Z0 L c))).
+case/andP: hp => /eqnP sg _; set L := in_groups _ _ _ _; have sL : size L = k by rewrite size_groups.
+have L0 c : (c < k)%N -> 0 <= zr (nth Z0 L c) := groups0 g c sg.
+have LE c : (c < k)%N -> zr (nth Z0 L c) * (p2 e * p2 e) = \sum_(j < k | nth 0%N g j == c) meet s (at_ x j * p2 e) ^+ 2 := groups_ g c sg.
+have := root_upP; move: root_up; clearbody L => f root_ok.
+split; first by rewrite -zr_ge0 squareE sqr_ge0.
+exists (fun c => zr (f (nth Z0 L c)) * p2 e); split=> [|c].
+  rewrite squareE le_eqVlt; apply/orP; left; apply/eqP; rewrite -expr2 -exprMn; congr (_ ^+ 2).
+  rewrite -mulr_suml -sL; congr (_ * _); elim: (L) => [|z l IH] /=; first by rewrite big_ord0.
+  by rewrite big_ord_recl zrD IH.
+have c0 : Z.leb Z0 (nth Z0 L c) by rewrite -zr_ge0 L0.
+have [r0 hr] := root_ok _ c0; rewrite mulr_ge0 ?p2_ge0 ?zr_ge0 //; split=> //.
+by rewrite -(LE _ (ltn_ord c)) exprMn [p2 e ^+ 2]expr2 ler_wpM2r ?(ltW pp).
 Qed.
+
+(* what it costs to weigh entries *)
+Lemma inverse_upE x : 0 < dv x -> (dv x)^-1 <= dv (inverse_up x).
+Proof.
+move=> x0; have n0 : 0 < zr (num x) by move: x0; rewrite /dv pmulr_lgt0 ?p2_gt0.
+rewrite /inverse_up; set b := Z.add _ _; have b0 : Z.leb Z0 b by rewrite /b /guard; have := Z.log2_nonneg (num x); lia.
+have h : zr (Z.shiftl 1 b) / zr (num x) <= zr (ceil_div (Z.shiftl 1 b) (num x)) by apply: ceil_divE; rewrite -zr_pos.
+rewrite /dv /=; apply: le_trans (ler_wpM2r (p2_ge0 _) h); rewrite zr_shift // p2N p2D.
+have -> : zr 1 = 1 by []. rewrite le_eqVlt; apply/orP; left; apply/eqP; field.
+by rewrite !gt_eqF ?p2_gt0.
+Qed.
+
+Lemma positiveE k x : positive k x -> shape k 1 x /\ forall i, 0 < mx k 1 x i 0.
+Proof.
+case/andP=> /shapedP hx pos; split=> // i; rewrite mxE mulr_gt0 ?p2_gt0 // zr_pos /entry_; have [h1 h2] := hx.
+have hi : (i < size (ints x))%N by rewrite h1.
+by have /(all_nthP Z0) := allP pos _ (mem_nth [::] hi); apply; rewrite h2.
+Qed.
+
+Lemma ball_costE p k x : norm_ok p k -> positive k x -> 0 <= dv (ball_cost p x) /\
+  spread_le (normv p) (fun i : 'I_k => (mx k 1 x i 0 ^+ 2)^-1) (dv (ball_cost p x)).
+Proof.
+move=> hp /positiveE[hx pos]; have [h1 h2] := hx; rewrite /ball_cost; set d := map _ (ints x).
+have sd : size d = k by rewrite size_map.
+have dE (i : 'I_k) : dv (nth dzero d i) = mx k 1 x i 0 ^+ 2.
+  rewrite (nth_map [::]) ?h1 // dvM -expr2; congr (_ ^+ 2); rewrite mxE /entry_ /dv /=.
+  by case: (nth [::] (ints x) i).
+have dpos (i : 'I_k) : 0 < dv (nth dzero d i) by rewrite dE exprn_gt0.
+have maxes (l : seq dyadic) : 0 <= dv (foldr dmax dzero l) /\ forall i, (i < size l)%N -> dv (nth dzero l i) <= dv (foldr dmax dzero l).
+  elim: l => [|y l [IH0 IH]] /=; first by rewrite dv_zero.
+  rewrite dv_max; split; first by rewrite le_max IH0 orbT.
+  by case=> [|i] hi; rewrite le_max ?lexx //= IH ?orbT.
+have sums_ (l : seq dyadic) : dv (foldr dadd dzero l) = \sum_(i < size l) dv (nth dzero l i).
+  by elim: l => [|y l IH] /=; rewrite ?big_ord0 ?dv_zero // dvD IH big_ord_recl.
+have each (i : 'I_k) : (mx k 1 x i 0 ^+ 2)^-1 <= dv (nth dzero (map inverse_up d) i).
+  by rewrite (nth_map dzero) ?sd // -dE inverse_upE.
+have each0 (i : 'I_k) : 0 <= dv (nth dzero (map inverse_up d) i).
+  by apply: le_trans (each i); rewrite invr_ge0 sqr_ge0.
+have plain : 0 <= dv (foldr dmax dzero (map inverse_up d)) /\
+    forall i : 'I_k, (mx k 1 x i 0 ^+ 2)^-1 <= dv (foldr dmax dzero (map inverse_up d)).
+  have [m0 hm] := maxes (map inverse_up d); split=> // i; apply: le_trans (each i) _.
+  by apply: hm; rewrite size_map sd.
+case: p hp => [|||w|a|g|g] /= hp; try exact: plain.
+- rewrite sums_ size_map sd; split; first by apply: sumr_ge0.
+  exact: ler_sum.
+- case/andP: hp => /eqnP sw /(all_nthP dzero) w0; set l := map _ _; have [m0 hm] := maxes l; split=> // i.
+  have wi : 0 < dv (nth dzero w i) by rewrite /dv mulr_gt0 ?p2_gt0 // zr_pos w0 ?sw.
+  rewrite (nth_map dzero) ?sw // -ler_pdivrMr // -invfM.
+  have si : (i < size (zip_with dmul d w))%N by rewrite size_zip_with sd sw minnn.
+  apply: le_trans (hm i _); last by rewrite size_map.
+  rewrite (nth_map dzero) // (nth_zip_with _ _ dzero dzero) ?sd ?sw //.
+  apply: le_trans (inverse_upE _); first by rewrite dvM dE mulrC.
+  by rewrite dvM mulr_gt0.
+case/andP: hp => /eqnP sg /(all_nthP 0%N) gk.
+set each_ := map inverse_up d; set L := in_groups _ _ _ _; have sL : size L = k by rewrite size_groups.
+have [L0 LE] : (forall c, 0 <= dv (nth dzero L c)) /\
+    forall i : 'I_k, dv (nth dzero each_ i) <= dv (nth dzero L (nth 0%N g i)).
+  have se : size each_ = k by rewrite size_map.
+  have gk' i : (i < size g)%N -> (nth 0%N g i < size (nseq (size g) dzero))%N.
+    by move=> hi; rewrite size_nseq sg; apply/ssrnat.ltP/PeanoNat.Nat.ltb_lt; exact: gk.
+  have n0 c : 0 <= dv (nth dzero (nseq (size g) dzero) c) by rewrite nth_nseq if_same dv_zero.
+  rewrite /L /in_groups; move: (nseq _ _) gk' n0 => l gk' n0.
+  suff [g1 [g2 g3]] : (forall c, 0 <= dv (nth dzero (foldl (fun l e => add_to dmax e.1 e.2 l) l (zip g each_)) c)) /\
+      (forall c, dv (nth dzero l c) <= dv (nth dzero (foldl (fun l e => add_to dmax e.1 e.2 l) l (zip g each_)) c)) /\
+      forall i, (i < k)%N -> dv (nth dzero each_ i)
+        <= dv (nth dzero (foldl (fun l e => add_to dmax e.1 e.2 l) l (zip g each_)) (nth 0%N g i)).
+    by split=> // i; exact: g3.
+  move: sg se gk' n0; clear; elim: g k each_ l => [|c0 g IH] k [|y e] l //= <- // [se] gk n0.
+  have at_y c : dv (nth dzero l c) <= dv (nth dzero (add_to dmax c0 y l) c).
+    have [hc|hc] := ltnP c (size l); last first.
+      have e1 : nth dzero l c = dzero by rewrite nth_default.
+      have e2 : nth dzero (add_to dmax c0 y l) c = dzero by rewrite nth_default // size_add_to.
+      by rewrite e1 e2 lexx.
+    by rewrite nth_add_to //; case: ifP => _; rewrite ?lexx // dv_max le_max lexx orbT.
+  have y_at : dv y <= dv (nth dzero (add_to dmax c0 y l) c0).
+    by rewrite nth_add_to ?eqxx ?dv_max ?le_max ?lexx //; exact: (gk 0%N).
+  have [h1 [h2 h3]] := IH (size g) e (add_to dmax c0 y l) erefl se
+    (fun i hi => leq_trans (gk i.+1 hi) (eq_leq (esym (size_add_to dmax c0 y l)))) (fun c => le_trans (n0 c) (at_y c)).
+  split=> //; split=> [c|[|i] hi]; first exact: le_trans (at_y c) (h2 c).
+    exact: le_trans y_at (h2 c0).
+  exact: h3.
+rewrite sums_ sL; split; first by apply: sumr_ge0.
+by exists (fun c => dv (nth dzero L c)); split=> // i; apply: le_trans (each i) (LE i).
+Qed.
+
+Lemma unit_positive k : positive k (unit_column k).
+Proof. by rewrite /positive /shaped /= size_nseq eqnE eqxx !all_nseq /= !orbT. Qed.
+
+Lemma one_cost p k : norm_ok p k -> 0 <= dv (ball_cost p (unit_column k)) /\
+  spread_le (normv p) (fun i : 'I_k => 1) (dv (ball_cost p (unit_column k))).
+Proof.
+move=> h1; have [h0 h2] := ball_costE h1 (unit_positive k); split=> //; move: h2.
+have e (i : 'I_k) : (mx k 1 (unit_column k) i 0 ^+ 2)^-1 = 1.
+  by have [_ ->] := unit_columnE k; rewrite mxE expr1n invr1.
+case: (normv p) => [|||v|a|g|g] /= h2; try (by move=> i; rewrite -(e i)).
+  by move: h2; under eq_bigr do rewrite e.
+by case: h2 => y [y0 y1 y2]; exists y; split=> // i; rewrite -(e i).
+Qed.
+
 
 (* simplicial cones *)
 Opaque root_up.
@@ -2707,43 +3066,35 @@ by have /Z.eqb_eq <- := all2_nth Z0 Z0 row_ hj.
 Qed.
 Opaque lowest.
 
-Lemma dual_square_ge0 q t x : Z.leb Z0 (dual_square q t x).
-Proof.
-rewrite /dual_square; set f := fun _ _ => _; have sq_ y : Z.leb Z0 (Z.mul y y) by nia.
-suff go l acc : Z.leb Z0 acc -> q <> LInf -> Z.leb Z0 (foldl f acc l) by case: (q) go => [go|go|_]; [exact: go|exact: go|exact: sq_].
-by elim: l acc => //= c l IH acc h0 nq; apply: IH => //; rewrite /f; case: (q) nq => // _; nia.
-Qed.
-
 Section Cones.
-Variables (d n : nat) (p p' : norm_form) (s s' : sign) (e : Z).
+Variables (d n : nat) (p p' : norm_form dyadic) (s s' : sign) (e : Z).
+Hypotheses (hp : norm_ok p d) (hp' : norm_ok p' n).
 Variables (z : 'cV[R]_d) (y v : 'cV[R]_n).
 Hypotheses (mz : meets s z) (mv : meets s' v).
 
 (* what a row earns of v of a sign, by a root in units of 2^-64 *)
 Lemma root_dual t x (w : 'cV[R]_n) : meets t w -> (size x <= n)%N ->
   \sum_(l < n) at_ x l * p2 e * w l 0 <=
-  zr (root_up (Z.shiftl (dual_square p' t x) (Z.add bits bits))) * p2 (Z.sub e bits) * norm p' w.
+  zr (root_up (dual_square None p' t (map (fun z => Z.shiftl z bits) x))) * p2 (Z.sub e bits) * norm (normv p') w.
 Proof.
-move=> mw sx; have h := dual_squareE p' t e sx; have pb := p2_gt0 bits.
-move: (dual_square_ge0 p' t x) h; move: (dual_square _ _ _) => D D0 h.
-have D1 : Z.leb Z0 (Z.shiftl D (Z.add bits bits)).
-  by rewrite -zr_le zr0 zr_shift // mulr_ge0 ?p2_ge0 // -zr0 zr_le.
-have := root_upP D1; move: (root_up _) => r [r0 hr].
-have le_ : zr D * (p2 e * p2 e) <= (zr r * p2 (Z.sub e bits)) ^+ 2.
-  have -> : zr D * (p2 e * p2 e) = zr (Z.shiftl D (Z.add bits bits)) * p2 (Z.sub e bits) ^+ 2.
-    by rewrite zr_shift // p2D p2B; field; rewrite gt_eqF.
-  by rewrite exprMn ler_wpM2r ?sqr_ge0.
-apply: (dual_le (s := t)) => //; first by rewrite mulr_ge0 ?p2_ge0 // -zr0 zr_le.
-exact: dual_more le_ h.
+move=> mw sx; set x' := map _ x; have sx' : (size x' <= n)%N by rewrite size_map.
+have [D0 h] := dual_squareE None t (Z.sub e bits) hp' sx'; have := root_upP D0; move: (root_up _) => r [r0 hr].
+have -> : \sum_(l < n) at_ x l * p2 e * w l 0 = \sum_(l < n) at_ x' l * p2 (Z.sub e bits) * w l 0.
+  apply: eq_bigr => l _; congr (_ * _); rewrite /at_; have [hl|hl] := ltnP l (size x); last first.
+    by rewrite !nth_default ?size_map // zr0 !mul0r.
+  by rewrite (nth_map Z0) // zr_shift // p2B; field; rewrite gt_eqF ?p2_gt0.
+apply: (dual_le (s := t)) => //; first exact: norm_okE.
+  by rewrite mulr_ge0 ?p2_ge0 ?zr_ge0.
+by apply: dual_more h; rewrite exprMn -expr2 ler_wpM2r ?sqr_ge0.
 Qed.
 
 (* what A g earns of v, at a vertex; a vertex knows as much *)
 Definition earns_ (x : seq Z) : R := \sum_(l < n) at_ x (d + l) * p2 e * v l 0.
 Definition vertex_ok (w : vertex) : Prop := size (coordinates w) = (d + n)%N /\
-  earns_ (coordinates w) <= zr (most w) * p2 (Z.sub e bits) * norm p' v.
+  earns_ (coordinates w) <= zr (most w) * p2 (Z.sub e bits) * norm (normv p') v.
 
 Lemma most_ofE x : size x = (d + n)%N ->
-  earns_ x <= zr (most_of d p' s' x) * p2 (Z.sub e bits) * norm p' v.
+  earns_ x <= zr (most_of d p' s' x) * p2 (Z.sub e bits) * norm (normv p') v.
 Proof.
 move=> hx; rewrite /most_of; have sx : (size (drop d x) <= n)%N by rewrite size_drop hx addKn.
 have -> : earns_ x = \sum_(l < n) at_ (drop d x) l * p2 e * v l 0.
@@ -3035,7 +3386,7 @@ Qed.
 
 Lemma boundsE c a : in_cone c -> combined c a -> size (bounds_of d p' s' c) = d /\
   \sum_l y l 0 * v l 0
-  <= \sum_(j < d) a j * (zr (nth Z0 (bounds_of d p' s' c) j) * p2 (Z.sub e bits) * norm p' v).
+  <= \sum_(j < d) a j * (zr (nth Z0 (bounds_of d p' s' c) j) * p2 (Z.sub e bits) * norm (normv p') v).
 Proof.
 move=> [hs ok sized _] [a0 hz hy]; rewrite /bounds_of; case eo : (open_ c) => [|t0 r0].
   split; first by rewrite size_map.
@@ -3059,8 +3410,8 @@ apply: (@le_trans _ _ (\sum_(j < d) a j * (\sum_(l < n) at_ (ends j) l * p2 e * 
   have -> : \sum_(l < n) at_ (ends j) l * p2 e * `|v l 0|
       = \sum_(l < n) at_ (ends j) l * p2 e * (\col_l `|v l 0| : 'cV[R]_n) l 0.
     by apply: eq_bigr => l _; rewrite mxE.
-  have <- : norm p' (\col_l `|v l 0| : 'cV[R]_n) = norm p' v.
-    by case: (p'); rewrite /norm; [|congr Num.sqrt|]; apply: eq_bigr => l _; rewrite mxE ?normr_id ?real_normK ?num_real.
+  have <- : norm (normv p') (\col_l `|v l 0| : 'cV[R]_n) = norm (normv p') v.
+    by apply: norm_sizes => l; rewrite mxE normr_id.
   apply: root_dual; first by move=> l l'; rewrite mxE.
   by rewrite size_zip_with sj size_mkseq minnn.
 have -> : \sum_(j < d) a j * (\sum_(l < n) at_ (ends j) l * p2 e * `|v l 0|)
@@ -3107,17 +3458,17 @@ by rewrite leNgt lt_def eq_sym v1 v0.
 Qed.
 
 Lemma under_slopeE c bounds x t a : in_cone c -> combined c a -> size bounds = d ->
-  \sum_l y l 0 * v l 0 <= \sum_(j < d) a j * (zr (nth Z0 bounds j) * p2 (Z.sub e bits) * norm p' v) ->
-  under_slope d p s e c bounds x = Some t -> \sum_l y l 0 * v l 0 <= dv t * (norm p z * norm p' v).
+  \sum_l y l 0 * v l 0 <= \sum_(j < d) a j * (zr (nth Z0 bounds j) * p2 (Z.sub e bits) * norm (normv p') v) ->
+  under_slope d p s e c bounds x = Some t -> \sum_l y l 0 * v l 0 <= dv t * (norm (normv p) z * norm (normv p') v).
 Proof.
 move=> [hs ok _ _] [a0 hz _] sb hb; rewrite /under_slope; case et: (tilt _ _ _) => [t0 deep].
 have st : (size t0 <= d)%N by move: et => [<- _]; rewrite size_take; case: ltnP.
 case: ifP => // /andP[deep0 test] [<-].
-set u := Z.sub (Z.sub e bits) deep; have nv := norm_ge0 p' v.
-have h := dual_squareE p s u st; move: (dual_square_ge0 p s t0) h; move: (dual_square _ _ _) => D D0 h.
+set u := Z.sub (Z.sub e bits) deep; have nv := norm_ge0 v (norm_okE hp').
+have [D0 h] := dual_squareE None s u hp st; move: D0 h; move: (dual_square _ _ _ _) => D D0 h.
 have := root_upP D0; move: (root_up _) => r [r0 hr].
 apply: le_trans hb _.
-apply: (@le_trans _ _ (\sum_(j < d) a j * (\sum_(l < d) at_ t0 l * p2 u * at_ (row_at_ c j) l * norm p' v))).
+apply: (@le_trans _ _ (\sum_(j < d) a j * (\sum_(l < d) at_ t0 l * p2 u * at_ (row_at_ c j) l * norm (normv p') v))).
   apply: ler_sum => j _; apply: ler_wpM2l => //; rewrite -mulr_suml ler_wpM2r //.
   have := all2_nth Z0 no_vertex test (_ : (j < size bounds)%N); rewrite sb => /(_ (ltn_ord j)).
   rewrite -zr_le zr_shift // (dotzE Z0 _ st) zr0 add0r => le_.
@@ -3125,21 +3476,22 @@ apply: (@le_trans _ _ (\sum_(j < d) a j * (\sum_(l < d) at_ t0 l * p2 u * at_ (r
     by rewrite /u [p2 (Z.sub _ deep)]p2B; field; rewrite gt_eqF ?p2_gt0.
   apply: le_trans (ler_wpM2r (p2_ge0 u) le_) _; rewrite le_eqVlt; apply/orP; left; apply/eqP.
   by rewrite mulr_suml; apply: eq_bigr => l _; rewrite mulrAC.
-have -> : \sum_(j < d) a j * (\sum_(l < d) at_ t0 l * p2 u * at_ (row_at_ c j) l * norm p' v)
-    = (\sum_(l < d) at_ t0 l * p2 u * z l 0) * norm p' v.
-  rewrite (eq_bigr (fun j : 'I_d => \sum_(l < d) a j * (at_ t0 l * p2 u * at_ (row_at_ c j) l * norm p' v))).
+have -> : \sum_(j < d) a j * (\sum_(l < d) at_ t0 l * p2 u * at_ (row_at_ c j) l * norm (normv p') v)
+    = (\sum_(l < d) at_ t0 l * p2 u * z l 0) * norm (normv p') v.
+  rewrite (eq_bigr (fun j : 'I_d => \sum_(l < d) a j * (at_ t0 l * p2 u * at_ (row_at_ c j) l * norm (normv p') v))).
     rewrite exchange_big mulr_suml; apply: eq_bigr => l _; rewrite hz mulr_sumr mulr_suml.
     by apply: eq_bigr => j _; ring.
   by move=> j _; rewrite mulr_sumr.
 rewrite mulrA ler_wpM2r //.
 have le_ : zr D * (p2 u * p2 u) <= dv (Dy r u) ^+ 2.
   by rewrite /dv /= exprMn -expr2 ler_wpM2r ?sqr_ge0.
-apply: (dual_le (s := s)) => //; first by rewrite /dv /= mulr_ge0 ?p2_ge0 // -zr0 zr_le.
+apply: (dual_le (s := s)) => //; first exact: norm_okE.
+  by rewrite /dv /= mulr_ge0 ?p2_ge0 // -zr0 zr_le.
 exact: dual_more le_ h.
 Qed.
 
 Lemma cone_endE c u t : in_cone c -> cone_end d p p' s s' e c u = Some t ->
-  \sum_l y l 0 * v l 0 <= dv t * (norm p z * norm p' v).
+  \sum_l y l 0 * v l 0 <= dv t * (norm (normv p) z * norm (normv p') v).
 Proof.
 move=> hc; have [_ _ _ [a ha]] := hc; have [sb hb] := boundsE hc ha; rewrite /cone_end.
 move: (bounds_of _ _ _ _) sb hb => bounds sb hb; have go x t' := under_slopeE (x := x) (t := t') hc ha sb hb.
@@ -3191,18 +3543,18 @@ by rewrite size_zip_with geq_min hj orbT.
 Qed.
 
 Lemma forestE (T : eqType) (make : T -> cone) roots trees b r : r \in roots -> in_cone (make r) ->
-  forest d p p' s s' e make roots trees = Some b -> \sum_l y l 0 * v l 0 <= dv b * (norm p z * norm p' v).
+  forest d p p' s s' e make roots trees = Some b -> \sum_l y l 0 * v l 0 <= dv b * (norm (normv p) z * norm (normv p') v).
 Proof.
-move=> hr hc; have nn : 0 <= norm p z * norm p' v by rewrite mulr_ge0 ?norm_ge0.
-have more x x' : x <= x' -> \sum_l y l 0 * v l 0 <= x * (norm p z * norm p' v) ->
-    \sum_l y l 0 * v l 0 <= x' * (norm p z * norm p' v).
+move=> hr hc; have nn : 0 <= norm (normv p) z * norm (normv p') v by rewrite mulr_ge0 ?norm_ge0 //; exact: norm_okE.
+have more x x' : x <= x' -> \sum_l y l 0 * v l 0 <= x * (norm (normv p) z * norm (normv p') v) ->
+    \sum_l y l 0 * v l 0 <= x' * (norm (normv p) z * norm (normv p') v).
   by move=> le_ h1; apply: le_trans h1 _; rewrite ler_wpM2r.
 elim: roots trees b hr => [|r' roots IH] [|t trees] b //=.
 case e1: (worst _ _ _ _) => [x|] //; case e2: (forest _ _ _ _ _ _ _ _ _) => [x'|] //.
 rewrite inE => /orP[/eqP er|hr] [<-]; rewrite dv_max.
   rewrite -er in e1.
   apply: (more (dv x)); first by rewrite le_max lexx.
-  apply: (worstE (P := in_cone) (le_ := fun t => \sum_l y l 0 * v l 0 <= t * (norm p z * norm p' v))) hc e1.
+  apply: (worstE (P := in_cone) (le_ := fun t => \sum_l y l 0 * v l 0 <= t * (norm (normv p) z * norm (normv p') v))) hc e1.
   - exact: more.
   - by move=> c ij c' c'' h1 h2; exact: halvesE h1 h2.
   - by move=> c u x0; exact: cone_endE.
@@ -3226,11 +3578,6 @@ Lemma nth_signs (k j : nat) (b : bool) (x x' : seq Z) : (j < k)%N ->
 Proof.
 case: k j => [|l] [|j] //= hj; first by rewrite andbT.
 by rewrite andbF nth_nseq (_ : (j < l)%N).
-Qed.
-
-Lemma normN p k (x : 'cV[R]_k) : norm p (- x) = norm p x.
-Proof.
-by case: p; rewrite /norm; [|congr Num.sqrt|]; apply: eq_bigr => i _; rewrite mxE ?normrN ?sqrrN.
 Qed.
 
 (* an orthant of u, of those that are listed *)
@@ -3258,20 +3605,20 @@ rewrite /S nth_signs //; case: ifP => [/andP[ev /eqP j0]|_]; last exact: sign_.
 by exists (Zpos xH); [rewrite inE|apply: pos; exact: first_ ev i j0].
 Qed.
 
-Lemma conesE p p' s s' m n w trees b : shape m n w -> cones p p' s s' m w trees = Some b ->
+Lemma conesE p p' s s' m n w trees b : norm_ok p m -> norm_ok p' n -> shape m n w -> cones p p' s s' m w trees = Some b ->
   forall (u : 'cV_m) (v : 'cV_n), meets s u -> meets s' v ->
-  dot u (mx m n w *m v) <= dv b * (norm p u * norm p' v).
+  dot u (mx m n w *m v) <= dv b * (norm (normv p) u * norm (normv p') v).
 Proof.
-move=> hw0 hb; have [hw <-] := lowestE hw0; have [hw1 hw2] := hw.
+move=> hp hp' hw0 hb; have [hw <-] := lowestE hw0; have [hw1 hw2] := hw.
 have main (u : 'cV_m) (v : 'cV_n) : meets s u -> meets s' v ->
     (is_even s s' -> forall i : 'I_m, i = 0 :> nat -> 0 <= u i 0) ->
-    dot u (mx m n (lowest w) *m v) <= dv b * (norm p u * norm p' v).
+    dot u (mx m n (lowest w) *m v) <= dv b * (norm (normv p) u * norm (normv p') v).
   move=> hu hv first_.
   have -> : dot u (mx m n (lowest w) *m v) = \sum_l ((mx m n (lowest w))^T *m u) l 0 * v l 0.
     by rewrite dotC dot_mull dotC dot_col.
   have [r [hr sr er]] := orthant_of hu first_; move: hb; rewrite /cones => hb.
-  apply: (forestE (z := u) (y := (mx m n (lowest w))^T *m u) hu hv hr _ hb).
-  apply: (orthantE p p' hv hw2 sr) => // l.
+  apply: (forestE (z := u) (y := (mx m n (lowest w))^T *m u) hp hp' hu hv hr _ hb).
+  apply: (orthantE p hp' hv hw2 sr) => // l.
   rewrite big_nil addr0 [LHS]mxE; apply: eq_bigr => j _; rewrite !mxE mulrC; congr (_ * _).
 move=> u v hu hv; case: (boolP (is_even s s')) => [ev|/negP ne]; last by apply: main.
 have [h|h] : (forall i : 'I_m, i = 0 :> nat -> 0 <= u i 0) \/ (forall i : 'I_m, i = 0 :> nat -> u i 0 <= 0).
@@ -3289,7 +3636,7 @@ Qed.
 
 (* and of a hidden layer *)
 Lemma layer_rootE m n k p' s' (below above_ ew ef t : Z) (f w : seq (seq Z)) kink signs
-    (z : 'cV[R]_k) (v : 'cV[R]_n) : meets s' v ->
+    (z : 'cV[R]_k) (v : 'cV[R]_n) : norm_ok p' n -> meets s' v ->
   shape m k (Grid f Z0) -> shape m n (Grid w Z0) -> size kink = k -> size signs = k ->
   (forall j : 'I_k, zr (nth Z0 signs j) * `|z j 0| = z j 0) ->
   zr above_ * p2 t = 1 - zr below * p2 t ->
@@ -3298,7 +3645,7 @@ Lemma layer_rootE m n k p' s' (below above_ ew ef t : Z) (f w : seq (seq Z)) kin
           (\sum_(j < k) (at_ (nth [::] f i) j - at_ kink j) * p2 ef * z j 0)) v
     (layer_root mul k n p' s' below above_ f w (kink, signs)).
 Proof.
-move=> hv hf hw hk hs hz ea; rewrite /layer_root; set g := map _ f; set h := gscale _ _.
+move=> hp' hv hf hw hk hs hz ea; rewrite /layer_root; set g := map _ f; set h := gscale _ _.
 set P := (X in filter X _); have [f1 f2] := hf; have [w1 w2] := hw; rewrite /= in f1 f2 w1 w2.
 have hg : shape m k (Grid g Z0).
   split=> [|i hi] /=; first by rewrite size_map.
@@ -3319,7 +3666,7 @@ pose r : seq Checker.point := zip_with (fun w f => (map (Z.mul above_) w, f)) w 
 have sr : size r = m by rewrite size_zip_with w1 g1 minnn.
 have rE (i : 'I_m) : nth ([::], [::]) r i = (map (Z.mul above_) (nth [::] w i), nth [::] g i).
   by rewrite (nth_zip_with _ _ [::] [::]) ?w1 ?g1.
-apply: (orthantE L2 p' hv (proj2 hh) hs) => // [|l].
+apply: (orthantE L2 hp' hv (proj2 hh) hs) => // [|l].
   rewrite all_filter; apply/(all_nthP ([::], [::])) => i; rewrite -/r sr => hi.
   by rewrite (rE (Ordinal hi)) /= size_map w2 // eqxx implybT.
 have -> : \sum_(q <- filter P r) Network.pos (\sum_(j < k) z j 0 * at_ q.2 j)
@@ -3378,13 +3725,13 @@ Lemma layer_cones_ge0 n k free p' s' f a w trees b :
 Proof. exact: forest_ge0. Qed.
 
 Lemma layer_conesE m n k free p' s' f a w trees b kink (d := priced_inputs free k) (z : 'cV_d) (v : 'cV_n) :
-  shape m k f -> shape m n w -> layer_cones mul n k free p' s' f a w trees = Some b -> meets s' v ->
+  norm_ok p' n -> shape m k f -> shape m n w -> layer_cones mul n k free p' s' f a w trees = Some b -> meets s' v ->
   0 <= dv b /\ (kink \in kinks_of free d (fine_rows d f) -> size kink = d ->
     \sum_(i < m) Network.act (dv a) (\sum_(j < d) (at_ (nth [::] (fine_rows d f) i) j - at_ kink j)
           * p2 (Z.sub (ex (lowest f)) finer) * z j 0) * (mx m n w *m v) i 0
-    <= dv b * (norm L2 z * norm p' v)).
+    <= dv b * (norm L2 z * norm (normv p') v)).
 Proof.
-move=> hf hw0; have [hw ew] := lowestE hw0; rewrite -ew; move: hw; clear ew hw0; rewrite /layer_cones -/d.
+move=> hp' hf hw0; have [hw ew] := lowestE hw0; rewrite -ew; move: hw; clear ew hw0; rewrite /layer_cones -/d.
 move: (lowest w) => w' hw; set x := lowest (Grid _ _); set t := Z.min _ _; set below := lift _ _ _.
 have ea : zr below * p2 t = dv a.
   have hx : shape 1 1 (Grid [:: [:: num a]] (dex a)) by split=> [|[|i]].
@@ -3398,13 +3745,13 @@ split=> // hk sk; have dk : (d <= k)%N by rewrite /d /priced_inputs; case: (free
 have [hr _] := fine_rowsE hf dk; move: hb.
 case: (boolP (zeros w')) => [zw|nz].
   rewrite (zerosE _ _ zw) mul0mx big1 => [|i _]; last by rewrite [X in _ * X]mxE mulr0.
-  by move=> _; apply: mulr_ge0; [exact: b0|apply: mulr_ge0; exact: norm_ge0].
+  by move=> _; apply: mulr_ge0; [exact: b0|apply: mulr_ge0; [exact: l2_ge0|exact: norm_ge0 (norm_okE hp')]].
 have [signs [h1 h2 h3]] := @orthant_of Free false d z I (fun h => False_ind _ (notF h)).
 have root_ : (kink, signs) \in layer_roots free d f s' w'.
   by rewrite /layer_roots (negbTE nz); apply: allpairs_f.
-have hc := layer_rootE p' (ex w') (Z.sub (ex (lowest f)) finer) hv hr hw sk h2 h3 eb.
+have hc := layer_rootE (ex w') (Z.sub (ex (lowest f)) finer) hp' hv hr hw sk h2 h3 eb.
 move=> hb; have mz : meets Free z by [].
-apply: le_trans (forestE mz hv root_ hc hb); rewrite le_eqVlt; apply/orP; left; apply/eqP.
+apply: le_trans (forestE (p := L2) isT hp' mz hv root_ hc hb); rewrite le_eqVlt; apply/orP; left; apply/eqP.
 under [RHS]eq_bigr do rewrite mxE mulr_suml; rewrite exchange_big; apply: eq_bigr => i _.
 rewrite [X in _ * X]mxE mulr_sumr; apply: eq_bigr => l _; rewrite ea [mx _ _ _ _ _]mxE /entry_ /at_; ring.
 Qed.
@@ -3422,16 +3769,16 @@ by case/orP: h => [/orP[/eqP ->|->] //|->]; [rewrite e hy'|]; rewrite orbT.
 Qed.
 
 Lemma hidden_conesE m n k free p' s' f a w trees b (u : 'cV_k) (v : 'cV_n) :
-  shape m k f -> shape m n w -> layer_cones mul n k free p' s' f a w trees = Some b -> meets s' v ->
+  norm_ok p' n -> shape m k f -> shape m n w -> layer_cones mul n k free p' s' f a w trees = Some b -> meets s' v ->
   (free -> (exists c, mx m k f *m (\col_i (i.+1 == k)%N%:R) = const_mx c)
     /\ forall l, \sum_i mx m n w i l = 0) ->
   dot (map_mx (Network.act (dv a)) (mx m k f *m u)) (mx m n w *m v)
-  <= dv b * (norm L2 (paid free u) * norm p' v).
+  <= dv b * (norm L2 (paid free u) * norm (normv p') v).
 Proof.
-move=> hf hw hb hv; rewrite dot_col.
+move=> hp' hf hw hb hv; rewrite dot_col.
 under eq_bigr => i _ do rewrite [map_mx _ _ _ _]mxE [(mx m k f *m u) _ _]mxE.
 case: free hb => hb; last first.
-  move=> _; have [_ h] := layer_conesE (free := false) (k := k) (nseq k Z0) u hf hw hb hv.
+  move=> _; have [_ h] := layer_conesE (free := false) (k := k) (nseq k Z0) u hp' hf hw hb hv.
   have -> : paid false u = u by apply/matrixP => i j; rewrite !mxE.
   have [_ fE] := fine_rowsE hf (leqnn k).
   apply: le_trans (h _ _); [|by rewrite inE eqxx|exact: size_nseq].
@@ -3440,12 +3787,12 @@ case: free hb => hb; last first.
   by rewrite /at_ nth_nseq if_same zr0 mul0r subr0.
 case/(_ isT) => -[c ec] w0.
 case: m hf hw hb ec w0 => [|m] hf hw hb ec w0.
-  have [b0 _] := layer_conesE (free := true) (k := k) [::] 0 hf hw hb hv.
-  by rewrite big_ord0; apply: mulr_ge0; [exact: b0|apply: mulr_ge0; exact: norm_ge0].
+  have [b0 _] := layer_conesE (free := true) (k := k) [::] 0 hp' hf hw hb hv.
+  by rewrite big_ord0; apply: mulr_ge0; [exact: b0|apply: mulr_ge0; [exact: l2_ge0|exact: norm_ge0 (norm_okE hp')]].
 case: k f u hf hb ec => [|k] f u hf hb ec.
-  have [b0 _] := layer_conesE (free := true) (k := 0) [::] 0 hf hw hb hv.
+  have [b0 _] := layer_conesE (free := true) (k := 0) [::] 0 hp' hf hw hb hv.
   rewrite big1 => [|i _]; last by rewrite big_ord0 /Network.act lexx mul0r.
-  by apply: mulr_ge0; [exact: b0|apply: mulr_ge0; exact: norm_ge0].
+  by apply: mulr_ge0; [exact: b0|apply: mulr_ge0; [exact: l2_ge0|exact: norm_ge0 (norm_okE hp')]].
 pose wide := widen_ord (leqnSn k); pose z : 'cV[R]_k := \col_j u (wide j) 0.
 have last_ i : mx m.+1 k.+1 f i ord_max = c.
   have := congr1 (fun M : 'cV_m.+1 => M i 0) ec; rewrite [RHS]mxE mxE (bigD1 ord_max) //= mxE eqxx mulr1.
@@ -3458,7 +3805,7 @@ have sum0 : \sum_i (mx m.+1 n w *m v) i 0 = 0.
 have [kk hk] := @Network.free_bias_kink R _ _ F (fun=> c) (dv a) c ord0
   (fun i => (mx m.+1 n w *m v) i 0) (fun j => z j 0) (u ord_max 0) (fun=> erefl) sum0.
 have [[/= hr1 hr2] fE] := fine_rowsE hf (leqnSn k).
-have [_ h] := layer_conesE (free := true) (k := k.+1) (nth [::] (fine_rows k f) kk) z hf hw hb hv.
+have [_ h] := layer_conesE (free := true) (k := k.+1) (nth [::] (fine_rows k f) kk) z hp' hf hw hb hv.
 rewrite -[Num.sqrt _]/(norm L2 (paid true u)).
 have -> : norm L2 (paid true u) = norm L2 z.
   rewrite /norm; congr Num.sqrt; rewrite big_ord_recr /= mxE eqxx expr0n addr0.
@@ -3488,6 +3835,11 @@ rewrite /q /= mxE mulr_ge0 ?p2_ge0 // -zr0 zr_le; exact: nonnegP Cm c0 (ltn_ord 
 Qed.
 
 Lemma l0 : 0 <= lam q. Proof. by case/and5P: good => _ _ _ _ /and5P[_]; rewrite dv_ge0. Qed.
+
+Lemma norms_okE : norm_ok (dleft_norm d) (dinputs d) /\ norm_ok (dright_norm d) (dn d).
+Proof. by case/and5P: good => _ _ _ _ /and5P[/andP[_ /andP[]]]. Qed.
+Let normL : normed (left_norm q) (inputs q). Proof. by apply: norm_okE; have [] := norms_okE. Qed.
+Let normR : normed (right_norm q) (n q). Proof. by apply: norm_okE; have [] := norms_okE. Qed.
 
 Lemma ridgesE : [/\ shape (dn d) 1 (dP d), nonneg (dP d), shape (dm d) 1 (dQ d) & nonneg (dQ d)].
 Proof. by case/and5P: good => _ _ _ _ /and5P[_ _ /and4P[/shapedP hp p0 /shapedP hq q0]]. Qed.
@@ -3601,7 +3953,7 @@ Lemma hidden_plain (e : dinputs d = dm d) r (U : 'M_(dinputs d, r)) : ddeep d = 
   hidden (q := q) U = castmx (e, erefl) U.
 Proof.
 move=> nd no; have [ep np] : dpatches d = dm d /\ dpool d = None.
-  by case/and5P: (good) => _ _ _ _ /and5P[+ _ _ _ _]; rewrite /layer_ok nd no => /and4P[_ /eqnP -> _]; case: (dpool d).
+  by case/and5P: (good) => _ _ _ _ /and5P[/andP[+ _] _ _ _ _]; rewrite /layer_ok nd no => /and4P[_ /eqnP -> _]; case: (dpool d).
 have act1 (z : R) : act 1 z = z by rewrite /act mul1r if_same.
 apply/matrixP => i j; rewrite mxE /q /= nd /largest_ /row_of_patch_ np (own_patch ep) mxE /= nd no act1.
 exact: pid_cast.
@@ -3611,7 +3963,7 @@ Lemma layerE f a : ddeep d = None -> dlayer d = Some (f, a) -> [/\ shape (dpatch
   & forall r (U : 'M_(dinputs d, r)),
     activations (q := q) U = map_mx (act (dv a)) (mx (dpatches d) (dinputs d) f *m U)].
 Proof.
-move=> nd e; case/and5P: (good) => _ _ _ _ /and5P[+ _ _ _ _]; rewrite /layer_ok nd e => /andP[/shapedP hf hp].
+move=> nd e; case/and5P: (good) => _ _ _ _ /and5P[/andP[+ _] _ _ _ _]; rewrite /layer_ok nd e => /andP[/shapedP hf hp].
 by split=> // r U; rewrite /activations /q /= nd e.
 Qed.
 
@@ -3672,7 +4024,7 @@ Lemma deepE f w a : ddeep d = Some (f, w, a) -> exists c l, [/\ w = c :: l, shap
   dm d = (size (ints f) * last c l)%N, dn d = 1%N
   & [/\ dinputs d = layers_size c l, (1 < size l)%N, 0 <= dv a, dform d = Product & dright_norm d = L2]].
 Proof.
-move=> e; case/and5P: (good) => _ _ _ _ /and5P[+ _ _ _ _]; rewrite /layer_ok e /deep_ok; case: w {e} => [|c l] //.
+move=> e; case/and5P: (good) => _ _ _ _ /and5P[/andP[+ _] _ _ _ _]; rewrite /layer_ok e /deep_ok; case: w {e} => [|c l] //.
 case/and5P=> /shapedP hf /eqnP em /eqnP en_ /eqnP ei /and4P[l1 a0 fp rn]; exists c, l; split=> //.
 split=> //; [by apply/ssrnat.ltP/PeanoNat.Nat.ltb_lt|by rewrite -dv_ge0|by case: (dform d) fp|by case: (dright_norm d) rn].
 Qed.
@@ -3727,7 +4079,7 @@ rewrite /hidden_ nd; case e: (dlayer d) => [[f a]|].
   have [h1 e1] := activateE a hs; have [h2 e2] := poolE hp h1; split=> //.
   by apply/matrixP => i j; rewrite e2 [RHS]mxE /q /= nd -/q eU e1 es et trmxK.
 have k : dinputs d = dm d.
-  by case/and5P: (good) => _ _ _ _ /and5P[+ _ _ _ _]; rewrite /layer_ok nd e => /and4P[/eqnP].
+  by case/and5P: (good) => _ _ _ _ /and5P[/andP[+ _] _ _ _ _]; rewrite /layer_ok nd e => /and4P[/eqnP].
 by rewrite (hidden_plain k) //; exact: mx_cast.
 Qed.
 
@@ -3876,54 +4228,42 @@ move=> hu; have [hp ep] := pricedE (dfree d) hu; split=> // nd k.
 by rewrite /left_size /q /= nd ep; congr norm; apply/matrixP => i j; rewrite !mxE.
 Qed.
 
-Lemma sum_prices r u v : shape (dinputs d) r u -> shape (dn d) r v -> form q = Sum ->
-  forall root, dv (thetas root d r u v) = prices r u v.
-Proof.
-rewrite /prices /thetas -[dform d]/(form q) => /paidE[hu eu] hv fs root; rewrite fs dv_half dvD.
-have nd : ddeep d = None.
-  case e: (ddeep d) => [[[f w] a]|] //; have [c [l [_ _ _ _ [_ _ _ fp _]]]] := deepE e.
-  by move: fs; rewrite -[form q]/(dform d) fp.
-rewrite (squares_ofE _ hu) (squares_ofE _ hv) -big_split mulr_suml; apply: eq_bigr => k _.
-by rewrite /theta eu.
-Qed.
-
-Lemma left_squaresE r u : shape (dinputs d) r u -> let x := if ddeep d is Some (_, c :: l, _)
+Lemma left_squaresE up root r u : root_ok up root -> shape (dinputs d) r u -> let x := if ddeep d is Some (_, c :: l, _)
     then (map (layer_squares c l) (ints (transpose r u)), Z.mul (Z.of_nat (size l)) (ex u))
-    else (column_squares (dleft_norm d) r (priced_ (dfree d) u), ex (priced_ (dfree d) u)) in
-  size x.1 = r /\ forall k : 'I_r, zr (nth Z0 x.1 k) * (p2 x.2 * p2 x.2) = left_size (q := q) (col k (mx (dinputs d) r u)) ^+ 2.
+    else (column_squares root (dleft_norm d) r (priced_ (dfree d) u), column_ex (dleft_norm d) (priced_ (dfree d) u)) in
+  size x.1 = r /\ forall k : 'I_r, 0 <= zr (nth Z0 x.1 k) /\
+    ends up (left_size (q := q) (col k (mx (dinputs d) r u)) ^+ 2) (zr (nth Z0 x.1 k) * p2 x.2 ^+ 2).
 Proof.
-move=> hu; have [hp ep] := paidE hu; case e: (ddeep d) => [[[f w] a]|] /=; last first.
-  by split=> [|k]; [exact: size_column_squares hp|rewrite ep // (column_squaresE _ _ hp)].
+move=> ok hu; have [hp ep] := paidE hu; case e: (ddeep d) => [[[f w] a]|] /=; last first.
+  split=> [|k]; first exact: size_column_squares hp.
+  by rewrite ep //; apply: column_squaresE => //; exact: (proj1 norms_okE).
 have [c [l [ew _ _ _ [ei _ _ _ _]]]] := deepE e; rewrite ew /=; have [[hs hr] _] := transposeE hu.
 split=> [|k]; first by rewrite size_map.
-have [h1 h2] := numberE k hu; rewrite (nth_map [::]) ?hs // layer_squaresE ?h1 //.
-rewrite /left_size /q /= e ew; congr (_ ^+ 2); congr bigop; apply: layer_norms_ext => p; by rewrite h2.
+have [h1 h2] := numberE k hu; rewrite (nth_map [::]) ?hs //.
+have e_ : left_size (q := q) (col k (mx (dinputs d) r u)) ^+ 2
+    = zr (layer_squares c l (nth [::] (ints (transpose r u)) k)) * p2 (Z.mul (Z.of_nat (size l)) (ex u)) ^+ 2.
+  rewrite [p2 _ ^+ 2]expr2 layer_squaresE ?h1 // /left_size /q /= e ew; congr (_ ^+ 2); congr bigop.
+  by apply: layer_norms_ext => p; rewrite h2.
+split; last exact: ends_eq.
+by rewrite -(pmulr_lge0 _ (exprn_gt0 2 (p2_gt0 (Z.mul (Z.of_nat (size l)) (ex u))))) -e_ sqr_ge0.
 Qed.
 
-Lemma prices_up root r u v :
-  (forall x, Z.leb Z0 x -> Z.leb Z0 (root x) /\ zr x <= zr (root x) ^+ 2) ->
-  shape (dinputs d) r u -> shape (dn d) r v -> prices r u v <= dv (thetas root d r u v).
+Lemma pricesE up root r u v : root_ok up root ->
+  shape (dinputs d) r u -> shape (dn d) r v -> ends up (prices r u v) (dv (thetas root d r u v)).
 Proof.
-move=> rootP hu hv; case e: (form q); last by rewrite sum_prices.
-have [sx hx] := left_squaresE hu; rewrite /prices /thetas -[dform d]/(form q) e; move: sx hx; set x := if _ is Some _ then _ else _.
-move=> sx hx; rewrite /dv /= (sumzE _ _ sx (size_column_squares _ hv)).
-rewrite zr0 add0r mulr_suml; apply: ler_sum => k _; have [N0 e_] := under (right_norm q) (hx k) hv.
-have [s0 h] := rootP _ N0; rewrite /theta -ler_sqr ?nnegrE ?mulr_ge0 ?left_size_ge0 ?norm_ge0 ?p2_ge0 //.
-  by rewrite -e_ exprMn ler_wpM2r ?sqr_ge0.
-by rewrite -zr0 zr_le.
-Qed.
-
-Lemma prices_down root r u v :
-  (forall x, Z.leb Z0 x -> Z.leb Z0 (root x) /\ zr (root x) ^+ 2 <= zr x) ->
-  shape (dinputs d) r u -> shape (dn d) r v -> dv (thetas root d r u v) <= prices r u v.
-Proof.
-move=> rootP hu hv; case e: (form q); last by rewrite sum_prices.
-have [sx hx] := left_squaresE hu; rewrite /prices /thetas -[dform d]/(form q) e; move: sx hx; set x := if _ is Some _ then _ else _.
-move=> sx hx; rewrite /dv /= (sumzE _ _ sx (size_column_squares _ hv)).
-rewrite zr0 add0r mulr_suml; apply: ler_sum => k _; have [N0 e_] := under (right_norm q) (hx k) hv.
-have [s0 h] := rootP _ N0; rewrite /theta -ler_sqr ?nnegrE ?mulr_ge0 ?left_size_ge0 ?norm_ge0 ?p2_ge0 //.
-  by rewrite -e_ exprMn ler_wpM2r ?sqr_ge0.
-by rewrite -zr0 zr_le.
+move=> ok hu hv; have [_ hp'] := norms_okE; have [hp eu] := paidE hu; rewrite /prices /thetas.
+case fs: (dform d); rewrite -[form q]/(dform d) fs /theta; last first.
+  have nd : ddeep d = None.
+    case e: (ddeep d) => [[[f w] a]|] //; have [c [l [_ _ _ _ [_ _ _ fp _]]]] := deepE e.
+    by move: fs; rewrite fp.
+  rewrite dv_half dvD -mulr_suml big_split; apply: endsZ; first by rewrite invr_ge0.
+  apply: endsD; last exact: squares_ofE.
+  under eq_bigr do rewrite eu //; apply: squares_ofE => //; exact: (proj1 norms_okE).
+have [sx hx] := left_squaresE ok hu; move: sx hx; set x := if _ is Some _ then _ else _ => sx hx.
+rewrite /dv /= (sumzE _ _ sx (size_column_squares root _ hv)) zr0 add0r mulr_suml; apply: ends_sum => k.
+have [x0 hk] := hx k; have [N0 e_] := under ok hp' x0 hk hv.
+have [s0 h] := ok _ N0; apply: ends_root; [by rewrite mulr_ge0 ?left_size_ge0 ?norm_ge0|by rewrite mulr_ge0 ?p2_ge0 ?zr_ge0|].
+by rewrite [X in ends _ _ X]exprMn; apply: ends_trans e_ _; apply: endsZ; rewrite ?sqr_ge0.
 Qed.
 
 Lemma value_up r u v a b :
@@ -3932,7 +4272,7 @@ Lemma value_up r u v a b :
 Proof.
 move=> hu hv ha hb hf; rewrite /at_point objectiveE /value !dvD (ridgeE ha hb) dvM.
 have /andP[_ up] := loss_ends hu hv ha hb hf; apply: lerD; first by rewrite lerD2r.
-by rewrite ler_wpM2l ?l0 //; exact: (prices_up root_upP).
+by rewrite ler_wpM2l ?l0 //; exact: (pricesE (up := true) root_upP).
 Qed.
 
 Definition least r u v a b : dyadic :=
@@ -3944,7 +4284,7 @@ Lemma value_down r u v a b :
   finite_ mul d r u v a b -> dv (least r u v a b) <= at_point r u v a b.
 Proof.
 move=> hu hv ha hb hf; rewrite /at_point objectiveE /least dvD dvM.
-apply: lerD; last by rewrite ler_wpM2l ?l0 //; exact: (prices_down root_downP).
+apply: lerD; last by rewrite ler_wpM2l ?l0 //; exact: (pricesE (up := false) root_downP).
 have /andP[down_ _] := loss_ends hu hv ha hb hf.
 case: (boolP (transcendental (dloss d))) => [_|nl]; rewrite dvD (ridgeE ha hb) lerD2r //; by rewrite lossE.
 Qed.
@@ -4029,17 +4369,17 @@ by have [h5 e5] := aboveE h3 h4; split=> //; rewrite e5 e3 e4 e1 e2 et.
 Qed.
 
 (* the lines *)
-Lemma largest_rowE p s k l w : shape k l w -> exists2 d, 0 <= d /\ d ^+ 2 = dv (largest_row p s w)
-  & row_le p s (mx k l w) d.
+Lemma largest_rowE level p s k l w : norm_ok p l -> shape k l w ->
+  exists2 d, 0 <= d /\ d ^+ 2 = dv (largest_row level p s w) & row_le (normv p) s (mx k l w) d.
 Proof.
-move=> [hk hl]; rewrite /largest_row.
-have up (x : seq (seq Z)) (acc : Z) : zr acc <= zr (foldl (fun acc x => Z.max acc (dual_square p s x)) acc x)
-    /\ forall i, (i < size x)%N -> zr (dual_square p s (nth [::] x i))
-      <= zr (foldl (fun acc x => Z.max acc (dual_square p s x)) acc x).
-  elim: x acc => [|r x IH] acc //=; have [h1 h2] := IH (Z.max acc (dual_square p s r)).
+move=> hp [hk hl]; rewrite /largest_row.
+have up (x : seq (seq Z)) (acc : Z) : zr acc <= zr (foldl (fun acc x => Z.max acc (dual_square level p s x)) acc x)
+    /\ forall i, (i < size x)%N -> zr (dual_square level p s (nth [::] x i))
+      <= zr (foldl (fun acc x => Z.max acc (dual_square level p s x)) acc x).
+  elim: x acc => [|r x IH] acc //=; have [h1 h2] := IH (Z.max acc (dual_square level p s r)).
   split; first by apply: le_trans h1; rewrite zr_le; lia.
   case=> [|i] hi; last exact: h2.
-  by apply: le_trans h1; rewrite zr_le /=; move: (dual_square _ _ _) => y; lia.
+  by apply: le_trans h1; rewrite zr_le /=; move: (dual_square _ _ _ _) => y; lia.
 have [top0 top_] := up (ints w) Z0; rewrite /dv /= p2D; set D := zr (foldl _ _ _) in top0 top_ *.
 have D0 : 0 <= D * (p2 (ex w) * p2 (ex w)) by rewrite mulr_ge0 ?mulr_ge0 ?p2_ge0 //; exact: top0.
 exists (Num.sqrt (D * (p2 (ex w) * p2 (ex w)))); first by rewrite sqrtr_ge0 sqr_sqrtr.
@@ -4048,28 +4388,34 @@ move=> i v hv; have -> : (mx k l w *m v) i 0 = \sum_(j < l) (zr (entry_ w i j) *
 have hi : (size (nth [::] (ints w) i) <= l)%N by rewrite hl.
 have im : (i < size (ints w))%N by rewrite hk.
 have ti := ler_wpM2r (mulr_ge0 (p2_ge0 (ex w)) (p2_ge0 (ex w))) (top_ i im).
-apply: (dual_le (s := s) _ hv); first exact: sqrtr_ge0.
-rewrite -(sqr_sqrtr D0) in ti; move: (Num.sqrt _) ti => x ti; exact: dual_more ti (dual_squareE p s (ex w) hi).
+apply: (dual_le (s := s) (norm_okE hp) _ hv); first exact: sqrtr_ge0.
+rewrite -(sqr_sqrtr D0) in ti; move: (Num.sqrt _) ti => x ti.
+exact: dual_more ti (proj2 (dual_squareE level s (ex w) hp hi)).
 Qed.
 
-Lemma linesE s p s' k l w : shape k l w -> exists2 d, d ^+ 2 = dv (lines s p s' w)
-  & rows_le_ s p s' (mx k l w) d.
+Lemma finer_forE p k l w : shape k l w -> shape k l (finer_for p w) /\ mx k l (finer_for p w) = mx k l w.
+Proof. by move=> hw; case: p => *; rewrite /finer_for //; apply: regridE => //; rewrite /guard; lia. Qed.
+
+Lemma linesE level s p s' k l w0 : norm_ok p l -> shape k l w0 -> exists2 d, d ^+ 2 = dv (lines level s p s' w0)
+  & rows_le_ s (normv p) s' (mx k l w0) d.
 Proof.
-move=> hw; have [hm em] := gscaleE minus_one hw; rewrite minus_oneE scaleN1r in em.
-have [d1 [d10 e1] h1] := largest_rowE p s' hw; have [d2 [d20 e2]] := largest_rowE p s' hm.
-rewrite em => h2; have more x (W : 'M_(k, l)) y : x <= y -> row_le p s' W x -> row_le p s' W y.
-  by move=> dd h i v hv; apply: le_trans (h i v hv) _; rewrite ler_wpM2r ?norm_ge0.
-rewrite /lines /rows_le_; case: s; [|by exists d1|by exists d2].
+move=> hp hw0; have [hw <-] := finer_forE p hw0; rewrite /lines; move: (finer_for p w0) hw => w hw; set t := (if level is Some _ then _ else _).
+have [hm em] := gscaleE minus_one hw; rewrite minus_oneE scaleN1r in em.
+have [d1 [d10 e1] h1] := largest_rowE t s' hp hw; have [d2 [d20 e2]] := largest_rowE t s' hp hm.
+rewrite em => h2; have more x (W : 'M_(k, l)) y : x <= y -> row_le (normv p) s' W x -> row_le (normv p) s' W y.
+  by move=> dd h i v hv; apply: le_trans (h i v hv) _; rewrite ler_wpM2r // norm_ge0 //; exact: norm_okE.
+rewrite /rows_le_; case: s; [|by exists d1|by exists d2].
 exists (Num.max d1 d2); last by split; [apply: more h1|apply: more h2]; rewrite le_max lexx ?orbT.
 rewrite dv_max -e1 -e2; case: (leP d1 d2) => h.
   by apply/esym/max_idPr; rewrite ler_sqr.
 by apply/esym/max_idPl; rewrite ler_sqr // ltW.
 Qed.
 
-Lemma plain_squareE w h t : shape (dm d) (dn d) w -> plain_square mul d w h = Some t ->
+Lemma plain_squareE w h t : norm_ok (dleft_norm d) (dm d) -> shape (dm d) (dn d) w -> plain_square mul d w h = Some t ->
   plain_le (q := q) (mx (dm d) (dn d) w) (dv t).
 Proof.
-move=> hw; set W := mx (dm d) (dn d) w; case: h => [?|c nn mm l sh|tr||c trees||t0|each|each|??????|???] //=; last first.
+move=> hp hw; have hp' := proj2 norms_okE; have ones k i : mx k 1 (unit_column k) i 0 = 1 by have [_ ->] := unit_columnE k; rewrite mxE.
+set W := mx (dm d) (dn d) w; case: h => [?|c sc nn mm l sh|tr|level|c trees||t0|each|each|??????|???] //=; last first.
 - case: ifP => // /orP h [<-] u v hu hv w0; rewrite dv_zero mul0r.
   have: dot u (W *m v) <= 0.
     case: h => [z|h]; first by rewrite /W (zerosE _ _ z) mul0mx dot0r.
@@ -4078,23 +4424,21 @@ move=> hw; set W := mx (dm d) (dn d) w; case: h => [?|c nn mm l sh|tr||c trees||
   by move=> w1; rewrite (_ : dot _ _ = 0) ?expr0n //; apply/eqP; rewrite eq_le w0 w1.
 - case e: (if c then _ else _) => [x|] // [<-] u v hu hv w0; rewrite dvM -expr2 -exprMn.
   have le_ : dot u (W *m v) <= dv x * (norm (left_norm q) u * norm (right_norm q) v).
-    move: e; case: c => e; last exact: conesE hw e _ _ hu hv.
-    have [ht et] := transposeE hw; have := conesE ht e hv hu; rewrite et [norm _ v * _]mulrC; apply: le_trans.
+    move: e; case: c => e; last exact: conesE hp hp' hw e _ _ hu hv.
+    have [ht et] := transposeE hw; have := conesE hp' hp ht e hv hu; rewrite et [norm _ v * _]mulrC; apply: le_trans.
     by rewrite [X in _ <= X]dotC dot_mull trmxK dotC.
   by rewrite ler_sqr ?nnegrE // (le_trans w0 le_).
-- have rows_ p : left_norm q = L1 -> right_norm q = p -> Some (lines (dleft d) p (dright d) w) = Some t ->
+- have rows_ : left_norm q = L1 -> Some (lines level (dleft d) (dright_norm d) (dright d) w) = Some t ->
       plain_le (q := q) W (dv t).
-    move=> hl hp [<-]; have [x <- hx] := linesE (dleft d) p (dright d) hw.
-    by apply: polar_le_rows; rewrite ?hp.
-  have columns_ p : right_norm q = L1 -> left_norm q = p ->
-      Some (lines (dright d) p (dleft d) (transpose (dn d) w)) = Some t -> plain_le (q := q) W (dv t).
-    have [ht et] := transposeE hw; move=> hr hp [<-].
-    have [x <- hx] := linesE (dright d) p (dleft d) ht.
-    by apply: polar_le_columns; rewrite ?hp // /W -et.
-  move: rows_ columns_; rewrite -[left_norm q]/(dleft_norm d) -[right_norm q]/(dright_norm d).
-  by case: (dleft_norm d); case: (dright_norm d) => // r_ c_; by [exact: r_|exact: c_].
-- case e: (conic _ _ _ _ _) => [p|] // [<-]; rewrite dvM dv_nat dvM.
-  apply: polar_le_l2; first by rewrite -expr2 sqr_ge0.
+    by move=> hl [<-]; have [x <- hx] := linesE level (dleft d) (dright d) hp' hw; exact: polar_le_rows.
+  have columns_ : right_norm q = L1 -> Some (lines level (dright d) (dleft_norm d) (dleft d) (transpose (dn d) w)) = Some t ->
+      plain_le (q := q) W (dv t).
+    have [ht et] := transposeE hw; move=> hr [<-].
+    by have [x <- hx] := linesE level (dright d) (dleft d) hp ht; apply: polar_le_columns; rewrite // /W -et.
+  move: rows_ columns_; rewrite /q /=.
+  by case: (dleft_norm d) => [|||?|?|?|?]; case: (dright_norm d) => [|||?|?|?|?] //= r_ c_; by [exact: r_|exact: c_].
+- case e: (conic _ _ _ _ _) => [p|] // [<-]; rewrite !dvM; have [cl hl] := one_cost hp; have [cr hr] := one_cost hp'.
+  apply: polar_le_l2 => //; [exact: norm_okE|by rewrite -expr2 sqr_ge0|].
   have [h [hf of_]] := signed_rowsE; have [sh eh] := hatE hw.
   have sym : (block_mx 0 W W^T 0)^T = block_mx 0 W W^T 0 :> 'M[R]_(_ + _).
     by rewrite tr_block_mx trmxK !trmx0.
@@ -4103,27 +4447,51 @@ move=> hw; set W := mx (dm d) (dn d) w; case: h => [?|c nn mm l sh|tr||c trees||
   + exact: of_.
   + rewrite -eh in sym; have := conicE sh sym hf e hz; rewrite eh => /le_trans; apply.
     by rewrite dv_max ler_wpM2r ?sq_ge0 // le_max lexx.
-- case: ifP => // /and3P[hn hm hs] [<-]; set x := plus w nn.
-  rewrite dvM dv_nat dv_max dv_zero; apply: polar_le_l2; first by rewrite le_max lexx orbT.
-  suff: square_le (q := q) W (dv (top mul (if c then dn d else dm d) (plus (mul (if c then
+- set y := fst (if sc is Some s then s else (unit_column (dm d), unit_column (dn d))).
+  set z := snd (if sc is Some s then s else (unit_column (dm d), unit_column (dn d))).
+  have -> : (if sc is Some s then s else (unit_column (dm d), unit_column (dn d))) = (y, z) by case: (sc) @y @z => [[]|].
+  case: ifP => // /and3P[hn hm /andP[hs /andP[py pz]]] [<-].
+  have [hy y0] := positiveE py; have [hz z0] := positiveE pz; have [cl hl] := ball_costE hp py; have [cr hr] := ball_costE hp' pz.
+  set x := (if sc is Some _ then _ else _); rewrite !dvM dv_max dv_zero.
+  apply: (polar_le_scaled (q := q) (X := \matrix_(i, j) (mx _ 1 y i 0 * mx _ 1 z j 0 * W i j)) normR (norm_okE hp) _ cl cr y0 z0) => //.
+    by rewrite le_max lexx orbT.
+    by move=> i j; rewrite mxE.
+  set X := \matrix_(i, j) _.
+  suff: square_le (q := q) X (dv (top mul (if c then dn d else dm d) (plus (mul (if c then
       transpose (dn d) x else x) (if c then transpose (dn d) x else x)) mm) l sh)).
     move=> h u v hu hv w0; apply: le_trans (h u v hu hv w0) _.
     by rewrite ler_wpM2r ?mulr_ge0 ?sq_ge0 // le_max lexx.
-  have [hx ex_] : shape (dm d) (dn d) x /\ exists N, mx (dm d) (dn d) x = W + N /\
+  have [hx0 [N0 [eN0 N0_]]] : shape (dm d) (dn d) (plus w nn) /\ exists N, mx (dm d) (dn d) (plus w nn) = W + N /\
       forall (u : 'cV_(dm d)) (v : 'cV_(dn d)), meets (left q) u -> meets (right q) v -> 0 <= dot u (N *m v).
-    rewrite /x; case: (nn) hn => [y|] /=; last first.
+    case: (nn) hn => [a|] /=; last first.
       by split=> //; exists 0; split=> [|u v _ _]; rewrite ?addr0 // mul0mx dot0r.
-    case/andP=> /shapedP hy ny; have [h1 e1] := gaddE hw hy; split=> //.
-    by exists (mx (dm d) (dn d) y); split=> // u v hu hv; exact: nonneg_onE hy ny hu hv.
-  case: ex_ => N [eN N0]; apply: (square_le_more (q := q) N0); rewrite -eN.
-  have more k s (y : grid) (z : 'cV_k) : shape k (if c then dm d else dn d) y -> fits s s k k mm ->
-      (if mm is Some x0 then symmetric k x0 else true) -> meets s z ->
-      qf (mx k _ y *m (mx k (if c then dm d else dn d) y)^T) z
-      <= dv (top mul k (plus (mul y y) mm) l sh) * sq z.
-    move=> hy; case: (mm) => [a|] /=; last by move=> _ _ _; exact: gram_top.
-    case/andP=> /shapedP ha na sa hz; have [h1 e1] := productE hy hy; have [h2 e2] := gaddE h1 ha.
-    rewrite -e1; have: qf (mx k k (mul y y)) z <= qf (mx k k (gadd (mul y y) a)) z.
-      by rewrite e2 qfD lerDl; exact: (nonneg_onE ha na hz hz).
+    case/andP=> /shapedP ha na; have [h1 e1] := gaddE hw ha; split=> //.
+    by exists (mx (dm d) (dn d) a); split=> // u v hu hv; exact: nonneg_onE ha na hu hv.
+  have [hx ex_] : shape (dm d) (dn d) x /\ exists N, mx (dm d) (dn d) x = X + N /\
+      forall (u : 'cV_(dm d)) (v : 'cV_(dn d)), meets (left q) u -> meets (right q) v -> 0 <= dot u (N *m v).
+    have [h1 e1] := productE hy hz; have [h2 e2] := entrywiseE h1 hx0.
+    have eX : shape (dm d) (dn d) x /\ forall i j, mx (dm d) (dn d) x i j = mx _ 1 y i 0 * mx _ 1 z j 0 * (W i j + N0 i j).
+      rewrite /x; case: (sc) @y @z {x} h1 e1 h2 e2 {hy y0 hz z0 hl hr cl cr py pz X} => [s|] y z h1 e1 h2 e2; split=> // i j.
+        by rewrite e2 e1 eN0 [X in X * _]mxE big_ord1 [X in _ * X * _]mxE [X in _ * X]mxE.
+      by rewrite !ones !mul1r eN0 mxE.
+    split; first by case: eX.
+    exists (\matrix_(i, j) (mx _ 1 y i 0 * mx _ 1 z j 0 * N0 i j)); split.
+      by apply/matrixP => i j; rewrite (proj2 eX) !mxE mulrDr.
+    move=> u v hu hv; pose u' : 'cV_(dm d) := \col_i (mx _ 1 y i 0 * u i 0); pose v' : 'cV_(dn d) := \col_j (mx _ 1 z j 0 * v j 0).
+    have times k (b : grid) (a : 'cV_k) g : (forall i, 0 < mx k 1 b i 0) -> meets g a -> meets g (\col_i (mx k 1 b i 0 * a i 0)).
+      by move=> b0; case: g => //= ha i j; rewrite mxE; [rewrite mulr_ge0 // ltW|rewrite mulr_ge0_le0 // ltW].
+    have := N0_ u' v' (times _ _ _ _ y0 hu) (times _ _ _ _ z0 hv); congr (_ <= _).
+    rewrite !dot_col; apply: eq_bigr => i _; rewrite !mxE !mulr_sumr; apply: eq_bigr => j _.
+    by rewrite !mxE; ring.
+  case: ex_ => N [eN N1]; apply: (square_le_more (q := q) N1); rewrite -eN.
+  have more k s (g : grid) (e0 : 'cV_k) : shape k (if c then dm d else dn d) g -> fits s s k k mm ->
+      (if mm is Some x0 then symmetric k x0 else true) -> meets s e0 ->
+      qf (mx k _ g *m (mx k (if c then dm d else dn d) g)^T) e0
+      <= dv (top mul k (plus (mul g g) mm) l sh) * sq e0.
+    move=> hg; case: (mm) => [a|] /=; last by move=> _ _ _; exact: gram_top.
+    case/andP=> /shapedP ha na sa he; have [h1 e1] := productE hg hg; have [h2 e2] := gaddE h1 ha.
+    rewrite -e1; have: qf (mx k k (mul g g)) e0 <= qf (mx k k (gadd (mul g g) a)) e0.
+      by rewrite e2 qfD lerDl; exact: (nonneg_onE ha na he he).
     move/le_trans; apply; apply: topE => //.
     by rewrite e2 linearD /= e1 trmx_mul trmxK (symmetricE ha sa).
   move=> u v hu hv _; move: hm hs more; case: (c) => hm hs more.
@@ -4155,10 +4523,10 @@ case: (split_ordP i) => j -> hi hj; first by move: hi; rewrite /= leqNgt ltn_ord
 by move: hj; rewrite col_mxEd /= addKn => hj; rewrite (hx j) ?subn0.
 Qed.
 
-Lemma product_squareE w by_hat n' sp tr t : shape (dm d) (dn d) w -> product_square mul d w by_hat n' sp tr = Some t ->
+Lemma product_squareE w by_hat n' sp tr t : shape (dm d) (dn d) w -> product_square mul d w by_hat n' sp tr = Some t -> norm_ok (dleft_norm d) (dm d) ->
   product_le (q := q) (mx (dm d) (dn d) w) (dv t).
 Proof.
-move=> hw; rewrite /product_square; case: ifP => // /andP[/and5P[hn sl sr nl nr] /eqnP w1] h u v mu mv pu pv w0.
+move=> hw; rewrite /product_square; case: ifP => // /andP[/and5P[hn sl sr nl nr] /andP[ol or_]] h hp u v mu mv pu pv w0.
 have [hs [N [eN N0]]] : shape (dm d) (dn d) (plus w n') /\ exists N,
     mx (dm d) (dn d) (plus w n') = mx (dm d) (dn d) w + N /\ 0 <= dot u (N *m v).
   case: n' hn {h} => [y|] /=; last by split=> //; exists 0; rewrite addr0 mul0mx dot0r.
@@ -4170,8 +4538,7 @@ have more : 0 <= dv t -> dot u (mx (dm d) (dn d) s *m v) ^+ 2 <= dv t * (sq u * 
     dot u (W *m v) ^+ 2 <= dv t * (norm (left_norm q) u * norm (right_norm q) v) ^+ 2.
   move=> t0 h1; apply: le_trans (_ : _ <= dv t * (sq u * sq v)) _.
     by apply: le_trans h1; rewrite ler_sqr ?nnegrE // eN mulmxDl dotDr lerDl.
-  rewrite ler_wpM2l // exprMn; apply: le_trans (ler_pM (sq_ge0 _) (sq_ge0 _) (sq_le_norm (left_norm q) u) (sq_le_norm (right_norm q) v)) _.
-  by rewrite mulrACA -natrM [X in X%:R]w1 mul1r.
+  rewrite ler_wpM2l // exprMn; apply: ler_pM; rewrite ?sq_ge0 // sq_le_norm ?outsideE //; exact: norm_okE.
 have max0 p : 0 <= dv (dmax p dzero) by rewrite dv_max dv_zero le_max lexx orbT.
 case: by_hat h; case e: (worst _ _ _ _) => [p|] // [et].
   have [sh eh] := hatE hs; apply: more; rewrite -et dvM; first exact: mulr_ge0.
@@ -4194,7 +4561,8 @@ have hU : ~~ largest_ d -> forall u : 'cV_(dinputs d), (mx (dm d) (dn d) w)^T *m
     = (mx (dpatches d) (dn d) (pull_ d w))^T *m map_mx (act (dv a)) (mx (dpatches d) (dinputs d) f *m u).
   by move=> nl u; rewrite (pulledE _ _ flat (nl : ~~ take_largest q)) eX eU.
 rewrite /layer_of; case eb: (bias_of _ _ _ _) => [bi|] //.
-have [fb hg [far0 reach0] eG hb] := bias_ofE eb hf; case: ifP => // /norP[sums0 /negPn/eqnP l1].
+have [fb hg [far0 reach0] eG hb] := bias_ofE eb hf; case: ifP => // /norP[sums0 /negPn l1]; rewrite -outsideE in l1; have hp' := proj2 norms_okE.
+have [cr hr_] := one_cost hp'.
 have pricedE_ (u : 'cV_(dinputs d)) : priced (q := q) u = paid (dfree d) u by [].
 have paid_ (u : 'cV[R]_(dinputs d)) : paid (dfree d) (paid (dfree d) u) = paid (dfree d) u.
   by apply/matrixP => i j; rewrite !mxE; case: (_ && _).
@@ -4210,7 +4578,7 @@ have biased_ : free_bias q -> biased (q := q) (mx (dm d) (dn d) w) (dv (far bi))
       by rewrite !eG paid_.
     have -> : (mx (dpatches d) (dinputs d) (without bi) *m pu) i 0 = dot (row i (mx (dpatches d) (dinputs d) (without bi)))^T pu.
       by rewrite dot_col mxE; apply: eq_bigr => j _; rewrite !mxE.
-    set x := dot _ _; set y := _ * _; have y0 : 0 <= y by rewrite mulr_ge0 ?norm_ge0.
+    set x := dot _ _; set y := _ * _; have y0 : 0 <= y by rewrite mulr_ge0 ?l2_ge0.
     rewrite -ler_sqr ?nnegrE // real_normK ?num_real // /x /y.
     apply: le_trans (cauchy_schwarz _ _) _; rewrite exprMn norm_sqr sq_tr ler_wpM2r ?sq_ge0 //.
   - move=> j; have [_ es] := column_sumsE hx.
@@ -4234,10 +4602,10 @@ case: ifP => [large|/negbT nl].
     move: hp large; rewrite /pool_ok /largest_ ep => /and3P[/eqnP sp hs] /orP[/negbTE ->//|/andP[/Z.eqb_eq z0 nf]] _.
     by split=> //; rewrite /dv z0 zr0 !mul0r.
   have t0 := outputs_square_ge0 e.
-  apply: (polar_le_layer (q := q) flat l1) biased_ _ => // u u1 _.
+  apply: (polar_le_layer (q := q) normL normR flat l1) biased_ _ => // u u1 _.
   have su : sq u = 1.
     by rewrite -u1; congr sq; apply/matrixP => i j; rewrite mxE -[free_bias q]/(dfree d) (negbTE nf).
-  apply: outputs_squareE e => j sign x v; have [hc ec] := column_atE j hw.
+  apply: met_le_dual => //; apply: outputs_squareE e => j sign x v; have [hc ec] := column_atE j hw.
   have -> : ((mx (dm d) (dn d) w)^T *m hidden (q := q) u) j 0 = \sum_(i < dm d) mx (dm d) 1 (column_at (dm d) (dn d) w j) i 0
       * \big[Num.max/0]_(l < dpatches d | nth 0%N s l == i) act (dv dzero) ((mx (dpatches d) (dinputs d) f *m u) l 0).
     rewrite mxE; apply: eq_bigr => i _; rewrite ec [_^T j i]mxE [col _ _ _ _]mxE [hidden (q := q) u i 0]mxE flat; congr (_ * _).
@@ -4253,24 +4621,23 @@ case: h => //= [c trees|tr|each].
     rewrite /left_size flat; have -> : dot (hidden u) (mx (dm d) (dn d) w *m v)
         = dot (map_mx (act (dv a)) (mx (dpatches d) (dinputs d) f *m u)) (mx (dpatches d) (dn d) X *m v).
       by rewrite dotC dot_mull hU -dot_mull dotC.
-    apply: le_trans (hidden_conesE u hf hx e hv _) _.
+    apply: le_trans (hidden_conesE u hp' hf hx e hv _) _.
       move=> fr; have [_ [c _ ec]] := hb fr; have [_ _ _ sum0] := biased_ fr; split; first by exists c.
       by move=> l; rewrite eX; exact: sum0.
     rewrite pricedE_; apply: ler_wpM2l; first exact: layer_cones_ge0 e.
     apply: ler_wpM2r; first exact: norm_ge0.
-    rewrite -ler_sqr ?nnegrE ?norm_ge0 // norm_sqr; apply: le_trans (sq_le_norm (left_norm q) _) _.
-    by rewrite [widest _ _]l1 mul1r.
+    by rewrite -ler_sqr ?nnegrE ?norm_ge0 ?l2_ge0 // norm_sqr sq_le_norm.
   by rewrite dvM -expr2 -exprMn ler_sqr ?nnegrE // (le_trans y0 le_).
 - case e: (layer_square _ _ _ _ _ _ _ _ _ _ _ _) => [x|] // [<-].
-  apply: (polar_le_layer (q := q) flat l1) biased_ _ => // [|u u1 near_].
-    by rewrite dvM dv_nat mulr_ge0 // up0.
+  apply: (polar_le_layer (q := q) normL normR flat l1) biased_ _ => // [|u u1 near_].
+    by rewrite dvM mulr_ge0 // up0.
   have [moved [p1 su split_ hm hr]] := section_ u u1 near_; have [rm hrad] := radiiE hg p1 split_ hm.
-  rewrite dvM dv_nat; apply: met_le_sq; apply: le_trans (up x); rewrite hU.
+  rewrite dvM; apply: met_le_sq => //; apply: le_trans (up x); rewrite hU.
   exact: (layer_squareE hf hg p1 erefl su split_ hm hr rm hrad hx (start := [::]) I _ e).
 move=> e; have t0 := outputs_square_ge0 e.
-apply: (polar_le_layer (q := q) flat l1) biased_ _ => // u u1 near_.
+apply: (polar_le_layer (q := q) normL normR flat l1) biased_ _ => // u u1 near_.
 have [moved [p1 su split_ hm hr]] := section_ u u1 near_; have [rm hrad] := radiiE hg p1 split_ hm.
-apply: outputs_squareE e => j sign tr v told_ ev.
+apply: met_le_dual => //; apply: outputs_squareE e => j sign tr v told_ ev.
 have [hc ec] := column_atE j hx; set y := _ *m _ in told_ *.
 have ey : output (dpatches d) f a u 1 (column_at (dpatches d) (dn d) X j) = const_mx (y j 0).
   apply/matrixP => i i'; rewrite !ord1 /output ec /y hU [RHS]mxE tr_col.
@@ -4307,7 +4674,8 @@ have eq_size : left_size (q := q) u = \prod_(y <- layer_norms c l x) y by rewrit
 move=> ht; suff hs : S ^+ 2 <= dv t * (\prod_(y <- layer_norms c l x) y) ^+ 2.
   have -> : dot (hidden u) (mx (dm d) (dn d) w *m v) = dot v ((mx (dm d) (dn d) w)^T *m hidden (q := q) u).
     by rewrite dotC dot_mull.
-  apply: le_trans (cauchy_schwarz _ _) _; rewrite eS eq_size exprMn [leRHS]mulrA [leRHS]mulrC -[right_norm q]/(dright_norm d) rn norm_sqr.
+  have er : right_norm q = L2 by rewrite /q /= rn.
+  apply: le_trans (cauchy_schwarz _ _) _; rewrite eS eq_size er exprMn [leRHS]mulrA [leRHS]mulrC norm_sqr.
   by rewrite ler_wpM2l ?sq_ge0.
 clear eS eq_size; rewrite /S /H; clear S H; move: hW; clearbody W; clear WE hW1 hW3 => hW.
 case: l @n l1 ht {e em} hW => [|e2 l] n l1 ht hW //; case: h ht => //=.
@@ -4354,12 +4722,13 @@ move=> hw; rewrite /square_of; case nd: (ddeep d) => [[[f wd] a]|].
   by have [c [l [ew _ _ _ _]]] := deepE nd; rewrite ew; apply: deep_ofE => //; rewrite nd ew.
 case e: (dlayer d) => [[f a]|]; first exact: layer_ofE.
 have [k nf] : dinputs d = dm d /\ ~~ dfree d.
-  by case/and5P: (good) => _ _ _ _ /and5P[+ _ _ _ _]; rewrite /layer_ok nd e => /and4P[/eqnP].
+  by case/and5P: (good) => _ _ _ _ /and5P[/andP[+ _] _ _ _ _]; rewrite /layer_ok nd e => /and4P[/eqnP].
+have hp : norm_ok (dleft_norm d) (dm d) by rewrite -k; have [] := norms_okE.
 move=> ht; apply: (polar_le_plain (q := q) (e := k)) => // [|u|]; first by rewrite /q /= nd.
   exact: hidden_plain.
 have: plain_square mul d w h = Some t -> product_le (q := q) (mx (dm d) (dn d) w) (dv t).
-  by move=> e' u v mu mv _ _; exact: (plain_squareE hw e').
-by case: h ht => [? ? ? ? /(product_squareE hw) //|????? ht|? ht|ht|?? ht|ht|? ht|? ht|? ht|?????? ht|??? ht] /(_ ht).
+  by move=> e' u v mu mv _ _; exact: (plain_squareE hp hw e').
+by case: h ht => [? ? ? ? /(product_squareE hw) /(_ hp) //|?????? ht|? ht|? ht|?? ht|ht|? ht|? ht|? ht|?????? ht|??? ht] /(_ ht).
 Qed.
 
 Lemma multipleE p s : multiple mul d p = Some s -> let W := mx (dm d) (dn d) (dW p) in
@@ -4431,7 +4800,7 @@ have cE i j : C q i j = zr (entry_ gC i j) * p2 e.
   by rewrite -[C q]/(mx (dm d) (dn d) (dC d)) -eC mxE.
 have hlq : logistic (loss q) by rewrite el.
 have hsup i j := support i j hw Cm c0 hs.
-have low := weak_duality_logistic (q := q) l0 P0 Q0 ht s0 st hf (alpha := fun i j => al i j)
+have low := weak_duality_logistic (q := q) l0 P0 Q0 normL normR ht s0 st hf (alpha := fun i j => al i j)
   (beta := fun i j => be i j) el hsup (logistic_labelsE hlq) _ hx.
 apply: le_trans (low _).
   have no : classes (dloss d) = false by move: hl; case: (dloss d).
@@ -4532,14 +4901,14 @@ rewrite /dual_value /transcendental hc orbT /likelihoods ns no dvB; case: (boolP
   have [hl el'] := counts_lessE hg; have [||al [-> hal]] := exponentialsE hg.
   - by move=> i j ci; rewrite eg; case: (hsup i j) => [|[_ ->]]; rewrite ?mulr0 // ci ltxx.
   - by move=> i j; rewrite -el'; exact: (meetsE (s := NonNegative) hl hk).
-  apply: le_trans (weak_duality_poisson (q := q) l0 P0 Q0 ht s0 st hf (alpha := al) el _ hx).
+  apply: le_trans (weak_duality_poisson (q := q) l0 P0 Q0 normL normR ht s0 st hf (alpha := al) el _ hx).
     by apply: lerB => //; under eq_bigr do under eq_bigr do rewrite eg.
   by move=> i j; have := hal i j; rewrite eg.
 have el : loss q = KullbackLeibler by move: ns hc sl; rewrite /q /=; case: (dloss d).
 have /andP[h0 h1] : nonneg (gadd (dC d) (gscale s w)) && supported (dY d) (gadd (dC d) (gscale s w)).
   by move: hi ns hc sl; rewrite /inside; case: (dloss d).
 have [ga [-> hga]] := divergencesE hg h0 h1.
-apply: le_trans (weak_duality_divergence (q := q) l0 P0 Q0 ht s0 st hf (gamma := ga) el hsup (counted_labelsE hcq) _ hx).
+apply: le_trans (weak_duality_divergence (q := q) l0 P0 Q0 normL normR ht s0 st hf (gamma := ga) el hsup (counted_labelsE hcq) _ hx).
   exact: lerB.
 by move=> i j; have := hga i j; rewrite /= eg.
 Qed.
@@ -4567,7 +4936,7 @@ have k0 (i : 'I_(dm d)) (j : 'I_(dn d)) : Z.leb Z0 (entry_ x i j) by exact: nonn
 have p0 := p2_gt0 (ex x); have kc (i : 'I_(dm d)) (j : 'I_(dn d)) : Z.leb (entry_ x i j) (c i).
   rewrite -zr_le -(ler_pM2r p0) -cE -kE (bigD1 j) //= lerDl sumr_ge0 // => l _.
   by rewrite kE mulr_ge0 ?(ltW p0) // -zr0 zr_le.
-apply: le_trans (weak_duality_softmax (q := q) l0 P0 Q0 ht s0 st hf (alpha := al) el _ _ hx); last first.
+apply: le_trans (weak_duality_softmax (q := q) l0 P0 Q0 normL normR ht s0 st hf (alpha := al) el _ _ hx); last first.
 - move=> i j; rewrite -[_ - _]/(k i j) -[\sum_l _]/(\sum_l k i l) cE kE; split.
     by rewrite mulr_ge0 ?(ltW p0) // -zr0 zr_le.
   by have [c_ a1 _ _] := parts_of (k0 i j) (kc i j); rewrite mulrAC ler_pM2r //; exact: log_aboveE.
@@ -4588,7 +4957,7 @@ Lemma least_lossE r (U : 'M_(inputs q, r)) (V : 'M_(n q, r)) a b : competes U V 
   dv (least_loss d) <= objective U V a b.
 Proof.
 move=> hx; rewrite /least_loss; case: (boolP (signed (dloss d))) => sl; last first.
-  rewrite dv_zero; apply: (objective_ge0 C0 l0 definedE P0 Q0 _ counted_labelsE hx).
+  rewrite dv_zero; apply: (objective_ge0 C0 l0 definedE P0 Q0 normL normR _ counted_labelsE hx).
   by move: sl; rewrite /q /=; case: (dloss d).
 have el : loss q = Poisson by move: sl; rewrite /q /=; case: (dloss d).
 have hcq : counted (loss q) by rewrite el.
@@ -4597,7 +4966,7 @@ have z i j : mx (dm d) (dn d) (blank (dm d) (dn d)) i j = 0 by rewrite eb mxE.
 have [||al [-> hal]] := exponentialsE hb.
 - by move=> i j _; exact: z.
 - by move=> i j; rewrite z subr0; exact: counted_labelsE.
-have := @weak_duality_poisson R q l0 P0 Q0 0 0 0 _ (lexx _) _ free0 al el _ r U V a b hx.
+have := @weak_duality_poisson R q l0 P0 Q0 normL normR 0 0 0 _ (lexx _) _ free0 al el _ r U V a b hx.
 rewrite expr0n /= !mul0r subr0; set lhs := \sum_i _; set rhs := \sum_i _ => h.
 have -> : rhs = lhs.
   by apply: eq_bigr => i _; apply: eq_bigr => j _; rewrite z mul0r.
@@ -4617,7 +4986,7 @@ case: (boolP (classes (dloss d))) => [hc|/negbTE ns]; first exact: dual_value_cl
 case: (boolP (counted (dloss d))) => [hc|nc]; first exact: dual_value_counts ns hc ht s0 st hw hs hf in_ _ _ _ _ _ hx.
 have {}nl : ~~ transcendental (dloss d) by rewrite /transcendental negb_or nl.
 have nl' : ~~ transcendental (loss q) by move: nl; rewrite /q /=; case: (dloss d).
-apply: le_trans (dual_valueE s nl hw hs hf) (weak_duality l0 P0 Q0 ht s0 st ho nl' _ labelsE _ hx).
+apply: le_trans (dual_valueE s nl hw hs hf) (weak_duality l0 P0 Q0 normL normR ht s0 st ho nl' _ labelsE _ hx).
   by move=> i j; exact: support hw Cm c0 hs.
 exact: insideE nc hw in_.
 Qed.
@@ -4680,11 +5049,11 @@ Lemma own_boundE f p lo : own_bound mul d f p = Some lo ->
 Proof.
 have low0 r (U : 'M_(inputs q, r)) (V : 'M_(n q, r)) a b : loss q = Squared -> competes U V a b ->
     0 <= objective U V a b.
-  by move=> lsq; apply: (objective_ge0 C0 l0 definedE P0 Q0 _ counted_labelsE); rewrite lsq.
+  by move=> lsq; apply: (objective_ge0 C0 l0 definedE P0 Q0 normL normR _ counted_labelsE); rewrite lsq.
 have [free0 cost0] := free_of_nothing.
 rewrite /own_bound; case: p => [p|]; last first.
   move=> h r U V a b hx; have [[lsq C1] /(_ _ _ _ _ _ hx)] := excessE Ym h; move/le_trans; apply.
-  have := left_over (q := q) l0 P0 Q0 (W := 0) (t := 0) (s := 0) _ (lexx _) _ free0 lsq C1 hx.
+  have := left_over (q := q) l0 P0 Q0 normL normR (W := 0) (t := 0) (s := 0) _ (lexx _) _ free0 lsq C1 hx.
   rewrite scaler0 subr0 !mul0r expr0n /= !mul0r subr0 add0r; apply; last exact: sqr_ge0.
   by move=> u v _ _ _ _ _; rewrite mul0mx dot0r expr0n mul0r.
 case e: (multiple mul d p) => [s|] //; have := belowE (s := s); cbv zeta.
@@ -4696,7 +5065,7 @@ have bt : dv s' ^+ 2 * t <= lam q ^+ 2.
   have [t0|t0] := leP 0 t; first by apply: le_trans st; rewrite ler_wpM2r // ler_sqr.
   by apply: le_trans (sqr_ge0 _); rewrite mulr_ge0_le0 ?sqr_ge0 // ltW.
 rewrite dv_max ge_max dv_zero low0 // andbT dvD.
-apply: le_trans (left_over (q := q) l0 P0 Q0 ht b0 bt ho lsq C1 hx); rewrite lerD //.
+apply: le_trans (left_over (q := q) l0 P0 Q0 normL normR ht b0 bt ho lsq C1 hx); rewrite lerD //.
 have nl : ~~ transcendental (dloss d) by move: lsq; rewrite /q /=; case: (dloss d).
 apply: le_trans (dual_valueE s' nl hw hs hf) _; rewrite lsq lerD2l lerN2 ler_wpM2r ?invr_ge0 //.
 rewrite ler_wpM2l ?sqr_ge0 // lerD2r /over /sq /dot; apply: ler_sum => i _; apply: ler_sum => j _.

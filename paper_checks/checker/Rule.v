@@ -107,21 +107,110 @@ have -> : 1 / (1 + exp x) = 1 - exp x / (1 + exp x) by field; rewrite gt_eqF // 
 move: (exp x / _) => z; clear part es; move: s => s h1 h2; nra.
 Qed.
 
+(* parameters that make a norm of k entries of it *)
+Definition normed (p : norm_form R) k : Prop :=
+  match p with
+  | Weighted w => forall i : 'I_k, 0 < nth 0 w i
+  | Elastic alpha => 0 <= alpha <= 1
+  | Groups g | LargestGroup g => forall i : 'I_k, (nth 0%N g i < k)%N
+  | _ => True
+  end.
+
 Lemma norm_sqr k (u : 'cV[R]_k) : norm L2 u ^+ 2 = sq u.
 Proof. by rewrite sq_col sqr_sqrtr //; apply: sumr_ge0 => i _; apply: sqr_ge0. Qed.
 
-Lemma norm_ge0 p k (u : 'cV[R]_k) : 0 <= norm p u.
-Proof. by case: p; [apply: sumr_ge0|exact: sqrtr_ge0|exact: bigmax_ge_id]. Qed.
+Lemma l2_ge0 k (u : 'cV[R]_k) : 0 <= norm L2 u.
+Proof. exact: sqrtr_ge0. Qed.
 
-Lemma sq_le_norm p k (u : 'cV[R]_k) : sq u <= (widest p k)%:R * norm p u ^+ 2.
+Lemma norm_ge0 p k (u : 'cV[R]_k) : normed p k -> 0 <= norm p u.
 Proof.
-case: p; rewrite /widest ?mul1r ?norm_sqr // sq_col.
-  rewrite expr2 [X in X * _]/norm mulr_suml; apply: ler_sum => i _.
-  rewrite -real_normK ?num_real // expr2 ler_wpM2l // /norm (bigD1 i) //= lerDl.
-  by apply: sumr_ge0.
-rewrite mulr_natl -[X in _ *+ X]card_ord -sumr_const; apply: ler_sum => i _.
-rewrite -real_normK ?num_real // ler_sqr ?nnegrE ?norm_ge0 //.
-exact: (le_bigmax _ (fun j => `|u j 0|)).
+case: p => [|||w|a|g|g] /= hp; try exact: sqrtr_ge0; try exact: bigmax_ge_id; try by apply: sumr_ge0 => *; rewrite ?sqrtr_ge0.
+by case/andP: hp => a0 a1; rewrite addr_ge0 // mulr_ge0 ?sqrtr_ge0 ?subr_ge0 // sumr_ge0.
+Qed.
+
+(* a norm is of the sizes of the entries *)
+Lemma norm_sizes p k (u v : 'cV[R]_k) : (forall i, `|u i 0| = `|v i 0|) -> norm p u = norm p v.
+Proof.
+move=> e; have e2 i : u i 0 ^+ 2 = v i 0 ^+ 2 by rewrite -[LHS]real_normK ?num_real // e real_normK ?num_real.
+case: p => [|||w|a|g|g]; rewrite /norm; try (by apply: eq_bigr => i _; rewrite e); try by congr Num.sqrt; apply: eq_bigr => i _; rewrite e2.
+- congr (_ * _ + _ * Num.sqrt _); by apply: eq_bigr => i _; rewrite ?e ?e2.
+- by apply: eq_bigr => c _; congr Num.sqrt; apply: eq_bigr => i _; rewrite e2.
+- by apply: eq_bigr => c _; congr Num.sqrt; apply: eq_bigr => i _; rewrite e2.
+Qed.
+
+Lemma normN p k (x : 'cV[R]_k) : norm p (- x) = norm p x.
+Proof. by apply: norm_sizes => i; rewrite mxE normrN. Qed.
+
+(* sums by groups, and Cauchy-Schwarz within one *)
+Lemma by_group k (g : seq nat) (x : 'I_k -> R) : (forall i : 'I_k, (nth 0%N g i < k)%N) ->
+  \sum_i x i = \sum_(c < k) \sum_(i < k | nth 0%N g i == c) x i.
+Proof. by move=> h; rewrite (partition_big (fun i => Ordinal (h i)) xpredT). Qed.
+
+Lemma schwarz_on k (P : pred 'I_k) (x y : 'I_k -> R) d : 0 <= d -> \sum_(i | P i) x i ^+ 2 <= d ^+ 2 ->
+  \sum_(i | P i) x i * y i <= d * Num.sqrt (\sum_(i | P i) y i ^+ 2).
+Proof.
+move=> d0 h; pose on (z : 'I_k -> R) : 'cV[R]_k := \col_i if P i then z i else 0.
+have e z : sq (on z) = \sum_(i | P i) z i ^+ 2.
+  by rewrite sq_col [RHS]big_mkcond; apply: eq_bigr => i _; rewrite mxE; case: ifP; rewrite ?expr0n.
+have -> : \sum_(i | P i) x i * y i = dot (on x) (on y).
+  by rewrite dot_col big_mkcond; apply: eq_bigr => i _; rewrite !mxE; case: ifP; rewrite ?mul0r.
+apply: le_trans (ler_norm _) _; rewrite -ler_sqr ?nnegrE ?mulr_ge0 ?sqrtr_ge0 // real_normK ?num_real //.
+rewrite exprMn sqr_sqrtr; last by apply: sumr_ge0 => i _; exact: sqr_ge0.
+by apply: le_trans (cauchy_schwarz _ _) _; rewrite !e ler_wpM2r // sumr_ge0 // => i _; exact: sqr_ge0.
+Qed.
+
+Lemma squares_le_square k (x : 'I_k -> R) : (forall i, 0 <= x i) -> \sum_i x i ^+ 2 <= (\sum_i x i) ^+ 2.
+Proof.
+move=> x0; rewrite expr2 mulr_suml; apply: ler_sum => i _; rewrite expr2 ler_wpM2l // (bigD1 i) //= lerDl.
+by apply: sumr_ge0.
+Qed.
+
+Lemma group_sqr k (g : seq nat) (u : 'cV[R]_k) c :
+  Num.sqrt (\sum_(i < k | nth 0%N g i == c) u i 0 ^+ 2) ^+ 2 = \sum_(i < k | nth 0%N g i == c) u i 0 ^+ 2.
+Proof. by rewrite sqr_sqrtr // sumr_ge0 // => i _; exact: sqr_ge0. Qed.
+
+Lemma sq_le_norm p k (u : 'cV[R]_k) : normed p k -> outside_l2 p -> sq u <= norm p u ^+ 2.
+Proof.
+have l1 : sq u <= norm L1 u ^+ 2.
+  have := squares_le_square (fun i => normr_ge0 (u i 0)); apply: le_trans; rewrite sq_col.
+  by apply: ler_sum => i _; rewrite real_normK ?num_real.
+case: p => [|||w|a|g|g] //= hp _; first by rewrite -norm_sqr.
+  case/andP: hp => a0 a1; have s0 : 0 <= norm L2 u := l2_ge0 u.
+  have t0 : 0 <= norm L1 u := norm_ge0 (p := L1) u I.
+  rewrite -norm_sqr -[norm L2 u]/(Num.sqrt _) -/(norm L1 u) -/(norm L2 u) in l1 *; move: l1; rewrite ler_sqr // => l1.
+  by rewrite ler_sqr ?nnegrE ?addr_ge0 ?mulr_ge0 ?subr_ge0 //; nra.
+rewrite sq_col (by_group (fun i => u i 0 ^+ 2) hp).
+rewrite (eq_bigr (fun c : 'I_k => Num.sqrt (\sum_(i < k | nth 0%N g i == c) u i 0 ^+ 2) ^+ 2)) => [|c _]; last by rewrite group_sqr.
+by rewrite /norm; apply: squares_le_square => c; exact: sqrtr_ge0.
+Qed.
+
+(* sum d_i u_i^2 <= c |u|^2 for d >= 0 *)
+Definition spread_le (p : norm_form R) k (d : 'I_k -> R) (c : R) : Prop :=
+  match p with
+  | LInf => \sum_i d i <= c
+  | Weighted w => forall i : 'I_k, d i <= c * nth 0 w i
+  | LargestGroup g => exists y : nat -> R, [/\ forall i, 0 <= y i, forall i, d i <= y (nth 0%N g i) & \sum_(i < k) y i <= c]
+  | _ => forall i, d i <= c
+  end.
+
+Lemma costs_le p k (d : 'I_k -> R) c (u : 'cV[R]_k) : normed p k -> 0 <= c -> (forall i, 0 <= d i) ->
+  spread_le p d c -> \sum_i d i * u i 0 ^+ 2 <= c * norm p u ^+ 2.
+Proof.
+move=> hp c0 d0; have plain : outside_l2 p -> (forall i, d i <= c) -> \sum_i d i * u i 0 ^+ 2 <= c * norm p u ^+ 2.
+  move=> out h; apply: le_trans (ler_wpM2l c0 (sq_le_norm u hp out)); rewrite sq_col mulr_sumr.
+  by apply: ler_sum => i _; rewrite ler_wpM2r ?sqr_ge0.
+case: p hp plain => [|||w|a|g|g] /= hp plain h; try exact: plain.
+- apply: le_trans (ler_wpM2r (sqr_ge0 _) h); rewrite mulr_suml; apply: ler_sum => i _.
+  rewrite ler_wpM2l // -real_normK ?num_real // ler_sqr ?nnegrE //; last exact: bigmax_ge_id.
+  exact: (le_bigmax _ (fun j => `|u j 0|)).
+- rewrite sqr_sqrtr; last by apply: sumr_ge0 => i _; rewrite mulr_ge0 ?sqr_ge0 ?ltW.
+  by rewrite mulr_sumr; apply: ler_sum => i _; rewrite [leRHS]mulrA ler_wpM2r ?sqr_ge0.
+case: h => y [y0 hy hc]; apply: le_trans (ler_wpM2r (sqr_ge0 _) hc).
+rewrite (by_group (fun i => d i * u i 0 ^+ 2) hp) mulr_suml; apply: ler_sum => e _.
+apply: (@le_trans _ _ (y e * Num.sqrt (\sum_(i < k | nth 0%N g i == e) u i 0 ^+ 2) ^+ 2)).
+  by rewrite group_sqr mulr_sumr; apply: ler_sum => i /eqP <-; rewrite ler_wpM2r ?sqr_ge0.
+rewrite ler_wpM2l // ler_sqr ?nnegrE ?sqrtr_ge0 //; last exact: bigmax_ge_id.
+exact: (le_bigmax _ (fun e : 'I_k => Num.sqrt (\sum_(i < k | nth 0%N g i == e) u i 0 ^+ 2))).
 Qed.
 
 Lemma theta_ge f (x y : R) : x * y <= theta f x y.
@@ -415,6 +504,8 @@ Hypothesis l0 : 0 <= lam q.
 Hypothesis hd : defined (loss q).
 Hypothesis P0 : forall j, 0 <= ridge_a q 0 j.
 Hypothesis Q0 : forall i, 0 <= ridge_b q i 0.
+Hypothesis normL : normed (left_norm q) ins.
+Hypothesis normR : normed (right_norm q) n.
 
 (* hidden units, one by one *)
 Lemma hidden_col r (U : 'M[R]_(ins, r)) j : col j (hidden U) = hidden (col j U).
@@ -570,7 +661,7 @@ Lemma hat_le (W : 'M[R]_(m, n)) t (u : 'cV_m) (v : 'cV_n) : 0 <= t -> 0 <= dot u
    qf (block_mx 0 W W^T 0) z <= t * sq z) -> dot u (W *m v) ^+ 2 <= t * t * (sq u * sq v).
 Proof.
 move=> t0 w0 h; set a := norm L2 u; set b := norm L2 v.
-have a0 : 0 <= a := norm_ge0 L2 u; have b0 : 0 <= b := norm_ge0 L2 v.
+have a0 : 0 <= a := l2_ge0 u; have b0 : 0 <= b := l2_ge0 v.
 have := h b a b0 a0; rewrite /= qf_hat -scalemxAr dotZl dotZr /sq dot_col_mx -!/(sq _) !sqZ -!norm_sqr -/a -/b => e.
 have e' : b * a * dot u (W *m v) <= t * (a ^+ 2 * b ^+ 2) by move: e; lra.
 have ab : dot u (W *m v) * (a * b) <= (t * (a * b)) * (a * b).
@@ -646,15 +737,40 @@ have [-> mu' pu'] : [/\ norm (left_norm q) u = norm (left_norm q) (castmx (e, er
 exact: h.
 Qed.
 
-Lemma polar_le_l2 (W : 'M[R]_(m, n)) t : 0 <= t -> square_le W t ->
-  plain_le W (t * (widest (left_norm q) m * widest (right_norm q) n)%:R).
+(* and of x_i / s_i in the place of x_i, with s_i W_ij s'_j in the place of W *)
+Lemma polar_le_scaled (W X : 'M[R]_(m, n)) s s' c c' t : normed (left_norm q) m -> 0 <= t -> 0 <= c -> 0 <= c' ->
+  (forall i, 0 < s i) -> (forall j, 0 < s' j) -> (forall i j, X i j = s i * s' j * W i j) ->
+  spread_le (left_norm q) (fun i => (s i ^+ 2)^-1) c -> spread_le (right_norm q) (fun j => (s' j ^+ 2)^-1) c' ->
+  square_le X t -> plain_le W (t * (c * c')).
 Proof.
-move=> t0 h u v hu hv w0; apply: le_trans (h u v hu hv w0) _; rewrite -mulrA ler_wpM2l // exprMn natrM mulrACA.
-by apply: ler_pM; rewrite ?sq_ge0 ?sq_le_norm.
+move=> normL' t0 c0 c0' s0 s0' eX hc hc' h u v hu hv.
+pose y : 'cV[R]_m := \col_i (u i 0 / s i); pose z : 'cV[R]_n := \col_j (v j 0 / s' j).
+have meets_ k (x : 'cV[R]_k) (r : 'I_k -> R) g : (forall i, 0 < r i) -> meets g x -> meets g (\col_i (x i 0 / r i)).
+  move=> r0; case: g => //= hx i j; rewrite mxE; first by rewrite divr_ge0 // ltW.
+  by rewrite mulr_le0_ge0 // invr_ge0 ltW.
+have squares k (x : 'cV[R]_k) (r : 'I_k -> R) : sq (\col_i (x i 0 / r i)) = \sum_i (r i ^+ 2)^-1 * x i 0 ^+ 2.
+  by rewrite sq_col; apply: eq_bigr => i _; rewrite mxE exprMn exprVn mulrC.
+have -> : dot u (W *m v) = dot y (X *m z).
+  rewrite !dot_col; apply: eq_bigr => i _; rewrite !mxE !mulr_sumr; apply: eq_bigr => j _.
+  by rewrite eX !mxE; field; rewrite !gt_eqF.
+move=> w0; apply: le_trans (h y z (meets_ _ _ _ _ s0 hu) (meets_ _ _ _ _ s0' hv) w0) _.
+rewrite -mulrA ler_wpM2l // !squares exprMn mulrACA.
+have pos k (x : 'cV[R]_k) (r : 'I_k -> R) : 0 <= \sum_i (r i ^+ 2)^-1 * x i 0 ^+ 2.
+  by apply: sumr_ge0 => i _; rewrite mulr_ge0 ?invr_ge0 ?sqr_ge0.
+by apply: ler_pM => //; apply: costs_le => // i; rewrite invr_ge0 sqr_ge0.
+Qed.
+
+Lemma polar_le_l2 (W : 'M[R]_(m, n)) c c' t : normed (left_norm q) m -> 0 <= t -> 0 <= c -> 0 <= c' ->
+  spread_le (left_norm q) (fun i : 'I_m => 1) c -> spread_le (right_norm q) (fun j : 'I_n => 1) c' ->
+  square_le W t -> plain_le W (t * (c * c')).
+Proof.
+move=> normL' t0 c0 c0' hc hc' h u v hu hv w0; apply: le_trans (h u v hu hv w0) _; rewrite -mulrA ler_wpM2l // exprMn mulrACA.
+have one k (x : 'cV[R]_k) : sq x = \sum_i 1 * x i 0 ^+ 2 by rewrite sq_col; apply: eq_bigr => i _; rewrite mul1r.
+by apply: ler_pM; rewrite ?sq_ge0 // one; apply: costs_le.
 Qed.
 
 (* lines: where |u| is an l1 norm, u^T W v <= |u| max W_i v, of the rows that u's signs allow *)
-Definition row_le (p : norm_form) (s' : sign) k l (W : 'M[R]_(k, l)) (d : R) : Prop :=
+Definition row_le (p : norm_form R) (s' : sign) k l (W : 'M[R]_(k, l)) (d : R) : Prop :=
   forall i (v : 'cV_l), meets s' v -> (W *m v) i 0 <= d * norm p v.
 Definition rows_le_ (s : sign) p s' k l (W : 'M[R]_(k, l)) (d : R) : Prop :=
   match s with
@@ -698,39 +814,70 @@ Definition meet (s : sign) (x : R) : R :=
 Lemma meet_ge0 s x : 0 <= meet s x.
 Proof. by case: s => /=; rewrite ?normr_ge0 // le_max lexx orbT. Qed.
 
-Definition dual_square_le p s k (w : 'I_k -> R) t : Prop :=
+Definition dual_square_le (p : norm_form R) s k (w : 'I_k -> R) t : Prop :=
   match p with
   | L1 => forall j, meet s (w j) ^+ 2 <= t
   | L2 => \sum_j meet s (w j) ^+ 2 <= t
   | LInf => (\sum_j meet s (w j)) ^+ 2 <= t
+  | Weighted c => \sum_(j < k) meet s (w j) ^+ 2 / nth 0 c j <= t
+  | Elastic alpha => \sum_j meet s (w j) ^+ 2 <= t \/ exists y, [/\ 0 <= y, y ^+ 2 <= t
+      & \sum_j Num.max 0 (meet s (w j) - alpha * y) ^+ 2 <= ((1 - alpha) * y) ^+ 2]
+  | Groups g => forall c : 'I_k, \sum_(j < k | nth 0%N g j == c) meet s (w j) ^+ 2 <= t
+  | LargestGroup g => exists y : 'I_k -> R, (\sum_c y c) ^+ 2 <= t
+      /\ forall c : 'I_k, 0 <= y c /\ \sum_(j < k | nth 0%N g j == c) meet s (w j) ^+ 2 <= y c ^+ 2
   end.
 
 Lemma dual_more p s k (w : 'I_k -> R) t t' : t <= t' -> dual_square_le p s w t -> dual_square_le p s w t'.
-Proof. by case: p => /= tt h; [move=> j; exact: le_trans (h j) tt|exact: le_trans h tt|exact: le_trans h tt]. Qed.
-
-Lemma dual_le p s k (w : 'I_k -> R) d (v : 'cV[R]_k) : 0 <= d -> meets s v -> dual_square_le p s w (d ^+ 2) ->
-  \sum_j w j * v j 0 <= d * norm p v.
 Proof.
-move=> d0 hv h; have : \sum_j w j * v j 0 <= \sum_j meet s (w j) * `|v j 0|.
+move=> tt; have go x : x <= t -> x <= t' by move=> h; exact: le_trans h tt.
+case: p => [|||w'|a|g|g] /=; try exact: go; try (by move=> h j; exact: go).
+  by case=> [/go|[y [y0 /go y1 h]]]; [left|right; exists y].
+by case=> y [/go y1 h]; exists y.
+Qed.
+
+Lemma dual_le p s k (w : 'I_k -> R) d (v : 'cV[R]_k) : normed p k -> 0 <= d -> meets s v ->
+  dual_square_le p s w (d ^+ 2) -> \sum_j w j * v j 0 <= d * norm p v.
+Proof.
+move=> hp d0 hv h; have: \sum_j w j * v j 0 <= \sum_j meet s (w j) * `|v j 0|.
   apply: ler_sum => j _; case: s hv {h} => /= [_|/(_ j 0) v0|/(_ j 0) v0].
   - by rewrite -normrM ler_norm.
   - by rewrite ger0_norm // ler_wpM2r // le_max lexx.
   - by rewrite ler0_norm // -mulrNN ler_wpM2r ?oppr_ge0 // le_max lexx.
-move/le_trans; apply; case: p h => h; rewrite /= in h; last 1 first.
-- rewrite ler_sqr ?nnegrE ?sumr_ge0 // in h => [|j _]; last exact: meet_ge0.
-  apply: le_trans (ler_wpM2r (norm_ge0 LInf v) h); rewrite mulr_suml; apply: ler_sum => j _.
-  by rewrite ler_wpM2l ?meet_ge0 //; exact: (le_bigmax _ (fun j => `|v j 0|)).
-- rewrite /norm mulr_sumr; apply: ler_sum => j _; rewrite ler_wpM2r //.
+have same P : \sum_(j | P j) `|v j 0| ^+ 2 = \sum_(j : 'I_k | P j) v j 0 ^+ 2.
+  by apply: eq_bigr => j _; rewrite real_normK ?num_real.
+have l2 e x : 0 <= e -> \sum_j x j ^+ 2 <= e ^+ 2 -> \sum_j x j * `|v j 0| <= e * norm L2 v.
+  by move=> e0 /(schwarz_on (fun j => `|v j 0|) e0); rewrite same.
+move/le_trans; apply; case: p hp h => [|||w'|a|g|g] /= hp h.
+- rewrite mulr_sumr; apply: ler_sum => j _; rewrite ler_wpM2r //.
   by rewrite -ler_sqr ?nnegrE ?meet_ge0.
-pose x := (\col_j meet s (w j)) : 'cV[R]_k; pose y := (\col_j `|v j 0|) : 'cV[R]_k.
-have -> : \sum_j meet s (w j) * `|v j 0| = dot x y.
-  by rewrite dot_col; apply: eq_bigr => j _; rewrite !mxE.
-have e : sq y = sq v by rewrite !sq_col; apply: eq_bigr => j _; rewrite mxE real_normK ?num_real.
-have hx : sq x <= d ^+ 2.
-  by apply: le_trans h; rewrite sq_col; apply: ler_sum => j _; rewrite mxE.
-apply: le_trans (ler_norm _) _; rewrite -ler_sqr ?nnegrE ?mulr_ge0 ?norm_ge0 // exprMn norm_sqr.
-rewrite real_normK ?num_real //; apply: le_trans (cauchy_schwarz _ _) _.
-by rewrite e ler_wpM2r ?sq_ge0.
+- exact: l2.
+- rewrite ler_sqr ?nnegrE ?sumr_ge0 // in h => [|j _]; last exact: meet_ge0.
+  apply: le_trans (ler_wpM2r (norm_ge0 (p := LInf) v I) h); rewrite mulr_suml; apply: ler_sum => j _.
+  by rewrite ler_wpM2l ?meet_ge0 //; exact: (le_bigmax _ (fun j => `|v j 0|)).
+- pose r j := Num.sqrt (nth 0 w' (j : 'I_k)); have r0 j : r j != 0 by rewrite sqrtr_eq0 -ltNge.
+  have r2 j : r j ^+ 2 = nth 0 w' j by rewrite sqr_sqrtr // ltW.
+  have -> : \sum_j meet s (w j) * `|v j 0| = \sum_j meet s (w j) / r j * (r j * `|v j 0|).
+    by apply: eq_bigr => j _; rewrite mulrA divfK.
+  apply: le_trans (schwarz_on _ d0 _) _.
+    by apply: le_trans h; apply: ler_sum => j _; rewrite exprMn exprVn r2.
+  rewrite le_eqVlt; apply/orP; left; apply/eqP; congr (_ * Num.sqrt _); apply: eq_bigr => j _.
+  by rewrite exprMn r2 real_normK ?num_real.
+- have [a0 a1] := andP hp; case: h => [h|[y [y0 yd h]]].
+    apply: le_trans (l2 _ _ d0 h) _; rewrite ler_wpM2l //; have := sq_le_norm (p := Elastic a) v hp isT.
+    rewrite -norm_sqr ler_sqr ?nnegrE ?l2_ge0 //; exact: (norm_ge0 (p := Elastic a)).
+  have yd' : y <= d by rewrite -ler_sqr.
+  apply: le_trans (ler_wpM2r (norm_ge0 (p := Elastic a) v hp) yd'); rewrite mulrDr.
+  apply: (@le_trans _ _ (\sum_j (a * y * `|v j 0| + Num.max 0 (meet s (w j) - a * y) * `|v j 0|))).
+    by apply: ler_sum => j _; rewrite -mulrDl ler_wpM2r // -lerBlDl le_max lexx orbT.
+  rewrite big_split -mulr_sumr; apply: lerD; first by rewrite mulrA [a * y]mulrC.
+  by rewrite mulrA [y * _]mulrC; apply: l2 => //; rewrite mulr_ge0 // subr_ge0.
+- rewrite (by_group (fun j => meet s (w j) * `|v j 0|) hp) mulr_sumr; apply: ler_sum => c _.
+  by apply: le_trans (schwarz_on _ d0 (h c)) _; rewrite same.
+case: h => y [hy h]; have y0 : 0 <= \sum_c y c by apply: sumr_ge0 => c _; case: (h c).
+rewrite ler_sqr ?nnegrE // in hy; apply: le_trans (ler_wpM2r (norm_ge0 (p := LargestGroup g) v hp) hy).
+rewrite (by_group (fun j => meet s (w j) * `|v j 0|) hp) mulr_suml; apply: ler_sum => c _; have [yc hc] := h c.
+apply: le_trans (schwarz_on _ yc hc) _; rewrite same ler_wpM2l //.
+exact: (le_bigmax _ (fun c : 'I_k => Num.sqrt (\sum_(i < k | nth 0%N g i == c) v i 0 ^+ 2))).
 Qed.
 
 (* a hidden layer: what it gives u of length 1 bounds it, |s(F (c u))| = c |s(F u)| *)
@@ -748,9 +895,6 @@ move=> flat e; apply/matrixP => i j; rewrite !mxE flat.
 by case: ifP => _; elim/big_rec: _ => // k x _ ->; rewrite /activations e !mxE /act lexx ?addr0 ?maxxx.
 Qed.
 
-(* what v of length 1, of its sign, meets of y is at most a root of t *)
-Definition met_le (y : 'cV[R]_n) t : Prop := dual_square_le (right_norm q) (right q) (fun j => y j 0) t.
-
 Lemma meet_le s x : meet s x ^+ 2 <= x ^+ 2.
 Proof.
 rewrite -[X in _ <= X]real_normK ?num_real // ler_sqr ?nnegrE ?meet_ge0 //.
@@ -758,21 +902,30 @@ case: s => //=; rewrite ge_max normr_ge0 andbT ?ler_norm //.
 by rewrite -normrN ler_norm.
 Qed.
 
-Lemma met_le_more (y : 'cV[R]_n) t t' : t <= t' -> met_le y t -> met_le y t'.
-Proof. exact: dual_more. Qed.
+(* what v of length 1, of its sign, meets of y is at most a root of t *)
+Definition met_le (y : 'cV[R]_n) t : Prop :=
+  forall v, meets (right q) v -> \sum_j y j 0 * v j 0 <= Num.sqrt t * norm (right_norm q) v.
 
-Lemma met_le_sq (y : 'cV[R]_n) t : sq y <= t -> met_le y (t * (widest (right_norm q) n)%:R).
+Lemma met_le_dual (y : 'cV[R]_n) t : 0 <= t ->
+  dual_square_le (right_norm q) (right q) (fun j => y j 0) t -> met_le y t.
 Proof.
-rewrite sq_col /met_le => ht; have le_sum : \sum_j meet (right q) (y j 0) ^+ 2 <= t.
-  by apply: le_trans ht; apply: ler_sum => j _; exact: meet_le.
-case: (right_norm q) => /= [j||]; rewrite ?mulr1 //.
-  by apply: le_trans le_sum; rewrite (bigD1 j) //= lerDl; apply: sumr_ge0 => i _; exact: sqr_ge0.
-pose x := (\col_j meet (right q) (y j 0)) : 'cV[R]_n.
-have -> : \sum_j meet (right q) (y j 0) = dot x (const_mx 1).
-  by rewrite dot_col; apply: eq_bigr => j _; rewrite !mxE mulr1.
-apply: le_trans (cauchy_schwarz _ _) _; rewrite [X in _ * X]sq_col.
-under [X in _ * X]eq_bigr do rewrite mxE expr1n; rewrite sumr_const card_ord ler_wpM2r //.
-by apply: le_trans le_sum; rewrite sq_col; apply: ler_sum => j _; rewrite mxE.
+by move=> t0 h v hv; apply: (dual_le (s := right q)) => //; [exact: sqrtr_ge0|rewrite sqr_sqrtr].
+Qed.
+
+Lemma met_le_more (y : 'cV[R]_n) t t' : t <= t' -> met_le y t -> met_le y t'.
+Proof.
+by move=> tt h v hv; apply: le_trans (h v hv) _; rewrite ler_wpM2r ?norm_ge0 ?ler_wsqrtr.
+Qed.
+
+Lemma met_le_sq (y : 'cV[R]_n) c t : 0 <= c -> spread_le (right_norm q) (fun j : 'I_n => 1) c ->
+  sq y <= t -> met_le y (t * c).
+Proof.
+move=> c0 hc ht v _; have t0 := le_trans (sq_ge0 y) ht; rewrite sqrtrM // -mulrA.
+have -> : \sum_j y j 0 * v j 0 = dot y v by rewrite dot_col.
+apply: le_trans (ler_norm _) _; rewrite -ler_sqr ?nnegrE ?mulr_ge0 ?sqrtr_ge0 ?norm_ge0 // real_normK ?num_real //.
+rewrite !exprMn !sqr_sqrtr //; apply: le_trans (cauchy_schwarz _ _) _; apply: ler_pM; rewrite ?sq_ge0 //.
+have := costs_le v normR c0 (fun j => ler01) hc; under eq_bigr do rewrite mul1r.
+by rewrite sq_col.
 Qed.
 
 (* who is near enough: the bias of a u of length 1 adds s to each row, |s| <= far, its square <= reach *)
@@ -790,7 +943,7 @@ Lemma near_enough W far reach (u : 'cV_ins) : widths q = [::] -> 0 <= far -> 0 <
     & exists s, [/\ F q *m (u' - priced u') = const_mx s, `|s| <= far * norm L2 (priced u)
                   & sq (u' - priced u') <= reach * norm L2 (priced u) ^+ 2]].
 Proof.
-move=> flat far0 reach0; have n0 := norm_ge0 L2 (priced u); set size := norm L2 _ in n0 *.
+move=> flat far0 reach0; have n0 := l2_ge0 (priced u); set size := norm L2 _ in n0 *.
 case: (boolP (free_bias q)) => [_ /(_ isT)|nf _]; last first.
   exists u; split=> //; exists 0; rewrite (priced_all _ nf) subrr mulmx0 normr0 sq0.
   by split; [apply/matrixP => i j; rewrite !mxE|rewrite mulr_ge0|rewrite mulr_ge0 ?sqr_ge0].
@@ -820,11 +973,11 @@ apply: (@le_trans _ _ ((far * size) ^+ 2)); first by rewrite ler_sqr ?nnegrE ?mu
 by rewrite exprMn [leRHS]mulrAC ler_wpM2r ?sqr_ge0.
 Qed.
 
-Lemma polar_le_layer (W : 'M[R]_(m, n)) t far reach : widths q = [::] -> widest (left_norm q) ins = 1%N -> 0 <= t -> 0 <= far -> 0 <= reach ->
+Lemma polar_le_layer (W : 'M[R]_(m, n)) t far reach : widths q = [::] -> outside_l2 (left_norm q) -> 0 <= t -> 0 <= far -> 0 <= reach ->
   (free_bias q -> biased W far reach) ->
   (forall u : 'cV_ins, sq (priced u) = 1 -> near far reach u -> met_le (W^T *m hidden u) t) -> polar_le W t.
 Proof.
-move=> flat l1 t0 far0 reach0 hb h u0 v _ hv _ _; have [u [pu eW [s [eF hs hr]]]] := near_enough u0 flat far0 reach0 hb.
+move=> flat out t0 far0 reach0 hb h u0 v _ hv _ _; have [u [pu eW [s [eF hs hr]]]] := near_enough u0 flat far0 reach0 hb.
 have -> : dot (hidden u0) (W *m v) = \sum_j (W^T *m hidden u) j 0 * v j 0.
   by rewrite eW dotC dot_mull dotC dot_col.
 rewrite /left_size flat -pu in hs hr *; set c := norm L2 (priced u) in hs hr *; have [z|z] := eqVneq (sq (priced u)) 0.
@@ -836,7 +989,7 @@ rewrite /left_size flat -pu in hs hr *; set c := norm L2 (priced u) in hs hr *; 
     by apply/matrixP => i j; rewrite !mxE.
   move=> _; rewrite mulmx0 big1 => [|j _]; last by rewrite mxE mul0r.
   by rewrite expr0n mulr_ge0 ?sqr_ge0.
-have c0 : 0 < c by rewrite lt_def norm_ge0 andbT -sqrf_eq0 norm_sqr.
+have c0 : 0 < c by rewrite lt_def l2_ge0 andbT -sqrf_eq0 norm_sqr.
 pose u' := c^-1 *: u; have eu : u = c *: u' by rewrite scalerA divff ?scale1r // gt_eqF.
 have pu' : priced u' = c^-1 *: priced u by rewrite pricedZ.
 have su : sq (priced u') = 1 by rewrite pu' sqZ exprVn norm_sqr mulVf.
@@ -849,15 +1002,14 @@ have := h _ su near_; rewrite /met_le; set y := W^T *m _ => hy.
 have -> : \sum_j (W^T *m hidden u) j 0 * v j 0 = c * \sum_j y j 0 * v j 0.
   rewrite {1}eu (hiddenZ _ flat (ltW c0)) -scalemxAr mulr_sumr; apply: eq_bigr => j _.
   by rewrite [(c *: _ : 'cV_n) j 0]mxE mulrA.
-have le_ : \sum_j y j 0 * v j 0 <= Num.sqrt t * norm (right_norm q) v.
-  by apply: (dual_le (s := right q)) => //; [exact: sqrtr_ge0|rewrite sqr_sqrtr].
+have le_ := hy v hv.
 rewrite pmulr_rge0 // exprMn norm_sqr => y0.
 have le2 : (\sum_j y j 0 * v j 0) ^+ 2 <= t * norm (right_norm q) v ^+ 2.
   rewrite -(sqr_sqrtr t0) -exprMn ler_sqr ?nnegrE //.
   by rewrite mulr_ge0 ?sqrtr_ge0 ?norm_ge0.
 apply: le_trans (ler_wpM2l (sq_ge0 (priced u)) le2) _.
 rewrite mulrCA ler_wpM2l // exprMn ler_wpM2r ?sqr_ge0 //.
-by have := sq_le_norm (left_norm q) (priced u); rewrite l1 mul1r.
+exact: sq_le_norm.
 Qed.
 
 Definition over (W : 'M[R]_(m, n)) : R := \sum_i \sum_j W i j ^+ 2 / C q i j.

@@ -36,7 +36,7 @@ Record question := Question {
   features : nat -> nat -> R; widths : seq nat;  (* of a deep network; no widths else *)
   free_bias : bool;  (* the last row of U costs nothing *)
   Y : 'M[R]_(m, n); C : 'M[R]_(m, n); loss : loss_form R;
-  lam : R; form : theta_form; left_norm : norm_form; right_norm : norm_form;
+  lam : R; form : theta_form; left_norm : norm_form R; right_norm : norm_form R;
   left : sign; right : sign;
   left_modes : modes; right_modes : modes;  (* of a tensor: whose products are columns of U, and of V *)
   columns : bool; rows : bool;  (* fitted beside the factors *)
@@ -48,11 +48,15 @@ Record question := Question {
   rtol : R; atol : R }.
 
 (* |u| *)
-Definition norm p k (u : 'cV[R]_k) : R :=
+Definition norm (p : norm_form R) k (u : 'cV[R]_k) : R :=
   match p with
   | L1 => \sum_i `|u i 0|
   | L2 => Num.sqrt (\sum_i u i 0 ^+ 2)
   | LInf => \big[Num.max/0]_i `|u i 0|
+  | Weighted w => Num.sqrt (\sum_(i < k) nth 0 w i * u i 0 ^+ 2)
+  | Elastic alpha => alpha * (\sum_i `|u i 0|) + (1 - alpha) * Num.sqrt (\sum_i u i 0 ^+ 2)
+  | Groups g => \sum_(c < k) Num.sqrt (\sum_(i < k | nth 0%N g i == c) u i 0 ^+ 2)
+  | LargestGroup g => \big[Num.max/0]_(c < k) Num.sqrt (\sum_(i < k | nth 0%N g i == c) u i 0 ^+ 2)
   end.
 
 (* |u| |v|, or half the sum of the squares, of the sizes of u and v *)

@@ -4,11 +4,6 @@ From Coq Require List.
 
 Inductive theta_form := Product | Sum.
 
-Inductive norm_form := L1 | L2 | LInf.
-
-(* |u|_2^2 <= widest |u|^2 of u with k entries *)
-Definition widest (p : norm_form) (k : nat) : nat := match p with LInf => k | _ => S O end.
-
 Inductive sign := Free | NonNegative | NonPositive.
 
 (* of each mode of a tensor its size and the sign of its vectors *)
@@ -16,6 +11,17 @@ Definition modes := list (nat * sign).
 Definition size_of (l : modes) : nat := List.fold_right (fun d k => Nat.mul (fst d) k) 1 l.
 
 Set Implicit Arguments.
+
+(* with weights of the squares; between l1 and l2; with numbers of the entries' groups: the sum of
+   their l2 norms, or the largest *)
+Inductive norm_form (T : Type) :=
+| L1 | L2 | LInf | Weighted (w : list T) | Elastic (alpha : T) | Groups (g : list nat) | LargestGroup (g : list nat).
+Arguments L1 {T}. Arguments L2 {T}. Arguments LInf {T}. Arguments Weighted {T}. Arguments Elastic {T}.
+Arguments Groups {T}. Arguments LargestGroup {T}.
+
+(* |u|_2 <= |u| *)
+Definition outside_l2 (T : Type) (p : norm_form T) : bool :=
+  match p with L1 | L2 | Elastic _ | Groups _ => true | _ => false end.
 
 (* its number is a real number, or a dyadic one that stands for it *)
 Inductive loss_form (T : Type) :=
