@@ -296,6 +296,7 @@ def rebuilt_mlp(
         if model.solver != "lbfgs":
             at = epoch_kept(model)
             out.loss_curve_ = [*model.loss_curve_[:at], out.loss_, *model.loss_curve_[at + 1 :]]
+            out.best_loss_ = model.best_loss_ and min(out.loss_curve_)  # None beside early stopping
         return out
 
     return rebuild_last(estimator, make)

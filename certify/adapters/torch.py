@@ -254,20 +254,33 @@ def rebuilt_module(form: tuple[float, bool], model: Any, Y: Array, factors: Any,
     del Y
     state = arrays_of(form, factors, q)
     if type(model) is not library().Sequential or len(linear(model)) != 2:  # noqa: PLR2004  layers
-        raise InputError(
-            f"estimator must be the Sequential that from_model read, got {type(model).__name__}"
-        )
+        name = type(model).__name__
+        raise InputError(f"estimator must be the Sequential that from_model read, got {name}")
+    demand_shape(model, state)
     out = deepcopy(model)
     for name, layer in zip("02", linear(out), strict=True):
         kind = {"dtype": layer.weight.dtype, "device": layer.weight.device}
-        weight = state[f"{name}.weight"]
-        if (name == "0" and weight.shape[1] != layer.in_features) or (
-            name == "2" and len(weight) != layer.out_features
-        ):
-            raise InputError("estimator must have the features and outputs of this result's data")
-        layer.out_features, layer.in_features = weight.shape
+        layer.out_features, layer.in_features = state[f"{name}.weight"].shape
         for part in ("weight", "bias"):
             if f"{name}.{part}" in state:
                 value = import_module("torch").tensor(state[f"{name}.{part}"], **kind)
                 setattr(layer, part, library().Parameter(value))
     return out
+
+
+def demand_shape(model: Any, state: Mapping[str, Array]) -> None:
+    """Raise InputError unless a network has the features, outputs and biases of a state dict."""
+    hidden, out = linear(model)
+    got = {
+        "features": hidden.in_features,
+        "outputs": out.out_features,
+        "biases of hidden units": int(hidden.bias is not None),
+        "biases of outputs": int(out.bias is not None),
+    }
+    ends = state["0.weight"].shape[1], len(state["2.weight"])
+    wanted = *ends, int("0.bias" in state), int("2.bias" in state)
+    for (what, count), of_data in zip(got.items(), wanted, strict=True):
+        if count != of_data:
+            raise InputError(
+                f"estimator must be the network of this result, with {of_data} {what}, got {count}"
+            )

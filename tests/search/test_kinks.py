@@ -10,6 +10,7 @@ from certify.offsets import ColumnIntercept, Linear, Smooth, Sparse
 from certify.problem import best_offsets
 from certify.problem.best_offsets import matrices
 from certify.search.candidate import evaluate
+from certify.search.dual import kinks
 from certify.search.dual.kinks import balance, has_kinks
 
 RNG = np.random.default_rng(7)
@@ -56,6 +57,15 @@ def test_without_kinks_or_offsets_the_slopes_stay():
     far = evaluate(inside, NONE, tuple(0 * q for q in inside.best_offsets(NONE)))
     W = inside.dual_point(NONE, far.q)
     assert balance(inside, far, W) is W
+
+
+def test_more_entries_at_kinks_than_are_quick_keep_their_slopes(monkeypatch):
+    problem = Problem(Absolute(Y), ReLU(X), 0.5, PARTS["smooth"])
+    now = evaluate(problem, NONE)
+    W = problem.dual_point(now.factors, now.q)
+    assert balance(problem, now, W) is not W
+    monkeypatch.setattr(kinks, "MOST", 1)
+    assert balance(problem, now, W) is W
 
 
 def test_covariates_beside_a_loss_with_kinks_leave_a_bound():
