@@ -23,7 +23,7 @@ from threadpoolctl import threadpool_limits
 
 from certify import check, improve, verify
 from certify.base import clock
-from certify.search import ratings
+from certify.problem import proof_time
 
 MACHINE = "2 cores"
 HERE = Path(__file__).parent
@@ -175,7 +175,7 @@ def peak() -> float:
 
 def count_budget_in_processor_seconds() -> None:
     """Count budgets of this process as on one core from now on, for a machine with other work."""
-    ratings.CORES = 1
+    proof_time.CORES = 1
     ahead = time.monotonic() - process_time()
     clock.monotonic = lambda: ahead + process_time()
 

@@ -1,15 +1,14 @@
 """Entries of a product of two thin matrices, where only some are wanted."""
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
 from .arrays import Array, Ints
+from .gram import CORES
 
 BYTES = 5e5  # gathered at once of either matrix, to stay in a core's cache; cost, never truth
 PART = 1 << 18  # entries of a thread's task
-CORES = min(os.cpu_count() or 1, 4)
 
 
 def sampled_product(left: Array, right: Array, rows: Ints, cols: Ints) -> Array:

@@ -22,6 +22,7 @@ from certify.kernel.statement import Point, factor_arrays
 from certify.polar.proved import above
 from certify.polar.scale import ldexp_steps as scaled_by
 from certify.problem import Problem, Values, as_problem
+from certify.problem.proof_time import ROUNDED, work_of
 from certify.search import by_solver, convex, ratings
 from certify.search.by_solver import Route, accept_route
 from certify.search.candidate import Candidate, evaluate
@@ -180,7 +181,7 @@ def descend_from(
     goal = (epsilon, convex.shortcut(problem, solution))
     searching = None
     if ratings.applies(problem):
-        searching = ratings.leave_proof(clock, ratings.work_of(problem, STEPS))
+        searching = ratings.leave_proof(clock, work_of(problem, ROUNDED, STEPS))
     return search(problem, start, searching or clock.share(SEARCHED), seed, goal).steps
 
 

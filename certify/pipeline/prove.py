@@ -18,6 +18,7 @@ from certify.offsets import Smooth
 from certify.polar import exact_text
 from certify.polar.proved import split
 from certify.problem import Problem
+from certify.problem.proof_time import EXACT, WHOLE, tree_seconds
 from certify.search import zeros
 from certify.search.dual import scaling as rays
 from certify.search.dual.orthogonal import Orthogonal
@@ -38,11 +39,9 @@ from .certificate.file import (
 from .certificate.leaf_factors import leaf_factors
 from .certificate.tiers import arithmetic
 
-LEAF, QUICK = 9e-6, 0.25  # seconds of a relaxation, by its side squared; those always spent
 WIDER = (1e-3, 1e-2, 1e-1, 1.0)  # an estimated eigenvalue that was too low is raised by so much
-EXACT, LONG = 1.2e-5, 1.0  # seconds an entry, exactly; and those that a proof may take anyway
+QUICK, LONG = 0.25, 1.0  # seconds that a proof may take anyway, of a layer and of a table
 MEDIUM, FINER = 4000, (1e-4, *WIDER)  # smaller side up to which another proof is quick
-NODE, POINT = 1e-4, 5e-7  # seconds of a simplicial cone, exactly; and of each point that bends it
 SHORT = 1e-6  # relative: a bound proved this much below the promised one
 Json = dict[str, Any]
 
@@ -62,30 +61,11 @@ def affordable(problem: Problem, evidence: Evidence, left: float | None = None) 
     """
     if left is None or evidence.dual is None:
         return arithmetic(problem)
-    proof = evidence.dual.polar.proof
-    if problem.atom.layer is None:
-        seconds = EXACT * problem.loss.observed.size + NODE * cone_nodes(proof)
-        return arithmetic(problem, "rounded" if seconds > max(left, LONG) else None)
-    rows = sum(problem.atom.layer.features.shape)
-    seconds = relaxed_leaves(proof) * LEAF * rows**2
-    seconds += cone_nodes(proof) * (NODE + POINT * rows)
-    return arithmetic(problem, "rounded" if seconds > max(left, QUICK) else None)
-
-
-def relaxed_leaves(proof: Json) -> int:
-    """Return how many leaves of a proof are relaxations."""
-    return sum(("level" in part) + relaxed_leaves(part) for part in parts_of(proof))
-
-
-def cone_nodes(proof: Json) -> int:
-    """Return how many simplicial cones the trees of a proof have, about."""
-    return 8 * len(proof.get("tree", ())) + sum(map(cone_nodes, parts_of(proof)))
-
-
-def parts_of(proof: Json) -> list[Json]:
-    """Return the proofs and nodes inside a proof; a node cut by groups lists numbers instead."""
-    listed = (*proof.get("nodes", ()), *proof.get("each", ()))
-    return [part for part in listed if isinstance(part, dict)]
+    table = problem.atom.layer is None
+    seconds = tree_seconds(problem, evidence.dual.polar.proof, EXACT)
+    seconds += table * WHOLE * problem.loss.observed.size
+    late = seconds > max(left, LONG if table else QUICK)
+    return arithmetic(problem, "rounded" if late else None)
 
 
 def settle(

@@ -4,7 +4,6 @@ Every value found is at most the true one, and may be well below it: an estimate
 which proves nothing.  The matrix is only multiplied with blocks of vectors.
 """
 
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
@@ -15,12 +14,12 @@ import numpy.typing as npt
 from scipy import sparse
 
 from certify.base.arrays import Array
+from certify.base.gram import CORES
 
 LARGE = 1500  # shorter side from which this is quicker than all eigenvalues of a Gram matrix
 BLOCK = 8  # vectors that are multiplied at once
 LEAST, MOST = 12, 160  # blocks of a basis: many values may be close to the largest
 TOGETHER = 500_000  # entries from which a product is shared among threads
-CORES = min(os.cpu_count() or 1, 4)
 AGAIN = 2  # small changes in a row that end it: a single one may be a plateau
 
 

@@ -21,6 +21,7 @@ from certify.polar.methods.cones import applies_to, is_loose
 from certify.polar.proved import kernel_json
 from certify.polar.scale import exponent, ldexp_steps
 from certify.problem import Problem
+from certify.problem.proof_time import ROUNDED, tree_seconds, work_of
 
 from . import convex, families, fixed_rank, ratings
 from .candidate import Candidate, Goal, lowest
@@ -39,7 +40,7 @@ CONVEX = 0.3  # share of the budget for the convex problem
 BOUND_SHARE = 0.75  # share of the time left for the last bound; the proof needs the rest
 GLANCE = 0.1  # share of the budget for a look at the candidate's own dual point
 AT_SIZE = 0.4  # share of the budget for descents at lam = 0; then the bound, then other starts
-BYTE, CONE, POINT = 1.5e-7, 5e-6, 5e-8  # seconds of a byte of a checkpoint; a cone, and its rows
+BYTE = 1.5e-7  # seconds of a byte of a checkpoint
 SEARCHED = 0.5  # share of the budget for better factors; the rest bounds their dual point
 
 
@@ -59,7 +60,7 @@ def gathered_at_scale(run: Run, wanted: Array | None) -> Evidence:
     Where the proof goes far beyond the budget, a dual point of fewer entries is proved.
     """
     clock, problem = run.clock, run.problem
-    work = ratings.work_of(problem)
+    work = work_of(problem, ROUNDED)
 
     def late() -> bool:
         """Whether the proof goes far beyond the budget."""
@@ -177,10 +178,7 @@ def kept_seconds(run: Run, size: int, proof: dict[str, Any]) -> float:
 
     size   the bytes of the file
     """
-    layer = run.problem.atom.layer
-    rows = max(run.problem.loss.shape) if layer is None else len(layer.features)
-    cones = sum(8 * len(a) for name, a in proof.items() if name.endswith("tree"))
-    return (BYTE * size + cones * (CONE + POINT * rows)) / run.clock.cores()
+    return (BYTE * size + tree_seconds(run.problem, proof, ROUNDED)) / run.clock.cores()
 
 
 def search_clock(clock: Clock) -> Clock:

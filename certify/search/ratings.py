@@ -22,15 +22,15 @@ from certify.atoms import Factors
 from certify.base.arrays import Array
 from certify.base.checkpoint import CURRENT
 from certify.base.clock import Clock
-from certify.base.cluster import PLACE
 from certify.polar import PolarQuery, Proposal, lanczos
 from certify.polar.lanczos import Pairs
 from certify.polar.methods.spectral import bound_by_rows, estimated_bound
 from certify.problem import Problem, Values
+from certify.problem.proof_time import Work
 
 from .candidate import Candidate, Goal, evaluate, lowest
 from .descent import ratings as descent
-from .descent.ratings import CORES, Entries, Floats, Point
+from .descent.ratings import Entries, Floats, Point
 from .dual import scaling
 from .search_result import REACHED, SearchResult
 
@@ -48,9 +48,6 @@ ORDINARY = 40  # binary exponents of numbers whose squares single precision hold
 HALVINGS = 8  # of what is appended, while it raises the objective
 SLIGHT = 1e-3  # of the largest new weight: what a component starts with that earns too little
 ROOM, MARGINS = 0.1, (1e-6, 1e-4)  # above an estimate: of epsilon, relative; at least and at most
-PAIR, CUBE, ENTRY = 1.6e-8, 9e-12, 2.2e-6  # seconds of a core in a proof; cost, never truth
-CURVED = 1.2e-5  # of an entry, where the loss is not a square
-BRIEF = 0.1  # seconds of a proof that are always spent
 HASTE = 0.05  # share of the budget for better factors where a proof takes all of it
 CLOSER = 0.9  # of the best gap: a gap above it is no progress
 SECTION = 1e-4  # of the largest multiple of a dual point: how well the best one is found
@@ -126,42 +123,6 @@ def polar_by_rows(problem: Problem, seed: int, W: Any) -> Proposal:  # noqa: ANN
     """Return a bound of the polar whose proof needs no factorization."""
     left, right = problem.atom.gauges
     return bound_by_rows(PolarQuery(W, left, right, problem.lam, seed))
-
-
-@dataclass(frozen=True)
-class Work:
-    """About what the proof of a dual point takes after the search, in seconds of a core.
-
-    pairs    of each line of the longer side, for the Gram matrix by sparse products
-    cube     its Cholesky factorization: these two on all cores, or those of a cluster
-    entries  what is done with every entry, on one
-    """
-
-    pairs: Array
-    cube: float
-    entries: float
-
-    def seconds(self, clock: Clock) -> float:
-        """Return how long that is; longer where the process had less than a core until now."""
-        shared = float(self.pairs.sum()) + self.cube
-        return (shared / PLACE.get().cores(CORES) + self.entries) / min(clock.cores(), 1.0)
-
-    def afford(self, clock: Clock) -> float:
-        """Return the seconds of a core that a budget leaves, beside the entries; a few anyway."""
-        rest = clock.allowed() * min(clock.cores(), 1.0) - self.entries
-        return max(rest, BRIEF) * PLACE.get().cores(CORES)
-
-
-def work_of(problem: Problem, points: int = 0) -> Work:
-    """Return what a proof takes.
-
-    points: whose objectives are proved beside it, each in half of what is done with every entry
-    """
-    observed = problem.loss.observed
-    dims = observed.m, observed.n
-    counts = np.bincount(observed.listed[dims[0] < dims[1]], minlength=max(dims)).astype(float)
-    each = (1 + points / 2) * (ENTRY if problem.loss.quadratic else CURVED)
-    return Work(PAIR * counts**2 / 2, CUBE * float(min(dims)) ** 3, each * observed.size)
 
 
 def leave_proof(clock: Clock, work: Work) -> Clock | None:

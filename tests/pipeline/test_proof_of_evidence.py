@@ -10,6 +10,7 @@ from certify import Problem, check
 from certify.atoms import RankOne, ReLU
 from certify.losses import Squared
 from certify.norms import Group
+from certify.problem.proof_time import EXACT, ROUNDED, tree_seconds
 from certify.search.search_result import Evidence
 
 PROVE = import_module("certify.pipeline.prove")
@@ -66,3 +67,23 @@ def test_a_tree_that_is_cut_by_groups_is_proved_in_what_a_budget_leaves():
     nodes = found.certificate.proof["polar"]["nodes"]
     assert any("groups" in node for node in nodes)  # its children are numbers
     assert 0 < found.lower <= found.upper
+
+
+def test_a_cone_takes_what_its_samples_or_the_lines_of_the_longer_side_bend():
+    rng = np.random.default_rng(0)
+    layer = Problem(Squared(np.ones((30, 2))), ReLU(rng.standard_normal((30, 3))), 1.0)
+    pair = Problem(Squared(np.ones((4, 30))), RankOne("linf", "linf"), 1.0)
+    stacked = {
+        "rule": "outputs",
+        "s0.tree": np.zeros(5),
+        "s1.tree": np.zeros(3),
+        "s1.K": np.ones(9),
+    }
+    nested = {"each": [{"tree": np.zeros(5)}, {"nodes": [{"tree": np.zeros(3)}, [0, 1]]}]}
+    for proof in (stacked, nested):
+        for problem in (layer, pair):
+            wanted = 64 * (ROUNDED.cone + 30 * ROUNDED.bend)
+            assert tree_seconds(problem, proof, ROUNDED) == wanted
+    leaf = {"nodes": [{"level": "0x1p+0"}, {"cut": 0}]}
+    assert tree_seconds(layer, leaf, EXACT) == EXACT.leaf * 33**2
+    assert tree_seconds(pair, leaf, EXACT) == 0.0

@@ -1,5 +1,7 @@
 """How long exact integers take is said in advance, by the sizes of a sparse table."""
 
+from dataclasses import asdict
+
 import numpy as np
 import pytest
 from scipy import sparse
@@ -8,6 +10,7 @@ from certify import Problem
 from certify.atoms import RankOne
 from certify.losses import Squared
 from certify.pipeline.certificate import tiers
+from certify.problem.proof_time import EXACT, Rates
 
 
 def table(m, n, count):
@@ -19,14 +22,12 @@ def table(m, n, count):
 
 def test_what_is_foreseen_grows_with_pairs_of_entries_and_the_shorter_side(monkeypatch):
     assert tiers.exact_seconds(Problem(Squared(np.eye(3)), RankOne("l2", "l2"), 1.0), 3) == 0
-    for m, n, pairs in ((60, 40, 60 * 2**2), (40, 60, 2 * 3**2 + 56 * 2**2 + 2 * 1)):
-        for name in ("PAIR", "CUBE", "SQUARE", "ENTRY", "PRODUCT"):
-            monkeypatch.setattr(tiers, name, 0.0)
-        question, more = table(m, n, 120), 0.0
-        for name, units in (("PAIR", pairs), ("CUBE", 40**3), ("SQUARE", 40**2), ("PRODUCT", 360)):
-            monkeypatch.setattr(tiers, name, 1.0)
-            more += units
-            assert tiers.exact_seconds(question, 3) == more
+    for m, n, pairs in ((60, 40, 60 * 2**2 / 2), (40, 60, (2 * 3**2 + 56 * 2**2 + 2 * 1) / 2)):
+        units = {"pair": pairs, "cube": 40**3, "square": 40**2, "product": 360, "entry": 120}
+        for name, wanted in units.items():
+            rates = Rates(**dict.fromkeys(asdict(EXACT), 0.0) | {name: 1.0})
+            monkeypatch.setattr(tiers, "EXACT", rates)
+            assert tiers.exact_seconds(table(m, n, 120), 3) == wanted
 
 
 @pytest.mark.parametrize(("seconds", "told"), [(9.0, ""), (31.2, "31 seconds"), (300, "5 minutes")])

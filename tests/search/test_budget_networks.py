@@ -9,8 +9,9 @@ from certify.atoms import ReLU
 from certify.base.clock import Clock
 from certify.losses import Logistic, Squared
 from certify.offsets import ColumnIntercept
-from certify.pipeline.prove import affordable, relaxed_leaves
+from certify.pipeline.prove import affordable
 from certify.polar.ascent import layers as ascent
+from certify.problem.proof_time import relaxed_leaves
 from certify.search import evidence
 from certify.search.candidate import evaluate
 from certify.search.coordinates.layers import Net

@@ -3,8 +3,10 @@
 import pickle
 import re
 import tracemalloc
+from dataclasses import replace
 from fractions import Fraction
 from functools import partial
+from importlib import import_module
 
 import numpy as np
 import pytest
@@ -32,6 +34,8 @@ from certify.pipeline.certificate.file import as_numpy
 from certify.pipeline.improve import STEPS, value_of
 from certify.polar import eigen, exact_text, lanczos
 from certify.polar.methods.spectral import TINY
+from certify.problem import proof_time
+from certify.problem.proof_time import ROUNDED, work_of
 from certify.search import ratings
 from certify.search.candidate import evaluate
 from certify.search.descent import ratings as descent
@@ -267,13 +271,13 @@ def test_an_estimate_is_proved_once_or_raised_until_it_is(monkeypatch, short, pr
 
 
 def test_the_seconds_of_a_proof_are_those_of_pairs_a_cube_and_entries(monkeypatch):
-    for name, each in (("PAIR", 4.0), ("CUBE", 3.0), ("ENTRY", 5.0), ("CORES", 2), ("CURVED", 7.0)):
-        monkeypatch.setattr(ratings, name, each)
+    rates = replace(ROUNDED, pair=4.0, cube=3.0, entry=5.0, curved=7.0)
+    monkeypatch.setattr(proof_time, "CORES", 2)
     counts = SEEN.sum(axis=1)
     wanted = (4.0 * (counts @ counts) / 2 + 3.0 * N**3) / 2 + 5.0 * SEEN.sum()
 
     def seconds(problem, points=0):
-        return ratings.work_of(problem, points).seconds(Clock())
+        return work_of(problem, rates, points).seconds(Clock())
 
     assert seconds(problem_of("plain")) == wanted
     more = 3.0 * SEEN.sum()
@@ -293,14 +297,12 @@ def test_the_seconds_of_a_proof_are_those_of_pairs_a_cube_and_entries(monkeypatc
 def price_proofs(monkeypatch, pairs=0.0, cube=0.0, entries=0.0):
     """Set the seconds of a proof, on one core; only one question is asked."""
     counts = SEEN.sum(axis=1)
-    for name, each in (
-        ("PAIR", 2 * pairs / float(counts @ counts)),
-        ("CUBE", cube / N**3),
-        ("ENTRY", entries / SEEN.sum()),
-        ("CURVED", entries / SEEN.sum()),
-        ("CORES", 1),
-    ):
-        monkeypatch.setattr(ratings, name, each)
+    each = entries / SEEN.sum()
+    pair = 2 * pairs / float(counts @ counts)
+    rates = replace(ROUNDED, pair=pair, cube=cube / N**3, entry=each, curved=each)
+    for module in ("certify.search.evidence", "certify.pipeline.improve"):
+        monkeypatch.setattr(import_module(module), "ROUNDED", rates)
+    monkeypatch.setattr(proof_time, "CORES", 1)
     monkeypatch.setattr("certify.pipeline.own_size.LARGEST", 0)
 
 
@@ -359,7 +361,7 @@ def test_without_time_for_its_proof_a_dual_point_has_fewer_entries(monkeypatch, 
     monkeypatch.setattr("certify.pipeline.certificate.tiers.EXACT_SIDE", 8)
     counts = SEEN.sum(axis=1)
     price_proofs(monkeypatch, 3600.0 * float(counts @ counts) / 2, cube)
-    monkeypatch.setattr(ratings, "BRIEF", 3600.0 * 500)
+    monkeypatch.setattr(proof_time, "BRIEF", 3600.0 * 500)
     problem = problem_of(kind)
     factors = start_of(problem).factors
     result = check(problem, factors, budget=0.0, rtol=1e-2)

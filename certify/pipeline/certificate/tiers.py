@@ -3,19 +3,16 @@
 import math
 from typing import Any
 
-import numpy as np
-
 from certify.base.rigor.flint import Flint
 from certify.base.rigor.rounded import Rounded
 from certify.kernel.arithmetic import Arithmetic
 from certify.losses import KullbackLeibler, Logistic, Poisson
 from certify.problem import Problem
+from certify.problem.proof_time import EXACT, work_of
 
 EXACT_ENTRIES, EXACT_SIDE = 400_000, 400  # up to here exact integers take seconds
 EXACT_LOGS = 25_000  # entries, where each has logarithms
 LOGS = (KullbackLeibler, Logistic, Poisson)
-PAIR, CUBE, SQUARE = 1.6e-8, 1.2e-10, 7e-7  # seconds of a core, exact: of a pair of entries in a
-ENTRY, PRODUCT = 3e-6, 1.4e-7  # line, of the shorter side cubed and squared, an entry, its products
 LONG, MINUTES = 10.0, 120.0  # seconds that are told of, and in minutes
 
 
@@ -37,14 +34,9 @@ def exact_seconds(problem: Problem, size: int) -> float:
 
     Gram matrix and L L^T in digits, and the entries of factors with `size` components; 0: not told.
     """
-    observed = problem.loss.observed
-    if observed.full:
+    if problem.loss.observed.full:
         return 0.0
-    short, axis = min(observed.m, observed.n), int(observed.m < observed.n)
-    counts = np.bincount(observed.listed[axis]).astype(float)
-    pairs, entries = float(counts @ counts), observed.size
-    matrix = PAIR * pairs + CUBE * float(short) ** 3 + SQUARE * float(short) ** 2
-    return matrix + (ENTRY + PRODUCT * size) * entries
+    return work_of(problem, EXACT, components=size).alone()
 
 
 def advance_notice(problem: Problem, size: int) -> str:

@@ -17,7 +17,6 @@ Rows of the data are sorted by how many entries they have, so that rows of equal
 dense block.
 """
 
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -32,6 +31,7 @@ from scipy.linalg import blas
 
 from certify.atoms import Factors
 from certify.base.arrays import Array
+from certify.base.gram import CORES
 from certify.losses import KullbackLeibler
 from certify.losses._entrywise import Entrywise
 from certify.offsets import ColumnIntercept, RowIntercept
@@ -44,7 +44,6 @@ P = TypeVar("P", bound="Valued")
 Biases = tuple[Array | None, Array | None]  # of rows and of columns
 SIGNS = ("", "+")  # cones that are searched: any numbers, or >= 0
 BYTES = 5e5  # gathered at once, to stay in a core's cache; cost, never truth
-CORES = min(os.cpu_count() or 1, 4)
 WINDOW = 5  # steps over which a gain is measured
 REMEMBERED, REFRESHED = 6, 20  # steps of L-BFGS, and those after which its first metric is new
 ARMIJO, SHORTEST, TRIES = 1e-4, 0.1, 10  # of the line search
