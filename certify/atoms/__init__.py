@@ -5,6 +5,7 @@ from typing import Any
 from certify.base.registry import load
 
 from ._base import Atom, Factors, Slice
+from ._layers import Widths
 from ._words import Words
 from .cp import CP
 from .deep_linear import DeepLinear
@@ -24,6 +25,7 @@ __all__ = [
     "ReLU",
     "Slice",
     "Symmetric",
+    "Widths",
     "Words",
     "atom_of",
 ]

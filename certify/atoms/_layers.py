@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from itertools import pairwise
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,7 @@ from ._words import Words, activation, exponent_text, penalty_formula
 from .rank_one import FORMS, matrix_only
 
 LARGEST = 1 << 20  # width of a hidden layer
+Widths = Annotated[Any, "int | Sequence[int]"]  # as they are given
 
 
 class Parallel:
@@ -28,7 +29,7 @@ class Parallel:
     """
 
     V: Any
-    hidden: Any
+    hidden: Widths
     form: str
     slope: float
     kind: ClassVar[str]

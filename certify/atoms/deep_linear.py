@@ -34,7 +34,7 @@ class DeepLinear(layers.Parallel, Atom):
     """
 
     V: Any
-    hidden: Any
+    hidden: layers.Widths
     form: str = "product"
 
     kind = "deep_linear"

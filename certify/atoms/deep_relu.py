@@ -42,7 +42,7 @@ class DeepReLU(layers.Parallel, Atom):
     """
 
     V: Any
-    hidden: Any
+    hidden: layers.Widths
     slope: float = 0.0
     form: str = "product"
 

@@ -10,7 +10,7 @@ from safetensors.numpy import save_file
 
 from certify import InputError
 from certify.adapters.files import FORMATS, load
-from certify.atoms import RankOne
+from certify.atoms import DeepLinear, DeepReLU, RankOne, ReLU
 from certify.losses import LOSSES
 from certify.offsets import ColumnIntercept, Linear
 from tests.question_files import ATOM, PLAIN, U, V, Y, write
@@ -201,6 +201,43 @@ def test_every_loss_is_read_with_its_number(tmp_path, kind):
     inline = ", ".join(f"{k} = {v}" for k, v in {"kind": f'"{kind}"', **held}.items())
     twin = load(write(tmp_path, head=f"loss = {{ {inline} }}", Y=data)).problem
     assert twin.loss.statement() == problem.loss.statement()
+
+
+FEATURES = [[1.0, 0.5], [-2.0, 0.25]]
+LEAKY = ReLU(FEATURES, right="l1", activation="leaky_relu", slope=0.5)
+OTHERS = {  # all but the features V, as a file says it
+    "three layers": ("deep_linear", "hidden = [3, 2]", DeepLinear(FEATURES, (3, 2))),
+    "two layers": ("deep_relu", "hidden = [2]", DeepReLU(FEATURES, 2)),
+    "one number": ("deep_relu", 'hidden = 2\nform = "sum"', DeepReLU(FEATURES, 2, form="sum")),
+    "leaky": ("relu", 'activation = "leaky_relu"\nslope = 0.5\nright = "l1"', LEAKY),
+    "pooled": ("relu", "samples = [0, 0]", ReLU(FEATURES, samples=[0, 0])),
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_a_network_is_read(tmp_path, name):
+    kind, keys, atom = OTHERS[name]
+    rows = 1 if name == "pooled" else 2
+    parts = "".join(
+        f"\n{k} = {np.ones((*shape, 1)).tolist()}"
+        for k, shape in zip(("U", "V", "X2"), atom.shapes((rows, 3)), strict=False)
+    )
+    path = tmp_path / "network.toml"
+    path.write_text(
+        f"lam = 1\n[data]\nY = {[[1.0, 2.0, 3.0]] * rows}\n"
+        f'[atom]\nkind = "{kind}"\nV = {FEATURES}\n{keys}\n[factors]{parts}\n'
+    )
+    found = load(path).problem.atom
+    assert found.statement() == atom.statement()
+    assert {k: a.tolist() for k, a in found.arrays().items()} == {
+        k: a.tolist() for k, a in atom.arrays().items()
+    }
+
+
+@pytest.mark.parametrize("hidden", ["[1.5]", "[[2]]", "[0]", "[]", "[true]", "2.0", '"hidden.npy"'])
+def test_widths_of_a_file_are_whole_numbers(tmp_path, hidden):
+    atom = f'kind = "deep_relu"\nV = {FEATURES}\nhidden = {hidden}'
+    assert "hidden must be" in refused(tmp_path, atom=atom)
 
 
 def test_sparse_and_smooth_parts_are_read(tmp_path):

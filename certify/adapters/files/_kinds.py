@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from pydantic import PlainValidator, WithJsonSchema
 from typing_extensions import TypeAliasType
 
+from certify.atoms import Widths
 from certify.norms import GAUGES, KEYS, PLAIN, Gauge
 
 
@@ -30,6 +31,17 @@ def norms(x: object) -> object:
     if isinstance(x, str) or (isinstance(x, list) and all(isinstance(k, str) for k in x)):
         return x
     raise ValueError('must be a list of norms, one a mode (["l2", "l2+", "l1"])')
+
+
+def widths(x: object) -> object:
+    """Read the widths of hidden layers: a number, or a list of them.
+
+    Raises ValueError with the end of a sentence that starts with the key.
+    """
+    given = x if isinstance(x, list) else [x]
+    if not given or not all(isinstance(k, int) and not isinstance(k, bool) for k in given):
+        raise ValueError("must be a whole number, or a list of them")
+    return x
 
 
 def weights(x: object) -> object:
@@ -74,10 +86,22 @@ NormRef = TypeAliasType(
 NormsRef = TypeAliasType("NormsRef", Annotated[Any, PlainValidator(norms), WithJsonSchema(MODES)])
 
 
+WIDTH = {"type": "integer", "minimum": 1}
+WidthsRef = TypeAliasType(
+    "WidthsRef",
+    Annotated[
+        Any,
+        PlainValidator(widths),
+        WithJsonSchema({"anyOf": [WIDTH, {"type": "array", "items": WIDTH, "minItems": 1}]}),
+    ],
+)
+
+
 KINDS: Mapping[Any, Any] = {  # of an argument; others are arrays
     **{plain: plain for plain in (float, int, str, bool)},
     int | None: int,
     float | None: float,
     str | Gauge: NormRef,
     str | Sequence[str]: NormsRef,
+    Widths: WidthsRef,
 }

@@ -153,8 +153,9 @@ def factor_names(atom: Entry) -> tuple[str, ...]:
     """Return the names of a candidate's arrays: U, V, X2, ..., or U alone."""
     given = atom.arguments
     single = atom.cls.parts == 1 or given.get("symmetric") is True
-    keys, order = given.get("norms"), given.get("order")
+    keys, order, hidden = (given.get(k) for k in ("norms", "order", "hidden"))
     count = len(keys) if isinstance(keys, list) else order or len(default_norms(atom))
+    count = len(hidden) + 1 if isinstance(hidden, list) else count
     return tuple(names_of(1 if single else count))
 
 
