@@ -166,7 +166,7 @@ def improved(
     )
     reuse_bound = partial(bound_beside, problem, epsilon=(rtol, atol))
     judges = (lambda s, q: judge(s, q=q, budget=rest(clock)), reuse_bound)
-    result = check_last(problem, history, judges)
+    result = check_last(problem, history, judges, lambda: clock.allowed() <= 0)
     last, trail = history[-1][1], tuple((step, value) for step, _, value in history)
     return Improvement(last.factors, last.q, trail[-1][1], trail, result, problem.atom)
 
@@ -186,12 +186,16 @@ def descend_from(
 
 
 def check_last(
-    problem: Problem, history: list[tuple[str, Candidate, float]], judges: tuple[Judge, Reuse]
+    problem: Problem,
+    history: list[tuple[str, Candidate, float]],
+    judges: tuple[Judge, Reuse],
+    is_late: Callable[[], bool] = lambda: False,
 ) -> Result:
     """Check the last point; go on from what check() finds better, a few times.
 
-    The bound that came with it may already certify the better point: that is tried first.  The
-    highest bound of all is told of the last point, which may have had no time for one.
+    The bound that came with it may already certify the better point: that is tried first, and is
+    the answer when it is late.  The highest bound of all is told of the last point, which may
+    have had no time for one.
     """
     (judge, reuse), held = judges, list[Result]()
     for _ in range(AGAIN):
@@ -206,7 +210,7 @@ def check_last(
         history += lower
         held.append(result)
         done = reuse(result, history[-1][1])
-        if done is not None and done.certified:
+        if done is not None and (done.certified or is_late()):
             return done
     else:
         last = history[-1][1]

@@ -90,3 +90,14 @@ def test_a_bound_of_the_last_point_is_kept_where_it_is_the_highest(poor):
     answers = iter((replace(poor, better=last.factors, lower=0.0), own))
     judges = (lambda *_: next(answers)), partial(bound_beside, PROBLEM, epsilon=EPSILON)
     assert check_last(PROBLEM, falling(PROBLEM, first.factors, (), []), judges) is own
+
+
+def test_when_it_is_late_the_bound_of_the_point_before_is_the_answer(poor):
+    first, last = (evaluate(PROBLEM, tuple(t * x for x in BEST)) for t in (1.3, 1.1))
+    answers = iter([replace(poor, better=last.factors)])  # a second question would find none
+    judges = (lambda *_: next(answers)), partial(bound_beside, PROBLEM, epsilon=EPSILON)
+    history = falling(PROBLEM, first.factors, (), [])
+    result = check_last(PROBLEM, history, judges, lambda: True)
+    assert (result.lower, result.verdict) == (poor.lower, Verdict.UNDECIDED)
+    assert result.upper == pytest.approx(last.value, rel=1e-9)
+    assert verify(result.certificate, PROBLEM, last.factors).lower == poor.lower
