@@ -1,42 +1,26 @@
-"""The table of cells, norm pair x loss: what check() reaches on a small question, run cell by cell.
+"""What every norm pair and loss reaches on a small question.
 
-    python benchmarks/cells.py            print the table
-    python benchmarks/cells.py --write    write TABLE.md beside this file
-
-A cell is the zero model where it is optimal by a hair, and where it is not.  lam is an
-attained value of the polar of -grad l(0), raised by 2**-20 of itself: a closed or tight
-bound certifies, a loose one leaves a bracket.  At half of that lam the same model is not
-optimal, so nothing may certify it: the twin of every cell.
+A cell is the zero model of a 3 x 2 question where it is optimal by a hair, and where it is not.
+lam is an attained value of the polar of -grad l(0), raised by 2**-20 of itself: a closed or tight
+bound certifies, a loose one leaves a bracket.  Every verdict is proved again by `verify`, exactly.
+At half of that lam the same model is not optimal, so nothing may certify it: the twin of every
+cell.
 """
 
-import sys
 from functools import cache
 from itertools import product
 
 import numpy as np
-from measure import HERE, Row, markdown
+from measure import Case, Options, Row, Table
 
 from certify import Problem, Verdict, check, verify
+from certify import losses as kinds
 from certify.atoms import RankOne
 from certify.atoms.rank_one import pair_facts
-from certify.losses import (
-    Absolute,
-    Hinge,
-    Huber,
-    KullbackLeibler,
-    Logistic,
-    Loss,
-    Poisson,
-    Quantile,
-    Softmax,
-    Squared,
-    SquaredHinge,
-)
 from certify.norms import Elastic, Gauge, Group, Variation, Weighted, gauge
 
 Y = np.array([[3.0, -1.0], [2.0, 0.5], [-1.0, 2.0]])
 HAIR = 2.0**-20  # of lam; epsilon is a little more
-TABLE = HERE / "TABLE.md"
 
 
 def norms(d: int) -> dict[str, Gauge]:
@@ -54,20 +38,20 @@ def norms(d: int) -> dict[str, Gauge]:
     }
 
 
-def losses() -> dict[str, Loss]:
+def losses() -> dict[str, kinds.Loss]:
     """Return every loss over data of its own kind; for KL a zero model needs zero counts."""
     signs, counts = np.where(Y > 0, 1.0, -1.0), np.rint(np.abs(Y))
     made = [
-        Squared(Y),
-        Huber(Y, 1.0),
-        Absolute(Y),
-        Quantile(Y, 0.75),
-        Logistic((Y > 0) * 1.0),
-        Softmax(np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])),
-        Hinge(signs),
-        SquaredHinge(signs),
-        Poisson(counts),
-        KullbackLeibler(np.zeros_like(Y)),
+        kinds.Squared(Y),
+        kinds.Huber(Y, 1.0),
+        kinds.Absolute(Y),
+        kinds.Quantile(Y, 0.75),
+        kinds.Logistic((Y > 0) * 1.0),
+        kinds.Softmax(np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])),
+        kinds.Hinge(signs),
+        kinds.SquaredHinge(signs),
+        kinds.Poisson(counts),
+        kinds.KullbackLeibler(np.zeros_like(Y)),
     ]
     return {loss.name: loss for loss in made}
 
@@ -85,7 +69,7 @@ LIMITS = {
 
 
 @cache
-def question(left: str, right: str, loss: str) -> tuple[Loss, RankOne, float]:
+def question(left: str, right: str, loss: str) -> tuple[kinds.Loss, RankOne, float]:
     """Return the loss, the atom, and a value of the polar of -grad l(0) that a slice attains."""
     atom = RankOne(norms(Y.shape[0])[left], norms(Y.shape[1])[right])
     W = -losses()[loss].gradient(np.zeros(Y.shape))
@@ -118,36 +102,23 @@ def pairs() -> list[tuple[str, str]]:
     return list(product(norms(2), norms(2)))
 
 
-def row(left: str, right: str) -> Row:
-    """Return the row of a pair: its class, and what the cell of least squares reaches."""
-    _, atom, _ = question(left, right, "squared")
-    verdict, rule = cell(left, right, "squared").split()
-    said = {"left": left, "right": right, "polar": pair_facts(*atom.gauges).kind}
-    return said | {"verdict": verdict, "rule": rule, "size limit": LIMITS[rule]}
+def reached(case: Case, _: Options) -> Row:
+    """Return what a pair reaches: of least squares with its rule, or of every loss."""
+    pair, every = case.make
+    if every:
+        return {loss: cell(*pair, loss) for loss in losses()}
+    verdict, rule = cell(*pair, "squared").split()
+    kind = pair_facts(*question(*pair, "squared")[1].gauges).kind
+    return {"polar": kind, "verdict": verdict, "rule": rule, "size limit": LIMITS[rule]}
 
 
-def table() -> str:
-    """Return both tables in Markdown: every pair of norms, and every loss with some pairs."""
-    of_losses = [
-        {"pair": " x ".join(pair)} | {loss: cell(*pair, loss) for loss in losses()} for pair in SOME
-    ]
-    return f"{HEAD}{markdown([row(*pair) for pair in pairs()])}\n\n{markdown(of_losses)}\n"
-
-
-HEAD = """# What every norm pair and loss reaches
-
-Written by `python benchmarks/cells.py --write`; `tests/project/test_cells.py` runs cells anew and
-fails if one claims more than it does. A cell is the zero model of a 3 x 2 question where
-it is optimal by a hair (2**-20 of lam): a closed or tight bound certifies it, a loose one
-leaves a bracket. Every verdict is proved again by `verify`, exactly. The first table is of
-least squares; the test runs a sample of its rows with the other losses (all of them in the
-slow run), and the second table runs some pairs with every loss.
-
-"""
-
-
-if __name__ == "__main__":
-    text = table()
-    if "--write" in sys.argv:
-        TABLE.write_text(text, encoding="utf-8")
-    print(text)
+cells = Table(
+    "norm pairs: the zero model of a 3 x 2 question, optimal by a hair, least squares",
+    {" x ".join(pair): Case((pair, False)) for pair in pairs()},
+    reached,
+)
+cells_of_losses = Table(
+    "losses: the same with some norm pairs",
+    {" x ".join(pair): Case((pair, True)) for pair in SOME},
+    reached,
+)

@@ -13,7 +13,6 @@ from functools import partial
 from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from measure import SkippedError
@@ -201,14 +200,6 @@ def gaussian(shape: tuple[int, ...]):
     return np.random.default_rng(sum(shape)).standard_normal(shape)
 
 
-class Table(NamedTuple):
-    """X and y with a name."""
-
-    name: str
-    X: np.ndarray
-    y: np.ndarray
-
-
 def unit(a):
     """Return columns scaled to 0 .. 1."""
     return (a - a.min(axis=0)) / (a.max(axis=0) - a.min(axis=0))
@@ -219,7 +210,7 @@ def standard(a):
     return (a - a.mean(axis=0)) / a.std(axis=0)
 
 
-def diabetes(rows: int | None = None) -> Table:
+def diabetes(rows: int | None = None):
     """Return the patients, or the first rows of a permutation; a part without one feature."""
     from sklearn.datasets import load_diabetes
 
@@ -229,10 +220,10 @@ def diabetes(rows: int | None = None) -> Table:
         X, y = X[kept], y[kept]
     if rows == PART:
         X = np.delete(X, CONSTANT, axis=1)
-    return Table(f"diabetes {len(X)} x {X.shape[1]}", standard(X), standard(y))
+    return standard(X), standard(y)
 
 
-def cancer(rows: int | None = None) -> Table:
+def cancer(rows: int | None = None):
     """Return the first two principal components of 30 standardized features (63 % of them)."""
     from sklearn.datasets import load_breast_cancer
 
@@ -240,7 +231,7 @@ def cancer(rows: int | None = None) -> Table:
     U, sizes, _ = np.linalg.svd(standard(X), full_matrices=False)
     X = standard(U[:, :PLANE] * sizes[:PLANE])
     kept = np.random.default_rng(0).permutation(len(X))[:rows]
-    return Table(f"breast cancer {len(kept)} x {PLANE}", X[kept], y[kept])
+    return X[kept], y[kept]
 
 
 def torch_network(  # noqa: PLR0913  keywords

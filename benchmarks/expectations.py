@@ -5,12 +5,13 @@ The runner writes docs/howto/what-to-expect.md from the stored rows.
 """
 
 import math
+import re
 import warnings
-from functools import partial
+from functools import cache, partial
 
 import data
 import numpy as np
-from measure import HERE, Options, Row, timed
+from measure import HERE, Case, Options, Row, Table, timed
 from scipy import sparse
 from sklearn import cluster, datasets, decomposition, neural_network
 
@@ -23,7 +24,6 @@ from certify.pipeline.report._numbers import at_most, excess
 BUDGET, PENALTY_BUDGET = 20.0, 10.0  # seconds of search for each
 RATIOS = (0.5, 0.2, 0.1, 0.05)
 PAGE = HERE.resolve().parent / "docs" / "howto" / "what-to-expect.md"
-QUICK = ("iris", "8 x 7 x 6")  # the cases of a quick run
 CODES = ("NMF", "MiniBatchNMF", "DictionaryLearning")  # their fits hand over codes
 UNIT, TALL = ("wine, each column to 0..1", "breast cancer, each column to 0..1"), "digits, 300 rows"
 COVID, POSITIVE = "COVID-19 serology, 438 x 6 x 11", "COVID-19 serology, negatives to 0"
@@ -79,41 +79,50 @@ MODELS = (  # as users write them, and the data
 )
 
 
-def fits():
-    """Yield every model with its data and how to fit it."""
-    shipped = {k: getattr(datasets, f"load_{k}")() for k in ("iris", "wine", "breast_cancer")}
-    iris, wine, cancer = shipped.values()
-    body, patients, covid = datasets.load_linnerud(), data.diabetes(), data.tensor("COVID19_data")
-    inputs = {
-        "iris": iris.data,
-        UNIT[0]: data.unit(wine.data),
-        UNIT[1]: data.unit(cancer.data),
-        "breast cancer, standardized": data.standard(cancer.data),
+@cache
+def inputs() -> dict:
+    """Return the data by their names."""
+    wine, cancer = datasets.load_wine().data, datasets.load_breast_cancer().data
+    body, covid = datasets.load_linnerud(), data.tensor("COVID19_data")
+    iris = datasets.load_iris().data
+    return {
+        "iris": iris,
+        UNIT[0]: data.unit(wine),
+        UNIT[1]: data.unit(cancer),
+        "breast cancer, standardized": data.standard(cancer),
         "digits": data.digits(),
         TALL: data.digits(300),
-        "wine, standardized": data.standard(wine.data),
-        "diabetes": patients.X,
-        "iris, standardized": data.standard(iris.data),
+        "wine, standardized": data.standard(wine),
+        "diabetes": data.diabetes()[0],
+        "iris, standardized": data.standard(iris),
         "linnerud, standardized": data.standard(body.data),
         COVID: covid,
         POSITIVE: np.maximum(covid, 0.0),
         KINETIC: data.tensor("Kinetic"),
         STARS: data.biased_ratings(),
     }
-    targets = {
-        "diabetes": patients.y,
-        "iris, standardized": iris.target,
-        "breast cancer, standardized": cancer.target,
-        "linnerud, standardized": data.standard(body.target),
+
+
+@cache
+def targets() -> dict:
+    """Return what networks are trained to tell, by the names of their data."""
+    return {
+        "diabetes": data.diabetes()[1],
+        "iris, standardized": datasets.load_iris().target,
+        "breast cancer, standardized": datasets.load_breast_cancer().target,
+        "linnerud, standardized": data.standard(datasets.load_linnerud().target),
     }
+
+
+def fit_of(model: str, name: str):
+    """Fit a model to data."""
+    library, _, call = model.partition(" ")
     others = {"PyTorch,": by_torch, "TensorLy": by_tensorly}
     others |= {"surprise": by_surprise, "implicit": by_implicit}
-    for model, name in MODELS:
-        library, _, call = model.partition(" ")
-        fit, call = (others[library], call) if library in others else (by_sklearn, model)
-        X = inputs[name.removesuffix(", as counts")]
-        supervised = fit is by_torch or call.startswith("MLP")
-        yield model, name, partial(fit, call, X, *([targets[name]] if supervised else []))
+    fit, call = (others[library], call) if library in others else (by_sklearn, model)
+    supervised = fit is by_torch or call.startswith("MLP")
+    X = inputs()[name.removesuffix(", as counts")]
+    return fit(call, X, *([targets()[name]] if supervised else []))
 
 
 def by_sklearn(call: str, *given):
@@ -188,20 +197,13 @@ def by_implicit(_, stars, r: int = 10):
     return implicit_als((P, Q), counts, 0.01)
 
 
-def defaults(options: Options):
-    """Judge popular models at their defaults, or nearly so."""
-    yield "14. popular models at their defaults"
-    for model, name, fit in fits():
-        if options.wants(f"{model} {name}", QUICK):
-            yield default(model, name, fit)
-
-
-def default(model: str, name: str, fit) -> Row:
+def default(case: Case, _: Options) -> Row:
     """Return what check() says of a fit."""
+    model, name, *fit = case.make  # of a test: one of its own
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            fitting, (problem, factors) = timed(fit)
+            fitting, (problem, factors) = timed(*(fit or [fit_of, model, name]))
         except OutOfScopeError as error:
             return {"model": model, "data": name, "own": "OUT_OF_SCOPE", "reason": str(error)}
         seconds, result = timed(check, problem, factors, q=factors.q, budget=BUDGET)
@@ -222,21 +224,29 @@ def default(model: str, name: str, fit) -> Row:
     }
 
 
+defaults = Table(
+    "14. popular models at their defaults",
+    {f"{model} {name}": Case((model, name)) for model, name in MODELS},
+    default,
+    few=1,
+)
+
+
 # Penalties and sizes
 
 
-def penalties(options: Options):
-    """Judge fits of three families, three sizes and four shares of lam_max.
+def penalty(case: Case, options: Options):
+    """Judge fits of a family and a size at four shares of lam_max.
 
     lam_max is the penalty from which on no component is worth its penalty: the largest
     <W, phi(x)> of a component x with theta(x) = 1, as found by local searches.
     """
-    yield "15. what penalty and size decide"
-    for family, size, (atom, W), fit in families():
-        if options.wants(f"{family} {size}", QUICK):
-            top = max(float(atom.attain(W, seed)[0]) for seed in range(3))
-            for ratio in RATIOS[:1] if options.quick else RATIOS:
-                yield {"family": family, "size": size, "ratio": ratio} | penalized(fit, ratio * top)
+    family, size, kind = case.make
+    (atom, W), fit = kind(size)
+    top = max(float(atom.attain(W, seed)[0]) for seed in range(3))
+    said = {"family": family, "size": " x ".join(map(str, size))}
+    for ratio in RATIOS[:1] if options.quick else RATIOS:
+        yield said | {"ratio": ratio} | penalized(fit, ratio * top)
 
 
 def penalized(fit, lam: float) -> Row:
@@ -251,19 +261,38 @@ def penalized(fit, lam: float) -> Row:
     return row | {"upper": result.upper, "seconds": round(seconds, 1)}
 
 
-def families():
-    """Yield (family, size, atom and residual of no components, how to fit at a lam)."""
-    for n in (50, 200, 800):
-        Y, atom = data.digits(n), RankOne("l2+", "l2+")
-        yield "NMF, 8 components", f"{n} x {Y.shape[1]}", (atom, Y), partial(nonnegative, Y)
-    for dims in ((8, 7, 6), (20, 15, 10), (60, 30, 20)):
-        T = noisy(dims)
-        yield "CP, 4 components", " x ".join(map(str, dims)), (CP(), T), partial(descended, T)
-    for n in (40, 120, 442):
-        _, X, y = data.diabetes(n)
-        X, y = np.ascontiguousarray(X[:, [2, 3, 8]]), np.ravel(y)
-        at = ReLU(X, bias="free", form="sum"), (y - y.mean())[:, None]
-        yield "ReLU network, 8 hidden units", f"{n} x {X.shape[1]}", at, partial(network, X, y)
+def digits(size):
+    """Return the atom, the residual of no components, and how to fit at a lam."""
+    Y = data.digits(size[0])
+    return (RankOne("l2+", "l2+"), Y), partial(nonnegative, Y)
+
+
+def tensors(size):
+    T = noisy(size)
+    return (CP(), T), partial(descended, T)
+
+
+def patients(size):
+    X, y = data.diabetes(size[0])
+    X, y = np.ascontiguousarray(X[:, [2, 3, 8]]), np.ravel(y)
+    return (ReLU(X, bias="free", form="sum"), (y - y.mean())[:, None]), partial(network, X, y)
+
+
+FAMILIES = {
+    "NMF, 8 components": (digits, ((50, 64), (200, 64), (800, 64))),
+    "CP, 4 components": (tensors, ((8, 7, 6), (20, 15, 10), (60, 30, 20))),
+    "ReLU network, 8 hidden units": (patients, ((40, 3), (120, 3), (442, 3))),
+}
+penalties = Table(
+    "15. what penalty and size decide",
+    {
+        f"{family} {' x '.join(map(str, size))}": Case((family, size, kind))
+        for family, (kind, sizes) in FAMILIES.items()
+        for size in sizes
+    },
+    penalty,
+    few=1,
+)
 
 
 def nonnegative(Y, lam: float):
@@ -320,18 +349,25 @@ def joined(cells: list[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def page(rows: list[Row], penalized: list[Row]) -> str:
-    """Return the page."""
-    outside = [f"- `{r['model']}`: {r['reason']}." for r in rows if r["own"] == "OUT_OF_SCOPE"]
-    return (
-        HEAD.format(count=len(rows), budget=BUDGET)
-        + "\n".join(map(line, rows))
-        + PENALTIES.format(budget=PENALTY_BUDGET)
-        + "\n".join(by_penalty(penalized))
-        + TAIL
-        + "\n".join(outside)
-        + "\n"
-    )
+def page(text: str, rows: list[Row], penalized: list[Row]) -> str:
+    """Return the page with its tables made anew, each between its two comments."""
+    made = {"fits": fits(rows), "penalties": by_penalty(penalized), "outside": outside(rows)}
+    for name, lines in made.items():
+        block = "\n".join((f"<!-- {name} -->\n", *lines, f"\n<!-- /{name} -->"))
+        text = re.sub(rf"(?s)<!-- {name} -->.*<!-- /{name} -->", block.replace("\\", "\\\\"), text)
+    return text
+
+
+def fits(rows: list[Row]) -> list[str]:
+    """Return the lines of a table: one for each fit."""
+    columns = ["model", "data", "at its size", "above by", "any size", "above by", "seconds"]
+    columns.insert(6, "explained, %")
+    return [joined(columns), "|---" * len(columns) + "|", *map(line, rows)]
+
+
+def outside(rows: list[Row]) -> list[str]:
+    """Return why fits are out of scope."""
+    return [f"- `{r['model']}`: {r['reason']}." for r in rows if r["own"] == "OUT_OF_SCOPE"]
 
 
 def by_penalty(rows: list[Row]) -> list[str]:
@@ -347,50 +383,3 @@ def by_penalty(rows: list[Row]) -> list[str]:
 def distance(r: Row | None) -> str:
     """Return how far the best factors found can be above the optimum, and the seconds."""
     return f"{excess(r['lower'], r['best'])}, {r['seconds']:.0f} s" if r else "–"
-
-
-HEAD = """# What to expect
-
-{count} popular models, fitted by their own `fit` at their defaults or nearly so, and checked
-with a budget of {budget:.0f} seconds each. Written by `python benchmarks/run.py defaults`, on one
-of two cores, with another benchmark on the other.
-
-*At its size* is `result.own_size`: [the best among models of at most as many
-components](own-size.md). *Any size* is the verdict; without a penalty both are one question.
-*Above by* is how far above the best objective the fit can be, at most and proved, in per cent
-of its own. *Explained* is the variance that the fit explains, and the most that as many
-components can. CERTIFIED means within 1e-6 of the objective. A fit that stops at its library's
-default tolerance is often REFUTED: better components of the same size were found, and the
-result has them. `rtol=` says what counts as equal.
-
-`PCA()` keeps every component: its objective is what rounding leaves, which is far above 0 in per
-cent, and counts as equal to 0 ([epsilon](epsilon.md)).
-
-Networks at scikit-learn's default penalty, alpha = 1e-4, can all but interpolate, so that the best
-objective is almost 0 and a fit is nearly 100 % above it. `result.reached` is near the best: of the
-default `MLPRegressor()` on 40 x 3 the objective is 5.91, and the best of any size between
-0.0037075 and 0.0037118, after 9 seconds of a processor; on 120 x 3 it is 27.5, and the best at
-least 0.01262 and within 3.6 % of that, after 46. With more features, as below, the best is bounded
-by almost 0 in that time. [Networks](../tutorials/networks.md) that are certified have a larger
-penalty.
-
-| model | data | at its size | above by | any size | above by | explained, % | seconds |
-|---|---|---|---|---|---|---|---|
-"""
-PENALTIES = """
-
-## Your penalty and your size
-
-What is proved depends on the penalty more than on anything else. A penalty of λ_max leaves no
-component: λ_max = Ω°(−∇ℓ(0)), of a matrix without signs its largest singular value.
-Each cell has how far the best factors found can be above the best of any size, at most and
-proved, and the seconds of `check` with a budget of {budget:.0f}. Measured by `python
-benchmarks/run.py penalties` on one of two cores, with another benchmark on the other; budget and
-seconds of the networks are a processor's.
-
-"""
-TAIL = """
-
-Out of scope, and why:
-
-"""

@@ -9,26 +9,16 @@ from typing import NamedTuple
 import data
 import numpy as np
 from data import nuclear, ridge, spectral
-from measure import Case, Options, Rounds, Table, alone, draw_sizes, improving, timed
+from measure import Case, Options, Rounds, Row, Table, alone, improving, timed
 from scipy import sparse
 from scipy.sparse.linalg import svds
 from sklearn.datasets import load_breast_cancer, load_digits
 from sklearn.decomposition import NMF, DictionaryLearning, TruncatedSVD
 
 from certify import Problem, check, from_model, improve, verify
+from certify import losses as kinds
 from certify.atoms import RankOne
-from certify.losses import (
-    Absolute,
-    Hinge,
-    Huber,
-    KullbackLeibler,
-    Logistic,
-    Poisson,
-    Quantile,
-    Softmax,
-    Squared,
-    SquaredHinge,
-)
+from certify.losses import KullbackLeibler, Squared
 from certify.offsets import ColumnIntercept, RowIntercept
 from certify.polar.proved import proved_above
 
@@ -51,17 +41,18 @@ def thresholded(kind: str):
     return problem, (U[:, :kept], V[:, :kept]), {"optimum": optimum}
 
 
+ENDS = {  # what is kept of the optimum, and what is wanted
+    "soft-thresholded": ("all", CERTIFIED),
+    "stopped after 3 sweeps": ("early", {"verdict": "REFUTED", "gap / excess": 2.0}),
+    "best 8 of 12 slices": ("few", RANK_LIMITED | {"gap / excess": 2.0}),
+    "last slice dropped": ("all but one", {"true excess": 9.05e-6, "gap / excess": 1.01}),
+}
 digits = Table(
     "1. digits 1797 x 64, nuclear norm, lam = 0.1 sigma_1",
-    [
-        Case(name, partial(thresholded, kind), {"check s": 10.0} | wanted, {"rounds": 5})
-        for name, kind, wanted in (
-            ("soft-thresholded", "all", CERTIFIED),
-            ("stopped after 3 sweeps", "early", {"verdict": "REFUTED", "gap / excess": 2.0}),
-            ("best 8 of 12 slices", "few", RANK_LIMITED | {"gap / excess": 2.0}),
-            ("last slice dropped", "all but one", {"true excess": 9.05e-6, "gap / excess": 1.01}),
-        )
-    ],
+    {
+        name: Case(partial(thresholded, kind), {"check s": 10.0} | wanted, {"rounds": 5})
+        for name, (kind, wanted) in ENDS.items()
+    },
 )
 
 
@@ -91,40 +82,17 @@ def read(model, Y):
 NEAR = RANK_LIMITED | {"best / optimum - 1": 1e-9, "lower / optimum - 1": 1e-9}
 dictionary = Table(
     "6. DictionaryLearning on 600 digits, alpha = 1",
-    [Case(f"k = {k}", partial(atoms, k), NEAR, {"rounds": 3}) for k in (20, 100)],
+    {f"k = {k}": Case(partial(atoms, k), NEAR, {"rounds": 3}) for k in (20, 100)},
     few=1,
 )
 
 
-LINES = {  # column -> (label, marker)
-    "check s": ("check", "o"),
-    "rounded s": ("verify, rounded", "s"),
-    "exact s": ("verify, exact", "^"),
-    "proof s": ("polar proof, rounded", "v"),
-    "polar s": ("polar from nothing, rounded", "<"),
-    "W.T @ W s": ("one W.T @ W", "x"),
-    "CLARABEL s": ("cvxpy by Clarabel, no proof", "D"),
-    "SCS s": ("cvxpy by SCS, no proof", "+"),
-}
-WANTED = {
-    1000: {"exact s": 15.0, "rounded s": 2.0},
-    4000: {"proof / product": 3.0, "check / product": 12.0},
-}
+def at_size(case: Case, options: Options, exact: int = 2000) -> Row:
+    """Time check, both tiers of verify, the polar's proof and one product at a size.
 
-
-def scaling(options: Options):
-    """Time check, both tiers of verify, the polar's proof and one product at each size."""
-    yield "2. n x n of rank 20 plus noise, nuclear norm: seconds against size"
-    rows = []
-    for n in (20, 40) if options.quick else (20, 40, 60, 250, 500, 1000, 2000, 4000):
-        rows.append(at_size(n, options))
-        yield rows[-1], CERTIFIED | WANTED.get(n, {})
-    if not options.quick:
-        draw_sizes("scaling.png", rows, LINES, "n", "n, of n x n data")
-
-
-def at_size(n: int, options: Options, exact: int = 2000):
-    """Time all at one size; exact integers up to a size, solvers while they take a minute."""
+    Exact integers up to a size, solvers while they take a minute.
+    """
+    n = case.make
     rank = min(20, n // 4)
     Y, lam = data.low_rank(n, rank, seed=n)
     problem, factors = nuclear(Y, lam), data.top_components(Y, rank, lam)
@@ -150,6 +118,19 @@ def at_size(n: int, options: Options, exact: int = 2000):
     return row | {f"{k} s": timed(data.by_cvxpy, Y, lam, k)[0] for k in solvers}
 
 
+WANTED = {
+    1000: {"exact s": 15.0, "rounded s": 2.0},
+    4000: {"proof / product": 3.0, "check / product": 12.0},
+}
+SIDES = (20, 40, 60, 250, 500, 1000, 2000, 4000)
+scaling = Table(
+    "2. n x n of rank 20 plus noise, nuclear norm: seconds against size",
+    {f"n = {n}": Case(n, CERTIFIED | WANTED.get(n, {})) for n in SIDES},
+    at_size,
+    cores=None,
+)
+
+
 # Ratings
 
 
@@ -163,22 +144,17 @@ def rated(read_ratings, lam: float, biases, *effort: int):
 
 
 FEW, CENT = {"tiers": ("rounded",), "rtol": 1e-2, "budget": 120.0}, {"gap": 1e-2}
+WHOLE = CERTIFIED | {"gap": 1e-5}, {"rtol": 1e-5, "rounds": 3}
+MOVIELENS = partial(rated, data.movielens, 30.0)
 ratings = Table(
     "7. ratings, with unpenalized biases and without",
-    [
-        Case(
-            "generated, biases", partial(rated, data.biased_ratings, 3.0, BOTH, 30, 60), CENT, FEW
+    {
+        "generated, biases": Case(
+            partial(rated, data.biased_ratings, 3.0, BOTH, 30, 60), CENT, FEW
         ),
-        Case(
-            "MovieLens-100k",
-            partial(rated, data.movielens, 30.0, (), 20, 60),
-            CERTIFIED | {"gap": 1e-5},
-            {"rtol": 1e-5, "rounds": 3},
-        ),
-        Case(
-            "MovieLens-100k, biases", partial(rated, data.movielens, 30.0, BOTH, 20, 25), CENT, FEW
-        ),
-    ],
+        "MovieLens-100k": Case(partial(MOVIELENS, (), 20, 60), *WHOLE),
+        "MovieLens-100k, biases": Case(partial(MOVIELENS, BOTH, 20, 25), CENT, FEW),
+    },
     few=1,
 )
 
@@ -237,25 +213,25 @@ class Many(NamedTuple):
         np.savez(file, rows=stored.row, cols=stored.col, data=stored.data, U=U, V=V)
 
 
-def rating_case(name: str, fitted: tuple, budget: float, rtol: float = 1e-3) -> Case:
+def rating_case(many: Many, budget: float, rtol: float) -> Case:
     """Ask for a gap within a budget, and little memory."""
-    many = Many(name.split("-")[1], *fitted)
     wanted = {"gap of the best": rtol, "check s": 2 * budget, "GB": SHAPES[many.size][2]}
-    asked = {"tiers": ("rounded",), "rtol": rtol, "budget": budget, "cores": 2}
-    return Case(name, many, wanted, asked)
+    return Case(many, wanted, ROUGH | {"rtol": rtol, "budget": budget})
 
 
+ROUGH = {"tiers": ("rounded",), "cores": 2}
+MILLIONS = {  # how they are fitted, the budget, the gap that is asked for
+    "ratings-10k": (Many("10k", 10.0, BOTH, 10, 10), 5.0, 1e-2),
+    "ratings-100k": (Many("100k", 20.0, BOTH, 20, 10), 5.0, 1e-3),
+    "ratings-1m": (Many("1m", 40.0, BOTH, 40, 10), 15.0, 1e-3),
+    "ratings-10m": (Many("10m", 100.0, (), 30, 6), 90.0, 1e-3),
+    "ratings-20m": (Many("20m", 150.0, (), 30, 6), 400.0, 1e-3),
+    "ratings-1m-20": (Many("1m", 20.0, (), 40, 10), 30.0, 1e-2),
+    "ratings-10m-50": (Many("10m", 50.0, (), 30, 6), 300.0, 1e-2),
+}
 at_scale = Table(
     "12. millions of ratings: seconds of the processor, on a machine with other work",
-    [
-        rating_case("ratings-10k", (10.0, BOTH, 10, 10), 5.0, 1e-2),
-        rating_case("ratings-100k", (20.0, BOTH, 20, 10), 5.0),
-        rating_case("ratings-1m", (40.0, BOTH, 40, 10), 15.0),
-        rating_case("ratings-10m", (100.0, (), 30, 6), 90.0),
-        rating_case("ratings-20m", (150.0, (), 30, 6), 400.0),
-        rating_case("ratings-1m-20", (20.0, (), 40, 10), 30.0, 1e-2),
-        rating_case("ratings-10m-50", (50.0, (), 30, 6), 300.0, 1e-2),
-    ],
+    {name: rating_case(*given) for name, given in MILLIONS.items()},
     few=1,
     cores=None,
 )
@@ -275,16 +251,15 @@ def clicked(kind: str, shape: tuple[int, int], count: int, lam: float):
 SMOOTH = {"logistic": 5.5, "huber": 9.0, "poisson": 14.0, "kullback_leibler": 20.0}  # lam
 clicks = Table(
     "14. clicks, outliers and counts: from poor factors, l2 norms, counts in NMF's form",
-    [
-        Case(
-            f"{kind} {shape[0]} x {shape[1]}",
+    {
+        f"{kind} {shape[0]} x {shape[1]}": Case(
             partial(clicked, kind, shape, count, lam),
             {"gap of the best": 5e-3 if kind == "kullback_leibler" else 1e-3, "check s": 60.0},
-            {"tiers": ("rounded",), "rtol": 1e-4, "budget": 30.0, "cores": 2},
+            ROUGH | {"rtol": 1e-4, "budget": 30.0},
         )
         for shape, count in (((943, 1682), 100_000), ((5000, 2000), 200_000))
         for kind, lam in SMOOTH.items()
-    ],
+    },
     cores=None,
 )
 
@@ -304,17 +279,17 @@ def written(kind: str, shape: tuple[int, int]):
     return read(model, sparse.csr_matrix(Y))
 
 
+NEAREST = {"TruncatedSVD(20)": 1e-6, "nuclear norm": 1e-6, "NMF(20)": 5e-2}
 text = Table(
     "13. generated tf-idf, 20000 x 10000, zeros observed, lam = 0 or .2 sigma_1",
-    [
-        Case(
-            kind,
+    {
+        kind: Case(
             partial(written, kind, (20_000, 10_000)),
             {"gap": rtol, "check s": 240.0},
             {"tiers": ("rounded",), "rtol": rtol},
         )
-        for kind, rtol in {"TruncatedSVD(20)": 1e-6, "nuclear norm": 1e-6, "NMF(20)": 5e-2}.items()
-    ],
+        for kind, rtol in NEAREST.items()
+    },
     few=0,
     cores=None,
 )
@@ -345,58 +320,43 @@ def from_random(pixels, ratio: float, size: int):
     return problem, tuple(rng.random((d, size)) for d in Y.shape)
 
 
-def improved(name: str, pixels, at: dict, rtol: float = 1e-6) -> list[Case]:
-    """Improve from a random start for a minute at each share of sigma_1."""
-    return [
-        improving(
-            f"{name}, {ratio:g} sigma_1",
-            partial(from_random, pixels, ratio, size),
-            {"improve s": 72.0} | wanted,
+SAME = {"verdict": "CERTIFIED", "upper": 7.299823485, "check s": 2.0}
+SMALL = {4: SAME, 8: SAME, 2: REFUTED}  # n_components
+SIZES = {0.5: 8, 0.2: 16, 0.1: 32, 0.05: 64, 0.02: 100}  # lam / sigma_1: n_components
+MINUTE = {  # data, n_components, rtol, and what is wanted for each lam / sigma_1
+    "digits, improved": (data.digits, SIZES, 1e-6, {0.5: 1e-6, 0.2: 1e-5, 0.1: 7e-3}),
+    "14 digits of 16 pixels": (
+        data.pooled_digits,
+        {},
+        1e-4,
+        dict.fromkeys((0.1, 0.05, 0.02), 1e-4),
+    ),
+    "80 digits": (
+        partial(data.digits, 80),
+        dict.fromkeys(SIZES, 20),
+        1e-6,
+        {0.2: 2.0e-5, 0.1: 6.2e-3, 0.05: 2.1e-2, 0.02: 4.6e-2},  # what the relaxation alone leaves
+    ),
+}
+nonnegative = Table(
+    "8. nonnegative factors",
+    {f"20 x 12, r = {r}": Case(partial(small_nmf, r), wanted) for r, wanted in SMALL.items()}
+    | {
+        f"digits, scikit-learn, {x:g} sigma_1": Case(
+            partial(digits_nmf, x, size), REFUTED if x <= 0.1 else {}, {"budget": 60.0}
+        )
+        for x, size in SIZES.items()
+    }
+    | {
+        f"{name}, {x:g} sigma_1": improving(
+            partial(from_random, pixels, x, sizes.get(x, 14)),
+            {"improve s": 72.0, "gap": gap},
             budget=60.0,
             rtol=rtol,
         )
-        for (ratio, size), wanted in at.items()
-    ]
-
-
-SAME = {"verdict": "CERTIFIED", "upper": 7.299823485, "check s": 2.0}
-SIZES = {0.5: 8, 0.2: 16, 0.1: 32, 0.05: 64, 0.02: 100}  # lam / sigma_1: n_components
-nonnegative = Table(
-    "8. nonnegative factors",
-    [
-        *(
-            Case(f"20 x 12, r = {r}", partial(small_nmf, r), REFUTED if r == 2 else SAME)
-            for r in (4, 8, 2)
-        ),
-        *(
-            Case(
-                f"digits, scikit-learn, {x:g} sigma_1",
-                partial(digits_nmf, x, size),
-                REFUTED if x <= 0.1 else {},
-                {"budget": 60.0},
-            )
-            for x, size in SIZES.items()
-        ),
-        *improved(
-            "digits, improved",
-            data.digits,
-            {(0.5, 8): {"gap": 1e-6}, (0.2, 16): {"gap": 1e-5}, (0.1, 32): {"gap": 7e-3}},
-        ),
-        *improved(
-            "14 digits of 16 pixels",
-            data.pooled_digits,
-            {(x, 14): CERTIFIED for x in (0.1, 0.05, 0.02)},
-            1e-4,
-        ),
-        *improved(
-            "80 digits",
-            partial(data.digits, 80),
-            {  # what the relaxation alone leaves
-                (x, 20): {"gap": gap}
-                for x, gap in {0.2: 2.0e-5, 0.1: 6.2e-3, 0.05: 2.1e-2, 0.02: 4.6e-2}.items()
-            },
-        ),
-    ],
+        for name, (pixels, sizes, rtol, gaps) in MINUTE.items()
+        for x, gap in gaps.items()
+    },
     few=3,
 )
 
@@ -435,26 +395,23 @@ def fitted_loss(on, made, pair):
 
 
 FREE, SIGNED, ROWS = ("l2", "l2"), ("l2+", "l2+"), ("l1", "l2")
+SIGNS = partial(on_halves, low=-1.0)
+LOSSES = {  # data, loss, norms
+    "squared on digits": (on_pixels, Squared, SIGNED),
+    "kullback_leibler on digits": (on_pixels, KullbackLeibler, SIGNED),
+    "poisson on digits": (on_pixels, kinds.Poisson, FREE),
+    "softmax on digits, classes": (on_classes, kinds.Softmax, FREE),
+    "huber on breast cancer": (on_scores, partial(kinds.Huber, delta=1.0), FREE),
+    "absolute on breast cancer": (on_scores, kinds.Absolute, FREE),
+    "quantile on breast cancer": (on_scores, partial(kinds.Quantile, tau=0.75), ROWS),
+    "logistic on breast cancer, halves": (on_halves, kinds.Logistic, FREE),
+    "hinge on breast cancer, halves": (SIGNS, kinds.Hinge, ROWS),
+    "squared_hinge on breast cancer, halves": (SIGNS, kinds.SquaredHinge, FREE),
+}
 losses = Table(
     "9. every loss on 100 rows of real data, lam = 0.3 of the polar at 0",
-    [
-        Case(name, partial(fitted_loss, on, made, pair), {"gap": 1.0}, {"budget": 10.0})
-        for name, on, made, pair in (
-            ("squared on digits", on_pixels, Squared, SIGNED),
-            ("kullback_leibler on digits", on_pixels, KullbackLeibler, SIGNED),
-            ("poisson on digits", on_pixels, Poisson, FREE),
-            ("softmax on digits, classes", on_classes, Softmax, FREE),
-            ("huber on breast cancer", on_scores, partial(Huber, delta=1.0), FREE),
-            ("absolute on breast cancer", on_scores, Absolute, FREE),
-            ("quantile on breast cancer", on_scores, partial(Quantile, tau=0.75), ROWS),
-            ("logistic on breast cancer, halves", on_halves, Logistic, FREE),
-            ("hinge on breast cancer, halves", partial(on_halves, low=-1.0), Hinge, ROWS),
-            (
-                "squared_hinge on breast cancer, halves",
-                partial(on_halves, low=-1.0),
-                SquaredHinge,
-                FREE,
-            ),
-        )
-    ],
+    {
+        k: Case(partial(fitted_loss, *of), {"gap": 1.0}, {"budget": 10.0})
+        for k, of in LOSSES.items()
+    },
 )

@@ -1,15 +1,14 @@
-"""What every benchmark shares: the row of a case, of a polar, rounds of timings, claims, tables.
+"""What every benchmark shares: cases and tables, the row of a case, rounds of timings.
 
-A benchmark is a title and cases (`Table`), or a generator function of Options that yields its
-title, then rows (dicts whose first column names them), alone or with what is wanted of their
-columns.
+A benchmark is a `Table`: named cases, and what makes the rows of one.  Each case runs in a process
+of its own.
 """
 
 import resource
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -18,107 +17,90 @@ from tempfile import TemporaryDirectory
 from time import perf_counter, process_time
 from typing import Any, NamedTuple
 
-import numpy as np
 from threadpoolctl import threadpool_limits
 
 from certify import check, improve, verify
 from certify.base import clock
 from certify.problem import proof_time
 
-MACHINE = "2 cores"
 HERE = Path(__file__).parent
 Row = dict[str, Any]
 
 
 class SkippedError(Exception):
-    """Why a benchmark cannot run here."""
+    """Why a case cannot run here."""
 
 
 @dataclass(frozen=True)
 class Options:
-    """How much to run: small sizes and one round if quick; `repeats` rounds; cases `only`."""
+    """How much to run: a few cases, small budgets and one round if quick; `repeats` rounds."""
 
     quick: bool = False
     repeats: int | None = None
-    only: str = ""
 
     def rounds(self, usual: int) -> int:
         return self.repeats or (1 if self.quick else usual)
 
-    def wants(self, name: str, few: tuple[str, ...] = ()) -> bool:
-        """Whether to run a case; a quick run has those of a few names."""
-        quick = not self.quick or any(x in name for x in few)
-        return quick and self.only in name
+
+class Case(NamedTuple):
+    """What a row is made of, what is wanted of its columns, and how the question is asked."""
+
+    make: Any
+    wanted: dict[str, str | float] = {}  # noqa: RUF012  never changed
+    asked: dict[str, Any] = {}  # noqa: RUF012
 
 
-class AtLeast(float):
-    """A number that a column should reach."""
-
-
-@dataclass(frozen=True)
-class Claim:
-    """What must hold, what was measured, and whether it does."""
-
-    what: str
-    wanted: str
-    got: str
-    holds: bool
-
-
-def claim(what: str, got: Any, wanted: str | float) -> Claim:
-    """Claim that got is among texts, at least a number that is AtLeast, or at most a number."""
-    if isinstance(wanted, str):
-        return Claim(what, wanted, str(got), got in wanted.split(" or "))
-    least = isinstance(wanted, AtLeast)
-    holds = got >= wanted if least else got <= wanted
-    text = f"at {'least' if least else 'most'} {float(wanted):g}"
-    return Claim(what, text, f"{got:.3g}", bool(holds))
-
-
-def claims(row: Row, wanted: dict[str, str | float]) -> list[Claim]:
-    """Return a claim for each column that is wanted and there."""
-    name = next(iter(row.values()))
-    there = {k: w for k, w in wanted.items() if row.get(k) is not None}
-    return [claim(f"{name}: {k}", row[k], w) for k, w in there.items()]
-
-
-@dataclass(frozen=True)
-class Case:
-    """What `make` returns (a problem, factors, and figures to compare with), judged as asked."""
-
-    name: str
-    make: Callable[[], tuple]
-    wanted: dict[str, str | float] = field(default_factory=dict)
-    asked: dict[str, Any] = field(default_factory=dict)
-
-
-class Table(NamedTuple):
-    """Cases under a title; a quick run has the first few, a tenth of the budget, 10 s at least."""
-
-    title: str
-    cases: list[Case]
-    few: int = 2
-    cores: int | None = 1  # that BLAS uses; None: all
-
-    def __call__(self, options: Options):
-        """Judge each case in a process of its own."""
-        yield self.title
-        for case in self.cases[: self.few] if options.quick else self.cases:
-            if options.only in case.name:
-                row = alone(judged_alone, case, options, self.cores)
-                yield {"case": case.name} | row, case.wanted
-
-
-def judged_alone(case: Case, options: Options, cores: int | None) -> Row:
-    """Return the row of a case, with the memory of its process, fits left out."""
+def judged_alone(case: Case, options: Options) -> Row:
+    """Return the row of what `make` returns: a problem, factors, and figures to compare with."""
     problem, factors, *known = case.make()
     known, asked = known[0] if known else {}, dict(case.asked)
     if options.quick and "budget" in asked:
         asked["budget"] = max(asked["budget"] / 10, 10.0)
-    with threadpool_limits(cores, user_api="blas"):
-        row = judged(problem, factors, rounds=options.rounds(asked.pop("rounds", 1)), **asked)[0]
+    row = judged(problem, factors, rounds=options.rounds(asked.pop("rounds", 1)), **asked)[0]
     shown = {k: x for k, x in known.items() if k != "optimum"}
     return shown | row | compared(row, known.get("optimum")) | {"GB": peak()}
+
+
+class Table(NamedTuple):
+    """Cases under a title; a quick run has the first few."""
+
+    title: str
+    cases: dict[str, Case]
+    by: Callable[[Case, Options], Any] = judged_alone  # a row, or several
+    few: int = 2
+    cores: int | None = 1  # that BLAS uses; None: all
+
+    def rows(self, options: Options, only: str = "") -> list[Row]:
+        """Return the rows of the cases whose names have a text."""
+        chosen = {k: c for k, c in self.cases.items() if only in k}
+        chosen = dict(list(chosen.items())[: self.few]) if options.quick else chosen
+        made = {k: alone(rows_of, self.by, c, options, self.cores) for k, c in chosen.items()}
+        return [{"case": k} | row for k, rows in made.items() for row in rows]
+
+    def claims(self, row: Row) -> list[Row]:
+        """Return what is wanted of a row, and whether it holds: texts, or numbers at most."""
+        case = self.cases.get(row["case"], Case(None))
+        there = {k: w for k, w in case.wanted.items() if row.get(k) is not None}
+        return [claim(f"{row['case']}: {k}", row[k], w) for k, w in there.items()]
+
+
+def claim(what: str, got: Any, wanted: str | float) -> Row:
+    """Return what is wanted of a figure, and whether it is among texts or at most a number."""
+    if isinstance(wanted, str):
+        holds, text, shown = got in wanted.split(" or "), wanted, str(got)
+    else:
+        holds, text, shown = got <= wanted, f"at most {wanted:g}", f"{got:.3g}"
+    return {"what": what, "wanted": text, "got": shown, "holds": "yes" if holds else "NO"}
+
+
+def rows_of(by: Callable, case: Case, options: Options, cores: int | None) -> list[Row]:
+    """Return the rows of a case, or the reason why there are none."""
+    with threadpool_limits(cores, user_api="blas"):
+        try:
+            made = by(case, options)
+            return [made] if isinstance(made, dict) else list(made)
+        except SkippedError as error:
+            return [{"note": f"skipped: {error}"}]
 
 
 def compared(row: Row, optimum: float | None) -> Row:
@@ -230,32 +212,15 @@ def judged(problem, factors, *, by=check, rounds=1, tiers=("exact",), **asked):
     return row, result, reached
 
 
-def improving(*given, **asked) -> Case:
+def improving(make, wanted, **asked) -> Case:
     """Return a case that is improved, not only checked."""
-    return Case(*given, {"by": improve} | asked)
+    return Case(make, wanted, {"by": improve} | asked)
 
 
 def saved(certificate) -> int:
     """Return a certificate's size in bytes."""
     with TemporaryDirectory() as folder:
         return certificate.save(Path(folder) / "x.cert")
-
-
-def bounded(propose, verified) -> Row:
-    """Time the search for a polar's value and a proposal of its bound, and its verification."""
-    searched, (lower, found) = timed(propose, clock=process_time)
-    packed = 8 * len(found.proof.get("tree", ()))  # a part is a bit of it
-    seconds, upper = timed(verified, found.proof, clock=process_time)
-    arrays = [x for x in found.proof.values() if isinstance(x, np.ndarray)]
-    return {
-        "attained": lower,
-        "proved": float(upper),
-        "gap": float(upper) / lower - 1,
-        "parts": packed or len(found.proof.get("nodes", [0])),
-        "search s": searched,
-        "verify s": seconds,
-        "MB": sum(x.nbytes for x in arrays) / 1e6,
-    }
 
 
 def shown(value: object) -> str:
@@ -265,39 +230,37 @@ def shown(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def cells(rows) -> list[list[str]]:
-    """Return the names of all columns, in order of appearance, and the cells of each row."""
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    return [names, *([shown(row.get(k)) for k in names] for row in rows)]
-
-
-def table(rows) -> str:
-    """Return rows as aligned text."""
-    lines = cells(rows)
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    padded = ("  ".join(map(str.ljust, line, widths)) for line in lines)
-    return "\n".join(line.rstrip() for line in padded)
-
-
 def markdown(rows) -> str:
-    """Return rows as a Markdown table."""
-    names, *rest = cells(rows)
-    lines = [names, ["---"] * len(names), *([x.replace("|", "\\|") for x in r] for r in rest)]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    """Return rows as a Markdown table of all their columns, in order of appearance."""
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    cells = [[shown(row.get(k)).replace("|", "\\|") for k in names] for row in rows]
+    return "\n".join(f"| {' | '.join(x)} |" for x in [names, ["---"] * len(names), *cells])
 
 
-def draw_sizes(file: str, rows, lines: dict[str, tuple[str, str]], by: str, axis: str) -> None:
-    """Draw columns against sizes on logarithmic axes; a line is a label and a marker."""
+LINES = {  # column -> (label, marker)
+    "check s": ("check", "o"),
+    "rounded s": ("verify, rounded", "s"),
+    "exact s": ("verify, exact", "^"),
+    "proof s": ("polar proof, rounded", "v"),
+    "polar s": ("polar from nothing, rounded", "<"),
+    "W.T @ W s": ("one W.T @ W", "x"),
+    "CLARABEL s": ("cvxpy by Clarabel, no proof", "D"),
+    "SCS s": ("cvxpy by SCS, no proof", "+"),
+}
+
+
+def draw_sizes(file: str, rows: list[Row]) -> None:
+    """Draw seconds against sizes on logarithmic axes."""
     import matplotlib.pyplot as plt
 
     plt.switch_backend("agg")
     figure, axes = plt.subplots(figsize=(9, 4.5))
-    for column, (label, marker) in lines.items():
-        points = [(row[by], row[column]) for row in rows if row.get(column) is not None]
+    for column, (label, marker) in LINES.items():
+        points = [(row["n"], row[column]) for row in rows if row.get(column) is not None]
         axes.loglog(*zip(*points, strict=True), label=label, marker=marker)
-    axes.set_xticks([row[by] for row in rows], [f"{row[by]:,}" for row in rows])
+    axes.set_xticks([row["n"] for row in rows], [f"{row['n']:,}" for row in rows])
     axes.minorticks_off()
-    axes.set(xlabel=axis, ylabel="seconds (2 cores)")
+    axes.set(xlabel="n, of n x n data", ylabel="seconds (2 cores)")
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1.01, 0.5))
     figure.tight_layout()

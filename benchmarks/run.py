@@ -1,93 +1,46 @@
-"""Run the benchmarks, each in a process of its own; write results.json and the pages made of it.
+"""Run the benchmarks, each case in a process of its own; write results.json and the pages of it.
 
     python benchmarks/run.py [NAME ...] [--only TEXT] [--quick] [--repeats N] [--out FOLDER]
 
-Without a NAME all are run.  Named ones are merged into the results already in the folder; with
---only, so are the rows of the cases whose name has the text in it.  --quick writes nothing unless
-a folder is given.
+Without a NAME all are run.  Their rows are merged into the results in the folder: with --only
+those of the cases whose name has the text.  --quick writes nothing unless a folder is given.
 """
 
 import argparse
-import importlib
 import json
 import platform
 import sys
-from dataclasses import asdict, dataclass, replace
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 
 import expectations
-from measure import HERE, MACHINE, Claim, Options, SkippedError, alone, claims, markdown, table
-from threadpoolctl import threadpool_limits
+from measure import HERE, Options, Row, Table, draw_sizes, markdown
 
-MODULES = {  # a benchmark is the function of its name; in this order they are written
+MACHINE = "2 cores"
+MODULES = {  # a benchmark is the table of its name; in this order they are written
     "matrices": "digits scaling dictionary ratings nonnegative losses at_scale clicks text",
     "peers": "peers",
-    "bounds": "tensor_polar short_sides",
-    "trained": "cp short_problems networks real_networks hour",
+    "trained": "tensor_polar cp short_problems networks real_networks hour",
+    "row_blocks": "row_blocks",
+    "cells": "cells cells_of_losses",
     "expectations": "defaults penalties",
 }
 BENCHMARKS = {name: module for module, names in MODULES.items() for name in names.split()}
-CASE = ("case", "model", "data", "family", "size", "ratio")  # columns that say what a row is about
 LIBRARIES = ("numpy", "scipy", "cvxpy", "clarabel", "scs", "python-flint")
 LIBRARIES += ("scikit-learn", "tensorly")
 
 
-@dataclass(frozen=True)
-class Report:
-    """One benchmark's table and claims; `skipped` is the reason why it did not run."""
-
-    title: str
-    rows: list
-    claims: list[Claim]
-    skipped: str = ""
-
-    @classmethod
-    def restored(cls, stored: dict) -> "Report":
-        """Return a report from its JSON."""
-        return cls(**stored | {"claims": [Claim(**c) for c in stored["claims"]]})
-
-    def claimed(self) -> list:
-        """Return the claims as rows."""
-        return [asdict(c) | {"holds": "yes" if c.holds else "NO"} for c in self.claims]
-
-    def text(self) -> str:
-        """Return what is printed."""
-        parts = [table(self.rows), table(self.claimed())]
-        parts = [f"skipped: {self.skipped}"] if self.skipped else parts
-        return "\n\n".join([f"{self.title}  ({MACHINE})", *parts]) + "\n"
+def table_of(name: str) -> Table:
+    """Return a benchmark."""
+    return getattr(import_module(BENCHMARKS[name]), name)
 
 
-def measured(name: str, options: Options) -> Report:
-    """Run one benchmark."""
-    benchmark = getattr(importlib.import_module(BENCHMARKS[name]), name)
-    report = Report("", [], [])
-    with threadpool_limits(None if name == "scaling" else 1, user_api="blas"):
-        try:
-            for part in benchmark(options):
-                row, wanted = part if isinstance(part, tuple) else (part, {})
-                if isinstance(part, str):
-                    report = replace(report, title=part)
-                elif isinstance(part, Claim):
-                    report.claims.append(part)
-                else:
-                    report.rows.append(row)
-                    report.claims.extend(claims(row, wanted))
-        except SkippedError as error:  # what came before stays
-            report = replace(report, skipped=str(error))
-    return report
-
-
-def merged(new: Report, old: Report) -> Report:
-    """Return rows and claims, new where their cases were run again, in the old order."""
-    rows = {case(row): row for report in (old, new) for row in report.rows}
-    made = {c.what: c for report in (old, new) for c in report.claims}
-    return replace(new, rows=[*rows.values()], claims=[*made.values()])
-
-
-def case(row) -> tuple:
-    """Return what a row is about."""
-    return tuple(row[k] for k in CASE if k in row) or (next(iter(row.values())),)
+def merged(new: list[Row], old: list[Row]) -> list[Row]:
+    """Return rows, new where their cases were run again, in the old order."""
+    names = dict.fromkeys(r["case"] for r in (*old, *new))
+    made = {r["case"] for r in new}
+    return [r for k in names for r in (new if k in made else old) if r["case"] == k]
 
 
 def main() -> None:
@@ -95,62 +48,71 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(BENCHMARKS))
     parser.add_argument("--only", default="", help="cases whose name has this text")
-    parser.add_argument("--quick", action="store_true", help="small sizes, one round")
+    parser.add_argument("--quick", action="store_true", help="few cases, one round")
     parser.add_argument("--repeats", type=int, help="rounds; of hour the seconds")
     parser.add_argument("--out", type=Path, help="folder to write to")
     given = parser.parse_args()
     if unknown := set(given.names) - {*BENCHMARKS}:
         known = ", ".join(BENCHMARKS)
         parser.error(f"NAME must be one of {known}, got {', '.join(sorted(unknown))}")
-    folder = given.out or (None if given.quick else HERE)
-    reports = read(folder / "results.json") if folder else {}
+    folder, missed = given.out or (None if given.quick else HERE), False
+    stored = read(folder / "results.json") if folder else {}
     for name in given.names or BENCHMARKS:
-        new = alone(measured, name, Options(given.quick, given.repeats, given.only))
-        reports[name] = merged(new, reports.get(name, new)) if given.only else new
-        print(new.text(), flush=True)
+        table = table_of(name)
+        new = table.rows(Options(given.quick, given.repeats), given.only)
+        claims = [c for row in new for c in table.claims(row)]
+        missed |= any(c["holds"] == "NO" for c in claims)
+        parts = [f"{table.title}  ({MACHINE})", *(markdown(x) for x in (new, claims) if x)]
+        print("\n\n".join(parts) + "\n", flush=True)
+        stored[name] = merged(new, stored.get(name, [])) if given.only else new
         if folder:
-            write(folder, {k: reports[k] for k in BENCHMARKS if k in reports})
-    sys.exit(not all(c.holds for report in reports.values() for c in report.claims))
+            write(folder, {k: stored[k] for k in BENCHMARKS if k in stored})
+    sys.exit(missed)
 
 
-def read(file: Path) -> dict[str, Report]:
-    """Return the reports of an earlier run."""
-    if not file.exists():
-        return {}
-    stored = json.loads(file.read_text(encoding="utf-8"))
-    return {k: Report.restored(r) for k, r in stored["reports"].items()}
+def read(file: Path) -> dict[str, list[Row]]:
+    """Return the rows of an earlier run."""
+    return json.loads(file.read_text(encoding="utf-8"))["rows"] if file.exists() else {}
 
 
-def write(folder: Path, reports: dict[str, Report]) -> None:
-    """Write results.json, RESULTS.md, and beside them the page of what to expect."""
+def write(folder: Path, rows: dict[str, list[Row]]) -> None:
+    """Write results.json, a row a line, RESULTS.md, and beside them the page of what to expect."""
     folder.mkdir(parents=True, exist_ok=True)
     versions = {"python": platform.python_version()} | {k: version(k) for k in LIBRARIES}
-    stored = {k: asdict(r) for k, r in reports.items()}
-    stored = {"machine": MACHINE, "versions": versions, "reports": stored}
-    (folder / "results.json").write_text(json.dumps(stored, indent=1) + "\n", encoding="utf-8")
-    listed = ", ".join(f"{k} {v}" for k, v in versions.items())
-    (folder / "RESULTS.md").write_text(text(reports, listed), encoding="utf-8")
-    if folder == HERE and {"defaults", "penalties"} <= set(reports):
-        rows = (reports[k].rows for k in ("defaults", "penalties"))
-        expectations.PAGE.write_text(expectations.page(*rows), encoding="utf-8")
+    (folder / "results.json").write_text(stored_text(rows, versions), encoding="utf-8")
+    (folder / "RESULTS.md").write_text(text(rows, versions), encoding="utf-8")
+    if folder == HERE and {"defaults", "penalties"} <= set(rows):
+        text_of = expectations.PAGE.read_text(encoding="utf-8")
+        page = expectations.page(text_of, rows["defaults"], rows["penalties"])
+        expectations.PAGE.write_text(page, encoding="utf-8")
+    if folder == HERE and "scaling" in rows:
+        draw_sizes("scaling.png", rows["scaling"])
 
 
-def text(reports: dict[str, Report], versions: str) -> str:
+def stored_text(rows: dict[str, list[Row]], versions: dict[str, str]) -> str:
+    """Return the JSON of results, a row a line."""
+    lines = {k: ",\n".join(map(json.dumps, r)) for k, r in rows.items()}
+    tables = ",\n".join(f"{json.dumps(k)}: [\n{made}\n]" for k, made in lines.items())
+    head = f'"machine": "{MACHINE}", "versions": {json.dumps(versions)}'
+    return f'{{{head}, "rows": {{\n{tables}\n}}}}\n'
+
+
+def text(rows: dict[str, list[Row]], versions: dict[str, str]) -> str:
     """Return the claims in one table, the first with its benchmark's name, then each table."""
-    rows, reports = [], {k: r for k, r in reports.items() if BENCHMARKS[k] != "expectations"}
-    for r in reports.values():
-        made = r.claimed() or [{"what": f"skipped: {r.skipped}"}]
-        names = [r.title.split(",")[0], *[""] * len(made)]
-        rows += [{"benchmark": name} | c for name, c in zip(names, made, strict=False)]
+    tables = {k: table_of(k) for k in rows if BENCHMARKS[k] != "expectations"}
+    claims = []
+    for k, table in tables.items():
+        made = [c for row in rows[k] for c in table.claims(row)]
+        claims += [{"benchmark": "" if n else k} | c for n, c in enumerate(made)]
+    listed = ", ".join(f"{k} {v}" for k, v in versions.items())
     parts = [
-        f"Medians on {MACHINE}; ratios within one run. {versions}.",
-        markdown(rows),
+        f"Medians on {MACHINE}; ratios within one run. {listed}.",
+        markdown(claims),
         "![seconds against size](scaling.png)",
     ]
     parts += [
-        f"### {r.title}\n\n`python benchmarks/run.py {k}`\n\n{markdown(r.rows)}"
-        for k, r in reports.items()
-        if not r.skipped
+        f"### {t.title}\n\n`python benchmarks/run.py {k}`\n\n{markdown(rows[k])}"
+        for k, t in tables.items()
     ]
     return "\n\n".join(parts) + "\n"
 

@@ -1,4 +1,4 @@
-"""Hidden layers and tensors: optima, networks that libraries trained, short sides, CP, an hour."""
+"""Hidden layers and tensors: polars, optima, networks that libraries trained, an hour."""
 
 import warnings
 from functools import partial
@@ -7,7 +7,7 @@ from time import perf_counter, process_time
 
 import data
 import numpy as np
-from measure import Case, Options, Table, claim, improving
+from measure import Case, Options, Row, Table, improving, timed
 from sklearn.datasets import load_iris
 from sklearn.decomposition import NMF
 from sklearn.neural_network import MLPClassifier, MLPRegressor
@@ -15,10 +15,16 @@ from sklearn.neural_network import MLPClassifier, MLPRegressor
 from certify import Problem, check, from_model, improve
 from certify.adapters.arrays import scnn_relu
 from certify.atoms import CP, RankOne, ReLU
+from certify.base.rigor.flint import Flint
 from certify.losses import Squared
-from certify.norms import Elastic, Variation
+from certify.norms import Elastic, Variation, gauge
 from certify.polar.ascent.products import attain
+from certify.polar.product_query import ProductQuery
+from certify.polar.products import propose
+from certify.polar.proved import tensor_above
 from certify.search.layers import lam_max
+from certify.search.relax import Using
+from certify.search.relax.tensor_polar import Tensor, form_of, least_bound
 
 TIERS = ("exact", "rounded")
 BRACKET, YES = {"gap": 1.0}, "CERTIFIED"
@@ -31,7 +37,7 @@ def best_network(rows: int, share: float, rtol: float, budget: float):
 
     rows  of a permutation of the patients
     """
-    _, X, y = data.diabetes(rows)
+    X, y = data.diabetes(rows)
     atom, loss = ReLU(X, bias="regularized"), Squared(y[:, None])
     problem = Problem(loss, atom, share * atom.attain(loss.data, 0)[0])
     rng = np.random.default_rng(1)
@@ -40,39 +46,38 @@ def best_network(rows: int, share: float, rtol: float, budget: float):
     return problem, best, {"lam / lam_max": share}
 
 
+SHARES = {  # rows, share of lam_max: epsilon, budget
+    (data.PART, 0.5): (1e-3, 120.0),
+    (data.PART, 0.2): (1e-3, 120.0),
+    (data.PART, 0.067): (1e-2, 120.0),
+    (442, 0.5): (1e-2, 600.0),
+    (442, 0.2): (1e-2, 600.0),
+}
 networks = Table(
     "Hidden layers",
-    [
-        Case(
-            f"diabetes {count} rows at {share}",
-            partial(best_network, count, share, 0.01 * rtol, budget / 4),
+    {
+        f"diabetes {rows} rows at {share}": Case(
+            partial(best_network, rows, share, 0.01 * rtol, budget / 4),
             BRACKET,
             {"tiers": TIERS, "budget": budget, "rtol": rtol},
         )
-        for count, share, rtol, budget in (
-            (data.PART, 0.5, 1e-3, 120.0),
-            (data.PART, 0.2, 1e-3, 120.0),
-            (data.PART, 0.067, 1e-2, 120.0),
-            (442, 0.5, 1e-2, 600.0),
-            (442, 0.2, 1e-2, 600.0),
-        )
-    ],
+        for (rows, share), (rtol, budget) in SHARES.items()
+    },
 )
 
 
-def hour(options: Options, share: float = 0.05):
-    """Spend an hour on all of diabetes at a small lam, or as many seconds as --repeats says.
+def by_the_hour(case: Case, options: Options):
+    """Yield the lower bound at 1, 2, 4, ... times the first moment, and at the end.
 
     What bounds without a certificate leave is 0.82 of the objective.
     """
     seconds = 20 if options.quick else options.repeats or 3600
-    yield f"442 x 11, lam / lam_max = {share}, {seconds} s"
     rows, effort = (60, 5.0) if options.quick else (442, 120.0)
-    problem, best, _ = best_network(rows, share, 1e-4, effort)
+    problem, best, _ = best_network(rows, case.make, 1e-4, effort)
     start, worked, heard, due = perf_counter(), process_time(), [], [0.0]
 
     def keep(stage: str, value: float) -> None:
-        """Keep a lower bound that rises, at 1, 2, 4, ... times the first moment."""
+        """Keep a lower bound that rises."""
         at = perf_counter() - start
         if "optimum at least" in stage and value > 0 and at >= due[0]:
             heard.append({"s": at, "proved at least": value})
@@ -80,10 +85,15 @@ def hour(options: Options, share: float = 0.05):
 
     found = check(problem, best, rtol=1e-2, budget=seconds, progress=keep)
     heard.append({"s": perf_counter() - start, "proved at least": found.lower})
-    heard = [r | {"gap": 1 - r["proved at least"] / problem.objective(best)} for r in heard]
     heard[-1] |= {"verdict": found.verdict.name, "processor s": process_time() - worked}
-    yield from heard
-    yield claim("gap at the end", float(heard[-1]["gap"]), 0.82)
+    return [r | {"gap": 1 - r["proved at least"] / problem.objective(best)} for r in heard]
+
+
+hour = Table(
+    "all of diabetes, 442 x 11, at lam / lam_max = .05: the bracket against an hour",
+    {"442 x 11": Case(0.05, {"gap": 0.82})},
+    by_the_hour,
+)
 
 
 # Networks that libraries trained
@@ -91,7 +101,7 @@ def hour(options: Options, share: float = 0.05):
 
 def trained(made, table, units: int, alpha: float, **given):
     """Train by scikit-learn's L-BFGS."""
-    _, X, y = table()
+    X, y = table()
     plain = {"max_iter": 20_000, "max_fun": 10**6, "tol": 1e-10, "random_state": 0}
     model = made(hidden_layer_sizes=(units,), solver="lbfgs", alpha=alpha, **(plain | given))
     with warnings.catch_warnings():
@@ -100,11 +110,11 @@ def trained(made, table, units: int, alpha: float, **given):
     return from_model(model, X, y)
 
 
-def by_torch(table, units: int, decay: float, *, precise: bool):
+def by_torch(table, units: int, decay: float, *, precise: bool = False):
     """Train Linear, ReLU, Linear by Adam on all rows, 3000 steps getting short."""
     import torch
 
-    _, X, y = table()
+    X, y = table()
     optimizer = partial(torch.optim.Adam, lr=0.01, weight_decay=decay)
     given = X, y[:, None]
     net, _ = data.torch_network(given, units, optimizer, 3000, shorter=True, precise=precise)
@@ -118,7 +128,7 @@ def sampled(table, patterns: int = 12, share: float = 0.2):
     """
     import cvxpy as cp
 
-    _, given, y = table()
+    given, y = table()
     norms, rng = np.linalg.norm(given, axis=0), np.random.default_rng(0)
     none = [np.ones((1, given.shape[1])), np.zeros((1, 1))]
     lam = share * lam_max(scnn_relu(none, given, y, 1.0)[0], budget=5.0).lower / len(y)
@@ -136,56 +146,52 @@ def sampled(table, patterns: int = 12, share: float = 0.2):
     return scnn_relu([W[alive], signs[None, alive]], given, y, lam)
 
 
-def judged_network(name: str, make, verdict: str, rtol: float = 1e-2, budget: float = 60.0) -> Case:
-    """Ask for a verdict, and for a bracket."""
-    asked = {"tiers": TIERS, "rtol": rtol, "budget": budget}
-    return Case(name, make, BRACKET | {"verdict": verdict}, asked)
-
-
 part, some = partial(data.diabetes, data.PART), partial(data.cancer, 100)
 regressor, classifier = partial(trained, MLPRegressor), partial(trained, MLPClassifier)
-decayed = partial(by_torch, part, 30, 0.5, precise=False)
-early = partial(classifier, some, 20, 2.0, max_iter=10)
-largest = partial(classifier, data.cancer, 20, 20.0)
+NETWORKS = {  # how it is trained, the verdict, epsilon, the budget
+    "MLPRegressor 60 x 9, alpha = 20": (partial(regressor, part, 30, 20.0), YES, 1e-2, 60.0),
+    "PyTorch 9-30-1, weight decay .5": (partial(by_torch, part, 30, 0.5), YES, 1e-2, 60.0),
+    "MLPClassifier 100 x 2, alpha = 2": (partial(classifier, some, 20, 2.0), YES, 1e-3, 60.0),
+    "too few units, alpha = 1": (partial(classifier, some, 1, 1.0), "RANK_LIMITED", 1e-3, 60.0),
+    "stopped early, alpha = 2": (
+        partial(classifier, some, 20, 2.0, max_iter=10),
+        "REFUTED",
+        1e-3,
+        60.0,
+    ),
+    "MLPClassifier 569 x 2, alpha = 20": (
+        partial(classifier, data.cancer, 20, 20.0),
+        YES,
+        1e-2,
+        600.0,
+    ),
+    "pyscnn's program, 12 patterns": (partial(sampled, part), "REFUTED", 1e-2, 60.0),
+}
 real_networks = Table(
     "Real networks",
-    [
-        judged_network("MLPRegressor 60 x 9, alpha = 20", partial(regressor, part, 30, 20.0), YES),
-        judged_network("PyTorch 9-30-1, weight decay .5", decayed, YES),
-        judged_network(
-            "MLPClassifier 100 x 2, alpha = 2", partial(classifier, some, 20, 2.0), YES, 1e-3
-        ),
-        judged_network(
-            "too few units, alpha = 1", partial(classifier, some, 1, 1.0), "RANK_LIMITED", 1e-3
-        ),
-        judged_network("stopped early, alpha = 2", early, "REFUTED", 1e-3),
-        judged_network("MLPClassifier 569 x 2, alpha = 20", largest, YES, budget=600.0),
-        judged_network("pyscnn's program, 12 patterns", partial(sampled, part), "REFUTED"),
-    ],
+    {
+        name: Case(
+            make, BRACKET | {"verdict": end}, {"tiers": TIERS, "rtol": rtol, "budget": budget}
+        )
+        for name, (make, end, rtol, budget) in NETWORKS.items()
+    },
 )
 
 
 # Whole problems with a short side
 
 
-def patients(rows: int = 120, features: int = 3):
-    """Return patients of the diabetes data, some features, all standardized."""
-    from sklearn.datasets import load_diabetes
-
-    X, y = load_diabetes(return_X_y=True)
-    columns = [2, 3, 8, 4, 6][:features]
-    return data.standard(X)[:rows, columns], data.standard(y)[:rows]
-
-
 def few_features():
-    return data.Table("diabetes 120 x 3", *patients())
+    """Return three features of 120 patients."""
+    X, y = data.diabetes()
+    return X[:120, [2, 3, 8]], y[:120]
 
 
 def flowers():
     """Return 60 flowers of two features and three kinds."""
     X, y = load_iris(return_X_y=True)
     chosen = np.random.default_rng(0).permutation(len(y))[:60]
-    return data.Table("iris 60 x 2", data.standard(X)[chosen, 2:], y[chosen])
+    return data.standard(X)[chosen, 2:], y[chosen]
 
 
 def iris_parts():
@@ -218,18 +224,19 @@ WHOLE = {  # name -> how it is made, and the gap that is asked for
     "40 x 5, elastic": (partial(zero, (40, 5), RankOne(Elastic(0.5), Elastic(0.5))), 1e-4),
     "40 x 5, variation and l2": (partial(zero, (40, 5), RankOne(PATH, "l2")), 1e-4),
     "softmax, iris 60 x 2 x 3": (partial(classifier, flowers, 20, 1.0, **LBFGS), 1e-3),
+    "MLPRegressor 120 x 3, alpha = 1": (partial(regressor, few_features, 100, 1.0, **LBFGS), 1e-2),
+    "MLPRegressor 120 x 3, alpha = .1": (partial(regressor, few_features, 100, 0.1, **LBFGS), 1e-2),
+    "PyTorch 3-40-1, weight decay .01": (
+        partial(by_torch, few_features, 40, 0.01, precise=True),
+        1e-2,
+    ),
 }
-for alpha, text in {1.0: "1", 0.1: ".1"}.items():
-    made = partial(regressor, few_features, 100, alpha, **LBFGS)
-    WHOLE[f"MLPRegressor 120 x 3, alpha = {text}"] = made, 1e-2
-made = partial(by_torch, few_features, 40, 0.01, precise=True)
-WHOLE["PyTorch 3-40-1, weight decay .01"] = made, 1e-2
 short_problems = Table(
     "whole problems with a short side, improved for a minute of the processor",
-    [
-        improving(name, make, {"gap": gap}, tiers=("rounded",), rtol=gap, budget=30.0, cores=2)
+    {
+        name: improving(make, {"gap": gap}, tiers=("rounded",), rtol=gap, budget=30.0, cores=2)
         for name, (make, gap) in WHOLE.items()
-    ],
+    },
 )
 
 
@@ -257,24 +264,72 @@ def zero_filled():
     return data.responses()[0], None
 
 
+TENSORS = {  # shares of the spectral norm: the gap that is asked for
+    "COVID19 438x6x11": (covid, {0.2: 1e-5, 0.1: 1e-5, 0.05: 1e-3}),
+    "IL2 52x12x8 masked": (data.responses, {0.2: 1e-5, 0.05: 1e-5, 0.02: 1e-3}),
+    "IL2 52x12x8 zero-filled": (zero_filled, {0.2: 1e-5, 0.05: 1e-5, 0.02: 1e-3}),
+    "Kinetic 64x12x10": (partial(kinetic, data.SLAB), {0.2: 1e-5, 0.05: 1e-5, 0.01: 1e-3}),
+    "Kinetic 64x12x10x60": (kinetic, {0.05: 1.0}),
+}
 cp = Table(
     "CP models of real tensors, l2 norms",
-    [
-        improving(
-            f"{name} at {share:g}",
-            partial(from_nothing, tensor, share),
-            {"gap": gap},
-            budget=240.0,
-            rtol=min(gap, 1e-3),
+    {
+        f"{name} at {share:g}": improving(
+            partial(from_nothing, tensor, share), {"gap": gap}, budget=240.0, rtol=min(gap, 1e-3)
         )
-        for name, tensor, shares in (
-            ("COVID19 438x6x11", covid, {0.2: 1e-5, 0.1: 1e-5, 0.05: 1e-3}),
-            ("IL2 52x12x8 masked", data.responses, {0.2: 1e-5, 0.05: 1e-5, 0.02: 1e-3}),
-            ("IL2 52x12x8 zero-filled", zero_filled, {0.2: 1e-5, 0.05: 1e-5, 0.02: 1e-3}),
-            ("Kinetic 64x12x10", partial(kinetic, data.SLAB), {0.2: 1e-5, 0.05: 1e-5, 0.01: 1e-3}),
-            ("Kinetic 64x12x10x60", kinetic, {0.05: 1.0}),
-        )
+        for name, (tensor, shares) in TENSORS.items()
         for share, gap in shares.items()
-    ],
+    },
     few=1,
+)
+
+
+# Polars of random tensors
+
+
+LENGTHS = (3, 4, 5, 6, 7, 8, 12, 16, 20, 30)
+SCS_UP_TO = 8
+
+
+def near(n: int) -> float:
+    """Return the gap that is asked for."""
+    return 1e-4 if n > 20 else 1e-6 if n > 8 else 1e-7
+
+
+POLARS = {f"{n} x {n} x {n}": ((n,) * 3, ("l2",) * 3, near(n)) for n in LENGTHS}
+POLARS |= {
+    "4 x 4 x 4 x 4": ((4, 4, 4, 4), ("l2",) * 4, 1e-7),
+    "438 x 6 x 11": ((438, 6, 11), ("l2",) * 3, 1e-7),
+    "4 x 4 x 4, nonnegative": ((4, 4, 4), ("l2+",) * 3, 1e-2),
+    "8 x 8 x 8, nonnegative": ((8, 8, 8), ("l2+",) * 3, 1e-1),
+    "5 x 5 x 5, two signed": ((5, 5, 5), ("l2+", "l2+", "l2"), 1e-4),
+    "5 x 5 x 5, one cube": ((5, 5, 5), ("linf", "l2", "l2"), 1e-1),
+    "4 x 4 x 4, cubes": ((4, 4, 4), ("linf",) * 3, 0.5),
+}
+
+
+def polar_of(case: Case, _: Options) -> Row:
+    """Bound a random tensor's polar from both sides, exactly, beside cvxpy's SCS."""
+    shape, keys = case.make
+    T, gauges = data.gaussian(shape), tuple(map(gauge, keys))
+    lower, xs = attain(T, gauges)
+    stated = {"kind": "cp", "norms": list(keys), "symmetric": False, "form": "product"}
+    query = ProductQuery(T, gauges, starts=[xs])
+    searched, found = timed(propose, query, clock=process_time)
+    steps = T, stated, found.proof
+    seconds, upper = timed(tensor_above, *steps, arithmetic=Flint(), clock=process_time)
+    row = {"norms": " ".join(keys), "attained": lower, "proved": float(upper)}
+    row |= {"gap": float(upper) / lower - 1, "parts": len(found.proof.get("nodes", [0]))}
+    row |= {"search s": searched, "verify s": seconds}
+    if set(keys) == {"l2"} and max(shape) <= SCS_UP_TO and len(shape) == 3:
+        program = least_bound(form_of(Tensor(T, gauges)))
+        row["SCS s"], _ = timed(Using("SCS").solve, program.asked)
+        row["SCS gap"] = float(program.bound.value) / lower - 1
+    return row
+
+
+tensor_polar = Table(
+    "polars of random Gaussian tensors: relative gap of proved and attained, seconds",
+    {k: Case(at, {"gap": gap, "search s": 300.0}) for k, (*at, gap) in POLARS.items()},
+    polar_of,
 )

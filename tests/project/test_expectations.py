@@ -14,19 +14,22 @@ import run  # noqa: E402
 from certify import OutOfScopeError, Verdict  # noqa: E402
 
 STORED = run.read(run.HERE / "results.json")
-ROWS = STORED["defaults"].rows
+ROWS = STORED["defaults"]
 LEAST = 30  # models
 
 
 def test_the_page_is_written_from_the_results():
     text = expectations.PAGE.read_text(encoding="utf-8")
-    assert text == expectations.page(ROWS, STORED["penalties"].rows)
+    assert text == expectations.page(text, ROWS, STORED["penalties"])
+    other = [r | {"model": "another", "own": "OUT_OF_SCOPE"} for r in ROWS[:1]]
+    for rows, penalized in ((other, STORED["penalties"]), (ROWS, STORED["penalties"][4:])):
+        assert expectations.page(text, rows, penalized) != text
+    assert expectations.page(expectations.page(text, other, []), ROWS, STORED["penalties"]) == text
 
 
 def test_every_fit_has_its_row():
-    pytest.importorskip("tensorly")
-    listed = [(model, name) for model, name, _ in expectations.fits()]
-    assert [(r["model"], r["data"]) for r in ROWS] == listed
+    assert [(r["model"], r["data"]) for r in ROWS] == list(expectations.MODELS)
+    assert [r["case"] for r in ROWS] == list(expectations.defaults.cases)
     assert len({r["model"] for r in ROWS}) >= LEAST
 
 
@@ -41,8 +44,9 @@ def test_what_is_out_of_scope_says_why_and_all_else_has_a_bracket():
 
 
 def test_a_row_is_made_anew_as_it_is_stored():
-    model, name, fit = next(f for f in expectations.fits() if f[0] == "PCA(2)")
-    new = expectations.default(model, name, fit)
+    pytest.importorskip("tensorly")
+    model, name = "PCA(2)", "iris"
+    new = expectations.default(expectations.defaults.cases[f"{model} {name}"], run.Options())
     old = next(r for r in ROWS if (r["model"], r["data"]) == (model, name))
     assert (
         {k: new[k] for k in ("own", "any")}
@@ -59,16 +63,15 @@ def test_a_refused_fit_is_a_row_with_the_reason():
     def refused():
         raise OutOfScopeError("no bound: another model")
 
-    told = expectations.default("m", "d", refused)
+    told = expectations.default(expectations.Case(("m", "d", refused)), run.Options())
     assert (told["own"], told["reason"]) == ("OUT_OF_SCOPE", "no bound: another model")
-    assert "- `m`: no bound: another model." in expectations.page([told], [])
+    assert expectations.outside([told]) == ["- `m`: no bound: another model."]
 
 
 def test_every_penalty_and_size_has_a_bracket():
-    rows = STORED["penalties"].rows
-    sizes = {(r["family"], r["size"]) for r in rows}
-    assert len(rows) == len(sizes) * len(expectations.RATIOS) == 36
-    assert {family for family, _ in sizes} == {family for family, *_ in expectations.families()}
+    rows = STORED["penalties"]
+    assert {r["case"] for r in rows} == set(expectations.penalties.cases)
+    assert len(rows) == len(expectations.penalties.cases) * len(expectations.RATIOS) == 36
     for r in rows:
         assert r["lower"] <= r["best"] <= r["upper"]
         assert r["verdict"] in Verdict.__members__
