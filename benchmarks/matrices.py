@@ -352,6 +352,7 @@ nonnegative = Table(
             partial(from_random, pixels, x, sizes.get(x, 14)),
             {"improve s": 72.0, "gap": gap},
             budget=60.0,
+            cores=1,
             rtol=rtol,
         )
         for name, (pixels, sizes, rtol, gaps) in MINUTE.items()

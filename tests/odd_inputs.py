@@ -47,7 +47,7 @@ def of_command(arguments: list[str]) -> str:
     told = io.StringIO()
     with redirect_stderr(told):
         assert main(arguments) == 2
-    return told.getvalue().strip().splitlines()[-1]
+    return told.getvalue().strip().splitlines()[-1].replace(f"{Path.cwd()}/", "")
 
 
 def rows() -> list[tuple[str, str]]:

@@ -17,3 +17,7 @@ def test_the_page_has_every_odd_input_and_its_sentence():
 def test_a_cell_is_one_line_of_code():
     assert cell("a\nb|c") == r"`a ⏎ b\|c`"
     assert cell("`a`") == "`` `a` ``"
+
+
+def test_the_page_names_no_folder_of_the_run_that_wrote_it():
+    assert "/tmp" not in PAGE.read_text(encoding="utf-8")  # noqa: S108  no file is made

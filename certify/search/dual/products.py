@@ -198,23 +198,30 @@ def proved_pair(problem: Problem, pair: Pair) -> Dual | None:
     return Dual(point, polar, of(min(1.0, problem.lam / max(upper + extra, TINY))))
 
 
-def groups(problem: Problem, alone: int | None = None) -> list[tuple[int, ...]]:
-    """Return groups of all modes but one, the smallest first; none for norms other than l2.
+def has_relaxation(problem: Problem) -> bool:
+    """Whether norms are l2, each free or of one sign, in a tensor or a matrix that has a sign.
 
-    The rows of a matrix that has a side with signs.  alone: the mode that must be outside.
+    Beside a mode of one sign, all signs are + unless one is free.
     """
-    atom, dims = problem.atom, problem.loss.dims
-    matrix = atom.family == "pairs"
-    if not matrix and (atom.family != "products" or atom.parts == 1 or len(dims) < LEAST):
+    atom = problem.atom
+    tensor = atom.family == "products" and atom.parts > 1 and len(problem.loss.dims) >= LEAST
+    if not (tensor or atom.family == "pairs"):
+        return False
+    free = [g.free for g in atom.gauges]
+    plain = all(g.spherical and (g.free or g.cone in ("+", "-")) for g in atom.gauges)
+    signs = any(free) or all(g.nonneg for g in atom.gauges)
+    return plain and signs and (tensor or not all(free))
+
+
+def groups(problem: Problem, alone: int | None = None) -> list[tuple[int, ...]]:
+    """Return groups of all modes but one, the smallest first; of a matrix its rows.
+
+    alone: the mode that must be outside.
+    """
+    dims = problem.loss.dims
+    if not has_relaxation(problem):
         return []
-    signed = [not g.free for g in atom.gauges]
-    if not all(g.spherical and (g.free or g.cone in ("+", "-")) for g in atom.gauges):
-        return []
-    if matrix and not any(signed):
-        return []
-    if all(signed) and any(not g.nonneg for g in atom.gauges):
-        return []
-    if matrix:
+    if problem.atom.family == "pairs":
         return [(0,)] if sum(dims) <= LARGEST else []
     left = range(len(dims)) if alone is None else [alone]
     size = prod(dims)
