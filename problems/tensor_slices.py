@@ -19,6 +19,10 @@ ROWS = (
     "two l1 modes leave the rows of every slice, the vectors along the last mode: each one's "
     "length is lowered by lam, if it is longer"
 )
+ONE = (
+    "of one coordinate every norm is the modulus: the one slice is denoised as a matrix, its "
+    "singular values lowered by lam (Von Neumann)"
+)
 LAM = 0.75
 Y = np.array(
     [
@@ -51,7 +55,7 @@ def rows() -> tuple[Factors, float]:
 
 
 def cases() -> dict[str, Instance]:
-    """Return optima where each mode is l1, both of two modes, and a slice left out."""
+    """Return optima where a mode is l1, or two, or has one coordinate, and a slice left out."""
     matrices = stacked([thresholded(part, LAM) for part in Y], 2)
     optimum = float(mpmath.fsum(denoised(part, LAM) for part in Y))
     vectors, other = rows()
@@ -70,6 +74,12 @@ def cases() -> dict[str, Instance]:
     less = kept(vectors, vectors[0].shape[1] - 1)
     out["rows_optimal"] = Instance(lines, vectors, None, other, Verdict.CERTIFIED, ROWS)
     out["rows_one_short"] = Instance(lines, less, None, other, SHORT, ROWS)
+    alone, single = Problem(Squared(Y[:1]), CP(("linf+", "l2", "l2")), LAM), thresholded(Y[0], LAM)
+    whole = np.ones((1, single[0].shape[1])), *single
+    least = denoised(Y[0], LAM)
+    out["one_coordinate"] = Instance(alone, whole, None, least, Verdict.CERTIFIED, ONE)
+    fewer = kept(whole, whole[0].shape[1] - 1)
+    out["one_coordinate_short"] = Instance(alone, fewer, None, least, Verdict.RANK_LIMITED, ONE)
     return out
 
 

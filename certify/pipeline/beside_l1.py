@@ -18,8 +18,7 @@ from certify.base.clock import Clock
 from certify.problem import Problem, Values
 from certify.search.candidate import Candidate, evaluate, lowest
 from certify.search.descent import l1
-from certify.search.dual.orthogonal import orthogonalize
-from certify.search.dual.points import dual_at
+from certify.search.dual.points import dual_at, inside_point
 from certify.search.search_result import Evidence
 
 from . import own_size
@@ -73,7 +72,7 @@ def answers(
     better = best if start.value - best.value > max(atol, rtol * abs(start.value)) else None
     q_given = question.statement["q"] == "given"
     W = None if better is None or q_given else dual_at(problem, start)
-    floor = None if W is None else orthogonalize(problem, W)
+    floor = None if W is None else inside_point(problem, W)
     note = DEGREE if problem.sloped else WITHOUT
     evidence = Evidence(start, None, None, (), better, floor, steps, note, given=q_given)
 

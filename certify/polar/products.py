@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import combinations
 from math import prod
+from time import monotonic
 
 import numpy as np
 
@@ -31,6 +32,7 @@ HELD = 10_000_000  # numbers in the leaves of a tree that a deadline ends
 STEP = 6e-10  # seconds of an ordinary core in the first step of a relaxation, by its size cubed
 TREE = 3e5  # effort of a part, in cubes of its size; of larger ones there are fewer
 FAR = 2.0**-7  # a target this far below a found value is not worth a tree
+CLIMBS = 0.3  # share of the time for ascents
 NEAR = 1e-7  # relative: a tree ends this near a found value
 
 
@@ -58,7 +60,7 @@ def relaxation_bound(query: ProductQuery) -> Proposal:
         symmetric=query.symmetric,
         seed=query.seed,
         starts=query.starts,
-        expired=query.expired,
+        expired=replace(query, deadline=part_of_time(query)).expired,
     )
     warm_query = replace(query, starts=[*query.starts, xs])
     goal = aim(query, value)
@@ -81,6 +83,11 @@ def relaxation_bound(query: ProductQuery) -> Proposal:
     if min(p.upper for p in tries) > goal * (1 + NEAR):
         tries += bound_by_cases(*tight, goal)
     return min(tries, key=lambda p: p.upper)
+
+
+def part_of_time(query: ProductQuery) -> float | None:
+    """Return when the ascents have to end: what they reach only helps the relaxations to begin."""
+    return None if query.deadline is None else monotonic() + CLIMBS * query.time_left()
 
 
 def few_powers(query: ProductQuery) -> bool:

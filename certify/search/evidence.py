@@ -27,8 +27,18 @@ from . import convex, families, fixed_rank, ratings
 from .candidate import Candidate, Goal, lowest
 from .dual import own_size, own_size_blocks
 from .dual import scaling as rays
-from .dual.orthogonal import Orthogonal, orthogonalize
-from .dual.points import WORTH, Dual, Run, best, bound, bound_inside, bound_point, dual_at
+from .dual.orthogonal import Orthogonal
+from .dual.points import (
+    WORTH,
+    Dual,
+    Run,
+    best,
+    bound,
+    bound_inside,
+    bound_point,
+    dual_at,
+    inside_point,
+)
 from .dual.products import bound_all
 from .families import family, is_supported
 from .search_result import REACHED, Evidence, SearchResult
@@ -392,4 +402,4 @@ def alive(problem: Problem, s: Candidate) -> Candidate:
 
 def floor_point(run: Run) -> Orthogonal | None:
     """Return a dual point that bounds the candidate's own value over all offsets."""
-    return orthogonalize(run.problem, dual_at(run.problem, run.start))
+    return inside_point(run.problem, dual_at(run.problem, run.start))

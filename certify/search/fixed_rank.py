@@ -12,6 +12,8 @@ out every X with larger factors: for one entry y > lam and r = 1, f_0 = 1/2 (x -
 the least value 0, and with the candidate x = 0 the "bound" would be d = lam y - lam^2/2 > 0.
 """
 
+from dataclasses import replace
+
 import numpy as np
 from scipy import linalg
 
@@ -22,18 +24,20 @@ from certify.base.errors import OutOfScopeError
 from certify.losses import LOSSES
 from certify.problem import Problem
 
+from . import envelope
 from .candidate import Candidate, evaluate, lowest
 from .coordinates.products import VECTORS, form_of
 from .descent.products import Task, newton_finish, polish_factors, reweight
 from .dual import own_size
 from .dual.points import squared_loss
 from .envelope import Smoothed
-from .growth.products import NOTHING, allowance, append
+from .growth.products import NOTHING, allowance, append, refit_offsets
 from .pricing.products import Field, above
 
 STALL = 1e-13  # relative gain of a few steps that ends a descent; luck, never truth
 BESIDE = 2.0**-6  # relative size of a random step; luck, never truth
 PATIENCE = 12  # random starts in vain that end them
+ENVELOPES = 12  # of a loss with kinks, one after the other
 STAGES = 8  # in which missing components are appended
 NOTABLE = 1e-6  # relative: what makes a start a better one
 COARSE, FEWER = 1e-8, 4  # the gain that ends a descent from another start; times fewer steps
@@ -173,22 +177,44 @@ def draw_components(task: Task, size: int, seed: int) -> Factors:
 
 
 def task_of(problem: Problem, now: Candidate, clock: Clock) -> Task:
-    """Return the task of lowering the objective of these factors."""
-    return Task(problem, Smoothed(problem.loss), now.q, clock.expired)
+    """Return the task of lowering the objective of these factors; an envelope if it has kinks."""
+    plain = Smoothed(problem.loss)
+    fit = problem.predict(now.factors, now.q)
+    smoothed = plain if problem.loss.smooth else envelope.of(problem.loss, fit)
+    return Task(problem, smoothed, now.q, clock.expired)
 
 
 def descend(problem: Problem, now: Candidate, clock: Clock) -> Candidate:
     """Return the end of a descent at the same rank.
 
     Newton steps end it where there is a penalty: without one no bound depends on the last digits,
-    and the free scale of each component slows them down.
+    and the free scale of each component slows them down.  Of a loss with kinks it goes through
+    envelopes, too, and from there to the kinks.
     """
     task, steps = task_of(problem, now, clock), allowance(problem, now)
-    factors = polish_factors(task, now.factors, steps, STALL)[0]
-    if problem.lam:
-        factors = newton_finish(task, factors, steps)[0]
+    starts = [now] if problem.loss.smooth else [now, descend_envelopes(task, now, steps)]
+    plain = replace(task, smoothed=Smoothed(problem.loss))
+    for start in starts:
+        factors = polish_factors(replace(plain, q=start.q), start.factors, steps, STALL)[0]
+        if problem.lam and problem.loss.smooth:
+            factors = newton_finish(task, factors, steps)[0]
+        now = lowest([now, start, evaluate(problem, factors)])
     clock.tell("descend", now.value)
-    return lowest([now, evaluate(problem, factors)])
+    return now
+
+
+def descend_envelopes(task: Task, now: Candidate, steps: int) -> Candidate:
+    """Return the lowest end of descents on envelopes, each with the multiplier of the last."""
+    problem, best, factors = task.problem, now, now.factors
+    for _ in range(ENVELOPES):
+        factors = polish_factors(task, factors, steps, STALL)[0]
+        q = refit_offsets(task, factors)
+        best = lowest([best, Candidate(factors, q, problem.objective(factors, q))])
+        smoothed = task.smoothed.update(problem.predict(factors, q))
+        task = replace(task, smoothed=smoothed, q=q)
+        if task.expired():
+            break
+    return best
 
 
 def beside(problem: Problem, start: Candidate, seed: int) -> Candidate:

@@ -242,6 +242,13 @@ Qed.
 
 End Slices.
 
+(* a mode of one coordinate, where l2 and linf have the ball of l1 *)
+Theorem slices_one (R : realDomainType) (v : 'I_1 -> R) :
+  \sum_j v j ^+ 2 <= 1 \/ (forall j, `|v j| <= 1) -> \sum_j `|v j| <= 1.
+Proof.
+by rewrite !big_ord1 -(real_normK (num_real _)) expr_le1 // => -[].
+Qed.
+
 (* A symmetric atom: W is replaced by its sum over the permutations of the K modes, and the bound
    divided by K!. *)
 Section Symmetric.

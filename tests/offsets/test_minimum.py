@@ -116,6 +116,26 @@ def test_several_offsets_are_best_under_losses_with_kinks(name, size):
     assert found / size == pytest.approx(truth, rel=1e-6)
 
 
+@pytest.mark.parametrize("size", [1.0, 1e-8])
+@pytest.mark.parametrize("seed", range(4))
+def test_covariates_are_best_under_losses_with_kinks(seed, size):
+    """The minimum is at kinks of as many entries as there are numbers."""
+    rng = np.random.default_rng(seed)
+    A, data, ridge = rng.normal(size=(20, 3)), rng.normal(size=(20, 5)), 0.5 * (seed % 2)
+    offsets = ColumnIntercept(), Linear(A, ridge / size)
+    problem = Problem(Quantile(data * size, 0.1), RankOne(), 1.0, offsets)
+    found = problem.objective(EMPTY, problem.best_offsets(EMPTY))
+    mean, slope = cvxpy.Variable((1, 5)), cvxpy.Variable((3, 5))
+    rest = data - np.ones((20, 1)) @ mean - A @ slope
+    fit = cvxpy.sum(0.1 * cvxpy.pos(rest) + 0.9 * cvxpy.pos(-rest))
+    price = 0.5 * ridge * cvxpy.sum_squares(slope)
+    truth = cvxpy.Problem(cvxpy.Minimize(fit + price)).solve(solver="CLARABEL")
+    assert found / size == pytest.approx(truth, rel=1e-7)
+    fitted = problem.shift(problem.best_offsets(EMPTY))
+    assert (np.abs(fitted / size - data) <= 1e-9).sum() >= 5 * (1 if ridge else 4)
+
+
+EMPTY = np.zeros((20, 0)), np.zeros((5, 0))
 OVERLAP = [ColumnIntercept(), RowIntercept(), Linear(np.random.default_rng(0).normal(size=(28, 2)))]
 
 

@@ -29,6 +29,17 @@ def test_a_bound_in_little_time_is_a_bound(monkeypatch):
     assert found.upper > tight.upper * 1.01
 
 
+def test_ascents_leave_time_for_the_relaxation(monkeypatch):
+    def _climb(*_, expired, **__):
+        while not expired():
+            pass
+        return 1.0, tuple(np.eye(n)[0] for n in (7, 6, 5))
+
+    loose = products.propose(query_of(0.0)).upper
+    monkeypatch.setattr(products, "attain", _climb)
+    assert products.propose(query_of(4.0)).upper < 0.9 * loose
+
+
 def test_a_tree_grows_as_far_as_its_proof_may_and_no_further(monkeypatch):
     seen = []
     monkeypatch.setattr(products, "branch", lambda *given: seen.append(given[-1]))

@@ -9,7 +9,7 @@ import pytest
 from certify import Problem, Verdict, check, improve, verify
 from certify.atoms import CP, RankOne
 from certify.base.clock import Clock
-from certify.losses import Absolute, Huber, Logistic, Poisson, Squared
+from certify.losses import Absolute, Hinge, Huber, Logistic, Poisson, Squared
 from certify.offsets import Intercept, RowIntercept
 from certify.polar.ascent.products import attain
 from certify.search import envelope
@@ -473,6 +473,16 @@ def test_a_spent_budget_ends_the_ascents():
 
     assert attain(T, CP(("l2+",) * 5).gauges, expired=_expired)[0] > 0
     assert len(asked) == 3  # in the first starts' only step, after it, and before the best go on
+
+
+@pytest.mark.parametrize(
+    "norms", [("l2", "linf+", "l2"), ("linf-", "l2+", "l2"), ("l2", "l2+", "linf+")], ids=" ".join
+)
+def test_a_tensor_with_a_mode_of_one_coordinate_is_a_matrix(norms):
+    sides = np.where(np.random.default_rng(5).random((1, 2, 4)) < 0.5, 1.0, -1.0)
+    problem = Problem(Hinge(sides), CP(norms), 1.0)
+    found = improve(problem, empty_of((1, 2, 4)), budget=10.0, rtol=1e-6)
+    assert found.result.verdict is Verdict.CERTIFIED
 
 
 @pytest.mark.parametrize(

@@ -11,17 +11,19 @@ from hypothesis import strategies as st
 
 from certify import Problem, Verdict, check, verify
 from certify.atoms import RankOne
+from certify.base.clock import Clock
 from certify.base.rigor.flint import Flint
 from certify.base.rigor.rounded import Rounded
 from certify.kernel import verdict
 from certify.kernel.arrays import Array, filled
 from certify.kernel.errors import RejectedError
 from certify.kernel.exact import Exact
-from certify.losses import Squared
+from certify.losses import Absolute, Quantile, Squared
 from certify.offsets import ColumnIntercept, Intercept, Linear, RowIntercept
 from certify.pipeline.certificate.file import as_numpy
 from certify.polar.proved import as_kernel_array
 from certify.search import fixed_rank
+from certify.search.candidate import evaluate
 from certify.search.observed_blocks import disjoint
 from tests.kernel_cases import honest
 from tests.strategies import arrays, dyadics, masks
@@ -314,6 +316,19 @@ def test_a_planted_block_is_found():
     found = disjoint(weights, 1)
     assert found[0].rows.tolist() in ([0, 1, 4, 5, 9, 11], [1, 4, 5, 9, 11])
     assert found[0].cols.tolist() == [0, 2, 3, 7]
+
+
+@pytest.mark.parametrize(("norm", "seed"), [("l2", 4), ("l1", 0)])
+def test_descents_under_kinks_end_at_outliers(norm, seed):
+    rng = np.random.default_rng(seed)
+    data = rng.normal(size=(8, 1)) @ rng.normal(size=(6, 1)).T
+    data[2, 3] += 4
+    data[5, 1] -= 4
+    loss = Quantile(data, 0.25) if norm == "l2" else Absolute(data)
+    problem = Problem(loss, RankOne(norm, "l2"), 0.0)
+    start = evaluate(problem, (rng.normal(size=(8, 1)), rng.normal(size=(6, 1))))
+    found = fixed_rank.descend(problem, start, Clock())
+    assert found.value == pytest.approx(4.0 if norm == "l2" else 8.0, rel=1e-9)
 
 
 def test_a_saddle_is_left():

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from certify import Problem, check
-from certify.atoms import ReLU
+from certify import Problem, Verdict, check
+from certify.atoms import RankOne, ReLU
 from certify.losses import Absolute, Hinge, Quantile, Squared
 from certify.offsets import ColumnIntercept, Linear, Smooth, Sparse
 from certify.problem import best_offsets
@@ -72,6 +72,16 @@ def test_covariates_beside_a_loss_with_kinks_leave_a_bound():
     problem = Problem(Absolute(Y), ReLU(X), 1.0, PARTS["smooth"])
     result = check(problem, NONE, budget=4.0)
     assert result.lower > 0.5 * result.upper > 0
+
+
+@pytest.mark.parametrize("l1", [None, (0.1, 0.1)])
+@pytest.mark.parametrize("loss", [Absolute(Y, 0.3 * np.ones(Y.shape)), Quantile(Y, 0.9)])
+def test_factors_are_refuted_beside_their_best_offsets(loss, l1):
+    problem = Problem(loss, RankOne(), 4.0, [Linear(A, 0.5)], l1=l1)
+    factors = np.random.default_rng(1).normal(size=(6, 2)), RNG.normal(size=(3, 2))
+    result = check(problem, factors, budget=4.0)
+    assert result.verdict is Verdict.REFUTED
+    assert result.better_upper < result.upper
 
 
 def test_smooth_parts_beside_a_loss_with_kinks_are_fitted_by_one_factorization(monkeypatch):

@@ -31,6 +31,11 @@ CASES = {
     "quantile": (Quantile(Y, 0.25), "regularized", {"activation": "leaky_relu"}),
     "hinge": (Hinge(SIDES), "free", {}),
     "hinge, linear": (Hinge(SIDES), "none", {"activation": "linear"}),
+    "hinge, linear, nonnegative": (
+        Hinge(np.hstack([SIDES, -SIDES])),
+        "none",
+        {"activation": "linear", "right": "l2+"},
+    ),
     "absolute, two outputs": (Absolute(np.hstack([Y, -Y])), "none", {"right": "l1"}),
 }
 

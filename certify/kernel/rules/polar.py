@@ -49,13 +49,13 @@ def slices(ar: Arithmetic[H], modes: Modes, w: H, proof: Json, given: Arrays) ->
     The extreme points of the l1 ball in its cone are the unit vectors with a sign it allows,
     so the supremum over xk is at a slice of W with such a sign.  Where another factor is
     free its sign takes that one's place.  A factor that is all of them (symmetric) is
-    bounded as if it were many.
+    bounded as if it were many.  Of one coordinate every plain norm is |x|, as l1 is.
     """
     axis, dims = proof.get("axis"), modes.at.sizes
     demand(type(axis) is int and 0 <= axis < len(dims), "proof.polar.axis", "axis", axis)
     k = int(axis or 0)
     n, rest = modes.norms[k], modes.norms[:k] + modes.norms[k + 1 :]
-    demand(n.name == "l1", "proof.polar.rule", "wrong_rule", n.name)
+    demand(n.name == "l1" or n.size == 1, "proof.polar.rule", "wrong_rule", n.name)
     signs = SIGNS[n.cone][:1] if any(x.cone == "*" for x in rest) else SIGNS[n.cone]
     sizes = dims[:k] + dims[k + 1 :]
     below = Modes(Pattern(sizes[0], math.prod(sizes[1:]), dims=sizes), rest)

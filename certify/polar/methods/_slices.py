@@ -18,8 +18,9 @@ Bound = Callable[[ProductQuery], Proposal]
 
 def axis_of(query: ProductQuery) -> int | None:
     """Return the l1 mode to slice: the shortest; None without one."""
-    axes = [k for k, g in enumerate(query.gauges) if g.axial]
-    return min(axes, key=lambda k: query.T.shape[k], default=None)
+    sizes = query.T.shape
+    axes = [k for k, g in enumerate(query.gauges) if g.axial or sizes[k] == 1]
+    return min(axes, key=lambda k: sizes[k], default=None)
 
 
 def largest_slice(query: ProductQuery, axis: int, bound: Bound) -> Proposal:

@@ -16,6 +16,9 @@ from scipy import optimize
 
 from certify.atoms import Factors
 from certify.base.arrays import Array
+from certify.norms import L2
+from certify.polar.ascent.pairs import best_slice
+from certify.polar.query import PolarQuery
 from certify.search.coordinates.layers import Net
 
 from . import alike
@@ -109,11 +112,12 @@ def above_price(
 
 
 def straight(field: Field) -> Array:
-    """Return the best u of a linear layer: the singular vectors of F^T W, block by block."""
-    M = field.net.layer.features.T @ field.rows
+    """Return the best u of a linear layer, block by block: of F^T W, and its singular vectors."""
+    M, right = field.net.layer.features.T @ field.rows, field.net.right
     out = []
     for g in field.net.blocks:
         u = np.linalg.svd(M[g], full_matrices=False)[0]
+        u = np.column_stack([best_slice(PolarQuery(M[g], L2(), right))[1][0], u, -u])
         whole = np.zeros((len(M), u.shape[1]))
         whole[g] = u
         out.append(whole)
