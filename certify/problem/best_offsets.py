@@ -24,6 +24,8 @@ from certify.offsets import Offset
 Values = tuple[Array, ...]
 JOINT = 500_000  # numbers in the design of several offsets that is solved directly
 AGAIN = 50_000  # and of one that is solved again where a step changes
+LINES = {"row": 0, "column": 1, "intercept": None}  # the axis whose lines an offset moves
+PAIR = 2
 SWEEPS, PRODUCTS = 50, 500  # block-coordinate steps, and of conjugate gradients
 NEWTON = 60  # steps of a fit with outliers
 FLAT, REFINED = 1e-10, 4  # relative shift of a singular matrix, and steps that undo it
@@ -73,34 +75,46 @@ def least_squares(
         return (offsets[0].solve(target, weights, observed),)
     if any(o.entrywise for o in offsets):
         return robust(offsets, target, weights, observed)
-    if {o.name for o in offsets} == {"row", "column"}:
-        return best_row_column(offsets, target, weights, observed)
+    names = {o.name for o in offsets}
+    if len(names) == len(offsets) == PAIR and names <= LINES.keys():
+        return best_lines(offsets, target, weights, observed)
     return sweeps(offsets, target, weights, observed)
 
 
-def best_row_column(
+def best_lines(
     offsets: Sequence[Offset], target: Array, weights: Array, observed: Observed
 ) -> Values:
-    """Return the best numbers of rows a and columns b, by conjugate gradients.
+    """Return the best numbers a of lines, and b of the lines across them or one of all entries.
 
-    With C the weights, R and S their sums and the ridges, r and s the sums of the target,
+    With R and S the sums of the weights over each number's entries and its ridge, C the sums over
+    what two of them have in common, r and s the sums of the target,
 
         R a + C b = r,   C^T a + S b = s,
 
-    from which a is eliminated: (S - C^T R^-1 C) b = s - C^T R^-1 r.  Where the ridges are small
-    beside the sums, `sweeps` move a constant from a to b in steps that hardly count.
+    from which a is eliminated: (S - C^T R^-1 C) b = s - C^T R^-1 r, by conjugate gradients.
+    Where the ridges are small beside the sums, `sweeps` move a constant from a to b in steps that
+    hardly count.
     """
-    by = {o.name: o for o in offsets}
+    lines, other = sorted(offsets, key=lambda o: (LINES[o.name] is None, LINES[o.name]))
     C, pull = observed.matrix(weights), np.asarray(weights * target)
+    if alone := LINES[other.name] is None:
+        C = line_sums(weights, lines, observed)[:, None]
     sides = [
-        (observed.line_sums(weights, k) + by[name].priced, observed.line_sums(pull, k))
-        for k, name in enumerate(("row", "column"))
+        (line_sums(weights, o, observed) + o.priced, line_sums(pull, o, observed))
+        for o in (lines, other)
     ]
     (R, r), (S, s) = ((np.where(d > 0, d, 1.0), t) for d, t in sides)
-    until = SETTLED, PRODUCTS, lambda: False
-    b, _ = conjugate(lambda x: S * x - C.T @ ((C @ x) / R), s - C.T @ (r / R), 1 / S, until)
-    values = {"row": (r - C @ b) / R, "column": b}
+    b, until = np.zeros_like(s), (SETTLED, PRODUCTS, lambda: False)
+    if not (alone and lines.free and other.free):  # then all that b does, a does
+        b, _ = conjugate(lambda x: S * x - C.T @ ((C @ x) / R), s - C.T @ (r / R), 1 / S, until)
+    values = {lines.name: (r - C @ b) / R, other.name: b}
     return tuple(values[o.name] for o in offsets)
+
+
+def line_sums(field: Array, o: Offset, observed: Observed) -> Array:
+    """Return the sums over the entries of each number of an offset: of rows, columns, or all."""
+    axis = LINES[o.name]
+    return np.atleast_1d(field.sum()) if axis is None else observed.line_sums(field, axis)
 
 
 def sweeps(offsets: Sequence[Offset], target: Array, weights: Array, observed: Observed) -> Values:

@@ -61,14 +61,26 @@ def test_no_kink_and_no_ridge_between_two_kinks_is_better(loss, offset, ridge):
         assert value(j, x) <= best + rounding(best, 1.0, flops=64)
 
 
+OVERLAPPING = {
+    "rows and columns": (RowIntercept, ColumnIntercept),
+    "columns and rows": (ColumnIntercept, RowIntercept),
+    "rows and one": (RowIntercept, Intercept),
+    "one and columns": (Intercept, ColumnIntercept),
+    "three": (RowIntercept, ColumnIntercept, Intercept(0.125)),
+}
+
+
 @pytest.mark.parametrize("ridges", [(0.0, 0.0), (2.0**-6, 2.0**-6), (0.0, 0.25), (5.0, 3.0)])
 @pytest.mark.parametrize("listed", [False, True])
-@pytest.mark.parametrize("more", [(), (Intercept(0.125),)], ids=["two", "three"])
-def test_offsets_that_overlap_are_fitted_as_by_one_system(ridges, listed, more):
+@pytest.mark.parametrize("kinds", OVERLAPPING)
+def test_offsets_that_overlap_are_fitted_as_by_one_system(ridges, listed, kinds, monkeypatch):
+    first, second, *more = OVERLAPPING[kinds]
+    if not more:  # of any two of them
+        monkeypatch.setattr("certify.problem.best_offsets.sweeps", None)
     rng = np.random.default_rng(1)
     Y = 3 + rng.standard_normal((30, 20))
     given = sparse.coo_array(np.where(rng.random(Y.shape) < 0.4, Y, 0.0)) if listed else Y
-    loss, offsets = Squared(given), (RowIntercept(ridges[0]), ColumnIntercept(ridges[1]), *more)
+    loss, offsets = Squared(given), (first(ridges[0]), second(ridges[1]), *more)
     problem = Problem(loss, RankOne(), 1.0, offsets)
     observed, target = loss.observed, loss.data
     A = np.hstack([o.design(observed) for o in offsets])
@@ -157,6 +169,17 @@ def test_sweeps_that_come_no_nearer_are_given_up(monkeypatch):
     assert len(steps) <= 4
     wanted = np.linalg.lstsq(np.kron(A, np.eye(2)) @ SHARED, target.reshape(-1), rcond=None)[0]
     assert np.abs(np.concatenate([number.reshape(-1), slope.reshape(-1)]) - wanted).max() <= 1e-6
+
+
+def test_one_number_beside_those_of_lines_stays_at_zero_where_they_do_all():
+    observed, target = (
+        Squared(np.zeros((4, 3))).observed,
+        3 + np.random.default_rng(2).random((4, 3)),
+    )
+    offsets, ones = (Intercept(), ColumnIntercept()), np.ones((4, 3))
+    one, lines = least_squares(offsets, target, ones, observed)
+    assert one.tolist() == [0.0]
+    assert np.allclose(lines, target.mean(axis=0), rtol=1e-15)
 
 
 SHARED = np.array([[1.0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1]])  # both columns have one number
