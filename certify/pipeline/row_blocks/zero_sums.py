@@ -15,7 +15,7 @@ from certify.base.cluster import PLACE, Task, keep_each, share
 from certify.base.rigor.row_blocks import WORD, Block, column_totals, row_totals
 from certify.base.rigor.tiles import total, tree
 from certify.base.sampled import sampled_product
-from certify.search.dual.zero_sums import trees
+from certify.search.dual.zero_sums import climb
 
 ROUNDS, CLOSE = 50, 1e-12  # of conjugate gradients; cost, never truth
 GROUND = -1  # the node that takes the sum of a column whose rows need not vanish
@@ -141,20 +141,19 @@ def moves(links: Ints, totals: Ints, *, count: int) -> list[tuple[Ints, Ints]]:
         graph = sparse.csr_array((number, (a, b)), shape=(size, size))
         both = (graph + graph.T).tocsr()
         left = [0 if j == GROUND else int(totals[j]) for j in nodes]
-        for walk, parents in trees(graph):
-            for node in map(int, walk[:0:-1]):
-                parent = int(parents[node])
-                link = links[int(both[node, parent]) - 1]
-                for at, end in zip(link[3:].tolist(), link[:2].tolist(), strict=True):
-                    sign = -1 if end == nodes[node] else 1
-                    block = given[int(link[2])]
-                    if at != GROUND:
-                        block[at] = block.get(at, 0) + sign * left[node]
-                left[parent] += left[node]
+        pairs = zip(*(x.tolist() for x in climb(graph)), strict=True)
+        for node, parent in pairs:
+            link = links[int(both[node, parent]) - 1]
+            for at, end in zip(link[3:].tolist(), link[:2].tolist(), strict=True):
+                sign = -1 if end == nodes[node] else 1
+                block = given[int(link[2])]
+                if at != GROUND:
+                    block[at] = block.get(at, 0) + sign * left[node]
+            left[parent] += left[node]
     huge = any(abs(x) >> WORD for block in given for x in block.values())
     lists = [[] if huge else [(k, x) for k, x in block.items() if x] for block in given]
-    pairs = [np.array(x, dtype=np.int64).reshape(-1, 2) for x in lists]
-    return [(x[:, 0], x[:, 1]) for x in pairs]
+    moved = [np.array(x, dtype=np.int64).reshape(-1, 2) for x in lists]
+    return [(x[:, 0], x[:, 1]) for x in moved]
 
 
 def move(W: Any, given: tuple[Ints, Ints]) -> Any:  # noqa: ANN401  scipy.sparse

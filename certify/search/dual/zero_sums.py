@@ -61,24 +61,34 @@ def along_tree(ints: Ints, ends: tuple[Ints, Ints], sizes: tuple[int, int], free
     kept = order[apart != 0]
     ends = rows[kept], cols[kept] + m
     graph = sparse.csr_array((kept + 1, ends), shape=(size, size))
-    both = (graph + graph.T).tocsr()
     sums = np.zeros(size, dtype=np.int64)
     np.add.at(sums, rows, ints)
     np.add.at(sums, cols + m, ints)
     if free.any():
         costs = sparse.csr_array((1 + free.max() - free[kept], ends), shape=(size, size))
         graph = csgraph.minimum_spanning_tree(costs)
-    for walk, parents in trees(graph):
-        for node in walk[:0:-1]:
-            parent = int(parents[node])
-            edge = int(both[int(node), parent]) - 1
-            ints[edge] -= sums[node]
-            sums[parent] -= sums[node]
-            sums[node] = 0
+    nodes, parents = climb(graph)
+    places = np.minimum(nodes, parents) * size + np.maximum(nodes, parents)
+    edges = kept[np.searchsorted(ends[0] * size + ends[1], places)]
+    left = sums.tolist()
+    for node, parent, edge in zip(nodes.tolist(), parents.tolist(), edges.tolist(), strict=True):
+        ints[edge] -= left[node]
+        left[parent] -= left[node]
 
 
-def trees(graph: sparse.csr_array) -> list[tuple[Ints, Ints]]:
-    """Return (breadth-first order, parents) of each component."""
-    count, labels = csgraph.connected_components(graph, directed=False)
-    roots = [int(np.argmax(labels == k)) for k in range(count)]
-    return [csgraph.breadth_first_order(graph, r, directed=False) for r in roots]
+def climb(graph: sparse.csr_array) -> tuple[Ints, Ints]:
+    """Return the nodes of a spanning forest, leaves first, and their parents, without the roots.
+
+    Each tree grows breadth first from the component's first node, all of them together from one
+    node more.
+    """
+    size = graph.shape[0]
+    _, labels = csgraph.connected_components(graph, directed=False)
+    roots = np.unique(labels, return_index=True)[1]
+    a, b = graph.tocoo().coords
+    ends = np.concatenate([a, roots]), np.concatenate([b, np.full(len(roots), size)])
+    joined = sparse.csr_array((np.ones(len(ends[0])), ends), shape=(size + 1, size + 1))
+    walk, parents = csgraph.breadth_first_order(joined, size, directed=False)
+    nodes = walk[:0:-1].astype(np.int64)
+    above = parents[nodes].astype(np.int64)
+    return nodes[above < size], above[above < size]
