@@ -83,6 +83,12 @@ class Entrywise:
         vars(part).update(Y=None, data=data, scale=scale)
         return part
 
+    def part(self, kept: Array, observed: Observed) -> Self:
+        """Return the loss of some of the observed entries, `kept` of them: all that needs no Y."""
+        out = self.restrict(kept)
+        vars(out).update(observed=observed)
+        return out
+
     @property
     def curvature(self) -> float:
         """A Lipschitz constant of the gradient, weights included."""

@@ -82,14 +82,12 @@ def gathered_at_scale(run: Run, wanted: Array | None) -> Evidence:
     if evidence.dual is not None or not late():
         return evidence
     note = f"its proof takes {work.seconds(clock):.0f} s, which the budget lacks"
-    if any(o.free for o in problem.offsets):  # whose dual points have all entries
-        return replace(evidence, note=note)
     W = dual_at(problem, evidence.better or run.start)
-    few, factorized = ratings.shorten(problem, clock, work, W)
+    kept, factorized = ratings.shorten(problem, clock, work)
     polar = by(lambda: False) if factorized else partial(ratings.polar_by_rows, problem, run.seed)
-    part = int(np.count_nonzero(few)), int(np.count_nonzero(W))
-    note += f"; a dual point of {part[0]} of {part[1]} entries took its place"
-    return replace(evidence, dual=bound(replace(run, polar=polar), few), note=note)
+    note += f"; a dual point of {int(kept.sum())} of {len(kept)} entries took its place"
+    few = bound(replace(run, polar=polar, kept=kept), np.where(kept, W, 0.0))
+    return replace(evidence, dual=few, note=note)
 
 
 def remember(dual: Dual | None) -> None:
@@ -230,7 +228,7 @@ def open_gap(run: Run) -> bool:
     if not (large or earn) or not np.isfinite(W).all():
         return False
     if earn is None:
-        top = ratings.estimate(problem, W, run.seed)
+        top = ratings.estimate(problem, W, run.seed, ratings.ROUGH)
     else:
         late = run.clock.share(GLANCE).expired
         top = earn(problem, W, run.start.factors, run.seed, late)

@@ -3,13 +3,15 @@
     own size   descend from the candidate, at its number of components
     any size   repeat: balance, and drop what has died; append the largest singular pairs of W;
                a few steps on all numbers at once
-               until the gap that the singular values promise is small enough; then once more
+               until the gap that the singular values promise is small enough; once more where a
+               closer estimate of the largest one leaves it too wide
 
 A step costs the entries times the components, and nothing is ever made dense.  The largest
 singular value is only estimated, and from below, so that a gap met here may be less than the
 proved one: the search goes on to a part of what is wanted.
 """
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -36,12 +38,15 @@ from .search_result import REACHED, SearchResult
 
 LARGE = 60_000  # observed entries from which this is quicker than steps on all of the matrix
 PART = 0.4  # of epsilon: the estimated gap at which the search ends
+ENOUGH = 2.0  # times that: the gap, estimated closely, which needs no round more
 UNSIGNED = 0.5  # of the time left: the search for the dual point of factors with signs
 OWN, SHARE = 40, 0.3  # steps, and of the budget, at the candidate's own size
 SLOW = 0.1  # of epsilon: a gain of a few steps under which they end at that size
 ROUNDS, STALE = 60, 6  # rounds at most, and those without a better gap before the precision rises
 FEW, MANY, NEAR = 10, 20, 1e-2  # steps of a round, and with a smaller gap than NEAR
-LEAST = 10  # pairs looked for at once; otherwise as many as there are components
+LEAST = 10  # pairs looked for at once; otherwise as many as there are components,
+NEXT = 2  # and not more than these times those that earned more than lam the last time
+WARM = 2 * lanczos.BLOCK  # of which so many are where the next search for them begins
 MORE, FEWEST = 1.2, 4  # times the pairs that earn more than lam, and beside them: appended
 DEAD = 1e-5  # of the largest singular value: a component below it is dropped
 ORDINARY = 40  # binary exponents of numbers whose squares single precision holds
@@ -75,26 +80,57 @@ def search(problem: Problem, start: Candidate, clock: Clock, seed: int, rest: Go
     if any(entries.signs):  # the bound knows of no sign: its dual point has a search of its own
         free = entries.without_signs()
         below = SearchState(free, descent.descend(free, end.x, FEW, clock.expired), seed)
-        grow(below, clock.next_part(UNSIGNED), wanted, lambda _: None, finer)
-        duals, at.lower = dual_points(problem, below, wanted), below.lower
+        part = clock.next_part(UNSIGNED)
+        grow(below, part, wanted, lambda _: None, finer)
+        duals, at.lower = conclude(problem, below, part, wanted)[1], below.lower
     known = at.lower
     grow(at, clock, wanted, partial(keep, problem, same), finer)
-    top = candidate(problem, at.entries, at.now.x)
+    if at.lower > known or not duals:
+        top, more = conclude(problem, at, clock, wanted)
+        duals += more
+    else:
+        top = candidate(problem, at.entries, at.now.x)
     clock.tell("grow", top.value)
     met.append(("grow", top))
-    if at.lower > known or not duals:
-        duals += dual_points(problem, at, wanted)
     steps = (met[0], *(b for a, b in pairwise(met) if b[1].value < a[1].value))
     best = lowest([s for _, s in met])
     W = max(duals, key=lambda pair: pair[0])[1]
     return SearchResult(steps, lowest([start, same]), best, (W,))
 
 
-def dual_points(problem: Problem, at: "SearchState", wanted: float) -> list[tuple[float, Array]]:
-    """Return the expected bounds and dual points of where a search is, and of its best point."""
-    duals = [dual(problem, at.entries, at.now, at.seed)]
+def conclude(
+    problem: Problem, at: "SearchState", clock: Clock, wanted: float
+) -> tuple[Candidate, list[tuple[float, Array]]]:
+    """Return where a search has ended, and the expected bounds and dual points.
+
+    One round more where a closer estimate leaves a gap above what is wanted, which was estimated
+    too low.
+    """
+    tol = ROUGH if clock.expired() else SHARP  # the proof has an estimate of its own
+    top = candidate(problem, at.entries, at.now.x)
+    duals = dual_points(problem, at, top, (wanted, tol))
+    if at.now.value - max(value for value, _ in duals) <= ENOUGH * wanted or clock.expired():
+        return top, duals
+    x = append(at.entries, at.now, at.pairs(clock.expired))
+    at.now = descent.descend(at.entries, x, FEW, clock.expired)
+    top = candidate(problem, at.entries, at.now.x)
+    return top, duals + dual_points(problem, at, top, (wanted, tol))
+
+
+def dual_points(
+    problem: Problem, at: "SearchState", top: Candidate, sizes: tuple[float, float]
+) -> list[tuple[float, Array]]:
+    """Return the expected bounds and dual points of where a search is, and of its best point.
+
+    top    where it is, as a candidate
+    sizes  a gain worth a second one, and the relative change that ends an estimate
+    """
+    wanted, tol = sizes
+    duals = [dual(problem, at.entries, (at.now.x, top.factors, top.q), (at.seed, tol))]
     if at.best is not at.now and at.lower - duals[0][0] > wanted:  # the last steps were no better
-        duals.append(dual(problem, at.entries, at.best, at.seed))
+        x = at.best.x
+        point = x, *parts_of(problem, at.entries, x)
+        duals.append(dual(problem, at.entries, point, (at.seed, tol)))
     return duals
 
 
@@ -136,10 +172,10 @@ def leave_proof(clock: Clock, work: Work) -> Clock | None:
     return replace(clock, limit=lambda: max(budget - work.seconds(clock), HASTE * budget))
 
 
-def shorten(problem: Problem, clock: Clock, work: Work, W: Array) -> tuple[Array, bool]:
-    """Return W on the lines of the longer side whose proof a budget has time for.
+def shorten(problem: Problem, clock: Clock, work: Work) -> tuple[Array, bool]:
+    """Return which entries are on the lines of the longer side whose proof a budget has time for.
 
-    Those of the fewest entries; and whether a Cholesky factorization has time beside them.
+    Those lines have the fewest entries; and whether a Cholesky factorization has time beside them.
     """
     rest, observed = work.afford(clock), problem.loss.observed
     factorized = work.cube <= rest / 2
@@ -149,7 +185,7 @@ def shorten(problem: Problem, clock: Clock, work: Work, W: Array) -> tuple[Array
     count = max(int(np.searchsorted(np.cumsum(work.pairs[order]), rest, side="right")), 1)
     kept = np.zeros(len(work.pairs), dtype=bool)
     kept[order[:count]] = True
-    return np.where(kept[observed.listed[observed.m < observed.n]], W, 0.0), factorized
+    return np.asarray(kept[observed.listed[observed.m < observed.n]]), factorized
 
 
 def precision(problem: Problem) -> Any:  # noqa: ANN401  a dtype
@@ -182,6 +218,7 @@ class SearchState:
     best: Point = field(init=False)
     lower: float = -np.inf
     near: Array | None = None
+    most: int = sys.maxsize  # pairs that are looked for next
 
     def __post_init__(self) -> None:
         """Start with the only point."""
@@ -197,16 +234,19 @@ class SearchState:
         entries = self.entries
         matrix = scale_by_prices(entries, self.now.W)
         count = max(LEAST, self.now.x.shape[1] - entries.bias_count)
-        count = max(min(count, min(entries.shape) // 2), 1)
+        count = max(min(count, self.most, min(entries.shape) // 2), 1)
         pairs = lanczos.largest(
             matrix, count, near=self.near, seed=self.seed, tol=ROUGH, expired=expired
         )
+        earning = int((pairs.values > 1).sum())
+        self.most = NEXT * earning + LEAST if earning < count else sys.maxsize
         tall = entries.shape[0] >= entries.shape[1]
-        self.near = pairs.right if tall else pairs.left
+        self.near = (pairs.right if tall else pairs.left)[:, :WARM].copy()
         value = bound(entries, self.now.W, float(pairs.values[0]))
         if self.lower < value <= self.now.value:  # else sigma_1 was estimated far too low
             self.lower, self.best = value, self.now
-        return pairs
+        kept = count_appended(pairs.values)
+        return Pairs(*(x[..., :kept].copy() for x in pairs))  # and not all of them
 
 
 def grow(
@@ -216,28 +256,31 @@ def grow(
     kept: Callable[[SearchState], None],
     finer: Callable[[], Entries],
 ) -> None:
-    """Append components and descend until the gap is small; then once more.
+    """Append components and descend until the gap is small.
 
     finer  returns the entries in double precision
     """
     stale, least = 0, np.inf
     for _ in range(ROUNDS):
-        pairs, entries = at.pairs(clock.expired), at.entries
+        pairs = at.pairs(clock.expired)
         clock.tell("gap, if the estimate is right,", at.gap)
-        done = at.gap <= wanted or clock.expired()
-        closer = at.gap < (least - wanted if any(entries.signs) else CLOSER * least)
+        if at.gap <= wanted:
+            return
+        closer = at.gap < (least - wanted if any(at.entries.signs) else CLOSER * least)
         stale, least = (0, at.gap) if closer else (stale + 1, least)
-        steps = MANY if at.gap < NEAR * abs(at.now.value) and not done else FEW
-        x = append(entries, at.now, pairs)
-        at.now = descent.descend(entries, x, steps, clock.expired)
-        if done:
+        steps = MANY if at.gap < NEAR * abs(at.now.value) else FEW
+        x = append(at.entries, at.now, pairs)
+        del pairs  # as large as x: a descent has no room for both
+        at.now = descent.descend(at.entries, x, steps, clock.expired)
+        del x
+        if clock.expired():
             return
         kept(at)
         if stale >= STALE:
-            if entries.kind == np.float64:
+            if at.entries.kind == np.float64:
                 return
             fine = finer()
-            stale, at.entries = 0, fine if fine.signs == entries.signs else fine.without_signs()
+            stale, at.entries = 0, fine if fine.signs == at.entries.signs else fine.without_signs()
             at.now = descent.descend(at.entries, at.now.x.astype(np.float64), FEW, clock.expired)
 
 
@@ -291,21 +334,25 @@ def trim(entries: Entries, x: Floats) -> Floats:
     if not r:
         return x
     left, right = roots(entries)
-    U, V = x[:m, :r] / left[:, None], x[m:, :r] / right[:, None]
+    sides = (x[:m, :r], left[:, None]), (x[m:, :r], right[:, None])
     if any(entries.signs):  # components do not mix
-        a, b = (np.sqrt(np.square(f, dtype=np.float64).sum(axis=0)) for f in (U, V))
+        a, b = (np.sqrt(np.square(f / d, dtype=np.float64).sum(axis=0)) for f, d in sides)
         keep = a * b > DEAD * (a * b).max()
         root = np.sqrt(b[keep] / a[keep]).astype(x.dtype)
         return np.hstack(
             [np.vstack([x[:m, :r][:, keep] * root, x[m:, :r][:, keep] / root]), x[:, r:]]
         )
-    (Q, R), (P, S) = np.linalg.qr(U), np.linalg.qr(V)
+    (Q, R), (P, S) = (np.linalg.qr(f / d) for f, d in sides)
     a, values, b = np.linalg.svd(R @ S.T, full_matrices=False)
     keep = values > DEAD * values[:1]
-    root = np.sqrt(values[keep])
-    U, V = Q @ (a[:, keep] * root), P @ (b[keep].T * root)
-    factors = np.vstack([U * left[:, None], V * right[:, None]]).astype(x.dtype)
-    return np.hstack([factors, x[:, r:]])
+    root, k = np.sqrt(values[keep]), int(keep.sum())
+    out = np.empty((len(x), k + entries.bias_count), dtype=x.dtype)
+    out[:m, :k] = Q @ (a[:, keep] * root)
+    out[m:, :k] = P @ (b[keep].T * root)
+    for side, (_, d) in zip((slice(0, m), slice(m, None)), sides, strict=True):
+        out[side, :k] *= d
+    out[:, k:] = x[:, r:]
+    return out
 
 
 def append(entries: Entries, now: Point, pairs: Pairs) -> Floats:
@@ -335,12 +382,17 @@ def append(entries: Entries, now: Point, pairs: Pairs) -> Floats:
     return now.x
 
 
+def count_appended(values: Array) -> int:
+    """Return how many of the largest pairs are tried: all that earn more, and a few beside."""
+    return min(int(MORE * int((values > 1).sum())) + FEWEST, len(values))
+
+
 def select_pairs(entries: Entries, W: Floats, pairs: Pairs) -> tuple[Array, Array, Array]:
     """Return what pairs earn for lam = 1, and the vectors: all that earn more, and a few beside.
 
     Of factors with signs both orthants of each pair are tried, with one step of the power method.
     """
-    count = min(int(MORE * int((pairs.values > 1).sum())) + FEWEST, len(pairs.values))
+    count = count_appended(pairs.values)
     u, v = pairs.left[:, :count], pairs.right[:, :count]
     if not any(entries.signs):
         return pairs.values[:count], u, v
@@ -374,23 +426,33 @@ def parts_of(problem: Problem, entries: Entries, x: Floats) -> tuple[Factors, Va
     return factors, q
 
 
-def dual(problem: Problem, entries: Entries, now: Point, seed: int) -> tuple[float, Array]:
-    """Return the expected bound by the dual point of a point, and its best multiple."""
+def dual(
+    problem: Problem,
+    entries: Entries,
+    point: tuple[Floats, Factors, Values],
+    how: tuple[int, float],
+) -> tuple[float, Array]:
+    """Return the expected bound by the dual point of a point, and its best multiple.
+
+    point  x, and what `parts_of` it returns
+    how    the seed, and the relative change that ends the estimate
+    """
+    x, factors, q = point
     if problem.loss.quadratic:
-        W = problem.dual_point(*parts_of(problem, entries, now.x))
+        W = problem.dual_point(factors, q)
     else:  # of the loss that was searched, which may be an extended one
         fine = descent.entries_of(problem, np.float64)
-        W = (fine if entries.signs == fine.signs else fine.without_signs()).dual_point(now.x)
-    top = estimate(problem, W, seed)
+        W = (fine if entries.signs == fine.signs else fine.without_signs()).dual_point(x)
+    top = estimate(problem, W, *how)
     s = scaling.best_scale(problem, W, top)
     return scaling.value(problem, W, s), s * W
 
 
-def estimate(problem: Problem, W: Array, seed: int) -> float:
+def estimate(problem: Problem, W: Array, seed: int, tol: float = SHARP) -> float:
     """Estimate the polar of W, from below."""
     observed, gauges = problem.loss.observed, problem.atom.gauges
     dims = observed.m, observed.n
     left, right = (1 / np.sqrt(g.ellipsoids(d).weights) for g, d in zip(gauges, dims, strict=True))
     rows, cols = observed.listed
     matrix = observed.matrix(W * left[rows] * right[cols])
-    return float(lanczos.largest(matrix, seed=seed, tol=SHARP).values[0])
+    return float(lanczos.largest(matrix, seed=seed, tol=tol).values[0])

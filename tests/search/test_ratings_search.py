@@ -353,7 +353,7 @@ def test_a_search_that_gets_little_of_a_processor_leaves_the_proof_more(monkeypa
 
 
 @pytest.mark.usefixtures("_few")
-@pytest.mark.parametrize("kind", [k for k in KINDS if "free" not in k])
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("cube", [0.0, 1e9])
 def test_without_time_for_its_proof_a_dual_point_has_fewer_entries(monkeypatch, kind, cube):
     """Each pair takes an hour, of which there is one; a factorization takes none, or 30 years."""
@@ -388,12 +388,10 @@ def test_a_proof_that_the_budget_lacks_is_told(monkeypatch, kind):
         result = check(problem, best, budget=100.0, rtol=1e-2)
         assert "its proof takes 1000000000 s, which the budget lacks" in result.reason
         told = re.search(r"; a dual point of (\d+) of (\d+) entries took its place", result.reason)
-        assert (told is None) == (kind == "both, free")
-        if told is None:
-            assert result.lower == 0.0
-        else:
-            assert 0 < int(told[1]) < int(told[2]) == SEEN.sum()
-            assert 0 < result.lower < result.upper
+        assert 0 < int(told[1]) < int(told[2]) == SEEN.sum()
+        lone = kind == "both, free" and told[1] == "1"  # whose sums are 0 only if it is
+        assert (result.lower == 0) == lone
+        assert result.lower < result.upper
     assert check(problem, best, rtol=1e-2).certified
 
 
@@ -450,6 +448,63 @@ def test_a_bound_above_the_objective_is_not_believed():
         cut.pairs(lambda: True)
     assert ratings.bound(entries, cut.now.W, 1e-3) > cut.now.value
     assert cut.lower == -np.inf
+
+
+@pytest.mark.usefixtures("_few")
+@pytest.mark.parametrize("close", [False, True])
+def test_one_round_more_follows_an_estimate_that_was_too_low(monkeypatch, close):
+    problem, largest, descend, rounds = problem_of("plain"), lanczos.largest, descent.descend, []
+    start = start_of(problem)
+    wanted = 0.2 * start.value
+
+    def low(*given, tol, **more):
+        """Return rough estimates that are too low, or as they are."""
+        pairs = largest(*given, tol=tol, **more)
+        share = 0.5 if tol == ratings.ROUGH and not close else 1.0
+        return pairs._replace(values=np.maximum(share * pairs.values, 1 + 1e-6))
+
+    def counted(entries, x, steps, *more):
+        """Count the descents of a round."""
+        rounds.append(steps)
+        return descend(entries, x, steps, *more)
+
+    monkeypatch.setattr(lanczos, "largest", low)
+    monkeypatch.setattr(descent, "descend", counted)
+    grown = []
+    monkeypatch.setattr(ratings, "grow", lambda *given: grown.append(given))
+    ratings.search(problem, start, Clock(), 0, (wanted / ratings.PART, None))
+    (_, _, least, _, _), after = grown[0], len(rounds)
+    assert least == wanted
+    assert rounds == [ratings.OWN, *([ratings.FEW] * (after - 1))]
+    assert after in (1, 2)
+
+
+def test_prices_without_biases_are_held_once_for_all_components():
+    for kind, held in (("plain", 0), ("both", 12)):
+        entries = descent.entries_of(problem_of(kind))
+        p, q = entries.prices
+        price, free = entries.price(3), entries.free(3)
+        assert price.shape == free.shape == (M + N, 3 + entries.bias_count)
+        assert (price.strides[1] == 0) == (free.strides[1] == 0) == (not held)
+        assert np.array_equal(price[:, 2], np.concatenate([p, q]).astype(np.float32))
+        assert free[:, :3].all()
+        assert price.dtype == free.dtype == entries.kind
+
+
+def test_fewer_pairs_are_looked_for_where_few_earned_more_the_last_time():
+    entries = descent.entries_of(problem_of("plain"))
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((M + N, 14)).astype(np.float32)
+    at = ratings.SearchState(entries, descent.descend(entries, x, 60), 0)
+    first = at.pairs(lambda: False)
+    earned = int((first.values > 1).sum())
+    assert len(first.values) == min(int(ratings.MORE * earned) + ratings.FEWEST, 14)
+    assert at.most == ratings.NEXT * earned + ratings.LEAST
+    assert all(x.base is None for x in first)  # no view of all of them
+    at.now = descent.objective_of(entries, 14).at(0 * x)
+    at.most = 2
+    assert len(at.pairs(lambda: False).values) == 2
+    assert at.most > M + N  # all that was looked for earned more
 
 
 def test_entries_are_sent_without_their_threads():

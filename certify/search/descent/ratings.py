@@ -45,7 +45,7 @@ Biases = tuple[Array | None, Array | None]  # of rows and of columns
 SIGNS = ("", "+")  # cones that are searched: any numbers, or >= 0
 BYTES = 5e5  # gathered at once, to stay in a core's cache; cost, never truth
 WINDOW = 5  # steps over which a gain is measured
-REMEMBERED, REFRESHED = 6, 20  # steps of L-BFGS, and those after which its first metric is new
+REMEMBERED, REFRESHED = 3, 20  # steps of L-BFGS, and those after which its first metric is new
 ARMIJO, SHORTEST, TRIES = 1e-4, 0.1, 10  # of the line search
 CURVED = 1e-8  # cosine of a step and its change of slope under which it is forgotten
 FLAT = 1e-8  # relative change of the value that may be rounding
@@ -216,9 +216,11 @@ class Entries:
 
     def price(self, r: int) -> Floats:
         """Return the price of each square of x (m + n, r + biases); 0 for what is fixed."""
-        m, n = self.shape
-        out = np.zeros((m + n, r + self.bias_count), dtype=self.kind)
-        out[:m, :r], out[m:, :r] = self.prices[0][:, None], self.prices[1][:, None]
+        one = np.concatenate(self.prices).astype(self.kind)[:, None]
+        if not self.bias_count:
+            return np.broadcast_to(one, (sum(self.shape), r))  # held once for all components
+        out, m = np.zeros((sum(self.shape), r + self.bias_count), dtype=self.kind), self.shape[0]
+        out[:, :r] = one
         k = r
         for side, bias in zip((slice(0, m), slice(m, None)), self.biases, strict=True):
             if bias is not None:
@@ -241,11 +243,11 @@ class Entries:
 
     def free(self, r: int) -> Floats:
         """Return 1 for each number of x that may move, 0 for the fixed sides of biases."""
-        out, m, k = (
-            np.ones((sum(self.shape), r + self.bias_count), dtype=self.kind),
-            self.shape[0],
-            r,
-        )
+        shape, m, k = (sum(self.shape), r + self.bias_count), self.shape[0], r
+        ones = np.broadcast_to(self.kind.type(1), shape)
+        if not self.bias_count:
+            return ones
+        out = ones.copy()
         for side, bias in zip((slice(m, None), slice(0, m)), self.biases, strict=True):
             if bias is not None:
                 out[side, k] = 0.0
@@ -266,12 +268,12 @@ class Entries:
 
     def out(self, x: Floats) -> tuple[Factors, Biases]:
         """Return the factors and the biases of x in double precision, as `into` takes them."""
-        m, r = self.shape[0], x.shape[1] - self.bias_count
+        m, r, place = self.shape[0], x.shape[1] - self.bias_count, np.argsort(self.rows)
         rows, cols = self.biases
-        left, right = x[:m][np.argsort(self.rows)].astype(np.float64), x[m:].astype(np.float64)
-        a = None if rows is None else left[:, r].copy()
-        b = None if cols is None else right[:, -1].copy()
-        return (left[:, :r].copy(), right[:, :r].copy()), (a, b)
+        U, V = x[:m, :r][place].astype(np.float64, copy=False), x[m:, :r].astype(np.float64)
+        a = None if rows is None else x[:m, r][place].astype(np.float64)
+        b = None if cols is None else x[m:, -1].astype(np.float64)
+        return (U, V), (a, b)
 
 
 def biases_of(problem: Problem, q: Values) -> Biases:
@@ -356,12 +358,17 @@ class Steps:
     products: list[float] = field(default_factory=list)
 
     def remember(self, s: Floats, y: Floats) -> None:
-        """Keep a step along which the slope rises; forget the oldest."""
+        """Keep a step along which the slope rises."""
         product = dot(s, y)
         if product > CURVED * (dot(s, s) * dot(y, y)) ** 0.5:
-            self.s = [*self.s, s][-REMEMBERED:]
-            self.y = [*self.y, y][-REMEMBERED:]
-            self.products = [*self.products, product][-REMEMBERED:]
+            self.s.append(s)
+            self.y.append(y)
+            self.products.append(product)
+
+    def make_room(self) -> None:
+        """Forget the oldest step, if there are as many as are kept."""
+        first = max(len(self.s) + 1 - REMEMBERED, 0)
+        self.s, self.y, self.products = self.s[first:], self.y[first:], self.products[first:]
 
     def direction(self, slope: Floats, D: Floats) -> Floats:
         """Return minus the inverse Hessian times the slope, in two loops."""
@@ -476,6 +483,7 @@ def descend(
                 break
             memory = Steps()
             continue
+        memory.make_room()  # as large as x each: before the next point is held, too
         new = line_search(partial(objective.along, now, d), now, along)
         if new is None:
             break

@@ -10,7 +10,9 @@ import numpy as np
 from certify.base.arrays import Array, as_dense
 from certify.base.checkpoint import Tell, telling
 from certify.base.clock import Clock
+from certify.base.observed import Observed
 from certify.losses import Squared
+from certify.losses._entrywise import Entrywise
 from certify.polar import Proposal
 from certify.polar.eigen import on_grid
 from certify.polar.methods.spectral import of_matrix
@@ -43,6 +45,7 @@ class Run:
     share: float = 0.15  # of the time left that one bound of a polar may take
     narrow: bool = False  # whether a layer's polar is bounded as well as the time allows
     polar: Callable[[Any], Proposal] | None = None  # bounds a polar instead of the engine
+    kept: Array | None = None  # which entries a dual point may have; None: all
 
     def deadline(self) -> float | None:
         """Return when a bound of a polar has to end."""
@@ -96,7 +99,7 @@ def bound_ray(run: Run, W: Array, N: Array | None) -> Dual | None:
 
 def bound_inside(run: Run, W: Array, N: Array | None = None) -> Dual | None:
     """Propose a polar bound of W in the domain of d, and estimate the lower bound."""
-    point = inside_point(run.problem, W)
+    point = inside_part(run.problem, W, run.kept)
     return None if point is None else bound_point(run, point, N)
 
 
@@ -147,6 +150,22 @@ def inside_point(problem: Problem, W: Array) -> Orthogonal | None:
         ):
             return point
     return None
+
+
+def inside_part(problem: Problem, W: Array, kept: Array | None) -> Orthogonal | None:
+    """Return `inside_point` of some entries alone; the others are 0.  kept: which; None: all."""
+    loss, observed = problem.loss, problem.loss.observed
+    if kept is None or not isinstance(loss, Entrywise):
+        return inside_point(problem, W)
+    rows, cols = observed.listed
+    there = Observed(observed.m, observed.n, rows[kept], cols[kept])
+    fewer = replace(problem, loss=loss.part(kept, there))
+    point = inside_point(fewer, W[kept])
+    if point is None:
+        return None
+    out, at = np.zeros_like(W), np.flatnonzero(kept)
+    out[kept] = point.W
+    return Orthogonal(out, tuple((int(at[k]), c) for k, c in point.corrections))
 
 
 def fits_corrections(problem: Problem, point: Orthogonal) -> bool:
