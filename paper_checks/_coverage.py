@@ -125,7 +125,7 @@ def covered(
 ) -> bool:
     """Whether the table says that the checker covers a certificate."""
     atom, polar, names = statement["atom"], proof.get("polar", {}), known()
-    offsets, loss = statement["offsets"], statement["loss"]
+    offsets, loss, floor = statement["offsets"], statement["loss"], proof.get("floor")
     if not (isinstance(atom, dict) and isinstance(polar, dict) and isinstance(offsets, list)):
         return False
     layer = atom["kind"] == "relu"
@@ -157,7 +157,8 @@ def covered(
         and atom["kind"] in names["kind"]
         and all(norm in names["norm"] for norm in norms)
         and all(o["kind"] in names["fitted"] for o in offsets)
-        and set(proof) <= {"better", "corrections", "ky_fan", "polar"}
+        and set(proof) <= {"better", "corrections", "floor", "ky_fan", "polar"}
+        and not (isinstance(floor, dict) and floor.get("corrections"))
         and (not polar or polar["rule"] in names[rules])
         and not proof.get("corrections")
         and not any(re.match(r"[DS]\d", name) for name in witness)

@@ -1275,10 +1275,13 @@ Definition square_of (d : data) (w : grid) (h : polar) : option dyadic :=
   if dlayer d is Some (f, a) then layer_of d f a w h
   else if h is Products by_hat n splits t then product_square d w by_hat n splits t else plain_square d w h.
 
+(* W is of what is seen, and its sums are 0 where offsets cost nothing *)
+Definition usable (d : data) (w : grid) : bool :=
+  [&& shaped (dm d) (dn d) w, supported w (dC d) & affordable_ d w].
 (* s with s <W, u v^T> <= lam |u| |v| *)
 Definition multiple (d : data) (p : dual) : option dyadic :=
   let w := dW p in
-  if [&& shaped (dm d) (dn d) w, supported w (dC d) & affordable_ d w] then
+  if usable d w then
     if square_of d w (how p) is Some t then Some (scale (dlam d) t) else None
   else None.
 
@@ -1387,6 +1390,16 @@ Definition own_bound (d : data) (f : fan) (p : option dual) : option dyadic :=
 Definition bound (d : data) (f : option fan) (p : option dual) : option dyadic :=
   if f is Some f then own_bound d f p else weak_bound d p.
 
+(* no value of the candidate's factors is below it, with any offsets: that of a dual point of its own,
+   f >= D(W) - <W, Z> + lam sum theta *)
+Definition floor_ (d : data) (w : option grid) : option dyadic :=
+  if w is Some w then
+    if usable d w && inside d (gscale one w) then
+      Some (dadd (dsub (dual_value d w one) (inner w (mul (hidden_ d (dr d) (dU d)) (dV d))))
+                 (penalty root_down d (dr d) (dU d) (dV d)))
+    else None
+  else Some (least_loss d).
+
 Definition decide (d : data) (lower low upper : dyadic) (x : option better) : verdict :=
   let eps := dmax (datol d) (dmul (drtol d) (dabs upper)) in
   if dleb (dsub upper lower) eps then Certified
@@ -1398,15 +1411,15 @@ Definition decide (d : data) (lower low upper : dyadic) (x : option better) : ve
     else Undecided
   else Undecided.
 
-Definition check_with (d : data) (f : option fan) (p : option dual) (x : option better)
+Definition check_with (d : data) (f : option fan) (p : option dual) (w : option grid) (x : option better)
   : option (dyadic * dyadic * verdict) :=
   if well_formed d && finite_ d (dr d) (dU d) (dV d) (dA d) (dB d) then
     if bound d f p is Some lower then
       let l up := dadd (loss_ up d (dr d) (dU d) (dV d) (dA d) (dB d)) (ridge_ d (dA d) (dB d)) in
       let most := l true in let least := if transcendental (dloss d) then l false else most in
       let upper := dadd most (penalty root_up d (dr d) (dU d) (dV d)) in
-      let low := if dfound d then least_loss d else dadd least (penalty root_down d (dr d) (dU d) (dV d)) in
-      Some (lower, upper, decide d lower low upper x)
+      let low := if dfound d then floor_ d w else Some (dadd least (penalty root_down d (dr d) (dU d) (dV d))) in
+      if low is Some low then Some (lower, upper, decide d lower low upper x) else None
     else None
   else None.
 End Check.

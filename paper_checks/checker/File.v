@@ -392,12 +392,13 @@ Definition number (s : string) : option dyadic :=
       then Some (Dy (lead * Z.shiftl 1 52 + f) (sign * k - 52)) else None
     else None
   else None.
-Definition signed_number (s : string) : option dyadic :=
+Definition with_sign (read_ : string -> option dyadic) (s : string) : option dyadic :=
   match s with
   | String c t => if (c =? "-")%char
-      then match number t with Some x => Some (Dy (- num x) (dex x)) | None => None end else number s
+      then match read_ t with Some x => Some (Dy (- num x) (dex x)) | None => None end else read_ s
   | "" => None
   end.
+Definition signed_number : string -> option dyadic := with_sign number.
 Definition stated_number (j : json) (k : string) : result dyadic :=
   let* s := text j k in known (number s) k.
 
@@ -416,7 +417,7 @@ Definition rational (s : string) : option dyadic :=
 (* the question and its proof *)
 Record case := Case {
   stated : json; claimed : string; sealed : string; sealed_text : string; held : list arr;
-  question_ : data; fan_of : option fan; witness : option dual; improved : option better }.
+  question_ : data; fan_of : option fan; witness : option dual; floor_of : option grid; improved : option better }.
 
 Definition largest : Z := 4000000.  (* entries of a matrix: more is not covered *)
 
@@ -810,7 +811,7 @@ Definition factor_of (l : list arr) (name : string) (k : Z) : result (option gri
   | Some _ => let* (y, f) := floats l name [k * (k + 1) / 2] in
               Ok (Some (Grid (triangle (Z.to_nat k) 1 y) f))
   end.
-Definition shift_of (p : json) : result dyadic := let* s := text p "shift" in known (rational s) "this shift".
+Definition shift_of (p : json) : result dyadic := let* s := text p "shift" in known (with_sign rational s) "this shift".
 
 (* a symmetric matrix from the rows of its lower triangle *)
 Fixpoint rows_of_triangle (fuel : nat) (n : Z) (l : list Z) : list (list Z) :=
@@ -1356,10 +1357,11 @@ Definition deep_polar (h : json) (l : list arr) (pre : string) (y : layout) (m :
     let* (c, x, s) := singular_of inner l (pre ++ "L") k n in Ok (DeepLinear c x s)
   else NotCovered "this rule".
 
+Definition uncorrected (j : json) : bool :=
+  match find "corrections" (fields_of j) with None => true | Some (Lst []) => true | _ => false end.
 Definition dual_of (p : json) (l : list arr) (m n : Z) (d : data) (y : layout) (pre : string)
   : result (option dual) :=
-  let* _ := covered (match find "corrections" (fields_of p) with
-                     | None => true | Some (Lst []) => true | _ => false end) "corrections" in
+  let* _ := covered (uncorrected p) "corrections" in
   match lookup l "proof.W", find "polar" (fields_of p) with
   | None, None => Ok None
   | Some w, Some polar =>
@@ -1373,6 +1375,14 @@ Definition dual_of (p : json) (l : list arr) (m n : Z) (d : data) (y : layout) (
     Ok (Some (Dual gw how_))
   | _, _ => NotCovered "a part of a proof"
   end.
+
+(* a dual point of the candidate's factors alone *)
+Definition floor_read (p : json) (l : list arr) (y : layout) : result (option grid) :=
+  let* _ := match find "floor" (fields_of p) with
+    | None => Ok tt
+    | Some f => let* _ := only f ["corrections"] "a floor" in covered (uncorrected f) "corrections" end in
+  optional_array l "proof.floor.W" (
+    let* (x, e) := floats l "proof.floor.W" [count y] in Ok (in_column y (Grid (spread y x) e))).
 
 (* Ky Fan: the offsets it starts at are named mu.q0, ... *)
 Definition fan_read (p : json) (l : list arr) (m n : Z) (at_ : option Z * option Z) : result (option fan) :=
@@ -1423,12 +1433,13 @@ Definition read (header : string) (body : list Z) : result case :=
     let* s := field c "statement" in let* p := field c "proof" in let* cl := field c "claim" in
     let* seal := text c "seal" in let* verdict := text cl "verdict" in
     let* (m, n, y, at_, d) := asked_of s p l in
-    let* _ := only p ["better"; "corrections"; "ky_fan"; "polar"] "this proof" in
+    let* _ := only p ["better"; "corrections"; "floor"; "ky_fan"; "polar"] "this proof" in
     let pre := if down d then "proof.polar." else "proof." in
     let mine := (["proof.W"; "proof.K"] ++ rule_arrays p pre (is_deep y)
       ++ map (fun k => ("proof.better." ++ factor_name k)%string) (seq 0 (max (List.length (all_dims y)) (List.length (layer_sizes y) - 1)))
       ++ match find "ky_fan" (fields_of p) with Some _ => ["proof.L"] | None => [] end
-      ++ (if dfound d then offset_names "proof.q" at_ else []) ++ offset_names "proof.mu.q" at_
+      ++ (if dfound d then offset_names "proof.q" at_ else [])
+      ++ match dfound d, find "better" (fields_of p) with true, Some _ => ["proof.floor.W"] | _, _ => [] end ++ offset_names "proof.mu.q" at_
       ++ offset_names "proof.better.q" at_)%list in
     let* _ := covered (forallb (fun a => prefix "question." (name a) || one_of mine (name a)) l)
       "an array of another rule" in
@@ -1439,7 +1450,8 @@ Definition read (header : string) (body : list Z) : result case :=
                 "Ky Fan's bound of counts" in
     let* w := dual_of p l m n d y pre in
     let* b := better_of p l m n (Z.of_nat (dinputs d)) y at_ (if down d then Some (Z.of_nat (dr d)) else None) in
-    Ok (Case s verdict seal (canonical (Lst [s; cl; p])) l d f w b)
+    let* g := floor_read p l y in
+    Ok (Case s verdict seal (canonical (Lst [s; cl; p])) l d f w g b)
   | _ => NotCovered "the header's order"
   end.
 
@@ -1479,7 +1491,7 @@ Definition answer (header : string) (body : list Z) : result (dyadic * dyadic * 
   let* c := read header body in
   let* _ := demand (seal c =? sealed c)%string "file: digest" in
   let* _ := demand (named (stated c) (held c)) "statement.arrays: question" in
-  match check_with mul_fast (question_ c) (fan_of c) (witness c) (improved c) with
+  match check_with mul_fast (question_ c) (fan_of c) (witness c) (floor_of c) (improved c) with
   | Some (lower, upper, v) =>
     let* _ := demand (word v =? claimed c)%string ("claim.verdict: not proved, " ++ word v) in
     let* _ := demand (match improved c, v with

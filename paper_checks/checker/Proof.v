@@ -4775,17 +4775,15 @@ rewrite ler_wpM2r ?invr_ge0 // ler_wpM2l ?sqr_ge0 // dvD lerD ?costE // bendE.
 by apply: bent_le; exact: squares_over_upE.
 Qed.
 
-(* the dual value of s W is a bound, t the square of W's polar *)
-Definition bounds_all w t s : Prop :=
-  polar_le (q := q) (mx (dm d) (dn d) w) t ->
-  0 <= dv s -> dv s ^+ 2 * t <= lam q ^+ 2 -> shape (dm d) (dn d) w -> supported w (dC d) ->
-  affordable_ mul d w -> inside d (gscale s w) ->
+(* the dual value of s W, and what factors cost beside it, is a bound *)
+Definition bounds_all w s : Prop :=
+  shape (dm d) (dn d) w -> supported w (dC d) -> affordable_ mul d w -> inside d (gscale s w) ->
   forall r (U : 'M_(inputs q, r)) (V : 'M_(n q, r)) a b, competes U V a b ->
-  dv (dual_value mul d w s) <= objective U V a b.
+  dv (dual_value mul d w s) + margin (q := q) (mx (dm d) (dn d) w) (dv s) U V <= objective U V a b.
 
-Lemma dual_value_logistic w t s : logistic (dloss d) -> bounds_all w t s.
+Lemma dual_value_logistic w s : logistic (dloss d) -> bounds_all w s.
 Proof.
-move=> hl ht s0 st hw hs ho hi r U V a b hx; have nc : ~~ counted (dloss d) by move: hl; case: (dloss d).
+move=> hl hw hs ho hi r U V a b hx; have nc : ~~ counted (dloss d) by move: hl; case: (dloss d).
 have el := is_logistic hl.
 have hf := affordableE hw ho; have [hg eg] := gscaleE s hw; have [h1 e1] := turned_E hg.
 set A := turned_ _ _ in h1 e1; set e := Z.min (ex A) (ex (dC d)).
@@ -4800,10 +4798,10 @@ have cE i j : C q i j = zr (entry_ gC i j) * p2 e.
   by rewrite -[C q]/(mx (dm d) (dn d) (dC d)) -eC mxE.
 have hlq : logistic (loss q) by rewrite el.
 have hsup i j := support i j hw Cm c0 hs.
-have low := weak_duality_logistic (q := q) l0 P0 Q0 normL normR ht s0 st hf (alpha := fun i j => al i j)
+have low := weak_duality_logistic (q := q) P0 Q0 (s := dv s) hf (alpha := fun i j => al i j)
   (beta := fun i j => be i j) el hsup (logistic_labelsE hlq) _ hx.
 apply: le_trans (low _).
-  have no : classes (dloss d) = false by move: hl; case: (dloss d).
+  rewrite lerD2r; have no : classes (dloss d) = false by move: hl; case: (dloss d).
   rewrite /dual_value /transcendental hl /likelihoods no hl dvB dv_half !dvM -expr2; apply: lerB.
     rewrite /entropies -/A -/e /dv /= (sum_rowsE _ hA hC) mulr_suml; apply: ler_sum => i _.
     rewrite mulr_suml; apply: ler_sum => j _; rewrite aE cE zrN zrD !zrM zrB (p2D _ (Zneg 100)) /al /be /arg.
@@ -4886,9 +4884,9 @@ have p0 := p2_gt0 e; have c_ := C0 i j; rewrite cE pmulr_lge0 // -zr0 zr_le in c
 rewrite pmulr_lgt0 // zr_pos in x0; rewrite mulrAC ler_pM2r //; exact: log_belowE.
 Qed.
 
-Lemma dual_value_counts w t s : classes (dloss d) = false -> counted (dloss d) -> bounds_all w t s.
+Lemma dual_value_counts w s : classes (dloss d) = false -> counted (dloss d) -> bounds_all w s.
 Proof.
-move=> ns hc ht s0 st hw hs ho hi r U V a b hx; have hf := affordableE hw ho; have [hg eg] := gscaleE s hw.
+move=> ns hc hw hs ho hi r U V a b hx; have hf := affordableE hw ho; have [hg eg] := gscaleE s hw.
 have {}eg i j : mx (dm d) (dn d) (gscale s w) i j = dv s * mx (dm d) (dn d) w i j by rewrite eg [LHS]mxE.
 have hsup i j := support i j hw Cm c0 hs.
 have cost_le : dv s ^+ 2 * cost (q := q) (mx (dm d) (dn d) w) / 2 <= dv (dhalf (dmul (dmul s s) (cost_ mul d w))).
@@ -4901,22 +4899,22 @@ rewrite /dual_value /transcendental hc orbT /likelihoods ns no dvB; case: (boolP
   have [hl el'] := counts_lessE hg; have [||al [-> hal]] := exponentialsE hg.
   - by move=> i j ci; rewrite eg; case: (hsup i j) => [|[_ ->]]; rewrite ?mulr0 // ci ltxx.
   - by move=> i j; rewrite -el'; exact: (meetsE (s := NonNegative) hl hk).
-  apply: le_trans (weak_duality_poisson (q := q) l0 P0 Q0 normL normR ht s0 st hf (alpha := al) el _ hx).
-    by apply: lerB => //; under eq_bigr do under eq_bigr do rewrite eg.
+  apply: le_trans (weak_duality_poisson (q := q) P0 Q0 (s := dv s) hf (alpha := al) el _ hx).
+    by rewrite lerD2r; apply: lerB => //; under eq_bigr do under eq_bigr do rewrite eg.
   by move=> i j; have := hal i j; rewrite eg.
 have el : loss q = KullbackLeibler by move: ns hc sl; rewrite /q /=; case: (dloss d).
 have /andP[h0 h1] : nonneg (gadd (dC d) (gscale s w)) && supported (dY d) (gadd (dC d) (gscale s w)).
   by move: hi ns hc sl; rewrite /inside; case: (dloss d).
 have [ga [-> hga]] := divergencesE hg h0 h1.
-apply: le_trans (weak_duality_divergence (q := q) l0 P0 Q0 normL normR ht s0 st hf (gamma := ga) el hsup (counted_labelsE hcq) _ hx).
-  exact: lerB.
+apply: le_trans (weak_duality_divergence (q := q) P0 Q0 (s := dv s) hf (gamma := ga) el hsup (counted_labelsE hcq) _ hx).
+  by rewrite lerD2r; exact: lerB.
 by move=> i j; have := hga i j; rewrite /= eg.
 Qed.
 
 (* classes: what the logarithms of their shares prove *)
-Lemma dual_value_classes w t s : classes (dloss d) -> bounds_all w t s.
+Lemma dual_value_classes w s : classes (dloss d) -> bounds_all w s.
 Proof.
-move=> hc ht s0 st hw hs ho hi r U V a b hx; have hf := affordableE hw ho; have [hg eg] := gscaleE s hw.
+move=> hc hw hs ho hi r U V a b hx; have hf := affordableE hw ho; have [hg eg] := gscaleE s hw.
 have {}eg i j : mx (dm d) (dn d) (gscale s w) i j = dv s * mx (dm d) (dn d) w i j by rewrite eg [LHS]mxE.
 have el : loss q = Softmax by move: hc; rewrite /q /=; case: (dloss d).
 have ed : dloss d = Softmax by move: hc; case: (dloss d).
@@ -4936,20 +4934,40 @@ have k0 (i : 'I_(dm d)) (j : 'I_(dn d)) : Z.leb Z0 (entry_ x i j) by exact: nonn
 have p0 := p2_gt0 (ex x); have kc (i : 'I_(dm d)) (j : 'I_(dn d)) : Z.leb (entry_ x i j) (c i).
   rewrite -zr_le -(ler_pM2r p0) -cE -kE (bigD1 j) //= lerDl sumr_ge0 // => l _.
   by rewrite kE mulr_ge0 ?(ltW p0) // -zr0 zr_le.
-apply: le_trans (weak_duality_softmax (q := q) l0 P0 Q0 normL normR ht s0 st hf (alpha := al) el _ _ hx); last first.
+apply: le_trans (weak_duality_softmax (q := q) P0 Q0 (s := dv s) hf (alpha := al) el _ _ hx); last first.
 - move=> i j; rewrite -[_ - _]/(k i j) -[\sum_l _]/(\sum_l k i l) cE kE; split.
     by rewrite mulr_ge0 ?(ltW p0) // -zr0 zr_le.
   by have [c_ a1 _ _] := parts_of (k0 i j) (kc i j); rewrite mulrAC ler_pM2r //; exact: log_aboveE.
 - move=> i; under eq_bigr do rewrite -eg; rewrite -(rowE _ _ hg).
   have hi : (i < size (ints (gscale s w)))%N by rewrite (proj1 hg).
   by have := all_nthP [::] h0 i hi => /Z.eqb_eq ->; rewrite zr0 mul0r.
-rewrite dvB dv_half !dvM -expr2; apply: lerB; last first.
+rewrite lerD2r dvB dv_half !dvM -expr2; apply: lerB; last first.
   by rewrite ler_pM2r ?invr_gt0 // ler_wpM2l ?sqr_ge0 //; exact: costE.
 rewrite /dv /=; have fold f y : zr (foldr (fun r : seq Z => Z.add (f r)) Z0 y) = \sum_(i < size y) zr (f (nth [::] y i)).
   by elim: y => [|r' y IH] /=; rewrite ?big_ord0 // zrD IH big_ord_recl.
 rewrite fold (proj1 hl) mulr_suml; apply: ler_sum => i _.
 have hn := proj2 hl i (ltn_ord i); rewrite (sumzE _ _ hn hn) zr0 add0r mulr_suml; apply: ler_sum => j _.
 by rewrite -/(c i) -[_ - _]/(k i j) kE /al /arg zrN zrM (p2D _ (Zneg 100)) le_eqVlt; apply/orP; left; apply/eqP; ring.
+Qed.
+
+Lemma dual_value_all w s : bounds_all w s.
+Proof.
+move=> hw hs ho hi r U V a b hx; have hf := affordableE hw ho.
+case: (boolP (logistic (dloss d))) => [hl|nl]; first exact: dual_value_logistic hl hw hs ho hi _ _ _ _ _ hx.
+case: (boolP (classes (dloss d))) => [hc|/negbTE ns]; first exact: dual_value_classes hc hw hs ho hi _ _ _ _ _ hx.
+case: (boolP (counted (dloss d))) => [hc|nc]; first exact: dual_value_counts ns hc hw hs ho hi _ _ _ _ _ hx.
+have {}nl : ~~ transcendental (dloss d) by rewrite /transcendental negb_or nl.
+have nl' : ~~ transcendental (loss q) by move: nl; rewrite /q /=; case: (dloss d).
+apply: le_trans (weak_duality (q := q) P0 Q0 (s := dv s) hf nl' _ labelsE _ hx); first by rewrite lerD2r; exact: dual_valueE.
+  by move=> i j; exact: support hw Cm c0 hs.
+exact: insideE nc hw hi.
+Qed.
+
+Lemma margin_of_nothing r (U : 'M_(inputs q, r)) (V : 'M_(n q, r)) a b : competes U V a b ->
+  0 <= margin (q := q) 0 0 U V.
+Proof.
+apply: (margin_ge0 (q := q) l0 normL normR (t := 0)); rewrite ?mulr0 ?sqr_ge0 //.
+by move=> u v _ _ _ _ _; rewrite mul0mx dot0r expr0n mul0r.
 Qed.
 
 (* no objective is below it *)
@@ -4966,13 +4984,12 @@ have z i j : mx (dm d) (dn d) (blank (dm d) (dn d)) i j = 0 by rewrite eb mxE.
 have [||al [-> hal]] := exponentialsE hb.
 - by move=> i j _; exact: z.
 - by move=> i j; rewrite z subr0; exact: counted_labelsE.
-have := @weak_duality_poisson R q l0 P0 Q0 normL normR 0 0 0 _ (lexx _) _ free0 al el _ r U V a b hx.
+have := @weak_duality_poisson R q P0 Q0 0 0 free0 al el _ r U V a b hx.
 rewrite expr0n /= !mul0r subr0; set lhs := \sum_i _; set rhs := \sum_i _ => h.
 have -> : rhs = lhs.
   by apply: eq_bigr => i _; apply: eq_bigr => j _; rewrite z mul0r.
-apply: h => [u v _ _ _ _ _||i j]; first by rewrite mul0mx dot0r expr0n mul0r.
-  exact: sqr_ge0.
-by have := hal i j; rewrite z mul0r.
+apply: le_trans (h _) => [|i j]; last by have := hal i j; rewrite z mul0r.
+by rewrite lerDl; exact: margin_of_nothing hx.
 Qed.
 
 Lemma weak_boundE p lo : weak_bound mul d p = Some lo ->
@@ -4980,15 +4997,9 @@ Lemma weak_boundE p lo : weak_bound mul d p = Some lo ->
 Proof.
 case: p => [p|] /=; last by case=> <- r U V a b; exact: least_lossE.
 case e: (multiple mul d p) => [s|] //; case: ifP => // in_ [<-] r U V a b hx.
-have [t [ht s0 st ho [hw hs hf]]] := multipleE e; rewrite dv_max ge_max (least_lossE hx) andbT.
-case: (boolP (logistic (dloss d))) => [hl|nl]; first exact: dual_value_logistic hl ht s0 st hw hs hf in_ _ _ _ _ _ hx.
-case: (boolP (classes (dloss d))) => [hc|/negbTE ns]; first exact: dual_value_classes hc ht s0 st hw hs hf in_ _ _ _ _ _ hx.
-case: (boolP (counted (dloss d))) => [hc|nc]; first exact: dual_value_counts ns hc ht s0 st hw hs hf in_ _ _ _ _ _ hx.
-have {}nl : ~~ transcendental (dloss d) by rewrite /transcendental negb_or nl.
-have nl' : ~~ transcendental (loss q) by move: nl; rewrite /q /=; case: (dloss d).
-apply: le_trans (dual_valueE s nl hw hs hf) (weak_duality l0 P0 Q0 normL normR ht s0 st ho nl' _ labelsE _ hx).
-  by move=> i j; exact: support hw Cm c0 hs.
-exact: insideE nc hw in_.
+have [t [ht s0 st _ [hw hs hf]]] := multipleE e; rewrite dv_max ge_max (least_lossE hx) andbT.
+apply: le_trans (dual_value_all hw hs hf in_ hx); rewrite lerDl.
+exact: (margin_ge0 (q := q) l0 normL normR ht s0 st hx).
 Qed.
 
 Lemma centredE x : Nat.leb 1 (dm d) -> Nat.leb 1 (dn d) -> shape (dm d) (dn d) x ->
@@ -5053,9 +5064,8 @@ have low0 r (U : 'M_(inputs q, r)) (V : 'M_(n q, r)) a b : loss q = Squared -> c
 have [free0 cost0] := free_of_nothing.
 rewrite /own_bound; case: p => [p|]; last first.
   move=> h r U V a b hx; have [[lsq C1] /(_ _ _ _ _ _ hx)] := excessE Ym h; move/le_trans; apply.
-  have := left_over (q := q) l0 P0 Q0 normL normR (W := 0) (t := 0) (s := 0) _ (lexx _) _ free0 lsq C1 hx.
-  rewrite scaler0 subr0 !mul0r expr0n /= !mul0r subr0 add0r; apply; last exact: sqr_ge0.
-  by move=> u v _ _ _ _ _; rewrite mul0mx dot0r expr0n mul0r.
+  apply: le_trans (left_over (q := q) P0 Q0 (W := 0) 0 free0 lsq C1 hx).
+  by rewrite scaler0 subr0 !mul0r expr0n /= !mul0r subr0 add0r lerDl; exact: margin_of_nothing hx.
 case e: (multiple mul d p) => [s|] //; have := belowE (s := s); cbv zeta.
 move: (below s) => s' hs'; case h: (excess _ _ _ _) => [x|] // [<-] r U V a b hx.
 have [t [ht s0 st ho [hw hs hf]]] := multipleE e; have /andP[b0 bs] := hs' s0.
@@ -5065,7 +5075,8 @@ have bt : dv s' ^+ 2 * t <= lam q ^+ 2.
   have [t0|t0] := leP 0 t; first by apply: le_trans st; rewrite ler_wpM2r // ler_sqr.
   by apply: le_trans (sqr_ge0 _); rewrite mulr_ge0_le0 ?sqr_ge0 // ltW.
 rewrite dv_max ge_max dv_zero low0 // andbT dvD.
-apply: le_trans (left_over (q := q) l0 P0 Q0 normL normR ht b0 bt ho lsq C1 hx); rewrite lerD //.
+apply: le_trans (left_over (q := q) P0 Q0 (dv s') ho lsq C1 hx).
+rewrite -[leLHS]addr0 lerD ?(margin_ge0 (q := q) l0 normL normR ht b0 bt hx) // lerD //.
 have nl : ~~ transcendental (dloss d) by move: lsq; rewrite /q /=; case: (dloss d).
 apply: le_trans (dual_valueE s' nl hw hs hf) _; rewrite lsq lerD2l lerN2 ler_wpM2r ?invr_ge0 //.
 rewrite ler_wpM2l ?sqr_ge0 // lerD2r /over /sq /dot; apply: ler_sum => i _; apply: ler_sum => j _.
@@ -5086,21 +5097,27 @@ case/and5P: (good) => _ _ _ /pointE -/(_ fine_fit (fun _ => leqnn _)) [hu hv ha 
 by split.
 Qed.
 
-Definition low : dyadic := if dfound d then least_loss d else least (dr d) (dU d) (dV d) (dA d) (dB d).
+Definition low w : option dyadic :=
+  if dfound d then floor_ mul d w else Some (least (dr d) (dU d) (dV d) (dA d) (dB d)).
 
-Lemma lowE a b : candidate (q := q) a b -> dv low <= objective (U0 q) (V0 q) a b.
+Lemma lowE w x a b : low w = Some x -> candidate (q := q) a b -> dv x <= objective (U0 q) (V0 q) a b.
 Proof.
-have [_ [hu hv ha hb]] := candidateE; case=> hx; rewrite /low -[dfound d]/(found q).
-case: (found q) => [_|/(_ isT) [-> ->]]; first exact: least_lossE.
-exact: value_down hu hv ha hb fine_fit.
+have [_ [hu hv ha hb]] := candidateE; move=> + [hx]; rewrite /low -[dfound d]/(found q).
+case: (found q) => [+ _|[<-] /(_ isT) [-> ->]]; last exact: value_down hu hv ha hb fine_fit.
+case: w => [w|] /=; last by case=> <-; exact: least_lossE.
+case: ifP => // /andP[/and3P[/shapedP hw hs ho] hi] [<-].
+apply: le_trans (dual_value_all hw hs ho hi hx); rewrite dvD dvB -addrA lerD2l addrC dvM /margin oneE mul1r lerD //.
+  by rewrite ler_wpM2l ?l0 //; exact: (pricesE (up := false) root_downP).
+have [hh eh] := hiddenE hu; have [hz ez] := productE hh hv.
+by rewrite (innerE hw hz) ez eh.
 Qed.
 
-Lemma decideE lo up x :
+Lemma decideE w lo up at_least x : low w = Some at_least ->
   (forall r (U : 'M_(inputs q, r)) (V : 'M_(n q, r)) a b, competes U V a b -> dv lo <= objective U V a b) ->
   objective (q := q) (U0 q) (V0 q) (a0 q) (b0 q) <= dv up ->
-  sentence q (dv up) (decide mul d lo low up x).
+  sentence q (dv up) (decide mul d lo at_least up x).
 Proof.
-move=> hlo hup; rewrite /decide; set eps := dmax _ _.
+move=> hlow hlo hup; rewrite /decide; set eps := dmax _ _.
 have e : dv eps = epsilon q (dv up) by rewrite /eps dv_max dvM dv_abs.
 case: ifP => [|_]; first rewrite dv_le dvB e => h.
   exists (a0 q), (b0 q); split=> [|r U V a b hx]; first exact: (proj1 candidateE).
@@ -5110,7 +5127,7 @@ case: x => [x|] //; case: ifP => // /andP[/andP[hp hf]]; rewrite dv_lt dvD e => 
 have less : shape (dinputs d) (bsize x) (bU x) -> shape (dn d) (bsize x) (bV x) ->
     shape (dn d) 1 (bA x) -> shape (dm d) 1 (bB x) -> forall a b, candidate (q := q) a b ->
     at_point (bsize x) (bU x) (bV x) (bA x) (bB x) + epsilon q (dv up) < objective (U0 q) (V0 q) a b.
-  move=> hu hv ha hb a b /lowE hlow; apply: lt_le_trans hlow.
+  move=> hu hv ha hb a b /(lowE hlow) least_; apply: lt_le_trans least_.
   by apply: le_lt_trans h; rewrite lerD2r value_up.
 case: ifP => [/PeanoNat.Nat.leb_le /ssrnat.leP small|_].
   have [hu hv ha hb hx] := pointE hp hf (fun _ => small).
@@ -5126,15 +5143,15 @@ Qed.
 
 End Question.
 
-Theorem check_with_sound d f p x lower upper answer :
-  check_with mul d f p x = Some (lower, upper, answer) ->
+Theorem check_with_sound d f p w x lower upper answer :
+  check_with mul d f p w x = Some (lower, upper, answer) ->
   holds (meaning d) (dv lower) (dv upper) answer.
 Proof.
-rewrite /check_with; case: ifP => // /andP[good fine_fit]; case e: (bound mul d f p) => [lo|] // [<- <- <-].
+rewrite /check_with; case: ifP => // /andP[good fine_fit]; case e: (bound mul d f p) => [lo|] //; case e': (if dfound d then _ else _) => [low_|] // [<- <- <-].
 have hlo := boundE good e; have [hc [hu hv ha hb]] := candidateE good fine_fit.
 have hup := value_up good hu hv ha hb fine_fit.
 split=> //; first by exists (a0 (meaning d)), (b0 (meaning d)).
-exact: (decideE good fine_fit x hlo hup).
+exact: (decideE good fine_fit x e' hlo hup).
 Qed.
 
 End Main.

@@ -1114,25 +1114,34 @@ by move: (exp _) (exp _) => *; lra.
 Qed.
 
 Section Dual.
-Variables (W : 'M[R]_(m, n)) (t s : R).
-Hypothesis polar : polar_le W t.
-Hypotheses (s0 : 0 <= s) (st : s ^+ 2 * t <= lam q ^+ 2) (ho : affordable W).
+Variables (W : 'M[R]_(m, n)) (s : R).
+Hypothesis ho : affordable W.
+
+(* what the factors cost more than s W takes of them: nothing less, where s W's polar is at most lam *)
+Definition margin r (U : 'M[R]_(ins, r)) (V : 'M[R]_(n, r)) : R :=
+  lam q * (\sum_j theta (form q) (left_size (col j U)) (norm (right_norm q) (col j V))) - s * dot W (hidden U *m V^T).
+
+Lemma margin_ge0 t : polar_le W t -> 0 <= s -> s ^+ 2 * t <= lam q ^+ 2 ->
+  forall r (U : 'M_(ins, r)) (V : 'M_(n, r)) a b, competes U V a b -> 0 <= margin U V.
+Proof.
+move=> ht s0 st r U V a b [[mU mV pU pV] _ _ _ _]; have := priced_le ht s0 st mU mV pU pV.
+by rewrite /margin; lra.
+Qed.
 
 (* D is below each row's loss and what W takes of it *)
 Lemma weak_duality_of (D : 'I_m -> 'I_n -> R) :
   (forall i z, (forall j, 0 < C q i j -> finite (loss q) (z j) (Y q i j)) ->
    \sum_j D i j <= \sum_j (C q i j * cost_of z (Y q i) j + s * W i j * z j)) ->
   forall r (U : 'M_(ins, r)) (V : 'M_(n, r)) a b, competes U V a b ->
-  \sum_i \sum_j D i j - s ^+ 2 * cost W / 2 <= objective U V a b.
+  \sum_i \sum_j D i j - s ^+ 2 * cost W / 2 + margin U V <= objective U V a b.
 Proof.
 move=> hD r U V a b hx; rewrite objectiveE; set Z := fit (hidden U) V a b.
-have [[mU mV pU pV] _ _ _ _] := hx.
-have hW := earns s ho hx; rewrite -/Z in hW; have := priced_le polar s0 st mU mV pU pV.
+have hW := earns s ho hx; rewrite -/Z in hW.
 have hL : \sum_i \sum_j D i j <= \sum_i \sum_j C q i j * cost_of (Z i) (Y q i) j + s * dot W Z.
   rewrite /dot mulr_sumr -big_split; apply: ler_sum => i _; rewrite mulr_sumr -big_split /=.
   apply: le_trans (hD i (Z i) (fun j => finiteE hx)) _.
   by under [leRHS]eq_bigr do rewrite mulrA.
-by lra.
+by rewrite /margin; lra.
 Qed.
 
 (* or below each entry's *)
@@ -1140,14 +1149,14 @@ Lemma weak_duality_by (D : 'I_m -> 'I_n -> R) :
   (forall i j x z, (0 < C q i j -> finite (loss q) z (Y q i j)) ->
    D i j <= C q i j * entry_loss (loss q) x z (Y q i j) + s * W i j * z) ->
   forall r (U : 'M_(ins, r)) (V : 'M_(n, r)) a b, competes U V a b ->
-  \sum_i \sum_j D i j - s ^+ 2 * cost W / 2 <= objective U V a b.
+  \sum_i \sum_j D i j - s ^+ 2 * cost W / 2 + margin U V <= objective U V a b.
 Proof. by move=> hD; apply: weak_duality_of => i z hz; apply: ler_sum => j _; exact: hD (hz j). Qed.
 
 Theorem weak_duality : ~~ transcendental (loss q) -> (forall i j, 0 < C q i j \/ C q i j = 0 /\ W i j = 0) ->
   (labelled (loss q) -> forall i j, C q i j * (Y q i j ^+ 2 - 1) = 0) ->
   (forall i j, is_slope (loss q) (C q i j) (turned (loss q) (Y q i j) (s * W i j))) ->
   forall r (U : 'M_(ins, r)) (V : 'M_(n, r)) a b, competes U V a b ->
-  s * dot W (Y q) - s ^+ 2 * (bent (loss q) (over W) + cost W) / 2 <= objective U V a b.
+  s * dot W (Y q) - s ^+ 2 * (bent (loss q) (over W) + cost W) / 2 + margin U V <= objective U V a b.
 Proof.
 move=> nl hC hl hs r U V a b hx.
 pose D i j := s * W i j * Y q i j - bent (loss q) ((s * W i j) ^+ 2 / C q i j) / 2.
@@ -1155,7 +1164,7 @@ have low i j x z : D i j <= C q i j * entry_loss (loss q) x z (Y q i j) + s * W 
   have hc : 0 < C q i j \/ C q i j = 0 /\ s * W i j = 0.
     by case: (hC i j) => [|[-> ->]]; [left|right; rewrite mulr0].
   exact: (entry_dual x z nl hc (fun h => hl h i j) (hs i j)).
-apply: le_trans (weak_duality_by (fun i j x z _ => low i j x z) hx); rewrite mulrDr mulrDl opprD addrA lerD2r /over -bent_sum /dot.
+apply: le_trans (weak_duality_by (fun i j x z _ => low i j x z) hx); rewrite lerD2r mulrDr mulrDl opprD addrA lerD2r /over -bent_sum /dot.
 rewrite !mulr_sumr mulr_suml -sumrB; apply: ler_sum => i _.
 rewrite -bent_sum !mulr_sumr mulr_suml -sumrB; apply: ler_sum => j _.
 rewrite /D (_ : (s * W i j) ^+ 2 / C q i j = s ^+ 2 * (W i j ^+ 2 / C q i j)); last by rewrite exprMn mulrA.
@@ -1170,7 +1179,7 @@ Theorem weak_duality_logistic (alpha beta : 'I_m -> 'I_n -> R) : loss q = Logist
   (forall i j, [/\ is_slope Logistic (C q i j) (a i j), a i j <= C q i j * exp (alpha i j)
                  & C q i j - a i j <= C q i j * exp (beta i j)]) ->
   forall r (U : 'M_(ins, r)) (V : 'M_(n, r)) x y, competes U V x y ->
-  \sum_i \sum_j - (a i j * alpha i j + (C q i j - a i j) * beta i j) - s ^+ 2 * cost W / 2
+  \sum_i \sum_j - (a i j * alpha i j + (C q i j - a i j) * beta i j) - s ^+ 2 * cost W / 2 + margin U V
   <= objective U V x y.
 Proof.
 move=> el a hC hl hs; apply: weak_duality_by => i j x z _; rewrite el.
@@ -1186,7 +1195,7 @@ Theorem weak_duality_divergence (gamma : 'I_m -> 'I_n -> R) : loss q = KullbackL
   (forall i j, 0 <= C q i j + s * W i j /\
      (Y q i j = 0 \/ C q i j * exp (gamma i j) <= C q i j + s * W i j)) ->
   forall r (U : 'M_(ins, r)) (V : 'M_(n, r)) x y, competes U V x y ->
-  \sum_i \sum_j C q i j * Y q i j * gamma i j - s ^+ 2 * cost W / 2 <= objective U V x y.
+  \sum_i \sum_j C q i j * Y q i j * gamma i j - s ^+ 2 * cost W / 2 + margin U V <= objective U V x y.
 Proof.
 move=> el hC hy hs; apply: weak_duality_by => i j x z; rewrite el => hf.
 have hc : 0 < C q i j \/ C q i j = 0 /\ s * W i j = 0.
@@ -1199,7 +1208,7 @@ Theorem weak_duality_poisson (alpha : 'I_m -> 'I_n -> R) : loss q = Poisson ->
   let k i j := C q i j * Y q i j - s * W i j in
   (forall i j, 0 <= k i j /\ k i j <= C q i j * exp (alpha i j)) ->
   forall r (U : 'M_(ins, r)) (V : 'M_(n, r)) x y, competes U V x y ->
-  \sum_i \sum_j (k i j - k i j * alpha i j) - s ^+ 2 * cost W / 2 <= objective U V x y.
+  \sum_i \sum_j (k i j - k i j * alpha i j) - s ^+ 2 * cost W / 2 + margin U V <= objective U V x y.
 Proof.
 move=> el k hs; apply: weak_duality_by => i j x z _; rewrite el.
 by have [h1 h2] := hs i j; exact: entry_poisson.
@@ -1211,7 +1220,7 @@ Theorem weak_duality_softmax (alpha : 'I_m -> 'I_n -> R) : loss q = Softmax ->
   (forall i, \sum_j s * W i j = 0) ->
   (forall i j, 0 <= k i j /\ k i j <= (\sum_l k i l) * exp (alpha i j)) ->
   forall r (U : 'M_(ins, r)) (V : 'M_(n, r)) x y, competes U V x y ->
-  \sum_i \sum_j - (k i j * alpha i j) - s ^+ 2 * cost W / 2 <= objective U V x y.
+  \sum_i \sum_j - (k i j * alpha i j) - s ^+ 2 * cost W / 2 + margin U V <= objective U V x y.
 Proof.
 move=> el k w0 hs; apply: weak_duality_of => i z _; rewrite /cost_of el /=.
 set S := \sum_k exp (z k); apply: le_trans (gibbs z (fun j => proj1 (hs i j)) (fun j => proj2 (hs i j))) _.
@@ -1222,7 +1231,7 @@ Qed.
 (* the same, with what it leaves over; all entries are seen, and weigh 1 *)
 Theorem left_over : loss q = Squared -> (forall i j, C q i j = 1) ->
   forall r (U : 'M_(ins, r)) (V : 'M_(n, r)) a b, competes U V a b ->
-  s * dot W (Y q) - s ^+ 2 * (sq W + cost W) / 2 + sq (Y q - s *: W - fit (hidden U) V a b) / 2
+  s * dot W (Y q) - s ^+ 2 * (sq W + cost W) / 2 + sq (Y q - s *: W - fit (hidden U) V a b) / 2 + margin U V
   <= objective U V a b.
 Proof.
 move=> sq_ C1 r U V a b hx; rewrite objectiveE.
@@ -1230,8 +1239,7 @@ have -> : \sum_i \sum_j C q i j * cost_of (fit (hidden U) V a b i) (Y q i) j
     = sq (Y q - fit (hidden U) V a b) / 2.
   rewrite /cost_of sq_ /sq /dot mulr_suml; apply: eq_bigr => i _; rewrite mulr_suml; apply: eq_bigr => j _.
   by rewrite C1 [(Y q - _) i j]mxE [(- _ : 'M_(m, n)) i j]mxE mul1r -expr2.
-have [[mU mV pU pV] _ _ _ _] := hx.
-have := earns s ho hx; have := priced_le polar s0 st mU mV pU pV; move: (fit _ _ _ _) => Z.
+have := earns s ho hx; rewrite /margin; move: (fit _ _ _ _) => Z.
 have -> : Y q - s *: W - Z = Y q - Z - s *: W by rewrite addrAC.
 rewrite [sq (_ - _ - _)]sqB dotZr sqZ dotBl (dotC (Y q)) (dotC Z).
 by lra.

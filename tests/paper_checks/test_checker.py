@@ -555,6 +555,66 @@ def test_outputs_of_a_layer_are_covered_by_the_largest_entry_as_a_norm(binary, t
     assert {REJECTED, OUTSIDE} <= seen
 
 
+@pytest.mark.parametrize("name", ["spectral", "conic", "ky_fan", "network_leaf", "transpose"])
+def test_a_shift_may_be_negative(binary, tmp_path, name):
+    held, path = Certificate.load(HERE / f"{name}.cert"), tmp_path / "x.cert"
+
+    def moved_down(x):
+        if isinstance(x, list):
+            return [*map(moved_down, x)]
+        if not isinstance(x, dict):
+            return x
+        return {k: "-3/400" if k == "shift" else moved_down(v) for k, v in x.items()}
+
+    for verdict in STATUS:
+        claim = {**held.claim, "verdict": verdict}
+        replace(held, proof=moved_down(held.proof), claim=claim).save(path)
+        assert agrees(binary, path) != OUTSIDE
+    told = replace(held, proof=moved_down(held.proof)).proof
+    assert "-3/400" in str(told)
+
+
+FLOORS = {  # of the candidate's factors with any offsets: the loss, what fits beside them, lam
+    "columns": (Squared, [ColumnIntercept()], 0.3),
+    "ridges": (Squared, [ColumnIntercept(0.5), RowIntercept(0.25)], 0.3),
+    "at most one": (Squared, [ColumnIntercept()], 0.0),
+    "huber": (lambda y: Huber(y, delta=0.5), [ColumnIntercept()], 0.3),
+    "labels": (lambda y: Logistic((y > 0) + 0.0), [RowIntercept(0.25)], 0.3),
+    "counts": (lambda y: Poisson(np.round(np.exp(y))), [ColumnIntercept()], 0.3),
+}
+
+
+def refuted(name):
+    """Return the certificate of factors that are not the best, with the best offsets."""
+    loss, offsets, lam = FLOORS[name]
+    rng = np.random.default_rng(6)
+    u, v = rng.standard_normal((7, 1)), rng.standard_normal((4, 1))
+    y = u @ v.T + 0.1 * rng.standard_normal((7, 4)) + rng.standard_normal(4)
+    problem = Problem(loss(y), RankOne("l2", "l2"), lam, offsets)
+    return check(problem, (u, -0.1 * v), budget=5).certificate
+
+
+@pytest.mark.parametrize("name", FLOORS)
+def test_of_the_best_offsets_a_dual_point_refutes_factors(binary, tmp_path, name):
+    held = refuted(name)
+    assert held.statement["q"] == "found"
+    assert held.claim["verdict"] in ("REFUTED", "RANK_LIMITED")
+    assert "floor.W" in held.witness
+    assert held.proof["floor"] == {"corrections": []}
+    verify_and_change(binary, tmp_path / "x.cert", held, [])
+    corrected = {**held.proof, "floor": {"corrections": [[0, "1/1"]]}}
+    replace(held, proof=corrected).save(tmp_path / "x.cert")
+    assert agrees(binary, tmp_path / "x.cert") == OUTSIDE
+
+    def tilted(x):
+        x[0] += 1.0
+
+    with_array(held, "witness", "floor.W", tilted).save(tmp_path / "x.cert")
+    assert agrees(binary, tmp_path / "x.cert") == (
+        STATUS[held.claim["verdict"]] if name == "ridges" else REJECTED
+    )
+
+
 def rated(form):
     """Return the certificate of ratings with biases whose squares cost something."""
     rng = np.random.default_rng(5)
@@ -793,6 +853,9 @@ def lies_of_the_proof(held):
         ("shift", "1/3"),
         ("shift", "0/1"),
         ("shift", "-1/1"),
+        ("shift", "-1/400"),
+        ("shift", "-0/1"),
+        ("shift", "--1/1"),
         ("shift", "1_0/1"),
         ("rule", "lines"),
         ("rule", None),
@@ -816,6 +879,8 @@ def lies_of_the_proof(held):
         yield replace(held, proof={**held.proof, "ky_fan": {**fan, field: value}})
     for proof in (
         {},
+        *({**held.proof, "floor": told} for told in ({}, {"corrections": []}, {"more": 1}, [])),
+        {k: v for k, v in held.proof.items() if k != "floor"},
         {"better": True},
         {**held.proof, "better": True},
         {"corrections": [[0, "1/1"]]},
@@ -1819,7 +1884,7 @@ WEAKER_COUNTS = (  # lines of the checker about counts
     ("Z.mul k (Z.sub half_ (log_above k c))", "Z.mul k (Z.sub half_ (log_below k c))"),
     ("Z.mul c (log_below (Z.add c w) c)", "Z.mul c (log_above (Z.add c w) c)"),
     ("then exponentials d (blank (dm d) (dn d)) else dzero", "then dzero else dzero"),
-    ("if dfound d then least_loss d else", "if dfound d then dzero else"),
+    ("else Some (least_loss d).\n\nDefinition decide", "else Some dzero.\n\nDefinition decide"),
     ("       && finite_ d (bsize x) (bU x) (bV x) (bA x) (bB x)\n", ""),
     ("well_formed d && finite_ d (dr d)", "well_formed d || finite_ d (dr d)"),
 )
@@ -2060,6 +2125,16 @@ WEAKER_CONES = (  # lines of the checker about cones
             "dadd (bend (dloss d) (squares_over_up w (dC d))) (cost_ d w)",
             "bend (dloss d) (squares_over_up w (dC d))",
         ),
+        ("Checker.v", "usable d w && inside d (gscale one w)", "usable d w"),
+        ("Checker.v", "usable d w && inside d (gscale one w)", "inside d (gscale one w)"),
+        ("Checker.v", "(dsub (dual_value d w one)", "(dadd (dual_value d w one)"),
+        ("Checker.v", "inner w (mul (hidden_ d (dr d) (dU d))", "inner w (mul (dU d)"),
+        (
+            "Checker.v",
+            "(penalty root_down d (dr d) (dU d) (dV d)))\n    else None",
+            "(penalty root_up d (dr d) (dU d) (dV d)))\n    else None",
+        ),
+        ("Checker.v", "if dfound d then floor_ d w else", "if false then floor_ d w else"),
         ("Checker.v", "SquaredHinge => dhalf x", "SquaredHinge => dzero"),
         ("Checker.v", "Squared | Huber _ => x", "Squared | Huber _ => dhalf x"),
         ("Checker.v", "Free => dmax plus minus", "Free => plus"),
