@@ -16,9 +16,10 @@ from scipy.sparse.linalg import splu
 
 from certify.base.arrays import Array
 from certify.base.errors import OutOfScopeError
-from certify.base.minimize import Momentum, bisect_slopes, conjugate, quasi_newton
+from certify.base.minimize import bisect_slopes, conjugate, minimize, quasi_newton
 from certify.base.observed import Observed
 from certify.losses import Loss
+from certify.losses._entrywise import Entrywise
 from certify.offsets import Offset
 
 Values = tuple[Array, ...]
@@ -255,8 +256,9 @@ class Fit:
 def best(loss: Loss, offsets: Sequence[Offset], Z: Array) -> Values:
     """Return the best q for any convex loss.
 
-    Smooth losses by L-BFGS, with a sparse part by accelerated proximal gradients; others by
-    bisection if each number is fitted by itself, else by ADMM with the prox of the loss.
+    Smooth losses by L-BFGS, a sparse part minimized out where the loss is a sum over entries;
+    others by bisection if each number is fitted by itself, else by ADMM with the prox of the
+    loss.
 
     Raises OutOfScopeError if the values run away: no q is best.
     """
@@ -265,22 +267,25 @@ def best(loss: Loss, offsets: Sequence[Offset], Z: Array) -> Values:
     sizes = [math.prod(s) for s in shapes]
     objective = Fit(loss, tuple(offsets), Z, *matrices(offsets, observed))
     prices = np.repeat([o.price for o in offsets], sizes)
-    start = np.zeros(sum(sizes))
+    flat = np.zeros(sum(sizes))
     lone = len(offsets) == 1 and offsets[0].separate
-    if lone and not loss.smooth:
-        start = flat = bisect_slopes(lambda q: objective.smooth_part(q)[1], start)
-    elif not (loss.smooth and np.isfinite(loss.value(Z))):
-        start = flat = alternating(objective)
-    if loss.smooth and np.isfinite(loss.value(objective.field(start))):
-        flat = (
-            proximal(objective, prices, start)
-            if prices.any()
-            else quasi_newton(objective.smooth_part, start)
-        )
-    if type(loss).outside is not Loss.outside:  # the gradients may end at the domain's boundary
-        tries = [flat, inside(objective, alternating(objective))]
-        flat = min(tries, key=lambda x: objective.smooth_part(x)[0] + float(prices @ np.abs(x)))
-        flat = raise_fit(objective, flat)
+    bounded = type(loss).outside is not Loss.outside
+    if loss.smooth and prices.any() and isinstance(loss, Entrywise):
+        flat = without_outliers(objective, prices)
+    elif lone and not loss.smooth:
+        flat = bisect_slopes(lambda q: objective.smooth_part(q)[1], flat)
+    else:
+        if not (loss.smooth and np.isfinite(loss.value(Z))):
+            flat = alternating(objective)
+        if loss.smooth and np.isfinite(loss.value(objective.field(flat))):
+            split = prices.any()
+            f = objective.smooth_part
+            flat = in_halves(objective, prices, flat) if split else quasi_newton(f, flat)
+        if bounded:  # the gradients may end at the domain's boundary
+            tries = [flat, inside(objective, alternating(objective))]
+            flat = min(tries, key=lambda x: objective.smooth_part(x)[0] + float(prices @ np.abs(x)))
+    if bounded:
+        flat = raise_fit(objective, flat, prices)
     far = FAR * (1 + float(np.abs(Z).max(initial=0.0)))
     if not np.isfinite(flat).all() or float(np.abs(flat).max(initial=0.0)) > far:
         cure = "give each offset a ridge > 0, or give q"
@@ -294,15 +299,20 @@ def inside(objective: Fit, flat: Array) -> Array:
     return next((q for q in tries if not objective.loss.outside(objective.field(q))), flat)
 
 
-def raise_fit(objective: Fit, flat: Array) -> Array:
-    """Return q whose fit is above 0 by more than its sum rounds, where a constant is some A q.
+def raise_fit(objective: Fit, flat: Array, prices: Array) -> Array:
+    """Return q whose fit is above 0 by more than its sum rounds: a sparse part, or a constant A q.
 
     Floats may add to 0 what is below 0 by a rounding: outside the domain, exactly.
     """
     A, observed, ones = objective.design, objective.loss.observed, np.ones(objective.Z.size)
     slack = ROUNDED * (np.abs(objective.Z).reshape(-1) + np.abs(A) @ np.abs(flat))
-    if not ((slack > 0) & (objective.field(flat).reshape(-1) <= slack)).any():
+    short = (slack > 0) & (objective.field(flat).reshape(-1) <= slack)
+    if not short.any():
         return flat
+    if prices.any():
+        raised = flat.copy()
+        raised[prices > 0] += np.where(short, 2 * slack, 0.0)
+        return raised
     joint = joint_fit(objective.offsets, ones, observed)
     level = np.zeros(len(flat)) if joint is None else joint @ ones
     constant = np.abs(A @ level - 1).max() <= NEARLY
@@ -316,28 +326,66 @@ def matrices(offsets: Sequence[Offset], observed: Observed) -> tuple[Any, Any]:
     return sparse.hstack(designs).tocsr(), sparse.block_diag(curved).tocsr()
 
 
-def proximal(objective: Fit, prices: Array, start: Array) -> Array:
-    """Minimize smooth + sum price |q| by accelerated proximal gradients with backtracking."""
-    run, size = Momentum(start), 1.0
-    for _ in range(STEPS):
-        ahead = run.ahead
-        value, slope = objective.smooth_part(ahead)
-        while True:
-            step = ahead - slope / size
-            new = np.sign(step) * np.maximum(np.abs(step) - prices / size, 0.0)
-            moved = new - ahead
-            bound = value + float(slope @ moved) + 0.5 * size * float(moved @ moved)
-            slack = 1e-12 * (abs(value) + abs(bound))
-            if objective.smooth_part(new)[0] <= bound + slack or size > 1e30:  # noqa: PLR2004  luck
-                break
-            size *= 2
-        change = float(np.abs(new - run.x).max(initial=0.0))
-        run.move(new)
-        if not np.isfinite(objective.smooth_part(run.ahead)[0]):  # outside the loss's domain
-            run.restart(new)
-        if change <= 1e-14 * max(float(np.abs(new).max(initial=0.0)), 1e-300):
-            break
-    return run.x
+def without_outliers(objective: Fit, prices: Array) -> Array:
+    """Minimize l(Z + A b + S) + rho |S|_1 + H(b), l a smooth sum over entries, by L-BFGS over b.
+
+    Let h' = -rho at low and rho at high, entry by entry: S moves z to c(z), the nearest point of
+    [low, high], and costs rho |z - c(z)|.  What is left is h(c(z)) + rho |z - c(z)|, finite
+    everywhere, whose slope is h' cut off at -rho and rho.
+    """
+    loss, Z, own = objective.loss, objective.Z, prices > 0
+    rho = prices[own].reshape(Z.shape)
+    A, K = objective.design[:, ~own], objective.stiffness[~own][:, ~own]
+    least = 0.0 if loss.positive else -np.inf
+    data: Array = getattr(loss, "data")  # noqa: B009  of a sum over entries
+
+    def slopes(z: Array) -> Array:
+        """Return h', at the end of the domain beyond it."""
+        return loss.gradient(np.maximum(z, least))
+
+    low = np.maximum(bisect_slopes(lambda z: slopes(z) + rho, data), least)
+    high = np.maximum(bisect_slopes(lambda z: slopes(z) - rho, data), least)
+
+    def fit(b: Array) -> tuple[Array, Array]:
+        """Return z = Z + A b and c(z)."""
+        z = np.asarray(Z + (A @ b).reshape(Z.shape))
+        return z, np.clip(z, low, high)
+
+    def value(b: Array) -> tuple[float, Array]:
+        """Return the function of b and its gradient."""
+        (z, c), bent = fit(b), K @ b
+        slope = np.where(z < low, -rho, np.where(z > high, rho, loss.gradient(c)))
+        price = float((rho * np.abs(z - c)).sum()) + 0.5 * float(b @ bent)
+        return loss.value(c) + price, np.asarray(A.T @ slope.reshape(-1) + bent)
+
+    flat = np.zeros(len(prices))
+    if not own.all():
+        flat[~own] = quasi_newton(value, flat[~own])
+    z, c = fit(flat[~own])
+    flat[own] = (c - z).reshape(-1)
+    return flat
+
+
+def in_halves(objective: Fit, prices: Array, start: Array) -> Array:
+    """Minimize smooth + sum price |q| by L-BFGS-B, q = p - n where it has a price, p, n >= 0."""
+    own, size = np.flatnonzero(prices), len(start)
+
+    def joined(x: Array) -> Array:
+        """Return q."""
+        flat = x[:size].copy()
+        flat[own] -= x[size:]
+        return flat
+
+    def value(x: Array) -> tuple[float, Array]:
+        """Return the function of p and n and its gradient."""
+        total, slope = objective.smooth_part(joined(x))
+        total += float(prices @ x[:size]) + float(prices[own] @ x[size:])
+        return total, np.concatenate([slope + prices, prices[own] - slope[own]])
+
+    halves = np.concatenate([start, np.maximum(-start[own], 0.0)])
+    halves[own] = np.maximum(start[own], 0.0)
+    least = np.where(np.concatenate([prices, prices[own]]) > 0, 0.0, -np.inf)
+    return joined(minimize(value, halves, (least, np.inf), steps=STEPS, stall=0.0, flat=1e-12)[0])
 
 
 def fit_at(objective: Fit, t: float) -> Callable[[Array, Array], Array]:

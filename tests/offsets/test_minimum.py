@@ -9,7 +9,18 @@ from scipy import sparse
 from certify import Problem
 from certify.atoms import RankOne
 from certify.base.minimize import bisect_slopes
-from certify.losses import Absolute, Hinge, Quantile, Squared
+from certify.losses import (
+    Absolute,
+    Hinge,
+    Huber,
+    KullbackLeibler,
+    Logistic,
+    Poisson,
+    Quantile,
+    Softmax,
+    Squared,
+    SquaredHinge,
+)
 from certify.offsets import ColumnIntercept, Intercept, Linear, RowIntercept, Smooth, Sparse
 from certify.problem.best_offsets import least_squares
 from certify.search.dual import orthogonal
@@ -216,3 +227,51 @@ def test_few_numbers_beside_kinks_are_fitted_by_one_matrix(monkeypatch, ridge):
     monkeypatch.setattr("certify.problem.best_offsets.least_squares", None)
     at_once = problem.objective(empty, problem.fit_offsets(none))
     assert abs(at_once - by_turns) <= 1e-6 * by_turns
+
+
+COUNTS = np.round(np.abs(DATA) * 2)
+SMOOTH = {
+    "huber": Huber(DATA, 1.0),
+    "logistic": Logistic((DATA > 0) * 1.0),
+    "squared_hinge": SquaredHinge(np.where(DATA > 0, 1.0, -1.0)),
+    "poisson": Poisson(COUNTS),
+    "kullback_leibler": KullbackLeibler(
+        np.where(FIELD < 0, 0.0, np.abs(DATA)), mask=DATA[0, 0] != DATA
+    ),
+    "softmax": Softmax(np.eye(4)[DATA.argmax(1)]),
+}
+
+
+@pytest.mark.parametrize("others", [(), (RowIntercept(0.5), ColumnIntercept())], ids=["alone", ""])
+@pytest.mark.parametrize("name", SMOOTH)
+def test_a_sparse_part_and_what_stands_beside_it_are_stationary(name, others):
+    """Convex: where every slope is that of the price, nothing is better."""
+    loss, rho, near = SMOOTH[name], 0.3, 1e-6
+    problem = Problem(loss, RankOne(), 1.0, (Sparse(rho), *others))
+    observed = loss.observed
+    Z = FIELD if observed.full else FIELD[observed.listed]
+    S, *rest = problem.fit_offsets(Z)
+    fit = Z + S + sum(o.field(q, observed) for o, q in zip(others, rest, strict=True))
+    assert np.isfinite(loss.value(fit))
+    slope = loss.gradient(fit)
+    edge = (fit <= 1e-12) & loss.positive  # where the loss ends, its slopes go down to -inf
+    assert (slope >= -rho - near).all()
+    assert (slope[~edge] <= rho + near).all()
+    moved = (np.abs(S) > near) & ~edge
+    assert np.abs(slope + rho * np.sign(S))[moved].max(initial=0.0) <= near
+    assert moved.any() or name == "softmax"
+    for o, q in zip(others, rest, strict=True):
+        if not edge.any():
+            pull = observed.line_sums(slope, 0 if o.name == "row" else 1) + o.ridge * q
+            assert np.abs(pull).max() <= 1e-5
+
+
+def test_counts_beside_a_sparse_part_and_free_numbers_have_a_finite_objective():
+    """Where nothing is counted the best fit is 0, which a rounding would leave below 0."""
+    rng = np.random.default_rng(0)
+    Y, U, V = (rng.standard_normal(s) for s in ((60, 40), (60, 3), (40, 3)))
+    loss = KullbackLeibler(np.round(2 * np.abs(Y)))
+    offsets = Sparse(0.3), RowIntercept(), ColumnIntercept()
+    problem, factors = Problem(loss, RankOne(), 5.0, offsets), (0.3 * np.abs(U), 0.3 * np.abs(V))
+    value = problem.objective(factors, problem.best_offsets(factors))
+    assert value < 600
