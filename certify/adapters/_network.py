@@ -80,11 +80,6 @@ class Decay:
     hidden_bias: float = 0.0
     output_bias: float = 0.0
 
-    @classmethod
-    def alike(cls, decay: float, *, biases: bool) -> Self:
-        """Return one number for all weights, and for the biases or not."""
-        return cls(decay, decay, *((decay, decay) if biases else (0.0, 0.0)))
-
 
 def problem_of_network(
     weights: Weights, X: Array, loss: Loss, decay: Decay, multiple: float

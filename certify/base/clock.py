@@ -51,7 +51,6 @@ class Clock:
     budget: float | None = None
     progress: Progress | bool | None = None
     start: float = field(default_factory=monotonic)
-    sweeps: int | None = None  # left; counted, so that a call without a budget is repeatable
     used: float = field(default_factory=process_time)  # of the processor, at the start
     most: float | None = None  # seconds after which a search that counts its steps ends, too
     limit: Callable[[], float] | None = None  # the same, as far as it is known by now
@@ -65,14 +64,10 @@ class Clock:
             raise InputError(f"progress must be {wanted}, got {short(self.progress)}")
 
     def expired(self) -> bool:
-        """Whether the budget or the sweeps are spent, or somebody asked to stop."""
+        """Whether the budget is spent, or somebody asked to stop."""
         spent = monotonic() - self.start
         late = any(t is not None and spent > t for t in (self.last(), self.most))
-        return late or stopped() or (self.sweeps is not None and self.sweeps <= 0)
-
-    def swept(self) -> None:
-        """Count a sweep."""
-        self.sweeps = None if self.sweeps is None else self.sweeps - 1
+        return late or stopped()
 
     def last(self) -> float | None:
         """Return the seconds after which it ends, None without a budget."""
@@ -90,7 +85,7 @@ class Clock:
     def share(self, part: float) -> "Clock":
         """Return the same clock with a part of the budget."""
         budget = None if self.budget is None else part * self.budget
-        return replace(self, budget=budget, sweeps=None)
+        return replace(self, budget=budget)
 
     def next_part(self, part: float) -> "Clock":
         """Return the same clock with a part of the time that is left."""

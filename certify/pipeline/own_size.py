@@ -17,7 +17,7 @@ from certify.problem import Problem, Values
 from certify.search.candidate import Candidate, evaluate, lowest
 from certify.search.dual import own_size, own_size_blocks
 from certify.search.dual.points import Dual, Run
-from certify.search.evidence import at_size
+from certify.search.evidence import at_size, floor_point
 from certify.search.search_result import Evidence
 
 from . import rescale as scaling
@@ -121,4 +121,6 @@ def bound(  # noqa: PLR0913  the question's parts
         raise OutOfScopeError("no bound at a fixed size is known for this problem")
     if evidence.better is None or evidence.better.value >= start.value:
         evidence = replace(evidence, better=rival)
+    if not fixed and evidence.better is not None:  # they refute it whatever its offsets are
+        evidence = replace(evidence, floor=floor_point(run))
     return settle(problem, question, scaling.evidence_up(evidence, by), clock.left())

@@ -106,12 +106,14 @@ def sentence(verdict: Verdict, count: str, bounds: tuple[float, float, float | N
     """
     lower, upper, better = bounds
     if verdict is Verdict.CERTIFIED:
-        return f"no {count} are better by more than epsilon"
-    high = upper if better is None else better
+        return f"no factors with {count} are better by more than epsilon"
+    high = better if verdict is Verdict.REFUTED and better is not None else upper
     low, gap = at_least(lower), at_most(100 * relative(spread(lower, high), high), 3)
     if verdict is Verdict.REFUTED:
-        return f"better {count} are proved; none are below {low}, {gap} % less than those"
-    return f"no {count} are below {low}, {gap} % less than yours"
+        return (
+            f"better factors with {count} are proved; none are below {low}, {gap} % less than those"
+        )
+    return f"no factors with {count} are below {low}, {gap} % less than yours"
 
 
 def shares(explained: ExplainedVariance, count: str, *, penalty: bool) -> str:

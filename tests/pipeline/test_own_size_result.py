@@ -254,3 +254,23 @@ def test_an_epsilon_is_asked_as_before():
     problem = Problem(Squared(Y), RankOne("l2", "l2"), 0.5)
     with pytest.raises(InputError, match="rtol"):
         check(problem, truncated(0.5, 2), rtol=-1.0)
+
+
+@pytest.mark.parametrize("unit", [1.0, 2.0**-80])
+def test_better_components_refute_a_fit_whose_means_are_fitted_anew(unit):
+    Z = unit * np.array([[4.0, 1.0, 0.0], [2.0, 3.0, 1.0], [0.0, 1.0, 5.0]])
+    problem = Problem(Squared(Z), RankOne(), 0.5 * unit, [ColumnIntercept()])
+    worse = np.sqrt(unit) * np.ones((3, 1)), 0.1 * np.sqrt(unit) * np.ones((3, 1))
+    for q in (None, problem.best_offsets(worse)):
+        own = check(problem, worse, q=q, budget=5.0).own_size
+        assert own.verdict is Verdict.REFUTED
+        assert own.reason.startswith("better factors with 1 component are proved")
+        again = verify(own.certificate, problem, worse, q=q, own_size=True)
+        assert again.verdict is Verdict.REFUTED
+        value = problem.objective(own.better, own.better_q)
+        assert own.lower <= value < 0.4 * own.upper
+        assert value == pytest.approx(own.better_upper)
+        assert repr(own).startswith("OwnSize(REFUTED, ")
+    best = own.better, own.better_q
+    at_best = check(problem, best[0], q=best[1], rtol=1e-6).own_size
+    assert (at_best.verdict, at_best.better, at_best.better_q) == (Verdict.CERTIFIED, None, ())

@@ -65,10 +65,6 @@ class Target:
         full = self.full(xs)
         return np.asarray((full[0] * np.asarray(self.W @ kronecker_columns(full[1:]))).sum(axis=0))
 
-    def units(self, xs: Sequence[Array]) -> tuple[Array, ...]:
-        """Return the maximizers of given vectors."""
-        return tuple(g.maximizers(x) for g, x in zip(self.norms, xs, strict=False))
-
     @cached_property
     def largest_shift(self) -> float:
         """A shift with which x^T T x^(K-1) + shift |x|^2 is convex; 0 where none is needed."""

@@ -68,10 +68,6 @@ class Task:
         price = sum(o.penalty(x) for o, x in zip(problem.offsets, q, strict=True))
         return np.asarray(Z + problem.shift(q)), price
 
-    def offsets(self, factors: Factors) -> Values:
-        """Return the offsets that go with the factors."""
-        return self.problem.fit_offsets(self.plain(factors)) if self.refits else self.q
-
     def slope(self, factors: Factors) -> Array:
         """Return W = -grad E, a field."""
         return self.smoothed.at(self.fit(factors)).W

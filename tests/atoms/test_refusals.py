@@ -1,0 +1,62 @@
+"""What an atom refuses is one sentence with what was got."""
+
+import re
+
+import numpy as np
+import pytest
+
+from certify import InputError, Problem
+from certify.atoms import CP, DeepReLU, ReLU, atom_of
+from certify.atoms.relu import gated
+from certify.losses import Squared
+from certify.norms import Elastic
+
+V = np.eye(3)
+REFUSED = {
+    "a tensor's sign of symmetry": (
+        lambda: CP(symmetric=2),
+        "symmetric must be True or False, got 2",
+    ),
+    "norms that are no keys": (
+        lambda: CP(norms=(1, 2)),
+        "norms must be keys such as 'l2' or 'l1+', got (1, 2)",
+    ),
+    "an empty tensor": (
+        lambda: CP().polar(np.zeros((0, 2, 2))),
+        "W must not be empty, got shape (0, 2, 2)",
+    ),
+    "an empty layer": (lambda: ReLU(np.zeros((0, 3))), "V must not be empty, got shape (0, 3)"),
+    "a norm of outputs": (
+        lambda: ReLU(V, right=Elastic(0.5)),
+        "right must be l2, l1 or linf, got",
+    ),
+    "samples with a gap": (
+        lambda: ReLU(V, samples=[0, 2, 2], pool="sum"),
+        "samples must be 0, 1, ... without a gap",
+    ),
+    "gates that are neither": (
+        lambda: gated(V, 0.5 * np.ones((3, 2))),
+        "gates must be 0 or 1 in 3 rows, got shape (3, 2)",
+    ),
+    "gates of other rows": (
+        lambda: gated(V, np.ones((4, 2))),
+        "gates must be 0 or 1 in 3 rows, got shape (4, 2)",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_is_refused_says_what_was_got(name):
+    make, said = REFUSED[name]
+    with pytest.raises(InputError, match=re.escape(said)):
+        make()
+
+
+def test_deep_networks_come_back_from_their_statement():
+    atom = DeepReLU(V, hidden=(4, 2), slope=0.25)
+    again = atom_of(atom.statement(), {"features": V})
+    assert isinstance(again, DeepReLU)
+    assert (again.hidden, again.slope, again.form) == ((4, 2), 0.25, atom.form)
+    assert again.statement() == atom.statement()
+    assert atom.title(2) == "parallel deep ReLU networks"
+    assert Problem(Squared(np.ones((3, 1))), again, 1.0).atom is again
