@@ -15,7 +15,6 @@ from certify.base.arrays import Array, finite, real
 from certify.base.checkpoint import CURRENT
 from certify.base.clock import Clock
 from certify.base.errors import InputError
-from certify.losses import Squared
 from certify.polar import Proposal
 from certify.polar.methods.cones import applies_to, is_loose
 from certify.polar.proved import kernel_json
@@ -122,7 +121,7 @@ def gather(run: Run, wanted: Array | None, searching: Clock | None = None) -> Ev
         if is_closed(run, tries):
             return Evidence(run.start, best(tries), given=run.given)
     if not is_supported(run.problem):
-        return Evidence(run.start, best(tries), better=multiple(run), given=run.given)
+        return Evidence(run.start, best(tries), given=run.given)
     rest = (run.epsilon, convex.shortcut(run.problem, solution))
     clock = search_clock(searching or run.clock.share(SEARCHED))
     trail = further(run, reached, rest, clock)
@@ -372,16 +371,6 @@ def converges(problem: Problem) -> bool:
     if problem.atom.family != "pairs":
         return problem.atom.layer is not None
     return is_loose(problem.atom.gauges) and applies_to(problem.atom.gauges, problem.loss.shape)
-
-
-def multiple(run: Run) -> Candidate | None:
-    """Return the best multiple of the factors if it is better by epsilon (not least squares)."""
-    if isinstance(run.problem.loss, Squared) or run.problem.atom.family != "pairs":
-        return None
-    candidate = rays.best_multiple(run.problem, run.start)
-    return (
-        alive(run.problem, candidate) if run.start.value - candidate.value > run.epsilon else None
-    )
 
 
 def chosen_better(run: Run, trail: SearchResult) -> Candidate | None:

@@ -1,7 +1,6 @@
 """Which search suits a problem: products (matrices and tensors), or layers."""
 
 from certify.base.clock import Clock
-from certify.losses import LOSSES
 from certify.problem import Problem
 
 from . import deep, products, ratings
@@ -18,8 +17,6 @@ DEEP = "deep"
 def is_supported(problem: Problem) -> bool:
     """Whether factors of this problem can be improved here."""
     atom, layer = problem.atom, problem.atom.layer
-    if not isinstance(problem.loss, tuple(LOSSES.values())):
-        return False
     if layer is None:
         return atom.family in VECTORS or (atom.family == DEEP and deep.slope(atom) in (0.0, 1.0))
     if layer.most:  # weights go down together, by half their squares

@@ -10,9 +10,11 @@ from certify.atoms import RankOne
 from certify.base.clock import Clock
 from certify.losses import Huber, Squared
 from certify.norms import Variation, variation
+from certify.offsets import ColumnIntercept, RowIntercept
 from certify.polar.proved import proved_above
 from certify.search import relax
 from certify.search.candidate import evaluate
+from certify.search.dual.joint import remove_offsets
 from certify.search.dual.points import Run, enough, propose
 from certify.search.dual.products import groups, polish_jointly
 from certify.search.dual.reformulation import nonnegative
@@ -135,3 +137,16 @@ def test_a_path_is_traced_once(monkeypatch):
         norm.dual(np.array([1.0, 2.0, 4.0]))
         norm.prox(np.array([1.0, 2.0, 4.0, 5.0]), 0.1)
     assert sorted(traced) == [3, 4]
+
+
+def test_beside_free_means_a_polished_dual_point_sums_to_zero_over_them():
+    W = np.random.default_rng(3).standard_normal((5, 4))
+    loss, atom = Squared(np.zeros((5, 4))), RankOne("l2+", "l2+")
+    free = Problem(loss, atom, 1.0)
+    assert remove_offsets(free, W) is W
+    columns = Problem(loss, atom, 1.0, [ColumnIntercept()])
+    left = remove_offsets(columns, W)
+    assert np.allclose(left, W - W.mean(axis=0), rtol=0, atol=1e-14)
+    both = Problem(loss, atom, 1.0, [RowIntercept(), ColumnIntercept()])
+    centred = left - left.mean(axis=1, keepdims=True)
+    assert np.allclose(remove_offsets(both, W), centred, rtol=0, atol=1e-14)

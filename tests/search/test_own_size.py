@@ -428,3 +428,17 @@ def test_outputs_of_a_layer_beside_their_means(offset):
     for seed in range(4):
         start = np.random.default_rng(seed).standard_normal(7)
         assert optimize.minimize(objective, start).fun >= own.lower
+
+
+@pytest.mark.parametrize("r", [1, 2])
+def test_signs_count_in_blocks_beside_missing_entries_without_a_penalty(r):
+    rng = np.random.default_rng(0)
+    Y, seen = rng.integers(-4, 5, (8, 6)).astype(float), np.ones((8, 6), dtype=bool)
+    seen[0, 0] = seen[7, 5] = False
+    factors = tuple(np.abs(rng.standard_normal((n, r))) for n in Y.shape)
+    signed, free = (
+        check(Problem(Squared(Y, mask=seen), RankOne(norm, norm), 0.0), factors, budget=5.0)
+        for norm in ("l2+", "l2")
+    )
+    assert {"W", "rows0", "cols0"} <= set(signed.certificate.witness)
+    assert free.lower < signed.lower <= signed.better_upper < free.upper == signed.upper
