@@ -46,8 +46,9 @@ def of_sums(query: LayerQuery) -> Proposal:
         return linear(query)
     if outputs == 1:
         return single(query)
-    best = Proposal(np.inf)
-    if cones.are_few(layer) and (layer.free or len(layer.features) > cones.LONG):
+    best, right = Proposal(np.inf), layer.right
+    round_ = right.axial or (right.spherical and right.free)  # else relaxations are loose
+    if cones.are_few(layer) and (layer.free or not round_ or len(layer.features) > cones.LONG):
         best = cones.layer_proposal(query, attain(query.share(3))[0])
         if meets_target(query, best):
             return best

@@ -31,11 +31,6 @@ CASES = {
     "quantile": (Quantile(Y, 0.25), "regularized", {"activation": "leaky_relu"}),
     "hinge": (Hinge(SIDES), "free", {}),
     "hinge, linear": (Hinge(SIDES), "none", {"activation": "linear"}),
-    "hinge, linear, nonnegative": (
-        Hinge(np.hstack([SIDES, -SIDES])),
-        "none",
-        {"activation": "linear", "right": "l2+"},
-    ),
     "absolute, two outputs": (Absolute(np.hstack([Y, -Y])), "none", {"right": "l1"}),
 }
 
@@ -47,7 +42,8 @@ def posed(loss, bias="none", lam=0.25, **kind):
 
 def started(problem, r=4):
     shapes = problem.atom.shapes(problem.loss.dims)
-    return tuple(np.random.default_rng(0).standard_normal((*s, r)) / 8 for s in shapes)
+    rng = np.random.default_rng(0)
+    return problem.project(tuple(rng.standard_normal((*s, r)) / 8 for s in shapes))
 
 
 @pytest.mark.sampled(1000)
@@ -59,6 +55,30 @@ def test_losses_with_kinks_are_certified(name):
     assert found.result.verdict is Verdict.CERTIFIED
     proved = verify(found.result.certificate, problem, found.factors, q=found.q)
     assert proved.verdict is Verdict.CERTIFIED
+
+
+def line(seed):
+    """Return a linear layer of one feature, a bias and two outputs that are not negative."""
+    rng = np.random.default_rng(seed)
+    X = rng.integers(-2, 3, (20, 1)).astype(float)
+    sides = np.where(rng.random((20, 2)) < 0.5, 1.0, -1.0)
+    layer = ReLU(X, right="l2+", activation="linear", bias="regularized")
+    return Problem(Hinge(sides), layer, 0.001, [ColumnIntercept()])
+
+
+def rays(seed):
+    """Return a layer of one feature and three outputs that are not negative."""
+    rng = np.random.default_rng(seed)
+    X, data = rng.normal(size=(5, 1)), rng.integers(-4, 5, (5, 3)).astype(float)
+    return Problem(Absolute(data), ReLU(X, right="l2+"), 0.05)
+
+
+@pytest.mark.parametrize(("posed", "seed"), [(line, 0), (line, 6), (rays, 1), (rays, 7)])
+def test_outputs_with_signs_are_certified_under_kinks(posed, seed):
+    problem = posed(seed)
+    nothing = tuple(np.zeros((*s, 0)) for s in problem.atom.shapes(problem.loss.dims))
+    result = improve(problem, nothing, budget=30.0).result
+    assert result.verdict is Verdict.CERTIFIED
 
 
 def program_of(problem):

@@ -43,12 +43,17 @@ SOLVED = 50  # steps that a general solver counts for
 
 @dataclass
 class Round:
-    """The state of a search."""
+    """The state of a search.
+
+    cuts  of a loss with kinks, whose W is one of many: cells of neurons that earned more than lam,
+          as they were found.  Only while they are in the program do they earn no more
+    """
 
     smoothed: Smoothed
     cells: Cells
     q: Values
     W: Array | None = None
+    cuts: Cells | None = None
 
 
 @np.errstate(all="ignore")  # a point that is not finite is never the lowest
@@ -119,7 +124,7 @@ def descend_jointly(search: Search, net: Net, at: Round, seed: int) -> Round:
     new, q, used = descend(task, min(FINE, search.steps), STALL, search.clock.expired)
     search.steps -= used
     search.note("descend", new, refit_offsets(search, new, q))
-    return Round(at.smoothed, cells_of(net, new, seed), q, at.W)
+    return replace(at, cells=cells_of(net, new, seed), q=q)
 
 
 def solve_program(search: Search, at: Round, wanted: float) -> None:
@@ -130,9 +135,10 @@ def solve_program(search: Search, at: Round, wanted: float) -> None:
     gap = min(gap, size) if np.isfinite(gap) else size
     aim = max(SHARE * gap, LAST * wanted, 1e-13 * abs(search.best.value))
     if at.cells.size:
-        program = CellProgram(problem, at.smoothed, at.cells, at.q)
+        program = CellProgram(problem, at.smoothed, with_cuts(net, at), at.q)
         done = None if search.clock.expired() else kinked.solve(program, search.clock.left())
         if done is None:
+            program = replace(program, cells=at.cells)
             at.cells, at.q, at.W, used = barrier.solve(program, aim, search.clock.expired)
             search.steps -= used
         else:
@@ -144,6 +150,15 @@ def solve_program(search: Search, at: Round, wanted: float) -> None:
     at.cells = prune(net, at.cells)
     factors = at.cells.factors(net)
     search.note("reweight", factors, refit_offsets(search, factors, at.q))
+
+
+def with_cuts(net: Net, at: Round) -> Cells:
+    """Return the cells with the newest cuts, as many as a general solver takes."""
+    if at.cuts is None:
+        return at.cells
+    room = kinked.LARGEST // max(len(net.layer.features), 1) - at.cells.size
+    first = min(max(at.cuts.size - room, 0), at.cuts.size)
+    return at.cells.beside(at.cuts.take(np.arange(first, at.cuts.size)))
 
 
 def field_at(search: Search, at: Round) -> Array:
@@ -174,7 +189,10 @@ def append(net: Net, at: Round, neurons: Factors, seed: int) -> None:
     sizes = net.layer.size(at.cells.x)
     mean = float(sizes.mean()) if len(sizes) else 1.0
     new = net.scale((U, V), np.full(U.shape[1], SMALL * mean))
-    at.cells = at.cells.beside(cells_of(net, new, seed))
+    found = cells_of(net, new, seed)
+    at.cells = at.cells.beside(found)
+    if not net.problem.loss.smooth:
+        at.cuts = found if at.cuts is None else at.cuts.beside(found)
 
 
 def allowance(problem: Problem, now: Candidate) -> int:
