@@ -12,6 +12,7 @@ from certify.problem.best_offsets import matrices
 from certify.search.candidate import evaluate
 from certify.search.dual import kinks
 from certify.search.dual.kinks import balance, has_kinks
+from certify.search.dual.points import inside_point
 
 RNG = np.random.default_rng(7)
 X, Y, A = RNG.normal(size=(6, 2)), RNG.normal(size=(6, 3)), RNG.normal(size=(6, 2))
@@ -66,6 +67,15 @@ def test_more_entries_at_kinks_than_are_quick_keep_their_slopes(monkeypatch):
     assert balance(problem, now, W) is not W
     monkeypatch.setattr(kinks, "MOST", 1)
     assert balance(problem, now, W) is W
+
+
+def test_a_dual_point_moves_as_little_as_it_may():
+    problem = Problem(Absolute(Y), RankOne(), 1.0, [ColumnIntercept()])
+    near = np.zeros(Y.shape)
+    near[:2] = [[1 - 2.0**-21], [2.0**-21 - 1]]
+    ends = np.sign(near)
+    for W, far in ((near, 2.0**-28), (ends, 0.0), (ends * (1 - 2.0**-40), 2.0**-40)):
+        assert 0 <= np.abs(inside_point(problem, W).W - W).max() <= far
 
 
 def test_covariates_beside_a_loss_with_kinks_leave_a_bound():

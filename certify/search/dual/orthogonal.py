@@ -151,7 +151,7 @@ def inner(problem: Problem, free: tuple[Offset, ...], W: Array) -> Array:
         return project(W)
     for _ in range(ROUNDS):
         W, before = SHY * loss.clip_dual(project(W)), W
-        if np.abs(W - before).max(initial=0.0) <= (1 - SHY) * np.abs(W).max(initial=0.0):
+        if np.abs(W - before).max(initial=0.0) <= 2 * (1 - SHY) * np.abs(W).max(initial=0.0):
             break
     return W
 

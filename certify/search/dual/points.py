@@ -28,6 +28,7 @@ HALVINGS = 34  # of an interval: a bound is known to a relative 1e-10
 WORTH = 0.01  # of epsilon: what another multiple should add to be bounded too
 TINY = float(np.finfo(np.float64).tiny)
 ROUGH = 1.25  # times what is wanted: no larger ball's bound is nearer than one of cones this near
+SHORT = 2.0**-32  # relative: a point that moved no further is as good as any
 RELAXED = 60  # coordinates up to which a general solver takes a second
 
 
@@ -132,8 +133,9 @@ def by_multiplier(run: Run, W: Array, N: Array) -> Proposal:
 def inside_point(problem: Problem, W: Array) -> Orthogonal | None:
     """Return W moved into the domain of d, exactly, and orthogonal to the free offsets.
 
-    None where that is not found.  Without free offsets nothing may move W off its grid again:
-    a rounding to the nearest leaves the domain.
+    By the shorter of two ways, of which only the second begins away from the ends.  None where
+    that is not found.  Without free offsets nothing may move W off its grid again: a rounding to
+    the nearest leaves the domain.
     """
     if isinstance(problem.loss, Squared):  # whose d is finite everywhere
         return orthogonalize(problem, W)
@@ -141,15 +143,19 @@ def inside_point(problem: Problem, W: Array) -> Orthogonal | None:
     inside = rays.inward(problem.loss, W)
     if not free:
         return Orthogonal(inside) if problem.loss.dual_value(inside) > -np.inf else None
+    best, least = None, np.inf
     for at_ends in (True, False):
         point = orthogonalize(problem, inside, at_ends=at_ends)
         if (
             point
             and problem.loss.dual_value(point.W) > -np.inf
             and fits_corrections(problem, point)
+            and (moved := float(np.abs(point.W - W).max(initial=0.0))) < least
         ):
-            return point
-    return None
+            best, least = point, moved
+        if least <= SHORT * float(np.abs(W).max(initial=0.0)):
+            break
+    return best
 
 
 def inside_part(problem: Problem, W: Array, kept: Array | None) -> Orthogonal | None:

@@ -153,12 +153,20 @@ def solve_program(search: Search, at: Round, wanted: float) -> None:
 
 
 def with_cuts(net: Net, at: Round) -> Cells:
-    """Return the cells with the newest cuts, as many as a general solver takes."""
+    """Return the cells with the newest other cuts, as many as a general solver takes."""
     if at.cuts is None:
         return at.cells
+    cuts = unlike(at.cuts, at.cells)
     room = kinked.LARGEST // max(len(net.layer.features), 1) - at.cells.size
-    first = min(max(at.cuts.size - room, 0), at.cuts.size)
-    return at.cells.beside(at.cuts.take(np.arange(first, at.cuts.size)))
+    first = min(max(cuts.size - room, 0), cuts.size)
+    return at.cells.beside(cuts.take(np.arange(first, cuts.size)))
+
+
+def unlike(cells: Cells, others: Cells) -> Cells:
+    """Return the cells that are not among others; twice in a program costs a solver digits."""
+    mine, theirs = (np.vstack([c.S, c.V, c.mask]) for c in (cells, others))
+    apart = np.abs(mine[:, :, None] - theirs[:, None, :]).max(axis=0, initial=0.0)
+    return cells.take(~(apart <= ALIKE).any(axis=1))
 
 
 def field_at(search: Search, at: Round) -> Array:
@@ -192,7 +200,7 @@ def append(net: Net, at: Round, neurons: Factors, seed: int) -> None:
     found = cells_of(net, new, seed)
     at.cells = at.cells.beside(found)
     if not net.problem.loss.smooth:
-        at.cuts = found if at.cuts is None else at.cuts.beside(found)
+        at.cuts = found if at.cuts is None else at.cuts.beside(unlike(found, at.cuts))
 
 
 def allowance(problem: Problem, now: Candidate) -> int:
