@@ -108,8 +108,8 @@ def stationary_lam(
     most, largest = (max(float(np.abs(x[live]).sum()) for x in r) for r in (untouched, readings))
     if np.isfinite(most) and largest <= NOTHING * most:
         return StationaryLam(0.0, values, spread, given, free=True)
-    if not sizes or getattr(atom, "form", "") != "sum":
-        return StationaryLam(lam, values, spread, given)
     totals = [float((s**atom.degree).sum()) for s in sizes]
+    if getattr(atom, "form", "") != "sum" or min(totals, default=0.0) == 0:  # or all underflow
+        return StationaryLam(lam, values, spread, given)
     weights = tuple(lam * whole / t for t in totals)
     return StationaryLam(lam, values, spread, given, weights, separable=atom.separable)

@@ -243,3 +243,11 @@ def test_init_says_that_a_fit_has_no_penalty(tmp_path, capsys, monkeypatch):
     np.savez("fit.npz", U=u[:, :2] * s[:2], V=vt[:2].T)
     ended = inside(capsys, "init", "Y.npy", "fit.npz")
     assert "stationary without a penalty, which is lam = 0" in ended.out
+
+
+@pytest.mark.parametrize("small", [1e-300, 5e-324])
+def test_no_separate_weights_are_told_of_a_side_whose_squares_underflow(small):
+    problem = Problem(Squared(np.eye(2)), RankOne(form="sum"), 0.5)
+    found = problem.stationary_lam((np.ones((2, 1)), np.full((2, 1), small)))
+    assert found.weights is None
+    assert check(problem, (np.ones((2, 1)), np.full((2, 1), small)), budget=0).upper >= 1
