@@ -107,11 +107,10 @@ def compared(row: Row, optimum: float | None) -> Row:
     """Compare with an optimum that is known."""
     if optimum is None:
         return {}
-    excess, best = row["upper"] - optimum, row["better"] or row["upper"]
+    excess = row["upper"] - optimum
     return {
         "true excess": max(excess, 0.0) / row["upper"],
         "gap / excess": row["gap"] * row["upper"] / excess if excess > 1e-9 * optimum else None,
-        "best / optimum - 1": abs(best / optimum - 1),
         "lower / optimum - 1": abs(row["lower"] / optimum - 1),
     }
 
@@ -249,7 +248,7 @@ LINES = {  # column -> (label, marker)
 }
 
 
-def draw_sizes(file: str, rows: list[Row]) -> None:
+def draw_sizes(file: Path, rows: list[Row]) -> None:
     """Draw seconds against sizes on logarithmic axes."""
     import matplotlib.pyplot as plt
 
@@ -264,5 +263,5 @@ def draw_sizes(file: str, rows: list[Row]) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1.01, 0.5))
     figure.tight_layout()
-    figure.savefig(HERE / file, dpi=120)
+    figure.savefig(file, dpi=120)
     plt.close(figure)

@@ -67,6 +67,8 @@ def main() -> None:
         stored[name] = merged(new, stored.get(name, [])) if given.only else new
         if folder:
             write(folder, {k: stored[k] for k in BENCHMARKS if k in stored})
+            if name == "scaling":
+                draw_sizes(folder / "scaling.png", stored[name])
     sys.exit(missed)
 
 
@@ -85,8 +87,6 @@ def write(folder: Path, rows: dict[str, list[Row]]) -> None:
         text_of = expectations.PAGE.read_text(encoding="utf-8")
         page = expectations.page(text_of, rows["defaults"], rows["penalties"])
         expectations.PAGE.write_text(page, encoding="utf-8")
-    if folder == HERE and "scaling" in rows:
-        draw_sizes("scaling.png", rows["scaling"])
 
 
 def stored_text(rows: dict[str, list[Row]], versions: dict[str, str]) -> str:
