@@ -3,6 +3,7 @@
 import json
 import random
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -118,6 +119,25 @@ def test_a_table_judges_its_cases_each_with_what_is_wanted_and_a_known_optimum()
     assert (row["verdict"], row["upper"]) == ("REFUTED", 5.0)
     assert row["true excess"] == pytest.approx(0.1)
     assert max(row["lower / optimum - 1"], row["gap of the best"]) <= 1e-6
+
+
+def test_a_budget_in_processor_seconds_is_counted_so_by_every_module():
+    known, later, waited = measure.alone(clocks)
+    assert known == [later]
+    assert 0 <= waited < 0.1
+
+
+def clocks():
+    measure.count_budget_in_processor_seconds()
+    clocks = [
+        m.monotonic
+        for k, m in sys.modules.items()
+        if k.startswith("certify.search") and hasattr(m, "monotonic")
+    ]
+    before = time.monotonic()
+    time.sleep(0.2)
+    known = sorted({c.__qualname__ for c in clocks})
+    return known, time.monotonic.__qualname__, time.monotonic() - before
 
 
 def test_a_case_that_cannot_run_here_says_why():
