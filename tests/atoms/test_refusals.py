@@ -1,4 +1,4 @@
-"""What an atom refuses is one sentence with what was got."""
+"""What an atom refuses is one sentence with what was got; what is said of one's own."""
 
 import re
 
@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from certify import InputError, Problem
-from certify.atoms import CP, DeepReLU, ReLU, atom_of
+from certify.atoms import CP, DeepReLU, ReLU, Words, atom_of
 from certify.atoms.relu import gated
 from certify.losses import Squared
 from certify.norms import Elastic
+from tests.pipeline.test_numerical import Entrywise
 
 V = np.eye(3)
 REFUSED = {
@@ -60,3 +61,11 @@ def test_deep_networks_come_back_from_their_statement():
     assert again.statement() == atom.statement()
     assert atom.title(2) == "parallel deep ReLU networks"
     assert Problem(Squared(np.ones((3, 1))), again, 1.0).atom is again
+
+
+def test_an_atom_of_ones_own_is_a_factorization_without_a_statement():
+    atom = Entrywise()
+    assert atom.title(3) == "a factorization"
+    assert atom.words() == Words()
+    with pytest.raises(LookupError, match="Entrywise has no statement"):
+        Entrywise.from_statement(atom.statement(), {})

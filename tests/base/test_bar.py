@@ -2,6 +2,7 @@
 
 import sys
 from contextlib import contextmanager
+from types import SimpleNamespace
 
 import pytest
 
@@ -66,3 +67,11 @@ def test_a_call_told_to_be_silent_or_away_from_a_terminal_shows_none(told, monke
     with bar.show_progress(away := Clock()):
         assert away.progress is None
     assert told == []
+
+
+def test_a_bar_says_the_stage_and_its_objective_and_grows_with_time():
+    assert bar.show_stage(SimpleNamespace(elapsed=2.5), "descend", 1 / 3) == (
+        "descend  0.33333333",
+        2.5,
+    )
+    assert bar.show_stage(SimpleNamespace(elapsed=None), "descend", 2.0) == ("descend  2", 0.0)
