@@ -26,6 +26,7 @@ from . import convex, families, fixed_rank, ratings
 from .candidate import Candidate, Goal, lowest
 from .dual import own_size, own_size_blocks
 from .dual import scaling as rays
+from .dual.joint_layers import bound_or_polish, is_polished
 from .dual.orthogonal import Orthogonal
 from .dual.points import (
     WORTH,
@@ -44,6 +45,7 @@ from .search_result import REACHED, Evidence, SearchResult
 
 DUAL = "dual"  # the name under which a dual point is kept
 DUALS_KEPT = 2  # of a search that went on
+GAIN = 0.1  # of the gap: better factors that move no dual point far
 SLACK = 0.5  # of epsilon: a bound this near to the best factors needs no better one
 CONVEX = 0.3  # share of the budget for the convex problem
 BOUND_SHARE = 0.75  # share of the time left for the last bound; the proof needs the rest
@@ -127,7 +129,8 @@ def gather(run: Run, wanted: Array | None, searching: Clock | None = None) -> Ev
     trail = further(run, reached, rest, clock)
     better, ended = chosen_better(run, trail), not clock.expired()
     top, spent = best(tries), run.clock.expired()
-    if top is None or (trail.best.value - top.value > SLACK * run.epsilon and not spent):
+    wide = top is None or (trail.best.value - top.value > SLACK * run.epsilon and not spent)
+    if wide and (top is None or not is_stuck(run, trail, top)):
         tries += bound_all(give_most_time(run), trail)
     remember(best(tries))
     tries += refine_bound(run, trail, best(tries))
@@ -233,6 +236,12 @@ def open_gap(run: Run) -> bool:
         top = earn(problem, W, run.start.factors, run.seed, late)
     s = rays.best_scale(problem, W, top)
     return bool(run.start.value - rays.value(problem, W, s) > run.epsilon)
+
+
+def is_stuck(run: Run, trail: SearchResult, top: Dual) -> bool:
+    """Whether a polished dual point leaves a gap, and no better factors move it far."""
+    gain = run.start.value - trail.best.value
+    return gain <= GAIN * (trail.best.value - top.value) and is_polished(run, top)
 
 
 def refine_bound(run: Run, trail: SearchResult, top: Dual | None) -> list[Dual | None]:
@@ -358,7 +367,12 @@ def is_closed(run: Run, tries: list[Dual | None]) -> bool:
 def at_candidate(run: Run) -> Dual | None:
     """Bound by W = -grad l at the candidate, scaled."""
     run.clock.tell("dual point of the candidate", run.start.value)
-    return bound(give_most_time(run), dual_at(run.problem, run.start))  # no ascent leaves it open
+    tries = list[Dual | None]()
+    for dual in bound_or_polish(give_most_time(run), dual_at(run.problem, run.start)):
+        tries.append(dual)  # no ascent leaves it open
+        if is_closed(run, tries):
+            break
+    return best(tries)
 
 
 def give_most_time(run: Run) -> Run:

@@ -67,6 +67,12 @@ class Bounder:
         relaxed = solve(form, stop, start, self.kind)
         if self.query.W.shape[1] > 1:
             relaxed = replace(relaxed, best=sharpen(form, relaxed.best, goal * goal))
+        return self.known(path, relaxed, goal)
+
+    def known(
+        self, path: Path, relaxed: Relaxed, goal: float
+    ) -> Solved[Cut, Relaxed, LayerMultiplier | None]:
+        """Return what the end of a solve says of a part; of one above the goal, how it is split."""
         upper = float(np.sqrt(max(relaxed.best.bound, 0.0)))
         value, best = self.ascend(relaxed) if upper > goal else (-np.inf, None)
         split = self.split(path, relaxed) if upper > goal else None
@@ -103,9 +109,7 @@ class Bounder:
         m, d = self.form.F.shape
         single = self.query.W.shape[1] == 1
         if not path and single:
-            row = self.form.A[:, 0].copy()
-            row[:m] /= self.form.scale
-            return halves(spectra.on_grid(row, SIGN_BITS))
+            return self.by_sign()
         at = 2 if path else 1
         if d < at:
             return None
@@ -116,6 +120,12 @@ class Bounder:
         else:
             normal[m:] = np.linalg.eigh(X[m:, m:])[1][:, -at]
         return halves(spectra.on_grid(normal, CUT_BITS))
+
+    def by_sign(self) -> tuple[Cut, Cut]:
+        """Return the halves of the root, of one output: by the sign of w^T s."""
+        row = self.form.A[:, 0].copy()
+        row[: len(self.form.F)] /= self.form.scale
+        return halves(spectra.on_grid(row, SIGN_BITS))
 
     def ascend(self, relaxed: Relaxed) -> tuple[float, Slice | None]:
         """Return the neuron that an ascent reaches from a leading eigenvector of u u^T.

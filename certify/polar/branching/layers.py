@@ -7,13 +7,14 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from certify.base.arrays import Array
+from certify.base.checkpoint import CURRENT
 from certify.polar.layer_query import LayerQuery
 from certify.polar.query import Proposal
 from certify.polar.relaxation.layer_leaf import leaf, nil
 from certify.polar.relaxation.layer_multiplier import LayerMultiplier
 
 from .layer_parts import Bounder, Cut, Grown, allowance, bounder
-from .tree import Limits, grow
+from .tree import Limits, grow, saved_tree
 
 GAP = 2.0**-20  # relative: a bound this near a found value is not worth more parts
 FAR = 2.0**-7  # a target this far below a found value is not worth a tree
@@ -45,6 +46,13 @@ def grow_tree(query: LayerQuery, lower: float = 0.0, tree: Grown | None = None) 
         if query.nodes is None:  # in addition to those of the given tree
             stop = replace(stop, nodes=SIGNED if refuted else stop.nodes + len(tree.nodes) - 1)
         return grow(solve, stop, tree)
+
+
+def keep_tree(query: LayerQuery, tree: Grown) -> None:
+    """Keep a tree, from which the next one of the query grows."""
+    keeper, stop = CURRENT.get(), limits(query)
+    if keeper is not None:
+        keeper.keep(f"tree.{stop.key}", lambda: saved_tree(tree, stop), now=True)
 
 
 def proposal(query: LayerQuery, lower: float = 0.0) -> Proposal:

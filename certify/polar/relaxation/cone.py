@@ -12,18 +12,27 @@ A matrix whose eigenvectors turn too far is decomposed again, and each one after
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from certify.base.arrays import Array
 
-from .frame import Frame
-
 OFTEN = 20  # steps between decompositions
 BESIDE = 4  # eigenvectors beyond the positive ones that lead too
 TURNED = 0.2  # largest entry k_ij: beyond it, S is decomposed
 TINY = 1e-30  # least b_i - a_j
+
+
+class Coordinates(Protocol):
+    """Orthonormal columns Q, and Q^T Z Q."""
+
+    @property
+    def Q(self) -> Array:
+        """The rows over the coordinates."""
+
+    def down(self, Z: Array) -> Array:
+        """Return Q^T Z Q for symmetric Z over the rows."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +69,7 @@ class Part:
 class Cone:
     """{ Q Y Q^T : Y >= 0 } of a frame, with the last projection on it."""
 
-    def __init__(self, frame: Frame, C: Array) -> None:
+    def __init__(self, frame: Coordinates, C: Array) -> None:
         self.frame, self.C, self.age = frame, C, OFTEN
         none = C[:0]
         self.at = Eigen(C[0, :0], np.eye(len(C), dtype=C.dtype), frame.Q, frame.Q.T[:0], none)

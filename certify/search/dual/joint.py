@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from certify.base.arrays import Array
+from certify.losses import Squared
 from certify.polar.ascent.contract import unfold
 from certify.polar.relaxation.cut import positive
 from certify.polar.relaxation.products import ProductForm, fold
@@ -122,6 +123,14 @@ def polish(joint: Joint, steps: int, wanted: float, expired: Callable[[], bool])
                 break
             joint.balance(*residuals)
     return at
+
+
+def simple(problem: Problem) -> bool:
+    """Whether no offsets, or free ones of an unweighted fit, leave W a plain projection."""
+    if not problem.offsets:
+        return True
+    plain = isinstance(problem.loss, Squared) and problem.loss.scale is None
+    return plain and all(o.free and not o.entrywise for o in problem.offsets)
 
 
 def remove_offsets(problem: Problem, W: Array) -> Array:

@@ -8,7 +8,6 @@ from time import monotonic
 import numpy as np
 
 from certify.base.arrays import Array
-from certify.losses import Squared
 from certify.polar import Proposal
 from certify.polar.eigen import on_grid
 from certify.polar.methods.branch import grow_tree, proposal
@@ -28,10 +27,11 @@ from certify.search.search_result import SearchResult
 
 from . import joint_cases
 from . import scaling as rays
-from .joint import Joint, Pair, polish
+from .joint import Joint, Pair, polish, simple
 from .joint_cases import Bounded
+from .joint_layers import bound_or_polish
 from .kinks import has_kinks
-from .points import TINY, Dual, Run, best, bound, dual_at, inside_point
+from .points import TINY, Dual, Run, best, dual_at, inside_point
 
 LARGEST = 500  # rows of a relaxation whose steps are quick
 STEPS, EFFORT = 1500, 5e10  # of a polish, and in cubes of its size
@@ -68,7 +68,8 @@ def attempts(run: Run, result: SearchResult) -> Iterator[Dual | None]:
     duals = result.duals
     if not duals or has_kinks(run.problem):  # there a smoothed search has its own slopes
         duals = (*duals, dual_at(run.problem, result.best))
-    yield from (bound(run, W) for W in duals)
+    for W in duals:
+        yield from bound_or_polish(run, W)
     yield from polish_jointly(run, duals[0])
     yield from polish_cases(run)
 
@@ -140,14 +141,6 @@ def prove_cases(
     polar = proposal(query, grow_tree(query, joint_cases.tree_of(problem, W, found)))
     s = min(1.0, problem.lam / max(polar.upper, TINY))
     return Dual(point, polar, rays.along(problem, point.W)(s))
-
-
-def simple(problem: Problem) -> bool:
-    """Whether no offsets, or free ones of an unweighted fit, leave W a plain projection."""
-    if not problem.offsets:
-        return True
-    plain = isinstance(problem.loss, Squared) and problem.loss.scale is None
-    return plain and all(o.free and not o.entrywise for o in problem.offsets)
 
 
 def patience(run: Run) -> Callable[[], bool]:

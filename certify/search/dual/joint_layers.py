@@ -1,0 +1,384 @@
+"""A dual point of a hidden layer that relaxations bound by lam: W and their multipliers together.
+
+    max d(W)   over W and N >= 0 with   e s w^T p + x^T B^T N B x  <=  lam/2 (|u|^2 + s^2)
+
+for both signs e of v, x = (p, u, s), s = |v|, p = (F u)_+; B x >= 0 are p, q = p - F u and s, and
+p_i q_i = 0.  A polar that the relaxation overstates at the network's own W is overstated less
+there.  It is the dual of
+
+    min l(sum e Z_e + A q) + lam/2 sum tr Y_e   over   Y_e >= 0,  X_e = B Y_e B^T,  X_e ij >= 0
+
+Z_e the column of X_e that is s p, tr Y_e of u and s.  By alternating directions: each Y_e by an
+eigendecomposition, all X_e together by the loss.  With s = e w^T p / lam the constraints are those
+of both halves of the tree of W, cut by the sign of w^T p: it grows on from there.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from time import monotonic
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+from scipy import optimize
+from threadpoolctl import threadpool_limits
+
+from certify.atoms import Factors
+from certify.base.arrays import Array
+from certify.polar.branching import cones, layers
+from certify.polar.branching.layer_parts import Bounder, Cut, Grown, bounder
+from certify.polar.branching.tree import Node, Solved, Tree
+from certify.polar.layer_query import LayerQuery
+from certify.polar.layers import few
+from certify.polar.relaxation.cone import Cone
+from certify.polar.relaxation.frame import Frame
+from certify.polar.relaxation.layer_admm import Relaxed, Warm
+from certify.polar.relaxation.layer_multiplier import LayerMultiplier, best_multiplier
+from certify.polar.relaxation.layers import LayerForm, even_units, form_of
+from certify.problem import Problem, Values
+
+from . import scaling as rays
+from .joint import remove_offsets, simple
+from .points import Dual, Run, bound, bound_point, dual_at, inside_point
+
+RELAX = 1.6  # over-relaxation
+PRICE = 0.7  # rho, in units of lam times the rows over the size of X: larger ones move W less
+LOOKS, EVERY = 10, 100  # looks at the bound, and steps between them
+SETTLED = 0.01  # of what is left: the gain in a look that ends it
+ROUNDS = 24  # sections that find W between its ends
+BESIDE, NEAR = (1.0, 2.0), 1e-2  # of a bound beside lam, and how near it is found
+SINGLE = 150  # rows from which iterates are kept in float32
+FIRST, POLISHING = 0.15, 0.25  # shares of the time left: for W as it is, and to polish it
+PARALLEL = 1e-6  # 1 - the cosine of multiples of one point
+ORDINARY = 2.0**40  # sizes of lam, W and X beyond which float32 may not hold their products
+LOOSE = 1.1  # of lam: a bound of the polar from which polishing W gains more than its tree
+
+
+Known: TypeAlias = Solved[Cut, Relaxed, LayerMultiplier | None]
+
+
+class Part(NamedTuple):
+    """A half: the sign of v, X over (p, u), of trace 1 in u, and N over p, q and s."""
+
+    sign: int
+    X: Array
+    N: Array
+
+
+class Found(NamedTuple):
+    """W, a field, its halves, and d of the multiple of W that they prove."""
+
+    W: Array
+    parts: tuple[Part, ...]
+    value: float
+
+
+def applies(problem: Problem) -> bool:
+    """Whether the polar is that of a ReLU layer of one output whose features are not few.
+
+    W is to be a plain projection beside the offsets, and the loss to have a slope everywhere.
+    """
+    layer = problem.atom.layer
+    if layer is None or layer.most or layer.slope or layer.samples is not None:
+        return False
+    loss = problem.loss
+    dense = np.isfinite(loss.curvature) and loss.observed.full and loss.dims[-1] == 1
+    many = not cones.are_few(layer) and not few(*layer.features.shape)
+    return bool(dense) and many and simple(problem)
+
+
+class Frames:
+    """Orthonormal coordinates of (p, u, s): those of (p, u), and s."""
+
+    def __init__(self, form: LayerForm, kind: Any) -> None:  # noqa: ANN401
+        self.plain = Frame(form, kind)
+        self.Q = append_one(self.plain.Q)
+        self.T = append_one(self.plain.T)
+
+    def down(self, Z: Array) -> Array:
+        """Return Q^T Z Q for symmetric Z over the rows."""
+        n, k = self.plain.form.size, len(Z) - 1
+        Y = np.empty((n + 1, n + 1), dtype=Z.dtype)
+        Y[:n, :n] = self.plain.down(Z[:k, :k])
+        Y[:n, n] = Y[n, :n] = self.plain.restrict(Z[:k, k:])[:, 0]
+        Y[n, n] = Z[k, k]
+        return Y
+
+
+def append_one(A: Array) -> Array:
+    """Return the block diagonal of A and 1."""
+    out = np.zeros((A.shape[0] + 1, A.shape[1] + 1), dtype=A.dtype)
+    out[:-1, :-1], out[-1, -1] = A, 1
+    return out
+
+
+class Half:
+    """The iterates of one sign: X in the cone, Z in the polyhedron, and U."""
+
+    def __init__(self, form: LayerForm, sign: int, neurons: Array, lam: float) -> None:
+        """Start at neurons (p, u, s), in even units."""
+        self.kind = np.float32 if len(form.F) > SINGLE else np.float64
+        self.form, self.sign, self.frame = form, sign, Frames(form, self.kind)
+        m, d = form.F.shape
+        self.u, self.s = slice(2 * m, 2 * m + d), 2 * m + d
+        T = self.frame.T[m:]
+        if form.reach:
+            T = np.delete(T, d - 1, axis=0)
+        C = -0.5 * lam * T.T @ T
+        self.cone = Cone(self.frame, C.astype(self.kind))
+        self.weights = self.frame.plain.weights
+        p, u = neurons[:m], neurons[m : m + d]
+        rows = np.vstack([p, p - form.F @ u, self.weights[:, None] * u, neurons[-1:]])
+        self.Z = self.polyhedron((rows @ rows.T).astype(self.kind))
+        self.U = np.zeros_like(self.Z)
+
+    def step(self, rho: float) -> Array:
+        """Project on the cone, and over-relax."""
+        X = self.cone.project(self.Z - self.U, self.kind(rho))
+        V = self.kind(RELAX) * X
+        V += self.kind(1 - RELAX) * self.Z
+        V += self.U
+        return V
+
+    def meet(self, V: Array, column: Array) -> None:
+        """Project on the polyhedron; column: s p."""
+        m = len(self.form.F)
+        Z = self.polyhedron(V)
+        Z[self.s, :m] = Z[:m, self.s] = column
+        self.Z, self.U = Z, V - Z
+
+    def polyhedron(self, V: Array) -> Array:
+        """Return the projection: u's own rows are free, but for the reach of a free bias."""
+        m, u, at = len(self.form.F), self.u, np.arange(len(self.form.F))
+        Z = np.maximum(V, 0)
+        Z[at, m + at] = Z[m + at, at] = 0
+        Z[u], Z[:, u] = V[u], V[:, u]
+        if self.form.reach:
+            normal = -((self.form.reach / self.weights) ** 2)
+            normal[-1] = self.weights[-1] ** -2
+            k = np.arange(u.start, u.stop)
+            excess = max(float(normal @ Z[k, k]), 0.0)
+            Z[k, k] -= normal * (excess / float(normal @ normal))
+        return Z
+
+    def part(self, W: Array, rho: float, units: Array) -> Part:
+        """Return X and N in the units of the form; W times e / 2 t is no part of N."""
+        m, d = self.form.F.shape
+        kept = np.r_[0 : 2 * m, self.s]
+        U = -rho * self.U[np.ix_(kept, kept)].astype(float)
+        N, at = np.maximum(U, 0.0), np.arange(m)
+        N[at, m + at], N[m + at, at] = U[at, m + at], U[m + at, at]
+        N[-1, :m] = np.maximum(U[-1, :m] - 0.5 * self.sign * W, 0.0)
+        N[:m, -1] = N[-1, :m]
+        N[-1, -1] = 0.0
+        sizes = np.concatenate([units[:m], units[:m], [1.0]])
+        T = self.frame.T[:-1]
+        X = T @ self.cone.Y.astype(float) @ T.T / np.outer(units, units)
+        priced = np.arange(m, m + d - bool(self.form.reach))
+        X /= max(float(X[priced, priced].sum()), np.finfo(float).tiny)
+        return Part(self.sign, X, 0.5 * (N + N.T) * np.outer(sizes, sizes))
+
+
+class Joint:
+    """The iterates of both signs, W and the offsets that they share."""
+
+    def __init__(self, problem: Problem, factors: Factors, q: Values, W: Array) -> None:
+        self.problem, self.W, self.q = problem, W.reshape(-1), q
+        query = query_of(problem, W)
+        self.form = form_of(query)
+        inner, self.units, _ = even_units(self.form)
+        m = len(inner.F)
+        self.t = self.units[:m] / self.form.scale
+        neurons, signs = balanced(query, factors)
+        neurons[:m] *= self.t[:, None]
+        self.halves = [Half(inner, e, neurons[:, signs == e], problem.lam) for e in query.signs()]
+        size = float(np.sqrt(np.mean([np.square(h.Z).sum() for h in self.halves])))
+        self.rho = PRICE * m * problem.lam / size if size > 0 else 0.0
+
+    def step(self) -> None:
+        """Move every X; then W, the offsets and every Z."""
+        m = len(self.form.F)
+        goals = [h.step(self.rho) for h in self.halves]
+        ends = np.stack(
+            [0.5 * (V[h.s, :m] + V[:m, h.s]) for h, V in zip(self.halves, goals, strict=True)]
+        )
+        for h, V, column in zip(self.halves, goals, self.share(ends.astype(float)), strict=True):
+            h.meet(V, column)
+
+    def share(self, V: Array) -> Array:
+        """Return the columns nearest to V (signs, m) in the price of the loss over columns >= 0.
+
+        They are (V + e w / (2 rho t))_+, w = -l' at their sum: between 0 and the slope at w = 0.
+        """
+        observed, loss = self.problem.loss.observed, self.problem.loss
+        e = np.array([[h.sign] for h in self.halves]) / self.t
+        shift = self.problem.shift(self.q) if self.problem.offsets else 0.0
+
+        def columns(w: Array) -> Array:
+            """Return the columns beside w."""
+            return np.maximum(V + e * w / (2 * self.rho), 0.0)
+
+        def total(w: Array) -> Array:
+            """Return what they add up to."""
+            return np.asarray((e * columns(w)).sum(axis=0))[:, None]
+
+        def slope(w: Array) -> Array:
+            """Return -l' there."""
+            return -loss.gradient(observed.field(total(w)) + shift).reshape(-1)
+
+        self.W = between(lambda w: w - slope(w), slope(np.zeros(len(self.t))))
+        if self.problem.offsets:
+            self.q = self.problem.fit_offsets(observed.field(total(self.W)))
+        return columns(self.W)
+
+    def look(self) -> Found:
+        """Return W, orthogonal to the offsets, and what its halves prove."""
+        loss = self.problem.loss
+        W = remove_offsets(self.problem, loss.observed.field(self.W[:, None]))
+        W = loss.clip_dual(W)
+        parts = tuple(h.part(self.W / self.t, self.rho, self.units) for h in self.halves)
+        solver = bounder(query_of(self.problem, W))
+        top = max(multiplier(solver, x, self.problem.lam).bound for x in parts) ** 0.5
+        s = rays.best_scale(self.problem, W, top)
+        return Found(W, parts, rays.value(self.problem, W, s))
+
+
+def query_of(problem: Problem, W: Array, seed: int = 0) -> LayerQuery:
+    """Return the query of the layer's polar at W (samples, 1)."""
+    layer = problem.atom.layer
+    if layer is None:
+        raise TypeError(f"a hidden layer is needed, got {type(problem.atom).__name__}")
+    return LayerQuery(layer, W, seed=seed)
+
+
+def balanced(query: LayerQuery, factors: Factors) -> tuple[Array, Array]:
+    """Return (p, u, s) of each neuron with |u| = s, and the sign of its v."""
+    layer, (U, V) = query.layer, factors
+    sizes = layer.size(U), np.abs(V[0])
+    keep = (sizes[0] > 0) & (sizes[1] > 0)
+    root = np.sqrt(sizes[1][keep] / sizes[0][keep])
+    u = U[:, keep] * root
+    return np.vstack([layer.act(u), u, sizes[1][keep] / root]), np.sign(V[0, keep])
+
+
+def between(f: Callable[[Array], Array], end: Array) -> Array:
+    """Return about the zeros of rising functions, between 0 and an end.
+
+    By secants and halvings in turn: a kink may hold one side of a secant.
+    """
+    low, high = np.minimum(end, 0.0), np.maximum(end, 0.0)
+    at_low, at_high = f(low), f(high)
+    x = low
+    for k in range(ROUNDS):
+        rise = at_high - at_low
+        secant = low - at_low * (high - low) / np.where(rise > 0, rise, 1.0)
+        x = np.clip(secant, low, high) if k % 2 else 0.5 * (low + high)
+        at = f(x)
+        above = at > 0
+        high, at_high = np.where(above, x, high), np.where(above, at, at_high)
+        low, at_low = np.where(above, low, x), np.where(above, at_low, at)
+    return x
+
+
+def multiplier(solver: Bounder, part: Part, lam: float) -> LayerMultiplier:
+    """Return N of the half of the tree of W: with s = e w^T p / t, 2 t N, t near lam the best."""
+    form = solver.at(path_of(solver, part))
+    row, tried = form.cuts[0], list[LayerMultiplier]()
+    ratio = part.sign * float(form.A[:, 0] @ row) / float(row @ row)
+
+    def bound(t: float) -> float:
+        """Return the bound beside t."""
+        sizes = np.ones(len(part.N))
+        sizes[-1] = ratio / (t * lam)
+        tried.append(best_multiplier(form, 2 * t * lam * part.N * np.outer(sizes, sizes)))
+        return tried[-1].bound
+
+    optimize.minimize_scalar(bound, bounds=BESIDE, method="bounded", options={"xatol": NEAR})
+    return min(tried, key=lambda x: x.bound)
+
+
+def path_of(solver: Bounder, part: Part) -> tuple[Cut, ...]:
+    """Return the path to a half."""
+    return tuple(c for c in solver.by_sign() if c.sign == part.sign)
+
+
+def polish(joint: Joint, wanted: float, expired: Callable[[], bool]) -> Found | None:
+    """Take steps until the value rises no more; return the best seen.
+
+    wanted: the value at which to stop
+    """
+    seen, best = list[float](), None
+    for k in range(1, LOOKS * EVERY + 1):
+        joint.step()
+        if k % EVERY and not expired():
+            continue
+        now = joint.look()
+        if best is None or now.value > best.value:
+            best = now
+        seen.append(best.value)
+        late = len(seen) > 1 and best.value - seen[-2] <= SETTLED * (wanted - best.value)
+        if best.value >= wanted or late or expired():
+            break
+    return best
+
+
+def tree_of(query: LayerQuery, found: Found, lam: float) -> Grown:
+    """Return the tree of W, cut by the sign of w^T p."""
+    solver, known = bounder(query), dict[int, Known]()
+    for part in found.parts:
+        path, best = path_of(solver, part), multiplier(solver, part, lam)
+        relaxed = Relaxed(part.X, best, 0, Warm(None, None, 0.0, best))
+        known[part.sign] = replace(solver.known(path, relaxed, 0.0), warm=None)
+    cuts = solver.by_sign()
+    none: Known = Solved(0.0, None)
+    ends = [known.get(c.sign, none) for c in cuts]
+    top = max(ends, key=lambda x: x.upper)
+    root: Known = Solved(top.upper, None, split=cuts)
+    below = [Node((c,), x, 0) for c, x in zip(cuts, ends, strict=True)]
+    first = max(ends, key=lambda x: x.lower)
+    return Tree((Node((), root, children=(1, 2)), *below), first.lower, first.found)
+
+
+def bound_or_polish(run: Run, W: Array) -> Iterator[Dual | None]:
+    """Yield the bound of W; where that of its polar is loose, the one of a W that is polished."""
+    if not applies(run.problem):
+        yield bound(run, W)
+        return
+    first = bound(replace(run, share=min(FIRST, run.share)), W)
+    yield first
+    if first is None or first.polar.upper <= LOOSE * run.problem.lam:
+        yield bound(run, W)
+        return
+    run.clock.tell("dual point of a relaxation", run.start.value)
+    left = run.clock.left()
+    until = np.inf if left is None else monotonic() + POLISHING * left
+
+    def expired() -> bool:
+        """Whether the share of the polish is spent."""
+        return run.clock.expired() or monotonic() > until
+
+    polished = polish_point(run, W, expired)
+    yield polished if polished is not None else bound(run, W)
+
+
+def polish_point(run: Run, W: Array, expired: Callable[[], bool]) -> Dual | None:
+    """Return the bound of a polished W, whose tree grows from the halves that it was found with."""
+    problem, start = run.problem, run.start
+    with threadpool_limits(1, user_api="blas"):
+        joint = Joint(problem, start.factors, start.q, W)
+        sizes = problem.lam, float(np.abs(W).max()), joint.rho
+        if not all(1 / ORDINARY <= x <= ORDINARY for x in sizes):
+            return None
+        found = polish(joint, start.value, expired)
+        point = None if found is None else inside_point(problem, found.W)
+        if found is None or point is None:
+            return None
+        query = query_of(problem, point.W, run.seed)
+        layers.keep_tree(query, tree_of(query, found, problem.lam))
+    return bound_point(run, point)
+
+
+def is_polished(run: Run, dual: Dual) -> bool:
+    """Whether a dual point is not a multiple of the one at the candidate."""
+    W, V = dual_at(run.problem, run.start), dual.point.W
+    sizes = float(np.linalg.norm(W) * np.linalg.norm(V))
+    return applies(run.problem) and float((W * V).sum()) < (1 - PARALLEL) * sizes

@@ -1,0 +1,236 @@
+"""Dual points of hidden layers found together with both halves of their tree."""
+
+from dataclasses import replace
+from time import monotonic
+
+import numpy as np
+import pytest
+
+from certify import Problem
+from certify.atoms import ReLU
+from certify.base.checkpoint import Keeper, keeping
+from certify.base.clock import Clock
+from certify.losses import Absolute, Logistic, Poisson, Squared
+from certify.offsets import ColumnIntercept
+from certify.polar.branching.layer_parts import bounder
+from certify.polar.branching.layers import grow_tree
+from certify.polar.proved import layer_above
+from certify.search.candidate import evaluate
+from certify.search.dual import joint_layers
+from certify.search.dual.joint_layers import (
+    Joint,
+    between,
+    bound_or_polish,
+    is_polished,
+    multiplier,
+    path_of,
+    polish,
+    polish_point,
+    query_of,
+    tree_of,
+)
+from certify.search.dual.points import Run, dual_at
+from certify.search.evidence import is_stuck
+from certify.search.search_result import SearchResult
+from tests.tolerance import EPS
+
+SAMPLES, FEATURES = 18, 7
+RNG = np.random.default_rng(0)
+X = np.round(RNG.standard_normal((SAMPLES, FEATURES)) * 16) / 16
+Y = np.round((np.abs(X[:, :1]) - X[:, 1:2] + RNG.standard_normal((SAMPLES, 1))) * 16) / 16
+CASES = {
+    "plain": (Squared(Y), ReLU(X), ()),
+    "one sign": (Squared(np.abs(Y)), ReLU(X, right="l2+"), ()),
+    "logistic": (Logistic((Y > 0).astype(float)), ReLU(X), ()),
+    "free bias": (Squared(Y), ReLU(X, bias="free"), (ColumnIntercept(),)),
+}
+
+
+def asked(name, share=0.1):
+    """Return the question at one neuron for each feature and side, fitted to nothing."""
+    loss, atom, offsets = CASES[name]
+    W = -loss.gradient(np.zeros((SAMPLES, 1)))
+    problem = Problem(loss, atom, share * atom.attain(W - W.mean() * bool(offsets), 0)[0], offsets)
+    (d,), _ = atom.shapes(loss.dims)
+    U = np.hstack([np.eye(d), -np.eye(d)])[:, : 2 * FEATURES]
+    signs = np.resize([1.0, -1.0], 2 * FEATURES)
+    V = np.abs(signs) if atom.layer.right.cone else signs
+    start = evaluate(problem, (0.3 * U, 0.3 * V[None]))
+    return Run(problem, start, 1e-9, Clock(), 0, given=False)
+
+
+def joint_of(run):
+    return Joint(run.problem, run.start.factors, run.start.q, dual_at(run.problem, run.start))
+
+
+@pytest.fixture(scope="module", params=CASES)
+def polished(request):
+    """Return a question, the iterates at the end of a polish, and what was found."""
+    run = asked(request.param)
+    joint = joint_of(run)
+    first = joint.look()
+    return run, joint, first, polish(joint, run.start.value, lambda: False)
+
+
+def test_what_a_polish_promises_the_kernel_proves(polished):
+    run, _, first, found = polished
+    problem = run.problem
+    query = query_of(problem, found.W)
+    assert found.value > first.value
+    tree = tree_of(query, found, problem.lam)
+    solver = bounder(query)
+    for part, node in zip(found.parts, tree.leaves, strict=False):
+        best = multiplier(solver, part, problem.lam)
+        assert node.solved.upper == np.sqrt(best.bound)
+        assert best.N.min() >= 0 or np.array_equal(*zero_products(best.N))
+    s = problem.lam / tree.upper
+    assert problem.loss.dual_value(found.W * min(s, 1.0)) <= found.value * (1 + 64 * EPS)
+
+
+def zero_products(N):
+    """Return where N is negative, and where of these facts are p_i and q_i."""
+    rows, columns = np.nonzero(N < 0)
+    return np.abs(rows - columns), np.full(len(rows), SAMPLES)
+
+
+def test_the_relaxed_program_and_its_dual_point_meet(polished):
+    """What the iterates fit is no better than a network and no worse than their dual point."""
+    run, joint, _, found = polished
+    problem = run.problem
+    columns = [h.Z[h.s, : len(joint.t)] * h.sign / joint.t for h in joint.halves]
+    fit = np.sum(columns, axis=0)[:, None] + (
+        problem.shift(joint.q) if problem.offsets else np.zeros((SAMPLES, 1))
+    )
+    prices = sum(price(h) for h in joint.halves)
+    value = problem.loss.value(fit) + 0.5 * problem.lam * prices
+    assert found.value <= value * (1 + 0.02)
+    assert found.value >= value * (1 - 0.05)
+
+
+def price(half):
+    """Return |u|^2 + s^2 of an X, without a free bias."""
+    Y = half.frame.T @ half.cone.Y @ half.frame.T.T
+    m, d = half.form.F.shape
+    kept = np.r_[m : m + d - bool(half.form.reach), m + d]
+    return float(Y[kept, kept].sum())
+
+
+@pytest.mark.sampled(5)
+@pytest.mark.parametrize("name", CASES)
+def test_a_polished_point_is_a_dual_point_with_a_proof(name):
+    run = asked(name)
+    with keeping(Keeper()) as keeper:
+        dual = polish_point(run, dual_at(run.problem, run.start), lambda: False)
+        assert [k for k in keeper.held if k.startswith("tree.relaxation")]
+    W = run.problem.loss.observed.array(dual.point.W)
+    upper = layer_above(W, run.problem.atom, dual.polar.proof)
+    assert upper <= dual.polar.upper * (1 + 2.0**-30)
+    s = min(1.0, run.problem.lam / upper)
+    assert run.problem.loss.dual_value(dual.point.W * s) >= dual.value * (1 - 2.0**-30)
+    assert dual.value <= run.start.value
+    if run.problem.offsets:
+        assert abs(dual.point.W.sum()) <= 2.0**-40
+
+
+def test_the_tree_of_a_polished_point_begins_with_its_halves():
+    run = asked("plain")
+    joint = joint_of(run)
+    found = polish(joint, run.start.value, lambda: False)
+    query = replace(query_of(run.problem, found.W), nodes=3)
+    tree = tree_of(query, found, run.problem.lam)
+    assert [len(n.path) for n in tree.nodes] == [0, 1, 1]
+    assert tree.upper == max(n.solved.upper for n in tree.leaves)
+    assert tree.lower <= tree.upper
+    solver = bounder(query)
+    for part, node in zip(found.parts, tree.leaves, strict=True):
+        (cut,), (same,) = path_of(solver, part), node.path
+        assert cut.sign == same.sign == part.sign
+        assert np.array_equal(cut.normal, same.normal)
+    grown = grow_tree(replace(query, nodes=7), 0.0, tree)
+    assert len(grown.nodes) > 3
+    assert grown.upper <= tree.upper
+
+
+def test_a_loose_polar_is_polished_and_a_tight_one_is_not(monkeypatch):
+    run = asked("plain")
+    W = dual_at(run.problem, run.start)
+    first, last = bound_or_polish(run, W)
+    assert first.polar.upper > joint_layers.LOOSE * run.problem.lam
+    assert not np.array_equal(last.point.W, first.point.W)
+    assert last.value > first.value * (1 + 1e-2)
+    monkeypatch.setattr(joint_layers, "LOOSE", np.inf)
+    first, last = bound_or_polish(run, W)
+    assert np.array_equal(last.point.W, first.point.W)
+
+
+def test_a_polish_ends_in_time_and_at_what_is_wanted():
+    run = asked("plain")
+    joint = joint_of(run)
+    begun = monotonic()
+    assert polish(joint, np.inf, lambda: True) is not None
+    assert monotonic() - begun < 60
+    first = polish(joint, -np.inf, lambda: False)
+    again = joint.look()
+    assert first.value == again.value
+
+
+def test_no_network_has_no_polish():
+    run = asked("plain")
+    none = evaluate(run.problem, tuple(x[:, :0] for x in run.start.factors))
+    empty = replace(run, start=none)
+    assert polish_point(empty, dual_at(run.problem, none), lambda: False) is None
+
+
+@pytest.mark.parametrize("unit", [2.0**-45, 2.0**45])
+def test_numbers_that_float32_does_not_hold_are_not_polished(unit):
+    run = asked("plain")
+    problem = Problem(Squared(Y * unit), ReLU(X), run.problem.lam * unit)
+    U, V = run.start.factors
+    far = replace(run, problem=problem, start=evaluate(problem, (U * unit, V)))
+    W = dual_at(problem, far.start)
+    assert polish_point(far, W, lambda: False) is None
+    first, last = bound_or_polish(far, W)
+    assert np.array_equal(first.point.W, last.point.W)
+    assert last.value > 0
+
+
+def test_a_multiple_of_a_dual_point_is_not_polished():
+    run = asked("plain")
+    first, last = bound_or_polish(run, dual_at(run.problem, run.start))
+    assert not is_polished(run, first)
+    assert is_polished(run, last)
+    assert is_stuck(run, SearchResult((), run.start, run.start, ()), last)
+    better = replace(run.start, value=0.5 * (run.start.value + last.value))
+    assert not is_stuck(run, SearchResult((), better, better, ()), last)
+    assert not is_stuck(run, SearchResult((), run.start, run.start, ()), first)
+
+
+@pytest.mark.parametrize(
+    ("loss", "atom", "offsets"),
+    [
+        (Squared(Y), ReLU(X[:, :5]), ()),  # cones
+        (Squared(Y[:9]), ReLU(X[:9]), ()),  # cells
+        (Squared(Y), ReLU(X, activation="abs"), ()),
+        (Squared(np.hstack([Y, Y])), ReLU(X), ()),
+        (Absolute(Y), ReLU(X), ()),
+        (Poisson(np.abs(np.round(Y))), ReLU(X), ()),
+        (Squared(Y[:9]), ReLU(X, samples=np.arange(18) % 9), ()),
+        (Squared(Y), ReLU(X), (ColumnIntercept(ridge=1.0),)),
+        (Squared(Y, mask=np.arange(18)[:, None] > 0), ReLU(X), ()),
+    ],
+)
+def test_other_layers_are_bounded_as_they_are(loss, atom, offsets):
+    problem = Problem(loss, atom, 1.0, offsets)
+    assert not joint_layers.applies(problem)
+
+
+def test_the_zeros_of_rising_functions_are_found():
+    slopes, ends = np.array([1.0, 3.0, 1e6, 0.5]), np.array([1.0, -2.0, 5.0, 0.0])
+    side, kink = np.sign(ends), 0.2 * ends
+
+    def f(w):
+        """Rise by 1 to the kink, and then by 1 + slope."""
+        return w - 0.3 * ends + slopes * side * np.maximum(side * (w - kink), 0.0)
+
+    exact = (0.3 * ends + slopes * kink) / (1 + slopes)
+    assert between(f, ends) == pytest.approx(exact, abs=1e-3)
