@@ -32,6 +32,7 @@ from certify.search.dual.joint_layers import (
 from certify.search.dual.points import Run, dual_at
 from certify.search.evidence import is_stuck
 from certify.search.search_result import SearchResult
+from tests.network_models import counted
 from tests.tolerance import EPS
 
 SAMPLES, FEATURES = 18, 7
@@ -172,6 +173,19 @@ def test_a_polish_ends_in_time_and_at_what_is_wanted():
     first = polish(joint, -np.inf, lambda: False)
     again = joint.look()
     assert first.value == again.value
+
+
+def test_a_polish_that_proves_less_than_is_known_is_given_up(monkeypatch):
+    run = asked("plain")
+    W = dual_at(run.problem, run.start)
+    known = 3 * run.start.value
+    looks = counted(monkeypatch, joint_layers, "multiplier")
+    assert polish(joint_of(run), np.inf, lambda: False, known) is None
+    assert len({id(part) for _, part, _ in looks}) == 4  # two looks at both halves
+    assert polish_point(run, W, lambda: False, known) is None
+    monkeypatch.setattr(joint_layers, "polish_point", lambda *_: None)
+    first, last = bound_or_polish(run, W)
+    assert np.array_equal(last.point.W, first.point.W)
 
 
 def test_no_network_has_no_polish():

@@ -44,6 +44,7 @@ RELAX = 1.6  # over-relaxation
 PRICE = 0.7  # rho, in units of lam times the rows over the size of X: larger ones move W less
 LOOKS, EVERY = 10, 100  # looks at the bound, and steps between them
 SETTLED = 0.01  # of what is left: the gain in a look that ends it
+HOPE = 0.5  # of what the network's own W proves
 ROUNDS = 24  # sections that find W between its ends
 BESIDE, NEAR = (1.0, 2.0), 1e-2  # of a bound beside lam, and how near it is found
 SINGLE = 150  # rows from which iterates are kept in float32
@@ -301,10 +302,13 @@ def path_of(solver: Bounder, part: Part) -> tuple[Cut, ...]:
     return tuple(c for c in solver.by_sign() if c.sign == part.sign)
 
 
-def polish(joint: Joint, wanted: float, expired: Callable[[], bool]) -> Found | None:
-    """Take steps until the value rises no more; return the best seen.
+def polish(
+    joint: Joint, wanted: float, expired: Callable[[], bool], known: float = -np.inf
+) -> Found | None:
+    """Take steps until the value rises no more; return the best seen, None if it is below `known`.
 
-    wanted: the value at which to stop
+    wanted  the value at which to stop
+    known   a value that is given up for lost if two looks leave HOPE of it
     """
     seen, best = list[float](), None
     for k in range(1, LOOKS * EVERY + 1):
@@ -316,9 +320,10 @@ def polish(joint: Joint, wanted: float, expired: Callable[[], bool]) -> Found | 
             best = now
         seen.append(best.value)
         late = len(seen) > 1 and best.value - seen[-2] <= SETTLED * (wanted - best.value)
-        if best.value >= wanted or late or expired():
+        lost = len(seen) > 1 and best.value < HOPE * known
+        if best.value >= wanted or late or lost or expired():
             break
-    return best
+    return best if best is not None and best.value >= known else None
 
 
 def tree_of(query: LayerQuery, found: Found, lam: float) -> Grown:
@@ -356,19 +361,24 @@ def bound_or_polish(run: Run, W: Array) -> Iterator[Dual | None]:
         """Whether the share of the polish is spent."""
         return run.clock.expired() or monotonic() > until
 
-    polished = polish_point(run, W, expired)
+    polished = polish_point(run, W, expired, first.value)
     yield polished if polished is not None else bound(run, W)
 
 
-def polish_point(run: Run, W: Array, expired: Callable[[], bool]) -> Dual | None:
-    """Return the bound of a polished W, whose tree grows from the halves that it was found with."""
+def polish_point(
+    run: Run, W: Array, expired: Callable[[], bool], known: float = -np.inf
+) -> Dual | None:
+    """Return the bound of a polished W, whose tree grows from the halves that it was found with.
+
+    None where these prove less than what is known.
+    """
     problem, start = run.problem, run.start
     with threadpool_limits(1, user_api="blas"):
         joint = Joint(problem, start.factors, start.q, W)
         sizes = problem.lam, float(np.abs(W).max()), joint.rho
         if not all(1 / ORDINARY <= x <= ORDINARY for x in sizes):
             return None
-        found = polish(joint, start.value, expired)
+        found = polish(joint, start.value, expired, known)
         point = None if found is None else inside_point(problem, found.W)
         if found is None or point is None:
             return None
