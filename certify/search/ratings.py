@@ -111,8 +111,7 @@ def conclude(
     duals = dual_points(problem, at, top, (wanted, tol))
     if at.now.value - max(value for value, _ in duals) <= ENOUGH * wanted or clock.expired():
         return top, duals
-    x = append(at.entries, at.now, at.pairs(clock.expired))
-    at.now = descent.descend(at.entries, x, FEW, clock.expired)
+    advance(at, at.pairs(clock.expired), FEW, clock)
     top = candidate(problem, at.entries, at.now.x)
     return top, duals + dual_points(problem, at, top, (wanted, tol))
 
@@ -269,10 +268,7 @@ def grow(
         closer = at.gap < (least - wanted if any(at.entries.signs) else CLOSER * least)
         stale, least = (0, at.gap) if closer else (stale + 1, least)
         steps = MANY if at.gap < NEAR * abs(at.now.value) else FEW
-        x = append(at.entries, at.now, pairs)
-        del pairs  # as large as x: a descent has no room for both
-        at.now = descent.descend(at.entries, x, steps, clock.expired)
-        del x
+        advance(at, pairs, steps, clock)
         if clock.expired():
             return
         kept(at)
@@ -282,6 +278,11 @@ def grow(
             fine = finer()
             stale, at.entries = 0, fine if fine.signs == at.entries.signs else fine.without_signs()
             at.now = descent.descend(at.entries, at.now.x.astype(np.float64), FEW, clock.expired)
+
+
+def advance(at: SearchState, pairs: Pairs, steps: int, clock: Clock) -> None:
+    """Append components and descend; only the descent holds where it begins."""
+    at.now = descent.descend(at.entries, append(at.entries, at.now, pairs), steps, clock.expired)
 
 
 def keep(problem: Problem, same: Candidate, at: SearchState) -> None:

@@ -467,6 +467,7 @@ def descend(
     objective = objective_of(entries, x.shape[1] - entries.bias_count)
     now, memory = objective.at(x), Steps()
     D, values = objective.metric(x), [now.value]
+    del x  # as large as all that is remembered of a step
     for k in range(steps):
         if expired() or (k > WINDOW and values[-1 - WINDOW] - values[-1] <= stall):
             break
