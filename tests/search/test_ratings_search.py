@@ -571,6 +571,23 @@ def test_a_search_never_makes_the_matrix_dense():
     assert peak < 200e6
 
 
+def test_a_descent_holds_few_arrays_as_large_as_its_numbers():
+    rng = np.random.default_rng(0)
+    m, n, r = 12_000, 8_000, 64
+    few = sparse.random_array((m, n), density=0.0005, rng=rng)
+    entries = descent.entries_of(Problem(Squared(few), RankOne(), 0.1))
+    size = 4 * (m + n) * r
+    descent.descend(entries, np.ones((m + n, r), dtype=np.float32), 1)  # blocks and threads
+    tracemalloc.start()
+    before = tracemalloc.get_traced_memory()[0]
+    steps = 2 * descent.REMEMBERED + 2
+    descent.descend(entries, rng.random((m + n, r), dtype=np.float32), steps)
+    peak = tracemalloc.get_traced_memory()[1] - before
+    tracemalloc.stop()
+    # a point and its metric, a direction, the steps but one, the next point and what it is made of
+    assert peak <= (3 + 1 + 2 * (descent.REMEMBERED - 1) + 6) * size
+
+
 SIGNED = {
     "squares": (Squared(of_data(np.abs)), ("l2+", "l2+")),
     "one side": (Squared(Y), ("l2", "l2+")),
