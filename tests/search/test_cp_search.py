@@ -351,6 +351,18 @@ def test_order_two_agrees_with_matrices():
     assert np.isclose(both[0].objective, both[1].objective, rtol=1e-6)
 
 
+@pytest.mark.parametrize("norms", [("l1", "l2"), ("l2", "l2")], ids=" ".join)
+@pytest.mark.parametrize("kind", ["huber", "absolute", "squared"])
+def test_a_tensor_of_order_two_is_bounded_as_a_matrix(kind, norms):
+    Y = np.random.default_rng(14).standard_normal((4, 3))
+    loss = {"huber": Huber(Y, 0.5), "absolute": Absolute(Y), "squared": Squared(Y)}[kind]
+    both = [
+        check(Problem(loss, atom, 0.5, [Intercept()]), empty_of((4, 3)), rtol=1e-9)
+        for atom in (CP(norms), RankOne(*norms))
+    ]
+    assert both[0].lower == both[1].lower > 0
+
+
 @pytest.mark.thorough
 def test_the_determinant_needs_six_slices():
     problem = Problem(Squared(determinant()), CP(), 0.5)

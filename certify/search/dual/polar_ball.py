@@ -12,7 +12,7 @@ from typing import ClassVar, TypeAlias
 
 import numpy as np
 
-from certify.atoms import Factors
+from certify.atoms import Atom, Factors
 from certify.base.arrays import Array, Ints
 from certify.losses import Softmax
 from certify.norms import L2, Gauge
@@ -180,11 +180,17 @@ def above(M: Array, radius: float) -> Array:
 AnyBall: TypeAlias = Ball | WeightedBall | SymmetricBall
 
 
+def is_pair(atom: Atom) -> bool:
+    """Whether slices are u v^T: of a matrix, and of a tensor of order 2."""
+    tensor = atom.family == "products" and atom.parts > 1
+    return atom.family == "pairs" or (tensor and len(atom.gauges) == 2)  # noqa: PLR2004
+
+
 def of(problem: Problem) -> Ball | SymmetricBall | None:
     """Return the problem's polar ball, or None where no projection is known."""
     if problem.atom.family == "squares" and problem.atom.gauges[0].spherical:
         return SymmetricBall() if problem.atom.gauges[0].free else None
-    if problem.atom.family != "pairs":
+    if not is_pair(problem.atom):
         return None
     left, right = problem.atom.gauges
     plain = all(g.spherical and g.free for g in (left, right))
@@ -203,7 +209,7 @@ def weighted(problem: Problem) -> WeightedBall | None:
     None, too, for rows of classes where weights differ: their proximal map has one step.
     """
     atom = problem.atom
-    if atom.family != "pairs" or not all(g.free and g.is_round and g.exact for g in atom.gauges):
+    if not is_pair(atom) or not all(g.free and g.is_round and g.exact for g in atom.gauges):
         return None
     around = (g.ellipsoids(k) for g, k in zip(atom.gauges, problem.loss.shape, strict=True))
     ball = WeightedBall(*(np.sqrt(x.weights) for x in around))
@@ -214,7 +220,7 @@ def weighted(problem: Problem) -> WeightedBall | None:
 def around(problem: Problem) -> Ball | None:
     """Return the ball of a matrix's l2 norms without signs, which lies in the one with signs."""
     atom = problem.atom
-    known = atom.family == "pairs" and all(g.spherical for g in atom.gauges)
+    known = is_pair(atom) and all(g.spherical for g in atom.gauges)
     return Ball(L2(), L2()) if known else None
 
 

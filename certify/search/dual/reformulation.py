@@ -63,7 +63,7 @@ def solve(problem: Problem, expired: Callable[[], bool]) -> Lifted | None:
 
 def round_norms(problem: Problem) -> bool:
     """Whether both norms are l2, with signs or without."""
-    return problem.atom.family == "pairs" and all(g.spherical for g in problem.atom.gauges)
+    return balls.is_pair(problem.atom) and all(g.spherical for g in problem.atom.gauges)
 
 
 def commutes(problem: Problem, *, lines: bool) -> bool:
@@ -89,7 +89,7 @@ def plain(
 
 def same_signs(problem: Problem) -> float:
     """Return the sign of every u_i v_j, 0 if they are not all of one."""
-    if problem.atom.family != "pairs":
+    if not balls.is_pair(problem.atom):
         return 0.0
     one, other = ({"+": 1.0, "-": -1.0}.get(g.cone, 0.0) for g in problem.atom.gauges)
     return one * other
