@@ -45,7 +45,7 @@ Biases = tuple[Array | None, Array | None]  # of rows and of columns
 SIGNS = ("", "+")  # cones that are searched: any numbers, or >= 0
 BYTES = 5e5  # gathered at once, to stay in a core's cache; cost, never truth
 WINDOW = 5  # steps over which a gain is measured
-REMEMBERED, REFRESHED = 3, 20  # steps of L-BFGS, and those after which its first metric is new
+REMEMBERED, REFRESHED = 2, 20  # steps of L-BFGS, and those after which its first metric is new
 ARMIJO, SHORTEST, TRIES = 1e-4, 0.1, 10  # of the line search
 CURVED = 1e-8  # cosine of a step and its change of slope under which it is forgotten
 FLAT = 1e-8  # relative change of the value that may be rounding
