@@ -12,6 +12,7 @@ from certify.base.checkpoint import Keeper, keeping
 from certify.base.clock import Clock
 from certify.losses import Absolute, Logistic, Poisson, Squared
 from certify.offsets import ColumnIntercept
+from certify.polar.branching import layer_parts
 from certify.polar.branching.layer_parts import bounder
 from certify.polar.branching.layers import grow_tree
 from certify.polar.proved import layer_above
@@ -20,6 +21,7 @@ from certify.search.dual import joint_layers
 from certify.search.dual.joint_layers import (
     Joint,
     between,
+    bound_halves,
     bound_or_polish,
     is_polished,
     multiplier,
@@ -29,7 +31,7 @@ from certify.search.dual.joint_layers import (
     query_of,
     tree_of,
 )
-from certify.search.dual.points import Run, dual_at
+from certify.search.dual.points import Run, bound, dual_at, inside_point
 from certify.search.evidence import is_stuck
 from certify.search.search_result import SearchResult
 from tests.network_models import counted
@@ -152,16 +154,36 @@ def test_the_tree_of_a_polished_point_begins_with_its_halves():
     assert grown.upper <= tree.upper
 
 
+def parallel(V, W):
+    """Whether one is a multiple of the other, but for roundings."""
+    return float((V * W).sum()) >= (1 - 1e-12) * np.linalg.norm(V) * np.linalg.norm(W)
+
+
 def test_a_loose_polar_is_polished_and_a_tight_one_is_not(monkeypatch):
     run = asked("plain")
     W = dual_at(run.problem, run.start)
-    first, last = bound_or_polish(run, W)
-    assert first.polar.upper > joint_layers.LOOSE * run.problem.lam
-    assert not np.array_equal(last.point.W, first.point.W)
-    assert last.value > first.value * (1 + 1e-2)
-    monkeypatch.setattr(joint_layers, "LOOSE", np.inf)
-    first, last = bound_or_polish(run, W)
-    assert np.array_equal(last.point.W, first.point.W)
+    with keeping(Keeper()):
+        known, polar = bound_halves(run, W)
+        assert polar > joint_layers.LOOSE * run.problem.lam
+        assert known == pytest.approx(bound(run, W).value, rel=1e-5)
+        (polished,) = bound_or_polish(run, W)
+        assert not parallel(polished.point.W, W)
+        assert polished.value > known * (1 + 1e-2)
+        monkeypatch.setattr(joint_layers, "LOOSE", np.inf)
+        (plain,) = bound_or_polish(run, W)
+    assert parallel(plain.point.W, W)
+
+
+def test_the_halves_of_a_tree_are_bounded_once(monkeypatch):
+    run = asked("plain")
+    W = dual_at(run.problem, run.start)
+    same = query_of(run.problem, inside_point(run.problem, W).W)
+    with keeping(Keeper()):
+        bound_halves(run, W)
+        solved = counted(monkeypatch, layer_parts, "solve")
+        tree = grow_tree(replace(same, nodes=3))
+    assert len(tree.nodes) == 3
+    assert not solved
 
 
 def test_a_polish_ends_in_time_and_at_what_is_wanted():
@@ -184,8 +206,8 @@ def test_a_polish_that_proves_less_than_is_known_is_given_up(monkeypatch):
     assert len({id(part) for _, part, _ in looks}) == 4  # two looks at both halves
     assert polish_point(run, W, lambda: False, known) is None
     monkeypatch.setattr(joint_layers, "polish_point", lambda *_: None)
-    first, last = bound_or_polish(run, W)
-    assert np.array_equal(last.point.W, first.point.W)
+    (plain,) = bound_or_polish(run, W)
+    assert parallel(plain.point.W, W)
 
 
 def test_no_network_has_no_polish():
@@ -203,14 +225,16 @@ def test_numbers_that_float32_does_not_hold_are_not_polished(unit):
     far = replace(run, problem=problem, start=evaluate(problem, (U * unit, V)))
     W = dual_at(problem, far.start)
     assert polish_point(far, W, lambda: False) is None
-    first, last = bound_or_polish(far, W)
-    assert np.array_equal(first.point.W, last.point.W)
-    assert last.value > 0
+    assert bound_halves(far, W) == (-np.inf, 0.0)
+    (plain,) = bound_or_polish(far, W)
+    assert parallel(plain.point.W, W)
+    assert plain.value > 0
 
 
 def test_a_multiple_of_a_dual_point_is_not_polished():
     run = asked("plain")
-    first, last = bound_or_polish(run, dual_at(run.problem, run.start))
+    W = dual_at(run.problem, run.start)
+    first, (last,) = bound(run, W), bound_or_polish(run, W)
     assert not is_polished(run, first)
     assert is_polished(run, last)
     assert is_stuck(run, SearchResult((), run.start, run.start, ()), last)

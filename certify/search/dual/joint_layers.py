@@ -38,7 +38,7 @@ from certify.problem import Problem, Values
 
 from . import scaling as rays
 from .joint import remove_offsets, simple
-from .points import Dual, Run, bound, bound_point, dual_at, inside_point
+from .points import Dual, Run, bound, bound_point, dual_at, enough, inside_point
 
 RELAX = 1.6  # over-relaxation
 PRICE = 0.7  # rho, in units of lam times the rows over the size of X: larger ones move W less
@@ -48,7 +48,8 @@ HOPE = 0.5  # of what the network's own W proves
 ROUNDS = 24  # sections that find W between its ends
 BESIDE, NEAR = (1.0, 2.0), 1e-2  # of a bound beside lam, and how near it is found
 SINGLE = 150  # rows from which iterates are kept in float32
-FIRST, POLISHING = 0.15, 0.25  # shares of the time left: for W as it is, and to polish it
+PARTS = 3  # of the tree of the network's own W: both halves
+POLISHING = 0.25  # share of the time left
 PARALLEL = 1e-6  # 1 - the cosine of multiples of one point
 ORDINARY = 2.0**40  # sizes of lam, W and X beyond which float32 may not hold their products
 LOOSE = 1.1  # of lam: a bound of the polar from which polishing W gains more than its tree
@@ -348,9 +349,8 @@ def bound_or_polish(run: Run, W: Array) -> Iterator[Dual | None]:
     if not applies(run.problem):
         yield bound(run, W)
         return
-    first = bound(replace(run, share=min(FIRST, run.share)), W)
-    yield first
-    if first is None or first.polar.upper <= LOOSE * run.problem.lam:
+    known, polar = bound_halves(run, W)
+    if polar <= LOOSE * run.problem.lam or run.clock.expired():
         yield bound(run, W)
         return
     run.clock.tell("dual point of a relaxation", run.start.value)
@@ -361,8 +361,34 @@ def bound_or_polish(run: Run, W: Array) -> Iterator[Dual | None]:
         """Whether the share of the polish is spent."""
         return run.clock.expired() or monotonic() > until
 
-    polished = polish_point(run, W, expired, first.value)
+    polished = polish_point(run, W, expired, known)
     yield polished if polished is not None else bound(run, W)
+
+
+def bound_halves(run: Run, W: Array) -> tuple[float, float]:
+    """Return what the halves of the tree of W prove, and their bound of the polar.
+
+    The tree is kept: the bound of W grows it.  Without a tree the bound is given as 0.
+    """
+    problem, point = run.problem, inside_point(run.problem, W)
+    if point is None:
+        return -np.inf, 0.0
+    along = rays.along(problem, point.W)
+    query = replace(
+        query_of(problem, point.W, run.seed),
+        target=enough(run, along),
+        nodes=PARTS,
+        deadline=run.deadline(),
+    )
+    if query.beyond(layers.FOURTH) or not is_ordinary(problem.lam, W):
+        return -np.inf, 0.0
+    polar = layers.grow_tree(query).upper
+    return rays.value(problem, point.W, rays.best_scale(problem, point.W, polar)), polar
+
+
+def is_ordinary(*sizes: Array | float) -> bool:
+    """Whether float32 holds products of numbers of these sizes."""
+    return all(1 / ORDINARY <= float(np.abs(x).max()) <= ORDINARY for x in sizes)
 
 
 def polish_point(
@@ -375,8 +401,7 @@ def polish_point(
     problem, start = run.problem, run.start
     with threadpool_limits(1, user_api="blas"):
         joint = Joint(problem, start.factors, start.q, W)
-        sizes = problem.lam, float(np.abs(W).max()), joint.rho
-        if not all(1 / ORDINARY <= x <= ORDINARY for x in sizes):
+        if not is_ordinary(problem.lam, W, joint.rho):
             return None
         found = polish(joint, start.value, expired, known)
         point = None if found is None else inside_point(problem, found.W)
