@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from certify import Problem, Verdict, check, improve, verify
-from certify.atoms import CP, RankOne
+from certify.atoms import CP, RankOne, Symmetric
 from certify.base.clock import Clock
 from certify.losses import Absolute, Hinge, Huber, Logistic, Poisson, Squared
 from certify.offsets import Intercept, RowIntercept
@@ -361,6 +361,17 @@ def test_a_tensor_of_order_two_is_bounded_as_a_matrix(kind, norms):
         for atom in (CP(norms), RankOne(*norms))
     ]
     assert both[0].lower == both[1].lower > 0
+
+
+@pytest.mark.parametrize("kind", ["huber", "absolute", "squared"])
+def test_a_symmetric_tensor_of_order_two_is_bounded_as_a_symmetric_matrix(kind):
+    Y = np.random.default_rng(15).standard_normal((4, 4))
+    loss = {"huber": Huber(Y, 0.5), "absolute": Absolute(Y), "squared": Squared(Y)}[kind]
+    both = [
+        check(Problem(loss, atom, 0.5), (np.zeros((4, 0)),), rtol=1e-9)
+        for atom in (CP("l2", symmetric=True, order=2), Symmetric("l2"))
+    ]
+    assert both[0].lower == pytest.approx(both[1].lower, rel=1e-12)
 
 
 @pytest.mark.thorough

@@ -186,9 +186,15 @@ def is_pair(atom: Atom) -> bool:
     return atom.family == "pairs" or (tensor and len(atom.gauges) == 2)  # noqa: PLR2004
 
 
+def is_square(atom: Atom) -> bool:
+    """Whether slices are x x^T: of a symmetric matrix, and of a symmetric tensor of order 2."""
+    tensor = atom.family == "products" and atom.parts == 1
+    return atom.family == "squares" or (tensor and len(atom.gauges) == 2)  # noqa: PLR2004
+
+
 def of(problem: Problem) -> Ball | SymmetricBall | None:
     """Return the problem's polar ball, or None where no projection is known."""
-    if problem.atom.family == "squares" and problem.atom.gauges[0].spherical:
+    if is_square(problem.atom) and problem.atom.gauges[0].spherical:
         return SymmetricBall() if problem.atom.gauges[0].free else None
     if not is_pair(problem.atom):
         return None
