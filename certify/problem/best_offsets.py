@@ -433,8 +433,11 @@ def to_kinks(objective: Fit, q: Array, X: Array) -> Array:
         return q
     rest, on = np.where(high > low, 0.0, low), A[at]
     system = sparse.block_array([[size * K, on.T], [on, None]]).toarray()
-    wanted = [-(A.T @ rest + K @ q), (X - objective.field(q)).reshape(-1)[at] / size]
-    new = q + size * np.linalg.lstsq(system, np.concatenate(wanted), rcond=None)[0][: len(q)]
+    parts = -(A.T @ rest + K @ q), (X - objective.field(q)).reshape(-1)[at] / size
+    wanted = np.concatenate(parts)
+    if not (np.isfinite(system).all() and np.isfinite(wanted).all()):
+        return q
+    new = q + size * np.linalg.lstsq(system, wanted, rcond=None)[0][: len(q)]
     return min((q, new), key=lambda x: objective.smooth_part(x)[0])
 
 

@@ -6,7 +6,7 @@ import pytest
 from flint import fmpq_mat
 from scipy import sparse
 
-from certify import Problem
+from certify import InputError, Problem, check
 from certify.atoms import RankOne
 from certify.base.minimize import bisect_slopes
 from certify.losses import (
@@ -275,3 +275,11 @@ def test_counts_beside_a_sparse_part_and_free_numbers_have_a_finite_objective():
     problem, factors = Problem(loss, RankOne(), 5.0, offsets), (0.3 * np.abs(U), 0.3 * np.abs(V))
     value = problem.objective(factors, problem.best_offsets(factors))
     assert value < 600
+
+
+def test_a_fit_beyond_the_floats_is_refused_in_a_sentence():
+    """LAPACK may not come back from a system that is not finite."""
+    loss, offsets = Quantile(np.ones((4, 3)), 0.5), (RowIntercept(0.5), ColumnIntercept())
+    factors = np.full((4, 1), 1e200), np.full((3, 1), 1e200)
+    with pytest.raises(InputError, match="overflows float64"):
+        check(Problem(loss, RankOne(), 0.5, offsets), factors, budget=0)
