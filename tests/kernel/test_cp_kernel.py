@@ -555,7 +555,7 @@ SLICED = {  # norms, sizes, the l1 mode, the signs its unit vectors need
     "fibres": (("l1", "l2", "l1"), (2, 2, 2), 2, (1,)),
     "signed fibres": (("l1+", "l2+", "l1"), (2, 2, 2), 2, (1, -1)),
     "of four": (("l2", "l2", "l1", "l2+"), (2, 2, 2, 2), 2, (1,)),
-    "of one coordinate": (("l2-", "l2", "l2"), (1, 2, 3), 0, (-1,)),
+    "of one coordinate": (("l2-", "l2", "l2"), (1, 3, 2), 0, (-1,)),
     "of one, both signs": (("l2+", "linf", "l2+"), (2, 1, 2), 1, (1, -1)),
     "of four, signs": (("l2+", "l2+", "l1", "l2-"), (2, 2, 2, 2), 2, (1, -1)),
 }
