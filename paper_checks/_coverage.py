@@ -126,6 +126,7 @@ def covered(
     """Whether the table says that the checker covers a certificate."""
     atom, polar, names = statement["atom"], proof.get("polar", {}), known()
     offsets, loss, floor = statement["offsets"], statement["loss"], proof.get("floor")
+    shape = statement["shape"]
     if not (isinstance(atom, dict) and isinstance(polar, dict) and isinstance(offsets, list)):
         return False
     layer = atom["kind"] == "relu"
@@ -144,10 +145,10 @@ def covered(
         other = polar.get("copies") or polar.get("form") == "square"
         if other or offsets or atom["symmetric"] or atom["form"] == "sum" or "ky_fan" in proof:
             return False
+    inner = polar.get("of", {}).get("rule", "spectral")  # of F^T W
     if deep := atom["kind"].startswith("deep"):
-        inner = polar.get("of", {})
         other = offsets or atom["form"] == "sum" or loss == "softmax" or "ky_fan" in proof
-        if other or inner.get("rule", "spectral") != "spectral":
+        if other:
             return False
     kinds = {"layer_rule": layer, "tensor_rule": tensor, "deep_rule": deep}
     rules = next((name for name, asked in kinds.items() if asked), "rule")
@@ -158,6 +159,7 @@ def covered(
         and all(norm in names["norm"] for norm in norms)
         and all(o["kind"] in names["fitted"] for o in offsets)
         and set(proof) <= {"better", "corrections", "floor", "ky_fan", "polar"}
+        and (inner == "spectral" or (inner == "lines" and list(shape)[-1:] == [1]))
         and not (isinstance(floor, dict) and floor.get("corrections"))
         and (not polar or polar["rule"] in names[rules])
         and not proof.get("corrections")

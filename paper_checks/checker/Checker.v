@@ -292,7 +292,8 @@ Inductive polar :=
 | Outputs (each : seq output_proof)
 | Pooled (each : seq (sided pooled_proof))
 | DeepLayers (cw cf : bool) (lw lf : option grid) (sw sf : dyadic)
-| DeepLinear (c : bool) (l : option grid) (shift : dyadic).
+| DeepLinear (c : bool) (l : option grid) (shift : dyadic)
+| Corners (by_columns : bool) (level : option dyadic).
 Record dual := Dual { dW : grid; how : polar }.
 Record fan := Fan {
   fan_columns : bool; fwidth : nat; fK : grid; fan_L : option grid; fan_shift : dyadic;
@@ -930,6 +931,17 @@ Definition lines (level : option dyadic) (s : sign) (p : norm_form dyadic) (s' :
   let plus := largest_row t p s' w in let minus := largest_row t p s' (gscale minus_one w) in
   match s with Free => dmax plus minus | NonNegative => plus | NonPositive => minus end.
 
+(* and of u with the largest entry as its norm: linear in each, so at a corner of the cube *)
+Definition ends_of_cube (s : sign) : seq Z :=
+  match s with Free => [:: Zneg xH; Zpos xH] | NonNegative => [:: Z0; Zpos xH] | NonPositive => [:: Z0; Zneg xH] end.
+Fixpoint at_corners (n : nat) (s : sign) (rows : seq (seq Z)) : seq (seq Z) :=
+  if rows is r :: rest then
+    allpairs (fun c x => zip_with (fun w y => Z.add (Z.mul c w) y) r x) (ends_of_cube s) (at_corners n s rest)
+  else [:: nseq n Z0].
+Definition corners (n : nat) (level : option dyadic) (s : sign) (p : norm_form dyadic) (s' : sign) (w : grid) : dyadic :=
+  let w := finer_for p w in let t := if level is Some t then Some (in_units t (ex w)) else None in
+  largest_row t p s' (Grid (at_corners n s (ints w)) (ex w)).
+
 (* the same numbers, with no factor of two that all integers share: a guess, which is tested *)
 Fixpoint spare (fuel : nat) (x : seq (seq Z)) : Z :=
   if fuel is S k then
@@ -1227,10 +1239,19 @@ Definition plain_square (d : data) (w : grid) (h : polar) : option dyadic :=
     if (if c then cones (dright_norm d) (dleft_norm d) (dright d) (dleft d) n (transpose n w) trees
         else cones (dleft_norm d) (dright_norm d) (dleft d) (dright d) m w trees) is Some x
     then Some (dmul x x) else None
+  | Corners c level =>
+    match (if c then dright_norm d else dleft_norm d) with
+    | LInf => Some (if c then corners m level (dright d) (dleft_norm d) (dleft d) (transpose n w)
+                    else corners n level (dleft d) (dright_norm d) (dright d) w)
+    | _ => None
+    end
   | Opposite =>
     if zeros w || nonneg_on (dleft d) (dright d) (gscale minus_one w) then Some dzero else None
   | _ => None
   end.
+(* t with |W^T y|^2 <= t |y|^2 *)
+Definition spectral_square (m n : nat) (c : bool) (w : grid) (l : option grid) (shift : dyadic) : dyadic :=
+  let x := if c then transpose n w else w in dmax (top (if c then n else m) (mul x x) l shift) dzero.
 (* and of s(F u) in the place of u *)
 Definition layer_of (d : data) (f : grid) (a : dyadic) (w : grid) (h : polar) : option dyadic :=
   let m := dpatches d in let n := dn d in
@@ -1245,6 +1266,11 @@ Definition layer_of (d : data) (f : grid) (a : dyadic) (w : grid) (h : polar) : 
     end
   else
   match h with
+  | DeepLinear c x shift =>
+    if dleb a one && dleb one a && negb (dfree d) then
+      Some (dmul (spectral_square (dinputs d) n c (mul (transpose (dinputs d) f) (transpose n w)) x shift)
+                 (ball_cost (dright_norm d) (unit_column n)))
+    else None
   | Layer t =>
     if layer_square m (dinputs d) n f a w b radii [::] None t is Some x
     then Some (dmul (dmax x dzero) (ball_cost (dright_norm d) (unit_column n))) else None
@@ -1256,9 +1282,7 @@ Definition layer_of (d : data) (f : grid) (a : dyadic) (w : grid) (h : polar) : 
   | _ => None
   end
   else None.
-(* of a deep network: t with |W^T y|^2 <= t |y|^2 *)
-Definition spectral_square (m n : nat) (c : bool) (w : grid) (l : option grid) (shift : dyadic) : dyadic :=
-  let x := if c then transpose n w else w in dmax (top (if c then n else m) (mul x x) l shift) dzero.
+(* of a deep network *)
 Fixpoint power (x : dyadic) (k : nat) : dyadic := if k is S k' then dmul x (power x k') else one.
 Definition deep_square (f : grid) (d : nat) (l : seq nat) (a : dyadic) (w : grid) (h : polar) : option dyadic :=
   let m := size (ints f) in let n := last d l in let w := Grid (chunks m n (flatten (ints w))) (ex w) in

@@ -1089,6 +1089,21 @@ Definition cones_of (l : list arr) (name_ : string) (k roots : nat) : result (li
   | None => Rejected name_
   end.
 
+(* a largest singular value *)
+Definition singular_of (h : json) (l : list arr) (name_ : string) (m n : Z) : result (bool * option grid * dyadic) :=
+  let* _ := only h ["axis"; "rule"; "shift"] "this rule" in
+  let* shift := shift_of h in
+  let* columns := axis_of h m n false "proof.polar.axis" in
+  let* factor := factor_of l name_ (if columns : bool then n else m) in Ok (columns, factor, shift).
+(* slope 1: by that of F^T W; of one output its length, which a sum of squares is *)
+Definition linear_of (h : json) (l : list arr) (pre : string) (k n : Z) : result polar :=
+  let* inner := field h "of" in let* of := text inner "rule" in
+  if (of =? "lines")%string && (n =? 1) then
+    let* _ := only inner ["rule"] "this rule" in Ok (DeepLinear true None dzero)
+  else
+    let* _ := covered (of =? "spectral")%string "this rule" in
+    let* (c, x, s) := singular_of inner l (pre ++ "L") k n in Ok (DeepLinear c x s).
+
 Definition layer_polar (h : json) (l : list arr) (m n k : Z) (pre : string) (d : data) (w : grid)
   : result polar :=
   let s := dright d in let l_ := Z.of_nat (dpatches d) in
@@ -1106,6 +1121,11 @@ Definition layer_polar (h : json) (l : list arr) (m n k : Z) (pre : string) (d :
     | Some read_ => let* p := read_ O h pre in Ok (Pooled [p])
     | None => NotCovered "this rule"
     end
+  else if (layer_rule =? "linear")%string then
+    let* _ := only h ["of"; "rule"] "this rule" in
+    let slope := match dlayer d with Some (_, a) => a | None => dzero end in
+    let* _ := demand (dleb slope one && dleb one slope && negb (dfree d)) "proof.polar.rule" in
+    linear_of h l pre k n
   else if (layer_rule =? "network")%string then
     let* _ := only h ["nodes"; "rule"] "this rule" in
     let* p := output_of h l pre l_ k 0 s in
@@ -1260,16 +1280,23 @@ Definition rule_arrays (p : json) (pre : string) (deep : bool) : list string :=
   match find "polar" (fields_of p) with
   | None => []
   | Some polar =>
-    if deep then match find "rule" (fields_of polar) with
-      | Some (Str "linear") => [pre ++ "L"] | _ => [pre ++ "W.L"; pre ++ "F.L"] end else
+    match find "rule" (fields_of polar) with
+    | Some (Str "linear") => [pre ++ "L"] | _ =>
+    if deep then [pre ++ "W.L"; pre ++ "F.L"] else
     match find "nodes" (fields_of polar), find "each" (fields_of polar) with
     | Some (Lst nodes), _ => match find "rule" (fields_of polar) with
         | Some (Str "transpose") => product_arrays pre polar nodes | _ => node_arrays pre nodes end
     | None, Some (Lst _) => layer_arrays 4 pre polar
     | _, _ => map (fun x => pre ++ x) ["L"; "N"; "M"; "tree"; "scale.left"; "scale.right"]
-    end
+    end end
   end.
 
+Definition line_level (h : json) : result (option dyadic) :=
+  match find "level" (fields_of h) with
+  | None => Ok None
+  | Some (Str x) => let* y := known (rational x) "this level" in Ok (Some y)
+  | _ => NotCovered "level"
+  end.
 (* the polar's rule; its arrays' names begin with `pre` *)
 Definition polar_of (h : json) (l : list arr) (m n : Z) (d : data) (y : layout) (pre : string)
   : result polar :=
@@ -1303,11 +1330,14 @@ Definition polar_of (h : json) (l : list arr) (m n : Z) (d : data) (y : layout) 
     end
   else if (rule =? "lines")%string then 
     let* _ := only h ["level"; "rule"] "this rule" in
-    let* level := match find "level" (fields_of h) with
-      | None => Ok None
-      | Some (Str x) => let* y := known (rational x) "this level" in Ok (Some y)
-      | _ => NotCovered "level" end in
-    Ok (Lines level)
+    let* level := line_level h in Ok (Lines level)
+  else if (rule =? "corners")%string then
+    let* _ := only h ["axis"; "level"; "rule"] "this rule" in
+    let* left_ := axis_of h m n true "proof.polar.axis" in
+    let (p, size) := if left_ : bool then (dleft_norm d, m) else (dright_norm d, n) in
+    let* _ := demand (match p with LInf => true | _ => false end) "proof.polar.rule" in
+    let* _ := covered ((size <=? short) && (Z.shiftl (m + n) size <=? largest)) "this size" in
+    let* level := line_level h in Ok (Corners (negb left_) level)
   else if (rule =? "cones")%string then
     let* _ := only h ["axis"; "rule"] "this rule" in
     let* columns := axis_of h m n true "proof.polar.axis" in
@@ -1335,12 +1365,6 @@ Definition tensor_polar (h : json) (l : list arr) (m n : Z) (d : data) (y : layo
     end
   else if (tensor_rule =? "signs")%string then Ok Opposite else NotCovered "this rule of a tensor".
 
-(* a largest singular value *)
-Definition singular_of (h : json) (l : list arr) (name_ : string) (m n : Z) : result (bool * option grid * dyadic) :=
-  let* _ := only h ["axis"; "rule"; "shift"] "this rule" in
-  let* shift := shift_of h in
-  let* columns := axis_of h m n false "proof.polar.axis" in
-  let* factor := factor_of l name_ (if columns : bool then n else m) in Ok (columns, factor, shift).
 Definition deep_polar (h : json) (l : list arr) (pre : string) (y : layout) (m : Z) (slope : dyadic) : result polar :=
   let k := hd 0 (layer_sizes y) in let n := last (layer_sizes y) 0 in
   let* deep_rule := text h "rule" in
@@ -1352,9 +1376,7 @@ Definition deep_polar (h : json) (l : list arr) (pre : string) (y : layout) (m :
   else if (deep_rule =? "linear")%string then
     let* _ := only h ["of"; "rule"] "this rule" in
     let* _ := demand (dleb slope one && dleb one slope) "proof.polar.rule" in
-    let* inner := field h "of" in let* of := text inner "rule" in
-    let* _ := covered (of =? "spectral")%string "this rule" in
-    let* (c, x, s) := singular_of inner l (pre ++ "L") k n in Ok (DeepLinear c x s)
+    linear_of h l pre k n
   else NotCovered "this rule".
 
 Definition uncorrected (j : json) : bool :=

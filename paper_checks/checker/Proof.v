@@ -4411,11 +4411,82 @@ rewrite dv_max -e1 -e2; case: (leP d1 d2) => h.
 by apply/esym/max_idPl; rewrite ler_sqr // ltW.
 Qed.
 
+(* the corners of a cube: one of them meets W v in no less than u does, but for |u| *)
+Definition meets_row n (v : 'cV[R]_n) (r : seq Z) : R := \sum_(j < n) at_ r j * v j 0.
+Lemma meets_rowE k n (a : grid) (v : 'cV[R]_n) (i : 'I_k) : (mx k n a *m v) i 0 = meets_row v (nth [::] (ints a) i) * p2 (ex a).
+Proof. by rewrite mxE mulr_suml; apply: eq_bigr => j _; rewrite mxE /at_ /entry_ mulrAC. Qed.
+
+Lemma some_end s (a x y : R) : Statement.of_sign s a -> `|a| <= x -> exists2 c, c \in ends_of_cube s & a * y <= x * (zr c * y).
+Proof.
+move=> sa ax; have x0 : 0 <= x by apply: le_trans ax; exact: normr_ge0.
+have /andP[lo hi] : - x <= a <= x by rewrite -ler_norml.
+have [y0|/ltW y0] := leP 0 y; case: s sa => /= sa.
+- by exists (Zpos xH); rewrite ?inE ?eqxx ?orbT // mul1r ler_wpM2r.
+- by exists (Zpos xH); rewrite ?inE ?eqxx ?orbT // mul1r ler_wpM2r.
+- by exists Z0; rewrite ?inE ?eqxx ?orbT // zr0 mul0r mulr0 mulr_le0_ge0.
+- by exists (Zneg xH); rewrite ?inE ?eqxx ?orbT // mulN1r mulrN -mulNr ler_wnM2r.
+- by exists Z0; rewrite ?inE ?eqxx ?orbT // zr0 mul0r mulr0 mulr_ge0_le0.
+- by exists (Zneg xH); rewrite ?inE ?eqxx ?orbT // mulN1r mulrN -mulNr ler_wnM2r.
+Qed.
+
+Lemma at_cornersE n s rows (u : nat -> R) x (v : 'cV[R]_n) : 0 <= x -> all (fun r => size r == n) rows ->
+  (forall i, Statement.of_sign s (u i)) -> (forall i, `|u i| <= x) ->
+  all (fun r => size r == n) (at_corners n s rows) /\ exists2 r, r \in at_corners n s rows &
+  \sum_(i < size rows) u i * meets_row v (nth [::] rows i) <= x * meets_row v r.
+Proof.
+move=> x0; elim: rows u => [|r rows IH] u /= => [_ _ _|/andP[/eqP sr sz] su ux].
+  rewrite size_nseq eqxx; split=> //; exists (nseq n Z0); rewrite ?inE ?eqxx // big_ord0 mulr_ge0 //.
+  by apply: sumr_ge0 => j _; rewrite /at_ nth_nseq if_same zr0 mul0r.
+have [sc [y yc hy]] := IH (fun i => u i.+1) sz (fun i => su i.+1) (fun i => ux i.+1).
+have [c cs hc] := some_end (meets_row v r) (su 0%N) (ux 0%N); split.
+  apply/allP => z /allpairsP[[c' y'] /= [_ yy ->]]; rewrite size_zip_with sr.
+  by have /eqP -> := allP sc _ yy; rewrite minnn.
+exists (zip_with (fun w y => Z.add (Z.mul c w) y) r y); first exact: allpairs_f.
+rewrite big_ord_recl /=; apply: le_trans (lerD hc hy) _; rewrite -mulrDr ler_wpM2l // le_eqVlt; apply/orP; left; apply/eqP.
+rewrite /meets_row mulr_sumr -big_split; apply: eq_bigr => j _; have /eqP sy := allP sc _ yc.
+by rewrite /at_ (nth_zip_with _ _ Z0 Z0) ?sr ?sy // zrD zrM mulrDl mulrA.
+Qed.
+
+Lemma cornersE level s p s' k l w0 : norm_ok p l -> shape k l w0 -> exists2 c, 0 <= c /\ c ^+ 2 = dv (corners l level s p s' w0)
+  & forall (u : 'cV_k) (v : 'cV_l), meets s u -> meets s' v -> dot u (mx k l w0 *m v) <= c * (norm LInf u * norm (normv p) v).
+Proof.
+move=> hp hw0; have [hw <-] := finer_forE p hw0; rewrite /corners; move: (finer_for p w0) hw => w hw.
+set t := (if level is Some _ then _ else _); set X := Grid _ _.
+have sw := shape_all hw; have sz : size (ints w) = k := proj1 hw.
+have [sX _] := at_cornersE (s := s) (u := fun=> 0) (0 : 'cV_l) (lexx 0) sw (fun i => ltac:(by case: (s) => /=)) (fun i => ltac:(by rewrite normr0)).
+have hX : shape (size (ints X)) l X by split=> // i hi; have /all_nthP -/(_ [::] i hi)/eqP := sX.
+have [c c2 hc] := largest_rowE t s' hp hX; exists c => // u v hu hv.
+have n0 : 0 <= norm LInf u := norm_ge0 (p := LInf) u I.
+have num_ i : Statement.of_sign s (number u i) /\ `|number u i| <= norm LInf u.
+  rewrite /number; case: insubP => [j _ _|_]; last by rewrite normr0; split=> //; case: (s) => /=.
+  by split; [move: hu; case: (s) => //= h; exact: h|exact: (le_bigmax _ (fun j => `|u j 0|))].
+have [_ [r rX hr]] := at_cornersE v n0 sw (fun i => proj1 (num_ i)) (fun i => proj2 (num_ i)).
+have e0 := p2_ge0 (ex w); rewrite dot_col.
+have -> : \sum_i u i 0 * (mx k l w *m v) i 0 = (\sum_(i < size (ints w)) number u i * meets_row v (nth [::] (ints w) i)) * p2 (ex w).
+  rewrite sz mulr_suml; apply: eq_bigr => i _; rewrite meets_rowE mulrA; congr (_ * _ * _).
+  by rewrite /number valK.
+apply: le_trans (ler_wpM2r e0 hr) _; rewrite -mulrA [leRHS]mulrCA ler_wpM2l //.
+have hi : (index r (ints X) < size (ints X))%N by rewrite index_mem.
+have := hc (Ordinal hi) v hv; rewrite meets_rowE /= nth_index //.
+Qed.
+
 Lemma plain_squareE w h t : norm_ok (dleft_norm d) (dm d) -> shape (dm d) (dn d) w -> plain_square mul d w h = Some t ->
   plain_le (q := q) (mx (dm d) (dn d) w) (dv t).
 Proof.
 move=> hp hw; have hp' := proj2 norms_okE; have ones k i : mx k 1 (unit_column k) i 0 = 1 by have [_ ->] := unit_columnE k; rewrite mxE.
-set W := mx (dm d) (dn d) w; case: h => [?|c sc nn mm l sh|tr|level|c trees||t0|each|each|??????|???] //=; last first.
+set W := mx (dm d) (dn d) w; case: h => [?|c sc nn mm l sh|tr|level|c trees||t0|each|each|??????|???|c level] //=; last first.
+- have corner_ x y : x ^+ 2 = dv y -> 0 <= x -> (forall (u : 'cV_(dm d)) (v : 'cV_(dn d)), meets (left q) u -> meets (right q) v ->
+      dot u (W *m v) <= x * (norm (left_norm q) u * norm (right_norm q) v)) -> Some y = Some t -> plain_le (q := q) W (dv t).
+    by move=> e x0 h [<-] u v hu hv w0; rewrite -e -exprMn ler_sqr ?nnegrE ?(le_trans w0) // h.
+  case: c.
+    case e: (dright_norm d) => //; have [ht et] := transposeE hw.
+    have [x [x0 x2] h] := cornersE level (dright d) (dleft d) hp ht; apply: corner_ x2 x0 _ => u v hu hv.
+    have := h v u hv hu; rewrite et [norm _ v * _]mulrC.
+    have -> : right_norm q = LInf by rewrite /q /= e.
+    by apply: le_trans; rewrite [X in _ <= X]dotC dot_mull trmxK dotC.
+  case e: (dleft_norm d) => //; have [x [x0 x2] h] := cornersE level (dleft d) (dright d) hp' hw.
+  apply: corner_ x2 x0 _ => u v hu hv; have -> : left_norm q = LInf by rewrite /q /= e.
+  exact: h.
 - case: ifP => // /orP h [<-] u v hu hv w0; rewrite dv_zero mul0r.
   have: dot u (W *m v) <= 0.
     case: h => [z|h]; first by rewrite /W (zerosE _ _ z) mul0mx dot0r.
@@ -4614,7 +4685,7 @@ case: ifP => [large|/negbT nl].
     by rewrite eU -a0 [map_mx _ _ _ _]mxE.
   exact: pooled_squareE hf hc sp hs su.
 have {}hU := hU nl; move: hx hU; set X := pull_ d w => hx hU.
-case: h => //= [c trees|tr|each].
+case: h => //= [c trees|tr|each|c lo sh].
 - case: c => //; case e: (layer_cones _ _ _ _ _ _ _ _ _ _) => [x|] // [<-] u v _ hv _ _ y0.
   have le_ : dot (hidden u) (mx (dm d) (dn d) w *m v)
       <= dv x * (left_size (q := q) u * norm (right_norm q) v).
@@ -4634,16 +4705,31 @@ case: h => //= [c trees|tr|each].
   have [moved [p1 su split_ hm hr]] := section_ u u1 near_; have [rm hrad] := radiiE hg p1 split_ hm.
   rewrite dvM; apply: met_le_sq => //; apply: le_trans (up x); rewrite hU.
   exact: (layer_squareE hf hg p1 erefl su split_ hm hr rm hrad hx (start := [::]) I _ e).
-move=> e; have t0 := outputs_square_ge0 e.
-apply: (polar_le_layer (q := q) normL normR flat l1) biased_ _ => // u u1 near_.
-have [moved [p1 su split_ hm hr]] := section_ u u1 near_; have [rm hrad] := radiiE hg p1 split_ hm.
-apply: met_le_dual => //; apply: outputs_squareE e => j sign tr v told_ ev.
-have [hc ec] := column_atE j hx; set y := _ *m _ in told_ *.
-have ey : output (dpatches d) f a u 1 (column_at (dpatches d) (dn d) X j) = const_mx (y j 0).
-  apply/matrixP => i i'; rewrite !ord1 /output ec /y hU [RHS]mxE tr_col.
-  by rewrite -row_mul [LHS]mxE.
-have := layer_squareE hf hg p1 erefl su split_ hm hr rm hrad hc (start := [::]) I _ ev.
-by rewrite ey sq_col big_ord1 mxE; apply=> b eb_ j'; rewrite ey mxE; exact: told_.
+- move=> e; have t0 := outputs_square_ge0 e.
+  apply: (polar_le_layer (q := q) normL normR flat l1) biased_ _ => // u u1 near_.
+  have [moved [p1 su split_ hm hr]] := section_ u u1 near_; have [rm hrad] := radiiE hg p1 split_ hm.
+  apply: met_le_dual => //; apply: outputs_squareE e => j sign tr v told_ ev.
+  have [hc ec] := column_atE j hx; set y := _ *m _ in told_ *.
+  have ey : output (dpatches d) f a u 1 (column_at (dpatches d) (dn d) X j) = const_mx (y j 0).
+    apply/matrixP => i i'; rewrite !ord1 /output ec /y hU [RHS]mxE tr_col.
+    by rewrite -row_mul [LHS]mxE.
+  have := layer_squareE hf hg p1 erefl su split_ hm hr rm hrad hc (start := [::]) I _ ev.
+  by rewrite ey sq_col big_ord1 mxE; apply=> b eb_ j'; rewrite ey mxE; exact: told_.
+case: ifP => // /andP[/andP[a1 a1'] nf] [<-] u v _ _ _ _ _; have ea : dv a = 1.
+  by apply/eqP; rewrite eq_le; move: a1 a1'; rewrite !dv_le oneE => -> ->.
+have [hF eF'] := transposeE hf; have [hw' ew'] := transposeE hx; have [hp_ ep_] := productE hF hw'.
+have -> : dot (hidden u) (mx (dm d) (dn d) w *m v)
+    = dot u (mx (dinputs d) (dn d) (mul (transpose (dinputs d) f) (transpose (dn d) X)) *m v).
+  rewrite dotC dot_mull hU -dot_mull dotC.
+  have -> : map_mx (act (dv a)) (mx (dpatches d) (dinputs d) f *m u) = mx (dpatches d) (dinputs d) f *m u.
+    by apply/matrixP => i j; rewrite mxE ea /act mul1r if_same.
+  by rewrite dot_mull ep_ eF' ew' trmxK mulmxA.
+apply: le_trans (spectral_bilinear c lo sh u v hp_) _; rewrite dvM -mulrA ler_wpM2l ?spectral_ge0 //.
+rewrite /left_size flat pricedE_ /paid; have -> : \matrix_(i, j) (if dfree d && (i.+1 == dinputs d)%N then 0 else u i j) = u.
+  by apply/matrixP => i j; rewrite mxE (negbTE nf).
+rewrite exprMn mulrCA; apply: ler_pM; rewrite ?sq_ge0 //; first exact: sq_le_norm.
+have one_ (x : 'cV[R]_(dn d)) : sq x = \sum_i 1 * x i 0 ^+ 2 by rewrite sq_col; apply: eq_bigr => i _; rewrite mul1r.
+by rewrite one_; apply: costs_le.
 Qed.
 
 Lemma deep_ofE f c l a w h t : ddeep d = Some (f, c :: l, a) -> shape (dm d) (dn d) w ->
@@ -4728,7 +4814,7 @@ move=> ht; apply: (polar_le_plain (q := q) (e := k)) => // [|u|]; first by rewri
   exact: hidden_plain.
 have: plain_square mul d w h = Some t -> product_le (q := q) (mx (dm d) (dn d) w) (dv t).
   by move=> e' u v mu mv _ _; exact: (plain_squareE hp hw e').
-by case: h ht => [? ? ? ? /(product_squareE hw) /(_ hp) //|?????? ht|? ht|? ht|?? ht|ht|? ht|? ht|? ht|?????? ht|??? ht] /(_ ht).
+by case: h ht => [? ? ? ? /(product_squareE hw) /(_ hp) //|?????? ht|? ht|? ht|?? ht|ht|? ht|? ht|? ht|?????? ht|??? ht|?? ht] /(_ ht).
 Qed.
 
 Lemma multipleE p s : multiple mul d p = Some s -> let W := mx (dm d) (dn d) (dW p) in
@@ -5076,7 +5162,8 @@ have bt : dv s' ^+ 2 * t <= lam q ^+ 2.
   by apply: le_trans (sqr_ge0 _); rewrite mulr_ge0_le0 ?sqr_ge0 // ltW.
 rewrite dv_max ge_max dv_zero low0 // andbT dvD.
 apply: le_trans (left_over (q := q) P0 Q0 (dv s') ho lsq C1 hx).
-rewrite -[leLHS]addr0 lerD ?(margin_ge0 (q := q) l0 normL normR ht b0 bt hx) // lerD //.
+rewrite -[leLHS]addr0; apply: lerD; last exact: (margin_ge0 (q := q) l0 normL normR ht b0 bt hx).
+apply: lerD; last exact: hx'.
 have nl : ~~ transcendental (dloss d) by move: lsq; rewrite /q /=; case: (dloss d).
 apply: le_trans (dual_valueE s' nl hw hs hf) _; rewrite lsq lerD2l lerN2 ler_wpM2r ?invr_ge0 //.
 rewrite ler_wpM2l ?sqr_ge0 // lerD2r /over /sq /dot; apply: ler_sum => i _; apply: ler_sum => j _.
@@ -5106,10 +5193,11 @@ have [_ [hu hv ha hb]] := candidateE; move=> + [hx]; rewrite /low -[dfound d]/(f
 case: (found q) => [+ _|[<-] /(_ isT) [-> ->]]; last exact: value_down hu hv ha hb fine_fit.
 case: w => [w|] /=; last by case=> <-; exact: least_lossE.
 case: ifP => // /andP[/and3P[/shapedP hw hs ho] hi] [<-].
-apply: le_trans (dual_value_all hw hs ho hi hx); rewrite dvD dvB -addrA lerD2l addrC dvM /margin oneE mul1r lerD //.
-  by rewrite ler_wpM2l ?l0 //; exact: (pricesE (up := false) root_downP).
 have [hh eh] := hiddenE hu; have [hz ez] := productE hh hv.
-by rewrite (innerE hw hz) ez eh.
+apply: le_trans (dual_value_all hw hs ho hi hx); rewrite dvD dvB (innerE hw hz) ez eh /margin oneE mul1r.
+rewrite -[U0 q]/(mx (dinputs d) (dr d) (dU d)) -[V0 q]/(mx (dn d) (dr d) (dV d)).
+rewrite -[leLHS]addrA lerD2l [leRHS]addrC lerD2l.
+by rewrite dvM ler_wpM2l ?l0 //; exact: (pricesE (up := false) root_downP).
 Qed.
 
 Lemma decideE w lo up at_least x : low w = Some at_least ->
@@ -5147,8 +5235,9 @@ Theorem check_with_sound d f p w x lower upper answer :
   check_with mul d f p w x = Some (lower, upper, answer) ->
   holds (meaning d) (dv lower) (dv upper) answer.
 Proof.
-rewrite /check_with; case: ifP => // /andP[good fine_fit]; case e: (bound mul d f p) => [lo|] //; case e': (if dfound d then _ else _) => [low_|] // [<- <- <-].
-have hlo := boundE good e; have [hc [hu hv ha hb]] := candidateE good fine_fit.
+rewrite /check_with; case: ifP => // /andP[good fine_fit]; case e: (bound mul d f p) => [lo|] //.
+lazymatch goal with |- (if ?x is Some _ then _ else _) = _ -> _ => destruct x as [low_|] eqn:e'; last by [] end.
+case=> <- <- <-; have hlo := boundE good e; have [hc [hu hv ha hb]] := candidateE good fine_fit.
 have hup := value_up good hu hv ha hb fine_fit.
 split=> //; first by exists (a0 (meaning d)), (b0 (meaning d)).
 exact: (decideE good fine_fit x e' hlo hup).

@@ -531,6 +531,58 @@ def test_the_largest_singular_value_bounds_cubes_by_what_they_are_wide(binary, t
     assert agrees(binary, path) == STATUS["UNDECIDED"]
 
 
+CUBES = {  # a side whose largest entry is its norm, and the mode whose dual norm is left
+    "free": ("linf", "l2", 1),
+    "of a sign": ("l2+", "linf+", 0),
+    "of the other sign": ("linf-", "l2-", 1),
+    "both": ("linf+", "linf", 0),
+    "weighted": (Weighted([1.0, 2.0, 0.5, 1.0, 3.0]), "linf+", 0),
+    "elastic": ("linf-", Elastic(0.5), 1),
+    "largest groups": ("linf", Group([0, 0, 1], outer="linf"), 1),
+}
+
+
+@pytest.mark.parametrize("form", ["product", "sum"])
+@pytest.mark.parametrize("name", CUBES)
+def test_corners_of_a_cube_are_covered_and_changes_answered_alike(binary, tmp_path, name, form):
+    left, right, axis = CUBES[name]
+    problem = Problem(
+        Squared(np.random.default_rng(4).standard_normal((5, 3))),
+        RankOne(left, right, form=form),
+        0.5,
+    )
+    start = np.zeros((5, 0)), np.zeros((3, 0))
+    held = improve(problem, start, budget=1).result.certificate
+    polar = held.proof["polar"]
+    assert (polar["rule"], polar["axis"]) == ("corners", axis)
+    told = (
+        {"axis": 1 - axis},
+        {"level": "1/1"},
+        {"level": "1/10000"},
+        {"level": "ff/1"},
+        {"more": 1},
+    )
+    changed = [replace(held, proof={**held.proof, "polar": {**polar, **x}}) for x in told]
+    verify_and_change(binary, tmp_path / "x.cert", held, changed)
+    changed[0].save(tmp_path / "x.cert")
+    assert (agrees(binary, tmp_path / "x.cert") == REJECTED) == (name != "both")
+
+
+def test_a_cube_of_many_coordinates_has_too_many_corners(binary, tmp_path):
+    path = tmp_path / "x.cert"
+    for size in (16, 17):
+        y = np.random.default_rng(4).standard_normal((size, 2))
+        problem = Problem(Squared(y), RankOne("linf", "l2"), 2.0)
+        proof = {"corrections": [], "polar": {"rule": "corners", "axis": 1}}
+        held = check(problem, (np.zeros((size, 0)), np.zeros((2, 0))), budget=1).certificate
+        witness = {"W": array(y.reshape(-1))}
+        claim = {**held.claim, "verdict": "UNDECIDED"}
+        replace(held, proof=proof, witness=witness, claim=claim).save(path)
+        text, status = answer(binary, path)
+        assert status == (OUTSIDE if size == 17 else STATUS["UNDECIDED"])
+        assert text.startswith("NOT COVERED  this size" if size == 17 else "VERIFIED")
+
+
 @pytest.mark.parametrize("norms", [("l2", "l2", "linf"), ("linf", "l2", "l2")])
 def test_the_largest_entry_as_a_norm_of_a_tensor_is_not_covered(binary, tmp_path, norms):
     y = np.random.default_rng(0).standard_normal((2, 3, 2))
@@ -1125,6 +1177,38 @@ def deeply(widths, slope=None, loss=Squared, scale=1.0):
     atom = DeepLinear(F, hidden) if slope is None else DeepReLU(F, hidden, slope=slope)
     nets = tuple(rng.standard_normal((a, b, 2)) / 2 for a, b in pairwise(widths))
     return check(Problem(loss(Y), atom, 0.8), nets, budget=2).certificate
+
+
+LINEAR = {"activation": "leaky_relu", "slope": 1.0}
+REGRESSIONS = {  # layers of slope 1, and the rule of F^T W
+    "one output": ({}, "lines"),
+    "labels": ({"loss": labelled, "right": "l2-"}, "lines"),
+    "two outputs": ({"outputs": 2}, "spectral"),
+    "sums of patches": ({"outputs": 2, "sizes": (2, 2, 2, 2)}, "spectral"),
+    "outputs of a sign": ({"right": "l1+", "form": "sum"}, "lines"),
+}
+
+
+@pytest.mark.parametrize("name", REGRESSIONS)
+def test_layers_of_slope_one_are_covered_and_changes_answered_alike(binary, tmp_path, name):
+    asked, rule = REGRESSIONS[name]
+    held, path = (patched if "sizes" in asked else layered)(**asked, **LINEAR), tmp_path / "x.cert"
+    polar = held.proof["polar"]
+    assert (polar["rule"], polar["of"]["rule"]) == ("linear", rule)
+    inner = (
+        {"rule": "lines"},
+        {"rule": "lines", "level": "1/1"},
+        {"rule": "cones", "axis": 0},
+        *({"rule": "spectral", "axis": k, "shift": x} for k in (0, 1) for x in ("1/1", "-1/1")),
+    )
+    changed = [replace(held, proof={**held.proof, "polar": {**polar, "of": x}}) for x in inner]
+    verify_and_change(binary, path, held, [*lies_of_a_layer(held), *changed])
+    steep = {**held.statement["atom"], "slope": MORE}
+    replace(held, statement={**held.statement, "atom": steep}).save(path)
+    assert agrees(binary, path) == REJECTED
+    free = {**held.statement["atom"], "bias": "free"}
+    replace(held, statement={**held.statement, "atom": free}).save(path)
+    assert agrees(binary, path) == REJECTED
 
 
 DEEP = {
@@ -1774,7 +1858,7 @@ WEAKER_LAYERS = (  # lines of the checker about hidden layers
     ("NonNegative => square (Some true) t", "NonNegative => square (Some false) t"),
     ("NonPositive => square (Some false) t", "NonPositive => square None t"),
     ("if x is Some x then Some (dmax x dzero) else None.", "x."),
-    ("L2 => foldr dadd dzero x", "L2 => foldr dmax dzero x"),
+    ("L2 => Some (foldr dadd dzero x)", "L2 => Some (foldr dmax dzero x)"),
     ("shaped (dpatches d) (dinputs d) f && pool_ok", "pool_ok"),
     ("eqn (dinputs d) (dm d), eqn", "eqn"),
     ("Z.add (ex x) (Z.min (dex a) Z0)", "Z.add (ex x) (dex a)"),
@@ -1793,6 +1877,13 @@ WEAKER_LAYERS = (  # lines of the checker about hidden layers
     ("dmul (dabs (foldr dadd dzero x)) (far b)", "dzero"),
     ("form (only (gsub (scalar k one) p)) beside_", "form (only p) beside_"),
     ("let paid_ := priced_ (dfree d) u in", "let paid_ := u in"),
+    ("dleb one a && negb (dfree d) then", "dleb one a then"),
+    ("    if dleb a one && dleb one a && negb", "    if dleb a one && negb"),
+    (
+        "(mul (transpose (dinputs d) f) (transpose n w)) x",
+        "(mul (transpose n w) (transpose n w)) x",
+    ),
+    ("x shift)\n                 (ball_cost (dright_norm d) (unit_column n))", "x shift) one"),
     ("[:: map (fun _ => Z0) r]", "[:: r]"),
 )
 
@@ -1956,6 +2047,13 @@ WEAKER_CUBES = (  # lines of the checker about the largest entry as a norm
     ("|| negb (outside_l2 (dleft_norm d)) then", "then"),
     ("dmul (dmax x dzero) (ball_cost (dright_norm d) (unit_column n))", "dmax x dzero"),
     ("dadd (sqrt_up (dmax x dzero))", "dadd (dmax x dzero)"),
+    ("Free => [:: Zneg xH; Zpos xH]", "Free => [:: Zpos xH]"),
+    ("NonNegative => [:: Z0; Zpos xH]", "NonNegative => [:: Zpos xH]"),
+    ("NonPositive => [:: Z0; Zneg xH]", "NonPositive => [:: Z0; Zpos xH]"),
+    ("Z.add (Z.mul c w) y) r x)", "Z.add w y) r x)"),
+    ("else [:: nseq n Z0].\nDefinition corners", "else [::].\nDefinition corners"),
+    ("    | LInf => Some (if c then corners", "    | _ => Some (if c then corners"),
+    ("(dright_norm d) (dright d) w)\n    | _", "(dright_norm d) (dleft d) w)\n    | _"),
 )
 
 
@@ -2039,170 +2137,175 @@ WEAKER_CONES = (  # lines of the checker about cones
 )
 
 
+CHANGES = [  # a stronger statement, or a weaker check: the file, its text and another
+    ("Statement.v", "lower <= objective U V a b", "objective U V a b <= lower"),
+    ("Statement.v", "<= objective U V a b + epsilon", "<= objective U V a b - epsilon"),
+    ("Statement.v", "(V0 q) a b <= upper", "(V0 q) a b + 1 <= upper"),
+    ("Statement.v", "(r <= r0 q)%N & forall", "(r < r0 q)%N & forall"),
+    ("Statement.v", "own_size q -> (r <= r0 q)%N", "true"),
+    ("Statement.v", "~~ columns q -> a = 0", "true"),
+    ("Statement.v", "~~ rows q -> b = 0", "true"),
+    ("Statement.v", "forall i j, 0 <= U i j", "forall i j, 0 < U i j"),
+    ("Statement.v", "(~~ found q -> a = a0 q /\\ b = b0 q)", "true"),
+    ("Statement.v", "i j + a 0 j + b i 0.", "i j + a 0 j - b i 0."),
+    ("Statement.v", "Num.max 0 (1 - y * z)\n", "Num.max 0 (1 + y * z)\n"),
+    ("Statement.v", "Squared => (y - z)", "Squared => (y + z)"),
+    ("Statement.v", "delta ^+ 2 / 2", "delta ^+ 2"),
+    ("Statement.v", "then tau * (y - z)", "then (1 - tau) * (y - z)"),
+    ("Statement.v", "| Absolute => `|y - z|", "| Absolute => `|y - z| / 2"),
+    ("Statement.v", "(1 - y * z) ^+ 2", "(1 - y * z) ^+ 2 / 2"),
+    ("Statement.v", "log (1 + exp ((", "log (2 + exp (("),
+    ("Statement.v", "z - y * log z + y * log y", "z - y * log z - y * log y"),
+    ("Statement.v", "exp z - y * z", "exp z - 2 * y * z"),
+    ("Statement.v", "y * (s - z)", "y * s - z"),
+    ("Statement.v", "(log (\\sum_k exp", "(log (1 + \\sum_k exp"),
+    ("Statement.v", "0 <= z /\\ (0 < y -> 0 < z)", "0 <= z"),
+    ("Statement.v", "0 <= z /\\ (0 < y -> 0 < z)", "0 < y -> 0 < z"),
+    ("Statement.v", "0 < C q i j -> finite", "0 <= C q i j -> finite"),
+    ("Statement.v", "(1 - 2 * y) * z", "(1 - y) * z"),
+    ("Statement.v", "1 + x <= exp x", "1 <= exp x"),
+    ("Statement.v", "exp (x + y) = exp x * exp y", "exp (x + y) = exp x + exp y"),
+    ("Statement.v", "0 < x -> exp (log x) = x", "0 < x -> exp (log x) = 2 * x"),
+    ("Statement.v", "ridge_a q 0 j / 2 *", "ridge_a q 0 j / 4 *"),
+    ("Statement.v", "  + ridge a b\n", ""),
+    (
+        "Statement.v",
+        "LInf => \\big[Num.max/0]_i `|u i 0|",
+        "LInf => 2 * \\big[Num.max/0]_i `|u i 0|",
+    ),
+    ("Statement.v", "Product => x * y", "Product => x + y"),
+    ("Statement.v", "nth 0 w i * u i 0 ^+ 2", "u i 0 ^+ 2"),
+    ("Statement.v", "(1 - alpha) * Num.sqrt", "alpha * Num.sqrt"),
+    ("Statement.v", "Groups g => \\sum_(c < k)", "Groups g => 2 * \\sum_(c < k)"),
+    ("Statement.v", "[Num.max/0]_(c < k)", "[Num.min/0]_(c < k)"),
+    ("Statement.v", "L1 => \\sum_i `|u i 0|", "L1 => \\sum_i `|u i 0| / 2"),
+    ("Statement.v", "if 0 <= z then z else a * z", "if 0 <= z then z else z - a"),
+    ("Statement.v", "(F q *m U)", "(F q *m (U + U))"),
+    ("Statement.v", "\\sum_(k < patches q | row_of_patch q k == i)", "\\sum_(k < patches q)"),
+    ("Statement.v", "[Num.max/0]_(k < patches q | row_of_patch q k == i)", "[Num.max/0]_k"),
+    ("Statement.v", "[Num.max/0]_(k < patches", "[Num.min/0]_(k < patches"),
+    ("Statement.v", "if take_largest q\n", "if ~~ take_largest q\n"),
+    ("Statement.v", "norm (left_norm q) (priced u)", "norm (left_norm q) u"),
+    ("Statement.v", "w (k * e + i)%N in", "w (i * d + k)%N in"),
+    ("Statement.v", "(fun i => act a (z i)) j", "z j"),
+    ("Statement.v", "Num.sqrt (\\sum_(k < d * e)", "(\\sum_(k < d * e)"),
+    ("Statement.v", "\\prod_(y <- layer_norms", "\\sum_(y <- layer_norms"),
+    ("Statement.v", "(i %/ last d l)%N) (i %% last d l)%N", "i) (i %% last d l)%N"),
+    ("Statement.v", "(i.+1 == inputs q)%N then 0", "(i == 0 :> nat)%N then 0"),
+    ("Statement.v", "NonNegative => 0 <= x ", "NonNegative => 0 < x "),
+    ("Statement.v", "(i %/ size_of l')%N", "i"),
+    ("Statement.v", "(i %% size_of l')%N", "i"),
+    ("Statement.v", "products (left_modes q) U &", "True &"),
+    ("Statement.v", "products (right_modes q) V]", "True]"),
+    *(
+        ("Checker.v", old, new)
+        for weaker in (
+            WEAKER_LAYERS,
+            WEAKER_PATCHES,
+            WEAKER_DEEP,
+            WEAKER_LOGARITHMS,
+            WEAKER_COUNTS,
+            WEAKER_CLASSES,
+            WEAKER_CUBES,
+            WEAKER_NORMS,
+            WEAKER_TENSORS,
+            WEAKER_CONES,
+        )
+        for old, new in weaker
+    ),
+    ("Checker.v", "supported w (dC d) & affordable_ d w", "true & affordable_ d w"),
+    ("Checker.v", "supported w (dC d) & affordable_ d w", "supported w (dC d) & true"),
+    (
+        "Checker.v",
+        "dadd (bend (dloss d) (squares_over_up w (dC d))) (cost_ d w)",
+        "bend (dloss d) (squares_over_up w (dC d))",
+    ),
+    ("Checker.v", "usable d w && inside d (gscale one w)", "usable d w"),
+    ("Checker.v", "usable d w && inside d (gscale one w)", "inside d (gscale one w)"),
+    ("Checker.v", "(dsub (dual_value d w one)", "(dadd (dual_value d w one)"),
+    ("Checker.v", "inner w (mul (hidden_ d (dr d) (dU d))", "inner w (mul (dU d)"),
+    (
+        "Checker.v",
+        "(penalty root_down d (dr d) (dU d) (dV d)))\n    else None",
+        "(penalty root_up d (dr d) (dU d) (dV d)))\n    else None",
+    ),
+    ("Checker.v", "if dfound d then floor_ d w else", "if false then floor_ d w else"),
+    ("Checker.v", "SquaredHinge => dhalf x", "SquaredHinge => dzero"),
+    ("Checker.v", "Squared | Huber _ => x", "Squared | Huber _ => dhalf x"),
+    ("Checker.v", "Free => dmax plus minus", "Free => plus"),
+    ("Checker.v", "NonPositive => minus", "NonPositive => plus"),
+    ("Checker.v", "NonNegative => Z.max z Z0", "NonNegative => Z0"),
+    ("Checker.v", "L1 => Z.max acc y", "L1 => acc"),
+    ("Checker.v", "| _ => Z.add acc y", "| _ => Z.max acc y"),
+    (
+        "Checker.v",
+        "| _, _ => None\n    end\n  | Cones",
+        "| p, _ => Some (lines None Free p Free w) end\n  | Cones",
+    ),
+    ("Checker.v", "sumabs Z0 x in Z.mul a a", "sumabs Z0 x in a"),
+    ("Checker.v", "if inside d (gscale s (dW p)) then", "if true then"),
+    ("Checker.v", "le_ (gscale (dsub dzero delta) c) x && le_", "le_"),
+    ("Checker.v", " && le_ x (gscale delta c)", ""),
+    ("Checker.v", "gscale (dsub tau one) c", "gscale minus_one c"),
+    ("Checker.v", "le_ x (gscale tau c)", "le_ x c"),
+    ("Checker.v", "le_ (gscale minus_one c) x && ", ""),
+    ("Checker.v", "SquaredHinge => nonneg x\n", "SquaredHinge => true\n"),
+    ("Checker.v", "if labelled (dloss d) then entrywise (dY d) w else w", "w"),
+    ("Checker.v", "if dloss d is Squared then true else false", "true"),
+    ("Checker.v", "defined_ (dloss d) & labels_ok d", "true & labels_ok d"),
+    ("Checker.v", "defined_ (dloss d) & labels_ok d", "defined_ (dloss d) & true"),
+    ("Checker.v", "Z.min (Z.min e Z0)", "Z.min e"),
+    ("Checker.v", "Z.mul d (Z.sub (Z.mul 2 (Z.abs r)) d)", "Z.mul d (Z.sub (Z.abs r) d)"),
+    ("Checker.v", "Z.sub (on tau) (on one)", "on tau"),
+    ("Checker.v", "nonneg (dP d),", "true,"),
+    ("Checker.v", "nonneg_but c 0 (ints n) & symmetric h n", "true & symmetric h n"),
+    ("Checker.v", "nonneg_but c 0 (ints n) & symmetric h n", "nonneg_but c 0 (ints n) & true"),
+    ("Checker.v", "(Nat.ltb i c && eqn j (i + c))", "Nat.ltb i c"),
+    ("Checker.v", "if s.2 then row s.1 else gscale minus_one (row s.1)", "row s.1"),
+    ("Checker.v", "rcons path (s, false))", "rcons path (s, true))"),
+    ("Checker.v", "if s is Line a then shaped 1 k a else false", "true"),
+    (
+        "Checker.v",
+        "worst h'' t' with\n      | Some x, Some y => Some (dmax x y)",
+        "worst h'' t' with\n      | Some x, Some y => Some x",
+    ),
+    ("Checker.v", "form_top 0 k g", "form_top 1 k g"),
+    ("Checker.v", "is Some p then\n      let p := dmax p dzero in", "is Some p then\n"),
+    (
+        "Checker.v",
+        "fits (dleft d) (dright d) m n multipliers, fits s s k k more",
+        "fits s s k k more",
+    ),
+    ("Checker.v", "fits s s k k more\n", "true\n"),
+    ("Checker.v", "(if more is Some x then symmetric k x else true)", "true"),
+    ("Checker.v", "(dright d) (gscale minus_one w)", "(dright d) w"),
+    ("Checker.v", "down d && ones (dC d)", "ones (dC d)"),
+    ("Checker.v", "down d && ones (dC d)", "down d"),
+    ("Checker.v", "dcolumns d || zeros a", "true"),
+    ("Checker.v", "else if down d then Undecided else RankLimited", "else RankLimited"),
+    ("Checker.v", "if Z.leb Z0 (num x) && dleb x s then x else dzero", "x"),
+    ("Checker.v", "(Dy (Z.of_nat (dr d)) Z0) (dmax t dzero)", "(Dy (Z.of_nat (dr d)) Z0) t"),
+    ("Checker.v", "dsub e (over_up (inner cols cols) m)", "e"),
+    ("Checker.v", "norms_ok d, Z.leb Z0 (num (dlam d)),", "norms_ok d, true,"),
+    ("Checker.v", "nonneg (dC d),", "true,"),
+    ("Checker.v", "Z.leb Z0 (num s) && dleb (dmul (dmul s s) t)", "dleb (dmul (dmul s s) t)"),
+    ("Checker.v", "Z.opp (Z.div (Z.opp a) b)", "Z.div a b"),
+    ("Checker.v", "if Z.leb Z0 s && Z.leb (Z.mul s s) x then s else Z0", "s"),
+    (
+        "Checker.v",
+        "if Z.leb Z0 t && Z.leb x (Z.mul t t) then t else Z.succ (Z.abs x)",
+        "t",
+    ),
+]
+
+
+def test_each_change_is_of_a_text_that_is_there_once():
+    texts = {file: (FOLDER / file).read_text(encoding="utf-8") for file in DEPENDENTS}
+    assert not [(file, old) for file, old, _ in CHANGES if texts[file].count(old) != 1]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("file", "old", "new"),
-    [
-        ("Statement.v", "lower <= objective U V a b", "objective U V a b <= lower"),
-        ("Statement.v", "<= objective U V a b + epsilon", "<= objective U V a b - epsilon"),
-        ("Statement.v", "(V0 q) a b <= upper", "(V0 q) a b + 1 <= upper"),
-        ("Statement.v", "(r <= r0 q)%N & forall", "(r < r0 q)%N & forall"),
-        ("Statement.v", "own_size q -> (r <= r0 q)%N", "true"),
-        ("Statement.v", "~~ columns q -> a = 0", "true"),
-        ("Statement.v", "~~ rows q -> b = 0", "true"),
-        ("Statement.v", "forall i j, 0 <= U i j", "forall i j, 0 < U i j"),
-        ("Statement.v", "(~~ found q -> a = a0 q /\\ b = b0 q)", "true"),
-        ("Statement.v", "i j + a 0 j + b i 0.", "i j + a 0 j - b i 0."),
-        ("Statement.v", "Num.max 0 (1 - y * z)\n", "Num.max 0 (1 + y * z)\n"),
-        ("Statement.v", "Squared => (y - z)", "Squared => (y + z)"),
-        ("Statement.v", "delta ^+ 2 / 2", "delta ^+ 2"),
-        ("Statement.v", "then tau * (y - z)", "then (1 - tau) * (y - z)"),
-        ("Statement.v", "| Absolute => `|y - z|", "| Absolute => `|y - z| / 2"),
-        ("Statement.v", "(1 - y * z) ^+ 2", "(1 - y * z) ^+ 2 / 2"),
-        ("Statement.v", "log (1 + exp ((", "log (2 + exp (("),
-        ("Statement.v", "z - y * log z + y * log y", "z - y * log z - y * log y"),
-        ("Statement.v", "exp z - y * z", "exp z - 2 * y * z"),
-        ("Statement.v", "y * (s - z)", "y * s - z"),
-        ("Statement.v", "(log (\\sum_k exp", "(log (1 + \\sum_k exp"),
-        ("Statement.v", "0 <= z /\\ (0 < y -> 0 < z)", "0 <= z"),
-        ("Statement.v", "0 <= z /\\ (0 < y -> 0 < z)", "0 < y -> 0 < z"),
-        ("Statement.v", "0 < C q i j -> finite", "0 <= C q i j -> finite"),
-        ("Statement.v", "(1 - 2 * y) * z", "(1 - y) * z"),
-        ("Statement.v", "1 + x <= exp x", "1 <= exp x"),
-        ("Statement.v", "exp (x + y) = exp x * exp y", "exp (x + y) = exp x + exp y"),
-        ("Statement.v", "0 < x -> exp (log x) = x", "0 < x -> exp (log x) = 2 * x"),
-        ("Statement.v", "ridge_a q 0 j / 2 *", "ridge_a q 0 j / 4 *"),
-        ("Statement.v", "  + ridge a b\n", ""),
-        (
-            "Statement.v",
-            "LInf => \\big[Num.max/0]_i `|u i 0|",
-            "LInf => 2 * \\big[Num.max/0]_i `|u i 0|",
-        ),
-        ("Statement.v", "Product => x * y", "Product => x + y"),
-        ("Statement.v", "nth 0 w i * u i 0 ^+ 2", "u i 0 ^+ 2"),
-        ("Statement.v", "(1 - alpha) * Num.sqrt", "alpha * Num.sqrt"),
-        ("Statement.v", "Groups g => \\sum_(c < k)", "Groups g => 2 * \\sum_(c < k)"),
-        ("Statement.v", "[Num.max/0]_(c < k)", "[Num.min/0]_(c < k)"),
-        ("Statement.v", "L1 => \\sum_i `|u i 0|", "L1 => \\sum_i `|u i 0| / 2"),
-        ("Statement.v", "if 0 <= z then z else a * z", "if 0 <= z then z else z - a"),
-        ("Statement.v", "(F q *m U)", "(F q *m (U + U))"),
-        ("Statement.v", "\\sum_(k < patches q | row_of_patch q k == i)", "\\sum_(k < patches q)"),
-        ("Statement.v", "[Num.max/0]_(k < patches q | row_of_patch q k == i)", "[Num.max/0]_k"),
-        ("Statement.v", "[Num.max/0]_(k < patches", "[Num.min/0]_(k < patches"),
-        ("Statement.v", "if take_largest q\n", "if ~~ take_largest q\n"),
-        ("Statement.v", "norm (left_norm q) (priced u)", "norm (left_norm q) u"),
-        ("Statement.v", "w (k * e + i)%N in", "w (i * d + k)%N in"),
-        ("Statement.v", "(fun i => act a (z i)) j", "z j"),
-        ("Statement.v", "Num.sqrt (\\sum_(k < d * e)", "(\\sum_(k < d * e)"),
-        ("Statement.v", "\\prod_(y <- layer_norms", "\\sum_(y <- layer_norms"),
-        ("Statement.v", "(i %/ last d l)%N) (i %% last d l)%N", "i) (i %% last d l)%N"),
-        ("Statement.v", "(i.+1 == inputs q)%N then 0", "(i == 0 :> nat)%N then 0"),
-        ("Statement.v", "NonNegative => 0 <= x ", "NonNegative => 0 < x "),
-        ("Statement.v", "(i %/ size_of l')%N", "i"),
-        ("Statement.v", "(i %% size_of l')%N", "i"),
-        ("Statement.v", "products (left_modes q) U &", "True &"),
-        ("Statement.v", "products (right_modes q) V]", "True]"),
-        *(
-            ("Checker.v", old, new)
-            for weaker in (
-                WEAKER_LAYERS,
-                WEAKER_PATCHES,
-                WEAKER_DEEP,
-                WEAKER_LOGARITHMS,
-                WEAKER_COUNTS,
-                WEAKER_CLASSES,
-                WEAKER_CUBES,
-                WEAKER_NORMS,
-                WEAKER_TENSORS,
-                WEAKER_CONES,
-            )
-            for old, new in weaker
-        ),
-        ("Checker.v", "supported w (dC d) & affordable_ d w", "true & affordable_ d w"),
-        ("Checker.v", "supported w (dC d) & affordable_ d w", "supported w (dC d) & true"),
-        (
-            "Checker.v",
-            "dadd (bend (dloss d) (squares_over_up w (dC d))) (cost_ d w)",
-            "bend (dloss d) (squares_over_up w (dC d))",
-        ),
-        ("Checker.v", "usable d w && inside d (gscale one w)", "usable d w"),
-        ("Checker.v", "usable d w && inside d (gscale one w)", "inside d (gscale one w)"),
-        ("Checker.v", "(dsub (dual_value d w one)", "(dadd (dual_value d w one)"),
-        ("Checker.v", "inner w (mul (hidden_ d (dr d) (dU d))", "inner w (mul (dU d)"),
-        (
-            "Checker.v",
-            "(penalty root_down d (dr d) (dU d) (dV d)))\n    else None",
-            "(penalty root_up d (dr d) (dU d) (dV d)))\n    else None",
-        ),
-        ("Checker.v", "if dfound d then floor_ d w else", "if false then floor_ d w else"),
-        ("Checker.v", "SquaredHinge => dhalf x", "SquaredHinge => dzero"),
-        ("Checker.v", "Squared | Huber _ => x", "Squared | Huber _ => dhalf x"),
-        ("Checker.v", "Free => dmax plus minus", "Free => plus"),
-        ("Checker.v", "NonPositive => minus", "NonPositive => plus"),
-        ("Checker.v", "NonNegative => Z.max z Z0", "NonNegative => Z0"),
-        ("Checker.v", "L1 => Z.max acc y", "L1 => acc"),
-        ("Checker.v", "| _ => Z.add acc y", "| _ => Z.max acc y"),
-        (
-            "Checker.v",
-            "| _, _ => None\n    end\n  | Cones",
-            "| p, _ => Some (lines None Free p Free w) end\n  | Cones",
-        ),
-        ("Checker.v", "sumabs Z0 x in Z.mul a a", "sumabs Z0 x in a"),
-        ("Checker.v", "if inside d (gscale s (dW p)) then", "if true then"),
-        ("Checker.v", "le_ (gscale (dsub dzero delta) c) x && le_", "le_"),
-        ("Checker.v", " && le_ x (gscale delta c)", ""),
-        ("Checker.v", "gscale (dsub tau one) c", "gscale minus_one c"),
-        ("Checker.v", "le_ x (gscale tau c)", "le_ x c"),
-        ("Checker.v", "le_ (gscale minus_one c) x && ", ""),
-        ("Checker.v", "SquaredHinge => nonneg x\n", "SquaredHinge => true\n"),
-        ("Checker.v", "if labelled (dloss d) then entrywise (dY d) w else w", "w"),
-        ("Checker.v", "if dloss d is Squared then true else false", "true"),
-        ("Checker.v", "defined_ (dloss d) & labels_ok d", "true & labels_ok d"),
-        ("Checker.v", "defined_ (dloss d) & labels_ok d", "defined_ (dloss d) & true"),
-        ("Checker.v", "Z.min (Z.min e Z0)", "Z.min e"),
-        ("Checker.v", "Z.mul d (Z.sub (Z.mul 2 (Z.abs r)) d)", "Z.mul d (Z.sub (Z.abs r) d)"),
-        ("Checker.v", "Z.sub (on tau) (on one)", "on tau"),
-        ("Checker.v", "nonneg (dP d),", "true,"),
-        ("Checker.v", "nonneg_but c 0 (ints n) & symmetric h n", "true & symmetric h n"),
-        ("Checker.v", "nonneg_but c 0 (ints n) & symmetric h n", "nonneg_but c 0 (ints n) & true"),
-        ("Checker.v", "(Nat.ltb i c && eqn j (i + c))", "Nat.ltb i c"),
-        ("Checker.v", "if s.2 then row s.1 else gscale minus_one (row s.1)", "row s.1"),
-        ("Checker.v", "rcons path (s, false))", "rcons path (s, true))"),
-        ("Checker.v", "if s is Line a then shaped 1 k a else false", "true"),
-        (
-            "Checker.v",
-            "worst h'' t' with\n      | Some x, Some y => Some (dmax x y)",
-            "worst h'' t' with\n      | Some x, Some y => Some x",
-        ),
-        ("Checker.v", "form_top 0 k g", "form_top 1 k g"),
-        ("Checker.v", "is Some p then\n      let p := dmax p dzero in", "is Some p then\n"),
-        (
-            "Checker.v",
-            "fits (dleft d) (dright d) m n multipliers, fits s s k k more",
-            "fits s s k k more",
-        ),
-        ("Checker.v", "fits s s k k more\n", "true\n"),
-        ("Checker.v", "(if more is Some x then symmetric k x else true)", "true"),
-        ("Checker.v", "(dright d) (gscale minus_one w)", "(dright d) w"),
-        ("Checker.v", "down d && ones (dC d)", "ones (dC d)"),
-        ("Checker.v", "down d && ones (dC d)", "down d"),
-        ("Checker.v", "dcolumns d || zeros a", "true"),
-        ("Checker.v", "else if down d then Undecided else RankLimited", "else RankLimited"),
-        ("Checker.v", "if Z.leb Z0 (num x) && dleb x s then x else dzero", "x"),
-        ("Checker.v", "(Dy (Z.of_nat (dr d)) Z0) (dmax t dzero)", "(Dy (Z.of_nat (dr d)) Z0) t"),
-        ("Checker.v", "dsub e (over_up (inner cols cols) m)", "e"),
-        ("Checker.v", "norms_ok d, Z.leb Z0 (num (dlam d)),", "norms_ok d, true,"),
-        ("Checker.v", "nonneg (dC d),", "true,"),
-        ("Checker.v", "Z.leb Z0 (num s) && dleb (dmul (dmul s s) t)", "dleb (dmul (dmul s s) t)"),
-        ("Checker.v", "Z.opp (Z.div (Z.opp a) b)", "Z.div a b"),
-        ("Checker.v", "if Z.leb Z0 s && Z.leb (Z.mul s s) x then s else Z0", "s"),
-        (
-            "Checker.v",
-            "if Z.leb Z0 t && Z.leb x (Z.mul t t) then t else Z.succ (Z.abs x)",
-            "t",
-        ),
-    ],
-)
+@pytest.mark.parametrize(("file", "old", "new"), CHANGES)
 def test_a_stronger_statement_or_a_weaker_check_has_no_proof(binary, tmp_path, file, old, new):
     shutil.copytree(FORMAL, tmp_path / "formal")
     shutil.copytree(binary.parent, tmp_path / "checker")

@@ -67,8 +67,8 @@ def test_the_checker_reads_one_of_each():
             "elastic",
             "group",
         ],
-        "rule": ["spectral", "conic", "lines", "cones", "signs"],
-        "layer_rule": ["max_pool", "network", "outputs", "cones"],
+        "rule": ["spectral", "conic", "lines", "corners", "cones", "signs"],
+        "layer_rule": ["max_pool", "linear", "network", "outputs", "cones"],
         "pool": ["max"],
         "tensor_rule": ["transpose", "signs"],
         "deep_rule": ["layers", "linear"],
@@ -77,12 +77,13 @@ def test_the_checker_reads_one_of_each():
     assert in_checker("POLAR_RULES.spectral")
     assert in_checker("POLAR_RULES.conic")
     assert in_checker("POLAR_RULES.cones")
-    assert not in_checker("POLAR_RULES.corners")
+    assert in_checker("POLAR_RULES.corners")
+    assert not in_checker("TENSOR_RULES.corners")
     assert in_checker("TENSOR_RULES.transpose")
     assert not in_checker("TENSOR_RULES.cones")
     assert in_checker("network_bound.network")
     assert in_checker("network_bound.max_pool")
-    assert not in_checker("network_bound.linear")
+    assert in_checker("network_bound.linear")
     assert in_checker("deep_bound.linear")
     assert in_checker("OFFSETS.row")
     assert not in_checker("OFFSETS.smooth")
