@@ -2052,7 +2052,6 @@ WEAKER_CUBES = (  # lines of the checker about the largest entry as a norm
     ("NonPositive => [:: Z0; Zneg xH]", "NonPositive => [:: Z0; Zpos xH]"),
     ("Z.add (Z.mul c w) y) r x)", "Z.add w y) r x)"),
     ("else [:: nseq n Z0].\nDefinition corners", "else [::].\nDefinition corners"),
-    ("    | LInf => Some (if c then corners", "    | _ => Some (if c then corners"),
     ("(dright_norm d) (dright d) w)\n    | _", "(dright_norm d) (dleft d) w)\n    | _"),
 )
 
