@@ -271,7 +271,7 @@ def best(loss: Loss, offsets: Sequence[Offset], Z: Array) -> Values:
     lone = len(offsets) == 1 and offsets[0].separate
     bounded = type(loss).outside is not Loss.outside
     if loss.smooth and prices.any() and isinstance(loss, Entrywise):
-        flat = without_outliers(objective, prices)
+        flat = eliminate_sparse(objective, prices)
     elif lone and not loss.smooth:
         flat = bisect_slopes(lambda q: objective.smooth_part(q)[1], flat)
     else:
@@ -280,7 +280,7 @@ def best(loss: Loss, offsets: Sequence[Offset], Z: Array) -> Values:
         if loss.smooth and np.isfinite(loss.value(objective.field(flat))):
             split = prices.any()
             f = objective.smooth_part
-            flat = in_halves(objective, prices, flat) if split else quasi_newton(f, flat)
+            flat = split_signs(objective, prices, flat) if split else quasi_newton(f, flat)
         if bounded:  # the gradients may end at the domain's boundary
             tries = [flat, inside(objective, alternating(objective))]
             flat = min(tries, key=lambda x: objective.smooth_part(x)[0] + float(prices @ np.abs(x)))
@@ -326,7 +326,7 @@ def matrices(offsets: Sequence[Offset], observed: Observed) -> tuple[Any, Any]:
     return sparse.hstack(designs).tocsr(), sparse.block_diag(curved).tocsr()
 
 
-def without_outliers(objective: Fit, prices: Array) -> Array:
+def eliminate_sparse(objective: Fit, prices: Array) -> Array:
     """Minimize l(Z + A b + S) + rho |S|_1 + H(b), l a smooth sum over entries, by L-BFGS over b.
 
     Let h' = -rho at low and rho at high, entry by entry: S moves z to c(z), the nearest point of
@@ -366,7 +366,7 @@ def without_outliers(objective: Fit, prices: Array) -> Array:
     return flat
 
 
-def in_halves(objective: Fit, prices: Array, start: Array) -> Array:
+def split_signs(objective: Fit, prices: Array, start: Array) -> Array:
     """Minimize smooth + sum price |q| by L-BFGS-B, q = p - n where it has a price, p, n >= 0."""
     own, size = np.flatnonzero(prices), len(start)
 
@@ -416,7 +416,7 @@ def any_step(offsets: Sequence[Offset]) -> bool:
     return all(o.free and not o.entrywise for o in offsets)
 
 
-def to_kinks(objective: Fit, q: Array, X: Array) -> Array:
+def move_to_kinks(objective: Fit, q: Array, X: Array) -> Array:
     """Return q with the entries that X has at kinks of the loss exactly there, if that is lower.
 
     With E these entries and g the slopes of the others, which are constant near q,
@@ -479,4 +479,4 @@ def alternating(objective: Fit) -> Array:
             turn += BALANCED if k < EARLY else k // RARER
             change = 0.5 if apart > UNEVEN * moved else 2.0 if moved > UNEVEN * apart else 1.0
             t, dual = t * change, dual * change
-    return to_kinks(objective, q, X)
+    return move_to_kinks(objective, q, X)

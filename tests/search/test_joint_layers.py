@@ -20,9 +20,9 @@ from certify.search.candidate import evaluate
 from certify.search.dual import joint_layers
 from certify.search.dual.joint_layers import (
     Joint,
-    between,
     bound_halves,
     bound_or_polish,
+    find_zeros,
     is_polished,
     multiplier,
     path_of,
@@ -271,4 +271,4 @@ def test_the_zeros_of_rising_functions_are_found():
         return w - 0.3 * ends + slopes * side * np.maximum(side * (w - kink), 0.0)
 
     exact = (0.3 * ends + slopes * kink) / (1 + slopes)
-    assert between(f, ends) == pytest.approx(exact, abs=1e-3)
+    assert find_zeros(f, ends) == pytest.approx(exact, abs=1e-3)

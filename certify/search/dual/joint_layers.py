@@ -190,7 +190,7 @@ class Joint:
         inner, self.units, _ = even_units(self.form)
         m = len(inner.F)
         self.t = self.units[:m] / self.form.scale
-        neurons, signs = balanced(query, factors)
+        neurons, signs = balance(query, factors)
         neurons[:m] *= self.t[:, None]
         self.halves = [Half(inner, e, neurons[:, signs == e], problem.lam) for e in query.signs()]
         size = float(np.sqrt(np.mean([np.square(h.Z).sum() for h in self.halves])))
@@ -227,7 +227,7 @@ class Joint:
             """Return -l' there."""
             return -loss.gradient(observed.field(total(w)) + shift).reshape(-1)
 
-        self.W = between(lambda w: w - slope(w), slope(np.zeros(len(self.t))))
+        self.W = find_zeros(lambda w: w - slope(w), slope(np.zeros(len(self.t))))
         if self.problem.offsets:
             self.q = self.problem.fit_offsets(observed.field(total(self.W)))
         return columns(self.W)
@@ -252,7 +252,7 @@ def query_of(problem: Problem, W: Array, seed: int = 0) -> LayerQuery:
     return LayerQuery(layer, W, seed=seed)
 
 
-def balanced(query: LayerQuery, factors: Factors) -> tuple[Array, Array]:
+def balance(query: LayerQuery, factors: Factors) -> tuple[Array, Array]:
     """Return (p, u, s) of each neuron with |u| = s, and the sign of its v."""
     layer, (U, V) = query.layer, factors
     sizes = layer.size(U), np.abs(V[0])
@@ -262,7 +262,7 @@ def balanced(query: LayerQuery, factors: Factors) -> tuple[Array, Array]:
     return np.vstack([layer.act(u), u, sizes[1][keep] / root]), np.sign(V[0, keep])
 
 
-def between(f: Callable[[Array], Array], end: Array) -> Array:
+def find_zeros(f: Callable[[Array], Array], end: Array) -> Array:
     """Return about the zeros of rising functions, between 0 and an end.
 
     By secants and halvings in turn: a kink may hold one side of a secant.
