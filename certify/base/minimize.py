@@ -25,12 +25,14 @@ def minimize(  # noqa: PLR0913  when to stop
     expired: Callable[[], bool] | None = None,
     memory: int = MEMORY,
     flat: float = 0.0,
+    goal: float = np.inf,
 ) -> tuple[Array, int]:
     """Return (x, steps taken): f lowered over low <= x <= high by L-BFGS-B.
 
     f returns its value and gradient.  The method ends after `steps`, when the last WINDOW steps
-    gained at most `stall` of the value, when `expired` says so, or where the gradient is at most
-    `flat`.
+    gained at most `stall` of the value, when `expired` says so, where the gradient is at most
+    `flat`, or where the steps left, if each gains what the last WINDOW ones did, do not lead below
+    `goal`: gains shrink.
     """
     seen = list[float]()
 
@@ -39,7 +41,8 @@ def minimize(  # noqa: PLR0913  when to stop
         seen.append(float(intermediate_result.fun))
         gained = seen[-1 - WINDOW] - seen[-1] if len(seen) > WINDOW else np.inf
         stalled = stall is not None and gained <= stall * abs(seen[-1])
-        if stalled or (expired is not None and expired()):
+        far = seen[-1] - goal > gained * (steps - len(seen)) / WINDOW
+        if stalled or far or (expired is not None and expired()):
             raise StopIteration
 
     result = optimize.minimize(

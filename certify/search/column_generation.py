@@ -22,6 +22,7 @@ class Search:
     best          the factors of the lowest objective    history  (what was done, state)
     lower, W      the highest dual value, at W scaled by the polar value found; `last`: the last W
     steps         that are left: they are counted, so that a search without a budget is repeatable
+    goal          an objective above which the end of a search of one size is of no use
     """
 
     problem: Problem
@@ -31,6 +32,7 @@ class Search:
     lower: float = -np.inf
     last: Array | None = None
     steps: int = 10_000
+    goal: float = np.inf
     history: list[tuple[str, Candidate]] = field(default_factory=list)
 
     @property

@@ -13,6 +13,7 @@ the least value 0, and with the candidate x = 0 the "bound" would be d = lam y -
 """
 
 from dataclasses import replace
+from itertools import count
 
 import numpy as np
 from scipy import linalg
@@ -116,17 +117,22 @@ def other(problem: Problem, start: Candidate, clock: Clock, seed: int) -> Candid
         return start
     task, steps = task_of(problem, start, clock), allowance(problem, start) // FEWER
     nothing = tuple(x[:, :0] for x in start.factors)
-    best, tried, last = start, 0, 0  # how many starts, and which one was better
-    while tried - last <= PATIENCE and not clock.expired():
+    best, last = start, 0  # which start was better
+    for tried in count():
+        if tried - last > PATIENCE or clock.expired():
+            break
         made = (
             draw_components(task, start.size, seed + tried)
             if tried
             else grow_components(task, nothing, start.size, seed)
         )
-        end = evaluate(problem, polish_factors(task, made, steps, COARSE)[0])
+        if not task.form.sizes(made).any():  # no component of them is worth its price
+            continue
+        aimed = replace(task, goal=best.value) if task.smoothed.S is None else task
+        end = evaluate(problem, polish_factors(aimed, made, steps, COARSE)[0])
         if best.value - end.value > NOTABLE * abs(best.value):
             last = tried
-        best, tried = lowest([best, end]), tried + 1
+        best = lowest([best, end])
     return best if best is start else descend(problem, best, clock)
 
 

@@ -53,6 +53,8 @@ class Family:
             return SearchResult((("start", start), ("lifted", known)), known, known)
         wanted, steps = CLOSE * epsilon, self.steps(problem, start)
         fixed = Search(problem, clock.next_part(ALONE), start, steps=int(ALONE * steps))
+        if known is not None:  # then it serves to refute the start at its own size alone
+            fixed.goal = start.value - epsilon
         self.grow(fixed, seed, wanted, start.size)
         every = Search(problem, clock, fixed.best, fixed.W, fixed.lower, fixed.last, steps)
         if known is not None:
@@ -64,6 +66,7 @@ class Family:
         if every.best.size > start.size > 0:
             refuted = start.value - small.value > epsilon
             fresh = None if refuted else seed
+            every.goal = small.value
             small = lowest([small, *again(self, every, start.size, wanted, fresh)])
         bare = [] if problem.offsets else [evaluate(problem, no_components(start), ())]
         met += [("no components", s) for s in bare]
@@ -81,14 +84,14 @@ def again(
 ) -> list[Candidate]:
     """Return what is reached at a size from the largest components; for a seed, from restarts.
 
-    wanted: a gain that is too small to go on
+    wanted: a gain that is too small to go on.  Ends that are not below every.goal are of no use.
     """
     cut, out = largest(every.problem, every.best, size), list[Candidate]()
     fresh = [] if seed is None else family.restarts(every, size, seed)
     others = (evaluate(every.problem, x) for x in fresh)
     for now in (cut, *others):
         if np.isfinite(now.value) and not every.clock.expired():
-            search = Search(every.problem, every.clock, now)
+            search = Search(every.problem, every.clock, now, goal=every.goal)
             search.steps = int(ALONE * family.steps(every.problem, now))
             family.grow(search, seed or 0, wanted, size)
             out += [now, *(s for _, s in search.history if s.size <= size)]

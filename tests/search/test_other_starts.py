@@ -19,6 +19,7 @@ from certify.losses import (
 from certify.pipeline.own_size import bound
 from certify.search import fixed_rank
 from certify.search.candidate import evaluate
+from certify.search.growth import products
 
 RNG = np.random.default_rng(3)
 TRAP = np.array([[3.0, -1.0], [-1.0, 2.5]])  # the signs keep every descent at its corner
@@ -144,3 +145,31 @@ def test_the_bound_is_of_the_size_that_was_asked_not_of_the_better_factors():
     poor, one = 0.1 * np.ones((3, 2)), np.sqrt(3.5) * np.eye(3)[:, :1]
     outcome = bound(problem, (poor, poor), better=(one, one)).outcome
     assert float(outcome.lower) == pytest.approx(3.75)
+
+
+def test_a_dictionary_is_searched_at_its_size_for_what_would_refute_it_alone(monkeypatch):
+    rng = np.random.default_rng(5)
+    problem = Problem(Squared(rng.integers(0, 9, (30, 8)).astype(float)), RankOne("l1", "l2"), 6.0)
+    lots = evaluate(problem, (rng.random((30, 3)), rng.random((8, 3))))
+    fit = fixed_rank.descend(problem, lots, Clock())
+    aims, descents = [], []
+
+    def noting(module):
+        polish = module.polish_factors
+
+        def noted(task, factors, steps, stall):
+            aims.append(task.goal)
+            end = polish(task, factors, steps, stall)
+            descents.append((task.form.sizes(factors).sum(), end[1], steps))
+            return end
+
+        monkeypatch.setattr(module, "polish_factors", noted)
+
+    noting(products)
+    noting(fixed_rank)
+    result = check(problem, fit.factors)
+    assert result.verdict is Verdict.RANK_LIMITED
+    assert aims[0] == pytest.approx(fit.value * (1 - 1e-6), rel=1e-9)
+    assert np.isfinite(aims).all()
+    assert max(aims[1:]) <= fit.value
+    assert all(size > 0 and used < steps for size, used, steps in descents)

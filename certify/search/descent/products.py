@@ -36,13 +36,15 @@ AMPLITUDES = 300  # slices up to which all are reweighted at once
 class Task:
     """What is minimized: the problem with E for its loss.
 
-    q  the offsets: refitted at every point for least squares, fixed for other losses
+    q     the offsets: refitted at every point for least squares, fixed for other losses
+    goal  an objective above which an end is of no use: a descent that cannot reach it ends
     """
 
     problem: Problem
     smoothed: Smoothed
     q: Values = ()
     expired: Callable[[], bool] = lambda: False
+    goal: float = np.inf
 
     @cached_property
     def form(self) -> FactorForm:
@@ -135,7 +137,14 @@ def quasi_newton(task: Task, factors: Factors, steps: int, stall: float) -> tupl
     start = np.clip(task.form.into(factors), low, high)
     memory = MEMORY if len(start) <= LARGE else MEMORY // 4
     end, used = minimize(
-        task.at, start, (low, high), steps=steps, stall=stall, expired=task.expired, memory=memory
+        task.at,
+        start,
+        (low, high),
+        steps=steps,
+        stall=stall,
+        expired=task.expired,
+        memory=memory,
+        goal=task.goal,
     )
     return task.form.out(end), used
 

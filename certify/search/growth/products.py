@@ -61,6 +61,8 @@ def grow(search: Search, seed: int, wanted: float, cap: int | None = None) -> Se
         return search
     smoothed = envelope.of(problem.loss, problem.predict(now.factors, now.q))
     task = Task(problem, smoothed, now.q, search.clock.expired)
+    if smoothed.S is None:  # its values are those of the loss
+        task = replace(task, goal=search.goal)
     at, stale, least = Round(task, shrunk(task, now.factors)), 0, np.inf
     aim = 0.0 if cap is None else wanted  # no gap tells when a search of a fixed size is done
     for k in range(ROUNDS):
@@ -113,9 +115,9 @@ def shrunk(task: Task, factors: Factors) -> Factors:
 
 
 def unchanged(at: Round, before: float, aim: float) -> bool:
-    """Whether a round gained nothing, or less than what is aimed at."""
+    """Whether a round gained nothing, less than what is aimed at, or than what the goal lacks."""
     value = at.task.value(at.factors)
-    return before - value <= max(STALL * abs(value), aim)
+    return before - value <= max(STALL * abs(value), aim, value - at.task.goal)
 
 
 def enough(search: Search, at: Round) -> float:
