@@ -10,7 +10,7 @@ from typing import Any, Self
 import numpy as np
 from scipy import sparse
 
-from certify.base.arrays import Array, finite, real, scalar
+from certify.base.arrays import Array, finite, real, scalar, short
 from certify.base.errors import InputError, OutOfScopeError
 from certify.base.extras import optional
 from certify.losses import Squared
@@ -117,7 +117,7 @@ def read(model: Any, X: Any, codes: Any, *, own: bool = True) -> Fit:
     Raises InputError for an unfitted model, data that are not finite, or wrong shapes.
     """
     if not hasattr(model, "components_"):
-        raise InputError(f"the estimator must be fitted first, got an unfitted {model!r}")
+        raise InputError(f"the estimator must be fitted first, got an unfitted {short(model)}")
     data, k = dense(X, sparsely=type(model).__name__ in SPARSELY), len(model.components_)
     if data.shape[1] != model.components_.shape[1]:
         wanted = f"{model.components_.shape[1]} features, as in the fit"

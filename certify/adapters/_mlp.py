@@ -10,7 +10,7 @@ import numpy.typing as npt
 from scipy.special import xlogy
 
 from certify.atoms import Factors
-from certify.base.arrays import Array, Ints, finite, real
+from certify.base.arrays import Array, Ints, finite, real, short
 from certify.base.errors import InputError, OutOfScopeError
 from certify.losses import Logistic, Loss, Poisson, Softmax, Squared
 from certify.problem import Values
@@ -187,7 +187,7 @@ def scope(model: Any) -> None:
     """
     name = type(model).__name__
     if not hasattr(model, "coefs_"):
-        raise InputError(f"the estimator must be fitted first, got an unfitted {model!r}")
+        raise InputError(f"the estimator must be fitted first, got an unfitted {short(model)}")
     if len(model.coefs_) != PAIR:
         raise deep(name, len(model.coefs_))
     if model.activation not in ACTIVATIONS:

@@ -7,7 +7,7 @@ import numpy as np
 
 from certify.atoms import Atom, RankOne
 from certify.atoms import Factors as Slices
-from certify.base.arrays import Array, finite, real
+from certify.base.arrays import Array, finite, real, short
 from certify.base.errors import InputError
 from certify.losses import Squared
 from certify.polar import Proposal
@@ -85,7 +85,7 @@ def cp_regressor(model: Any, X: Any, y: Any) -> Tensor:
     number of weight modes, or reg_W = 0.
     """
     if not hasattr(model, "cp_weight_"):
-        raise InputError(f"the estimator must be fitted first, got an unfitted {model!r}")
+        raise InputError(f"the estimator must be fitted first, got an unfitted {short(model)}")
     weights, factors = model.cp_weight_
     modes = len(factors)
     if modes != MATRIX:

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from certify.base.arrays import Ints
+from certify.base.arrays import Ints, short
 from certify.base.errors import InputError
 
 from ._fitted import dense
@@ -53,7 +53,9 @@ def training_rows(model: Any, X: Any, y: Any) -> Ints:
 
     seed = model.random_state
     if not isinstance(seed, int | np.integer):
-        raise InputError(f"random_state must be an integer to draw the rows again, got {seed!r}")
+        raise InputError(
+            f"random_state must be an integer to draw the rows again, got {short(seed)}"
+        )
     rng = np.random.RandomState(seed)  # the library's generator
     for w in model.coefs_:
         rng.uniform(size=w.shape)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from certify.base.arrays import Array, finite, from_torch, real, scalar, short
+from certify.base.arrays import Array, accept_word, finite, from_torch, real, scalar
 from certify.base.errors import InputError, OutOfScopeError
 from certify.losses import Absolute, Huber, Logistic, Loss, Softmax, Squared
 
@@ -47,8 +47,7 @@ class NamedLoss:
             ("loss", self.name, tuple(LOSSES)),
             ("reduction", self.reduction, REDUCTIONS),
         ):
-            if value not in known:
-                raise InputError(f"{key} must be one of {', '.join(known)}, got {short(value)}")
+            accept_word(value, key, known)
 
     def read(self, y: Array, outputs: int) -> tuple[Loss, float]:
         """Return the loss that is judged, and which multiple of this one it is."""

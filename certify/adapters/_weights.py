@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from safetensors import SafetensorError, deserialize, safe_open
 
-from certify.base.arrays import Array, real
+from certify.base.arrays import Array, accept_word, real
 from certify.base.errors import InputError, OutOfScopeError
 
 from ._network import PAIR, Weights, deep
@@ -105,9 +105,7 @@ def orient(
     """
     if len(stack) != PAIR:
         raise deep("the network", len(stack))
-    if layout is not None and layout not in LAYOUTS:
-        raise InputError(f"layout must be one of {', '.join(LAYOUTS)}, got {layout!r}")
-    layouts = LAYOUTS if layout is None else (layout,)
+    layouts = LAYOUTS if layout is None else (accept_word(layout, "layout", LAYOUTS),)
     for pairs in orders(stack):
         fits = [(*p, k) for p in pairs for k in layouts if fits_together(*p, sizes, k)]
         text = " and ".join(f"{name} {w.shape}" for name, w, _ in stack)

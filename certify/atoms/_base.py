@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from certify.base.arrays import Array, brief, short
+from certify.base.arrays import Array, brief, natural, short
+from certify.base.clock import seconds
 from certify.base.errors import InputError
 from certify.base.observed import Observed
 from certify.base.registry import refuse_heirs
@@ -130,6 +131,8 @@ class Atom(ABC):
         Raises InputError if W is not a finite real array of a shape that the atom takes, or
         for method="cvxpy" where no relaxation is known.
         """
+        budget, seed = seconds(budget), natural(seed, "seed")
+        nodes = None if nodes is None else natural(nodes, "nodes")
         engine = self.engine(seed, None if budget is None else monotonic() + budget, nodes)
         return self.enclose(W, proposer(self, engine, (method, solver), budget), seed)
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from certify.base.arrays import Array, as_dense, finite, frozen, real, short
+from certify.base.arrays import Array, accept_word, as_dense, finite, frozen, real, short
 from certify.base.errors import InputError
 from certify.norms import L2
 from certify.polar import Matrix, PolarBound, PolarQuery, Proposal, smallest
@@ -43,8 +43,7 @@ class Parallel:
         object.__setattr__(self, "hidden", widths_of(self.hidden))
         for count in ("degree", "parts"):  # the number of layers K
             object.__setattr__(self, count, len(self.hidden) + 1)
-        if self.form not in FORMS:
-            raise InputError(f"form must be one of {', '.join(FORMS)}, got {self.form!r}")
+        accept_word(self.form, "form", FORMS)
 
     def check(self, data_shape: tuple[int, ...]) -> None:
         """Refuse data of another number of rows than V."""

@@ -5,7 +5,7 @@ from dataclasses import replace
 from importlib import import_module
 from typing import Any
 
-from certify.base.arrays import short
+from certify.base.arrays import accept_word, short
 from certify.base.errors import InputError
 from certify.polar import Proposal
 
@@ -17,8 +17,7 @@ SOLVERS = (
 
 def accept_method(method: object, solver: object) -> None:
     """Raise InputError for an unknown method, or a solver that no method asks."""
-    if method not in METHODS:
-        raise InputError(f"method must be one of {', '.join(METHODS)}, got {short(method)}")
+    accept_word(method, "method", METHODS)
     if solver is not None and method != "cvxpy":
         raise InputError(f"solver={short(solver)} needs method='cvxpy', got method={method!r}")
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from certify.base.arrays import Array, as_dense, finite, real, short
+from certify.base.arrays import Array, accept_word, as_dense, finite, real, short
 from certify.base.errors import InputError
 from certify.base.observed import Observed
 from certify.norms import Gauge, gauge
@@ -77,10 +77,9 @@ class CP(Atom):
             raise InputError(f"order is {order}, but there are {len(keys)} norms")
         if len(keys) < LEAST:
             raise InputError(f"CP needs a norm for each of 2 modes or more, got {short(norms)}")
-        if form not in FORMS:
-            raise InputError(f"form must be one of {', '.join(FORMS)}, got {form!r}")
+        accept_word(form, "form", FORMS)
         if not isinstance(symmetric, bool):
-            raise InputError(f"symmetric must be True or False, got {symmetric!r}")
+            raise InputError(f"symmetric must be True or False, got {short(symmetric)}")
         if symmetric and (len(set(keys)) > 1 or len(keys) > MOST):
             raise InputError(f"symmetric needs one norm and at most {MOST} modes, got {keys}")
         for name, value in (("norms", keys), ("symmetric", symmetric), ("form", form)):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from certify.base.arrays import Array
+from certify.base.arrays import Array, accept_word
 from certify.base.errors import InputError
 from certify.base.observed import Observed
 from certify.norms import Gauge, Weighted, gauge, norm_of
@@ -58,8 +58,7 @@ class RankOne(Atom):
         for side in SIDES:
             norm = gauge(getattr(self, side))
             object.__setattr__(self, side, norm.key if norm.is_plain else norm)
-        if self.form not in FORMS:
-            raise InputError(f"form must be one of {', '.join(FORMS)}, got {self.form!r}")
+        accept_word(self.form, "form", FORMS)
 
     @property
     def gauges(self) -> tuple[Gauge, Gauge]:

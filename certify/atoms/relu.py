@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from certify.base.arrays import Array, as_dense, finite, frozen, real, short
+from certify.base.arrays import Array, accept_word, as_dense, finite, frozen, real, short
 from certify.base.errors import InputError
 from certify.base.observed import Observed
 from certify.norms import Gauge, Group, gauge, norm_of
@@ -82,8 +82,7 @@ class ReLU(Atom):
         """Check the parts and build the layer."""
         choices = {"bias": BIASES, "activation": SLOPES, "form": FORMS, "pool": POOLS}
         for name, known in choices.items():
-            if (value := getattr(self, name)) not in tuple(known):
-                raise InputError(f"{name} must be one of {', '.join(known)}, got {short(value)}")
+            accept_word(getattr(self, name), name, known)
         data = finite(real(self.V, "V", ndim=2), "V")
         if not data.size:
             raise InputError(f"V must not be empty, got shape {data.shape}")

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from certify.base.arrays import Array, short
+from certify.base.arrays import Array, accept_word
 from certify.base.errors import InputError
 from certify.base.observed import Observed
 from certify.norms import Gauge, gauge
@@ -57,8 +57,7 @@ class Symmetric(Atom):
 
     def __post_init__(self) -> None:
         """Refuse other norms."""
-        if self.norm not in NORMS:
-            raise InputError(f"norm must be one of {', '.join(NORMS)}, got {short(self.norm)}")
+        accept_word(self.norm, "norm", NORMS)
 
     @property
     def gauge(self) -> Gauge:

@@ -1,10 +1,11 @@
 """Turn what a caller gives into float64 arrays, exactly, or say what is wrong."""
 
 import math
+from collections.abc import Collection, Sequence
 from dataclasses import fields, is_dataclass
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
@@ -82,7 +83,7 @@ def _exactly(a: npt.NDArray[Any], name: str) -> Array:
     if a.dtype.kind not in "iubf":
         raise InputError(f"{name} must hold real float64 or integers, got dtype {a.dtype}")
     with np.errstate(over="ignore", under="ignore"):
-        out = np.ascontiguousarray(a, dtype=np.float64)
+        out = np.asarray(a, dtype=np.float64, order="C")
     if (wrong := first_rounded(a, out)) is not None:
         raise InputError(rounding_message(name, a[wrong], wrong))
     return out
@@ -140,18 +141,45 @@ def finite(a: Array, name: str) -> Array:
 def scalar(x: object, name: str, *, zero: bool) -> float:
     """Return a finite real number >= 0 (> 0 unless `zero`) that is a float64 exactly."""
     wanted = "a finite number >= 0" if zero else "a finite number > 0"
-    plain = isinstance(x, NUMBERS) and not isinstance(x, bool | np.bool_)
-    try:
-        value = float(x) if plain else math.nan  # type: ignore[arg-type]  # a number, then
-    except OverflowError:
-        value = math.inf
-    except ValueError:  # a signaling NaN
-        value = math.nan
+    value = as_number(x)
     if not math.isfinite(value) or value < 0 or (value == 0 and not zero):
         raise InputError(f"{name} must be {wanted}, got {short(x)}")
     if as_float(x) is None:
         raise InputError(rounding_message(name, x))
     return value
+
+
+def as_number(x: Any) -> float:  # noqa: ANN401  whatever was given
+    """Return x rounded to a float64, infinite beyond all of them, NaN if it is no real number."""
+    if not isinstance(x, NUMBERS) or isinstance(x, bool | np.bool_):
+        return math.nan
+    try:
+        return float(x)
+    except OverflowError:
+        return math.inf if x > 0 else -math.inf
+    except ValueError:  # a signaling NaN
+        return math.nan
+
+
+def natural(x: object, name: str) -> int:
+    """Return x, which must be an integer >= 0."""
+    if not isinstance(x, int | np.integer) or isinstance(x, bool) or x < 0:
+        raise InputError(f"{name} must be an integer >= 0, got {short(x)}")
+    return int(x)
+
+
+def accept_word(x: object, name: str, words: Collection[str]) -> str:
+    """Return x, which must be one of the words."""
+    if not (isinstance(x, str) and x in words):
+        raise InputError(f"{name} must be one of {', '.join(words)}, got {short(x)}")
+    return x
+
+
+def is_list(x: object) -> TypeGuard[Sequence[Any]]:
+    """Whether x is a list, a tuple or an array of some things, and no text."""
+    if isinstance(x, np.ndarray):
+        return x.ndim > 0
+    return isinstance(x, Sequence) and not isinstance(x, str | bytes)
 
 
 def short(x: object) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from time import monotonic, process_time
 from typing import Any
 
-from .arrays import short
+from .arrays import as_number, short
 from .checkpoint import halt, stopped
 from .errors import InputError
 
@@ -14,6 +14,15 @@ Progress = Callable[[str, float], object]
 LOG = logging.getLogger("certify")
 LATE, GRACE = 0.2, 2.0  # of a budget, and seconds, by which it may be overrun
 IDLE, LEAST = 0.5, 0.05  # seconds from which the cores are counted, and at least so many
+
+
+def seconds(budget: object) -> float | None:
+    """Return a budget in seconds, None for no limit.  Raises InputError for anything else."""
+    if budget is None:
+        return None
+    if not (value := as_number(budget)) >= 0:
+        raise InputError(f"budget must be seconds >= 0 or None, got {short(budget)}")
+    return value
 
 
 class Deadline:

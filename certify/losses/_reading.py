@@ -71,7 +71,10 @@ def read_only(a: Ints) -> Ints:
 def _mask(mask: object, shape: tuple[int, ...]) -> Any:  # noqa: ANN401  a boolean array
     if mask is None:
         return np.ones(shape, dtype=bool)
-    seen = np.array(mask)
+    try:
+        seen = np.array(mask)
+    except ValueError:
+        raise InputError(f"mask must be boolean of shape {shape}, got rows that differ") from None
     if seen.dtype != bool or seen.shape != shape:
         got = f"{seen.dtype} of shape {seen.shape}"
         raise InputError(f"mask must be boolean of shape {shape}, got {got}")

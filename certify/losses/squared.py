@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from certify.base.arrays import Array, short
+from certify.base.arrays import Array, accept_word
 from certify.base.errors import InputError
 from certify.base.observed import Observed
 
@@ -56,8 +56,7 @@ class Squared(Entrywise, Loss):
 
     def __post_init__(self) -> None:
         """Reduce the arguments to observed entries, data and weights."""
-        if self.zeros not in ZEROS:
-            raise InputError(f"zeros must be one of {', '.join(ZEROS)}, got {short(self.zeros)}")
+        accept_word(self.zeros, "zeros", ZEROS)
         count = self.zeros == "observed"
         if count:
             self.accept_zeros()

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from certify.base.arrays import short
 from certify.base.errors import InputError
 from certify.base.registry import load
 
@@ -56,7 +57,7 @@ def gauge(norm: object) -> Gauge:
     """
     if isinstance(norm, Gauge):
         return norm
-    if norm in KEYS:
+    if isinstance(norm, str) and norm in KEYS:
         text = str(norm)
         name = text.rstrip("+-")
         return GAUGES[name](cone=text[len(name) :])
@@ -65,4 +66,4 @@ def gauge(norm: object) -> Gauge:
     if name in GAUGES and name not in PLAIN:
         made = f"{GAUGES[name].__name__}(...) of certify.norms"
         raise InputError(f"{wanted}, got {norm!r}, which has parameters: give {made}")
-    raise InputError(f"{wanted}, got {norm!r}")
+    raise InputError(f"{wanted}, got {short(norm)}")

@@ -8,7 +8,7 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 
-from certify.base.arrays import Array, Ints, short
+from certify.base.arrays import Array, Ints, accept_word, is_list, short
 from certify.base.errors import InputError
 
 from ._balls import Ellipsoids, ball
@@ -38,8 +38,7 @@ class Group(Gauge):
 
     def prepare(self) -> None:
         """Take the groups as tuples of distinct natural numbers."""
-        if self.outer not in OUTERS:
-            raise InputError(f"outer must be one of {', '.join(OUTERS)}, got {short(self.outer)}")
+        accept_word(self.outer, "outer", OUTERS)
         groups = tuple(members(g, k) for k, g in enumerate(group_list(self.groups)))
         seen: dict[int, int] = {}
         for k, g in enumerate(groups):
@@ -174,7 +173,7 @@ class Group(Gauge):
 
 def group_list(groups: object) -> list[Any]:
     """Return the groups as a list of something."""
-    if isinstance(groups, str | bytes) or not isinstance(groups, Sequence | np.ndarray):
+    if not is_list(groups):
         raise InputError(f"groups must be lists of indices, got {short(groups)}")
     if not len(groups):
         raise InputError("groups must hold every index, got no group")
@@ -186,7 +185,7 @@ def group_list(groups: object) -> list[Any]:
 
 def members(group: object, k: int) -> tuple[int, ...]:
     """Return one group's indices."""
-    if isinstance(group, str | bytes) or not isinstance(group, Sequence | np.ndarray):
+    if not is_list(group):
         raise InputError(f"groups[{k}] must be a list of indices, got {short(group)}")
     for i in group:
         whole = isinstance(i, int | np.integer) and not isinstance(i, bool)

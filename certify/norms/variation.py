@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from certify.base.arrays import Array, Bools, Ints, scalar, short
+from certify.base.arrays import Array, Bools, Ints, is_list, scalar, short
 from certify.base.errors import InputError
 from certify.kernel.norms.paths import Path, trace_path
 
@@ -56,11 +56,11 @@ class Variation(Gauge):
 
     def prepare(self) -> None:
         """Take the edges as pairs of distinct natural numbers."""
-        if self.plus != "l2":
+        if not isinstance(self.plus, str) or self.plus != "l2":
             raise InputError(f"plus must be 'l2', got {short(self.plus)}: {ALONE}")
         object.__setattr__(self, "rho", scalar(self.rho, "rho", zero=False))
         given = self.edges
-        if isinstance(given, str | bytes) or not isinstance(given, Sequence | np.ndarray):
+        if not is_list(given):
             raise InputError(f"edges must be pairs of coordinates, got {short(given)}")
         if not len(given):
             raise InputError("edges must hold a pair, got none: without edges this norm is 'l2'")
@@ -267,7 +267,7 @@ def column(lines: Any, k: int) -> Array:  # noqa: ANN401  an array or scipy.spar
 
 def ends(edge: object, k: int) -> tuple[int, int]:
     """Return one edge as two different natural numbers."""
-    if not isinstance(edge, Sequence | np.ndarray) or len(edge) != 2:  # noqa: PLR2004  a pair
+    if not is_list(edge) or len(edge) != 2:  # noqa: PLR2004  a pair
         raise InputError(f"edges[{k}] must be a pair of coordinates, got {short(edge)}")
     for i in edge:
         whole = isinstance(i, int | np.integer) and not isinstance(i, bool)

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 from scipy import sparse
 
-from certify.base.arrays import Array, Ints, finite, frozen, real, scalar
+from certify.base.arrays import Array, Ints, finite, from_torch, frozen, is_list, real, scalar
 from certify.base.errors import InputError
 from certify.base.observed import Observed
 from certify.base.registry import refuse_heirs
@@ -54,7 +54,7 @@ class Offset(ABC):
     def __post_init__(self) -> None:
         """Refuse a ridge that is negative or not finite; a vector must be positive."""
         name = f"{type(self).__name__}.ridge"
-        if self.apart and np.ndim(self.ridge) > 0:
+        if self.apart and is_list(from_torch(self.ridge, name)):
             shares = finite(real(self.ridge, name, ndim=1), name)
             if (shares <= 0).any():
                 k = int((shares <= 0).argmax())

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from certify.base.arrays import Array, Ints, short
+from certify.base.arrays import Array, Ints, natural, short
 from certify.base.errors import InputError
 from certify.base.observed import Observed
 
@@ -30,9 +30,7 @@ class ModeIntercept(Means, Offset):
 
     def __init__(self, axis: int, ridge: float = 0.0) -> None:
         """Take the mode first: ModeIntercept(axis, ridge=0.0)."""
-        if isinstance(axis, bool) or not isinstance(axis, int | np.integer) or axis < 0:
-            raise InputError(f"ModeIntercept.axis must be an integer >= 0, got {short(axis)}")
-        object.__setattr__(self, "axis", int(axis))
+        object.__setattr__(self, "axis", natural(axis, "ModeIntercept.axis"))
         object.__setattr__(self, "ridge", ridge)
         self.__post_init__()
 
@@ -46,7 +44,7 @@ class ModeIntercept(Means, Offset):
         if self.axis >= len(observed.dims):
             modes = f"of {len(observed.dims)} modes"
             raise InputError(
-                f"ModeIntercept.axis must be one {modes}, 0 the first, got {self.axis}"
+                f"ModeIntercept.axis must be one {modes}, 0 the first, got {short(self.axis)}"
             )
 
     def shape(self, observed: Observed) -> tuple[int, ...]:

@@ -2,8 +2,7 @@
 
 from typing import Literal, TypeAlias
 
-from certify.base.clock import Clock
-from certify.base.errors import InputError
+from certify.base.clock import Clock, seconds
 
 Budget: TypeAlias = float | Literal["auto"] | None
 AUTO: Literal["auto"] = "auto"  # the budget where none is given
@@ -13,16 +12,9 @@ LAST = 5.0  # seconds of a check after the minute
 
 def limits(budget: Budget) -> tuple[float | None, float | None]:
     """Return a clock's budget, and the most that counted steps may take, both in seconds."""
-    return (None, MINUTE) if budget == AUTO else (positive(budget), None)
-
-
-def positive(budget: object) -> float | None:
-    """Return the budget in seconds, or None for none."""
-    if budget is None:
-        return None
-    if not (isinstance(budget, int | float) and budget >= 0):
-        raise InputError(f"budget must be seconds >= 0 or None, got {budget!r}")
-    return float(budget)
+    if isinstance(budget, str) and budget == AUTO:
+        return None, MINUTE
+    return seconds(budget), None
 
 
 def rest(clock: Clock, share: float = 1.0) -> Budget:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from certify.atoms import Factors
-from certify.base.arrays import Array, short
+from certify.base.arrays import Array, natural
 from certify.base.bar import show_progress
 from certify.base.checkpoint import Keeper, keeping, stoppable
 from certify.base.clock import LOG, Clock, Progress
@@ -93,7 +93,7 @@ def check(  # noqa: PLR0913  the contract's keywords
     keeper = Keeper() if checkpoint is None else open_checkpoint(checkpoint, question.statement)
     (seconds, most), wanted = limits(budget), accept_dual(problem, dual)
     clock = Clock(seconds, progress, most=most)
-    seed, route = natural(seed), accept_route(Route(method, solver), problem)
+    seed, route = natural(seed, "seed"), accept_route(Route(method, solver), problem)
     found_q, away = offsets_of(problem, arrays) if values is None else (values, "")
     value = finite_objective(problem, arrays, found_q)
     if why := why_uncovered(problem) or away:
@@ -218,13 +218,6 @@ def gather(run: Run, wanted: Array | None, route: Route) -> Evidence:
     if route.method == "cvxpy":
         return by_solver.any_size(run, wanted, route.solver)
     return any_size(run, wanted)
-
-
-def natural(seed: object) -> int:
-    """Return the seed, a natural number."""
-    if not isinstance(seed, int | np.integer) or isinstance(seed, bool) or seed < 0:
-        raise InputError(f"seed must be an integer >= 0, got {short(seed)}")
-    return int(seed)
 
 
 def best_offsets(problem: Problem, factors: Factors) -> Values:

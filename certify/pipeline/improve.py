@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from certify.atoms import Atom, Factors
+from certify.base.arrays import natural
 from certify.base.bar import show_progress
 from certify.base.checkpoint import Keeper, keeping, stoppable
 from certify.base.clock import Clock, Progress
@@ -34,10 +35,10 @@ from . import beside_l1
 from . import rescale as scaling
 from .budget import AUTO, Budget, limits, rest
 from .certificate.coverage import missing_rules
-from .certificate.file import StatedQuestion, ask, hand_over, number_offsets
+from .certificate.file import StatedQuestion, accept_epsilon, ask, hand_over, number_offsets
 from .certificate.tiers import arithmetic
 from .certificate.verdict import NO_BOOL, Verdict
-from .check import best_offsets, check, finite_objective, natural, why_uncovered
+from .check import best_offsets, check, finite_objective, why_uncovered
 from .result import Result
 from .reuse import bound_beside
 
@@ -115,7 +116,8 @@ def improve(  # noqa: PLR0913  as check()
     (seconds, most), problem = limits(budget), as_problem(problem)
     clock = Clock(seconds, progress, most=most)
     with keeping(Keeper()), stoppable(), show_progress(clock), on_cluster(client):
-        settings = (rtol, atol, natural(seed), accept_route(Route(method, solver), problem))
+        rtol, atol = accept_epsilon(rtol, atol)
+        settings = (rtol, atol, natural(seed, "seed"), accept_route(Route(method, solver), problem))
         return improved(problem, factors, q, settings, clock)
 
 

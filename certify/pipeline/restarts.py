@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from certify.atoms import Factors
-from certify.base.arrays import Bools
+from certify.base.arrays import Bools, natural
 from certify.base.bar import show_progress
 from certify.base.checkpoint import Keeper, keeping, stoppable, stopped
 from certify.base.clock import Clock, Progress
@@ -25,8 +25,8 @@ from certify.search.candidate import Candidate
 
 from .budget import AUTO, Budget, limits, rest
 from .certificate.coverage import missing_rules
-from .certificate.file import rounding
-from .check import best_offsets, check, finite_objective, natural, why_uncovered
+from .certificate.file import accept_epsilon, rounding
+from .check import best_offsets, check, finite_objective, why_uncovered
 from .comparison import Fit, RestartReport, conclude, plottable
 from .improve import value_of
 from .own_size_result import explained_variance
@@ -73,7 +73,8 @@ def restarts(  # noqa: PLR0913  as check()
     Raises InputError for no fit or wrong factors, naming the fit; OutOfScopeError for what
     the theory does not cover or the kernel has no rule for.
     """
-    (seconds, most), seed = limits(budget), natural(seed)
+    (seconds, most), seed = limits(budget), natural(seed, "seed")
+    rtol, atol = accept_epsilon(rtol, atol)
     clock = Clock(seconds, progress, most=most)
     require(as_problem(problem))
     given = accept_fits(problem, fits, q)
@@ -95,7 +96,7 @@ def restarts(  # noqa: PLR0913  as check()
             if best - bound <= near or stopped():
                 break
         judge = partial(judge, progress=clock.progress)
-        each = brackets_by_size(problem, given, judge, budget) if sizes else ()
+        each = brackets_by_size(problem, given, judge, AUTO if most else seconds) if sizes else ()
     counts = [int(living(problem, x).sum()) for x, _ in points]
     better = lowest(problem, [r for _, r in results])
     rank = None if problem.penalized else points[0][0][0].shape[-1]

@@ -17,16 +17,14 @@ from typing import Any
 import numpy as np
 
 from certify.atoms import Atom, Factors
-from certify.base.arrays import Array, finite, real
-from certify.base.clock import Clock
+from certify.base.arrays import Array, finite, natural, real
+from certify.base.clock import Clock, seconds
 from certify.base.errors import InputError
 from certify.kernel.scalars import power, root
 from certify.polar.proved import above, below
 from certify.polar.scale import exponent, ldexp_steps
 
-from .budget import positive
 from .certificate.verdict import Bracket
-from .check import natural
 from .decompose import Decomposition, decompose, empty, polar
 from .report._numbers import at_least, at_most
 
@@ -71,7 +69,7 @@ def spectral(T: Any, *, budget: float | None = None, seed: int = 0) -> NormBound
     Raises InputError for order 0 or 1, an empty tensor, or entries that are not finite.
     """
     array = tensor(T)
-    limit, seed = positive(budget), natural(seed)
+    limit, seed = seconds(budget), natural(seed, "seed")
     if not array.any():
         first = tuple(np.eye(n)[:, :1] for n in array.shape)
         return NormBound("spectral", 0.0, 0.0, first, slice_of(first))
@@ -100,7 +98,7 @@ def nuclear(T: Any, *, budget: float | None = None, seed: int = 0) -> NormBound:
     Raises InputError for order 0 or 1, an empty tensor, or entries that are not finite.
     """
     array = tensor(T)
-    clock, seed = Clock(positive(budget)), natural(seed)
+    clock, seed = Clock(seconds(budget)), natural(seed, "seed")
     core, e, lost = at_one(squeeze(array))
     zero = Decomposition(0.0, np.zeros(core.shape), 0.0, empty(core.shape))
     result = decompose(core, clock, seed) if core.any() else zero

@@ -73,7 +73,7 @@ class Problem:
         items = tuple(given)
         for o in items:
             if not isinstance(o, Offset):
-                raise InputError(f"offsets must be Offset objects, got {o!r}")
+                raise InputError(f"offsets must be Offset objects, got {short(o)}")
             o.check(self.loss.observed)
         if len({o.slot for o in items}) < len(items):
             names = [o.slot for o in items]

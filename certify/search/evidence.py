@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from certify.base.arrays import Array, finite, real
+from certify.base.arrays import Array, finite, real, short
 from certify.base.checkpoint import CURRENT
 from certify.base.clock import Clock
 from certify.base.errors import InputError
@@ -349,7 +349,7 @@ def accept_dual(problem: Problem, wanted: object) -> Array | None:
     if problem.loss.observed.zeros:
         raise InputError("dual must be None beside observed zeros, which have none but Y - U V^T")
     if isinstance(wanted, str):
-        raise InputError(f"dual must be an array or None, got {wanted!r}")
+        raise InputError(f"dual must be an array or None, got {short(wanted)}")
     W, observed = finite(real(wanted, "dual"), "dual"), problem.loss.observed
     shape = (observed.m, observed.n) if observed.full else (observed.size,)
     if W.shape != shape:

@@ -6,7 +6,7 @@ from itertools import product
 from hypothesis import strategies as st
 
 from certify.atoms import Atom
-from certify.base.arrays import Array
+from certify.base.arrays import Array, short
 from certify.base.errors import InputError
 
 from . import _polars as polars
@@ -47,7 +47,7 @@ def check_atom(
     InputError if the atom takes no shape that is tried.
     """
     if not isinstance(atom, Atom):
-        raise InputError(f"atom must be an Atom, got {atom!r}")
+        raise InputError(f"atom must be an Atom, got {short(atom)}")
     count, known = example_count(examples), accepted_shapes(atom, shapes)
     tries = count, (seed, SHRINK)
     book = Book((*slices.CLAUSES, *polars.CLAUSES), how_decided(atom, scale_of(atom, known[0])))

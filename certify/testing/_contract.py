@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
+from certify.base.arrays import short
 from certify.base.errors import InputError
 
 T = TypeVar("T")
@@ -162,5 +163,5 @@ def quiet(count: int) -> settings:
 def example_count(examples: object) -> int:
     """Return the number of examples, an integer of at least 1."""
     if not isinstance(examples, int) or isinstance(examples, bool) or examples < 1:
-        raise InputError(f"examples must be an integer >= 1, got {examples!r}")
+        raise InputError(f"examples must be an integer >= 1, got {short(examples)}")
     return examples

@@ -6,7 +6,7 @@ from fractions import Fraction
 import numpy as np
 from hypothesis import strategies as st
 
-from certify.base.arrays import Array
+from certify.base.arrays import Array, short
 from certify.base.errors import InputError
 from certify.losses import Loss
 
@@ -62,7 +62,7 @@ def check_loss(
     Raises ContractError for a clause that fails, on a small instance, with both figures.
     """
     if not isinstance(loss, Loss):
-        raise InputError(f"loss must be a Loss, got {loss!r}")
+        raise InputError(f"loss must be a Loss, got {short(loss)}")
     subject = Subject(loss, weighted or scale_weights(loss), kernel_loss(loss))
     book = Book(CLAUSES, how_decided(subject))
     tries = example_count(examples), (seed, SHRINK)

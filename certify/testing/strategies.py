@@ -16,7 +16,7 @@ from scipy import sparse
 from certify.atoms import CP, Atom, DeepLinear, DeepReLU, Factors, RankOne, ReLU, Symmetric
 from certify.atoms.relu import gated
 from certify.atoms.symmetric import NORMS
-from certify.base.arrays import Array
+from certify.base.arrays import Array, short
 from certify.base.errors import InputError
 from certify.losses import LOSSES, Loss
 from certify.norms import KEYS
@@ -59,7 +59,7 @@ def numbers(*ranges: str) -> st.SearchStrategy[float]:
     """
     for name in ranges:
         if name not in RANGES:
-            raise InputError(f"ranges must be of {', '.join(RANGES)}, got {name!r}")
+            raise InputError(f"ranges must be of {', '.join(RANGES)}, got {short(name)}")
     return st.one_of([RANGES[name] for name in ranges or ("dyadic",)])
 
 

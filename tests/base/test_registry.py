@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 import certify
-from certify import InputError, Problem, check, verify
-from certify.atoms import ATOMS, Atom, RankOne
+from certify import InputError, Problem, check, improve, restarts, verify
+from certify.atoms import ATOMS, CP, Atom, DeepLinear, RankOne, ReLU, Symmetric
 from certify.base.registry import load, names
 from certify.losses import LOSSES, Loss, Squared
-from certify.norms import GAUGES, KEYS, Gauge, gauge
+from certify.norms import GAUGES, KEYS, Gauge, Group, Variation, gauge
 from certify.offsets import OFFSETS, Intercept, Linear, Offset, RowIntercept
 from certify.polar import METHODS, Method
 
@@ -272,6 +272,95 @@ def test_verify_refuses_a_wrong_keyword_with_its_value(named, said):
     certificate = check(ASKED, (U, V)).certificate
     with pytest.raises(InputError, match=said):
         verify(certificate, ASKED, (U, V), **named)
+
+
+TABLE = np.eye(2)
+WORDS = {
+    "norm": (lambda x: RankOne(x, "l2"), "a norm must be one of"),
+    "form": (lambda x: RankOne(form=x), "form must be one of product, sum"),
+    "form of a tensor": (lambda x: CP(["l2"] * 3, form=x), "form must be one of product, sum"),
+    "form of layers": (lambda x: DeepLinear(TABLE, 2, form=x), "form must be one of product, sum"),
+    "norm of a symmetric matrix": (Symmetric, "norm must be one of"),
+    "bias": (lambda x: ReLU(TABLE, bias=x), "bias must be one of"),
+    "outer": (lambda x: Group([[0], [1]], outer=x), "outer must be one of"),
+    "plus": (lambda x: Variation([[0, 1]], 1.0, plus=x), "plus must be 'l2'"),
+    "zeros": (lambda x: Squared(TABLE, zeros=x), "zeros must be one of"),
+    "symmetric": (lambda x: CP(["l2"] * 3, symmetric=x), "symmetric must be True or False"),
+    "offset": (lambda x: Problem(LOSS, RankOne(), 1.0, [x]), "offsets must be Offset objects"),
+    "method": (lambda x: check(ASKED, (U, V), method=x), "method must be one of engine, cvxpy"),
+    "method of a polar": (lambda x: RankOne().polar(TABLE, method=x), "method must be one of"),
+    "solver": (lambda x: check(ASKED, (U, V), method="cvxpy", solver=x), "solver must be one of"),
+    "budget": (lambda x: check(ASKED, (U, V), budget=x), "budget must be seconds >= 0 or None"),
+    "tier": (lambda x: verify("no.cert", ASKED, (U, V), tier=x), "tier must be one of exact"),
+}
+
+
+@pytest.mark.parametrize(("made", "said"), WORDS.values(), ids=WORDS)
+def test_an_array_is_no_word_and_is_shown_on_one_line(made, said):
+    with pytest.raises(InputError, match=said) as caught:
+        made(TABLE)
+    assert "\n" not in str(caught.value)
+    assert "got array([[1., 0.], [0., 1.]])" in str(caught.value)
+
+
+def test_a_long_wrong_word_is_cut():
+    with pytest.raises(InputError) as caught:
+        RankOne(form="x" * 1000)
+    assert str(caught.value) == f"form must be one of product, sum, got '{'x' * 79}..."
+
+
+LISTS = {
+    "groups": (lambda: Group(np.array(0.0)), r"groups must be lists of indices, got array\(0.\)"),
+    "a group": (lambda: Group([np.array(0)]), r"groups\[0\] must be a list of indices"),
+    "edges": (lambda: Variation(np.array(0.0), 1.0), r"edges must be pairs of coordinates"),
+    "an edge": (lambda: Variation([np.array(0)], 1.0), r"edges\[0\] must be a pair"),
+    "a mask": (
+        lambda: Squared(TABLE, mask=[[True, False], [True]]),
+        "mask .* got rows that differ",
+    ),
+    "a ridge": (lambda: RowIntercept([[1.0, 2.0], [3.0]]), "RowIntercept.ridge is not a rectang"),
+    "nan": (lambda: Squared(float("nan")), r"Y must have 2 dimensions or more, got shape \(\)"),
+    "a long number": (
+        lambda: Squared(TABLE, weights=np.longdouble(1) / 3),
+        "weights has the number 0.333.*, which float64 would round",
+    ),
+}
+
+
+@pytest.mark.parametrize(("made", "said"), LISTS.values(), ids=LISTS)
+def test_one_number_is_no_list_and_rows_that_differ_are_no_array(made, said):
+    with pytest.raises(InputError, match=said):
+        made()
+
+
+@pytest.mark.parametrize("name", ["rtol", "atol"])
+@pytest.mark.parametrize("wrong", [1j, "1", -1.0, float("nan"), 10**400, [0.1]], ids=repr)
+def test_improve_and_restarts_refuse_a_wrong_epsilon(name, wrong):
+    for call in (lambda **k: improve(ASKED, (U, V), **k), lambda **k: restarts(ASKED, [], **k)):
+        with pytest.raises(InputError, match=f"{name} must be a finite number >= 0"):
+            call(**{name: wrong})
+
+
+def test_a_number_of_numpy_is_a_number():
+    report = restarts(ASKED, [(U, V)], rtol=np.float32(0.5), atol=np.int8(1), budget=np.float32(1))
+    assert report.epsilon == (0.5, 1.0)
+    assert RankOne().polar(TABLE, budget=np.int64(1), seed=np.uint8(1)).upper >= 1
+
+
+POLAR = {
+    "budget": ({"budget": "1"}, "budget must be seconds >= 0 or None, got '1'"),
+    "negative": ({"budget": -(10**400)}, "budget must be seconds >= 0 .* got an integer of 1329"),
+    "a truth": ({"budget": True}, "budget must be seconds >= 0 or None, got True"),
+    "seed": ({"seed": -1}, "seed must be an integer >= 0, got -1"),
+    "a matrix": ({"seed": np.ones((2, 2)).view(np.matrix)}, "seed must be an integer >= 0"),
+    "nodes": ({"nodes": 1.5}, "nodes must be an integer >= 0, got 1.5"),
+}
+
+
+@pytest.mark.parametrize(("named", "said"), POLAR.values(), ids=POLAR)
+def test_a_polar_refuses_a_wrong_keyword_with_its_value(named, said):
+    with pytest.raises(InputError, match=said):
+        RankOne("l2+", "l2").polar(TABLE, **named)
 
 
 def test_verify_refuses_an_unknown_tier_and_a_missing_file(tmp_path):

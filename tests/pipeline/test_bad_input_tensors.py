@@ -42,7 +42,7 @@ def bracket(problem, factors, **named):
 # --- wrong: one sentence that shows it ----------------------------------------------------
 
 OTHER = {
-    "a scalar": (3.0, "Y must have 2 dimensions or more, got shape (1,)"),
+    "a scalar": (3.0, "Y must have 2 dimensions or more, got shape ()"),
     "a vector": (T[0, 0], "Y must have 2 dimensions or more, got shape (2,)"),
     "a matrix": (T[0], "CP needs data of 3 modes, one for each norm, got shape (3, 2)"),
     "order 4": (T[None], "CP needs data of 3 modes, one for each norm, got shape (1, 4, 3, 2)"),

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from certify.base.arrays import Array, Ints, finite, real, short
+from certify.base.arrays import Array, Ints, accept_word, finite, real, short
 from certify.base.errors import InputError
 
 from ._table import cells
@@ -161,8 +161,7 @@ def number_ids(ids: Any, order: str, name: str) -> tuple[Ints, npt.NDArray[Any]]
     raw = np.asarray(ids)
     if raw.ndim != 1:
         raise InputError(f"{name} ids must be one-dimensional, got shape {raw.shape}")
-    if order not in ORDERS:
-        raise InputError(f"order must be one of {', '.join(ORDERS)}, got {short(order)}")
+    accept_word(order, "order", ORDERS)
     if order in ("number", "from 1"):
         first = int(order == "from 1")
         if raw.dtype.kind not in "iu" or (raw.size and raw.min() < first):

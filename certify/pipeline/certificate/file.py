@@ -179,6 +179,12 @@ def write_atomically(path: Path, blob: bytes) -> None:
             beside.unlink(missing_ok=True)
 
 
+def accept_epsilon(rtol: object, atol: object | None) -> tuple[float, float | None]:
+    """Return rtol and atol as floats; atol None stays.  Raises InputError if one is negative."""
+    share = scalar(rtol, "rtol", zero=True)
+    return share, None if atol is None else scalar(atol, "atol", zero=True)
+
+
 def ask(  # noqa: PLR0913  the question's parts
     problem: Problem,
     factors: Factors,

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from certify.base.arrays import Array
+from certify.base.arrays import Array, accept_word
 from certify.base.cluster import Client, on_cluster
 from certify.base.errors import InputError, OutOfScopeError
 from certify.kernel.budget import Budget
@@ -87,8 +87,7 @@ def verify(  # noqa: PLR0913  the contract's keywords
     follow, InputError if the caller's own input is wrong, NotCoveredError (of base.errors) if
     the proved checker does not know the question or the proof.
     """
-    if tier not in (*TIERS, CHECKED):
-        raise InputError(f"tier must be one of {', '.join((*TIERS, CHECKED))}, got {tier!r}")
+    accept_word(tier, "tier", (*TIERS, CHECKED))
     path = program(checker) if tier == CHECKED else None
     certificate = accept_certificate(path_or_certificate)
     problem = as_problem(problem, zeros=True)

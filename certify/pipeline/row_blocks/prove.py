@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from certify.base.arrays import Array, Ints
+from certify.base.arrays import Array, Ints, natural
 from certify.base.cluster import PLACE, Client, Task, keep_each, on_cluster, share
 from certify.base.errors import InputError
 from certify.base.rigor import row_blocks as proved
@@ -27,7 +27,6 @@ from certify.offsets import ColumnIntercept, RowIntercept
 from certify.pipeline.certificate.file import Certificate, Json, StatedQuestion, as_numpy
 from certify.pipeline.certificate.verdict import Bracket, Judgement, Verdict
 from certify.pipeline.certificate.verify import Proved, accept_certificate
-from certify.pipeline.check import natural
 from certify.polar import exact_text
 from certify.polar.lanczos import Start, ritz
 from certify.polar.proved import above, as_kernel_array, below
@@ -107,7 +106,7 @@ def check(  # noqa: PLR0913  keywords
     Raises InputError where a block or a factor is none, rtol, atol or the seed is no number >= 0,
     or the cluster gives up; RejectedError where numbers overflow.
     """
-    seed, (U, right) = natural(seed), split_factors(factors)
+    seed, (U, right) = natural(seed, "seed"), split_factors(factors)
     with session(client):
         V = accept_factor(right, table.columns)
         blocks, question = state_question(table, U, V, (rtol, atol))

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from certify.base.arrays import Array, Ints, finite, real, scalar, short
+from certify.base.arrays import Array, Ints, finite, is_list, real, scalar, short
 from certify.base.cluster import PLACE, Task, keep_each
 from certify.base.errors import InputError
 from certify.base.rigor.row_blocks import Block, Prices
@@ -88,7 +88,7 @@ class RowBlocks:
             raise InputError("there must be a block of rows, got none")
         whole = isinstance(self.columns, int | np.integer) and not isinstance(self.columns, bool)
         if not whole or self.columns < 1:
-            raise InputError(f"columns must be a whole number > 0, got {self.columns!r}")
+            raise InputError(f"columns must be a whole number > 0, got {short(self.columns)}")
         object.__setattr__(self, "columns", int(self.columns))
         object.__setattr__(self, "rows", accept_counting(self.blocks, self.rows))
         object.__setattr__(self, "norms", accept_norms(self.norms, len(self.blocks)))
@@ -101,7 +101,7 @@ class RowBlocks:
             if not known or kinds.count(type(o)) > 1:
                 raise InputError(
                     "blocks of rows may have one RowIntercept and one ColumnIntercept, each of one "
-                    f"ridge, got {o!r}"
+                    f"ridge, got {short(o)}"
                 )
 
     @classmethod
@@ -214,7 +214,7 @@ def split_factors(factors: object) -> Factors:
         got = len(factors) if isinstance(factors, tuple | list) else type(factors).__name__
         raise InputError(f"factors must be a pair, U of each block and V, got {got}")
     U, V = factors
-    if not isinstance(U, Sequence | np.ndarray) or isinstance(U, str | bytes):
+    if not is_list(U):
         raise InputError(f"U must be a sequence, one factor for each block, got {short(U)}")
     return tuple(U), V
 

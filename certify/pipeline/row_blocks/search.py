@@ -18,9 +18,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import sparse
 
-from certify.base.arrays import Array, Ints, scalar
+from certify.base.arrays import Array, Ints, natural, scalar
 from certify.base.checkpoint import Keeper, keeping, stoppable
-from certify.base.clock import Clock, Progress
+from certify.base.clock import Clock, Progress, seconds
 from certify.base.cluster import PLACE, Client, Task, keep_each, share
 from certify.base.errors import InputError
 from certify.base.rigor import row_blocks as proved
@@ -28,9 +28,7 @@ from certify.base.rigor.row_blocks import Block
 from certify.base.rigor.tiles import total
 from certify.base.sampled import sampled_product
 from certify.offsets import ColumnIntercept, RowIntercept
-from certify.pipeline.budget import positive
 from certify.pipeline.certificate.verdict import NO_BOOL
-from certify.pipeline.check import natural
 from certify.polar.lanczos import Start, ritz
 from certify.search.ratings import (
     CLOSER,
@@ -120,7 +118,7 @@ def improve(  # noqa: PLR0913  keywords
     if not table.lam:
         raise InputError(f"lam must be > 0, got {table.lam}: without a penalty no size is best")
     rtol, atol = (scalar(x, name, zero=True) for name, x in (("rtol", rtol), ("atol", atol)))
-    clock, seed = Clock(positive(budget), progress), natural(seed)
+    clock, seed = Clock(seconds(budget), progress), natural(seed, "seed")
     named = (folder, "folder"), (checkpoint, "checkpoint")  # made first, so that a fit is not lost
     fitted, begun = (None if x is None else make_folder(x, name) for x, name in named)
     with session(client), keeping(Keeper()), stoppable():

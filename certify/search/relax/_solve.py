@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from certify.base.arrays import Array, short
-from certify.base.errors import InputError
+from certify.base.arrays import Array, accept_word
 
 from ._cvxpy import Expression, cp
 
@@ -62,9 +61,8 @@ class Using:
 
 def must_be_installed(solver: object) -> None:
     """Raise InputError for a solver that cvxpy does not have; None is any."""
-    installed = cp.installed_solvers()
-    if solver is not None and solver not in installed:
-        raise InputError(f"solver must be one of {', '.join(installed)}, got {short(solver)}")
+    if solver is not None:
+        accept_word(solver, "solver", cp.installed_solvers())
 
 
 def solve(program: Expression, solver: str | None, budget: float | None) -> tuple[str, str, bool]:
