@@ -118,10 +118,8 @@ def lower_triangle(packed: Array, k: int) -> Array:
 
 def width(a: Array) -> int:
     """Bound the bits of an array's integers on one grid; a float has 53 below its exponent."""
-    sizes = [abs(x) for x in a.data if x]
-    if not sizes:
-        return 1
-    return math.frexp(max(sizes))[1] - math.frexp(min(sizes))[1] + 53
+    low = min(filter(None, map(abs, a.data)), default=0.0)
+    return math.frexp(max(map(abs, a.data)))[1] - math.frexp(low)[1] + 53 if low else 1
 
 
 def flat_of(q: Array) -> Array:

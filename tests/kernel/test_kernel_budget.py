@@ -2,6 +2,7 @@
 
 import math
 import pickle
+import tracemalloc
 from array import array
 from dataclasses import replace
 from fractions import Fraction
@@ -345,6 +346,15 @@ def test_a_gram_matrix_by_pairs_is_the_whole_one(data):
 def test_the_width_of_an_array_bounds_its_integers(values):
     a = Array((len(values),), array("d", values))
     assert Exact().load(a).bits <= width(a)
+
+
+def test_the_width_of_an_array_takes_no_memory_of_its_size():
+    a = Array((100_000,), array("d", [0.5]) * 100_000)
+    tracemalloc.start()
+    assert width(a) == 53
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 10_000
 
 
 @given(st.integers(), st.integers(), st.integers(-50, 50), st.integers(-50, 50))
