@@ -1,7 +1,9 @@
 """How much time is left, and who hears of progress."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from time import monotonic, process_time
 from typing import Any
@@ -124,3 +126,27 @@ class Clock:
         LOG.debug("%s %.10g", stage, value)
         if callable(self.progress) and self.progress(stage, value) is True:
             halt()
+
+
+CURRENT: ContextVar[Clock | None] = ContextVar("certify_clock", default=None)
+
+
+@contextmanager
+def fitting(clock: Clock) -> Iterator[None]:
+    """End fits of offsets inside where the budget is overrun by half of what is allowed.
+
+    Not before: a search that has ended there has its last point evaluated.
+    """
+    token = CURRENT.set(clock)
+    try:
+        yield
+    finally:
+        CURRENT.reset(token)
+
+
+def must_end() -> bool:
+    """Whether a fit of offsets has to end with what it has."""
+    clock = CURRENT.get()
+    if clock is None or clock.budget is None:
+        return False
+    return clock.allowed() <= 0.5 * (LATE * clock.budget + GRACE)

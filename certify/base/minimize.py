@@ -57,7 +57,7 @@ def minimize(  # noqa: PLR0913  when to stop
     return np.asarray(result.x), int(result.nit) + 1
 
 
-def quasi_newton(f: Smooth, start: Array) -> Array:
+def quasi_newton(f: Smooth, start: Array, expired: Callable[[], bool] | None = None) -> Array:
     """Minimize a smooth function; where it is infinite the line search is sent back."""
     wall = WALL * (1 + abs(f(start)[0]))
 
@@ -68,7 +68,9 @@ def quasi_newton(f: Smooth, start: Array) -> Array:
             return value, slope
         return wall * (1 + float(flat @ flat)), 2 * wall * flat
 
-    return minimize(walled, start, steps=STEPS, stall=0.0, memory=30, flat=1e-12)[0]
+    return minimize(walled, start, steps=STEPS, stall=0.0, expired=expired, memory=30, flat=1e-12)[
+        0
+    ]
 
 
 class Momentum:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
+from scipy import sparse
 
 from certify.base.arrays import Array, finite, frozen, real
 from certify.base.errors import InputError
@@ -57,6 +58,14 @@ class Linear(Offset):
         """Return A and q^T."""
         del observed
         return self.A, np.ascontiguousarray(q.T)
+
+    def operator(self, observed: Observed) -> Any:  # noqa: ANN401  scipy.sparse
+        """Return A, which has the covariates of its row for each entry."""
+        (rows, cols), (k, n) = observed.listed, self.shape(observed)
+        places = cols[:, None] + n * np.arange(k)
+        starts = k * np.arange(len(rows) + 1)
+        listed = self.A[rows].reshape(-1), places.reshape(-1), starts
+        return sparse.csr_array(listed, shape=(len(rows), k * n))
 
     def adjoint(self, W: Array, observed: Observed) -> Array:
         """Return A^T W."""

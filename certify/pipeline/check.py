@@ -12,7 +12,7 @@ from certify.atoms import Factors
 from certify.base.arrays import Array, natural
 from certify.base.bar import show_progress
 from certify.base.checkpoint import Keeper, keeping, stoppable
-from certify.base.clock import LOG, Clock, Progress
+from certify.base.clock import LOG, Clock, Progress, fitting
 from certify.base.cluster import Client, on_cluster
 from certify.base.errors import InputError, OutOfScopeError
 from certify.base.threads import threads
@@ -94,7 +94,8 @@ def check(  # noqa: PLR0913  the contract's keywords
     (seconds, most), wanted = limits(budget), accept_dual(problem, dual)
     clock = Clock(seconds, progress, most=most)
     seed, route = natural(seed, "seed"), accept_route(Route(method, solver), problem)
-    found_q, away = offsets_of(problem, arrays) if values is None else (values, "")
+    with fitting(clock):
+        found_q, away = offsets_of(problem, arrays) if values is None else (values, "")
     value = finite_objective(problem, arrays, found_q)
     if why := why_uncovered(problem) or away:
         floor = 0.0 if isinstance(problem.loss, Squared) else -np.inf
@@ -105,6 +106,7 @@ def check(  # noqa: PLR0913  the contract's keywords
         return by_floats(problem, arrays, found_q, rtol=rtol, atol=atol)
     with (
         threads(problem.loss.observed),
+        fitting(clock),
         keeping(keeper),
         stoppable(),
         show_progress(clock),

@@ -11,7 +11,7 @@ from certify.atoms import Atom, Factors
 from certify.base.arrays import natural
 from certify.base.bar import show_progress
 from certify.base.checkpoint import Keeper, keeping, stoppable
-from certify.base.clock import Clock, Progress
+from certify.base.clock import Clock, Progress, fitting
 from certify.base.cluster import Client, on_cluster
 from certify.base.errors import OutOfScopeError
 from certify.kernel import statement
@@ -115,7 +115,7 @@ def improve(  # noqa: PLR0913  as check()
     """
     (seconds, most), problem = limits(budget), as_problem(problem)
     clock = Clock(seconds, progress, most=most)
-    with keeping(Keeper()), stoppable(), show_progress(clock), on_cluster(client):
+    with fitting(clock), keeping(Keeper()), stoppable(), show_progress(clock), on_cluster(client):
         rtol, atol = accept_epsilon(rtol, atol)
         settings = (rtol, atol, natural(seed, "seed"), accept_route(Route(method, solver), problem))
         return improved(problem, factors, q, settings, clock)

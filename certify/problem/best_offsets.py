@@ -2,7 +2,8 @@
 
     min over q of l(Z + sum_k A_k q_k) + sum_k H_k(q_k)
 
-In floats, and not trusted: any q may be the candidate's, as its objective is proved.
+In floats, and not trusted: any q may be the candidate's, as its objective is proved.  So a fit
+without time for more ends with what it has.
 """
 
 import math
@@ -15,6 +16,7 @@ from scipy import sparse
 from scipy.sparse.linalg import splu
 
 from certify.base.arrays import Array
+from certify.base.clock import must_end
 from certify.base.errors import OutOfScopeError
 from certify.base.minimize import bisect_slopes, conjugate, minimize, quasi_newton
 from certify.base.observed import Observed
@@ -132,7 +134,7 @@ def sweeps(offsets: Sequence[Offset], target: Array, weights: Array, observed: O
             q[k] = o.solve(residual, weights, observed)
             rest = residual - o.field(q[k], observed)
         moved = max(float(np.abs(a - b).max(initial=0.0)) for a, b in zip(q, before, strict=True))
-        if moved <= small:
+        if moved <= small or must_end():
             return tuple(q)
         if moved * min(moved / last, 1.0) ** left > small:
             break
@@ -159,7 +161,7 @@ def robust(offsets: Sequence[Offset], target: Array, weights: Array, observed: O
         flat = parts.newton(before)
         if not parts.value(flat) <= value:
             flat = parts.majorize(before)
-        if parts.value(flat) >= value * (1 - SETTLED):
+        if parts.value(flat) >= value * (1 - SETTLED) or must_end():
             break
     out = iter(split_values(flat, [o.shape(observed) for o in rest]))
     over = (parts.target - parts.A @ flat).reshape(target.shape)
@@ -280,7 +282,9 @@ def best(loss: Loss, offsets: Sequence[Offset], Z: Array) -> Values:
         if loss.smooth and np.isfinite(loss.value(objective.field(flat))):
             split = prices.any()
             f = objective.smooth_part
-            flat = split_signs(objective, prices, flat) if split else quasi_newton(f, flat)
+            flat = (
+                split_signs(objective, prices, flat) if split else quasi_newton(f, flat, must_end)
+            )
         if bounded:  # the gradients may end at the domain's boundary
             tries = [flat, inside(objective, alternating(objective))]
             flat = min(tries, key=lambda x: objective.smooth_part(x)[0] + float(prices @ np.abs(x)))
@@ -360,7 +364,7 @@ def eliminate_sparse(objective: Fit, prices: Array) -> Array:
 
     flat = np.zeros(len(prices))
     if not own.all():
-        flat[~own] = quasi_newton(value, flat[~own])
+        flat[~own] = quasi_newton(value, flat[~own], must_end)
     z, c = fit(flat[~own])
     flat[own] = (c - z).reshape(-1)
     return flat
@@ -385,7 +389,9 @@ def split_signs(objective: Fit, prices: Array, start: Array) -> Array:
     halves = np.concatenate([start, np.maximum(-start[own], 0.0)])
     halves[own] = np.maximum(start[own], 0.0)
     least = np.where(np.concatenate([prices, prices[own]]) > 0, 0.0, -np.inf)
-    return joined(minimize(value, halves, (least, np.inf), steps=STEPS, stall=0.0, flat=1e-12)[0])
+    ends = least, np.inf
+    end, _ = minimize(value, halves, ends, steps=STEPS, stall=0.0, expired=must_end, flat=1e-12)
+    return joined(end)
 
 
 def fit_at(objective: Fit, t: float) -> Callable[[Array, Array], Array]:
@@ -473,6 +479,8 @@ def alternating(objective: Fit) -> Array:
         before, X = X, prox(fit - dual, t)
         dual = dual + X - fit
         apart, moved = float(np.abs(X - fit).max()), float(np.abs(X - before).max())
+        if must_end() and not objective.loss.outside(objective.field(q)):
+            return q
         if apart + moved <= 1e-13 * max(float(np.abs(X).max()), 1e-300):
             break
         if k == turn:

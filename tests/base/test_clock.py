@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from certify.base import clock
-from certify.base.clock import Clock
+from certify.base.clock import Clock, fitting, must_end
 from certify.norms import gauge
 from certify.polar import PolarQuery
 
@@ -65,3 +65,17 @@ def test_of_a_deadline_the_seconds_left_are_sent(at):
     assert np.array_equal(there.W, query.W)
     assert query.deadline == 8.0
     assert pickle.loads(never).time_left() == np.inf  # noqa: S301  our own
+
+
+def test_a_fit_must_end_where_half_of_what_is_allowed_beyond_the_budget_is_spent(at):
+    assert not must_end()
+    for budget, late in ((100.0, 111.0), (0.0, 1.0)):
+        with fitting(Clock(budget, start=0.0)):
+            at[0] = late - 0.125
+            assert not must_end()
+            at[0] = late
+            assert must_end()
+            with fitting(Clock(None, start=0.0)):
+                assert not must_end()
+            assert must_end()
+    assert not must_end()
