@@ -22,7 +22,6 @@ from certify.polar.proved import (
     layer_below,
     proved_above,
     tensor_above,
-    tensor_below,
 )
 from certify.polar.scale import at_scale_one, rescale_proof
 
@@ -84,7 +83,7 @@ def enclose_tensor(
     statement, shape = atom.statement(), T.shape
     gauges = tuple(gauge(k) for k in statement["norms"])
     every = witness * len(shape) if statement["symmetric"] else witness
-    lower = tensor_below(scaled, every, gauges)
+    lower = attained_below(scaled, every, gauges)
     return bracket(
         (lower, partial(tensor_above, scaled, statement, proposal.proof)), witness, proposal, e
     )

@@ -18,9 +18,8 @@ from certify.kernel.arrays import Arrays
 from certify.kernel.errors import RejectedError
 from certify.kernel.norms import L2, Biased, Norm, norm
 from certify.kernel.patterns import Pattern
-from certify.kernel.rules.matrices import POLAR_RULES
 from certify.kernel.rules.polar import polar_bound
-from certify.kernel.spaces import Deep, Network, Pair
+from certify.kernel.spaces import Deep, Network, Pair, Space
 from certify.kernel.statement import stated_atom, stated_modes
 from certify.norms import Gauge, gauge
 
@@ -94,6 +93,16 @@ def kernel_layer(layer: Layer, samples: int, outputs: int) -> Network:
     return Network(at, as_kernel_array(layer.features), rows, slope, left, right)
 
 
+def prove_bound(
+    arithmetic: Arithmetic[Any], space: Space, W: npt.NDArray[Any], proof: dict[str, Any]
+) -> Fraction:
+    """Return the bound of the polar that the kernel's rule proves in one arithmetic."""
+    text, arrays = split(proof)
+    w = arithmetic.load(as_kernel_array(W.reshape(-1)))
+    with np.errstate(all="ignore"):  # the kernel refuses what is not finite
+        return polar_bound(arithmetic, space, w, text, Arrays(arrays, "proof"))
+
+
 def proved_above(
     W: Matrix,
     norms: tuple[str | Gauge, str | Gauge],
@@ -104,13 +113,8 @@ def proved_above(
 ) -> float:
     """Return a float at least the polar of W, by the kernel's rule, by default rounded."""
     at, data = stored_entries(W)
-    arithmetic = arithmetic or Rounded()
-    text, arrays = split(proof)
-    rule = POLAR_RULES[text["rule"]]
-    w = arithmetic.load(as_kernel_array(data))
     pair = kernel_pair(at, norms, symmetric=symmetric)
-    with np.errstate(all="ignore"):  # the kernel refuses what is not finite
-        return above(rule(arithmetic, pair, w, text, Arrays(arrays, "proof")))
+    return above(prove_bound(arithmetic or Rounded(), pair, data, proof))
 
 
 def tensor_above(
@@ -120,15 +124,9 @@ def tensor_above(
     arithmetic: Arithmetic[Any] | None = None,
 ) -> float:
     """Return a float at least the polar of a dense tensor, as `proved_above`."""
-    dims = T.shape
-    at = Pattern(dims[0], math.prod(dims[1:]), dims=dims)
-    arithmetic = arithmetic or Rounded()
-    text, arrays = split(proof)
-    w = arithmetic.load(as_kernel_array(T.reshape(-1)))
+    at = Pattern(len(T), math.prod(T.shape[1:]), dims=T.shape)
     modes = stated_modes(statement, at)
-    with np.errstate(all="ignore"):  # the kernel refuses what is not finite
-        bound = polar_bound(arithmetic, modes, w, text, Arrays(arrays, "proof"))
-    return above(bound)
+    return above(prove_bound(arithmetic or Rounded(), modes, T, proof))
 
 
 def layer_above(W: Array, atom: Any, proof: dict[str, Any]) -> float:  # noqa: ANN401  atoms are above
@@ -154,23 +152,23 @@ def layer_bound(
     proof: dict[str, Any],
 ) -> Fraction:
     """Return the bound that the kernel's rule proves in one arithmetic."""
-    at = Pattern(*W.shape)
+    net = stated_network(W, atom)
+    if isinstance(net, Network) and net.free:
+        w = arithmetic.load(as_kernel_array(W.reshape(-1)))
+        if any(arithmetic.totals(w, *net.at.cells("column"))):
+            raise RejectedError("W", "orthogonal", "columns that do not sum to zero")
+    return prove_bound(arithmetic, net, W, proof)
+
+
+def stated_network(W: Array, atom: Any) -> Space:  # noqa: ANN401  atoms are above
+    """Return a network for W (samples, outputs) as the kernel reads it from a statement."""
     given = Arrays({k: as_kernel_array(a) for k, a in atom.arrays().items()}, "statement")
-    net = stated_atom(atom.statement(), given, at)
-    text, arrays = split(proof)
-    w = arithmetic.load(as_kernel_array(W.reshape(-1)))
-    free = isinstance(net, Network) and net.free
-    if free and any(arithmetic.totals(w, *at.cells("column"))):
-        raise RejectedError("W", "orthogonal", "columns that do not sum to zero")
-    with np.errstate(all="ignore"):  # the kernel refuses what is not finite
-        return polar_bound(arithmetic, net, w, text, Arrays(arrays, "proof"))
+    return stated_atom(atom.statement(), given, Pattern(*W.shape))
 
 
 def layer_below(W: Array, atom: Any, witness: tuple[Array, ...]) -> float:  # noqa: ANN401
     """Return a float at most <W, phi(u, v)> / theta(u, v), in rounded arithmetic."""
-    at, arithmetic = Pattern(*W.shape), Rounded()
-    given = Arrays({k: as_kernel_array(a) for k, a in atom.arrays().items()}, "statement")
-    net = stated_atom(atom.statement(), given, at)
+    arithmetic, net = Rounded(), stated_network(W, atom)
     parts = [as_kernel_array(x.reshape(-1, 1)) for x in witness]
     if isinstance(net, Deep):
         field = arithmetic.deep(net, parts)
@@ -183,22 +181,6 @@ def layer_below(W: Array, atom: Any, witness: tuple[Array, ...]) -> float:  # no
     sizes = [n.lengths(x.reshape(-1).tolist())[0] for n, x in both]
     price = math.prod((x.hi if inner > 0 else x.lo for x in sizes), start=Fraction(1))
     return below(inner / price) if price else 0.0
-
-
-def tensor_below(T: Array, witness: tuple[Array, ...], gauges: tuple[Gauge, ...]) -> float:
-    """Return a float at most <T, x1 o ... o xK> / (|x1| ... |xK|), whatever the roundings.
-
-    As `attained_below`: the contractions are off by at most gamma_{n_1 + ... + n_K} of those
-    of the absolute values.
-    """
-    count = sum(g.terms(len(x)) for g, x in zip(gauges, witness, strict=True))
-    steps = 2 * (count + sum(T.shape) + 8 * T.ndim) * EPS
-    value, size, price = T, np.abs(T), 1.0
-    for g, x in zip(reversed(gauges), reversed(witness), strict=True):
-        value, size = value @ x, size @ np.abs(x)
-        price *= float(g.value(x))
-    low = float(value) - steps * float(size)
-    return float(low / price * (1 - math.copysign(steps, low))) if price > 0 else 0.0
 
 
 def stored_entries(W: Matrix) -> tuple[Pattern, Array]:
@@ -227,16 +209,18 @@ def below(x: Fraction) -> float:
     return -above(-x) + 0.0  # not -0.0
 
 
-def attained_below(W: Matrix, witness: tuple[Array, ...], gauges: tuple[Gauge, Gauge]) -> float:
-    """Return a float at most <W, u v^T> / (|u| |v|), whatever the roundings.
+def attained_below(W: Matrix, witness: tuple[Array, ...], gauges: tuple[Gauge, ...]) -> float:
+    """Return a float at most <W, x1 o ... o xK> / (|x1| ... |xK|), whatever the roundings.
 
-    The inner product is off by at most gamma_{m+n} |u|^T |W| |v|, each norm by a relative
-    eps for each number that it adds; doubled to cover the roundings of this formula itself.
+    The contractions are off by at most gamma_{n_1 + ... + n_K} of those of the absolute values,
+    each norm by a relative eps for each number that it adds, n_k or more; doubled to cover the
+    roundings of this formula itself.
     """
-    u, v = witness
-    steps = 2 * (gauges[0].terms(len(u)) + gauges[1].terms(len(v)) + 8) * EPS
-    value = float(u @ (W @ v))
-    size = float(np.abs(u) @ (abs(W) @ np.abs(v)))
-    price = float(gauges[0].value(u) * gauges[1].value(v))
-    low = value - steps * size
+    count = sum(g.terms(len(x)) for g, x in zip(gauges, witness, strict=True))
+    steps = 2 * (count + 8 * len(witness)) * EPS
+    value, size, price = W, abs(W), 1.0
+    for g, x in zip(reversed(gauges), reversed(witness), strict=True):
+        value, size = value @ x, size @ np.abs(x)
+        price *= float(g.value(x))
+    low = float(value) - steps * float(size)
     return float(low / price * (1 - math.copysign(steps, low))) if price > 0 else 0.0
