@@ -23,11 +23,14 @@ from certify.kernel.rules.cones import cones, layer_cones, layer_form, pair_form
 from certify.kernel.simplicial import ConeForm, TreeSpan, orthant, raise_slopes
 from certify.kernel.spaces import Network, Pair
 from certify.polar.branching.cones import (
+    FINE,
+    GAPS,
     Grown,
     divide,
     duration,
     grow_codes,
     left_open,
+    with_bound,
     worst_pairs,
 )
 from tests.kernel_cases import as_array, as_tree
@@ -512,9 +515,9 @@ def test_floats_refuse_generators_of_more_than_53_bits():
 
 def test_a_tree_that_is_cut_short_says_what_is_left():
     W = np.random.default_rng(0).integers(-4, 5, (6, 4)).astype(float)
-    pair, ar, batches = Pair(Pattern(6, 4), L2(6, "+"), L2(4, "+")), Exact(), iter(range(9))
+    pair, ar, batches = Pair(Pattern(6, 4), L2(6, "+"), L2(4, "+")), Exact(), iter(range(30))
     form = pair_form(ar, pair, ar.load(as_array(W.reshape(-1))), 1)
-    grown = grow_codes(Cones(form), (0.0, 0.0), lambda: next(batches) > 4)
+    grown = grow_codes(Cones(form), (0.0, 0.0), lambda: next(batches) > 20)
     assert 0 < grown.left < 1
     assert "% of it in " in left_open(grown, 60.0)
     assert "cones undecided; about " in left_open(grown, 60.0)
@@ -550,6 +553,41 @@ def test_a_grown_tree_knows_its_own_bound(seed, monkeypatch):
     assert not misses(lambda: next(batches) > 7)  # cut short
     monkeypatch.setattr(Cones, "inexact", lambda _, batch, *__: np.full(len(batch.node), True))
     assert not misses(lambda: False)  # no generator fits a float
+
+
+def test_what_is_below_a_cone_within_the_bound_of_all_is_not_written():
+    tree = Grown(roots=1)
+    tree.make(5)
+    tree.code[:2], tree.first[:2], tree.bound[:5] = (1, 2), (1, 3), (10.0, 3.0, 5.0, 2.0, 6.0)
+    assert tree.least_bounds() == [5.0, 3.0, 5.0, 2.0, 6.0]  # one child is above its parent
+    assert tree.tree() == [1, 2, 0, 0, 0]
+    form = bent_form([[0, 1, -1]], [[1]], L2(1))
+    assert with_bound(Cones(form), tree).upper == 5.0 * float(Cones(form).unit)
+    assert tree.tree() == [1, 0, 0]
+
+
+def bent_layer(N, d):
+    """Return a layer whose W is what the neurons of a wide network leave of noise."""
+    rng = np.random.default_rng(1)
+    F, W = rng.standard_normal((N, d)), rng.standard_normal((N, 1))
+    H = np.maximum(F @ rng.standard_normal((d, 400)), 0.0)
+    W -= H @ np.linalg.solve(H.T @ H + 0.1 * N * np.eye(400), H.T @ W)
+    net = Network(Pattern(N, 1), as_array(F), range(N), Fraction(0), L2(d), L2(1))
+    ar = Rounded()
+    return layer_form(ar, net, ar.load(as_array(W.reshape(-1))))
+
+
+def test_a_tree_that_is_cut_short_is_bounded_to_a_coarse_gap(monkeypatch):
+    cones, fine = Cones(bent_layer(120, 5)), tuple(gap for gap in GAPS if gap <= FINE)
+
+    def grown(gaps=GAPS):
+        return grow_codes(cones, (0.0, 0.0), lambda: False, most=8000, gaps=gaps)
+
+    early, late = grown(), grown(fine)
+    assert early.upper < 0.7 * late.upper
+    assert len(early.tree()) < early.count
+    monkeypatch.setattr("certify.polar.branching.cones.HELD", -1)  # more waits than is held
+    assert grown().tree() == late.tree()
 
 
 @pytest.mark.parametrize("place", [Frozen, Lossy])
@@ -639,7 +677,6 @@ def test_a_cone_that_no_longer_fits_floats_is_a_leaf_and_the_others_are_split():
     G[:, 0] = [[1.0, 2.0**-60, 0.0], [2.0**-60, 1.0, 2.0**-60], [2.0**-60, 0.0, 1.0]]
     tree.share = np.full(count, 1 / count)
     tree.roots = count
-    parts, ended = divide(limits, tree, replace(batch, G=G, node=tree.make(count)))
-    assert ended.tolist() == [True] + [False] * (count - 1)
+    parts = divide(limits, tree, replace(batch, G=G, node=tree.make(count)))
     assert sum(len(p.node) for p in parts) == 2 * (count - 1)
     assert (tree.code[:count] > 0).tolist() == [False] + [True] * (count - 1)

@@ -5,9 +5,10 @@
 A cone is split at the pair of generators between which its bound loses most, of those about as far
 apart as any: cones so stay thick.  Batches are taken in the order last in, first out, so that few
 wait; cones within one gap of the best value wait for the next, smaller gap: a tree that is cut
-short has bounded all of them to one gap, and some to the next.  A task grows what is
-below a batch, up to a number of cones.  Those of one round all know the best value before it, and
-none of each other, so that a tree does not depend on where they run.
+short has bounded all of them to one gap, and some to the next.  What is below a cone that is
+within the bound of all is not written: it lowers nothing.  A task grows what is below a batch, up
+to a number of cones.  Those of one round all know the best value before it, and none of each
+other, so that a tree does not depend on where they run.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -38,6 +39,12 @@ from certify.polar.proved import as_kernel_array, kernel_layer, kernel_pair, sto
 from certify.polar.query import PolarQuery, Proposal
 
 GAPS = (
+    8.0,
+    4.0,
+    2.0,
+    1.0,
+    0.5,
+    0.25,
     2.0**-3,
     2.0**-5,
     2.0**-7,
@@ -48,9 +55,10 @@ SHORT = 6  # coordinates of the short factor; for more, relaxations are tighter 
 LONG = 32  # coordinates of the other side up to which relaxations are as fast
 NEAR = 0.7  # of the largest distance of two generators: pairs that may be split
 THICK = 6.0  # times the length of an orthant, shrunk to a volume: a longer cone is thin
+FINE, HELD = 2.0**-3, 1 << 26  # larger gaps are for trees cut short, while so few numbers wait
 MOST = 8_000_000  # cones of a tree at most
 UNTIMED = 200_000  # the same without a deadline
-SHARE = 0.55  # of the time that is left
+SHARE = 0.7  # of the time that is left
 LEAST_DONE = 1e-3  # of the cone: from less the time that the rest takes is not estimated
 LITTLE = 2.0**-40  # of a tree, or of the largest data: less is nothing
 Longs = npt.NDArray[np.int64]
@@ -62,17 +70,21 @@ class Grown:
     """A tree as it grows: of each node the pair that it is split at, and its children.
 
     share  of each node: that of a root, halved with each split
-    left   the share of the cones that time or room did not allow to bound closely
-    upper  the largest bound of a leaf; best: the largest value met
+    bound  of each node, as far as it is known
+    left, undecided  the share and number of the cones that time or room did not allow to bound
+        closely
+    upper  the largest bound of a leaf, in the end; best: the largest value met
     waiting, later  batches to split, and those within the gap
     """
 
     code: Longs = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     first: Longs = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     share: Floats = field(default_factory=lambda: np.zeros(0))
+    bound: Floats = field(default_factory=lambda: np.zeros(0))
     roots: int = 0
     count: int = 0
     left: float = 0.0
+    undecided: int = 0
     upper: float = 0.0
     best: float = 0.0
     waiting: list[Batch] = field(default_factory=list)
@@ -85,12 +97,13 @@ class Grown:
             more = max(1024, len(self.code))
             self.code, self.first = (np.pad(x, (0, more)) for x in (self.code, self.first))
             self.share = np.pad(self.share, (0, more))
+            self.bound = np.pad(self.bound, (0, more), constant_values=np.inf)
         return np.arange(self.count - number, self.count)
 
-    def start(self, batch: Batch, share: Floats) -> None:
+    def start(self, batch: Batch, share: Floats, bound: Floats) -> None:
         """Begin with the cones of a batch."""
         nodes = self.make(len(share))
-        self.share[nodes] = share
+        self.share[nodes], self.bound[nodes] = share, bound
         self.waiting = [replace(batch, node=nodes)]
 
     def join(self, batch: Batch, part: "Grown") -> None:
@@ -98,10 +111,22 @@ class Grown:
         n = part.count
         at = np.concatenate([batch.node, self.make(n - len(batch.node))])
         self.code[at], self.share[at] = part.code[:n], part.share[:n]
+        self.bound[at] = part.bound[:n]
         self.first[at] = at[part.first[:n]]
-        self.best, self.upper = max(self.best, part.best), max(self.upper, part.upper)
+        self.best = max(self.best, part.best)
         for here, there in ((self.waiting, part.waiting), (self.later, part.later)):
             here += [replace(b, node=at[b.node]) for b in there]
+
+    def least_bounds(self) -> list[float]:
+        """Return the least bound of each cone: its own, or the larger one of its children.
+
+        A child may have a larger bound than its parent: other slopes lie below it.
+        """
+        out: list[float] = self.bound[: self.count].tolist()
+        first = self.first.tolist()
+        for k in np.flatnonzero(self.code)[::-1].tolist():
+            out[k] = min(out[k], max(out[first[k] : first[k] + 2]))
+        return out
 
     def tree(self) -> list[int]:
         """Return the codes in preorder, from all roots; a second child is the number after."""
@@ -130,10 +155,12 @@ class Grower:
     roots: int
     least: float
 
-    def __call__(self, batch: Batch, share: Floats, best: float, gap: float, most: int) -> Grown:
-        """Return the tree below cones with these shares, after about `most` new ones."""
+    def __call__(
+        self, batch: Batch, known: tuple[Floats, Floats], best: float, gap: float, most: int
+    ) -> Grown:
+        """Return the tree below cones, after about `most` new ones; known: their shares, bounds."""
         tree = Grown(roots=self.roots, best=best)
-        tree.start(batch, share)
+        tree.start(batch, *known)
         most += tree.count
         while tree.waiting and tree.count < most and not self.expired():
             self.step(tree, gap)
@@ -142,17 +169,16 @@ class Grower:
     def step(self, tree: Grown, gap: float) -> None:
         """Bound the last batch, and split what is not near its value."""
         batch, least = take_batches(tree.waiting), self.target
-        upper, value = self.cones.bounds(batch)
-        tree.best = best = max(tree.best, value)
+        upper, best = tree.bound[batch.node], tree.best
+        if np.isinf(upper).any():
+            upper, value = self.cones.bounds(batch)
+            tree.bound[batch.node], best = upper, max(best, value)
+            tree.best = best
         done = max(least, best * (1 + self.least), best + self.blur)
         wide = upper > max(least, best * (1 + gap), best + self.blur)
         tree.later += [batch.part(x) for x in split(~wide & (upper > done))]
-        whole = upper <= done
         for open_ in split(wide):
-            parts, ended = divide(self.cones, tree, batch.part(open_))
-            whole[open_[ended]] = True
-            tree.waiting += parts
-        tree.upper = max(tree.upper, float(upper[whole].max(initial=0.0)))
+            tree.waiting += divide(self.cones, tree, batch.part(open_))
 
 
 def grow_codes(  # noqa: PLR0913  keywords
@@ -178,33 +204,50 @@ def grow_codes(  # noqa: PLR0913  keywords
     roots, begun = cones.roots(), 0
     for gap in gaps:
         while tree.waiting or begun < tree.roots:
+            if gap > FINE and numbers_of(tree.later) > HELD:
+                break
             if expired() or tree.count > most:
                 open_ = tree.waiting + tree.later
                 tree.left = sum(float(tree.share[b.node].sum()) for b in open_)
                 tree.left += 1 - begun / tree.roots
+                tree.undecided = sum(len(b.node) for b in open_) + tree.roots - begun
                 return with_bound(cones, tree, roots)
             if not tree.waiting:
                 tree.waiting = cut_batches(next(roots))
                 begun += sum(len(b.node) for b in tree.waiting)
             batches = take_round(tree.waiting)
             room = min(NODES, (most - tree.count) // len(batches) + 1)
-            asked = [(b, tree.share[b.node], tree.best, gap, room) for b in batches]
+            asked = [
+                (b, (tree.share[b.node], tree.bound[b.node]), tree.best, gap, room) for b in batches
+            ]
             for b, part in zip(batches, pool.map(asked), strict=True):
                 tree.join(b, part)
             if progress is not None:
                 progress(tree.count, tree.best * unit, np.inf)
-        tree.waiting, tree.later = tree.later, []
+        tree.waiting, tree.later = sorted(tree.later + tree.waiting, key=width_of, reverse=True), []
     return with_bound(cones, tree)
 
 
+def numbers_of(batches: Iterable[Batch]) -> int:
+    """Return how many numbers batches hold, about."""
+    return sum(b.G.size + b.R.size + b.S.size + b.L.size for b in batches)
+
+
+def width_of(batch: Batch) -> int:
+    """Return how many points without a sign a batch has room for: like ones are joined."""
+    return int(batch.at.shape[1])
+
+
 def with_bound(cones: Cones, tree: Grown, roots: Iterable[Batch] = ()) -> Grown:
-    """Return the tree with the bound of its leaves in units of the form.
+    """Return the tree with its bound in units of the form; a cone that is within it is a leaf.
 
     roots: those that it does not hold yet
     """
-    rest = chain(tree.waiting, tree.later, roots)
-    top = max((float(cones.bounds(b)[0].max()) for b in rest), default=0.0)
-    tree.upper = max(tree.upper, top) * float(cones.unit)
+    for batch in chain(tree.waiting, roots):
+        if np.isinf(tree.bound[batch.node]).any():
+            tree.bound[batch.node] = cones.bounds(batch)[0]
+    top = max(tree.least_bounds()[: tree.roots], default=0.0)
+    tree.code, tree.upper = np.where(tree.bound > top, tree.code, 0), top * float(cones.unit)
     return tree
 
 
@@ -214,22 +257,22 @@ def split(which: npt.NDArray[np.bool_]) -> list[Longs]:
     return [indices] if len(indices) else []
 
 
-def divide(cones: Cones, tree: Grown, batch: Batch) -> tuple[list[Batch], npt.NDArray[np.bool_]]:
-    """Split each cone of a batch; and return which are none: a generator no longer fits a float."""
+def divide(cones: Cones, tree: Grown, batch: Batch) -> list[Batch]:
+    """Split each cone of a batch whose new generator fits a float."""
     if not cones.pairs:
-        return [], np.ones(len(batch.node), dtype=bool)
+        return []
     pairs = np.array(cones.pairs)
     at = worst_pairs(cones, batch, tree.share[batch.node] * tree.roots)
     ended = cones.inexact(batch, *pairs[at].T)
     if ended.all():
-        return [], ended
+        return []
     batch, at = batch.part(np.flatnonzero(~ended)), at[~ended]
     children = cones.children(batch, *pairs[at].T)
     new = tree.make(2 * len(at)).reshape(-1, 2)
     tree.code[batch.node], tree.first[batch.node] = at + 1, new[:, 0]
     tree.share[new] = tree.share[batch.node][:, None] / 2
     parts = join_batches([replace(c, node=new[:, k]) for k, c in enumerate(children)])
-    return cut_batches(parts), ended
+    return cut_batches(parts)
 
 
 def worst_pairs(cones: Cones, batch: Batch, volume: Floats) -> Longs:
@@ -291,7 +334,7 @@ def pair_proposal(query: PolarQuery, lower: float) -> Proposal:
 def proposal(
     form: ConeForm, query: PolarQuery | LayerQuery, lower: float, proof: dict[str, Any]
 ) -> Proposal:
-    """Grow a tree in part of the remaining time: its proof takes about as long."""
+    """Grow a tree in part of the remaining time: its proof takes a third or less of that."""
     begun, aims, told = monotonic(), (query.target or 0.0, lower), query.progress
     most = query.nodes or (UNTIMED if query.deadline is None else MOST)
     late = None if query.deadline is None else begun + SHARE * (query.deadline - begun)
@@ -308,9 +351,9 @@ def left_open(tree: Grown, seconds: float) -> str:
     """Say what part of the cone is left, and about how long it takes if it is like the rest."""
     if not tree.left:
         return ""
-    done, leaves = 1.0 - tree.left, tree.count - int((tree.code > 0).sum())
+    done = 1.0 - tree.left
     rest = f"; {duration(seconds * tree.left / done)} more" if done > LEAST_DONE else ""
-    return f"{min(100 * tree.left, 99.9):.3g} % of it in {leaves} cones undecided{rest}"
+    return f"{min(100 * tree.left, 99.9):.3g} % of it in {tree.undecided} cones undecided{rest}"
 
 
 def duration(seconds: float) -> str:
