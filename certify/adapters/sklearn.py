@@ -33,6 +33,7 @@ MODELS = {
     "SparsePCA": sparse_pca,
     "MiniBatchSparsePCA": mini_batch_sparse_pca,
 }
+SAID = 300  # characters of another library's sentence
 NETWORKS = ("MLPClassifier", "MLPRegressor")
 CENTERS = "assigns each row to one center, which is a choice and no sum of components"
 LIKELIHOOD = "maximizes a likelihood that is not convex in a sum of components"
@@ -149,4 +150,4 @@ def last_step(pipeline: Any, X: Any) -> tuple[Any, Any]:
         return last, pipeline[:-1].transform(X)
     except (ValueError, AttributeError) as error:
         message = f"the steps before {type(last).__name__} do not transform this X"
-        raise InputError(f"{message}: {error}") from None
+        raise InputError(f"{message}: {' '.join(str(error).split())[:SAID]}") from None

@@ -115,10 +115,17 @@ def finite(x: Any) -> Any:  # noqa: ANN401  a JSON value
     return None if isinstance(x, float) and not math.isfinite(x) else x
 
 
+def console_of_lines() -> Console:
+    """Return a console on stdout; without a width, as under COLUMNS=0, it would print nothing."""
+    console = Console(file=sys.stdout, highlight=False, soft_wrap=True)
+    console.width = console.width or WIDTH
+    return console
+
+
 def for_people(fields: Lines, written: Mapping[str, OutputFile | None]) -> None:
     """Print the verdict and what is behind it."""
     verdict = Verdict[fields["verdict"]]
-    console = Console(file=sys.stdout, highlight=False, soft_wrap=True)
+    console = console_of_lines()
     colour = COLOURS.get(verdict, "bold yellow")
     console.print(Text(fields["distance"], "bold"))
     checked = "; by the proved checker" if fields["tier"] == CHECKED else ""
@@ -155,13 +162,13 @@ def lines(fields: Lines, written: Mapping[str, OutputFile | None]) -> Iterator[t
 def table(rows: Table) -> None:
     """Print a table, no narrower in a pipe than WIDTH."""
     narrow = Console(file=sys.stdout)
-    wide = narrow.width if narrow.is_terminal else WIDTH
+    wide = (narrow.width if narrow.is_terminal else 0) or WIDTH
     Console(file=sys.stdout, width=wide, highlight=False).print(rows)
 
 
 def the_fits(report: RestartReport, written: Mapping[str, OutputFile | None]) -> None:
     """Print a table of fits, the bound and what to do."""
-    console = Console(file=sys.stdout, highlight=False, soft_wrap=True)
+    console = console_of_lines()
     for head, *rows in (report.rows(), report.curve())[: 1 + bool(report.sizes)]:
         grid = Table(*head)
         for cells in rows:

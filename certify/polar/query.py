@@ -4,7 +4,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from typing import Any, ClassVar, TypeAlias
+from functools import wraps
+from typing import Any, ClassVar, ParamSpec, TypeAlias
 
 import numpy as np
 
@@ -80,6 +81,23 @@ class Proposal:
         """Return the proof of the matrix F^T W as that of W for a linear layer F."""
         of, arrays = self.with_prefix()
         return replace(self, proof={"rule": "linear", "of": of, **arrays})
+
+
+P = ParamSpec("P")
+
+
+def in_floats(propose: Callable[P, Proposal]) -> Callable[P, Proposal]:
+    """Return the same function; its bound is infinite where its numbers leave the floats."""
+
+    @wraps(propose)
+    def attempt(*args: P.args, **named: P.kwargs) -> Proposal:
+        """Propose, if LAPACK can solve it."""
+        try:
+            return propose(*args, **named)
+        except np.linalg.LinAlgError:
+            return Proposal(np.inf)
+
+    return attempt
 
 
 def combine(parts: Sequence[Proposal]) -> tuple[list[dict[str, Any]], dict[str, Array], str]:

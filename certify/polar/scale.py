@@ -29,6 +29,11 @@ def ldexp_steps(x: Any, e: int) -> Any:  # noqa: ANN401  float or array
     return np.ldexp(np.ldexp(x, half), e - half)
 
 
+def ordinary(x: Array) -> Array:
+    """Return x times a power of two that makes its largest |entry| ordinary; dust may vanish."""
+    return np.asarray(ldexp_steps(x, -exponent(x)))
+
+
 def at_scale_one(W: Matrix) -> tuple[Matrix, int]:
     """Return (W 2^-e, e); e = 0 where the scaling would lose small entries."""
     data = W.data if sparse.issparse(W) else W

@@ -103,6 +103,9 @@ def test_a_pipeline_is_read_at_its_last_step():
     assert np.array_equal(from_model(alone, X)[1][0], from_model(alone[-1], X)[1][0])
     with pytest.raises(InputError, match="the steps before NMF do not transform this X: "):
         from_model(pipeline, X[:, :5])
+    with pytest.raises(InputError, match="Complex data not supported") as refused:
+        from_model(pipeline, X * 1j)  # whose array the library shows
+    assert "\n" not in str(refused.value)
 
 
 def test_a_search_is_read_at_its_best_estimator():

@@ -7,11 +7,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from rich.table import Table
 
 from certify import Certificate, Verdict, cli, verify
 from certify.adapters.files import load
 from certify.base.cluster import PLACE
-from certify.cli import _options
+from certify.cli import _options, _show
 from certify.pipeline.certificate import tiers
 from certify.pipeline.certificate.verdict import EXIT_CODES
 from tests.question_files import OPTIMUM, PLAIN, U, V, Y, inside, write
@@ -161,6 +162,30 @@ def test_people_read_the_verdict_and_what_is_behind_it(tmp_path, capsys):
     size = cert.stat().st_size
     assert f"  written       {cert} (certificate, {size} bytes)" in lines
     assert f"  written       {better} (better factors, {better.stat().st_size} bytes)" in lines
+
+
+def test_people_read_the_verdict_where_the_terminal_has_no_width(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "0")
+    assert (
+        f"RANK_LIMITED  {Verdict.RANK_LIMITED.value}"
+        in inside(capsys, "check", write(tmp_path, **ONE)).out
+    )
+
+
+def test_a_table_where_the_terminal_has_no_width(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "0")
+    monkeypatch.setenv("FORCE_COLOR", "1")  # rich takes it for a terminal
+    grid = Table("model")
+    grid.add_row("nmf")
+    _show.table(grid)
+    assert "nmf" in capsys.readouterr().out
+
+
+def test_a_question_that_windows_marked_and_ended_its_lines_is_read(tmp_path, capsys):
+    problem = write(tmp_path)
+    text = problem.read_bytes().replace(b"\n", b"\r\n")
+    problem.write_bytes(b"\xef\xbb\xbf" + text)
+    assert inside(capsys, "check", problem).status == Verdict.CERTIFIED.exit_code
 
 
 def test_people_read_that_there_was_nothing_to_write(tmp_path, capsys):

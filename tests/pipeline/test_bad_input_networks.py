@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 
-from certify import InputError, Problem, Verdict, check, verify
+from certify import InputError, Problem, Verdict, check, improve, verify
 from certify.adapters.sklearn import from_model
 from certify.adapters.torch import from_model as from_state
 from certify.atoms import ReLU
-from certify.losses import Absolute, Huber, Squared
+from certify.losses import Absolute, Huber, Logistic, Squared
 from certify.offsets import ColumnIntercept
 from tests.network_models import fitted, objective
 
@@ -151,6 +151,32 @@ def test_a_lam_whose_square_is_no_float_leaves_a_bracket(lam):
     found = check(problem, factors, budget=BUDGET)
     assert found.verdict is Verdict.REFUTED
     verify(found.certificate, problem, factors)
+
+
+@pytest.mark.parametrize("size", [1e-300, 1e-150, 1e100, 1e200, 1e300])
+@pytest.mark.parametrize("activation", ["linear", "relu"])
+def test_features_whose_squares_are_no_floats_leave_a_bracket(activation, size):
+    rng = np.random.default_rng(10)
+    data, targets = rng.normal(size=(8, 3)) * size, rng.normal(size=(8, 1))
+    factors = rng.normal(size=(4, 2)), rng.normal(size=(1, 2))
+    layer = ReLU(data, activation=activation, bias="free")
+    for loss in (Squared(targets), Logistic((targets > 0) * 1.0)):
+        problem = Problem(loss, layer, 1.0, [ColumnIntercept()])
+        if size > 1e150 and isinstance(loss, Squared):
+            with pytest.raises(InputError, match="overflows float64"):
+                check(problem, factors, budget=BUDGET)
+            continue
+        found = check(problem, factors, budget=BUDGET)
+        assert found.lower <= improve(problem, factors, budget=BUDGET).objective <= found.upper
+
+
+def test_products_of_a_barrier_may_underflow():
+    rng = np.random.default_rng(10)
+    data = rng.normal(size=(8, int(rng.integers(1, 4)))) * 1e-150
+    layer, loss = ReLU(data, activation="linear", bias="free"), Squared(rng.normal(size=(8, 1)))
+    problem = Problem(loss, layer, float(rng.choice([1.0, 1e-3])), [ColumnIntercept()])
+    factors = rng.normal(size=(data.shape[1] + 1, 2)), rng.normal(size=(1, 2))
+    assert improve(problem, factors, budget=BUDGET).certified
 
 
 def test_no_time_at_all_leaves_a_bracket():

@@ -3,6 +3,7 @@
 import copy
 import io
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -196,6 +197,28 @@ def test_a_mismatch_is_told_in_decimals_with_its_cure():
     assert "about lam = 0.7, your problem has lam = 0.8" in rejected(other)
     huber = Problem(Huber(Y, 0.1), RankOne("l2", "l2"), 0.7)
     assert '{"delta": "0.1", "kind": "huber"}' in rejected(huber)
+
+
+@pytest.mark.parametrize("name", ["rtol", "atol", "lam"])
+@pytest.mark.parametrize(
+    ("field", "shown"),
+    [
+        ([0], "[0]"),
+        (True, "True"),
+        ("0x", "'0x'"),
+        ("0x1p99999", "'0x1p99999'"),
+        ("inf", "'inf'"),
+        (None, "None"),
+    ],
+)
+def test_a_statement_whose_number_is_none_is_rejected_in_a_sentence(name, field, shown):
+    broken = replace(RESULT.certificate, statement={**RESULT.certificate.statement, name: field})
+    with pytest.raises(RejectedError) as refused:
+        verify(broken, PROBLEM, FACTORS)
+    assert str(refused.value).endswith(f"the certificate's {name} is no number but {shown}")
+    del broken.statement[name]
+    with pytest.raises(RejectedError, match=f"the certificate's {name} is no number but None"):
+        verify(broken, PROBLEM, FACTORS)
 
 
 def test_other_arrays_are_told_by_where_and_how_much():

@@ -182,7 +182,7 @@ def factors(names: tuple[str, ...], table: Json, path: Path, where: str) -> tupl
 def loads(path: Path) -> Json:
     """Return the TOML document."""
     try:
-        return tomllib.loads(path.read_bytes().decode())
+        return tomllib.loads(path.read_bytes().decode("utf-8-sig"))  # Windows marks it
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from None
     except (ValueError, RecursionError) as error:

@@ -1,10 +1,11 @@
 """What differs between a certificate's question and a reader's, in words and decimals."""
 
+import math
 import re
-from math import prod
 
 import numpy as np
 
+from certify.base.arrays import short
 from certify.kernel.errors import RejectedError
 
 from .file import Arrays, Json, as_numpy
@@ -22,6 +23,8 @@ def describe_mismatch(
     arrays   those of the certificate, if it holds them, and of the reader
     """
     where = error.where.removeprefix("statement.")
+    if where in ("rtol", "atol", "lam") and not is_number(theirs.get(where)):
+        return f"the certificate's {where} is no number but {short(theirs.get(where))}"
     if where in ("rtol", "atol"):
         a, b = (float.fromhex(x[where]) for x in (theirs, ours))
         return (
@@ -35,6 +38,14 @@ def describe_mismatch(
         name = error.where.removeprefix(ARRAY).partition(".")[0]
         return of_array(name, arrays, ours["shape"])
     return HEX.sub(lambda number: repr(float.fromhex(number[0])), str(error.value))
+
+
+def is_number(x: object) -> bool:
+    """Whether a field of a statement is a float64 as `float.hex` writes it."""
+    try:
+        return isinstance(x, str) and math.isfinite(float.fromhex(x))
+    except (ValueError, OverflowError):
+        return False
 
 
 def of_array(name: str, arrays: tuple[Arrays, Arrays], shape: list[int]) -> str:
@@ -52,7 +63,7 @@ def of_array(name: str, arrays: tuple[Arrays, Arrays], shape: list[int]) -> str:
     if not len(apart):
         return f"your {name} is stored as {b.dtype}, the certificate's as {a.dtype}: {cure}"
     at = tuple(int(k) for k in apart[0])
-    flat = a.ndim == 1 and a.size == prod(shape)  # data are stored flat
+    flat = a.ndim == 1 and a.size == math.prod(shape)  # data are stored flat
     place = [int(k) for k in (np.unravel_index(at[0], shape) if flat else at)]
     most = float(np.abs(a.astype(float) - b).max())
     text = (

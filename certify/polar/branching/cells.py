@@ -7,7 +7,7 @@ import numpy as np
 
 from certify.base.arrays import Array
 from certify.polar.layer_query import EDGE, Ints, LayerQuery, reach
-from certify.polar.query import Proposal
+from certify.polar.query import Proposal, in_floats
 
 from .cell import Bound, Ranges, Signs, bound, lengths, lines, narrow, whole
 from .tree import Limits, Node, Solved, Tree, grow
@@ -106,6 +106,7 @@ def question(query: LayerQuery) -> Signs:
     return Signs(omega, layer.features, layer.slope, far)
 
 
+@in_floats
 def proposal(query: LayerQuery, lower: float) -> Proposal:
     """Return the bound of a tree on signs of rows, of one output; lower: a value attained."""
     solver = Cells(query.signs(), question(query))

@@ -9,7 +9,7 @@ from threadpoolctl import threadpool_limits
 from certify.base.arrays import Array
 from certify.base.checkpoint import CURRENT
 from certify.polar.layer_query import LayerQuery
-from certify.polar.query import Proposal
+from certify.polar.query import Proposal, in_floats
 from certify.polar.relaxation.layer_leaf import leaf, nil
 from certify.polar.relaxation.layer_multiplier import LayerMultiplier
 
@@ -55,17 +55,15 @@ def keep_tree(query: LayerQuery, tree: Grown) -> None:
         keeper.keep(f"tree.{stop.key}", lambda: saved_tree(tree, stop), now=True)
 
 
+@in_floats
 def proposal(query: LayerQuery, lower: float = 0.0) -> Proposal:
     """Return the bound of the tree with its proof; infinite outside the range of floats."""
     if query.beyond(FOURTH):
         return Proposal(np.inf)
-    try:
-        tree = grow_tree(query, lower)
-        with threadpool_limits(1, user_api="blas"):
-            aim = limits(query, max(lower, tree.lower)).target
-            return Proposal(*proof_of(bounder(query), tree, aim), open=tree.open(aim))
-    except np.linalg.LinAlgError:  # its numbers left the floats
-        return Proposal(np.inf)
+    tree = grow_tree(query, lower)
+    with threadpool_limits(1, user_api="blas"):
+        aim = limits(query, max(lower, tree.lower)).target
+        return Proposal(*proof_of(bounder(query), tree, aim), open=tree.open(aim))
 
 
 def proof_of(solver: Bounder, tree: Grown, aim: float) -> tuple[float, dict[str, Any]]:

@@ -336,7 +336,8 @@ def newton_step(barrier: Barrier, p: Point, at: Scaling, solver: Solver, least: 
     straight = barrier.step(p, at, solver, (0.0, zero))
     long = barrier.longest(p, straight)
     ahead = barrier.products(p.advance(straight, long)) / barrier.count
-    mu = max(mean * float(np.clip((ahead / mean) ** 3, 1e-4, 1.0)), least)
+    left = ahead / mean if mean else 0.0  # products may underflow
+    mu = max(mean * float(np.clip(left**3, 1e-4, 1.0)), least)
     return barrier.step(p, at, solver, (mu, long**2 * straight.g * straight.y))
 
 

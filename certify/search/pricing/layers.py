@@ -19,6 +19,7 @@ from certify.base.arrays import Array
 from certify.norms import L2
 from certify.polar.ascent.pairs import best_slice
 from certify.polar.query import PolarQuery
+from certify.polar.scale import ordinary
 from certify.search.coordinates.layers import Net
 
 from . import alike
@@ -113,7 +114,8 @@ def above_price(
 
 def straight(field: Field) -> Array:
     """Return the best u of a linear layer, block by block: of F^T W, and its singular vectors."""
-    M, right = field.net.layer.features.T @ field.rows, field.net.right
+    features, rows = map(ordinary, (field.net.layer.features, field.rows))
+    M, right = features.T @ rows, field.net.right  # up to a factor, which no u depends on
     out = []
     for g in field.net.blocks:
         u = np.linalg.svd(M[g], full_matrices=False)[0]
