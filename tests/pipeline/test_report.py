@@ -290,3 +290,14 @@ def test_a_browser_shows_it_without_overflow_or_complaint(reported, width, tmp_p
     wide, console = laid_out(path, width, tmp_path)
     assert wide <= width
     assert console == ""
+
+
+def test_the_second_certificate_is_the_one_of_its_own_size():
+    factors = tuple(np.sqrt([3.5, 2.5]) * np.eye(3)[:, :2] for _ in range(2))
+    problem = Problem(Squared(np.diag([4.0, 3.0, 2.0])), RankOne("l2", "l2"), 0.5)
+    result = check(problem, factors)
+    assert result.verdict is Verdict.RANK_LIMITED
+    second = report.second(result)
+    assert second.verdict is Verdict.CERTIFIED
+    best = tuple(np.sqrt([3.5, 2.5, 1.5]) * np.eye(3) for _ in range(2))
+    assert report.second(check(problem, best)) is None

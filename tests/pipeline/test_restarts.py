@@ -285,7 +285,8 @@ def test_the_table_has_a_line_for_each_fit():
 
 
 @pytest.mark.parametrize(
-    ("kind", "head"), [("png", b"\x89PNG"), ("svg", b"<?xml"), ("pdf", b"%PDF")]
+    ("kind", "head"),
+    [("png", b"\x89PNG"), ("svg", b"<?xml"), ("pdf", b"%PDF"), ("html", b"<!doctype html>")],
 )
 def test_the_plot_is_a_file_of_its_kind(tmp_path, kind, head):
     path = tmp_path / f"fits.{kind}"
@@ -293,6 +294,14 @@ def test_the_plot_is_a_file_of_its_kind(tmp_path, kind, head):
     blob = path.read_bytes()
     assert len(blob) == size
     assert blob.startswith(head)
+    if kind == "html":  # the picture, and the table of both fits without one of their sizes
+        page = blob.decode()
+        assert page.count("data:image/png;base64,iVBOR") == 1
+        assert "The fits" in page
+        assert "Each number of components" not in page
+        assert all(
+            cell in page for line in restarts(PROBLEM, [WORSE, BEST]).rows() for cell in line
+        )
 
 
 def test_a_plot_of_another_kind_is_refused(tmp_path):

@@ -585,3 +585,11 @@ def test_a_penalty_whose_square_is_no_float_ends_in_a_bracket():
     start = [1e-100 * np.ones((n, 1)) for n in Y.shape]
     found = check(problem, start, budget=1)
     assert 0 <= found.lower <= found.upper
+
+
+def test_a_field_of_the_compressed_problem_is_the_part_of_the_span():
+    rng = np.random.default_rng(14)
+    small = compress(Problem(Squared(rng.standard_normal((3, 50, 4))), CP(), 2.0))
+    W, w = rng.standard_normal((3, 200)), rng.standard_normal((3, 48))
+    assert np.allclose(small.field_down(small.field_up(w)), w)
+    assert np.isclose((small.field_up(w) * W).sum(), (w * small.field_down(W)).sum())

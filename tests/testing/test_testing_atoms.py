@@ -15,7 +15,7 @@ from certify.atoms.symmetric import NORMS
 from certify.norms import KEYS
 from certify.polar import Proposal
 from certify.testing import ContractError, check_atom
-from certify.testing._climb import climb_starts
+from certify.testing._climb import Climb, climb_starts
 from certify.testing._exact import column, scale_of
 from tests.norm_cases import IDS as NORM_IDS
 from tests.norm_cases import VARIANTS as NORM_VARIANTS
@@ -497,3 +497,15 @@ def test_shapes_that_the_atom_does_not_take_are_named():
         check_atom(CP(), shapes=[(2, 2)])
     with pytest.raises(InputError, match="atom must be an Atom, got 'l2'"):
         check_atom("l2")
+
+
+def test_parts_that_cost_apart_are_balanced_without_a_change_of_their_products():
+    climb = Climb(RankOne("l2", "l1", "sum"), np.ones((2, 3)))
+    X = np.array([[3.0, 0.0], [4.0, 0.0], [0.25, 1.0], [0.0, 2.0], [0.25, 0.0]])
+    out = climb.project(X)
+    left, right = (climb.alone(x) for x in (X, out))
+    assert left[0, 0] > 9 * left[1, 0]
+    assert right[0, 0] == pytest.approx(right[1, 0])
+    u, v = (x[:, 0] for x in climb.parts(out))
+    np.testing.assert_allclose(np.outer(u, v), np.outer(X[:2, 0], X[2:, 0]))
+    np.testing.assert_array_equal(out[:2, 1], 0.0)  # a part of zeros has no balance

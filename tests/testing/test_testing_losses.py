@@ -368,3 +368,15 @@ def test_examples_are_counted(given, said):
 def test_what_is_no_loss_is_refused():
     with pytest.raises(InputError, match="loss must be a Loss, got 3"):
         check_loss(3)
+
+
+def test_a_report_lists_its_clauses_and_weights_are_scaled():
+    Y = np.array([[1.0, -2.0], [0.5, 3.0]])
+    report = check_loss(Squared(Y, weights=np.array([[1.0, 2.0], [0.5, 1.0]])), examples=3)
+    title, *lines = str(report).splitlines()
+    assert title == "Squared: the contract holds"
+    assert len(lines) == len(report.clauses)
+    for line, covered in zip(lines, report.clauses, strict=True):
+        assert line.split()[0] == str(covered.examples)
+        assert covered.clause.formula in line
+        assert line.endswith(f"({covered.how})")
