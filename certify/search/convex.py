@@ -11,6 +11,7 @@ from .candidate import Candidate, evaluate
 from .dual import admm as splitting
 from .dual import polar_ball as balls
 from .dual import reformulation as lifted
+from .dual.products import has_cases
 from .dual.reformulation import Lifted
 from .growth import counts
 from .schedule import CLOSE
@@ -23,7 +24,8 @@ def solve(problem: Problem, expired: Callable[[], bool], epsilon: float) -> Lift
     if isinstance(problem.loss, Squared):
         return lifted.solve(problem, expired)
     own = balls.of(problem) or balls.weighted(problem)
-    ball = balls.around(problem) if own is None and counts.applies(problem) else own
+    wide = own is None and counts.applies(problem) and not has_cases(problem)
+    ball = balls.around(problem) if wide else own
     most = ENTRIES if ball is not None and ball.lines else SPECTRAL_ENTRIES
     if ball is None or np.prod(problem.loss.shape) > most:
         return None

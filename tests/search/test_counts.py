@@ -13,6 +13,7 @@ from certify.offsets import ColumnIntercept
 from certify.search import convex
 from certify.search.candidate import evaluate
 from certify.search.column_generation import Search
+from certify.search.dual import products
 from certify.search.dual.polar_ball import around
 from certify.search.growth import counts
 from tests.tolerance import rounding
@@ -104,9 +105,12 @@ def test_it_applies_to_its_own_objective_alone():
         counts.counting(Problem(Squared(Y), RankOne("l2+", "l2+"), 1.0))
 
 
-def test_the_ball_without_signs_gives_a_dual_point_of_the_ball_with_signs():
+def test_the_ball_without_signs_gives_a_dual_point_of_the_ball_with_signs(monkeypatch):
+    """Of a matrix too large for the relaxation, whose dual points are at least as good."""
     rng = np.random.default_rng(0)
     problem = problem_of(rng.poisson(2.0, (12, 8)).astype(float), 3.0)
+    assert convex.solve(problem, lambda: False, 1e-6) is None
+    monkeypatch.setattr(products, "ONE_CASE", 19)
     found = convex.solve(problem, lambda: False, 1e-6)
     assert found.factors is None
     assert np.linalg.norm(found.W, 2) <= 3.0 * (1 + 1e-9)
@@ -114,7 +118,8 @@ def test_the_ball_without_signs_gives_a_dual_point_of_the_ball_with_signs():
     assert around(Problem(problem.loss, RankOne("l1+", "l2+"), 1.0)) is None
 
 
-def test_the_search_comes_near_the_bound_without_signs():
+def test_the_search_comes_near_the_bound_without_signs(monkeypatch):
+    monkeypatch.setattr(products, "ONE_CASE", 0)
     rng = np.random.default_rng(0)
     Y = rng.poisson(3.0 * rng.random((12, 1)) * rng.random((1, 8)) + 0.2).astype(float)
     problem = problem_of(Y, 3.0)

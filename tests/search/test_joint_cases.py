@@ -59,7 +59,8 @@ def counted(lam=0.3):
 
 def last(problem, wanted=np.inf):
     """Return what the last stage of a polish ends with."""
-    return list(polish(problem, factors_of(problem.loss.dims), wanted, lambda: False))[-1]
+    goal = wanted, joint_cases.COUNTS[-1]
+    return list(polish(problem, factors_of(problem.loss.dims), goal, lambda: False))[-1]
 
 
 @pytest.fixture(autouse=True)
@@ -309,7 +310,7 @@ def test_the_last_stage_is_the_most_patient(monkeypatch):
     monkeypatch.setattr(joint_cases, "COUNTS", (1, 2, 4))
     asked_for, plain = [], joint_cases.settle
     monkeypatch.setattr(joint_cases, "settle", lambda *a: asked_for.append(a[3]) or plain(*a))
-    assert [len(s.leaves) for s in polish(counted(), factors_of((9, 8)), 1e6, lambda: False)]
+    assert [len(s.leaves) for s in polish(counted(), factors_of((9, 8)), (1e6, 4), lambda: False)]
     assert asked_for == [joint_cases.SETTLED, joint_cases.SETTLED, joint_cases.LAST]
     assert joint_cases.LAST < joint_cases.SETTLED
 
@@ -328,7 +329,7 @@ def test_a_relaxation_with_one_component_ends_it():
     """Y of rank one in every case: there is nothing to cut, and no stage of more cases."""
     rng = np.random.default_rng(0)
     problem = Problem(Squared(np.outer(rng.random(9), rng.random(8)) + 0.5), PAIR, 4.0)
-    stages = list(polish(problem, factors_of((9, 8), 3), np.inf, lambda: False))
+    stages = list(polish(problem, factors_of((9, 8), 3), (np.inf, 4), lambda: False))
     assert [len(s.leaves) for s in stages] == [1]
 
 
@@ -342,10 +343,10 @@ def test_components_are_balanced_and_those_of_zeros_left_out():
 def test_it_ends_where_nothing_is_wanted_or_time_is_over():
     problem = counted()
     given = problem, factors_of((9, 8))
-    reached = list(polish(*given, 0.0, lambda: False))
+    reached = list(polish(*given, (0.0, 4), lambda: False))
     assert [len(s.leaves) for s in reached] == [1]
     assert reached[0].value >= 0
-    late = list(polish(*given, np.inf, lambda: True))
+    late = list(polish(*given, (np.inf, 4), lambda: True))
     assert [len(s.leaves) for s in late] == [1]
 
 
@@ -371,4 +372,35 @@ def test_it_knows_small_matrices_of_nonnegative_l2_factors_alone():
     assert not has_cases(Problem(Squared(Y), RankOne("l1+", "l2+"), 1.0))
     assert not has_cases(Problem(Squared(Y), PAIR, 1.0, [RowIntercept()]))
     assert not has_cases(Problem(Softmax(np.eye(3)), PAIR, 1.0))
-    assert not has_cases(Problem(Squared(np.ones((150, 51))), PAIR, 1.0))
+    assert has_cases(Problem(Squared(np.ones((900, 100))), PAIR, 1.0))
+    assert not has_cases(Problem(Squared(np.ones((900, 101))), PAIR, 1.0))
+
+
+def test_a_large_matrix_has_one_case(monkeypatch):
+    """As near to the relaxation as a last stage comes, and proved by the kernel; not a polish."""
+    monkeypatch.setattr(products, "CASES", 16)
+    monkeypatch.setattr(joint_cases, "COUNTS", (1, 2, 128))
+    asked_for, plain = [], joint_cases.settle
+    monkeypatch.setattr(joint_cases, "settle", lambda *a: asked_for.append(a[3]) or plain(*a))
+    problem = counted()
+    (one,) = polish_cases(asked(problem))
+    assert asked_for == [joint_cases.LAST]
+    assert len(one.polar.proof["nodes"]) == 1
+    upper = proved_above(one.point.W, problem.atom.gauges, one.polar.proof)
+    assert upper <= one.polar.upper * (1 + 2.0**-40)
+    monkeypatch.setattr(products, "polish_jointly", None)
+    run = asked(problem)
+    nothing = SearchResult((("start", run.start),), run.start, run.start)
+    assert bound_all(run, nothing)[-1].value == pytest.approx(one.value)
+
+
+def test_no_components_have_cases_too():
+    problem = counted()
+    run = replace(asked(problem), start=evaluate(problem, (np.zeros((9, 0)), np.zeros((8, 0)))))
+    assert next(polish_cases(run)).value == pytest.approx(last_of_one(problem), rel=1e-3)
+
+
+def last_of_one(problem):
+    """Return what one case proves."""
+    given = problem, factors_of((9, 8)), (np.inf, 1)
+    return next(polish(*given, lambda: False)).value

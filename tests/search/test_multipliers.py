@@ -9,10 +9,9 @@ from certify import Problem
 from certify.atoms import RankOne
 from certify.base.clock import Clock
 from certify.losses import KullbackLeibler
-from certify.search import convex
 from certify.search.candidate import evaluate
 from certify.search.descent import multipliers
-from certify.search.dual import products
+from certify.search.dual import admm, polar_ball, products
 from certify.search.dual.joint import first_price
 from certify.search.dual.points import Run
 from certify.search.growth import counts
@@ -106,7 +105,8 @@ def test_the_relaxation_starts_at_a_price_of_the_loss_s_size():
     start = evaluate(problem, drawn(rng, (12, 10), 3))
     run = Run(problem, start, 1e-6, Clock(), 0, given=False)
     dual = next(products.polish_jointly(run, np.zeros((12, 10))))
-    plain = problem.loss.clip_dual(convex.solve(problem, lambda: False, 1e-9).W)
+    plain = admm.solve(problem, polar_ball.around(problem), lambda: False, 1e-10).W
+    plain = problem.loss.clip_dual(plain)
     without = problem.loss.dual_value(plain * min(1.0, 0.02 / np.linalg.norm(plain, 2)))
     assert dual.value > 1.02 * without
     assert 10 < first_price(problem) < 1000

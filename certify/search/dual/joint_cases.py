@@ -250,18 +250,21 @@ def first_price(problem: Problem) -> float:
 
 
 def polish(
-    problem: Problem, factors: Factors, wanted: float, expired: Callable[[], bool]
+    problem: Problem, factors: Factors, goal: tuple[float, int], expired: Callable[[], bool]
 ) -> Iterator[Bounded]:
     """Yield the best of each number of cases: those of more cases begin where the last ended.
 
-    wanted: the value at which to stop.
+    goal: the value, and the number of cases, at which to stop
     """
+    wanted, most = goal
     state, best = Cases(problem, factors), -np.inf
     for count in COUNTS:
+        if count > most:
+            return
         state.split(count)
         if len(state.cases) < count:
             return
-        found = settle(state, wanted, expired, LAST if count == COUNTS[-1] else SETTLED)
+        found = settle(state, wanted, expired, LAST if count == most else SETTLED)
         if found is not None and found.value > best:
             best = found.value
             yield found

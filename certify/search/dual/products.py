@@ -41,7 +41,7 @@ FURTHER = (
 )
 EDGE = 1e-9  # relative slack for the last roundings of a leaf
 POLISHING = 0.4  # share of the time left
-CASES = 200  # rows and columns up to which cases are quick
+ONE_CASE, CASES = 1000, 200  # rows and columns up to which one case is quick, and several are
 CASES_SHARES = 0.7, 0.95  # of the time left: for the cases, and when the tree of the last ones ends
 MORE = 1024  # parts of that tree at most
 LOOSE = 2e-3  # relative gap of one relaxation under which a tree for its W alone closes it sooner
@@ -70,8 +70,7 @@ def attempts(run: Run, result: SearchResult) -> Iterator[Dual | None]:
         duals = (*duals, dual_at(run.problem, result.best))
     for W in duals:
         yield from bound_or_polish(run, W)
-    yield from polish_jointly(run, duals[0])
-    yield from polish_cases(run)
+    yield from polish_cases(run) if has_cases(run.problem) else polish_jointly(run, duals[0])
 
 
 def polish_jointly(run: Run, W: Array) -> Iterator[Dual]:
@@ -99,12 +98,11 @@ def polish_jointly(run: Run, W: Array) -> Iterator[Dual]:
 def polish_cases(run: Run) -> Iterator[Dual | None]:
     """Yield dual points polished together with a tree of cases, of more and more of them.
 
-    The worst cases, beside a W that is not changed any more, have less to settle than all: the
-    tree of the last ones grows on.
+    A large matrix has one case, the relaxation.  The worst cases, beside a W that is not changed
+    any more, have less to settle than all: the tree of the last ones grows on.
     """
     problem = run.problem
-    if not has_cases(problem) or not run.start.size:
-        return
+    most = joint_cases.COUNTS[-1] if sum(problem.loss.dims) <= CASES else 1
     left, now = run.clock.left(), monotonic()
     first, last = (None if left is None else now + share * left for share in CASES_SHARES)
     top, wanted = run.start, run.start.value - ENOUGH * run.epsilon
@@ -115,7 +113,7 @@ def polish_cases(run: Run) -> Iterator[Dual | None]:
         """Whether the share of the cases is spent."""
         return run.clock.expired() or (first is not None and monotonic() > first)
 
-    for found in joint_cases.polish(problem, top.factors, wanted, expired):
+    for found in joint_cases.polish(problem, top.factors, (wanted, most), expired):
         yield prove_cases(problem, found)
         if top.value - found.value <= LOOSE * abs(top.value):
             return
@@ -124,9 +122,9 @@ def polish_cases(run: Run) -> Iterator[Dual | None]:
 
 
 def has_cases(problem: Problem) -> bool:
-    """Whether `joint_cases` knows the problem: a small matrix, nonnegative factors of l2 norms."""
+    """Whether `joint_cases` knows the problem: a matrix, nonnegative factors of l2 norms."""
     loss = problem.loss
-    return is_nonnegative(problem) and not loss.rowwise and sum(loss.dims) <= CASES
+    return is_nonnegative(problem) and not loss.rowwise and sum(loss.dims) <= ONE_CASE
 
 
 def prove_cases(
