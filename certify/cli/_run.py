@@ -11,6 +11,7 @@ import sys
 import traceback
 import warnings
 from collections.abc import Sequence
+from pathlib import Path
 
 import click
 
@@ -60,9 +61,15 @@ def invoke(command: click.Command, given: list[str]) -> int:
 
 
 def prepare() -> None:
-    """Keep other libraries' warnings off stderr, and let any file name be printed."""
+    """Keep other libraries' warnings off stderr, and let any file name be printed.
+
+    A stream that the shell closed (`>&-`) is one that drops what it gets.
+    """
     if not sys.warnoptions:
         warnings.simplefilter("ignore")
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115  stays open
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
@@ -97,8 +104,11 @@ def explain_error(error: Exception) -> tuple[str, int]:
 
 
 def end_with(sentence: str, status: int) -> int:
-    """Say one sentence on stderr and return the status."""
-    click.echo(f"certify: {printable(sentence)}", err=True)
+    """Say one sentence on stderr, if that takes it, and return the status."""
+    try:
+        click.echo(f"certify: {printable(sentence)}", err=True)
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
     return status
 
 

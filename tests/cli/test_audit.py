@@ -65,6 +65,26 @@ def rows_in(folder):
     return [json.loads(x) for x in (folder / "results.jsonl").read_text("utf-8").splitlines()]
 
 
+def test_a_model_whose_files_are_wrong_is_a_row_at_once(tmp_path, monkeypatch):
+    path = tmp_path / "audit.toml"
+    absent = 'name = "absent"\ntimeout = 0.01\nproblem = "no.toml"\n'
+    folder = 'name = "folder"\ntimeout = 0.01\nfit = "f.py:fit"\ninputs = ["."]\n'
+    path.write_text(f"[[model]]\n{absent}[[model]]\n{folder}", encoding="utf-8")
+    (tmp_path / "f.py").write_text("", encoding="utf-8")
+    monkeypatch.setattr(_pool.subprocess, "Popen", None)
+    found = audit.run(path, tmp_path / "out")
+    assert [(r["verdict"], r["status"]) for r in found.rows] == [("FAILED", 2)] * 2
+    assert found.rows[0]["reason"].endswith("no.toml: No such file or directory")
+    assert found.rows[1]["reason"].endswith("Is a directory")
+    again = audit.verify(tmp_path / "out", inputs=tmp_path)
+    assert [(r["verdict"], r["status"]) for r in again.rows] == [("FAILED", 2)] * 2
+    lock = json.loads((tmp_path / "out" / "audit.lock").read_text("utf-8"))
+    lock["models"][0]["verdict"] = "OUT_OF_SCOPE"  # which needs its files
+    (tmp_path / "out" / "audit.lock").write_text(json.dumps(lock), encoding="utf-8")
+    lied = audit.verify(tmp_path / "out", inputs=tmp_path).rows[0]
+    assert (lied["verdict"], lied["reason"]) == ("REJECTED", "the lock has no digest of no.toml")
+
+
 @pytest.fixture(scope="module")
 def judged(tmp_path_factory):
     """Twelve models killed at the sixth, resumed, with what there was at the kill."""

@@ -99,6 +99,26 @@ def test_output_that_cannot_be_printed_is_one_sentence(tmp_path):
     assert done.returncode == 2
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has /dev/full")
+@pytest.mark.parametrize(
+    ("streams", "said"),
+    [(">&-", True), ("2>&-", False), (">&- 2>&-", False), ("2>/dev/full", False)],
+)
+def test_a_stream_that_is_closed_or_full_changes_no_exit_status(tmp_path, streams, said):
+    shell = f'"{sys.executable}" -m certify check no.toml {streams}'
+    done = subprocess.run(
+        ["/bin/sh", "-c", shell], capture_output=True, text=True, check=False, cwd=tmp_path
+    )
+    assert done.returncode == 2
+    assert (done.stderr == "certify: cannot read no.toml: No such file or directory\n") is said
+
+
+def test_a_verdict_without_a_place_to_print_it_is_its_exit_status(tmp_path, monkeypatch):
+    path = write(tmp_path, **ONE)
+    monkeypatch.setattr(sys, "stdout", None)
+    assert cli.main(["check", str(path)]) == Verdict.RANK_LIMITED.exit_code
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -87,7 +87,8 @@ def run(
     ends with it.  A model that an earlier run in the same folder finished is not searched again, if
     its inputs, settings and versions are the same to the last bit; so an audit that was killed
     can continue.  No stored row is trusted: its certificate is verified, and its question is
-    compared with the model's file (except for a fit, which is not run again).  The folder holds
+    compared with the model's file (except for a fit, which is not run again); only its answer at
+    the model's own size, whose proof is not kept, is taken as stored.  The folder holds
     index.html, results.jsonl, certificates/, reports/, audit.toml, audit.lock.
 
     Raises InputError for a plan that is wrong, or a folder that cannot be written.

@@ -130,7 +130,12 @@ def same_source(model: Mapping[str, Any], source: tuple[str, str]) -> None:
 
 
 def same_inputs(model: Mapping[str, Any], folder: Path) -> None:
-    """Raise InputError unless every input is in the folder with the lock's digest."""
+    """Raise InputError unless every input is in the folder with the lock's digest.
+
+    A model that FAILED as its files were wrong has no digests, and claims nothing.
+    """
+    if model["verdict"] == "FAILED" and not model["inputs"]:
+        return
     files = [folder / name for name in model["inputs"]]
     if odd := [f for f in files if f.exists() and not f.is_file()]:
         raise InputError(f"{odd[0]} is not a regular file")

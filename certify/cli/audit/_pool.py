@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from certify.base.cluster import connect
 
-from ._job import CERTIFICATE, FAILED, REPORT, ROW, as_json, failed_row
+from ._job import CERTIFICATE, FAILED, LONGEST, REPORT, ROW, as_json, failed_row
 from ._plan import Job
 
 T = TypeVar("T")
@@ -42,8 +42,11 @@ class Done(NamedTuple):
 def execute(job: Job, halt: Event | None = None) -> Done:
     """Judge one job in a process of its own; whatever happens there is a row.
 
-    What the process prints is dropped, and what it starts ends with it.
+    What the process prints is dropped, and what it starts ends with it.  A job whose files are
+    wrong needs none.
     """
+    if job.fault:
+        return Done(failed_row(FAILED, 2, job.fault[:LONGEST]))
     limit = job.settings["timeout"] or 2 * job.settings["budget"] + GRACE
     one = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     with tempfile.TemporaryDirectory(prefix="certify-audit-", ignore_cleanup_errors=True) as name:
