@@ -1,9 +1,8 @@
 """Polar balls { W : polar(W) <= r } with a cheap projection, and the gauges that go with them.
 
-l2 x l2, no signs     singular values are cut at r;            Omega = sum of them
 l1 x b                lines move to b's dual ball one by one;  Omega = sum of their norms b
 x x^T, l2             eigenvalues of (W + W^T)/2 are cut at r; Omega = the trace, Z >= 0
-weighted l2           singular values of D^-1 W E^-1 are cut at r, D^2 and E^2 the weights: the
+l2 x l2, no signs     singular values of D^-1 W E^-1 are cut at r, D^2 and E^2 the weights: the
                       nearest W by the norm |D^-1 . E^-1|;  Omega = the sum of those of D Z E
 """
 
@@ -15,7 +14,7 @@ import numpy as np
 from certify.atoms import Atom, Factors
 from certify.base.arrays import Array, Ints
 from certify.losses import Softmax
-from certify.norms import L2, Gauge
+from certify.norms import Gauge
 from certify.polar import eigen as spectra
 from certify.polar.methods.multiplier import clip_singular, gram_svd
 from certify.problem import Problem
@@ -24,18 +23,14 @@ NOTHING = 1e-12  # singular values under this share of the largest are rounding 
 
 
 @dataclass(frozen=True)
-class Ball:
-    """The polar ball of two norms, one of them l1 or both plain l2."""
+class LineBall:
+    """The polar ball of two norms, one of them l1."""
 
     left: Gauge
     right: Gauge
 
     metric: ClassVar[float] = 1.0
-
-    @property
-    def lines(self) -> bool:
-        """Whether a side is l1."""
-        return self.left.axial or self.right.axial
+    lines: ClassVar[bool] = True
 
     @property
     def outer(self) -> Gauge:
@@ -61,8 +56,6 @@ class Ball:
 
     def project(self, M: Array, radius: float) -> Array:
         """Return the nearest W of the ball."""
-        if not self.lines:
-            return clip_singular(M, radius)
         out = self.transpose(M).copy()
         for sign, at in self.signs(out.shape[1]):
             out[:, at] = sign * self.inner.project_dual(sign * out[:, at], radius)
@@ -70,8 +63,6 @@ class Ball:
 
     def polar(self, M: Array) -> float:
         """Return the polar of M in floats."""
-        if not self.lines:
-            return float(gram_svd(M)[2].max(initial=0.0))
         lines = self.transpose(M)
         return max(
             float(np.max(self.inner.dual(sign * lines[:, at]), initial=0.0))
@@ -80,8 +71,6 @@ class Ball:
 
     def factors(self, Z: Array) -> Factors:
         """Write Z, a point that the ball's proximal map returned, at its own gauge."""
-        if not self.lines:
-            return soft_threshold(Z, 0.0, gram_svd(Z))
         lines = self.transpose(Z)
         units, others = [], []
         for sign, part in self.decompose(lines):
@@ -106,14 +95,12 @@ class Ball:
 
     def gauge(self, Z: Array) -> float:
         """Return Omega of a point that the proximal map returned."""
-        if not self.lines:
-            return float(gram_svd(Z)[2].sum())
         return sum(float(np.sum(self.inner.value(p))) for _, p in self.decompose(self.transpose(Z)))
 
 
 @dataclass(frozen=True)
-class WeightedBall:
-    """The polar ball of two l2 norms with weights, of which d and e are the square roots."""
+class SpectralBall:
+    """The polar ball of two l2 norms without signs; d and e are the roots of their weights."""
 
     d: Array
     e: Array
@@ -177,7 +164,7 @@ def above(M: Array, radius: float) -> Array:
     return np.asarray((vectors * np.maximum(values - radius, 0.0)) @ vectors.T)
 
 
-AnyBall: TypeAlias = Ball | WeightedBall | SymmetricBall
+AnyBall: TypeAlias = LineBall | SpectralBall | SymmetricBall
 
 
 def is_pair(atom: Atom) -> bool:
@@ -192,24 +179,23 @@ def is_square(atom: Atom) -> bool:
     return atom.family == "squares" or (tensor and len(atom.gauges) == 2)  # noqa: PLR2004
 
 
-def of(problem: Problem) -> Ball | SymmetricBall | None:
-    """Return the problem's polar ball, or None where no projection is known."""
+def of(problem: Problem) -> AnyBall | None:
+    """Return the problem's polar ball without weights, or None where no projection is known."""
     if is_square(problem.atom) and problem.atom.gauges[0].spherical:
         return SymmetricBall() if problem.atom.gauges[0].free else None
     if not is_pair(problem.atom):
         return None
     left, right = problem.atom.gauges
-    plain = all(g.spherical and g.free for g in (left, right))
-    ball = Ball(left, right)
-    if plain:
-        return ball
-    if not ball.lines:
+    if all(g.spherical and g.free for g in (left, right)):
+        return around(problem)
+    if not (left.axial or right.axial):
         return None
+    ball = LineBall(left, right)
     split = ball.inner.free or ball.inner.cone in ("+", "-") or len(set(ball.outer.cone)) == 1
     return ball if split else None
 
 
-def weighted(problem: Problem) -> WeightedBall | None:
+def weighted(problem: Problem) -> SpectralBall | None:
     """Return the polar ball of l2 norms of which one has weights, or None for other atoms.
 
     None, too, for rows of classes where weights differ: their proximal map has one step.
@@ -218,16 +204,16 @@ def weighted(problem: Problem) -> WeightedBall | None:
     if not is_pair(atom) or not all(g.free and g.is_round and g.exact for g in atom.gauges):
         return None
     around = (g.ellipsoids(k) for g, k in zip(atom.gauges, problem.loss.shape, strict=True))
-    ball = WeightedBall(*(np.sqrt(x.weights) for x in around))
+    ball = SpectralBall(*(np.sqrt(x.weights) for x in around))
     rows = isinstance(problem.loss, Softmax) and not isinstance(ball.metric, float)
     return None if rows else ball
 
 
-def around(problem: Problem) -> Ball | None:
+def around(problem: Problem) -> SpectralBall | None:
     """Return the ball of a matrix's l2 norms without signs, which lies in the one with signs."""
     atom = problem.atom
     known = is_pair(atom) and all(g.spherical for g in atom.gauges)
-    return Ball(L2(), L2()) if known else None
+    return SpectralBall(*map(np.ones, problem.loss.shape)) if known else None
 
 
 def soft_threshold(Y: Array, lam: float, parts: tuple[Array, Array, Array]) -> Factors:

@@ -22,7 +22,8 @@ from certify.polar.methods.multiplier import clip_singular, gram_svd, with_singu
 from certify.problem import Problem, Values
 
 from . import polar_ball as balls
-from .polar_ball import Ball, SymmetricBall
+from .points import squared_loss
+from .polar_ball import AnyBall, LineBall, SpectralBall, SymmetricBall
 
 SMALL = 2000  # smaller side up to which all singular values are taken at once
 ENTRIES = 2_000_000  # largest dense Z of the iterative method, for line norms
@@ -46,9 +47,7 @@ def solve(problem: Problem, expired: Callable[[], bool]) -> Lifted | None:
 
     Least squares; any other loss goes by `admm`.
     """
-    loss, ball = problem.loss, balls.of(problem)
-    if not isinstance(loss, Squared):
-        return None
+    loss, ball = squared_loss(problem), balls.of(problem)
     m, n = loss.shape
     lines = ball is not None and ball.lines
     if not (round_norms(problem) or ball) or (not lines and min(m, n) > SMALL):
@@ -69,14 +68,16 @@ def round_norms(problem: Problem) -> bool:
 def commutes(problem: Problem, *, lines: bool) -> bool:
     """Whether the projection keeps A* W = 0: no offsets, or means under l2 x l2."""
     kinds = all(o.means and o.ridge == 0 for o in problem.offsets)
-    return not problem.offsets or (kinds and not lines and isinstance(balls.of(problem), Ball))
+    return not problem.offsets or (
+        kinds and not lines and isinstance(balls.of(problem), SpectralBall)
+    )
 
 
 def plain(
-    problem: Problem, Y: Array, ball: Ball | SymmetricBall | None, expired: Callable[[], bool]
+    problem: Problem, Y: Array, ball: AnyBall | None, expired: Callable[[], bool]
 ) -> Lifted | None:
     """Return the projection of Y on the polar ball, and the optimum's factors."""
-    if isinstance(ball, SymmetricBall) or (ball is not None and ball.lines):
+    if isinstance(ball, SymmetricBall | LineBall):
         W = ball.project(Y, problem.lam)
         return Lifted(W, factors=ball.factors(Y - W))
     if turn := same_signs(problem):
@@ -89,8 +90,6 @@ def plain(
 
 def same_signs(problem: Problem) -> float:
     """Return the sign of every u_i v_j, 0 if they are not all of one."""
-    if not balls.is_pair(problem.atom):
-        return 0.0
     one, other = ({"+": 1.0, "-": -1.0}.get(g.cone, 0.0) for g in problem.atom.gauges)
     return one * other
 
@@ -111,7 +110,7 @@ def nonnegative(Y: Array, lam: float, expired: Callable[[], bool]) -> Lifted:
 
 
 def accelerate(
-    problem: Problem, loss: Squared, ball: Ball | SymmetricBall, expired: Callable[[], bool]
+    problem: Problem, loss: Squared, ball: AnyBall, expired: Callable[[], bool]
 ) -> Lifted:
     """Minimize F(Z) = min_q l(Z + A q) + lam Omega(Z) by accelerated proximal gradients."""
     scale = 1.0 if loss.scale is None else float(loss.scale.max())
