@@ -445,7 +445,6 @@ def test_an_open_gap_is_seen_before_its_bound_is_paid_for():
     assert not open_gap(run_at(flat, (np.zeros((3, 0)),) * 2))
 
 
-@pytest.mark.thorough
 @pytest.mark.parametrize(
     "norms", [("l2", "l2", "l2"), ("l2", "l2+", "l2+"), ("l2+", "l2+", "l2+")], ids=" ".join
 )

@@ -14,6 +14,7 @@ from certify.offsets import ColumnIntercept, RowIntercept
 from certify.polar.proved import proved_above
 from certify.search import relax
 from certify.search.candidate import evaluate
+from certify.search.dual import products
 from certify.search.dual.joint import remove_offsets
 from certify.search.dual.points import Run, enough, propose
 from certify.search.dual.products import groups, polish_jointly
@@ -150,3 +151,12 @@ def test_beside_free_means_a_polished_dual_point_sums_to_zero_over_them():
     both = Problem(loss, atom, 1.0, [RowIntercept(), ColumnIntercept()])
     centred = left - left.mean(axis=1, keepdims=True)
     assert np.allclose(remove_offsets(both, W), centred, rtol=0, atol=1e-14)
+
+
+def test_a_polished_point_that_cannot_be_moved_inside_gives_no_bound(monkeypatch):
+    problem = Problem(Squared(noisy(7, 5)), RankOne("l2+", "l2+"), 0.3)
+    assert len(list(polish_jointly(asked(problem), np.zeros((7, 5))))) == 1
+    monkeypatch.setattr(products, "inside_point", lambda *_: None)
+    assert list(polish_jointly(asked(problem), np.zeros((7, 5)))) == []
+    monkeypatch.setattr(products, "polish", lambda *_: None)
+    assert list(polish_jointly(asked(problem), np.zeros((7, 5)))) == []
