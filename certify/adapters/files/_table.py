@@ -29,10 +29,16 @@ def read_table(path: Path, separators: str) -> Any:
     for cell in (c for row in rows for c in row):
         if WHOLE.fullmatch(cell) and int(float(cell)) != int(cell):
             raise InputError(f"{path} has the integer {cell}, which float64 would round")
+    wide = len(rows[0])
+    if odd := next((k for k, row in enumerate(rows) if len(row) != wide), 0):
+        got = f"row {odd + 1} has {len(rows[odd])} columns, the first {wide}"
+        raise InputError(f"{path} is not a table of numbers: {got}")
     try:
         return np.loadtxt(["\t".join(r) for r in rows], delimiter="\t", ndmin=2)
     except ValueError as error:
         cure = "leave out columns of words, such as names of rows"
+        if any("" in row for row in rows):
+            cure = "an empty cell is no number: write nan where an entry is missing, and give mask"
         raise InputError(f"{path} is not a table of numbers: {brief(error)}; {cure}") from None
 
 
