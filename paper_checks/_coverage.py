@@ -125,7 +125,7 @@ def covered(
 ) -> bool:
     """Whether the table says that the checker covers a certificate."""
     atom, polar, names = statement["atom"], proof.get("polar", {}), known()
-    offsets, loss, floor = statement["offsets"], statement["loss"], proof.get("floor")
+    offsets, loss = statement["offsets"], statement["loss"]
     shape = statement["shape"]
     if not (isinstance(atom, dict) and isinstance(polar, dict) and isinstance(offsets, list)):
         return False
@@ -143,7 +143,8 @@ def covered(
     if tensor := atom["kind"] == "cp":
         norms = atom["norms"]
         other = polar.get("copies") or polar.get("form") == "square"
-        if other or offsets or atom["symmetric"] or atom["form"] == "sum" or "ky_fan" in proof:
+        other = other or any(o["kind"] in ("column", "linear") for o in offsets)
+        if other or atom["symmetric"] or atom["form"] == "sum" or "ky_fan" in proof:
             return False
     inner = polar.get("of", {}).get("rule", "spectral")  # of F^T W
     if deep := atom["kind"].startswith("deep"):
@@ -160,9 +161,9 @@ def covered(
         and all(o["kind"] in names["fitted"] for o in offsets)
         and set(proof) <= {"better", "corrections", "floor", "ky_fan", "polar"}
         and (inner == "spectral" or (inner == "lines" and list(shape)[-1:] == [1]))
-        and not (isinstance(floor, dict) and floor.get("corrections"))
         and (not polar or polar["rule"] in names[rules])
-        and not proof.get("corrections")
+        and (not proof.get("corrections") or polar.get("rule") in ("spectral", "lines"))
+        and not ("ky_fan" in proof and {o["kind"] for o in offsets} - {"column", "row"})
         and not any(re.match(r"[DS]\d", name) for name in witness)
         and not (polar.get("rule") == "conic" and CUBES.search(f"{atom['left']} {atom['right']}"))
     )

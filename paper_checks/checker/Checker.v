@@ -238,7 +238,10 @@ Definition minus_one := Dy (Zneg xH) Z0.
 Definition supported (w c : grid) :=  (* W is 0 where nothing is observed *)
   all2 (all2 (fun w c => Z.ltb Z0 c || Z.eqb w Z0)) (ints w) (ints c).
 
-(* the question, and what the file holds to prove it *)
+(* the question, and what the file holds to prove it; offsets as columns, and X *)
+Record offsets_ := Offsets_ { oA : grid; oB : grid; oX : grid }.
+Record designs := Designs {  (* A, B, the entries of X that are fitted, and what they cost *)
+  left_width_ : nat; right_width_ : nat; xA : grid; xB : grid; xM : grid; xP : grid; xR : grid }.
 Record data := Data {
   dm : nat; dn : nat; dinputs : nat; dr : nat;
   dlayer : option (grid * dyadic); dfree : bool;  (* features and slope of a hidden layer, free biases *)
@@ -247,8 +250,8 @@ Record data := Data {
   dY : grid; dC : grid; dloss : loss_form dyadic; dlam : dyadic; dform : theta_form;
   dleft_norm : norm_form dyadic; dright_norm : norm_form dyadic; dleft : sign; dright : sign;
   dleft_modes : modes; dright_modes : modes; dfactors : seq grid;  (* of a tensor, one a mode *)
-  dcolumns : bool; drows : bool; dP : grid; dQ : grid; down : bool;  (* ridges as columns *)
-  dU : grid; dV : grid; dA : grid; dB : grid; dfound : bool;  (* offsets as columns *)
+  dcolumns : bool; drows : bool; dP : grid; dQ : grid; dX : designs; down : bool;  (* ridges as columns *)
+  dU : grid; dV : grid; dO : offsets_; dfound : bool;
   drtol : dyadic; datol : dyadic }.
 
 (* a tree of splits with a proof at each end; of cases: on which side of a row of F, or of another *)
@@ -294,15 +297,19 @@ Inductive polar :=
 | DeepLayers (cw cf : bool) (lw lf : option grid) (sw sf : dyadic)
 | DeepLinear (c : bool) (l : option grid) (shift : dyadic)
 | Corners (by_columns : bool) (level : option dyadic).
-Record dual := Dual { dW : grid; how : polar }.
+(* a dual point, of which a multiple is taken, about that at most *)
+Record dual := Dual { dW : grid; at_most : dyadic; how : polar }.
 Record fan := Fan {
   fan_columns : bool; fwidth : nat; fK : grid; fan_L : option grid; fan_shift : dyadic;
   fA : grid; fB : grid }.
-Record better := Better { bsize : nat; bU : grid; bV : grid; bfactors : seq grid; bA : grid; bB : grid }.
+Record better := Better { bsize : nat; bU : grid; bV : grid; bfactors : seq grid; bO : offsets_ }.
 
 (* offsets as columns: nothing where nothing is fitted *)
-Definition offsets_ok (d : data) (a b : grid) : bool :=
+Definition means_ok (d : data) (a b : grid) : bool :=
   [&& shaped (dn d) 1 a, shaped (dm d) 1 b, dcolumns d || zeros a & drows d || zeros b].
+Definition offsets_ok (d : data) (o : offsets_) : bool :=
+  let x := dX d in
+  [&& means_ok d (oA o) (oB o), shaped (left_width_ x) (right_width_ x) (oX o) & supported (oX o) (xM x)].
 (* products of vectors, column by column; nothing of a matrix *)
 Fixpoint products_of (r : nat) (f : seq grid) : grid :=
   if f is a :: f' then
@@ -317,10 +324,10 @@ Fixpoint modes_ok (r : nat) (l : modes) (f : seq grid) : bool :=
 Definition products_ok (k r : nat) (l : modes) (f : seq grid) (u : grid) : bool :=
   if l is [::] then true else
   [&& modes_ok r l f, eqn (size_of l) k & zeros (gsub u (products_of r f))].
-Definition point_ok (d : data) (r : nat) (u v : grid) (f : seq grid) (a b : grid) : bool :=
+Definition point_ok (d : data) (r : nat) (u v : grid) (f : seq grid) (o : offsets_) : bool :=
   let k := size (dleft_modes d) in
   [&& shaped (dinputs d) r u, shaped (dn d) r v, meets_ (dleft d) u, meets_ (dright d) v
-    & offsets_ok d a b && (products_ok (dinputs d) r (dleft_modes d) (take k f) u
+    & offsets_ok d o && (products_ok (dinputs d) r (dleft_modes d) (take k f) u
                            && products_ok (dn d) r (dright_modes d) (drop k f) v)].
 
 (* numbers of a loss, and labels of what is seen, that it is defined for *)
@@ -379,12 +386,16 @@ Definition norm_ok (p : norm_form dyadic) (k : nat) : bool :=
   | _ => true
   end.
 Definition norms_ok (d : data) : bool := norm_ok (dleft_norm d) (dinputs d) && norm_ok (dright_norm d) (dn d).
+Definition designs_ok (d : data) : bool :=
+  let x := dX d in let p := left_width_ x in let k := right_width_ x in
+  [&& shaped (dm d) p (xA x), shaped (dn d) k (xB x), shaped p k (xM x), shaped p k (xP x) && nonneg (xP x)
+    & shaped p k (xR x) && nonneg (xR x)].
 Definition ridges_ok (d : data) : bool :=
-  [&& shaped (dn d) 1 (dP d), nonneg (dP d), shaped (dm d) 1 (dQ d) & nonneg (dQ d)].
+  [&& shaped (dn d) 1 (dP d), nonneg (dP d), shaped (dm d) 1 (dQ d), nonneg (dQ d) & designs_ok d].
 
 Definition well_formed (d : data) : bool :=
   [&& shaped (dm d) (dn d) (dY d), shaped (dm d) (dn d) (dC d), nonneg (dC d),
-      point_ok d (dr d) (dU d) (dV d) (dfactors d) (dA d) (dB d)
+      point_ok d (dr d) (dU d) (dV d) (dfactors d) (dO d)
     & [&& layer_ok d && norms_ok d, Z.leb Z0 (num (dlam d)), ridges_ok d, defined_ (dloss d) & labels_ok d]].
 
 (* twice what a residual r costs, in units of 2^2e, if r is in units of 2^e; so fine a grid that the
@@ -493,39 +504,47 @@ Definition hidden_ (d : data) (r : nat) (u : grid) : grid :=
   if dlayer d is Some (f, a) then pool_ d r (activate a (mul f (transpose r u))) else u.
 
 (* the objective, rounded as the root is; [U 1 b] [V a 1]^T = U V^T + 1 a^T + b 1^T *)
-Definition model (m n : nat) (u v a b : grid) : grid :=
+Definition means_ (m n : nat) (u v a b : grid) : grid :=
   mul (beside (beside u (unit_column m)) b) (beside (beside v a) (unit_column n)).
-Definition seen_ (d : data) (r : nat) (u v a b : grid) : grid :=
-  let z := where_ (dC d) (model (dm d) (dn d) (hidden_ d r u) v a b) in
+Definition designed_ (x : designs) (y : grid) : grid :=  (* A X B^T *)
+  mul (mul (xA x) (transpose (right_width_ x) y)) (xB x).
+Definition model (d : data) (r : nat) (u v : grid) (o : offsets_) : grid :=
+  let z := means_ (dm d) (dn d) (hidden_ d r u) v (oA o) (oB o) in
+  if eqn (left_width_ (dX d)) 0 then z else gadd z (designed_ (dX d) (oX o)).
+Definition seen_ (d : data) (r : nat) (u v : grid) (o : offsets_) : grid :=
+  let z := where_ (dC d) (model d r u v o) in
   let e := Z.min (Z.min (ex z) (ex (dY d))) Z0 in Grid (regrid z e) e.
 (* the objective is finite, and no exponential out of reach *)
-Definition finite_ (d : data) (r : nat) (u v a b : grid) : bool :=
+Definition finite_ (d : data) (r : nat) (u v : grid) (o : offsets_) : bool :=
   if classes (dloss d) then true else if counted (dloss d) then
-    let z := seen_ d r u v a b in
+    let z := seen_ d r u v o in
     if signed (dloss d) then all (all (fun x => Z.leb (round_up x (ex z)) reach_)) (ints z)
     else nonneg z && supported (dY d) z
   else true.
 Definition counts_ (up : bool) (d : data) (z : grid) : grid :=
   Grid (zip_with (zip_with (count_end (dloss d) up (ex z))) (ints z) (regrid (dY d) (ex z)))
        (count_unit (dloss d) (ex z)).
-Definition loss_ (up : bool) (d : data) (r : nat) (u v a b : grid) : dyadic :=
+Definition loss_ (up : bool) (d : data) (r : nat) (u v : grid) (o : offsets_) : dyadic :=
   if classes (dloss d) then
-    let z := model (dm d) (dn d) (hidden_ d r u) v a b in
+    let z := model d r u v o in
     inner (entrywise (dC d) (dY d)) (Grid (map (class_ends up (ex z)) (ints z)) (Zneg 100)) else
-  if counted (dloss d) then inner (dC d) (counts_ up d (seen_ d r u v a b)) else
-  let x := residuals d (model (dm d) (dn d) (hidden_ d r u) v a b) in let e := finest (dloss d) (ex x) in
+  if counted (dloss d) then inner (dC d) (counts_ up d (seen_ d r u v o)) else
+  let x := residuals d (model d r u v o) in let e := finest (dloss d) (ex x) in
   let end_ := if up then softplus_up else softplus_down in
   if logistic (dloss d) then
     Dy (sum_rows (fun c r => Z.mul c (end_ r (ex x))) Z0 (ints (dC d)) (ints x)) (Z.sub (ex (dC d)) 100)
   else
   dhalf (Dy (sum_rows (fun c r => Z.mul c (costs_ (dloss d) e r)) Z0 (ints (dC d)) (regrid x e))
             (Z.add (ex (dC d)) (Z.add e e))).
-Definition ridge_ (d : data) (a b : grid) : dyadic :=
-  dhalf (dadd (squares (dP d) a) (squares (dQ d) b)).
+Definition magnitudes (x : grid) : grid := Grid (map (map Z.abs) (ints x)) (ex x).
+Definition ridge_ (d : data) (o : offsets_) : dyadic :=
+  let x := dX d in
+  dadd (dhalf (dadd (dadd (squares (dP d) (oA o)) (squares (dQ d) (oB o))) (squares (xP x) (oX o))))
+       (inner (xR x) (magnitudes (oX o))).
 Definition penalty (root : Z -> Z) (d : data) (r : nat) (u v : grid) : dyadic :=
   dmul (dlam d) (thetas root d r u v).
-Definition value (up : bool) (d : data) (r : nat) (u v a b : grid) : dyadic :=
-  dadd (dadd (loss_ up d r u v a b) (ridge_ d a b)) (penalty (if up then root_up else root_down) d r u v).
+Definition value (up : bool) (d : data) (r : nat) (u v : grid) (o : offsets_) : dyadic :=
+  dadd (dadd (loss_ up d r u v o) (ridge_ d o)) (penalty (if up then root_up else root_down) d r u v).
 
 (* t with G <= t I, G symmetric: by row sums, or by shift I - G - L L^T *)
 Definition top (k : nat) (g : grid) (l : option grid) (shift : dyadic) : dyadic :=
@@ -535,17 +554,17 @@ Definition top (k : nat) (g : grid) (l : option grid) (shift : dyadic) : dyadic 
     else row_max g
   else row_max g.
 
-(* s >= 0 with s^2 t <= lam^2: about lam / sqrt t, at most 1, and 0 if the test fails *)
+(* s >= 0 with s^2 t <= lam^2: about lam / sqrt t, at most h, and 0 if the test fails *)
 Definition tested (lam t s : dyadic) : dyadic :=
   if Z.leb Z0 (num s) && dleb (dmul (dmul s s) t) (dmul lam lam) then s else dzero.
-Definition guess (lam t : dyadic) : dyadic :=
+Definition guess (h lam t : dyadic) : dyadic :=
   let l2 := dmul lam lam in
-  if dleb t l2 then one else
+  if dleb (dmul (dmul h h) t) l2 then h else
     let e := Z.sub (dex l2) (dex t) in
     let b := Z.add (Z.add guard guard) (log_guess 24 (num t)) in
     let k := Z.add b (Z.modulo (Z.add b e) 2) in
     Dy (root_guess (Z.div (Z.shiftl (num l2) k) (num t))) (Z.div (Z.sub e k) 2).
-Definition scale (lam t : dyadic) : dyadic := tested lam t (guess lam t).
+Definition scale (h lam t : dyadic) : dyadic := tested lam t (guess h lam t).
 
 (* the sums of columns and of rows, as one row and as one column *)
 Definition column_sums (m n : nat) (x : grid) : grid := mul (unit_row m) (transpose n x).
@@ -553,12 +572,32 @@ Definition row_sums (n : nat) (x : grid) : grid := mul x (unit_row n).
 
 (* the sums of W, as columns, are 0 where the offsets cost nothing *)
 Definition sums (d : data) (w : grid) : grid := transpose (dn d) (column_sums (dm d) (dn d) w).
-Definition affordable_ (d : data) (w : grid) : bool :=
-  (~~ dcolumns d || supported (sums d w) (dP d)) && (~~ drows d || supported (row_sums (dn d) w) (dQ d)).
+(* A^T W B where X is fitted: s times that is at most rho where the squares cost nothing *)
+Definition design_sums (d : data) (w : grid) : grid :=
+  let x := dX d in
+  where_ (xM x) (mul (mul (transpose (left_width_ x) (xA x)) (transpose (dn d) w)) (transpose (right_width_ x) (xB x))).
+Definition bare_sums (d : data) (w : grid) : grid :=
+  let t := design_sums d w in
+  Grid (zip_with (zip_with (fun p t => if Z.eqb p Z0 then t else Z0)) (ints (xP (dX d))) (ints t)) (ex t).
+Definition within_ (d : data) (s : dyadic) (w : grid) : bool :=
+  eqn (left_width_ (dX d)) 0 ||
+  (let t := magnitudes (bare_sums d w) in supported t (xR (dX d)) && le_ (gscale s t) (xR (dX d))).
+Definition affordable_ (d : data) (s : dyadic) (w : grid) : bool :=
+  [&& ~~ dcolumns d || supported (sums d w) (dP d), ~~ drows d || supported (row_sums (dn d) w) (dQ d)
+    & within_ d s w].
+(* about the largest such s, if that is below h; a guess *)
+Definition limit_of (d : data) (h : dyadic) (w : grid) : dyadic :=
+  if eqn (left_width_ (dX d)) 0 then h else
+  let t := bare_sums d w in let r := xR (dX d) in let unit := Z.sub (ex r) (ex t) in
+  let over t r := let b := Z.add guard (Z.log2 t) in Dy (Z.div (Z.shiftl r b) t) (Z.sub unit b) in
+  foldl (foldl dmin) h
+    (zip_with (zip_with (fun t r => if Z.eqb t Z0 then h else over (Z.abs t) r)) (ints t) (ints r)).
 (* sum (sums of W)^2 / ridge, rounded up *)
 Definition cost_ (d : data) (w : grid) : dyadic :=
-  dadd (if dcolumns d then squares_over_up (sums d w) (dP d) else dzero)
-       (if drows d then squares_over_up (row_sums (dn d) w) (dQ d) else dzero).
+  dadd (dadd (if dcolumns d then squares_over_up (sums d w) (dP d) else dzero)
+       (if drows d then squares_over_up (row_sums (dn d) w) (dQ d) else dzero))
+       (if eqn (left_width_ (dX d)) 0 then dzero
+        else squares_over_up (where_ (xP (dX d)) (design_sums d w)) (xP (dX d))).
 
 (* multipliers: N or M, if there are any *)
 Definition fits (s s' : sign) (m n : nat) (x : option grid) : bool :=
@@ -1300,13 +1339,13 @@ Definition square_of (d : data) (w : grid) (h : polar) : option dyadic :=
   else if h is Products by_hat n splits t then product_square d w by_hat n splits t else plain_square d w h.
 
 (* W is of what is seen, and its sums are 0 where offsets cost nothing *)
-Definition usable (d : data) (w : grid) : bool :=
-  [&& shaped (dm d) (dn d) w, supported w (dC d) & affordable_ d w].
+Definition usable (d : data) (s : dyadic) (w : grid) : bool :=
+  [&& Z.leb Z0 (num s), shaped (dm d) (dn d) w, supported w (dC d) & affordable_ d s w].
 (* s with s <W, u v^T> <= lam |u| |v| *)
 Definition multiple (d : data) (p : dual) : option dyadic :=
   let w := dW p in
-  if usable d w then
-    if square_of d w (how p) is Some t then Some (scale (dlam d) t) else None
+  if square_of d w (how p) is Some t then
+    let s := scale (limit_of d (at_most p) w) (dlam d) t in if usable d s w then Some s else None
   else None.
 
 Definition turned_ (d : data) (w : grid) : grid :=
@@ -1386,8 +1425,8 @@ Definition centred (d : data) (x : grid) : dyadic :=
    X = Y - S - (any offsets), X X^T <= t I + K K^T or X^T X <= t I + K K^T *)
 Definition excess (d : data) (f : fan) (rest : grid) : option dyadic :=
   let k := if fan_columns f then dn d else dm d in
-  if [&& down d && ones (dC d), if dloss d is Squared then true else false, Nat.leb 1 (dm d), Nat.leb 1 (dn d), shaped k (fwidth f) (fK f)
-      & offsets_ok d (fA f) (fB f)] then
+  if [&& down d && ones (dC d) && eqn (left_width_ (dX d)) 0, if dloss d is Squared then true else false, Nat.leb 1 (dm d), Nat.leb 1 (dn d), shaped k (fwidth f) (fK f)
+      & means_ok d (fA f) (fB f)] then
     let x := gsub rest (mul (beside (unit_column (dm d)) (fB f)) (beside (fA f) (unit_column (dn d)))) in
     let y := if fan_columns f then transpose (dn d) x else x in
     let t := top k (gsub (mul y y) (mul (fK f) (fK f))) (fan_L f) (fan_shift f) in
@@ -1416,10 +1455,11 @@ Definition bound (d : data) (f : option fan) (p : option dual) : option dyadic :
 
 (* no value of the candidate's factors is below it, with any offsets: that of a dual point of its own,
    f >= D(W) - <W, Z> + lam sum theta *)
-Definition floor_ (d : data) (w : option grid) : option dyadic :=
-  if w is Some w then
-    if usable d w && inside d (gscale one w) then
-      Some (dadd (dsub (dual_value d w one) (inner w (mul (hidden_ d (dr d) (dU d)) (dV d))))
+Definition floor_ (d : data) (w : option (grid * dyadic)) : option dyadic :=
+  if w is Some (w, h) then
+    let s := limit_of d h w in
+    if usable d s w && inside d (gscale s w) then
+      Some (dadd (dsub (dual_value d w s) (dmul s (inner w (mul (hidden_ d (dr d) (dU d)) (dV d)))))
                  (penalty root_down d (dr d) (dU d) (dV d)))
     else None
   else Some (least_loss d).
@@ -1428,18 +1468,18 @@ Definition decide (d : data) (lower low upper : dyadic) (x : option better) : ve
   let eps := dmax (datol d) (dmul (drtol d) (dabs upper)) in
   if dleb (dsub upper lower) eps then Certified
   else if x is Some x then
-    if point_ok d (bsize x) (bU x) (bV x) (bfactors x) (bA x) (bB x)
-       && finite_ d (bsize x) (bU x) (bV x) (bA x) (bB x)
-       && dltb (dadd (value true d (bsize x) (bU x) (bV x) (bA x) (bB x)) eps) low then
+    if point_ok d (bsize x) (bU x) (bV x) (bfactors x) (bO x)
+       && finite_ d (bsize x) (bU x) (bV x) (bO x)
+       && dltb (dadd (value true d (bsize x) (bU x) (bV x) (bO x)) eps) low then
       if Nat.leb (bsize x) (dr d) then Refuted else if down d then Undecided else RankLimited
     else Undecided
   else Undecided.
 
-Definition check_with (d : data) (f : option fan) (p : option dual) (w : option grid) (x : option better)
+Definition check_with (d : data) (f : option fan) (p : option dual) (w : option (grid * dyadic)) (x : option better)
   : option (dyadic * dyadic * verdict) :=
-  if well_formed d && finite_ d (dr d) (dU d) (dV d) (dA d) (dB d) then
+  if well_formed d && finite_ d (dr d) (dU d) (dV d) (dO d) then
     if bound d f p is Some lower then
-      let l up := dadd (loss_ up d (dr d) (dU d) (dV d) (dA d) (dB d)) (ridge_ d (dA d) (dB d)) in
+      let l up := dadd (loss_ up d (dr d) (dU d) (dV d) (dO d)) (ridge_ d (dO d)) in
       let most := l true in let least := if transcendental (dloss d) then l false else most in
       let upper := dadd most (penalty root_up d (dr d) (dU d) (dV d)) in
       let low := if dfound d then floor_ d w else Some (dadd least (penalty root_down d (dr d) (dU d) (dV d))) in

@@ -417,26 +417,33 @@ Definition rational (s : string) : option dyadic :=
 (* the question and its proof *)
 Record case := Case {
   stated : json; claimed : string; sealed : string; sealed_text : string; held : list arr;
-  question_ : data; fan_of : option fan; witness : option dual; floor_of : option grid; improved : option better }.
+  question_ : data; fan_of : option fan; witness : option dual; floor_of : option (grid * dyadic); improved : option better }.
 
 Definition largest : Z := 4000000.  (* entries of a matrix: more is not covered *)
 
-(* where column and row offsets stand in the list *)
-Fixpoint kinds_of (k : Z) (l : list json) : result (option Z * option Z) :=
+(* where the offsets stand in the list: those of the columns and of the rows of a matrix, and the others *)
+Record places_of := Places { column_place : option Z; row_place : option Z; designs_at : list (Z * json) }.
+Fixpoint kinds_of (k : Z) (matrix_ : bool) (l : list json) : result places_of :=
   match l with
-  | [] => Ok (None, None)
+  | [] => Ok (Places None None [])
   | o :: t =>
-    let* _ := only o ["kind"; "ridge"] "this offset" in
     let* fitted := text o "kind" in
-    let* (c, r) := kinds_of (k + 1) t in
-    match c, r with
-    | None, _ => if (fitted =? "column")%string then Ok (Some k, r) else
-        let* _ := covered (fitted =? "row")%string "this offset" in
-        match r with None => Ok (c, Some k) | Some _ => NotCovered "two offsets of a kind" end
-    | Some _, None => let* _ := covered (fitted =? "row")%string "this offset" in Ok (c, Some k)
-    | _, _ => NotCovered "two offsets of a kind"
-    end
+    let* _ := only o (if (fitted =? "mode")%string then ["axis"; "kind"; "ridge"]
+                      else if (fitted =? "sparse")%string then ["kind"; "rho"] else ["kind"; "ridge"]) "this offset" in
+    let* rest := kinds_of (k + 1) matrix_ t in
+    if (matrix_ : bool) && (fitted =? "column")%string then
+      match column_place rest with
+      | None => Ok (Places (Some k) (row_place rest) (designs_at rest)) | Some _ => NotCovered "two offsets of a kind" end
+    else if matrix_ && (fitted =? "row")%string then
+      match row_place rest with
+      | None => Ok (Places (column_place rest) (Some k) (designs_at rest)) | Some _ => NotCovered "two offsets of a kind" end
+    else
+      let* _ := covered (one_of ["intercept"; "linear"; "mode"; "row"; "sparse"] fitted) "this offset" in
+      Ok (Places (column_place rest) (row_place rest) ((k, o) :: designs_at rest))
   end.
+Definition listed {T} (x : option T) : list T := match x with Some a => [a] | None => [] end.
+Definition is_plain (p : places_of) : bool :=
+  match p with Places None None [] => true | _ => false end.
 Definition numbered (name : string) (k : Z) : string := name ++ decimal 30 k "".
 
 (* the values of an offset as a column; zeros where there is none *)
@@ -459,9 +466,98 @@ Definition ridge_of (l : list arr) (offsets : list json) (at_ : option Z) (size 
         Ok (Grid (chop (Z.to_nat size) 1 (map (Z.mul (num r)) x)) (e + dex r))
     end
   end.
-Definition offset_names (name : string) (places_ : option Z * option Z) : list string :=
-  match places_ with (c, r) => map (numbered name)
-    (match c with Some k => [k] | None => [] end ++ match r with Some k => [k] | None => [] end) end.
+Definition offset_names (name : string) (p : places_of) : list string :=
+  map (numbered name) (listed (column_place p) ++ listed (row_place p) ++ map fst (designs_at p))%list.
+Definition names_beside (name kind_ : string) (p : places_of) : list string :=  (* of what comes with a kind *)
+  if (kind_ =? "ridge")%string then map (numbered name) (listed (column_place p) ++ listed (row_place p))%list
+  else map (numbered name) (map fst (filter (fun o => match text (snd o) "kind" with
+    | Ok x => (x =? kind_)%string | _ => false end) (designs_at p))).
+
+(* A, B and X of each of the others, below and beside each other *)
+Record part_of := Part_ { pA : grid; pB : grid; pM : grid; ridge_at : dyadic; rho_at : dyadic; from_ : list arr -> string -> result grid }.
+Definition all_of (m n : Z) (x : dyadic) : grid := Grid (repeat (repeat (num x) (Z.to_nat n)) (Z.to_nat m)) (dex x).
+Definition wide_of (g : grid) : Z := match ints g with r :: _ => Z.of_nat (List.length r) | [] => 0 end.
+Fixpoint counted_from (i : Z) (k : nat) : list Z := match k with O => [] | S k' => i :: counted_from (i + 1) k' end.
+Definition hot (size k : Z) : list Z := map (fun i => if i =? k then 1 else 0) (counted_from 0 (Z.to_nat size)).
+(* which index of a mode each product of some modes has *)
+Definition index_in (y : layout) (modes_ : list nat) (axis : nat) : grid :=
+  let size := nth axis (all_dims y) 1 in
+  let step := product (sizes_of y (tl (skipn (List.length (filter (fun k => Nat.ltb k axis) modes_)) modes_))) in
+  Grid (map (fun i => hot size (i / step mod size)) (counted_from 0 (Z.to_nat (product (sizes_of y modes_))))) 0.
+Definition as_matrix (l : list arr) (name_ : string) (shape : list Z) (m n : Z) : result grid :=
+  let* (x, e) := floats l name_ shape in Ok (Grid (chop (Z.to_nat m) n x) e).
+Definition part_at (l : list arr) (y : layout) (m n : Z) (o : json) (k : Z) : result part_of :=
+  let* fitted := text o "kind" in
+  let ones_ size := all_of size 1 one in
+  let free g h r rho_ x := Part_ g h (all_of (wide_of g) (wide_of h) one) r rho_ x in
+  let in_mode axis r :=
+    let size := nth axis (all_dims y) 1 in
+    if existsb (Nat.eqb axis) (row_modes y)
+    then free (index_in y (row_modes y) axis) (ones_ n) r dzero (fun l name_ => as_matrix l name_ [size] size 1)
+    else free (ones_ m) (index_in y (column_modes y) axis) r dzero (fun l name_ => as_matrix l name_ [size] 1 size) in
+  if (fitted =? "sparse")%string then
+    let* rho_ := stated_number o "rho" in
+    let* _ := demand (0 <? num rho_) "statement.offsets: rho" in
+    let shape := match seen y with None => match all_dims y with m0 :: r => [m0; product r] | e => e end | Some _ => [count y] end in
+    Ok (Part_ (scalar (Z.to_nat m) one) (scalar (Z.to_nat n) one) (Grid (spread y (repeat 1 (Z.to_nat (count y)))) 0) dzero rho_
+          (fun l name_ => let* (x, e) := floats l name_ shape in Ok (Grid (spread y x) e)))
+  else
+  let* r := stated_number o "ridge" in
+  if (fitted =? "intercept")%string then
+    Ok (free (ones_ m) (ones_ n) r dzero (fun l name_ => as_matrix l name_ [1] 1 1))
+  else if (fitted =? "linear")%string then
+    let* _ := covered (match row_modes y with [O] => true | _ => false end) "covariates of a tensor" in
+    let name_ := numbered "question.A" k in
+    let* a := known (lookup l name_) name_ in
+    let p := match dims a with [_; p] => p | _ => 0 end in
+    let* _ := demand (0 <? p) name_ in
+    let* g := matrix l name_ m p in
+    Ok (free g (scalar (Z.to_nat n) one) r dzero (fun l name_ => matrix l name_ p n))
+  else if (fitted =? "row")%string then
+    let* _ := covered (match lookup l (numbered "question.ridge" k) with None => true | Some _ => false end) "ridges of a tensor" in
+    Ok (in_mode O r)
+  else
+    let* axis := field o "axis" in
+    match axis with
+    | Nat_ a => let* _ := demand (a <? Z.of_nat (List.length (all_dims y))) "statement.offsets: axis" in
+        Ok (in_mode (Z.to_nat a) r)
+    | _ => Rejected "statement.offsets: axis"
+    end.
+(* X and Y on a diagonal *)
+Definition diagonal (x y : grid) : grid :=
+  let a := Z.to_nat (wide_of x) in let b := Z.to_nat (wide_of y) in
+  match ints x with
+  | [] => y
+  | _ => above (Grid (map (fun r => r ++ repeat 0 b)%list (ints x)) (ex x))
+               (Grid (map (fun r => repeat 0 a ++ r)%list (ints y)) (ex y))
+  end.
+Definition empty_grid := Grid [] 0.
+Fixpoint parts_of_designs (l : list arr) (y : layout) (m n : Z) (p : list (Z * json)) : result (list (Z * part_of)) :=
+  match p with
+  | [] => Ok []
+  | (k, o) :: t => let* x := part_at l y m n o k in let* r := parts_of_designs l y m n t in Ok ((k, x) :: r)
+  end.
+Definition beside_all (k : Z) (l : list grid) : grid := fold_right beside (Grid (repeat [] (Z.to_nat k)) 0) l.
+Definition designs_read (m n : Z) (l : list (Z * part_of)) : result designs :=
+  let parts_ := map snd l in
+  let sum f := fold_right Z.add 0 (map f parts_) in
+  let p := sum (fun x => wide_of (pA x)) in let k := sum (fun x => wide_of (pB x)) in
+  let* _ := covered ((p * k <=? largest) && (m * p <=? largest) && (n * k <=? largest)) "this size" in
+  let cost_of_ f := fold_right diagonal empty_grid (map (fun x => all_of (wide_of (pA x)) (wide_of (pB x)) (f x)) parts_) in
+  Ok (Designs (Z.to_nat p) (Z.to_nat k) (beside_all m (map pA parts_)) (beside_all n (map pB parts_))
+        (fold_right diagonal empty_grid (map pM parts_)) (cost_of_ ridge_at) (cost_of_ rho_at)).
+Fixpoint design_values (l : list arr) (name_ : string) (p : list (Z * part_of)) : result grid :=
+  match p with
+  | [] => Ok empty_grid
+  | (k, x) :: t =>
+    let* g := from_ x l (numbered name_ k) in let* r := design_values l name_ t in
+    Ok (match t with [] => g | _ => diagonal g r end)
+  end.
+Record read_offsets := ReadOffsets { places_read : places_of; parts_read : list (Z * part_of) }.
+Definition offsets_at (l : list arr) (name_ : string) (at_ : read_offsets) (m n : Z) : result offsets_ :=
+  let* a := offset l name_ (column_place (places_read at_)) n in
+  let* b := offset l name_ (row_place (places_read at_)) m in
+  let* x := design_values l name_ (parts_read at_) in Ok (Offsets_ a b x).
 
 Definition norm_of (norm : string) : result (norm_form dyadic * sign) :=
   if (norm =? "l2")%string then Ok (L2, Free)
@@ -688,7 +784,7 @@ Definition factors_read (l : list arr) (pre : string) (y : layout) (inputs n : Z
     Ok (r, products_of k left_, products_of k right_, left_ ++ right_)%list
   end.
 
-Definition asked_of (s p : json) (l : list arr) : result (Z * Z * layout * (option Z * option Z) * data) :=
+Definition asked_of (s p : json) (l : list arr) : result (Z * Z * layout * read_offsets * data) :=
   let* _ := only s ["arrays"; "atol"; "atom"; "claim"; "format"; "lam"; "loss"; "observed"; "offsets";
                     "q"; "rtol"; "shape"] "statement" in
   let* format := text s "format" in
@@ -702,8 +798,6 @@ Definition asked_of (s p : json) (l : list arr) : result (Z * Z * layout * (opti
                         else if (qs =? "found")%string then Some true else None) "q" in
   let* offsets := field s "offsets" in
   let* offsets_ := match offsets with Lst o => Ok o | _ => NotCovered "offsets" end in
-  let* places_ := kinds_of 0 offsets_ in
-  let found_ := (found_ : bool) && match places_ with (None, None) => false | _ => true end in
   let* atom := field s "atom" in
   let* kind := text atom "kind" in
   let cp := (kind =? "cp")%string in
@@ -729,7 +823,9 @@ Definition asked_of (s p : json) (l : list arr) : result (Z * Z * layout * (opti
     let* _ := covered (((order =? 2) && negb deep) || match theta with Product => true | Sum => false end) "this form" in
     let* _ := covered (negb (deep && classes loss)) "classes of a deep network" in
     let* _ := covered ((order =? 2) || negb (classes loss)) "classes of a tensor" in
-    let* _ := covered (negb (cp || deep) || match offsets_ with [] => true | _ => false end) "offsets of a tensor" in
+    let* _ := covered (negb deep || match offsets_ with [] => true | _ => false end) "offsets of a deep network" in
+    let* places_ := kinds_of 0 (order =? 2) offsets_ in
+    let found_ := (found_ : bool) && negb (is_plain places_) in
     let n0 := product rest in
     let* _ := covered (forallb (Z.ltb 0) shape && (m0 * n0 <=? largest) && (order <=? 16)) "this size" in
     let* observed := text s "observed" in
@@ -771,9 +867,11 @@ Definition asked_of (s p : json) (l : list arr) : result (Z * Z * layout * (opti
       | _, _ => m end in
     let* (r, gu, gv, each) := factors_read l "question." form_ inputs n in
     let q := if found_ : bool then "proof.q" else "question.q" in
-    let (cols, rows) := places_ in
-    let* ga := offset l q cols n in
-    let* gb := offset l q rows m in
+    let cols := column_place places_ in let rows := row_place places_ in
+    let* parts_ := parts_of_designs l form_ m n (designs_at places_) in
+    let at_ := ReadOffsets places_ parts_ in
+    let* gx := designs_read m n parts_ in
+    let* go := offsets_at l q at_ m n in
     let* pa := ridge_of l offsets_ cols n in
     let* pb := ridge_of l offsets_ rows m in
     let optional := (match seen with Some _ => ["rows"; "cols"] | None => [] end
@@ -782,21 +880,23 @@ Definition asked_of (s p : json) (l : list arr) : result (Z * Z * layout * (opti
       ++ (if deep then ["features"] else [])
       ++ map factor_name (seq 2 (max (List.length shape) (List.length sizes_ - 1) - 2))
       ++ (if cp || (layered : bool) || deep then [] else norm_arrays atom "left" ++ norm_arrays atom "right")
-      ++ offset_names "ridge" places_
+      ++ names_beside "ridge" "ridge" places_ ++ names_beside "A" "linear" places_
       ++ if found_ : bool then [] else offset_names "q" places_)%list in
     let* _ := demand (forallb (fun a => negb (prefix "question." (name a))
       || one_of (map (String.append "question.") (["Y"; "U"; "V"] ++ optional)%list) (name a)) l)
       "statement.arrays: unknown" in
     let some (o : option Z) := match o with Some _ => true | None => false end in
     let (m, n) := if deep then (m * n, 1) else (m, n) in
-    let* ga := if deep then offset l q None n else Ok ga in let* gb := if deep then offset l q None m else Ok gb in
-    let* pa := if deep then offset l q None n else Ok pa in let* pb := if deep then offset l q None m else Ok pb in
+    let none_ size := Grid (repeat [0] (Z.to_nat size)) 0 in
+    let go := if deep then Offsets_ (none_ n) (none_ m) empty_grid else go in
+    let pa := if deep then none_ n else pa in let pb := if deep then none_ m else pb in
+    let* gx := if deep then designs_read m n [] else Ok gx in
     let d := Data (Z.to_nat m) (Z.to_nat n) (Z.to_nat inputs) (Z.to_nat r) layer free (Z.to_nat patches_) pools net
       (in_column form_ (Grid (spread form_ y) ye)) (in_column form_ (Grid (spread form_ c) ce)) loss lam theta
       (fst (fst left_)) (fst (fst right_)) (snd (fst left_)) (snd (fst right_)) (snd left_) (snd right_) each
-      (some cols) (some rows) pa pb own gu gv ga gb found_ rtol atol in
+      (some cols) (some rows) pa pb gx own gu gv go found_ rtol atol in
     let* _ := demand (labels_ok d && (negb (classes loss) || one_hot (dY d))) "statement.Y" in
-    Ok (m, n, form_, places_, d)
+    Ok (m, n, form_, at_, d)
   | _ => NotCovered "this shape"
   end.
 
@@ -1379,35 +1479,95 @@ Definition deep_polar (h : json) (l : list arr) (pre : string) (y : layout) (m :
     linear_of h l pre k n
   else NotCovered "this rule".
 
-Definition uncorrected (j : json) : bool :=
-  match find "corrections" (fields_of j) with None => true | Some (Lst []) => true | _ => false end.
+(* W and its corrections, an entry and p/q each: D W, D the odd part of a common denominator; and about 1/D *)
+Definition odd_part (q : Z) : Z * Z :=  (* q = odd 2^k *)
+  let k := Z.log2 (Z.gcd q (Z.shiftl 1 (Z.log2 q))) in (Z.shiftr q k, k).
+Definition fraction (s : string) : option (Z * Z * Z) :=  (* p / (d 2^k) *)
+  let minus := prefix "-" s in
+  let '(p, a, r) := hexes 0 0 (if minus then substring 1 (String.length s) s else s) in
+  let sign_ z := if minus then - z else z in
+  match r with
+  | String c t =>
+    let '(q, b, rest) := hexes 0 0 t in
+    if (c =? "/")%char && (rest =? "")%string && (0 <? a) && (0 <? b) && (0 <? q)
+    then let (d, k) := odd_part q in Some (sign_ p, d, k) else None
+  | "" => if 0 <? a then Some (sign_ p, 1, 0) else None
+  end.
+Fixpoint corrections_of (size : Z) (l : list json) : result (list (Z * (Z * Z * Z))) :=
+  match l with
+  | [] => Ok []
+  | Lst [Nat_ k; Str x] :: t =>
+    let* _ := demand (k <? size) "proof.W.corrections" in
+    let* f := known (fraction x) "this correction" in
+    let* r := corrections_of size t in Ok ((k, f) :: r)
+  | _ => NotCovered "this correction"
+  end.
+Definition corrections_read (h : json) (size : Z) : result (list (Z * (Z * Z * Z))) :=
+  match find "corrections" (fields_of h) with
+  | None => Ok [] | Some (Lst l) => corrections_of size l | _ => NotCovered "corrections" end.
+(* in their order, no entry twice *)
+Fixpoint sorted_in {T} (a : Z * T) (l : list (Z * T)) : list (Z * T) :=
+  match l with [] => [a] | b :: t => if fst a <=? fst b then a :: l else b :: sorted_in a t end.
+Fixpoint add_at {T} (value_of : T -> Z) (k : Z) (l : list (Z * T)) (x : list Z) : list Z :=
+  match x, l with
+  | z :: t, (j, v) :: r => if j =? k then z + value_of v :: add_at value_of (k + 1) r t else z :: add_at value_of (k + 1) l t
+  | _, _ => x
+  end.
+Definition fine_denominator : Z := 4096.  (* bits of D: more are not covered *)
+Definition corrected (h : json) (l : list arr) (name_ : string) (y : layout) : result (grid * Z * dyadic) :=
+  let* (x, e) := floats l name_ [count y] in
+  let* listed_ := corrections_read h (count y) in
+  let moved := fold_right sorted_in [] listed_ in
+  let* _ := demand (rises (-1) (map fst moved)) "proof.W.corrections" in
+  match moved with
+  | [] => Ok (in_column y (Grid (spread y x) e), 1, one)
+  | _ =>
+    let d := fold_right (fun c d => Z.lcm (snd (fst (snd c))) d) 1 moved in
+    let* _ := covered (Z.log2 d <=? fine_denominator) "these corrections" in
+    let f := fold_right (fun c f => Z.min f (- snd (snd c))) (Z.min e 0) moved in
+    let more := add_at (fun c => match c with (p, q, b) => Z.shiftl (p * (d / q)) (- b - f) end) 0 moved
+                  (map (fun z => Z.shiftl (d * z) (e - f)) x) in
+    let b := Z.log2 d + 256 in
+    Ok (in_column y (Grid (spread y more) f), d, Dy (Z.shiftl 1 b / d) (- b))
+  end.
+(* a proof of W is one of D W *)
+Definition times_ (z : Z) (g : grid) : grid := Grid (map (map (Z.mul z)) (ints g)) (ex g).
+Definition of_multiple (z : Z) (h : polar) : result polar :=
+  if z =? 1 then Ok h else
+  match h with
+  | Spectral c scales n m l shift =>
+    let opt k := option_map (times_ k) in
+    Ok (Spectral c scales (opt z n) (opt (z * z) m) (opt z l) (Dy (z * z * num shift) (dex shift)))
+  | Lines None => Ok h
+  | _ => NotCovered "corrections beside this rule"
+  end.
+
 Definition dual_of (p : json) (l : list arr) (m n : Z) (d : data) (y : layout) (pre : string)
   : result (option dual) :=
-  let* _ := covered (uncorrected p) "corrections" in
   match lookup l "proof.W", find "polar" (fields_of p) with
-  | None, None => Ok None
+  | None, None => let* c := corrections_read p 0 in Ok None
   | Some w, Some polar =>
-    let* (x, e) := floats l "proof.W" [count y] in
-    let gw := in_column y (Grid (spread y x) e) in
+    let* (gw, z, most_) := corrected p l "proof.W" y in
     let* how_ := match ddeep d, dlayer d with
       | Some (_, _, slope), _ => deep_polar polar l pre y (hd 0 (all_dims y)) slope
       | _, None => match all_dims y with [_; _] => polar_of | _ => tensor_polar end polar l m n d y pre
       | _, Some _ => layer_polar polar l m n (Z.of_nat (dinputs d)) pre d gw
       end in
-    Ok (Some (Dual gw how_))
+    let* how_ := of_multiple z how_ in
+    Ok (Some (Dual gw most_ how_))
   | _, _ => NotCovered "a part of a proof"
   end.
 
 (* a dual point of the candidate's factors alone *)
-Definition floor_read (p : json) (l : list arr) (y : layout) : result (option grid) :=
-  let* _ := match find "floor" (fields_of p) with
-    | None => Ok tt
-    | Some f => let* _ := only f ["corrections"] "a floor" in covered (uncorrected f) "corrections" end in
+Definition floor_read (p : json) (l : list arr) (y : layout) : result (option (grid * dyadic)) :=
+  let* f := match find "floor" (fields_of p) with
+    | None => Ok (Obj [])
+    | Some f => let* _ := only f ["corrections"] "a floor" in Ok f end in
   optional_array l "proof.floor.W" (
-    let* (x, e) := floats l "proof.floor.W" [count y] in Ok (in_column y (Grid (spread y x) e))).
+    let* (g, _, most_) := corrected f l "proof.floor.W" y in Ok (g, most_)).
 
 (* Ky Fan: the offsets it starts at are named mu.q0, ... *)
-Definition fan_read (p : json) (l : list arr) (m n : Z) (at_ : option Z * option Z) : result (option fan) :=
+Definition fan_read (p : json) (l : list arr) (m n : Z) (at_ : read_offsets) : result (option fan) :=
   match find "ky_fan" (fields_of p), lookup l "proof.K" with
   | None, None => Ok None
   | Some f, Some k =>
@@ -1418,8 +1578,11 @@ Definition fan_read (p : json) (l : list arr) (m n : Z) (at_ : option Z * option
     let w := match dims k with [_; w] => w | _ => 0 end in
     let* gk := matrix l "proof.K" side w in
     let* held := factor_of l "proof.L" side in
-    let* a := offset l "proof.mu.q" (fst at_) n in
-    let* b := offset l "proof.mu.q" (snd at_) m in
+    let* _ := covered (match parts_read at_ with [] => true | _ => false end) "Ky Fan's bound of these offsets" in
+    let* c := corrections_read p (m * n) in
+    let* _ := covered (match c with [] => true | _ => false end) "corrections beside Ky Fan's bound" in
+    let* a := offset l "proof.mu.q" (column_place (places_read at_)) n in
+    let* b := offset l "proof.mu.q" (row_place (places_read at_)) m in
     Ok (Some (Fan columns (Z.to_nat w) gk held shift a b))
   | _, _ => NotCovered "a part of a proof"
   end.
@@ -1427,7 +1590,7 @@ Definition fan_read (p : json) (l : list arr) (m n : Z) (at_ : option Z * option
 (* better factors, no zero column in them *)
 Definition full_columns (r : Z) (g : grid) : bool :=
   forallb (existsb (fun z => negb (z =? 0))) (ints (transpose (Z.to_nat r) g)).
-Definition better_of (p : json) (l : list arr) (m n inputs : Z) (y : layout) (at_ : option Z * option Z) (most : option Z)
+Definition better_of (p : json) (l : list arr) (m n inputs : Z) (y : layout) (at_ : read_offsets) (most : option Z)
   : result (option better) :=
   match find "better" (fields_of p), lookup l "proof.better.U" with
   | None, None => Ok None
@@ -1436,9 +1599,9 @@ Definition better_of (p : json) (l : list arr) (m n inputs : Z) (y : layout) (at
     let* _ := covered (full_columns r u && full_columns r v && (negb (is_deep y) || forallb (full_columns r) each))
                 "a zero slice" in
     let* _ := demand (match most with Some k => r <=? k | None => true end) "proof.better: size" in
-    let* a' := offset l "proof.better.q" (fst at_) n in
-    let* b := offset l "proof.better.q" (snd at_) m in
-    Ok (Some (Better (Z.to_nat r) u v each a' b))
+    let* o := (if is_deep y then Ok (Offsets_ (Grid (repeat [0] (Z.to_nat n)) 0) (Grid (repeat [0] (Z.to_nat m)) 0) empty_grid)
+               else offsets_at l "proof.better.q" at_ m n) in
+    Ok (Some (Better (Z.to_nat r) u v each o))
   | _, _ => NotCovered "better"
   end.
 
@@ -1460,9 +1623,9 @@ Definition read (header : string) (body : list Z) : result case :=
     let mine := (["proof.W"; "proof.K"] ++ rule_arrays p pre (is_deep y)
       ++ map (fun k => ("proof.better." ++ factor_name k)%string) (seq 0 (max (List.length (all_dims y)) (List.length (layer_sizes y) - 1)))
       ++ match find "ky_fan" (fields_of p) with Some _ => ["proof.L"] | None => [] end
-      ++ (if dfound d then offset_names "proof.q" at_ else [])
-      ++ match dfound d, find "better" (fields_of p) with true, Some _ => ["proof.floor.W"] | _, _ => [] end ++ offset_names "proof.mu.q" at_
-      ++ offset_names "proof.better.q" at_)%list in
+      ++ (if dfound d then offset_names "proof.q" (places_read at_) else [])
+      ++ match dfound d, find "better" (fields_of p) with true, Some _ => ["proof.floor.W"] | _, _ => [] end ++ offset_names "proof.mu.q" (places_read at_)
+      ++ offset_names "proof.better.q" (places_read at_))%list in
     let* _ := covered (forallb (fun a => prefix "question." (name a) || one_of mine (name a)) l)
       "an array of another rule" in
     let* f := fan_read p l m n at_ in

@@ -478,6 +478,24 @@ move=> hc hx; have [s e] := zippedE (fun c x => if Z.eqb c Z0 then Z0 else x) (e
 by split=> // i j; rewrite mx_eq0 e => /negbTE ->; rewrite mxE.
 Qed.
 
+Lemma supported_where m n c x : shape m n c -> shape m n x -> nonneg c -> supported (where_ c x) c.
+Proof.
+rewrite /shape /supported /where_ /nonneg /=; move=> [hm hn] [xm xn] c0.
+elim: (ints c) (ints x) m hm hn xm xn c0 => [|r y IH] [|t z] [|m] //= [hm] hn [xm] xn /andP[r0 c0].
+apply/andP; split; last by apply: (IH _ m) => // i; [exact: (hn i.+1)|exact: (xn i.+1)].
+have: size r = size t by rewrite (hn 0%N) // (xn 0%N).
+elim: r t r0 {IH hn xn} => [|a r IH] [|b t] //= /andP[a0 r0] [h]; rewrite IH // andbT.
+by case e: (Z.eqb a Z0); rewrite ?orbT //; apply/orP; left; lia.
+Qed.
+
+Lemma magnitudesE m n x : shape m n x -> shape m n (magnitudes x) /\
+  forall i j, mx m n (magnitudes x) i j = `|mx m n x i j|.
+Proof.
+move=> [hm hn]; split; first by split=> [|i im] /=; rewrite ?size_map // (nth_map [::]) ?hm // size_map hn.
+move=> i j; rewrite !mxE /entry_ /= (nth_map [::]) ?hm // (nth_map Z0) ?hn //.
+by rewrite zr_abs normrM (ger0_norm (p2_ge0 _)).
+Qed.
+
 Lemma all_entries (p : Z -> bool) m n x i j : shape m n x -> all (all p) (ints x) -> (i < m)%N -> (j < n)%N ->
   p (entry_ x i j).
 Proof.
@@ -1470,9 +1488,9 @@ move=> hx; have [hu eu] := unit_rowE n.
 by have [hs es] := productE hx hu; split=> //; rewrite es eu trmx_const.
 Qed.
 
-Lemma modelE m n r u v a b : shape m r u -> shape n r v -> shape n 1 a -> shape m 1 b ->
-  shape m n (model mul m n u v a b) /\
-  mx m n (model mul m n u v a b) = mx m r u *m (mx n r v)^T
+Lemma means_E m n r u v a b : shape m r u -> shape n r v -> shape n 1 a -> shape m 1 b ->
+  shape m n (means_ mul m n u v a b) /\
+  mx m n (means_ mul m n u v a b) = mx m r u *m (mx n r v)^T
     + ((const_mx 1 : 'cV_m) *m (mx n 1 a)^T + mx m 1 b *m (const_mx 1 : 'rV_n)).
 Proof.
 move=> hu hv ha hb; have [hm em] := unit_columnE m; have [hn en] := unit_columnE n.
@@ -1482,7 +1500,7 @@ have [hs es] := productE h2 h4; split=> //.
 by rewrite es e2 e1 e4 e3 !tr_row_mx !mul_row_col em en trmx_const addrA.
 Qed.
 
-Lemma scaleE lam t : 0 <= dv (scale lam t) /\ dv (scale lam t) ^+ 2 * dv t <= dv lam ^+ 2.
+Lemma scaleE h lam t : 0 <= dv (scale h lam t) /\ dv (scale h lam t) ^+ 2 * dv t <= dv lam ^+ 2.
 Proof.
 rewrite /scale /tested; case: ifP => [/andP[]|_]; first by rewrite dv_ge0 dv_le !dvM -!expr2.
 by rewrite dv_zero expr0n mul0r sqr_ge0.
@@ -2704,8 +2722,10 @@ Definition meaning (d : data) : question R :=
   @Question R (dm d) (dn d) (dinputs d) (dr d)
     (dpatches d) (if dlayer d is Some l then mx _ _ l.1 else pid_mx (dm d)) (if ddeep d is Some x then dv x.2 else if dlayer d is Some l then dv l.2 else 1)
     (row_of_patch_ d) (largest_ d) (if ddeep d is Some (f, _, _) then en f else fun _ _ => 0) (if ddeep d is Some (_, l, _) then l else [::]) (dfree d) (mx _ _ (dY d)) (mx _ _ (dC d)) (lossv (dloss d)) (dv (dlam d)) (dform d)
-    (normv (dleft_norm d)) (normv (dright_norm d)) (dleft d) (dright d) (dleft_modes d) (dright_modes d) (dcolumns d) (drows d) (mx _ 1 (dP d))^T (mx _ 1 (dQ d)) (down d) (mx _ _ (dU d)) (mx _ _ (dV d))
-    (mx _ 1 (dA d))^T (mx _ 1 (dB d)) (dfound d) (dv (drtol d)) (dv (datol d)).
+    (normv (dleft_norm d)) (normv (dright_norm d)) (dleft d) (dright d) (dleft_modes d) (dright_modes d) (dcolumns d) (drows d) (mx _ 1 (dP d))^T (mx _ 1 (dQ d))
+    (left_width_ (dX d)) (right_width_ (dX d)) (mx _ _ (xA (dX d))) (mx _ _ (xB (dX d)))
+    (fun k l => Z.ltb Z0 (entry_ (xM (dX d)) k l)) (mx _ _ (xP (dX d))) (mx _ _ (xR (dX d)))
+    (down d) (mx _ _ (dU d)) (mx _ _ (dV d)) (mx _ 1 (oA (dO d)))^T (mx _ 1 (oB (dO d))) (mx _ _ (oX (dO d))) (dfound d) (dv (drtol d)) (dv (datol d)).
 
 (* deep networks *)
 Lemma activateE m n a x : shape m n x -> shape m n (activate a x) /\
@@ -3842,7 +3862,15 @@ Let normL : normed (left_norm q) (inputs q). Proof. by apply: norm_okE; have [] 
 Let normR : normed (right_norm q) (n q). Proof. by apply: norm_okE; have [] := norms_okE. Qed.
 
 Lemma ridgesE : [/\ shape (dn d) 1 (dP d), nonneg (dP d), shape (dm d) 1 (dQ d) & nonneg (dQ d)].
-Proof. by case/and5P: good => _ _ _ _ /and5P[_ _ /and4P[/shapedP hp p0 /shapedP hq q0]]. Qed.
+Proof. by case/and5P: good => _ _ _ _ /and5P[_ _ /and5P[/shapedP hp p0 /shapedP hq q0]]. Qed.
+
+Lemma designsE : let x := dX d in let p := left_width_ x in let k := right_width_ x in
+  [/\ shape (dm d) p (xA x), shape (dn d) k (xB x), shape p k (xM x), shape p k (xP x) /\ nonneg (xP x)
+    & shape p k (xR x) /\ nonneg (xR x)].
+Proof.
+case/and5P: good => _ _ _ _ /and5P[_ _ /and5P[_ _ _ _]] + _ _.
+by case/and5P => /shapedP ha /shapedP hb /shapedP hm /andP[/shapedP hp p0] /andP[/shapedP hr r0].
+Qed.
 
 Lemma definedE : defined (loss q).
 Proof.
@@ -3911,18 +3939,43 @@ have [_ _ hq q0] := ridgesE; rewrite /q /= !mxE mulr_ge0 ?p2_ge0 // -zr0 zr_le.
 exact: nonnegP hq q0 (ltn_ord i) (ltn_ord 0).
 Qed.
 
-Lemma ridgeE a b : shape (dn d) 1 a -> shape (dm d) 1 b ->
-  dv (ridge_ d a b) = ridge (q := q) (mx (dn d) 1 a)^T (mx (dm d) 1 b).
+Lemma X0 k l : 0 <= ridge_x q k l.
+Proof. by have [_ _ _ [hp p0] _] := designsE; exact: (meetsE (s := NonNegative) hp p0). Qed.
+
+Lemma R0 k l : 0 <= rho_x q k l.
+Proof. by have [_ _ _ _ [hr r0]] := designsE; exact: (meetsE (s := NonNegative) hr r0). Qed.
+
+(* the offsets that integers stand for *)
+Definition offs (o : offsets_) : offsets q :=
+  Offsets (q := q) (mx (dn d) 1 (oA o))^T (mx (dm d) 1 (oB o)) (mx _ _ (oX o)).
+Definition offsets_shape (o : offsets_) : Prop :=
+  [/\ shape (dn d) 1 (oA o), shape (dm d) 1 (oB o) & shape (left_width_ (dX d)) (right_width_ (dX d)) (oX o)].
+
+Lemma ridgeE o : offsets_shape o -> dv (ridge_ d o) = ridge (offs o).
 Proof.
-move=> ha hb; have [hp _ hq _] := ridgesE; rewrite dv_half dvD (squaresE hp ha) (squaresE hq hb).
-rewrite mulrDl !mulr_suml; congr (_ + _); apply: eq_bigr => i _; rewrite big_ord1 /q /= ?mxE; ring.
+move=> [ha hb hx]; have [hp _ hq _] := ridgesE; have [_ _ _ [hP _] [hR _]] := designsE.
+have [hm em] := magnitudesE hx; rewrite dvD dv_half !dvD (squaresE hp ha) (squaresE hq hb) (squaresE hP hx) (innerE hR hm).
+rewrite !mulrDl -[LHS]addrA /ridge; congr (_ + _ + _).
+- by rewrite !mulr_suml; apply: eq_bigr => i _; rewrite big_ord1 /q /= ?mxE; ring.
+- by rewrite !mulr_suml; apply: eq_bigr => i _; rewrite big_ord1 /q /= ?mxE; ring.
+rewrite mulr_suml -big_split /=; apply: eq_bigr => k _; rewrite mulr_suml -big_split /=; apply: eq_bigr => l _.
+by rewrite em mulrAC.
 Qed.
 
 (* a point: factors and offsets *)
-Definition at_point r u v a b : R :=
-  objective (q := q) (mx (dinputs d) r u) (mx (dn d) r v) (mx (dn d) 1 a)^T (mx (dm d) 1 b).
+Definition at_point r u v o : R := objective (q := q) (mx (dinputs d) r u) (mx (dn d) r v) (offs o).
 
-Lemma offsetsE a b : offsets_ok d a b ->
+Lemma offsetsE o : offsets_ok d o -> offsets_shape o /\
+  [/\ ~~ columns q -> of_columns (offs o) = 0, ~~ rows q -> of_rows (offs o) = 0
+    & forall k l, of_designs (offs o) k l = 0 \/ fitted_x q k l].
+Proof.
+case/and3P => /and4P[/shapedP ha /shapedP hb za zb] /shapedP hx sx; split=> //; split=> [nc|nr|k l].
+- by move: za; rewrite -[dcolumns d]/(columns q) (negbTE nc) => /= /zerosE ->; rewrite trmx0.
+- by move: zb; rewrite -[drows d]/(rows q) (negbTE nr) => /= /zerosE ->.
+have := supportedP hx sx (ltn_ord k) (ltn_ord l); rewrite -mx_eq0 orbC => /orP[/eqP|]; [by left|by right].
+Qed.
+
+Lemma means_okE a b : means_ok d a b ->
   [/\ shape (dn d) 1 a, shape (dm d) 1 b, ~~ columns q -> (mx (dn d) 1 a)^T = 0
      & ~~ rows q -> mx (dm d) 1 b = 0].
 Proof.
@@ -4084,49 +4137,76 @@ by rewrite (hidden_plain k) //; exact: mx_cast.
 Qed.
 
 (* what is fitted to what is observed *)
-Definition fitted_at r u v a b : 'M[R]_(dm d, dn d) :=
-  fit (q := q) (hidden (q := q) (mx (dinputs d) r u)) (mx (dn d) r v) (mx (dn d) 1 a)^T (mx (dm d) 1 b).
+Definition fitted_at r u v o : 'M[R]_(dm d, dn d) :=
+  fit (q := q) (hidden (q := q) (mx (dinputs d) r u)) (mx (dn d) r v) (offs o).
 
-Lemma seenE r u v a b : shape (dinputs d) r u -> shape (dn d) r v -> shape (dn d) 1 a -> shape (dm d) 1 b ->
-  let z := seen_ mul d r u v a b in
-  [/\ shape (dm d) (dn d) z, Z.leb (ex z) Z0, Z.leb (ex z) (ex (dY d))
-    & forall i j, 0 < C q i j -> mx (dm d) (dn d) z i j = fitted_at r u v a b i j].
+Lemma designedE x : shape (left_width_ (dX d)) (right_width_ (dX d)) x ->
+  shape (dm d) (dn d) (designed_ mul (dX d) x)
+  /\ mx (dm d) (dn d) (designed_ mul (dX d) x) = designed (q := q) (mx _ _ x).
 Proof.
-move=> /hiddenE[hu eu] hv ha hb; have [sz ez] := modelE hu hv ha hb; have [sw ew] := where_E Cm sz.
+move=> hx; have [ha hb _ _ _] := designsE; have [ht et] := transposeE hx.
+have [h1 e1] := productE ha ht; have [h2 e2] := productE h1 hb.
+by split=> //; rewrite e2 e1 et trmxK.
+Qed.
+
+Lemma none_fitted (k : 'I_(left_width q)) : eqn (left_width_ (dX d)) 0 = false.
+Proof. by case: k => k; rewrite /q /=; case: (left_width_ _). Qed.
+
+Lemma undesigned x : eqn (left_width_ (dX d)) 0 -> designed (q := q) x = 0.
+Proof.
+move=> no; apply/matrixP => i j; rewrite !mxE big1 // => l _; rewrite mxE big1 ?mul0r // => k.
+by rewrite (none_fitted k) in no.
+Qed.
+
+Lemma modelE r u v o : shape (dinputs d) r u -> shape (dn d) r v -> offsets_shape o ->
+  shape (dm d) (dn d) (model mul d r u v o) /\ mx (dm d) (dn d) (model mul d r u v o) = fitted_at r u v o.
+Proof.
+move=> /hiddenE[hu eu] hv [ha hb hx]; have [h1 e1] := means_E hu hv ha hb; rewrite /model /fitted_at /fit.
+case: ifP => [no|_]; first by rewrite undesigned // addr0 -eu.
+have [h2 e2] := designedE hx; have [h3 e3] := gaddE h1 h2; split=> //.
+by rewrite e3 e1 e2 eu.
+Qed.
+
+Lemma seenE r u v o : shape (dinputs d) r u -> shape (dn d) r v -> offsets_shape o ->
+  let z := seen_ mul d r u v o in
+  [/\ shape (dm d) (dn d) z, Z.leb (ex z) Z0, Z.leb (ex z) (ex (dY d))
+    & forall i j, 0 < C q i j -> mx (dm d) (dn d) z i j = fitted_at r u v o i j].
+Proof.
+move=> hu hv so; have [sz ez] := modelE hu hv so; have [sw ew] := where_E Cm sz.
 rewrite /seen_; set w := where_ _ _ in sw ew *; set e := Z.min _ Z0.
 have [sr er] := regridE (e := e) (ltac:(rewrite /e; lia) : Z.leb e (ex w)) sw.
 split=> [//|/=|/=|i j c_]; [by rewrite /e; lia|by rewrite /e; lia|].
-by rewrite er ew ?gt_eqF // ez eu.
+by rewrite er ew ?gt_eqF // ez.
 Qed.
 
-Lemma finite_E r u v a b : shape (dinputs d) r u -> shape (dn d) r v -> shape (dn d) 1 a -> shape (dm d) 1 b ->
-  finite_ mul d r u v a b -> forall i j, 0 < C q i j -> finite (loss q) (fitted_at r u v a b i j) (Y q i j).
+Lemma finite_E r u v o : shape (dinputs d) r u -> shape (dn d) r v -> offsets_shape o ->
+  finite_ mul d r u v o -> forall i j, 0 < C q i j -> finite (loss q) (fitted_at r u v o i j) (Y q i j).
 Proof.
-move=> hu hv ha hb; have [sz _ _ fz] := seenE hu hv ha hb; rewrite /finite_ => h i j c_; rewrite -fz //.
-move: sz h {fz}; move: (seen_ _ _ _ _ _ _ _) => z sz; rewrite [loss q]/(lossv (dloss d)).
+move=> hu hv so; have [sz _ _ fz] := seenE hu hv so; rewrite /finite_ => h i j c_; rewrite -fz //.
+move: sz h {fz}; move: (seen_ _ _ _ _ _ _) => z sz; rewrite [loss q]/(lossv (dloss d)).
 case: (dloss d) => //= /andP[h0 hs]; split; first exact: (meetsE (s := NonNegative) sz h0).
 have := supportedP Ym hs (ltn_ord i) (ltn_ord j).
 by rewrite !mx_gt0 => /orP[//|/Z.eqb_eq ->].
 Qed.
 
-Lemma pointE r u v f a b : point_ok d r u v f a b -> finite_ mul d r u v a b -> (down d -> (r <= dr d)%N) ->
-  [/\ shape (dinputs d) r u, shape (dn d) r v, shape (dn d) 1 a, shape (dm d) 1 b
-     & competes (q := q) (mx (dinputs d) r u) (mx (dn d) r v) (mx (dn d) 1 a)^T (mx (dm d) 1 b)].
+Lemma pointE r u v f o : point_ok d r u v f o -> finite_ mul d r u v o -> (down d -> (r <= dr d)%N) ->
+  [/\ shape (dinputs d) r u, shape (dn d) r v, offsets_shape o
+     & competes (q := q) (mx (dinputs d) r u) (mx (dn d) r v) (offs o)].
 Proof.
-case/and5P => /shapedP hu /shapedP hv mu mv /andP[/offsetsE[ha hb za zb] /andP[pu pv]] hf small; split=> //.
+case/and5P => /shapedP hu /shapedP hv mu mv /andP[/offsetsE[so zo] /andP[pu pv]] hf small; split=> //.
 split=> //; first by split; [exact: meetsE|exact: meetsE|exact: products_okE pu|exact: products_okE pv].
 by move=> i j c_; rewrite /fitted -fitE; exact: finite_E.
 Qed.
 
-Lemma count_ends up r u v a b : ~~ classes (dloss d) -> counted (dloss d) ->
-  shape (dinputs d) r u -> shape (dn d) r v -> shape (dn d) 1 a -> shape (dm d) 1 b ->
-  finite_ mul d r u v a b ->
-  let z := counts_ up d (seen_ mul d r u v a b) in shape (dm d) (dn d) z /\
-  forall i j, 0 < C q i j -> let h := cost_of (q := q) (fitted_at r u v a b i) (Y q i) j in
+Lemma count_ends up r u v o : ~~ classes (dloss d) -> counted (dloss d) ->
+  shape (dinputs d) r u -> shape (dn d) r v -> offsets_shape o ->
+  finite_ mul d r u v o ->
+  let z := counts_ up d (seen_ mul d r u v o) in shape (dm d) (dn d) z /\
+  forall i j, 0 < C q i j -> let h := cost_of (q := q) (fitted_at r u v o i) (Y q i) j in
   if up then h <= mx (dm d) (dn d) z i j else mx (dm d) (dn d) z i j <= h.
 Proof.
-move=> /negbTE no hc hu hv ha hb; rewrite /finite_ no hc; have [sz e0 ey fz] := seenE hu hv ha hb.
-move: sz e0 ey fz; move: (seen_ _ _ _ _ _ _ _) => z sz e0 ey fz hf /=.
+move=> /negbTE no hc hu hv so; rewrite /finite_ no hc; have [sz e0 ey fz] := seenE hu hv so.
+move: sz e0 ey fz; move: (seen_ _ _ _ _ _ _) => z sz e0 ey fz hf /=.
 have [sy ey'] := regridE ey Ym; have [sg eg] := zippedE (count_end (dloss d) up (ex z)) (count_unit (dloss d) (ex z)) sz sy.
 split=> [//|i j c_]; rewrite /cost_of; move: (log _) => s; rewrite /counts_ eg -fz // [mx _ _ z i j]mxE.
 have hcq : counted (loss q) by move: hc; rewrite /q /=; case: (dloss d).
@@ -4141,15 +4221,14 @@ case/andP: hf => h0 hs; apply: count_divergenceE => //.
 have := supportedP Ym hs (ltn_ord i) (ltn_ord j); rewrite -mx_gt0 -mx_eq0 -ey' mx_gt0 mx_eq0; exact.
 Qed.
 
-Lemma lossE up r u v a b : ~~ transcendental (dloss d) -> shape (dinputs d) r u -> shape (dn d) r v -> shape (dn d) 1 a -> shape (dm d) 1 b ->
-  dv (loss_ mul up d r u v a b)
-  = \sum_i \sum_j C q i j * cost_of (q := q) (fitted_at r u v a b i) (Y q i) j.
+Lemma lossE up r u v o : ~~ transcendental (dloss d) -> shape (dinputs d) r u -> shape (dn d) r v -> offsets_shape o ->
+  dv (loss_ mul up d r u v o)
+  = \sum_i \sum_j C q i j * cost_of (q := q) (fitted_at r u v o i) (Y q i) j.
 Proof.
 move=> nl; have := nl; rewrite /transcendental negb_or => /andP[nlog ncnt].
 have ncq : ~~ counted (loss q) by move: ncnt; rewrite /q /=; case: (dloss d).
 under [RHS]eq_bigr do under eq_bigr do rewrite /cost_of entry_lossE //.
-rewrite /fitted_at; move=> /hiddenE[hu <-] hv ha hb; have [sz ez] := modelE hu hv ha hb; have [sx ex_] := residualsE sz.
-rewrite /fit /means -ez {ez}.
+move=> hu hv so; have [sz ez] := modelE hu hv so; have [sx ex_] := residualsE sz; rewrite -ez {ez}.
 have no : classes (dloss d) = false by move: ncnt; case: (dloss d).
 rewrite /loss_ no (negbTE nlog) (negbTE ncnt); set x := residuals _ _ in sx ex_ *; set e := finest _ _.
 have he : Z.leb e (ex x) by rewrite /e /finest; lia.
@@ -4160,15 +4239,15 @@ by rewrite zrM -ex_ -er [C q i j]mxE [mx _ _ (Grid _ _) i j]mxE -costs_E //; rin
 Qed.
 
 (* the loss at a point, and its ends *)
-Definition loss_at r u v a b : R :=
-  \sum_i \sum_j C q i j * cost_of (q := q) (fitted_at r u v a b i) (Y q i) j.
+Definition loss_at r u v o : R :=
+  \sum_i \sum_j C q i j * cost_of (q := q) (fitted_at r u v o i) (Y q i) j.
 
-Lemma class_ends_E up r u v a b : classes (dloss d) ->
-  shape (dinputs d) r u -> shape (dn d) r v -> shape (dn d) 1 a -> shape (dm d) 1 b ->
-  if up then loss_at r u v a b <= dv (loss_ mul up d r u v a b) else dv (loss_ mul up d r u v a b) <= loss_at r u v a b.
+Lemma class_ends_E up r u v o : classes (dloss d) ->
+  shape (dinputs d) r u -> shape (dn d) r v -> offsets_shape o ->
+  if up then loss_at r u v o <= dv (loss_ mul up d r u v o) else dv (loss_ mul up d r u v o) <= loss_at r u v o.
 Proof.
-move=> hc hu hv ha hb; have [h1 eh] := hiddenE hu; have [[sm sn] ez] := modelE h1 hv ha hb.
-rewrite /loss_at /fitted_at -eh /fit /means -ez /loss_ hc; move: (model _ _ _ _ _ _ _) sm sn => z sm sn {ez eh}.
+move=> hc hu hv so; have [[sm sn] ez] := modelE hu hv so.
+rewrite /loss_at -ez /loss_ hc; move: (model _ _ _ _ _ _) sm sn => z sm sn {ez}.
 have hx : shape (dm d) (dn d) (Grid (map (class_ends up (ex z)) (ints z)) (Zneg 100)).
   by split=> [|i im]; rewrite /= ?size_map // (nth_map [::]) ?sm // /class_ends size_map sn.
 have el : loss q = Softmax by move: hc; rewrite /q /=; case: (dloss d).
@@ -4189,15 +4268,15 @@ Qed.
 Lemma is_logistic : logistic (dloss d) -> loss q = Logistic.
 Proof. by rewrite /q /=; case: (dloss d). Qed.
 
-Lemma loss_ends r u v a b : shape (dinputs d) r u -> shape (dn d) r v -> shape (dn d) 1 a -> shape (dm d) 1 b ->
-  finite_ mul d r u v a b ->
-  dv (loss_ mul false d r u v a b) <= loss_at r u v a b <= dv (loss_ mul true d r u v a b).
+Lemma loss_ends r u v o : shape (dinputs d) r u -> shape (dn d) r v -> offsets_shape o ->
+  finite_ mul d r u v o ->
+  dv (loss_ mul false d r u v o) <= loss_at r u v o <= dv (loss_ mul true d r u v o).
 Proof.
-move=> hu hv ha hb hf; case: (boolP (classes (dloss d))) => [hs|no].
-  by rewrite (class_ends_E false hs hu hv ha hb) (class_ends_E true hs hu hv ha hb).
+move=> hu hv so hf; case: (boolP (classes (dloss d))) => [hs|no].
+  by rewrite (class_ends_E false hs hu hv so) (class_ends_E true hs hu hv so).
 case: (boolP (counted (dloss d))) => [hc|nc].
-  rewrite /loss_ (negbTE no) hc; have [s1 h1] := count_ends false no hc hu hv ha hb hf.
-  have [s2 h2] := count_ends true no hc hu hv ha hb hf; rewrite !(innerE Cm) // /dot.
+  rewrite /loss_ (negbTE no) hc; have [s1 h1] := count_ends false no hc hu hv so hf.
+  have [s2 h2] := count_ends true no hc hu hv so hf; rewrite !(innerE Cm) // /dot.
   apply/andP; split; apply: ler_sum => i _; apply: ler_sum => j _; rewrite -[mx _ _ (dC d)]/(C q);
     have := C0 i j; rewrite le_eqVlt => /orP[/eqP <-|c_]; rewrite ?mul0r // ler_pM2l //.
   - exact: h1.
@@ -4205,8 +4284,8 @@ case: (boolP (counted (dloss d))) => [hc|nc].
 case: (boolP (logistic (dloss d))) => [hl|nl]; last first.
   by rewrite !lossE /transcendental ?negb_or ?nl // lexx.
 have ncq : ~~ counted (loss q) by move: nc; rewrite /q /=; case: (dloss d).
-have [h1 eh] := hiddenE hu; have [sz ez] := modelE h1 hv ha hb; have [sx ex_] := residualsE sz.
-rewrite /loss_at /fitted_at -eh /fit /means -ez {ez eh}; rewrite /loss_ (negbTE no) (negbTE nc) hl; set x := residuals _ _ in sx ex_ *.
+have [sz ez] := modelE hu hv so; have [sx ex_] := residualsE sz.
+rewrite /loss_at -ez {ez}; rewrite /loss_ (negbTE no) (negbTE nc) hl; set x := residuals _ _ in sx ex_ *.
 have term (f : Z -> Z -> Z) (i : 'I_(dm d)) (j : 'I_(dn d)) : zr (Z.mul (entry_ (dC d) i j) (f (entry_ x i j) (ex x))) * p2 (Z.sub (ex (dC d)) 100)
     = mx (dm d) (dn d) (dC d) i j * arg (f (entry_ x i j) (ex x)).
   by rewrite zrM /arg [mx _ _ _ i j]mxE (p2D _ (Zneg 100)); ring.
@@ -4266,27 +4345,27 @@ have [s0 h] := ok _ N0; apply: ends_root; [by rewrite mulr_ge0 ?left_size_ge0 ?n
 by rewrite [X in ends _ _ X]exprMn; apply: ends_trans e_ _; apply: endsZ; rewrite ?sqr_ge0.
 Qed.
 
-Lemma value_up r u v a b :
-  shape (dinputs d) r u -> shape (dn d) r v -> shape (dn d) 1 a -> shape (dm d) 1 b ->
-  finite_ mul d r u v a b -> at_point r u v a b <= dv (value mul true d r u v a b).
+Lemma value_up r u v o :
+  shape (dinputs d) r u -> shape (dn d) r v -> offsets_shape o ->
+  finite_ mul d r u v o -> at_point r u v o <= dv (value mul true d r u v o).
 Proof.
-move=> hu hv ha hb hf; rewrite /at_point objectiveE /value !dvD (ridgeE ha hb) dvM.
-have /andP[_ up] := loss_ends hu hv ha hb hf; apply: lerD; first by rewrite lerD2r.
+move=> hu hv so hf; rewrite /at_point objectiveE /value 2!dvD (ridgeE so) dvM.
+have /andP[_ up] := loss_ends hu hv so hf; apply: lerD; first by rewrite lerD2r.
 by rewrite ler_wpM2l ?l0 //; exact: (pricesE (up := true) root_upP).
 Qed.
 
-Definition least r u v a b : dyadic :=
-  dadd (if transcendental (dloss d) then dadd (loss_ mul false d r u v a b) (ridge_ d a b)
-        else dadd (loss_ mul true d r u v a b) (ridge_ d a b)) (penalty root_down d r u v).
+Definition least r u v o : dyadic :=
+  dadd (if transcendental (dloss d) then dadd (loss_ mul false d r u v o) (ridge_ d o)
+        else dadd (loss_ mul true d r u v o) (ridge_ d o)) (penalty root_down d r u v).
 
-Lemma value_down r u v a b :
-  shape (dinputs d) r u -> shape (dn d) r v -> shape (dn d) 1 a -> shape (dm d) 1 b ->
-  finite_ mul d r u v a b -> dv (least r u v a b) <= at_point r u v a b.
+Lemma value_down r u v o :
+  shape (dinputs d) r u -> shape (dn d) r v -> offsets_shape o ->
+  finite_ mul d r u v o -> dv (least r u v o) <= at_point r u v o.
 Proof.
-move=> hu hv ha hb hf; rewrite /at_point objectiveE /least dvD dvM.
+move=> hu hv so hf; rewrite /at_point objectiveE /least dvD dvM.
 apply: lerD; last by rewrite ler_wpM2l ?l0 //; exact: (pricesE (up := false) root_downP).
-have /andP[down_ _] := loss_ends hu hv ha hb hf.
-case: (boolP (transcendental (dloss d))) => [_|nl]; rewrite dvD (ridgeE ha hb) lerD2r //; by rewrite lossE.
+have /andP[down_ _] := loss_ends hu hv so hf.
+case: (boolP (transcendental (dloss d))) => [_|nl]; rewrite dvD (ridgeE so) lerD2r //; by rewrite lossE.
 Qed.
 
 (* the lower bound *)
@@ -4297,38 +4376,78 @@ move=> hw; have [hs es] := column_sumsE hw; have [ht et] := transposeE hs.
 by split=> // j; rewrite et es mxE.
 Qed.
 
-Lemma affordableE w : shape (dm d) (dn d) w -> affordable_ mul d w ->
-  affordable (q := q) (mx (dm d) (dn d) w).
+Lemma design_sumsE w : shape (dm d) (dn d) w ->
+  shape (left_width_ (dX d)) (right_width_ (dX d)) (design_sums mul d w) /\
+  forall (k : 'I_(left_width q)) (l : 'I_(right_width q)), fitted_x q k l -> mx (left_width_ (dX d)) (right_width_ (dX d)) (design_sums mul d w) k l
+    = design_sum (q := q) (mx (dm d) (dn d) w) k l.
 Proof.
-have [hp p0 hq q0] := ridgesE; move=> hw /andP[hc hr]; split=> [c j|r i].
-  have [hs <-] := sumsE hw; rewrite [ridge_a q 0 j]mxE; apply: support hs hp p0 _.
-  by move: hc; rewrite -[dcolumns d]/(columns q) c.
-have [hs es] := row_sumsE hw; rewrite /row_sum -es; apply: support hs hq q0 _.
-by move: hr; rewrite -[drows d]/(rows q) r.
+move=> hw; have [ha hb hm _ _] := designsE; have [ta ea] := transposeE ha; have [tb eb] := transposeE hb.
+have [tw ew] := transposeE hw; have [h1 e1] := productE ta tw; have [h2 e2] := productE h1 tb.
+have [h3 e3] := where_E hm h2; split=> // k l; rewrite /fitted_x /q /= -mx_gt0 => /gt_eqF ne.
+by rewrite e3 ?ne // e2 e1 ea ew eb !trmxK.
 Qed.
 
-Lemma costE w : shape (dm d) (dn d) w -> affordable_ mul d w ->
+Lemma bare_sumsE w : shape (dm d) (dn d) w ->
+  shape (left_width_ (dX d)) (right_width_ (dX d)) (bare_sums mul d w) /\
+  forall (k : 'I_(left_width q)) (l : 'I_(right_width q)), fitted_x q k l -> ridge_x q k l = 0 ->
+    mx (left_width_ (dX d)) (right_width_ (dX d)) (bare_sums mul d w) k l
+    = design_sum (q := q) (mx (dm d) (dn d) w) k l.
+Proof.
+move=> hw; have [hs es] := design_sumsE hw; have [_ _ _ [hP _] _] := designsE.
+have [h1 e1] := zippedE (fun p t => if Z.eqb p Z0 then t else Z0) (ex (design_sums mul d w)) hP hs.
+by split=> // k l hf /eqP; rewrite -es // /bare_sums e1 [ridge_x _ _ _ == 0]mx_eq0 => ->; rewrite mxE.
+Qed.
+
+Lemma affordableE w s : shape (dm d) (dn d) w -> affordable_ mul d s w ->
+  affordable (q := q) (dv s) (mx (dm d) (dn d) w).
+Proof.
+have [hp p0 hq q0] := ridgesE; move=> hw /and3P[hc hr hx]; split=> [c j|r i|k l].
+- have [hs <-] := sumsE hw; rewrite [ridge_a q 0 j]mxE; apply: support hs hp p0 _.
+  by move: hc; rewrite -[dcolumns d]/(columns q) c.
+- have [hs es] := row_sumsE hw; rewrite /row_sum -es; apply: support hs hq q0 _.
+  by move: hr; rewrite -[drows d]/(rows q) r.
+move=> hf; have := X0 k l; rewrite le_eqVlt => /orP[/eqP/esym z|]; [right|by left].
+have [hb eb] := bare_sumsE hw; rewrite -eb //; move: hx; rewrite /within_.
+rewrite (none_fitted k) /=.
+have [hm em] := magnitudesE hb; have [hg eg] := gscaleE s hm; have [_ _ _ _ [hR _]] := designsE.
+by case/andP=> _ /(le_E hg hR)/(_ k l); rewrite eg [leLHS]mxE em.
+Qed.
+
+Lemma costE w s : shape (dm d) (dn d) w -> affordable_ mul d s w ->
   cost (q := q) (mx (dm d) (dn d) w) <= dv (cost_ mul d w).
 Proof.
-have [hp p0 hq q0] := ridgesE; move=> hw /andP[hc hr]; rewrite /cost /cost_ dvD lerD //.
-  rewrite /column_cost -[dcolumns d]/(columns q); move: hc; rewrite -[dcolumns d]/(columns q).
+have [hp p0 hq q0] := ridgesE; move=> hw /and3P[hc hr _]; rewrite /cost /cost_ !dvD !lerD //.
+- rewrite /column_cost -[dcolumns d]/(columns q); move: hc; rewrite -[dcolumns d]/(columns q).
   case: (columns q) => /= [hc|_]; last by rewrite dv_zero.
   have [hs es] := sumsE hw; apply: le_trans (squares_over_upE hs hp p0 hc).
   by apply: ler_sum => j _; rewrite big_ord1 es mxE.
-rewrite /row_cost -[drows d]/(rows q); move: hr; rewrite -[drows d]/(rows q).
-case: (rows q) => /= [hr|_]; last by rewrite dv_zero.
-have [hs es] := row_sumsE hw; apply: le_trans (squares_over_upE hs hq q0 hr).
-by apply: ler_sum => i _; rewrite big_ord1 es.
+- rewrite /row_cost -[drows d]/(rows q); move: hr; rewrite -[drows d]/(rows q).
+  case: (rows q) => /= [hr|_]; last by rewrite dv_zero.
+  have [hs es] := row_sumsE hw; apply: le_trans (squares_over_upE hs hq q0 hr).
+  by apply: ler_sum => i _; rewrite big_ord1 es.
+rewrite /design_cost; case: ifP => [no|_].
+  by rewrite dv_zero big1 // => k; rewrite (none_fitted k) in no.
+have [hs es] := design_sumsE hw; have [_ _ _ [hP P0'] _] := designsE; have [h1 e1] := where_E hP hs.
+have sup : supported (where_ (xP (dX d)) (design_sums mul d w)) (xP (dX d)).
+  exact: supported_where hP hs P0'.
+apply: le_trans (squares_over_upE h1 hP P0' sup); apply: ler_sum => k _; apply: ler_sum => l _.
+have c0' : 0 <= mx _ _ (xP (dX d)) k l := X0 k l.
+case: ifP => [hf|_]; last by rewrite divr_ge0 ?sqr_ge0.
+have [z|nz] := eqVneq (mx _ _ (xP (dX d)) k l) 0; first by rewrite /q /= z invr0 !mulr0.
+by rewrite e1 // es.
 Qed.
 
-Lemma free_of_nothing : affordable (q := q) 0 /\ cost (q := q) 0 = 0.
+Lemma free_of_nothing : (forall s, affordable (q := q) s 0) /\ cost (q := q) 0 = 0.
 Proof.
 have c0_ j : column_sum (q := q) 0 j = 0 by rewrite /column_sum mulmx0 mxE.
 have r0_ i : row_sum (q := q) 0 i = 0 by rewrite /row_sum mul0mx mxE.
+have x0_ k l : design_sum (q := q) 0 k l = 0 by rewrite /design_sum mulmx0 mul0mx mxE.
 have have_ p t : 0 <= p -> t = 0 -> affords (R := R) p t.
   by rewrite le_eqVlt => /orP[/eqP <-|p0] ->; [right|left].
-split; first by split=> _ j; apply: have_; rewrite ?P0 ?Q0.
-by rewrite /cost /column_cost /row_cost !big1 ?if_same ?addr0 // => i _; rewrite ?c0_ ?r0_ expr0n mul0r.
+split=> [s|]; first split=> [_ j|_ j|k l _]; try by apply: have_; rewrite ?P0 ?Q0.
+  by right; rewrite x0_ normr0 mulr0 R0.
+rewrite /cost /column_cost /row_cost /design_cost !big1 ?if_same ?addr0 // => i _; rewrite ?c0_ ?r0_ ?expr0n ?mul0r //.
+by rewrite big1 // => l _; rewrite x0_ expr0n mul0r if_same.
 Qed.
 
 Lemma signed_rowsE : exists h, shape h (dm d + dn d) (signed_rows d) /\
@@ -4819,11 +4938,11 @@ Qed.
 
 Lemma multipleE p s : multiple mul d p = Some s -> let W := mx (dm d) (dn d) (dW p) in
   exists t, [/\ polar_le (q := q) W t,
-    0 <= dv s, dv s ^+ 2 * t <= lam q ^+ 2, affordable (q := q) W
-    & [/\ shape (dm d) (dn d) (dW p), supported (dW p) (dC d) & affordable_ mul d (dW p)]].
+    0 <= dv s, dv s ^+ 2 * t <= lam q ^+ 2, affordable (q := q) (dv s) W
+    & [/\ shape (dm d) (dn d) (dW p), supported (dW p) (dC d) & affordable_ mul d s (dW p)]].
 Proof.
-rewrite /multiple; case: ifP => // /and3P[/shapedP hw hs ho].
-case e: (square_of _ _ _ _) => [t|] // [<-] /=; have [s0 st] := scaleE (dlam d) t.
+rewrite /multiple; case e: (square_of _ _ _ _) => [t|] //; move: (limit_of _ _ _ _) => h.
+case: ifP => // /and4P[_ /shapedP hw hs ho] [<-] /=; have [s0 st] := scaleE h (dlam d) t.
 by exists (dv t); split=> //; [exact: square_ofE e|exact: affordableE].
 Qed.
 
@@ -4852,24 +4971,24 @@ move=> h i j; rewrite -ex_; move: nc h; rewrite /q /=; case: (dloss d) => [|y|y|
 - by case/andP => /pos/(_ i j) -> /top_/(_ i j) ->.
 Qed.
 
-Lemma dual_valueE w s : ~~ transcendental (dloss d) -> shape (dm d) (dn d) w -> supported w (dC d) -> affordable_ mul d w ->
+Lemma dual_valueE w s : ~~ transcendental (dloss d) -> shape (dm d) (dn d) w -> supported w (dC d) -> affordable_ mul d s w ->
   dv (dual_value mul d w s) <= dv s * dot (mx (dm d) (dn d) w) (Y q)
     - dv s ^+ 2 * (bent (loss q) (over (q := q) (mx (dm d) (dn d) w)) + cost (q := q) (mx (dm d) (dn d) w)) / 2.
 Proof.
 move=> nl hw hs ho; rewrite /dual_value (negbTE nl) dvB dv_half !dvM -expr2 (innerE hw Ym) lerD2l lerN2.
-rewrite ler_wpM2r ?invr_ge0 // ler_wpM2l ?sqr_ge0 // dvD lerD ?costE // bendE.
+rewrite ler_wpM2r ?invr_ge0 // ler_wpM2l ?sqr_ge0 // dvD lerD ?(costE hw ho) // bendE.
 by apply: bent_le; exact: squares_over_upE.
 Qed.
 
 (* the dual value of s W, and what factors cost beside it, is a bound *)
 Definition bounds_all w s : Prop :=
-  shape (dm d) (dn d) w -> supported w (dC d) -> affordable_ mul d w -> inside d (gscale s w) ->
-  forall r (U : 'M_(inputs q, r)) (V : 'M_(n q, r)) a b, competes U V a b ->
-  dv (dual_value mul d w s) + margin (q := q) (mx (dm d) (dn d) w) (dv s) U V <= objective U V a b.
+  0 <= dv s -> shape (dm d) (dn d) w -> supported w (dC d) -> affordable_ mul d s w -> inside d (gscale s w) ->
+  forall r (U : 'M_(inputs q, r)) (V : 'M_(n q, r)) o, competes U V o ->
+  dv (dual_value mul d w s) + margin (q := q) (mx (dm d) (dn d) w) (dv s) U V <= objective U V o.
 
 Lemma dual_value_logistic w s : logistic (dloss d) -> bounds_all w s.
 Proof.
-move=> hl hw hs ho hi r U V a b hx; have nc : ~~ counted (dloss d) by move: hl; case: (dloss d).
+move=> hl s0 hw hs ho hi r U V o hx; have nc : ~~ counted (dloss d) by move: hl; case: (dloss d).
 have el := is_logistic hl.
 have hf := affordableE hw ho; have [hg eg] := gscaleE s hw; have [h1 e1] := turned_E hg.
 set A := turned_ _ _ in h1 e1; set e := Z.min (ex A) (ex (dC d)).
@@ -4884,7 +5003,7 @@ have cE i j : C q i j = zr (entry_ gC i j) * p2 e.
   by rewrite -[C q]/(mx (dm d) (dn d) (dC d)) -eC mxE.
 have hlq : logistic (loss q) by rewrite el.
 have hsup i j := support i j hw Cm c0 hs.
-have low := weak_duality_logistic (q := q) P0 Q0 (s := dv s) hf (alpha := fun i j => al i j)
+have low := weak_duality_logistic (q := q) P0 Q0 X0 R0 (s := dv s) s0 hf (alpha := fun i j => al i j)
   (beta := fun i j => be i j) el hsup (logistic_labelsE hlq) _ hx.
 apply: le_trans (low _).
   rewrite lerD2r; have no : classes (dloss d) = false by move: hl; case: (dloss d).
@@ -4892,7 +5011,7 @@ apply: le_trans (low _).
     rewrite /entropies -/A -/e /dv /= (sum_rowsE _ hA hC) mulr_suml; apply: ler_sum => i _.
     rewrite mulr_suml; apply: ler_sum => j _; rewrite aE cE zrN zrD !zrM zrB (p2D _ (Zneg 100)) /al /be /arg.
     by rewrite le_eqVlt; apply/orP; left; apply/eqP; ring.
-  by rewrite ler_pM2r ?invr_gt0 // ler_wpM2l ?sqr_ge0 //; exact: costE.
+  by rewrite ler_pM2r ?invr_gt0 // ler_wpM2l ?sqr_ge0 //; exact: costE hw ho.
 move=> i j; have := insideE nc hw hi i j; rewrite el aE cE /is_slope => /andP[a0 ac].
 have p0 := p2_gt0 e; rewrite pmulr_lge0 // -zr0 zr_le in a0; rewrite ler_pM2r // zr_le in ac.
 have [c_ a1 b0 b1] := parts_of a0 ac.
@@ -4972,11 +5091,11 @@ Qed.
 
 Lemma dual_value_counts w s : classes (dloss d) = false -> counted (dloss d) -> bounds_all w s.
 Proof.
-move=> ns hc hw hs ho hi r U V a b hx; have hf := affordableE hw ho; have [hg eg] := gscaleE s hw.
+move=> ns hc s0 hw hs ho hi r U V o hx; have hf := affordableE hw ho; have [hg eg] := gscaleE s hw.
 have {}eg i j : mx (dm d) (dn d) (gscale s w) i j = dv s * mx (dm d) (dn d) w i j by rewrite eg [LHS]mxE.
 have hsup i j := support i j hw Cm c0 hs.
 have cost_le : dv s ^+ 2 * cost (q := q) (mx (dm d) (dn d) w) / 2 <= dv (dhalf (dmul (dmul s s) (cost_ mul d w))).
-  by rewrite dv_half !dvM -expr2 ler_pM2r ?invr_gt0 // ler_wpM2l ?sqr_ge0 //; exact: costE.
+  by rewrite dv_half !dvM -expr2 ler_pM2r ?invr_gt0 // ler_wpM2l ?sqr_ge0 //; exact: costE hw ho.
 have hcq : counted (loss q) by move: hc; rewrite /q /=; case: (dloss d).
 have no : logistic (dloss d) = false by move: hc; case: (dloss d).
 rewrite /dual_value /transcendental hc orbT /likelihoods ns no dvB; case: (boolP (signed (dloss d))) => sl.
@@ -4985,14 +5104,14 @@ rewrite /dual_value /transcendental hc orbT /likelihoods ns no dvB; case: (boolP
   have [hl el'] := counts_lessE hg; have [||al [-> hal]] := exponentialsE hg.
   - by move=> i j ci; rewrite eg; case: (hsup i j) => [|[_ ->]]; rewrite ?mulr0 // ci ltxx.
   - by move=> i j; rewrite -el'; exact: (meetsE (s := NonNegative) hl hk).
-  apply: le_trans (weak_duality_poisson (q := q) P0 Q0 (s := dv s) hf (alpha := al) el _ hx).
+  apply: le_trans (weak_duality_poisson (q := q) P0 Q0 X0 R0 (s := dv s) s0 hf (alpha := al) el _ hx).
     by rewrite lerD2r; apply: lerB => //; under eq_bigr do under eq_bigr do rewrite eg.
   by move=> i j; have := hal i j; rewrite eg.
 have el : loss q = KullbackLeibler by move: ns hc sl; rewrite /q /=; case: (dloss d).
 have /andP[h0 h1] : nonneg (gadd (dC d) (gscale s w)) && supported (dY d) (gadd (dC d) (gscale s w)).
   by move: hi ns hc sl; rewrite /inside; case: (dloss d).
 have [ga [-> hga]] := divergencesE hg h0 h1.
-apply: le_trans (weak_duality_divergence (q := q) P0 Q0 (s := dv s) hf (gamma := ga) el hsup (counted_labelsE hcq) _ hx).
+apply: le_trans (weak_duality_divergence (q := q) P0 Q0 X0 R0 (s := dv s) s0 hf (gamma := ga) el hsup (counted_labelsE hcq) _ hx).
   by rewrite lerD2r; exact: lerB.
 by move=> i j; have := hga i j; rewrite /= eg.
 Qed.
@@ -5000,7 +5119,7 @@ Qed.
 (* classes: what the logarithms of their shares prove *)
 Lemma dual_value_classes w s : classes (dloss d) -> bounds_all w s.
 Proof.
-move=> hc hw hs ho hi r U V a b hx; have hf := affordableE hw ho; have [hg eg] := gscaleE s hw.
+move=> hc s0 hw hs ho hi r U V o hx; have hf := affordableE hw ho; have [hg eg] := gscaleE s hw.
 have {}eg i j : mx (dm d) (dn d) (gscale s w) i j = dv s * mx (dm d) (dn d) w i j by rewrite eg [LHS]mxE.
 have el : loss q = Softmax by move: hc; rewrite /q /=; case: (dloss d).
 have ed : dloss d = Softmax by move: hc; case: (dloss d).
@@ -5020,7 +5139,7 @@ have k0 (i : 'I_(dm d)) (j : 'I_(dn d)) : Z.leb Z0 (entry_ x i j) by exact: nonn
 have p0 := p2_gt0 (ex x); have kc (i : 'I_(dm d)) (j : 'I_(dn d)) : Z.leb (entry_ x i j) (c i).
   rewrite -zr_le -(ler_pM2r p0) -cE -kE (bigD1 j) //= lerDl sumr_ge0 // => l _.
   by rewrite kE mulr_ge0 ?(ltW p0) // -zr0 zr_le.
-apply: le_trans (weak_duality_softmax (q := q) P0 Q0 (s := dv s) hf (alpha := al) el _ _ hx); last first.
+apply: le_trans (weak_duality_softmax (q := q) P0 Q0 X0 R0 (s := dv s) s0 hf (alpha := al) el _ _ hx); last first.
 - move=> i j; rewrite -[_ - _]/(k i j) -[\sum_l _]/(\sum_l k i l) cE kE; split.
     by rewrite mulr_ge0 ?(ltW p0) // -zr0 zr_le.
   by have [c_ a1 _ _] := parts_of (k0 i j) (kc i j); rewrite mulrAC ler_pM2r //; exact: log_aboveE.
@@ -5028,7 +5147,7 @@ apply: le_trans (weak_duality_softmax (q := q) P0 Q0 (s := dv s) hf (alpha := al
   have hi : (i < size (ints (gscale s w)))%N by rewrite (proj1 hg).
   by have := all_nthP [::] h0 i hi => /Z.eqb_eq ->; rewrite zr0 mul0r.
 rewrite lerD2r dvB dv_half !dvM -expr2; apply: lerB; last first.
-  by rewrite ler_pM2r ?invr_gt0 // ler_wpM2l ?sqr_ge0 //; exact: costE.
+  by rewrite ler_pM2r ?invr_gt0 // ler_wpM2l ?sqr_ge0 //; exact: costE hw ho.
 rewrite /dv /=; have fold f y : zr (foldr (fun r : seq Z => Z.add (f r)) Z0 y) = \sum_(i < size y) zr (f (nth [::] y i)).
   by elim: y => [|r' y IH] /=; rewrite ?big_ord0 // zrD IH big_ord_recl.
 rewrite fold (proj1 hl) mulr_suml; apply: ler_sum => i _.
@@ -5038,18 +5157,18 @@ Qed.
 
 Lemma dual_value_all w s : bounds_all w s.
 Proof.
-move=> hw hs ho hi r U V a b hx; have hf := affordableE hw ho.
-case: (boolP (logistic (dloss d))) => [hl|nl]; first exact: dual_value_logistic hl hw hs ho hi _ _ _ _ _ hx.
-case: (boolP (classes (dloss d))) => [hc|/negbTE ns]; first exact: dual_value_classes hc hw hs ho hi _ _ _ _ _ hx.
-case: (boolP (counted (dloss d))) => [hc|nc]; first exact: dual_value_counts ns hc hw hs ho hi _ _ _ _ _ hx.
+move=> s0 hw hs ho hi r U V o hx; have hf := affordableE hw ho.
+case: (boolP (logistic (dloss d))) => [hl|nl]; first exact: dual_value_logistic hl s0 hw hs ho hi _ _ _ _ hx.
+case: (boolP (classes (dloss d))) => [hc|/negbTE ns]; first exact: dual_value_classes hc s0 hw hs ho hi _ _ _ _ hx.
+case: (boolP (counted (dloss d))) => [hc|nc]; first exact: dual_value_counts ns hc s0 hw hs ho hi _ _ _ _ hx.
 have {}nl : ~~ transcendental (dloss d) by rewrite /transcendental negb_or nl.
 have nl' : ~~ transcendental (loss q) by move: nl; rewrite /q /=; case: (dloss d).
-apply: le_trans (weak_duality (q := q) P0 Q0 (s := dv s) hf nl' _ labelsE _ hx); first by rewrite lerD2r; exact: dual_valueE.
+apply: le_trans (weak_duality (q := q) P0 Q0 X0 R0 (s := dv s) s0 hf nl' _ labelsE _ hx); first by rewrite lerD2r; exact: dual_valueE.
   by move=> i j; exact: support hw Cm c0 hs.
 exact: insideE nc hw hi.
 Qed.
 
-Lemma margin_of_nothing r (U : 'M_(inputs q, r)) (V : 'M_(n q, r)) a b : competes U V a b ->
+Lemma margin_of_nothing r (U : 'M_(inputs q, r)) (V : 'M_(n q, r)) o : competes U V o ->
   0 <= margin (q := q) 0 0 U V.
 Proof.
 apply: (margin_ge0 (q := q) l0 normL normR (t := 0)); rewrite ?mulr0 ?sqr_ge0 //.
@@ -5057,11 +5176,11 @@ by move=> u v _ _ _ _ _; rewrite mul0mx dot0r expr0n mul0r.
 Qed.
 
 (* no objective is below it *)
-Lemma least_lossE r (U : 'M_(inputs q, r)) (V : 'M_(n q, r)) a b : competes U V a b ->
-  dv (least_loss d) <= objective U V a b.
+Lemma least_lossE r (U : 'M_(inputs q, r)) (V : 'M_(n q, r)) o : competes U V o ->
+  dv (least_loss d) <= objective U V o.
 Proof.
 move=> hx; rewrite /least_loss; case: (boolP (signed (dloss d))) => sl; last first.
-  rewrite dv_zero; apply: (objective_ge0 C0 l0 definedE P0 Q0 normL normR _ counted_labelsE hx).
+  rewrite dv_zero; apply: (objective_ge0 C0 l0 definedE P0 Q0 X0 R0 normL normR _ counted_labelsE hx).
   by move: sl; rewrite /q /=; case: (dloss d).
 have el : loss q = Poisson by move: sl; rewrite /q /=; case: (dloss d).
 have hcq : counted (loss q) by rewrite el.
@@ -5070,7 +5189,7 @@ have z i j : mx (dm d) (dn d) (blank (dm d) (dn d)) i j = 0 by rewrite eb mxE.
 have [||al [-> hal]] := exponentialsE hb.
 - by move=> i j _; exact: z.
 - by move=> i j; rewrite z subr0; exact: counted_labelsE.
-have := @weak_duality_poisson R q P0 Q0 0 0 free0 al el _ r U V a b hx.
+have := @weak_duality_poisson R q P0 Q0 X0 R0 0 0 (lexx 0) (free0 0) al el _ r U V o hx.
 rewrite expr0n /= !mul0r subr0; set lhs := \sum_i _; set rhs := \sum_i _ => h.
 have -> : rhs = lhs.
   by apply: eq_bigr => i _; apply: eq_bigr => j _; rewrite z mul0r.
@@ -5079,12 +5198,12 @@ by rewrite lerDl; exact: margin_of_nothing hx.
 Qed.
 
 Lemma weak_boundE p lo : weak_bound mul d p = Some lo ->
-  forall r (U : 'M_(inputs q, r)) (V : 'M_(n q, r)) a b, competes U V a b -> dv lo <= objective U V a b.
+  forall r (U : 'M_(inputs q, r)) (V : 'M_(n q, r)) o, competes U V o -> dv lo <= objective U V o.
 Proof.
-case: p => [p|] /=; last by case=> <- r U V a b; exact: least_lossE.
-case e: (multiple mul d p) => [s|] //; case: ifP => // in_ [<-] r U V a b hx.
+case: p => [p|] /=; last by case=> <- r U V o; exact: least_lossE.
+case e: (multiple mul d p) => [s|] //; case: ifP => // in_ [<-] r U V o hx.
 have [t [ht s0 st _ [hw hs hf]]] := multipleE e; rewrite dv_max ge_max (least_lossE hx) andbT.
-apply: le_trans (dual_value_all hw hs hf in_ hx); rewrite lerDl.
+apply: le_trans (dual_value_all s0 hw hs hf in_ hx); rewrite lerDl.
 exact: (margin_ge0 (q := q) l0 normL normR ht s0 st hx).
 Qed.
 
@@ -5112,13 +5231,13 @@ Qed.
 
 Lemma excessE f rest e : shape (dm d) (dn d) rest -> excess mul d f rest = Some e ->
   (loss q = Squared /\ forall i j, C q i j = 1) /\
-  forall r (U : 'M_(inputs q, r)) (V : 'M_(n q, r)) a b, competes U V a b ->
-  dv e <= sq (mx (dm d) (dn d) rest - fit (q := q) (hidden (q := q) U) V a b) / 2.
+  forall r (U : 'M_(inputs q, r)) (V : 'M_(n q, r)) o, competes U V o ->
+  dv e <= sq (mx (dm d) (dn d) rest - fit (q := q) (hidden (q := q) U) V o) / 2.
 Proof.
-move=> hs; rewrite /excess; case: ifP => // /and5P[/andP[own one] lsq m1 n1 /andP[/shapedP hK ho]] [<-].
-split=> [|r U V a b hx].
+move=> hs; rewrite /excess; case: ifP => // /and5P[/andP[/andP[own one] /eqnP plain] lsq m1 n1 /andP[/shapedP hK ho]] [<-].
+split=> [|r U V o hx].
   by split=> [|i j]; [rewrite /q /=; case: (dloss d) lsq|exact: onesE].
-have [ha hb za zb] := offsetsE ho.
+have [ha hb za zb] := means_okE ho.
 have [hm em] := unit_columnE (dm d); have [hn en] := unit_columnE (dn d).
 have [h1 e1] := besideE hm hb; have [h2 e2] := besideE ha hn; have [h3 e3] := productE h1 h2.
 have [hX eX] := gsubE hs h3; set x := gsub _ _ in hX eX *.
@@ -5129,9 +5248,9 @@ have he := centredE m1 n1 hX; rewrite dv_max ge_max dv_zero divr_ge0 ?sq_ge0 // 
 rewrite dv_half dvB dvD dvM dv_max dv_zero dv_nat; move: hK he; rewrite eX.
 case: (fan_columns f) => hK he; rewrite (innerE hK hK).
   have [ht et] := transposeE hX.
-  apply: (beyond_columns (q := q) za zb own he _ hx) => z; rewrite -eX -{2}(trmxK (mx _ _ x)) -et.
+  apply: (beyond_columns (q := q) za zb own plain he _ hx) => z; rewrite -eX -{2}(trmxK (mx _ _ x)) -et.
   exact: fan_top.
-by apply: (beyond_rows (q := q) za zb own he _ hx) => z; rewrite -eX; exact: fan_top.
+by apply: (beyond_rows (q := q) za zb own plain he _ hx) => z; rewrite -eX; exact: fan_top.
 Qed.
 
 Lemma belowE s : 0 <= dv s -> 0 <= dv (below s) <= dv s.
@@ -5142,91 +5261,91 @@ by rewrite dv_ge0 dv_le => -> ->.
 Qed.
 
 Lemma own_boundE f p lo : own_bound mul d f p = Some lo ->
-  forall r (U : 'M_(inputs q, r)) (V : 'M_(n q, r)) a b, competes U V a b -> dv lo <= objective U V a b.
+  forall r (U : 'M_(inputs q, r)) (V : 'M_(n q, r)) o, competes U V o -> dv lo <= objective U V o.
 Proof.
-have low0 r (U : 'M_(inputs q, r)) (V : 'M_(n q, r)) a b : loss q = Squared -> competes U V a b ->
-    0 <= objective U V a b.
-  by move=> lsq; apply: (objective_ge0 C0 l0 definedE P0 Q0 normL normR _ counted_labelsE); rewrite lsq.
+have low0 r (U : 'M_(inputs q, r)) (V : 'M_(n q, r)) o : loss q = Squared -> competes U V o ->
+    0 <= objective U V o.
+  by move=> lsq; apply: (objective_ge0 C0 l0 definedE P0 Q0 X0 R0 normL normR _ counted_labelsE); rewrite lsq.
 have [free0 cost0] := free_of_nothing.
 rewrite /own_bound; case: p => [p|]; last first.
-  move=> h r U V a b hx; have [[lsq C1] /(_ _ _ _ _ _ hx)] := excessE Ym h; move/le_trans; apply.
-  apply: le_trans (left_over (q := q) P0 Q0 (W := 0) 0 free0 lsq C1 hx).
+  move=> h r U V o hx; have [[lsq C1] /(_ _ _ _ _ hx)] := excessE Ym h; move/le_trans; apply.
+  apply: le_trans (left_over (q := q) P0 Q0 X0 R0 (W := 0) (s := 0) (lexx 0) (free0 0) lsq C1 hx).
   by rewrite scaler0 subr0 !mul0r expr0n /= !mul0r subr0 add0r lerDl; exact: margin_of_nothing hx.
 case e: (multiple mul d p) => [s|] //; have := belowE (s := s); cbv zeta.
-move: (below s) => s' hs'; case h: (excess _ _ _ _) => [x|] // [<-] r U V a b hx.
+move: (below s) => s' hs'; case h: (excess _ _ _ _) => [x|] // [<-] r U V o hx.
 have [t [ht s0 st ho [hw hs hf]]] := multipleE e; have /andP[b0 bs] := hs' s0.
 have [hg eg] := gscaleE s' hw; have [hr er] := gsubE Ym hg.
-have [[lsq C1] /(_ _ _ _ _ _ hx)] := excessE hr h; rewrite er eg => hx'.
+have [[lsq C1] /(_ _ _ _ _ hx)] := excessE hr h; rewrite er eg => hx'.
+have hf' : affordable_ mul d s' (dW p).
+  have plain : eqn (left_width_ (dX d)) 0 by move: h; rewrite /excess; case: ifP => // /and5P[/andP[_]].
+  by move: hf; rewrite /affordable_ /within_ plain.
 have bt : dv s' ^+ 2 * t <= lam q ^+ 2.
   have [t0|t0] := leP 0 t; first by apply: le_trans st; rewrite ler_wpM2r // ler_sqr.
   by apply: le_trans (sqr_ge0 _); rewrite mulr_ge0_le0 ?sqr_ge0 // ltW.
 rewrite dv_max ge_max dv_zero low0 // andbT dvD.
-apply: le_trans (left_over (q := q) P0 Q0 (dv s') ho lsq C1 hx).
+apply: le_trans (left_over (q := q) P0 Q0 X0 R0 (s := dv s') b0 (affordableE hw hf') lsq C1 hx).
 rewrite -[leLHS]addr0; apply: lerD; last exact: (margin_ge0 (q := q) l0 normL normR ht b0 bt hx).
 apply: lerD; last exact: hx'.
 have nl : ~~ transcendental (dloss d) by move: lsq; rewrite /q /=; case: (dloss d).
-apply: le_trans (dual_valueE s' nl hw hs hf) _; rewrite lsq lerD2l lerN2 ler_wpM2r ?invr_ge0 //.
+apply: le_trans (dual_valueE nl hw hs hf') _; rewrite lsq lerD2l lerN2 ler_wpM2r ?invr_ge0 //.
 rewrite ler_wpM2l ?sqr_ge0 // lerD2r /over /sq /dot; apply: ler_sum => i _; apply: ler_sum => j _.
 by rewrite C1 divr1 expr2.
 Qed.
 
 Lemma boundE f p lo : bound mul d f p = Some lo ->
-  forall r (U : 'M_(inputs q, r)) (V : 'M_(n q, r)) a b, competes U V a b -> dv lo <= objective U V a b.
+  forall r (U : 'M_(inputs q, r)) (V : 'M_(n q, r)) o, competes U V o -> dv lo <= objective U V o.
 Proof. by case: f => [f|]; [exact: own_boundE|exact: weak_boundE]. Qed.
 
 (* the candidate *)
-Hypothesis fine_fit : finite_ mul d (dr d) (dU d) (dV d) (dA d) (dB d).
-Lemma candidateE : candidate (q := q) (a0 q) (b0 q) /\
-  [/\ shape (dinputs d) (dr d) (dU d), shape (dn d) (dr d) (dV d), shape (dn d) 1 (dA d)
-     & shape (dm d) 1 (dB d)].
+Hypothesis fine_fit : finite_ mul d (dr d) (dU d) (dV d) (dO d).
+Lemma candidateE : candidate (offs (dO d)) /\
+  [/\ shape (dinputs d) (dr d) (dU d), shape (dn d) (dr d) (dV d) & offsets_shape (dO d)].
 Proof.
-case/and5P: (good) => _ _ _ /pointE -/(_ fine_fit (fun _ => leqnn _)) [hu hv ha hb hx] _.
+case/and5P: (good) => _ _ _ /pointE -/(_ fine_fit (fun _ => leqnn _)) [hu hv so hx] _.
 by split.
 Qed.
 
 Definition low w : option dyadic :=
-  if dfound d then floor_ mul d w else Some (least (dr d) (dU d) (dV d) (dA d) (dB d)).
+  if dfound d then floor_ mul d w else Some (least (dr d) (dU d) (dV d) (dO d)).
 
-Lemma lowE w x a b : low w = Some x -> candidate (q := q) a b -> dv x <= objective (U0 q) (V0 q) a b.
+Lemma lowE w x o : low w = Some x -> candidate (q := q) o -> dv x <= objective (U0 q) (V0 q) o.
 Proof.
-have [_ [hu hv ha hb]] := candidateE; move=> + [hx]; rewrite /low -[dfound d]/(found q).
-case: (found q) => [+ _|[<-] /(_ isT) [-> ->]]; last exact: value_down hu hv ha hb fine_fit.
-case: w => [w|] /=; last by case=> <-; exact: least_lossE.
-case: ifP => // /andP[/and3P[/shapedP hw hs ho] hi] [<-].
+have [_ [hu hv so]] := candidateE; move=> + [hx]; rewrite /low -[dfound d]/(found q).
+case: (found q) => [+ _|[<-] /(_ isT) ->]; last exact: value_down hu hv so fine_fit.
+case: w => [[w h]|] /=; last by case=> <-; exact: least_lossE.
+move: (limit_of _ _ _ _) => s; case: ifP => // /andP[/and4P[s0 /shapedP hw hs ho] hi] [<-]; rewrite dv_ge0 in s0.
 have [hh eh] := hiddenE hu; have [hz ez] := productE hh hv.
-apply: le_trans (dual_value_all hw hs ho hi hx); rewrite dvD dvB (innerE hw hz) ez eh /margin oneE mul1r.
+apply: le_trans (dual_value_all s0 hw hs ho hi hx); rewrite dvD dvB dvM (innerE hw hz) ez eh /margin.
 rewrite -[U0 q]/(mx (dinputs d) (dr d) (dU d)) -[V0 q]/(mx (dn d) (dr d) (dV d)).
 rewrite -[leLHS]addrA lerD2l [leRHS]addrC lerD2l.
 by rewrite dvM ler_wpM2l ?l0 //; exact: (pricesE (up := false) root_downP).
 Qed.
 
 Lemma decideE w lo up at_least x : low w = Some at_least ->
-  (forall r (U : 'M_(inputs q, r)) (V : 'M_(n q, r)) a b, competes U V a b -> dv lo <= objective U V a b) ->
-  objective (q := q) (U0 q) (V0 q) (a0 q) (b0 q) <= dv up ->
+  (forall r (U : 'M_(inputs q, r)) (V : 'M_(n q, r)) o, competes U V o -> dv lo <= objective U V o) ->
+  objective (q := q) (U0 q) (V0 q) (offs (dO d)) <= dv up ->
   sentence q (dv up) (decide mul d lo at_least up x).
 Proof.
 move=> hlow hlo hup; rewrite /decide; set eps := dmax _ _.
 have e : dv eps = epsilon q (dv up) by rewrite /eps dv_max dvM dv_abs.
 case: ifP => [|_]; first rewrite dv_le dvB e => h.
-  exists (a0 q), (b0 q); split=> [|r U V a b hx]; first exact: (proj1 candidateE).
+  exists (offs (dO d)); split=> [|r U V o hx]; first exact: (proj1 candidateE).
   apply: (le_trans hup); move: h; rewrite lerBlDr => h; apply: (le_trans h).
   by rewrite addrC lerD2r hlo.
 case: x => [x|] //; case: ifP => // /andP[/andP[hp hf]]; rewrite dv_lt dvD e => h.
 have less : shape (dinputs d) (bsize x) (bU x) -> shape (dn d) (bsize x) (bV x) ->
-    shape (dn d) 1 (bA x) -> shape (dm d) 1 (bB x) -> forall a b, candidate (q := q) a b ->
-    at_point (bsize x) (bU x) (bV x) (bA x) (bB x) + epsilon q (dv up) < objective (U0 q) (V0 q) a b.
-  move=> hu hv ha hb a b /(lowE hlow) least_; apply: lt_le_trans least_.
+    offsets_shape (bO x) -> forall o, candidate (q := q) o ->
+    at_point (bsize x) (bU x) (bV x) (bO x) + epsilon q (dv up) < objective (U0 q) (V0 q) o.
+  move=> hu hv so o /(lowE hlow) least_; apply: lt_le_trans least_.
   by apply: le_lt_trans h; rewrite lerD2r value_up.
 case: ifP => [/PeanoNat.Nat.leb_le /ssrnat.leP small|_].
-  have [hu hv ha hb hx] := pointE hp hf (fun _ => small).
-  exists (bsize x), (mx (dinputs d) (bsize x) (bU x)), (mx (dn d) (bsize x) (bV x)),
-    (mx (dn d) 1 (bA x))^T, (mx (dm d) 1 (bB x)).
-  by split=> // a b; exact: less.
+  have [hu hv so hx] := pointE hp hf (fun _ => small).
+  exists (bsize x), (mx (dinputs d) (bsize x) (bU x)), (mx (dn d) (bsize x) (bV x)), (offs (bO x)).
+  by split=> // o; exact: less.
 case own: (down d) => //; have no : down d -> (bsize x <= dr d)%N by rewrite own.
-have [hu hv ha hb hx] := pointE hp hf no.
-exists (bsize x), (mx (dinputs d) (bsize x) (bU x)), (mx (dn d) (bsize x) (bV x)),
-  (mx (dn d) 1 (bA x))^T, (mx (dm d) 1 (bB x)).
-by split=> // a b; exact: less.
+have [hu hv so hx] := pointE hp hf no.
+exists (bsize x), (mx (dinputs d) (bsize x) (bU x)), (mx (dn d) (bsize x) (bV x)), (offs (bO x)).
+by split=> // o; exact: less.
 Qed.
 
 End Question.
@@ -5237,9 +5356,9 @@ Theorem check_with_sound d f p w x lower upper answer :
 Proof.
 rewrite /check_with; case: ifP => // /andP[good fine_fit]; case e: (bound mul d f p) => [lo|] //.
 lazymatch goal with |- (if ?x is Some _ then _ else _) = _ -> _ => destruct x as [low_|] eqn:e'; last by [] end.
-case=> <- <- <-; have hlo := boundE good e; have [hc [hu hv ha hb]] := candidateE good fine_fit.
-have hup := value_up good hu hv ha hb fine_fit.
-split=> //; first by exists (a0 (meaning d)), (b0 (meaning d)).
+case=> <- <- <-; have hlo := boundE good e; have [hc [hu hv so]] := candidateE good fine_fit.
+have hup := value_up good hu hv so fine_fit.
+split=> //; first by exists (offs d (dO d)).
 exact: (decideE good fine_fit x e' hlo hup).
 Qed.
 

@@ -504,6 +504,8 @@ Hypothesis l0 : 0 <= lam q.
 Hypothesis hd : defined (loss q).
 Hypothesis P0 : forall j, 0 <= ridge_a q 0 j.
 Hypothesis Q0 : forall i, 0 <= ridge_b q i 0.
+Hypothesis X0 : forall k l, 0 <= ridge_x q k l.
+Hypothesis R0 : forall k l, 0 <= rho_x q k l.
 Hypothesis normL : normed (left_norm q) ins.
 Hypothesis normR : normed (right_norm q) n.
 
@@ -538,12 +540,15 @@ Qed.
 (* U V^T and the offsets *)
 Definition means (a : 'rV[R]_n) (b : 'cV[R]_m) : 'M[R]_(m, n) :=
   (const_mx 1 : 'cV_m) *m a + b *m (const_mx 1 : 'rV_n).
-Definition fit r (U : 'M[R]_(m, r)) (V : 'M[R]_(n, r)) a b : 'M[R]_(m, n) := U *m V^T + means a b.
+(* A X B^T *)
+Definition designed X : 'M[R]_(m, n) := left_design q *m X *m (right_design q)^T.
+Definition fit r (U : 'M[R]_(m, r)) (V : 'M[R]_(n, r)) (o : offsets q) : 'M[R]_(m, n) :=
+  U *m V^T + means (of_columns o) (of_rows o) + designed (of_designs o).
 
-Lemma fitE r (U : 'M_(m, r)) (V : 'M_(n, r)) a b i j :
-  fit U V a b i j = (U *m V^T) i j + a 0 j + b i 0.
+Lemma fitE r (U : 'M_(m, r)) (V : 'M_(n, r)) o i j :
+  fit U V o i j = (U *m V^T) i j + of_columns o 0 j + of_rows o i 0 + designed (of_designs o) i j.
 Proof.
-rewrite /fit /means [LHS]mxE [X in _ + X]mxE addrA.
+rewrite /fit /means [LHS]mxE; congr (_ + _); rewrite [LHS]mxE [X in _ + X]mxE addrA.
 by congr (_ + _ + _); rewrite mxE big_ord1 mxE ?mul1r ?mulr1.
 Qed.
 
@@ -589,9 +594,9 @@ Qed.
 
 Definition cost_of (z y : 'I_n -> R) j : R := entry_loss (loss q) (log (\sum_k exp (z k))) (z j) (y j).
 
-Lemma objectiveE r (U : 'M_(ins, r)) (V : 'M_(n, r)) a b : objective U V a b =
-  \sum_i \sum_j C q i j * cost_of (fit (hidden U) V a b i) (Y q i) j
-  + ridge a b
+Lemma objectiveE r (U : 'M_(ins, r)) (V : 'M_(n, r)) o : objective U V o =
+  \sum_i \sum_j C q i j * cost_of (fit (hidden U) V o i) (Y q i) j
+  + ridge o
   + lam q * \sum_k theta (form q) (left_size (col k U)) (norm (right_norm q) (col k V)).
 Proof.
 congr (_ + _ + _); apply: eq_bigr => i _; apply: eq_bigr => j _; rewrite /cost_of fitE.
@@ -609,14 +614,15 @@ Lemma penalty_ge0 r (U : 'M_(ins, r)) (V : 'M_(n, r)) :
   0 <= lam q * \sum_k theta (form q) (left_size (col k U)) (norm (right_norm q) (col k V)).
 Proof. by rewrite mulr_ge0 // sumr_ge0 // => j _; rewrite theta_ge0 ?left_size_ge0 ?norm_ge0. Qed.
 
-Lemma ridge_ge0 (a : 'rV[R]_n) (b : 'cV[R]_m) : 0 <= ridge a b.
+Lemma ridge_ge0 (o : offsets q) : 0 <= ridge o.
 Proof.
-by rewrite /ridge addr_ge0 // sumr_ge0 // => j _; rewrite mulr_ge0 ?sqr_ge0 // divr_ge0.
+rewrite /ridge !addr_ge0 // sumr_ge0 // => j _; try by rewrite mulr_ge0 ?sqr_ge0 // divr_ge0.
+by rewrite sumr_ge0 // => l _; rewrite addr_ge0 // mulr_ge0 ?sqr_ge0 // divr_ge0.
 Qed.
 
-Lemma finiteE r (U : 'M_(ins, r)) (V : 'M_(n, r)) a b i j : competes U V a b -> 0 < C q i j ->
-  finite (loss q) (fit (hidden U) V a b i j) (Y q i j).
-Proof. by rewrite fitE; case=> _ _ _ _; exact. Qed.
+Lemma finiteE r (U : 'M_(ins, r)) (V : 'M_(n, r)) o i j : competes U V o -> 0 < C q i j ->
+  finite (loss q) (fit (hidden U) V o i j) (Y q i j).
+Proof. by rewrite fitE; case=> _ _ _; exact. Qed.
 
 Lemma log_sum_ge k (z : 'I_k -> R) j : z j <= log (\sum_k exp (z k)).
 Proof.
@@ -626,8 +632,8 @@ by apply: (log_ge _ h); apply: lt_le_trans h; exact: exp_gt0.
 Qed.
 
 (* no objective is negative, but of counts *)
-Lemma objective_ge0 r (U : 'M_(ins, r)) (V : 'M_(n, r)) a b : ~~ signed (loss q) ->
-  (counted (loss q) -> forall i j, 0 <= C q i j * Y q i j) -> competes U V a b -> 0 <= objective U V a b.
+Lemma objective_ge0 r (U : 'M_(ins, r)) (V : 'M_(n, r)) o : ~~ signed (loss q) ->
+  (counted (loss q) -> forall i j, 0 <= C q i j * Y q i j) -> competes U V o -> 0 <= objective U V o.
 Proof.
 move=> ns hy hx; rewrite objectiveE; apply: addr_ge0; last exact: penalty_ge0.
 apply: addr_ge0; last exact: ridge_ge0.
@@ -1018,14 +1024,19 @@ Definition over (W : 'M[R]_(m, n)) : R := \sum_i \sum_j W i j ^+ 2 / C q i j.
 Definition column_sum (W : 'M[R]_(m, n)) j : R := ((const_mx 1 : 'rV_m) *m W) 0 j.
 Definition row_sum (W : 'M[R]_(m, n)) i : R := (W *m (const_mx 1 : 'cV_n)) i 0.
 Definition affords (p t : R) : Prop := 0 < p \/ p = 0 /\ t = 0.
-Definition affordable (W : 'M[R]_(m, n)) : Prop :=
-  (columns q -> forall j, affords (ridge_a q 0 j) (column_sum W j))
-  /\ (rows q -> forall i, affords (ridge_b q i 0) (row_sum W i)).
+Definition design_sum (W : 'M[R]_(m, n)) : 'M[R]_(left_width q, right_width q) :=
+  (left_design q)^T *m W *m right_design q.
+Definition affordable (s : R) (W : 'M[R]_(m, n)) : Prop :=
+  [/\ columns q -> forall j, affords (ridge_a q 0 j) (column_sum W j),
+      rows q -> forall i, affords (ridge_b q i 0) (row_sum W i)
+    & forall (k : 'I_(left_width q)) (l : 'I_(right_width q)), fitted_x q k l -> 0 < ridge_x q k l \/ s * `|design_sum W k l| <= rho_x q k l].
 Definition column_cost (W : 'M[R]_(m, n)) : R :=
   if columns q then \sum_j column_sum W j ^+ 2 / ridge_a q 0 j else 0.
 Definition row_cost (W : 'M[R]_(m, n)) : R :=
   if rows q then \sum_i row_sum W i ^+ 2 / ridge_b q i 0 else 0.
-Definition cost W : R := column_cost W + row_cost W.
+Definition design_cost (W : 'M[R]_(m, n)) : R :=
+  \sum_(k < left_width q) \sum_(l < right_width q) (if fitted_x q k l then design_sum W k l ^+ 2 / ridge_x q k l else 0).
+Definition cost W : R := column_cost W + row_cost W + design_cost W.
 
 (* s t z <= p / 2 z^2 + s^2 / 2 t^2 / p *)
 Lemma earn (p t z s : R) : affords p t -> s * (z * t) <= p / 2 * z ^+ 2 + s ^+ 2 / 2 * (t ^+ 2 / p).
@@ -1036,15 +1047,37 @@ have := entry z 0 hx; rewrite mulr0 subr0 sqrrN exprMn -[s ^+ 2 * t ^+ 2 / p]mul
 by move: (t ^+ 2 / p) => x; lra.
 Qed.
 
-Lemma earns W s r (U : 'M_(ins, r)) (V : 'M_(n, r)) a b : affordable W -> competes U V a b ->
-  s * dot W (fit (hidden U) V a b) <= s * dot W (hidden U *m V^T) + ridge a b + s ^+ 2 * cost W / 2.
+(* and with what sizes cost *)
+Lemma earn_x (p rho t z s : R) : 0 <= s -> 0 <= p -> 0 <= rho -> 0 < p \/ s * `|t| <= rho ->
+  s * (t * z) <= p / 2 * z ^+ 2 + rho * `|z| + s ^+ 2 / 2 * (t ^+ 2 / p).
 Proof.
-move=> [hc hr] [_ ha hb _ _].
-have -> : dot W (fit (hidden U) V a b)
-    = dot W (hidden U *m V^T) + \sum_j a 0 j * column_sum W j + \sum_i b i 0 * row_sum W i.
-  rewrite /fit /means !dotDr addrA; congr (_ + _ + _); rewrite dotC.
-    by rewrite dot_mull trmx_const /dot big_ord1.
-  by rewrite dot_mulr trmx_const dot_col.
+move=> s0 p0 rho0 [pos|h].
+  have := earn z s (or_introl pos : affords p t); rewrite [t * z]mulrC => /le_trans; apply.
+  by rewrite lerD2r lerDl mulr_ge0.
+have c0 : 0 <= s ^+ 2 / 2 * (t ^+ 2 / p) by rewrite mulr_ge0 // divr_ge0 ?sqr_ge0.
+have z0 : 0 <= p / 2 * z ^+ 2 by rewrite mulr_ge0 ?sqr_ge0 // divr_ge0.
+have : s * (t * z) <= rho * `|z|.
+  by apply: le_trans (ler_wpM2r (normr_ge0 z) h); rewrite -mulrA -normrM ler_wpM2l // ler_norm.
+by move: c0 z0; move: (s ^+ 2 / 2 * _) (p / 2 * _) (rho * _) => x y w; lra.
+Qed.
+
+Lemma earns W s r (U : 'M_(ins, r)) (V : 'M_(n, r)) o : 0 <= s -> affordable s W -> competes U V o ->
+  s * dot W (fit (hidden U) V o) <= s * dot W (hidden U *m V^T) + ridge o + s ^+ 2 * cost W / 2.
+Proof.
+move=> s0 [hc hr hx] [_ [ha hb hz] _ _]; set a := of_columns o in ha *; set b := of_rows o in hb *.
+have -> : dot W (fit (hidden U) V o)
+    = dot W (hidden U *m V^T) + \sum_j a 0 j * column_sum W j + \sum_i b i 0 * row_sum W i
+      + \sum_k \sum_l design_sum W k l * of_designs o k l.
+  rewrite /fit /means !dotDr addrA; congr (_ + _ + _ + _); rewrite dotC.
+  - by rewrite dot_mull trmx_const /dot big_ord1.
+  - by rewrite dot_mulr trmx_const dot_col.
+  by rewrite /designed -mulmxA dot_mull dot_mulr trmxK dotC.
+have h3 : s * (\sum_k \sum_l design_sum W k l * of_designs o k l)
+    <= \sum_k \sum_l (ridge_x q k l / 2 * of_designs o k l ^+ 2 + rho_x q k l * `|of_designs o k l|)
+      + s ^+ 2 / 2 * design_cost W.
+  rewrite /design_cost !mulr_sumr -big_split; apply: ler_sum => k _; rewrite !mulr_sumr -big_split.
+  apply: ler_sum => l _; case: ifP (hz k l) => [/hx h _|_ [->|//]]; first exact: earn_x.
+  by rewrite expr0n /= normr0 !mulr0 !addr0 lexx.
 have h1 : s * (\sum_j a 0 j * column_sum W j) <= \sum_j ridge_a q 0 j / 2 * a 0 j ^+ 2
     + s ^+ 2 / 2 * column_cost W.
   rewrite /column_cost; case: (boolP (columns q)) => [/hc h|/ha ->].
@@ -1057,7 +1090,7 @@ have h2 : s * (\sum_i b i 0 * row_sum W i) <= \sum_i ridge_b q i 0 / 2 * b i 0 ^
     by rewrite !mulr_sumr -big_split; apply: ler_sum => i _; exact: earn.
   rewrite big1 => [|i _]; last by rewrite mxE mul0r.
   by rewrite !mulr0 addr0 sumr_ge0 // => i _; rewrite mulr_ge0 ?sqr_ge0 // divr_ge0.
-by rewrite /ridge /cost; lra.
+by rewrite /ridge /cost -/a -/b; lra.
 Qed.
 
 Lemma priced_le (W : 'M[R]_(m, n)) t s : polar_le W t ->
@@ -1115,16 +1148,17 @@ Qed.
 
 Section Dual.
 Variables (W : 'M[R]_(m, n)) (s : R).
-Hypothesis ho : affordable W.
+Hypothesis s_ge0 : 0 <= s.
+Hypothesis ho : affordable s W.
 
 (* what the factors cost more than s W takes of them: nothing less, where s W's polar is at most lam *)
 Definition margin r (U : 'M[R]_(ins, r)) (V : 'M[R]_(n, r)) : R :=
   lam q * (\sum_j theta (form q) (left_size (col j U)) (norm (right_norm q) (col j V))) - s * dot W (hidden U *m V^T).
 
 Lemma margin_ge0 t : polar_le W t -> 0 <= s -> s ^+ 2 * t <= lam q ^+ 2 ->
-  forall r (U : 'M_(ins, r)) (V : 'M_(n, r)) a b, competes U V a b -> 0 <= margin U V.
+  forall r (U : 'M_(ins, r)) (V : 'M_(n, r)) o, competes U V o -> 0 <= margin U V.
 Proof.
-move=> ht s0 st r U V a b [[mU mV pU pV] _ _ _ _]; have := priced_le ht s0 st mU mV pU pV.
+move=> ht s0 st r U V o [[mU mV pU pV] _ _ _]; have := priced_le ht s0 st mU mV pU pV.
 by rewrite /margin; lra.
 Qed.
 
@@ -1132,11 +1166,11 @@ Qed.
 Lemma weak_duality_of (D : 'I_m -> 'I_n -> R) :
   (forall i z, (forall j, 0 < C q i j -> finite (loss q) (z j) (Y q i j)) ->
    \sum_j D i j <= \sum_j (C q i j * cost_of z (Y q i) j + s * W i j * z j)) ->
-  forall r (U : 'M_(ins, r)) (V : 'M_(n, r)) a b, competes U V a b ->
-  \sum_i \sum_j D i j - s ^+ 2 * cost W / 2 + margin U V <= objective U V a b.
+  forall r (U : 'M_(ins, r)) (V : 'M_(n, r)) o, competes U V o ->
+  \sum_i \sum_j D i j - s ^+ 2 * cost W / 2 + margin U V <= objective U V o.
 Proof.
-move=> hD r U V a b hx; rewrite objectiveE; set Z := fit (hidden U) V a b.
-have hW := earns s ho hx; rewrite -/Z in hW.
+move=> hD r U V o hx; rewrite objectiveE; set Z := fit (hidden U) V o.
+have hW := earns s_ge0 ho hx; rewrite -/Z in hW.
 have hL : \sum_i \sum_j D i j <= \sum_i \sum_j C q i j * cost_of (Z i) (Y q i) j + s * dot W Z.
   rewrite /dot mulr_sumr -big_split; apply: ler_sum => i _; rewrite mulr_sumr -big_split /=.
   apply: le_trans (hD i (Z i) (fun j => finiteE hx)) _.
@@ -1148,17 +1182,17 @@ Qed.
 Lemma weak_duality_by (D : 'I_m -> 'I_n -> R) :
   (forall i j x z, (0 < C q i j -> finite (loss q) z (Y q i j)) ->
    D i j <= C q i j * entry_loss (loss q) x z (Y q i j) + s * W i j * z) ->
-  forall r (U : 'M_(ins, r)) (V : 'M_(n, r)) a b, competes U V a b ->
-  \sum_i \sum_j D i j - s ^+ 2 * cost W / 2 + margin U V <= objective U V a b.
+  forall r (U : 'M_(ins, r)) (V : 'M_(n, r)) o, competes U V o ->
+  \sum_i \sum_j D i j - s ^+ 2 * cost W / 2 + margin U V <= objective U V o.
 Proof. by move=> hD; apply: weak_duality_of => i z hz; apply: ler_sum => j _; exact: hD (hz j). Qed.
 
 Theorem weak_duality : ~~ transcendental (loss q) -> (forall i j, 0 < C q i j \/ C q i j = 0 /\ W i j = 0) ->
   (labelled (loss q) -> forall i j, C q i j * (Y q i j ^+ 2 - 1) = 0) ->
   (forall i j, is_slope (loss q) (C q i j) (turned (loss q) (Y q i j) (s * W i j))) ->
-  forall r (U : 'M_(ins, r)) (V : 'M_(n, r)) a b, competes U V a b ->
-  s * dot W (Y q) - s ^+ 2 * (bent (loss q) (over W) + cost W) / 2 + margin U V <= objective U V a b.
+  forall r (U : 'M_(ins, r)) (V : 'M_(n, r)) o, competes U V o ->
+  s * dot W (Y q) - s ^+ 2 * (bent (loss q) (over W) + cost W) / 2 + margin U V <= objective U V o.
 Proof.
-move=> nl hC hl hs r U V a b hx.
+move=> nl hC hl hs r U V o hx.
 pose D i j := s * W i j * Y q i j - bent (loss q) ((s * W i j) ^+ 2 / C q i j) / 2.
 have low i j x z : D i j <= C q i j * entry_loss (loss q) x z (Y q i j) + s * W i j * z.
   have hc : 0 < C q i j \/ C q i j = 0 /\ s * W i j = 0.
@@ -1178,9 +1212,9 @@ Theorem weak_duality_logistic (alpha beta : 'I_m -> 'I_n -> R) : loss q = Logist
   (forall i j, C q i j * (Y q i j * (Y q i j - 1)) = 0) ->
   (forall i j, [/\ is_slope Logistic (C q i j) (a i j), a i j <= C q i j * exp (alpha i j)
                  & C q i j - a i j <= C q i j * exp (beta i j)]) ->
-  forall r (U : 'M_(ins, r)) (V : 'M_(n, r)) x y, competes U V x y ->
+  forall r (U : 'M_(ins, r)) (V : 'M_(n, r)) o, competes U V o ->
   \sum_i \sum_j - (a i j * alpha i j + (C q i j - a i j) * beta i j) - s ^+ 2 * cost W / 2 + margin U V
-  <= objective U V x y.
+  <= objective U V o.
 Proof.
 move=> el a hC hl hs; apply: weak_duality_by => i j x z _; rewrite el.
 have hc : 0 < C q i j \/ C q i j = 0 /\ s * W i j = 0.
@@ -1194,8 +1228,8 @@ Theorem weak_duality_divergence (gamma : 'I_m -> 'I_n -> R) : loss q = KullbackL
   (forall i j, 0 <= C q i j * Y q i j) ->
   (forall i j, 0 <= C q i j + s * W i j /\
      (Y q i j = 0 \/ C q i j * exp (gamma i j) <= C q i j + s * W i j)) ->
-  forall r (U : 'M_(ins, r)) (V : 'M_(n, r)) x y, competes U V x y ->
-  \sum_i \sum_j C q i j * Y q i j * gamma i j - s ^+ 2 * cost W / 2 + margin U V <= objective U V x y.
+  forall r (U : 'M_(ins, r)) (V : 'M_(n, r)) o, competes U V o ->
+  \sum_i \sum_j C q i j * Y q i j * gamma i j - s ^+ 2 * cost W / 2 + margin U V <= objective U V o.
 Proof.
 move=> el hC hy hs; apply: weak_duality_by => i j x z; rewrite el => hf.
 have hc : 0 < C q i j \/ C q i j = 0 /\ s * W i j = 0.
@@ -1207,8 +1241,8 @@ Qed.
 Theorem weak_duality_poisson (alpha : 'I_m -> 'I_n -> R) : loss q = Poisson ->
   let k i j := C q i j * Y q i j - s * W i j in
   (forall i j, 0 <= k i j /\ k i j <= C q i j * exp (alpha i j)) ->
-  forall r (U : 'M_(ins, r)) (V : 'M_(n, r)) x y, competes U V x y ->
-  \sum_i \sum_j (k i j - k i j * alpha i j) - s ^+ 2 * cost W / 2 + margin U V <= objective U V x y.
+  forall r (U : 'M_(ins, r)) (V : 'M_(n, r)) o, competes U V o ->
+  \sum_i \sum_j (k i j - k i j * alpha i j) - s ^+ 2 * cost W / 2 + margin U V <= objective U V o.
 Proof.
 move=> el k hs; apply: weak_duality_by => i j x z _; rewrite el.
 by have [h1 h2] := hs i j; exact: entry_poisson.
@@ -1219,8 +1253,8 @@ Theorem weak_duality_softmax (alpha : 'I_m -> 'I_n -> R) : loss q = Softmax ->
   let k i j := C q i j * Y q i j - s * W i j in
   (forall i, \sum_j s * W i j = 0) ->
   (forall i j, 0 <= k i j /\ k i j <= (\sum_l k i l) * exp (alpha i j)) ->
-  forall r (U : 'M_(ins, r)) (V : 'M_(n, r)) x y, competes U V x y ->
-  \sum_i \sum_j - (k i j * alpha i j) - s ^+ 2 * cost W / 2 + margin U V <= objective U V x y.
+  forall r (U : 'M_(ins, r)) (V : 'M_(n, r)) o, competes U V o ->
+  \sum_i \sum_j - (k i j * alpha i j) - s ^+ 2 * cost W / 2 + margin U V <= objective U V o.
 Proof.
 move=> el k w0 hs; apply: weak_duality_of => i z _; rewrite /cost_of el /=.
 set S := \sum_k exp (z k); apply: le_trans (gibbs z (fun j => proj1 (hs i j)) (fun j => proj2 (hs i j))) _.
@@ -1230,16 +1264,16 @@ Qed.
 
 (* the same, with what it leaves over; all entries are seen, and weigh 1 *)
 Theorem left_over : loss q = Squared -> (forall i j, C q i j = 1) ->
-  forall r (U : 'M_(ins, r)) (V : 'M_(n, r)) a b, competes U V a b ->
-  s * dot W (Y q) - s ^+ 2 * (sq W + cost W) / 2 + sq (Y q - s *: W - fit (hidden U) V a b) / 2 + margin U V
-  <= objective U V a b.
+  forall r (U : 'M_(ins, r)) (V : 'M_(n, r)) o, competes U V o ->
+  s * dot W (Y q) - s ^+ 2 * (sq W + cost W) / 2 + sq (Y q - s *: W - fit (hidden U) V o) / 2 + margin U V
+  <= objective U V o.
 Proof.
-move=> sq_ C1 r U V a b hx; rewrite objectiveE.
-have -> : \sum_i \sum_j C q i j * cost_of (fit (hidden U) V a b i) (Y q i) j
-    = sq (Y q - fit (hidden U) V a b) / 2.
+move=> sq_ C1 r U V o hx; rewrite objectiveE.
+have -> : \sum_i \sum_j C q i j * cost_of (fit (hidden U) V o i) (Y q i) j
+    = sq (Y q - fit (hidden U) V o) / 2.
   rewrite /cost_of sq_ /sq /dot mulr_suml; apply: eq_bigr => i _; rewrite mulr_suml; apply: eq_bigr => j _.
   by rewrite C1 [(Y q - _) i j]mxE [(- _ : 'M_(m, n)) i j]mxE mul1r -expr2.
-have := earns s ho hx; rewrite /margin; move: (fit _ _ _ _) => Z.
+have := earns s_ge0 ho hx; rewrite /margin; move: (fit _ _ _) => Z.
 have -> : Y q - s *: W - Z = Y q - Z - s *: W by rewrite addrAC.
 rewrite [sq (_ - _ - _)]sqB dotZr sqZ dotBl (dotC (Y q)) (dotC Z).
 by lra.
@@ -1251,18 +1285,20 @@ End Dual.
 Section Own.
 Variables (S : 'M[R]_(m, n)) (am : 'rV[R]_n) (bm : 'cV[R]_m).
 Let X := S - means am bm.
-Hypotheses (ha : ~~ columns q -> am = 0) (hb : ~~ rows q -> bm = 0) (own : own_size q).
+Hypotheses (ha : ~~ columns q -> am = 0) (hb : ~~ rows q -> bm = 0) (own : own_size q) (plain : left_width q = 0%N).
 Variable energy : R.
 Hypothesis he : energy <= sq (removes_columns R m (columns q) *m X *m removes_rows R n (rows q)).
 
 Lemma beyond h : (forall r (U : 'M_(m, r)) (V : 'M_(n, r)), (r <= r0 q)%N ->
     energy - h <= sq (removes_columns R m (columns q) *m (X - U *m V^T) *m removes_rows R n (rows q))) ->
-  forall r (U : 'M_(ins, r)) (V : 'M_(n, r)) a b, competes U V a b ->
-  (energy - h) / 2 <= sq (S - fit (hidden U) V a b) / 2.
+  forall r (U : 'M_(ins, r)) (V : 'M_(n, r)) o, competes U V o ->
+  (energy - h) / 2 <= sq (S - fit (hidden U) V o) / 2.
 Proof.
-move=> low r U V a b [_ ca cb /(_ own) hr _]; rewrite ler_pM2r ?invr_gt0 //.
-have -> : S - fit (hidden U) V a b
-    = X - (hidden U *m V^T + fitted_by (a - am) (b - bm) (0 : 'M_(m, 0)) (0 : 'M_(0, n))).
+move=> low r U V o [_ [ca cb _] /(_ own) hr _]; rewrite ler_pM2r ?invr_gt0 //.
+have no : designed (of_designs o) = 0.
+  by apply/matrixP => i j; rewrite !mxE big1 // => l _; rewrite mxE big1 ?mul0r // => k; have := ltn_ord k; rewrite {2}plain.
+rewrite /fit no addr0; have -> : S - (hidden U *m V^T + means (of_columns o) (of_rows o))
+    = X - (hidden U *m V^T + fitted_by (of_columns o - am) (of_rows o - bm) (0 : 'M_(m, 0)) (0 : 'M_(0, n))).
   by apply/matrixP => i j; rewrite !mxE !big_ord1 !big_ord0 !mxE; ring.
 apply: (fixed_rank_bound (col := columns q) (row := rows q)) => [nc|nr|U' V'].
 - by rewrite ca // ha // subr0.
@@ -1279,8 +1315,8 @@ by move: (r%:R * _) ((r0 q)%:R * _) => x1 x2; lra.
 Qed.
 
 Theorem beyond_rows l (K : 'M[R]_(m, l)) t : (forall x, qf (X *m X^T - K *m K^T) x <= t * sq x) ->
-  forall r (U : 'M_(ins, r)) (V : 'M_(n, r)) a b, competes U V a b ->
-  (energy - ((r0 q)%:R * Num.max t 0 + sq K)) / 2 <= sq (S - fit (hidden U) V a b) / 2.
+  forall r (U : 'M_(ins, r)) (V : 'M_(n, r)) o, competes U V o ->
+  (energy - ((r0 q)%:R * Num.max t 0 + sq K)) / 2 <= sq (S - fit (hidden U) V o) / 2.
 Proof.
 move=> hG; apply: beyond => r U V hr; apply: of_fewer hr _.
 apply: le_trans (tail_rows (removes_columns_projector R m _) (removes_rows_projector R n _) hG U V).
@@ -1288,8 +1324,8 @@ by rewrite !lerD2r.
 Qed.
 
 Theorem beyond_columns l (K : 'M[R]_(n, l)) t : (forall x, qf (X^T *m X - K *m K^T) x <= t * sq x) ->
-  forall r (U : 'M_(ins, r)) (V : 'M_(n, r)) a b, competes U V a b ->
-  (energy - ((r0 q)%:R * Num.max t 0 + sq K)) / 2 <= sq (S - fit (hidden U) V a b) / 2.
+  forall r (U : 'M_(ins, r)) (V : 'M_(n, r)) o, competes U V o ->
+  (energy - ((r0 q)%:R * Num.max t 0 + sq K)) / 2 <= sq (S - fit (hidden U) V o) / 2.
 Proof.
 move=> hG; apply: beyond => r U V hr; apply: of_fewer hr _.
 apply: le_trans (tail_columns U V (removes_columns_projector R m _) (removes_rows_projector R n _) hG).

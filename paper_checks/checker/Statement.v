@@ -5,8 +5,10 @@
    F = 1 and the slope is 1), of which row of Y each row of F is a patch and whether the largest of a
    row's patches is taken or their sum, whether the last feature is the bias of a unit that costs nothing, a loss,
    a penalty lam, two norms, the signs that the factors' entries may have, whether a number is fitted
-   for each column, or each row, beside the factors, what their squares cost, and a candidate: factors
-   U0, V0 with r0 columns, or hidden units.  A tensor is unfolded, some of its modes into the rows of Y
+   for each column, or each row, beside the factors, what their squares cost, two designs A and B where
+   A X B^T is fitted, too, whose X costs by its squares and by its sizes, and a candidate: factors U0, V0
+   with r0 columns, or hidden units.  (Of one number for all entries A and B are a column of ones, of
+   covariates of the rows B = I, of a sparse part A = B = I.)  A tensor is unfolded, some of its modes into the rows of Y
    and the others into its columns: then each column of U is a product of vectors, and each of V. *)
 
 From mathcomp Require Import all_ssreflect ssralg ssrnum zmodp matrix.
@@ -41,10 +43,14 @@ Record question := Question {
   left_modes : modes; right_modes : modes;  (* of a tensor: whose products are columns of U, and of V *)
   columns : bool; rows : bool;  (* fitted beside the factors *)
   ridge_a : 'rV[R]_n; ridge_b : 'cV[R]_m;  (* what their squares cost; 0: nothing *)
+  left_width : nat; right_width : nat;
+  left_design : 'M[R]_(m, left_width); right_design : 'M[R]_(n, right_width);  (* A and B *)
+  fitted_x : nat -> nat -> bool;  (* the entries of X that are; the others are 0 *)
+  ridge_x : 'M[R]_(left_width, right_width); rho_x : 'M[R]_(left_width, right_width);  (* of squares, of sizes *)
   own_size : bool;  (* about at most r0 columns of factors, not about any number *)
   U0 : 'M[R]_(inputs, r0); V0 : 'M[R]_(n, r0);
-  a0 : 'rV[R]_n; b0 : 'cV[R]_m;
-  found : bool;  (* the candidate has the best offsets, not a0 and b0 *)
+  a0 : 'rV[R]_n; b0 : 'cV[R]_m; x0 : 'M[R]_(left_width, right_width);
+  found : bool;  (* the candidate has the best offsets, not a0, b0 and x0 *)
   rtol : R; atol : R }.
 
 (* |u| *)
@@ -134,51 +140,59 @@ Definition priced r (U : 'M[R]_(inputs q, r)) : 'M[R]_(inputs q, r) :=
 Definition left_size (u : 'cV[R]_(inputs q)) : R :=
   if widths q is d :: l then \prod_(y <- layer_norms d l (number u)) y else norm (left_norm q) (priced u).
 
-(* H(a, b) = sum ridge_j / 2 a_j^2 + sum ridge_i / 2 b_i^2 *)
-Definition ridge (a : 'rV[R]_(n q)) (b : 'cV[R]_(m q)) : R :=
-  \sum_j ridge_a q 0 j / 2 * a 0 j ^+ 2 + \sum_i ridge_b q i 0 / 2 * b i 0 ^+ 2.
+(* a, b and X *)
+Record offsets := Offsets {
+  of_columns : 'rV[R]_(n q); of_rows : 'cV[R]_(m q); of_designs : 'M[R]_(left_width q, right_width q) }.
+
+(* H(a, b, X) = sum ridge_j / 2 a_j^2 + sum ridge_i / 2 b_i^2 + sum ridge_kl / 2 X_kl^2 + rho_kl |X_kl| *)
+Definition ridge (o : offsets) : R :=
+  \sum_j ridge_a q 0 j / 2 * of_columns o 0 j ^+ 2 + \sum_i ridge_b q i 0 / 2 * of_rows o i 0 ^+ 2
+  + \sum_k \sum_l (ridge_x q k l / 2 * of_designs o k l ^+ 2 + rho_x q k l * `|of_designs o k l|).
 
 (* what is fitted to Y *)
-Definition fitted r (U : 'M[R]_(inputs q, r)) (V : 'M[R]_(n q, r)) (a : 'rV[R]_(n q)) (b : 'cV[R]_(m q)) i j : R :=
-  (hidden U *m V^T) i j + a 0 j + b i 0.
+Definition fitted r (U : 'M[R]_(inputs q, r)) (V : 'M[R]_(n q, r)) (o : offsets) i j : R :=
+  (hidden U *m V^T) i j + of_columns o 0 j + of_rows o i 0
+  + (left_design q *m of_designs o *m (right_design q)^T) i j.
 
-(* f(U, V, a, b) = sum C_ij h((hidden V^T)_ij + a_j + b_i; Y_ij) + H(a, b) + lam sum_k theta(u_k, v_k),
-   u_k without its bias where that costs nothing *)
-Definition objective r (U : 'M[R]_(inputs q, r)) (V : 'M[R]_(n q, r)) (a : 'rV[R]_(n q)) (b : 'cV[R]_(m q)) : R :=
+(* f(U, V, a, b, X) = sum C_ij h((hidden V^T)_ij + a_j + b_i + (A X B^T)_ij; Y_ij) + H(a, b, X)
+   + lam sum_k theta(u_k, v_k), u_k without its bias where that costs nothing *)
+Definition objective r (U : 'M[R]_(inputs q, r)) (V : 'M[R]_(n q, r)) (o : offsets) : R :=
   \sum_i \sum_j C q i j
-    * entry_loss (loss q) (log (\sum_k exp (fitted U V a b i k))) (fitted U V a b i j) (Y q i j)
-  + ridge a b
+    * entry_loss (loss q) (log (\sum_k exp (fitted U V o i k))) (fitted U V o i j) (Y q i j)
+  + ridge o
   + lam q * \sum_k theta (form q) (left_size (col k U)) (norm (right_norm q) (col k V)).
 
 (* who competes: all whose objective is finite, of their signs and of at most that size *)
-Definition competes r (U : 'M[R]_(inputs q, r)) (V : 'M[R]_(n q, r)) (a : 'rV[R]_(n q)) (b : 'cV[R]_(m q)) : Prop :=
+Definition competes r (U : 'M[R]_(inputs q, r)) (V : 'M[R]_(n q, r)) (o : offsets) : Prop :=
   [/\ [/\ meets (left q) U, meets (right q) V, products (left_modes q) U & products (right_modes q) V],
-      ~~ columns q -> a = 0, ~~ rows q -> b = 0, own_size q -> (r <= r0 q)%N
-    & forall i j, 0 < C q i j -> finite (loss q) (fitted U V a b i j) (Y q i j)].
+      [/\ ~~ columns q -> of_columns o = 0, ~~ rows q -> of_rows o = 0
+        & forall k l, of_designs o k l = 0 \/ fitted_x q k l],
+      own_size q -> (r <= r0 q)%N
+    & forall i j, 0 < C q i j -> finite (loss q) (fitted U V o i j) (Y q i j)].
 
 (* with which offsets the candidate does *)
-Definition candidate (a : 'rV[R]_(n q)) (b : 'cV[R]_(m q)) : Prop :=
-  competes (U0 q) (V0 q) a b /\ (~~ found q -> a = a0 q /\ b = b0 q).
+Definition candidate (o : offsets) : Prop :=
+  competes (U0 q) (V0 q) o /\ (~~ found q -> o = Offsets (a0 q) (b0 q) (x0 q)).
 
 (* how far from optimal a candidate may be: the question's own tolerances *)
 Definition epsilon (upper : R) : R := Num.max (atol q) (rtol q * `|upper|).
 
 Definition sentence (upper : R) (answer : verdict) : Prop :=
   match answer with
-  | Certified => exists a0 b0, candidate a0 b0 /\
-      forall r (U : 'M_(inputs q, r)) (V : 'M_(n q, r)) a b, competes U V a b ->
-      objective (U0 q) (V0 q) a0 b0 <= objective U V a b + epsilon upper
-  | Refuted => exists r (U : 'M_(inputs q, r)) (V : 'M_(n q, r)) a b,
-      [/\ competes U V a b, (r <= r0 q)%N & forall a0 b0, candidate a0 b0 ->
-      objective U V a b + epsilon upper < objective (U0 q) (V0 q) a0 b0]
-  | RankLimited => exists r (U : 'M_(inputs q, r)) (V : 'M_(n q, r)) a b,
-      competes U V a b /\ forall a0 b0, candidate a0 b0 ->
-      objective U V a b + epsilon upper < objective (U0 q) (V0 q) a0 b0
+  | Certified => exists o0, candidate o0 /\
+      forall r (U : 'M_(inputs q, r)) (V : 'M_(n q, r)) o, competes U V o ->
+      objective (U0 q) (V0 q) o0 <= objective U V o + epsilon upper
+  | Refuted => exists r (U : 'M_(inputs q, r)) (V : 'M_(n q, r)) o,
+      [/\ competes U V o, (r <= r0 q)%N & forall o0, candidate o0 ->
+      objective U V o + epsilon upper < objective (U0 q) (V0 q) o0]
+  | RankLimited => exists r (U : 'M_(inputs q, r)) (V : 'M_(n q, r)) o,
+      competes U V o /\ forall o0, candidate o0 ->
+      objective U V o + epsilon upper < objective (U0 q) (V0 q) o0
   | Undecided => True
   end.
 
 Definition holds (lower upper : R) (answer : verdict) : Prop :=
-  [/\ forall r (U : 'M_(inputs q, r)) (V : 'M_(n q, r)) a b, competes U V a b -> lower <= objective U V a b,
-      exists a b, candidate a b /\ objective (U0 q) (V0 q) a b <= upper & sentence upper answer].
+  [/\ forall r (U : 'M_(inputs q, r)) (V : 'M_(n q, r)) o, competes U V o -> lower <= objective U V o,
+      exists o, candidate o /\ objective (U0 q) (V0 q) o <= upper & sentence upper answer].
 
 End Statement.

@@ -18,7 +18,7 @@ from paper_checks._coverage import (
 )
 from paper_checks._formal import checked, table
 from tests.golden import HERE, names
-from tests.paper_checks.test_checker import COVERED
+from tests.paper_checks.checker_cases import COVERED
 
 
 def test_the_page_has_the_table():
@@ -72,7 +72,7 @@ def test_the_checker_reads_one_of_each():
         "pool": ["max"],
         "tensor_rule": ["transpose", "signs"],
         "deep_rule": ["layers", "linear"],
-        "fitted": ["column", "row"],
+        "fitted": ["mode", "sparse", "column", "row", "intercept", "linear"],
     }
     assert in_checker("POLAR_RULES.spectral")
     assert in_checker("POLAR_RULES.conic")
@@ -86,6 +86,7 @@ def test_the_checker_reads_one_of_each():
     assert in_checker("network_bound.linear")
     assert in_checker("deep_bound.linear")
     assert in_checker("OFFSETS.row")
+    assert in_checker("OFFSETS.sparse")
     assert not in_checker("OFFSETS.smooth")
     assert in_checker("lower.ky_fan")
     rule = (CHECKER / "Rule.v").read_text(encoding="utf-8")
