@@ -1479,6 +1479,8 @@ Definition deep_polar (h : json) (l : list arr) (pre : string) (y : layout) (m :
     linear_of h l pre k n
   else NotCovered "this rule".
 
+Definition uncorrected (j : json) : bool :=
+  match find "corrections" (fields_of j) with None => true | Some (Lst []) => true | _ => false end.
 (* W and its corrections, an entry and p/q each: D W, D the odd part of a common denominator; and about 1/D *)
 Definition odd_part (q : Z) : Z * Z :=  (* q = odd 2^k *)
   let k := Z.log2 (Z.gcd q (Z.shiftl 1 (Z.log2 q))) in (Z.shiftr q k, k).
@@ -1545,7 +1547,7 @@ Definition of_multiple (z : Z) (h : polar) : result polar :=
 Definition dual_of (p : json) (l : list arr) (m n : Z) (d : data) (y : layout) (pre : string)
   : result (option dual) :=
   match lookup l "proof.W", find "polar" (fields_of p) with
-  | None, None => let* c := corrections_read p 0 in Ok None
+  | None, None => let* _ := covered (uncorrected p) "corrections" in Ok None
   | Some w, Some polar =>
     let* (gw, z, most_) := corrected p l "proof.W" y in
     let* how_ := match ddeep d, dlayer d with
@@ -1579,8 +1581,7 @@ Definition fan_read (p : json) (l : list arr) (m n : Z) (at_ : read_offsets) : r
     let* gk := matrix l "proof.K" side w in
     let* held := factor_of l "proof.L" side in
     let* _ := covered (match parts_read at_ with [] => true | _ => false end) "Ky Fan's bound of these offsets" in
-    let* c := corrections_read p (m * n) in
-    let* _ := covered (match c with [] => true | _ => false end) "corrections beside Ky Fan's bound" in
+    let* _ := covered (uncorrected p) "corrections beside Ky Fan's bound" in
     let* a := offset l "proof.mu.q" (column_place (places_read at_)) n in
     let* b := offset l "proof.mu.q" (row_place (places_read at_)) m in
     Ok (Some (Fan columns (Z.to_nat w) gk held shift a b))
