@@ -435,13 +435,17 @@ DESIGNS = {  # what is fitted beside the factors, and the loss
     "covariates": ([Linear(COVARIATES)], Squared),
     "covariates with a ridge": ([Linear(COVARIATES, 0.5)], Squared),
     "covariates beside means": ([Linear(COVARIATES[:, :1]), ColumnIntercept()], Squared),
-    "covariates of labels": ([Linear(COVARIATES)], lambda y: Logistic((y > 0) + 0.0)),
+    "covariates with a ridge of labels": (
+        [Linear(COVARIATES, 0.5)],
+        lambda y: Logistic((y > 0) + 0.0),
+    ),
     "covariates and a constant": (
         [Linear(COVARIATES[:, :1]), Intercept()],
         lambda y: Huber(y, 0.5),
     ),
     "modes": ([ModeIntercept(0), ModeIntercept(1, 0.5)], Squared),
     "a sparse part": ([Sparse(0.3)], Squared),
+    "a sparse part of counts": ([Sparse(0.4)], lambda y: Poisson(np.round(np.exp(y)))),
     "sparse parts of absolute values": ([Sparse(0.7), ColumnIntercept()], Absolute),
     "a sparse part and covariates": ([Sparse(0.3), Linear(COVARIATES, 0.5), Intercept()], Squared),
 }
