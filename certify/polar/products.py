@@ -9,7 +9,7 @@ from time import monotonic
 import numpy as np
 
 from .ascent.products import attain
-from .branching.powers import FEW, power_proposal
+from .branching.powers import CUBIC, few_powers, power_proposal
 from .branching.products import branch
 from .methods._slices import axis_of, largest_slice, matrix, sliced_symmetric
 from .methods.corners import kept_axis, largest_corner
@@ -32,7 +32,7 @@ HELD = 10_000_000  # numbers in the leaves of a tree that a deadline ends
 STEP = 6e-10  # seconds of an ordinary core in the first step of a relaxation, by its size cubed
 TREE = 3e5  # effort of a part, in cubes of its size; of larger ones there are fewer
 FAR = 2.0**-7  # a target this far below a found value is not worth a tree
-CLIMBS = 0.3  # share of the time for ascents
+CLIMBS, CONES = 0.3, 0.7  # shares of the time for ascents, which help others to begin, and cones
 NEAR = 1e-7  # relative: a tree ends this near a found value
 
 
@@ -60,13 +60,13 @@ def relaxation_bound(query: ProductQuery) -> Proposal:
         symmetric=query.symmetric,
         seed=query.seed,
         starts=query.starts,
-        expired=replace(query, deadline=part_of_time(query)).expired,
+        expired=replace(query, deadline=part_of_time(query, CLIMBS)).expired,
     )
     warm_query = replace(query, starts=[*query.starts, xs])
     goal = aim(query, value)
     best, tight = Proposal(np.inf), None
     if few_powers(query):
-        best = power_proposal(query, goal)
+        best = power_proposal(replace(query, deadline=part_of_time(query, CONES)), goal)
         if best.upper <= goal * (1 + NEAR) or query.expired():
             return best
     for form in forms(warm_query):
@@ -80,21 +80,17 @@ def relaxation_bound(query: ProductQuery) -> Proposal:
     if tight is None or refuted:
         return best
     tries = [best, *deeper(*tight, best.upper, goal)]
+    late = few_powers(query, CUBIC) and not few_powers(query)
+    if late and min(p.upper for p in tries) > goal * (1 + NEAR):
+        tries.append(power_proposal(replace(query, deadline=part_of_time(query, CONES)), goal))
     if min(p.upper for p in tries) > goal * (1 + NEAR):
         tries += bound_by_cases(*tight, goal)
     return min(tries, key=lambda p: p.upper)
 
 
-def part_of_time(query: ProductQuery) -> float | None:
-    """Return when the ascents have to end: what they reach only helps the relaxations to begin."""
-    return None if query.deadline is None else monotonic() + CLIMBS * query.time_left()
-
-
-def few_powers(query: ProductQuery) -> bool:
-    """Whether cones are tried first: of l2 with a sign, and of l1 and linf, otherwise loose."""
-    gauge = query.gauges[0]
-    loose = gauge.axial or gauge.cubic or (gauge.spherical and not gauge.free)
-    return query.symmetric and loose and len(query.T) <= FEW
+def part_of_time(query: ProductQuery, part: float) -> float | None:
+    """Return when a part of the time that is left ends."""
+    return None if query.deadline is None else monotonic() + part * query.time_left()
 
 
 def aim(query: ProductQuery, value: float) -> float:

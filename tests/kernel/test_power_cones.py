@@ -4,6 +4,7 @@ from array import array
 from fractions import Fraction
 from itertools import product
 from math import prod
+from time import monotonic
 
 import numpy as np
 import pytest
@@ -21,7 +22,9 @@ from certify.kernel.patterns import Pattern
 from certify.kernel.rules.polar import polar_bound
 from certify.kernel.spaces import Modes
 from certify.norms import gauge
-from certify.polar.branching.powers import power_proposal
+from certify.polar.ascent.products import attain
+from certify.polar.branching.cones import Grown
+from certify.polar.branching.powers import few_powers, power_proposal
 from certify.polar.product_query import ProductQuery
 from certify.polar.products import propose
 from tests.kernel.test_cones import drawn, points
@@ -147,3 +150,62 @@ def test_a_symmetric_tensor_of_linf_factors_is_bounded_by_cones(key, d, seed):
     polar = CP(key, symmetric=True, order=3).polar(T)
     assert polar.proof["rule"] == "cones"
     assert polar.lower <= polar.upper <= polar.lower * (1 + 1e-6)
+
+
+@pytest.mark.parametrize(
+    ("key", "d", "order", "close"),
+    [("l1", 5, 3, 1e-9), ("l1+", 8, 3, 1e-9), ("l1", 5, 4, 1e-9), ("linf+", 6, 3, 1e-2)],
+)
+def test_more_coordinates_of_l1_and_linf_are_bounded_by_cones(key, d, order, close):
+    T = np.random.default_rng(1).standard_normal((d,) * order)
+    found = propose(ProductQuery(T, (gauge(key),) * order, symmetric=True))
+    lower = attain(T, (gauge(key),) * order, symmetric=True, seed=0)[0]
+    assert lower * (1 - 1e-9) <= found.upper <= lower * (1 + close)
+
+
+@pytest.mark.thorough
+def test_cones_of_l2_with_a_sign_close_what_relaxations_leave():
+    T = np.random.default_rng(1).standard_normal((6, 6, 6))
+    query = ProductQuery(T, (gauge("l2+"),) * 3, symmetric=True)
+    assert not few_powers(query)
+    found = propose(query)
+    assert found.proof["rule"] == "cones"
+    assert found.upper <= 1.001 * attain(T, query.gauges, symmetric=True, seed=0)[0]
+
+
+@pytest.mark.parametrize(
+    ("key", "d", "order", "few"),
+    [
+        ("l1", 8, 3, True),
+        ("l1", 9, 3, False),
+        ("l1", 8, 5, False),
+        ("linf-", 6, 3, True),
+        ("linf", 7, 3, False),
+        ("l2+", 4, 3, True),
+        ("l2+", 5, 3, False),
+        ("l2", 3, 3, False),
+    ],
+)
+def test_cones_come_first_where_they_are_few(key, d, order, few):
+    assert few_powers(ProductQuery(np.zeros((d,) * order), (gauge(key),) * order, True)) is few
+
+
+def test_time_and_room_are_shared_among_orthants(monkeypatch):
+    """Each of the eight has an equal part of what is left when it begins."""
+    met = []
+
+    def grow(cones, _aims, expired, *, most, gaps):
+        assert gaps[-1] < 2.0**-30
+        met.append((expired.__self__.time_left(), float(cones.tensor.max()), most))
+        return Grown(
+            roots=1, count=100, upper=1.0, code=np.zeros(1, dtype=int), first=np.zeros(1, dtype=int)
+        )
+
+    monkeypatch.setattr("certify.polar.branching.powers.grow_codes", grow)
+    monkeypatch.setattr("certify.polar.branching.powers.ALL", 1000)
+    T = np.random.default_rng(0).standard_normal((3, 3, 3))
+    query = ProductQuery(T, (gauge("l1"),) * 3, True, deadline=monotonic() + 800.0)
+    assert power_proposal(query, 0.0).upper >= 1.0
+    assert [round(left / 100.0) for left, *_ in met] == [1, 1, 1, 2, 2, 3, 4, 8]
+    assert [top for _, top, _ in met] == sorted(top for _, top, _ in met)
+    assert [most for *_, most in met] == [(1000 - 100 * k) // (8 - k) for k in range(8)]

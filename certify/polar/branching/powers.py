@@ -9,7 +9,8 @@ orthant of signs s is that of x >= 0 for the tensor of entries s_i ... s_k A.
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import reduce
-from itertools import product
+from itertools import chain, product
+from time import monotonic
 
 import numpy as np
 
@@ -23,11 +24,14 @@ from certify.polar.product_query import ProductQuery
 from certify.polar.proved import kernel_norm
 from certify.polar.query import Proposal
 
-from .cones import grow_codes, pack_codes
+from .cones import FINE, grow_codes, pack_codes
+from .cones import GAPS as USUAL
 
-FEW = 4  # coordinates up to which cones are tried before relaxations
-GAPS = (2.0**-10, 2.0**-32)  # as of other cones, but these are few
-MOST = 50_000  # cones of a tree at most, of all orthants
+ROUND, CUBIC, AXIAL = 4, 6, 8  # coordinates up to which cones are tried before relaxations
+ENTRIES = 4096  # of a tensor of such cones at most: each of them has as many
+GAPS = (*(gap for gap in USUAL if gap >= FINE), 2.0**-6, 2.0**-10, 2.0**-32)
+MOST, ALL = 50_000, 300_000  # cones of an orthant and of all of them at most
+NUMBERS = 1 << 26  # entries of the tensors of all cones at most
 SLACK = 1e-12  # relative: what floats may miss of the rule's bound
 
 
@@ -77,24 +81,51 @@ def orthants(query: ProductQuery) -> Iterator[Array]:
     return map(np.array, product(*signs))
 
 
+def few_powers(query: ProductQuery, most: int = ROUND) -> bool:
+    """Whether cones are tried: of l1 and linf, otherwise loose, and of l2 with a sign.
+
+    most  the coordinates in l2: for more, relaxations are tried first
+    """
+    gauge, d = query.gauges[0], len(query.T)
+    if gauge.axial or gauge.cubic:
+        few = d <= (AXIAL if gauge.axial else CUBIC)
+    else:
+        few = gauge.spherical and not gauge.free and d <= most
+    return query.symmetric and few and query.T.size <= ENTRIES
+
+
 def power_proposal(query: ProductQuery, goal: float) -> Proposal:
-    """Return the bound by cones of each orthant; the goal is a bound that is enough."""
+    """Return the bound by cones of each orthant; the goal is a bound that is enough.
+
+    Those of small bounds come first: each has an equal part of the time and room that are left.
+    """
     A = symmetric_part(query.T)
     norm = replace(kernel_norm(query.gauges[0], query.T.shape[0]), cone="+")
-    codes, upper = list[int](), 0.0
-    for s in orthants(query):
-        tensor = A * reduce(np.multiply.outer, [s] * A.ndim)
-        cones = Powers(power_form(norm), tensor)
-        try:
+    upper, room = 0.0, min(ALL, NUMBERS // A.size)
+    try:
+        each = [
+            Powers(power_form(norm), A * reduce(np.multiply.outer, [s] * A.ndim))
+            for s in orthants(query)
+        ]
+        tops = [float(cones.bounds(next(cones.roots()))[0].max()) for cones in each]
+        trees = list[list[int]]([[]] * len(each))
+        for done, k in enumerate(np.argsort(tops, kind="stable").tolist()):
             grown = grow_codes(
-                cones,
+                each[k],
                 (max(goal, upper), 0.0),
-                query.expired,
-                most=MOST,
+                part_of_time(query, len(each) - done).expired,
+                most=min(MOST, room // (len(each) - done)),
                 gaps=GAPS,
             )
-        except RejectedError:  # numbers outside the range of floats
-            return Proposal(np.inf)
-        upper = max(upper, grown.upper)
-        codes += grown.tree()
-    return Proposal(upper * (1 + SLACK), {"rule": "cones", "tree": pack_codes(codes)})
+            upper, trees[k], room = max(upper, grown.upper), grown.tree(), room - grown.count
+    except RejectedError:  # numbers outside the range of floats
+        return Proposal(np.inf)
+    proof = {"rule": "cones", "tree": pack_codes([*chain(*trees)])}
+    return Proposal(upper * (1 + SLACK), proof)
+
+
+def part_of_time(query: ProductQuery, count: int) -> ProductQuery:
+    """Return the query with one of `count` equal parts of the time that is left."""
+    if query.deadline is None:
+        return query
+    return replace(query, deadline=monotonic() + query.time_left() / count)
