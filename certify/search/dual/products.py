@@ -65,8 +65,9 @@ def bound_all(run: Run, result: SearchResult) -> list[Dual | None]:
 
 def attempts(run: Run, result: SearchResult) -> Iterator[Dual | None]:
     """Yield dual points, each needed only if those before left the gap open."""
-    duals = result.duals
-    if not duals or has_kinks(run.problem):  # there a smoothed search has its own slopes
+    duals, loss = result.duals, run.problem.loss
+    lost = any(not loss.dual_value(W) >= loss.dual_value(0 * W) for W in duals)  # its floats
+    if not duals or lost or has_kinks(run.problem):  # there a smoothed search has its own slopes
         duals = (*duals, dual_at(run.problem, result.best))
     for W in duals:
         yield from bound_or_polish(run, W)
