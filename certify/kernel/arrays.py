@@ -49,7 +49,7 @@ def transposed(a: Array) -> Array:
     return Array((a.shape[1], a.shape[0]), out)
 
 
-def dyadic(values: Sequence[float]) -> tuple[list[int], int]:
+def dyadic(values: Sequence[float] | Sequence[Fraction]) -> tuple[list[int], int]:
     """Return integers x and e with values == x * 2**e, exactly."""
     ratios = [v.as_integer_ratio() for v in values]
     e = -max((q for _, q in ratios), default=1).bit_length() + 1

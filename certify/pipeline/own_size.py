@@ -15,7 +15,7 @@ from certify.base.clock import Clock
 from certify.base.errors import OutOfScopeError
 from certify.problem import Problem, Values
 from certify.search.candidate import Candidate, evaluate, lowest
-from certify.search.dual import own_size, own_size_blocks
+from certify.search.dual import own_size, own_size_blocks, own_size_counts
 from certify.search.dual.points import Dual, Run
 from certify.search.evidence import at_size, floor_point
 from certify.search.search_result import Evidence
@@ -36,7 +36,7 @@ def asks_twice(problem: Problem) -> bool:
 
 def is_covered(problem: Problem) -> bool:
     """Whether a bound at a fixed size is known."""
-    least = own_size_blocks.applies(problem) or own_size_blocks.counts(problem)
+    least = own_size_blocks.applies(problem) or own_size_counts.applies(problem)
     return least or own_size.applies(problem)
 
 

@@ -177,8 +177,7 @@ def assemble(problem: Problem, question: StatedQuestion, evidence: Evidence) -> 
     if evidence.blocks:
         proof["blocks"], witness = stack_blocks(evidence.blocks)
         extra |= witness
-        if evidence.most is not None:
-            arrays["most"] = evidence.most.reshape(-1)
+        arrays |= evidence.counts
     if evidence.better is not None:
         proof["better"] = True
         arrays |= {f"better.{k}": x for k, x in name_factors(evidence.better.factors).items()}

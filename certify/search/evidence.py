@@ -24,7 +24,7 @@ from certify.problem.proof_time import ROUNDED, tree_seconds, work_of
 
 from . import convex, families, fixed_rank, ratings
 from .candidate import Candidate, Goal, lowest
-from .dual import own_size, own_size_blocks
+from .dual import own_size, own_size_blocks, own_size_counts
 from .dual import scaling as rays
 from .dual.joint_layers import bound_or_polish, is_polished
 from .dual.orthogonal import Orthogonal
@@ -318,10 +318,10 @@ def at_size(run: Run, top: Candidate, known: Dual | None = None) -> Evidence | N
         parts = own_size_blocks.propose(from_top, known)
         evidence = Evidence(run.start, parts.dual, None, parts.blocks, given=run.given)
         value = parts.value
-    elif own_size_blocks.counts(run.problem):
-        below, most = own_size_blocks.squares_below(run.problem, run.start.value)
-        parts = own_size_blocks.propose(replace(from_top, problem=below))
-        return Evidence(run.start, parts.dual, None, parts.blocks, given=run.given, most=most)
+    elif own_size_counts.applies(run.problem):
+        below = own_size_counts.propose(from_top, run.start.value)
+        evidence = Evidence(run.start, blocks=(below.block,), counts=below.arrays, given=run.given)
+        value = below.value
     else:
         return None
     if top.value - value > run.epsilon:

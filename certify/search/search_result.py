@@ -1,6 +1,6 @@
 """The result of a search, and the evidence that the kernel is given."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from certify.base.arrays import Array
@@ -35,5 +35,5 @@ class Evidence:
     steps: tuple[tuple[str, Candidate], ...] = ()
     note: str = ""
     given: bool = True
-    most: Array | None = None  # beside blocks of counts: the largest value of each entry of Z
+    counts: dict[str, Array] = field(default_factory=dict)  # the squares below counts, of a block
     ended: bool = False  # whether the search found no more to do before its time was over

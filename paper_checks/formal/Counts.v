@@ -118,19 +118,87 @@ have : 0 <= (z - b) * (1 - y / b).
 lra.
 Qed.
 
-Lemma weighted_squares y z b c e : 0 <= y -> 0 <= z -> (0 < y -> 0 < z) -> 0 < e ->
-  z <= (1 + e) * b -> 0 <= c -> c * (y + 2 * b) <= 3 ->
-  c / 2 * (y - z) ^+ 2 <= (1 + e) * kullback_leibler z y.
+(* `least_over`: g is the divergence less a square *)
+Definition above y s c z : R := kullback_leibler z y - s / 2 * (z - c) ^+ 2.
+Definition slope y s c z : R := 1 - y / z - s * (z - c).
+
+Lemma above_derive y s c z : 0 < z -> is_derive z (1 : R) (above y s c) (slope y s c z).
 Proof.
-move=> y0 z0 yz e0 zb c0 cb; have d0 := divergence_ge0 y0 z0 yz.
-have := ler_wpM2l c0 (divergence_squares y0 z0 yz).
-have near : c * (y + 2 * z) <= 3 * (1 + e).
-  apply: le_trans (_ : c * ((1 + e) * (y + 2 * b)) <= _).
-    by rewrite ler_wpM2l //; have := mulr_ge0 (ltW e0) y0; lra.
-  by rewrite mulrCA mulrC ler_wpM2r //; lra.
-have := ler_wpM2r d0 near; set k := kullback_leibler z y; set s := (z - y) ^+ 2.
-have -> : (y - z) ^+ 2 = s by rewrite /s; ring.
-lra.
+move=> z0; have Dl := is_derive1_ln z0.
+have Ds : is_derive z (1 : R) (fun x : R => x * x) (z + z).
+  have -> : (fun x : R => x * x) = (id : R -> R) * id by apply/funext.
+  by apply: is_derive_eq; rewrite /GRing.scale /= mulr1.
+have -> : above y s c = ((1 + s * c) \*: id) - (y \*: @ln R) - ((s / 2) \*: (fun x : R => x * x))
+    + cst (y * ln y - y - s / 2 * c ^+ 2).
+  apply/funext => x; change (above y s c x = (1 + s * c) * x - y * ln x - s / 2 * (x * x)
+    + (y * ln y - y - s / 2 * c ^+ 2)).
+  by rewrite /above /kullback_leibler; field.
+apply: is_derive_eq; rewrite /slope /GRing.scale /=; field; rewrite gt_eqF //.
+Qed.
+
+(* the slope rises where s z^2 is below y, and falls beyond *)
+Lemma slope_change y s c x z : 0 < x -> 0 < z ->
+  slope y s c z - slope y s c x = (z - x) * (y / (x * z) - s).
+Proof. by move=> x0 z0; rewrite /slope; field; rewrite !gt_eqF. Qed.
+
+Theorem least_over y s c t b z : 0 < y -> 0 <= s -> 0 < t -> s * t ^+ 2 <= y -> 0 < z -> z <= b ->
+  Num.min (above y s c b) (Num.min (above y s c t - slope y s c t * t)
+    (above y s c t + slope y s c t * (b - t))) <= above y s c z.
+Proof.
+move=> y0 s0 t0 st z0 zb; rewrite !ge_min.
+have line : above y s c t + slope y s c t * (z - t) <= above y s c z ->
+    (above y s c t - slope y s c t * t <= above y s c z)
+    || (above y s c t + slope y s c t * (b - t) <= above y s c z).
+  move=> h; apply/orP; have [p|p] := leP 0 (slope y s c t); [left|right].
+    by apply: le_trans h; rewrite lerD2l -mulrN ler_wpM2l //; lra.
+  by apply: le_trans h; rewrite lerD2l ler_wnM2l ?(ltW p) //; lra.
+have [tz|zt] := leP t z; last first.
+  apply/orP; right; apply: line.
+  have [x /andP[zx xt]] := mean_value z0 (ltW zt) (@above_derive y s c).
+  have x0 : 0 < x by apply: lt_le_trans zx.
+  have := slope_change y s c x0 t0; set p := slope y s c t; set q := slope y s c x => e f.
+  have low : 0 <= y / (x * t) - s.
+    rewrite subr_ge0 ler_pdivlMr ?mulr_gt0 //; apply: le_trans st.
+    by rewrite expr2 ler_wpM2l // ler_wpM2r // ltW.
+  have : 0 <= p - q by rewrite e mulr_ge0 // subr_ge0.
+  move=> h; have := mulr_ge0 h (_ : 0 <= t - z); rewrite subr_ge0 => /(_ (ltW zt)); lra.
+have [lower|higher] := leP (above y s c b) (above y s c z); first by [].
+apply/orP; right; have [u /andP[zu ub] fu] := mean_value z0 zb (@above_derive y s c).
+have [x /andP[tx xz] fx] := mean_value t0 tz (@above_derive y s c).
+have u0 : 0 < u by apply: lt_le_trans zu.
+have x0 : 0 < x by apply: lt_le_trans tx.
+have bz : z < b.
+  by rewrite lt_neqAle zb andbT; apply: contraTneq higher => ->; rewrite ltxx.
+have up : 0 < slope y s c u.
+  by rewrite -(pmulr_lgt0 _ (_ : 0 < b - z)) ?subr_gt0 // -fu subr_gt0.
+have : Num.min (slope y s c t) 0 <= slope y s c x.
+  rewrite ge_min; have [rise|fall] := leP s (y / (t * x)); apply/orP; [left|right].
+    by rewrite -subr_ge0 slope_change // mulr_ge0 // subr_ge0.
+  apply: le_trans (ltW up) _; rewrite -subr_ge0 -opprB oppr_ge0 slope_change //.
+  rewrite mulr_ge0_le0 ?subr_ge0 //; first exact: le_trans zu.
+  rewrite subr_le0; apply: le_trans (ltW fall).
+  rewrite ler_wpM2l ?(ltW y0) // lef_pV2 ?posrE ?mulr_gt0 // mulrC ler_wpM2l ?(ltW x0) //.
+  by apply: le_trans tz zu.
+move=> h; have := ler_wpM2r (_ : 0 <= z - t) h; rewrite subr_ge0 => /(_ tz).
+have [p|p] := leP (slope y s c t) 0 => k; first by apply: line; move: fx; lra.
+apply/orP; left; have := mulr_ge0 (ltW p) (ltW t0); move: fx k; lra.
+Qed.
+
+(* at y = 0 the divergence is z, and g is concave *)
+Lemma least_over0 s c b z : 0 <= s -> 0 < b -> 0 <= z -> z <= b ->
+  Num.min (above 0 s c b) (above 0 s c 0) <= above 0 s c z.
+Proof.
+move=> s0 b0 z0 zb; rewrite ge_min.
+set A := above 0 s c b; set B := above 0 s c 0; set G := above 0 s c z.
+have e : b * G = z * A + (b - z) * B + s / 2 * z * (b - z) * b.
+  by rewrite /A /B /G /above /kullback_leibler; field.
+have pos : 0 <= s / 2 * z * (b - z) * b by rewrite !mulr_ge0 ?subr_ge0 ?(ltW b0) //; lra.
+apply/orP; have [|AB] := leP A G; [by left|right]; have [//|BG] := leP B G.
+have := ler_wpM2l z0 (ltW AB); have : 0 <= b - z by rewrite subr_ge0.
+move=> bz; have := ler_wpM2l bz (ltW BG) => h1 h2.
+have [zp|zn] := ltP 0 z; first by have := ltr_pM2l zp G A; rewrite AB; lra.
+have zz : z = 0 by lra.
+by move: BG; rewrite /B /G zz ltxx.
 Qed.
 
 Lemma row_step n (y z : 'I_n -> R) (r := \sum_j y j) (s := \sum_j z j) :
@@ -338,27 +406,27 @@ End Family.
 
 
 (* `squares_below`: f over sums of r slices whose coordinates are in the cones P i and Q j; b is the
-   smaller of the row's and the column's sum, or an entry of "most"; least squares with the weights
-   c are at least `low` *)
+   smaller of the row's and the column's sum, a little more, or an entry of "most"; up to b the
+   divergence is at least a square about c and the constant g; all squares are at least `low` *)
 Theorem counts_bound m n r (P : 'I_m -> R -> Prop) (Q : 'I_n -> R -> Prop)
-  (Y b c : 'M[R]_(m, n)) (low upper : R) :
+  (Y b s c g : 'M[R]_(m, n)) (e low upper : R) :
   (forall i (a x : R), 0 <= a -> P i x -> P i (a * x)) ->
   (forall j (a x : R), 0 <= a -> Q j x -> Q j (a * x)) ->
-  (forall i j, 0 <= Y i j) ->
-  (forall i j, Num.min (row_sum Y i) (row_sum Y^T j) <= b i j \/
+  (forall i j, 0 <= Y i j) -> 0 < e ->
+  (forall i j, (1 + e) * Num.min (row_sum Y i) (row_sum Y^T j) <= b i j \/
     [/\ 0 < b i j, Y i j <= b i j & upper <= kullback_leibler (b i j) (Y i j)]) ->
-  (forall i j, 0 <= c i j /\ c i j * (Y i j + 2 * b i j) <= 3) ->
+  (forall i j z, 0 <= z -> (0 < Y i j -> 0 < z) -> z <= b i j ->
+    s i j / 2 * (c i j - z) ^+ 2 + g i j <= kullback_leibler z (Y i j)) ->
   (forall (U : 'M[R]_(m, r)) (V : 'M[R]_(n, r)),
     (forall i k, P i (U i k)) -> (forall j k, Q j (V j k)) ->
-    low <= \sum_i \sum_j c i j / 2 * (Y i j - (U *m V^T) i j) ^+ 2) ->
+    low <= \sum_i \sum_j s i j / 2 * (c i j - (U *m V^T) i j) ^+ 2) ->
   forall (U : 'M[R]_(m, r)) (V : 'M[R]_(n, r)),
     (forall i k, P i (U i k)) -> (forall j k, Q j (V j k)) -> in_domain Y (U *m V^T) ->
-  Num.min low upper <= divergence Y (U *m V^T).
+  Num.min (low + \sum_i \sum_j g i j) upper <= divergence Y (U *m V^T).
 Proof.
-move=> hP hQ Y0 hb hc hlow U V PU QV dom.
+move=> hP hQ Y0 e0 hb hs hlow U V PU QV dom.
 rewrite ge_min; apply/orP; have [|small] := leP upper (divergence Y (U *m V^T)); first by right.
-left; rewrite leNgt; apply/negP => wrong; set f := divergence _ _ in small wrong *.
-pose S (Z : 'M[R]_(m, n)) := exists (U' : 'M[R]_(m, r)) (V' : 'M[R]_(n, r)),
+left; pose S (Z : 'M[R]_(m, n)) := exists (U' : 'M[R]_(m, r)) (V' : 'M[R]_(n, r)),
   [/\ forall i k, P i (U' i k), forall j k, Q j (V' j k) & Z = U' *m V'^T].
 have rows_in t Z : (forall i, 0 <= t i) -> S Z -> S (scale_rows t Z).
   move=> t0 [U' [V' [PU' QV' ->]]]; exists (scale_rows t U'), V'; split=> // [i k|].
@@ -368,28 +436,14 @@ have columns_in t Z : (forall j, 0 <= t j) -> S Z -> S (scale_rows t Z^T)^T.
   move=> t0 [U' [V' [PU' QV' ->]]]; exists U', (scale_rows t V'); split=> // [j k|].
     by rewrite mxE; apply: hQ.
   apply/matrixP => i j; rewrite !mxE mulr_sumr; apply: eq_bigr => k _; rewrite !mxE; ring.
-have f0 : 0 <= f.
-  rewrite sumr_ge0 // => i _; rewrite sumr_ge0 // => j _.
-  by have [] := dom i j; apply: divergence_ge0.
-have [e e0 ef] : exists2 e : R, 0 < e & e * f <= (low - f) / 2.
-  exists ((low - f) / (2 * (f + 1))); first by rewrite divr_gt0 ?subr_gt0 // mulr_gt0 //; lra.
-  rewrite mulrAC ler_pdivrMr; last by rewrite mulr_gt0 //; lra.
-  have : 0 < low - f by rewrite subr_gt0.
-  lra.
 have [Z' [[U' [V' [PU' QV' eZ]]] dom' le' near]] := mended Y0 rows_in columns_in e0
   (ex_intro _ U (ex_intro _ V (And3 PU QV erefl)) : S (U *m V^T)) dom.
-have : low <= (1 + e) * f.
-  apply: le_trans (hlow U' V' PU' QV') _; rewrite -eZ.
-  apply: le_trans (_ : (1 + e) * divergence Y Z' <= _); last by rewrite ler_wpM2l //; lra.
-  rewrite mulr_sumr; apply: ler_sum => i _; rewrite mulr_sumr; apply: ler_sum => j _.
-  have [z0 yz] := dom' i j; have [c0 cb] := hc i j.
-  apply: (weighted_squares (Y0 i j) z0 yz e0 _ c0 cb).
-  case: (hb i j) => [least|[b0 yb far]].
-    by apply: le_trans (near i j) _; rewrite ler_wpM2l // addr_ge0 // ltW.
-  apply: le_trans (_ : b i j <= _); last by rewrite ler_peMl ?(ltW b0) // lerDl ltW.
-  apply: far_entry (Y0 i j) yb b0 far _; apply: le_lt_trans small.
-  by apply: le_trans le'; apply: entry_le.
-lra.
+apply: le_trans (le'); apply: le_trans (lerD (hlow U' V' PU' QV') (lexx _)) _.
+rewrite -eZ -big_split /=; apply: ler_sum => i _; rewrite -big_split /=; apply: ler_sum => j _.
+have [z0 yz] := dom' i j; apply: hs => //.
+case: (hb i j) => [least|[b0 yb far]]; first exact: le_trans (near i j) least.
+apply: far_entry (Y0 i j) yb b0 far _; apply: le_lt_trans small.
+by apply: le_trans le'; apply: entry_le.
 Qed.
 
 End Sums.

@@ -8,7 +8,6 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from scipy import optimize
 from scipy.special import kl_div
 
 from certify import Problem
@@ -21,10 +20,11 @@ from certify.kernel.arrays import Array, Arrays
 from certify.kernel.budget import Budget
 from certify.kernel.errors import RejectedError
 from certify.kernel.exact import Exact
-from certify.kernel.metered import Metered
+from certify.kernel.losses import likelihoods as losses
 from certify.kernel.patterns import Pattern
 from certify.kernel.rules import fixed_rank
-from certify.kernel.rules.counts import LARGEST, squares_below, under
+from certify.kernel.rules.counts import MORE, Entry, divergences, least_over
+from certify.kernel.rules.counts import reach as reach_of
 from certify.kernel.rules.fixed_rank import float_under
 from certify.kernel.rules.ky_fan import Excess
 from certify.kernel.rules.polar import polar_bound
@@ -38,7 +38,7 @@ from certify.pipeline.certificate.file import ask
 from certify.polar.methods.spectral import of_matrix
 from certify.polar.proved import as_kernel_array, kernel_pair, split
 from certify.search.dual.own_size import fan, fan_definite, fans, unfoldings
-from certify.search.dual.weighted_blocks import product_below
+from certify.search.dual.own_size_counts import Below, reach
 
 TIERS = {"exact": Exact, "flint": Flint, "rounded": Rounded}
 each_tier = pytest.mark.parametrize("tier", TIERS)
@@ -617,26 +617,21 @@ def test_a_symmetric_slice_has_rank_one(tier):
 COUNTS = np.array([[5.0, 0.0, 1.0], [1.0, 4.0, 0.0], [0.0, 1.0, 3.0]])
 
 
-def counted(Y=COUNTS, r=1, most=None, atom=NONNEGATIVE, **changes):
-    """Return the question of counts, and the evidence of one block of the weights below them."""
-    sums = np.minimum.outer(Y.sum(axis=1), Y.sum(axis=0))
-    reach = sums if most is None else np.where(most > 0, np.minimum(most, sums), sums)
-    c = 3 / (Y + 2 * reach) * (1 - 2.0**-30)
-    a, b, rest = product_below(c)
-    G = np.zeros_like(Y)
-    text, held = split(fan(np.outer(a, b) * Y, r)[0])
-    held = {f"{k}0": x for k, x in held.items()}
-    held |= arrays(left0=a, right0=b, rest0=rest.reshape(-1), G0=G.reshape(-1))
-    for name, n in zip(("rows0", "cols0"), Y.shape, strict=True):
-        held[name] = Array((n,), array("q", range(n)))
-    if most is not None:
-        held |= arrays(most=most.reshape(-1))
-    lam, offsets = changes.pop("lam", 0.0), changes.pop("offsets", ())
-    problem = Problem(KullbackLeibler(Y, **changes), atom, lam, offsets)
+def counted(Y=COUNTS, r=1, upper=None, atom=NONNEGATIVE, **changes):
+    """Return the question of counts, and the evidence of one block of the squares below them."""
+    problem = Problem(KullbackLeibler(Y, **changes.pop("loss", {})), atom, **{"lam": 0.0} | changes)
     shapes = problem.atom.shapes(problem.loss.dims)
     factors = tuple(np.full((*s, r), (Y.mean() / r) ** 0.5) for s in shapes)
-    q = [np.zeros(o.shape(problem.loss.observed)) for o in offsets]
+    q = [np.zeros(o.shape(problem.loss.observed)) for o in problem.offsets]
     said = ask(problem, factors, q or None, rtol=1e-6, atol=0.0, own_size=True)
+    high = kl_div(Y, np.full_like(Y, Y.mean())).sum() if upper is None else upper
+    most, b = reach(Y, high * (1 + 1e-9))
+    below = Below(Y, b, r, lambda: False)
+    found = below.squares(*below.tangents(Y))
+    text, held = split(found.block)
+    held = {f"{k}0": x for k, x in held.items()} | arrays(**found.arrays, most=most.reshape(-1))
+    for name, n in zip(("rows0", "cols0"), Y.shape, strict=True):
+        held[name] = Array((n,), array("q", range(n)))
     return (said.statement, said.given), {"blocks": [text]}, held
 
 
@@ -650,27 +645,56 @@ def fitted_counts(Y, r, seed):
     return U, V
 
 
-def test_the_divergence_is_above_the_squares():
-    y = np.linspace(0.0, 9.0, 37)[:, None]
-    z = np.geomspace(1e-3, 40.0, 200)[None]
-    assert (kl_div(y, z) >= 1.5 * (z - y) ** 2 / (y + 2 * z) * (1 - 1e-12)).all()
+@pytest.mark.parametrize("seed", range(30))
+def test_the_divergence_is_above_its_square_up_to_the_end(seed):
+    rng = np.random.default_rng(seed)
+    y, s = np.exp(rng.uniform(-5, 5)) * (seed % 5 > 0), np.exp(rng.uniform(-8, 5))
+    c, b = rng.uniform(-500, 500), max(np.exp(rng.uniform(-5, 6)), y)
+    t = rng.uniform() * (y / s) ** 0.5
+    low = float(least_over(entry(y, s, c, t, b)))
+    z = np.linspace(b / 4096 if y else 0.0, b, 4096)
+    far = s / 2 * (c - z) ** 2
+    assert (kl_div(y, z) - far - low >= -1e-12 * (kl_div(y, z) + far + abs(low))).all()
 
 
-def test_the_weights_of_counts_are_those_of_the_largest_fit_of_their_sums():
-    Y = np.array([[5.0, 0.0, 2.0], [1.0, 3.0, 9.0]])
-    (stated, given), _, _ = counted(Y)
-    asked = kernel_statement.question(stated, given, Budget())
-    ar = Metered(Exact(), Budget())
-    weights = squares_below(ar, asked, Arrays({}, "proof"), Fraction(10**9)).weights.data
-    sums = np.minimum(Y.sum(axis=1)[:, None], Y.sum(axis=0)).reshape(-1)
-    for y, b, w in zip(Y.reshape(-1), sums, weights, strict=True):
-        z = np.linspace(0.0, b, 999)[1:]
-        assert (kl_div(y, z) >= w / 2 * (z - y) ** 2 * (1 - 1e-12)).all()
-        assert (
-            Fraction(w) * Fraction(y + 2 * b)
-            <= 3
-            <= Fraction(w) * Fraction(y + 2 * b) * (1 + Fraction(1, 2**50))
-        )
+def test_a_square_that_is_steeper_than_the_divergence_at_the_tangent_is_refused():
+    at_end = entry(2.0, 0.5, 1.0, 2.0, 9.0)
+    assert least_over(at_end) < 1
+    with pytest.raises(RejectedError) as error:
+        least_over(entry(2.0, 0.5, 1.0, math.nextafter(2.0, 3.0), 9.0))
+    assert (error.value.where, error.value.code) == ("proof.touch", "curvature")
+
+
+def test_an_entry_reaches_the_smaller_of_its_sums():
+    (stated, held), _, _ = counted()
+    asked = kernel_statement.question(stated, held, Budget())
+    sums = np.minimum.outer(COUNTS.sum(axis=1), COUNTS.sum(axis=0)).reshape(-1)
+    most = np.where(np.arange(9) % 2, 2.5, 0.0)
+    wanted = [min(x, 2.5) if x and k % 2 else x for k, x in enumerate(sums)]
+    assert reach_of(asked, most) == [x if x == 2.5 else Fraction(x) * MORE for x in wanted]
+
+
+def entry(y, s, c, t, b):
+    """Return what `least_over` takes."""
+    Y, loss = Array((1,), array("d", [y])), losses.KullbackLeibler()
+    (at_t,), (at_b,) = (divergences(loss, Y, [x]) for x in (t, b))
+    return Entry(y, s, c, t, at_t, Fraction(b), at_b)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        (2.0, 0.25, 2.0, 2.0, 4.0),  # the least is at the tangent, whose slope is 0
+        (1.0, 0.5, 6.0, 4 - 14**0.5, 9.0),  # at the end
+        (0.0, 0.5, -1.0, 0.0, 2.0),  # without a count: at the start
+        (0.0, 0.5, 1.5, 0.0, 3.0),  # and at the end
+    ],
+)
+def test_the_square_below_an_entry_is_as_high_as_it_can_be(given):
+    y, s, c, _, b = given
+    z = np.linspace(1e-6 if y else 0.0, b, 100_001)
+    least = (kl_div(y, z) - s / 2 * (c - z) ** 2).min()
+    assert least - 1e-6 <= float(least_over(entry(*given))) <= least + 1e-9
 
 
 def test_the_bound_of_counts_is_at_most_the_candidates_value(monkeypatch):
@@ -697,30 +721,101 @@ def test_no_fit_of_counts_is_below_the_bound(tier, seed):
 @each_tier
 def test_an_entry_reaches_as_far_as_the_candidates_value(tier):
     Y = np.array([[40.0, 44.0, 37.0], [45.0, 41.0, 30.0], [36.0, 40.0, 43.0]])
-    plain = prove(*counted(Y)[0], *counted(Y)[1:], TIERS[tier]())
-    high = float(plain.upper) * (1 + 1e-9)  # the candidate is constant
-    most = np.array(
-        [[optimize.brentq(lambda z, y=y: kl_div(y, z) - high, y, 99.0) for y in x] for x in Y]
-    )
-    question, proof, held = counted(Y, most=most)
+    question, proof, held = counted(Y, upper=1e9)
+    assert not any(held["most"].data)
+    plain = prove(*question, proof, held, TIERS[tier]())
+    question, proof, held = counted(Y)
+    most = np.reshape(held["most"].data, (3, 3))
+    assert most.all()
     tight = prove(*question, proof, held, TIERS[tier]())
     assert 1.2 * plain.lower < tight.lower <= tight.upper
-    for wrong, code in (
-        (most * (1 - 2.0**-20), "divergence"),
-        (np.where(most == most[0, 0], -1.0, most), "sign"),
-        (np.where(most == most[0, 0], 2.0**-9, most), "divergence"),  # below y: far on that side
+    for wrong in (
+        most * (1 - 2.0**-20),
+        np.where(most == most[0, 0], 2.0**-9, most),  # below y: far on that side
     ):
         lie = held | arrays(most=wrong.reshape(-1))
-        assert refused(question, proof, lie, tier) == ("proof.most", code)
-    none = held | arrays(most=np.zeros(9))
-    assert prove(*question, proof, held | arrays(most=most.reshape(-1)), TIERS[tier]()).lower > 0
-    assert refused(question, proof, none, tier) == ("proof.rest0", "weights")
+        assert refused(question, proof, lie, tier) == ("proof.most", "divergence")
+    far = prove(*question, proof, held | arrays(most=np.zeros(9)), TIERS[tier]())
+    assert far.lower < tight.lower  # the same squares, as far as the sums reach
+
+
+@pytest.mark.parametrize("tier", ["exact", "rounded"])
+def test_rows_and_columns_without_counts_are_zero(tier):
+    Y = np.array([[5.0, 0.0, 1.0], [0.0, 0.0, 0.0], [2.0, 0.0, 3.0]])
+    question, proof, held = counted(Y)
+    found = prove(*question, proof, held, TIERS[tier]())
+    assert 0 < found.lower <= found.upper
+
+
+LIES = {
+    "a weight of 0": ("curve", 0.0, "sign"),
+    "a weight below 0": ("curve", -1.0, "sign"),
+    "a tangent at 0": ("touch", 0.0, "sign"),
+    "a tangent beyond the curvature": ("touch", 2.0**20, "curvature"),
+    "a reach below 0": ("most", -1.0, "sign"),
+    "no centre": ("centre", None, "missing"),
+}
+
+
+@each_tier
+@pytest.mark.parametrize(("name", "value", "code"), LIES.values(), ids=LIES)
+def test_lies_about_the_squares_below_counts_are_refused(tier, name, value, code):
+    question, proof, held = counted()
+    changed = np.array(held[name].data)
+    lie = {k: x for k, x in held.items() if k != name}
+    if value is not None:
+        changed[0] = value
+        lie |= arrays(**{name: changed})
+    assert refused(question, proof, lie, tier) == (f"proof.{name}", code)
+
+
+@each_tier
+def test_where_nothing_is_counted_no_tangent_counts(tier):
+    question, proof, held = counted()
+    touch = np.where(COUNTS.reshape(-1) > 0, held["touch"].data, 7.0)
+    wanted = prove(*question, proof, held, TIERS[tier]()).lower
+    found = prove(*question, proof, held | arrays(touch=touch), TIERS[tier]())
+    assert found.lower == wanted
+
+
+@each_tier
+def test_a_bound_of_counts_is_not_below_0(tier):
+    question, proof, held = counted()
+    held |= arrays(touch=np.full(9, 5e-324))
+    assert prove(*question, proof, held, TIERS[tier]()).lower == 0
+
+
+@each_tier
+def test_a_heavier_square_than_the_blocks_room_is_needed(tier):
+    question, proof, held = counted()
+    lie = held | arrays(curve=np.array(held["curve"].data) / 2)
+    assert refused(question, proof, lie, tier) == ("proof.rest0", "weights")
+
+
+@each_tier
+@pytest.mark.parametrize("name", ["centre", "touch", "curve"])
+def test_other_squares_below_counts_prove_no_more(tier, name):
+    rng = np.random.default_rng(0)
+    Y = rng.poisson(4.0, (4, 3)).astype(float)
+    question, proof, held = counted(Y)
+    best = min(
+        Problem(KullbackLeibler(Y), NONNEGATIVE, 0.0).objective(fitted_counts(Y, 1, k))
+        for k in range(4)
+    )
+    for scale in (1.01, 1.5, 30.0):
+        moved = held | arrays(**{name: np.array(held[name].data) * scale})
+        try:
+            found = prove(*question, proof, moved, TIERS[tier]())
+        except RejectedError as error:
+            assert error.where == "proof.touch"  # noqa: PT017  the other outcome is a bound
+            continue
+        assert found.lower <= best
 
 
 SCOPE = {
     "a penalty": ({"lam": 0.5}, "statement.lam", "scope"),
-    "weights": ({"weights": np.full((3, 3), 2.0)}, "proof.blocks", "wrong_rule"),
-    "a hole": ({"mask": np.eye(3) < 1}, "proof.blocks", "wrong_rule"),
+    "weights": ({"loss": {"weights": np.full((3, 3), 2.0)}}, "proof.blocks", "wrong_rule"),
+    "a hole": ({"loss": {"mask": np.eye(3) < 1}}, "proof.blocks", "wrong_rule"),
     "an offset": ({"offsets": (ColumnIntercept(),)}, "statement.offsets", "scope"),
     "one factor": ({"atom": Symmetric("l2+")}, "statement.atom", "scope"),
     "a tensor of two modes": ({"atom": CP(("l2+", "l2+"))}, "statement.atom", "scope"),
@@ -731,15 +826,6 @@ SCOPE = {
 def test_other_questions_of_counts_have_no_such_bound(change, where, code):
     question, proof, held = counted(**change)
     assert refused(question, proof, held) == (where, code)
-
-
-@pytest.mark.parametrize(
-    "weight", [Fraction(1, 3), Fraction(2, 3), Fraction(1, 2), Fraction(2**400)]
-)
-def test_a_weight_below_counts_is_a_float_no_larger(weight):
-    found = under(weight)
-    assert 0 < Fraction(found) <= weight
-    assert found == LARGEST or Fraction(math.nextafter(found, math.inf)) > weight
 
 
 # --- sums of x x^T -------------------------------------------------------------------------

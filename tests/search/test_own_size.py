@@ -17,7 +17,7 @@ from certify.offsets import ColumnIntercept, Sparse
 from certify.pipeline.own_size import bound
 from certify.polar.ascent.contract import unfold
 from certify.search.candidate import evaluate
-from certify.search.dual import own_size
+from certify.search.dual import own_size, own_size_counts
 from certify.search.dual.own_size_ascent import (
     DEFINITE,
     ascend,
@@ -226,19 +226,55 @@ def test_sparse_components_of_digits():
 # --- counts --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("r", "verdict"), [(1, "UNDECIDED"), (2, "REFUTED")])
-def test_a_fit_of_counts_has_a_bracket(r, verdict):
-    rng = np.random.default_rng(3)
-    Y = rng.poisson(rng.gamma(1.0, 3.0, (10, 2)) @ rng.gamma(1.0, 3.0, (2, 6))).astype(float)
-    model = NMF(r, solver="mu", beta_loss="kullback-leibler", max_iter=2000, random_state=0)
-    factors = model.fit_transform(Y), model.components_.T
-    problem = Problem(KullbackLeibler(Y), RankOne("l2+", "l2+"), 0.0)
+def counts_of(mean, seed=3):
+    """Return counts of a mean of two components, 10 x 6."""
+    rng = np.random.default_rng(seed)
+    return rng.poisson(mean * rng.gamma(1.0, 1.0, (10, 2)) @ rng.gamma(1.0, 1.0, (2, 6))) * 1.0
+
+
+def fit_counts(Y, r, sweeps=2000):
+    model = NMF(r, solver="mu", beta_loss="kullback-leibler", max_iter=sweeps, tol=0.0)
+    return model.set_params(random_state=0).fit_transform(Y), model.components_.T
+
+
+@pytest.mark.parametrize(("r", "sweeps", "verdict"), [(1, 200, "UNDECIDED"), (2, 5, "REFUTED")])
+def test_a_fit_of_counts_has_a_bracket(r, sweeps, verdict):
+    Y = counts_of(9.0)
+    problem, factors = (
+        Problem(KullbackLeibler(Y), RankOne("l2+", "l2+"), 0.0),
+        fit_counts(Y, r, sweeps),
+    )
     result = check(problem, factors)
     assert result.verdict.name == verdict
     for tier in ("exact", "rounded"):
         found = verify(result.certificate, problem, factors, tier=tier)
         assert found.rules[-1] == "counts"
-        assert 0.1 * result.upper < found.lower <= result.upper
+        least = problem.objective(result.better or factors)
+        assert 0.6 * least < found.lower <= least
+
+
+@pytest.mark.parametrize("scale", [1.0, 2.0**300, 2.0**-300])
+def test_a_fit_of_many_counts_is_the_best_of_its_size(scale):
+    Y = counts_of(200.0) + 1
+    U, V = fit_counts(Y, 2)
+    problem = Problem(KullbackLeibler(scale * Y), RankOne("l2+", "l2+"), 0.0)
+    result = check(problem, (scale * U, V), rtol=1e-5)
+    assert result.verdict.name == "CERTIFIED"
+    assert verify(result.certificate, problem, (scale * U, V), rtol=1e-5).rules[-1] == "counts"
+    if scale == 1:
+        assert check(problem, (1.01 * U, V), rtol=1e-5).verdict.name == "REFUTED"
+
+
+def test_the_bound_below_counts_is_what_the_kernel_proves():
+    Y = counts_of(9.0)
+    Y[3], Y[:, 2] = 0.0, 0.0
+    problem, factors = Problem(KullbackLeibler(Y), RankOne("l2+", "l2+"), 0.0), fit_counts(Y, 1)
+    start = evaluate(problem, factors)
+    run = Run(problem, start, 1e-6, Clock(), 0, given=True)
+    found = own_size_counts.propose(run, start.value)
+    lower = float(check(problem, factors).lower)
+    assert 0.4 * start.value < lower < start.value
+    assert found.value == pytest.approx(lower, rel=1e-6)
 
 
 @pytest.mark.thorough

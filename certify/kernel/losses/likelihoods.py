@@ -128,8 +128,15 @@ class KullbackLeibler(Loss):
         return all(v >= 0 for v in y)
 
     def value(self, z: Spans, y: Grains, c: Grains) -> Enclosure:
-        """Enclose sum c (z - y + y (ln y - ln z)); ln b <= ln a + (b - a) / a."""
-        (los, his, exp), y = common_grid(z, y)
+        """Enclose sum c (z - y + y (ln y - ln z))."""
+        z, y = common_grid(z, y)
+        ends = self.ends(z, y)
+        weighted = ((k * low, k * high) for (low, high), k in zip(ends, c.ints, strict=True))
+        return enclosed_sum(weighted, z.exp + c.exp - FINE)
+
+    def ends(self, z: Spans, y: Grains) -> list[Ends]:
+        """Enclose each h, in units of 2**(exp - FINE), on one grid; ln b <= ln a + (b - a) / a."""
+        los, his, exp = z
         kinds, ends = [v for v in set(y.ints) if v], []
         known = dict(zip(kinds, self.by.logs(kinds, exp), strict=True))
         least = min(
@@ -137,15 +144,15 @@ class KullbackLeibler(Loss):
         )
         demand(least > 0, "fitted", "domain", f"{shown(least * power(exp))} or less")
         logs = iter(self.by.logs([lo for lo, v in zip(los, y.ints, strict=True) if v], exp))
-        for lo, hi, v, k in zip(los, his, y.ints, c.ints, strict=True):
+        for lo, hi, v in zip(los, his, y.ints, strict=True):
             low, high = (lo - v) << FINE, (hi - v) << FINE
             if v:
                 ours, theirs = known[v], next(logs)
                 wide = -((lo - hi << FINE) // lo)
                 low += v * (ours[0] - theirs[1] - wide)
                 high += v * (ours[1] - theirs[0])
-            ends.append((k * low, k * high))
-        return enclosed_sum(ends, exp + c.exp - FINE)
+            ends.append((low, high))
+        return ends
 
     def inside(self, w: Sequence[int], y: Grains, c: Sequence[int]) -> bool:
         """Whether w >= -c, and w > -c where y > 0."""

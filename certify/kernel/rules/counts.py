@@ -1,79 +1,118 @@
 """Least squares below the Kullback-Leibler divergence, for a bound at a fixed size."""
 
-import math
-from array import array
+from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
+from typing import NamedTuple
 
 from ..arithmetic import Arithmetic, H
 from ..arrays import Array, Arrays, dyadic
 from ..budget import FRACTION
 from ..errors import demand
-from ..losses.base import Grains, Spans
+from ..exp_log import FINE
+from ..losses.base import Grains, Spans, common_grid
+from ..losses.likelihoods import KullbackLeibler
 from ..losses.piecewise import Squared
 from ..scalars import power
 from ..spaces import Pair
 from ..statement import Question
 
-LARGEST = 2.0**300  # weight
+MORE = 1 + Fraction(1, 2**30)  # times a sum of Y is not below any sum of Z
+WORK = 192 * FRACTION  # units of an entry: four logarithms and its squares
 
 
-def squares_below(ar: Arithmetic[H], problem: Question, given: Arrays, upper: Fraction) -> Question:
-    """Return least squares with weights: at most r slices have f >= upper, or f >= its infimum.
+def squares_below(
+    ar: Arithmetic[H], problem: Question, loss: KullbackLeibler, given: Arrays, upper: Fraction
+) -> tuple[Question, Fraction]:
+    """Return least squares and g: f is at least their infimum over at most r slices + g, or upper.
 
-    At lam = 0, for all entries of a matrix.  With row sums R and column sums C of Y, weights
-    c = 3 / (y + 2 b), b = min(R_i, C_j), do, rounded down.  "most" has other b for entries where
-    it is positive: at least y, and with a divergence of at least `upper` from it.
+    At lam = 0, for all entries of a matrix.  With row sums R and column sums C of Y let
+    b = (1 + e) min(R_i, C_j), e = 2**-30, or "most" where it is positive and smaller: at least y,
+    and with a divergence of at least `upper` from it.  On [0, b] the divergence is at least
+    s/2 (c - z)^2 + g_ij, s = "curve" > 0, c = "centre", by `least_over` with t = "touch".
 
     A row of U times t >= 0 is allowed, and of all t the loss is least where the row of Z has the
     sum R_i; columns likewise.  Doing both in turn never raises the loss, which is at least 0, and
     a step lowers it by the divergence of the sums that it mends; so those tend to R and C
-    together, and every value is at least that of some Z with z_ij <= (1 + e) b_ij, for every
-    e > 0.  There, since ln(1 + x) <= x (6 + x) / (6 + 4x) for x = z/y - 1,
-
-        z - y ln(z/y) - y >= 3 (z - y)^2 / (2 (y + 2z)) >= c / (2 (1 + e)) (z - y)^2
-
-    (the difference has the derivative -4x^3 / ((1 + x)(6 + 4x)^2); at y = 0 it is z >= 3z/4).
-    Where f < upper every entry's divergence is, and it rises from y on: z <= b too.  Where R_i
-    or C_j is 0, so are y and z, and any weight does.
+    together, and every value is at least that of some Z with z_ij <= (1 + e) min(R_i, C_j), for
+    every e > 0.  Where f < upper every entry's divergence is, and it rises from y on: z <= "most".
     """
     at, whole = problem.at, isinstance(problem.pair, Pair) and not problem.pair.symmetric
     demand(problem.lam == 0, "statement.lam", "scope", "row sums are not kept beside a penalty")
     demand(whole, "statement.atom", "scope", "two factors of a matrix")
     demand(at.rows is None and problem.weights is None, "proof.blocks", "wrong_rule", "not plain")
     demand(not problem.offsets, "statement.offsets", "scope", "row sums beside offsets")
-    ar.budget.spend(4 * FRACTION * at.size, "weights below counts")
+    ar.budget.spend(WORK * at.size, "squares below counts")
+    size = (at.size,)
+    curve, centre, touch = (given.get(name, size) for name in ("curve", "centre", "touch"))
+    demand(min(curve.data) > 0, "proof.curve", "sign", min(curve.data))
+    ys = problem.Y.data
+    t = [x if y else 0.0 for x, y in zip(touch.data, ys, strict=True)]
+    least = min((x for x, y in zip(t, ys, strict=True) if y), default=1.0)
+    demand(least > 0, "proof.touch", "sign", least)
+    most = given.get("most", size).data
+    b = reach(problem, most)
+    at_t, at_b = (divergences(loss, problem.Y, x) for x in (t, b))
+    for x, y, limit, far in zip(most, ys, b, at_b, strict=True):
+        reached = limit != x or (x >= y and far >= upper)
+        demand(not x or reached, "proof.most", "divergence", x)
+    entries = map(Entry, ys, curve.data, centre.data, t, at_t, b, at_b)
+    unit = power(min(dyadic(ys)[1], 0) - FINE)
+    low = unit * sum(least_over(x) // unit for x in entries)
+    return replace(problem, loss=Squared(), Y=centre, weights=curve), low
+
+
+def reach(problem: Question, most: Sequence[float]) -> list[Fraction]:
+    """Return b of each entry: "most", or about the smaller of the sums of its row and column."""
+    demand(min(most) >= 0, "proof.most", "sign", min(most))
+    at = problem.at
     ints, e = dyadic(problem.Y.data)
-    rows = [sum(ints[i * at.n : i * at.n + at.n]) for i in range(at.m)]
-    cols = [sum(ints[j :: at.n]) for j in range(at.n)]
-    unit, limits = power(e), reaches(problem, given, upper)
-    most = (min(rows[k // at.n], cols[k % at.n]) * unit for k in range(at.size))
-    least = (b if x is None else min(b, x) for b, x in zip(most, limits, strict=True))
-    whole_weights = (y * unit + 2 * b for y, b in zip(ints, least, strict=True))
-    weights = (under(3 / x) if x else 1.0 for x in whole_weights)
-    return replace(problem, loss=Squared(), weights=Array((at.size,), array("d", weights)))
+    unit = power(e) * MORE
+    rows = [sum(ints[i * at.n : i * at.n + at.n]) * unit for i in range(at.m)]
+    cols = [sum(ints[j :: at.n]) * unit for j in range(at.n)]
+    sums = (min(rows[k // at.n], cols[k % at.n]) for k in range(at.size))
+    return [min(b, Fraction(x)) if x else b for b, x in zip(sums, most, strict=True)]
 
 
-def reaches(problem: Question, given: Arrays, upper: Fraction) -> list[Fraction | None]:
-    """Read "most": a bound of each entry of Z whose divergence is below `upper`, or None."""
-    size = problem.at.size
-    if "most" not in given.arrays:
-        return [None] * size
-    out: list[Fraction | None] = []
-    for b, y in zip(given.get("most", (size,)).data, problem.Y.data, strict=True):
-        demand(b >= 0, "proof.most", "sign", b)
-        if b == 0:
-            out.append(None)
-            continue
-        (one,), e = dyadic(array("d", (b,)))
-        at, count = Spans((one,), (one,), e), Grains(*dyadic(array("d", (y,))))
-        far = b >= y and problem.loss.value(at, count, Grains((1,), 0)).lo >= upper
-        demand(far, "proof.most", "divergence", b)
-        out.append(Fraction(b))
-    return out
+def divergences(
+    loss: KullbackLeibler, Y: Array, points: Sequence[float] | Sequence[Fraction]
+) -> list[Fraction]:
+    """Return a lower bound of the divergence of each point from its entry of Y."""
+    ints, e = dyadic(points)
+    z, y = common_grid(Spans(ints, ints, e), Grains(*dyadic(Y.data)))
+    unit = power(z.exp - FINE)
+    return [low * unit for low, _ in loss.ends(z, y)]
 
 
-def under(c: Fraction) -> float:
-    """Return a float at most c > 0, nearly as large, and not beyond what sums of squares hold."""
-    x = float(min(c, Fraction(LARGEST)))
-    return x if Fraction(x) <= c else math.nextafter(x, 0.0)
+class Entry(NamedTuple):
+    """Of Y, with s/2 (c - z)^2, where they touch, b, and lower bounds of the divergence there."""
+
+    y: float
+    s: float
+    c: float
+    t: float
+    at_t: Fraction
+    b: Fraction
+    at_b: Fraction
+
+
+def least_over(entry: Entry) -> Fraction:
+    """Bound g(z) = h(z) - s/2 (c - z)^2 over 0 <= z <= b from below, h the divergence from y.
+
+    With p = g'(t) = 1 - y/t - s (t - c), where s t^2 <= y:
+
+        g(z) >= min { g(b), g(t) - p t, g(t) + p (b - t) };  at y = 0, min { g(b), g(0) }.
+
+    As g'(z) - g'(x) = (z - x) (y / (x z) - s), g' rises until s z^2 = y and falls from there, so
+    g(z) is at least the tangent's value g(t) + p (z - t) for z < t.  For z > t, g(z) > g(b) is
+    done, and else g' > 0 at some u >= z, so that g' >= min(p, 0) on [t, u].  At y = 0, h = z and g
+    is concave.
+    """
+    y, s, c, t = map(Fraction, entry[:4])
+    b, here = entry.b, entry.at_t - s / 2 * (c - t) ** 2
+    end = entry.at_b - s / 2 * (c - b) ** 2
+    if not y:
+        return min(end, here)
+    demand(s * t * t <= y, "proof.touch", "curvature", entry.t)
+    p = 1 - y / t - s * (t - c)
+    return min(end, here - p * t, here + p * (b - t))

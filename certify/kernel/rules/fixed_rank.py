@@ -31,16 +31,18 @@ def fixed_rank(
     d(w) with the infimum of H(q) - <w, A q> in it.  e, a lower bound of that infimum, is by
     `ky_fan` or `blocks`, 0 without their witness; d(0) without W.
 
-    The Kullback-Leibler divergence is first replaced by `squares_below`, which is no higher
-    wherever f < upper, the candidate's; so the smaller of the two bounds f.
+    The Kullback-Leibler divergence is first replaced by `squares_below`, squares and a constant
+    that are no higher wherever f < upper, the candidate's; so the smaller of the two bounds f >= 0.
     """
     where = "W" in given.arrays
     has_witness = "blocks" in proof or "ky_fan" in proof or "K" in given.arrays
     if not has_witness:
         return weak_duality(ar, problem, proof, given)
     if isinstance(problem.loss, KullbackLeibler):
-        below = fixed_rank(ar, squares_below(ar, problem, given, upper), proof, given, upper)
-        return Bound(min(below.value, upper), (*below.rules, "counts"))
+        below, low = squares_below(ar, problem, problem.loss, given, upper)
+        bound = fixed_rank(ar, below, proof, given, upper)
+        value = max(min(bound.value + low, upper), Fraction(0))
+        return Bound(value, (*bound.rules, "counts"))
     kind = type(problem.loss).__name__
     demand(isinstance(problem.loss, Squared), "statement.loss", "scope", kind)
     if not where:

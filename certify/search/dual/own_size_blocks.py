@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.special import kl_div
 
 from certify.base.arrays import Array, Ints
-from certify.losses import KullbackLeibler, Squared
+from certify.losses import Squared
 from certify.polar import Proposal
 from certify.polar import eigen as spectra
 from certify.problem import Problem
@@ -27,8 +26,6 @@ from .own_size_ascent import Project, ascend
 from .points import Dual, Run, bound_inside, squared_loss
 from .weighted_blocks import ascend_weighted, product_below
 
-SECTIONS = 60  # of an interval
-ROUNDED = 2.0**-26  # of weights below counts: what three arithmetics may differ by
 LEADING = 8  # blocks of an ascent over all of them together, and of weights beside it
 
 Expired = Callable[[], bool]
@@ -48,36 +45,6 @@ def applies(problem: Problem) -> bool:
     loss, known = problem.loss, {"row", "column", "intercept", "linear"}
     small = isinstance(loss, Squared) and loss.observed.m * loss.observed.n <= ENTRIES
     return small and len(loss.dims) == MATRIX and {o.name for o in problem.offsets} <= known
-
-
-def counts(problem: Problem) -> bool:
-    """Whether `squares_below` knows a bound: the Kullback-Leibler divergence of a matrix alone."""
-    loss = problem.loss
-    plain = isinstance(loss, KullbackLeibler) and loss.observed.full and loss.scale is None
-    small = loss.observed.m * loss.observed.n <= ENTRIES
-    pair = problem.atom.family == "pairs" and problem.lam == 0 and not problem.offsets
-    return plain and small and pair
-
-
-def squares_below(problem: Problem, upper: float) -> tuple[Problem, Array]:
-    """Return least squares whose infimum is no higher than any f < upper, and the witness.
-
-    The best Z has the row and column sums of Y, and each entry's divergence is below `upper`: so
-    z <= b, and there the divergence is at least 3/2 (z - y)^2 / (y + 2b): the kernel's
-    `fixed_rank`.
-    """
-    Y = np.asarray(problem.loss.arrays()["Y"]).reshape(problem.loss.dims)
-    goal = upper * (1 + ROUNDED)
-    low, high = Y, Y + goal + np.sqrt(2 * goal * (goal + Y))
-    for _ in range(SECTIONS):
-        b = 0.5 * (low + high)
-        near = kl_div(Y, b) < goal
-        low, high = np.where(near, b, low), np.where(near, high, b)
-    sums = np.minimum.outer(Y.sum(axis=1), Y.sum(axis=0))
-    most = Y + 2 * np.minimum(high, sums)
-    weights = np.where(most > 0, 3 / np.where(most > 0, most, 1.0), 1.0) * (1 - ROUNDED)
-    witness = np.where(high < sums, high, 0.0)
-    return Problem(Squared(Y, weights=weights), problem.atom, 0.0), witness
 
 
 def propose(run: Run, known: Dual | None = None) -> Blocks:
