@@ -28,8 +28,8 @@ from certify.pipeline.certificate.checked import VARIABLE
 from certify.pipeline.certificate.file import Certificate
 from tests.golden import HERE, names
 from tests.paper_checks.checker_cases import (
+    BUILT,
     COVERED,
-    MARKS,
     OUTSIDE,
     REJECTED,
     STATUS,
@@ -40,7 +40,7 @@ from tests.paper_checks.checker_cases import (
     lies,
 )
 
-pytestmark = MARKS
+pytestmark = [pytest.mark.thorough, BUILT]
 
 
 @pytest.mark.parametrize("name", names())

@@ -26,9 +26,9 @@ from certify.pipeline.certificate.file import as_numpy
 from tests.kernel.test_cones import drawn as drawn_codes
 from tests.kernel_cases import as_tree
 from tests.paper_checks.checker_cases import (
+    BUILT,
     FREE,
     HALF,
-    MARKS,
     MINUS,
     MORE,
     ONE,
@@ -49,7 +49,7 @@ from tests.paper_checks.checker_cases import (
     with_array,
 )
 
-pytestmark = MARKS
+pytestmark = [pytest.mark.thorough, BUILT]
 
 
 def test_classes_of_a_hidden_layer_with_weights_and_biases_are_covered(binary, tmp_path):

@@ -9,9 +9,9 @@ import pytest
 from certify.pipeline.certificate.checked import CLOSED
 from paper_checks._formal import AXIOM
 from paper_checks._statements import FORMAL
-from tests.paper_checks.checker_cases import FOLDER, LIMIT, MARKS
+from tests.paper_checks.checker_cases import BUILT, FOLDER, LIMIT
 
-pytestmark = MARKS
+pytestmark = [pytest.mark.thorough, BUILT]
 
 DEPENDENTS = {"Statement.v": ("Statement", "Rule", "Proof"), "Checker.v": ("Checker", "Proof")}
 

@@ -36,10 +36,10 @@ from tests.golden import HERE
 from tests.kernel.test_cones import drawn as drawn_codes
 from tests.kernel_cases import as_tree
 from tests.paper_checks.checker_cases import (
+    BUILT,
     FREE,
     HALF,
     LINE,
-    MARKS,
     MINUS,
     MORE,
     ONE,
@@ -60,7 +60,7 @@ from tests.paper_checks.checker_cases import (
     with_array,
 )
 
-pytestmark = MARKS
+pytestmark = [pytest.mark.thorough, BUILT]
 
 LOSSES = {  # of data, which some take the sign of, with a penalty
     "huber": (lambda y: Huber(y, delta=0.5), 0.4, [("delta", "0x0.0p+0")]),
