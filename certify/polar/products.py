@@ -9,7 +9,7 @@ from time import monotonic
 import numpy as np
 
 from .ascent.products import attain
-from .branching.powers import CUBIC, few_powers, power_proposal
+from .branching.powers import few_powers, power_proposal
 from .branching.products import branch
 from .methods._slices import axis_of, largest_slice, matrix, sliced_symmetric
 from .methods.corners import kept_axis, largest_corner
@@ -80,11 +80,13 @@ def relaxation_bound(query: ProductQuery) -> Proposal:
     if tight is None or refuted:
         return best
     tries = [best, *deeper(*tight, best.upper, goal)]
-    late = few_powers(query, CUBIC) and not few_powers(query)
-    if late and min(p.upper for p in tries) > goal * (1 + NEAR):
-        tries.append(power_proposal(replace(query, deadline=part_of_time(query, CONES)), goal))
-    if min(p.upper for p in tries) > goal * (1 + NEAR):
-        tries += bound_by_cases(*tight, goal)
+    late = few_powers(query, late=True) and not few_powers(query)
+    cases_first = query.gauges[0].cubic  # of linf cases are the better ones in little time
+    for by_cones in (not cases_first, cases_first) if late else (False,):
+        if min(p.upper for p in tries) <= goal * (1 + NEAR):
+            break
+        in_time = replace(query, deadline=part_of_time(query, CONES))
+        tries += [power_proposal(in_time, goal)] if by_cones else bound_by_cases(*tight, goal)
     return min(tries, key=lambda p: p.upper)
 
 

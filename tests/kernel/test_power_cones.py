@@ -179,8 +179,8 @@ def test_cones_of_l2_with_a_sign_close_what_relaxations_leave():
         ("l1", 8, 3, True),
         ("l1", 9, 3, False),
         ("l1", 8, 5, False),
-        ("linf-", 6, 3, True),
-        ("linf", 7, 3, False),
+        ("linf-", 4, 3, True),
+        ("linf", 5, 3, False),
         ("l2+", 4, 3, True),
         ("l2+", 5, 3, False),
         ("l2", 3, 3, False),
@@ -190,22 +190,46 @@ def test_cones_come_first_where_they_are_few(key, d, order, few):
     assert few_powers(ProductQuery(np.zeros((d,) * order), (gauge(key),) * order, True)) is few
 
 
-def test_time_and_room_are_shared_among_orthants(monkeypatch):
-    """Each of the eight has an equal part of what is left when it begins."""
-    met = []
+@pytest.mark.parametrize(
+    ("key", "d", "few"), [("l2-", 6, True), ("l2+", 7, False), ("linf", 6, True), ("l1", 9, False)]
+)
+def test_cones_come_late_where_relaxations_leave_something(key, d, few):
+    query = ProductQuery(np.zeros((d, d, d)), (gauge(key),) * 3, True)
+    assert few_powers(query, late=True) is few
 
-    def grow(cones, _aims, expired, *, most, gaps):
+
+def grown(monkeypatch, uppers, left=0.0, **allowed):
+    """Propose by trees with these bounds; return the bound, and the aim and room of each tree."""
+    met, out = [], iter(uppers)
+
+    def grow(_cones, aims, _expired, *, most, gaps):
         assert gaps[-1] < 2.0**-30
-        met.append((expired.__self__.time_left(), float(cones.tensor.max()), most))
-        return Grown(
-            roots=1, count=100, upper=1.0, code=np.zeros(1, dtype=int), first=np.zeros(1, dtype=int)
-        )
+        met.append((aims[0], most))
+        made = Grown(roots=1, count=100, upper=next(out), left=left)
+        made.code, made.first = np.zeros(1, dtype=int), np.zeros(1, dtype=int)
+        return made
 
     monkeypatch.setattr("certify.polar.branching.powers.grow_codes", grow)
-    monkeypatch.setattr("certify.polar.branching.powers.ALL", 1000)
-    T = np.random.default_rng(0).standard_normal((3, 3, 3))
-    query = ProductQuery(T, (gauge("l1"),) * 3, True, deadline=monotonic() + 800.0)
-    assert power_proposal(query, 0.0).upper >= 1.0
-    assert [round(left / 100.0) for left, *_ in met] == [1, 1, 1, 2, 2, 3, 4, 8]
-    assert [top for _, top, _ in met] == sorted(top for _, top, _ in met)
-    assert [most for *_, most in met] == [(1000 - 100 * k) // (8 - k) for k in range(8)]
+    T = np.random.default_rng(0).standard_normal((2, 2, 2))
+    query = ProductQuery(T, (gauge("l1+"),) * 3, True, **allowed)
+    return power_proposal(query, 1.0).upper, met
+
+
+def test_trees_for_larger_bounds_come_first(monkeypatch):
+    upper, met = grown(monkeypatch, [1.4, 1.1, 1.02, 1.003, 1.0001, 1.0])
+    assert [aim for aim, _ in met] == [1.5, 1.125, 1 + 2.0**-5, 1 + 2.0**-8, 1 + 2.0**-12, 1.0]
+    assert upper == pytest.approx(1.0, rel=1e-9)
+
+
+def test_trees_that_are_cut_short_are_the_last(monkeypatch):
+    upper, met = grown(monkeypatch, [1.7], left=0.5)
+    assert len(met) == 1
+    assert upper == pytest.approx(1.7, rel=1e-9)
+
+
+def test_the_exact_proof_of_a_tree_has_its_part_of_the_time(monkeypatch):
+    rooms = [
+        grown(monkeypatch, [0.9], deadline=monotonic() + left)[1][0][1] for left in (0.001, 0.01)
+    ]
+    assert rooms[0] < 50
+    assert 5 * rooms[0] < rooms[1] < 500

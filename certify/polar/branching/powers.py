@@ -9,8 +9,7 @@ orthant of signs s is that of x >= 0 for the tensor of entries s_i ... s_k A.
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import reduce
-from itertools import chain, product
-from time import monotonic
+from itertools import product
 
 import numpy as np
 
@@ -27,11 +26,14 @@ from certify.polar.query import Proposal
 from .cones import FINE, grow_codes, pack_codes
 from .cones import GAPS as USUAL
 
-ROUND, CUBIC, AXIAL = 4, 6, 8  # coordinates up to which cones are tried before relaxations
+FEW, AXIAL = 4, 8  # coordinates up to which cones are tried before relaxations; in l1
+LATE = 6  # and after them, in linf and in l2 with a sign
 ENTRIES = 4096  # of a tensor of such cones at most: each of them has as many
 GAPS = (*(gap for gap in USUAL if gap >= FINE), 2.0**-6, 2.0**-10, 2.0**-32)
 MOST, ALL = 50_000, 300_000  # cones of an orthant and of all of them at most
 NUMBERS = 1 << 26  # entries of the tensors of all cones at most
+LEAF, PROOF = 7e-6, 0.8  # seconds of a leaf's exact proof, an entry; its share of the time left
+AIMS = 0.5, 0.125, 2.0**-5, 2.0**-8, 2.0**-12, 0.0  # relative to the goal
 SLACK = 1e-12  # relative: what floats may miss of the rule's bound
 
 
@@ -81,51 +83,55 @@ def orthants(query: ProductQuery) -> Iterator[Array]:
     return map(np.array, product(*signs))
 
 
-def few_powers(query: ProductQuery, most: int = ROUND) -> bool:
+def few_powers(query: ProductQuery, *, late: bool = False) -> bool:
     """Whether cones are tried: of l1 and linf, otherwise loose, and of l2 with a sign.
 
-    most  the coordinates in l2: for more, relaxations are tried first
+    late  after the relaxations, which are tight for l2 alone, and hold more coordinates
     """
     gauge, d = query.gauges[0], len(query.T)
-    if gauge.axial or gauge.cubic:
-        few = d <= (AXIAL if gauge.axial else CUBIC)
-    else:
-        few = gauge.spherical and not gauge.free and d <= most
-    return query.symmetric and few and query.T.size <= ENTRIES
+    signed = gauge.spherical and not gauge.free
+    most = LATE if late else AXIAL if gauge.axial else FEW
+    known = signed or gauge.cubic or (gauge.axial and not late)
+    return query.symmetric and known and d <= most and query.T.size <= ENTRIES
 
 
 def power_proposal(query: ProductQuery, goal: float) -> Proposal:
-    """Return the bound by cones of each orthant; the goal is a bound that is enough.
+    """Return the bound by cones of all orthants; the goal is a bound that is enough.
 
-    Those of small bounds come first: each has an equal part of the time and room that are left.
+    Trees for larger bounds come first: those for the least one that time and room allow are kept.
     """
     A = symmetric_part(query.T)
     norm = replace(kernel_norm(query.gauges[0], query.T.shape[0]), cone="+")
-    upper, room = 0.0, min(ALL, NUMBERS // A.size)
+    room = min(ALL, NUMBERS // A.size)
+    if query.deadline is not None:  # of a tree half the cones are leaves
+        room = min(room, int(2 * PROOF * query.time_left() / (LEAF * A.size)) + 1)
+    found = Proposal(np.inf)
     try:
         each = [
             Powers(power_form(norm), A * reduce(np.multiply.outer, [s] * A.ndim))
             for s in orthants(query)
         ]
-        tops = [float(cones.bounds(next(cones.roots()))[0].max()) for cones in each]
-        trees = list[list[int]]([[]] * len(each))
-        for done, k in enumerate(np.argsort(tops, kind="stable").tolist()):
-            grown = grow_codes(
-                each[k],
-                (max(goal, upper), 0.0),
-                part_of_time(query, len(each) - done).expired,
-                most=min(MOST, room // (len(each) - done)),
-                gaps=GAPS,
-            )
-            upper, trees[k], room = max(upper, grown.upper), grown.tree(), room - grown.count
+        for more in AIMS:
+            made, whole = bound_orthants(each, goal * (1 + more), query, room)
+            found = min(found, made, key=lambda p: p.upper)
+            if not whole or found.upper <= goal:
+                break
     except RejectedError:  # numbers outside the range of floats
         return Proposal(np.inf)
-    proof = {"rule": "cones", "tree": pack_codes([*chain(*trees)])}
-    return Proposal(upper * (1 + SLACK), proof)
+    return found
 
 
-def part_of_time(query: ProductQuery, count: int) -> ProductQuery:
-    """Return the query with one of `count` equal parts of the time that is left."""
-    if query.deadline is None:
-        return query
-    return replace(query, deadline=monotonic() + query.time_left() / count)
+def bound_orthants(
+    each: list[Powers], aim: float, query: ProductQuery, room: int
+) -> tuple[Proposal, bool]:
+    """Return the bound of trees that end at an aim, and whether time and room were enough."""
+    upper, whole, codes = 0.0, True, list[int]()
+    for cones in each:
+        grown = grow_codes(
+            cones, (max(aim, upper), 0.0), query.expired, most=min(MOST, room), gaps=GAPS
+        )
+        upper, room = max(upper, grown.upper), room - grown.count
+        whole = whole and not grown.left
+        codes += grown.tree()
+    proof = {"rule": "cones", "tree": pack_codes(codes)}
+    return Proposal(upper * (1 + SLACK), proof), whole
