@@ -345,7 +345,7 @@ def tree_of(query: LayerQuery, found: Found, lam: float) -> Grown:
 
 
 def bound_or_polish(run: Run, W: Array) -> Iterator[Dual | None]:
-    """Yield the bound of W; where that of its polar is loose, the one of a W that is polished."""
+    """Yield the bound of W; where that of its polar is loose, first of a W that is polished."""
     if not applies(run.problem):
         yield bound(run, W)
         return
@@ -362,7 +362,10 @@ def bound_or_polish(run: Run, W: Array) -> Iterator[Dual | None]:
         return run.clock.expired() or monotonic() > until
 
     polished = polish_point(run, W, expired, known)
-    yield polished if polished is not None else bound(run, W)
+    if polished is not None:
+        yield polished
+    if polished is None or not run.clock.expired():  # a tree for W has the rest of the time
+        yield bound(run, W)
 
 
 def bound_halves(run: Run, W: Array) -> tuple[float, float]:
