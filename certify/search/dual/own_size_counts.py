@@ -25,7 +25,8 @@ from certify.problem import Problem
 from certify.search.observed_blocks import ENTRIES
 
 from .own_size import ASCENT, GOAL, LARGEST, ending, fan
-from .own_size_ascent import EVERY, ky_fan, shrunk
+from .own_size_ascent import EVERY, shrunk
+from .own_size_ascent import bound as size_bound
 from .points import Run
 from .weighted_blocks import product_below
 
@@ -151,15 +152,15 @@ class Below:
         rest = SPARE[0] * ab**2 + SPARE[1] * float(np.linalg.norm(ab**2))
         s, c = ab**2 + 2 * rest, M / ab
         low, t = self.least(s, c)
-        value = float(low.sum()) + self.rest(M)
+        value = float(low.sum()) + self.beyond(M)
         block = fan(ab * c, self.rank)[0] | {"left": sides[0], "right": sides[1]}
         block |= {"rest": rest.reshape(-1), "G": np.zeros(M.size)}
         arrays = {k: x.reshape(-1) for k, x in (("curve", s), ("centre", c), ("touch", t))}
         return Squares(arrays, block, value if np.isfinite(value) else -np.inf)
 
-    def rest(self, M: Array) -> float:
-        """Return 1/2 (|M|^2 - K_r(M)^2)."""
-        return 0.5 * (float(np.square(M).sum()) - ky_fan(M, (0,), self.rank) ** 2)
+    def beyond(self, M: Array) -> float:
+        """Return 1/2 (|M|^2 - K_r(M)^2), what M has beyond its rank."""
+        return size_bound(M, [M], [(0,)], self.rank)
 
     def ascend(self, sides: Sides, M: Array, goal: float) -> Array:
         """Maximize the bound over M for given weights; return the best M met.
@@ -173,7 +174,7 @@ class Below:
         for k in range(STEPS + 1):
             for X in () if k % EVERY else (M, A):
                 X = np.maximum(X, -hull[1] / ab)  # noqa: PLW2901  beyond it z = b is the least
-                value = float(self.least(s, X / ab)[0].sum()) + self.rest(X)
+                value = float(self.least(s, X / ab)[0].sum()) + self.beyond(X)
                 best = max(best, (value, X), key=lambda x: x[0])
             if k % EVERY == 0:
                 seen.append(best[0])
