@@ -9,7 +9,7 @@ from typing import NamedTuple
 import data
 import numpy as np
 from data import nuclear, ridge, spectral
-from measure import Case, Options, Rounds, Row, Table, alone, improving, timed
+from measure import Case, Drawing, Options, Rounds, Row, Table, alone, improving, timed
 from scipy import sparse
 from scipy.sparse.linalg import svds
 from sklearn.datasets import load_breast_cancer, load_digits
@@ -123,11 +123,27 @@ WANTED = {
     4000: {"proof / product": 3.0, "check / product": 12.0},
 }
 SIDES = (20, 40, 60, 250, 500, 1000, 2000, 4000)
+SIZES = Drawing(
+    "n",
+    "n, of n x n data",
+    "seconds (2 cores)",
+    {
+        "check s": "check",
+        "rounded s": "verify, rounded",
+        "exact s": "verify, exact",
+        "proof s": "polar proof, rounded",
+        "polar s": "polar from nothing, rounded",
+        "W.T @ W s": "one W.T @ W",
+        "CLARABEL s": "cvxpy by Clarabel, no proof",
+        "SCS s": "cvxpy by SCS, no proof",
+    },
+)
 scaling = Table(
     "2. n x n of rank 20 plus noise, nuclear norm: seconds against size",
     {f"n = {n}": Case(n, CERTIFIED | WANTED.get(n, {})) for n in SIDES},
     at_size,
     cores=None,
+    picture=SIZES,
 )
 
 
@@ -229,11 +245,20 @@ MILLIONS = {  # how they are fitted, the budget, the gap that is asked for
     "ratings-1m-20": (Many("1m", 20.0, (), 40, 10), 30.0, 1e-2),
     "ratings-10m-50": (Many("10m", 50.0, (), 30, 6), 300.0, 1e-2),
 }
+RATINGS = Drawing(
+    "ratings",
+    "ratings, in MovieLens' shapes, to a proved gap of 1e-3 (10,000: 1e-2)",
+    "seconds of the processor; GB",
+    {"check s": "check", "rounded verify s": "verify, rounded", "GB": "most memory, GB"},
+    slope_from=1e6,
+    without=("ratings-1m-20", "ratings-10m-50"),
+)
 at_scale = Table(
     "12. millions of ratings: seconds of the processor, on a machine with other work",
     {name: rating_case(*given) for name, given in MILLIONS.items()},
     few=1,
     cores=None,
+    picture=RATINGS,
 )
 
 

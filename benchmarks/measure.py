@@ -12,12 +12,15 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
+from operator import itemgetter
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 from time import perf_counter, process_time
 from typing import Any, NamedTuple
 
+import numpy as np
+from scipy.stats import linregress
 from threadpoolctl import threadpool_limits
 
 from certify import check, improve, verify
@@ -62,6 +65,44 @@ def judged_alone(case: Case, options: Options) -> Row:
     return shown | row | compared(row, known.get("optimum")) | {"GB": peak()}
 
 
+class Drawing(NamedTuple):
+    """Lines over rows on logarithmic axes: what is along x and y, and a label for each column."""
+
+    along: str
+    x: str
+    y: str
+    lines: dict[str, str]
+    slope_from: float | None = None  # labels tell the exponent of a power law from this size on
+    without: tuple[str, ...] = ()  # cases that are not drawn
+
+    def draw(self, file: Path, rows: list[Row]) -> None:
+        """Write the picture."""
+        import matplotlib.pyplot as plt
+
+        rows = sorted(
+            (r for r in rows if r["case"] not in self.without), key=itemgetter(self.along)
+        )
+        plt.switch_backend("agg")
+        figure, axes = plt.subplots(figsize=(9, 4.5))
+        for (column, label), marker in zip(self.lines.items(), "os^v<xD+", strict=False):
+            points = [(r[self.along], r[column]) for r in rows if r.get(column) is not None]
+            at, values = zip(*points, strict=True)
+            told = ""
+            if self.slope_from is not None:
+                large = np.log([p for p in points if p[0] >= self.slope_from])
+                told = f", slope {linregress(*large.T).slope:.2f}"
+            axes.loglog(at, values, label=label + told, marker=marker)
+        sizes = [row[self.along] for row in rows]
+        axes.set_xticks(sizes, [f"{n:,}" for n in sizes], rotation=30, ha="right")
+        axes.minorticks_off()
+        axes.set(xlabel=self.x, ylabel=self.y)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1.01, 0.5))
+        figure.tight_layout()
+        figure.savefig(file, dpi=120)
+        plt.close(figure)
+
+
 class Table(NamedTuple):
     """Cases under a title; a quick run has the first few."""
 
@@ -70,6 +111,7 @@ class Table(NamedTuple):
     by: Callable[[Case, Options], Any] = judged_alone  # a row, or several
     few: int = 2
     cores: int | None = 1  # that BLAS uses; None: all
+    picture: Drawing | None = None
 
     def rows(self, options: Options, only: str = "") -> list[Row]:
         """Return the rows of the cases whose names have a text."""
@@ -245,34 +287,3 @@ def markdown(rows) -> str:
     names = list(dict.fromkeys(name for row in rows for name in row))
     cells = [[shown(row.get(k)).replace("|", "\\|") for k in names] for row in rows]
     return "\n".join(f"| {' | '.join(x)} |" for x in [names, ["---"] * len(names), *cells])
-
-
-LINES = {  # column -> (label, marker)
-    "check s": ("check", "o"),
-    "rounded s": ("verify, rounded", "s"),
-    "exact s": ("verify, exact", "^"),
-    "proof s": ("polar proof, rounded", "v"),
-    "polar s": ("polar from nothing, rounded", "<"),
-    "W.T @ W s": ("one W.T @ W", "x"),
-    "CLARABEL s": ("cvxpy by Clarabel, no proof", "D"),
-    "SCS s": ("cvxpy by SCS, no proof", "+"),
-}
-
-
-def draw_sizes(file: Path, rows: list[Row]) -> None:
-    """Draw seconds against sizes on logarithmic axes."""
-    import matplotlib.pyplot as plt
-
-    plt.switch_backend("agg")
-    figure, axes = plt.subplots(figsize=(9, 4.5))
-    for column, (label, marker) in LINES.items():
-        points = [(row["n"], row[column]) for row in rows if row.get(column) is not None]
-        axes.loglog(*zip(*points, strict=True), label=label, marker=marker)
-    axes.set_xticks([row["n"] for row in rows], [f"{row['n']:,}" for row in rows])
-    axes.minorticks_off()
-    axes.set(xlabel="n, of n x n data", ylabel="seconds (2 cores)")
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1.01, 0.5))
-    figure.tight_layout()
-    figure.savefig(file, dpi=120)
-    plt.close(figure)

@@ -8,16 +8,19 @@ prints a number; `improve` and `check` end with a proof, whose time is in theirs
 from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
+from itertools import combinations_with_replacement, product
 from time import process_time
 
 import data
 import numpy as np
 from measure import Case, Options, Rounds, Table
+from scipy import sparse
 from scipy.optimize import minimize
+from sklearn.decomposition import NMF
 from sklearn.linear_model import MultiTaskLasso
 
-from certify import Problem, check, improve
-from certify.atoms import RankOne, ReLU
+from certify import Problem, check, from_model, improve
+from certify.atoms import CP, RankOne, ReLU
 from certify.losses import Squared
 
 OURS = "certify, proved"
@@ -92,6 +95,105 @@ def multi_task():
         "scikit-learn": by_fit,
         "scikit-learn, proved by check": judged,
     }
+
+
+def hidden_layer(rows: int, share: float):
+    """Return a layer of ReLUs of two features, and its convex program over all patterns."""
+    X, labels = data.cancer(rows)
+    Y = data.standard(labels.astype(float))[:, None]
+    atom = ReLU(X)
+    lam = share * atom.polar(Y).upper
+    problem = Problem(Squared(Y), atom, lam)
+
+    def by_cvxpy(solver: str, _) -> float:
+        """Solve min 1/2 |sum +-D_i X v_i - y|^2 + lam sum |v_i|, (2 D_i - 1) X v_i >= 0."""
+        import cvxpy as cp
+
+        turns = np.arctan2(X[:, 1], X[:, 0]) + np.pi / 2
+        ends = np.sort(np.concatenate([turns, turns + np.pi]) % (2 * np.pi))
+        angles = (ends + np.append(ends[1:], ends[0] + 2 * np.pi)) / 2  # one in each cell
+        gates = (np.column_stack([np.cos(angles), np.sin(angles)]) @ X.T > 0).astype(float)
+        v = cp.Variable((2, 2 * len(gates)))
+        gates, signs = np.repeat(gates, 2, axis=0).T, np.tile([1.0, -1.0], len(gates))
+        fit = cp.sum(cp.multiply(gates * signs, X @ v), axis=1)
+        paid, cones = lam * cp.sum(cp.norm(v, axis=0)), cp.multiply(2 * gates - 1, X @ v) >= 0
+        asked = cp.Minimize(cp.sum_squares(fit - Y[:, 0]) / 2 + paid)
+        return float(cp.Problem(asked, [cones]).solve(solver))
+
+    return problem, {f"cvxpy, {k}": partial(by_cvxpy, k.upper()) for k in ("Clarabel", "SCS")}
+
+
+def tensor(n: int, share: float):
+    """Return 1/2 |T - X|^2 + lam |X|_* of an n x n x n tensor, and its relaxations by cvxpy."""
+    T = data.gaussian((n, n, n))
+    atom = CP(("l2", "l2", "l2"))
+    lam = share * atom.polar(T).upper
+
+    def by_squares(solver: str, _) -> float:
+        """Solve max <W, T> - |W|^2 / 2 where lam - <W, u v w> is a sum of squares on the spheres.
+
+        As Lasserre's second relaxation has it: lam - <W, u v w> = z^T Q z + sum_i (1 - |u_i|^2)
+        p_i of degree 4, z all monomials of degree at most 2, Q >= 0, p_i free of degree 2.
+        """
+        import cvxpy as cp
+
+        names, all_of = range(3 * n), combinations_with_replacement
+        z = [m for d in range(3) for m in all_of(names, d)]
+        row = {m: k for k, m in enumerate(m for d in range(5) for m in all_of(names, d))}
+
+        def matched(pairs) -> sparse.csr_array:
+            """Return the matrix that adds multiples of given unknowns to coefficients."""
+            at, unknown, times = zip(*pairs, strict=True)
+            rows = [row[tuple(sorted(m))] for m in at]
+            return sparse.csr_array((times, (rows, unknown)), (len(row), 1 + max(unknown)))
+
+        Q, p = cp.Variable((len(z), len(z)), PSD=True), cp.Variable(3 * len(z))
+        W, k = cp.Variable(n**3), len(z)
+        squares = matched(
+            [(a + b, i + k * j, 1.0) for i, a in enumerate(z) for j, b in enumerate(z)]
+        )
+        cubes = list(product(range(n), range(n, 2 * n), range(2 * n, 3 * n)))
+        known = matched([(m, i, 1.0) for i, m in enumerate(cubes)])
+        spheres = [
+            (m + 2 * (x,), k * f + i, -1.0)
+            for f in range(3)
+            for i, m in enumerate(z)
+            for x in range(n * f, n * (f + 1))
+        ]
+        spheres += [(m, k * f + i, 1.0) for f in range(3) for i, m in enumerate(z)]
+        one = np.zeros(len(row))
+        one[row[()]] = lam
+        left = squares @ cp.vec(Q, order="F") + matched(spheres) @ p + known @ W
+        asked = cp.Maximize(W @ T.reshape(-1) - cp.sum_squares(W) / 2)
+        return float(cp.Problem(asked, [left == one]).solve(solver))
+
+    others = {f"cvxpy, squares, {k}": partial(by_squares, k.upper()) for k in ("Clarabel", "SCS")}
+    return Problem(Squared(T), atom, lam), others
+
+
+def pixels(rows: int, size: int, share: float):
+    """Return nonnegative factors of digits at lam = alpha sqrt(m n), and scikit-learn's fit."""
+    Y = data.digits(rows)
+    lam = share * data.spectral(Y)
+    alpha = lam / np.sqrt(Y.size)
+    model = NMF(size, alpha_W=alpha, alpha_H=alpha, tol=1e-8, max_iter=5000, random_state=0)
+
+    def fitted():
+        """Return the problem that scikit-learn's fit solves, and its factors."""
+        return from_model(model, Y)
+
+    def by_fit(_) -> float:
+        """Fit by scikit-learn."""
+        model.fit(Y)
+        return problem.objective(fitted()[1])
+
+    def judged(_) -> float:
+        """Prove what scikit-learn's fit has reached."""
+        return check(*fitted()).upper
+
+    problem = Problem(Squared(Y), RankOne("l2+", "l2+"), lam)
+    model.fit(Y)
+    return problem, {"scikit-learn": by_fit, "scikit-learn, proved by check": judged}
 
 
 def solved(case: Case, options: Options):
@@ -169,6 +271,11 @@ peers = Table(
         "the same, 801 entries observed": Case(partial(nuclear, 40, 0.5), CERTIFIED),
         "nuclear norm, 60 x 60": Case(partial(nuclear, 60), CERTIFIED),
         "multi-task lasso, 200 x 60, 5 outputs": Case(multi_task, CERTIFIED),
+        "ReLUs of 40 rows, 2 features": Case(partial(hidden_layer, 40, 0.2), CERTIFIED),
+        "ReLUs of 160 rows, 2 features": Case(partial(hidden_layer, 160, 0.2), CERTIFIED),
+        "tensor, 3 x 3 x 3": Case(partial(tensor, 3, 0.3), CERTIFIED),
+        "tensor, 4 x 4 x 4": Case(partial(tensor, 4, 0.3), CERTIFIED),
+        "NMF, 100 digits": Case(partial(pixels, 100, 8, 0.3), CERTIFIED),
     },
     solved,
     few=1,

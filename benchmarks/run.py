@@ -15,7 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import expectations
-from measure import HERE, Options, Row, Table, draw_sizes, markdown
+from measure import HERE, Options, Row, Table, markdown
 
 MACHINE = "2 cores"
 MODULES = {  # a benchmark is the table of its name; in this order they are written
@@ -67,8 +67,8 @@ def main() -> None:
         stored[name] = merged(new, stored.get(name, [])) if given.only else new
         if folder:
             write(folder, {k: stored[k] for k in BENCHMARKS if k in stored})
-            if name == "scaling":
-                draw_sizes(folder / "scaling.png", stored[name])
+            if table.picture:
+                table.picture.draw(folder / f"{name}.png", stored[name])
     sys.exit(missed)
 
 
@@ -108,12 +108,10 @@ def text(rows: dict[str, list[Row]], versions: dict[str, str]) -> str:
     parts = [
         f"Medians on {MACHINE}; ratios within one run. {listed}.",
         markdown(claims),
-        "![seconds against size](scaling.png)",
     ]
-    parts += [
-        f"### {t.title}\n\n`python benchmarks/run.py {k}`\n\n{markdown(rows[k])}"
-        for k, t in tables.items()
-    ]
+    for k, t in tables.items():
+        parts += [f"### {t.title}", f"`python benchmarks/run.py {k}`", markdown(rows[k])]
+        parts += [f"![{t.title}]({k}.png)"] if t.picture else []
     return "\n\n".join(parts) + "\n"
 
 
