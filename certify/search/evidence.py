@@ -79,7 +79,10 @@ def gathered_at_scale(run: Run, wanted: Array | None) -> Evidence:
 
     by = partial(ratings.polar, problem, run.epsilon, run.start, run.seed)
     searching = ratings.leave_proof(clock, work)
-    evidence = gather(replace(run, polar=by(late)), wanted, searching)
+    if clock.expired() and late():
+        evidence = Evidence(run.start, given=run.given)
+    else:
+        evidence = gather(replace(run, polar=by(late)), wanted, searching)
     if evidence.dual is not None or not late():
         return evidence
     note = f"its proof takes {work.seconds(clock):.0f} s, which the budget lacks"

@@ -363,8 +363,10 @@ def test_without_time_for_its_proof_a_dual_point_has_fewer_entries(monkeypatch, 
     price_proofs(monkeypatch, 3600.0 * float(counts @ counts) / 2, cube)
     monkeypatch.setattr(proof_time, "BRIEF", 3600.0 * 500)
     problem = problem_of(kind)
-    factors = start_of(problem).factors
-    result = check(problem, factors, budget=0.0, rtol=1e-2)
+    factors, stages = start_of(problem).factors, []
+    asked = {"budget": 0.0, "rtol": 1e-2, "progress": lambda stage, _: stages.append(stage)}
+    result = check(problem, factors, **asked)
+    assert stages == []  # no search
     W = as_numpy(result.certificate.witness["W"]).reshape(-1)
     kept = np.unique(np.nonzero(SEEN)[0][W != 0])
     shortest = np.sort(counts)[np.cumsum(np.sort(counts) ** 2) <= 2 * 500]
