@@ -562,6 +562,13 @@ def test_a_wide_row_of_classes_is_enclosed():
         assert found.lo <= rational(mp.log1p(mp.exp(mp.mpf(d)))) <= found.hi
 
 
+def test_one_class_alone_costs_nothing():
+    z = Spans([-5, 3], [4, 3], 0)
+    assert likelihoods.Softmax().value(z, Grains([1, 1], 0), Grains([1, 7], 0)) == Enclosure(0, 0)
+    two = likelihoods.Softmax().value(z, Grains([1, 0], 0), Grains([1], 0))
+    assert two.hi > two.lo >= 0
+
+
 def test_any_lam_over_a_bound_scales_by_a_dyadic_number():
     held = Logistic(H)
     W = -held.gradient(np.zeros((2, 2)))

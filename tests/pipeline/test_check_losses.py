@@ -212,6 +212,14 @@ def test_rows_of_classes_with_weights(weights):
     assert check(problem, nothing(held), dual=1e6 * W).verdict is Verdict.CERTIFIED
 
 
+def test_nothing_is_the_optimum_of_one_class_alone():
+    problem = Problem(Softmax(np.ones((3, 1))), RankOne(), 0.5)
+    result = check(problem, (np.zeros((3, 1)), np.zeros((1, 1))), rtol=0.0)
+    assert (result.verdict, result.upper) == (Verdict.CERTIFIED, 0.0)
+    paid = check(problem, (np.ones((3, 1)), np.ones((1, 1))))
+    assert paid.verdict is Verdict.REFUTED
+
+
 def test_a_short_dual_point_is_lengthened_to_its_best_multiple():
     held = LOSSES["squared_hinge"](np.sign(Y))
     problem = Problem(held, ENTRIES, 4.0)

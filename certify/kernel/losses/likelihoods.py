@@ -100,8 +100,10 @@ def _cross_entropy(z: Spans, label: int) -> Ends:
     """Enclose ln sum e**d, d = z - z_label; it rises by at most the widest interval.
 
     With M the largest d (0 at the label), it is M + ln S, S = sum e**(d - M) >= 1, and
-    ln is 1-Lipschitz there.
+    ln is 1-Lipschitz there.  Of one class it is ln e**0 = 0.
     """
+    if len(z.los) == 1:
+        return 0, 0
     places = z.exp + FINE
     lows = [floor_shift(lo - z.his[label], places) for lo in z.los]
     highs = [ceil_shift(hi - z.los[label], places) for hi in z.his]
