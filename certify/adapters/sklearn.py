@@ -132,10 +132,20 @@ def factorization(estimator: Any) -> str | None:
 
 
 def unwrap(estimator: Any, X: Any) -> tuple[Any, Any]:
-    """Return the best estimator of a search, the last step of a pipeline, and its X."""
+    """Return the best estimator of a search, the last step of a pipeline, and its X.
+
+    A search may stand in a pipeline, and a pipeline in a search or another pipeline.
+
+    Raises InputError for a search that has no best estimator.
+    """
     if (best := getattr(estimator, "best_estimator_", None)) is not None:
-        estimator = best
-    return last_step(estimator, X) if hasattr(estimator, "steps") else (estimator, X)
+        return unwrap(best, X)
+    if hasattr(estimator, "steps"):
+        return unwrap(*last_step(estimator, X))
+    if hasattr(estimator, "refit"):
+        name = type(estimator).__name__
+        raise InputError(f"{name} must be fitted first, with refit=True, to have a best estimator")
+    return estimator, X
 
 
 def last_step(pipeline: Any, X: Any) -> tuple[Any, Any]:

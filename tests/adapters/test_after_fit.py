@@ -15,7 +15,7 @@ from sklearn.decomposition import (
 )
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import MinMaxScaler
+from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 from certify import InputError, check, from_model
 from tests.sklearn_models import OTHER, SMALL, X, alphas, dictionary, figures, nonnegative
@@ -113,6 +113,26 @@ def test_a_search_is_read_at_its_best_estimator():
     search = GridSearchCV(PCA(), {"n_components": [2, 3]}, cv=[(rows, rows)])
     search.fit(X)
     assert from_model(search, X)[1][0].shape[1] == search.best_params_["n_components"]
+
+
+def test_pipelines_and_searches_are_read_within_each_other():
+    rows = np.arange(len(X))
+    search = GridSearchCV(PCA(), {"n_components": [2, 3]}, cv=[(rows, rows)])
+    inner = make_pipeline(StandardScaler(), search)
+    outer = make_pipeline(MinMaxScaler(), inner).fit(X)
+    problem, factors = from_model(outer, X)
+    inside = StandardScaler().fit_transform(MinMaxScaler().fit_transform(X))
+    assert np.allclose(problem.loss.data, inside, rtol=1e-12, atol=1e-12)
+    assert factors[1].shape[1] == outer[-1][-1].best_params_["n_components"]
+
+
+@pytest.mark.parametrize("refit", [True, False])
+def test_a_search_without_a_best_estimator_is_told_to_refit(refit):
+    rows = np.arange(len(X))
+    search = GridSearchCV(PCA(), {"n_components": [2]}, cv=[(rows, rows)], refit=refit)
+    given = search if refit else search.fit(X)
+    with pytest.raises(InputError, match=r"GridSearchCV must be fitted first, with refit=True"):
+        from_model(given, X)
 
 
 def test_a_dictionary_after_fit_is_read_at_its_best_codes():
