@@ -1,5 +1,6 @@
 """problem.toml and the arrays it names: what is read, bit by bit, and what is refused."""
 
+import os
 import shutil
 
 import numpy as np
@@ -170,6 +171,17 @@ def test_a_csv_may_have_a_header(tmp_path, top):
 def test_a_table_may_have_other_separators_and_a_column_of_names(tmp_path, name, text):
     (tmp_path / name).write_text(text)
     assert np.array_equal(read_Y(tmp_path, name).data, Y)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+def test_the_encodings_that_spreadsheets_write_are_told_by_their_mark(tmp_path, encoding):
+    text = "é\tb\tc\n5\t0\t0\n0\t4\t0\n"
+    marked = text if encoding in ("utf-8-sig", "utf-16") else "\ufeff" + text
+    (tmp_path / "a.tsv").write_bytes(marked.encode(encoding))
+    assert np.array_equal(read_Y(tmp_path, "a.tsv").data, Y)
+    (tmp_path / "a.tsv").write_bytes(marked.encode(encoding) + b"\xff")
+    with pytest.raises(InputError, match=r"a\.tsv is not text: "):
+        read_Y(tmp_path, "a.tsv")
 
 
 @pytest.mark.parametrize("given", ["[[true, false, true], [true, true, true]]", '"m.csv"'])
@@ -403,6 +415,9 @@ def test_a_toml_that_is_missing_or_binary_is_one_sentence(tmp_path):
         load(tmp_path / "nowhere.toml")
     with pytest.raises(InputError, match="Is a directory"):
         load(tmp_path)
+    os.mkfifo(tmp_path / "pipe.toml")
+    with pytest.raises(InputError, match=r"pipe\.toml: it is a stream, and must be a regular"):
+        load(tmp_path / "pipe.toml")
     (tmp_path / "a.toml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(InputError, match=r"a\.toml is not valid TOML"):
         load(tmp_path / "a.toml")

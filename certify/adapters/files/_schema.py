@@ -180,7 +180,12 @@ def factors(names: tuple[str, ...], table: Json, path: Path, where: str) -> tupl
 
 
 def loads(path: Path) -> Json:
-    """Return the TOML document."""
+    """Return the TOML document.
+
+    Raises InputError for one that cannot be read, or a stream, which cannot be read twice.
+    """
+    if path.is_fifo() or path.is_char_device():
+        raise InputError(f"cannot read {path}: it is a stream, and must be a regular file")
     try:
         return tomllib.loads(path.read_bytes().decode("utf-8-sig"))  # Windows marks it
     except OSError as error:

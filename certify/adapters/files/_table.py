@@ -1,6 +1,7 @@
 """Plain numbers in columns: what separates them, a header row, a column of names."""
 
 import re
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from pathlib import Path
 from typing import Any
 
@@ -50,8 +51,10 @@ def cells(path: Path, separators: str) -> tuple[list[str], list[list[str]]]:
 
     Raises InputError for a file that is no text, or has no row of numbers.
     """
+    content = path.read_bytes()
+    encoding = "utf-16" if content.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) else "utf-8-sig"
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = content.decode(encoding)
     except UnicodeDecodeError as error:
         raise InputError(f"{path} is not text: {brief(error)}") from None
     lines = [kept for row in text.splitlines() if (kept := row.split("#")[0]).strip()]
