@@ -74,6 +74,9 @@ def parts(cp: Any) -> tuple[Any, Sequence[Any]]:
     if not isinstance(cp, tuple | list):
         wanted = "a CPTensor, (weights, factors) or a list of factors"
         raise InputError(f"cp must be {wanted}, got {type(cp).__name__}")
+    if len(cp) and hasattr(cp[0], "factors"):
+        cure = "pass the first: return_errors and sparsity return others beside it"
+        raise InputError(f"cp must be a CPTensor, got {len(cp)} things: {cure}")
     if len(cp) == MATRIX and isinstance(cp[1], tuple | list):
         return cp[0], cp[1]
     return None, cp

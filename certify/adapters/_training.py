@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from types import FunctionType
 from typing import Any
 
 import numpy as np
 
-from certify.base.arrays import Array, accept_word, finite, from_torch, real, scalar
+from certify.base.arrays import Array, accept_word, finite, from_torch, real, scalar, short
 from certify.base.errors import InputError, OutOfScopeError
 from certify.losses import Absolute, Huber, Logistic, Loss, Softmax, Squared
 
@@ -84,12 +85,16 @@ def hot(y: Array, outputs: int) -> Array:
 def read_loss(loss: Any, reduction: str) -> NamedLoss:
     """Read a loss: its name, a module of torch.nn, or one that is read already.
 
-    Raises OutOfScopeError, by name and with the cure, for what is not covered.
+    Raises OutOfScopeError, by name and with the cure, for what is not covered; InputError for a
+    class or a function.
     """
     if isinstance(loss, NamedLoss):
         return loss
     if isinstance(loss, str):
         return NamedLoss(loss, reduction)
+    if isinstance(loss, type | FunctionType):
+        wanted = f"one of {', '.join(LOSSES)}, or a module of torch.nn such as MSELoss()"
+        raise InputError(f"loss must be {wanted}, got {short(loss)}")
     name = type(loss).__name__
     if name not in MODULES or not type(loss).__module__.startswith("torch.nn."):
         cure = CURES.get(name, f"train with one of {', '.join(MODULES)}")

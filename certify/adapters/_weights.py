@@ -65,10 +65,13 @@ def widen_bfloat16(tensor: Mapping[str, Any]) -> Array:
 def layers(state: Mapping[str, Any]) -> list[Layer]:
     """Return the layers of a state dict, in its order: NAME.weight and perhaps NAME.bias.
 
-    Raises OutOfScopeError, by name, for anything that no linear layer has.
+    Raises OutOfScopeError, by name, for anything that no linear layer has; InputError for a
+    dict within it.
     """
     by_name: dict[str, dict[str, Array]] = {}
     for key, x in state.items():
+        if isinstance(x, Mapping):
+            raise InputError(f"{key!r} is a dict itself, as in a checkpoint: pass that state dict")
         name, _, part = key.rpartition(".")
         if part not in ("weight", "bias"):
             kind = "a BatchNorm" if NORMALIZED in key or "num_batches" in key else "unknown here"

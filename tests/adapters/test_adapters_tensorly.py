@@ -525,6 +525,7 @@ def test_a_start_is_for_least_squares():
         (FACTORS[:2], r"T must have shape \(5, 4\) as the factors"),
         (FACTORS[::-1], r"T must have shape \(3, 4, 5\) as the factors"),
         (3, "a CPTensor, .* got int"),
+        ((CPTensor((WEIGHTS, FACTORS)), [0.5, 0.1]), "got 2 things: pass the first: return"),
     ],
 )
 def test_what_is_wrong_with_factors_is_told(cp, said):
@@ -617,6 +618,6 @@ def test_without_tensorly_the_extra_is_named(monkeypatch):
     model = fitted(CP(2))
     for name in [k for k in sys.modules if k.split(".")[0] == "tensorly"]:
         monkeypatch.setitem(sys.modules, name, None)
-    with pytest.raises(InputError, match=r"pip install certify\[models\]"):
+    with pytest.raises(InputError, match=r"pip install 'certify\[models\]'"):
         from_model(model, T, rejudge=LAM)
     assert parafac(FACTORS, T, rejudge=LAM)[0].lam == LAM  # arrays need no package

@@ -468,6 +468,8 @@ def test_other_losses_are_refused_with_the_cure(loss, told):
         ({"weight_decay": 1.0, "loss": "mae"}, "loss must be one of mse, l1, .* got 'mae'"),
         ({"weight_decay": 1.0, "reduction": "none"}, "reduction must be one of mean, sum"),
         ({"weight_decay": 1.0, "loss": nn.MSELoss(reduction="none")}, "reduction must be one of"),
+        ({"weight_decay": 1.0, "loss": nn.MSELoss}, r"such as MSELoss\(\), got <class 'torch"),
+        ({"weight_decay": 1.0, "loss": nn.functional.mse_loss}, "got <function mse_loss"),
     ],
 )
 def test_wrong_arguments_are_named(given, told):
@@ -509,6 +511,8 @@ def test_a_hidden_bias_without_decay_needs_an_output_bias_without_decay():
         ({"1.running_mean": np.ones(R)}, OutOfScopeError, r"1.running_mean \(a BatchNorm\)"),
         ({"1.weight": np.ones(R)}, OutOfScopeError, r"1 with a weight of shape \(5,\)"),
         ({"1.bias": np.ones(R)}, OutOfScopeError, "1 with no weight"),
+        ({"epoch": 3, "model": {}}, OutOfScopeError, r"epoch \(unknown here\)"),
+        ({"model": {"0.weight": np.ones((R, D))}}, InputError, "'model' is a dict itself, as in"),
         ({"3.scale": np.ones(R)}, OutOfScopeError, r"3.scale \(unknown here\)"),
         ({"3.weight": np.ones((2, 2))}, OutOfScopeError, "has 3 layers of weights"),
         ({"2.bias": np.ones(3)}, InputError, "must be .* got"),
@@ -550,7 +554,7 @@ def test_pickles_and_other_files_are_not_read(tmp_path):
 def test_without_pytorch_the_extra_is_named(monkeypatch):
     model = network()
     monkeypatch.setitem(sys.modules, "torch.nn", None)
-    with pytest.raises(InputError, match=r"cannot be imported .*: pip install certify\[torch\]"):
+    with pytest.raises(InputError, match=r"cannot be imported .*: pip install 'certify\[torch\]'"):
         from_model(model, X, target("mse"), weight_decay=DECAY)
 
 
