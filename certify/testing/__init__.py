@@ -41,13 +41,13 @@ excluded.  A bound of infinity claims nothing, and counts as not tried.  A smoot
 gradient that is off by e in its values by e^2 / 2 only: about 1e-6 of its size is seen, less is
 not, and costs a bound no more than that.  `certify.testing.strategies` has the strategies.
 
-Needs the extra `testing`: pip install certify[testing].
+Needs the extra `testing`: pip install 'certify[testing]'.
 """
 
 try:
     import hypothesis as _hypothesis  # noqa: F401  all of what follows needs it
 except ImportError as error:
-    message = f"Hypothesis cannot be imported ({error}): pip install certify[testing]"
+    message = f"Hypothesis cannot be imported ({error}): pip install 'certify[testing]'"
     raise ImportError(message) from None
 
 from . import strategies
