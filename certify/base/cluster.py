@@ -296,7 +296,9 @@ def connect(scheduler: str) -> Any:  # noqa: ANN401  distributed.Client
     Raises InputError if dask is not installed or the scheduler does not answer.
     """
     client = optional("distributed", "dask", "scale").Client
+    read = optional("distributed.comm", "dask", "scale").get_address_host_port
     try:
+        read(scheduler)  # what is no address would leave a client behind that cannot be closed
         return client(scheduler, timeout="10s", set_as_default=False)
     except (OSError, TimeoutError, ValueError) as error:
         raise InputError(f"no Dask scheduler answers at {scheduler}: {error}") from None

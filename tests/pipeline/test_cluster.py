@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from certify import Problem, check, improve, verify
+from certify import InputError, Problem, check, improve, verify
 from certify.atoms import RankOne, ReLU
 from certify.base import cluster
+from certify.base.cluster import connect
 from certify.base.rigor import tiles
 from certify.losses import Squared
 from certify.offsets import ColumnIntercept, RowIntercept
@@ -213,3 +214,10 @@ def test_a_tree_is_the_same_on_any_workers_of_which_one_dies(
     assert Counted.noted > tasks
     assert saved(here, tmp_path) == saved(there, tmp_path)
     assert again == proved
+
+
+@pytest.mark.parametrize("address", ["", "nonsense", "foo://a:1", "tcp://127.0.0.1"])
+def test_of_what_is_no_address_no_client_is_made(address, monkeypatch):
+    monkeypatch.setattr(distributed, "Client", None)  # half made it could not be closed
+    with pytest.raises(InputError, match=f"no Dask scheduler answers at {address}: "):
+        connect(address)
