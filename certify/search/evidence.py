@@ -323,6 +323,8 @@ def at_size(run: Run, top: Candidate, known: Dual | None = None) -> Evidence | N
         value = parts.value
     elif own_size_counts.applies(run.problem):
         below = own_size_counts.propose(from_top, run.start.value)
+        if below is None:
+            return None
         evidence = Evidence(run.start, blocks=(below.block,), counts=below.arrays, given=run.given)
         value = below.value
     else:

@@ -62,11 +62,22 @@ def applies(problem: Problem) -> bool:
     return plain and small and pair
 
 
-def propose(run: Run, upper: float) -> Squares:
+def propose(run: Run, upper: float) -> Squares | None:
     """Return the best squares found; the start is the best fit of its size that is known.
 
     upper   the candidate's value: only what is below it is bounded
+
+    None where the numbers left the floats.
     """
+    try:
+        found = best_squares(run, upper)
+    except np.linalg.LinAlgError:
+        return None
+    return found if np.isfinite(found.value) else None
+
+
+def best_squares(run: Run, upper: float) -> Squares:
+    """Return the best squares of some rounds from several first tangents."""
     loss = run.problem.loss
     fit = run.problem.predict(run.start.factors)
     Y, fit = (np.asarray(x).reshape(loss.dims) for x in (loss.arrays()["Y"], fit))

@@ -72,6 +72,8 @@ def grow(search: Search, seed: int, wanted: float, cap: int | None = None) -> Se
             small, value = take_turns(turns, task, search)
             W = problem.loss.observed.field(turns.W)
         search.note("majorize", small, ())
+        if not np.isfinite(W).all():  # the numbers left the floats
+            break
         field = Field(problem.loss.observed, W, task.form, search.clock.expired)
         top, components = above(field, problem.lam, small, seed)
         search.weigh(W, top)
