@@ -3,7 +3,8 @@
 Y -> 2^-a Y, weights -> 2^-b w, lam -> 2^-(a+b) lam, ridge -> 2^-b ridge, factors ->
 2^-(a/p) X, q -> 2^-a q leave the problem the same, p the atom's degree, with
 f -> 2^-(2a+b) f and W -> 2^-(a+b) W.  Only data beyond ordinary sizes are moved (a is even
-and a multiple of p).
+and a multiple of p).  Other losses of data have a degree d: with delta -> 2^-a delta their
+value moves by 2^-da alone, so that b = (d - 2) a while their weights stay.
 """
 
 import math
@@ -14,10 +15,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from certify.atoms import Factors
+from certify.base.arrays import Array
 from certify.kernel.scalars import power
-from certify.losses import Squared
+from certify.losses import Huber, Squared
+from certify.losses._entrywise import Entrywise
 from certify.polar import Proposal
-from certify.polar.scale import carried_fan, exponent, ldexp_steps, rescale_proof
+from certify.polar.scale import ORDINARY, carried_fan, exponent, ldexp_steps, rescale_proof
 from certify.problem import Problem, Values
 from certify.search.candidate import Candidate
 from certify.search.dual.orthogonal import Orthogonal
@@ -25,6 +28,7 @@ from certify.search.dual.points import Dual
 from certify.search.search_result import Evidence
 
 UNMOVED = ("rows", "cols", "axis", "shift")  # of the proof of a block
+FEW = 20  # binary exponents that a descent takes for ordinary, of other losses than squares
 HUGE = 2.0**900  # lam beyond it: nothing earns its price either way
 TINY, MOST = float(np.finfo(np.float64).tiny), float(np.finfo(np.float64).max)
 
@@ -45,29 +49,40 @@ class Exponents(NamedTuple):
 def normalize(problem: Problem) -> tuple[Problem, Exponents]:
     """Return the same problem at scale 1, and the exponents taken out; as it is beside l1."""
     loss = problem.loss
-    if not isinstance(loss, Squared) or problem.l1 is not None:
+    if not isinstance(loss, Entrywise) or not loss.degree or problem.l1 is not None:
         return problem, Exponents()
-    a, b = exponent(loss.data), exponent(loss.scale)
+    squared = isinstance(loss, Squared)
+    a = exponent(loss.data, ORDINARY if squared else FEW)
+    b = exponent(loss.scale) if squared else 0
     if not a and not b:
         return problem, Exponents()
     step = math.lcm(2, problem.atom.degree)
-    by = Exponents(-(-a // step) * step, -(-b // 2) * 2, problem.atom.degree)
-    new = object.__new__(Squared)
-    scale = None if loss.scale is None else np.ldexp(loss.scale, -by.weights)
-    parts = {
-        "Y": None,
-        "weights": None,
-        "mask": None,
-        "observed": loss.observed,
-        "data": ldexp_steps(loss.data, -by.data),
-        "scale": scale,
-    }
-    for name, value in parts.items():
-        object.__setattr__(new, name, value)
+    data = -(-a // step) * step
+    weights = -(-b // 2) * 2
+    by = Exponents(data, weights if squared else (loss.degree - 2) * data, problem.atom.degree)
+    new = moved(loss, data, weights)
     moved_lam = float(ldexp_steps(np.float64(problem.lam), -by.whole))
     lam = min(max(moved_lam, TINY), HUGE) if problem.lam else 0.0
     offsets = tuple(o.rescaled(-by.data, -by.weights) for o in problem.offsets)
     return Problem(new, problem.atom, lam, offsets), by
+
+
+def moved(loss: Entrywise, data: int, weights: int) -> Any:  # noqa: ANN401  a loss
+    """Return the loss of data and delta times 2^-data and weights times 2^-weights."""
+    new = object.__new__(type(loss))
+    vars(new).update({k: getattr(loss, k) for k in loss.intervals})
+    if isinstance(loss, Huber):
+        vars(new).update(delta=float(ldexp_steps(loss.delta, -data)))
+    scale = None if loss.scale is None else np.ldexp(loss.scale, -weights)
+    vars(new).update(
+        Y=None,
+        weights=None,
+        mask=None,
+        observed=loss.observed,
+        data=ldexp_steps(loss.data, -data),
+        scale=scale,
+    )
+    return new
 
 
 def factors_down(factors: Factors, by: Exponents) -> Factors:
@@ -123,6 +138,11 @@ def block_up(block: dict[str, Any], by: Exponents) -> dict[str, Any]:
     return block | moved_up | {"shift": Fraction(block["shift"]) * power(2 * e)}
 
 
+def counts_up(name: str, x: Array, by: Exponents) -> Array:
+    """Move what squares below counts are back: curvatures as weights, all else as data."""
+    return np.asarray(ldexp_steps(x, by.weights if name == "curve" else by.data))
+
+
 def evidence_up(evidence: Evidence, by: Exponents) -> Evidence:
     """Move all evidence back to the caller's scale."""
     if not by.data and not by.weights:
@@ -139,6 +159,7 @@ def evidence_up(evidence: Evidence, by: Exponents) -> Evidence:
         dual=dual,
         ky_fan=fan,
         blocks=tuple(block_up(b, by) for b in evidence.blocks),
+        counts={k: counts_up(k, x, by) for k, x in evidence.counts.items()},
         better=state_up(evidence.better, by),
         floor=point_up(evidence.floor, by),
         steps=steps,

@@ -16,11 +16,11 @@ from .query import Matrix, exact_text
 ORDINARY = 120  # binary exponents that floats carry without care
 
 
-def exponent(x: Array | None) -> int:
+def exponent(x: Array | None, ordinary: int = ORDINARY) -> int:
     """Return the binary exponent of the largest |entry| when it is extraordinary, else 0."""
     top = 0.0 if x is None else float(np.abs(x).max(initial=0.0))
     e = int(np.frexp(top)[1]) if top else 0
-    return e if abs(e) > ORDINARY else 0
+    return e if abs(e) > ordinary else 0
 
 
 def ldexp_steps(x: Any, e: int) -> Any:  # noqa: ANN401  float or array

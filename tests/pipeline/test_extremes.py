@@ -10,7 +10,7 @@ from scipy import sparse
 
 from certify import InputError, Problem, Verdict, check
 from certify.atoms import CP, RankOne
-from certify.losses import Squared
+from certify.losses import Absolute, Huber, KullbackLeibler, Quantile, Squared
 from certify.norms import Weighted
 from certify.offsets import OFFSETS, ColumnIntercept, Intercept
 from certify.pipeline.certificate.file import as_numpy
@@ -209,6 +209,57 @@ def test_slices_whose_squares_overflow_end_in_a_verdict(pair, e):
     assert result.verdict is REFUTED
     assert result.upper == check(problem, (ones, ones)).upper
     better_is_better(problem, (ones, ones), result, exact_objective(problem, (ones, ones))[0])
+
+
+SCALED = {  # a loss of data times s, and the degree of its value
+    "huber": (lambda Y, s: Huber(s * Y, s / 8), 2),
+    "absolute": (lambda Y, s: Absolute(s * Y), 1),
+    "quantile": (lambda Y, s: Quantile(s * Y, 0.25), 1),
+    "counts": (lambda Y, s: KullbackLeibler(s * Y), 1),
+    "weighted": (lambda Y, s: KullbackLeibler(s * Y, weights=2.0 ** (Y > 1)), 1),
+}
+
+
+@pytest.mark.sampled(3)
+@pytest.mark.parametrize("lam", [0.0, 0.25])
+@pytest.mark.parametrize("e", [-60, 300])
+@pytest.mark.parametrize("name", SCALED)
+def test_data_times_a_power_of_two_have_the_same_better_factors(name, e, lam):
+    loss, degree = SCALED[name]
+    rng = np.random.default_rng(0)
+    U, V = rng.random((6, 2)), rng.random((5, 2))
+    Y = U @ V.T + rng.random((6, 5)) / 8
+    found = []
+    for s in (1.0, 2.0**e):
+        problem = Problem(loss(Y, s), RankOne("l2+", "l2+"), lam * s ** (degree - 1))
+        result = check(problem, (1.25 * U * s**0.5, V * s**0.5))
+        assert result.verdict in (REFUTED, LIMITED)
+        found.append([x / s / s ** (degree - 1) for x in (result.better_upper, result.lower)])
+        assert problem.objective(result.better) <= result.better_upper * (1 + 1e-12)
+    assert found[1][0] == pytest.approx(found[0][0], rel=0.05)
+
+
+def test_a_dual_point_and_offsets_of_scaled_counts_are_moved_back():
+    rng = np.random.default_rng(0)
+    U, V = rng.random((6, 2)), rng.random((5, 2))
+    Y = U @ V.T + rng.random((6, 5)) / 8
+    lower = []
+    for s in (1.0, 2.0**200):
+        offsets = (Intercept(0.5 / s),)
+        problem = Problem(KullbackLeibler(s * Y), RankOne("l2+", "l2+"), 0.25, offsets)
+        result = check(problem, (U * s**0.5, V * s**0.5), q=[np.array([s / 8])])
+        assert result.lower / s > 0
+        lower.append(result.lower / s)
+    assert lower[1] == pytest.approx(lower[0], rel=1e-3)
+
+
+@pytest.mark.parametrize("size", [5e-324, 1.0])
+@pytest.mark.parametrize("lam", [0.0, 1e300])
+def test_counts_whose_search_leaves_the_floats_have_a_bracket(size, lam):
+    for Y in (np.full((3, 3), 5e-324), np.zeros((3, 3))):
+        problem = Problem(KullbackLeibler(Y), RankOne("l2+", "l2+"), lam)
+        result = check(problem, (np.full((3, 1), size), np.ones((3, 1))), budget=1)
+        assert 0 <= result.lower <= result.upper
 
 
 # --- without a closed form -----------------------------------------------------------------
