@@ -80,6 +80,7 @@ def mlp(model: Any, X: Any, y: Any, rows: Any, sample_weight: Any) -> Judged:
 
     l is 1/2 |f - y|^2, or e^f - y f (loss="poisson"), or the log-loss of labels: logistic
     for two classes or many labels, softmax for more classes.  The intercepts have no penalty.
+    alpha = 0 asks about networks of as many units alone.
 
     With J batches of weight S_j, what adam or sgd descend is stationary for
 
@@ -193,9 +194,6 @@ def scope(model: Any) -> None:
     if model.activation not in ACTIVATIONS:
         reason = f"activation={model.activation!r} is not positively homogeneous"
         raise OutOfScopeError(f"{name} with {reason}: fit with activation='relu' or 'identity'")
-    if not model.alpha > 0:
-        reason = "no weight decay, and what interpolates has no certificate here"
-        raise OutOfScopeError(f"{name} with alpha={model.alpha} has {reason}: fit with alpha > 0")
     if model.solver == "lbfgs":
         return
     if not model.warm_start and len(model.loss_curve_) != model.n_iter_:

@@ -92,13 +92,14 @@ def problem_of_network(
 
     A hidden bias that decays like the weights is a weight of a column of ones; one that
     does not is free.  Then units that are constant cost nothing, so c must not decay.
+    Without decay of both layers lam = 0 and t = 1: networks of as many units are compared.
 
-    Raises OutOfScopeError, with the cure, for no decay or decays that do not fit together.
+    Raises OutOfScopeError, with the cure, for decays that do not fit together.
     """
     fitting(weights.validate(), X, loss)
     paid(decay)
     bias = bias_kind(weights, decay)
-    t = (decay.hidden / decay.output) ** 0.25
+    t = (decay.hidden / decay.output) ** 0.25 if decay.output else 1.0
     lam = decay.hidden if decay.hidden == decay.output else (decay.hidden * decay.output) ** 0.5
     atom = ReLU(X, bias=bias, activation=weights.activation, slope=weights.slope, form="sum")
     U = weights.U if weights.b is None else np.vstack([weights.U, weights.b])
@@ -123,14 +124,13 @@ def fitting(weights: Weights, X: Array, loss: Loss) -> None:
 
 
 def paid(decay: Decay) -> None:
-    """Raise OutOfScopeError where nothing fixes the size of the weights."""
+    """Raise OutOfScopeError where one layer alone has a price, so that no weights are best."""
     for name, value in (("hidden", decay.hidden), ("output", decay.output)):
         if not 0 <= value < np.inf:
             raise InputError(f"the decay of the {name} weights must be >= 0, got {short(value)}")
-        if value == 0:
-            why = f"the {name} weights have no decay, so rescaling a unit removes the penalty"
-            cure = "train with a positive decay of both layers"
-            raise OutOfScopeError(f"{why}, and what interpolates has no certificate here: {cure}")
+        if value == 0 and decay.hidden + decay.output > 0:
+            why = f"the {name} weights alone have no decay, so rescaling a unit removes the penalty"
+            raise OutOfScopeError(f"{why}: train with a positive decay of both layers, or of none")
 
 
 def bias_kind(weights: Weights, decay: Decay) -> str:

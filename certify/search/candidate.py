@@ -31,6 +31,12 @@ def evaluate(problem: Problem, factors: Factors, q: Values | None = None) -> Can
     return Candidate(factors, q, problem.objective(factors, q))
 
 
+def widen(factors: Factors, size: int) -> Factors:
+    """Return the factors with components of zeros, up to a size."""
+    more = max(size - factors[0].shape[-1], 0)
+    return tuple(np.pad(x, [(0, 0)] * (x.ndim - 1) + [(0, more)]) for x in factors)
+
+
 def lowest(states: list[Candidate]) -> Candidate:
     """Return the candidate of the lowest objective; one that is not finite comes last."""
     return min(states, key=lambda s: s.value if np.isfinite(s.value) else np.inf)

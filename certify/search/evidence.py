@@ -23,7 +23,7 @@ from certify.problem import Problem
 from certify.problem.proof_time import ROUNDED, tree_seconds, work_of
 
 from . import convex, families, fixed_rank, ratings
-from .candidate import Candidate, Goal, lowest
+from .candidate import Candidate, Goal, lowest, widen
 from .dual import own_size, own_size_blocks, own_size_counts
 from .dual import scaling as rays
 from .dual.joint_layers import bound_or_polish, is_polished
@@ -289,7 +289,7 @@ def by_rank(run: Run) -> Evidence:
     problem = run.problem
     steps = fixed_rank.steps(problem, run.start, run.clock.share(AT_SIZE), run.seed)
     met = lowest([s for _, s in steps])
-    evidence = at_size(run, met) or Evidence(run.start, better=alive(problem, met), given=run.given)
+    evidence = at_size(run, met) or Evidence(run.start, given=run.given)
     top = evidence.better or met
     if top.value < met.value:
         steps = (*steps, ("other start", top))
@@ -308,7 +308,7 @@ def at_size(run: Run, top: Candidate, known: Dual | None = None) -> Evidence | N
 
     None where no bound is known.
     """
-    top = pad(top, run.start.size)
+    top = replace(top, factors=widen(top.factors, run.start.size))
     if run.problem.lam > 0:
         top = fixed_rank.replace_dead(run.problem, top, run.clock, run.seed)
     from_top = replace(run, start=top)
@@ -327,18 +327,14 @@ def at_size(run: Run, top: Candidate, known: Dual | None = None) -> Evidence | N
             return None
         evidence = Evidence(run.start, blocks=(below.block,), counts=below.arrays, given=run.given)
         value = below.value
+    elif run.problem.lam == 0:
+        evidence = Evidence(run.start, given=run.given)
+        value = run.problem.loss.dual_value(np.zeros_like(dual_at(run.problem, run.start)))
     else:
         return None
     if top.value - value > run.epsilon:
         top = fixed_rank.other(run.problem, top, run.clock.share(BOUND_SHARE), run.seed)
     return replace(evidence, better=alive(run.problem, top))
-
-
-def pad(s: Candidate, size: int) -> Candidate:
-    """Return the candidate with components of zeros, up to a size."""
-    wide = size - s.size
-    factors = tuple(np.pad(x, [(0, 0)] * (x.ndim - 1) + [(0, wide)]) for x in s.factors)
-    return replace(s, factors=factors) if wide > 0 else s
 
 
 def accept_dual(problem: Problem, wanted: object) -> Array | None:

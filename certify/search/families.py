@@ -24,6 +24,17 @@ def is_supported(problem: Problem) -> bool:
     return layer.left.free and layer.left.summed  # neurons of one block each: a sum of l2 norms
 
 
+def has_moves(problem: Problem) -> bool:
+    """Whether factors can be descended from at a fixed number of components.
+
+    Neurons of a group norm at no price only: else the norm has no gradient.
+    """
+    layer = problem.atom.layer
+    if layer is None:
+        return problem.atom.family in VECTORS
+    return problem.lam == 0 or (is_supported(problem) and layer.left.spherical)
+
+
 def family(problem: Problem) -> Family:
     """Return how the problem's atom is searched."""
     layer = problem.atom.layer

@@ -3,7 +3,8 @@
 With every entry seen and equal weights the bound is that of `dual.own_size`: for PCA and
 TruncatedSVD the optimum.  With missing entries or weights Ky Fan's bound on disjoint blocks
 without missing entries is a lower bound (each block of Z has rank at most r, the rest costs at
-least 0), and the least loss is another: 0 here.
+least 0), and the least loss is another: 0 here.  Of a hidden layer of one output, and beside other
+losses, that is all: then better factors decide, if there are any.
 
 The dual of the problem with lam > 0 gives none.  From f_0(X) = f_lam(X) - lam sum theta(X)
 >= d - lam sum theta(X), d <= inf f_lam, follows a bound of f_0(X) for *this* X; d - lam T
@@ -27,13 +28,12 @@ from certify.problem import Problem
 
 from . import envelope
 from .candidate import Candidate, evaluate, lowest
-from .coordinates.products import VECTORS, form_of
-from .descent.products import Task, newton_finish, polish_factors, reweight
+from .descent.products import Task
 from .dual import own_size
 from .dual.points import squared_loss
 from .envelope import Smoothed
-from .growth.products import NOTHING, allowance, append, refit_offsets
-from .pricing.products import Field, above
+from .families import family, has_moves
+from .growth.products import NOTHING, refit_offsets
 
 STALL = 1e-13  # relative gain of a few steps that ends a descent; luck, never truth
 BESIDE = 2.0**-6  # relative size of a random step; luck, never truth
@@ -47,12 +47,12 @@ CURE = "give lam > 0: then factors of every size are compared"
 
 def require(problem: Problem) -> None:
     """Raise OutOfScopeError, with the cure, unless some bound at a fixed rank is known."""
-    atom, loss = problem.atom, problem.loss
-    known = atom.family == "pairs" and isinstance(loss, tuple(LOSSES.values()))
+    known = problem.atom.family in ("pairs", "layers")
+    known &= isinstance(problem.loss, tuple(LOSSES.values()))
     if not known and not own_size.applies(problem):
         raise OutOfScopeError(
-            "lam = 0 is covered for RankOne with our losses only, for other atoms with least "
-            f"squares of all entries, for a hidden layer of more outputs than one; {CURE}"
+            "lam = 0 is covered for RankOne and ReLU with our losses only, for other atoms with "
+            f"least squares of all entries, for deep networks of more outputs than one; {CURE}"
         )
     cure = CURE if problem.l1 is None else "give lam > 0, with which the products cost something"
     for o in problem.offsets:
@@ -93,17 +93,12 @@ def steps(
     if ky_fan_is_exact(problem):
         top = evaluate(problem, optimum(problem, start.size))
         return (*first, ("truncated decomposition", top))
-    if not can_descend(problem):
+    if not has_moves(problem):
         return first
     with np.errstate(all="ignore"):  # a point that is not finite is never the lowest
         ends = [descend(problem, s, clock) for s in (start, beside(problem, start, seed))]
         ends.append(replace_dead(problem, lowest([start, *ends]), clock, seed))
     return (*first, *(("descend", s) for s in ends if s.value < start.value))
-
-
-def can_descend(problem: Problem) -> bool:
-    """Whether factors can be descended from at a fixed number of components."""
-    return problem.atom.family in VECTORS
 
 
 @np.errstate(all="ignore")  # a point that is not finite is never the lowest
@@ -113,23 +108,24 @@ def other(problem: Problem, start: Candidate, clock: Clock, seed: int) -> Candid
     From components appended one after the other, and from random ones, until several end no
     lower than what is known.
     """
-    if not (can_descend(problem) and start.size):
+    if not (has_moves(problem) and start.size):
         return start
-    task, steps = task_of(problem, start, clock), allowance(problem, start) // FEWER
+    task, moves = task_of(problem, start, clock), family(problem).moves
+    steps = family(problem).steps(problem, start) // FEWER
     nothing = tuple(x[:, :0] for x in start.factors)
     best, last = start, 0  # which start was better
     for tried in count():
         if tried - last > PATIENCE or clock.expired():
             break
         made = (
-            draw_components(task, start.size, seed + tried)
+            moves.draw(task, start.size, seed + tried)
             if tried
             else grow_components(task, nothing, start.size, seed)
         )
-        if not task.form.sizes(made).any():  # no component of them is worth its price
+        if not moves.sizes(task, made).any():  # no component of them is worth its price
             continue
         aimed = replace(task, goal=best.value) if task.smoothed.S is None else task
-        end = evaluate(problem, polish_factors(aimed, made, steps, COARSE)[0])
+        end = evaluate(problem, moves.polish(aimed, made, steps, COARSE))
         if best.value - end.value > NOTABLE * abs(best.value):
             last = tried
         best = lowest([best, end])
@@ -143,10 +139,10 @@ def replace_dead(problem: Problem, now: Candidate, clock: Clock, seed: int) -> C
     A component of zeros is a saddle: no descent moves it.  If none is dead, the
     candidate is returned.
     """
-    if not can_descend(problem):
+    if not has_moves(problem):
         return now
     task = task_of(problem, now, clock)
-    sizes = task.form.sizes(now.factors)
+    sizes = family(problem).moves.sizes(task, now.factors)
     keep = sizes > NOTHING * sizes.max(initial=0.0)
     if keep.all():
         return now
@@ -159,27 +155,13 @@ def replace_dead(problem: Problem, now: Candidate, clock: Clock, seed: int) -> C
 
 def grow_components(task: Task, factors: Factors, size: int, seed: int) -> Factors:
     """Append components that lower the objective, up to a size: those that earn most, in stages."""
-    problem, each = task.problem, -(-(size - factors[0].shape[1]) // STAGES)
+    moves, each = family(task.problem).moves, -(-(size - factors[0].shape[1]) // STAGES)
     while (room := size - factors[0].shape[1]) > 0:
-        W = task.slope(factors)
-        if not np.isfinite(W).all():
-            break
-        field = Field(problem.loss.observed, W, task.form, task.expired)
-        components = above(field, problem.lam, factors, seed)[1]
-        more = tuple(x[:, : min(room, each)] for x in components)
-        new = append(task, factors, more)
-        if new[0].shape[1] == factors[0].shape[1] or task.expired():
+        new = moves.append(task, factors, min(room, each), seed)
+        if new[0].shape[1] <= factors[0].shape[1] or task.expired():
             break
         factors = new
     return factors
-
-
-def draw_components(task: Task, size: int, seed: int) -> Factors:
-    """Return random components of the best weights."""
-    rng = np.random.default_rng(seed)
-    lots = [(s.norm, rng.standard_normal((s.d, size))) for s in task.form.sides]
-    factors = (g.project_cone(np.abs(x) if g.nonneg else x) for g, x in lots)
-    return reweight(task, task.form.units(tuple(factors)))
 
 
 def task_of(problem: Problem, now: Candidate, clock: Clock) -> Task:
@@ -197,13 +179,14 @@ def descend(problem: Problem, now: Candidate, clock: Clock) -> Candidate:
     and the free scale of each component slows them down.  Of a loss with kinks it goes through
     envelopes, too, and from there to the kinks.
     """
-    task, steps = task_of(problem, now, clock), allowance(problem, now)
+    task, moves = task_of(problem, now, clock), family(problem).moves
+    steps = family(problem).steps(problem, now)
     starts = [now] if problem.loss.smooth else [now, descend_envelopes(task, now, steps)]
     plain = replace(task, smoothed=Smoothed(problem.loss))
     for start in starts:
-        factors = polish_factors(replace(plain, q=start.q), start.factors, steps, STALL)[0]
+        factors = moves.polish(replace(plain, q=start.q), start.factors, steps, STALL)
         if problem.lam and problem.loss.smooth:
-            factors = newton_finish(task, factors, steps)[0]
+            factors = moves.finish(task, factors, steps)
         now = lowest([now, start, evaluate(problem, factors)])
     clock.tell("descend", now.value)
     return now
@@ -213,8 +196,8 @@ def descend_envelopes(task: Task, now: Candidate, steps: int) -> Candidate:
     """Return the lowest end of descents on envelopes, each with the multiplier of the last."""
     problem, best, factors = task.problem, now, now.factors
     for _ in range(ENVELOPES):
-        factors = polish_factors(task, factors, steps, STALL)[0]
-        q = refit_offsets(task, factors)
+        factors = family(problem).moves.polish(task, factors, steps, STALL)
+        q = refit_offsets(task, problem.atom.predict(factors, problem.loss.observed))
         best = lowest([best, Candidate(factors, q, problem.objective(factors, q))])
         smoothed = task.smoothed.update(problem.predict(factors, q))
         task = replace(task, smoothed=smoothed, q=q)
@@ -225,12 +208,12 @@ def descend_envelopes(task: Task, now: Candidate, steps: int) -> Candidate:
 
 def beside(problem: Problem, start: Candidate, seed: int) -> Candidate:
     """Return factors moved a little, at random; signs are kept."""
-    form, rng = form_of(problem.atom, problem.loss.dims), np.random.default_rng(seed)
+    rng = np.random.default_rng(seed)
     steps = [
         BESIDE * np.abs(x).max(initial=0.0) * rng.standard_normal(x.shape) for x in start.factors
     ]
     moved = tuple(
-        x + (np.abs(d) if s.norm.nonneg else d)
-        for x, d, s in zip(start.factors, steps, form.sides, strict=True)
+        x + (np.abs(d) if g.nonneg else d)
+        for x, d, g in zip(start.factors, steps, problem.atom.gauges, strict=True)
     )
     return evaluate(problem, moved)

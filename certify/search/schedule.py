@@ -13,6 +13,7 @@ from certify.problem import Problem
 
 from .candidate import Candidate, Goal, evaluate, largest, lowest
 from .column_generation import Search
+from .descent.products import Task
 from .search_result import SearchResult
 
 ALONE = 0.3  # share of the time left and of the steps for the candidate's own size
@@ -27,6 +28,25 @@ def no_restarts(search: Search, size: int, seed: int) -> list[Factors]:
 
 
 @dataclass(frozen=True)
+class Moves:
+    """What descents at a fixed number of components are made of.
+
+    sizes   sizes(task, factors): how much each component counts; one of zero is dead
+    polish  polish(task, factors, steps, stall): factors of a lower objective
+    finish  finish(task, factors, steps): factors at which a smooth objective's gradient vanishes
+    append  append(task, factors, most, seed): the factors with up to so many components more, those
+            that earn most
+    draw    draw(task, size, seed): random components of the best weights
+    """
+
+    sizes: Callable[[Task, Factors], Array]
+    polish: Callable[[Task, Factors, int, float], Factors]
+    finish: Callable[[Task, Factors, int], Factors]
+    append: Callable[[Task, Factors, int, int], Factors]
+    draw: Callable[[Task, int, int], Factors]
+
+
+@dataclass(frozen=True)
 class Family:
     """How a family of atoms is searched.
 
@@ -36,10 +56,12 @@ class Family:
     restarts  other factors of a size from which it may descend
     earn      earn(problem, W, factors, seed, expired): the most that W is found to earn; None
               where the polar is bounded as quickly
+    moves     what descents at a fixed number of components are made of
     """
 
     grow: Callable[[Search, int, float, int | None], object]
     steps: Callable[[Problem, Candidate], int]
+    moves: Moves
     restarts: Callable[[Search, int, int], list[Factors]] = no_restarts
     earn: Callable[[Problem, Array, Factors, int, Expired], float] | None = None
 

@@ -362,7 +362,6 @@ def test_single_precision_is_compared_at_its_own_rounding():
             r"'tanh' is not positively homogeneous: fit with activation='relu",
         ),
         ({"activation": "logistic"}, r"'logistic' is not positively homogeneous"),
-        ({"alpha": 0.0}, r"alpha=0.0 has no weight decay, .* fit with alpha > 0"),
         (
             {"solver": "adam", "warm_start": True, "early_stopping": True},
             r"may have kept the weights of an earlier fit: fit without one of them",
@@ -374,6 +373,17 @@ def test_what_the_theory_does_not_cover_names_the_cure(kind, settings, told):
     model = fitted(network(kind, **{"max_iter": 5, **settings}), X, Y > 0)
     with pytest.raises(OutOfScopeError, match=told):
         from_model(model, X, Y > 0, rows=np.arange(N))
+
+
+@pytest.mark.parametrize("kind", [MLPRegressor, MLPClassifier])
+def test_without_decay_better_weights_of_as_many_units_are_searched(kind):
+    labels = Y if kind is MLPRegressor else Y > 0
+    model = fitted(network(kind, alpha=0.0, max_iter=2), X, labels)
+    problem, factors = from_model(model, X, labels)
+    assert (problem.lam, problem.atom.bias) == (0.0, "regularized")
+    result = check(problem, factors, q=factors.q, budget=5)
+    assert result.verdict is Verdict.REFUTED
+    assert result.better_model(model).loss_ < 0.9 * model.loss_
 
 
 def test_partial_fit_is_out_of_scope():

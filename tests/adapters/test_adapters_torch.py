@@ -156,7 +156,6 @@ def test_the_decay_is_read_from_the_optimizer(kind):
             "Adam decouples its decay",
         ),
         (lambda p: torch.optim.SGD(p, lr=0.1, weight_decay=0.1, maximize=True), "climbs"),
-        (lambda p: torch.optim.SGD(p, lr=0.1), "have no decay, .* train with a positive decay"),
         (type("Mine", (torch.optim.SGD,), {}), "optimizer Mine has no known objective"),
         (type("SGD", (torch.optim.SGD,), {}), "optimizer SGD has no known objective"),
         (
@@ -486,10 +485,34 @@ def test_weight_decay_and_an_optimizer_are_not_both_taken():
         from_model(model.state_dict(), X, target("mse"), optimizer=optimizer)
 
 
-def test_no_decay_is_out_of_scope():
-    for decay in (0.0, (0.1, 0.0), (0.0, 0.1)):
-        with pytest.raises(OutOfScopeError, match=r"no decay, .* train with a positive decay of"):
+def test_decay_of_one_layer_alone_is_out_of_scope():
+    for decay, name in (((0.1, 0.0), "output"), ((0.0, 0.1), "hidden")):
+        with pytest.raises(OutOfScopeError, match=rf"{name} weights alone have no decay, .* none"):
             from_model(network(), X, target("mse"), weight_decay=decay)
+    with pytest.raises(InputError, match="decay of the hidden weights must be >= 0, got -1"):
+        problem_of_network(
+            Weights(np.ones((D, R)), np.ones((2, R))),
+            X,
+            Squared(TARGETS["mse"]),
+            Decay(-1.0, 0.0),
+            1.0,
+        )
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("name", MODULES)
+def test_without_decay_better_weights_of_as_many_units_are_searched(name, bias):
+    model, y = network(OUTPUTS[name], bias=bias), target(name)
+    optimizer = torch.optim.Adam(model.parameters())
+    problem, factors = from_model(model, X, y, loss=MODULES[name](), optimizer=optimizer)
+    assert (problem.lam, problem.atom.bias) == (0.0, "regularized" if bias else "none")
+    assert (factors.scale, bool(problem.offsets)) == (1.0, bias)
+    result = check(problem, factors, q=factors.q, budget=5)
+    assert result.verdict is Verdict.REFUTED
+    better = result.better_model(model)
+    again = from_model(better, X, y, loss=MODULES[name](), weight_decay=0.0)
+    value = objective(*again)
+    assert value == pytest.approx(result.better_upper, rel=1e-9, abs=1e-12)
 
 
 def test_a_hidden_bias_without_decay_needs_an_output_bias_without_decay():

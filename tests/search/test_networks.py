@@ -312,12 +312,6 @@ def test_a_free_bias_needs_an_intercept():
     assert check(covered, (U, V), budget=5.0).verdict is not Verdict.OUT_OF_SCOPE
 
 
-def test_a_network_of_lam_zero_is_out_of_scope():
-    result = check(Problem(Squared(Y), ReLU(X), 0.0), (np.ones((2, 1)), np.ones((1, 1))))
-    assert result.verdict is Verdict.OUT_OF_SCOPE
-    assert "lam > 0" in result.reason
-
-
 @pytest.mark.thorough
 def test_better_weights_of_the_same_size_refute():
     problem = Problem(Squared(Y), ReLU(X), 0.2)

@@ -1,5 +1,7 @@
 """At a fixed number of components: dead ones are replaced, and other starts are tried."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -60,11 +62,14 @@ def test_another_corner_refutes_one_that_no_descent_leaves():
     assert check(PLAIN, (CORNERS[0],) * 2).own_size.verdict is Verdict.CERTIFIED
 
 
-@pytest.mark.parametrize("kept", ["grow_components", "draw_components"])
+@pytest.mark.parametrize("kept", ["grow_components", "draw"])
 def test_each_kind_of_start_finds_it(kept, monkeypatch):
     trap = evaluate(PLAIN, (CORNERS[1],) * 2)
-    for name in {"grow_components", "draw_components"} - {kept}:
-        monkeypatch.setattr(fixed_rank, name, lambda *_: trap.factors)
+    if kept == "draw":
+        monkeypatch.setattr(fixed_rank, "grow_components", lambda *_: trap.factors)
+    else:
+        moves = replace(products.MOVES, draw=lambda *_: trap.factors)
+        monkeypatch.setattr(fixed_rank, "family", lambda _: replace(products.FAMILY, moves=moves))
     assert fixed_rank.other(PLAIN, trap, Clock(), 2).value == pytest.approx(4.125)
 
 
@@ -154,19 +159,15 @@ def test_a_dictionary_is_searched_at_its_size_for_what_would_refute_it_alone(mon
     fit = fixed_rank.descend(problem, lots, Clock())
     aims, descents = [], []
 
-    def noting(module):
-        polish = module.polish_factors
+    polish = products.polish_factors
 
-        def noted(task, factors, steps, stall):
-            aims.append(task.goal)
-            end = polish(task, factors, steps, stall)
-            descents.append((task.form.sizes(factors).sum(), end[1], steps))
-            return end
+    def noted(task, factors, steps, stall):
+        aims.append(task.goal)
+        end = polish(task, factors, steps, stall)
+        descents.append((task.form.sizes(factors).sum(), end[1], steps))
+        return end
 
-        monkeypatch.setattr(module, "polish_factors", noted)
-
-    noting(products)
-    noting(fixed_rank)
+    monkeypatch.setattr(products, "polish_factors", noted)
     result = check(problem, fit.factors)
     assert result.verdict is Verdict.RANK_LIMITED
     assert aims[0] == pytest.approx(fit.value * (1 - 1e-6), rel=1e-9)

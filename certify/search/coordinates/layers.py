@@ -1,5 +1,6 @@
 """What a network with one hidden layer is made of, and its neurons at a chosen size."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -8,7 +9,8 @@ import numpy as np
 from certify.atoms import Factors
 from certify.base.arrays import Array
 from certify.norms import Gauge
-from certify.polar.layer_query import Layer
+from certify.polar.ascent.pooled import Largest, owners
+from certify.polar.layer_query import Layer, LayerQuery
 from certify.problem import Problem
 
 
@@ -94,6 +96,23 @@ class Net:
     def hidden_outputs(self, U: Array) -> Array:
         """Return the outputs of the hidden units, (samples, r)."""
         return self.layer.act(U)
+
+    def linearize(self, U: Array) -> tuple[Array, Callable[[Array], Array]]:
+        """Return the outputs of the hidden units, and the adjoint of their derivative in U.
+
+        At a kink, and where two rows of a sample are the largest, of one side.
+        """
+        layer, F = self.layer, self.layer.features
+        if layer.most:
+            hidden, who = Largest(LayerQuery(layer, np.zeros((0, 1)))).winners(U)
+            S = np.zeros((len(F), U.shape[1]))
+            np.put_along_axis(S, who, hidden > 0, axis=0)
+        else:
+            inner = F @ U
+            S = np.where(inner > 0, 1.0, layer.slope)
+            hidden = layer.pool(S * inner)
+        sample = owners(layer)
+        return hidden, lambda pull: np.asarray(F.T @ (S * pull[sample]))
 
     def dense(self, W: Array) -> Array:
         """Return a field as (samples, outputs), zero where nothing is observed."""

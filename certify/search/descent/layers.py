@@ -49,12 +49,13 @@ class Descent:
     @property
     def loose(self) -> bool:
         """Whether output weights move one by one; else each neuron's keep their direction."""
-        return self.net.outputs == 1 or self.net.right.spherical
+        return self.problem.lam == 0 or self.net.outputs == 1 or self.net.right.spherical
 
     @cached_property
     def mask(self) -> Array:
-        """1 where U may move."""
-        return self.net.mask(self.factors[0])
+        """1 where U may move: without a price in all of it."""
+        U = self.factors[0]
+        return self.net.mask(U) if self.problem.lam else np.ones_like(U)
 
     @cached_property
     def turn(self) -> Array:
@@ -97,18 +98,15 @@ class Descent:
         net, lam = self.net, self.problem.lam
         U, c, q = self.unpack(z)
         V = c if self.loose else self.turn * c
-        F, layer = net.layer.features, net.layer
-        inner = F @ U
-        S = np.where(inner > 0, 1.0, layer.slope)
-        hidden = layer.pool(S * inner)
+        hidden, back = net.linearize(U)
         A, K = self.program.offsets
         field = np.asarray(self.problem.loss.observed.product(hidden, V) + self.program.base)
         field = field + (A @ q).reshape(field.shape)
         value, W = self.smoothed.at(field)
         dense = net.dense(W)
         priced = U.copy()
-        priced[len(U) - layer.free :] = 0.0
-        slope_U = self.mask * (lam * priced - F.T @ (S * layer.spread(dense @ V)))
+        priced[len(U) - net.layer.free :] = 0.0
+        slope_U = self.mask * (lam * priced - back(dense @ V))
         slope_U = self.along(slope_U)
         pull = dense.T @ hidden
         slope_c = lam * c - (pull if self.loose else (pull * self.turn).sum(axis=0))
@@ -146,15 +144,26 @@ def on_kinks(net: Net, U: Array) -> Array:
 
 
 def descend(
-    task: Descent, steps: int, stall: float, expired: Callable[[], bool]
+    task: Descent,
+    steps: int,
+    stall: float,
+    expired: Callable[[], bool] = lambda: False,
+    goal: float = np.inf,
 ) -> tuple[Factors, Values, int]:
     """Return factors and offsets of a lower objective, and the steps taken.
 
     stall: the gain of a few steps, relative to the objective, that ends it.
+    goal: an objective above which the end is of no use.
     """
     if not task.factors[0].shape[1]:
         return task.factors, task.q, 1
     z, used = minimize(
-        task.at, task.start(), task.bounds(), steps=steps, stall=stall, expired=expired
+        task.at,
+        task.start(),
+        task.bounds(),
+        steps=steps,
+        stall=stall,
+        expired=expired,
+        goal=goal,
     )
     return *task.finish(z), used

@@ -196,18 +196,25 @@ def newton_finish(task: Task, factors: Factors, steps: int) -> tuple[Factors, in
 
 def reweight(task: Task, factors: Factors, steps: int = 200) -> Factors:
     """Rescale all slices at once: min over a >= 0 of E(sum a_i phi_i) + lam sum a_i theta_i."""
-    form, observed = task.form, task.problem.loss.observed
-    r = factors[0].shape[-1]
-    if not 0 < r <= AMPLITUDES:
-        return factors
+    form = task.form
     units, full = form.units(factors), form.full(form.units(factors))
-    right = kronecker_columns(full[1:])
+    parts = full[0], kronecker_columns(full[1:])
+    new = form.scale(units, best_weights(task, parts, form.sizes(factors), steps))
+    return new if task.value(new) < task.value(factors) else factors
+
+
+def best_weights(task: Task, parts: tuple[Array, Array], start: Array, steps: int = 200) -> Array:
+    """Return a >= 0 of a lower E(sum a_i x_i y_i^T) + lam sum a_i; of very many slices the start.
+
+    parts: the x_i and the y_i
+    """
+    (left, right), observed, lam = parts, task.problem.loss.observed, task.problem.lam
+    if not 0 < len(start) <= AMPLITUDES:
+        return start
 
     def _both(a: Array) -> tuple[float, Array]:
-        value, W = task.loss(observed.product(full[0] * a, right))
-        slope = task.problem.lam - (full[0] * observed.times(W, right)).sum(axis=0)
-        return value + task.problem.lam * float(a.sum()), slope
+        value, W = task.loss(observed.product(left * a, right))
+        slope = lam - (left * observed.times(W, right)).sum(axis=0)
+        return value + lam * float(a.sum()), slope
 
-    a = minimize(_both, form.sizes(factors), (0.0, np.inf), steps=steps)[0]
-    new = form.scale(units, np.maximum(a, 0.0))
-    return new if task.value(new) < task.value(factors) else factors
+    return np.maximum(minimize(_both, start, (0.0, np.inf), steps=steps)[0], 0.0)

@@ -13,18 +13,21 @@ import numpy as np
 
 from certify.atoms import Factors
 from certify.base.arrays import Array
+from certify.polar.ascent.layers import attain
+from certify.polar.layer_query import LayerQuery
 from certify.problem import Problem, Values
 from certify.search import envelope
-from certify.search.candidate import Candidate
+from certify.search.candidate import Candidate, widen
 from certify.search.column_generation import Search
 from certify.search.coordinates.layers import Net
 from certify.search.descent import barrier, kinked
 from certify.search.descent.cells import CellProgram, Cells, cells_of
 from certify.search.descent.layers import Descent, descend, on_kinks
+from certify.search.descent.products import Task, best_weights
 from certify.search.envelope import Smoothed
 from certify.search.pricing.alike import merge
 from certify.search.pricing.layers import above, cosines, field_of
-from certify.search.schedule import Expired, Family
+from certify.search.schedule import Expired, Family, Moves
 
 ROUNDS = 80
 COARSE, FINE = 300, 2000  # quasi-Newton steps
@@ -38,6 +41,7 @@ STALE, PATIENT = 5, 15  # rounds without a better gap that end the search; with 
 AGAIN = 6  # descents and programs in turn at a fixed size
 WIDEST, WORK = 6000, 2500**3  # unknowns of a program, and those times the square of its rank
 ALLOWED = 20_000  # steps of descents and of Newton, without a budget
+STARTS = 3  # random neurons of the candidate's number that are descended from
 SOLVED = 50  # steps that a general solver counts for
 
 
@@ -100,7 +104,7 @@ def begin(search: Search, net: Net, seed: int) -> Round:
     factors = net.balance(net.split_blocks(best.factors))
     q = problem.best_offsets(factors) if problem.offsets else ()
     search.note("balance", factors, q)
-    task = Descent(problem, smoothed, factors, q)
+    task = Descent(problem, Smoothed(problem.loss) if problem.loss.smooth else smoothed, factors, q)
     factors, q, used = descend(task, min(COARSE, search.steps), STALL_COARSE, search.clock.expired)
     search.steps -= used
     search.note("descend", factors, refit_offsets(search, factors, q))
@@ -214,4 +218,70 @@ def earn(problem: Problem, W: Array, factors: Factors, seed: int, expired: Expir
     return above(field_of(Net(problem), W), np.inf, factors, seed, expired)[0]
 
 
-FAMILY = Family(grow, allowance, earn=earn)
+def sizes(task: Task, factors: Factors) -> Array:
+    """Return |phi| of each neuron: one that puts out nothing is dead, whatever its weights."""
+    problem = task.problem
+    zero = problem.loss.observed.field(np.zeros(problem.loss.shape))
+    return problem.atom.inner_products(zero, factors, problem.loss.observed)[1]
+
+
+def polish(task: Task, factors: Factors, steps: int, stall: float) -> Factors:
+    """Return as many neurons of a lower objective."""
+    start = Net(task.problem).balance(factors)
+    made = Descent(task.problem, task.smoothed, start, task.q)
+    return widen(descend(made, steps, stall, task.expired, task.goal)[0], factors[0].shape[1])
+
+
+def leave(task: Task, factors: Factors, steps: int) -> Factors:
+    """Return the neurons as they are: at kinks there is no gradient to vanish."""
+    del task, steps
+    return factors
+
+
+def append_best(task: Task, factors: Factors, most: int, seed: int) -> Factors:
+    """Append up to so many of the neurons that earn most, at the weights that are best for all."""
+    net = Net(task.problem)
+    factors = net.balance(factors)
+    W = task.smoothed.at(task.shift(net.plain(factors))[0]).W
+    if not np.isfinite(W).all():
+        return factors
+    more = tuple(x[:, :most] for x in neurons_above(task, W, factors, seed))
+    wide = tuple(np.hstack(pair) for pair in zip(net.units(factors), more, strict=True))
+    return reweight(task, wide, np.pad(net.sizes(factors), (0, more[0].shape[1])))
+
+
+def neurons_above(task: Task, W: Array, factors: Factors, seed: int) -> Factors:
+    """Return neurons of theta 1 that earn more than lam, best first: one that pools the largest."""
+    net, lam = Net(task.problem), task.problem.lam
+    if not net.layer.most:
+        return above(field_of(net, W), lam, factors, seed, task.expired)[1]
+    top, neuron = attain(LayerQuery(net.layer, net.dense(W), seed=seed))
+    return tuple(x[:, None][:, : int(top > lam)] for x in neuron)
+
+
+def draw(task: Task, size: int, seed: int) -> Factors:
+    """Return random neurons of the best weights; features count alike, whatever their units."""
+    net, rng = Net(task.problem), np.random.default_rng(seed)
+    lengths = np.linalg.norm(net.layer.features, axis=0)
+    U = rng.standard_normal((len(lengths), size)) / np.where(lengths > 0, lengths, 1.0)[:, None]
+    V = net.right.project_cone(rng.standard_normal((net.outputs, size)))
+    units = net.units((U, V))
+    return reweight(task, units, np.ones(size))
+
+
+def reweight(task: Task, units: Factors, start: Array) -> Factors:
+    """Return neurons of theta 1 at the best sizes, as far as steps from a start go."""
+    net = Net(task.problem)
+    return net.scale(units, best_weights(task, (net.hidden_outputs(units[0]), units[1]), start))
+
+
+def restarts(search: Search, size: int, seed: int) -> list[Factors]:
+    """Return random neurons of a size, at the weights that are best beside the best offsets."""
+    problem, now = search.problem, search.best
+    smoothed = envelope.of(problem.loss, problem.predict(now.factors, now.q))
+    task = Task(problem, smoothed, now.q, search.clock.expired)
+    return [draw(task, size, seed + k) for k in range(STARTS)]
+
+
+MOVES = Moves(sizes, polish, leave, append_best, draw)
+FAMILY = Family(grow, allowance, MOVES, restarts, earn)

@@ -17,13 +17,16 @@ from certify.atoms import Factors
 from certify.base.arrays import Array
 from certify.base.minimize import minimize
 from certify.polar.ascent.layers import attain
-from certify.polar.ascent.pooled import Largest
 from certify.polar.layer_query import LayerQuery
 from certify.problem import Problem
 from certify.search.candidate import Candidate, evaluate, lowest
 from certify.search.column_generation import Search
 from certify.search.coordinates.layers import Net
+from certify.search.descent.layers import Descent, descend
+from certify.search.envelope import Smoothed
 from certify.search.schedule import Family
+
+from .layers import MOVES
 
 ROUNDS = 40  # of a search
 STEPS = 300  # of all weights together, in a round
@@ -74,29 +77,9 @@ class Pooled:
 
     def descend(self, now: Candidate) -> Candidate:
         """Return all weights after a descent together."""
-        U, V = self.net.balance(now.factors)
-        d, lam, low = len(U), self.problem.lam, self.net.right.sides(len(V))
-        r = U.shape[1]
-
-        def at(z: Array) -> tuple[float, Array]:
-            """Return the objective of weights with half the squares as their price."""
-            u, v = z[: d * r].reshape(d, r), z[d * r :].reshape(-1, r)
-            W = self.problem.dual_point((u, v), now.q)
-            dense, hidden = self.net.dense(W), self.net.hidden_outputs(u)
-            run = Largest(self.query(W, 0))
-            slopes = lam * u - run.slopes(u, v), lam * v - dense.T @ hidden
-            penalty = np.asarray(self.problem.atom.theta((u, v))).sum()
-            value = self.problem.objective((u, v), now.q) - lam * penalty
-            value += 0.5 * lam * float(np.square(z).sum())
-            return value, np.concatenate([x.reshape(-1) for x in slopes])
-
-        if not r:
-            return now
-        wide = np.full(d * r, np.inf)
-        ends = np.append(-wide, np.repeat(low[0], r)), np.append(wide, np.repeat(low[1], r))
-        start = np.concatenate([U.reshape(-1), V.reshape(-1)])
-        z = minimize(at, start, ends, steps=STEPS, stall=1e-10)[0]
-        return self.lower(now, (z[: d * r].reshape(d, r), z[d * r :].reshape(-1, r)))
+        smoothed = Smoothed(self.problem.loss)
+        task = Descent(self.problem, smoothed, self.net.balance(now.factors), now.q)
+        return self.lower(now, descend(task, STEPS, 1e-10)[0])
 
 
 @np.errstate(all="ignore")  # a point that is not finite is never the lowest
@@ -142,4 +125,4 @@ def allowance(problem: Problem, now: Candidate) -> int:
     return 1
 
 
-FAMILY = Family(grow, allowance)
+FAMILY = Family(grow, allowance, MOVES)

@@ -22,7 +22,7 @@ from certify.search.coordinates.products import form_of
 from certify.search.descent.products import Task, newton_finish, polish_factors, reweight
 from certify.search.pricing.alike import merge as alike_together
 from certify.search.pricing.products import Field, above, cosines
-from certify.search.schedule import Expired, Family
+from certify.search.schedule import Expired, Family, Moves
 
 from . import counts, nonnegative
 
@@ -141,7 +141,7 @@ def descend(search: Search, at: Round, cap: int | None) -> None:
     if at.fine > 1 and cap is None and task.smoothed.S is None:
         at.factors, used = newton_finish(task, at.factors, PRODUCTS)
         search.steps -= used
-    q = refit_offsets(task, at.factors)
+    q = refit_offsets(task, task.plain(at.factors))
     search.note("polish" if at.fine else "descend", inside(search, at.factors, q), q)
     at.task = replace(task, q=q)
 
@@ -223,13 +223,13 @@ def inside(search: Search, factors: Factors, q: Values) -> Factors:
     return factors
 
 
-def refit_offsets(task: Task, factors: Factors) -> Values:
-    """Return better offsets for these factors: least squares with the curvature's bound."""
+def refit_offsets(task: Task, Z: Array) -> Values:
+    """Return better offsets beside a field: least squares with the curvature's bound."""
     problem, smoothed = task.problem, task.smoothed
     if not problem.offsets or isinstance(problem.loss, Squared):
-        return problem.fit_offsets(task.plain(factors))
+        return problem.fit_offsets(Z)
     observed, bend = problem.loss.observed, smoothed.curvature
-    fit, out = task.fit(factors), list(task.q)
+    fit, out = task.shift(Z)[0], list(task.q)
     weights = np.full(fit.shape, bend)
     for _ in range(OFFSET_SWEEPS):
         for k, o in enumerate(problem.offsets):
@@ -266,4 +266,38 @@ def earn(problem: Problem, W: Array, factors: Factors, seed: int, expired: Expir
     return above(Field(problem.loss.observed, W, form, expired), np.inf, factors, seed)[0]
 
 
-FAMILY = Family(grow, allowance, restarts, earn)
+def sizes(task: Task, factors: Factors) -> Array:
+    """Return the product of the norms of each component."""
+    return task.form.sizes(factors)
+
+
+def polish(task: Task, factors: Factors, steps: int, stall: float) -> Factors:
+    """Return factors of a lower objective, or the same."""
+    return polish_factors(task, factors, steps, stall)[0]
+
+
+def finish(task: Task, factors: Factors, steps: int) -> Factors:
+    """Return factors at which the gradient vanishes to rounding, as far as Newton steps go."""
+    return newton_finish(task, factors, steps)[0]
+
+
+def append_best(task: Task, factors: Factors, most: int, seed: int) -> Factors:
+    """Append up to so many of the components that earn most."""
+    W = task.slope(factors)
+    if not np.isfinite(W).all():
+        return factors
+    field = Field(task.problem.loss.observed, W, task.form, task.expired)
+    components = above(field, task.problem.lam, factors, seed)[1]
+    return append(task, factors, tuple(x[:, :most] for x in components))
+
+
+def draw(task: Task, size: int, seed: int) -> Factors:
+    """Return random components of the best weights."""
+    rng = np.random.default_rng(seed)
+    lots = [(s.norm, rng.standard_normal((s.d, size))) for s in task.form.sides]
+    factors = (g.project_cone(np.abs(x) if g.nonneg else x) for g, x in lots)
+    return reweight(task, task.form.units(tuple(factors)))
+
+
+MOVES = Moves(sizes, polish, finish, append_best, draw)
+FAMILY = Family(grow, allowance, MOVES, restarts, earn)
