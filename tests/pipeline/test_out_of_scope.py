@@ -19,8 +19,11 @@ FULL = np.array([[0.0, 1, 4], [3, 2, 5], [8, 7, 1], [9, 1, 6]])
 LINE = (np.ones((4, 1)), np.ones((3, 1)))
 PATH = Smooth([(0, 1), (1, 2)], 1.0)
 UNCOVERED = {
-    "custom atom": (Problem(Squared(FULL), Entrywise(), 0), "RankOne with our losses only"),
-    "custom loss": (Problem(Huber(FULL), RankOne(), 0), "RankOne with our losses only"),
+    "custom atom": (
+        Problem(Squared(FULL), Entrywise(), 0),
+        "RankOne and ReLU with our losses only",
+    ),
+    "custom loss": (Problem(Huber(FULL), RankOne(), 0), "RankOne and ReLU with our losses only"),
     "sparse part": (Problem(Squared(FULL), RankOne(), 0, Sparse(1.0)), "no sparse part"),
     "smooth part": (Problem(Squared(FULL), RankOne(), 0, [RowIntercept(), PATH]), "no smooth part"),
 }
