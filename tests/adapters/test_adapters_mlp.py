@@ -381,7 +381,7 @@ def test_without_decay_better_weights_of_as_many_units_are_searched(kind):
     model = fitted(network(kind, alpha=0.0, max_iter=2), X, labels)
     problem, factors = from_model(model, X, labels)
     assert (problem.lam, problem.atom.bias) == (0.0, "regularized")
-    result = check(problem, factors, q=factors.q, budget=5)
+    result = check(problem, factors, q=factors.q)
     assert result.verdict is Verdict.REFUTED
     assert result.better_model(model).loss_ < 0.9 * model.loss_
 

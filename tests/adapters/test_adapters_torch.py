@@ -507,7 +507,7 @@ def test_without_decay_better_weights_of_as_many_units_are_searched(name, bias):
     problem, factors = from_model(model, X, y, loss=MODULES[name](), optimizer=optimizer)
     assert (problem.lam, problem.atom.bias) == (0.0, "regularized" if bias else "none")
     assert (factors.scale, bool(problem.offsets)) == (1.0, bias)
-    result = check(problem, factors, q=factors.q, budget=5)
+    result = check(problem, factors, q=factors.q)
     assert result.verdict is Verdict.REFUTED
     better = result.better_model(model)
     again = from_model(better, X, y, loss=MODULES[name](), weight_decay=0.0)

@@ -83,7 +83,7 @@ def test_weights_that_are_not_stationary_are_refuted_at_their_size(name, lam):
     loss, atom, offsets, share = LAYERS[name]
     problem = Problem(loss, atom, lam, offsets)
     start = poor(problem)
-    result = check(problem, start, budget=5)
+    result = check(problem, start, budget=5 if lam else "auto")
     least = problem.loss.dual_value(np.zeros(problem.loss.shape)) if loss.observed.full else 0.0
     assert result.verdict is Verdict.REFUTED
     assert result.better[0].shape[1] <= start[0].shape[1]
@@ -95,7 +95,7 @@ def test_weights_that_are_not_stationary_are_refuted_at_their_size(name, lam):
 
 def test_improve_goes_on_to_an_exact_fit_which_is_certified():
     problem = Problem(Squared(ONE), ReLU(X), 0.0)
-    found = improve(problem, poor(problem, 8), rtol=1e-6, budget=10)
+    found = improve(problem, poor(problem, 8), rtol=1e-6)
     assert found.objective < 1e-6 * problem.objective(poor(problem, 8))
     exact = (np.eye(3)[:, :1], np.ones((1, 1)))
     hit = Problem(Squared(np.maximum(X[:, :1], 0.0)), ReLU(X), 0.0)
@@ -105,7 +105,7 @@ def test_improve_goes_on_to_an_exact_fit_which_is_certified():
 def test_of_too_few_units_the_bracket_is_left_open_and_told():
     noise = np.random.default_rng(0).standard_normal((24, 1))
     problem = Problem(Squared(noise), ReLU(X), 0.0)
-    found = improve(problem, poor(problem, 1), budget=5)
+    found = improve(problem, poor(problem, 1))
     assert found.result.verdict is Verdict.UNDECIDED
     assert found.result.lower == 0.0
     assert "the bound for so few may be loose" in found.result.reason
