@@ -10,11 +10,12 @@ import io
 import json
 from pathlib import Path
 
+from certify import kernel
 from certify.kernel.claim import main
 
 HERE = Path(__file__).parent
 EARLIER = HERE / "earlier"
-KERNEL = HERE.parents[1] / "certify" / "kernel"  # what `python -I -S` runs
+KERNEL = Path(kernel.__file__).parent  # what `python -I -S` runs
 CASES = {  # name -> file/case of the zoo
     "absolute": "absolute/spectral_at_the_threshold",
     "bias": "network_biases/line_optimal",
