@@ -196,6 +196,7 @@ def test_a_sparse_npz_with_wrong_indices_is_refused(tmp_path, changed, said):
         ("1,2\n3,x\n", "could not convert string 'x'"),
         ("1,2\n3,\n", "an empty cell is no number: write nan where an entry is missing, and give"),
         ("1,2,\n3,4,\n", "an empty cell is no number"),
+        ("1,2\n3,NA\n", "'NA' is no number: write nan where an entry is missing, and give mask"),
         ("1;2\n3;x\n", "could not convert string 'x'"),
         ("1,a\n3,b\n", "could not convert string 'a' to float64 at row 0, column 2; leave out "),
         ("1:2\n3:4\n", "could not convert string '3:4'"),

@@ -13,6 +13,7 @@ from ._base import brief
 
 WHOLE = re.compile(r"[+-]?\d{16,}")  # long enough to be rounded
 DECIMAL = re.compile(r"[+-]?\d+,\d+")  # a comma for the point, as where ; separates
+MISSING = ("", "na", "n/a", "<na>", "null", "none")  # what others write for no number
 
 
 def read_table(path: Path, separators: str) -> Any:
@@ -38,8 +39,10 @@ def read_table(path: Path, separators: str) -> Any:
         return np.loadtxt(["\t".join(r) for r in rows], delimiter="\t", ndmin=2)
     except ValueError as error:
         cure = "leave out columns of words, such as names of rows"
-        if any("" in row for row in rows):
-            cure = "an empty cell is no number: write nan where an entry is missing, and give mask"
+        missing = next((c for row in rows for c in row if c.lower() in MISSING), None)
+        if missing is not None:
+            cell = repr(missing) if missing else "an empty cell"
+            cure = f"{cell} is no number: write nan where an entry is missing, and give mask"
         raise InputError(f"{path} is not a table of numbers: {brief(error)}; {cure}") from None
 
 
