@@ -24,7 +24,6 @@ from certify.polar.products import propose
 from certify.polar.proved import as_kernel_array, split, tensor_above
 from certify.polar.relaxation import groups
 from certify.polar.relaxation.cut import Cut
-from certify.polar.relaxation.positive import SMALL, Positive
 from certify.polar.relaxation.products import ProductForm
 
 L2 = ("l2",) * 3
@@ -502,21 +501,3 @@ def test_a_cut_reads_the_sign_of_its_mode():
         cut = Cut(Q, sign, 1, 0, (3, 2, 1))
         expected = sign * float(x @ Q @ x) * np.outer(y, y)
         assert np.allclose(cut.reduce(np.outer(z, z)), expected)
-
-
-# --- large matrices ------------------------------------------------------------------
-
-
-def test_the_positive_part_follows_a_matrix_that_moves():
-    d, rank = SMALL + 20, 6
-    Z = np.linalg.qr(random((d, rank), 0))[0]
-    noise = random((d, d), 1)
-    base = (Z * np.arange(5, 5 + rank)) @ Z.T - 0.2 * (noise @ noise.T) / d - 0.1 * np.eye(d)
-    held = Positive()
-    for k in range(4):
-        V = base + 1e-3 * k * (noise + noise.T) / d**0.5
-        X = held.part(V)
-    values, vectors = np.linalg.eigh(V)
-    wanted = (vectors * np.maximum(values, 0)) @ vectors.T
-    assert held.basis.shape[1] < d / 5
-    assert np.linalg.norm(X - wanted) <= 1e-6 * np.linalg.norm(wanted)

@@ -19,17 +19,17 @@ from scipy import linalg
 from threadpoolctl import threadpool_limits
 
 from certify.base.arrays import Array
+from certify.polar.positive_part import PositivePart
 
 from .cut import Cut
 from .groups import Ints
-from .positive import SMALL, Positive
 from .steps import RELAX, Stop, step_ratio
 
 EVERY, SLOW = 10, 50  # steps between bounds, and between balances of the step size
 BLOCK, SPANS = 100, (1, 2, 4)  # steps of a mean of multipliers, and numbers of blocks
 RHO = 0.3  # first step size, where |C| = 1 and the balls sum to 1
 SHARE = 0.02  # of the way to the target
-RARE = 25  # steps between bounds of large matrices
+LARGE, RARE = 500, 25  # rows from which bounds are rarer, and steps between them
 
 
 class ProductMultiplier(NamedTuple):
@@ -113,7 +113,7 @@ def solve(program: ProductProgram, stop: Stop, start: Array | Warm | None = None
 
     Or resume where another solve stopped, which had the same cuts or the first of them.
     """
-    with threadpool_limits(1 if len(program.C) <= SMALL else None, user_api="blas"):
+    with threadpool_limits(1 if len(program.C) <= LARGE else None, user_api="blas"):
         return _solved(program, stop, start)
 
 
@@ -125,7 +125,7 @@ def _solved(program: ProductProgram, stop: Stop, start: Array | Warm | None) -> 
         return Relaxed(np.zeros((d, d)), best, 0)
     run = _Run(program, size, start)
     history = [best.bound]
-    k, every = 0, EVERY if d <= SMALL else RARE
+    k, every = 0, EVERY if d <= LARGE else RARE
     while best.bound > stop.target and k < stop.steps and not stop.expired():
         k += 1
         run.step()
@@ -158,7 +158,7 @@ class _Run:
         self.weight = np.bincount(program.ball, self.own * share[self.diagonal])
         self.balls = program.sizes / program.total
         self.rho, self.tau = RHO, np.zeros(self.balls.size)
-        self.positive = Positive()
+        self.part = PositivePart()
         self.sums: Mean | None = None
         self.blocks: list[Mean] = []
         self.count = 0
@@ -179,7 +179,8 @@ class _Run:
 
     def step(self) -> None:
         """Project on the cone and the cuts, over-relax, project the mean on the polyhedron."""
-        self.X = self.positive.part(self.Y - self.U[0] + self.C * (1.0 / self.rho))
+        values, vectors = self.part(self.Y - self.U[0] + self.C * (1.0 / self.rho))
+        self.X = (vectors * values) @ vectors.T
         copies = [self.X]
         copies += [c.part(self.Y - u) for c, u in zip(self.program.cuts, self.U[1:], strict=True)]
         stay = (1 - RELAX) * self.Y
