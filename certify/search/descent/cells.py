@@ -1,6 +1,6 @@
 """The convex program of neurons whose activation patterns and output weights are fixed.
 
-    min over x_k, q of  E(sum_k S_k F x_k v_k^T + A q) + lam sum_k |x_k| + H(q)
+    min over x_k, q of  l(sum_k S_k F x_k v_k^T + A q) + lam sum_k |x_k| + H(q)
     subject to          (F x_k)_i >= 0 where S_k says active, <= 0 elsewhere
 
 x_k = theta_k u_k.  With the cells of an optimum among them its minimum is the minimum over
@@ -14,18 +14,12 @@ import numpy as np
 
 from certify.atoms import Factors
 from certify.base.arrays import Array, Ints
-from certify.losses import Softmax
 from certify.problem import Problem, Values
 from certify.problem.best_offsets import matrices, split_values
 from certify.search.coordinates.layers import Net
-from certify.search.envelope import Smoothed
 
 OFFSETS = 400  # numbers in q up to which they join the program
-DIFFERENCE = 2.0**-17  # relative length of the differences that give second derivatives
 ASIDE = 1e-7  # relative: a pattern is that of a point beside the neuron
-CENTERING, CENTRED = 60, 0.5  # steps toward a cell's center, and the decrement that ends them
-TINY, JITTER = 1e-12, 1e-13  # the least slack, and a share of a diagonal that is added to it
-INWARD = 0.2  # share of the center in the point that a program starts from
 
 
 @dataclass(frozen=True)
@@ -34,14 +28,12 @@ class Cells:
 
     mask    1 where x may differ from zero: the block of a neuron under a group norm, and no
             unpriced bias where all rows have one slope (an intercept does the same)
-    center  of each cell a point well inside, of about the neurons' size 1
     """
 
     S: Array
     V: Array
     x: Array
     mask: Array
-    center: Array
 
     @property
     def size(self) -> int:
@@ -59,7 +51,7 @@ class Cells:
     @property
     def parts(self) -> tuple[Array, ...]:
         """All arrays, whose last axis is the cell."""
-        return self.S, self.V, self.x, self.mask, self.center
+        return self.S, self.V, self.x, self.mask
 
     def factors(self, net: Net) -> Factors:
         """Return balanced factors of the neurons."""
@@ -83,39 +75,14 @@ def cells_of(net: Net, factors: Factors, seed: int) -> Cells:
     if net.layer.free:
         mask[-1] = ~(S[:1] == S).all(axis=0)
     x = U * net.sizes(factors) * mask
-    return Cells(S, V, x, mask, centers(net, S, U + aside))
-
-
-def centers(net: Net, S: Array, inside: Array) -> Array:
-    """Return the minimizer of 1/2 |u|^2 - mean log over the borders' slacks, in each cell.
-
-    inside: a point of each cell.  Newton's steps, all cells at once.
-    """
-    borders = np.abs(net.layer.features).max(axis=1) > 0
-    F, signs = net.layer.features[borders], np.where(S[borders] == 1, 1.0, -1.0)
-    d, u = len(inside), inside.copy()
-    for _ in range(CENTERING if net.layer.slope != 1 and len(F) else 0):
-        g = np.maximum(signs * (F @ u), TINY)
-        slope = u - F.T @ (signs / g) / len(F)
-        bend = np.eye(d) + (F.T[None] * (1 / g**2).T[:, None, :]) @ F / len(F)
-        root = 1 / np.sqrt(np.diagonal(bend, axis1=1, axis2=2))
-        bend = root[:, :, None] * bend * root[:, None, :] + JITTER * np.eye(d)
-        step = -root.T * np.linalg.solve(bend, (root * slope.T)[:, :, None])[:, :, 0].T
-        decrement = np.sqrt(np.maximum(-(step * slope).sum(axis=0), 0.0) * len(F))
-        new = u + step / (1 + decrement)
-        safe = np.isfinite(new).all(axis=0) & (signs * (F @ new) > 0).all(axis=0)
-        u = np.where(safe, new, u)
-        if (decrement[safe] < CENTRED).all():
-            break
-    return u
+    return Cells(S, V, x, mask)
 
 
 @dataclass(frozen=True)
 class CellProgram:
-    """The program: the problem, E, the cells, and q, which is fixed where it does not join."""
+    """The program: the problem, the cells, and q, which is fixed where it does not join."""
 
     problem: Problem
-    smoothed: Smoothed
     cells: Cells
     q: Values
 
@@ -158,18 +125,11 @@ class CellProgram:
         """What the held offsets add to the field."""
         return 0.0 if self.moves or not self.problem.offsets else self.problem.shift(self.q)
 
-    def field(self, z: Array) -> Array:
-        """Return the field of all x and q."""
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of a field."""
         observed = self.problem.loss.observed
-        shape = (observed.m, observed.n) if observed.full else (observed.size,)
-        return np.asarray((self.design @ z).reshape(shape) + self.base)
-
-    def start(self) -> Array:
-        """Return all x, one after another, and q."""
-        flat = [x.reshape(-1) for x in self.q] if self.moves else []
-        cells = self.cells
-        x = (1 - INWARD) * cells.x + INWARD * self.net.layer.size(cells.x) * cells.center
-        return np.concatenate([(x * cells.mask).T.reshape(-1), *flat])
+        return (observed.m, observed.n) if observed.full else (observed.size,)
 
     def finish(self, z: Array) -> tuple[Cells, Values]:
         """Return the cells and offsets of a solution."""
@@ -179,22 +139,3 @@ class CellProgram:
             return cells, self.q
         observed = self.problem.loss.observed
         return cells, split_values(z[d * r :], [o.shape(observed) for o in self.problem.offsets])
-
-    def curvature_factor(self, Z: Array) -> Array:
-        """Return B with B^T B the second derivative of E(field(z)) in z, at the field Z."""
-        if not isinstance(self.problem.loss, Softmax):
-            step = DIFFERENCE * (1.0 + np.abs(Z))
-            ahead, behind = (self.smoothed.at(Z + t * step).W for t in (1, -1))
-            bend = np.maximum((behind - ahead) / (2 * step), 0.0)
-            return np.asarray(np.sqrt(bend).reshape(-1, 1) * self.design)
-        blocks = []
-        for j in range(Z.shape[1]):
-            step = np.zeros_like(Z)
-            step[:, j] = DIFFERENCE * (1.0 + np.abs(Z).max(axis=1))
-            ahead, behind = (self.smoothed.at(Z + t * step).W for t in (1, -1))
-            blocks.append((behind - ahead) / (2 * step[:, [j]]))
-        bend = np.stack(blocks, axis=2)
-        values, vectors = np.linalg.eigh(0.5 * (bend + bend.transpose(0, 2, 1)))
-        roots = np.sqrt(np.maximum(values, 0.0))[:, :, None] * vectors.transpose(0, 2, 1)
-        design = self.design.reshape(*Z.shape, -1)
-        return np.asarray((roots @ design).reshape(self.design.shape))

@@ -44,7 +44,7 @@ class Descent:
     def program(self) -> CellProgram:
         """The offsets' part: A, K, and whether they move."""
         U, V = self.factors
-        return CellProgram(self.problem, self.smoothed, Cells(U, V, U, U, U), self.q)
+        return CellProgram(self.problem, Cells(U, V, U, U), self.q)
 
     @property
     def loose(self) -> bool:

@@ -20,7 +20,7 @@ from certify.search import envelope
 from certify.search.candidate import Candidate, widen
 from certify.search.column_generation import Search
 from certify.search.coordinates.layers import Net
-from certify.search.descent import barrier, kinked
+from certify.search.descent import conic
 from certify.search.descent.cells import CellProgram, Cells, cells_of
 from certify.search.descent.layers import Descent, descend, on_kinks
 from certify.search.descent.products import Task, best_weights
@@ -35,7 +35,6 @@ STALL, STALL_COARSE = 1e-13, 1e-8  # relative gains that end them; luck, never t
 TOGETHER = 60  # neurons appended at once
 TIGHT = 1e-9  # relative excess over lam that is worth a neuron
 NOTHING, ALIKE = 1e-6, 1e-7  # shares of the largest neuron, to drop, and 1 - cosine to merge
-SHARE, LAST = 0.03, 0.3  # of the gap: what a program may leave; of what is wanted
 SMALL = 0.1  # of the mean size: the start of a new neuron
 STALE, PATIENT = 5, 15  # rounds without a better gap that end the search; with a multiplier
 AGAIN = 6  # descents and programs in turn at a fixed size
@@ -43,6 +42,7 @@ WIDEST, WORK = 6000, 2500**3  # unknowns of a program, and those times the squar
 ALLOWED = 20_000  # steps of descents and of Newton, without a budget
 STARTS = 3  # random neurons of the candidate's number that are descended from
 SOLVED = 50  # steps that a general solver counts for
+CUTS = 10_000  # borders of cells, together with those of cuts
 
 
 @dataclass
@@ -73,7 +73,7 @@ def grow(search: Search, seed: int, wanted: float, cap: int | None = None) -> Se
         before = search.best.value
         if net.turns or (cap is not None and k > 0):
             at = descend_jointly(search, net, at, seed + k)
-        solve_program(search, at, wanted)
+        at = solve_program(search, at, seed + k)
         if at.W is None or not np.isfinite(at.W).all():
             break
         factors = at.cells.factors(net)
@@ -131,29 +131,28 @@ def descend_jointly(search: Search, net: Net, at: Round, seed: int) -> Round:
     return replace(at, cells=cells_of(net, new, seed), q=q)
 
 
-def solve_program(search: Search, at: Round, wanted: float) -> None:
-    """Solve the program of the cells, and drop and merge neurons."""
+def solve_program(search: Search, at: Round, seed: int) -> Round:
+    """Solve the program of the cells, and drop and merge neurons.
+
+    Where a solver has no answer all weights descend, and W is the slope where they end.
+    """
     problem, net = search.problem, Net(search.problem)
-    gap = search.gap
-    size = problem.lam * float(net.layer.size(at.cells.x).sum())
-    gap = min(gap, size) if np.isfinite(gap) else size
-    aim = max(SHARE * gap, LAST * wanted, 1e-13 * abs(search.best.value))
-    if at.cells.size:
-        program = CellProgram(problem, at.smoothed, with_cuts(net, at), at.q)
-        done = None if search.clock.expired() else kinked.solve(program, search.clock.left())
-        if done is None:
-            program = replace(program, cells=at.cells)
-            at.cells, at.q, at.W, used = barrier.solve(program, aim, search.clock.expired)
-            search.steps -= used
-        else:
-            at.cells, at.q, at.W = done
-            search.steps -= SOLVED
+    done = None
+    if at.cells.size and not search.clock.expired():
+        done = conic.solve(CellProgram(problem, with_cuts(net, at), at.q), search.clock.left())
+        search.steps -= SOLVED
+    if done is not None:
+        at.cells, at.q, at.W = done
     else:
-        at.q = problem.fit_offsets(np.zeros_like(net.plain(at.cells.factors(net))))
+        if at.cells.size:
+            at = descend_jointly(search, net, at, seed)
+        else:
+            at.q = problem.fit_offsets(np.zeros_like(net.plain(at.cells.factors(net))))
         at.W = at.smoothed.at(field_at(search, at)).W
     at.cells = prune(net, at.cells)
     factors = at.cells.factors(net)
     search.note("reweight", factors, refit_offsets(search, factors, at.q))
+    return at
 
 
 def with_cuts(net: Net, at: Round) -> Cells:
@@ -161,7 +160,7 @@ def with_cuts(net: Net, at: Round) -> Cells:
     if at.cuts is None:
         return at.cells
     cuts = unlike(at.cuts, at.cells)
-    room = kinked.LARGEST // max(len(net.layer.features), 1) - at.cells.size
+    room = CUTS // max(len(net.layer.features), 1) - at.cells.size
     first = min(max(cuts.size - room, 0), cuts.size)
     return at.cells.beside(cuts.take(np.arange(first, cuts.size)))
 

@@ -9,12 +9,11 @@ from certify import Problem, Verdict, improve, verify
 from certify.atoms import ReLU
 from certify.base.clock import Clock
 from certify.losses import Absolute, Hinge, Quantile, Softmax, Squared
-from certify.offsets import ColumnIntercept, Sparse
-from certify.search import envelope
+from certify.offsets import ColumnIntercept
 from certify.search.candidate import evaluate
 from certify.search.column_generation import Search
 from certify.search.coordinates.layers import Net
-from certify.search.descent import kinked
+from certify.search.descent import conic
 from certify.search.descent.cells import CellProgram, cells_of
 from certify.search.growth.layers import grow
 
@@ -85,14 +84,13 @@ def program_of(problem):
     net = Net(problem)
     factors = net.balance(started(problem))
     q = problem.best_offsets(factors) if problem.offsets else ()
-    smoothed = envelope.of(problem.loss, problem.predict(factors, q))
-    return CellProgram(problem, smoothed, cells_of(net, factors, 0), q)
+    return CellProgram(problem, cells_of(net, factors, 0), q)
 
 
 def test_the_multiplier_of_a_program_earns_no_more_than_lam_in_its_cells():
     problem = posed(Absolute(Y), "regularized")
     program = program_of(problem)
-    cells, q, W = kinked.solve(program, None)
+    cells, q, W = conic.solve(program, None)
     factors = cells.factors(program.net)
     earned, _ = problem.atom.inner_products(W, factors, problem.loss.observed)
     assert q == ()
@@ -104,22 +102,32 @@ def test_the_multiplier_of_a_program_earns_no_more_than_lam_in_its_cells():
     assert 0 <= gap + 1e-9 < 1e-6 * problem.objective(factors, ())
 
 
-def test_other_programs_are_left_to_the_barrier(monkeypatch):
-    assert kinked.solve(program_of(posed(Squared(Y))), None) is None
-    apart = Problem(Absolute(Y), ReLU(X), 0.25, [Sparse(1.0)])
-    assert kinked.solve(program_of(apart), None) is None
+def test_other_programs_have_no_answer(monkeypatch):
     program = program_of(posed(Absolute(Y)))
-    monkeypatch.setattr(kinked, "LARGEST", 1)
-    assert kinked.solve(program, None) is None
-    monkeypatch.undo()
+    for most in ("LARGEST", "ENTRIES"):
+        with monkeypatch.context() as patch:
+            patch.setattr(conic, most, 1)
+            assert conic.solve(program, None) is None
     monkeypatch.setattr(SOLVER, "solve", lambda *_: ("error", "", False))
-    assert kinked.solve(program, None) is None
+    assert conic.solve(program, None) is None
+
+
+@pytest.mark.parametrize("large", [True, False])
+def test_where_a_program_has_no_answer_all_weights_descend(large, monkeypatch):
+    """It is too large, or of a loss of somebody's own."""
+    if large:
+        monkeypatch.setattr(conic, "LARGEST", 0)
+    monkeypatch.setattr(SOLVER, "is_known", lambda _: False)
+    problem = posed(Squared(Y), "regularized")
+    growth = Search(problem, Clock(), evaluate(problem, started(problem)))
+    grow(growth, 0, 1e-6)
+    assert growth.gap < 1e-4 * growth.best.value
 
 
 def test_a_solver_without_numbers_has_no_answer(monkeypatch):
     program = program_of(posed(Absolute(Y)))
     monkeypatch.setattr(SOLVER, "numbers", lambda _: None)
-    assert kinked.solve(program, 1.0) is None
+    assert conic.solve(program, 1.0) is None
 
 
 @pytest.mark.thorough

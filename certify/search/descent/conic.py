@@ -1,7 +1,4 @@
-"""The program of cells under a loss with kinks, by a general solver.
-
-An envelope and its multiplier converge slowly; the program itself is a cone program.
-"""
+"""The program of cells, by a general solver of cone programs."""
 
 import numpy as np
 
@@ -10,7 +7,8 @@ from certify.problem import Values
 
 from .cells import CellProgram, Cells
 
-LARGEST = 10_000  # borders of all cells: a second or so
+LARGEST = 40_000  # borders of all cells: some seconds
+ENTRIES = 2_000_000  # numbers that map all unknowns to the field
 SECONDS = 10.0  # that a solver may take
 
 
@@ -21,11 +19,8 @@ def solve(program: CellProgram, left: float | None) -> tuple[Cells, Values, Arra
     """
     problem, net, cells = program.problem, program.net, program.cells
     layer, F = net.layer, net.layer.features
-    if (
-        problem.loss.smooth
-        or cells.size * len(F) > LARGEST
-        or (problem.offsets and not program.moves)
-    ):
+    entries = problem.loss.observed.size * cells.mask.size
+    if cells.size * len(F) > LARGEST or entries > ENTRIES:
         return None
     from certify.search import relax  # noqa: PLC0415  cvxpy takes a second to import
 
@@ -33,7 +28,7 @@ def solve(program: CellProgram, left: float | None) -> tuple[Cells, Values, Arra
     signs = np.where(cells.S[used] == 1, 1.0, -1.0)
     if layer.free:  # a cell that all rows are on one side of has no border
         signs = signs * (cells.mask[-1] != 0)
-    base = np.broadcast_to(program.base, program.field(program.start()).shape).reshape(-1)
+    base = np.broadcast_to(program.base, program.shape).reshape(-1)
     posed = relax.Posed(
         problem.loss,
         problem.lam,
@@ -49,4 +44,4 @@ def solve(program: CellProgram, left: float | None) -> tuple[Cells, Values, Arra
     if solution is None:
         return None
     z, W = solution
-    return (*program.finish(z), problem.loss.clip_dual(W.reshape(program.field(z).shape)))
+    return (*program.finish(z), problem.loss.clip_dual(W.reshape(program.shape)))
