@@ -29,6 +29,7 @@ READ = (
     "bias",
     "pool",
     "fitted",
+    "form",
 )
 TENSORS = ("product form", "sum form", "symmetric")
 FORMS = TENSORS[:2]  # of deep networks
@@ -91,7 +92,7 @@ def rows() -> Iterator[tuple[str, str, str, str, str]]:
         sorts = each.get(kind.replace("relu", "linear") if "deep" in kind else kind, [""])
         read = [
             *(names["norm"] if kind == "rank_one" else names["bias"] + names["pool"]),
-            "product form",
+            *(f"{form} form" for form in names["form"]),
         ]
         for sort in sorts:
             both = inside and (sort if sort in TENSORS else sort.split(" ")[-1]) in read
@@ -144,13 +145,13 @@ def covered(
         norms = atom["norms"]
         other = polar.get("copies") or polar.get("form") == "square"
         other = other or any(o["kind"] in ("column", "linear") for o in offsets)
-        if other or atom["symmetric"] or atom["form"] == "sum" or "ky_fan" in proof:
+        other = other or (polar.get("rule") == "transpose" and CUBES.search(" ".join(norms)))
+        if other or atom["symmetric"] or "ky_fan" in proof:
             return False
     inner = polar.get("of", {}).get("rule", "spectral")  # of F^T W
-    if deep := atom["kind"].startswith("deep"):
-        other = offsets or atom["form"] == "sum" or loss == "softmax" or "ky_fan" in proof
-        if other:
-            return False
+    deep = atom["kind"].startswith("deep")
+    if deep and (offsets or loss == "softmax" or "ky_fan" in proof):
+        return False
     kinds = {"layer_rule": layer, "tensor_rule": tensor, "deep_rule": deep}
     rules = next((name for name, asked in kinds.items() if asked), "rule")
     return (

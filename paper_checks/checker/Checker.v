@@ -194,6 +194,9 @@ Definition squares_over_up (w c : grid) : dyadic :=  (* sum w^2 / c, rounded up 
 
 Definition over_up (x : dyadic) (k : Z) : dyadic :=
   Dy (ceil_div (Z.shiftl (num x) guard) k) (Z.sub (dex x) guard).
+Definition over_down (x : dyadic) (k : Z) : dyadic :=
+  Dy (Z.div (Z.shiftl (num x) guard) k) (Z.sub (dex x) guard).
+Fixpoint power (x : dyadic) (k : nat) : dyadic := if k is S k' then dmul x (power x k') else one.
 
 Definition wide (n : nat) (a : grid) := all (fun r => Nat.leb (size r) n) (ints a).
 Definition shaped (m n : nat) (a : grid) :=
@@ -249,7 +252,7 @@ Record data := Data {
   ddeep : option (grid * seq nat * dyadic);  (* features, sizes of the layers and slope of a deep network *)
   dY : grid; dC : grid; dloss : loss_form dyadic; dlam : dyadic; dform : theta_form;
   dleft_norm : norm_form dyadic; dright_norm : norm_form dyadic; dleft : sign; dright : sign;
-  dleft_modes : modes; dright_modes : modes; dfactors : seq grid;  (* of a tensor, one a mode *)
+  dleft_modes : modes; dright_modes : modes; dmode_norms : seq (norm_form dyadic); done_vector : bool;  (* of a tensor *)
   dcolumns : bool; drows : bool; dP : grid; dQ : grid; dX : designs; down : bool;  (* ridges as columns *)
   dU : grid; dV : grid; dO : offsets_; dfound : bool;
   drtol : dyadic; datol : dyadic }.
@@ -302,7 +305,7 @@ Record dual := Dual { dW : grid; at_most : dyadic; how : polar }.
 Record fan := Fan {
   fan_columns : bool; fwidth : nat; fK : grid; fan_L : option grid; fan_shift : dyadic;
   fA : grid; fB : grid }.
-Record better := Better { bsize : nat; bU : grid; bV : grid; bfactors : seq grid; bO : offsets_ }.
+Record better := Better { bsize : nat; bU : grid; bV : grid; bO : offsets_ }.
 
 (* offsets as columns: nothing where nothing is fitted *)
 Definition means_ok (d : data) (a b : grid) : bool :=
@@ -310,25 +313,27 @@ Definition means_ok (d : data) (a b : grid) : bool :=
 Definition offsets_ok (d : data) (o : offsets_) : bool :=
   let x := dX d in
   [&& means_ok d (oA o) (oB o), shaped (left_width_ x) (right_width_ x) (oX o) & supported (oX o) (xM x)].
-(* products of vectors, column by column; nothing of a matrix *)
+(* of a tensor the vectors of each mode, below each other in U, and their products, column by column *)
+Definition modes_of (d : data) : modes := dleft_modes d ++ dright_modes d.
+Definition is_tensor (d : data) : bool := if modes_of d is _ :: _ then true else false.
+Fixpoint mode_grids (one : bool) (l : modes) (u : grid) : seq grid :=
+  if l is d :: l' then
+    Grid (take d.1 (ints u)) (ex u) :: mode_grids one l' (if one then u else Grid (drop d.1 (ints u)) (ex u))
+  else [::].
+Definition vectors_of (d : data) (u : grid) : seq grid := mode_grids (done_vector d) (modes_of d) u.
 Fixpoint products_of (r : nat) (f : seq grid) : grid :=
   if f is a :: f' then
     let b := products_of r f' in Grid (allpairs (zip_with Z.mul) (ints a) (ints b)) (Z.add (ex a) (ex b))
   else Grid [:: nseq r (Zpos xH)] Z0.
-Fixpoint modes_ok (r : nat) (l : modes) (f : seq grid) : bool :=
-  match l, f with
-  | d :: l', a :: f' => [&& shaped d.1 r a, meets_ d.2 a & modes_ok r l' f']
-  | [::], [::] => true
-  | _, _ => false
-  end.
-Definition products_ok (k r : nat) (l : modes) (f : seq grid) (u : grid) : bool :=
-  if l is [::] then true else
-  [&& modes_ok r l f, eqn (size_of l) k & zeros (gsub u (products_of r f))].
-Definition point_ok (d : data) (r : nat) (u v : grid) (f : seq grid) (o : offsets_) : bool :=
-  let k := size (dleft_modes d) in
+Definition signs_ok (l : modes) (f : seq grid) : bool := all (fun x => meets_ x.1.2 x.2) (zip l f).
+Definition left_products (d : data) (r : nat) (u : grid) := products_of r (take (size (dleft_modes d)) (vectors_of d u)).
+Definition right_products (d : data) (r : nat) (u : grid) := products_of r (drop (size (dleft_modes d)) (vectors_of d u)).
+Definition completes_ (d : data) (r : nat) (u v : grid) : bool :=
+  if ddeep d is Some _ then ones v else
+  if is_tensor d then signs_ok (modes_of d) (vectors_of d u) && zeros (gsub v (right_products d r u)) else true.
+Definition point_ok (d : data) (r : nat) (u v : grid) (o : offsets_) : bool :=
   [&& shaped (dinputs d) r u, shaped (dn d) r v, meets_ (dleft d) u, meets_ (dright d) v
-    & offsets_ok d o && (products_ok (dinputs d) r (dleft_modes d) (take k f) u
-                           && products_ok (dn d) r (dright_modes d) (drop k f) v)].
+    & offsets_ok d o && completes_ d r u v].
 
 (* numbers of a loss, and labels of what is seen, that it is defined for *)
 Definition defined_ (l : loss_form dyadic) : bool :=
@@ -353,18 +358,25 @@ Definition pool_ok (d : data) (a : dyadic) : bool :=
 (* layers that stand behind each other, row by row *)
 Fixpoint chunks (k n : nat) (x : seq Z) : seq (seq Z) := if k is S k' then take n x :: chunks k' n (drop n x) else [::].
 Fixpoint layers_size (d : nat) (l : seq nat) : nat := if l is e :: l' then d * e + layers_size e l' else 0.
-Fixpoint layer_squares (d : nat) (l : seq nat) (w : seq Z) : Z :=
+Fixpoint layer_squares (d : nat) (l : seq nat) (w : seq Z) : seq Z :=
   if l is e :: l' then
-    let x := take (d * e) w in Z.mul (dotz Z0 x x) (layer_squares e l' (drop (d * e) w)) else Zpos xH.
+    let x := take (d * e) w in dotz Z0 x x :: layer_squares e l' (drop (d * e) w) else [::].
 Definition deep_ok (d : data) (x : grid * seq nat * dyadic) : bool :=
   let '(f, widths, a) := x in
   if widths is c :: l then
     [&& shaped (size (ints f)) c f, eqn (dm d) (size (ints f) * last c l), eqn (dn d) 1, eqn (dinputs d) (layers_size c l)
-      & [&& Nat.ltb 1 (size l), Z.leb Z0 (num a), if dform d is Product then true else false
-          & if dright_norm d is L2 then true else false]]
+      & [&& Nat.ltb 1 (size l), Z.leb Z0 (num a) & negb (is_tensor d)]]
   else false.
+(* how the modes of a tensor are unfolded; all have one size where their vectors are the same *)
+Definition tensor_ok (d : data) : bool :=
+  let s := map fst (modes_of d) in
+  [&& eqn (size_of (dleft_modes d)) (dm d), eqn (size_of (dright_modes d)) (dn d),
+      Nat.ltb 0 (size (dleft_modes d)) && Nat.ltb 0 (size (dright_modes d)),
+      if done_vector d then all (eqn (dinputs d)) s else eqn (sumn s) (dinputs d)
+    & if dlayer d is None then true else false].
 Definition layer_ok (d : data) : bool :=
   if ddeep d is Some x then deep_ok d x else
+  if is_tensor d then tensor_ok d else
   if dlayer d is Some (f, a) then shaped (dpatches d) (dinputs d) f && pool_ok d a
   else [&& eqn (dinputs d) (dm d), eqn (dpatches d) (dm d), ~~ dfree d & if dpool d is None then true else false].
 Definition row_of_patch_ (d : data) (k : nat) : nat := if dpool d is Some (s, _) then nth 0 s k else k.
@@ -385,7 +397,9 @@ Definition norm_ok (p : norm_form dyadic) (k : nat) : bool :=
   | Groups g | LargestGroup g => eqn (size g) k && all (fun c => Nat.ltb c k) g
   | _ => true
   end.
-Definition norms_ok (d : data) : bool := norm_ok (dleft_norm d) (dinputs d) && norm_ok (dright_norm d) (dn d).
+Definition norms_ok (d : data) : bool :=
+  [&& norm_ok (dleft_norm d) (dinputs d), norm_ok (dright_norm d) (dn d), eqn (size (dmode_norms d)) (size (modes_of d))
+    & all (fun x => norm_ok x.1 x.2.1) (zip (dmode_norms d) (modes_of d))].
 Definition designs_ok (d : data) : bool :=
   let x := dX d in let p := left_width_ x in let k := right_width_ x in
   [&& shaped (dm d) p (xA x), shaped (dn d) k (xB x), shaped p k (xM x), shaped p k (xP x) && nonneg (xP x)
@@ -395,7 +409,7 @@ Definition ridges_ok (d : data) : bool :=
 
 Definition well_formed (d : data) : bool :=
   [&& shaped (dm d) (dn d) (dY d), shaped (dm d) (dn d) (dC d), nonneg (dC d),
-      point_ok d (dr d) (dU d) (dV d) (dfactors d) (dO d)
+      point_ok d (dr d) (dU d) (dV d) (dO d)
     & [&& layer_ok d && norms_ok d, Z.leb Z0 (num (dlam d)), ridges_ok d, defined_ (dloss d) & labels_ok d]].
 
 (* twice what a residual r costs, in units of 2^2e, if r is in units of 2^e; so fine a grid that the
@@ -455,23 +469,35 @@ Definition norm_square (root : Z -> Z) (p : norm_form dyadic) (x : seq Z) : Z :=
   | LargestGroup g => foldr Z.max Z0 (in_groups Z.add Z0 g (map square_ x))
   end.
 
-(* sum over the columns of |u_k| |v_k|, or of (|u_k|^2 + |v_k|^2) / 2, rounded as the root is *)
+(* the squares of the columns' sizes *)
 Definition column_squares (root : Z -> Z) (p : norm_form dyadic) (r : nat) (u : grid) : seq Z :=
   map (norm_square root p) (ints (transpose r u)).
 Definition column_ex (p : norm_form dyadic) (u : grid) : Z := Z.add (ex u) (norm_unit p).
-Definition squares_of (root : Z -> Z) (p : norm_form dyadic) (r : nat) (u : grid) : dyadic :=
-  let x := column_squares root p r u in Dy (sumz (fun a _ => a) Z0 x x) (Z.add (column_ex p u) (column_ex p u)).
-Definition thetas (root : Z -> Z) (d : data) (r : nat) (u v : grid) : dyadic :=
-  let p := dleft_norm d in let p' := dright_norm d in let paid_ := priced_ (dfree d) u in
-  match dform d with
-  | Product =>
-    let x := if ddeep d is Some (_, c :: l, _)
-      then (map (layer_squares c l) (ints (transpose r u)), Z.mul (Z.of_nat (size l)) (ex u))
-      else (column_squares root p r paid_, column_ex p paid_) in
-    Dy (sumz (fun a b => root (Z.shiftl (Z.mul a b) (Z.add guard guard))) Z0 x.1 (column_squares root p' r v))
-      (Z.sub (Z.add x.2 (column_ex p' v)) guard)
-  | Sum => dhalf (dadd (squares_of root p r paid_) (squares_of root p' r v))
+(* of each factor the squares of its sizes, slice by slice, in units of 2^(2 e): (squares, e) *)
+Definition measured := (seq Z * Z)%type.
+Definition factor_squares (root : Z -> Z) (d : data) (r : nat) (u v : grid) : seq measured :=
+  let of_ p g := (column_squares root p r g, column_ex p g) in
+  if ddeep d is Some (_, c :: l, _) then
+    let x := map (layer_squares c l) (ints (transpose r u)) in
+    mkseq (fun k => (map (fun s => nth Z0 s k) x, ex u)) (size l)
+  else if is_tensor d then map (fun x => of_ x.1 x.2) (zip (dmode_norms d) (vectors_of d u))
+  else [:: of_ (dleft_norm d) (priced_ (dfree d) u); of_ (dright_norm d) v].
+
+(* of a slice's squares theta, rounded up or down *)
+Definition root_of (up : bool) : Z -> Z := if up then root_up else root_down.
+Definition share (up : bool) : dyadic -> Z -> dyadic := if up then over_up else over_down.
+Definition length_of (up : bool) (x : Z * Z) : dyadic :=
+  Dy (root_of up (Z.shiftl x.1 (Z.add guard guard))) (Z.sub x.2 guard).
+Definition raised_to (up : bool) (k : nat) (x : Z * Z) : dyadic :=
+  let y := power (Dy x.1 (Z.add x.2 x.2)) k./2 in if odd k then dmul y (length_of up x) else y.
+Definition theta_ (up : bool) (f : theta_form) (x : seq (Z * Z)) : dyadic :=
+  match f with
+  | Product => length_of up (foldr (fun a b => (Z.mul a.1 b.1, Z.add a.2 b.2)) (Zpos xH, Z0) x)
+  | Sum => share up (foldr (fun a => dadd (raised_to up (size x) a)) dzero x) (Z.of_nat (size x))
   end.
+Definition thetas (up : bool) (d : data) (r : nat) (u v : grid) : dyadic :=
+  let x := factor_squares (root_of up) d r u v in
+  foldr (fun k => dadd (theta_ up (dform d) (map (fun s => (nth Z0 s.1 k, s.2)) x))) dzero (iota 0 r).
 
 (* sup of sum u_i^2 / x_i^2 over |u| <= 1, x > 0 a column, rounded up *)
 Definition inverse_up (x : dyadic) : dyadic :=
@@ -501,6 +527,7 @@ Definition hidden_ (d : data) (r : nat) (u : grid) : grid :=
     let x := map (fun w => deep_grid a c l (ex u) w f) (ints (transpose r u)) in
     let e := foldr (fun g e => Z.min (ex g) e) Z0 x in
     transpose (dm d) (Grid (map (fun g => flatten (regrid g e)) x) e) else
+  if is_tensor d then left_products d r u else
   if dlayer d is Some (f, a) then pool_ d r (activate a (mul f (transpose r u))) else u.
 
 (* the objective, rounded as the root is; [U 1 b] [V a 1]^T = U V^T + 1 a^T + b 1^T *)
@@ -541,10 +568,10 @@ Definition ridge_ (d : data) (o : offsets_) : dyadic :=
   let x := dX d in
   dadd (dhalf (dadd (dadd (squares (dP d) (oA o)) (squares (dQ d) (oB o))) (squares (xP x) (oX o))))
        (inner (xR x) (magnitudes (oX o))).
-Definition penalty (root : Z -> Z) (d : data) (r : nat) (u v : grid) : dyadic :=
-  dmul (dlam d) (thetas root d r u v).
+Definition penalty (up : bool) (d : data) (r : nat) (u v : grid) : dyadic :=
+  dmul (dlam d) (thetas up d r u v).
 Definition value (up : bool) (d : data) (r : nat) (u v : grid) (o : offsets_) : dyadic :=
-  dadd (dadd (loss_ up d r u v o) (ridge_ d o)) (penalty (if up then root_up else root_down) d r u v).
+  dadd (dadd (loss_ up d r u v o) (ridge_ d o)) (penalty up d r u v).
 
 (* t with G <= t I, G symmetric: by row sums, or by shift I - G - L L^T *)
 Definition top (k : nat) (g : grid) (l : option grid) (shift : dyadic) : dyadic :=
@@ -1236,11 +1263,18 @@ Definition product_top (k : nat) (splits : seq split) (groups : bool -> option (
   else None.
 Definition is_split (splits : seq split) (s : plane) : bool :=
   if s is Row i then Nat.ltb i (size splits) else false.
+Definition times_sign (s s' : sign) : sign :=
+  match s, s' with
+  | Free, _ | _, Free => Free
+  | NonNegative, x => x
+  | NonPositive, NonPositive => NonNegative
+  | NonPositive, NonNegative => NonPositive
+  end.
+Definition sign_of (l : modes) : sign := foldr (fun d => times_sign d.2) NonNegative l.
 Definition product_square (d : data) (w : grid) (by_hat : bool) (n' : option grid) (splits : seq split)
     (t : cases product_proof) : option dyadic :=
   let m := dm d in let n := dn d in let l := dleft_modes d in let l' := dright_modes d in
-  if [&& fits (dleft d) (dright d) m n n', eqn (size_of l) m, eqn (size_of l') n, Nat.ltb 0 (size l)
-       & Nat.ltb 0 (size l')] && (outside_l2 (dleft_norm d) && outside_l2 (dright_norm d)) then
+  if fits (sign_of l) (sign_of l') m n n' && all (@outside_l2 _) (dmode_norms d) then
     let w := plus w n' in
     if by_hat then
       let groups right := Some (if right : bool then (l', m) else (l, 0)) in
@@ -1322,7 +1356,6 @@ Definition layer_of (d : data) (f : grid) (a : dyadic) (w : grid) (h : polar) : 
   end
   else None.
 (* of a deep network *)
-Fixpoint power (x : dyadic) (k : nat) : dyadic := if k is S k' then dmul x (power x k') else one.
 Definition deep_square (f : grid) (d : nat) (l : seq nat) (a : dyadic) (w : grid) (h : polar) : option dyadic :=
   let m := size (ints f) in let n := last d l in let w := Grid (chunks m n (flatten (ints w))) (ex w) in
   match h with
@@ -1333,10 +1366,19 @@ Definition deep_square (f : grid) (d : nat) (l : seq nat) (a : dyadic) (w : grid
     then Some (spectral_square d n c (mul (transpose d f) (transpose n w)) x shift) else None
   | _ => None
   end.
+(* of a tensor *)
+Definition tensor_square (d : data) (w : grid) (h : polar) : option dyadic :=
+  match h with
+  | Products by_hat n splits t => product_square d w by_hat n splits t
+  | Opposite =>
+    if zeros w || nonneg_on (sign_of (dleft_modes d)) (sign_of (dright_modes d)) (gscale minus_one w)
+    then Some dzero else None
+  | _ => None
+  end.
 Definition square_of (d : data) (w : grid) (h : polar) : option dyadic :=
   if ddeep d is Some (f, c :: l, a) then deep_square f c l a w h else
-  if dlayer d is Some (f, a) then layer_of d f a w h
-  else if h is Products by_hat n splits t then product_square d w by_hat n splits t else plain_square d w h.
+  if is_tensor d then tensor_square d w h else
+  if dlayer d is Some (f, a) then layer_of d f a w h else plain_square d w h.
 
 (* W is of what is seen, and its sums are 0 where offsets cost nothing *)
 Definition usable (d : data) (s : dyadic) (w : grid) : bool :=
@@ -1410,8 +1452,6 @@ Definition weak_bound (d : data) (p : option dual) : option dyadic :=
   else Some (least_loss d).
 
 (* |P X P'|^2, P and P' without the means that are fitted, rounded down *)
-Definition over_down (x : dyadic) (k : Z) : dyadic :=
-  Dy (Z.div (Z.shiftl (num x) guard) k) (Z.sub (dex x) guard).
 Definition centred (d : data) (x : grid) : dyadic :=
   let m := Z.of_nat (dm d) in let n := Z.of_nat (dn d) in
   let rows := row_sums (dn d) x in let cols := column_sums (dm d) (dn d) x in
@@ -1460,7 +1500,7 @@ Definition floor_ (d : data) (w : option (grid * dyadic)) : option dyadic :=
     let s := limit_of d h w in
     if usable d s w && inside d (gscale s w) then
       Some (dadd (dsub (dual_value d w s) (dmul s (inner w (mul (hidden_ d (dr d) (dU d)) (dV d)))))
-                 (penalty root_down d (dr d) (dU d) (dV d)))
+                 (penalty false d (dr d) (dU d) (dV d)))
     else None
   else Some (least_loss d).
 
@@ -1468,7 +1508,7 @@ Definition decide (d : data) (lower low upper : dyadic) (x : option better) : ve
   let eps := dmax (datol d) (dmul (drtol d) (dabs upper)) in
   if dleb (dsub upper lower) eps then Certified
   else if x is Some x then
-    if point_ok d (bsize x) (bU x) (bV x) (bfactors x) (bO x)
+    if point_ok d (bsize x) (bU x) (bV x) (bO x)
        && finite_ d (bsize x) (bU x) (bV x) (bO x)
        && dltb (dadd (value true d (bsize x) (bU x) (bV x) (bO x)) eps) low then
       if Nat.leb (bsize x) (dr d) then Refuted else if down d then Undecided else RankLimited
@@ -1481,8 +1521,8 @@ Definition check_with (d : data) (f : option fan) (p : option dual) (w : option 
     if bound d f p is Some lower then
       let l up := dadd (loss_ up d (dr d) (dU d) (dV d) (dO d)) (ridge_ d (dO d)) in
       let most := l true in let least := if transcendental (dloss d) then l false else most in
-      let upper := dadd most (penalty root_up d (dr d) (dU d) (dV d)) in
-      let low := if dfound d then floor_ d w else Some (dadd least (penalty root_down d (dr d) (dU d) (dV d))) in
+      let upper := dadd most (penalty true d (dr d) (dU d) (dV d)) in
+      let low := if dfound d then floor_ d w else Some (dadd least (penalty false d (dr d) (dU d) (dV d))) in
       if low is Some low then Some (lower, upper, decide d lower low upper x) else None
     else None
   else None.

@@ -681,29 +681,12 @@ Definition one_hot (y : grid) : bool :=
   (0 <? one_) && forallb (fun r => (fold_left Z.add r 0 =? one_)
                                    && forallb (fun z => (z =? 0) || (z =? one_)) r) (ints y).
 
-(* a tensor: how the proof unfolds it, and for its rows and its columns a norm of the products of vectors,
-   their sign, and the modes *)
+(* a tensor: how the proof unfolds it *)
 Fixpoint norms_of (l : list json) : result (list (norm_form dyadic * sign)) :=
   match l with
   | [] => Ok []
   | Str s :: t => let* n := norm_of s in let* r := norms_of t in Ok (n :: r)
   | _ => NotCovered "norms"
-  end.
-Definition product_sign (s s' : sign) : sign :=
-  match s, s' with
-  | Free, _ | _, Free => Free
-  | NonNegative, x => x
-  | NonPositive, NonPositive => NonNegative
-  | NonPositive, NonNegative => NonPositive
-  end.
-Fixpoint group_norm (l : list (norm_form dyadic * sign)) : result (norm_form dyadic * sign) :=
-  match l with
-  | [] => NotCovered "norms"
-  | [n] => Ok n
-  | (p, s) :: t =>
-    let* (p', s') := group_norm t in
-    let* _ := covered (match p, p' with L1, L1 | L2, L2 => true | _, _ => false end) "two norms in a group" in
-    Ok (p, product_sign s s')
   end.
 Definition picked {T} (x : T) (l : list T) (places_ : list nat) : list T := map (fun k => nth k l x) places_.
 Fixpoint rises (last : Z) (l : list Z) : bool :=
@@ -727,17 +710,23 @@ Definition unfolding (p : json) (dims_ : list Z) (seen : option (list Z)) (sizes
   let* rows := rows_of_proof p order in
   let others := filter (fun k => negb (existsb (Nat.eqb k) rows)) (seq 0 (List.length dims_)) in
   Ok (Layout dims_ rows others seen sizes_).
-Definition tensor_norms (atom : json) (y : layout) : result ((norm_form dyadic * sign * modes) * (norm_form dyadic * sign * modes)) :=
+(* of the factors: the norms and the signs of the two of a matrix; of a tensor the modes of its rows and of its
+   columns, and one norm each; whether all are the same *)
+Record factors_of := FactorsOf {
+  norm_left : norm_form dyadic * sign; norm_right : norm_form dyadic * sign;
+  modes_left : modes; modes_right : modes; norms_each : list (norm_form dyadic); all_one : bool }.
+Definition tensor_norms (atom : json) (y : layout) : result factors_of :=
   let* each := match find "norms" (fields_of atom) with Some (Lst n) => norms_of n | _ => NotCovered "norms" end in
   let* _ := demand (Nat.eqb (List.length each) (List.length (all_dims y))) "statement.atom: norms" in
   let* _ := covered (match find "symmetric" (fields_of atom) with Some False_ => true | _ => false end)
               "a symmetric tensor" in
-  let* _ := covered (forallb (fun n => match n with (LInf, _) => false | _ => true end) each) "a tensor on cubes" in
-  let side modes_ := let signs := picked (L2, Free) each modes_ in
-    let* n := group_norm signs in
-    Ok (n, match all_dims y with [_; _] => [] | _ =>
-      combine (map Z.to_nat (sizes_of y modes_)) (map snd signs) end) in
-  let* left_ := side (row_modes y) in let* right_ := side (column_modes y) in Ok (left_, right_).
+  let side modes_ := combine (map Z.to_nat (sizes_of y modes_)) (map snd (picked (L2, Free) each modes_)) in
+  let plain_ := (L2, Free) in
+  match all_dims y, each with
+  | [_; _], [p; q] => Ok (FactorsOf p q [] [] [] false)
+  | _, _ => Ok (FactorsOf plain_ plain_ (side (row_modes y)) (side (column_modes y))
+                  (map fst (picked plain_ each (row_modes y ++ column_modes y)%list)) false)
+  end.
 Definition factor_name (k : nat) : string :=
   match k with O => "U" | S O => "V" | _ => "X" ++ decimal 30 (Z.of_nat k) "" end.
 (* the layers of a deep network *)
@@ -765,23 +754,24 @@ Definition deep_read (atom : json) (l : list arr) (m n : Z) (linear : bool)
   let* f := matrix l "question.features" m k in
   Ok (sizes_, Some (f, map Z.to_nat sizes_, slope)).
 
-(* U, V and the factors of the modes whose products they are *)
+(* U and V, and all factors one by one *)
 Definition factors_read (l : list arr) (pre : string) (y : layout) (inputs n : Z) : result (Z * grid * grid * list grid) :=
   let* u := known (lookup l (pre ++ "U")) "U" in
   let r := match dims u with [_; r] => r | _ => 0 end in
   if is_deep y then
     let* each := layers_of l pre 0 (layer_sizes y) r in
-    Ok (r, fold_right above (Grid [] 0) each, Grid [repeat 1 (Z.to_nat r)] 0, each)
+    Ok (r, fold_right above empty_grid each, Grid [repeat 1 (Z.to_nat r)] 0, each)
   else
   match all_dims y with
   | [_; _] =>
-    let* gu := matrix l (pre ++ "U") inputs r in let* gv := matrix l (pre ++ "V") n r in Ok (r, gu, gv, [])
+    let* gu := matrix l (pre ++ "U") inputs r in let* gv := matrix l (pre ++ "V") n r in
+    Ok (r, gu, gv, [gu; gv])
   | e =>
     let k := Z.to_nat r in
     let each := fold_right (fun k rest => let* f := rest in
       let* x := matrix l (pre ++ factor_name k) (nth k e 0) r in Ok (x :: f)) (Ok []) in
     let* left_ := each (row_modes y) in let* right_ := each (column_modes y) in
-    Ok (r, products_of k left_, products_of k right_, left_ ++ right_)%list
+    let all_ := (left_ ++ right_)%list in Ok (r, fold_right above empty_grid all_, products_of k right_, all_)
   end.
 
 Definition asked_of (s p : json) (l : list arr) : result (Z * Z * layout * read_offsets * data) :=
@@ -820,7 +810,6 @@ Definition asked_of (s p : json) (l : list arr) : result (Z * Z * layout * read_
   | m0 :: (_ :: _) as rest =>
     let order := Z.of_nat (List.length shape) in
     let* _ := covered ((order =? 2) || cp) "tensors" in
-    let* _ := covered (((order =? 2) && negb deep) || match theta with Product => true | Sum => false end) "this form" in
     let* _ := covered (negb (deep && classes loss)) "classes of a deep network" in
     let* _ := covered ((order =? 2) || negb (classes loss)) "classes of a tensor" in
     let* _ := covered (negb deep || match offsets_ with [] => true | _ => false end) "offsets of a deep network" in
@@ -845,11 +834,12 @@ Definition asked_of (s p : json) (l : list arr) : result (Z * Z * layout * read_
     let* form_ := unfolding (if order =? 2 then Obj [] else p) shape seen sizes_ in
     let m := product (sizes_of form_ (row_modes form_)) in
     let n := product (sizes_of form_ (column_modes form_)) in
-    let* (left_, right_) := if cp then tensor_norms atom form_ else
-      if deep then Ok ((L2, Free, []), (L2, Free, [])) else
+    let pair p q := FactorsOf p q [] [] [] false in
+    let* factors_ := if cp then tensor_norms atom form_ else
+      if deep then Ok (pair (L2, Free) (L2, Free)) else
       let side name size :=
         if layered : bool then let* n := text atom name in norm_of n else norm_at atom name l size in
-      let* one := side "left" m in let* other := side "right" n in Ok ((one, []), (other, [])) in
+      let* one := side "left" m in let* other := side "right" n in Ok (pair one other) in
     let* (y, ye) := floats l "question.Y" [count form_] in
     let* (c, ce) :=
       match lookup l "question.weights" with
@@ -864,8 +854,8 @@ Definition asked_of (s p : json) (l : list arr) : result (Z * Z * layout * read_
     let inputs := match layer, net with
       | Some (f, _), _ => width f
       | _, Some (_, k :: s, _) => Z.of_nat (layers_size k s)
-      | _, _ => m end in
-    let* (r, gu, gv, each) := factors_read l "question." form_ inputs n in
+      | _, _ => match all_dims form_ with [_; _] => m | e => fold_right Z.add 0 e end end in
+    let* (r, gu, gv, _) := factors_read l "question." form_ inputs n in
     let q := if found_ : bool then "proof.q" else "question.q" in
     let cols := column_place places_ in let rows := row_place places_ in
     let* parts_ := parts_of_designs l form_ m n (designs_at places_) in
@@ -893,7 +883,8 @@ Definition asked_of (s p : json) (l : list arr) : result (Z * Z * layout * read_
     let* gx := if deep then designs_read m n [] else Ok gx in
     let d := Data (Z.to_nat m) (Z.to_nat n) (Z.to_nat inputs) (Z.to_nat r) layer free (Z.to_nat patches_) pools net
       (in_column form_ (Grid (spread form_ y) ye)) (in_column form_ (Grid (spread form_ c) ce)) loss lam theta
-      (fst (fst left_)) (fst (fst right_)) (snd (fst left_)) (snd (fst right_)) (snd left_) (snd right_) each
+      (fst (norm_left factors_)) (fst (norm_right factors_)) (snd (norm_left factors_)) (snd (norm_right factors_))
+      (modes_left factors_) (modes_right factors_) (norms_each factors_) (all_one factors_)
       (some cols) (some rows) pa pb gx own gu gv go found_ rtol atol in
     let* _ := demand (labels_ok d && (negb (classes loss) || one_hot (dY d))) "statement.Y" in
     Ok (m, n, form_, at_, d)
@@ -1452,6 +1443,7 @@ Definition tensor_polar (h : json) (l : list arr) (m n : Z) (d : data) (y : layo
   let* tensor_rule := text h "rule" in
   if (tensor_rule =? "transpose")%string then
     let* _ := only h ["form"; "nodes"; "rows"; "rule"; "splits"] "this rule" in
+    let* _ := covered (forallb (@outside_l2 _) (dmode_norms d)) "a form with these norms" in
     let* by_hat := transpose_form h in
     let* modes_ := match find "splits" (fields_of h) with None => Ok [] | _ => naturals h "splits" end in
     let* splits := splits_of l pre y 0 modes_ in
@@ -1597,12 +1589,11 @@ Definition better_of (p : json) (l : list arr) (m n inputs : Z) (y : layout) (at
   | None, None => Ok None
   | Some True_, Some _ =>
     let* (r, u, v, each) := factors_read l "proof.better." y inputs n in
-    let* _ := covered (full_columns r u && full_columns r v && (negb (is_deep y) || forallb (full_columns r) each))
-                "a zero slice" in
+    let* _ := covered (forallb (full_columns r) each) "a zero slice" in
     let* _ := demand (match most with Some k => r <=? k | None => true end) "proof.better: size" in
     let* o := (if is_deep y then Ok (Offsets_ (Grid (repeat [0] (Z.to_nat n)) 0) (Grid (repeat [0] (Z.to_nat m)) 0) empty_grid)
                else offsets_at l "proof.better.q" at_ m n) in
-    Ok (Some (Better (Z.to_nat r) u v each o))
+    Ok (Some (Better (Z.to_nat r) u v o))
   | _, _ => NotCovered "better"
   end.
 

@@ -595,17 +595,33 @@ rewrite IH; last by rewrite ltn_subLR.
 by rewrite -{3 4}(subnKC h) divnDl // divnn y0 modnDl.
 Qed.
 
-Definition signed_by (l : modes) (x : nat -> nat -> R) := forall j i, of_sign (nth (0%N, Free) l j).2 (x j i).
+(* the vectors in grids, 0 behind their ends *)
+Definition vectors_in (l : modes) (f : seq grid) (c k i : nat) : R :=
+  if (i < (nth (0%N, Free) l k).1)%N then en (nth (Grid [::] Z0) f k) i c else 0.
 
-Lemma products_ofE r l f : modes_ok r l f -> shape (size_of l) r (products_of r f) /\
-  forall c : 'I_r, exists x, signed_by l x /\ forall i, (i < size_of l)%N ->
-    zr (entry_ (products_of r f) i c) * p2 (ex (products_of r f)) = product_at l x i.
+Lemma size_of_gt0 l i : (i < size_of l)%N -> (0 < size_of l)%N.
+Proof. exact: leq_ltn_trans (leq0n _). Qed.
+
+Lemma product_at_ext l (x y : nat -> nat -> R) i : (i < size_of l)%N ->
+  (forall k j, (k < size l)%N -> (j < (nth (0%N, Free) l k).1)%N -> x k j = y k j) -> product_at l x i = product_at l y i.
 Proof.
-elim: l f => [|d l IH] [|a f] //=.
-  move=> _; split; first by split=> [|[|]] //= _; rewrite size_nseq.
-  by move=> c; exists (fun _ _ => 0); split=> [j i|[|]] //; rewrite ?nth_nil // /entry_ /= nth_nseq ltn_ord /zr /p2 mul1r.
-case/and3P => /shapedP sa ma /IH[[hs hr] hx] {IH}; set b := products_of r f in hs hr hx *.
-have [ha ra] := sa.
+elim: l x y i => [|d l IH] x y i //; rewrite -[size_of _]/(d.1 * size_of l)%N => hi h.
+have s0 : (0 < size_of l)%N by case: (size_of l) hi => //; rewrite muln0.
+rewrite /= h //=; last by rewrite ltn_divLR.
+by congr (_ * _); apply: IH => [|k j hk hj]; [rewrite ltn_mod|apply: h].
+Qed.
+
+Definition shapes r (l : modes) (f : seq grid) : Prop := size f = size l /\
+  forall k, (k < size l)%N -> shape (nth (0%N, Free) l k).1 r (nth (Grid [::] Z0) f k).
+
+Lemma products_ofE r l f : shapes r l f -> shape (size_of l) r (products_of r f) /\
+  forall c, (c < r)%N -> forall i, (i < size_of l)%N -> en (products_of r f) i c = product_at l (vectors_in l f c) i.
+Proof.
+elim: l f => [|d l IH] [|a f] [] //=.
+  move=> _ _; split; first by split=> [|[|]] //= _; rewrite size_nseq.
+  by move=> c hc [|] //= _; rewrite /en /entry_ /= nth_nseq hc /zr /p2 mul1r.
+case=> sf hf; have sa := hf 0%N isT; have [[hs hr] hx] := IH f (ltac:(by split=> [|k hk]; [case: sf|exact: (hf k.+1)]) : shapes r l f).
+set b := products_of r f in hs hr hx *; have [/= ha ra] := sa.
 have sz : size (allpairs (zip_with Z.mul) (ints a) (ints b)) = (d.1 * size_of l)%N by rewrite size_allpairs ha hs.
 have at_i i : (i < d.1 * size_of l)%N -> [/\ (i %/ size_of l < d.1)%N, (i %% size_of l < size_of l)%N
     & nth [::] (allpairs (zip_with Z.mul) (ints a) (ints b)) i
@@ -614,23 +630,53 @@ have at_i i : (i < d.1 * size_of l)%N -> [/\ (i %/ size_of l < d.1)%N, (i %% siz
   by rewrite ltn_divLR // ltn_mod s0 (nth_pairs _ _ [::] [::]) ?ha hs.
 split.
   split=> // i hi; have [h1 h2 ->] := at_i i hi; by rewrite size_zip_with ra // hr // minnn.
-move=> c; have [x [sx ex_]] := hx c.
-exists (fun j i => if j is j'.+1 then x j' i else zr (entry_ a i c) * p2 (ex a)); split.
-  case=> [|j] i /=; last exact: sx.
-  have [hi|hi] := ltnP i d.1; last first.
-    by rewrite /entry_ [nth [::] _ i]nth_default ?ha // nth_nil zr0 mul0r; case: (d.2) => /=.
-  by have := meetsE sa ma; case: d.2 => //= /(_ (Ordinal hi) c); rewrite mxE.
-move=> i hi; have [h1 h2 e] := at_i i hi; rewrite /= -ex_ //.
-rewrite /entry_ e (nth_zip_with _ _ Z0 Z0) ?ra ?hr // zrM p2D; ring.
+move=> c hc i hi; have [h1 h2 e] := at_i i hi; rewrite /= -hx // {1}/vectors_in /= h1.
+rewrite /en /entry_ e (nth_zip_with _ _ Z0 Z0) ?ra ?hr // zrM p2D; ring.
 Qed.
 
-Lemma products_okE k r l f u : shape k r u -> products_ok k r l f u -> products l (mx k r u).
+Lemma signed_in r l f c : shapes r l f -> signs_ok l f -> (c < r)%N -> signed_by l (vectors_in l f c).
 Proof.
-move=> hu; case: l => [|d l]; first by left.
-case/and3P => /products_ofE[hs hx] /eqnP e z; right=> c; have [x [sx ex_]] := hx c; exists x; split=> // i.
-rewrite e in hs; have [_ ed] := gsubE hu hs; rewrite -ex_; last by rewrite e.
-have := congr1 (fun M : 'M_(k, r) => M i c) ed; rewrite (zerosE _ _ z) !mxE => /esym/eqP.
-by rewrite subr_eq0 => /eqP.
+move=> [sf hf] ok hc k i; rewrite /vectors_in; case: ltnP => hi; last by case: (nth _ l k).2 => /=.
+have hk : (k < size l)%N by rewrite ltnNge; apply/negP => hk; move: hi; rewrite nth_default.
+have := meetsE (hf k hk) (_ : meets_ (nth (0%N, Free) l k).2 (nth (Grid [::] Z0) f k)).
+move: ok => /(all_nthP ((0%N, Free), Grid [::] Z0))/(_ k); rewrite size_zip sf minnn nth_zip //= => /(_ hk) ok /(_ ok).
+by case: (nth _ l k) hi => m [] //= hi /(_ (Ordinal hi) (Ordinal hc)); rewrite mxE.
+Qed.
+
+Lemma size_mode_grids one l u : size (mode_grids one l u) = size l.
+Proof. by elim: l u => [|d l IH] u //=; rewrite IH. Qed.
+
+Lemma mode_gridsE one l u k i c : (k < size l)%N -> (i < (nth (0%N, Free) l k).1)%N ->
+  en (nth (Grid [::] Z0) (mode_grids one l u) k) i c
+  = en u ((if one then 0 else sumn (map fst (take k l))) + i)%N c.
+Proof.
+elim: l u k => [|d l IH] u [|k] //= hk hi; first by rewrite /en /entry_ /= nth_take //; case: (one).
+rewrite IH //; case: (one) => //; by rewrite /en /entry_ /= nth_drop addnA.
+Qed.
+
+Lemma mode_grids_shapes one l r k u : shape k r u ->
+  (if one then all (eqn k) (map fst l) else eqn (sumn (map fst l)) k) -> shapes r l (mode_grids one l u).
+Proof.
+elim: l k u => [|d l IH] k u [hs hr] ok //=.
+have dk : (d.1 <= k)%N.
+  by move: ok; case: (one) => /= [/andP[/eqnP -> _] //|/eqnP <-]; exact: leq_addr.
+have [] : shapes r l (mode_grids one l (if one then u else Grid (drop d.1 (ints u)) (ex u))).
+  move: ok IH; case: (one) => /= [/andP[_ ok]|/eqnP ok] IH; first by apply: (IH k).
+  apply: (IH (k - d.1)%N); last by apply/eqnP; rewrite -ok addKn.
+  split=> [|i hi] /=; first by rewrite size_drop hs.
+  by rewrite nth_drop hr // -ltn_subRL.
+move=> sf hf; split=> /= [|[|j] hj]; [by rewrite sf| |exact: hf].
+split=> [|i hi] /=; first by rewrite size_takel // hs.
+by rewrite nth_take // hr // (leq_trans hi).
+Qed.
+
+Lemma shapes_cat r l l' f : shapes r (l ++ l') f -> shapes r l (take (size l) f) /\ shapes r l' (drop (size l) f).
+Proof.
+case=> sf hf; rewrite size_cat in sf hf; split; split=> [|k hk].
+- by rewrite size_takel // sf leq_addr.
+- by rewrite nth_take //; have := hf k (ltn_addr _ hk); rewrite nth_cat hk.
+- by rewrite size_drop sf addKn.
+rewrite nth_drop; have := hf (size l + k)%N; rewrite ltn_add2l nth_cat [(_ < size l)%N]ltnNge leq_addr /= addKn; exact.
 Qed.
 
 Fixpoint term (x : nat -> nat -> R) (a : seq nat) : R :=
@@ -1714,14 +1760,6 @@ Qed.
 Lemma size_column_squares root p n r u : shape n r u -> size (column_squares root p r u) = r.
 Proof. by move=> hu; rewrite size_map; case: (transposeE hu) => -[]. Qed.
 
-Lemma squares_ofE up root p n r u : root_ok up root -> norm_ok p n -> shape n r u ->
-  ends up (\sum_k norm (normv p) (col k (mx n r u)) ^+ 2) (dv (squares_of root p r u)).
-Proof.
-move=> ok hp hu; have hs := size_column_squares root p hu.
-rewrite /dv /= (sumzE _ _ hs hs) zr0 add0r p2D mulr_suml; apply: ends_sum => k.
-by have [] := column_squaresE k ok hp hu; rewrite expr2.
-Qed.
-
 Lemma root_upP x : Z.leb Z0 x -> Z.leb Z0 (root_up x) /\ zr x <= zr (root_up x) ^+ 2.
 Proof.
 move=> x0; rewrite expr2 -zrM zr_le /root_up; move: (root_guess x) => s.
@@ -1736,19 +1774,64 @@ move=> x0; rewrite expr2 -zrM zr_le /root_down; move: (root_guess x) => s.
 by case: ifP => [/andP[] //|_].
 Qed.
 
-(* the integer under the root, in units *)
-Lemma under up root p' n r x e' s v (k : 'I_r) : root_ok up root -> norm_ok p' n -> 0 <= zr (nth Z0 x k) ->
-  ends up (s ^+ 2) (zr (nth Z0 x k) * p2 e' ^+ 2) -> shape n r v ->
-  let N := Z.shiftl (Z.mul (nth Z0 x k) (nth Z0 (column_squares root p' r v) k)) (Z.add guard guard) in
-  let P := p2 (Z.sub (Z.add e' (column_ex p' v)) guard) in
-  Z.leb Z0 N /\ ends up ((s * norm (normv p') (col k (mx n r v))) ^+ 2) (zr N * P ^+ 2).
+Lemma root_ofE up : root_ok up (root_of up).
+Proof. by case: up => x; [exact: root_upP|exact: root_downP]. Qed.
+
+Lemma shareE up x k c : Z.ltb 0 k -> zr k = c -> ends up (dv x / c) (dv (share up x k)).
+Proof. by case: up => k0 e; [exact: over_upE|exact: over_downE]. Qed.
+
+Lemma powerE x k : dv (power x k) = dv x ^+ k.
+Proof. by elim: k => [|k IH] /=; rewrite ?oneE ?expr0 // dvM IH exprS. Qed.
+
+(* a size, and its square in units *)
+Definition measures (up : bool) (s : R) (x : Z * Z) : Prop :=
+  [/\ 0 <= s, 0 <= zr x.1 & ends up (s ^+ 2) (zr x.1 * p2 x.2 ^+ 2)].
+
+Lemma length_ofE up s x : measures up s x -> 0 <= dv (length_of up x) /\ ends up s (dv (length_of up x)).
 Proof.
-move=> ok hp' x0 hx hv N P; have [y0 hy] := column_squaresE k ok hp' hv.
-have -> : zr N * P ^+ 2 = zr (nth Z0 x k) * p2 e' ^+ 2
-    * (zr (nth Z0 (column_squares root p' r v) k) * p2 (column_ex p' v) ^+ 2).
-  by rewrite /N /P zr_shift // zrM p2B !p2D; field; rewrite gt_eqF ?p2_gt0.
-split; first by rewrite -zr_ge0 zr_shift // zrM !mulr_ge0 ?p2_ge0.
-by rewrite exprMn; apply: endsM; rewrite ?sqr_ge0 // mulr_ge0 ?sqr_ge0.
+case=> s0 x0 h; rewrite /length_of /dv /=; set N := Z.shiftl _ _; set e := Z.sub _ _.
+have N0 : Z.leb Z0 N by rewrite -zr_ge0 zr_shift // mulr_ge0 ?p2_ge0.
+have [r0 hr] := root_ofE up N0; have z0 : 0 <= zr (root_of up N) * p2 e by rewrite mulr_ge0 ?p2_ge0 ?zr_ge0.
+split=> //; apply: ends_root => //; apply: ends_trans h _.
+have -> : zr x.1 * p2 x.2 ^+ 2 = zr N * p2 e ^+ 2.
+  by rewrite /N /e zr_shift // p2B p2D; field; rewrite gt_eqF ?p2_gt0.
+by rewrite exprMn; apply: endsZ hr; exact: sqr_ge0.
+Qed.
+
+Lemma endsX up x y k : 0 <= x -> 0 <= y -> ends up x y -> ends up (x ^+ k) (y ^+ k).
+Proof.
+move=> x0 y0 h; elim: k => [|k IH]; first by rewrite !expr0; exact: ends_eq.
+by rewrite !exprS; apply: endsM => //; rewrite exprn_ge0.
+Qed.
+
+Lemma raised_toE up k s x : measures up s x -> ends up (s ^+ k) (dv (raised_to up k x)).
+Proof.
+move=> m; have [l0 hl] := length_ofE m; case: m => s0 x0 h; rewrite /raised_to.
+have e : dv (Dy x.1 (Z.add x.2 x.2)) = zr x.1 * p2 x.2 ^+ 2 by rewrite /dv p2D expr2.
+have y0 : 0 <= zr x.1 * p2 x.2 ^+ 2 by rewrite mulr_ge0 ?sqr_ge0.
+have hp := endsX k./2 (sqr_ge0 s) y0 h; rewrite -{1}(odd_double_half k) exprD mulrC -mul2n exprM.
+case: (odd k); rewrite ?dvM powerE e; last by rewrite expr0 mulr1.
+by rewrite expr1; apply: endsM => //; rewrite exprn_ge0 ?sqr_ge0.
+Qed.
+
+Lemma theta_E up f s x : size x = size s -> (0 < size s)%N ->
+  (forall k, (k < size s)%N -> measures up (nth 0 s k) (nth (Z0, Z0) x k)) -> ends up (theta f s) (dv (theta_ up f x)).
+Proof.
+move=> es s0 h; case: f; rewrite /theta /theta_.
+  apply: (proj2 (length_ofE _)); elim: s x es h {s0} => [|a s IH] [|b x] //=.
+    by move=> _ _; rewrite big_nil; split=> //; rewrite ?ler01 // /zr /p2 expr1n mulr1; exact: ends_eq.
+  case=> es h; rewrite big_cons; have [a0 b0 hab] := h 0%N isT; have [p0 q0 hpq] := IH x es (fun k => h k.+1).
+  split=> /=; [exact: mulr_ge0|by rewrite zrM mulr_ge0|].
+  rewrite zrM p2D !exprMn [X in ends _ _ X]mulrACA.
+  exact: endsM (sqr_ge0 _) (mulr_ge0 b0 (sqr_ge0 _)) (sqr_ge0 _) (mulr_ge0 q0 (sqr_ge0 _)) hab hpq.
+rewrite es; have K0 : Z.ltb 0 (Z.of_nat (size s)) by lia.
+have eK : zr (Z.of_nat (size s)) = (size s)%:R.
+  by rewrite /zr (_ : int_of_Z _ = size s :> int) ?pmulrn //; lia.
+apply: ends_trans (shareE up _ K0 eK); apply: endsZ; first by rewrite invr_ge0.
+move: {1 2}(size s) => K {K0 eK s0}; elim: s x es h => [|a s IH] [|b x] //=.
+  by rewrite big_nil dv_zero => _ _; exact: ends_eq.
+case=> es h; rewrite big_cons dvD; apply: endsD; first exact: raised_toE (h 0%N isT).
+by apply: IH es (fun k => h k.+1).
 Qed.
 
 (* a hidden layer *)
@@ -2722,7 +2805,8 @@ Definition meaning (d : data) : question R :=
   @Question R (dm d) (dn d) (dinputs d) (dr d)
     (dpatches d) (if dlayer d is Some l then mx _ _ l.1 else pid_mx (dm d)) (if ddeep d is Some x then dv x.2 else if dlayer d is Some l then dv l.2 else 1)
     (row_of_patch_ d) (largest_ d) (if ddeep d is Some (f, _, _) then en f else fun _ _ => 0) (if ddeep d is Some (_, l, _) then l else [::]) (dfree d) (mx _ _ (dY d)) (mx _ _ (dC d)) (lossv (dloss d)) (dv (dlam d)) (dform d)
-    (normv (dleft_norm d)) (normv (dright_norm d)) (dleft d) (dright d) (dleft_modes d) (dright_modes d) (dcolumns d) (drows d) (mx _ 1 (dP d))^T (mx _ 1 (dQ d))
+    (normv (dleft_norm d)) (normv (dright_norm d)) (dleft d) (dright d) (dleft_modes d) (dright_modes d)
+    (map normv (dmode_norms d)) (done_vector d) (dcolumns d) (drows d) (mx _ 1 (dP d))^T (mx _ 1 (dQ d))
     (left_width_ (dX d)) (right_width_ (dX d)) (mx _ _ (xA (dX d))) (mx _ _ (xB (dX d)))
     (fun k l => Z.ltb Z0 (entry_ (xM (dX d)) k l)) (mx _ _ (xP (dX d))) (mx _ _ (xR (dX d)))
     (down d) (mx _ _ (dU d)) (mx _ _ (dV d)) (mx _ 1 (oA (dO d)))^T (mx _ 1 (oB (dO d))) (mx _ _ (oX (dO d))) (dfound d) (dv (drtol d)) (dv (datol d)).
@@ -2796,21 +2880,18 @@ elim: l d f g => [|c l IH] d f g fg //=; congr (Num.sqrt _ :: _); last by apply:
 by apply: eq_bigr => k _; rewrite fg.
 Qed.
 
-Lemma layer_squaresE l d e w : size w = layers_size d l ->
-  zr (layer_squares d l w) * (p2 (Z.mul (Z.of_nat (size l)) e) * p2 (Z.mul (Z.of_nat (size l)) e))
-  = (\prod_(y <- layer_norms d l (fun k => at_ w k * p2 e)) y) ^+ 2.
+Lemma size_layer_norms d l (w : nat -> R) : size (layer_norms d l w) = size l.
+Proof. by elim: l d w => [|c l IH] d w //=; rewrite IH. Qed.
+
+Lemma layer_squaresE l d e w : size w = layers_size d l -> size (layer_squares d l w) = size l /\
+  forall k, (k < size l)%N ->
+    nth 0 (layer_norms d l (fun k => at_ w k * p2 e)) k ^+ 2 = zr (nth Z0 (layer_squares d l w) k) * p2 e ^+ 2.
 Proof.
-elim: l d w => [|c l IH] d w hw; first by rewrite /= big_nil Z.mul_0_l /zr /p2 /= !mulr1 expr1n.
-rewrite [layer_norms _ _ _]/= big_cons exprMn sqr_sqrtr; last by apply: sumr_ge0 => k _; exact: sqr_ge0.
-have -> : Z.mul (Z.of_nat (size (c :: l))) e = Z.add e (Z.mul (Z.of_nat (size l)) e) by rewrite /=; lia.
-rewrite [layer_squares _ _ _]/= zrM (dotzE (k := d * c)) ?size_takel ?hw ?leq_addr // zr0 add0r p2D.
-have -> : \prod_(y <- layer_norms c l (fun k => at_ w (d * c + k) * p2 e)) y
-    = \prod_(y <- layer_norms c l (fun k => at_ (drop (d * c) w) k * p2 e)) y.
-  by congr bigop; apply: layer_norms_ext => k; rewrite /at_ nth_drop.
-rewrite -(IH c (drop (d * c) w)); last by rewrite size_drop hw addKn.
-have -> : \sum_(k < d * c) (at_ w k * p2 e) ^+ 2 = (\sum_(k < d * c) at_ (take (d * c) w) k * at_ (take (d * c) w) k) * p2 e ^+ 2.
+elim: l d w => [|c l IH] d w hw //=; have [|h1 h2] := IH c (drop (d * c) w); first by rewrite size_drop hw addKn.
+split=> [|[|k] hk]; first by rewrite h1.
+  rewrite /= (dotzE (k := d * c)) ?size_takel ?hw ?leq_addr // zr0 add0r sqr_sqrtr; last by apply: sumr_ge0 => k _; exact: sqr_ge0.
   by rewrite mulr_suml; apply: eq_bigr => k _; rewrite /at_ nth_take //; ring.
-by ring.
+rewrite /= -h2 //; congr (nth _ _ _ ^+ 2); apply: layer_norms_ext => j; by rewrite /at_ nth_drop.
 Qed.
 
 Lemma spectral_bilinear m n c w l sh (u : 'cV_m) (v : 'cV_n) : shape m n w ->
@@ -2850,9 +2931,6 @@ have -> : \sum_(i < m) (\sum_(j < n) en w i j * y j) ^+ 2 = sq ((mx m n w)^T^T *
 rewrite -sv; apply: bilinear_square => [u|]; last exact: spectral_ge0.
 by rewrite -dot_mull dotC [sq v * _]mulrC; exact: spectral_bilinear.
 Qed.
-
-Lemma powerE x k : dv (power x k) = dv x ^+ k.
-Proof. by elim: k => [|k IH] /=; rewrite ?oneE ?expr0 // dvM IH exprS. Qed.
 
 (* what v of a sign can meet of a row *)
 Lemma metE s z e : zr (met s z) * p2 e = meet s (zr z * p2 e).
@@ -3857,9 +3935,22 @@ Qed.
 Lemma l0 : 0 <= lam q. Proof. by case/and5P: good => _ _ _ _ /and5P[_]; rewrite dv_ge0. Qed.
 
 Lemma norms_okE : norm_ok (dleft_norm d) (dinputs d) /\ norm_ok (dright_norm d) (dn d).
-Proof. by case/and5P: good => _ _ _ _ /and5P[/andP[_ /andP[]]]. Qed.
+Proof. by case/and5P: good => _ _ _ _ /and5P[/andP[_ /and4P[]]]. Qed.
+Lemma mode_norms_okE : size (dmode_norms d) = size (modes_of d) /\
+  forall k, norm_ok (nth L2 (dmode_norms d) k) (nth (0%N, Free) (modes_of d) k).1.
+Proof.
+case/and5P: good => _ _ _ _ /and5P[/andP[_ /and4P[_ _ /eqnP e ok]]] _ _ _ _; split=> // k.
+have [hk|hk] := ltnP k (size (modes_of d)); last by rewrite nth_default ?e.
+by move: ok => /(all_nthP (L2, (0%N, Free)))/(_ k); rewrite size_zip e minnn nth_zip // => /(_ hk).
+Qed.
 Let normL : normed (left_norm q) (inputs q). Proof. by apply: norm_okE; have [] := norms_okE. Qed.
 Let normR : normed (right_norm q) (n q). Proof. by apply: norm_okE; have [] := norms_okE. Qed.
+Let normM k : normed (nth L2 (mode_norms q) k) (nth (0%N, Free) (tensor_modes q) k).1.
+Proof.
+have [e ok] := mode_norms_okE; have := norm_okE (ok k).
+have [hk|hk] := ltnP k (size (dmode_norms d)); first by rewrite [mode_norms q]/(map normv _) (nth_map L2).
+by rewrite [nth L2 (mode_norms q) k]nth_default ?size_map.
+Qed.
 
 Lemma ridgesE : [/\ shape (dn d) 1 (dP d), nonneg (dP d), shape (dm d) 1 (dQ d) & nonneg (dQ d)].
 Proof. by case/and5P: good => _ _ _ _ /and5P[_ _ /and5P[/shapedP hp p0 /shapedP hq q0]]. Qed.
@@ -4002,22 +4093,74 @@ by rewrite e3 [LHS]mxE [(- _ : 'M_(_, _)) _ _]mxE.
 Qed.
 
 (* a hidden layer, or none *)
-Lemma hidden_plain (e : dinputs d = dm d) r (U : 'M_(dinputs d, r)) : ddeep d = None -> dlayer d = None ->
-  hidden (q := q) U = castmx (e, erefl) U.
+Lemma flatE : ddeep d = None -> is_tensor d = false -> flat q.
 Proof.
-move=> nd no; have [ep np] : dpatches d = dm d /\ dpool d = None.
-  by case/and5P: (good) => _ _ _ _ /and5P[/andP[+ _] _ _ _ _]; rewrite /layer_ok nd no => /and4P[_ /eqnP -> _]; case: (dpool d).
+move=> nd; rewrite /is_tensor /modes_of /flat /q /= nd.
+by case: (dleft_modes d).
+Qed.
+
+Lemma hidden_plain (e : dinputs d = dm d) r (U : 'M_(dinputs d, r)) :
+  ddeep d = None -> is_tensor d = false -> dlayer d = None -> hidden (q := q) U = castmx (e, erefl) U.
+Proof.
+move=> nd nt no; have [ep np] : dpatches d = dm d /\ dpool d = None.
+  by case/and5P: (good) => _ _ _ _ /and5P[/andP[+ _] _ _ _ _]; rewrite /layer_ok nd nt no => /and4P[_ /eqnP -> _]; case: (dpool d).
 have act1 (z : R) : act 1 z = z by rewrite /act mul1r if_same.
-apply/matrixP => i j; rewrite mxE /q /= nd /largest_ /row_of_patch_ np (own_patch ep) mxE /= nd no act1.
+have [_ f2] := flatE nd nt.
+apply/matrixP => i j; rewrite mxE f2 /q /= nd /largest_ /row_of_patch_ np (own_patch ep) mxE /= nd no act1.
 exact: pid_cast.
 Qed.
 
-Lemma layerE f a : ddeep d = None -> dlayer d = Some (f, a) -> [/\ shape (dpatches d) (dinputs d) f, pool_ok d a
+Lemma layerE f a : ddeep d = None -> is_tensor d = false -> dlayer d = Some (f, a) ->
+  [/\ shape (dpatches d) (dinputs d) f, pool_ok d a
   & forall r (U : 'M_(dinputs d, r)),
     activations (q := q) U = map_mx (act (dv a)) (mx (dpatches d) (dinputs d) f *m U)].
 Proof.
-move=> nd e; case/and5P: (good) => _ _ _ _ /and5P[/andP[+ _] _ _ _ _]; rewrite /layer_ok nd e => /andP[/shapedP hf hp].
+move=> nd nt e; case/and5P: (good) => _ _ _ _ /and5P[/andP[+ _] _ _ _ _]; rewrite /layer_ok nd nt e => /andP[/shapedP hf hp].
 by split=> // r U; rewrite /activations /q /= nd e.
+Qed.
+
+(* a tensor *)
+Lemma tensorE : ddeep d = None -> is_tensor d ->
+  [/\ size_of (dleft_modes d) = dm d, size_of (dright_modes d) = dn d, (0 < size (dleft_modes d))%N /\ (0 < size (dright_modes d))%N,
+    if done_vector d then all (eqn (dinputs d)) (map fst (modes_of d)) else eqn (sumn (map fst (modes_of d))) (dinputs d)
+    & dlayer d = None].
+Proof.
+move=> nd ht; case/and5P: (good) => _ _ _ _ /and5P[/andP[+ _] _ _ _ _]; rewrite /layer_ok nd ht /tensor_ok.
+case/and5P => /eqnP -> /eqnP -> /andP[/PeanoNat.Nat.ltb_lt/ssrnat.ltP h1 /PeanoNat.Nat.ltb_lt/ssrnat.ltP h2] h3.
+by case: (dlayer d).
+Qed.
+
+Lemma number_en r u (j : 'I_r) k : shape (dinputs d) r u -> number (col j (mx (dinputs d) r u)) k = en u k j.
+Proof.
+move=> hu; rewrite /number; case: insubP => [k' _ <-|]; first by rewrite !mxE.
+by rewrite -leqNgt => hk; rewrite /en /entry_ [nth [::] _ k]nth_default ?(proj1 hu) // nth_nil zr0 mul0r.
+Qed.
+
+Lemma vectorE r u (c : 'I_r) k i : shape (dinputs d) r u ->
+  vector (q := q) (col c (mx (dinputs d) r u)) k i = vectors_in (modes_of d) (vectors_of d u) c k i.
+Proof.
+move=> hu; rewrite /vector /vectors_in -[tensor_modes q]/(modes_of d); case: ifP => // hi.
+have hk : (k < size (modes_of d))%N by rewrite ltnNge; apply/negP => hk; move: hi; rewrite nth_default.
+by rewrite number_en // mode_gridsE.
+Qed.
+
+Lemma tensor_productsE r u : ddeep d = None -> is_tensor d -> shape (dinputs d) r u ->
+  [/\ shapes r (modes_of d) (vectors_of d u),
+    shape (dm d) r (left_products d r u) /\ mx (dm d) r (left_products d r u) = hidden (q := q) (mx (dinputs d) r u)
+  & shape (dn d) r (right_products d r u) /\ forall i j, mx (dn d) r (right_products d r u) i j
+      = product_at (right_modes q) (fun k => vector (q := q) (col j (mx (dinputs d) r u)) (size (left_modes q) + k)) i].
+Proof.
+move=> nd ht hu; have [el er [l1 r1] hs _] := tensorE nd ht; have sh := mode_grids_shapes hu hs.
+have [sl sr] := shapes_cat sh; have [hl pl] := products_ofE sl; have [hr pr] := products_ofE sr.
+rewrite el in hl pl; rewrite er in hr pr; split=> //; split=> //.
+  apply/matrixP => i j; rewrite mxE -[LHS]/(en (left_products d r u) i j) pl // [RHS]mxE.
+  case e: (left_modes q) l1 => [|x l]; rewrite -[dleft_modes d]/(left_modes q) ?e // => _.
+  rewrite [widths q]/= nd -e; apply: product_at_ext => [|k p hk hp]; first by rewrite -[left_modes q]/(dleft_modes d) el.
+  rewrite vectorE // /vectors_in /modes_of nth_cat hk hp.
+  by rewrite nth_take.
+move=> i j; rewrite mxE -[LHS]/(en (right_products d r u) i j) pr //; apply: product_at_ext => [|k p hk hp]; first by rewrite er.
+rewrite vectorE // /vectors_in /modes_of nth_cat -[size (left_modes q)]/(size (dleft_modes d)).
+by rewrite [(_ < size (dleft_modes d))%N]ltnNge leq_addr /= addKn hp nth_drop.
 Qed.
 
 (* the patches of each row *)
@@ -4075,11 +4218,11 @@ Qed.
 
 Lemma deepE f w a : ddeep d = Some (f, w, a) -> exists c l, [/\ w = c :: l, shape (size (ints f)) c f,
   dm d = (size (ints f) * last c l)%N, dn d = 1%N
-  & [/\ dinputs d = layers_size c l, (1 < size l)%N, 0 <= dv a, dform d = Product & dright_norm d = L2]].
+  & [/\ dinputs d = layers_size c l, (1 < size l)%N, 0 <= dv a & is_tensor d = false]].
 Proof.
 move=> e; case/and5P: (good) => _ _ _ _ /and5P[/andP[+ _] _ _ _ _]; rewrite /layer_ok e /deep_ok; case: w {e} => [|c l] //.
-case/and5P=> /shapedP hf /eqnP em /eqnP en_ /eqnP ei /and4P[l1 a0 fp rn]; exists c, l; split=> //.
-split=> //; [by apply/ssrnat.ltP/PeanoNat.Nat.ltb_lt|by rewrite -dv_ge0|by case: (dform d) fp|by case: (dright_norm d) rn].
+case/and5P=> /shapedP hf /eqnP em /eqnP en_ /eqnP ei /and3P[l1 a0 nt]; exists c, l; split=> //.
+by split=> //; [apply/ssrnat.ltP/PeanoNat.Nat.ltb_lt|rewrite -dv_ge0|exact: negbTE].
 Qed.
 
 Lemma numberE r u (j : 'I_r) : shape (dinputs d) r u -> size (nth [::] (ints (transpose r u)) j) = dinputs d /\
@@ -4094,7 +4237,7 @@ Qed.
 Lemma deep_hiddenE f c l a r u : ddeep d = Some (f, c :: l, a) -> shape (dinputs d) r u ->
   shape (dm d) r (hidden_ mul d r u) /\ mx (dm d) r (hidden_ mul d r u) = hidden (q := q) (mx (dinputs d) r u).
 Proof.
-move=> e hu; have [c' [l' [[<- <-] hf em _ [ei _ _ _ _]]]] := deepE e; rewrite /hidden_ e.
+move=> e hu; have [c' [l' [[<- <-] hf em _ [ei _ _ _]]]] := deepE e; rewrite /hidden_ e.
 have [[hs hr] _] := transposeE hu; set x := map _ (ints (transpose r u)); set m_ := foldr _ _ _.
 have hx : size x = r by rewrite size_map.
 have gE k : (k < r)%N -> shape (size (ints f)) (last c l) (nth (Grid [::] Z0) x k) /\ forall i j,
@@ -4127,12 +4270,13 @@ Lemma hiddenE r u : shape (dinputs d) r u -> shape (dm d) r (hidden_ mul d r u) 
 Proof.
 move=> hu; case nd: (ddeep d) => [[[f w] a]|].
   by have [c [l [ew _ _ _ _]]] := deepE nd; apply: (deep_hiddenE (f := f) (c := c) (l := l) (a := a)); rewrite // nd ew.
-rewrite /hidden_ nd; case e: (dlayer d) => [[f a]|].
-  have [hf hp eU] := layerE nd e; have [ht et] := transposeE hu; have [hs es] := productE hf ht.
+rewrite /hidden_ nd; case nt: (is_tensor d); first by have [_] := tensor_productsE nd nt hu.
+have [_ f2] := flatE nd nt; case e: (dlayer d) => [[f a]|].
+  have [hf hp eU] := layerE nd nt e; have [ht et] := transposeE hu; have [hs es] := productE hf ht.
   have [h1 e1] := activateE a hs; have [h2 e2] := poolE hp h1; split=> //.
-  by apply/matrixP => i j; rewrite e2 [RHS]mxE /q /= nd -/q eU e1 es et trmxK.
+  by apply/matrixP => i j; rewrite e2 [RHS]mxE f2 /q /= nd -/q eU e1 es et trmxK.
 have k : dinputs d = dm d.
-  by case/and5P: (good) => _ _ _ _ /and5P[/andP[+ _] _ _ _ _]; rewrite /layer_ok nd e => /and4P[/eqnP].
+  by case/and5P: (good) => _ _ _ _ /and5P[/andP[+ _] _ _ _ _]; rewrite /layer_ok nd nt e => /and4P[/eqnP].
 by rewrite (hidden_plain k) //; exact: mx_cast.
 Qed.
 
@@ -4189,12 +4333,32 @@ have := supportedP Ym hs (ltn_ord i) (ltn_ord j).
 by rewrite !mx_gt0 => /orP[//|/Z.eqb_eq ->].
 Qed.
 
-Lemma pointE r u v f o : point_ok d r u v f o -> finite_ mul d r u v o -> (down d -> (r <= dr d)%N) ->
+Lemma completesE r u v : shape (dinputs d) r u -> shape (dn d) r v -> completes_ d r u v ->
+  completes (q := q) (mx (dinputs d) r u) (mx (dn d) r v)
+  /\ forall j : 'I_r, signed_by (tensor_modes q) (vector (q := q) (col j (mx (dinputs d) r u))).
+Proof.
+move=> hu hv; rewrite /completes_; case nd: (ddeep d) => [[[f w] a]|].
+  have [c [l [ew _ _ _ [_ _ _ nt]]]] := deepE nd; move=> h; split.
+    by rewrite /completes /q /= nd ew; apply/matrixP => i j; rewrite onesE // mxE.
+  move=> j k i; rewrite -[tensor_modes q]/(modes_of d); move: nt; rewrite /is_tensor.
+  by case: (modes_of d) => //; rewrite nth_nil.
+case nt: (is_tensor d); last first.
+  move=> _; have [f1 f2] := flatE nd nt; split; first by rewrite /completes f1 f2.
+  move=> j k i; rewrite -[tensor_modes q]/(modes_of d); move: nt; rewrite /is_tensor.
+  by case: (modes_of d) => //; rewrite nth_nil.
+have [sh _ [hr er]] := tensor_productsE nd nt hu; case/andP => ok z; split.
+  rewrite /completes [widths q]/= nd; case: {1}(left_modes q) => // _ _ i j; rewrite -er.
+  have [_ ed] := gsubE hv hr; have := congr1 (fun M : 'M_(dn d, r) => M i j) ed; rewrite (zerosE _ _ z) !mxE => /esym/eqP.
+  by rewrite subr_eq0 => /eqP.
+move=> j k i; rewrite vectorE //; exact: signed_in sh ok (ltn_ord j) k i.
+Qed.
+
+Lemma pointE r u v o : point_ok d r u v o -> finite_ mul d r u v o -> (down d -> (r <= dr d)%N) ->
   [/\ shape (dinputs d) r u, shape (dn d) r v, offsets_shape o
      & competes (q := q) (mx (dinputs d) r u) (mx (dn d) r v) (offs o)].
 Proof.
-case/and5P => /shapedP hu /shapedP hv mu mv /andP[/offsetsE[so zo] /andP[pu pv]] hf small; split=> //.
-split=> //; first by split; [exact: meetsE|exact: meetsE|exact: products_okE pu|exact: products_okE pv].
+case/and5P => /shapedP hu /shapedP hv mu mv /andP[/offsetsE[so zo] /(completesE hu hv)[cu su]] hf small; split=> //.
+split=> //; first by split; [exact: meetsE|exact: meetsE| |].
 by move=> i j c_; rewrite /fitted -fitE; exact: finite_E.
 Qed.
 
@@ -4295,54 +4459,64 @@ by apply/andP; split; rewrite /dv /= (sum_rowsE _ Cm sx) mulr_suml; apply: ler_s
   rewrite (ler_wpM2l (C0 i j)) // [mx _ _ x i j]mxE; [exact: softplus_downE|exact: softplus_upE].
 Qed.
 
-(* sum theta, from above and from below, as the root is *)
-Definition prices r u v : R := \sum_k theta (form q) (left_size (q := q) (col k (mx (dinputs d) r u)))
-  (norm (right_norm q) (col k (mx (dn d) r v))).
+(* sum theta, from above and from below *)
+Lemma layer_norms_ge0 c l (w : nat -> R) k : 0 <= nth 0 (layer_norms c l w) k.
+Proof. by elim: l c w k => [|e l IH] c w [|k] //=; rewrite ?sqrtr_ge0. Qed.
+
+Definition prices r u v : R := \sum_k theta (form q) (sizes (q := q) (col k (mx (dinputs d) r u)) (col k (mx (dn d) r v))).
 
 Lemma paidE r u : shape (dinputs d) r u -> shape (dinputs d) r (priced_ (dfree d) u) /\
-  (ddeep d = None -> forall k, left_size (q := q) (col k (mx (dinputs d) r u))
-    = norm (left_norm q) (col k (mx (dinputs d) r (priced_ (dfree d) u)))).
+  forall k, priced (q := q) (col k (mx (dinputs d) r u)) = col k (mx (dinputs d) r (priced_ (dfree d) u)).
 Proof.
-move=> hu; have [hp ep] := pricedE (dfree d) hu; split=> // nd k.
-by rewrite /left_size /q /= nd ep; congr norm; apply/matrixP => i j; rewrite !mxE.
+move=> hu; have [hp ep] := pricedE (dfree d) hu; split=> // k.
+by rewrite ep; apply/matrixP => i j; rewrite !mxE.
 Qed.
 
-Lemma left_squaresE up root r u : root_ok up root -> shape (dinputs d) r u -> let x := if ddeep d is Some (_, c :: l, _)
-    then (map (layer_squares c l) (ints (transpose r u)), Z.mul (Z.of_nat (size l)) (ex u))
-    else (column_squares root (dleft_norm d) r (priced_ (dfree d) u), column_ex (dleft_norm d) (priced_ (dfree d) u)) in
-  size x.1 = r /\ forall k : 'I_r, 0 <= zr (nth Z0 x.1 k) /\
-    ends up (left_size (q := q) (col k (mx (dinputs d) r u)) ^+ 2) (zr (nth Z0 x.1 k) * p2 x.2 ^+ 2).
+Lemma measures_column up p n r u (k : 'I_r) : norm_ok p n -> shape n r u ->
+  measures up (norm (normv p) (col k (mx n r u))) (nth Z0 (column_squares (root_of up) p r u) k, column_ex p u).
 Proof.
-move=> ok hu; have [hp ep] := paidE hu; case e: (ddeep d) => [[[f w] a]|] /=; last first.
-  split=> [|k]; first exact: size_column_squares hp.
-  by rewrite ep //; apply: column_squaresE => //; exact: (proj1 norms_okE).
-have [c [l [ew _ _ _ [ei _ _ _ _]]]] := deepE e; rewrite ew /=; have [[hs hr] _] := transposeE hu.
-split=> [|k]; first by rewrite size_map.
-have [h1 h2] := numberE k hu; rewrite (nth_map [::]) ?hs //.
-have e_ : left_size (q := q) (col k (mx (dinputs d) r u)) ^+ 2
-    = zr (layer_squares c l (nth [::] (ints (transpose r u)) k)) * p2 (Z.mul (Z.of_nat (size l)) (ex u)) ^+ 2.
-  rewrite [p2 _ ^+ 2]expr2 layer_squaresE ?h1 // /left_size /q /= e ew; congr (_ ^+ 2); congr bigop.
-  by apply: layer_norms_ext => p; rewrite h2.
-split; last exact: ends_eq.
-by rewrite -(pmulr_lge0 _ (exprn_gt0 2 (p2_gt0 (Z.mul (Z.of_nat (size l)) (ex u))))) -e_ sqr_ge0.
+move=> hp hu; have [x0 h] := column_squaresE k (root_ofE up) hp hu; split=> //.
+by apply: norm_ge0; exact: norm_okE.
 Qed.
 
-Lemma pricesE up root r u v : root_ok up root ->
-  shape (dinputs d) r u -> shape (dn d) r v -> ends up (prices r u v) (dv (thetas root d r u v)).
+Lemma factor_squaresE up r u v (k : 'I_r) : shape (dinputs d) r u -> shape (dn d) r v ->
+  let s := sizes (q := q) (col k (mx (dinputs d) r u)) (col k (mx (dn d) r v)) in
+  let x := map (fun s => (nth Z0 s.1 k, s.2)) (factor_squares (root_of up) d r u v) in
+  [/\ size x = size s, (0 < size s)%N & forall j, (j < size s)%N -> measures up (nth 0 s j) (nth (Z0, Z0) x j)].
 Proof.
-move=> ok hu hv; have [_ hp'] := norms_okE; have [hp eu] := paidE hu; rewrite /prices /thetas.
-case fs: (dform d); rewrite -[form q]/(dform d) fs /theta; last first.
-  have nd : ddeep d = None.
-    case e: (ddeep d) => [[[f w] a]|] //; have [c [l [_ _ _ _ [_ _ _ fp _]]]] := deepE e.
-    by move: fs; rewrite fp.
-  rewrite dv_half dvD -mulr_suml big_split; apply: endsZ; first by rewrite invr_ge0.
-  apply: endsD; last exact: squares_ofE.
-  under eq_bigr do rewrite eu //; apply: squares_ofE => //; exact: (proj1 norms_okE).
-have [sx hx] := left_squaresE ok hu; move: sx hx; set x := if _ is Some _ then _ else _ => sx hx.
-rewrite /dv /= (sumzE _ _ sx (size_column_squares root _ hv)) zr0 add0r mulr_suml; apply: ends_sum => k.
-have [x0 hk] := hx k; have [N0 e_] := under ok hp' x0 hk hv.
-have [s0 h] := ok _ N0; apply: ends_root; [by rewrite mulr_ge0 ?left_size_ge0 ?norm_ge0|by rewrite mulr_ge0 ?p2_ge0 ?zr_ge0|].
-by rewrite [X in ends _ _ X]exprMn; apply: ends_trans e_ _; apply: endsZ; rewrite ?sqr_ge0.
+move=> hu hv; have [hp hp'] := norms_okE; rewrite /factor_squares /sizes.
+case nd: (ddeep d) => [[[f w] a]|].
+  have [c [l [ew _ _ _ [ei l1 _ _]]]] := deepE nd; rewrite ew [widths q]/= nd ew; have [[hs hr] _] := transposeE hu.
+  have [h1 h2] := numberE k hu; have h3 : size (nth [::] (ints (transpose r u)) k) = layers_size c l by rewrite h1.
+  have [h4 h5] := layer_squaresE (ex u) h3; rewrite (layer_norms_ext _ _ h2) size_layer_norms size_map size_mkseq.
+  split=> // [|j hj]; first exact: leq_trans l1.
+  rewrite (nth_map ([::], Z0)) ?size_mkseq // nth_mkseq //= (nth_map [::]) ?size_map ?hs // (nth_map [::]) ?hs //.
+  split; [exact: layer_norms_ge0|by rewrite -(pmulr_lge0 _ (exprn_gt0 2 (p2_gt0 (ex u)))) -h5 // sqr_ge0|].
+  by apply: ends_eq; rewrite h5.
+have -> : widths q = [::] by rewrite /q /= nd.
+case nt: (is_tensor d); last first.
+  have [_ ->] := flatE nd nt; have [h1 h2] := paidE hu; split=> // -[|[|j]] // _; rewrite ?h2; exact: measures_column.
+have [sh _ _] := tensor_productsE nd nt hu; have [_ _ [l1 _] _ _] := tensorE nd nt; have [em okm] := mode_norms_okE.
+case e: (left_modes q) l1 => [|x l]; rewrite -[dleft_modes d]/(left_modes q) e // => _; have [sf hf] := sh.
+have sm : size (tensor_modes q) = size (modes_of d) by [].
+rewrite size_mkseq !size_map size_zip em sf minnn sm; split=> // [|j hj].
+  by rewrite -sm /tensor_modes e.
+rewrite nth_mkseq ?sm // (nth_map ([::], Z0)) ?size_map ?size_zip ?em ?sf ?minnn //.
+rewrite (nth_map (L2, Grid [::] Z0)) ?size_zip ?em ?sf ?minnn // nth_zip ?em ?sf //=.
+have := measures_column (p := nth L2 (dmode_norms d) j) up k (okm j) (hf j hj).
+rewrite (nth_map L2) ?em //; congr (measures _ (norm _ _) _).
+by apply/matrixP => i i'; rewrite !mxE vectorE // /vectors_in ltn_ord.
+Qed.
+
+Lemma pricesE up r u v : shape (dinputs d) r u -> shape (dn d) r v -> ends up (prices r u v) (dv (thetas up d r u v)).
+Proof.
+move=> hu hv; rewrite /prices /thetas -[form q]/(dform d).
+have each (k : 'I_r) : ends up (theta (dform d) (sizes (q := q) (col k (mx (dinputs d) r u)) (col k (mx (dn d) r v))))
+    (dv (theta_ up (dform d) (map (fun s => (nth Z0 s.1 k, s.2)) (factor_squares (root_of up) d r u v)))).
+  by have [h1 h2 h3] := factor_squaresE up k hu hv; exact: theta_E.
+apply: ends_trans (ends_sum each) _; apply: ends_eq.
+rewrite -(big_mkord xpredT (fun k => dv (theta_ up (dform d) (map (fun s => (nth Z0 s.1 k, s.2)) _)))) /index_iota subn0.
+by elim: (iota 0 r) => [|k s IH]; rewrite ?big_nil ?dv_zero // big_cons /= dvD IH.
 Qed.
 
 Lemma value_up r u v o :
@@ -4351,19 +4525,19 @@ Lemma value_up r u v o :
 Proof.
 move=> hu hv so hf; rewrite /at_point objectiveE /value 2!dvD (ridgeE so) dvM.
 have /andP[_ up] := loss_ends hu hv so hf; apply: lerD; first by rewrite lerD2r.
-by rewrite ler_wpM2l ?l0 //; exact: (pricesE (up := true) root_upP).
+by rewrite ler_wpM2l ?l0 //; exact: (pricesE true).
 Qed.
 
 Definition least r u v o : dyadic :=
   dadd (if transcendental (dloss d) then dadd (loss_ mul false d r u v o) (ridge_ d o)
-        else dadd (loss_ mul true d r u v o) (ridge_ d o)) (penalty root_down d r u v).
+        else dadd (loss_ mul true d r u v o) (ridge_ d o)) (penalty false d r u v).
 
 Lemma value_down r u v o :
   shape (dinputs d) r u -> shape (dn d) r v -> offsets_shape o ->
   finite_ mul d r u v o -> dv (least r u v o) <= at_point r u v o.
 Proof.
 move=> hu hv so hf; rewrite /at_point objectiveE /least dvD dvM.
-apply: lerD; last by rewrite ler_wpM2l ?l0 //; exact: (pricesE (up := false) root_downP).
+apply: lerD; last by rewrite ler_wpM2l ?l0 //; exact: (pricesE false).
 have /andP[down_ _] := loss_ends hu hv so hf.
 case: (boolP (transcendental (dloss d))) => [_|nl]; rewrite dvD (ridgeE so) lerD2r //; by rewrite lossE.
 Qed.
@@ -4691,11 +4865,54 @@ set W := mx (dm d) (dn d) w; case: h => [?|c sc nn mm l sh|tr|level|c trees||t0|
 Qed.
 
 (* tensors: u, and z = (u, v), are products in each group *)
-Lemma group_of l k (u : 'cV[R]_k) : products l u -> Nat.ltb 0 (size l) -> eqn (size_of l) k ->
-  exists x, on_group x l 0 u.
+Lemma times_signE s s' (x y : R) : Statement.of_sign s x -> Statement.of_sign s' y ->
+  Statement.of_sign (times_sign s s') (x * y).
 Proof.
-case=> [->|] // h _ /eqnP e; have [x [sx hx]] := h 0; exists x.
-by split=> [||i _ _] //; rewrite ?add0n ?e ?subn0.
+case: s s' => -[] //= x0 y0; [exact: mulr_ge0|exact: mulr_ge0_le0|exact: mulr_le0_ge0|exact: mulr_le0].
+Qed.
+
+Lemma sign_ofE l (x : nat -> nat -> R) i : signed_by l x -> Statement.of_sign (sign_of l) (product_at l x i).
+Proof.
+elim: l x i => [|d0 l IH] x i sx; first exact: ler01.
+by apply: times_signE; [exact: (sx 0%N)|apply: IH => k; exact: (sx k.+1)].
+Qed.
+
+Lemma meets_products l k (u : 'cV[R]_k) x : signed_by l x -> (forall i, u i 0 = product_at l x i) -> meets (sign_of l) u.
+Proof.
+move=> sx eu; have h (i : 'I_k) j := sign_ofE i sx; move: h; case: (sign_of l) => //= h i j; rewrite ord1 eu; exact: h.
+Qed.
+
+(* a slice of vectors x *)
+Lemma tensor_sliceE (u : 'cV[R]_(dinputs d)) (v : 'cV[R]_(dn d)) : ddeep d = None -> is_tensor d ->
+  completes (q := q) u v -> exists x, [/\ x = vector (q := q) u,
+    forall i, hidden (q := q) u i 0 = product_at (dleft_modes d) x i,
+    forall j, v j 0 = product_at (dright_modes d) (fun k => x (size (dleft_modes d) + k)%N) j
+  & \prod_(y <- sizes (q := q) u v) y
+    = \prod_(k < size (modes_of d)) norm (nth L2 (mode_norms q) k) (\col_(i < (nth (0%N, Free) (modes_of d) k).1) x k i)].
+Proof.
+move=> nd nt; have [_ _ [l1 _] _ _] := tensorE nd nt; rewrite /completes.
+have -> : widths q = [::] by rewrite /q /= nd.
+have u0 : col 0 u = u by apply/matrixP => i j; rewrite mxE ord1.
+case e: (left_modes q) l1 => [|y l]; rewrite -[dleft_modes d]/(left_modes q) e // => _ hc.
+exists (vector (q := q) u); split=> [//|i|j|].
+- by rewrite mxE [widths q]/= nd e u0.
+- by rewrite hc u0.
+rewrite /sizes [widths q]/= nd e (big_nth 0) size_mkseq big_mkord -[tensor_modes q]/(modes_of d).
+by apply: eq_bigr => k _; rewrite nth_mkseq.
+Qed.
+
+Lemma group_of l k (u : 'cV[R]_k) x : signed_by l x -> (forall i, u i 0 = product_at l x i) -> size_of l = k ->
+  on_group x l 0 u.
+Proof. by move=> sx eu e; split=> // [|i _ _]; rewrite ?add0n ?e ?subn0. Qed.
+
+(* c x_1 o x_2 o ... *)
+Definition scale_first c (x : nat -> nat -> R) k i := if k is 0%N then c * x 0%N i else x k i.
+Lemma scale_firstE l x c : 0 <= c -> (0 < size l)%N -> signed_by l x ->
+  signed_by l (scale_first c x) /\ forall i, product_at l (scale_first c x) i = c * product_at l x i.
+Proof.
+case: l => [|d0 l] // pos _ sx; split=> [[|k] i|i]; [|exact: (sx k.+1)|by rewrite /= mulrA].
+have := sx 0%N i; rewrite /Statement.of_sign /=; case: d0.2 => // x0; first by rewrite mulr_ge0.
+by rewrite mulr_ge0_le0.
 Qed.
 
 Lemma group_left x l m' n' (u : 'cV[R]_m') (v : 'cV[R]_n') : on_group x l 0 u -> size_of l = m' -> on_group x l 0 (col_mx u v).
@@ -4713,10 +4930,57 @@ case: (split_ordP i) => j -> hi hj; first by move: hi; rewrite /= leqNgt ltn_ord
 by move: hj; rewrite col_mxEd /= addKn => hj; rewrite (hx j) ?subn0.
 Qed.
 
-Lemma product_squareE w by_hat n' sp tr t : shape (dm d) (dn d) w -> product_square mul d w by_hat n' sp tr = Some t -> norm_ok (dleft_norm d) (dm d) ->
-  product_le (q := q) (mx (dm d) (dn d) w) (dv t).
+Lemma signed_cat l l' (x : nat -> nat -> R) : signed_by (l ++ l') x -> signed_by l x /\ signed_by l' (fun k => x (size l + k)%N).
 Proof.
-move=> hw; rewrite /product_square; case: ifP => // /andP[/and5P[hn sl sr nl nr] /andP[ol or_]] h hp u v mu mv pu pv w0.
+move=> h; split=> k i.
+  have [hk|hk] := ltnP k (size l); last by rewrite nth_default.
+  by have := h k i; rewrite nth_cat hk.
+by have := h (size l + k)%N i; rewrite nth_cat [(_ < size l)%N]ltnNge leq_addr /= addKn.
+Qed.
+
+Lemma sq_products l k (u : 'cV[R]_k) x : size_of l = k -> (forall i, u i 0 = product_at l x i) ->
+  sq u = \prod_(j < size l) \sum_(i < (nth (0%N, Free) l j).1) x j i ^+ 2.
+Proof.
+move=> e eu; rewrite sq_col; under eq_bigr do rewrite eu; rewrite -e {e u eu}.
+elim: l x => [|d0 l IH] x; first by rewrite big_ord1 big_ord0 expr1n.
+rewrite big_ord_recl -[size_of _]/(d0.1 * size_of l)%N -(IH (fun k => x k.+1)).
+under eq_bigr do rewrite [product_at _ _ _]/= exprMn.
+rewrite (@sum_of_places R d0.1 (size_of l) (fun a b => x 0%N a ^+ 2 * product_at l (fun j => x j.+1) b ^+ 2)).
+by rewrite mulr_suml; apply: eq_bigr => a _; rewrite mulr_sumr.
+Qed.
+
+(* and its vectors, of norms that are at least l2 *)
+Lemma sq_le_sizes (u : 'cV[R]_(dm d)) (v : 'cV[R]_(dn d)) x : ddeep d = None -> is_tensor d -> all (@outside_l2 _) (dmode_norms d) ->
+  (forall i, u i 0 = product_at (dleft_modes d) x i) ->
+  (forall j, v j 0 = product_at (dright_modes d) (fun k => x (size (dleft_modes d) + k)%N) j) ->
+  sq u * sq v <= (\prod_(k < size (modes_of d)) norm (nth L2 (mode_norms q) k) (\col_(i < (nth (0%N, Free) (modes_of d) k).1) x k i)) ^+ 2.
+Proof.
+move=> nd nt out eu ev; have [el er _ _ _] := tensorE nd nt; have [em okm] := mode_norms_okE.
+rewrite (sq_products el eu) (sq_products er ev) -prodrXl /modes_of size_cat big_split_ord /=.
+rewrite [X in X * _ <= _](_ : _ = \prod_(j < size (dleft_modes d)) sq (\col_(i < (nth (0%N, Free) (modes_of d) j).1) x j i)); last first.
+  apply: eq_bigr => j _; rewrite sq_col /modes_of nth_cat ltn_ord; by apply: eq_bigr => i _; rewrite mxE.
+rewrite [X in _ * X <= _](_ : _ = \prod_(j < size (dright_modes d)) sq (\col_(i < (nth (0%N, Free) (modes_of d) (size (dleft_modes d) + j)).1) x (size (dleft_modes d) + j)%N i)); last first.
+  apply: eq_bigr => j _; rewrite sq_col /modes_of nth_cat [(_ < size (dleft_modes d))%N]ltnNge leq_addr /= addKn.
+  by apply: eq_bigr => i _; rewrite mxE.
+have le_ k : (k < size (modes_of d))%N -> 0 <= sq (\col_(i < (nth (0%N, Free) (modes_of d) k).1) x k i)
+    <= norm (nth L2 (mode_norms q) k) (\col_(i < (nth (0%N, Free) (modes_of d) k).1) x k i) ^+ 2.
+  move=> hk; rewrite sq_ge0 /=; apply: sq_le_norm; first exact: normM.
+  by rewrite /= (nth_map L2) ?em // outsideE; apply: (elimT (all_nthP L2) out); rewrite em.
+have lk (j : 'I_(size (dleft_modes d))) : (j < size (modes_of d))%N by rewrite /modes_of size_cat ltn_addr.
+have rk (j : 'I_(size (dright_modes d))) : (size (dleft_modes d) + j < size (modes_of d))%N by rewrite /modes_of size_cat ltn_add2l.
+apply: ler_pM; try by apply: prodr_ge0 => j _; exact: sq_ge0.
+  by apply: ler_prod => j _; exact: (le_ j (lk j)).
+by apply: ler_prod => j _; exact: (le_ _ (rk j)).
+Qed.
+
+Lemma product_squareE w by_hat n' sp tr t : ddeep d = None -> is_tensor d -> shape (dm d) (dn d) w ->
+  product_square mul d w by_hat n' sp tr = Some t -> polar_le (q := q) (mx (dm d) (dn d) w) (dv t).
+Proof.
+move=> nd nt hw; rewrite /product_square; case: ifP => // /andP[hn out] h u0 v _ _ cu su w0.
+have [el er [l1 r1] _ _] := tensorE nd nt; have [x [ex_ eu ev ->]] := tensor_sliceE nd nt cu.
+have sx : signed_by (modes_of d) x by rewrite ex_.
+have [sl sr] := signed_cat sx; move: (hidden u0) eu w0 => u eu w0.
+have mu := meets_products sl eu; have mv := meets_products sr ev; have le_ := sq_le_sizes nd nt out eu ev.
 have [hs [N [eN N0]]] : shape (dm d) (dn d) (plus w n') /\ exists N,
     mx (dm d) (dn d) (plus w n') = mx (dm d) (dn d) w + N /\ 0 <= dot u (N *m v).
   case: n' hn {h} => [y|] /=; last by split=> //; exists 0; rewrite addr0 mul0mx dot0r.
@@ -4725,31 +4989,34 @@ have [hs [N [eN N0]]] : shape (dm d) (dn d) (plus w n') /\ exists N,
 move: h hs eN; move: (plus w n') => s h hs eN; set W := mx _ _ w in w0 eN *.
 have s0 : 0 <= dot u (mx (dm d) (dn d) s *m v) by rewrite eN mulmxDl dotDr addr_ge0.
 have more : 0 <= dv t -> dot u (mx (dm d) (dn d) s *m v) ^+ 2 <= dv t * (sq u * sq v) ->
-    dot u (W *m v) ^+ 2 <= dv t * (norm (left_norm q) u * norm (right_norm q) v) ^+ 2.
-  move=> t0 h1; apply: le_trans (_ : _ <= dv t * (sq u * sq v)) _.
-    by apply: le_trans h1; rewrite ler_sqr ?nnegrE // eN mulmxDl dotDr lerDl.
-  rewrite ler_wpM2l // exprMn; apply: ler_pM; rewrite ?sq_ge0 // sq_le_norm ?outsideE //; exact: norm_okE.
+    dot u (W *m v) ^+ 2 <= dv t * (\prod_(k < size (modes_of d)) norm (nth L2 (mode_norms q) k)
+      (\col_(i < (nth (0%N, Free) (modes_of d) k).1) x k i)) ^+ 2.
+  move=> t0 h1; apply: le_trans (_ : _ <= dv t * (sq u * sq v)) _; last exact: ler_wpM2l.
+  by apply: le_trans h1; rewrite ler_sqr ?nnegrE // eN mulmxDl dotDr lerDl.
 have max0 p : 0 <= dv (dmax p dzero) by rewrite dv_max dv_zero le_max lexx orbT.
 case: by_hat h; case e: (worst _ _ _ _) => [p|] // [et].
   have [sh eh] := hatE hs; apply: more; rewrite -et dvM; first exact: mulr_ge0.
   apply: (hat_le (q := q)) => // a b a0 b0; rewrite /= -eh.
-  have [xa ga] := group_of (productsZ a0 pu) nl sl; have [xb gb] := group_of (productsZ b0 pv) nr sr.
-  apply: (product_treeE (xs := fun b => if b then xb else xa)) sh e.
-  move=> [] l first [<- <-]; [apply: group_right gb _|apply: group_left ga _]; exact/eqnP.
+  have [sa ea] := scale_firstE a0 l1 sl; have [sb eb] := scale_firstE b0 r1 sr.
+  have ga : on_group (scale_first a x) (dleft_modes d) 0 (a *: u) by apply: group_of => // i; rewrite mxE eu ea.
+  have gb : on_group (scale_first b (fun k => x (size (dleft_modes d) + k)%N)) (dright_modes d) 0 (b *: v).
+    by apply: group_of => // i; rewrite mxE ev eb.
+  apply: (product_treeE (xs := fun right => if right then scale_first b (fun k => x (size (dleft_modes d) + k)%N) else scale_first a x)) sh e.
+  by move=> [] l first [<- <-]; [apply: group_right gb _|apply: group_left ga _].
 have [sg eg] := productE hs hs; apply: more; rewrite -et //.
-apply: (polar_rows); rewrite -eg; have [x gx] := group_of pu nl sl.
+apply: (polar_rows); rewrite -eg; have gx := group_of sl eu el.
 by apply: (product_treeE (xs := fun _ => x)) sg e => -[] // l first [<- <-].
 Qed.
 
-Lemma layer_ofE f a w h t : ddeep d = None -> dlayer d = Some (f, a) -> shape (dm d) (dn d) w ->
+Lemma layer_ofE f a w h t : ddeep d = None -> is_tensor d = false -> dlayer d = Some (f, a) -> shape (dm d) (dn d) w ->
   layer_of mul d f a w h = Some t -> polar_le (q := q) (mx (dm d) (dn d) w) (dv t).
 Proof.
-move=> nd el; have flat : widths q = [::] by rewrite /q /= nd.
+move=> nd nt el; have fl := flatE nd nt.
 have eF : F q = mx (dpatches d) (dinputs d) f by rewrite /q /= el.
-move: (layerE nd el) => [hf hp eU] hw; have [hx eX] := pullE hp hw.
+move: (layerE nd nt el) => [hf hp eU] hw; have [hx eX] := pullE hp hw.
 have hU : ~~ largest_ d -> forall u : 'cV_(dinputs d), (mx (dm d) (dn d) w)^T *m hidden (q := q) u
     = (mx (dpatches d) (dn d) (pull_ d w))^T *m map_mx (act (dv a)) (mx (dpatches d) (dinputs d) f *m u).
-  by move=> nl u; rewrite (pulledE _ _ flat (nl : ~~ take_largest q)) eX eU.
+  by move=> nl u; rewrite (pulledE _ _ fl (nl : ~~ take_largest q)) eX eU.
 rewrite /layer_of; case eb: (bias_of _ _ _ _) => [bi|] //.
 have [fb hg [far0 reach0] eG hb] := bias_ofE eb hf; case: ifP => // /norP[sums0 /negPn l1]; rewrite -outsideE in l1; have hp' := proj2 norms_okE.
 have [cr hr_] := one_cost hp'.
@@ -4792,13 +5059,13 @@ case: ifP => [large|/negbT nl].
     move: hp large; rewrite /pool_ok /largest_ ep => /and3P[/eqnP sp hs] /orP[/negbTE ->//|/andP[/Z.eqb_eq z0 nf]] _.
     by split=> //; rewrite /dv z0 zr0 !mul0r.
   have t0 := outputs_square_ge0 e.
-  apply: (polar_le_layer (q := q) normL normR flat l1) biased_ _ => // u u1 _.
+  apply: (polar_le_layer (q := q) normL normR fl l1) biased_ _ => // u u1 _.
   have su : sq u = 1.
     by rewrite -u1; congr sq; apply/matrixP => i j; rewrite mxE -[free_bias q]/(dfree d) (negbTE nf).
   apply: met_le_dual => //; apply: outputs_squareE e => j sign x v; have [hc ec] := column_atE j hw.
   have -> : ((mx (dm d) (dn d) w)^T *m hidden (q := q) u) j 0 = \sum_(i < dm d) mx (dm d) 1 (column_at (dm d) (dn d) w j) i 0
       * \big[Num.max/0]_(l < dpatches d | nth 0%N s l == i) act (dv dzero) ((mx (dpatches d) (dinputs d) f *m u) l 0).
-    rewrite mxE; apply: eq_bigr => i _; rewrite ec [_^T j i]mxE [col _ _ _ _]mxE [hidden (q := q) u i 0]mxE flat; congr (_ * _).
+    rewrite mxE; apply: eq_bigr => i _; rewrite ec [_^T j i]mxE [col _ _ _ _]mxE [hidden (q := q) u i 0]mxE (proj1 fl) (proj2 fl); congr (_ * _).
     rewrite -[take_largest q]/(largest_ d) large; apply: eq_big => [l|l _].
       by rewrite -[row_of_patch q l]/(row_of_patch_ d l) /row_of_patch_ ep.
     by rewrite eU -a0 [map_mx _ _ _ _]mxE.
@@ -4807,8 +5074,8 @@ have {}hU := hU nl; move: hx hU; set X := pull_ d w => hx hU.
 case: h => //= [c trees|tr|each|c lo sh].
 - case: c => //; case e: (layer_cones _ _ _ _ _ _ _ _ _ _) => [x|] // [<-] u v _ hv _ _ y0.
   have le_ : dot (hidden u) (mx (dm d) (dn d) w *m v)
-      <= dv x * (left_size (q := q) u * norm (right_norm q) v).
-    rewrite /left_size flat; have -> : dot (hidden u) (mx (dm d) (dn d) w *m v)
+      <= dv x * (\prod_(y <- sizes (q := q) u v) y).
+    rewrite prod_sizesE //; have -> : dot (hidden u) (mx (dm d) (dn d) w *m v)
         = dot (map_mx (act (dv a)) (mx (dpatches d) (dinputs d) f *m u)) (mx (dpatches d) (dn d) X *m v).
       by rewrite dotC dot_mull hU -dot_mull dotC.
     apply: le_trans (hidden_conesE u hp' hf hx e hv _) _.
@@ -4819,13 +5086,13 @@ case: h => //= [c trees|tr|each|c lo sh].
     by rewrite -ler_sqr ?nnegrE ?norm_ge0 ?l2_ge0 // norm_sqr sq_le_norm.
   by rewrite dvM -expr2 -exprMn ler_sqr ?nnegrE // (le_trans y0 le_).
 - case e: (layer_square _ _ _ _ _ _ _ _ _ _ _ _) => [x|] // [<-].
-  apply: (polar_le_layer (q := q) normL normR flat l1) biased_ _ => // [|u u1 near_].
+  apply: (polar_le_layer (q := q) normL normR fl l1) biased_ _ => // [|u u1 near_].
     by rewrite dvM mulr_ge0 // up0.
   have [moved [p1 su split_ hm hr]] := section_ u u1 near_; have [rm hrad] := radiiE hg p1 split_ hm.
   rewrite dvM; apply: met_le_sq => //; apply: le_trans (up x); rewrite hU.
   exact: (layer_squareE hf hg p1 erefl su split_ hm hr rm hrad hx (start := [::]) I _ e).
 - move=> e; have t0 := outputs_square_ge0 e.
-  apply: (polar_le_layer (q := q) normL normR flat l1) biased_ _ => // u u1 near_.
+  apply: (polar_le_layer (q := q) normL normR fl l1) biased_ _ => // u u1 near_.
   have [moved [p1 su split_ hm hr]] := section_ u u1 near_; have [rm hrad] := radiiE hg p1 split_ hm.
   apply: met_le_dual => //; apply: outputs_squareE e => j sign tr v told_ ev.
   have [hc ec] := column_atE j hx; set y := _ *m _ in told_ *.
@@ -4844,7 +5111,7 @@ have -> : dot (hidden u) (mx (dm d) (dn d) w *m v)
     by apply/matrixP => i j; rewrite mxE ea /act mul1r if_same.
   by rewrite dot_mull ep_ eF' ew' trmxK mulmxA.
 apply: le_trans (spectral_bilinear c lo sh u v hp_) _; rewrite dvM -mulrA ler_wpM2l ?spectral_ge0 //.
-rewrite /left_size flat pricedE_ /paid; have -> : \matrix_(i, j) (if dfree d && (i.+1 == dinputs d)%N then 0 else u i j) = u.
+rewrite prod_sizesE // pricedE_ /paid; have -> : \matrix_(i, j) (if dfree d && (i.+1 == dinputs d)%N then 0 else u i j) = u.
   by apply/matrixP => i j; rewrite mxE (negbTE nf).
 rewrite exprMn mulrCA; apply: ler_pM; rewrite ?sq_ge0 //; first exact: sq_le_norm.
 have one_ (x : 'cV[R]_(dn d)) : sq x = \sum_i 1 * x i 0 ^+ 2 by rewrite sq_col; apply: eq_bigr => i _; rewrite mul1r.
@@ -4854,7 +5121,7 @@ Qed.
 Lemma deep_ofE f c l a w h t : ddeep d = Some (f, c :: l, a) -> shape (dm d) (dn d) w ->
   deep_square mul f c l a w h = Some t -> polar_le (q := q) (mx (dm d) (dn d) w) (dv t).
 Proof.
-move=> e hw ht u v _ _ _ _ _; have [c' [l' [[<- <-] hf em e1 [_ l1 a0 _ rn]]]] := deepE e.
+move=> e hw ht u v _ _ cv _ _; have [c' [l' [[<- <-] hf em e1 [_ l1 a0 _]]]] := deepE e.
 set M := size (ints f) in hf em; set n := last c l in em; move: ht; rewrite /deep_square -/M -/n.
 set W := Grid (chunks M n (flatten (ints w))) (ex w).
 have sw : all (fun r : seq Z => size r == 1%N) (ints w) by rewrite -e1; exact: shape_all hw.
@@ -4875,13 +5142,13 @@ have eS : sq ((mx (dm d) (dn d) w)^T *m hidden (q := q) u) = S ^+ 2.
   rewrite -(@sum_of_places R M n (fun i j => en W i j * H i j)) em; apply: eq_bigr => p _.
   have n0 : (0 < n)%N by have := leq_ltn_trans (leq0n _) (ltn_ord p); rewrite muln_gt0 => /andP[].
   by rewrite WE ?ltn_divLR ?ltn_mod // -divn_eq.
-have eq_size : left_size (q := q) u = \prod_(y <- layer_norms c l x) y by rewrite /left_size /q /= e.
+have eq_size : sizes (q := q) u v = layer_norms c l x by rewrite /sizes /q /= e.
 move=> ht; suff hs : S ^+ 2 <= dv t * (\prod_(y <- layer_norms c l x) y) ^+ 2.
   have -> : dot (hidden u) (mx (dm d) (dn d) w *m v) = dot v ((mx (dm d) (dn d) w)^T *m hidden (q := q) u).
     by rewrite dotC dot_mull.
-  have er : right_norm q = L2 by rewrite /q /= rn.
-  apply: le_trans (cauchy_schwarz _ _) _; rewrite eS eq_size er exprMn [leRHS]mulrA [leRHS]mulrC norm_sqr.
-  by rewrite ler_wpM2l ?sq_ge0.
+  have sv : sq v = 1.
+    by move: cv; rewrite /completes /q /= e => ->; rewrite sq_ones e1.
+  by apply: le_trans (cauchy_schwarz _ _) _; rewrite eS eq_size sv mul1r.
 clear eS eq_size; rewrite /S /H; clear S H; move: hW; clearbody W; clear WE hW1 hW3 => hW.
 case: l @n l1 ht {e em} hW => [|e2 l] n l1 ht hW //; case: h ht => //=.
 - move=> cw cf lw lf sw_ sf [<-]; rewrite !dvM powerE dv_max oneE.
@@ -4920,20 +5187,37 @@ rewrite expr1n !mulr1; apply=> //.
 - by move=> y; exact: spectral_squareE mt.
 Qed.
 
+Lemma tensor_squareE w h t : ddeep d = None -> is_tensor d -> shape (dm d) (dn d) w -> tensor_square mul d w h = Some t ->
+  polar_le (q := q) (mx (dm d) (dn d) w) (dv t).
+Proof.
+move=> nd nt hw; case: h => //= [by_hat n' sp tr|]; first exact: product_squareE.
+case: ifP => // /orP h [<-] u v _ _ cu su w0; rewrite dv_zero mul0r.
+have [x [ex_ eu ev _]] := tensor_sliceE nd nt cu; have sx : signed_by (modes_of d) x by rewrite ex_.
+have [sl sr] := signed_cat sx; have mu := meets_products sl eu; have mv := meets_products sr ev.
+suff w1 : dot (hidden u) (mx (dm d) (dn d) w *m v) <= 0 by rewrite (_ : dot _ _ = 0) ?expr0n //; apply/eqP; rewrite eq_le w0 w1.
+case: h => [z|h]; first by rewrite (zerosE _ _ z) mul0mx dot0r.
+have [hs es] := gscaleE minus_one hw; have := nonneg_onE hs h mu mv.
+by rewrite es minus_oneE scaleN1r mulNmx dotNr oppr_ge0.
+Qed.
+
+Lemma layers_ne : size (widths q) != 1.
+Proof.
+rewrite /q /=; case nd: (ddeep d) => [[[f w] a]|] //; have [c [l [-> _ _ _ [_ l1 _ _]]]] := deepE nd.
+by case: (l) l1.
+Qed.
+
 Lemma square_ofE w h t : shape (dm d) (dn d) w -> square_of mul d w h = Some t ->
   polar_le (q := q) (mx (dm d) (dn d) w) (dv t).
 Proof.
 move=> hw; rewrite /square_of; case nd: (ddeep d) => [[[f wd] a]|].
   by have [c [l [ew _ _ _ _]]] := deepE nd; rewrite ew; apply: deep_ofE => //; rewrite nd ew.
+case nt: (is_tensor d); first exact: tensor_squareE.
 case e: (dlayer d) => [[f a]|]; first exact: layer_ofE.
 have [k nf] : dinputs d = dm d /\ ~~ dfree d.
-  by case/and5P: (good) => _ _ _ _ /and5P[/andP[+ _] _ _ _ _]; rewrite /layer_ok nd e => /and4P[/eqnP].
+  by case/and5P: (good) => _ _ _ _ /and5P[/andP[+ _] _ _ _ _]; rewrite /layer_ok nd nt e => /and4P[/eqnP].
 have hp : norm_ok (dleft_norm d) (dm d) by rewrite -k; have [] := norms_okE.
-move=> ht; apply: (polar_le_plain (q := q) (e := k)) => // [|u|]; first by rewrite /q /= nd.
-  exact: hidden_plain.
-have: plain_square mul d w h = Some t -> product_le (q := q) (mx (dm d) (dn d) w) (dv t).
-  by move=> e' u v mu mv _ _; exact: (plain_squareE hp hw e').
-by case: h ht => [? ? ? ? /(product_squareE hw) /(_ hp) //|?????? ht|? ht|? ht|?? ht|ht|? ht|? ht|? ht|?????? ht|??? ht|?? ht] /(_ ht).
+move=> ht; apply: (polar_le_plain (q := q) (e := k)) => // [|u|]; [exact: flatE|exact: hidden_plain|].
+exact: (plain_squareE hp hw ht).
 Qed.
 
 Lemma multipleE p s : multiple mul d p = Some s -> let W := mx (dm d) (dn d) (dW p) in
@@ -5171,7 +5455,7 @@ Qed.
 Lemma margin_of_nothing r (U : 'M_(inputs q, r)) (V : 'M_(n q, r)) o : competes U V o ->
   0 <= margin (q := q) 0 0 U V.
 Proof.
-apply: (margin_ge0 (q := q) l0 normL normR (t := 0)); rewrite ?mulr0 ?sqr_ge0 //.
+apply: (margin_ge0 (q := q) l0 normL normR normM layers_ne (t := 0)); rewrite ?mulr0 ?sqr_ge0 //.
 by move=> u v _ _ _ _ _; rewrite mul0mx dot0r expr0n mul0r.
 Qed.
 
@@ -5180,7 +5464,7 @@ Lemma least_lossE r (U : 'M_(inputs q, r)) (V : 'M_(n q, r)) o : competes U V o 
   dv (least_loss d) <= objective U V o.
 Proof.
 move=> hx; rewrite /least_loss; case: (boolP (signed (dloss d))) => sl; last first.
-  rewrite dv_zero; apply: (objective_ge0 C0 l0 definedE P0 Q0 X0 R0 normL normR _ counted_labelsE hx).
+  rewrite dv_zero; apply: (objective_ge0 C0 l0 definedE P0 Q0 X0 R0 normL normR normM _ counted_labelsE hx).
   by move: sl; rewrite /q /=; case: (dloss d).
 have el : loss q = Poisson by move: sl; rewrite /q /=; case: (dloss d).
 have hcq : counted (loss q) by rewrite el.
@@ -5204,7 +5488,7 @@ case: p => [p|] /=; last by case=> <- r U V o; exact: least_lossE.
 case e: (multiple mul d p) => [s|] //; case: ifP => // in_ [<-] r U V o hx.
 have [t [ht s0 st _ [hw hs hf]]] := multipleE e; rewrite dv_max ge_max (least_lossE hx) andbT.
 apply: le_trans (dual_value_all s0 hw hs hf in_ hx); rewrite lerDl.
-exact: (margin_ge0 (q := q) l0 normL normR ht s0 st hx).
+exact: (margin_ge0 (q := q) l0 normL normR normM layers_ne ht s0 st hx).
 Qed.
 
 Lemma centredE x : Nat.leb 1 (dm d) -> Nat.leb 1 (dn d) -> shape (dm d) (dn d) x ->
@@ -5265,7 +5549,7 @@ Lemma own_boundE f p lo : own_bound mul d f p = Some lo ->
 Proof.
 have low0 r (U : 'M_(inputs q, r)) (V : 'M_(n q, r)) o : loss q = Squared -> competes U V o ->
     0 <= objective U V o.
-  by move=> lsq; apply: (objective_ge0 C0 l0 definedE P0 Q0 X0 R0 normL normR _ counted_labelsE); rewrite lsq.
+  by move=> lsq; apply: (objective_ge0 C0 l0 definedE P0 Q0 X0 R0 normL normR normM _ counted_labelsE); rewrite lsq.
 have [free0 cost0] := free_of_nothing.
 rewrite /own_bound; case: p => [p|]; last first.
   move=> h r U V o hx; have [[lsq C1] /(_ _ _ _ _ hx)] := excessE Ym h; move/le_trans; apply.
@@ -5284,7 +5568,7 @@ have bt : dv s' ^+ 2 * t <= lam q ^+ 2.
   by apply: le_trans (sqr_ge0 _); rewrite mulr_ge0_le0 ?sqr_ge0 // ltW.
 rewrite dv_max ge_max dv_zero low0 // andbT dvD.
 apply: le_trans (left_over (q := q) P0 Q0 X0 R0 (s := dv s') b0 (affordableE hw hf') lsq C1 hx).
-rewrite -[leLHS]addr0; apply: lerD; last exact: (margin_ge0 (q := q) l0 normL normR ht b0 bt hx).
+rewrite -[leLHS]addr0; apply: lerD; last exact: (margin_ge0 (q := q) l0 normL normR normM layers_ne ht b0 bt hx).
 apply: lerD; last exact: hx'.
 have nl : ~~ transcendental (dloss d) by move: lsq; rewrite /q /=; case: (dloss d).
 apply: le_trans (dual_valueE nl hw hs hf') _; rewrite lsq lerD2l lerN2 ler_wpM2r ?invr_ge0 //.
@@ -5318,7 +5602,7 @@ have [hh eh] := hiddenE hu; have [hz ez] := productE hh hv.
 apply: le_trans (dual_value_all s0 hw hs ho hi hx); rewrite dvD dvB dvM (innerE hw hz) ez eh /margin.
 rewrite -[U0 q]/(mx (dinputs d) (dr d) (dU d)) -[V0 q]/(mx (dn d) (dr d) (dV d)).
 rewrite -[leLHS]addrA lerD2l [leRHS]addrC lerD2l.
-by rewrite dvM ler_wpM2l ?l0 //; exact: (pricesE (up := false) root_downP).
+by rewrite dvM ler_wpM2l ?l0 //; exact: (pricesE false).
 Qed.
 
 Lemma decideE w lo up at_least x : low w = Some at_least ->

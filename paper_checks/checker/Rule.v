@@ -213,11 +213,28 @@ rewrite ler_wpM2l // ler_sqr ?nnegrE ?sqrtr_ge0 //; last exact: bigmax_ge_id.
 exact: (le_bigmax _ (fun e : 'I_k => Num.sqrt (\sum_(i < k | nth 0%N g i == e) u i 0 ^+ 2))).
 Qed.
 
-Lemma theta_ge f (x y : R) : x * y <= theta f x y.
-Proof. by case: f => //=; have := sqr_ge0 (x - y); lra. Qed.
+Definition all_ge0 (x : seq R) : Prop := forall k, 0 <= nth 0 x k.
 
-Lemma theta_ge0 f (x y : R) : 0 <= x -> 0 <= y -> 0 <= theta f x y.
-Proof. by move=> x0 y0; apply: le_trans (theta_ge f x y); rewrite mulr_ge0. Qed.
+Lemma prod_ge0 x : all_ge0 x -> 0 <= \prod_(y <- x) y.
+Proof. by move=> x0; rewrite (big_nth 0) prodr_ge0. Qed.
+
+(* the means of the K-th powers *)
+Lemma theta_ge f x : x != [::] -> all_ge0 x -> \prod_(y <- x) y <= theta f x.
+Proof.
+case: f => // ne x0; rewrite /theta; set K := size x; have K0 : (0 < K)%N by rewrite lt0n size_eq0.
+have e (g : R -> R) : \sum_(y <- x) g y = \sum_(i < K) g (nth 0 x i) by rewrite (big_nth 0) big_mkord.
+have -> : \prod_(y <- x) y = \prod_(i < K) nth 0 x i by rewrite (big_nth 0) big_mkord.
+rewrite (e (fun y => y ^+ K)) {e}; move: K K0 => K K0.
+have := @leif_AGM R 'I_K predT (fun i => nth 0 x i ^+ K) (fun i _ => exprn_ge0 K (x0 i)).
+rewrite card_ord prodrXl => -[+ _].
+by rewrite ler_pXn2r // nnegrE ?prodr_ge0 // divr_ge0 ?sumr_ge0 // => i _; exact: exprn_ge0.
+Qed.
+
+Lemma theta_ge0 f x : all_ge0 x -> 0 <= theta f x.
+Proof.
+move=> x0; case: f; first exact: prod_ge0.
+by rewrite /theta (big_nth 0) divr_ge0 // sumr_ge0 // => i _; rewrite exprn_ge0.
+Qed.
 
 (* deep networks *)
 Lemma sum_of_places d s (G : nat -> nat -> R) :
@@ -508,6 +525,7 @@ Hypothesis X0 : forall k l, 0 <= ridge_x q k l.
 Hypothesis R0 : forall k l, 0 <= rho_x q k l.
 Hypothesis normL : normed (left_norm q) ins.
 Hypothesis normR : normed (right_norm q) n.
+Hypothesis normM : forall k, normed (nth L2 (mode_norms q) k) (nth (0%N, Free) (tensor_modes q) k).1.
 
 (* hidden units, one by one *)
 Lemma hidden_col r (U : 'M[R]_(ins, r)) j : col j (hidden U) = hidden (col j U).
@@ -515,19 +533,22 @@ Proof.
 have e k : activations (col j U) k 0 = activations U k j 
   by rewrite /activations !mxE; congr act; apply: eq_bigr => l _; rewrite mxE.
 have c0 : col 0 (col j U) = col j U by apply/matrixP => i l; rewrite !mxE.
-apply/matrixP => i l; rewrite !mxE !ord1 c0; case: (widths q) => [|d l'] //.
+apply/matrixP => i l; rewrite !mxE !ord1 c0; case: (widths q) => [|d l'] //; case: (left_modes q) => // .
 by case: ifP => _; apply: eq_bigr => k _; rewrite e.
 Qed.
+
+(* neither a deep network nor a tensor *)
+Definition flat : Prop := widths q = [::] /\ left_modes q = [::].
 
 (* sums of patches, and W on them *)
 Definition pooling : 'M[R]_(m, patches q) := \matrix_(i, k) (row_of_patch q k == i)%:R.
 Definition pulled (W : 'M[R]_(m, n)) : 'M[R]_(patches q, n) := pooling^T *m W.
 
-Lemma pulledE (W : 'M[R]_(m, n)) r (U : 'M[R]_(ins, r)) : widths q = [::] -> ~~ take_largest q ->
+Lemma pulledE (W : 'M[R]_(m, n)) r (U : 'M[R]_(ins, r)) : flat -> ~~ take_largest q ->
   W^T *m hidden U = (pulled W)^T *m activations U.
 Proof.
-move=> flat /negbTE no; rewrite /pulled trmx_mul trmxK -mulmxA; congr (_ *m _); apply/matrixP => i j.
-rewrite !mxE flat no big_mkcond; apply: eq_bigr => k _; rewrite [pooling i k]mxE.
+move=> [f1 f2] /negbTE no; rewrite /pulled trmx_mul trmxK -mulmxA; congr (_ *m _); apply/matrixP => i j.
+rewrite !mxE f1 f2 no big_mkcond; apply: eq_bigr => k _; rewrite [pooling i k]mxE.
 by case: ifP => _; rewrite ?mul1r ?mul0r.
 Qed.
 
@@ -597,22 +618,37 @@ Definition cost_of (z y : 'I_n -> R) j : R := entry_loss (loss q) (log (\sum_k e
 Lemma objectiveE r (U : 'M_(ins, r)) (V : 'M_(n, r)) o : objective U V o =
   \sum_i \sum_j C q i j * cost_of (fit (hidden U) V o i) (Y q i) j
   + ridge o
-  + lam q * \sum_k theta (form q) (left_size (col k U)) (norm (right_norm q) (col k V)).
+  + lam q * \sum_k theta (form q) (sizes (col k U) (col k V)).
 Proof.
 congr (_ + _ + _); apply: eq_bigr => i _; apply: eq_bigr => j _; rewrite /cost_of fitE.
 by under [in RHS]eq_bigr do rewrite fitE.
 Qed.
 
-Lemma left_size_ge0 (u : 'cV[R]_ins) : 0 <= left_size u.
+Lemma sizesE (u : 'cV[R]_ins) v : flat -> sizes u v = [:: norm (left_norm q) (priced u); norm (right_norm q) v].
+Proof. by case=> f1 f2; rewrite /sizes f1 f2. Qed.
+
+Lemma prod_sizesE (u : 'cV[R]_ins) v : flat ->
+  \prod_(y <- sizes u v) y = norm (left_norm q) (priced u) * norm (right_norm q) v.
+Proof. by move=> f; rewrite sizesE // !big_cons big_nil mulr1. Qed.
+
+Lemma sizes_ge0 (u : 'cV[R]_ins) v : all_ge0 (sizes u v).
 Proof.
-rewrite /left_size; case: (widths q) => [|d l]; first exact: norm_ge0.
-elim: l d (number u) => [|e l IH] d w /=; first by rewrite big_nil.
-by rewrite big_cons mulr_ge0 ?sqrtr_ge0.
+rewrite /sizes; case: (widths q) => [|d l]; last first.
+  by elim: l d (number u) => [|e l IH] d w [|k] //=; rewrite ?sqrtr_ge0 //; exact: IH.
+case: (left_modes q) => [|x l] k; first by case: k => [|[|k]] //=; rewrite ?norm_ge0 // nth_nil.
+have [hk|hk] := ltnP k (size (tensor_modes q)); last by rewrite nth_default ?size_mkseq.
+by rewrite nth_mkseq // norm_ge0 //; exact: normM.
+Qed.
+
+Lemma sizes_ne (u : 'cV[R]_ins) v : size (widths q) != 1 -> sizes u v != [::].
+Proof.
+rewrite /sizes; case: (widths q) => [|d [|e l]] // _; case e : (left_modes q) => [|x l] //.
+by rewrite -size_eq0 size_mkseq /tensor_modes e.
 Qed.
 
 Lemma penalty_ge0 r (U : 'M_(ins, r)) (V : 'M_(n, r)) :
-  0 <= lam q * \sum_k theta (form q) (left_size (col k U)) (norm (right_norm q) (col k V)).
-Proof. by rewrite mulr_ge0 // sumr_ge0 // => j _; rewrite theta_ge0 ?left_size_ge0 ?norm_ge0. Qed.
+  0 <= lam q * \sum_k theta (form q) (sizes (col k U) (col k V)).
+Proof. by rewrite mulr_ge0 // sumr_ge0 // => j _; rewrite theta_ge0 //; exact: sizes_ge0. Qed.
 
 Lemma ridge_ge0 (o : offsets q) : 0 <= ridge o.
 Proof.
@@ -705,41 +741,31 @@ have : (c * (z - y) + x) ^+ 2 / c = c * (z - y) ^+ 2 + 2 * x * (z - y) + x ^+ 2 
 by move: h; move: (_ / c) (x ^+ 2 / c) => a b; lra.
 Qed.
 
-(* products of vectors *)
-Lemma products_col l k r (U : 'M[R]_(k, r)) j : products l U -> products l (col j U).
-Proof. by case=> [->|h]; [left|right=> c; have [x [s e]] := h j; exists x; split=> // i; rewrite mxE]. Qed.
-
-Lemma productsZ l k (u : 'cV[R]_k) c : 0 <= c -> products l u -> products l (c *: u).
+(* one slice of a tensor, its vectors of their signs *)
+Definition signed_by (l : modes) (x : nat -> nat -> R) : Prop := forall k i, of_sign (nth (0%N, Free) l k).2 (x k i).
+Lemma completes_col r (U : 'M[R]_(ins, r)) V j : completes U V -> completes (col j U) (col j V).
 Proof.
-case: l => [|d l] c0; first by left.
-case=> // h; right=> j; have [x [s e]] := h j; exists (fun j i => if j is 0%N then c * x 0%N i else x j i); split.
-  case=> [|j'] i; last exact: s.
-  have := s 0%N i; rewrite /of_sign /=; case: d.2 => // x0; first by rewrite mulr_ge0.
-  by rewrite mulr_ge0_le0.
-by move=> i; rewrite mxE e /= mulrA.
+have c0 : col 0 (col j U) = col j U by apply/matrixP => i l; rewrite !mxE.
+rewrite /completes; case: (widths q) => [|d l]; last by move=> ->; apply/matrixP => i l'; rewrite !mxE.
+by case: (left_modes q) => // d l h i j'; rewrite ord1 c0 mxE h.
 Qed.
 
 (* (s(F u)^T W v)^2 <= t |u|^2 |v|^2 in the question's norms, and without a layer *)
 Definition polar_le (W : 'M[R]_(m, n)) t : Prop :=
   forall (u : 'cV_ins) (v : 'cV_n), meets (left q) u -> meets (right q) v ->
-  products (left_modes q) u -> products (right_modes q) v -> 0 <= dot (hidden u) (W *m v) ->
-  dot (hidden u) (W *m v) ^+ 2 <= t * (left_size u * norm (right_norm q) v) ^+ 2.
+  completes u v -> signed_by (tensor_modes q) (vector u) -> 0 <= dot (hidden u) (W *m v) ->
+  dot (hidden u) (W *m v) ^+ 2 <= t * (\prod_(y <- sizes u v) y) ^+ 2.
 Definition plain_le (W : 'M[R]_(m, n)) t : Prop :=
   forall (u : 'cV_m) (v : 'cV_n), meets (left q) u -> meets (right q) v -> 0 <= dot u (W *m v) ->
   dot u (W *m v) ^+ 2 <= t * (norm (left_norm q) u * norm (right_norm q) v) ^+ 2.
 
-Definition product_le (W : 'M[R]_(m, n)) t : Prop :=
-  forall (u : 'cV_m) (v : 'cV_n), meets (left q) u -> meets (right q) v ->
-  products (left_modes q) u -> products (right_modes q) v -> 0 <= dot u (W *m v) ->
-  dot u (W *m v) ^+ 2 <= t * (norm (left_norm q) u * norm (right_norm q) v) ^+ 2.
-
-Lemma polar_le_plain W t (e : ins = m) : widths q = [::] -> ~~ free_bias q -> (forall u : 'cV_ins, hidden u = castmx (e, erefl) u) ->
-  product_le W t -> polar_le W t.
+Lemma polar_le_plain W t (e : ins = m) : flat -> ~~ free_bias q -> (forall u : 'cV_ins, hidden u = castmx (e, erefl) u) ->
+  plain_le W t -> polar_le W t.
 Proof.
-move=> flat no hu h u v mu mv pu pv; rewrite /left_size flat hu (priced_all _ no).
-have [-> mu' pu'] : [/\ norm (left_norm q) u = norm (left_norm q) (castmx (e, erefl) u),
-    meets (left q) (castmx (e, erefl) u) & products (left_modes q) (castmx (e, erefl) u)].
-  by move: mu pu {h hu mv}; case: m / e => mu pu; rewrite castmx_id.
+move=> f no hu h u v mu mv _ _; rewrite prod_sizesE // hu (priced_all _ no).
+have [-> mu'] : norm (left_norm q) u = norm (left_norm q) (castmx (e, erefl) u)
+    /\ meets (left q) (castmx (e, erefl) u).
+  by move: mu {h hu mv}; case: m / e => mu; rewrite castmx_id.
 exact: h.
 Qed.
 
@@ -887,17 +913,17 @@ exact: (le_bigmax _ (fun c : 'I_k => Num.sqrt (\sum_(i < k | nth 0%N g i == c) v
 Qed.
 
 (* a hidden layer: what it gives u of length 1 bounds it, |s(F (c u))| = c |s(F u)| *)
-Lemma hiddenZ c (u : 'cV_ins) : widths q = [::] -> 0 <= c -> hidden (c *: u) = c *: hidden u.
+Lemma hiddenZ c (u : 'cV_ins) : flat -> 0 <= c -> hidden (c *: u) = c *: hidden u.
 Proof.
-move=> flat c0; have e k j : activations (c *: u) k j = c * activations u k j.
+move=> [f1 f2] c0; have e k j : activations (c *: u) k j = c * activations u k j.
   by rewrite /activations -scalemxAr !mxE; exact: Network.actM.
-apply/matrixP => i j; rewrite !mxE flat; case: ifP => _; under eq_bigr do rewrite e; last by rewrite mulr_sumr.
+apply/matrixP => i j; rewrite !mxE f1 f2; case: ifP => _; under eq_bigr do rewrite e; last by rewrite mulr_sumr.
 by rewrite (big_morph (fun x => c * x) (fun x y => maxr_pMr x y c0) (mulr0 c)).
 Qed.
 
-Lemma hidden0 (u : 'cV_ins) : widths q = [::] -> F q *m u = 0 -> hidden u = 0.
+Lemma hidden0 (u : 'cV_ins) : flat -> F q *m u = 0 -> hidden u = 0.
 Proof.
-move=> flat e; apply/matrixP => i j; rewrite !mxE flat.
+move=> [f1 f2] e; apply/matrixP => i j; rewrite !mxE f1 f2.
 by case: ifP => _; elim/big_rec: _ => // k x _ ->; rewrite /activations e !mxE /act lexx ?addr0 ?maxxx.
 Qed.
 
@@ -944,12 +970,12 @@ Definition biased (W : 'M[R]_(m, n)) (far reach : R) : Prop :=
       forall i (u : 'cV_ins), `|(F q *m priced u) i 0| <= far * norm L2 (priced u)
     & forall j, \sum_i pulled W i j = 0].
 
-Lemma near_enough W far reach (u : 'cV_ins) : widths q = [::] -> 0 <= far -> 0 <= reach -> (free_bias q -> biased W far reach) ->
+Lemma near_enough W far reach (u : 'cV_ins) : flat -> 0 <= far -> 0 <= reach -> (free_bias q -> biased W far reach) ->
   exists u', [/\ priced u' = priced u, W^T *m hidden u' = W^T *m hidden u
     & exists s, [/\ F q *m (u' - priced u') = const_mx s, `|s| <= far * norm L2 (priced u)
                   & sq (u' - priced u') <= reach * norm L2 (priced u) ^+ 2]].
 Proof.
-move=> flat far0 reach0; have n0 := l2_ge0 (priced u); set size := norm L2 _ in n0 *.
+move=> f far0 reach0; have n0 := l2_ge0 (priced u); set size := norm L2 _ in n0 *.
 case: (boolP (free_bias q)) => [_ /(_ isT)|nf _]; last first.
   exists u; split=> //; exists 0; rewrite (priced_all _ nf) subrr mulmx0 normr0 sq0.
   by split; [apply/matrixP => i j; rewrite !mxE|rewrite mulr_ge0|rewrite mulr_ge0 ?sqr_ge0].
@@ -979,14 +1005,14 @@ apply: (@le_trans _ _ ((far * size) ^+ 2)); first by rewrite ler_sqr ?nnegrE ?mu
 by rewrite exprMn [leRHS]mulrAC ler_wpM2r ?sqr_ge0.
 Qed.
 
-Lemma polar_le_layer (W : 'M[R]_(m, n)) t far reach : widths q = [::] -> outside_l2 (left_norm q) -> 0 <= t -> 0 <= far -> 0 <= reach ->
+Lemma polar_le_layer (W : 'M[R]_(m, n)) t far reach : flat -> outside_l2 (left_norm q) -> 0 <= t -> 0 <= far -> 0 <= reach ->
   (free_bias q -> biased W far reach) ->
   (forall u : 'cV_ins, sq (priced u) = 1 -> near far reach u -> met_le (W^T *m hidden u) t) -> polar_le W t.
 Proof.
-move=> flat out t0 far0 reach0 hb h u0 v _ hv _ _; have [u [pu eW [s [eF hs hr]]]] := near_enough u0 flat far0 reach0 hb.
+move=> f out t0 far0 reach0 hb h u0 v _ hv _ _; have [u [pu eW [s [eF hs hr]]]] := near_enough u0 f far0 reach0 hb.
 have -> : dot (hidden u0) (W *m v) = \sum_j (W^T *m hidden u) j 0 * v j 0.
   by rewrite eW dotC dot_mull dotC dot_col.
-rewrite /left_size flat -pu in hs hr *; set c := norm L2 (priced u) in hs hr *; have [z|z] := eqVneq (sq (priced u)) 0.
+rewrite prod_sizesE // -pu in hs hr *; set c := norm L2 (priced u) in hs hr *; have [z|z] := eqVneq (sq (priced u)) 0.
   have p0 := sq_eq0 z; have norm0 : c = 0 by apply/eqP; rewrite -sqrf_eq0 norm_sqr z.
   have s0 : s = 0.
     by apply/eqP; move: hs; rewrite -normr_le0 norm0 mulr0.
@@ -1006,7 +1032,7 @@ have near_ : near far reach u'.
   - by rewrite sqZ exprVn mulrC ler_pdivrMr ?exprn_gt0.
 have := h _ su near_; rewrite /met_le; set y := W^T *m _ => hy.
 have -> : \sum_j (W^T *m hidden u) j 0 * v j 0 = c * \sum_j y j 0 * v j 0.
-  rewrite {1}eu (hiddenZ _ flat (ltW c0)) -scalemxAr mulr_sumr; apply: eq_bigr => j _.
+  rewrite {1}eu (hiddenZ _ f (ltW c0)) -scalemxAr mulr_sumr; apply: eq_bigr => j _.
   by rewrite [(c *: _ : 'cV_n) j 0]mxE mulrA.
 have le_ := hy v hv.
 rewrite pmulr_rge0 // exprMn norm_sqr => y0.
@@ -1093,21 +1119,21 @@ have h2 : s * (\sum_i b i 0 * row_sum W i) <= \sum_i ridge_b q i 0 / 2 * b i 0 ^
 by rewrite /ridge /cost -/a -/b; lra.
 Qed.
 
-Lemma priced_le (W : 'M[R]_(m, n)) t s : polar_le W t ->
+Lemma priced_le (W : 'M[R]_(m, n)) t s : size (widths q) != 1 -> polar_le W t ->
   0 <= s -> s ^+ 2 * t <= lam q ^+ 2 -> forall r (U : 'M_(ins, r)) (V : 'M_(n, r)),
-  meets (left q) U -> meets (right q) V -> products (left_modes q) U -> products (right_modes q) V ->
-  s * dot W (hidden U *m V^T)
-  <= lam q * \sum_j theta (form q) (left_size (col j U)) (norm (right_norm q) (col j V)).
+  meets (left q) U -> meets (right q) V -> completes U V ->
+  (forall j, signed_by (tensor_modes q) (vector (col j U))) ->
+  s * dot W (hidden U *m V^T) <= lam q * \sum_j theta (form q) (sizes (col j U) (col j V)).
 Proof.
-move=> ht s0 st r U V mU mV pU pV; rewrite mul_cols dot_sumr !mulr_sumr; apply: ler_sum => j _.
-apply: le_trans (ler_wpM2l l0 (theta_ge _ _ _)); rewrite dot_outer hidden_col; set size := left_size _ * _.
-have r0 : 0 <= lam q * size by rewrite !mulr_ge0 ?left_size_ge0 ?norm_ge0.
+move=> ne ht s0 st r U V mU mV cU sU; rewrite mul_cols dot_sumr !mulr_sumr; apply: ler_sum => j _.
+apply: le_trans (ler_wpM2l l0 (theta_ge _ (sizes_ne _ _ ne) (sizes_ge0 _ _))); rewrite dot_outer hidden_col.
+set size := \prod_(y <- _) y; have r0 : 0 <= lam q * size by rewrite mulr_ge0 // prod_ge0 //; exact: sizes_ge0.
 have [neg|pos] := leP (s * dot (hidden (col j U)) (W *m col j V)) 0; first exact: le_trans neg r0.
 rewrite -ler_sqr ?nnegrE ?(ltW pos) // !exprMn.
 have earn : 0 <= dot (hidden (col j U)) (W *m col j V).
   by rewrite leNgt; apply/negP => /ltW neg; have := mulr_ge0_le0 s0 neg; rewrite leNgt pos.
-apply: le_trans (ler_wpM2l (sqr_ge0 s) (ht _ _ (meets_col _ mU) (meets_col _ mV) (products_col _ pU) (products_col _ pV) earn)) _.
-have := ler_wpM2r (sqr_ge0 size) st; rewrite /size !exprMn !mulrA; exact.
+apply: le_trans (ler_wpM2l (sqr_ge0 s) (ht _ _ (meets_col _ mU) (meets_col _ mV) (completes_col _ cU) (sU j) earn)) _.
+by have := ler_wpM2r (sqr_ge0 size) st; rewrite -mulrA.
 Qed.
 
 Lemma entry_entropy (c x z y w alpha beta : R) : 0 < c \/ c = 0 /\ w = 0 -> c * (y * (y - 1)) = 0 ->
@@ -1153,12 +1179,12 @@ Hypothesis ho : affordable s W.
 
 (* what the factors cost more than s W takes of them: nothing less, where s W's polar is at most lam *)
 Definition margin r (U : 'M[R]_(ins, r)) (V : 'M[R]_(n, r)) : R :=
-  lam q * (\sum_j theta (form q) (left_size (col j U)) (norm (right_norm q) (col j V))) - s * dot W (hidden U *m V^T).
+  lam q * (\sum_j theta (form q) (sizes (col j U) (col j V))) - s * dot W (hidden U *m V^T).
 
-Lemma margin_ge0 t : polar_le W t -> 0 <= s -> s ^+ 2 * t <= lam q ^+ 2 ->
+Lemma margin_ge0 t : size (widths q) != 1 -> polar_le W t -> 0 <= s -> s ^+ 2 * t <= lam q ^+ 2 ->
   forall r (U : 'M_(ins, r)) (V : 'M_(n, r)) o, competes U V o -> 0 <= margin U V.
 Proof.
-move=> ht s0 st r U V o [[mU mV pU pV] _ _ _]; have := priced_le ht s0 st mU mV pU pV.
+move=> ne ht s0 st r U V o [[mU mV cU sU] _ _ _]; have := priced_le ne ht s0 st mU mV cU sU.
 by rewrite /margin; lra.
 Qed.
 

@@ -9,7 +9,8 @@
    A X B^T is fitted, too, whose X costs by its squares and by its sizes, and a candidate: factors U0, V0
    with r0 columns, or hidden units.  (Of one number for all entries A and B are a column of ones, of
    covariates of the rows B = I, of a sparse part A = B = I.)  A tensor is unfolded, some of its modes into the rows of Y
-   and the others into its columns: then each column of U is a product of vectors, and each of V. *)
+   and the others into its columns: then each column of U holds the vectors of a slice, below each other, and what is
+   multiplied is the product of those of the rows with that of the columns. *)
 
 From mathcomp Require Import all_ssreflect ssralg ssrnum zmodp matrix.
 From Checker Require Export Words.
@@ -40,7 +41,8 @@ Record question := Question {
   Y : 'M[R]_(m, n); C : 'M[R]_(m, n); loss : loss_form R;
   lam : R; form : theta_form; left_norm : norm_form R; right_norm : norm_form R;
   left : sign; right : sign;
-  left_modes : modes; right_modes : modes;  (* of a tensor: whose products are columns of U, and of V *)
+  left_modes : modes; right_modes : modes;  (* of a tensor: those of the rows of Y, and of its columns *)
+  mode_norms : seq (norm_form R); one_vector : bool;  (* one norm each; all vectors of a slice are the same *)
   columns : bool; rows : bool;  (* fitted beside the factors *)
   ridge_a : 'rV[R]_n; ridge_b : 'cV[R]_m;  (* what their squares cost; 0: nothing *)
   left_width : nat; right_width : nat;
@@ -65,8 +67,9 @@ Definition norm (p : norm_form R) k (u : 'cV[R]_k) : R :=
   | LargestGroup g => \big[Num.max/0]_(c < k) Num.sqrt (\sum_(i < k | nth 0%N g i == c) u i 0 ^+ 2)
   end.
 
-(* |u| |v|, or half the sum of the squares, of the sizes of u and v *)
-Definition theta f (x y : R) : R := match f with Product => x * y | Sum => (x ^+ 2 + y ^+ 2) / 2 end.
+(* of the sizes of a slice's K factors their product, or 1/K times the sum of their K-th powers *)
+Definition theta f (x : seq R) : R :=
+  match f with Product => \prod_(y <- x) y | Sum => (\sum_(y <- x) y ^+ size x) / (size x)%:R end.
 
 (* the activation of a hidden unit: of slope 0 it is relu, of slope 1 nothing *)
 Definition act (a z : R) : R := if 0 <= z then z else a * z.
@@ -104,11 +107,6 @@ Definition of_sign (s : sign) (x : R) : Prop :=
 Fixpoint product_at (l : modes) (x : nat -> nat -> R) (i : nat) : R :=
   if l is _ :: l' then x 0%N (i %/ size_of l')%N * product_at l' (fun j => x j.+1) (i %% size_of l')%N else 1.
 
-(* the columns are products of vectors, one of each size and sign; of a matrix they are any columns *)
-Definition products (l : modes) k r (U : 'M[R]_(k, r)) : Prop :=
-  l = [::] \/ forall c, exists x, (forall j i, of_sign (nth (0%N, Free) l j).2 (x j i)) /\
-    forall i, U i c = product_at l x i.
-
 (* a deep network at a row x: s(.. s(x X_1) X_2 ..) X_K, where X_1, X_2, ... stand behind each other in w, row by
    row, of sizes d x l_1, l_1 x l_2, ...; and their Frobenius norms *)
 Fixpoint network (a : R) (d : nat) (l : seq nat) (w x : nat -> R) (j : nat) : R :=
@@ -122,12 +120,20 @@ Definition number k (u : 'cV[R]_k) (i : nat) : R := if insub i is Some j then u 
 
 Variable q : question.
 
+(* the vectors of a tensor's slice: entry i of the k-th, 0 behind its end *)
+Definition tensor_modes : modes := left_modes q ++ right_modes q.
+Definition vector (u : 'cV[R]_(inputs q)) (k i : nat) : R :=
+  if (i < (nth (0%N, Free) tensor_modes k).1)%N
+  then number u ((if one_vector q then 0 else sumn (map fst (take k tensor_modes))) + i)%N else 0.
+
 (* what the left factors give on each patch, s(F U), and on each row of Y: the sum of its patches, or the
-   largest; of a matrix it is U.  A deep network gives each of its outputs, where Y is one column of these *)
+   largest; of a matrix it is U, of a tensor the product of the vectors of the rows' modes.  A deep network gives
+   each of its outputs, where Y is one column of these *)
 Definition activations r (U : 'M[R]_(inputs q, r)) : 'M[R]_(patches q, r) := map_mx (act (slope q)) (F q *m U).
 Definition hidden r (U : 'M[R]_(inputs q, r)) : 'M[R]_(m q, r) :=
   \matrix_(i, j) if widths q is d :: l then
     network (slope q) d l (number (col j U)) (features q (i %/ last d l)%N) (i %% last d l)%N
+    else if left_modes q is _ :: _ then product_at (left_modes q) (vector (col j U)) i
     else if take_largest q
     then \big[Num.max/0]_(k < patches q | row_of_patch q k == i) activations U k j
     else \sum_(k < patches q | row_of_patch q k == i) activations U k j.
@@ -136,9 +142,18 @@ Definition hidden r (U : 'M[R]_(inputs q, r)) : 'M[R]_(m q, r) :=
 Definition priced r (U : 'M[R]_(inputs q, r)) : 'M[R]_(inputs q, r) :=
   \matrix_(i, j) if free_bias q && (i.+1 == inputs q)%N then 0 else U i j.
 
-(* what is |u|, and of a deep network |X_1| .. |X_K| *)
-Definition left_size (u : 'cV[R]_(inputs q)) : R :=
-  if widths q is d :: l then \prod_(y <- layer_norms d l (number u)) y else norm (left_norm q) (priced u).
+(* V is any matrix; of a tensor the products of the vectors of the columns' modes, of a deep network 1 *)
+Definition completes r (U : 'M[R]_(inputs q, r)) (V : 'M[R]_(n q, r)) : Prop :=
+  if widths q is _ :: _ then V = const_mx 1 else
+  if left_modes q is [::] then True else
+  forall i j, V i j = product_at (right_modes q) (fun k => vector (col j U) (size (left_modes q) + k)) i.
+
+(* the sizes of a slice's factors: |u| and |v|, of a deep network |X_1|, ..., |X_K|, of a tensor one for each mode *)
+Definition sizes (u : 'cV[R]_(inputs q)) (v : 'cV[R]_(n q)) : seq R :=
+  if widths q is d :: l then layer_norms d l (number u) else
+  if left_modes q is [::] then [:: norm (left_norm q) (priced u); norm (right_norm q) v] else
+  mkseq (fun k => norm (nth L2 (mode_norms q) k) (\col_(i < (nth (0%N, Free) tensor_modes k).1) vector u k i))
+    (size tensor_modes).
 
 (* a, b and X *)
 Record offsets := Offsets {
@@ -160,11 +175,12 @@ Definition objective r (U : 'M[R]_(inputs q, r)) (V : 'M[R]_(n q, r)) (o : offse
   \sum_i \sum_j C q i j
     * entry_loss (loss q) (log (\sum_k exp (fitted U V o i k))) (fitted U V o i j) (Y q i j)
   + ridge o
-  + lam q * \sum_k theta (form q) (left_size (col k U)) (norm (right_norm q) (col k V)).
+  + lam q * \sum_k theta (form q) (sizes (col k U) (col k V)).
 
 (* who competes: all whose objective is finite, of their signs and of at most that size *)
 Definition competes r (U : 'M[R]_(inputs q, r)) (V : 'M[R]_(n q, r)) (o : offsets) : Prop :=
-  [/\ [/\ meets (left q) U, meets (right q) V, products (left_modes q) U & products (right_modes q) V],
+  [/\ [/\ meets (left q) U, meets (right q) V, completes U V
+        & forall j k i, of_sign (nth (0%N, Free) tensor_modes k).2 (vector (col j U) k i)],
       [/\ ~~ columns q -> of_columns o = 0, ~~ rows q -> of_rows o = 0
         & forall k l, of_designs o k l = 0 \/ fitted_x q k l],
       own_size q -> (r <= r0 q)%N

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -255,12 +256,13 @@ def test_the_base_of_a_sample_is_one_of_its_patches(binary, tmp_path):
         assert agrees(binary, path) in (REJECTED, kept)
 
 
-def deeply(widths, slope=None, loss=Squared, scale=1.0):
+def deeply(widths, slope=None, loss=Squared, scale=1.0, form="product"):
     """Return the certificate of two deep networks side by side, linear if no slope is given."""
     rng, outputs = np.random.default_rng(1), widths[-1]
     F, Y = rng.standard_normal((5, widths[0])), scale * rng.standard_normal((5, outputs))
     hidden = widths[1:-1]
-    atom = DeepLinear(F, hidden) if slope is None else DeepReLU(F, hidden, slope=slope)
+    kind = DeepLinear if slope is None else partial(DeepReLU, slope=slope)
+    atom = kind(F, hidden, form=form)
     nets = tuple(rng.standard_normal((a, b, 2)) / 2 for a, b in pairwise(widths))
     return check(Problem(loss(Y), atom, 0.8), nets, budget=2).certificate
 
@@ -306,6 +308,8 @@ DEEP = {
     "leaky": {"widths": (2, 2, 2, 2), "slope": 0.25, "scale": 0.1},
     "steep": {"widths": (2, 2, 2, 3), "slope": 1.5, "loss": mean_huber},
     "labels": {"widths": (3, 2, 2), "slope": 0.0, "loss": labelled},
+    "sum form": {"widths": (3, 2, 2), "slope": 0.0, "form": "sum"},
+    "sum form, four layers": {"widths": (2, 3, 1, 2, 2), "form": "sum"},
 }
 
 

@@ -733,7 +733,7 @@ TENSORS = (  # norms of the modes, their sizes, the loss, what part is seen, whe
 )
 
 
-def tensor(case, seed=2):
+def tensor(case, seed=2, form="product"):
     """Return the certificate of the best factors found for a random tensor."""
     (norms, dims, loss, seen, weighed), rng = case, np.random.default_rng(seed)
     y = rng.standard_normal(dims)
@@ -741,7 +741,7 @@ def tensor(case, seed=2):
     told = {"delta": 0.5} if loss is Huber else {}
     made = loss(y, mask=rng.random(dims) < seen, **told)
     made = replace(made, weights=np.exp(rng.standard_normal(dims))) if weighed else made
-    problem = Problem(made, CP(norms.split()), 0.9 if loss is Squared else 0.5)
+    problem = Problem(made, CP(norms.split(), form=form), 0.9 if loss is Squared else 0.5)
     return improve(problem, tuple(np.zeros((k, 0)) for k in dims), budget=2).result.certificate
 
 
@@ -755,6 +755,24 @@ def test_tensors_are_covered_and_changes_of_them_answered_alike(binary, tmp_path
     assert agrees(binary, path) in STATUS.values()
     assert {REJECTED, OUTSIDE} <= answers_to_lies(binary, path, held)
     for seed in range(20):
+        drawn(held, np.random.default_rng(seed)).save(path)
+        agrees(binary, path)
+
+
+SUMS = (
+    ("l2 l2 l2", (2, 3, 2), Squared, 1.0, False),
+    ("l2- l2 l2+", (2, 2, 3), Huber, 0.8, False),
+    ("l2 l2 l2 l2", (2, 2, 2, 2), Squared, 1.0, True),
+)
+
+
+@pytest.mark.parametrize("case", SUMS)
+def test_the_sum_form_of_tensors_is_covered_and_changes_answered_alike(binary, tmp_path, case):
+    held, path = tensor(case, form="sum"), tmp_path / "x.cert"
+    held.save(path)
+    assert agrees(binary, path) in STATUS.values()
+    assert {REJECTED, OUTSIDE} <= answers_to_lies(binary, path, held)
+    for seed in range(200):
         drawn(held, np.random.default_rng(seed)).save(path)
         agrees(binary, path)
 

@@ -53,6 +53,7 @@ def test_the_checker_reads_one_of_each():
         "claim": ["any size", "rank"],
         "kind": ["cp", "deep_linear", "deep_relu", "rank_one", "relu"],
         "bias": ["none", "free"],
+        "form": ["product", "sum"],
         "norm": [
             "l2",
             "l2+",
@@ -109,13 +110,13 @@ def test_a_row_says_who_proves_what():
     assert held["rank_one, variation x variation"][1:] == ("", "tested only")
     assert held["rank_one, l2 x l2"][1:] == ("yes", "proved in Coq")
     assert held["cp, product form"][1:] == ("yes", "proved in Coq")
-    assert held["cp, sum form"][1:] == ("", "tested only")
+    assert held["cp, sum form"][1:] == ("yes", "proved in Coq")
     assert held["cp, symmetric"][1:] == ("", "tested only")
     assert held["relu, bias none"][1:] == ("yes", "proved in Coq")
     assert held["relu, bias free"][1:] == ("yes", "proved in Coq")
     assert held["relu, pool max"][1:] == ("yes", "proved in Coq")
     assert held["deep_relu, product form"][1:] == ("yes", "proved in Coq")
-    assert held["deep_linear, sum form"][1:] == ("", "tested only")
+    assert held["deep_linear, sum form"][1:] == ("yes", "proved in Coq")
     assert written().count("\n") == len(list(rows())) + 1
 
 
