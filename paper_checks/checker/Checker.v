@@ -299,7 +299,8 @@ Inductive polar :=
 | Pooled (each : seq (sided pooled_proof))
 | DeepLayers (cw cf : bool) (lw lf : option grid) (sw sf : dyadic)
 | DeepLinear (c : bool) (l : option grid) (shift : dyadic)
-| Corners (by_columns : bool) (level : option dyadic).
+| Corners (by_columns : bool) (level : option dyadic)
+| Slices (each : seq polar).
 (* a dual point, of which a multiple is taken, about that at most *)
 Record dual := Dual { dW : grid; at_most : dyadic; how : polar }.
 Record fan := Fan {
@@ -1366,10 +1367,41 @@ Definition deep_square (f : grid) (d : nat) (l : seq nat) (a : dyadic) (w : grid
     then Some (spectral_square d n c (mul (transpose d f) (transpose n w)) x shift) else None
   | _ => None
   end.
+(* of three modes, the first one of norm l1 or of one entry: the largest of its slices, which are matrices.
+   Where another mode has no sign it takes the first one's *)
+Definition matrix_data (m n : nat) (p p' : norm_form dyadic) (s s' : sign) : data :=
+  let none := blank 0 0 in
+  Data m n m 0 None false m None None (blank m n) (blank m n) Squared dzero Product p p' s s' [::] [::] [::] false
+    false false (blank n 1) (blank m 1) (Designs 0 0 (blank m 0) (blank n 0) none none none) false (blank m 0) (blank n 0)
+    (Offsets_ (blank n 1) (blank m 1) none) false dzero dzero.
+Definition is_free (s : sign) : bool := if s is Free then true else false.
+Definition slice_signs (s s' s'' : sign) : seq dyadic :=
+  match s with
+  | NonNegative => [:: one]
+  | NonPositive => [:: minus_one]
+  | Free => if is_free s' || is_free s'' then [:: one] else [:: one; minus_one]
+  end.
+Definition is_l1 (p : norm_form dyadic) (k : nat) : bool :=
+  match p with L1 => true | L2 | LInf => eqn k 1 | _ => false end.
+Definition slice_at (m n : nat) (w : grid) (i : nat) : grid := Grid (chunks m n (nth [::] (ints w) i)) (ex w).
+Definition slices_square (d : data) (w : grid) (each : seq polar) : option dyadic :=
+  match dleft_modes d, dright_modes d, dmode_norms d with
+  | [:: (k, s)], [:: (m, s'); (n, s'')], [:: p; p'; p''] =>
+    let d' := matrix_data m n p' p'' s' s'' in
+    let signed_slice c := map (fun i => gscale c (slice_at m n w i)) (iota 0 k) in
+    if is_l1 p k && well_formed d' && eqn (size each) (size (slice_signs s s' s'') * k) then
+      if all_of (map (fun x => plain_square d' x.1 x.2)
+                   (zip (flatten (map signed_slice (slice_signs s s' s''))) each)) is Some x
+      then Some (foldr dmax dzero x) else None
+    else None
+  | _, _, _ => None
+  end.
+
 (* of a tensor *)
 Definition tensor_square (d : data) (w : grid) (h : polar) : option dyadic :=
   match h with
   | Products by_hat n splits t => product_square d w by_hat n splits t
+  | Slices each => slices_square d w each
   | Opposite =>
     if zeros w || nonneg_on (sign_of (dleft_modes d)) (sign_of (dright_modes d)) (gscale minus_one w)
     then Some dzero else None

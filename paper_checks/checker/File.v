@@ -695,6 +695,11 @@ Definition rows_of_proof (p : json) (order : Z) : result (list nat) :=
   match find "polar" (fields_of p) with
   | Some h =>
     match find "rule" (fields_of h) with
+    | Some (Str "slices") =>
+      match find "axis" (fields_of h) with
+      | Some (Nat_ k) => let* _ := demand (k <? order) "proof.polar.axis" in Ok [Z.to_nat k]
+      | _ => NotCovered "axis"
+      end
     | Some (Str "transpose") =>
       let* rows := naturals h "rows" in
       let k := Z.of_nat (List.length rows) in
@@ -1367,6 +1372,11 @@ Fixpoint layer_arrays (depth : nat) (pre : string) (h : json) : list string :=
     | _, _ => []
     end
   end.
+Definition matrix_arrays (pre : string) (h : json) : list string :=
+  match find "nodes" (fields_of h) with
+  | Some (Lst nodes) => node_arrays pre nodes
+  | _ => map (fun x => pre ++ x) ["L"; "N"; "M"; "tree"; "scale.left"; "scale.right"]
+  end.
 Definition rule_arrays (p : json) (pre : string) (deep : bool) : list string :=
   match find "polar" (fields_of p) with
   | None => []
@@ -1377,8 +1387,11 @@ Definition rule_arrays (p : json) (pre : string) (deep : bool) : list string :=
     match find "nodes" (fields_of polar), find "each" (fields_of polar) with
     | Some (Lst nodes), _ => match find "rule" (fields_of polar) with
         | Some (Str "transpose") => product_arrays pre polar nodes | _ => node_arrays pre nodes end
-    | None, Some (Lst _) => layer_arrays 4 pre polar
-    | _, _ => map (fun x => pre ++ x) ["L"; "N"; "M"; "tree"; "scale.left"; "scale.right"]
+    | None, Some (Lst each) => match find "rule" (fields_of polar) with
+        | Some (Str "slices") => flat_map (fun p => matrix_arrays (slice pre (Z.of_nat (fst p))) (snd p))
+            (combine (seq 0 (List.length each)) each)
+        | _ => layer_arrays 4 pre polar end
+    | _, _ => matrix_arrays pre polar
     end end
   end.
 
@@ -1454,6 +1467,18 @@ Definition tensor_polar (h : json) (l : list arr) (m n : Z) (d : data) (y : layo
       let* t := tree_of (product_end l pre d by_hat splits) (Z.of_nat (List.length splits)) [] 0
                   (map told_as_row nodes) in Ok (Products by_hat more splits t)
     | _ => NotCovered "nodes"
+    end
+  else if (tensor_rule =? "slices")%string then
+    let* _ := only h ["axis"; "each"; "rule"] "this rule" in
+    match find "each" (fields_of h), dleft_modes d, dright_modes d, dmode_norms d with
+    | Some (Lst each), [(k, s)], [(m', s'); (n', s'')], [p; p'; p''] =>
+      let* _ := demand (is_l1 p k) "proof.polar.rule" in
+      let* _ := demand (Nat.eqb (List.length each) (List.length (slice_signs s s' s'') * k)) "proof.polar.each" in
+      let part_ := Layout [Z.of_nat m'; Z.of_nat n'] [0%nat] [1%nat] None [] in
+      let* each_ := each_of (fun h pre => polar_of h l (Z.of_nat m') (Z.of_nat n') (matrix_data m' n' p' p'' s' s'') part_ pre)
+                      pre 0 each in Ok (Slices each_)
+    | Some (Lst _), _, _, _ => NotCovered "slices of more than three modes"
+    | _, _, _, _ => NotCovered "each"
     end
   else if (tensor_rule =? "signs")%string then Ok Opposite else NotCovered "this rule of a tensor".
 

@@ -4767,7 +4767,7 @@ Lemma plain_squareE w h t : norm_ok (dleft_norm d) (dm d) -> shape (dm d) (dn d)
   plain_le (q := q) (mx (dm d) (dn d) w) (dv t).
 Proof.
 move=> hp hw; have hp' := proj2 norms_okE; have ones k i : mx k 1 (unit_column k) i 0 = 1 by have [_ ->] := unit_columnE k; rewrite mxE.
-set W := mx (dm d) (dn d) w; case: h => [?|c sc nn mm l sh|tr|level|c trees||t0|each|each|??????|???|c level] //=; last first.
+set W := mx (dm d) (dn d) w; case: h => [?|c sc nn mm l sh|tr|level|c trees||t0|each|each|??????|???|c level|?] //=; last first.
 - have corner_ x y : x ^+ 2 = dv y -> 0 <= x -> (forall (u : 'cV_(dm d)) (v : 'cV_(dn d)), meets (left q) u -> meets (right q) v ->
       dot u (W *m v) <= x * (norm (left_norm q) u * norm (right_norm q) v)) -> Some y = Some t -> plain_le (q := q) W (dv t).
     by move=> e x0 h [<-] u v hu hv w0; rewrite -e -exprMn ler_sqr ?nnegrE ?(le_trans w0) // h.
@@ -4863,6 +4863,10 @@ set W := mx (dm d) (dn d) w; case: h => [?|c sc nn mm l sh|tr|level|c trees||t0|
     exact: (more (dn d) (dright d) _ v ht hm hs hv).
   by apply: polar_rows; exact: (more (dm d) (dleft d) _ u hx hm hs hu).
 Qed.
+
+(* what is proved of matrices, below of the slices of a tensor *)
+Hypothesis matrices : forall d', well_formed d' -> forall w h t, norm_ok (dleft_norm d') (dm d') -> shape (dm d') (dn d') w ->
+  plain_square mul d' w h = Some t -> plain_le (q := meaning d') (mx (dm d') (dn d') w) (dv t).
 
 (* tensors: u, and z = (u, v), are products in each group *)
 Lemma times_signE s s' (x y : R) : Statement.of_sign s x -> Statement.of_sign s' y ->
@@ -5187,10 +5191,120 @@ rewrite expr1n !mulr1; apply=> //.
 - by move=> y; exact: spectral_squareE mt.
 Qed.
 
+(* slices *)
+Lemma is_l1E p k (u : 'cV[R]_k) : is_l1 p k -> norm (normv p) u = \sum_i `|u i 0|.
+Proof.
+case: p => [|||w|a|g|g] //= /eqnP e; move: u; rewrite e => u; first by rewrite !big_ord1 sqrtr_sqr.
+by rewrite big_ord1 big_ord_recl big_ord0; apply/max_idPl.
+Qed.
+
+Lemma flat_nth (T S : Type) (z : S) (F : T -> seq S) k l c i : (forall c, size (F c) = k) -> List.In c l -> (i < k)%N ->
+  exists p, (p < size (flatten (map F l)))%N /\ nth z (flatten (map F l)) p = nth z (F c) i.
+Proof.
+move=> hk; elim: l => [|e l IH] //= [->|/IH h] hi.
+  by exists i; rewrite size_cat hk nth_cat hk hi ltn_addr.
+have [p [hp ep]] := h hi; exists (k + p)%N.
+by rewrite size_cat nth_cat hk ltn_add2l hp [(k + p < k)%N]ltnNge leq_addr addKn.
+Qed.
+
+Lemma largest_of (xs : seq dyadic) i : (i < size xs)%N -> dv (nth dzero xs i) <= dv (foldr dmax dzero xs).
+Proof.
+elim: xs i => [|y xs IH] [|i] //= hi; rewrite dv_max le_max ?lexx // IH ?orbT //.
+Qed.
+
+Lemma largest_ge0 (xs : seq dyadic) : 0 <= dv (foldr dmax dzero xs).
+Proof. by elim: xs => [|y xs IH] /=; rewrite ?dv_zero // dv_max le_max IH orbT. Qed.
+
+Lemma slice_atE m' n' w i : shape (dm d) (dn d) w -> dn d = (m' * n')%N -> (i < dm d)%N ->
+  shape m' n' (slice_at m' n' w i) /\ forall a b, (a < m')%N -> (b < n')%N ->
+    en (slice_at m' n' w i) a b = en w i (a * n' + b)%N.
+Proof.
+move=> [hm hn] e hi; have [h1 h2] := @chunksE m' n' (nth [::] (ints w) i) (ex w) ltac:(by rewrite hn // e).
+by split=> // a b ha hb; rewrite /en /entry_ /= h2.
+Qed.
+
+Lemma slices_squareE w each t : ddeep d = None -> is_tensor d -> shape (dm d) (dn d) w ->
+  slices_square mul d w each = Some t -> polar_le (q := q) (mx (dm d) (dn d) w) (dv t).
+Proof.
+move=> nd nt hw; rewrite /slices_square.
+case el: (dleft_modes d) => [|[k s] [|? ?]] //; case er: (dright_modes d) => [|[m1 s1] [|[n1 s2] [|? ?]]] //.
+case en_: (dmode_norms d) => [|p [|p1 [|p2 [|? ?]]]] //.
+case: ifP => // /andP[/andP[l1p wf] /eqnP sz]; case e: (all_of _) => [xs|] // [et] u0 v _ _ cu su w0.
+have [x [ex_ eu ev ->]] := tensor_sliceE nd nt cu.
+have [em en2 _ _ _] := tensorE nd nt; have [_ okm] := mode_norms_okE.
+have ek : dm d = k by move: em; rewrite el /=; lia.
+have emn : dn d = (m1 * n1)%N by move: en2; rewrite er /=; lia.
+have sx : signed_by (modes_of d) x by rewrite ex_.
+have s0 i : Statement.of_sign s (x 0%N i) by have := sx 0%N i; rewrite /modes_of el er.
+have t1 i : Statement.of_sign s1 (x 1%N i) by have := sx 1%N i; rewrite /modes_of el er.
+have t2 i : Statement.of_sign s2 (x 2%N i) by have := sx 2%N i; rewrite /modes_of el er.
+pose a : 'cV[R]_m1 := \col_i x 1%N i; pose b : 'cV[R]_n1 := \col_j x 2%N j.
+have ma : meets s1 a by move: t1; case: (s1) => //= h i j; rewrite mxE.
+have mb : meets s2 b by move: t2; case: (s2) => //= h i j; rewrite mxE.
+set W := mx (dm d) (dn d) w in w0 *; pose A i := mx m1 n1 (slice_at m1 n1 w i).
+have T (i : 'I_(dm d)) : (W *m v) i 0 = dot a (A i *m b).
+  have [h1 h2] := slice_atE hw emn (ltn_ord i).
+  pose F c e := en w i (c * n1 + e)%N * (x 1%N c * x 2%N e).
+  transitivity (\sum_(j < m1 * n1) F (j %/ n1)%N (j %% n1)%N).
+    rewrite mxE -emn; apply: eq_bigr => j _; rewrite mxE -[zr _ * _]/(en w i j) ev er el /F -divn_eq /= PeanoNat.Nat.mul_1_r divn1.
+    by rewrite mulr1.
+  rewrite sum_of_places dot_col; apply: eq_bigr => c _; rewrite !mxE mulr_sumr; apply: eq_bigr => j _.
+  by rewrite /F !mxE -[zr _ * _]/(en _ c j) h2 //; ring.
+set q' := meaning (matrix_data m1 n1 p1 p2 s1 s2).
+pose r := Num.sqrt (dv t).
+have root c (i : 'I_(dm d)) (y : 'cV[R]_m1) (z : 'cV[R]_n1) : List.In c (slice_signs s s1 s2) -> meets s1 y -> meets s2 z ->
+    dv c * dot y (A i *m z) <= r * (norm (normv p1) y * norm (normv p2) z).
+  move=> hc my mz; pose F c := map (fun i => gscale c (slice_at m1 n1 w i)) (iota 0 k).
+  have sF c' : size (F c') = k by rewrite size_map size_iota.
+  have [j [hj ej]] := flat_nth (Grid [::] Z0) sF hc (ltac:(by rewrite -ek) : (i < k)%N).
+  have sflat l : size (flatten (map F l)) = (size l * k)%N by elim: l => [|c' l IH] //=; rewrite size_cat sF IH mulSn.
+  have hj' : (j < size (zip (flatten (map F (slice_signs s s1 s2))) each))%N by rewrite size_zip sz -sflat minnn.
+  have [h1 h2] := all_ofE dzero e; rewrite size_map in h1 h2; have := h2 j hj'.
+  rewrite (nth_map (Grid [::] Z0, Opposite)) // nth_zip ?sz ?sflat //= ej (nth_map 0%N) ?size_iota -?ek // nth_iota ?add0n -?ek //.
+  have [hs _] := slice_atE hw emn (ltn_ord i); have [hg eg] := gscaleE c hs.
+  move=> /(matrices wf) h; have {h} := h _ hg; rewrite /= => h.
+  have okp : norm_ok p1 m1 by have := okm 1%N; rewrite en_ /modes_of el er.
+  have {}h := h okp y z my mz; rewrite [mx _ _ _]eg -scalemxAl dotZr in h.
+  have [neg|pos] := leP (dv c * dot y (A i *m z)) 0.
+    by apply: le_trans neg _; rewrite mulr_ge0 ?sqrtr_ge0 // mulr_ge0 //; apply: norm_ge0; apply: norm_okE => //; have := okm 2%N; rewrite en_ /modes_of el er.
+  have n0 : 0 <= norm (normv p1) y * norm (normv p2) z.
+    by rewrite mulr_ge0 //; apply: norm_ge0; apply: norm_okE => //; have := okm 2%N; rewrite en_ /modes_of el er.
+  have t0 : 0 <= dv t by rewrite -et; exact: largest_ge0.
+  have rN : 0 <= r * (norm (normv p1) y * norm (normv p2) z) by apply: mulr_ge0 => //; exact: sqrtr_ge0.
+  rewrite -ler_sqr ?nnegrE ?(ltW pos) //; apply: le_trans (h (ltW pos)) _.
+  rewrite [leRHS]exprMn /r sqr_sqrtr // ler_wpM2r ?sqr_ge0 // -et; apply: largest_of; by rewrite h1.
+have meetsN k' (y : 'cV[R]_k') s' : is_free s' -> meets s' (- y) by case: s'.
+pose N := norm (normv p1) a * norm (normv p2) b.
+have each_ (i : 'I_(dm d)) : x 0%N i * (W *m v) i 0 <= `|x 0%N i| * (r * N).
+  rewrite T; have rt c hc := root c i a b hc ma mb; case: (leP 0 (x 0%N i)) => [pos|neg].
+    rewrite ger0_norm //; move: pos; rewrite le_eqVlt => /orP[/eqP <-|pos]; first by rewrite !mul0r.
+    rewrite ler_pM2l //; have in_ : List.In one (slice_signs s s1 s2).
+      by have := s0 i; rewrite /slice_signs; case: (s) => [_|_|h] /=; [case: ifP => _; left|left|move: pos; rewrite ltNge h].
+    by have := rt _ in_; rewrite oneE mul1r.
+  rewrite ltr0_norm // -[X in X <= _]mulrNN ler_pM2l ?oppr_gt0 //.
+  have [in_|in_] : List.In minus_one (slice_signs s s1 s2) \/ (is_free s1 || is_free s2) /\ List.In one (slice_signs s s1 s2).
+  - have := s0 i; rewrite /slice_signs; case: (s) => [_|h|_] /=.
+    + by case: ifP => f; [right; split=> //; left|left; right; left].
+    + by move: neg; rewrite ltNge h.
+    by left; left.
+  - by have := rt _ in_; rewrite minus_oneE mulN1r.
+  case: in_ => /orP[f|f] in_.
+    by have := root one i (- a) b in_ (meetsN _ a _ f) mb; rewrite oneE mul1r normN dotNl.
+  by have := root one i a (- b) in_ ma (meetsN _ b _ f); rewrite oneE mul1r normN mulmxN dotNr.
+have -> : \prod_(j < size (modes_of d)) norm (nth L2 (mode_norms q) j) (\col_(i < (nth (0%N, Free) (modes_of d) j).1) x j i)
+    = (\sum_(i < dm d) `|x 0%N i|) * N.
+  rewrite [mode_norms q]/(map normv _) en_ /modes_of el er /= !big_ord_recl big_ord0 mulr1 /= is_l1E // ek.
+  by congr (_ * _); apply: eq_bigr => i _; rewrite mxE.
+have le_ : dot (hidden u0) (W *m v) <= r * ((\sum_(i < dm d) `|x 0%N i|) * N).
+  rewrite dot_col mulrCA mulr_suml; apply: ler_sum => i _; rewrite eu el /= divn1 mulr1; exact: each_.
+have t0 : 0 <= dv t by rewrite -et; exact: largest_ge0.
+by rewrite -(sqr_sqrtr t0) -exprMn ler_sqr ?nnegrE // (le_trans w0 le_).
+Qed.
+
 Lemma tensor_squareE w h t : ddeep d = None -> is_tensor d -> shape (dm d) (dn d) w -> tensor_square mul d w h = Some t ->
   polar_le (q := q) (mx (dm d) (dn d) w) (dv t).
 Proof.
-move=> nd nt hw; case: h => //= [by_hat n' sp tr|]; first exact: product_squareE.
+move=> nd nt hw; case: h => //= [by_hat n' sp tr||each]; [exact: product_squareE| |exact: slices_squareE].
 case: ifP => // /orP h [<-] u v _ _ cu su w0; rewrite dv_zero mul0r.
 have [x [ex_ eu ev _]] := tensor_sliceE nd nt cu; have sx : signed_by (modes_of d) x by rewrite ex_.
 have [sl sr] := signed_cat sx; have mu := meets_products sl eu; have mv := meets_products sr ev.
@@ -5640,7 +5754,7 @@ Theorem check_with_sound d f p w x lower upper answer :
 Proof.
 rewrite /check_with; case: ifP => // /andP[good fine_fit]; case e: (bound mul d f p) => [lo|] //.
 lazymatch goal with |- (if ?x is Some _ then _ else _) = _ -> _ => destruct x as [low_|] eqn:e'; last by [] end.
-case=> <- <- <-; have hlo := boundE good e; have [hc [hu hv so]] := candidateE good fine_fit.
+case=> <- <- <-; have hlo := boundE good plain_squareE e; have [hc [hu hv so]] := candidateE good fine_fit.
 have hup := value_up good hu hv so fine_fit.
 split=> //; first by exists (offs d (dO d)).
 exact: (decideE good fine_fit x e' hlo hup).

@@ -62,6 +62,7 @@ COVERED = (
     "ridge",
     "row",
     "signs",
+    "slices",
     "softmax",
     "sparse",
     "spectral",

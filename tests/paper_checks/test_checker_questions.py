@@ -759,6 +759,64 @@ def test_tensors_are_covered_and_changes_of_them_answered_alike(binary, tmp_path
         agrees(binary, path)
 
 
+SLICES = (
+    ("l1 l2 l2", (2, 3, 2), Squared, 1.0, False),
+    ("l2 l1- l2+", (2, 3, 2), Squared, 0.8, True),
+    ("l1 l1 l1+", (2, 2, 3), Huber, 1.0, False),
+    ("l1 l2+ l2-", (3, 2, 2), Squared, 1.0, False),
+    ("linf linf l1", (2, 2, 3), Squared, 1.0, False),
+    ("l1+ linf+ l2+", (2, 2, 2), Squared, 1.0, False),
+)
+
+
+def lies_of_slices(held):
+    """Change which mode is sliced, and the proofs of its slices."""
+    polar = held.proof["polar"]
+    each, k = polar["each"], polar["axis"]
+    for field, value in (
+        *(("axis", x) for x in (0, 1, 2, 3, "0")),
+        *(("each", x) for x in (each[1:], [*each, each[0]], each[::-1], [], 0)),
+        *(("each", [{"rule": x} for _ in each]) for x in ("signs", "lines", "slices")),
+        *(("each", [{**each[0], "axis": x}, *each[1:]]) for x in (0, 1)),
+        *(("each", [{**x, "shift": y} for x in each]) for y in ("0/1", "1/400", "7/1")),
+    ):
+        yield replace(held, proof={**held.proof, "polar": {**polar, field: value}})
+    signs = {"+": "-", "-": "+"}
+    norms = held.statement["atom"]["norms"]
+    for at, sign in ((at, sign) for at in range(3) for sign in ("", "+", "-")):
+        changed = [*norms]
+        changed[at] = norms[at].rstrip("".join(signs)) + sign
+        yield replace(
+            held, statement={**held.statement, "atom": {**held.statement["atom"], "norms": changed}}
+        )
+    assert norms[k].startswith("l1")
+
+
+@pytest.mark.parametrize("case", SLICES)
+def test_slices_of_tensors_are_covered_and_changes_answered_alike(binary, tmp_path, case):
+    held, path = tensor(case), tmp_path / "x.cert"
+    assert held.proof["polar"]["rule"] == "slices"
+    held.save(path)
+    assert agrees(binary, path) in STATUS.values()
+    assert {REJECTED, OUTSIDE} <= answers_to_lies(binary, path, held, [*lies_of_slices(held)])
+    for seed in range(100):
+        drawn(held, np.random.default_rng(seed)).save(path)
+        agrees(binary, path)
+
+
+def test_a_slice_that_is_not_there_or_of_another_norm_is_rejected_by_name(binary, tmp_path):
+    held, path = tensor(SLICES[0]), tmp_path / "x.cert"
+    polar = held.proof["polar"]
+    for change, reason in (
+        ({"axis": 3}, "proof.polar.axis"),
+        ({"axis": 1, "each": [*polar["each"], polar["each"][0]]}, "proof.polar.rule"),
+        ({"each": polar["each"][1:]}, "proof.polar.each"),
+    ):
+        replace(held, proof={**held.proof, "polar": {**polar, **change}}).save(path)
+        assert answer(binary, path) == (f"NOT VERIFIED  {reason}\n", REJECTED)
+        assert agrees(binary, path) == REJECTED
+
+
 SUMS = (
     ("l2 l2 l2", (2, 3, 2), Squared, 1.0, False),
     ("l2- l2 l2+", (2, 2, 3), Huber, 0.8, False),

@@ -71,7 +71,7 @@ def test_the_checker_reads_one_of_each():
         "rule": ["spectral", "conic", "lines", "corners", "cones", "signs"],
         "layer_rule": ["max_pool", "linear", "network", "outputs", "cones"],
         "pool": ["max"],
-        "tensor_rule": ["transpose", "signs"],
+        "tensor_rule": ["transpose", "slices", "signs"],
         "deep_rule": ["layers", "linear"],
         "fitted": ["mode", "sparse", "column", "row", "intercept", "linear"],
     }
