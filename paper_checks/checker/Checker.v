@@ -287,10 +287,17 @@ Record multiplier := Multiplier {
 Record split := Split { split_right : bool; split_mode : nat; split_Q : grid }.
 Record part := Part { of_split : nat; rests : seq (seq nat); pF : grid }.
 Record product_proof := ProductProof { added : seq multiplier; parts : seq part; pL : option grid; pshift : dyadic }.
+(* the unit ball of a norm, or with `at_corner` a cube [-1, 1]^k; a part of a product of two, where rows have
+   signs, each coordinate is so many times another one, or itself, and some are not in a group alone *)
+Record ball := Ball { width_ : nat; norm_in : norm_form dyadic; sign_in : sign; at_corner : bool }.
+Inductive parting := AtLine (a : grid) | Alike (i j : nat) | Alone (at_right : bool) (c : nat).
+Record piece := Piece { sides_at : seq step; copies : seq (nat * Z); not_in : seq nat * seq nat }.
+(* multipliers of squares, and of products of entries of u and of v *)
+Record ball_proof := BallProof { in_form : form_proof; pD : option grid; pS : option grid * option grid }.
 Inductive polar :=
 | Products (by_hat : bool) (n : option grid) (splits : seq split) (t : cases product_proof)
 | Spectral (by_columns : bool) (scales : option (grid * grid)) (n m l : option grid) (shift : dyadic)
-| Conic (t : cases form_proof)
+| Conic (boxes : bool * bool) (t : tree parting ball_proof)
 | Lines (level : option dyadic)
 | Cones (by_columns : bool) (roots : seq (tree (nat * nat) unit))
 | Opposite
@@ -500,17 +507,18 @@ Definition thetas (up : bool) (d : data) (r : nat) (u v : grid) : dyadic :=
   let x := factor_squares (root_of up) d r u v in
   foldr (fun k => dadd (theta_ up (dform d) (map (fun s => (nth Z0 s.1 k, s.2)) x))) dzero (iota 0 r).
 
-(* sup of sum u_i^2 / x_i^2 over |u| <= 1, x > 0 a column, rounded up *)
+(* sup of sum d_i u_i^2 over |u| <= 1 for d >= 0, and of sum u_i^2 / x_i^2 for a column x > 0, rounded up *)
 Definition inverse_up (x : dyadic) : dyadic :=
   let b := Z.add guard (Z.log2 (num x)) in Dy (ceil_div (Z.shiftl 1 b) (num x)) (Z.opp (Z.add b (dex x))).
-Definition ball_cost (p : norm_form dyadic) (x : grid) : dyadic :=
-  let d := map (fun r => let z := Dy (head Z0 r) (ex x) in dmul z z) (ints x) in
-  let each := map inverse_up (if p is Weighted w then zip_with dmul d w else d) in
+Definition spread_cost (p : norm_form dyadic) (d : seq dyadic) : dyadic :=
+  let each := if p is Weighted w then zip_with (fun d w => dmul d (inverse_up w)) d w else d in
   match p with
   | LInf => foldr dadd dzero each
   | LargestGroup g => foldr dadd dzero (in_groups dmax dzero g each)
   | _ => foldr dmax dzero each
   end.
+Definition ball_cost (p : norm_form dyadic) (x : grid) : dyadic :=
+  spread_cost p (map (fun r => let z := Dy (head Z0 r) (ex x) in inverse_up (dmul z z)) (ints x)).
 Definition positive (k : nat) (x : grid) : bool := shaped k 1 x && all (all (Z.ltb Z0)) (ints x).
 
 (* what the left factors give: s(F U), or U *)
@@ -640,13 +648,15 @@ Fixpoint nonneg_row (free : nat -> bool) (j : nat) (x : seq Z) : bool :=
   if x is z :: x' then (Z.leb Z0 z || free j) && nonneg_row free j.+1 x' else true.
 Fixpoint nonneg_but (c i : nat) (x : seq (seq Z)) : bool :=
   if x is r :: x' then nonneg_row (free c i) 0 r && nonneg_but c i.+1 x' else true.
-Definition form_top (c k : nat) (g f : grid) (p : form_proof) : option dyadic :=
-  if fN p is Some n then
+Definition with_facts (c k : nat) (g f : grid) (n : option grid) : option grid :=
+  if n is Some n then
     let h := size (ints f) in
     if [&& shaped h h n, nonneg_but c 0 (ints n) & symmetric h n] then
-      let f := transpose k f in Some (top k (gadd g (mul f (mul f n))) (fL p) (fshift p))
+      let f := transpose k f in Some (gadd g (mul f (mul f n)))
     else None
-  else Some (top k g (fL p) (fshift p)).
+  else Some g.
+Definition form_top (c k : nat) (g f : grid) (p : form_proof) : option dyadic :=
+  if with_facts c k g f (fN p) is Some g then Some (top k g (fL p) (fshift p)) else None.
 
 (* the largest bound of an end of a tree, each with what holds there *)
 Section Walk.
@@ -670,25 +680,158 @@ Definition side (row : plane -> grid) (s : step) : grid :=
 Definition facts (row : plane -> grid) (f : grid) (path : seq step) : grid :=
   foldl (fun f s => above f (side row s)) f path.
 
-(* a tree of cuts of z *)
-Definition line_of (s : plane) : grid := if s is Line a then a else blank 1 0.
-Definition is_line (k : nat) (s : plane) : bool := if s is Line a then shaped 1 k a else false.
-Definition conic (k : nat) (g f : grid) (t : cases form_proof) : option dyadic :=
-  worst (sides (is_line k)) (fun path => form_top 0 k g (facts line_of f path)) [::] t.
-
-(* z = (u, v): z^T hat z = 2 u^T W v, and the rows that their signs make nonnegative *)
-Definition hat (m n : nat) (w : grid) : grid :=
-  above (beside (blank m m) w) (beside (transpose n w) (blank n n)).
-Definition unit_of (s : sign) : dyadic := if s is NonNegative then one else minus_one.
-Definition signed_rows (d : data) : grid :=
-  let m := dm d in let n := dn d in let none := Grid [::] Z0 in
-  above (if dleft d is Free then none else beside (scalar m (unit_of (dleft d))) (blank m n))
-        (if dright d is Free then none else beside (blank n m) (scalar n (unit_of (dright d)))).
-
-(* a hidden layer: F is m x k, u of length 1, z = F u, p = z_+, q = p - z, s(z) = p - a q *)
+(* at least sqrt(x) *)
 Definition sqrt_up (x : dyadic) : dyadic :=
   let e := Z.sub (dex x) (Z.add (Z.modulo (dex x) 2) (Z.add guard guard)) in
   Dy (root_up (lift (num x) (dex x) e)) (Z.div e 2).
+(* rows that have a few numbers each, at their places *)
+Definition sparse_rows (k : nat) (rows : seq (seq (nat * Z))) (e : Z) : grid :=
+  Grid (map (fun r => mkseq (fun j => foldr (fun x t => if eqn j x.1 then Z.add x.2 t else t) Z0 r) k) rows) e.
+Definition line_of (s : plane) : grid := if s is Line a then a else blank 1 0.
+Definition indexed (T : Type) (x : seq T) : seq (nat * T) := zip (iota 0 (size x)) x.
+
+(* a tree of parts of two balls, z = (u, v): cuts, coordinates of a cube that are the same or opposite, and
+   groups outside of which all of u or of v is 0; z^T G z is at most twice what is proved *)
+Section Balls.
+Variables (l r : ball) (g f : grid).  (* rows of z that are nonnegative *)
+Definition total : nat := width_ l + width_ r.
+Definition merged (high low : nat) (s : Z) (x : seq (nat * Z)) : seq (nat * Z) :=
+  map (fun e => if eqn e.1 high then (low, Z.mul e.2 s) else e) x.
+Definition identified (x : piece) (i j : nat) : option (piece * piece) :=
+  let (a, s) := nth (0, Z0) (copies x) i in let (b, t) := nth (0, Z0) (copies x) j in
+  let side i := Nat.ltb i (width_ l) in let corner i := Nat.ltb i total && at_corner (if side i then l else r) in
+  if [&& corner i, corner j & Bool.eqb (side i) (side j)]
+     && [&& negb (eqn a b), Z.eqb (Z.mul s s) 1 & Z.eqb (Z.mul t t) 1] then
+    let make y := Piece (sides_at x) (merged (Nat.max a b) (Nat.min a b) (Z.mul y (Z.mul s t)) (copies x)) (not_in x) in
+    Some (make 1%Z, make (Zneg xH))
+  else None.
+Definition away (first c : nat) (groups : seq nat) (x : seq (nat * Z)) : seq (nat * Z) :=
+  map (fun e => if [&& Nat.leb first e.1, Nat.ltb (e.1 - first) (size groups) & negb (eqn (nth 0 groups (e.1 - first)) c)]
+                then (e.1, Z0) else e.2) (indexed x).
+Definition alone (x : piece) (at_right : bool) (c : nat) : option (piece * piece) :=
+  if norm_in (if at_right then r else l) is Groups groups then
+    let others := c :: (if at_right then (not_in x).2 else (not_in x).1) in
+    let only c := away (if at_right then width_ l else 0) c groups (copies x) in
+    let left_over := if filter (fun e => negb (has (eqn e) others)) groups is e :: rest
+                     then if all (eqn e) rest then only e else copies x else copies x in
+    Some (Piece (sides_at x) (only c) (not_in x),
+          Piece (sides_at x) left_over (if at_right then ((not_in x).1, others) else (others, (not_in x).2)))
+  else None.
+Definition parted (x : piece) (s : parting) : option (piece * piece) :=
+  match s with
+  | AtLine a =>
+    let make b := Piece (rcons (sides_at x) (Line a, b)) (copies x) (not_in x) in
+    if shaped 1 total a then Some (make true, make false) else None
+  | Alike i j => identified x i j
+  | Alone at_right c => alone x at_right c
+  end.
+
+(* the coordinates y that z is made of *)
+Definition heads (x : seq (nat * Z)) : seq nat :=
+  map fst (filter (fun e => eqn e.2.1 e.1 && negb (Z.eqb e.2.2 Z0)) (indexed x)).
+Definition restricted (x : seq (nat * Z)) (hs : seq nat) : grid :=  (* z = M y *)
+  sparse_rows (size hs) (map (fun e => [:: (find (eqn e.1) hs, e.2)]) x) Z0.
+
+(* what sum d_i u_i^2 + u^T S u costs over |u| <= 1: of |u|_1 by the entries of S, of groups by the Frobenius
+   norms of its block_squares *)
+Definition across (size_ : Z -> Z) (x : seq (seq Z)) : Z :=
+  foldr (fun e t => foldr (fun z t => Z.max (size_ z) t) t (set_nth Z0 e.2 e.1 Z0)) Z0 (indexed x).
+Definition block_squares (k : nat) (groups : seq nat) (x : seq (seq Z)) : seq (seq Z) :=  (* sums of squares *)
+  let sums := map (fun r => in_groups Z.add Z0 groups (map square_ r)) x in
+  map (in_groups Z.add Z0 groups) (ints (transpose k (Grid sums Z0))).
+Definition off_diagonal (s' : sign) (s : grid) : dyadic :=
+  Dy (across (if s' is Free then Z.abs else Z.max Z0) (ints s)) (ex s).
+Definition on_diagonal (s' : sign) (d : seq dyadic) (s : grid) : dyadic :=
+  dmax (foldr dmax dzero (map (fun e => dadd e.1 (Dy (nth Z0 e.2.2 e.2.1) (ex s))) (zip d (indexed (ints s)))))
+    (off_diagonal s' s).
+Definition farthest_elastic (alpha : dyadic) (k : nat) : dyadic :=  (* alpha sqrt(k) + 1 - alpha, rounded down *)
+  dadd (dmul alpha (Dy (root_down (Z.shiftl (Z.of_nat k) (Z.add guard guard))) (Z.opp guard))) (dsub one alpha).
+Definition block_size (s : grid) (z : Z) : dyadic := sqrt_up (Dy z (Z.add (ex s) (ex s))).
+Definition blocks_cost (k : nat) (groups : seq nat) (d : seq dyadic) (s : grid) : dyadic :=
+  let x := block_squares k groups (ints s) in
+  let inside := map (fun e => block_size s (nth Z0 e.2 e.1)) (indexed x) in
+  dmax (foldr dmax dzero (map (fun e => dadd e.1 (nth dzero inside e.2)) (zip d groups))) (block_size s (across id x)).
+Definition entries_cost (b : ball) (d : seq dyadic) (s : grid) : option dyadic :=
+  let k := width_ b in let on := on_diagonal (sign_in b) d s in
+  match norm_in b with
+  | L1 => Some on
+  | Elastic alpha =>
+    let far := farthest_elastic alpha k in
+    if Z.ltb Z0 (num far) && Nat.ltb 0 k then
+      let over := dadd on (dmul (off_diagonal (sign_in b) s) (Dy (Z.of_nat k.-1) Z0)) in
+      Some (dmax on (dmul over (inverse_up (dmul far far))))
+    else None
+  | Groups groups => Some (blocks_cost k groups d s)
+  | _ => None
+  end.
+(* G without S, and what that and d cost; d is of all coordinates *)
+Definition side_part (b : ball) (first at_ : nat) (hs : seq nat) (d : seq dyadic) (g : grid) (s : option grid)
+  : option (dyadic * grid) :=
+  let k := width_ b in let d := take k (drop first d) in
+  if s is Some s then
+    if [&& shaped k k s, symmetric k s & all (fun i => eqn (nth total hs (at_ + i)) (first + i)) (iota 0 k)] then
+      if entries_cost b d s is Some c then
+        let h := size hs in
+        let t := transpose h (sparse_rows h (map (fun i => [:: (at_ + i, 1%Z)]) (iota 0 k)) Z0) in
+        Some (c, gsub g (mul t (mul t s)))
+      else None
+    else None
+  else Some (spread_cost (norm_in b) (map (dmax dzero) d), g).
+(* sup of the sum of the squares of these coordinates *)
+Definition widest_of (b : ball) (first : nat) (hs : seq nat) : dyadic :=
+  if norm_in b is LInf then Dy (Z.of_nat (count (fun i => Nat.leb first i && Nat.ltb i (first + width_ b)) hs)) Z0
+  else spread_cost (norm_in b) (nseq (width_ b) one).
+Definition ball_leaf (x : piece) (p : ball_proof) : option dyadic :=
+  let hs := heads (copies x) in let h := size hs in let k := total in
+  let d := if pD p is Some d then d else Grid (nseq h [:: Z0]) Z0 in let dz := flatten (ints d) in
+  if [&& shaped h 1 d, all (fun e => Z.eqb e.2 Z0 || has (eqn e.1) hs) (copies x)
+       & if fL (in_form p) is Some y then eqn (size (ints y)) h else true] then
+    if with_facts 0 k g (facts line_of f (sides_at x)) (fN (in_form p)) is Some g then
+      let m := transpose h (restricted (copies x) hs) in
+      let g := if eqn h k then g else mul m (mul m g) in
+      let g := gsub g (sparse_rows h (map (fun e => [:: e]) (indexed dz)) (ex d)) in
+      let all_d := map (fun i => Dy (nth Z0 dz (find (eqn i) hs)) (ex d)) (iota 0 k) in
+      if side_part l 0 0 hs all_d g (pS p).1 is Some (c, g) then
+        if side_part r (width_ l) (h - width_ r) hs all_d g (pS p).2 is Some (c', g) then
+          let t := dmax (top h g (fL (in_form p)) (fshift (in_form p))) dzero in
+          Some (dhalf (dadd (dadd c c') (dmul t (dadd (widest_of l 0 hs) (widest_of r (width_ l) hs)))))
+        else None
+      else None
+    else None
+  else None.
+Definition balls (t : tree parting ball_proof) : option dyadic :=
+  worst parted ball_leaf (Piece [::] (map (fun i => (i, 1%Z)) (iota 0 total)) ([::], [::])) t.
+End Balls.
+
+(* u^T W v over two balls: z^T hat z = 2 u^T W v, and the rows that signs make nonnegative.  Of a cube with
+   signs u = R (1, s), s in a free cube, and 1 + s_i, 1 - s_i *)
+Definition hat (m n : nat) (w : grid) : grid :=
+  above (beside (blank m m) w) (beside (transpose n w) (blank n n)).
+Definition unit_of (s : sign) : Z := if s is NonPositive then Zneg xH else Zpos xH.
+Definition signed_at (b : ball) (first : nat) : seq (seq (nat * Z)) :=
+  if sign_in b is Free then [::] else map (fun i => [:: (first + i, unit_of (sign_in b))]) (iota 0 (width_ b)).
+Definition boxed_at (boxed : bool) (b : ball) (first : nat) : seq (seq (nat * Z)) :=
+  if boxed then flatten (map (fun i => map (fun x => [:: (first, 1%Z); (first + i.+1, x)]) [:: 1%Z; Zneg xH])
+                             (iota 0 (width_ b).-1)) else [::].
+Definition box_map (s : sign) (k : nat) : grid :=
+  sparse_rows k.+1 (map (fun i => if s is Free then [:: (i.+1, 2%Z)] else [:: (0, unit_of s); (i.+1, 1%Z)]) (iota 0 k))
+    (Zneg xH).
+Definition ball_of (k : nat) (p : norm_form dyadic) (s : sign) (boxed : bool) : ball :=
+  let cube := if p is LInf then true else false in
+  if boxed then Ball k.+1 LInf Free true else Ball k p s (cube && if s is Free then true else false).
+Definition conic (m n : nat) (p p' : norm_form dyadic) (s s' : sign) (boxes : bool * bool) (w : grid)
+    (t : tree parting ball_proof) : option dyadic :=
+  let l := ball_of m p s boxes.1 in let r := ball_of n p' s' boxes.2 in let k := total l r in
+  let is_cube p := if p is LInf then true else false in
+  let w := if boxes.1 then mul (transpose m.+1 (box_map s m)) (transpose n w) else w in
+  let w := if boxes.2 then mul w (transpose n.+1 (box_map s' n)) else w in  (* R^T W R' *)
+  if (~~ boxes.1 || is_cube p) && (~~ boxes.2 || is_cube p') then
+    balls l r (hat (width_ l) (width_ r) w)
+      (sparse_rows k (signed_at l 0 ++ signed_at r (width_ l) ++ boxed_at boxes.1 l 0
+                      ++ boxed_at boxes.2 r (width_ l)) Z0) t
+  else None.
+
+(* a hidden layer: F is m x k, u of length 1, z = F u, p = z_+, q = p - z, s(z) = p - a q *)
 Definition row_at (a : grid) (i : nat) : grid := Grid [:: nth [::] (ints a) i] (ex a).
 Definition as_row (x : seq dyadic) : grid :=
   let e := foldr (fun y e => Z.min (dex y) e) Z0 x in
@@ -1299,9 +1442,9 @@ Definition plain_square (d : data) (w : grid) (h : polar) : option dyadic :=
       let x := plus w multipliers in let x := if scales is Some _ then entrywise (mul y z) x else x in let x := if c then transpose n x else x in
       Some (wide (dmax (top k (plus (mul x x) more) l shift) dzero) y z)
     else None
-  | Conic t =>
-    if conic (m + n) (hat m n w) (signed_rows d) t is Some p then
-      let p := dmax p dzero in Some (wide (dmul p p) (unit_column m) (unit_column n))
+  | Conic boxes t =>
+    if conic m n (dleft_norm d) (dright_norm d) (dleft d) (dright d) boxes w t is Some p then
+      let p := dmax p dzero in Some (dmul p p)
     else None
   | Lines level =>
     match dleft_norm d, dright_norm d with

@@ -924,6 +924,7 @@ Definition packed (l : list arr) (n : string) : result grid :=
   let* a := known (lookup l n) n in
   let* (x, e) := floats l n [product (dims a)] in
   let rows := rows_of_triangle (List.length x) 1 x in let k := List.length rows in
+  let* _ := demand (Z.of_nat k * (Z.of_nat k + 1) =? 2 * Z.of_nat (List.length x)) n in
   let square := map (fun r => (r ++ repeat 0 (k - List.length r))%list) rows in
   Ok (Grid (mirrored rows (ints (transpose k (Grid square e)))) e).
 Definition optional_array {T} (l : list arr) (n : string) (f : result T) : result (option T) :=
@@ -932,44 +933,82 @@ Definition optional_array {T} (l : list arr) (n : string) (f : result T) : resul
 (* a tree of cases from the list of its nodes, the last one first: a node takes its children, which
    stand behind it, and the root takes all *)
 Section Tree.
-Context {T : Type} (end_of : json -> result T).
-Variables (rows : Z) (cuts : list (list Z)) (cuts_ex : Z).  (* a row's number is below `rows` *)
-Fixpoint take_out (k : Z) (l : list (Z * cases T)) : option (cases T * list (Z * cases T)) :=
+Context {S T : Type} (end_of : json -> result T) (splits_of : json -> result (option (list S))).
+Fixpoint take_out (k : Z) (l : list (Z * tree S T)) : option (tree S T * list (Z * tree S T)) :=
   match l with
   | [] => None
   | (j, t) :: r => if j =? k then Some (t, r) else
       match take_out k r with Some (x, r') => Some (x, (j, t) :: r') | None => None end
   end.
-Definition child_at (c : Z) (l : list (Z * cases T)) : result (cases T * list (Z * cases T)) :=
+Definition child_at (c : Z) (l : list (Z * tree S T)) : result (tree S T * list (Z * tree S T)) :=
   match take_out c l with Some x => Ok x | None => Rejected "proof.polar.nodes" end.
-Definition child (node : json) (k : string) (l : list (Z * cases T)) : result (cases T * list (Z * cases T)) :=
-  match find k (fields_of node) with Some (Nat_ c) => child_at c l | _ => NotCovered "a node" end.
-Definition node_of (node : json) (below : list (Z * cases T)) : result (cases T * list (Z * cases T)) :=
-  let sides s :=
-    let* (p, r) := child node "plus" below in
-    let* (q, r) := child node "minus" r in Ok (Cut s p q, r) in
-  match find "row" (fields_of node), find "cut" (fields_of node) with
-  | None, None => let* e := end_of node in Ok (Leaf e, below)
-  | None, Some (Nat_ c) =>
-    let* _ := only node ["cut"; "minus"; "plus"] "a split" in
-    let* _ := demand (c <? Z.of_nat (List.length cuts)) "proof.polar.nodes" in
-    sides (Line (Grid [nth (Z.to_nat c) cuts []] cuts_ex))
-  | Some (Nat_ i), None =>
-    let* _ := only node ["minus"; "plus"; "row"] "a split" in
-    let* _ := demand (i <? rows) "proof.polar.nodes" in sides (Row (Z.to_nat i))
-  | _, _ => NotCovered "a node"
+Definition children_of (node : json) : result (list Z) :=
+  match find "groups" (fields_of node), find "plus" (fields_of node), find "minus" (fields_of node) with
+  | Some _, _, _ => naturals node "each"
+  | None, Some (Nat_ a), Some (Nat_ b) => Ok [a; b]
+  | _, _, _ => NotCovered "a node"
   end.
-Fixpoint nodes_of (at_ : Z) (nodes : list json) : result (list (Z * cases T)) :=
+Fixpoint branches (splits : list S) (children : list Z) (below : list (Z * tree S T)) : result (tree S T * list (Z * tree S T)) :=
+  match splits, children with
+  | [], [c] => child_at c below
+  | s :: splits', c :: children' =>
+    let* (t, r) := child_at c below in let* (t', r') := branches splits' children' r in Ok (Cut s t t', r')
+  | _, _ => Rejected "proof.polar.nodes"
+  end.
+Definition node_of (node : json) (below : list (Z * tree S T)) : result (tree S T * list (Z * tree S T)) :=
+  let* splits := splits_of node in
+  match splits with
+  | None => let* e := end_of node in Ok (Leaf e, below)
+  | Some l => let* children := children_of node in branches l children below
+  end.
+Fixpoint nodes_of (at_ : Z) (nodes : list json) : result (list (Z * tree S T)) :=
   match nodes with
   | [] => Ok []
   | node :: rest =>
     let* below := nodes_of (at_ + 1) rest in
     let* (t, others) := node_of node below in Ok ((at_, t) :: others)
   end.
-Definition tree_of (nodes : list json) : result (cases T) :=
+Definition tree_of (nodes : list json) : result (tree S T) :=
   let* trees := nodes_of 0 nodes in
   match trees with [(_, t)] => Ok t | _ => Rejected "proof.polar.nodes" end.
 End Tree.
+(* on which side of a row, whose number is below `rows`, or of a cut *)
+Definition cut_of (cuts : grid) (c : Z) : result grid :=
+  let* _ := demand (c <? Z.of_nat (List.length (ints cuts))) "proof.polar.nodes" in
+  Ok (Grid [nth (Z.to_nat c) (ints cuts) []] (ex cuts)).
+Definition planes_of (rows : Z) (cuts : grid) (node : json) : result (option (list plane)) :=
+  match find "row" (fields_of node), find "cut" (fields_of node) with
+  | None, None => Ok None
+  | None, Some (Nat_ c) =>
+    let* _ := only node ["cut"; "minus"; "plus"] "a split" in
+    let* a := cut_of cuts c in Ok (Some [Line a])
+  | Some (Nat_ i), None =>
+    let* _ := only node ["minus"; "plus"; "row"] "a split" in
+    let* _ := demand (i <? rows) "proof.polar.nodes" in Ok (Some [Row (Z.to_nat i)])
+  | _, _ => NotCovered "a node"
+  end.
+(* a cut, two coordinates of a cube, or the groups of a side *)
+Definition partings_of (k : Z) (cuts : grid) (left_ right_ : norm_form dyadic) (node : json)
+  : result (option (list parting)) :=
+  match find "cut" (fields_of node), find "equal" (fields_of node), find "groups" (fields_of node) with
+  | None, None, None => Ok None
+  | Some (Nat_ c), None, None =>
+    let* _ := only node ["cut"; "minus"; "plus"] "a split" in
+    let* a := cut_of cuts c in Ok (Some [AtLine a])
+  | None, Some (Lst [Nat_ i; Nat_ j]), None =>
+    let* _ := only node ["equal"; "minus"; "plus"] "a split" in
+    let* _ := demand ((i <? k) && (j <? k)) "proof.polar.nodes" in
+    Ok (Some [Alike (Z.to_nat i) (Z.to_nat j)])
+  | None, None, Some (Str side) =>
+    let* _ := only node ["each"; "groups"] "a split" in
+    let* _ := demand (one_of ["left"; "right"] side) "proof.polar.nodes" in
+    match (if (side =? "left")%string then left_ else right_) with
+    | Groups g => Ok (Some (map (Alone (side =? "right")%string)
+        (removelast (filter (fun c => existsb (Nat.eqb c) g) (seq 0 (List.length g))))))
+    | _ => Rejected "proof.polar.nodes"
+    end
+  | _, _, _ => NotCovered "a node"
+  end.
 
 (* a form's proof: the arrays of a leaf *)
 Definition form_of (l : list arr) (pre : string) (k t : Z) (node : json) : result form_proof :=
@@ -977,9 +1016,30 @@ Definition form_of (l : list arr) (pre : string) (k t : Z) (node : json) : resul
   let n := numbered (pre ++ "N") t in
   let* more := optional_array l n (packed l n) in
   let* factor := factor_of l (numbered (pre ++ "L") t) k in Ok (Form more factor shift).
-Definition conic_end (l : list arr) (pre : string) (k : Z) (node : json) : result form_proof :=
+Definition lower_of (l : list arr) (n : string) : result grid :=
+  let* a := known (lookup l n) n in
+  let* (x, e) := floats l n [product (dims a)] in
+  let rows := rows_of_triangle (List.length x) 1 x in let k := Z.of_nat (List.length rows) in
+  let* _ := demand (k * (k + 1) =? 2 * Z.of_nat (List.length x)) n in Ok (Grid rows e).
+Definition column_of (l : list arr) (n : string) : result grid :=
+  let* a := known (lookup l n) n in
+  let* (x, e) := floats l n [product (dims a)] in Ok (Grid (map (fun z => [z]) x) e).
+Definition ball_arrays (pre : string) (t : Z) : list string :=
+  map (fun c => numbered (pre ++ c) t) ["N"; "L"; "D"] ++ map (fun c => numbered (pre ++ "S") t ++ c)%string [".left"; ".right"].
+Definition conic_arrays (pre : string) (nodes : list json) : list string :=
+  (pre ++ "cuts") :: flat_map (fun node =>
+    match find "leaf" (fields_of node) with Some (Nat_ t) => ball_arrays pre t | _ => [] end) nodes.
+Definition ball_end (l : list arr) (pre : string) (node : json) : result ball_proof :=
   match find "leaf" (fields_of node) with
-  | Some (Nat_ t) => let* _ := only node ["leaf"; "shift"] "a leaf" in form_of l pre k t node
+  | Some (Nat_ t) =>
+    let* _ := only node ["leaf"; "shift"] "a leaf" in
+    let* shift := shift_of node in
+    let given (letter more : string) f := let n := (numbered (pre ++ letter) t ++ more)%string in optional_array l n (f l n) in
+    let* n := given "N" "" packed in
+    let* x := given "L" "" lower_of in
+    let* d := given "D" "" column_of in
+    let* s := given "S" ".left" packed in
+    let* s' := given "S" ".right" packed in Ok (BallProof (Form n x shift) d (s, s'))
   | _ => NotCovered "a node"
   end.
 Definition cuts_of (l : list arr) (name_ : string) (k : Z) : result grid :=
@@ -1047,9 +1107,9 @@ Definition output_of (h : json) (l : list arr) (pre : string) (m k more : Z) (s 
   | Some (Lst (root :: rest)) =>
     let* cuts := cuts_of l (pre ++ "cuts") (m + k) in
     let steps := Z.of_nat (List.length rest) + 1 + more in
-    let nodes := nodes_of (layer_end_of l pre m k steps) m (ints cuts) (ex cuts) in
+    let nodes := nodes_of (layer_end_of l pre m k steps) (planes_of m cuts) in
     match find "signs" (fields_of root) with
-    | None => let* t := tree_of (layer_end_of l pre m k steps) m (ints cuts) (ex cuts) (root :: rest) in
+    | None => let* t := tree_of (layer_end_of l pre m k steps) (planes_of m cuts) (root :: rest) in
         Ok (Whole t)
     | Some _ =>
       let* _ := only root ["signs"] "a node" in
@@ -1119,7 +1179,7 @@ Definition pooled_of (l : list arr) (m k : Z) (s : list nat) (f w : grid) (plus 
     let* _ := covered (forallb (fun node => match find "depth" (fields_of node), find "row" (fields_of node) with
       None, None => true | _, _ => false end) nodes) "a node" in
     let* rows := cuts_of l (pre ++ "splits") k in
-    let* t := tree_of (pooled_end_of l pre m k s f w plus) (Z.of_nat (List.length (ints rows))) [] 0
+    let* t := tree_of (pooled_end_of l pre m k s f w plus) (planes_of (Z.of_nat (List.length (ints rows))) (Grid [] 0))
                 (with_depths 0 [] nodes) in
     Ok (PooledProof rows t)
   | _ => NotCovered "nodes"
@@ -1374,7 +1434,7 @@ Fixpoint layer_arrays (depth : nat) (pre : string) (h : json) : list string :=
   end.
 Definition matrix_arrays (pre : string) (h : json) : list string :=
   match find "nodes" (fields_of h) with
-  | Some (Lst nodes) => node_arrays pre nodes
+  | Some (Lst nodes) => conic_arrays pre nodes
   | _ => map (fun x => pre ++ x) ["L"; "N"; "M"; "tree"; "scale.left"; "scale.right"]
   end.
 Definition rule_arrays (p : json) (pre : string) (deep : bool) : list string :=
@@ -1386,7 +1446,9 @@ Definition rule_arrays (p : json) (pre : string) (deep : bool) : list string :=
     if deep then [pre ++ "W.L"; pre ++ "F.L"] else
     match find "nodes" (fields_of polar), find "each" (fields_of polar) with
     | Some (Lst nodes), _ => match find "rule" (fields_of polar) with
-        | Some (Str "transpose") => product_arrays pre polar nodes | _ => node_arrays pre nodes end
+        | Some (Str "transpose") => product_arrays pre polar nodes
+        | Some (Str "conic") => conic_arrays pre nodes
+        | _ => node_arrays pre nodes end
     | None, Some (Lst each) => match find "rule" (fields_of polar) with
         | Some (Str "slices") => flat_map (fun p => matrix_arrays (slice pre (Z.of_nat (fst p))) (snd p))
             (combine (seq 0 (List.length each)) each)
@@ -1424,12 +1486,21 @@ Definition polar_of (h : json) (l : list arr) (m n : Z) (d : data) (y : layout) 
       | None, None => None | _, _ => Some (given one (dm d), given other (dn d)) end in
     Ok (Spectral columns scales multipliers more factor shift)
   else if (rule =? "conic")%string then
-    let* _ := only h ["nodes"; "rule"] "this rule" in
-    let* _ := covered (outside_l2 (dleft_norm d) && outside_l2 (dright_norm d)) "a form with these norms" in
-    let* cuts := cuts_of l (pre ++ "cuts") (m + n) in
+    let* _ := only h ["boxed"; "nodes"; "rule"] "this rule" in
+    let* boxed := match find "boxed" (fields_of h) with
+      | None => Ok [] | Some (Lst b) => Ok (map (fun x => match x with Str side => side | _ => "" end) b)
+      | _ => Rejected "proof.polar.boxed" end in
+    let box side (p : norm_form dyadic) := (one_of boxed side && match p with LInf => true | _ => false end)%bool in
+    let boxes := (box "left" (dleft_norm d), box "right" (dright_norm d)) in
+    let count (b : bool) := if b then 1 else 0 in
+    let* _ := demand (Z.of_nat (List.length boxed) =? count (fst boxes) + count (snd boxes)) "proof.polar.boxed" in
+    let k := m + n + count (fst boxes) + count (snd boxes) in
+    let* cuts := cuts_of l (pre ++ "cuts") k in
     match find "nodes" (fields_of h) with
     | Some (Lst nodes) =>
-      let* t := tree_of (conic_end l pre (m + n)) 0 (ints cuts) (ex cuts) nodes in Ok (Conic t)
+      let has name := existsb (fun node => match find name (fields_of node) with Some _ => true | None => false end) nodes in
+      let* _ := covered (negb (has "groups" && existsb (fun a => prefix (pre ++ "S") (name a)) l)) "entries beside groups" in
+      let* t := tree_of (ball_end l pre) (partings_of k cuts (dleft_norm d) (dright_norm d)) nodes in Ok (Conic boxes t)
     | _ => NotCovered "nodes"
     end
   else if (rule =? "lines")%string then 
@@ -1464,7 +1535,7 @@ Definition tensor_polar (h : json) (l : list arr) (m n : Z) (d : data) (y : layo
       let* (x, e) := floats l (pre ++ "N") [m * n] in Ok (Grid (unfold_ y x) e)) in
     match find "nodes" (fields_of h) with
     | Some (Lst nodes) =>
-      let* t := tree_of (product_end l pre d by_hat splits) (Z.of_nat (List.length splits)) [] 0
+      let* t := tree_of (product_end l pre d by_hat splits) (planes_of (Z.of_nat (List.length splits)) (Grid [] 0))
                   (map told_as_row nodes) in Ok (Products by_hat more splits t)
     | _ => NotCovered "nodes"
     end

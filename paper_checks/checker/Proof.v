@@ -4,7 +4,7 @@ From Coq Require Import ZArith.
 From mathcomp Require Import all_ssreflect ssralg ssrnum ssrint zmodp matrix.
 From mathcomp Require Import zify ssrZ lra ring.
 From Formal Require Import Base KyFan.
-From Formal Require Network.
+From Formal Require Network Norms Entries.
 From Checker Require Import Statement Checker Rule.
 
 Set Implicit Arguments.
@@ -1326,21 +1326,28 @@ elim: x b i => [|r x IH] b i //= /andP[h1 h2]; case: i => [|i] hi hj; rewrite ?a
 by have := IH _ _ h2 hi hj; rewrite addSnnS.
 Qed.
 
-Lemma form_topE c h k g f p t (z : 'cV_k) : shape k k g -> (mx k k g)^T = mx k k g -> shape h k f ->
-  on_facts c h f z -> form_top mul c k g f p = Some t -> qf (mx k k g) z <= dv t * sq z.
+Lemma with_factsE c h k g f n g' : shape k k g -> (mx k k g)^T = mx k k g -> shape h k f ->
+  with_facts mul c k g f n = Some g' -> [/\ shape k k g', (mx k k g')^T = mx k k g'
+    & forall z : 'cV_k, on_facts c h f z -> qf (mx k k g) z <= qf (mx k k g') z].
 Proof.
-move=> sg sym hf [hz zero]; rewrite /form_top; case: (fN p) => [n|]; last by case=> <-; exact: topE.
+move=> sg sym hf; rewrite /with_facts; case: n => [n|]; last by case=> <-.
 rewrite (proj1 hf); case: ifP => // /and3P[/shapedP hn n0 hs] [<-].
 have [ht et] := transposeE hf; have [h1 e1] := productE ht hn; have [h2 e2] := productE ht h1.
 set y := mul (transpose k f) (mul (transpose k f) n) in h2 e2 *.
 have {}e2 : mx k k y = (mx h k f)^T *m mx h h n *m mx h k f by rewrite e2 e1 et trmx_mul !trmxK mulmxA.
-have [h3 e3] := gaddE sg h2; have: qf (mx k k g) z <= qf (mx k k (gadd g y)) z.
-  rewrite e3 qfD lerDl e2 qf_congr qf_sum; apply: sumr_ge0 => i _; apply: sumr_ge0 => j _.
-  have [hn1 hn2] := hn; have := nonneg_butP n0 (i := i) (j := j); rewrite hn1 hn2 // add0n.
-  move=> /(_ (ltn_ord i) (ltn_ord j)) /orP[pos|/zero ->]; last by rewrite mulr0.
-  by rewrite mulr_ge0 ?mulr_ge0 // mxE mulr_ge0 ?p2_ge0 // -zr0 zr_le.
-move/le_trans; apply; apply: topE => //.
-by rewrite e3 linearD /= sym e2 !trmx_mul trmxK (symmetricE hn hs) mulmxA.
+have [h3 e3] := gaddE sg h2; split=> //.
+  by rewrite e3 linearD /= sym e2 !trmx_mul trmxK (symmetricE hn hs) mulmxA.
+move=> z [hz zero]; rewrite e3 qfD lerDl e2 qf_congr qf_sum; apply: sumr_ge0 => i _; apply: sumr_ge0 => j _.
+have [hn1 hn2] := hn; have := nonneg_butP n0 (i := i) (j := j); rewrite hn1 hn2 // add0n.
+move=> /(_ (ltn_ord i) (ltn_ord j)) /orP[pos|/zero ->]; last by rewrite mulr0.
+by rewrite mulr_ge0 ?mulr_ge0 // mxE mulr_ge0 ?p2_ge0 // -zr0 zr_le.
+Qed.
+
+Lemma form_topE c h k g f p t (z : 'cV_k) : shape k k g -> (mx k k g)^T = mx k k g -> shape h k f ->
+  on_facts c h f z -> form_top mul c k g f p = Some t -> qf (mx k k g) z <= dv t * sq z.
+Proof.
+move=> sg sym hf hz; rewrite /form_top; case e: (with_facts _ _ _ _ _ _) => [g'|] // [<-].
+have [sg' sym' le_] := with_factsE sg sym hf e; exact: le_trans (le_ z hz) (topE _ _ z sg' sym').
 Qed.
 
 (* trees of cases *)
@@ -1391,18 +1398,6 @@ Proof.
 elim: path h f => [|s path IH] h f ch hf of_; first by exists h.
 move=> [/sideE[hs os] hp]; have [h1 _] := aboveE hf hs.
 by apply: (IH (h + 1)%N) => //; [rewrite (leq_trans ch) ?leq_addr|exact: on_facts_above].
-Qed.
-
-Lemma conicE k g t : shape k k g -> (mx k k g)^T = mx k k g -> forall h f p, shape h k f ->
-  conic mul k g f t = Some p -> forall z : 'cV_k, on_cone h f z -> qf (mx k k g) z <= dv p * sq z.
-Proof.
-move=> sg sym h f p hf hp z hz.
-apply: (worstE (P := all_hold (on_side line_of z)) (le_ := fun x => qf (mx k k g) z <= x * sq z)) hp => //.
-- by move=> x y xy h1; apply: le_trans h1 _; rewrite ler_wpM2r ?sq_ge0.
-- apply: sidesE; case=> // a /shapedP ha; rewrite /on_side /=.
-  by case: (leP 0 ((mx 1 k a *m z) 0 0)) => [h1|/ltW h1]; [left|right].
-- move=> path q t' hp e; have [h' [h1 h2]] := factsE (c := 0%N) (leq0n h) hf (on_facts0 hz) hp.
-  exact: form_topE sg sym h1 h2 e.
 Qed.
 
 Section Splits.
@@ -1725,25 +1720,6 @@ by rewrite sqs.
 Qed.
 
 (* the squares of the columns' norms *)
-Lemma normZ p k c (u : 'cV[R]_k) : 0 <= c -> norm p (c *: u) = c * norm p u.
-Proof.
-move=> c0; have e i : `|(c *: u) i 0| = c * `|u i 0| by rewrite mxE normrM ger0_norm.
-have sqs P : Num.sqrt (\sum_(j | P j) (c *: u) j 0 ^+ 2) = c * Num.sqrt (\sum_(j | P j) u j 0 ^+ 2).
-  rewrite -{2}(ger0_norm c0) -sqrtr_sqr -sqrtrM ?sqr_ge0 // mulr_sumr; congr Num.sqrt.
-  by apply: eq_bigr => i _; rewrite mxE exprMn.
-have maxes (x y : 'I_k -> R) : (forall i, y i = c * x i) -> \big[Num.max/0]_i y i = c * \big[Num.max/0]_i x i.
-  by move=> h; elim/big_rec2: _ => [|i a b _ ->]; rewrite ?mulr0 // h maxr_pMr.
-case: p => [|||w|a|g|g]; rewrite /norm.
-- by rewrite mulr_sumr; apply: eq_bigr => i _.
-- exact: sqs.
-- exact: maxes.
-- rewrite -{2}(ger0_norm c0) -sqrtr_sqr -sqrtrM ?sqr_ge0 // mulr_sumr; congr Num.sqrt.
-  by apply: eq_bigr => i _; rewrite mxE exprMn mulrCA.
-- by rewrite sqs mulrDr mulrCA [in RHS]mulrCA [c * \sum_i _]mulr_sumr; congr (_ * _ + _); apply: eq_bigr.
-- by rewrite mulr_sumr; apply: eq_bigr => i _.
-exact: maxes.
-Qed.
-
 Lemma column_squaresE up root p n r u (k : 'I_r) : root_ok up root -> norm_ok p n -> shape n r u ->
   0 <= zr (nth Z0 (column_squares root p r u) k) /\
   ends up (norm (normv p) (col k (mx n r u)) ^+ 2) (zr (nth Z0 (column_squares root p r u) k) * p2 (column_ex p u) ^+ 2).
@@ -3069,55 +3045,44 @@ have hi : (i < size (ints x))%N by rewrite h1.
 by have /(all_nthP Z0) := allP pos _ (mem_nth [::] hi); apply; rewrite h2.
 Qed.
 
-Lemma ball_costE p k x : norm_ok p k -> positive k x -> 0 <= dv (ball_cost p x) /\
-  spread_le (normv p) (fun i : 'I_k => (mx k 1 x i 0 ^+ 2)^-1) (dv (ball_cost p x)).
+Lemma most_dyE (x : seq dyadic) : 0 <= dv (foldr dmax dzero x) /\
+  forall i, (i < size x)%N -> dv (nth dzero x i) <= dv (foldr dmax dzero x).
 Proof.
-move=> hp /positiveE[hx pos]; have [h1 h2] := hx; rewrite /ball_cost; set d := map _ (ints x).
-have sd : size d = k by rewrite size_map.
-have dE (i : 'I_k) : dv (nth dzero d i) = mx k 1 x i 0 ^+ 2.
-  rewrite (nth_map [::]) ?h1 // dvM -expr2; congr (_ ^+ 2); rewrite mxE /entry_ /dv /=.
-  by case: (nth [::] (ints x) i).
-have dpos (i : 'I_k) : 0 < dv (nth dzero d i) by rewrite dE exprn_gt0.
-have maxes (l : seq dyadic) : 0 <= dv (foldr dmax dzero l) /\ forall i, (i < size l)%N -> dv (nth dzero l i) <= dv (foldr dmax dzero l).
-  elim: l => [|y l [IH0 IH]] /=; first by rewrite dv_zero.
-  rewrite dv_max; split; first by rewrite le_max IH0 orbT.
-  by case=> [|i] hi; rewrite le_max ?lexx //= IH ?orbT.
+elim: x => [|y x [IH0 IH]] /=; first by rewrite dv_zero.
+rewrite dv_max; split; first by rewrite le_max IH0 orbT.
+by case=> [|i] hi; rewrite le_max ?lexx //= IH ?orbT.
+Qed.
+
+Lemma spread_costE p k d : norm_ok p k -> size d = k -> (forall i, (i < k)%N -> 0 <= dv (nth dzero d i)) ->
+  0 <= dv (spread_cost p d) /\ spread_le (normv p) (fun i : 'I_k => dv (nth dzero d i)) (dv (spread_cost p d)).
+Proof.
+move=> hp sd d0; rewrite /spread_cost.
+have maxes := most_dyE.
 have sums_ (l : seq dyadic) : dv (foldr dadd dzero l) = \sum_(i < size l) dv (nth dzero l i).
   by elim: l => [|y l IH] /=; rewrite ?big_ord0 ?dv_zero // dvD IH big_ord_recl.
-have each (i : 'I_k) : (mx k 1 x i 0 ^+ 2)^-1 <= dv (nth dzero (map inverse_up d) i).
-  by rewrite (nth_map dzero) ?sd // -dE inverse_upE.
-have each0 (i : 'I_k) : 0 <= dv (nth dzero (map inverse_up d) i).
-  by apply: le_trans (each i); rewrite invr_ge0 sqr_ge0.
-have plain : 0 <= dv (foldr dmax dzero (map inverse_up d)) /\
-    forall i : 'I_k, (mx k 1 x i 0 ^+ 2)^-1 <= dv (foldr dmax dzero (map inverse_up d)).
-  have [m0 hm] := maxes (map inverse_up d); split=> // i; apply: le_trans (each i) _.
-  by apply: hm; rewrite size_map sd.
+have plain : 0 <= dv (foldr dmax dzero d) /\ forall i : 'I_k, dv (nth dzero d i) <= dv (foldr dmax dzero d).
+  by have [m0 hm] := maxes d; split=> // i; apply: hm; rewrite sd.
 case: p hp => [|||w|a|g|g] /= hp; try exact: plain.
-- rewrite sums_ size_map sd; split; first by apply: sumr_ge0.
-  exact: ler_sum.
-- case/andP: hp => /eqnP sw /(all_nthP dzero) w0; set l := map _ _; have [m0 hm] := maxes l; split=> // i.
+- by rewrite sums_ sd; split; [apply: sumr_ge0 => i _; exact: d0|].
+- case/andP: hp => /eqnP sw /(all_nthP dzero) w0; set l := zip_with _ _ _; have [m0 hm] := maxes l; split=> // i.
   have wi : 0 < dv (nth dzero w i) by rewrite /dv mulr_gt0 ?p2_gt0 // zr_pos w0 ?sw.
-  rewrite (nth_map dzero) ?sw // -ler_pdivrMr // -invfM.
-  have si : (i < size (zip_with dmul d w))%N by rewrite size_zip_with sd sw minnn.
-  apply: le_trans (hm i _); last by rewrite size_map.
-  rewrite (nth_map dzero) // (nth_zip_with _ _ dzero dzero) ?sd ?sw //.
-  apply: le_trans (inverse_upE _); first by rewrite dvM dE mulrC.
-  by rewrite dvM mulr_gt0.
+  have si : (i < size l)%N by rewrite size_zip_with sd sw minnn.
+  rewrite (nth_map dzero) ?sw // -ler_pdivrMr //; apply: le_trans (hm i si).
+  rewrite (nth_zip_with _ _ dzero dzero) ?sd ?sw // dvM ler_wpM2l ?d0 //; exact: inverse_upE.
 case/andP: hp => /eqnP sg /(all_nthP 0%N) gk.
-set each_ := map inverse_up d; set L := in_groups _ _ _ _; have sL : size L = k by rewrite size_groups.
+set L := in_groups _ _ _ _; have sL : size L = k by rewrite size_groups.
 have [L0 LE] : (forall c, 0 <= dv (nth dzero L c)) /\
-    forall i : 'I_k, dv (nth dzero each_ i) <= dv (nth dzero L (nth 0%N g i)).
-  have se : size each_ = k by rewrite size_map.
+    forall i : 'I_k, dv (nth dzero d i) <= dv (nth dzero L (nth 0%N g i)).
   have gk' i : (i < size g)%N -> (nth 0%N g i < size (nseq (size g) dzero))%N.
     by move=> hi; rewrite size_nseq sg; apply/ssrnat.ltP/PeanoNat.Nat.ltb_lt; exact: gk.
   have n0 c : 0 <= dv (nth dzero (nseq (size g) dzero) c) by rewrite nth_nseq if_same dv_zero.
   rewrite /L /in_groups; move: (nseq _ _) gk' n0 => l gk' n0.
-  suff [g1 [g2 g3]] : (forall c, 0 <= dv (nth dzero (foldl (fun l e => add_to dmax e.1 e.2 l) l (zip g each_)) c)) /\
-      (forall c, dv (nth dzero l c) <= dv (nth dzero (foldl (fun l e => add_to dmax e.1 e.2 l) l (zip g each_)) c)) /\
-      forall i, (i < k)%N -> dv (nth dzero each_ i)
-        <= dv (nth dzero (foldl (fun l e => add_to dmax e.1 e.2 l) l (zip g each_)) (nth 0%N g i)).
+  suff [g1 [g2 g3]] : (forall c, 0 <= dv (nth dzero (foldl (fun l e => add_to dmax e.1 e.2 l) l (zip g d)) c)) /\
+      (forall c, dv (nth dzero l c) <= dv (nth dzero (foldl (fun l e => add_to dmax e.1 e.2 l) l (zip g d)) c)) /\
+      forall i, (i < k)%N -> dv (nth dzero d i)
+        <= dv (nth dzero (foldl (fun l e => add_to dmax e.1 e.2 l) l (zip g d)) (nth 0%N g i)).
     by split=> // i; exact: g3.
-  move: sg se gk' n0; clear; elim: g k each_ l => [|c0 g IH] k [|y e] l //= <- // [se] gk n0.
+  move: sg sd gk' n0; clear; elim: g k d l => [|c0 g IH] k [|y e] l //= <- // [se] gk n0.
   have at_y c : dv (nth dzero l c) <= dv (nth dzero (add_to dmax c0 y l) c).
     have [hc|hc] := ltnP c (size l); last first.
       have e1 : nth dzero l c = dzero by rewrite nth_default.
@@ -3132,7 +3097,23 @@ have [L0 LE] : (forall c, 0 <= dv (nth dzero L c)) /\
     exact: le_trans y_at (h2 c0).
   exact: h3.
 rewrite sums_ sL; split; first by apply: sumr_ge0.
-by exists (fun c => dv (nth dzero L c)); split=> // i; apply: le_trans (each i) (LE i).
+by exists (fun c => dv (nth dzero L c)); split.
+Qed.
+
+Lemma ball_costE p k x : norm_ok p k -> positive k x -> 0 <= dv (ball_cost p x) /\
+  spread_le (normv p) (fun i : 'I_k => (mx k 1 x i 0 ^+ 2)^-1) (dv (ball_cost p x)).
+Proof.
+move=> hp /positiveE[hx pos]; have [h1 h2] := hx; rewrite /ball_cost; set d := map _ _.
+have sd : size d = k by rewrite size_map.
+have each (i : 'I_k) : (mx k 1 x i 0 ^+ 2)^-1 <= dv (nth dzero d i).
+  have e : dv (dmul (Dy (head Z0 (nth [::] (ints x) i)) (ex x)) (Dy (head Z0 (nth [::] (ints x) i)) (ex x))) = mx k 1 x i 0 ^+ 2.
+    by rewrite dvM -expr2; congr (_ ^+ 2); rewrite mxE /entry_ /dv /=; case: (nth [::] (ints x) i).
+  by rewrite (nth_map [::]) ?h1 // -e inverse_upE // e exprn_gt0.
+have [|c0 h] := spread_costE hp sd.
+  by move=> i ik; apply: le_trans (each (Ordinal ik)); rewrite invr_ge0 sqr_ge0.
+split=> //; move: h; case: (normv p) => [|||w|a|g|g] /= h; try (by move=> i; exact: le_trans (each i) (h i)).
+  by apply: le_trans h; apply: ler_sum.
+by case: h => y [y0 y1 y2]; exists y; split=> // i; exact: le_trans (each i) (y1 i).
 Qed.
 
 Lemma unit_positive k : positive k (unit_column k).
@@ -3149,6 +3130,675 @@ case: (normv p) => [|||v|a|g|g] /= h2; try (by move=> i; rewrite -(e i)).
 by case: h2 => y [y0 y1 y2]; exists y; split=> // i; rewrite -(e i).
 Qed.
 
+(* rows of a few numbers, and what they are worth at z *)
+Definition worth k (z : 'cV[R]_k) (r : seq (nat * Z)) : R := \sum_(e <- r) zr e.2 * number z e.1.
+
+Lemma number_ord k (z : 'cV[R]_k) (i : 'I_k) : number z i = z i 0.
+Proof. by rewrite /number valK. Qed.
+
+Lemma number_col k (Y : nat -> R) i : (i < k)%N -> number (\col_(a < k) Y a) i = Y i.
+Proof. by move=> h; rewrite (number_ord _ (Ordinal h)) mxE. Qed.
+
+Lemma worth1 k (z : 'cV[R]_k) e : worth z [:: e] = zr e.2 * number z e.1.
+Proof. by rewrite /worth big_seq1. Qed.
+
+Lemma sparse_sum k r (z : 'cV[R]_k) :
+  \sum_(j < k) zr (foldr (fun x t => if eqn j x.1 then Z.add x.2 t else t) Z0 r) * z j 0 = worth z r.
+Proof.
+elim: r => [|x r IH]; first by rewrite /worth big_nil big1 // => j _; rewrite zr0 mul0r.
+rewrite /worth big_cons -/(worth z r) -IH (eq_bigr (fun j : 'I_k => (if eqn j x.1 then zr x.2 * z j 0 else 0)
+    + zr (foldr (fun x t => if eqn j x.1 then Z.add x.2 t else t) Z0 r) * z j 0)) => [|j _]; last first.
+  by rewrite /=; case: ifP => _; rewrite ?add0r // zrD mulrDl.
+rewrite big_split -big_mkcond; congr (_ + _); rewrite /number; case: insubP => [i _ ei|/negP no].
+  rewrite (big_pred1 i) // => j /=; apply/eqnP/eqP => [e|->//]; apply: val_inj; by rewrite ei.
+by rewrite mulr0 big_pred0 // => j; apply/negP => /eqnP e; apply: no; rewrite -e.
+Qed.
+
+Lemma sparse_rowsE k rows e h : size rows = h -> shape h k (sparse_rows k rows e) /\
+  forall (z : 'cV_k) (i : 'I_h), (mx h k (sparse_rows k rows e) *m z) i 0 = worth z (nth [::] rows i) * p2 e.
+Proof.
+move=> <-; split.
+  by split=> [|i hi] /=; [rewrite size_map|rewrite (nth_map [::]) // size_mkseq].
+move=> z i; rewrite mxE -sparse_sum mulr_suml; apply: eq_bigr => j _; rewrite mxE /entry_ /=.
+by rewrite (nth_map [::]) // nth_mkseq // mulrAC.
+Qed.
+
+Lemma qf_nat k g (Y : nat -> R) :
+  qf (mx k k g) (\col_(i < k) Y i) = \sum_(i < k) \sum_(j < k) en g i j * (Y i * Y j).
+Proof. by rewrite qf_sum; apply: eq_bigr => i _; apply: eq_bigr => j _; rewrite enE !mxE. Qed.
+
+Lemma nth_indexed (T : Type) d (x : seq T) i : (i < size x)%N -> nth (0%N, d) (indexed x) i = (i, nth d x i).
+Proof. by move=> h; rewrite nth_zip ?size_iota // nth_iota. Qed.
+
+Opaque sqrt_up root_up root_down inverse_up.
+Lemma spread_bound p k d (x : 'cV[R]_k) : norm_ok p k -> size d = k -> norm (normv p) x <= 1 ->
+  \sum_(i < k) dv (nth dzero d i) * x i 0 ^+ 2 <= dv (spread_cost p (map (dmax dzero) d)).
+Proof.
+move=> hp sd x1; have e i : (i < k)%N -> dv (nth dzero (map (dmax dzero) d) i) = Num.max 0 (dv (nth dzero d i)).
+  by move=> h; rewrite (nth_map dzero) ?sd // dv_max dv_zero.
+have [||c0 h] := spread_costE (d := map (dmax dzero) d) hp; rewrite ?size_map //.
+  by move=> i ik; rewrite e // le_max lexx.
+have d0 (i : 'I_k) : 0 <= dv (nth dzero (map (dmax dzero) d) i) by rewrite e // le_max lexx.
+apply: le_trans (_ : _ <= \sum_(i < k) dv (nth dzero (map (dmax dzero) d) i) * x i 0 ^+ 2) _.
+  by apply: ler_sum => i _; rewrite ler_wpM2r ?sqr_ge0 // e // le_max lexx orbT.
+apply: le_trans (costs_le x (norm_okE hp) c0 d0 h) _; rewrite -[leRHS]mulr1 ler_wpM2l // expr_le1 //.
+exact: norm_ge0 (norm_okE hp).
+Qed.
+
+(* the largest of what is outside the diagonal *)
+Lemma rows_max (f : Z -> Z) (x : seq (seq Z)) : let t := foldr (fun r t => foldr (fun z t => Z.max (f z) t) t r) Z0 x in
+  0 <= zr t /\ forall i j, (i < size x)%N -> (j < size (nth [::] x i))%N -> zr (f (nth Z0 (nth [::] x i) j)) <= zr t.
+Proof.
+have row_ r t : zr t <= zr (foldr (fun z t => Z.max (f z) t) t r) /\
+    forall j, (j < size r)%N -> zr (f (nth Z0 r j)) <= zr (foldr (fun z t => Z.max (f z) t) t r).
+  elim: r => [|y r [IH0 IH]] //=; rewrite zr_max; split; first by rewrite le_max IH0 orbT.
+  by case=> [|j] hj; rewrite le_max ?lexx //= IH ?orbT.
+elim: x => [|r x [IH0 IH]] //=; have [h1 h2] := row_ r (foldr (fun r t => foldr (fun z t => Z.max (f z) t) t r) Z0 x).
+split; first exact: le_trans h1.
+by case=> [|i] j hi hj /=; [exact: h2|exact: le_trans (IH i j hi hj) h1].
+Qed.
+
+Lemma acrossE f k x : size x = k -> (forall i, (i < k)%N -> size (nth [::] x i) = k) ->
+  0 <= zr (across f x) /\ forall i j, (i < k)%N -> (j < k)%N -> i != j -> zr (f (nth Z0 (nth [::] x i) j)) <= zr (across f x).
+Proof.
+move=> sx sr; have -> : across f x = foldr (fun r t => foldr (fun z t => Z.max (f z) t) t r) Z0
+    (map (fun e => set_nth Z0 e.2 e.1 Z0) (indexed x)) by rewrite /across foldr_map.
+have si : size (indexed x) = k by rewrite size_zip size_iota minnn.
+have [h0 h] := rows_max f (map (fun e => set_nth Z0 e.2 e.1 Z0) (indexed x)); split=> // i j hi hj ij.
+have := h i j; rewrite size_map si (nth_map (0%N, [::])) ?si // nth_indexed ?sx //= => /(_ hi).
+by rewrite nth_set_nth /= eq_sym (negPf ij); apply; rewrite size_set_nth sr // leq_max hj orbT.
+Qed.
+
+Lemma block_squaresE k g x a b : size g = k -> size x = k -> (forall i, (i < k)%N -> size (nth [::] x i) = k) ->
+  (a < k)%N -> (b < k)%N -> zr (nth Z0 (nth [::] (block_squares k g x) b) a)
+  = \sum_(i < k | nth 0%N g i == a) \sum_(j < k | nth 0%N g j == b) zr (nth Z0 (nth [::] x i) j) ^+ 2.
+Proof.
+move=> sg sx sr ak bk; rewrite /block_squares; set sums := map _ x.
+have hs : shape k k (Grid sums Z0).
+  by split=> [|i hi] /=; rewrite ?size_map // (nth_map [::]) ?sx // size_groups.
+have [ht et] := transposeE hs; rewrite (nth_map [::]) ?(proj1 ht) // (in_groupsE sg) ?(proj2 ht) //.
+apply: eq_bigr => i _; have := congr1 (fun M : 'M[R]_(k, k) => M (Ordinal bk) i) et.
+rewrite !mxE /entry_ /= mulr1 mulr1 /at_ => ->; rewrite (nth_map [::]) ?sx // (in_groupsE sg) ?size_map ?sr //.
+by apply: eq_bigr => j _; rewrite /at_ (nth_map Z0) ?sr // squareE.
+Qed.
+
+Lemma diagonals (b : ball) d s (x : 'cV[R]_(width_ b)) (k := width_ b) : meets (sign_in b) x -> size d = k -> shape k k s ->
+  let D : 'rV[R]_k := \row_i dv (nth dzero d i) in
+  [/\ 0 <= dv (off_diagonal (sign_in b) s), dv (off_diagonal (sign_in b) s) <= dv (on_diagonal (sign_in b) d s),
+     forall i, D 0 i + mx k k s i i <= dv (on_diagonal (sign_in b) d s)
+   & forall i j, i != j -> mx k k s i j * (x i 0 * x j 0) <= dv (off_diagonal (sign_in b) s) * (`|x i 0| * `|x j 0|)].
+Proof.
+move=> mx_ sd hs D; have [sk sr] := hs; have si : size (indexed (ints s)) = k by rewrite size_zip size_iota minnn.
+have [a0 ha] := acrossE (if sign_in b is Free then Z.abs else Z.max Z0) sk sr.
+split; first by rewrite /off_diagonal dvE mulr_ge0 ?p2_ge0.
+- by rewrite /on_diagonal dv_max le_max lexx orbT.
+- move=> i; rewrite /on_diagonal dv_max le_max; apply/orP; left.
+  have [_ hm] := most_dyE (map (fun e => dadd e.1 (Dy (nth Z0 e.2.2 e.2.1) (ex s))) (zip d (indexed (ints s)))).
+  have := hm i; rewrite size_map size_zip sd si minnn => /(_ (ltn_ord i)).
+  have iz : (i < size (zip d (indexed (ints s))))%N by rewrite size_zip sd si minnn ltn_ord.
+  rewrite (nth_map (dzero, (0%N, [::]))) // nth_zip ?sd ?si //= nth_indexed ?sk ?ltn_ord //= dvD dvE.
+  by rewrite !mxE.
+move=> i j ij; have := ha i j (ltn_ord i) (ltn_ord j) ij; rewrite mxE /off_diagonal dvE /entry_.
+move: (nth Z0 _ _) (across _ _) => e a; move=> h.
+have bound : `|zr e| <= zr a -> zr e * p2 (ex s) * (x i 0 * x j 0) <= zr a * p2 (ex s) * (`|x i 0| * `|x j 0|).
+  by move=> hy; apply: le_trans (ler_norm _) _; rewrite !normrM (ger0_norm (p2_ge0 _)) ler_wpM2r ?mulr_ge0 // ler_wpM2r ?p2_ge0.
+have signed_ : 0 <= x i 0 * x j 0 -> zr e <= zr a -> zr e * p2 (ex s) * (x i 0 * x j 0) <= zr a * p2 (ex s) * (`|x i 0| * `|x j 0|).
+  by move=> x0 hy; rewrite -normrM ger0_norm // ler_wpM2r // ler_wpM2r ?p2_ge0.
+case: (sign_in b) mx_ h => /= [_|mx_|mx_] h; first by apply: bound; rewrite -zr_abs.
+  by apply: signed_; [exact: mulr_ge0|apply: le_trans h; rewrite zr_max le_max lexx orbT].
+by apply: signed_; [exact: mulr_le0|apply: le_trans h; rewrite zr_max le_max lexx orbT].
+Qed.
+
+Lemma farthest_elasticE alpha k : 0 <= dv alpha -> dv (farthest_elastic alpha k) <= dv alpha * Num.sqrt k%:R + 1 - dv alpha.
+Proof.
+move=> al; rewrite /farthest_elastic dvD dvM dvB oneE addrA lerD2r lerD2r ler_wpM2l // dvE.
+have ok : root_ok false root_down by move=> y y0; exact: root_downP.
+have n0 : Z.leb Z0 (Z.of_nat k) by lia.
+have [_ h] := longE ok n0; rewrite /ends zr_nat in h; exact: h.
+Qed.
+
+Lemma blocks_costE k g d s (x : 'cV[R]_k) : norm_ok (Groups g) k -> norm (normv (Groups g)) x <= 1 -> size d = k ->
+  shape k k s -> qf (diag_mx (\row_i dv (nth dzero d i)) + mx k k s) x <= dv (blocks_cost k g d s).
+Proof.
+move=> hp x1 sd [sk sr]; have hg := norm_okE hp; case/andP: hp => /eqnP sg _.
+rewrite /blocks_cost; set x_ := block_squares _ _ _.
+have sx : size x_ = k.
+  rewrite size_map; have : shape k k (Grid (map (fun r => in_groups Z.add Z0 g (map square_ r)) (ints s)) Z0).
+    by split=> [|i hi] /=; rewrite ?size_map // (nth_map [::]) ?sk // size_groups.
+  by case/transposeE => -[].
+have sxr i : (i < k)%N -> size (nth [::] x_ i) = k.
+  by move=> hi; rewrite (nth_map [::]) ?size_groups // -[size _](size_map (in_groups Z.add Z0 g)) -/x_ sx.
+have sumsE a e (ak : (a < k)%N) (ek : (e < k)%N) := block_squaresE sg sk sr ak ek.
+rewrite -/x_ in sumsE; move: x_ sx sxr sumsE => x_ sx sxr sumsE.
+have [c0 hc] := acrossE id sx sxr; move: (across id x_) c0 hc => ac c0 hc.
+have rtE z' : 0 <= zr z' -> 0 <= dv (block_size s z') /\ zr z' * (p2 (ex s) * p2 (ex s)) <= dv (block_size s z') ^+ 2.
+  move=> z0; have [] := sqrt_upE (x := Dy z' (Z.add (ex s) (ex s))); first by rewrite dvE mulr_ge0 ?p2_ge0.
+  by rewrite dvE p2D.
+set inside := map _ (indexed x_).
+have nd a : (a < k)%N -> nth dzero inside a = block_size s (nth Z0 (nth [::] x_ a) a).
+  move=> ak; have ia : (a < size (indexed x_))%N by rewrite size_zip size_iota sx minnn.
+  rewrite /inside (nth_map (0%N, [::]) _ _ ia) nth_indexed; [reflexivity|by rewrite sx].
+move: inside nd; move: (block_size s) rtE => f rtE inside nd.
+have [d0 hd'] := most_dyE (map (fun e => dadd e.1 (nth dzero inside e.2)) (zip d g)).
+have sums a e : (a < k)%N -> (e < k)%N -> zr (nth Z0 (nth [::] x_ e) a) * (p2 (ex s) * p2 (ex s))
+    = \sum_(i < k | nth 0%N g i == a) \sum_(j < k | nth 0%N g j == e) mx k k s i j ^+ 2.
+  move=> ak ek; rewrite sumsE // mulr_suml; apply: eq_bigr => i _.
+  by rewrite mulr_suml; apply: eq_bigr => j _; rewrite mxE exprMn [p2 _ ^+ 2]expr2.
+have pos a e : (a < k)%N -> (e < k)%N -> 0 <= zr (nth Z0 (nth [::] x_ e) a).
+  move=> ak ek; rewrite sumsE //; apply: sumr_ge0 => i _; apply: sumr_ge0 => j _; exact: sqr_ge0.
+have hi i : (i < k)%N -> dv (nth dzero d i) + dv (nth dzero inside (nth 0%N g i))
+    <= dv (foldr dmax dzero (map (fun e => dadd e.1 (nth dzero inside e.2)) (zip d g))).
+  move=> ik; have := hd' i; rewrite size_map size_zip sd sg minnn => /(_ ik).
+  by rewrite (nth_map (dzero, 0%N)) ?size_zip ?sd ?sg ?minnn // nth_zip ?sd ?sg //= dvD.
+move: (foldr _ _ _) d0 hi {hd'} => d' d0 hi.
+pose F (a e : 'I_k) := if a == e then dv (nth dzero inside a) else dv (f ac).
+rewrite dv_max; apply: (Entries.cost_entries_groups (g := fun i => Ordinal (hg i)) (F := F)) => //.
+- exact: (proj1 (rtE _ c0)).
+- move=> a e; rewrite /F; case: eqP => _; last exact: (proj1 (rtE _ c0)).
+  by rewrite nd //; case: (rtE _ (pos a a (ltn_ord a) (ltn_ord a))).
+- move=> a e; apply: le_trans (_ : zr (nth Z0 (nth [::] x_ e) a) * (p2 (ex s) * p2 (ex s)) <= _).
+    by rewrite sums // le_eqVlt; apply/orP; left; apply/eqP; apply: eq_big => i //.
+  rewrite /F; case: eqP => [->|ae]; first by rewrite nd //; case: (rtE _ (pos e e (ltn_ord e) (ltn_ord e))).
+  apply: le_trans (proj2 (rtE _ c0)); rewrite ler_wpM2r ?mulr_ge0 ?p2_ge0 //; apply: hc => //.
+  by apply/eqP => h; apply: ae; apply: val_inj.
+- by move=> i; rewrite /F eqxx mxE; exact: hi.
+- by move=> a e ae; rewrite /F (negPf ae).
+Qed.
+
+Lemma entries_costE b d s c (x : 'cV[R]_(width_ b)) (k := width_ b) : norm_ok (norm_in b) k -> meets (sign_in b) x ->
+  norm (normv (norm_in b)) x <= 1 -> size d = k -> shape k k s -> entries_cost b d s = Some c ->
+  \sum_(i < k) dv (nth dzero d i) * x i 0 ^+ 2 + qf (mx k k s) x <= dv c.
+Proof.
+move=> hp mx_ x1 sd hs; pose D : 'rV[R]_k := \row_i dv (nth dzero d i).
+have -> : \sum_(i < k) dv (nth dzero d i) * x i 0 ^+ 2 + qf (mx k k s) x = qf (diag_mx D + mx k k s) x.
+  by rewrite qfD qf_diag; congr (_ + _); apply: eq_bigr => i _; rewrite mxE.
+have [off0 off_on hd hS] := diagonals mx_ sd hs; rewrite -/k in hd hS; rewrite /entries_cost -/k.
+move: (off_diagonal _ _) (on_diagonal _ _ _) off0 off_on hd hS => off on off0 off_on hd hS.
+have on0 := le_trans off0 off_on.
+have l2E : Base.l2 x = Num.sqrt (\sum_i x i 0 ^+ 2) by rewrite /Base.l2 sq_col.
+case: (norm_in b) hp x1 => [|||?|alpha|g|?] hp x1; lazy beta iota zeta; try discriminate.
+- by case=> <-; apply: le_trans (Entries.cost_entries_l1 on0 off0 hd hS x1) _; rewrite ge_max lexx.
+- have al : 0 <= dv alpha <= 1 by move: hp; rewrite /= dv_ge0 dv_le oneE.
+  have [al0 _] := andP al; have farE := farthest_elasticE k al0.
+  move: (farthest_elastic _ _) farE => far farE; case: ifP => // /andP[far0 k0] [<-].
+  have {}k0 : (0 < k)%N by apply/ssrnat.ltP/PeanoNat.Nat.ltb_lt.
+  have {}far0 : 0 < dv far by rewrite /dv mulr_gt0 ?p2_gt0 // zr_pos.
+  have f2 : 0 < dv (dmul far far) by rewrite dvM mulr_gt0.
+  have := inverse_upE f2; move: (inverse_up _) => inv hi.
+  apply: (Entries.cost_entries_elastic k0 al off0 off_on hd hS).
+  + by rewrite dv_max le_max lexx.
+  + set X := dv on + dv off * (k%:R - 1).
+    have X0 : 0 <= X by rewrite addr_ge0 // mulr_ge0 // subr_ge0 ler1n.
+    rewrite dv_max dvM dvD dvM dv_nat -subn1 natrB // -/X; set C := Num.max _ _.
+    have XC : X * dv inv <= C by rewrite /C le_max lexx orbT.
+    have i0 : 0 <= dv inv by apply: le_trans hi; rewrite invr_ge0 ltW.
+    apply: (@le_trans _ _ (C * dv (dmul far far))).
+      apply: le_trans (ler_wpM2r (ltW f2) XC); rewrite -mulrA ler_peMr //.
+      by have := ler_wpM2r (ltW f2) hi; rewrite mulVf ?gt_eqF.
+    have C0 : 0 <= C by apply: le_trans XC; rewrite mulr_ge0.
+    by rewrite ler_wpM2l // dvM -expr2 ler_sqr ?nnegrE ?(ltW far0) // (le_trans (ltW far0) farE).
+  by rewrite /Norms.elastic l2E; exact: x1.
+case=> <-; exact: blocks_costE.
+Qed.
+
+(* a part of two balls *)
+Section Balls.
+Variables (l r : ball) (u : 'cV[R]_(width_ l)) (v : 'cV[R]_(width_ r)).
+Let k := (width_ l + width_ r)%N.
+Let z := col_mx u v.
+Definition single (groups : seq nat) k' (x : 'cV[R]_k') c : Prop := forall i : 'I_k', nth 0%N groups i != c -> x i 0 = 0.
+Definition ball_ok (b : ball) (x : 'cV[R]_(width_ b)) : Prop :=
+  [/\ norm_ok (norm_in b) (width_ b), meets (sign_in b) x, norm (normv (norm_in b)) x <= 1,
+      at_corner b -> forall i, x i 0 = 1 \/ x i 0 = -1
+    & forall g, norm_in b = Groups g -> x = 0 \/ exists2 c, c \in g & single g x c].
+Hypotheses (ul : ball_ok u) (vr : ball_ok v).
+
+Definition excluded (b : ball) (x : 'cV[R]_(width_ b)) (cs : seq nat) : Prop :=
+  forall g, norm_in b = Groups g -> forall c, c \in cs -> ~ single g x c.
+Definition in_piece (x : piece) : Prop :=
+  [/\ all_hold (on_side line_of z) (sides_at x),
+      size (copies x) = k /\ forall i, (i < k)%N -> number z i = zr (nth (0%N, Z0) (copies x) i).2 * number z (nth (0%N, Z0) (copies x) i).1,
+      excluded u (not_in x).1 & excluded v (not_in x).2].
+
+Lemma z_left i : (i < width_ l)%N -> number z i = number u i.
+Proof.
+move=> h; rewrite (number_ord u (Ordinal h)); have := number_ord z (lshift _ (Ordinal h)); rewrite /= => ->.
+by rewrite col_mxEu.
+Qed.
+Lemma z_right i : (i < width_ r)%N -> number z (width_ l + i) = number v i.
+Proof.
+move=> h; rewrite (number_ord v (Ordinal h)); have := number_ord z (rshift _ (Ordinal h)); rewrite /= => ->.
+by rewrite col_mxEd.
+Qed.
+
+Lemma at_side i : (i < k)%N -> at_corner (if Nat.ltb i (width_ l) then l else r) -> number z i = 1 \/ number z i = -1.
+Proof.
+move=> hi; case: PeanoNat.Nat.ltb_spec0 => [/ssrnat.ltP h|/ssrnat.ltP h] c.
+  by rewrite z_left // (number_ord u (Ordinal h)); case: ul => _ _ _ /(_ c) e _; exact: e.
+have e : i = (width_ l + (i - width_ l))%N by rewrite subnKC // leqNgt.
+have h' : (i - width_ l < width_ r)%N by rewrite -(ltn_add2l (width_ l)) -e.
+by rewrite e z_right // (number_ord v (Ordinal h')); case: vr => _ _ _ /(_ c) e' _; exact: e'.
+Qed.
+
+Lemma copied_of x i : in_piece x -> (i < k)%N -> let e := nth (0%N, Z0) (copies x) i in number z i = zr e.2 * number z e.1.
+Proof. by case=> _ [_ h] _ _; exact: h. Qed.
+
+Lemma identifiedE x i j y y' : in_piece x -> identified l r x i j = Some (y, y') -> in_piece y \/ in_piece y'.
+Proof.
+move=> hx; have [h1 [sk hk] h3 h4] := hx; rewrite /identified.
+case ei: (nth _ _ i) => [a s]; case ej: (nth _ _ j) => [b t].
+case: ifP => // /andP[/and3P[/andP[ci ai] /andP[cj aj] _] /and3P[ab ss tt]] [<- <-].
+have hi : (i < k)%N by apply/ssrnat.ltP/PeanoNat.Nat.ltb_lt.
+have hj : (j < k)%N by apply/ssrnat.ltP/PeanoNat.Nat.ltb_lt.
+have zi := hk i hi; have zj := hk j hj; rewrite ei /= in zi; rewrite ej /= in zj.
+have s1 : zr s * zr s = 1 by rewrite -zrM; move/Z.eqb_eq: ss => ->.
+have t1 : zr t * zr t = 1 by rewrite -zrM; move/Z.eqb_eq: tt => ->.
+have go w : zr w * zr w = 1 -> number z i = zr w * number z j ->
+    number z (Nat.max a b) = zr (Z.mul w (Z.mul s t)) * number z (Nat.min a b).
+  move=> w1 e; have za : number z a = zr s * number z i by rewrite zi mulrA s1 mul1r.
+  have zb : number z b = zr t * number z j by rewrite zj mulrA t1 mul1r.
+  rewrite !zrM; have [h|h] := leqP a b.
+    have -> : Nat.max a b = b by apply: PeanoNat.Nat.max_r; exact/ssrnat.leP.
+    have -> : Nat.min a b = a by apply: PeanoNat.Nat.min_l; exact/ssrnat.leP.
+    rewrite za zb e; rewrite (_ : _ * _ * _ = (zr s * zr s) * (zr w * zr w) * (zr t * number z j)); last by ring.
+    by rewrite s1 w1 !mul1r.
+  have -> : Nat.max a b = a by apply: PeanoNat.Nat.max_l; apply/ssrnat.leP/ltnW.
+  have -> : Nat.min a b = b by apply: PeanoNat.Nat.min_r; apply/ssrnat.leP/ltnW.
+  rewrite za zb e (_ : _ * _ * (zr t * _) = zr s * (zr w * number z j) * (zr t * zr t)); last by ring.
+  by rewrite t1 mulr1.
+have make w : zr w * zr w = 1 -> number z i = zr w * number z j ->
+    in_piece (Piece (sides_at x) (merged (Nat.max a b) (Nat.min a b) (Z.mul w (Z.mul s t)) (copies x)) (not_in x)).
+  move=> w1 e; split=> //=; split=> [|c hc]; first by rewrite size_map.
+  rewrite (nth_map (0%N, Z0)) ?sk //; case: ifP => [/eqnP ec|_]; last exact: hk.
+  by rewrite [LHS]hk // ec (go w w1 e) /= !zrM !mulrA.
+have [same|opposite] : number z i = 1 * number z j \/ number z i = -1 * number z j.
+  by have [|] := at_side hi ai => ->; have [|] := at_side hj aj => ->; [left|right|right|left]; ring.
+- by left; apply: make; rewrite ?mulr1.
+by right; apply: make; rewrite // mulrNN mulr1.
+Qed.
+
+Lemma away_ok b (x : 'cV[R]_(width_ b)) first c g cs : norm_in b = Groups g -> size g = width_ b -> single g x c ->
+  (forall i, (i < width_ b)%N -> number z (first + i) = number x i) -> size cs = k ->
+  (forall i, (i < k)%N -> number z i = zr (nth (0%N, Z0) cs i).2 * number z (nth (0%N, Z0) cs i).1) ->
+  size (away first c g cs) = k /\ forall i, (i < k)%N ->
+    number z i = zr (nth (0%N, Z0) (away first c g cs) i).2 * number z (nth (0%N, Z0) (away first c g cs) i).1.
+Proof.
+move=> eb sg one zx sk hk; have s1 : size (indexed cs) = k by rewrite size_zip size_iota minnn.
+split=> [|i hi]; first by rewrite size_map s1.
+rewrite (nth_map (0%N, (0%N, Z0))) ?s1 // nth_indexed ?sk //=; case: ifP => [/and3P[h1 h2 h3]|_]; last exact: hk.
+have {}h1 : (first <= i)%N by apply/ssrnat.leP/PeanoNat.Nat.leb_le.
+have {}h2 : (i - first < width_ b)%N by rewrite -sg; apply/ssrnat.ltP/PeanoNat.Nat.ltb_lt.
+by rewrite /= zr0 mul0r -(subnKC h1) zx // (number_ord x (Ordinal h2)); apply: one; exact: h3.
+Qed.
+
+Lemma aloneE x at_right c y y' : in_piece x -> alone l r x at_right c = Some (y, y') -> in_piece y \/ in_piece y'.
+Proof.
+move=> [h1 [sk hk] h3 h4]; rewrite /alone; pose b := if at_right then r else l; rewrite -/b.
+case eb: (norm_in b) => [|||?|?|g|?] //.
+pose w : 'cV[R]_(width_ b) := if at_right as a return 'cV[R]_(width_ (if a then r else l)) then v else u.
+pose first := if at_right then width_ l else 0%N.
+have wb : ball_ok w by rewrite /w /b; case: (at_right).
+have zw i : (i < width_ b)%N -> number z (first + i) = number w i.
+  by rewrite /first /w /b; case: (at_right) => h; [exact: z_right|exact: z_left].
+have sg : size g = width_ b by case: wb; rewrite eb /= => /andP[/eqnP].
+have ex : excluded w (if at_right then (not_in x).2 else (not_in x).1).
+  by rewrite /w /b; case: (at_right).
+set others := c :: _; set left_over := (if filter _ _ is _ :: _ then _ else _) => -[<- <-].
+have keep c' : single g w c' -> size (away first c' g (copies x)) = k /\ forall i, (i < k)%N ->
+    number z i = zr (nth (0%N, Z0) (away first c' g (copies x)) i).2 * number z (nth (0%N, Z0) (away first c' g (copies x)) i).1.
+  by move=> h; exact: (away_ok eb sg h zw).
+case: (boolP [forall i : 'I_(width_ b), (nth 0%N g i == c) || (w i 0 == 0)]) => [/forallP one|no].
+  left; split=> //=; apply: keep => i ic; have := one i; rewrite (negPf ic) /=; exact/eqP.
+have not_c : ~ single g w c.
+  by move=> h; case/negP: no; apply/forallP => i; case: eqP => //= /eqP ic; rewrite h.
+have ex' : excluded w others.
+  move=> g' eg' c'; rewrite inE => /orP[/eqP ->|hc]; last exact: ex eg' _ hc.
+  by have [<-] : Groups g = Groups g' :> norm_form dyadic by rewrite -eb -eg'.
+right; split=> /=; first exact: h1.
+- rewrite /left_over; case ef: (filter _ _) => [|e rest] //; case: ifP => // /allP same.
+  apply: keep; have [_ _ _ _ /(_ g eb)[z0|[c0 c0g hc0]]] := wb; first by move=> i _; rewrite z0 mxE.
+  have: c0 \in filter (fun e0 => negb (has (eqn e0) others)) g.
+    rewrite mem_filter c0g andbT; apply/negP => /hasP[e' he' /eqnP ee]; apply: (ex' g eb e' he').
+    by rewrite -ee.
+  rewrite ef inE => /orP[/eqP <- //|/same /eqnP ee]; by rewrite ee.
+- by move: ex'; rewrite /w /b /others; case: (at_right).
+by move: ex'; rewrite /w /b /others; case: (at_right).
+Qed.
+
+Lemma partedE x s y y' : in_piece x -> parted l r x s = Some (y, y') -> in_piece y \/ in_piece y'.
+Proof.
+case: s => [a|i j|b c]; [|exact: identifiedE|exact: aloneE].
+move=> [h1 h2 h3 h4] /=; case: ifP => // /shapedP ha [<- <-].
+have [pos|/ltW neg] := leP 0 ((mx 1 k a *m z) 0 0).
+  by left; split=> //=; apply: all_hold_rcons.
+by right; split=> //=; apply: all_hold_rcons.
+Qed.
+
+Lemma heads_sub (cs : seq (nat * Z)) : subseq (heads cs) (iota 0 (size cs)).
+Proof.
+have e : map fst (indexed cs) = iota 0 (size cs) by rewrite -/(unzip1 _) unzip1_zip // size_iota.
+by rewrite -e; apply: map_subseq; exact: filter_subseq.
+Qed.
+
+Lemma sum_heads K hs (F : nat -> R) : subseq hs (iota 0 K) ->
+  \sum_(a < size hs) F (nth K hs a) = \sum_(i < K) if (i : nat) \in hs then F i else 0.
+Proof.
+move=> /(subseq_uniqP (iota_uniq 0 K)) e.
+transitivity (\sum_(i <- hs) F i); first by rewrite (big_nth K) big_mkord.
+rewrite {1}e big_filter -(big_mkord xpredT (fun i => if i \in hs then F i else 0)) big_mkcond.
+by rewrite /index_iota subn0.
+Qed.
+
+Section Leaf.
+Variable hs : seq nat.
+Hypothesis sub : subseq hs (iota 0 k).
+Let h := size hs.
+Let Y (a : nat) := number z (nth k hs a).
+Let y : 'cV[R]_h := \col_(a < h) Y a.
+
+Lemma hs_uniq : uniq hs. Proof. exact: subseq_uniq sub (iota_uniq 0 k). Qed.
+
+Lemma side_partE b (w : 'cV[R]_(width_ b)) first at_ all_d g s c g' : ball_ok w ->
+  (first + width_ b <= k)%N -> (forall i, (i < width_ b)%N -> number z (first + i) = number w i) ->
+  size all_d = k -> shape h h g -> (mx h h g)^T = mx h h g ->
+  side_part mul l r b first at_ hs all_d g s = Some (c, g') ->
+  [/\ shape h h g', (mx h h g')^T = mx h h g'
+    & qf (mx h h g) y + \sum_(i < width_ b) dv (nth dzero all_d (first + i)) * w i 0 ^+ 2 <= qf (mx h h g') y + dv c].
+Proof.
+move=> [hp mw w1 _ _] fb zw sa sg sym; rewrite /side_part; set d := take _ _.
+have sd : size d = width_ b by rewrite size_takel // size_drop sa leq_subRL // (leq_trans (leq_addr _ _) fb).
+have -> : \sum_(i < width_ b) dv (nth dzero all_d (first + i)) * w i 0 ^+ 2 = \sum_(i < width_ b) dv (nth dzero d i) * w i 0 ^+ 2.
+  by apply: eq_bigr => i _; rewrite nth_take // nth_drop.
+case: s => [s|]; last by case=> <- <-; split=> //; rewrite lerD2l; exact: spread_bound.
+case: ifP => // /and3P[/shapedP hs_ ss /allP places].
+case e: (entries_cost b d s) => [c'|] //; set t := transpose _ _ => -[<- <-].
+pose rows : seq (seq (nat * Z)) := map (fun i : nat => [:: ((at_ + i)%N, Zpos xH)]) (iota 0 (width_ b)).
+have sz : size rows = width_ b by rewrite size_map size_iota.
+have [sE eE] := sparse_rowsE (size hs) Z0 sz; set E := sparse_rows _ _ _ in sE eE t *.
+have [ht et] := transposeE sE; rewrite -/t in ht et.
+have [h1 e1] := productE ht hs_; have [h2 e2] := productE ht h1; have [h3 e3] := gsubE sg h2.
+have {}e2 : mx h h (mul t (mul t s)) = (mx (width_ b) h E)^T *m mx (width_ b) (width_ b) s *m mx (width_ b) h E.
+  by rewrite e2 e1 et trmx_mul !trmxK mulmxA.
+split=> //; first by rewrite e3 linearB /= sym e2 !trmx_mul trmxK (symmetricE hs_ ss) mulmxA.
+rewrite e3 qfB e2 qf_congr.
+have -> : mx (width_ b) h E *m y = w.
+  apply/matrixP => i j; rewrite ord1 eE /rows (nth_map 0%N) ?size_iota // nth_iota // worth1 /= mulr1 mul1r.
+  have ii : (i : nat) \in iota 0 (width_ b) by rewrite mem_iota /= add0n ltn_ord.
+  have /eqnP ei := places i ii; have ha : (at_ + i < h)%N.
+    rewrite ltnNge; apply/negP => big; move: ei; rewrite nth_default // => ek.
+    have lt : (first + i < k)%N by apply: leq_trans fb; rewrite ltn_add2l ltn_ord.
+    by move: lt; rewrite -ek /total ltnn.
+  rewrite number_col // /Y (set_nth_default (total l r)) // ei zw // (number_ord w i) //.
+have := entries_costE hp mw w1 sd hs_ e; move: (qf (mx _ _ s) w) (\sum_(i < _) _) (qf _ y) => a b' c0; lra.
+Qed.
+
+Lemma widestE b (w : 'cV[R]_(width_ b)) first : ball_ok w ->
+  \sum_(i < width_ b) (if (first + i)%N \in hs then w i 0 ^+ 2 else 0) <= dv (widest_of b first hs).
+Proof.
+move=> [hp _ w1 _ _]; rewrite /widest_of.
+have plain : \sum_(i < width_ b) (if (first + i)%N \in hs then w i 0 ^+ 2 else 0)
+    <= dv (spread_cost (norm_in b) (nseq (width_ b) one)).
+  have d1 (i : nat) : (i < width_ b)%N -> dv (nth dzero (nseq (width_ b) one) i) = 1 by move=> hi; rewrite nth_nseq hi oneE.
+  have [|c0 hc] := spread_costE hp (size_nseq (width_ b) one); first by move=> i hi; rewrite d1 ?ler01.
+  apply: le_trans (_ : _ <= \sum_(i < width_ b) dv (nth dzero (nseq (width_ b) one) i) * w i 0 ^+ 2) _.
+    by apply: ler_sum => i _; rewrite d1 // mul1r; case: ifP => _; rewrite ?sqr_ge0.
+  have d0 (i : 'I_(width_ b)) : 0 <= dv (nth dzero (nseq (width_ b) one) i) by rewrite d1 // ler01.
+  apply: le_trans (costs_le w (norm_okE hp) c0 d0 hc) _; rewrite -[leRHS]mulr1 ler_wpM2l // expr_le1 //.
+  exact: norm_ge0 (norm_okE hp).
+case en_: (norm_in b) => [|||?|?|?|?]; rewrite -?en_; try exact: plain; rewrite dv_nat.
+have w2 i : w i 0 ^+ 2 <= 1.
+  rewrite -real_normK ?num_real // expr_le1 //; apply: le_trans w1; rewrite en_; exact: Norms.le_linf.
+apply: (@le_trans _ _ (\sum_(i < width_ b) ((first + i)%N \in hs)%:R)).
+  by apply: ler_sum => i _; case: ifP.
+rewrite -natr_sum ler_nat; set P := fun i => _ && _.
+have counted_ n f : (\sum_(i < n) ((f + i)%N \in hs) = size (filter (mem hs) (iota f n)))%N.
+  elim: n f => [|n IH] f; first by rewrite big_ord0.
+  rewrite big_ord_recl addn0 /= (eq_bigr (fun i : 'I_n => nat_of_bool (f.+1 + i \in hs)%N)) => [|i _]; last by rewrite addSnnS.
+  by rewrite IH; case: ifP.
+rewrite counted_ -size_filter; apply: uniq_leq_size; first by rewrite filter_uniq // iota_uniq.
+move=> i; rewrite !mem_filter mem_iota => /andP[ih /andP[fi il]]; rewrite (_ : i \in hs = true) ?andbT /P; last exact: ih.
+by apply/andP; split; [apply/PeanoNat.Nat.leb_le/ssrnat.leP|apply/PeanoNat.Nat.ltb_lt/ssrnat.ltP].
+Qed.
+End Leaf.
+
+Lemma heads_all (cs : seq (nat * Z)) : size (heads cs) = size cs -> heads cs = iota 0 (size cs).
+Proof.
+by move=> e; have [_] := size_subseq_leqif (heads_sub cs); rewrite size_iota e eqxx => /esym/eqP.
+Qed.
+
+Lemma ball_leafE (g f : grid) hh x p t : shape k k g -> (mx k k g)^T = mx k k g -> shape hh k f -> on_cone hh f z ->
+  in_piece x -> ball_leaf mul l r g f x p = Some t -> qf (mx k k g) z <= 2 * dv t.
+Proof.
+move=> sg sym hf of_ [hsides [sk hk] _ _]; rewrite /ball_leaf.
+have sub : subseq (heads (copies x)) (iota 0 k) by rewrite -sk; exact: heads_sub.
+have all_heads : size (heads (copies x)) = k -> heads (copies x) = iota 0 k.
+  by rewrite -sk; exact: heads_all.
+move: (heads (copies x)) sub all_heads => hs sub all_heads; set d := (if pD p is Some _ then _ else _).
+case: ifP => // /and3P[/shapedP hd /allP real _]; case ef: (with_facts _ _ _ _ _ _) => [g1|] //.
+have [h' [hf' of']] := factsE (c := 0%N) (leq0n hh) hf (on_facts0 of_) hsides.
+have [sg1 sym1 le1] := with_factsE sg sym hf' ef; have {}le1 := le1 z of'.
+pose Y (a : nat) := number z (nth k hs a); pose y : 'cV[R]_(size hs) := \col_(a < size hs) Y a.
+have zE : z = \col_(i < k) number z i by apply/matrixP => i j; rewrite ord1 [RHS]mxE number_ord.
+set m := transpose _ _; set g2 := (if eqn _ _ then g1 else _).
+have [sg2 sym2 e2] : [/\ shape (size hs) (size hs) g2, (mx (size hs) (size hs) g2)^T = mx (size hs) (size hs) g2
+    & qf (mx (size hs) (size hs) g2) y = qf (mx k k g1) z].
+  rewrite /g2; case: ifP => [/eqnP e|_].
+    have ehs := all_heads e; rewrite /y; move: e; rewrite /Y; rewrite ehs => e; clear g2.
+    move: (size _) e => n e; subst n; split=> //.
+    transitivity (\sum_(i < k) \sum_(j < k) en g1 i j * (number z (nth k (iota 0 k) i) * number z (nth k (iota 0 k) j))).
+      exact: (qf_nat _ g1 (fun a => number z (nth k (iota 0 k) a))).
+    rewrite [in RHS]zE qf_nat; apply: eq_bigr => i _; apply: eq_bigr => j _.
+    by rewrite !nth_iota.
+  pose rows : seq (seq (nat * Z)) := map (fun e => [:: (find (eqn e.1) hs, e.2)]) (copies x).
+  have sz : size rows = k by rewrite size_map.
+  have [sM eM] := sparse_rowsE (size hs) Z0 sz; rewrite -[sparse_rows _ _ _]/(restricted (copies x) hs) in sM eM.
+  have [ht et] := transposeE sM; rewrite -/m in ht et; set M := mx k (size hs) _ in eM et.
+  have [h1 e1] := productE ht sg1; have [h2 e2] := productE ht h1.
+  have {}e2 : mx (size hs) (size hs) (mul m (mul m g1)) = M^T *m mx k k g1 *m M.
+    by rewrite e2 e1 et trmx_mul !trmxK mulmxA.
+  split=> //; first by rewrite e2 !trmx_mul trmxK sym1 mulmxA.
+  rewrite e2 qf_congr; congr (qf _ _); apply/matrixP => i j; rewrite ord1 eM /rows (nth_map (0%N, Z0)) ?sk // worth1 /= mulr1.
+  have := real _ (mem_nth (0%N, Z0) (_ : (i < size (copies x))%N)); rewrite sk => /(_ (ltn_ord i)).
+  rewrite -(number_ord z i) [RHS]hk //; case: (nth _ _ _) => c s /= /orP[/Z.eqb_eq ->|]; first by rewrite zr0 !mul0r.
+  rewrite has_find => lt; rewrite number_col // /Y; congr (_ * number z _).
+  by have := nth_find k (_ : has (eqn c) hs); rewrite has_find => /(_ lt) /eqnP.
+move: g2 sg2 sym2 e2 => g2 sg2 sym2 e2; clear m.
+set dz := flatten (ints d); have sdz : size dz = size hs.
+  by rewrite (size_flat (shape_all hd)) (proj1 hd) muln1.
+set dg := sparse_rows _ _ (ex d); set all_d := map _ (iota 0 _).
+have sa : size all_d = k by rewrite size_map size_iota.
+have uq : uniq hs := subseq_uniq sub (iota_uniq 0 k).
+pose D (a : nat) : R := zr (nth Z0 dz a) * p2 (ex d).
+have [sdg symd ed] : [/\ shape (size hs) (size hs) dg, (mx (size hs) (size hs) dg)^T = mx (size hs) (size hs) dg
+    & qf (mx (size hs) (size hs) dg) y = \sum_(a < size hs) D a * Y a ^+ 2].
+  pose rows : seq (seq (nat * Z)) := map (fun e => [:: e]) (indexed dz).
+  have si : size (indexed dz) = size hs by rewrite size_zip size_iota minnn.
+  have sz : size rows = size hs by rewrite size_map.
+  have [sM eM] := sparse_rowsE (size hs) (ex d) sz; rewrite -[sparse_rows _ _ _]/dg in sM eM; split=> //.
+    apply/matrixP => i j; rewrite !mxE /entry_ /=; congr (zr _ * _).
+    rewrite !(nth_map [::]) ?sz // !nth_mkseq // !(nth_map (0%N, Z0)) ?si // !nth_indexed ?sdz //= !Z.add_0_r.
+    by rewrite !eqnE [(j : nat) == i]eq_sym; case: eqP => [->|_]; reflexivity.
+  rewrite /qf dot_col; apply: eq_bigr => i _; rewrite eM mxE /rows (nth_map (0%N, Z0)) ?si // nth_indexed ?sdz //.
+  by rewrite worth1 /= number_col // /D; ring.
+have dE i : (i < k)%N -> dv (nth dzero all_d i) = D (find (eqn i) hs).
+  by move=> ik; rewrite (nth_map 0%N) ?size_iota // nth_iota // dvE.
+have find_hs i : find (eqn i) hs = seq.index i hs by apply: eq_find => j; rewrite /= eqnE eq_sym.
+have sumD : \sum_(a < size hs) D a * Y a ^+ 2 = \sum_(i < k) dv (nth dzero all_d i) * number z i ^+ 2.
+  pose T_ (i : nat) : R := dv (nth dzero all_d i) * number z i ^+ 2; transitivity (\sum_(a < size hs) T_ (nth k hs a)).
+    apply: eq_bigr => a _; have ak : (nth k hs a < k)%N.
+      have : nth k hs a \in iota 0 k by apply: (mem_subseq sub); exact: mem_nth.
+      by rewrite mem_iota add0n.
+    by rewrite /T_ dE // find_hs index_uniq.
+  rewrite (sum_heads T_ sub); apply: eq_bigr => i _; case: ifP => // no; rewrite /T_ dE // find_hs.
+  by rewrite memNindex ?no // /D nth_default ?sdz // zr0 !mul0r.
+have sumY : sq y = \sum_(i < k) if (i : nat) \in hs then number z i ^+ 2 else 0.
+  by rewrite -(sum_heads (fun i => number z i ^+ 2) sub) sq_col; apply: eq_bigr => a _; rewrite mxE.
+have [h3 e3] := gsubE sg2 sdg; set g3 := gsub g2 dg in h3 e3 *.
+have sym3 : (mx (size hs) (size hs) g3)^T = mx (size hs) (size hs) g3 by rewrite e3 linearB /= sym2 symd.
+case el: (side_part _ _ _ _ _ _ _ _ _ _) => [[c g4]|] //; case er: (side_part _ _ _ _ _ _ _ _ _ _) => [[c' g5]|] // [<-].
+have fl : (0 + width_ l <= k)%N by rewrite add0n leq_addr.
+have [h4 sym4 q4] := side_partE ul fl z_left sa h3 sym3 el.
+have [h5 sym5 q5] := side_partE vr (leqnn _) z_right sa h4 sym4 er.
+have wl := widestE hs 0 ul; have wr := widestE hs (width_ l) vr.
+have top5 := topE (fL (in_form p)) (fshift (in_form p)) y h5 sym5.
+have q3 : qf (mx (size hs) (size hs) g3) y = qf (mx k k g1) z - \sum_(i < k) dv (nth dzero all_d i) * number z i ^+ 2.
+  by rewrite e3 qfB e2 ed sumD.
+have split_ (F : nat -> R) : \sum_(i < k) F i = \sum_(i < width_ l) F i + \sum_(i < width_ r) F (width_ l + i)%N.
+  exact: big_split_ord.
+rewrite (split_ (fun i => dv (nth dzero all_d i) * number z i ^+ 2)) in q3.
+rewrite (split_ (fun i => if i \in hs then number z i ^+ 2 else 0)) in sumY.
+move: q3 sumY; cbv beta.
+have ->: \sum_(i < width_ l) dv (nth dzero all_d i) * number z i ^+ 2 = \sum_(i < width_ l) dv (nth dzero all_d (0 + i)) * u i 0 ^+ 2.
+  by apply: eq_bigr => i _; rewrite z_left // number_ord.
+have ->: \sum_(i < width_ r) dv (nth dzero all_d (width_ l + i)) * number z (width_ l + i) ^+ 2 = \sum_(i < width_ r) dv (nth dzero all_d (width_ l + i)) * v i 0 ^+ 2.
+  by apply: eq_bigr => i _; rewrite z_right // number_ord.
+have -> : \sum_(i < width_ l) (if (i : nat) \in hs then number z i ^+ 2 else 0) = \sum_(i < width_ l) (if (0 + i)%N \in hs then u i 0 ^+ 2 else 0).
+  by apply: eq_bigr => i _; rewrite z_left // number_ord.
+have -> : \sum_(i < width_ r) (if (width_ l + i)%N \in hs then number z (width_ l + i) ^+ 2 else 0) = \sum_(i < width_ r) (if (width_ l + i)%N \in hs then v i 0 ^+ 2 else 0).
+  by apply: eq_bigr => i _; rewrite z_right // number_ord.
+rewrite dv_half !dvD dvM dvD dv_max dv_zero; move=> q3 sumY.
+rewrite -/y in q4 q5 top5; set T := dv (top _ _ _ _ _) in top5 *.
+have tY : qf (mx (size hs) (size hs) g5) y <= Num.max T 0 * (dv (widest_of l 0 hs) + dv (widest_of r (width_ l) hs)).
+  apply: le_trans top5 _; apply: (@le_trans _ _ (Num.max T 0 * sq y)).
+    by rewrite ler_wpM2r ?sq_ge0 // le_max lexx.
+  rewrite ler_wpM2l ?le_max ?lexx ?orbT // sumY; exact: lerD wl wr.
+move: le1 q3 q4 q5 tY; set A1 := qf (mx k k g) z; set A2 := qf (mx k k g1) z.
+move: (qf _ y) (qf _ y) (qf _ y) => B3 B4 B5; move: (\sum_(i < width_ l) _) (\sum_(i < width_ r) _) (Num.max T 0 * _) => S1 S2 M; lra.
+Qed.
+
+Lemma ballsE (g f : grid) hh t p : shape k k g -> (mx k k g)^T = mx k k g -> shape hh k f -> on_cone hh f z ->
+  balls mul l r g f t = Some p -> qf (mx k k g) z <= 2 * dv p.
+Proof.
+move=> sg sym hf of_; apply: (worstE (P := in_piece) (le_ := fun x => qf (mx k k g) z <= 2 * x)) => [a b ab h|x s y y'|x q b|].
+- by apply: le_trans h _; rewrite ler_pM2l.
+- exact: partedE.
+- exact: ball_leafE sg sym hf of_.
+split=> //=; split=> [|i ik]; first by rewrite size_map size_iota.
+by rewrite (nth_map 0%N) ?size_iota // nth_iota // add0n mul1r.
+Qed.
+End Balls.
+
+Lemma hatE m n w : shape m n w -> let W := mx m n w in
+  shape (m + n) (m + n) (hat m n w) /\ mx (m + n) (m + n) (hat m n w) = block_mx 0 W W^T 0.
+Proof.
+move=> hw W; have [ht et] := transposeE hw; have [h1 e1] := blankE m m.
+have [h2 e2] := blankE n n; have [h3 e3] := besideE h1 hw; have [h4 e4] := besideE ht h2.
+by have [h5 e5] := aboveE h3 h4; split=> //; rewrite e5 e3 e4 e1 e2 et.
+Qed.
+
+(* a side as a ball, and back *)
+Definition back k p s boxed : 'M[R]_(k, width_ (ball_of k p s boxed)) :=
+  if boxed as b return 'M_(k, width_ (ball_of k p s b)) then mx k k.+1 (box_map s k) else 1%:M.
+
+Lemma box_mapE s k (x : 'cV[R]_k) : let y : 'cV[R]_k.+1 := \col_i (if i : nat is j.+1
+    then match s with Free => number x j | NonNegative => 2 * number x j - 1 | NonPositive => 2 * number x j + 1 end
+    else 1) in shape k k.+1 (box_map s k) /\ mx k k.+1 (box_map s k) *m y = x.
+Proof.
+move=> y; have sz : size (map (fun i => if s is Free then [:: (i.+1, Zpos 2)] else [:: (0%N, unit_of s); (i.+1, Zpos xH)]) (iota 0 k)) = k.
+  by rewrite size_map size_iota.
+have [h e] := sparse_rowsE k.+1 (Zneg xH) sz; split=> //; apply/matrixP => i j; rewrite ord1 e (nth_map 0%N) ?size_iota // nth_iota //.
+have y0 : number y 0 = 1 by rewrite (number_ord y ord0) mxE.
+have yi : number y i.+1 = match s with Free => x i 0 | NonNegative => 2 * x i 0 - 1 | NonPositive => 2 * x i 0 + 1 end.
+  have hi : (i.+1 < k.+1)%N by rewrite ltnS.
+  by rewrite (number_ord y (Ordinal hi)) mxE /= number_ord.
+have half_ : p2 (Zneg xH) = 1 / 2 by rewrite /p2 exprN1 mul1r.
+have two : zr 2 = 2 by []. have one_ : zr 1 = 1 by []. have minus : zr (Zneg xH) = -1 by [].
+rewrite half_ /worth; move: (number y) y0 yi => Y y0 yi; clear e h sz y; rewrite add0n.
+case: s yi => yi.
+- by rewrite big_seq1 /= yi two; field.
+- by rewrite big_cons big_seq1 /= y0 yi one_; field.
+by rewrite big_cons big_seq1 /= y0 yi one_ minus; field.
+Qed.
+
+Lemma side_ok k p s boxed (u y : 'cV[R]_k) (b := ball_of k p s boxed) : norm_ok p k -> meets s u ->
+  norm (normv p) u <= 1 -> (boxed -> p = LInf) -> exists x : 'cV[R]_(width_ b),
+  [/\ ball_ok x, boxed -> number x 0 = 1 & dot u y <= dot (back k p s boxed *m x) y].
+Proof.
+move=> hp mu u1 hb; have sg g : normv p = Groups g -> size g = k.
+  by case: p hp {u1 hb b} => //= g' /andP[/eqnP e _] [<-].
+have [x [mx_ x1 cx le_]] := a_corner y (norm_okE hp) sg mu u1.
+rewrite /b /back; case: boxed hb {b} => [/(_ isT) ep|_]; last first.
+  exists x; rewrite mul1mx; split=> //; split=> //= => [|g eg].
+    by move=> /andP[]; case: (p) cx => // cx _; case: (s) cx => // cx _ i; exact: cx.
+  by move: cx; rewrite eg.
+subst p; have [_ e] := box_mapE s x; set z := \col_i _ in e; exists z; split.
+- have z1 i : z i 0 = 1 \/ z i 0 = -1.
+    rewrite mxE; case: i => -[|j] hj /=; first by left.
+    have hj' : (j < k)%N by rewrite -ltnS.
+    rewrite (number_ord x (Ordinal hj')); have := cx (Ordinal hj'); rewrite /top_of /bottom_of.
+    by case: (s) => -[] ->; [left|right|left|right|left|right]; ring.
+  split=> //=; apply: Norms.linf_lub => // i; by case: (z1 i) => ->; rewrite ?normrN normr1.
+- by rewrite (number_ord z ord0) mxE.
+by rewrite e.
+Qed.
+
+Lemma signed_facts b (x : 'cV[R]_(width_ b)) k (z : 'cV[R]_k) first : meets (sign_in b) x ->
+  (forall i, (i < width_ b)%N -> number z (first + i) = number x i) ->
+  forall r, r \in signed_at b first -> 0 <= worth z r.
+Proof.
+rewrite /signed_at => mx_ zx r; case es: (sign_in b) mx_ => // mx_ /mapP[i]; rewrite mem_iota add0n => /andP[_ hi] ->.
+  by rewrite worth1 /= zx // (number_ord x (Ordinal hi)) mul1r; exact: mx_.
+by rewrite worth1 /= zx // (number_ord x (Ordinal hi)) mulN1r oppr_ge0; exact: mx_.
+Qed.
+
+Lemma boxed_facts (boxed : bool) b (x : 'cV[R]_(width_ b)) k (z : 'cV[R]_k) first : ball_ok x -> (boxed -> number x 0 = 1) ->
+  (boxed -> at_corner b) -> (forall i, (i < width_ b)%N -> number z (first + i) = number x i) ->
+  forall r, r \in boxed_at boxed b first -> 0 <= worth z r.
+Proof.
+rewrite /boxed_at; case: boxed => // -[_ _ _ cx _] /(_ isT) x0 /(_ isT)/cx {}cx zx r /flattenP[rs /mapP[i]].
+rewrite mem_iota add0n => /andP[_ hi] ->.
+have hi' : (i.+1 < width_ b)%N by case: (width_ b) hi.
+have z0 : number z first = 1 by rewrite -(addn0 first) zx // (leq_trans _ hi').
+have zi : number z (first + i.+1) = 1 \/ number z (first + i.+1) = -1.
+  by rewrite zx // (number_ord x (Ordinal hi')); exact: cx.
+rewrite !inE /worth => /orP[] /eqP ->; rewrite big_cons big_seq1 /= z0 mul1r.
+  by rewrite mul1r; case: zi => ->; rewrite ?subrr ?addr_ge0.
+by rewrite mulN1r; case: zi => ->; rewrite ?subrr // opprK addr_ge0.
+Qed.
+
+Lemma conicE m n p p' s s' boxes w t c (u : 'cV[R]_m) (v : 'cV[R]_n) : norm_ok p m -> norm_ok p' n -> shape m n w ->
+  conic mul m n p p' s s' boxes w t = Some c -> meets s u -> meets s' v -> norm (normv p) u <= 1 ->
+  norm (normv p') v <= 1 -> dot u (mx m n w *m v) <= dv c.
+Proof.
+move=> hp hp' hw; rewrite /conic; case: boxes => bl br /=; set l := ball_of m p s bl; set r := ball_of n p' s' br.
+case: ifP => // /andP[cl cr] e mu mv u1 v1; set W := mx m n w.
+have {}cl : bl -> p = LInf by move=> b; move: cl; rewrite b /=; case: (p).
+have {}cr : br -> p' = LInf by move=> b; move: cr; rewrite b /=; case: (p').
+have [x [ox x0 le1]] := side_ok (W *m v) hp mu u1 cl; rewrite -/l in x ox x0 le1.
+have [x' [ox' x0' le2]] := side_ok (W^T *m (back m p s bl *m x)) hp' mv v1 cr; rewrite -/r in x' ox' x0' le2.
+apply: le_trans le1 _; have -> : dot (back m p s bl *m x) (W *m v) = dot v (W^T *m (back m p s bl *m x)).
+  by rewrite [RHS]dotC [RHS]dot_mull trmxK.
+apply: le_trans le2 _.
+set w1 := (if bl then _ else w) in e; set w2 := (if br then _ else w1) in e.
+have [h1 e1] : shape (width_ l) n w1 /\ mx (width_ l) n w1 = (back m p s bl)^T *m W.
+  rewrite /w1 /l /back; case: (bl); last by rewrite trmx1 mul1mx.
+  have [hb _] := box_mapE s (0 : 'cV[R]_m); have [ht et] := transposeE hb; have [hw' ew] := transposeE hw.
+  by have [h3 e3] := productE ht hw'; split=> //; rewrite e3 et ew trmxK.
+have [h2 e2] : shape (width_ l) (width_ r) w2 /\ mx (width_ l) (width_ r) w2 = (back m p s bl)^T *m W *m back n p' s' br.
+  rewrite -e1 /w2 /r /back; case: (br); last by rewrite mulmx1.
+  have [hb _] := box_mapE s' (0 : 'cV[R]_n); have [ht et] := transposeE hb.
+  by have [h3 e3] := productE h1 ht; split=> //; rewrite e3 et trmxK.
+have -> : dot (back n p' s' br *m x') (W^T *m (back m p s bl *m x)) = dot x (mx (width_ l) (width_ r) w2 *m x').
+  by rewrite e2 [LHS]dotC [LHS]dot_mull trmxK [LHS]dot_mull !mulmxA.
+move: e2 => _; have [hh eh] := hatE h2.
+set rows := _ ++ _ in e; have [hf ef] := sparse_rowsE (total l r) Z0 (erefl (size rows)).
+have sym : (mx (width_ l + width_ r) (width_ l + width_ r) (hat (width_ l) (width_ r) w2))^T
+    = mx (width_ l + width_ r) (width_ l + width_ r) (hat (width_ l) (width_ r) w2).
+  by rewrite eh tr_block_mx trmxK !trmx0.
+have on : on_cone (size rows) (sparse_rows (total l r) rows Z0) (col_mx x x').
+  move=> i; rewrite ef mulr1; have: nth [::] rows i \in rows by rewrite mem_nth.
+  have cl_ : bl -> at_corner l by move=> b; rewrite /l b.
+  have cr_ : br -> at_corner r by move=> b; rewrite /r b.
+  have mx_ : meets (sign_in l) x by case: ox. have mx'_ : meets (sign_in r) x' by case: ox'.
+  rewrite /rows !mem_cat => /orP[|/orP[|/orP[]]].
+  - by apply: (signed_facts mx_) => j; exact: z_left.
+  - by apply: (signed_facts mx'_) => j; exact: z_right.
+  - by apply: (boxed_facts ox x0 cl_) => j; exact: z_left.
+  by apply: (boxed_facts ox' x0' cr_) => j; exact: z_right.
+have := ballsE ox ox' hh sym hf on e; rewrite eh qf_hat; by rewrite ler_pM2l.
+Qed.
+
+Transparent sqrt_up root_up root_down inverse_up.
 
 (* simplicial cones *)
 Opaque root_up.
@@ -4624,43 +5274,6 @@ rewrite /cost /column_cost /row_cost /design_cost !big1 ?if_same ?addr0 // => i 
 by rewrite big1 // => l _; rewrite x0_ expr0n mul0r if_same.
 Qed.
 
-Lemma signed_rowsE : exists h, shape h (dm d + dn d) (signed_rows d) /\
-  forall (u : 'cV_(dm d)) (v : 'cV_(dn d)), meets (left q) u -> meets (right q) v ->
-  on_cone h (signed_rows d) (col_mx u v).
-Proof.
-set m := dm d; set n := dn d; rewrite /signed_rows -/m -/n.
-have none k : shape 0 k (Grid [::] Z0) by [].
-have unit s : s <> Free -> forall k (x : 'cV[R]_k), meets s x -> forall i, 0 <= dv (unit_of s) * x i 0.
-  case: s => // _ k x hx i; rewrite /unit_of ?minus_oneE; have := hx i 0.
-    by rewrite /dv /zr /p2 /= !mul1r.
-  by rewrite mulN1r oppr_ge0.
-have [hl [sl ol]] : exists h, let f := match dleft d with Free => Grid [::] Z0
-    | _ => beside (scalar m (unit_of (dleft d))) (blank m n) end in shape h (m + n) f /\
-    forall (u : 'cV_m) (v : 'cV_n), meets (left q) u -> on_cone h f (col_mx u v).
-  have [h1 e1] := scalarE m (unit_of (dleft d)); have [h2 e2] := blankE m n.
-  have [h3 e3] := besideE h1 h2; have := unit (dleft d); rewrite -[left q]/(dleft d).
-  case: (dleft d) e1 h3 e3 => e1 h3 e3 hu; [exists 0%N; split=> // u v _ [] //|exists m|exists m];
-    split=> // u v hx i; by rewrite e3 e1 e2 mul_row_col mul0mx addr0 mul_scalar_mx mxE hu.
-have [hr [sr or_]] : exists h, let f := match dright d with Free => Grid [::] Z0
-    | _ => beside (blank n m) (scalar n (unit_of (dright d))) end in shape h (m + n) f /\
-    forall (u : 'cV_m) (v : 'cV_n), meets (right q) v -> on_cone h f (col_mx u v).
-  have [h1 e1] := scalarE n (unit_of (dright d)); have [h2 e2] := blankE n m.
-  have [h3 e3] := besideE h2 h1; have := unit (dright d); rewrite -[right q]/(dright d).
-  case: (dright d) e1 h3 e3 => e1 h3 e3 hu; [exists 0%N; split=> // u v _ [] //|exists n|exists n];
-    split=> // u v hx i; by rewrite e3 e1 e2 mul_row_col mul0mx add0r mul_scalar_mx mxE hu.
-have [s _] := aboveE sl sr; exists (hl + hr)%N; split; first exact: s.
-by move=> u v hu hv; apply: on_above sl sr (ol u v hu) (or_ u v hv).
-Qed.
-
-Lemma hatE w : shape (dm d) (dn d) w -> let W := mx (dm d) (dn d) w in
-  let k := (dm d + dn d)%N in shape k k (hat (dm d) (dn d) w) /\
-  mx k k (hat (dm d) (dn d) w) = block_mx 0 W W^T 0.
-Proof.
-move=> hw W k; have [ht et] := transposeE hw; have [h1 e1] := blankE (dm d) (dm d).
-have [h2 e2] := blankE (dn d) (dn d); have [h3 e3] := besideE h1 hw; have [h4 e4] := besideE ht h2.
-by have [h5 e5] := aboveE h3 h4; split=> //; rewrite e5 e3 e4 e1 e2 et.
-Qed.
-
 (* the lines *)
 Lemma largest_rowE level p s k l w : norm_ok p l -> shape k l w ->
   exists2 d, 0 <= d /\ d ^+ 2 = dv (largest_row level p s w) & row_le (normv p) s (mx k l w) d.
@@ -4767,7 +5380,7 @@ Lemma plain_squareE w h t : norm_ok (dleft_norm d) (dm d) -> shape (dm d) (dn d)
   plain_le (q := q) (mx (dm d) (dn d) w) (dv t).
 Proof.
 move=> hp hw; have hp' := proj2 norms_okE; have ones k i : mx k 1 (unit_column k) i 0 = 1 by have [_ ->] := unit_columnE k; rewrite mxE.
-set W := mx (dm d) (dn d) w; case: h => [?|c sc nn mm l sh|tr|level|c trees||t0|each|each|??????|???|c level|?] //=; last first.
+set W := mx (dm d) (dn d) w; case: h => [?|c sc nn mm l sh|bx tr|level|c trees||t0|each|each|??????|???|c level|?] //=; last first.
 - have corner_ x y : x ^+ 2 = dv y -> 0 <= x -> (forall (u : 'cV_(dm d)) (v : 'cV_(dn d)), meets (left q) u -> meets (right q) v ->
       dot u (W *m v) <= x * (norm (left_norm q) u * norm (right_norm q) v)) -> Some y = Some t -> plain_le (q := q) W (dv t).
     by move=> e x0 h [<-] u v hu hv w0; rewrite -e -exprMn ler_sqr ?nnegrE ?(le_trans w0) // h.
@@ -4801,16 +5414,9 @@ set W := mx (dm d) (dn d) w; case: h => [?|c sc nn mm l sh|tr|level|c trees||t0|
     by have [x <- hx] := linesE level (dright d) (dleft d) hp ht; apply: polar_le_columns; rewrite // /W -et.
   move: rows_ columns_; rewrite /q /=.
   by case: (dleft_norm d) => [|||?|?|?|?]; case: (dright_norm d) => [|||?|?|?|?] //= r_ c_; by [exact: r_|exact: c_].
-- case e: (conic _ _ _ _ _) => [p|] // [<-]; rewrite !dvM; have [cl hl] := one_cost hp; have [cr hr] := one_cost hp'.
-  apply: polar_le_l2 => //; [exact: norm_okE|by rewrite -expr2 sqr_ge0|].
-  have [h [hf of_]] := signed_rowsE; have [sh eh] := hatE hw.
-  have sym : (block_mx 0 W W^T 0)^T = block_mx 0 W W^T 0 :> 'M[R]_(_ + _).
-    by rewrite tr_block_mx trmxK !trmx0.
-  apply: (square_le_hat (cone := on_cone h (signed_rows d))) => [||z hz].
-  + by rewrite dv_max dv_zero le_max lexx orbT.
-  + exact: of_.
-  + rewrite -eh in sym; have := conicE sh sym hf e hz; rewrite eh => /le_trans; apply.
-    by rewrite dv_max ler_wpM2r ?sq_ge0 // le_max lexx.
+- case e: (conic _ _ _ _ _ _ _ _ _ _) => [p|] // [<-]; rewrite dvM.
+  apply: (plain_le_unit (q := q) normR (norm_okE hp)) => [|u v hu hv u1 v1]; first by rewrite dv_max dv_zero le_max lexx orbT.
+  apply: le_trans (conicE hp hp' hw e hu hv u1 v1) _; by rewrite dv_max le_max lexx.
 - set y := fst (if sc is Some s then s else (unit_column (dm d), unit_column (dn d))).
   set z := snd (if sc is Some s then s else (unit_column (dm d), unit_column (dn d))).
   have -> : (if sc is Some s then s else (unit_column (dm d), unit_column (dn d))) = (y, z) by case: (sc) @y @z => [[]|].

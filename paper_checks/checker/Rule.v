@@ -4,7 +4,7 @@
 From mathcomp Require Import all_ssreflect ssralg ssrnum zmodp matrix.
 From mathcomp Require Import lra ring.
 From Formal Require Import Base KyFan.
-From Formal Require Network.
+From Formal Require Network Norms Entries.
 From Checker Require Import Statement.
 
 Set Implicit Arguments.
@@ -138,6 +138,25 @@ case: p => [|||w|a|g|g]; rewrite /norm; try (by apply: eq_bigr => i _; rewrite e
 - by apply: eq_bigr => c _; congr Num.sqrt; apply: eq_bigr => i _; rewrite e2.
 Qed.
 
+Lemma normZ p k c (u : 'cV[R]_k) : 0 <= c -> norm p (c *: u) = c * norm p u.
+Proof.
+move=> c0; have e i : `|(c *: u) i 0| = c * `|u i 0| by rewrite mxE normrM ger0_norm.
+have sqs P : Num.sqrt (\sum_(j | P j) (c *: u) j 0 ^+ 2) = c * Num.sqrt (\sum_(j | P j) u j 0 ^+ 2).
+  rewrite -{2}(ger0_norm c0) -sqrtr_sqr -sqrtrM ?sqr_ge0 // mulr_sumr; congr Num.sqrt.
+  by apply: eq_bigr => i _; rewrite mxE exprMn.
+have maxes (x y : 'I_k -> R) : (forall i, y i = c * x i) -> \big[Num.max/0]_i y i = c * \big[Num.max/0]_i x i.
+  by move=> h; elim/big_rec2: _ => [|i a b _ ->]; rewrite ?mulr0 // h maxr_pMr.
+case: p => [|||w|a|g|g]; rewrite /norm.
+- by rewrite mulr_sumr; apply: eq_bigr => i _.
+- exact: sqs.
+- exact: maxes.
+- rewrite -{2}(ger0_norm c0) -sqrtr_sqr -sqrtrM ?sqr_ge0 // mulr_sumr; congr Num.sqrt.
+  by apply: eq_bigr => i _; rewrite mxE exprMn mulrCA.
+- by rewrite sqs mulrDr mulrCA [in RHS]mulrCA [c * \sum_i _]mulr_sumr; congr (_ * _ + _); apply: eq_bigr.
+- by rewrite mulr_sumr; apply: eq_bigr => i _.
+exact: maxes.
+Qed.
+
 Lemma normN p k (x : 'cV[R]_k) : norm p (- x) = norm p x.
 Proof. by apply: norm_sizes => i; rewrite mxE normrN. Qed.
 
@@ -211,6 +230,78 @@ apply: (@le_trans _ _ (y e * Num.sqrt (\sum_(i < k | nth 0%N g i == e) u i 0 ^+ 
   by rewrite group_sqr mulr_sumr; apply: ler_sum => i /eqP <-; rewrite ler_wpM2r ?sqr_ge0.
 rewrite ler_wpM2l // ler_sqr ?nnegrE ?sqrtr_ge0 //; last exact: bigmax_ge_id.
 exact: (le_bigmax _ (fun e : 'I_k => Num.sqrt (\sum_(i < k | nth 0%N g i == e) u i 0 ^+ 2))).
+Qed.
+
+(* of a side: linear in u, it is largest at a corner of a cube, or in one group *)
+Definition top_of (s : sign) : R := if s is NonPositive then 0 else 1.
+Definition bottom_of (s : sign) : R := if s is NonNegative then 0 else -1.
+Definition is_corner (p : norm_form R) (s : sign) k (u : 'cV[R]_k) : Prop :=
+  match p with
+  | LInf => forall i, u i 0 = top_of s \/ u i 0 = bottom_of s
+  | Groups g => u = 0 \/ exists2 c, c \in g & forall i : 'I_k, nth 0%N g i != c -> u i 0 = 0
+  | _ => True
+  end.
+
+Lemma meetsZ s k (u : 'cV[R]_k) c : 0 <= c -> meets s u -> meets s (c *: u).
+Proof.
+by move=> c0; case: s => //= h i j; rewrite mxE; [rewrite mulr_ge0|rewrite mulr_ge0_le0].
+Qed.
+
+Lemma a_corner p s k (u y : 'cV[R]_k) : normed p k -> (forall g, p = Groups g -> size g = k) ->
+  meets s u -> norm p u <= 1 ->
+  exists x : 'cV_k, [/\ meets s x, norm p x <= 1, is_corner p s x & dot u y <= dot x y].
+Proof.
+move=> hp sg mu u1; case: p hp sg u1 => [|||w|a|g|g] hp sg u1; try by exists u.
+  pose x : 'cV[R]_k := \col_i if 0 <= y i 0 then top_of s else bottom_of s; exists x; split.
+  - by rewrite /x /top_of /bottom_of; case: (s) => //= i j; rewrite mxE; case: ifP => _; rewrite ?ler01 ?oppr_le0 ?ler01.
+  - apply: Norms.linf_lub => // i; rewrite mxE /top_of /bottom_of.
+    by case: ifP => _; case: (s); rewrite ?normr0 ?normrN ?normr1 ?lexx.
+  - by move=> i; rewrite mxE; case: ifP => _; [left|right].
+  rewrite !dot_col; apply: ler_sum => i _; rewrite mxE.
+  have /ler_normlP[lo hi] : `|u i 0| <= 1 by apply: le_trans u1; exact: Norms.le_linf.
+  have [b t] : bottom_of s <= u i 0 /\ u i 0 <= top_of s.
+    by rewrite /bottom_of /top_of; case: (s) mu => /= h; have := h; rewrite ?h //; split; lra.
+  by case: (leP 0 (y i 0)) => y0; [rewrite ler_wpM2r|rewrite ler_wnM2r // ltW].
+have {}sg : size g = k := sg g erefl.
+set T := dot u y; have [T0|T0] := leP T 0.
+  exists 0; split; rewrite ?dot0l //; try by left.
+    by case: (s) => //= i j; rewrite mxE.
+  by rewrite -[0](scale0r u) normZ // mul0r ler01.
+pose on (c : nat) : 'cV[R]_k := \col_i if nth 0%N g i == c then u i 0 else 0.
+pose a (c : nat) : R := Num.sqrt (\sum_(i < k | nth 0%N g i == c) u i 0 ^+ 2).
+have a0 (c : nat) : 0 <= a c := sqrtr_ge0 _.
+have sumT : T = \sum_(c < k) dot (on c) y.
+  rewrite /T dot_col (by_group (fun i => u i 0 * y i 0) hp); apply: eq_bigr => c _.
+  by rewrite dot_col big_mkcond; apply: eq_bigr => i _; rewrite mxE; case: ifP => _; rewrite ?mul0r.
+have sum_a : \sum_(c < k) a c <= 1 by [].
+have zero_on (c : nat) : a c = 0 -> on c = 0.
+  move=> /eqP; rewrite sqrtr_eq0 => h; apply/matrixP => i j; rewrite !mxE; case: ifP => // hi.
+  apply/eqP; rewrite -sqrf_eq0; apply/eqP/le_anti; rewrite sqr_ge0 andbT; apply: le_trans h.
+  by rewrite (bigD1 i) //= lerDl sumr_ge0 // => ? _; exact: sqr_ge0.
+case: (pickP (fun c : 'I_k => (0 < a c) && (T * a c <= dot (on c) y))) => [c /andP[ac tc]|no]; last first.
+  have pos (c : 'I_k) : 0 <= T * a c - dot (on c) y.
+    have := no c; rewrite lt_def a0 andbT; case: eqP => [z _|_ /= /negbT]; first by rewrite zero_on // z mulr0 dot0l subr0.
+    by rewrite -ltNge subr_ge0 => /ltW.
+  have all0 (c : 'I_k) : T * a c - dot (on c) y = 0.
+    have le0 : \sum_(c < k) (T * a c - dot (on c) y) <= 0.
+      by rewrite sumrB -mulr_sumr -sumT subr_le0 ger_pMr.
+    apply/le_anti; rewrite pos andbT; apply: le_trans le0; rewrite (bigD1 c) //= lerDl sumr_ge0 // => ? _; exact: pos.
+  have az (c : 'I_k) : a c = 0.
+    apply/eqP; have := no c; rewrite lt_def a0 andbT; case: eqP => //= _ /negbT; rewrite -ltNge.
+    by have := all0 c => /eqP; rewrite subr_eq0 => /eqP ->; rewrite ltxx.
+  by move: T0; rewrite sumT big1 ?ltxx // => c _; rewrite zero_on ?dot0l.
+exists ((a c)^-1 *: on c); have i0 : 0 <= (a c)^-1 by rewrite invr_ge0.
+split.
+- apply: meetsZ => //; move: mu; case: (s) => //= h i j; rewrite mxE; case: ifP => // _; exact: h.
+- rewrite normZ // ler_pdivrMl // mulr1 /norm (bigD1 c) //= [X in _ + X]big1 => [|e ec]; last first.
+    rewrite big1 ?sqrtr0 // => i /eqP ei; rewrite mxE ei; case: eqP => [h|_]; last by rewrite expr0n.
+    by case/eqP: ec; apply: val_inj.
+  by rewrite addr0 le_eqVlt; apply/orP; left; apply/eqP; congr Num.sqrt; apply: eq_bigr => i hi; rewrite mxE hi.
+- right; exists (nat_of_ord c).
+    case: (pickP (fun i : 'I_k => nth 0%N g i == c)) => [i /eqP <-|none]; first by rewrite mem_nth ?sg.
+    by move: ac; rewrite /a big_pred0 ?sqrtr0 ?ltxx.
+  by move=> i ic; rewrite !mxE (negPf ic) mulr0.
+by rewrite dotZl mulrC ler_pdivlMr.
 Qed.
 
 Definition all_ge0 (x : seq R) : Prop := forall k, 0 <= nth 0 x k.
@@ -720,15 +811,6 @@ rewrite -ler_sqr ?nnegrE // in ab; last by rewrite !mulr_ge0.
 by apply: le_trans ab _; rewrite le_eqVlt; apply/orP; left; apply/eqP; ring.
 Qed.
 
-Lemma square_le_hat (W : 'M[R]_(m, n)) (cone : 'cV[R]_(m + n) -> Prop) t : 0 <= t ->
-  (forall (u : 'cV_m) (v : 'cV_n), meets (left q) u -> meets (right q) v -> cone (col_mx u v)) ->
-  (forall z, cone z -> qf (block_mx 0 W W^T 0) z <= t * sq z) -> square_le W (t * t).
-Proof.
-move=> t0 hc h u v hu hv w0; apply: hat_le => // a b a0 b0; apply: h; apply: hc.
-  by move: hu; case: (left q) => //= hx i j; rewrite mxE; [rewrite mulr_ge0|rewrite mulr_ge0_le0].
-by move: hv; case: (right q) => //= hx i j; rewrite mxE; [rewrite mulr_ge0|rewrite mulr_ge0_le0].
-Qed.
-
 (* c/2 (z - y)^2 + x z >= x y - x^2 / (2 c) *)
 Lemma entry (c z y x : R) : 0 < c \/ c = 0 /\ x = 0 ->
   x * y - x ^+ 2 / c / 2 <= c / 2 * (z - y) ^+ 2 + x * z.
@@ -801,6 +883,30 @@ have one k (x : 'cV[R]_k) : sq x = \sum_i 1 * x i 0 ^+ 2 by rewrite sq_col; appl
 by apply: ler_pM; rewrite ?sq_ge0 // one; apply: costs_le.
 Qed.
 
+Lemma plain_le_unit (W : 'M[R]_(m, n)) x : normed (left_norm q) m -> 0 <= x ->
+  (forall (u : 'cV_m) (v : 'cV_n), meets (left q) u -> meets (right q) v ->
+    norm (left_norm q) u <= 1 -> norm (right_norm q) v <= 1 -> dot u (W *m v) <= x) ->
+  plain_le W (x * x).
+Proof.
+move=> normL' x0 h u v hu hv w0; set a := norm _ u; set b := norm _ v.
+have a0 : 0 <= a := norm_ge0 u normL'; have b0 : 0 <= b := norm_ge0 v normR.
+suff le_ : dot u (W *m v) <= x * (a * b) by rewrite -expr2 -exprMn ler_sqr ?nnegrE ?(le_trans w0 le_).
+have near e : 0 < e -> dot u (W *m v) <= x * ((a + e) * (b + e)).
+  move=> e0; have [ae be] : 0 < a + e /\ 0 < b + e by split; lra.
+  have i0 (y : R) : 0 < y -> 0 <= y^-1 by move=> y0; rewrite invr_ge0 ltW.
+  have := h ((a + e)^-1 *: u) ((b + e)^-1 *: v) (meetsZ (i0 _ ae) hu) (meetsZ (i0 _ be) hv).
+  rewrite !normZ ?i0 // -/a -/b !ler_pdivrMl // !mulr1 !lerDl (ltW e0) => /(_ isT isT).
+  by rewrite -scalemxAr dotZl dotZr ler_pdivrMl // ler_pdivrMl // mulrA [x * _]mulrC; congr (_ <= _); ring.
+rewrite leNgt; apply/negP => gap; set d := dot u (W *m v) - x * (a * b).
+have d0 : 0 < d by rewrite subr_gt0.
+set K := x * (a + b + 1) + 1; have K0 : 0 < K by rewrite ltr_wpDl // mulr_ge0 // !addr_ge0.
+set e := Num.min 1 (d / K); have e0 : 0 < e by rewrite lt_min ltr01 divr_gt0.
+have e1 : e <= 1 by rewrite ge_min lexx.
+have eK : K * e <= d by rewrite mulrC -ler_pdivlMr // ge_min lexx orbT.
+have := near e e0; rewrite leNgt => /negP; apply.
+have ee : e * e <= e by rewrite ger_pMr.
+have xe := ler_wpM2l x0 ee; move: eK d0; rewrite /K /d; lra.
+Qed.
 (* lines: where |u| is an l1 norm, u^T W v <= |u| max W_i v, of the rows that u's signs allow *)
 Definition row_le (p : norm_form R) (s' : sign) k l (W : 'M[R]_(k, l)) (d : R) : Prop :=
   forall i (v : 'cV_l), meets s' v -> (W *m v) i 0 <= d * norm p v.

@@ -275,7 +275,6 @@ WEAKER_CUBES = (  # lines of the checker about the largest entry as a norm
     ("LInf => Z.add acc (met s z)", "LInf => Z.max acc (met s z)"),
     ("| LInf => Z.mul a a\n", "| LInf => a\n"),
     ("more) l shift) dzero) y z)", "more) l shift) dzero) (unit_column m) z)"),
-    ("Some (wide (dmul p p) (unit_column m) (unit_column n))", "Some (dmul p p)"),
     ("|| negb (outside_l2 (dleft_norm d)) then", "then"),
     ("dmul (dmax x dzero) (ball_cost (dright_norm d) (unit_column n))", "dmax x dzero"),
     ("dadd (sqrt_up (dmax x dzero))", "dadd (dmax x dzero)"),
@@ -295,7 +294,7 @@ WEAKER_NORMS = (  # lines of the checker about weights, groups and elastic norms
     ("Groups _ => Z.opp guard", "Groups _ => Z0"),
     ("Z.leb Z0 t && Z.leb rest", "Z.leb rest"),
     ("then square_ t else a", "then t else a"),
-    ("then zip_with dmul d w else d", "then d else d"),
+    ("then zip_with (fun d w => dmul d (inverse_up w)) d w else d", "then d else d"),
     ("foldr dadd dzero (in_groups dmax", "foldr dmax dzero (in_groups dmax"),
     ("if scales is Some _ then entrywise (mul y z) x else x", "x"),
     ("(positive m y && positive n z)", "positive m y"),
@@ -386,6 +385,38 @@ WEAKER_OFFSETS = (  # lines of the checker about designs of offsets
     ("& within_ d s w]", "& true]"),
 )
 
+WEAKER_BALLS = (  # lines of the checker about parts of two balls
+    ("(Z.mul y (Z.mul s t))", "(Z.mul s t)"),
+    ("Z.eqb (Z.mul s s) 1 &", "true &"),
+    ("& Z.eqb (Z.mul t t) 1]", "& true]"),
+    ("Nat.ltb i total && at_corner", "Nat.ltb i total || at_corner"),
+    ("negb (eqn (nth 0 groups (e.1 - first)) c)]", "eqn (nth 0 groups (e.1 - first)) c]"),
+    ("then if all (eqn e) rest then only e", "then if true then only e"),
+    (
+        "Some (Piece (sides_at x) (only c) (not_in x),",
+        "Some (Piece (sides_at x) (only c.+1) (not_in x),",
+    ),
+    ("all (fun e => Z.eqb e.2 Z0 || has (eqn e.1) hs) (copies x)", "true"),
+    ("if eqn h k then g else mul m (mul m g)", "mul m g"),
+    ("[&& shaped k k s, symmetric k s &", "[&& shaped k k s, true &"),
+    ("eqn (nth total hs (at_ + i)) (first + i)", "true"),
+    ("if s' is Free then Z.abs else Z.max Z0", "Z.max Z0"),
+    ("dadd e.1 (Dy (nth Z0 e.2.2 e.2.1) (ex s))", "e.1"),
+    ("(off_diagonal s' s).", "dzero."),
+    ("Some (dmax on (dmul over (inverse_up (dmul far far))))", "Some on"),
+    ("dadd e.1 (nth dzero inside e.2)", "e.1"),
+    ("(block_size s (across id x)).", "dzero."),
+    ("(map (dmax dzero) d), g)", "d, g)"),
+    ("(dadd (dadd c c') (dmul t", "(dadd c (dmul t"),
+    ("(dadd (widest_of l 0 hs) (widest_of r (width_ l) hs))", "(widest_of l 0 hs)"),
+    ("Nat.ltb i (first + width_ b)) hs)", "Nat.ltb i (width_ b)) hs)"),
+    ("if sign_in b is Free then [::] else map", "map"),
+    ("[:: 1%Z; Zneg xH])", "[:: 1%Z; Zneg 2])"),
+    ("[:: (0, unit_of s); (i.+1, 1%Z)]", "[:: (0, 1%Z); (i.+1, 1%Z)]"),
+    ("(cube && if s is Free then true else false)", "cube"),
+    ("(~~ boxes.1 || is_cube p) &&", "true &&"),
+)
+
 CHANGES = [  # a stronger statement, or a weaker check: the file, its text and another
     ("Statement.v", "lower <= objective U V o", "objective U V o <= lower"),
     ("Statement.v", "<= objective U V o + epsilon", "<= objective U V o - epsilon"),
@@ -470,6 +501,7 @@ CHANGES = [  # a stronger statement, or a weaker check: the file, its text and a
             WEAKER_TENSORS,
             WEAKER_CONES,
             WEAKER_OFFSETS,
+            WEAKER_BALLS,
         )
         for old, new in weaker
     ),
@@ -523,13 +555,13 @@ CHANGES = [  # a stronger statement, or a weaker check: the file, its text and a
     ("Checker.v", "(Nat.ltb i c && eqn j (i + c))", "Nat.ltb i c"),
     ("Checker.v", "if s.2 then row s.1 else gscale minus_one (row s.1)", "row s.1"),
     ("Checker.v", "rcons path (s, false))", "rcons path (s, true))"),
-    ("Checker.v", "if s is Line a then shaped 1 k a else false", "true"),
+    ("Checker.v", "if shaped 1 total a then Some", "if true then Some"),
     (
         "Checker.v",
         "worst h'' t' with\n      | Some x, Some y => Some (dmax x y)",
         "worst h'' t' with\n      | Some x, Some y => Some x",
     ),
-    ("Checker.v", "form_top 0 k g", "form_top 1 k g"),
+    ("Checker.v", "with_facts 0 k g", "with_facts 1 k g"),
     ("Checker.v", "is Some p then\n      let p := dmax p dzero in", "is Some p then\n"),
     (
         "Checker.v",

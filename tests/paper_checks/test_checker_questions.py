@@ -361,6 +361,88 @@ def test_corners_of_a_cube_are_covered_and_changes_answered_alike(binary, tmp_pa
     assert (agrees(binary, tmp_path / "x.cert") == REJECTED) == (name != "both")
 
 
+PARTS = ("boxed", "elastic_conic", "equal", "groups", "groups_largest")  # by parts of two balls
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_parts_of_balls_are_covered_and_changes_answered_alike(binary, tmp_path, name):
+    held = Certificate.load(HERE / f"{name}.cert")
+    verify_and_change(binary, tmp_path / "x.cert", held, lies_of_the_parts(held))
+
+
+def lies_of_the_parts(held):
+    """Change which coordinates agree, which group is left, what is a free cube, and multipliers."""
+    polar, w = held.proof["polar"], held.witness
+    for boxed in ([], ["left"], ["right"], ["left", "right"], ["right"] * 2, ["up"], [0], 7):
+        yield replace(held, proof={**held.proof, "polar": {**polar, "boxed": boxed}})
+    for k, node in enumerate(polar["nodes"]):
+        for changed in lies_of_a_part(node):
+            nodes = [*polar["nodes"][:k], changed, *polar["nodes"][k + 1 :]]
+            yield replace(held, proof={**held.proof, "polar": {**polar, "nodes": nodes}})
+    for name in ("S0.left", "S0.right", "D0", "N0", "L0"):
+        for other in w:
+            yield replace(held, witness={**w, name: w[other]})
+
+
+def lies_of_a_part(node):
+    """Change the split of a node."""
+    if "equal" in node:
+        for ends in ([0, 1], [1, 0], [0, 0], [0, 2], [1, 3], [3, 4], [2, 99], [0], [0, "1"], 7):
+            yield {**node, "equal": ends}
+    if "groups" in node:
+        for side in ("left", "right", "up", 0):
+            yield {**node, "groups": side}
+        for each in (node["each"][::-1], node["each"][1:], [*node["each"], 1], [], 7, [99]):
+            yield {**node, "each": each}
+
+
+def with_polar(held, k=0, node=None, **fields):
+    """Change the fields of a polar, or of one of its nodes."""
+    polar = {**held.proof["polar"], **fields}
+    if node is not None:
+        polar["nodes"] = [
+            *polar["nodes"][:k],
+            {**polar["nodes"][k], **node},
+            *polar["nodes"][k + 1 :],
+        ]
+    return replace(held, proof={**held.proof, "polar": polar})
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "why"),
+    [
+        ("equal", {"node": {"equal": [0, 4]}}, "proof"),  # coordinates of two cubes
+        ("equal", {"node": {"equal": [0, 8]}}, "proof.polar.nodes"),
+        ("equal", {"boxed": ["left", "left"]}, "proof.polar.boxed"),
+        ("groups", {"node": {"groups": "right"}}, "proof.polar.nodes"),  # an l2 norm
+        ("groups", {"node": {"each": [1]}}, "proof.polar.nodes"),
+        ("groups", {"boxed": ["left"]}, "proof.polar.boxed"),
+        ("groups_largest", {"boxed": 7}, "proof.polar.boxed"),
+        ("boxed", {"boxed": []}, "proof"),  # its signs are left, and its cuts too long
+        ("elastic_conic", {"boxed": ["up"]}, "proof.polar.boxed"),
+    ],
+)
+def test_what_is_no_part_of_a_ball_is_rejected_by_name(binary, tmp_path, name, change, why):
+    path = tmp_path / "x.cert"
+    with_polar(Certificate.load(HERE / f"{name}.cert"), **change).save(path)
+    assert kernel(path) is None
+    text, status = answer(binary, path)
+    assert status == REJECTED
+    assert text.startswith(f"NOT VERIFIED  {why}")
+
+
+def test_multipliers_of_entries_are_of_norms_that_sum_them_alone(binary, tmp_path):
+    path = tmp_path / "x.cert"
+    for name, side in (("equal", "left"), ("groups_largest", "left"), ("elastic_conic", "right")):
+        held = Certificate.load(HERE / f"{name}.cert")
+        size = len(as_numpy(held.given["U" if side == "left" else "V"]))
+        s = array(np.zeros(size * (size + 1) // 2))
+        leaf = next(x["leaf"] for x in held.proof["polar"]["nodes"] if "leaf" in x)
+        replace(held, witness={**held.witness, f"S{leaf}.{side}": s}).save(path)
+        assert kernel(path) is None
+        assert answer(binary, path) == ("NOT VERIFIED  proof\n", REJECTED)
+
+
 def test_a_cube_of_many_coordinates_has_too_many_corners(binary, tmp_path):
     path = tmp_path / "x.cert"
     for size in (16, 17):
