@@ -165,8 +165,7 @@ def covered(
         and (not polar or polar["rule"] in names[rules])
         and (not proof.get("corrections") or polar.get("rule") in ("spectral", "lines"))
         and not ("ky_fan" in proof and {o["kind"] for o in offsets} - {"column", "row"})
-        and not any(re.match(r"[DS]\d", name) for name in witness)
-        and not (polar.get("rule") == "conic" and CUBES.search(f"{atom['left']} {atom['right']}"))
+        and (polar.get("rule") == "conic" or not any(re.match(r"[DS]\d", name) for name in witness))
     )
 
 

@@ -167,13 +167,18 @@ def test_no_other_table_is_known_beside_a_network(tmp_path):
         load(write(tmp_path, tail='[factors]\nU = "U.npy"'))
 
 
-def test_no_decay_ends_as_out_of_scope(tmp_path, capsys):
-    path = write(tmp_path, HEAD + "weight_decay = 0.0")
+def test_decay_of_one_layer_ends_as_out_of_scope(tmp_path, capsys):
+    path = write(tmp_path, HEAD + "weight_decay = [0.5, 0.0]")
     with pytest.raises(OutOfScopeError, match="train with a positive decay"):
         load(path)
     ended = inside(capsys, "check", path)
     assert ended.status == 13
-    assert ended.sentence.startswith("certify: out of scope: the hidden weights have no decay")
+    why = "certify: out of scope: the output weights alone have no decay"
+    assert ended.sentence.startswith(why)
+
+
+def test_without_decay_networks_of_as_many_units_are_compared(tmp_path):
+    assert load(write(tmp_path, HEAD + "weight_decay = 0.0")).problem.lam == 0
 
 
 # --- a hidden layer by its parts ----------------------------------------------------------

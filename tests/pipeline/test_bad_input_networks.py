@@ -135,13 +135,14 @@ def test_zero_targets_are_certified_at_zero():
 
 
 @pytest.mark.parametrize("bias", ["none", "regularized", "free"])
-def test_lam_zero_is_out_of_scope(bias):
+def test_lam_zero_compares_networks_of_as_many_units(bias):
     offsets = [ColumnIntercept()] if bias == "free" else []
     problem = Problem(Squared(Y[:, None]), ReLU(X, bias=bias), 0.0, offsets)
     factors = np.ones((D + (bias != "none"), R)), np.ones((1, R))
-    found = check(problem, factors)
-    assert found.verdict is Verdict.OUT_OF_SCOPE
-    assert found.certificate is None
+    found = check(problem, factors, budget=BUDGET)
+    assert found.verdict is Verdict.REFUTED
+    assert found.better[1].shape[1] <= R
+    assert verify(found.certificate, problem, factors).verdict is Verdict.REFUTED
 
 
 @pytest.mark.parametrize("lam", [1e-300, 1e200])
