@@ -298,7 +298,8 @@ def connect(scheduler: str) -> Any:  # noqa: ANN401  distributed.Client
     client = optional("distributed", "dask", "scale").Client
     read = optional("distributed.comm", "dask", "scale").get_address_host_port
     try:
-        read(scheduler)  # what is no address would leave a client behind that cannot be closed
+        if not scheduler.startswith("inproc://"):  # a cluster within this process
+            read(scheduler)  # what is no address would leave a client that cannot be closed
         return client(scheduler, timeout="10s", set_as_default=False)
     except (OSError, TimeoutError, ValueError) as error:
         raise InputError(f"no Dask scheduler answers at {scheduler}: {error}") from None

@@ -212,8 +212,6 @@ def beside(problem: Problem, start: Candidate, seed: int) -> Candidate:
     steps = [
         BESIDE * np.abs(x).max(initial=0.0) * rng.standard_normal(x.shape) for x in start.factors
     ]
-    moved = tuple(
-        x + (np.abs(d) if g.nonneg else d)
-        for x, d, g in zip(start.factors, steps, problem.atom.gauges, strict=True)
-    )
+    each = zip(start.factors, steps, problem.atom.gauges, strict=False)  # symmetric: of one factor
+    moved = tuple(x + (np.abs(d) if g.nonneg else d) for x, d, g in each)
     return evaluate(problem, moved)

@@ -174,3 +174,13 @@ def test_a_dictionary_is_searched_at_its_size_for_what_would_refute_it_alone(mon
     assert np.isfinite(aims).all()
     assert max(aims[1:]) <= fit.value
     assert all(size > 0 and used < steps for size, used, steps in descents)
+
+
+def test_symmetric_tensors_are_moved_by_their_one_factor():
+    problem = Problem(Squared(np.ones((3, 3, 3))), CP("l2", order=3, symmetric=True), 0.0)
+    start = evaluate(problem, (np.array([[1.0, 0.5], [1.0, -0.5], [0.75, 0.0]]),))
+    moved = fixed_rank.beside(problem, start, seed=0)
+    assert [x.shape for x in moved.factors] == [(3, 2)]
+    assert np.any(moved.factors[0] != start.factors[0])
+    best = fixed_rank.other(problem, start, Clock(budget=1.0), 0)
+    assert best.value <= start.value
