@@ -176,6 +176,14 @@ def test_a_dictionary_is_searched_at_its_size_for_what_would_refute_it_alone(mon
     assert all(size > 0 and used < steps for size, used, steps in descents)
 
 
+def test_another_start_refutes_a_corner_of_a_loss_without_a_bound_at_its_size():
+    problem = Problem(Huber(TRAP, delta=8.0), RankOne("l2+", "l2+"), 0.0)
+    poor, best = (np.sum((TRAP - c @ c.T) ** 2) / 2 for c in CORNERS[::-1])
+    found = check(problem, (CORNERS[1],) * 2, budget=5.0)
+    assert (found.verdict, found.upper) == (Verdict.REFUTED, pytest.approx(poor))
+    assert found.better_upper == pytest.approx(best)
+
+
 def test_symmetric_tensors_are_moved_by_their_one_factor():
     problem = Problem(Squared(np.ones((3, 3, 3))), CP("l2", order=3, symmetric=True), 0.0)
     start = evaluate(problem, (np.array([[1.0, 0.5], [1.0, -0.5], [0.75, 0.0]]),))
