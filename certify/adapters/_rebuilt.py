@@ -146,18 +146,41 @@ def rebuilt(estimator: Any, Y: Array, factors: Factors, q: Values) -> Any:
 
 
 def rebuild_last(estimator: Any, make: Callable[[Any], Any]) -> Any:
-    """Return what is made of an estimator; of a pipeline a copy with its last step made anew.
+    """Return what is made of an estimator; of a wrapper a copy with what it holds made anew.
 
     Of a search its best estimator is taken.
     """
-    if (best := getattr(estimator, "best_estimator_", None)) is not None:
-        estimator = best
+    if (within := held(estimator)) is not None:
+        new = rebuild_last(getattr(estimator, within), make)
+        if within == "best_estimator_":
+            return new
+        out = deepcopy(estimator)
+        setattr(out, within, new)
+        return out
     if not hasattr(estimator, "steps"):
         return make(estimator)
-    out = deepcopy(estimator)
-    name, last = out.steps[-1]
-    out.steps[-1] = name, rebuild_last(last, make)
+    out, at = deepcopy(estimator), last_place(estimator)
+    name, last = out.steps[at]
+    out.steps[at] = name, rebuild_last(last, make)
     return out
+
+
+def held(estimator: Any) -> str | None:
+    """Return the attribute in which a wrapper of scikit-learn holds the fitted estimator.
+
+    A frozen estimator, a search, a regressor of transformed targets; None for another.
+    """
+    if type(estimator).__name__ == "FrozenEstimator":  # it has its estimator's attributes, too
+        return "estimator"
+    names = ("best_estimator_", "regressor_")
+    return next((k for k in names if getattr(estimator, k, None) is not None), None)
+
+
+def last_place(pipeline: Any) -> int:
+    """Return the index of a pipeline's last step that does anything, or 0."""
+    idle = (None, "passthrough")
+    places = [at for at, (_, step) in enumerate(pipeline.steps) if step not in idle]
+    return places[-1] if places else 0
 
 
 def rebuild(estimator: Any, Y: Array, factors: Factors, q: Values) -> Any:

@@ -3,6 +3,8 @@
 from functools import partial
 from typing import Any
 
+import numpy as np
+
 from certify.base.errors import InputError, OutOfScopeError
 from certify.pipeline.origin import Origin
 from certify.problem import Problem
@@ -16,7 +18,7 @@ from ._dictionary import (
 from ._fitted import Factors, library, read
 from ._mlp import mlp, rebuilt_mlp
 from ._nmf import nmf
-from ._rebuilt import REBUILT, Rebuild, rebuilt
+from ._rebuilt import REBUILT, Rebuild, held, last_place, rebuilt
 from ._rows import training_rows
 from ._svd import incremental_pca, pca, truncated_svd
 
@@ -70,7 +72,8 @@ def from_model(  # noqa: PLR0913  what a fit takes, and what it threw away
     sample_weight   of a network that was fitted with it
 
     A pipeline is read at its last step, on what the steps before it make of X; a search at its
-    best estimator.
+    best estimator; a TransformedTargetRegressor at its regressor, on the transformed y; a
+    FrozenEstimator at what it holds.
 
     The objective the library reports is computed anew, and must agree to 1e-6 (check()'s
     epsilon), or to the rounding of a single-precision fit; to 1 % where the codes were solved
@@ -82,7 +85,7 @@ def from_model(  # noqa: PLR0913  what a fit takes, and what it threw away
     unfitted model, wrong shapes, values that are not finite, or without scikit-learn;
     OutOfScopeError, with the cure, for what the theory does not cover.
     """
-    estimator, X = unwrap(estimator, X)
+    estimator, X, y = unwrap(estimator, X, y)
     name = factorization(estimator)
     if name is not None:
         for key, given in (("y", y), ("rows", rows), ("sample_weight", sample_weight)):
@@ -120,7 +123,7 @@ def held_out(estimator: Any, X: Any) -> tuple[Problem, Factors] | None:
     The components are the model's, the codes the best for these rows.  None for a model that
     keeps no components.
     """
-    estimator, X = unwrap(estimator, X)
+    estimator, X, _ = unwrap(estimator, X)
     name = factorization(estimator)
     return None if name is None else MODELS[name](read(estimator, X, None, own=False))
 
@@ -131,33 +134,51 @@ def factorization(estimator: Any) -> str | None:
     return next((k for k in MODELS if type(estimator) is getattr(known, k)), None)
 
 
-def unwrap(estimator: Any, X: Any) -> tuple[Any, Any]:
-    """Return the best estimator of a search, the last step of a pipeline, and its X.
+def unwrap(estimator: Any, X: Any, y: Any = None) -> tuple[Any, Any, Any]:
+    """Return the estimator that a wrapper of scikit-learn holds, and its X and y.
 
-    A search may stand in a pipeline, and a pipeline in a search or another pipeline.
+    Wrappers stand in each other in any order: a search, a pipeline, a frozen estimator, a
+    regressor of transformed targets.
 
-    Raises InputError for a search that has no best estimator.
+    Raises InputError for a search that has no best estimator, a wrapper that is not fitted,
+    and, with the library's own words, where what stands before the estimator refuses the data.
     """
-    if (best := getattr(estimator, "best_estimator_", None)) is not None:
-        return unwrap(best, X)
+    if (within := held(estimator)) is not None:
+        if within == "regressor_" and y is not None:
+            y = targets(estimator, y)
+        return unwrap(getattr(estimator, within), X, y)
     if hasattr(estimator, "steps"):
-        return unwrap(*last_step(estimator, X))
+        return unwrap(*last_step(estimator, X), y)
+    name = type(estimator).__name__
     if hasattr(estimator, "refit"):
-        name = type(estimator).__name__
         raise InputError(f"{name} must be fitted first, with refit=True, to have a best estimator")
-    return estimator, X
+    if hasattr(estimator, "regressor"):
+        raise InputError(f"{name} must be fitted first")
+    return estimator, X, y
 
 
 def last_step(pipeline: Any, X: Any) -> tuple[Any, Any]:
-    """Return the last step of a fitted pipeline, and X as the steps before it return it.
-
-    Raises InputError, with the library's own words, where they refuse X.
-    """
-    *before, (_, last) = pipeline.steps
-    if not before:
+    """Return the last step of a fitted pipeline that does anything, and X as it gets it."""
+    at = last_place(pipeline)
+    last = pipeline.steps[at][1]
+    if not at:
         return last, X
+    return last, transformed(pipeline[:at], X, f"the steps before {type(last).__name__}", "X")
+
+
+def targets(regressor: Any, y: Any) -> Any:
+    """Return the targets as the regressor within a TransformedTargetRegressor gets them."""
+    given = np.asarray(y)
+    column = given.reshape(-1, 1) if given.ndim == 1 else given
+    new = np.asarray(transformed(regressor.transformer_, column, "the transformer of y", "y"))
+    return new[:, 0] if new.ndim == 2 and new.shape[1] == 1 else new  # noqa: PLR2004  a column
+
+
+def transformed(transformer: Any, data: Any, who: str, what: str) -> Any:
+    """Return the data transformed; InputError, with the library's own words, if it refuses."""
     try:
-        return last, pipeline[:-1].transform(X)
+        return transformer.transform(data)
     except (ValueError, AttributeError) as error:
-        message = f"the steps before {type(last).__name__} do not transform this X"
-        raise InputError(f"{message}: {' '.join(str(error).split())[:SAID]}") from None
+        said = " ".join(str(error).split())[:SAID]
+        verb = "do" if who.startswith("the steps") else "does"
+        raise InputError(f"{who} {verb} not transform this {what}: {said}") from None

@@ -5,6 +5,7 @@ import warnings
 
 import numpy as np
 import pytest
+from sklearn.compose import TransformedTargetRegressor
 from sklearn.decomposition import (
     NMF,
     PCA,
@@ -14,6 +15,7 @@ from sklearn.decomposition import (
     non_negative_factorization,
 )
 from sklearn.model_selection import GridSearchCV
+from sklearn.neural_network import MLPRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
@@ -21,11 +23,11 @@ from certify import InputError, check, from_model
 from tests.sklearn_models import OTHER, SMALL, X, alphas, dictionary, figures, nonnegative
 
 
-def after_fit(estimator, data=X):
+def after_fit(estimator, data=X, y=None):
     """Fit as most people do, and keep nothing else."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return estimator.fit(data)
+        return estimator.fit(data, y)
 
 
 ROUGH = {
@@ -124,6 +126,61 @@ def test_pipelines_and_searches_are_read_within_each_other():
     inside = StandardScaler().fit_transform(MinMaxScaler().fit_transform(X))
     assert np.allclose(problem.loss.data, inside, rtol=1e-12, atol=1e-12)
     assert factors[1].shape[1] == outer[-1][-1].best_params_["n_components"]
+
+
+@pytest.mark.parametrize("idle", [None, "passthrough"])
+def test_a_last_step_that_does_nothing_is_passed_over(idle):
+    pipeline = make_pipeline(MinMaxScaler(), NMF(3, random_state=0, **alphas()), idle).fit(X)
+    problem, factors = from_model(pipeline, X)
+    assert np.array_equal(problem.loss.data, MinMaxScaler().fit_transform(X))
+    assert factors[1].shape == (X.shape[1], 3)
+
+
+def test_a_frozen_estimator_is_read_at_what_it_holds():
+    frozen = pytest.importorskip("sklearn.frozen", reason="since scikit-learn 1.6").FrozenEstimator
+    pipeline = make_pipeline(StandardScaler(), PCA(2)).fit(X)
+    for held in (pipeline, make_pipeline(StandardScaler().fit(X), frozen(pipeline[-1])).fit(X)):
+        problem, factors = from_model(frozen(held), X)
+        assert np.allclose(problem.loss.data, StandardScaler().fit_transform(X), rtol=1e-12)
+        assert np.array_equal(factors[1], from_model(pipeline, X)[1][1])
+
+
+TRANSFORMED = {
+    "a column": (X[:, 2], {"transformer": StandardScaler()}),
+    "columns": (X[:, 2:4], {"transformer": MinMaxScaler()}),
+    "functions": (1 + X[:, 2], {"func": np.log, "inverse_func": np.exp}),
+}
+
+
+@pytest.mark.parametrize("name", TRANSFORMED)
+def test_a_regressor_of_transformed_targets_is_read_on_those(name):
+    y, how = TRANSFORMED[name]
+    network = MLPRegressor(
+        hidden_layer_sizes=(3,), alpha=1.0, solver="lbfgs", max_iter=5, random_state=0
+    )
+    model = TransformedTargetRegressor(make_pipeline(MinMaxScaler(), network), **how)
+    after_fit(model, X, y)
+    inside = MinMaxScaler().fit_transform(X)
+    column = y.reshape(len(y), -1)
+    new = model.transformer_.transform(column) if "func" not in how else np.log(column)
+    problem, factors = from_model(model, X, y)
+    other, same = from_model(model.regressor_[-1], inside, new)
+    assert np.allclose(problem.loss.data, other.loss.data, rtol=1e-12, atol=1e-15)
+    assert all(np.array_equal(a, b) for a, b in zip(factors, same, strict=True))
+    with pytest.raises(InputError, match="MLPRegressor reports loss_ "):
+        from_model(model.regressor_, X, 2 * y)
+
+
+def test_a_transformer_that_refuses_y_is_quoted_and_an_unfitted_one_is_named():
+    network = MLPRegressor(
+        hidden_layer_sizes=(3,), alpha=1.0, solver="lbfgs", max_iter=5, random_state=0
+    )
+    model = TransformedTargetRegressor(network, transformer=StandardScaler())
+    with pytest.raises(InputError, match="TransformedTargetRegressor must be fitted first"):
+        from_model(model, X, X[:, 0])
+    after_fit(model, X, X[:, 0])
+    with pytest.raises(InputError, match="the transformer of y does not transform this y: X has 2"):
+        from_model(model, X, X[:, :2])
 
 
 @pytest.mark.parametrize("refit", [True, False])

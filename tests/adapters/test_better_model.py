@@ -6,6 +6,7 @@ import warnings
 import numpy as np
 import pytest
 import torch
+from sklearn.compose import TransformedTargetRegressor
 from sklearn.decomposition import (
     NMF,
     PCA,
@@ -142,7 +143,9 @@ def test_a_copy_without_components_is_refused(name):
 
 
 def test_a_pipeline_and_a_search_keep_their_steps():
-    pipeline = make_pipeline(MinMaxScaler(), NMF(3, random_state=0, tol=1e-1, **alphas()))
+    pipeline = make_pipeline(
+        MinMaxScaler(), NMF(3, random_state=0, tol=1e-1, **alphas()), "passthrough"
+    )
     pipeline.fit(X)
     problem, factors = from_model(pipeline, X)
     result = check(problem, factors, budget=1.0)
@@ -155,6 +158,23 @@ def test_a_pipeline_and_a_search_keep_their_steps():
     problem, factors = from_model(search, X)
     result = check(problem, factors, q=factors.q, budget=1.0)
     assert isinstance(result.better_model(search), PCA)
+
+
+def test_a_regressor_of_transformed_targets_and_a_frozen_one_stay_what_they_are():
+    frozen = pytest.importorskip("sklearn.frozen", reason="since scikit-learn 1.6").FrozenEstimator
+    data = np.random.default_rng(0).normal(size=(40, 2))
+    y = 3 + 2 * np.abs(data[:, 0])
+    network = make_pipeline(MinMaxScaler(), NETWORKS["regressor"]())
+    model = TransformedTargetRegressor(network, transformer=MinMaxScaler())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model.fit(data, y)
+    for given in (model, frozen(model)):
+        problem, factors = from_model(given, data, y)
+        better = check(problem, factors, q=factors.q, budget=1.0).better_model(given)
+        assert type(better) is type(given)
+        assert ((better.predict(data) - y) ** 2).sum() < ((given.predict(data) - y) ** 2).sum()
+        assert value(*from_model(better, data, y)) < value(problem, factors)
 
 
 NETWORKS = {
