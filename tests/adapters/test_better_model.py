@@ -164,7 +164,7 @@ def test_a_regressor_of_transformed_targets_and_a_frozen_one_stay_what_they_are(
     frozen = pytest.importorskip("sklearn.frozen", reason="since scikit-learn 1.6").FrozenEstimator
     data = np.random.default_rng(0).normal(size=(40, 2))
     y = 3 + 2 * np.abs(data[:, 0])
-    network = make_pipeline(MinMaxScaler(), NETWORKS["regressor"]())
+    network = make_pipeline(MinMaxScaler(), NETWORKS["regressor"]().set_params(alpha=1e-3))
     model = TransformedTargetRegressor(network, transformer=MinMaxScaler())
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

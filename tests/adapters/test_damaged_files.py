@@ -13,6 +13,7 @@ import scipy.sparse as sp
 
 from certify import InputError
 from certify.adapters.files import FORMATS, load
+from certify.adapters.files._table import read_table
 from tests.adapters.test_files import SPARSE, WRITERS, read_Y, refused
 from tests.question_files import Y, write
 
@@ -193,6 +194,7 @@ def test_a_sparse_npz_with_wrong_indices_is_refused(tmp_path, changed, said):
         ("a,b\n", "holds no row of numbers in 4 characters"),
         ("1,2\n3\n", "a.csv is not a table of numbers: row 2 has 1 columns, the first 2"),
         ("a,b\n1,2\n3,4,5\n", "a.csv is not a table of numbers: row 2 has 3 columns, the first 2"),
+        ("0,1,2,3\n5,6,7,8\n", "the first row of {path} counts the columns, 0, 1, ...: leave the"),
         ("1,2\n3,x\n", "could not convert string 'x'"),
         ("1,2\n3,\n", "an empty cell is no number: write nan where an entry is missing, and give"),
         ("1,2,\n3,4,\n", "an empty cell is no number"),
@@ -208,7 +210,15 @@ def test_a_sparse_npz_with_wrong_indices_is_refused(tmp_path, changed, said):
 )
 def test_a_csv_that_is_no_table_of_numbers_is_refused(tmp_path, text, said):
     (tmp_path / "a.csv").write_text(text)
-    assert said in refused(tmp_path, data='Y = "a.csv"')
+    assert said.format(path=tmp_path / "a.csv") in refused(tmp_path, data='Y = "a.csv"')
+
+
+@pytest.mark.parametrize("text", ["0,1,2\n", "0.0,1,2,3\n", "1,2,3,4\n"])
+def test_a_first_row_that_may_be_data_is_read(tmp_path, text):
+    (tmp_path / "a.csv").write_text(text)
+    assert np.array_equal(
+        read_table(tmp_path / "a.csv", ","), np.loadtxt([text], ndmin=2, delimiter=",")
+    )
 
 
 def test_long_integers_that_are_exact_are_read_from_csv(tmp_path):

@@ -13,6 +13,7 @@ from ._base import brief
 
 WHOLE = re.compile(r"[+-]?\d{16,}")  # long enough to be rounded
 DECIMAL = re.compile(r"[+-]?\d+,\d+")  # a comma for the point, as where ; separates
+COUNTED = 4  # columns from which a row 0, 1, 2, ... is taken for a header that pandas wrote
 MISSING = ("", "na", "n/a", "<na>", "null", "none")  # what others write for no number
 
 
@@ -23,9 +24,12 @@ def read_table(path: Path, separators: str) -> Any:
     left out if it has no number, or if the header has no name for it and it counts the rows,
     0, 1, ..., as pandas writes it.
 
-    Raises InputError for what is no table of numbers.
+    Raises InputError for what is no table of numbers, or may have a header of numbers.
     """
     header, rows = cells(path, separators)
+    if len(rows[0]) >= COUNTED and rows[0] == [str(k) for k in range(len(rows[0]))]:
+        cure = "leave the header out (header=False), or save the array as .npy"
+        raise InputError(f"the first row of {path} counts the columns, 0, 1, ...: {cure}")
     if has_row_names(header, rows):
         rows = [r[1:] for r in rows]
     for cell in (c for row in rows for c in row):
