@@ -30,6 +30,7 @@ COUPLED = (  # torch.optim whose weight_decay adds decay times p to the gradient
     *("SGD", "Adam", "Adadelta", "Adagrad", "Adamax", "ASGD", "NAdam", "RAdam", "RMSprop", "Rprop"),
     "LBFGS",
 )
+DECOUPLED = "AdamW"  # Adam, if its decay is 0
 CURE = "train with SGD or Adam(weight_decay=...), or name an L2 objective with weight_decay="
 HARMLESS = ("Identity",)
 ACTIVATIONS = {"ReLU": "relu", "LeakyReLU": "leaky_relu"}
@@ -80,9 +81,9 @@ def from_model(  # noqa: PLR0913  what training knew and weights do not
     is an offset with a ridge.  Weights in half or single precision are exact numbers.
     MSELoss of f (n, 1) and y (n,) broadcasts to n x n in PyTorch; here y is a column.
 
-    Raises OutOfScopeError, by name and with the cure, for AdamW and other decoupled decay,
-    other modules, losses or depths, and for no decay; InputError for weights, X and y that
-    do not belong together.
+    Raises OutOfScopeError, by name and with the cure, for the decay of AdamW and of others
+    that decouple it, for decay of one layer alone, and for other modules, losses or depths;
+    InputError for weights, X and y that do not belong together.
     """
     features, labels = data(X, y)
     criterion = read_loss(loss, reduction)
@@ -198,10 +199,11 @@ def read(optimizer: Any, modules: list[Any]) -> Decay:
     """
     name, optim = type(optimizer).__name__, import_module("torch.optim")
     groups = getattr(optimizer, "param_groups", [])
-    if name == "AdamW" or any(g.get("decoupled_weight_decay") for g in groups):
+    decayed = [g for g in groups if g.get("weight_decay")]
+    if decayed and (name == DECOUPLED or any(g.get("decoupled_weight_decay") for g in decayed)):
         why = "decouples its decay from the gradient, so that it minimizes no loss + decay/2 |p|^2"
         raise OutOfScopeError(f"{name} {why}: {CURE}")
-    if name not in COUPLED or type(optimizer) is not getattr(optim, name, None):
+    if name not in (*COUPLED, DECOUPLED) or type(optimizer) is not getattr(optim, name, None):
         raise OutOfScopeError(f"the optimizer {name} has no known objective: {CURE}")
     if any(g.get("maximize") for g in groups):
         raise OutOfScopeError(f"{name} with maximize=True climbs: negate the loss instead")

@@ -147,10 +147,44 @@ def test_the_decay_is_read_from_the_optimizer(kind):
     assert from_model(model, X, y, optimizer=whole)[0].lam == N * DECAY
 
 
+@pytest.mark.parametrize("kind", ["Adam", "AdamW"])
+def test_a_decoupled_decay_of_zero_is_none(kind):
+    model, y = network(), target("mse")
+    optimizer = getattr(torch.optim, kind)(model.parameters(), weight_decay=0.0)
+    problem, factors = from_model(model, X, y, optimizer=optimizer)
+    without = from_model(model, X, y, weight_decay=0.0)
+    assert problem.lam == without[0].lam == 0.0
+    assert all(np.array_equal(a, b) for a, b in zip(factors, without[1], strict=True))
+
+
+def adamw_of_older_versions(params):
+    """Return an AdamW whose groups do not say that its decay is decoupled."""
+    optimizer = torch.optim.AdamW(params)
+    optimizer.param_groups[0].pop("decoupled_weight_decay", None)
+    return optimizer
+
+
+def without_decay(optimizer, params):
+    """Begin an AdamW of another class."""
+    torch.optim.AdamW.__init__(optimizer, params, weight_decay=0.0)
+
+
 @pytest.mark.parametrize(
     ("make", "told"),
     [
         (torch.optim.AdamW, "AdamW decouples its decay .* train with SGD or Adam"),
+        (
+            lambda p: torch.optim.AdamW([{"params": p, "weight_decay": 1e-9}], weight_decay=0),
+            "AdamW decouples its decay",
+        ),
+        (
+            lambda p: torch.optim.AdamW(
+                [{"params": [next(p)], "weight_decay": 0.0}, {"params": p}], weight_decay=0.1
+            ),
+            "AdamW decouples its decay",
+        ),
+        (adamw_of_older_versions, "AdamW decouples its decay"),
+        (type("AdamW", (torch.optim.AdamW,), {"__init__": without_decay}), "no known objective"),
         (
             lambda p: torch.optim.Adam(p, weight_decay=0.1, decoupled_weight_decay=True),
             "Adam decouples its decay",
