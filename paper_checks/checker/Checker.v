@@ -187,7 +187,9 @@ Definition class_ends (up : bool) (e : Z) (r : seq Z) : seq Z :=
   let t := if up then log_above s unit_ else log_below s unit_ in
   map (fun z => Z.add t (if up then round_up (Z.sub top z) e else round_down (Z.sub top z) e)) r.
 
+Definition ones (a : grid) := Z.eqb (ex a) Z0 && all (all (Z.eqb 1)) (ints a).
 Definition squares_over_up (w c : grid) : dyadic :=  (* sum w^2 / c, rounded up *)
+  if ones c then inner w w else
   let top := foldl (foldl Z.max) Z0 (ints c) in let b := Z.add guard (Z.log2 top) in
   Dy (sum_rows (fun w c => ceil_div (Z.shiftl (Z.mul w w) b) c) Z0 (ints w) (ints c))
      (Z.sub (Z.sub (Z.add (ex w) (ex w)) (ex c)) b).
@@ -217,7 +219,6 @@ Definition nonneg_on (s s' : sign) (x : grid) : bool :=
   end.
 Definition le_ (a b : grid) : bool := nonneg (gsub b a).
 Definition zeros (a : grid) := all (all (Z.eqb Z0)) (ints a).
-Definition ones (a : grid) := Z.eqb (ex a) Z0 && all (all (Z.eqb 1)) (ints a).
 Definition unit_row (n : nat) := Grid [:: nseq n (Zpos xH)] Z0.
 Definition unit_column (n : nat) := Grid (nseq n [:: Zpos xH]) Z0.
 Definition gscale (s : dyadic) (a : grid) :=
@@ -621,18 +622,19 @@ Definition within_ (d : data) (s : dyadic) (w : grid) : bool :=
 Definition affordable_ (d : data) (s : dyadic) (w : grid) : bool :=
   [&& ~~ dcolumns d || supported (sums d w) (dP d), ~~ drows d || supported (row_sums (dn d) w) (dQ d)
     & within_ d s w].
-(* about the largest such s, if that is below h; a guess *)
+(* about the largest such s, if that is below h; a guess: the least price of sizes over the largest sum *)
 Definition limit_of (d : data) (h : dyadic) (w : grid) : dyadic :=
-  if eqn (left_width_ (dX d)) 0 then h else
-  let t := bare_sums d w in let r := xR (dX d) in let unit := Z.sub (ex r) (ex t) in
-  let over t r := let b := Z.add guard (Z.log2 t) in Dy (Z.div (Z.shiftl r b) t) (Z.sub unit b) in
-  foldl (foldl dmin) h
-    (zip_with (zip_with (fun t r => if Z.eqb t Z0 then h else over (Z.abs t) r)) (ints t) (ints r)).
+  let x := dX d in let least m z := if Z.leb z Z0 then m else if Z.leb m Z0 then z else Z.min m z in
+  let price := foldl (foldl least) Z0 (ints (xR x)) in
+  if eqn (left_width_ x) 0 || Z.eqb price Z0 then h else
+  let t := bare_sums d w in let top := foldl (foldl (fun m z => Z.max m (Z.abs z))) Z0 (ints t) in
+  let b := Z.add guard (Z.log2 top) in
+  if Z.leb top Z0 then h else dmin h (Dy (Z.div (Z.shiftl price b) top) (Z.sub (Z.sub (ex (xR x)) (ex t)) b)).
 (* sum (sums of W)^2 / ridge, rounded up *)
 Definition cost_ (d : data) (w : grid) : dyadic :=
   dadd (dadd (if dcolumns d then squares_over_up (sums d w) (dP d) else dzero)
        (if drows d then squares_over_up (row_sums (dn d) w) (dQ d) else dzero))
-       (if eqn (left_width_ (dX d)) 0 then dzero
+       (if eqn (left_width_ (dX d)) 0 || zeros (xP (dX d)) then dzero
         else squares_over_up (where_ (xP (dX d)) (design_sums d w)) (xP (dX d))).
 
 (* multipliers: N or M, if there are any *)

@@ -638,7 +638,7 @@ Definition layer_read (atom : json) (l : list arr) (m : Z)
   let* free := known (if (bias =? "none")%string then Some false
                       else if (bias =? "free")%string then Some true else None) "this bias" in
   let* one := text atom "left" in let* _ := covered (one =? "l2")%string "this norm" in
-  let* slope := stated_number atom "slope" in
+  let* slope := let* s := text atom "slope" in known (signed_number s) "slope" in
   let* largest_ := match find "pool" (fields_of atom) with
     | None => Ok false | Some _ => let* pool := text atom "pool" in
         let* _ := covered (pool =? "max")%string "this pool" in Ok true end in

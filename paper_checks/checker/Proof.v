@@ -323,10 +323,22 @@ rewrite ler_pdivrMr // -zrM zr_le /ceil_div.
 by have := Z.mul_div_le (Z.opp a) b; move: (Z.div _ _) => d; nia.
 Qed.
 
+Lemma onesE m n c (i : 'I_m) (j : 'I_n) : shape m n c -> ones c -> mx m n c i j = 1.
+Proof.
+move=> [hm hn] /andP[/Z.eqb_eq e /allP h]; rewrite mxE /entry_ e.
+have hi : (i < size (ints c))%N by rewrite hm.
+have /allP row_ := h _ (mem_nth [::] hi).
+have hj : nth Z0 (nth [::] (ints c) i) j \in nth [::] (ints c) i by rewrite mem_nth // hn.
+by move: (row_ _ hj) => /Z.eqb_eq <-; rewrite /zr /p2 /= mulr1.
+Qed.
+
 Lemma squares_over_upE m n w c : shape m n w -> shape m n c -> nonneg c -> supported w c ->
   \sum_i \sum_j mx m n w i j ^+ 2 / mx m n c i j <= dv (squares_over_up w c).
 Proof.
-move=> hw hc c0 hs; rewrite /dv /squares_over_up; set b := Z.add guard _ => /=.
+move=> hw hc c0 hs; rewrite /squares_over_up; case: ifP => [one|_].
+  rewrite (innerE hw hw); apply: ler_sum => i _; apply: ler_sum => j _.
+  by rewrite (onesE _ _ hc one) divr1 expr2.
+rewrite /dv; set b := Z.add guard _ => /=.
 have b0 : Z.leb 0 b by rewrite /b /guard; have := Z.log2_nonneg (foldl (foldl Z.max) Z0 (ints c)); lia.
 rewrite (sum_rowsE _ hw hc) mulr_suml; apply: ler_sum => i _.
 rewrite mulr_suml; apply: ler_sum => j _.
@@ -358,15 +370,6 @@ have [hi|hi] := ltnP i (size (ints a)); last first.
 have /allP hr := h _ (mem_nth [::] hi).
 have [hj|hj] := ltnP j (size (nth [::] (ints a) i)); last by rewrite nth_default // zr0 mul0r.
 by have /Z.eqb_eq <- := hr _ (mem_nth Z0 hj); rewrite zr0 mul0r.
-Qed.
-
-Lemma onesE m n c (i : 'I_m) (j : 'I_n) : shape m n c -> ones c -> mx m n c i j = 1.
-Proof.
-move=> [hm hn] /andP[/Z.eqb_eq e /allP h]; rewrite mxE /entry_ e.
-have hi : (i < size (ints c))%N by rewrite hm.
-have /allP row_ := h _ (mem_nth [::] hi).
-have hj : nth Z0 (nth [::] (ints c) i) j \in nth [::] (ints c) i by rewrite mem_nth // hn.
-by move: (row_ _ hj) => /Z.eqb_eq <-; rewrite /zr /p2 /= mulr1.
 Qed.
 
 Lemma unit_rowE n : shape 1 n (unit_row n) /\ mx 1 n (unit_row n) = const_mx 1.
@@ -5249,8 +5252,11 @@ have [hp p0 hq q0] := ridgesE; move=> hw /and3P[hc hr _]; rewrite /cost /cost_ !
   case: (rows q) => /= [hr|_]; last by rewrite dv_zero.
   have [hs es] := row_sumsE hw; apply: le_trans (squares_over_upE hs hq q0 hr).
   by apply: ler_sum => i _; rewrite big_ord1 es.
-rewrite /design_cost; case: ifP => [no|_].
-  by rewrite dv_zero big1 // => k; rewrite (none_fitted k) in no.
+rewrite /design_cost; case: ifP => [/orP[no|no]|_].
+- by rewrite dv_zero big1 // => k; rewrite (none_fitted k) in no.
+- rewrite dv_zero big1 // => k _; rewrite big1 // => l _.
+  have -> : ridge_x q k l = 0 by rewrite /q /= (zerosE _ _ no) mxE.
+  by rewrite invr0 mulr0 if_same.
 have [hs es] := design_sumsE hw; have [_ _ _ [hP P0'] _] := designsE; have [h1 e1] := where_E hP hs.
 have sup : supported (where_ (xP (dX d)) (design_sums mul d w)) (xP (dX d)).
   exact: supported_where hP hs P0'.

@@ -116,6 +116,17 @@ LAYERS = {  # and the rule that proves it, and whether it is of cells
     "a sign": ({"right": "l2+"}, "network", True),
     "the other sign": ({"outputs": 2, "right": "l1-"}, "outputs", True),
     "leaky": ({"activation": "leaky_relu", "slope": 0.25, "form": "sum"}, "network", True),
+    "absolute values": ({"activation": "abs"}, "network", True),
+    "turned": (
+        {"outputs": 2, "activation": "leaky_relu", "slope": -1.5, "right": "l1"},
+        "outputs",
+        True,
+    ),
+    "turned, with free biases": (
+        {**FREE, "activation": "leaky_relu", "slope": -0.25},
+        "network",
+        True,
+    ),
     "huber": ({"loss": mean_huber, "offsets": [ColumnIntercept(1.0)]}, "network", True),
     "free bias": ({**FREE}, "network", True),
     "logistic": ({"loss": labelled}, "network", True),

@@ -383,6 +383,8 @@ WEAKER_OFFSETS = (  # lines of the checker about designs of offsets
     ("Z.leb Z0 (num s), shaped", "shaped"),
     ("(mul (transpose (left_width_ x) (xA x)) (transpose (dn d) w))", "(transpose (dn d) w)"),
     ("& within_ d s w]", "& true]"),
+    ("  if ones c then inner w w else\n", "  if true then inner w w else\n"),
+    ("|| zeros (xP (dX d)) then dzero", "|| true then dzero"),
 )
 
 WEAKER_BALLS = (  # lines of the checker about parts of two balls
