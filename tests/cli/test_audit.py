@@ -221,7 +221,9 @@ def test_the_index_links_every_report_and_certificate(judged):
     _, out, _, _, found = judged
     page = Page((out / "index.html").read_text("utf-8"))
     links = {attrs["href"] for tag, attrs in page.tags if tag == "a"}
-    assert links == {r[k] for r in found.rows for k in ("report", "certificate")}
+    own = {r["own_certificate"] for r in found.rows if "own_certificate" in r}
+    assert own
+    assert links == own | {r[k] for r in found.rows for k in ("report", "certificate")}
     assert all((out / link).exists() for link in links)
     assert page.open == []
     assert "script" not in {tag for tag, _ in page.tags}

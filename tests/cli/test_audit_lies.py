@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +14,7 @@ from certify.cli.audit._job import run_fit
 from tests.question_files import U, V, write
 
 PLAN = '[defaults]\nbudget = 2\n[[model]]\nname = "few"\nproblem = "problem.toml"\n'
+SILENT = dict.fromkeys(["own_verdict", "own_certificate", "own_sha256"])  # of the own size
 OLD = '[[model]]\nname = "old"\ncertificate = "old.cert"\n'
 
 
@@ -80,7 +82,7 @@ def test_a_certificate_of_an_easier_question_is_rejected_where_the_inputs_are_gi
     out = copied / "out"
     shutil.copy(copied / "old.cert", out / "certificates" / "few.cert")
     sha256 = book.digest_of(copied / "old.cert")
-    row = rewritten(out, verdict="CERTIFIED", sha256=sha256)
+    row = rewritten(out, verdict="CERTIFIED", sha256=sha256, **SILENT)
     assert row["verdict"] == "CERTIFIED"  # it proves what it asks
     rows = audit.verify(out, inputs=copied).rows
     assert [r["verdict"] for r in rows] == ["REJECTED", "CERTIFIED"]
@@ -95,7 +97,7 @@ def loose(copied):
     result = check(held.problem, held.factors, rtol=1.0)
     assert result.verdict.name == "CERTIFIED"
     result.certificate.save(path)
-    return {"verdict": "CERTIFIED", "status": 0, "sha256": book.digest_of(path)}
+    return {"verdict": "CERTIFIED", "status": 0, "sha256": book.digest_of(path), **SILENT}
 
 
 def test_a_certificate_of_a_looser_epsilon_is_rejected(copied):
@@ -114,6 +116,56 @@ def test_a_certificate_of_a_looser_epsilon_is_rejected(copied):
     assert rewritten(copied / "out", rtol=None)["verdict"] == "REJECTED"
 
 
+def test_the_answer_at_the_own_size_has_a_certificate_that_is_verified(copied):
+    row = audit.verify(copied / "out").rows[0]
+    assert (row["verdict"], row["own_verdict"], row["own_lower"]) == (
+        "RANK_LIMITED",
+        "CERTIFIED",
+        16,
+    )
+    silent = rewritten(copied / "out", **SILENT)
+    assert (silent["verdict"], silent.get("own_verdict")) == ("RANK_LIMITED", None)
+
+
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        ({"own_certificate": None}, "the own size has no certificate"),
+        ({"own_certificate": "certificates/few.cert"}, "path: certificates/few.cert"),
+        ({"own_verdict": "REFUTED"}, "says REFUTED, its certificate proves CERTIFIED"),
+        ({"own_verdict": None}, "says None, its certificate proves CERTIFIED"),
+        ({"own_sha256": "0" * 64}, "few.cert is another file"),
+    ],
+)
+def test_a_lock_that_says_more_of_the_own_size_than_is_proved_is_rejected(copied, changed, reason):
+    row = rewritten(copied / "out", **changed)
+    assert row["verdict"] == "REJECTED"
+    assert reason in row["reason"]
+
+
+@pytest.mark.parametrize("other", ["certificates/few.cert", "certificates/old.cert"])
+def test_a_certificate_of_another_question_proves_nothing_of_the_own_size(copied, other):
+    out = copied / "out"
+    shutil.copy(out / other, out / book.certificate_of("few", own=True))
+    verdict = {"few": "RANK_LIMITED", "old": "CERTIFIED"}[Path(other).stem]
+    row = rewritten(out, own_verdict=verdict, own_sha256=book.digest_of(out / other))
+    assert row["verdict"] == "REJECTED"
+    assert "few.cert is not of the same factors at their own size" in row["reason"]
+
+
+def test_a_kept_row_of_another_own_size_is_not_believed(copied):
+    job = audit.plan(copied / "audit.toml")[0]
+    path = book.row_path(copied / "out", job)
+    row = json.loads(path.read_text("utf-8"))
+    assert again.earlier_row(copied / "out", job)["own_lower"] == 16
+    path.write_text(json.dumps(row | {"own_lower": 1.0}), encoding="utf-8")
+    assert again.earlier_row(copied / "out", job)["own_lower"] == 16
+    report = copied / "out" / book.report_of("few")
+    assert '<h2 id="own">At its own size</h2>' in report.read_text("utf-8")
+    path.write_text(json.dumps(row | {"own_verdict": "REFUTED"}), encoding="utf-8")
+    assert again.earlier_row(copied / "out", job) is None
+
+
 @pytest.mark.thorough
 @pytest.mark.parametrize("kind", ["easy", "loose"])
 def test_an_audit_that_goes_on_believes_no_kept_certificate_of_another_question(copied, kind):
@@ -125,6 +177,7 @@ def test_an_audit_that_goes_on_believes_no_kept_certificate_of_another_question(
         row["sha256"] = book.digest_of(copied / "out" / "certificates" / "few.cert")
     else:
         row |= loose(copied) | {"rtol": 1.0}
+    row = {k: x for k, x in row.items() if not k.startswith("own_")}
     path.write_text(json.dumps(row), encoding="utf-8")
     found = audit.run(copied / "audit.toml", copied / "out")
     assert [(r["verdict"], r["cached"]) for r in found.rows] == [

@@ -16,8 +16,10 @@ from certify.pipeline.report import environment
 
 from ._again import (
     earlier_row,
+    own_proved,
     planned_epsilon,
     prove_again,
+    prove_own,
     proved_of,
     same_inputs,
     same_question,
@@ -199,12 +201,18 @@ def recheck_model(place: Path, inputs: Path | None, one: Recheck) -> Row:
         if "certificate" not in model:
             return row | {"reason": without_proof(model)}
         proof = prove_again(place, model)
+        own = prove_own(place, model, proof)
         planned_epsilon(proof.certificate, source[0], settings)
         if inputs is not None:
             same_question(proof.certificate, source, inputs, settings)
     except (RejectedError, InputError, OutOfScopeError, OSError) as error:
         return row | {"verdict": "REJECTED", "status": REJECTED_EXIT, "reason": str(error)}
-    return row | proved_of(proof) | {"reason": f"proved by {', '.join(proof.proved.rules)}"}
+    return (
+        row
+        | proved_of(proof)
+        | own_proved(own)
+        | {"reason": f"proved by {', '.join(proof.proved.rules)}"}
+    )
 
 
 def row_of_page(name: str) -> Row:

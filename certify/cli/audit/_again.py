@@ -12,12 +12,13 @@ from certify.kernel import claim
 from certify.kernel.errors import RejectedError
 from certify.pipeline.certificate.file import Certificate, ask, rounding
 from certify.pipeline.certificate.question import question
-from certify.pipeline.report import Facts, facts, save
+from certify.pipeline.report import Facts, facts, same, save
 from certify.pipeline.report._words import distance
 
 from ._book import PROVED, Row, belongs, certificate_of, digest_of, report_of, row_path
 from ._plan import Job, digests, epsilon_of, name_of
 
+STATED = ("certificate", "verdict", "sha256")
 UNREADABLE = (
     AttributeError,
     LookupError,
@@ -43,10 +44,11 @@ def earlier_row(folder: Path, job: Job) -> Row | None:
             return None
         if "certificate" in row:
             proof = prove_again(folder, row)
+            own = prove_own(folder, row, proof)
             same_question(proof.certificate, (job.kind, job.source), Path(job.folder), job.settings)
             place = folder / report_of(job.name)
-            save(proof, place, f"{place.stem}.cert", multiple=row.get("multiple", 1.0))
-            row |= proved_of(proof)
+            save(proof, place, f"{place.stem}.cert", own, row.get("multiple", 1.0))
+            row |= proved_of(proof) | own_proved(own)
     except UNREADABLE:
         return None
     return {**row, "cached": True}
@@ -62,22 +64,50 @@ def proved_of(proof: Facts) -> Row:
     return {"distance": away, **values, "tier": p.tier, "rtol": q.rtol, "atol": q.atol}
 
 
-def prove_again(place: Path, model: Mapping[str, Any]) -> Facts:
+def own_proved(own: Facts | None) -> Row:
+    """Return what a row says of the proof at a model's own size."""
+    if own is None:
+        return {}
+    lower = own.proved.lower
+    return {"own_verdict": own.verdict.name, "own_lower": lower if isfinite(lower) else None}
+
+
+def prove_own(place: Path, model: Mapping[str, Any], proof: Facts) -> Facts | None:
+    """Prove what a lock or a kept row says of a model's own size; None if it says nothing.
+
+    Raises RejectedError as `prove_again` does, without a certificate, or for one that is not
+    of the same factors at their own size.
+    """
+    if not any(key.startswith("own_") for key in model):
+        return None
+    if "own_certificate" not in model:
+        raise RejectedError("audit.lock", "not proved", "the own size has no certificate")
+    own = prove_again(place, model, "own_")
+    if not same(proof, own):
+        message = f"{model['own_certificate']} is not of the same factors at their own size"
+        raise RejectedError("audit.lock", "question", message)
+    return own
+
+
+def prove_again(place: Path, model: Mapping[str, Any], prefix: str = "") -> Facts:
     """Prove what a lock or a kept row says of a model, from the arrays in its certificate.
+
+    prefix  "own_" for what it says of the model's own size
 
     Raises RejectedError if the file is another, asks for another epsilon, or proves
     something else.
     """
-    if model["certificate"] != certificate_of(model["name"]):
-        raise RejectedError("audit.lock", "path", model["certificate"])
-    path = place / model["certificate"]
-    if digest_of(path) != model.get("sha256"):
+    name, verdict, digest = (model.get(f"{prefix}{k}") for k in STATED)
+    if name != certificate_of(model["name"], own=bool(prefix)):
+        raise RejectedError("audit.lock", "path", str(name))
+    path = place / name
+    if digest_of(path) != digest:
         raise RejectedError("audit.lock", "digest", f"{path.name} is another file")
     certificate = Certificate.load(path)
     same_epsilon(certificate, {k: model.get(k) for k in ("rtol", "atol")}, "audit.lock")
     proof = facts(certificate)
-    if proof.verdict.name != model["verdict"]:
-        message = f"says {model['verdict']}, its certificate proves {proof.verdict.name}"
+    if proof.verdict.name != verdict:
+        message = f"says {verdict}, its certificate proves {proof.verdict.name}"
         raise RejectedError("audit.lock", "not proved", message)
     return proof
 

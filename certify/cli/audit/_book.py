@@ -4,6 +4,7 @@ import hashlib
 import json
 import platform
 from collections.abc import Mapping
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from ._pool import Done
 
 Row = dict[str, Any]
 LOCK, RESULTS, INDEX, PLAN = "audit.lock", "results.jsonl", "index.html", "audit.toml"
+OWN = "own-size"  # the folder of the certificates at the models' own sizes
 VERSION = "certify-audit/2"
 PROVED = ("CERTIFIED", "REFUTED", "RANK_LIMITED")  # never without a certificate
 STATUSES = {**EXIT_CODES, "REJECTED": REJECTED_EXIT, "TIMEOUT": 12, "FAILED": 1}
@@ -32,6 +34,7 @@ NUMBERS = (
     "relative_gap",
     "seconds",
     "bytes",
+    "own_bytes",
     "components",
     "rtol",
     "atol",
@@ -42,7 +45,7 @@ WORST = (1, 2, 20, 10, 14, 12, 11, 13, 0)  # exit statuses, the worst first
 def make_folders(folder: Path, plan: Path) -> Path:
     """Make the folders, and copy the plan there.  Raises InputError if that cannot be done."""
     try:
-        for name in ("certificates", "reports", "cache"):
+        for name in (f"certificates/{OWN}", "reports", "cache"):
             (folder / name).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"cannot make {folder}: {error.strerror or error}") from None
@@ -61,11 +64,12 @@ def plan_bytes(path: Path) -> bytes:
 def store_row(folder: Path, job: Job, done: Done) -> Row:
     """Write a job's files, its row last; return the row."""
     row = {"name": job.name, "key": job.key, "cached": False, **done.row}
-    if done.certificate is not None:
-        name = certificate_of(job.name)
-        write_atomically(folder / name, done.certificate)
-        row |= {"certificate": name, "bytes": len(done.certificate)}
-        row["sha256"] = hashlib.sha256(done.certificate).hexdigest()
+    for prefix, certificate in (("", done.certificate), ("own_", done.own)):
+        if certificate is not None:
+            name = certificate_of(job.name, own=bool(prefix))
+            write_atomically(folder / name, certificate)
+            row |= {f"{prefix}certificate": name, f"{prefix}bytes": len(certificate)}
+            row[f"{prefix}sha256"] = hashlib.sha256(certificate).hexdigest()
     if done.report is not None:
         row["report"] = report_of(job.name)
         write_atomically(folder / row["report"], done.report)
@@ -82,7 +86,8 @@ def row_path(folder: Path, job: Job) -> Path:
 def belongs(job: Job, row: Row) -> bool:
     """Tell whether a stored row is the job's own; what it says of a proof is not checked."""
     numbers = not any(isinstance(row.get(k), str | list | dict) for k in NUMBERS)
-    files = ("certificate", certificate_of), ("report", report_of)
+    own = partial(certificate_of, own=True)
+    files = ("certificate", certificate_of), ("own_certificate", own), ("report", report_of)
     linked = all(row.get(k, of(job.name)) == of(job.name) for k, of in files)
     agrees = row["name"] == job.name and row["status"] == STATUSES[row["verdict"]]
     proved = "certificate" in row and "report" in row
@@ -94,9 +99,9 @@ def digest_of(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def certificate_of(name: str) -> str:
-    """Return where the certificate of a model is."""
-    return f"certificates/{file_of(name)}.cert"
+def certificate_of(name: str, *, own: bool = False) -> str:
+    """Return where the certificate of a model is; own: that at its own size."""
+    return f"certificates/{f'{OWN}/' if own else ''}{file_of(name)}.cert"
 
 
 def report_of(name: str) -> str:
@@ -171,7 +176,8 @@ def count_verdicts(rows: list[Row]) -> dict[str, int]:
 def write_lock(folder: Path, plan: Path, jobs: list[Job], rows: list[Row]) -> None:
     """Write audit.lock: versions, every epsilon, and the digests of every input and output."""
     by = {row["name"]: row for row in rows}
-    kept = ("verdict", "status", "lower", "upper", "rtol", "atol", "certificate", "sha256")
+    proved = ("verdict", "certificate", "sha256")
+    kept = (*proved, *(f"own_{k}" for k in proved), "status", "lower", "upper", "rtol", "atol")
     models = [
         {"name": j.name, "kind": j.kind, "source": j.source, "key": j.key, "inputs": j.inputs}
         | {k: by[j.name][k] for k in kept if k in by[j.name]}

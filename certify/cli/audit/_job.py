@@ -29,7 +29,7 @@ from ._plan import Job, epsilon_of, file_of
 Row = dict[str, Any]
 FAILED = "FAILED"
 INFINITE = (float("inf"), float("-inf"))  # no numbers of JSON
-CERTIFICATE, REPORT, ROW = "x.cert", "x.html", "row.json"
+CERTIFICATE, OWN, REPORT, ROW = "x.cert", "own.cert", "x.html", "row.json"
 WANTED = "(estimator, X), (estimator, X, y) or (problem, factors)"
 LONGEST = 600  # characters of a reason
 WATCH = 0.5  # seconds between two looks at the parent
@@ -90,12 +90,16 @@ def judge(job: Job, out: Path) -> Row:
     run = {k: job.settings[k] for k in ("budget", "seed")}
     multiple = defaults.pop("multiple", getattr(factors, "multiple", 1.0))
     result = check(problem, factors, q=q, **{**defaults, **overrides}, **run)
+    own_size: Row = {}
     if result.certificate is not None:
         result.certificate.save(out / CERTIFICATE)
-        proved, name = facts(result.certificate), f"{file_of(job.name)}.cert"
-        save(proved, out / REPORT, name, second(result), multiple)
+        proved, own = facts(result.certificate), second(result)
+        save(proved, out / REPORT, f"{file_of(job.name)}.cert", own, multiple)
+        if own is not None:
+            own.certificate.save(out / OWN)
+            own_size = {"own_verdict": own.verdict.name, "own_lower": own.proved.lower}
     trained = {} if multiple == 1 else {"multiple": multiple}
-    return {**of_result(result), **trained, **shape(problem, factors)}
+    return {**of_result(result), **own_size, **trained, **shape(problem, factors)}
 
 
 def of_result(result: Result) -> Row:
@@ -104,15 +108,7 @@ def of_result(result: Result) -> Row:
         row = failed_row(result.verdict.name, result.verdict.exit_code, result.reason)
         return row | {"tier": result.tier}
     row = bracket(result.verdict, (result.lower, result.upper, result.better_upper), result.tier)
-    return row | {"reason": result.reason} | epsilon(result.certificate) | at_size(result)
-
-
-def at_size(result: Result) -> Row:
-    """Return the answer over at most as many components, where that is another question."""
-    own_size = result.own_size
-    if own_size.certificate is None or own_size.certificate is result.certificate:
-        return {}
-    return {"own_verdict": own_size.verdict.name, "own_lower": own_size.lower}
+    return row | {"reason": result.reason} | epsilon(result.certificate)
 
 
 def epsilon(certificate: Certificate) -> Row:

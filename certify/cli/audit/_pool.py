@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from certify.base.cluster import connect
 
-from ._job import CERTIFICATE, FAILED, LONGEST, REPORT, ROW, as_json, failed_row
+from ._job import CERTIFICATE, FAILED, LONGEST, OWN, REPORT, ROW, as_json, failed_row
 from ._plan import Job
 
 T = TypeVar("T")
@@ -32,10 +32,11 @@ STEP = 0.5  # seconds between two looks at the clock
 
 
 class Done(NamedTuple):
-    """What a job left: its row, and the files."""
+    """What a job left: its row, and the files; own is the certificate at the model's own size."""
 
     row: dict[str, Any]
     certificate: bytes | None = None
+    own: bytes | None = None
     report: bytes | None = None
 
 
@@ -92,7 +93,7 @@ def outcome_of(folder: Path, status: int) -> Done:
         return Done(
             failed_row(FAILED, 1, how_it_ended(status, (folder / SAID).read_bytes()[-TAIL:]))
         )
-    return Done(row, bytes_of(folder / CERTIFICATE), bytes_of(folder / REPORT))
+    return Done(row, *(bytes_of(folder / name) for name in (CERTIFICATE, OWN, REPORT)))
 
 
 def how_it_ended(status: int, stderr: bytes) -> str:

@@ -20,7 +20,7 @@ from ._facts import SHOWN, Facts, facts
 LARGE = 1e5  # bytes: shown in MB from here on
 DRAWN = ("products", "layers")  # families whose components are drawn one by one
 
-__all__ = ["Facts", "facts", "page", "save", "told_in_words", "write"]
+__all__ = ["Facts", "facts", "page", "same", "save", "told_in_words", "write"]
 
 
 def write(
