@@ -175,9 +175,7 @@ def task_of(problem: Problem, now: Candidate, clock: Clock) -> Task:
 def descend(problem: Problem, now: Candidate, clock: Clock) -> Candidate:
     """Return the end of a descent at the same rank.
 
-    Newton steps end it where there is a penalty: without one no bound depends on the last digits,
-    and the free scale of each component slows them down.  Of a loss with kinks it goes through
-    envelopes, too, and from there to the kinks.
+    Of a loss with kinks it goes through envelopes, too, and from there to the kinks.
     """
     task, moves = task_of(problem, now, clock), family(problem).moves
     steps = family(problem).steps(problem, now)
@@ -185,8 +183,6 @@ def descend(problem: Problem, now: Candidate, clock: Clock) -> Candidate:
     plain = replace(task, smoothed=Smoothed(problem.loss))
     for start in starts:
         factors = moves.polish(replace(plain, q=start.q), start.factors, steps, STALL)
-        if problem.lam and problem.loss.smooth:
-            factors = moves.finish(task, factors, steps)
         now = lowest([now, start, evaluate(problem, factors)])
     clock.tell("descend", now.value)
     return now

@@ -33,7 +33,6 @@ class Moves:
 
     sizes   sizes(task, factors): how much each component counts; one of zero is dead
     polish  polish(task, factors, steps, stall): factors of a lower objective
-    finish  finish(task, factors, steps): factors at which a smooth objective's gradient vanishes
     append  append(task, factors, most, seed): the factors with up to so many components more, those
             that earn most
     draw    draw(task, size, seed): random components of the best weights
@@ -41,7 +40,6 @@ class Moves:
 
     sizes: Callable[[Task, Factors], Array]
     polish: Callable[[Task, Factors, int, float], Factors]
-    finish: Callable[[Task, Factors, int], Factors]
     append: Callable[[Task, Factors, int, int], Factors]
     draw: Callable[[Task, int, int], Factors]
 

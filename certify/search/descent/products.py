@@ -3,9 +3,8 @@
     min over factors of E(sum phi(X_i) + A q) + lam sum theta(X_i)
 
 E is the loss or its envelope.  Where theta is smooth in the coordinates of `Form`: quasi-Newton
-steps, and Newton steps at the end, as the dual point's error is the square root of the
-objective's.  Else one column at a time by its norm's proximal map, with the steps that E's
-curvature allows.  The result is never higher.
+steps.  Else one column at a time by its norm's proximal map, with the steps that E's curvature
+allows.  The result is never higher.
 """
 
 from collections.abc import Callable
@@ -24,8 +23,6 @@ from certify.problem import Problem, Values
 from certify.search.coordinates.contract import predict, pulls
 from certify.search.coordinates.products import FactorForm, form_of
 from certify.search.envelope import Smoothed
-
-from .newton import Box, newton
 
 LARGE = 20_000  # coordinates beyond which fewer steps are remembered
 SWEEPS_A_STEP = 5  # quasi-Newton steps that cost what a sweep over columns does
@@ -108,15 +105,6 @@ class Task:
             slopes[-1] = lam * slopes[-1] - inner
         return value + lam * total, np.concatenate([s.reshape(-1) for s in slopes])
 
-    def scales(self, c: Array) -> Array:
-        """Return about the curvature of the objective along each coordinate."""
-        form, lam = self.form, self.problem.lam
-        p, k = form.power, len(form.sides) * form.copies
-        sizes = form.sizes(form.out(c)) ** (1.0 / p)
-        bend = self.smoothed.curvature * sizes ** (2 * (k - 1)) + lam * sizes ** max(p - 2, 0)
-        bend = np.maximum(bend, 1e-6 * bend.max(initial=1e-300))
-        return np.concatenate([np.repeat(bend[None], n, axis=0).reshape(-1) for n in form.rows])
-
 
 def polish_factors(task: Task, factors: Factors, steps: int, stall: float) -> tuple[Factors, int]:
     """Return factors of a lower objective, or the same, and the steps taken.
@@ -181,17 +169,6 @@ def swept(task: Task, factors: Factors) -> Factors:
             change = (new[j][:, k] - x)[:, None], other[:, None]
             fit = fit + observed.product(*(change if j == 0 else change[::-1]))
     return tuple(new)
-
-
-def newton_finish(task: Task, factors: Factors, steps: int) -> tuple[Factors, int]:
-    """Return factors at which the gradient vanishes to rounding, as far as Newton steps go."""
-    if not factors[0].shape[-1] or not task.form.smooth:
-        return factors, 1
-    box = Box(*task.form.bounds(factors[0].shape[-1]))
-    c, used = newton(
-        task.at, task.form.into(factors), box, task.scales, steps, expired=task.expired
-    )
-    return task.form.out(c), used
 
 
 def reweight(task: Task, factors: Factors, steps: int = 200) -> Factors:

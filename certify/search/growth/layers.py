@@ -39,7 +39,7 @@ SMALL = 0.1  # of the mean size: the start of a new neuron
 STALE, PATIENT = 5, 15  # rounds without a better gap that end the search; with a multiplier
 AGAIN = 6  # descents and programs in turn at a fixed size
 WIDEST, WORK = 6000, 2500**3  # unknowns of a program, and those times the square of its rank
-ALLOWED = 20_000  # steps of descents and of Newton, without a budget
+ALLOWED = 20_000  # steps of descents, without a budget
 STARTS = 3  # random neurons of the candidate's number that are descended from
 SOLVED = 50  # steps that a general solver counts for
 CUTS = 10_000  # borders of cells, together with those of cuts
@@ -231,12 +231,6 @@ def polish(task: Task, factors: Factors, steps: int, stall: float) -> Factors:
     return widen(descend(made, steps, stall, task.expired, task.goal)[0], factors[0].shape[1])
 
 
-def leave(task: Task, factors: Factors, steps: int) -> Factors:
-    """Return the neurons as they are: at kinks there is no gradient to vanish."""
-    del task, steps
-    return factors
-
-
 def append_best(task: Task, factors: Factors, most: int, seed: int) -> Factors:
     """Append up to so many of the neurons that earn most, at the weights that are best for all."""
     net = Net(task.problem)
@@ -282,5 +276,5 @@ def restarts(search: Search, size: int, seed: int) -> list[Factors]:
     return [draw(task, size, seed + k) for k in range(STARTS)]
 
 
-MOVES = Moves(sizes, polish, leave, append_best, draw)
+MOVES = Moves(sizes, polish, append_best, draw)
 FAMILY = Family(grow, allowance, MOVES, restarts, earn)

@@ -3,8 +3,8 @@
     descend on all factors; W = -grad; append the components that earn more than lam;
     reweight all components, which is convex; drop the empty, merge the alike; repeat
 
-and at the end Newton steps, until none earns more than lam as far as ascents find, and the
-multiplier of a loss without a Lipschitz gradient has settled.
+until none earns more than lam as far as ascents find, and the multiplier of a loss without a
+Lipschitz gradient has settled.
 """
 
 from dataclasses import dataclass, replace
@@ -19,7 +19,7 @@ from certify.search import envelope
 from certify.search.candidate import Candidate
 from certify.search.column_generation import Search
 from certify.search.coordinates.products import form_of
-from certify.search.descent.products import Task, newton_finish, polish_factors, reweight
+from certify.search.descent.products import Task, polish_factors, reweight
 from certify.search.pricing.alike import merge as alike_together
 from certify.search.pricing.products import Field, above, cosines
 from certify.search.schedule import Expired, Family, Moves
@@ -27,7 +27,7 @@ from certify.search.schedule import Expired, Family, Moves
 from . import counts, nonnegative
 
 ROUNDS = 80
-COARSE, FINE, PRODUCTS = 100, 1500, 2000  # quasi-Newton steps, and Hessian products
+COARSE, FINE = 100, 1500  # quasi-Newton steps
 STALL = 1e-14  # relative gain of a fine round that ends the search; luck, never truth
 LOOSE, TIGHT = 1e-4, 1e-11  # relative excess over lam that is worth a slice
 ALIKE, COARSELY = 1e-5, 1e-3  # 1 - cosine under which two slices are merged
@@ -67,7 +67,7 @@ def grow(search: Search, seed: int, wanted: float, cap: int | None = None) -> Se
     aim = 0.0 if cap is None else wanted  # no gap tells when a search of a fixed size is done
     for k in range(ROUNDS):
         before = at.task.value(at.factors)
-        descend(search, at, cap)
+        descend(search, at)
         W = at.task.slope(at.factors)
         if not np.isfinite(W).all():
             break
@@ -128,19 +128,13 @@ def enough(search: Search, at: Round) -> float:
     return TIGHT if at.task.smoothed.S is None else float(np.clip(0.1 * gap, TIGHT, LOOSE))
 
 
-def descend(search: Search, at: Round, cap: int | None) -> None:
-    """Descend, refit the offsets, drop and merge components, and note the point.
-
-    Newton steps are for the dual point, where a fine round alone has not closed the gap.
-    """
+def descend(search: Search, at: Round) -> None:
+    """Descend, refit the offsets, drop and merge components, and note the point."""
     task = at.task
     steps, stall = (FINE, STALL) if at.fine else (COARSE, 1e3 * STALL)
     at.factors, used = polish_factors(task, at.factors, min(steps, search.steps), stall)
     search.steps -= used
     at.factors = prune(task, at.factors, ALIKE if at.fine else COARSELY)
-    if at.fine > 1 and cap is None and task.smoothed.S is None:
-        at.factors, used = newton_finish(task, at.factors, PRODUCTS)
-        search.steps -= used
     q = refit_offsets(task, task.plain(at.factors))
     search.note("polish" if at.fine else "descend", inside(search, at.factors, q), q)
     at.task = replace(task, q=q)
@@ -276,11 +270,6 @@ def polish(task: Task, factors: Factors, steps: int, stall: float) -> Factors:
     return polish_factors(task, factors, steps, stall)[0]
 
 
-def finish(task: Task, factors: Factors, steps: int) -> Factors:
-    """Return factors at which the gradient vanishes to rounding, as far as Newton steps go."""
-    return newton_finish(task, factors, steps)[0]
-
-
 def append_best(task: Task, factors: Factors, most: int, seed: int) -> Factors:
     """Append up to so many of the components that earn most."""
     W = task.slope(factors)
@@ -299,5 +288,5 @@ def draw(task: Task, size: int, seed: int) -> Factors:
     return reweight(task, task.form.units(tuple(factors)))
 
 
-MOVES = Moves(sizes, polish, finish, append_best, draw)
+MOVES = Moves(sizes, polish, append_best, draw)
 FAMILY = Family(grow, allowance, MOVES, restarts, earn)
