@@ -163,7 +163,7 @@ def covered(
         and set(proof) <= {"better", "corrections", "floor", "ky_fan", "polar"}
         and (inner == "spectral" or (inner == "lines" and list(shape)[-1:] == [1]))
         and (not polar or polar["rule"] in names[rules])
-        and (not proof.get("corrections") or polar.get("rule") in ("spectral", "lines"))
+        and not (proof.get("corrections") and (layer or deep))
         and not ("ky_fan" in proof and {o["kind"] for o in offsets} - {"column", "row"})
         and (polar.get("rule") == "conic" or not any(re.match(r"[DS]\d", name) for name in witness))
     )

@@ -308,6 +308,7 @@ Inductive polar :=
 | DeepLayers (cw cf : bool) (lw lf : option grid) (sw sf : dyadic)
 | DeepLinear (c : bool) (l : option grid) (shift : dyadic)
 | Corners (by_columns : bool) (level : option dyadic)
+| Near (z : dyadic) (x : grid) (of_x : polar)  (* about z x *)
 | Slices (each : seq polar).
 (* a dual point, of which a multiple is taken, about that at most *)
 Record dual := Dual { dW : grid; at_most : dyadic; how : polar }.
@@ -1552,10 +1553,27 @@ Definition tensor_square (d : data) (w : grid) (h : polar) : option dyadic :=
     then Some dzero else None
   | _ => None
   end.
+(* |u|_2^2 |v|_2^2 is at most that, times theirs *)
+Definition flat_cost (d : data) : option dyadic :=
+  if is_tensor d then if all (@outside_l2 _) (dmode_norms d) then Some one else None
+  else Some (dmul (ball_cost (dleft_norm d) (unit_column (dm d))) (ball_cost (dright_norm d) (unit_column (dn d)))).
+Definition flat_square (d : data) (w : grid) (h : polar) : option dyadic :=
+  if is_tensor d then tensor_square d w h else plain_square d w h.
+(* W = z X + E: |E| |u|_2 |v|_2 more *)
+Definition near_square (d : data) (w : grid) (z : dyadic) (x : grid) (c t : dyadic) : dyadic :=
+  let e := gsub w (gscale z x) in
+  let p := dadd (dmul z (sqrt_up (dmax t dzero))) (sqrt_up (dmul (inner e e) c)) in dmul p p.
 Definition square_of (d : data) (w : grid) (h : polar) : option dyadic :=
   if ddeep d is Some (f, c :: l, a) then deep_square f c l a w h else
-  if is_tensor d then tensor_square d w h else
-  if dlayer d is Some (f, a) then layer_of d f a w h else plain_square d w h.
+  if dlayer d is Some (f, a) then layer_of d f a w h else
+  if h is Near z x of_x then
+    if shaped (dm d) (dn d) x && Z.leb Z0 (num z) then
+      match flat_square d x of_x, flat_cost d with
+      | Some t, Some c => Some (near_square d w z x c t)
+      | _, _ => None
+      end
+    else None
+  else flat_square d w h.
 
 (* W is of what is seen, and its sums are 0 where offsets cost nothing *)
 Definition usable (d : data) (s : dyadic) (w : grid) : bool :=

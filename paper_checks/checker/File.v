@@ -1604,13 +1604,14 @@ Fixpoint add_at {T} (value_of : T -> Z) (k : Z) (l : list (Z * T)) (x : list Z) 
   | _, _ => x
   end.
 Definition fine_denominator : Z := 4096.  (* bits of D: more are not covered *)
-Definition corrected (h : json) (l : list arr) (name_ : string) (y : layout) : result (grid * Z * dyadic) :=
+Definition corrected (h : json) (l : list arr) (name_ : string) (y : layout) : result (grid * grid * Z * dyadic) :=
   let* (x, e) := floats l name_ [count y] in
   let* listed_ := corrections_read h (count y) in
   let moved := fold_right sorted_in [] listed_ in
   let* _ := demand (rises (-1) (map fst moved)) "proof.W.corrections" in
+  let raw := in_column y (Grid (spread y x) e) in
   match moved with
-  | [] => Ok (in_column y (Grid (spread y x) e), 1, one)
+  | [] => Ok (raw, raw, 1, one)
   | _ =>
     let d := fold_right (fun c d => Z.lcm (snd (fst (snd c))) d) 1 moved in
     let* _ := covered (Z.log2 d <=? fine_denominator) "these corrections" in
@@ -1618,32 +1619,27 @@ Definition corrected (h : json) (l : list arr) (name_ : string) (y : layout) : r
     let more := add_at (fun c => match c with (p, q, b) => Z.shiftl (p * (d / q)) (- b - f) end) 0 moved
                   (map (fun z => Z.shiftl (d * z) (e - f)) x) in
     let b := Z.log2 d + 256 in
-    Ok (in_column y (Grid (spread y more) f), d, Dy (Z.shiftl 1 b / d) (- b))
+    Ok (in_column y (Grid (spread y more) f), raw, d, Dy (Z.shiftl 1 b / d) (- b))
   end.
-(* a proof of W is one of D W *)
-Definition times_ (z : Z) (g : grid) : grid := Grid (map (map (Z.mul z)) (ints g)) (ex g).
-Definition of_multiple (z : Z) (h : polar) : result polar :=
+(* a proof of the field of floats is one of D W, D times the corrections away *)
+Definition beside_corrections (z : Z) (d : data) (x : grid) (h : polar) : result polar :=
   if z =? 1 then Ok h else
-  match h with
-  | Spectral c scales n m l shift =>
-    let opt k := option_map (times_ k) in
-    Ok (Spectral c scales (opt z n) (opt (z * z) m) (opt z l) (Dy (z * z * num shift) (dex shift)))
-  | Lines None => Ok h
-  | _ => NotCovered "corrections beside this rule"
-  end.
+  let* _ := covered (match ddeep d, dlayer d, flat_cost d with None, None, Some _ => true | _, _, _ => false end)
+    "these corrections" in
+  Ok (Near (Dy z 0) x h).
 
 Definition dual_of (p : json) (l : list arr) (m n : Z) (d : data) (y : layout) (pre : string)
   : result (option dual) :=
   match lookup l "proof.W", find "polar" (fields_of p) with
   | None, None => let* _ := covered (uncorrected p) "corrections" in Ok None
   | Some w, Some polar =>
-    let* (gw, z, most_) := corrected p l "proof.W" y in
+    let* (gw, x, z, most_) := corrected p l "proof.W" y in
     let* how_ := match ddeep d, dlayer d with
       | Some (_, _, slope), _ => deep_polar polar l pre y (hd 0 (all_dims y)) slope
       | _, None => match all_dims y with [_; _] => polar_of | _ => tensor_polar end polar l m n d y pre
       | _, Some _ => layer_polar polar l m n (Z.of_nat (dinputs d)) pre d gw
       end in
-    let* how_ := of_multiple z how_ in
+    let* how_ := beside_corrections z d x how_ in
     Ok (Some (Dual gw most_ how_))
   | _, _ => NotCovered "a part of a proof"
   end.
@@ -1654,7 +1650,7 @@ Definition floor_read (p : json) (l : list arr) (y : layout) : result (option (g
     | None => Ok (Obj [])
     | Some f => let* _ := only f ["corrections"] "a floor" in Ok f end in
   optional_array l "proof.floor.W" (
-    let* (g, _, most_) := corrected f l "proof.floor.W" y in Ok (g, most_)).
+    let* (g, _, _, most_) := corrected f l "proof.floor.W" y in Ok (g, most_)).
 
 (* Ky Fan: the offsets it starts at are named mu.q0, ... *)
 Definition fan_read (p : json) (l : list arr) (m n : Z) (at_ : read_offsets) : result (option fan) :=

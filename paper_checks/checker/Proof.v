@@ -5386,7 +5386,7 @@ Lemma plain_squareE w h t : norm_ok (dleft_norm d) (dm d) -> shape (dm d) (dn d)
   plain_le (q := q) (mx (dm d) (dn d) w) (dv t).
 Proof.
 move=> hp hw; have hp' := proj2 norms_okE; have ones k i : mx k 1 (unit_column k) i 0 = 1 by have [_ ->] := unit_columnE k; rewrite mxE.
-set W := mx (dm d) (dn d) w; case: h => [?|c sc nn mm l sh|bx tr|level|c trees||t0|each|each|??????|???|c level|?] //=; last first.
+set W := mx (dm d) (dn d) w; case: h => [?|c sc nn mm l sh|bx tr|level|c trees||t0|each|each|??????|???|c level|???|?] //=; last first.
 - have corner_ x y : x ^+ 2 = dv y -> 0 <= x -> (forall (u : 'cV_(dm d)) (v : 'cV_(dn d)), meets (left q) u -> meets (right q) v ->
       dot u (W *m v) <= x * (norm (left_norm q) u * norm (right_norm q) v)) -> Some y = Some t -> plain_le (q := q) W (dv t).
     by move=> e x0 h [<-] u v hu hv w0; rewrite -e -exprMn ler_sqr ?nnegrE ?(le_trans w0) // h.
@@ -5932,18 +5932,76 @@ rewrite /q /=; case nd: (ddeep d) => [[[f w] a]|] //; have [c [l [-> _ _ _ [_ l1
 by case: (l) l1.
 Qed.
 
+Lemma matrix_okE : ddeep d = None -> is_tensor d = false -> dlayer d = None ->
+  [/\ dinputs d = dm d, ~~ dfree d & norm_ok (dleft_norm d) (dm d)].
+Proof.
+move=> nd nt e; case/and5P: (good) => _ _ _ _ /and5P[/andP[+ _] _ _ _ _].
+by rewrite /layer_ok nd nt e => /and4P[/eqnP k _ nf _]; split=> //; rewrite -k; have [] := norms_okE.
+Qed.
+
+(* of a matrix or a tensor *)
+Lemma flat_squareE w h t : ddeep d = None -> dlayer d = None -> shape (dm d) (dn d) w -> flat_square mul d w h = Some t ->
+  polar_le (q := q) (mx (dm d) (dn d) w) (dv t).
+Proof.
+move=> nd e hw; rewrite /flat_square; case nt: (is_tensor d); first exact: tensor_squareE.
+have [k nf hp] := matrix_okE nd nt e.
+move=> ht; apply: (polar_le_plain (q := q) (e := k)) => // [|u|]; [exact: flatE|exact: hidden_plain|].
+exact: (plain_squareE hp hw ht).
+Qed.
+
+Lemma flat_costE c (u : 'cV[R]_(dinputs d)) (v : 'cV[R]_(dn d)) : ddeep d = None -> dlayer d = None ->
+  flat_cost d = Some c -> completes (q := q) u v ->
+  sq (hidden (q := q) u) * sq v <= dv c * (\prod_(e <- Statement.sizes (q := q) u v) e) ^+ 2.
+Proof.
+move=> nd e; rewrite /flat_cost; case nt: (is_tensor d).
+  case: ifP => // out [<-] cu; have [x [_ eu ev ->]] := tensor_sliceE nd nt cu; rewrite oneE mul1r.
+  exact: sq_le_sizes.
+have [k nf hp] := matrix_okE nd nt e.
+have [cl0 hl] := one_cost hp; have [cr0 hr] := one_cost (proj2 norms_okE).
+move=> [<-] _; rewrite dvM prod_sizesE; last exact: flatE.
+rewrite (hidden_plain k u nd nt e) (priced_all (q := q) _ nf).
+have -> : norm (left_norm q) u = norm (left_norm q) (castmx (k, erefl) u).
+  by move: (left_norm q) => p; move: u; rewrite /q /=; case: _ / k => u; rewrite castmx_id.
+have one_ a (y : 'cV[R]_a) : sq y = \sum_i 1 * y i 0 ^+ 2 by rewrite sq_col; apply: eq_bigr => i _; rewrite mul1r.
+rewrite [X in _ <= _ * X]exprMn mulrACA; apply: ler_pM; rewrite ?sq_ge0 // one_; apply: costs_le => //; exact: norm_okE.
+Qed.
+
+Lemma flat_cost_ge0 c : ddeep d = None -> dlayer d = None -> flat_cost d = Some c -> 0 <= dv c.
+Proof.
+move=> nd e; rewrite /flat_cost; case nt: (is_tensor d); first by case: ifP => // _ [<-]; rewrite oneE.
+have [k nf hp] := matrix_okE nd nt e; move=> [<-].
+by have [h _] := one_cost hp; have [h' _] := one_cost (proj2 norms_okE); rewrite dvM mulr_ge0.
+Qed.
+
+Lemma near_squareE w z x c t : ddeep d = None -> dlayer d = None -> shape (dm d) (dn d) w -> shape (dm d) (dn d) x ->
+  0 <= dv z -> polar_le (q := q) (mx (dm d) (dn d) x) (dv t) -> flat_cost d = Some c ->
+  polar_le (q := q) (mx (dm d) (dn d) w) (dv (near_square d w z x c t)).
+Proof.
+move=> nd el hw hx z0 h hc; have [hg eg] := gscaleE z hx; have [he ee] := gsubE hw hg.
+rewrite /near_square; move: (gsub w (gscale z x)) he ee => E he ee.
+have max0 y : 0 <= dv (dmax y dzero) by rewrite dv_max dv_zero le_max lexx orbT.
+have [T0 hT] := sqrt_upE (max0 t).
+move: (sqrt_up (dmax t dzero)) T0 hT => T T0 hT.
+have w0 : 0 <= dv (dmul (inner E E) c) by rewrite dvM (innerE he he) mulr_ge0 ?sq_ge0 //; exact: flat_cost_ge0 nd el hc.
+have [Q0_ hQ] := sqrt_upE w0; move: (sqrt_up (dmul _ _)) Q0_ hQ => Q Q0_ hQ.
+rewrite dvM (innerE he he) -/(sq _) in hQ.
+have {}hT : dv t <= dv T ^+ 2 by apply: le_trans hT; rewrite dv_max le_max lexx.
+have -> : dv (dmul (dadd (dmul z T) Q) (dadd (dmul z T) Q)) = (dv z * dv T + dv Q) ^+ 2 by rewrite dvM dvD dvM expr2.
+apply: (near_le (q := q) normL normR normM h _ z0 (c := dv c) _ T0 hT Q0_ hQ); last by move=> u v; exact: flat_costE.
+by rewrite ee eg addrC subrK.
+Qed.
+
 Lemma square_ofE w h t : shape (dm d) (dn d) w -> square_of mul d w h = Some t ->
   polar_le (q := q) (mx (dm d) (dn d) w) (dv t).
 Proof.
 move=> hw; rewrite /square_of; case nd: (ddeep d) => [[[f wd] a]|].
   by have [c [l [ew _ _ _ _]]] := deepE nd; rewrite ew; apply: deep_ofE => //; rewrite nd ew.
-case nt: (is_tensor d); first exact: tensor_squareE.
-case e: (dlayer d) => [[f a]|]; first exact: layer_ofE.
-have [k nf] : dinputs d = dm d /\ ~~ dfree d.
-  by case/and5P: (good) => _ _ _ _ /and5P[/andP[+ _] _ _ _ _]; rewrite /layer_ok nd nt e => /and4P[/eqnP].
-have hp : norm_ok (dleft_norm d) (dm d) by rewrite -k; have [] := norms_okE.
-move=> ht; apply: (polar_le_plain (q := q) (e := k)) => // [|u|]; [exact: flatE|exact: hidden_plain|].
-exact: (plain_squareE hp hw ht).
+case e: (dlayer d) => [[f a]|].
+  apply: layer_ofE => //; case nt: (is_tensor d) => //.
+  by case/and5P: (good) => _ _ _ _ /and5P[/andP[+ _] _ _ _ _]; rewrite /layer_ok nd nt /tensor_ok e => /and5P[].
+case: h => [????|??????|??|?|??||?|?|?|??????|???|??|z x h|?] ht; try exact: flat_squareE ht.
+move: ht; case: ifP => // /andP[/shapedP hx z0]; case e': (flat_square _ _ _ _) => [t'|] //; case ec: (flat_cost d) => [c|] // [<-].
+by apply: near_squareE => //; [rewrite -dv_ge0|exact: flat_squareE e'].
 Qed.
 
 Lemma multipleE p s : multiple mul d p = Some s -> let W := mx (dm d) (dn d) (dW p) in

@@ -851,6 +851,30 @@ have [-> mu'] : norm (left_norm q) u = norm (left_norm q) (castmx (e, erefl) u)
 exact: h.
 Qed.
 
+(* W = z X + E: |E| |s(F u)|_2 |v|_2 more *)
+Lemma near_le (W X E : 'M[R]_(m, n)) z t c x y : polar_le X t -> W = z *: X + E -> 0 <= z ->
+  (forall (u : 'cV_ins) v, completes u v -> sq (hidden u) * sq v <= c * (\prod_(e <- sizes u v) e) ^+ 2) ->
+  0 <= x -> t <= x ^+ 2 -> 0 <= y -> sq E * c <= y ^+ 2 -> polar_le W ((z * x + y) ^+ 2).
+Proof.
+move=> h -> z0 hc x0 hx y0 hy u v mu mv cu su; set a := \prod_(e <- sizes u v) e.
+have a0 : 0 <= a by apply: prod_ge0; exact: sizes_ge0.
+rewrite mulmxDl dotDr -scalemxAl dotZr.
+have h1 : dot (hidden u) (X *m v) <= x * a.
+  have [neg|pos] := leP (dot (hidden u) (X *m v)) 0; first by apply: le_trans neg _; rewrite mulr_ge0.
+  have p0 := ltW pos; have : dot (hidden u) (X *m v) ^+ 2 <= (x * a) ^+ 2.
+    by rewrite [leRHS]exprMn; apply: le_trans (h u v mu mv cu su p0) _; rewrite ler_wpM2r ?sqr_ge0.
+  by rewrite ler_sqr ?nnegrE // mulr_ge0.
+have h2 : dot (hidden u) (E *m v) <= y * a.
+  apply: le_trans (ler_norm _) _; suff : `|dot (hidden u) (E *m v)| ^+ 2 <= (y * a) ^+ 2.
+    by rewrite ler_sqr ?nnegrE // mulr_ge0.
+  rewrite real_normK ?num_real // [leRHS]exprMn; apply: le_trans (ler_wpM2r (sqr_ge0 a) hy).
+  rewrite -dot_outer; apply: le_trans (cauchy_schwarz _ _) _; rewrite sq_outer -mulrA.
+  by rewrite ler_wpM2l ?sq_ge0 //; exact: hc.
+move=> w0; have p0 : 0 <= z * x + y by rewrite addr_ge0 // mulr_ge0.
+rewrite -[leRHS]exprMn ler_sqr ?nnegrE //; last by rewrite mulr_ge0.
+by rewrite mulrDl -mulrA; apply: lerD h2; rewrite ler_wpM2l.
+Qed.
+
 (* and of x_i / s_i in the place of x_i, with s_i W_ij s'_j in the place of W *)
 Lemma polar_le_scaled (W X : 'M[R]_(m, n)) s s' c c' t : normed (left_norm q) m -> 0 <= t -> 0 <= c -> 0 <= c' ->
   (forall i, 0 < s i) -> (forall j, 0 < s' j) -> (forall i j, X i j = s i * s' j * W i j) ->

@@ -419,6 +419,17 @@ WEAKER_BALLS = (  # lines of the checker about parts of two balls
     ("(~~ boxes.1 || is_cube p) &&", "true &&"),
 )
 
+WEAKER_CORRECTIONS = (  # lines of the checker about a dual point beside another
+    ("shaped (dm d) (dn d) x && Z.leb Z0 (num z)", "Z.leb Z0 (num z)"),
+    ("shaped (dm d) (dn d) x && Z.leb Z0 (num z)", "shaped (dm d) (dn d) x"),
+    ("(sqrt_up (dmul (inner e e) c)) in dmul p p", "dzero in dmul p p"),
+    ("(sqrt_up (dmul (inner e e) c)) in", "(sqrt_up (inner e e)) in"),
+    ("dmul z (sqrt_up (dmax t dzero))", "sqrt_up (dmax t dzero)"),
+    ("dmul z (sqrt_up (dmax t dzero))", "dmul z (dmax t dzero)"),
+    ("if all (@outside_l2 _) (dmode_norms d) then Some one else None\n", "Some one\n"),
+    ("Some (dmul (ball_cost (dleft_norm d) (unit_column (dm d)))", "Some (dmul one"),
+)
+
 CHANGES = [  # a stronger statement, or a weaker check: the file, its text and another
     ("Statement.v", "lower <= objective U V o", "objective U V o <= lower"),
     ("Statement.v", "<= objective U V o + epsilon", "<= objective U V o - epsilon"),
@@ -503,6 +514,7 @@ CHANGES = [  # a stronger statement, or a weaker check: the file, its text and a
             WEAKER_TENSORS,
             WEAKER_CONES,
             WEAKER_OFFSETS,
+            WEAKER_CORRECTIONS,
             WEAKER_BALLS,
         )
         for old, new in weaker

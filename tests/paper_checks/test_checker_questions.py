@@ -577,6 +577,27 @@ def test_of_other_offsets_a_dual_point_refutes_factors(binary, tmp_path, offset)
     verify_and_change(binary, tmp_path / "x.cert", held, lies_of_offsets(held))
 
 
+def test_corrections_are_covered_beside_a_form(binary, tmp_path):
+    rng = np.random.default_rng(12)
+    told = Linear(rng.standard_normal((4, 1)))
+    problem = Problem(
+        Squared(np.abs(rng.standard_normal((4, 3)))), RankOne("l2+", "l2+"), 0.8, told
+    )
+    held = improve(problem, (np.zeros((4, 0)), np.zeros((3, 0))), budget=20).result.certificate
+    assert held.proof["polar"]["rule"] == "conic"
+    assert any("/1" not in text[-2:] for _, text in held.proof["corrections"])
+    verify_and_change(binary, tmp_path / "x.cert", held, lies_of_offsets(held))
+
+
+def test_corrections_beside_a_cube_cost_more_than_their_length(binary, tmp_path):
+    y, path = np.array([[2.0, 1.0, 0.0], [1.0, 3.0, 1.0]]), tmp_path / "x.cert"
+    problem = Problem(Squared(y), RankOne("linf", "l2"), 1.5, Linear([[1.0], [3.0]]))
+    held = improve(problem, (np.zeros((2, 0)), np.zeros((3, 0))), budget=20).result.certificate
+    assert held.proof["polar"]["rule"] in ("corners", "conic", "cones", "spectral")
+    assert held.proof["corrections"]
+    verify_and_change(binary, path, held, lies_of_offsets(held))
+
+
 MODES = {  # of a tensor
     "one": [ModeIntercept(2)],
     "two, with a ridge": [ModeIntercept(1), ModeIntercept(0, 0.5)],
