@@ -1,20 +1,17 @@
 """Find disjoint blocks of rows and columns, all of whose entries are observed.
 
 Greedy search for a lower bound at a fixed rank: a block proves something only if both
-sides exceed the rank, about w (rows - r) (columns - r) for noise of one size.
+sides exceed the rank, about (rows - r) (columns - r) for noise of one size.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from certify.base.arrays import Array, Ints
+from certify.base.arrays import Bools, Ints
 
-Mask = npt.NDArray[np.bool_]
 SEEDS = 24  # rows, and columns, that a block is grown from
 MOST = 64  # blocks
-LEVELS = 4  # thresholds of the weights that are tried
 ENTRIES = 4_000_000  # largest dense mask
 
 
@@ -27,40 +24,27 @@ class Block:
     score: float
 
 
-def disjoint(weights: Array, r: int) -> list[Block]:
-    """Return disjoint blocks of entries of positive weight, the best first."""
-    left, out = weights.copy(), []
+def disjoint(seen: Bools, r: int) -> list[Block]:
+    """Return disjoint blocks of entries that are observed, the best first."""
+    left, out = seen.copy(), []
     for _ in range(MOST):
-        block = max(
-            (grow_block(left >= level, r, level) for level in levels(left)),
-            key=lambda b: b.score,
-            default=None,
-        )
-        if block is None or block.score <= 0:
+        block = grow_block(left, r)
+        if block.score <= 0:
             break
-        left[np.ix_(block.rows, block.cols)] = 0.0
+        left[np.ix_(block.rows, block.cols)] = False
         out.append(block)
     return out
 
 
-def levels(weights: Array) -> list[float]:
-    """Return thresholds: the least positive weight, and quantiles above it."""
-    positive = weights[weights > 0]
-    if not positive.size:
-        return []
-    shares = np.arange(LEVELS) / LEVELS
-    return sorted({float(x) for x in np.quantile(positive, shares, method="lower")})
-
-
-def grow_block(seen: Mask, r: int, weight: float) -> Block:
+def grow_block(seen: Bools, r: int) -> Block:
     """Return the best block of True entries grown from rows or from columns."""
     rows = from_rows(seen, r)
     cols = from_rows(seen.T, r)
     best = max((rows, (cols[1], cols[0], cols[2])), key=lambda b: b[2])
-    return Block(np.sort(best[0]), np.sort(best[1]), weight * best[2])
+    return Block(np.sort(best[0]), np.sort(best[1]), best[2])
 
 
-def from_rows(seen: Mask, r: int) -> tuple[Ints, Ints, float]:
+def from_rows(seen: Bools, r: int) -> tuple[Ints, Ints, float]:
     """Add, from each of the fullest rows, the row that keeps most columns, while it pays."""
     counts = seen.sum(axis=1)
     none = np.zeros(0, dtype=np.int64)

@@ -9,23 +9,12 @@ from certify.base.arrays import Array
 from certify.base.rigor.products import sum_permutations
 
 
-def others(T: Array, xs: Sequence[Array], mode: int) -> Array:
-    """Contract T with all vectors but x_mode: return v with <T, x_1 o ... o x_K> = <v, x_mode>.
-
-    The later modes are contracted first, starting with the last one, then the earlier ones:
-    each step multiplies a view of the previous tensor by a vector.
-    """
-    tensor = T
-    for x in reversed(xs[mode + 1 :]):
-        tensor = tensor @ x
-    for x in xs[:mode]:
-        tensor = (x @ tensor.reshape(len(x), -1)).reshape(tensor.shape[1:])
-    return tensor
-
-
 def inner_product(T: Array, xs: Sequence[Array]) -> float:
     """Return <T, x_1 o ... o x_K>."""
-    return float(others(T, xs, 0) @ xs[0])
+    tensor = T
+    for x in reversed(xs):
+        tensor = tensor @ x
+    return float(tensor)
 
 
 def product(xs: Sequence[Array]) -> Array:

@@ -82,7 +82,7 @@ class Grid:
         m, n = weights.shape
         if loss.observed.full:
             return cls(run, data, weights, r, (Block(np.arange(m), np.arange(n), 1.0),))
-        return cls(run, data, weights, r, tuple(disjoint((weights > 0).astype(np.float64), r)))
+        return cls(run, data, weights, r, tuple(disjoint(weights > 0, r)))
 
     def ascend(self) -> Dual | None:
         """Return the dual point of an ascent over it and the largest blocks together.
