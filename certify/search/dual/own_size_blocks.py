@@ -1,7 +1,7 @@
 """Evidence for a bound over at most r slices where entries are missing or weighted: blocks.
 
 Each block of rows and columns that is wholly observed is bounded by itself: without weights as
-`own_size` bounds a matrix, with weights by `weighted_blocks`.  What is outside costs d(W) there.
+`own_size` bounds a matrix, with weights by `block_ascent`.  What is outside costs d(W) there.
 """
 
 from collections.abc import Callable
@@ -18,13 +18,12 @@ from certify.problem import Problem
 from certify.search.observed_blocks import ENTRIES, Block, disjoint
 
 from . import scaling as rays
-from .block_ascent import Parts
+from .block_ascent import Parts, product_below
 from .block_ascent import ascend as ascend_blocks
 from .orthogonal import Orthogonal
 from .own_size import ASCENT, GRID, LARGEST, MATRIX, ending, fan, rank, sets, sign_field, unearning
 from .own_size_ascent import Project, ascend
 from .points import Dual, Run, bound_inside, squared_loss
-from .weighted_blocks import ascend_weighted, product_below
 
 LEADING = 8  # blocks of an ascent over all of them together, and of weights beside it
 
@@ -102,8 +101,8 @@ class Grid:
                 leading.append(at)
         parts = Parts(self.data, ab, rest, tuple(leading), self.rank)
         expired = ending(self.run.clock, 3.0 * self.data.size * min(self.data.shape))
-        W = problem.loss.observed.field(ascend_blocks(parts, list(named.values()), expired))
-        dual = bound_inside(self.run, W)
+        W = ascend_blocks(parts, np.zeros_like(ab), list(named.values()), expired).W
+        dual = bound_inside(self.run, problem.loss.observed.field(W))
         return None if dual is None or dual.point.corrections else dual
 
     def product(self, at: tuple[Ints, Ints]) -> tuple[Array, Array, Array] | None:
@@ -173,10 +172,12 @@ class Grid:
         y, c = self.data[at], self.weights[at]
         kinds = {o.name for o in self.run.problem.offsets}
         wide = self.rank + ("row" in kinds) + bool(kinds & {"column", "intercept"})
-        ascent = ascend_weighted((y, below), wide, W, project, expired)
-        proof = fan(np.outer(ascent.a, ascent.b) * y + ascent.G, wide)[0]
-        arrays = {"left": ascent.a, "right": ascent.b}
-        arrays |= {"rest": ascent.rest.reshape(-1), "G": ascent.G.reshape(-1)}
+        a, b, rest = below
+        ab, (m, n) = np.outer(a, b), y.shape
+        parts = Parts(y, ab, rest, ((np.arange(m)[:, None], np.arange(n)),), wide)
+        ascent = ascend_blocks(parts, W, [project] if project else [], expired)
+        proof = fan(ascent.M, wide)[0] | {"left": a, "right": b}
+        arrays = {"rest": rest.reshape(-1), "G": (ascent.M - ab * y).reshape(-1)}
         d = float((ascent.W * y - ascent.W**2 / (2 * c)).sum())
         return proof | arrays, ascent.W, ascent.value - d
 

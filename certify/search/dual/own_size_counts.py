@@ -24,11 +24,11 @@ from certify.losses import KullbackLeibler
 from certify.problem import Problem
 from certify.search.observed_blocks import ENTRIES
 
+from .block_ascent import product_below
 from .own_size import ASCENT, GOAL, LARGEST, ending, fan
 from .own_size_ascent import EVERY, shrunk
 from .own_size_ascent import bound as size_bound
 from .points import Run
-from .weighted_blocks import product_below
 
 SECTIONS = 60  # of an interval
 MORE = 1 + 2.0**-29  # times a sum of Y is above what the kernel takes
