@@ -11,10 +11,11 @@ CHECKER = FORMAL.parent / "checker"
 PAGE = FORMAL.parents[1] / "docs" / "trust.md"
 START, END = "<!-- coverage -->", "<!-- /coverage -->"
 DEMANDED = re.compile(r'\((\w+) =\? "([^"]+)"\)%string')
-BOUNDS = {  # of Rule.v
+BOUNDS = {  # of Rule.v and Proof.v
     "lower.weak_duality": "weak_duality",
     "lower.trivial": "objective_ge0",
     "lower.ky_fan": "beyond_rows",
+    "lower.concave": "concaveE",
 }
 CUBES = re.compile("linf|weighted")  # norms that a form does not know: some u has |u|_2 > |u|
 READ = (
@@ -127,8 +128,13 @@ def covered(
     """Whether the table says that the checker covers a certificate."""
     atom, polar, names = statement["atom"], proof.get("polar", {}), known()
     offsets, loss = statement["offsets"], statement["loss"]
-    shape = statement["shape"]
-    if not (isinstance(atom, dict) and isinstance(polar, dict) and isinstance(offsets, list)):
+    shape, lines = statement["shape"], proof.get("lines", [])
+    if not (
+        isinstance(atom, dict)
+        and isinstance(polar, dict)
+        and isinstance(offsets, list)
+        and isinstance(lines, list)
+    ):
         return False
     layer = atom["kind"] == "relu"
     if layer and not (
@@ -160,7 +166,9 @@ def covered(
         and atom["kind"] in names["kind"]
         and all(norm in names["norm"] for norm in norms)
         and all(o["kind"] in names["fitted"] for o in offsets)
-        and set(proof) <= {"better", "corrections", "floor", "ky_fan", "polar"}
+        and set(proof) <= {"better", "corrections", "floor", "ky_fan", "lines", "polar"}
+        and all(covered(statement, line["proof"], ()) for line in lines)
+        and not ("l1" in statement and (tensor or deep))
         and (inner == "spectral" or (inner == "lines" and list(shape)[-1:] == [1]))
         and (not polar or polar["rule"] in names[rules])
         and not (proof.get("corrections") and (layer or deep))

@@ -194,10 +194,10 @@ Definition squares_over_up (w c : grid) : dyadic :=  (* sum w^2 / c, rounded up 
   Dy (sum_rows (fun w c => ceil_div (Z.shiftl (Z.mul w w) b) c) Z0 (ints w) (ints c))
      (Z.sub (Z.sub (Z.add (ex w) (ex w)) (ex c)) b).
 
-Definition over_up (x : dyadic) (k : Z) : dyadic :=
-  Dy (ceil_div (Z.shiftl (num x) guard) k) (Z.sub (dex x) guard).
 Definition over_down (x : dyadic) (k : Z) : dyadic :=
   Dy (Z.div (Z.shiftl (num x) guard) k) (Z.sub (dex x) guard).
+Definition over_up (x : dyadic) (k : Z) : dyadic :=
+  Dy (ceil_div (Z.shiftl (num x) guard) k) (Z.sub (dex x) guard).
 Fixpoint power (x : dyadic) (k : nat) : dyadic := if k is S k' then dmul x (power x k') else one.
 
 Definition wide (n : nat) (a : grid) := all (fun r => Nat.leb (size r) n) (ints a).
@@ -252,7 +252,7 @@ Record data := Data {
   dpatches : nat; dpool : option (seq nat * bool);  (* each patch's row of Y; the largest, or the sum *)
   ddeep : option (grid * seq nat * dyadic);  (* features, sizes of the layers and slope of a deep network *)
   dY : grid; dC : grid; dloss : loss_form dyadic; dlam : dyadic; dform : theta_form;
-  dleft_norm : norm_form dyadic; dright_norm : norm_form dyadic; dleft : sign; dright : sign;
+  dleft_norm : norm_form dyadic; dright_norm : norm_form dyadic; dl1 : dyadic * dyadic; dleft : sign; dright : sign;
   dleft_modes : modes; dright_modes : modes; dmode_norms : seq (norm_form dyadic); done_vector : bool;  (* of a tensor *)
   dcolumns : bool; drows : bool; dP : grid; dQ : grid; dX : designs; down : bool;  (* ridges as columns *)
   dU : grid; dV : grid; dO : offsets_; dfound : bool;
@@ -315,6 +315,9 @@ Record dual := Dual { dW : grid; at_most : dyadic; how : polar }.
 Record fan := Fan {
   fan_columns : bool; fwidth : nat; fK : grid; fan_L : option grid; fan_shift : dyadic;
   fA : grid; fB : grid }.
+(* a lower bound's witness: these two, or beside an l1 penalty lines, each of a question without it *)
+Record line := Line_ { own_norms : bool; slope_of : dyadic; line_fan : option fan; line_dual : option dual }.
+Inductive evidence := Single (f : option fan) (p : option dual) | Lines_ (l : seq line).
 Record better := Better { bsize : nat; bU : grid; bV : grid; bO : offsets_ }.
 
 (* offsets as columns: nothing where nothing is fitted *)
@@ -417,10 +420,12 @@ Definition designs_ok (d : data) : bool :=
 Definition ridges_ok (d : data) : bool :=
   [&& shaped (dn d) 1 (dP d), nonneg (dP d), shaped (dm d) 1 (dQ d), nonneg (dQ d) & designs_ok d].
 
+Definition prices_ok (d : data) : bool := Z.leb Z0 (num (dl1 d).1) && Z.leb Z0 (num (dl1 d).2).
+
 Definition well_formed (d : data) : bool :=
   [&& shaped (dm d) (dn d) (dY d), shaped (dm d) (dn d) (dC d), nonneg (dC d),
       point_ok d (dr d) (dU d) (dV d) (dO d)
-    & [&& layer_ok d && norms_ok d, Z.leb Z0 (num (dlam d)), ridges_ok d, defined_ (dloss d) & labels_ok d]].
+    & [&& layer_ok d && norms_ok d, Z.leb Z0 (num (dlam d)), ridges_ok d && prices_ok d, defined_ (dloss d) & labels_ok d]].
 
 (* twice what a residual r costs, in units of 2^2e, if r is in units of 2^e; so fine a grid that the
    loss's number and 1 are integers on it *)
@@ -579,8 +584,10 @@ Definition ridge_ (d : data) (o : offsets_) : dyadic :=
   let x := dX d in
   dadd (dhalf (dadd (dadd (squares (dP d) (oA o)) (squares (dQ d) (oB o))) (squares (xP x) (oX o))))
        (inner (xR x) (magnitudes (oX o))).
+Definition all_sizes (m n : nat) (x : grid) : dyadic := inner (filled m n) (magnitudes x).
 Definition penalty (up : bool) (d : data) (r : nat) (u v : grid) : dyadic :=
-  dmul (dlam d) (thetas up d r u v).
+  dadd (dmul (dlam d) (thetas up d r u v))
+       (dadd (dmul (dl1 d).1 (all_sizes (dinputs d) r u)) (dmul (dl1 d).2 (all_sizes (dn d) r v))).
 Definition value (up : bool) (d : data) (r : nat) (u v : grid) (o : offsets_) : dyadic :=
   dadd (dadd (loss_ up d r u v o) (ridge_ d o)) (penalty up d r u v).
 
@@ -1517,7 +1524,7 @@ Definition deep_square (f : grid) (d : nat) (l : seq nat) (a : dyadic) (w : grid
    Where another mode has no sign it takes the first one's *)
 Definition matrix_data (m n : nat) (p p' : norm_form dyadic) (s s' : sign) : data :=
   let none := blank 0 0 in
-  Data m n m 0 None false m None None (blank m n) (blank m n) Squared dzero Product p p' s s' [::] [::] [::] false
+  Data m n m 0 None false m None None (blank m n) (blank m n) Squared dzero Product p p' (dzero, dzero) s s' [::] [::] [::] false
     false false (blank n 1) (blank m 1) (Designs 0 0 (blank m 0) (blank n 0) none none none) false (blank m 0) (blank n 0)
     (Offsets_ (blank n 1) (blank m 1) none) false dzero dzero.
 Definition is_free (s : sign) : bool := if s is Free then true else false.
@@ -1688,6 +1695,55 @@ Definition own_bound (d : data) (f : fan) (p : option dual) : option dyadic :=
 Definition bound (d : data) (f : option fan) (p : option dual) : option dyadic :=
   if f is Some f then own_bound d f p else weak_bound d p.
 
+(* Beside an l1 penalty: a question without it, of which all is at most what it was without it and
+   slope times sum |u_k|_1 |v_k|_1 *)
+Definition priced_anew (d : data) (lam : dyadic) (p p' : norm_form dyadic) : data :=
+  Data (dm d) (dn d) (dinputs d) (dr d) (dlayer d) (dfree d) (dpatches d) (dpool d) (ddeep d) (dY d) (dC d)
+    (dloss d) lam Product p p' (dzero, dzero) (dleft d) (dright d) (dleft_modes d) (dright_modes d) (dmode_norms d)
+    (done_vector d) (dcolumns d) (drows d) (dP d) (dQ d) (dX d) (down d) (dU d) (dV d) (dO d) (dfound d) (drtol d) (datol d).
+Definition within_l1 (T : Type) (p : norm_form T) : bool := match p with L1 | L2 | LInf => true | _ => false end.
+Definition is_matrix (d : data) : bool :=
+  match ddeep d, dlayer d with None, None => ~~ is_tensor d | _, _ => false end.
+Definition without_l1 (d : data) (own : bool) (slope : dyadic) : option data :=
+  if Z.leb Z0 (num slope) && (own && Z.eqb (num slope) Z0
+      || [&& is_matrix d, within_l1 (dleft_norm d) & within_l1 (dright_norm d)]) then
+    Some (if own then priced_anew d (dadd (dlam d) slope) (dleft_norm d) (dright_norm d)
+          else priced_anew d slope L1 L1)
+  else None.
+(* levels and slopes *)
+Fixpoint line_levels (d : data) (l : seq line) : option (seq (dyadic * dyadic)) :=
+  if l is x :: l' then
+    if without_l1 d (own_norms x) (slope_of x) is Some d' then
+      match bound d' (line_fan x) (line_dual x), line_levels d l' with
+      | Some b, Some rest => Some ((b, slope_of x) :: rest)
+      | _, _ => None
+      end
+    else None
+  else Some [::].
+Definition low_root (x : dyadic) : dyadic :=  (* rounded down *)
+  let e := Z.sub (Z.div (dex x) 2) guard in Dy (root_down (lift (num x) (dex x) (Z.add e e))) e.
+Definition quotient (a b : dyadic) : dyadic :=  (* b > 0; rounded down *)
+  let e := Z.sub (dex a) (Z.log2 (num b)) in
+  let x := over_down (Dy (lift (num a) (dex a) e) e) (num b) in Dy (num x) (Z.sub (dex x) (dex b)).
+(* the largest line and the root of c t at t = x / y *)
+Definition height (c : dyadic) (l : seq (dyadic * dyadic)) (first x y : dyadic) : dyadic :=
+  let value p := dsub (dmul p.1 y) (dmul p.2 x) in
+  quotient (dadd (foldr (fun p => dmax (value p)) (dmul first y) l) (low_root (dmul c (dmul x y)))) y.
+(* its least where two lines meet, or at 0 *)
+Definition lowest_height (c first : dyadic) (l : seq (dyadic * dyadic)) : dyadic :=
+  let all_ := (first, dzero) :: l in
+  let meet p q low :=
+    let x := dsub p.1 q.1 in let y := dsub p.2 q.2 in
+    if Z.leb Z0 (num x) && Z.ltb Z0 (num y) then dmin (height c l first x y) low else low in
+  foldr (fun p low => foldr (meet p) low all_) (foldr (fun p => dmax p.1) first l) all_.
+Definition concave (d : data) (l : seq line) : option dyadic :=
+  if line_levels d l is Some found then
+    let (a, b) := dl1 d in Some (lowest_height (dmul (Dy 4 Z0) (dmul a b)) (least_loss d) found)
+  else None.
+
+Definition bound_by (d : data) (e : evidence) : option dyadic :=
+  match e with Single f p => bound d f p | Lines_ l => concave d l end.
+
 (* no value of the candidate's factors is below it, with any offsets: that of a dual point of its own,
    f >= D(W) - <W, Z> + lam sum theta *)
 Definition floor_ (d : data) (w : option (grid * dyadic)) : option dyadic :=
@@ -1710,10 +1766,10 @@ Definition decide (d : data) (lower low upper : dyadic) (x : option better) : ve
     else Undecided
   else Undecided.
 
-Definition check_with (d : data) (f : option fan) (p : option dual) (w : option (grid * dyadic)) (x : option better)
+Definition check_with (d : data) (e : evidence) (w : option (grid * dyadic)) (x : option better)
   : option (dyadic * dyadic * verdict) :=
   if well_formed d && finite_ d (dr d) (dU d) (dV d) (dO d) then
-    if bound d f p is Some lower then
+    if bound_by d e is Some lower then
       let l up := dadd (loss_ up d (dr d) (dU d) (dV d) (dO d)) (ridge_ d (dO d)) in
       let most := l true in let least := if transcendental (dloss d) then l false else most in
       let upper := dadd most (penalty true d (dr d) (dU d) (dV d)) in

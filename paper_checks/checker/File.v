@@ -417,7 +417,7 @@ Definition rational (s : string) : option dyadic :=
 (* the question and its proof *)
 Record case := Case {
   stated : json; claimed : string; sealed : string; sealed_text : string; held : list arr;
-  question_ : data; fan_of : option fan; witness : option dual; floor_of : option (grid * dyadic); improved : option better }.
+  question_ : data; evidence_of : evidence; floor_of : option (grid * dyadic); improved : option better }.
 
 Definition largest : Z := 4000000.  (* entries of a matrix: more is not covered *)
 
@@ -779,8 +779,19 @@ Definition factors_read (l : list arr) (pre : string) (y : layout) (inputs n : Z
     let all_ := (left_ ++ right_)%list in Ok (r, fold_right above empty_grid all_, products_of k right_, all_)
   end.
 
+(* what the sizes of the factors' entries cost *)
+Definition l1_of (s : json) : result (option (dyadic * dyadic)) :=
+  match find "l1" (fields_of s) with
+  | None => Ok None
+  | Some (Lst [Str x; Str y]) =>
+    let* a := known (signed_number x) "l1" in let* b := known (signed_number y) "l1" in
+    let* _ := demand ((0 <=? num a) && (0 <=? num b) && ((0 <? num a) || (0 <? num b))) "statement.l1" in
+    Ok (Some (a, b))
+  | _ => NotCovered "this l1 penalty"
+  end.
+
 Definition asked_of (s p : json) (l : list arr) : result (Z * Z * layout * read_offsets * data) :=
-  let* _ := only s ["arrays"; "atol"; "atom"; "claim"; "format"; "lam"; "loss"; "observed"; "offsets";
+  let* _ := only s ["arrays"; "atol"; "atom"; "claim"; "format"; "l1"; "lam"; "loss"; "observed"; "offsets";
                     "q"; "rtol"; "shape"] "statement" in
   let* format := text s "format" in
   let* _ := demand (format =? "certify/3")%string "statement.format" in
@@ -807,7 +818,10 @@ Definition asked_of (s p : json) (l : list arr) : result (Z * Z * layout * read_
   let* theta := known (if (form =? "product")%string then Some Product
                        else if (form =? "sum")%string then Some Sum else None) "this form" in
   let* lam := stated_number s "lam" in
-  let* _ := demand ((own : bool) || (0 <? num lam)) "statement.lam" in
+  let* l1 := l1_of s in
+  let is_l1 := match l1 with Some _ => true | None => false end in
+  let* _ := demand ((own : bool) || is_l1 || (0 <? num lam)) "statement.lam" in
+  let* _ := covered (negb is_l1 || negb (cp || deep)) "an l1 penalty of these factors" in
   let* rtol := stated_number s "rtol" in
   let* atol := stated_number s "atol" in
   let* shape := naturals s "shape" in
@@ -888,7 +902,8 @@ Definition asked_of (s p : json) (l : list arr) : result (Z * Z * layout * read_
     let* gx := if deep then designs_read m n [] else Ok gx in
     let d := Data (Z.to_nat m) (Z.to_nat n) (Z.to_nat inputs) (Z.to_nat r) layer free (Z.to_nat patches_) pools net
       (in_column form_ (Grid (spread form_ y) ye)) (in_column form_ (Grid (spread form_ c) ce)) loss lam theta
-      (fst (norm_left factors_)) (fst (norm_right factors_)) (snd (norm_left factors_)) (snd (norm_right factors_))
+      (fst (norm_left factors_)) (fst (norm_right factors_)) (match l1 with Some x => x | None => (dzero, dzero) end)
+      (snd (norm_left factors_)) (snd (norm_right factors_))
       (modes_left factors_) (modes_right factors_) (norms_each factors_) (all_one factors_)
       (some cols) (some rows) pa pb gx own gu gv go found_ rtol atol in
     let* _ := demand (labels_ok d && (negb (classes loss) || one_hot (dY d))) "statement.Y" in
@@ -1689,6 +1704,58 @@ Definition better_of (p : json) (l : list arr) (m n inputs : Z) (y : layout) (at
   | _, _ => NotCovered "better"
   end.
 
+(* a lower bound's rule, and its arrays and these, but no others *)
+Definition bound_read (p : json) (l : list arr) (m n : Z) (d : data) (y : layout) (at_ : read_offsets)
+    (others : list string) : result (option fan * option dual) :=
+  let pre := if down d then "proof.polar." else "proof." in
+  let mine := (others ++ ["proof.W"; "proof.K"] ++ rule_arrays p pre (is_deep y)
+    ++ match find "ky_fan" (fields_of p) with Some _ => ["proof.L"] | None => [] end
+    ++ offset_names "proof.mu.q" (places_read at_))%list in
+  let* _ := covered (forallb (fun a => prefix "question." (name a) || one_of mine (name a)) l)
+    "an array of another rule" in
+  let* f := fan_read p l m n at_ in
+  let* _ := covered (match f with Some _ => down d && negb (is_deep y) | None => true end)
+              "Ky Fan's bound of any size" in
+  let* _ := covered (match f, dloss d with Some _, KullbackLeibler => false | _, _ => true end)
+              "Ky Fan's bound of counts" in
+  let* w := dual_of p l m n d y pre in Ok (f, w).
+
+(* beside an l1 penalty: lines, each proved by itself; the k-th one's arrays are named line<k>.NAME *)
+Definition line_name (k : Z) : string := numbered "proof.line" k ++ ".".
+Definition arrays_in (pre : string) (l : list arr) : list arr :=
+  flat_map (fun a => if prefix pre (name a) then
+    let k := String.length pre in
+    [Arr ("proof." ++ substring k (String.length (name a) - k) (name a)) (dtype a) (dims a) (start a) (stop a) (words a)]
+    else []) l.
+Fixpoint lines_of (k : Z) (each : list json) (l : list arr) (m n : Z) (d : data) (y : layout) (at_ : read_offsets)
+  : result (list line) :=
+  match each with
+  | [] => Ok []
+  | x :: rest =>
+    let* _ := only x ["norm"; "proof"; "slope"] "a line" in
+    let* whose := text x "norm" in
+    let* own := if (whose =? "own")%string then Ok true
+                else if (whose =? "l1")%string then Ok false else Rejected "proof.lines: norm" in
+    let* slope := stated_number x "slope" in
+    let* p := field x "proof" in
+    let* _ := only p ["corrections"; "ky_fan"; "polar"] "this proof" in
+    match without_l1 d own slope with
+    | Some d' =>
+      let* (f, w) := bound_read p (arrays_in (line_name k) l) m n d' y at_ (offset_names "proof.q" (places_read at_)) in
+      let* r := lines_of (k + 1) rest l m n d y at_ in Ok (Line_ own slope f w :: r)
+    | None => Rejected "proof.lines: scope"
+    end
+  end.
+Definition lines_read (p : json) (l : list arr) (m n : Z) (d : data) (y : layout) (at_ : read_offsets)
+    (others : list string) : result (list line) :=
+  let* each := match find "lines" (fields_of p) with
+    | None => Ok [] | Some (Lst each) => Ok each | _ => NotCovered "lines" end in
+  let* _ := demand (Nat.leb (List.length each) 16) "proof.lines" in
+  let names := map line_name (counted_from 0 (List.length each)) in
+  let* _ := covered (forallb (fun a => prefix "question." (name a) || one_of others (name a)
+    || existsb (fun pre => prefix pre (name a)) names) l) "an array of another rule" in
+  lines_of 0 each l m n d y at_.
+
 Definition read (header : string) (body : list Z) : result case :=
   let* h := parsed "," ":" header in
   match h with
@@ -1702,25 +1769,21 @@ Definition read (header : string) (body : list Z) : result case :=
     let* s := field c "statement" in let* p := field c "proof" in let* cl := field c "claim" in
     let* seal := text c "seal" in let* verdict := text cl "verdict" in
     let* (m, n, y, at_, d) := asked_of s p l in
-    let* _ := only p ["better"; "corrections"; "floor"; "ky_fan"; "polar"] "this proof" in
-    let pre := if down d then "proof.polar." else "proof." in
-    let mine := (["proof.W"; "proof.K"] ++ rule_arrays p pre (is_deep y)
-      ++ map (fun k => ("proof.better." ++ factor_name k)%string) (seq 0 (max (List.length (all_dims y)) (List.length (layer_sizes y) - 1)))
-      ++ match find "ky_fan" (fields_of p) with Some _ => ["proof.L"] | None => [] end
+    let others := (map (fun k => ("proof.better." ++ factor_name k)%string) (seq 0 (max (List.length (all_dims y)) (List.length (layer_sizes y) - 1)))
       ++ (if dfound d then offset_names "proof.q" (places_read at_) else [])
-      ++ match dfound d, find "better" (fields_of p) with true, Some _ => ["proof.floor.W"] | _, _ => [] end ++ offset_names "proof.mu.q" (places_read at_)
+      ++ match dfound d, find "better" (fields_of p) with true, Some _ => ["proof.floor.W"] | _, _ => [] end
       ++ offset_names "proof.better.q" (places_read at_))%list in
-    let* _ := covered (forallb (fun a => prefix "question." (name a) || one_of mine (name a)) l)
-      "an array of another rule" in
-    let* f := fan_read p l m n at_ in
-    let* _ := covered (match f with Some _ => down d && negb (is_deep y) | None => true end)
-                "Ky Fan's bound of any size" in
-    let* _ := covered (match f, dloss d with Some _, KullbackLeibler => false | _, _ => true end)
-                "Ky Fan's bound of counts" in
-    let* w := dual_of p l m n d y pre in
+    let* e := match find "l1" (fields_of s) with
+      | None =>
+        let* _ := only p ["better"; "corrections"; "floor"; "ky_fan"; "polar"] "this proof" in
+        let* (f, w) := bound_read p l m n d y at_ others in Ok (Single f w)
+      | Some _ =>
+        let* _ := only p ["better"; "floor"; "lines"] "this proof" in
+        let* x := lines_read p l m n d y at_ others in Ok (Lines_ x)
+      end in
     let* b := better_of p l m n (Z.of_nat (dinputs d)) y at_ (if down d then Some (Z.of_nat (dr d)) else None) in
     let* g := floor_read p l y in
-    Ok (Case s verdict seal (canonical (Lst [s; cl; p])) l d f w g b)
+    Ok (Case s verdict seal (canonical (Lst [s; cl; p])) l d e g b)
   | _ => NotCovered "the header's order"
   end.
 
@@ -1760,7 +1823,7 @@ Definition answer (header : string) (body : list Z) : result (dyadic * dyadic * 
   let* c := read header body in
   let* _ := demand (seal c =? sealed c)%string "file: digest" in
   let* _ := demand (named (stated c) (held c)) "statement.arrays: question" in
-  match check_with mul_fast (question_ c) (fan_of c) (witness c) (floor_of c) (improved c) with
+  match check_with mul_fast (question_ c) (evidence_of c) (floor_of c) (improved c) with
   | Some (lower, upper, v) =>
     let* _ := demand (word v =? claimed c)%string ("claim.verdict: not proved, " ++ word v) in
     let* _ := demand (match improved c, v with

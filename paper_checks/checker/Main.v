@@ -16,7 +16,7 @@ Theorem answer_sound (R : Statement.numbers) sha header body lower upper v told 
     holds (meaning R (question_ c)) (dv R lower) (dv R upper) v.
 Proof.
 rewrite /answer; case: (read header body) => // c; rewrite /bind /demand.
-case: ifP => // _; case: ifP => // _; case e: (check_with _ _ _ _ _ _) => [[[lo up] w]|] //.
+case: ifP => // _; case: ifP => // _; case e: (check_with _ _ _ _ _) => [[[lo up] w]|] //.
 case: ifP => // _; case: ifP => // _ [<- <- <- _]; exists c; split=> //.
 exact (check_with_sound R mul_fastE e).
 Qed.

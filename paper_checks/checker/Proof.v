@@ -4,7 +4,7 @@ From Coq Require Import ZArith.
 From mathcomp Require Import all_ssreflect ssralg ssrnum ssrint zmodp matrix.
 From mathcomp Require Import zify ssrZ lra ring.
 From Formal Require Import Base KyFan.
-From Formal Require Network Norms Entries.
+From Formal Require Network Norms Entries Concave.
 From Checker Require Import Statement Checker Rule.
 
 Set Implicit Arguments.
@@ -2784,7 +2784,7 @@ Definition meaning (d : data) : question R :=
   @Question R (dm d) (dn d) (dinputs d) (dr d)
     (dpatches d) (if dlayer d is Some l then mx _ _ l.1 else pid_mx (dm d)) (if ddeep d is Some x then dv x.2 else if dlayer d is Some l then dv l.2 else 1)
     (row_of_patch_ d) (largest_ d) (if ddeep d is Some (f, _, _) then en f else fun _ _ => 0) (if ddeep d is Some (_, l, _) then l else [::]) (dfree d) (mx _ _ (dY d)) (mx _ _ (dC d)) (lossv (dloss d)) (dv (dlam d)) (dform d)
-    (normv (dleft_norm d)) (normv (dright_norm d)) (dleft d) (dright d) (dleft_modes d) (dright_modes d)
+    (normv (dleft_norm d)) (normv (dright_norm d)) (dv (dl1 d).1) (dv (dl1 d).2) (dleft d) (dright d) (dleft_modes d) (dright_modes d)
     (map normv (dmode_norms d)) (done_vector d) (dcolumns d) (drows d) (mx _ 1 (dP d))^T (mx _ 1 (dQ d))
     (left_width_ (dX d)) (right_width_ (dX d)) (mx _ _ (xA (dX d))) (mx _ _ (xB (dX d)))
     (fun k l => Z.ltb Z0 (entry_ (xM (dX d)) k l)) (mx _ _ (xP (dX d))) (mx _ _ (xR (dX d)))
@@ -3256,8 +3256,8 @@ Lemma farthest_elasticE alpha k : 0 <= dv alpha -> dv (farthest_elastic alpha k)
 Proof.
 move=> al; rewrite /farthest_elastic dvD dvM dvB oneE addrA lerD2r lerD2r ler_wpM2l // dvE.
 have ok : root_ok false root_down by move=> y y0; exact: root_downP.
-have n0 : Z.leb Z0 (Z.of_nat k) by lia.
-have [_ h] := longE ok n0; rewrite /ends zr_nat in h; exact: h.
+have n0 : Z.leb 0 (Z.of_nat k) by lia.
+by have [_] := longE ok n0; rewrite /ends; move: (root_down _) => y; rewrite zr_nat.
 Qed.
 
 Lemma blocks_costE k g d s (x : 'cV[R]_k) : norm_ok (Groups g) k -> norm (normv (Groups g)) x <= 1 -> size d = k ->
@@ -4598,21 +4598,23 @@ by move: ok => /(all_nthP (L2, (0%N, Free)))/(_ k); rewrite size_zip e minnn nth
 Qed.
 Let normL : normed (left_norm q) (inputs q). Proof. by apply: norm_okE; have [] := norms_okE. Qed.
 Let normR : normed (right_norm q) (n q). Proof. by apply: norm_okE; have [] := norms_okE. Qed.
-Let normM k : normed (nth L2 (mode_norms q) k) (nth (0%N, Free) (tensor_modes q) k).1.
+Lemma normM k : normed (nth L2 (mode_norms q) k) (nth (0%N, Free) (tensor_modes q) k).1.
 Proof.
 have [e ok] := mode_norms_okE; have := norm_okE (ok k).
 have [hk|hk] := ltnP k (size (dmode_norms d)); first by rewrite [mode_norms q]/(map normv _) (nth_map L2).
 by rewrite [nth L2 (mode_norms q) k]nth_default ?size_map.
 Qed.
+Let L0 : 0 <= l1_left q /\ 0 <= l1_right q.
+Proof. by case/and5P: good => _ _ _ _ /and5P[_ _ /andP[_ /andP[]]]; rewrite !dv_ge0. Qed.
 
 Lemma ridgesE : [/\ shape (dn d) 1 (dP d), nonneg (dP d), shape (dm d) 1 (dQ d) & nonneg (dQ d)].
-Proof. by case/and5P: good => _ _ _ _ /and5P[_ _ /and5P[/shapedP hp p0 /shapedP hq q0]]. Qed.
+Proof. by case/and5P: good => _ _ _ _ /and5P[_ _ /andP[/and5P[/shapedP hp p0 /shapedP hq q0]]]. Qed.
 
 Lemma designsE : let x := dX d in let p := left_width_ x in let k := right_width_ x in
   [/\ shape (dm d) p (xA x), shape (dn d) k (xB x), shape p k (xM x), shape p k (xP x) /\ nonneg (xP x)
     & shape p k (xR x) /\ nonneg (xR x)].
 Proof.
-case/and5P: good => _ _ _ _ /and5P[_ _ /and5P[_ _ _ _]] + _ _.
+case/and5P: good => _ _ _ _ /and5P[_ _ /andP[/and5P[_ _ _ _ +] _] _ _].
 by case/and5P => /shapedP ha /shapedP hb /shapedP hm /andP[/shapedP hp p0] /andP[/shapedP hr r0].
 Qed.
 
@@ -5172,13 +5174,28 @@ rewrite -(big_mkord xpredT (fun k => dv (theta_ up (dform d) (map (fun s => (nth
 by elim: (iota 0 r) => [|k s IH]; rewrite ?big_nil ?dv_zero // big_cons /= dvD IH.
 Qed.
 
+Lemma all_sizesE k r u : shape k r u -> dv (all_sizes k r u) = \sum_j norm L1 (col j (mx k r u)).
+Proof.
+move=> hu; have [hf ef] := filledE k r; have [hm em] := magnitudesE hu.
+rewrite (innerE hf hm) ef /dot exchange_big; apply: eq_bigr => j _; apply: eq_bigr => i _.
+by rewrite em !mxE mul1r.
+Qed.
+
+Lemma penaltyE up r u v : shape (dinputs d) r u -> shape (dn d) r v ->
+  ends up (price (q := q) (mx (dinputs d) r u) (mx (dn d) r v)) (dv (penalty up d r u v)).
+Proof.
+move=> hu hv; rewrite dvD dvM dvD !dvM (all_sizesE hu) (all_sizesE hv) /price; apply: endsD.
+  by rewrite [lam q * _]mulrC [dv (dlam d) * _]mulrC; exact: endsZ l0 (pricesE up hu hv).
+by apply: ends_eq; rewrite big_split /= -!mulr_sumr.
+Qed.
+
 Lemma value_up r u v o :
   shape (dinputs d) r u -> shape (dn d) r v -> offsets_shape o ->
   finite_ mul d r u v o -> at_point r u v o <= dv (value mul true d r u v o).
 Proof.
-move=> hu hv so hf; rewrite /at_point objectiveE /value 2!dvD (ridgeE so) dvM.
+move=> hu hv so hf; rewrite /at_point objectiveE /value 2!dvD (ridgeE so).
 have /andP[_ up] := loss_ends hu hv so hf; apply: lerD; first by rewrite lerD2r.
-by rewrite ler_wpM2l ?l0 //; exact: (pricesE true).
+exact: (penaltyE true).
 Qed.
 
 Definition least r u v o : dyadic :=
@@ -5189,8 +5206,7 @@ Lemma value_down r u v o :
   shape (dinputs d) r u -> shape (dn d) r v -> offsets_shape o ->
   finite_ mul d r u v o -> dv (least r u v o) <= at_point r u v o.
 Proof.
-move=> hu hv so hf; rewrite /at_point objectiveE /least dvD dvM.
-apply: lerD; last by rewrite ler_wpM2l ?l0 //; exact: (pricesE false).
+move=> hu hv so hf; rewrite /at_point objectiveE /least dvD; apply: lerD; last exact: (penaltyE false).
 have /andP[down_ _] := loss_ends hu hv so hf.
 case: (boolP (transcendental (dloss d))) => [_|nl]; rewrite dvD (ridgeE so) lerD2r //; by rewrite lossE.
 Qed.
@@ -6239,7 +6255,7 @@ Qed.
 Lemma margin_of_nothing r (U : 'M_(inputs q, r)) (V : 'M_(n q, r)) o : competes U V o ->
   0 <= margin (q := q) 0 0 U V.
 Proof.
-apply: (margin_ge0 (q := q) l0 normL normR normM layers_ne (t := 0)); rewrite ?mulr0 ?sqr_ge0 //.
+apply: (margin_ge0 (q := q) l0 normL normR normM L0 layers_ne (t := 0)); rewrite ?mulr0 ?sqr_ge0 //.
 by move=> u v _ _ _ _ _; rewrite mul0mx dot0r expr0n mul0r.
 Qed.
 
@@ -6248,7 +6264,7 @@ Lemma least_lossE r (U : 'M_(inputs q, r)) (V : 'M_(n q, r)) o : competes U V o 
   dv (least_loss d) <= objective U V o.
 Proof.
 move=> hx; rewrite /least_loss; case: (boolP (signed (dloss d))) => sl; last first.
-  rewrite dv_zero; apply: (objective_ge0 C0 l0 definedE P0 Q0 X0 R0 normL normR normM _ counted_labelsE hx).
+  rewrite dv_zero; apply: (objective_ge0 C0 l0 definedE P0 Q0 X0 R0 normL normR normM L0 _ counted_labelsE hx).
   by move: sl; rewrite /q /=; case: (dloss d).
 have el : loss q = Poisson by move: sl; rewrite /q /=; case: (dloss d).
 have hcq : counted (loss q) by rewrite el.
@@ -6272,7 +6288,7 @@ case: p => [p|] /=; last by case=> <- r U V o; exact: least_lossE.
 case e: (multiple mul d p) => [s|] //; case: ifP => // in_ [<-] r U V o hx.
 have [t [ht s0 st _ [hw hs hf]]] := multipleE e; rewrite dv_max ge_max (least_lossE hx) andbT.
 apply: le_trans (dual_value_all s0 hw hs hf in_ hx); rewrite lerDl.
-exact: (margin_ge0 (q := q) l0 normL normR normM layers_ne ht s0 st hx).
+exact: (margin_ge0 (q := q) l0 normL normR normM L0 layers_ne ht s0 st hx).
 Qed.
 
 Lemma centredE x : Nat.leb 1 (dm d) -> Nat.leb 1 (dn d) -> shape (dm d) (dn d) x ->
@@ -6333,7 +6349,7 @@ Lemma own_boundE f p lo : own_bound mul d f p = Some lo ->
 Proof.
 have low0 r (U : 'M_(inputs q, r)) (V : 'M_(n q, r)) o : loss q = Squared -> competes U V o ->
     0 <= objective U V o.
-  by move=> lsq; apply: (objective_ge0 C0 l0 definedE P0 Q0 X0 R0 normL normR normM _ counted_labelsE); rewrite lsq.
+  by move=> lsq; apply: (objective_ge0 C0 l0 definedE P0 Q0 X0 R0 normL normR normM L0 _ counted_labelsE); rewrite lsq.
 have [free0 cost0] := free_of_nothing.
 rewrite /own_bound; case: p => [p|]; last first.
   move=> h r U V o hx; have [[lsq C1] /(_ _ _ _ _ hx)] := excessE Ym h; move/le_trans; apply.
@@ -6352,7 +6368,7 @@ have bt : dv s' ^+ 2 * t <= lam q ^+ 2.
   by apply: le_trans (sqr_ge0 _); rewrite mulr_ge0_le0 ?sqr_ge0 // ltW.
 rewrite dv_max ge_max dv_zero low0 // andbT dvD.
 apply: le_trans (left_over (q := q) P0 Q0 X0 R0 (s := dv s') b0 (affordableE hw hf') lsq C1 hx).
-rewrite -[leLHS]addr0; apply: lerD; last exact: (margin_ge0 (q := q) l0 normL normR normM layers_ne ht b0 bt hx).
+rewrite -[leLHS]addr0; apply: lerD; last exact: (margin_ge0 (q := q) l0 normL normR normM L0 layers_ne ht b0 bt hx).
 apply: lerD; last exact: hx'.
 have nl : ~~ transcendental (dloss d) by move: lsq; rewrite /q /=; case: (dloss d).
 apply: le_trans (dual_valueE nl hw hs hf') _; rewrite lsq lerD2l lerN2 ler_wpM2r ?invr_ge0 //.
@@ -6386,7 +6402,7 @@ have [hh eh] := hiddenE hu; have [hz ez] := productE hh hv.
 apply: le_trans (dual_value_all s0 hw hs ho hi hx); rewrite dvD dvB dvM (innerE hw hz) ez eh /margin.
 rewrite -[U0 q]/(mx (dinputs d) (dr d) (dU d)) -[V0 q]/(mx (dn d) (dr d) (dV d)).
 rewrite -[leLHS]addrA lerD2l [leRHS]addrC lerD2l.
-by rewrite dvM ler_wpM2l ?l0 //; exact: (pricesE false).
+exact: (penaltyE false).
 Qed.
 
 Lemma decideE w lo up at_least x : low w = Some at_least ->
@@ -6418,13 +6434,212 @@ Qed.
 
 End Question.
 
-Theorem check_with_sound d f p w x lower upper answer :
-  check_with mul d f p w x = Some (lower, upper, answer) ->
+(* beside an l1 penalty *)
+Lemma anew_ok d lam p p' : well_formed d -> Z.leb Z0 (num lam) -> norm_ok p (dinputs d) -> norm_ok p' (dn d) ->
+  well_formed (priced_anew d lam p p').
+Proof.
+move=> /and5P[h1 h2 h3 h4 /and5P[/andP[hl /and4P[_ _ h5 h6]] _ /andP[h7 _] h8 h9]] lam0 hp hp'.
+by do 2?[apply/and5P; split=> //]; apply/andP; split=> //; apply/and4P.
+Qed.
+
+Lemma norm_le_l1 p k (u : 'cV[R]_k) : within_l1 p -> norm p u <= norm L1 u.
+Proof.
+have l1 : 0 <= norm L1 u by exact: (@norm_ge0 R L1).
+case: p => //= _; first by rewrite -ler_sqr ?nnegrE ?l2_ge0 // norm_sqr (@sq_le_norm R L1).
+apply: bigmax_le => // i _; rewrite /norm (bigD1 i) //= lerDl; exact: sumr_ge0.
+Qed.
+
+Definition l1_products d r (U : 'M[R]_(dinputs d, r)) (V : 'M[R]_(dn d, r)) : R :=
+  \sum_k norm L1 (col k U) * norm L1 (col k V).
+Definition rest d r (U : 'M_(dinputs d, r)) (V : 'M_(dn d, r)) (o : offsets (meaning d)) : R :=
+  objective (q := meaning d) U V o
+  - \sum_k (l1_left (meaning d) * norm L1 (col k U) + l1_right (meaning d) * norm L1 (col k V)).
+
+Lemma without_l1E d own s d' f p b : well_formed d -> without_l1 d own s = Some d' -> bound mul d' f p = Some b ->
+  0 <= dv s /\ forall r (U : 'M_(dinputs d, r)) (V : 'M_(dn d, r)) (o : offsets (meaning d)), competes (q := meaning d) U V o ->
+    dv b <= rest U V o + dv s * l1_products U V.
+Proof.
+move=> good; have [hl hr] := norms_okE good; have lam0 := l0 good; set q := meaning d in lam0 *.
+have ge0 r (U : 'M_(dinputs d, r)) (V : 'M_(dn d, r)) k : all_ge0 (Statement.sizes (q := q) (col k U) (col k V)).
+  by apply: sizes_ge0; [exact: norm_okE|exact: norm_okE|exact: normM].
+have ne r (U : 'M_(dinputs d, r)) (V : 'M_(dn d, r)) k : Statement.sizes (q := q) (col k U) (col k V) != [::].
+  by apply: sizes_ne; exact: layers_ne.
+have low lam0' p0 p0' : well_formed (priced_anew d lam0' p0 p0') -> bound mul (priced_anew d lam0' p0 p0') f p = Some b ->
+    forall r (U : 'M_(dinputs d, r)) (V : 'M_(dn d, r)) (o : offsets q), competes (q := q) U V o ->
+    dv lam0' * (\sum_k \prod_(y <- Statement.sizes (q := meaning (priced_anew d lam0' p0 p0')) (col k U) (col k V)) y)
+      <= lam q * (\sum_k theta (form q) (Statement.sizes (q := q) (col k U) (col k V))) + dv s * l1_products U V ->
+    dv b <= rest U V o + dv s * l1_products U V.
+  move=> good' e r U V o hx h.
+  have [hx' eo] := objective_repriced (dv lam0') (normv p0) (normv p0') dv_zero hx.
+  have := boundE good' plain_squareE e hx'; move/le_trans; apply; rewrite -/q in eo *.
+  by rewrite [leLHS]eo /rest /price -/q; move: h; rewrite -/q /=; lra.
+rewrite /without_l1; case: ifP => // /andP[s0 how]; rewrite dv_ge0 in s0.
+have flat_ lam0' p0 p0' (u : 'cV[R]_(dinputs d)) (v : 'cV[R]_(dn d)) (q' := meaning (priced_anew d lam0' p0 p0')) : is_matrix d ->
+    Statement.sizes (q := q') u v = [:: norm (normv p0) u; norm (normv p0') v].
+  rewrite /is_matrix => hm; have nd : ddeep d = None by case: (ddeep d) hm.
+  have el : dlayer d = None by move: hm; rewrite nd; case: (dlayer d).
+  have nt : is_tensor d = false by move: hm; rewrite nd el => /negbTE.
+  case/and5P: good => _ _ _ _ /and5P[/andP[+ _] _ _ _ _]; rewrite /layer_ok nd nt el => /and4P[_ _ nf _].
+  by rewrite sizesE; [rewrite priced_all|have [h1 h2] := flatE nd nt; split].
+have within k (x : norm_form dyadic) (u : 'cV[R]_k) : within_l1 x -> norm (normv x) u <= norm L1 u.
+  by move=> h; apply: norm_le_l1; case: x h.
+have two (x y : R) : \prod_(z <- [:: x; y]) z = x * y by rewrite !big_cons big_nil mulr1.
+case: own how => [how|/= how] [<-] e; split=> // r U V o hx.
+  have sum0 : dv (dadd (dlam d) s) = lam q + dv s by rewrite dvD.
+  apply: (low _ _ _ _ e) hx _.
+    by apply: anew_ok => //; rewrite dv_ge0 sum0 addr_ge0.
+  rewrite sum0 mulrDl; apply: lerD.
+    by apply: ler_wpM2l => //; apply: ler_sum => k _; exact: theta_ge (ne _ _ _ _) (ge0 _ _ _ _).
+  case/orP: how => [/andP[_ /Z.eqb_eq z]|/and3P[hm pl pr]]; first by rewrite /dv z zr0 !mul0r.
+  apply: ler_wpM2l => //; apply: ler_sum => k _; rewrite (flat_ _ _ _ _ _ hm) two.
+  by apply: ler_pM; [apply: norm_ge0; exact: norm_okE|apply: norm_ge0; exact: norm_okE|exact: within|exact: within].
+case/and3P: how => hm _ _.
+apply: (low _ _ _ _ e) hx _; first by apply: anew_ok => //; rewrite dv_ge0.
+rewrite -[leLHS]add0r; apply: lerD.
+  by apply: mulr_ge0 => //; apply: sumr_ge0 => k _; apply: theta_ge0; exact: ge0.
+by apply: ler_wpM2l => //; apply: ler_sum => k _; rewrite (flat_ _ _ _ _ _ hm) two.
+Qed.
+
+Lemma low_rootE x : 0 <= dv x -> 0 <= dv (low_root x) <= Num.sqrt (dv x).
+Proof.
+move=> x0; rewrite /low_root; set e := Z.sub _ guard; set z := lift _ _ _.
+have ez : zr z * p2 (Z.add e e) = dv x.
+  by apply: liftE; rewrite /e; have : Z.leb 0 guard by []; have := Z.mul_div_le (dex x) 2; lia.
+have z0 : Z.leb Z0 z by rewrite -zr_le zr0 -(pmulr_lge0 _ (p2_gt0 (Z.add e e))) ez.
+have [r0 h] := root_downP z0; move: (root_down z) r0 h => y y0 h.
+have s0 : 0 <= dv (Dy y e) by rewrite -dv_ge0.
+rewrite s0 /= -(ger0_norm s0) -sqrtr_sqr; apply: ler_wsqrtr.
+by rewrite -ez p2D /dv exprMn /= -expr2 ler_wpM2r // sqr_ge0.
+Qed.
+
+Lemma quotientE a b : 0 < dv b -> dv (quotient a b) <= dv a / dv b.
+Proof.
+move=> b0; rewrite /quotient; set e := Z.sub (dex a) _; set x := over_down _ _.
+have nb : Z.ltb Z0 (num b) by rewrite -zr_pos -(pmulr_lgt0 _ (p2_gt0 (dex b))).
+have h : dv x <= dv a / zr (num b).
+  have := over_downE (Dy (lift (num a) (dex a) e) e) nb erefl; rewrite -/x; congr (_ <= _ / _).
+  by rewrite /dv /= liftE //; have := Z.log2_nonneg (num b); rewrite /e; lia.
+have := ler_wpM2r (p2_ge0 (Z.opp (dex b))) h.
+have -> : dv x * p2 (Z.opp (dex b)) = dv (Dy (num x) (Z.sub (dex x) (dex b))).
+  by rewrite /dv -mulrA -p2D; congr (_ * p2 _); lia.
+move/le_trans; apply; rewrite le_eqVlt; apply/orP; left; apply/eqP.
+have : p2 (dex b) * p2 (Z.opp (dex b)) = 1 by rewrite -p2D Z.add_opp_diag_r.
+have n0 : zr (num b) != 0 by rewrite gt_eqF // zr_pos.
+have p0 : p2 (dex b) != 0 by rewrite gt_eqF // p2_gt0.
+move=> hp; apply: (mulIf p0); rewrite -[_ * p2 (dex b)]mulrA [p2 (Z.opp _) * _]mulrC hp mulr1.
+by rewrite /dv [in RHS]invfM; field; rewrite n0 p0.
+Qed.
+
+Lemma max_of (S : Type) (f : S -> dyadic) (a : dyadic) (l : seq S) (z : R) :
+  z <= dv (foldr (fun x => dmax (f x)) a l) -> z <= dv a \/ exists2 j, (j < size l)%N & forall y, z <= dv (f (nth y l j)).
+Proof.
+elim: l => [|x l IH] /=; first by left.
+rewrite dv_max le_max => /orP[h|/IH[h|[j hj h]]]; [by right; exists 0%N|by left|by right; exists j.+1].
+Qed.
+
+Lemma heightE c l first x y : 0 <= dv c -> 0 <= dv x -> 0 < dv y ->
+  let t := dv x / dv y in let L := (first, dzero) :: l in let no := (dzero, dzero) in
+  exists2 j, (j < size L)%N
+    & dv (height c l first x y) <= dv (nth no L j).1 - dv (nth no L j).2 * t + Num.sqrt (dv c * t).
+Proof.
+move=> c0 x0 y0 t L no; rewrite /height; set top := foldr _ _ _; set rt := low_root _.
+have hr : dv rt <= Num.sqrt (dv c * t) * dv y.
+  have y1 := ltW y0; have n0 : 0 <= dv (dmul c (dmul x y)) by rewrite !dvM; apply: mulr_ge0 => //; exact: mulr_ge0.
+  have /andP[_] := low_rootE n0; move/le_trans; apply; rewrite !dvM.
+  have -> : dv c * (dv x * dv y) = dv c * t * dv y ^+ 2 by rewrite /t; field; rewrite gt_eqF.
+  have t0 : 0 <= dv c * t by apply: mulr_ge0 => //; exact: divr_ge0.
+  by rewrite sqrtrM // sqrtr_sqr ger0_norm.
+have [j hj ht] : exists2 j, (j < size L)%N & dv top <= dv (nth no L j).1 * dv y - dv (nth no L j).2 * dv x.
+  have [h|[j hj h]] := max_of (lexx (dv top)); first by exists 0%N => //; rewrite /= dv_zero mul0r subr0 -dvM.
+  by exists j.+1 => //=; have := h no; rewrite dvB !dvM.
+exists j => //; apply: le_trans (quotientE _ y0) _; rewrite ler_pdivrMr // dvD mulrDl mulrBl.
+by apply: le_trans (lerD ht hr) _; rewrite lerD2r lerD2l lerN2 /t -mulrA divfK ?gt_eqF.
+Qed.
+
+Lemma fold_below (S : Type) (step : S -> dyadic -> dyadic) a l : (forall x b, dv (step x b) <= dv b) ->
+  dv (foldr step a l) <= dv a /\
+  forall y j, (j < size l)%N -> exists b, dv (foldr step a l) <= dv (step (nth y l j) b).
+Proof.
+move=> h; elim: l => [|x l [IH1 IH2]] /=; first by split.
+split=> [|y [|j] hj]; first exact: le_trans (h _ _) IH1; first by exists (foldr step a l).
+by have [b hb] := IH2 y j hj; exists b; exact: le_trans (h _ _) hb.
+Qed.
+
+Lemma lowest_heightE c first l : 0 <= dv c ->
+  let L := (first, dzero) :: l in let no := (dzero, dzero) in let low := dv (lowest_height c first l) in
+  (exists2 j, (j < size L)%N & low <= dv (nth no L j).1) /\
+  forall i k, (i < size L)%N -> (k < size L)%N -> dv (nth no L k).2 < dv (nth no L i).2 ->
+    let t := (dv (nth no L i).1 - dv (nth no L k).1) / (dv (nth no L i).2 - dv (nth no L k).2) in
+    0 <= dv (nth no L i).1 - dv (nth no L k).1 ->
+    exists2 j, (j < size L)%N & low <= dv (nth no L j).1 - dv (nth no L j).2 * t + Num.sqrt (dv c * t).
+Proof.
+move=> c0 L no low; rewrite /low /lowest_height -/L; set start := foldr (fun p => dmax p.1) _ _.
+pose meet p q low := let x := dsub p.1 q.1 in let y := dsub p.2 q.2 in
+  if Z.leb Z0 (num x) && Z.ltb Z0 (num y) then dmin (height c l first x y) low else low.
+rewrite -[foldr _ _ _]/(foldr (fun p low => foldr (meet p) low L) start L).
+have min2 x y : dv (dmin x y) <= dv y by rewrite /dmin dv_le; case: (leP (dv x) (dv y)).
+have min1 x y : dv (dmin x y) <= dv x by rewrite /dmin dv_le; case: (leP (dv x) (dv y)) => // /ltW.
+have down1 p x b : dv (meet p x b) <= dv b by rewrite /meet; case: ifP.
+have down2 p b : dv (foldr (meet p) b L) <= dv b by have [] := fold_below b L (down1 p).
+have [h1 h2] := fold_below start L down2; split.
+  have [h|[j hj h]] := max_of h1; first by exists 0%N.
+  by exists j.+1 => //; exact: h.
+move=> i k hi hk s0 x0; have [b hb] := h2 no i hi; have [_ h3] := fold_below b L (down1 (nth no L i)).
+have [b' hb'] := h3 no k hk; have := heightE (c := c) l first (x := dsub (nth no L i).1 (nth no L k).1) (y := dsub (nth no L i).2 (nth no L k).2) c0.
+rewrite !dvB subr_gt0 => /(_ x0 s0) [j hj hh]; exists j => //; apply: le_trans hh.
+have pos a : Z.ltb Z0 (num a) = (0 < dv a) by rewrite -zr_pos /dv pmulr_lgt0 // p2_gt0.
+by apply: le_trans hb (le_trans hb' _); rewrite /meet dv_ge0 pos !dvB subr_gt0 x0 s0; exact: min1.
+Qed.
+
+Lemma In_nth (S : Type) (y : S) l j : (j < size l)%N -> List.In (nth y l j) l.
+Proof. by elim: l j => [|x l IH] [|j] //= hj; [left|right; exact: IH]. Qed.
+
+Lemma concaveE d l low : well_formed d -> concave mul d l = Some low ->
+  forall r (U : 'M_(inputs (meaning d), r)) (V : 'M_(n (meaning d), r)) o, competes U V o -> dv low <= objective U V o.
+Proof.
+move=> good; rewrite /concave; case e: (line_levels mul d l) => [found|] //; case ab: (dl1 d) => [a b] [<-] r U V o hx.
+have hl : forall p, List.In p found -> 0 <= dv p.2 /\ dv p.1 <= rest U V o + dv p.2 * l1_products U V.
+  elim: l found e => [|x l IH] found /=; first by case=> <-.
+  case ew: (without_l1 _ _ _) => [d'|] //; case eb: (bound _ _ _ _) => [lev|] //.
+  case el: (line_levels _ _ _) => [more|] // [<-] p /= [<-|]; last exact: IH el _.
+  by have [s0 h] := without_l1E good ew eb; split=> //; exact: h.
+pose L := (least_loss d, dzero) :: found; pose no := (dzero, dzero).
+have hL (j : 'I_(size L)) : 0 <= dv (nth no L j).2 /\ dv (nth no L j).1 <= rest U V o + dv (nth no L j).2 * l1_products U V.
+  case: j => -[|j] hj; last exact: (hl _ (In_nth no (hj : (j < size found)%N))).
+  have ew : without_l1 d true dzero = Some (priced_anew d (dadd (dlam d) dzero) (dleft_norm d) (dright_norm d)) by [].
+  have eb : bound mul (priced_anew d (dadd (dlam d) dzero) (dleft_norm d) (dright_norm d)) None None = Some (least_loss d) by [].
+  by have [s0 h] := without_l1E good ew eb; split=> //; exact: h.
+have [a0 b0] : 0 <= dv a /\ 0 <= dv b.
+  by case/and5P: good => _ _ _ _ /and5P[_ _ /andP[_ /andP[]]]; rewrite ab !dv_ge0.
+have ec : dv (dmul (Dy 4 Z0) (dmul a b)) = 4 * dv a * dv b by rewrite !dvM mulrA /dv /zr /p2 /= mulr1.
+have c0 : 0 <= dv (dmul (Dy 4 Z0) (dmul a b)) by rewrite ec; do !apply: mulr_ge0 => //; exact: ler0n.
+have [low0 low1] := lowest_heightE (least_loss d) found c0.
+have eo : objective U V o = rest U V o + \sum_k (dv a * norm L1 (col k U) + dv b * norm L1 (col k V)).
+  by rewrite /rest /= ab subrK.
+rewrite eo; apply: (@Concave.concave_bound R _ (fun k : 'I_r => norm L1 (col k U)) (fun k : 'I_r => norm L1 (col k V)) _ _
+  (index_enum 'I_r) 'I_(size L) (fun j => dv (nth no L j).1) (fun j => dv (nth no L j).2) ord0) => //.
+- by move=> k; exact: (@norm_ge0 R L1).
+- by move=> k; exact: (@norm_ge0 R L1).
+- by move=> j; exact: (proj1 (hL j)).
+- by rewrite /= dv_zero.
+- by move=> j; exact: (proj2 (hL j)).
+- by have [j hj h] := low0; exists (Ordinal hj).
+move=> i k ik; rewrite -ec => t0.
+have x0 : 0 <= dv (nth no L i).1 - dv (nth no L k).1 by move: t0; rewrite ler_pdivlMr ?subr_gt0 // mul0r.
+by have [j hj h] := low1 i k (ltn_ord i) (ltn_ord k) ik x0; exists (Ordinal hj).
+Qed.
+
+Lemma bound_byE d e low : well_formed d -> bound_by mul d e = Some low ->
+  forall r (U : 'M_(inputs (meaning d), r)) (V : 'M_(n (meaning d), r)) o, competes U V o -> dv low <= objective U V o.
+Proof. by case: e => [f p|l] good; [exact: (boundE good plain_squareE)|exact: concaveE]. Qed.
+
+Theorem check_with_sound d f w x lower upper answer :
+  check_with mul d f w x = Some (lower, upper, answer) ->
   holds (meaning d) (dv lower) (dv upper) answer.
 Proof.
-rewrite /check_with; case: ifP => // /andP[good fine_fit]; case e: (bound mul d f p) => [lo|] //.
+rewrite /check_with; case: ifP => // /andP[good fine_fit]; case e: (bound_by mul d f) => [lo|] //.
 lazymatch goal with |- (if ?x is Some _ then _ else _) = _ -> _ => destruct x as [low_|] eqn:e'; last by [] end.
-case=> <- <- <-; have hlo := boundE good plain_squareE e; have [hc [hu hv so]] := candidateE good fine_fit.
+case=> <- <- <-; have hlo := bound_byE good e; have [hc [hu hv so]] := candidateE good fine_fit.
 have hup := value_up good hu hv so fine_fit.
 split=> //; first by exists (offs d (dO d)).
 exact: (decideE good fine_fit x e' hlo hup).

@@ -617,6 +617,7 @@ Hypothesis R0 : forall k l, 0 <= rho_x q k l.
 Hypothesis normL : normed (left_norm q) ins.
 Hypothesis normR : normed (right_norm q) n.
 Hypothesis normM : forall k, normed (nth L2 (mode_norms q) k) (nth (0%N, Free) (tensor_modes q) k).1.
+Hypothesis L0 : 0 <= l1_left q /\ 0 <= l1_right q.
 
 (* hidden units, one by one *)
 Lemma hidden_col r (U : 'M[R]_(ins, r)) j : col j (hidden U) = hidden (col j U).
@@ -706,12 +707,15 @@ Qed.
 
 Definition cost_of (z y : 'I_n -> R) j : R := entry_loss (loss q) (log (\sum_k exp (z k))) (z j) (y j).
 
+(* what factors cost *)
+Definition price r (U : 'M[R]_(ins, r)) (V : 'M[R]_(n, r)) : R :=
+  lam q * (\sum_k theta (form q) (sizes (col k U) (col k V)))
+  + \sum_k (l1_left q * norm L1 (col k U) + l1_right q * norm L1 (col k V)).
+
 Lemma objectiveE r (U : 'M_(ins, r)) (V : 'M_(n, r)) o : objective U V o =
-  \sum_i \sum_j C q i j * cost_of (fit (hidden U) V o i) (Y q i) j
-  + ridge o
-  + lam q * \sum_k theta (form q) (sizes (col k U) (col k V)).
+  \sum_i \sum_j C q i j * cost_of (fit (hidden U) V o i) (Y q i) j + ridge o + price U V.
 Proof.
-congr (_ + _ + _); apply: eq_bigr => i _; apply: eq_bigr => j _; rewrite /cost_of fitE.
+rewrite /price [RHS]addrA; congr (_ + _ + _ + _); apply: eq_bigr => i _; apply: eq_bigr => j _; rewrite /cost_of fitE.
 by under [in RHS]eq_bigr do rewrite fitE.
 Qed.
 
@@ -737,9 +741,16 @@ rewrite /sizes; case: (widths q) => [|d [|e l]] // _; case e : (left_modes q) =>
 by rewrite -size_eq0 size_mkseq /tensor_modes e.
 Qed.
 
-Lemma penalty_ge0 r (U : 'M_(ins, r)) (V : 'M_(n, r)) :
-  0 <= lam q * \sum_k theta (form q) (sizes (col k U) (col k V)).
-Proof. by rewrite mulr_ge0 // sumr_ge0 // => j _; rewrite theta_ge0 //; exact: sizes_ge0. Qed.
+Lemma l1_ge0 r (U : 'M_(ins, r)) (V : 'M_(n, r)) :
+  0 <= \sum_k (l1_left q * norm L1 (col k U) + l1_right q * norm L1 (col k V)).
+Proof.
+by have [a0 b0] := L0; rewrite sumr_ge0 // => k _; rewrite addr_ge0 // mulr_ge0 // (@norm_ge0 L1).
+Qed.
+
+Lemma price_ge0 r (U : 'M_(ins, r)) (V : 'M_(n, r)) : 0 <= price U V.
+Proof.
+by rewrite addr_ge0 ?l1_ge0 // mulr_ge0 // sumr_ge0 // => j _; rewrite theta_ge0 //; exact: sizes_ge0.
+Qed.
 
 Lemma ridge_ge0 (o : offsets q) : 0 <= ridge o.
 Proof.
@@ -762,7 +773,7 @@ Qed.
 Lemma objective_ge0 r (U : 'M_(ins, r)) (V : 'M_(n, r)) o : ~~ signed (loss q) ->
   (counted (loss q) -> forall i j, 0 <= C q i j * Y q i j) -> competes U V o -> 0 <= objective U V o.
 Proof.
-move=> ns hy hx; rewrite objectiveE; apply: addr_ge0; last exact: penalty_ge0.
+move=> ns hy hx; rewrite objectiveE; apply: addr_ge0; last exact: price_ge0.
 apply: addr_ge0; last exact: ridge_ge0.
 apply: sumr_ge0 => i _; apply: sumr_ge0 => j _; case: (ltP 0 (C q i j)) => [c0|]; last first.
   by rewrite le_eqVlt ltNge C0 orbF => /eqP ->; rewrite mul0r.
@@ -1302,6 +1313,32 @@ have := ler_wpM2l k0 (exp_above (z - alpha)); clearbody k.
 by move: (exp _) (exp _) => *; lra.
 Qed.
 
+(* the question with another price: products of other norms, and no l1 penalty *)
+Definition repriced (lam' : R) (p p' : norm_form R) (z : R) : question R :=
+  @Question R m n ins (r0 q) (patches q) (F q) (slope q) (row_of_patch q) (take_largest q) (features q)
+    (widths q) (free_bias q) (Y q) (C q) (loss q) lam' Product p p' z z (left q) (right q) (left_modes q)
+    (right_modes q) (mode_norms q) (one_vector q) (columns q) (rows q) (ridge_a q) (ridge_b q) (left_width q) (right_width q) (left_design q)
+    (right_design q) (fitted_x q) (ridge_x q) (rho_x q) (own_size q) (U0 q) (V0 q) (a0 q) (b0 q) (x0 q) (found q)
+    (rtol q) (atol q).
+
+Lemma objective_repriced lam' p p' z r (U : 'M_(ins, r)) (V : 'M_(n, r)) (o : offsets q) :
+  let q' := repriced lam' p p' z in
+  let o' := Offsets (q := q') (of_columns o) (of_rows o) (of_designs o) in
+  z = 0 -> competes U V o -> competes (q := q') U V o' /\
+  objective (q := q') U V o'
+  = objective U V o - price U V
+    + lam' * \sum_k \prod_(y <- sizes (q := q') (col k U) (col k V)) y.
+Proof.
+move=> q' o' z0 hx; split; first exact: hx.
+set S := \sum_k _; have -> : objective U V o - price U V
+    = \sum_i \sum_j C q i j
+        * entry_loss (loss q) (log (\sum_k exp (fitted U V o i k))) (fitted U V o i j) (Y q i j) + ridge o.
+  by rewrite /objective /price -[_ + _ + \sum_k _]addrA addrK.
+have -> : lam' * S = lam' * S + \sum_(k < r) (z * norm L1 (col k U) + z * norm L1 (col k V)).
+  by rewrite z0 big1 ?addr0 // => k _; rewrite !mul0r addr0.
+by rewrite addrA.
+Qed.
+
 Section Dual.
 Variables (W : 'M[R]_(m, n)) (s : R).
 Hypothesis s_ge0 : 0 <= s.
@@ -1309,13 +1346,13 @@ Hypothesis ho : affordable s W.
 
 (* what the factors cost more than s W takes of them: nothing less, where s W's polar is at most lam *)
 Definition margin r (U : 'M[R]_(ins, r)) (V : 'M[R]_(n, r)) : R :=
-  lam q * (\sum_j theta (form q) (sizes (col j U) (col j V))) - s * dot W (hidden U *m V^T).
+  price U V - s * dot W (hidden U *m V^T).
 
 Lemma margin_ge0 t : size (widths q) != 1 -> polar_le W t -> 0 <= s -> s ^+ 2 * t <= lam q ^+ 2 ->
   forall r (U : 'M_(ins, r)) (V : 'M_(n, r)) o, competes U V o -> 0 <= margin U V.
 Proof.
 move=> ne ht s0 st r U V o [[mU mV cU sU] _ _ _]; have := priced_le ne ht s0 st mU mV cU sU.
-by rewrite /margin; lra.
+by have := l1_ge0 U V; rewrite /margin /price; lra.
 Qed.
 
 (* D is below each row's loss and what W takes of it *)

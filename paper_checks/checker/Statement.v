@@ -4,7 +4,7 @@
    observed), features F of its rows and the slope of the activation of a hidden layer (of a matrix
    F = 1 and the slope is 1), of which row of Y each row of F is a patch and whether the largest of a
    row's patches is taken or their sum, whether the last feature is the bias of a unit that costs nothing, a loss,
-   a penalty lam, two norms, the signs that the factors' entries may have, whether a number is fitted
+   a penalty lam, two norms, what the sizes of the factors' entries cost beside it, the signs that they may have, whether a number is fitted
    for each column, or each row, beside the factors, what their squares cost, two designs A and B where
    A X B^T is fitted, too, whose X costs by its squares and by its sizes, and a candidate: factors U0, V0
    with r0 columns, or hidden units.  (Of one number for all entries A and B are a column of ones, of
@@ -40,6 +40,7 @@ Record question := Question {
   free_bias : bool;  (* the last row of U costs nothing *)
   Y : 'M[R]_(m, n); C : 'M[R]_(m, n); loss : loss_form R;
   lam : R; form : theta_form; left_norm : norm_form R; right_norm : norm_form R;
+  l1_left : R; l1_right : R;  (* what the sizes of the factors' entries cost beside that *)
   left : sign; right : sign;
   left_modes : modes; right_modes : modes;  (* of a tensor: those of the rows of Y, and of its columns *)
   mode_norms : seq (norm_form R); one_vector : bool;  (* one norm each; all vectors of a slice are the same *)
@@ -170,12 +171,14 @@ Definition fitted r (U : 'M[R]_(inputs q, r)) (V : 'M[R]_(n q, r)) (o : offsets)
   + (left_design q *m of_designs o *m (right_design q)^T) i j.
 
 (* f(U, V, a, b, X) = sum C_ij h((hidden V^T)_ij + a_j + b_i + (A X B^T)_ij; Y_ij) + H(a, b, X)
-   + lam sum_k theta(u_k, v_k), u_k without its bias where that costs nothing *)
+   + lam sum_k theta(u_k, v_k), u_k without its bias where that costs nothing,
+   + sum_k l1_left |u_k|_1 + l1_right |v_k|_1, all of u_k *)
 Definition objective r (U : 'M[R]_(inputs q, r)) (V : 'M[R]_(n q, r)) (o : offsets) : R :=
   \sum_i \sum_j C q i j
     * entry_loss (loss q) (log (\sum_k exp (fitted U V o i k))) (fitted U V o i j) (Y q i j)
   + ridge o
-  + lam q * \sum_k theta (form q) (sizes (col k U) (col k V)).
+  + lam q * (\sum_k theta (form q) (sizes (col k U) (col k V)))
+  + \sum_k (l1_left q * norm L1 (col k U) + l1_right q * norm L1 (col k V)).
 
 (* who competes: all whose objective is finite, of their signs and of at most that size *)
 Definition competes r (U : 'M[R]_(inputs q, r)) (V : 'M[R]_(n q, r)) (o : offsets) : Prop :=

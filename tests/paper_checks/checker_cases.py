@@ -29,6 +29,7 @@ COVERED = (
     "bias",
     "boxed",
     "column",
+    "concave",
     "cones",
     "cones_bias",
     "conic",
@@ -151,8 +152,9 @@ def by_a_hair(path):
 
 
 def rounding(file):
-    """Return what part of the value Python's quotients lose; but for squares it rounds s, too."""
-    return Fraction(1, 2**100 if file.statement["loss"] == "squared" else 2**58)
+    """Return what part of the value Python's quotients lose; lines, and s but for squares, too."""
+    exact = file.statement["loss"] == "squared" and "l1" not in file.statement
+    return Fraction(1, 2**100 if exact else 2**58)
 
 
 def added(proof):
@@ -423,6 +425,42 @@ def layered(outputs=1, right="l2", seed=1, loss=Squared, offsets=(), **layer):
     problem = Problem(loss(Y), ReLU(X, right=right, **layer), 0.6, offsets)
     none = np.zeros((2 + free, 0)), np.zeros((outputs, 0))
     return improve(problem, none, budget=3).result.certificate
+
+
+def lies_of_lines(held):
+    """Change an l1 penalty and the lines beside it."""
+    a, b = held.statement["l1"]
+    zero = float.hex(0.0)
+    told = (
+        [zero, zero],
+        [b, a],
+        [MINUS, b],
+        [HALF, MORE],
+        [a],
+        [a, b, a],
+        [a, 1],
+        {},
+        [MORE, zero],
+    )
+    for new in told:
+        yield replace(held, statement={**held.statement, "l1": new})
+    lines = held.proof["lines"]
+    for k, line in enumerate(lines):
+        for field, values in {
+            "norm": ("own", "l1", "l2", 1),
+            "slope": (zero, HALF, MORE, MINUS, "1.5", float.hex(1e6)),
+            "proof": ({}, {"polar": {}}, [], {"ky_fan": {}}),
+        }.items():
+            for value in values:
+                new = [*lines[:k], {**line, field: value}, *lines[k + 1 :]]
+                yield replace(held, proof={**held.proof, "lines": new})
+            less = {f: x for f, x in line.items() if f != field}
+            yield replace(held, proof={**held.proof, "lines": [*lines[:k], less, *lines[k + 1 :]]})
+    flat = {"norm": "own", "slope": HALF, "proof": {}}
+    for new in (lines[1:], lines[::-1], [*lines, flat], [flat] * 16, [flat] * 17, [], {}, 7):
+        yield replace(held, proof={**held.proof, "lines": new})
+    for new in ({}, {**held.proof, "polar": {"rule": "lines"}}, {**held.proof, "corrections": []}):
+        yield replace(held, proof=new)
 
 
 FREE = {"bias": "free", "offsets": [ColumnIntercept()]}

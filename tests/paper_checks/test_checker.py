@@ -241,7 +241,6 @@ def is_known(instance):
         and isinstance(problem.loss, ENTRIES)
         and all(norm.rstrip("+-") in ("l1", "l2") for norm in norms)
         and not any(isinstance(o, Smooth) for o in problem.offsets)
-        and problem.l1 is None
     )
 
 

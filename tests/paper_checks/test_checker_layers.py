@@ -45,6 +45,7 @@ from tests.paper_checks.checker_cases import (
     layered,
     lies,
     lies_of_a_tree,
+    lies_of_lines,
     lies_of_offsets,
     verify_and_change,
     with_array,
@@ -149,6 +150,20 @@ def test_hidden_layers_are_covered_and_changes_of_them_answered_alike(binary, tm
     assert polar["rule"] == rule
     assert any("cell" in node for tree in trees for node in tree["nodes"]) == cells
     verify_and_change(binary, tmp_path / "x.cert", held, lies_of_a_layer(held))
+
+
+@pytest.mark.parametrize("free", [False, True])
+def test_an_l1_penalty_of_a_layer_is_covered_and_changes_answered_alike(binary, tmp_path, free):
+    rng = np.random.default_rng(4)
+    x, y = rng.standard_normal((7, 2)), rng.standard_normal((7, 1))
+    atom = ReLU(x, bias="free" if free else "none")
+    offsets = [ColumnIntercept()] if free else []
+    problem = Problem(Squared(y), atom, 0.6, offsets, l1=(0.1, 0.2))
+    none = np.zeros((2 + free, 0)), np.zeros((1, 0))
+    held = improve(problem, none, budget=3).result.certificate
+    assert [line["norm"] for line in held.proof["lines"]] == ["own"]
+    assert held.proof["lines"][0]["proof"]["polar"]["rule"] == "network"
+    verify_and_change(binary, tmp_path / "x.cert", held, lies_of_lines(held))
 
 
 def lies_of_a_layer(held):

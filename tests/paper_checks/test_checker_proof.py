@@ -430,6 +430,26 @@ WEAKER_CORRECTIONS = (  # lines of the checker about a dual point beside another
     ("Some (dmul (ball_cost (dleft_norm d) (unit_column (dm d)))", "Some (dmul one"),
 )
 
+WEAKER_LINES = (  # lines of the checker about an l1 penalty
+    ("Z.leb Z0 (num slope) && (own && Z.eqb", "(own && Z.eqb"),
+    ("own && Z.eqb (num slope) Z0\n", "own\n"),
+    ("[&& is_matrix d, within_l1 (dleft_norm d)", "[&& within_l1 (dleft_norm d)"),
+    ("within_l1 (dleft_norm d) & within_l1 (dright_norm d)]", "within_l1 (dleft_norm d) & true]"),
+    ("priced_anew d (dadd (dlam d) slope)", "priced_anew d (dadd slope slope)"),
+    ("priced_anew d slope L1 L1", "priced_anew d (dadd slope slope) L1 L1"),
+    ("priced_anew d slope L1 L1", "priced_anew d slope (dleft_norm d) (dright_norm d)"),
+    ("Some ((b, slope_of x) :: rest)", "Some ((b, dzero) :: rest)"),
+    ("Dy (root_down (lift", "Dy (root_up (lift"),
+    ("(Z.sub (dex x) (dex b))", "(Z.add (dex x) (dex b))"),
+    ("dsub (dmul p.1 y) (dmul p.2 x) in", "dmul p.1 y in"),
+    ("(low_root (dmul c (dmul x y)))) y", "(low_root (dmul c (dmul x x)))) y"),
+    ("&& Z.ltb Z0 (num y) then dmin", "&& Z.ltb (num y) Z0 then dmin"),
+    ("let all_ := (first, dzero) :: l in", "let all_ := l in"),
+    ("(dmul (Dy 4 Z0) (dmul a b))", "(dmul (Dy 5 Z0) (dmul a b))"),
+    ("Z.leb Z0 (num (dl1 d).1) &&", "true &&"),
+    ("(dmul (dl1 d).2 (all_sizes (dn d) r v))", "dzero"),
+)
+
 CHANGES = [  # a stronger statement, or a weaker check: the file, its text and another
     ("Statement.v", "lower <= objective U V o", "objective U V o <= lower"),
     ("Statement.v", "<= objective U V o + epsilon", "<= objective U V o - epsilon"),
@@ -474,6 +494,9 @@ CHANGES = [  # a stronger statement, or a weaker check: the file, its text and a
     ("Statement.v", "Product => \\prod_(y <- x) y", "Product => \\sum_(y <- x) y"),
     ("Statement.v", "y ^+ size x) /", "y ^+ (size x).+1) /"),
     ("Statement.v", "/ (size x)%:R end", "/ (size x).+1%:R end"),
+    ("Statement.v", "(l1_left q * norm L1", "(l1_left q * norm L2"),
+    ("Statement.v", "+ l1_right q * norm L1", "- l1_right q * norm L1"),
+    ("Statement.v", "norm L1 (col k V))", "norm L1 (col k V) / 2)"),
     ("Statement.v", "nth 0 w i * u i 0 ^+ 2", "u i 0 ^+ 2"),
     ("Statement.v", "(1 - alpha) * Num.sqrt", "alpha * Num.sqrt"),
     ("Statement.v", "Groups g => \\sum_(c < k)", "Groups g => 2 * \\sum_(c < k)"),
@@ -516,6 +539,7 @@ CHANGES = [  # a stronger statement, or a weaker check: the file, its text and a
             WEAKER_OFFSETS,
             WEAKER_CORRECTIONS,
             WEAKER_BALLS,
+            WEAKER_LINES,
         )
         for old, new in weaker
     ),

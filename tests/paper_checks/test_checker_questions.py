@@ -8,7 +8,7 @@ import pytest
 from scipy.sparse import csr_array
 
 from certify import Problem, check, improve
-from certify.atoms import CP, RankOne
+from certify.atoms import CP, RankOne, Symmetric
 from certify.losses import (
     Absolute,
     Hinge,
@@ -54,6 +54,7 @@ from tests.paper_checks.checker_cases import (
     kernel,
     layered,
     lies,
+    lies_of_lines,
     lies_of_offsets,
     put,
     verify_and_change,
@@ -623,6 +624,79 @@ def test_offsets_of_a_tensor_with_a_number_for_each_column_are_not_covered(binar
         polar = {**held.proof["polar"], "rows": [1, 2]}
         replace(held, proof={**held.proof, "polar": polar}).save(tmp_path / "x.cert")
         assert agrees(binary, tmp_path / "x.cert") == OUTSIDE
+
+
+L1 = {  # an l1 penalty: its weights, lam, two norms, the form, and what is beside it
+    "NMF": ((0.3, 0.5), 0.0, ("l2+", "l2+"), "sum", [], Squared),
+    "beside squares": ((0.2, 0.1), 0.4, ("l2", "l2+"), "sum", [], Squared),
+    "of one factor": ((0.0, 0.5), 0.7, ("l2", "l1"), "product", [], Squared),
+    "cubes": ((0.1, 0.1), 0.6, ("linf", "l1-"), "sum", [], Squared),
+    "means": ((0.2, 0.2), 0.5, ("l2", "l2"), "product", [ColumnIntercept()], Squared),
+    "labels": ((0.2, 0.1), 0.3, ("l2", "l2"), "sum", [], lambda y: Logistic((y > 0) + 0.0)),
+    "other norms": (
+        (0.2, 0.1),
+        0.9,
+        (Weighted([1.0, 2.0, 0.5, 1.0]), "l2"),
+        "product",
+        [],
+        Squared,
+    ),
+}
+
+
+NOTHING_PAYS = Problem(Squared(np.eye(2)), RankOne("l2+", "l2+", form="sum"), 0.0, l1=(1.0, 1.0))
+
+
+def sparse_factors(name):
+    """Return the certificate of factors that are improved beside an l1 penalty."""
+    weights, lam, norms, form, offsets, loss = L1[name]
+    y = np.random.default_rng(9).standard_normal((4, 3))
+    y = y + 2 * (name == "NMF")
+    problem = Problem(loss(y), RankOne(*norms, form=form), lam, offsets, l1=weights)
+    none = np.zeros((4, 0)), np.zeros((3, 0))
+    return improve(problem, none, budget=20).result.certificate
+
+
+@pytest.mark.parametrize("name", L1)
+def test_an_l1_penalty_is_covered_and_changes_answered_alike(binary, tmp_path, name):
+    held = sparse_factors(name)
+    assert held.proof["lines"]
+    verify_and_change(binary, tmp_path / "x.cert", held, lies_of_lines(held))
+
+
+def test_lines_below_an_l1_penalty_prove_no_more_than_they_say(binary, tmp_path):
+    held, path = Certificate.load(HERE / "concave.cert"), tmp_path / "x.cert"
+    for field, value, count, why in (
+        ("norm", "l2", 1, "proof.lines: norm"),
+        ("norm", "own", 17, "proof.lines"),
+    ):
+        lines = [{**line, field: value} for line in held.proof["lines"]] * count
+        replace(held, proof={**held.proof, "lines": lines}).save(path)
+        assert answer(binary, path) == (f"NOT VERIFIED  {why}\n", REJECTED)
+        assert kernel(path) is None
+    other = sparse_factors("other norms")
+    lines = [{**line, "slope": HALF} for line in other.proof["lines"]]
+    replace(other, proof={**other.proof, "lines": lines}).save(path)
+    assert answer(binary, path) == ("NOT VERIFIED  proof.lines: scope\n", REJECTED)
+    assert kernel(path) is None
+    none = check(NOTHING_PAYS, (np.zeros((2, 0)), np.zeros((2, 0)))).certificate
+    replace(none, proof={}, witness={}).save(path)
+    assert answer(binary, path) == (
+        "NOT VERIFIED  claim.verdict: not proved, UNDECIDED\n",
+        REJECTED,
+    )
+
+
+@pytest.mark.parametrize("held", ["slice", "cube"])
+def test_of_some_atoms_an_l1_penalty_is_not_covered(binary, tmp_path, held):
+    y = np.eye(2) if held == "slice" else np.ones((2, 2, 2))
+    atom = Symmetric() if held == "slice" else CP(("l2",) * 3)
+    weights = (0.5,) if held == "slice" else (0.5, 0.5, 0.5)
+    none = [np.zeros((2, 0))] * (1 if held == "slice" else 3)
+    check(Problem(Squared(y), atom, 0.5, l1=weights), none, budget=1).certificate.save(
+        tmp_path / "x.cert"
+    )
+    assert agrees(binary, tmp_path / "x.cert") == OUTSIDE
 
 
 def rated(form):

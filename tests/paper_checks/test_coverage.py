@@ -90,7 +90,8 @@ def test_the_checker_reads_one_of_each():
     assert in_checker("OFFSETS.sparse")
     assert not in_checker("OFFSETS.smooth")
     assert in_checker("lower.ky_fan")
-    rule = (CHECKER / "Rule.v").read_text(encoding="utf-8")
+    assert in_checker("lower.concave")
+    rule = "".join((CHECKER / f).read_text(encoding="utf-8") for f in ("Rule.v", "Proof.v"))
     for theorem in BOUNDS.values():
         assert re.search(rf"\b(?:Lemma|Theorem) {theorem}\b", rule)
 

@@ -48,7 +48,7 @@ def files(folder: Path) -> list[Path]:
     checker = folder / "checker"
     made = {checker / "kernel.ml", checker / "kernel.mli"}
     paths = [p for end in ("*.v", "*.ml", "Makefile") for p in sorted(checker.glob(end))]
-    names = ("Base.v", "Entries.v", "Forms.v", "KyFan.v", "Network.v", "Norms.v")
+    names = ("Base.v", "Concave.v", "Entries.v", "Forms.v", "KyFan.v", "Network.v", "Norms.v")
     used = [folder / "formal" / name for name in names]
     return [*(p for p in paths if p not in made), *used]
 
