@@ -14,7 +14,7 @@ from certify.base.errors import InputError
 
 from .certificate.file import write_atomically
 
-FORMAT = 2
+FORMAT = 3
 LEFT_OUT = ("rtol", "atol")  # of the question: a proof may be resumed with another epsilon
 
 

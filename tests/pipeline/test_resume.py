@@ -22,6 +22,7 @@ from certify.pipeline.checkpoint_file import read
 from certify.polar.branching.layer_parts import Cut
 from certify.polar.branching.layers import EDGE
 from certify.polar.branching.tree import Node, Solved, Tree
+from certify.polar.relaxation.layer_admm import Relaxed
 from certify.polar.relaxation.layer_multiplier import LayerMultiplier
 from certify.problem.proof_time import ROUNDED
 from certify.search import evidence
@@ -35,7 +36,7 @@ ROWS, WIDTH, LAM = 30, 6, 3.0  # too wide for cells
 TIGHT = ["--rtol", "1e-7", "--json"]  # not within: a tree grows until it is stopped
 SHORT = 1 - 4 * EDGE  # a proof is as short as that allows
 COLUMN = (ColumnIntercept(),)
-KINDS = (Tree, Node, Solved, Cut, LayerMultiplier)
+KINDS = (Tree, Node, Solved, Cut, LayerMultiplier, Relaxed)
 TABLE = """lam = {lam}
 [data]
 Y = "Y.npy"

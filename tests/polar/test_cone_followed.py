@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from certify.atoms import ReLU
-from certify.polar.branching.layer_parts import bounder
+from certify.polar.branching.layer_parts import bounder, start_child
+from certify.polar.layer_query import LayerQuery
 from certify.polar.relaxation import cone
 from certify.polar.relaxation import layer_admm as admm
 from certify.polar.relaxation.frame import Frame
@@ -100,6 +101,69 @@ def test_even_units_change_nothing_but_units():
     assert t.max() / t.min() <= SPREAD**3 * (1 + 1e-9)
     lengths = np.linalg.norm(inner.F, axis=1)
     assert np.delete(lengths, 2).max() <= 20 * np.delete(lengths, 2).min()
+
+
+@pytest.fixture(params=["none", "free"])
+def part(request):
+    """The solver of a layer with few steps, a part, and the path to one of its halves."""
+    rng = np.random.default_rng(3)
+    layer = ReLU(rng.standard_normal((14, 5)), bias=request.param).layer
+    W = rng.standard_normal((14, 1))
+    solve = bounder(LayerQuery(layer, W - W.mean(), nodes=9))
+    first = replace(solve, steps=(0, 0))((), None, 0.0).split[0]
+    above = solve((first,), None, 0.0)
+    return solve, above, (first, above.split[0])
+
+
+def test_a_child_starts_from_the_bound_of_its_parent(part):
+    solve, above, path = part
+    quick = replace(solve, steps=(0, 0))
+    kept, nothing = (quick(path, warm, 0.0).upper for warm in (above.warm, None))
+    assert kept <= above.upper * (1 + 2.0**-10)
+    assert nothing > 2 * kept
+    assert start_child(quick((), None, 0.0).warm, 0.0) is None  # a part without steps
+
+
+def test_a_start_has_the_multiplier_and_its_prices(part):
+    solve, above, path = part
+    start = start_child(above.warm, 0.0)
+    run = admm.Run(solve.at(path), start)
+    N, back = start.best.N, run.multiplier()
+    assert np.abs(back - np.where(N > 0, N, back)).max() <= 1e-9 * np.abs(N).max()
+    assert np.abs(run.polyhedron(run.Z) - run.Z).max() <= 1e-12
+    slack = np.linalg.eigvalsh(run.frame.down(-run.U) + run.C / run.rho)
+    assert abs(slack[-1]) <= 1e-9 * abs(slack[0])  # the least prices that make it one
+
+
+def test_a_start_has_the_products_of_all_rows(part):
+    solve, above, path = part
+    form, rng = solve.at(path), np.random.default_rng(7)
+    m, d = form.F.shape
+    u = rng.standard_normal((d, 60))
+    if form.reach:
+        u[-1] *= 0.1
+    x = np.vstack([np.maximum(form.F @ u, 0), u])
+    x = x[:, (form.rows @ x > 0).all(axis=0)]
+    x /= np.sqrt(np.square(x[m : m + d - bool(form.reach)]).sum())
+    assert x.shape[1] > 1
+    start = start_child(above.warm, 0.0)._replace(X=x @ x.T)
+    run = admm.Run(form, start)
+    p, u = x[:m], x[m:]
+    weighed = run.frame.weights[:, None] * u
+    facts = np.vstack([p, p - form.F @ u, form.rows @ x]) * run.sizes[:, None]
+    rows = np.vstack([facts[: 2 * m], weighed, facts[2 * m :]])
+    assert np.abs(run.Z - rows @ rows.T).max() <= 1e-12
+
+
+def test_steps_without_a_gain_go_on():
+    stop, flat = Stop(0.0, settled=1e-2), [1.0] * (admm.LEAST // admm.EVERY + 1)
+    assert admm.is_over([2.0, *flat[1:]], stop)
+    assert not admm.is_over([2.0, *flat[2:]], stop)
+    assert not admm.is_over([1.0099, *flat[1:]], stop)
+    late = [1.0] * (admm.LATE // admm.EVERY + 1)
+    assert admm.is_over(late, stop)
+    assert not admm.is_over(late[1:], stop)
+    assert not admm.is_over([2.0 - 0.01 * k for k in range(len(late))], stop)
 
 
 def test_steps_that_gain_little_of_the_way_end():

@@ -19,7 +19,7 @@ from certify.polar.branching.layer_parts import across, bounder
 from certify.polar.layer_query import LayerQuery
 from certify.polar.layers import propose
 from certify.polar.proved import as_kernel_array, split
-from certify.polar.relaxation.layer_admm import Relaxed, Warm
+from certify.polar.relaxation.layer_admm import Relaxed
 from certify.polar.relaxation.layer_multiplier import LayerMultiplier
 from tests.layer_oracles import over_patterns
 
@@ -86,9 +86,7 @@ def test_a_part_is_cut_between_the_neurons_that_it_mixes():
     form, neurons = solver.form, np.eye(4)[:2]
     x = np.hstack([np.maximum(neurons @ form.F.T, 0), neurons])
     X = (x.T * [0.6, 0.4]) @ x
-    none = np.zeros((0, 0))
-    best = LayerMultiplier(none, 0.0, 0.0, 0.0, 1.0)
-    found = Relaxed(X, best, 1, Warm(none, none, 1.0, best))
+    found = Relaxed(X, LayerMultiplier(np.zeros((0, 0)), 0.0, 0.0, 0.0, 1.0), 1)
     root = solver.split((), found)
     for label in solver.split((root[0],), found):
         sides = neurons @ label.normal[9:]
@@ -103,7 +101,7 @@ def test_a_cut_heeds_what_rows_weigh_and_not_how_many_they_are():
     neurons = np.array([[0.5, 0, 1], [-0.5, 0, 1], [0, 0.5, 1], [0, -0.5, 1]]) / 1.25**0.5
     x = np.hstack([np.maximum(neurons @ solver.form.F.T, 0), neurons])
     best = LayerMultiplier(np.zeros((0, 0)), 0.0, 0.0, 0.0, 1.0)
-    found = Relaxed(0.25 * x.T @ x, best, 1, Warm(best.N, best.N, 1.0, best))
+    found = Relaxed(0.25 * x.T @ x, best, 1)
     root = solver.split((), found)
     normal = solver.split((root[0],), found)[0].normal[8:]
     assert abs(normal[0]) > 2 * abs(normal[1])
@@ -127,7 +125,7 @@ def test_the_worst_part_falls_at_every_splitting():
     truth = over_patterns(V, W[:, 0])
     query = atom.query(W)
     grown, uppers = None, []
-    for nodes in (3, 7, 15, 31):
+    for nodes in (3, 7, 11):
         held = replace(query, nodes=nodes)
         grown = tree.grow_tree(held, truth, grown)
         uppers.append(grown.upper / truth - 1)

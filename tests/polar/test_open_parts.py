@@ -15,7 +15,7 @@ from certify.polar.product_query import ProductQuery
 from certify.polar.query import PolarQuery, Proposal
 
 RNG = np.random.default_rng(0)
-V, W = RNG.standard_normal((12, 8)), RNG.standard_normal((12, 2))
+V, W = RNG.standard_normal((24, 8)), RNG.standard_normal((24, 2))
 TENSOR = RNG.standard_normal((3, 3, 3))
 
 
@@ -39,7 +39,7 @@ def of_tensor(nodes):
 def of_pool(nodes):
     samples = np.repeat(np.arange(12), 2)
     atom = ReLU(RNG.standard_normal((24, 4)), samples=samples, pool="max")
-    return layers.propose(replace(atom.query(W[:, :1], target=1e-3), nodes=nodes))
+    return layers.propose(replace(atom.query(W[:12, :1], target=1e-3), nodes=nodes))
 
 
 CASES = {

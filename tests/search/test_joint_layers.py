@@ -149,6 +149,7 @@ def test_the_tree_of_a_polished_point_begins_with_its_halves():
         (cut,), (same,) = path_of(solver, part), node.path
         assert cut.sign == same.sign == part.sign
         assert np.array_equal(cut.normal, same.normal)
+        assert np.array_equal(node.solved.warm.X, part.X)
     grown = grow_tree(replace(query, nodes=7), 0.0, tree)
     assert len(grown.nodes) > 3
     assert grown.upper <= tree.upper

@@ -1,6 +1,6 @@
 """The doubly nonnegative relaxation of a part: products of facts p, q >= 0 and cuts."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -9,10 +9,9 @@ from certify.base.arrays import Array
 from certify.polar import eigen as spectra
 from certify.polar.ascent.layers import Climb, polish
 from certify.polar.layer_query import LayerQuery, Slice
-from certify.polar.relaxation.frame import Frame
-from certify.polar.relaxation.layer_admm import Relaxed, Warm, solve
+from certify.polar.relaxation.layer_admm import Relaxed, Start, solve
 from certify.polar.relaxation.layer_multiplier import LayerMultiplier
-from certify.polar.relaxation.layers import LayerForm, even_units, form_of
+from certify.polar.relaxation.layers import LayerForm, form_of
 from certify.polar.relaxation.sharp import sharpen
 from certify.polar.relaxation.steps import Stop
 
@@ -54,7 +53,7 @@ class Bounder:
     steps: tuple[int, int] = (ROOT_STEPS, STEPS)
 
     def __call__(
-        self, path: Path, warm: Relaxed | LayerMultiplier | None, aim: float
+        self, path: Path, above: Relaxed | None, aim: float
     ) -> Solved[Cut, Relaxed, LayerMultiplier | None]:
         """Bound one part; stop as soon as it is under the aim."""
         if path and path[0].sign == self.excluded_sign:
@@ -63,10 +62,9 @@ class Bounder:
         goal = max(aim, 0.0) * UNDER
         steps = self.steps[1] if path else self.steps[0]
         stop = Stop(goal * goal, steps, SETTLED, self.query.expired)
-        start = start_child(form, warm, goal)
-        relaxed = solve(form, stop, start, self.kind)
+        relaxed = solve(form, stop, start_child(above, goal), self.kind)
         if self.query.W.shape[1] > 1:
-            relaxed = replace(relaxed, best=sharpen(form, relaxed.best, goal * goal))
+            relaxed = relaxed._replace(best=sharpen(form, relaxed.best, goal * goal))
         return self.known(path, relaxed, goal)
 
     def known(
@@ -78,7 +76,8 @@ class Bounder:
         split = self.split(path, relaxed) if upper > goal else None
         # one for every part of the tree: in the type of the iterates
         kept = relaxed.best._replace(N=relaxed.best.N.astype(self.kind))
-        return Solved(upper, kept, value, best, split, relaxed)
+        after = Relaxed(relaxed.X.astype(self.kind), kept, relaxed.steps)
+        return Solved(upper, kept, value, best, split, after)
 
     @property
     def excluded_sign(self) -> int:
@@ -195,42 +194,12 @@ def halves(normal: Array) -> tuple[Cut, Cut]:
     return Cut(normal, 1), Cut(normal, -1)
 
 
-def start_child(
-    form: LayerForm, warm: Relaxed | LayerMultiplier | None, goal: float
-) -> Warm | None:
-    """Return the start of a child; a parent that was read from a file has only a multiplier."""
-    if isinstance(warm, LayerMultiplier):
-        best, rho = beside(warm, goal)
-        return Warm(None, None, rho, best)
-    if warm is None or not warm.steps or warm.warm.Z is None or warm.warm.U is None:
+def start_child(above: Relaxed | None, goal: float) -> Start | None:
+    """Return the start of a child from its parent: the products with its cut cost nothing."""
+    if above is None or not above.X.any():
         return None
-    return with_row(form, warm, (warm.warm.Z, warm.warm.U), goal)
-
-
-def beside(multiplier: LayerMultiplier, goal: float) -> tuple[LayerMultiplier, float]:
-    """Return a parent's multiplier with a zero for one more cut, and rho for its bound."""
-    n = len(multiplier.N) + 1
-    N = np.zeros((n, n), dtype=multiplier.N.dtype)
-    N[:-1, :-1] = multiplier.N
-    return multiplier._replace(N=N), NEAR if multiplier.bound <= (LOOSE * goal) ** 2 else FAR
-
-
-def with_row(form: LayerForm, warm: Relaxed, iterates: tuple[Array, Array], goal: float) -> Warm:
-    """Carry the iterates (Z, U) of a parent to a child with one more cut.
-
-    Its products are those of X, and its multipliers are zero.
-    """
-    m, d = form.F.shape
-    state, even = warm.warm, even_units(form)[2]
-    over = warm.X @ form.rows[-1] * even[-1]
-    p, u = over[:m], over[m : m + d]
-    weights = Frame(form).weights
-    facts = np.concatenate([p, p - form.F @ u]) * even[: 2 * m]
-    rest = form.rows @ over * even[2 * m :]
-    products = np.concatenate([np.maximum(facts, 0), weights * u, np.maximum(rest, 0)])
-    k = len(iterates[0]) + 1
-    Z, U = (np.zeros((k, k), dtype=x.dtype) for x in iterates)
-    Z[:-1, :-1], U[:-1, :-1] = iterates
-    Z[-1], Z[:, -1] = products, products
-    best, rho = beside(state.best, goal)
-    return replace(state, Z=Z, U=U * (state.rho / rho), rho=rho, best=best)
+    best, n = above.best, len(above.best.N) + 1
+    N = np.zeros((n, n), dtype=best.N.dtype)
+    N[:-1, :-1] = best.N
+    rho = NEAR if best.bound <= (LOOSE * goal) ** 2 else FAR
+    return Start(above.X.astype(float), best._replace(N=N), rho)

@@ -10,11 +10,12 @@ from certify.base.arrays import Array
 from certify.base.checkpoint import CURRENT
 from certify.polar.layer_query import LayerQuery
 from certify.polar.query import Proposal, in_floats
+from certify.polar.relaxation.layer_admm import Relaxed
 from certify.polar.relaxation.layer_leaf import leaf, nil
 from certify.polar.relaxation.layer_multiplier import LayerMultiplier
 
 from .layer_parts import Bounder, Cut, Grown, allowance, bounder
-from .tree import Limits, grow, saved_tree
+from .tree import Limits, grow
 
 GAP = 2.0**-20  # relative: a bound this near a found value is not worth more parts
 FAR = 2.0**-7  # a target this far below a found value is not worth a tree
@@ -28,7 +29,7 @@ def limits(query: LayerQuery, lower: float = 0.0) -> Limits:
     progress = query.progress or (lambda *_: None)
     target = max(query.target or 0.0, lower * (1 + GAP), 0.0)
     stop = Limits(target, GAP, allowance(query)[0], query.expired, progress=progress)
-    return replace(stop, key=query.key("relaxation"), kinds=(Cut, LayerMultiplier), light=True)
+    return replace(stop, key=query.key("relaxation"), kinds=(Cut, LayerMultiplier, Relaxed))
 
 
 def grow_tree(query: LayerQuery, lower: float = 0.0, tree: Grown | None = None) -> Grown:
@@ -52,7 +53,7 @@ def keep_tree(query: LayerQuery, tree: Grown) -> None:
     """Keep a tree, from which the next one of the query grows."""
     keeper, stop = CURRENT.get(), limits(query)
     if keeper is not None:
-        keeper.keep(f"tree.{stop.key}", lambda: saved_tree(tree, stop), now=True)
+        keeper.keep(f"tree.{stop.key}", lambda: tree, now=True)
 
 
 @in_floats

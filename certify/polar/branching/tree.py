@@ -90,7 +90,6 @@ class Limits:
     aim = max(target, lower + gap |lower|)
     key    names the question, so that its tree can be kept; "": it is not
     kinds  the dataclasses and named tuples in the tree's labels, witnesses and warm starts
-    light  whether a tree is kept with its leaves' witnesses for warm starts, which are large
     """
 
     target: float = -inf
@@ -101,7 +100,6 @@ class Limits:
     progress: Callable[[int, float, float], None] = field(default=lambda *_: None)
     key: str = ""
     kinds: Kinds = ()
-    light: bool = False
 
     def aim(self, lower: float) -> float:
         """Return the value every leaf should be proved to be under."""
@@ -133,25 +131,11 @@ def grow(solve: Solve[L, S, T], limits: Limits, tree: Tree[L, S, T] | None = Non
         limits.progress(len(state.nodes), state.lower, state.upper)
         grew(len(state.nodes), state.upper)
         if keeper is not None:
-            keeper.keep(key, lambda: saved_tree(state.tree(), limits))
+            keeper.keep(key, state.tree)
     tree = state.tree()
     if keeper is not None:
-        keeper.keep(key, lambda: saved_tree(tree, limits), now=True)
+        keeper.keep(key, lambda: tree, now=True)
     return tree
-
-
-def saved_tree(tree: Tree[L, Any, Any], limits: Limits) -> Tree[L, Any, Any]:
-    """Return the tree as it is saved."""
-    if not limits.light:
-        return tree
-    return replace(tree, nodes=tuple(map(lighter, tree.nodes)))
-
-
-def lighter(node: Node[L, Any, Any]) -> Node[L, Any, Any]:
-    """Return a leaf whose children start from its witness; a part that is split has none."""
-    solved = node.solved
-    left = solved.witness if not node.children else None
-    return replace(node, solved=replace(solved, witness=left, warm=left))
 
 
 class _State(Generic[L, S, T]):
@@ -209,7 +193,8 @@ class _State(Generic[L, S, T]):
         """Add one child; a part that is split keeps only what its children need."""
         above = self.nodes[parent]
         at = len(self.nodes)
-        bare = replace(above.solved, warm=None)
+        nothing: Any = None
+        bare = replace(above.solved, warm=nothing, witness=nothing)
         self.nodes[parent] = replace(above, solved=bare, children=(*above.children, at))
         self.nodes.append(Node(path, solved, parent))
         heapq.heappush(self.heap, (-solved.upper, at))

@@ -6,8 +6,7 @@
 Each step projects on both, in even units.  The multiplier of the products is the witness N.
 """
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -20,40 +19,34 @@ from .layers import LayerForm, even_units
 from .steps import RELAX, Stop, step_ratio
 
 EVERY, BALANCE = 25, 50  # steps between bounds, between balances of rho
-LEAST, LATE, OVER = 200, 1000, 4  # steps before it may end, also without any gain; evaluations
+LEAST, LATE, OVER = 200, 1000, 4  # steps before it may end, with a gain and without; evaluations
 HOPE = 0.05  # share of the way to the target
 START = 8.0  # rho of a cold start
 
 
-@dataclass(frozen=True)
-class Warm:
-    """Where a solve stopped: Z, the scaled multiplier U, rho, and the best multiplier.
-
-    Z and U are in even units, the best multiplier is in the form's own.
-
-    Without Z and U it is only the best multiplier that a solve starts from.
-    """
-
-    Z: Array | None
-    U: Array | None
-    rho: float
-    best: LayerMultiplier
-
-
-@dataclass(frozen=True)
-class Relaxed:
-    """The end of a solve: the optimal X over x, the best multiplier, the steps, warm."""
+class Relaxed(NamedTuple):
+    """The end of a solve: X over x, the best multiplier and the steps."""
 
     X: Array
     best: LayerMultiplier
     steps: int
-    warm: Warm
+
+
+class Start(NamedTuple):
+    """Where a solve starts: X over x, a multiplier of all products of facts, and rho.
+
+    Without X the steps would first have to build it up, which is slow where rho is large.
+    """
+
+    X: Array
+    best: LayerMultiplier
+    rho: float
 
 
 class Run:
     """The iterates, in units where the objective has norm 1."""
 
-    def __init__(self, form: LayerForm, warm: Warm | None, kind: Any = np.float64) -> None:  # noqa: ANN401
+    def __init__(self, form: LayerForm, start: Start | None, kind: Any = np.float64) -> None:  # noqa: ANN401
         self.form, self.units, self.sizes = even_units(form)
         self.frame = Frame(self.form, kind)
         C = self.frame.objective
@@ -63,11 +56,10 @@ class Run:
         k = 2 * m + d + len(form.rows)
         self.k, self.u = k, slice(2 * m, 2 * m + d)
         zero = np.zeros((k, k), dtype=kind)
-        self.rho = START if warm is None else warm.rho
-        self.Z = zero if warm is None or warm.Z is None else warm.Z.astype(kind)
-        self.U = zero.copy()
-        if warm is not None:
-            self.U = self.scale(warm.best.N) if warm.U is None else warm.U.astype(kind)
+        self.rho = START if start is None else start.rho
+        self.Z, self.U = zero, zero
+        if start is not None:
+            self.Z, self.U = self.products(start.X).astype(kind), self.scale(start.best)
         self.X, self.before = self.Z, self.Z
         self.cone = Cone(self.frame, self.C)
 
@@ -107,11 +99,24 @@ class Run:
         kept = np.r_[0 : 2 * m, 2 * m + d : self.k]
         return np.ix_(kept, kept)
 
-    def scale(self, N: Array) -> Array:
-        """Return U of a multiplier over the facts: `multiplier` the other way."""
-        even_N = N / np.outer(self.sizes, self.sizes)
+    def products(self, X: Array) -> Array:
+        """Return the products of the rows at X over x, in the polyhedron."""
+        F, (m, d) = self.form.F, self.form.F.shape
+        B = np.zeros((self.k, self.form.size))
+        B[:m, :m] = B[m : 2 * m, :m] = np.eye(m)
+        B[m : 2 * m, m : m + d], B[self.u, m : m + d] = -F, np.diag(self.frame.weights)
+        B[2 * m + d :] = self.form.rows
+        return self.polyhedron(B @ (X * np.outer(self.units, self.units)) @ B.T)
+
+    def scale(self, best: LayerMultiplier) -> Array:
+        """Return U of a multiplier, with its prices of u: `multiplier` the other way."""
         U = np.zeros((self.k, self.k), dtype=self.kind)
-        U[self.facts] = even_N / (-self.rho * self.unit)
+        unit = self.rho * self.unit
+        U[self.facts] = best.N / np.outer(self.sizes, self.sizes) / -unit
+        prices = np.full(len(self.frame.weights), best.level)
+        if self.form.reach:
+            prices[-1] = best.bias
+        U[self.u, self.u] = np.diag(prices / np.square(self.frame.weights) / unit)
         return U
 
     def multiplier(self) -> Array:
@@ -135,27 +140,43 @@ class Run:
         self.U = self.U / self.kind(ratio)
 
 
+def is_over(history: list[float], stop: Stop) -> bool:
+    """Whether a solve with these bounds ends: `slow`, after LEAST steps that gained, or LATE.
+
+    Steps that begin near a bound first move away from it: a part that ended before they come back
+    would be split again and again.
+    """
+    k, last = EVERY * (len(history) - 1), history[-1]
+    gained = history[0] - last > stop.settled * last
+    return k >= (LEAST if gained else LATE) and slow(history, stop)
+
+
 def slow(history: list[float], stop: Stop) -> bool:
     """Whether the bound gained too little over OVER evaluations: `settled`, or HOPE of the rest."""
     last = history[-1]
     return history[-1 - OVER] - last <= min(stop.settled * last, HOPE * (last - stop.target))
 
 
-def solve(form: LayerForm, stop: Stop, warm: Warm | None = None, kind: Any = np.float64) -> Relaxed:  # noqa: ANN401
+def solve(
+    form: LayerForm,
+    stop: Stop,
+    start: Start | None = None,
+    kind: Any = np.float64,  # noqa: ANN401
+) -> Relaxed:
     """Run until the proved bound is under the target, or no longer falls."""
-    run = Run(form, warm, kind)
-    best = best_multiplier(form, warm.best.N.astype(float) if warm else run.multiplier())
-    first, history, k = best, [best.bound], 0
+    run = Run(form, start, kind)
+    best = best_multiplier(form, start.best.N.astype(float) if start else run.multiplier())
+    history, k = [best.bound], 0
     while best.bound > stop.target and k < stop.steps and not stop.expired():
         k += 1
         run.step()
         if k % EVERY == 0:
             best = min(best, best_multiplier(form, run.multiplier()), key=lambda b: b.bound)
             history.append(best.bound)
-            if k >= LEAST and slow(history, stop) and (best is not first or k >= LATE):
+            if is_over(history, stop):
                 break
         if k % BALANCE == 0:
             run.balance()
     if k % EVERY and best.bound > stop.target:
         best = min(best, best_multiplier(form, run.multiplier()), key=lambda b: b.bound)
-    return Relaxed(run.over(), best, k, Warm(run.Z, run.U, run.rho, best))
+    return Relaxed(run.over(), best, k)

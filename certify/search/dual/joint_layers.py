@@ -31,7 +31,7 @@ from certify.polar.layer_query import LayerQuery
 from certify.polar.layers import few
 from certify.polar.relaxation.cone import Cone
 from certify.polar.relaxation.frame import Frame
-from certify.polar.relaxation.layer_admm import Relaxed, Warm
+from certify.polar.relaxation.layer_admm import Relaxed
 from certify.polar.relaxation.layer_multiplier import LayerMultiplier, best_multiplier
 from certify.polar.relaxation.layers import LayerForm, even_units, form_of
 from certify.problem import Problem, Values
@@ -332,8 +332,7 @@ def tree_of(query: LayerQuery, found: Found, lam: float) -> Grown:
     solver, known = bounder(query), dict[int, Known]()
     for part in found.parts:
         path, best = path_of(solver, part), multiplier(solver, part, lam)
-        relaxed = Relaxed(part.X, best, 0, Warm(None, None, 0.0, best))
-        known[part.sign] = replace(solver.known(path, relaxed, 0.0), warm=None)
+        known[part.sign] = solver.known(path, Relaxed(part.X, best, 0), 0.0)
     cuts = solver.by_sign()
     none: Known = Solved(0.0, None)
     ends = [known.get(c.sign, none) for c in cuts]
