@@ -94,9 +94,11 @@ def rows() -> Iterator[tuple[str, str, str, str, str]]:
         read = [
             *(names["norm"] if kind == "rank_one" else names["bias"] + names["pool"]),
             *(f"{form} form" for form in names["form"]),
+            *(names["kind"] if kind == "cp" else ()),
         ]
         for sort in sorts:
-            both = inside and (sort if sort in TENSORS else sort.split(" ")[-1]) in read
+            said = sort if sort in TENSORS else sort.split(" ")[-1]
+            both = inside and (not sort or said in read)
             name = f"{kind}, {sort} x {sort}" if kind == "rank_one" else f"{kind}, {sort}"
             name = name if sort else kind
             yield (
@@ -147,12 +149,14 @@ def covered(
     if layer and any(isinstance(x, dict) for x in stated):
         return False
     norms = [x["norm"] + x["cone"] if isinstance(x, dict) else x for x in stated]
-    if tensor := atom["kind"] == "cp":
+    twin = atom["kind"] == "symmetric" or atom.get("symmetric")
+    if tensor := atom["kind"] == "cp" and len(list(shape)) > 2:
         norms = atom["norms"]
-        other = polar.get("copies") or polar.get("form") == "square"
+        other = polar.get("copies") or (polar.get("form") == "square" and not twin)
         other = other or any(o["kind"] in ("column", "linear") for o in offsets)
-        other = other or (polar.get("rule") == "transpose" and CUBES.search(" ".join(norms)))
-        if other or atom["symmetric"] or "ky_fan" in proof:
+        bare = polar.get("rule") in ("transpose", "cones")
+        other = other or (bare and CUBES.search(" ".join(norms)))
+        if other or "ky_fan" in proof:
             return False
     inner = polar.get("of", {}).get("rule", "spectral")  # of F^T W
     deep = atom["kind"].startswith("deep")
@@ -172,6 +176,7 @@ def covered(
         and (inner == "spectral" or (inner == "lines" and list(shape)[-1:] == [1]))
         and (not polar or polar["rule"] in names[rules])
         and not (proof.get("corrections") and (layer or deep))
+        and not (twin and "ky_fan" in proof)
         and not ("ky_fan" in proof and {o["kind"] for o in offsets} - {"column", "row"})
         and (polar.get("rule") == "conic" or not any(re.match(r"[DS]\d", name) for name in witness))
     )

@@ -295,8 +295,10 @@ Inductive parting := AtLine (a : grid) | Alike (i j : nat) | Alone (at_right : b
 Record piece := Piece { sides_at : seq step; copies : seq (nat * Z); not_in : seq nat * seq nat }.
 (* multipliers of squares, and of products of entries of u and of v *)
 Record ball_proof := BallProof { in_form : form_proof; pD : option grid; pS : option grid * option grid }.
+(* of the products of the rows and of the columns: W W^T, [[0, W], [W^T, 0]], or where both are the same (W + W^T) / 2 *)
+Inductive relaxation := Gram | Hat | Half.
 Inductive polar :=
-| Products (by_hat : bool) (n : option grid) (splits : seq split) (t : cases product_proof)
+| Products (form : relaxation) (n : option grid) (splits : seq split) (t : cases product_proof)
 | Spectral (by_columns : bool) (scales : option (grid * grid)) (n m l : option grid) (shift : dyadic)
 | Conic (boxes : bool * bool) (t : tree parting ball_proof)
 | Lines (level : option dyadic)
@@ -1295,12 +1297,12 @@ Definition orthant (h : seq (seq Z)) (points : seq point) (signs : seq Z) : cone
   let places := mkseq place k in
   straighten (Cone (map fst places) (map snd places)
     (map (fun t : point => (t.1, zip_with Z.mul signs t.2)) points)).
-Fixpoint forest (T : Type) (make : T -> cone) (roots : seq T) (trees : seq (tree (nat * nat) unit))
-  : option dyadic :=
+Fixpoint forest (T : Type) (make : T -> cone) (proved : T -> cone -> unit -> option dyadic) (roots : seq T)
+    (trees : seq (tree (nat * nat) unit)) : option dyadic :=
   match roots, trees with
   | [::], [::] => Some dzero
   | r :: roots', t :: trees' =>
-    match worst halves cone_end (make r) t, forest make roots' trees' with
+    match worst halves (proved r) (make r) t, forest make proved roots' trees' with
     | Some x, Some y => Some (dmax x y)
     | _, _ => None
     end
@@ -1311,7 +1313,7 @@ End Cones.
 Definition cones (p p' : norm_form dyadic) (s s' : sign) (m : nat) (w : grid) (trees : seq (tree (nat * nat) unit))
   : option dyadic :=
   let w := lowest w in
-  forest m p p' s s' (ex w) (orthant m p p' s' (ints w) [::]) (orthants m s (is_even s s')) trees.
+  forest m p p' s' (orthant m p p' s' (ints w) [::]) (fun _ => cone_end m p p' s s' (ex w)) (orthants m s (is_even s s')) trees.
 
 (* and of s(F u), s(z) = a z + (1 - a) z_+, for W^T u, |u| an l2 norm.  Of a bias that costs nothing and W
    with sums of 0 the best one is at a kink, with F - 1 f^T for a row f of F in the place of F *)
@@ -1337,8 +1339,43 @@ Definition layer_cones (n k : nat) (free : bool) (p' : norm_form dyadic) (s' : s
   let below := lift (nth Z0 (nth [::] (ints x) 0) 0) (ex x) t in
   let above_ := Z.sub (Z.shiftl 1 (Z.opp t)) below in
   let e := Z.add (Z.add (ex w) (Z.sub (ex (lowest f)) finer)) t in
-  forest k L2 p' Free s' e (layer_root k n p' s' below above_ (fine_rows k f) (ints w))
-    (layer_roots free k f s' w) trees.
+  forest k L2 p' s' (layer_root k n p' s' below above_ (fine_rows k f) (ints w))
+    (fun _ => cone_end k L2 p' Free s' e) (layer_roots free k f s' w) trees.
+
+(* A(x, ..., x) of a tensor A of so many modes, all of size k, and x in an orthant, where its entries have signs.  At
+   a leaf x = sum a_j g_j: where A(g_i, ..., g_j) <= t n_i ... n_j and y . g_j >= n_j > 0 it is at most
+   t (sum a_j n_j)^order <= t (y . x)^order <= t |y|_*^order |x|^order *)
+Fixpoint times_signs (k order : nat) (signs : seq Z) (a : seq Z) : seq Z :=
+  if order is o.+1 then
+    flatten (zip_with (fun s x => map (Z.mul s) (times_signs k o signs x)) signs (chunks k (k ^ o) a))
+  else a.
+Fixpoint combination (n : nat) (x : seq Z) (rows : seq (seq Z)) : seq Z :=
+  match x, rows with
+  | c :: x', r :: rows' => zip_with Z.add (map (Z.mul c) r) (combination n x' rows')
+  | _, _ => nseq n Z0
+  end.
+Fixpoint at_vertices (k order : nat) (g : seq (seq Z)) (a : seq Z) : seq Z :=
+  if order is o.+1 then
+    flatten (map (fun x => at_vertices k o g (combination (k ^ o) x (chunks k (k ^ o) a))) g)
+  else a.
+Fixpoint products_at (order : nat) (n : seq Z) : seq Z :=
+  if order is o.+1 then let x := products_at o n in flatten (map (fun c => map (Z.mul c) x) n) else [:: Zpos xH].
+Definition power_end (k order : nat) (p : norm_form dyadic) (a : seq Z) (c : cone) (_ : unit) : option dyadic :=
+  let n := map long_ (vertices c) in let (y, deep) := tilt k c n in
+  if [&& all (Z.ltb Z0) n, Z.leb Z0 deep
+       & all2 (fun b v => Z.leb (Z.shiftl b deep) (dotz Z0 y (coordinates v))) n (vertices c)] then
+    let long := ceil_div (root_up (dual_square None p NonNegative y)) (Z.shiftl 1 deep) in
+    let t := foldl steeper (Z0, Zpos xH)
+               (zip (at_vertices k order (map (fun v => take k (coordinates v)) (vertices c)) a) (products_at order n)) in
+    let b := Z.add guard (Z.log2 t.2) in
+    Some (dmul (Dy (ceil_div (Z.shiftl t.1 b) t.2) (Z.opp b)) (power (Dy long Z0) order))
+  else None.
+Definition is_free (s : sign) : bool := if s is Free then true else false.
+Definition power_roots (k order : nat) (s : sign) : seq (seq Z) := orthants k s (~~ odd order && is_free s).
+Definition over_powers (k order : nat) (p : norm_form dyadic) (s : sign) (a : seq Z) (trees : seq (tree (nat * nat) unit))
+  : option dyadic :=
+  forest k p L2 Free (fun _ => orthant k p L2 Free (nseq k [::]) [::] (nseq k (Zpos xH)))
+    (fun signs => power_end k order p (times_signs k order signs a)) (power_roots k order s) trees.
 
 (* products of vectors of these modes: where their indices a stand, in the rows after the first ones *)
 Fixpoint place_of (l : modes) (a : seq nat) : nat :=
@@ -1359,24 +1396,28 @@ Definition bump (x : seq (seq Z)) (i j : nat) (v : Z) : seq (seq Z) :=
   let r := nth [::] x i in set_nth [::] x i (set_nth Z0 r j (Z.add (nth Z0 r j) v)).
 Definition bump_both (x : seq (seq Z)) (i j : nat) (v : Z) := bump (bump x i j v) j i v.
 Section Placed.
-Variables (l : modes) (first : nat) (p : multiplier).
+Variables (one : bool) (l : modes) (first : nat) (p : multiplier).
+(* the pair with the same product: in order in each mode, or all in order where all vectors are one *)
+Definition partner (a b : seq nat) : seq nat * seq nat :=
+  if one then let c := path.sort Nat.leb (a ++ b) in (take (size a) c, drop (size a) c)
+  else (zip_with Nat.min a b, zip_with Nat.max a b).
 Definition pair_ok (e : seq nat * seq nat * Z) : bool :=
   let (ab, v) := e in let (a, b) := ab in
   [&& inside_of l a, inside_of l b & if null p then
-        inside_of l (zip_with Nat.min a b) && inside_of l (zip_with Nat.max a b)
+        let (c, d) := partner a b in inside_of l c && inside_of l d
       else Z.leb Z0 v && alike l a b].
 Definition put (x : seq (seq Z)) (e : seq nat * seq nat * Z) : seq (seq Z) :=
   let (ab, v) := e in let (a, b) := ab in let at_ a := first + place_of l a in
   let y := bump_both x (at_ a) (at_ b) v in
-  if null p then bump_both y (at_ (zip_with Nat.min a b)) (at_ (zip_with Nat.max a b)) (Z.opp v) else y.
+  if null p then let (c, d) := partner a b in bump_both y (at_ c) (at_ d) (Z.opp v) else y.
 Definition placed (k : nat) : grid := Grid (foldl put (ints (blank k k)) (entries_at p)) (unit_ex p).
 End Placed.
 (* t with z^T G z <= t |z|^2 where z is a product of vectors from each place where a group begins *)
-Fixpoint with_placed (k : nat) (groups : bool -> option (modes * nat)) (g : grid) (p : seq multiplier)
+Fixpoint with_placed (one : bool) (k : nat) (groups : bool -> option (modes * nat)) (g : grid) (p : seq multiplier)
   : option grid :=
   if p is x :: p' then
     if groups (on_right x) is Some (l, first) then
-      if all (pair_ok l x) (entries_at x) then with_placed k groups (gadd g (placed l first x k)) p' else None
+      if all (pair_ok one l x) (entries_at x) then with_placed one k groups (gadd g (placed one l first x k)) p' else None
     else None
   else Some g.
 (* M with M z = s v for some s: row c has the numbers f where the mode has the index c *)
@@ -1410,9 +1451,9 @@ Definition add_part (k : nat) (splits : seq split) (groups : bool -> option (mod
       else None
     else None
   else None.
-Definition product_top (k : nat) (splits : seq split) (groups : bool -> option (modes * nat)) (g : grid)
+Definition product_top (one : bool) (k : nat) (splits : seq split) (groups : bool -> option (modes * nat)) (g : grid)
     (path : seq step) (p : product_proof) : option dyadic :=
-  if foldl (add_part k splits groups path) (with_placed k groups g (added p)) (parts p) is Some g then
+  if foldl (add_part k splits groups path) (with_placed one k groups g (added p)) (parts p) is Some g then
     if symmetric k g then Some (top k g (pL p) (pshift p)) else None
   else None.
 Definition is_split (splits : seq split) (s : plane) : bool :=
@@ -1425,18 +1466,20 @@ Definition times_sign (s s' : sign) : sign :=
   | NonPositive, NonNegative => NonPositive
   end.
 Definition sign_of (l : modes) : sign := foldr (fun d => times_sign d.2) NonNegative l.
-Definition product_square (d : data) (w : grid) (by_hat : bool) (n' : option grid) (splits : seq split)
+Definition half_sum (m : nat) (w : grid) : grid := gscale (Dy 1 (Zneg xH)) (gadd w (transpose m w)).  (* (W + W^T) / 2 *)
+Definition product_square (d : data) (w : grid) (f : relaxation) (n' : option grid) (splits : seq split)
     (t : cases product_proof) : option dyadic :=
   let m := dm d in let n := dn d in let l := dleft_modes d in let l' := dright_modes d in
+  let groups right := if right : bool then if f is Hat then Some (l', m) else None else Some (l, 0) in
+  let best k g := worst (sides (is_split splits)) (product_top (done_vector d) k splits groups g) [::] t in
   if fits (sign_of l) (sign_of l') m n n' && all (@outside_l2 _) (dmode_norms d) then
     let w := plus w n' in
-    if by_hat then
-      let groups right := Some (if right : bool then (l', m) else (l, 0)) in
-      if worst (sides (is_split splits)) (product_top (m + n) splits groups (hat m n w)) [::] t is Some p
-      then let p := dmax p dzero in Some (dmul p p) else None
-    else
-      let groups right := if right : bool then None else Some (l, 0) in
-      if worst (sides (is_split splits)) (product_top m splits groups (mul w w)) [::] t is Some p then Some (dmax p dzero) else None
+    let squared x := if x is Some p then let p := dmax p dzero in Some (dmul p p) else None in
+    match f with
+    | Gram => if best m (mul w w) is Some p then Some (dmax p dzero) else None
+    | Hat => squared (best (m + n) (hat m n w))
+    | Half => if done_vector d && eqn (size l) (size l') then squared (best m (half_sum m w)) else None
+    end
   else None.
 
 (* t with (u^T W v)^2 <= t |u|^2 |v|^2 for all u, v of their signs with u^T W v >= 0 *)
@@ -1527,7 +1570,6 @@ Definition matrix_data (m n : nat) (p p' : norm_form dyadic) (s s' : sign) : dat
   Data m n m 0 None false m None None (blank m n) (blank m n) Squared dzero Product p p' (dzero, dzero) s s' [::] [::] [::] false
     false false (blank n 1) (blank m 1) (Designs 0 0 (blank m 0) (blank n 0) none none none) false (blank m 0) (blank n 0)
     (Offsets_ (blank n 1) (blank m 1) none) false dzero dzero.
-Definition is_free (s : sign) : bool := if s is Free then true else false.
 Definition slice_signs (s s' s'' : sign) : seq dyadic :=
   match s with
   | NonNegative => [:: one]
@@ -1550,16 +1592,92 @@ Definition slices_square (d : data) (w : grid) (each : seq polar) : option dyadi
   | _, _, _ => None
   end.
 
+(* of one vector x in all modes the sum of W over all orders of the modes, of one size: <W, x o ... o x> is that
+   sum's divided by the number of orders.  `fronts`: for each index of the j-th of k + 1 modes what is left *)
+Fixpoint fronts (d k j : nat) (w : seq Z) : seq (seq Z) :=
+  match j, k with
+  | j'.+1, k'.+1 => foldr (zip_with cat) (nseq d [::]) (map (fronts d k' j') (chunks d (d ^ k) w))
+  | _, _ => chunks d (d ^ k) w
+  end.
+Fixpoint in_all_orders (d k : nat) (w : seq Z) : seq Z :=
+  if k is k'.+1 then
+    flatten (map (in_all_orders d k') (foldr (zip_with (zip_with Z.add)) (nseq d (nseq (d ^ k') Z0))
+                                         (map (fun j => fronts d k' j w) (iota 0 k))))
+  else w.
+Definition orders (k : nat) : Z := foldr (fun i => Z.mul (Z.of_nat i)) (Zpos xH) (iota 1 k).
+Definition over_orders (d : data) (w : grid) : grid :=
+  Grid (chunks (dm d) (dn d) (in_all_orders (dinputs d) (size (modes_of d)) (flatten (ints w)))) (ex w).
+
+(* of a cube in each mode but the first: W, columns of it one behind the other, at the corners of the cubes, one by one *)
+Fixpoint cube_corners (n : nat) (l : modes) (w : seq Z) : seq (seq Z) :=
+  if l is (k, s) :: l' then
+    let rest := size_of l' * n in flatten (map (cube_corners n l') (at_corners rest s (chunks k rest w)))
+  else [:: w].
+Definition is_cube (p : norm_form dyadic) : bool := if p is LInf then true else false.
+Definition cubes_square (d : data) (w : grid) (level : option dyadic) : option dyadic :=
+  match dleft_modes d, dmode_norms d with
+  | [:: (k, s)], p :: cubes =>
+    if all is_cube cubes then
+      let w := finer_for p w in let t := if level is Some t then Some (in_units t (ex w)) else None in
+      let x := flatten (ints (transpose (dn d) w)) in
+      Some (largest_row t p s (Grid (cube_corners k (dright_modes d) x) (ex w)))
+    else None
+  | _, _ => None
+  end.
+
+Definition same_number (x y : dyadic) : bool := Z.eqb (num x) (num y) && Z.eqb (dex x) (dex y).
+Definition same_norm (p p' : norm_form dyadic) : bool :=
+  match p, p' with
+  | L1, L1 | L2, L2 | LInf, LInf => true
+  | Weighted w, Weighted w' => all2 same_number w w'
+  | Elastic a, Elastic a' => same_number a a'
+  | Groups g, Groups g' | LargestGroup g, LargestGroup g' => all2 eqn g g'
+  | _, _ => false
+  end.
+Definition power_square (d : data) (w : grid) (trees : seq (tree (nat * nat) unit)) : option dyadic :=
+  match modes_of d, dmode_norms d with
+  | (_, s) :: _, p :: _ =>
+    if done_vector d && all (same_norm p) (dmode_norms d) then
+      if over_powers (dinputs d) (size (modes_of d)) p s (flatten (ints w)) trees is Some b
+      then let b := dmul b (Dy 1 (ex w)) in Some (dmul b b) else None
+    else None
+  | _, _ => None
+  end.
+(* of two modes: x^T W x, a form of one ball, or as if it were u^T W v *)
+Definition twin_square (d : data) (w : grid) (h : polar) : option dyadic :=
+  match dleft_modes d, dright_modes d, dmode_norms d with
+  | [:: (k, s)], [:: _], [:: p; p'] =>
+    match h with
+    | Conic (false, false) t =>
+      let x := Ball k p s false in
+      if same_norm p p' && (if p is Groups _ then false else true) then
+        if balls x (Ball 0 L2 Free false) (half_sum k w) (sparse_rows k (signed_at x 0) Z0) t is Some b
+        then let b := dmax (dadd b b) dzero in Some (dmul b b) else None
+      else None
+    | Spectral _ _ _ _ _ _ | Lines _ | Opposite =>
+      let d' := matrix_data k k p p' s s in if well_formed d' then plain_square d' w h else None
+    | _ => None
+    end
+  | _, _, _ => None
+  end.
+
 (* of a tensor *)
-Definition tensor_square (d : data) (w : grid) (h : polar) : option dyadic :=
+Definition tensor_rule (d : data) (w : grid) (h : polar) : option dyadic :=
   match h with
-  | Products by_hat n splits t => product_square d w by_hat n splits t
+  | Products f n splits t => product_square d w f n splits t
   | Slices each => slices_square d w each
+  | Cones false trees => power_square d w trees
+  | Corners false level => cubes_square d w level
   | Opposite =>
     if zeros w || nonneg_on (sign_of (dleft_modes d)) (sign_of (dright_modes d)) (gscale minus_one w)
     then Some dzero else None
   | _ => None
   end.
+Definition tensor_square (d : data) (w : grid) (h : polar) : option dyadic :=
+  let k := size (modes_of d) in
+  if ~~ done_vector d then tensor_rule d w h else
+  if eqn k 2 then twin_square d w h else
+  if tensor_rule d (over_orders d w) h is Some t then Some (over_up t (square_ (orders k))) else None.
 (* |u|_2^2 |v|_2^2 is at most that, times theirs *)
 Definition flat_cost (d : data) : option dyadic :=
   if is_tensor d then if all (@outside_l2 _) (dmode_norms d) then Some one else None

@@ -695,7 +695,7 @@ Definition rows_of_proof (p : json) (order : Z) : result (list nat) :=
   match find "polar" (fields_of p) with
   | Some h =>
     match find "rule" (fields_of h) with
-    | Some (Str "slices") =>
+    | Some (Str "slices") | Some (Str "corners") =>
       match find "axis" (fields_of h) with
       | Some (Nat_ k) => let* _ := demand (k <? order) "proof.polar.axis" in Ok [Z.to_nat k]
       | _ => NotCovered "axis"
@@ -720,17 +720,26 @@ Definition unfolding (p : json) (dims_ : list Z) (seen : option (list Z)) (sizes
 Record factors_of := FactorsOf {
   norm_left : norm_form dyadic * sign; norm_right : norm_form dyadic * sign;
   modes_left : modes; modes_right : modes; norms_each : list (norm_form dyadic); all_one : bool }.
+Definition same_sign (s s' : sign) : bool :=
+  match s, s' with Free, Free | NonNegative, NonNegative | NonPositive, NonPositive => true | _, _ => false end.
+Definition alike_norms (p q : norm_form dyadic * sign) : bool := same_norm (fst p) (fst q) && same_sign (snd p) (snd q).
+(* of symmetric matrices and tensors: x o ... o x, one norm and size, and as many as six modes *)
+Definition twins_of (size : Z) (p : norm_form dyadic * sign) : factors_of :=
+  let mode := [(Z.to_nat size, snd p)] in FactorsOf (L2, Free) (L2, Free) mode mode [fst p; fst p] true.
+Definition all_one_mode (dims_ : list Z) (each : list (norm_form dyadic * sign)) : bool :=
+  forallb (Z.eqb (hd 0 dims_)) dims_ && forallb (alike_norms (hd (L2, Free) each)) each && (Nat.leb (List.length each) 6).
 Definition tensor_norms (atom : json) (y : layout) : result factors_of :=
   let* each := match find "norms" (fields_of atom) with Some (Lst n) => norms_of n | _ => NotCovered "norms" end in
   let* _ := demand (Nat.eqb (List.length each) (List.length (all_dims y))) "statement.atom: norms" in
-  let* _ := covered (match find "symmetric" (fields_of atom) with Some False_ => true | _ => false end)
-              "a symmetric tensor" in
+  let* one := match find "symmetric" (fields_of atom) with
+    | Some False_ => Ok false | Some True_ => Ok true | _ => Rejected "statement.atom.symmetric" end in
+  let* _ := demand (negb one || all_one_mode (all_dims y) each) "statement.atom: symmetric" in
   let side modes_ := combine (map Z.to_nat (sizes_of y modes_)) (map snd (picked (L2, Free) each modes_)) in
   let plain_ := (L2, Free) in
   match all_dims y, each with
-  | [_; _], [p; q] => Ok (FactorsOf p q [] [] [] false)
+  | [_; _], [p; q] => Ok (if one : bool then twins_of (nth 0 (all_dims y) 0) p else FactorsOf p q [] [] [] false)
   | _, _ => Ok (FactorsOf plain_ plain_ (side (row_modes y)) (side (column_modes y))
-                  (map fst (picked plain_ each (row_modes y ++ column_modes y)%list)) false)
+                  (map fst (picked plain_ each (row_modes y ++ column_modes y)%list)) one)
   end.
 Definition factor_name (k : nat) : string :=
   match k with O => "U" | S O => "V" | _ => "X" ++ decimal 30 (Z.of_nat k) "" end.
@@ -760,12 +769,15 @@ Definition deep_read (atom : json) (l : list arr) (m n : Z) (linear : bool)
   Ok (sizes_, Some (f, map Z.to_nat sizes_, slope)).
 
 (* U and V, and all factors one by one *)
-Definition factors_read (l : list arr) (pre : string) (y : layout) (inputs n : Z) : result (Z * grid * grid * list grid) :=
+Definition factors_read (l : list arr) (pre : string) (y : layout) (one : bool) (inputs n : Z) : result (Z * grid * grid * list grid) :=
   let* u := known (lookup l (pre ++ "U")) "U" in
   let r := match dims u with [_; r] => r | _ => 0 end in
   if is_deep y then
     let* each := layers_of l pre 0 (layer_sizes y) r in
     Ok (r, fold_right above empty_grid each, Grid [repeat 1 (Z.to_nat r)] 0, each)
+  else if one then
+    let* x := matrix l (pre ++ "U") inputs r in
+    Ok (r, x, products_of (Z.to_nat r) (map (fun _ => x) (column_modes y)), [x])
   else
   match all_dims y with
   | [_; _] =>
@@ -809,7 +821,8 @@ Definition asked_of (s p : json) (l : list arr) : result (Z * Z * layout * read_
   let cp := (kind =? "cp")%string in
   let linear := (kind =? "deep_linear")%string in
   let deep := linear || (kind =? "deep_relu")%string in
-  let* layered := known (if (kind =? "rank_one")%string || cp || deep then Some false
+  let twin := (kind =? "symmetric")%string in
+  let* layered := known (if (kind =? "rank_one")%string || cp || deep || twin then Some false
                          else if (kind =? "relu")%string then Some true else None) "this atom" in
   let* _ := only atom (["form"; "kind"] ++ (if cp then ["norms"; "symmetric"] else if linear then ["hidden"] else if deep then ["hidden"; "slope"]
                                    else ["left"; "right"])
@@ -821,7 +834,7 @@ Definition asked_of (s p : json) (l : list arr) : result (Z * Z * layout * read_
   let* l1 := l1_of s in
   let is_l1 := match l1 with Some _ => true | None => false end in
   let* _ := demand ((own : bool) || is_l1 || (0 <? num lam)) "statement.lam" in
-  let* _ := covered (negb is_l1 || negb (cp || deep)) "an l1 penalty of these factors" in
+  let* _ := covered (negb is_l1 || negb (cp || deep || twin)) "an l1 penalty of these factors" in
   let* rtol := stated_number s "rtol" in
   let* atol := stated_number s "atol" in
   let* shape := naturals s "shape" in
@@ -858,7 +871,10 @@ Definition asked_of (s p : json) (l : list arr) : result (Z * Z * layout * read_
       if deep then Ok (pair (L2, Free) (L2, Free)) else
       let side name size :=
         if layered : bool then let* n := text atom name in norm_of n else norm_at atom name l size in
-      let* one := side "left" m in let* other := side "right" n in Ok (pair one other) in
+      let* one := side "left" m in let* other := side "right" n in
+      let* _ := demand (negb twin || ((m =? n) && alike_norms one other)) "statement.atom: symmetric" in
+      Ok (if twin then twins_of m one else pair one other) in
+    let single := all_one factors_ in
     let* (y, ye) := floats l "question.Y" [count form_] in
     let* (c, ce) :=
       match lookup l "question.weights" with
@@ -873,8 +889,9 @@ Definition asked_of (s p : json) (l : list arr) : result (Z * Z * layout * read_
     let inputs := match layer, net with
       | Some (f, _), _ => width f
       | _, Some (_, k :: s, _) => Z.of_nat (layers_size k s)
-      | _, _ => match all_dims form_ with [_; _] => m | e => fold_right Z.add 0 e end end in
-    let* (r, gu, gv, _) := factors_read l "question." form_ inputs n in
+      | _, _ => if single then hd 0 (all_dims form_) else
+          match all_dims form_ with [_; _] => m | e => fold_right Z.add 0 e end end in
+    let* (r, gu, gv, _) := factors_read l "question." form_ single inputs n in
     let q := if found_ : bool then "proof.q" else "question.q" in
     let cols := column_place places_ in let rows := row_place places_ in
     let* parts_ := parts_of_designs l form_ m n (designs_at places_) in
@@ -887,12 +904,12 @@ Definition asked_of (s p : json) (l : list arr) : result (Z * Z * layout * read_
       ++ match lookup l "question.weights" with Some _ => ["weights"] | None => [] end
       ++ (if layered : bool then ["features"; "samples"] else [])
       ++ (if deep then ["features"] else [])
-      ++ map factor_name (seq 2 (max (List.length shape) (List.length sizes_ - 1) - 2))
+      ++ (if single then [] else "V" :: map factor_name (seq 2 (max (List.length shape) (List.length sizes_ - 1) - 2)))
       ++ (if cp || (layered : bool) || deep then [] else norm_arrays atom "left" ++ norm_arrays atom "right")
       ++ names_beside "ridge" "ridge" places_ ++ names_beside "A" "linear" places_
       ++ if found_ : bool then [] else offset_names "q" places_)%list in
     let* _ := demand (forallb (fun a => negb (prefix "question." (name a))
-      || one_of (map (String.append "question.") (["Y"; "U"; "V"] ++ optional)%list) (name a)) l)
+      || one_of (map (String.append "question.") (["Y"; "U"] ++ optional)%list) (name a)) l)
       "statement.arrays: unknown" in
     let some (o : option Z) := match o with Some _ => true | None => false end in
     let (m, n) := if deep then (m * n, 1) else (m, n) in
@@ -1336,30 +1353,36 @@ Fixpoint indices_of (l : modes) : list (list nat) :=
   end.
 Fixpoint pairs_in (l : list (list nat)) : list (list nat * list nat) :=
   match l with [] => [] | a :: t => (map (pair a) l ++ pairs_in t)%list end.
-Definition pairs_at (null_ : bool) (g : modes) : list (list nat * list nat) :=
+Definition same_places (a b : list nat * list nat) : bool :=
+  seq.all2 Nat.eqb (fst a) (fst b) && seq.all2 Nat.eqb (snd a) (snd b).
+Definition pairs_at (one null_ : bool) (g : modes) : list (list nat * list nat) :=
   filter (fun ab => let (a, b) := (ab : list nat * list nat) in
-    let ordered := forallb (fun ij => Nat.leb (fst ij) (snd ij)) (combine a b) in
-    if null_ then negb ordered else
-      ordered && negb (forallb (fun ij => Nat.eqb (fst ij) (snd ij)) (combine a b)) && alike g a b)
+    let ordered := same_places ab (partner one a b) in
+    if null_ then negb ordered else ordered && negb (seq.all2 Nat.eqb a b) && alike g a b)
     (pairs_in (indices_of g)).
-Definition multiplier_of (l : list arr) (name_ : string) (right_ null_ : bool) (g : modes) : result (list multiplier) :=
+Definition multiplier_of (l : list arr) (name_ : string) (one right_ null_ : bool) (g : modes) : result (list multiplier) :=
   match lookup l name_ with
   | None => Ok []
   | Some _ =>
     let* _ := covered (Z.of_nat (size_of g) <=? 400) "this size" in
-    let pairs := pairs_at null_ g in
+    let pairs := pairs_at one null_ g in
     let* (x, e) := floats l name_ [Z.of_nat (List.length pairs)] in
     let* _ := demand (null_ || forallb (Z.leb 0) x) (name_ ++ ": sign") in
-    Ok [Multiplier right_ null_ e (filter (fun p => negb (snd p =? 0)) (combine pairs x))]
+    let twice ab z := if seq.all2 Nat.eqb (fst (ab : list nat * list nat)) (snd ab) then z else 2 * z in  (* in half units *)
+    let entries := filter (fun p => negb (snd p =? 0)) (combine pairs x) in
+    Ok [if one && null_ then Multiplier right_ null_ (e - 1) (map (fun p => (fst p, twice (fst p) (snd p))) entries)
+        else Multiplier right_ null_ e entries]
   end.
 Definition product_names (pre : string) (t : Z) (by_hat : bool) : list (string * (bool * bool)) :=
   let rows (letter : string) := numbered (pre ++ letter) t ++ ".rows" in
   let cols (letter : string) := numbered (pre ++ letter) t ++ ".cols" in
   ([(rows "K", (false, true)); (rows "P", (false, false))]
    ++ if by_hat then [(cols "K", (true, true)); (cols "P", (true, false))] else [])%list.
-Definition transpose_form (h : json) : result bool :=
+Definition transpose_form (h : json) : result relaxation :=
   let* f := text h "form" in
-  known (if (f =? "gram")%string then Some false else if (f =? "hat")%string then Some true else None) "this form".
+  known (if (f =? "gram")%string then Some Gram else if (f =? "hat")%string then Some Hat
+         else if (f =? "square")%string then Some Half else None) "this form".
+Definition is_hat (f : relaxation) : bool := match f with Hat => true | _ => false end.
 (* where a mode is: in the rows or the columns, and which one of them *)
 Fixpoint index_of (k : nat) (l : list nat) : option nat :=
   match l with
@@ -1411,7 +1434,7 @@ Definition product_end (l : list arr) (pre : string) (d : data) (by_hat : bool) 
     let* shift := shift_of node in
     let* more := fold_right (fun x rest => let* r := rest in
       let '(name_, (right_, null_)) := x in
-      let* m := multiplier_of l name_ right_ null_ (if right_ : bool then dright_modes d else dleft_modes d) in
+      let* m := multiplier_of l name_ (done_vector d) right_ null_ (if right_ : bool then dright_modes d else dleft_modes d) in
       Ok (m ++ r)%list) (Ok []) (product_names pre t by_hat) in
     let k := Z.of_nat (dm d) + if by_hat then Z.of_nat (dn d) else 0 in
     let* held_ := parts_of_leaf l pre d t 0 splits in
@@ -1421,7 +1444,7 @@ Definition product_end (l : list arr) (pre : string) (d : data) (by_hat : bool) 
 
 (* the arrays of a rule *)
 Definition product_arrays (pre : string) (h : json) (nodes : list json) : list string :=
-  let by_hat := match transpose_form h with Ok b => b | _ => false end in
+  let by_hat := match transpose_form h with Ok f => is_hat f | _ => false end in
   let splits := map Z.of_nat (seq 0 (match find "splits" (fields_of h) with Some (Lst s) => List.length s | _ => O end)) in
   (pre ++ "N") :: (map (numbered (pre ++ "Q")) splits ++ flat_map (fun node =>
     match find "leaf" (fields_of node) with
@@ -1543,7 +1566,11 @@ Definition tensor_polar (h : json) (l : list arr) (m n : Z) (d : data) (y : layo
   if (tensor_rule =? "transpose")%string then
     let* _ := only h ["form"; "nodes"; "rows"; "rule"; "splits"] "this rule" in
     let* _ := covered (forallb (@outside_l2 _) (dmode_norms d)) "a form with these norms" in
-    let* by_hat := transpose_form h in
+    let* form_ := transpose_form h in
+    let by_hat := is_hat form_ in
+    let* _ := demand (match form_ with
+      | Half => done_vector d && Nat.eqb (List.length (dleft_modes d)) (List.length (dright_modes d))
+      | _ => true end) "proof.polar.form" in
     let* modes_ := match find "splits" (fields_of h) with None => Ok [] | _ => naturals h "splits" end in
     let* splits := splits_of l pre y 0 modes_ in
     let* more := optional_array l (pre ++ "N") (
@@ -1551,7 +1578,7 @@ Definition tensor_polar (h : json) (l : list arr) (m n : Z) (d : data) (y : layo
     match find "nodes" (fields_of h) with
     | Some (Lst nodes) =>
       let* t := tree_of (product_end l pre d by_hat splits) (planes_of (Z.of_nat (List.length splits)) (Grid [] 0))
-                  (map told_as_row nodes) in Ok (Products by_hat more splits t)
+                  (map told_as_row nodes) in Ok (Products form_ more splits t)
     | _ => NotCovered "nodes"
     end
   else if (tensor_rule =? "slices")%string then
@@ -1566,7 +1593,44 @@ Definition tensor_polar (h : json) (l : list arr) (m n : Z) (d : data) (y : layo
     | Some (Lst _), _, _, _ => NotCovered "slices of more than three modes"
     | _, _, _, _ => NotCovered "each"
     end
+  else if (tensor_rule =? "corners")%string then
+    let* _ := only h ["axis"; "level"; "rule"] "this rule" in
+    let* _ := demand (negb (done_vector d) && forallb is_cube (tl (dmode_norms d))) "proof.polar.rule" in
+    let size := fold_right Z.add 0 (map (fun k => Z.of_nat (fst k)) (dright_modes d)) in
+    let* _ := covered ((size <=? short) && (Z.shiftl (m * n) size <=? largest)) "this size" in
+    let* level := line_level h in Ok (Corners false level)
+  else if (tensor_rule =? "cones")%string then
+    let* _ := only h ["rule"] "this rule" in
+    match modes_of d, dmode_norms d with
+    | (_, s) :: _, p :: _ =>
+      let order := List.length (modes_of d) in
+      let* _ := demand (done_vector d && Nat.leb (dinputs d) 16) "proof.polar.rule" in
+      let* _ := covered (match p with LInf => false | _ => true end) "cones of a cube" in
+      let* t := cones_of l (pre ++ "tree") (dinputs d) (List.length (power_roots (dinputs d) order s)) in Ok (Cones false t)
+    | _, _ => NotCovered "this rule of a tensor"
+    end
   else if (tensor_rule =? "signs")%string then Ok Opposite else NotCovered "this rule of a tensor".
+(* of symmetric matrices: a rule of u^T W v, or a form of x alone *)
+Definition twin_polar (h : json) (l : list arr) (m : Z) (d : data) (y : layout) (pre : string) : result polar :=
+  match dleft_modes d, dmode_norms d with
+  | [(k, s)], [p; p'] =>
+    let d' := matrix_data k k p p' s s in
+    let* rule_ := text h "rule" in
+    let* _ := demand (negb (one_of ["cones"; "corners"] rule_)) "proof.polar.rule" in
+    if (rule_ =? "conic")%string then
+      let* _ := only h ["boxed"; "nodes"; "rule"] "this rule" in
+      let* _ := demand (match find "boxed" (fields_of h) with None => true | Some (Lst []) => true | _ => false end)
+                  "proof.polar.boxed" in
+      let* _ := covered (match p with Groups _ => false | _ => true end) "groups of a symmetric matrix" in
+      let* cuts := cuts_of l (pre ++ "cuts") m in
+      match find "nodes" (fields_of h) with
+      | Some (Lst nodes) =>
+        let* t := tree_of (ball_end l pre) (partings_of m cuts L2 L2) nodes in Ok (Conic (false, false) t)
+      | _ => NotCovered "nodes"
+      end
+    else polar_of h l m m d' y pre
+  | _, _ => NotCovered "this rule"
+  end.
 
 Definition deep_polar (h : json) (l : list arr) (pre : string) (y : layout) (m : Z) (slope : dyadic) : result polar :=
   let k := hd 0 (layer_sizes y) in let n := last (layer_sizes y) 0 in
@@ -1651,7 +1715,10 @@ Definition dual_of (p : json) (l : list arr) (m n : Z) (d : data) (y : layout) (
     let* (gw, x, z, most_) := corrected p l "proof.W" y in
     let* how_ := match ddeep d, dlayer d with
       | Some (_, _, slope), _ => deep_polar polar l pre y (hd 0 (all_dims y)) slope
-      | _, None => match all_dims y with [_; _] => polar_of | _ => tensor_polar end polar l m n d y pre
+      | _, None => match all_dims y, done_vector d with
+        | [_; _], true => twin_polar polar l m d y pre
+        | [_; _], false => polar_of polar l m n d y pre
+        | _, _ => tensor_polar polar l m n d y pre end
       | _, Some _ => layer_polar polar l m n (Z.of_nat (dinputs d)) pre d gw
       end in
     let* how_ := beside_corrections z d x how_ in
@@ -1690,12 +1757,12 @@ Definition fan_read (p : json) (l : list arr) (m n : Z) (at_ : read_offsets) : r
 (* better factors, no zero column in them *)
 Definition full_columns (r : Z) (g : grid) : bool :=
   forallb (existsb (fun z => negb (z =? 0))) (ints (transpose (Z.to_nat r) g)).
-Definition better_of (p : json) (l : list arr) (m n inputs : Z) (y : layout) (at_ : read_offsets) (most : option Z)
+Definition better_of (p : json) (l : list arr) (m n inputs : Z) (y : layout) (one : bool) (at_ : read_offsets) (most : option Z)
   : result (option better) :=
   match find "better" (fields_of p), lookup l "proof.better.U" with
   | None, None => Ok None
   | Some True_, Some _ =>
-    let* (r, u, v, each) := factors_read l "proof.better." y inputs n in
+    let* (r, u, v, each) := factors_read l "proof.better." y one inputs n in
     let* _ := covered (forallb (full_columns r) each) "a zero slice" in
     let* _ := demand (match most with Some k => r <=? k | None => true end) "proof.better: size" in
     let* o := (if is_deep y then Ok (Offsets_ (Grid (repeat [0] (Z.to_nat n)) 0) (Grid (repeat [0] (Z.to_nat m)) 0) empty_grid)
@@ -1714,7 +1781,7 @@ Definition bound_read (p : json) (l : list arr) (m n : Z) (d : data) (y : layout
   let* _ := covered (forallb (fun a => prefix "question." (name a) || one_of mine (name a)) l)
     "an array of another rule" in
   let* f := fan_read p l m n at_ in
-  let* _ := covered (match f with Some _ => down d && negb (is_deep y) | None => true end)
+  let* _ := covered (match f with Some _ => down d && negb (is_deep y || done_vector d) | None => true end)
               "Ky Fan's bound of any size" in
   let* _ := covered (match f, dloss d with Some _, KullbackLeibler => false | _, _ => true end)
               "Ky Fan's bound of counts" in
@@ -1769,7 +1836,8 @@ Definition read (header : string) (body : list Z) : result case :=
     let* s := field c "statement" in let* p := field c "proof" in let* cl := field c "claim" in
     let* seal := text c "seal" in let* verdict := text cl "verdict" in
     let* (m, n, y, at_, d) := asked_of s p l in
-    let others := (map (fun k => ("proof.better." ++ factor_name k)%string) (seq 0 (max (List.length (all_dims y)) (List.length (layer_sizes y) - 1)))
+    let others := (map (fun k => ("proof.better." ++ factor_name k)%string)
+        (seq 0 (if done_vector d then 1 else max (List.length (all_dims y)) (List.length (layer_sizes y) - 1)))
       ++ (if dfound d then offset_names "proof.q" (places_read at_) else [])
       ++ match dfound d, find "better" (fields_of p) with true, Some _ => ["proof.floor.W"] | _, _ => [] end
       ++ offset_names "proof.better.q" (places_read at_))%list in
@@ -1781,7 +1849,7 @@ Definition read (header : string) (body : list Z) : result case :=
         let* _ := only p ["better"; "floor"; "lines"] "this proof" in
         let* x := lines_read p l m n d y at_ others in Ok (Lines_ x)
       end in
-    let* b := better_of p l m n (Z.of_nat (dinputs d)) y at_ (if down d then Some (Z.of_nat (dr d)) else None) in
+    let* b := better_of p l m n (Z.of_nat (dinputs d)) y (done_vector d) at_ (if down d then Some (Z.of_nat (dr d)) else None) in
     let* g := floor_read p l y in
     Ok (Case s verdict seal (canonical (Lst [s; cl; p])) l d e g b)
   | _ => NotCovered "the header's order"

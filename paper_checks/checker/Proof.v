@@ -712,6 +712,31 @@ by have [h|h] := PeanoNat.Nat.le_ge_cases i j;
   rewrite ?(PeanoNat.Nat.min_l _ _ h) ?(PeanoNat.Nat.max_r _ _ h) // (PeanoNat.Nat.min_r _ _ h) (PeanoNat.Nat.max_l _ _ h) mulrC.
 Qed.
 
+(* all in order, where all vectors are one *)
+Definition same_pairs (l : modes) (x : nat -> nat -> R) : Prop := forall a b, inside_of l a -> inside_of l b ->
+  let (c, e) := partner true a b in term x c * term x e = term x a * term x b.
+
+Lemma term_big x a : (forall k i, (k < size a)%N -> x k i = x 0%N i) -> term x a = \prod_(i <- a) x 0%N i.
+Proof.
+elim: a x => [|i a IH] x h /=; first by rewrite big_nil.
+rewrite big_cons; congr (_ * _); case: a IH h => [|i' a] IH h; first by rewrite big_nil.
+rewrite (IH (fun j => x j.+1)) => [|k j hk]; last by rewrite !h.
+by apply: eq_bigr => j _; rewrite h.
+Qed.
+
+Lemma inside_size l a : inside_of l a -> size a = size l.
+Proof. by elim: l a => [|d l IH] [|i a] //= /andP[_ /IH ->]. Qed.
+
+Lemma same_pairs_of l x : (forall k i, (k < size l)%N -> x k i = x 0%N i) -> same_pairs l x.
+Proof.
+move=> h a b /inside_size sa /inside_size sb; rewrite /partner; set c := path.sort _ _.
+have sc : size c = (size a + size b)%N by rewrite path.size_sort size_cat.
+have s1 : size (take (size a) c) = size l by rewrite size_takel // sc leq_addr.
+have s2 : size (drop (size a) c) = size l by rewrite size_drop sc addKn.
+rewrite !term_big => [|k i|k i|k i|k i]; rewrite ?s1 ?s2 ?sa ?sb //; try exact: h.
+by rewrite -!big_cat /= cat_take_drop; apply: perm_big; rewrite path.perm_sort.
+Qed.
+
 Lemma bumpE k x e (i j : 'I_k) v (z : 'cV_k) : shape k k (Grid x e) -> shape k k (Grid (bump x i j v) e) /\
   qf (mx k k (Grid (bump x i j v) e)) z = qf (mx k k (Grid x e)) z + zr v * p2 e * (z i 0 * z j 0).
 Proof.
@@ -736,22 +761,22 @@ move=> hx; have [h1 e1] := bumpE i j v z hx; have [h2 e2] := bumpE j i v z h1; s
 by rewrite e2 e1; ring.
 Qed.
 
-Definition on_group x (l : modes) first k (z : 'cV[R]_k) : Prop :=
-  [/\ (first + size_of l <= k)%N, signed_by l x & forall i : 'I_k, (first <= i)%N ->
+Definition on_group (one : bool) x (l : modes) first k (z : 'cV[R]_k) : Prop :=
+  [/\ (first + size_of l <= k)%N, signed_by l x, one -> same_pairs l x & forall i : 'I_k, (first <= i)%N ->
       (i - first < size_of l)%N -> z i 0 = product_at l x (i - first)%N].
 
-Lemma on_place x l first k (z : 'cV_k) a : on_group x l first z -> inside_of l a ->
+Lemma on_place one x l first k (z : 'cV_k) a : on_group one x l first z -> inside_of l a ->
   exists i : 'I_k, (first + place_of l a)%N = i /\ z i 0 = term x a.
 Proof.
-case=> hk _ hx /place_ofE -/(_ x)[h e].
+case=> hk _ _ hx /place_ofE -/(_ x)[h e].
 have hi : (first + place_of l a < k)%N by apply: leq_trans hk; rewrite ltn_add2l.
 by exists (Ordinal hi); split=> //; rewrite hx /= ?addKn ?leq_addr.
 Qed.
 
-Lemma placedE x l first p k (z : 'cV_k) : on_group x l first z -> all (pair_ok l p) (entries_at p) ->
-  shape k k (placed l first p k) /\ 0 <= qf (mx k k (placed l first p k)) z.
+Lemma placedE one x l first p k (z : 'cV_k) : on_group one x l first z -> all (pair_ok one l p) (entries_at p) ->
+  shape k k (placed one l first p k) /\ 0 <= qf (mx k k (placed one l first p k)) z.
 Proof.
-move=> hz; have [_ sx _] := hz; have [hb eb] := blankE k k; rewrite /placed.
+move=> hz; have [_ sx sp _] := hz; have [hb eb] := blankE k k; rewrite /placed.
 have q0 : 0 <= qf (mx k k (Grid (ints (blank k k)) (unit_ex p))) z.
   have -> : mx k k (Grid (ints (blank k k)) (unit_ex p)) = 0.
     apply/matrixP => i j; rewrite mxE [RHS]mxE /entry_ /= !nth_nseq ltn_ord nth_nseq ltn_ord zr0 mul0r //.
@@ -761,17 +786,21 @@ move: q0; have : shape k k (Grid (ints (blank k k)) (unit_ex p)) by [].
 elim: (entries_at p) (ints (blank k k)) => [|[[a b] v] es IH] y hy q0 //= /andP[/and3P[ha hb' ok] hes].
 have [i [ei zi]] := at_ a ha; have [j [ej zj]] := at_ b hb'; rewrite ei ej.
 have [h1 e1] := bump_bothE i j v z hy.
-move: ok; case: (null p) => /andP[hc hd]; last first.
+have [c' [f' [ep tE]]] : exists c f, partner one a b = (c, f) /\ term x c * term x f = term x a * term x b.
+  move: sp; rewrite /partner; case: (one) => sp; last by exists (zip_with Nat.min a b), (zip_with Nat.max a b); rewrite (in_order x ha hb').
+  have := sp isT a b ha hb'; rewrite /partner; set c' := path.sort _ _ => e.
+  by exists (take (size a) c'), (drop (size a) c').
+rewrite ep; move: ok; case: (null p); rewrite ?ep => /andP[hc hd]; last first.
   apply: IH => //; rewrite e1 addr_ge0 // zi zj mulr_ge0 ?(alike_ge0 sx ha hb' hd) // !mulr_ge0 ?p2_ge0 //.
   by rewrite -zr0 zr_le.
 have [c [ec zc]] := at_ _ hc; have [f [ef zf]] := at_ _ hd; rewrite ec ef.
-have [h2 e2] := bump_bothE c f (Z.opp v) z h1; apply: IH => //; rewrite e2 e1 zi zj zc zf (in_order x ha hb').
+have [h2 e2] := bump_bothE c f (Z.opp v) z h1; apply: IH => //; rewrite e2 e1 zi zj zc zf tE.
 have -> : zr (Z.opp v) = - zr v by have := zrB Z0 v; rewrite zr0 sub0r => <-; congr zr; lia.
 by rewrite !mulNr addrK.
 Qed.
 
-Lemma with_placedE k groups (z : 'cV_k) xs : (forall b l first, groups b = Some (l, first) -> on_group (xs b) l first z) ->
-  forall p g g', shape k k g -> with_placed k groups g p = Some g' ->
+Lemma with_placedE one k groups (z : 'cV_k) xs : (forall b l first, groups b = Some (l, first) -> on_group one (xs b) l first z) ->
+  forall p g g', shape k k g -> with_placed one k groups g p = Some g' ->
   shape k k g' /\ qf (mx k k g) z <= qf (mx k k g') z.
 Proof.
 move=> hg; elim=> [|x p IH] g g' sg /=; first by case=> <-.
@@ -1404,9 +1433,9 @@ by apply: (IH (h + 1)%N) => //; [rewrite (leq_trans ch) ?leq_addr|exact: on_fact
 Qed.
 
 Section Splits.
-Variables (k : nat) (splits : seq split) (groups : bool -> option (modes * nat)) (z : 'cV[R]_k).
+Variables (same : bool) (k : nat) (splits : seq split) (groups : bool -> option (modes * nat)) (z : 'cV[R]_k).
 Variable xs : bool -> nat -> nat -> R.
-Hypothesis on_groups : forall b l first, groups b = Some (l, first) -> on_group (xs b) l first z.
+Hypothesis on_groups : forall b l first, groups b = Some (l, first) -> on_group same (xs b) l first z.
 
 Definition others (x : nat -> nat -> R) i r := term x (take i r) * term (fun j => x (i.+1 + j)%N) (drop i r).
 Lemma insertE x i c r : (i <= size r)%N -> term x (insert_at i c r) = x i c * others x i r.
@@ -1431,7 +1460,7 @@ rewrite /at_ /row' nth_set_nth /= eqxx zrD mulrDl -!addrA; congr (_ + _); rewrit
 by apply: eq_bigr => j ji; rewrite nth_set_nth /=; case: eqP => // /val_inj e; rewrite e eqxx in ji.
 Qed.
 
-Lemma gatherE x l first i d rs f e : on_group x l first z -> all (rest_ok l i d) rs ->
+Lemma gatherE x l first i d rs f e : on_group same x l first z -> all (rest_ok l i d) rs ->
   shape d k (gather l first k i d rs f e) /\
   exists s, mx d k (gather l first k i d rs f e) *m z = s *: \col_(c < d) x i c.
 Proof.
@@ -1484,9 +1513,9 @@ by have [h3 h4] := IH _ h1 hp; split=> //; apply: le_trans h2 h4.
 Qed.
 
 Lemma product_topE g path p t : shape k k g -> all_hold split_holds path ->
-  product_top mul k splits groups g path p = Some t -> qf (mx k k g) z <= dv t * sq z.
+  product_top mul same k splits groups g path p = Some t -> qf (mx k k g) z <= dv t * sq z.
 Proof.
-move=> sg hp; rewrite /product_top; case e: (with_placed _ _ _ _) => [g'|]; last first.
+move=> sg hp; rewrite /product_top; case e: (with_placed _ _ _ _ _) => [g'|]; last first.
   by have -> : foldl (add_part mul k splits groups path) None (parts p) = None by elim: (parts p).
 have [h1 h2] := with_placedE on_groups sg e; move: h1 h2 {e}; set add_ := add_part mul k splits groups path.
 have none ps : foldl add_ None ps = None by elim: ps.
@@ -1497,7 +1526,7 @@ by have [h3 h4] := add_partE h1 hp e; apply: IH h3 (le_trans h2 h4).
 Qed.
 
 Lemma product_treeE g tr t : shape k k g ->
-  worst (sides (is_split splits)) (product_top mul k splits groups g) [::] tr = Some t ->
+  worst (sides (is_split splits)) (product_top mul same k splits groups g) [::] tr = Some t ->
   qf (mx k k g) z <= dv (dmax t dzero) * sq z.
 Proof.
 move=> sg e; rewrite dv_max dv_zero.
@@ -2832,6 +2861,186 @@ Lemma shape_all k n a : shape k n a -> all (fun r => size r == n) (ints a).
 Proof. by move=> [h1 h2]; apply/(all_nthP [::]) => i; rewrite h1 => /h2 ->. Qed.
 
 Lemma enE m n a (i : 'I_m) (j : 'I_n) : mx m n a i j = en a i j. Proof. by rewrite mxE. Qed.
+
+(* a tensor of k modes of size d, row-major, at one vector x in all of them *)
+Fixpoint value_of (d : nat) (x : nat -> R) (k : nat) (w : seq Z) : R :=
+  if k is k'.+1 then \sum_(a < d) x a * value_of d x k' (nth [::] (chunks d (d ^ k') w) a) else at_ w 0.
+Arguments value_of : simpl never.
+Lemma value0 d x w : value_of d x 0 w = at_ w 0. Proof. by []. Qed.
+Lemma valueS d x k w : value_of d x k.+1 w = \sum_(a < d) x a * value_of d x k (nth [::] (chunks d (d ^ k) w) a).
+Proof. by []. Qed.
+
+Lemma size_chunks d n x : size (chunks d n x) = d. Proof. by elim: d x => [|d IH] x //=; rewrite IH. Qed.
+Lemma nth_chunks d n x a : (a < d)%N -> nth [::] (chunks d n x) a = take n (drop (a * n) x).
+Proof.
+elim: d x a => [|d IH] x [|a] //=; first by rewrite mul0n drop0.
+by move=> ha; rewrite IH // drop_drop mulSn addnC.
+Qed.
+Lemma sized_chunks d n x a : size x = (d * n)%N -> (a < d)%N -> size (nth [::] (chunks d n x) a) = n.
+Proof.
+move=> hx ha; rewrite nth_chunks // size_takel // size_drop hx -mulnBl -{1}[n]mul1n leq_mul2r subn_gt0 ha orbT //.
+Qed.
+Lemma chunks_flat d n s : size s = d -> all (fun r => size r == n) s -> chunks d n (flatten s) = s.
+Proof.
+elim: d s => [|d IH] [|r s] //= [hs] /andP[/eqP hr sz]; rewrite take_size_cat // drop_size_cat // IH //.
+Qed.
+Lemma flat_chunks d n x : size x = (d * n)%N -> flatten (chunks d n x) = x.
+Proof.
+elim: d x => [|d IH] x hx /=; first by move/eqP: hx; rewrite mul0n size_eq0 => /eqP ->.
+by rewrite IH ?cat_take_drop // size_drop hx mulSn addKn.
+Qed.
+
+Lemma value_flat d x k s : size s = d -> all (fun r => size r == (d ^ k)%N) s ->
+  value_of d x k.+1 (flatten s) = \sum_(a < d) x a * value_of d x k (nth [::] s a).
+Proof. by move=> h1 h2; rewrite valueS chunks_flat. Qed.
+
+Lemma drop_zip_with (f : Z -> Z -> Z) n x y : drop n (zip_with f x y) = zip_with f (drop n x) (drop n y).
+Proof. by elim: n x y => [|n IH] [|a x] [|b y] //=; case: (drop n x). Qed.
+Lemma take_zip_with (f : Z -> Z -> Z) n x y : take n (zip_with f x y) = zip_with f (take n x) (take n y).
+Proof. by elim: n x y => [|n IH] [|a x] [|b y] //=; rewrite IH. Qed.
+
+Lemma value_add d x k v w : size v = (d ^ k)%N -> size w = (d ^ k)%N ->
+  value_of d x k (zip_with Z.add v w) = value_of d x k v + value_of d x k w.
+Proof.
+elim: k v w => [|k IH] v w hv hw; first by rewrite !value0 /at_ (nth_zip_with _ _ Z0 Z0) ?hv ?hw // zrD.
+rewrite expnS in hv hw; rewrite !valueS -big_split; apply: eq_bigr => a _.
+have e : nth [::] (chunks d (d ^ k) (zip_with Z.add v w)) a
+    = zip_with Z.add (nth [::] (chunks d (d ^ k) v) a) (nth [::] (chunks d (d ^ k) w) a).
+  by rewrite !nth_chunks // drop_zip_with take_zip_with.
+by rewrite e IH ?sized_chunks // mulrDr.
+Qed.
+Lemma value_scale d x k c w : value_of d x k (map (Z.mul c) w) = zr c * value_of d x k w.
+Proof.
+elim: k w => [|k IH] w.
+  rewrite !value0 /at_; case: w => [|y w] /=; rewrite ?zrM // zr0 mulr0 //.
+rewrite !valueS mulr_sumr; apply: eq_bigr => a _; rewrite !nth_chunks // -map_drop -map_take IH; ring.
+Qed.
+Lemma value_zero d x k : value_of d x k (nseq (d ^ k) Z0) = 0.
+Proof.
+elim: k => [|k IH]; first by rewrite value0 /at_ /= zr0.
+rewrite valueS big1 // => a _; rewrite nth_chunks // drop_nseq take_nseq ?IH ?mulr0 //.
+by rewrite expnS -mulnBl -{1}[(d ^ k)%N]mul1n leq_mul2r subn_gt0 ltn_ord orbT.
+Qed.
+
+(* a mode first *)
+Lemma all_sized d n (s : seq (seq Z)) : size s = d -> (forall a, (a < d)%N -> size (nth [::] s a) = n) ->
+  all (fun r => size r == n) s.
+Proof. by move=> h1 h2; apply/(all_nthP [::]) => i; rewrite h1 => /h2 ->. Qed.
+
+Lemma beside_all d (l : seq (seq (seq Z))) : all (fun s => size s == d) l ->
+  let t := foldr (zip_with cat) (nseq d [::]) l in
+  size t = d /\ forall i, (i < d)%N -> nth [::] t i = flatten (map (fun s => nth [::] s i) l).
+Proof.
+elim: l => [|s l IH] /=; first by split=> [|i hi]; rewrite ?size_nseq // nth_nseq hi.
+move=> /andP[/eqP hs /IH [h1 h2]]; split; first by rewrite size_zip_with hs h1 minnn.
+by move=> i hi; rewrite (nth_zip_with _ _ [::] [::]) ?hs ?h1 // h2.
+Qed.
+
+Lemma frontsE d k j w (x : nat -> R) : size w = (d ^ k.+1)%N -> (j <= k)%N -> [/\ size (fronts d k j w) = d,
+  forall i, (i < d)%N -> size (nth [::] (fronts d k j w) i) = (d ^ k)%N
+  & \sum_(i < d) x i * value_of d x k (nth [::] (fronts d k j w) i) = value_of d x k.+1 w].
+Proof.
+elim: k j w => [|k IH] [|j] w hw hj //.
+- by split=> [|i hi|//]; [exact: size_chunks|rewrite sized_chunks // hw expnS].
+- by split=> [|i hi|//]; [exact: size_chunks|rewrite sized_chunks // hw expnS].
+rewrite [fronts _ _ _ _]/(foldr _ _ _); set c := chunks d (d ^ k.+1) w.
+have sc : size c = d by exact: size_chunks.
+have cs a : (a < d)%N -> size (nth [::] c a) = (d ^ k.+1)%N by move=> ha; rewrite sized_chunks // hw expnS.
+have F a (ha : (a < d)%N) := IH j (nth [::] c a) (cs a ha) hj.
+have [|h1 h2] := @beside_all d (map (fronts d k j) c).
+  by rewrite all_map; apply/(all_nthP [::]) => a; rewrite sc => ha /=; case: (F a ha) => ->.
+have {}h2 i : (i < d)%N -> nth [::] (foldr (zip_with cat) (nseq d [::]) (map (fronts d k j) c)) i
+    = flatten (map (fun a => nth [::] (fronts d k j a) i) c) by move=> hi; rewrite h2 // -map_comp.
+have sz i : (i < d)%N -> all (fun r => size r == (d ^ k)%N) (map (fun a => nth [::] (fronts d k j a) i) c).
+  by move=> hi; rewrite all_map; apply/(all_nthP [::]) => a; rewrite sc => ha /=; case: (F a ha) => _ -> //.
+have sm i : size (map (fun a => nth [::] (fronts d k j a) i) c) = d by rewrite size_map.
+split=> [//|i hi|]; first by rewrite h2 // (size_flat (sz i hi)) sm expnS.
+transitivity (\sum_(i < d) \sum_(a < d) x i * (x a * value_of d x k (nth [::] (fronts d k j (nth [::] c a)) i))).
+  apply: eq_bigr => i _; rewrite h2 // value_flat ?sz // mulr_sumr; apply: eq_bigr => a _.
+  by rewrite (nth_map [::]) ?sc.
+rewrite exchange_big valueS; apply: eq_bigr => a _; case: (F a (ltn_ord a)) => _ _ <-.
+by rewrite mulr_sumr; apply: eq_bigr => i _; ring.
+Qed.
+
+Lemma add_all d n k (l : seq (seq (seq Z))) (x : nat -> R) : n = (d ^ k)%N ->
+  (forall s, s \in l -> size s = d /\ forall i, (i < d)%N -> size (nth [::] s i) = n) ->
+  let t := foldr (zip_with (zip_with Z.add)) (nseq d (nseq n Z0)) l in
+  [/\ size t = d, forall i, (i < d)%N -> size (nth [::] t i) = n
+    & forall i, (i < d)%N -> value_of d x k (nth [::] t i) = \sum_(s <- l) value_of d x k (nth [::] s i)].
+Proof.
+move=> en; elim: l => [|s l IH] h /=.
+  split=> [|i hi|i hi]; rewrite ?size_nseq // nth_nseq hi ?size_nseq // big_nil en; exact: value_zero.
+have [hs hn] := h s (mem_head _ _); have [|h1 h2 h3] := IH; first by move=> s' hs'; apply: h; rewrite inE hs' orbT.
+split=> [|i hi|i hi]; first by rewrite size_zip_with hs h1 minnn.
+  by rewrite (nth_zip_with _ _ [::] [::]) ?hs ?h1 // size_zip_with hn // h2 // minnn.
+by rewrite (nth_zip_with _ _ [::] [::]) ?hs ?h1 // value_add -?en ?hn ?h2 // h3 // big_cons.
+Qed.
+
+Lemma in_all_ordersE d k w (x : nat -> R) : size w = (d ^ k)%N -> size (in_all_orders d k w) = (d ^ k)%N /\
+  value_of d x k (in_all_orders d k w) = k`!%:R * value_of d x k w.
+Proof.
+elim: k w => [|k IH] w hw; first by split=> //; rewrite fact0 mul1r.
+rewrite [in_all_orders _ _ _]/(flatten _); set l := map _ (iota 0 _).
+have F j : (j <= k)%N -> _ := frontsE x hw.
+have [|h1 h2 h3] := @add_all d (d ^ k) k l x erefl.
+  by move=> s /mapP[j]; rewrite mem_iota add0n ltnS => /andP[_ hj] ->; case: (F j hj).
+set t := foldr _ _ l in h1 h2 h3 *.
+have sz : all (fun r => size r == (d ^ k)%N) (map (in_all_orders d k) t).
+  by rewrite all_map; apply/(all_nthP [::]) => i; rewrite h1 => hi /=; case: (IH _ (h2 i hi)) => ->.
+have st : size (map (in_all_orders d k) t) = d by rewrite size_map.
+split; first by rewrite (size_flat sz) st expnS.
+rewrite value_flat //; transitivity (\sum_(i < d) k`!%:R * (\sum_(j < k.+1) x i * value_of d x k (nth [::] (fronts d k j w) i))).
+  apply: eq_bigr => i _; rewrite (nth_map [::]) ?h1 //; case: (IH _ (h2 i (ltn_ord i))) => _ ->.
+  rewrite h3 // big_map -[iota 0 k.+1]/(index_iota 0 k.+1) big_mkord mulrCA; congr (_ * _).
+  by rewrite mulr_sumr.
+rewrite -mulr_sumr exchange_big factS mulnC natrM -mulrA; congr (_ * _).
+transitivity (\sum_(j < k.+1) value_of d x k.+1 w); last by rewrite big_const_ord iter_addr_0 mulr_natl.
+by apply: eq_bigr => j _; case: (F j) => //; rewrite -ltnS.
+Qed.
+
+Lemma ordersE k : zr (orders k) = k`!%:R.
+Proof.
+rewrite fact_prod /index_iota subSS subn0 /orders natr_prod; elim: (iota 1 k) => [|i l IH] /=; first by rewrite big_nil.
+by rewrite big_cons zrM IH zr_nat.
+Qed.
+
+(* by its entries, of modes with signs *)
+
+Lemma size_of_cube d (l : modes) : all (eqn d) (map fst l) -> size_of l = (d ^ size l)%N.
+Proof.
+elim: l => [|m l IH] //= /andP[/eqnP e h]; rewrite multE.
+by rewrite IH // -e expnS.
+Qed.
+
+Lemma size_of_cat (l l' : modes) : size_of (l ++ l') = (size_of l * size_of l')%N.
+Proof. by elim: l => [|m l IH]; rewrite ?mul1n //= !multE IH mulnA. Qed.
+
+Lemma product_at_cat l l' (x : nat -> nat -> R) i : (i < size_of l * size_of l')%N ->
+  product_at (l ++ l') x i = product_at l x (i %/ size_of l')%N * product_at l' (fun k => x (size l + k)%N) (i %% size_of l')%N.
+Proof.
+elim: l x i => [|m l IH] x i; first by rewrite -[size_of [::]]/1%N mul1n => hi; rewrite mul1r modn_small.
+rewrite -[size_of (_ :: _)]/(m.1 * size_of l)%N -mulnA => hi; have p : (0 < size_of l * size_of l')%N.
+  by case: (posnP (size_of l * size_of l')) hi => // ->; rewrite muln0.
+rewrite -[LHS]/(x 0%N (i %/ size_of (l ++ l'))%N * product_at (l ++ l') (fun j => x j.+1) (i %% size_of (l ++ l'))%N).
+rewrite size_of_cat IH ?ltn_mod // mulrA; congr (_ * product_at l _ _ * product_at l' _ _).
+- by rewrite mulnC divnMA.
+- by rewrite modn_divl.
+by rewrite modn_dvdm // dvdn_mull.
+Qed.
+
+Lemma value_ofE d (l : modes) w (x : nat -> R) : all (eqn d) (map fst l) -> size w = (d ^ size l)%N ->
+  value_of d x (size l) w = \sum_(i < size_of l) at_ w i * product_at l (fun _ => x) i.
+Proof.
+elim: l w => [|m l IH] w; first by rewrite value0 big_ord1 mulr1.
+move=> /= /andP[/eqnP e h] hw.
+have es := size_of_cube h; rewrite expnS in hw; rewrite multE -e.
+pose F a b := at_ w (a * size_of l + b) * (x a * product_at l (fun _ => x) b).
+transitivity (\sum_(i < d * size_of l) F (i %/ size_of l)%N (i %% size_of l)%N); last first.
+  by apply: eq_bigr => i _; rewrite /F -divn_eq.
+have [_ hc] := @chunksE d (d ^ size l) w Z0 ltac:(by rewrite hw).
+rewrite sum_of_places valueS; apply: eq_bigr => a _; rewrite (IH _ h) ?sized_chunks // mulr_sumr; apply: eq_bigr => b _.
+by rewrite /F /at_ hc -?es //; ring.
+Qed.
 
 Lemma deep_gridE a l d e w h M : shape M d h -> size w = layers_size d l ->
   shape M (last d l) (deep_grid mul a d l e w h) /\ forall i j, (i < M)%N -> (j < last d l)%N ->
@@ -4293,23 +4502,30 @@ rewrite /at_ (nth_default _ hj) [nth _ (zip_with _ _ _) _]nth_default ?zr0 ?mulr
 by rewrite size_zip_with geq_min hj orbT.
 Qed.
 
-Lemma forestE (T : eqType) (make : T -> cone) roots trees b r : r \in roots -> in_cone (make r) ->
-  forest d p p' s s' e make roots trees = Some b -> \sum_l y l 0 * v l 0 <= dv b * (norm (normv p) z * norm (normv p') v).
+Lemma forest_worst (T : eqType) (make : T -> cone) proved roots trees b r (le_ : R -> Prop) : r \in roots -> in_cone (make r) ->
+  (forall x x', x <= x' -> le_ x -> le_ x') -> (forall c u t, in_cone c -> proved r c u = Some t -> le_ (dv t)) ->
+  forest d p p' s' make proved roots trees = Some b -> le_ (dv b).
 Proof.
-move=> hr hc; have nn : 0 <= norm (normv p) z * norm (normv p') v by rewrite mulr_ge0 ?norm_ge0 //; exact: norm_okE.
-have more x x' : x <= x' -> \sum_l y l 0 * v l 0 <= x * (norm (normv p) z * norm (normv p') v) ->
-    \sum_l y l 0 * v l 0 <= x' * (norm (normv p) z * norm (normv p') v).
-  by move=> le_ h1; apply: le_trans h1 _; rewrite ler_wpM2r.
-elim: roots trees b hr => [|r' roots IH] [|t trees] b //=.
-case e1: (worst _ _ _ _) => [x|] //; case e2: (forest _ _ _ _ _ _ _ _ _) => [x'|] //.
+move=> hr hc more ends_; elim: roots trees b hr => [|r' roots IH] [|t trees] b //=.
+case e1: (worst _ _ _ _) => [x|] //; case e2: (forest _ _ _ _ _ _ _ _) => [x'|] //.
 rewrite inE => /orP[/eqP er|hr] [<-]; rewrite dv_max.
   rewrite -er in e1.
   apply: (more (dv x)); first by rewrite le_max lexx.
-  apply: (worstE (P := in_cone) (le_ := fun t => \sum_l y l 0 * v l 0 <= t * (norm (normv p) z * norm (normv p') v))) hc e1.
+  apply: (worstE (P := in_cone) (le_ := le_)) hc e1.
   - exact: more.
   - by move=> c ij c' c'' h1 h2; exact: halvesE h1 h2.
-  - by move=> c u x0; exact: cone_endE.
+  - by move=> c u x0; exact: ends_.
 by apply: (more (dv x')); [rewrite le_max lexx orbT|exact: IH e2].
+Qed.
+
+Lemma forestE (T : eqType) (make : T -> cone) roots trees b r : r \in roots -> in_cone (make r) ->
+  forest d p p' s' make (fun _ => cone_end d p p' s s' e) roots trees = Some b ->
+  \sum_l y l 0 * v l 0 <= dv b * (norm (normv p) z * norm (normv p') v).
+Proof.
+move=> hr hc; have nn : 0 <= norm (normv p) z * norm (normv p') v by rewrite mulr_ge0 ?norm_ge0 //; exact: norm_okE.
+apply: (forest_worst (le_ := fun x => \sum_l y l 0 * v l 0 <= x * (norm (normv p) z * norm (normv p') v)) hr hc) => [x x' le_ h|c u t].
+  by apply: le_trans h _; rewrite ler_wpM2r.
+exact: cone_endE.
 Qed.
 End Cones.
 
@@ -4448,12 +4664,206 @@ move: (Network.pos x) => px; have -> : px * (y * at_ (nth [::] w i) l * (x3 * x2
 by rewrite ea; ring.
 Qed.
 
-Lemma forest_ge0 d p p' s s' e T (make : T -> cone) roots trees b :
-  forest d p p' s s' e make roots trees = Some b -> 0 <= dv b.
+Lemma forest_ge0 d p p' s' T (make : T -> cone) proved roots trees b :
+  forest d p p' s' make proved roots trees = Some b -> 0 <= dv b.
 Proof.
 elim: roots trees b => [|r' roots' IH] [|t trees'] b //=; first by move=> [<-]; rewrite dv_zero.
-case: (worst _ _ _ _) => [x|] //; case e2: (forest _ _ _ _ _ _ _ _ _) => [x'|] // [<-].
+case: (worst _ _ _ _) => [x|] //; case e2: (forest _ _ _ _ _ _ _ _) => [x'|] // [<-].
 by rewrite dv_max le_max (IH _ _ e2) orbT.
+Qed.
+
+(* the value of a tensor at x in all modes, by x in an orthant and by what it is at the generators of its cone *)
+Lemma times_signsE d r (x z : nat -> R) o a : size r = d -> (forall j, (j < d)%N -> zr (nth Z0 r j) * z j = x j) ->
+  size a = (d ^ o)%N -> size (times_signs d o r a) = (d ^ o)%N /\ value_of d z o (times_signs d o r a) = value_of d x o a.
+Proof.
+move=> sr hr; elim: o a => [|o IH] a ha //; rewrite expnS in ha.
+rewrite [times_signs _ _ _ _]/(flatten _); set c := chunks _ _ _; set l := zip_with _ _ _.
+have sl : size l = d by rewrite size_zip_with sr size_chunks minnn.
+have nl i : (i < d)%N -> nth [::] l i = map (Z.mul (nth Z0 r i)) (times_signs d o r (nth [::] c i)).
+  by move=> hi; rewrite (nth_zip_with _ _ Z0 [::]) ?sr ?size_chunks.
+have F i : (i < d)%N -> _ := fun hi => IH (nth [::] c i) (sized_chunks ha hi).
+have sz : all (fun r => size r == (d ^ o)%N) l.
+  by apply: (all_sized sl) => i hi; rewrite nl // size_map; case: (F i hi).
+split; first by rewrite (size_flat sz) sl expnS.
+rewrite value_flat // valueS; apply: eq_bigr => i _; rewrite nl // value_scale mulrA [z i * _]mulrC hr //; congr (_ * _).
+by case: (F i (ltn_ord i)).
+Qed.
+
+Lemma combinationE d o (x : nat -> R) c rows : size c = size rows -> all (fun r => size r == (d ^ o)%N) rows ->
+  size (combination (d ^ o) c rows) = (d ^ o)%N /\ value_of d x o (combination (d ^ o) c rows)
+    = \sum_(i < size rows) at_ c i * value_of d x o (nth [::] rows i).
+Proof.
+elim: c rows => [|y c IH] [|r rows] //=.
+  by move=> _ _; rewrite big_ord0 size_nseq value_zero.
+move=> [sc] /andP[/eqP hr hs]; have [h1 h2] := IH _ sc hs.
+split; first by rewrite size_zip_with size_map hr h1 minnn.
+by rewrite value_add ?size_map // value_scale h2 big_ord_recl.
+Qed.
+
+Lemma at_verticesE d o g a (x z : nat -> R) : size g = d -> (forall i, (i < d)%N -> size (nth [::] g i) = d) ->
+  (forall i, (i < d)%N -> z i = \sum_(j < d) x j * at_ (nth [::] g j) i) -> size a = (d ^ o)%N ->
+  size (at_vertices d o g a) = (d ^ o)%N /\ value_of d x o (at_vertices d o g a) = value_of d z o a.
+Proof.
+move=> sg rg hz; elim: o a => [|o IH] a ha //; rewrite expnS in ha.
+rewrite [at_vertices _ _ _ _]/(flatten _); set c := chunks _ _ _; set l := map _ _.
+have sc : size c = d by exact: size_chunks.
+have cs : all (fun r => size r == (d ^ o)%N) c by apply: (all_sized sc) => i hi; exact: sized_chunks.
+have sl : size l = d by rewrite size_map.
+have nl j : (j < d)%N -> nth [::] l j = at_vertices d o g (combination (d ^ o) (nth [::] g j) c).
+  by move=> hj; rewrite (nth_map [::]) ?sg.
+have C j : (j < d)%N -> _ := fun hj => @combinationE d o z (nth [::] g j) c ltac:(by rewrite rg // sc) cs.
+have F j : (j < d)%N -> _ := fun hj => IH (combination (d ^ o) (nth [::] g j) c) (proj1 (C j hj)).
+have sz : all (fun r => size r == (d ^ o)%N) l by apply: (all_sized sl) => j hj; rewrite nl //; case: (F j hj).
+split; first by rewrite (size_flat sz) sl expnS.
+rewrite value_flat //.
+transitivity (\sum_(j < d) \sum_(i < d) x j * at_ (nth [::] g j) i * value_of d z o (nth [::] c i)).
+  apply: eq_bigr => j _; rewrite nl //; case: (F j (ltn_ord j)) => _ ->; case: (C j (ltn_ord j)) => _ ->.
+  by rewrite sc mulr_sumr; apply: eq_bigr => i _; rewrite mulrA.
+by rewrite exchange_big valueS; apply: eq_bigr => i _; rewrite hz // mulr_suml.
+Qed.
+
+Lemma products_atE d o n (x : nat -> R) : size n = d -> all (Z.ltb Z0) n ->
+  [/\ size (products_at o n) = (d ^ o)%N, all (Z.ltb Z0) (products_at o n)
+    & value_of d x o (products_at o n) = (\sum_(j < d) x j * at_ n j) ^+ o].
+Proof.
+move=> sn pos; elim: o => [|o [h1 h2 h3]]; first by split.
+rewrite [products_at _ _]/(flatten _); set y := products_at o n in h1 h2 h3 *; set l := map _ n.
+have sl : size l = d by rewrite size_map.
+have nl j : (j < d)%N -> nth [::] l j = map (Z.mul (nth Z0 n j)) y by move=> hj; rewrite (nth_map Z0) ?sn.
+have sz : all (fun r => size r == (d ^ o)%N) l by apply: (all_sized sl) => j hj; rewrite nl // size_map.
+split; first by rewrite (size_flat sz) sl expnS.
+  apply/allP => t /flattenP[r /mapP[c hc ->] /mapP[b hb ->]].
+  by have := allP pos _ hc; have := allP h2 _ hb; lia.
+rewrite value_flat // exprS mulr_suml; apply: eq_bigr => j _; rewrite nl // value_scale h3 mulrA //.
+Qed.
+
+Lemma value_le d o (x : nat -> R) v w T : (forall i, 0 <= x i) -> size v = (d ^ o)%N -> size w = (d ^ o)%N ->
+  (forall i, (i < d ^ o)%N -> at_ v i <= T * at_ w i) -> value_of d x o v <= T * value_of d x o w.
+Proof.
+move=> x0; elim: o v w => [|o IH] v w hv hw h; first exact: h.
+rewrite expnS in hv hw h; rewrite !valueS mulr_sumr; apply: ler_sum => a _; rewrite mulrCA; apply: ler_wpM2l => //.
+have [_ cv] := @chunksE d (d ^ o) v Z0 ltac:(by rewrite hv); have [_ cw] := @chunksE d (d ^ o) w Z0 ltac:(by rewrite hw).
+apply: IH; rewrite ?sized_chunks // => i hi; rewrite /at_ cv // cw //; apply: h.
+by apply: (@leq_trans (a.+1 * d ^ o)); [rewrite mulSn addnC ltn_add2r|rewrite leq_mul2r ltn_ord orbT].
+Qed.
+
+Lemma steeperE l t0 : Z.ltb Z0 t0.2 -> let t := foldl steeper t0 l in [/\ Z.ltb Z0 t.2,
+  zr t0.1 / zr t0.2 <= zr t.1 / zr t.2
+  & forall i, (i < size l)%N -> let e := nth (Z0, Z0) l i in Z.ltb Z0 e.2 -> zr e.1 <= zr t.1 / zr t.2 * zr e.2].
+Proof.
+elim: l t0 => [|e l IH] t0 pos /=; first by split.
+have go : Z.ltb Z0 (steeper t0 e).2 /\ zr t0.1 / zr t0.2 <= zr (steeper t0 e).1 / zr (steeper t0 e).2
+    /\ (Z.ltb Z0 e.2 -> zr e.1 <= zr (steeper t0 e).1 / zr (steeper t0 e).2 * zr e.2).
+  have p0 : 0 < zr t0.2 by rewrite zr_pos.
+  rewrite /steeper; case: ifP => [/andP[pe lt]|no].
+    have pe' : 0 < zr e.2 by rewrite zr_pos.
+    split=> //; split=> [|_]; last by rewrite divfK // gt_eqF.
+    by rewrite ler_pdivrMr // mulrAC ler_pdivlMr // -!zrM zr_le; lia.
+  split=> //; split=> // pe; move: no; rewrite pe /= => no.
+  by rewrite mulrAC ler_pdivlMr // -!zrM zr_le; lia.
+have [g1 [g2 g3]] := go; have [h1 h2 h3] := IH _ g1; split=> //; first exact: le_trans h2.
+case=> [|i] hi /=; last exact: h3.
+by move=> pe; apply: le_trans (g3 pe) _; rewrite ler_wpM2r // ltW // zr_pos.
+Qed.
+
+Lemma power_endE d o p a (z : 'cV[R]_d) (y v : 'cV[R]_0) e c u t : norm_ok p d -> meets NonNegative z -> size a = (d ^ o)%N ->
+  in_cone L2 e z y v c -> power_end d o p a c u = Some t -> value_of d (number z) o a <= dv t * norm (normv p) z ^+ o.
+Proof.
+move=> hp mz ha [hs ok _ [x [x0 hz _]]]; rewrite /power_end; set n := map long_ _; case et: (tilt _ _ _) => [t0 deep].
+case: ifP => // /and3P[pos deep0 test] [<-]; set g := map _ (vertices c).
+have sn : size n = d by rewrite size_map. have sg : size g = d by rewrite size_map.
+have gE j : (j < d)%N -> nth [::] g j = take d (row_at_ c j) by move=> hj; rewrite (nth_map no_vertex) ?hs.
+have rs j : (j < d)%N -> size (row_at_ c j) = d by move=> hj; case: (ok j hj); rewrite addn0.
+have num_ i : (i < d)%N -> number z i = \sum_(j < d) x j * at_ (nth [::] g j) i.
+  move=> hi; rewrite (number_ord z (Ordinal hi)) hz; apply: eq_bigr => j _.
+  by rewrite gE // take_oversize // rs.
+have [|h1 <-] := at_verticesE (o := o) sg _ num_ ha; first by move=> i hi; rewrite gE // size_takel // rs.
+have [h2 p2_ h3] := products_atE o x sn pos.
+set As := at_vertices _ _ _ _ in h1 *; set Ns := products_at _ _ in h2 p2_ h3 *.
+have [q0 q1 q2] := @steeperE (zip As Ns) (Z0, Zpos xH) isT; set best := foldl _ _ _ in q0 q1 q2 *.
+set b := Z.add guard _; have b0 : Z.leb 0 b by rewrite /b /guard; have := Z.log2_nonneg best.2; lia.
+set T := dv (Dy (ceil_div (Z.shiftl best.1 b) best.2) (Z.opp b)).
+have qT : zr best.1 / zr best.2 <= T.
+  have -> : zr best.1 / zr best.2 = (zr (Z.shiftl best.1 b) / zr best.2) * p2 (Z.opp b).
+    by rewrite zr_shift // p2N; field; rewrite !gt_eqF ?p2_gt0 // zr_pos.
+  by rewrite ler_wpM2r ?p2_ge0 // ceil_divE.
+have T0 : 0 <= T by apply: le_trans qT; apply: le_trans q1; rewrite zr0 mul0r.
+have le1 : value_of d x o As <= T * value_of d x o Ns.
+  apply: value_le => // i hi; have := q2 i; rewrite size_zip h1 h2 minnn => /(_ hi); rewrite nth_zip ?h1 ?h2 //=.
+  have pn : Z.ltb Z0 (nth Z0 Ns i) by apply: (all_nthP Z0 p2_); rewrite h2.
+  by move=> /(_ pn) h; apply: le_trans h _; rewrite ler_wpM2r // ltW // zr_pos.
+apply: le_trans le1 _; rewrite h3 dvM powerE -mulrA ler_wpM2l // -exprMn; set S := \sum_(j < d) _.
+have S0 : 0 <= S.
+  apply: sumr_ge0 => j _; apply: mulr_ge0 => //; rewrite -zr0 zr_le.
+  by have := all_nthP Z0 pos j; rewrite sn => /(_ (ltn_ord j)); lia.
+suff le2 : S <= dv (Dy (ceil_div (root_up (dual_square None p NonNegative t0)) (Z.shiftl 1 deep)) Z0) * norm (normv p) z.
+  by apply: lerXn2r; rewrite // nnegrE // (le_trans S0 le2).
+have st : (size t0 <= d)%N by move: et => [<- _]; rewrite size_take; case: ltnP.
+have [D0 h] := dual_squareE None NonNegative Z0 hp st; move: D0 h; move: (dual_square _ _ _ _) => D D0 h.
+have := root_upP D0; move: (root_up _) => r [r0 hr].
+have nz := norm_ge0 z (norm_okE hp).
+have one_ : p2 Z0 = 1 by []. have pd : Z.ltb 0 (Z.shiftl 1 deep) by rewrite -zr_pos zr_shift // mul1r p2_gt0.
+have up : zr r / p2 deep <= dv (Dy (ceil_div r (Z.shiftl 1 deep)) Z0).
+  by rewrite dvE one_ mulr1; have := ceil_divE r pd; rewrite zr_shift // mul1r.
+apply: le_trans (ler_wpM2r nz up); rewrite mulrAC ler_pdivlMr ?p2_gt0 //.
+apply: (@le_trans _ _ (\sum_(l < d) at_ t0 l * p2 Z0 * z l 0)); last first.
+  apply: (dual_le (s := NonNegative)) => //; first exact: norm_okE.
+    by rewrite -zr0 zr_le.
+  by apply: dual_more h; rewrite one_ !mulr1.
+rewrite mulr_suml; apply: (@le_trans _ _ (\sum_(j < d) x j * \sum_(l < d) at_ t0 l * at_ (row_at_ c j) l)).
+  apply: ler_sum => j _; rewrite -mulrA; apply: ler_wpM2l => //.
+  have := all2_nth Z0 no_vertex test (_ : (j < size n)%N); rewrite sn => /(_ (ltn_ord j)).
+  by rewrite -zr_le zr_shift // (dotzE Z0 _ st) zr0 add0r.
+rewrite le_eqVlt; apply/orP; left; apply/eqP; under eq_bigr do rewrite mulr_sumr.
+rewrite exchange_big; apply: eq_bigr => l _; rewrite hz one_ mulr1 mulr_sumr; apply: eq_bigr => j _.
+ring.
+Qed.
+
+Lemma value_neg d o (x : nat -> R) w : ~~ odd o -> value_of d (fun i => - x i) o w = value_of d x o w.
+Proof.
+move=> ev; suff -> : value_of d (fun i => - x i) o w = (-1) ^+ o * value_of d x o w.
+  by rewrite -signr_odd (negbTE ev) mul1r.
+elim: o {ev} w => [|o IH] w; first by rewrite mul1r.
+by rewrite !valueS exprS mulr_sumr; apply: eq_bigr => a _; rewrite IH; ring.
+Qed.
+
+Lemma value_ext d o (x y : nat -> R) w : (forall i, (i < d)%N -> x i = y i) -> value_of d x o w = value_of d y o w.
+Proof. by move=> h; elim: o w => [|o IH] w //; rewrite !valueS; apply: eq_bigr => a _; rewrite IH h. Qed.
+
+Lemma over_powersE d o p s a trees b : norm_ok p d -> size a = (d ^ o)%N -> over_powers d o p s a trees = Some b ->
+  0 <= dv b /\ forall u : 'cV_d, meets s u -> value_of d (number u) o a <= dv b * norm (normv p) u ^+ o.
+Proof.
+move=> hp ha hb; split; first exact: forest_ge0 hb.
+have main (u : 'cV_d) : meets s u -> (~~ odd o && is_free s -> forall i : 'I_d, i = 0 :> nat -> 0 <= u i 0) ->
+    value_of d (number u) o a <= dv b * norm (normv p) u ^+ o.
+  move=> hu first_; have [r [hr sr er]] := orthant_of hu first_.
+  pose z : 'cV[R]_d := \col_i `|u i 0|; pose y : 'cV[R]_0 := 0.
+  have mz : meets NonNegative z by move=> i j; rewrite mxE normr_ge0.
+  have <- : norm (normv p) z = norm (normv p) u by apply: norm_sizes => i; rewrite mxE normr_id.
+  have hz j : (j < d)%N -> zr (nth Z0 r j) * number z j = number u j.
+    by move=> hj; rewrite (number_ord z (Ordinal hj)) (number_ord u (Ordinal hj)) mxE; exact: (er (Ordinal hj)).
+  have [sa <-] := times_signsE sr hz ha.
+  have root_ : in_cone L2 Z0 z y y (orthant d p L2 Free (nseq d [::]) [::] (nseq d (Zpos xH))).
+    apply: (orthantE (v := y) p (p' := L2) isT (s' := Free) I) => //.
+    - by move=> j hj; rewrite nth_nseq hj.
+    - by rewrite size_nseq.
+    - by case.
+    by move=> j; rewrite nth_nseq ltn_ord mul1r mxE normr_id.
+  pose le_ x := value_of d (number z) o (times_signs d o r a) <= x * norm (normv p) z ^+ o.
+  apply: (forest_worst (p' := L2) (s' := Free) (e := Z0) (z := z) (y := y) (v := y) (le_ := le_) hp isT I hr root_ _ _ hb).
+    by move=> x x' le1 h; apply: le_trans h _; rewrite ler_wpM2r // exprn_ge0 // norm_ge0 //; exact: norm_okE.
+  by move=> c t x hc; exact: (power_endE hp mz sa hc).
+move=> u hu; case: (boolP (~~ odd o && is_free s)) => [/andP[ev fr]|/negP ne]; last by apply: main.
+have [h|h] : (forall i : 'I_d, i = 0 :> nat -> 0 <= u i 0) \/ (forall i : 'I_d, i = 0 :> nat -> u i 0 <= 0).
+  case: (pickP (fun i : 'I_d => i == 0 :> nat)) => [i /eqP i0|no]; last first.
+    by left=> i /eqP i0; have := no i; rewrite i0.
+  have same (l : 'I_d) : l = 0 :> nat -> l = i by move=> l0; apply: val_inj; rewrite /= l0 i0.
+  by case: (leP 0 (u i 0)) => [h|/ltW h]; [left|right] => l /same ->.
+  by apply: main.
+rewrite -normN -(value_neg _ _ _ ev); have -> : value_of d (fun i => - number u i) o a = value_of d (number (- u)) o a.
+  by apply: value_ext => i hi; rewrite (number_ord u (Ordinal hi)) (number_ord (- u) (Ordinal hi)) mxE.
+apply: main => [|_ i /h]; last by rewrite mxE oppr_ge0.
+by move: fr; case: (s).
 Qed.
 
 Lemma fine_rowsE m k d f : shape m k f -> (d <= k)%N -> shape m d (Grid (fine_rows d f) Z0) /\
@@ -5533,9 +5943,9 @@ rewrite /sizes [widths q]/= nd e (big_nth 0) size_mkseq big_mkord -[tensor_modes
 by apply: eq_bigr => k _; rewrite nth_mkseq.
 Qed.
 
-Lemma group_of l k (u : 'cV[R]_k) x : signed_by l x -> (forall i, u i 0 = product_at l x i) -> size_of l = k ->
-  on_group x l 0 u.
-Proof. by move=> sx eu e; split=> // [|i _ _]; rewrite ?add0n ?e ?subn0. Qed.
+Lemma group_of (one : bool) l k (u : 'cV[R]_k) x : signed_by l x -> (one -> same_pairs l x) ->
+  (forall i, u i 0 = product_at l x i) -> size_of l = k -> on_group one x l 0 u.
+Proof. by move=> sx ox eu e; split=> // [|i _ _]; rewrite ?add0n ?e ?subn0. Qed.
 
 (* c x_1 o x_2 o ... *)
 Definition scale_first c (x : nat -> nat -> R) k i := if k is 0%N then c * x 0%N i else x k i.
@@ -5547,17 +5957,29 @@ have := sx 0%N i; rewrite /Statement.of_sign /=; case: d0.2 => // x0; first by r
 by rewrite mulr_ge0_le0.
 Qed.
 
-Lemma group_left x l m' n' (u : 'cV[R]_m') (v : 'cV[R]_n') : on_group x l 0 u -> size_of l = m' -> on_group x l 0 (col_mx u v).
+Lemma scale_pairs l x c : (0 < size l)%N -> same_pairs l x -> same_pairs l (scale_first c x).
 Proof.
-move=> [_ sx hx] e; split=> // [|i _]; first by rewrite add0n e leq_addr.
+have times a : (0 < size a)%N -> term (scale_first c x) a = c * term x a by case: a => //= *; rewrite -mulrA.
+move=> pos ox a b ha hb; have := ox a b ha hb; rewrite /partner; set s := path.sort _ _ => e.
+have [sa sb] := (inside_size ha, inside_size hb); have ss : size s = (size a + size b)%N by rewrite path.size_sort size_cat.
+have [s1 s2] : size (take (size a) s) = size l /\ size (drop (size a) s) = size l.
+  by rewrite size_takel ?size_drop ss ?leq_addr // addKn sa sb.
+by rewrite !times ?s1 ?s2 ?sa ?sb // -sa mulrACA e mulrACA.
+Qed.
+
+Lemma group_left one x l m' n' (u : 'cV[R]_m') (v : 'cV[R]_n') : on_group one x l 0 u -> size_of l = m' ->
+  on_group one x l 0 (col_mx u v).
+Proof.
+move=> [_ sx ox hx] e; split=> // [|i _]; first by rewrite add0n e leq_addr.
 rewrite subn0 => hi; case: (split_ordP i) hi => j -> hi.
   by rewrite col_mxEu (hx j) ?subn0 // e.
 by move: hi; rewrite /= e ltnNge leq_addr.
 Qed.
 
-Lemma group_right x l m' n' (u : 'cV[R]_m') (v : 'cV[R]_n') : on_group x l 0 v -> size_of l = n' -> on_group x l m' (col_mx u v).
+Lemma group_right one x l m' n' (u : 'cV[R]_m') (v : 'cV[R]_n') : on_group one x l 0 v -> size_of l = n' ->
+  on_group one x l m' (col_mx u v).
 Proof.
-move=> [_ sx hx] e; split=> // [|i]; first by rewrite e.
+move=> [_ sx ox hx] e; split=> // [|i]; first by rewrite e.
 case: (split_ordP i) => j -> hi hj; first by move: hi; rewrite /= leqNgt ltn_ord.
 by move: hj; rewrite col_mxEd /= addKn => hj; rewrite (hx j) ?subn0.
 Qed.
@@ -5605,14 +6027,115 @@ apply: ler_pM; try by apply: prodr_ge0 => j _; exact: sq_ge0.
 by apply: ler_prod => j _; exact: (le_ _ (rk j)).
 Qed.
 
-Lemma product_squareE w by_hat n' sp tr t : ddeep d = None -> is_tensor d -> shape (dm d) (dn d) w ->
-  product_square mul d w by_hat n' sp tr = Some t -> polar_le (q := q) (mx (dm d) (dn d) w) (dv t).
+Lemma half_sumE k w : shape k k w -> shape k k (half_sum k w) /\ mx k k (half_sum k w) = 2^-1 *: (mx k k w + (mx k k w)^T).
+Proof.
+move=> hw; have [h1 e1] := transposeE hw; have [h2 e2] := gaddE hw h1.
+have [h3 e3] := gscaleE (Dy 1 (Zneg xH)) h2; split; first exact: h3.
+by rewrite e3 e2 e1; congr (_ *: _); rewrite dvE /p2 exprN1 mul1r.
+Qed.
+
+Lemma half_sum_qf k w (z : 'cV[R]_k) : shape k k w -> (mx k k (half_sum k w))^T = mx k k (half_sum k w) /\
+  qf (mx k k (half_sum k w)) z = dot z (mx k k w *m z).
+Proof.
+move=> hw; have [_ ->] := half_sumE hw; split; first by rewrite linearZ /= linearD /= trmxK addrC.
+rewrite qfZ qfD /qf; have -> : dot z ((mx k k w)^T *m z) = dot z (mx k k w *m z) by rewrite dotC dot_mull trmxK.
+by field.
+Qed.
+
+(* of one vector in all modes *)
+Lemma one_modeE (u : 'cV[R]_(dinputs d)) : ddeep d = None -> is_tensor d -> done_vector d ->
+  all (eqn (dinputs d)) (map fst (modes_of d)) /\ forall k i, (k < size (modes_of d))%N ->
+    vector (q := q) u k i = number u i.
+Proof.
+move=> nd nt one_; have [_ _ _ + _] := tensorE nd nt; rewrite one_ => h; split=> // k i hk.
+rewrite /vector -[tensor_modes q]/(modes_of d) -[one_vector q]/(done_vector d) one_ add0n.
+have /eqnP <- : eqn (dinputs d) (nth (0%N, Free) (modes_of d) k).1.
+  by have := all_nthP 0%N h k; rewrite size_map => /(_ hk); rewrite (nth_map (0%N, Free)).
+by case: ltnP => // hi; rewrite /number insubF // ltnNge hi.
+Qed.
+
+Lemma one_sizes : ddeep d = None -> is_tensor d -> done_vector d ->
+  [/\ all (eqn (dinputs d)) (map fst (dleft_modes d)), all (eqn (dinputs d)) (map fst (dright_modes d)),
+    dm d = (dinputs d ^ size (dleft_modes d))%N & dn d = (dinputs d ^ size (dright_modes d))%N].
+Proof.
+move=> nd nt one_; have [el er _ + _] := tensorE nd nt; rewrite one_ /modes_of map_cat all_cat => /andP[h1 h2].
+by split=> //; rewrite -?el -?er; exact: size_of_cube.
+Qed.
+
+Lemma one_value w (u : 'cV[R]_(dm d)) (v : 'cV[R]_(dn d)) (y : 'cV[R]_(dinputs d)) x : ddeep d = None -> is_tensor d -> done_vector d ->
+  shape (dm d) (dn d) w -> x = vector (q := q) y -> (forall i, u i 0 = product_at (dleft_modes d) x i) ->
+  (forall j, v j 0 = product_at (dright_modes d) (fun k => x (size (dleft_modes d) + k)%N) j) ->
+  size (flatten (ints w)) = (dinputs d ^ size (modes_of d))%N /\
+  dot u (mx (dm d) (dn d) w *m v) = p2 (ex w) * value_of (dinputs d) (number y) (size (modes_of d)) (flatten (ints w)).
+Proof.
+move=> nd nt one_ hw ex_ eu ev; have [hm hx] := one_modeE y nd nt one_; have [h1 h2 em en_] := one_sizes nd nt one_.
+have [el er _ _ _] := tensorE nd nt.
+have sz : size (flatten (ints w)) = (dinputs d ^ size (modes_of d))%N.
+  by rewrite (size_flat (shape_all hw)) (proj1 hw) {1}em {1}en_ -expnD /modes_of size_cat.
+split=> //; rewrite value_ofE // mulr_sumr /modes_of size_of_cat el er.
+pose F i j := en w i j * (product_at (dleft_modes d) x i * product_at (dright_modes d) (fun k => x (size (dleft_modes d) + k)%N) j).
+transitivity (\sum_(p < dm d * dn d) F (p %/ dn d)%N (p %% dn d)%N).
+  rewrite sum_of_places dot_col; apply: eq_bigr => i _; rewrite mxE mulr_sumr; apply: eq_bigr => j _.
+  by rewrite enE eu ev /F; ring.
+have cat_ p : (p < dm d * dn d)%N -> product_at (dleft_modes d ++ dright_modes d) x p = product_at (dleft_modes d) x (p %/ dn d)%N
+    * product_at (dright_modes d) (fun k => x (size (dleft_modes d) + k)%N) (p %% dn d)%N.
+  by rewrite -el -er; exact: product_at_cat.
+apply: eq_bigr => p _; rewrite /F /at_ (nth_flat (shape_all hw)) ?(proj1 hw) // /en /entry_ -cat_ //.
+rewrite [in RHS](_ : product_at _ (fun=> number y) p = product_at (dleft_modes d ++ dright_modes d) x p); first by ring.
+apply: product_at_ext => [|k i hk hi]; first by rewrite size_of_cat el er.
+by rewrite ex_ hx.
+Qed.
+
+Lemma over_ordersE w (u : 'cV[R]_(dm d)) (v : 'cV[R]_(dn d)) (y : 'cV[R]_(dinputs d)) x : ddeep d = None -> is_tensor d -> done_vector d ->
+  shape (dm d) (dn d) w -> x = vector (q := q) y -> (forall i, u i 0 = product_at (dleft_modes d) x i) ->
+  (forall j, v j 0 = product_at (dright_modes d) (fun k => x (size (dleft_modes d) + k)%N) j) ->
+  shape (dm d) (dn d) (over_orders d w) /\
+  dot u (mx (dm d) (dn d) (over_orders d w) *m v) = (size (modes_of d))`!%:R * dot u (mx (dm d) (dn d) w *m v).
+Proof.
+move=> nd nt one_ hw ex_ eu ev; have [sz ->] := one_value nd nt one_ hw ex_ eu ev.
+have [_ _ em en_] := one_sizes nd nt one_.
+have [so eo] := in_all_ordersE (number y) sz; set o := in_all_orders _ _ _ in so eo.
+have so' : size o = (dm d * dn d)%N by rewrite so /modes_of size_cat expnD -em -en_.
+have [ho _] := @chunksE (dm d) (dn d) o (ex w) ltac:(by rewrite so'); rewrite -[Grid _ _]/(over_orders d w) in ho.
+split=> //; have [_ ->] := one_value nd nt one_ ho ex_ eu ev.
+by rewrite /over_orders /= -/o flat_chunks // eo; ring.
+Qed.
+
+Lemma same_numberE x y : same_number x y -> x = y.
+Proof. by case: x y => a b [a' b'] /andP[/Z.eqb_eq /= -> /Z.eqb_eq /= ->]. Qed.
+Lemma same_list (T : Type) (f : T -> T -> bool) (x y : seq T) : (forall a b, f a b -> a = b) -> all2 f x y -> x = y.
+Proof. by move=> hf; elim: x y => [|a x IH] [|b y] //= /andP[/hf -> /IH ->]. Qed.
+Lemma same_normE p p' : same_norm p p' -> p = p'.
+Proof.
+case: p p' => [|||w|a|g|g] [|||w'|a'|g'|g'] //=.
+- by move=> /(same_list same_numberE) ->.
+- by move=> /same_numberE ->.
+- by move=> /(same_list (fun a b => elimT eqnP)) ->.
+by move=> /(same_list (fun a b => elimT eqnP)) ->.
+Qed.
+
+Lemma product_sizes l l' (x : nat -> nat -> R) i : map fst l = map fst l' -> product_at l x i = product_at l' x i.
+Proof.
+elim: l l' x i => [|m l IH] [|m' l'] x i //= [_ e]; have es : size_of l = size_of l'.
+  by move: e; elim: (l) (l') => [|a k IHs] [|b k'] //= [-> /IHs ->].
+by rewrite es (IH l').
+Qed.
+
+Lemma product_squareE w f n' sp tr t : ddeep d = None -> is_tensor d -> shape (dm d) (dn d) w ->
+  product_square mul d w f n' sp tr = Some t -> polar_le (q := q) (mx (dm d) (dn d) w) (dv t).
 Proof.
 move=> nd nt hw; rewrite /product_square; case: ifP => // /andP[hn out] h u0 v _ _ cu su w0.
 have [el er [l1 r1] _ _] := tensorE nd nt; have [x [ex_ eu ev ->]] := tensor_sliceE nd nt cu.
 have sx : signed_by (modes_of d) x by rewrite ex_.
 have [sl sr] := signed_cat sx; move: (hidden u0) eu w0 => u eu w0.
 have mu := meets_products sl eu; have mv := meets_products sr ev; have le_ := sq_le_sizes nd nt out eu ev.
+have [ol or_] : (done_vector d -> same_pairs (dleft_modes d) x) /\
+    (done_vector d -> same_pairs (dright_modes d) (fun k => x (size (dleft_modes d) + k)%N)).
+  split=> one_; have [_ hx] := one_modeE u0 nd nt one_; apply: same_pairs_of => k i hk; rewrite ex_ !hx //.
+  - by rewrite /modes_of size_cat ltn_addr.
+  - by rewrite /modes_of size_cat ltn_addr.
+  - by rewrite addn0 /modes_of size_cat -{1}[size (dleft_modes d)]addn0 ltn_add2l.
+  by rewrite /modes_of size_cat ltn_add2l.
 have [hs [N [eN N0]]] : shape (dm d) (dn d) (plus w n') /\ exists N,
     mx (dm d) (dn d) (plus w n') = mx (dm d) (dn d) w + N /\ 0 <= dot u (N *m v).
   case: n' hn {h} => [y|] /=; last by split=> //; exists 0; rewrite addr0 mul0mx dot0r.
@@ -5626,18 +6149,43 @@ have more : 0 <= dv t -> dot u (mx (dm d) (dn d) s *m v) ^+ 2 <= dv t * (sq u * 
   move=> t0 h1; apply: le_trans (_ : _ <= dv t * (sq u * sq v)) _; last exact: ler_wpM2l.
   by apply: le_trans h1; rewrite ler_sqr ?nnegrE // eN mulmxDl dotDr lerDl.
 have max0 p : 0 <= dv (dmax p dzero) by rewrite dv_max dv_zero le_max lexx orbT.
-case: by_hat h; case e: (worst _ _ _ _) => [p|] // [et].
-  have [sh eh] := hatE hs; apply: more; rewrite -et dvM; first exact: mulr_ge0.
+have gx := group_of sl ol eu el; case: f h => h.
+- move: h; case e: (worst _ _ _ _) => [p|] // [et]; have [sg eg] := productE hs hs; apply: more; rewrite -et //.
+  apply: (polar_rows); rewrite -eg.
+  by apply: (product_treeE (xs := fun _ => x)) sg e => -[] // l first [<- <-].
+- move: h; case e: (worst _ _ _ _) => [p|] // [et]; have [sh eh] := hatE hs; apply: more; rewrite -et dvM; first exact: mulr_ge0.
   apply: (hat_le (q := q)) => // a b a0 b0; rewrite /= -eh.
   have [sa ea] := scale_firstE a0 l1 sl; have [sb eb] := scale_firstE b0 r1 sr.
-  have ga : on_group (scale_first a x) (dleft_modes d) 0 (a *: u) by apply: group_of => // i; rewrite mxE eu ea.
-  have gb : on_group (scale_first b (fun k => x (size (dleft_modes d) + k)%N)) (dright_modes d) 0 (b *: v).
-    by apply: group_of => // i; rewrite mxE ev eb.
+  have ga : on_group (done_vector d) (scale_first a x) (dleft_modes d) 0 (a *: u).
+    by apply: group_of => // [one_|i]; [exact: scale_pairs (ol one_)|rewrite mxE eu ea].
+  have gb : on_group (done_vector d) (scale_first b (fun k => x (size (dleft_modes d) + k)%N)) (dright_modes d) 0 (b *: v).
+    by apply: group_of => // [one_|i]; [exact: scale_pairs (or_ one_)|rewrite mxE ev eb].
   apply: (product_treeE (xs := fun right => if right then scale_first b (fun k => x (size (dleft_modes d) + k)%N) else scale_first a x)) sh e.
   by move=> [] l first [<- <-]; [apply: group_right gb _|apply: group_left ga _].
-have [sg eg] := productE hs hs; apply: more; rewrite -et //.
-apply: (polar_rows); rewrite -eg; have gx := group_of sl eu el.
-by apply: (product_treeE (xs := fun _ => x)) sg e => -[] // l first [<- <-].
+move: h; case: ifP => // /andP[one_ /eqnP ss]; case e: (worst _ _ _ _) => [p|] // [et].
+have [_ hx] := one_modeE u0 nd nt one_; have [h1 h2 em en_] := one_sizes nd nt one_.
+have sizes_ (l : modes) : all (eqn (dinputs d)) (map fst l) -> map fst l = nseq (size l) (dinputs d).
+  by elim: l => [|m l IH] //= /andP[/eqnP <- /IH ->].
+have mn : dm d = dn d by rewrite em en_ ss.
+have vE j : (j < dn d)%N -> product_at (dright_modes d) (fun k => x (size (dleft_modes d) + k)%N) j = product_at (dleft_modes d) x j.
+  move=> hj; rewrite (@product_sizes _ (dleft_modes d)); last by rewrite sizes_ // [RHS]sizes_ // ss.
+  apply: product_at_ext => [|k i hk hi]; first by rewrite el mn.
+  by rewrite ex_ !hx // /modes_of size_cat ?ltn_add2l -?ss // ltn_addr.
+pose P i := product_at (dleft_modes d) x i.
+have dotE : dot u (mx (dm d) (dn d) s *m v) = qf (mx (dm d) (dm d) s) u.
+  rewrite /qf !dot_col; apply: eq_bigr => i _; congr (_ * _); rewrite !mxE.
+  transitivity (\sum_(j < dn d) en s i j * P j); first by apply: eq_bigr => j _; rewrite enE ev vE.
+  by rewrite -mn; apply: eq_bigr => j _; rewrite enE eu.
+have sqv : sq v = sq u.
+  rewrite !sq_col; transitivity (\sum_(j < dn d) P j ^+ 2); first by apply: eq_bigr => j _; rewrite ev vE.
+  by rewrite -mn; apply: eq_bigr => j _; rewrite eu.
+have hs' : shape (dm d) (dm d) s by rewrite {2}mn.
+have [hh eh] := half_sumE hs'; have [_ qh] := half_sum_qf u hs'.
+apply: more; rewrite -et dvM; first exact: mulr_ge0.
+have s1 : 0 <= qf (mx (dm d) (dm d) s) u by rewrite -dotE.
+rewrite sqv dotE -[X in _ <= X * _]expr2 -[sq u * sq u]expr2 -exprMn ler_sqr ?nnegrE ?s1 ?(mulr_ge0 (max0 p) (sq_ge0 u)) //.
+rewrite -[X in X <= _]/(dot u (mx (m q) (m q) s *m u)) -qh.
+by apply: (product_treeE (xs := fun _ => x)) hh e => -[] // l first [<- <-].
 Qed.
 
 Lemma layer_ofE f a w h t : ddeep d = None -> is_tensor d = false -> dlayer d = Some (f, a) -> shape (dm d) (dn d) w ->
@@ -5929,17 +6477,261 @@ have t0 : 0 <= dv t by rewrite -et; exact: largest_ge0.
 by rewrite -(sqr_sqrtr t0) -exprMn ler_sqr ?nnegrE // (le_trans w0 le_).
 Qed.
 
+Lemma power_squareE w tr t : ddeep d = None -> is_tensor d -> shape (dm d) (dn d) w ->
+  power_square d w tr = Some t -> polar_le (q := q) (mx (dm d) (dn d) w) (dv t).
+Proof.
+move=> nd nt hw; rewrite /power_square; case em: (modes_of d) => [|[k s] l] //; case en_: (dmode_norms d) => [|p ps] //.
+rewrite -em -en_; case: ifP => // /andP[one_ same]; case e: (over_powers _ _ _ _ _ _) => [b|] // [et] u0 v _ _ cu su w0.
+have [x [ex_ eu ev ->]] := tensor_sliceE nd nt cu; have [hm hx] := one_modeE u0 nd nt one_.
+have [sz ed] := one_value nd nt one_ hw ex_ eu ev; have [snm okm] := mode_norms_okE.
+have pos : (0 < size (modes_of d))%N by rewrite em.
+have hp : norm_ok p (dinputs d).
+  have := okm 0%N; rewrite en_ /= (_ : (nth (0%N, Free) (modes_of d) 0).1 = dinputs d) //.
+  by have := all_nthP 0%N hm 0%N; rewrite size_map => /(_ pos) /eqnP ->; rewrite (nth_map (0%N, Free)).
+have [b0 hb] := over_powersE hp sz e.
+have mu : meets s u0.
+  have s0 (i : 'I_(dinputs d)) : Statement.of_sign s (u0 i 0).
+    have := su 0%N i; rewrite -[tensor_modes q]/(modes_of d) hx // em /= -(number_ord u0 i) //.
+  by move: s0; case: (s) => //= h i j; rewrite ord1; exact: h.
+have prod_ : \prod_(j < size (modes_of d)) norm (nth L2 (mode_norms q) j) (\col_(i < (nth (0%N, Free) (modes_of d) j).1) x j i)
+    = norm (normv p) u0 ^+ size (modes_of d).
+  transitivity (\prod_(j < size (modes_of d)) norm (normv p) u0); last by rewrite prodr_const card_ord.
+  apply: eq_bigr => j _.
+  have ej : (nth (0%N, Free) (modes_of d) j).1 = dinputs d.
+    by have := all_nthP 0%N hm j; rewrite size_map => /(_ (ltn_ord j)) /eqnP ->; rewrite (nth_map (0%N, Free)).
+  rewrite ej [mode_norms q]/(map normv _) (nth_map L2) ?snm //.
+  have <- : p = nth L2 (dmode_norms d) j by apply: same_normE; apply: (all_nthP L2 same); rewrite snm.
+  by congr (norm _ _); apply/matrixP => i i'; rewrite mxE ord1 ex_ hx // number_ord.
+rewrite prod_; set N := norm _ _ ^+ _.
+have N0 : 0 <= N by rewrite exprn_ge0 // norm_ge0 //; exact: norm_okE.
+have le_ : dot (hidden u0) (mx (dm d) (dn d) w *m v) <= dv b * p2 (ex w) * N.
+  rewrite ed [leRHS]mulrAC [leRHS]mulrC ler_wpM2l ?p2_ge0 //; exact: hb.
+rewrite -et !dvM dvE mul1r -expr2 -exprMn ler_sqr ?nnegrE //.
+by rewrite mulr_ge0 // mulr_ge0 // p2_ge0.
+Qed.
+
+(* x^T W x *)
+Lemma unit_scale (c b N : R) : 0 <= N -> 0 <= b -> (forall a, 0 <= a -> a * N <= 1 -> a ^+ 2 * c <= b) -> c <= b * N ^+ 2.
+Proof.
+rewrite le_eqVlt => /orP[/eqP <-|N0] b0 h.
+  rewrite expr0n mulr0 leNgt; apply/negP => cpos.
+  have := h (1 + b / c); rewrite mulr0 ler01 => /(_ _ isT).
+  have q0 : 0 <= b / c by rewrite divr_ge0 // ltW.
+  rewrite addr_ge0 // => /(_ isT); rewrite leNgt => /negP; apply.
+  have : (1 + b / c) ^+ 2 * c = c + b + b + (b / c) ^+ 2 * c by field; rewrite gt_eqF.
+  by move=> ->; have := mulr_ge0 (sqr_ge0 (b / c)) (ltW cpos); move: (_ * c) => z; lra.
+have := h N^-1; rewrite invr_ge0 (ltW N0) mulVf ?gt_eqF // lexx => /(_ isT isT).
+by rewrite exprVn mulrC ler_pdivrMr // exprn_gt0.
+Qed.
+
+Lemma twin_conicE k p s w t b (z : 'cV[R]_k) : norm_ok p k -> (if p is Groups _ then false else true) -> shape k k w -> meets s z ->
+  balls mul (Ball k p s false) (Ball 0 L2 Free false) (half_sum k w) (sparse_rows k (signed_at (Ball k p s false) 0) Z0) t = Some b ->
+  norm (normv p) z <= 1 -> dot z (mx k k w *m z) <= 2 * dv b.
+Proof.
+move=> hp ng hw mz e z1; set l := Ball k p s false in e *; set r := Ball 0 L2 Free false in e *.
+have ol : ball_ok (b := l) z by split=> //= g eg; move: ng; rewrite eg.
+have or_ : ball_ok (b := r) (0 : 'cV[R]_0).
+  by split=> //=; rewrite big1 ?sqrtr0 ?ler01 // => i _; rewrite mxE expr0n.
+have [hh _] := half_sumE hw; have [sym qh] := half_sum_qf z hw; set rows := signed_at l 0 in e.
+have [hf ef] := sparse_rowsE k Z0 (erefl (size rows)); have k0 := addn0 k.
+have hh' : shape (k + 0) (k + 0) (half_sum k w) by rewrite k0.
+have sym' : (mx (k + 0) (k + 0) (half_sum k w))^T = mx (k + 0) (k + 0) (half_sum k w) by rewrite k0.
+have hf' : shape (size rows) (k + 0) (sparse_rows k rows Z0) by rewrite k0.
+have zE i : number (col_mx z (0 : 'cV[R]_0)) i = number z i.
+  have [hi|hi] := ltnP i k; first by have := z_left (l := l) (r := r) z (0 : 'cV[R]_0) hi.
+  by rewrite /number !insubF //= ?k0 ltnNge hi.
+have on : on_cone (size rows) (sparse_rows k rows Z0) (col_mx z (0 : 'cV[R]_0)).
+  have -> : sparse_rows k rows Z0 = sparse_rows (k + 0) rows Z0 by rewrite k0.
+  move=> i; have [_ ->] := sparse_rowsE (k + 0) Z0 (erefl (size rows)); rewrite mulr1.
+  by apply: (signed_facts (b := l) (first := 0%N) mz (fun j _ => zE j)); exact: mem_nth.
+have := ballsE ol or_ hh' sym' hf' on e; rewrite -qh.
+have -> : qf (mx (k + 0) (k + 0) (half_sum k w)) (col_mx z 0) = qf (mx k k (half_sum k w)) z; last by [].
+have ez : col_mx z (0 : 'cV[R]_0) = \col_(i < k + 0) number z i.
+  by apply/matrixP => i j; rewrite ord1 -number_ord zE [RHS]mxE.
+have ez' : z = \col_(i < k) number z i by apply/matrixP => i j; rewrite ord1 [RHS]mxE number_ord.
+by rewrite ez [in RHS]ez' !qf_nat k0.
+Qed.
+
+Lemma twin_squareE w h t : ddeep d = None -> is_tensor d -> done_vector d -> shape (dm d) (dn d) w ->
+  twin_square mul d w h = Some t -> polar_le (q := q) (mx (dm d) (dn d) w) (dv t).
+Proof.
+move=> nd nt one_ hw; rewrite /twin_square.
+case el: (dleft_modes d) => [|[k s] [|? ?]] //; case er: (dright_modes d) => [|[k' s'] [|? ?]] //.
+case en_: (dmode_norms d) => [|p [|p' [|? ?]]] // ht u0 v _ _ cu su w0.
+have [x [ex_ eu ev ->]] := tensor_sliceE nd nt cu; have [hm hx] := one_modeE u0 nd nt one_.
+have [_ okm] := mode_norms_okE; have [em en2 _ _ _] := tensorE nd nt.
+have em_ : modes_of d = [:: (k, s); (k', s')] by rewrite /modes_of el er.
+have [ek ek'] : dinputs d = k /\ dinputs d = k' by move: hm; rewrite em_ /= => /and3P[/eqnP <- /eqnP <-].
+have edm : dm d = k by move: em; rewrite el /=; lia.
+have edn : dn d = k by move: en2; rewrite er /= -ek' ek; lia.
+pose z : 'cV[R]_k := \col_i number u0 i.
+have zn i : number z i = number u0 i.
+  have [hi|hi] := ltnP i k; first by rewrite number_col.
+  by rewrite /number !insubF //= ?ek ltnNge hi.
+have xE j i : (j < 2)%N -> x j i = number u0 i by move=> hj; rewrite ex_ hx // em_.
+have mz : meets s z.
+  have s0 i : Statement.of_sign s (number u0 i) by have := su 0%N i; rewrite -[tensor_modes q]/(modes_of d) hx ?em_.
+  by move: s0; case: (s) => //= h0 i j; rewrite mxE.
+have hp : norm_ok p k by have := okm 0%N; rewrite en_ em_.
+have hp' : norm_ok p' k by have := okm 1%N; rewrite en_ em_ /= -ek' ek.
+have hw' : shape k k w by move: hw; rewrite edm edn.
+have prod_ : \prod_(j < size (modes_of d)) norm (nth L2 (mode_norms q) j) (\col_(i < (nth (0%N, Free) (modes_of d) j).1) x j i)
+    = norm (normv p) z * norm (normv p') z.
+  rewrite [mode_norms q]/(map normv _) en_ em_ /= !big_ord_recl big_ord0 mulr1 /= -ek' ek.
+  by congr (_ * _); congr norm; apply/matrixP => i j; rewrite !mxE xE.
+have dotE : dot (hidden u0) (mx (dm d) (dn d) w *m v) = dot z (mx k k w *m z).
+  rewrite !dot_col; transitivity (\sum_(i < dm d) number u0 i * (\sum_(j < dn d) en w i j * number u0 j)).
+    apply: eq_bigr => i _; rewrite eu el /= divn1 mulr1 xE //; congr (_ * _); rewrite mxE; apply: eq_bigr => j _.
+    by rewrite enE ev el er /= divn1 mulr1 xE.
+  rewrite edm edn; apply: eq_bigr => i _; rewrite [z i 0]mxE; congr (_ * _); rewrite [RHS]mxE; apply: eq_bigr => j _.
+  by rewrite enE [z j 0]mxE.
+rewrite prod_ dotE in w0 *.
+have plain h' : (let d' := matrix_data k k p p' s s in if well_formed d' then plain_square mul d' w h' else None) = Some t ->
+    dot z (mx k k w *m z) ^+ 2 <= dv t * (norm (normv p) z * norm (normv p') z) ^+ 2.
+  rewrite /=; case: ifP => // wf e; exact: (matrices wf (w := w) (h := h') (t := t) hp hw' e mz mz w0).
+case: h ht => // [? ? ? ? ? ?|bx tr|?|] ht; [exact: plain ht| |exact: plain ht|exact: plain ht]; move: ht.
+case: bx => -[] [] //; case: ifP => // /andP[/same_normE epp ng]; case e: (balls _ _ _ _ _ _) => [b|] // [<-].
+set B := dmax _ _; have B0 : 0 <= dv B by rewrite /B dv_max dv_zero le_max lexx orbT.
+have N0 := norm_ge0 z (norm_okE hp); rewrite -epp dvM -!expr2 -exprMn ler_sqr ?nnegrE ?w0 ?(mulr_ge0 B0 (sqr_ge0 _)) //.
+apply: unit_scale => // a a0 a1.
+have /= := twin_conicE hp ng hw' (meetsZ a0 mz) e; rewrite normZ // => /(_ a1) h.
+have -> : a ^+ 2 * dot z (mx k k w *m z) = dot (a *: z) (mx k k w *m (a *: z)).
+  by rewrite -scalemxAr dotZl dotZr mulrA expr2.
+by apply: le_trans h _; rewrite /B dv_max dvD le_max; apply/orP; left; rewrite mulr_natl mulr2n.
+Qed.
+
+(* the corners of cubes in each mode but the first *)
+Lemma cube_cornersE n l (X : nat -> nat -> R) (N : nat -> R) (v : nat -> R) w : size w = (size_of l * n)%N ->
+  (forall k, 0 <= N k) -> (forall k i, `|X k i| <= N k) -> signed_by l X ->
+  all (fun r => size r == n) (cube_corners n l w) /\ exists2 r, r \in cube_corners n l w &
+  \sum_(p < size_of l * n) at_ w p * (product_at l X (p %/ n)%N * v (p %% n)%N)
+  <= (\prod_(k < size l) N k) * (\sum_(j < n) at_ r j * v j).
+Proof.
+move=> + N0; elim: l X N w N0 => [|[k s] l IH] X N w N0.
+  rewrite -[size_of [::]]/1%N mul1n => hw _ _ /=; rewrite hw eqxx; split=> //; exists w; rewrite ?inE //.
+  by rewrite big_ord0 mul1r le_eqVlt; apply/orP; left; apply/eqP; apply: eq_bigr => p _; rewrite mul1r modn_small.
+rewrite -[size_of _]/(k * size_of l)%N -mulnA => hw hX sX; set S := size_of l in hw *.
+rewrite [cube_corners _ _ _]/(flatten _) -/S; set c := chunks _ _ _.
+have sc : size c = k by exact: size_chunks.
+have cs : all (fun r => size r == (S * n)%N) c by apply: (all_sized sc) => a ha; exact: sized_chunks.
+pose V p : R := product_at l (fun j => X j.+1) (p %/ n)%N * v (p %% n)%N.
+have s0 i : Statement.of_sign s (X 0%N i) by exact: (sX 0%N i).
+have [sz [y yc hy]] := at_cornersE (\col_(p < S * n) V p) (N0 0%N) cs s0 (hX 0%N).
+have each y' : y' \in at_corners (S * n) s c -> _ := fun hy' =>
+  IH (fun j => X j.+1) (fun j => N j.+1) y' (fun j => N0 j.+1) (eqP (allP sz _ hy')) (fun j => hX j.+1) (fun j => sX j.+1).
+split; first by apply/allP => r /flattenP[rs /mapP[y' hy' ->]]; case: (each y' hy') => /allP h _; exact: h.
+have [_ [r hr le_]] := each y yc; exists r; first by apply/flattenP; exists (cube_corners n l y) => //; apply/mapP; exists y.
+rewrite [\prod_(_ < _) _]big_ord_recl -mulrA; apply: le_trans (_ : N 0%N * (\sum_(p < S * n) at_ y p * V p) <= _); last exact: ler_wpM2l.
+have row_ z : meets_row (\col_(p < S * n) V p) z = \sum_(p < S * n) at_ z p * V p by apply: eq_bigr => p _; rewrite mxE.
+rewrite row_ sc in hy; apply: le_trans hy; rewrite le_eqVlt; apply/orP; left; apply/eqP.
+have [_ hc] := @chunksE k (S * n) w Z0 ltac:(by rewrite hw).
+pose F a b := at_ w (a * (S * n) + b) * (X 0%N a * V b).
+transitivity (\sum_(p < k * (S * n)) F (p %/ (S * n))%N (p %% (S * n))%N).
+  apply: eq_bigr => p _; rewrite /F -divn_eq /V /=; move: (nat_of_ord p) => i.
+  rewrite -!mulrA; congr (_ * (X 0%N _ * (product_at _ _ _ * v _))).
+  - by rewrite [(S * n)%N]mulnC divnMA.
+  - by rewrite modn_divl.
+  by rewrite modn_dvdm // dvdn_mull.
+rewrite sum_of_places; apply: eq_bigr => a _; rewrite row_ mulr_sumr; apply: eq_bigr => b _.
+by rewrite /F /at_ hc //; ring.
+Qed.
+
+Lemma cubes_squareE w level t : ddeep d = None -> is_tensor d -> shape (dm d) (dn d) w ->
+  cubes_square d w level = Some t -> polar_le (q := q) (mx (dm d) (dn d) w) (dv t).
+Proof.
+move=> nd nt hw0; rewrite /cubes_square; case el: (dleft_modes d) => [|[k s] [|? ?]] //.
+case en_: (dmode_norms d) => [|p cubes] //; case: ifP => // cube [et] u0 v _ _ cu su w0.
+have [x [ex_ eu ev ->]] := tensor_sliceE nd nt cu; have [em er _ _ _] := tensorE nd nt; have [snm okm] := mode_norms_okE.
+have ek : dm d = k by move: em; rewrite el /=; lia.
+have [hw ew] := finer_forE p hw0; move: et; set w1 := finer_for p w in hw ew *; set lv := (if level is Some _ then _ else _) => et.
+have hp : norm_ok p k by have := okm 0%N; rewrite en_ /modes_of el.
+have sx : signed_by (modes_of d) x by rewrite ex_.
+have [_ sr] := signed_cat sx; rewrite el in sr.
+have [ht et'] := transposeE hw; set T := transpose _ _ in ht et' et.
+have sT : size (flatten (ints T)) = (size_of (dright_modes d) * k)%N.
+  by rewrite (size_flat (shape_all ht)) (proj1 ht) -er ek.
+pose N j := norm LInf (\col_(i < (nth (0%N, Free) (modes_of d) (1 + j)).1) x (1 + j)%N i).
+have N0 j : 0 <= N j by exact: (norm_ge0 (p := LInf) _ I).
+have xN j i : `|x (1 + j)%N i| <= N j.
+  have [hi|hi] := ltnP i (nth (0%N, Free) (modes_of d) (1 + j)).1.
+    have := le_bigmax 0 (fun a => `|(\col_(i < (nth (0%N, Free) (modes_of d) (1 + j)).1) x (1 + j)%N i) a 0|) (Ordinal hi).
+    by rewrite mxE.
+  by rewrite ex_ /vector -[tensor_modes q]/(modes_of d) ltnNge hi normr0.
+have [sz [r hr le_]] := cube_cornersE (x 0%N) sT N0 xN sr.
+set C := Grid _ _ in et; have hC : shape (size (ints C)) k C.
+  by split=> // i hi; have /all_nthP -/(_ [::] i hi)/eqP := sz.
+have [c [cpos c2] hc] := largest_rowE lv s hp hC; rewrite -/C et in c2.
+pose u1 : 'cV[R]_k := \col_i x 0%N i.
+have mu : meets s u1.
+  have s0 i : Statement.of_sign s (x 0%N i) by have := sx 0%N i; rewrite /modes_of el.
+  by move: s0; case: (s) => //= h i j; rewrite mxE; exact: h.
+have hi : (index r (ints C) < size (ints C))%N by rewrite index_mem.
+have := hc (Ordinal hi) u1 mu; rewrite meets_rowE /= nth_index // => le2.
+have aT p0 : (p0 < size_of (dright_modes d) * k)%N -> at_ (flatten (ints T)) p0 * p2 (ex w1) = en w1 (p0 %% k) (p0 %/ k).
+  move=> hp0; have k0 : (0 < k)%N by move: hp0; case: (posnP k) => // ->; rewrite muln0.
+  have hd : (p0 %/ k < dn d)%N by rewrite ltn_divLR // -er.
+  have hm : (p0 %% k < dm d)%N by rewrite ek ltn_mod.
+  have <- : en T (p0 %/ k) (p0 %% k) = en w1 (p0 %% k) (p0 %/ k).
+    by have := congr1 (fun M : 'M_(dn d, dm d) => M (Ordinal hd) (Ordinal hm)) et'; rewrite [RHS]mxE !enE.
+  have sT' : all (fun r => size r == k) (ints T) by rewrite -ek; exact: shape_all ht.
+  by rewrite /at_ (nth_flat sT') // (proj1 ht) -er.
+have dotE : dot (hidden u0) (mx (dm d) (dn d) w *m v)
+    = (\sum_(p < size_of (dright_modes d) * k) at_ (flatten (ints T)) p
+        * (product_at (dright_modes d) (fun j => x (1 + j)%N) (p %/ k)%N * x 0%N (p %% k)%N)) * p2 (ex w1).
+  rewrite -ew dot_col; pose F j i := en w1 i j * (product_at (dright_modes d) (fun j => x (1 + j)%N) j * x 0%N i).
+  transitivity (\sum_(j < dn d) \sum_(i < k) F j i).
+    rewrite exchange_big -ek; apply: eq_bigr => i _; rewrite eu el /= divn1 mulr1 [X in _ * X]mxE mulr_sumr; apply: eq_bigr => j _.
+    by rewrite enE ev el /F; ring.
+  by rewrite -er -sum_of_places mulr_suml; apply: eq_bigr => p0 _; rewrite /F -(aT _ (ltn_ord p0)); ring.
+have prod_ : \prod_(j < size (modes_of d)) norm (nth L2 (mode_norms q) j) (\col_(i < (nth (0%N, Free) (modes_of d) j).1) x j i)
+    = norm (normv p) u1 * \prod_(j < size (dright_modes d)) N j.
+  have em_ : modes_of d = (k, s) :: dright_modes d by rewrite /modes_of el.
+  pose G j := norm (nth L2 (mode_norms q) j) (\col_(i < (nth (0%N, Free) (modes_of d) j).1) x j i).
+  have -> : \prod_(j < size (modes_of d)) G j = G 0%N * \prod_(j < size (dright_modes d)) G j.+1.
+    by rewrite [in LHS]em_ big_ord_recl.
+  congr (_ * _); first by rewrite /G [mode_norms q]/(map normv _) en_ em_.
+  apply: eq_bigr => j _; have sj : (j < size cubes)%N by move: snm; rewrite en_ em_ /= => -[->].
+  have := all_nthP L2 cube j sj; rewrite /G [mode_norms q]/(map normv _) en_ /= (nth_map L2) //.
+  by case: (nth L2 cubes j).
+rewrite prod_; set M := norm _ u1 * _; have M0 : 0 <= M.
+  by rewrite mulr_ge0 ?norm_ge0 ?prod_ge0 //; [exact: norm_okE|apply: prodr_ge0].
+have le3 : dot (hidden u0) (mx (dm d) (dn d) w *m v) <= c * M.
+  rewrite dotE; apply: le_trans (ler_wpM2r (p2_ge0 (ex w1)) le_) _.
+  rewrite /M [norm _ u1 * _]mulrC mulrCA -mulrA ler_wpM2l //; first by apply: prodr_ge0.
+  apply: le_trans le2; rewrite le_eqVlt; apply/orP; left; apply/eqP; congr (_ * _).
+  by apply: eq_bigr => j _; rewrite mxE.
+by rewrite -c2 -exprMn ler_sqr ?nnegrE // mulr_ge0.
+Qed.
+
+Lemma tensor_ruleE w h t : ddeep d = None -> is_tensor d -> shape (dm d) (dn d) w -> tensor_rule mul d w h = Some t ->
+  polar_le (q := q) (mx (dm d) (dn d) w) (dv t).
+Proof.
+move=> nd nt hw; case: h => //= [f n' sp tr|[] trees||[] level|each] //.
+- exact: product_squareE.
+- exact: power_squareE.
+- case: ifP => // /orP h [<-] u v _ _ cu su w0; rewrite dv_zero mul0r.
+  have [x [ex_ eu ev _]] := tensor_sliceE nd nt cu; have sx : signed_by (modes_of d) x by rewrite ex_.
+  have [sl sr] := signed_cat sx; have mu := meets_products sl eu; have mv := meets_products sr ev.
+  suff w1 : dot (hidden u) (mx (dm d) (dn d) w *m v) <= 0 by rewrite (_ : dot _ _ = 0) ?expr0n //; apply/eqP; rewrite eq_le w0 w1.
+  case: h => [z|h]; first by rewrite (zerosE _ _ z) mul0mx dot0r.
+  have [hs es] := gscaleE minus_one hw; have := nonneg_onE hs h mu mv.
+  by rewrite es minus_oneE scaleN1r mulNmx dotNr oppr_ge0.
+- exact: cubes_squareE.
+exact: slices_squareE.
+Qed.
+
 Lemma tensor_squareE w h t : ddeep d = None -> is_tensor d -> shape (dm d) (dn d) w -> tensor_square mul d w h = Some t ->
   polar_le (q := q) (mx (dm d) (dn d) w) (dv t).
 Proof.
-move=> nd nt hw; case: h => //= [by_hat n' sp tr||each]; [exact: product_squareE| |exact: slices_squareE].
-case: ifP => // /orP h [<-] u v _ _ cu su w0; rewrite dv_zero mul0r.
-have [x [ex_ eu ev _]] := tensor_sliceE nd nt cu; have sx : signed_by (modes_of d) x by rewrite ex_.
-have [sl sr] := signed_cat sx; have mu := meets_products sl eu; have mv := meets_products sr ev.
-suff w1 : dot (hidden u) (mx (dm d) (dn d) w *m v) <= 0 by rewrite (_ : dot _ _ = 0) ?expr0n //; apply/eqP; rewrite eq_le w0 w1.
-case: h => [z|h]; first by rewrite (zerosE _ _ z) mul0mx dot0r.
-have [hs es] := gscaleE minus_one hw; have := nonneg_onE hs h mu mv.
-by rewrite es minus_oneE scaleN1r mulNmx dotNr oppr_ge0.
+move=> nd nt hw; rewrite /tensor_square; case: (boolP (done_vector d)) => /= [one_|_]; last exact: tensor_ruleE.
+case: ifP => _; first exact: twin_squareE.
+case e: (tensor_rule _ _ _ _) => [x|] // [<-] u v mu mv cu su w0.
+have [y [ey eu ev ep]] := tensor_sliceE nd nt cu; have [ho eo] := over_ordersE nd nt one_ hw ey eu ev.
+set K := _`! in eo; have K0 : 0 < K%:R :> R by rewrite ltr0n fact_gt0.
+have := tensor_ruleE nd nt ho e mu mv cu su; rewrite eo => /(_ (mulr_ge0 (ltW K0) w0)).
+rewrite exprMn -ler_pdivlMl ?exprn_gt0 // => /le_trans; apply; rewrite mulrA ler_wpM2r ?sqr_ge0 //.
+have ek : zr (square_ (orders (size (modes_of d)))) = K%:R ^+ 2 by rewrite squareE ordersE.
+by rewrite mulrC; apply: over_upE => //; rewrite -zr_pos ek exprn_gt0.
 Qed.
 
 Lemma layers_ne : size (widths q) != 1.

@@ -249,9 +249,9 @@ WEAKER_TENSORS = (  # lines of the checker about products of vectors
     ("inside_of l a, inside_of l b & if", "inside_of l a & if"),
     ("Z.leb Z0 v && alike l a b", "alike l a b"),
     ("Z.leb Z0 v && alike l a b", "Z.leb Z0 v"),
-    ("(zip_with Nat.max a b)) (Z.opp v)", "(zip_with Nat.max a b)) v"),
+    ("bump_both y (at_ c) (at_ d) (Z.opp v)", "bump_both y (at_ c) (at_ d) v"),
     ("bump (bump x i j v) j i v", "bump x i j v"),
-    ("if all (pair_ok l x) (entries_at x) then", "if true then"),
+    ("if all (pair_ok one l x) (entries_at x) then", "if true then"),
     ("Nat.leb i (size r) && all (fun c => inside_of", "all (fun c => inside_of"),
     (" && all (fun c => inside_of l (insert_at i c r)) (iota 0 d)", ""),
     ("all (rest_ok l i d) (rests p) && shaped d d q", "shaped d d q"),
@@ -262,11 +262,42 @@ WEAKER_TENSORS = (  # lines of the checker about products of vectors
     ("Z.add (nth Z0 row i) x)) rests' f'", "x)) rests' f'"),
     ("if symmetric k g then Some (top k g (pL p)", "if true then Some (top k g (pL p)"),
     ("if fits (sign_of l) (sign_of l') m n n' && all", "if all"),
-    ("right : bool then (l', m) else (l, 0)", "right : bool then (l', 0) else (l, 0)"),
+    ("if f is Hat then Some (l', m) else None", "if f is Hat then Some (l', 0) else None"),
     (
-        "then let p := dmax p dzero in Some (dmul p p) else None\n    else",
-        "then Some p else None\n    else",
+        "is Some p then let p := dmax p dzero in Some (dmul p p) else None",
+        "is Some p then x else None",
     ),
+)
+
+WEAKER_CORNERS = (  # of several cubes
+    ("if all is_cube cubes then", "if true then"),
+    ("if p is LInf then true else false.\nDefinition cubes", "true.\nDefinition cubes"),
+    ("(at_corners rest s (chunks k rest w)))", "(at_corners rest Free (chunks k rest w)))"),
+    ("let rest := size_of l' * n in flatten", "let rest := size_of l' in flatten"),
+    ("flatten (ints (transpose (dn d) w)) in", "flatten (ints w) in"),
+)
+
+WEAKER_TWINS = (  # of one vector in all modes
+    ("(take (size a) c, drop (size a) c)", "(take (size a) c, take (size a) c)"),
+    ("if one then let c := path.sort", "if one || true then let c := path.sort"),
+    ("Half => if done_vector d && eqn (size l) (size l') then", "Half => if done_vector d then"),
+    ("Half => if done_vector d && eqn", "Half => if eqn"),
+    ("Dy 1 (Zneg xH)) (gadd w (transpose m w))", "Dy 1 (Zneg xH)) w"),
+    ("then Some (over_up t (square_ (orders k)))", "then Some (over_up t (orders k))"),
+    ("(map (fun j => fronts d k' j w) (iota 0 k))))", "(map (fun j => fronts d k' j w) [:: 0])))"),
+    ("if eqn k 2 then twin_square d w h else", "if Nat.ltb 1 k then twin_square d w h else"),
+    ("if same_norm p p' && (if p", "if (if p"),
+    ("p' && (if p is Groups _ then false else true) then", "p' then"),
+    ("let b := dmax (dadd b b) dzero in", "let b := dmax b dzero in"),
+    ("done_vector d && all (same_norm p) (dmode_norms d) then", "done_vector d then"),
+    ("done_vector d && all (same_norm p)", "all (same_norm p)"),
+    ("[&& all (Z.ltb Z0) n, Z.leb Z0 deep", "[&& true, Z.leb Z0 deep"),
+    (
+        "(dotz Z0 y (coordinates v))) n (vertices c)] then",
+        "(dotz Z0 y (coordinates v))) [::] [::]] then",
+    ),
+    ("orthants k s (~~ odd order && is_free s)", "orthants k s (is_free s)"),
+    ("if Z.ltb Z0 at_.2 && Z.ltb (Z.mul now.1 at_.2)", "if Z.ltb (Z.mul now.1 at_.2)"),
 )
 
 WEAKER_CUBES = (  # lines of the checker about the largest entry as a norm
@@ -316,7 +347,7 @@ WEAKER_CONES = (  # lines of the checker about cones
     ("Some (half_cone c new i j a b, half_cone c new j i b a)", "Some (c, c)"),
     ("half_cone c new j i b a)", "half_cone c new i j a b)"),
     ("set_nth no_vertex (vertices c) i v", "set_nth no_vertex (vertices c) j v"),
-    ("Z.leb (Z.shiftl b deep) (dotz", "Z.leb b (dotz"),
+    ("above_ b v := Z.leb (Z.shiftl b deep) (dotz", "above_ b v := Z.leb b (dotz"),
     ("if Z.leb Z0 deep && all", "if all"),
     ("all2 above_ bounds (vertices c)", "all2 above_ (behead bounds) (behead (vertices c))"),
     (
@@ -331,8 +362,8 @@ WEAKER_CONES = (  # lines of the checker about cones
     ("Free, Free => true | _, _ => false", "_, Free => true | _, _ => false"),
     ("| [::], [::] => Some dzero", "| _, [::] => Some dzero"),
     (
-        "forest make roots' trees' with\n    | Some x, Some y => Some (dmax x y)",
-        "forest make roots' trees' with\n    | Some x, Some y => Some y",
+        "forest make proved roots' trees' with\n    | Some x, Some y => Some (dmax x y)",
+        "forest make proved roots' trees' with\n    | Some x, Some y => Some y",
     ),
     ("if Z.leb Z0 t && all2 (all2", "if true || all2 (all2"),
     ("negb (all (Z.leb Z0) t.2)) live", "negb (has (Z.leb Z0) t.2)) live"),
@@ -540,6 +571,8 @@ CHANGES = [  # a stronger statement, or a weaker check: the file, its text and a
             WEAKER_CORRECTIONS,
             WEAKER_BALLS,
             WEAKER_LINES,
+            WEAKER_TWINS,
+            WEAKER_CORNERS,
         )
         for old, new in weaker
     ),

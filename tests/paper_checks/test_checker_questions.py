@@ -459,6 +459,46 @@ def test_a_cube_of_many_coordinates_has_too_many_corners(binary, tmp_path):
         assert text.startswith("NOT COVERED  this size" if size == 17 else "VERIFIED")
 
 
+CUBES_OF_A_TENSOR = {  # the norms of its modes, their sizes, and the mode whose dual norm is left
+    "free": ("linf linf linf", (2, 2, 2), 0),
+    "of a sign": ("linf+ linf+ linf+", (2, 3, 2), 1),
+    "of both signs": ("linf- linf linf+", (2, 2, 3), 2),
+    "beside l2": ("linf l2+ linf-", (2, 3, 2), 1),
+    "beside l1": ("linf+ linf l1", (2, 2, 3), 2),
+    "four modes": ("l2 linf linf+ linf", (2, 2, 2, 2), 0),
+}
+
+
+@pytest.mark.parametrize("name", CUBES_OF_A_TENSOR)
+def test_corners_of_several_cubes_are_covered_and_changes_answered_alike(binary, tmp_path, name):
+    norms, dims, axis = CUBES_OF_A_TENSOR[name]
+    told, path = tensor((norms, dims, Squared, 1.0, False)), tmp_path / "x.cert"
+    witness = {k: a for k, a in told.witness.items() if k == "W" or k.startswith("better")}
+    polar = {"rule": "corners", "axis": axis}
+    held = replace(told, proof={**told.proof, "polar": polar}, witness=witness)
+    for verdict in STATUS:
+        held = replace(held, claim={**held.claim, "verdict": verdict})
+        held.save(path)
+        if agrees(binary, path) in STATUS.values():
+            break
+    lies_ = [{"axis": x} for x in (*range(4), "0")]
+    lies_ += [{"level": "1/1"}, {"level": "ff/1"}, {"level": "-1/1"}, {"more": 1}]
+    lies_ = [replace(held, proof={**held.proof, "polar": {**polar, **x}}) for x in lies_]
+    verify_and_change(binary, path, held, lies_)
+    for seed in range(100):
+        drawn(held, np.random.default_rng(seed)).save(path)
+        agrees(binary, path)
+
+
+@pytest.mark.parametrize("norms", [("linf", "l2", "l2"), ("linf", "l1", "linf")])
+def test_corners_are_of_cubes_alone(binary, tmp_path, norms):
+    held, path = tensor((" ".join(norms), (2, 2, 2), Squared, 1.0, False)), tmp_path / "x.cert"
+    polar = {"rule": "corners", "axis": 0}
+    replace(held, proof={**held.proof, "polar": polar}, witness={"W": held.witness["W"]}).save(path)
+    assert answer(binary, path) == ("NOT VERIFIED  proof.polar.rule\n", REJECTED)
+    assert agrees(binary, path) == REJECTED
+
+
 @pytest.mark.parametrize("norms", [("l2", "l2", "linf"), ("linf", "l2", "l2")])
 def test_the_largest_entry_as_a_norm_of_a_tensor_is_not_covered(binary, tmp_path, norms):
     y = np.random.default_rng(0).standard_normal((2, 3, 2))

@@ -51,7 +51,7 @@ def test_the_checker_reads_one_of_each():
             "quantile",
         ],
         "claim": ["any size", "rank"],
-        "kind": ["cp", "deep_linear", "deep_relu", "rank_one", "relu"],
+        "kind": ["cp", "deep_linear", "deep_relu", "symmetric", "rank_one", "relu"],
         "bias": ["none", "free"],
         "form": ["product", "sum"],
         "norm": [
@@ -71,7 +71,7 @@ def test_the_checker_reads_one_of_each():
         "rule": ["spectral", "conic", "lines", "corners", "cones", "signs"],
         "layer_rule": ["max_pool", "linear", "network", "outputs", "cones"],
         "pool": ["max"],
-        "tensor_rule": ["transpose", "slices", "signs"],
+        "tensor_rule": ["transpose", "slices", "corners", "cones", "signs"],
         "deep_rule": ["layers", "linear"],
         "fitted": ["mode", "sparse", "column", "row", "intercept", "linear"],
     }
@@ -79,9 +79,9 @@ def test_the_checker_reads_one_of_each():
     assert in_checker("POLAR_RULES.conic")
     assert in_checker("POLAR_RULES.cones")
     assert in_checker("POLAR_RULES.corners")
-    assert not in_checker("TENSOR_RULES.corners")
+    assert in_checker("TENSOR_RULES.corners")
     assert in_checker("TENSOR_RULES.transpose")
-    assert not in_checker("TENSOR_RULES.cones")
+    assert in_checker("TENSOR_RULES.cones")
     assert in_checker("network_bound.network")
     assert in_checker("network_bound.max_pool")
     assert in_checker("network_bound.linear")
@@ -112,7 +112,8 @@ def test_a_row_says_who_proves_what():
     assert held["rank_one, l2 x l2"][1:] == ("yes", "proved in Coq")
     assert held["cp, product form"][1:] == ("yes", "proved in Coq")
     assert held["cp, sum form"][1:] == ("yes", "proved in Coq")
-    assert held["cp, symmetric"][1:] == ("", "tested only")
+    assert held["cp, symmetric"][1:] == ("yes", "proved in Coq")
+    assert held["symmetric"][1:] == ("yes", "proved in Coq")
     assert held["relu, bias none"][1:] == ("yes", "proved in Coq")
     assert held["relu, bias free"][1:] == ("yes", "proved in Coq")
     assert held["relu, pool max"][1:] == ("yes", "proved in Coq")

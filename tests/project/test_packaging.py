@@ -56,7 +56,7 @@ def test_the_wheel_is_small_and_holds_what_the_package_reads(built):
     names, proofs = held.namelist(), "certify/proved_checker/"
     sizes = {x.filename: x.compress_size for x in held.infolist()}
     assert sum(size for name, size in sizes.items() if not name.startswith(proofs)) < 920_000
-    assert 0 < sum(size for name, size in sizes.items() if name.startswith(proofs)) < 230_000
+    assert 0 < sum(size for name, size in sizes.items() if name.startswith(proofs)) < 250_000
     assert set(SHIPPED) <= set(names)
     tops = {n.split("/")[0] for n in names}
     assert tops == {"certify", f"certify-{PROJECT['version']}.dist-info"}
