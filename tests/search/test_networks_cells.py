@@ -15,6 +15,7 @@ from certify.search.column_generation import Search
 from certify.search.coordinates.layers import Net
 from certify.search.descent import conic
 from certify.search.descent.cells import CellProgram, cells_of
+from certify.search.growth import layers
 from certify.search.growth.layers import grow
 
 SOLVER = import_module("certify.search.relax.network_cells")
@@ -112,16 +113,45 @@ def test_other_programs_have_no_answer(monkeypatch):
     assert conic.solve(program, None) is None
 
 
-@pytest.mark.parametrize("large", [True, False])
-def test_where_a_program_has_no_answer_all_weights_descend(large, monkeypatch):
+@pytest.mark.parametrize(
+    ("large", "many", "bias"),
+    [(0, 0, "regularized"), (1, 0, "regularized"), (1, 1, "regularized"), (1, 1, "free")],
+)
+def test_where_a_program_has_no_answer_all_weights_descend(large, many, bias, monkeypatch):
     """It is too large, or of a loss of somebody's own."""
     if large:
         monkeypatch.setattr(conic, "LARGEST", 0)
+    if many:
+        monkeypatch.setattr(layers, "MANY", 0)
     monkeypatch.setattr(SOLVER, "is_known", lambda _: False)
-    problem = posed(Squared(Y), "regularized")
-    growth = Search(problem, Clock(), evaluate(problem, started(problem)))
+    problem = posed(Squared(Y), bias)
+    start = started(problem)
+    q = problem.best_offsets(start) if problem.offsets else ()
+    growth = Search(problem, Clock(), evaluate(problem, start, q))
     grow(growth, 0, 1e-6)
     assert growth.gap < 1e-4 * growth.best.value
+
+
+@pytest.mark.parametrize(("many", "answers"), [(1, 1), (1, 0), (0, 1), (0, 0)])
+def test_all_weights_descend_once_and_before_a_slow_program(many, answers, monkeypatch):
+    calls, descend, solve = [], layers.descend_jointly, conic.solve
+
+    def told(name, result):
+        calls.append(name)
+        return result()
+
+    monkeypatch.setattr(layers, "MANY", 4 * N - many)
+    monkeypatch.setattr(layers, "descend_jointly", lambda *a: told("descend", lambda: descend(*a)))
+    monkeypatch.setattr(
+        conic, "solve", lambda *a: told("solve", lambda: solve(*a) if answers else None)
+    )
+    problem = posed(Squared(Y), "regularized")
+    search = Search(problem, Clock(), evaluate(problem, started(problem)))
+    layers.grow(search, 0, 0.5 * search.best.value)
+    expected = {(1, 1): "descend solve", (1, 0): "descend solve", (0, 1): "solve"}
+    wanted = expected.get((many, answers), "solve descend").split()
+    assert calls[: len(wanted)] == wanted
+    assert calls.count("descend") == (calls.count("solve") if "descend" in wanted else 0)
 
 
 def test_a_solver_without_numbers_has_no_answer(monkeypatch):

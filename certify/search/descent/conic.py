@@ -7,7 +7,7 @@ from certify.problem import Values
 
 from .cells import CellProgram, Cells
 
-LARGEST = 40_000  # borders of all cells: some seconds
+LARGEST = 100_000  # borders of all cells: some seconds
 ENTRIES = 2_000_000  # numbers that map all unknowns to the field
 SECONDS = 10.0  # that a solver may take
 

@@ -42,6 +42,7 @@ WIDEST, WORK = 6000, 2500**3  # unknowns of a program, and those times the squar
 ALLOWED = 20_000  # steps of descents, without a budget
 STARTS = 3  # random neurons of the candidate's number that are descended from
 SOLVED = 50  # steps that a general solver counts for
+MANY = 40_000  # borders of cells from which all weights descend before a program, as it is slow
 CUTS = 10_000  # borders of cells, together with those of cuts
 
 
@@ -71,9 +72,11 @@ def grow(search: Search, seed: int, wanted: float, cap: int | None = None) -> Se
     stale, least = 0, np.inf
     for k in range(ROUNDS if cap is None else AGAIN):
         before = search.best.value
-        if net.turns or (cap is not None and k > 0):
+        fixed = cap is not None and k > 0
+        descended = net.turns or fixed or at.cells.size * len(net.layer.features) > MANY
+        if descended:
             at = descend_jointly(search, net, at, seed + k)
-        at = solve_program(search, at, seed + k)
+        at = solve_program(search, at, seed + k, descended=descended)
         if at.W is None or not np.isfinite(at.W).all():
             break
         factors = at.cells.factors(net)
@@ -131,10 +134,10 @@ def descend_jointly(search: Search, net: Net, at: Round, seed: int) -> Round:
     return replace(at, cells=cells_of(net, new, seed), q=q)
 
 
-def solve_program(search: Search, at: Round, seed: int) -> Round:
+def solve_program(search: Search, at: Round, seed: int, *, descended: bool) -> Round:
     """Solve the program of the cells, and drop and merge neurons.
 
-    Where a solver has no answer all weights descend, and W is the slope where they end.
+    Where a solver has no answer all weights descend, if they have not, and W is the slope there.
     """
     problem, net = search.problem, Net(search.problem)
     done = None
@@ -144,9 +147,9 @@ def solve_program(search: Search, at: Round, seed: int) -> Round:
     if done is not None:
         at.cells, at.q, at.W = done
     else:
-        if at.cells.size:
+        if at.cells.size and not descended:
             at = descend_jointly(search, net, at, seed)
-        else:
+        elif not at.cells.size:
             at.q = problem.fit_offsets(np.zeros_like(net.plain(at.cells.factors(net))))
         at.W = at.smoothed.at(field_at(search, at)).W
     at.cells = prune(net, at.cells)
