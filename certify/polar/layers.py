@@ -20,6 +20,7 @@ from .methods import smallest
 from .query import PolarQuery, Proposal, combine
 
 CELLS = 10_000  # cells up to which they come first, before simplicial cones
+FEW = 3  # features up to which cones are always nearer than relaxations
 CLOSE = 2.0**-20  # relative: a bound this near a found value is not worth more work
 
 
@@ -46,11 +47,12 @@ def of_sums(query: LayerQuery) -> Proposal:
         return linear(query)
     if outputs == 1:
         return single(query)
-    best, right = Proposal(np.inf), layer.right
-    round_ = right.axial or (right.spherical and right.free)  # else relaxations are loose
-    if cones.are_few(layer) and (layer.free or not round_ or len(layer.features) > cones.LONG):
-        best = cones.layer_proposal(query, attain(query.share(3))[0])
-        if meets_target(query, best):
+    best, right, (rows, d) = Proposal(np.inf), layer.right, layer.features.shape
+    tight = right.axial or (right.spherical and right.free and d > FEW)  # are relaxations
+    if cones.are_few(layer) and (layer.free or not tight or rows > cones.LONG):
+        lower = attain(query.share(3))[0]
+        best = cones.layer_proposal(query, lower)
+        if meets_target(query, best) or best.upper <= lower * (1 + CLOSE):
             return best
     return min(best, by_relaxation(query), key=lambda p: p.upper)
 

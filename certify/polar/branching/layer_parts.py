@@ -12,7 +12,6 @@ from certify.polar.layer_query import LayerQuery, Slice
 from certify.polar.relaxation.layer_admm import Relaxed, Start, solve
 from certify.polar.relaxation.layer_multiplier import LayerMultiplier
 from certify.polar.relaxation.layers import LayerForm, form_of
-from certify.polar.relaxation.sharp import sharpen
 from certify.polar.relaxation.steps import Stop
 
 from .tree import Solved, Tree
@@ -62,10 +61,7 @@ class Bounder:
         goal = max(aim, 0.0) * UNDER
         steps = self.steps[1] if path else self.steps[0]
         stop = Stop(goal * goal, steps, SETTLED, self.query.expired)
-        relaxed = solve(form, stop, start_child(above, goal), self.kind)
-        if self.query.W.shape[1] > 1:
-            relaxed = relaxed._replace(best=sharpen(form, relaxed.best, goal * goal))
-        return self.known(path, relaxed, goal)
+        return self.known(path, solve(form, stop, start_child(above, goal), self.kind), goal)
 
     def known(
         self, path: Path, relaxed: Relaxed, goal: float
