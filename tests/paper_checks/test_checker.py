@@ -10,7 +10,7 @@ from sklearn.decomposition import NMF, PCA, DictionaryLearning, SparsePCA, Trunc
 
 import problems
 from certify import Problem, RejectedError, check, from_model, improve, verify
-from certify.atoms import CP, RankOne, ReLU
+from certify.atoms import CP, RankOne, ReLU, Symmetric
 from certify.base.errors import NotCoveredError
 from certify.cli import main
 from certify.losses import (
@@ -236,8 +236,10 @@ def is_known(instance):
     norms = {str(getattr(problem.atom, side, "")) for side in ("left", "right")}
     if isinstance(problem.atom, CP):
         norms = {*map(str, problem.atom.norms)}
+    if isinstance(problem.atom, Symmetric):
+        norms = {problem.atom.norm}
     return (
-        isinstance(problem.atom, RankOne | ReLU | CP)
+        isinstance(problem.atom, RankOne | ReLU | CP | Symmetric)
         and isinstance(problem.loss, ENTRIES)
         and all(norm.rstrip("+-") in ("l1", "l2") for norm in norms)
         and not any(isinstance(o, Smooth) for o in problem.offsets)

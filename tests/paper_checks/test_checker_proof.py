@@ -285,7 +285,6 @@ WEAKER_TWINS = (  # of one vector in all modes
     ("Dy 1 (Zneg xH)) (gadd w (transpose m w))", "Dy 1 (Zneg xH)) w"),
     ("then Some (over_up t (square_ (orders k)))", "then Some (over_up t (orders k))"),
     ("(map (fun j => fronts d k' j w) (iota 0 k))))", "(map (fun j => fronts d k' j w) [:: 0])))"),
-    ("if eqn k 2 then twin_square d w h else", "if Nat.ltb 1 k then twin_square d w h else"),
     ("if same_norm p p' && (if p", "if (if p"),
     ("p' && (if p is Groups _ then false else true) then", "p' then"),
     ("let b := dmax (dadd b b) dzero in", "let b := dmax b dzero in"),
