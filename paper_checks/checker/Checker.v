@@ -69,17 +69,19 @@ Definition ceil_div (a b : Z) : Z := Z.opp (Z.div (Z.opp a) b).
 Definition guard : Z := 256.  (* bits below the unit wherever something is rounded *)
 
 (* roots: Newton's, from above; a guess, which is tested *)
-Fixpoint log_guess (fuel : nat) (x : Z) : Z :=  (* of x >= 1, to base 2, rounded down *)
-  if fuel is S k then
-    let b := Z.shiftl 1 (Z.of_nat k) in let high := Z.shiftr x b in
-    if Z.eqb high Z0 then log_guess k x else Z.add b (log_guess k high)
+Definition places : seq Z := [:: 8388608; 4194304; 2097152; 1048576; 524288; 262144; 131072; 65536; 32768; 16384; 8192;
+  4096; 2048; 1024; 512; 256; 128; 64; 32; 16; 8; 4; 2; 1]%Z.
+Fixpoint log_by (places : seq Z) (x : Z) : Z :=
+  if places is b :: rest then
+    let high := Z.shiftr x b in if Z.eqb high Z0 then log_by rest x else Z.add b (log_by rest high)
   else Z0.
+Definition log_guess (x : Z) : Z := log_by places x.  (* of x >= 1, to base 2, rounded down *)
 Fixpoint newton (fuel : nat) (x s : Z) : Z :=
   if fuel is S k then
     let t := Z.div (Z.add s (Z.div x s)) 2 in if Z.ltb t s then newton k x t else s
   else s.
 Definition root_guess (x : Z) : Z :=
-  newton 64 x (Z.shiftl 1 (Z.div (Z.add (log_guess 24 x) 3) 2)).
+  newton 64 x (Z.shiftl 1 (Z.div (Z.add (log_guess x) 3) 2)).
 Definition root_down (x : Z) : Z :=
   let s := root_guess x in if Z.leb Z0 s && Z.leb (Z.mul s s) x then s else Z0.
 Definition root_up (x : Z) : Z :=
@@ -122,10 +124,13 @@ Definition exp_by (mul : Z -> Z -> Z) (rows : seq (Z * seq (Z * Z)) * seq (Z * s
   if Z.leb Z0 e.1 && Z.leb e.1 small_ then mul e.2 (near (if minus then Z.opp e.1 else e.1)) else slow x.
 Definition near_down (r : Z) : Z := Z.mul half_ (Z.add half_ r).  (* 1 + r <= e^r *)
 Definition near_up (r : Z) : Z := let s := Z.mul r r in Z.add (near_down r) (Z.add s s).  (* >= e^r *)
-Definition rows_down := tables mul_down squared_down.
-Definition rows_up := tables mul_up squared_up.
-Definition exp_down (x : Z) : Z := exp_by mul_down rows_down near_down squared_down x.
-Definition exp_up (x : Z) : Z := exp_by mul_up rows_up near_up squared_up x.  (* x < unit_ *)
+(* what is computed where it is used first, and once: only a loss with exp or log needs them *)
+CoInductive delayed (T : Type) := Delayed (x : T).
+Definition needed (T : Type) (x : delayed T) : T := let: Delayed y := x in y.
+Definition rows_down := Delayed (tables mul_down squared_down).
+Definition rows_up := Delayed (tables mul_up squared_up).
+Definition exp_down (x : Z) : Z := exp_by mul_down (needed rows_down) near_down squared_down x.
+Definition exp_up (x : Z) : Z := exp_by mul_up (needed rows_up) near_up squared_up x.  (* x < unit_ *)
 
 (* about ln(x / y) in units of 2^-100, a guess: 2 artanh((z - 1) / (z + 1)), x / y = z 2^(a - b) *)
 Definition rough : Z := 30.
@@ -135,7 +140,7 @@ Fixpoint artanh (fuel : nat) (k term square acc : Z) : Z :=
   else acc.
 Definition ln2 : Z := 780414346020669.  (* in units of 2^-50 *)
 Definition log_near (x y : Z) : Z :=
-  let a := log_guess 12 x in let b := log_guess 12 y in
+  let a := log_guess x in let b := log_guess y in
   let u := Z.shiftl x (Z.sub rough a) in let v := Z.shiftl y (Z.sub rough b) in
   let t := Z.div (Z.shiftl (Z.sub u v) rough) (Z.add u v) in
   let l := artanh 10 1 t (Z.shiftr (Z.mul t t) rough) Z0 in
@@ -608,7 +613,7 @@ Definition guess (h lam t : dyadic) : dyadic :=
   let l2 := dmul lam lam in
   if dleb (dmul (dmul h h) t) l2 then h else
     let e := Z.sub (dex l2) (dex t) in
-    let b := Z.add (Z.add guard guard) (log_guess 24 (num t)) in
+    let b := Z.add (Z.add guard guard) (log_guess (num t)) in
     let k := Z.add b (Z.modulo (Z.add b e) 2) in
     Dy (root_guess (Z.div (Z.shiftl (num l2) k) (num t))) (Z.div (Z.sub e k) 2).
 Definition scale (h lam t : dyadic) : dyadic := tested lam t (guess h lam t).
@@ -865,7 +870,7 @@ Definition radii_of (b : bias) : seq dyadic :=
   map (fun x => dadd (sqrt_up x) (far b)) (squares_of_rows (without b)).
 (* the next float but one above a number: what is taken is tested *)
 Definition float_above (x : dyadic) : dyadic :=
-  let b := Z.sub (log_guess 24 (num x)) 52 in
+  let b := Z.sub (log_guess (num x)) 52 in
   if Z.leb b Z0 then Dy (Z.succ (Z.shiftl (num x) (Z.opp b))) (Z.add (dex x) b)
   else Dy (Z.succ (Z.shiftr (Z.add (num x) (Z.shiftl 1 (Z.pred b))) b)) (Z.add (dex x) b).
 Definition float_radius (x : dyadic) : dyadic := let y := float_above x in if dleb x y then y else x.
@@ -1045,7 +1050,7 @@ Definition outputs_square (T : Type) (n : nat) (p : norm_form dyadic) (s : sign)
 Section Dominating.
 Variables (e w : Z).
 Definition nearest (z : Z) : Z :=  (* a float, ties to even: what is lost is counted *)
-  let b := Z.sub (log_guess 24 (Z.abs z)) 52 in
+  let b := Z.sub (log_guess (Z.abs z)) 52 in
   if Z.leb b Z0 then z else
     let h := Z.shiftl 1 (Z.pred b) in let q := Z.shiftr (Z.add z h) b in let x := Z.shiftl q b in
     if Z.eqb (Z.sub x z) h && Z.odd q then Z.sub x (Z.shiftl 1 b) else x.
@@ -1189,7 +1194,7 @@ Definition most_of (x : seq Z) : Z := root_up (dual_square None p' s' (map (fun 
 Definition vertex_of (x : seq Z) : vertex :=
   let g := take k x in
   Vertex x (most_of x) (root_guess (Z.shiftl (norm_square root_up p g) (Z.mul 2 (Z.add bits (norm_unit p)))))
-    (Z.div (Z.succ (log_guess 24 (dotz Z0 g g))) 2).
+    (Z.div (Z.succ (log_guess (dotz Z0 g g))) 2).
 (* rows r_j with r_j . g_i = 0 for i != j, 2^e for i = j, that guess y *)
 Record cone := Cone { vertices : seq vertex; normals : seq (seq Z * Z); open_ : seq point }.
 Definition no_vertex := Vertex [::] Z0 Z0 Z0.
@@ -1796,7 +1801,7 @@ Definition excess (d : data) (f : fan) (rest : grid) : option dyadic :=
 
 (* s rounded down to 53 bits *)
 Definition coarse (s : dyadic) : dyadic :=
-  let b := Z.sub (log_guess 24 (num s)) 52 in
+  let b := Z.sub (log_guess (num s)) 52 in
   if Z.leb b Z0 then s else Dy (Z.shiftr (num s) b) (Z.add (dex s) b).
 Definition below (s : dyadic) : dyadic :=  (* tested: 0 <= coarse s <= s *)
   let x := coarse s in if Z.leb Z0 (num x) && dleb x s then x else dzero.

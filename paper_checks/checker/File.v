@@ -31,15 +31,15 @@ Inductive json :=
 | Str (text : string) | Nat_ (number : Z) | True_ | False_.
 
 Definition quote := """"%char.
-Definition code (c : ascii) : Z := Z.of_N (N_of_ascii c).
-Definition printable (c : ascii) : bool := (32 <=? code c) && (code c <=? 126).
-
-Fixpoint escaped (s : string) : string :=
-  match s with
-  | "" => ""
-  | String c t => if (c =? quote)%char || (c =? "\")%char
-                  then String "\" (String c (escaped t)) else String c (escaped t)
-  end.
+Definition printable (c : ascii) : bool :=  (* from 32 to 126 *)
+  match c with Ascii a0 a1 a2 a3 a4 a5 a6 a7 =>
+    (a5 || a6) && negb a7 && negb (a0 && a1 && a2 && a3 && a4 && a5 && a6) end.
+Definition low_bits (a0 a1 a2 a3 : bool) : Z :=
+  (if a0 then 1 else 0) + (if a1 then 2 else 0) + (if a2 then 4 else 0) + (if a3 then 8 else 0).
+Definition digit_of (c : ascii) : option Z :=
+  match c with Ascii a0 a1 a2 a3 a4 a5 a6 a7 =>
+    let z := low_bits a0 a1 a2 a3 in
+    if a4 && a5 && negb (a6 || a7) && (z <=? 9) then Some z else None end.
 
 Definition digit (d : Z) : ascii := ascii_of_N (Z.to_N (48 + d)).
 Fixpoint decimal (fuel : nat) (z : Z) (rest : string) : string :=
@@ -50,15 +50,28 @@ Fixpoint decimal (fuel : nat) (z : Z) (rest : string) : string :=
 
 Definition joined (comma : string) (l : list string) : string := String.concat comma l.
 
-Fixpoint printed (comma colon : string) (j : json) : string :=
+(* a text, and a value, with what stands behind it *)
+Fixpoint escaped (s rest : string) : string :=
+  match s with
+  | "" => String quote rest
+  | String c t => if (c =? quote)%char || (c =? "\")%char
+                  then String "\" (String c (escaped t rest)) else String c (escaped t rest)
+  end.
+Fixpoint printed (comma colon : string) (j : json) (rest : string) : string :=
   match j with
-  | Str s => String quote (escaped s ++ String quote "")
-  | Nat_ z => decimal 30 z ""
-  | True_ => "true"
-  | False_ => "false"
-  | Lst l => "[" ++ joined comma (map (printed comma colon) l) ++ "]"
-  | Obj l => "{" ++ joined comma (map (fun f => match f with (k, v) =>
-      String quote (escaped k ++ String quote colon) ++ printed comma colon v end) l) ++ "}"
+  | Str s => String quote (escaped s rest)
+  | Nat_ z => decimal 30 z rest
+  | True_ => "true" ++ rest
+  | False_ => "false" ++ rest
+  | Lst l => String "[" ((fix items l := match l with
+      | [] => String "]" rest
+      | v :: t => printed comma colon v (match t with [] => String "]" rest | _ => comma ++ items t end)
+      end) l)
+  | Obj l => String "{" ((fix members l := match l with
+      | [] => String "}" rest
+      | (k, v) :: t => String quote (escaped k (colon ++
+          printed comma colon v (match t with [] => String "}" rest | _ => comma ++ members t end)))
+      end) l)
   end.
 
 Fixpoint literal (s : string) : option (string * string) :=  (* up to the closing quote *)
@@ -78,8 +91,7 @@ Fixpoint literal (s : string) : option (string * string) :=  (* up to the closin
 
 Fixpoint natural (z : Z) (s : string) : Z * string :=
   match s with
-  | String c t => let d := code c - 48 in
-      if (0 <=? d) && (d <=? 9) then natural (10 * z + d) t else (z, s)
+  | String c t => match digit_of c with Some d => natural (10 * z + d) t | None => (z, s) end
   | "" => (z, s)
   end.
 
@@ -102,7 +114,7 @@ Fixpoint value_ (fuel : nat) (s : string) : option (json * string) :=
           match items_ k t with Some (l, r) => Some (Lst l, r) | None => None end
       | "" => None
       end
-    else if (0 <=? code c - 48) && (code c - 48 <=? 9) then
+    else if match digit_of c with Some _ => true | None => false end then
       let (z, r) := natural 0 (String c t) in Some (Nat_ z, r)
     else if prefix "true" (String c t) then Some (True_, substring 4 (String.length t) (String c t))
     else if prefix "false" (String c t) then Some (False_, substring 5 (String.length t) (String c t))
@@ -166,12 +178,12 @@ Fixpoint plain (j : json) : bool :=
 Definition parsed (comma colon s : string) : result json :=
   match value_ (S (String.length s)) s with
   | Some (j, r) =>
-    if (printed comma colon j ++ r =? s)%string && (spaces r =? "")%string && plain j
+    if (printed comma colon j r =? s)%string && (spaces r =? "")%string && plain j
     then Ok j else NotCovered "another spelling of JSON"
   | None => NotCovered "JSON"
   end.
 
-Definition canonical := printed ", " ": ".
+Definition canonical (j : json) : string := printed ", " ": " j "".
 
 Definition fields_of (j : json) : list (string * json) := match j with Obj l => l | _ => [] end.
 Fixpoint find (k : string) (l : list (string * json)) : option json :=
@@ -371,9 +383,9 @@ Definition spread (y : layout) (x : list Z) : list (list Z) :=
 
 (* float.hex: 0x1.fffffffffffffp+k, 13 digits, or 0x0.0p+0; nothing negative *)
 Definition hex (c : ascii) : option Z :=
-  let k := code c in
-  if (48 <=? k) && (k <=? 57) then Some (k - 48)
-  else if (97 <=? k) && (k <=? 102) then Some (k - 87) else None.
+  match c with Ascii a0 a1 a2 a3 a4 a5 a6 a7 =>
+    let z := low_bits a0 a1 a2 a3 in
+    if a5 && a6 && negb (a4 || a7) && (1 <=? z) && (z <=? 6) then Some (9 + z) else digit_of c end.
 Fixpoint hexes (z count : Z) (s : string) : Z * Z * string :=
   match s with
   | String c t => match hex c with Some d => hexes (16 * z + d) (count + 1) t | None => (z, count, s) end
