@@ -341,7 +341,7 @@ def proposal(
     expired = replace(query, deadline=late).expired
     try:
         grown = grow_codes(Cones(form), aims, expired, most=most, progress=told, gaps=GAPS)
-    except RejectedError:  # numbers outside the range of floats
+    except (OverflowError, RejectedError):  # numbers outside the range of floats
         return Proposal(np.inf)
     tree, note = pack_codes(grown.tree()), left_open(grown, monotonic() - begun)
     return Proposal(grown.upper, {**proof, "tree": tree}, open=note)
