@@ -552,7 +552,7 @@ CHANGES = [  # a stronger statement, or a weaker check: the file, its text and a
     ("Statement.v", "product_at (left_modes q) (vector", "product_at (right_modes q) (vector"),
     ("Statement.v", "if one_vector q then 0", "if ~~ one_vector q then 0"),
     ("Statement.v", "norm (nth L2 (mode_norms q) k)", "norm L2"),
-    ("Statement.v", "of_sign (nth (0%N, Free) tensor_modes k).2 (vector (col j U) k i)", "True"),
+    ("Statement.v", "of_sign (nth (0%N, Free) tensor_modes k).2", "of_sign Free"),
     *(
         ("Checker.v", old, new)
         for weaker in (
