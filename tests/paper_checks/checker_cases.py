@@ -420,12 +420,14 @@ def lies_of_an_end(node):
         yield {**node, "linear": True, "radial": HALF}
 
 
-def layered(outputs=1, right="l2", seed=1, loss=Squared, offsets=(), **layer):
+def layered(  # noqa: PLR0913  keywords
+    outputs=1, right="l2", seed=1, loss=Squared, offsets=(), *, features=2, **layer
+):
     """Return the certificate of a hidden layer that is fitted."""
     rng, free = np.random.default_rng(seed), layer.get("bias") == "free"
-    X, Y = rng.standard_normal((7, 2)), rng.standard_normal((7, outputs))
+    X, Y = rng.standard_normal((7, features)), rng.standard_normal((7, outputs))
     problem = Problem(loss(Y), ReLU(X, right=right, **layer), 0.6, offsets)
-    none = np.zeros((2 + free, 0)), np.zeros((outputs, 0))
+    none = np.zeros((features + free, 0)), np.zeros((outputs, 0))
     return improve(problem, none, budget=3).result.certificate
 
 

@@ -112,7 +112,7 @@ def mean_huber(Y):
 
 LAYERS = {  # and the rule that proves it, and whether it is of cells
     "one output": ({}, "network", True),
-    "two outputs": ({"outputs": 2}, "network", False),
+    "two outputs": ({"outputs": 2, "features": 4}, "network", False),
     "each output": ({"outputs": 2, "right": "l1"}, "outputs", True),
     "a sign": ({"right": "l2+"}, "network", True),
     "the other sign": ({"outputs": 2, "right": "l1-"}, "outputs", True),
