@@ -167,7 +167,7 @@ def by_conic():
 def by_network():
     """Return a layer of more features than cones are for."""
     rng = np.random.default_rng(2)
-    return zero(rng.standard_normal((9, 2)), ReLU(rng.standard_normal((9, 7))), 2.0)
+    return zero(rng.standard_normal((9, 2)), ReLU(rng.standard_normal((9, 7))), 1.0)
 
 
 def zero(Y, atom, lam):
