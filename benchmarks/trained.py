@@ -1,4 +1,4 @@
-"""Hidden layers and tensors: polars, optima, networks that libraries trained, an hour."""
+"""Hidden layers and tensors: polars, optima, networks of libraries, the bracket against time."""
 
 import warnings
 from functools import partial
@@ -90,7 +90,7 @@ def by_the_hour(case: Case, options: Options):
 
 
 hour = Table(
-    "all of diabetes, 442 x 11, at lam / lam_max = .05: the bracket against an hour",
+    "all of diabetes, 442 x 11, at lam / lam_max = .05: the bracket against time",
     {"442 x 11": Case(0.05, {"gap": 0.82})},
     by_the_hour,
 )
