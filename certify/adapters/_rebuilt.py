@@ -150,7 +150,7 @@ def rebuild_last(estimator: Any, make: Callable[[Any], Any]) -> Any:
 
     Of a search its best estimator is taken.
     """
-    if (within := held(estimator)) is not None:
+    if (within := inner_attribute(estimator)) is not None:
         new = rebuild_last(getattr(estimator, within), make)
         if within == "best_estimator_":
             return new
@@ -159,13 +159,13 @@ def rebuild_last(estimator: Any, make: Callable[[Any], Any]) -> Any:
         return out
     if not hasattr(estimator, "steps"):
         return make(estimator)
-    out, at = deepcopy(estimator), last_place(estimator)
+    out, at = deepcopy(estimator), last_active_step(estimator)
     name, last = out.steps[at]
     out.steps[at] = name, rebuild_last(last, make)
     return out
 
 
-def held(estimator: Any) -> str | None:
+def inner_attribute(estimator: Any) -> str | None:
     """Return the attribute in which a wrapper of scikit-learn holds the fitted estimator.
 
     A frozen estimator, a search, a regressor of transformed targets; None for another.
@@ -176,7 +176,7 @@ def held(estimator: Any) -> str | None:
     return next((k for k in names if getattr(estimator, k, None) is not None), None)
 
 
-def last_place(pipeline: Any) -> int:
+def last_active_step(pipeline: Any) -> int:
     """Return the index of a pipeline's last step that does anything, or 0."""
     idle = (None, "passthrough")
     places = [at for at, (_, step) in enumerate(pipeline.steps) if step not in idle]

@@ -18,7 +18,7 @@ from ._dictionary import (
 from ._fitted import Factors, library, read
 from ._mlp import mlp, rebuilt_mlp
 from ._nmf import nmf
-from ._rebuilt import REBUILT, Rebuild, held, last_place, rebuilt
+from ._rebuilt import REBUILT, Rebuild, inner_attribute, last_active_step, rebuilt
 from ._rows import training_rows
 from ._svd import incremental_pca, pca, truncated_svd
 
@@ -143,9 +143,9 @@ def unwrap(estimator: Any, X: Any, y: Any = None) -> tuple[Any, Any, Any]:
     Raises InputError for a search that has no best estimator, a wrapper that is not fitted,
     and, with the library's own words, where what stands before the estimator refuses the data.
     """
-    if (within := held(estimator)) is not None:
+    if (within := inner_attribute(estimator)) is not None:
         if within == "regressor_" and y is not None:
-            y = targets(estimator, y)
+            y = transform_targets(estimator, y)
         return unwrap(getattr(estimator, within), X, y)
     if hasattr(estimator, "steps"):
         return unwrap(*last_step(estimator, X), y)
@@ -159,26 +159,29 @@ def unwrap(estimator: Any, X: Any, y: Any = None) -> tuple[Any, Any, Any]:
 
 def last_step(pipeline: Any, X: Any) -> tuple[Any, Any]:
     """Return the last step of a fitted pipeline that does anything, and X as it gets it."""
-    at = last_place(pipeline)
+    at = last_active_step(pipeline)
     last = pipeline.steps[at][1]
     if not at:
         return last, X
-    return last, transformed(pipeline[:at], X, f"the steps before {type(last).__name__}", "X")
+    return last, apply_transformer(
+        pipeline[:at], X, f"the steps before {type(last).__name__} do", "X"
+    )
 
 
-def targets(regressor: Any, y: Any) -> Any:
+def transform_targets(regressor: Any, y: Any) -> Any:
     """Return the targets as the regressor within a TransformedTargetRegressor gets them."""
     given = np.asarray(y)
     column = given.reshape(-1, 1) if given.ndim == 1 else given
-    new = np.asarray(transformed(regressor.transformer_, column, "the transformer of y", "y"))
+    new = np.asarray(
+        apply_transformer(regressor.transformer_, column, "the transformer of y does", "y")
+    )
     return new[:, 0] if new.ndim == 2 and new.shape[1] == 1 else new  # noqa: PLR2004  a column
 
 
-def transformed(transformer: Any, data: Any, who: str, what: str) -> Any:
+def apply_transformer(transformer: Any, data: Any, who: str, what: str) -> Any:
     """Return the data transformed; InputError, with the library's own words, if it refuses."""
     try:
         return transformer.transform(data)
     except (ValueError, AttributeError) as error:
         said = " ".join(str(error).split())[:SAID]
-        verb = "do" if who.startswith("the steps") else "does"
-        raise InputError(f"{who} {verb} not transform this {what}: {said}") from None
+        raise InputError(f"{who} not transform this {what}: {said}") from None

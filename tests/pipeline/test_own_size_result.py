@@ -10,7 +10,7 @@ import pytest
 from certify import Certificate, InputError, Problem, RejectedError, Verdict, check, verify
 from certify.atoms import CP, RankOne
 from certify.cli import main
-from certify.cli.audit._again import own_proved
+from certify.cli.audit._again import own_size_fields
 from certify.cli.audit._book import above, at_size
 from certify.cli.audit._job import of_result
 from certify.kernel.verdict import Outcome
@@ -243,11 +243,11 @@ def test_the_command_writes_both_answers_on_one_page(worse, tmp_path, capsys):
 
 
 def test_an_audit_has_the_answer_in_its_row(worse):
-    row = of_result(worse) | own_proved(own_facts(worse))
+    row = of_result(worse) | own_size_fields(own_facts(worse))
     assert (row["own_verdict"], row["own_lower"]) == ("REFUTED", worse.own_size.lower)
     assert at_size(row) == excess(worse.own_size.lower, worse.upper) != above(row)
     best = check(Problem(Squared(Y), RankOne("l2", "l2"), 0.0), truncated(0.0, 3))
-    assert own_proved(own_facts(best)) == {}
+    assert own_size_fields(own_facts(best)) == {}
     assert at_size(of_result(best)) == "the same"
     assert at_size({"verdict": "FAILED"}) == ""
 

@@ -16,10 +16,10 @@ from certify.pipeline.report import environment
 
 from ._again import (
     earlier_row,
-    own_proved,
+    own_size_fields,
     planned_epsilon,
     prove_again,
-    prove_own,
+    prove_own_size,
     proved_of,
     same_inputs,
     same_question,
@@ -201,7 +201,7 @@ def recheck_model(place: Path, inputs: Path | None, one: Recheck) -> Row:
         if "certificate" not in model:
             return row | {"reason": without_proof(model)}
         proof = prove_again(place, model)
-        own = prove_own(place, model, proof)
+        own = prove_own_size(place, model, proof)
         planned_epsilon(proof.certificate, source[0], settings)
         if inputs is not None:
             same_question(proof.certificate, source, inputs, settings)
@@ -210,7 +210,7 @@ def recheck_model(place: Path, inputs: Path | None, one: Recheck) -> Row:
     return (
         row
         | proved_of(proof)
-        | own_proved(own)
+        | own_size_fields(own)
         | {"reason": f"proved by {', '.join(proof.proved.rules)}"}
     )
 

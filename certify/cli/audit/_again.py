@@ -44,11 +44,11 @@ def earlier_row(folder: Path, job: Job) -> Row | None:
             return None
         if "certificate" in row:
             proof = prove_again(folder, row)
-            own = prove_own(folder, row, proof)
+            own = prove_own_size(folder, row, proof)
             same_question(proof.certificate, (job.kind, job.source), Path(job.folder), job.settings)
             place = folder / report_of(job.name)
             save(proof, place, f"{place.stem}.cert", own, row.get("multiple", 1.0))
-            row |= proved_of(proof) | own_proved(own)
+            row |= proved_of(proof) | own_size_fields(own)
     except UNREADABLE:
         return None
     return {**row, "cached": True}
@@ -64,7 +64,7 @@ def proved_of(proof: Facts) -> Row:
     return {"distance": away, **values, "tier": p.tier, "rtol": q.rtol, "atol": q.atol}
 
 
-def own_proved(own: Facts | None) -> Row:
+def own_size_fields(own: Facts | None) -> Row:
     """Return what a row says of the proof at a model's own size."""
     if own is None:
         return {}
@@ -72,7 +72,7 @@ def own_proved(own: Facts | None) -> Row:
     return {"own_verdict": own.verdict.name, "own_lower": lower if isfinite(lower) else None}
 
 
-def prove_own(place: Path, model: Mapping[str, Any], proof: Facts) -> Facts | None:
+def prove_own_size(place: Path, model: Mapping[str, Any], proof: Facts) -> Facts | None:
     """Prove what a lock or a kept row says of a model's own size; None if it says nothing.
 
     Raises RejectedError as `prove_again` does, without a certificate, or for one that is not

@@ -39,7 +39,7 @@ class Parts:
     blocks: tuple[At, ...]
     rank: int
 
-    def bent(self, M: Array, W: Array) -> Array:
+    def linear_part(self, M: Array, W: Array) -> Array:
         """Return v, 0 where c' = 0."""
         return np.where(self.rest > 0, W + self.ab * (M - self.ab * self.y), 0.0)
 
@@ -89,11 +89,11 @@ def ascend(parts: Parts, W: Array, sets: Sequence[Project], expired: Callable[[]
         U, T = np.where(ab > 0, U + A - M, 0.0), T + W - w
         if k % EVERY:
             continue
-        value = parts.value(M, parts.bent(M, w))
+        value = parts.value(M, parts.linear_part(M, w))
         if expired() or abs(value - last) <= STALLED * abs(value):
             break
         last = value
-    return parts.ascent(parts.bent(M, w), np.where(seen, W, 0.0))
+    return parts.ascent(parts.linear_part(M, w), np.where(seen, W, 0.0))
 
 
 def product_below(c: Array) -> tuple[Array, Array, Array]:
