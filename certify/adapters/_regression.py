@@ -36,7 +36,6 @@ class Measured(Atom):
 
     def shapes(self, data_shape: tuple[int, ...]) -> tuple[tuple[int], tuple[int]]:
         """Return (I,), (J,)."""
-        del data_shape
         _, i, j = self.X.shape
         return (i,), (j,)
 
@@ -56,12 +55,10 @@ class Measured(Atom):
 
     def propose(self, W: Any, target: Any, seed: int, deadline: Any) -> Proposal:
         """Return the largest singular value, in floats."""
-        del target, deadline
         return Proposal(self.attain(W, seed)[0])
 
     def attain(self, W: Any, seed: int) -> tuple[float, tuple[Array, ...]]:
         """Return the first singular value and its vectors."""
-        del seed
         left, values, right = np.linalg.svd(self.combine(W), full_matrices=False)
         return float(values[0]), (left[:, 0], right[0])
 

@@ -102,7 +102,6 @@ class Atom(ABC):
         self, W: Matrix, target: float | None, seed: int, deadline: float | None, starts: Factors
     ) -> Proposal:
         """Return what `propose` does; starts are slices that may attain the polar."""
-        del starts
         return self.propose(W, target, seed, deadline)
 
     @np.errstate(all="ignore")  # the kernel refuses what is not finite
@@ -170,7 +169,6 @@ class Atom(ABC):
 
     def sizes(self, factors: Factors) -> tuple[Array, ...]:
         """Return the norm of each part of each slice, where theta is made of them; else ()."""
-        del factors
         return ()
 
     def best_responses(self, W: Array, factors: Factors, observed: Observed) -> tuple[Array, ...]:
@@ -178,7 +176,6 @@ class Atom(ABC):
 
         sup { <W, phi(x)> : x differs from X_i in part k, of the same norm },  shape (r,).
         """
-        del W, factors, observed
         return ()
 
     @property
@@ -193,7 +190,6 @@ class Atom(ABC):
 
         Raises InputError where no atom of this kind does.
         """
-        del data_shape
         cure = "give one lam, the geometric mean of the weights, and form='product'"
         raise InputError(
             f"separate weights lam={weights} are for RankOne with l2 norms and form='sum': {cure}"
@@ -217,16 +213,14 @@ class Atom(ABC):
 
     def why_infinite(self, offsets: Sequence[Offset]) -> str:
         """Return why the polar is infinite beside these offsets, with the cure, or ""."""
-        del offsets
         return ""
 
     def words(self) -> Words:
         """Return the formula of a slice."""
         return Words()
 
-    def title(self, order: int) -> str:
-        """Return the name of the model, for data of so many dimensions."""
-        del order
+    def title(self) -> str:
+        """Return the name of the model."""
         return "a factorization"
 
     @classmethod
@@ -235,7 +229,6 @@ class Atom(ABC):
 
         Raises LookupError where the kernel has no such statement.
         """
-        del data
         raise LookupError(f"{cls.__name__} has no statement, got {statement}")
 
     def statement(self) -> dict[str, Any]:

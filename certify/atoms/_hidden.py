@@ -5,10 +5,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from certify.base.arrays import short
+from certify.base.arrays import Array, finite, real, short
 from certify.base.errors import InputError
 
 SLOPES = {"relu": 0.0, "leaky_relu": 0.01, "abs": -1.0, "linear": 1.0}
+
+
+def layer_data(V: object) -> Array:
+    """Return the data of a layer as a float64 matrix."""
+    data = finite(real(V, "V", ndim=2), "V")
+    if not data.size:
+        raise InputError(f"V must not be empty, got shape {data.shape}")
+    return data
 
 
 def negative_slope(activation: str, slope: float | None) -> float:

@@ -8,13 +8,14 @@ from typing import Annotated, Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from certify.base.arrays import Array, accept_word, as_dense, finite, frozen, real, short
+from certify.base.arrays import Array, accept_word, as_dense, frozen, short
 from certify.base.errors import InputError
 from certify.norms import L2
 from certify.polar import Matrix, PolarBound, PolarQuery, Proposal, smallest
 
 from ._base import Factors, Slice, combine
 from ._enclosure import enclose_network
+from ._hidden import layer_data
 from ._words import Words, activation, exponent_text, penalty_formula
 from .rank_one import FORMS, matrix_only
 
@@ -39,7 +40,7 @@ class Parallel:
 
     def __post_init__(self) -> None:
         """Check the parts."""
-        object.__setattr__(self, "V", data_of(self.V))
+        object.__setattr__(self, "V", frozen(layer_data(self.V)))
         object.__setattr__(self, "hidden", widths_of(self.hidden))
         for count in ("degree", "parts"):  # the number of layers K
             object.__setattr__(self, count, len(self.hidden) + 1)
@@ -84,14 +85,6 @@ def widths_of(hidden: object) -> tuple[int, ...]:
     if not good or not all(0 < k <= LARGEST for k in widths):
         raise InputError(f"hidden must be widths >= 1 of the hidden layers, got {short(hidden)}")
     return widths
-
-
-def data_of(V: object) -> Array:
-    """Return the data as a read-only float64 matrix."""
-    data = finite(real(V, "V", ndim=2), "V")
-    if not data.size:
-        raise InputError(f"V must not be empty, got shape {data.shape}")
-    return frozen(data)
 
 
 def outputs(V: Array, x: Slice, slope: float) -> Array:

@@ -201,14 +201,13 @@ class CP(Atom):
             " ∘ ".join(names), penalty_formula(norms, self.form), signs_of(names, self.gauges)
         )
 
-    def title(self, order: int) -> str:
+    def title(self) -> str:
         """Return the name of the model."""
-        return f"a {nonnegative(self.gauges)}CP factorization of order {order}"
+        return f"a {nonnegative(self.gauges)}CP factorization of order {len(self.norms)}"
 
     @classmethod
     def from_statement(cls, statement: dict[str, Any], data: dict[str, Any]) -> "CP":
         """Return the atom of a norm for each mode."""
-        del data
         return cls(
             tuple(statement["norms"]), symmetric=statement["symmetric"], form=statement["form"]
         )

@@ -48,12 +48,10 @@ class DeepLinear(layers.Parallel, Atom):
         self, W: Matrix, target: float | None, seed: int, deadline: float | None
     ) -> Proposal:
         """Return sigma_1(V^T W) with its proof."""
-        del deadline
         return layers.spectral(self.pull_back(W), target, seed).linear()
 
     def attain(self, W: Matrix, seed: int) -> tuple[float, Slice]:
         """Return the top singular pair of V^T W, passed through one unit a layer."""
-        del seed
         left, values, right = np.linalg.svd(self.pull_back(W), full_matrices=False)
         return float(values[0]), layers.thread(left[:, 0], right[0], self.hidden)
 
@@ -61,9 +59,8 @@ class DeepLinear(layers.Parallel, Atom):
         """Return the product of the layers and their Frobenius norms."""
         return layers.words(self.degree, self.form, None)
 
-    def title(self, order: int) -> str:
+    def title(self) -> str:
         """Return the name of the model."""
-        del order
         return "parallel deep linear networks"
 
     @classmethod

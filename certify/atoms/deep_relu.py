@@ -60,7 +60,6 @@ class DeepReLU(layers.Parallel, Atom):
         self, W: Matrix, target: float | None, seed: int, deadline: float | None
     ) -> Proposal:
         """Return the product of two spectral norms with its proof."""
-        del target, seed, deadline
         return layers.by_layers(self.V, W, self.slope, len(self.hidden))
 
     def attain(self, W: Matrix, seed: int) -> tuple[float, Slice]:
@@ -78,9 +77,8 @@ class DeepReLU(layers.Parallel, Atom):
         """Return the layers, each under s but the last, and their Frobenius norms."""
         return layers.words(self.degree, self.form, self.slope)
 
-    def title(self, order: int) -> str:
+    def title(self) -> str:
         """Return the name of the model."""
-        del order
         return "parallel deep ReLU networks"
 
     @classmethod

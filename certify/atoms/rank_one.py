@@ -161,9 +161,8 @@ class RankOne(Atom):
             "uₖvₖᵀ", penalty_formula([left, right], self.form), signs_of(LETTERS, self.gauges)
         )
 
-    def title(self, order: int) -> str:
+    def title(self) -> str:
         """Return the name of the model."""
-        del order
         return f"a {nonnegative(self.gauges)}matrix factorization"
 
     @classmethod

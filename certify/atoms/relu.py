@@ -19,7 +19,7 @@ from certify.polar.layers import propose
 
 from ._base import Atom, Factors, Slice, combine, misfit
 from ._enclosure import enclose_network
-from ._hidden import SLOPES, largest, negative_slope, sample_index
+from ._hidden import SLOPES, largest, layer_data, negative_slope, sample_index
 from ._words import Words, activation, penalty_formula, signs_of
 from .rank_one import FORMS, LETTERS, matrix_only
 
@@ -83,9 +83,7 @@ class ReLU(Atom):
         choices = {"bias": BIASES, "activation": SLOPES, "form": FORMS, "pool": POOLS}
         for name, known in choices.items():
             accept_word(getattr(self, name), name, known)
-        data = finite(real(self.V, "V", ndim=2), "V")
-        if not data.size:
-            raise InputError(f"V must not be empty, got shape {data.shape}")
+        data = layer_data(self.V)
         if self.bias != "none":
             data = np.column_stack([data, np.ones(len(data))])
         left, right = gauge(self.left), gauge(self.right)
@@ -217,9 +215,8 @@ class ReLU(Atom):
             phi, penalty_formula(norms, self.form), signs_of(LETTERS, self.gauges), glosses
         )
 
-    def title(self, order: int) -> str:
+    def title(self) -> str:
         """Return the name of the model."""
-        del order
         return f"a {'max-pooled ' * self.layer.most}network with one hidden layer"
 
     @classmethod

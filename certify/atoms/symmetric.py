@@ -138,15 +138,13 @@ class Symmetric(Atom):
         """Return x x^T and the norm, squared."""
         return Words("xₖxₖᵀ", f"{self.gauge.text('xₖ')}²", signs_of(["xₖ"], self.gauges))
 
-    def title(self, order: int) -> str:
+    def title(self) -> str:
         """Return the name of the model."""
-        del order
         return f"a {nonnegative(self.gauges)}symmetric factorization"
 
     @classmethod
     def from_statement(cls, statement: dict[str, Any], data: dict[str, Any]) -> "Symmetric":
         """Return the atom of a norm."""
-        del data
         return cls(statement["left"])
 
     def statement(self) -> dict[str, Any]:

@@ -108,16 +108,14 @@ class Loss(ABC):
 
     def outside(self, Z: Array) -> str:
         """Return what is wrong with a Z where l is infinite, or ""."""
-        del Z
         return ""
 
-    def relaxed(self, cp: Any, F: Any, y: Array, c: Array, unit: float) -> Any:  # noqa: ANN401
+    def relaxed(self, cp: Any, F: Any, y: Array, c: Array, unit: float) -> Any:  # noqa: ANN401, B027
         """Return l(F) of a cvxpy expression F, or None where it is not known.
 
         F, y     the fit and the data, flat, both divided by `unit` (1 for degree 0)
         c        the weight of each entry, or of each row
         """
-        del cp, F, y, c, unit
 
     def glosses(self) -> list[str]:
         """Return what the letters of the formula stand for."""

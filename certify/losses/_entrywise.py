@@ -58,7 +58,6 @@ class Entrywise:
 
     def each_dual(self, W: Array, c: Array | float) -> Array:
         """Return c d_1(w / c) for c lo <= w <= c hi: w y where h is lines that meet in 0 at y."""
-        del c
         return np.asarray(W * self.data)
 
     @abstractmethod

@@ -51,5 +51,4 @@ class Absolute(Entrywise, Loss):
 
     def relaxed(self, cp: Any, F: Any, y: Array, c: Array, unit: float) -> Any:  # noqa: ANN401
         """C |F - y|."""
-        del unit
         return c @ cp.abs(F - y)

@@ -57,5 +57,4 @@ class Hinge(Entrywise, Loss):
 
     def relaxed(self, cp: Any, F: Any, y: Array, c: Array, unit: float) -> Any:  # noqa: ANN401
         """C (1 - y F)_+."""
-        del unit
         return c @ cp.pos(1 - cp.multiply(y, F))

@@ -83,7 +83,6 @@ class KullbackLeibler(Entrywise, Loss):
 
     def relaxed(self, cp: Any, F: Any, y: Array, c: Array, unit: float) -> Any:  # noqa: ANN401
         """C (F - y ln F + y ln y - y)."""
-        del unit
         some = np.flatnonzero(y > 0)
         logs = (c * y)[some] @ cp.log(F[some]) if len(some) else 0.0
         return c @ F - logs + float((c * (-entr(y) - y)).sum())

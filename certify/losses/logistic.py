@@ -79,5 +79,4 @@ class Logistic(Entrywise, Loss):
 
     def relaxed(self, cp: Any, F: Any, y: Array, c: Array, unit: float) -> Any:  # noqa: ANN401
         """C ln(1 + e^x), x = F or -F by the label."""
-        del unit
         return c @ cp.logistic(cp.multiply(1 - 2 * y, F))

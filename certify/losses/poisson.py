@@ -69,5 +69,4 @@ class Poisson(Entrywise, Loss):
 
     def relaxed(self, cp: Any, F: Any, y: Array, c: Array, unit: float) -> Any:  # noqa: ANN401
         """C (e^F - y F)."""
-        del unit
         return c @ (cp.exp(F) - cp.multiply(y, F))

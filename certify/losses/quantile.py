@@ -72,7 +72,6 @@ class Quantile(Entrywise, Loss):
 
     def relaxed(self, cp: Any, F: Any, y: Array, c: Array, unit: float) -> Any:  # noqa: ANN401
         """C (tau (y - F)_+ + (1 - tau)(F - y)_+)."""
-        del unit
         return c @ cp.maximum(self.tau * (y - F), (1 - self.tau) * (F - y))
 
     def glosses(self) -> list[str]:

@@ -158,7 +158,6 @@ class Softmax(Loss):
 
     def relaxed(self, cp: Any, F: Any, y: Array, c: Array, unit: float) -> Any:  # noqa: ANN401
         """C (ln sum e^F - F_class), row by row."""
-        del unit
         rows = cp.reshape(F, self.shape, order="C")
         F_class = cp.sum(cp.multiply(y.reshape(self.shape), rows), axis=1)
         return c @ (cp.log_sum_exp(rows, axis=1) - F_class)

@@ -158,5 +158,4 @@ class Squared(Entrywise, Loss):
 
     def relaxed(self, cp: Any, F: Any, y: Array, c: Array, unit: float) -> Any:  # noqa: ANN401
         """1/2 c (F - y)^2."""
-        del unit
         return 0.5 * cp.sum_squares(cp.multiply(np.sqrt(c), F - y))

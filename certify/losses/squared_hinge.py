@@ -68,5 +68,4 @@ class SquaredHinge(Entrywise, Loss):
 
     def relaxed(self, cp: Any, F: Any, y: Array, c: Array, unit: float) -> Any:  # noqa: ANN401
         """C (1 - y F)_+^2."""
-        del unit
         return c @ cp.square(cp.pos(1 - cp.multiply(y, F)))

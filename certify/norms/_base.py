@@ -147,7 +147,6 @@ class Gauge(ABC):
     @classmethod
     def parameter(cls, name: str, text: str) -> Any:  # noqa: ANN401  a number or a name
         """Return a value of `parameters`: a number."""
-        del name
         return float.fromhex(text)
 
     def parameters(self) -> dict[str, str]:
@@ -193,15 +192,23 @@ class Gauge(ABC):
             return np.ones(d)
         return np.array([float(self.value(e)) for e in np.eye(d)])
 
-    def unit(self, y: Array) -> Array:
-        """Return the signed unit vector x of the cone, at g(x) = 1, with the largest <y, x>."""
-        low, high = self.sides(len(y))
-        sizes = self.unit_sizes(len(y))
-        gains = np.stack([np.where(high > 0, y, -np.inf), np.where(low < 0, -y, -np.inf)])
-        row, k = divmod(int((gains / sizes).argmax()), len(y))
-        out = np.zeros(len(y))
-        out[k] = (-1.0 if row else 1.0) / sizes[k]
+    def units(self, Y: Array) -> Array:
+        """Return the signed unit vector x of the cone, at g(x) = 1, with the largest <y, x>.
+
+        Y (d, k): one for each column y.
+        """
+        low, high = (side[:, None] for side in self.sides(len(Y)))
+        sizes = self.unit_sizes(len(Y))
+        gains = np.stack([np.where(high > 0, Y, -np.inf), np.where(low < 0, -Y, -np.inf)])
+        best = (gains / sizes[:, None]).reshape(-1, Y.shape[1]).argmax(axis=0)
+        rows, k = np.divmod(best, len(Y))
+        out = np.zeros(Y.shape)
+        out[k, np.arange(Y.shape[1])] = np.where(rows, -1.0, 1.0) / sizes[k]
         return out
+
+    def unit(self, y: Array) -> Array:
+        """Return that of one y."""
+        return self.units(y[:, None])[:, 0]
 
     def cost(self, d: Array) -> float:
         """Return max sum d_i x_i^2 over the ellipsoids, so at least that over the ball."""
@@ -240,9 +247,10 @@ class Gauge(ABC):
 
     def dual_columns(self, lines: Any) -> Array:  # noqa: ANN401  an array or scipy.sparse
         """Return g* of each column, sparse or dense."""
-        if not sparse.issparse(lines):
-            return self.dual(lines)
-        columns = lines.tocsc()
+        return self.dual_sparse(lines.tocsc()) if sparse.issparse(lines) else self.dual(lines)
+
+    def dual_sparse(self, columns: Any) -> Array:  # noqa: ANN401  scipy.sparse: CSC
+        """Return g* of each sparse column; here some of them are dense at once."""
         starts = range(0, columns.shape[1], BLOCK)
         return np.concatenate([self.dual(columns[:, k : k + BLOCK].toarray()) for k in starts])
 

@@ -8,22 +8,11 @@ from scipy import sparse
 from certify.base.arrays import Array
 
 
-def stored_sizes(lines: Any, sides: tuple[Array, Array]) -> Any:  # noqa: ANN401  scipy.sparse
-    """Return |y| of the stored entries of sparse columns, clipped to the cone's sides."""
-    columns = lines.tocsc()
+def stored_sizes(columns: Any, sides: tuple[Array, Array]) -> Any:  # noqa: ANN401  scipy.sparse
+    """Return |y| of the stored entries of sparse columns, CSC, clipped to the cone's sides."""
     low, high = (side[columns.indices] for side in sides)
     sizes = np.abs(np.clip(columns.data, low, high))
     return sparse.csc_array((sizes, columns.indices, columns.indptr), shape=columns.shape)
-
-
-def vertices(Y: Array, sides: tuple[Array, Array]) -> Array:
-    """Return the signed unit vector of the cone that earns most, for each column."""
-    low, high = (side[:, None] for side in sides)
-    gains = np.vstack([np.where(high > 0, Y, -np.inf), np.where(low < 0, -Y, -np.inf)])
-    rows, k = np.divmod(gains.argmax(axis=0), len(Y))
-    out = np.zeros(Y.shape)
-    out[k, np.arange(Y.shape[1])] = np.where(rows, -1.0, 1.0)
-    return out
 
 
 def length(x: Array) -> Array:

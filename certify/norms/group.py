@@ -77,7 +77,6 @@ class Group(Gauge):
     @classmethod
     def parameter(cls, name: str, text: str) -> str:
         """Return the outer norm."""
-        del name
         return text
 
     def parameters(self) -> dict[str, str]:

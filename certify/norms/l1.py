@@ -4,13 +4,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy import sparse
 
 from certify.base.arrays import Array
 
 from ._balls import Ellipsoids, Mixture, ball
 from ._base import Gauge
-from ._columns import stored_sizes, vertices
+from ._columns import stored_sizes
 
 
 @dataclass(frozen=True)
@@ -48,15 +47,12 @@ class L1(Gauge):
 
     def maximizers(self, Y: Array) -> Array:
         """Return the signed unit vectors."""
-        return vertices(Y, self.sides(len(Y)))
+        return self.units(Y)
 
-    def dual_columns(self, lines: Any) -> Array:  # noqa: ANN401  an array or scipy.sparse
-        """Return g* of each column; sparse ones as they are stored."""
-        if not sparse.issparse(lines):
-            return self.dual(lines)
-        return np.asarray(
-            stored_sizes(lines, self.sides(lines.shape[0])).max(axis=0).todense()
-        ).reshape(-1)
+    def dual_sparse(self, columns: Any) -> Array:  # noqa: ANN401  scipy.sparse
+        """Return g* of columns as they are stored."""
+        sizes = stored_sizes(columns, self.sides(columns.shape[0]))
+        return np.asarray(sizes.max(axis=0).todense()).reshape(-1)
 
     def prox(self, x: Array, t: float) -> Array:
         """Return the soft threshold."""

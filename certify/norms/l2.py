@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy import sparse
 
 from certify.base.arrays import Array
 
@@ -55,11 +54,9 @@ class L2(Gauge):
             out[:, k] = self.maximizer(Y[:, k])
         return np.asarray(out)
 
-    def dual_columns(self, lines: Any) -> Array:  # noqa: ANN401  an array or scipy.sparse
-        """Return g* of each column; sparse ones as they are stored."""
-        if not sparse.issparse(lines):
-            return self.dual(lines)
-        sizes = stored_sizes(lines, self.sides(lines.shape[0]))
+    def dual_sparse(self, columns: Any) -> Array:  # noqa: ANN401  scipy.sparse
+        """Return g* of columns as they are stored."""
+        sizes = stored_sizes(columns, self.sides(columns.shape[0]))
         top = sizes.data.max(initial=0.0) or 1.0
         sizes.data = (sizes.data / top) ** 2
         return np.asarray(np.sqrt(sizes.sum(axis=0)) * top).reshape(-1)

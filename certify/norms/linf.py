@@ -4,13 +4,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy import sparse
 
 from certify.base.arrays import Array
 
 from ._balls import Ellipsoids
 from ._base import Gauge
-from ._columns import stored_sizes, threshold_level, vertices
+from ._columns import stored_sizes, threshold_level
 
 
 @dataclass(frozen=True)
@@ -50,16 +49,14 @@ class LInf(Gauge):
 
     def maximizers(self, Y: Array) -> Array:
         """Return the signs of each column."""
-        part, sides = self.positive(Y), self.sides(len(Y))
-        both = ((sides[0] < 0) & (sides[1] > 0))[:, None]
+        part, (low, high) = self.positive(Y), self.sides(len(Y))
+        both = ((low < 0) & (high > 0))[:, None]
         out = np.where(both & (part == 0), 1.0, np.sign(part))
-        return np.where(part.any(axis=0), out, vertices(Y, sides))
+        return np.where(part.any(axis=0), out, self.units(Y))
 
-    def dual_columns(self, lines: Any) -> Array:  # noqa: ANN401  an array or scipy.sparse
-        """Return g* of each column; sparse ones as they are stored."""
-        if not sparse.issparse(lines):
-            return self.dual(lines)
-        sizes = stored_sizes(lines, self.sides(lines.shape[0]))
+    def dual_sparse(self, columns: Any) -> Array:  # noqa: ANN401  scipy.sparse
+        """Return g* of columns as they are stored."""
+        sizes = stored_sizes(columns, self.sides(columns.shape[0]))
         top = sizes.data.max(initial=0.0) or 1.0
         sizes.data = sizes.data / top
         return np.asarray(sizes.sum(axis=0) * top).reshape(-1)

@@ -103,5 +103,4 @@ class Weighted(Gauge):
 
     def unit_sizes(self, d: int) -> Array:
         """Return sqrt(w)."""
-        del d
         return np.sqrt(self.weights)

@@ -76,7 +76,6 @@ class Offset(ABC):
 
     def covariates(self, m: int) -> Array | None:
         """Return B (m, k) with A q = B q for q (k, n), if A is covariates of the rows."""
-        del m
         return None
 
     @property
@@ -153,7 +152,6 @@ class Offset(ABC):
 
     def limit(self, W: Array) -> float:
         """Return the largest s for which inf_q <s W, A q> + H(q) is finite."""
-        del W
         return np.inf
 
     def numbers(self) -> dict[str, float]:
@@ -177,7 +175,6 @@ class Offset(ABC):
 
     def rescaled(self, data: int, weights: int) -> "Offset":
         """Return the offset for data times 2^data and weights times 2^weights."""
-        del data
         out = type(self)(scaled_price(self.ridge, weights))
         object.__setattr__(out, "shares", self.shares)
         return out

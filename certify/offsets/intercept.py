@@ -20,7 +20,6 @@ class Intercept(Means, Offset):
 
     def shape(self, observed: Observed) -> tuple[int, ...]:
         """Return (1,)."""
-        del observed
         return (1,)
 
     def factors(self, q: Array, observed: Observed) -> tuple[Array, Array]:
@@ -29,5 +28,4 @@ class Intercept(Means, Offset):
 
     def adjoint(self, W: Array, observed: Observed) -> Array:
         """Return the sum of all entries."""
-        del observed
         return np.asarray([W.sum()])

@@ -42,7 +42,6 @@ class Linear(Offset):
 
     def covariates(self, m: int) -> Array:
         """Return A."""
-        del m
         return self.A
 
     @property
@@ -56,7 +55,6 @@ class Linear(Offset):
 
     def factors(self, q: Array, observed: Observed) -> tuple[Array, Array]:
         """Return A and q^T."""
-        del observed
         return self.A, np.ascontiguousarray(q.T)
 
     def operator(self, observed: Observed) -> Any:  # noqa: ANN401  scipy.sparse
@@ -94,5 +92,4 @@ class Linear(Offset):
 
     def rescaled(self, data: int, weights: int) -> "Linear":
         """Return the offset with its ridge at another scale."""
-        del data
         return Linear(self.A, scaled_price(self.ridge, weights))

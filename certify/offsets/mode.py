@@ -85,5 +85,4 @@ class ModeIntercept(Means, Offset):
 
     def rescaled(self, data: int, weights: int) -> "ModeIntercept":
         """Return the offset with its ridge at another scale."""
-        del data
         return ModeIntercept(self.axis, scaled_price(self.ridge, weights))

@@ -168,7 +168,6 @@ class Smooth(Offset):
 
     def rescaled(self, data: int, weights: int) -> "Smooth":
         """Return the offset of the problem at another scale: rho and ridge as weights do."""
-        del data
         rho, ridge = max(scaled_price(self.rho, weights), TINY), scaled_price(self.ridge, weights)
         return Smooth(self.edges, rho, ridge, self.weights)
 

@@ -55,7 +55,6 @@ class Sparse(Offset):
 
     def field(self, q: Array, observed: Observed) -> Array:
         """Return q."""
-        del observed
         return q
 
     def penalty(self, q: Array) -> float:
@@ -64,7 +63,6 @@ class Sparse(Offset):
 
     def solve(self, target: Array, weights: Array, observed: Observed) -> Array:
         """Return the target's entries lowered by rho / w: soft thresholding."""
-        del observed
         return np.asarray(np.sign(target) * np.maximum(np.abs(target) - self.rho / weights, 0.0))
 
     def limit(self, W: Array) -> float:

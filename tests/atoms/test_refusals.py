@@ -59,13 +59,13 @@ def test_deep_networks_come_back_from_their_statement():
     assert isinstance(again, DeepReLU)
     assert (again.hidden, again.slope, again.form) == ((4, 2), 0.25, atom.form)
     assert again.statement() == atom.statement()
-    assert atom.title(2) == "parallel deep ReLU networks"
+    assert atom.title() == "parallel deep ReLU networks"
     assert Problem(Squared(np.ones((3, 1))), again, 1.0).atom is again
 
 
 def test_an_atom_of_ones_own_is_a_factorization_without_a_statement():
     atom = Entrywise()
-    assert atom.title(3) == "a factorization"
+    assert atom.title() == "a factorization"
     assert atom.words() == Words()
     with pytest.raises(LookupError, match="Entrywise has no statement"):
         Entrywise.from_statement(atom.statement(), {})

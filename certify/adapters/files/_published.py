@@ -33,7 +33,6 @@ class Untitled(GenerateJsonSchema):
 
     def field_title_should_be_set(self, schema: Any) -> bool:
         """Return False."""
-        del schema
         return False
 
 

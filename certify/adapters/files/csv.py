@@ -12,5 +12,4 @@ class Csv(Format):
 
     def read(self, path: Path, key: str | None) -> Any:
         """Return the table."""
-        del key
         return read_table(path, ";,\t")

@@ -23,7 +23,6 @@ class Mtx(Format):
         empty matrices, so these never reach it; nor does a header that claims more entries
         than there are bytes.
         """
-        del key
         blob = path.read_bytes()
         refuse_pickle(blob, str(path))
         if odd := set(blob) & set(CONTROL):

@@ -12,6 +12,5 @@ class Npy(Format):
 
     def read(self, path: Path, key: str | None) -> Any:
         """Return the array."""
-        del key
         with path.open("rb") as file:
             return read_array(file, path.stat().st_size, str(path))

@@ -49,7 +49,7 @@ def terms(problem: Problem) -> str:
 
 def model(problem: Problem) -> str:
     """Return the name of the model."""
-    return problem.atom.title(len(problem.loss.dims))
+    return problem.atom.title()
 
 
 def answer(facts: Facts) -> str:
