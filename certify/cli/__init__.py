@@ -112,10 +112,7 @@ def check(  # noqa: PLR0913, PLR0917  one for each option
     if output is not None:
         written["certificate"] = save_certificate(result.certificate, output)
     if own_size is not None:
-        second = result.own_size.certificate
-        written["own-size certificate"] = save_certificate(
-            None if second is result.certificate else second, own_size
-        )
+        written["own-size certificate"] = save_certificate(result.own_certificate, own_size)
     if better is not None:
         written["better factors"] = save_arrays(better_arrays(result.certificate), better)
     fields = of_training(loaded.multiple, of_result(result, monotonic() - start))

@@ -35,13 +35,6 @@ def other_route(route: dict[str, Any]) -> dict[str, Any]:
     return {"method": method, "solver": route["solver"]}
 
 
-def epsilon(options: Options, loaded: LoadedBlocks) -> tuple[float, float]:
-    """Return rtol and atol."""
-    rtol = loaded.rtol if options.rtol is None else options.rtol
-    atol = loaded.atol if options.atol is None else options.atol
-    return rtol, atol or 0.0
-
-
 def as_proved(result: Checked) -> Proved:
     """Return what is proved, as verify() does."""
     c = result.certificate
@@ -52,11 +45,8 @@ def as_proved(result: Checked) -> Proved:
 def check(options: Options, loaded: LoadedBlocks, output: Path | None) -> int:
     """Prove how good the factors of the fit are."""
     guard([output], loaded.inputs)
-    start = monotonic()
-    rtol, atol = epsilon(options, loaded)
-    result = row_blocks.check(
-        loaded.table, loaded.factors(), rtol=rtol, atol=atol, seed=options.seed
-    )
+    start, epsilon = monotonic(), options.epsilon(loaded)
+    result = row_blocks.check(loaded.table, loaded.factors(), **epsilon, seed=options.seed)
     written: dict[str, OutputFile | None] = {}
     if output is not None:
         written["certificate"] = save_certificate(result.certificate, output)
@@ -68,10 +58,10 @@ def verify(options: Options, loaded: LoadedBlocks, certificate: Path, tier: str)
     """Prove what a certificate claims about the blocks and the fit, or the factors it has."""
     if tier != "rounded":
         raise InputError("blocks of rows are proved in rounded floats only: add --tier rounded")
-    start, (rtol, atol) = monotonic(), epsilon(options, loaded)
+    start, epsilon = monotonic(), options.epsilon(loaded)
     factors = None if loaded.fit is None else loaded.factors()
     with print_rejection(options.json):
-        proof = row_blocks.verify(certificate, loaded.table, factors, rtol=rtol, atol=atol)
+        proof = row_blocks.verify(certificate, loaded.table, factors, **epsilon)
     options.show(of_proof(proof, monotonic() - start))
     return proof.verdict.exit_code
 
@@ -87,7 +77,7 @@ def improve(
     guard([certificate], loaded.inputs)
     if loaded.fit is not None and os.path.realpath(output) == os.path.realpath(loaded.fit):
         raise InputError(f"cannot write {output}: it is an input of this command")
-    start, (rtol, atol) = monotonic(), epsilon(options, loaded)
+    start, epsilon = monotonic(), options.epsilon(loaded)
     with progress(options.budget) as tell:
         found = row_blocks.improve(
             loaded.table,
@@ -97,8 +87,7 @@ def improve(
             seed=options.seed,
             folder=output,
             checkpoint=resume,
-            rtol=rtol,
-            atol=atol,
+            **epsilon,
         )
     files = [*loaded.names(output), output / "V.npy"]
     size = sum(file.stat().st_size for file in files)

@@ -29,7 +29,7 @@ class Options:
     rtol: float | None
     atol: float | None
 
-    def epsilon(self, loaded: files.Loaded) -> dict[str, Any]:
+    def epsilon(self, loaded: files.Loaded | files.LoadedBlocks) -> dict[str, Any]:
         """Return rtol and atol: the option, else the problem's own."""
         rtol = loaded.rtol if self.rtol is None else self.rtol
         return {"rtol": rtol, "atol": loaded.atol if self.atol is None else self.atol}

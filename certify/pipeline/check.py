@@ -117,7 +117,8 @@ def check(  # noqa: PLR0913  the contract's keywords
         )
     result = result_of(problem, arrays, (found_q, evidence), proof, own_proof)
     origin, multiple = getattr(factors, "origin", None), getattr(factors, "multiple", 1.0)
-    reason = result.reason + adapter_note(factors)
+    note = getattr(factors, "note", "")  # an adapter's, of what differs from the fit
+    reason = result.reason + (note and f"; {note}")
     return replace(result, reason=reason, origin=origin, multiple=multiple)
 
 
@@ -205,12 +206,6 @@ def objection(problem: Problem, factors: Factors, q: Values, outcome: Outcome) -
         return ""
     message = problem.stationary_lam(factors, q).objection
     return message and f"{message}. That aside: "
-
-
-def adapter_note(factors: Sequence[Any]) -> str:
-    """Repeat an adapter's note of what differs from the fit."""
-    note = getattr(factors, "note", "")
-    return note and f"; {note}"
 
 
 def gather(run: Run, wanted: Array | None, route: Route) -> Evidence:

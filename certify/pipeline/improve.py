@@ -37,7 +37,7 @@ from .budget import AUTO, Budget, limits, rest
 from .certificate.coverage import missing_rules
 from .certificate.file import StatedQuestion, accept_epsilon, ask, hand_over, number_offsets
 from .certificate.tiers import arithmetic
-from .certificate.verdict import NO_BOOL, Verdict
+from .certificate.verdict import Judgement, Verdict
 from .check import best_offsets, check, finite_objective, why_uncovered
 from .result import Result
 from .reuse import bound_beside
@@ -52,7 +52,7 @@ Judge = Callable[[Factors, Values | None], Result]
 
 
 @dataclass(frozen=True, repr=False)
-class Improvement:
+class Improvement(Judgement):
     """Better factors and what check() says of them.
 
     objective  an upper bound of their objective, proved
@@ -67,14 +67,12 @@ class Improvement:
     result: Result
     atom: Atom
 
-    @property
-    def certified(self) -> bool:
-        """Whether the factors reached are certified."""
-        return self.result.certified
+    called = "an Improvement"
 
-    def __bool__(self) -> bool:
-        """Refuse, as a Result does."""
-        raise TypeError(NO_BOOL.format(name="an Improvement"))
+    @property
+    def verdict(self) -> Verdict:  # type: ignore[override]  # that of the result
+        """The verdict on the factors reached."""
+        return self.result.verdict
 
     def __repr__(self) -> str:
         """Show the objective reached, its size and what is proved of it."""
@@ -150,11 +148,10 @@ def improved(
         steps = by_solver.steps(scaled, start, clock.share(SEARCHED), route.solver, seed)
     else:
         steps = descend_from(scaled, start, clock, seed, epsilon)
+    begun = values if values is not None else tuple(scaled_by(x, by.data) for x in start.q)
+    shown = visible_steps(steps)[1:]
     history = falling(
-        problem,
-        arrays,
-        start_q(values, by, start),
-        [(name, up) for name, s in visible_steps(steps)[1:] if (up := scaling.state_up(s, by))],
+        problem, arrays, begun, [(name, up) for name, s in shown if (up := scaling.state_up(s, by))]
     )
     judge = partial(
         check,
@@ -244,11 +241,6 @@ def visible_steps(steps: Sequence[tuple[str, Candidate]]) -> list[tuple[str, Can
         if at - step[1].value >= VISIBLE * (at - least):
             kept.append(step)
     return kept + list(steps[1:][-ENDING:])
-
-
-def start_q(values: Values | None, by: scaling.Exponents, start: Candidate) -> Values:
-    """Return the offsets the search started from, at the caller's scale."""
-    return values if values is not None else tuple(scaled_by(x, by.data) for x in start.q)
 
 
 def falling(

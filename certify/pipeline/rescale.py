@@ -15,7 +15,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from certify.atoms import Factors
-from certify.base.arrays import Array
 from certify.kernel.scalars import power
 from certify.losses import Huber, Squared
 from certify.losses._entrywise import Entrywise
@@ -138,11 +137,6 @@ def block_up(block: dict[str, Any], by: Exponents) -> dict[str, Any]:
     return block | moved_up | {"shift": Fraction(block["shift"]) * power(2 * e)}
 
 
-def counts_up(name: str, x: Array, by: Exponents) -> Array:
-    """Move what squares below counts are back: curvatures as weights, all else as data."""
-    return np.asarray(ldexp_steps(x, by.weights if name == "curve" else by.data))
-
-
 def evidence_up(evidence: Evidence, by: Exponents) -> Evidence:
     """Move all evidence back to the caller's scale."""
     if not by.data and not by.weights:
@@ -159,7 +153,10 @@ def evidence_up(evidence: Evidence, by: Exponents) -> Evidence:
         dual=dual,
         ky_fan=fan,
         blocks=tuple(block_up(b, by) for b in evidence.blocks),
-        counts={k: counts_up(k, x, by) for k, x in evidence.counts.items()},
+        counts={  # of what squares below counts are, curvatures move as weights, all else as data
+            k: ldexp_steps(x, by.weights if k == "curve" else by.data)
+            for k, x in evidence.counts.items()
+        },
         better=state_up(evidence.better, by),
         floor=point_up(evidence.floor, by),
         steps=steps,

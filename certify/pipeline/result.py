@@ -64,6 +64,12 @@ class Result(Bracket, Judgement):
         return OwnSize(self.verdict, self.lower, self.upper, self.reason, self.certificate)
 
     @property
+    def own_certificate(self) -> Certificate | None:
+        """What proves that answer, where it is another certificate than the result's own."""
+        own = self.own_size.certificate
+        return None if own is self.certificate else own
+
+    @property
     def explained_variance(self) -> ExplainedVariance | None:
         """The share of the variance that the candidate explains, and the most that as many
         components can (1 - 2 f / |Y|^2: a penalty counts as not explained); None where the loss
@@ -122,9 +128,7 @@ class Result(Bracket, Judgement):
         """
         if self.certificate is None:
             raise InputError(f"{self.verdict.name} has no certificate to report: {self.reason}")
-        own = self.own_size.certificate
-        own = None if own is self.certificate else own
-        return write(self.certificate, path, own=own, multiple=self.multiple)
+        return write(self.certificate, path, own=self.own_certificate, multiple=self.multiple)
 
     def explain(self) -> str:
         """Say in sentences what was proved, what is loose, what was tried and what to try."""

@@ -1,19 +1,17 @@
 """A proved bound beside other factors: it holds for all factors, whichever it was found for."""
 
-import math
 from dataclasses import replace
 
 from certify.kernel.errors import RejectedError
-from certify.kernel.verdict import prove
 from certify.polar.proved import above
 from certify.problem import Problem
 from certify.search.candidate import Candidate
 from certify.search.search_result import Evidence
 
-from .certificate.file import Certificate, ask
+from .certificate.file import ask
 from .certificate.tiers import arithmetic
 from .check import result_of
-from .prove import Proof, without_better
+from .prove import prove_written, without_better
 from .result import Result
 
 
@@ -34,13 +32,12 @@ def bound_beside(
     names = {f"q{k}" for k in range(len(problem.offsets))}
     witness = {k: a for k, a in witness.items() if k not in names}
     try:
-        ar = arithmetic(problem, certificate.claim["tier"])
-        outcome = prove(question.statement, question.given, proof, witness, ar, limit=math.inf)
+        proved = prove_written(
+            question, (proof, witness), arithmetic(problem, certificate.claim["tier"])
+        )
     except RejectedError:
         return None
-    claim = {"verdict": outcome.verdict, "tier": outcome.tier, "work": outcome.work}
-    proved = Proof(Certificate(question.statement, question.given, claim, proof, witness), outcome)
-    at = replace(s, value=above(outcome.upper))
+    at = replace(s, value=above(proved.outcome.upper))
     evidence = Evidence(at, steps=(("start", at),))
     beside = result_of(problem, s.factors, (s.q, evidence), proved, None)
     return replace(beside, steps=result.steps, reached=result.reached)

@@ -297,7 +297,7 @@ def test_the_second_certificate_is_the_one_of_its_own_size():
     problem = Problem(Squared(np.diag([4.0, 3.0, 2.0])), RankOne("l2", "l2"), 0.5)
     result = check(problem, factors)
     assert result.verdict is Verdict.RANK_LIMITED
-    second = report.second(result)
+    second = report.facts(result.own_certificate)
     assert second.verdict is Verdict.CERTIFIED
     best = tuple(np.sqrt([3.5, 2.5, 1.5]) * np.eye(3) for _ in range(2))
-    assert report.second(check(problem, best)) is None
+    assert check(problem, best).own_certificate is None

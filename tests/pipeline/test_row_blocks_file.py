@@ -23,7 +23,6 @@ from certify.pipeline.row_blocks import (
     embed_factors,
     improve,
     load_factors,
-    prove,
     question,
     verify,
 )
@@ -659,15 +658,17 @@ def test_a_block_that_changes_while_it_is_used_is_refused(tmp_path, monkeypatch)
         """Write the block."""
         np.savez(file, rows=rows, cols=cols, data=data)
 
+    state = question.identities
+
     def identities(block, given):
         """State it, and write another one."""
-        stated = question.identities(block, given)
+        stated = state(block, given)
         stored(2 * Y.data)
         return stated
 
     stored(Y.data)
     kept = check(table, (U[:1], V))
-    monkeypatch.setattr(prove, "identities", identities)
+    monkeypatch.setattr(question, "identities", identities)
     for act in (lambda x: check(*x), lambda x: verify(kept.certificate, *x)):
         stored(Y.data)
         token = PLACE.set(Forgetful())

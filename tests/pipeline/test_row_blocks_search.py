@@ -331,7 +331,9 @@ def test_what_is_appended_lowers_the_objective_most_along_itself():
         assert np.isclose((W * step).sum() - price, (c * step**2).sum(), rtol=1e-10)
         assert np.allclose(step / np.linalg.norm(step), np.outer(u[:, k], right[k]))
     sizes = np.linalg.norm(out.V[:, r:], axis=0) ** 2
-    assert np.isclose(sizes[2], search.SLIGHT * sizes[:2].max())  # one that earns too little
+    assert np.isclose(
+        sizes[2], search.ratings.SLIGHT * sizes[:2].max()
+    )  # one that earns too little
     assert search.grow(fit, sums.W, (np.zeros(2), np.zeros((N, 2))), LAM) is fit
 
 
@@ -366,7 +368,7 @@ def test_balanced_factors_of_weighted_norms_cost_least(norms):
 
 
 def test_no_more_is_appended_than_a_few_beside_what_earns(monkeypatch):
-    monkeypatch.setattr(search, "FEWEST", 1)
+    monkeypatch.setattr(search.ratings, "FEWEST", 1)
     blocks, fit = fit_of((), weighted=False)
     sums, _ = search.residuals(blocks, fit)
     _, values, right = np.linalg.svd(np.vstack([x.toarray() for x in sums.W]))

@@ -113,7 +113,7 @@ def load_blocks(path: Path) -> LoadedBlocks | None:
         at / named.folder, named.columns, top.lam, offsets, rows=named.rows, norms=norms
     )
     fit = None if named.fit is None else at / named.fit
-    return LoadedBlocks(table, fit, epsilon.rtol, epsilon.atol, path)
+    return LoadedBlocks(table, fit, epsilon.rtol, epsilon.atol or 0.0, path)
 
 
 def load_document(path: Path) -> list[Path]:

@@ -63,7 +63,7 @@ class LoadedBlocks:
     table: RowBlocks
     fit: Path | None
     rtol: float
-    atol: float | None
+    atol: float
     path: Path
 
     @property

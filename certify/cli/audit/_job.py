@@ -18,9 +18,8 @@ from certify.kernel.errors import RejectedError
 from certify.pipeline.certificate.file import Certificate, write_atomically
 from certify.pipeline.certificate.verdict import REJECTED_EXIT, Verdict, relative, spread
 from certify.pipeline.check import check
-from certify.pipeline.report import facts, save, second
+from certify.pipeline.report import facts, save
 from certify.pipeline.report._words import distance
-from certify.pipeline.report._words import model as model_of
 from certify.pipeline.result import Result
 from certify.problem import Problem
 
@@ -93,7 +92,8 @@ def judge(job: Job, out: Path) -> Row:
     own_size: Row = {}
     if result.certificate is not None:
         result.certificate.save(out / CERTIFICATE)
-        proved, own = facts(result.certificate), second(result)
+        proved, other = facts(result.certificate), result.own_certificate
+        own = None if other is None else facts(other)
         save(proved, out / REPORT, f"{file_of(job.name)}.cert", own, multiple)
         if own is not None:
             own.certificate.save(out / OWN)
@@ -129,7 +129,7 @@ def bracket(verdict: Verdict, ends: tuple[float, float, float | None], tier: str
 def shape(problem: Problem, factors: Any) -> Row:  # noqa: ANN401  arrays
     """Return the model's kind and sizes."""
     size = factors[0].shape[-1]
-    row = {"model": model_of(problem), "data": list(problem.loss.dims), "components": size}
+    row = {"model": problem.atom.title(), "data": list(problem.loss.dims), "components": size}
     return row | {"counted": problem.atom.count(size)}
 
 

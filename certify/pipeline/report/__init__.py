@@ -14,6 +14,7 @@ from certify.base.errors import InputError
 from certify.kernel.claim import summarize
 from certify.pipeline.certificate.file import Certificate, as_numpy, names_of, write_atomically
 
+from . import _pictures as pictures
 from . import _words as words
 from ._facts import SHOWN, Facts, facts
 
@@ -79,12 +80,6 @@ def told_in_words(facts: Facts) -> dict[str, str]:
     }
 
 
-def second(result: Any) -> Facts | None:  # noqa: ANN401  a Result, of the layer above
-    """Verify the certificate of a result's own size, where that is another one."""
-    own = result.own_size.certificate
-    return None if own is None or own is result.certificate else facts(own)
-
-
 def page(
     facts: Facts, file: str = "x.cert", own: Facts | None = None, multiple: float = 1.0
 ) -> str:
@@ -111,14 +106,11 @@ def at_size(own: Facts | None) -> dict[str, str] | None:
     """Return the answer at the candidate's own size, with its picture."""
     if own is None:
         return None
-    from . import _pictures as pictures  # noqa: PLC0415  of the extras
-
-    drawn_bracket = pictures.Bracket(*bracket_of(own))
     return {
         "verdict": own.verdict.name,
         "answer": words.answer(own),
         "bracket": words.bracket(own),
-        "picture": pictures.bracket(drawn_bracket),
+        "picture": pictures.bracket(pictures.bracket_of(own)),
     }
 
 
@@ -135,12 +127,10 @@ def environment() -> Any:  # noqa: ANN401  jinja2
 
 def values(facts: Facts) -> dict[str, Any]:
     """Return everything that the page shows."""
-    from . import _pictures as pictures  # noqa: PLC0415  of the extras
-
     problem, factors = facts.question.problem, groups(facts)
-    shown, drawn_bracket = facts.components[:SHOWN], pictures.Bracket(*bracket_of(facts))
+    shown, drawn_bracket = facts.components[:SHOWN], pictures.bracket_of(facts)
     return {
-        "title": f"{words.model(problem).removeprefix('a ')}, {dims(facts)} data",
+        "title": f"{problem.atom.title().removeprefix('a ')}, {dims(facts)} data",
         "verdict": facts.verdict.name,
         "question": words.question_text(facts),
         "formula": words.formula(problem),
@@ -166,11 +156,6 @@ def values(facts: Facts) -> dict[str, Any]:
         "arrays": arrays(facts),
         "alone": facts.alone,
     }
-
-
-def bracket_of(facts: Facts) -> tuple[float, float, float | None, float]:
-    """Return lower, upper, the better objective if any, and epsilon."""
-    return facts.proved.lower, facts.proved.upper, facts.proved.better, facts.epsilon
 
 
 def dims(facts: Facts) -> str:
@@ -201,8 +186,6 @@ def loadings(facts: Facts, factors: Factors) -> dict[str, Any] | None:
 
     None for other families, whose factors are drawn as images or heat maps.
     """
-    from . import _pictures as pictures  # noqa: PLC0415  of the extras
-
     atom = facts.question.problem.atom
     if atom.family not in DRAWN or not all(x.size for x in factors):
         return None
@@ -226,8 +209,6 @@ def draw_factors(facts: Facts, factors: Factors) -> list[dict[str, Any]]:
 
     None of a family whose parts `loadings` draws.
     """
-    from . import _pictures as pictures  # noqa: PLC0415  of the extras
-
     loss, atom = facts.question.problem.loss, facts.question.problem.atom
     if atom.family in DRAWN:
         return []
@@ -254,10 +235,7 @@ def proof(facts: Facts) -> list[tuple[str, str]]:
     text = f"{size / 1e6:.3g} MB" if size > LARGE else f"{size / 1e3:.3g} kB"
     return [
         ("rules", ", ".join(facts.proved.rules)),
-        (
-            "arithmetic",
-            {"exact": "exact integers"}.get(facts.proved.tier, "outward-rounded floats"),
-        ),
+        ("arithmetic", words.ARITHMETICS[facts.proved.tier]),
         ("evidence", f"{text} of arrays"),
         ("format", str(c.statement["format"])),
         ("certify", version("certify")),
@@ -268,7 +246,7 @@ def proof(facts: Facts) -> list[tuple[str, str]]:
 def arrays(facts: Facts) -> list[dict[str, str]]:
     """Return what the question's arrays are: weights that are there count, whatever they hold."""
     out = []
-    for k, a in sorted(facts.digests().items()):
+    for k, a in sorted(facts.certificate.statement["arrays"].items()):
         holds = summarize(facts.certificate.given[k])
         kind = f"{a['dtype']} {' × '.join(map(str, a['shape']))}"
         out.append({"name": k, "kind": kind, "holds": holds, "digest": a["sha256"]})

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
@@ -127,10 +126,6 @@ class Facts:
         c, kinds = self.certificate, self.question.problem.offsets
         values = [as_numpy(c.witness[f"q{k}"]) for k in range(len(kinds)) if f"q{k}" in c.witness]
         return tuple(values) or self.question.problem.best_offsets(self.candidate)
-
-    def digests(self) -> dict[str, Any]:
-        """Return the shape and the digest of every array of the question."""
-        return dict(self.certificate.statement["arrays"])
 
 
 def facts(certificate: Certificate, tier: str | None = None) -> Facts:

@@ -32,6 +32,11 @@ class Bracket(NamedTuple):
     epsilon: float
 
 
+def bracket_of(facts: Facts) -> Bracket:
+    """Return the bracket that was proved."""
+    return Bracket(facts.proved.lower, facts.proved.upper, facts.proved.better, facts.epsilon)
+
+
 def svg(height: int, label: str, parts: Sequence[str]) -> str:
     """Return a drawing with a text alternative."""
     head = f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{escape(label)}">'

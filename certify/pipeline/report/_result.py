@@ -11,6 +11,7 @@ from certify.pipeline.certificate.verdict import Verdict, relative, spread
 
 from ._numbers import at_least, at_most, divide, short
 from ._pictures import Bracket, bracket, legend
+from ._words import ARITHMETICS
 
 NEXT = {
     Verdict.CERTIFIED: "Nothing is left to do: save the certificate, and verify() rechecks it.",
@@ -39,7 +40,7 @@ FILLS = {"band": "#5b8def", "allowed": "#1a7f37", "track": "#c9d1d9"}
 def explanation(result: Any) -> str:  # noqa: ANN401  a Result, of the layer above
     """Return what was proved, which bound is loose, what was tried, and what to try."""
     low, high = at_least(result.lower), at_most(result.upper)
-    by = {"exact": "exact integers", "rounded": "outward-rounded floats"}.get(result.tier)
+    by = ARITHMETICS.get(result.tier)
     basis = f"Proved in {by}" if by else "By floats, nothing proved"
     line = f"{basis}: {low} <= optimum, and these factors reach at most {high}"
     gap = f"a gap of {at_most(result.gap, 3)}, relative {at_most(result.relative_gap, 2)}"
@@ -65,18 +66,12 @@ def explanation(result: Any) -> str:  # noqa: ANN401  a Result, of the layer abo
         lines.append(
             f"Over at most as many components, {own_size.verdict.name}: {own_size.reason}."
         )
-    if another(result):
+    if result.own_certificate is not None:
         best = at_most(own_size.upper if own_size.better_upper is None else own_size.better_upper)
         ends = f"yours {at_most(own_size.upper)}, the best found {best}, none below"
         lines.append(f"At their own size: {ends} {at_least(own_size.lower)}.")
     lines.append(NEXT[result.verdict].format(better=where_better(result)) + accepting(result))
     return "\n".join(lines)
-
-
-def another(result: Any) -> bool:  # noqa: ANN401  a Result
-    """Whether the answer at its own size is proved by a certificate of its own."""
-    first, second = result.certificate, result.own_size.certificate
-    return first is not None and second is not None and second is not first
 
 
 def where_better(result: Any) -> str:  # noqa: ANN401  a Result
@@ -124,7 +119,7 @@ def cell(result: Any, epsilon: float) -> str:  # noqa: ANN401  a Result
     drawn = ""
     if result.certificate is not None:  # it says where the optimum lies
         drawn = f'{with_colours(bracket(ends))}<p style="opacity:.7">{legend(ends)}</p>'
-    if another(result):
+    if result.own_certificate is not None:
         own_size = result.own_size
         at_size = bracket(Bracket(own_size.lower, own_size.upper, own_size.better_upper, epsilon))
         drawn += f"<p>At its own size: <b>{own_size.verdict.name}</b></p>{with_colours(at_size)}"

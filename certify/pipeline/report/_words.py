@@ -8,13 +8,14 @@ from ._facts import Facts
 from ._formula import formula
 from ._numbers import at_least, at_most, distance, divide, short
 
-__all__ = ["answer", "bracket", "closing", "distance", "formula", "model", "question_text", "short"]
+__all__ = ["answer", "bracket", "closing", "distance", "formula", "question_text", "short"]
+ARITHMETICS = {"exact": "exact integers", "rounded": "outward-rounded floats"}
 
 
 def question_text(facts: Facts) -> str:
     """Return the question as a sentence."""
     problem, size = facts.question.problem, facts.candidate[0].shape[-1]
-    what, shape = model(problem), " × ".join(map(str, problem.loss.dims))
+    what, shape = problem.atom.title(), " × ".join(map(str, problem.loss.dims))
     seen = problem.loss.observed
     of = "" if seen.full else f", of which {seen.size} entries are observed"
     of = f", zeros but for {seen.size} entries" if seen.zeros else of
@@ -45,11 +46,6 @@ def terms(problem: Problem) -> str:
     return text + (
         f" and {'an offset' if len(names) == 1 else 'offsets'} ({', '.join(names)})" * bool(names)
     )
-
-
-def model(problem: Problem) -> str:
-    """Return the name of the model."""
-    return problem.atom.title()
 
 
 def answer(facts: Facts) -> str:

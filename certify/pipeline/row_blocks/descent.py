@@ -17,23 +17,11 @@ from scipy import sparse
 
 from certify.base.arrays import Array
 from certify.base.cluster import PLACE, Task, as_it_is, keep_each, share
-from certify.base.rigor.row_blocks import Prices
+from certify.base.rigor.row_blocks import Block, Prices
 from certify.base.rigor.tiles import tree
 from certify.losses import Squared
-from certify.search.descent.ratings import (
-    CURVED,
-    REMEMBERED,
-    RUN,
-    Entries,
-    Floats,
-    add_scaled,
-    dot,
-    floor,
-    line_search,
-    sort_rows,
-)
-
-from .sources import Data
+from certify.search.descent import ratings
+from certify.search.descent.ratings import Entries, Floats, dot
 
 
 class State(NamedTuple):
@@ -57,20 +45,20 @@ class State(NamedTuple):
         """Return x after a step."""
         z = self.z.copy()
         for x, t in zip(self.basis, weights.tolist(), strict=True):
-            add_scaled(z, x, t)
+            ratings.add_scaled(z, x, t)
         return z
 
     def after(self, z: Floats, g: Floats) -> "State":
         """Return the state one step on."""
         s, y = (*self.s, z - self.z), (*self.y, g - self.g)
-        return State(z, self.root, g, s[-REMEMBERED:], y[-REMEMBERED:])
+        return State(z, self.root, g, s[-ratings.REMEMBERED :], y[-ratings.REMEMBERED :])
 
     def products(self) -> Array:
         """Return the inner products of all of the basis."""
         lines = [x.reshape(-1) for x in self.basis]
         out = np.zeros((len(lines),) * 2)
-        for start in range(0, lines[0].size, RUN):
-            part = np.stack([x[start : start + RUN] for x in lines])
+        for start in range(0, lines[0].size, ratings.RUN):
+            part = np.stack([x[start : start + ratings.RUN] for x in lines])
             out += part @ part.T
         return out
 
@@ -106,25 +94,27 @@ def sort_blocks(
     kind: Any,  # noqa: ANN401  a dtype
 ) -> Sides:
     """Return the blocks' entries in one precision; q: prices of the columns."""
-    nothing = Data(sparse.csr_array((0, len(q))))
+    nothing = Block(sparse.csr_array((0, len(q))), np.zeros((0, 0)))
     entries = keep_each(sort, data, given=(prices, kind))
     empty = sort(nothing, prices, kind)
     return Sides(entries, replace(empty, prices=(empty.prices[0], float(prices.lam) * q)))
 
 
 def sort(
-    data: Data,
+    data: Block,
     prices: Prices,
     kind: Any,  # noqa: ANN401  a dtype
 ) -> Entries:
     """Return the entries of a block, rows sorted by their counts; its columns' prices are lam."""
-    Y, c, p = data
+    Y, _, c, p = data
     lam = float(prices.lam)
     p = np.ones(Y.shape[0]) if p is None else p
     ridges = zip(Y.shape, prices[1:], strict=True)
     rows, columns = (None if x is None else np.full(d, float(x)) for d, x in ridges)
     listed = Y.indptr, Y.indices, squares(Y.data, c)
-    return sort_rows(Y.shape, listed, (lam * p, np.full(Y.shape[1], lam)), (rows, columns), kind)
+    return ratings.sort_rows(
+        Y.shape, listed, (lam * p, np.full(Y.shape[1], lam)), (rows, columns), kind
+    )
 
 
 def squares(y: Array, c: Array | None) -> Squared:
@@ -153,7 +143,7 @@ def descend(
         weights, slope = direction(now.products)
         if expired() or not slope < 0:
             break
-        new = line_search(partial(step_along, sides, now, weights), now, slope)
+        new = ratings.line_search(partial(step_along, sides, now, weights), now, slope)
         if new is None:
             break
         now = new
@@ -164,10 +154,9 @@ def descend(
 
 def begin(sides: Sides, rows: list[Task], x: Floats) -> Point:
     """Return a point whose slope is not known yet."""
-    place, r = PLACE.get(), x.shape[1] - sides.empty.bias_count
+    r = x.shape[1] - sides.empty.bias_count
     begun = keep_each(begin_rows, sides.entries, rows, given=(share(x),))
-    curved = place.values([place.run(pull_of, tree(place, as_it_is, begun, add_parts))])[0]
-    root = roots(sides.empty.price(r) + curved)
+    root = roots(sides.empty.price(r) + add_up(begun).pull)
     return Point(begun, State(x * root, root, 0 * x), np.inf, np.zeros((1, 1)))
 
 
@@ -189,14 +178,17 @@ def add_parts(x: tuple[Any, Part], y: tuple[Any, Part]) -> tuple[None, Part]:
     return None, Part(a.pull + b.pull, a.value + b.value, a.products + b.products)
 
 
-def pull_of(x: tuple[Any, Part]) -> Floats:
-    """Return the sum for V alone."""
-    return x[1].pull
+def add_up(made: list[Task]) -> Part:
+    """Return what comes from all blocks."""
+    place = PLACE.get()
+    total = tree(place, as_it_is, made, add_parts)
+    part: Part = place.values([place.run(itemgetter(1), total)])[0]
+    return part
 
 
 def roots(D: Floats) -> Floats:
     """Return D^(1/2), which is not too small."""
-    return np.asarray(np.sqrt(floor(D)))
+    return np.asarray(np.sqrt(ratings.floor(D)))
 
 
 def step_along(sides: Sides, now: Point, weights: Array, t: float) -> Point:
@@ -206,14 +198,12 @@ def step_along(sides: Sides, now: Point, weights: Array, t: float) -> Point:
 
 def step_to(sides: Sides, now: Point, weights: Array | None) -> Point:
     """Return the point after a step of these weights; None: the same one, with its slope."""
-    place, side = PLACE.get(), now.columns
+    side = now.columns
     z = side.z if weights is None else side.combine(weights)
     x = z / side.root
     r = x.shape[1] - sides.empty.bias_count
     made = keep_each(step_rows, sides.entries, now.blocks, given=(share(x), weights))
-    total = tree(place, as_it_is, made, add_parts)
-    part = place.values([place.run(itemgetter(1), total)])[0]
-    priced = sides.empty.price(r) * x
+    part, priced = add_up(made), sides.empty.price(r) * x
     g = sides.empty.free(r) * (priced - part.pull) / side.root
     side = side._replace(g=g) if weights is None else side.after(z, g)
     value = part.value + 0.5 * dot(priced, x)
@@ -250,7 +240,9 @@ def direction(products: Array) -> tuple[Array, float]:
     which the slope does not rise are left out.
     """
     G, k = products, len(products) // 2
-    curved = [i for i in range(k) if G[i, k + i] > CURVED * (G[i, i] * G[k + i, k + i]) ** 0.5]
+    curved = [
+        i for i in range(k) if G[i, k + i] > ratings.CURVED * (G[i, i] * G[k + i, k + i]) ** 0.5
+    ]
     q, kept = np.zeros(len(G)), {}
     q[-1] = -1.0
     for i in reversed(curved):

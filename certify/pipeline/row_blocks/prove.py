@@ -1,6 +1,6 @@
 """check() and verify() of blocks of rows: a certificate of a table that is on no one machine."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -19,12 +19,11 @@ from certify.base.rigor.row_blocks import Dual
 from certify.base.rigor.tiles import total, tree
 from certify.base.threads import one_thread
 from certify.kernel.arrays import Arrays
-from certify.kernel.claim import same_question
 from certify.kernel.errors import demand
 from certify.kernel.fields import only, shift_of
 from certify.kernel.file import identity
 from certify.offsets import ColumnIntercept, RowIntercept
-from certify.pipeline.certificate.file import Certificate, Json, StatedQuestion, as_numpy
+from certify.pipeline.certificate.file import Certificate, StatedQuestion, as_numpy
 from certify.pipeline.certificate.verdict import Bracket, Judgement, Verdict
 from certify.pipeline.certificate.verify import Proved, accept_certificate
 from certify.polar import exact_text
@@ -36,14 +35,11 @@ from .question import (
     Factors,
     RowBlocks,
     accept_factor,
-    compare_blocks,
-    identities,
+    agree,
     known_format,
     load_factor,
-    read_blocks,
     split_factors,
-    state,
-    unchanged,
+    state_question,
 )
 from .zero_sums import fit_columns, to_grid, zero_sums
 
@@ -110,11 +106,7 @@ def check(  # noqa: PLR0913  keywords
     with session(client):
         V = accept_factor(right, table.columns)
         blocks, question = state_question(table, U, V, (rtol, atol))
-        b = None
-        if (ridge := table.ridge(ColumnIntercept)) is not None:
-            place, rows = PLACE.get(), table.ridge(RowIntercept)
-            b = fit_columns(blocks, place.run(np.asarray, V), (rows, ridge), np.zeros(len(V)))
-        sums = collect(table, blocks, V, b)
+        sums, b = collect_best(table, blocks, V, np.zeros(len(V)))
         shift, lower = search(table, sums, min(PART * rtol, MARGINS[0]), seed)
         witness = {} if b is None else {"b": as_kernel_array(b)}
         verdict = judge(question, lower, sums.upper)
@@ -220,24 +212,6 @@ def session(client: Client | None) -> Iterator[None]:
         yield
 
 
-def state_question(
-    table: RowBlocks, U: Sequence[Any], V: Array, epsilon: tuple[float, float]
-) -> tuple[list[Task], StatedQuestion]:
-    """Return the blocks as tasks, and the question about them.
-
-    A block that is read again, because its worker was lost, must be the one in the question.
-    """
-    place, blocks = PLACE.get(), read_blocks(table, U, V.shape[1])
-    stated = place.values([place.run(identities, x, table.given_weights) for x in blocks])
-    return keep_each(unchanged, blocks, stated), state(table, stated, V, *epsilon)
-
-
-def agree(theirs: Json, ours: Json) -> None:
-    """Reject a certificate of another question."""
-    compare_blocks(theirs.get("blocks"), ours["blocks"])
-    same_question(theirs, ours)
-
-
 def evidence(c: Certificate, table: RowBlocks) -> tuple[Fraction, Array | None]:
     """Return the shift, and the biases of the columns that W has."""
     only(c.proof, {"rule", "shift"}, "proof")
@@ -249,6 +223,20 @@ def evidence(c: Certificate, table: RowBlocks) -> tuple[Fraction, Array | None]:
     if not names:
         return shift, None
     return shift, np.asarray(as_numpy(Arrays(c.witness, "proof").get("b", (table.columns,))))
+
+
+def collect_best(
+    table: RowBlocks, blocks: list[Task], V: Array, start: Array
+) -> tuple[Sums, Array | None]:
+    """Return the sums with the best biases of the columns, and these, None if there are none.
+
+    start  where the search for them begins
+    """
+    b = None
+    if (ridge := table.ridge(ColumnIntercept)) is not None:
+        ridges = table.ridge(RowIntercept), ridge
+        b = fit_columns(blocks, PLACE.get().run(np.asarray, V), ridges, start)
+    return collect(table, blocks, V, b), b
 
 
 def collect(table: RowBlocks, blocks: list[Task], V: Array, b: Array | None) -> Sums:

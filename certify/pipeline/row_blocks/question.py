@@ -13,6 +13,7 @@ from certify.base.arrays import Array, Ints, finite, is_list, real, scalar, shor
 from certify.base.cluster import PLACE, Task, keep_each
 from certify.base.errors import InputError
 from certify.base.rigor.row_blocks import Block, Prices
+from certify.kernel.claim import same_question
 from certify.kernel.errors import RejectedError, demand
 from certify.kernel.file import identity
 from certify.offsets import ColumnIntercept, Offset, RowIntercept
@@ -24,7 +25,6 @@ from .sources import (
     MATRIX,
     PAIR,
     THROUGH,
-    Data,
     accept_counting,
     entries,
     in_folder,
@@ -267,12 +267,7 @@ def read(
     listed = entries(source, (first, len(U)), n, prices)
     if U.shape != (listed.Y.shape[0], r):
         raise InputError(f"a block of shape {listed.Y.shape} beside U {U.shape} and V {shape}")
-    return join(listed, U)
-
-
-def join(data: Data, U: Array) -> Block:
-    """Return a block with its factors."""
-    return Block(data.Y, U, data.weights, data.prices)
+    return listed._replace(U=U)
 
 
 def identities(block: Block, given: bool = False) -> Json:  # noqa: FBT001, FBT002  a task's
@@ -329,6 +324,18 @@ def state(
     return StatedQuestion(statement, given)
 
 
+def state_question(
+    table: RowBlocks, U: Sequence[Any], V: Array, epsilon: tuple[float, float]
+) -> tuple[list[Task], StatedQuestion]:
+    """Return the blocks as tasks, and the question about them.
+
+    A block that is read again, because its worker was lost, must be the one in the question.
+    """
+    place, blocks = PLACE.get(), read_blocks(table, U, V.shape[1])
+    stated = place.values([place.run(identities, x, table.given_weights) for x in blocks])
+    return keep_each(unchanged, blocks, stated), state(table, stated, V, *epsilon)
+
+
 def weights_of(table: RowBlocks) -> Json:
     """Return what a statement says of the weights of the norms, those of the rows aside."""
     if table.given_weights:
@@ -342,6 +349,12 @@ def known_format(statement: Json) -> None:
     found = statement.get("format")
     wrong = f"{found!r:.80} is not {FORMAT}, the format of blocks of rows"
     demand(found == FORMAT, "statement.format", "version", wrong)
+
+
+def agree(theirs: Json, ours: Json) -> None:
+    """Reject a certificate of another question."""
+    compare_blocks(theirs.get("blocks"), ours["blocks"])
+    same_question(theirs, ours)
 
 
 def compare_blocks(theirs: object, ours: Json) -> None:

@@ -27,39 +27,25 @@ from certify.base.rigor import row_blocks as proved
 from certify.base.rigor.row_blocks import Block
 from certify.base.rigor.tiles import total
 from certify.base.sampled import sampled_product
-from certify.offsets import ColumnIntercept, RowIntercept
-from certify.pipeline.certificate.verdict import NO_BOOL
+from certify.offsets import RowIntercept
+from certify.pipeline.certificate.verdict import Judgement, Verdict
 from certify.polar.lanczos import Start, ritz
-from certify.search.ratings import (
-    CLOSER,
-    DEAD,
-    FEW,
-    FEWEST,
-    LEAST,
-    MANY,
-    MORE,
-    NEAR,
-    PART,
-    ROUNDS,
-    SLIGHT,
-    precision_of,
-)
+from certify.search import ratings
 
 from .checkpoint import Checkpoint, make_folder, save
 from .descent import descend, sort_blocks
-from .prove import Checked, Sums, check, collect, count_columns, session, times
-from .question import Factors, RowBlocks, accept_factor, join, read_blocks, split_factors
-from .sources import Data, entries, spans
-from .zero_sums import fit_columns
+from .prove import Checked, Sums, check, collect_best, count_columns, session, times
+from .question import Factors, RowBlocks, accept_factor, read_blocks, split_factors
+from .sources import entries, spans
 
 ROUGH, LEVEL = (1e-9, 1e-4), 0.1  # least and most change that ends an estimate; of rtol
 SHARP = 0.01  # of that change: what ends the estimate of a gap that is small enough
 ROOM = 0.1  # of that change: what is added to an estimate; cost, never truth
-STALE = 8  # rounds that end a search, without a gap that is smaller by CLOSER
+STALE = 8  # rounds that end a search, without a gap that is smaller by ratings.CLOSER
 
 
 @dataclass(frozen=True)
-class Improved:
+class Improved(Judgement):
     """Better factors of blocks of rows, and what check() proves of them.
 
     factors  U of each block: an array, a task that the client holds, or the name of a file; and V
@@ -68,18 +54,16 @@ class Improved:
     factors: Factors
     result: Checked
 
-    @property
-    def certified(self) -> bool:
-        """Whether the factors reached are certified."""
-        return self.result.certified
+    called = "an Improved"
 
-    def __bool__(self) -> bool:
-        """Refuse, as a Checked does."""
-        raise TypeError(NO_BOOL.format(name="an Improved"))
+    @property
+    def verdict(self) -> Verdict:  # type: ignore[override]  # that of the result
+        """The verdict on the factors reached."""
+        return self.result.verdict
 
 
 class Fit(NamedTuple):
-    """The blocks' Data, their (U, a), V and b (zeros without biases)."""
+    """The blocks without their U, (U, a) of each, V and b (zeros without biases)."""
 
     data: list[Task]
     rows: list[Task]
@@ -149,14 +133,14 @@ def climb(
     q = np.ones(table.columns) if q is None else q
     made = partial(sort_blocks, fit.data, table.prices, q)
     sides = made(precision(table, fit, q))
-    for _ in range(ROUNDS):
+    for _ in range(ratings.ROUNDS):
         sums, b = residuals(table, fit)
-        count = min(max(LEAST, fit.V.shape[1]), table.columns)
+        count = min(max(ratings.LEAST, fit.V.shape[1]), table.columns)
         start = Start(table.columns, count, near, seed)
         upper = float(sums.upper)
-        wanted = PART * max(rtol * abs(upper), atol)
+        wanted = ratings.PART * max(rtol * abs(upper), atol)
         values, near, spread = estimate(table, sums, start, rough, wanted)
-        stale, mark = (0, spread) if spread < CLOSER * mark else (stale + 1, mark)
+        stale, mark = (0, spread) if spread < ratings.CLOSER * mark else (stale + 1, mark)
         best, gap = (fit, spread) if spread < gap else (best, gap)
         clock.tell("grow", upper)
         if kept is not None:
@@ -168,7 +152,7 @@ def climb(
                 break
             stale, sides = 0, made(np.float64)
         fit = grow(set_biases(table, fit, b), sums.W, (values, near), table.lam, sums.scale)
-        steps = (MANY if spread < NEAR * abs(upper) else FEW) * (1 + stale)
+        steps = (ratings.MANY if spread < ratings.NEAR * abs(upper) else ratings.FEW) * (1 + stale)
         rows, columns = descend(sides, fit.rows, (fit.V, fit.b), steps, clock.expired)
         fit = balance(Fit(fit.data, rows, *columns), sums.scale)
     return best
@@ -192,22 +176,18 @@ def begin(table: RowBlocks, factors: Factors | None) -> Fit:
         found = spans(table.blocks, str(table.rows))
         numbers = [n] * len(table.blocks)
         data = keep_each(entries, table.blocks, found, numbers, table.row_prices)
-        return Fit(data, keep_each(empty_factors, data), V, np.zeros(n))
+        return Fit(data, keep_each(add_zero_biases, data), V, np.zeros(n))
     U, right = split_factors(factors)
     V = accept_factor(right, n)
     blocks = read_blocks(table, U, V.shape[1])
-    return Fit(keep_each(entries_of, blocks), keep_each(add_zero_biases, blocks), V, np.zeros(n))
+    return Fit(
+        keep_each(without_factors, blocks), keep_each(add_zero_biases, blocks), V, np.zeros(n)
+    )
 
 
-def empty_factors(data: Data) -> tuple[Array, Array]:
-    """Return no components, and biases 0."""
-    m = data.Y.shape[0]
-    return np.zeros((m, 0)), np.zeros(m)
-
-
-def entries_of(block: Block) -> Data:
-    """Return the entries of a block."""
-    return Data(block.Y, block.weights, block.prices)
+def without_factors(block: Block) -> Block:
+    """Return a block with no components."""
+    return block._replace(U=np.zeros((len(block.U), 0)))
 
 
 def add_zero_biases(block: Block) -> tuple[Array, Array]:
@@ -215,20 +195,15 @@ def add_zero_biases(block: Block) -> tuple[Array, Array]:
     return block.U, np.zeros(len(block.U))
 
 
-def with_factors(data: Data, rows: tuple[Array, Array]) -> Block:
-    """Return a block."""
-    return join(data, rows[0])
+def with_factors(data: Block, rows: tuple[Array, Array]) -> Block:
+    """Return a block with its U."""
+    return data._replace(U=rows[0])
 
 
 def residuals(table: RowBlocks, fit: Fit) -> tuple[Sums, Array]:
     """Return what is known of a fit and its dual point, and the best biases of the columns."""
-    place = PLACE.get()
-    blocks = blocks_of(fit)
-    b, ridge = None, table.ridge(ColumnIntercept)
-    if ridge is not None:
-        ridges = table.ridge(RowIntercept), ridge
-        b = fit_columns(blocks, place.run(np.asarray, fit.V), ridges, fit.b)
-    return collect(table, blocks, fit.V, b), fit.b if b is None else b
+    sums, b = collect_best(table, blocks_of(fit), fit.V, fit.b)
+    return sums, fit.b if b is None else b
 
 
 def precision(table: RowBlocks, fit: Fit, q: Array) -> Any:  # noqa: ANN401  a dtype
@@ -236,10 +211,10 @@ def precision(table: RowBlocks, fit: Fit, q: Array) -> Any:  # noqa: ANN401  a d
     place, lam = PLACE.get(), table.lam
     sizes = place.values([place.run(extremes, x, lam) for x in fit.data])
     given = [np.array([float(x)]) for x in table.prices if x]
-    return precision_of([*sizes, *given, lam * q])
+    return ratings.precision_of([*sizes, *given, lam * q])
 
 
-def extremes(data: Data, lam: float) -> Array:
+def extremes(data: Block, lam: float) -> Array:
     """Return the least and the largest modulus of the numbers of a block that are not 0."""
     listed = data.Y.data, data.weights, None if data.prices is None else lam * data.prices
     sizes = np.abs(np.concatenate([x for x in listed if x is not None]))
@@ -257,10 +232,10 @@ def set_biases(table: RowBlocks, fit: Fit, b: Array) -> Fit:
 
 
 def best_biases(
-    data: Data, rows: tuple[Array, Array], V: Array, b: Array, ridge: float
+    data: Block, rows: tuple[Array, Array], V: Array, b: Array, ridge: float
 ) -> tuple[Array, Array]:
     """Return U, and the best biases of the rows of a block."""
-    (Y, c, _), U = data, rows[0]
+    (Y, _, c, _), U = data, rows[0]
     at, cols = (k.astype(np.int64) for k in Y.tocoo().coords)
     t = Y.data - sampled_product(U, V, at, cols) - b[cols]
     return U, proved.shrunk_means(t, c, at, len(U), ridge)
@@ -305,20 +280,20 @@ def grow(
     With a scale of the columns the pairs are those of S, and u = a u', v = b v'.
     """
     values, right = pairs
-    count = min(int(MORE * (values > lam).sum()) + FEWEST, int((values > 0).sum()))
+    count = min(int(ratings.MORE * (values > lam).sum()) + ratings.FEWEST, int((values > 0).sum()))
     if not count:
         return fit
     turn = right[:, :count] / values[:count]
     values, right = values[:count], right[:, :count] * (1.0 if scale is None else scale[:, None])
     curvatures = total(curvature, fit.data, W, given=(share(turn), share(right**2)))
     s = (values - lam) / np.where(curvatures > 0, curvatures, 1.0)
-    root = np.sqrt(np.maximum(s, SLIGHT * max(float(s.max()), 0.0)))
+    root = np.sqrt(np.maximum(s, ratings.SLIGHT * max(float(s.max()), 0.0)))
     rows = keep_each(append_rows, fit.data, fit.rows, W, given=(share(turn * root),))
     return fit._replace(rows=rows, V=np.hstack([fit.V, right * root]))
 
 
 def append_rows(
-    data: Data,
+    data: Block,
     rows: tuple[Array, Array],
     W: Any,  # noqa: ANN401  scipy.sparse
     turn: Array,
@@ -327,7 +302,7 @@ def append_rows(
     return np.hstack([rows[0], left_vectors(data, W, turn)]), rows[1]
 
 
-def left_vectors(data: Data, W: Any, turn: Array) -> Array:  # noqa: ANN401  scipy.sparse
+def left_vectors(data: Block, W: Any, turn: Array) -> Array:  # noqa: ANN401  scipy.sparse
     """Return W times a matrix; with prices W is S, and the rows have the scale that S has."""
     u = W @ turn
     return np.asarray(u if data.prices is None else u / np.sqrt(data.prices)[:, None])
@@ -338,13 +313,13 @@ def count_entries(fit: Fit) -> Ints:
     return np.asarray(total(column_counts, fit.data))
 
 
-def column_counts(data: Data) -> Ints:
+def column_counts(data: Block) -> Ints:
     """Return the numbers of entries of the columns of a block."""
     return count_columns(data.Y)
 
 
 def curvature(
-    data: Data,
+    data: Block,
     W: Any,  # noqa: ANN401  scipy.sparse
     right: Array,
     squared: Array,
@@ -354,9 +329,9 @@ def curvature(
     return np.asarray(((u * u) * (weights(data) @ squared)).sum(axis=0))
 
 
-def weights(data: Data) -> Any:  # noqa: ANN401  scipy.sparse
+def weights(data: Block) -> Any:  # noqa: ANN401  scipy.sparse
     """Return the weights of the entries, CSR."""
-    Y, c, _ = data
+    Y, _, c, _ = data
     values = np.ones(Y.nnz) if c is None else c
     return sparse.csr_array((values, Y.indices, Y.indptr), shape=Y.shape)
 
@@ -375,13 +350,15 @@ def balance(fit: Fit, scale: Array | None = None) -> Fit:
     S = np.sqrt(np.maximum(squares, 0.0))[:, None] * E.T
     _, values, right = np.linalg.svd(S @ T.T)
     values = values[:r]
-    alive = values > DEAD * values[0] if values[0] > 0 else np.zeros(len(values), dtype=bool)
+    alive = (
+        values > ratings.DEAD * values[0] if values[0] > 0 else np.zeros(len(values), dtype=bool)
+    )
     roots, right = np.sqrt(values[alive]), right[: len(values)][alive].T
     rows = keep_each(turn_rows, fit.rows, given=(share((T.T @ right) / roots),))
     return fit._replace(rows=rows, V=(Q @ right) * roots * b)
 
 
-def gram_of_rows(data: Data, rows: tuple[Array, Array]) -> Array:
+def gram_of_rows(data: Block, rows: tuple[Array, Array]) -> Array:
     """Return U^T P U, P the prices, or 1."""
     U, p = rows[0], data.prices
     return np.asarray(U.T @ (U if p is None else p[:, None] * U))

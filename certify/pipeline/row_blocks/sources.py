@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
@@ -13,7 +13,7 @@ from certify.base.arrays import Array, Ints, finite, real, short
 from certify.base.cluster import PLACE
 from certify.base.errors import InputError
 from certify.base.extras import optional
-from certify.base.rigor.row_blocks import counts_of
+from certify.base.rigor.row_blocks import Block, counts_of
 
 PARQUET, SUFFIXES = ".parquet", (".npz", ".parquet")
 FROM_ZERO, THROUGH = COUNTED = ("block", "table")  # from 0 in each block, or through all of them
@@ -22,14 +22,6 @@ MATRIX, PAIR = 2, 2  # dimensions; a matrix and its weights
 COUNTS = "counts"  # norms with numbers of entries as weights
 Span = tuple[int, int | None]  # of a block: its first row, as a file counts; its rows, if known
 UNREADABLE = (OSError, EOFError, KeyError, ValueError, BadZipFile)  # what reading a file raises
-
-
-class Data(NamedTuple):
-    """What a block lists: Y, CSR and canonical; the weights of its entries; prices of its rows."""
-
-    Y: Any  # scipy.sparse
-    weights: Array | None = None
-    prices: Array | None = None
 
 
 def accept_folder(given: object, name: str) -> Path:
@@ -87,8 +79,8 @@ def as_pair(Y: Any, c: Any) -> tuple[Any, Any]:  # noqa: ANN401  matrices
     return Y, c
 
 
-def entries(source: Any, span: Span, n: int, prices: Any = None) -> Data:  # noqa: ANN401
-    """Return the entries of a block.
+def entries(source: Any, span: Span, n: int, prices: Any = None) -> Block:  # noqa: ANN401
+    """Return a block with its entries, and factors of no components.
 
     prices  of its rows: None, "counts", an array or the name of a file .npy
 
@@ -96,10 +88,10 @@ def entries(source: Any, span: Span, n: int, prices: Any = None) -> Data:  # noq
     """
     Y, c = weighted_entries(source, span, n)
     if isinstance(prices, str) and prices == COUNTS:
-        return Data(Y, c, counts_of(Y.indptr))
-    return Data(
-        Y, c, None if prices is None else load_prices(prices, Y.shape[0], "rows of a block")
-    )
+        prices = counts_of(Y.indptr)
+    elif prices is not None:
+        prices = load_prices(prices, Y.shape[0], "rows of a block")
+    return Block(Y, np.zeros((Y.shape[0], 0)), c, prices)
 
 
 def load_prices(given: Any, count: int, name: str) -> Array:  # noqa: ANN401  see RowBlocks
@@ -190,7 +182,7 @@ def triplets(source: str | Path, span: Span, n: int) -> tuple[Any, Any]:
     """
     first, m = span
     try:
-        rows, cols, *numbers = read_parquet(source) if is_parquet(source) else read_npz(source)
+        rows, cols, *numbers = read_columns(source)
         low, high = (int(rows.min()), int(rows.max())) if rows.size else (first, first - 1)
         m = high + 1 - first if m is None else m
         if low < first or high >= first + m:
@@ -209,33 +201,26 @@ def is_parquet(source: object) -> bool:
     return isinstance(source, str | Path) and Path(source).suffix == PARQUET
 
 
-def read_npz(source: str | Path) -> list[Any]:
-    """Return rows, columns, numbers, and weights where there are any."""
-    with Path(source).open("rb") as file:
-        held = archive(file)
-        names = ("rows", "cols", "data", *(("weights",) if "weights" in held else ()))
-        return [*map(accept_indices, (held[x] for x in names[:2])), *(held[x] for x in names[2:])]
+def read_columns(source: str | Path, count: int = MOST) -> list[Any]:
+    """Return the first of rows, columns, numbers, and weights where there are any.
 
-
-def archive(file: Any) -> Any:  # noqa: ANN401  numpy.lib.npyio.NpzFile
-    """Return the archive of arrays in a file.
-
-    Raises ValueError where it is of one array.
+    Raises InputError where pyarrow is not installed, ValueError where it is no such file.
     """
-    held = np.load(file)
-    if isinstance(held, np.ndarray):
-        raise ValueError(f"it is one array {held.shape}, not an archive of rows, cols and data")  # noqa: TRY004
-    return held
-
-
-def read_parquet(source: str | Path) -> list[Any]:
-    """Return rows, columns, numbers, and weights if there are any.
-
-    Raises InputError where pyarrow is not installed.
-    """
-    found = parquet_columns(source, None)
-    if not FEWEST <= len(found) <= MOST:
-        raise ValueError(f"{len(found)} columns, not row, column, number and perhaps a weight")
+    if is_parquet(source):
+        parquet = optional("pyarrow.parquet", "pyarrow", "parquet")
+        names = parquet.read_schema(source).names
+        if not FEWEST <= len(names) <= MOST:
+            raise ValueError(f"{len(names)} columns, not row, column, number and perhaps a weight")
+        table = parquet.read_table(source, columns=names[:count])
+        found = [np.asarray(column.to_numpy()) for column in table.columns]
+    else:
+        with Path(source).open("rb") as file:
+            held = np.load(file)
+            if isinstance(held, np.ndarray):
+                got = f"it is one array {held.shape}"
+                raise ValueError(f"{got}, not an archive of rows, cols and data")  # noqa: TRY004
+            names = ["rows", "cols", "data", *(["weights"] if "weights" in held else [])]
+            found = [held[x] for x in names[:count]]
     return [*map(accept_indices, found[:2]), *found[2:]]
 
 
@@ -248,13 +233,6 @@ def accept_indices(x: Any) -> Ints:  # noqa: ANN401  an array
         got = f"{x.dtype} of shape {x.shape}"
         raise ValueError(f"rows and columns must be lists of whole numbers, got {got}")
     return np.asarray(x, dtype=np.int64)
-
-
-def parquet_columns(source: str | Path, names: list[str] | None) -> list[Any]:
-    """Return the columns of a file, or some of them."""
-    parquet = optional("pyarrow.parquet", "pyarrow", "parquet")
-    held = parquet.read_table(source, columns=names)
-    return [np.asarray(column.to_numpy()) for column in held.columns]
 
 
 def accept_counting(sources: Sequence[Any], rows: str | None) -> str:
@@ -306,14 +284,8 @@ def row_range(source: str | Path) -> tuple[int, int] | None:
     Raises InputError where it is no block of rows.
     """
     try:
-        if is_parquet(source):
-            parquet = optional("pyarrow.parquet", "pyarrow", "parquet")
-            rows = parquet_columns(source, parquet.read_schema(source).names[:1])[0]
-        else:
-            with Path(source).open("rb") as file:
-                rows = archive(file)["rows"]
-        rows = accept_indices(rows)
-    except (*UNREADABLE, IndexError) as error:
+        (rows,) = read_columns(source, 1)
+    except UNREADABLE as error:
         raise InputError(f"{source} is no block of rows: {error}") from None
     return (int(rows.min()), int(rows.max())) if rows.size else None
 

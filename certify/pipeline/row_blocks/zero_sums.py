@@ -56,8 +56,8 @@ def plain_residual(block: Block, V: Array) -> tuple[Any, Any]:
     Y, c = block.Y, np.ones(block.Y.nnz) if block.weights is None else block.weights
     rows, cols = (k.astype(np.int64) for k in Y.tocoo().coords)
     t = c * (Y.data - sampled_product(block.U, V, rows, cols))
-    both = (sparse.csr_array((x, Y.indices, Y.indptr), shape=Y.shape) for x in (t, c))
-    return next(both), next(both)
+    left, right = (sparse.csr_array((x, Y.indices, Y.indptr), shape=Y.shape) for x in (t, c))
+    return left, right
 
 
 def right_side(rows: float | None, part: tuple[Any, Any]) -> Array:
