@@ -17,7 +17,6 @@ from certify.offsets import ColumnIntercept
 from certify.pipeline.certificate.file import Certificate, ask
 from certify.pipeline.certificate.question import question
 from certify.pipeline.report._formula import formula
-from certify.pipeline.report._words import model
 from certify.polar.ascent.layers import attain
 from certify.polar.layer_query import LayerQuery
 from certify.polar.layers import propose
@@ -205,7 +204,7 @@ def test_a_biased_layer_has_its_column():
 
 def test_it_is_told_in_words():
     problem = Problem(Squared(W), ATOM, 1.0)
-    assert model(problem) == "a max-pooled network with one hidden layer"
+    assert problem.atom.title() == "a max-pooled network with one hidden layer"
     told = formula(problem)
     assert "max s(V uₖ) vₖᵀ" in told
     assert "max the largest of each sample's rows" in told
