@@ -18,8 +18,16 @@ from certify.norms.weighted import Weighted
 from certify.polar import PolarQuery, smallest
 from certify.polar.branching.pairs import both, proof_of, uncertain_pair
 from certify.polar.branching.tree import grow
-from certify.polar.methods.branch import GAP, Branch, grow_tree, limits, proposal
-from certify.polar.methods.dnn import Dnn, allowance, bounder, form_of
+from certify.polar.methods.branch import (
+    GAP,
+    Branch,
+    allowance,
+    bounder,
+    form_of,
+    grow_tree,
+    limits,
+    proposal,
+)
 from certify.polar.proved import as_kernel_array, kernel_pair, split, stored_entries
 from certify.polar.relaxation import pair_admm as admm
 from certify.polar.relaxation.pair_leaf import cholesky_leaf, leaf, noise
@@ -92,7 +100,7 @@ def bounded(query, tree):
 @pytest.mark.parametrize("n", [2, 8])
 def test_the_relaxation_alone_is_loose_on_hadamard_matrices(n):
     query = asked(sylvester(n), "linf", "linf")
-    exact = proved(query, Dnn().propose(query).proof)
+    exact = proved(query, Branch().propose(query).proof)
     assert exact**2 >= n**3  # the relaxation's value is n sqrt n
     assert exact**2 <= n**3 * Fraction(1 + 4 * GAP)
     assert exact > vertices(sylvester(n))
@@ -129,7 +137,7 @@ def test_nonnegative_polars_meet_the_enumeration(seed):
 @pytest.mark.thorough
 def test_cuts_close_a_gap_that_the_relaxation_leaves():
     query = asked(cycle(5), "l1+", target=0.5 * (1 + 2.0**-10), nodes=200)
-    loose = proved(query, Dnn().propose(replace(query, nodes=1)).proof)
+    loose = proved(query, Branch().propose(replace(query, nodes=1)).proof)
     assert (1 - loose) ** 2 <= Fraction(1, 5)  # the relaxation's value is 1 - 1 / sqrt 5
     exact, found = bounded(query, grow_tree(query))
     assert Fraction(1, 2) <= exact <= Fraction(1, 2) * (1 + Fraction(1, 2**9))
@@ -318,7 +326,6 @@ def test_a_proof_cut_short_still_covers_everything():
 def test_no_time_gives_no_tree():
     query = asked(RANDOM, "l2+", "l2+", nodes=50, deadline=0.0)
     assert Branch().propose(query) is None
-    assert Dnn().propose(query) is None
 
 
 def test_how_much_is_tried_follows_from_the_question():
@@ -330,17 +337,13 @@ def test_how_much_is_tried_follows_from_the_question():
         > allowance(replace(query, target=5.0, effort=0.1))
         > 3
     )
-    assert not Branch().applies(query)
-    assert Dnn().applies(query)
-    assert Branch().applies(replace(query, target=5.0))
-    assert not Dnn().applies(replace(query, target=5.0))
+    assert allowance(replace(query, nodes=2)) == 1  # no tree has two parts
     large = asked(np.ones((150, 100)), "l2+", "l2+", target=1.0)
-    assert not Branch().applies(large)
-    assert Dnn().applies(large)
+    assert allowance(large) == 1
+    assert Branch().applies(large)
     for pair in (("l2", "l2"), ("l1", "linf"), (Weighted((1.0,) * 4), "l2")):
         closed = asked(RANDOM, *pair, nodes=9)
         assert not Branch().applies(closed)
-        assert not Dnn().applies(closed)
 
 
 def test_a_target_far_below_what_is_found_is_given_up():

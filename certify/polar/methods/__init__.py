@@ -9,7 +9,7 @@ from certify.base.registry import load
 from certify.polar.query import Matrix, Method, PolarBound, PolarQuery, Proposal, exact_text
 
 from ._symmetric import leaves
-from .dnn import is_open
+from .branch import is_open
 
 __all__ = [
     "METHODS",

@@ -7,8 +7,8 @@ from certify.polar.ascent.pairs import best_slice
 from certify.polar.branching.cones import LONG, SHORT, pair_proposal
 from certify.polar.query import Method, PolarQuery, Proposal
 
+from .branch import AT_ONCE
 from .corners import kept_axis
-from .dnn import AT_ONCE
 
 
 class Cones(Method):
