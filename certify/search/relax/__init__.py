@@ -7,7 +7,7 @@ be inaccurate, wrong, or report "solved" without an answer, and no verdict depen
 from ._solve import Using
 from .columns import Generated, columns
 from .convex import Relaxed, convex, dual_point
-from .network_cells import Posed, network_cells
+from .network_cells import network_cells
 from .network_omega import patterns
 from .network_witness import network_witness
 from .proposals import propose, require
@@ -15,7 +15,6 @@ from .witness import symmetric_witness, witness
 
 __all__ = [
     "Generated",
-    "Posed",
     "Relaxed",
     "Using",
     "columns",
