@@ -9,6 +9,7 @@ from certify.base.arrays import Array
 from certify.base.gram import gram as sparse_gram
 from certify.base.threads import threads_of_factor
 
+from .lanczos import Start, ritz
 from .query import Matrix
 
 DENSE = 1500  # sizes up to which all eigenvalues are cheap and a factor is stored
@@ -17,7 +18,7 @@ MARGINS = tuple(4.0**k * 1e-13 for k in range(24))
 FINE = (1e-15, 1e-14, 1e-13, 1e-12, 1e-11, 1e-10, 1e-9, 1e-8, 1e-7, 1e-6)
 COARSE = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 AT_TARGET = (1e-9,)
-BLOCK, ITERATIONS = 24, 30  # of the block iteration for large sizes
+SHARP = 1e-8  # relative change that ends an estimate; cost, never truth
 
 
 def side(W: Matrix) -> int:
@@ -39,7 +40,7 @@ def top_pair(g: Array, seed: int) -> tuple[float, Array]:
     if k <= DENSE:
         values, vectors = leading(g, 1)
         return float(values[-1]), vectors[:, -1]
-    return by_block(lambda x: g @ x, k, seed)
+    return ritz_pair(lambda x: np.asarray(g @ x), k, seed)
 
 
 def leading(g: Array, count: int) -> tuple[Array, Array]:
@@ -61,17 +62,13 @@ def demand_finite(g: Array) -> Array:
     return g
 
 
-def by_block(times: Callable[[Array], Array], size: int, seed: int) -> tuple[float, Array]:
-    """Return a Ritz pair by iterating a block: the top eigenvalue is multiple at an optimum,
-    where a single vector stalls.
+def ritz_pair(times: Callable[[Array], Array], size: int, seed: int) -> tuple[float, Array]:
+    """Return an estimate of the largest eigenvalue, from below, and a vector.
+
+    times  the product of the matrix with vectors (size, k)
     """
-    block = np.random.default_rng(seed).standard_normal((size, BLOCK))
-    for k in range(ITERATIONS):
-        block = times(block)
-        if k % 5 == 4:  # noqa: PLR2004  now and then is often enough
-            block = np.linalg.qr(block)[0]
-    values, vectors = np.linalg.eigh(block.T @ times(block))
-    return float(values[-1]), np.asarray(block @ vectors[:, -1])
+    values, vectors = ritz(times, Start(size, seed=seed), tol=SHARP)
+    return float(values[0]), vectors[:, 0]
 
 
 def factorize(g: Array, shift: float) -> Array | None:

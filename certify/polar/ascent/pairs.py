@@ -107,8 +107,8 @@ def leading(W: Matrix, axis: int, seed: int) -> Array:
     if k <= spectra.DENSE:
         return spectra.top_pair(spectra.gram(W, axis), seed)[1]
     if axis:
-        return spectra.by_block(lambda x: np.asarray(W.T @ (W @ x)), k, seed)[1]
-    return spectra.by_block(lambda x: np.asarray(W @ (W.T @ x)), k, seed)[1]
+        return spectra.ritz_pair(lambda x: np.asarray(W.T @ (W @ x)), k, seed)[1]
+    return spectra.ritz_pair(lambda x: np.asarray(W @ (W.T @ x)), k, seed)[1]
 
 
 def best_vector(query: PolarQuery) -> tuple[float, Array]:

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 import numpy as np
-from scipy import linalg
 
 from certify.base.arrays import Array, as_dense
 from certify.polar import eigen as spectra
@@ -42,20 +41,10 @@ def leaf(S: Array, multiplier: Array | None) -> Iterator[Proposal]:
         n = spectra.on_grid(np.maximum(multiplier, 0.0), 40)
         n = np.minimum(n, n.T)
         g, arrays = S + n, {"N0": n[i, j]}
-    top = float(linalg.eigvalsh(g)[-1])
-    size = float(np.abs(g).sum(axis=0).max(initial=0.0))
-    if size == 0.0:
-        yield Proposal(0.0, {"rule": "conic", "nodes": [{"leaf": 0, "shift": "0/1"}], **arrays})
-    for margin in spectra.MARGINS if size else ():
-        shift = top + margin * size
-        factor = spectra.factorize(g, shift)
-        if factor is not None:
-            node = {"leaf": 0, "shift": exact_text(Fraction(shift))}
-            proof = {
-                "rule": "conic",
-                "nodes": [node],
-                "L0": spectra.pack_triangle(factor),
-                **arrays,
-            }
-            yield Proposal(max(shift, 0.0) + 1e-14 * size, proof)
-            return
+    made = spectra.shifted_factor(g)
+    if made is not None:
+        shift, L = made
+        size = float(np.abs(g).sum(axis=0).max(initial=0.0))
+        node = {"leaf": 0, "shift": exact_text(Fraction(shift))}
+        proof = {"rule": "conic", "nodes": [node], "L0": L, **arrays}
+        yield Proposal(max(shift, 0.0) + 1e-14 * size, proof)

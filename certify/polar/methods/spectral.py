@@ -16,7 +16,6 @@ from certify.polar.query import Matrix, Method, PolarQuery, Proposal
 from ._balance import scales
 
 TINY = 1e-290  # a shift that is positive
-SHARP = 1e-8  # relative change that ends an estimate; cost, never truth
 Scales = tuple[Array, Array]
 Bounding = Callable[[Matrix, float | None, int], Proposal | None]  # of W, a target and a seed
 
@@ -53,7 +52,7 @@ def of_estimate(
     """Return a bound a margin above the estimate, or the target if that is larger."""
     if not is_large(W) or min(W.shape) <= spectra.DENSE:  # where a factor is stored
         return of_matrix(W, target, seed)
-    top = float(largest(W, seed=seed, tol=SHARP).values[0])
+    top = float(largest(W, seed=seed, tol=spectra.SHARP).values[0])
     shift = max(top**2 * (1 + margin), (target or 0.0) ** 2, TINY)
     return Proposal(
         float(np.sqrt(shift)), {"rule": "spectral", "axis": spectra.side(W), "shift": shift}
@@ -123,7 +122,7 @@ def of_matrix(W: Matrix, target: float | None = None, seed: int = 0) -> Proposal
     """Return a bound of sigma_1(W)."""
     axis = spectra.side(W)
     if is_large(W):
-        top = float(largest(W, seed=seed, tol=SHARP).values[0]) ** 2
+        top = float(largest(W, seed=seed, tol=spectra.SHARP).values[0]) ** 2
         return of_gram(spectra.gram(W, axis), axis, target, seed, top)
     return of_gram(spectra.gram(W, axis), axis, target, seed)
 
