@@ -11,20 +11,16 @@ from certify.base.arrays import Array
 from certify.base.clock import Clock
 from certify.problem import Problem
 
+from . import envelope
 from .candidate import Candidate, Goal, evaluate, largest, lowest
 from .column_generation import Search
 from .descent.products import Task
 from .search_result import SearchResult
 
 ALONE = 0.3  # share of the time left and of the steps for the candidate's own size
+STARTS = 3  # random components of the candidate's number that are descended from
 CLOSE = 0.05  # of epsilon: the gap at which a search may stop
 Expired = Callable[[], bool]
-
-
-def no_restarts(search: Search, size: int, seed: int) -> list[Factors]:
-    """Return no other factors to start from."""
-    del search, size, seed
-    return []
 
 
 @dataclass(frozen=True)
@@ -51,7 +47,6 @@ class Family:
     grow      grow(search, seed, wanted, cap): column generation until the gap is `wanted`, with at
               most `cap` components (None: any number)
     steps     how many steps a search without a budget may take
-    restarts  other factors of a size from which it may descend
     earn      earn(problem, W, factors, seed, expired): the most that W is found to earn; None
               where the polar is bounded as quickly
     moves     what descents at a fixed number of components are made of
@@ -60,7 +55,6 @@ class Family:
     grow: Callable[[Search, int, float, int | None], object]
     steps: Callable[[Problem, Candidate], int]
     moves: Moves
-    restarts: Callable[[Search, int, int], list[Factors]] = no_restarts
     earn: Callable[[Problem, Array, Factors, int, Expired], float] | None = None
 
     @np.errstate(all="ignore")  # a point that is not finite is never the lowest
@@ -84,10 +78,10 @@ class Family:
         met = [*fixed.history, *every.history]
         small = lowest([start, *(s for _, s in met if s.size <= start.size)])
         if every.best.size > start.size > 0:
-            refuted = start.value - small.value > epsilon
-            fresh = None if refuted else seed
             every.goal = small.value
-            small = lowest([small, *again(self, every, start.size, wanted, fresh)])
+            tensor = len(problem.loss.dims) > 2  # noqa: PLR2004  of others the largest components do
+            starts = STARTS if tensor and start.value - small.value <= epsilon else 0
+            small = lowest([small, *again(self, every, (start.size, starts), wanted, seed)])
         bare = [] if problem.offsets else [evaluate(problem, no_components(start), ())]
         met += [("no components", s) for s in bare]
         small, best = (lowest([s, *bare]) for s in (small, every.best))
@@ -100,22 +94,29 @@ def no_components(s: Candidate) -> Factors:
 
 
 def again(
-    family: Family, every: Search, size: int, wanted: float, seed: int | None
+    family: Family, every: Search, count: tuple[int, int], wanted: float, seed: int
 ) -> list[Candidate]:
-    """Return what is reached at a size from the largest components; for a seed, from restarts.
+    """Return what is reached at a size from the largest components, and from random ones.
 
-    wanted: a gain that is too small to go on.  Ends that are not below every.goal are of no use.
+    count: the size, and how many random starts; wanted: a gain that is too small to go on.  Ends
+    that are not below every.goal are of no use.
     """
-    cut, out = largest(every.problem, every.best, size), list[Candidate]()
-    fresh = [] if seed is None else family.restarts(every, size, seed)
-    others = (evaluate(every.problem, x) for x in fresh)
-    for now in (cut, *others):
+    (size, starts), problem, out = count, every.problem, list[Candidate]()
+    fresh = (evaluate(problem, draw(family, every, size, seed + k)) for k in range(starts))
+    for now in (largest(problem, every.best, size), *fresh):
         if np.isfinite(now.value) and not every.clock.expired():
-            search = Search(every.problem, every.clock, now, goal=every.goal)
-            search.steps = int(ALONE * family.steps(every.problem, now))
-            family.grow(search, seed or 0, wanted, size)
+            search = Search(problem, every.clock, now, goal=every.goal)
+            search.steps = int(ALONE * family.steps(problem, now))
+            family.grow(search, seed, wanted, size)
             out += [now, *(s for _, s in search.history if s.size <= size)]
     return out
+
+
+def draw(family: Family, every: Search, size: int, seed: int) -> Factors:
+    """Return random components of a size, at the weights that are best beside the best offsets."""
+    problem, best = every.problem, every.best
+    smoothed = envelope.of(problem.loss, problem.predict(best.factors, best.q))
+    return family.moves.draw(Task(problem, smoothed, best.q, every.clock.expired), size, seed)
 
 
 def falling(met: list[tuple[str, Candidate]]) -> tuple[tuple[str, Candidate], ...]:

@@ -40,7 +40,6 @@ STALE, PATIENT = 5, 15  # rounds without a better gap that end the search; with 
 AGAIN = 6  # descents and programs in turn at a fixed size
 WIDEST, WORK = 6000, 2500**3  # unknowns of a program, and those times the square of its rank
 ALLOWED = 20_000  # steps of descents, without a budget
-STARTS = 3  # random neurons of the candidate's number that are descended from
 SOLVED = 50  # steps that a general solver counts for
 MANY = 40_000  # borders of cells from which all weights descend before a program, as it is slow
 CUTS = 10_000  # borders of cells, together with those of cuts
@@ -242,6 +241,12 @@ def append_best(task: Task, factors: Factors, most: int, seed: int) -> Factors:
     if not np.isfinite(W).all():
         return factors
     more = tuple(x[:, :most] for x in neurons_above(task, W, factors, seed))
+    return append_neurons(task, factors, more)
+
+
+def append_neurons(task: Task, factors: Factors, more: Factors) -> Factors:
+    """Append neurons of theta 1, at the weights that are best for all."""
+    net = Net(task.problem)
     wide = tuple(np.hstack(pair) for pair in zip(net.units(factors), more, strict=True))
     return reweight(task, wide, np.pad(net.sizes(factors), (0, more[0].shape[1])))
 
@@ -271,13 +276,5 @@ def reweight(task: Task, units: Factors, start: Array) -> Factors:
     return net.scale(units, best_weights(task, (net.hidden_outputs(units[0]), units[1]), start))
 
 
-def restarts(search: Search, size: int, seed: int) -> list[Factors]:
-    """Return random neurons of a size, at the weights that are best beside the best offsets."""
-    problem, now = search.problem, search.best
-    smoothed = envelope.of(problem.loss, problem.predict(now.factors, now.q))
-    task = Task(problem, smoothed, now.q, search.clock.expired)
-    return [draw(task, size, seed + k) for k in range(STARTS)]
-
-
 MOVES = Moves(sizes, polish, append_best, draw)
-FAMILY = Family(grow, allowance, MOVES, restarts, earn)
+FAMILY = Family(grow, allowance, MOVES, earn)

@@ -36,7 +36,6 @@ SHARES, OFFSET_SWEEPS = 50, 30  # powers of two that a mixture is tried with; of
 NOTHING = 1e-7  # a slice under this share of the largest may be dropped
 WORK, MOST, FEWEST = 1e11, 60_000, 300  # multiplications, and steps, without a budget
 SLICES = 40  # that a step is expected to move, to count its work
-STARTS = 3  # random factors of the candidate's size that are descended from
 FAR = 0.5  # relative gain of a halving that is worth another
 STALE = 8  # fine rounds without a better gap that end the search
 
@@ -240,20 +239,6 @@ def allowance(problem: Problem, now: Candidate) -> int:
     return int(min(max(WORK / cost, FEWEST), MOST))
 
 
-def restarts(search: Search, size: int, seed: int) -> list[Factors]:
-    """Return random factors of a size for a tensor, as large as the best."""
-    rng, factors = np.random.default_rng(seed), search.best.factors
-    if len(search.problem.loss.dims) == 2:  # noqa: PLR2004  the largest components do for a matrix
-        return []
-    scale = np.abs(factors[0]).max(initial=0.0)
-    return [
-        search.problem.atom.project(
-            tuple(scale * rng.standard_normal((len(x), size)) for x in factors)
-        )
-        for _ in range(STARTS)
-    ]
-
-
 def earn(problem: Problem, W: Array, factors: Factors, seed: int, expired: Expired) -> float:
     """Return the most that W is found to earn."""
     form = form_of(problem.atom, problem.loss.dims)
@@ -289,4 +274,4 @@ def draw(task: Task, size: int, seed: int) -> Factors:
 
 
 MOVES = Moves(sizes, polish, append_best, draw)
-FAMILY = Family(grow, allowance, MOVES, restarts, earn)
+FAMILY = Family(grow, allowance, MOVES, earn)
