@@ -10,7 +10,7 @@ that it calls another routine of BLAS: such arrays are aligned as they arrive.
 
 import copyreg
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar, copy_context
@@ -19,7 +19,7 @@ from importlib import import_module
 from importlib.metadata import version
 from pickle import PickleBuffer
 from time import monotonic
-from typing import Any, Generic, NamedTuple, Protocol, SupportsIndex, TypeVar
+from typing import Any, Generic, NamedTuple, SupportsIndex, TypeVar
 
 import numpy as np
 from numpy.linalg import LinAlgError
@@ -36,62 +36,31 @@ ALIGNED = 16  # bytes: of numpy's own arrays, and of what arrives
 QUICK = 0.05  # seconds of a call: quicker ones do not travel
 T = TypeVar("T")
 Task = Any  # what a task returns, or what stands for it until the values are asked for
-
-
-class Client(Protocol):
-    """What is used of a distributed.Client."""
-
-    def compute(self, tasks: Task) -> Any:  # noqa: ANN401  a future, or futures
-        """Begin."""
-
-    def gather(self, futures: Any) -> Any:  # noqa: ANN401  futures, values
-        """Wait."""
-
-    def nthreads(self) -> Mapping[str, int]:
-        """Return the threads of each worker."""
-
-
-class Place(Protocol):
-    """Where tasks run."""
-
-    def run(self, work: Callable[..., Any], *given: Task) -> Task:
-        """Return the task work(*given)."""
-
-    def each(self, made: Callable[[Any], Task], items: Iterable[Any]) -> list[Task]:
-        """Return tasks that do not need each other, made(item) for each item."""
-
-    def persist(self, task: Task) -> Task:
-        """Return a task that is asked for more than once, and runs once."""
-
-    def values(self, tasks: Sequence[Task]) -> list[Any]:
-        """Return what tasks return."""
-
-    def cores(self, here: int) -> int:
-        """Return how many tasks run at once; here: on this machine's cores."""
+Client = Any  # a distributed.Client
 
 
 class Here:
-    """In this process: a task has run when it is named."""
+    """Where tasks run: in this process, where a task has run when it is named."""
 
     def run(self, work: Callable[..., Any], *given: Task) -> Task:
-        """Run it."""
+        """Return the task work(*given)."""
         return work(*given)
 
     def each(self, made: Callable[[Any], Task], items: Iterable[Any]) -> list[Task]:
-        """Run one on each core."""
+        """Return tasks that do not need each other, made(item) for each item: one on each core."""
         with ThreadPoolExecutor(CORES) as pool:
             return list(pool.map(made, items))
 
     def persist(self, task: Task) -> Task:
-        """Return it."""
+        """Return a task that is asked for more than once, and runs once."""
         return task
 
     def values(self, tasks: Sequence[Task]) -> list[Any]:
-        """Return them."""
+        """Return what tasks return."""
         return list(tasks)
 
     def cores(self, here: int) -> int:
-        """Return those that are used here."""
+        """Return how many tasks run at once; here: on this machine's cores."""
         return here
 
 
@@ -140,6 +109,9 @@ class Cluster:
     def cores(self, here: int) -> int:
         """Return the threads of the workers there are now, or one's own without any."""
         return sum(self.client.nthreads().values()) or here
+
+
+Place = Here | Cluster
 
 
 class Signed(NamedTuple):

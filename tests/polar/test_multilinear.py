@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from certify.base.rigor.flint import Flint
-from certify.base.rigor.products import sum_permutations
+from certify.base.rigor.layout import sum_permutations
 from certify.kernel.arrays import Arrays
 from certify.kernel.exact import Exact
 from certify.kernel.patterns import Pattern

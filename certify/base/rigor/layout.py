@@ -1,6 +1,7 @@
 """Where the entries of a field are, and what is done with them whole: sums, blocks, a factor."""
 
 from fractions import Fraction
+from itertools import permutations
 from typing import Any
 
 import numpy as np
@@ -90,6 +91,14 @@ def sparse_times(values: Floats, right: Floats, axis: int, at: Pattern) -> tuple
     matrix = sparse.csr_array((values, indices(at)), shape=(at.m, at.n))
     counts = np.bincount(indices(at)[axis])
     return np.asarray((matrix.T if axis else matrix) @ right), int(counts.max(initial=0))
+
+
+def sum_permutations(dense: Floats) -> Floats:
+    """Return the sum over all permutations of the modes: K! times the symmetric part."""
+    out = np.zeros(dense.shape)
+    for order in permutations(range(dense.ndim)):
+        out += dense.transpose(order)
+    return out
 
 
 def on_grid(x: Floats, size: int) -> tuple[npt.NDArray[np.int64] | None, int]:

@@ -27,6 +27,7 @@ from typing import Any
 import numpy as np
 
 from certify.base.cluster import Pool
+from certify.base.sampled import sampled_product
 from certify.kernel.arithmetic import Pairs, Place, T
 from certify.kernel.arrays import Array
 from certify.kernel.errors import RejectedError
@@ -51,9 +52,8 @@ from .bounds import (
     view,
 )
 from .fields import Ball, Fields
-from .layout import indices, sparse_lines, sparse_times
+from .layout import indices, sparse_lines, sparse_times, sum_permutations
 from .logs import Vectors
-from .products import deep, kronecker, layer, outer_sum, place_values, sum_permutations
 from .tiles import factorize, gram_of
 
 ROUND = 32  # leaves of a tree that are bounded at once
@@ -108,19 +108,58 @@ class Rounded(Fields):
         out[indices(at)] = x.mid.reshape(-1)
         return out
 
+    def _observed(self, mid: Floats, error: Fraction, at: Pattern) -> Ball:
+        return Ball(mid.reshape(-1) if at.rows is None else mid[indices(at)], error)
+
     def outer_sum(self, factors: Sequence[Array], at: Pattern) -> Ball:
-        """Return the field; `products.outer_sum` bounds its error."""
-        return Ball(*outer_sum([view(a) for a in factors], at))
+        """Return the field; the function `outer_sum` bounds its error."""
+        return outer_sum([view(a) for a in factors], at)
 
     def layer(self, net: Network, left: Array, right: Array) -> Ball:
-        """Return the field; `products.layer` bounds its error."""
-        mid, error = layer(net, view(left), view(right))
-        return Ball(mid.reshape(-1) if net.at.rows is None else mid[indices(net.at)], error)
+        """Return pool(s(F left)) right^T (samples, outputs) where it is observed.
+
+        s is Lipschitz with constant max(1, |slope|); slope z rounds once; a sum of t rows is off by
+        at most gamma_t sum |.|, and pools the errors of t rows with a factor sqrt(t).  The largest
+        of t rows is off by no more than one of them, and does not round.
+        """
+        f, u, v, a = view(net.features), view(left), view(right), nearest(net.slope)
+        hidden = f @ u
+        rad = product_error(f, u.T, f.shape[1])
+        acted = np.where(hidden > 0, hidden, a * hidden)
+        rad = max(Fraction(1), abs(net.slope)) * rad + rounding(acted)
+        samples, pooled = np.asarray(net.samples, dtype=np.int64), np.zeros((net.at.m, u.shape[1]))
+        if net.most:
+            np.maximum.at(pooled, samples, acted)
+            acted = pooled
+        elif net.samples != range(net.at.m):
+            t = int(np.bincount(samples).max())
+            np.add.at(pooled, samples, acted)
+            rad = root(Fraction(t)).hi * (rad + gamma(t) * norm_up(acted))
+            acted = pooled
+        error = product_error(acted, v, v.shape[1]) + rad * norm_up(v)
+        return self._observed(acted @ v.T, error, net.at)
 
     def deep(self, net: Deep, weights: Sequence[Array]) -> Ball:
-        """Return the field; `products.deep` bounds its error."""
-        mid, error = deep(net, [view(w) for w in weights])
-        return Ball(mid.reshape(-1) if net.at.rows is None else mid[indices(net.at)], error)
+        """Return the sum over slices of s(... s(F X1) ...) XK where it is observed.
+
+        Each layer carries the error of the one before: times the Lipschitz constant of s, then
+        times |X|_F, with the rounding of the product added; sums of slices round once each.
+        """
+        a, wide = nearest(net.slope), max(Fraction(1), abs(net.slope))
+        total, error = np.zeros((net.at.m, net.at.n)), Fraction(0)
+        parts = [view(w) for w in weights]
+        for k in range(parts[0].shape[1]):
+            values, rad = view(net.features), Fraction(0)
+            for at, w in enumerate(parts):
+                if at:
+                    values = np.where(values > 0, values, a * values)
+                    rad = wide * rad + rounding(values)
+                matrix = w[:, k].reshape(net.widths[at], net.widths[at + 1])
+                rad = product_error(values, matrix.T, len(matrix)) + rad * norm_up(matrix)
+                values = values @ matrix
+            total = total + values
+            error += rad + rounding(total)
+        return self._observed(total, error, net.at)
 
     def unfold(self, x: Ball, at: Pattern, order: Sequence[int], rows: int) -> Ball:
         """Return the same numbers as a matrix."""
@@ -142,12 +181,37 @@ class Rounded(Fields):
         return Ball(sign * np.ascontiguousarray(dense.take(i, axis=mode)).reshape(-1), x.rad)
 
     def placed(self, values: Array, pairs: Pairs, k: int) -> Ball:
-        """Return the matrix; `products.placed` bounds the error of its sums."""
-        return Ball(*place_values(view(values), pairs, k))
+        """Return the matrix of `Arithmetic.placed`.
+
+        At most t values meet at a place (c, d).  Halves are exact or underflow; t - 1 additions
+        of t values are off by at most gamma_{t-1} sum |v|, whose square is at most
+        t sum v^2; every sum goes to two places.
+        """
+        v, (a, b, c, d) = view(values), (np.asarray(x, dtype=np.int64) for x in pairs)
+        mid = np.zeros((k, k))
+        mid[a, b] = v
+        mid[b, a] = v
+        if not len(c):
+            return Ball(mid, Fraction(0))
+        lost = np.where(a == b, 0.5 * v, v)
+        sums = np.bincount(c * k + d, weights=lost, minlength=k * k).reshape(k, k)
+        mid -= sums
+        mid -= sums.T
+        steps = int(np.bincount(c * k + d).max()) + 2
+        error = gamma(steps) * root(Fraction(4 * steps)).hi * norm_up(v)
+        return Ball(mid, error + 2 * len(v) * ETA)
 
     def kronecker(self, q: Ball, s: Ball, place: Place) -> Ball:
-        """Return the product: one rounding an entry, and |Q (x) S| = |Q||S| for the radii."""
-        mid = kronecker(q.mid, s.mid, place)
+        """Return Q on one mode times S on the others, with zeros around it.
+
+        One rounding an entry, and |Q (x) S| = |Q||S| for the radii.
+        """
+        mode, sizes, first, k = place
+        before, after = math.prod(sizes[:mode]), math.prod(sizes[mode + 1 :])
+        count, mid = math.prod(sizes), np.zeros((k, k))
+        tensor = s.mid.reshape(before, after, before, after)
+        block = np.einsum("ij,axby->aixbjy", q.mid, tensor, optimize=False)
+        mid[first : first + count, first : first + count] = block.reshape(count, count)
         error = rounding(mid)
         error += q.rad * norm_up(s.mid) + s.rad * norm_up(q.mid) + q.rad * s.rad
         return Ball(mid, error)
@@ -204,3 +268,26 @@ class Rounded(Fields):
         g1 = gamma(k + 2)
         below = g1 / (1 - g1) * trace + 8 * (k + 2) ** 2 * ETA * (1 + trace)
         return Fraction(min(Fraction(c) + below + slip, rows) + rad)
+
+
+def outer_sum(factors: Sequence[Floats], at: Pattern) -> Ball:
+    """Return the field of sum over k of x1_k o ... o xK_k.
+
+    The factors after the first are multiplied entry by entry: K - 2 products, so each entry
+    B of that product is off by at most gamma_{K-2} |fl B|, and by what underflows:
+    (K - 2) eta times the largest product of the factors that follow.  With the r products
+    and sums of `product_error`, gamma_r + gamma_{K-2} <= gamma_{r + K-2}.
+    """
+    first, rest = factors[0], factors[1]
+    r = first.shape[1]
+    for x in factors[2:]:
+        rest = (rest[:, None, :] * x[None, :, :]).reshape(len(rest) * len(x), r)
+    steps = len(factors) - 2
+    error = product_error(first, rest, r + steps)
+    high = max([Fraction(1), *(finite(np.abs(x).max(initial=0.0)) for x in factors[3:])])
+    lost = 2 * steps * ETA * high**steps * root(Fraction(rest.size)).hi
+    error += norm_up(first) * lost
+    whole = at.rows is None
+    return Ball(
+        (first @ rest.T).reshape(-1) if whole else sampled_product(first, rest, *indices(at)), error
+    )

@@ -35,8 +35,7 @@ from certify.kernel.scalars import Enclosure, add_all, root
 
 from .bounds import ETA, Floats, finite, gamma, rounding, square_sum
 from .fields import Ball
-from .products import outer_sum
-from .rounded import Rounded
+from .rounded import Rounded, outer_sum
 from .tiles import TiledGram
 
 Ints = npt.NDArray[np.int64]
@@ -115,7 +114,7 @@ def fit_block(block: Block, V: Floats, b: Floats | None, ridge: float | None) ->
     rows, cols = (k.astype(np.int64) for k in Y.tocoo().coords)
     listed: Any = rows, cols  # sequences, as the kernel sees arrays
     at = Pattern(m, n, *listed)
-    r = ar.subtract(Ball(Y.data, Fraction(0)), Ball(*outer_sum([block.U, V], at)))
+    r = ar.subtract(Ball(Y.data, Fraction(0)), outer_sum([block.U, V], at))
     if b is not None:
         r = ar.subtract(r, Ball(b[cols], Fraction(0)))
     a = np.zeros(m)

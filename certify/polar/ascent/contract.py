@@ -6,7 +6,7 @@ from math import factorial, prod
 import numpy as np
 
 from certify.base.arrays import Array
-from certify.base.rigor.products import sum_permutations
+from certify.base.rigor.layout import sum_permutations
 
 
 def inner_product(T: Array, xs: Sequence[Array]) -> float:

@@ -6,7 +6,7 @@ from math import factorial
 
 import numpy as np
 
-from certify.base.rigor.products import sum_permutations
+from certify.base.rigor.layout import sum_permutations
 from certify.norms import Gauge
 from certify.polar.product_query import ProductQuery
 from certify.polar.query import PolarQuery, Proposal, combine

@@ -18,7 +18,7 @@ from math import factorial, prod
 import numpy as np
 
 from certify.base.arrays import Array
-from certify.base.rigor.products import sum_permutations
+from certify.base.rigor.layout import sum_permutations
 from certify.polar import eigen as spectra
 from certify.polar.ascent.contract import product, unfold
 from certify.polar.product_query import ProductQuery
