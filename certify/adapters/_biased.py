@@ -15,6 +15,7 @@ from ._fitted import Adapted, Factors, without_effect
 from ._ratings import Ratings, pair, ratings, same_mean
 
 SIDES = ("user", "item")
+CORNAC = ("u_factors", "i_factors")
 
 
 def weighted_model(
@@ -70,8 +71,7 @@ def cornac_mf(
 
     Without use_bias leave biases and mean out.  The loss it prints has no penalty in it.
     """
-    names = ("u_factors", "i_factors")
-    return per_rating(pair(factors, names), given, Paid(reg), (biases, mean))
+    return per_rating(pair(factors, CORNAC), given, Paid(reg), (biases, mean))
 
 
 def cornac_nmf(factors: Any, given: Any, reg: Any, biases: Any = None, mean: Any = None) -> Adapted:
@@ -81,9 +81,7 @@ def cornac_nmf(factors: Any, given: Any, reg: Any, biases: Any = None, mean: Any
 
     reg    {"user": lambda_u, "item": lambda_v, "user_bias": lambda_bu, "item_bias": lambda_bi}
     """
-    names = ("u_factors", "i_factors")
-    matrices = pair(factors, names)
-    return per_rating(matrices, given, Paid(reg, "+"), (biases, mean))
+    return per_rating(pair(factors, CORNAC), given, Paid(reg, "+"), (biases, mean))
 
 
 class Paid:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from certify.atoms import CP, Atom, RankOne
-from certify.base.arrays import Array, finite, from_torch, real, scalar
+from certify.base.arrays import Array, finite, from_torch, real
 from certify.base.errors import InputError, OutOfScopeError
 from certify.losses import Squared
 from certify.problem import Problem
@@ -119,11 +119,6 @@ def atom_of(norms: Sequence[str], form: str = "product") -> Atom:
     if len(norms) == MATRIX:
         return RankOne(norms[0], norms[1], form)
     return CP(tuple(norms), form=form)
-
-
-def problem_at(cp: Any, loss: tuple[Any, Any], norms: Sequence[str], lam: Any) -> Tensor:
-    """Return the problem at the user's lam, and the factors as they are; loss: (T, mask)."""
-    return problem_of_fit(cp, loss, norms, scalar(lam, "rejudge", zero=False))
 
 
 def problem_of_fit(cp: Any, loss: tuple[Any, Any], norms: Sequence[str], lam: float) -> Tensor:

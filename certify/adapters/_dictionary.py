@@ -117,13 +117,11 @@ def sparse_pca(fit: Fit) -> Adapted:
     return problem, Factors(*factors, note=note)
 
 
-def mini_batch_sparse_pca(fit: Fit) -> Adapted:
-    """Return the same objective at the recovered dictionary; the library reports no figure."""
-    return recover_dictionary(fit)
-
-
 def recover_dictionary(fit: Fit) -> Adapted:
-    """Return the problem on (X - mean)', the components as code and D recovered."""
+    """Return the problem on (X - mean)', the components as code and D recovered.
+
+    Of MiniBatchSparsePCA that is all: the library reports no figure.
+    """
     alpha = scalar(fit.model.alpha, "alpha", zero=True)
     if fit.codes is not None:
         raise InputError(f"{fit.name} keeps no codes, they are recovered: leave codes out")

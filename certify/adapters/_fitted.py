@@ -136,10 +136,10 @@ def dense(X: Any, *, sparsely: bool = False) -> Any:
     sparsely   whether a sparse X too large for that may stay as it is
     """
     if sparse.issparse(X):
-        if sparsely and len(X.shape) == 2 and X.shape[0] * X.shape[1] > DENSE:  # noqa: PLR2004
-            finite(real(X.tocoo().data, "X.data"), "X.data")
-            return sparse.csr_array(X, dtype=np.float64)
         if len(X.shape) == 2 and X.shape[0] * X.shape[1] > DENSE:  # noqa: PLR2004  a matrix
+            if sparsely:
+                finite(real(X.tocoo().data, "X.data"), "X.data")
+                return sparse.csr_array(X, dtype=np.float64)
             size = f"{X.shape[0]} x {X.shape[1]}"
             cure = f"judge a fit of at most {DENSE} entries, or one of least squares"
             raise InputError(

@@ -27,7 +27,6 @@ from ._cp import (
     fold_weights,
     parts,
     plain,
-    problem_at,
     problem_of_fit,
     refusal,
 )
@@ -74,7 +73,8 @@ def parafac(
     InputError for shapes that do not fit, values that are not finite, NaN without a mask.
     """
     if rejudge is not None:
-        return problem_at(cp, (T, mask), ["l2"] * len(components(cp)[1]), rejudge)
+        lam = scalar(rejudge, "rejudge", zero=False)
+        return problem_of_fit(cp, (T, mask), ["l2"] * len(components(cp)[1]), lam)
     weights, factors = components(cp)
     c, order = scalar(l2_reg, "l2_reg", zero=True), len(factors)
     if c == 0:
@@ -113,7 +113,7 @@ def non_negative_parafac(
     norms = mode_norms(nn_modes, order)
     if rejudge is None:
         return without_penalty("non_negative_parafac", cp, (T, mask), norms)
-    return problem_at(cp, (T, mask), norms, rejudge)
+    return problem_of_fit(cp, (T, mask), norms, scalar(rejudge, "rejudge", zero=False))
 
 
 def without_penalty(name: str, cp: Any, loss: tuple[Any, Any], norms: list[str]) -> Tensor:
@@ -169,9 +169,7 @@ def cp(fit: FittedTensor) -> Tensor:
         own(fit)
         if c and fit.setting("normalize_factors"):
             raise refusal(f"{fit.name} {UNSTATED}")
-    mask = mask_of(fit)
-    tensor = fit.model.decomposition_
-    compare(fit, tensor, mask)
+    tensor, mask = compared(fit)
     return parafac(tensor, fit.T, l2_reg=c, mask=mask, rejudge=fit.rejudge)
 
 
@@ -182,9 +180,7 @@ def cp_nn(fit: FittedTensor) -> Tensor:
         if fit.setting("sparsity_coefficients") is not None:
             reason = "with sparsity_coefficients has penalties of degree 1 on a product"
             raise refusal(f"{fit.name} {reason}")
-    modes, mask = getattr(fit.model, "nn_modes", "all"), mask_of(fit)
-    tensor = fit.model.decomposition_
-    compare(fit, tensor, mask)
+    modes, (tensor, mask) = getattr(fit.model, "nn_modes", "all"), compared(fit)
     return non_negative_parafac(tensor, fit.T, nn_modes=modes, mask=mask, rejudge=fit.rejudge)
 
 
@@ -240,15 +236,16 @@ def mask_of(fit: FittedTensor) -> Any:
     return theirs
 
 
-def compare(fit: FittedTensor, tensor: Any, mask: Any) -> None:
-    """Compare |T - Z| / |T| with the last of the model's errors_, where it keeps any.
+def compared(fit: FittedTensor) -> tuple[Any, Any]:
+    """Return the fitted tensor and the mask of the fit.
 
+    |T - Z| / |T| is compared with the last of the model's errors_, where it keeps any.
     With a mask T is filled by Z where it is missing, in both norms.
     Raises InputError, with both figures, where they disagree.
     """
-    errors = fit.setting("errors_")
+    tensor, mask, errors = fit.model.decomposition_, mask_of(fit), fit.setting("errors_")
     if errors is None or not len(errors):
-        return
+        return tensor, mask
     weights, factors = components(tensor)
     data(fit.T, mask, factors)  # its shape and its NaN
     given, Z = plain(fit.T), full(fold_weights(weights, factors))
@@ -261,6 +258,7 @@ def compare(fit: FittedTensor, tensor: Any, mask: Any) -> None:
         message = f"{fit.name} reports a relative error {sqrt(theirs):.10g}"
         cure = "pass the T, and the mask, of the fit"
         raise InputError(f"{message}, but these factors on this T give {sqrt(mine):.10g}: {cure}")
+    return tensor, mask
 
 
 def full(factors: Modes) -> Array:

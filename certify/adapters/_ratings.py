@@ -9,7 +9,7 @@ from scipy import sparse
 from certify.base.arrays import Array, Ints, finite, real
 from certify.base.errors import InputError
 
-from .files._triplets import columns_of
+from .files._triplets import columns_of, matrix
 
 AGREE = 1e-6  # relative difference of two means that is rounding; a single-precision sum's
 PARTS = 3  # users, items, ratings
@@ -71,17 +71,9 @@ def ratings(given: Any, shape: tuple[int, int]) -> Ratings:
             raise InputError(f"{name} ids must lie in 0..{size - 1}, got {wrong}: {cure}")
     if not len(values):
         raise InputError("there is no rating: nothing to fit")
-    order = np.lexsort((items, users))
-    users, items, values = users[order], items[order], values[order]
-    twice = (np.diff(users) == 0) & (np.diff(items) == 0)
-    if twice.any():
-        k = int(twice.argmax())
-        raise InputError(f"user {users[k]} has rated item {items[k]} more than once")
-    counts = [
-        rating_counts(n, i, s)
-        for n, i, s in zip(("user", "item"), (users, items), shape, strict=True)
-    ]
-    return Ratings(sparse.coo_array((values, (users, items)), shape=shape), *counts)
+    R = matrix(users, items, values, shape)
+    counts = (rating_counts("user", users, shape[0]), rating_counts("item", items, shape[1]))
+    return Ratings(R, *counts)
 
 
 def stored_entries(given: Any, shape: tuple[int, int]) -> tuple[Ints, Ints, Array]:

@@ -34,12 +34,11 @@ def copy_with(estimator: Any, components: Array) -> Any:
     return out
 
 
-def nmf(estimator: Any, Y: Array, factors: Factors, q: Values) -> Any:
+def nmf(estimator: Any, Y: Array, factors: Factors) -> Any:
     """Return H = V' s and the figure sqrt(2 D(Y, U V')), s as from_model scaled them:
 
     s = (m alpha_W / (n alpha_H))^(1/4), 1 without squares of both in the penalty.
     """
-    del q
     (U, V), (n, m) = factors, Y.shape
     alpha_H = estimator.alpha_W if isinstance(estimator.alpha_H, str) else estimator.alpha_H
     s = (
@@ -53,9 +52,8 @@ def nmf(estimator: Any, Y: Array, factors: Factors, q: Values) -> Any:
     return out
 
 
-def pca(estimator: Any, Y: Array, factors: Factors, q: Values) -> Any:
+def pca(estimator: Any, Y: Array, factors: Factors) -> Any:
     """Return the principal axes of Y - mean within the span of V: no worse than U V' + mean."""
-    del q
     mean = Y.mean(axis=0)
     values, axes = within(Y - mean, factors[1])
     out = copy_with(estimator, axes)
@@ -68,9 +66,8 @@ def pca(estimator: Any, Y: Array, factors: Factors, q: Values) -> Any:
     return out
 
 
-def truncated_svd(estimator: Any, Y: Array, factors: Factors, q: Values) -> Any:
+def truncated_svd(estimator: Any, Y: Array, factors: Factors) -> Any:
     """Return the singular vectors of Y within the span of V: no worse than U V'."""
-    del q
     values, axes = within(Y, factors[1])
     out = copy_with(estimator, axes)
     out.singular_values_ = values
@@ -86,12 +83,11 @@ def within(Y: Array, V: Array) -> tuple[Array, Array]:
     return values, axes @ basis.T
 
 
-def dictionary_learning(estimator: Any, Y: Array, factors: Factors, q: Values) -> Any:
+def dictionary_learning(estimator: Any, Y: Array, factors: Factors) -> Any:
     """Return V as atoms of norm 1, and the figure 1/2 |Y - U V'|^2 + alpha sum |v_k| |u_k|_1.
 
     A model keeps no codes: where the lasso codes of these atoms cost less, the figure is theirs.
     """
-    del q
     U, V = nonzero(factors)
     out = copy_with_code(estimator, Y, (U, V), V.T / np.linalg.norm(V, axis=0)[:, None])
     fit, alpha = read(out, Y, None), float(out.alpha)
@@ -100,9 +96,8 @@ def dictionary_learning(estimator: Any, Y: Array, factors: Factors, q: Values) -
     return out
 
 
-def sparse_pca(estimator: Any, Y: Array, factors: Factors, q: Values) -> Any:
+def sparse_pca(estimator: Any, Y: Array, factors: Factors) -> Any:
     """Return U as components of norm 1, of Y = (X - mean)'."""
-    del q
     U, V = nonzero(factors)
     return copy_with_code(estimator, Y, (U, V), U.T / np.linalg.norm(U, axis=0)[:, None])
 
@@ -126,7 +121,7 @@ def copy_with_code(estimator: Any, Y: Array, factors: Factors, components: Array
     return out
 
 
-REBUILT: dict[str, Rebuild] = {
+REBUILT: dict[str, Callable[[Any, Array, Factors], Any]] = {
     "NMF": nmf,
     "PCA": pca,
     "IncrementalPCA": pca,
@@ -142,7 +137,8 @@ def rebuilt(estimator: Any, Y: Array, factors: Factors, q: Values) -> Any:
 
     Raises InputError for another estimator, or one of other data.
     """
-    return rebuild_last(estimator, lambda model: rebuild(model, Y, factors, q))
+    del q  # a decomposition fits its own
+    return rebuild_last(estimator, lambda model: rebuild(model, Y, factors))
 
 
 def rebuild_last(estimator: Any, make: Callable[[Any], Any]) -> Any:
@@ -183,7 +179,7 @@ def last_active_step(pipeline: Any) -> int:
     return places[-1] if places else 0
 
 
-def rebuild(estimator: Any, Y: Array, factors: Factors, q: Values) -> Any:
+def rebuild(estimator: Any, Y: Array, factors: Factors) -> Any:
     """Return a fitted copy of a decomposition."""
     name = type(estimator).__name__
     if name not in REBUILT or not hasattr(estimator, "components_"):
@@ -191,7 +187,7 @@ def rebuild(estimator: Any, Y: Array, factors: Factors, q: Values) -> Any:
         raise InputError(f"estimator must be a fitted {listed}, got {name}")
     features = len(Y) if REBUILT[name] is sparse_pca else Y.shape[1]
     demand_features(name, estimator.components_.shape[1], features)
-    return REBUILT[name](estimator, Y, factors, q)
+    return REBUILT[name](estimator, Y, factors)
 
 
 def demand_features(name: str, got: int, features: int) -> None:

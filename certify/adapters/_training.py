@@ -1,7 +1,7 @@
 """A training objective as PyTorch states it: a loss, its mean, and weight decay."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from types import FunctionType
 from typing import Any
 
@@ -138,9 +138,7 @@ class TrainingProblem:
         Raises InputError, with both figures, if the loss is not the reported one.
         """
         loss, multiple = self.loss.read(self.y, len(weights.V))
-        parts = (self.decay.hidden, self.decay.output)
-        biases = (self.decay.hidden_bias, self.decay.output_bias)
-        decay = Decay(*(multiple * x for x in (*parts, *biases)))
+        decay = Decay(*(multiple * x for x in astuple(self.decay)))
         problem, factors = problem_of_network(weights, self.X, loss, decay, multiple)
         if self.reported is not None:
             mine = loss.value(problem.predict(tuple(factors), factors.q or ())) / multiple

@@ -12,7 +12,7 @@ from certify.problem import Problem
 from ._dictionary import (
     dictionary_learning,
     mini_batch_dictionary_learning,
-    mini_batch_sparse_pca,
+    recover_dictionary,
     sparse_pca,
 )
 from ._fitted import Factors, library, read
@@ -33,7 +33,7 @@ MODELS = {
     "DictionaryLearning": dictionary_learning,
     "MiniBatchDictionaryLearning": mini_batch_dictionary_learning,
     "SparsePCA": sparse_pca,
-    "MiniBatchSparsePCA": mini_batch_sparse_pca,
+    "MiniBatchSparsePCA": recover_dictionary,
 }
 SAID = 300  # characters of another library's sentence
 NETWORKS = ("MLPClassifier", "MLPRegressor")

@@ -25,7 +25,8 @@ from certify.pipeline.row_blocks import RowBlocks
 from certify.pipeline.row_blocks.question import Factors
 
 from ._kinds import Weight
-from ._schema import Epsilon, Json, Strict, validate
+from ._schema import Epsilon, Json, validate
+from ._source import Strict
 
 TOLD = {"data", "loss", "atom", "factors", "q", "restarts", "l1"}  # by the table of blocks
 

@@ -27,8 +27,8 @@ from certify.adapters._network import Judged
 from certify.adapters._training import NamedLoss
 from certify.base.errors import InputError
 
-from ._schema import Epsilon, Json, Strict, validate
-from ._source import Reader, Ref
+from ._schema import Epsilon, Json, validate
+from ._source import Reader, Ref, Strict
 
 KINDS = (".safetensors", ".onnx")
 TOLD = {"lam", "data", "loss", "atom", "offsets", "factors"}  # by the table of a network

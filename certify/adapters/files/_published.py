@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import create_model
-from pydantic.json_schema import GenerateJsonSchema
 
 from certify.atoms import ATOMS
 from certify.losses import LOSSES
@@ -20,20 +19,12 @@ from certify.pipeline.certificate.file import names_of
 from ._blocks import Table as Blocks
 from ._kinds import Weight, Weights
 from ._network import Table
-from ._schema import Epsilon, Json, Strict, parameters
-from ._source import Ref
+from ._schema import Epsilon, Json, parameters
+from ._source import Ref, Strict, Untitled
 
 FILE = "problem.schema.json"
 MOST = 9  # factors that are listed by name
 several: Any = list  # of a type that is made at run time
-
-
-class Untitled(GenerateJsonSchema):
-    """Keys say what they are: no title repeats them."""
-
-    def field_title_should_be_set(self, schema: Any) -> bool:
-        """Return False."""
-        return False
 
 
 def schema_text() -> str:

@@ -32,7 +32,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+from pydantic import BaseModel, Field, ValidationError, create_model
 
 from certify.atoms import ATOMS
 from certify.base.errors import InputError
@@ -44,16 +44,10 @@ from certify.pipeline.certificate.file import names_of
 from ._base import nearest
 from ._kinds import KINDS, Weight, Weights
 from ._lines import with_line
-from ._source import Ref, Source
+from ._source import Ref, Source, Strict
 
 Json = dict[str, Any]
 M = TypeVar("M", bound=BaseModel)
-
-
-class Strict(BaseModel):
-    """A table in which every key is known and no value is converted."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
 class Top(Strict):
@@ -63,11 +57,11 @@ class Top(Strict):
     data: Json
     atom: Json
     factors: Json
-    loss: Json = {"kind": "squared"}
-    offsets: list[Json] = []
+    loss: Json = Field(default_factory=lambda: {"kind": "squared"})
+    offsets: list[Json] = Field(default_factory=list)
     q: list[Ref] | None = None
-    restarts: list[Json] = []
-    epsilon: Json = {}
+    restarts: list[Json] = Field(default_factory=list)
+    epsilon: Json = Field(default_factory=dict)
     l1: Weights = None
 
 

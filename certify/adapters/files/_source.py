@@ -1,12 +1,13 @@
 """Where an array comes from: a file, a name in a file, or numbers written in the TOML."""
 
-from collections.abc import Callable
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
-from pydantic import PlainValidator, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationError, WithJsonSchema
+from pydantic.json_schema import GenerateJsonSchema
 from scipy import sparse
 from typing_extensions import TypeAliasType
 
@@ -14,7 +15,7 @@ from certify.base.arrays import LARGEST
 from certify.base.errors import InputError
 
 from ._base import Format
-from ._triplets import ORDERS, ROLES, matrix, triplets
+from ._triplets import ORDERS, Order, matrix, triplets
 
 
 @dataclass(frozen=True)
@@ -37,82 +38,74 @@ class Source:
     less: float = 0.0
 
 
+class Untitled(GenerateJsonSchema):
+    """Keys say what they are: no title repeats them."""
+
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        """Return False."""
+        return False
+
+
+class Strict(BaseModel):
+    """A table in which every key is known and no value is converted."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class Named(Strict):
+    """An array of a file; transpose: with its axes reversed."""
+
+    file: str
+    key: str | None = None
+    transpose: bool = False
+
+
+class Ratings(Strict):
+    """A list of ratings, as `Source` has it."""
+
+    file: str
+    columns: list[str] = Field(min_length=3, max_length=3)
+    order: Order = "number"
+    shape: list[int] | None = Field(default=None, min_length=2, max_length=2)
+    less: float = 0.0
+
+
 def parse_source(x: object) -> Source:
     """Read "a.npy", "a.npz:Y", {file = "a.npz", key = "Y"}, a number or nested lists.
 
-    {file = "H.npy", transpose = true} is the array with its axes reversed.
+    {file = "H.npy", transpose = true} is the array with its axes reversed, and {file = "r.csv",
+    columns = ["userId", "movieId", "rating"], order, shape, less} a list of ratings.
 
     Raises ValueError with the end of a sentence that starts with the key.
     """
-    wanted = 'must be a file ("a.npy", "a.npz:Y"), {file = ..., key = ...} or numbers'
-    turned = "must have transpose = true or false"
     if isinstance(x, str) and x and "\0" not in x:
         head, _, key = x.rpartition(":")
         keyed = Path(head).suffix != "" and "/" not in key and "\\" not in key
         return Source(head, key) if keyed else Source(x)
-    if isinstance(x, dict) and "columns" in x:
-        return ratings(x)
-    if isinstance(x, dict):
-        named = isinstance(x.get("file"), str) and isinstance(x.get("key", ""), str)
-        if not named or x.keys() - {"file", "key", "transpose"}:
-            raise ValueError(wanted)
-        if (over := x.get("transpose", False)) not in (True, False):
-            raise ValueError(turned)
-        return Source(x["file"], x.get("key"), transpose=over)
     if isinstance(x, list) or (isinstance(x, int | float) and not isinstance(x, bool)):
         return Source(inline=x)
-    raise ValueError(wanted)
-
-
-def ratings(x: dict[str, Any]) -> Source:
-    """Read {file = "r.csv", columns = ["userId", "movieId", "rating"], order, shape, less}.
-
-    Raises ValueError with the end of a sentence that starts with the key.
-    """
-    wanted: dict[str, Callable[[Any], bool]] = {
-        "file": lambda k: isinstance(k, str),
-        "columns": lambda k: texts(k) and len(k) == len(ROLES),
-        "order": lambda k: k in ORDERS,
-        "shape": lambda k: isinstance(k, list) and [type(n) for n in k] == [int, int],
-        "less": lambda k: isinstance(k, int | float) and not isinstance(k, bool),
-    }
-    if "file" not in x or any(k not in wanted or not wanted[k](v) for k, v in x.items()):
-        orders = ", ".join(f'"{k}"' for k in ORDERS)
-        form = 'must be {file = "r.csv", columns = ["userId", "itemId", "rating"]}, beside them'
-        raise ValueError(f"{form} order = one of {orders}; shape = [users, items]; less = a number")
-    fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in x.items()}
+    model, wanted = (Ratings, LISTED) if isinstance(x, dict) and "columns" in x else (Named, FILE)
+    try:
+        given = model.model_validate(x).model_dump()
+    except ValidationError:
+        raise ValueError(wanted) from None
+    fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in given.items()}
     return Source(**fields)
 
 
-def texts(x: object) -> bool:
-    """Whether x is a list of text."""
-    return isinstance(x, list) and all(isinstance(k, str) for k in x)
-
-
-KEYED: dict[str, Any] = {
-    "type": "object",
-    "properties": {
-        "file": {"type": "string"},
-        "key": {"type": "string"},
-        "transpose": {"type": "boolean"},
-    },
-    "required": ["file"],
-    "additionalProperties": False,
-}
-LISTED: dict[str, Any] = {
-    "type": "object",
-    "properties": {
-        "file": {"type": "string"},
-        "columns": {"type": "array", "items": {"type": "string"}, "minItems": 3, "maxItems": 3},
-        "order": {"enum": list(ORDERS)},
-        "shape": {"type": "array", "items": {"type": "integer"}, "minItems": 2, "maxItems": 2},
-        "less": {"type": "number"},
-    },
-    "required": ["file", "columns"],
-    "additionalProperties": False,
-}
+FILE = (
+    'must be a file ("a.npy", "a.npz:Y"), {file = ..., key = ...}, there with transpose = true or '
+    "false, or numbers"
+)
+LISTED = (
+    'must be {file = "r.csv", columns = ["userId", "itemId", "rating"]}, beside them order = one '
+    f"of {', '.join(map(json.dumps, ORDERS))}; shape = [users, items]; less = a number"
+)
 SHAPE: dict[str, Any] = {
-    "anyOf": [{"type": ["string", "number", "array"]}, KEYED, LISTED],
+    "anyOf": [
+        {"type": ["string", "number", "array"]},
+        *(x.model_json_schema(schema_generator=Untitled) for x in (Named, Ratings)),
+    ],
     "description": 'a file ("Y.npy", "data.npz:Y"), a list of ratings or numbers',
 }
 Ref = TypeAliasType("Ref", Annotated[Any, PlainValidator(parse_source), WithJsonSchema(SHAPE)])

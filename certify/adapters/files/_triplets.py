@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +23,8 @@ NAMES = (  # of columns, in small letters and without marks
     ("rating", "ratings", "score", "stars", "value", "r", "count", "plays", "data"),
 )
 ROLES = ("user", "item", "rating")
-ORDERS = ("number", "from 1", "sorted", "first seen")
+Order = Literal["number", "from 1", "sorted", "first seen"]
+ORDERS = get_args(Order)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ from typing import Any
 from pydantic import Field
 
 from certify.adapters.files import load_document
-from certify.adapters.files._schema import Strict, loads, validate
+from certify.adapters.files._schema import loads, validate
+from certify.adapters.files._source import Strict
 from certify.base.errors import InputError
 from certify.kernel.statement import FORMAT
 
@@ -187,10 +188,10 @@ def name_of(file: Path, folder: Path) -> str:
 
 
 @cache
-def installed_versions() -> dict[str, str]:
+def installed_versions(libraries: tuple[str, ...] = LIBRARIES) -> dict[str, str]:
     """Return the versions of the libraries that are here."""
     out = {}
-    for name in LIBRARIES:
+    for name in libraries:
         try:
             out[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
