@@ -66,8 +66,3 @@ def better_arrays(certificate: Certificate | None) -> dict[str, Any]:
         return {}
     items = certificate.witness.items()
     return {k.removeprefix("better."): as_numpy(a) for k, a in items if k.startswith("better.")}
-
-
-def written_text(text: str, path: Path) -> None:
-    """Write a text file."""
-    write_atomically(Path(os.path.realpath(path)), text.encode())

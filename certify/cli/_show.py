@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from certify.kernel.errors import RejectedError
-from certify.pipeline.certificate.verdict import Verdict, relative, spread
+from certify.pipeline.certificate.verdict import Verdict
 from certify.pipeline.certificate.verify import CHECKED, Proved
 from certify.pipeline.report._numbers import at_most, distance, divide
 from certify.pipeline.restarts import RestartReport
@@ -36,15 +36,16 @@ class OutputFile:
     size: int
 
 
+def of_bracket(away: str, answer: Result | Proved) -> Lines:
+    """Return the verdict and the bracket; away: how far above the optimum a model can be."""
+    sides = {"verdict": answer.verdict.name, "lower": answer.lower, "upper": answer.upper}
+    return {"distance": away, **sides, "gap": answer.gap, "relative_gap": answer.relative_gap}
+
+
 def of_result(result: Result, seconds: float) -> Lines:
     """Return what a check found, in the order it is shown."""
     return {
-        "distance": result.distance,
-        "verdict": result.verdict.name,
-        "lower": result.lower,
-        "upper": result.upper,
-        "gap": result.gap,
-        "relative_gap": result.relative_gap,
+        **of_bracket(result.distance, result),
         "reason": result.reason,
         "stationarity": result.stationarity,
         "tier": result.tier,
@@ -77,14 +78,8 @@ def of_training(multiple: float, fields: Lines) -> Lines:
 
 def of_proof(proved: Proved, seconds: float) -> Lines:
     """Return what a certificate was proved to show."""
-    gap = spread(proved.lower, proved.upper)
     return {
-        "distance": distance(proved.lower, proved.upper, proved=True),
-        "verdict": proved.verdict.name,
-        "lower": proved.lower,
-        "upper": proved.upper,
-        "gap": gap,
-        "relative_gap": relative(gap, proved.upper),
+        **of_bracket(distance(proved.lower, proved.upper, proved=True), proved),
         "tier": proved.tier,
         "rules": list(proved.rules),
         "seconds": round(seconds, 3),

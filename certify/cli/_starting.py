@@ -1,15 +1,16 @@
 """Commands for the first minutes: a problem.toml from one's own files, completion, versions."""
 
-from importlib import metadata
 from pathlib import Path
 
 import click
 from click.shell_completion import get_completion_class
 
 from certify.adapters.files._drafts import draft
+from certify.pipeline.certificate.file import write_atomically
 
 from ._options import PATH
-from ._output import guard, written_text
+from ._output import guard
+from .audit._plan import installed_versions
 
 SHELLS = ("bash", "zsh", "fish")
 LIBRARIES = ("numpy", "scipy", "python-flint", "cvxpy", "scikit-learn", "tensorly", "torch", "onnx")
@@ -33,7 +34,7 @@ def init(data: Path, factors: tuple[Path, ...], output: Path, *, force: bool) ->
     if output.exists() and not force:
         raise click.UsageError(f"{output} exists already: --force overwrites it")
     text, notes = draft(data, factors, output.parent)
-    written_text(text, output)
+    write_atomically(output, text.encode())
     click.echo(f"{output} written")
     for note in notes:
         click.echo(f"  {note}")
@@ -60,10 +61,6 @@ def versions() -> str:
     """Return the version, that of the format, and those of the libraries that are installed."""
     from certify.kernel.statement import FORMAT  # noqa: PLC0415  only for --version
 
-    lines = [f"certify {metadata.version('certify')} (format {FORMAT})"]
-    for name in LIBRARIES:
-        try:
-            lines.append(f"{name} {metadata.version(name)}")
-        except metadata.PackageNotFoundError:
-            lines.append(f"{name} not installed")
-    return "\n".join(lines)
+    known = installed_versions(("certify", *LIBRARIES))
+    lines = [f"{name} {known.get(name, 'not installed')}" for name in LIBRARIES]
+    return "\n".join([f"certify {known['certify']} (format {FORMAT})", *lines])

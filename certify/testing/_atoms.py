@@ -110,20 +110,10 @@ def takes(atom: Atom, shape: Shape) -> bool:
 
 def how_decided(atom: Atom, scale: Scale) -> dict[str, str]:
     """Return how each clause is decided."""
-    known = slices.other_form(atom) is not None
-    rough = (
-        slices.EACH,
-        slices.PHI,
-        slices.THETA,
-        slices.PREDICT,
-        slices.INNER,
-        slices.WORDS,
-        slices.FORMS,
-    )
-    how = {c.name: ROUNDED for c in rough}
+    how = {c.name: ROUNDED for c in slices.ROUGH}
     how |= {c.name: scale.words for c in polars.CLAUSES}
     if scale.how != KERNEL:
         how[slices.WORDS.name] = "not covered: the kernel has no words for it"
-    if not known:
+    if slices.other_form(atom) is None:
         how |= {c.name: "not covered: it has one form" for c in (slices.FORMS, polars.TWINS)}
     return how

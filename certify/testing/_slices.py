@@ -37,6 +37,7 @@ FORMS = Clause(
 )
 WORDS = Clause("statement", "the kernel's phi and theta are phi and theta", "what is certified")
 CLAUSES = (SHAPES, ZERO, SIGN, FREE, PHI, THETA, EACH, PREDICT, INNER, NONE, DOMAIN, FORMS, WORDS)
+ROUGH = (EACH, PHI, THETA, PREDICT, INNER, FORMS, WORDS)  # decided in floats
 R = 3  # slices at a time
 
 

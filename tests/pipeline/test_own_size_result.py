@@ -10,15 +10,13 @@ import pytest
 from certify import Certificate, InputError, Problem, RejectedError, Verdict, check, verify
 from certify.atoms import CP, RankOne
 from certify.cli import main
-from certify.cli.audit._again import own_size_fields
 from certify.cli.audit._book import above, at_size
-from certify.cli.audit._job import of_result
+from certify.cli.audit._job import own_size_fields, proved_of
 from certify.kernel.verdict import Outcome
 from certify.losses import Huber, KullbackLeibler, Squared
 from certify.offsets import ColumnIntercept, RowIntercept
 from certify.pipeline.own_size_result import explained_variance, own_size
-from certify.pipeline.report import second as own_facts
-from certify.pipeline.report import write
+from certify.pipeline.report import facts, write
 from certify.pipeline.report._numbers import at_least, at_most, excess
 
 RNG = np.random.default_rng(5)
@@ -243,12 +241,12 @@ def test_the_command_writes_both_answers_on_one_page(worse, tmp_path, capsys):
 
 
 def test_an_audit_has_the_answer_in_its_row(worse):
-    row = of_result(worse) | own_size_fields(own_facts(worse))
+    row = proved_of(facts(worse.certificate)) | own_size_fields(facts(worse.own_certificate))
     assert (row["own_verdict"], row["own_lower"]) == ("REFUTED", worse.own_size.lower)
     assert at_size(row) == excess(worse.own_size.lower, worse.upper) != above(row)
     best = check(Problem(Squared(Y), RankOne("l2", "l2"), 0.0), truncated(0.0, 3))
-    assert own_size_fields(own_facts(best)) == {}
-    assert at_size(of_result(best)) == "the same"
+    assert own_size_fields(None) == {}
+    assert at_size(proved_of(facts(best.certificate))) == "the same"
     assert at_size({"verdict": "FAILED"}) == ""
 
 

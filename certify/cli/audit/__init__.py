@@ -16,11 +16,9 @@ from certify.pipeline.report import environment
 
 from ._again import (
     earlier_row,
-    own_size_fields,
     planned_epsilon,
     prove_again,
     prove_own_size,
-    proved_of,
     same_inputs,
     same_question,
     same_source,
@@ -40,6 +38,7 @@ from ._book import (
     write_lock,
     write_pages,
 )
+from ._job import finite, own_size_fields, proved_of
 from ._plan import Job, Model, plan, settings_of, source_of
 from ._pool import as_answered, as_finished, workers
 
@@ -209,8 +208,7 @@ def recheck_model(place: Path, inputs: Path | None, one: Recheck) -> Row:
         return row | {"verdict": "REJECTED", "status": REJECTED_EXIT, "reason": str(error)}
     return (
         row
-        | proved_of(proof)
-        | own_size_fields(own)
+        | finite(proved_of(proof) | own_size_fields(own))
         | {"reason": f"proved by {', '.join(proof.proved.rules)}"}
     )
 

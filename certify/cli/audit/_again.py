@@ -2,33 +2,24 @@
 
 import json
 from collections.abc import Mapping
-from math import isfinite
 from pathlib import Path
 from typing import Any
 
 from certify.adapters.files import load
-from certify.base.errors import InputError, OutOfScopeError
+from certify.base.errors import InputError
 from certify.kernel import claim
 from certify.kernel.errors import RejectedError
 from certify.pipeline.certificate.file import Certificate, ask, rounding
 from certify.pipeline.certificate.question import question
+from certify.pipeline.certificate.verify import MALFORMED
 from certify.pipeline.report import Facts, facts, same, save
-from certify.pipeline.report._words import distance
 
 from ._book import PROVED, Row, belongs, certificate_of, digest_of, report_of, row_path
+from ._job import finite, own_size_fields, proved_of
 from ._plan import Job, digests, epsilon_of, name_of
 
 STATED = ("certificate", "verdict", "sha256")
-UNREADABLE = (
-    AttributeError,
-    LookupError,
-    OSError,
-    OutOfScopeError,
-    RecursionError,
-    RejectedError,
-    TypeError,
-    ValueError,
-)
+UNREADABLE = (*MALFORMED, OSError)  # what a stored row may raise
 
 
 def earlier_row(folder: Path, job: Job) -> Row | None:
@@ -48,28 +39,10 @@ def earlier_row(folder: Path, job: Job) -> Row | None:
             same_question(proof.certificate, (job.kind, job.source), Path(job.folder), job.settings)
             place = folder / report_of(job.name)
             save(proof, place, f"{place.stem}.cert", own, row.get("multiple", 1.0))
-            row |= proved_of(proof) | own_size_fields(own)
+            row |= finite(proved_of(proof)) | own_size_fields(own)
     except UNREADABLE:
         return None
     return {**row, "cached": True}
-
-
-def proved_of(proof: Facts) -> Row:
-    """Return what a row says of a proof."""
-    p, q = proof.proved, proof.question
-    numbers = {"lower": p.lower, "upper": p.upper, "relative_gap": p.relative_gap}
-    numbers |= {} if p.better is None else {"better": p.better}
-    values = {k: x if isfinite(x) else None for k, x in numbers.items()}
-    away = distance(p.lower, p.upper, proved=True)
-    return {"distance": away, **values, "tier": p.tier, "rtol": q.rtol, "atol": q.atol}
-
-
-def own_size_fields(own: Facts | None) -> Row:
-    """Return what a row says of the proof at a model's own size."""
-    if own is None:
-        return {}
-    lower = own.proved.lower
-    return {"own_verdict": own.verdict.name, "own_lower": lower if isfinite(lower) else None}
 
 
 def prove_own_size(place: Path, model: Mapping[str, Any], proof: Facts) -> Facts | None:

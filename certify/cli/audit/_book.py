@@ -26,18 +26,8 @@ VERSION = "certify-audit/2"
 PROVED = ("CERTIFIED", "REFUTED", "RANK_LIMITED")  # never without a certificate
 STATUSES = {**EXIT_CODES, "REJECTED": REJECTED_EXIT, "TIMEOUT": 12, "FAILED": 1}
 NUMBERS = (
-    "lower",
-    "upper",
-    "own_lower",
-    "better",
-    "multiple",
-    "relative_gap",
-    "seconds",
-    "bytes",
-    "own_bytes",
-    "components",
-    "rtol",
-    "atol",
+    *("lower", "upper", "own_lower", "better", "multiple", "relative_gap", "seconds", "bytes"),
+    *("own_bytes", "components", "rtol", "atol"),
 )
 WORST = (1, 2, 20, 10, 14, 12, 11, 13, 0)  # exit statuses, the worst first
 

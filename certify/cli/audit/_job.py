@@ -16,11 +16,10 @@ from certify.adapters.files import load
 from certify.base.errors import InputError, OutOfScopeError
 from certify.kernel.errors import RejectedError
 from certify.pipeline.certificate.file import Certificate, write_atomically
-from certify.pipeline.certificate.verdict import REJECTED_EXIT, Verdict, relative, spread
+from certify.pipeline.certificate.verdict import REJECTED_EXIT, Verdict
 from certify.pipeline.check import check
-from certify.pipeline.report import facts, save
+from certify.pipeline.report import Facts, facts, save
 from certify.pipeline.report._words import distance
-from certify.pipeline.result import Result
 from certify.problem import Problem
 
 from ._plan import Job, epsilon_of, file_of
@@ -54,8 +53,12 @@ def main(job_file: str, folder: str, parent: str) -> None:
         row = failed_row(FAILED, 1, f"{type(error).__name__}: {error}")
     row["reason"] = row["reason"][:LONGEST]
     row["seconds"] = round(monotonic() - start, 3)
-    plain = {k: None if x in INFINITE else x for k, x in row.items()}
-    write_atomically(out / ROW, json.dumps(plain, allow_nan=False).encode())
+    write_atomically(out / ROW, json.dumps(finite(row), allow_nan=False).encode())
+
+
+def finite(row: Row) -> Row:
+    """Return a row with None for numbers that JSON lacks."""
+    return {k: None if x in INFINITE else x for k, x in row.items()}
 
 
 def end_with_parent(parent: int) -> None:
@@ -80,16 +83,15 @@ def judge(job: Job, out: Path) -> Row:
         proved = facts(certificate)
         certificate.save(out / CERTIFICATE)
         save(proved, out / REPORT, f"{file_of(job.name)}.cert")
-        p, problem = proved.proved, proved.question.problem
-        row = bracket(p.verdict, (p.lower, p.upper, p.better), p.tier)
-        row["reason"] = "the certificate was verified again"
-        return {**row, **epsilon(certificate), **shape(problem, proved.candidate)}
+        reason = {"reason": "the certificate was verified again"}
+        parts = proved.question.problem, proved.candidate
+        return verdict_fields(proved.verdict) | proved_of(proved) | reason | shape(*parts)
     problem, factors, q, defaults = question(job)
     overrides = epsilon_of(job.kind, job.settings)
     run = {k: job.settings[k] for k in ("budget", "seed")}
     multiple = defaults.pop("multiple", getattr(factors, "multiple", 1.0))
     result = check(problem, factors, q=q, **{**defaults, **overrides}, **run)
-    own_size: Row = {}
+    row = verdict_fields(result.verdict) | {"reason": result.reason, "tier": result.tier}
     if result.certificate is not None:
         result.certificate.save(out / CERTIFICATE)
         proved, other = facts(result.certificate), result.own_certificate
@@ -97,33 +99,27 @@ def judge(job: Job, out: Path) -> Row:
         save(proved, out / REPORT, f"{file_of(job.name)}.cert", own, multiple)
         if own is not None:
             own.certificate.save(out / OWN)
-            own_size = {"own_verdict": own.verdict.name, "own_lower": own.proved.lower}
+        row |= proved_of(proved) | own_size_fields(own)
     trained = {} if multiple == 1 else {"multiple": multiple}
-    return {**of_result(result), **own_size, **trained, **shape(problem, factors)}
+    return row | trained | shape(problem, factors)
 
 
-def of_result(result: Result) -> Row:
-    """Return what a check found; a bracket only where a certificate proves it."""
-    if result.certificate is None:
-        row = failed_row(result.verdict.name, result.verdict.exit_code, result.reason)
-        return row | {"tier": result.tier}
-    row = bracket(result.verdict, (result.lower, result.upper, result.better_upper), result.tier)
-    return row | {"reason": result.reason} | epsilon(result.certificate)
+def verdict_fields(verdict: Verdict) -> Row:
+    """Return a verdict and its exit status."""
+    return {"verdict": verdict.name, "status": verdict.exit_code}
 
 
-def epsilon(certificate: Certificate) -> Row:
-    """Return the rtol and the atol that a certificate asks for."""
-    return {k: float.fromhex(certificate.statement[k]) for k in ("rtol", "atol")}
+def proved_of(proof: Facts) -> Row:
+    """Return what a row says of a proof."""
+    p, q = proof.proved, proof.question
+    row = {"distance": distance(p.lower, p.upper, proved=True), "lower": p.lower, "upper": p.upper}
+    row |= {"relative_gap": p.relative_gap, "tier": p.tier, "rtol": q.rtol, "atol": q.atol}
+    return row if p.better is None else row | {"better": p.better}
 
 
-def bracket(verdict: Verdict, ends: tuple[float, float, float | None], tier: str) -> Row:
-    """Return a verdict with its bracket, and the objective of better factors if there are any."""
-    lower, upper, better = ends
-    gap = relative(spread(lower, upper), upper)
-    row: Row = {"distance": distance(lower, upper, proved=True), "verdict": verdict.name}
-    row |= {"status": verdict.exit_code, "tier": tier}
-    row |= {"lower": lower, "upper": upper, "relative_gap": gap}
-    return row if better is None else row | {"better": better}
+def own_size_fields(own: Facts | None) -> Row:
+    """Return what a row says of the proof at a model's own size."""
+    return {} if own is None else {"own_verdict": own.verdict.name, "own_lower": own.proved.lower}
 
 
 def shape(problem: Problem, factors: Any) -> Row:  # noqa: ANN401  arrays
