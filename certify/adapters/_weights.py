@@ -9,7 +9,7 @@ import numpy as np
 from safetensors import SafetensorError, deserialize, safe_open
 
 from certify.base.arrays import Array, accept_word, real
-from certify.base.errors import InputError, OutOfScopeError
+from certify.base.errors import InputError, OutOfScopeError, accessing
 
 from ._network import PAIR, Weights, deep
 
@@ -37,13 +37,11 @@ def read_safetensors(path: Path) -> dict[str, Any]:
         cure = "save with safetensors.torch.save_file(model.state_dict(), path)"
         raise InputError(f"{path} is a pickle, which is never loaded: {cure}")
     try:
-        with safe_open(path, framework="numpy") as file:
+        with accessing(path, "read"), safe_open(path, framework="numpy") as file:
             if any(file.get_slice(k).get_dtype() == "BF16" for k in file.keys()):  # noqa: SIM118
                 whole = deserialize(path.read_bytes())  # type: ignore[no-untyped-call]
                 return {name: widen_bfloat16(tensor) for name, tensor in whole}
             return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror or error}") from None
     except (SafetensorError, TypeError) as error:
         raise InputError(f"{path} is not a safetensors file of numbers: {error}") from None
 

@@ -8,7 +8,7 @@ check(problem, factors, q=factors.q)
 from pathlib import Path
 from typing import Any
 
-from certify.base.errors import InputError
+from certify.base.errors import InputError, accessing
 from certify.base.extras import optional
 
 from . import _graph
@@ -61,9 +61,9 @@ def load_model(path: Path, onnx: Any) -> Any:
 
     Raises InputError for a file that is no ONNX model.
     """
+    with accessing(path, "read"):
+        blob = path.read_bytes()
     try:
-        return onnx.load_model_from_string(path.read_bytes())
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror or error}") from None
+        return onnx.load_model_from_string(blob)
     except Exception as error:  # noqa: BLE001  protobuf's own class is not public
         raise InputError(f"{path} is not an ONNX model: {error}") from None

@@ -18,7 +18,7 @@ from certify.adapters.sklearn import from_model
 from certify.atoms import RankOne
 from certify.base.arrays import Array
 from certify.base.clock import Progress
-from certify.base.errors import InputError
+from certify.base.errors import InputError, accessing
 from certify.losses import Squared
 from certify.pipeline.certificate.verdict import Verdict
 from certify.pipeline.certificate.verify import verify
@@ -109,10 +109,8 @@ def run(folder: str | Path, seed: int = 0, progress: Progress | None = None) -> 
 
 def make_folder(folder: Path) -> Path:
     """Make the folder.  Raises InputError if it cannot be made."""
-    try:
+    with accessing(folder, "make"):
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"cannot make {folder}: {error.strerror or error}") from None
     return folder
 
 

@@ -13,7 +13,7 @@ from scipy import sparse
 
 from certify.atoms import CP, Atom, RankOne
 from certify.base.arrays import Array
-from certify.base.errors import InputError
+from certify.base.errors import InputError, accessing
 from certify.losses import Squared
 from certify.offsets import Offset
 from certify.pipeline.certificate.file import names_of
@@ -95,12 +95,12 @@ def held_names(path: Path) -> list[str]:
 
     Raises InputError if there is none, or it is not such a file.
     """
-    try:
-        names = {".npz": names_in_zip, ".mat": matlab_names}.get(path.suffix.lower(), tensors)(path)
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror or error}") from None
-    except (BadZipFile, ValueError) as error:
-        raise InputError(f"{path} is not a readable {path.suffix} file: {error}") from None
+    read = {".npz": names_in_zip, ".mat": matlab_names}.get(path.suffix.lower(), tensors)
+    with accessing(path, "read"):
+        try:
+            names = read(path)
+        except (BadZipFile, ValueError) as error:
+            raise InputError(f"{path} is not a readable {path.suffix} file: {error}") from None
     if not names:
         raise InputError(f"{path} holds no array")
     return names

@@ -35,7 +35,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, Field, ValidationError, create_model
 
 from certify.atoms import ATOMS
-from certify.base.errors import InputError
+from certify.base.errors import InputError, accessing
 from certify.losses import LOSSES
 from certify.norms import GAUGES
 from certify.offsets import OFFSETS
@@ -180,10 +180,10 @@ def loads(path: Path) -> Json:
     """
     if path.is_fifo() or path.is_char_device():
         raise InputError(f"cannot read {path}: it is a stream, and must be a regular file")
+    with accessing(path, "read"):
+        blob = path.read_bytes()
     try:
-        return tomllib.loads(path.read_bytes().decode("utf-8-sig"))  # Windows marks it
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror or error}") from None
+        return tomllib.loads(blob.decode("utf-8-sig"))  # Windows marks it
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is not valid TOML: {error}") from None
 

@@ -12,7 +12,7 @@ from scipy import sparse
 from typing_extensions import TypeAliasType
 
 from certify.base.arrays import LARGEST
-from certify.base.errors import InputError
+from certify.base.errors import InputError, accessing
 
 from ._base import Format
 from ._triplets import ORDERS, Order, matrix, triplets
@@ -139,10 +139,8 @@ class Reader:
         entry = self.formats[suffix]
         if source.key is not None and not entry.keyed:
             raise InputError(f"{path} holds one array and no names, got the key {source.key!r}")
-        try:
+        with accessing(path, "read"):
             array = entry().read(path, source.key)
-        except OSError as error:
-            raise InputError(f"cannot read {path}: {error.strerror or error}") from None
         return array.T if source.transpose else array
 
     def samples(self, source: Source, name: str) -> Any:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from scipy import sparse
 
 from certify.base.arrays import Array, Ints, accept_word, finite, real, short
-from certify.base.errors import InputError
+from certify.base.errors import InputError, accessing
 
 from ._table import cells
 
@@ -105,10 +105,8 @@ def table(path: Path) -> tuple[list[str], list[list[str]]]:
     Raises InputError if it has no header, or cannot be read.
     """
     separators = "\t;," if path.suffix.lower() == ".tsv" else ";,\t"
-    try:
+    with accessing(path, "read"):
         header, rows = cells(path, separators)
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror or error}") from None
     if not header:
         raise InputError(f"{path} must have a header that names its columns: {', '.join(ROLES)}")
     return header, rows

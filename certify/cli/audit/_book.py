@@ -9,7 +9,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from certify.base.errors import InputError
+from certify.base.errors import InputError, accessing
 from certify.kernel.statement import FORMAT
 from certify.pipeline.certificate.file import write_atomically
 from certify.pipeline.certificate.verdict import EXIT_CODES, REJECTED_EXIT, relative
@@ -34,21 +34,17 @@ WORST = (1, 2, 20, 10, 14, 12, 11, 13, 0)  # exit statuses, the worst first
 
 def make_folders(folder: Path, plan: Path) -> Path:
     """Make the folders, and copy the plan there.  Raises InputError if that cannot be done."""
-    try:
+    with accessing(folder, "make"):
         for name in (f"certificates/{OWN}", "reports", "cache"):
             (folder / name).mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"cannot make {folder}: {error.strerror or error}") from None
     write_atomically(folder / PLAN, plan_bytes(plan))
     return folder
 
 
 def plan_bytes(path: Path) -> bytes:
     """Return a plan's text.  Raises InputError if it cannot be read."""
-    try:
+    with accessing(path, "read"):
         return path.read_bytes()
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror or error}") from None
 
 
 def store_row(folder: Path, job: Job, done: Done) -> Row:
@@ -197,10 +193,10 @@ def status_of(model: Mapping[str, Any]) -> int:
 def lock_of(folder: Path) -> Mapping[str, Any]:
     """Read audit.lock.  Raises InputError if it is none."""
     path = folder / LOCK
+    with accessing(path, "read"):
+        text = path.read_bytes()
     try:
-        lock = json.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror or error}") from None
+        lock = json.loads(text.decode("utf-8"))
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is not JSON: {error}") from None
     if not isinstance(lock, dict) or lock.get("format") != VERSION:

@@ -15,7 +15,7 @@ from pydantic import Field
 from certify.adapters.files import load_document
 from certify.adapters.files._schema import loads, validate
 from certify.adapters.files._source import Strict
-from certify.base.errors import InputError
+from certify.base.errors import InputError, accessing
 from certify.kernel.statement import FORMAT
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")  # that is safe as a file name
@@ -173,10 +173,8 @@ def digests(files: Sequence[Path], folder: Path) -> dict[str, str]:
     """Return the digest of each file, by its path from the folder."""
     out = {}
     for file in files:
-        try:
+        with accessing(file, "read"):
             digest = hashlib.sha256(file.read_bytes()).hexdigest()
-        except OSError as error:
-            raise InputError(f"cannot read {file}: {error.strerror or error}") from None
         out[name_of(file, folder)] = digest
     return dict(sorted(out.items()))
 

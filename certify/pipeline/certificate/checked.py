@@ -12,7 +12,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from certify.base.errors import InputError, NotCoveredError
+from certify.base.errors import InputError, NotCoveredError, accessing
 from certify.kernel import arrays, statement
 from certify.kernel.budget import Budget
 from certify.kernel.errors import RejectedError
@@ -134,7 +134,7 @@ def run_checker(
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "x.cert")
         Certificate(question.statement, question.given, c.claim, c.proof, c.witness).save(file)
-        try:
+        with accessing(path, "run"):
             done = subprocess.run(  # noqa: S603  the program that the reader chose
                 [str(path), str(file)],
                 stdin=subprocess.DEVNULL,
@@ -144,8 +144,6 @@ def run_checker(
                 errors="backslashreplace",
                 check=False,
             )
-        except OSError as error:
-            raise InputError(f"cannot run {path}: {error.strerror or error}") from None
     refused = REFUSED.fullmatch(done.stdout)
     if refused and (done.returncode, refused[1]) == (NOT_COVERED_EXIT, "NOT COVERED"):
         raise NotCoveredError(

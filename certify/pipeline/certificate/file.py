@@ -18,7 +18,7 @@ from safetensors.numpy import save
 
 from certify.atoms import Factors
 from certify.base.arrays import Array, scalar
-from certify.base.errors import InputError
+from certify.base.errors import accessing
 from certify.kernel import arrays as kernel_arrays
 from certify.kernel.file import identity, read, seal
 from certify.kernel.statement import FORMAT, ZEROS, known_format
@@ -94,10 +94,8 @@ class Certificate:
 
         Raises InputError if there is no such file, RejectedError if it is no certificate.
         """
-        try:
+        with accessing(path, "read"):
             file = read(path, known)
-        except OSError as error:
-            raise InputError(f"cannot read {path}: {error.strerror or error}") from None
         return cls(file.statement, file.given, file.claim, file.proof, file.witness)
 
     @property
@@ -159,23 +157,19 @@ def write_atomically(path: Path, blob: bytes) -> None:
 
     Raises InputError if the folder is missing, unwritable or full; the old file stays.
     """
-    beside = None
-    try:
+    with accessing(path, "write"):
         target = path.resolve()
         if target.exists() and not target.is_file():
             target.write_bytes(blob)
             return
         beside = target.with_name(f".{target.name}.{secrets.token_hex(8)}")
-        with beside.open("xb") as file:
-            file.write(blob)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(target)
-        beside = None
-    except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror or error}") from None
-    finally:
-        if beside is not None:
+        try:
+            with beside.open("xb") as file:
+                file.write(blob)
+                file.flush()
+                os.fsync(file.fileno())
+            beside.replace(target)
+        finally:
             beside.unlink(missing_ok=True)
 
 

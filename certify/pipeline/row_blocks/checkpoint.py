@@ -12,7 +12,7 @@ import numpy as np
 from certify.base.arrays import Array, short
 from certify.base.checkpoint import EVERY
 from certify.base.cluster import PLACE, Task
-from certify.base.errors import InputError
+from certify.base.errors import InputError, accessing
 from certify.pipeline import checkpoint_file
 from certify.pipeline.certificate.file import write_atomically
 
@@ -40,10 +40,8 @@ def make_folder(given: object, name: str) -> Path:
     Raises InputError where it is not the name of a folder, or cannot be made.
     """
     folder = accept_folder(given, name).absolute()
-    try:
+    with accessing(folder, "write"):
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"cannot write {folder}: {error.strerror or error}") from None
     return folder
 
 

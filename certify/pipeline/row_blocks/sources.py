@@ -11,7 +11,7 @@ from scipy import sparse
 
 from certify.base.arrays import Array, Ints, finite, real, short
 from certify.base.cluster import PLACE
-from certify.base.errors import InputError
+from certify.base.errors import InputError, accessing
 from certify.base.extras import optional
 from certify.base.rigor.row_blocks import Block, counts_of
 
@@ -40,12 +40,10 @@ def in_folder(given: object) -> list[str]:
     Raises InputError where there is none.
     """
     folder = accept_folder(given, "folder")
-    try:
+    with accessing(folder, "read"):
         found = sorted(
             p for p in folder.absolute().iterdir() if p.suffix in SUFFIXES and p.name[0] != "."
         )
-    except OSError as error:
-        raise InputError(f"cannot read {folder}: {error.strerror or error}") from None
     if not found:
         raise InputError(f"{folder} has no blocks of rows: no file .npz or .parquet")
     return [str(p) for p in found]
