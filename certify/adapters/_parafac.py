@@ -12,24 +12,8 @@ from certify.base.arrays import Array, scalar
 from certify.base.errors import InputError
 from certify.problem import Problem
 
-from ._cp import (
-    JUDGED,
-    LEAST,
-    MATRIX,
-    OTHER,
-    TUCKER,
-    Modes,
-    Tensor,
-    atom_of,
-    boolean_mask,
-    components,
-    data,
-    fold_weights,
-    parts,
-    plain,
-    problem_of_fit,
-    refusal,
-)
+from . import _cp
+from ._cp import MATRIX, Modes, Tensor, components, data, plain, refusal
 from ._fitted import AGREE, MARGIN, squares
 
 MISSING = "without a penalty (lam = 0) and with missing entries has no bound at its size"
@@ -39,14 +23,14 @@ CONSTRAINED = (
     "stops where neither its penalties nor its constraints make the gradient vanish, "
     "at a point of no stated objective"
 )
-HAND_OVER = f"pass its CPTensor to parafac or non_negative_parafac with rejudge=lam, {JUDGED}"
+HAND_OVER = f"pass its CPTensor to parafac or non_negative_parafac with rejudge=lam, {_cp.JUDGED}"
 OUTSIDE = {
-    "Tucker": (TUCKER, "fit a CP model"),
-    "Tucker_NN": (TUCKER, "fit a CP model"),
-    "Tucker_NN_HALS": (TUCKER, "fit a CP model"),
-    "Parafac2": (OTHER, "fit a CP model"),
-    "TensorTrain": (OTHER, "fit a CP model"),
-    "TensorRing": (OTHER, "fit a CP model"),
+    "Tucker": (_cp.TUCKER, "fit a CP model"),
+    "Tucker_NN": (_cp.TUCKER, "fit a CP model"),
+    "Tucker_NN_HALS": (_cp.TUCKER, "fit a CP model"),
+    "Parafac2": (_cp.OTHER, "fit a CP model"),
+    "TensorTrain": (_cp.OTHER, "fit a CP model"),
+    "TensorRing": (_cp.OTHER, "fit a CP model"),
     "ConstrainedCP": (CONSTRAINED, HAND_OVER),
 }
 
@@ -74,7 +58,7 @@ def parafac(
     """
     if rejudge is not None:
         lam = scalar(rejudge, "rejudge", zero=False)
-        return problem_of_fit(cp, (T, mask), ["l2"] * len(components(cp)[1]), lam)
+        return _cp.problem_of_fit(cp, (T, mask), ["l2"] * len(components(cp)[1]), lam)
     weights, factors = components(cp)
     c, order = scalar(l2_reg, "l2_reg", zero=True), len(factors)
     if c == 0:
@@ -85,7 +69,7 @@ def parafac(
         degrees = f"a penalty of degree 2 on a product of degree {order}"
         raise refusal(f"parafac with l2_reg={c:g} at order {order} has {degrees}")
     modes = Modes(factors)
-    return Problem(data(T, mask, modes), atom_of(("l2", "l2"), "sum"), c), modes
+    return Problem(data(T, mask, modes), _cp.atom_of(("l2", "l2"), "sum"), c), modes
 
 
 def non_negative_parafac(
@@ -113,7 +97,7 @@ def non_negative_parafac(
     norms = mode_norms(nn_modes, order)
     if rejudge is None:
         return without_penalty("non_negative_parafac", cp, (T, mask), norms)
-    return problem_of_fit(cp, (T, mask), norms, scalar(rejudge, "rejudge", zero=False))
+    return _cp.problem_of_fit(cp, (T, mask), norms, scalar(rejudge, "rejudge", zero=False))
 
 
 def without_penalty(name: str, cp: Any, loss: tuple[Any, Any], norms: list[str]) -> Tensor:
@@ -123,7 +107,7 @@ def without_penalty(name: str, cp: Any, loss: tuple[Any, Any], norms: list[str])
     """
     if loss[1] is not None and len(norms) > MATRIX and not plain(loss[1]).all():
         raise refusal(f"{name} {MISSING}")
-    return problem_of_fit(cp, loss, norms, 0.0)
+    return _cp.problem_of_fit(cp, loss, norms, 0.0)
 
 
 def mode_norms(nn_modes: str | Collection[int] | None, order: int) -> list[str]:
@@ -198,7 +182,7 @@ def symmetric_cp(fit: FittedTensor) -> Tensor:
     w, (x, _) = components((weights, [factor, factor]))
     if order % 2 == 0 and (w < 0).any():
         reason = f"a negative weight at even order {order}: no real x (x) ... (x) x is negative"
-        raise refusal(f"{fit.name} has {reason}", f"pass its factors to parafac, {LEAST}")
+        raise refusal(f"{fit.name} has {reason}", f"pass its factors to parafac, {_cp.LEAST}")
     root = np.sign(w) * np.abs(w) ** (1.0 / order)
     lam = 0.0 if fit.rejudge is None else scalar(fit.rejudge, "rejudge", zero=False)
     loss = data(T, mask, [x] * order)
@@ -231,7 +215,7 @@ def mask_of(fit: FittedTensor) -> Any:
     if theirs is None or fit.mask is None:
         return fit.mask if theirs is None else theirs
     shape = plain(theirs).shape
-    if not np.array_equal(boolean_mask(theirs, shape), plain(fit.mask)):
+    if not np.array_equal(_cp.boolean_mask(theirs, shape), plain(fit.mask)):
         raise InputError(f"{fit.name} was fitted with another mask: leave mask out")
     return theirs
 
@@ -248,11 +232,11 @@ def compared(fit: FittedTensor) -> tuple[Any, Any]:
         return tensor, mask
     weights, factors = components(tensor)
     data(fit.T, mask, factors)  # its shape and its NaN
-    given, Z = plain(fit.T), full(fold_weights(weights, factors))
-    T = given if mask is None else np.where(boolean_mask(mask, Z.shape), given, Z)
+    given, Z = plain(fit.T), full(_cp.fold_weights(weights, factors))
+    T = given if mask is None else np.where(_cp.boolean_mask(mask, Z.shape), given, Z)
     total, theirs = squares(T), float(plain(errors[-1])) ** 2
     mine = squares(T - Z) / total if total else 0.0
-    eps = float(np.finfo(np.result_type(*map(plain, parts(tensor)[1]))).eps)
+    eps = float(np.finfo(np.result_type(*map(plain, _cp.parts(tensor)[1]))).eps)
     lost = MARGIN * eps * sqrt(T.size) * (1 + squares(Z) / total) if total else np.inf
     if not abs(mine - theirs) <= 2 * AGREE * theirs + lost:
         message = f"{fit.name} reports a relative error {sqrt(theirs):.10g}"

@@ -10,7 +10,7 @@ class InputError(ValueError):
 
 
 @contextmanager
-def accessing(path: Path, how: str) -> Iterator[None]:
+def accessing(path: str | Path, how: str) -> Iterator[None]:
     """Raise InputError, in place of an OSError of the block, that one cannot read the path.
 
     how is the verb: read, write, make or run.

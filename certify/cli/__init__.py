@@ -21,6 +21,7 @@ from certify.pipeline.restarts import plottable
 from certify.pipeline.restarts import restarts as compared
 
 from . import _blocks as blocks_of_rows
+from . import _show
 from . import demo as demonstration
 from ._auditing import audit as audit_command
 from ._checker import checker as checker_command
@@ -28,17 +29,7 @@ from ._options import PATH, Options, common, with_route, with_scheduler
 from ._output import better_arrays, guard, save_arrays, save_certificate
 from ._reading import explain, report_of
 from ._run import DEFECT, end_with, run
-from ._show import (
-    OutputFile,
-    as_json,
-    of_proof,
-    of_result,
-    of_training,
-    print_rejection,
-    show_share,
-    table,
-    the_fits,
-)
+from ._show import OutputFile, of_training, print_rejection
 from ._starting import completion, init, versions
 from ._verifier import verifier
 
@@ -115,7 +106,7 @@ def check(  # noqa: PLR0913, PLR0917  one for each option
         written["own-size certificate"] = save_certificate(result.own_certificate, own_size)
     if better is not None:
         written["better factors"] = save_arrays(better_arrays(result.certificate), better)
-    fields = of_training(loaded.multiple, of_result(result, monotonic() - start))
+    fields = of_training(loaded.multiple, _show.of_result(result, monotonic() - start))
     options.show(fields, **written)
     return result.verdict.exit_code
 
@@ -182,9 +173,9 @@ def verify(  # noqa: PLR0913, PLR0917  as click parsed them
             )
     except NotCoveredError as error:
         if options.json:
-            as_json({"verdict": None, "not_covered": str(error)}, {})
+            _show.as_json({"verdict": None, "not_covered": str(error)}, {})
         raise
-    options.show(of_training(loaded.multiple, of_proof(proof, monotonic() - start)))
+    options.show(of_training(loaded.multiple, _show.of_proof(proof, monotonic() - start)))
     return proof.verdict.exit_code
 
 
@@ -233,7 +224,7 @@ def improve(  # noqa: PLR0913, PLR0917  one for each option
     if certificate is not None:
         written["certificate"] = save_certificate(outcome.result.certificate, certificate)
     extra = {"objective": outcome.objective, "components": outcome.factors[0].shape[-1]}
-    shown = of_training(loaded.multiple, of_result(outcome.result, monotonic() - start))
+    shown = of_training(loaded.multiple, _show.of_result(outcome.result, monotonic() - start))
     options.show({**shown, **extra}, **written)
     return outcome.result.verdict.exit_code
 
@@ -284,9 +275,9 @@ def restarts(  # noqa: PLR0913  one for each option
         written["certificate"] = save_certificate(report.certificate, certificate)
     summary = {**report.as_dict(), "seconds": round(monotonic() - start, 3)}
     if options.json:
-        as_json(summary, written)
+        _show.as_json(summary, written)
     else:
-        the_fits(report, written)
+        _show.the_fits(report, written)
     return report.verdict.exit_code
 
 
@@ -300,13 +291,13 @@ def demonstrate(options: Options, folder: Path) -> int:
 
     Example: certify demo
     """
-    with progress(1.0, show_share) as tell:
+    with progress(1.0, _show.show_share) as tell:
         rows = demonstration.run(folder, seed=options.seed, progress=tell)
     if options.json:
         for row in rows:
-            as_json(row.as_dict(), {})
+            _show.as_json(row.as_dict(), {})
     else:
-        table(demonstration.table(rows))
+        _show.table(demonstration.table(rows))
         click.echo(demonstration.tolerance_note(rows))
         click.echo(f"{len(rows)} certificates are in {folder}")
     wrong = [row.model for row in rows if not row.as_expected]

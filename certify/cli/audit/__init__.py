@@ -14,30 +14,9 @@ from certify.kernel.errors import RejectedError
 from certify.pipeline.certificate.verdict import REJECTED_EXIT
 from certify.pipeline.report import environment
 
-from ._again import (
-    earlier_row,
-    planned_epsilon,
-    prove_again,
-    prove_own_size,
-    same_inputs,
-    same_question,
-    same_source,
-    without_proof,
-)
-from ._book import (
-    Row,
-    above,
-    changed_pages,
-    epsilon_text,
-    lock_of,
-    make_folders,
-    plan_models,
-    status_of,
-    store_row,
-    worst,
-    write_lock,
-    write_pages,
-)
+from . import _again as again
+from . import _book as book
+from ._book import Row, above, epsilon_text
 from ._job import finite, own_size_fields, proved_of
 from ._plan import Job, Model, plan, settings_of, source_of
 from ._pool import as_answered, as_finished, workers
@@ -67,7 +46,7 @@ class Audit:
     @property
     def status(self) -> int:
         """The worst of the rows' exit statuses, 0 if all are CERTIFIED."""
-        return worst(self.rows)
+        return book.worst(self.rows)
 
 
 def run(
@@ -96,23 +75,23 @@ def run(
     """
     environment()  # what the reports need, before any work
     every = plan(Path(path))
-    place = make_folders(Path(folder), Path(path))
+    place = book.make_folders(Path(folder), Path(path))
     rows: dict[str, Row] = {}
     for job in every:
-        if (row := earlier_row(place, job)) is not None:
+        if (row := again.earlier_row(place, job)) is not None:
             rows[job.name] = row
             tell(progress, (len(rows), len(every)), row, 0.0)
     todo, start, fresh = [j for j in every if j.name not in rows], monotonic(), 0
     if todo:
         with open_pool(jobs, executor) as pool, closing(as_finished(todo, pool)) as ended:
             for job, done in ended:
-                rows[job.name], fresh = store_row(place, job, done), fresh + 1
-                write_pages(place, in_order(every, rows))
+                rows[job.name], fresh = book.store_row(place, job, done), fresh + 1
+                book.write_pages(place, in_order(every, rows))
                 left = (monotonic() - start) / fresh * (len(todo) - fresh)
                 tell(progress, (len(rows), len(every)), rows[job.name], left)
     results = in_order(every, rows)
-    write_pages(place, results)
-    write_lock(place, Path(path), every, results)
+    book.write_pages(place, results)
+    book.write_lock(place, Path(path), every, results)
     return Audit(place, results)
 
 
@@ -154,9 +133,9 @@ def verify(
     Raises InputError if there is no lock or plan, or they are not as `run` writes them.
     """
     place = Path(folder).absolute()
-    lock = lock_of(place)
+    lock = book.lock_of(place)
     given = None if inputs is None else Path(inputs).absolute()
-    todo = list(zip(lock["models"], plan_models(place, lock, given), strict=True))
+    todo = list(zip(lock["models"], book.plan_models(place, lock, given), strict=True))
     rows: dict[int, Row] = {}
     start, work = monotonic(), partial(recheck_model, place, given)
     with rowwise(todo, executor, work) as answers:
@@ -167,7 +146,7 @@ def verify(
     return Audit(
         Path(folder),
         [rows[k] for k in range(len(todo))]
-        + [row_of_page(name) for name in changed_pages(place, lock)],
+        + [row_of_page(name) for name in book.changed_pages(place, lock)],
     )
 
 
@@ -191,19 +170,19 @@ def open_pool(jobs: int, executor: Executor | str | None) -> AbstractContextMana
 def recheck_model(place: Path, inputs: Path | None, one: Recheck) -> Row:
     """Verify one model of a lock."""
     model, entry = one
-    row: Row = {"name": model["name"], "verdict": model["verdict"], "status": status_of(model)}
+    row: Row = {"name": model["name"], "verdict": model["verdict"], "status": book.status_of(model)}
     source, settings = source_of(entry), settings_of(entry)
     try:
-        same_source(model, source)
+        again.same_source(model, source)
         if inputs is not None:
-            same_inputs(model, inputs)
+            again.same_inputs(model, inputs)
         if "certificate" not in model:
-            return row | {"reason": without_proof(model)}
-        proof = prove_again(place, model)
-        own = prove_own_size(place, model, proof)
-        planned_epsilon(proof.certificate, source[0], settings)
+            return row | {"reason": again.without_proof(model)}
+        proof = again.prove_again(place, model)
+        own = again.prove_own_size(place, model, proof)
+        again.planned_epsilon(proof.certificate, source[0], settings)
         if inputs is not None:
-            same_question(proof.certificate, source, inputs, settings)
+            again.same_question(proof.certificate, source, inputs, settings)
     except (RejectedError, InputError, OutOfScopeError, OSError) as error:
         return row | {"verdict": "REJECTED", "status": REJECTED_EXIT, "reason": str(error)}
     return (

@@ -20,18 +20,8 @@ from certify.offsets import ColumnIntercept, Offset, RowIntercept
 from certify.pipeline.certificate.file import Json, StatedQuestion
 from certify.polar.proved import as_kernel_array
 
-from .sources import (
-    COUNTS,
-    MATRIX,
-    PAIR,
-    THROUGH,
-    accept_counting,
-    entries,
-    in_folder,
-    load_array,
-    load_prices,
-    row_chunks,
-)
+from . import sources
+from .sources import COUNTS, PAIR, THROUGH, load_array, load_prices
 
 FORMAT = "certify/blocks/1"
 NORMS = PLAIN, _ = ("l2", COUNTS)
@@ -90,7 +80,7 @@ class RowBlocks:
         if not whole or self.columns < 1:
             raise InputError(f"columns must be a whole number > 0, got {short(self.columns)}")
         object.__setattr__(self, "columns", int(self.columns))
-        object.__setattr__(self, "rows", accept_counting(self.blocks, self.rows))
+        object.__setattr__(self, "rows", sources.accept_counting(self.blocks, self.rows))
         object.__setattr__(self, "norms", accept_norms(self.norms, len(self.blocks)))
         names = [str(b) for b in self.blocks if isinstance(b, str | Path)]
         if twice := sorted({name for name in names if names.count(name) > 1}):
@@ -119,7 +109,7 @@ class RowBlocks:
 
         Raises InputError where there is none.
         """
-        return cls(in_folder(folder), columns, lam, offsets, rows, norms)
+        return cls(sources.in_folder(folder), columns, lam, offsets, rows, norms)
 
     @classmethod
     def from_dask(
@@ -139,7 +129,7 @@ class RowBlocks:
 
         Raises InputError where an array is none of two dimensions.
         """
-        return cls(row_chunks(array, weights), array.shape[1], lam, offsets, None, norms)
+        return cls(sources.row_chunks(array, weights), array.shape[1], lam, offsets, None, norms)
 
     def ridge(self, kind: type[Offset]) -> float | None:
         """Return the ridge of the biases of rows or of columns; None: there are none."""
@@ -202,7 +192,7 @@ def load_factor(factor: Any, name: str) -> Array:  # noqa: ANN401  see check()
     Raises InputError, with the name or the file's, where it is none, or is not finite.
     """
     array = load_array(factor, f"factor, {name}")
-    return finite(real(array, name, ndim=MATRIX), name)
+    return finite(real(array, name, ndim=sources.MATRIX), name)
 
 
 def split_factors(factors: object) -> Factors:
@@ -264,7 +254,7 @@ def read(
     Raises InputError where it is none.
     """
     (n, r), U = shape, load_factor(factor, U_NAME)
-    listed = entries(source, (first, len(U)), n, prices)
+    listed = sources.entries(source, (first, len(U)), n, prices)
     if U.shape != (listed.Y.shape[0], r):
         raise InputError(f"a block of shape {listed.Y.shape} beside U {U.shape} and V {shape}")
     return listed._replace(U=U)
