@@ -44,11 +44,8 @@ class NamedLoss:
 
     def __post_init__(self) -> None:
         """Refuse unknown names."""
-        for key, value, known in (
-            ("loss", self.name, tuple(LOSSES)),
-            ("reduction", self.reduction, REDUCTIONS),
-        ):
-            accept_word(value, key, known)
+        accept_word(self.name, "loss", tuple(LOSSES))
+        accept_word(self.reduction, "reduction", REDUCTIONS)
 
     def read(self, y: Array, outputs: int) -> tuple[Loss, float]:
         """Return the loss that is judged, and which multiple of this one it is."""

@@ -13,7 +13,6 @@ from certify.base.observed import Observed
 
 from ._base import Loss
 from ._entrywise import Entrywise
-from ._reading import read
 
 ZEROS = ("missing", "observed")
 DENSE = "give Y.toarray(), where that fits into memory"
@@ -60,10 +59,9 @@ class Squared(Entrywise, Loss):
         count = self.zeros == "observed"
         if count:
             self.accept_zeros()
-        observed, data, scale = read(self.Y, self.weights, self.mask)
-        observed = replace(observed, zeros=count and not observed.full)
-        for name, value in (("observed", observed), ("data", data), ("scale", scale)):
-            object.__setattr__(self, name, value)
+        Entrywise.__post_init__(self)
+        zeros = count and not self.observed.full
+        object.__setattr__(self, "observed", replace(self.observed, zeros=zeros))
 
     def accept_zeros(self) -> None:
         """Raise InputError where zeros are no data of their own: dense Y, weights, a mask."""

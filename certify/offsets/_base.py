@@ -169,7 +169,8 @@ class Offset(ABC):
     @classmethod
     def from_statement(cls, k: int, fields: dict[str, Any], data: dict[str, Any]) -> "Offset":
         """Return the k-th offset of a statement: its `numbers`, `stated` and `arrays`."""
-        values = {name: float.fromhex(x) if isinstance(x, str) else x for name, x in fields.items()}
+        given = {name: x for name, x in fields.items() if name != "kind"}
+        values = {name: float.fromhex(x) if isinstance(x, str) else x for name, x in given.items()}
         stored = {name: text.format(k=k) for name, text in cls.stored.items()}
         return cls(**values | {name: data[key] for name, key in stored.items() if key in data})
 

@@ -15,7 +15,7 @@ from certify.kernel.errors import RejectedError
 from certify.kernel.statement import ZEROS, pattern
 from certify.kernel.verdict import allowance
 from certify.losses import LOSSES, Loss, Squared
-from certify.offsets import OFFSETS, Offset
+from certify.offsets import OFFSETS
 from certify.problem import Problem, Values
 
 from .file import Certificate, Json, StatedQuestion, as_numpy, ask, names_of
@@ -76,7 +76,9 @@ def question(certificate: Certificate) -> Question:
 def reread(statement: Json, data: Data) -> Question:
     """Build the problem of a statement from its arrays."""
     loss, atom = loss_of(statement, data), atom_of(statement["atom"], data)
-    offsets = [offset_of(k, dict(o), data) for k, o in enumerate(statement["offsets"])]
+    offsets = [
+        OFFSETS[o["kind"]].from_statement(k, o, data) for k, o in enumerate(statement["offsets"])
+    ]
     l1 = [float.fromhex(x) for x in statement["l1"]] if "l1" in statement else None
     problem = Problem(loss, atom, float.fromhex(statement["lam"]), offsets, l1=l1)
     shapes = atom.shapes(loss.dims)
@@ -109,8 +111,3 @@ def loss_of(statement: Json, data: Data) -> Loss:
         w[rows, cols] = weights
     full_weights = None if weights is None else w.reshape(dims)
     return make(Y.reshape(dims), weights=full_weights, mask=seen.reshape(dims), **numbers)
-
-
-def offset_of(k: int, fields: Json, data: Data) -> Offset:
-    """Build the k-th offset."""
-    return OFFSETS[fields.pop("kind")].from_statement(k, fields, data)

@@ -129,7 +129,7 @@ def climb(
     best, gap, near = fit, np.inf, None
     stale, mark = 0, np.inf
     rough = min(max(LEVEL * rtol, ROUGH[0]), ROUGH[1])
-    q = table.column_prices(partial(count_entries, fit))
+    q = table.column_prices(lambda: np.asarray(total(column_counts, fit.data)))
     q = np.ones(table.columns) if q is None else q
     made = partial(sort_blocks, fit.data, table.prices, q)
     sides = made(precision(table, fit, q))
@@ -306,11 +306,6 @@ def left_vectors(data: Block, W: Any, turn: Array) -> Array:  # noqa: ANN401  sc
     """Return W times a matrix; with prices W is S, and the rows have the scale that S has."""
     u = W @ turn
     return np.asarray(u if data.prices is None else u / np.sqrt(data.prices)[:, None])
-
-
-def count_entries(fit: Fit) -> Ints:
-    """Return the numbers of entries of the columns."""
-    return np.asarray(total(column_counts, fit.data))
 
 
 def column_counts(data: Block) -> Ints:
