@@ -66,7 +66,7 @@ def explanation(result: Any) -> str:  # noqa: ANN401  a Result, of the layer abo
         lines.append(
             f"Over at most as many components, {own_size.verdict.name}: {own_size.reason}."
         )
-    if result.own_certificate is not None:
+    if result.certificate is not None and result.own_certificate is not None:
         best = at_most(own_size.upper if own_size.better_upper is None else own_size.better_upper)
         ends = f"yours {at_most(own_size.upper)}, the best found {best}, none below"
         lines.append(f"At their own size: {ends} {at_least(own_size.lower)}.")
@@ -119,7 +119,7 @@ def cell(result: Any, epsilon: float) -> str:  # noqa: ANN401  a Result
     drawn = ""
     if result.certificate is not None:  # it says where the optimum lies
         drawn = f'{with_colours(bracket(ends))}<p style="opacity:.7">{legend(ends)}</p>'
-    if result.own_certificate is not None:
+    if result.certificate is not None and result.own_certificate is not None:
         own_size = result.own_size
         at_size = bracket(Bracket(own_size.lower, own_size.upper, own_size.better_upper, epsilon))
         drawn += f"<p>At its own size: <b>{own_size.verdict.name}</b></p>{with_colours(at_size)}"
