@@ -12,13 +12,11 @@ from certify.base.errors import InputError
 from certify.base.observed import Observed
 from certify.losses import Loss
 from certify.offsets import Offset
-from certify.polar.layer_query import Layer
 from certify.problem import Problem, Values
 
 from ._cvxpy import Expression, cp
 from ._loss import Units, domain, is_known, loss_expression, units
-from ._solve import Using, numbers, solve, unit
-from .network_largest import largest_omega
+from ._solve import Using, numbers, solve
 from .network_omega import linear_omega, network_omega
 from .omega import Expressed, by_squares, omega
 from .tensor_gauge import tensor_omega
@@ -65,8 +63,7 @@ def convex(problem: Problem, solver: str | None = None, budget: float | None = N
         F(Z, q) = l(Z + A q) + lam Omega(Z) + sum_k H_k(q_k).
 
     Omega is exact where omega() says so; else it is a lower bound, and F with it: of a
-    tensor the partial-transpose relaxation; of a hidden layer as `network_omega`
-    and `largest_omega` say; of
+    tensor the partial-transpose relaxation; of a hidden layer as `network_omega` says; of
     parallel deep linear networks the nuclear norm of the least U with V U = Z, exact.
     budget: seconds for the solver.
 
@@ -127,22 +124,13 @@ def omega_expression(problem: Problem) -> tuple[Expression, list[Expression], Ex
     return price, cone, Z
 
 
-def of_layer(Z: Expression, layer: Layer) -> Expressed:
-    """Return the gauge of a hidden layer."""
-    if not layer.most:
-        return network_omega(Z, layer)
-    size = unit(layer.features)
-    price, cone = largest_omega(Z, layer.features / size, layer)
-    return price / size, cone
-
-
 OMEGAS: dict[str, Callable[[Any, Expression, Dims], Expressed]] = {
     "pairs": lambda atom, Z, _: omega(Z, *atom.gauges),
     "squares": lambda atom, Z, _: by_squares(Z, *atom.gauges),
     "products": lambda atom, Z, dims: tensor_omega(
         cp.vec(Z, order="C"), dims, atom.gauges, symmetric=atom.parts == 1
     ),
-    "layers": lambda atom, Z, _: of_layer(Z, atom.layer),
+    "layers": lambda atom, Z, _: network_omega(Z, atom.layer),
     "deep": lambda atom, Z, _: linear_omega(Z, atom.V),
 }
 

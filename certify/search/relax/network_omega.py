@@ -7,7 +7,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import linprog
 
-from certify.base.arrays import Array, finite, real
+from certify.base.arrays import Array, Ints, finite, real
+from certify.polar.ascent.pooled import owners
 from certify.polar.layer_query import Layer
 
 from ._cvxpy import Expression, cp
@@ -16,6 +17,7 @@ from ._solve import unit
 from .omega import Expressed, omega
 
 MOST = 400  # cells of a layer that a program lists; beyond it the gauge is lifted
+PAIR = 2  # rows of a sample of which one is the largest: a quadratic equation
 OPEN = 2.0**-30  # a cell thinner than that is taken to be its neighbours' boundary
 
 
@@ -66,6 +68,7 @@ def network_omega(Z: Expression, layer: Layer) -> Expressed:
                     (Pilanci and Ergen 2020); exact, each output by itself
     else            lifted: moments of (p, u, v), p = (F u)_+, doubly nonnegative over p,
                     p - F u and v where it has a sign; a lower bound
+    the largest     lifted, with moments of h, h_k the largest p_i of sample k, too
     """
     scale = unit(layer.features)
     F = layer.features / scale
@@ -73,7 +76,7 @@ def network_omega(Z: Expression, layer: Layer) -> Expressed:
         price, cone = of_linear(Z, F, layer)
         return price / scale, cone
     cells = None
-    if layer.right.axial or Z.shape[1] == 1:
+    if not layer.most and (layer.right.axial or Z.shape[1] == 1):
         cells = patterns(F, MOST)
     price, cone = moment_cost(Z, F, layer) if cells is None else by_cells(Z, F, layer, cells)
     return price / scale, cone
@@ -112,25 +115,40 @@ def by_cells(Z: Expression, F: Array, layer: Layer, cells: npt.NDArray[np.bool_]
 
 
 def moment_cost(Z: Expression, F: Array, layer: Layer) -> Expressed:
-    """Return half the cost of the moments M of (p, u, v): sum of their outer products.
+    """Return half the cost of the moments M of (h, p, u, v): sum of their outer products.
 
     With |u_k| = |v_k|, Omega(Z) >= 1/2 (tr M_uu + N(M_vv)), N the lifted square of the norm
     of v.  A free bias has |b| <= reach |u| once a constant has been set aside, at no price.
+    Where samples take the largest of their rows, h_k - p_i for each row i of sample k and
+    sum p_i - h_k are nonnegative, and (h_k - p_i)(h_k - p_j) = 0 for two rows; else there is no h.
     """
-    (m, d), n, a = F.shape, Z.shape[1], layer.slope
-    M = cp.Variable((m + d + n, m + d + n), PSD=True)
-    p, u = np.eye(m, m + d), np.eye(d, m + d, m)
-    facts, k = np.vstack([p, p - F @ u]), m + d
+    (m, d), (s, n), a = F.shape, Z.shape, layer.slope
+    s = s if layer.most else 0
+    k = s + m + d
+    M = cp.Variable((k + n, k + n), PSD=True)
+    h, p, u = np.eye(s, k), np.eye(m, k, s), np.eye(d, k, s + m)
+    facts = np.vstack([p, p - F @ u])
+    if layer.most:
+        gather = np.eye(s)[owners(layer)]  # (rows, samples)
+        facts = np.vstack([facts, gather @ h - p, gather.T @ p - h])
     X = facts @ M[:k, :k] @ facts.T
-    cone = [X >= 0, cp.diag(X[:m, m:]) == 0]
+    cone = [X >= 0, cp.diag(X[:m, m : 2 * m]) == 0]
+    if layer.most:
+        cone += [X[2 * m + i, 2 * m + j] == 0 for i, j in pairs(owners(layer))]
     if layer.right.cone:
-        s = 1.0 if layer.right.cone == "+" else -1.0
-        cone += [s * (facts @ M[:k, k:]) >= 0, M[k:, k:] >= 0]
-    made = layer.pool((1 - a) * p + a * F @ u) @ M[:k, k:]
-    priced = cp.trace(M[m : k - layer.free, m : k - layer.free])
+        sign = 1.0 if layer.right.cone == "+" else -1.0
+        cone += [sign * (facts @ M[:k, k:]) >= 0, M[k:, k:] >= 0]
+    made = (h if layer.most else layer.pool((1 - a) * p + a * F @ u)) @ M[:k, k:]
+    priced = cp.trace(M[s + m : k - layer.free, s + m : k - layer.free])
     if layer.free:
         reach = float(np.linalg.norm(F[:, :-1], axis=1).max() / F[0, -1])
         cone.append(M[k - 1, k - 1] <= reach**2 * priced)
         made = made + np.ones((Z.shape[0], 1)) @ cp.Variable((1, n))
     cone.append(made == Z)
     return 0.5 * (priced + square(layer.right, M[k:, k:])), cone
+
+
+def pairs(samples: Ints) -> list[tuple[int, int]]:
+    """Return the rows of the samples that have two, and twice the row of those that have one."""
+    rows = [np.flatnonzero(samples == k) for k in range(int(samples.max()) + 1)]
+    return [(int(r[0]), int(r[-1])) for r in rows if len(r) <= PAIR]

@@ -13,6 +13,7 @@ from certify.base.arrays import Array
 from certify.norms import gauge
 from certify.polar import Proposal
 from certify.polar import eigen as spectra
+from certify.polar.branching.pooled import by_signs, whole
 from certify.polar.layer_query import Layer, LayerQuery
 from certify.polar.layers import each
 from certify.polar.relaxation.layer_leaf import value_bound, write_leaf
@@ -36,9 +37,12 @@ def network_witness(W: Array, layer: Layer, using: Using) -> Proposal | None:
         =>  the polar, or its square, <= level + radial + bias reach^2.
 
     One output is split by the sign of w^T s; outputs in l1 are bounded one by one, those in
-    l2 together, in linf the better way of both.  A linear layer is a matrix's polar.
-    None if the solver fails; seconds from some twenty samples on.
+    l2 together, in linf the better way of both.  A linear layer is a matrix's polar.  A layer
+    that takes the largest of its rows has one output and one sign of v at a time, by a layer that
+    sums its rows and lies above.  None if the solver fails; seconds from some twenty samples on.
     """
+    if layer.most:
+        return of_largest(W, layer, using)
     if layer.slope == 1 and (not layer.left.spherical or not layer.free):
         return of_linear(W, layer, using)
     if layer.right.axial and W.shape[1] > 1:
@@ -49,6 +53,20 @@ def network_witness(W: Array, layer: Layer, using: Using) -> Proposal | None:
     whole = Proposal(whole.upper * layer.right.cost(np.ones(W.shape[1])) ** 0.5, whole.proof)
     parted = by_outputs(W, layer, using)
     return whole if parted is None else min(whole, parted, key=lambda p: p.upper)
+
+
+def of_largest(W: Array, layer: Layer, using: Using) -> Proposal | None:
+    """Return the proof of a layer that takes the largest of its rows."""
+
+    def by(one: LayerQuery) -> Proposal:
+        """Return the bound of one output."""
+        return by_signs(one, lambda q, signed: whole(q, signed, lambda x: sum_bound(x, using)))
+
+    query = LayerQuery(layer, W)
+    proposal = each(query, by) if W.shape[1] > 1 else by(query)
+    if proposal.upper == np.inf:
+        return None
+    return replace(proposal, upper=proposal.upper * (1 + 1e-12))
 
 
 def of_linear(W: Array, layer: Layer, using: Using) -> Proposal | None:

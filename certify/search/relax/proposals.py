@@ -10,12 +10,10 @@ from certify.base.arrays import Array, as_dense
 from certify.base.errors import InputError
 from certify.norms import gauge
 from certify.polar import Proposal
-from certify.polar.layer_query import Layer
 from certify.problem import Problem
 
 from ._solve import Using, must_be_installed
 from .convex import own, relaxable
-from .network_largest import largest_witness
 from .network_witness import network_witness
 from .tensor_polar import Tensor, halves
 from .tensor_witness import propose_tensor
@@ -115,12 +113,6 @@ def of_tensor(atom: Any, T: Array, using: Using) -> Proposal | None:  # noqa: AN
     return propose_tensor(Tensor(T, atom.gauges, atom.parts == 1), using)
 
 
-def of_layer(atom: Any, W: Array, using: Using) -> Proposal | None:  # noqa: ANN401
-    """Return the bound of a hidden layer."""
-    layer: Layer = atom.layer
-    return largest_witness(W, layer, using) if layer.most else network_witness(W, layer, using)
-
-
 def of_deep(atom: Any, W: Array, using: Using) -> Proposal | None:  # noqa: ANN401
     """Return the bound of parallel deep linear networks: the spectral norm of V^T W."""
     proposal = witness(atom.V.T @ W, gauge("l2"), gauge("l2"), using)
@@ -131,6 +123,6 @@ BOUNDS: dict[str, Callable[[Any, Array, Using], Proposal | None]] = {
     "pairs": lambda atom, W, using: matrix_witness(W, atom.gauges[0], atom.gauges[1], using),
     "squares": lambda atom, W, using: symmetric_witness(W, atom.gauges[0], using),
     "products": of_tensor,
-    "layers": of_layer,
+    "layers": lambda atom, W, using: network_witness(W, atom.layer, using),
     "deep": of_deep,
 }
