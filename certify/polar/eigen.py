@@ -9,7 +9,7 @@ from certify.base.arrays import Array
 from certify.base.gram import gram as sparse_gram
 from certify.base.threads import threads_of_factor
 
-from .lanczos import Start, ritz
+from .lanczos import Pairs, Start, ritz
 from .query import Matrix
 
 DENSE = 1500  # sizes up to which all eigenvalues are cheap and a factor is stored
@@ -53,6 +53,15 @@ def leading(g: Array, count: int) -> tuple[Array, Array]:
     if len(values) < min(count, k):  # the subset driver loses eigenvalues of split matrices
         values, vectors = linalg.eigh(g)
     return values[-count:], vectors[:, -count:]
+
+
+def singular_pairs(W: Matrix, count: int) -> Pairs:
+    """Return the `count` largest singular pairs of W, falling, by its smaller Gram matrix."""
+    axis = side(W)
+    squares, vectors = leading(gram(W, axis), count)
+    values, short = np.sqrt(np.maximum(squares[::-1], 0.0)), vectors[:, ::-1]
+    long = np.asarray((W if axis else W.T) @ short) / np.where(values > 0, values, 1.0)
+    return Pairs(values, *((long, short) if axis else (short, long)))
 
 
 def demand_finite(g: Array) -> Array:

@@ -15,7 +15,6 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -34,6 +33,7 @@ from .candidate import Candidate, Goal, evaluate, lowest
 from .descent import ratings as descent
 from .descent.ratings import Entries, Floats, Point
 from .dual import scaling
+from .schedule import falling
 from .search_result import REACHED, SearchResult
 
 LARGE = 60_000  # observed entries from which this is quicker than steps on all of the matrix
@@ -92,10 +92,9 @@ def search(problem: Problem, start: Candidate, clock: Clock, seed: int, rest: Go
         top = candidate(problem, at.entries, at.now.x)
     clock.tell("grow", top.value)
     met.append(("grow", top))
-    steps = (met[0], *(b for a, b in pairwise(met) if b[1].value < a[1].value))
     best = lowest([s for _, s in met])
     W = max(duals, key=lambda pair: pair[0])[1]
-    return SearchResult(steps, lowest([start, same]), best, (W,))
+    return SearchResult(falling(met), lowest([start, same]), best, (W,))
 
 
 def conclude(

@@ -7,10 +7,9 @@ nonnegative parts of the singular pairs: Boutsidis and Gallopoulos, "SVD based i
 head start for nonnegative matrix factorization", 2008.
 """
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-from scipy import linalg
 from scipy.sparse.linalg import ArpackError, svds
 
 from certify.atoms import Factors
@@ -19,7 +18,7 @@ from certify.base.clock import Clock
 from certify.losses import Squared
 from certify.polar import Proposal
 from certify.polar import eigen as spectra
-from certify.polar.lanczos import largest
+from certify.polar.lanczos import Pairs, largest
 from certify.problem import Problem
 
 from .candidate import Candidate, lowest
@@ -36,14 +35,6 @@ ROUNDING = 2.0**-46  # of a Gram matrix made twice, relative to its largest eige
 TINY = 1e-145  # its square is a positive shift
 SWEEP_SHARE = 0.5  # of the time left is for better nonnegative factors; the rest proves
 SIGNS = "its dual point knows of no signs, which a search for a better one would use"
-
-
-class Pairs(NamedTuple):
-    """Singular values, falling, with their left (m, k) and right (n, k) vectors."""
-
-    values: Array
-    left: Array
-    right: Array
 
 
 def evidence(
@@ -127,21 +118,16 @@ def nonnegative_parts(pairs: Pairs, size: int) -> Factors:
 
 def leading(Y: Any, count: int, seed: int) -> Pairs:  # noqa: ANN401  scipy.sparse
     """Return the `count` largest singular pairs of Y, or all of them."""
-    m, n = Y.shape
-    axis, k = spectra.side(Y), min(m, n)
+    k = min(Y.shape)
     if k > spectra.DENSE and count < k - 1:
         start = np.random.default_rng(seed).standard_normal(k)
         try:
             left, values, right = svds(Y, count, v0=start)
         except ArpackError:
-            return Pairs(*largest(Y, count, seed=seed))
+            return largest(Y, count, seed=seed)
         order = np.argsort(-values, kind="stable")
         return Pairs(values[order], left[:, order], right[order].T)
-    squares, vectors = linalg.eigh(spectra.gram(Y, axis))
-    order = np.argsort(-squares, kind="stable")[:count]
-    values, short = np.sqrt(np.maximum(squares[order], 0.0)), vectors[:, order]
-    long = np.asarray((Y if axis else Y.T) @ short) / np.where(values > 0, values, 1.0)
-    return Pairs(values, *((long, short) if axis else (short, long)))
+    return spectra.singular_pairs(Y, count)
 
 
 def above(Y: Any, lam: float, seed: int) -> Pairs:  # noqa: ANN401  scipy.sparse

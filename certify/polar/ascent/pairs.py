@@ -1,11 +1,12 @@
 """Lower bounds of the polar of matrices: closed forms, and starts of ascents elsewhere."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from scipy import linalg, sparse
 
 from certify.base.arrays import Array, as_dense
+from certify.norms import Gauge
 from certify.polar import eigen as spectra
 from certify.polar.methods._balance import relax, scales
 from certify.polar.methods._symmetric import part
@@ -52,16 +53,20 @@ def ascend(query: PolarQuery, V: Array) -> tuple[float, tuple[Array, Array]]:
 
 def line_slice(query: PolarQuery) -> tuple[float, tuple[Array, Array]]:
     """Return the slice at the largest line."""
-    values, signs = line_values(query.W, query.left, query.right)
-    k = int(values.argmax())
-    first = query.left.axial
-    unit = np.zeros(len(values))
-    unit[k] = signs[k]
-    matrix = query.W.tocsr() if sparse.issparse(query.W) else query.W
-    line = np.asarray((matrix.T if first else matrix) @ unit)
-    other = (query.right if first else query.left).maximizer(line)
-    u, v = (unit, other) if first else (other, unit)
+    u, v = (x[:, 0] for x in line_slices(query.W, (query.left, query.right), 1))
     return inner_product(query.W, u, v), (u, v)
+
+
+def line_slices(W: Matrix, sides: Sequence[Gauge], count: int) -> tuple[Array, Array]:
+    """Return the slices at the largest lines, for an l1 side, as columns."""
+    values, signs = line_values(W, *sides)
+    keep, first = np.argsort(-values, kind="stable")[:count], sides[0].axial
+    unit = np.zeros((len(values), len(keep)))
+    unit[keep, np.arange(len(keep))] = signs[keep]
+    matrix = W.tocsr() if sparse.issparse(W) else W
+    lines = np.asarray((matrix.T if first else matrix) @ unit)
+    other = sides[first].maximizers(lines)
+    return (unit, other) if first else (other, unit)
 
 
 def first_vectors(query: PolarQuery) -> list[Array]:

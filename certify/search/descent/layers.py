@@ -17,6 +17,7 @@ from certify.atoms import Factors
 from certify.base.arrays import Array
 from certify.base.minimize import minimize
 from certify.problem import Problem, Values
+from certify.problem.best_offsets import split_values
 from certify.search.coordinates.layers import Net
 from certify.search.envelope import Smoothed
 
@@ -84,9 +85,7 @@ class Descent:
         observed = self.problem.loss.observed
         values = self.q
         if self.program.moves:
-            shapes = [o.shape(observed) for o in self.problem.offsets]
-            cuts = np.cumsum([int(np.prod(s)) for s in shapes])[:-1]
-            values = tuple(x.reshape(s) for x, s in zip(np.split(q, cuts), shapes, strict=True))
+            values = split_values(q, [o.shape(observed) for o in self.problem.offsets])
         return self.net.balance((U, V)), values
 
     def along(self, U: Array) -> Array:

@@ -70,28 +70,13 @@ def field_of(net: Net, W: Array) -> Field:
     return Field(net, dense, net.layer.spread(dense))
 
 
+@np.errstate(all="ignore")
 def above(
     field: Field,
     price: float,
     factors: Factors,
     seed: int,
     expired: Callable[[], bool] = lambda: False,
-) -> tuple[float, Factors]:
-    """Return (largest value found, distinct neurons of theta 1 above a price, best first).
-
-    It returns none only after a second search from other starts, if there is time.
-    """
-    top, neurons = above_price(field, price, factors, 2 * seed, expired)
-    last = not np.isfinite(price) or field.net.layer.slope == 1 or expired()
-    if neurons[0].shape[1] or last:
-        return top, neurons
-    again, neurons = above_price(field, price, factors, 2 * seed + 1, expired)
-    return max(top, again), neurons
-
-
-@np.errstate(all="ignore")
-def above_price(
-    field: Field, price: float, factors: Factors, seed: int, expired: Callable[[], bool]
 ) -> tuple[float, Factors]:
     """Return (largest value found, distinct neurons of theta 1 above a price, best first).
 

@@ -15,9 +15,9 @@ from certify.base.observed import Observed
 from certify.norms import L2, Gauge
 from certify.polar import Matrix
 from certify.polar import eigen as spectra
+from certify.polar.ascent.pairs import line_slices
 from certify.polar.ascent.products import Target, climb, race
 from certify.polar.lanczos import is_large, largest
-from certify.polar.methods.lines import line_values
 from certify.polar.product_query import Expired, never
 from certify.polar.scale import exponent, ldexp_steps
 from certify.search.coordinates.products import FactorForm
@@ -101,21 +101,9 @@ def known_best(field: Field) -> Factors | None:
     if not field.form.pair:
         return None
     if any(g.axial for g in field.form.norms):
-        return by_lines(field.matrix, field.form.norms)
+        return line_slices(field.matrix, field.form.norms, TOGETHER)
     round_ = all(g.free and g.is_round and g.exact for g in field.form.norms)
     return by_values(field.matrix, field.form.norms) if round_ else None
-
-
-def by_lines(W: Matrix, norms: list[Gauge]) -> Factors:
-    """Return the components of the best lines, for an l1 side."""
-    values, signs = line_values(W, *norms)
-    keep = np.argsort(-values, kind="stable")[:TOGETHER]
-    first = norms[0].axial
-    unit = np.zeros((len(values), len(keep)))
-    unit[keep, np.arange(len(keep))] = signs[keep]
-    lines = np.asarray((W.T if first else W) @ unit)
-    other = (norms[1] if first else norms[0]).maximizers(lines)
-    return (unit, other) if first else (other, unit)
 
 
 def by_values(W: Matrix, norms: list[Gauge]) -> Factors:
@@ -126,18 +114,10 @@ def by_values(W: Matrix, norms: list[Gauge]) -> Factors:
     roots = [g.ellipsoids(d).weights ** -0.5 for g, d in zip(norms, W.shape, strict=True)]
     if any((r != 1).any() for r in roots):
         left, right = (sparse.diags_array(r / r.max()) for r in roots)  # the same pairs
-        pairs = by_values(left @ W @ right, [L2(), L2()])
-        return tuple(r[:, None] * x for r, x in zip(roots, pairs, strict=True))
-    if is_large(W):
-        pairs = largest(W, TOGETHER)
-        return tuple(x[:, pairs.values > 0] for x in pairs[1:])
-    axis = spectra.side(W)
-    values, vectors = spectra.leading(spectra.gram(W, axis), TOGETHER)
-    sizes = np.sqrt(np.maximum(values, 0.0))
-    keep = np.nonzero(sizes > 0)[0][::-1]
-    short = vectors[:, keep]
-    long = np.asarray((W if axis else W.T) @ short) / sizes[keep]
-    return (long, short) if axis else (short, long)
+        slices = by_values(left @ W @ right, [L2(), L2()])
+        return tuple(r[:, None] * x for r, x in zip(roots, slices, strict=True))
+    pairs = largest(W, TOGETHER) if is_large(W) else spectra.singular_pairs(W, TOGETHER)
+    return tuple(x[:, pairs.values > 0] for x in pairs[1:])
 
 
 def starts(field: Field, factors: Factors, seed: int) -> Factors:
