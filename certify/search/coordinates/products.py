@@ -103,11 +103,6 @@ class FactorForm:
         """Whether theta has a gradient in the coordinates."""
         return all(s.smooth for s in self.sides)
 
-    @cached_property
-    def plain(self) -> bool:
-        """Whether a component is u v^T with both norms l2 and no signs."""
-        return self.pair and all(g.spherical and g.free for g in self.norms)
-
     @property
     def pair(self) -> bool:
         """Whether a component is u v^T."""

@@ -36,7 +36,6 @@ SHARES, OFFSET_SWEEPS = 50, 30  # powers of two that a mixture is tried with; of
 NOTHING = 1e-7  # a slice under this share of the largest may be dropped
 WORK, MOST, FEWEST = 1e11, 60_000, 300  # multiplications, and steps, without a budget
 SLICES = 40  # that a step is expected to move, to count its work
-FAR = 0.5  # relative gain of a halving that is worth another
 STALE = 8  # fine rounds without a better gap that end the search
 
 
@@ -62,7 +61,7 @@ def grow(search: Search, seed: int, wanted: float, cap: int | None = None) -> Se
     task = Task(problem, smoothed, now.q, search.clock.expired)
     if smoothed.S is None:  # its values are those of the loss
         task = replace(task, goal=search.goal)
-    at, stale, least = Round(task, shrunk(task, now.factors)), 0, np.inf
+    at, stale, least = Round(task, now.factors), 0, np.inf
     aim = 0.0 if cap is None else wanted  # no gap tells when a search of a fixed size is done
     for k in range(ROUNDS):
         before = at.task.value(at.factors)
@@ -101,18 +100,6 @@ def started(search: Search, seed: int, wanted: float, cap: int | None) -> Candid
     return None if done else now
 
 
-def shrunk(task: Task, factors: Factors) -> Factors:
-    """Halve the factors while that lowers the objective: quasi-Newton steps fail far away."""
-    value = task.value(factors)
-    while factors[0].size:
-        half = tuple(0.5 * x for x in factors)
-        lower = task.value(half)
-        if not value - lower > FAR * abs(value):
-            break
-        factors, value = half, lower
-    return factors
-
-
 def unchanged(at: Round, before: float, aim: float) -> bool:
     """Whether a round gained nothing, less than what is aimed at, or than what the goal lacks."""
     value = at.task.value(at.factors)
@@ -145,12 +132,7 @@ def most(task: Task) -> int:
 
 
 def prune(task: Task, factors: Factors, alike: float) -> Factors:
-    """Drop components that count for nothing, and merge those nearly parallel.
-
-    A matrix's components of l2 norms are put in their least form.
-    """
-    if task.form.plain and factors[0].shape[1]:
-        factors = min((canonical(factors), factors), key=task.value)
+    """Drop components that count for nothing, and merge those nearly parallel."""
     sizes = task.form.sizes(factors)
     keep = sizes > NOTHING * sizes.max(initial=0.0)
     if not keep.all():
@@ -160,16 +142,6 @@ def prune(task: Task, factors: Factors, alike: float) -> Factors:
         keep = task.form.sizes(factors) > 0
         factors = tuple(x[:, keep] for x in factors)
     return merge(task, factors, alike)
-
-
-def canonical(factors: Factors) -> Factors:
-    """Return U, V with the same product and the least |U|^2 + |V|^2."""
-    if not all(np.isfinite(x).all() for x in factors):
-        return factors
-    (Q, R), (P, S) = (np.linalg.qr(x) for x in factors)
-    left, values, right = np.linalg.svd(R @ S.T, full_matrices=False)
-    root = np.sqrt(values)
-    return Q @ (left * root), P @ (right.T * root)
 
 
 def merge(task: Task, factors: Factors, alike: float) -> Factors:
