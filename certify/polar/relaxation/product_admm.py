@@ -23,7 +23,7 @@ from certify.polar.positive_part import PositivePart
 
 from .cut import Cut
 from .groups import Ints
-from .steps import RELAX, Stop, step_ratio
+from .steps import RELAX, Anderson, Stop, step_ratio
 
 EVERY, SLOW = 10, 50  # steps between bounds, and between balances of the step size
 BLOCK, SPANS = 100, (1, 2, 4)  # steps of a mean of multipliers, and numbers of blocks
@@ -158,7 +158,7 @@ class _Run:
         self.weight = np.bincount(program.ball, self.own * share[self.diagonal])
         self.balls = program.sizes / program.total
         self.rho, self.tau = RHO, np.zeros(self.balls.size)
-        self.part = PositivePart()
+        self.part, self.accelerate = PositivePart(), Anderson()
         self.sums: Mean | None = None
         self.blocks: list[Mean] = []
         self.count = 0
@@ -184,7 +184,7 @@ class _Run:
         copies = [self.X]
         copies += [c.part(self.Y - u) for c, u in zip(self.program.cuts, self.U[1:], strict=True)]
         stay = (1 - RELAX) * self.Y
-        V = [RELAX * x + stay + u for x, u in zip(copies, self.U, strict=True)]
+        V = self.accelerate([RELAX * x + stay + u for x, u in zip(copies, self.U, strict=True)])
         self.before, self.Y = self.Y, self.polyhedron(sum(V[1:], V[0]) / len(V))
         self.U = [v - self.Y for v in V]
 
@@ -233,6 +233,8 @@ class _Run:
     def balance(self) -> None:
         """Move rho slowly toward equal residuals."""
         ratio = step_ratio((self.X, self.Y), self.before, self.rho, 1.4)
+        if ratio != 1.0:
+            self.accelerate.restart()
         self.rho *= ratio
         self.U = [u / ratio for u in self.U]
 

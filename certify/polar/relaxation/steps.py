@@ -1,6 +1,8 @@
-"""What iterations by alternating directions share: when they end, and how long their steps are."""
+"""What iterations by alternating directions share: when they end, how long their steps are, and
+what takes many of them at once.
+"""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,6 +10,9 @@ import numpy as np
 from certify.base.arrays import Array
 
 RELAX = 1.6  # over-relaxation
+EVERY, MEMORY = 5, 6  # steps between combinations, and how many differences are combined
+TRUST, RIDGE = 2.0, 1e-8  # growth of a residual that is taken back; of the least squares
+HELD = 10_000_000  # numbers of all differences; of very large arrays there are fewer
 
 
 @dataclass(frozen=True)
@@ -31,3 +36,65 @@ def step_ratio(copies: tuple[Array, Array], before: Array, rho: float, most: flo
     X, Z = copies
     primal, dual = float(np.linalg.norm(X - Z)), rho * float(np.linalg.norm(Z - before))
     return most if primal > 2 * dual else 1 / most if dual > 2 * primal else 1.0
+
+
+class Anderson:
+    """Anderson's acceleration of a fixed-point iteration v -> F(v), of one array or several.
+
+    Every EVERY steps v is replaced by F(v) - sum c_j (F(v) - F(v_j)), the v_j before, where c
+    makes the same combination of the residuals F - v as small as it can.  Where the residual of
+    such a v is TRUST times the last one or more, the step is taken back.  Of alternating
+    directions v is the point whose projection is Z, and U = v - Z; it moves with rho, so that a
+    change of rho is a restart.  (Walker and Ni 2011; Zhang, O'Donoghue and Boyd 2020.)
+    """
+
+    def __init__(self) -> None:
+        self.restart()
+
+    def restart(self) -> None:
+        """Forget all steps."""
+        self.at: Array | None = None
+        self.count = 0
+        self.last: tuple[Array, Array] | None = None  # F(v) - v and F(v), EVERY steps ago
+        self.changes: list[tuple[Array, Array]] = []  # of both
+        self.safe: tuple[float, Array] | None = None  # the residual before v, and the plain step
+
+    def __call__(self, goals: Sequence[Array]) -> list[Array]:
+        """Return the next v, given F of the one that was returned last."""
+        goal = np.concatenate([x.reshape(-1) for x in goals])
+        if self.at is None or self.at.size != goal.size:
+            self.restart()
+            self.at = goal
+        else:
+            self.at = self.next(goal, goal - self.at)
+        ends = np.cumsum([x.size for x in goals])[:-1]
+        return [x.reshape(y.shape) for x, y in zip(np.split(self.at, ends), goals, strict=True)]
+
+    def next(self, goal: Array, rest: Array) -> Array:
+        """Return the next v; rest: F(v) - v."""
+        size, safe = float(np.linalg.norm(rest)), self.safe
+        self.safe, self.count = None, self.count + 1
+        if safe is not None and not size <= TRUST * safe[0]:
+            self.restart()
+            return safe[1]
+        if self.count % EVERY:
+            return goal
+        if self.last is not None:
+            change = rest - self.last[0], goal - self.last[1]
+            self.changes = [*self.changes, change][-min(MEMORY, max(HELD // goal.size, 1)) :]
+        self.last = rest, goal
+        if len(self.changes) < 2:  # noqa: PLR2004  one difference is a secant
+            return goal
+        self.safe = size, goal
+        return self.combine(goal, rest)
+
+    def combine(self, goal: Array, rest: Array) -> Array:
+        """Return the combination of the last steps with the least residual."""
+        gram = np.array([[float(x @ y) for y, _ in self.changes] for x, _ in self.changes])
+        if not np.isfinite(gram).all():
+            return goal
+        gram[np.diag_indices_from(gram)] += RIDGE * float(np.trace(gram))
+        slopes = np.array([float(x @ rest) for x, _ in self.changes])
+        c = np.linalg.lstsq(gram, slopes)[0]
+        moves = zip(c, self.changes, strict=True)
+        return np.asarray(goal - sum((w * x for w, (_, x) in moves), np.zeros_like(goal)))

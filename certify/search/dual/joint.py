@@ -19,6 +19,7 @@ from certify.losses import Squared
 from certify.polar.ascent.contract import unfold
 from certify.polar.relaxation.cut import positive
 from certify.polar.relaxation.products import ProductForm, fold
+from certify.polar.relaxation.steps import Anderson
 from certify.problem import Problem
 
 from . import scaling as rays
@@ -49,6 +50,7 @@ class Joint:
         self.J = np.zeros((form.size, form.size))
         self.N = np.zeros(form.query.T.shape)
         self.S, self.U = self.unit - self.hat(W), self.J.copy()
+        self.accelerate = Anderson()
 
     def hat(self, W: Array) -> Array:
         """Return [[0, S], [S^T, 0]] of a field."""
@@ -74,7 +76,7 @@ class Joint:
         means = np.bincount(self.labels.reshape(-1), rest.reshape(-1)) / self.counts
         self.J = rest - np.where(self.signed, np.minimum(means, 0.0), means)[self.labels]
         M = self.unit - self.hat(self.W) - self.J
-        B = RELAX * M + (1 - RELAX) * self.S + self.U
+        (B,) = self.accelerate([RELAX * M + (1 - RELAX) * self.S + self.U])
         before, self.S = self.S, positive(B)
         self.U = B - self.S
         return float(np.linalg.norm(M - self.S)), self.rho * float(np.linalg.norm(self.S - before))
@@ -82,6 +84,8 @@ class Joint:
     def balance(self, primal: float, dual: float) -> None:
         """Move rho toward equal residuals."""
         ratio = CHANGE if primal > 2 * dual else 1 / CHANGE if dual > 2 * primal else 1.0
+        if ratio != 1.0:
+            self.accelerate.restart()
         self.rho, self.U = self.rho * ratio, self.U / ratio
 
     def value(self) -> float:

@@ -1,0 +1,96 @@
+"""Anderson's acceleration: fewer steps of a fixed-point iteration, and none that lead astray."""
+
+import numpy as np
+import pytest
+
+from certify.polar.relaxation.steps import EVERY, TRUST, Anderson
+
+RNG = np.random.default_rng(0)
+BASIS = np.linalg.qr(RNG.standard_normal((40, 40)))[0]
+SLOW = BASIS @ np.diag(np.linspace(0.0, 0.999, 40)) @ BASIS.T
+SHIFT = RNG.standard_normal(40)
+FIXED = np.linalg.solve(np.eye(40) - SLOW, SHIFT)
+
+
+def contract(v):
+    return SLOW @ v + SHIFT
+
+
+def steps_to(error, accelerate, most=20_000):
+    v = accelerate([contract(np.zeros(40))])[0]
+    for k in range(most):
+        if np.linalg.norm(v - FIXED) <= error * np.linalg.norm(FIXED):
+            return k
+        v = accelerate([contract(v)])[0]
+    return most
+
+
+def test_a_slow_contraction_takes_a_tenth_of_the_steps():
+    plain = steps_to(1e-6, lambda goals: goals)
+    assert 10 * steps_to(1e-6, Anderson()) <= plain < 20_000
+
+
+def test_several_arrays_are_one_point_and_keep_their_shapes():
+    apart, whole = Anderson(), Anderson()
+    v = w = np.zeros(40)
+    for _ in range(6 * EVERY):
+        goal = contract(v)
+        one, two = apart([goal[:12].reshape(3, 4), goal[12:]])
+        assert one.shape == (3, 4)
+        assert two.shape == (28,)
+        v, w = np.concatenate([one.reshape(-1), two]), whole([contract(w)])[0]
+        assert np.array_equal(v, w)
+
+
+def test_a_combination_with_a_larger_residual_is_taken_back():
+    accelerate, v, before = Anderson(), np.zeros(40), np.zeros(40)
+    for _ in range(20 * EVERY):
+        goal = contract(v)
+        before, v = v, accelerate([goal])[0]
+        if not np.array_equal(v, goal):
+            break
+    else:
+        pytest.fail("no combination was ever tried")
+    residual = np.linalg.norm(goal - before)
+    astray = v + 2 * TRUST * residual * np.ones(40)  # what F is there: far away
+    assert np.array_equal(accelerate([astray])[0], goal)
+    again = accelerate([contract(goal)])[0]
+    assert np.array_equal(again, contract(goal))  # and nothing before is remembered
+
+
+def test_a_combination_as_good_as_a_plain_step_is_kept():
+    accelerate, v = Anderson(), np.zeros(40)
+    for _ in range(20 * EVERY):
+        goal = contract(v)
+        v = accelerate([goal])[0]
+        if not np.array_equal(v, goal):
+            break
+    assert np.array_equal(accelerate([contract(v)])[0], contract(v))
+
+
+def test_a_restart_forgets_all_steps():
+    accelerate, v = Anderson(), np.zeros(40)
+    for _ in range(20 * EVERY):
+        v = accelerate([contract(v)])[0]
+    accelerate.restart()
+    fresh = Anderson()
+    w = v
+    for _ in range(4 * EVERY):
+        v, w = accelerate([contract(v)])[0], fresh([contract(w)])[0]
+        assert np.array_equal(v, w)
+
+
+def test_points_of_another_size_are_a_restart():
+    accelerate, v = Anderson(), np.zeros(40)
+    for _ in range(20 * EVERY):
+        v = accelerate([contract(v)])[0]
+    other = np.arange(7.0)
+    assert np.array_equal(accelerate([other])[0], other)
+
+
+def test_numbers_beyond_floats_leave_the_plain_steps():
+    accelerate = Anderson()
+    with np.errstate(all="ignore"):
+        for k in range(10 * EVERY):
+            goal = np.full(3, 1e300) * (1 + k % 3)
+            assert np.array_equal(accelerate([goal])[0], goal)
