@@ -1,5 +1,6 @@
 """Nonnegative least squares of any size is swept column by column."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -10,11 +11,15 @@ from certify.atoms import RankOne
 from certify.base.clock import Clock
 from certify.losses import Huber, Squared
 from certify.offsets import RowIntercept
+from certify.search import envelope
 from certify.search.candidate import evaluate
 from certify.search.column_generation import Search
 from certify.search.descent.multipliers import sweep
+from certify.search.growth import products as growth
 from certify.search.growth.nonnegative import applies, begin, sweep_columns
 from certify.search.growth.products import grow
+
+MOST = 4000  # steps of a search
 
 
 def problem_of(Y, ratio=0.2):
@@ -112,3 +117,48 @@ def test_a_part_of_the_time_left_begins_now():
     assert clock.next_part(0.5).left() == pytest.approx(20.0, abs=1.0)
     assert Clock(0.0).next_part(0.5).left() == 0.0
     assert Clock().next_part(0.5).left() is None
+
+
+@pytest.fixture
+def large():
+    """Return data whose relaxation leaves some percent, and too many columns for a tree."""
+    rng = np.random.default_rng(0)
+    return rng.random((24, 22)) * (rng.random((24, 22)) < 0.3)
+
+
+def test_a_search_ends_where_the_proof_lacks_far_more_than_it_gains(large, monkeypatch):
+    problem = problem_of(large, 0.05)
+    short, long = searched(problem), searched(problem)
+    short.steps = long.steps = MOST
+    grow(short, 0, 0.0)
+    little = growth.negligible_gain(short)
+    assert 1e-5 * short.best.value < little < 1e-4 * short.best.value
+    monkeypatch.setattr(growth, "negligible_gain", lambda _: -np.inf)
+    grow(long, 0, 0.0)
+    assert MOST - short.steps < 0.5 * (MOST - long.steps)
+    assert long.best.value < short.best.value <= long.best.value + little
+
+
+def test_every_gain_counts_where_a_tree_may_close_the_gap(Y, large):
+    wide, free = np.ones((150, 60)), Problem(Squared(large), RankOne(), 1.0)
+    assert growth.negligible_gain(searched(problem_of(Y))) == -np.inf
+    assert growth.negligible_gain(searched(problem_of(wide))) == -np.inf
+    assert growth.negligible_gain(searched(free)) == -np.inf
+
+
+def test_a_relaxation_that_is_tight_leaves_every_gain():
+    problem = problem_of(np.ones((24, 22)), 0.5)
+    search = searched(problem)
+    grow(search, 0, 0.0)
+    assert growth.negligible_gain(search) <= 1e-6 * search.best.value
+
+
+def test_fine_work_goes_on_only_after_a_gain(Y):
+    problem = problem_of(Y)
+    now = sweep_columns(searched(problem), 0)
+    task = growth.Task(problem, envelope.of(problem.loss, problem.predict(now.factors, ())))
+    at = growth.Round(task, now.factors, 1, 0.5)
+    assert growth.gained_little(at, now.value + 0.25)
+    assert not growth.gained_little(at, now.value + 0.75)
+    assert not growth.gained_little(replace(at, fine=0), now.value)
+    assert not growth.gained_little(replace(at, little=-np.inf), now.value)

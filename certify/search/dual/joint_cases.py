@@ -33,13 +33,13 @@ from certify.problem import Problem
 
 from . import scaling as rays
 
-RELAX = 1.6  # over-relaxation
+RELAX = 1.9  # over-relaxation
 LOOKS, EVERY = 12, 50  # looks at the bound in a stage, and steps between them
 BIAS = 8.0  # what the dual residual is weighed by, as W alone is used: a smaller rho
 EARLY, OFTEN = 200, 10  # steps of one case, in which rho is balanced often
 CHANGE = 1.3  # what rho changes by
 SHARED = 12  # rounds of the cases that share an entry
-COUNTS = (1, 4, 8, 16, 32, 64, 128)  # cases of the stages
+COUNTS = (1, 4, 8, 16, 32, 64, 128, 256, 512)  # cases of the stages
 SETTLED, LAST = 0.03, 0.002  # of what is left: the gain in a look that ends a stage, or the last
 LEAST = 0.02  # rho of a relaxation whose case has no component
 ONE = 1e-9  # relative second eigenvalue under which a case has one component

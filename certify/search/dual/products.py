@@ -42,6 +42,7 @@ FURTHER = (
 EDGE = 1e-9  # relative slack for the last roundings of a leaf
 POLISHING = 0.4  # share of the time left
 ONE_CASE, CASES = 1000, 200  # rows and columns up to which one case is quick, and several are
+SHORT = 20  # shorter side up to which a tree for one W may close the gap of a loose relaxation
 CASES_SHARES = 0.7, 0.95  # of the time left: for the cases, and when the tree of the last ones ends
 MORE = 1024  # parts of that tree at most
 LOOSE = 2e-3  # relative gap of one relaxation under which a tree for its W alone closes it sooner
@@ -120,6 +121,12 @@ def polish_cases(run: Run) -> Iterator[Dual | None]:
             return
     if found is not None and len(found.leaves) > 1:
         yield prove_cases(problem, found, MORE, last)
+
+
+def is_beyond_trees(problem: Problem) -> bool:
+    """Whether several cases are quick, and a tree for one W closes no gap of a loose relaxation."""
+    dims = problem.loss.dims
+    return has_cases(problem) and sum(dims) <= CASES and min(dims) > SHORT
 
 
 def has_cases(problem: Problem) -> bool:

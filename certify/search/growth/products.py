@@ -13,6 +13,7 @@ import numpy as np
 
 from certify.atoms import Factors
 from certify.base.arrays import Array
+from certify.base.minimize import WINDOW
 from certify.losses import Squared
 from certify.problem import Problem, Values
 from certify.search import envelope
@@ -20,6 +21,8 @@ from certify.search.candidate import Candidate
 from certify.search.column_generation import Search
 from certify.search.coordinates.products import form_of
 from certify.search.descent.products import Task, polish_factors, reweight
+from certify.search.dual import joint_cases
+from certify.search.dual.products import is_beyond_trees
 from certify.search.pricing.alike import merge as alike_together
 from certify.search.pricing.products import Field, above, cosines
 from certify.search.schedule import Expired, Family, Moves
@@ -37,15 +40,21 @@ NOTHING = 1e-7  # a slice under this share of the largest may be dropped
 WORK, MOST, FEWEST = 1e11, 60_000, 300  # multiplications, and steps, without a budget
 SLICES = 40  # that a step is expected to move, to count its work
 STALE = 8  # fine rounds without a better gap that end the search
+OPEN = 3e-4  # of what one case of a relaxation leaves open: a gain that is not worth more work
 
 
 @dataclass
 class Round:
-    """The state of a search: the factors, the offsets inside the task, and how fine its work is."""
+    """The state of a search: the factors, the offsets inside the task, and how fine its work is.
+
+    fine    rounds of fine work so far
+    little  a gain of such a round that is not worth another
+    """
 
     task: Task
     factors: Factors
-    fine: int = 0  # rounds of fine work so far
+    fine: int = 0
+    little: float = -np.inf
 
 
 @np.errstate(all="ignore")  # a point that is not finite is never the lowest
@@ -72,7 +81,7 @@ def grow(search: Search, seed: int, wanted: float, cap: int | None = None) -> Se
         field = Field(problem.loss.observed, W, at.task.form, search.clock.expired)
         top, components = above(field, problem.lam * (1 + TIGHT), at.factors, seed + k)
         search.weigh(W, top)
-        if search.gap <= wanted or search.over():
+        if search.gap <= wanted or search.over() or gained_little(at, before):
             break
         stale, least = (0, search.gap) if search.gap < 0.9 * least else (stale + 1, least)
         room = most(at.task) if cap is None else max(cap - at.factors[0].shape[1], 0)
@@ -84,9 +93,35 @@ def grow(search: Search, seed: int, wanted: float, cap: int | None = None) -> Se
         if at.fine and stale >= STALE:
             break
         if not room or excess <= 10 * LOOSE or stale >= STALE:
-            at.fine, stale = at.fine + 1, stale if at.fine else 0
+            stale = stale if at.fine else 0
+            refine(search, at)
         at.task = replace(at.task, smoothed=at.task.smoothed.update(at.task.fit(at.factors)))
     return search
+
+
+def refine(search: Search, at: Round) -> None:
+    """Begin a round of fine work."""
+    if not at.fine:
+        at.little = negligible_gain(search)
+    at.fine += 1
+
+
+def gained_little(at: Round, before: float) -> bool:
+    """Whether a round of fine work is the last one worth its time."""
+    return bool(at.fine and before - at.task.value(at.factors) <= at.little)
+
+
+def negligible_gain(search: Search) -> float:
+    """Return a gain that is little beside what the proof of a matrix of nonnegative factors lacks.
+
+    Even many cases leave a good part of what one leaves open, and that takes less than fine work.
+    """
+    problem, best = search.problem, search.best
+    if not is_beyond_trees(problem):
+        return -np.inf
+    goal = best.value, 1
+    found = next(joint_cases.polish(problem, best.factors, goal, search.clock.expired), None)
+    return -np.inf if found is None else OPEN * (best.value - found.value)
 
 
 def started(search: Search, seed: int, wanted: float, cap: int | None) -> Candidate | None:
@@ -118,6 +153,8 @@ def descend(search: Search, at: Round) -> None:
     """Descend, refit the offsets, drop and merge components, and note the point."""
     task = at.task
     steps, stall = (FINE, STALL) if at.fine else (COARSE, 1e3 * STALL)
+    if at.little > 0:  # as much for each of its steps
+        stall = max(stall, at.little * WINDOW / (FINE * abs(search.best.value)))
     at.factors, used = polish_factors(task, at.factors, min(steps, search.steps), stall)
     search.steps -= used
     at.factors = prune(task, at.factors, ALIKE if at.fine else COARSELY)
