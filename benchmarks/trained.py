@@ -275,7 +275,11 @@ cp = Table(
     "CP models of real tensors, l2 norms",
     {
         f"{name} at {share:g}": improving(
-            partial(from_nothing, tensor, share), {"gap": gap}, budget=240.0, rtol=min(gap, 1e-3)
+            partial(from_nothing, tensor, share),
+            {"gap": gap},
+            budget=240.0,
+            cores=1,
+            rtol=min(gap, 1e-3),
         )
         for name, (tensor, shares) in TENSORS.items()
         for share, gap in shares.items()
