@@ -3,7 +3,15 @@
 import numpy as np
 import pytest
 
+from certify import Problem
+from certify.atoms import CP
+from certify.losses import Squared
+from certify.polar.product_query import ProductQuery
+from certify.polar.relaxation import product_admm
+from certify.polar.relaxation.products import ProductForm
 from certify.polar.relaxation.steps import EVERY, TRUST, Anderson
+from certify.search.dual.joint import Joint
+from certify.search.dual.products import relaxation
 
 RNG = np.random.default_rng(0)
 BASIS = np.linalg.qr(RNG.standard_normal((40, 40)))[0]
@@ -94,3 +102,34 @@ def test_numbers_beyond_floats_leave_the_plain_steps():
         for k in range(10 * EVERY):
             goal = np.full(3, 1e300) * (1 + k % 3)
             assert np.array_equal(accelerate([goal])[0], goal)
+
+
+def relaxed():
+    form = ProductForm(ProductQuery(RNG.standard_normal((4, 3, 3)), atom().gauges), (0, 1), "gram")
+    program = form.program()
+    return product_admm._Run(program, float(np.linalg.norm(program.C)), form.start())
+
+
+def joint():
+    problem = Problem(Squared(RNG.standard_normal((4, 3, 3))), atom(), 1.0)
+    return Joint(problem, relaxation(problem, (0, 1)), np.zeros((4, 9)))
+
+
+def atom():
+    return CP(("l2",) * 3)
+
+
+@pytest.mark.parametrize("made", [relaxed, joint])
+def test_a_change_of_rho_is_a_restart(made):
+    run = made()
+    for _ in range(10):
+        residuals = run.step()
+    assert run.accelerate.at is not None
+    rho = run.rho
+    if residuals is None:
+        run.before = run.Y + 1e3  # as if the polyhedron's point had moved far
+        run.balance()
+    else:
+        run.balance(1e3, 1.0)
+    assert run.rho != rho
+    assert run.accelerate.at is None
