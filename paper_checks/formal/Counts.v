@@ -94,11 +94,10 @@ have -> : z = 0 by lra.
 by rewrite /kullback_leibler; lra.
 Qed.
 
-Lemma divergence_rises y b z : 0 <= y -> y <= b -> 0 < b -> b <= z ->
+Lemma divergence_tangent y b z : 0 <= y -> 0 < b -> 0 < z ->
   kullback_leibler b y + (z - b) * (1 - y / b) <= kullback_leibler z y.
 Proof.
-move=> y0 yb b0 bz; have z0 : 0 < z by apply: lt_le_trans bz.
-have h := @le_ln1Dx R (z / b - 1).
+move=> y0 b0 z0; have h := @le_ln1Dx R (z / b - 1).
 have p : 0 < z / b by rewrite divr_gt0.
 have {h} := h (_ : -1 < z / b - 1).
 rewrite addrCA subrr addr0 ln_div ?posrE // => /(_ ltac:(lra)) h.
@@ -107,15 +106,32 @@ have e : y * (z / b - 1) = (z - b) * (y / b) by field; rewrite gt_eqF.
 rewrite e /kullback_leibler; lra.
 Qed.
 
+Lemma divergence_rises y b z : 0 <= y -> y <= b -> 0 < b -> b <= z ->
+  kullback_leibler b y <= kullback_leibler z y.
+Proof.
+move=> y0 yb b0 bz; have := divergence_tangent y0 b0 (lt_le_trans b0 bz).
+have : 0 <= (z - b) * (1 - y / b).
+  by rewrite mulr_ge0 ?subr_ge0 // ler_pdivrMr // mul1r.
+lra.
+Qed.
+
+Lemma divergence_falls y b z : 0 < z -> z <= b -> b <= y ->
+  kullback_leibler b y <= kullback_leibler z y.
+Proof.
+move=> z0 zb yb; have b0 : 0 < b by apply: lt_le_trans zb.
+have y0 : 0 <= y by apply: le_trans yb; apply: ltW.
+have := divergence_tangent y0 b0 z0.
+have : 0 <= (z - b) * (1 - y / b).
+  by rewrite mulr_le0 ?subr_le0 // ler_pdivlMr // mul1r.
+lra.
+Qed.
+
 (* `reaches`: a divergence below `upper` keeps z below b *)
 Theorem far_entry y b z upper : 0 <= y -> y <= b -> 0 < b -> upper <= kullback_leibler b y ->
   kullback_leibler z y < upper -> z <= b.
 Proof.
 move=> y0 yb b0 far near; have [//|bz] := leP z b.
-have := divergence_rises y0 yb b0 (ltW bz).
-have : 0 <= (z - b) * (1 - y / b).
-  by rewrite mulr_ge0 ?subr_ge0 ?(ltW bz) // ler_pdivrMr // mul1r.
-lra.
+have := divergence_rises y0 yb b0 (ltW bz); lra.
 Qed.
 
 (* `least_over`: g is the divergence less a square *)
@@ -236,6 +252,47 @@ have -> : t * s = r by rewrite divfK // gt_eqF.
 rewrite /kullback_leibler ln_div ?posrE //; ring.
 Qed.
 
+(* the log sum inequality *)
+Lemma log_sum n (y z : 'I_n -> R) :
+  (forall j, 0 <= y j) -> (forall j, 0 <= z j /\ (0 < y j -> 0 < z j)) ->
+  kullback_leibler (\sum_j z j) (\sum_j y j) <= \sum_j kullback_leibler (z j) (y j).
+Proof.
+move=> y0 dom; have [t0 tp _ <-] := row_step y0 dom.
+rewrite lerDr sumr_ge0 // => j _; have [z0 yz] := dom j.
+apply: divergence_ge0 => //; first exact: mulr_ge0.
+move=> yj; rewrite mulr_gt0 ?yz //; apply: (proj1 (tp _)).
+by rewrite (bigD1 j) //= ltr_pwDl // sumr_ge0.
+Qed.
+
+(* `loss_where`: what the others of a row of sum s lose at least, if its entry y is fitted by b *)
+Definition rest e s y b : R :=
+  if (0 < (1 + e) * s - b) && ((1 + e) * s - b < s - y)
+  then kullback_leibler ((1 + e) * s - b) (s - y) else 0.
+
+Theorem rest_le n (y z : 'I_n -> R) (j : 'I_n) e b :
+  (forall l, 0 <= y l) -> (forall l, 0 <= z l /\ (0 < y l -> 0 < z l)) ->
+  \sum_l z l <= (1 + e) * (\sum_l y l) -> b <= z j ->
+  rest e (\sum_l y l) (y j) b <= \sum_(l | l != j) kullback_leibler (z l) (y l).
+Proof.
+move=> y0 dom few bz; rewrite /rest; case: ifP => [/andP[q0 qr]|_]; last first.
+  by apply: sumr_ge0 => l _; have [] := dom l; apply: divergence_ge0.
+pose off (x : 'I_n -> R) l := if l == j then 0 else x l.
+have sum_off x : \sum_l off x l = \sum_l x l - x j.
+  rewrite (bigD1 j) //= [in RHS](bigD1 j) //= /off eqxx add0r addrAC subrr add0r.
+  by apply: eq_bigr => l /negPf ->.
+have off0 l : 0 <= off y l by rewrite /off; case: ifP.
+have off_dom l : 0 <= off z l /\ (0 < off y l -> 0 < off z l).
+  by rewrite /off; case: ifP => _; [rewrite ltxx | exact: dom].
+have [_ pos _ _] := row_step off0 off_dom; have := log_sum off0 off_dom.
+move: pos; rewrite !sum_off => pos.
+have [_ s0] := pos (lt_trans q0 qr).
+have e0 : \sum_l kullback_leibler (off z l) (off y l)
+    = \sum_(l | l != j) kullback_leibler (z l) (y l).
+  rewrite (bigD1 j) //= /off eqxx {1}/kullback_leibler !mul0r !subr0 !addr0 add0r.
+  by apply: eq_bigr => l /negPf ->.
+rewrite e0; apply: le_trans; apply: divergence_falls (ltW qr) => //; lra.
+Qed.
+
 End Entry.
 
 Section Sums.
@@ -260,15 +317,13 @@ Qed.
 Lemma in_domain_tr m n (Y Z : 'M[R]_(m, n)) : in_domain Y Z -> in_domain Y^T Z^T.
 Proof. by move=> dom i j; rewrite !mxE; apply: dom. Qed.
 
-Lemma entry_le m n (Y Z : 'M[R]_(m, n)) i j : (forall i j, 0 <= Y i j) -> in_domain Y Z ->
-  kullback_leibler (Z i j) (Y i j) <= divergence Y Z.
+Lemma cross_le m n (Y Z : 'M[R]_(m, n)) i j : (forall i j, 0 <= Y i j) -> in_domain Y Z ->
+  kullback_leibler (Z i j) (Y i j) + \sum_(l | l != j) kullback_leibler (Z i l) (Y i l)
+    + \sum_(k | k != i) kullback_leibler (Z k j) (Y k j) <= divergence Y Z.
 Proof.
-move=> Y0 dom.
-have d0 k l : 0 <= kullback_leibler (Z k l) (Y k l).
-  by have [] := dom k l; apply: divergence_ge0.
-rewrite /divergence (bigD1 i) // (bigD1 j) //= -addrA lerDl addr_ge0 //.
-  by rewrite sumr_ge0.
-by rewrite sumr_ge0 // => k _; rewrite sumr_ge0.
+move=> Y0 dom; rewrite /divergence [leRHS](bigD1 i) //= [in leRHS](bigD1 j) //= lerD2l.
+apply: ler_sum => k _; rewrite [leRHS](bigD1 j) //= lerDl sumr_ge0 // => l _.
+by have [] := dom k l; apply: divergence_ge0.
 Qed.
 
 (* rows are scaled to the sums of Y *)
@@ -332,8 +387,9 @@ Qed.
 
 (* the sums of Z are at most 1 + e times those of Y *)
 Lemma mended e Z : 0 < e -> S Z -> in_domain Y Z ->
-  exists Z', [/\ S Z', in_domain Y Z', divergence Y Z' <= divergence Y Z &
-    forall i j, Z' i j <= (1 + e) * Num.min (row_sum Y i) (row_sum Y^T j)].
+  exists Z', [/\ S Z', in_domain Y Z', divergence Y Z' <= divergence Y Z,
+    forall i, row_sum Z' i <= (1 + e) * row_sum Y i &
+    forall j, row_sum Z'^T j <= (1 + e) * row_sum Y^T j].
 Proof.
 move=> e0 SZ dom; have C0 j : 0 <= row_sum Y^T j by apply: sumr_ge0 => i _; rewrite mxE.
 pose least := \big[Num.min/1]_(j | 0 < row_sum Y^T j) row_sum Y^T j.
@@ -391,15 +447,15 @@ exists (scale_rows t Z'^T)^T; split.
 - apply: le_trans le'; apply: ler_sum => i _; apply: ler_sum => j _; rewrite !mxE /t.
   have [z0 yz] := dom' i j; case: ifP => h; first by rewrite mul1r.
   by rewrite mul0r (zero i j h) /kullback_leibler !mul0r; lra.
-move=> i j; rewrite !mxE /t; have z0 k l : 0 <= Z' k l by have [] := dom' k l.
-have Ri : Z' i j <= row_sum Y i.
-  by rewrite -rows' /row_sum (bigD1 j) //= lerDl sumr_ge0.
-have R0 : 0 <= row_sum Y i by apply: le_trans Ri.
-case: ifP => h; last by rewrite mul0r mulr_ge0 ?le_min ?R0 ?C0 //; lra.
-rewrite mul1r minEle; case: ifP => _.
-  by apply: le_trans Ri _; rewrite ler_peMl //; lra.
-apply: le_trans (column j h); rewrite /row_sum (bigD1 i) //= mxE lerDl sumr_ge0 // => k _.
-by rewrite mxE.
+- move=> i; apply: (@le_trans _ _ (row_sum Z' i)).
+    apply: ler_sum => j _; rewrite !mxE /t; have [z0 _] := dom' i j.
+    by case: ifP; rewrite ?mul1r ?mul0r.
+  by rewrite rows' ler_peMl ?sumr_ge0 //; lra.
+move=> j; have [Cj|Cj] := ltP 0 (row_sum Y^T j).
+  apply: le_trans (column j Cj); apply: ler_sum => i _; rewrite !mxE /t; have [z0 _] := dom' i j.
+  by case: ifP; rewrite ?mul1r ?mul0r.
+rewrite {1}/row_sum big1 => [|i _]; first by rewrite mulr_ge0 ?C0 //; lra.
+by rewrite !mxE /t ltNge Cj mul0r.
 Qed.
 
 End Family.
@@ -414,7 +470,8 @@ Theorem counts_bound m n r (P : 'I_m -> R -> Prop) (Q : 'I_n -> R -> Prop)
   (forall j (a x : R), 0 <= a -> Q j x -> Q j (a * x)) ->
   (forall i j, 0 <= Y i j) -> 0 < e ->
   (forall i j, (1 + e) * Num.min (row_sum Y i) (row_sum Y^T j) <= b i j \/
-    [/\ 0 < b i j, Y i j <= b i j & upper <= kullback_leibler (b i j) (Y i j)]) ->
+    [/\ 0 < b i j, Y i j <= b i j & upper <= kullback_leibler (b i j) (Y i j)
+      + rest e (row_sum Y i) (Y i j) (b i j) + rest e (row_sum Y^T j) (Y i j) (b i j)]) ->
   (forall i j z, 0 <= z -> (0 < Y i j -> 0 < z) -> z <= b i j ->
     s i j / 2 * (c i j - z) ^+ 2 + g i j <= kullback_leibler z (Y i j)) ->
   (forall (U : 'M[R]_(m, r)) (V : 'M[R]_(n, r)),
@@ -436,14 +493,33 @@ have columns_in t Z : (forall j, 0 <= t j) -> S Z -> S (scale_rows t Z^T)^T.
   move=> t0 [U' [V' [PU' QV' ->]]]; exists U', (scale_rows t V'); split=> // [j k|].
     by rewrite mxE; apply: hQ.
   apply/matrixP => i j; rewrite !mxE mulr_sumr; apply: eq_bigr => k _; rewrite !mxE; ring.
-have [Z' [[U' [V' [PU' QV' eZ]]] dom' le' near]] := mended Y0 rows_in columns_in e0
+have [Z' [[U' [V' [PU' QV' eZ]]] dom' le' rows columns]] := mended Y0 rows_in columns_in e0
   (ex_intro _ U (ex_intro _ V (And3 PU QV erefl)) : S (U *m V^T)) dom.
 apply: le_trans (le'); apply: le_trans (lerD (hlow U' V' PU' QV') (lexx _)) _.
 rewrite -eZ -big_split /=; apply: ler_sum => i _; rewrite -big_split /=; apply: ler_sum => j _.
 have [z0 yz] := dom' i j; apply: hs => //.
-case: (hb i j) => [least|[b0 yb far]]; first exact: le_trans (near i j) least.
-apply: far_entry (Y0 i j) yb b0 far _; apply: le_lt_trans small.
-by apply: le_trans le'; apply: entry_le.
+have in_row : Z' i j <= row_sum Z' i.
+  by rewrite /row_sum (bigD1 j) //= lerDl sumr_ge0 // => l _; have [] := dom' i l.
+have in_column : Z' i j <= row_sum Z'^T j.
+  rewrite /row_sum (bigD1 i) //= mxE lerDl sumr_ge0 // => k _; rewrite mxE.
+  by have [] := dom' k j.
+case: (hb i j) => [least|[b0 yb far]].
+  apply: le_trans least; rewrite minEle; case: ifP => _.
+    exact: le_trans in_row (rows i).
+  exact: le_trans in_column (columns j).
+have [//|/ltW bz] := leP (Z' i j) (b i j); exfalso.
+have near := divergence_rises (Y0 i j) yb b0 bz.
+have rest1 : rest e (row_sum Y i) (Y i j) (b i j)
+    <= \sum_(l | l != j) kullback_leibler (Z' i l) (Y i l).
+  exact: rest_le (Y0 i) (dom' i) (rows i) bz.
+have rest2 : rest e (row_sum Y^T j) (Y i j) (b i j)
+    <= \sum_(k | k != i) kullback_leibler (Z' k j) (Y k j).
+  have -> : \sum_(k | k != i) kullback_leibler (Z' k j) (Y k j)
+      = \sum_(k | k != i) kullback_leibler (Z'^T j k) (Y^T j k).
+    by apply: eq_bigr => k _; rewrite !mxE.
+  have -> : Y i j = Y^T j i by rewrite mxE.
+  apply: rest_le (in_domain_tr dom' j) (columns j) _ => [k|]; rewrite mxE //.
+have := cross_le i j Y0 dom'; lra.
 Qed.
 
 End Sums.

@@ -23,7 +23,7 @@ from certify.kernel.exact import Exact
 from certify.kernel.losses import likelihoods as losses
 from certify.kernel.patterns import Pattern
 from certify.kernel.rules import fixed_rank
-from certify.kernel.rules.counts import MORE, Entry, divergences, least_over
+from certify.kernel.rules.counts import MORE, Entry, divergences, least_over, loss_where
 from certify.kernel.rules.counts import reach as reach_of
 from certify.kernel.rules.fixed_rank import float_under
 from certify.kernel.rules.ky_fan import Excess
@@ -674,10 +674,54 @@ def test_an_entry_reaches_the_smaller_of_its_sums():
     assert reach_of(asked, most) == [x if x == 2.5 else Fraction(x) * MORE for x in wanted]
 
 
+def loses(Y, at, end):
+    """Return what the kernel says the rest of the row, and of the column, of an entry lose."""
+    (stated, held), _, _ = counted(Y)
+    asked = kernel_statement.question(stated, held, Budget())
+    ends = [Fraction(end)] * Y.size
+    found = loss_where(asked, losses.KullbackLeibler(), ends)
+    return [float(x[at[0] * Y.shape[1] + at[1]]) for x in found]
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_the_rest_of_a_row_and_of_a_column_lose_what_their_sums_do(seed):
+    rng = np.random.default_rng(seed)
+    Y = rng.poisson(4.0, (3, 4)) + (seed % 2) * 0.5
+    Y[0] += 1
+    Y[:, 0] += 1
+    rest = Y[0, 1:], Y[1:, 0]
+    end = Y[0, 0] + 0.75 * min(x.sum() for x in rest)
+    wanted = [kl_div(x.sum(), x.sum() + Y[0, 0] - end) for x in rest]
+    assert loses(Y, (0, 0), end) == pytest.approx(wanted, rel=1e-6)
+    for part, low in zip(rest, loses(Y, (0, 0), end), strict=True):
+        room = part.sum() + Y[0, 0] - end
+        for share in (*rng.dirichlet(np.ones(part.size), 20), part / part.sum()):
+            assert kl_div(part, room * share).sum() >= low
+
+
+def test_a_rest_that_need_not_shrink_loses_nothing():
+    assert loses(COUNTS, (0, 0), 5.0) == [0.0, 0.0]  # the sums of the rest are those of Y
+    assert loses(COUNTS, (0, 1), 5.5)[1] == 0.0  # nothing is left of the column
+    assert loses(COUNTS, (0, 1), 4.5)[1] > 0.0
+
+
+@each_tier
+@pytest.mark.parametrize("k", [0, 3])  # beside a 0, and beside a 1
+def test_a_row_and_a_column_keep_an_entry_below_what_it_alone_allows(tier, k):
+    Y = np.array([[0.0, 8.0], [8.0, 1.0]])
+    question, proof, held = counted(Y)
+    upper = kl_div(Y, np.full_like(Y, Y.mean())).sum()
+    most = np.array(held["most"].data)
+    assert 0 < kl_div(Y.reshape(-1)[k], most[k]) < 0.6 * upper
+    assert 0 < prove(*question, proof, held, TIERS[tier]()).lower <= upper
+    most[k] *= 1 - 2.0**-20
+    assert refused(question, proof, held | arrays(most=most), tier) == ("proof.most", "divergence")
+
+
 def entry(y, s, c, t, b):
     """Return what `least_over` takes."""
-    Y, loss = Array((1,), array("d", [y])), losses.KullbackLeibler()
-    (at_t,), (at_b,) = (divergences(loss, Y, [x]) for x in (t, b))
+    loss = losses.KullbackLeibler()
+    (at_t,), (at_b,) = (divergences(loss, [y], [x]) for x in (t, b))
     return Entry(y, s, c, t, at_t, Fraction(b), at_b)
 
 

@@ -6,7 +6,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from ..arithmetic import Arithmetic, H
-from ..arrays import Array, Arrays, dyadic
+from ..arrays import Arrays, dyadic
 from ..budget import FRACTION
 from ..errors import demand
 from ..exp_log import FINE
@@ -18,7 +18,7 @@ from ..spaces import Pair
 from ..statement import Question
 
 MORE = 1 + Fraction(1, 2**30)  # times a sum of Y is not below any sum of Z
-WORK = 192 * FRACTION  # units of an entry: four logarithms and its squares
+WORK = 384 * FRACTION  # units of an entry: eight logarithms and its squares
 
 
 def squares_below(
@@ -28,14 +28,15 @@ def squares_below(
 
     At lam = 0, for all entries of a matrix.  With row sums R and column sums C of Y let
     b = (1 + e) min(R_i, C_j), e = 2**-30, or "most" where it is positive and smaller: at least y,
-    and with a divergence of at least `upper` from it.  On [0, b] the divergence is at least
-    s/2 (c - z)^2 + g_ij, s = "curve" > 0, c = "centre", by `least_over` with t = "touch".
+    and where z = b a row and a column lose `upper` (`loss_where`).  On [0, b] the divergence is at
+    least s/2 (c - z)^2 + g_ij, s = "curve" > 0, c = "centre", by `least_over` with t = "touch".
 
     A row of U times t >= 0 is allowed, and of all t the loss is least where the row of Z has the
     sum R_i; columns likewise.  Doing both in turn never raises the loss, which is at least 0, and
     a step lowers it by the divergence of the sums that it mends; so those tend to R and C
-    together, and every value is at least that of some Z with z_ij <= (1 + e) min(R_i, C_j), for
-    every e > 0.  Where f < upper every entry's divergence is, and it rises from y on: z <= "most".
+    together, and for every e > 0 every value is at least that of some Z whose sums are at most
+    (1 + e) R and (1 + e) C: then z_ij <= (1 + e) min(R_i, C_j).  Where f < upper also z <= "most",
+    as what the row and the column lose rises from y on.
     """
     at, whole = problem.at, isinstance(problem.pair, Pair) and not problem.pair.symmetric
     demand(problem.lam == 0, "statement.lam", "scope", "row sums are not kept beside a penalty")
@@ -52,9 +53,10 @@ def squares_below(
     demand(least > 0, "proof.touch", "sign", least)
     most = given.get("most", size).data
     b = reach(problem, most)
-    at_t, at_b = (divergences(loss, problem.Y, x) for x in (t, b))
-    for x, y, limit, far in zip(most, ys, b, at_b, strict=True):
-        reached = limit != x or (x >= y and far >= upper)
+    at_t, at_b = (divergences(loss, ys, x) for x in (t, b))
+    rest = loss_where(problem, loss, b)
+    for x, y, limit, *parts in zip(most, ys, b, at_b, *rest, strict=True):
+        reached = limit != x or (x >= y and sum(parts) >= upper)
         demand(not x or reached, "proof.most", "divergence", x)
     entries = map(Entry, ys, curve.data, centre.data, t, at_t, b, at_b)
     unit = power(min(dyadic(ys)[1], 0) - FINE)
@@ -62,24 +64,48 @@ def squares_below(
     return replace(problem, loss=Squared(), Y=centre, weights=curve), low
 
 
+def totals(problem: Question) -> tuple[list[Fraction], list[Fraction]]:
+    """Return the sums of the row, and of the column, of each entry of Y."""
+    at = problem.at
+    ints, e = dyadic(problem.Y.data)
+    unit = power(e)
+    rows = [sum(ints[i * at.n : i * at.n + at.n]) * unit for i in range(at.m)]
+    cols = [sum(ints[j :: at.n]) * unit for j in range(at.n)]
+    every = range(at.size)
+    return [rows[k // at.n] for k in every], [cols[k % at.n] for k in every]
+
+
 def reach(problem: Question, most: Sequence[float]) -> list[Fraction]:
     """Return b of each entry: "most", or about the smaller of the sums of its row and column."""
     demand(min(most) >= 0, "proof.most", "sign", min(most))
-    at = problem.at
-    ints, e = dyadic(problem.Y.data)
-    unit = power(e) * MORE
-    rows = [sum(ints[i * at.n : i * at.n + at.n]) * unit for i in range(at.m)]
-    cols = [sum(ints[j :: at.n]) * unit for j in range(at.n)]
-    sums = (min(rows[k // at.n], cols[k % at.n]) for k in range(at.size))
-    return [min(b, Fraction(x)) if x else b for b, x in zip(sums, most, strict=True)]
+    ends = (min(pair) * MORE for pair in zip(*totals(problem), strict=True))
+    return [min(b, Fraction(x)) if x else b for b, x in zip(ends, most, strict=True)]
+
+
+def loss_where(
+    problem: Question, loss: KullbackLeibler, b: Sequence[Fraction]
+) -> tuple[list[Fraction], list[Fraction]]:
+    """Return lower bounds of the divergence of the rest of the row, and of the column, if z = b.
+
+    The sum of the rest of a row of Y is R - y, that of Z is at most (1 + e) R - b.  By the log sum
+    inequality the divergence of all is at least that of their sums, which falls up to R - y.
+    """
+    ys, parts = [Fraction(y) for y in problem.Y.data], []
+    for total in totals(problem):
+        rests = [(R - y, R * MORE - x) for R, y, x in zip(total, ys, b, strict=True)]
+        near = [(y, z) if 0 < z < y else (Fraction(0), Fraction(0)) for y, z in rests]
+        parts.append(divergences(loss, [y for y, _ in near], [z for _, z in near]))
+    return parts[0], parts[1]
 
 
 def divergences(
-    loss: KullbackLeibler, Y: Array, points: Sequence[float] | Sequence[Fraction]
+    loss: KullbackLeibler,
+    ys: Sequence[float] | Sequence[Fraction],
+    points: Sequence[float] | Sequence[Fraction],
 ) -> list[Fraction]:
-    """Return a lower bound of the divergence of each point from its entry of Y."""
+    """Return a lower bound of the divergence of each point from a count."""
     ints, e = dyadic(points)
-    z, y = common_grid(Spans(ints, ints, e), Grains(*dyadic(Y.data)))
+    z, y = common_grid(Spans(ints, ints, e), Grains(*dyadic(ys)))
     unit = power(z.exp - FINE)
     return [low * unit for low, _ in loss.ends(z, y)]
 

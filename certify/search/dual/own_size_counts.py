@@ -105,14 +105,21 @@ def best_squares(run: Run, upper: float) -> Squares:
 
 
 def reach(Y: Array, upper: float) -> tuple[Array, Array]:
-    """Return "most", 0 where the sums of Y are smaller, and b."""
-    low, high = Y, Y + upper + np.sqrt(2 * upper * (upper + Y))
+    """Return "most", 0 where the sums of Y are smaller, and b: what the kernel's `reach` gives."""
+    R, C = Y.sum(axis=1, keepdims=True), Y.sum(axis=0, keepdims=True)
+    sums = np.minimum(R, C) * MORE
+    low, high = Y, sums
     for _ in range(SECTIONS):
         b = 0.5 * (low + high)
-        near = kl_div(Y, b) < upper
+        lost = kl_div(Y, b) + sum(falling(S - Y, S * MORE - b) for S in (R, C))
+        near = lost < upper
         low, high = np.where(near, b, low), np.where(near, high, b)
-    sums = np.minimum.outer(Y.sum(axis=1), Y.sum(axis=0)) * MORE
-    return np.where(high < sums, high, 0.0), np.minimum(high, sums)
+    return np.where(high < sums, high, 0.0), high
+
+
+def falling(y: Array, z: Array) -> Array:
+    """Return the divergence of z from y where it is below y, else 0."""
+    return np.where((z > 0) & (z < y), kl_div(y, z), 0.0)
 
 
 @dataclass(frozen=True)
