@@ -256,7 +256,7 @@ def covid():
     return data.tensor("COVID19_data"), None
 
 
-def kinetic(at=...):
+def kinetic(at=slice(None)):
     return np.ascontiguousarray(data.tensor("Kinetic")[..., at] / 4096.0), None
 
 
