@@ -76,6 +76,14 @@ def test_a_combination_as_good_as_a_plain_step_is_kept():
     assert np.array_equal(accelerate([contract(v)])[0], contract(v))
 
 
+def test_steps_that_are_all_alike_lead_nowhere_far():
+    accelerate, v, drift = Anderson(), SHIFT, 1e-3 * RNG.standard_normal(40)
+    for _ in range(20 * EVERY):
+        goal = v + drift * (1 + 1e-9 * RNG.standard_normal(40))
+        v = accelerate([goal])[0]
+        assert np.linalg.norm(v) <= 2 * np.linalg.norm(goal)
+
+
 def test_a_restart_forgets_all_steps():
     accelerate, v = Anderson(), np.zeros(40)
     for _ in range(20 * EVERY):

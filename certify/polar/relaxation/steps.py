@@ -43,9 +43,12 @@ class Anderson:
 
     Every EVERY steps v is replaced by F(v) - sum c_j (F(v) - F(v_j)), the v_j before, where c
     makes the same combination of the residuals F - v as small as it can.  Where the residual of
-    such a v is TRUST times the last one or more, the step is taken back.  Of alternating
-    directions v is the point whose projection is Z, and U = v - Z; it moves with rho, so that a
-    change of rho is a restart.  (Walker and Ni 2011; Zhang, O'Donoghue and Boyd 2020.)
+    such a v is TRUST times the last one or more, the step is taken back.  None goes farther than
+    the size of F(v): steps that are all alike, on the way along a face, would lead to infinity.
+    Of alternating directions v is the point whose projection is Z, and U = v - Z; it moves with
+    rho, so that a change of rho is a restart.
+
+    Source: Walker and Ni 2011; Zhang, O'Donoghue and Boyd 2020.
     """
 
     def __init__(self) -> None:
@@ -85,16 +88,18 @@ class Anderson:
         self.last = rest, goal
         if len(self.changes) < 2:  # noqa: PLR2004  one difference is a secant
             return goal
+        move = self.combine(goal, rest)
+        if not float(np.linalg.norm(move)) <= float(np.linalg.norm(goal)) < np.inf:
+            return goal
         self.safe = size, goal
-        return self.combine(goal, rest)
+        return goal - move
 
     def combine(self, goal: Array, rest: Array) -> Array:
-        """Return the combination of the last steps with the least residual."""
+        """Return sum c_j (F(v) - F(v_j)) with the least residual; not finite beyond floats."""
         gram = np.array([[float(x @ y) for y, _ in self.changes] for x, _ in self.changes])
-        if not np.isfinite(gram).all():
-            return goal
         gram[np.diag_indices_from(gram)] += RIDGE * float(np.trace(gram))
-        slopes = np.array([float(x @ rest) for x, _ in self.changes])
-        c = np.linalg.lstsq(gram, slopes)[0]
+        if not np.isfinite(gram).all():
+            return np.full_like(goal, np.inf)
+        c = np.linalg.lstsq(gram, np.array([float(x @ rest) for x, _ in self.changes]))[0]
         moves = zip(c, self.changes, strict=True)
-        return np.asarray(goal - sum((w * x for w, (_, x) in moves), np.zeros_like(goal)))
+        return np.asarray(sum((w * x for w, (_, x) in moves), np.zeros_like(goal)))
