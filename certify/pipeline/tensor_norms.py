@@ -131,7 +131,7 @@ def at_one(T: Array) -> tuple[Array, int, Fraction]:
     sqrt(d) |R|_F, d the number of fibers along the longest mode; entries of C that underflow
     are off by 2^-1074.
     """
-    e = exponent(T)
+    e = exponent(T, 0)
     C = ldexp_steps(T, -e)
     if np.array_equal(ldexp_steps(C, e), T):
         return C, e, Fraction(0)
