@@ -104,12 +104,22 @@ def test_points_of_another_size_are_a_restart():
     assert np.array_equal(accelerate([other])[0], other)
 
 
-def test_numbers_beyond_floats_leave_the_plain_steps():
+@pytest.mark.parametrize("e", [-1000, -500, 500, 1000])
+def test_points_times_a_power_of_two_take_the_same_steps(e):
+    accelerate, scaled, v, w = Anderson(), Anderson(), np.zeros(40), np.zeros(40)
+    for _ in range(20 * EVERY):
+        v = accelerate([contract(v)])[0]
+        w = np.ldexp(scaled([np.ldexp(contract(w), e)])[0], -e)
+        assert np.array_equal(v, w)
+
+
+@pytest.mark.parametrize("lost", [np.inf, np.nan])
+def test_what_is_not_finite_stays_as_it_is(lost):
     accelerate = Anderson()
     with np.errstate(all="ignore"):
         for k in range(10 * EVERY):
-            goal = np.full(3, 1e300) * (1 + k % 3)
-            assert np.array_equal(accelerate([goal])[0], goal)
+            goal = np.array([1.0 + k % 3, lost, 2.0])
+            np.testing.assert_array_equal(accelerate([goal])[0], goal)
 
 
 def relaxed():

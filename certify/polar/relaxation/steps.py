@@ -52,11 +52,12 @@ class Anderson:
     """
 
     def __init__(self) -> None:
+        self.unit = 0
         self.restart()
 
     def restart(self) -> None:
         """Forget all steps."""
-        self.at: Array | None = None
+        self.at: Array | None = None  # v, times 2**-unit, so that no square is beyond floats
         self.count = 0
         self.last: tuple[Array, Array] | None = None  # F(v) - v and F(v), EVERY steps ago
         self.changes: list[tuple[Array, Array]] = []  # of both
@@ -67,11 +68,14 @@ class Anderson:
         goal = np.concatenate([x.reshape(-1) for x in goals])
         if self.at is None or self.at.size != goal.size:
             self.restart()
-            self.at = goal
+            self.unit = int(np.frexp(np.abs(goal).max(initial=0.0))[1])
+            self.at = goal = np.ldexp(goal, -self.unit)
         else:
+            goal = np.ldexp(goal, -self.unit)
             self.at = self.next(goal, goal - self.at)
         ends = np.cumsum([x.size for x in goals])[:-1]
-        return [x.reshape(y.shape) for x, y in zip(np.split(self.at, ends), goals, strict=True)]
+        parts = np.split(np.ldexp(self.at, self.unit), ends)
+        return [x.reshape(y.shape) for x, y in zip(parts, goals, strict=True)]
 
     def next(self, goal: Array, rest: Array) -> Array:
         """Return the next v; rest: F(v) - v."""
