@@ -1,6 +1,4 @@
-"""What iterations by alternating directions share: when they end, how long their steps are, and
-what takes many of them at once.
-"""
+"""What iterations by alternating directions share: stopping, step lengths, acceleration."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,7 +9,8 @@ from certify.base.arrays import Array
 
 RELAX = 1.6  # over-relaxation
 EVERY, MEMORY = 5, 6  # steps between combinations, and how many differences are combined
-TRUST, RIDGE = 2.0, 1e-8  # growth of a residual that is taken back; of the least squares
+TRUST = 2.0  # growth of the residual for which a combination is taken back
+RIDGE = 1e-8  # of the least squares for a combination, relative to their trace
 HELD = 10_000_000  # numbers of all differences; of very large arrays there are fewer
 
 
@@ -43,8 +42,9 @@ class Anderson:
 
     Every EVERY steps v is replaced by F(v) - sum c_j (F(v) - F(v_j)), the v_j before, where c
     makes the same combination of the residuals F - v as small as it can.  Where the residual of
-    such a v is TRUST times the last one or more, the step is taken back.  None goes farther than
-    the size of F(v): steps that are all alike, on the way along a face, would lead to infinity.
+    such a v is TRUST times the last one or more, the step is taken back.  No
+    combination is farther away than F(v) is large: where all steps are alike, as along a face,
+    it would be near infinity.
     Of alternating directions v is the point whose projection is Z, and U = v - Z; it moves with
     rho, so that a change of rho is a restart.
 

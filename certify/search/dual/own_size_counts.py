@@ -111,14 +111,14 @@ def reach(Y: Array, upper: float) -> tuple[Array, Array]:
     low, high = Y, sums
     for _ in range(SECTIONS):
         b = 0.5 * (low + high)
-        lost = kl_div(Y, b) + sum(falling(S - Y, S * MORE - b) for S in (R, C))
+        lost = kl_div(Y, b) + sum(divergence_below(S - Y, S * MORE - b) for S in (R, C))
         near = lost < upper
         low, high = np.where(near, b, low), np.where(near, high, b)
     return np.where(high < sums, high, 0.0), high
 
 
-def falling(y: Array, z: Array) -> Array:
-    """Return the divergence of z from y where it is below y, else 0."""
+def divergence_below(y: Array, z: Array) -> Array:
+    """Return the divergence of z from y where z is below y, else 0."""
     return np.where((z > 0) & (z < y), kl_div(y, z), 0.0)
 
 

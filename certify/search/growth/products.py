@@ -81,7 +81,7 @@ def grow(search: Search, seed: int, wanted: float, cap: int | None = None) -> Se
         field = Field(problem.loss.observed, W, at.task.form, search.clock.expired)
         top, components = above(field, problem.lam * (1 + TIGHT), at.factors, seed + k)
         search.weigh(W, top)
-        if search.gap <= wanted or search.over() or gained_little(at, before):
+        if search.gap <= wanted or search.over() or gains_little(at, before):
             break
         stale, least = (0, search.gap) if search.gap < 0.9 * least else (stale + 1, least)
         room = most(at.task) if cap is None else max(cap - at.factors[0].shape[1], 0)
@@ -106,7 +106,7 @@ def refine(search: Search, at: Round) -> None:
     at.fine += 1
 
 
-def gained_little(at: Round, before: float) -> bool:
+def gains_little(at: Round, before: float) -> bool:
     """Whether a round of fine work is the last one worth its time."""
     return bool(at.fine and before - at.task.value(at.factors) <= at.little)
 
