@@ -14,6 +14,7 @@ from certify.kernel.rules.polar import polar_bound
 from certify.kernel.statement import stated_network
 from certify.pipeline.certificate.file import ask
 from certify.polar.proved import as_kernel_array, split
+from certify.search.relax import Using
 
 GRID = 64.0  # data are multiples of 1/64: sums and products of a few are exact
 TINY = 2.0**-40  # singular values of dyadic rows are 0 or far above it
@@ -218,6 +219,75 @@ def cell_tree(atom, W, depth):
     return {"rule": "network", "nodes": nodes}
 
 
+# --- leaves whose facts are multiplied by the cone of s = |u| -------------------------------
+
+
+def lifted(Y):
+    """Return rows (y, |y|), the last rounded up, exactly: float32 stays float32."""
+    t = []
+    for y in Y.astype(float):
+        size, length = sum(Fraction(x) ** 2 for x in y), Y.dtype.type(np.linalg.norm(y))
+        while Fraction(float(length)) ** 2 < size:
+            length = np.nextafter(length, Y.dtype.type(np.inf))
+        t.append(length)
+    return np.column_stack([Y, np.array(t, dtype=Y.dtype)])
+
+
+def cone_form(atom, W, cuts, sign):
+    """Return C and B of a leaf with "Y<t>" where tau is 1, over x = (p, u, b, s)."""
+    layer, omega = atom.layer, atom.layer.spread(W)
+    F, a = layer.features, layer.slope
+    (m, d), k = F.shape, sum(F.shape) + 1
+    none = np.zeros((m, 1))
+    rows = [np.eye(m, k), np.hstack([np.eye(m), -F, none]), np.hstack([cuts, none[: len(cuts)]])]
+    A = np.zeros((k, omega.shape[1]))
+    A[:m], A[m : m + d] = (1 - a) * omega, a * F.T @ omega
+    C = A @ A.T
+    if sign:
+        C = np.zeros((k, k))
+        C[-1], C[:, -1] = 0.5 * sign * A[:, 0], 0.5 * sign * A[:, 0]
+    return C, np.vstack(rows)
+
+
+def cone_lines(layer, Y):
+    """Return L, its rows (0, -y, 0, t)."""
+    (m, d), free = layer.features.shape, int(layer.free)
+    h, cols = len(Y), d - free
+    return np.hstack([np.zeros((h, m)), -Y[:, :cols], np.zeros((h, free)), Y[:, cols:]])
+
+
+def cone_leaf(atom, W, cuts, sign):
+    """Return the solver's best leaf, {"node", "arrays"}, and what it should prove."""
+    layer = atom.layer
+    (m, d), free, reach = layer.features.shape, int(layer.free), far(layer)[0]
+    C, B = cone_form(atom, W, cuts, sign)
+    (h, k), at = B.shape, np.arange(m)
+    N, Y, t = cp.Variable((h, h), symmetric=True), cp.Variable((h, d - free)), cp.Variable(h)
+    prices, meet = cp.Variable(3), np.zeros((h, h))
+    meet[at, m + at] = meet[m + at, at] = 1.0
+    priced = np.zeros((k, 3))
+    priced[m : m + d - free, 0] = priced[m + d - free : m + d, 1] = priced[-1, 2] = 1.0
+    L = cp.hstack([np.zeros((h, m)), -Y, np.zeros((h, free)), cp.reshape(t, (h, 1), "C")])
+    form = C + B.T @ N @ B + B.T @ L + L.T @ B
+    held = [cp.diag(priced @ prices) >> form, cp.multiply(1 - meet, N) >= 0, prices[1] >= 0]
+    held += [cp.SOC(t, Y, axis=1)] + [prices[1] == 0] * (not free)
+    cost = prices[0] + prices[2] + reach**2 * prices[1]
+    assert Using().solve(cp.Problem(cp.Minimize(cost), held))
+    N = np.where(meet, N.value, np.maximum(N.value, 0.0))
+    Y, (level, bias, radial) = lifted(Y.value), prices.value.tolist()
+    Y[:, -1] = np.maximum(Y[:, -1], t.value)  # more is a product of a fact and s
+    L = cone_lines(layer, Y)
+    G = C + B.T @ N @ B + B.T @ L + L.T @ B - np.diag(priced @ [level, bias, radial])
+    shift = np.ceil(max(np.linalg.eigvalsh(G)[-1], 0.0) * 2.0**40 + 2) / 2.0**40
+    factor = np.linalg.cholesky(shift * np.eye(k) - G)
+    wide = (1 + (layer.features**2).sum()) * (1 + reach**2) + 1
+    told = max(level + radial, 0.0) + max(bias, 0.0) * reach**2 + shift * wide
+    node = {"tau": "0x1p0", "level": level.hex(), "radial": radial.hex(), "bias": bias.hex()}
+    node |= {"shift": Fraction(shift)} | ({"linear": True} if sign else {})
+    arrays = {"N": N[np.tril_indices(h)], "Y": Y, "L": factor[np.tril_indices(k)]}
+    return {"node": node, "arrays": arrays}, told if sign else told**0.5
+
+
 # --- random proofs -------------------------------------------------------------------------
 
 
@@ -228,8 +298,8 @@ def random_leaf(rng, atom, k, sizes):
     """
     cuts, outputs = sizes
     m = len(atom.layer.features)
-    radial = bool(rng.integers(2))
-    h = 2 * m + (1 + 2 * m if radial else 0) + cuts
+    radial, cone = bool(rng.integers(2)), bool(rng.integers(2))
+    h = 2 * m + (1 + 2 * m if radial and not cone else 0) + cuts
     N = (
         np.abs(rng.standard_normal((h, h)))
         * rng.integers(0, 2, (h, h))
@@ -246,7 +316,12 @@ def random_leaf(rng, atom, k, sizes):
     if radial and outputs == 1 and rng.integers(2):
         node["linear"] = True
     kind = np.float32 if rng.integers(2) else np.float64
-    return node, {f"N{k}": N[np.tril_indices(h)].astype(kind)}
+    arrays = {f"N{k}": N[np.tril_indices(h)].astype(kind)}
+    if radial and cone:
+        size = atom.layer.features.shape[1] - int(atom.layer.free)
+        Y = rng.standard_normal((h, size)) * rng.integers(0, 2, (h, 1)) * 2.0 ** rng.integers(-4, 2)
+        arrays[f"Y{k}"] = lifted(Y.astype(kind))
+    return node, arrays
 
 
 def random_proof(rng, atom, W, held=()):

@@ -109,8 +109,8 @@ def carried_network(proof: dict[str, Any], e: int) -> dict[str, Any]:
             for name in ("level", "bias", "radial"):
                 if node.get(name) is not None:
                     new_node[name] = float(ldexp_steps(float.fromhex(node[name]), by)).hex()
-            t = node["leaf"]
-            out |= {k: rescale_array(k, out[k], by) for k in (f"N{t}", f"L{t}") if k in out}
+            names = [f"{letter}{node['leaf']}" for letter in "NLY"]
+            out |= {k: rescale_array(k, out[k], by) for k in names if k in out}
         if "cell" in node and "mu" in node:
             pairs = ((k, float.fromhex(x)) for k, x in node["mu"])
             new_node["mu"] = [[k, float(ldexp_steps(x, e)).hex()] for k, x in pairs]
@@ -168,10 +168,20 @@ def carried_tree(proof: dict[str, Any], e: int) -> dict[str, Any]:
 
 
 def rescale_array(name: str, x: Array, e: int) -> Array:
-    """Scale a leaf's array; for an odd e a Cholesky factor is rounded, which its rule allows."""
-    if not name.startswith("L"):
-        return np.asarray(ldexp_steps(x, e))
-    return np.asarray(ldexp_steps(x * (2.0**0.5 if e % 2 else 1.0), e // 2))
+    """Scale a leaf's array, in float32 if it was and no number is lost.
+
+    For an odd e a Cholesky factor is rounded, which its rule allows; a row of a cone that would
+    be rounded, and might leave it, becomes 0.
+    """
+    root, wide = name.startswith("L"), np.asarray(x, dtype=float)
+    if root and e % 2:
+        wide = wide * 2.0**0.5
+    wide = np.asarray(ldexp_steps(wide, e // 2 if root else e))
+    if name.startswith("Y"):
+        wide[(ldexp_steps(wide, -e) != x).any(axis=1)] = 0.0
+    with np.errstate(over="ignore"):
+        short = wide.astype(x.dtype)
+    return short if np.array_equal(short, wide) else wide
 
 
 def with_shift(node: dict[str, Any], e: int) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """The kernel's rules for hidden layers against polars known by enumeration."""
 
 from array import array
+from collections import Counter
 from dataclasses import replace
 from fractions import Fraction
 from functools import cache
@@ -13,11 +14,13 @@ from certify.atoms.relu import gated
 from certify.base.rigor.flint import Flint
 from certify.base.rigor.rounded import Rounded
 from certify.kernel.arrays import Arrays
+from certify.kernel.budget import FRACTION, MADE, Budget
 from certify.kernel.exact import Exact
+from certify.kernel.metered import Metered
 from certify.kernel.norms import Biased
 from certify.kernel.patterns import Pattern
 from certify.kernel.rules.network import Region, cell_bound, facts, network_leaf, pull_back
-from certify.kernel.scalars import power
+from certify.kernel.scalars import power, root
 from certify.norms import L2
 from certify.polar.layer_query import Layer, LayerQuery
 from certify.polar.proved import as_kernel_array, split
@@ -30,6 +33,9 @@ from tests.network_cases import (
     candidates,
     case_of,
     cell_tree,
+    cone_form,
+    cone_leaf,
+    cone_lines,
     made,
     network_of,
     proved,
@@ -398,6 +404,88 @@ def test_a_leaf_bounds_its_cone(name, count, sign, radial):
     check_leaf(atom, W, (region(rows, sign=sign), found), best)
 
 
+@pytest.mark.sampled(7)
+@pytest.mark.parametrize("sign", [0, 1, -1])
+@pytest.mark.parametrize("count", [0, 2])
+@each_one
+def test_a_leaf_whose_facts_are_multiplied_by_a_cone_bounds_its_part(name, count, sign):
+    atom, W = one(name)
+    rows = inside(atom, count)
+    F = atom.layer.features
+    best = max(within(atom, W, rows, sign), 0.0)
+    cuts = np.array([[*np.zeros(len(F)), *(s * F[i])] for i, s in rows]).reshape(-1, sum(F.shape))
+    check_leaf(atom, W, (region(rows, sign=sign), cone_leaf(atom, W, cuts, sign)), best)
+
+
+@pytest.mark.parametrize("name", sorted({*MANY} - {"linf", "linf-"}))
+def test_a_cone_beside_several_outputs(name):
+    atom, W = many(name)
+    found = cone_leaf(atom, W, np.zeros((0, sum(atom.layer.features.shape))), 0)
+    check_leaf(atom, W, (region(()), found), truth(atom, W))
+
+
+def test_the_cone_proves_what_the_facts_of_lengths_do_not():
+    atom, W = one("absolute value")
+    best, none = within(atom, W, [], 1), np.zeros((0, 6))
+    assert leaf_of(atom, W, none, sign=1)[1] > best * (1 + 2.0**-8)
+    check_leaf(atom, W, (region((), sign=1), cone_leaf(atom, W, none, 1)), best)
+    assert cone_leaf(atom, W, none, 1)[1] <= best * (1 + SOLVED)
+
+
+TRIPLES = np.array([[3, -4, 5], [-5, 12, 13], [0, 0, 1], [8, 6, 10], [0, -7, 7], [0, 0, 0]]) / 16
+
+
+@each_tier
+@pytest.mark.parametrize("sign", [0, -1])
+@pytest.mark.parametrize("kwargs", [{}, {"bias": "free"}, {"bias": "regularized"}])
+def test_the_products_with_the_cone_are_what_they_say(kwargs, sign, tier):
+    """Without a factor t is the largest row sum of |C + B^T L + L^T B - Diag|, all dyadic."""
+    atom, W = made(3, (3, 2 - (kwargs.get("bias") == "regularized"), 1), **kwargs)
+    m, d = atom.layer.features.shape
+    cuts = np.arange(m + d, dtype=float)[None, :] - 2
+    path = [("row", 1, -1), ("cut", 0, 1)]
+    held = np.vstack([np.zeros((1, m + d)), cuts])
+    held[0, m:] = -atom.layer.features[1]
+    Y = np.vstack([TRIPLES, 2 * TRIPLES[[1, 0]]])
+    C, B = cone_form(atom, W, held, sign)
+    L = cone_lines(atom.layer, Y)
+    both = B.T @ L
+    level, bias, radial = 1.0, 0.25, -0.5
+    free = int(atom.layer.free)
+    prices = [0.0] * m + [level] * (d - free) + [bias] * free + [radial]
+    top = Fraction(np.abs(C + both + both.T - np.diag(prices)).sum(axis=1).max())
+    reach = network_of(atom, W).reach ** 2
+    wide = (1 + Fraction((atom.layer.features**2).sum())) * (1 + reach) + 1
+    wanted = Fraction(level + radial) + Fraction(bias) * reach + top * wide
+    node = {"leaf": 0, "tau": "0x1p0", "level": level.hex(), "bias": bias.hex(), "shift": "0/1"}
+    node |= {"radial": radial.hex()} | ({"linear": True} if sign else {})
+    ar, case = tier(), case_of(tier(), atom, W, cuts)
+    given = Arrays({"Y0": as_kernel_array(Y.astype(np.float32))}, "proof")
+    found = network_leaf(ar, case, given, Region(sign, tuple(path)), node)
+    wanted = wanted if sign else root(wanted).hi
+    assert wanted <= found <= wanted * (1 + Fraction(tier is Rounded, 2**40))
+
+
+class Bill(Budget):
+    """A budget that remembers what was paid for what."""
+
+    def __init__(self):
+        super().__init__()
+        self.lines = Counter()
+
+    def spend(self, work, what):
+        self.lines[what] += work
+
+
+def test_products_with_a_cone_are_paid_for():
+    atom, W = one("relu")
+    ar = Metered(Exact(), bill := Bill())
+    node = {"leaf": 0, "tau": "0x1p0", "radial": "0x0p0", "shift": "0/1"}
+    given = Arrays({"Y0": as_kernel_array(np.zeros((8, 3)))}, "proof")
+    network_leaf(ar, case_of(ar, atom, W), given, Region(), node)
+    assert bill.lines["products with a cone"] == MADE * 2 * 8 * 7 + FRACTION * 8 * 3
+
+
 def leaf_of(atom, W, cuts, *, sign=0, radial=True):
     """Return the solver's leaf of a part, and its bound."""
     form = replace(form_of(LayerQuery(atom.layer, W)), sign=sign, radial=radial)
@@ -449,7 +537,7 @@ def test_the_facts_hold_at_every_point_and_each_is_what_it_says(tau):
     cuts = np.arange(m + d, dtype=float)[None, :] - 3
     case, rng = case_of(Exact(), atom, W, cuts), np.random.default_rng(0)
     path = Region(0, (("row", 2, -1), ("cut", 0, 1)))
-    B = facts(case, path, tau, radial=True)
+    B = facts(case, path, tau, radial=True, ranges=True)
     held = np.array(B.data).reshape(B.shape)
     U = rng.standard_normal((d, 200))
     U /= atom.layer.size(U)
@@ -462,17 +550,18 @@ def test_the_facts_hold_at_every_point_and_each_is_what_it_says(tau):
     x = np.vstack([p / tau, U, s])
     np.testing.assert_allclose(held @ x, wanted, rtol=0, atol=rounding(held, flops=16))
     assert (held[: 4 * m + 1] @ x).min() >= -rounding(held, flops=16)
-    plain = facts(case, path, tau, radial=False)
     wanted = np.vstack([wanted[: 2 * m], wanted[-2:]])
-    found = np.array(plain.data).reshape(plain.shape) @ x[:-1]
-    np.testing.assert_allclose(found, wanted, rtol=0, atol=rounding(held, flops=16))
+    for radial in (False, True):
+        plain = facts(case, path, tau, radial=radial, ranges=False)
+        found = np.array(plain.data).reshape(plain.shape) @ x[: m + d + radial]
+        np.testing.assert_allclose(found, wanted, rtol=0, atol=rounding(held, flops=16))
 
 
 def test_the_radial_facts_are_rounded_up():
     """The floats nearest to the roots of 3 and 6 are too small, that of 2 is not."""
     atom = ReLU([[1.0, 1.0, 1.0], [1.0, -2.0, 1.0], [1.0, 1.0, 0.0]])
     case = case_of(Exact(), atom, np.ones((3, 1)))
-    B = facts(case, Region(), 1.0, radial=True)
+    B = facts(case, Region(), 1.0, radial=True, ranges=True)
     k = B.shape[1]
     far = [Fraction(B.data[i * k + k - 1]) for i in range(7, 13)]
     assert [x * x > n for x, n in zip(far, (3, 6, 2, 3, 6, 2), strict=True)] == [True] * 6

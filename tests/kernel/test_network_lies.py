@@ -36,6 +36,7 @@ LINEAR = made(3, (3, 2, 1), activation="linear")
 TWO = made(3, (3, 2, 2))
 ONE_SIGN = made(3, (3, 2, 1), right="l2+")
 LINE = made(3, (3, 2, 1), left="l1", activation="linear")
+FREE = made(3, (3, 1, 1), bias="free")
 FREE_LINE = made(3, (3, 1, 1), bias="free", activation="linear")
 
 
@@ -56,6 +57,7 @@ def under_signs(*nodes, count=2):
     return {"rule": "network", "nodes": [{"signs": [*range(1, count + 1)]}, *nodes]}
 
 
+UP = float(np.sqrt(2.0))  # above the root of 2
 CELL = {"cell": 0}
 LEAF = {"leaf": 0, "tau": "0x1p0", "shift": "ffff"}
 RADIAL = LEAF | {"radial": "0x0p0"}
@@ -74,6 +76,13 @@ def nodes(*held, **arrays):
     return {"rule": "network", "nodes": list(held), **arrays}
 
 
+def cone(*line, at=0, n=6):
+    """Return Y of n facts of two coordinates: zeros, and one line."""
+    out = np.zeros((n, 3))
+    out[at, : len(line)] = line
+    return out
+
+
 HONEST = {
     "a leaf": (PLAIN, nodes(LEAF)),
     "N free at p_i q_i": (PLAIN, nodes(LEAF, N0=at(4, 1, -2.0))),
@@ -83,6 +92,20 @@ HONEST = {
     ),
     "radial": (PLAIN, nodes(RADIAL, N0=at(12, 6, 1.0, 13))),
     "linear": (PLAIN, under_signs(RADIAL | {"linear": True}, CELL)),
+    "a cone": (PLAIN, nodes(RADIAL, Y0=cone(3, -4, 5), N0=at(4, 1, -2.0))),
+    "a cone, rounded up": (PLAIN, nodes(RADIAL, Y0=cone(1, -1, UP, at=5))),
+    "a cone in short floats": (PLAIN, nodes(RADIAL, Y0=cone(0, 3, 3).astype(np.float32))),
+    "a cone of a cut": (
+        PLAIN,
+        nodes(
+            {"cut": 0, "plus": 1, "minus": 2},
+            RADIAL,
+            RADIAL | {"leaf": 1},
+            **CUTS,
+            Y0=cone(0, 1, 1, at=6, n=7),
+        ),
+    ),
+    "a cone beside a free bias": (FREE, nodes(RADIAL, Y0=cone(-2, 2)[:, :2])),
     "cells": (PLAIN, in_row(mu=[[0, "0x1p0"]], rho=[[1, "0x1p0"], [2, "0x0p0"]])),
     "one sign": (ONE_SIGN, under_signs(CELL, count=1)),
     "short floats": (PLAIN, nodes(LEAF, N0=at(1, 0, 1.0).astype(np.float32))),
@@ -194,6 +217,24 @@ LIES = [
     (PLAIN, nodes(RADIAL, N0=rows(6)), "proof.N0", "shape"),
     (PLAIN, nodes(LEAF, N0=at(0, 0, np.nan)), "proof.N0", "finite"),
     (PLAIN, nodes(LEAF, N0=rows().astype(np.int64)), "proof.N0", "dtype"),
+    (PLAIN, nodes(LEAF, Y0=cone()), "proof.Y0", "wrong_rule"),
+    (PLAIN, nodes(RADIAL, Y0=cone(n=13)), "proof.Y0", "shape"),
+    (PLAIN, nodes(RADIAL, Y0=cone()[:, 1:]), "proof.Y0", "shape"),
+    (PLAIN, nodes(RADIAL, Y0=cone().reshape(-1)), "proof.Y0", "shape"),
+    (PLAIN, nodes(RADIAL, Y0=cone(), N0=rows(13)), "proof.N0", "shape"),
+    (FREE, nodes(RADIAL, Y0=cone()), "proof.Y0", "shape"),
+    (PLAIN, nodes(SPLIT, RADIAL, RADIAL, Y0=cone()), "proof.Y0", "shape"),
+    (PLAIN, nodes(RADIAL, Y0=cone(3, -4, np.nextafter(5, 0))), "proof.Y0", "cone"),
+    (PLAIN, nodes(RADIAL, Y0=cone(1, -1, np.nextafter(UP, 0), at=5)), "proof.Y0", "cone"),
+    (PLAIN, nodes(RADIAL, Y0=cone(1, 2.0**-500, 1)), "proof.Y0", "cone"),
+    (PLAIN, nodes(RADIAL, Y0=cone(0, 5e-324, 0)), "proof.Y0", "cone"),
+    (PLAIN, nodes(RADIAL, Y0=cone(3, -4, -5)), "proof.Y0", "cone"),
+    (PLAIN, nodes(RADIAL, Y0=cone(0, 0, -5e-324)), "proof.Y0", "cone"),
+    (PLAIN, nodes(RADIAL, Y0=cone(5, 4, 3)), "proof.Y0", "cone"),
+    (FREE, nodes(RADIAL, Y0=cone(2, 1)[:, :2]), "proof.Y0", "cone"),
+    (PLAIN, nodes(RADIAL, Y0=cone(0, 0, np.nan)), "proof.Y0", "finite"),
+    (PLAIN, nodes(RADIAL, Y0=cone(0, 0, np.inf)), "proof.Y0", "finite"),
+    (PLAIN, nodes(RADIAL, Y0=cone().astype(np.int64)), "proof.Y0", "dtype"),
     (PLAIN, nodes(LEAF, L0=rows()), "proof.L0", "shape"),
     (PLAIN, nodes(LEAF, L0=at(1, 1, np.inf, 5)), "proof.L0", "finite"),
     (

@@ -207,7 +207,7 @@ def test_the_facts_of_a_leaf_are_the_rows_of_the_theorem_at_a_point(case, radial
     tau = data.draw(st.sampled_from((0.5, 1.0, 4.0)))
     u = [Fraction(x) for x in data.draw(st.lists(DYADIC, min_size=d, max_size=d))]
     s = Fraction(data.draw(st.integers(0, 3)))
-    B = facts(case, path, tau, radial=radial)
+    B = facts(case, path, tau, radial=radial, ranges=radial)
     width = m + d + radial
     z = [sum(x * y for x, y in zip(row, u, strict=True)) for row in case.rows]
     p = [max(x, Fraction(0)) for x in z]

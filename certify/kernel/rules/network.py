@@ -19,7 +19,7 @@ from ..errors import demand, shown
 from ..fields import Json, number, switch
 from ..scalars import power, root
 from ..spaces import Network
-from .forms import Limits, form_bound, leaf_witness, with_facts
+from .forms import Limits, Witness, form_bound, leaf_witness, with_facts
 from .tree import End, largest, nodes_of, parts_of
 from .witness import SIGNS
 
@@ -125,11 +125,12 @@ def network_leaf(
     of two.  Facts B x >= 0: the rows of p, of q, then sign * (each cut of the path).  With
     "radial" x has one coordinate more, s = |u| (of the priced part), and after q the facts
     s, r_i s - p_i, r_i s - q_i, r_i >= the largest |f_i . u| over |u| = 1.
-    "N<t>", packed, is >= 0 but where p_i meets q_i, so x^T B^T N B x >= 0.  C is A^T A,
-    A x = W^T s(F u); or, "linear", with a sign and one output, sign * s A, the value times s.
-    Then
+    "N<t>", packed, is >= 0 but where p_i meets q_i, so x^T B^T N B x >= 0.  With "radial" and
+    "Y<t>" the facts of s are left out, and the others are multiplied by its cone (`cone_rows`).
+    C is A^T A, A x = W^T s(F u); or, "linear", with a sign and one output, sign * s A, the value
+    times s.  Then
 
-        C + B^T N B <= Diag(0, level, bias, radial) + t I
+        C + B^T N B + B^T L + L^T B <= Diag(0, level, bias, radial) + t I
         =>  the value, squared or linear, <= (level + radial)^+ + bias^+ reach^2 + t^+ |x|^2
 
     with |x|^2 <= (1 + |F|^2 / tau^2) (1 + reach^2) + 1, reach = 0 where no bias is unpriced.
@@ -140,20 +141,26 @@ def network_leaf(
     halves = tau.numerator & (tau.numerator - 1) or tau.denominator & (tau.denominator - 1)
     demand(tau > 0 and not halves, f"{where}.tau", "dyadic", shown(tau))
     radial, linear = "radial" in node, switch(node, "linear", where)
-    k, h = m + d + radial, (4 if radial else 2) * m + radial + len(path.cuts)
+    lines = cone_rows(ar, case, path, witness)
+    demand(radial or lines is None, f"proof.Y{witness.mark}", "wrong_rule", "needs radial")
+    ranges = radial and lines is None
+    k, h = m + d + radial, (4 if ranges else 2) * m + ranges + len(path.cuts)
     ar.budget.hold((k + h) * (k + h), "nonnegative facts")
-    across = ar.load(transposed(facts(case, path, float(tau), radial=radial)))  # (k, h)
+    B = facts(case, path, float(tau), radial=radial, ranges=ranges)
+    across = ar.load(transposed(B))  # (k, h)
     A = ar.multiply(ar.multiply(across, ar.load(net.mixed(h))), case.pulled)  # (k, c)
     if linear:
         fits = radial and path.sign != 0 and net.right.size == 1
         demand(fits, f"{where}.linear", "wrong_rule", "needs radial, a sign and one output")
         half = ar.load(matrix([[]] * (k - 1) + [[(0, path.sign / 2)]], 1))
-        g = ar.add(ar.multiply(A, half), ar.multiply(half, A))
+        g = symmetric_product(ar, A, half)
     else:
         g = ar.multiply(A, A)
     if f"N{witness.mark}" in given.arrays:
         free = {(m + i) * (m + i + 1) // 2 + i for i in range(m)}  # where q_i meets p_i
         g = with_facts(ar, g, across, witness, free)
+    if lines is not None:
+        g = ar.add(g, symmetric_product(ar, across, ar.load(transposed(lines))))
     names = ("level", "bias", "radial")
     level, bias, beside = (
         number(node[x], f"{where}.{x}") if x in node else Fraction(0) for x in names
@@ -173,13 +180,42 @@ def float_above(x: Fraction, where: str) -> float:
     return math.nextafter(float(x), math.inf)
 
 
-def facts(case: Case[H], path: Region, tau: float, *, radial: bool) -> Array:
-    """Return B: one row for each fact over x = (p / tau, u), or (p / tau, u, s)."""
+def cone_rows(ar: Arithmetic[H], case: Case[H], path: Region, witness: Witness) -> Array | None:
+    """Return L, its row k (0, -y_k, 0, t_k) over x = (p / tau, u, b, s); None without "Y<t>".
+
+    "Y<t>" has a row (y_k, t_k) for each of the facts p, q and cuts, u without an unpriced bias b.
+    t_k >= |y_k|, exactly, and s = |u|, so x^T B^T L x = sum (B x)_k (t_k s - y_k . u) >= 0.
+    """
+    m, d = case.net.features.shape
+    h, width = 2 * m + len(path.cuts), d - case.net.free + 1
+    y = witness.find("Y", h, width)
+    if y is None:
+        return None
+    ar.budget.hold(2 * h * (m + d + 1), "products with a cone")
+    ar.budget.spend(FRACTION * h * width, "products with a cone")
+    rows = list[list[tuple[int, float]]]()
+    for k, (*line, t) in enumerate(rows_of(y)):
+        inside = t >= 0 and Fraction(t) ** 2 >= squares_exactly(line)
+        demand(inside, f"proof.Y{witness.mark}", "cone", f"row {k}: {t!r}")
+        rows.append([*((m + j, -x) for j, x in enumerate(line)), (m + d, t)])
+    return matrix(rows, m + d + 1)
+
+
+def symmetric_product(ar: Arithmetic[H], a: H, b: H) -> H:
+    """Return A B^T + B A^T."""
+    return ar.add(ar.multiply(a, b), ar.multiply(b, a))
+
+
+def facts(case: Case[H], path: Region, tau: float, *, radial: bool, ranges: bool) -> Array:
+    """Return B: one row for each fact over x = (p / tau, u), or (p / tau, u, s).
+
+    radial  whether x has s; ranges: whether there are the facts s, r_i s - p_i, r_i s - q_i
+    """
     m, d = case.net.features.shape
     each = [(i, [*enumerate(f, m)]) for i, f in enumerate(rows_of(case.net.features))]
     out = [[(i, tau)] for i in range(m)]
     out += [[(i, tau), *((j, -x) for j, x in f)] for i, f in each]
-    if radial:
+    if ranges:
         s, far = m + d, [float_above(x, "statement.features") for x in case.radii]
         out.append([(s, 1.0)])
         out += [[(i, -tau), (s, far[i])] for i in range(m)]
