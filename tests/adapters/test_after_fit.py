@@ -76,6 +76,32 @@ def test_w_is_the_optimum_for_the_fitted_h():
     assert problem.objective((U, V)) < problem.objective(tuple(own))
 
 
+@pytest.mark.parametrize("ratio", [0.0, 0.5, 1.0])
+def test_w_is_the_optimum_for_the_fitted_h_under_the_divergence(ratio):
+    settings = {"solver": "mu", "beta_loss": "kullback-leibler", "l1_ratio": ratio}
+    model, W = nonnegative(data=SMALL, n_components=2, **settings)
+    (U, V), problem = from_model(model, SMALL)[::-1]
+    paid = problem.lam * U + (problem.l1[0] if problem.l1 else 0.0)
+    pull = problem.dual_point((U, V)) @ V - paid  # minus the gradient in U >= 0
+    scale = (paid + V.sum(axis=0)).max()
+    assert (pull <= 1e-4 * scale).all()
+    assert np.abs(pull * U).max() <= 1e-4 * scale * U.max()
+    own = from_model(model, SMALL, codes=W)[1]
+    assert problem.objective((U, V)) < problem.objective(tuple(own))
+
+
+@pytest.mark.parametrize("solver", ["cd", "mu"])
+def test_a_fit_whose_components_are_penalized_away_is_read(solver):
+    settings = {"solver": solver, "alpha_W": 3.0, "l1_ratio": 0.5, "max_iter": 2000}
+    model = after_fit(NMF(2, init="random", random_state=0, **settings), SMALL)
+    assert not model.components_.any()
+    problem, (U, V) = from_model(model, SMALL)
+    assert (U.shape, V.shape) == ((len(SMALL), 2), (SMALL.shape[1], 2))
+    assert check(problem, (U, V), budget=2.0).certified  # nothing is the best there is
+    with pytest.raises(InputError, match="NMF reports reconstruction_err_"):
+        from_model(model, SMALL + 1)
+
+
 def test_a_converged_fit_has_no_note():
     model = after_fit(NMF(4, random_state=0, tol=1e-12, max_iter=5000, **alphas()))
     assert from_model(model, X)[1].note == ""
