@@ -176,6 +176,21 @@ def test_a_loose_polar_is_polished_and_a_tight_one_is_not(monkeypatch):
     assert parallel(plain.point.W, W)
 
 
+def test_the_bound_that_is_reported_never_falls():
+    heard = list[float]()
+    run = replace(asked("plain"), clock=Clock(None, lambda _, value: heard.append(value)))
+    W = dual_at(run.problem, run.start)
+    worse = W + 0.5 * np.abs(W).max()
+    with keeping(Keeper()):
+        bound(run, W)
+        known = heard[-1]
+        assert bound(run, worse).value < known
+        assert heard[-2:] == [known, known]
+    with keeping(Keeper()):
+        bound(replace(asked("plain"), clock=run.clock), worse)  # another question begins anew
+    assert heard[-1] < known
+
+
 def test_the_halves_of_a_tree_are_bounded_once(monkeypatch):
     run = asked("plain")
     W = dual_at(run.problem, run.start)

@@ -1,7 +1,7 @@
 """Bound from below by a dual point of any loss: its polar, and the best multiple of it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from time import monotonic
 from typing import Any
 
@@ -32,6 +32,18 @@ SHORT = 2.0**-32  # relative: a point that moved no further is as good as any
 RELAXED = 60  # coordinates up to which a general solver takes a second
 
 
+@dataclass
+class Reported:
+    """The best bound of the optimum that was reported: a second dual point may begin below it."""
+
+    best: float = -np.inf
+
+    def rise(self, value: float) -> float:
+        """Return the best bound so far, a new one included."""
+        self.best = max(self.best, value)
+        return self.best
+
+
 @dataclass(frozen=True)
 class Run:
     """One question being answered: the problem, the candidate's state, how hard to try."""
@@ -47,6 +59,7 @@ class Run:
     narrow: bool = False  # whether a layer's polar is bounded as well as the time allows
     polar: Callable[[Any], Proposal] | None = None  # bounds a polar instead of the engine
     kept: Array | None = None  # which entries a dual point may have; None: all
+    reported: Reported = field(default_factory=Reported)
 
     def deadline(self) -> float | None:
         """Return when a bound of a polar has to end."""
@@ -247,7 +260,8 @@ def teller(run: Run, along: Callable[[float], float], e: int) -> Tell | None:
     def tell(parts: int, upper: float) -> None:
         """Report the bound that the best multiple of the dual point gives."""
         polar = max(float(ldexp_steps(upper, e)), 1e-300)
-        run.clock.tell(f"{parts} parts, optimum at least", along(min(1.0, problem.lam / polar)))
+        value = along(min(1.0, problem.lam / polar))
+        run.clock.tell(f"{parts} parts, optimum at least", run.reported.rise(value))
 
     return tell
 
