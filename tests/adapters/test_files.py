@@ -161,6 +161,8 @@ def test_a_csv_may_have_a_header(tmp_path, top):
         ("a.csv", "5\t0\t0\n0\t4\t0\n"),
         ("a.csv", ",x,y,z\n0,5,0,0\n1,0,4,0\n"),
         ("a.csv", ",0,1,2\n0,5,0,0\n1,0,4,0\n"),
+        ("a.csv", ",0,1,2\nBRCA1,5,0,0\nTP53,0,4,0\n"),
+        ("a.csv", ",2024,2025,2026\n0,5,0,0\n1,0,4,0\n"),
         ("a.csv", "gene,x,y,z\nBRCA1,5,0,0\nTP53,0,4,0\n"),
         ("a.csv", '"gene","x","y","z"\n"BRCA1",5,0,0\n"TP53",0,4,0\n'),
         ("a.csv", "BRCA1,5,0,0\nTP53,0,4,0\n"),

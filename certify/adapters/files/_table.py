@@ -20,9 +20,10 @@ MISSING = ("", "na", "n/a", "<na>", "null", "none")  # what others write for no 
 def read_table(path: Path, separators: str) -> Any:
     """Return the numbers of a table; each is rounded to the nearest float64.
 
-    A first row without a number, or with an empty first cell, is a header.  A first column is
-    left out if it has no number, or if the header has no name for it and it counts the rows,
-    0, 1, ..., as pandas writes it.
+    A first row of words is a header, and so is one with an empty first cell above names of the
+    rows, or before 0, 1, ...  A first column is left out if it is of words, or if the header has no
+    name for it and it counts the rows, 0, 1, ..., as pandas writes it.  What stands for a missing
+    number is no word: a row or column of it is not left out but refused.
 
     Raises InputError for what is no table of numbers, or may have a header of numbers.
     """
@@ -68,7 +69,7 @@ def cells(path: Path, separators: str) -> tuple[list[str], list[list[str]]]:
     first = lines[0] if lines else ""
     by = next((s for s in separators if s in first), separators[-1])
     rows = [[c.strip().strip('"') for c in line.split(by)] for line in lines]
-    header = rows.pop(0) if rows and has_header(rows[0]) else []
+    header = rows.pop(0) if rows and has_header(*rows) else []
     if not rows:
         raise InputError(f"{path} holds no row of numbers in {len(text)} characters")
     if by == ";":
@@ -76,18 +77,26 @@ def cells(path: Path, separators: str) -> tuple[list[str], list[list[str]]]:
     return header, rows
 
 
-def has_header(row: list[str]) -> bool:
-    """Whether a first row names columns; above a column of names pandas leaves its cell empty."""
-    return not any(map(is_number, row)) or (len(row) > 1 and not row[0])
+def has_header(first: list[str], *rest: list[str]) -> bool:
+    """Whether a first row names columns; above names of the rows pandas leaves its cell empty."""
+    if are_words(first):
+        return True
+    counts = first[1:] == [str(k) for k in range(len(first) - 1)]
+    return len(first) > 1 and not first[0] and (counts or has_row_names(first[:1], [*rest]))
 
 
 def has_row_names(header: list[str], rows: list[list[str]]) -> bool:
     """Whether a first column holds names of the rows."""
-    if not all(len(row) > 1 for row in rows):
+    if not rows or not all(len(row) > 1 for row in rows):
         return False
     column = [row[0] for row in rows]
     counts = column == [str(k) for k in range(len(column))]
-    return not any(map(is_number, column)) or (header[:1] == [""] and counts)
+    return are_words(column) or (header[:1] == [""] and counts)
+
+
+def are_words(row: list[str]) -> bool:
+    """Whether no cell is a number, and not all of them stand for a missing one."""
+    return not any(map(is_number, row)) and any(c.lower() not in MISSING for c in row)
 
 
 def is_number(cell: str) -> bool:
