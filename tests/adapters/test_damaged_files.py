@@ -1,5 +1,6 @@
 """Files of arrays that are not what they claim: one sentence each, nothing run or allocated."""
 
+import gzip
 import io
 import os
 import pickle
@@ -216,6 +217,22 @@ def test_a_sparse_npz_with_wrong_indices_is_refused(tmp_path, changed, said):
 def test_a_csv_that_is_no_table_of_numbers_is_refused(tmp_path, text, said):
     (tmp_path / "a.csv").write_text(text)
     assert said.format(path=tmp_path / "a.csv") in refused(tmp_path, data='Y = "a.csv"')
+
+
+PACKED = gzip.compress(b"5,0,0\n0,4,0\n", mtime=0)
+WRONG = PACKED[:-8] + bytes([PACKED[-8] ^ 1]) + PACKED[-7:]  # the sum that checks it
+
+
+@pytest.mark.parametrize("blob", [b"5,0,0\n", PACKED[:-4], PACKED[:15] + b"\xff" * 9, WRONG])
+def test_a_table_that_gzip_did_not_pack_is_refused(tmp_path, blob):
+    (tmp_path / "a.csv.gz").write_bytes(blob)
+    assert "a.csv.gz is not a readable .gz file: " in refused(tmp_path, data='Y = "a.csv.gz"')
+
+
+@pytest.mark.parametrize("name", ["a.npy.gz", "a.gz", "csv.gz"])
+def test_gzip_is_read_of_tables_alone(tmp_path, name):
+    (tmp_path / name).write_bytes(PACKED)
+    assert "whose format is not read" in refused(tmp_path, data=f'Y = "{name}"')
 
 
 @pytest.mark.parametrize("text", ["0,1,2\n", "0.0,1,2,3\n", "1,2,3,4\n"])

@@ -1,5 +1,6 @@
 """problem.toml and the arrays it names: what is read, bit by bit, and what is refused."""
 
+import gzip
 import os
 import shutil
 
@@ -95,6 +96,13 @@ def test_every_format_reads_the_same_numbers(tmp_path, suffix):
     loss = read_Y(tmp_path, f"a.{suffix}{key}")
     assert loss.observed.full
     assert np.array_equal(loss.data, Y)
+
+
+@pytest.mark.parametrize(("name", "by"), [("a.csv.gz", ","), ("a.TSV.GZ", "\t")])
+def test_a_table_may_be_packed_by_gzip(tmp_path, name, by):
+    text = "\n".join(by.join(map(str, row)) for row in Y)
+    (tmp_path / name).write_bytes(gzip.compress(text.encode()))
+    assert np.array_equal(read_Y(tmp_path, name).data, Y)
 
 
 @pytest.mark.parametrize("suffix", sorted(k for k, f in FORMATS.items() if f.keyed))

@@ -1,5 +1,6 @@
 """Ratings as people have them: a list in a file or a table, raw ids, biases beside the factors."""
 
+import gzip
 import json
 import re
 import tomllib
@@ -121,6 +122,13 @@ def test_other_separators_and_files_are_read_too(tmp_path, monkeypatch, capsys, 
     document, _ = drafted(capsys, name, "P.npy", "Q.npy")
     assert document["data"]["Y"]["columns"] == ["user_id", "item", "score"]
     assert "q" not in document
+    assert load(tmp_path / "problem.toml").problem.loss.observed.size == len(ROWS)
+    packed = tmp_path / f"{name}.gz"
+    packed.write_bytes(gzip.compress((tmp_path / name).read_bytes()))
+    assert (
+        drafted(capsys, packed.name, "P.npy", "Q.npy", "--force")[0]["data"]["Y"]["file"]
+        == packed.name
+    )
     assert load(tmp_path / "problem.toml").problem.loss.observed.size == len(ROWS)
 
 

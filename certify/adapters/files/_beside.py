@@ -12,6 +12,7 @@ from certify.base.arrays import Array
 from certify.base.errors import InputError
 from certify.offsets import OFFSETS, Offset
 
+from ._table import TABLES, kind_of
 from ._triplets import ORDERS, matrix, recognize, table, triplets
 
 MATRIX = 2  # dimensions
@@ -92,7 +93,7 @@ def listing(path: Path, arrays: Named) -> Listing | None:
 
     Raises InputError if the factors fit no order.
     """
-    if path.suffix.lower() not in (".csv", ".tsv"):
+    if kind_of(path) not in TABLES:
         return None
     try:
         columns = recognize(table(path)[0])

@@ -15,6 +15,7 @@ from certify.base.arrays import LARGEST
 from certify.base.errors import InputError, accessing
 
 from ._base import Format
+from ._table import kind_of
 from ._triplets import ORDERS, Order, matrix, triplets
 
 
@@ -132,7 +133,7 @@ class Reader:
         path = self.path(source)
         if source.columns:
             return ratings_matrix(path, source)
-        suffix = path.suffix.lower().removeprefix(".")
+        suffix = kind_of(path)
         if suffix not in self.formats:
             known = ", ".join(f".{k}" for k in self.formats)
             raise InputError(f"{name} is in {path}, whose format is not read; known are {known}")

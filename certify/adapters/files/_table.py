@@ -1,8 +1,10 @@
 """Plain numbers in columns: what separates them, a header row, a column of names."""
 
+import gzip
 import re
+import zlib
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,7 @@ from certify.base.errors import InputError
 
 from ._base import brief
 
+TABLES = ("csv", "tsv")  # which gzip may have packed
 WHOLE = re.compile(r"[+-]?\d{16,}")  # long enough to be rounded
 DECIMAL = re.compile(r"[+-]?\d+,\d+")  # a comma for the point, as where ; separates
 COUNTED = 4  # columns from which a row 0, 1, 2, ... is taken for a header that pandas wrote
@@ -59,7 +62,7 @@ def cells(path: Path, separators: str) -> tuple[list[str], list[list[str]]]:
 
     Raises InputError for a file that is no text, or has no row of numbers.
     """
-    content = path.read_bytes()
+    content = unpacked(path)
     encoding = "utf-16" if content.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) else "utf-8-sig"
     try:
         text = content.decode(encoding)
@@ -75,6 +78,23 @@ def cells(path: Path, separators: str) -> tuple[list[str], list[list[str]]]:
     if by == ";":
         rows = [[c.replace(",", ".") if DECIMAL.fullmatch(c) else c for c in r] for r in rows]
     return header, rows
+
+
+def kind_of(path: PurePath) -> str:
+    """Return the extension of a file without its dot; of a.csv.gz csv, if that is a table's."""
+    inner, outer = (p.suffix.lower().removeprefix(".") for p in (PurePath(path.stem), path))
+    return inner if outer == "gz" and inner in TABLES else outer
+
+
+def unpacked(path: Path) -> bytes:
+    """Return what is in a file, of a .gz what gzip packed.  Raises InputError if it did not."""
+    content = path.read_bytes()
+    if path.suffix.lower() != ".gz":
+        return content
+    try:
+        return gzip.decompress(content)
+    except (gzip.BadGzipFile, zlib.error, EOFError) as error:
+        raise InputError(f"{path} is not a readable .gz file: {brief(error)}") from None
 
 
 def has_header(first: list[str], *rest: list[str]) -> bool:

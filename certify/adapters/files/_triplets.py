@@ -12,7 +12,7 @@ from scipy import sparse
 from certify.base.arrays import Array, Ints, accept_word, finite, real, short
 from certify.base.errors import InputError, accessing
 
-from ._table import cells
+from ._table import cells, kind_of
 
 NAMES = (  # of columns, in small letters and without marks
     ("user", "userid", "uid", "u", "row", "customer", "customerid", "reviewer"),
@@ -44,7 +44,7 @@ def triplets(source: Any, columns: Sequence[str] | None = None, order: str = "fi
     """Return ratings that are listed as a matrix whose rows and columns are numbered.
 
     source   a table with named columns (a DataFrame), the path of a .csv or .tsv file with a
-             header, or (users, items, ratings)
+             header (or of one that gzip packed, .csv.gz), or (users, items, ratings)
     columns  the names of users, items and ratings; by default they are recognized
     order    how ids are numbered: "first seen" (as surprise, cornac and pandas.factorize do),
              "sorted" (as numpy.unique does), "number" (they are line numbers, from 0) or "from 1"
@@ -104,7 +104,7 @@ def table(path: Path) -> tuple[list[str], list[list[str]]]:
 
     Raises InputError if it has no header, or cannot be read.
     """
-    separators = "\t;," if path.suffix.lower() == ".tsv" else ";,\t"
+    separators = "\t;," if kind_of(path) == "tsv" else ";,\t"
     with accessing(path, "read"):
         header, rows = cells(path, separators)
     if not header:
