@@ -8,14 +8,13 @@ from math import ceil, floor, isqrt, prod
 from operator import mul
 from typing import NamedTuple, TypeVar
 
-from .norms import L2, LInf, Norm
+from .norms import L2, SIGNS, LInf, Norm
 from .scalars import power
 
 T = TypeVar("T")
 Ints = Sequence[int]
 Rows = Sequence[Ints]
 Known = dict[tuple[int, ...], int]
-SIGNS = {"*": (1, -1), "+": (1,), "-": (-1,), "0": (1,)}
 FINE = 64  # lengths and bounds are integers times 2^-FINE, rounded up; sharpness, never truth
 STEEP = 32  # bits of a slope between 0 and 1; sharpness, too
 SWEEPS = 3  # over the coordinates of a slope, to shorten it; sharpness, too
@@ -44,7 +43,7 @@ class ConeForm(NamedTuple):
     @property
     def signs(self) -> list[tuple[int, ...]]:
         """The signs of each coordinate of an orthant; the first has one where g is even."""
-        signs = [SIGNS[self.short.sign(k)] for k in range(self.short.size)]
+        signs = [SIGNS[self.short.sign(k)] or (1,) for k in range(self.short.size)]
         norms = self.short, self.other
         if not self.bent and all(n.sign(k) == "*" for n in norms for k in range(n.size)):
             signs[0] = (1,)
@@ -92,22 +91,28 @@ class Cone(NamedTuple):
 
 
 def over_cones(form: ConeForm) -> Fraction:
-    """Prove sup { g(z) : |z| <= 1, z in its cone } <= the largest bound of a leaf.
+    """Prove sup { g(z) : |z| <= 1, z in its cone } <= the largest bound of a leaf."""
+    best, codes = 0, iter(form.tree)
+    for kink, signs in form.roots():
+        for cone in leaf_cones(form, orthant(form, signs, kink), codes):
+            best = leaf(form, cone, best)
+    return form.unit * best * power(-FINE)
+
+
+def leaf_cones(form: ConeForm, root: Cone, codes: Iterator[int]) -> Iterator[Cone]:
+    """Yield the leaves below a root, which cover it: the next of the codes in preorder.
 
     A split of g_i, g_j puts m = 2^p g_i + 2^q g_j, for any p and q, in the place of one and of the
     other: { a_i g_i + a_j g_j } is both children together.
     """
-    best, codes = 0, iter(form.tree)
+    waiting, known = [root], Known()
     pairs = [*combinations(range(form.short.size), 2)]
-    for kink, signs in form.roots():
-        waiting, known = [orthant(form, signs, kink)], Known()
-        while waiting:
-            cone = waiting.pop()
-            if code := next(codes):
-                waiting += halves(form, cone, *pairs[code - 1], known)
-            else:
-                best = leaf(form, cone, best)
-    return form.unit * best * power(-FINE)
+    while waiting:
+        cone = waiting.pop()
+        if code := next(codes):
+            waiting += halves(form, cone, *pairs[code - 1], known)
+        else:
+            yield cone
 
 
 def power_form(norm: Norm, unit: Fraction = Fraction(1), tree: Ints = ()) -> ConeForm:
@@ -127,15 +132,9 @@ def over_powers(form: ConeForm, orthants: Iterable[Ints], order: int) -> Fractio
     for y = 1 at the coordinates that are largest on the cone, one to all of them, and 0 elsewhere.
     """
     best, codes = Fraction(0), iter(form.tree)
-    pairs = [*combinations(range(form.short.size), 2)]
     for a in orthants:
-        waiting = [orthant(form, (1,) * form.short.size)]
-        while waiting:
-            cone = waiting.pop()
-            if code := next(codes):
-                waiting += halves(form, cone, *pairs[code - 1], Known())
-            else:
-                best = max(best, power_leaf(form, cone, a, order))
+        for cone in leaf_cones(form, orthant(form, (1,) * form.short.size), codes):
+            best = max(best, power_leaf(form, cone, a, order))
     return form.unit * best
 
 

@@ -16,7 +16,7 @@ from .losses.piecewise import Squared
 from .norms import L2, Norm
 from .patterns import seen_of
 from .scalars import Enclosure, add_all, exactly, root
-from .spaces import Deep, Network
+from .spaces import Deep, Modes, Network, Pair, Space
 from .statement import Point, Question, loss_weights
 
 Square = Callable[[Sequence[float]], Enclosure]
@@ -71,13 +71,13 @@ def penalty(
     return value
 
 
-def model(ar: Arithmetic[H], problem: Question, factors: Sequence[Array]) -> H:
+def model(ar: Arithmetic[H], space: Space, factors: Sequence[Array]) -> H:
     """Return the field of sum phi(X_i)."""
-    if isinstance(problem.pair, Network):
-        return ar.layer(problem.pair, factors[0], factors[1])
-    if isinstance(problem.pair, Deep):
-        return ar.deep(problem.pair, factors)
-    return ar.outer_sum(factors, problem.at)
+    if isinstance(space, Network):
+        return ar.layer(space, factors[0], factors[1])
+    if isinstance(space, Deep):
+        return ar.deep(space, factors)
+    return ar.outer_sum(factors, space.at)
 
 
 def fit_field(ar: Arithmetic[H], problem: Question, x: Point) -> H:
@@ -86,10 +86,10 @@ def fit_field(ar: Arithmetic[H], problem: Question, x: Point) -> H:
     left, right = [], []
     wide = problem.rank + sum(o.design.shape[1] if o.design else 1 for o in problem.offsets)
     ar.budget.hold((problem.at.m + problem.at.n) * wide, "factors side by side")
-    if len(x.factors) == 2 and not isinstance(problem.pair, Network | Deep):
+    if len(x.factors) == 2 and isinstance(problem.pair, Pair | Modes):
         left, right = [x.factors[0]], [x.factors[1]]
     elif x.factors:
-        fields.append(model(ar, problem, x.factors))
+        fields.append(model(ar, problem.pair, x.factors))
     for o, q in zip(problem.offsets, x.q, strict=True):
         factors = o.factors(q, problem.at)
         if factors is None:
@@ -115,7 +115,7 @@ def loss_value(ar: Arithmetic[H], problem: Question, x: Point) -> Enclosure:
         return ar.squares(residual, problem.weights).times(Fraction(1, 2))
     los, his, exp = ar.spans(z)
     least = min((v for a in x.factors for v in a.data), default=0.0)
-    if not problem.offsets and not isinstance(problem.pair, Network | Deep) and least >= 0:
+    if not problem.offsets and isinstance(problem.pair, Pair | Modes) and least >= 0:
         los = [max(v, 0) for v in los]
     y = Grains(*dyadic(problem.Y.data))
     return problem.loss.value(Spans(los, his, exp), y, loss_weights(problem))

@@ -19,8 +19,9 @@ from certify.kernel.errors import RejectedError
 from certify.kernel.norms import L2, Biased, Norm, norm
 from certify.kernel.patterns import Pattern
 from certify.kernel.rules.polar import polar_bound
-from certify.kernel.spaces import Deep, Network, Pair, Space
+from certify.kernel.spaces import Network, Pair, Space
 from certify.kernel.statement import stated_atom, stated_modes
+from certify.kernel.values import model
 from certify.norms import Gauge, gauge
 
 from .layer_query import Layer
@@ -170,12 +171,7 @@ def layer_below(W: Array, atom: Any, witness: tuple[Array, ...]) -> float:  # no
     """Return a float at most <W, phi(u, v)> / theta(u, v), in rounded arithmetic."""
     arithmetic, net = Rounded(), stated_network(W, atom)
     parts = [as_kernel_array(x.reshape(-1, 1)) for x in witness]
-    if isinstance(net, Deep):
-        field = arithmetic.deep(net, parts)
-    elif isinstance(net, Network):
-        field = arithmetic.layer(net, parts[0], parts[1])
-    else:
-        raise TypeError(f"not a network: {net}")
+    field = model(arithmetic, net, parts)
     inner = arithmetic.inner(arithmetic.load(as_kernel_array(W.reshape(-1))), field).lo
     both = zip(net.norms, witness, strict=True)
     sizes = [n.lengths(x.reshape(-1).tolist())[0] for n, x in both]

@@ -87,7 +87,7 @@ class Scale:
         """Enclose the entries of phi(x)."""
         if self.how == KERNEL:
             arithmetic = Exact()
-            spans = arithmetic.spans(model(arithmetic, self.asked, self.columns(x)))
+            spans = arithmetic.spans(model(arithmetic, self.asked.pair, self.columns(x)))
             unit = power(spans[2])
             return [Enclosure(a * unit, b * unit) for a, b in zip(*spans[:2], strict=True)]
         if self.how == RATIONAL:

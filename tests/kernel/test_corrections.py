@@ -220,7 +220,7 @@ ATOMS = {
 def test_an_entry_of_a_model_is_the_entry_of_its_field(name):
     pair, factors = ATOMS[name]
     asked = asked_of(pair, [0] * pair.at.size, factors)
-    field = model(Exact(), asked, factors)
+    field = model(Exact(), pair, factors)
     entries = [x * power(field.exp) for x in field.ints]
     for listed in (range(pair.at.size), [pair.at.size - 1, 0], [1]):
         assert entries_at(asked, listed, Budget()) == [entries[k] for k in listed]
@@ -237,5 +237,5 @@ def test_the_fields_of_these_models_by_hand():
     }
     for name, truth in wanted.items():
         pair, factors = ATOMS[name]
-        field = model(Exact(), asked_of(pair, [0] * pair.at.size, factors), factors)
+        field = model(Exact(), pair, factors)
         assert [x * power(field.exp) for x in field.ints] == truth

@@ -35,9 +35,12 @@ from certify.kernel.exp_log import (
 from certify.kernel.losses import likelihoods, piecewise
 from certify.kernel.losses.base import Grains, Spans
 from certify.kernel.losses.piecewise import Hinge, SquaredHinge, margins
+from certify.kernel.norms import L2
 from certify.kernel.offsets import Offset
+from certify.kernel.patterns import Pattern
 from certify.kernel.rules.floor import floor
 from certify.kernel.scalars import ZERO, Enclosure, power
+from certify.kernel.spaces import Modes
 from certify.kernel.statement import Point, loss_weights, question
 from certify.kernel.values import loss_value
 from certify.kernel.verdict import prove
@@ -411,6 +414,17 @@ def test_a_fit_of_zero_counts_where_nothing_was_counted(tier):
     if tier is Rounded:
         with pytest.raises(RejectedError, match="domain"):
             loss_value(tier(), minus, Point(minus.factors, ()))
+
+
+@TIERS
+def test_a_fit_of_zero_counts_in_a_tensor_too(tier):
+    held = KullbackLeibler(np.array([[4.0, 0.0], [0.0, 0.0]]))
+    asked = questioned(held, (np.array([[1 / 3], [0.0]]), np.array([[1 / 3], [0.0]])))
+    modes = Modes(Pattern(2, 2, dims=(2, 2, 1)), (L2(2), L2(2), L2(1)))
+    x = Point((*asked.factors, filled((1, 1), 1.0)), ())
+    found = loss_value(tier(), replace(asked, pair=modes), x)
+    true = rational(references.value(held, [Fraction(1 / 3) ** 2, 0, 0, 0]))
+    assert found.lo <= true <= found.hi
 
 
 @TIERS

@@ -3,14 +3,14 @@
 from ..arrays import Array, Arrays
 from ..errors import RejectedError, demand
 from ..fields import Json, only
-from .base import CONES, Norm
+from .base import CONES, SIGNS, Norm
 from .elastic import Elastic
 from .groups import Groups
 from .lp import L1, L2, Biased, LInf
 from .variation import Variation
 from .weighted import Weighted
 
-__all__ = ["L1", "L2", "NORMS", "PLAIN", "Biased", "Elastic", "Groups", "LInf", "Norm"]
+__all__ = ["L1", "L2", "NORMS", "PLAIN", "SIGNS", "Biased", "Elastic", "Groups", "LInf", "Norm"]
 __all__ += ["Variation", "Weighted", "misfit", "norm", "plain"]
 
 PLAIN: dict[str, type[Norm]] = {"l1": L1, "l2": L2, "linf": LInf}

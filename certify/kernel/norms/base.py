@@ -10,7 +10,8 @@ from ..arrays import Arrays
 from ..fields import Json
 from ..scalars import Enclosure, root
 
-CONES = "*+-0"  # of one coordinate: free, >= 0, <= 0, zero
+SIGNS: dict[str, tuple[int, ...]] = {"*": (1, -1), "+": (1,), "-": (-1,), "0": ()}
+CONES = "".join(SIGNS)  # of one coordinate: free, >= 0, <= 0, zero
 
 
 @dataclass(frozen=True)

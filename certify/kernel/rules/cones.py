@@ -9,9 +9,9 @@ from ..arrays import Arrays, dyadic
 from ..budget import FRACTION
 from ..errors import demand
 from ..fields import Json
-from ..norms import L2
+from ..norms import L2, SIGNS
 from ..scalars import power
-from ..simplicial import SIGNS, ConeForm, TreeSpan, over_powers, power_form
+from ..simplicial import ConeForm, TreeSpan, over_powers, power_form
 from ..spaces import Modes, Network, Pair
 
 SHORT = 16  # coordinates of the short factor at most: there is a cone for each orthant

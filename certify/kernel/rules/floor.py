@@ -1,7 +1,6 @@
 """A lower bound of the candidate's own value, over all its offsets."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from fractions import Fraction
 
 from ..arithmetic import Arithmetic, H
@@ -34,7 +33,7 @@ def floor(
     s = Fraction(1) if limit is None else coarse(min(Fraction(1), limit))
     cost = ridge_cost(ar, problem, dual, given, "floor.W")
     value = dual_value(ar, problem, dual, cost, s)
-    value -= s * ar.inner(dual.field, model(ar, problem, problem.factors)).hi
+    value -= s * ar.inner(dual.field, model(ar, problem.pair, problem.factors)).hi
     if dual.corrections:
         entries = entries_at(problem, [k for k, _ in dual.corrections], ar.budget)
         value -= s * sum(c * x for (_, c), x in zip(dual.corrections, entries, strict=True))
@@ -46,5 +45,5 @@ def entries_at(problem: Question, listed: Sequence[int], budget: Budget) -> list
     at = problem.at
     rows, cols = zip(*map(at.entry, listed), strict=True)
     few = problem.pair._replace(at=Pattern(at.m, at.n, rows, cols, at.dims))
-    grid = model(Metered(Exact(), budget), replace(problem, pair=few), problem.factors)
+    grid = model(Metered(Exact(), budget), few, problem.factors)
     return [x * power(grid.exp) for x in grid.ints]

@@ -8,11 +8,10 @@ from ..arrays import Arrays
 from ..budget import FRACTION
 from ..errors import demand
 from ..fields import Json, rational
-from ..norms import L1, Norm
+from ..norms import L1, SIGNS, Norm
 from ..patterns import Pattern
 from ..scalars import power
 from ..spaces import Pair
-from .witness import SIGNS
 
 
 def lines(ar: Arithmetic[H], pair: Pair, w: H, proof: Json, given: Arrays) -> Fraction:

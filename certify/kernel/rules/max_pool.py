@@ -12,12 +12,12 @@ from ..arrays import Array, Arrays, rows_of
 from ..budget import FRACTION, HELD
 from ..errors import demand
 from ..fields import Json
-from ..norms import L2
+from ..norms import L2, SIGNS
 from ..scalars import power, root
 from ..spaces import Network
 from .network import network
 from .tree import ROOT, End, Signed, largest, signed_splits
-from .witness import SIGNS, apart, proofs_of
+from .witness import apart, proofs_of
 
 
 def max_pool(ar: Arithmetic[H], net: Network, w: H, proof: Json, given: Arrays) -> Fraction:

@@ -17,11 +17,11 @@ from ..arrays import Array, Arrays, matrix, rows_of, squares_exactly, transposed
 from ..budget import FRACTION, MADE
 from ..errors import demand, shown
 from ..fields import Json, number, switch
+from ..norms import SIGNS
 from ..scalars import power, root
 from ..spaces import Network
 from .forms import Limits, Witness, form_bound, leaf_witness, with_facts
 from .tree import End, largest, nodes_of, parts_of
-from .witness import SIGNS
 
 
 class Region(NamedTuple):

@@ -8,6 +8,7 @@ from ..arithmetic import Arithmetic, H
 from ..arrays import Arrays
 from ..errors import demand
 from ..fields import Json
+from ..norms import SIGNS
 from ..patterns import Pattern
 from ..spaces import Deep, Modes, Network, Pair, Space
 from .cones import power_cones
@@ -16,7 +17,7 @@ from .layers import deep_bound, network_bound
 from .matrices import POLAR_RULES
 from .signs import opposite_signs
 from .transpose import transpose
-from .witness import SIGNS, proofs_of
+from .witness import proofs_of
 
 
 def polar_bound(ar: Arithmetic[H], pair: Space, w: H, proof: Json, given: Arrays) -> Fraction:

@@ -7,8 +7,6 @@ from ..errors import demand
 from ..fields import Json
 from ..patterns import Pattern
 
-SIGNS = {"*": (1, -1), "+": (1,), "-": (-1,), "0": ()}
-
 
 def meets(x: float, a: str, b: str) -> bool:
     """Whether x u v >= 0 for all u in the cone a and v in the cone b, x not 0."""

@@ -16,8 +16,8 @@ import numpy as np
 from certify.base.arrays import Array
 from certify.base.rigor.cones import Batch, Cones
 from certify.kernel.errors import RejectedError
-from certify.kernel.norms import LInf
-from certify.kernel.simplicial import SIGNS, ConeForm, power_form
+from certify.kernel.norms import SIGNS, LInf
+from certify.kernel.simplicial import ConeForm, power_form
 from certify.polar.ascent.contract import symmetric_part
 from certify.polar.product_query import ProductQuery
 from certify.polar.proved import kernel_norm
