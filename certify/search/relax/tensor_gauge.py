@@ -9,12 +9,12 @@ import numpy.typing as npt
 
 from certify.base.arrays import Array, Ints
 from certify.norms import Gauge
-from certify.polar.relaxation.groups import pairs
+from certify.polar.relaxation.products import ProductForm
 
 from ._cvxpy import Expression, cp
 from ._norms import marks, signs
 from .omega import Expressed, omega
-from .tensor_polar import MATRIX, cube_rows, halves
+from .tensor_polar import MATRIX, Tensor, cube_sums, form_of
 
 
 @dataclass(frozen=True)
@@ -46,10 +46,10 @@ def tensor_price(tensor: TensorGauge) -> Expressed:
     """Return the price of a tensor, of slices, or of a matrix."""
     lines = [k for k, g in enumerate(tensor.gauges) if g.axial]
     if tensor.symmetric:
-        return alike(tensor)
+        return by_products(tensor)
     if tensor.at.ndim == MATRIX:
         return omega(pick(tensor.z, tensor.at), *tensor.gauges)
-    return by_slices(tensor, lines[0]) if lines else by_groups(tensor)
+    return by_slices(tensor, lines[0]) if lines else by_products(tensor)
 
 
 def pick(z: Expression, at: Ints) -> Expression:
@@ -77,43 +77,31 @@ def by_slices(tensor: TensorGauge, k: int) -> Expressed:
     return total, cone
 
 
-def by_groups(tensor: TensorGauge) -> Expressed:
-    """Return half the cost of M's diagonal blocks; their corner is the tensor."""
-    rows = halves(tensor.at.shape)
-    others = tuple(k for k in range(tensor.at.ndim) if k not in rows)
-    p = prod(tensor.at.shape[k] for k in rows)
-    at = np.transpose(tensor.at, rows + others).reshape(p, -1)
-    return corner_blocks(tensor, (rows, others), pick(tensor.z, at))
+def by_products(tensor: TensorGauge) -> Expressed:
+    """Return the mean cost of the diagonal blocks of M, whose corner is the tensor.
+
+    One block of x o ... o x for even order: the tensor itself, unfolded in halves.
+    """
+    form = form_of(Tensor(np.zeros(tensor.at.shape), tensor.gauges, tensor.symmetric))
+    M, p = cp.Variable((form.size, form.size), PSD=True), form.lengths[0]
+    at = np.transpose(tensor.at, form.rows + form.columns).reshape(p, -1)
+    corner = M if form.form == "square" else form.sign * M[:p, p:]
+    cone = [corner == pick(tensor.z, at), *alike(form, M)]
+    if tensor.symmetric and form.form == "hat":
+        cone += same(tensor.z, tensor.at.shape)
+    costs = [spent(rows, cp.diag(M)[block]) for rows, block in cube_sums(form)]
+    return sum(costs) / len(costs), cone
 
 
-def corner_blocks(
-    tensor: TensorGauge, groups: Sequence[Sequence[int]], corner: Expression
-) -> Expressed:
-    """Return the cost of a matrix whose corner is the tensor, of one sign if products are."""
-    p = corner.shape[0]
-    M = cp.Variable((sum(corner.shape),) * 2, PSD=True)
-    cone = [M[:p, p:] == corner]
-    if not any(g.free for g in tensor.gauges):
-        sign = (-1) ** sum(g.cone == "-" for g in tensor.gauges)
-        cone.append(sign * corner >= 0)
-    return blocks(M, tensor, groups, cone)
-
-
-def blocks(
-    M: Expression, tensor: TensorGauge, groups: Sequence[Sequence[int]], cone: list[Expression]
-) -> Expressed:
-    """Return the mean cost of the diagonal blocks, each with the constraints of products."""
-    first, total = 0, 0.0
-    for group in groups:
-        gauges, dims = [tensor.gauges[k] for k in group], [tensor.at.shape[k] for k in group]
-        at = pairs(dims, [not g.free for g in gauges], symmetric=tensor.symmetric)
-        block = M[first : first + at.size, first : first + at.size]
-        a, b, c, d = (x[at.null] for x in (at.a, at.b, at.c, at.d))
-        cone += [block[a, b] == block[c, d]] if len(a) else []
-        cone += [block[at.a[at.signed], at.b[at.signed]] >= 0] if at.signed.any() else []
-        total = total + spent(cube_rows(gauges, dims), cp.diag(block))
-        first += at.size
-    return total / len(groups), cone
+def alike(form: ProductForm, M: Expression) -> list[Expression]:
+    """Return the constraints that entries which products have alike are equal, or >= 0."""
+    (labels, signed), flat = form.classes(), cp.vec(M, order="C")
+    first = np.unique(labels, return_index=True)[1]
+    upper = np.flatnonzero(np.triu(np.ones(M.shape)))
+    others = first[labels.reshape(-1)[upper]]
+    moved = others != upper
+    cone = [flat[upper[moved]] == flat[others[moved]]] if moved.any() else []
+    return cone + ([flat[first[signed]] >= 0] if signed.any() else [])
 
 
 def spent(rows: Array, d: Expression) -> Expression:
@@ -121,20 +109,6 @@ def spent(rows: Array, d: Expression) -> Expression:
     if rows.shape[0] == rows.shape[1]:
         return cp.sum(d)
     return sum(cp.max(d[np.nonzero(row)[0]]) for row in rows)
-
-
-def alike(tensor: TensorGauge) -> Expressed:
-    """Return the price of x o x o ... o x: one block of even order, two of odd.
-
-    For even order the tensor itself, unfolded in halves, is sum x x^T over products.
-    """
-    K, dims = tensor.at.ndim, tensor.at.shape
-    corner = pick(tensor.z, tensor.at.reshape(prod(dims[: K // 2]), -1))
-    if K % 2 == 0:
-        M = cp.Variable(corner.shape, PSD=True)
-        return blocks(M, tensor, [range(K // 2)], [cp.Zero(M - corner)])
-    price, cone = corner_blocks(tensor, [range(K // 2), range(K // 2, K)], corner)
-    return price, [*cone, *same(tensor.z, dims)]
 
 
 def same(z: Expression, dims: Sequence[int]) -> list[Expression]:
