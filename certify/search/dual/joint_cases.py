@@ -16,24 +16,25 @@ not move.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
 from certify.atoms import Factors
 from certify.base.arrays import Array, Ints
+from certify.base.gram import CORES
 from certify.polar import eigen as spectra
 from certify.polar.branching.pairs import CUT_BITS, Grown, splits
 from certify.polar.branching.tree import Node, Solved, Tree
-from certify.polar.positive_part import PositivePart
 from certify.polar.relaxation.pair_admm import PairMultiplier, Warm, repair, unit
-from certify.polar.relaxation.pairs import Cell, Cut, Label, PairForm, Path, cell, of_pair
+from certify.polar.relaxation.pairs import Cell, Cut, Label, Path, cell, of_pair
 from certify.problem import Problem
 
 from . import scaling as rays
+from .case_stacks import Case, each, stacked
 
-RELAX = 1.9  # over-relaxation
 LOOKS, EVERY = 12, 50  # looks at the bound in a stage, and steps between them
 BIAS = 8.0  # what the dual residual is weighed by, as W alone is used: a smaller rho
 EARLY, OFTEN = 200, 10  # steps of one case, in which rho is balanced often
@@ -42,7 +43,6 @@ SHARED = 12  # rounds of the cases that share an entry
 COUNTS = (1, 4, 8, 16, 32, 64, 128, 256, 512)  # cases of the stages
 SETTLED, LAST = 0.03, 0.002  # of what is left: the gain in a look that ends a stage, or the last
 LEAST = 0.02  # rho of a relaxation whose case has no component
-ONE = 1e-9  # relative second eigenvalue under which a case has one component
 TINY = 1e-300  # no division by zero
 
 
@@ -67,93 +67,46 @@ class Bounded(NamedTuple):
     value: float
 
 
-@dataclass
-class Case:
-    """One case: its path, rows B = Q R, metric (B^T B)^-1, which components, X, U and Y."""
-
-    path: Path
-    rows: Array
-    Q: Array
-    metric: Array
-    at: Ints
-    X: Array
-    U: Array
-    Y: Array
-    part: PositivePart = field(default_factory=PositivePart)
-
-    @classmethod
-    def begin(cls, form: PairForm, path: Path, at: Ints, start: tuple[Array, Array]) -> "Case":
-        """Start a case at X = B G B^T, but 0 where that is negative, and at its first rows' U.
-
-        at: its components; start: (G, U)
-        """
-        one, (G, U) = cell(form, path), start
-        X, wide = one.rows @ G @ one.rows.T, np.zeros((len(one.rows),) * 2)
-        wide[: len(U), : len(U)] = U
-        Q, inverse = one.frame
-        X = np.maximum(X, 0.0)
-        return cls(path, one.rows, Q, inverse @ inverse, at, X, wide, X)
-
-    def spread(self) -> tuple[float, Array]:
-        """Return Y's second largest eigenvalue and its vector; 0 where Y is one component."""
-        d = self.rows.shape[1]
-        values, vectors = np.linalg.eigh(self.Y[:d, :d])
-        return float(values[-2] if values[-2] > ONE * values[-1] else 0.0), vectors[:, -2]
-
-    def step(self, pull: float) -> Array:
-        """Move Y; return the point whose projection is X.  pull: lam / (2 rho)."""
-        T = self.X - self.U
-        if self.path:
-            T = self.Q.T @ T @ self.Q
-        values, vectors = self.part(T - pull * self.metric)
-        if self.path:
-            vectors = self.Q @ vectors
-        self.Y = (vectors * values) @ vectors.T
-        return np.asarray(RELAX * self.Y + (1 - RELAX) * self.X + self.U)
-
-
 class Cases:
     """The iterates of all cases, and W (m, n), which they share.
 
     components   (m + n, r): the search's, each (u, v) with |u| = |v|
     """
 
-    def __init__(self, problem: Problem, factors: Factors) -> None:
+    def __init__(self, problem: Problem, factors: Factors, threads: int = CORES) -> None:
         self.problem = problem
         m, n = self.shape = problem.loss.shape
-        self.form = of_pair(np.zeros((m, n)), *problem.atom.gauges)
         self.components = balance_components(factors)
         zeros, everything = np.zeros((m + n, m + n)), np.arange(self.components.shape[1])
-        first = Case.begin(self.form, (), everything, (zeros, zeros))
-        self.cases, self.W = [first], np.zeros((m, n))
+        self.pool = ThreadPoolExecutor(threads)
+        self.stack([Case.begin((), np.zeros((0, m + n)), everything, (zeros, zeros))])
+        self.W = np.zeros((m, n))
         self.rho = first_price(problem)
         zero = problem.loss.observed.field(np.zeros((m, n)))
         self.top = problem.loss.observed.tensor(-problem.loss.gradient(zero))
 
+    def stack(self, cases: list[Case]) -> None:
+        """Go on with these cases."""
+        self.cases, self.stacks = cases, stacked(cases, self.shape[0])
+        self.ends = np.cumsum([len(x.X) for x in self.stacks])[:-1]
+
     def step(self) -> tuple[float, float]:
         """Take a step; return the sizes of both residuals relative to the iterates."""
-        m = self.shape[0]
-        goals = [c.step(self.problem.lam / (2 * self.rho)) for c in self.cases]
-        blocks = self.share(np.stack([V[:m, m : m + self.shape[1]] for V in goals]))
-        primal = dual = size = weight = 0.0
-        for c, V, block in zip(self.cases, goals, blocks, strict=True):
-            X = np.maximum(V, 0.0)
-            np.fill_diagonal(X, np.diagonal(V))
-            X[:m, m : m + self.shape[1]], X[m : m + self.shape[1], :m] = block, block.T
-            primal += float(np.square(c.Y - X).sum())
-            dual += float(np.square(X - c.X).sum())
-            c.U, c.X = V - X, X
-            size += float(np.square(X).sum())
-            weight += float(np.square(c.U).sum())
+        pull = self.problem.lam / (2 * self.rho)
+        blocks = self.share(np.concatenate(each(self.pool, lambda x: x.step(pull), self.stacks)))
+        parts = list(zip(self.stacks, np.split(blocks, self.ends), strict=True))
+        squares = sum(each(self.pool, lambda x: x[0].meet(x[1]), parts), np.zeros(4))
+        primal, dual, size, weight = map(float, squares)
         return (primal / max(size, TINY)) ** 0.5, (dual / max(weight, TINY)) ** 0.5
 
     def share(self, V: Array) -> Array:
         """Return the blocks nearest to V (cases, m, n) in the price l(sum) over blocks >= 0.
 
         An entry is 0 in the cases where V + w / (2 rho) is not positive, w = -l' at the sum;
-        these are found by turns.  Sets W to w.
+        these are found by turns, from those of the last w.  Sets W to w.
         """
-        active, top = np.ones(V.shape, dtype=bool), np.equal(V, V.max(axis=0))
+        top = np.equal(V, V.max(axis=0))
+        active = (V + self.W / (2 * self.rho) > 0) | top
         for _ in range(SHARED):
             count = active.sum(axis=0)
             W = self.slope((V * active).sum(axis=0), count)
@@ -181,8 +134,8 @@ class Cases:
     def scale_rho(self, ratio: float) -> None:
         """Change rho; the multipliers 2 rho U stay."""
         self.rho *= ratio
-        for c in self.cases:
-            c.U = c.U / ratio
+        for x in self.stacks:
+            x.U /= ratio
 
     def split(self, count: int) -> None:
         """Split the cases of the largest bounds until there are so many; rho falls as they grow."""
@@ -192,20 +145,25 @@ class Cases:
             uppers = self.bound().uppers
             parts = [[c] for c in self.cases]
             for k in np.argsort(-np.array(uppers)):
-                spread, normal = self.cases[k].spread()
-                if spread > 0 and sum(map(len, parts)) < count:
+                second, normal = self.cases[k].spread()
+                if second > 0 and sum(map(len, parts)) < count:
                     parts[k] = self.halves(self.cases[k], normal)
-            self.cases = [c for part in parts for c in part]
+            self.stack([c for part in parts for c in part])
         self.scale_rho((before / len(self.cases)) ** 0.5)
 
     def halves(self, case: Case, normal: Array) -> list[Case]:
         """Return both sides of a cut through a case."""
         cut = Cut(spectra.on_grid(normal, CUT_BITS))
-        plus = cut.normal @ self.components[:, case.at] >= 0
-        left = 0.5 * (case.Y[: self.form.size, : self.form.size] - self.gram(case.at))
+        plus, size = cut.normal @ self.components[:, case.at] >= 0, sum(self.shape)
+        left = 0.5 * (case.Y[:size, :size] - self.gram(case.at))
         sides = ((cut, case.at[plus]), (cut.other_half(), case.at[~plus]))
         return [
-            Case.begin(self.form, (*case.path, label), at, (self.gram(at) + left, case.U))
+            Case.begin(
+                (*case.path, label),
+                np.vstack([case.cuts, label.normal]),
+                at,
+                (self.gram(at) + left, case.U),
+            )
             for label, at in sides
         ]
 
@@ -217,18 +175,22 @@ class Cases:
         """Return W in the domain of d, the multipliers, and the value that they prove."""
         problem, m = self.problem, self.shape[0]
         W = problem.loss.clip_dual(problem.loss.observed.field(self.W))
-        dense, leaves = problem.loss.observed.tensor(W), list[Leaf]()
-        for c in self.cases:
-            N = np.maximum(-2 * self.rho * c.U, 0.0)
-            np.fill_diagonal(N, 0.0)
-            rest = -2 * self.rho * c.U[:m, m : sum(self.shape)] - dense
-            N[:m, m : sum(self.shape)] = np.maximum(rest, 0.0)
-            N[m : sum(self.shape), :m] = N[:m, m : sum(self.shape)].T
-            leaves.append(Leaf(c.path, np.minimum(N, N.T), c.X))
+        dense = problem.loss.observed.tensor(W)
         form = of_pair(dense, *problem.atom.gauges)
-        uppers = tuple(bound_leaf(cell(form, x.path), x).bound for x in leaves)
+
+        def bounded(case: Case) -> tuple[Leaf, float]:
+            """Return a case with its multiplier and the bound."""
+            U = -2 * self.rho * case.U
+            N = np.maximum(U, 0.0)
+            np.fill_diagonal(N, 0.0)
+            N[:m, m : sum(self.shape)] = np.maximum(U[:m, m : sum(self.shape)] - dense, 0.0)
+            N[m : sum(self.shape), :m] = N[:m, m : sum(self.shape)].T
+            leaf = Leaf(case.path, np.minimum(N, N.T), case.X.copy())
+            return leaf, bound_leaf(cell(form, case.path), leaf).bound
+
+        leaves, uppers = zip(*each(self.pool, bounded, self.cases), strict=True)
         s = problem.lam / max(problem.lam, *uppers)
-        return Bounded(W, tuple(leaves), self.rho, uppers, rays.value(problem, W, s))
+        return Bounded(W, leaves, self.rho, uppers, rays.value(problem, W, s))
 
 
 def balance_components(factors: Factors) -> Array:
