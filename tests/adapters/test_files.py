@@ -337,6 +337,14 @@ WRONG = [
         "the key 'rtol' is not known at the top of the file: it belongs in",
     ),
     ({"tail": "q = []"}, "the key 'q' is not known in [factors]: it belongs at the top"),
+    (
+        {"atom": 'kind = "relu"\nX = "Y.npy"'},
+        "the key 'X' is not known in [atom]: did you mean 'V'?",
+    ),
+    (
+        {"atom": f'{ATOM}\nX = "Y.npy"'},
+        "the key 'X' is not known in [atom]: it belongs in [factors]",
+    ),
     ({"lam": '"three"'}, "lam must be a valid number, got 'three'"),
     ({"lam": "true"}, "lam must be a valid number, got True"),
     ({"lam": "1979-05-27"}, "lam must be a valid number, got datetime.date(1979, 5, 27)"),

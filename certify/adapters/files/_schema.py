@@ -286,15 +286,13 @@ def sentence(error: Mapping[str, Any], where: str, known: list[str]) -> str:
 def unknown_key(key: str, where: str, known: list[str]) -> str:
     """Name the nearest known key, or the table where this one belongs."""
     table = f"in [{where}]" if where else "at the top of the file"
-    if key in HOMES and key not in known and HOMES[key] != f"in [{where}]":
+    inputs = key == "X" and "V" in known and where == "atom"  # of a layer, as libraries name them
+    if not inputs and key in HOMES and key not in known and HOMES[key] != f"in [{where}]":
         return f"the key {key!r} is not known {table}: it belongs {HOMES[key]}"
     if not known:
         return f"the key {key!r} is not known {table}, which has no keys but kind"
-    listed = ", ".join(known)
-    return (
-        f"the key {key!r} is not known {table}: did you mean {nearest(key, known)!r}? "
-        f"Known are {listed}"
-    )
+    near, listed = "V" if inputs else nearest(key, known), ", ".join(known)
+    return f"the key {key!r} is not known {table}: did you mean {near!r}? Known are {listed}"
 
 
 def brief_value(x: object) -> str:
