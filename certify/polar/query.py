@@ -1,7 +1,7 @@
 """The contract of a method that bounds sup { u^T W v : |u|_a <= 1, |v|_b <= 1 } from above."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import wraps
@@ -14,6 +14,7 @@ from certify.base.clock import Deadline
 from certify.norms import Gauge
 
 Matrix: TypeAlias = Any  # an (m, n) float64 array or a scipy.sparse matrix
+NEAR = 2.0**-30  # relative: a bound this near its target is not worth more work
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,16 @@ class Proposal:
         return replace(self, proof={"rule": "linear", "of": of, **arrays})
 
 
+def least(target: float | None, tries: Iterable[Proposal | None]) -> Proposal:
+    """Return the smallest bound; none is tried after one that is near the target."""
+    best = Proposal(np.inf)
+    for proposal in tries:
+        best = min(best, proposal or best, key=lambda p: p.upper)
+        if target is not None and best.upper <= target * (1 + NEAR):
+            break
+    return best
+
+
 P = ParamSpec("P")
 
 
@@ -110,7 +121,7 @@ def combine(parts: Sequence[Proposal]) -> tuple[list[dict[str, Any]], dict[str, 
 class Method(ABC):
     """One way to bound the polar of a rank-one atom from above.
 
-    Methods of a higher `cost` are asked only if the target is not proved without them.
+    Methods of a higher `cost` are asked later, and none once the target is proved.
     """
 
     cost: ClassVar[int] = 0

@@ -4,6 +4,7 @@ No comparison here with a brute-force value allows for rounding: vectors have sm
 entries, so what they earn and their squared norms are exact.
 """
 
+from dataclasses import replace
 from fractions import Fraction
 from itertools import product
 
@@ -21,9 +22,10 @@ from certify.kernel.norms import plain
 from certify.kernel.rules.matrices import POLAR_RULES
 from certify.kernel.spaces import Pair
 from certify.norms import gauge
-from certify.polar import METHODS, PolarQuery, Proposal, within_budget
+from certify.polar import METHODS, PolarQuery, Proposal, smallest_symmetric, within_budget
 from certify.polar.methods import ANY, corners
 from certify.polar.proved import proved_above, split, stored_entries, tensor_above
+from certify.polar.query import least
 from problems import _truth
 from tests.strategies import PAIRS, arrays, masks, powers, shapes, stored, vectors
 from tests.tolerance import exact_square, fractions
@@ -334,6 +336,30 @@ def test_a_deadline_alone_allows_any_number_of_parts(limits, nodes, symmetric):
     found = within_budget(PolarQuery(np.eye(3), norm, norm, symmetric=symmetric, **limits), propose)
     assert asked == nodes
     assert found.upper == 3.0 - len(nodes)
+
+
+@pytest.mark.parametrize(
+    ("target", "upper", "count"),
+    [(None, 1.0, 5), (2.0, 2.0, 3), (2.0 - 2.0**-32, 2.0, 3), (1.9, 1.0, 4), (0.5, 1.0, 5)],
+)
+def test_no_bound_is_tried_after_one_near_the_target(target, upper, count):
+    tried = []
+
+    def bounds():
+        for x in (3.0, None, 2.0, 1.0, 4.0):
+            tried.append(x)
+            yield x and Proposal(x)
+
+    assert least(target, bounds()).upper == upper
+    assert len(tried) == count
+
+
+def test_nothing_is_tried_after_a_leaf_that_meets_the_target():
+    norm, W = gauge("l2+"), np.array([[2.0, -1.0], [-1.0, 1.0]])
+    query = PolarQuery(W, norm, norm, target=9.0, symmetric=True)
+    assert smallest_symmetric(query).proof.keys() == {"rule", "nodes", "L0"}  # the first: N = 0
+    closer = smallest_symmetric(replace(query, target=None))
+    assert closer.upper < smallest_symmetric(query).upper
 
 
 def test_a_bound_is_proved_in_the_arithmetic_that_is_asked_for():

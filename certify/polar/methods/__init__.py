@@ -1,12 +1,22 @@
 """Methods that bound the polar from both sides; one file each."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
+from itertools import chain
 
 import numpy as np
 
 from certify.base.registry import load
-from certify.polar.query import Matrix, Method, PolarBound, PolarQuery, Proposal, exact_text
+from certify.polar.query import (
+    Matrix,
+    Method,
+    PolarBound,
+    PolarQuery,
+    Proposal,
+    exact_text,
+    least,
+)
 
 from ._symmetric import leaves
 from .branch import is_open
@@ -27,19 +37,22 @@ __all__ = [
 METHODS = load(__name__, Method)
 TREES = 2048  # coordinates of a tree of cases; its leaves take the cube of that
 ANY = 1_000_000  # parts: as many as the time allows
-NEAR = 2.0**-30  # relative: a bound this near its target is not worth more work
 
 
 def smallest(query: PolarQuery) -> Proposal:
     """Return the smallest bound of the methods that apply; `spectral` always does."""
-    methods = sorted((m() for m in METHODS.values()), key=lambda m: m.cost)
-    best = Proposal(np.inf)
-    for method in methods:
-        if method.cost and query.target is not None and best.upper <= query.target * (1 + NEAR):
-            break
-        proposal = attempt(method, query)
-        best = min(best, proposal or best, key=lambda p: p.upper)
-    return best
+    return least(query.target, proposals(query))
+
+
+def proposals(query: PolarQuery) -> Iterator[Proposal | None]:
+    """Yield the bounds of the methods that apply, the cheapest first.
+
+    One whose numbers leave the floats has none.
+    """
+    for method in sorted((m() for m in METHODS.values()), key=lambda m: m.cost):
+        with suppress(np.linalg.LinAlgError):
+            if method.applies(query):
+                yield method.propose(query)
 
 
 def within_budget(query: PolarQuery, propose: Callable[[PolarQuery], Proposal]) -> Proposal:
@@ -52,27 +65,15 @@ def within_budget(query: PolarQuery, propose: Callable[[PolarQuery], Proposal]) 
     return min(proposal, propose(longer), key=lambda p: p.upper)
 
 
-def attempt(method: Method, query: PolarQuery) -> Proposal | None:
-    """Return a method's bound; None if it does not apply, or its numbers leave the floats."""
-    try:
-        return method.propose(query) if method.applies(query) else None
-    except np.linalg.LinAlgError:
-        return None
-
-
 def smallest_symmetric(query: PolarQuery) -> Proposal:
     """Return the smallest bound: by a leaf, by the methods for x^T W x, by those for u^T W v.
 
     The last ones hold because u = v is a special case; they serve large sizes and l1.
     """
-    tries: list[Proposal | None] = []
+    best = Proposal(np.inf)
     if query.W.shape[0] <= TREES:
-        tries += [*leaves(query), *proposals(query)]
-    if not any(tries) or query.left.axial:
-        tries += proposals(replace(query, symmetric=False, nodes=1))
-    return min((p for p in tries if p), key=lambda p: p.upper)
-
-
-def proposals(query: PolarQuery) -> list[Proposal | None]:
-    """Return what the registered methods propose."""
-    return [m().propose(query) for m in METHODS.values() if m().applies(query)]
+        best = least(query.target, chain(leaves(query), proposals(query)))
+    if best.upper == np.inf or query.left.axial:
+        others = proposals(replace(query, symmetric=False, nodes=1))
+        best = least(query.target, chain([best], others))
+    return best

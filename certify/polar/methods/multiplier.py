@@ -10,7 +10,7 @@ from scipy import linalg, sparse
 from certify.base.arrays import Array
 from certify.norms import Gauge
 from certify.polar import eigen as spectra
-from certify.polar.query import Matrix, Method, PolarQuery, Proposal
+from certify.polar.query import Matrix, Method, PolarQuery, Proposal, least
 
 from ._balance import scales
 from .spectral import Scales, aim, of_gram, of_matrix, scale_both, with_cost
@@ -40,7 +40,7 @@ class Multiplier(Method):
         """Return the best bound found."""
         both = not (query.left.free or query.right.free)
         tries = try_two_sided(query) if both else try_one_sided(query)
-        return min((p for p in tries if p), key=lambda p: p.upper, default=None)
+        return least(query.target, tries)
 
 
 def marks(gauge: Gauge, d: int) -> Array:
