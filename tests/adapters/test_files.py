@@ -174,6 +174,7 @@ def test_a_csv_may_have_a_header(tmp_path, top):
         ("a.csv", "gene,x,y,z\nBRCA1,5,0,0\nTP53,0,4,0\n"),
         ("a.csv", '"gene","x","y","z"\n"BRCA1",5,0,0\n"TP53",0,4,0\n'),
         ("a.csv", "BRCA1,5,0,0\nTP53,0,4,0\n"),
+        ("a.csv", 'who, "x,1", y, z\n"Doe, J.", "5", 0, 0\n"Roe, R.",0 ,"4" ,0\n'),
         ("a.tsv", "x\ty\tz\n5\t0\t0\n0\t4\t0\n"),
         ("a.tsv", "\tx\ty\tz\n0\t5\t0\t0\n1\t0\t4\t0\n"),
     ],

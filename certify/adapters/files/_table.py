@@ -1,5 +1,6 @@
 """Plain numbers in columns: what separates them, a header row, a column of names."""
 
+import csv
 import gzip
 import re
 import zlib
@@ -71,7 +72,10 @@ def cells(path: Path, separators: str) -> tuple[list[str], list[list[str]]]:
     lines = [kept for row in text.splitlines() if (kept := row.split("#")[0]).strip()]
     first = lines[0] if lines else ""
     by = next((s for s in separators if s in first), separators[-1])
-    rows = [[c.strip().strip('"') for c in line.split(by)] for line in lines]
+    read = csv.reader(lines, delimiter=by, skipinitialspace=True)
+    rows = [[c.strip() for c in row] for row in read]
+    if len(rows) != len(lines):
+        raise InputError(f"{path} is not a table of numbers: a quoted cell does not end in its row")
     header = rows.pop(0) if rows and has_header(*rows) else []
     if not rows:
         raise InputError(f"{path} holds no row of numbers in {len(text)} characters")
