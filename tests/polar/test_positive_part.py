@@ -5,10 +5,11 @@ import pytest
 
 from certify.atoms import RankOne
 from certify.polar import positive_part
-from certify.polar.positive_part import GUARD, WHOLE, PositivePart
+from certify.polar.positive_part import GUARD, MOVED, WHOLE, PositivePart, eigenpairs_near
 from certify.polar.relaxation import pair_admm
 from certify.polar.relaxation.pairs import cell, of_pair
 from certify.polar.relaxation.steps import Stop
+from tests.tolerance import EPS
 
 
 def symmetric(n, positive, seed=0):
@@ -47,10 +48,29 @@ def test_it_follows_a_matrix_that_moves(positive, counts):
     for k in range(2 * WHOLE):
         now = A + 1e-3 * k * move
         found = product(part(now))
-        assert np.linalg.norm(found - exact(now)) <= 1e-4 * np.linalg.norm(found)
-    kept = [size for size in counts[::2] if size < 80]
-    assert len(kept) == 2 * WHOLE - 2
-    assert set(kept) == {2 * (positive + GUARD)}
+        assert np.linalg.norm(found - exact(now)) <= 2e-4 * np.linalg.norm(found)
+    kept = positive + GUARD
+    sizes = [kept, kept + min(kept, MOVED)]  # of R^T R, and of the span
+    assert [size for size in counts if size < 80] == sizes * (2 * WHOLE - 2)
+
+
+def test_the_span_has_the_directions_that_move_the_farthest():
+    """Of A V, which leaves the span of V along MOVED coordinates, and two shorter ones."""
+    k = MOVED + 2
+    A = np.zeros((2 * k, 2 * k))
+    A[:k, k:] = np.diag(np.append(np.full(MOVED, 2.0), [1.0, 1.0]))
+    A += A.T
+    values, vectors = eigenpairs_near(A, np.eye(2 * k, k))
+    assert values == pytest.approx(np.repeat([-2.0, 0.0, 2.0], [MOVED, 2, MOVED]), abs=64 * EPS)
+    assert vectors.T @ vectors == pytest.approx(np.eye(k + MOVED), abs=64 * EPS)
+    assert vectors.T @ A @ vectors == pytest.approx(np.diag(values), abs=64 * EPS)
+
+
+def test_a_span_that_a_matrix_leaves_where_it_is_needs_no_other(counts):
+    """Rounding is no direction."""
+    values, _ = eigenpairs_near(np.diag(np.arange(1.0, 7.0)), np.eye(6, 3))
+    assert values == pytest.approx([1.0, 2.0, 3.0])
+    assert counts == [3, 3]
 
 
 def test_all_eigenvalues_are_found_again_after_some_steps():
@@ -63,7 +83,7 @@ def test_all_eigenvalues_are_found_again_after_some_steps():
 
 
 def test_many_positive_eigenvalues_are_found_all_at_once(counts):
-    """28 of 60 vectors would be kept, whose span of 56 costs more than all eigenvalues."""
+    """24 of 60 vectors would be kept, whose steps cost as much as all eigenvalues."""
     A, move = symmetric(60, 20)
     part = PositivePart()
     for k in range(3):
