@@ -102,6 +102,11 @@ class Gauge(ABC):
         """The signs that a unit vector may have, under one cone for all coordinates."""
         return {"": (1, -1), "+": (1,), "-": (-1,)}[self.cone]
 
+    def signs(self, d: int) -> Array:
+        """Return the sign of each coordinate: 1, -1, or 0 for one that is free or fixed to zero."""
+        low, high = self.sides(d)
+        return np.asarray((low == 0) * 1.0 - (high == 0))
+
     def sides(self, d: int) -> tuple[Array, Array]:
         """Return the least and the largest value of each coordinate: 0 or infinite."""
         if self.cone in SIGNS:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from certify.norms import Gauge
+from certify.norms import L2, Gauge
 from certify.search.relax._cvxpy import cp
 from certify.search.relax._norms import dual_cost, lengths, square
 from tests.norm_cases import IDS, VARIANTS, made
@@ -140,3 +140,17 @@ def test_what_is_matched_with_the_square_is_below_it(name, cone):
         program = cp.Problem(cp.Minimize(own.cost), [*own.cone, psd == own.C - C])
         cost = float(program.solve(solver="CLARABEL"))
         assert cost >= np.einsum("ir,ij,jr->r", points(norm), C, points(norm)).max() - ITERATED
+
+
+@pytest.mark.parametrize(
+    ("cone", "signs"),
+    [
+        ("", [0, 0, 0]),
+        ("+", [1, 1, 1]),
+        ("-", [-1, -1, -1]),
+        ("*+-", [0, 1, -1]),
+        ("0-+", [0, -1, 1]),
+    ],
+)
+def test_the_signs_of_coordinates(cone, signs):
+    assert L2(cone=cone).signs(3).tolist() == signs

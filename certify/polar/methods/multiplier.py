@@ -46,8 +46,7 @@ class Multiplier(Method):
 def marks(gauge: Gauge, d: int) -> Array:
     """Return each coordinate's sign: 1, -1, 0 for a free one, nan for one fixed to zero."""
     low, high = gauge.sides(d)
-    fixed = (low == high).astype(np.float64)
-    return np.where(fixed > 0, np.nan, (low == 0) * 1.0 - (high == 0))
+    return np.where(low == high, np.nan, gauge.signs(d))
 
 
 def allowed_signs(left: Array, right: Array, W: Matrix) -> Array:

@@ -259,13 +259,7 @@ class _Side:
 
 def side(gauge: Gauge, d: int) -> _Side:
     """Return one side: the ellipsoids around its ball, and its signs."""
-    signs, around = signs_of(gauge, d), gauge.ellipsoids(d)
+    signs, around = gauge.signs(d).astype(np.int64), gauge.ellipsoids(d)
     cube = np.where(signs == 0, 0, -1) if gauge.cubic else np.full(d, -1)
     capacity = np.ones(int(around.labels.max(initial=0)) + 1)
     return _Side(signs, around.labels, capacity, around.weights, cube)
-
-
-def signs_of(gauge: Gauge, d: int) -> Ints:
-    """Return +1, -1 or 0 for each coordinate."""
-    text = gauge.cone if len(gauge.cone) == d else (gauge.cone or "*") * d
-    return np.array([{"+": 1, "-": -1}.get(c, 0) for c in text], dtype=np.int64)

@@ -12,7 +12,6 @@ from certify.norms import Gauge
 from certify.polar.relaxation.products import ProductForm
 
 from ._cvxpy import Expression, cp
-from ._norms import marks, signs
 from .omega import Expressed, omega
 from .tensor_polar import MATRIX, Tensor, cube_sums, form_of
 
@@ -60,7 +59,7 @@ def pick(z: Expression, at: Ints) -> Expression:
 def by_slices(tensor: TensorGauge, k: int) -> Expressed:
     """Add over the slices of mode k; a slice of both signs is a difference, as in `omega`."""
     rest = tensor.gauges[:k] + tensor.gauges[k + 1 :]
-    mode_signs = signs(marks(tensor.gauges[k], tensor.at.shape[k]))
+    mode_signs = tensor.gauges[k].signs(tensor.at.shape[k])
     free, total, cone = any(g.free for g in rest), 0.0, []
     for at, sign in zip(np.moveaxis(tensor.at, k, 0), mode_signs.tolist(), strict=True):
         part = TensorGauge(tensor.z, at, rest)
