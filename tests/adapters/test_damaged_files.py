@@ -210,6 +210,10 @@ def test_a_sparse_npz_with_wrong_indices_is_refused(tmp_path, changed, said):
         ('"1,5","2,5"\n"0,5","1,5"\n', "could not convert string '1,5'"),
         ('"1,234",2\n3,4\n', "could not convert string '1,234'"),
         ('"1,2\n3,4"\n5,6\n', "a quoted cell does not end in its row"),
+        (
+            ",a,b\n6,1,2\n11,3,4\n",
+            "the first column of {path} (6, 11, ...) has no name: name it, or",
+        ),
         ("1:2\n3:4\n", "could not convert string '3:4'"),
         ("1,2+3j\n", "could not convert string '2+3j'"),
         ("1,nan,3\n4,5,6\n", "Y must be finite, got nan at [0, 1]"),

@@ -155,7 +155,7 @@ def test_a_sparse_npz_is_observed_entries(tmp_path, layout):
     assert loss.data.tolist() == [5.0, 0.0, 4.0]
 
 
-@pytest.mark.parametrize("top", ["", "a,b,c\n", "# made by hand\n", "\n,first,second\n"])
+@pytest.mark.parametrize("top", ["", "a,b,c\n", "# made by hand\n", "\nzeroth,first,second\n"])
 def test_a_csv_may_have_a_header(tmp_path, top):
     (tmp_path / "a.csv").write_text(f"{top}5,0,0\n0, 4 ,0\n")
     assert np.array_equal(read_Y(tmp_path, "a.csv").data, Y)

@@ -27,7 +27,8 @@ def read_table(path: Path, separators: str) -> Any:
     A first row of words is a header, and so is one with an empty first cell above names of the
     rows, or before 0, 1, ...  A first column is left out if it is of words, or if the header has no
     name for it and it counts the rows, 0, 1, ..., as pandas writes it.  What stands for a missing
-    number is no word: a row or column of it is not left out but refused.
+    number is no word: a row or column of it is not left out but refused, and so are other numbers
+    without a name, which may be data or names of rows that were chosen.
 
     Raises InputError for what is no table of numbers, or may have a header of numbers.
     """
@@ -37,6 +38,10 @@ def read_table(path: Path, separators: str) -> Any:
         raise InputError(f"the first row of {path} counts the columns, 0, 1, ...: {cure}")
     if has_row_names(header, rows):
         rows = [r[1:] for r in rows]
+    elif header[:1] == [""]:
+        first = ", ".join(row[0] for row in rows[:3])
+        cure = "name it, or leave names of rows out (index=False)"
+        raise InputError(f"the first column of {path} ({first}, ...) has no name: {cure}")
     for cell in (c for row in rows for c in row):
         if WHOLE.fullmatch(cell) and int(float(cell)) != int(cell):
             raise InputError(f"{path} has the integer {cell}, which float64 would round")
