@@ -18,7 +18,7 @@ from certify.polar.relaxation import pair_admm
 from certify.polar.relaxation.pairs import cell, of_pair
 from certify.search.candidate import evaluate
 from certify.search.dual import joint_cases, products
-from certify.search.dual.joint_cases import Cases, balance_components, polish
+from certify.search.dual.joint_cases import Cases, polish
 from certify.search.dual.points import Run
 from certify.search.dual.products import (
     bound_all,
@@ -333,11 +333,10 @@ def test_a_relaxation_with_one_component_ends_it():
     assert [len(s.leaves) for s in stages] == [1]
 
 
-def test_components_are_balanced_and_those_of_zeros_left_out():
+def test_components_are_balanced_and_nothing_where_a_factor_is_zero():
     U, V = np.array([[3.0, 0.0, 0.0], [4.0, 1.0, 0.0]]), np.array([[20.0, 0.0, 1.0]])
-    (left,), (right,) = np.split(balance_components((U, V)).T, [2], axis=1)
-    assert np.allclose(left, [6.0, 8.0])
-    assert np.allclose(right, [10.0])
+    found = Cases(Problem(Squared(np.ones((2, 1))), PAIR, 1.0), (U, V)).components
+    assert np.allclose(found, [[6.0, 0.0, 0.0], [8.0, 0.0, 0.0], [10.0, 0.0, 0.0]])
 
 
 def test_it_ends_where_nothing_is_wanted_or_time_is_over():

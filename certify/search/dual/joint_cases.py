@@ -31,6 +31,7 @@ from certify.polar.branching.tree import Node, Solved, Tree
 from certify.polar.relaxation.pair_admm import PairMultiplier, Warm, repair, unit
 from certify.polar.relaxation.pairs import Cell, Cut, Label, Path, cell, of_pair
 from certify.problem import Problem
+from certify.search.coordinates.products import form_of
 
 from . import scaling as rays
 from .case_stacks import Case, each, stacked
@@ -76,7 +77,8 @@ class Cases:
     def __init__(self, problem: Problem, factors: Factors, threads: int = CORES) -> None:
         self.problem = problem
         m, n = self.shape = problem.loss.shape
-        self.components = balance_components(factors)
+        form = form_of(problem.atom, problem.loss.dims)
+        self.components = np.vstack(form.balance(factors))
         zeros, everything = np.zeros((m + n, m + n)), np.arange(self.components.shape[1])
         self.pool = ThreadPoolExecutor(threads)
         self.stack([Case.begin((), np.zeros((0, m + n)), everything, (zeros, zeros))])
@@ -191,14 +193,6 @@ class Cases:
         leaves, uppers = zip(*each(self.pool, bounded, self.cases), strict=True)
         s = problem.lam / max(problem.lam, *uppers)
         return Bounded(W, leaves, self.rho, uppers, rays.value(problem, W, s))
-
-
-def balance_components(factors: Factors) -> Array:
-    """Return the components (u, v), one above the other, with |u| = |v|."""
-    sizes = [np.linalg.norm(x, axis=0) for x in factors]
-    keep = (sizes[0] > 0) & (sizes[1] > 0)
-    root = np.sqrt(sizes[1][keep] / sizes[0][keep])
-    return np.vstack([factors[0][:, keep] * root, factors[1][:, keep] / root])
 
 
 def first_price(problem: Problem) -> float:
