@@ -23,6 +23,7 @@ from certify.polar.methods.branch import (
     Branch,
     allowance,
     bounder,
+    climber,
     form_of,
     grow_tree,
     limits,
@@ -417,3 +418,39 @@ def test_a_proof_of_a_tree_numbers_leaves_and_cuts():
 def test_rho_rises_where_the_copies_are_farther_apart_than_they_move(apart, moved, wanted):
     Z = np.zeros((1, 1))
     assert step_ratio((Z + apart, Z), Z - moved / 2, 2.0, 1.4) == wanted
+
+
+def searched(aim, path=()):
+    """Return what is known of a part of a cone, its query, and the starts of each ascent."""
+    query, seen = asked(RANDOM, "l2+", "l2+"), []
+    solve = bounder(query, form_of(query))
+
+    def climb(starts):
+        seen.append(starts)
+        return solve.climb(starts)
+
+    return replace(solve, climb=climb)(path, None, aim), query, seen
+
+
+def test_one_ascent_starts_at_both_signs_of_two_eigenvectors():
+    """The best of the four is kept."""
+    found, query, (starts,) = searched(0.0)
+    assert starts.shape == (9, 4)
+    assert np.array_equal(starts[:, :2], -starts[:, 2:])
+    each = [climber(query)(z[:, None])[0] for z in starts.T]
+    assert max(each) > min(each)
+    assert found.lower == pytest.approx(max(each), rel=16 * EPS)
+    u, v = found.found
+    assert u @ RANDOM @ v == pytest.approx(found.lower, rel=16 * EPS)
+
+
+def test_parts_below_the_aim_are_not_searched():
+    """A value there would be no news; of the whole it is the one that is reported."""
+    half = (Cut(np.eye(9)[0] - np.eye(9)[1]),)
+    assert len(searched(0.0, half)[2]) == 1
+    closed, _, seen = searched(100.0, half)
+    assert not seen
+    assert (closed.lower, closed.found, closed.split) == (-np.inf, None, None)
+    whole, _, seen = searched(100.0)
+    assert len(seen) == 1
+    assert whole.lower > 0

@@ -23,7 +23,7 @@ STARTS = 2  # eigenvectors of a cell's Y that start an ascent
 EDGE = 1e-9  # relative slack left for the last roundings of a leaf
 
 Climb: TypeAlias = Callable[[Array], tuple[float, Any]]
-"""From a start z to (value, slice)."""
+"""From starts z, as columns, to the best (value, slice)."""
 Grown: TypeAlias = Tree[Label, Warm, PairMultiplier]
 
 
@@ -46,17 +46,18 @@ class Bounder:
         if warm is not None:
             warm = admm.child(cell(self.form, path[:-1]), part, warm, path[-1])
         relaxed = admm.solve(part, Stop(aim, steps, settled, self.expired), warm)
+        above = relaxed.best.bound > aim
         values, vectors = np.linalg.eigh(relaxed.Y)
-        starts = [self.unboxed(part.M @ vectors[:, -1 - k]) for k in range(min(STARTS, part.size))]
-        best = max((self.climb(s * z) for z in starts for s in (1, -1)), key=lambda x: x[0])
-        split = splits(part, values, vectors) if relaxed.best.bound > aim else None
-        return Solved(relaxed.best.bound, relaxed.best, best[0], best[1], split, relaxed.warm)
+        lower, found = self.ascend(part, vectors) if above or not path else (-np.inf, None)
+        split = splits(part, values, vectors) if above else None
+        return Solved(relaxed.best.bound, relaxed.best, lower, found, split, relaxed.warm)
 
-    def unboxed(self, z: Array) -> Array:
-        """Return z in the coordinates of u and v, where s_0 > 0."""
-        if self.form.unboxed is None:
-            return z
-        return np.asarray(self.form.unboxed @ z)
+    def ascend(self, part: Cell, vectors: Array) -> tuple[float, Any]:
+        """Return the best (value, slice) from both signs of the last eigenvectors."""
+        starts = part.M @ vectors[:, -STARTS:]
+        if self.form.unboxed is not None:  # to the coordinates of u and v, where s_0 > 0
+            starts = self.form.unboxed @ starts
+        return self.climb(np.hstack([starts, -starts]))
 
 
 def splits(part: Cell, values: Array, vectors: Array) -> tuple[Label, Label] | None:

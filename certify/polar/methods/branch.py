@@ -120,14 +120,14 @@ def bounder(query: PolarQuery, form: PairForm) -> Bounder:
 
 
 def climber(query: PolarQuery) -> Climb:
-    """Return the ascent from a point z = (u, v) of a relaxation."""
+    """Return the ascent from points z = (u, v) of a relaxation, as columns."""
     dense_query, m = replace(query, W=as_dense(query.W)), query.W.shape[0]
 
-    def climb(z: Array) -> tuple[float, tuple[Array, ...]]:
-        """Return the slice that v, or x, leads to."""
+    def climb(starts: Array) -> tuple[float, tuple[Array, ...]]:
+        """Return the best slice that a v, or x, leads to."""
         if not query.symmetric:
-            return ascend(dense_query, z[m:, None])
-        value, x = ascend_symmetric(dense_query, z[:, None])
+            return ascend(dense_query, starts[m:])
+        value, x = ascend_symmetric(dense_query, starts)
         return value, (x,)
 
     return climb
