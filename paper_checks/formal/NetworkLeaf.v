@@ -136,6 +136,45 @@ case: k l mt => [i|[i|q]] [j|[j|r]] //= /eqP ij; subst; rewrite inner_p inner_q 
 by rewrite mulrC pq.
 Qed.
 
+(* "Y<t>": a fact times t s - y . u, which is nonnegative where s = |u| and t >= |y|; without it
+   y = 0 and t = 0 *)
+Variables (cone_y : fact -> D -> R) (cone_t : fact -> R).
+Definition in_cone : Prop := forall k, 0 <= cone_t k /\ size2 (cone_y k) <= cone_t k ^+ 2.
+Definition cone_row (k : fact) : place -> R := parts (fun=> 0) (fun j => - cone_y k j) 0 (cone_t k).
+
+Lemma cone_rows k u b s : in_cone -> 0 <= s -> (s ^+ 2 = size2 u \/ forall l, cone_t l = 0) ->
+  0 <= inner (cone_row k) (point u b s).
+Proof.
+move=> /(_ k) [t0 ty] s0 hs; rewrite inner_parts inner_zero mul0r addr0 add0r.
+have -> : inner (fun j => - cone_y k j) u = - inner (cone_y k) u.
+  by rewrite -sumrN; apply: eq_bigr => j _; rewrite mulNr.
+rewrite addrC subr_ge0; have := cauchy (cone_y k) u.
+have le : size2 (cone_y k) * size2 u <= (cone_t k * s) ^+ 2.
+  case: hs => [<-|hs]; first by rewrite exprMn ler_wpM2r ?sqr_ge0.
+  have -> : size2 (cone_y k) = 0 by apply/le_anti; rewrite size2_ge0 (le_trans ty) // hs expr0n.
+  by rewrite mul0r sqr_ge0.
+move=> /le_trans /(_ le) le2; apply: le_trans (ler_norm _) _.
+by rewrite -(ler_pXn2r (n := 2)) ?nnegrE ?mulr_ge0 // real_normK ?num_real.
+Qed.
+
+Definition cone_products (p q : place) : R :=
+  \sum_k (B k p * cone_row k q + cone_row k p * B k q).
+
+Lemma cone_products_ge0 u b s : in_cone -> 0 <= s -> (s ^+ 2 = size2 u \/ forall l, cone_t l = 0) ->
+  (forall q, 0 <= inner (row q) (point u b s)) -> 0 <= form cone_products (point u b s).
+Proof.
+move=> hy s0 hs hrow; set x := point u b s.
+have mul (p q : place -> R) : form (fun c d => p c * q d) x = inner p x * inner q x.
+  rewrite /form /inner mulr_suml; apply: eq_bigr => c _; rewrite mulr_sumr.
+  by apply: eq_bigr => d _; ring.
+rewrite form_sum; apply: sumr_ge0 => k _; rewrite formD !mul.
+have k0 : 0 <= inner (cone_row k) x by exact: cone_rows.
+have B0 : 0 <= inner (B k) x.
+  case: k {k0} => [i|[i|q]] /=; rewrite ?inner_p ?inner_q //; first by rewrite /pos le_max lexx orbT.
+  by rewrite subr_ge0 /pos le_max lexx.
+by rewrite addr_ge0 ?mulr_ge0.
+Qed.
+
 (* |x|^2 <= (1 + |F|^2 / tau^2) (1 + reach^2) + 1 *)
 Definition frobenius : R := \sum_i (size2 (f i) + h i ^+ 2).
 
@@ -182,16 +221,20 @@ Definition leaf_value (level bias radial t reach : R) : R :=
   + Num.max t 0 * ((1 + frobenius / tau ^+ 2) * (1 + reach ^+ 2) + 1).
 
 Lemma leaf_le (C : place -> place -> R) N level bias radial t reach u b s :
-  below (fun x y => C x y + congruence N x y - diagonal (levels level bias radial) x y) t ->
+  below (fun x y => C x y + cone_products x y + congruence N x y
+                    - diagonal (levels level bias radial) x y) t ->
   (forall k l, ~~ meet k l -> 0 <= N k l) -> (forall q, 0 <= inner (row q) (point u b s)) ->
-  size2 u <= 1 -> b ^+ 2 <= reach ^+ 2 -> (s ^+ 2 = size2 u \/ s = 0 /\ radial = 0) ->
+  in_cone -> 0 <= s -> size2 u <= 1 -> b ^+ 2 <= reach ^+ 2 ->
+  (s ^+ 2 = size2 u \/ [/\ s = 0, radial = 0 & forall k, cone_t k = 0]) ->
   form C (point u b s) <= leaf_value level bias radial t reach.
 Proof.
-move=> hG hN hrow hu hb hs.
-have s1 : s ^+ 2 <= 1 by case: hs => [->//|[-> _]]; rewrite expr0n ler01.
+move=> hG hN hrow hy s0 hu hb hs.
+have s1 : s ^+ 2 <= 1 by case: hs => [->//|[-> _ _]]; rewrite expr0n ler01.
+have hs2 : s ^+ 2 = size2 u \/ forall k, cone_t k = 0 by case: hs => [|[]]; [left|right].
 have := below_pos hG (size2_point hu hb s1).
-rewrite formD formD formN form_levels; have := facts_product hN hrow.
-have -> : radial * s ^+ 2 = radial * size2 u by case: hs => [->//|[_ ->]]; rewrite !mul0r.
+rewrite formD formD formD formN form_levels.
+have := cone_products_ge0 hy s0 hs2 hrow; have := facts_product hN hrow.
+have -> : radial * s ^+ 2 = radial * size2 u by case: hs => [->//|[_ -> _]]; rewrite !mul0r.
 have : (level + radial) * size2 u <= Num.max (level + radial) 0.
   have : level + radial <= Num.max (level + radial) 0 by rewrite le_max lexx.
   have : 0 <= Num.max (level + radial) 0 by rewrite le_max lexx orbT.
@@ -219,13 +262,14 @@ Qed.
 
 (* `network_leaf`: the square of |W^T s(F u)| *)
 Theorem network_leaf N level bias radial t reach u b s :
-  below (fun x y => \sum_o outputs_of x o * outputs_of y o + congruence N x y
+  below (fun x y => \sum_o outputs_of x o * outputs_of y o + cone_products x y + congruence N x y
                     - diagonal (levels level bias radial) x y) t ->
   (forall k l, ~~ meet k l -> 0 <= N k l) -> (forall q, 0 <= inner (row q) (point u b s)) ->
-  size2 u <= 1 -> b ^+ 2 <= reach ^+ 2 -> (s ^+ 2 = size2 u \/ s = 0 /\ radial = 0) ->
+  in_cone -> 0 <= s -> size2 u <= 1 -> b ^+ 2 <= reach ^+ 2 ->
+  (s ^+ 2 = size2 u \/ [/\ s = 0, radial = 0 & forall k, cone_t k = 0]) ->
   \sum_o value f h a (fun i => W i o) u b ^+ 2 <= leaf_value level bias radial t reach.
 Proof.
-move=> hG hN hrow hu hb hs; have := leaf_le hG hN hrow hu hb hs.
+move=> hG hN hrow hy s0 hu hb hs; have := leaf_le hG hN hrow hy s0 hu hb hs.
 by rewrite form_gram /size2; under eq_bigr do rewrite outputs_point.
 Qed.
 
@@ -233,16 +277,17 @@ Qed.
 Definition half (sign : R) : place -> R := parts (fun=> 0) (fun=> 0) 0 (sign / 2).
 
 Theorem network_leaf_linear N level bias radial t reach sign o u b :
-  below (fun x y => outputs_of x o * half sign y + half sign x * outputs_of y o + congruence N x y
-                    - diagonal (levels level bias radial) x y) t ->
+  below (fun x y => outputs_of x o * half sign y + half sign x * outputs_of y o + cone_products x y
+                    + congruence N x y - diagonal (levels level bias radial) x y) t ->
   (forall k l, ~~ meet k l -> 0 <= N k l) -> (forall q, 0 <= inner (row q) (point u b 1)) ->
-  size2 u = 1 -> b ^+ 2 <= reach ^+ 2 ->
+  in_cone -> size2 u = 1 -> b ^+ 2 <= reach ^+ 2 ->
   sign * value f h a (fun i => W i o) u b <= leaf_value level bias radial t reach.
 Proof.
-move=> hG hN hrow u1 hb.
+move=> hG hN hrow hy u1 hb.
 have le1 : size2 u <= 1 by rewrite u1.
-have hs : 1 ^+ 2 = size2 u \/ 1 = 0 :> R /\ radial = 0 by left; rewrite u1 expr1n.
-have := leaf_le hG hN hrow le1 hb hs.
+have hs : 1 ^+ 2 = size2 u \/ [/\ 1 = 0 :> R, radial = 0 & forall k, cone_t k = 0].
+  by left; rewrite u1 expr1n.
+have := leaf_le hG hN hrow hy ler01 le1 hb hs.
 set x := point u b 1.
 have mul (p q : place -> R) : form (fun y z => p y * q z) x = (\sum_y p y * x y) * (\sum_y q y * x y).
   rewrite /form mulr_suml; apply: eq_bigr => y _; rewrite mulr_sumr.

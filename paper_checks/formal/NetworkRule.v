@@ -95,27 +95,31 @@ elim: (rows_of _ _ _) q => // s rest ih [|q] lt /=; [by left|right].
 exact: ih.
 Qed.
 
-(* {"leaf": t, ...}: the square of |W^T s(F u)| *)
-Definition by_leaf path : Prop := exists (radial_on : bool) (r : I -> R),
-  let row := @nth_row (rows_of radial_on r path) in
-  exists (N : fact I _ -> fact I _ -> R) (level bias radial t : R),
-  [/\ (forall i, radial_on -> forall u b, size2 u = 1 -> `|b| <= reach -> `|pre f h u b i| <= r i),
-      radial_on \/ radial = 0,
-      forall k l, ~~ meet k l -> 0 <= N k l,
+(* {"leaf": t, ...}: the square of |W^T s(F u)|; "Y<t>" is cy and ct, and `ranges` is false with it *)
+Definition by_leaf path : Prop := exists (radial_on ranges : bool) (r : I -> R),
+  let row := @nth_row (rows_of ranges r path) in
+  exists (N : fact I _ -> fact I _ -> R) (cy : fact I _ -> D -> R) (ct : fact I _ -> R)
+    (level bias radial t : R),
+  [/\ (forall i, ranges -> forall u b, size2 u = 1 -> `|b| <= reach -> `|pre f h u b i| <= r i),
+      radial_on \/ [/\ ~~ ranges, radial = 0 & forall k, ct k = 0],
+      (forall k l, ~~ meet k l -> 0 <= N k l) /\ in_cone cy ct,
       below (fun x y => \sum_o outputs_of f h a tau row w x o * outputs_of f h a tau row w y o
-             + congruence f h tau row N x y - diagonal (levels level bias radial) x y) t &
+             + cone_products f h tau row cy ct x y + congruence f h tau row N x y
+             - diagonal (levels level bias radial) x y) t &
       leaf_value f h tau level bias radial t reach <= best ^+ 2].
 
 (* ... "linear": the value itself, below a `signs` node *)
-Definition by_linear path : Prop := exists (r : I -> R) (sign : R),
-  let row := @nth_row (rows_of true r path) in
-  exists (N : fact I _ -> fact I _ -> R) (level bias radial t : R) (o : O),
+Definition by_linear path : Prop := exists (ranges : bool) (r : I -> R) (sign : R),
+  let row := @nth_row (rows_of ranges r path) in
+  exists (N : fact I _ -> fact I _ -> R) (cy : fact I _ -> D -> R) (ct : fact I _ -> R)
+    (level bias radial t : R) (o : O),
   [/\ List.In (Case _ sign) path /\ (forall o', o' = o),
-      (forall i u b, size2 u = 1 -> `|b| <= reach -> `|pre f h u b i| <= r i),
-      forall k l, ~~ meet k l -> 0 <= N k l,
+      (forall i, ranges -> forall u b, size2 u = 1 -> `|b| <= reach -> `|pre f h u b i| <= r i),
+      (forall k l, ~~ meet k l -> 0 <= N k l) /\ in_cone cy ct,
       below (fun x y => outputs_of f h a tau row w x o * half sign y
              + half sign x * outputs_of f h a tau row w y o
-             + congruence f h tau row N x y - diagonal (levels level bias radial) x y) t &
+             + cone_products f h tau row cy ct x y + congruence f h tau row N x y
+             - diagonal (levels level bias radial) x y) t &
       leaf_value f h tau level bias radial t reach <= best].
 
 (* the rows of the path with their sides *)
@@ -165,19 +169,21 @@ Proof.
 move=> reach0 close u1 hb on.
 have b2 : z.2 ^+ 2 <= reach ^+ 2 by rewrite -real_normK ?num_real // lerXn2r ?nnegrE.
 have le1 : size2 z.1 <= 1 by rewrite u1.
-case: close => [[ra [r]]|[r [sign]]|[sign [o [l [mu [top]]]]]].
-- move=> /= [N [level [bias [radial [t [hr hrad hN hG hv]]]]]]; apply: le_trans hv.
+case: close => [[ra [ranges [r]]]|[ranges [r [sign]]]|[sign [o [l [mu [top]]]]]].
+- move=> /= [N [cy [ct [level [bias [radial [t [hr hrad [hN hy] hG hv]]]]]]]]; apply: le_trans hv.
   pose s : R := if ra then 1 else 0.
-  apply: (network_leaf tau0 (s := s) hG hN _ le1 b2) => [q|].
-    apply: rows_of_ge0 on => hra; split=> [|i]; rewrite /s hra ?mulr1 //.
-    exact: hr hra _ _ u1 hb.
-  rewrite /s u1; case: (ra) hrad => [_|[//|->]]; last by right.
+  have s0 : 0 <= s by rewrite /s; case: (ra); rewrite ?ler01.
+  apply: (network_leaf tau0 (s := s) hG hN _ hy s0 le1 b2) => [q|].
+    apply: rows_of_ge0 on => hra; have -> : s = 1.
+      by rewrite /s; case: (ra) hrad => // -[//|[/negP]]; case.
+    by split=> [|i]; rewrite ?ler01 // mulr1; apply: hr hra _ _ u1 hb.
+  rewrite /s u1; case: (ra) hrad => [_|[//|[_ -> z0]]]; last by right.
   by left; rewrite expr1n.
-- move=> /= [N [level [bias [radial [t [o [[inn one] hr hN hG hv]]]]]]].
+- move=> /= [N [cy [ct [level [bias [radial [t [o [[inn one] hr [hN hy] hG hv]]]]]]]]].
   have [s1 pos] := case_of inn on.
   rewrite (one_size2 _ one); apply: (signed_square s1 (pos o)); apply: le_trans hv.
-  apply: (network_leaf_linear tau0 hG hN _ u1 b2) => q.
-  by apply: rows_of_ge0 on => _; split=> // i; rewrite mulr1; apply: hr.
+  apply: (network_leaf_linear tau0 hG hN _ hy u1 b2) => q.
+  by apply: rows_of_ge0 on => hra; split=> // i; rewrite mulr1; apply: hr.
 - move=> /= [[inn one] fit [mu0 top0] htop hv].
   have [s1 pos] := case_of inn on; have side := sides_sided on.
   rewrite (one_size2 _ one); apply: (signed_square s1 (pos o)); apply: le_trans hv.

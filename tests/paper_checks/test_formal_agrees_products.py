@@ -13,11 +13,12 @@ from math import prod
 from hypothesis import given
 from hypothesis import strategies as st
 
-from certify.kernel.arrays import Array
+from certify.kernel.arrays import Array, Arrays
 from certify.kernel.exact import Exact
 from certify.kernel.norms import L2, Biased, plain
 from certify.kernel.patterns import Pattern
-from certify.kernel.rules.network import Case, Region, cell_bound, facts
+from certify.kernel.rules.forms import Witness
+from certify.kernel.rules.network import Case, Region, cell_bound, cone_rows, facts
 from certify.kernel.rules.transpose import Group
 from certify.kernel.scalars import power, root
 from certify.kernel.spaces import Network
@@ -225,3 +226,21 @@ def test_the_facts_of_a_leaf_are_the_rows_of_the_theorem_at_a_point(case, radial
         assert all(v >= r * s for (v, _), r in zip(far, case.radii, strict=True))
         rest = rest[1 + 2 * m :]
     assert rest == [sign * z[i] for _, i, sign in path.cuts]
+
+
+@given(layers(), st.data())
+def test_the_rows_of_a_cone_are_those_of_the_theorem_at_a_point(case, data):
+    case, path = case
+    m, d = case.net.features.shape
+    h, size = 2 * m + len(path.cuts), d - case.net.free
+    y = [data.draw(st.lists(DYADIC, min_size=size, max_size=size)) for _ in range(h)]
+    t = [sum(map(abs, line)) + data.draw(st.sampled_from((0.0, 0.5))) for line in y]
+    flat = array("d", [x for line, top in zip(y, t, strict=True) for x in (*line, top)])
+    given_ = Arrays({"Y7": Array((h, size + 1), flat)}, "proof")
+    L = cone_rows(Exact(), case, path, Witness({}, given_, "", "7"))
+    x = [Fraction(v) for v in data.draw(st.lists(DYADIC, min_size=m + d + 1, max_size=m + d + 1))]
+    u, s, width = x[m : m + size], x[-1], m + d + 1
+    assert L.shape == (h, width)
+    for k in range(h):
+        found = sum(Fraction(L.data[k * width + j]) * x[j] for j in range(width))
+        assert found == t[k] * s - sum(Fraction(a) * b for a, b in zip(y[k], u, strict=True))
