@@ -63,6 +63,12 @@ def last(problem, wanted=np.inf):
     return list(polish(problem, factors_of(problem.loss.dims), goal, lambda: False))[-1]
 
 
+def proved_stages(run):
+    """Return what one case proves, what the last ones prove, and their tree."""
+    one, grown = polish_cases(run)
+    return one, prove_cases(run.problem, last(run.problem, run.start.value)), grown
+
+
 @pytest.fixture(autouse=True)
 def _few(monkeypatch):
     monkeypatch.setattr(joint_cases, "COUNTS", FEW)
@@ -79,7 +85,7 @@ def test_one_case_is_the_relaxation(monkeypatch):
 
 def test_cases_gain_on_the_relaxation_and_the_kernel_accepts_their_proof():
     problem = counted()
-    one, four, _ = polish_cases(asked(problem))
+    one, four, _ = proved_stages(asked(problem))
     assert four.value > one.value * (1 + 4e-3)
     W = four.point.W
     upper = proved_above(W, problem.atom.gauges, four.polar.proof)
@@ -107,7 +113,7 @@ def test_least_squares_gain_too(seen, gain):
     Y = sparse_counts((9, 8))
     mask = None if seen is None else rng.random(Y.shape) < seen
     problem = Problem(Squared(Y, mask=mask), PAIR, 0.3)
-    one, four, _ = polish_cases(asked(problem))
+    one, four, _ = proved_stages(asked(problem))
     assert four.value > one.value * (1 + gain)
     assert four.value <= evaluate(problem, factors_of((9, 8))).value
     assert four.point.W.shape == problem.loss.data.shape
@@ -240,7 +246,7 @@ def test_the_tree_of_the_last_cases_grows_beside_their_dual_point(monkeypatch):
     """W is that of cases which have not settled; its polar's bound falls to what is attained."""
     monkeypatch.setattr(joint_cases, "LOOKS", 1)
     problem = counted()
-    _, four, grown = polish_cases(asked(problem))
+    _, four, grown = proved_stages(asked(problem))
     assert np.array_equal(four.point.W, grown.point.W)
     assert grown.polar.upper < four.polar.upper * (1 - 1e-3)
     assert grown.value > four.value * (1 + 4e-4)
@@ -251,13 +257,31 @@ def test_the_tree_of_the_last_cases_grows_beside_their_dual_point(monkeypatch):
     ) <= grown.polar.upper * (1 + 2.0**-40)
 
 
+def test_cases_that_are_split_further_are_not_proved(monkeypatch):
+    """Those whose bound is near are: then nothing follows."""
+    monkeypatch.setattr(joint_cases, "COUNTS", (1, 2, 4))
+    counts, plain = [], products.prove_cases
+    monkeypatch.setattr(
+        products,
+        "prove_cases",
+        lambda p, found, *more: counts.append(len(found.leaves)) or plain(p, found, *more),
+    )
+    run = asked(counted())
+    duals = list(polish_cases(run))
+    assert counts == [1, 4]
+    near = replace(run, start=replace(run.start, value=duals[0].value * (1 + 3e-3)))
+    one, more = polish_cases(near)
+    assert counts[2:] == [1, 2]
+    assert more.value >= near.start.value - products.LOOSE * near.start.value > one.value
+
+
 def test_cases_and_their_tree_share_the_time_that_is_left(monkeypatch):
     """A share for the cases; the tree ends at its own."""
     ends, plain = [], products.grow_tree
     monkeypatch.setattr(products, "grow_tree", lambda q, t: ends.append(q.deadline) or plain(q, t))
     now = monotonic()
     list(polish_cases(replace(asked(counted()), clock=Clock(1000.0))))
-    assert ends[:-1] == [None, None]
+    assert ends[:-1] == [None]
     assert ends[-1] == pytest.approx(now + 1000 * products.CASES_SHARES[1], abs=20)
 
 
@@ -292,8 +316,8 @@ def test_a_stage_ends_where_a_look_gains_too_little(settled, looks):
 def test_cases_are_tried_last_and_only_where_the_gap_is_open():
     run = asked(counted())
     nothing = SearchResult((("start", run.start),), run.start, run.start)
-    cases, tree = bound_all(run, nothing)[-2:]
-    assert len(cases.polar.proof["cuts"]) == 3
+    one, tree = bound_all(run, nothing)[-2:]
+    assert "cuts" not in one.polar.proof
     assert len(tree.polar.proof["cuts"]) > 3
     assert len(bound_all(replace(run, epsilon=1e9), nothing)) == 1
 
@@ -352,13 +376,13 @@ def test_it_ends_where_nothing_is_wanted_or_time_is_over():
 def test_a_relaxation_that_is_nearly_tight_is_not_split():
     """The start is the value to close in on: at twice the bound it is far, just above it near."""
     run = asked(counted())
-    one, four, _ = polish_cases(run)
+    one, four, _ = proved_stages(run)
     near = replace(run, start=replace(run.start, value=one.value * (1 + 1e-3)))
     (alone,) = polish_cases(near)
     assert one.value <= alone.value < near.start.value
     assert "cuts" not in alone.polar.proof
     far = replace(run, start=replace(run.start, value=one.value * 2))
-    assert len(list(polish_cases(far))) == 3
+    assert len(list(polish_cases(far))) == 2
     assert four.value > one.value
 
 

@@ -116,8 +116,10 @@ def polish_cases(run: Run) -> Iterator[Dual | None]:
         return run.clock.expired() or (first is not None and monotonic() > first)
 
     for found in joint_cases.polish(problem, top.factors, (wanted, most), expired):
-        yield prove_cases(problem, found)
-        if top.value - found.value <= LOOSE * abs(top.value):
+        near = top.value - found.value <= LOOSE * abs(top.value)
+        if near or len(found.leaves) == 1:  # else more cases prove more, or their tree does
+            yield prove_cases(problem, found)
+        if near:
             return
     if found is not None and len(found.leaves) > 1:
         yield prove_cases(problem, found, MORE, last)
