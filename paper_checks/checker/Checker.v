@@ -274,6 +274,7 @@ Definition sparse := seq (nat * dyadic).
 Record chord := Chord { place : nat; kappa : dyadic; to_low : sparse; to_high : sparse }.
 Inductive layer_proof :=
 | Quadratic (w : form_proof) (tau level beside_ : dyadic) (radial : option dyadic) (linear : bool)
+    (cone : option (grid * seq dyadic))
 | Cell (mu rho : sparse) (chords : seq chord).
 Inductive sided (T : Type) :=  (* of one output as it is, or where it is >= 0 and where it is <= 0 *)
 | Whole (t : T)
@@ -885,12 +886,12 @@ Definition is_row (s : plane) : bool :=
 (* x = (p / tau, u), and 1 behind them if c = 1 *)
 Definition scaled (tau : dyadic) (c : nat) (s : plane) : grid :=
   beside (entrywise (row_of s) (beside (gscale tau (filled 1 m)) (filled 1 k))) (blank 1 c).
-(* p and q, and r - p, r - q where c = 1 and r bounds |z| *)
-Definition layer_facts (tau : dyadic) (c : nat) : grid :=
+(* p and q, and with `more` 1, r - p, r - q where c = 1 and r bounds |z| *)
+Definition layer_facts (tau : dyadic) (c : nat) (more : bool) : grid :=
   let p := scalar m tau in let minus := scalar m (dmul minus_one tau) in
   let plain := above (beside (beside p (blank m k)) (blank m c))
                      (beside (beside p (gscale minus_one f)) (blank m c)) in
-  if c is 0 then plain else
+  if c is 0 then plain else if ~~ more then plain else
     let r := transpose m (as_row (map float_radius radii)) in
     above plain (above (beside (blank 1 (m + k)) (filled 1 c))
       (above (beside (beside minus (blank m k)) r) (beside (beside minus f) r))).
@@ -906,10 +907,25 @@ Definition levels (c : nat) (level beside_ radial : dyadic) : grid :=
        (form (beside (blank c (m + k)) (scalar c one)) radial).
 Definition half_of (plus : bool) : grid :=
   above (blank (m + k) 1) (Grid [:: [:: if plus then Zpos xH else Zneg xH]] (Zneg xH)).
+(* and products of facts and t - y u, y without a free bias, where t >= |y| *)
+Definition coned (facts : grid) (c : nat) (cone : option (grid * seq dyadic)) (g : grid) : option grid :=
+  match cone, c with
+  | None, _ => Some g
+  | Some (y, t), 1%N =>
+    let h := size (ints facts) in let y := beside y (blank h (if free_ b then 1 else 0)) in
+    let x := transpose h (priced_ (free_ b) (transpose k y)) in
+    if [&& shaped h k y, eqn (size t) h
+         & all (fun p => Z.leb Z0 (num p.2) && dleb p.1 (dmul p.2 p.2)) (zip (squares_of_rows x) t)] then
+      let l := beside (beside (blank h m) (gscale minus_one x)) (transpose h (as_row t)) in
+      let p := transpose (m + k + 1) facts in let q := transpose (m + k + 1) l in
+      Some (gadd g (gadd (mul p q) (mul q p)))
+    else None
+  | _, _ => None
+  end.
 Definition inverse (x : dyadic) : dyadic :=
   let j := Z.log2 (num x) in Dy 1 (Z.opp (Z.add (dex x) j)).
 Definition quadratic (sign : option bool) (path : seq step) (p : form_proof) (tau level beside_ : dyadic)
-    (radial : option dyadic) (linear : bool) : option dyadic :=
+    (radial : option dyadic) (linear : bool) (cone : option (grid * seq dyadic)) : option dyadic :=
   let c := if radial is Some _ then 1%N else 0%N in
   let r := if radial is Some r then r else dzero in
   let i := inverse tau in let x := outputs_of tau c in
@@ -920,12 +936,14 @@ Definition quadratic (sign : option bool) (path : seq step) (p : form_proof) (ta
       | _, _, _ => None
       end in
     if g is Some g then
-      let g := gsub g (levels c level beside_ r) in
-      if form_top m (m + k + c) g (facts (scaled tau c) (layer_facts tau c) path) p is Some t then
+      let fs := facts (scaled tau c) (layer_facts tau c (if cone is Some _ then false else true)) path in
+      if coned fs c cone (gsub g (levels c level beside_ r)) is Some g then
+      if form_top m (m + k + c) g fs p is Some t then
         let wide := dadd one (dmul (dadd one (reach b)) (dadd one (dmul (dmul i i) (inner f f)))) in
         let y := dadd (dadd (dmax (dadd level r) dzero) (dmul (dmax beside_ dzero) (reach b)))
                       (dmul (dmax t dzero) wide) in
         Some (if linear then dmul y y else y)
+      else None
       else None
     else None
   else None.
@@ -1001,7 +1019,8 @@ Definition cell (plus : bool) (path : seq step) (mu rho : sparse) (chords : seq 
 
 Definition layer_end (sign : option bool) (path : seq step) (p : layer_proof) : option dyadic :=
   match p, sign with
-  | Quadratic q tau level beside_ radial linear, _ => quadratic sign path q tau level beside_ radial linear
+  | Quadratic q tau level beside_ radial linear cone, _ =>
+    quadratic sign path q tau level beside_ radial linear cone
   | Cell mu rho chords, Some s => if eqn n 1 then cell s path mu rho chords else None
   | Cell _ _ _, None => None
   end.

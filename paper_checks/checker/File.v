@@ -1086,6 +1086,13 @@ Definition ball_end (l : list arr) (pre : string) (node : json) : result ball_pr
     let* s' := given "S" ".right" packed in Ok (BallProof (Form n x shift) d (s, s'))
   | _ => NotCovered "a node"
   end.
+(* of each fact a row y, and t behind it *)
+Definition cone_of (l : list arr) (n : string) : result (grid * list dyadic) :=
+  let* a := known (lookup l n) n in
+  let c := match dims a with [_; c] => c | _ => 0 end in
+  let* _ := demand (0 <? c) n in
+  let* g := matrix l n (product (dims a) / c) c in
+  Ok (Grid (map (fun r => removelast r) (ints g)) (ex g), map (fun r => Dy (List.last r 0) (ex g)) (ints g)).
 Definition cuts_of (l : list arr) (name_ : string) (k : Z) : result grid :=
   match lookup l name_ with
   | None => Ok (Grid [] 0)
@@ -1133,8 +1140,9 @@ Definition layer_end_of (l : list arr) (pre : string) (m k steps : Z) (node : js
     let* linear := match find "linear" (fields_of node) with
       | None => Ok false | Some True_ => Ok true | _ => NotCovered "linear" end in
     let* form := form_of l pre (m + k + match radial with Some _ => 1 | None => 0 end) t node in
+    let* cone := let n := numbered (pre ++ "Y") t in optional_array l n (cone_of l n) in
     let zero x := match x with Some x => x | None => dzero end in
-    Ok (Quadratic form tau (zero level) (zero beside) radial linear)
+    Ok (Quadratic form tau (zero level) (zero beside) radial linear cone)
   | None, Some (Nat_ z) =>
     let* _ := only node ["cell"; "chords"; "mu"; "rho"] "a cell" in
     let* _ := demand (z =? 0) "proof.polar.nodes.cell" in
@@ -1466,7 +1474,7 @@ Definition product_arrays (pre : string) (h : json) (nodes : list json) : list s
 Definition node_arrays (pre : string) (nodes : list json) : list string :=
   (pre ++ "cuts") :: flat_map (fun node =>
     match find "leaf" (fields_of node) with
-    | Some (Nat_ t) => [numbered (pre ++ "L") t; numbered (pre ++ "N") t] | _ => [] end) nodes.
+    | Some (Nat_ t) => map (fun c => numbered (pre ++ c) t) ["L"; "N"; "Y"] | _ => [] end) nodes.
 (* of each output, of each sign of it, and of each part where patches are compared *)
 Fixpoint layer_arrays (depth : nat) (pre : string) (h : json) : list string :=
   match depth with

@@ -2033,12 +2033,13 @@ have -> : i = rshift m (Ordinal hi) by apply: val_inj; rewrite /= hj addnC.
 by rewrite col_mxEu col_mxEd sub_ mulrC meet0.
 Qed.
 
-Lemma layer_factsE : (c <= 1)%N ->
-  exists h, [/\ (m + m <= h)%N, shape h (m + k + c) (layer_facts m k f radii tau c)
-             & on_facts m h (layer_facts m k f radii tau c) point].
+Lemma layer_factsE more : (c <= 1)%N ->
+  exists h, [/\ (m + m <= h)%N, shape h (m + k + c) (layer_facts m k f radii tau c more)
+             & on_facts m h (layer_facts m k f radii tau c more) point].
 Proof.
 have [h0 o0] := plain_facts; move: h0 o0; rewrite /point /layer_facts.
 move: float_radius float_radiusE => radius radiusP; case: c => [|[|//]] h0 o0 _; first by exists (m + m)%N.
+case: more => /=; last by exists (m + m)%N.
 set minus := scalar m (dmul minus_one tau); set r := transpose m _; set g := above (beside _ _) _ in h0 o0 *.
 have hs : size (map radius radii) = m by rewrite size_map.
 have [h1 e1] := as_rowE hs; have [h2 e2] := transposeE h1; rewrite -/r in h2 e2.
@@ -2133,6 +2134,41 @@ by rewrite mulrDr mulr1; move: (_ ^+ 2) (sq p) => x y; rewrite [x * (sq u * _)]m
 Qed.
 End Quadratic.
 
+Lemma conedE tau c h fs cone (g g' : grid) : let N := (m + k + c)%N in
+  shape h N fs -> on_cone h fs (point tau c) -> shape N N g -> (mx N N g)^T = mx N N g ->
+  coned mul m k bi fs c cone g = Some g' ->
+  [/\ shape N N g', (mx N N g')^T = mx N N g' & qf (mx N N g) (point tau c) <= qf (mx N N g') (point tau c)].
+Proof.
+rewrite /coned; case: cone => [[y t]|] /=; last by move=> _ _ sg sym [<-].
+case: c => [|[|//]] // hB oB sg sym; rewrite (proj1 hB); set y0 := beside y _; set x := transpose h _.
+case: ifP => // /and3P[/shapedP hy /eqnP ht /(all_nthP (dzero, dzero)) le_] [<-].
+have [t1 e1] := transposeE hy; have [t2 e2] := pricedE (free_ bi) t1; have [hx ex_] := transposeE t2.
+rewrite -/x in hx ex_; have [t4 e4] := gscaleE minus_one hx; have [b1 c1] := blankE h m.
+have [b2 c2] := besideE b1 t4; have [r1 d1] := as_rowE ht; have [r2 d2] := transposeE r1.
+have [hl el] := besideE b2 r2; move: hl el; set l := beside _ (transpose _ _) => hl el.
+have oL : on_cone h l (point tau 1).
+  move=> i; rewrite el c2 /point !mul_row_col c1 mul0mx add0r e4 minus_oneE scaleN1r d2 d1.
+  have ei : (mx h k x *m u) i 0 = dot (row i (mx h k x))^T pu.
+    rewrite mxE dot_col; apply: eq_bigr => j _.
+    by rewrite -paidE ex_ e2 !mxE; case: ifP => _; rewrite ?mul0r ?mulr0.
+  have sl : size (squares_of_rows x) = h by rewrite size_map (proj1 hx).
+  have := le_ i; rewrite size_zip sl ht minnn ltn_ord nth_zip ?sl ?ht // => /(_ isT) /andP[] /= t0.
+  rewrite dv_le dvM (squares_of_rowsE i hx) => sq_le; rewrite dv_ge0 in t0.
+  rewrite mulNmx [leRHS]mxE [(- _ : 'M_(_, _)) i 0]mxE ei [X in _ + X]mxE big_ord1 !mxE mulr1.
+  rewrite addrC subr_ge0; apply: le_trans (ler_norm _) _.
+  rewrite -ler_sqr ?nnegrE // real_normK ?num_real //; apply: le_trans (cauchy_schwarz _ _) _.
+  by rewrite u1 mulr1 sq_tr expr2.
+have [p1 P1] := transposeE hB; have [q1 Q1] := transposeE hl.
+have [p2 P2] := productE p1 q1; have [q2 Q2] := productE q1 p1; have [s1 S1] := gaddE p2 q2.
+have [s2 S2] := gaddE sg s1.
+split; [exact: s2|by rewrite S2 S1 P2 Q2 P1 Q1 !linearD /= !trmx_mul !trmxK sym [X in _ + X]addrC|].
+have qf_ (A B : 'M[R]_(h, m + k + 1)) v : qf (A^T *m B^T^T) v = dot (A *m v) (B *m v).
+  by rewrite trmxK /qf -mulmxA dotC dot_mull trmxK dotC.
+have dot_ge0 (v w : 'cV[R]_h) : (forall j, 0 <= v j 0) -> (forall j, 0 <= w j 0) -> 0 <= dot v w.
+  by move=> v0 w0; rewrite dot_col sumr_ge0 // => j _; rewrite mulr_ge0.
+by rewrite S2 S1 P2 Q2 P1 Q1 !qfD !qf_ lerDl addr_ge0 // dot_ge0.
+Qed.
+
 Lemma half_ofE b : let h := half_of m k b in shape (m + k + 1) 1 h /\
   forall tau, (mx (m + k + 1) 1 h)^T *m point tau 1 = const_mx ((if b then 1 else -1) / 2).
 Proof.
@@ -2156,8 +2192,8 @@ case: b; first by rewrite mul1r expr2 => h1 h2; apply: ler_pM.
 by rewrite mulN1r -sqrrN expr2 => h1 h2; apply: ler_pM.
 Qed.
 
-Lemma quadraticE n w sign path q tau level beside_ radial linear t : shape m n w -> all_hold held path ->
-  told n sign w -> quadratic mul m k n f a w bi radii sign path q tau level beside_ radial linear = Some t ->
+Lemma quadraticE n w sign path q tau level beside_ radial linear cone t : shape m n w -> all_hold held path ->
+  told n sign w -> quadratic mul m k n f a w bi radii sign path q tau level beside_ radial linear cone = Some t ->
   sq (output n w) <= dv t.
 Proof.
 move=> hw hp ht; rewrite /quadratic.
@@ -2171,6 +2207,7 @@ have {i1 i2} ei : dv i = (dv tau)^-1.
   by rewrite -[dv i]mul1r -(mulVf (lt0r_neq0 tau0)) -mulrA e mulr1.
 have hx := outputs_ofE c tau0 hw; move: hx; move: (outputs_of _ _ _ _ _ _ _ _ _) => x hx.
 case eg : (match linear with true => _ | false => _ end) => [g|] //.
+set more := (if cone is Some _ then false else true); case ec: (coned _ _ _ _ _ _ _ _) => [g'|] //.
 case e: (form_top _ _ _ _ _ _) => [t0|] // [<-].
 have {eg} hG : exists2 V, [/\ shape (m + k + c) (m + k + c) g,
       (mx (m + k + c) (m + k + c) g)^T = mx (m + k + c) (m + k + c) g
@@ -2195,10 +2232,11 @@ have {}hV : V <= dv b -> sq (output n w) <= dv (if linear then dmul b b else b).
   by move/hV; case: (linear); rewrite ?dvM.
 apply: hV; rewrite /b.
 have [sl syml eL] := levelsE tau c level beside_ r; have [sd ed] := gsubE sg sl.
-have [h [mh hf' of_]] := layer_factsE tau0 c1.
+have [h [mh hf' of_]] := layer_factsE tau0 more c1.
 have [h' [hf2 of2]] := factsE mh hf' of_ (all_scaled c tau0 hp).
-have := form_topE sd _ hf2 of2 e; rewrite ed linearB /= sym syml => /(_ erefl).
-rewrite qfB eV eL cr => hle.
+have [|sg' sym' le_] := conedE hf2 (proj1 of2) sd _ ec; first by rewrite ed linearB /= sym syml.
+have := le_trans le_ (form_topE sg' sym' hf2 of2 e).
+rewrite ed qfB eV eL cr => hle.
 rewrite !dvD !dvM !dv_max !dvD dv_zero !dvM !dvD !dvM (innerE hf hf) ei oneE -/(sq _) -expr2.
 have wide := point_le tau c; set X := sq (point _ _) in hle wide *; have X0 : 0 <= X := sq_ge0 _.
 set size := 1 + _ * sq (mx m k f) in wide *.
@@ -2374,7 +2412,7 @@ Proof.
 move=> hw hs ht e; apply: (worstE (P := all_hold held) (le_ := fun y => sq (output n w) <= y)) e => //.
 - by move=> y y' yy h; apply: le_trans h yy.
 - exact: sidesE held_sides.
-move=> path [q tau level beside_ radial linear|mu rho chords] y hp /=; first exact: quadraticE.
+move=> path [q tau level beside_ radial linear cone|mu rho chords] y hp /=; first exact: quadraticE.
 case: (sign) ht => // s ht; case: ifP => // /eqnP n1; subst n; exact: cellE.
 Qed.
 End Layer.

@@ -420,6 +420,51 @@ def test_quadratic_leaves_of_layers_are_answered_as_python_answers(binary, tmp_p
     assert len(seen) == 2
 
 
+CONES = {  # of rows (3, 4, 5) and (1, 1, above the root of 2): what is done to them, or to the node
+    "as it is": lambda y: y,
+    "in short floats": lambda y: (y * np.append(np.ones(y.shape[1] - 1), 2.0)).astype(np.float32),
+    "one ulp less": lambda y: y - np.eye(len(y), y.shape[1], y.shape[1] - 1) * 2.0**-50,
+    "an inexact root": lambda y: np.where(y == np.sqrt(2.0), np.nextafter(np.sqrt(2.0), 0), y),
+    "below zero": lambda y: y * np.append(np.ones(y.shape[1] - 1), -1.0),
+    "one row less": lambda y: y[1:],
+    "one row more": lambda y: np.vstack([y, y[:1]]),
+    "one column more": lambda y: np.hstack([0.0 * y[:, :1], y]),
+    "one column less": lambda y: y[:, 1:],
+    "no column": lambda y: y[:, :0],
+    "a line": lambda y: y.reshape(-1),
+    "not finite": lambda y: y + np.eye(*y.shape) * np.inf,
+    "integers": lambda y: y.astype(np.int64),
+    "without radial": lambda y: y,
+}
+
+
+@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")  # 0 * inf
+@pytest.mark.parametrize("bias", ["none", "free"])
+@pytest.mark.parametrize("linear", [False, True])
+@pytest.mark.parametrize("how", CONES)
+def test_products_with_a_cone_are_answered_as_python_answers(binary, tmp_path, how, linear, bias):
+    held = layered(seed=3, features=3 if bias == "free" else 2, **(FREE if bias == "free" else {}))
+    path, draw = tmp_path / "x.cert", np.random.default_rng(5)
+    width = 4 if bias == "free" else 3
+    y = np.zeros((16, width))
+    y[:, [0, 1, -1]] = [3.0, -4.0, 5.0]
+    y[1::2, [0, 1, -1]] = [1.0, 1.0, np.sqrt(2.0)]
+    node = {"tau": HALF, "level": ONE, "radial": HALF} | ({"linear": True} if linear else {})
+    if how == "without radial":
+        node = {"tau": HALF, "level": ONE}
+    n = [np.tril(draw.random((h, h))) * 2.0**-7 for h in (14, 15, 15)]
+    tree = [{"signs": [1, 2]}, {"row": 0, "plus": 3, "minus": 4}]
+    leaves = [{"leaf": t, "shift": f"{t + 1}/2", **node} for t in range(3)]
+    witness = {"W": held.witness["W"]}
+    for t, h in enumerate((14, 15, 15)):
+        witness |= {f"N{t}": array(n[t][np.tril_indices(h)]), f"Y{t}": array(CONES[how](y[:h]))}
+    proof = {"corrections": [], "polar": {"rule": "network", "nodes": [*tree, *leaves]}}
+    claim = {**held.claim, "verdict": "UNDECIDED"}
+    replace(held, proof=proof, witness=witness, claim=claim).save(path)
+    good = how in ("as it is", "in short floats")
+    assert agrees(binary, path) == (STATUS["UNDECIDED"] if good else REJECTED)
+
+
 @pytest.mark.parametrize("right", ["l2", "l1", "l2+"])
 def test_several_outputs_of_units_with_free_biases(binary, tmp_path, right):
     held, path = layered(outputs=2, right=right, **FREE), tmp_path / "x.cert"
