@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from time import monotonic
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,22 +17,26 @@ from certify.polar.branching import layer_parts
 from certify.polar.branching.layer_parts import bounder
 from certify.polar.branching.layers import grow_tree
 from certify.polar.proved import layer_above
+from certify.search import families
 from certify.search.candidate import evaluate
 from certify.search.dual import joint_layers
+from certify.search.dual import scaling as rays
 from certify.search.dual.joint_layers import (
     Joint,
+    bound_found,
     bound_halves,
     bound_or_polish,
     find_zeros,
     is_polished,
+    mixture,
     multiplier,
     path_of,
     polish,
-    polish_point,
+    polish_halves,
     query_of,
     tree_of,
 )
-from certify.search.dual.points import Run, bound, dual_at, inside_point
+from certify.search.dual.points import Run, bound, dual_at, enough, inside_point
 from certify.search.evidence import is_stuck
 from certify.search.search_result import SearchResult
 from tests.network_models import counted
@@ -123,7 +128,8 @@ def price(half):
 def test_a_polished_point_is_a_dual_point_with_a_proof(name):
     run = asked(name)
     with keeping(Keeper()) as keeper:
-        dual = polish_point(run, dual_at(run.problem, run.start), lambda: False)
+        found = polish_halves(run, dual_at(run.problem, run.start), lambda: False)
+        dual = bound_found(run, found)
         assert [k for k in keeper.held if k.startswith("tree.relaxation")]
     W = run.problem.loss.observed.array(dual.point.W)
     upper = layer_above(W, run.problem.atom, dual.polar.proof)
@@ -167,6 +173,7 @@ def test_a_loose_polar_is_polished_and_a_tight_one_is_not(monkeypatch):
         known, polar = bound_halves(run, W)
         assert polar > joint_layers.LOOSE * run.problem.lam
         assert known == pytest.approx(bound(run, W).value, rel=1e-5)
+        monkeypatch.setattr(joint_layers, "LOOSER", np.inf)
         polished, grown = bound_or_polish(run, W)
         assert not parallel(polished.point.W, W)
         assert parallel(grown.point.W, W)  # its tree has the rest of the time
@@ -174,6 +181,94 @@ def test_a_loose_polar_is_polished_and_a_tight_one_is_not(monkeypatch):
         monkeypatch.setattr(joint_layers, "LOOSE", np.inf)
         (plain,) = bound_or_polish(run, W)
     assert parallel(plain.point.W, W)
+
+
+def loose(name="plain"):
+    """Return a question at good factors, their W with its bound by halves, and a polished one."""
+    run = asked(name)
+    goal = 1e-3 * run.start.value, None
+    best = families.search(run.problem, run.start, Clock(), 0, goal).best
+    run = replace(run, start=best)
+    W = dual_at(run.problem, best)
+    with keeping(Keeper()):
+        own = W, bound_halves(run, W)[1]
+    return run, own, polish_halves(run, W, lambda: False)
+
+
+def test_a_mixture_of_both_dual_points_is_bounded_where_the_polar_is_very_loose(monkeypatch):
+    run, own, found = loose()
+    monkeypatch.setattr(joint_layers, "LEFT", 0.0)
+    mixed, near = mixture(run, own, found)
+    assert not parallel(mixed.W, found.W)
+    monkeypatch.setattr(joint_layers, "polish_halves", lambda *_: found)
+    monkeypatch.setattr(joint_layers, "LOOSE", 0.0)
+    monkeypatch.setattr(joint_layers, "LOOSER", 0.99 * own[1] / run.problem.lam)
+    with keeping(Keeper()):
+        first, second, last = bound_or_polish(run, own[0])
+    assert parallel(first.point.W, found.W)
+    assert parallel(second.point.W, mixed.W)
+    assert parallel(last.point.W, own[0])
+    ratio = float(np.linalg.norm(second.point.W) / np.linalg.norm(mixed.W))
+    assert second.polar.upper <= near * ratio * (1 + 64 * EPS)  # grown though it proves too little
+    assert second.value > first.value
+    monkeypatch.setattr(joint_layers, "LOOSER", 1.01 * own[1] / run.problem.lam)
+    with keeping(Keeper()):
+        first, last = bound_or_polish(run, own[0])
+    assert parallel(last.point.W, own[0])
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_mixture_is_the_one_that_promises_most(name, monkeypatch):
+    run, own, found = loose(name)
+    shares = []
+    for left in (0.0, 0.5, 1.0):
+        monkeypatch.setattr(joint_layers, "LEFT", left)
+        W = mixture(run, own, found)[0].W
+        gap = own[0] - found.W
+        share = float(((W - found.W) * gap).sum() / np.square(gap).sum())
+        assert min(abs(share - x) for x in joint_layers.SHARES) <= 64 * EPS
+        assert np.allclose(W, found.W + share * gap, rtol=0, atol=64 * EPS * np.abs(W).max())
+        shares.append(share)
+    assert shares == sorted(shares, reverse=True)  # the looser, the nearer to the polished one
+    assert shares[0] > shares[-1]
+
+
+def test_a_tree_that_its_deadline_ends_has_the_rest_of_the_time(monkeypatch):
+    run, own, found = loose()
+    monkeypatch.setattr(joint_layers, "polish_halves", lambda *_: found)
+    monkeypatch.setattr(joint_layers, "LOOSE", 0.0)
+    monkeypatch.setattr(joint_layers, "LOOSER", 0.0)
+    run = replace(run, clock=Clock(1e4))
+    late = iter([False, True])
+    monkeypatch.setattr(joint_layers, "monotonic", lambda: 1e12 if next(late) else 0.0)
+    with keeping(Keeper()):
+        tries = list(bound_or_polish(run, own[0]))
+    assert [parallel(x.point.W, own[0]) for x in tries] == [False, False]
+
+
+def test_a_tree_ends_where_it_proves_what_is_wanted_or_is_near_what_is_attained(monkeypatch):
+    run, _, found = loose()
+    runs = list[tuple[Run, Any]]()
+    monkeypatch.setattr(joint_layers, "bound_point", lambda run, point: runs.append((run, point)))
+    for near in (None, 0.0, 2 * run.problem.lam):
+        bound_found(run, found, near)
+    (plain, point), (least, _), (early, _) = runs
+    assert plain.wanted is None
+    assert least.wanted == enough(run, rays.along(run.problem, point.W))
+    ratio = float(np.linalg.norm(point.W) / np.linalg.norm(found.W))
+    assert early.wanted == pytest.approx(2 * run.problem.lam * ratio, rel=1e-9)
+    assert early.wanted > least.wanted
+
+
+def test_a_polished_point_is_stored_as_long_as_its_value_rises():
+    run, _, found = loose()
+    with keeping(Keeper()):
+        dual = bound_found(run, found)
+    w = found.W.reshape(-1)
+    longest = float(w @ Y.reshape(-1)) / float(w @ w)  # where s <w, Y> - s^2 |w|^2 / 2 is largest
+    ratio = float(np.linalg.norm(dual.point.W)) / float(np.linalg.norm(w))
+    assert 1 < ratio == pytest.approx(min(longest, joint_layers.FURTHER), rel=1e-9)
+    assert dual.value >= found.value * (1 - 2.0**-20)
 
 
 def test_the_bound_that_is_reported_never_falls():
@@ -221,8 +316,8 @@ def test_a_polish_that_proves_less_than_is_known_is_given_up(monkeypatch):
     looks = counted(monkeypatch, joint_layers, "multiplier")
     assert polish(joint_of(run), np.inf, lambda: False, known) is None
     assert len({id(part) for _, part, _ in looks}) == 4  # two looks at both halves
-    assert polish_point(run, W, lambda: False, known) is None
-    monkeypatch.setattr(joint_layers, "polish_point", lambda *_: None)
+    assert polish_halves(run, W, lambda: False, known) is None
+    monkeypatch.setattr(joint_layers, "polish_halves", lambda *_: None)
     (plain,) = bound_or_polish(run, W)
     assert parallel(plain.point.W, W)
 
@@ -231,7 +326,7 @@ def test_no_network_has_no_polish():
     run = asked("plain")
     none = evaluate(run.problem, tuple(x[:, :0] for x in run.start.factors))
     empty = replace(run, start=none)
-    assert polish_point(empty, dual_at(run.problem, none), lambda: False) is None
+    assert polish_halves(empty, dual_at(run.problem, none), lambda: False) is None
 
 
 @pytest.mark.parametrize("unit", [2.0**-45, 2.0**45])
@@ -241,7 +336,7 @@ def test_numbers_that_float32_does_not_hold_are_not_polished(unit):
     U, V = run.start.factors
     far = replace(run, problem=problem, start=evaluate(problem, (U * unit, V)))
     W = dual_at(problem, far.start)
-    assert polish_point(far, W, lambda: False) is None
+    assert polish_halves(far, W, lambda: False) is None
     assert bound_halves(far, W) == (-np.inf, 0.0)
     (plain,) = bound_or_polish(far, W)
     assert parallel(plain.point.W, W)

@@ -24,6 +24,7 @@ from threadpoolctl import threadpool_limits
 
 from certify.atoms import Factors
 from certify.base.arrays import Array
+from certify.polar.ascent.layers import attain
 from certify.polar.branching import cones, layers
 from certify.polar.branching.layer_parts import Bounder, Cut, Grown, bounder
 from certify.polar.branching.tree import Node, Solved, Tree
@@ -50,9 +51,14 @@ BESIDE, NEAR = (1.0, 2.0), 1e-2  # of a bound beside lam, and how near it is fou
 SINGLE = 150  # rows from which iterates are kept in float32
 PARTS = 3  # of the tree of the network's own W: both halves
 POLISHING = 0.25  # share of the time left
+FURTHER = 2.0  # how much longer a dual point is stored: a tree may bound its polar below lam
+SHARES = tuple(k / 20 for k in range(20))  # of the network's own W in a mixture
+LEFT = 0.85  # of what halves leave open above what is attained: what a tree of minutes leaves
+SLIGHT = 2.0**-7  # of an attained value: a bound this near to it hardly falls any more
 PARALLEL = 1e-6  # 1 - the cosine of multiples of one point
 ORDINARY = 2.0**40  # sizes of lam, W and X beyond which float32 may not hold their products
 LOOSE = 1.1  # of lam: a bound of the polar from which polishing W gains more than its tree
+LOOSER = 1.5  # of lam: a bound of the polar from which no tree of minutes closes the gap of W
 
 
 Known: TypeAlias = Solved[Cut, Relaxed, LayerMultiplier | None]
@@ -360,11 +366,49 @@ def bound_or_polish(run: Run, W: Array) -> Iterator[Dual | None]:
         """Whether the share of the polish is spent."""
         return run.clock.expired() or monotonic() > until
 
-    polished = polish_point(run, W, expired, known)
-    if polished is not None:
-        yield polished
-    if polished is None or not run.clock.expired():  # a tree for W has the rest of the time
+    found = polish_halves(run, W, expired, known)
+    if found is not None:
+        yield bound_found(run, found)
+        if polar > LOOSER * run.problem.lam and not run.clock.expired():
+            with threadpool_limits(1, user_api="blas"):
+                mixed, near = mixture(run, (W, polar), found)
+            deadline = run.deadline()
+            yield bound_found(run, mixed, near)
+            if deadline is not None and monotonic() >= deadline:
+                return  # what is left is for the same tree
+    if found is None or not run.clock.expired():
         yield bound(run, W)
+
+
+def mixture(run: Run, own: tuple[Array, float], found: Found) -> tuple[Found, float]:
+    """Return the mixture of the network's own W and a polished one whose tree promises most.
+
+    Also the bound of its polar from which it promises little: what is attained, and SLIGHT more.
+    A polar is convex, so that what halves prove of a mixture, and what is attained of it, are at
+    most between those of its ends; a tree leaves LEFT of what is open between them.
+
+    own  W, and what its halves prove of its polar
+    """
+    problem, W = run.problem, own[0]
+
+    def attained(W: Array) -> float:
+        """Return an attained value of a polar."""
+        return attain(query_of(problem, W, run.seed))[0]
+
+    ends = [(W, own[1]), (found.W, tree_of(query_of(problem, found.W), found, problem.lam).upper)]
+    left = [low + LEFT * (polar - low) for low, polar in ((attained(X), p) for X, p in ends)]
+
+    def mix(share: float) -> Array:
+        """Return a mixture."""
+        return share * W + (1 - share) * found.W
+
+    def value(share: float) -> float:
+        """Return what a mixture promises."""
+        polar = share * left[0] + (1 - share) * left[1]
+        return rays.value(problem, mix(share), rays.best_scale(problem, mix(share), polar))
+
+    best = mix(max(SHARES, key=value))
+    return found._replace(W=best), attained(best) * (1 + SLIGHT)
 
 
 def bound_halves(run: Run, W: Array) -> tuple[float, float]:
@@ -393,24 +437,37 @@ def is_ordinary(*sizes: Array | float) -> bool:
     return all(1 / ORDINARY <= float(np.abs(x).max()) <= ORDINARY for x in sizes)
 
 
-def polish_point(
+def polish_halves(
     run: Run, W: Array, expired: Callable[[], bool], known: float = -np.inf
-) -> Dual | None:
-    """Return the bound of a polished W, whose tree grows from the halves that it was found with.
-
-    None where these prove less than what is known.
-    """
+) -> Found | None:
+    """Return a polished W with its halves; None where these prove less than what is known."""
     problem, start = run.problem, run.start
     with threadpool_limits(1, user_api="blas"):
         joint = Joint(problem, start.factors, start.q, W)
         if not is_ordinary(problem.lam, W, joint.rho):
             return None
-        found = polish(joint, start.value, expired, known)
-        point = None if found is None else inside_point(problem, found.W)
-        if found is None or point is None:
-            return None
-        query = query_of(problem, point.W, run.seed)
-        layers.keep_tree(query, tree_of(query, found, problem.lam))
+        return polish(joint, start.value, expired, known)
+
+
+def bound_found(run: Run, found: Found, near: float | None = None) -> Dual | None:
+    """Return what a tree of W proves, which grows from multipliers of halves, maybe of another W.
+
+    W is as long as its value rises, up to FURTHER.
+
+    near  a bound of the polar of W that would do, even if it does not prove what is wanted
+    """
+    problem = run.problem
+    s = rays.best_scale(problem, found.W, problem.lam / FURTHER)
+    point = inside_point(problem, s * found.W)
+    if point is None:
+        return None
+    longer = found._replace(parts=tuple(p._replace(N=s * p.N) for p in found.parts))
+    query = query_of(problem, point.W, run.seed)
+    with threadpool_limits(1, user_api="blas"):
+        layers.keep_tree(query, tree_of(query, longer, s * problem.lam))
+    if near is not None:
+        wanted = max(s * near, enough(run, rays.along(problem, point.W)))
+        run = replace(run, wanted=wanted)
     return bound_point(run, point)
 
 

@@ -57,6 +57,7 @@ class Run:
     unit: float = 1.0  # a dual point of the caller's scale times this is one of the run's
     share: float = 0.15  # of the time left that one bound of a polar may take
     narrow: bool = False  # whether a layer's polar is bounded as well as the time allows
+    wanted: float | None = None  # a bound of a polar that would do; None: what proves epsilon
     polar: Callable[[Any], Proposal] | None = None  # bounds a polar instead of the engine
     kept: Array | None = None  # which entries a dual point may have; None: all
     reported: Reported = field(default_factory=Reported)
@@ -218,7 +219,8 @@ def propose(run: Run, matrix: Any, along: Callable[[float], float]) -> Proposal:
     if run.polar is not None:
         return run.polar(matrix)
     normalized, e = at_scale_one(matrix)
-    wanted, until = enough(run, along), run.deadline()
+    wanted = enough(run, along) if run.wanted is None else run.wanted
+    until = run.deadline()
     target = float(ldexp_steps(wanted, -e))
     with telling(teller(run, along, e)):
         proposal = ask_atom(run, normalized, target)
