@@ -111,7 +111,8 @@ def test_a_step_moves_y_and_both_multipliers():
     V = 1.9 * stack.Y - 0.9 * X + U
     assert pytest.approx(V) == stack.V
     assert np.array_equal(block, stack.V[:, :m, m:D])
-    blocks = np.full(block.shape, 0.25)
+    diagonals(stack.V)[:], blocks = -1.0, np.full(block.shape, 0.25)
+    V = stack.V.copy()
     squares = stack.meet(blocks)
     Z = np.maximum(V, 0)
     diagonals(Z)[:] = diagonals(V)
@@ -120,6 +121,30 @@ def test_a_step_moves_y_and_both_multipliers():
     assert pytest.approx(V - Z) == stack.U
     sizes = [np.square(x).sum() for x in (stack.Y - Z, Z - X, Z, V - Z)]
     assert squares == pytest.approx(sizes)
+
+
+def test_what_was_found_stays_as_cases_move_on():
+    state = iterates()
+    found, rho = state.bound().leaves[0], state.rho
+    N, X = found.N.copy(), found.X.copy()
+    state.step()
+    assert state.rho == rho
+    assert np.array_equal(found.N, N)
+    assert np.array_equal(found.X, X)
+    assert not np.array_equal(state.cases[0].X, X)
+
+
+def test_entries_are_shared_from_where_they_were(monkeypatch):
+    """The same blocks again are told by one slope, whose cases are those it began with."""
+    state, calls = iterates(), []
+    plain = state.slope
+    monkeypatch.setattr(state, "slope", lambda *given: calls.append(given) or plain(*given))
+    V = np.random.default_rng(2).standard_normal((6, *SHAPE))
+    first = state.share(V)
+    assert len(calls) > 1
+    calls.clear()
+    assert state.share(V) == pytest.approx(first)
+    assert len(calls) == 1
 
 
 def test_large_cases_are_stacks_of_their_own(monkeypatch):
