@@ -14,7 +14,7 @@ from certify.base.errors import InputError
 
 from .certificate.file import write_atomically
 
-FORMAT = 3
+FORMAT = 4
 LEFT_OUT = ("rtol", "atol")  # of the question: a proof may be resumed with another epsilon
 
 

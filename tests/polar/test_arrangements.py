@@ -261,31 +261,34 @@ def test_zero():
         assert attain(atom.query(W))[0] == 0.0
 
 
-@pytest.mark.parametrize("radial", [False, True])
-def test_the_form_is_what_it_says_on_true_points(radial):
+@pytest.mark.parametrize("sign", [0, 1, -1])
+def test_the_form_is_what_it_says_on_true_points(sign):
     rng = np.random.default_rng(19)
     V, W = data((6, 3), seed=19)
     for slope in (0.0, 0.3, -1.0):
         cuts = rng.normal(size=(2, 9))
         layer = replace(ReLU(V).layer, slope=slope)
-        form = replace(form_of(LayerQuery(layer, W)), radial=radial).with_cuts(cuts)
+        form = form_of(LayerQuery(layer, W)).with_cuts(cuts, sign)
         u = rng.normal(size=3)
         u /= np.linalg.norm(u)
         p = np.maximum(form.F @ u, 0)
-        x = np.concatenate([p, u, np.ones(int(radial))])
+        x = np.concatenate([p, u, np.ones(abs(sign))])
         value = float(W[:, 0] @ acted(V @ u, slope))
-        assert x @ form.C @ x == pytest.approx(value**2, rel=1e-12)
+        assert x @ form.C @ x == pytest.approx(sign * value if sign else value**2, rel=1e-12)
         facts = np.concatenate([p, p - form.F @ u, form.rows @ x])
         assert (facts[: len(facts) - 2] >= -1e-12).all()
         N = rng.normal(size=(len(facts),) * 2)
-        whole = x @ form.C @ x + facts @ (N + N.T) @ facts
-        assert x @ form.quadratic(N + N.T) @ x == pytest.approx(whole, rel=1e-9)
+        Y = rng.normal(size=form.no_cones().shape)
+        cones = Y[:, -1] - Y[:, :-1] @ u if sign else np.zeros(len(facts))
+        whole = x @ form.C @ x + facts @ (N + N.T) @ facts + 2 * facts @ cones
+        assert x @ form.quadratic(N + N.T, Y) @ x == pytest.approx(whole, rel=1e-9)
 
 
-def test_the_frame_is_orthonormal():
+@pytest.mark.parametrize("sign", [0, 1])
+def test_the_frame_is_orthonormal(sign):
     rng = np.random.default_rng(23)
     V, W = data((6, 3), seed=23)
-    form = form_of(ReLU(V).query(W)).with_cuts(rng.normal(size=(2, 9)))
+    form = form_of(ReLU(V).query(W)).with_cuts(rng.normal(size=(2, 9)), sign)
     frame, k = Frame(form), form.size
     assert np.abs(frame.Q.T @ frame.Q - np.eye(k)).max() <= 1e-12
     Z = rng.normal(size=(len(frame.Q),) * 2)
@@ -293,7 +296,7 @@ def test_the_frame_is_orthonormal():
     assert np.abs(frame.down(Z) - frame.Q.T @ Z @ frame.Q).max() <= 1e-12
     x = rng.normal(size=k)
     p, u = x[:6], x[6:9]
-    rows = np.concatenate([p, p - form.F @ u, WEIGHT * u, form.rows @ x])
+    rows = np.concatenate([p, p - form.F @ u, WEIGHT * x[6:], form.rows @ x])
     assert np.abs(frame.Q @ (frame.Q.T @ rows) - rows).max() <= 1e-12
     Y = rng.normal(size=(k, k))
     X = frame.over(Y @ Y.T)
@@ -304,7 +307,8 @@ def over(form, X):
     """X over the rows of a frame."""
     m, d = form.F.shape
     q = np.hstack([np.eye(m), -form.F])
-    priced = WEIGHT * np.eye(form.size)[m : m + d]
+    q = np.pad(q, ((0, 0), (0, form.size - m - d)))
+    priced = WEIGHT * np.eye(form.size)[m:]
     B = np.vstack([np.eye(m, form.size), q, priced, form.rows])
     return B @ X @ B.T
 
@@ -318,7 +322,8 @@ def test_any_multiplier_proves_a_bound():
     h = 2 * 6 + len(form.rows)
     for size in (0.0, 0.01, 1.0):
         N = size * rng.random((h, h))
-        made, value = leaf(form, np.zeros((0, 8)), best_multiplier(form, N + N.T), 0.0)
+        best = best_multiplier(form, N + N.T, form.no_cones())
+        made, value = leaf(form, np.zeros((0, 8)), best, 0.0)
         nodes = [{"leaf": 0, **made["node"]}]
         arrays = {f"{k}0": x for k, x in made["arrays"].items()}
         assert value >= truth * (1 - 1e-12)

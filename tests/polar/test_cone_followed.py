@@ -10,7 +10,7 @@ from certify.polar.branching.layer_parts import bounder, start_child
 from certify.polar.layer_query import LayerQuery
 from certify.polar.relaxation import cone
 from certify.polar.relaxation import layer_admm as admm
-from certify.polar.relaxation.frame import Frame
+from certify.polar.relaxation.frame import WEIGHT, Frame
 from certify.polar.relaxation.layers import CUT, SPREAD, even_units, form_of
 from certify.polar.relaxation.steps import Stop
 
@@ -121,15 +121,18 @@ def test_a_child_starts_from_the_bound_of_its_parent(part):
     kept, nothing = (quick(path, warm, 0.0).upper for warm in (above.warm, None))
     assert kept <= above.upper * (1 + 2.0**-10)
     assert nothing > 2 * kept
-    assert start_child(quick((), None, 0.0).warm, 0.0) is None  # a part without steps
+    root = quick((), None, 0.0)  # a part without steps
+    assert start_child(solve.at(path[:1]), root.warm) is None
 
 
 def test_a_start_has_the_multiplier_and_its_prices(part):
     solve, above, path = part
-    start = start_child(above.warm, 0.0)
+    start = start_child(solve.at(path), above.warm)
     run = admm.Run(solve.at(path), start)
-    N, back = start.best.N, run.multiplier()
+    (N, Y), (back, cones) = start.multipliers, run.multiplier()
     assert np.abs(back - np.where(N > 0, N, back)).max() <= 1e-9 * np.abs(N).max()
+    assert Y.any()
+    assert np.abs(cones - Y).max() <= 1e-9 * np.abs(Y).max()
     assert np.abs(run.polyhedron(run.Z) - run.Z).max() <= 1e-12
     slack = np.linalg.eigvalsh(run.frame.down(-run.U) + run.C / run.rho)
     assert abs(slack[-1]) <= 1e-9 * abs(slack[0])  # the least prices that make it one
@@ -142,14 +145,15 @@ def test_a_start_has_the_products_of_all_rows(part):
     u = rng.standard_normal((d, 60))
     if form.reach:
         u[-1] *= 0.1
-    x = np.vstack([np.maximum(form.F @ u, 0), u])
+    lengths = np.linalg.norm(u[: form.priced], axis=0)
+    x = np.vstack([np.maximum(form.F @ u, 0), u, lengths])
     x = x[:, (form.rows @ x > 0).all(axis=0)]
     x /= np.sqrt(np.square(x[m : m + d - bool(form.reach)]).sum())
     assert x.shape[1] > 1
-    start = start_child(above.warm, 0.0)._replace(X=x @ x.T)
+    start = start_child(form, above.warm)._replace(X=x @ x.T)
     run = admm.Run(form, start)
-    p, u = x[:m], x[m:]
-    weighed = run.frame.weights[:, None] * u
+    p, u = x[:m], x[m : m + d]
+    weighed = np.append(run.frame.weights, WEIGHT)[:, None] * x[m:]
     facts = np.vstack([p, p - form.F @ u, form.rows @ x]) * run.sizes[:, None]
     rows = np.vstack([facts[: 2 * m], weighed, facts[2 * m :]])
     assert np.abs(run.Z - rows @ rows.T).max() <= 1e-12

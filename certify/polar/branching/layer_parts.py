@@ -10,6 +10,7 @@ from certify.polar import eigen as spectra
 from certify.polar.ascent.layers import Climb, polish
 from certify.polar.layer_query import LayerQuery, Slice
 from certify.polar.relaxation.layer_admm import Relaxed, Start, solve
+from certify.polar.relaxation.layer_leaf import value_bound
 from certify.polar.relaxation.layer_multiplier import LayerMultiplier
 from certify.polar.relaxation.layers import LayerForm, form_of
 from certify.polar.relaxation.steps import Stop
@@ -17,10 +18,9 @@ from certify.polar.relaxation.steps import Stop
 from .tree import Solved, Tree
 
 CUT_BITS, SIGN_BITS = 12, 24  # of a cut's entries: short integers for the verifier
-STEPS, SETTLED = 1000, 2e-3  # of one part; splitting early pays more than many steps
+STEPS, SETTLED = 1000, 1e-3  # of one part; splitting early pays more than many steps
 ROOT_STEPS = 2000
-NEAR, FAR = 20.0, 5.0  # rho where a child starts, of a parent within LOOSE of the aim or not
-LOOSE = 1.02
+BEGIN = 2.0  # rho of a child is the geometric mean of this and its parent's last
 FLOPS, FIXED, SPEED = 5.0, 1e7, 6e10  # of a step: by size cubed, fixed; of an ordinary core
 EFFORT = 15.0  # seconds of an ordinary core without a deadline, as a number of steps
 FEWEST = 60  # steps: fewer give no useful bound
@@ -60,20 +60,22 @@ class Bounder:
         form = self.at(path)
         goal = max(aim, 0.0) * UNDER
         steps = self.steps[1] if path else self.steps[0]
-        stop = Stop(goal * goal, steps, SETTLED, self.query.expired)
-        return self.known(path, solve(form, stop, start_child(above, goal), self.kind), goal)
+        settled = SETTLED if form.sign else 2 * SETTLED  # of the square
+        stop = Stop(value_bound(form, goal, back=True), steps, settled, self.query.expired)
+        return self.known(path, solve(form, stop, start_child(form, above), self.kind), goal)
 
     def known(
         self, path: Path, relaxed: Relaxed, goal: float
     ) -> Solved[Cut, Relaxed, LayerMultiplier | None]:
         """Return what the end of a solve says of a part; of one above the goal, how it is split."""
-        upper = float(np.sqrt(max(relaxed.best.bound, 0.0)))
-        value, best = self.ascend(relaxed) if upper > goal else (-np.inf, None)
+        upper = value_bound(self.at(path), relaxed.best.bound)
+        value, found = self.ascend(relaxed) if upper > goal else (-np.inf, None)
         split = self.split(path, relaxed) if upper > goal else None
         # one for every part of the tree: in the type of the iterates
-        kept = relaxed.best._replace(N=relaxed.best.N.astype(self.kind))
-        after = Relaxed(relaxed.X.astype(self.kind), kept, relaxed.steps)
-        return Solved(upper, kept, value, best, split, after)
+        best = relaxed.best
+        kept = best._replace(N=best.N.astype(self.kind), Y=best.Y.astype(self.kind))
+        after = relaxed._replace(X=relaxed.X.astype(self.kind), best=kept)
+        return Solved(upper, kept, value, found, split, after)
 
     @property
     def excluded_sign(self) -> int:
@@ -87,8 +89,9 @@ class Bounder:
         return np.float32 if len(self.form.F) > SINGLE else np.float64
 
     def at(self, path: Path) -> LayerForm:
-        """Return the form of a part."""
-        return self.form.with_cuts(self.cuts(path))
+        """Return the form of a part: of the value itself where its sign is known."""
+        single = self.query.W.shape[1] == 1
+        return self.form.with_cuts(self.cuts(path), path[0].sign if path and single else 0)
 
     def cuts(self, path: Path) -> Array:
         """Return the rows of a path."""
@@ -190,12 +193,10 @@ def halves(normal: Array) -> tuple[Cut, Cut]:
     return Cut(normal, 1), Cut(normal, -1)
 
 
-def start_child(above: Relaxed | None, goal: float) -> Start | None:
+def start_child(form: LayerForm, above: Relaxed | None) -> Start | None:
     """Return the start of a child from its parent: the products with its cut cost nothing."""
-    if above is None or not above.X.any():
+    if above is None or len(above.X) != form.size or not above.X.any():
         return None
-    best, n = above.best, len(above.best.N) + 1
-    N = np.zeros((n, n), dtype=best.N.dtype)
-    N[:-1, :-1] = best.N
-    rho = NEAR if best.bound <= (LOOSE * goal) ** 2 else FAR
-    return Start(above.X.astype(float), best._replace(N=N), rho)
+    best = above.best
+    added = best._replace(N=np.pad(best.N, (0, 1)), Y=np.pad(best.Y, ((0, 1), (0, 0))))
+    return Start(above.X.astype(float), added, (BEGIN * above.rho) ** 0.5)

@@ -1,7 +1,8 @@
 """Branch and bound on the relaxation: the sign of w^T s first, then cuts in the space of u."""
 
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -15,7 +16,9 @@ from certify.polar.relaxation.layer_leaf import leaf, nil
 from certify.polar.relaxation.layer_multiplier import LayerMultiplier
 
 from .layer_parts import Bounder, Cut, Grown, allowance, bounder
-from .tree import Limits, grow
+from .tree import Limits, Node, Solved, Tree, grow
+
+Half: TypeAlias = Solved[Cut, Relaxed, LayerMultiplier | None]
 
 GAP = 2.0**-20  # relative: a bound this near a found value is not worth more parts
 FAR = 2.0**-7  # a target this far below a found value is not worth a tree
@@ -49,6 +52,15 @@ def grow_tree(query: LayerQuery, lower: float = 0.0, tree: Grown | None = None) 
         return grow(solve, stop, tree)
 
 
+def tree_of_halves(solver: Bounder, ends: Sequence[Half]) -> Grown:
+    """Return the tree of one output, cut by the sign of w^T s, from what is known of its halves."""
+    cuts, top = solver.by_sign(), max(ends, key=lambda x: x.upper)
+    root: Half = Solved(top.upper, None, split=cuts)
+    below = [Node((c,), x, 0) for c, x in zip(cuts, ends, strict=True)]
+    first = max(ends, key=lambda x: x.lower)
+    return Tree((Node((), root, children=(1, 2)), *below), first.lower, first.found)
+
+
 def keep_tree(query: LayerQuery, tree: Grown) -> None:
     """Keep a tree, from which the next one of the query grows."""
     keeper, stop = CURRENT.get(), limits(query)
@@ -68,28 +80,43 @@ def proposal(query: LayerQuery, lower: float = 0.0) -> Proposal:
 
 
 def proof_of(solver: Bounder, tree: Grown, aim: float) -> tuple[float, dict[str, Any]]:
-    """Return (bound, proof) of a tree: every leaf as coarse as the worst allows."""
+    """Return (bound, proof) of a tree: every leaf as coarse as the worst allows.
+
+    A tree of one output is cut by the sign of w^T s.  Each sign e of v has its own cut there, with
+    the part where e w^T s >= 0, and beyond it nothing to gain.
+    """
     goal = max(tree.upper * (1 + EDGE), aim)
-    single = solver.excluded_sign != 0
-    nodes: list[dict[str, Any]] = [{"signs": [1]}] if single else []
-    arrays: dict[str, Any] = {}
-    cuts: list[Array] = []
-    top, count = 0.0, 0
-    for node in tree.nodes:
-        ends = [k + single for k in node.children]
+    signed = bool(tree.nodes[0].children) and solver.query.W.shape[1] == 1
+    signs = solver.query.signs() if signed else ()
+    nodes: list[dict[str, Any]] = [{} for _ in range(len(signs) + signed)]
+    cuts = [tree.nodes[1].path[0].normal] if signed else list[Array]()
+    shift, tops, arrays = len(signs), [0.0], dict[str, Any]()
+
+    def add(made: dict[str, Any], bound: float) -> None:
+        """Append a leaf."""
+        t = len(tops) - 1
+        nodes.append({"leaf": t, **made["node"]})
+        arrays.update({f"{name}{t}": x for name, x in made["arrays"].items()})
+        tops.append(bound)
+
+    for node in tree.nodes[signed:]:
+        ends = [k + shift for k in node.children]
         if ends:
             nodes.append({"cut": len(cuts), "plus": ends[0], "minus": ends[1]})
             cuts.append(tree.nodes[node.children[0]].path[-1].normal)
-            continue
-        witness = node.solved.witness
-        if witness is None:
-            made, bound = nil(solver.form, cuts[0])
+        elif node.solved.witness is None:
+            add(*nil(solver.form, cuts[0]))
         else:
             rows = solver.cuts(node.path)
-            made, bound = leaf(solver.at(node.path), rows, witness, goal)
-        nodes.append({"leaf": count, **made["node"]})
-        arrays |= {f"{name}{count}": x for name, x in made["arrays"].items()}
-        top, count = max(top, bound), count + 1
+            add(*leaf(solver.at(node.path), rows, node.solved.witness, goal))
+    for at, sign in enumerate(signs):
+        sides = {1: shift + 1, -1: shift + 2}
+        if solver.excluded_sign != -sign:
+            sides[-sign] = len(nodes)
+            add(*nil(solver.form, cuts[0]))
+        nodes[1 + at] = {"cut": 0, "plus": sides[1], "minus": sides[-1]}
+    if signed:
+        nodes[0] = {"signs": [1 + at for at in range(len(signs))]}
     if cuts:
         arrays["cuts"] = np.array(cuts)
-    return top, {"rule": "network", "nodes": nodes, **arrays}
+    return max(tops), {"rule": "network", "nodes": nodes, **arrays}

@@ -1,8 +1,9 @@
 """Orthonormal coordinates of the cone of a hidden layer's relaxation.
 
-Rows (p, q, weighted u, cuts) of x = T xi have orthonormal columns Q in xi.  For
+Rows (p, q, weighted u [and s], cuts) of x = T xi have orthonormal columns Q in xi.  For
 p and q alone xi = ((p + q) / sqrt 2, ...), so that Q^T Z Q needs sums of blocks and thin
-products only; cuts V change them by (I + V^T V)^(-1/2), the identity and a low rank.
+products only; s is a coordinate by itself; cuts V change them by (I + V^T V)^(-1/2), the identity
+and a low rank.
 """
 
 from dataclasses import dataclass
@@ -16,12 +17,12 @@ from certify.base.arrays import Array
 from .layers import LayerForm
 
 ROOT = 0.5**0.5
-WEIGHT = 0.25  # of u in the rows, where |p|^2 + |q|^2 <= 1
+WEIGHT = 0.25  # of u and s in the rows, where |p|^2 + |q|^2 <= 1
 
 
 @dataclass(frozen=True)
 class Frame:
-    """Q of a form without s.  The rows are p (m), q (m), u (d) times its weights, then the cuts."""
+    """Q of a form.  Its rows are p (m), q (m), u (d) times its weights, s times WEIGHT, cuts."""
 
     form: LayerForm
     kind: Any = np.float64
@@ -60,6 +61,7 @@ class Frame:
         T[:m, :m] = ROOT * np.eye(m)
         T[:m, m : m + d] = ROOT * ROOT * self.form.F @ self.root
         T[m : m + d, m : m + d] = self.root
+        T[m + d :, m + d :] = np.eye(abs(self.form.sign)) / WEIGHT
         return T
 
     @cached_property
@@ -101,7 +103,8 @@ class Frame:
     def down(self, Z: Array) -> Array:
         """Return Q^T Z Q for symmetric Z over the rows."""
         m, d = self.form.F.shape
-        k, b = self.form.size, 2 * m + d
+        k, s = self.form.size, 2 * m + d
+        b = s + abs(self.form.sign)
         p, q, u = slice(0, m), slice(m, 2 * m), slice(2 * m, 2 * m + d)
         Y = np.empty((k, k), dtype=self.kind)
         pp, pq, qq = Z[p, p], Z[p, q], Z[q, q]
@@ -113,6 +116,8 @@ class Frame:
         gu = ROOT * self.G.T @ (Z[p, u] - Z[q, u]) @ self.H
         gg = 0.5 * self.G.T @ ((same - cross) @ self.G) + gu + gu.T
         Y[m : m + d, m : m + d] = gg + self.H.T @ Z[u, u] @ self.H
+        if b > s:
+            Y[:, -1] = Y[-1] = self.restrict(Z[:b, s])
         if len(self.V):
             half = self.restrict(Z[:b, b:]) + 0.5 * self.V.T @ Z[b:, b:]
             both = half @ self.V
@@ -124,7 +129,7 @@ class Frame:
         m, d = self.form.F.shape
         p, q, u = X[:m], X[m : 2 * m], X[2 * m : 2 * m + d]
         parts = [ROOT * (p + q), ROOT * self.G.T @ (p - q) + self.H.T @ u, X[2 * m + d :]]
-        return np.vstack(parts)
+        return np.concatenate(parts)
 
     def extend(self, Y: Array) -> Array:
         """Return Q0 Y, without the other facts."""

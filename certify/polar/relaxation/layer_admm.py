@@ -3,7 +3,8 @@
     max <C, X>,  X = x x^T in { Q Y Q^T, Y >= 0 } and in the polyhedron: products of facts >= 0,
     p_i q_i = 0, |u|^2 = 1
 
-Each step projects on both, in even units.  The multiplier of the products is the witness N.
+and, with s = |u|, in the cones |f u| <= f s of every fact f.  Each step projects on both, in even
+units.  The multipliers of the products and of the cones are the witnesses N and Y.
 """
 
 from typing import Any, NamedTuple
@@ -15,13 +16,16 @@ from certify.base.arrays import Array
 from .cone import Cone
 from .frame import WEIGHT, Frame
 from .layer_multiplier import LayerMultiplier, best_multiplier
+from .layer_products import Products
 from .layers import LayerForm, even_units
 from .steps import RELAX, Stop, step_ratio
 
-EVERY, BALANCE = 25, 50  # steps between bounds, between balances of rho
+EVERY = 25  # steps between bounds
+EARLY, OFTEN, BALANCE = 400, 20, 50  # steps of a cold start; those between balances then, else
 LEAST, LATE, OVER = 200, 1000, 4  # steps before it may end, with a gain and without; evaluations
 HOPE = 0.05  # share of the way to the target
 START = 8.0  # rho of a cold start
+FAST, SLOW = 1.5, 1.25  # what rho changes by
 
 
 class Relaxed(NamedTuple):
@@ -30,6 +34,7 @@ class Relaxed(NamedTuple):
     X: Array
     best: LayerMultiplier
     steps: int
+    rho: float = START
 
 
 class Start(NamedTuple):
@@ -42,20 +47,22 @@ class Start(NamedTuple):
     best: LayerMultiplier
     rho: float
 
+    @property
+    def multipliers(self) -> tuple[Array, Array]:
+        """N and Y, in float64."""
+        return self.best.N.astype(float), self.best.Y.astype(float)
+
 
 class Run:
     """The iterates, in units where the objective has norm 1."""
 
     def __init__(self, form: LayerForm, start: Start | None, kind: Any = np.float64) -> None:  # noqa: ANN401
         self.form, self.units, self.sizes = even_units(form)
-        self.frame = Frame(self.form, kind)
+        self.frame, self.rows = Frame(self.form, kind), Products(self.form)
         C = self.frame.objective
         self.unit = float(np.linalg.norm(C)) or 1.0
         self.C = (C / self.unit).astype(kind)
-        m, d = form.F.shape
-        k = 2 * m + d + len(form.rows)
-        self.k, self.u = k, slice(2 * m, 2 * m + d)
-        zero = np.zeros((k, k), dtype=kind)
+        zero = np.zeros((len(self.frame.Q),) * 2, dtype=kind)
         self.rho = START if start is None else start.rho
         self.Z, self.U = zero, zero
         if start is not None:
@@ -78,64 +85,46 @@ class Run:
         return self.Z.dtype.type
 
     def polyhedron(self, V: Array) -> Array:
-        """Return the projection: u's own rows are free but for |u|^2 = 1 (and b)."""
-        form, u = self.form, self.u
-        m = len(form.F)
-        Z = np.maximum(V, 0)
-        at = np.arange(m)
-        Z[at, m + at] = Z[m + at, at] = 0
-        Z[u], Z[:, u] = V[u], V[:, u]
-        priced = np.arange(u.start, u.stop - bool(form.reach))
-        Z[priced, priced] += (WEIGHT**2 - Z[priced, priced].sum()) / len(priced)
-        if form.reach:
-            w = float(self.frame.weights[-1])
-            Z[u.stop - 1, u.stop - 1] = min(V[u.stop - 1, u.stop - 1], (w * form.reach) ** 2)
+        """Return the projection: |u|^2 = 1, s^2 = 1, and b is within its reach."""
+        Z, s = self.rows.project(V), self.rows.s
+        u, b = np.split(self.rows.u, [self.form.priced])
+        Z[u, u] += (WEIGHT**2 - Z[u, u].sum()) / len(u)
+        Z[b, b] = np.minimum(V[b, b], (self.frame.weights[-1] * self.form.reach) ** 2)
+        Z[s, s] = WEIGHT**2
         return Z
-
-    @property
-    def facts(self) -> Any:  # noqa: ANN401  an index
-        """Where the products of two facts are."""
-        m, d = self.form.F.shape
-        kept = np.r_[0 : 2 * m, 2 * m + d : self.k]
-        return np.ix_(kept, kept)
 
     def products(self, X: Array) -> Array:
         """Return the products of the rows at X over x, in the polyhedron."""
         F, (m, d) = self.form.F, self.form.F.shape
-        B = np.zeros((self.k, self.form.size))
+        B = np.zeros((len(self.Z), self.form.size))
         B[:m, :m] = B[m : 2 * m, :m] = np.eye(m)
-        B[m : 2 * m, m : m + d], B[self.u, m : m + d] = -F, np.diag(self.frame.weights)
-        B[2 * m + d :] = self.form.rows
+        B[m : 2 * m, m : m + d], B[self.rows.u, m : m + d] = -F, np.diag(self.frame.weights)
+        B[self.rows.s, m + d :] = WEIGHT
+        B[len(B) - len(self.form.rows) :] = self.form.rows
         return self.polyhedron(B @ (X * np.outer(self.units, self.units)) @ B.T)
 
     def scale(self, best: LayerMultiplier) -> Array:
-        """Return U of a multiplier, with its prices of u: `multiplier` the other way."""
-        U = np.zeros((self.k, self.k), dtype=self.kind)
-        unit = self.rho * self.unit
-        U[self.facts] = best.N / np.outer(self.sizes, self.sizes) / -unit
-        prices = np.full(len(self.frame.weights), best.level)
-        if self.form.reach:
-            prices[-1] = best.bias
-        U[self.u, self.u] = np.diag(prices / np.square(self.frame.weights) / unit)
-        return U
+        """Return U of a multiplier, with its prices of u and s: `multiplier` the other way."""
+        U = self.rows.place(best.N / np.outer(self.sizes, self.sizes), best.Y / self.sizes[:, None])
+        u, b = np.split(self.rows.u, [self.form.priced])
+        U[u, u] = best.level / WEIGHT**2
+        U[b, b] = best.bias / self.frame.weights[-1] ** 2
+        U[self.rows.s, self.rows.s] = best.radial / WEIGHT**2
+        return (U / (self.rho * self.unit)).astype(self.kind)
 
-    def multiplier(self) -> Array:
-        """Return N over the facts, in their own units."""
-        m = len(self.form.F)
-        U = self.U[self.facts].astype(float) * (self.rho * self.unit)
-        N = np.maximum(-U, 0.0)
-        at = np.arange(m)
-        N[at, m + at] = -U[at, m + at]
-        N[m + at, at] = N[at, m + at]
-        return np.asarray(0.5 * (N + N.T) * np.outer(self.sizes, self.sizes))
+    def multiplier(self) -> tuple[Array, Array]:
+        """Return N and Y over the facts, in their own units."""
+        N, Y = self.rows.multipliers(self.U)
+        by = self.rho * self.unit
+        return by * N * np.outer(self.sizes, self.sizes), by * Y * self.sizes[:, None]
 
     def over(self) -> Array:
         """Return X over x."""
         return self.frame.over(self.cone.Y) / np.outer(self.units, self.units)
 
-    def balance(self) -> None:
-        """Move rho slowly toward equal residuals."""
-        ratio = step_ratio((self.X, self.Z), self.before, 1.0, 1.25)
+    def balance(self, most: float) -> None:
+        """Move rho toward equal residuals, at most so far."""
+        ratio = step_ratio((self.X, self.Z), self.before, 1.0, most)
         self.rho *= ratio
         self.U = self.U / self.kind(ratio)
 
@@ -165,18 +154,19 @@ def solve(
 ) -> Relaxed:
     """Run until the proved bound is under the target, or no longer falls."""
     run = Run(form, start, kind)
-    best = best_multiplier(form, start.best.N.astype(float) if start else run.multiplier())
+    best = best_multiplier(form, *(start.multipliers if start else run.multiplier()))
     history, k = [best.bound], 0
     while best.bound > stop.target and k < stop.steps and not stop.expired():
         k += 1
         run.step()
         if k % EVERY == 0:
-            best = min(best, best_multiplier(form, run.multiplier()), key=lambda b: b.bound)
+            best = min(best, best_multiplier(form, *run.multiplier()), key=lambda b: b.bound)
             history.append(best.bound)
             if is_over(history, stop):
                 break
-        if k % BALANCE == 0:
-            run.balance()
+        early = start is None and k <= EARLY
+        if k % (OFTEN if early else BALANCE) == 0:
+            run.balance(FAST if early else SLOW)
     if k % EVERY and best.bound > stop.target:
-        best = min(best, best_multiplier(form, run.multiplier()), key=lambda b: b.bound)
-    return Relaxed(run.over(), best, k)
+        best = min(best, best_multiplier(form, *run.multiplier()), key=lambda b: b.bound)
+    return Relaxed(run.over(), best, k, float(run.rho))

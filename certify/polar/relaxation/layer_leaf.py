@@ -15,6 +15,7 @@ from .pair_leaf import as_float32, cholesky_leaf
 GRIDS = (6, 10, 14, 18, 22, 30, 40, 52)  # bits of N tried, the coarsest first
 NOISE = 2.0**-48  # roundings of a float verifier for each term, relative
 SLACK = 1e-11  # of the prices, so that the last roundings cost nothing more
+ABOVE = 1 + 2.0**-50  # a length rounded up
 
 
 def leaf(
@@ -33,13 +34,13 @@ def write_leaf(
 ) -> tuple[dict[str, Any], float]:
     """Return the leaf of a multiplier whose numbers are on a grid."""
     lift = 1 + SLACK
-    level, bias, radial = (x + abs(x) * (lift - 1) for x in rounded[1:4])
+    level, bias, radial = (x + abs(x) * (lift - 1) for x in rounded[2:5])
     level = level if form.radial else max(level, 0.0)  # less would prove no less than 0
     m, d = form.F.shape
     prices = np.concatenate([np.zeros(m), np.full(d, level), np.full(int(form.radial), radial)])
     if form.reach:
         prices[m + d - 1] = bias
-    G = form.quadratic(rounded.N) - np.diag(prices)
+    G = form.quadratic(rounded.N, rounded.Y) - np.diag(prices)
     wide = (1 + float(np.square(form.F).sum())) * (1 + form.reach**2) + 1
     base = max(level + radial, 0.0) + max(bias, 0.0) * form.reach**2
     rounding = NOISE * len(rounded.N) ** 0.5 * float(np.abs(G).max(initial=0.0))
@@ -47,12 +48,15 @@ def write_leaf(
     node = {"tau": form.scale.hex(), "level": level.hex(), "shift": Fraction(shift)}
     if form.reach:
         node["bias"] = bias.hex()
-    if form.radial:
-        node |= {"radial": radial.hex()} | ({"linear": True} if form.sign else {})
-    N = in_units(form, cuts, rounded.N)
+    unit = units(form, cuts)
+    N = rounded.N * np.outer(unit, unit)
     arrays = {"N": as_float32(N[np.tril_indices(len(N))])} | ({} if L is None else {"L": L})
     if not arrays["N"].any():
         del arrays["N"]
+    if form.radial:
+        node |= {"radial": radial.hex()} | ({"linear": True} if form.sign else {})
+    if form.sign and not form.ranges:
+        arrays["Y"] = as_float32(rounded.Y * unit[:, None])
     return {"node": node, "arrays": arrays}, value_bound(form, bound)
 
 
@@ -74,33 +78,46 @@ def coarsest(form: LayerForm, multiplier: LayerMultiplier, allowed: float) -> La
         at = np.arange(m)
         diagonal[at, m + at] = diagonal[m + at, at] = True
         short = np.where(diagonal, short, np.maximum(short, 0.0))
-        rounded = exact_bound(form, best_multiplier(form, short))
+        rounded = exact_bound(form, best_multiplier(form, short, cones_on_grid(multiplier.Y, bits)))
         if rounded.bound <= allowed:
             break
     return rounded
 
 
-def in_units(form: LayerForm, cuts: Array, N: Array) -> Array:
-    """Return N over the kernel's facts: p, q, [s, r s - p, r s - q], cuts as they are."""
+def cones_on_grid(Y: Array, bits: int) -> Array:
+    """Return float32 rows (y, t) on a grid, but t is rounded up until |y| <= t."""
+    out = spectra.on_grid(Y.astype(float), bits).astype(np.float32).astype(float)
+    if out.size:
+        lengths = np.linalg.norm(out[:, :-1], axis=1) * ABOVE
+        out[:, -1] = np.where(out[:, -1] < lengths, above32(lengths), out[:, -1])
+    return np.asarray(out)
+
+
+def above32(x: Array) -> Array:
+    """Round up to float32."""
+    short = x.astype(np.float32)
+    return np.where(short < x, np.nextafter(short, np.float32(np.inf)), short).astype(float)
+
+
+def units(form: LayerForm, cuts: Array) -> Array:
+    """Return the kernel's facts, p, q, [s, ranges,] and the cuts as they are, in the form's."""
     m = len(form.F)
-    one = 1 / form.scale
     scaled = cuts.copy()
     scaled[:, :m] *= form.scale
-    radial = [np.ones(1), np.full(2 * m, one)] if form.radial else []
-    unit = np.concatenate([np.full(2 * m, one), *radial, 1 / sizes(scaled)])
-    return np.asarray(N * np.outer(unit, unit))
+    each = np.full(2 * m, 1 / form.scale)
+    ranges = [np.ones(1), each] if form.ranges else []
+    return np.concatenate([each, *ranges, 1 / sizes(scaled)])
 
 
 def nil(form: LayerForm, cut: Array) -> tuple[dict[str, Any], float]:
     """Return a leaf that proves nearly 0 where the only sign of v gives no positive value.
 
-    There |u| times the cut, w^T s rounded, is a product of facts: half of it cancels the value
-    times |u| up to the rounding.
+    There |u| times the cut, w^T s rounded, is not negative: it cancels the value times |u| up to
+    the rounding.
     """
     m = len(form.F)
-    h = 4 * m + 2
-    N = np.zeros(h * (h + 1) // 2, dtype=np.float32)
-    N[h * (h - 1) // 2 + 2 * m] = 0.5
+    Y = np.zeros((2 * m + 1, form.priced + 1), dtype=np.float32)
+    Y[-1, -1] = 0.5
     scaled = cut.copy()
     scaled[:m] *= form.scale
     missed = float(np.abs(form.A[:, 0] - scaled).sum()) * (1 + NOISE)
@@ -109,4 +126,4 @@ def nil(form: LayerForm, cut: Array) -> tuple[dict[str, Any], float]:
     node = {"tau": form.scale.hex(), "level": zero, "radial": zero, "linear": True}
     rest = 2.0**-40 * float(np.abs(form.A).sum())
     shift = Fraction(missed + rest)
-    return {"node": node | {"shift": shift}, "arrays": {"N": N}}, 2 * wide * (missed + rest)
+    return {"node": node | {"shift": shift}, "arrays": {"Y": Y}}, 2 * wide * (missed + rest)

@@ -1,11 +1,13 @@
 """The doubly nonnegative relaxation of a hidden layer: facts, objective, coordinates.
 
 x = (p, u[, s]), p = (F u)_+, q = p - F u, s = |u|; F is divided by a power of two near its largest
-singular value, and p with it.  Facts B x >= 0: p, q, [s, r s - p, r s - q,] and cuts; p_i q_i = 0.
+singular value, and p with it.  Facts B x >= 0: p, q and cuts; p_i q_i = 0.
 
-    value^2 (or the value times s) = <C, x x^T>  <=  level   if   level E - C - B^T N B >= 0
+    value^2 (or the value times s) = <C, x x^T>  <=  level [+ radial]
+    if   Diag(level, radial) - C - B^T N B - B^T L - L^T B  >=  0
 
-for any N >= 0, free in sign where p_i meets q_i; E is |u|^2.
+for any N >= 0, free in sign where p_i meets q_i, and L whose row k is that of t_k s - y_k . u with
+t_k >= |y_k|: as s = |u|, its product with the k-th fact is >= 0.  Without s there is no L.
 """
 
 from dataclasses import dataclass, replace
@@ -18,8 +20,8 @@ from certify.polar.layer_query import LayerQuery, reach
 
 WHOLE = 0.9  # of a form of even rows: the largest singular value of F
 CUT = 0.35  # of a cut's row beside those of p and q
-SPREAD = 4.0  # of units of p, beyond their median
 ABOVE = 1 + 2.0**-50  # a radius rounded up
+SPREAD = 4.0  # of units of p, beyond their median
 
 
 @dataclass(frozen=True)
@@ -30,9 +32,9 @@ class LayerForm:
     omega   W on the rows of F, (m, outputs), times `scale`
     slope   of the activation
     reach   of a free bias, 0 without
-    sign    0: the value squared; +-1: sign * w^T s(F u) * |u|, which needs `radial`
-    radial  whether s = |u| is a coordinate
+    sign    0: the value squared; +-1: sign * w^T s(F u) * |u|, and s = |u| is a coordinate
     cuts    (n, m + d) over (p, u), each >= 0
+    ranges  whether s, r s - p and r s - q, r the lengths of F's rows, are facts, instead of L
     """
 
     F: Array
@@ -42,26 +44,40 @@ class LayerForm:
     reach: float
     cuts: Array
     sign: int = 0
-    radial: bool = False
+    ranges: bool = False
+
+    @property
+    def radial(self) -> bool:
+        """Whether s = |u| is a coordinate."""
+        return self.sign != 0 or self.ranges
 
     @property
     def size(self) -> int:
         """The number of coordinates of x."""
         return sum(self.F.shape) + self.radial
 
+    @property
+    def priced(self) -> int:
+        """The number of coordinates of u in |u|: all but a free bias."""
+        return int(self.F.shape[1]) - bool(self.reach)
+
+    @property
+    def facts(self) -> int:
+        """The number of facts."""
+        return 2 * len(self.F) + len(self.rows)
+
     @cached_property
     def rows(self) -> Array:
         """The facts after p and q, over x."""
         m, d = self.F.shape
-        cuts = np.hstack([self.cuts, np.zeros((len(self.cuts), int(self.radial)))])
-        if not self.radial:
+        cuts = np.pad(self.cuts, ((0, 0), (0, int(self.radial))))
+        if not self.ranges:
             return cuts
-        lengths = np.linalg.norm(self.F[:, : d - bool(self.reach)], axis=1)
+        lengths = np.linalg.norm(self.F[:, : self.priced], axis=1)
         r = (lengths + self.reach * self.F[0, -1])[:, None] * ABOVE
-        top = np.zeros((1, self.size))
-        top[0, -1] = 1.0
         eye, zero = np.eye(m), np.zeros((m, d))
-        return np.vstack([top, np.hstack([-eye, zero, r]), np.hstack([-eye, self.F, r]), cuts])
+        ranges = [np.hstack([-eye, zero, r]), np.hstack([-eye, self.F, r])]
+        return np.vstack([np.eye(1, self.size, self.size - 1), *ranges, cuts])
 
     @cached_property
     def A(self) -> Array:
@@ -73,14 +89,18 @@ class LayerForm:
     def C(self) -> Array:
         """The objective over x."""
         if not self.sign:
-            A = np.vstack([self.A, np.zeros((int(self.radial), self.A.shape[1]))])
+            A = np.pad(self.A, ((0, int(self.radial)), (0, 0)))
             return np.asarray(A @ A.T)
         out = np.zeros((self.size, self.size))
         out[:-1, -1] = out[-1, :-1] = 0.5 * self.sign * self.A[:, 0]
         return out
 
-    def quadratic(self, N: Array) -> Array:
-        """Return C + B^T N B, N over p, q and the other facts."""
+    def no_cones(self) -> Array:
+        """Return (y, t) of every fact, of no effect: (facts, priced + 1), or (facts, 0)."""
+        return np.zeros((self.facts, self.priced + 1 if self.sign else 0))
+
+    def quadratic(self, N: Array, Y: Array) -> Array:
+        """Return C + B^T N B + B^T L + L^T B, N over p, q and the cuts, Y the rows (y, t) of L."""
         m = len(self.F)
         pp, pq, qq = N[:m, :m], N[:m, m : 2 * m], N[m : 2 * m, m : 2 * m]
         out = self.C.copy()
@@ -98,13 +118,26 @@ class LayerForm:
             half += 0.5 * N[2 * m :, 2 * m :] @ self.rows
             both = self.rows.T @ half
             out += both + both.T
+        if self.sign:
+            both = self.beside_cones(Y)
+            out += both + both.T
         return out
 
-    def with_cuts(self, cuts: Array) -> "LayerForm":
-        """Return the form with these cuts over (p, u) of an unscaled F."""
+    def beside_cones(self, Y: Array) -> Array:
+        """Return B^T L."""
+        m, d = self.F.shape
+        L = np.zeros((len(Y), self.size))
+        L[:, m : m + self.priced], L[:, -1] = -Y[:, :-1], Y[:, -1]
+        out = self.rows.T @ L[2 * m :]
+        out[:m] += L[:m] + L[m : 2 * m]
+        out[m : m + d] -= self.F.T @ L[m : 2 * m]
+        return np.asarray(out)
+
+    def with_cuts(self, cuts: Array, sign: int = 0) -> "LayerForm":
+        """Return the form with these cuts over (p, u) of an unscaled F, of a sign of the value."""
         scaled = cuts.copy()
         scaled[:, : len(self.F)] *= self.scale
-        return replace(self, cuts=scaled / sizes(scaled)[:, None])
+        return replace(self, cuts=scaled / sizes(scaled)[:, None], sign=sign)
 
 
 def even_units(form: LayerForm) -> tuple[LayerForm, Array, Array]:

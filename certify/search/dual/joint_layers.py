@@ -1,25 +1,25 @@
 """A dual point of a hidden layer that relaxations bound by lam: W and their multipliers together.
 
-    max d(W)   over W and N >= 0 with   e s w^T p + x^T B^T N B x  <=  lam/2 (|u|^2 + s^2)
+    max d(W)   over W, N >= 0 and L   with   e s w^T p + x^T (B^T N B + 2 B^T L) x
+                                             <=  lam/2 (|u|^2 + s^2)
 
-for both signs e of v, x = (p, u, s), s = |v|, p = (F u)_+; B x >= 0 are p, q = p - F u and s, and
-p_i q_i = 0.  A polar that the relaxation overstates at the network's own W is overstated less
-there.  It is the dual of
+for both signs e of v, x = (p, u, s), s = |u| = |v|, p = (F u)_+; B x >= 0 are p and q = p - F u,
+p_i q_i = 0; the rows of L are t s - y . u >= 0.  A polar that the relaxation overstates at the
+network's own W is overstated less there.  It is the dual of
 
-    min l(sum e Z_e + A q) + lam/2 sum tr Y_e   over   Y_e >= 0,  X_e = B Y_e B^T,  X_e ij >= 0
+    min l(sum e Z_e + A q) + lam/2 sum tr Y_e   over   Y_e >= 0,  X_e = B Y_e B^T in the products
 
 Z_e the column of X_e that is s p, tr Y_e of u and s.  By alternating directions: each Y_e by an
-eigendecomposition, all X_e together by the loss.  With s = e w^T p / lam the constraints are those
-of both halves of the tree of W, cut by the sign of w^T p: it grows on from there.
+eigendecomposition, all X_e together by the loss.  The constraints are those of both halves of the
+tree of W, cut by the sign of w^T p: it grows on from there.
 """
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from time import monotonic
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
-from scipy import optimize
 from threadpoolctl import threadpool_limits
 
 from certify.atoms import Factors
@@ -27,13 +27,14 @@ from certify.base.arrays import Array
 from certify.polar.ascent.layers import attain
 from certify.polar.branching import cones, layers
 from certify.polar.branching.layer_parts import Bounder, Cut, Grown, bounder
-from certify.polar.branching.tree import Node, Solved, Tree
+from certify.polar.branching.tree import Solved
 from certify.polar.layer_query import LayerQuery
 from certify.polar.layers import few
 from certify.polar.relaxation.cone import Cone
-from certify.polar.relaxation.frame import Frame
+from certify.polar.relaxation.frame import WEIGHT, Frame
 from certify.polar.relaxation.layer_admm import Relaxed
 from certify.polar.relaxation.layer_multiplier import LayerMultiplier, best_multiplier
+from certify.polar.relaxation.layer_products import Products
 from certify.polar.relaxation.layers import LayerForm, even_units, form_of
 from certify.problem import Problem, Values
 
@@ -47,7 +48,6 @@ LOOKS, EVERY = 10, 100  # looks at the bound, and steps between them
 SETTLED = 0.01  # of what is left: the gain in a look that ends it
 HOPE = 0.5  # of what the network's own W proves
 ROUNDS = 24  # sections that find W between its ends
-BESIDE, NEAR = (1.0, 2.0), 1e-2  # of a bound beside lam, and how near it is found
 SINGLE = 150  # rows from which iterates are kept in float32
 PARTS = 3  # of the tree of the network's own W: both halves
 POLISHING = 0.25  # share of the time left
@@ -65,11 +65,12 @@ Known: TypeAlias = Solved[Cut, Relaxed, LayerMultiplier | None]
 
 
 class Part(NamedTuple):
-    """A half: the sign of v, X over (p, u), of trace 1 in u, and N over p, q and s."""
+    """A half: the sign of v, X over (p, u, s), of trace 1 in u, and N and Y over p and q."""
 
     sign: int
     X: Array
     N: Array
+    Y: Array
 
 
 class Found(NamedTuple):
@@ -94,49 +95,20 @@ def applies(problem: Problem) -> bool:
     return bool(dense) and many and simple(problem)
 
 
-class Frames:
-    """Orthonormal coordinates of (p, u, s): those of (p, u), and s."""
-
-    def __init__(self, form: LayerForm, kind: Any) -> None:  # noqa: ANN401
-        self.plain = Frame(form, kind)
-        self.Q = append_one(self.plain.Q)
-        self.T = append_one(self.plain.T)
-
-    def down(self, Z: Array) -> Array:
-        """Return Q^T Z Q for symmetric Z over the rows."""
-        n, k = self.plain.form.size, len(Z) - 1
-        Y = np.empty((n + 1, n + 1), dtype=Z.dtype)
-        Y[:n, :n] = self.plain.down(Z[:k, :k])
-        Y[:n, n] = Y[n, :n] = self.plain.restrict(Z[:k, k:])[:, 0]
-        Y[n, n] = Z[k, k]
-        return Y
-
-
-def append_one(A: Array) -> Array:
-    """Return the block diagonal of A and 1."""
-    out = np.zeros((A.shape[0] + 1, A.shape[1] + 1), dtype=A.dtype)
-    out[:-1, :-1], out[-1, -1] = A, 1
-    return out
-
-
 class Half:
     """The iterates of one sign: X in the cone, Z in the polyhedron, and U."""
 
-    def __init__(self, form: LayerForm, sign: int, neurons: Array, lam: float) -> None:
+    def __init__(self, form: LayerForm, neurons: Array, lam: float) -> None:
         """Start at neurons (p, u, s), in even units."""
         self.kind = np.float32 if len(form.F) > SINGLE else np.float64
-        self.form, self.sign, self.frame = form, sign, Frames(form, self.kind)
-        m, d = form.F.shape
-        self.u, self.s = slice(2 * m, 2 * m + d), 2 * m + d
-        T = self.frame.T[m:]
-        if form.reach:
-            T = np.delete(T, d - 1, axis=0)
-        C = -0.5 * lam * T.T @ T
-        self.cone = Cone(self.frame, C.astype(self.kind))
-        self.weights = self.frame.plain.weights
-        p, u = neurons[:m], neurons[m : m + d]
-        rows = np.vstack([p, p - form.F @ u, self.weights[:, None] * u, neurons[-1:]])
-        self.Z = self.polyhedron((rows @ rows.T).astype(self.kind))
+        self.form, self.rows = form, Products(form)
+        self.frame = Frame(form, self.kind)
+        (m, d), weights = form.F.shape, self.frame.weights
+        T = np.delete(self.frame.T[m:], range(form.priced, d), axis=0)
+        self.cone = Cone(self.frame, (-0.5 * lam * T.T @ T).astype(self.kind))
+        p, u, s = np.split(neurons, [m, m + d])
+        at = np.vstack([p, p - form.F @ u, weights[:, None] * u, WEIGHT * s])
+        self.Z = self.polyhedron((at @ at.T).astype(self.kind))
         self.U = np.zeros_like(self.Z)
 
     def step(self, rho: float) -> Array:
@@ -147,43 +119,37 @@ class Half:
         V += self.U
         return V
 
-    def meet(self, V: Array, column: Array) -> None:
-        """Project on the polyhedron; column: s p."""
-        m = len(self.form.F)
-        Z = self.polyhedron(V)
-        Z[self.s, :m] = Z[:m, self.s] = column
-        self.Z, self.U = Z, V - Z
+    def ends(self, V: Array) -> Array:
+        """Return what the products of p and s are near to, and the length of those of p and u."""
+        p, (*u, s) = self.rows.p, self.rows.ball
+        return np.stack([V[p, s], np.linalg.norm(V[np.ix_(p, u)], axis=1)]).astype(float)
 
-    def polyhedron(self, V: Array) -> Array:
+    def meet(self, V: Array, column: Array) -> None:
+        """Project on the polyhedron; column: the products of p and s."""
+        self.Z = self.polyhedron(V, column.astype(self.kind))
+        self.U = V - self.Z
+
+    def polyhedron(self, V: Array, column: Array | None = None) -> Array:
         """Return the projection: u's own rows are free, but for the reach of a free bias."""
-        m, u, at = len(self.form.F), self.u, np.arange(len(self.form.F))
-        Z = np.maximum(V, 0)
-        Z[at, m + at] = Z[m + at, at] = 0
-        Z[u], Z[:, u] = V[u], V[:, u]
+        Z = self.rows.project(V, column)
         if self.form.reach:
-            normal = -((self.form.reach / self.weights) ** 2)
-            normal[-1] = self.weights[-1] ** -2
-            k = np.arange(u.start, u.stop)
+            normal, k = -((self.form.reach / self.frame.weights) ** 2), self.rows.u
+            normal[-1] = self.frame.weights[-1] ** -2
             excess = max(float(normal @ Z[k, k]), 0.0)
             Z[k, k] -= normal * (excess / float(normal @ normal))
         return Z
 
     def part(self, W: Array, rho: float, units: Array) -> Part:
-        """Return X and N in the units of the form; W times e / 2 t is no part of N."""
-        m, d = self.form.F.shape
-        kept = np.r_[0 : 2 * m, self.s]
-        U = -rho * self.U[np.ix_(kept, kept)].astype(float)
-        N, at = np.maximum(U, 0.0), np.arange(m)
-        N[at, m + at], N[m + at, at] = U[at, m + at], U[m + at, at]
-        N[-1, :m] = np.maximum(U[-1, :m] - 0.5 * self.sign * W, 0.0)
-        N[:m, -1] = N[-1, :m]
-        N[-1, -1] = 0.0
-        sizes = np.concatenate([units[:m], units[:m], [1.0]])
-        T = self.frame.T[:-1]
-        X = T @ self.cone.Y.astype(float) @ T.T / np.outer(units, units)
-        priced = np.arange(m, m + d - bool(self.form.reach))
+        """Return X, N and Y in the units of the form; W times e / 2 t is no part of Y."""
+        m, U = len(self.form.F), rho * self.U.astype(float)
+        U[self.rows.p, self.rows.s] += 0.5 * self.form.sign * W / WEIGHT
+        N, Y = self.rows.multipliers(U)
+        sizes = np.tile(units[:m], 2)
+        T = self.frame.T / units[:, None]
+        X = T @ self.cone.Y.astype(float) @ T.T
+        priced = np.arange(m, m + self.form.priced)
         X /= max(float(X[priced, priced].sum()), np.finfo(float).tiny)
-        return Part(self.sign, X, 0.5 * (N + N.T) * np.outer(sizes, sizes))
+        return Part(self.form.sign, X, N * np.outer(sizes, sizes), Y * sizes[:, None])
 
 
 class Joint:
@@ -193,37 +159,39 @@ class Joint:
         self.problem, self.W, self.q = problem, W.reshape(-1), q
         query = query_of(problem, W)
         self.form = form_of(query)
-        inner, self.units, _ = even_units(self.form)
-        m = len(inner.F)
+        m = len(self.form.F)
+        inner, self.units, _ = even_units(replace(self.form, sign=1))
         self.t = self.units[:m] / self.form.scale
         neurons, signs = balance(query, factors)
         neurons[:m] *= self.t[:, None]
-        self.halves = [Half(inner, e, neurons[:, signs == e], problem.lam) for e in query.signs()]
+        self.halves = [
+            Half(replace(inner, sign=e), neurons[:, signs == e], problem.lam) for e in query.signs()
+        ]
         size = float(np.sqrt(np.mean([np.square(h.Z).sum() for h in self.halves])))
         self.rho = PRICE * m * problem.lam / size if size > 0 else 0.0
 
     def step(self) -> None:
         """Move every X; then W, the offsets and every Z."""
-        m = len(self.form.F)
         goals = [h.step(self.rho) for h in self.halves]
-        ends = np.stack(
-            [0.5 * (V[h.s, :m] + V[:m, h.s]) for h, V in zip(self.halves, goals, strict=True)]
-        )
-        for h, V, column in zip(self.halves, goals, self.share(ends.astype(float)), strict=True):
+        ends = np.stack([h.ends(V) for h, V in zip(self.halves, goals, strict=True)], axis=1)
+        for h, V, column in zip(self.halves, goals, self.share(*ends), strict=True):
             h.meet(V, column)
 
-    def share(self, V: Array) -> Array:
+    def share(self, V: Array, sizes: Array) -> Array:
         """Return the columns nearest to V (signs, m) in the price of the loss over columns >= 0.
 
-        They are (V + e w / (2 rho t))_+, w = -l' at their sum: between 0 and the slope at w = 0.
+        A column c below its size shortens the products of p and u to c.  With a = V + e w /
+        (2 rho t), w = -l' at their sum, between 0 and the slope at w = 0, it is a, or
+        (a + size) / 2 if a is less than the size.
         """
         observed, loss = self.problem.loss.observed, self.problem.loss
-        e = np.array([[h.sign] for h in self.halves]) / self.t
+        e = np.array([[h.form.sign] for h in self.halves]) / (WEIGHT * self.t)
         shift = self.problem.shift(self.q) if self.problem.offsets else 0.0
 
         def columns(w: Array) -> Array:
             """Return the columns beside w."""
-            return np.maximum(V + e * w / (2 * self.rho), 0.0)
+            a = V + e * w / (2 * self.rho)
+            return np.maximum(np.where(a < sizes, 0.5 * (a + sizes), a), 0.0)
 
         def total(w: Array) -> Array:
             """Return what they add up to."""
@@ -245,7 +213,7 @@ class Joint:
         W = loss.clip_dual(W)
         parts = tuple(h.part(self.W / self.t, self.rho, self.units) for h in self.halves)
         solver = bounder(query_of(self.problem, W))
-        top = max(multiplier(solver, x, self.problem.lam).bound for x in parts) ** 0.5
+        top = max(multiplier(solver, x).bound for x in parts)
         s = rays.best_scale(self.problem, W, top)
         return Found(W, parts, rays.value(self.problem, W, s))
 
@@ -287,21 +255,10 @@ def find_zeros(f: Callable[[Array], Array], end: Array) -> Array:
     return x
 
 
-def multiplier(solver: Bounder, part: Part, lam: float) -> LayerMultiplier:
-    """Return N of the half of the tree of W: with s = e w^T p / t, 2 t N, t near lam the best."""
-    form = solver.at(path_of(solver, part))
-    row, tried = form.cuts[0], list[LayerMultiplier]()
-    ratio = part.sign * float(form.A[:, 0] @ row) / float(row @ row)
-
-    def bound(t: float) -> float:
-        """Return the bound beside t."""
-        sizes = np.ones(len(part.N))
-        sizes[-1] = ratio / (t * lam)
-        tried.append(best_multiplier(form, 2 * t * lam * part.N * np.outer(sizes, sizes)))
-        return tried[-1].bound
-
-    optimize.minimize_scalar(bound, bounds=BESIDE, method="bounded", options={"xatol": NEAR})
-    return min(tried, key=lambda x: x.bound)
+def multiplier(solver: Bounder, part: Part) -> LayerMultiplier:
+    """Return the multiplier of a half of the tree of W: nothing is multiplied by its cut."""
+    N, Y = np.pad(part.N, (0, 1)), np.pad(part.Y, ((0, 1), (0, 0)))
+    return best_multiplier(solver.at(path_of(solver, part)), N, Y)
 
 
 def path_of(solver: Bounder, part: Part) -> tuple[Cut, ...]:
@@ -333,20 +290,15 @@ def polish(
     return best if best is not None and best.value >= known else None
 
 
-def tree_of(query: LayerQuery, found: Found, lam: float) -> Grown:
+def tree_of(query: LayerQuery, found: Found) -> Grown:
     """Return the tree of W, cut by the sign of w^T p."""
-    solver, known = bounder(query), dict[int, Known]()
+    solver = bounder(query)
+    known: dict[int, Known] = {}
     for part in found.parts:
-        path, best = path_of(solver, part), multiplier(solver, part, lam)
+        path, best = path_of(solver, part), multiplier(solver, part)
         known[part.sign] = solver.known(path, Relaxed(part.X, best, 0), 0.0)
-    cuts = solver.by_sign()
     none: Known = Solved(0.0, None)
-    ends = [known.get(c.sign, none) for c in cuts]
-    top = max(ends, key=lambda x: x.upper)
-    root: Known = Solved(top.upper, None, split=cuts)
-    below = [Node((c,), x, 0) for c, x in zip(cuts, ends, strict=True)]
-    first = max(ends, key=lambda x: x.lower)
-    return Tree((Node((), root, children=(1, 2)), *below), first.lower, first.found)
+    return layers.tree_of_halves(solver, [known.get(c.sign, none) for c in solver.by_sign()])
 
 
 def bound_or_polish(run: Run, W: Array) -> Iterator[Dual | None]:
@@ -395,7 +347,7 @@ def mixture(run: Run, own: tuple[Array, float], found: Found) -> tuple[Found, fl
         """Return an attained value of a polar."""
         return attain(query_of(problem, W, run.seed))[0]
 
-    ends = [(W, own[1]), (found.W, tree_of(query_of(problem, found.W), found, problem.lam).upper)]
+    ends = [(W, own[1]), (found.W, tree_of(query_of(problem, found.W), found).upper)]
     left = [low + LEFT * (polar - low) for low, polar in ((attained(X), p) for X, p in ends)]
 
     def mix(share: float) -> Array:
@@ -461,10 +413,10 @@ def bound_found(run: Run, found: Found, near: float | None = None) -> Dual | Non
     point = inside_point(problem, s * found.W)
     if point is None:
         return None
-    longer = found._replace(parts=tuple(p._replace(N=s * p.N) for p in found.parts))
+    longer = found._replace(parts=tuple(p._replace(N=s * p.N, Y=s * p.Y) for p in found.parts))
     query = query_of(problem, point.W, run.seed)
     with threadpool_limits(1, user_api="blas"):
-        layers.keep_tree(query, tree_of(query, longer, s * problem.lam))
+        layers.keep_tree(query, tree_of(query, longer))
     if near is not None:
         wanted = max(s * near, enough(run, rays.along(problem, point.W)))
         run = replace(run, wanted=wanted)

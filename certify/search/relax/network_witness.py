@@ -94,7 +94,7 @@ def of_tree(W: Array, layer: Layer, using: Using) -> Proposal | None:
     nodes: list[dict[str, Any]] = [{"signs": [1 + k for k in range(len(signs))]}]
     nodes, arrays, top = nodes if W.shape[1] == 1 else [], dict[str, Any](), 0.0
     for k, sign in enumerate(signs):
-        form = replace(form_of(LayerQuery(layer, W)), sign=sign, radial=True)
+        form = replace(form_of(LayerQuery(layer, W)), sign=sign, ranges=True)
         result = leaf(form, form.cuts, using)
         if result is None:
             return None
@@ -118,7 +118,7 @@ def leaf(form: LayerForm, cuts: Array, using: Using) -> tuple[dict[str, Any], fl
     N, *prices = (spectra.on_grid(x * by, BITS) for x in solution)
     level, bias, radial = map(float, prices)
     bound = max(level + radial, 0.0) + max(bias, 0.0) * form.reach**2
-    rounded = LayerMultiplier(N, level, bias, radial, bound)
+    rounded = LayerMultiplier(N, form.no_cones(), level, bias, radial, bound)
     made, value = write_leaf(form, cuts, rounded, value_bound(form, bound))
     return made, value * (1 + 1e-12)
 
