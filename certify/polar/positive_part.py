@@ -4,18 +4,18 @@ import numpy as np
 
 from certify.base.arrays import Array
 
-GUARD = 4  # vectors kept beside those of positive eigenvalues, which the next step may need
-MOVED = 8  # directions outside their span in which A V is largest
+GUARD = 8  # vectors kept beside those of positive eigenvalues, which the next step may need
+MOVED = 16  # directions outside their span in which A V is largest
 ROUNDED = 2.0**-40  # of the square of the first: others are rounding
-WHOLE = 20  # steps after which all eigenvalues are found again
+WHOLE = 10  # steps after which all eigenvalues are found again
 SMALL = 0.35  # of the size: a larger share of kept vectors gains nothing
 
 
 class PositivePart:
     """Eigenpairs of the positive eigenvalues, found from those of the last matrix.
 
-    A step of Rayleigh and Ritz in the span of the last vectors and of a few directions more: 4 to
-    6 times faster than all eigenvalues while a tenth of them is positive, where A moves as a
+    A step of Rayleigh and Ritz in the span of the last vectors and of a few directions more: 3 to
+    4 times faster than all eigenvalues while a tenth of them is positive, where A moves as a
     method of alternating directions moves it.  For searches, whose answer is proved from the
     multipliers alone.
     """
