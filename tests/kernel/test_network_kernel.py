@@ -392,15 +392,15 @@ def test_the_reach_of_a_free_bias_is_that_of_its_farthest_row():
 @pytest.mark.sampled(11)
 @pytest.mark.parametrize("sign", [0, 1, -1])
 @pytest.mark.parametrize("count", [0, 2, 4])
-@pytest.mark.parametrize("radial", [False, True])
+@pytest.mark.parametrize("ranges", [False, True])
 @each_one
-def test_a_leaf_bounds_its_cone(name, count, sign, radial):
+def test_a_leaf_bounds_its_cone(name, count, sign, ranges):
     atom, W = one(name)
     rows = inside(atom, count)
     F = atom.layer.features
     best = max(within(atom, W, rows, sign), 0.0)
     cuts = np.array([[*np.zeros(len(F)), *(s * F[i])] for i, s in rows]).reshape(-1, sum(F.shape))
-    found = leaf_of(atom, W, cuts, sign=sign * radial, radial=radial)
+    found = leaf_of(atom, W, cuts, sign=sign * ranges, ranges=ranges)
     check_leaf(atom, W, (region(rows, sign=sign), found), best)
 
 
@@ -486,9 +486,9 @@ def test_products_with_a_cone_are_paid_for():
     assert bill.lines["products with a cone"] == MADE * 2 * 8 * 7 + FRACTION * 8 * 3
 
 
-def leaf_of(atom, W, cuts, *, sign=0, radial=True):
+def leaf_of(atom, W, cuts, *, sign=0, ranges=True):
     """Return the solver's leaf of a part, and its bound."""
-    form = replace(form_of(LayerQuery(atom.layer, W)), sign=sign, radial=radial)
+    form = replace(form_of(LayerQuery(atom.layer, W)), sign=sign, ranges=ranges)
     return leaf(form.with_cuts(cuts), cuts, Using())
 
 
