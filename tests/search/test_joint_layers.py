@@ -245,7 +245,7 @@ def test_a_tree_that_its_deadline_ends_has_the_rest_of_the_time(monkeypatch):
     monkeypatch.setattr(joint_layers, "LOOSE", 0.0)
     monkeypatch.setattr(joint_layers, "LOOSER", 0.0)
     run = replace(run, clock=Clock(1e4))
-    late = iter([False, True])
+    late = iter([False, False, False, True])
     monkeypatch.setattr(joint_layers, "monotonic", lambda: 1e12 if next(late) else 0.0)
     with keeping(Keeper()):
         tries = list(bound_or_polish(run, own[0]))
@@ -264,6 +264,18 @@ def test_a_tree_ends_where_it_proves_what_is_wanted_or_is_near_what_is_attained(
     ratio = float(np.linalg.norm(point.W) / np.linalg.norm(found.W))
     assert early.wanted == pytest.approx(2 * run.problem.lam * ratio, rel=1e-9)
     assert early.wanted > least.wanted
+
+
+@pytest.mark.parametrize(("ample", "mixes"), [(0.0, True), (np.inf, False)])
+def test_a_short_time_is_for_the_tree_of_the_polished_point(monkeypatch, ample, mixes):
+    run, own, found = loose()
+    for name, value in (("LEFT", 0.0), ("LOOSE", 0.0), ("LOOSER", 0.0), ("AMPLE", ample)):
+        monkeypatch.setattr(joint_layers, name, value)
+    monkeypatch.setattr(joint_layers, "polish_halves", lambda *_: found)
+    with keeping(Keeper()):
+        tries = bound_or_polish(replace(run, clock=Clock(1e4)), own[0])
+        _, second = next(tries), next(tries)
+    assert parallel(second.point.W, found.W) is not mixes
 
 
 def test_a_polished_point_is_stored_as_long_as_its_value_rises():

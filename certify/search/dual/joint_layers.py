@@ -14,7 +14,7 @@ eigendecomposition, all X_e together by the loss.  The constraints are those of 
 tree of W, cut by the sign of w^T p: it grows on from there.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from time import monotonic
 from typing import NamedTuple, TypeAlias
@@ -54,6 +54,7 @@ POLISHING = 0.25  # share of the time left
 FURTHER = 2.0  # how much longer a dual point is stored: a tree may bound its polar below lam
 SHARES = tuple(k / 20 for k in range(20))  # of the network's own W in a mixture
 LEFT = 0.85  # of what halves leave open above what is attained: what a tree of minutes leaves
+AMPLE = 3.0  # times the seconds of the halves of W: less is too short for a mixture
 SLIGHT = 2.0**-7  # of an attained value: a bound this near to it hardly falls any more
 PARALLEL = 1e-6  # 1 - the cosine of multiples of one point
 ORDINARY = 2.0**40  # sizes of lam, W and X beyond which float32 may not hold their products
@@ -306,7 +307,9 @@ def bound_or_polish(run: Run, W: Array) -> Iterator[Dual | None]:
     if not applies(run.problem):
         yield bound(run, W)
         return
+    begun = monotonic()
     known, polar = bound_halves(run, W)
+    took = monotonic() - begun
     if polar <= LOOSE * run.problem.lam or run.clock.expired():
         yield bound(run, W)
         return
@@ -322,8 +325,10 @@ def bound_or_polish(run: Run, W: Array) -> Iterator[Dual | None]:
     if found is not None:
         yield bound_found(run, found)
         if polar > LOOSER * run.problem.lam and not run.clock.expired():
+            left = run.clock.left()
+            ample = left is None or run.share * left >= AMPLE * took
             with threadpool_limits(1, user_api="blas"):
-                mixed, near = mixture(run, (W, polar), found)
+                mixed, near = mixture(run, (W, polar), found, SHARES if ample else SHARES[:1])
             deadline = run.deadline()
             yield bound_found(run, mixed, near)
             if deadline is not None and monotonic() >= deadline:
@@ -332,7 +337,9 @@ def bound_or_polish(run: Run, W: Array) -> Iterator[Dual | None]:
         yield bound(run, W)
 
 
-def mixture(run: Run, own: tuple[Array, float], found: Found) -> tuple[Found, float]:
+def mixture(
+    run: Run, own: tuple[Array, float], found: Found, shares: Sequence[float] = SHARES
+) -> tuple[Found, float]:
     """Return the mixture of the network's own W and a polished one whose tree promises most.
 
     Also the bound of its polar from which it promises little: what is attained, and SLIGHT more.
@@ -359,7 +366,7 @@ def mixture(run: Run, own: tuple[Array, float], found: Found) -> tuple[Found, fl
         polar = share * left[0] + (1 - share) * left[1]
         return rays.value(problem, mix(share), rays.best_scale(problem, mix(share), polar))
 
-    best = mix(max(SHARES, key=value))
+    best = mix(max(shares, key=value))
     return found._replace(W=best), attained(best) * (1 + SLIGHT)
 
 
