@@ -103,6 +103,7 @@ def zero_products(N):
     return np.abs(rows - columns), np.full(len(rows), SAMPLES)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", CASES)
 def test_the_relaxed_program_and_its_dual_point_meet(name):
     """What the iterates fit is no better than a network and no worse than their dual point."""
@@ -201,6 +202,7 @@ def loose(name="plain"):
     return run, own, polish_halves(run, W, lambda: False)
 
 
+@pytest.mark.thorough
 def test_a_mixture_of_both_dual_points_is_bounded_where_the_polar_is_very_loose(monkeypatch):
     run, own, found = loose()
     monkeypatch.setattr(joint_layers, "LEFT", 0.0)
@@ -223,6 +225,7 @@ def test_a_mixture_of_both_dual_points_is_bounded_where_the_polar_is_very_loose(
     assert parallel(last.point.W, own[0])
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", CASES)
 def test_the_mixture_is_the_one_that_promises_most(name, monkeypatch):
     run, own, found = loose(name)
@@ -266,6 +269,7 @@ def test_a_tree_ends_where_it_proves_what_is_wanted_or_is_near_what_is_attained(
     assert early.wanted > least.wanted
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("ample", "mixes"), [(0.0, True), (np.inf, False)])
 def test_a_short_time_is_for_the_tree_of_the_polished_point(monkeypatch, ample, mixes):
     run, own, found = loose()
