@@ -33,7 +33,11 @@ def step_ratio(copies: tuple[Array, Array], before: Array, rho: float, most: flo
     copies  X in the cone and Z in the polyhedron; before: Z one step earlier
     """
     X, Z = copies
-    primal, dual = float(np.linalg.norm(X - Z)), rho * float(np.linalg.norm(Z - before))
+    return even_out(float(np.linalg.norm(X - Z)), rho * float(np.linalg.norm(Z - before)), most)
+
+
+def even_out(primal: float, dual: float, most: float) -> float:
+    """Return `most`, its inverse or 1: what moves rho toward equal residuals."""
     return most if primal > 2 * dual else 1 / most if dual > 2 * primal else 1.0
 
 

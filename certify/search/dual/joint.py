@@ -19,7 +19,7 @@ from certify.losses import Squared
 from certify.polar.ascent.contract import unfold
 from certify.polar.relaxation.cut import positive
 from certify.polar.relaxation.products import ProductForm, fold
-from certify.polar.relaxation.steps import Anderson
+from certify.polar.relaxation.steps import Anderson, even_out
 from certify.problem import Problem
 
 from . import scaling as rays
@@ -83,7 +83,7 @@ class Joint:
 
     def balance(self, primal: float, dual: float) -> None:
         """Move rho toward equal residuals."""
-        ratio = CHANGE if primal > 2 * dual else 1 / CHANGE if dual > 2 * primal else 1.0
+        ratio = even_out(primal, dual, CHANGE)
         if ratio != 1.0:
             self.accelerate.restart()
         self.rho, self.U = self.rho * ratio, self.U / ratio

@@ -30,6 +30,7 @@ from certify.polar.branching.pairs import CUT_BITS, Grown, splits
 from certify.polar.branching.tree import Node, Solved, Tree
 from certify.polar.relaxation.pair_admm import PairMultiplier, Warm, repair, unit
 from certify.polar.relaxation.pairs import Cell, Cut, Label, Path, cell, of_pair
+from certify.polar.relaxation.steps import even_out
 from certify.problem import Problem
 from certify.search.coordinates.products import form_of
 
@@ -130,8 +131,7 @@ class Cases:
     def balance(self, primal: float, dual: float) -> None:
         """Move rho toward equal residuals; of several cases, toward a smaller dual one."""
         dual *= BIAS if len(self.cases) > 1 else 1.0
-        ratio = CHANGE if primal > 2 * dual else 1 / CHANGE if dual > 2 * primal else 1.0
-        self.scale_rho(ratio)
+        self.scale_rho(even_out(primal, dual, CHANGE))
 
     def scale_rho(self, ratio: float) -> None:
         """Change rho; the multipliers 2 rho U stay."""
