@@ -16,6 +16,8 @@ from ._network import PAIR, Decay, Judged, Weights, problem_of_network, targets
 
 Reported = float | Sequence[float] | None
 REDUCTIONS = ("mean", "sum")
+BROADCAST = ("mse", "l1", "huber")  # losses of torch.nn that take shapes that differ
+PAIRS = 10_000_000  # of outputs and targets that are compared (80 MB)
 MODULES = {  # of torch.nn, and what must be at its default
     "MSELoss": ("mse", ()),
     "L1Loss": ("l1", ()),
@@ -138,15 +140,39 @@ class TrainingProblem:
         decay = Decay(*(multiple * x for x in astuple(self.decay)))
         problem, factors = problem_of_network(weights, self.X, loss, decay, multiple)
         if self.reported is not None:
-            mine = loss.value(problem.predict(tuple(factors), factors.q or ())) / multiple
-            factors.note = self.difference_note(mine, MARGIN * weights.eps * self.X.size**0.5)
+            fit = problem.predict(tuple(factors), factors.q or ())
+            rounding = MARGIN * weights.eps * self.X.size**0.5
+            factors.note = self.agreeing_note(loss.value(fit) / multiple, fit, rounding)
         return problem, factors
 
-    def difference_note(self, mine: float, rounding: float) -> str:
-        """Return a note where the loss of the weights is near the reported one, not equal to it.
+    def agreeing_note(self, mine: float, fit: Array, rounding: float) -> str:
+        """Return how the loss of the weights agrees with the reported one, "" where they are equal.
 
-        Raises InputError, with both figures, if it is not near.
+        Raises InputError, with both figures, if they do not agree, and by name where the
+        reported one is that of all pairs of outputs and targets.
         """
+        note, last = self.difference_note(mine, rounding), logged_losses(self.reported)[-1]
+        pairs = None if note == "" else self.loss_of_pairs(fit)
+        nearer = pairs is not None and abs(pairs - last) < abs(mine - last)
+        if nearer and self.difference_note(pairs, rounding) is not None:
+            n = len(fit)
+            raise InputError(
+                f"training reports the loss {last:.10g}, that of all {n} x {n} pairs of outputs "
+                f"and targets, to which PyTorch broadcasts {(n, 1)} beside {(n,)}: train with "
+                "y[:, None] and outputs of the same shape"
+            )
+        if note is not None:
+            return note
+        cure = (
+            "pass the X and y of the training, and its loss without decay; one printed before the "
+            "last step is accepted beside the one before it, reported=[before, last], or within "
+            "reported_rtol="
+        )
+        message = f"training reports the loss {last:.10g}, but these weights on X and y"
+        raise InputError(f"{message} give {mine:.10g}: {cure}")
+
+    def difference_note(self, mine: float, rounding: float) -> str | None:
+        """Return how a loss differs from the reported one: "" if it does not, None if it is far."""
         log, within = logged_losses(self.reported), None
         if self.within is not None:
             within = scalar(self.within, "reported_rtol", zero=True)
@@ -158,13 +184,32 @@ class TrainingProblem:
             return f"{message}: it was printed before the last step"
         if within is not None and abs(mine - last) <= within * size:
             return f"{message}: within reported_rtol = {within:g}"
-        cure = (
-            "pass the X and y of the training, and its loss without decay; one printed before the "
-            "last step is accepted beside the one before it, reported=[before, last], or within "
-            "reported_rtol="
-        )
-        message = f"training reports the loss {last:.10g}, but these weights on X and y"
-        raise InputError(f"{message} give {mine:.10g}: {cure}")
+        return None
+
+    def loss_of_pairs(self, fit: Array) -> float | None:
+        """Return the loss of outputs f (n, 1) beside targets y (n,), each output with each target.
+
+        None where no loss broadcasts them, and for more pairs than are worth their memory.
+        """
+        n = len(fit)
+        if not self.broadcasts(fit.shape[1]) or n * n > PAIRS:
+            return None
+        loss, multiple = self.loss.read(np.tile(self.y.reshape(1, n), (n, 1)), n)
+        return loss.value(np.tile(fit, (1, n))) / multiple
+
+    def broadcasts(self, outputs: int) -> bool:
+        """Whether PyTorch takes outputs (n, 1) beside targets (n,) for n x n differences."""
+        return self.loss.name in BROADCAST and outputs == 1 < len(self.y)
+
+    def demand_column(self, outputs: int) -> None:
+        """Raise InputError for targets (n,) beside outputs (n, 1), unless a loss is reported."""
+        if self.y.ndim == 1 and self.reported is None and self.broadcasts(outputs):
+            n = len(self.y)
+            raise InputError(
+                f"y must be a column, y[:, None], got shape {(n,)}: beside outputs {(n, 1)} "
+                f"PyTorch broadcasts it to {n} x {n} differences, and trains on them. If it did, "
+                "train with y[:, None]; if the outputs were squeezed, pass y[:, None], or reported="
+            )
 
 
 def logged_losses(reported: Reported) -> list[float]:

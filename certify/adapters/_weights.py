@@ -20,6 +20,7 @@ LAYOUTS = {
 NORMALIZED = "running_mean"  # what a state dict has of a BatchNorm
 PICKLED = (".pt", ".pth", ".bin", ".pkl", ".ckpt")
 Layer = tuple[str, Array, Array | None]  # name, weight, bias
+Oriented = tuple[Layer, Layer, str]  # hidden, output, both as torch has them; their own layout
 
 
 def precision(x: Any) -> float:
@@ -91,10 +92,8 @@ def outside(what: str) -> OutOfScopeError:
     return OutOfScopeError(f"the network has {what}, which is no part of one hidden layer: {cure}")
 
 
-def orient(
-    stack: list[Layer], sizes: tuple[int, int | None], layout: str | None
-) -> tuple[Layer, Layer]:
-    """Return the hidden and the output layer, both with weights as torch has them.
+def orient(stack: list[Layer], sizes: tuple[int, int | None], layout: str | None) -> Oriented:
+    """Return the hidden and the output layer, both with weights as torch has them, their layout.
 
     sizes    (features of X, outputs of y); outputs None: any
     layout   "torch", "sklearn" or None: the shapes decide
@@ -117,7 +116,7 @@ def orient(
             raise InputError(f"of {text} either may be the hidden layer: {cure}")
         if fits:
             first, second, k = fits[0]
-            return as_torch(first, k), as_torch(second, k)
+            return as_torch(first, k), as_torch(second, k), k
     shapes = " and ".join(f"{name} {w.shape}" for name, w, _ in stack)
     known = "any" if sizes[1] is None else sizes[1]
     text = f"{sizes[0]} features and {known} outputs"

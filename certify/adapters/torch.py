@@ -22,7 +22,7 @@ from certify.pipeline.origin import Origin
 
 from ._network import Decay, Judged, Network, Weights
 from ._training import Reported, TrainingProblem, data, read_decay, read_loss
-from ._weights import Layer, join_layers, layers, orient, outside, precision, read_safetensors
+from ._weights import Oriented, join_layers, layers, orient, outside, precision, read_safetensors
 
 __all__ = ["from_model", "state_dict"]
 
@@ -32,7 +32,7 @@ COUPLED = (  # torch.optim whose weight_decay adds decay times p to the gradient
 )
 DECOUPLED = "AdamW"  # Adam, if its decay is 0
 CURE = "train with SGD or Adam(weight_decay=...), or name an L2 objective with weight_decay="
-HARMLESS = ("Identity",)
+DROPOUTS = ("Dropout", "Dropout1d", "AlphaDropout", "FeatureAlphaDropout")
 ACTIVATIONS = {"ReLU": "relu", "LeakyReLU": "leaky_relu"}
 
 
@@ -61,7 +61,8 @@ def from_model(  # noqa: PLR0913  what training knew and weights do not
     BCEWithLogitsLoss.  lam = multiple decay.
 
     model         Sequential(Linear, ReLU | LeakyReLU | Identity, Linear), with biases or
-                  without; or a state dict; or the path of a .safetensors file
+                  without, among modules that change nothing (Identity, Flatten of rows,
+                  Dropout(0)); or a state dict; or the path of a .safetensors file
     loss          "mse", "l1", "huber", "bce", "cross_entropy", or the module of torch.nn
                   (the way to another delta of "huber" than 1)
     reduction     "mean" or "sum", of a loss by name
@@ -79,7 +80,10 @@ def from_model(  # noqa: PLR0913  what training knew and weights do not
 
     A hidden bias that decays is a weight of a column of ones; an output bias that decays
     is an offset with a ridge.  Weights in half or single precision are exact numbers.
-    MSELoss of f (n, 1) and y (n,) broadcasts to n x n in PyTorch; here y is a column.
+    MSELoss, L1Loss and HuberLoss of f (n, 1) and y (n,) broadcast to n x n in PyTorch, another
+    objective.  So y (n,) is refused there, and a reported loss of all pairs too; y (n, 1), or
+    y (n,) whose reported loss agrees, is a column.  Without reported= nothing says which of the
+    two was trained: pass y[:, None] only if the training had outputs and targets of one shape.
 
     Raises OutOfScopeError, by name and with the cure, for the decay of AdamW and of others
     that decouple it, for decay of one layer alone, and for other modules, losses or depths;
@@ -92,10 +96,10 @@ def from_model(  # noqa: PLR0913  what training knew and weights do not
         if optimizer is not None:
             raise InputError("an optimizer knows a module's parameters, not a state dict's")
         known = None if criterion.name == "cross_entropy" and outputs == 1 else outputs
-        hidden, out, eps = read_state(model, (features.shape[1], known), layout)
+        (hidden, out, told), eps = read_state(model, (features.shape[1], known), layout)
         weights = join_layers(hidden, out, activation, slope, eps)
     else:
-        weights = weights_of(model)
+        weights, told = weights_of(model), "torch"
     if optimizer is None:
         decay = read_decay(weight_decay, biases=decay_bias)
     elif weight_decay is not None:
@@ -103,6 +107,8 @@ def from_model(  # noqa: PLR0913  what training knew and weights do not
     else:
         decay = read(optimizer, linear(model))
     trained = TrainingProblem(features, labels, criterion, decay, reported, reported_rtol)
+    if told == "torch":
+        trained.demand_column(len(weights.V))
     problem, factors = trained.judge(weights)
     if not isinstance(model, str | Path | Mapping):
         rebuild = partial(rebuilt_module, (factors.scale, factors.bias))
@@ -112,14 +118,13 @@ def from_model(  # noqa: PLR0913  what training knew and weights do not
 
 def read_state(
     model: str | Path | Mapping[str, Any], sizes: tuple[int, int | None], layout: str | None
-) -> tuple[Layer, Layer, float]:
+) -> tuple[Oriented, float]:
     """Return the hidden and the output layer of a state dict or its file, and their precision.
 
     sizes   how many features and outputs the data have; None where that is not known
     """
     state = model if isinstance(model, Mapping) else read_safetensors(Path(model))
-    hidden, out = orient(layers(state), sizes, layout)
-    return hidden, out, max(map(precision, state.values()), default=0.0)
+    return orient(layers(state), sizes, layout), max(map(precision, state.values()), default=0.0)
 
 
 def library() -> Any:
@@ -157,13 +162,15 @@ def weights_of(model: Any) -> Weights:
     kinds, between = [], []
     for m in flat(model):
         name = type(m).__name__
-        if type(m) is library().Linear:
-            kinds.append("Linear")
-        elif name in ACTIVATIONS and type(m) is getattr(library(), name):
+        if type(m) is not getattr(library(), name, None):
+            raise outside(f"the module {name}")
+        if name == "Linear":
+            kinds.append(name)
+        elif name in ACTIVATIONS:
             kinds.append("activation")
             between.append(m)
-        elif name not in HARMLESS:
-            raise outside(f"the module {name}")
+        else:
+            demand_identity(m)
     state = {
         f"{k}.{part}": x
         for k, m in enumerate(linear(model))
@@ -177,12 +184,26 @@ def weights_of(model: Any) -> Weights:
     if len(set(places)) < len(places):
         raise outside("one parameter in two places")
     eps = max(map(precision, state.values()), default=0.0)
-    hidden, out = orient(stack, ends(stack), "torch")
+    hidden, out, _ = orient(stack, ends(stack), "torch")
     if not between:
         return join_layers(hidden, out, "linear", None, eps)
     name = ACTIVATIONS[type(between[0]).__name__]
     slope = float(between[0].negative_slope) if name == "leaky_relu" else None
     return join_layers(hidden, out, name, slope, eps)
+
+
+def demand_identity(module: Any) -> None:
+    """Raise OutOfScopeError, with the reason, for a module that changes rows of numbers.
+
+    Dropout with p > 0 changes none after training; but training was then of other objectives.
+    """
+    name = type(module).__name__
+    if name in DROPOUTS and module.p > 0:
+        reason = f"{name}(p={module.p:g}) draws another objective in every step of training"
+        raise OutOfScopeError(f"{reason}: train without it, or with p=0")
+    flattens = name == "Flatten" and module.start_dim in (1, -1)
+    if name not in ("Identity", *DROPOUTS) and not flattens:
+        raise outside(f"the module {name}")
 
 
 def ends(stack: list[tuple[str, Array, Array | None]]) -> tuple[int, int]:

@@ -418,7 +418,11 @@ def sequence(*middle):
     ("model", "told"),
     [
         (sequence(nn.BatchNorm1d(R), nn.ReLU()), "the module BatchNorm1d"),
-        (sequence(nn.ReLU(), nn.Dropout(0.5)), "the module Dropout"),
+        (sequence(nn.ReLU(), nn.Dropout(0.5)), r"Dropout\(p=0.5\) draws another objective .* p=0"),
+        (sequence(nn.ReLU(), nn.Dropout(0.5)).eval(), r"Dropout\(p=0.5\) draws another objective"),
+        (sequence(nn.AlphaDropout(0.1)), r"AlphaDropout\(p=0.1\) draws another objective"),
+        (sequence(nn.Flatten(0)), "the module Flatten"),
+        (sequence(type("Identity", (nn.Identity,), {})()), "the module Identity"),
         (sequence(nn.Tanh()), "the module Tanh"),
         (sequence(nn.LayerNorm(R), nn.ReLU()), "the module LayerNorm"),
         (sequence(nn.ReLU(), nn.Sequential(nn.ReLU())), "the order Linear, activation, activation"),
@@ -473,6 +477,78 @@ def test_nested_sequences_are_read_in_order():
     problem, factors = from_model(model, X, target("mse"), weight_decay=DECAY)
     out = model(torch.tensor(X)).detach().numpy()
     assert problem.predict(tuple(factors), factors.q) == pytest.approx(out, abs=TIGHT)
+
+
+@pytest.mark.parametrize(
+    "identity",
+    [nn.Identity(), nn.Dropout(0.0), nn.AlphaDropout(0.0), nn.Flatten(), nn.Flatten(-1)],
+    ids=str,
+)
+def test_modules_that_change_nothing_are_left_out(identity):
+    model = network()
+    around = nn.Sequential(identity, model[0], identity, model[1], identity, model[2]).double()
+    assert torch.equal(around(torch.tensor(X)), model(torch.tensor(X)))
+    problem, factors = from_model(around, X, target("mse"), weight_decay=DECAY)
+    wanted = from_model(model, X, target("mse"), weight_decay=DECAY)
+    assert objective(problem, factors) == objective(*wanted)
+    assert all(np.array_equal(a, b) for a, b in zip(factors, wanted[1], strict=True))
+    better = factors.origin.rebuild(around, None, tuple(factors), factors.q)
+    assert torch.allclose(better(torch.tensor(X)), model(torch.tensor(X)), rtol=TIGHT)
+
+
+# --- outputs (n, 1) beside targets (n,) ---------------------------------------------------
+
+
+PAIRED = {"mse": nn.MSELoss(), "l1": nn.L1Loss(), "huber": nn.HuberLoss(delta=0.75)}
+
+
+def losses_of(name, reduction="mean"):
+    """Return a network of one output, its targets (n,), and two losses: columns and all pairs."""
+    model, y = network(1), torch.tensor(TARGETS["mse"][:, 0])
+    out, loss = model(torch.tensor(X)), type(PAIRED[name])(reduction=reduction)
+    if name == "huber":
+        loss.delta = 0.75
+    pairs = out.expand(N, N), y[None].expand(N, N)
+    return model, y, loss, float(loss(out[:, 0], y).detach()), float(loss(*pairs).detach())
+
+
+@pytest.mark.parametrize("name", PAIRED)
+def test_targets_that_pytorch_broadcasts_are_refused_with_the_cure(name):
+    model, y, loss, column, _ = losses_of(name)
+    said = r"y must be a column, y\[:, None\], got shape \(12,\): beside outputs \(12, 1\) PyTorch"
+    for held in (model, model.state_dict()):
+        for targets in (y, y.numpy()):
+            with pytest.raises(InputError, match=said):
+                from_model(held, X, targets, loss=loss, weight_decay=DECAY)
+    column_wise = from_model(model, X, y[:, None], loss=loss, weight_decay=DECAY)
+    told = from_model(model, X, y, loss=loss, weight_decay=DECAY, reported=column)
+    assert objective(*told) == objective(*column_wise)
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+@pytest.mark.parametrize("name", PAIRED)
+def test_a_reported_loss_of_all_pairs_is_told_by_name(name, reduction):
+    model, y, loss, column, pairs = losses_of(name, reduction)
+    said = r"the loss [\d.]+, that of all 12 x 12 pairs .*: train with y\[:, None\]"
+    for targets in (y, y[:, None]):  # the cure of the one refusal may not silence the other
+        given = {"loss": loss, "weight_decay": DECAY}
+        for seen in (pairs, [pairs + 2 * abs(pairs - column), pairs]):
+            with pytest.raises(InputError, match=said):
+                from_model(model, X, targets, **given, reported=seen)
+        with pytest.raises(InputError, match="pass the X and y of the training"):
+            from_model(model, X, targets, **given, reported=2 * (pairs + column))
+        assert not from_model(model, X, targets, **given, reported=column)[1].note
+        near = from_model(model, X, targets, **given, reported=column * 1.001, reported_rtol=0.01)
+        assert near[1].note.endswith("within reported_rtol = 0.01")
+
+
+def test_targets_that_nothing_broadcasts_may_be_a_row_of_numbers():
+    labels = TARGETS["bce"][:, 0]
+    assert from_model(network(1), X, labels, loss="bce", weight_decay=DECAY)[0].loss.shape == (N, 1)
+    assert from_model(network(1), X[:1], [0.5], weight_decay=DECAY)[0].loss.shape == (1, 1)
+    held = {"0.weight": RNG.normal(size=(D, R)), "2.weight": RNG.normal(size=(R, 1))}
+    problem, _ = from_model(held, X, TARGETS["mse"][:, 0], weight_decay=DECAY)  # scikit-learn's
+    assert problem.loss.shape == (N, 1)
 
 
 @pytest.mark.parametrize(
