@@ -24,7 +24,7 @@ def from_model(  # noqa: PLR0913  what training knew and weights do not
     y: Any,
     *,
     loss: str = "mse",
-    weight_decay: float | tuple[float, float],
+    weight_decay: float | tuple[float, float] | None = None,
     decay_bias: bool = True,
     reduction: str = "mean",
     reported: Reported = None,
@@ -46,6 +46,8 @@ def from_model(  # noqa: PLR0913  what training knew and weights do not
     """
     features, labels = data(X, y)
     criterion = read_loss(loss, reduction)
+    if weight_decay is None:
+        raise InputError("weight_decay must be given, which no graph says: 0 if there was none")
     optional("onnx.numpy_helper", "onnx", "onnx")
     onnx = optional("onnx", "onnx", "onnx")
     proto = model if isinstance(model, onnx.ModelProto) else load_model(Path(model), onnx)

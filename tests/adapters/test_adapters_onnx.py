@@ -10,6 +10,7 @@ from onnx import helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
 from certify import InputError, OutOfScopeError
+from certify.adapters import from_model as from_any
 from certify.adapters.onnx import from_model
 from certify.adapters.torch import from_model as from_state
 from tests.network_models import objective
@@ -102,6 +103,15 @@ def test_a_file_is_read(tmp_path):
     path = tmp_path / "net.onnx"
     onnx.save(network(), path)
     assert objective(*read(path)) == objective(*read(str(path))) == objective(*read(network()))
+
+
+def test_a_graph_needs_the_weight_decay_by_name(tmp_path):
+    path = tmp_path / "net.onnx"
+    onnx.save(network(), path)
+    for reader in (from_model, from_any):
+        with pytest.raises(InputError, match=r"weight_decay must be given.* 0 if there was none"):
+            reader(path, X, Y)
+        assert reader(path, X, Y, weight_decay=0)[0].lam == 0
 
 
 CORE = [node("Gemm", ("x", "W1", "b1"), "h"), node("Relu", ("h",), "a")]
