@@ -13,6 +13,7 @@ from certify.problem import Problem
 from ._fitted import MARGIN, Adapted, Factors, Fit, agree, library, near, solving, squares
 
 SWEEPS = 20_000
+SMALLEST = MARGIN * 2.0**-1074  # rounding of means of subnormal numbers
 SETTLED = 1e-14  # relative gain of a sweep below which the group lasso stops
 
 
@@ -137,7 +138,7 @@ def same_mean(fit: Fit) -> Array:
     if not fit.own:
         return mean
     actual = fit.X.mean(axis=0)
-    slack = MARGIN * fit.eps * len(fit.X) ** 0.5 * float(np.abs(fit.X).max())
+    slack = MARGIN * fit.eps * len(fit.X) ** 0.5 * float(np.abs(fit.X).max()) + SMALLEST
     worst = int(np.abs(actual - mean).argmax())
     if not abs(actual[worst] - mean[worst]) <= slack:
         message = f"{fit.name} has mean_[{worst}] = {mean[worst]:.10g}"

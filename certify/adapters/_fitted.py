@@ -4,7 +4,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from math import sqrt
+from math import isfinite, sqrt
 from typing import Any, Self
 
 import numpy as np
@@ -20,6 +20,7 @@ from certify.problem import Problem
 AGREE = 1e-6  # figures closer than check()'s default epsilon count as equal
 RESOLVED = 0.01  # how far a figure may differ once codes were solved for again: fits stop early
 MARGIN = 8.0  # on rounding: the error of a sum grows like the root of its length
+SCALE = "scale the data by a power of two, such as 2.0**-600, and fit again"
 SPARSELY = ("TruncatedSVD", "NMF", "MiniBatchNMF")  # whose sparse X may be any size
 DENSE = 10_000_000  # entries of a sparse X that may be made dense (80 MB)
 
@@ -119,6 +120,8 @@ def read(model: Any, X: Any, codes: Any, *, own: bool = True) -> Fit:
     if not hasattr(model, "components_"):
         raise InputError(f"the estimator must be fitted first, got an unfitted {short(model)}")
     data, k = dense(X, sparsely=type(model).__name__ in SPARSELY), len(model.components_)
+    if not isfinite(squares(data)):
+        raise InputError(f"the sum of the squares of X overflows float64: {SCALE}")
     if data.shape[1] != model.components_.shape[1]:
         wanted = f"{model.components_.shape[1]} features, as in the fit"
         raise InputError(f"X must have {wanted}, got shape {data.shape}")
@@ -212,8 +215,13 @@ def agree(fit: Fit, figure: tuple[str, float], mine: float, cure: str, slack: fl
 def same(
     model: str, figure: tuple[str, float], mine: tuple[float, str], cure: str, slack: float
 ) -> None:
-    """Raise InputError, with both figures, if they differ by more than the slack."""
+    """Raise InputError, with both figures, if they differ by more than the slack.
+
+    Raises InputError, with the cure, where float64 cannot hold one of them.
+    """
     (name, theirs), (ours, what) = figure, mine
+    if not (isfinite(theirs) and isfinite(ours)):
+        raise InputError(f"{name} of {model} overflows float64: {SCALE}")
     if not abs(ours - theirs) <= slack:
         message = f"{model} reports {name} {theirs:.10g}"
         raise InputError(f"{message}, but {what} give {ours:.10g}: {cure}")

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from math import sqrt
+from math import isfinite, sqrt
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from certify.problem import Problem
 
 from . import _cp
 from ._cp import MATRIX, Modes, Tensor, components, data, plain, refusal
-from ._fitted import AGREE, MARGIN, squares
+from ._fitted import AGREE, MARGIN, SCALE, squares
 
 MISSING = "without a penalty (lam = 0) and with missing entries has no bound at its size"
 COUNTED = "with sparsity fits T - S, S of a number of entries that is chosen, which is not convex"
@@ -235,6 +235,8 @@ def compared(fit: FittedTensor) -> tuple[Any, Any]:
     given, Z = plain(fit.T), full(_cp.fold_weights(weights, factors))
     T = given if mask is None else np.where(_cp.boolean_mask(mask, Z.shape), given, Z)
     total, theirs = squares(T), float(plain(errors[-1])) ** 2
+    if not (isfinite(total) and isfinite(theirs)):
+        raise InputError(f"the sum of the squares of T overflows float64: {SCALE}")
     mine = squares(T - Z) / total if total else 0.0
     eps = float(np.finfo(np.result_type(*map(plain, _cp.parts(tensor)[1]))).eps)
     lost = MARGIN * eps * sqrt(T.size) * (1 + squares(Z) / total) if total else np.inf

@@ -4,7 +4,9 @@ import re
 
 import numpy as np
 import pytest
+from sklearn.base import clone
 from sklearn.decomposition import (
+    NMF,
     PCA,
     IncrementalPCA,
     MiniBatchDictionaryLearning,
@@ -12,6 +14,7 @@ from sklearn.decomposition import (
     MiniBatchSparsePCA,
     TruncatedSVD,
 )
+from sklearn.neural_network import MLPRegressor
 
 from certify import InputError, Verdict, check, verify
 from certify.adapters.sklearn import MODELS, from_model
@@ -171,3 +174,50 @@ def test_a_single_precision_fit_is_read(name):
     if name not in UNREPORTED:
         with pytest.raises(InputError, match=", but "):
             from_model(model, OTHER.astype(np.float32), codes=codes)
+
+
+UNSETTLED = pytest.mark.filterwarnings(
+    "ignore::RuntimeWarning", "ignore::sklearn.exceptions.ConvergenceWarning"
+)
+TOO_LARGE = {
+    "PCA": PCA(2),
+    "IncrementalPCA": IncrementalPCA(2, batch_size=20),
+    "TruncatedSVD": TruncatedSVD(2),
+    "NMF": NMF(2, max_iter=9000),
+}
+
+
+@pytest.mark.filterwarnings(
+    "ignore::RuntimeWarning", "ignore::sklearn.exceptions.ConvergenceWarning"
+)
+@pytest.mark.parametrize("name", TOO_LARGE)
+def test_data_whose_squares_overflow_are_refused_with_the_cure(name):
+    data, model = np.abs(X), clone(TOO_LARGE[name])
+    huge = data * 2.0**520
+    with np.errstate(all="ignore"):
+        model.fit(huge)
+    said = r"the sum of the squares of X overflows float64: scale the data by a power of two, such"
+    with pytest.raises(InputError, match=said):
+        from_model(model, huge)
+    assert from_model(model.fit(huge * 2.0**-520), huge * 2.0**-520)  # as it says
+
+
+@pytest.mark.filterwarnings(
+    "ignore::RuntimeWarning", "ignore::sklearn.exceptions.ConvergenceWarning"
+)
+def test_a_network_whose_loss_overflows_is_refused_with_the_cure():
+    model = MLPRegressor(hidden_layer_sizes=(2,), solver="lbfgs", max_iter=1)
+    with np.errstate(all="ignore"):
+        model.fit(X, X[:, 1] * 2.0**520)
+        with pytest.raises(InputError, match=r"loss_ of MLPRegressor overflows float64: scale the"):
+            from_model(model, X, X[:, 1] * 2.0**520)
+
+
+@UNSETTLED
+def test_means_of_subnormal_numbers_are_those_of_the_fit():
+    data = np.ldexp(np.round(X * 8), -1060)
+    model = IncrementalPCA(2, batch_size=20).fit(data)
+    assert from_model(model, data)[1].q[0] == pytest.approx(model.mean_, abs=0)
+    model.mean_ = model.mean_ + np.ldexp(1.0, -1060)
+    with pytest.raises(InputError, match=r"IncrementalPCA has mean_"):
+        from_model(model, data)

@@ -571,6 +571,14 @@ def test_another_tensor_than_that_of_the_fit_is_refused_with_both_figures(estima
             from_model(model, other, rejudge=LAM)
 
 
+def test_a_tensor_whose_squares_overflow_is_refused_with_the_cure():
+    model = fitted(CP(2, random_state=0), POSITIVE)
+    with np.errstate(all="ignore"):
+        said = r"the sum of the squares of T overflows float64: scale the data by a power of two"
+        with pytest.raises(InputError, match=said):
+            from_model(model, POSITIVE * 2.0**520, rejudge=LAM)
+
+
 def test_another_mask_than_that_of_the_fit_is_refused():
     model = fitted(CP(2, mask=SEEN, random_state=0))
     with pytest.raises(InputError, match="fitted with another mask"):
