@@ -85,4 +85,7 @@ def show(result: auditing.Audit, *, lines: bool) -> None:
     for row in result.rows:
         if row["verdict"] in ("FAILED", "TIMEOUT", "REJECTED"):
             click.echo(f"{printable(row['name'])}: {printable(row['reason'])}")
-    click.echo(f"{len(result.rows)} models in {result.folder}, exit status {result.status}")
+    counts = [f"{len(result.rows) - len(result.pages)} models"]
+    if changed := len(result.pages):
+        counts.append(f"{changed} changed page{'s' if changed > 1 else ''}")
+    click.echo(f"{' and '.join(counts)} in {result.folder}, exit status {result.status}")

@@ -214,13 +214,15 @@ def test_the_models_of_a_lock_are_those_of_its_plan(copied):
 
 
 @pytest.mark.parametrize("name", ["index.html", "results.jsonl", "reports/few.html"])
-def test_a_page_that_somebody_wrote_in_is_told(copied, name):
+def test_a_page_that_somebody_wrote_in_is_told(copied, name, capsys):
     out = copied / "out"
     assert len(audit.verify(out).rows) == 2
     (out / name).write_text((out / name).read_text("utf-8").replace("RANK_", ""), encoding="utf-8")
     rows = audit.verify(out).rows
     assert [(r["name"], r["verdict"]) for r in rows[2:]] == [(name, "REJECTED")]
     assert main(["audit", "--verify", str(out)]) == 20
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last == f"2 models and 1 changed page in {out}, exit status 20"
     (out / name).unlink()
     assert len(audit.verify(out).rows) == 2
 

@@ -48,6 +48,11 @@ class Audit:
         """The worst of the rows' exit statuses, 0 if all are CERTIFIED."""
         return book.worst(self.rows)
 
+    @property
+    def pages(self) -> list[Row]:
+        """The rows of pages and tables that `verify` found changed, which are no models."""
+        return [row for row in self.rows if "page" in row]
+
 
 def run(
     path: str | Path,
@@ -195,4 +200,5 @@ def recheck_model(place: Path, inputs: Path | None, one: Recheck) -> Row:
 def row_of_page(name: str) -> Row:
     """Return the row of a page that is not the audit's."""
     reason = "it is not as the audit wrote it: do not believe what it says"
-    return {"name": name, "verdict": "REJECTED", "status": REJECTED_EXIT, "reason": reason}
+    row = {"name": name, "verdict": "REJECTED", "status": REJECTED_EXIT, "reason": reason}
+    return row | {"page": True}
