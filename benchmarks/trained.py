@@ -118,7 +118,7 @@ def by_torch(table, units: int, decay: float, *, precise: bool = False):
     optimizer = partial(torch.optim.Adam, lr=0.01, weight_decay=decay)
     given = X, y[:, None]
     net, _ = data.torch_network(given, units, optimizer, 3000, shorter=True, precise=precise)
-    return from_model(net, X, y, weight_decay=decay)
+    return from_model(net, *given, weight_decay=decay)
 
 
 def sampled(table, patterns: int = 12, share: float = 0.2):

@@ -107,9 +107,9 @@ def from_model(  # noqa: PLR0913  what training knew and weights do not
     else:
         decay = read(optimizer, linear(model))
     trained = TrainingProblem(features, labels, criterion, decay, reported, reported_rtol)
+    problem, factors = trained.judge(weights)
     if told == "torch":
         trained.demand_column(len(weights.V))
-    problem, factors = trained.judge(weights)
     if not isinstance(model, str | Path | Mapping):
         rebuild = partial(rebuilt_module, (factors.scale, factors.bias))
         factors.origin = Origin(type(model).__name__, None, rebuild)

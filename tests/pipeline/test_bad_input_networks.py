@@ -110,9 +110,9 @@ UNITS = {
 @pytest.mark.parametrize("name", UNITS)
 def test_units_that_do_nothing_leave_a_bracket(name, decay_bias):
     held = state(**UNITS[name])
-    problem, factors = from_state(held, X, Y, weight_decay=0.125, decay_bias=decay_bias)
+    problem, factors = from_state(held, X, Y[:, None], weight_decay=0.125, decay_bias=decay_bias)
     found = check(problem, factors, q=factors.q, budget=BUDGET)
-    other = from_state(state(), X, Y, weight_decay=0.125, decay_bias=decay_bias)[1]
+    other = from_state(state(), X, Y[:, None], weight_decay=0.125, decay_bias=decay_bias)[1]
     bracket_holds(problem, factors, found, [factors, other])
 
 
@@ -128,7 +128,7 @@ def test_a_zero_network_is_optimal_beyond_the_largest_useful_decay():
 
 def test_zero_targets_are_certified_at_zero():
     problem, factors = from_state(
-        {k: np.zeros_like(a) for k, a in state().items()}, X, np.zeros(N), weight_decay=0.5
+        {k: np.zeros_like(a) for k, a in state().items()}, X, np.zeros((N, 1)), weight_decay=0.5
     )
     found = check(problem, factors, q=factors.q, budget=BUDGET)
     assert (found.verdict, found.lower, found.upper) == (Verdict.CERTIFIED, 0.0, 0.0)
@@ -181,7 +181,7 @@ def test_products_of_a_barrier_may_underflow():
 
 
 def test_no_time_at_all_leaves_a_bracket():
-    problem, factors = from_state(state(), X, Y, weight_decay=0.125)
+    problem, factors = from_state(state(), X, Y[:, None], weight_decay=0.125)
     found = check(problem, factors, q=factors.q, budget=0.0)
     bracket_holds(problem, factors, found, [factors])
 
@@ -235,7 +235,7 @@ def test_outputs_that_say_nothing_leave_a_bracket(name):
         None: np.column_stack([Y, -Y]),
         0: np.zeros((N, 2)),
         1: np.array([2]),
-        3: np.full(N, 3.0),
+        3: np.full((N, 1), 3.0),
         8: np.ones(N, dtype=int),
     }[kind]
     given = {"loss": loss, "weight_decay": 0.125}
