@@ -153,8 +153,11 @@ class TrainingProblem:
         """
         note, last = self.difference_note(mine, rounding), logged_losses(self.reported)[-1]
         pairs = None if note == "" else self.loss_of_pairs(fit)
-        nearer = pairs is not None and abs(pairs - last) < abs(mine - last)
-        if nearer and self.difference_note(pairs, rounding) is not None:
+        if (
+            pairs is not None
+            and abs(pairs - last) < abs(mine - last)
+            and self.difference_note(pairs, rounding) is not None
+        ):
             n = len(fit)
             raise InputError(
                 f"training reports the loss {last:.10g}, that of all {n} x {n} pairs of outputs "
