@@ -85,13 +85,13 @@ class Network(NamedTuple):
         return [x + reach * Fraction(f[-1]) for x, f in zip(sizes, rows, strict=True)]
 
     def mixed(self, h: int) -> Array:
-        """Return the matrix that takes h facts, p and q first, to s(F u) = p - slope q."""
+        """Return M, (h, samples), with s(F u) = p - slope q = M^T f of h facts f, p and q first."""
         rows = len(self.samples)
         out = array("d", bytes(8 * rows * h))
         for i in range(rows):
-            out[i * h + i] = 1.0
-            out[i * h + rows + i] = -float(self.slope)
-        return Array((rows, h), out)
+            out[i * rows + i] = 1.0
+            out[(rows + i) * rows + i] = -float(self.slope)
+        return Array((h, rows), out)
 
 
 class Deep(NamedTuple):

@@ -111,7 +111,7 @@ PAID = {
     },
     "network_leaf": {
         "largest: afford the leaves of a tree": 21120,
-        "network_leaf: hold nonnegative facts": 5678,
+        "leaf_form: hold nonnegative facts": 5678,
     },
     "sparse": {
         "Metered.absolutes: spend a sum of absolute values": 16,

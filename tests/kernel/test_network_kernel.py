@@ -1,5 +1,6 @@
 """The kernel's rules for hidden layers against polars known by enumeration."""
 
+import itertools
 from array import array
 from collections import Counter
 from dataclasses import replace
@@ -19,7 +20,14 @@ from certify.kernel.exact import Exact
 from certify.kernel.metered import Metered
 from certify.kernel.norms import Biased
 from certify.kernel.patterns import Pattern
-from certify.kernel.rules.network import Region, cell_bound, facts, network_leaf, pull_back
+from certify.kernel.rules.network import (
+    Kind,
+    Region,
+    cell_bound,
+    facts,
+    network_leaf,
+    pull_back,
+)
 from certify.kernel.scalars import power, root
 from certify.norms import L2
 from certify.polar.layer_query import Layer, LayerQuery
@@ -483,7 +491,7 @@ def test_products_with_a_cone_are_paid_for():
     node = {"leaf": 0, "tau": "0x1p0", "radial": "0x0p0", "shift": "0/1"}
     given = Arrays({"Y0": as_kernel_array(np.zeros((8, 3)))}, "proof")
     network_leaf(ar, case_of(ar, atom, W), given, Region(), node)
-    assert bill.lines["products with a cone"] == MADE * 2 * 8 * 7 + FRACTION * 8 * 3
+    assert bill.lines["products with a cone"] == MADE * 2 * 8 * 3 + FRACTION * 8 * 3
 
 
 def leaf_of(atom, W, cuts, *, sign=0, ranges=True):
@@ -555,6 +563,21 @@ def test_the_facts_hold_at_every_point_and_each_is_what_it_says(tau):
         plain = facts(case, path, tau, radial=radial, ranges=False)
         found = np.array(plain.data).reshape(plain.shape) @ x[: m + d + radial]
         np.testing.assert_allclose(found, wanted, rtol=0, atol=rounding(held, flops=16))
+
+
+@pytest.mark.parametrize("name", ["relu", "pooled", "absolute value"])
+def test_the_value_is_the_same_over_the_coordinates_of_every_leaf(name):
+    atom, W = one(name)
+    F, c = atom.layer.features, W.shape[1]
+    U = np.random.default_rng(0).standard_normal((F.shape[1], 50))
+    ar = Exact()
+    case = case_of(ar, atom, W)
+    for tau, radial in itertools.product([2.0**-3, 1.0, 8.0], [False, True]):
+        held = case.value(ar, Kind(Fraction(tau), radial, linear=False))
+        A = (np.array(held.ints, dtype=float) * 2.0**held.exp).reshape(-1, c)
+        x = np.vstack([np.maximum(F @ U, 0) / tau, U, *[np.ones(50)] * radial])
+        wanted = W.T @ atom.layer.act(U)
+        np.testing.assert_allclose(A.T @ x, wanted, rtol=0, atol=rounding(A, x, flops=64))
 
 
 def test_the_radial_facts_are_rounded_up():

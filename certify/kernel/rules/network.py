@@ -7,9 +7,9 @@ quadratic form (`network_leaf`) or by a linear one (`cell_bound`).
 import math
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
-from functools import cached_property, partial
+from functools import cached_property, partial, reduce
 from typing import Generic, NamedTuple
 
 from ..arithmetic import Arithmetic, H
@@ -31,6 +31,14 @@ class Region(NamedTuple):
     cuts: tuple[tuple[str, int, int], ...] = ()
 
 
+class Kind(NamedTuple):
+    """What a leaf bounds: x = (p / tau, u), or with s; the square of the value, or the value."""
+
+    tau: Fraction
+    radial: bool
+    linear: bool
+
+
 @dataclass(frozen=True)
 class Case(Generic[H]):
     """One polar of a network: (c, m) the dual point on the rows of F, and the rows of cuts.
@@ -43,6 +51,7 @@ class Case(Generic[H]):
     pulled: H
     omega: Sequence[Fraction]
     cuts: Sequence[Sequence[float]]
+    values: dict[tuple[Fraction, bool], H] = field(default_factory=dict[tuple[Fraction, bool], H])
 
     @cached_property
     def rows(self) -> list[list[Fraction]]:
@@ -58,6 +67,15 @@ class Case(Generic[H]):
     def radii(self) -> list[Fraction]:
         """As those of the network, computed once."""
         return self.net.radii()
+
+    def value(self, ar: Arithmetic[H], kind: Kind) -> H:
+        """Return A^T, A x = W^T s(F u), x as in `network_leaf`; computed once for all parts."""
+        at = kind.tau, kind.radial
+        if at not in self.values:
+            B = facts(self, Region(), float(kind.tau), radial=kind.radial, ranges=False)
+            rows = ar.multiply(self.pulled, ar.load(self.net.mixed(B.shape[0])))
+            self.values[at] = ar.multiply(ar.load(transposed(B)), rows)
+        return self.values[at]
 
 
 def pull_back(ar: Arithmetic[H], net: Network, w: H) -> H:
@@ -141,26 +159,10 @@ def network_leaf(
     halves = tau.numerator & (tau.numerator - 1) or tau.denominator & (tau.denominator - 1)
     demand(tau > 0 and not halves, f"{where}.tau", "dyadic", shown(tau))
     radial, linear = "radial" in node, switch(node, "linear", where)
-    lines = cone_rows(ar, case, path, witness)
-    demand(radial or lines is None, f"proof.Y{witness.mark}", "wrong_rule", "needs radial")
-    ranges = radial and lines is None
-    k, h = m + d + radial, (4 if ranges else 2) * m + ranges + len(path.cuts)
-    ar.budget.hold((k + h) * (k + h), "nonnegative facts")
-    B = facts(case, path, float(tau), radial=radial, ranges=ranges)
-    across = ar.load(transposed(B))  # (k, h)
-    A = ar.multiply(ar.multiply(across, ar.load(net.mixed(h))), case.pulled)  # (k, c)
     if linear:
         fits = radial and path.sign != 0 and net.right.size == 1
         demand(fits, f"{where}.linear", "wrong_rule", "needs radial, a sign and one output")
-        half = ar.load(matrix([[]] * (k - 1) + [[(0, path.sign / 2)]], 1))
-        g = symmetric_product(ar, A, half)
-    else:
-        g = ar.multiply(A, A)
-    if f"N{witness.mark}" in given.arrays:
-        free = {(m + i) * (m + i + 1) // 2 + i for i in range(m)}  # where q_i meets p_i
-        g = with_facts(ar, g, across, witness, free)
-    if lines is not None:
-        g = ar.add(g, symmetric_product(ar, across, ar.load(transposed(lines))))
+    g = leaf_form(ar, case, path, witness, Kind(tau, radial, linear))
     names = ("level", "bias", "radial")
     level, bias, beside = (
         number(node[x], f"{where}.{x}") if x in node else Fraction(0) for x in names
@@ -174,6 +176,37 @@ def network_leaf(
     return bound if linear else root(bound).hi
 
 
+def leaf_form(ar: Arithmetic[H], case: Case[H], path: Region, witness: Witness, kind: Kind) -> H:
+    """Return C + B^T N B + B^T L + L^T B.
+
+    C of a linear leaf and L are matrices on all of x times E^T on its end (u, s), and back: P E^T
+    + E P^T.
+    """
+    m, d = case.net.features.shape
+    k, lines = m + d + kind.radial, cone_rows(ar, case, path, witness)
+    demand(kind.radial or lines is None, f"proof.Y{witness.mark}", "wrong_rule", "needs radial")
+    ranges = kind.radial and lines is None
+    h = (4 if ranges else 2) * m + ranges + len(path.cuts)
+    ar.budget.hold((k + h) * (k + h), "nonnegative facts")
+    B = facts(case, path, float(kind.tau), radial=kind.radial, ranges=ranges)
+    across, A = ar.load(transposed(B)), case.value(ar, kind)  # (k, h), (k, c)
+    terms, ends = list[H](), list[H]()
+    if kind.linear:
+        ends.append(ar.multiply(A, ar.load(matrix([[]] * d + [[(0, path.sign / 2)]], 1))))
+    else:
+        terms.append(ar.multiply(A, A))
+    if lines is not None:
+        ends.append(ar.multiply(across, ar.load(transposed(lines))))
+    if ends:
+        end = matrix([[]] * m + [[(j, 1.0)] for j in range(d + 1)], d + 1)
+        terms.append(symmetric_product(ar, reduce(ar.add, ends), ar.load(end)))
+    g = reduce(ar.add, terms)
+    if f"N{witness.mark}" in witness.given.arrays:
+        free = {(m + i) * (m + i + 1) // 2 + i for i in range(m)}  # where q_i meets p_i
+        g = with_facts(ar, g, across, witness, free)
+    return g
+
+
 def float_above(x: Fraction, where: str) -> float:
     """Return a finite float at least x; refuse what no float is."""
     demand(2 * x < sys.float_info.max, where, "overflow", shown(x))
@@ -181,7 +214,7 @@ def float_above(x: Fraction, where: str) -> float:
 
 
 def cone_rows(ar: Arithmetic[H], case: Case[H], path: Region, witness: Witness) -> Array | None:
-    """Return L, its row k (0, -y_k, 0, t_k) over x = (p / tau, u, b, s); None without "Y<t>".
+    """Return L, its row k (-y_k, 0, t_k) over the end (u, b, s) of x; None without "Y<t>".
 
     "Y<t>" has a row (y_k, t_k) for each of the facts p, q and cuts, u without an unpriced bias b.
     t_k >= |y_k|, exactly, and s = |u|, so x^T B^T L x = sum (B x)_k (t_k s - y_k . u) >= 0.
@@ -191,14 +224,14 @@ def cone_rows(ar: Arithmetic[H], case: Case[H], path: Region, witness: Witness) 
     y = witness.find("Y", h, width)
     if y is None:
         return None
-    ar.budget.hold(2 * h * (m + d + 1), "products with a cone")
+    ar.budget.hold(2 * h * (d + 1), "products with a cone")
     ar.budget.spend(FRACTION * h * width, "products with a cone")
     rows = list[list[tuple[int, float]]]()
     for k, (*line, t) in enumerate(rows_of(y)):
         inside = t >= 0 and Fraction(t) ** 2 >= squares_exactly(line)
         demand(inside, f"proof.Y{witness.mark}", "cone", f"row {k}: {t!r}")
-        rows.append([*((m + j, -x) for j, x in enumerate(line)), (m + d, t)])
-    return matrix(rows, m + d + 1)
+        rows.append([*((j, -x) for j, x in enumerate(line)), (d, t)])
+    return matrix(rows, d + 1)
 
 
 def symmetric_product(ar: Arithmetic[H], a: H, b: H) -> H:
