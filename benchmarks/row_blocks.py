@@ -19,7 +19,7 @@ BLOCKS = 4
 KEEPING = {"MALLOC_TRIM_THRESHOLD_": 1 << 28, "MALLOC_MMAP_THRESHOLD_": 1 << 28} | {
     "OMP_NUM_THREADS": 1,
     "OPENBLAS_NUM_THREADS": 1,
-}  # of workers: memory is kept, as docs/howto/scale.md says
+}  # of workers: memory is kept, as docs/howto/clusters.md says
 
 
 def stored(folder: Path, count: int, shape: tuple[int, int]) -> list[str]:

@@ -65,7 +65,7 @@ def test_the_results_are_what_the_runner_writes_and_have_every_benchmark():
     assert run.text(told["rows"], told["versions"]) == text
     stored = (run.HERE / "results.json").read_text(encoding="utf-8")
     assert run.stored_text(told["rows"], told["versions"]) == stored
-    assert set(told["rows"]) == set(run.BENCHMARKS) - {"row_blocks"}  # docs/howto/scale.md has it
+    assert set(told["rows"]) == set(run.BENCHMARKS) - {"row_blocks"}  # in clusters.md
     for name, rows in told["rows"].items():
         assert {r["case"] for r in rows} <= set(run.table_of(name).cases)
 
