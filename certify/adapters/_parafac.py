@@ -16,7 +16,6 @@ from . import _cp
 from ._cp import MATRIX, Modes, Tensor, components, data, plain, refusal
 from ._fitted import AGREE, MARGIN, SCALE, squares
 
-MISSING = "without a penalty (lam = 0) and with missing entries has no bound at its size"
 COUNTED = "with sparsity fits T - S, S of a number of entries that is chosen, which is not convex"
 UNSTATED = "with normalize_factors and l2_reg rescales its penalty and minimizes no objective"
 CONSTRAINED = (
@@ -62,7 +61,7 @@ def parafac(
     weights, factors = components(cp)
     c, order = scalar(l2_reg, "l2_reg", zero=True), len(factors)
     if c == 0:
-        return without_penalty("parafac with l2_reg=0", cp, (T, mask), ["l2"] * order)
+        return _cp.problem_of_fit(cp, (T, mask), ["l2"] * order, 0.0)
     if (weights != 1).any():
         raise refusal(f"parafac {UNSTATED}")
     if order > MATRIX:
@@ -90,24 +89,12 @@ def non_negative_parafac(
     With sparsity_coefficients the package's own objective has a penalty of degree 1 on a product
     of degree K, which the theory does not cover: use `rejudge`.
 
-    Raises OutOfScopeError, with the cure, for missing entries without `rejudge`; InputError as
-    parafac, and for weights < 0 where all modes are nonnegative.
+    Raises InputError as parafac, and for weights < 0 where all modes are nonnegative.
     """
     order = len(components(cp)[1])
     norms = mode_norms(nn_modes, order)
-    if rejudge is None:
-        return without_penalty("non_negative_parafac", cp, (T, mask), norms)
-    return _cp.problem_of_fit(cp, (T, mask), norms, scalar(rejudge, "rejudge", zero=False))
-
-
-def without_penalty(name: str, cp: Any, loss: tuple[Any, Any], norms: list[str]) -> Tensor:
-    """Return the problem at lam = 0; loss: (T, mask).
-
-    Raises OutOfScopeError for missing entries of a tensor, of which no bound is known.
-    """
-    if loss[1] is not None and len(norms) > MATRIX and not plain(loss[1]).all():
-        raise refusal(f"{name} {MISSING}")
-    return _cp.problem_of_fit(cp, loss, norms, 0.0)
+    lam = 0.0 if rejudge is None else scalar(rejudge, "rejudge", zero=False)
+    return _cp.problem_of_fit(cp, (T, mask), norms, lam)
 
 
 def mode_norms(nn_modes: str | Collection[int] | None, order: int) -> list[str]:
@@ -173,10 +160,7 @@ def symmetric_cp(fit: FittedTensor) -> Tensor:
 
     At odd order the sign of w goes into x; at even order no real x has a negative power.
     """
-    mask = mask_of(fit)
-    if fit.rejudge is None and mask is not None and not plain(mask).all():
-        raise refusal(f"{fit.name} {MISSING}")
-    T = plain(fit.T)
+    mask, T = mask_of(fit), plain(fit.T)
     order = T.ndim
     weights, factor = fit.model.decomposition_
     w, (x, _) = components((weights, [factor, factor]))

@@ -37,8 +37,8 @@ def from_model(
     rounding of its precision.  Tensors of any backend are converted to arrays.
 
     Raises OutOfScopeError, with the cure, for what the theory does not cover: without `rejudge`
-    penalties and missing entries, besides Tucker, constrained_parafac, sparsity.  Raises
-    InputError for an unfitted model, another T, NaN without a mask, or without TensorLy.
+    penalties, besides Tucker, constrained_parafac, sparsity.  Raises InputError for an unfitted
+    model, another T, NaN without a mask, or without TensorLy.
     """
     if isinstance(estimator, tuple | list) or hasattr(estimator, "factors"):
         if y is not None:

@@ -26,7 +26,7 @@ from certify.search.dual.orthogonal import Orthogonal
 from certify.search.dual.points import Dual
 from certify.search.search_result import Evidence
 
-UNMOVED = ("rows", "cols", "axis", "shift")  # of the proof of a block
+UNMOVED = ("rows", "cols", "modes", "axis", "shift")  # of the proof of a block
 FEW = 20  # binary exponents that a descent takes for ordinary, of other losses than squares
 HUGE = 2.0**900  # lam beyond it: nothing earns its price either way
 TINY, MOST = float(np.finfo(np.float64).tiny), float(np.finfo(np.float64).max)

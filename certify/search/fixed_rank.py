@@ -29,7 +29,7 @@ from certify.problem import Problem
 from . import envelope
 from .candidate import Candidate, evaluate, lowest
 from .descent.products import Task
-from .dual import own_size
+from .dual import own_size, own_size_blocks
 from .dual.points import squared_loss
 from .envelope import Smoothed
 from .families import family, has_moves
@@ -49,10 +49,11 @@ def require(problem: Problem) -> None:
     """Raise OutOfScopeError, with the cure, unless some bound at a fixed rank is known."""
     known = problem.atom.family in ("pairs", "layers")
     known &= isinstance(problem.loss, tuple(LOSSES.values()))
-    if not known and not own_size.applies(problem):
+    blocks = problem.atom.family in ("products", "squares") and own_size_blocks.applies(problem)
+    if not (known or blocks or own_size.applies(problem)):
         raise OutOfScopeError(
             "lam = 0 is covered for RankOne and ReLU with our losses only, for other atoms with "
-            f"least squares of all entries, for deep networks of more outputs than one; {CURE}"
+            f"least squares, for deep networks of more outputs than one; {CURE}"
         )
     cure = CURE if problem.l1 is None else "give lam > 0, with which the products cost something"
     for o in problem.offsets:

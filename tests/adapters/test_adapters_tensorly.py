@@ -278,21 +278,33 @@ def test_the_least_ridge_over_rescalings_is_concave_at_order_3():
 @pytest.mark.parametrize(
     ("estimator", "why"),
     [
-        (CP(2, mask=SEEN), "l2_reg=0 without a penalty .* missing entries has no bound"),
         (
             CP(2, l2_reg=0.1),
             "l2_reg=0.1 at order 3 has a penalty of degree 2 on a product of degree 3",
         ),
         (CP(2, l2_reg=0.1, normalize_factors=True), "normalize_factors and l2_reg"),
         (CP(2, l2_reg=0.1, fixed_modes=[0]), r"fixed_modes=\[0\] minimizes over the others only"),
-        (CP_NN(2, mask=SEEN), "without a penalty"),
     ],
-    ids=["masked", "degree", "normalized", "fixed", "masked nn"],
+    ids=["degree", "normalized", "fixed"],
 )
 def test_what_the_theory_does_not_cover_names_the_cure(estimator, why):
     with pytest.raises(OutOfScopeError, match=why) as caught:
         from_model(fitted(estimator, POSITIVE), POSITIVE)
     assert "pass rejudge=lam to judge these factors by" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "estimator", [CP(2, mask=SEEN, random_state=0), CP_NN(2, mask=SEEN, random_state=0)], ids=repr
+)
+def test_missing_entries_without_a_penalty_have_a_bracket_at_their_size(estimator):
+    model = fitted(estimator, POSITIVE)
+    problem, factors = from_model(model, POSITIVE)
+    assert problem.lam == 0
+    wanted = penalized(POSITIVE, tuple(model.decomposition_), 0.0, SEEN)
+    assert problem.objective(factors) == pytest.approx(wanted, rel=TIGHT)
+    result = check(problem, factors, budget=2.0)
+    assert result.verdict is not Verdict.OUT_OF_SCOPE
+    assert 0 < result.lower <= result.upper
 
 
 def test_weights_beside_l2_reg_tell_of_normalized_factors():

@@ -587,6 +587,122 @@ def test_unfoldings_have_more_rows_and_columns_than_the_rank():
     assert unfoldings((2, 2, 2), 2) == ((0,),)
 
 
+# --- blocks of a tensor --------------------------------------------------------------------
+
+HOLED = np.random.default_rng(8).integers(-8, 9, (3, 4, 5)) / 4.0
+HOLE = (2, 1, 3)
+SEEN = np.ones(HOLED.shape, dtype=bool)
+SEEN[HOLE] = False
+EACH = ([0], [1], [2], [0, 1], [0, 2], [1, 2])
+
+
+def flat(T, modes):
+    """Return the rows over some modes, the columns over the others."""
+    rest = [k for k in range(T.ndim) if k not in modes]
+    rows = int(np.prod([T.shape[k] for k in modes]))
+    return T.transpose([*modes, *rest]).reshape(rows, -1)
+
+
+def holed(*blocks, r=1, offsets=(), weights=None):
+    """Return the question of a tensor with a hole, and blocks: each (modes, rows, columns)."""
+    loss = Squared(HOLED, mask=SEEN, weights=weights)
+    question = asked(Problem(loss, CP(("l2",) * 3), 0.0, offsets), r)
+    listed, held = [], {}
+    for t, (modes, rows, cols) in enumerate(blocks):
+        text, arrays_of = split(fan(flat(HOLED, modes)[np.ix_(rows, cols)], r)[0])
+        listed.append(text | {"modes": modes})
+        held |= {f"{k}{t}": x for k, x in arrays_of.items()}
+        for name, side in ((f"rows{t}", rows), (f"cols{t}", cols)):
+            held[name] = Array((len(side),), array("q", side))
+    return question, {"blocks": listed}, held
+
+
+def whole(modes):
+    """Return the block of all columns and the rows without the hole."""
+    seen = flat(SEEN, modes)
+    return modes, np.nonzero(seen.all(axis=1))[0].tolist(), [*range(seen.shape[1])]
+
+
+def beyond(block, r=1):
+    """Return half of the squares that a block keeps beyond its r largest singular values."""
+    values = np.linalg.svd(flat(HOLED, block[0])[np.ix_(*block[1:])], compute_uv=False)
+    return float(0.5 * (values[r:] ** 2).sum())
+
+
+def close(value, expected):
+    return expected * (1 - 1e-9) <= value <= expected * (1 + 1e-12)
+
+
+@each_tier
+@pytest.mark.parametrize("modes", EACH, ids=str)
+def test_a_block_of_an_unfolding_bounds_a_tensor_with_a_hole(tier, modes):
+    for r in (1, 2):
+        question, proof, held = holed(whole(modes), r=r)
+        found = prove(*question, proof, held, TIERS[tier]())
+        assert found.rules == ("blocks",)
+        assert close(float(found.lower), beyond(whole(modes), r))
+        assert r == 2 or found.lower > 0
+
+
+APART = ([0], [0, 1], [*range(20)]), ([2], [0, 1, 2], [8, 9, 10, 11])  # row 2 of mode 0
+
+
+@each_tier
+def test_blocks_of_several_unfoldings_add_up(tier):
+    question, proof, held = holed(*APART)
+    expected = sum(map(beyond, APART))
+    assert beyond(APART[1]) > 0
+    assert close(float(prove(*question, proof, held, TIERS[tier]()).lower), expected)
+    overlap = holed(APART[0], ([2], [0, 1, 2], [7, 8, 9, 10]))  # a column of row 1 of mode 0
+    assert refused(*overlap, tier) == ("proof.blocks", "overlap")
+
+
+@each_tier
+def test_a_block_of_a_tensor_is_bounded_by_its_least_weight(tier):
+    weights = np.full(HOLED.shape, 4.0)
+    weights[0, 0, 0] = 0.5
+    question, proof, held = holed(whole([1]), weights=weights)
+    expected = 0.5 * beyond(whole([1]))
+    assert close(float(prove(*question, proof, held, TIERS[tier]()).lower), expected)
+
+
+@each_tier
+@pytest.mark.parametrize("modes", EACH, ids=str)
+def test_a_block_of_an_unfolding_with_a_hole_is_refused(tier, modes):
+    rows = np.nonzero(~flat(SEEN, modes).all(axis=1))[0].tolist()
+    cols = np.nonzero(~flat(SEEN, modes).all(axis=0))[0].tolist()
+    assert refused(*holed((modes, rows, cols)), tier) == ("proof.blocks", "unobserved")
+
+
+UNFOLDED = {
+    "none": ({"modes": []}, {}, "proof.blocks[0].modes", "axis"),
+    "all": ({"modes": [0, 1, 2]}, {}, "proof.blocks[0].modes", "axis"),
+    "not there": ({"modes": [3]}, {}, "proof.blocks[0].modes", "axis"),
+    "falling": ({"modes": [1, 0]}, {}, "proof.blocks[0].modes", "order"),
+    "a row outside": ({}, {"rows0": [0, 3]}, "proof.rows0", "outside"),
+    "a column outside": ({}, {"cols0": [0, 20]}, "proof.cols0", "outside"),
+    "of other modes": ({"modes": [1]}, {}, "proof.cols0", "outside"),
+}
+
+
+@each_tier
+@pytest.mark.parametrize(
+    ("fields", "sides", "where", "code"), UNFOLDED.values(), ids=list(UNFOLDED)
+)
+def test_a_lie_about_the_unfolding_of_a_block_is_refused(tier, fields, sides, where, code):
+    question, proof, held = holed(whole([0]))
+    lie = {"blocks": [proof["blocks"][0] | fields]}
+    held |= {k: Array((len(x),), array("q", x)) for k, x in sides.items()}
+    assert refused(question, lie, held, tier) == (where, code)
+
+
+@each_tier
+@pytest.mark.parametrize("offset", [ModeIntercept(0, 1.0), Intercept(), RowIntercept()])
+def test_blocks_of_a_tensor_with_offsets_are_refused(tier, offset):
+    asked_with = holed(whole([0]), offsets=(offset,))
+    assert refused(*asked_with, tier) == ("statement.offsets", "scope")
+
+
 # --- other atoms --------------------------------------------------------------------------
 
 

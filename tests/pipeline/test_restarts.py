@@ -12,7 +12,7 @@ from certify import InputError, OutOfScopeError, Problem, Verdict, verify
 from certify.adapters.files import load
 from certify.atoms import ATOMS, RankOne, Symmetric
 from certify.kernel.scalars import Enclosure
-from certify.losses import Squared
+from certify.losses import Absolute, Squared
 from certify.offsets import Intercept
 from certify.pipeline import restarts as module
 from certify.pipeline.certificate.verdict import EXIT_CODES
@@ -268,7 +268,7 @@ MASK = np.array([[True, False], [True, True]])
 
 def test_a_fixed_rank_question_without_a_bound_is_out_of_scope():
     with pytest.raises(OutOfScopeError, match="lam = 0 is covered for RankOne"):
-        restarts(Problem(Squared(np.eye(2), mask=MASK), Symmetric("l2"), 0.0), [(np.eye(2),)])
+        restarts(Problem(Absolute(np.eye(2), mask=MASK), Symmetric("l2"), 0.0), [(np.eye(2),)])
 
 
 # --- table and plot -----------------------------------------------------------------------

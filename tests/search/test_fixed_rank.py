@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from certify import Problem, Verdict, check, verify
-from certify.atoms import RankOne
+from certify.atoms import CP, RankOne, Symmetric
 from certify.base.clock import Clock
 from certify.base.rigor.flint import Flint
 from certify.base.rigor.rounded import Rounded
@@ -136,6 +136,101 @@ def test_the_dual_less_lam_times_the_candidates_size_is_no_bound():
     wrong = with_lam.lower - 1.0 * float(RankOne().theta(zero).sum())
     assert wrong >= 3.5 * (1 - 2.0**-40) > problem.objective(fit) == 0.0
     assert check(problem, zero).lower == 0.0
+
+
+# --- tensors ------------------------------------------------------------------------------
+
+DIAGONAL = np.zeros((2, 2, 2))
+DIAGONAL[0, 0, 0], DIAGONAL[1, 0, 1] = 2.0, 1.0
+OF_ONE_COLUMN = np.zeros((2, 2, 2), dtype=bool)
+OF_ONE_COLUMN[:, 0] = True  # all that is observed is diag(2, 1)
+
+
+@pytest.mark.parametrize("tier", ["exact", "rounded"])
+def test_a_tensor_with_holes_is_certified_by_a_block_of_an_unfolding(tier):
+    problem = Problem(Squared(DIAGONAL, mask=OF_ONE_COLUMN), CP(("l2",) * 3), 0.0)
+    first = np.array([[1.0], [0.0]])
+    best, worse = (2 * first, first, first), (first, first, first)
+    result = check(problem, best)
+    assert (result.verdict, result.upper) == (Verdict.CERTIFIED, 0.5)
+    assert 0.5 * (1 - 1e-6) <= result.lower <= 0.5
+    proof = verify(result.certificate, problem, best, tier=tier)
+    assert (proof.verdict, proof.rules) == (Verdict.CERTIFIED, ("blocks",))
+    refuted = check(problem, worse)
+    assert (refuted.verdict, refuted.better_upper) == (Verdict.REFUTED, pytest.approx(0.5))
+
+
+def alternating(T, C, r, seed, *, nonneg):
+    """Return the least objective of a few hundred projected steps from a random start."""
+    rng = np.random.default_rng(seed)
+    X = [np.abs(rng.standard_normal((d, r))) for d in T.shape]
+    for _ in range(60):
+        for k in range(3):
+            rest = np.einsum("ir,jr->ijr", *(X[j] for j in range(3) if j != k)).reshape(-1, r)
+            for i in range(len(X[k])):
+                y, c = (np.moveaxis(A, k, 0)[i].reshape(-1) for A in (T, C))
+                hess, pull = (rest.T * c) @ rest + 1e-9 * np.eye(r), (rest.T * c) @ y
+                if nonneg:
+                    for _ in range(4):
+                        X[k][i] = np.maximum(X[k][i] - (hess @ X[k][i] - pull) / np.trace(hess), 0)
+                else:
+                    X[k][i] = np.linalg.solve(hess, pull)
+    return 0.5 * float((C * (T - np.einsum("ir,jr,kr->ijk", *X)) ** 2).sum())
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("norm", ["l2", "l2+"])
+@pytest.mark.parametrize("seed", range(3))
+def test_no_tensor_of_so_few_slices_is_below_the_bound(seed, norm, weighted):
+    rng = np.random.default_rng(seed)
+    dims, r = (5, 4, 6), 2
+    T, mask = np.abs(rng.standard_normal(dims)), rng.random(dims) < 0.9
+    weights = rng.uniform(0.5, 2.0, dims) if weighted else None
+    problem = Problem(Squared(T, mask=mask, weights=weights), CP((norm,) * 3), 0.0)
+    start = tuple(np.abs(rng.standard_normal((d, r))) for d in dims)
+    result = check(problem, start, budget=5.0)
+    C = mask * (1.0 if weights is None else weights)
+    known = min(alternating(T, C, r, s, nonneg=norm == "l2+") for s in range(3))
+    assert 0.05 * known < result.lower <= known
+    assert result.verdict is Verdict.REFUTED
+    assert result.better_upper <= known * (1 + 1e-3)
+    low = verify(result.certificate, problem, start, tier="rounded").lower
+    assert float(low) == pytest.approx(result.lower, rel=1e-8)
+
+
+def test_symmetric_factors_of_a_matrix_with_holes_have_a_bound():
+    rng = np.random.default_rng(4)
+    A = rng.standard_normal((8, 8))
+    mask = np.ones((8, 8), dtype=bool)
+    mask[2, 5] = mask[5, 2] = False
+    problem = Problem(Squared(A + A.T, mask=mask), Symmetric("l2"), 0.0)
+    result = check(problem, (rng.standard_normal((8, 1)),), budget=5.0)
+    assert result.verdict is Verdict.REFUTED
+    assert 0 < result.lower <= result.better_upper
+    rows, cols = full_block(result.certificate)[1:]
+    values = np.linalg.svd((A + A.T)[np.ix_(rows, cols)], compute_uv=False)
+    assert result.lower >= 0.5 * float((values[1:] ** 2).sum()) * (1 - 1e-9)
+
+
+# --- a dual point beside blocks -----------------------------------------------------------
+
+
+@pytest.mark.parametrize("lam", [0.0, 0.6])
+@pytest.mark.parametrize("seed", [1, 2, 4, 8])
+@pytest.mark.parametrize("holes", [True, False])
+def test_rounded_arithmetic_proves_what_exact_does_beside_a_dual_point(holes, seed, lam):
+    rng = np.random.default_rng(seed)
+    U, V = np.abs(rng.normal(size=(12, 2))), np.abs(rng.normal(size=(9, 2)))
+    Y, mask = U @ V.T + 0.6 * rng.normal(size=(12, 9)), rng.random((12, 9)) >= 0.05 * holes
+    norm = "l2" if lam else "l2+"
+    problem = Problem(Squared(Y, mask=mask), RankOne(norm, norm), lam)
+    result = check(problem, (U, V), budget=2.0)
+    cert = result.own_certificate if lam else result.certificate
+    exact, rounded = (
+        verify(cert, problem, (U, V), tier=tier, own_size=lam > 0) for tier in ("exact", "rounded")
+    )
+    assert exact.rules[1] == rounded.rules[1] == ("blocks" if holes else "ky_fan")
+    assert float(rounded.lower) == pytest.approx(float(exact.lower), rel=1e-8)
 
 
 # --- lies ---------------------------------------------------------------------------------

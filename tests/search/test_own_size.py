@@ -425,14 +425,16 @@ def test_a_tensor_has_a_bound_from_its_unfoldings_together(norm, lam):
 
 
 @pytest.mark.thorough
-def test_scale_moves_the_proof_of_a_tensor():
+@pytest.mark.parametrize("holes", [False, True])
+def test_scale_moves_the_proof_of_a_tensor(holes):
     T = np.random.default_rng(1).integers(-3, 4, (3, 3, 3)).astype(float)
-    start = tuple(np.ones((3, 1)) for _ in range(3))
-    lows = [
-        float(bound(Problem(Squared(2.0**k * T), CP(("l2",) * 3), 0.0), start).outcome.lower)
-        / 4.0**k
-        for k in (0, 40)
-    ]
+    start, mask = tuple(np.ones((3, 1)) for _ in range(3)), np.ones(T.shape, dtype=bool)
+    mask[0, 0, 0] = not holes
+    lows = []
+    for k in (0, 40):
+        problem = Problem(Squared(2.0**k * T, mask=mask), CP(("l2",) * 3), 0.0)
+        lows.append(float(bound(problem, start).outcome.lower) / 4.0**k)
+    assert lows[0] > 0
     assert np.isclose(*lows, rtol=1e-9)
 
 

@@ -1,5 +1,6 @@
-"""Ky Fan's bound on disjoint blocks of rows and columns, all of whose entries are observed."""
+"""Ky Fan's bound on disjoint blocks, of a matrix or of unfoldings, whose entries are observed."""
 
+import math
 from array import array
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,9 +13,9 @@ from ..dual import Dual
 from ..errors import demand
 from ..fields import Json
 from ..offsets import Offset
-from ..patterns import Pattern
+from ..patterns import Pattern, strides
 from ..statement import Question
-from .ky_fan import Excess, Fan, fan, head, shrunk, tail
+from .ky_fan import Excess, Fan, fan, head, modes_of, shrunk, tail
 
 
 def blocks(
@@ -31,16 +32,19 @@ def blocks(
     of the infima: on a block the offsets are again row and column means, and Z_B, a part of a
     Z of rank <= r, has rank <= r.  So `tail` bounds each block by itself.
 
+    Of a tensor a block holds rows and columns of an unfolding, whose rows are over its "modes";
+    every unfolding of Z has rank <= r.
+
     A block with "left<t>" is bounded by `weighted_bound`; with weights W has to be 0 on the others.
     """
-    demand(len(problem.at.sizes) == 2, "statement.atom", "scope", "blocks of a tensor")
+    plain = len(problem.at.sizes) == 2 or not problem.offsets
+    demand(plain, "statement.offsets", "scope", "a tensor at a fixed size")
     listed = proof["blocks"]
     demand(isinstance(listed, list), "proof.blocks", "list", type(listed).__name__)
-    sides = [block_sides(problem.at, given, t) for t in range(len(listed))]
+    sides = [block_sides(problem.at, given, fields, t) for t, fields in enumerate(listed)]
     entries = entries_of(problem.at, sides)
     total = Fraction(0)
     for t, ((rows, cols), places, fields) in enumerate(zip(sides, entries, listed, strict=True)):
-        demand(isinstance(fields, dict), f"proof.blocks[{t}]", "json", type(fields).__name__)
         at = Pattern(len(rows), len(cols))
         witness = fan(problem, at, fields, given, str(t))
         y, c = (
@@ -110,17 +114,37 @@ def weighted_bound(
     return max(bound, Fraction(0))
 
 
-def block_sides(at: Pattern, given: Arrays, t: int) -> tuple[Sequence[int], Sequence[int]]:
-    """Read the rows and columns of a block: rising, inside, at least one."""
+def block_sides(
+    at: Pattern, given: Arrays, fields: Json, t: int
+) -> tuple[Sequence[int], Sequence[int]]:
+    """Read the rows and columns of a block: rising, inside, at least one.
+
+    The entry of a row and a column is at the sum of the two numbers, row-major.
+    """
+    where = f"proof.blocks[{t}]"
+    demand(isinstance(fields, dict), where, "json", type(fields).__name__)
+    order = len(at.sizes)
+    modes = [0] if order == 2 else modes_of(fields.get("modes"), order, f"{where}.modes")
+    others = [k for k in range(order) if k not in modes]
     out = []
-    for name, size in ((f"rows{t}", at.m), (f"cols{t}", at.n)):
+    for name, across in ((f"rows{t}", modes), (f"cols{t}", others)):
+        size = math.prod(at.sizes[k] for k in across)
         indices = given.get(name, (None,), "q").data
         demand(len(indices) > 0, f"proof.{name}", "shape", "empty")
         demand(indices[0] >= 0 and indices[-1] < size, f"proof.{name}", "outside", size)
         rising = all(a < b for a, b in pairwise(indices))
         demand(rising, f"proof.{name}", "order", "not rising")
-        out.append(indices)
+        out.append([offset_of(i, across, at.sizes) for i in indices])
     return out[0], out[1]
+
+
+def offset_of(i: int, modes: Sequence[int], sizes: Sequence[int]) -> int:
+    """Return where an index over some modes, 0 in the others, is in the row-major whole."""
+    steps, at = strides(sizes), 0
+    for k in reversed(modes):
+        i, j = divmod(i, sizes[k])
+        at += j * steps[k]
+    return at
 
 
 def entries_of(
@@ -129,7 +153,7 @@ def entries_of(
     """Return where each block's entries are in the field: all observed, none in two blocks."""
     count = sum(len(rows) * len(cols) for rows, cols in sides)
     demand(count <= at.size, "proof.blocks", "unobserved", f"{count} of {at.size} entries")
-    wanted = [[i * at.n + j for i in rows for j in cols] for rows, cols in sides]
+    wanted = [[i + j for i in rows for j in cols] for rows, cols in sides]
     where = dict.fromkeys((code for block in wanted for code in block), -1)
     demand(len(where) == count, "proof.blocks", "overlap", f"{len(where)} of {count} entries")
     for k, (i, j) in enumerate(at.entries()):

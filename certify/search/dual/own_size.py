@@ -165,7 +165,7 @@ class Case:
         if self.groups == (DEFINITE,):
             proof, size = fan_definite(C, self.rank)
         elif len(self.groups) == 1 and C.ndim == MATRIX:
-            proof, size = fan(C, self.rank)
+            proof, size = fan(C, self.rank, spare=0.0 if dual is None else SPARE)
         else:
             proof, size = fans(C, self.groups, self.rank, None if at is None else at.parts)
         return SizeEvidence(dual, proof, value + 0.5 * max(float(np.square(C).sum()) - size, 0.0))
@@ -274,8 +274,12 @@ def with_proposal(run: Run, at: Ascent, names: list[str]) -> Dual | None:
     return bound_inside(run, W, -at.points[-1] if both else None)
 
 
-def fan(C: Array, r: int, at: str = "") -> tuple[dict[str, Any], float]:
-    """Return axis, shift, K and L for a matrix C, and K_r(C)^2; `at` ends the names of K and L."""
+def fan(C: Array, r: int, at: str = "", *, spare: float = 0.0) -> tuple[dict[str, Any], float]:
+    """Return axis, shift, K and L for a matrix C, and K_r(C)^2; `at` ends the names of K and L.
+
+    spare   of the shift, relative to the largest eigenvalue: SPARE where C holds a dual point
+            that a verifier scales by its own bound
+    """
     axis = spectra.side(C)
     g = spectra.gram(C, axis)
     values, vectors = linalg.eigh(g)
@@ -284,7 +288,8 @@ def fan(C: Array, r: int, at: str = "") -> tuple[dict[str, Any], float]:
     head = vectors[:, k - min(r, k) :] * np.sqrt(np.maximum(values[k - min(r, k) :] - t, 0.0))
     K = spectra.on_grid(head, 48)
     rest = g - K @ K.T
-    proof = spectra.prove_top(rest, t, spectra.MARGINS)
+    most = t + spare * max(float(values[-1]), 0.0)
+    proof = spectra.prove_top(rest, most, spectra.MARGINS)
     size = float(np.maximum(values[k - min(r, k) :], 0.0).sum())
     if proof is None:  # only for spectra that float64 cannot hold
         shift = float(np.abs(rest).sum(axis=0).max())

@@ -2,6 +2,7 @@
 
 Each block of rows and columns that is wholly observed is bounded by itself: without weights as
 `own_size` bounds a matrix, with weights by `block_ascent`.  What is outside costs d(W) there.
+Blocks of a tensor are those of one of its unfoldings, the best one.
 """
 
 from collections.abc import Callable
@@ -13,7 +14,8 @@ import numpy as np
 from certify.base.arrays import Array, Ints
 from certify.losses import Squared
 from certify.polar import Proposal
-from certify.polar import eigen as spectra
+from certify.polar.ascent.contract import unfold
+from certify.polar.eigen import on_grid
 from certify.problem import Problem
 from certify.search.observed_blocks import ENTRIES, Block, disjoint
 
@@ -21,8 +23,21 @@ from . import scaling as rays
 from .block_ascent import Parts, product_below
 from .block_ascent import ascend as ascend_blocks
 from .orthogonal import Orthogonal
-from .own_size import ASCENT, GRID, LARGEST, MATRIX, ending, fan, rank, sets, sign_field, unearning
-from .own_size_ascent import Project, ascend
+from .own_size import (
+    ASCENT,
+    GRID,
+    LARGEST,
+    MATRIX,
+    SPARE,
+    ending,
+    fan,
+    rank,
+    sets,
+    sign_field,
+    unearning,
+    unfoldings,
+)
+from .own_size_ascent import Group, Project, ascend, fold
 from .points import Dual, Run, bound_inside, squared_loss
 
 LEADING = 8  # blocks of an ascent over all of them together, and of weights beside it
@@ -40,10 +55,15 @@ class Blocks:
 
 
 def applies(problem: Problem) -> bool:
-    """Whether `propose` knows a bound: least squares of a matrix beside means and covariates."""
+    """Whether `propose` knows a bound: least squares of a matrix beside means and covariates.
+
+    Of a tensor without offsets too, at lam = 0.
+    """
     loss, known = problem.loss, {"row", "column", "intercept", "linear"}
     small = isinstance(loss, Squared) and loss.observed.m * loss.observed.n <= ENTRIES
-    return small and len(loss.dims) == MATRIX and {o.name for o in problem.offsets} <= known
+    if len(loss.dims) > MATRIX:
+        return small and problem.lam == 0 and not problem.offsets
+    return small and {o.name for o in problem.offsets} <= known
 
 
 def propose(run: Run, known: Dual | None = None) -> Blocks:
@@ -51,6 +71,9 @@ def propose(run: Run, known: Dual | None = None) -> Blocks:
 
     At lam = 0 the dual point is made of entries that earn nothing, of each block by itself.
     """
+    if len(run.problem.loss.dims) > MATRIX:
+        groups = unfoldings(run.problem.loss.dims, rank(run))
+        return max((Grid.of(run, g).bound(None) for g in groups), key=lambda b: b.value)
     grid = Grid.of(run)
     usable = known is not None and not known.point.corrections
     tries = [grid.bound(known)] if usable else []
@@ -64,24 +87,33 @@ def propose(run: Run, known: Dual | None = None) -> Blocks:
 
 @dataclass(frozen=True)
 class Grid:
-    """The data and weights as matrices, 0 where nothing is observed, and the blocks found."""
+    """The data and weights as matrices, 0 where nothing is observed, and the blocks found.
+
+    modes   of a tensor's unfolding, those of its rows
+    """
 
     run: Run
+    modes: Group
     data: Array
     weights: Array
     rank: int
     found: tuple[Block, ...]
 
     @classmethod
-    def of(cls, run: Run) -> "Grid":
+    def of(cls, run: Run, modes: Group = (0,)) -> "Grid":
         """Read a question and look for blocks."""
         loss, r = squared_loss(run.problem), rank(run)
         scale = np.ones_like(loss.data) if loss.scale is None else loss.scale
-        data, weights = (loss.observed.spread(x) for x in (loss.data, scale))
+        data, weights = (unfold(loss.observed.tensor(x), modes) for x in (loss.data, scale))
         m, n = weights.shape
-        if loss.observed.full:
-            return cls(run, data, weights, r, (Block(np.arange(m), np.arange(n), 1.0),))
-        return cls(run, data, weights, r, tuple(disjoint(weights > 0, r)))
+        whole = Block(np.arange(m), np.arange(n), 1.0)
+        found = (whole,) if loss.observed.full else tuple(disjoint(weights > 0, r))
+        return cls(run, modes, data, weights, r, found)
+
+    @property
+    def unfolded(self) -> dict[str, Any]:
+        """What a block of a tensor says of its unfolding."""
+        return {"modes": list(self.modes)} if len(self.run.problem.loss.dims) > MATRIX else {}
 
     def ascend(self) -> Dual | None:
         """Return the dual point of an ascent over it and the largest blocks together.
@@ -119,6 +151,7 @@ class Grid:
         signs = sign_field(problem) if problem.lam == 0 and known is None else None
         if any(o.free for o in problem.offsets):
             signs = None  # W <= 0 with sums of zero is 0
+        signs = None if signs is None else unfold(signs, self.modes)
         W, value, s = np.zeros_like(self.data), 0.0, 1.0
         if known is not None:
             s = min(1.0, problem.lam / max(known.polar.upper, 1e-300))
@@ -130,13 +163,13 @@ class Grid:
             at = block.rows[:, None], block.cols
             one = self.one(at, W[at], None if signs is None else signs[at], until)
             if one is not None:
-                out.append({"rows": block.rows, "cols": block.cols} | one[0])
+                out.append({"rows": block.rows, "cols": block.cols} | self.unfolded | one[0])
                 W[at], value = one[1], value + one[2]
         dual = known
         if known is not None:
             value += rays.value(problem, known.point.W, s)
         elif W.any():
-            point = spectra.on_grid(observed.field(W), GRID)
+            point = observed.field(fold(W, self.modes, problem.loss.dims))
             d = rays.value(problem, point, 1.0)
             dual, value = Dual(Orthogonal(point), Proposal(0.0, {"rule": "signs"}), d), value + d
         return Blocks(dual, tuple(out), value)
@@ -176,10 +209,11 @@ class Grid:
         ab, (m, n) = np.outer(a, b), y.shape
         parts = Parts(y, ab, rest, ((np.arange(m)[:, None], np.arange(n)),), wide)
         ascent = ascend_blocks(parts, W, [project] if project else [], expired)
+        W = on_grid(ascent.W, GRID)
         proof = fan(ascent.M, wide)[0] | {"left": a, "right": b}
         arrays = {"rest": rest.reshape(-1), "G": (ascent.M - ab * y).reshape(-1)}
         d = float((ascent.W * y - ascent.W**2 / (2 * c)).sum())
-        return proof | arrays, ascent.W, ascent.value - d
+        return proof | arrays, W, ascent.value - d
 
     def plain(
         self, at: tuple[Ints, Ints], W: Array, project: Project | None, expired: Expired
@@ -194,7 +228,8 @@ class Grid:
             means["mu.column"] = C.mean(axis=0)
             C = C - means["mu.column"]
         if project is not None and min(C.shape) <= LARGEST:
-            W = ascend(C, self.rank, ((0,),), [project], (np.inf, expired)).W
-        proof, size = fan(C - W, self.rank)
+            W = on_grid(ascend(C, self.rank, ((0,),), [project], (np.inf, expired)).W, GRID)
+        spare = SPARE if project is None and W.any() else 0.0
+        proof, size = fan(C - W, self.rank, spare=spare)
         least = float(self.weights[at].min())
         return means | proof, W, 0.5 * least * max(float(np.square(C - W).sum()) - size, 0.0)
