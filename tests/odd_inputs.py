@@ -20,9 +20,9 @@ LONG = 60  # characters of a part that are shown
 HEAD = """\
 # Odd inputs
 
-Whatever is wrong ends in one sentence with the wrong value in it, exit status 2 and no file
-touched. These are inputs of the tests, with what certify said when `python -m tests.odd_inputs`
-wrote this page.
+If something is wrong with your input, `certify` prints one sentence that contains the wrong value,
+changes no file, and ends with exit status 2. This page shows inputs of the tests with these
+sentences. `python -m tests.odd_inputs` writes it.
 """
 
 
