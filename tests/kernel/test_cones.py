@@ -604,15 +604,15 @@ def test_a_tree_that_grows_in_tasks_is_the_same_wherever_they_run(place, monkeyp
         tree = grow_codes(Cones(form), (0.0, 0.0), lambda: False, most=most)
         return tree.tree(), tree.upper, layer_cones(ar, net, w, {}, as_tree(tree.tree()))
 
-    whole = grown(9000)
+    whole = grown(4000)
     monkeypatch.setattr("certify.base.cluster.QUICK", 0.0)
     monkeypatch.setattr("certify.polar.branching.cones.NODES", 50)
     monkeypatch.setattr(walks, "NODES", 50)
     monkeypatch.setattr(walks, "PART", 4)
-    here, there = grown(9000), place()
+    here, there = grown(4000), place()
     token = PLACE.set(there)
     try:
-        assert grown(9000) == here
+        assert grown(4000) == here
         assert len(grown(600)[0]) < len(here[0])  # room for fewer
     finally:
         PLACE.reset(token)

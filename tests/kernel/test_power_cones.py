@@ -66,6 +66,7 @@ def test_no_tree_of_a_power_is_below_the_truth(seed):
     assert bounds[0] == bounds[1] <= bounds[2] <= bounds[0] + Fraction(1, 2**20)
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("tier", TIERS)
 @pytest.mark.parametrize("cone", ["", "+", "-"])
 @pytest.mark.parametrize("order", [3, 4])
@@ -153,14 +154,14 @@ def test_a_symmetric_tensor_of_linf_factors_is_bounded_by_cones(key, d, seed):
 
 
 @pytest.mark.parametrize(
-    ("key", "d", "order", "close"),
-    [("l1", 5, 3, 1e-9), ("l1+", 8, 3, 1e-9), ("l1", 5, 4, 1e-9), ("linf+", 6, 3, 1e-2)],
+    ("key", "d", "order"),
+    [("l1", 5, 3), ("l1+", 8, 3), ("l1", 4, 4), ("linf+", 5, 3)],
 )
-def test_more_coordinates_of_l1_and_linf_are_bounded_by_cones(key, d, order, close):
+def test_more_coordinates_of_l1_and_linf_are_bounded_by_cones(key, d, order):
     T = np.random.default_rng(1).standard_normal((d,) * order)
     found = propose(ProductQuery(T, (gauge(key),) * order, symmetric=True))
     lower = attain(T, (gauge(key),) * order, symmetric=True, seed=0)[0]
-    assert lower * (1 - 1e-9) <= found.upper <= lower * (1 + close)
+    assert lower * (1 - 1e-9) <= found.upper <= lower * (1 + 1e-9)
 
 
 @pytest.mark.thorough

@@ -101,10 +101,6 @@ def test_the_nuclear_norm_of_a_known_tensor(name):
     consistent(bound, T)
 
 
-def test_the_complex_value_of_the_w_tensor_is_outside():
-    assert nuclear(W_STATE / ROOT3).lower > 1.7  # over C it is 3/2
-
-
 def test_a_solvers_value_below_the_spectral_norm_is_outside():
     bound = spectral(W_STATE / ROOT3)
     assert bound.lower > 0.666666662

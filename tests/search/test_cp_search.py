@@ -86,9 +86,9 @@ def empty(problem):
     return tuple(np.zeros((*s, 0)) for s in shapes)
 
 
-def grown(problem, seed=0, cap=None, start=None):
+def grown(problem, seed=0, cap=None, start=None, wanted=0.0):
     held = Search(problem, Clock(), evaluate(problem, start or empty(problem)))
-    return _grow.grow(held, seed, 0.0, cap)
+    return _grow.grow(held, seed, wanted, cap)
 
 
 @pytest.mark.parametrize("full", [True, False])
@@ -408,7 +408,7 @@ def test_an_open_gap_is_seen_before_its_bound_is_paid_for():
 def test_a_dual_point_is_polished_with_its_proof(norms):
     T = np.random.default_rng(19).standard_normal((4, 3, 3))
     problem = Problem(Squared(T), CP(norms), 0.5)
-    held = grown(problem)
+    held = grown(problem, wanted=0.01)
     rows = groups(problem)[0]
     joint = Joint(problem, relaxation(problem, rows), np.zeros_like(held.W))
     found = polish(joint, 1000, held.best.value, lambda: False)

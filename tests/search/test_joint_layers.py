@@ -1,6 +1,7 @@
 """Dual points of hidden layers found together with both halves of their tree."""
 
 from dataclasses import replace
+from functools import cache
 from time import monotonic
 from typing import Any
 
@@ -190,8 +191,9 @@ def test_a_loose_polar_is_polished_and_a_tight_one_is_not(monkeypatch):
     assert parallel(plain.point.W, W)
 
 
-def loose(name="plain"):
-    """Return a question at good factors, their W with its bound by halves, and a polished one."""
+@cache
+def good(name):
+    """Return good factors, their W with its bound by halves, and a polished one: found once."""
     run = asked(name)
     goal = 1e-3 * run.start.value, None
     best = families.search(run.problem, run.start, Clock(), 0, goal).best
@@ -199,7 +201,13 @@ def loose(name="plain"):
     W = dual_at(run.problem, best)
     with keeping(Keeper()):
         own = W, bound_halves(run, W)[1]
-    return run, own, polish_halves(run, W, lambda: False)
+    return best, own, polish_halves(run, W, lambda: False)
+
+
+def loose(name="plain"):
+    """Return a question at good factors, their W with its bound by halves, and a polished one."""
+    best, own, found = good(name)
+    return replace(asked(name), start=best), own, found
 
 
 @pytest.mark.thorough

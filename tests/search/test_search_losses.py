@@ -344,9 +344,8 @@ def test_weights_of_the_norms_beside_a_loss_end_certified(loss):
 
 
 def test_classes_have_weights_of_the_norms_if_they_are_equal():
-    labels = np.eye(7)[np.arange(12) % 7]
-    equal = RankOne("l2", Weighted([2.0] * 7))
-    problem = Problem(Softmax(labels), equal, 0.25)
+    labels, few = np.eye(7)[np.arange(12) % 7], np.eye(4)[np.arange(8) % 4]
+    problem = Problem(Softmax(few), RankOne("l2", Weighted([2.0] * 4)), 0.25)
     top = splitting.shortcut(problem, splitting.solve(problem, lambda: False, 0.0))
     assert check(problem, top.factors, rtol=1e-6).certified
     assert balls.weighted(Problem(Softmax(labels), RankOne(*WEIGHTS), 0.25)) is None
