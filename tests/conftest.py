@@ -17,7 +17,7 @@ settings.register_profile(
     "certify",
     deadline=None,  # machines are shared
     derandomize=True,
-    max_examples=20,
+    max_examples=15,
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("certify")

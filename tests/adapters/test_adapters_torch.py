@@ -609,6 +609,7 @@ def test_decay_of_one_layer_alone_is_out_of_scope():
         )
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("name", MODULES)
 def test_without_decay_better_weights_of_as_many_units_are_searched(name, bias):

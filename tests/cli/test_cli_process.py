@@ -99,6 +99,7 @@ def test_output_that_cannot_be_printed_is_one_sentence(tmp_path):
     assert done.returncode == 2
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has /dev/full")
 @pytest.mark.parametrize(
     ("streams", "said"),

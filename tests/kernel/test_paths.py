@@ -162,6 +162,7 @@ def test_only_paths_of_one_sign_are_bounded_by_cones():
         assert Method().applies(query) is wanted, name
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("tier", TIERS)
 @pytest.mark.parametrize("both", [False, True])
 @pytest.mark.parametrize("cone", ["*", "+", "-"])
@@ -358,6 +359,7 @@ def test_no_vectors_have_no_bounds():
         assert variation_norms(norm, np.zeros((0, 3))).shape == (0,)
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("over", [over_cones, over_batches])
 @pytest.mark.parametrize("cone", ["*", "+", "+*-0"])
 def test_what_lies_between_bent_functions_is_bounded(over, cone):

@@ -119,6 +119,7 @@ def test_a_number_without_an_answer_runs_away():
     assert bisect_slopes(lambda q: -np.ones_like(q), np.zeros(1))[0] > 1e30
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("size", [2.0**-10, 1.0, 2.0**10])
 @pytest.mark.parametrize("name", ["absolute", "quantile"])
 def test_several_offsets_are_best_under_losses_with_kinks(name, size):
@@ -141,6 +142,7 @@ def test_several_offsets_are_best_under_losses_with_kinks(name, size):
     assert found / size == pytest.approx(truth, rel=1e-6)
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("size", [1.0, 1e-8])
 @pytest.mark.parametrize("seed", range(4))
 def test_covariates_are_best_under_losses_with_kinks(seed, size):

@@ -81,6 +81,7 @@ UPPER = [
 ]  # fmt: skip
 
 
+@pytest.mark.sampled(5)
 @pytest.mark.parametrize("name", UPPER)
 def test_what_the_upper_bound_and_the_file_rest_on_is_called_uncovered(copied, name):
     edited(copied, "table.toml", f'"{name}",', "")

@@ -166,7 +166,7 @@ def test_a_sign_wrong_by_a_rounding_is_said_and_its_projection_is_bracketed(name
 # --- little time, extreme sizes -------------------------------------------------------------
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(9)
 @each_loss
 @each_pair
 def test_no_time_at_all_still_gives_a_bracket(loss, pair):
@@ -174,6 +174,7 @@ def test_no_time_at_all_still_gives_a_bracket(loss, pair):
     bracketed(problem, ONES, check(problem, ONES, budget=0))
 
 
+@pytest.mark.sampled(4)
 @each_loss
 @each_pair
 def test_a_lam_that_nothing_earns_certifies_the_zero_model(loss, pair):

@@ -154,6 +154,7 @@ def test_a_lam_whose_square_is_no_float_leaves_a_bracket(lam):
     verify(found.certificate, problem, factors)
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("size", [1e-300, 1e-150, 1e100, 1e200, 1e300])
 @pytest.mark.parametrize("activation", ["linear", "relu"])
 def test_features_whose_squares_are_no_floats_leave_a_bracket(activation, size):
@@ -331,6 +332,7 @@ ORDERS = {  # features and targets of many orders, as numbers and binary exponen
 }
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("name", ORDERS)
 def test_features_of_many_orders_leave_a_bracket(name):
     loss, right, lam, features, data = ORDERS[name]

@@ -38,6 +38,7 @@ from tests.tolerance import exact_objective
 # --- nothing to fit ------------------------------------------------------------------------
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("pair", [("l2", "l2"), ("l1", "l2"), ("l2+", "l2+"), ("l1+", "l1+")])
 @pytest.mark.parametrize("r", [0, 1, 6])
 def test_zero_data_have_the_optimum_zero(pair, r):
@@ -56,6 +57,7 @@ def test_zero_data_have_the_optimum_zero(pair, r):
 # --- shapes --------------------------------------------------------------------------------
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("n", [1, 2, 3])
 @pytest.mark.parametrize("lam", [1.5, 4.0, 9.0])
 def test_thin_and_wide_data(n, lam):
@@ -72,6 +74,7 @@ def test_thin_and_wide_data(n, lam):
             assert judged(problem, double, optimum).verdict is REFUTED
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("pair", [("l2", "l2"), ("l1", "l1"), ("l2+", "l2+"), ("l1+", "l2")])
 @pytest.mark.parametrize("y", [-7.0, 0.5, 7.0])
 def test_one_entry(pair, y):
@@ -95,6 +98,7 @@ MASKS = {
 }
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("name", MASKS)
 @pytest.mark.parametrize("storage", ["mask", "sparse", "weights"])
 def test_unobserved_rows_and_columns(name, storage):
@@ -124,6 +128,7 @@ WEIGHTS = {
 }
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("pair", [("l1", "l1"), ("l1+", "l1+")])
 @pytest.mark.parametrize("name", WEIGHTS)
 def test_weights_across_two_hundred_decades_give_a_true_bracket(name, pair):
@@ -220,7 +225,7 @@ SCALED = {  # a loss of data times s, and the degree of its value
 }
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(6)
 @pytest.mark.parametrize("lam", [0.0, 0.25])
 @pytest.mark.parametrize("e", [-60, 300])
 @pytest.mark.parametrize("name", SCALED)
@@ -239,6 +244,7 @@ def test_data_times_a_power_of_two_have_the_same_better_factors(name, e, lam):
     assert found[1][0] == pytest.approx(found[0][0], rel=1e-4)
 
 
+@pytest.mark.thorough
 def test_a_dual_point_and_offsets_of_scaled_counts_are_moved_back():
     rng = np.random.default_rng(0)
     U, V = rng.random((6, 2)), rng.random((5, 2))

@@ -55,7 +55,7 @@ def test_the_objective_never_rises_and_ends_with_a_certificate(kind, data):
     proved(problem, found)
 
 
-@pytest.mark.sampled(9)
+@pytest.mark.sampled(18)
 @pytest.mark.parametrize("case", BAD.values(), ids=BAD)
 def test_every_bad_candidate_of_the_zoo_reaches_the_optimum(case):
     found = improve(case.problem, case.factors, q=case.q)

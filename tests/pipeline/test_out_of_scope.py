@@ -61,6 +61,7 @@ def test_improve_refuses_what_lam_zero_does_not_cover(problem, cause):
     assert "give lam > 0" in str(error.value)
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("problem", BRACKETED.values(), ids=BRACKETED)
 def test_what_lam_zero_does_not_close_is_bracketed_and_proved(problem):
     result = check(problem, LINE)

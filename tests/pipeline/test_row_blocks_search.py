@@ -62,7 +62,7 @@ def dense(weighted):
     return Y.toarray(), (C.toarray() if weighted else seen.astype(float))
 
 
-@pytest.mark.sampled(5)
+@pytest.mark.sampled(8)
 @pytest.mark.parametrize("norms", NORMS)
 @pytest.mark.parametrize(("ridges", "weighted"), CASES)
 def test_factors_from_nothing_are_certified(ridges, weighted, norms):
@@ -232,6 +232,7 @@ def test_a_point_has_the_value_and_the_slope_of_the_objective(ridges, weighted):
     assert np.isclose(now.products, sum(sizes), rtol=1e-13)
 
 
+@pytest.mark.sampled(5)
 @pytest.mark.parametrize("norms", NORMS)
 @pytest.mark.parametrize(("ridges", "weighted"), CASES)
 def test_steps_in_blocks_are_those_of_the_whole_matrix(ridges, weighted, norms):

@@ -106,6 +106,7 @@ def test_an_absolute_epsilon_is_in_units_of_the_objective():
 # --- scales --------------------------------------------------------------------------------
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("e", [-500, -400, -250, -122, -120, -60, 60, 120, 122, 250, 400, 500])
 def test_a_power_of_two_scales_the_bracket_and_keeps_the_verdict(e):
     U, V = best(VALUES, LAM)
@@ -199,6 +200,7 @@ def asked(name):
     return problem, best(values, lam), shrunk(values, lam)
 
 
+@pytest.mark.sampled(3)
 @each_spectrum
 def test_the_optimum_is_certified_in_every_disguise(name):
     problem, (U, V), optimum = asked(name)
@@ -215,6 +217,7 @@ def test_the_optimum_is_certified_in_every_disguise(name):
         assert judged(problem, (left, right), optimum).verdict is CERTIFIED
 
 
+@pytest.mark.sampled(3)
 @each_spectrum
 def test_no_slices_and_bad_slices_are_told_apart(name):
     problem, (U, V), optimum = asked(name)
@@ -230,6 +233,7 @@ def test_no_slices_and_bad_slices_are_told_apart(name):
         assert judged(problem, large, optimum).verdict is REFUTED
 
 
+@pytest.mark.sampled(3)
 @each_spectrum
 def test_at_epsilon_zero_only_the_truth_is_certified(name):
     problem, (U, V), optimum = asked(name)

@@ -232,6 +232,7 @@ def test_a_linear_layer_with_a_free_bias():
     check(atom, W, propose(atom.query(W)), float(np.linalg.norm(V.T @ W, 2)), 1e-6)
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize(
     "V",
     [

@@ -259,6 +259,7 @@ def test_methods_promise_what_the_kernel_proves(left, right, size, aimed):
     assert "Spectral" in found
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("norm", [Elastic(0.25), Group([[0, 1], [2, 3, 4]]), path_of(5)], ids=str)
 @pytest.mark.parametrize("other", ["l2", Elastic(0.5), Weighted([0.5, 2.0])], ids=str)
 def test_a_budget_is_spent_on_cones_where_a_larger_ball_stands_for_a_norm(norm, other):

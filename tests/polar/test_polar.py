@@ -195,7 +195,7 @@ def test_both_forms_have_one_polar(form):
     assert (one.lower, one.upper) == (other.lower, other.upper)
 
 
-@pytest.mark.sampled(5)
+@pytest.mark.sampled(10)
 @each_method
 @each_pair
 @given(W=matrices)

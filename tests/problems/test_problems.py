@@ -285,7 +285,7 @@ def test_the_enumeration_is_above_every_slice(Y, both):
     assert top <= np.linalg.norm(Y, 2) * (1 + 2.0**-40)
 
 
-@pytest.mark.sampled(4)
+@pytest.mark.sampled(8)
 @pytest.mark.parametrize("pair", CLOSED, ids="x".join)
 @settings(max_examples=examples(12))
 @given(data=st.data())

@@ -84,6 +84,7 @@ def test_covariates_beside_a_loss_with_kinks_leave_a_bound():
     assert result.lower > 0.5 * result.upper > 0
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("l1", [None, (0.1, 0.1)])
 @pytest.mark.parametrize("loss", [Absolute(Y, 0.3 * np.ones(Y.shape)), Quantile(Y, 0.9)])
 def test_factors_are_refuted_beside_their_best_offsets(loss, l1):

@@ -170,14 +170,14 @@ SHAPELESS = {
 }
 
 
-@pytest.mark.sampled(5)
+@pytest.mark.sampled(10)
 @CASES
 @pytest.mark.parametrize("lie", DUALS)
 def test_wrong_dual_point_changes_no_verdict(known, lie):
     never_stronger_than_the_truth(known, DUALS[lie](dual_point(known.problem)))
 
 
-@pytest.mark.sampled(11)
+@pytest.mark.sampled(22)
 @CASES
 @pytest.mark.parametrize("lie", DUALS | SHAPELESS)
 def test_relaxation_with_a_wrong_dual_point_changes_no_verdict(known, lie, monkeypatch):

@@ -77,6 +77,7 @@ LAYERS = {  # loss, layer, offsets, and what share of the start's objective is t
 }
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("lam", [0.0, pytest.param(1e-6, marks=pytest.mark.thorough)])
 @pytest.mark.parametrize("name", LAYERS)
 def test_weights_that_are_not_stationary_are_refuted_at_their_size(name, lam):

@@ -126,6 +126,7 @@ def large():
     return rng.random((24, 22)) * (rng.random((24, 22)) < 0.3)
 
 
+@pytest.mark.thorough
 def test_a_search_ends_where_the_proof_lacks_far_more_than_it_gains(large, monkeypatch):
     problem = problem_of(large, 0.05)
     short, long = searched(problem), searched(problem)

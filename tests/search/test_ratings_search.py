@@ -352,6 +352,7 @@ def test_a_search_that_gets_little_of_a_processor_leaves_the_proof_more(monkeypa
     assert seconds[0] < 60.0
 
 
+@pytest.mark.sampled(5)
 @pytest.mark.usefixtures("_few")
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("cube", [0.0, 1e9])
@@ -765,6 +766,7 @@ def test_logarithms_of_many_entries_are_never_proved_one_by_one(monkeypatch):
         value_of(problem, start_of(problem))
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("kind", ["plain", *LOSSES, "logistic + biases"])
 @pytest.mark.parametrize("top", [1e-3, 0.7, 3.0])
 def test_the_estimated_bound_is_that_of_the_best_multiple(kind, top):

@@ -65,7 +65,7 @@ def nothing(problem):
 # --- the second route -----------------------------------------------------------------
 
 
-@pytest.mark.sampled(11)
+@pytest.mark.sampled(22)
 @QUESTIONS
 def test_solver_agrees_with_the_proved_bracket(pair, loss, shift):
     problem = asked(pair, loss, shift)
@@ -79,7 +79,7 @@ def test_solver_agrees_with_the_proved_bracket(pair, loss, shift):
         assert proved.verdict is Verdict.CERTIFIED
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(6)
 @QUESTIONS
 def test_relaxed_point_has_the_relaxed_value(pair, loss, shift):
     problem = asked(pair, loss, shift)
@@ -95,7 +95,7 @@ def test_relaxed_point_has_the_relaxed_value(pair, loss, shift):
     assert abs(gauge - inner) <= SOLVED * 100 * problem.loss.value(0 * field)
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(6)
 @pytest.mark.parametrize("pair", CLOSED)
 @pytest.mark.parametrize(("loss", "shift"), [("all", "none"), ("weighted", "columns")])
 def test_relaxed_dual_point_certifies_an_optimum(pair, loss, shift):
@@ -157,7 +157,7 @@ def test_signs_tighten_the_relaxation(pair):
     assert signed.value > free.value + 0.1
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(6)
 @pytest.mark.parametrize("pair", PAIRS)
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_polar_program_lies_between_the_proved_bounds(pair, seed):

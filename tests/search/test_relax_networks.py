@@ -95,7 +95,7 @@ def test_outputs_in_l1_part():
     assert near(both, sum(each))
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(6)
 @pytest.mark.parametrize("right", ["l2", "l2+", "linf", "l1"])
 @pytest.mark.parametrize(
     "kwargs", [{}, {"activation": "abs"}, {"bias": "free"}, {"samples": [0, 1, 2] * 2}]

@@ -52,7 +52,7 @@ def exactly(pair, proof):
     return rule(ar, kernel_pair(at, pair), ar.load(located_array(flat)), text, held)
 
 
-@pytest.mark.sampled(11)
+@pytest.mark.sampled(22)
 @pytest.mark.parametrize(("left", "right"), list(product(LEFT, RIGHT)))
 def test_the_kernel_proves_what_the_solver_found(left, right):
     pair = LEFT[left], RIGHT[right]
