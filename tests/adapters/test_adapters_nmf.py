@@ -100,6 +100,7 @@ def test_codes_beside_an_l1_penalty_are_solved_for_again():
     assert objective(problem, factors) == pytest.approx(objective(problem, kept), rel=1e-6)
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("ratio", [0.5, 1.0])
 def test_the_better_model_beside_an_l1_penalty_is_its_own(ratio):
     model, W = nonnegative(data=SMALL, n_components=2, l1_ratio=ratio, tol=0.5, max_iter=3)

@@ -191,6 +191,7 @@ NETWORKS = {
 }
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("name", NETWORKS)
 def test_a_better_network_is_read_as_a_fit_with_its_own_units(name):
     rng = np.random.default_rng(0)

@@ -536,6 +536,7 @@ def test_wrong_settings_of_a_search_are_refused(change, said):
         improve(table()[0], **change)
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(("norms", "weighted"), [("l2", True), ("counts", False), ("given", False)])
 def test_what_arrives_at_odd_addresses_makes_no_other_bits(monkeypatch, norms, weighted):
     """BLAS multiplies an array by itself in another order than by a copy, which numpy makes."""

@@ -98,6 +98,7 @@ def stored(arrow, folder, *, through, weighted=False):
     return names
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("through", [False, True])
 def test_a_folder_of_parquet_files_is_a_table(arrow, tmp_path, through, weighted):
@@ -163,6 +164,7 @@ def empty_rows(y):
     return sparse.csr_array((held.data[inner], (rows[inner], cols[inner])), shape=y.shape)
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("suffix", ["npz", "parquet"])
 @pytest.mark.parametrize("rows", ["block", "table"])
 def test_rows_without_entries_stay_where_they_are(arrow, tmp_path, rows, suffix):

@@ -52,6 +52,7 @@ CASES = {
 }
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("name", CASES)
 def test_a_tree_cut_short_says_so(name):
     assert "parts of its tree undecided, which a larger budget narrows" in CASES[name](5).open

@@ -3,6 +3,7 @@
 from time import monotonic
 
 import numpy as np
+import pytest
 
 from certify.norms import gauge
 from certify.polar import products
@@ -29,6 +30,7 @@ def test_a_bound_in_little_time_is_a_bound(monkeypatch):
     assert found.upper > tight.upper * 1.01
 
 
+@pytest.mark.thorough
 def test_ascents_leave_time_for_the_relaxation(monkeypatch):
     def _climb(*_, expired, **__):
         while not expired():

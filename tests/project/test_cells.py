@@ -122,6 +122,7 @@ def test_a_table_judges_its_cases_each_with_what_is_wanted_and_a_known_optimum()
     assert max(row["lower / optimum - 1"], row["gap of the best"]) <= 1e-6
 
 
+@pytest.mark.thorough
 def test_a_budget_in_processor_seconds_is_counted_so_by_every_module():
     names, waited, begun = measure.alone(clocks)
     assert len(names) == 1

@@ -629,6 +629,7 @@ def test_steps_of_factors_with_signs_stay_inside_and_end_stationary(signed):
     assert np.abs(np.where(still, 0, end.slope)).max() <= 1e-3 * np.abs(objective.at(x).slope).max()
 
 
+@pytest.mark.sampled(3)
 @np.errstate(all="ignore")  # as check does
 def test_factors_with_signs_are_found_beside_a_bound_without(signed):
     start = positive_start(signed)
