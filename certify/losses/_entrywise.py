@@ -7,6 +7,7 @@ With h's own dual value d_1(w) on lo <= w <= hi:
 
 from abc import abstractmethod
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar, Self
 
@@ -143,6 +144,15 @@ class Entrywise:
         if not self.observed.full:
             out["rows"], out["cols"] = self.observed.listed
         return out
+
+
+@dataclass(frozen=True, eq=False)
+class Plain(Entrywise):
+    """The arguments of a loss without a number of its own, as in Squared (no loss by itself)."""
+
+    Y: Any
+    weights: Any = None
+    mask: Any = None
 
 
 @np.errstate(all="ignore")

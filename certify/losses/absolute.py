@@ -8,11 +8,11 @@ import numpy as np
 from certify.base.arrays import Array
 
 from ._base import Loss
-from ._entrywise import Entrywise
+from ._entrywise import Plain
 
 
 @dataclass(frozen=True, eq=False)
-class Absolute(Entrywise, Loss):
+class Absolute(Plain, Loss):
     """l(Z) = sum c |z - y| over the observed entries.
 
     Y, weights, mask   as in Squared
@@ -23,10 +23,6 @@ class Absolute(Entrywise, Loss):
     at z = y, where a good fit has many entries: `gradient` says 0 there, which is one of
     many subgradients, and the W that certifies may be another (give it as `dual`).
     """
-
-    Y: Any
-    weights: Any = None
-    mask: Any = None
 
     name = "absolute"
     degree = 1

@@ -8,12 +8,12 @@ import numpy as np
 from certify.base.arrays import Array
 
 from ._base import Loss
-from ._entrywise import Entrywise
+from ._entrywise import Plain
 from ._reading import labels
 
 
 @dataclass(frozen=True, eq=False)
-class Hinge(Entrywise, Loss):
+class Hinge(Plain, Loss):
     """l(Z) = sum c max(0, 1 - y z) over the observed entries, y = -1 or 1.
 
     Y, weights, mask   as in Squared
@@ -25,10 +25,6 @@ class Hinge(Entrywise, Loss):
 
     Raises InputError for other labels than -1 and 1.
     """
-
-    Y: Any
-    weights: Any = None
-    mask: Any = None
 
     name = "hinge"
     labels = (-1.0, 1.0)

@@ -9,12 +9,12 @@ from scipy.special import entr, kl_div
 from certify.base.arrays import Array
 
 from ._base import Loss
-from ._entrywise import Entrywise
+from ._entrywise import Entrywise, Plain
 from ._reading import nonnegative
 
 
 @dataclass(frozen=True, eq=False)
-class KullbackLeibler(Entrywise, Loss):
+class KullbackLeibler(Plain, Loss):
     """l(Z) = sum c (z - y ln z + y ln y - y) over the observed entries, y >= 0.
 
     Y, weights, mask   as in Squared; infinite where z < 0, or z = 0 < y
@@ -26,10 +26,6 @@ class KullbackLeibler(Entrywise, Loss):
 
     Raises InputError for negative data.
     """
-
-    Y: Any
-    weights: Any = None
-    mask: Any = None
 
     name = "kullback_leibler"
     degree = 1

@@ -9,13 +9,13 @@ from scipy.special import entr, expit, xlog1py
 from certify.base.arrays import Array
 
 from ._base import Loss
-from ._entrywise import Entrywise
+from ._entrywise import Plain
 from ._reading import labels
 from ._roots import rising_zero
 
 
 @dataclass(frozen=True, eq=False)
-class Logistic(Entrywise, Loss):
+class Logistic(Plain, Loss):
     """l(Z) = sum c (ln(1 + e^z) - y z) over the observed entries, y = 0 or 1.
 
     Y, weights, mask   as in Squared
@@ -26,10 +26,6 @@ class Logistic(Entrywise, Loss):
 
     Raises InputError for other labels than 0 and 1.
     """
-
-    Y: Any
-    weights: Any = None
-    mask: Any = None
 
     name = "logistic"
     labels = (0.0, 1.0)

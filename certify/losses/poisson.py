@@ -9,12 +9,12 @@ from scipy.special import entr, wrightomega
 from certify.base.arrays import Array
 
 from ._base import Loss
-from ._entrywise import Entrywise
+from ._entrywise import Plain
 from ._reading import nonnegative
 
 
 @dataclass(frozen=True, eq=False)
-class Poisson(Entrywise, Loss):
+class Poisson(Plain, Loss):
     """l(Z) = sum c (e^z - y z) over the observed entries, y >= 0 (the constant ln y! left out).
 
     Y, weights, mask   as in Squared
@@ -26,10 +26,6 @@ class Poisson(Entrywise, Loss):
 
     Raises InputError for negative data.
     """
-
-    Y: Any
-    weights: Any = None
-    mask: Any = None
 
     name = "poisson"
     counts = True

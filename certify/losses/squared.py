@@ -12,7 +12,7 @@ from certify.base.errors import InputError
 from certify.base.observed import Observed
 
 from ._base import Loss
-from ._entrywise import Entrywise
+from ._entrywise import Entrywise, Plain
 
 ZEROS = ("missing", "observed")
 DENSE = "give Y.toarray(), where that fits into memory"
@@ -20,7 +20,7 @@ UNKNOWN = f'zeros="observed" is known to check() and verify() only: {DENSE}'
 
 
 @dataclass(frozen=True, eq=False)
-class Squared(Entrywise, Loss):
+class Squared(Plain, Loss):
     """l(Z) = 1/2 sum_ij w_ij (z_ij - y_ij)^2 over the observed entries.
 
     Y        (m, n) array, (n1, ..., nK) tensor, or scipy.sparse matrix of *observed
@@ -39,9 +39,6 @@ class Squared(Entrywise, Loss):
     Raises InputError for data that are not real, finite and nonempty, with two modes or more.
     """
 
-    Y: Any
-    weights: Any = None
-    mask: Any = None
     zeros: str = "missing"
     observed: Observed = field(init=False, repr=False)
     data: Array = field(init=False, repr=False)

@@ -8,12 +8,12 @@ import numpy as np
 from certify.base.arrays import Array
 
 from ._base import Loss
-from ._entrywise import Entrywise
+from ._entrywise import Plain
 from ._reading import labels
 
 
 @dataclass(frozen=True, eq=False)
-class SquaredHinge(Entrywise, Loss):
+class SquaredHinge(Plain, Loss):
     """l(Z) = sum c max(0, 1 - y z)^2 over the observed entries, y = -1 or 1.
 
     Y, weights, mask   as in Squared
@@ -26,10 +26,6 @@ class SquaredHinge(Entrywise, Loss):
 
     Raises InputError for other labels than -1 and 1.
     """
-
-    Y: Any
-    weights: Any = None
-    mask: Any = None
 
     name = "squared_hinge"
     labels = (-1.0, 1.0)
