@@ -454,7 +454,7 @@ def first_step(loss: Loss, Z: Array) -> float:
     """
     with np.errstate(all="ignore"):
         slope = float(np.abs(loss.gradient(Z)).mean())
-        moved = float(np.abs(getattr(loss, "prox")(Z, 1.0) - Z).mean())  # noqa: B009  not smooth
+        moved = float(np.abs(loss.prox(Z, 1.0) - Z).mean())
     return moved / slope if 0 < moved < slope < np.inf else 1.0
 
 
@@ -465,7 +465,6 @@ def alternating(objective: Fit) -> Array:
     differ, halved where they differ far more (Boyd et al. 2011, 3.4.1).  Less and less often: one
     that goes on changing may shrink to nothing, and X stops short of the minimum.
     """
-    prox: Callable[[Array, float], Array] = getattr(objective.loss, "prox")  # noqa: B009  not smooth
     observed, offsets = objective.loss.observed, objective.offsets
     X, dual = objective.Z.copy(), np.zeros(objective.Z.shape)
     t = first_step(objective.loss, X)
@@ -476,7 +475,7 @@ def alternating(objective: Fit) -> Array:
             fit_offsets, fitted = fit_at(objective, t), t
         q = fit_offsets(q, (X - objective.Z + dual).reshape(-1))
         fit = np.asarray(objective.Z + shift(offsets, split_values(q, shapes), observed))
-        before, X = X, prox(fit - dual, t)
+        before, X = X, objective.loss.prox(fit - dual, t)
         dual = dual + X - fit
         apart, moved = float(np.abs(X - fit).max()), float(np.abs(X - before).max())
         if must_end() and not objective.loss.outside(objective.field(q)):

@@ -102,7 +102,7 @@ class Problem:
 
     def accept_zeros(self) -> None:
         """Raise InputError where something beside observed zeros needs all m x n numbers."""
-        gauges = getattr(self.atom, "gauges", ())
+        gauges = self.atom.gauges
         plain = self.atom.kind == "rank_one" and all(g.is_plain and g.spherical for g in gauges)
         if not plain or self.offsets or self.l1 is not None:
             known = "RankOne of plain l2 norms, without offsets and l1"

@@ -16,7 +16,6 @@ from scipy import linalg
 from certify.base.arrays import Array
 from certify.base.clock import Clock
 from certify.losses import Squared
-from certify.norms import Gauge
 from certify.polar import Proposal
 from certify.polar import eigen as spectra
 from certify.polar.ascent.contract import unfold
@@ -221,7 +220,6 @@ def sets(problem: Problem) -> dict[str, Project]:
     atom, lam = problem.atom, problem.lam
     if any(o.free for o in problem.offsets) and lam == 0:
         return out  # W <= 0 with sums of zero is 0
-    gauges: tuple[Gauge, ...] = getattr(atom, "gauges", ())
     dims = problem.loss.dims
     ball = balls.of(problem)
     if lam > 0 and ball is not None:
@@ -229,7 +227,7 @@ def sets(problem: Problem) -> dict[str, Project]:
     elif lam > 0 and atom.family == "squares":  # every norm of x is at least the l2 norm
         out["ball"] = lambda M: balls.SymmetricBall().project(M, lam)
     elif lam > 0 and atom.family in ("pairs", "products"):
-        costs = [g.cost(np.ones(d)) for g, d in zip(gauges, dims, strict=True)]
+        costs = [g.cost(np.ones(d)) for g, d in zip(atom.gauges, dims, strict=True)]
         rho, group = lam / float(np.sqrt(prod(costs))), (int(np.argmax(dims)),)
         out["ball"] = lambda M: fold(clip_singular(unfold(M, group), rho), group, dims)
     signs = sign_field(problem)
@@ -245,8 +243,7 @@ def sign_field(problem: Problem) -> Array | None:
     """
     if problem.atom.family not in ("pairs", "products", "squares"):
         return None
-    gauges: tuple[Gauge, ...] = getattr(problem.atom, "gauges")  # noqa: B009  of these families
-    gauges *= len(problem.loss.dims) // len(gauges)
+    gauges = problem.atom.gauges * (len(problem.loss.dims) // len(problem.atom.gauges))
     signs = np.ones(())
     for g, d in zip(gauges, problem.loss.dims, strict=True):
         signs = np.multiply.outer(signs, marks(g, d))
