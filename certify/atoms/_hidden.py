@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from certify.base.arrays import Array, finite, real, short
+from certify.base.arrays import Array, finite, frozen, real, short
 from certify.base.errors import InputError
 
 SLOPES = {"relu": 0.0, "leaky_relu": 0.01, "abs": -1.0, "linear": 1.0}
@@ -40,9 +40,7 @@ def sample_index(samples: object, rows: int) -> npt.NDArray[np.int64] | None:
         raise InputError(f"samples must be {rows} integers >= 0, one for each row of V, got {got}")
     if len(np.unique(indices)) != int(indices.max()) + 1:
         raise InputError("samples must be 0, 1, ... without a gap")
-    out = indices.astype(np.int64)
-    out.setflags(write=False)
-    return out
+    return frozen(indices.astype(np.int64))
 
 
 def largest(atom: Any) -> bool:  # noqa: ANN401  a ReLU

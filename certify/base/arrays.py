@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import fields, is_dataclass
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any, TypeGuard
+from typing import Any, TypeGuard, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,7 @@ from scipy import sparse
 
 from .errors import InputError
 
+T = TypeVar("T", bound=np.generic)
 Array = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
@@ -219,7 +220,7 @@ def as_dense(x: Any) -> Array:  # noqa: ANN401  an array or scipy.sparse
     return np.asarray(x.toarray() if sparse.issparse(x) else x)
 
 
-def frozen(a: Array) -> Array:
+def frozen(a: npt.NDArray[T]) -> npt.NDArray[T]:
     """Return a read-only copy, so that a problem cannot change under a certificate."""
     out = a.copy()
     out.setflags(write=False)

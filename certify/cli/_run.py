@@ -44,7 +44,7 @@ def run(command: click.Command, arguments: Sequence[str] | None) -> int:
         drop_output()
         return CLOSED
     except Exception as error:  # noqa: BLE001  a defect becomes one sentence and a status
-        if debugging(given):
+        if "--debug" in given or os.environ.get("CERTIFY_DEBUG"):
             traceback.print_exc()
         drop_output()
         return end_with(*explain_error(error))
@@ -81,11 +81,6 @@ def drop_output() -> None:
         sys.stdout.flush()
     except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def debugging(given: Sequence[str]) -> bool:
-    """Whether the user asked for tracebacks."""
-    return "--debug" in given or bool(os.environ.get("CERTIFY_DEBUG"))
 
 
 def explain_error(error: Exception) -> tuple[str, int]:

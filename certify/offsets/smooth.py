@@ -189,16 +189,9 @@ def _graph(edges: object, weights: object) -> tuple[Ints, Array | None]:
         twice = pairs[int(counts.argmax())].tolist()
         raise InputError(f"Smooth.edges must list each pair once, got {twice} twice")
     if weights is None:
-        return read_only(indices), None
+        return frozen(indices), None
     scale = finite(real(weights, "Smooth.weights"), "Smooth.weights")
     if scale.shape != (len(indices),) or (scale.size and scale.min() < 0):
         got = scale.shape if scale.shape != (len(indices),) else scale.min()
         raise InputError(f"Smooth.weights must be {len(indices)} numbers >= 0, got {got}")
-    return read_only(indices[scale > 0]), frozen(scale[scale > 0])
-
-
-def read_only(edges: Ints) -> Ints:
-    """Return a read-only copy."""
-    out = np.ascontiguousarray(edges)
-    out.setflags(write=False)
-    return out
+    return frozen(indices[scale > 0]), frozen(scale[scale > 0])

@@ -93,7 +93,8 @@ def outcome_of(folder: Path, status: int) -> Done:
         return Done(
             failed_row(FAILED, 1, how_it_ended(status, (folder / SAID).read_bytes()[-TAIL:]))
         )
-    return Done(row, *(bytes_of(folder / name) for name in (CERTIFICATE, OWN, REPORT)))
+    files = [folder / name for name in (CERTIFICATE, OWN, REPORT)]
+    return Done(row, *(p.read_bytes() if p.exists() else None for p in files))
 
 
 def how_it_ended(status: int, stderr: bytes) -> str:
@@ -105,11 +106,6 @@ def how_it_ended(status: int, stderr: bytes) -> str:
         why += ", as the system does when memory runs out"
     text = stderr.decode(errors="replace").strip()[-LAST:]
     return f"{why}: {text}" if text else why
-
-
-def bytes_of(path: Path) -> bytes | None:
-    """Return a file's bytes, if it is there."""
-    return path.read_bytes() if path.exists() else None
 
 
 def as_finished(jobs: list[Job], pool: Executor) -> Generator[tuple[Job, Done], None, None]:

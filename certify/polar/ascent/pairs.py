@@ -32,7 +32,8 @@ def inner_product(W: Matrix, u: Array, v: Array) -> float:
 def best_slice(query: PolarQuery) -> tuple[float, tuple[Array, Array]]:
     """Return (<W, u v^T>, (u, v)) with unit norms: exact for a closed form, else by ascent."""
     if query.left.axial or query.right.axial:
-        return line_slice(query)
+        u, v = (x[:, 0] for x in line_slices(query.W, (query.left, query.right), 1))
+        return inner_product(query.W, u, v), (u, v)
     if kept_axis((query.left, query.right), query.W.shape) >= 0:
         u, v = largest_corner(as_dense(query.W), (query.left, query.right)).xs
         if (value := inner_product(query.W, u, v)) > 0:
@@ -48,12 +49,6 @@ def ascend(query: PolarQuery, V: Array) -> tuple[float, tuple[Array, Array]]:
     rounds = (RACE, FINALISTS, STEPS) if slow else (STEPS, 1, 0)
     vectors = race(target, (query.left.maximizers(np.asarray(query.W @ V)), V), rounds, SETTLED)[1]
     u, v = (x[:, 0] for x in vectors)
-    return inner_product(query.W, u, v), (u, v)
-
-
-def line_slice(query: PolarQuery) -> tuple[float, tuple[Array, Array]]:
-    """Return the slice at the largest line."""
-    u, v = (x[:, 0] for x in line_slices(query.W, (query.left, query.right), 1))
     return inner_product(query.W, u, v), (u, v)
 
 

@@ -204,7 +204,8 @@ def grow_codes(  # noqa: PLR0913  keywords
     roots, begun = cones.roots(), 0
     for gap in gaps:
         while tree.waiting or begun < tree.roots:
-            if gap > FINE and numbers_of(tree.later) > HELD:
+            held = sum(b.G.size + b.R.size + b.S.size + b.L.size for b in tree.later)
+            if gap > FINE and held > HELD:
                 break
             if expired() or tree.count > most:
                 open_ = tree.waiting + tree.later
@@ -226,11 +227,6 @@ def grow_codes(  # noqa: PLR0913  keywords
                 progress(tree.count, tree.best * unit, np.inf)
         tree.waiting, tree.later = sorted(tree.later + tree.waiting, key=width_of, reverse=True), []
     return with_bound(cones, tree)
-
-
-def numbers_of(batches: Iterable[Batch]) -> int:
-    """Return how many numbers batches hold, about."""
-    return sum(b.G.size + b.R.size + b.S.size + b.L.size for b in batches)
 
 
 def width_of(batch: Batch) -> int:
