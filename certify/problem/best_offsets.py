@@ -23,6 +23,7 @@ from certify.base.observed import Observed
 from certify.losses import Loss
 from certify.losses._entrywise import Entrywise
 from certify.offsets import Offset
+from certify.polar.relaxation.steps import even_out
 
 Values = tuple[Array, ...]
 JOINT = 500_000  # numbers in the design of several offsets that is solved directly
@@ -36,7 +37,6 @@ SETTLED = 1e-15  # relative change that ends them; cost, never truth
 STEPS = 3000  # of the methods for other losses
 PINNED = 1500  # offsets and entries at kinks that are put there exactly, in a second or less
 BALANCED, EARLY, RARER = 5, 50, 4  # steps between changes of a step size; later a part of all
-UNEVEN = 2.0  # ratio of residuals for one
 SHARES = 50  # powers of two by which a q is shortened back into the domain
 ROUNDED, NEARLY = 2.0**-48, 0.5  # relative, of a fit's sum; and how far 1 may be from 1
 FAR = 1e8  # times the data's size: a q beyond it follows a direction without a minimum
@@ -484,6 +484,6 @@ def alternating(objective: Fit) -> Array:
             break
         if k == turn:
             turn += BALANCED if k < EARLY else k // RARER
-            change = 0.5 if apart > UNEVEN * moved else 2.0 if moved > UNEVEN * apart else 1.0
+            change = even_out(apart, moved, 0.5)
             t, dual = t * change, dual * change
     return move_to_kinks(objective, q, X)

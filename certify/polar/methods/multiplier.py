@@ -11,6 +11,7 @@ from certify.base.arrays import Array
 from certify.norms import Gauge
 from certify.polar import eigen as spectra
 from certify.polar.query import Matrix, Method, PolarQuery, Proposal, least
+from certify.polar.relaxation.steps import even_out
 
 from ._balance import scales
 from .spectral import Scales, aim, of_gram, of_matrix, scale_both, with_cost
@@ -144,17 +145,11 @@ def smallest(W: Array, signs: Array, query: PolarQuery, by: tuple[Prox, Size]) -
         if k % EVERY == EVERY - 1:
             if (top := size(X)) < least:
                 best, least = X, top
-            t = next_step(t, float(np.linalg.norm(S - X)), float(np.linalg.norm(X - before)))
+            apart, moved = float(np.linalg.norm(S - X)), float(np.linalg.norm(X - before))
+            t *= even_out(apart, moved, 0.5, 4.0)
             if query.expired():
                 break
     return np.asarray((best - low) * scale)
-
-
-def next_step(t: float, primal: float, dual: float) -> float:
-    """Return the next step: larger when the dual residual dominates."""
-    if primal > 4 * dual:
-        return t / 2
-    return t * 2 if dual > 4 * primal else t
 
 
 def gram_svd(X: Array) -> tuple[Array, Array, Array]:

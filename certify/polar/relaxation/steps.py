@@ -36,9 +36,9 @@ def step_ratio(copies: tuple[Array, Array], before: Array, rho: float, most: flo
     return even_out(float(np.linalg.norm(X - Z)), rho * float(np.linalg.norm(Z - before)), most)
 
 
-def even_out(primal: float, dual: float, most: float) -> float:
-    """Return `most`, its inverse or 1: what moves rho toward equal residuals."""
-    return most if primal > 2 * dual else 1 / most if dual > 2 * primal else 1.0
+def even_out(primal: float, dual: float, most: float, uneven: float = 2.0) -> float:
+    """Return `most`, its inverse or 1: what moves rho toward residuals that are not uneven."""
+    return most if primal > uneven * dual else 1 / most if dual > uneven * primal else 1.0
 
 
 class Anderson:
