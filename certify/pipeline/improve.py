@@ -46,6 +46,7 @@ CLOSER = 0.02  # of the gap: a point no better than this is not worth another ch
 VISIBLE = 0.1  # of the fall that is left: a step that lowers the objective by less is not told
 STEPS = 3  # of a search among many entries, the start among them
 ENDING = 3  # steps at the end that are told anyway: the last may leave a domain by a rounding
+NEAR = 2.0  # of epsilon: a bound further below a point does not certify it
 AGAIN = 5  # times that a better point found by check() is gone on from
 Reuse = Callable[[Result, Candidate], Result | None]
 Judge = Callable[[Factors, Values | None], Result]
@@ -192,9 +193,9 @@ def check_last(
 ) -> Result:
     """Check the last point; go on from what check() finds better, a few times.
 
-    The bound that came with it may already certify the better point: that is tried first, and is
-    the answer when it is late.  The highest bound of all is told of the last point, which may
-    have had no time for one.
+    The bound that came with it may already certify the better point: that is tried first where it
+    is near enough, and is the answer when it is late.  The highest bound of all is told of the
+    last point, which may have had no time for one.
     """
     (judge, reuse), held = judges, list[Result]()
     for _ in range(AGAIN):
@@ -208,7 +209,8 @@ def check_last(
             break
         history += lower
         held.append(result)
-        done = reuse(result, history[-1][1])
+        near = history[-1][2] - result.lower <= NEAR * result.epsilon
+        done = reuse(result, history[-1][1]) if near or is_late() else None
         if done is not None and (done.certified or is_late()):
             return done
     else:

@@ -101,3 +101,15 @@ def test_when_it_is_late_the_bound_of_the_point_before_is_the_answer(poor):
     assert (result.lower, result.verdict) == (poor.lower, Verdict.UNDECIDED)
     assert result.upper == pytest.approx(last.value, rel=1e-9)
     assert verify(result.certificate, PROBLEM, last.factors).lower == poor.lower
+
+
+@pytest.mark.parametrize(("scale", "times"), [(1.0, 1), (1.1, 0)], ids=["near", "far"])
+def test_a_bound_that_certifies_nothing_is_not_proved_again(poor, scale, times):
+    """The bound of the first point is tried at a better one only if it is within 2 epsilon."""
+    better, asked = tuple(scale * x for x in BEST), []
+    own = replace(poor, verdict=Verdict.UNDECIDED, better=None, reached=None)
+    answers = iter((replace(poor, better=better), own))
+    judges = (lambda *_: next(answers)), lambda *given: asked.append(given)
+    first = tuple(1.3 * x for x in BEST)
+    assert check_last(PROBLEM, falling(PROBLEM, first, (), []), judges) is own
+    assert len(asked) == times
