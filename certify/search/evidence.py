@@ -39,7 +39,7 @@ from .dual.points import (
     dual_at,
     inside_point,
 )
-from .dual.products import bound_all
+from .dual.products import bound_all, is_beyond_trees
 from .families import family, is_supported
 from .search_result import REACHED, Evidence, SearchResult
 
@@ -256,7 +256,9 @@ def refine_bound(run: Run, trail: SearchResult, top: Dual | None) -> list[Dual |
     longer = replace(run, share=BOUND_SHARE, start=trail.best)
     tries = list[Dual | None]()
     by_cones = converges(run.problem) and run.problem.atom.layer is None
-    if ratings.applies(run.problem) or by_cones:  # the same proof again
+    cases = top is not None and len(top.polar.proof.get("nodes", ())) > 1
+    grown = is_beyond_trees(run.problem) and cases
+    if ratings.applies(run.problem) or by_cones or grown:  # the same proof again
         return tries
     for narrow in (False, True):
         at, left = best([top, *tries]), run.clock.left()

@@ -13,11 +13,15 @@ eigendecomposition, all X_c together by the loss's proximal map.  The cases of t
 are cut in two along the second eigenvector of their Y_c, and each half starts at its share of the
 components that the search found and at half of what Y_c differs from all of them, so that Z does
 not move.
+
+W settles before the multipliers of some cases do, and the largest bound of all counts.  So a stage
+takes few steps, and in the end a tree for W alone splits the worst cases.
 """
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from time import monotonic
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -38,12 +42,14 @@ from . import scaling as rays
 from .case_stacks import Case, each, stacked
 
 LOOKS, EVERY = 12, 50  # looks at the bound in a stage, and steps between them
-BIAS = 8.0  # what the dual residual is weighed by, as W alone is used: a smaller rho
+FEW = 2  # looks of a stage between the first and the last: W is where its cases are cut
+BIAS = 4.0  # what the dual residual is weighed by, as W alone is used: a smaller rho
+FALL = 0.25  # power of the number of cases by which rho falls as they are split
 EARLY, OFTEN = 200, 10  # steps of one case, in which rho is balanced often
 CHANGE = 1.3  # what rho changes by
 SHARED = 12  # rounds of the cases that share an entry
 COUNTS = (1, 4, 8, 16, 32, 64, 128, 256, 512)  # cases of the stages
-SETTLED, LAST = 0.03, 0.002  # of what is left: the gain in a look that ends a stage, or the last
+SETTLED = 0.002  # of what is left: the gain in a look that ends a stage
 LEAST = 0.02  # rho of a relaxation whose case has no component
 TINY = 1e-300  # no division by zero
 
@@ -84,7 +90,7 @@ class Cases:
         self.pool = ThreadPoolExecutor(threads)
         self.stack([Case.begin((), np.zeros((0, m + n)), everything, (zeros, zeros))])
         self.W = np.zeros((m, n))
-        self.rho = first_price(problem)
+        self.rho, self.steps = first_price(problem), 0
         zero = problem.loss.observed.field(np.zeros((m, n)))
         self.top = problem.loss.observed.tensor(-problem.loss.gradient(zero))
 
@@ -95,6 +101,7 @@ class Cases:
 
     def step(self) -> tuple[float, float]:
         """Take a step; return the sizes of both residuals relative to the iterates."""
+        self.steps += 1
         pull = self.problem.lam / (2 * self.rho)
         blocks = self.share(np.concatenate(each(self.pool, lambda x: x.step(pull), self.stacks)))
         parts = list(zip(self.stacks, np.split(blocks, self.ends), strict=True))
@@ -151,7 +158,7 @@ class Cases:
                 if second > 0 and sum(map(len, parts)) < count:
                     parts[k] = self.halves(self.cases[k], normal)
             self.stack([c for part in parts for c in part])
-        self.scale_rho((before / len(self.cases)) ** 0.5)
+        self.scale_rho((before / len(self.cases)) ** FALL)
 
     def halves(self, case: Case, normal: Array) -> list[Case]:
         """Return both sides of a cut through a case."""
@@ -206,51 +213,52 @@ def first_price(problem: Problem) -> float:
 
 
 def polish(
-    problem: Problem, factors: Factors, goal: tuple[float, int], expired: Callable[[], bool]
+    problem: Problem, factors: Factors, goal: tuple[float, int], left: Callable[[], float]
 ) -> Iterator[Bounded]:
-    """Yield the best of each number of cases: those of more cases begin where the last ended.
+    """Yield what each number of cases proves: those of more cases begin where the last ended.
 
-    goal: the value, and the number of cases, at which to stop
+    goal: the value, and the number of cases, at which to stop; left: the seconds until the end
     """
-    wanted, most = goal
-    state, best = Cases(problem, factors), -np.inf
+    (wanted, most), state, took = goal, Cases(problem, factors), 0.0
     for count in COUNTS:
+        begun, before = monotonic(), len(state.cases)
         if count > most:
             return
-        state.split(count)
-        if len(state.cases) < count:
+        if left() < took * count / before:  # no time for a stage of so many
+            most = before
+        state.split(min(count, most))
+        if len(state.cases) < min(count, most):
             return
-        found = settle(state, wanted, expired, LAST if count == most else SETTLED)
-        if found is not None and found.value > best:
-            best = found.value
-            yield found
-        if best >= wanted or expired():
+        found = settle(state, wanted, left, LOOKS if count == 1 or count >= most else FEW)
+        yield found
+        if found.value >= wanted or left() <= 0:
             return
+        took = monotonic() - begun
 
 
-def settle(
-    state: Cases, wanted: float, expired: Callable[[], bool], settled: float
-) -> Bounded | None:
-    """Take steps until the value rises no more; return the best seen, None if expired before.
-
-    settled: the gain in a look, relative to what is left, that is no rise
-    """
-    seen, best = list[float](), None
-    for k in range(1, LOOKS * EVERY + 1):
-        residuals = state.step()
-        often = len(state.cases) == 1 and k <= EARLY and k % OFTEN == 0
-        if often or k % EVERY == 0:
-            state.balance(*residuals)
-        if k % EVERY and not expired():
-            continue
-        now = state.bound()
-        if best is None or now.value > best.value:
-            best = now
-        seen.append(best.value)
-        late = len(seen) > 1 and best.value - seen[-2] <= settled * (wanted - best.value)
-        if best.value >= wanted or late or expired():
+def settle(state: Cases, wanted: float, left: Callable[[], float], looks: int) -> Bounded:
+    """Take steps until the value rises no more; return the best seen in so many looks."""
+    best = look(state, left)
+    for _ in range(looks - 1):
+        before = best.value
+        if before >= wanted or left() <= 0:
+            break
+        best = max(best, look(state, left), key=lambda seen: seen.value)
+        if best.value - before <= SETTLED * (wanted - best.value):
             break
     return best
+
+
+def look(state: Cases, left: Callable[[], float]) -> Bounded:
+    """Take steps, fewer where time is over; return what is proved then."""
+    for k in range(1, EVERY + 1):
+        residuals = state.step()
+        often = len(state.cases) == 1 and state.steps <= EARLY and state.steps % OFTEN == 0
+        if often or k == EVERY:
+            state.balance(*residuals)
+        if left() <= 0:
+            break
+    return state.bound()
 
 
 def bound_leaf(part: Cell, leaf: Leaf) -> PairMultiplier:

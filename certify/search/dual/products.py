@@ -66,6 +66,9 @@ def bound_all(run: Run, result: SearchResult) -> list[Dual | None]:
 
 def attempts(run: Run, result: SearchResult) -> Iterator[Dual | None]:
     """Yield dual points, each needed only if those before left the gap open."""
+    if is_beyond_trees(run.problem):  # where one case proves more than a tree of these
+        yield from polish_cases(run)
+        return
     duals, loss = result.duals, run.problem.loss
     lost = any(not loss.dual_value(W) >= loss.dual_value(0 * W) for W in duals)  # its floats
     if not duals or lost or has_kinks(run.problem):  # there a smoothed search has its own slopes
@@ -105,24 +108,33 @@ def polish_cases(run: Run) -> Iterator[Dual | None]:
     """
     problem = run.problem
     most = joint_cases.COUNTS[-1] if sum(problem.loss.dims) <= CASES else 1
-    left, now = run.clock.left(), monotonic()
-    first, last = (None if left is None else now + share * left for share in CASES_SHARES)
+    rest, now = run.clock.left(), monotonic()
+    first, last = (None if rest is None else now + share * rest for share in CASES_SHARES)
     top, wanted = run.start, run.start.value - ENOUGH * run.epsilon
     run.clock.tell("dual point of a tree", top.value)
-    found = None
 
-    def expired() -> bool:
-        """Whether the share of the cases is spent."""
-        return run.clock.expired() or (first is not None and monotonic() > first)
+    def left() -> float:
+        """Return the seconds left of the share of the cases."""
+        if run.clock.expired():
+            return 0.0
+        return np.inf if first is None else first - monotonic()
 
-    for found in joint_cases.polish(problem, top.factors, (wanted, most), expired):
+    best: Bounded | None = None
+    for found in joint_cases.polish(problem, top.factors, (wanted, most), left):
+        best = max(found, best or found, key=lambda stage: stage.value)
         near = top.value - found.value <= LOOSE * abs(top.value)
-        if near or len(found.leaves) == 1:  # else more cases prove more, or their tree does
+        if len(found.leaves) == 1:
             yield prove_cases(problem, found)
-        if near:
-            return
-    if found is not None and len(found.leaves) > 1:
-        yield prove_cases(problem, found, MORE, last)
+            if near:  # a tree for its W alone closes it sooner
+                return
+        elif near:
+            break
+    if len(found.leaves) == 1:
+        return
+    dual = prove_cases(problem, found, MORE if found.value < wanted else 0, last)
+    yield dual
+    if best and (dual is None or dual.value < best.value):  # the last stage was cut short
+        yield prove_cases(problem, best)
 
 
 def is_beyond_trees(problem: Problem) -> bool:

@@ -120,8 +120,13 @@ def negligible_gain(search: Search) -> float:
     if not is_beyond_trees(problem):
         return -np.inf
     goal = best.value, 1
-    found = next(joint_cases.polish(problem, best.factors, goal, search.clock.expired), None)
-    return -np.inf if found is None else OPEN * (best.value - found.value)
+
+    def left() -> float:
+        """Return the seconds until the end, as far as it is known that it is over."""
+        return 0.0 if search.clock.expired() else np.inf
+
+    found = next(joint_cases.polish(problem, best.factors, goal, left))
+    return OPEN * (best.value - found.value)
 
 
 def started(search: Search, seed: int, wanted: float, cap: int | None) -> Candidate | None:
