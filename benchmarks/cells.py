@@ -16,7 +16,7 @@ from measure import Case, Options, Row, Table
 from certify import Problem, Verdict, check, verify
 from certify import losses as kinds
 from certify.atoms import RankOne
-from certify.atoms.rank_one import pair_facts
+from certify.atoms.rank_one import polar_kind
 from certify.norms import Elastic, Gauge, Group, Variation, Weighted, gauge
 
 Y = np.array([[3.0, -1.0], [2.0, 0.5], [-1.0, 2.0]])
@@ -108,7 +108,7 @@ def reached(case: Case, _: Options) -> Row:
     if every:
         return {loss: cell(*pair, loss) for loss in losses()}
     verdict, rule = cell(*pair, "squared").split()
-    kind = pair_facts(*question(*pair, "squared")[1].gauges).kind
+    kind = polar_kind(*question(*pair, "squared")[1].gauges)
     return {"polar": kind, "verdict": verdict, "rule": rule, "size limit": LIMITS[rule]}
 
 

@@ -19,7 +19,7 @@ from certify.polar.products import propose
 
 from ._base import Atom, Factors, Slice, combine
 from ._enclosure import enclose_tensor
-from ._facts import CLOSED, describe_pair
+from ._kinds import CLOSED, polar_kind
 from ._words import Words, exponent_text, nonnegative, penalty_formula, signs_of
 from .rank_one import FORMS
 
@@ -106,7 +106,7 @@ class CP(Atom):
         if self.symmetric:
             return len(self.norms) > LEAST or not (self.gauges[0].spherical and self.gauges[0].free)
         *sliced, left, right = sorted(self.gauges, key=lambda g: not g.axial)
-        return not all(g.axial for g in sliced) or describe_pair(left, right).kind != CLOSED
+        return not all(g.axial for g in sliced) or polar_kind(left, right) != CLOSED
 
     def every(self, factors: Factors) -> Factors:
         """Return one factor a mode."""

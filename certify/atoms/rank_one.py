@@ -19,7 +19,7 @@ from certify.polar.proved import norm_arrays
 
 from ._base import Atom, Factors, Slice, combine
 from ._enclosure import enclose
-from ._facts import CLOSED, Facts, describe_pair
+from ._kinds import CLOSED, polar_kind
 from ._words import Words, nonnegative, penalty_formula, signs_of
 
 FORMS = ("product", "sum")
@@ -40,7 +40,7 @@ class RankOne(Atom):
 
         Omega*(W) = sup { u^T W v : |u|_a <= 1, |v|_b <= 1 }          (polar)
 
-    `pair_facts` says for each pair how hard the polar is and what bounds it.
+    `polar_kind` says for each pair how hard the polar is, and what bounds it.
 
     Raises InputError for an unknown norm or form.
     """
@@ -68,7 +68,7 @@ class RankOne(Atom):
     @property
     def hard(self) -> bool:
         """Whether the pair has no closed form."""
-        return describe_pair(*self.gauges).kind != CLOSED
+        return polar_kind(*self.gauges) != CLOSED
 
     def shapes(self, data_shape: tuple[int, ...]) -> tuple[tuple[int], tuple[int]]:
         """Return (m,), (n,)."""
@@ -179,23 +179,6 @@ class RankOne(Atom):
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         """Return the norms' groups, edges and weights, each under its side."""
         return norm_arrays(self.gauges)
-
-
-def pair_facts(left: str | Gauge, right: str | Gauge) -> Facts:
-    """Return what is known of a pair of norms.
-
-    pair                     polar                           class     rule        loose by
-    l1 x any norm            largest dual norm of a line     closed    lines       nothing
-    l2, weighted             sigma_1(D^-1/2 W E^-1/2)        closed    spectral    nothing
-      signs on one or both   sup over cones                  NP-hard   N, M, conic 1.5 % seen
-    linf x l2, weighted      sup over a cube and a ball      NP-hard   scales      sqrt(pi/2)
-    linf x linf              infinity-to-1 norm, cut norm    NP-hard   scales      1.783
-    group (largest) x ...    sup over products of balls      NP-hard   scales      1.783
-    elastic, group (sum),    sup u^T W v                     no closed spectral,   sqrt of the
-      variation x ... not l1                                 form      conic       length
-      6 coordinates at most                                            cones       nothing
-    """
-    return describe_pair(gauge(left), gauge(right))
 
 
 def matrix_only(atom: object, data_shape: tuple[int, ...]) -> None:

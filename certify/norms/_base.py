@@ -227,21 +227,6 @@ class Gauge(ABC):
         """Return the norm of x as a report prints it."""
         return f"{self.name}({x})"
 
-    @property
-    def ball(self) -> str:
-        """The unit ball in words, where `exact`."""
-        return "a product of balls"
-
-    @property
-    def line_polar(self) -> str:
-        """The polar over the lines of W, in words."""
-        return "the largest dual norm"
-
-    @property
-    def line_gap(self) -> str:
-        """How far the kernel's bound over lines may be off, in words."""
-        return "exact"
-
     def free_dual(self, y: Array) -> float:
         """Return g*(y) without the cone."""
         return float(replace(self, cone="").dual(y))

@@ -29,7 +29,6 @@ class Elastic(Gauge):
 
     name = "elastic"
     normalized = is_round = True
-    line_polar = "the largest level t with |(|w| - alpha t)_+|_2 <= (1 - alpha) t"
 
     def prepare(self) -> None:
         """Take alpha as a float in [0, 1]."""

@@ -102,13 +102,6 @@ class Group(Gauge):
         """Whether the ball is a product: one l2 ball for each group."""
         return not self.summed
 
-    @property
-    def line_polar(self) -> str:
-        """The polar over lines."""
-        if self.summed:
-            return "the largest l2 norm of a group"
-        return "the largest sum of the groups' l2 norms"
-
     def blocks(self, d: int) -> tuple[tuple[int, ...], ...]:
         """Return the groups, if only one of them is in an extreme point."""
         return self.parts if self.summed else (tuple(range(d)),)

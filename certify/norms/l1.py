@@ -19,7 +19,6 @@ class L1(Gauge):
     name = "l1"
     axial = normalized = is_round = summed = True
     mixture = Mixture(1.0, 0.0)
-    line_polar = "the largest |entry|"
 
     def ellipsoids(self, d: int) -> Ellipsoids:
         """Return the l2 ball."""

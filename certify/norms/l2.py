@@ -19,7 +19,6 @@ class L2(Gauge):
 
     name = "l2"
     spherical = normalized = is_round = exact = summed = True
-    ball, line_polar = "a ball", "the largest l2 norm"
 
     def ellipsoids(self, d: int) -> Ellipsoids:
         """Return the ball itself."""

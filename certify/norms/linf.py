@@ -18,7 +18,6 @@ class LInf(Gauge):
 
     name = "linf"
     cubic = normalized = exact = True
-    ball, line_polar = "a cube", "the largest l1 norm"
 
     def ellipsoids(self, d: int) -> Ellipsoids:
         """Return the cube itself: an interval for each coordinate."""

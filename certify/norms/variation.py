@@ -19,7 +19,6 @@ from ._columns import length
 from ._tv import Graph, carry_along, denoise_along, part, variation
 
 RISES = 60  # Dinkelbach steps at most; they converge faster than linearly
-ONE_FLOW = "exact where the l1 side has one sign; else one flow serves both signs"
 ALONE = (
     "total variation alone is a seminorm: a constant on a connected part costs nothing, so "
     "the polar is infinite unless the sums of W over every part vanish. Keep plus='l2', or "
@@ -52,7 +51,6 @@ class Variation(Gauge):
 
     name = "variation"
     is_round = True
-    line_polar = "the least max(|f|_inf / rho, |w - B^T f|_2) over flows f"
 
     def prepare(self) -> None:
         """Take the edges as pairs of distinct natural numbers."""
@@ -94,11 +92,6 @@ class Variation(Gauge):
     def pairs(self) -> Ints:
         """The edges as an array (k, 2)."""
         return np.array(self.edges, dtype=np.int64).reshape(-1, 2)
-
-    @property
-    def line_gap(self) -> str:
-        """One flow is given for each line."""
-        return "exact" if self.free else ONE_FLOW
 
     @property
     def mixture(self) -> Mixture:

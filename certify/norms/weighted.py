@@ -33,7 +33,6 @@ class Weighted(Gauge):
 
     name = "weighted"
     is_round = exact = True
-    ball, line_polar = "an ellipsoid", "the largest |D^(-1/2) w|_2"
 
     def prepare(self) -> None:
         """Take the weights as positive floats."""
