@@ -1,4 +1,4 @@
-"""Minimize a smooth function by L-BFGS; momentum of gradient steps; many zeros by halving."""
+"""Minimize by L-BFGS; momentum, and step lengths of alternating directions; zeros by halving."""
 
 from collections.abc import Callable
 
@@ -121,6 +121,11 @@ def conjugate(
         before, size = size, float(rest @ z)
         d = z + (size / before) * d
     return x, most
+
+
+def even_out(primal: float, dual: float, most: float, uneven: float = 2.0) -> float:
+    """Return `most`, its inverse or 1: what moves rho toward residuals that are not uneven."""
+    return most if primal > uneven * dual else 1 / most if dual > uneven * primal else 1.0
 
 
 def bisect_slopes(slope: Callable[[Array], Array], start: Array) -> Array:

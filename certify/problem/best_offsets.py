@@ -18,12 +18,11 @@ from scipy.sparse.linalg import splu
 from certify.base.arrays import Array
 from certify.base.clock import must_end
 from certify.base.errors import OutOfScopeError
-from certify.base.minimize import bisect_slopes, conjugate, minimize, quasi_newton
+from certify.base.minimize import bisect_slopes, conjugate, even_out, minimize, quasi_newton
 from certify.base.observed import Observed
 from certify.losses import Loss
 from certify.losses._entrywise import Entrywise
 from certify.offsets import Offset
-from certify.polar.relaxation.steps import even_out
 
 Values = tuple[Array, ...]
 JOINT = 500_000  # numbers in the design of several offsets that is solved directly

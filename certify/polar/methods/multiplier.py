@@ -8,10 +8,10 @@ import numpy as np
 from scipy import linalg, sparse
 
 from certify.base.arrays import Array
+from certify.base.minimize import even_out
 from certify.norms import Gauge
 from certify.polar import eigen as spectra
 from certify.polar.query import Matrix, Method, PolarQuery, Proposal, least
-from certify.polar.relaxation.steps import even_out
 
 from ._balance import scales
 from .spectral import Scales, aim, of_gram, of_matrix, scale_both, with_cost

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from certify.base.arrays import Array
+from certify.base.minimize import even_out
 
 RELAX = 1.6  # over-relaxation
 EVERY, MEMORY = 5, 6  # steps between combinations, and how many differences are combined
@@ -34,11 +35,6 @@ def step_ratio(copies: tuple[Array, Array], before: Array, rho: float, most: flo
     """
     X, Z = copies
     return even_out(float(np.linalg.norm(X - Z)), rho * float(np.linalg.norm(Z - before)), most)
-
-
-def even_out(primal: float, dual: float, most: float, uneven: float = 2.0) -> float:
-    """Return `most`, its inverse or 1: what moves rho toward residuals that are not uneven."""
-    return most if primal > uneven * dual else 1 / most if dual > uneven * primal else 1.0
 
 
 class Anderson:

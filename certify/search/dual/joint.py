@@ -15,11 +15,12 @@ from typing import NamedTuple
 import numpy as np
 
 from certify.base.arrays import Array
+from certify.base.minimize import even_out
 from certify.losses import Squared
 from certify.polar.ascent.contract import unfold
 from certify.polar.relaxation.cut import positive
 from certify.polar.relaxation.products import ProductForm, fold
-from certify.polar.relaxation.steps import Anderson, even_out
+from certify.polar.relaxation.steps import Anderson
 from certify.problem import Problem
 
 from . import scaling as rays

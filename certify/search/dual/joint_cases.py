@@ -29,12 +29,12 @@ import numpy as np
 from certify.atoms import Factors
 from certify.base.arrays import Array, Ints
 from certify.base.gram import CORES
+from certify.base.minimize import even_out
 from certify.polar import eigen as spectra
 from certify.polar.branching.pairs import CUT_BITS, Grown, splits
 from certify.polar.branching.tree import Node, Solved, Tree
 from certify.polar.relaxation.pair_admm import PairMultiplier, Warm, repair, unit
 from certify.polar.relaxation.pairs import Cell, Cut, Label, Path, cell, of_pair
-from certify.polar.relaxation.steps import even_out
 from certify.problem import Problem
 from certify.search.coordinates.products import form_of
 
