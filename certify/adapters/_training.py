@@ -216,8 +216,14 @@ class TrainingProblem:
 
 
 def logged_losses(reported: Reported) -> list[float]:
-    """Return the losses of a log, the last ones; raise InputError for what is no number."""
-    listed = list(reported) if isinstance(reported, Sequence | np.ndarray) else [reported]
+    """Return the losses of a log, the last ones; raise InputError for what is no number.
+
+    Each may be a tensor of torch, as a loop keeps it that leaves out item().
+    """
+    held = from_torch(reported, "reported")
+    held = np.atleast_1d(held) if isinstance(held, np.ndarray) else held
+    listed = list(held) if isinstance(held, Sequence | np.ndarray) else [held]
+    listed = [from_torch(x, "reported") for x in listed]
     if not listed:
         raise InputError("reported must be a loss or a list of losses, got none")
     losses: list[float] = finite(real(listed, "reported", ndim=1), "reported").tolist()
@@ -229,7 +235,10 @@ def data(X: Any, y: Any) -> tuple[Array, Array]:
 
     Raises InputError for other shapes.
     """
-    features = finite(real(X, "X", ndim=2), "X")
+    features = finite(real(X, "X"), "X")
+    if features.ndim != PAIR:
+        cure = f": pass X.reshape({len(features)}, -1)" if features.ndim > PAIR else ""
+        raise InputError(f"X must have 2 dimensions, got shape {features.shape}{cure}")
     labels = finite(real(y, "y"), "y")
     if not features.size or labels.ndim not in (1, PAIR) or len(labels) != len(features):
         wanted = "(n, d) and (n,) or (n, outputs)"

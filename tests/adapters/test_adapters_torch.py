@@ -397,6 +397,24 @@ def test_a_loss_printed_before_the_last_step_is_accepted_within_what_the_caller_
         from_model(model, X, y, weight_decay=DECAY, reported=before, reported_rtol=-1)
 
 
+def test_a_log_may_hold_tensors():
+    model, y = network(), target("mse")
+    loss = nn.MSELoss()(model(torch.tensor(X)), y)
+    value = loss.item()
+    for log in (loss, loss.detach(), [loss, loss], torch.stack([loss, loss]), np.array(value)):
+        assert not from_model(model, X, y, weight_decay=DECAY, reported=log)[1].note
+        with pytest.raises(InputError, match="training reports the loss"):
+            from_model(model, X, y + 1, weight_decay=DECAY, reported=log)
+    with pytest.raises(InputError, match="reported must have 1 dimensions"):
+        from_model(model, X, y, weight_decay=DECAY, reported=y)
+
+
+def test_images_are_to_be_flattened_first():
+    images = X.reshape(N, 1, D, 1)
+    with pytest.raises(InputError, match=r"got shape \(12, 1, 3, 1\): pass X.reshape\(12, -1\)"):
+        from_model(network(), images, target("mse"), weight_decay=DECAY)
+
+
 @pytest.mark.parametrize("bias", [True, False])
 def test_classes_of_a_state_dict_are_counted_by_its_outputs(bias):
     model = network(4, bias=bias)
