@@ -53,7 +53,8 @@ def require(problem: Problem) -> None:
     if not (known or blocks or own_size.applies(problem)):
         raise OutOfScopeError(
             "lam = 0 is covered for RankOne and ReLU with our losses only, for other atoms with "
-            f"least squares, for deep networks of more outputs than one; {CURE}"
+            "least squares (of a tensor without offsets), for deep networks of more outputs than "
+            f"one; {CURE}"
         )
     cure = CURE if problem.l1 is None else "give lam > 0, with which the products cost something"
     for o in problem.offsets:

@@ -4,13 +4,15 @@ Greedy search for a lower bound at a fixed rank: a block proves something only i
 sides exceed the rank, about (rows - r) (columns - r) for noise of one size.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from certify.base.arrays import Bools, Ints
 
-SEEDS = 24  # rows, and columns, that a block is grown from
+SEEDS = (4, 24)  # rows, and columns, that a block is grown from: of a large, of a small mask
+GROWN = 400_000  # entries of the mask times seeds; 4 instead of 24 lose 1.4 % of the scores
 MOST = 64  # blocks
 ENTRIES = 4_000_000  # largest dense mask
 
@@ -24,32 +26,42 @@ class Block:
     score: float
 
 
-def disjoint(seen: Bools, r: int) -> list[Block]:
-    """Return disjoint blocks of entries that are observed, the best first."""
+def never() -> bool:
+    """Return that there is time left."""
+    return False
+
+
+def disjoint(seen: Bools, r: int, expired: Callable[[], bool] = never) -> list[Block]:
+    """Return disjoint blocks of entries that are observed, the best first, until time is spent."""
     left, out = seen.copy(), []
     for _ in range(MOST):
-        block = grow_block(left, r)
+        block = grow_block(left, r, expired)
         if block.score <= 0:
             break
         left[np.ix_(block.rows, block.cols)] = False
         out.append(block)
+        if expired():
+            break
     return out
 
 
-def grow_block(seen: Bools, r: int) -> Block:
+def grow_block(seen: Bools, r: int, expired: Callable[[], bool]) -> Block:
     """Return the best block of True entries grown from rows or from columns."""
-    rows = from_rows(seen, r)
-    cols = from_rows(seen.T, r)
+    rows = from_rows(seen, r, expired)
+    cols = from_rows(seen.T, r, expired)
     best = max((rows, (cols[1], cols[0], cols[2])), key=lambda b: b[2])
     return Block(np.sort(best[0]), np.sort(best[1]), best[2])
 
 
-def from_rows(seen: Bools, r: int) -> tuple[Ints, Ints, float]:
-    """Add, from each of the fullest rows, the row that keeps most columns, while it pays."""
-    counts = seen.sum(axis=1)
+def from_rows(seen: Bools, r: int, expired: Callable[[], bool]) -> tuple[Ints, Ints, float]:
+    """Add, from each of the fullest rows, the row that keeps most columns, while it pays.
+
+    One of them is tried even if no time is left.
+    """
+    counts, seeds = seen.sum(axis=1), min(max(GROWN // seen.size, SEEDS[0]), SEEDS[1])
     none = np.zeros(0, dtype=np.int64)
     best: tuple[Ints, Ints, float] = (none, none, 0.0)
-    for seed in np.argsort(-counts, kind="stable")[:SEEDS]:
+    for seed in np.argsort(-counts, kind="stable")[:seeds]:
         cols, taken = seen[seed].copy(), [int(seed)]
         shared = (seen & cols).sum(axis=1)
         shared[seed] = -1
@@ -65,4 +77,6 @@ def from_rows(seen: Bools, r: int) -> tuple[Ints, Ints, float]:
             taken.append(new)
             shared -= seen[:, lost].sum(axis=1)
             shared[taken] = -1
+        if expired():
+            break
     return best

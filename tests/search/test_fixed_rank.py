@@ -138,6 +138,21 @@ def test_the_dual_less_lam_times_the_candidates_size_is_no_bound():
     assert check(problem, zero).lower == 0.0
 
 
+def test_blocks_are_searched_until_time_is_spent():
+    seen = np.random.default_rng(0).random((30, 20)) < 0.8
+    every, asked = disjoint(seen, 1), []
+
+    def expired():
+        asked.append(None)
+        return len(asked) > 48 + 1  # once a seed, in both directions, and after the first block
+
+    some = disjoint(seen, 1, expired)
+    one = disjoint(seen, 1, lambda: True)
+    assert len(every) > len(some) > len(one) == 1
+    assert np.array_equal(some[0].rows, every[0].rows)
+    assert 0 < one[0].score <= every[0].score
+
+
 # --- tensors ------------------------------------------------------------------------------
 
 DIAGONAL = np.zeros((2, 2, 2))

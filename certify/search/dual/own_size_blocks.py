@@ -40,6 +40,7 @@ from .own_size import (
 from .own_size_ascent import Group, Project, ascend, fold
 from .points import Dual, Run, bound_inside, squared_loss
 
+SEARCH = (0.3, 0.5)  # of the time: from when on no more blocks are searched, and of a tensor
 LEADING = 8  # blocks of an ascent over all of them together, and of weights beside it
 
 Expired = Callable[[], bool]
@@ -73,7 +74,9 @@ def propose(run: Run, known: Dual | None = None) -> Blocks:
     """
     if len(run.problem.loss.dims) > MATRIX:
         groups = unfoldings(run.problem.loss.dims, rank(run))
-        return max((Grid.of(run, g).bound(None) for g in groups), key=lambda b: b.value)
+        parts = np.linspace(*SEARCH, len(groups))
+        grids = (Grid.of(run, g, part) for g, part in zip(groups, parts, strict=True))
+        return max((grid.bound(None) for grid in grids), key=lambda b: b.value)
     grid = Grid.of(run)
     usable = known is not None and not known.point.corrections
     tries = [grid.bound(known)] if usable else []
@@ -100,15 +103,17 @@ class Grid:
     found: tuple[Block, ...]
 
     @classmethod
-    def of(cls, run: Run, modes: Group = (0,)) -> "Grid":
-        """Read a question and look for blocks."""
+    def of(cls, run: Run, modes: Group = (0,), until: float = SEARCH[0]) -> "Grid":
+        """Read a question and look for blocks, until a part of the time is spent."""
         loss, r = squared_loss(run.problem), rank(run)
         scale = np.ones_like(loss.data) if loss.scale is None else loss.scale
         data, weights = (unfold(loss.observed.tensor(x), modes) for x in (loss.data, scale))
         m, n = weights.shape
         whole = Block(np.arange(m), np.arange(n), 1.0)
-        found = (whole,) if loss.observed.full else tuple(disjoint(weights > 0, r))
-        return cls(run, modes, data, weights, r, found)
+        if loss.observed.full:
+            return cls(run, modes, data, weights, r, (whole,))
+        found = disjoint(weights > 0, r, run.clock.share(until).expired)
+        return cls(run, modes, data, weights, r, tuple(found))
 
     @property
     def unfolded(self) -> dict[str, Any]:
