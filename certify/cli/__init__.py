@@ -99,11 +99,8 @@ def check(  # noqa: PLR0913, PLR0917  one for each option
             **options.search(tell),
             **route,
         )
-    written: dict[str, OutputFile | None] = {}
-    if output is not None:
-        written["certificate"] = save_certificate(result.certificate, output)
-    if own_size is not None:
-        written["own-size certificate"] = save_certificate(result.own_certificate, own_size)
+    written = save_certificate(result.certificate, output)
+    written |= save_certificate(result.own_certificate, own_size, "own-size certificate")
     if better is not None:
         written["better factors"] = save_arrays(better_arrays(result.certificate), better)
     fields = of_training(loaded.multiple, _show.of_result(result, monotonic() - start))
@@ -220,9 +217,8 @@ def improve(  # noqa: PLR0913, PLR0917  one for each option
         )
     arrays = dict(name_factors(outcome.factors))
     arrays |= {f"q{k}": x for k, x in enumerate(outcome.q)}
-    written: dict[str, OutputFile | None] = {"factors": save_arrays(arrays, output)}
-    if certificate is not None:
-        written["certificate"] = save_certificate(outcome.result.certificate, certificate)
+    written = {"factors": save_arrays(arrays, output)}
+    written |= save_certificate(outcome.result.certificate, certificate)
     extra = {"objective": outcome.objective, "components": outcome.factors[0].shape[-1]}
     shown = of_training(loaded.multiple, _show.of_result(outcome.result, monotonic() - start))
     options.show({**shown, **extra}, **written)
@@ -271,8 +267,7 @@ def restarts(  # noqa: PLR0913  one for each option
     written: dict[str, OutputFile | None] = {}
     if output is not None:
         written["plot"] = OutputFile(output, report.plot(output))
-    if certificate is not None:
-        written["certificate"] = save_certificate(report.certificate, certificate)
+    written |= save_certificate(report.certificate, certificate)
     summary = {**report.as_dict(), "seconds": round(monotonic() - start, 3)}
     if options.json:
         _show.as_json(summary, written)

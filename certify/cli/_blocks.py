@@ -47,9 +47,7 @@ def check(options: Options, loaded: LoadedBlocks, output: Path | None) -> int:
     guard([output], loaded.inputs)
     start, epsilon = monotonic(), options.epsilon(loaded)
     result = row_blocks.check(loaded.table, loaded.factors(), **epsilon, seed=options.seed)
-    written: dict[str, OutputFile | None] = {}
-    if output is not None:
-        written["certificate"] = save_certificate(result.certificate, output)
+    written = save_certificate(result.certificate, output)
     options.show(of_proof(as_proved(result), monotonic() - start), **written)
     return result.verdict.exit_code
 
@@ -94,7 +92,7 @@ def improve(
     written: dict[str, OutputFile | None] = {"factors": OutputFile(output, size)}
     if certificate is not None:
         whole = row_blocks.embed_factors(found.result.certificate, found.factors)
-        written["certificate"] = save_certificate(whole, certificate)
+        written |= save_certificate(whole, certificate)
     fields = of_proof(as_proved(found.result), monotonic() - start)
     extra = {"objective": found.result.upper, "components": found.factors[1].shape[1]}
     options.show({**fields, **extra}, **written)

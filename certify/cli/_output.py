@@ -42,11 +42,14 @@ def same_file(path: Path, taken: Mapping[str, str]) -> str:
     return next(roles, "")
 
 
-def save_certificate(certificate: Certificate | None, path: Path) -> OutputFile | None:
-    """Write a certificate, if there is one."""
-    return (
-        None if certificate is None else OutputFile(path, certificate.save(os.path.realpath(path)))
-    )
+def save_certificate(
+    certificate: Certificate | None, path: Path | None, name: str = "certificate"
+) -> dict[str, OutputFile | None]:
+    """Write a certificate, if a path asks for it; return the file by a name, None for none."""
+    if path is None:
+        return {}
+    size = 0 if certificate is None else certificate.save(os.path.realpath(path))
+    return {name: OutputFile(path, size) if size else None}
 
 
 def save_arrays(arrays: Mapping[str, Any], path: Path) -> OutputFile | None:
