@@ -93,6 +93,12 @@ class Clock:
             return 0.0
         return None if last is None else max(last - (monotonic() - self.start), 0.0)
 
+    def until_end(self) -> float:
+        """Return the seconds until it is expired: of the budget, or of `most`; else infinite."""
+        ends = [t for t in (self.last(), self.most) if t is not None]
+        spent = monotonic() - self.start
+        return 0.0 if stopped() else max(min(ends, default=float("inf")) - spent, 0.0)
+
     def share(self, part: float) -> "Clock":
         """Return the same clock with a part of the budget."""
         budget = None if self.budget is None else part * self.budget

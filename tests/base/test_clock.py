@@ -1,11 +1,13 @@
 """What a clock says of its budget, and of the cores that a process has had."""
 
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from certify.base import clock
+from certify.base.checkpoint import Keeper, halt, keeping
 from certify.base.clock import Clock, fitting, must_end
 from certify.norms import gauge
 from certify.polar import PolarQuery
@@ -41,6 +43,16 @@ def test_a_limit_that_is_known_later_ends_a_clock_and_its_parts(at):
     known[0] = 200.0
     assert held.left() == 40.0
     assert not Clock(None, start=0.0, limit=lambda: 0.0).expired()
+
+
+def test_the_end_is_that_of_the_budget_or_of_the_most(at):
+    at[0] = 60.0
+    clocks = Clock(100.0), Clock(100.0, most=70.0), Clock(most=90.0), Clock(50.0), Clock()
+    ends = [replace(x, start=0.0).until_end() for x in clocks]
+    assert ends == [40.0, 10.0, 30.0, 0.0, np.inf]
+    with keeping(Keeper()):
+        halt()
+        assert replace(clocks[0], start=0.0).until_end() == 0.0
 
 
 def test_cores_are_processor_seconds_in_seconds_of_the_clock(at):

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from itertools import combinations
-from time import monotonic
 
 import numpy as np
 import pytest
@@ -283,14 +282,22 @@ def test_cases_that_are_split_further_are_not_proved(monkeypatch):
     assert more.value >= two * (1 - 64 * EPS)
 
 
-def test_cases_and_their_tree_share_the_time_that_is_left(monkeypatch):
+@pytest.mark.parametrize("of", ["budget", "most"])
+def test_cases_and_their_tree_share_the_time_that_is_left(monkeypatch, of):
     """A share for the cases; the tree ends at its own."""
+    clock = Clock(**{of: 1000.0})
     ends, plain = [], products.grow_tree
     monkeypatch.setattr(products, "grow_tree", lambda q, t: ends.append(q.deadline) or plain(q, t))
-    now = monotonic()
-    list(polish_cases(replace(asked(counted()), clock=Clock(1000.0))))
+    list(polish_cases(replace(asked(counted()), clock=clock)))
     assert ends[:-1] == [None]
-    assert ends[-1] == pytest.approx(now + 1000 * products.CASES_SHARES[1], abs=20)
+    assert ends[-1] == pytest.approx(clock.start + 1000 * products.CASES_SHARES[1], abs=20)
+
+
+def test_the_tree_ends_by_itself_where_time_does_not(monkeypatch):
+    ends, plain = [], products.grow_tree
+    monkeypatch.setattr(products, "grow_tree", lambda q, t: ends.append(q.deadline) or plain(q, t))
+    list(polish_cases(asked(counted())))
+    assert ends == [None, None]
 
 
 def test_a_case_of_one_component_is_not_split():

@@ -44,7 +44,7 @@ POLISHING = 0.4  # share of the time left
 ONE_CASE, CASES = 1000, 200  # rows and columns up to which one case is quick, and several are
 SHORT = 20  # shorter side up to which a tree for one W may close the gap of a loose relaxation
 CASES_SHARES = 0.7, 0.95  # of the time left: for the cases, and when the tree of the last ones ends
-MORE = 1024  # parts of that tree at most
+MORE = 4096  # parts of that tree at most, with those that are split
 LOOSE = 2e-3  # relative gap of one relaxation under which a tree for its W alone closes it sooner
 ENOUGH = 0.5  # of epsilon: the gap at which no further dual point is tried
 
@@ -108,16 +108,14 @@ def polish_cases(run: Run) -> Iterator[Dual | None]:
     """
     problem = run.problem
     most = joint_cases.COUNTS[-1] if sum(problem.loss.dims) <= CASES else 1
-    rest, now = run.clock.left(), monotonic()
-    first, last = (None if rest is None else now + share * rest for share in CASES_SHARES)
+    rest, now = run.clock.until_end(), monotonic()
+    first, last = (now + share * rest for share in CASES_SHARES)
     top, wanted = run.start, run.start.value - ENOUGH * run.epsilon
     run.clock.tell("dual point of a tree", top.value)
 
     def left() -> float:
         """Return the seconds left of the share of the cases."""
-        if run.clock.expired():
-            return 0.0
-        return np.inf if first is None else first - monotonic()
+        return 0.0 if run.clock.expired() else first - monotonic()
 
     best: Bounded | None = None
     for found in joint_cases.polish(problem, top.factors, (wanted, most), left):
@@ -131,7 +129,8 @@ def polish_cases(run: Run) -> Iterator[Dual | None]:
             break
     if len(found.leaves) == 1:
         return
-    dual = prove_cases(problem, found, MORE if found.value < wanted else 0, last)
+    deadline = None if last == np.inf else last
+    dual = prove_cases(problem, found, MORE if found.value < wanted else 0, deadline)
     yield dual
     if best and (dual is None or dual.value < best.value):  # the last stage was cut short
         yield prove_cases(problem, best)

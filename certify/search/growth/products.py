@@ -120,12 +120,7 @@ def negligible_gain(search: Search) -> float:
     if not is_beyond_trees(problem):
         return -np.inf
     goal = best.value, 1
-
-    def left() -> float:
-        """Return the seconds until the end, as far as it is known that it is over."""
-        return 0.0 if search.clock.expired() else np.inf
-
-    found = next(joint_cases.polish(problem, best.factors, goal, left))
+    found = next(joint_cases.polish(problem, best.factors, goal, search.clock.until_end))
     return OPEN * (best.value - found.value)
 
 
