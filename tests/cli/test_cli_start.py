@@ -42,11 +42,19 @@ def test_init_matches_factors_to_modes_and_check_reads_what_it_wrote(folder, cap
     assert document["factors"]["V"] == {"file": "H.npy", "transpose": True}
     assert document["atom"]["left"] == document["atom"]["right"] == "l2+"
     assert "H.npy: 2 x 4, taken as V transposed" in said
-    assert "lam is a guess" in said
+    assert "lam = 0: the factors are stationary without a penalty" in said  # X = W H
     held = load(folder / "problem.toml")
+    assert held.problem.lam == 0
     assert np.array_equal(held.factors[1], H.T)
     assert np.array_equal(held.factors[0], W)
     assert inside(capsys, "check", "problem.toml", "--budget", "1").status in (0, 10, 12, 14)
+
+
+def test_init_guesses_lam_of_factors_that_are_stationary_nowhere(folder, capsys):
+    np.save("W.npy", W + 1)
+    document, said = drafted(capsys, "X.csv", "W.npy", "H.npy")
+    assert document["lam"] == pytest.approx(0.1 * np.linalg.norm(X, 2), rel=1e-5)
+    assert "lam is a guess: write your own" in said
 
 
 def test_init_reads_named_arrays_signs_and_tensors(folder, capsys):

@@ -242,7 +242,8 @@ def test_init_says_that_a_fit_has_no_penalty(tmp_path, capsys, monkeypatch):
     np.save("Y.npy", Y)
     np.savez("fit.npz", U=u[:, :2] * s[:2], V=vt[:2].T)
     ended = inside(capsys, "init", "Y.npy", "fit.npz")
-    assert "stationary without a penalty, which is lam = 0" in ended.out
+    assert "lam = 0: the factors are stationary without a penalty, so models of as" in ended.out
+    assert inside(capsys, "check", "problem.toml", "--budget", "1").status == 0
 
 
 @pytest.mark.parametrize("small", [1e-300, 5e-324])

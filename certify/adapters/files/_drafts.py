@@ -160,11 +160,14 @@ def match_modes(
 def regularizer(Y: Any, candidate: dict[str, Any], extra: "Biases") -> tuple[str, str]:
     """Return the line of lam, and a note about it.
 
-    It is the one at which the factors are stationary; else a tenth of the largest singular value,
-    or 1 of a tensor.
+    It is the one at which the factors are stationary, 0 if they are so without a penalty; else
+    a tenth of the largest singular value, or 1 of a tensor.
     """
     point = stationary(Y, candidate, extra)
-    if point is not None and point.settled and not point.free:
+    if point is not None and point.free:
+        why = "the factors are stationary without a penalty"
+        return f"lam = 0  # {why}", f"lam = 0: {why}, so models of as many components are compared"
+    if point is not None and point.settled:
         pair = point.weights if point.unequal else None
         value = f"[{', '.join(map(point.digits, pair))}]" if pair else point.digits(point.lam)
         note = f"lam = {value}: the factors are stationary there, to {point.spread:.1e}"
@@ -174,11 +177,8 @@ def regularizer(Y: Any, candidate: dict[str, Any], extra: "Biases") -> tuple[str
         dense = Y.toarray() if sparse.issparse(Y) else np.nan_to_num(Y)
         guess = 0.1 * float(np.linalg.norm(dense, MATRIX)) if 0 < dense.size < 10**6 else 0.0
         guess = guess or 1.0  # lam = 0 would be another question: of one rank
-    note = "lam is a guess: write your own, the one of the training"
-    if point is not None and point.free:
-        note += "; the factors are stationary without a penalty, which is lam = 0"
     line = f"lam = {guess:.6g}  # TODO: the weight of the regularization in your training"
-    return line, note
+    return line, "lam is a guess: write your own, the one of the training"
 
 
 def stationary(Y: Any, candidate: dict[str, Any], extra: "Biases") -> StationaryLam | None:
