@@ -49,7 +49,9 @@ def require(problem: Problem) -> None:
     """Raise OutOfScopeError, with the cure, unless some bound at a fixed rank is known."""
     known = problem.atom.family in ("pairs", "layers")
     known &= isinstance(problem.loss, tuple(LOSSES.values()))
-    blocks = problem.atom.family in ("products", "squares") and own_size_blocks.applies(problem)
+    several = problem.loss.dims[-1] > 1  # outputs: of one, every rank is 1
+    kinds = ("products", "squares", "deep") if several else ("products", "squares")
+    blocks = problem.atom.family in kinds and own_size_blocks.applies(problem)
     if not (known or blocks or own_size.applies(problem)):
         raise OutOfScopeError(
             "lam = 0 is covered for RankOne and ReLU with our losses only, for other atoms with "

@@ -153,6 +153,19 @@ def test_blocks_are_searched_until_time_is_spent():
     assert 0 < one[0].score <= every[0].score
 
 
+@pytest.mark.parametrize("ridge", [0.0, 1.0])
+@pytest.mark.parametrize("lam", [0.0, 0.5])
+def test_one_mean_of_all_entries_is_bounded_by_the_means_of_the_columns(ridge, lam):
+    rng = np.random.default_rng(1)
+    Y = rng.standard_normal((20, 2)) @ rng.standard_normal((2, 8)) + 3
+    Y += 0.2 * rng.standard_normal(Y.shape)
+    factors = rng.standard_normal((20, 2)), rng.standard_normal((8, 2))
+    own = check(Problem(Squared(Y), RankOne(), lam, (Intercept(ridge),)), factors, budget=3.0).own
+    least = tail(Y - Y.mean(axis=0), 2) / 2
+    assert least * (1 - Fraction(1, 2**30)) <= Fraction(own.lower) <= Fraction(own.upper)
+    assert Fraction(own.lower) <= least or lam
+
+
 # --- tensors ------------------------------------------------------------------------------
 
 DIAGONAL = np.zeros((2, 2, 2))

@@ -60,6 +60,7 @@ def applies(problem: Problem) -> bool:
     """Whether `propose` knows a bound: least squares, everything observed, no weights.
 
     The only offsets are means and covariates of the rows, which have a rank; a tensor has none.
+    One mean of all entries is bounded by the means of the columns: see `own_size_blocks`.
     """
     loss, atom = problem.loss, problem.atom
     plain = isinstance(loss, Squared) and loss.observed.full and loss.scale is None
@@ -68,12 +69,7 @@ def applies(problem: Problem) -> bool:
     matrix = len(loss.dims) == MATRIX
     if atom.family in ("layers", "deep") and problem.lam == 0 and loss.dims[-1] == 1:
         return False  # every rank is 1
-    return (
-        plain
-        and known
-        and names <= {"row", "column", "intercept", "linear"}
-        and (matrix or not names)
-    )
+    return plain and known and names <= {"row", "column", "linear"} and (matrix or not names)
 
 
 def propose(run: Run, known: Dual | None = None) -> SizeEvidence:
