@@ -51,7 +51,7 @@ def test_init_matches_factors_to_modes_and_check_reads_what_it_wrote(folder, cap
 
 
 def test_init_guesses_lam_of_factors_that_are_stationary_nowhere(folder, capsys):
-    np.save("W.npy", W + 1)
+    np.save(folder / "W.npy", W + 1)
     document, said = drafted(capsys, "X.csv", "W.npy", "H.npy")
     assert document["lam"] == pytest.approx(0.1 * np.linalg.norm(X, 2), rel=1e-5)
     assert "lam is a guess: write your own" in said
