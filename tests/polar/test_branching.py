@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from certify.polar.branching.tree import BATCH, Limits, Solved, grow
+from certify.polar.branching.tree import BATCH, Limits, Solved, grow, of_leaves
 
 HALF = Fraction(1, 2)
 PEAK = Fraction(1, 3)
@@ -179,3 +179,23 @@ def test_two_parts_are_solved_at_once():
 def test_only_open_leaves_keep_what_their_children_start_from():
     tree = grow(solve, Limits(target=-1.0, nodes=20))
     assert all((n.solved.warm is None) == bool(n.children) for n in tree.nodes)
+
+
+def test_leaves_make_the_tree_that_they_are_of():
+    found = object()
+    a, b, c, d = (object() for _ in range(4))
+    leaves = [
+        ((a, c), Solved(3.0, "ac", lower=1.0, found=found, warm="x")),
+        ((b,), Solved(5.0, "b", lower=-1.0)),
+        ((a, d), Solved(4.0, "ad")),
+    ]
+    tree = of_leaves(leaves)
+    assert [n.path for n in tree.nodes] == [(), (a,), (a, c), (a, d), (b,)]
+    assert [n.children for n in tree.nodes] == [(1, 4), (2, 3), (), (), ()]
+    assert [n.parent for n in tree.nodes] == [-1, 0, 1, 1, 0]
+    assert [n.solved.upper for n in tree.nodes] == [5.0, 4.0, 3.0, 4.0, 5.0]
+    assert [n.solved.witness for n in tree.nodes] == [None, None, "ac", "ad", "b"]
+    assert (tree.upper, tree.lower, tree.found) == (5.0, 1.0, found)
+    assert tree.nodes[2].solved is leaves[0][1]
+    (alone,) = of_leaves([((), leaves[0][1])]).nodes
+    assert alone.solved is leaves[0][1]

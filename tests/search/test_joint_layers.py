@@ -14,15 +14,17 @@ from certify.base.checkpoint import Keeper, keeping
 from certify.base.clock import Clock
 from certify.losses import Absolute, Logistic, Poisson, Squared
 from certify.offsets import ColumnIntercept
+from certify.polar.ascent.layers import attain
 from certify.polar.branching import layer_parts
-from certify.polar.branching.layer_parts import bounder
+from certify.polar.branching.layer_parts import Cut, bounder, step_seconds
 from certify.polar.branching.layers import grow_tree
 from certify.polar.proved import layer_above
 from certify.polar.relaxation.frame import WEIGHT
 from certify.search import families
 from certify.search.candidate import evaluate
-from certify.search.dual import joint_layers
+from certify.search.dual import joint_layer_part, joint_layers
 from certify.search.dual import scaling as rays
+from certify.search.dual.joint_layer_part import RELAX
 from certify.search.dual.joint_layers import (
     Joint,
     bound_found,
@@ -30,11 +32,11 @@ from certify.search.dual.joint_layers import (
     bound_or_polish,
     find_zeros,
     is_polished,
-    mixture,
     multiplier,
+    one_side,
     path_of,
     polish,
-    polish_halves,
+    polish_parts,
     query_of,
     tree_of,
 )
@@ -45,6 +47,7 @@ from tests.network_models import counted
 from tests.tolerance import EPS
 
 SAMPLES, FEATURES = 18, 7
+STEPS = 3000  # of single parts: of six, after those of both halves
 RNG = np.random.default_rng(0)
 X = np.round(RNG.standard_normal((SAMPLES, FEATURES)) * 16) / 16
 Y = np.round((np.abs(X[:, :1]) - X[:, 1:2] + RNG.standard_normal((SAMPLES, 1))) * 16) / 16
@@ -54,6 +57,11 @@ CASES = {
     "logistic": (Logistic((Y > 0).astype(float)), ReLU(X), ()),
     "free bias": (Squared(Y), ReLU(X, bias="free"), (ColumnIntercept(),)),
 }
+
+
+@pytest.fixture(autouse=True)
+def _few_steps(monkeypatch):
+    monkeypatch.setattr(joint_layers, "EFFORT", 0.3)
 
 
 def asked(name, share=0.1):
@@ -79,7 +87,7 @@ def polished(request):
     run = asked(request.param)
     joint = joint_of(run)
     first = joint.look()
-    return run, joint, first, polish(joint, run.start.value, lambda: False)
+    return run, joint, first, polish(joint, run.start.value, lambda: joint.taken >= STEPS)
 
 
 def test_what_a_polish_promises_the_kernel_proves(polished):
@@ -87,11 +95,13 @@ def test_what_a_polish_promises_the_kernel_proves(polished):
     problem = run.problem
     query = query_of(problem, found.W)
     assert found.value > first.value
+    assert len(found.leaves) > 2
     tree = tree_of(query, found)
     solver = bounder(query)
-    for part, node in zip(found.parts, tree.leaves, strict=False):
-        best = multiplier(solver, part)
-        assert node.solved.upper == best.bound
+    nodes = {str(n.path): n for n in tree.leaves}
+    for leaf, upper in zip(found.leaves, found.uppers, strict=True):
+        best = multiplier(solver, leaf)
+        assert nodes[str(path_of(solver.by_sign(), leaf))].solved.upper == best.bound == upper
         assert (np.linalg.norm(best.Y[:, :-1], axis=1) <= best.Y[:, -1] * (1 + EPS)).all()
         assert best.N.min() >= 0 or np.array_equal(*zero_products(best.N))
     s = problem.lam / tree.upper
@@ -113,22 +123,22 @@ def test_the_relaxed_program_and_its_dual_point_meet(name):
     for _ in range(4000 if name == "free bias" else 400):
         joint.step()
     found = joint.look()
-    columns = [h.Z[h.rows.s[0], h.rows.p] * h.form.sign / (WEIGHT * joint.t) for h in joint.halves]
+    columns = [x.Z[x.rows.s[0], x.rows.p] * x.form.sign / (WEIGHT * joint.t) for x in joint.parts]
     fit = np.sum(columns, axis=0)[:, None] + (
         problem.shift(joint.q) if problem.offsets else np.zeros((SAMPLES, 1))
     )
-    prices = sum(price(h) for h in joint.halves)
+    prices = sum(price(x) for x in joint.parts)
     value = problem.loss.value(fit) + 0.5 * problem.lam * prices
     assert found.value <= value * (1 + 0.02)
     assert found.value >= value * (1 - 0.05)
 
 
-def price(half):
+def price(part):
     """Return |u|^2 + s^2 of an X, without a free bias."""
-    Y = half.frame.T @ half.cone.Y @ half.frame.T.T
-    m, d = half.form.F.shape
-    kept = np.r_[m : m + half.form.priced, m + d]
-    return float(Y[kept, kept].sum())
+    X = part.over()
+    m, d = part.form.F.shape
+    kept = np.r_[m : m + part.form.priced, m + d]
+    return float(X[kept, kept].sum())
 
 
 @pytest.mark.sampled(5)
@@ -136,7 +146,7 @@ def price(half):
 def test_a_polished_point_is_a_dual_point_with_a_proof(name):
     run = asked(name)
     with keeping(Keeper()) as keeper:
-        found = polish_halves(run, dual_at(run.problem, run.start), lambda: False)
+        found = polish_parts(run, dual_at(run.problem, run.start), lambda: False)
         dual = bound_found(run, found)
         assert [k for k in keeper.held if k.startswith("tree.relaxation")]
     W = run.problem.loss.observed.array(dual.point.W)
@@ -149,24 +159,186 @@ def test_a_polished_point_is_a_dual_point_with_a_proof(name):
         assert abs(dual.point.W.sum()) <= 2.0**-40
 
 
-def test_the_tree_of_a_polished_point_begins_with_its_halves():
+def test_the_tree_of_a_polished_point_begins_with_its_parts():
     run = asked("plain")
     joint = joint_of(run)
-    found = polish(joint, run.start.value, lambda: False)
-    query = replace(query_of(run.problem, found.W), nodes=3)
+    found = polish(joint, run.start.value, lambda: joint.taken >= STEPS)
+    query = query_of(run.problem, found.W)
     tree = tree_of(query, found)
-    assert [len(n.path) for n in tree.nodes] == [0, 1, 1]
     assert tree.upper == max(n.solved.upper for n in tree.leaves)
     assert tree.lower <= tree.upper
-    solver = bounder(query)
-    for part, node in zip(found.parts, tree.leaves, strict=True):
-        (cut,), (same,) = path_of(solver, part), node.path
-        assert cut.sign == same.sign == part.sign
-        assert np.array_equal(cut.normal, same.normal)
-        assert np.array_equal(node.solved.warm.X, part.X)
-    grown = grow_tree(replace(query, nodes=7), 0.0, tree)
-    assert len(grown.nodes) > 3
+    for node in tree.nodes:
+        labels = [tree.nodes[k].path[-1] for k in node.children]
+        assert [c.sign for c in labels] in ([], [1, -1])
+        assert len({str(c.normal) for c in labels}) == bool(labels)
+    solver, nodes = bounder(query), {str(n.path): n for n in tree.leaves}
+    assert len(nodes) == len(found.leaves)
+    for leaf in found.leaves:
+        path = path_of(solver.by_sign(), leaf)
+        assert path[0].sign == leaf.sign
+        assert path[1:] == leaf.cuts
+        assert np.array_equal(nodes[str(path)].solved.warm.X, leaf.X)
+    grown = grow_tree(replace(query, nodes=len(tree.nodes) + 4), 0.0, tree)
+    assert len(grown.nodes) > len(tree.nodes)
     assert grown.upper <= tree.upper
+
+
+def split_once(name="plain"):
+    """Return the iterates after the first split, what was found before it, and their parts."""
+    joint = joint_of(asked(name))
+    for _ in range(40):
+        joint.step()
+    found, before = joint.look(), list(joint.parts)
+    joint.split(found)
+    return joint, found, before
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_halves_of_parts_are_where_the_parts_were(name):
+    joint, _, before = split_once(name)
+    assert len(joint.parts) == 3 * len(before)  # beside where e w^T p is negative
+    for k, part in enumerate(before):
+        other, *halves = joint.parts[3 * k : 3 * k + 3]
+        assert not other.Z.any()
+        assert [len(x.cuts) for x in (other, *halves)] == [1, 2, 2]
+        assert other.cuts[0].sign == -part.form.sign == -halves[0].cuts[0].sign
+        assert np.array_equal(other.cuts[0].normal, halves[1].cuts[0].normal)
+        assert np.array_equal(halves[0].cuts[1].normal, halves[1].cuts[1].normal)
+        assert halves[0].cuts[1].sign == -halves[1].cuts[1].sign
+        n = len(part.U)
+        assert all(np.array_equal(x.U[:n, :n], part.U) for x in halves)
+        both = [one_side(part.over(), x.cuts[1]) for x in halves]
+        assert np.allclose(sum(both), part.over(), rtol=0, atol=64 * EPS)
+        for x, X in zip(halves, both, strict=True):
+            assert np.array_equal(x.Z, x.polyhedron(x.frame.rows(X)))
+
+
+def test_a_part_that_holds_nothing_is_not_split():
+    joint, _, _ = split_once()
+    for _ in range(40):
+        joint.step()
+    kept = joint.parts[0], joint.parts[3]
+    joint.split(joint.look())
+    assert (joint.parts[0], joint.parts[5]) == kept
+    assert [len(x.cuts) for x in joint.parts] == 2 * [1, 3, 3, 3, 3]
+
+
+def test_one_side_of_a_normal_mixture_has_its_moments():
+    rng = np.random.default_rng(3)
+    A, mean = rng.standard_normal((4, 4)), rng.standard_normal(4)
+    f = rng.standard_normal((200_000, 4)) @ A.T
+    x = np.column_stack([mean + np.vstack([f, -f]), np.full(2 * len(f), 0.5)])
+    X = x.T @ x / len(x)
+    normal = rng.standard_normal(4)
+    normal -= mean * (normal @ mean) / (mean @ mean)  # through the mean
+    for sign in (1, -1):
+        inside = x[sign * (x[:, :4] @ normal) >= 0]
+        truth = inside.T @ inside / len(x)
+        assert np.allclose(
+            one_side(X, Cut(normal, sign)), truth, rtol=0, atol=0.02 * np.abs(X).max()
+        )
+    assert np.array_equal(one_side(0 * X, Cut(normal, 1)), 0 * X)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_lengths_are_equal_and_a_bias_within_its_reach_at_the_nearest_point(name):
+    part = joint_of(asked(name)).parts[0]
+    rng, (d, k) = np.random.default_rng(1), (part.form.F.shape[1], part.form.priced)
+    V = np.abs(rng.standard_normal(part.Z.shape))
+    V += V.T
+    for bias in (0.0, 1e3):
+        if part.form.reach:
+            V[part.rows.u[-1], part.rows.u[-1]] = bias
+        z, v = (np.diag(x)[part.rows.own] for x in (part.polyhedron(V), V))
+        assert z[:k].sum() == pytest.approx(z[d], abs=64 * EPS * np.abs(v).sum())
+        far = z[d] * (part.form.reach / WEIGHT) ** 2
+        beyond = part.form.reach > 0 and z[d - 1] / part.frame.weights[-1] ** 2 - far
+        assert beyond <= 64 * EPS * np.abs(v).sum() / WEIGHT**4
+        moved = v - z  # a multiple of each normal, of the second one upward alone
+        equal, reach = part.equal, part.reach
+        rest = moved - equal * (equal @ moved) - reach * (reach @ moved)
+        assert np.abs(rest).max() <= 64 * EPS * np.abs(v).sum()
+        beyond = reach @ moved
+        assert beyond >= -64 * EPS * np.abs(v).sum()
+        assert (bias > 0 and part.form.reach > 0) == (beyond > 64 * EPS * np.abs(v).sum())
+
+
+@pytest.mark.parametrize(("times", "moves"), [(1.9, 0), (2.1, 1), (0.6, 0), (0.4, -1)])
+def test_rho_favours_the_multipliers_of_many_parts(times, moves):
+    """It stays where the primal residual is that of the duals times the parts, within 2."""
+    joint, _, _ = split_once()
+    joint.step()
+    primal, size, _, weight = np.sqrt(sum(x.residuals(x.Z) for x in joint.parts))
+    dual = float(primal / size * weight / (6 * times))
+    far = joint.parts[1].Z.copy()
+    far[0, 0] += dual
+    U, rho = [x.U.copy() for x in joint.parts], joint.rho
+    joint.balance([joint.parts[0].Z, far, *(x.Z for x in joint.parts[2:])])
+    assert joint.rho == pytest.approx(rho * joint_layers.CHANGE**moves)
+    for part, before in zip(joint.parts, U, strict=True):
+        assert np.allclose(joint.rho * part.U, rho * before)
+
+
+def test_residuals_are_those_of_the_last_step():
+    joint = joint_of(asked("plain"))
+    joint.step()
+    part = joint.parts[0]
+    Z, U = part.Z, part.U
+    joint.step()
+    X = (part.U + part.Z - U - (1 - RELAX) * Z) / RELAX  # as V = U + Z was made of it
+    parts = X - part.Z, part.Z, part.Z - Z, part.U
+    assert part.residuals(Z) == pytest.approx([np.square(x).sum() for x in parts], rel=1e-9)
+
+
+@pytest.mark.parametrize("threads", [False, True])
+def test_single_precision_and_threads_change_no_bound(monkeypatch, threads):
+    joint_of_one, _, _ = split_once()
+    monkeypatch.setattr(joint_layers, "SINGLE", 0 if threads else np.inf)
+    joint, found, _ = split_once()
+    assert (joint.pool is not None) is threads
+    for x in (joint, joint_of_one):
+        x.step()
+    assert np.array_equal(joint.W, joint_of_one.W)
+    monkeypatch.setattr(joint_layer_part, "SINGLE", 0)
+    short, found, _ = split_once()
+    assert short.parts[0].Z.dtype == found.leaves[0].N.dtype == np.float32
+    leaf, solver = found.leaves[0], bounder(query_of(short.problem, found.W))
+    assert multiplier(solver, leaf).N.dtype == np.float64
+    assert multiplier(solver, leaf).bound == found.uppers[0]
+
+
+def test_without_a_budget_steps_are_counted(monkeypatch):
+    run = asked("plain")
+    taken = counted(monkeypatch, joint_layer_part.Part, "step")
+    monkeypatch.setattr(joint_layers, "EFFORT", 0.05)
+    polish_parts(run, dual_at(run.problem, run.start), lambda: False)
+    most = 0.05 / step_seconds((SAMPLES, FEATURES))
+    assert most <= len(taken) < most + 6
+
+
+@pytest.mark.parametrize("looser", [0.0, np.inf])
+def test_only_where_the_polar_is_very_loose_parts_are_split(monkeypatch, looser):
+    run, asks = asked("plain"), list[Any]()
+    monkeypatch.setattr(joint_layers, "LOOSER", looser)
+    monkeypatch.setattr(joint_layers, "polish_parts", lambda *a: asks.append(a[3]) or "found")
+    monkeypatch.setattr(joint_layers, "bound_found", lambda *a, near: asks.append((a[1], near)))
+    with keeping(Keeper()):
+        known = next(bound_or_polish(run, dual_at(run.problem, run.start)))
+    assert known is None
+    (_, most), (found, near) = asks
+    assert (most, near) == ((joint_layers.MOST, True) if looser == 0 else (1, False))
+    assert found == "found"
+
+
+def test_a_polish_splits_where_it_settles_until_there_are_parts_enough(monkeypatch):
+    monkeypatch.setattr(joint_layers, "SETTLED", 1e9)
+    monkeypatch.setattr(joint_layers, "EVERY", 20)
+    monkeypatch.setattr(joint_layers, "LAST", 1e9)
+    for most, count, taken in ((1, 2, 80), (6, 6, 320), (7, 10, 720)):
+        joint = joint_of(asked("plain"))
+        assert polish(joint, 10 * asked("plain").start.value, lambda: False, most=most)
+        assert len(joint.parts) == count
+        assert joint.taken == taken
 
 
 def parallel(V, W):
@@ -181,7 +353,6 @@ def test_a_loose_polar_is_polished_and_a_tight_one_is_not(monkeypatch):
         known, polar = bound_halves(run, W)
         assert polar > joint_layers.LOOSE * run.problem.lam
         assert known == pytest.approx(bound(run, W).value, rel=1e-5)
-        monkeypatch.setattr(joint_layers, "LOOSER", np.inf)
         polished, grown = bound_or_polish(run, W)
         assert not parallel(polished.point.W, W)
         assert parallel(grown.point.W, W)  # its tree has the rest of the time
@@ -201,7 +372,7 @@ def good(name):
     W = dual_at(run.problem, best)
     with keeping(Keeper()):
         own = W, bound_halves(run, W)[1]
-    return best, own, polish_halves(run, W, lambda: False)
+    return best, own, polish_parts(run, W, lambda: False)
 
 
 def loose(name="plain"):
@@ -210,84 +381,32 @@ def loose(name="plain"):
     return replace(asked(name), start=best), own, found
 
 
-@pytest.mark.thorough
-def test_a_mixture_of_both_dual_points_is_bounded_where_the_polar_is_very_loose(monkeypatch):
-    run, own, found = loose()
-    monkeypatch.setattr(joint_layers, "LEFT", 0.0)
-    mixed, near = mixture(run, own, found)
-    assert not parallel(mixed.W, found.W)
-    monkeypatch.setattr(joint_layers, "polish_halves", lambda *_: found)
-    monkeypatch.setattr(joint_layers, "LOOSE", 0.0)
-    monkeypatch.setattr(joint_layers, "LOOSER", 0.99 * own[1] / run.problem.lam)
-    with keeping(Keeper()):
-        first, second, last = bound_or_polish(run, own[0])
-    assert parallel(first.point.W, found.W)
-    assert parallel(second.point.W, mixed.W)
-    assert parallel(last.point.W, own[0])
-    ratio = float(np.linalg.norm(second.point.W) / np.linalg.norm(mixed.W))
-    assert second.polar.upper <= near * ratio * (1 + 64 * EPS)  # grown though it proves too little
-    assert second.value > first.value
-    monkeypatch.setattr(joint_layers, "LOOSER", 1.01 * own[1] / run.problem.lam)
-    with keeping(Keeper()):
-        first, last = bound_or_polish(run, own[0])
-    assert parallel(last.point.W, own[0])
-
-
-@pytest.mark.thorough
-@pytest.mark.parametrize("name", CASES)
-def test_the_mixture_is_the_one_that_promises_most(name, monkeypatch):
-    run, own, found = loose(name)
-    shares = []
-    for left in (0.0, 0.5, 1.0):
-        monkeypatch.setattr(joint_layers, "LEFT", left)
-        W = mixture(run, own, found)[0].W
-        gap = own[0] - found.W
-        share = float(((W - found.W) * gap).sum() / np.square(gap).sum())
-        assert min(abs(share - x) for x in joint_layers.SHARES) <= 64 * EPS
-        assert np.allclose(W, found.W + share * gap, rtol=0, atol=64 * EPS * np.abs(W).max())
-        shares.append(share)
-    assert shares == sorted(shares, reverse=True)  # the looser, the nearer to the polished one
-    assert shares[0] > shares[-1]
-
-
 def test_a_tree_that_its_deadline_ends_has_the_rest_of_the_time(monkeypatch):
     run, own, found = loose()
-    monkeypatch.setattr(joint_layers, "polish_halves", lambda *_: found)
+    monkeypatch.setattr(joint_layers, "polish_parts", lambda *_: found)
     monkeypatch.setattr(joint_layers, "LOOSE", 0.0)
-    monkeypatch.setattr(joint_layers, "LOOSER", 0.0)
     run = replace(run, clock=Clock(1e4))
-    late = iter([False, False, False, True])
-    monkeypatch.setattr(joint_layers, "monotonic", lambda: 1e12 if next(late) else 0.0)
-    with keeping(Keeper()):
-        tries = list(bound_or_polish(run, own[0]))
-    assert [parallel(x.point.W, own[0]) for x in tries] == [False, False]
+    for moments, kinds in (((0.0, 1e12), [False]), ((0.0, 0.0), [False, True])):
+        late = iter(moments)  # when the polish begins, and when its tree has ended
+        monkeypatch.setattr(joint_layers, "monotonic", lambda late=late: next(late))
+        with keeping(Keeper()):
+            tries = list(bound_or_polish(run, own[0]))
+        assert [parallel(x.point.W, own[0]) for x in tries] == kinds
 
 
 def test_a_tree_ends_where_it_proves_what_is_wanted_or_is_near_what_is_attained(monkeypatch):
     run, _, found = loose()
     runs = list[tuple[Run, Any]]()
     monkeypatch.setattr(joint_layers, "bound_point", lambda run, point: runs.append((run, point)))
-    for near in (None, 0.0, 2 * run.problem.lam):
-        bound_found(run, found, near)
+    low = attain(query_of(run.problem, found.W))[0]
+    for near, top in ((False, 2 * low), (True, 0.0), (True, 2 * low)):
+        monkeypatch.setattr(joint_layers, "attain", lambda _, top=top: (top, None))
+        with keeping(Keeper()):
+            bound_found(run, found, near=near)
     (plain, point), (least, _), (early, _) = runs
     assert plain.wanted is None
     assert least.wanted == enough(run, rays.along(run.problem, point.W))
-    ratio = float(np.linalg.norm(point.W) / np.linalg.norm(found.W))
-    assert early.wanted == pytest.approx(2 * run.problem.lam * ratio, rel=1e-9)
-    assert early.wanted > least.wanted
-
-
-@pytest.mark.thorough
-@pytest.mark.parametrize(("ample", "mixes"), [(0.0, True), (np.inf, False)])
-def test_a_short_time_is_for_the_tree_of_the_polished_point(monkeypatch, ample, mixes):
-    run, own, found = loose()
-    for name, value in (("LEFT", 0.0), ("LOOSE", 0.0), ("LOOSER", 0.0), ("AMPLE", ample)):
-        monkeypatch.setattr(joint_layers, name, value)
-    monkeypatch.setattr(joint_layers, "polish_halves", lambda *_: found)
-    with keeping(Keeper()):
-        tries = bound_or_polish(replace(run, clock=Clock(1e4)), own[0])
-        _, second = next(tries), next(tries)
-    assert parallel(second.point.W, found.W) is not mixes
+    assert early.wanted == 2 * low * (1 + joint_layers.SLIGHT) > least.wanted
 
 
 def test_a_polished_point_is_stored_as_long_as_its_value_rises():
@@ -344,10 +463,10 @@ def test_a_polish_that_proves_less_than_is_known_is_given_up(monkeypatch):
     W = dual_at(run.problem, run.start)
     known = 3 * run.start.value
     looks = counted(monkeypatch, joint_layers, "multiplier")
-    assert polish(joint_of(run), np.inf, lambda: False, known) is None
-    assert len({id(part) for _, part in looks}) == 4  # two looks at both halves
-    assert polish_halves(run, W, lambda: False, known) is None
-    monkeypatch.setattr(joint_layers, "polish_halves", lambda *_: None)
+    assert polish(joint_of(run), run.start.value, lambda: False, known) is None
+    assert len({id(leaf) for _, leaf in looks}) == 4  # two looks at both halves
+    assert polish_parts(run, W, lambda: False, (known, 9)) is None
+    monkeypatch.setattr(joint_layers, "polish_parts", lambda *_: None)
     (plain,) = bound_or_polish(run, W)
     assert parallel(plain.point.W, W)
 
@@ -356,7 +475,7 @@ def test_no_network_has_no_polish():
     run = asked("plain")
     none = evaluate(run.problem, tuple(x[:, :0] for x in run.start.factors))
     empty = replace(run, start=none)
-    assert polish_halves(empty, dual_at(run.problem, none), lambda: False) is None
+    assert polish_parts(empty, dual_at(run.problem, none), lambda: False) is None
 
 
 @pytest.mark.parametrize("unit", [2.0**-45, 2.0**45])
@@ -366,7 +485,7 @@ def test_numbers_that_float32_does_not_hold_are_not_polished(unit):
     U, V = run.start.factors
     far = replace(run, problem=problem, start=evaluate(problem, (U * unit, V)))
     W = dual_at(problem, far.start)
-    assert polish_halves(far, W, lambda: False) is None
+    assert polish_parts(far, W, lambda: False) is None
     assert bound_halves(far, W) == (-np.inf, 0.0)
     (plain,) = bound_or_polish(far, W)
     assert parallel(plain.point.W, W)

@@ -111,12 +111,18 @@ class Bounder:
         at = 2 if path else 1
         if d < at:
             return None
-        normal, X = np.zeros(m + d), relaxed.X[: m + d, : m + d]
         if single:
-            mean, weighed = X[m:] @ self.form.A[:, 0], self.form.omega * self.form.F
-            normal[m:] = across(mean, X[m:, m:], weighed)
-        else:
-            normal[m:] = np.linalg.eigh(X[m:, m:])[1][:, -at]
+            return self.through_mean(relaxed.X)
+        normal = np.zeros(m + d)
+        normal[m:] = np.linalg.eigh(relaxed.X[m : m + d, m : m + d])[1][:, -at]
+        return halves(spectra.on_grid(normal, CUT_BITS))
+
+    def through_mean(self, X: Array) -> tuple[Cut, Cut]:
+        """Return the halves of a part of one output, through the mean of u; X over x."""
+        m, d = self.form.F.shape
+        normal, X = np.zeros(m + d), X[: m + d, : m + d]
+        mean, weighed = X[m:] @ self.form.A[:, 0], self.form.omega * self.form.F
+        normal[m:] = across(mean, X[m:, m:], weighed)
         return halves(spectra.on_grid(normal, CUT_BITS))
 
     def by_sign(self) -> tuple[Cut, Cut]:
@@ -162,11 +168,16 @@ def allowance(query: LayerQuery) -> tuple[int, tuple[int, int]]:
     whole = 1 << 30 if query.nodes is None else query.nodes
     if query.deadline is not None:
         return whole, (ROOT_STEPS, STEPS)
-    cost = (FLOPS * sum(query.layer.features.shape) ** 3 + FIXED) / SPEED
+    cost = step_seconds(query.layer.features.shape)
     most = max(int(EFFORT / 3 / cost), FEWEST)
     steps = min(STEPS, most)
     parts = max(int(EFFORT / (cost * steps)), 3) if query.nodes is None else whole
     return parts, (min(ROOT_STEPS, most), steps)
+
+
+def step_seconds(shape: tuple[int, ...]) -> float:
+    """Return about how long a step takes an ordinary core, for features of a shape."""
+    return (FLOPS * sum(shape) ** 3 + FIXED) / SPEED
 
 
 def across(mean: Array, spread: Array, weighed: Array) -> Array:

@@ -1,8 +1,7 @@
 """Branch and bound on the relaxation: the sign of w^T s first, then cuts in the space of u."""
 
-from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -16,9 +15,7 @@ from certify.polar.relaxation.layer_leaf import leaf, nil
 from certify.polar.relaxation.layer_multiplier import LayerMultiplier
 
 from .layer_parts import Bounder, Cut, Grown, allowance, bounder
-from .tree import Limits, Node, Solved, Tree, grow
-
-Half: TypeAlias = Solved[Cut, Relaxed, LayerMultiplier | None]
+from .tree import Limits, grow
 
 GAP = 2.0**-20  # relative: a bound this near a found value is not worth more parts
 FAR = 2.0**-7  # a target this far below a found value is not worth a tree
@@ -50,15 +47,6 @@ def grow_tree(query: LayerQuery, lower: float = 0.0, tree: Grown | None = None) 
         if query.nodes is None:  # in addition to those of the given tree
             stop = replace(stop, nodes=SIGNED if refuted else stop.nodes + len(tree.nodes) - 1)
         return grow(solve, stop, tree)
-
-
-def tree_of_halves(solver: Bounder, ends: Sequence[Half]) -> Grown:
-    """Return the tree of one output, cut by the sign of w^T s, from what is known of its halves."""
-    cuts, top = solver.by_sign(), max(ends, key=lambda x: x.upper)
-    root: Half = Solved(top.upper, None, split=cuts)
-    below = [Node((c,), x, 0) for c, x in zip(cuts, ends, strict=True)]
-    first = max(ends, key=lambda x: x.lower)
-    return Tree((Node((), root, children=(1, 2)), *below), first.lower, first.found)
 
 
 def keep_tree(query: LayerQuery, tree: Grown) -> None:
@@ -109,8 +97,9 @@ def proof_of(solver: Bounder, tree: Grown, aim: float) -> tuple[float, dict[str,
         else:
             rows = solver.cuts(node.path)
             add(*leaf(solver.at(node.path), rows, node.solved.witness, goal))
+    plus, minus = tree.nodes[0].children or (0, 0)
     for at, sign in enumerate(signs):
-        sides = {1: shift + 1, -1: shift + 2}
+        sides = {1: shift + plus, -1: shift + minus}
         if solver.excluded_sign != -sign:
             sides[-sign] = len(nodes)
             add(*nil(solver.form, cuts[0]))

@@ -11,10 +11,10 @@ further; one with a key is saved by the current keeper, and growth resumes from 
 """
 
 import heapq
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from math import inf
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar, cast
 
 from certify.base.checkpoint import CURRENT, Kinds, grew, stopped
 from certify.base.cluster import Pool
@@ -136,6 +136,34 @@ def grow(solve: Solve[L, S, T], limits: Limits, tree: Tree[L, S, T] | None = Non
     if keeper is not None:
         keeper.keep(key, lambda: tree, now=True)
     return tree
+
+
+Known: TypeAlias = tuple[tuple[L, ...], Solved[L, S, T]]
+"""A path, and what is known of its part."""
+
+
+def of_leaves(leaves: Sequence[Known[L, S, T]]) -> Tree[L, S, T]:
+    """Return the tree of these leaves.
+
+    Below a part come those whose label is its first leaf's, the same object, and then the others.
+    """
+    nodes, nothing = list[Node[L, S, T]](), cast("Any", None)
+
+    def add(path: tuple[L, ...], below: Sequence[Known[L, S, T]], parent: int) -> int:
+        """Append a part and all below it; return its number."""
+        at, depth, top = len(nodes), len(path), max((x for _, x in below), key=lambda x: x.upper)
+        nodes.append(Node(path, top, parent))
+        if len(below) == 1:
+            return at
+        label = below[0][0][depth]
+        groups = [[x for x in below if (x[0][depth] is label) == same] for same in (True, False)]
+        parts = tuple(add(g[0][0][: depth + 1], g, at) for g in groups)
+        nodes[at] = Node(path, Solved(top.upper, nothing), parent, parts)
+        return at
+
+    add((), leaves, -1)
+    first = max((x for _, x in leaves), key=lambda x: x.lower)
+    return Tree(tuple(nodes), first.lower, first.found)
 
 
 class _State(Generic[L, S, T]):

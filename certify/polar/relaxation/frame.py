@@ -95,6 +95,17 @@ class Frame:
         K = np.eye(self.form.size, dtype=self.kind) + (P * delta) @ P.T
         return np.vstack([self.extend(K), self.V @ K])
 
+    def rows(self, X: Array) -> Array:
+        """Return B X B^T: the products of the rows, X over x."""
+        F, s = self.form.F, abs(self.form.sign)
+        m, d = F.shape
+        B = np.zeros((2 * m + d + s, self.form.size))
+        B[:m, :m] = B[m : 2 * m, :m] = np.eye(m)
+        B[m : 2 * m, m : m + d], B[2 * m : 2 * m + d, m : m + d] = -F, np.diag(self.weights)
+        B[2 * m + d :, m + d :] = WEIGHT * np.eye(s)
+        B = np.vstack([B, self.form.rows])
+        return np.asarray(B @ X @ B.T)
+
     @cached_property
     def objective(self) -> Array:
         """C in the coordinates, in float64."""

@@ -95,13 +95,7 @@ class Run:
 
     def products(self, X: Array) -> Array:
         """Return the products of the rows at X over x, in the polyhedron."""
-        F, (m, d) = self.form.F, self.form.F.shape
-        B = np.zeros((len(self.Z), self.form.size))
-        B[:m, :m] = B[m : 2 * m, :m] = np.eye(m)
-        B[m : 2 * m, m : m + d], B[self.rows.u, m : m + d] = -F, np.diag(self.frame.weights)
-        B[self.rows.s, m + d :] = WEIGHT
-        B[len(B) - len(self.form.rows) :] = self.form.rows
-        return self.polyhedron(B @ (X * np.outer(self.units, self.units)) @ B.T)
+        return self.polyhedron(self.frame.rows(X * np.outer(self.units, self.units)))
 
     def scale(self, best: LayerMultiplier) -> Array:
         """Return U of a multiplier, with its prices of u and s: `multiplier` the other way."""

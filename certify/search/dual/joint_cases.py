@@ -20,7 +20,6 @@ takes few steps, and in the end a tree for W alone splits the worst cases.
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from time import monotonic
 from typing import NamedTuple, TypeAlias
 
@@ -32,7 +31,7 @@ from certify.base.gram import CORES
 from certify.base.minimize import even_out
 from certify.polar import eigen as spectra
 from certify.polar.branching.pairs import CUT_BITS, Grown, splits
-from certify.polar.branching.tree import Node, Solved, Tree
+from certify.polar.branching.tree import Solved, of_leaves
 from certify.polar.relaxation.pair_admm import PairMultiplier, Warm, repair, unit
 from certify.polar.relaxation.pairs import Cell, Cut, Label, Path, cell, of_pair
 from certify.problem import Problem
@@ -268,24 +267,8 @@ def bound_leaf(part: Cell, leaf: Leaf) -> PairMultiplier:
 
 def tree_of(problem: Problem, W: Array, found: Bounded) -> Grown:
     """Return the tree of the cases for a dense W; it can grow further, from their iterates."""
-    form, nodes = of_pair(W, *problem.atom.gauges), list[Node[Label, Warm, PairMultiplier]]()
-    leaves = [(x.path, solved(cell(form, x.path), x, found.rho)) for x in found.leaves]
-
-    def add(path: Path, below: list[tuple[Path, Known]], parent: int) -> int:
-        """Append a part and all below it; return its number."""
-        at, depth, top = len(nodes), len(path), max(below, key=lambda leaf: leaf[1].upper)[1]
-        nodes.append(Node(path, Solved(top.upper, top.witness), parent))
-        if len(below) == 1:
-            nodes[at] = replace(nodes[at], solved=top)
-            return at
-        label = below[0][0][depth]
-        groups = ([x for x in below if (x[0][depth] is label) == same] for same in (True, False))
-        parts = [add(g[0][0][: depth + 1], g, at) for g in groups]
-        nodes[at] = replace(nodes[at], children=tuple(parts))
-        return at
-
-    add((), leaves, -1)
-    return Tree(tuple(nodes), -np.inf, None)
+    form = of_pair(W, *problem.atom.gauges)
+    return of_leaves([(x.path, solved(cell(form, x.path), x, found.rho)) for x in found.leaves])
 
 
 def solved(part: Cell, leaf: Leaf, rho: float) -> Known:

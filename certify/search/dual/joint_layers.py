@@ -1,60 +1,66 @@
 """A dual point of a hidden layer that relaxations bound by lam: W and their multipliers together.
 
-    max d(W)   over W, N >= 0 and L   with   e s w^T p + x^T (B^T N B + 2 B^T L) x
-                                             <=  lam/2 (|u|^2 + s^2)
+    max d(W)   over W and, of each part, N >= 0, L and r   with   e s w^T p
+               + x^T (B^T N B + 2 B^T L) x  <=  lam/2 (|u|^2 + s^2) + r (|u|^2 - s^2)
 
-for both signs e of v, x = (p, u, s), s = |u| = |v|, p = (F u)_+; B x >= 0 are p and q = p - F u,
-p_i q_i = 0; the rows of L are t s - y . u >= 0.  A polar that the relaxation overstates at the
-network's own W is overstated less there.  It is the dual of
+x = (p, u, s), s = |u| = |v|, p = (F u)_+.  A part has a sign e of v, and cuts; B x >= 0 are p,
+q = p - F u and the cuts, p_i q_i = 0; the rows of L are t s - y . u >= 0.  A polar that the
+relaxation overstates at the network's own W is overstated less there.  It is the dual of
 
-    min l(sum e Z_e + A q) + lam/2 sum tr Y_e   over   Y_e >= 0,  X_e = B Y_e B^T in the products
+    min l(sum e Z_c + A q) + lam/2 sum tr Y_c   over   Y_c >= 0,  X_c = B Y_c B^T in the products
 
-Z_e the column of X_e that is s p, tr Y_e of u and s.  By alternating directions: each Y_e by an
-eigendecomposition, all X_e together by the loss.  The constraints are those of both halves of the
-tree of W, cut by the sign of w^T p: it grows on from there.
+Z_c the column of X_c that is s p, tr Y_c of u and s, which are equal.  By alternating directions:
+each Y_c by an eigendecomposition, all X_c together by the loss.  Where the value rises little, the
+parts are split: at first by the sign of the w^T p of that moment, then through the mean of u.  They
+are parts of the tree of W, cut by the sign of w^T p: it grows on from there.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from time import monotonic
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 from certify.atoms import Factors
 from certify.base.arrays import Array
+from certify.base.gram import CORES
+from certify.base.minimize import even_out
 from certify.polar.ascent.layers import attain
 from certify.polar.branching import cones, layers
-from certify.polar.branching.layer_parts import Bounder, Cut, Grown, bounder
-from certify.polar.branching.tree import Solved
+from certify.polar.branching.layer_parts import Bounder, Cut, Grown, Path, bounder, step_seconds
+from certify.polar.branching.tree import Known, Solved, of_leaves
 from certify.polar.layer_query import LayerQuery
 from certify.polar.layers import few
-from certify.polar.relaxation.cone import Cone
-from certify.polar.relaxation.frame import WEIGHT, Frame
+from certify.polar.relaxation.frame import WEIGHT
 from certify.polar.relaxation.layer_admm import Relaxed
 from certify.polar.relaxation.layer_multiplier import LayerMultiplier, best_multiplier
-from certify.polar.relaxation.layer_products import Products
-from certify.polar.relaxation.layers import LayerForm, even_units, form_of
+from certify.polar.relaxation.layers import even_units
 from certify.problem import Problem, Values
 
 from . import scaling as rays
+from .case_stacks import each
 from .joint import remove_offsets, simple
+from .joint_layer_part import SINGLE, Leaf, Part
 from .points import Dual, Run, bound, bound_point, dual_at, enough, inside_point
 
-RELAX = 1.6  # over-relaxation
-PRICE = 0.7  # rho, in units of lam times the rows over the size of X: larger ones move W less
-LOOKS, EVERY = 10, 100  # looks at the bound, and steps between them
-SETTLED = 0.01  # of what is left: the gain in a look that ends it
+PRICE = 0.7  # the first rho, in units of lam times the rows over the size of X
+CHANGE = 1.3  # what rho changes by
+EVERY = 100  # steps between looks at the bound
+SETTLED, LAST = 0.1, 0.01  # of what is left: the gain in a look that ends a stage, or the last
+MOST = 32  # parts that are not split any more: the tree of W goes on
+SMALL = 1e-3  # share of all X: a smaller part is not split
+TINY = 1e-300  # no division by zero
+HALF_NORMAL = (2 / np.pi) ** 0.5  # the mean of |z|, z normal
+EFFORT = 10.0  # seconds of an ordinary core without a budget, as a number of steps
+ENOUGH = 0.5  # of epsilon: the gap at which a polish ends
 HOPE = 0.5  # of what the network's own W proves
 ROUNDS = 24  # sections that find W between its ends
-SINGLE = 150  # rows from which iterates are kept in float32
 PARTS = 3  # of the tree of the network's own W: both halves
-POLISHING = 0.25  # share of the time left
+POLISHING = 0.4  # share of the time left
 FURTHER = 2.0  # how much longer a dual point is stored: a tree may bound its polar below lam
-SHARES = tuple(k / 20 for k in range(20))  # of the network's own W in a mixture
-LEFT = 0.85  # of what halves leave open above what is attained: what a tree of minutes leaves
-AMPLE = 3.0  # times the seconds of the halves of W: less is too short for a mixture
 SLIGHT = 2.0**-7  # of an attained value: a bound this near to it hardly falls any more
 PARALLEL = 1e-6  # 1 - the cosine of multiples of one point
 ORDINARY = 2.0**40  # sizes of lam, W and X beyond which float32 may not hold their products
@@ -62,23 +68,16 @@ LOOSE = 1.1  # of lam: a bound of the polar from which polishing W gains more th
 LOOSER = 1.5  # of lam: a bound of the polar from which no tree of minutes closes the gap of W
 
 
-Known: TypeAlias = Solved[Cut, Relaxed, LayerMultiplier | None]
-
-
-class Part(NamedTuple):
-    """A half: the sign of v, X over (p, u, s), of trace 1 in u, and N and Y over p and q."""
-
-    sign: int
-    X: Array
-    N: Array
-    Y: Array
+S = TypeVar("S")
+T = TypeVar("T")
 
 
 class Found(NamedTuple):
-    """W, a field, its halves, and d of the multiple of W that they prove."""
+    """W, a field, its parts with their bounds, and d of the multiple of W that they prove."""
 
     W: Array
-    parts: tuple[Part, ...]
+    leaves: tuple[Leaf, ...]
+    uppers: tuple[float, ...]
     value: float
 
 
@@ -96,87 +95,82 @@ def applies(problem: Problem) -> bool:
     return bool(dense) and many and simple(problem)
 
 
-class Half:
-    """The iterates of one sign: X in the cone, Z in the polyhedron, and U."""
-
-    def __init__(self, form: LayerForm, neurons: Array, lam: float) -> None:
-        """Start at neurons (p, u, s), in even units."""
-        self.kind = np.float32 if len(form.F) > SINGLE else np.float64
-        self.form, self.rows = form, Products(form)
-        self.frame = Frame(form, self.kind)
-        (m, d), weights = form.F.shape, self.frame.weights
-        T = np.delete(self.frame.T[m:], range(form.priced, d), axis=0)
-        self.cone = Cone(self.frame, (-0.5 * lam * T.T @ T).astype(self.kind))
-        p, u, s = np.split(neurons, [m, m + d])
-        at = np.vstack([p, p - form.F @ u, weights[:, None] * u, WEIGHT * s])
-        self.Z = self.polyhedron((at @ at.T).astype(self.kind))
-        self.U = np.zeros_like(self.Z)
-
-    def step(self, rho: float) -> Array:
-        """Project on the cone, and over-relax."""
-        X = self.cone.project(self.Z - self.U, self.kind(rho))
-        V = self.kind(RELAX) * X
-        V += self.kind(1 - RELAX) * self.Z
-        V += self.U
-        return V
-
-    def ends(self, V: Array) -> Array:
-        """Return what the products of p and s are near to, and the length of those of p and u."""
-        p, (*u, s) = self.rows.p, self.rows.ball
-        return np.stack([V[p, s], np.linalg.norm(V[np.ix_(p, u)], axis=1)]).astype(float)
-
-    def meet(self, V: Array, column: Array) -> None:
-        """Project on the polyhedron; column: the products of p and s."""
-        self.Z = self.polyhedron(V, column.astype(self.kind))
-        self.U = V - self.Z
-
-    def polyhedron(self, V: Array, column: Array | None = None) -> Array:
-        """Return the projection: u's own rows are free, but for the reach of a free bias."""
-        Z = self.rows.project(V, column)
-        if self.form.reach:
-            normal, k = -((self.form.reach / self.frame.weights) ** 2), self.rows.u
-            normal[-1] = self.frame.weights[-1] ** -2
-            excess = max(float(normal @ Z[k, k]), 0.0)
-            Z[k, k] -= normal * (excess / float(normal @ normal))
-        return Z
-
-    def part(self, W: Array, rho: float, units: Array) -> Part:
-        """Return X, N and Y in the units of the form; W times e / 2 t is no part of Y."""
-        m, U = len(self.form.F), rho * self.U.astype(float)
-        U[self.rows.p, self.rows.s] += 0.5 * self.form.sign * W / WEIGHT
-        N, Y = self.rows.multipliers(U)
-        sizes = np.tile(units[:m], 2)
-        T = self.frame.T / units[:, None]
-        X = T @ self.cone.Y.astype(float) @ T.T
-        priced = np.arange(m, m + self.form.priced)
-        X /= max(float(X[priced, priced].sum()), np.finfo(float).tiny)
-        return Part(self.form.sign, X, N * np.outer(sizes, sizes), Y * sizes[:, None])
-
-
 class Joint:
-    """The iterates of both signs, W and the offsets that they share."""
+    """The iterates of all parts, W and the offsets that they share."""
 
     def __init__(self, problem: Problem, factors: Factors, q: Values, W: Array) -> None:
+        """Begin at both signs of v, and at W and the offsets q."""
         self.problem, self.W, self.q = problem, W.reshape(-1), q
         query = query_of(problem, W)
-        self.form = form_of(query)
-        m = len(self.form.F)
-        inner, self.units, _ = even_units(replace(self.form, sign=1))
-        self.t = self.units[:m] / self.form.scale
+        self.first, self.taken = bounder(query), 0
+        form = self.first.form
+        self.pool = ThreadPoolExecutor(CORES) if len(form.F) > SINGLE else None
+        _, units, _ = even_units(form)
+        m = len(form.F)
+        self.t = units[:m] / form.scale
         neurons, signs = balance(query, factors)
         neurons[:m] *= self.t[:, None]
-        self.halves = [
-            Half(replace(inner, sign=e), neurons[:, signs == e], problem.lam) for e in query.signs()
-        ]
-        size = float(np.sqrt(np.mean([np.square(h.Z).sum() for h in self.halves])))
+        grams = ((e, (neurons * (signs == e)) @ neurons.T) for e in query.signs())
+        self.parts = [self.part(e, (), X, None) for e, X in grams]
+        size = float(np.sqrt(np.mean([np.square(x.Z).sum() for x in self.parts])))
         self.rho = PRICE * m * problem.lam / size if size > 0 else 0.0
+
+    def part(self, sign: int, cuts: Path, X: Array, U: Array | None) -> Part:
+        """Return a part that begins at X over x, in even units, and at the U of fewer cuts."""
+        form = self.first.form.with_cuts(self.first.cuts(cuts), sign)
+        return Part(form, cuts, self.problem.lam, (X, U))
+
+    def each(self, work: Callable[[S], T], items: Sequence[S]) -> list[T]:
+        """Return work(item) of each, in order; those of large layers run side by side."""
+        return [work(x) for x in items] if self.pool is None else each(self.pool, work, items)
 
     def step(self) -> None:
         """Move every X; then W, the offsets and every Z."""
-        goals = [h.step(self.rho) for h in self.halves]
-        ends = np.stack([h.ends(V) for h, V in zip(self.halves, goals, strict=True)], axis=1)
-        for h, V, column in zip(self.halves, goals, self.share(*ends), strict=True):
-            h.meet(V, column)
+        self.taken += len(self.parts)
+        goals = self.each(lambda x: x.step(self.rho), self.parts)
+        ends = np.stack([x.ends(V) for x, V in zip(self.parts, goals, strict=True)], axis=1)
+        moves = list(zip(self.parts, goals, self.share(*ends), strict=True))
+        self.each(lambda x: x[0].meet(*x[1:]), moves)
+
+    def balance(self, before: Sequence[Array]) -> None:
+        """Move rho toward a primal residual that is the dual one times the parts, both relative.
+
+        More parts have a smaller Z each, and no smaller U.
+
+        before  every Z one step earlier
+        """
+        squares = sum(
+            (x.residuals(Z) for x, Z in zip(self.parts, before, strict=True)), np.zeros(4)
+        )
+        primal, size, dual, weight = map(float, np.sqrt(squares))
+        change = even_out(primal * weight, len(self.parts) * dual * size, CHANGE)
+        self.rho *= change
+        for x in self.parts:
+            x.U /= x.kind(change)
+
+    def split(self, found: Found) -> None:
+        """Split the parts that hold more than a little, as they are found now."""
+        solver = bounder(query_of(self.problem, found.W))
+        sizes = np.array([float(np.trace(x.over())) for x in self.parts])
+        large = sizes > SMALL * sizes.sum()
+
+        def divided(k: int) -> list[Part]:
+            """Return what is left of a part."""
+            part = self.parts[k]
+            return self.halves(solver, part, found.leaves[k]) if large[k] else [part]
+
+        groups = self.each(divided, range(len(self.parts)))
+        self.parts = [x for group in groups for x in group]
+
+    def halves(self, solver: Bounder, part: Part, leaf: Leaf) -> list[Part]:
+        """Return both halves of a part; of that of a sign, beside where e w^T p is negative."""
+        X, cuts, out = part.over(), leaf.cuts, list[Part]()
+        if not cuts:
+            own, other = sorted(solver.by_sign(), key=lambda c: c.sign != leaf.sign)
+            out, cuts = [self.part(leaf.sign, (other,), 0.0 * X, part.U)], (own,)
+        for cut in solver.through_mean(leaf.X):
+            out.append(self.part(leaf.sign, (*cuts, cut), one_side(X, cut), part.U))
+        return out
 
     def share(self, V: Array, sizes: Array) -> Array:
         """Return the columns nearest to V (signs, m) in the price of the loss over columns >= 0.
@@ -186,7 +180,7 @@ class Joint:
         (a + size) / 2 if a is less than the size.
         """
         observed, loss = self.problem.loss.observed, self.problem.loss
-        e = np.array([[h.form.sign] for h in self.halves]) / (WEIGHT * self.t)
+        e = np.array([[x.form.sign] for x in self.parts]) / (WEIGHT * self.t)
         shift = self.problem.shift(self.q) if self.problem.offsets else 0.0
 
         def columns(w: Array) -> Array:
@@ -208,15 +202,35 @@ class Joint:
         return columns(self.W)
 
     def look(self) -> Found:
-        """Return W, orthogonal to the offsets, and what its halves prove."""
+        """Return W, orthogonal to the offsets, and what its parts prove."""
         loss = self.problem.loss
         W = remove_offsets(self.problem, loss.observed.field(self.W[:, None]))
         W = loss.clip_dual(W)
-        parts = tuple(h.part(self.W / self.t, self.rho, self.units) for h in self.halves)
         solver = bounder(query_of(self.problem, W))
-        top = max(multiplier(solver, x).bound for x in parts)
-        s = rays.best_scale(self.problem, W, top)
-        return Found(W, parts, rays.value(self.problem, W, s))
+
+        def bounded(part: Part) -> tuple[Leaf, float]:
+            """Return a part with its multipliers, and its bound."""
+            leaf = part.leaf(self.W / self.t, self.rho)
+            return leaf, multiplier(solver, leaf).bound
+
+        leaves, uppers = zip(*self.each(bounded, self.parts), strict=True)
+        s = rays.best_scale(self.problem, W, max(uppers))
+        return Found(W, leaves, uppers, rays.value(self.problem, W, s))
+
+
+def one_side(X: Array, cut: Cut) -> Array:
+    """Return about what of a mixture X is on one side of a cut through its mean.
+
+    That is X / 2 +- (m d^T + d m^T) / 2, as of vectors x = m + f with s constant and f normal:
+    m = E x = X e_s / |s|, and d = E f sign(a . f) = (2 / pi)^(1/2) X a / (a . X a)^(1/2).
+    """
+    a = np.append(cut.sign * cut.normal, 0.0)
+    along, size = X @ a, float(X[-1, -1])
+    spread = float(a @ along)
+    if not (spread > 0 and size > 0):
+        return 0.5 * X
+    side = np.outer(X[:, -1], along) * (HALF_NORMAL / (spread * size) ** 0.5)
+    return np.asarray(0.5 * (X + side + side.T))
 
 
 def query_of(problem: Problem, W: Array, seed: int = 0) -> LayerQuery:
@@ -256,50 +270,78 @@ def find_zeros(f: Callable[[Array], Array], end: Array) -> Array:
     return x
 
 
-def multiplier(solver: Bounder, part: Part) -> LayerMultiplier:
-    """Return the multiplier of a half of the tree of W: nothing is multiplied by its cut."""
-    N, Y = np.pad(part.N, (0, 1)), np.pad(part.Y, ((0, 1), (0, 0)))
-    return best_multiplier(solver.at(path_of(solver, part)), N, Y)
+def multiplier(solver: Bounder, leaf: Leaf) -> LayerMultiplier:
+    """Return the multiplier of a part of the tree of W: nothing is multiplied by the first cut."""
+    at = 2 * len(solver.form.F)
+    N = np.insert(np.insert(leaf.N.astype(float), at, 0.0, axis=0), at, 0.0, axis=1)
+    path = path_of(solver.by_sign(), leaf)
+    return best_multiplier(solver.at(path), N, np.insert(leaf.Y, at, 0.0, axis=0))
 
 
-def path_of(solver: Bounder, part: Part) -> tuple[Cut, ...]:
-    """Return the path to a half."""
-    return tuple(c for c in solver.by_sign() if c.sign == part.sign)
+def path_of(signs: Sequence[Cut], leaf: Leaf) -> Path:
+    """Return the path to a part, from its sign on."""
+    return (*(c for c in signs if c.sign == leaf.sign), *leaf.cuts)
 
 
 def polish(
-    joint: Joint, wanted: float, expired: Callable[[], bool], known: float = -np.inf
+    joint: Joint,
+    wanted: float,
+    expired: Callable[[], bool],
+    known: float = -np.inf,
+    most: int = MOST,
 ) -> Found | None:
-    """Take steps until the value rises no more; return the best seen, None if it is below `known`.
+    """Take steps until the value rises little, and split parts, in turn; return the best seen.
+
+    None if it is below `known`.
 
     wanted  the value at which to stop
     known   a value that is given up for lost if two looks leave HOPE of it
+    most    parts that are not split any more
     """
-    seen, best = list[float](), None
-    for k in range(1, LOOKS * EVERY + 1):
+    best, seen = None, list[float]()
+    while True:
+        now = advance(joint, expired)
+        best = now if best is None else max(best, now, key=lambda x: x.value)
+        lost = bool(seen) and best.value < HOPE * known
+        last = len(joint.parts) >= most
+        gain = (LAST if last else SETTLED) * (wanted - now.value)
+        settled = bool(seen) and now.value - max(seen) <= gain
+        over = best.value >= wanted or (settled and last)
+        if over or lost or expired():
+            return best if best.value >= known else None
+        seen.append(now.value)
+        if settled:
+            joint.split(now)
+            seen = []
+
+
+def advance(joint: Joint, over: Callable[[], bool]) -> Found:
+    """Take EVERY steps, or as many as there are until it is over, and look."""
+    before = list[Array]()
+    for _ in range(EVERY):
+        before = [x.Z for x in joint.parts]
         joint.step()
-        if k % EVERY and not expired():
-            continue
-        now = joint.look()
-        if best is None or now.value > best.value:
-            best = now
-        seen.append(best.value)
-        late = len(seen) > 1 and best.value - seen[-2] <= SETTLED * (wanted - best.value)
-        lost = len(seen) > 1 and best.value < HOPE * known
-        if best.value >= wanted or late or lost or expired():
+        if over():
             break
-    return best if best is not None and best.value >= known else None
+    joint.balance(before)
+    return joint.look()
 
 
 def tree_of(query: LayerQuery, found: Found) -> Grown:
-    """Return the tree of W, cut by the sign of w^T p."""
+    """Return the tree of W with these leaves, cut by the sign of w^T p first.
+
+    Of both sides of a cut the positive one is first.
+    """
     solver = bounder(query)
-    known: dict[int, Known] = {}
-    for part in found.parts:
-        path, best = path_of(solver, part), multiplier(solver, part)
-        known[part.sign] = solver.known(path, Relaxed(part.X, best, 0), 0.0)
-    none: Known = Solved(0.0, None)
-    return layers.tree_of_halves(solver, [known.get(c.sign, none) for c in solver.by_sign()])
+    first = solver.by_sign()
+    known: list[Known[Cut, Relaxed, LayerMultiplier | None]] = [
+        ((c,), Solved(0.0, None)) for c in first if c.sign == solver.excluded_sign
+    ]
+    for leaf in found.leaves:
+        path = path_of(first, leaf)
+        relaxed = Relaxed(leaf.X, multiplier(solver, leaf), 0)
+        known.append((path, solver.known(path, relaxed, 0.0)))
+    return of_leaves(sorted(known, key=lambda x: [-c.sign for c in x[0]]))
 
 
 def bound_or_polish(run: Run, W: Array) -> Iterator[Dual | None]:
@@ -307,9 +349,7 @@ def bound_or_polish(run: Run, W: Array) -> Iterator[Dual | None]:
     if not applies(run.problem):
         yield bound(run, W)
         return
-    begun = monotonic()
     known, polar = bound_halves(run, W)
-    took = monotonic() - begun
     if polar <= LOOSE * run.problem.lam or run.clock.expired():
         yield bound(run, W)
         return
@@ -321,53 +361,15 @@ def bound_or_polish(run: Run, W: Array) -> Iterator[Dual | None]:
         """Whether the share of the polish is spent."""
         return run.clock.expired() or monotonic() > until
 
-    found = polish_halves(run, W, expired, known)
+    many = polar > LOOSER * run.problem.lam
+    found = polish_parts(run, W, expired, (known, MOST if many else 1))
     if found is not None:
-        yield bound_found(run, found)
-        if polar > LOOSER * run.problem.lam and not run.clock.expired():
-            left = run.clock.left()
-            ample = left is None or run.share * left >= AMPLE * took
-            with threadpool_limits(1, user_api="blas"):
-                mixed, near = mixture(run, (W, polar), found, SHARES if ample else SHARES[:1])
-            deadline = run.deadline()
-            yield bound_found(run, mixed, near)
-            if deadline is not None and monotonic() >= deadline:
-                return  # what is left is for the same tree
+        deadline = run.deadline()
+        yield bound_found(run, found, near=many)
+        if deadline is not None and monotonic() >= deadline:
+            return  # what is left is for the same tree
     if found is None or not run.clock.expired():
         yield bound(run, W)
-
-
-def mixture(
-    run: Run, own: tuple[Array, float], found: Found, shares: Sequence[float] = SHARES
-) -> tuple[Found, float]:
-    """Return the mixture of the network's own W and a polished one whose tree promises most.
-
-    Also the bound of its polar from which it promises little: what is attained, and SLIGHT more.
-    A polar is convex, so that what halves prove of a mixture, and what is attained of it, are at
-    most between those of its ends; a tree leaves LEFT of what is open between them.
-
-    own  W, and what its halves prove of its polar
-    """
-    problem, W = run.problem, own[0]
-
-    def attained(W: Array) -> float:
-        """Return an attained value of a polar."""
-        return attain(query_of(problem, W, run.seed))[0]
-
-    ends = [(W, own[1]), (found.W, tree_of(query_of(problem, found.W), found).upper)]
-    left = [low + LEFT * (polar - low) for low, polar in ((attained(X), p) for X, p in ends)]
-
-    def mix(share: float) -> Array:
-        """Return a mixture."""
-        return share * W + (1 - share) * found.W
-
-    def value(share: float) -> float:
-        """Return what a mixture promises."""
-        polar = share * left[0] + (1 - share) * left[1]
-        return rays.value(problem, mix(share), rays.best_scale(problem, mix(share), polar))
-
-    best = mix(max(shares, key=value))
-    return found._replace(W=best), attained(best) * (1 + SLIGHT)
 
 
 def bound_halves(run: Run, W: Array) -> tuple[float, float]:
@@ -396,37 +398,44 @@ def is_ordinary(*sizes: Array | float) -> bool:
     return all(1 / ORDINARY <= float(np.abs(x).max()) <= ORDINARY for x in sizes)
 
 
-def polish_halves(
-    run: Run, W: Array, expired: Callable[[], bool], known: float = -np.inf
+def polish_parts(
+    run: Run, W: Array, expired: Callable[[], bool], limits: tuple[float, int] = (-np.inf, MOST)
 ) -> Found | None:
-    """Return a polished W with its halves; None where these prove less than what is known."""
+    """Return a polished W with its parts; None where these prove less than what is known.
+
+    limits  what is known, and how many parts are not split any more
+    """
     problem, start = run.problem, run.start
     with threadpool_limits(1, user_api="blas"):
         joint = Joint(problem, start.factors, start.q, W)
         if not is_ordinary(problem.lam, W, joint.rho):
             return None
-        return polish(joint, start.value, expired, known)
+        counted = run.clock.budget is None
+        steps = EFFORT / step_seconds(joint.first.query.layer.features.shape) if counted else np.inf
+        wanted = start.value - ENOUGH * run.epsilon
+        return polish(joint, wanted, lambda: expired() or joint.taken >= steps, *limits)
 
 
-def bound_found(run: Run, found: Found, near: float | None = None) -> Dual | None:
-    """Return what a tree of W proves, which grows from multipliers of halves, maybe of another W.
+def bound_found(run: Run, found: Found, *, near: bool = False) -> Dual | None:
+    """Return what a tree of W proves, which grows from its parts.
 
     W is as long as its value rises, up to FURTHER.
 
-    near  a bound of the polar of W that would do, even if it does not prove what is wanted
+    near  a bound of its polar that is SLIGHT above an attained value would do, even if it does not
+          prove what is wanted
     """
     problem = run.problem
     s = rays.best_scale(problem, found.W, problem.lam / FURTHER)
     point = inside_point(problem, s * found.W)
     if point is None:
         return None
-    longer = found._replace(parts=tuple(p._replace(N=s * p.N, Y=s * p.Y) for p in found.parts))
+    longer = found._replace(leaves=tuple(x._replace(N=s * x.N, Y=s * x.Y) for x in found.leaves))
     query = query_of(problem, point.W, run.seed)
     with threadpool_limits(1, user_api="blas"):
         layers.keep_tree(query, tree_of(query, longer))
-    if near is not None:
-        wanted = max(s * near, enough(run, rays.along(problem, point.W)))
-        run = replace(run, wanted=wanted)
+        if near:
+            aim = attain(query)[0] * (1 + SLIGHT)
+            run = replace(run, wanted=max(aim, enough(run, rays.along(problem, point.W))))
     return bound_point(run, point)
 
 

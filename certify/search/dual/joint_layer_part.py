@@ -1,0 +1,122 @@
+"""One part of a hidden layer's neurons: X in the cone, Z in the polyhedron, and U.
+
+A part has a sign of v and cuts a . u >= 0; its facts are p, q = p - F u and the cuts.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from certify.base.arrays import Array
+from certify.polar.branching.layer_parts import Path
+from certify.polar.relaxation.cone import Cone
+from certify.polar.relaxation.frame import WEIGHT, Frame
+from certify.polar.relaxation.layer_products import Products
+from certify.polar.relaxation.layers import LayerForm, even_units
+
+RELAX = 1.8  # over-relaxation
+SINGLE = 150  # rows from which iterates are kept in float32
+
+
+class Leaf(NamedTuple):
+    """A part: its sign and cuts, X over (p, u, s), of trace 1 in u, and N and Y over its facts."""
+
+    sign: int
+    cuts: Path
+    X: Array
+    N: Array
+    Y: Array
+
+
+class Part:
+    """The iterates of one part.
+
+    cuts  after that by sign
+    """
+
+    def __init__(
+        self, form: LayerForm, cuts: Path, lam: float, start: tuple[Array, Array | None]
+    ) -> None:
+        """Begin at X over x, in even units, and at the U of a part with fewer cuts, or at none."""
+        self.kind = np.float32 if len(form.F) > SINGLE else np.float64
+        self.form, self.units, self.sizes = even_units(form)
+        self.cuts, self.rows = cuts, Products(self.form)
+        self.frame = Frame(self.form, self.kind)
+        (m, d) = form.F.shape
+        T = np.delete(self.frame.T[m:], range(form.priced, d), axis=0)
+        price = self.frame.congruence((-0.5 * lam * T.T @ T).astype(self.kind))
+        self.cone = Cone(self.frame, price)
+        self.equal, self.reach = self.lengths()
+        X, U = start
+        self.Z = self.polyhedron(self.frame.rows(X).astype(self.kind))
+        self.U = np.zeros_like(self.Z) if U is None else np.pad(U, (0, len(self.Z) - len(U)))
+
+    def lengths(self) -> tuple[Array, Array]:
+        """Return unit normals, at right angles, of |u| = s and b <= reach s, over squares of rows.
+
+        Of their diagonal, u's weighted and s's.
+        """
+        d, priced = self.form.F.shape[1], self.form.priced
+        equal = np.append(np.ones(priced), np.zeros(d + 1 - priced))
+        equal[-1] = -1.0
+        equal /= np.linalg.norm(equal)
+        reach = np.zeros(d + 1)
+        if self.form.reach:
+            reach[d - 1] = self.frame.weights[-1] ** -2
+            reach[-1] = -((self.form.reach / WEIGHT) ** 2)
+            reach -= equal * (equal @ reach)
+            reach /= np.linalg.norm(reach)
+        return equal.astype(self.kind), reach.astype(self.kind)
+
+    def follow(self, above: "Part") -> "Part":
+        """Go on with the U of a part with fewer cuts."""
+        self.U = np.pad(above.U, (0, len(self.Z) - len(above.U)))
+        return self
+
+    def step(self, rho: float) -> Array:
+        """Project on the cone, and over-relax."""
+        X = self.cone.project(self.Z - self.U, self.kind(rho))
+        V = self.kind(RELAX) * X
+        V += self.kind(1 - RELAX) * self.Z
+        V += self.U
+        return V
+
+    def ends(self, V: Array) -> Array:
+        """Return what the products of p and s are near to, and the length of those of p and u."""
+        p, (*u, s) = self.rows.p, self.rows.ball
+        return np.stack([V[p, s], np.linalg.norm(V[np.ix_(p, u)], axis=1)]).astype(float)
+
+    def meet(self, V: Array, column: Array) -> None:
+        """Project on the polyhedron; column: the products of p and s."""
+        self.Z = self.polyhedron(V, column.astype(self.kind))
+        self.U = V - self.Z
+
+    def polyhedron(self, V: Array, column: Array | None = None) -> Array:
+        """Return the projection: u's own rows are free, but for the reach of a free bias."""
+        Z = self.rows.project(V, column)
+        diagonal = np.einsum("ii->i", Z)
+        diagonal[self.rows.own] -= self.equal * (self.equal @ diagonal[self.rows.own])
+        excess = max(float(self.reach @ diagonal[self.rows.own]), 0.0)
+        diagonal[self.rows.own] -= self.reach * excess
+        return Z
+
+    def residuals(self, before: Array) -> Array:
+        """Return the squares of X - Z, of Z, of Z's last move and of U."""
+        X = self.cone.part.over(self.cone.at.P)
+        parts = X - self.Z, self.Z, self.Z - before, self.U
+        return np.array([float(np.vdot(x, x)) for x in parts])
+
+    def over(self) -> Array:
+        """Return X over x, in even units."""
+        return self.frame.over(self.cone.Y)
+
+    def leaf(self, W: Array, rho: float) -> Leaf:
+        """Return X, N and Y in the units of the form; W times e / 2 t is no part of Y."""
+        m, U = len(self.form.F), rho * self.U.astype(float)
+        U[self.rows.p, self.rows.s] += 0.5 * self.form.sign * W / WEIGHT
+        N, Y = self.rows.multipliers(U)
+        X = self.over() / np.outer(self.units, self.units)
+        priced = np.arange(m, m + self.form.priced)
+        X /= max(float(X[priced, priced].sum()), np.finfo(float).tiny)
+        N, Y = N * np.outer(self.sizes, self.sizes), Y * self.sizes[:, None]
+        return Leaf(self.form.sign, self.cuts, X, N.astype(self.kind), Y)
