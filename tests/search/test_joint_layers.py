@@ -435,6 +435,17 @@ def test_the_bound_that_is_reported_never_falls():
     assert heard[-1] < known
 
 
+def test_a_polish_reports_its_bounds():
+    heard = list[tuple[str, float]]()
+    run = replace(asked("plain"), clock=Clock(None, lambda *stage: heard.append(stage)))
+    found = polish_parts(run, dual_at(run.problem, run.start), lambda: False)
+    names, values = zip(*heard, strict=True)
+    assert names[0] == "2 parts, optimum at least"
+    assert f"{len(found.leaves)} parts, optimum at least" in names
+    assert list(values) == sorted(values)
+    assert values[-1] == found.value
+
+
 def test_the_halves_of_a_tree_are_bounded_once(monkeypatch):
     run = asked("plain")
     W = dual_at(run.problem, run.start)

@@ -96,13 +96,17 @@ def applies(problem: Problem) -> bool:
 
 
 class Joint:
-    """The iterates of all parts, W and the offsets that they share."""
+    """The iterates of all parts, W and the offsets that they share.
+
+    tell    hears what is found at each look of a polish
+    """
 
     def __init__(self, problem: Problem, factors: Factors, q: Values, W: Array) -> None:
         """Begin at both signs of v, and at W and the offsets q."""
         self.problem, self.W, self.q = problem, W.reshape(-1), q
         query = query_of(problem, W)
         self.first, self.taken = bounder(query), 0
+        self.tell: Callable[[Found], None] = lambda _: None
         form = self.first.form
         self.pool = ThreadPoolExecutor(CORES) if len(form.F) > SINGLE else None
         _, units, _ = even_units(form)
@@ -301,6 +305,7 @@ def polish(
     best, seen = None, list[float]()
     while True:
         now = advance(joint, expired)
+        joint.tell(now)
         best = now if best is None else max(best, now, key=lambda x: x.value)
         lost = bool(seen) and best.value < HOPE * known
         last = len(joint.parts) >= most
@@ -406,8 +411,15 @@ def polish_parts(
     limits  what is known, and how many parts are not split any more
     """
     problem, start = run.problem, run.start
+
+    def tell(now: Found) -> None:
+        """Report the bound that the parts give."""
+        stage = f"{len(now.leaves)} parts, optimum at least"
+        run.clock.tell(stage, run.reported.rise(now.value))
+
     with threadpool_limits(1, user_api="blas"):
         joint = Joint(problem, start.factors, start.q, W)
+        joint.tell = tell
         if not is_ordinary(problem.lam, W, joint.rho):
             return None
         counted = run.clock.budget is None
