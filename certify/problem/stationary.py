@@ -30,6 +30,7 @@ class StationaryLam:
     weights  for form="sum": the separate weights (a, b) of a/2 |u|^2 + b/2 |v|^2 at which the
              scales of the parts are stationary too; lam = sqrt(a b).  None for other forms
     free     whether lam is 0: the factors are stationary without a penalty
+    slight   then whether the problem's own penalty is too small for the factors to tell it from 0
     given    the problem's own lam            separable  whether it can state separate weights
     """
 
@@ -39,6 +40,7 @@ class StationaryLam:
     given: float
     weights: tuple[float, ...] | None = None
     free: bool = False
+    slight: bool = False
     separable: bool = False
 
     @property
@@ -62,7 +64,7 @@ class StationaryLam:
     @property
     def objection(self) -> str:
         """Return a message if the problem's lam is not that of the factors, else ""."""
-        if not self.settled or self.given == 0:
+        if not self.settled or self.given == 0 or self.slight:
             return ""
         opening, given = "these factors are stationary", f"you gave {self.given:.{MOST}g}"
         if self.free:
@@ -107,7 +109,8 @@ def stationary_lam(
     untouched = (first, *atom.best_responses(start, factors, observed))
     most, largest = (max(float(np.abs(x[live]).sum()) for x in r) for r in (untouched, readings))
     if np.isfinite(most) and largest <= NOTHING * most:
-        return StationaryLam(0.0, values, spread, given, free=True)
+        slight = given * whole <= NOTHING * most
+        return StationaryLam(0.0, values, spread, given, free=True, slight=slight)
     totals = [float((s**atom.degree).sum()) for s in sizes]
     if getattr(atom, "form", "") != "sum" or min(totals, default=0.0) == 0:  # or all underflow
         return StationaryLam(lam, values, spread, given)

@@ -73,6 +73,10 @@ def test_a_fit_without_penalty_is_told_apart():
     assert told.free
     assert told.lam == 0
     assert "without a penalty (lam = 0); you gave 3" in told.objection
+    small = Problem(Squared(Y), RankOne("l2", "l2"), 1e-4)  # as the default alpha of a network
+    told = small.stationary_lam((u[:, :2] * s[:2], vt[:2].T))
+    assert told.free
+    assert told.objection == ""
 
 
 def test_no_components_and_zero_components_tell_nothing():
