@@ -91,29 +91,37 @@ def from_model(  # noqa: PLR0913  what training knew and weights do not
     """
     features, labels = data(X, y)
     criterion = read_loss(loss, reduction)
-    outputs = labels.shape[1] if labels.ndim > 1 else 1
-    if isinstance(model, str | Path | Mapping):
-        if optimizer is not None:
-            raise InputError("an optimizer knows a module's parameters, not a state dict's")
+    held = isinstance(model, str | Path | Mapping)
+    if held:
+        outputs = labels.shape[1] if labels.ndim > 1 else 1
         known = None if criterion.name == "cross_entropy" and outputs == 1 else outputs
         (hidden, out, told), eps = read_state(model, (features.shape[1], known), layout)
         weights = join_layers(hidden, out, activation, slope, eps)
     else:
         weights, told = weights_of(model), "torch"
-    if optimizer is None:
-        decay = read_decay(weight_decay, biases=decay_bias)
-    elif weight_decay is not None:
-        raise InputError("give weight_decay or the optimizer, not both")
-    else:
-        decay = read(optimizer, linear(model))
+    decay = decay_of(None if held else model, optimizer, weight_decay, biases=decay_bias)
     trained = TrainingProblem(features, labels, criterion, decay, reported, reported_rtol)
     problem, factors = trained.judge(weights)
     if told == "torch":
         trained.demand_column(len(weights.V))
-    if not isinstance(model, str | Path | Mapping):
+    if not held:
         rebuild = partial(rebuilt_module, (factors.scale, factors.bias))
         factors.origin = Origin(type(model).__name__, None, rebuild)
     return problem, factors
+
+
+def decay_of(module: Any, optimizer: Any, weight_decay: Any, *, biases: bool) -> Decay:
+    """Return the decay that a caller names, or else the optimizer of a module (None: no module).
+
+    Raises InputError where neither says it, or both do.
+    """
+    if optimizer is None:
+        return read_decay(weight_decay, biases=biases)
+    if module is None:
+        raise InputError("an optimizer knows a module's parameters, not a state dict's")
+    if weight_decay is not None:
+        raise InputError("give weight_decay or the optimizer, not both")
+    return read(optimizer, linear(module))
 
 
 def read_state(
