@@ -150,7 +150,7 @@ def test_models_of_no_known_library_are_refused_in_a_sentence(model):
 def test_a_state_dict_is_a_network_which_needs_its_targets():
     state = {"0.weight": np.ones((3, 2)), "2.weight": np.ones((1, 3))}
     X = np.arange(8.0).reshape(4, 2)
-    problem, factors = from_model(state, X, X[:, 0], weight_decay=0.5)
+    problem, factors = from_model(state, X, X[:, :1], weight_decay=0.5)
     assert (problem.atom.kind, factors[0].shape) == ("relu", (2, 3))
     for model in (state, "net.safetensors", "net.onnx"):
         with pytest.raises(InputError, match="y must be given for a network: the targets"):
