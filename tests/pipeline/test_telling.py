@@ -12,7 +12,7 @@ import certify
 import problems
 from certify import InputError, OutOfScopeError, Problem, Verdict, check, from_model, improve, score
 from certify.atoms import CP, RankOne
-from certify.losses import Squared
+from certify.losses import Absolute, Squared
 from certify.pipeline.report._numbers import at_most
 from tests.pipeline.test_report import Page
 from tests.tolerance import exact_objective
@@ -233,7 +233,7 @@ def test_what_keeps_no_components_is_refused_on_other_rows():
 def test_a_model_of_which_nothing_is_proved_has_no_score(monkeypatch):
     held = Read((np.ones((2, 1)),) * 3)
     problem = Problem(
-        Squared(np.ones((2, 2, 2)), mask=np.eye(2)[:, None] * np.ones((2, 2, 2)) > 0), CP(), 0.0
+        Absolute(np.ones((2, 2, 2)), mask=np.eye(2)[:, None] * np.ones((2, 2, 2)) > 0), CP(), 0.0
     )
     monkeypatch.setattr("certify.adapters.score.from_model", lambda *_: (problem, held))
     with pytest.raises(OutOfScopeError, match=r"nothing is proved of this model: lam = 0"):
