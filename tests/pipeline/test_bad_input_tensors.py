@@ -132,13 +132,15 @@ def test_a_symmetric_tensor_has_modes_of_one_size():
 
 
 def test_no_penalty_is_out_of_scope_with_a_cure():
-    masked = Problem(Squared(T, mask=T.min() < T), CUBE, 0.0)
-    found = check(masked, X)
+    other = Problem(Huber(T, 1.0), CUBE, 0.0)
+    found = check(other, X)
     assert found.verdict is Verdict.OUT_OF_SCOPE
     assert "lam" in found.reason
     with pytest.raises(OutOfScopeError):
-        restarts(masked, [X])
-    assert check(Problem(Squared(T), CUBE, 0.0), X).verdict is not Verdict.OUT_OF_SCOPE
+        restarts(other, [X])
+    for mask in (None, T.min() < T):
+        held = Problem(Squared(T, mask=mask), CUBE, 0.0)
+        assert check(held, X).verdict is not Verdict.OUT_OF_SCOPE
 
 
 def test_negative_factors_of_a_nonnegative_mode_are_refused():
