@@ -86,6 +86,15 @@ def test_the_price_of_the_residual_moves_toward_equal_residuals():
         assert turns.rho == moved * first
 
 
+def test_the_first_price_is_below_what_the_sizes_tell():
+    """W's entries are near lam / 4^(1/2), Z's near the counts, of which seven are seen."""
+    Y = np.array([[1.0, 3.0], [5.0, 0.0], [2.0, 1.0], [6.0, 2.0]])
+    turns = multipliers.begin(problem_of(Y, 7.0), (np.ones((4, 1)), np.ones((2, 1))), Y)
+    size = (np.square(Y).sum() / 8) ** 0.5
+    told = (7.0 / 2 / size / (20 / 7)) ** 0.5
+    assert turns.rho == pytest.approx(multipliers.START * told)
+
+
 def test_more_components_than_rows_reach_below_majorization():
     """Sparse counts at a small lam: the optimum has many components, and most products are zero."""
     rng = np.random.default_rng(0)

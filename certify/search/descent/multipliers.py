@@ -23,6 +23,7 @@ from certify.base.arrays import Array
 from certify.problem import Problem
 
 UNEVEN, MOST = 1.5, 2.0  # residuals this far apart move rho, by at most this factor
+START = 0.3  # of the rho that sizes tell: begun with less, the search ends lower
 SMALL = 1e-300  # no division by zero
 
 
@@ -73,12 +74,13 @@ def sweep(A: Array, B: Array, T: Array, ridge: float) -> None:
 
 
 def begin(problem: Problem, factors: Factors, data: Array) -> Multipliers:
-    """Start with no multiplier; rho is between W's size over Z's and the loss's curvature 1 / y.
+    """Start with no multiplier, and rho = START (|W| / |Z| / y)^(1/2), which `balance` raises.
 
-    W is near lam in all its singular values, so its entries are near lam / max(m, n)^(1/2).
+    Without START that is between W's size over Z's and the loss's curvature 1 / y.  W is near lam
+    in all its singular values, so its entries are near lam / max(m, n)^(1/2).
     """
     m, n = problem.loss.shape
     size, seen = float(np.sqrt(np.mean(np.square(data)))), data[data > 0]
     near = float(seen.mean()) if seen.size else 1.0
-    rho = (problem.lam / max(m, n) ** 0.5 / max(size, SMALL) / near) ** 0.5
+    rho = START * (problem.lam / max(m, n) ** 0.5 / max(size, SMALL) / near) ** 0.5
     return Multipliers(problem, factors, np.zeros((m, n)), rho)
