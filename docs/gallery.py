@@ -15,9 +15,9 @@ from certify.pipeline.report._formula import formula  # noqa: E402
 PAGE = Path(__file__).with_name("gallery.md")
 HEAD = """# Gallery
 
-Problems whose optimum is known by an argument that does not come from this package. Of each,
-one candidate that is optimal and one that is not; every verdict is checked by the tests, with
-many more candidates, in `problems/`.
+These problems have an optimum that is known by an argument which does not use this package. Each
+is shown with one candidate that is optimal and one that is not. The tests check these verdicts, and
+those of many more candidates in `problems/`.
 """
 
 
@@ -28,12 +28,26 @@ def text() -> str:
         cases = problems.load(name)
         first = next(iter(cases.values()))
         parts.append(f"## {name.replace('_', ' ')}\n\n`{formula(first.problem)}`\n")
-        rows = ["| candidate | verdict | optimum | why |", "|---|---|---|---|"]
-        for case, x in shown(cases):
-            why = x.why.replace("|", "\\|").replace("\n", " ")
-            rows.append(f"| {case} | {x.verdict.name} | {x.optimum:.10g} | {why} |")
-        parts.append("\n".join(rows) + "\n")
+        parts.append(table(shown(cases)))
     return "\n".join(parts)
+
+
+def table(cases: list[tuple[str, problems.Instance]]) -> str:
+    """Return the candidates with their verdicts; why once, if it is the same for all."""
+    whys = [x.why.replace("|", "\\|").replace("\n", " ") for _, x in cases]
+    once = len(set(whys)) == 1
+    columns = ["candidate", "verdict", "optimum", *["why"] * (not once)]
+    rows = [joined(columns), "|---" * len(columns) + "|"]
+    for (case, x), why in zip(cases, whys, strict=True):
+        cells = [case, x.verdict.name, f"{x.optimum:.10g}", why]
+        rows.append(joined(cells[: len(columns)]))
+    above = [f"Why: {whys[0]}\n"] * once
+    return "\n".join([*above, *rows]) + "\n"
+
+
+def joined(cells: list[str]) -> str:
+    """Return a line of a table."""
+    return f"| {' | '.join(cells)} |"
 
 
 def shown(cases: dict[str, problems.Instance]) -> list[tuple[str, problems.Instance]]:

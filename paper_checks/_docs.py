@@ -16,14 +16,14 @@ from ._words import FAIR, INTRODUCTION, LETTERS_USED, OPEN, pretty, short
 ROOT = Path(__file__).parents[1]
 START, END = "<!-- paper_checks -->", "<!-- /paper_checks -->"
 LEVELS = """\
-| evidence | what it says |
+| evidence | meaning |
 |---|---|
-| machine-proved | the statement is a theorem of Coq, checked by `make -C paper_checks/formal`, without axioms beyond the library's |
-| machine-proved in part | parts of it are; which are and which are not is said there |
-| checked end to end | and a checker that is itself proved in Coq proves it of certificates, from the file to the verdict; of which is said there |
+| machine-proved | the statement is a theorem in Coq, checked by `make -C paper_checks/formal`, without axioms other than the library's |
+| machine-proved in part | parts of it are theorems; the section says which |
+| checked end to end | a checker that is itself proved in Coq proves it for certificates, from the file to the verdict; the section says for which |
 | exact on instances | both sides of every relation are rational numbers, compared without slack |
-| property-tested in floats with derived slack | some relations have a slack: a bound of the rounding, derived |
-| necessity shown | for every hypothesis there is a counterexample that lacks it and keeps the others, which is proved there in rationals |
+| property-tested in floats with derived slack | some relations have a slack, which is a derived bound of the rounding |
+| necessity shown | each hypothesis has a counterexample, proved in rational numbers, that satisfies all the others |
 | not covered | nothing is tested |
 """  # noqa: E501  rows of a table
 
@@ -85,10 +85,10 @@ def section(o: Outcome) -> Iterator[str]:
     yield f"**Evidence**: {', '.join(o.evidence)}. Tested in [{code}](../{code})."
     yield f"**Relations**: {'; '.join(map(pretty, sorted(o.claims)))}."
     if s.needs:
-        yield "**Hypotheses, and what goes wrong without each**"
+        yield "**Hypotheses, each with a counterexample that lacks it**"
         yield "\n".join(f"- *{pretty(k)}*: {pretty(v)}{_broken(o, k)}" for k, v in s.needs.items())
     if s.gap:
-        yield f"**Where the argument as usually told is short**: {pretty(s.gap)}"
+        yield f"**Remarks**: {pretty(s.gap)}"
     if links(o.name):
         yield "**Formal proofs**"
         yield from (f"*{head}*: {pretty(words)}" for head, words in graded(o.name))

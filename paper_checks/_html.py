@@ -84,7 +84,7 @@ def _section(o: Outcome) -> str:
         if picture
         else ""
     )
-    gap = f"<h3>Where the argument as usually told is short</h3><p>{_text(s.gap)}</p>"
+    gap = f"<h3>Remarks</h3><p>{_text(s.gap)}</p>"
     failed = "".join(f'<p class="bad">{_text(str(f))}</p>' for f in o.failures)
     return (
         f'<section id="{o.name}" class="statement"><div><h2>{_text(s.title)}</h2>'
@@ -112,7 +112,7 @@ def _needs(o: Outcome) -> str:
         f"<dt>{_text(name)}</dt><dd>{_text(words)}{_broken(o, name)}</dd>"
         for name, words in o.statement.needs.items()
     )
-    return f"<h3>Hypotheses, and what goes wrong without each</h3><dl>{items}</dl>"
+    return f"<h3>Hypotheses, each with a counterexample that lacks it</h3><dl>{items}</dl>"
 
 
 def _broken(o: Outcome, name: str) -> str:

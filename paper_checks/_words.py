@@ -16,10 +16,10 @@ LETTERS = (
 )  # fmt: skip
 INTRODUCTION = (
     "The paper is B. D. Haeffele and R. Vidal, Global Optimality in Tensor Factorization, Deep "
-    "Learning, and Beyond (2015). The statements are our reconstruction: they have names here and "
-    "no numbers, because the paper's text was not at hand. Each is tested on instances, both sides "
-    "of every relation computed by routes of their own; each hypothesis is dropped alone, "
-    "and a counterexample, which keeps the others, shows that it is needed."
+    "Learning, and Beyond (2015). The statements are our reconstruction. They have names here, not "
+    "numbers, because we did not have the text of the paper. Each is tested on instances, where "
+    "the two sides of every relation are computed in different ways. For each hypothesis, a "
+    "counterexample that satisfies all the others shows that it is needed."
 )
 LETTERS_USED = (
     "f_r(X, Q) = loss(Y, sum phi(X_i), Q) + lam sum theta(X_i) + H(Q) over r slices X_i and offset "
@@ -30,25 +30,25 @@ LETTERS_USED = (
 )
 OPEN = {
     "Attainment and positivity": (
-        "That Omega(Z) is attained, and positive for Z other than 0, needs more than homogeneity: "
-        "theta >= c |phi| for some c > 0, and a compact set of phi where theta <= 1. A "
+        "Homogeneity is not enough for Omega(Z) to be attained, and positive for Z other than 0. "
+        "This needs theta >= c |phi| for some c > 0, and a compact set of phi where theta <= 1. A "
         "counterexample without them has Omega(e1) = 0 and no minimizer. The zero-slice argument "
         "uses neither."
     ),
     "Local descent need not reach a local minimum": (
-        "The statements speak of local minima of f_r. A descent method stops where first-order "
-        "progress ends: at a stationary point, which may be a saddle, or at none in finite time. "
-        "That descent ends at a local minimum is an assumption of the meta-algorithm."
+        "The statements are about local minima of f_r. A descent method stops where first-order "
+        "progress ends: at a stationary point, which may be a saddle, or never in finite time. "
+        "The meta-algorithm assumes that descent ends at a local minimum."
     ),
     "First order against local": (
         "A zero slice at a stationary point proves nothing: the origin of a matrix factorization "
-        "is stationary for any data. What can be checked is the polar, to first order: "
-        "Omega*(W) <= lam. It is a condition on all atoms, and for many of them hard to compute."
+        "is stationary for any data. The first-order condition that can be checked is that of the "
+        "polar, Omega*(W) <= lam. It is a condition on all atoms, and often hard to compute."
     ),
     "How large r must be": (
-        "A non-increasing path to a global minimum is constructed for r > card(D), the dimension "
-        "of the output, and for r = card(D) there is a counterexample: one number, one slice. "
-        "The path need not be one that a descent method takes."
+        "For r > card(D), the dimension of the output, a non-increasing path to a global minimum "
+        "is constructed. For r = card(D) there is a counterexample with one number and one slice. "
+        "A descent method need not take this path."
     ),
 }
 FAIR = (
