@@ -18,7 +18,7 @@ TUCKER = (
     "is a core times a basis for each mode, not a sum of components that could each be added or "
     "removed, so no theory here bounds it"
 )
-OTHER = "is no sum of rank-one components with a penalty on each"
+OTHER = "is not a sum of rank-one components with a penalty on each"
 FOREIGN = {"core": TUCKER, "projections": OTHER}  # by an attribute that no CPTensor has
 
 
@@ -51,7 +51,7 @@ def components(cp: Any) -> tuple[Array, list[Array]]:
     factors = [finite(real(x, n, ndim=2), n) for x, n in zip(given, names, strict=True)]
     if len(ranks := {x.shape[1] for x in factors}) > 1:
         shapes = ", ".join(str(x.shape) for x in factors)
-        raise InputError(f"factors must have as many columns each, got {shapes}")
+        raise InputError(f"factors must have the same number of columns, got {shapes}")
     r = ranks.pop()
     if weights is None:
         return np.ones(r), factors
@@ -75,8 +75,8 @@ def parts(cp: Any) -> tuple[Any, Sequence[Any]]:
         wanted = "a CPTensor, (weights, factors) or a list of factors"
         raise InputError(f"cp must be {wanted}, got {type(cp).__name__}")
     if len(cp) and hasattr(cp[0], "factors"):
-        cure = "pass the first: return_errors and sparsity return others beside it"
-        raise InputError(f"cp must be a CPTensor, got {len(cp)} things: {cure}")
+        cure = "pass its first element: return_errors and sparsity add others"
+        raise InputError(f"cp must be a CPTensor, got a tuple of {len(cp)}: {cure}")
     if len(cp) == MATRIX and isinstance(cp[1], tuple | list):
         return cp[0], cp[1]
     return None, cp

@@ -125,7 +125,7 @@ def recover_dictionary(fit: Fit) -> Adapted:
     """
     alpha = scalar(fit.model.alpha, "alpha", zero=True)
     if fit.codes is not None:
-        raise InputError(f"{fit.name} keeps no codes, they are recovered: leave codes out")
+        raise InputError(f"{fit.name} keeps no codes; they are computed again: leave codes out")
     mean = same_mean(fit)
     target, C = np.ascontiguousarray((fit.X - mean).T), fit.components.T
     V = group_lasso(target, C, alpha)

@@ -146,8 +146,8 @@ def dense(X: Any, *, sparsely: bool = False) -> Any:
             size = f"{X.shape[0]} x {X.shape[1]}"
             cure = f"judge a fit of at most {DENSE} entries, or one of least squares"
             raise InputError(
-                f"X is sparse and {size}: to the model its missing entries are zeros, "
-                f"too many to hold; {cure}"
+                f"X is sparse and {size}: the model treats its missing entries as "
+                f"zeros, too many for memory; {cure}"
             )
         X = X.toarray()
     array = finite(real(X, "X", ndim=2), "X")
@@ -170,7 +170,7 @@ def without_effect(one: tuple[str, float], other: tuple[str, float]) -> str:
     (free, zero), (paid, value) = sorted((one, other), key=lambda pair: pair[1])
     if zero or not value:
         return ""
-    message = f"beside {free}={zero:g} the penalty of {paid}={value:g} does not change the optimum"
+    message = f"with {free}={zero:g} the penalty of {paid}={value:g} does not change the optimum"
     return f"{message}: rescaling makes it as small as you like; objectives here leave it out"
 
 

@@ -53,7 +53,9 @@ def positive(counts: Any, shape: tuple[int, int]) -> Array:
         raise InputError(f"counts must have shape {shape}, got {counts.shape}: {cure}")
     if shape[0] * shape[1] > DENSE:
         cure = f"judge a fit of at most {DENSE} entries"
-        raise InputError(f"all {shape[0]} x {shape[1]} entries have a weight, too many: {cure}")
+        raise InputError(
+            f"all {shape[0]} x {shape[1]} entries have a weight, which is too many: {cure}"
+        )
     matrix = counts.tocoo()
     values = finite(real(matrix.data, "counts"), "counts")
     if len(values) and values.min() <= 0:

@@ -140,10 +140,10 @@ def read(model: Any, X: Any, y: Any, rows: Any, sample_weight: Any) -> FittedMLP
         raise InputError(f"X must have {d} features, as in the fit, got shape {data.shape}")
     Y, shares = numeric_targets(model, y), weights_of(sample_weight, len(data))
     if len(Y) != len(data):
-        raise InputError(f"X and y must have as many rows, got {len(data)} and {len(Y)}")
+        raise InputError(f"X and y must have the same number of rows, got {len(data)} and {len(Y)}")
     kept = chosen(model, rows, len(data))
     if shares is not None and not shares[kept].any():
-        raise InputError("sample_weight must not be 0 at all of the rows")
+        raise InputError("sample_weight must be > 0 for at least one row")
     return FittedMLP(model, data[kept], Y[kept], None if shares is None else shares[kept])
 
 
@@ -197,7 +197,7 @@ def scope(model: Any) -> None:
     if model.solver == "lbfgs":
         return
     if not model.warm_start and len(model.loss_curve_) != model.n_iter_:
-        reason = "partial_fit steps on one batch a call, so that no objective is fixed"
+        reason = "partial_fit makes one step on each batch, so there is no fixed objective"
         raise OutOfScopeError(f"{name} after {reason}: use fit")
     if model.warm_start and model.early_stopping:
         reason = "warm_start and early_stopping may have kept the weights of an earlier fit"
@@ -207,7 +207,7 @@ def scope(model: Any) -> None:
 def demand_objective(trained: FittedMLP) -> None:
     """Raise OutOfScopeError where no objective is fixed."""
     if trained.shares is not None and len(trained.batches) > 1 and trained.model.shuffle:
-        why = "each batch divides by the weights it happens to draw, so that no objective is fixed"
+        why = "each batch divides by the weights that it draws, so there is no fixed objective"
         cure = "fit with batch_size of all rows, or shuffle=False"
         raise OutOfScopeError(f"{trained.name} with sample_weight: {why}: {cure}")
 

@@ -120,7 +120,9 @@ def fitting(weights: Weights, X: Array, loss: Loss) -> None:
     if len(weights.V) != outputs:
         raise InputError(f"y must have {len(weights.V)} outputs, as in the fit, got {outputs}")
     if len(X) != loss.shape[0]:
-        raise InputError(f"X and y must have as many rows, got {len(X)} and {loss.shape[0]}")
+        raise InputError(
+            f"X and y must have the same number of rows, got {len(X)} and {loss.shape[0]}"
+        )
 
 
 def paid(decay: Decay) -> None:
@@ -140,13 +142,13 @@ def bias_kind(weights: Weights, decay: Decay) -> str:
     if decay.hidden_bias == decay.hidden:
         return "regularized"
     if decay.hidden_bias != 0:
-        reason = "a hidden bias that decays otherwise than its weights has no rule"
+        reason = "a hidden bias whose decay differs from that of its weights is not covered"
         raise OutOfScopeError(f"{reason}: let it decay like the hidden weights, or not at all")
     if weights.c is None or decay.output_bias != 0:
         lack = "no output bias" if weights.c is None else "an output bias that decays"
-        reason = "without decay of the hidden bias a constant unit costs nothing"
+        reason = "without decay of the hidden bias a constant unit has no penalty"
         cure = "let the hidden bias decay, or train an output bias without decay"
-        raise OutOfScopeError(f"{reason}, which a network with {lack} does not admit: {cure}")
+        raise OutOfScopeError(f"{reason}, so a network with {lack} is not covered: {cure}")
     return "free"
 
 
@@ -155,8 +157,8 @@ def deep(name: str, layers: int) -> OutOfScopeError:
     if layers < PAIR:
         reason = "has no hidden layer, so its training problem is convex"
         return OutOfScopeError(f"{name} {reason}: any convex solver's answer is global")
-    reason = f"has {layers} layers of weights: weight decay is of degree 2 on a product of degree"
-    why = f"{reason} {layers}, so that 0 is always a local minimum and adding units tests nothing"
+    reason = f"has {layers} layers of weights: weight decay has degree 2 and their product degree"
+    why = f"{reason} {layers}, so 0 is always a local minimum and adding units proves nothing"
     penalty = f"the product of their layers' norms or the sum of the {layers}-th powers"
     cure = f"train one hidden layer, or parallel networks penalized by {penalty} (DeepReLU)"
     return OutOfScopeError(f"{name} {why}: {cure}")

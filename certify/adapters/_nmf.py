@@ -94,7 +94,7 @@ def fault(beta: Any) -> str:
     exactly when 1 <= b <= 2.
     """
     if not isinstance(beta, str) and 1 < beta < 2:  # noqa: PLR2004  the ends of that range
-        return "has no rule"
+        return "is not covered"
     return "has a loss that is not convex in W H, so that no bound of its optimum is known"
 
 

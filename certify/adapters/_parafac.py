@@ -16,11 +16,11 @@ from . import _cp
 from ._cp import MATRIX, Modes, Tensor, components, data, plain, refusal
 from ._fitted import AGREE, MARGIN, SCALE, squares
 
-COUNTED = "with sparsity fits T - S, S of a number of entries that is chosen, which is not convex"
-UNSTATED = "with normalize_factors and l2_reg rescales its penalty and minimizes no objective"
+COUNTED = "with sparsity fits T - S, where S has a chosen number of entries, which is not convex"
+UNSTATED = "with normalize_factors and l2_reg rescales its penalty, so it has no fixed objective"
 CONSTRAINED = (
     "stops where neither its penalties nor its constraints make the gradient vanish, "
-    "at a point of no stated objective"
+    "which is not a minimum of a stated objective"
 )
 HAND_OVER = f"pass its CPTensor to parafac or non_negative_parafac with rejudge=lam, {_cp.JUDGED}"
 OUTSIDE = {

@@ -48,7 +48,9 @@ def pair(factors: Any, names: tuple[str, str]) -> tuple[Array, Array]:
     if P.shape[1] != Q.shape[1]:
         cure = "users and items are rows, components are columns: is one transposed?"
         got = f"{P.shape} and {Q.shape}"
-        raise InputError(f"{names[0]} and {names[1]} must have as many columns, got {got}; {cure}")
+        raise InputError(
+            f"{names[0]} and {names[1]} must have the same number of columns, got {got}; {cure}"
+        )
     return P, Q
 
 
@@ -67,7 +69,7 @@ def ratings(given: Any, shape: tuple[int, int]) -> Ratings:
     for name, ids, size in (("user", users, shape[0]), ("item", items, shape[1])):
         if len(ids) and (ids.min() < 0 or ids.max() >= size):
             wrong = int(ids[(ids < 0) | (ids >= size)][0])
-            cure = "give inner ids, which number the lines of the factors"
+            cure = "give inner ids, which are the row numbers of the factors"
             raise InputError(f"{name} ids must lie in 0..{size - 1}, got {wrong}: {cure}")
     if not len(values):
         raise InputError("there is no rating: nothing to fit")
@@ -98,7 +100,7 @@ def listed_entries(given: Any) -> tuple[Ints, Ints, Array]:
     for name, x in zip(("users", "items"), given[:2], strict=True):
         array = np.asarray(x)
         if array.dtype.kind not in "iu":
-            cure = "inner ids number the lines of the factors (surprise: trainset.to_inner_uid; "
+            cure = "inner ids are the row numbers of the factors (surprise: trainset.to_inner_uid; "
             cure += "certify.adapters.arrays.triplets numbers raw ids)"
             raise InputError(f"{name} must be integers, got dtype {array.dtype}; {cure}")
         if array.shape != values.shape:
@@ -121,7 +123,7 @@ def same_mean(given: Any, data: Ratings) -> float:
     """Return the global mean the model used; refuse one that is not the ratings'."""
     if given is None:
         cure = "pass mean=, the trainset's global mean"
-        raise InputError(f"a model with biases predicts beside a global mean: {cure}")
+        raise InputError(f"a model with biases also has a global mean: {cure}")
     number = finite(real(given, "mean"), "mean").reshape(-1)
     if number.shape != (1,):
         raise InputError(f"mean must be one number, got {len(number)}")
@@ -129,6 +131,6 @@ def same_mean(given: Any, data: Ratings) -> float:
     if not abs(mean - actual) <= AGREE * max(float(np.abs(data.matrix.data).max()), abs(mean)):
         cure = "pass the ratings of the fit"
         raise InputError(
-            f"the model's mean is {mean:.10g}, that of the ratings {actual:.10g}: {cure}"
+            f"the model's mean is {mean:.10g}, but that of the ratings is {actual:.10g}: {cure}"
         )
     return mean

@@ -115,7 +115,7 @@ def rotate(X: Array, y: Array, factors: tuple[Array, Array], lam: float) -> Tens
     P, s, Qt = np.linalg.svd(X, full_matrices=False)
     seen = s > LEAST * s[0] if s.size else s > 0
     if not seen.any():
-        raise InputError("X must not be zero: no coefficient is seen")
+        raise InputError("X must not be zero: it then determines no coefficient")
     P, s, Qt = P[:, seen], s[seen], Qt[seen]
     target = (P.T @ y) / s[:, None]
     weights = np.repeat((s * s)[:, None], y.shape[1], axis=1)

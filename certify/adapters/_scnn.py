@@ -81,7 +81,7 @@ def scnn_gated(  # noqa: PLR0913  the package's own arguments
     U = parts[0] if len(parts) == 1 else np.concatenate([parts[0], parts[1][..., None]], axis=-1)
     G = finite(real(gates, "gates", ndim=PAIR), "gates")
     if U.ndim != CONVEX or U.shape[1:] != G.shape[::-1]:
-        wanted = "(c, p, d) beside gates (d, p)"
+        wanted = "(c, p, d) with gates (d, p)"
         raise InputError(f"parameters must be {wanted}, got {U.shape} and {G.shape}")
     inputs, labels, norms = unit_features(
         X, y, len(G) if len(parts) == 1 else None, unit=unitize_data

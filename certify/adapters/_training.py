@@ -97,11 +97,11 @@ def read_loss(loss: Any, reduction: str) -> NamedLoss:
     name = type(loss).__name__
     if name not in MODULES or not type(loss).__module__.startswith("torch.nn."):
         cure = CURES.get(name, f"train with one of {', '.join(MODULES)}")
-        raise OutOfScopeError(f"the loss {type(loss).__module__}.{name} has no rule: {cure}")
+        raise OutOfScopeError(f"the loss {type(loss).__module__}.{name} is not covered: {cure}")
     key, defaults = MODULES[name]
     for setting in defaults:
         if (value := getattr(loss, setting, None)) is not None and np.any(from_torch(value) != 0):
-            raise OutOfScopeError(f"{name} with {setting} has no rule: train without it")
+            raise OutOfScopeError(f"{name} with {setting} is not covered: train without it")
     if (skipped := getattr(loss, "ignore_index", -1)) >= 0:
         reason = f"{name} with ignore_index={skipped} leaves rows out"
         raise OutOfScopeError(f"{reason}: pass X and y without them, and a loss without it")
@@ -160,8 +160,8 @@ class TrainingProblem:
         ):
             n = len(fit)
             raise InputError(
-                f"training reports the loss {last:.10g}, that of all {n} x {n} pairs of outputs "
-                f"and targets, to which PyTorch broadcasts {(n, 1)} beside {(n,)}: train with "
+                f"training reports the loss {last:.10g}, which is that of all {n} x {n} pairs of "
+                f"outputs and targets: PyTorch broadcasts {(n, 1)} and {(n,)} to them; train with "
                 "y[:, None] and outputs of the same shape"
             )
         if note is not None:
@@ -209,9 +209,9 @@ class TrainingProblem:
         if self.y.ndim == 1 and self.reported is None and self.broadcasts(outputs):
             n = len(self.y)
             raise InputError(
-                f"y must be a column, y[:, None], got shape {(n,)}: beside outputs {(n, 1)} "
-                f"PyTorch broadcasts it to {n} x {n} differences, and trains on them. If it did, "
-                "train with y[:, None]; if the outputs were squeezed, pass y[:, None], or reported="
+                f"y must be a column, y[:, None], got shape {(n,)}: with outputs {(n, 1)} "
+                f"PyTorch trains on all {n} x {n} differences. If this happened, train again "
+                "with y[:, None]; if the outputs were squeezed, pass y[:, None], or reported="
             )
 
 

@@ -89,7 +89,7 @@ def layers(state: Mapping[str, Any]) -> list[Layer]:
 def outside(what: str) -> OutOfScopeError:
     """Return the refusal of a part that the theory does not cover."""
     cure = "train Linear, ReLU, Linear without it"
-    return OutOfScopeError(f"the network has {what}, which is no part of one hidden layer: {cure}")
+    return OutOfScopeError(f"the network has {what}, not just one hidden layer: {cure}")
 
 
 def orient(stack: list[Layer], sizes: tuple[int, int | None], layout: str | None) -> Oriented:

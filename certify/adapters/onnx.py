@@ -47,7 +47,7 @@ def from_model(  # noqa: PLR0913  what training knew and weights do not
     features, labels = data(X, y)
     criterion = read_loss(loss, reduction)
     if weight_decay is None:
-        raise InputError("weight_decay must be given, which no graph says: 0 if there was none")
+        raise InputError("weight_decay must be given, a graph does not contain it: 0 for none")
     optional("onnx.numpy_helper", "onnx", "onnx")
     onnx = optional("onnx", "onnx", "onnx")
     proto = model if isinstance(model, onnx.ModelProto) else load_model(Path(model), onnx)

@@ -86,7 +86,7 @@ class Certified:
             return verify_stored(path, (problem, factors, q), keywords)
         result = self.search(path, (problem, factors, q), keywords, data=refit)
         if stored and (wrong := difference(path, result)):
-            cure = "if that is meant, store it anew with pytest --certify-update"
+            cure = "if that is meant, store it again with pytest --certify-update"
             pytest.fail(f"{wrong}; {cure}", pytrace=False)
         return result
 
@@ -147,7 +147,7 @@ def verify_stored(path: Path, question: tuple[Any, Any, Any], keywords: dict[str
     except RejectedError as error:
         wrong = f"{path} does not prove what this test asks: {error}"
     if wrong:
-        cure = "if that is meant, store it anew with pytest --certify-update"
+        cure = "if that is meant, store it again with pytest --certify-update"
         what = "The data, the model or the question changed"
         if FACTORS.search(wrong):
             what = "The factors changed, perhaps in their last bits only, as those of a fit on "

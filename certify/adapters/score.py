@@ -38,7 +38,7 @@ def score(
         problem, factors = pair
     result = check(problem, factors, q=factors.q, budget=budget, seed=seed)
     if result.certificate is None:
-        raise OutOfScopeError(f"nothing is proved of this model: {result.reason}")
+        raise OutOfScopeError(f"nothing is proved about this model: {result.reason}")
     return -result.relative_gap
 
 

@@ -37,11 +37,11 @@ MODELS = {
 }
 SAID = 300  # characters of another library's sentence
 NETWORKS = ("MLPClassifier", "MLPRegressor")
-CENTERS = "assigns each row to one center, which is a choice and no sum of components"
+CENTERS = "assigns each row to one center, which is a choice, not a sum of components"
 LIKELIHOOD = "maximizes a likelihood that is not convex in a sum of components"
 OUTSIDE = {  # why no bound here is of its objective
     "FactorAnalysis": LIKELIHOOD,
-    "FastICA": "makes sources independent, and minimizes no loss of a reconstruction",
+    "FastICA": "makes sources independent, and does not minimize the loss of a reconstruction",
     "GaussianMixture": LIKELIHOOD,
     "KMeans": CENTERS,
     "LatentDirichletAllocation": LIKELIHOOD,

@@ -149,7 +149,7 @@ def flat(model: Any) -> list[Any]:
     if type(model) is not library().Sequential:
         name = type(model).__name__
         cure = "pass its state dict, with activation=, if it computes Linear, ReLU, Linear"
-        raise OutOfScopeError(f"{name} is no Sequential, so its forward() is unknown: {cure}")
+        raise OutOfScopeError(f"{name} is not a Sequential, so its forward() is unknown: {cure}")
     for m in (model, *model):
         if m._forward_hooks or m._forward_pre_hooks or "forward" in vars(m):  # noqa: SLF001
             raise outside(f"a {type(m).__name__} with hooks or a forward() of its own")
@@ -207,7 +207,7 @@ def demand_identity(module: Any) -> None:
     """
     name = type(module).__name__
     if name in DROPOUTS and module.p > 0:
-        reason = f"{name}(p={module.p:g}) draws another objective in every step of training"
+        reason = f"{name}(p={module.p:g}) changes the objective in every step of training"
         raise OutOfScopeError(f"{reason}: train without it, or with p=0")
     flattens = name == "Flatten" and module.start_dim in (1, -1)
     if name not in ("Identity", *DROPOUTS) and not flattens:
@@ -230,12 +230,12 @@ def read(optimizer: Any, modules: list[Any]) -> Decay:
     groups = getattr(optimizer, "param_groups", [])
     decayed = [g for g in groups if g.get("weight_decay")]
     if decayed and (name == DECOUPLED or any(g.get("decoupled_weight_decay") for g in decayed)):
-        why = "decouples its decay from the gradient, so that it minimizes no loss + decay/2 |p|^2"
+        why = "decouples its decay from the gradient, so it does not minimize loss + decay/2 |p|^2"
         raise OutOfScopeError(f"{name} {why}: {CURE}")
     if name not in (*COUPLED, DECOUPLED) or type(optimizer) is not getattr(optim, name, None):
         raise OutOfScopeError(f"the optimizer {name} has no known objective: {CURE}")
     if any(g.get("maximize") for g in groups):
-        raise OutOfScopeError(f"{name} with maximize=True climbs: negate the loss instead")
+        raise OutOfScopeError(f"{name} with maximize=True is not covered: negate the loss instead")
     paid = {id(p): float(g.get("weight_decay", 0.0)) for g in groups for p in g["params"]}
     out = []
     for part in ("weight", "bias"):
@@ -243,7 +243,7 @@ def read(optimizer: Any, modules: list[Any]) -> Decay:
             p = getattr(m, part)
             if p is not None and not (id(p) in paid and p.requires_grad):
                 why = f"the {part} of linear layer {k} is not trained by this {name}"
-                raise OutOfScopeError(f"{why}, so the rest is optimal at most beside it: {CURE}")
+                raise OutOfScopeError(f"{why}, so only the others can be optimal: {CURE}")
             out.append(0.0 if p is None else paid[id(p)])
     return Decay(*out)
 

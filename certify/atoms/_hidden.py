@@ -46,12 +46,12 @@ def sample_index(samples: object, rows: int) -> npt.NDArray[np.int64] | None:
 def largest(atom: Any) -> bool:  # noqa: ANN401  a ReLU
     """Refuse what max-pooling is not bounded for; return True."""
     if atom.samples is None:
-        raise InputError("pool='max' needs samples: of each row of V the sample it belongs to")
+        raise InputError("pool='max' needs samples: for each row of V its sample")
     if atom.activation != "relu":
         raise InputError(f"pool='max' is for activation='relu', got {atom.activation!r}")
     if atom.bias == "free":
         raise InputError(
-            "pool='max' takes no bias='free': its bound is by differences of rows, which have "
-            "no bias, and a free one must be in every row; use bias='regularized'"
+            "pool='max' does not allow bias='free': its bound uses differences of rows, which "
+            "have no bias; use bias='regularized'"
         )
     return True

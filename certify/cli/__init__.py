@@ -57,7 +57,7 @@ def certify() -> None:
 @certify.command()
 @click.argument("problem", type=PATH)
 @click.option("-o", "output", type=PATH, metavar="X.CERT", help="Write the certificate.")
-@click.option("--own-size", type=PATH, metavar="X.CERT", help="The same, for its own size.")
+@click.option("--own-size", type=PATH, metavar="X.CERT", help="Also certify it at its own size.")
 @click.option("--better", type=PATH, metavar="X.NPZ", help="Write better factors, if found.")
 @click.option("--resume", type=PATH, metavar="FILE", help="Save progress here; resume.")
 @with_route
@@ -74,7 +74,7 @@ def check(  # noqa: PLR0913, PLR0917  one for each option
 ) -> int:
     """Decide whether the factors of PROBLEM (a .toml file) are a global optimum.
 
-    PROBLEM may also be of blocks of rows, a folder of triplets.
+    PROBLEM may also describe a table in blocks of rows.
 
     --own-size writes a second certificate, about models of at most as many components;
     `certify verify --own-size` verifies it.  --resume saves the progress of a long proof and
@@ -111,7 +111,7 @@ def check(  # noqa: PLR0913, PLR0917  one for each option
 @certify.command()
 @click.argument("certificate", type=PATH)
 @click.option("--problem", type=PATH, required=True, help="The question: your own problem.toml.")
-@click.option("--own-size", is_flag=True, help="The claim is about its own size.")
+@click.option("--own-size", is_flag=True, help="It was written by check --own-size.")
 @click.option(
     "--tier",
     type=click.Choice((*TIERS, CHECKED)),
@@ -235,8 +235,8 @@ def improve(  # noqa: PLR0913, PLR0917  one for each option
     metavar="PLOT",
     help="Draw the fits: .png, .svg, .pdf; .html with the tables.",
 )
-@click.option("--certificate", type=PATH, metavar="X.CERT", help="Certify the lower bound.")
-@click.option("--sizes", is_flag=True, help="Bracket each number of components of the fits.")
+@click.option("--certificate", type=PATH, metavar="X.CERT", help="Write the bound's certificate.")
+@click.option("--sizes", is_flag=True, help="Also bracket each number of components.")
 @common
 def restarts(  # noqa: PLR0913  one for each option
     options: Options,

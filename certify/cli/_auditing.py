@@ -19,7 +19,7 @@ from ._show import as_json, show_share, table
 
 @click.command()
 @click.argument("plan", type=PATH, required=False)
-@click.option("-o", "folder", type=PATH, metavar="DIR", help="Where everything goes.")
+@click.option("-o", "folder", type=PATH, metavar="DIR", help="Folder for all results.")
 @click.option("--verify", type=PATH, metavar="DIR", help="Only verify the certificates in DIR.")
 @click.option("--inputs", type=PATH, metavar="DIR", help="With --verify: compare inputs.")
 @click.option("--jobs", type=click.IntRange(min=1), default=2, help="Number of processes.")

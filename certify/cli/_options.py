@@ -45,13 +45,18 @@ class Options:
 
 
 ROUTE = (
-    click.option("--method", default="engine", metavar="METHOD", help="engine, or cvxpy if small."),
+    click.option(
+        "--method", default="engine", metavar="METHOD", help="engine, or cvxpy for small problems."
+    ),
     click.option("--solver", metavar="NAME", help="With --method cvxpy."),
 )
 COMMON = (
     click.option("--json", "as_json", is_flag=True, help="Print one line of JSON."),
     click.option(
-        "--budget", type=float, metavar="SECONDS", help="Time limit of the search; else a minute."
+        "--budget",
+        type=float,
+        metavar="SECONDS",
+        help="Time limit of the search; a minute by default.",
     ),
     click.option("--seed", type=click.IntRange(min=0), default=0, help="Seed of random starts."),
     click.option("--rtol", type=float, help="Relative tolerance, overrides problem.toml."),
@@ -71,7 +76,7 @@ def with_scheduler(command: Command) -> Command:
         with connect(scheduler) as client, on_cluster(client):
             return command(*arguments, **given)
 
-    help_ = "Prove large sparse matrices and grow trees on a Dask cluster."
+    help_ = "Share the work of proofs with a Dask cluster."
     return click.option("--scheduler", metavar="ADDRESS", help=help_)(wrapped)
 
 

@@ -20,7 +20,7 @@ from ._show import OutputFile, as_json, of_proof, print_rejection
 @click.option(
     "-o", "output", type=PATH, metavar="X.HTML", help="By default next to the certificate."
 )
-@click.option("--tier", type=click.Choice(TIERS), help="By default what the claim names.")
+@click.option("--tier", type=click.Choice(TIERS), help="By default the one that the claim names.")
 @click.option(
     "--own-size",
     "own",
@@ -51,7 +51,7 @@ def report_of(
 
 @click.command()
 @click.argument("certificate", type=PATH)
-@click.option("--tier", type=click.Choice(TIERS), help="By default what the claim names.")
+@click.option("--tier", type=click.Choice(TIERS), help="By default the one that the claim names.")
 @common
 def explain(options: Options, certificate: Path, tier: str | None) -> int:
     """Verify CERTIFICATE again and explain its question, its proof and what is left open.

@@ -150,7 +150,7 @@ def lines(fields: Lines, written: Mapping[str, OutputFile | None]) -> Iterator[t
     rules = f" by {', '.join(fields['rules'])}" if fields.get("rules") else ""
     yield "arithmetic", f"{fields['tier']}{rules}, {fields['seconds']} seconds"
     for name, w in written.items():
-        text = f"nothing: there is no {name}" if w is None else f"{w.path} ({name}, {w.size} bytes)"
+        text = f"nothing: no {name}" if w is None else f"{w.path} ({name}, {w.size} bytes)"
         yield "written", text
 
 

@@ -53,9 +53,9 @@ class Loss(ABC):
         """Refuse `zeros` in one sentence where a loss does not take it."""
         if "zeros" in named and "zeros" not in signature(cls).parameters:
             message = (
-                f"{cls.__name__} takes no zeros: Squared alone counts what a sparse Y leaves out"
+                f"{cls.__name__} takes no zeros: only Squared counts what a sparse Y leaves out"
             )
-            raise InputError(f"{message}; a dense Y has them")
+            raise InputError(f"{message}; a dense Y contains them")
         return super().__new__(cls)
 
     def __init_subclass__(cls) -> None:

@@ -68,7 +68,7 @@ class Softmax(Loss):
             return None
         scale = finite(real(self.weights, "weights"), "weights")
         if scale.shape != (m,):
-            raise InputError(f"weights must have shape {(m,)}, one for a row, got {scale.shape}")
+            raise InputError(f"weights must have shape {(m,)}, one for each row, got {scale.shape}")
         if scale.min() <= 0:
             raise InputError(f"weights must be > 0, got {scale.min()}: leave such rows out")
         return frozen(scale)

@@ -16,7 +16,7 @@ from ._entrywise import Entrywise, Plain
 
 ZEROS = ("missing", "observed")
 DENSE = "give Y.toarray(), where that fits into memory"
-UNKNOWN = f'zeros="observed" is known to check() and verify() only: {DENSE}'
+UNKNOWN = f'zeros="observed" is for check() and verify() only: {DENSE}'
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,12 +63,12 @@ class Squared(Plain, Loss):
     def accept_zeros(self) -> None:
         """Raise InputError where zeros are no data of their own: dense Y, weights, a mask."""
         if not sparse.issparse(self.Y):
-            raise InputError('zeros="observed" is said of a sparse Y: a dense one has them')
+            raise InputError('zeros="observed" is for a sparse Y: a dense one contains its zeros')
         for name, given in (("array of weights", self.weights), ("mask", self.mask)):
             if given is not None:
                 raise InputError(f'zeros="observed" allows no {name}: leave it out')
         if not self.Y.nnz:
-            raise InputError(f"Y {self.Y.shape} has no entry but zeros: its best factors are zeros")
+            raise InputError(f"Y {self.Y.shape} has only zeros: its best factors are zeros")
 
     @property
     def curvature(self) -> float:

@@ -38,7 +38,7 @@ DEGREE = (
     "the l1 penalty has degree 1 beside products of degree 2, so that no convex problem has the "
     "optimum and the bracket stays open"
 )
-WITHOUT = "the l1 penalty is left out of it, so that the bracket stays open"
+WITHOUT = "it ignores the l1 penalty, so that a gap remains"
 Judge = Callable[[Problem, Clock], tuple[Certificate | None, float]]  # with the proved bound
 
 

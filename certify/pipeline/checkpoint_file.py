@@ -42,7 +42,7 @@ def open_checkpoint(path: str | Path, statement: dict[str, Any]) -> Keeper:
         keeper.fill(head["kept"], arrays)
         keeper.size = file.stat().st_size
     except (KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"{file} is no checkpoint of this version: {error}") from None
+        raise InputError(f"{file} is not a checkpoint of this version: {error}") from None
     return keeper
 
 
@@ -54,9 +54,9 @@ def read(file: Path) -> tuple[dict[str, Any], Arrays]:
         head = json.loads(str(arrays.pop("head")))
         known = isinstance(head, dict) and head.get("format") == FORMAT and "question" in head
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise InputError(f"{file} is no checkpoint: {error}") from None
+        raise InputError(f"{file} is not a checkpoint: {error}") from None
     if not known:
-        raise InputError(f"{file} is no checkpoint of format {FORMAT}")
+        raise InputError(f"{file} is not a checkpoint of format {FORMAT}")
     return head, arrays
 
 

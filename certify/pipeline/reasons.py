@@ -115,7 +115,7 @@ def loose_side(case: Case) -> str:
             f"the upper bound is loose, by {part(least, case.upper)}: a larger budget may prove it"
         )
     cure = "the search ended by itself" if case.found.ended else "a larger budget may raise it"
-    return f"the bound for so few may be loose, by at most {case.spread}: {cure}"
+    return f"the bound at this size may be loose, by at most {case.spread}: {cure}"
 
 
 def noted(case: Case) -> str | None:
@@ -167,7 +167,7 @@ def part(distance: float, whole: float) -> str:
 
 
 KINKS = "; the loss has kinks: its dual point alone proves this"
-EXACT = "; they equal the data but for rounding"
+EXACT = "; they equal the data up to rounding"
 FOUND = "; the best offsets for these factors were found"
 TIGHT = 1e-4  # relative: bounds of a polar this near to each other leave the dual point
 REASONS: tuple[Reason, ...] = (  # the first that applies is given; the last one always does

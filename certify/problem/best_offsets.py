@@ -292,7 +292,7 @@ def best(loss: Loss, offsets: Sequence[Offset], Z: Array) -> Values:
     far = FAR * (1 + float(np.abs(Z).max(initial=0.0)))
     if not np.isfinite(flat).all() or float(np.abs(flat).max(initial=0.0)) > far:
         cure = "give each offset a ridge > 0, or give q"
-        raise OutOfScopeError(f"the offsets have no best values, they run away: {cure}")
+        raise OutOfScopeError(f"the offsets have no best values, they grow without bound: {cure}")
     return split_values(flat, shapes)
 
 

@@ -40,7 +40,7 @@ def accept_route(route: Route, problem: Problem) -> Route:
         from . import relax  # noqa: PLC0415  cvxpy takes a second to import
 
         if problem.loss.observed.zeros:
-            raise InputError(f"method='cvxpy' knows no observed zeros: {DENSE}")
+            raise InputError(f"method='cvxpy' does not take observed zeros: {DENSE}")
         relax.require(problem, route.solver)
     return route
 

@@ -85,7 +85,7 @@ def gathered_at_scale(run: Run, wanted: Array | None) -> Evidence:
         evidence = gather(replace(run, polar=by(late)), wanted, searching)
     if evidence.dual is not None or not late():
         return evidence
-    note = f"its proof takes {work.seconds(clock):.0f} s, which the budget lacks"
+    note = f"its proof takes {work.seconds(clock):.0f} s, more than the budget"
     W = dual_at(problem, evidence.better or run.start)
     kept, factorized = ratings.shorten(problem, clock, work)
     polar = by(lambda: False) if factorized else partial(ratings.polar_by_rows, problem, run.seed)
@@ -179,7 +179,7 @@ def recall(run: Run) -> ResumedSearch | None:
     seconds = kept_seconds(run, keeper.size, proof)
     if seconds > run.clock.allowed():
         keeper.leave("tree.", DUAL)
-        note = f"the proof in the checkpoint takes about {seconds:.0f} s, which the budget lacks"
+        note = f"the proof in the checkpoint takes about {seconds:.0f} s, more than the budget"
         return ResumedSearch(trail, short, None, note)
     point = Orthogonal(W, tuple((k, Fraction(p, q)) for k, p, q in exact))
     dual = Dual(point, Proposal(upper, proof), value)
@@ -348,9 +348,9 @@ def accept_dual(problem: Problem, wanted: object) -> Array | None:
     if wanted is None:
         return None
     if problem.l1 is not None:
-        raise InputError(f"dual must be None beside l1={problem.l1}, where each line has its own")
+        raise InputError(f"dual must be None with l1={problem.l1}, where each line has its own")
     if problem.loss.observed.zeros:
-        raise InputError("dual must be None beside observed zeros, which have none but Y - U V^T")
+        raise InputError("dual must be None with observed zeros: there it is Y - U V^T")
     if isinstance(wanted, str):
         raise InputError(f"dual must be an array or None, got {short(wanted)}")
     W, observed = finite(real(wanted, "dual"), "dual"), problem.loss.observed

@@ -54,11 +54,11 @@ def require(problem: Problem) -> None:
     blocks = problem.atom.family in kinds and own_size_blocks.applies(problem)
     if not (known or blocks or own_size.applies(problem)):
         raise OutOfScopeError(
-            "lam = 0 is covered for RankOne and ReLU with our losses only, for other atoms with "
-            "least squares (of a tensor without offsets), for deep networks of more outputs than "
-            f"one; {CURE}"
+            "lam = 0 is covered for RankOne and ReLU with losses of certify, for other atoms with "
+            "least squares (tensors: without offsets), and for deep networks with two or more "
+            f"outputs; {CURE}"
         )
-    cure = CURE if problem.l1 is None else "give lam > 0, with which the products cost something"
+    cure = CURE if problem.l1 is None else "give lam > 0, so that the products have a penalty"
     for o in problem.offsets:
         if not o.at_fixed_rank:
             raise OutOfScopeError(f"lam = 0 allows no {o.name} part; {cure}")

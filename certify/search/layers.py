@@ -25,9 +25,7 @@ def lam_max(problem: Problem, *, budget: float | None = None, seed: int = 0) -> 
     if not problem.loss.smooth:
         raise InputError(f"lam_max needs a loss with a gradient, got {type(problem.loss).__name__}")
     if problem.l1 is not None:
-        raise OutOfScopeError(
-            "beside an l1 penalty of a low degree, zero is a minimum at every lam"
-        )
+        raise OutOfScopeError("with an l1 penalty of lower degree, zero is a minimum at every lam")
     if why := problem.atom.why_infinite(problem.offsets):
         raise OutOfScopeError(why)
     shapes = problem.atom.shapes(problem.loss.dims)

@@ -34,7 +34,7 @@ CLOSE = 1e-7  # relative: a bound above the estimate of an eigenvalue that a pro
 ROUNDING = 2.0**-46  # of a Gram matrix made twice, relative to its largest eigenvalue
 TINY = 1e-145  # its square is a positive shift
 SWEEP_SHARE = 0.5  # of the time left is for better nonnegative factors; the rest proves
-SIGNS = "its dual point knows of no signs, which a search for a better one would use"
+SIGNS = "its dual point ignores the signs, and no search for a better one uses them"
 
 
 def evidence(

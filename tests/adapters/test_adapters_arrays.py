@@ -149,7 +149,9 @@ def test_a_nonnegative_model_gets_a_bracket():
 
 @READERS
 def test_transposed_factors_are_named(reader):
-    with pytest.raises(InputError, match=r"must have as many columns, .* is one transposed"):
+    with pytest.raises(
+        InputError, match=r"must have the same number of columns, .* is one transposed"
+    ):
         reader((P.T, Q), RATINGS, 1.0)
     with pytest.raises(InputError, match=r"ids must lie in 0..2, got 3: give inner ids"):
         reader((P.T, np.ones((N, M))), RATINGS, 1.0)
@@ -182,8 +184,11 @@ def test_wrong_ratings_are_named(given, told):
 @pytest.mark.parametrize(
     ("ask", "told"),
     [
-        (lambda: surprise_svd((P, Q), RATINGS, 0.1, (B, C)), "beside a global mean: pass mean="),
-        (lambda: surprise_svd((P, Q), RATINGS, 0.1, (B, C), 0.0), "mean is 0, that of the ratings"),
+        (lambda: surprise_svd((P, Q), RATINGS, 0.1, (B, C)), "also has a global mean: pass mean="),
+        (
+            lambda: surprise_svd((P, Q), RATINGS, 0.1, (B, C), 0.0),
+            "mean is 0, but that of the rati",
+        ),
         (lambda: surprise_svd((P, Q), RATINGS, 0.1, None, MEAN), "leave mean out"),
         (lambda: surprise_svd((P, Q), RATINGS, 0.1, (C, B), MEAN), r"user biases must have shape"),
         (lambda: surprise_svd((P, Q), RATINGS, 0.1, B, MEAN), "biases must be a pair"),
@@ -219,7 +224,7 @@ def test_wrong_input_is_one_sentence(ask, told):
         (lambda: implicit_als((P, Q), COUNTS, 0.0), ""),
         (
             lambda: cornac_mf((P, Q), RATINGS, REGS | {"item": 0}, (B, C), MEAN),
-            "beside item=0 the penalty of user=0.3 does not change the optimum",
+            "with item=0 the penalty of user=0.3 does not change the optimum",
         ),
     ],
 )
@@ -247,5 +252,5 @@ def test_more_entries_than_fit_are_refused_before_they_are_made(monkeypatch):
     monkeypatch.setattr(_implicit, "DENSE", M * N)
     implicit_als((P, Q), COUNTS)
     monkeypatch.setattr(_implicit, "DENSE", M * N - 1)
-    with pytest.raises(InputError, match="all 12 x 9 entries have a weight, too many"):
+    with pytest.raises(InputError, match="all 12 x 9 entries have a weight, which is too many"):
         implicit_als((P, Q), COUNTS)

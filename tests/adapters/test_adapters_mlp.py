@@ -175,9 +175,9 @@ def test_a_row_of_weight_zero_fills_a_place_in_its_batch():
     assert problem.loss.shape == (N - 8, 1)
     assert problem.lam == pytest.approx(3 * 16 * np.mean([1 / 2, 1 / 10, 1 / 4]), rel=TIGHT)
     mixed = fitted(network(solver="adam", batch_size=20, max_iter=5), X, Y, sample_weight=weights)
-    with pytest.raises(OutOfScopeError, match="so that no objective is fixed"):
+    with pytest.raises(OutOfScopeError, match="so there is no fixed objective"):
         from_model(mixed, X, Y, sample_weight=weights)  # 16 rows count, of 24 in two batches
-    with pytest.raises(InputError, match="sample_weight must not be 0 at all of the rows"):
+    with pytest.raises(InputError, match="sample_weight must be > 0 for at least one row"):
         from_model(fitted(network(), X, Y), X, Y, sample_weight=weights, rows=np.arange(8))
 
 
@@ -390,7 +390,7 @@ def test_partial_fit_is_out_of_scope():
     model = network(solver="sgd")
     for _ in range(3):
         model.partial_fit(X, Y)
-    with pytest.raises(OutOfScopeError, match=r"after partial_fit steps .*: use fit"):
+    with pytest.raises(OutOfScopeError, match=r"after partial_fit makes one step .*: use fit"):
         from_model(model, X, Y)
 
 
@@ -404,7 +404,7 @@ def test_a_warm_start_is_judged_on_the_data_of_its_last_fit():
 @since(1, 7)
 def test_weights_of_rows_in_shuffled_batches_fix_no_objective():
     model = fitted(network(solver="adam", batch_size=10), X, Y, sample_weight=WEIGHTS)
-    with pytest.raises(OutOfScopeError, match=r"no objective is fixed: fit with batch_size"):
+    with pytest.raises(OutOfScopeError, match=r"no fixed objective: fit with batch_size"):
         from_model(model, X, Y, sample_weight=WEIGHTS)
 
 
@@ -412,7 +412,7 @@ def test_weights_of_rows_in_shuffled_batches_fix_no_objective():
     ("data", "labels", "told"),
     [
         (X[:, :2], Y, r"X must have 3 features, as in the fit, got shape \(24, 2\)"),
-        (X[:9], Y, r"X and y must have as many rows, got 9 and 24"),
+        (X[:9], Y, r"X and y must have the same number of rows, got 9 and 24"),
         (X, Y3, r"y must have 1 outputs, as in the fit, got shape \(24, 3\)"),
         (X, None, r"y must be given for MLPRegressor"),
         (X, np.where(np.arange(N) == 3, np.nan, Y), r"y must be finite, got nan"),

@@ -109,7 +109,7 @@ def test_a_graph_needs_the_weight_decay_by_name(tmp_path):
     path = tmp_path / "net.onnx"
     onnx.save(network(), path)
     for reader in (from_model, from_any):
-        with pytest.raises(InputError, match=r"weight_decay must be given.* 0 if there was none"):
+        with pytest.raises(InputError, match=r"weight_decay must be given.* 0 for none"):
             reader(path, X, Y)
         assert reader(path, X, Y, weight_decay=0)[0].lam == 0
 

@@ -160,7 +160,7 @@ def test_a_gated_optimum_is_certified_for_its_own_gates():
         ),
         (lambda: scnn_relu([np.ones((C, P, D))] * 2, X, Y, 1), InputError, "return_convex=False"),
         (lambda: scnn_relu([np.full((2, D), np.nan), np.ones((C, 2))], X, Y, 1), InputError, "nan"),
-        (lambda: scnn_gated([np.ones((C, P, D))], np.ones((D, 2)), X, Y, 1), InputError, "beside"),
+        (lambda: scnn_gated([np.ones((C, P, D))], np.ones((D, 2)), X, Y, 1), InputError, "gates"),
         (
             lambda: scnn_gated([np.ones((9, P, D))], np.ones((D, P)), X, Y, 1),
             InputError,

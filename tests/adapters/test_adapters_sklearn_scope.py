@@ -46,7 +46,10 @@ from tests.sklearn_models import (
         ),
         ({"solver": "mu", "beta_loss": 0.5}, "beta_loss=0.5 has a loss that is not convex"),
         ({"solver": "mu", "beta_loss": 3}, "beta_loss=3 has a loss that is not convex"),
-        ({"solver": "mu", "beta_loss": 1.5}, "beta_loss=1.5 has no rule: fit with beta_loss='frob"),
+        (
+            {"solver": "mu", "beta_loss": 1.5},
+            "beta_loss=1.5 is not covered: fit with beta_loss='frob",
+        ),
     ],
 )
 def test_nmf_outside_the_theory_names_the_cure(settings, cure):
@@ -112,7 +115,7 @@ def test_other_estimators_are_out_of_scope_by_name(estimator):
     ("estimator", "why"),
     [
         (FactorAnalysis(2), "a likelihood that is not convex"),
-        (KMeans(2, n_init=1, random_state=0), "a choice and no sum of components: fit an NMF"),
+        (KMeans(2, n_init=1, random_state=0), "a choice, not a sum of components: fit an NMF"),
     ],
 )
 def test_why_no_bound_is_of_an_objective_is_said(estimator, why):
@@ -200,7 +203,9 @@ def test_atoms_longer_than_one_are_refused():
 
 
 def test_sparse_pca_takes_no_codes():
-    with pytest.raises(InputError, match="keeps no codes, they are recovered: leave codes out"):
+    with pytest.raises(
+        InputError, match="keeps no codes; they are computed again: leave codes out"
+    ):
         from_model(sparse_components(), X, codes=np.zeros((N, 4)))
 
 
@@ -246,7 +251,7 @@ def test_a_sparse_x_too_large_to_hold_is_refused_before_it_is_made_dense(monkeyp
     monkeypatch.setattr(_fitted, "DENSE", X.size)
     from_model(model, sparse.csr_array(X))
     monkeypatch.setattr(_fitted, "DENSE", X.size - 1)
-    told = r"X is sparse and 40 x 64: to the model its missing entries are zeros, too many to hold"
+    told = r"X is sparse and 40 x 64: the model treats its missing entries as zeros, too many"
     with pytest.raises(InputError, match=told):
         from_model(model, sparse.csr_array(X))
     from_model(model, X)

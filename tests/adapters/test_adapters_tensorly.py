@@ -316,8 +316,8 @@ def test_weights_beside_l2_reg_tell_of_normalized_factors():
     ("estimator", "why"),
     [
         (Tucker([2, 2, 2]), "not a sum of components"),
-        (ConstrainedCP(2, non_negative=True), "at a point of no stated objective"),
-        (Parafac2(2), "no sum of rank-one components"),
+        (ConstrainedCP(2, non_negative=True), "which is not a minimum of a stated objective"),
+        (Parafac2(2), "not a sum of rank-one components"),
     ],
     ids=["tucker", "constrained", "parafac2"],
 )
@@ -331,7 +331,10 @@ def test_other_decompositions_are_refused_at_any_lam(estimator, why, rejudge):
 def test_tensors_of_other_decompositions_are_not_taken_for_cp(read):
     square = np.random.default_rng(1).standard_normal((4, 3, 5))  # 3 slices of 3 rows: shapes fit
     for found, why in (
-        (parafac2(list(square), 3, random_state=0, n_iter_max=3), "no sum of rank-one components"),
+        (
+            parafac2(list(square), 3, random_state=0, n_iter_max=3),
+            "not a sum of rank-one components",
+        ),
         (tucker(square, [2, 2, 2]), "not a sum of components"),
     ):
         with pytest.raises(OutOfScopeError, match=f"{type(found).__name__} is .*{why}"):
@@ -531,13 +534,16 @@ def test_a_start_is_for_least_squares():
         ((WEIGHTS, FACTORS[:1]), "at least 2 modes, got 1"),
         ((WEIGHTS[:2], FACTORS), r"weights must have shape \(3,\), got \(2,\)"),
         ((WEIGHTS * np.nan, FACTORS), "weights must be finite"),
-        ([FACTORS[0], FACTORS[1][:, :2], FACTORS[2]], "as many columns each"),
+        ([FACTORS[0], FACTORS[1][:, :2], FACTORS[2]], "must have the same number of columns"),
         ([FACTORS[0], FACTORS[1] * np.inf, FACTORS[2]], r"factors\[1\] must be finite"),
         ([FACTORS[0], FACTORS[1][0], FACTORS[2]], r"factors\[1\] must"),
         (FACTORS[:2], r"T must have shape \(5, 4\) as the factors"),
         (FACTORS[::-1], r"T must have shape \(3, 4, 5\) as the factors"),
         (3, "a CPTensor, .* got int"),
-        ((CPTensor((WEIGHTS, FACTORS)), [0.5, 0.1]), "got 2 things: pass the first: return"),
+        (
+            (CPTensor((WEIGHTS, FACTORS)), [0.5, 0.1]),
+            "got a tuple of 2: pass its first element: return",
+        ),
     ],
 )
 def test_what_is_wrong_with_factors_is_told(cp, said):

@@ -50,7 +50,7 @@ def test_a_pickle_by_any_other_name_is_refused(tmp_path):
     (tmp_path / "a.csv").write_bytes(pickle.dumps(Y))
     assert "a.csv is not text" in refused(tmp_path, data='Y = "a.csv"')
     (tmp_path / "a.npy").write_bytes(pickle.dumps(Y, 0))
-    assert "a.npy is no .npy array: it starts with b'" in refused(tmp_path, data='Y = "a.npy"')
+    assert "a.npy is not a .npy array: it starts with b'" in refused(tmp_path, data='Y = "a.npy"')
 
 
 @pytest.mark.parametrize("name", ["a.npy", "a.npz"])
@@ -172,11 +172,11 @@ def test_an_honest_npz_of_the_same_makers_is_read(tmp_path):
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        ({"indices": [0, 2, 7]}, "is no sparse matrix: indices"),
-        ({"indices": [0, 2]}, "is no sparse matrix: indices and data"),
-        ({"indptr": [0, 9, 3]}, "is no sparse matrix: "),
-        ({"shape": [2, -3]}, "is no sparse matrix: "),
-        ({"shape": 7}, "is no sparse matrix: "),
+        ({"indices": [0, 2, 7]}, "is not a sparse matrix: indices"),
+        ({"indices": [0, 2]}, "is not a sparse matrix: indices and data"),
+        ({"indptr": [0, 9, 3]}, "is not a sparse matrix: "),
+        ({"shape": [2, -3]}, "is not a sparse matrix: "),
+        ({"shape": 7}, "is not a sparse matrix: "),
         ({"format": "dia"}, "a sparse matrix of layout 'dia'; csr, csc, coo are read"),
         ({"indptr": None}, "it has no array 'indptr'"),
     ],

@@ -163,7 +163,9 @@ def test_what_is_wrong_is_named_with_its_key(tmp_path, text, told):
 
 
 def test_no_other_table_is_known_beside_a_network(tmp_path):
-    with pytest.raises(InputError, match=r"net.toml: \[network\] says it all: leave factors"):
+    with pytest.raises(
+        InputError, match=r"net.toml: \[network\] is the whole problem: leave factors"
+    ):
         load(write(tmp_path, tail='[factors]\nU = "U.npy"'))
 
 

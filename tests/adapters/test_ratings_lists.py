@@ -137,7 +137,7 @@ def test_without_factors_the_ids_are_numbered_as_they_appear(tmp_path, monkeypat
     written(tmp_path / "r.csv", [f"u{k}" for k in range(M)], [f"i{k}" for k in range(N)])
     document, said = drafted(capsys, "r.csv")
     assert document["data"]["Y"]["order"] == "first seen"
-    assert "in the order in which they appear" in said
+    assert "ids in order of appearance are the rows" in said
 
 
 def test_init_refuses_factors_of_other_sizes(tmp_path, monkeypatch, capsys):
@@ -147,7 +147,7 @@ def test_init_refuses_factors_of_other_sizes(tmp_path, monkeypatch, capsys):
     np.save("Q.npy", Q)
     ended = inside(capsys, "init", "r.csv", "P.npy", "Q.npy")
     assert ended.status == 2
-    assert f"r.csv has {M} users and {N} items, and no factors of as many lines" in ended.sentence
+    assert f"r.csv has {M} users and {N} items, but no factors have as many rows" in ended.sentence
 
 
 def test_a_matrix_with_biases_and_a_mean_in_one_file(tmp_path, monkeypatch, capsys):
@@ -232,7 +232,11 @@ def test_a_model_of_another_package_takes_the_table_and_the_matrix():
         (([0, 1], [0, 1], [1, 2]), {"order": "from 1"}, "user ids must be integers from 1, got"),
         (([1, 1], [1, 1], [1, 2]), {}, "user 0 has rated item 0 more than once"),
         (([1, 1], [1, 2], [1, np.nan]), {}, "ratings must be finite"),
-        (([1, 1], [1], [1, 2]), {}, "must be as many, got 2 users, 1 items and 2 ratings"),
+        (
+            ([1, 1], [1], [1, 2]),
+            {},
+            "must have the same length, got 2 users, 1 items and 2 ratings",
+        ),
         (([[1, 1]], [1, 2], [1, 2]), {}, "user ids must be one-dimensional"),
     ],
 )

@@ -239,7 +239,7 @@ def test_it_is_read_from_a_file(tmp_path):
         ({"samples": None}, "pool='max' needs samples"),
         ({"activation": "abs"}, "for activation='relu', got 'abs'"),
         ({"activation": "linear"}, "for activation='relu', got 'linear'"),
-        ({"bias": "free"}, "pool='max' takes no bias='free'"),
+        ({"bias": "free"}, "pool='max' does not allow bias='free'"),
         ({"left": "l1"}, "left must be l2"),
     ],
 )

@@ -190,7 +190,7 @@ def test_a_question_that_windows_marked_and_ended_its_lines_is_read(tmp_path, ca
 
 def test_people_read_that_there_was_nothing_to_write(tmp_path, capsys):
     ended = inside(capsys, "check", write(tmp_path), "--better", tmp_path / "b.npz")
-    assert "written       nothing: there is no better factors" in ended.out
+    assert "written       nothing: no better factors" in ended.out
     assert not (tmp_path / "b.npz").exists()
 
 

@@ -54,7 +54,7 @@ def test_init_guesses_lam_of_factors_that_are_stationary_nowhere(folder, capsys)
     np.save(folder / "W.npy", W + 1)
     document, said = drafted(capsys, "X.csv", "W.npy", "H.npy")
     assert document["lam"] == pytest.approx(0.1 * np.linalg.norm(X, 2), rel=1e-5)
-    assert "lam is a guess: write your own" in said
+    assert "lam is a guess: replace it by the one of your training" in said
 
 
 def test_init_reads_named_arrays_signs_and_tensors(folder, capsys):

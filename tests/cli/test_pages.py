@@ -47,10 +47,10 @@ def written(folder):
     problem, factors = network()
     result = check(problem, factors, q=factors.q, budget=1.0)
     result.report(folder / "network.html")
-    assert "As the training loss, of which the objective is 3 times" in result.explain()
+    assert "In units of the training loss (the objective is 3 times it): " in result.explain()
     pages["network.html"] = [
         *("input weights", "output weights", "hidden unit"),
-        "As the training loss, of which the objective is 3 times: these factors reach at most",
+        "In units of the training loss (the objective is 3 times it), these factors reach at most",
     ]
     rows = [
         {"name": "NMF (k = 16), β", "verdict": "FAILED", "status": 2, "reason": WHY},

@@ -283,7 +283,7 @@ def test_data_outside_a_losss_domain_are_refused_with_the_cure(loss, given_, sai
 
 @pytest.mark.parametrize("loss", [x for x in LOSSES.values() if x is not Squared])
 def test_zeros_that_a_loss_does_not_count_are_refused_in_one_sentence(loss):
-    said = rf"^{loss.__name__} takes no zeros: Squared alone counts .* a dense Y has them$"
+    said = rf"^{loss.__name__} takes no zeros: only Squared counts .* a dense Y contains them$"
     with pytest.raises(InputError, match=said):
         loss([[1.0]], zeros="observed")
     with pytest.raises(TypeError, match="unexpected keyword argument 'zero'"):

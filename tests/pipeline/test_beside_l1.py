@@ -274,7 +274,7 @@ def test_one_weight_leaves_the_bound_without_it():
     assert found.own_size.lower <= bare.better_upper <= found.own_size.better_upper
     end = check(problem, found.own_size.better, budget=1.0, rtol=2.0**-7)
     assert end.verdict is Verdict.UNDECIDED
-    assert "left out of it" in end.reason
+    assert "it ignores the l1 penalty" in end.reason
 
 
 def test_reports_of_other_slices_name_each_weight(tmp_path):
@@ -333,7 +333,7 @@ def test_the_questions_without_the_penalty_tell_their_stages_and_can_be_ended():
 
 
 def test_a_dual_point_of_the_callers_is_refused():
-    with pytest.raises(InputError, match=r"dual must be None beside l1=\(0.25, 0.5\)"):
+    with pytest.raises(InputError, match=r"dual must be None with l1=\(0.25, 0.5\)"):
         check(PROBLEM, FACTORS, dual=np.zeros(DATA.shape))
 
 

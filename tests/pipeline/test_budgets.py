@@ -110,16 +110,16 @@ def test_a_reason_says_what_of_a_tree_is_undecided_and_for_how_long():
 def test_a_reason_with_better_factors_says_what_the_bound_lacks(verdict):
     case = case_of(2.5)
     outcome, found = SimpleNamespace(verdict=verdict, lower=0.0, upper=2.0), case.found
-    found = replace(found, better=found.start, note="its proof takes 9 s, which the budget lacks")
+    found = replace(found, better=found.start, note="its proof takes 9 s, more than the budget")
     case = replace(case, outcome=outcome, found=found, own=SimpleNamespace(reason="of its size"))
     say = {"REFUTED": reasons.refuted, "RANK_LIMITED": reasons.rank_limited}[verdict]
-    assert say(case).endswith("%: its proof takes 9 s, which the budget lacks")
+    assert say(case).endswith("%: its proof takes 9 s, more than the budget")
     assert "loose" not in say(replace(case, found=replace(found, note="")))
 
 
 def test_a_reason_at_a_fixed_size_names_the_loose_side():
     case = case_of(2.5)
-    assert "the bound for so few may be loose, by at most 34 %" in reasons.loose_side(case)
+    assert "the bound at this size may be loose, by at most 34 %" in reasons.loose_side(case)
     better = replace(case.found.start, value=1.1)
     met = replace(case, found=replace(case.found, steps=(("grow", better),)))
     assert "the upper bound is loose, by 27 %: a larger budget" in reasons.loose_side(met)

@@ -193,14 +193,14 @@ def test_only_the_same_question_goes_on(tmp_path):
 def test_a_file_that_is_no_checkpoint(tmp_path, spoil):
     file = tmp_path / "a.checkpoint"
     file.write_bytes(spoil)
-    with pytest.raises(InputError, match="no checkpoint"):
+    with pytest.raises(InputError, match="not a checkpoint"):
         open_checkpoint(file, STATEMENT)
 
 
 def test_a_certificate_is_no_checkpoint(tmp_path):
     file = tmp_path / "a.npz"
     np.savez(file, head=np.array('{"format": 7}'))
-    with pytest.raises(InputError, match="no checkpoint of format"):
+    with pytest.raises(InputError, match="not a checkpoint of format"):
         open_checkpoint(file, STATEMENT)
 
 

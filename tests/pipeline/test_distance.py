@@ -59,7 +59,7 @@ def test_python_says_it_first():
 
 def test_what_to_do_next_is_said_of_each_verdict():
     found = check(PROBLEM, NEAR)
-    assert "result.better, let improve(problem, factors) go on from it, or train longer" in (
+    assert "result.better, let improve(problem, factors) continue from it, or train longer" in (
         found.explain()
     )
     assert found.explain().endswith("small enough for you: rtol=1e-05 accepts it.")

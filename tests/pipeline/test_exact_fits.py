@@ -36,7 +36,7 @@ def test_all_components_are_the_best(means):
     result = check(problem, factors, budget=5)
     assert 0 < result.upper <= result.epsilon == negligible(problem)
     assert result.verdict.name == result.own_size.verdict.name == "CERTIFIED"
-    assert "by more than epsilon; they equal the data but for rounding" in result.reason
+    assert "by more than epsilon; they equal the data up to rounding" in result.reason
     assert verify(result.certificate, problem, factors).verdict.name == "CERTIFIED"
     with pytest.raises(RejectedError, match="atol"):
         verify(result.certificate, problem, factors, atol=0.0)

@@ -21,9 +21,9 @@ PATH = Smooth([(0, 1), (1, 2)], 1.0)
 UNCOVERED = {
     "custom atom": (
         Problem(Squared(FULL), Entrywise(), 0),
-        "RankOne and ReLU with our losses only",
+        "RankOne and ReLU with losses of certify",
     ),
-    "custom loss": (Problem(Huber(FULL), RankOne(), 0), "RankOne and ReLU with our losses only"),
+    "custom loss": (Problem(Huber(FULL), RankOne(), 0), "RankOne and ReLU with losses of certify"),
     "sparse part": (Problem(Squared(FULL), RankOne(), 0, Sparse(1.0)), "no sparse part"),
     "smooth part": (Problem(Squared(FULL), RankOne(), 0, [RowIntercept(), PATH]), "no smooth part"),
 }

@@ -314,7 +314,7 @@ def test_a_damaged_checkpoint_is_refused_and_left_alone(tmp_path, path, capsys, 
     file.write_bytes(held)
     ended = inside(capsys, "check", path, *TIGHT, "--budget", "0", "--resume", file)
     assert ended.status == 2
-    assert f"{file} is no checkpoint" in ended.sentence
+    assert f"{file} is not a checkpoint" in ended.sentence
     assert file.read_bytes() == held
 
 

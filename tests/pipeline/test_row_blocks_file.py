@@ -380,8 +380,8 @@ def test_files_that_hold_nothing_are_refused(tmp_path, content):
     ("U", "said"),
     [
         (np.full((4, R), np.inf), r"U of a block must be finite, got inf at \[0, 0\]"),
-        (np.ones((4, R + 1)), r"beside U \(4, 3\) and V \(5, 2\)"),
-        (np.ones((3, R)), r"beside U \(3, 2\)"),
+        (np.ones((4, R + 1)), r"does not fit U \(4, 3\) and V \(5, 2\)"),
+        (np.ones((3, R)), r"does not fit U \(3, 2\)"),
         (np.ones(4), "U of a block must have 2 dimensions"),
         ("gone.npy", "gone.npy is no factor, U of a block"),
     ],
@@ -415,9 +415,12 @@ def test_weights_of_other_entries_are_refused():
         ({"norms": "weighted"}, 'norms must be "l2", "counts" or a pair of weights, got'),
         ({"norms": None}, 'norms must be "l2", "counts" or a pair of weights, got None'),
         ({"norms": (1, 2, 3)}, 'norms must be "l2", "counts" or a pair of weights, got'),
-        ({"norms": (np.ones(4), np.ones(N))}, "weights of the rows must be a sequence, one of a"),
-        ({"norms": ("abc", np.ones(N))}, "weights of the rows must be a sequence, one of a"),
-        ({"norms": ([np.ones(4)], np.ones(N))}, "there are 3 blocks, and weights of the rows of 1"),
+        ({"norms": (np.ones(4), np.ones(N))}, "weights of the rows must be a sequence, one for"),
+        ({"norms": ("abc", np.ones(N))}, "weights of the rows must be a sequence, one for"),
+        (
+            {"norms": ([np.ones(4)], np.ones(N))},
+            "3 blocks, but weights of the rows for 1",
+        ),
         ({"blocks": None}, "blocks must be a sequence, got None"),
         ({"blocks": "0.npz"}, "blocks must be a sequence, got '0.npz'"),
         ({"offsets": RowIntercept()}, "offsets must be a sequence, got RowIntercept"),
@@ -593,7 +596,7 @@ def test_other_sizes_are_refused():
         check(table, (U, V[:, 0]))
     with pytest.raises(InputError, match="V must be finite"):
         check(table, (U, np.full_like(V, np.nan)))
-    with pytest.raises(InputError, match="there are 3 blocks, and U of 2"):
+    with pytest.raises(InputError, match="there are 3 blocks, but U has 2"):
         check(table, (U[:2], V))
     with pytest.raises(InputError, match="a block must have 6 columns, got shape"):
         check(RowBlocks(blocks, N + 1, LAM), (U, np.ones((N + 1, R))))

@@ -400,7 +400,7 @@ def test_what_has_no_best_factors_is_refused():
     blocks, factors = table()
     with pytest.raises(InputError, match=r"lam must be > 0, got 0\.0"):
         improve(RowBlocks(blocks.blocks, N, 0.0), factors)
-    with pytest.raises(InputError, match="there are 5 blocks, and U of 4"):
+    with pytest.raises(InputError, match="there are 5 blocks, but U has 4"):
         improve(blocks, (factors[0][:4], factors[1]))
     assert offsets_of(()) == []
 
@@ -502,7 +502,7 @@ def test_a_checkpoint_of_another_question_is_refused(begun, change):
 )
 def test_what_is_no_checkpoint_is_refused(tmp_path, content):
     (tmp_path / checkpoint.HEAD).write_text(content, encoding="utf-8")
-    with pytest.raises(InputError, match=r"checkpoint.json is no checkpoint of blocks of rows"):
+    with pytest.raises(InputError, match=r"checkpoint.json is not a checkpoint of blocks of rows"):
         improve(table()[0], checkpoint=tmp_path)
     (tmp_path / checkpoint.HEAD).write_text('{"at": 5, "question": ""}', encoding="utf-8")
     with pytest.raises(InputError, match=r"V.npy is no factor, V"):

@@ -73,7 +73,7 @@ def test_explain_names_what_is_loose_what_was_tried_and_what_to_try(poor, best):
     )
     assert "That meets the lower bound within epsilon" in told
     loose = replace(poor, lower=poor.lower - 1.0).explain()
-    assert "A relative gap of 0.45 stays open between that and the lower bound" in loose
+    assert "A relative gap of 0.45 remains between that and the lower bound" in loose
     assert "2.25 <= optimum" in told
     assert "exact integers" in told
     assert "verify() rechecks it" in best.explain()
@@ -236,7 +236,7 @@ def test_a_model_of_which_nothing_is_proved_has_no_score(monkeypatch):
         Absolute(np.ones((2, 2, 2)), mask=np.eye(2)[:, None] * np.ones((2, 2, 2)) > 0), CP(), 0.0
     )
     monkeypatch.setattr("certify.adapters.score.from_model", lambda *_: (problem, held))
-    with pytest.raises(OutOfScopeError, match=r"nothing is proved of this model: lam = 0"):
+    with pytest.raises(OutOfScopeError, match=r"nothing is proved about this model: lam = 0"):
         score(None, Y)
 
 

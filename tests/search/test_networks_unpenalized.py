@@ -109,7 +109,7 @@ def test_of_too_few_units_the_bracket_is_left_open_and_told():
     found = improve(problem, poor(problem, 1))
     assert found.result.verdict is Verdict.UNDECIDED
     assert found.result.lower == 0.0
-    assert "the bound for so few may be loose" in found.result.reason
+    assert "the bound at this size may be loose" in found.result.reason
 
 
 def test_a_unit_that_is_off_on_all_data_is_replaced():

@@ -208,7 +208,7 @@ def test_nmf_of_a_sparse_table_has_a_bracket():
     assert result.relative_gap < 0.005  # the bound knows of no signs
     kl = NMF(2, beta_loss="kullback-leibler", solver="mu", random_state=0, max_iter=2, tol=0)
     kl.fit(sparse.csr_matrix(TABLE))
-    with pytest.raises(InputError, match="too many to hold"):
+    with pytest.raises(InputError, match="zeros, too many for memory"):
         from_model(kl, TABLE)
 
 
@@ -246,11 +246,14 @@ def test_a_report_is_written(lam, tmp_path):
 
 REFUSED = {
     "another word": (lambda: Squared(TABLE, zeros="seen"), "zeros must be one of"),
-    "dense": (lambda: Squared(TABLE.toarray(), zeros="observed"), "of a sparse Y"),
+    "dense": (lambda: Squared(TABLE.toarray(), zeros="observed"), "for a sparse Y"),
     "weights": (lambda: Squared(TABLE, np.ones(TABLE.nnz), zeros="observed"), "of weights"),
     "a mask": (lambda: Squared(TABLE, mask=np.ones((90, 70), bool), zeros="observed"), "no mask"),
-    "nothing": (lambda: Squared(sparse.csr_array((9, 7)), zeros="observed"), "but zeros"),
-    "cvxpy": (lambda: check(asked(TABLE, 1.0), FACTORS, method="cvxpy"), "knows no observed"),
+    "nothing": (lambda: Squared(sparse.csr_array((9, 7)), zeros="observed"), "only zeros"),
+    "cvxpy": (
+        lambda: check(asked(TABLE, 1.0), FACTORS, method="cvxpy"),
+        "does not take observed zeros",
+    ),
     "a dual point": (lambda: check(asked(TABLE, 1.0), FACTORS, dual=TABLE.data), "must be None"),
     "l1 norms": (lambda: asked(TABLE, 1.0, RankOne("l1", "l1")), "RankOne of plain l2"),
     "weighted": (lambda: asked(TABLE, (1.0, 3.0), RankOne("l2", "l2", "sum")), "plain l2"),

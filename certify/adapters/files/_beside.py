@@ -120,7 +120,7 @@ def listing(path: Path, arrays: Named) -> Listing | None:
     if list(orientations(arrays)):
         sizes = f"{R.shape[0]} users and {R.shape[1]} items"
         shapes = ", ".join(str(np.shape(x)) for _, x in arrays)
-        raise InputError(f"{path} has {sizes}, and no factors of as many lines, got {shapes}")
+        raise InputError(f"{path} has {sizes}, but no factors have as many rows, got {shapes}")
     return Listing(R, columns, "first seen", R.shape)
 
 

@@ -99,7 +99,7 @@ def read_tables(path: Path, document: Json) -> tuple[Top, Table, Epsilon]:
     """
     if extra := sorted(set(document) & TOLD):
         raise InputError(
-            f"{path}: [blocks] is least squares of l2 norms: leave {', '.join(extra)} out"
+            f"{path}: [blocks] means least squares with l2 norms: leave {', '.join(extra)} out"
         )
     top = validate(Top, document, path, "")
     table = validate(Table, top.blocks, path, "blocks")

@@ -178,7 +178,7 @@ def regularizer(Y: Any, candidate: dict[str, Any], extra: "Biases") -> tuple[str
         guess = 0.1 * float(np.linalg.norm(dense, MATRIX)) if 0 < dense.size < 10**6 else 0.0
         guess = guess or 1.0  # lam = 0 would be another question: of one rank
     line = f"lam = {guess:.6g}  # TODO: the weight of the regularization in your training"
-    return line, "lam is a guess: write your own, the one of the training"
+    return line, "lam is a guess: replace it by the one of your training"
 
 
 def stationary(Y: Any, candidate: dict[str, Any], extra: "Biases") -> StationaryLam | None:
@@ -263,10 +263,10 @@ def of_listing(data: Path, rated: Listing) -> str:
     """Say how a list of ratings was read."""
     sizes = f"{rated.matrix.nnz} ratings of {rated.shape[0]} users and {rated.shape[1]} items"
     how = {
-        "number": "ids are line numbers of the factors, from 0",
-        "from 1": "ids are line numbers of the factors, from 1",
-        "sorted": "ids in ascending order are the lines of the factors",
-        "first seen": "ids are the lines of the factors in the order in which they appear",
+        "number": "ids are row numbers of the factors, from 0",
+        "from 1": "ids are row numbers of the factors, from 1",
+        "sorted": "ids in ascending order are the rows of the factors",
+        "first seen": "ids in order of appearance are the rows of the factors",
     }
     return f"{data}: {sizes}; {how[rated.order]}"
 

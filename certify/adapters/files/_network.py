@@ -65,7 +65,7 @@ def read_network(path: Path, document: Json, reader: Reader) -> tuple[Judged, Ep
     Raises InputError, naming the file and the key, for anything that is wrong.
     """
     if extra := sorted(set(document) & TOLD):
-        raise InputError(f"{path}: [network] says it all: leave {', '.join(extra)} out")
+        raise InputError(f"{path}: [network] is the whole problem: leave {', '.join(extra)} out")
     top = validate(Top, document, path, "")
     table = validate(Table, top.network, path, "network")
     model = path.parent / table.model

@@ -22,7 +22,7 @@ KEYS = {"descr", "fortran_order", "shape"}
 def read_array(stream: IO[bytes], size: int, name: str) -> npt.NDArray[Any]:
     """Read the array that fills a stream of `size` bytes exactly.
 
-    Raises InputError for what is no .npy array, for dtypes other than real numbers,
+    Raises InputError for what is not a .npy array, for dtypes other than real numbers,
     booleans and text, and for a header that claims more or fewer bytes than there are.
     """
     header, used = read_header(stream, name)
@@ -55,7 +55,7 @@ def read_header(stream: IO[bytes], name: str) -> tuple[dict[str, Any], int]:
     head = stream.read(8)
     refuse_pickle(head, name)
     if head[:6] != MAGIC or len(head) < len(MAGIC) + 2:
-        raise InputError(f"{name} is no .npy array: it starts with {head!r}")
+        raise InputError(f"{name} is not a .npy array: it starts with {head!r}")
     if head[6] not in LENGTHS:
         raise InputError(f"{name} has .npy version {head[6]}.{head[7]}; 1.0 and 2.0 are read")
     width = LENGTHS[head[6]]

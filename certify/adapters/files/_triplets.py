@@ -58,7 +58,7 @@ def triplets(source: Any, columns: Sequence[str] | None = None, order: str = "fi
     cols, col_ids = number_ids(items, order, "item")
     if not len(rows) == len(cols) == len(values):
         counts = f"{len(rows)} users, {len(cols)} items and {len(values)} ratings"
-        raise InputError(f"users, items and ratings must be as many, got {counts}")
+        raise InputError(f"users, items and ratings must have the same length, got {counts}")
     shape = (len(row_ids), len(col_ids))
     return Triplets(matrix(rows, cols, values, shape), row_ids, col_ids)
 

@@ -59,7 +59,7 @@ def listed_entries(path: Path, archive: zipfile.ZipFile, names: set[str]) -> Any
         raise InputError(f"{path} is a sparse matrix of layout {layout!r}; {known} are read")
     wanted = ["data", *(("indices", "indptr") if layout in COMPRESSED else ("row", "col"))]
     if missing := [k for k in wanted if k not in names]:
-        raise InputError(f"{path} is no sparse matrix: it has no array {missing[0]!r}")
+        raise InputError(f"{path} is not a sparse matrix: it has no array {missing[0]!r}")
     data, *index = (member(path, archive, k) for k in wanted)
     parts = (data, tuple(index)) if layout == "coo" else (data, *index)
     try:
@@ -67,5 +67,5 @@ def listed_entries(path: Path, archive: zipfile.ZipFile, names: set[str]) -> Any
         if layout in COMPRESSED:
             out.check_format(full_check=True)
     except (ValueError, TypeError) as error:
-        raise InputError(f"{path} is no sparse matrix: {brief(error)}") from None
+        raise InputError(f"{path} is not a sparse matrix: {brief(error)}") from None
     return out

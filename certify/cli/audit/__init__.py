@@ -199,6 +199,6 @@ def recheck_model(place: Path, inputs: Path | None, one: Recheck) -> Row:
 
 def row_of_page(name: str) -> Row:
     """Return the row of a page that is not the audit's."""
-    reason = "it is not as the audit wrote it: do not believe what it says"
+    reason = "it is not as the audit wrote it: do not rely on it"
     row = {"name": name, "verdict": "REJECTED", "status": REJECTED_EXIT, "reason": reason}
     return row | {"page": True}

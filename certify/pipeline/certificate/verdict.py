@@ -17,7 +17,7 @@ class Verdict(Enum):
     )
     REFUTED = "proved: better factors of the same size or smaller are in the certificate"
     RANK_LIMITED = "proved: more components do better, and such factors are in the certificate"
-    NUMERICAL = "floats say optimal; a step has no kernel rule"
+    NUMERICAL = "optimal in floats, but a step has no kernel rule"
     UNDECIDED = "proved: the optimum lies in the bracket; no more than that"
     OUT_OF_SCOPE = "the theory does not cover the question"
 

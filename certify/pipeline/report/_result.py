@@ -15,11 +15,12 @@ from ._words import ARITHMETICS
 
 NEXT = {
     Verdict.CERTIFIED: "Nothing is left to do: save the certificate, and verify() rechecks it.",
-    Verdict.REFUTED: "Take {better}, let improve(problem, factors) go on from it, or train longer.",
-    Verdict.RANK_LIMITED: "Take {better}, which has more components, train with more of "
-    "them, or keep the size and read the distance as the most that it costs.",
-    Verdict.NUMERICAL: "To have a proof, state the atom or loss by one that the kernel knows.",
-    Verdict.UNDECIDED: "Give budget= more seconds, or atol= above the gap if it is small enough.",
+    Verdict.REFUTED: "Take {better}, let improve(problem, factors) continue from it, or train "
+    "longer.",
+    Verdict.RANK_LIMITED: "Take {better}, which has more components, or train with more of "
+    "them; or keep this size, whose price is at most the distance.",
+    Verdict.NUMERICAL: "For a proof, use an atom or a loss that the kernel knows.",
+    Verdict.UNDECIDED: "Raise budget=, or set atol= above the gap if it is small enough.",
     Verdict.OUT_OF_SCOPE: "Change the objective as the reason says, and fit again.",
 }
 STEPS = {  # of a search, for people
@@ -41,7 +42,7 @@ def explanation(result: Any) -> str:  # noqa: ANN401  a Result, of the layer abo
     """Return what was proved, which bound is loose, what was tried, and what to try."""
     low, high = at_least(result.lower), at_most(result.upper)
     by = ARITHMETICS.get(result.tier)
-    basis = f"Proved in {by}" if by else "By floats, nothing proved"
+    basis = f"Proved in {by}" if by else "In floats, nothing is proved"
     line = f"{basis}: {low} <= optimum, and these factors reach at most {high}"
     gap = f"a gap of {at_most(result.gap, 3)}, relative {at_most(result.relative_gap, 2)}"
     off = short(result.stationarity, 2)
@@ -55,7 +56,7 @@ def explanation(result: Any) -> str:  # noqa: ANN401  a Result, of the layer abo
         least, most = divide(result.lower, result.upper, result.multiple)
         ends = f"{at_least(least)} <= optimum, and these reach at most {at_most(most)}"
         times = short(result.multiple)
-        lines.append(f"As the training loss, of which the objective is {times} times: {ends}.")
+        lines.append(f"In units of the training loss (the objective is {times} times it): {ends}.")
     if result.better_upper is not None:
         reach = at_most(result.better_upper)
         lines.append(f"The better factors are proved to reach at most {reach}.")
@@ -68,7 +69,7 @@ def explanation(result: Any) -> str:  # noqa: ANN401  a Result, of the layer abo
         )
     if result.certificate is not None and result.own_certificate is not None:
         best = at_most(own_size.upper if own_size.better_upper is None else own_size.better_upper)
-        ends = f"yours {at_most(own_size.upper)}, the best found {best}, none below"
+        ends = f"yours reach {at_most(own_size.upper)}, the best found {best}, none below"
         lines.append(f"At their own size: {ends} {at_least(own_size.lower)}.")
     lines.append(NEXT[result.verdict].format(better=where_better(result)) + accepting(result))
     return "\n".join(lines)
@@ -107,7 +108,7 @@ def search_steps(result: Any) -> str:  # noqa: ANN401  a Result
     if best - result.lower <= result.epsilon:
         left = "That meets the lower bound within epsilon: nothing better is left to find"
     else:
-        left = f"A relative gap of {at_most(share, 2)} stays open between that and the lower bound"
+        left = f"A relative gap of {at_most(share, 2)} remains between that and the lower bound"
     return f"Tried: {steps}; {went}. {left}."
 
 

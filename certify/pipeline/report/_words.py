@@ -18,7 +18,7 @@ def question_text(facts: Facts) -> str:
     what, shape = problem.atom.title(), " × ".join(map(str, problem.loss.dims))
     seen = problem.loss.observed
     of = "" if seen.full else f", of which {seen.size} entries are observed"
-    of = f", zeros but for {seen.size} entries" if seen.zeros else of
+    of = f", where all but {seen.size} entries are zeros" if seen.zeros else of
     count = problem.atom.count(size)
     rank = f"at most {count}" if facts.question.own_size else "any size"
     return (
@@ -75,7 +75,7 @@ def training(facts: Facts, multiple: float) -> str:
     if multiple == 1:
         return ""
     low, high = divide(facts.proved.lower, facts.proved.upper, multiple)
-    text = f"As the training loss, of which the objective is {short(multiple)} times: these "
+    text = f"In units of the training loss (the objective is {short(multiple)} times it), these "
     return f"{text}factors reach at most {at_most(high)}, and nothing is below {at_least(low)}."
 
 
@@ -104,4 +104,4 @@ def closing(facts: Facts) -> str:
         )
         cure = f"A larger --budget gives the search more time; --atol {epsilon} accepts this gap."
         return f"{side}. {cure}"
-    return "These commands write the better factors to a file, and go on improving from these:"
+    return "These commands write the better factors to a file, and improve them further:"

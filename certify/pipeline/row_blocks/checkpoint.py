@@ -104,10 +104,10 @@ def read_head(file: Path) -> tuple[int, str]:
     try:
         found = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise InputError(f"{file} is no checkpoint of blocks of rows: {error}") from None
+        raise InputError(f"{file} is not a checkpoint of blocks of rows: {error}") from None
     keys = {"at": int, "question": str}
     if not isinstance(found, dict) or {k: type(x) for k, x in found.items()} != keys:
-        raise InputError(f"{file} is no checkpoint of blocks of rows: it holds {short(found)}")
+        raise InputError(f"{file} is not a checkpoint of blocks of rows: it holds {short(found)}")
     return found["at"], found["question"]
 
 

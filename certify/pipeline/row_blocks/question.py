@@ -176,9 +176,11 @@ def accept_norms(norms: Any, count: int) -> Any:  # noqa: ANN401  see RowBlocks
         raise InputError(f'norms must be "l2", "counts" or a pair of weights, got {short(norms)}')
     p, q = norms
     if not isinstance(p, Sequence) or isinstance(p, str | bytes):
-        raise InputError(f"weights of the rows must be a sequence, one of a block, got {short(p)}")
+        raise InputError(
+            f"weights of the rows must be a sequence, one for each block, got {short(p)}"
+        )
     if len(p) != count:
-        raise InputError(f"there are {count} blocks, and weights of the rows of {len(p)}")
+        raise InputError(f"there are {count} blocks, but weights of the rows for {len(p)}")
     return tuple(p), q
 
 
@@ -227,7 +229,7 @@ def read_blocks(table: RowBlocks, U: Sequence[Any], r: int) -> list[Task]:
     """
     place = PLACE.get()
     if len(U) != len(table.blocks):
-        raise InputError(f"there are {len(table.blocks)} blocks, and U of {len(U)}")
+        raise InputError(f"there are {len(table.blocks)} blocks, but U has {len(U)}")
     firsts = [0] * len(U)
     if table.rows == THROUGH:
         heights = place.values([place.run(height, u) for u in U])
@@ -256,7 +258,7 @@ def read(
     (n, r), U = shape, load_factor(factor, U_NAME)
     listed = sources.entries(source, (first, len(U)), n, prices)
     if U.shape != (listed.Y.shape[0], r):
-        raise InputError(f"a block of shape {listed.Y.shape} beside U {U.shape} and V {shape}")
+        raise InputError(f"a block {listed.Y.shape} does not fit U {U.shape} and V {shape}")
     return listed._replace(U=U)
 
 

@@ -37,7 +37,9 @@ def require(problem: Problem, solver: str | None = None) -> None:
     own(problem)
     count = problem.loss.observed.size
     if count > ENTRIES:
-        raise InputError(f"method='cvxpy' takes {ENTRIES} observed entries, got {count}; {CURE}")
+        raise InputError(
+            f"method='cvxpy' takes at most {ENTRIES} observed entries, got {count}; {CURE}"
+        )
     require_small(problem.atom, problem.loss.dims)
 
 
@@ -51,7 +53,7 @@ def require_small(atom: Any, dims: Sequence[int]) -> None:  # noqa: ANN401  an a
         units, most = side_of(atom, tuple(dims)), SIDE
         noun = "rows and columns of a semidefinite matrix"
     if units > most:
-        raise InputError(f"method='cvxpy' takes {most} {noun}, got {units}; {CURE}")
+        raise InputError(f"method='cvxpy' takes at most {most} {noun}, got {units}; {CURE}")
 
 
 def side_of(atom: Any, dims: tuple[int, ...]) -> int:  # noqa: ANN401  an atom of ours
