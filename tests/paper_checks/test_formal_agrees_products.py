@@ -238,8 +238,8 @@ def test_the_rows_of_a_cone_are_those_of_the_theorem_at_a_point(case, data):
     flat = array("d", [x for line, top in zip(y, t, strict=True) for x in (*line, top)])
     given_ = Arrays({"Y7": Array((h, size + 1), flat)}, "proof")
     L = cone_rows(Exact(), case, path, Witness({}, given_, "", "7"))
-    x = [Fraction(v) for v in data.draw(st.lists(DYADIC, min_size=m + d + 1, max_size=m + d + 1))]
-    u, s, width = x[m : m + size], x[-1], m + d + 1
+    x = [Fraction(v) for v in data.draw(st.lists(DYADIC, min_size=d + 1, max_size=d + 1))]
+    u, s, width = x[:size], x[-1], d + 1
     assert L.shape == (h, width)
     for k in range(h):
         found = sum(Fraction(L.data[k * width + j]) * x[j] for j in range(width))
