@@ -221,7 +221,7 @@ def test_a_report_refuses_a_second_certificate_of_another_question(worse, tmp_pa
 def test_words_and_cells_say_yours_the_best_found_and_the_bound(worse):
     own = worse.own_size
     told = worse.explain()
-    assert f"yours {at_most(own.upper)}, the best found {at_most(own.better_upper)}" in told
+    assert f"yours reach {at_most(own.upper)}, the best found {at_most(own.better_upper)}" in told
     assert f"none below {at_least(own.lower)}" in told
     assert worse._repr_html_().count("<svg") == 2
     best = check(Problem(Squared(Y), RankOne("l2", "l2"), 0.0), truncated(0.0, 3))
