@@ -16,11 +16,11 @@ from certify.polar.query import PolarQuery, Proposal
 
 RNG = np.random.default_rng(0)
 V, W = RNG.standard_normal((24, 8)), RNG.standard_normal((24, 2))
-TENSOR = RNG.standard_normal((3, 3, 3))
+TENSOR, SQUARE = RNG.standard_normal((3, 3, 3)), RNG.standard_normal((20, 20))
 
 
 def of_pair(nodes):
-    return smallest(PolarQuery(RNG.standard_normal((20, 20)), *2 * [gauge("linf")], nodes=nodes))
+    return smallest(PolarQuery(SQUARE, *2 * [gauge("linf")], nodes=nodes))
 
 
 def of_layer(outputs, kind="l2"):
@@ -38,7 +38,7 @@ def of_tensor(nodes):
 
 def of_pool(nodes):
     samples = np.repeat(np.arange(12), 2)
-    atom = ReLU(RNG.standard_normal((24, 4)), samples=samples, pool="max")
+    atom = ReLU(V[:, :4], samples=samples, pool="max")
     return layers.propose(replace(atom.query(W[:12, :1], target=1e-3), nodes=nodes))
 
 
