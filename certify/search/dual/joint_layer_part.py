@@ -68,11 +68,6 @@ class Part:
             reach /= np.linalg.norm(reach)
         return equal.astype(self.kind), reach.astype(self.kind)
 
-    def follow(self, above: "Part") -> "Part":
-        """Go on with the U of a part with fewer cuts."""
-        self.U = np.pad(above.U, (0, len(self.Z) - len(above.U)))
-        return self
-
     def step(self, rho: float) -> Array:
         """Project on the cone, and over-relax."""
         X = self.cone.project(self.Z - self.U, self.kind(rho))
