@@ -21,8 +21,8 @@ from certify.polar.ascent.circle import best_kink, on_circle
 from certify.polar.ascent.layers import attain
 from certify.polar.branching import cells
 from certify.polar.branching import layers as tree
+from certify.polar.branching.cell import least_in_box
 from certify.polar.branching.layer_parts import bounder
-from certify.polar.branching.least import least_between
 from certify.polar.layer_query import LayerQuery
 from certify.polar.layers import propose
 from certify.polar.proved import as_kernel_array, split
@@ -105,7 +105,7 @@ def test_least_squares_with_bounds_meets_its_optimality_conditions():
         A, c = rng.normal(size=(3, 2 + k % 9)), rng.normal(size=3)
         A[:, 1] = 0.0 if k % 5 == 0 else A[:, 1]
         top = np.where(rng.random(A.shape[1]) < 0.5, 1.0, np.inf)
-        y = least_between(A, c, top)
+        y = least_in_box(A, c, top)
         slope = A.T @ (c + A @ y)
         assert (y >= 0).all()
         assert (y <= top).all()

@@ -14,13 +14,12 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
-from scipy.optimize import nnls
+from scipy.optimize import lsq_linear, nnls
 
 from certify.base.arrays import Array
 from certify.polar.layer_query import Ints
 
-from .least import least_between
-
+EXACT = 1e-15  # tolerance of least squares, where the constant vector has norm 1
 SMALL = 1e-10  # of the largest possible value: counts as zero
 IMPLIED = 1e-9  # of a range relative to |f|: the sign is decided by the path
 NEAR, SAME, WEIGHTS = 1e-10, 1e-9, 24  # weight of a free bias: least value, tolerance; solves
@@ -86,17 +85,15 @@ def farthest(q: Signs, X: Array) -> Array:
     return np.vstack([head, q.reach * np.sign(X[-1:])])
 
 
-def least(q: Signs, A: Array, c: Array, box: tuple[Array, Array | None]) -> tuple[Array, Array]:
+def least(q: Signs, A: Array, c: Array, top: Array) -> tuple[Array, Array]:
     """Return (y, u): y in [0, top] makes `lengths` of c + A y least, and u attains it."""
     if not q.reach:
-        y = least_in_box(A, c, box)
+        y = least_in_box(A, c, top)
         return y, farthest(q, (c + A @ y)[:, None])[:, 0]
-    return least_with_bias(q, A, c, box)
+    return least_with_bias(q, A, c, top)
 
 
-def least_with_bias(
-    q: Signs, A: Array, c: Array, box: tuple[Array, Array | None]
-) -> tuple[Array, Array]:
+def least_with_bias(q: Signs, A: Array, c: Array, top: Array) -> tuple[Array, Array]:
     """Return as `least` for the norm |x'| + reach |x_b|, b the last coordinate.
 
     Its square is the least of |x'|^2 / p + reach^2 x_b^2 / (1 - p) over p in [0, 1], convex in
@@ -107,7 +104,7 @@ def least_with_bias(
     best: tuple[float, Array, Array] = (np.inf, np.zeros(0), c)
     for k in range(WEIGHTS):
         scale = np.append(np.ones(len(c) - 1), q.reach * np.sqrt((1 - rest) / rest))
-        y = least_in_box(A * scale[:, None], c * scale, box)
+        y = least_in_box(A * scale[:, None], c * scale, top)
         r = c + A @ y
         size, last = float(np.linalg.norm(r[:-1])), q.reach * abs(float(r[-1]))
         if size + last < best[0]:
@@ -122,9 +119,8 @@ def least_with_bias(
     return best[1], best[2]
 
 
-def least_in_box(A: Array, c: Array, box: tuple[Array, Array | None]) -> Array:
-    """Return y in the box that makes |c + A y|_2 least."""
-    top, start = box
+def least_in_box(A: Array, c: Array, top: Array) -> Array:
+    """Return y in [0, top] that makes |c + A y|_2 least."""
     if not top.size:  # scipy's nnls ends the process on a matrix without columns
         return top
     if np.isinf(top).all():
@@ -132,7 +128,9 @@ def least_in_box(A: Array, c: Array, box: tuple[Array, Array | None]) -> Array:
             return np.asarray(nnls(A, -c)[0])
         except RuntimeError:  # too many steps of a degenerate problem
             pass
-    return least_between(A, c, top, start)
+    size = float(np.linalg.norm(c)) or 1.0
+    y = lsq_linear(A / size, -c / size, (0, top), method="bvls", tol=EXACT).x
+    return np.where(y > EXACT * y.max(), np.minimum(y, top), 0.0)  # without rounding errors
 
 
 def narrow(q: Signs, path: Ints, ranges: Ranges) -> Ranges:
@@ -150,7 +148,7 @@ def narrow(q: Signs, path: Ints, ranges: Ranges) -> Ranges:
     radii = q.radii
     for i, side in np.argwhere(cut):
         f = q.F[i] * (2 * side - 1)
-        y, u = least(q, S, f, (top, None))
+        y, u = least(q, S, f, top)
         end = float(lengths(q, (f + S @ y)[:, None])[0])
         if end < ends[i, side]:
             ends[i, side] = 0.0 if end <= IMPLIED * radii[i] else end
@@ -158,19 +156,16 @@ def narrow(q: Signs, path: Ints, ranges: Ranges) -> Ranges:
     return replace(ranges, ends=ends, at=at, mu=mu)
 
 
-def bound(q: Signs, path: Ints, ranges: Ranges, near: Array | None) -> Bound:
-    """Return the bound of a part; near: a point that may be close to its maximizer."""
+def bound(q: Signs, path: Ints, ranges: Ranges) -> Bound:
+    """Return the bound of a part."""
     a, F = q.slope, q.F
     factors, loss, kappa = lines(q, path, ranges)
     S = F[path[:, 0]].T * path[:, 1] if len(path) else np.zeros((F.shape[1], 0))
     down = np.flatnonzero((q.omega < 0) & ~np.isin(np.arange(len(F)), path[:, 0]))
     A = np.hstack([S, F[down].T * ((1 - a) * q.omega[down])])
     top = np.append(np.full(S.shape[1], np.inf), np.ones(down.size))
-    start = np.zeros(top.size)
-    if near is not None:
-        start[S.shape[1] :] = F[down] @ near > 0
     c = F.T @ factors
-    y, u = least(q, A, c, (top, start))
+    y, u = least(q, A, c, top)
     upper = float(lengths(q, (c + A @ y)[:, None])[0]) + float(loss.sum())
     size = float(np.abs(q.omega) @ q.radii)  # of a relaxation whose maximizer is u = 0
     rho = np.full(len(F), a)

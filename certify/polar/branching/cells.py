@@ -1,7 +1,7 @@
 """Exact bounds for few features: branch and bound on the signs of rows of F."""
 
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, cast
 
 import numpy as np
 
@@ -48,15 +48,11 @@ class Cells:
     ) -> Solved[Label, ProvedPart, ProvedPart]:
         """Bound one part; split it at the row whose chord loses most at the maximizer."""
         if not path and len(self.signs) > 1:
-            both = ((-1, self.signs[0]), (-1, self.signs[1]))
-            return Solved(
-                np.inf, ProvedPart(whole(self.question), nothing(self.question)), split=both
-            )
+            both, no_proof = ((-1, self.signs[0]), (-1, self.signs[1])), cast("Any", None)
+            return Solved(np.inf, no_proof, split=both)
         q, rows = self.at(path), self.rows(path)
-        fresh = warm is None or not rows_of(path).size
-        ranges = self.root(q) if fresh or warm is None else narrow(q, rows, warm.ranges)
-        near = None if fresh or warm is None else warm.bound.u
-        result = bound(q, rows, ranges, near)
+        ranges = narrow(q, rows, warm.ranges) if warm and rows_of(path).size else self.root(q)
+        result = bound(q, rows, ranges)
         z = q.F @ result.u
         value = float(q.omega @ np.where(z > 0, z, q.slope * z))
         split = None
@@ -85,12 +81,6 @@ class Cells:
     def at(self, path: tuple[Label, ...]) -> Signs:
         """Return what is bounded on a path."""
         return self.question._replace(omega=self.sign(path) * self.question.omega)
-
-
-def nothing(q: Signs) -> Bound:
-    """Return the bound of a part that is only split."""
-    none = np.zeros(0)
-    return Bound(np.inf, none, none, none, np.zeros(q.F.shape[1]), none)
 
 
 def rows_of(path: tuple[Label, ...]) -> Ints:

@@ -38,19 +38,8 @@ from certify.polar.layer_query import Layer, LayerQuery
 from certify.polar.proved import as_kernel_array, kernel_layer, kernel_pair, stored_entries
 from certify.polar.query import PolarQuery, Proposal
 
-GAPS = (
-    8.0,
-    4.0,
-    2.0,
-    1.0,
-    0.5,
-    0.25,
-    2.0**-3,
-    2.0**-5,
-    2.0**-7,
-    2.0**-10,
-    2.0**-24,
-)  # relative, one after the other: a bound this near is not split
+# relative, one after the other: a bound this near the best value is not split
+GAPS = tuple(2.0**e for e in (3, 2, 1, 0, -1, -2, -3, -5, -7, -10, -24))
 SHORT = 6  # coordinates of the short factor; for more, relaxations are tighter in the same time
 LONG = 32  # coordinates of the other side up to which relaxations are as fast
 NEAR = 0.7  # of the largest distance of two generators: pairs that may be split
