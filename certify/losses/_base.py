@@ -23,17 +23,17 @@ class Loss(ABC):
     so l(Z) + <W, Z> >= d(W), with equality exactly at W = -grad l(Z).
 
     smooth  whether l has a gradient wherever it is finite; else `gradient` returns a
-            subgradient, and a certificate may need a better W than that
+            subgradient, and a certificate may need another W than that
 
-    Of a loss of certify's own, for what searches, relaxes, draws and prints it:
+    Optional facts, for searches, relaxations, plots and reports:
 
     quadratic  whether the gradient is linear
     degree     k with l(a Z; a Y) = a^k l(Z; Y) for a > 0; 0 where there is none
     positive   whether l is infinite where Z < 0
-    rowwise    whether rows are classes, with one weight each
-    labels     the numbers that Y may hold; (): any    counts   whether they must be >= 0
-    intervals  of each parameter, the open interval it lies in
-    formula    the sum, {c} for the weights            title    the name in a sentence
+    rowwise    whether each row is one-hot, with one weight
+    labels     the two numbers that Y may hold; (): any    counts   whether Y must be >= 0
+    intervals  the open interval of each parameter
+    formula    the sum, with {c} for the weights           title    the name in a sentence
     """
 
     name: ClassVar[str]
@@ -50,7 +50,7 @@ class Loss(ABC):
     observed: Observed
 
     def __new__(cls, *_: object, **named: object) -> Self:
-        """Refuse `zeros` in one sentence where a loss does not take it."""
+        """Raise InputError if `zeros` is given to a loss without that argument."""
         if "zeros" in named and "zeros" not in signature(cls).parameters:
             message = (
                 f"{cls.__name__} takes no zeros: only Squared counts what a sparse Y leaves out"
@@ -61,8 +61,8 @@ class Loss(ABC):
     def __init_subclass__(cls) -> None:
         """Keep the entries of this package final, and their reprs short."""
         refuse_heirs(cls, Loss)
-        if "__repr__" not in vars(cls):  # a dataclass keeps one that is there
-            setattr(cls, "__repr__", brief)  # noqa: B010  of a type, not of this one
+        if "__repr__" not in vars(cls):  # a dataclass keeps a __repr__ that exists
+            setattr(cls, "__repr__", brief)  # noqa: B010  mypy refuses an assignment
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -96,9 +96,9 @@ class Loss(ABC):
         """Return the arrays that a statement names: flat, in row-major order."""
 
     def prox(self, Z: Array, t: Array | float) -> Array:
-        """Return argmin_X l(X) + |X - Z|^2 / (2 t), a field; t may differ between entries.
+        """Return argmin_X l(X) + |X - Z|^2 / (2 t), a field.
 
-        A row of classes has one t, a column of them for all rows.
+        t    a number, or one for each entry; for `rowwise` losses one for each row, (m, 1)
         """
         raise NotImplementedError(f"{type(self).__name__} has no proximal map for {t} at {Z}")
 
@@ -107,11 +107,11 @@ class Loss(ABC):
         return W
 
     def outside(self, Z: Array) -> str:
-        """Return what is wrong with a Z where l is infinite, or ""."""
+        """Return why l(Z) is infinite, or ""."""
         return ""
 
     def relaxed(self, cp: Any, F: Any, y: Array, c: Array, unit: float) -> Any:  # noqa: ANN401, B027
-        """Return l(F) of a cvxpy expression F, or None where it is not known.
+        """Return l(F) as a cvxpy expression, or None if it is not known.
 
         F, y     the fit and the data, flat, both divided by `unit` (1 for degree 0)
         c        the weight of each entry, or of each row

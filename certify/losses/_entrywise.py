@@ -1,8 +1,10 @@
-"""What losses that are sums over entries share: l(Z) = sum c h(z; y), c the weights.
+"""Losses that are sums over the entries: l(Z) = sum c h(z; y), with weights c.
 
-With h's own dual value d_1(w) on lo <= w <= hi:
+If h has the dual value d_1(w) for lo <= w <= hi, then
 
-    d(W) = sum c d_1(w / c)   on   c lo <= w <= c hi,      grad = c h',      prox by c t.
+    d(W) = sum c d_1(w / c)   for   c lo <= w <= c hi,      grad = c h',
+
+and the proximal map of l with step t is that of h with step c t.
 """
 
 from abc import abstractmethod
@@ -14,16 +16,17 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from certify.base.arrays import Array
+from certify.base.errors import InputError
 from certify.base.observed import Observed
 
-from ._reading import read
+from ._reading import accept_labels, read
 
 SPLIT = 2.0**27 + 1
 SURE = 2.0**900  # sizes between 1/SURE and SURE multiply without underflow of the error
 
 
 class Entrywise:
-    """The parts of an entrywise loss (no loss by itself)."""
+    """The methods that every entrywise loss has; a mixin."""
 
     Y: Any
     weights: Any
@@ -32,18 +35,24 @@ class Entrywise:
     data: Array
     scale: Array | None
     quadratic: ClassVar[bool]
+    labels: ClassVar[tuple[float, ...]]
+    counts: ClassVar[bool]
     intervals: ClassVar[Mapping[str, tuple[float, float]]]
-    curve = np.inf  # a Lipschitz constant of h'
+    curve = np.inf  # a Lipschitz constant of h', a power of two
 
     def __post_init__(self) -> None:
         """Reduce the arguments to observed entries, data and weights."""
         observed, data, scale = read(self.Y, self.weights, self.mask)
+        if self.labels:
+            accept_labels(data, self.labels)
+        if self.counts and data.min() < 0:
+            raise InputError(f"Y must be >= 0, got {data.min()}")
         for name, value in (("observed", observed), ("data", data), ("scale", scale)):
             object.__setattr__(self, name, value)
-        self.admit()
+        self.accept_parameters()
 
-    def admit(self) -> None:
-        """Raise InputError for data or parameters outside the loss's domain."""
+    def accept_parameters(self) -> None:
+        """Raise InputError for a parameter that is not allowed."""
 
     @abstractmethod
     def each(self, Z: Array) -> Array:
@@ -54,11 +63,14 @@ class Entrywise:
         """Return h'(z; y), or a subgradient."""
 
     def second_derivative(self, Z: Array) -> Array:
-        """Return h''(z; y), or an approximation: steps of a search use it, no proof does."""
+        """Return h''(z; y) or an approximation; only searches use it, for their steps."""
         return np.full_like(Z, self.curve)
 
     def each_dual(self, W: Array, c: Array | float) -> Array:
-        """Return c d_1(w / c) for c lo <= w <= c hi: w y where h is lines that meet in 0 at y."""
+        """Return c d_1(w / c) for c lo <= w <= c hi.
+
+        Here w y: h is piecewise linear, with its minimum 0 and its only kink at y.
+        """
         return np.asarray(W * self.data)
 
     @abstractmethod
@@ -70,9 +82,9 @@ class Entrywise:
         """Return lo <= 0 and hi >= 0."""
 
     def restrict(self, at: Any, kind: Any = None) -> Self:  # noqa: ANN401  indices, a dtype
-        """Return the loss at some observed entries, flat, for what knows entries alone.
+        """Return the loss of some observed entries, flat, in another precision if one is given.
 
-        each, slope, second_derivative and each_dual, in another precision if one is given.
+        It has each, slope, second_derivative and each_dual only.
         """
         data, scale = self.data.reshape(-1)[at], self.scale
         scale = None if scale is None else scale.reshape(-1)[at]
@@ -84,7 +96,7 @@ class Entrywise:
         return part
 
     def part(self, kept: Array, observed: Observed) -> Self:
-        """Return the loss of some of the observed entries, `kept` of them: all that needs no Y."""
+        """Return the loss of the observed entries at the indices `kept`, without its Y."""
         out = self.restrict(kept)
         vars(out).update(observed=observed)
         return out
@@ -92,8 +104,7 @@ class Entrywise:
     @property
     def curvature(self) -> float:
         """A Lipschitz constant of the gradient, weights included."""
-        top = 1.0 if self.scale is None else float(self.scale.max())
-        return float(np.nextafter(self.curve * top, np.inf))
+        return self.curve * (1.0 if self.scale is None else float(self.scale.max()))
 
     @property
     def counted(self) -> Array | float:
@@ -110,7 +121,7 @@ class Entrywise:
         lo, hi = self.ends()
         return -product_below(self.counted, np.negative(lo)), product_below(self.counted, hi)
 
-    @np.errstate(all="ignore")  # what is infinite says so
+    @np.errstate(all="ignore")  # infinite values are results
     def value(self, Z: Array) -> float:
         """Return sum c h(z; y)."""
         return float((self.counted * self.each(Z)).sum())
@@ -148,7 +159,7 @@ class Entrywise:
 
 @dataclass(frozen=True, eq=False)
 class Plain(Entrywise):
-    """The arguments of a loss without a number of its own, as in Squared (no loss by itself)."""
+    """The arguments of an entrywise loss that has no parameter; a mixin."""
 
     Y: Any
     weights: Any = None
@@ -159,8 +170,8 @@ class Plain(Entrywise):
 def product_below(a: Array | float, b: Array | float) -> Array:
     """Return the largest float at most a b, for a > 0 and b >= 0.
 
-    Dekker: with a and b split in halves, the rounding error of a product is itself exact
-    where nothing over- or underflows; elsewhere one float is given away.
+    Dekker (1971): with a and b split into halves, the rounding error of a b is computed exactly
+    unless something overflows or underflows; there the next smaller float is returned.
     """
     x, y = np.broadcast_arrays(np.asarray(a, float), np.asarray(b, float))
     p = x * y

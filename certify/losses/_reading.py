@@ -10,21 +10,17 @@ from certify.base.errors import InputError
 from certify.base.observed import Observed
 
 MATRIX = 2  # dimensions
+OTHER_LABELS = {  # what other conventions use instead of a label, and how to convert it
+    -1.0: (0.0, "labels 0 and 1 become 2 Y - 1"),
+    0.0: (-1.0, "labels -1 and 1 become (Y + 1) / 2"),
+}
 Parts = tuple[Observed, Array, Array | None]
 
 
 def read(Y: object, weights: object, mask: object) -> Parts:
-    """Return the observed entries, and the data and weights on them (None: all 1).
+    """Return the observed entries, and the data and weights there (None: all 1).
 
-    Y        (m, n) array, (n1, ..., nK) tensor, or scipy.sparse matrix of *observed
-             entries*: a stored zero is an observation, a missing entry is not.  A sparse Y
-             is never made dense.
-    weights  None (all 1), or w >= 0 in the shape of Y; for a sparse Y the same stored
-             entries, or one number for each in row-major order.  Weight 0: unobserved.
-    mask     None, or boolean in the shape of Y: True where it is observed.  Y may be NaN
-             elsewhere.
-
-    Raises InputError for data that are not real, finite and nonempty, with two modes or more.
+    Y, weights, mask   as in Squared
     """
     return (_sparse if sparse.issparse(Y) else _dense)(Y, weights, mask)
 
@@ -45,27 +41,21 @@ def _dense(Y: object, weights: object, mask: object) -> Parts:
         stored = None if scale is None else frozen(scale.reshape(m, n))
         whole = observed_data(data, mask)
         return Observed(m, n, dims=dims), frozen(whole.reshape(m, n)), stored
-    rows, cols = (k.astype(np.int64) for k in np.nonzero(seen.reshape(m, n)))
+    rows, cols = np.nonzero(seen.reshape(m, n))
     if not len(rows):
         raise InputError(f"Y has no observed entry of {data.size}: nothing to fit")
     values = finite(np.where(seen, data, 0.0), "Y")[seen]
     stored = None if scale is None else frozen(scale[seen])
-    return Observed(m, n, read_only(rows), read_only(cols), dims), frozen(values), stored
+    return Observed(m, n, frozen(rows), frozen(cols), dims), frozen(values), stored
 
 
 def observed_data(data: Array, mask: object) -> Array:
-    """Return data that are finite; NaN without a mask is an error that names the mask."""
+    """Return the data; refuse numbers that are not finite, with a hint to the mask for NaN."""
     if mask is None and np.isnan(data).any():
         where = [int(k) for k in np.argwhere(np.isnan(data))[0]]
         cure = "if NaN means missing, give mask=~np.isnan(Y)"
         raise InputError(f"Y must be finite, got nan at {where}: {cure}")
     return finite(data, "Y")
-
-
-def read_only(a: Ints) -> Ints:
-    """Return indices as read-only, so that a problem cannot change under a certificate."""
-    a.setflags(write=False)
-    return a
 
 
 def _mask(mask: object, shape: tuple[int, ...]) -> Any:  # noqa: ANN401  a boolean array
@@ -108,7 +98,7 @@ def _sparse(Y: Any, weights: Any, mask: object) -> Parts:  # noqa: ANN401  scipy
         stored = None if scale is None else frozen(scale.reshape(m, n))
         return Observed(m, n), frozen(data.reshape(m, n)), stored
     stored = None if scale is None else frozen(scale)
-    return Observed(m, n, read_only(rows), read_only(cols)), frozen(data), stored
+    return Observed(m, n, frozen(rows), frozen(cols)), frozen(data), stored
 
 
 def _entries(a: Any, name: str) -> tuple[Ints, Ints, Array]:  # noqa: ANN401  scipy.sparse
@@ -137,18 +127,11 @@ def _sparse_weights(weights: Any, rows: Ints, cols: Ints) -> Array | None:  # no
     return _weights(w, (len(rows),))
 
 
-def labels(data: Array, first: int, cure: tuple[float, str]) -> None:
-    """Raise InputError for data that are neither `first` nor 1.
-
-    cure: a number that other conventions have for `first`, and what to do with theirs.
-    """
-    wrong = data[(data != first) & (data != 1)]
+def accept_labels(data: Array, known: tuple[float, ...]) -> None:
+    """Raise InputError for data that are not one of two labels, the second of which is 1."""
+    first, second = known
+    wrong = data[(data != first) & (data != second)]
     if wrong.size:
-        hint = f"; {cure[1]}" if cure[0] in wrong else ""
-        raise InputError(f"Y must hold {first} and 1 only, got {wrong.flat[0]}{hint}")
-
-
-def nonnegative(data: Array) -> None:
-    """Raise InputError for negative data."""
-    if data.min() < 0:
-        raise InputError(f"Y must be >= 0, got {data.min()}")
+        other, cure = OTHER_LABELS[first]
+        hint = f"; {cure}" if other in wrong else ""
+        raise InputError(f"Y must hold {first:g} and 1 only, got {wrong.flat[0]}{hint}")

@@ -1,4 +1,4 @@
-"""Zeros of many rising functions at once, for proximal maps without a closed form."""
+"""Roots of many increasing functions at once, for proximal maps without a closed form."""
 
 from collections.abc import Callable
 
@@ -6,13 +6,13 @@ import numpy as np
 
 from certify.base.arrays import Array
 
-STEPS = 100  # halvings that exhaust the floats between two ends, nearly always far fewer
+STEPS = 100  # of Newton or bisection at most; far fewer are usually enough
 
 
 def rising_zero(f: Callable[[Array], tuple[Array, Array]], lo: Array, hi: Array) -> Array:
-    """Return x in [lo, hi] with f(x) = 0; f gives value and slope and rises.
+    """Return x in [lo, hi] with f(x) = 0, entry by entry; f returns its value and slope.
 
-    Newton's step where it stays between the ends known so far, else their middle.
+    Newton's method; where a step would leave the bracket, its midpoint is taken.
     """
     lo, hi = lo.copy(), hi.copy()
     x = lo + (hi - lo) / 2

@@ -19,9 +19,9 @@ class Absolute(Plain, Loss):
 
         d(W) = sum w y,   |w| <= c
 
-    c |z - y| + w z is least at z = y; beyond |w| <= c it falls forever.  There is no gradient
-    at z = y, where a good fit has many entries: `gradient` says 0 there, which is one of
-    many subgradients, and the W that certifies may be another (give it as `dual`).
+    c |z - y| + w z is least at z = y, and unbounded below for |w| > c.  There is no gradient at
+    z = y, where a good fit has many entries.  `gradient` returns 0 there, which is one of many
+    subgradients; the dual point that certifies the fit may be another (pass it as `dual`).
     """
 
     name = "absolute"
@@ -46,5 +46,5 @@ class Absolute(Plain, Loss):
         return np.asarray(Z - np.clip(Z - self.data, -t, t))
 
     def relaxed(self, cp: Any, F: Any, y: Array, c: Array, unit: float) -> Any:  # noqa: ANN401
-        """C |F - y|."""
+        """Return sum c |F - y|."""
         return c @ cp.abs(F - y)

@@ -9,7 +9,6 @@ from certify.base.arrays import Array
 
 from ._base import Loss
 from ._entrywise import Plain
-from ._reading import labels
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,8 +19,8 @@ class Hinge(Plain, Loss):
 
         d(W) = sum y w,   0 <= y w <= c
 
-    In x = y z: c max(0, 1 - x) + (y w) x is least at x = 1, or falls forever.  There is no
-    gradient at x = 1: `gradient` says 0 there.
+    With x = y z, c max(0, 1 - x) + (y w) x is least at x = 1, or unbounded below.  There is no
+    gradient at x = 1; `gradient` returns 0 there.
 
     Raises InputError for other labels than -1 and 1.
     """
@@ -30,10 +29,6 @@ class Hinge(Plain, Loss):
     labels = (-1.0, 1.0)
     formula, title = "Σ {c}(1 − yz)₊", "the hinge loss"
     smooth = False
-
-    def admit(self) -> None:
-        """Accept -1 and 1."""
-        labels(self.data, -1, (0.0, "labels 0 and 1 become 2 Y - 1"))
 
     def each(self, Z: Array) -> Array:
         """Return max(0, 1 - y z)."""
@@ -52,5 +47,5 @@ class Hinge(Plain, Loss):
         return np.asarray(Z + self.data * np.clip(1 - self.data * Z, 0.0, t))
 
     def relaxed(self, cp: Any, F: Any, y: Array, c: Array, unit: float) -> Any:  # noqa: ANN401
-        """C (1 - y F)_+."""
+        """Return sum c (1 - y F)_+."""
         return c @ cp.pos(1 - cp.multiply(y, F))

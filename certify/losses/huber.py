@@ -22,8 +22,8 @@ class Huber(Entrywise, Loss):
 
         d(W) = sum w y - w^2 / (2 c),   |w| <= c delta
 
-    c h(z - y) + w z is least at z = y - w / c, in the quadratic part; beyond |w| <= c delta
-    it falls forever.
+    c h(z - y) + w z is least at z = y - w / c, in the quadratic part, and unbounded below for
+    |w| > c delta.
 
     Raises InputError for a delta that is not a finite number > 0.
     """
@@ -39,7 +39,7 @@ class Huber(Entrywise, Loss):
     formula, title = "Σ {c}h(z − y)", "the Huber loss"
     curve = 1.0
 
-    def admit(self) -> None:
+    def accept_parameters(self) -> None:
         """Accept delta > 0."""
         object.__setattr__(self, "delta", scalar(self.delta, "delta", zero=False))
 
@@ -75,7 +75,7 @@ class Huber(Entrywise, Loss):
         return {"kind": self.name, "delta": self.delta.hex()}
 
     def relaxed(self, cp: Any, F: Any, y: Array, c: Array, unit: float) -> Any:  # noqa: ANN401
-        """C times the Huber function of F - y."""
+        """Return sum c h(F - y)."""
         return 0.5 * (c @ cp.huber(F - y, self.delta / unit))
 
     def glosses(self) -> list[str]:

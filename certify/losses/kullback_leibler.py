@@ -10,7 +10,6 @@ from certify.base.arrays import Array
 
 from ._base import Loss
 from ._entrywise import Entrywise, Plain
-from ._reading import nonnegative
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,10 +30,6 @@ class KullbackLeibler(Plain, Loss):
     degree = 1
     positive = counts = True
     formula, title = "Σ {c}(z − y ln z + y ln y − y)", "the Kullback–Leibler divergence"
-
-    def admit(self) -> None:
-        """Accept y >= 0."""
-        nonnegative(self.data)
 
     def outside(self, Z: Array) -> str:
         """Name an entry where the loss is infinite."""
@@ -73,12 +68,12 @@ class KullbackLeibler(Plain, Loss):
         return np.where(b >= 0, (b + root) / 2, 2 * t * self.data / np.where(b < 0, root - b, 1.0))
 
     def domain(self) -> tuple[Array | float, Array | float]:
-        """Return the ends of the domain; where y > 0 the lower one is left out."""
+        """Return the ends of the domain, which is open at the lower end where y > 0."""
         lo, hi = Entrywise.domain(self)
         return np.where(self.data > 0, np.nextafter(lo, 0.0), lo), hi
 
     def relaxed(self, cp: Any, F: Any, y: Array, c: Array, unit: float) -> Any:  # noqa: ANN401
-        """C (F - y ln F + y ln y - y)."""
+        """Return sum c (F - y ln F + y ln y - y)."""
         some = np.flatnonzero(y > 0)
         logs = (c * y)[some] @ cp.log(F[some]) if len(some) else 0.0
         return c @ F - logs + float((c * (-entr(y) - y)).sum())

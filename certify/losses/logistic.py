@@ -10,7 +10,6 @@ from certify.base.arrays import Array
 
 from ._base import Loss
 from ._entrywise import Plain
-from ._reading import labels
 from ._roots import rising_zero
 
 
@@ -22,7 +21,7 @@ class Logistic(Plain, Loss):
 
         d(W) = sum c (-q ln q - (1 - q) ln(1 - q)),   q = y - w / c,   0 <= q <= 1
 
-    ln(1 + e^z) - q z is least where 1 / (1 + e^-z) = q; beyond 0 <= q <= 1 it falls forever.
+    ln(1 + e^z) - q z is least where 1 / (1 + e^-z) = q, and unbounded below unless 0 <= q <= 1.
 
     Raises InputError for other labels than 0 and 1.
     """
@@ -31,10 +30,6 @@ class Logistic(Plain, Loss):
     labels = (0.0, 1.0)
     formula, title = "Σ {c}(ln(1 + eᶻ) − yz)", "the logistic loss"
     curve = 0.25
-
-    def admit(self) -> None:
-        """Accept 0 and 1."""
-        labels(self.data, 0, (-1.0, "labels -1 and 1 become (Y + 1) / 2"))
 
     def flip_zeros(self, Z: Array) -> Array:
         """Return x: z where y = 0, -z where y = 1."""
@@ -45,7 +40,7 @@ class Logistic(Plain, Loss):
         return np.asarray(np.logaddexp(0.0, self.flip_zeros(Z)))
 
     def slope(self, Z: Array) -> Array:
-        """Return 1 / (1 + e^-x), as it turns with z."""
+        """Return 1 / (1 + e^-x) where y = 0, its negative where y = 1."""
         return self.flip_zeros(expit(self.flip_zeros(Z)))
 
     def second_derivative(self, Z: Array) -> Array:
@@ -74,5 +69,5 @@ class Logistic(Plain, Loss):
         return self.flip_zeros(rising_zero(off, start - t, start))
 
     def relaxed(self, cp: Any, F: Any, y: Array, c: Array, unit: float) -> Any:  # noqa: ANN401
-        """C ln(1 + e^x), x = F or -F by the label."""
+        """Return sum c ln(1 + e^x), x = F where y = 0, -F where y = 1."""
         return c @ cp.logistic(cp.multiply(1 - 2 * y, F))

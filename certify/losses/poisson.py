@@ -10,7 +10,6 @@ from certify.base.arrays import Array
 
 from ._base import Loss
 from ._entrywise import Plain
-from ._reading import nonnegative
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,7 +20,7 @@ class Poisson(Plain, Loss):
 
         d(W) = sum c (q - q ln q),   q = y - w / c >= 0
 
-    e^z - q z is least where e^z = q; for q < 0 it falls forever.  The loss may be negative:
+    e^z - q z is least where e^z = q, and unbounded below for q < 0.  The loss may be negative:
     its infimum is d(0).  The gradient c (e^z - y) has no Lipschitz constant.
 
     Raises InputError for negative data.
@@ -30,10 +29,6 @@ class Poisson(Plain, Loss):
     name = "poisson"
     counts = True
     formula, title = "Σ {c}(eᶻ − yz)", "the Poisson likelihood"
-
-    def admit(self) -> None:
-        """Accept y >= 0."""
-        nonnegative(self.data)
 
     def each(self, Z: Array) -> Array:
         """Return e^z - y z."""
@@ -44,7 +39,7 @@ class Poisson(Plain, Loss):
         return np.asarray(np.exp(Z) - self.data)
 
     def second_derivative(self, Z: Array) -> Array:
-        """Return max(e^z, y): h'' alone would make steps too long where e^z < y."""
+        """Return max(e^z, y): with h'' = e^z, Newton's steps are too long where e^z < y."""
         return np.asarray(np.maximum(np.exp(Z), self.data))
 
     def ends(self) -> tuple[Array | float, Array | float]:
@@ -60,9 +55,9 @@ class Poisson(Plain, Loss):
         """Solve x + t e^x = z + t y: t e^x is omega(z + t y + ln t), Wright's function."""
         s = Z + t * self.data
         omega = wrightomega(s + np.log(t))
-        # x = ln(omega / t) = s - omega: whichever does not cancel
+        # x = ln(omega / t) = s - omega; the form without cancellation is taken
         return np.asarray(np.where(omega > 1, np.log(omega) - np.log(t), s - omega))
 
     def relaxed(self, cp: Any, F: Any, y: Array, c: Array, unit: float) -> Any:  # noqa: ANN401
-        """C (e^F - y F)."""
+        """Return sum c (e^F - y F)."""
         return c @ (cp.exp(F) - cp.multiply(y, F))

@@ -18,12 +18,12 @@ class Quantile(Entrywise, Loss):
     """l(Z) = sum c (tau (y - z)_+ + (1 - tau)(z - y)_+) over the observed entries.
 
     Y, weights, mask   as in Squared
-    tau                0 < tau < 1: above the fit lie tau of the data it is charged more for
+    tau                0 < tau < 1: the level of the quantile that is fitted
 
         d(W) = sum w y,   -c (1 - tau) <= w <= c tau
 
-    Slopes in z are -c tau below y and c (1 - tau) above it, so the loss + w z is least at y,
-    or falls forever.  There is no gradient at y: `gradient` says 0 there.
+    The slope in z is -c tau below y and c (1 - tau) above it, so the loss + w z is least at y,
+    or unbounded below.  There is no gradient at y; `gradient` returns 0 there.
 
     Raises InputError for a tau that is not between 0 and 1.
     """
@@ -39,7 +39,7 @@ class Quantile(Entrywise, Loss):
     formula, title = "Σ {c}(τ(y − z)₊ + (1 − τ)(z − y)₊)", "the quantile loss"
     smooth = False
 
-    def admit(self) -> None:
+    def accept_parameters(self) -> None:
         """Accept 0 < tau < 1."""
         tau = scalar(self.tau, "tau", zero=False)
         if tau >= 1:
@@ -71,7 +71,7 @@ class Quantile(Entrywise, Loss):
         return {"kind": self.name, "tau": self.tau.hex()}
 
     def relaxed(self, cp: Any, F: Any, y: Array, c: Array, unit: float) -> Any:  # noqa: ANN401
-        """C (tau (y - F)_+ + (1 - tau)(F - y)_+)."""
+        """Return sum c (tau (y - F)_+ + (1 - tau)(F - y)_+)."""
         return c @ cp.maximum(self.tau * (y - F), (1 - self.tau) * (F - y))
 
     def glosses(self) -> list[str]:

@@ -27,9 +27,9 @@ class Softmax(Loss):
 
         d(W) = sum_i c_i sum_j -q_ij ln q_ij,   q_i = y_i - w_i / c_i in the simplex
 
-    ln sum_j e^z_j - <q, z> is least where softmax(z) = q; outside the simplex it falls
-    forever (along a constant z if sum q is not 1).  So each row of W sums to zero *exactly*
-    and is at most c at its class, at most 0 elsewhere.
+    ln sum_j e^z_j - <q, z> is least where softmax(z) = q, and unbounded below for q outside the
+    simplex (along a constant z if sum q is not 1).  So each row of W sums to zero *exactly*, and
+    is at most c at its class and at most 0 elsewhere.
 
     Raises InputError for rows that are not one-hot, and weights that are not positive.
     """
@@ -58,9 +58,9 @@ class Softmax(Loss):
             raise InputError(
                 f"each row of Y must have one 1 and zeros, row {k} sums to {data[k].sum()}"
             )
-        parts = (Observed(*data.shape), frozen(data), self.accept_weights(len(data)))
-        for name, value in zip(("observed", "data", "scale"), parts, strict=True):
-            object.__setattr__(self, name, value)
+        object.__setattr__(self, "observed", Observed(*data.shape))
+        object.__setattr__(self, "data", frozen(data))
+        object.__setattr__(self, "scale", self.accept_weights(len(data)))
 
     def accept_weights(self, m: int) -> Array | None:
         """Return the weights, one for each row."""
@@ -83,7 +83,7 @@ class Softmax(Loss):
         """Half the largest weight: diag(p) - p p^T <= 1/2 (Gershgorin: 2 p (1 - p))."""
         return 0.5 if self.scale is None else 0.5 * float(self.scale.max())
 
-    @np.errstate(all="ignore")  # what is infinite says so
+    @np.errstate(all="ignore")  # infinite values are results
     def value(self, Z: Array) -> float:
         """Return sum c (ln sum e^z - z_class)."""
         z_class = (Z * self.data).sum(axis=1, keepdims=True)
@@ -123,7 +123,7 @@ class Softmax(Loss):
         top = a.max(axis=1, keepdims=True)
 
         def off(L: Array) -> tuple[Array, Array]:
-            """Return what sum p lacks, and its slope."""
+            """Return t c (1 - sum p) and its slope in L."""
             omega = np.real(wrightomega(a - L + np.log(pull)))
             rate = (omega / (1 + omega)).sum(axis=1, keepdims=True)
             return pull - omega.sum(axis=1, keepdims=True), rate
@@ -139,8 +139,8 @@ class Softmax(Loss):
     def on_grid(self, q: Array) -> Array:
         """Return c (y - q) with rows that sum to zero exactly, for q in the simplex.
 
-        Off the class q is rounded to integers k of a unit u = 2^(e - DIGITS), 2^e > c; at
-        the class stands u sum k, which is at most c: what is over is taken from the largest.
+        Off the class, c q is rounded to u k with integers k and u = 2^(e - DIGITS), 2^e > c.  The
+        entry at the class is u sum k; the largest k is reduced until this is at most c.
         """
         c = np.broadcast_to(self.counted, (len(q), 1))
         e = np.frexp(c)[1] - DIGITS
@@ -157,7 +157,7 @@ class Softmax(Loss):
         return {"Y": self.data.reshape(-1)} | rest
 
     def relaxed(self, cp: Any, F: Any, y: Array, c: Array, unit: float) -> Any:  # noqa: ANN401
-        """C (ln sum e^F - F_class), row by row."""
+        """Return sum c (ln sum e^F - F_class), row by row."""
         rows = cp.reshape(F, self.shape, order="C")
         F_class = cp.sum(cp.multiply(y.reshape(self.shape), rows), axis=1)
         return c @ (cp.log_sum_exp(rows, axis=1) - F_class)

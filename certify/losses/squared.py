@@ -30,11 +30,11 @@ class Squared(Plain, Loss):
              entries, or one number for each in row-major order.  Weight 0: unobserved.
     mask     None, or boolean in the shape of Y: True where it is observed.  Y may be NaN
              elsewhere.
-    zeros    of a sparse Y, what it does not store: "missing", or "observed" zeros, which count
-             as any other entry (tf-idf, counts).  Then only what needs no m x n numbers is
-             known: factors u v^T of l2 norms, without weights or offsets
+    zeros    what the entries are that a sparse Y does not store: "missing", or "observed" zeros,
+             which count as any other entry (tf-idf, counts).  Observed zeros are only for RankOne
+             with l2 norms, without weights and offsets
 
-        d(W) = sum_ij w_ij y_ij' - w_ij'^2 / (2 c_ij)             (y' = y, c the weights)
+        d(W) = sum_ij y_ij W_ij - W_ij^2 / (2 w_ij)
 
     Raises InputError for data that are not real, finite and nonempty, with two modes or more.
     """
@@ -61,7 +61,7 @@ class Squared(Plain, Loss):
         object.__setattr__(self, "observed", replace(self.observed, zeros=zeros))
 
     def accept_zeros(self) -> None:
-        """Raise InputError where zeros are no data of their own: dense Y, weights, a mask."""
+        """Raise InputError where observed zeros are not allowed: dense Y, weights, a mask."""
         if not sparse.issparse(self.Y):
             raise InputError('zeros="observed" is for a sparse Y: a dense one contains its zeros')
         for name, given in (("array of weights", self.weights), ("mask", self.mask)):
@@ -70,13 +70,8 @@ class Squared(Plain, Loss):
         if not self.Y.nnz:
             raise InputError(f"Y {self.Y.shape} has only zeros: its best factors are zeros")
 
-    @property
-    def curvature(self) -> float:
-        """The largest weight."""
-        return 1.0 if self.scale is None else float(self.scale.max())
-
     def refuse_zeros(self) -> None:
-        """Raise InputError where a field has no room for observed zeros."""
+        """Raise InputError if zeros are observed: a field has no entries for them."""
         if self.observed.zeros:
             raise InputError(UNKNOWN)
 
@@ -96,7 +91,7 @@ class Squared(Plain, Loss):
         rest = self.matrix @ right - left @ (right.T @ right)
         return np.asarray(np.einsum("mr,mr->r", left, rest))
 
-    @np.errstate(all="ignore")  # what is infinite says so
+    @np.errstate(all="ignore")  # infinite values are results
     def value(self, Z: Array) -> float:
         """Return l(Z)."""
         self.refuse_zeros()
@@ -134,7 +129,7 @@ class Squared(Plain, Loss):
         return np.asarray(Z - self.data)
 
     def ends(self) -> tuple[Array | float, Array | float]:
-        """Return that no w is outside."""
+        """Return infinite ends: d is finite everywhere."""
         return -np.inf, np.inf
 
     def each_dual(self, W: Array, c: Array | float) -> Array:

@@ -9,7 +9,6 @@ from certify.base.arrays import Array
 
 from ._base import Loss
 from ._entrywise import Plain
-from ._reading import labels
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,11 +17,11 @@ class SquaredHinge(Plain, Loss):
 
     Y, weights, mask   as in Squared
 
-    There is no factor 1/2: this is what LinearSVC's "squared_hinge" sums.
+    There is no factor 1/2, as in the "squared_hinge" of LinearSVC.
 
         d(W) = sum y w - w^2 / (4 c),   y w >= 0
 
-    In x = y z: c max(0, 1 - x)^2 + (y w) x is least at x = 1 - y w / (2 c), or falls forever.
+    With x = y z, c max(0, 1 - x)^2 + (y w) x is least at x = 1 - y w / (2 c), or unbounded below.
 
     Raises InputError for other labels than -1 and 1.
     """
@@ -31,10 +30,6 @@ class SquaredHinge(Plain, Loss):
     labels = (-1.0, 1.0)
     formula, title = "Σ {c}(1 − yz)₊²", "the squared hinge loss"
     curve = 2.0
-
-    def admit(self) -> None:
-        """Accept -1 and 1."""
-        labels(self.data, -1, (0.0, "labels 0 and 1 become 2 Y - 1"))
 
     def each(self, Z: Array) -> Array:
         """Return max(0, 1 - y z)^2."""
@@ -63,5 +58,5 @@ class SquaredHinge(Plain, Loss):
         return np.asarray(Z + self.data * gap * (2 * t / (1 + 2 * t)))
 
     def relaxed(self, cp: Any, F: Any, y: Array, c: Array, unit: float) -> Any:  # noqa: ANN401
-        """C (1 - y F)_+^2."""
+        """Return sum c (1 - y F)_+^2."""
         return c @ cp.square(cp.pos(1 - cp.multiply(y, F)))

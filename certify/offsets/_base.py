@@ -3,6 +3,7 @@
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -14,7 +15,7 @@ from certify.base.errors import InputError
 from certify.base.observed import Observed
 from certify.base.registry import refuse_heirs
 
-HUGE = 2.0**900  # a price beyond it: nothing earns it either way
+HUGE = 2.0**900  # the largest price: no data reach it
 TINY = float(np.finfo(np.float64).tiny)
 
 
@@ -25,16 +26,17 @@ class Offset(ABC):
     A dual point must be orthogonal to an unpenalized offset (ridge 0), exactly:
     A* W = 0.  With a ridge the dual value pays |A* W|^2 / (2 ridge) instead.
 
-    A ridge that is a vector, where `apart` allows one, is held as the number 1 and the
-    vector's `shares`: H(q) = ridge/2 sum_i shares_i q_i^2.
+    If `apart`, the ridge may be a vector: it is stored as ridge = 1 and `shares`, with
+    H(q) = ridge/2 sum_i shares_i q_i^2.
 
-    A new offset needs a name, `shape`, `factors` and `solve`.  What else is known of it:
+    A new offset needs a name, `shape`, `factors` and `solve`.  Optional facts:
 
-    separate   whether each number of q is fitted by itself
-    entrywise  whether q has a number for each entry, so that A q is no product of low rank
-    means      whether A q is the means of rows or columns, which commute with singular values
-    at_fixed_rank   whether a problem with lam = 0 may have it
-    stored     of each argument that is an array, its name in a statement as the k-th offset
+    apart      whether the ridge may be a vector
+    separate   whether each number of q can be fitted by itself
+    entrywise  whether q has a number for each entry, so that A q has no low rank
+    means      whether A q is constant along rows or along columns
+    at_fixed_rank   whether a problem with lam = 0 may have this offset
+    stored     the name in a statement, as the k-th offset, of each argument that is an array
     """
 
     ridge: Any = 0.0
@@ -52,7 +54,7 @@ class Offset(ABC):
         refuse_heirs(cls, Offset)
 
     def __post_init__(self) -> None:
-        """Refuse a ridge that is negative or not finite; a vector must be positive."""
+        """Raise InputError for a ridge that is negative or not finite, or a vector not > 0."""
         name = f"{type(self).__name__}.ridge"
         if self.apart and is_list(from_torch(self.ridge, name)):
             shares = finite(real(self.ridge, name, ndim=1), name)
@@ -65,7 +67,7 @@ class Offset(ABC):
 
     @property
     def slot(self) -> str:
-        """What a problem may have once: the kind."""
+        """The kind; a problem has at most one offset for each slot."""
         return self.name
 
     def check(self, observed: Observed) -> None:
@@ -75,17 +77,17 @@ class Offset(ABC):
             raise InputError(f"{type(self).__name__}.ridge {wanted}, got {self.shares.shape}")
 
     def covariates(self, m: int) -> Array | None:
-        """Return B (m, k) with A q = B q for q (k, n), if A is covariates of the rows."""
+        """Return B (m, k) with A q = B q for q (k, n), or None if A is not of this form."""
         return None
 
     @property
     def levels(self) -> bool:
-        """Whether A q takes a constant of each column, exactly."""
+        """Whether A q can be any constant in each column, exactly."""
         return False
 
     @property
     def priced(self) -> Array | float:
-        """The ridge of every number of q, one for all or a vector."""
+        """The ridge of each number of q: one number, or a vector."""
         return float(self.ridge) if self.shares is None else self.ridge * self.shares
 
     def accept(self, q: object, observed: Observed) -> Array:
@@ -109,7 +111,7 @@ class Offset(ABC):
 
     @property
     def free(self) -> bool:
-        """Whether H stays at 0 along some q: a dual point must be orthogonal to those."""
+        """Whether H is 0 for some q != 0; a dual point must be orthogonal to their fields."""
         return bool(self.ridge == 0)
 
     def field(self, q: Array, observed: Observed) -> Array:
@@ -117,13 +119,13 @@ class Offset(ABC):
         return observed.product(*self.factors(q, observed))
 
     def penalty(self, q: Array) -> float:
-        """Return H(q) = ridge/2 |q|^2, each square times its share."""
+        """Return H(q) = ridge/2 sum_i shares_i q_i^2."""
         scaled = q if self.shares is None else self.shares * q
         return 0.5 * float(self.ridge) * float(np.vdot(scaled, q))
 
     @property
     def price(self) -> float:
-        """The price of |q|_1 in H; 0 for H that is quadratic."""
+        """The weight of |q|_1 in H; 0 if H is quadratic."""
         return 0.0
 
     def operator(self, observed: Observed) -> Any:  # noqa: ANN401  scipy.sparse
@@ -131,12 +133,12 @@ class Offset(ABC):
         return sparse.csr_array(self.design(observed))
 
     def roots(self, observed: Observed) -> Any:  # noqa: ANN401  scipy.sparse
-        """Return R with H(q) = 1/2 |R q|^2, apart from `price`."""
+        """Return R with H(q) = 1/2 |R q|^2 + price |q|_1."""
         size = math.prod(self.shape(observed))
         return sparse.diags_array(np.sqrt(self.priced * np.ones(size)))
 
     def curvature(self, observed: Observed) -> Any:  # noqa: ANN401  scipy.sparse
-        """Return K with H(q) = 1/2 <q, K q>, apart from `price`."""
+        """Return K with H(q) = 1/2 <q, K q> + price |q|_1."""
         return sparse.diags_array(self.priced * np.ones(math.prod(self.shape(observed))))
 
     def adjoint(self, W: Array, observed: Observed) -> Array:
@@ -145,7 +147,7 @@ class Offset(ABC):
         return np.asarray(flat.reshape(self.shape(observed)))
 
     def cost(self, W: Array, observed: Observed) -> float:
-        """Return -2 inf_q <W, A q> + H(q) in floats, where that is finite: |A* W|^2 / ridge."""
+        """Return -2 inf_q <W, A q> + H(q) in floats, if that is finite: |A* W|^2 / ridge."""
         if not self.ridge > 0:
             return 0.0
         return float((np.square(self.adjoint(W, observed)) / self.priced).sum())
@@ -155,15 +157,15 @@ class Offset(ABC):
         return np.inf
 
     def numbers(self) -> dict[str, float]:
-        """Return the numbers of H that the statement names."""
+        """Return the parameters of H, as the statement names them."""
         return {"ridge": self.ridge}
 
     def stated(self) -> dict[str, Any]:
-        """Return what else the statement says: nothing."""
+        """Return further fields of the statement."""
         return {}
 
     def arrays(self, k: int) -> dict[str, Any]:
-        """Return the arrays that the statement names, when this is the k-th offset."""
+        """Return the arrays of the statement, if this is its k-th offset."""
         return {} if self.shares is None else {f"ridge{k}": self.shares}
 
     @classmethod
@@ -175,9 +177,9 @@ class Offset(ABC):
         return cls(**values | {name: data[key] for name, key in stored.items() if key in data})
 
     def rescaled(self, data: int, weights: int) -> "Offset":
-        """Return the offset for data times 2^data and weights times 2^weights."""
-        out = type(self)(scaled_price(self.ridge, weights))
-        object.__setattr__(out, "shares", self.shares)
+        """Return the offset of the problem with data times 2^data and weights times 2^weights."""
+        out = copy(self)
+        object.__setattr__(out, "ridge", scaled_price(self.ridge, weights))
         return out
 
     @abstractmethod
@@ -190,16 +192,16 @@ class Offset(ABC):
 
 
 def placement_matrix(places: Ints, size: int) -> Any:  # noqa: ANN401  scipy.sparse
-    """Return A where entry i takes the number places[i] of q, of so many."""
+    """Return A with (A q)_i = q[places[i]], for q of a size."""
     count = len(places)
     return sparse.csr_array((np.ones(count), (np.arange(count), places)), shape=(count, size))
 
 
 def scaled_price(price: float, e: int) -> float:
-    """Return price 2^e, kept finite."""
+    """Return price 2^e, at most HUGE."""
     return min(float(np.ldexp(price, e)), HUGE)
 
 
 def ratio(top: Array, bottom: Array) -> Array:
-    """Divide, with 0 where nothing was observed."""
+    """Return top / bottom; 0 where bottom, and therefore top, is 0."""
     return np.asarray(top / np.where(bottom > 0, bottom, 1.0))

@@ -1,4 +1,4 @@
-"""What offsets share that add one number to each part of the entries: q is means, shrunk."""
+"""Offsets that add one number to each group of entries; the best q is the groups' means."""
 
 from typing import Any, ClassVar
 
@@ -11,7 +11,7 @@ from ._base import placement_matrix, ratio
 
 
 class Means:
-    """The fit of such an offset (no offset by itself)."""
+    """The fit of such an offset; a mixin."""
 
     def solve(self: Any, target: Array, weights: Array, observed: Observed) -> Array:
         """Return the weighted means, shrunk by the ridge."""

@@ -12,15 +12,11 @@ class ColumnIntercept(LineMeans, Offset):
 
     ridge    one number >= 0, or n numbers > 0: H(q) = 1/2 sum ridge_j q_j^2
 
-    Of a tensor (n_1, ..., n_K): one number for each (i_2, ..., i_K), n = n_2 ... n_K.  One for
-    each index of one mode is `ModeIntercept`.
+    For a tensor (n_1, ..., n_K), q has a number for each (i_2, ..., i_K), n = n_2 ... n_K;
+    `ModeIntercept` has one for each index of one mode.
 
     Raises InputError for a ridge that is negative, and for a vector that is not positive.
     """
 
     name, axis = "column", 1
-
-    @property
-    def levels(self) -> bool:
-        """It is that."""
-        return True
+    levels = True

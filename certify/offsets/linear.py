@@ -1,4 +1,4 @@
-"""Covariates of the rows: one coefficient a covariate and column."""
+"""Covariates of the rows: one coefficient for each covariate and column."""
 
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -10,15 +10,15 @@ from certify.base.arrays import Array, finite, frozen, real
 from certify.base.errors import InputError
 from certify.base.observed import Observed
 
-from ._base import Offset, scaled_price
+from ._base import Offset
 
 
 @dataclass(frozen=True, eq=False, init=False)
 class Linear(Offset):
     """(A q)_ij = sum_k A_ik q_kj, A of shape (m, k), q of shape (k, n); A* W = A^T W.
 
-    Of a tensor (n_1, ..., n_K): covariates of its first mode, m = n_1, with a coefficient for
-    each of the n = n_2 ... n_K indices of the others.
+    For a tensor (n_1, ..., n_K), A has the covariates of the first mode, m = n_1, and q a
+    coefficient for each of the n = n_2 ... n_K indices of the other modes.
     """
 
     A: Array = field(default_factory=lambda: np.zeros((0, 0)))
@@ -58,7 +58,7 @@ class Linear(Offset):
         return self.A, np.ascontiguousarray(q.T)
 
     def operator(self, observed: Observed) -> Any:  # noqa: ANN401  scipy.sparse
-        """Return A, which has the covariates of its row for each entry."""
+        """Return A as a sparse matrix: the row of an entry has its covariates."""
         (rows, cols), (k, n) = observed.listed, self.shape(observed)
         places = cols[:, None] + n * np.arange(k)
         starts = k * np.arange(len(rows) + 1)
@@ -70,7 +70,7 @@ class Linear(Offset):
         return np.ascontiguousarray(observed.times_left(W, self.A).T)
 
     def solve(self, target: Array, weights: Array, observed: Observed) -> Array:
-        """Solve one weighted least-squares problem a column."""
+        """Solve a weighted least-squares problem for each column."""
         k = self.A.shape[1]
         if observed.full and weights.min() == weights.max() and not self.ridge:
             return np.asarray(np.linalg.lstsq(self.A, target, rcond=None)[0])
@@ -89,7 +89,3 @@ class Linear(Offset):
     def arrays(self, k: int) -> dict[str, Any]:
         """Return A."""
         return {f"A{k}": self.A}
-
-    def rescaled(self, data: int, weights: int) -> "Linear":
-        """Return the offset with its ridge at another scale."""
-        return Linear(self.A, scaled_price(self.ridge, weights))

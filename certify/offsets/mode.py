@@ -9,7 +9,7 @@ from certify.base.arrays import Array, Ints, natural, short
 from certify.base.errors import InputError
 from certify.base.observed import Observed
 
-from ._base import Offset, placement_matrix, scaled_price
+from ._base import Offset, placement_matrix
 from ._means import Means
 
 
@@ -20,9 +20,10 @@ class ModeIntercept(Means, Offset):
     axis     0 ... K - 1; axis 0 of a matrix is its rows, axis 1 its columns
     ridge    one number >= 0
 
-    Intercepts of several modes may be given together.
-    Raises InputError for an axis that is no integer >= 0 or that the data do not have, and
-    for a ridge that is negative.
+    A problem may have intercepts of several modes.
+
+    Raises InputError for an axis that is not an integer >= 0, for data without this axis, and for
+    a ridge that is negative.
     """
 
     axis: int = field(default=0)
@@ -40,7 +41,7 @@ class ModeIntercept(Means, Offset):
         return f"{self.name} {self.axis}"
 
     def check(self, observed: Observed) -> None:
-        """Refuse an axis that the data do not have."""
+        """Raise InputError if the data have no such axis."""
         if self.axis >= len(observed.dims):
             modes = f"of {len(observed.dims)} modes"
             raise InputError(
@@ -67,7 +68,7 @@ class ModeIntercept(Means, Offset):
         return np.asarray(index.reshape(-1))
 
     def factors(self, q: Array, observed: Observed) -> tuple[Array, Array]:
-        """Return q and 1 for the first mode, else 1 and q's number for each column."""
+        """Return q and 1 for the first mode, else 1 and the q of each column."""
         if self.axis == 0:
             return q[:, None], np.ones((observed.n, 1))
         return np.ones((observed.m, 1)), q[self.columns(observed)][:, None]
@@ -82,7 +83,3 @@ class ModeIntercept(Means, Offset):
     def stated(self) -> dict[str, Any]:
         """Return the mode."""
         return {"axis": self.axis}
-
-    def rescaled(self, data: int, weights: int) -> "ModeIntercept":
-        """Return the offset with its ridge at another scale."""
-        return ModeIntercept(self.axis, scaled_price(self.ridge, weights))

@@ -12,7 +12,7 @@ class RowIntercept(LineMeans, Offset):
 
     ridge    one number >= 0, or m numbers > 0: H(q) = 1/2 sum ridge_i q_i^2
 
-    Of a tensor: one number for each index of its first mode.
+    For a tensor, q has a number for each index of the first mode.
 
     Raises InputError for a ridge that is negative, and for a vector that is not positive.
     """

@@ -16,29 +16,29 @@ from ._base import TINY, Offset, placement_matrix, scaled_price
 
 @dataclass(frozen=True, eq=False, init=False)
 class Smooth(Offset):
-    """A Q + penalty along edges (i, j) between rows, q of shape (m, n):
+    """(A q)_ij = q_ij at the observed entries, q (m, n), penalized along edges between rows:
 
         H(q) = rho/2 sum_(i,j) w_ij |q_i - q_j|^2 + ridge/2 |q|^2
              = 1/2 <q, K q>,   K = rho L + ridge I,   L the graph's Laplacian.
 
     edges    (k, 2) row numbers, each pair once       weights  (k,) >= 0, default 1
-    rho > 0, ridge >= 0.  (A q) is q at the observed entries.
+    rho      > 0                                      ridge    >= 0
 
-        inf_q <W, q> + H(q) = -1/2 tr(W^T K^+ W), W zero where nothing is observed,
+        inf_q <W, q> + H(q) = -1/2 tr(W^T K^+ W), W zero where nothing is observed.
 
-    (Of a tensor the rows are its first mode, the columns all indices of the others.)  It is
-    finite iff W is orthogonal to ker K: with ridge 0, iff in every column the sum of W over
-    every connected component is 0.  (A row without edges is then fitted exactly.)
+    This is finite iff W is orthogonal to ker K: with ridge 0, iff in every column the sum of W
+    over every connected component is 0.  (A row without edges is then fitted exactly.)
+    For a tensor the rows are its first mode, the columns all indices of the other modes.
 
-    Raises InputError for edges that are no pairs of two rows or are listed twice, and
-    weights that are negative.
+    Raises InputError for edges that are not pairs of different rows or that are listed twice, and
+    for weights that are negative.
     """
 
     edges: Ints = field(default_factory=lambda: np.zeros((0, 2), np.int64))
     rho: float = 0.0
     weights: Array | None = None
     name = "smooth"
-    entrywise = True
+    entrywise = levels = True
     stored: ClassVar = {"edges": "edges{k}", "weights": "edges{k}.weights"}
 
     def __init__(
@@ -53,14 +53,9 @@ class Smooth(Offset):
         self.__post_init__()
 
     def check(self, observed: Observed) -> None:
-        """Refuse edges to rows that the data do not have."""
+        """Raise InputError for edges to rows that the data do not have."""
         if len(self.edges) and (top := int(self.edges.max())) >= observed.m:
             raise InputError(f"Smooth.edges must lie in 0..{observed.m - 1}, got {top}")
-
-    @property
-    def levels(self) -> bool:
-        """Columns may be constant."""
-        return True
 
     def shape(self, observed: Observed) -> tuple[int, ...]:
         """Return (m, n)."""
@@ -92,7 +87,7 @@ class Smooth(Offset):
         for j, (w, p) in enumerate(zip(full.T, pull.T, strict=True)):
             seen = np.zeros(labels.max() + 1)
             np.add.at(seen, labels, w)
-            lost = (seen[labels] == 0) & (self.ridge == 0)  # any constant serves: 0 there
+            lost = (seen[labels] == 0) & (self.ridge == 0)  # q is 0 where any constant is best
             out[:, j] = linalg.splu((k + sparse.diags_array(w + lost)).tocsc()).solve(p)
         return out
 
@@ -136,10 +131,10 @@ class Smooth(Offset):
         return np.asarray(csgraph.connected_components(graph, directed=False)[1], dtype=np.int64)
 
     def unbent(self, W: Array, observed: Observed) -> Array:
-        """Return q with K q = -W nearly: the witness of the dual value.
+        """Return q with K q = -W in floats: the infimum in the dual value is attained there.
 
-        With ridge 0 one vertex of each component is held at 0, which costs nothing for a W
-        whose sums vanish.
+        With ridge 0, q is 0 at one vertex of each component.  If the sums of W over the
+        components are 0, this does not change the value.
         """
         full, k = observed.spread(W), self.stiffness(observed.m).tocsr()
         free = np.ones(observed.m, dtype=bool)
@@ -167,13 +162,13 @@ class Smooth(Offset):
         return out
 
     def rescaled(self, data: int, weights: int) -> "Smooth":
-        """Return the offset of the problem at another scale: rho and ridge as weights do."""
+        """Return the offset at another scale: rho and ridge change as the weights do."""
         rho, ridge = max(scaled_price(self.rho, weights), TINY), scaled_price(self.ridge, weights)
         return Smooth(self.edges, rho, ridge, self.weights)
 
 
 def _graph(edges: object, weights: object) -> tuple[Ints, Array | None]:
-    """Return edges and weights, checked; edges of weight 0 are left out."""
+    """Return the edges and weights as arrays; edges of weight 0 are left out."""
     raw = finite(real(edges, "Smooth.edges"), "Smooth.edges")
     if raw.size == 0:
         raw = raw.reshape(0, 2)

@@ -16,8 +16,7 @@ from ._base import TINY, Offset, scaled_price
 class Sparse(Offset):
     """(A q)_ij = q_ij at the observed entries, H(q) = rho |q|_1, rho > 0.
 
-    q holds one number for each observed entry: (m, n) on full data, else flat in row-major
-    order.  (Elsewhere the best Q is 0 whatever W is.)
+    q has one number for each observed entry: (m, n) for full data, else flat in row-major order.
 
         inf_q <W, q> + rho |q|_1 = 0 if every |W_ij| <= rho, else -inf.
     """
@@ -25,20 +24,16 @@ class Sparse(Offset):
     rho: float = field(default=0.0)
     name = "sparse"
     entrywise = True
+    free = False
 
     def __init__(self, rho: float) -> None:
-        """Take the price of the sum of absolute values."""
+        """Take the weight of |q|_1."""
         object.__setattr__(self, "rho", scalar(rho, "Sparse.rho", zero=False))
         object.__setattr__(self, "ridge", 0.0)
 
     @property
-    def free(self) -> bool:
-        """H is at no q but zero."""
-        return False
-
-    @property
     def price(self) -> float:
-        """The price of |q|_1."""
+        """The weight of |q|_1."""
         return self.rho
 
     def operator(self, observed: Observed) -> Any:  # noqa: ANN401  scipy.sparse
@@ -62,7 +57,7 @@ class Sparse(Offset):
         return self.rho * float(np.abs(q).sum())
 
     def solve(self, target: Array, weights: Array, observed: Observed) -> Array:
-        """Return the target's entries lowered by rho / w: soft thresholding."""
+        """Return the target, soft-thresholded by rho / w."""
         return np.asarray(np.sign(target) * np.maximum(np.abs(target) - self.rho / weights, 0.0))
 
     def limit(self, W: Array) -> float:
@@ -75,5 +70,5 @@ class Sparse(Offset):
         return {"rho": self.rho}
 
     def rescaled(self, data: int, weights: int) -> "Sparse":
-        """Return the offset of the problem at another scale: rho moves as lam does."""
+        """Return the offset at another scale: rho changes as lam does."""
         return Sparse(max(scaled_price(self.rho, data + weights), TINY))

@@ -1,9 +1,9 @@
-"""Fit the offsets q for a given Z: convex, by least squares or by what the loss offers.
+"""Fit the offsets q for a given Z, a convex problem:
 
     min over q of l(Z + sum_k A_k q_k) + sum_k H_k(q_k)
 
-In floats, and not trusted: any q may be the candidate's, as its objective is proved.  So a fit
-without time for more ends with what it has.
+The result is not trusted: a candidate may have any q, and its objective is proved.  A fit whose
+time is over therefore returns its current q.
 """
 
 import math
@@ -25,24 +25,24 @@ from certify.losses._entrywise import Entrywise
 from certify.offsets import Offset
 
 Values = tuple[Array, ...]
-JOINT = 500_000  # numbers in the design of several offsets that is solved directly
-AGAIN = 50_000  # and of one that is solved again where a step changes
-LINES = {"row": 0, "column": 1, "intercept": None}  # the axis whose lines an offset moves
+JOINT = 500_000  # entries of the design of several offsets that is solved by a pseudoinverse
+AGAIN = 50_000  # the same, if it is solved again for each step length
+LINES = {"row": 0, "column": 1, "intercept": None}  # the axis of an offset's lines
 PAIR = 2
-SWEEPS, PRODUCTS = 50, 500  # block-coordinate steps, and of conjugate gradients
+SWEEPS, PRODUCTS = 50, 500  # block-coordinate steps; steps of conjugate gradients
 NEWTON = 60  # steps of a fit with outliers
-FLAT, REFINED = 1e-10, 4  # relative shift of a singular matrix, and steps that undo it
-SETTLED = 1e-15  # relative change that ends them; cost, never truth
+FLAT, REFINED = 1e-10, 4  # relative shift of a singular matrix; steps of iterative refinement
+SETTLED = 1e-15  # relative change that ends an iteration
 STEPS = 3000  # of the methods for other losses
-PINNED = 1500  # offsets and entries at kinks that are put there exactly, in a second or less
-BALANCED, EARLY, RARER = 5, 50, 4  # steps between changes of a step size; later a part of all
-SHARES = 50  # powers of two by which a q is shortened back into the domain
-ROUNDED, NEARLY = 2.0**-48, 0.5  # relative, of a fit's sum; and how far 1 may be from 1
-FAR = 1e8  # times the data's size: a q beyond it follows a direction without a minimum
+PINNED = 1500  # offsets and entries at kinks, in a linear system that takes a second at most
+BALANCED, EARLY, RARER = 5, 50, 4  # steps between changes of t: 5, after step 50 a quarter of all
+SHARES = 50  # powers of two by which q is shortened until it is in the domain
+ROUNDED, NEARLY = 2.0**-48, 0.5  # relative rounding of a fit; how far A q may be from 1
+FAR = 1e8  # relative to the data: a q beyond it has run away
 
 
 def shift(offsets: Sequence[Offset], q: Values, observed: Observed) -> Array | float:
-    """Return the field of sum_k A_k q_k; those that are products in one product."""
+    """Return the field of sum_k A_k q_k."""
     fields = [o.field(x, observed) for o, x in zip(offsets, q, strict=True) if o.entrywise]
     pairs = [o.factors(x, observed) for o, x in zip(offsets, q, strict=True) if not o.entrywise]
     out: Array | float = 0.0
@@ -55,9 +55,10 @@ def shift(offsets: Sequence[Offset], q: Values, observed: Observed) -> Array | f
 
 
 def joint_fit(offsets: Sequence[Offset], weights: Array, observed: Observed) -> Array | None:
-    """Return the matrix that maps sqrt(w) times a target to all best q; None if large.
+    """Return the matrix that maps sqrt(w) times a target to the best q; None if it is large.
 
-    The pseudoinverse of sqrt(w) A above sqrt(ridge): the q is the least where many are best.
+    It is a part of the pseudoinverse of sqrt(w) A stacked on sqrt(ridge), so that of several best
+    q the shortest is returned.
     """
     sizes = [math.prod(o.shape(observed)) for o in offsets]
     if any(o.entrywise for o in offsets) or sum(sizes) * observed.size > JOINT:
@@ -86,16 +87,15 @@ def least_squares(
 def best_lines(
     offsets: Sequence[Offset], target: Array, weights: Array, observed: Observed
 ) -> Values:
-    """Return the best numbers a of lines, and b of the lines across them or one of all entries.
+    """Return the best values a of one line offset and b of the other, or of an intercept.
 
-    With R and S the sums of the weights over each number's entries and its ridge, C the sums over
-    what two of them have in common, r and s the sums of the target,
+    Let R and S be the sums of the weights over the entries of each number, plus its ridge, C the
+    weights of the entries that two numbers share, r and s the weighted sums of the target.  Then
 
-        R a + C b = r,   C^T a + S b = s,
+        R a + C b = r,   C^T a + S b = s.
 
-    from which a is eliminated: (S - C^T R^-1 C) b = s - C^T R^-1 r, by conjugate gradients.
-    Where the ridges are small beside the sums, `sweeps` move a constant from a to b in steps that
-    hardly count.
+    Conjugate gradients solve (S - C^T R^-1 C) b = s - C^T R^-1 r.  Block-coordinate steps would
+    be slow for small ridges, since they hardly move a constant from a to b.
     """
     lines, other = sorted(offsets, key=lambda o: (LINES[o.name] is None, LINES[o.name]))
     C, pull = observed.matrix(weights), np.asarray(weights * target)
@@ -107,22 +107,22 @@ def best_lines(
     ]
     (R, r), (S, s) = ((np.where(d > 0, d, 1.0), t) for d, t in sides)
     b, until = np.zeros_like(s), (SETTLED, PRODUCTS, lambda: False)
-    if not (alone and lines.free and other.free):  # then all that b does, a does
+    if not (alone and lines.free and other.free):  # else b = 0: a can do the same
         b, _ = conjugate(lambda x: S * x - C.T @ ((C @ x) / R), s - C.T @ (r / R), 1 / S, until)
     values = {lines.name: (r - C @ b) / R, other.name: b}
     return tuple(values[o.name] for o in offsets)
 
 
 def line_sums(field: Array, o: Offset, observed: Observed) -> Array:
-    """Return the sums over the entries of each number of an offset: of rows, columns, or all."""
+    """Return the sums of a field over the rows, the columns or all entries, as the offset has."""
     axis = LINES[o.name]
     return np.atleast_1d(field.sum()) if axis is None else observed.line_sums(field, axis)
 
 
 def sweeps(offsets: Sequence[Offset], target: Array, weights: Array, observed: Observed) -> Values:
-    """Return the best values of several offsets, one after another; where that is slow, at once.
+    """Return the best values by block-coordinate descent; if that converges slowly, by `robust`.
 
-    It is where the steps, as they fall, are not small enough after SWEEPS.
+    It does if the steps, at the rate at which they shrink, are not small after SWEEPS.
     """
     q, last = [np.zeros(o.shape(observed)) for o in offsets], np.inf
     rest, small = target, SETTLED * max(float(np.abs(target).max()), 1e-300)
@@ -142,14 +142,14 @@ def sweeps(offsets: Sequence[Offset], target: Array, weights: Array, observed: O
 
 
 def robust(offsets: Sequence[Offset], target: Array, weights: Array, observed: Observed) -> Values:
-    """Return the best values of all offsets together, a sparse part among them or not.
+    """Return the best values of all offsets together, with or without a sparse part.
 
-    With the sparse part minimized out, its price rho (inf without one), the rest solves
+    Minimizing over the sparse part, of weight rho (inf without one), leaves
 
-        min over q of sum over entries of huber(w, rho; t - A q) + 1/2 <q, K q>,
+        min over q of sum over entries of huber(w, rho; t - A q) + 1/2 <q, K q>.
 
-    whose pieces are quadratic: Newton's method ends exactly once the set of outliers,
-    |w (t - A q)| > rho, stays the same.
+    This is piecewise quadratic, so Newton's method is exact once the set of outliers,
+    |w (t - A q)| > rho, does not change.
     """
     rho = min((o.price for o in offsets if o.price), default=np.inf)
     rest = [o for o in offsets if not o.price]
@@ -168,7 +168,7 @@ def robust(offsets: Sequence[Offset], target: Array, weights: Array, observed: O
 
 
 class Parts(NamedTuple):
-    """A least-squares fit with outliers: A, K, weights, target, and the price of an outlier."""
+    """A least-squares fit with outliers; rho is the largest slope of the Huber losses."""
 
     A: Any
     K: Any
@@ -177,12 +177,12 @@ class Parts(NamedTuple):
     rho: float
 
     def outliers(self, q: Array) -> Array:
-        """Return the sign of each entry that is an outlier, else 0."""
+        """Return the sign of each residual beyond rho, else 0."""
         rest = self.weights * (self.target - self.A @ q)
         return np.asarray(np.sign(rest) * (np.abs(rest) > self.rho))
 
     def value(self, q: Array) -> float:
-        """Return the sum of Huber's losses, and 1/2 <q, K q>."""
+        """Return the sum of the Huber losses plus 1/2 <q, K q>."""
         rest = np.abs(self.target - self.A @ q)
         inner = np.minimum(rest, self.rho / self.weights)
         outer = rest - inner
@@ -190,36 +190,36 @@ class Parts(NamedTuple):
         return float(np.sum(fit)) + 0.5 * float(q @ (self.K @ q))
 
     def newton(self, q: Array) -> Array:
-        """Minimize the quadratic piece at q; an outlier counts rho times its sign."""
+        """Minimize the quadratic piece at q, in which an outlier has the slope rho or -rho."""
         signs = self.outliers(q)
         weights = self.weights * (signs == 0)
-        return self.solve(
-            q, weights, weights * self.target + (self.rho * signs if signs.any() else 0)
-        )
+        pull = weights * self.target + (self.rho * signs if signs.any() else 0)
+        return self.solve(q, weights, pull)
 
     def majorize(self, q: Array) -> Array:
-        """Minimize a quadratic above the function that touches it at q: never rises."""
+        """Minimize a quadratic majorant that is equal at q; the value never increases."""
         rest = self.weights * np.abs(self.target - self.A @ q)
         weights = self.weights * np.minimum(self.rho / np.maximum(rest, 1e-300), 1.0)
         return self.solve(q, weights, weights * self.target)
 
     def solve(self, q: Array, weights: Array, pull: Array) -> Array:
-        """Minimize 1/2 sum weights (A q)^2 - pull A q + 1/2 <q, K q>, near q where it is flat."""
+        """Minimize 1/2 sum weights (A q)^2 - pull A q + 1/2 <q, K q>, starting from q."""
         matrix = self.A.T @ sparse.diags_array(weights) @ self.A + self.K
-        return near_solution(matrix, lambda pull: self.A.T @ pull)(q, pull)
+        return semidefinite_solver(matrix)(q, self.A.T @ pull)
 
 
-def near_solution(
+def semidefinite_solver(
     matrix: Any,  # noqa: ANN401  scipy.sparse
-    right: Callable[[Array], Array],
 ) -> Callable[[Array, Array], Array]:
-    """Return what solves matrix q = right(pull) of a semidefinite matrix, near a q given."""
+    """Return a function of (q, b) that solves matrix x = b, starting from q.
+
+    The matrix is semidefinite; its shifted factorization is corrected by iterative refinement.
+    """
     scale = float(matrix.diagonal().max(initial=0.0)) or 1.0
     solver = splu((matrix + FLAT * scale * sparse.eye_array(matrix.shape[0])).tocsc())
 
-    def solve(q: Array, pull: Array) -> Array:
-        """Return q, refined."""
-        wanted = right(pull)
+    def solve(q: Array, wanted: Array) -> Array:
+        """Return the solution."""
         for _ in range(REFINED):
             q = q + solver.solve(np.asarray(wanted - matrix @ q))
         return q
@@ -228,14 +228,14 @@ def near_solution(
 
 
 def split_values(flat: Array, shapes: Sequence[tuple[int, ...]]) -> Values:
-    """Cut all offset values, flat, into one array for each offset."""
+    """Return the values of all offsets, one flat array, as an array for each offset."""
     cuts = np.cumsum([math.prod(s) for s in shapes])[:-1]
     return tuple(x.reshape(s) for x, s in zip(np.split(flat, cuts), shapes, strict=True))
 
 
 @dataclass(frozen=True)
 class Fit:
-    """One fit: the loss, the offsets, Z, and the matrices A and K of all q together."""
+    """One fit: the loss, the offsets, Z, and the matrices A and K of all offsets together."""
 
     loss: Loss
     offsets: tuple[Offset, ...]
@@ -248,7 +248,7 @@ class Fit:
         return np.asarray(self.Z + (self.design @ flat).reshape(self.Z.shape))
 
     def smooth_part(self, flat: Array) -> tuple[float, Array]:
-        """Return l(Z + A q) + 1/2 <q, K q> and its gradient: without the sparse prices."""
+        """Return l(Z + A q) + 1/2 <q, K q> and its gradient; the l1 terms are left out."""
         Z, bent = self.field(flat), self.stiffness @ flat
         slope = self.design.T @ self.loss.gradient(Z).reshape(-1) + bent
         return self.loss.value(Z) + 0.5 * float(flat @ bent), np.asarray(slope)
@@ -257,11 +257,10 @@ class Fit:
 def best(loss: Loss, offsets: Sequence[Offset], Z: Array) -> Values:
     """Return the best q for any convex loss.
 
-    Smooth losses by L-BFGS, a sparse part minimized out where the loss is a sum over entries;
-    others by bisection if each number is fitted by itself, else by ADMM with the prox of the
-    loss.
+    Smooth losses: L-BFGS, after minimizing over a sparse part if the loss is a sum over entries.
+    Other losses: bisection if each number is fitted by itself, else ADMM with the prox of the loss.
 
-    Raises OutOfScopeError if the values run away: no q is best.
+    Raises OutOfScopeError if the values grow without bound: there is no minimizer.
     """
     observed = loss.observed
     shapes = [o.shape(observed) for o in offsets]
@@ -279,12 +278,11 @@ def best(loss: Loss, offsets: Sequence[Offset], Z: Array) -> Values:
         if not (loss.smooth and np.isfinite(loss.value(Z))):
             flat = alternating(objective)
         if loss.smooth and np.isfinite(loss.value(objective.field(flat))):
-            split = prices.any()
-            f = objective.smooth_part
-            flat = (
-                split_signs(objective, prices, flat) if split else quasi_newton(f, flat, must_end)
-            )
-        if bounded:  # the gradients may end at the domain's boundary
+            if prices.any():
+                flat = split_signs(objective, prices, flat)
+            else:
+                flat = quasi_newton(objective.smooth_part, flat, must_end)
+        if bounded:  # gradient methods may stop at the boundary of the domain
             tries = [flat, inside(objective, alternating(objective))]
             flat = min(tries, key=lambda x: objective.smooth_part(x)[0] + float(prices @ np.abs(x)))
     if bounded:
@@ -297,15 +295,15 @@ def best(loss: Loss, offsets: Sequence[Offset], Z: Array) -> Values:
 
 
 def inside(objective: Fit, flat: Array) -> Array:
-    """Return the largest of a few multiples of q where the loss is finite; q if there is none."""
+    """Return the longest of a few multiples of q at which the loss is finite, else q."""
     tries = (flat * (1 - 2.0**-k) for k in range(SHARES, -1, -1))
     return next((q for q in tries if not objective.loss.outside(objective.field(q))), flat)
 
 
 def raise_fit(objective: Fit, flat: Array, prices: Array) -> Array:
-    """Return q whose fit is above 0 by more than its sum rounds: a sparse part, or a constant A q.
+    """Return q with a fit above 0 by more than its rounding, by a sparse part or a constant A q.
 
-    Floats may add to 0 what is below 0 by a rounding: outside the domain, exactly.
+    A fit of 0 in floats may be below 0 in exact arithmetic, which is outside the domain.
     """
     A, observed, ones = objective.design, objective.loss.observed, np.ones(objective.Z.size)
     slack = ROUNDED * (np.abs(objective.Z).reshape(-1) + np.abs(A) @ np.abs(flat))
@@ -323,7 +321,7 @@ def raise_fit(objective: Fit, flat: Array, prices: Array) -> Array:
 
 
 def matrices(offsets: Sequence[Offset], observed: Observed) -> tuple[Any, Any]:
-    """Return A and K, sparse: all offsets side by side."""
+    """Return A and K of all offsets together, sparse."""
     designs = [o.operator(observed) for o in offsets]
     curved = [o.curvature(observed) for o in offsets]
     return sparse.hstack(designs).tocsr(), sparse.block_diag(curved).tocsr()
@@ -332,9 +330,9 @@ def matrices(offsets: Sequence[Offset], observed: Observed) -> tuple[Any, Any]:
 def eliminate_sparse(objective: Fit, prices: Array) -> Array:
     """Minimize l(Z + A b + S) + rho |S|_1 + H(b), l a smooth sum over entries, by L-BFGS over b.
 
-    Let h' = -rho at low and rho at high, entry by entry: S moves z to c(z), the nearest point of
-    [low, high], and costs rho |z - c(z)|.  What is left is h(c(z)) + rho |z - c(z)|, finite
-    everywhere, whose slope is h' cut off at -rho and rho.
+    For each entry let h'(low) = -rho and h'(high) = rho.  The best S moves z = (Z + A b)_ij to
+    c(z), the nearest point of [low, high].  This leaves h(c(z)) + rho |z - c(z)|, which is finite
+    everywhere; its slope is h' clipped to [-rho, rho].
     """
     loss, Z, own = objective.loss, objective.Z, prices > 0
     rho = prices[own].reshape(Z.shape)
@@ -343,7 +341,7 @@ def eliminate_sparse(objective: Fit, prices: Array) -> Array:
     data: Array = getattr(loss, "data")  # noqa: B009  of a sum over entries
 
     def slopes(z: Array) -> Array:
-        """Return h', at the end of the domain beyond it."""
+        """Return h'(z), at the nearest point of the domain."""
         return loss.gradient(np.maximum(z, least))
 
     low = np.maximum(bisect_slopes(lambda z: slopes(z) + rho, data), least)
@@ -370,7 +368,7 @@ def eliminate_sparse(objective: Fit, prices: Array) -> Array:
 
 
 def split_signs(objective: Fit, prices: Array, start: Array) -> Array:
-    """Minimize smooth + sum price |q| by L-BFGS-B, q = p - n where it has a price, p, n >= 0."""
+    """Minimize smooth_part + sum prices |q| by L-BFGS-B: q = p - n, p, n >= 0, where prices > 0."""
     own, size = np.flatnonzero(prices), len(start)
 
     def joined(x: Array) -> Array:
@@ -394,15 +392,13 @@ def split_signs(objective: Fit, prices: Array, start: Array) -> Array:
 
 
 def fit_at(objective: Fit, t: float) -> Callable[[Array, Array], Array]:
-    """Return what minimizes 1/2 |A q - target|^2 / t + H(q), q flat and near a q where it is flat.
-
-    By one matrix, or one factorization, where that is small.
-    """
+    """Return a function of (q, target) that minimizes 1/2 |A q - target|^2 / t + H(q) from q."""
     offsets, A, observed = objective.offsets, objective.design, objective.loss.observed
     weights, sparse_part = np.full(objective.Z.shape, 1 / t), any(o.price for o in offsets)
     if len(offsets) > 1 and any(o.entrywise for o in offsets) and not sparse_part:
-        return near_solution(A.T @ A / t + objective.stiffness, lambda x: A.T @ x / t)
-    small = any_step(offsets) or A.shape[1] * weights.size <= AGAIN
+        refine = semidefinite_solver(A.T @ A / t + objective.stiffness)
+        return lambda q, x: refine(q, A.T @ x / t)
+    small = independent_of_step(offsets) or A.shape[1] * weights.size <= AGAIN
     joint = joint_fit(offsets, weights.reshape(-1), observed) if small else None
     if joint is not None:
         return lambda _, x: np.asarray(joint @ x / t**0.5)
@@ -416,19 +412,19 @@ def fit_at(objective: Fit, t: float) -> Callable[[Array, Array], Array]:
     return solve
 
 
-def any_step(offsets: Sequence[Offset]) -> bool:
-    """Whether a fit is the same at each t: of free offsets, which are lines or covariates."""
+def independent_of_step(offsets: Sequence[Offset]) -> bool:
+    """Whether the fit does not depend on t: no offset has a penalty, none is entrywise."""
     return all(o.free and not o.entrywise for o in offsets)
 
 
 def move_to_kinks(objective: Fit, q: Array, X: Array) -> Array:
-    """Return q with the entries that X has at kinks of the loss exactly there, if that is lower.
+    """Return q that puts the entries E that X has at kinks of the loss exactly there, if better.
 
-    With E these entries and g the slopes of the others, which are constant near q,
+    With the slopes g of the other entries, which are constant near q, it solves
 
-        K q + A^T g + A_E^T y = 0,   (Z + A q)_E = X_E
+        K q + A^T g + A_E^T y = 0,   (Z + A q)_E = X_E.
 
-    is the optimum if X has the right ones; ADMM comes near to it slowly.
+    This is the optimum if E is right; ADMM alone would converge to it slowly.
     """
     loss, A, K = objective.loss, objective.design, objective.stiffness
     size = float(np.abs(X).max(initial=0.0)) or 1.0
@@ -447,9 +443,9 @@ def move_to_kinks(objective: Fit, q: Array, X: Array) -> Array:
 
 
 def first_step(loss: Loss, Z: Array) -> float:
-    """Return how far a step of 1 goes from Z, beside the slopes: 1 where nothing stops it.
+    """Return the length of the prox step with t = 1, relative to the gradient; 1 if it is longer.
 
-    Of small data, whose slopes are no smaller, a step of 1 is far too long.
+    If the data are small but the slopes are not, t = 1 is far too long.
     """
     with np.errstate(all="ignore"):
         slope = float(np.abs(loss.gradient(Z)).mean())
@@ -458,11 +454,11 @@ def first_step(loss: Loss, Z: Array) -> float:
 
 
 def alternating(objective: Fit) -> Array:
-    """Minimize l(X) + H(q) over X = Z + A q by ADMM, with the prox of l instead of gradients.
+    """Minimize l(X) + H(q) over X = Z + A q by ADMM, with the prox of l.
 
-    Its step t follows the residuals: it is doubled where X moves far more than X and Z + A q
-    differ, halved where they differ far more (Boyd et al. 2011, 3.4.1).  Less and less often: one
-    that goes on changing may shrink to nothing, and X stops short of the minimum.
+    The step t follows the residuals (Boyd et al. 2011, 3.4.1): it is doubled if X moves far more
+    than X and Z + A q differ, and halved in the opposite case.  It changes less and less often, as
+    otherwise it may tend to 0 before X reaches the minimum.
     """
     observed, offsets = objective.loss.observed, objective.offsets
     X, dual = objective.Z.copy(), np.zeros(objective.Z.shape)
@@ -470,7 +466,7 @@ def alternating(objective: Fit) -> Array:
     q, fit_offsets, fitted = np.zeros(objective.design.shape[1]), fit_at(objective, t), t
     shapes, turn = [o.shape(observed) for o in offsets], BALANCED
     for k in range(1, STEPS + 1):
-        if t != fitted and not any_step(offsets):
+        if t != fitted and not independent_of_step(offsets):
             fit_offsets, fitted = fit_at(objective, t), t
         q = fit_offsets(q, (X - objective.Z + dual).reshape(-1))
         fit = np.asarray(objective.Z + shift(offsets, split_values(q, shapes), observed))

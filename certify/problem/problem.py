@@ -23,20 +23,21 @@ FOREIGN = ("sklearn", "tensorly", "torch", "onnx", "implicit", "surprise", "corn
 
 @dataclass(frozen=True, eq=False, init=False, repr=False)
 class Problem:
-    """What somebody minimized over factors X of every size r, and offsets q:
+    """The objective of factors X of any size r, and offsets q:
 
         f_r(X, q) = l(sum_{i <= r} phi(X_i) + sum_k A_k q_k) + lam sum_i theta(X_i)
-                    + sum_k H_k(q_k),    H_k = ridge_k / 2 |q_k|^2 unless its offset says more.
+                    + sum_k H_k(q_k),    H_k = ridge_k / 2 |q_k|^2 for most offsets.
 
     loss     a Loss, with its data           atom     an Atom: phi and theta
-    lam      lam > 0; 0 asks a fixed-rank question; or (a, b), the separate weights of
+    lam      lam > 0, or 0 for a question at a fixed rank; or (a, b), the separate weights of
 
                  a/2 |u|^2 + b/2 |v|^2
 
              on the two sides of a matrix (l2 norms, form="sum"): then `lam` is a power of two
-             near sqrt(a b) and the norms of `atom` are weighted by a / lam and b / lam, which
-             is the same objective exactly
+             near sqrt(a b), and the norms of `atom` have the weights a / lam and b / lam, which
+             is exactly the same objective
     offsets  Offsets, in the order of q
+    l1       weights of an l1 penalty, one for each factor: a |u|_1 + b |v|_1 more for a component
 
     Raises InputError for a lam that is negative or not finite, or offsets that do not fit.
     """
@@ -101,7 +102,7 @@ class Problem:
         return weights
 
     def accept_zeros(self) -> None:
-        """Raise InputError where something beside observed zeros needs all m x n numbers."""
+        """Raise InputError for parts that need all m x n entries, zeros included."""
         gauges = self.atom.gauges
         plain = self.atom.kind == "rank_one" and all(g.is_plain and g.spherical for g in gauges)
         if not plain or self.offsets or self.l1 is not None:
@@ -110,7 +111,7 @@ class Problem:
 
     @property
     def sloped(self) -> bool:
-        """Whether an l1 penalty grows with |u|_1 |v|_1: pairs of plain norms, two weights > 0."""
+        """Whether both sides of a matrix with plain norms have an l1 penalty."""
         plain = self.atom.kind == "rank_one" and all(g.is_plain for g in self.atom.gauges)
         return plain and self.l1 is not None and all(self.l1)
 
@@ -120,9 +121,9 @@ class Problem:
         return self.lam > 0 or self.l1 is not None
 
     def rates(self, factors: Factors, l1: float | None = None) -> Array:
-        """Return lam theta of each component, and so many times a |u|_1 + b |v|_1.
+        """Return lam theta + l1 (a |u|_1 + b |v|_1) of each component.
 
-        l1  1 for what it costs; by default one over the degree of phi: how fast that grows with it
+        l1  1 for the penalty itself; by default 1 / degree, for its growth with phi
         """
         l1 = 1 / self.atom.degree if l1 is None else l1
         price = self.lam * np.asarray(self.atom.theta(factors))
@@ -144,15 +145,15 @@ class Problem:
         return arrays
 
     def project(self, factors: Sequence[Any]) -> Factors:
-        """Return the nearest factors whose signs are allowed, as read-only arrays.
+        """Return the nearest factors with allowed signs, as read-only arrays.
 
         Raises InputError for wrong shapes or values that are not finite.
         """
         return tuple(frozen(x) for x in self.atom.project(self.shaped(factors, "factors")))
 
     def shaped(self, factors: Sequence[Any], name: str) -> Factors:
-        """Return factors of the right shapes as read-only float64 arrays, of any sign."""
-        shapes, factors = self.atom.shapes(self.loss.dims), self.unweighted(factors, name)
+        """Return the caller's factors as read-only float64 arrays, whatever their signs."""
+        shapes, factors = self.atom.shapes(self.loss.dims), self.fold_weights(factors, name)
         if not isinstance(factors, Sequence) or len(factors) != len(shapes):
             got = str(len(factors)) if isinstance(factors, Sequence) else type(factors).__name__
             foreign = type(factors).__module__.partition(".")[0] not in ("builtins", "numpy")
@@ -169,12 +170,12 @@ class Problem:
             raise InputError(f"{name} must have one number of components, got {sorted(sizes)}")
         return tuple(arrays)
 
-    def unweighted(self, factors: Any, name: str) -> Any:  # noqa: ANN401  as people hold them
-        """Return factors with the weights of a CP tensor in them; of anything else, the same.
+    def fold_weights(self, factors: Any, name: str) -> Any:  # noqa: ANN401  of any package
+        """Return the factors of a CP tensor with its weights multiplied in; others unchanged.
 
-        phi does not change.  In the product form theta does not either, and the weights go into
-        the first factor; in the sum form each factor takes the K-th root, which is the least theta
-        of factors that are normalized.
+        phi does not change.  In the product form the weights go into the first factor, and theta
+        does not change; in the sum form each factor takes their K-th root, which gives the least
+        theta for normalized factors.
 
         Raises InputError for weights that are not (r,) or not finite.
         """
@@ -212,15 +213,15 @@ class Problem:
         return shift(self.offsets, q, self.loss.observed)
 
     def arrays(self, factors: Sequence[Any], q: Sequence[Any]) -> tuple[Factors, Values]:
-        """Return a caller's factors and offsets as arrays of the right shapes, of any sign.
+        """Return the caller's factors and offset values as arrays, whatever their signs.
 
-        Raises InputError, with the shapes that are wanted, for others.
+        Raises InputError, with the expected shapes, for other shapes.
         """
         shapes = self.atom.shapes(self.loss.dims)
-        if not (isinstance(factors, tuple) and fitting(factors, [(*s, -1) for s in shapes])):
+        if not (isinstance(factors, tuple) and have_shapes(factors, [(*s, -1) for s in shapes])):
             factors = self.shaped(factors, "factors")
         wanted = [o.shape(self.loss.observed) for o in self.offsets]
-        if not (isinstance(q, tuple) and fitting(q, wanted)):
+        if not (isinstance(q, tuple) and have_shapes(q, wanted)):
             if isinstance(q, tuple | list) and not q and self.offsets:
                 cure = "problem.best_offsets(factors) finds the best"
                 raise InputError(f"q must be given, {len(self.offsets)} arrays: {cure}")
@@ -247,7 +248,7 @@ class Problem:
         return -self.loss.gradient(self.predict(factors, q))
 
     def inner_products(self, factors: Factors, q: Values = ()) -> tuple[Array, Array, float]:
-        """Return <W, phi(X_i)> and the size of each X_i, and |W|, W = -grad l at the point."""
+        """Return <W, phi(X_i)> and |phi(X_i)| of each component, and |W|, with W = -grad l."""
         if isinstance(self.loss, Squared) and self.loss.observed.zeros:
             left, right = factors
             sizes = np.linalg.norm(left, axis=0) * np.linalg.norm(right, axis=0)
@@ -260,18 +261,16 @@ class Problem:
     def stationary_lam(
         self, factors: Sequence[Any], q: Sequence[Any] | None = None
     ) -> StationaryLam:
-        """Return the lam at which factors are stationary, whatever the problem's lam.
+        """Return the lam at which factors are stationary; the problem's own lam does not matter.
 
-        q  the factors' offsets; without them the best ones are taken
+        q  the values of the offsets; None: the best ones
         """
         arrays = self.accept(factors)
         values = self.best_offsets(arrays) if q is None else self.accept_offsets(q)
         predicted, alone = self.predict(arrays, values), self.shift(values)
-        fields = (predicted, np.zeros_like(predicted) + alone)
-        points = tuple(-self.loss.gradient(f) for f in fields)
-        return stationary_lam(
-            self.atom, self.loss.observed, arrays, (points[0], points[1]), self.lam
-        )
+        start = -self.loss.gradient(np.zeros_like(predicted) + alone)
+        points = -self.loss.gradient(predicted), start
+        return stationary_lam(self.atom, self.loss.observed, arrays, points, self.lam)
 
     def best_offsets(self, factors: Factors) -> Values:
         """Return the offsets that minimize the objective for these factors."""
@@ -280,7 +279,7 @@ class Problem:
     def fit_offsets(self, Z: Array) -> Values:
         """Return argmin_q of the loss at Z + A q plus H(q).
 
-        Raises OutOfScopeError if no q is best.
+        Raises OutOfScopeError if there is no minimizer.
         """
         if not self.offsets:
             return ()
@@ -296,13 +295,13 @@ class Problem:
 
     @cached_property
     def joint(self) -> Array | None:
-        """The matrix that maps sqrt(w) times a target to all best offsets; None if large."""
+        """The matrix that maps sqrt(w) times a target to the best offsets; None if it is large."""
         scale, observed = getattr(self.loss, "scale"), self.loss.observed  # noqa: B009  least squares
         weights = np.ones(observed.size) if scale is None else scale.reshape(-1)
         return joint_fit(self.offsets, weights, observed)
 
 
-def fitting(arrays: tuple[Any, ...], shapes: Sequence[tuple[int, ...]]) -> bool:
+def have_shapes(arrays: tuple[Any, ...], shapes: Sequence[tuple[int, ...]]) -> bool:
     """Whether these are float64 arrays of these shapes; -1 is any length, the same in all."""
     if len(arrays) != len(shapes) or not all(isinstance(x, np.ndarray) for x in arrays):
         return False
@@ -316,9 +315,9 @@ def fitting(arrays: tuple[Any, ...], shapes: Sequence[tuple[int, ...]]) -> bool:
 
 
 def as_problem(problem: object, *, zeros: bool = False) -> Problem:
-    """Return a Problem; refuse anything else, and observed zeros unless they are allowed.
+    """Return the problem.
 
-    Raises InputError with the way from what was given to a Problem.
+    Raises InputError, with the cure, for anything else, or for observed zeros unless `zeros`.
     """
     if isinstance(problem, Problem):
         if problem.loss.observed.zeros and not zeros:
@@ -336,5 +335,5 @@ def as_problem(problem: object, *, zeros: bool = False) -> Problem:
 
 
 def depth(x: object) -> int:
-    """Return how deep lists are nested; 0 for what is no list."""
+    """Return the depth of nested lists; 0 for anything else."""
     return 1 + depth(x[0]) if isinstance(x, tuple | list) and x else 0

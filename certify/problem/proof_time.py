@@ -1,6 +1,6 @@
-"""About how long the kernel takes for a proof: the one place where that is estimated.
+"""Estimates of how long the kernel takes for a proof.
 
-An estimate chooses an arithmetic and ends a search in time.  It costs time, never truth.
+They choose the arithmetic and end searches in time; no claim depends on them.
 """
 
 from dataclasses import dataclass
@@ -15,22 +15,22 @@ from certify.base.gram import CORES
 
 from .problem import Problem
 
-WHOLE = 1.2e-5  # seconds of a core of an entry of a table, exactly, all that is proved included
-BRIEF = 0.1  # seconds of a proof that are always spent
-BITS = 8  # of each number of a packed tree: each is about a cone
+WHOLE = 1.2e-5  # core seconds of an entry of a table in exact arithmetic, for the whole proof
+BRIEF = 0.1  # seconds that any proof may take
+BITS = 8  # cones of each byte of a packed tree, about
 Json = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Rates:
-    """Seconds of a core in one arithmetic, as measured.
+    """Measured core seconds in one arithmetic.
 
-    leaf           a relaxation of a layer, by its side squared
-    cone, bend     a simplicial cone, and each sample or line of the longer side that bends it
-    entry, curved  what is done with each observed entry, of squares and of other losses
-    product        an entry, for each component of factors
-    pair           of entries in a line of the longer side: the Gram matrix of a sparse W
-    cube, square   its Cholesky factorization, by powers of the shorter side
+    leaf           a relaxation of a layer, per side squared
+    cone, bend     a simplicial cone; more for each sample, or line of the longer side
+    entry, curved  an observed entry, for least squares and for other losses
+    product        an entry, for each component of the factors
+    pair           two entries in a line of the longer side: the Gram matrix of a sparse W
+    cube, square   the Cholesky factorization, per power of the shorter side
     """
 
     leaf: float
@@ -69,7 +69,7 @@ ROUNDED = Rates(
 
 
 def tree_seconds(problem: Problem, proof: Json, rates: Rates) -> float:
-    """Return what the relaxations and simplicial cones of a polar's proof take."""
+    """Return the core seconds of the relaxations and simplicial cones in a polar's proof."""
     layer = problem.atom.layer
     lines = max(problem.loss.shape) if layer is None else len(layer.features)
     side = 0 if layer is None else sum(layer.features.shape)
@@ -78,29 +78,29 @@ def tree_seconds(problem: Problem, proof: Json, rates: Rates) -> float:
 
 
 def relaxed_leaves(proof: Json) -> int:
-    """Return how many leaves of a proof are relaxations."""
+    """Return the number of leaves of a proof that are relaxations."""
     return sum(("level" in part) + relaxed_leaves(part) for part in parts_of(proof))
 
 
 def count_cones(proof: Json) -> int:
-    """Return how many simplicial cones the trees of a proof have, about."""
+    """Return about how many simplicial cones the trees of a proof have."""
     trees = (BITS * len(a) for name, a in proof.items() if name.endswith("tree"))
     return sum(trees) + sum(map(count_cones, parts_of(proof)))
 
 
 def parts_of(proof: Json) -> list[Json]:
-    """Return the proofs and nodes inside a proof; a node cut by groups lists numbers instead."""
+    """Return the proofs and nodes inside a proof; a node that is split by groups lists numbers."""
     listed = (*proof.get("nodes", ()), *proof.get("each", ()))
     return [part for part in listed if isinstance(part, dict)]
 
 
 @dataclass(frozen=True)
 class Work:
-    """About what the proof of a dual point of a sparse table takes, in seconds of a core.
+    """Estimated core seconds of the proof of a dual point of a sparse table.
 
-    pairs    of each line of the longer side, for the Gram matrix by sparse products
-    cube     its Cholesky factorization: these two on all cores, or those of a cluster
-    entries  what is done with every entry, on one
+    pairs    the Gram matrix, for each line of the longer side
+    cube     the Cholesky factorization; both run on all cores, or on those of a cluster
+    entries  the work for each entry, on one core
     """
 
     pairs: Array
@@ -108,25 +108,25 @@ class Work:
     entries: float
 
     def alone(self) -> float:
-        """Return how long that is on one core."""
+        """Return the seconds on one core."""
         return float(self.pairs.sum()) + self.cube + self.entries
 
     def seconds(self, clock: Clock) -> float:
-        """Return how long that is; longer where the process had less than a core until now."""
+        """Return the seconds on all cores; more if the process had less than a core until now."""
         shared = float(self.pairs.sum()) + self.cube
         return (shared / PLACE.get().cores(CORES) + self.entries) / min(clock.cores(), 1.0)
 
     def afford(self, clock: Clock) -> float:
-        """Return the seconds of a core that a budget leaves, beside the entries; a few anyway."""
+        """Return the core seconds that the budget leaves for `pairs` and `cube`."""
         rest = clock.allowed() * min(clock.cores(), 1.0) - self.entries
         return max(rest, BRIEF) * PLACE.get().cores(CORES)
 
 
 def work_of(problem: Problem, rates: Rates, points: int = 0, components: int = 0) -> Work:
-    """Return what a proof takes.
+    """Return the work of a proof.
 
-    points      whose objectives are proved beside it, each in half of what is done with an entry
-    components  of factors whose products are formed at every entry
+    points      the number of objectives proved with it, each at half the cost of an entry
+    components  the number of components of the factors that are multiplied out
     """
     observed = problem.loss.observed
     dims = observed.m, observed.n

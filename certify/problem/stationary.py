@@ -1,4 +1,4 @@
-"""The lam at which factors are stationary, read from the factors themselves."""
+"""The lam at which factors are stationary, computed from the factors."""
 
 from dataclasses import dataclass
 
@@ -8,30 +8,32 @@ from certify.atoms import Atom, Factors
 from certify.base.arrays import Array
 from certify.base.observed import Observed
 
-SETTLED = 0.02  # spread up to which a fit counts as stationary; iterative fits stop at about 1e-3
-APART = 0.05  # relative difference of two lam that are different questions
-MOST = 6  # digits of a weight that is shown
-NOTHING = 1e-3  # of what the components could earn at zero: stationary without a penalty
+SETTLED = 0.02  # largest spread of a stationary fit; iterative fits stop at about 1e-3
+APART = 0.05  # least relative difference of two lam that is reported
+MOST = 6  # digits of a weight in a message
+NOTHING = 1e-3  # inner products below this share of those without factors count as 0
 
 
 @dataclass(frozen=True, repr=False)
 class StationaryLam:
-    """The weight of the penalty that a training must have had to stop at these factors.
+    """The weight of the penalty for which these factors are stationary.
 
-    At a stationary point scaling a component does not help, and no part of one can be replaced
-    by a better one of the same norm.  With W = -grad l, theta at the best scaling of a component,
+    At a stationary point neither scaling a component lowers the objective nor replacing one of
+    its parts by another of the same norm.  With W = -grad l, and theta at the best scaling,
 
-        lam_k = <W, phi(X_k)> / theta(X_k)  =  sup { <W, phi(X)> : one part of X_k free }
-                                               / theta(X_k),   the same lam for every k.
+        lam_k = <W, phi(X_k)> / theta(X_k)
+              = sup { <W, phi(X)> : X differs from X_k in one part } / theta(X_k),
 
-    lam      the mean of lam_k, weighted by theta; NaN without a component that is not zero
-    values   lam_k, (r,); NaN of a component that is zero
-    spread   how far the readings lie from lam, relative, weighted by theta; 0 where stationary
+    and lam_k is the same for every component k.
+
+    lam      the mean of lam_k, weighted by theta; NaN if all components are zero
+    values   lam_k, (r,); NaN for a component that is zero
+    spread   the mean deviation of all these lam_k, relative, weighted by theta
     weights  for form="sum": the separate weights (a, b) of a/2 |u|^2 + b/2 |v|^2 at which the
              scales of the parts are stationary too; lam = sqrt(a b).  None for other forms
     free     whether lam is 0: the factors are stationary without a penalty
-    slight   then whether the problem's own penalty is too small for the factors to tell it from 0
-    given    the problem's own lam            separable  whether it can state separate weights
+    slight   if free: whether the problem's penalty is too small to be told from 0
+    given    the problem's own lam            separable  whether separate weights can be stated
     """
 
     lam: float
@@ -51,13 +53,11 @@ class StationaryLam:
     @property
     def unequal(self) -> bool:
         """Whether the scales of the parts imply separate weights."""
-        weights = self.weights
-        if weights is None:
-            return False
-        return max(weights) - min(weights) > (APART + self.spread) * max(weights)
+        top = max(self.weights or (0.0,))
+        return top - min(self.weights or (0.0,)) > (APART + self.spread) * top
 
     def __repr__(self) -> str:
-        """Show lam, how far it is from one value, and separate weights."""
+        """Show lam, the spread and separate weights."""
         suffix = "" if self.weights is None else f", weights={self.weights}"
         return f"StationaryLam(lam={self.lam:.6g}, spread={self.spread:.2g}{suffix})"
 
@@ -88,11 +88,7 @@ class StationaryLam:
 def stationary_lam(
     atom: Atom, observed: Observed, factors: Factors, points: tuple[Array, Array], given: float
 ) -> StationaryLam:
-    """Read lam from factors.
-
-    points  W = -grad l at the factors, and without any
-    given   the problem's own lam
-    """
+    """Return the lam of factors; points: W = -grad l at the factors, and without any."""
     W, start = points
     inner, _ = atom.inner_products(W, factors, observed)
     sizes = atom.sizes(factors)
