@@ -1,7 +1,7 @@
 """improve(): the meta-algorithm from given factors, ending with a certificate."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -14,12 +14,7 @@ from certify.base.checkpoint import Keeper, keeping, stoppable
 from certify.base.clock import Clock, Progress, fitting
 from certify.base.cluster import Client, on_cluster
 from certify.base.errors import OutOfScopeError
-from certify.kernel import statement
-from certify.kernel import values as kernel_values
-from certify.kernel.arrays import Arrays
 from certify.kernel.errors import RejectedError
-from certify.kernel.scalars import Enclosure
-from certify.kernel.statement import Point, factor_arrays
 from certify.polar.proved import above
 from certify.polar.scale import ldexp_steps as scaled_by
 from certify.problem import Problem, Values, as_problem
@@ -35,10 +30,10 @@ from . import beside_l1
 from . import rescale as scaling
 from .budget import AUTO, Budget, limits, rest
 from .certificate.coverage import missing_rules
-from .certificate.file import StatedQuestion, accept_epsilon, ask, hand_over, number_offsets
-from .certificate.tiers import arithmetic
+from .certificate.file import accept_epsilon
 from .certificate.verdict import Judgement, Verdict
 from .check import best_offsets, check, finite_objective, why_uncovered
+from .prove import value_of
 from .result import Result
 from .reuse import bound_beside
 
@@ -46,7 +41,6 @@ CLOSER = 0.02  # of the gap: a point no better than this is not worth another ch
 VISIBLE = 0.1  # of the fall that is left: a step that lowers the objective by less is not told
 STEPS = 3  # of a search among many entries, the start among them
 ENDING = 3  # steps at the end that are told anyway: the last may leave a domain by a rounding
-NEAR = 2.0  # of epsilon: a bound further below a point does not certify it
 AGAIN = 5  # times that a better point found by check() is gone on from
 Reuse = Callable[[Result, Candidate], Result | None]
 Judge = Callable[[Factors, Values | None], Result]
@@ -166,7 +160,7 @@ def improved(
     )
     reuse_bound = partial(bound_beside, problem, epsilon=(rtol, atol))
     judges = (lambda s, q: judge(s, q=q, budget=rest(clock)), reuse_bound)
-    result = check_last(problem, history, judges, lambda: clock.allowed() <= 0)
+    result = check_last(problem, history, judges, lambda: out_of_time(problem, clock))
     last, trail = history[-1][1], tuple((step, value) for step, _, value in history)
     return Improvement(last.factors, last.q, trail[-1][1], trail, result, problem.atom)
 
@@ -193,9 +187,9 @@ def check_last(
 ) -> Result:
     """Check the last point; go on from what check() finds better, a few times.
 
-    The bound that came with it may already certify the better point: that is tried first where it
-    is near enough, and is the answer when it is late.  The highest bound of all is told of the
-    last point, which may have had no time for one.
+    The bound that came with it holds for the better point, too.  That is the answer where it
+    certifies this, when it is late, or where the point is hardly better: the bound would be found
+    again.  The highest bound of all is told of the last point, which may have had no time for one.
     """
     (judge, reuse), held = judges, list[Result]()
     for _ in range(AGAIN):
@@ -209,9 +203,8 @@ def check_last(
             break
         history += lower
         held.append(result)
-        near = history[-1][2] - result.lower <= NEAR * result.epsilon
-        done = reuse(result, history[-1][1]) if near or is_late() else None
-        if done is not None and (done.certified or is_late()):
+        done, gain = reuse(result, history[-1][1]), history[-2][2] - history[-1][2]
+        if done is not None and (done.certified or is_late() or gain <= CLOSER * done.gap):
             return done
     else:
         last = history[-1][1]
@@ -221,6 +214,11 @@ def check_last(
         return result
     beside = reuse(top, last)
     return result if beside is None else beside
+
+
+def out_of_time(problem: Problem, clock: Clock) -> bool:
+    """Whether there is no time for another check; of a hard polar, nothing left of the budget."""
+    return clock.allowed() <= 0 or (problem.atom.hard and clock.left() == 0)
 
 
 def further(result: Result) -> Candidate | None:
@@ -259,15 +257,3 @@ def falling(
         if new.hi <= kept[-1][2].lo:
             kept.append((name, s, new))
     return [(name, s, above(v.hi)) for name, s, v in kept]
-
-
-def value_of(problem: Problem, s: Candidate) -> Enclosure:
-    """Enclose the objective of a point in proved arithmetic."""
-    ar = arithmetic(problem)
-    request: StatedQuestion = ask(problem, s.factors, s.q, rtol=0.0, atol=0.0)
-    question = statement.question(request.statement, request.given)
-    question = replace(question, loss=question.loss.within(ar.elementary))
-    arrays = hand_over(number_offsets("", s.q))
-    factors = factor_arrays(Arrays(request.given, "statement"), "", question.pair)
-    point = Point(factors, tuple(arrays.values()))
-    return kernel_values.objective(ar, question, point)

@@ -10,9 +10,14 @@ import numpy as np
 
 from certify.base.arrays import Array
 from certify.base.rigor.flint import Flint
+from certify.kernel import arrays as kernel_arrays
+from certify.kernel import statement
+from certify.kernel import values as kernel_values
 from certify.kernel.arithmetic import Arithmetic
 from certify.kernel.errors import RejectedError
 from certify.kernel.fields import part
+from certify.kernel.scalars import Enclosure
+from certify.kernel.statement import Point, factor_arrays
 from certify.kernel.verdict import Outcome, prove
 from certify.offsets import Smooth
 from certify.polar import exact_text
@@ -20,6 +25,7 @@ from certify.polar.proved import split
 from certify.problem import Problem
 from certify.problem.proof_time import EXACT, WHOLE, tree_seconds
 from certify.search import zeros
+from certify.search.candidate import Candidate
 from certify.search.dual import scaling as rays
 from certify.search.dual.orthogonal import Orthogonal
 from certify.search.dual.own_size import means
@@ -30,6 +36,7 @@ from .certificate.file import (
     Arrays,
     Certificate,
     StatedQuestion,
+    ask,
     hand_over,
     name_factors,
     number_offsets,
@@ -221,3 +228,15 @@ def without_better(proof: Json, witness: Arrays) -> tuple[Json, Arrays]:
     """Drop better factors, and the floor, that the verdict does not need."""
     kept = {k: v for k, v in proof.items() if k not in ("better", "floor")}
     return kept, {k: a for k, a in witness.items() if not k.startswith(("better.", "floor."))}
+
+
+def value_of(problem: Problem, s: Candidate) -> Enclosure:
+    """Enclose the objective of a point in proved arithmetic."""
+    ar = arithmetic(problem)
+    request: StatedQuestion = ask(problem, s.factors, s.q, rtol=0.0, atol=0.0)
+    question = statement.question(request.statement, request.given)
+    question = replace(question, loss=question.loss.within(ar.elementary))
+    arrays = hand_over(number_offsets("", s.q))
+    factors = factor_arrays(kernel_arrays.Arrays(request.given, "statement"), "", question.pair)
+    point = Point(factors, tuple(arrays.values()))
+    return kernel_values.objective(ar, question, point)

@@ -28,8 +28,8 @@ from .certificate.coverage import missing_rules
 from .certificate.file import accept_epsilon, rounding
 from .check import best_offsets, check, finite_objective, why_uncovered
 from .comparison import Fit, RestartReport, conclude, plottable
-from .improve import value_of
 from .own_size_result import explained_variance
+from .prove import value_of
 from .result import Result
 from .sizes import SizeBracket, brackets
 

@@ -1,43 +1,77 @@
 """A proved bound beside other factors: it holds for all factors, whichever it was found for."""
 
 from dataclasses import replace
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
 
 from certify.kernel.errors import RejectedError
+from certify.kernel.verdict import Outcome
 from certify.polar.proved import above
 from certify.problem import Problem
 from certify.search.candidate import Candidate
 from certify.search.search_result import Evidence
 
-from .certificate.file import ask
+from .certificate.file import Certificate, StatedQuestion, ask, name_factors, number_offsets
 from .certificate.tiers import arithmetic
 from .check import result_of
-from .prove import prove_written, without_better
+from .prove import Proof, prove_written, value_of, without_better
 from .result import Result
+
+NEAR = 2.0  # of epsilon: a bound further below a point does not certify it
+CANDIDATE = {"rtol", "atol", "q", "arrays"}  # what a statement says of the candidate, too
 
 
 def bound_beside(
     problem: Problem, result: Result, s: Candidate, epsilon: tuple[float, float | None]
 ) -> Result | None:
-    """Return the result's bound proved beside the factors s; None where it has no dual point.
+    """Return the result's bound beside the factors s; None where it has no dual point for them.
 
-    epsilon = (rtol, atol).  Only the candidate of the question changes, and with it the
-    objective; the dual point and the proof of its polar stay as they are.
+    epsilon = (rtol, atol).  Only the candidate of the question changes, and with it the objective;
+    the dual point and the proof of its polar stay as they are.  So the kernel proves the objective
+    alone, and all of it again only where the verdict may be CERTIFIED.
     """
     certificate = result.certificate
     if certificate is None or problem.lam == 0 or "W" not in certificate.witness:
         return None
     q = s.q if problem.offsets else None
     question = ask(problem, s.factors, q, rtol=epsilon[0], atol=epsilon[1])
+    names = {*name_factors(s.factors), *number_offsets("", s.q)}
+    if objective_of(question.statement, names) != objective_of(certificate.statement, names):
+        return None
     proof, witness = without_better(certificate.proof, certificate.witness)
-    names = {f"q{k}" for k in range(len(problem.offsets))}
     witness = {k: a for k, a in witness.items() if k not in names}
+    bare = replace(certificate, proof=proof, witness=witness)
     try:
-        proved = prove_written(
-            question, (proof, witness), arithmetic(problem, certificate.claim["tier"])
-        )
+        proved = take_over(problem, question, bare, (result.lower, s))
     except RejectedError:
         return None
     at = replace(s, value=above(proved.outcome.upper))
     evidence = Evidence(at, steps=(("start", at),))
     beside = result_of(problem, s.factors, (s.q, evidence), proved, None)
     return replace(beside, steps=result.steps, reached=result.reached)
+
+
+def take_over(
+    problem: Problem, question: StatedQuestion, known: Certificate, bounds: tuple[float, Candidate]
+) -> Proof:
+    """Return the proof of a certificate as one of another candidate's question.
+
+    bounds: the lower bound that it proved, and the candidate
+    """
+    lower, s = bounds
+    upper = value_of(problem, s).hi
+    rtol, atol = (Fraction(float.fromhex(question.statement[k])) for k in ("rtol", "atol"))
+    written, tier = (known.proof, known.witness), known.claim["tier"]
+    if not np.isfinite(lower) or upper - Fraction(lower) <= NEAR * max(atol, rtol * abs(upper)):
+        return prove_written(question, written, arithmetic(problem, tier))
+    outcome = Outcome("UNDECIDED", Fraction(lower), upper, None, tier, ())
+    claim = known.claim | {"verdict": outcome.verdict}
+    return Proof(Certificate(question.statement, question.given, claim, *written), outcome)
+
+
+def objective_of(statement: dict[str, Any], names: set[str]) -> dict[str, Any]:
+    """Return what a statement says of the objective; names: the arrays of its candidate."""
+    arrays = {k: a for k, a in statement["arrays"].items() if k not in names}
+    return {k: x for k, x in statement.items() if k not in CANDIDATE} | arrays

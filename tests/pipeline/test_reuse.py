@@ -8,9 +8,11 @@ import pytest
 
 from certify import Problem, Verdict, check, verify
 from certify.atoms import RankOne
+from certify.base.clock import Clock
 from certify.losses import Logistic, Squared
 from certify.offsets import ColumnIntercept
-from certify.pipeline.improve import check_last, falling
+from certify.pipeline import prove
+from certify.pipeline.improve import check_last, falling, out_of_time
 from certify.pipeline.reuse import bound_beside
 from certify.search.candidate import evaluate
 from tests.judge import LAM, VALUES, best, rotated
@@ -103,13 +105,64 @@ def test_when_it_is_late_the_bound_of_the_point_before_is_the_answer(poor):
     assert verify(result.certificate, PROBLEM, last.factors).lower == poor.lower
 
 
-@pytest.mark.parametrize(("scale", "times"), [(1.0, 1), (1.1, 0)], ids=["near", "far"])
-def test_a_bound_that_certifies_nothing_is_not_proved_again(poor, scale, times):
-    """The bound of the first point is tried at a better one only if it is within 2 epsilon."""
-    better, asked = tuple(scale * x for x in BEST), []
+@pytest.fixture
+def proofs(monkeypatch):
+    """The verdicts of the kernel's proofs."""
+    made, kernel = [], prove.prove
+
+    def counted(*args, **named):
+        made.append(kernel(*args, **named).verdict)
+        return kernel(*args, **named)
+
+    monkeypatch.setattr(prove, "prove", counted)
+    return made
+
+
+@pytest.mark.parametrize(("scale", "expected"), [(1.0, ["CERTIFIED"]), (1.1, [])], ids=str)
+def test_only_what_may_be_certified_is_proved_again(poor, proofs, scale, expected):
+    point = evaluate(PROBLEM, tuple(scale * x for x in BEST))
+    again = bound_beside(PROBLEM, poor, point, EPSILON)
+    assert proofs == expected
+    verified = verify(again.certificate, PROBLEM, point.factors)
+    assert (verified.verdict, verified.lower) == (again.verdict, again.lower)
+    assert float(verified.upper) == again.upper
+
+
+@pytest.mark.parametrize(
+    "other",
+    [Problem(Squared(rotated(*VALUES) + 0.5), RankOne(), LAM), Problem(PROBLEM.loss, RankOne(), 1)],
+    ids=["data", "lam"],
+)
+def test_a_bound_of_another_objective_is_not_taken_over(poor, other):
+    point = evaluate(other, tuple(1.1 * x for x in BEST))
+    assert bound_beside(other, poor, point, EPSILON) is None
+
+
+@pytest.mark.parametrize(("scale", "asked"), [(1.2, 2), (1.24999, 1)], ids=["far", "hardly better"])
+def test_a_point_that_is_hardly_better_is_not_checked_again(poor, proofs, scale, asked):
+    """Its bound is that of the point before, whose proof is not made again."""
+    better = tuple(scale * x for x in BEST)
     own = replace(poor, verdict=Verdict.UNDECIDED, better=None, reached=None)
-    answers = iter((replace(poor, better=better), own))
-    judges = (lambda *_: next(answers)), lambda *given: asked.append(given)
-    first = tuple(1.3 * x for x in BEST)
-    assert check_last(PROBLEM, falling(PROBLEM, first, (), []), judges) is own
-    assert len(asked) == times
+    answers = [replace(poor, better=better, lower=0.5 * poor.lower), own]
+    judges = (lambda *_: answers.pop(0)), partial(bound_beside, PROBLEM, epsilon=EPSILON)
+    history = falling(PROBLEM, tuple(1.25 * x for x in BEST), (), [])
+    result = check_last(PROBLEM, history, judges)
+    assert (len(answers), proofs) == (2 - asked, [])
+    assert (result is own) == (asked == 2)
+    if asked == 1:
+        assert result.lower == 0.5 * poor.lower
+        assert result.upper == pytest.approx(PROBLEM.objective(better), rel=1e-9)
+
+
+@pytest.mark.parametrize(("norms", "late"), [("l2+", True), ("l2", False)])
+def test_a_polar_that_takes_long_is_not_bounded_without_time(norms, late):
+    problem = Problem(Squared(np.eye(3)), RankOne(norms, norms), 0.5)
+    assert out_of_time(problem, Clock(0.0)) == late
+    assert not out_of_time(problem, Clock(60.0))
+    assert not out_of_time(problem, Clock())
+
+
+def test_a_bound_that_is_no_float_is_proved_again(poor, proofs):
+    point = evaluate(PROBLEM, tuple(1.1 * x for x in BEST))
+    again = bound_beside(PROBLEM, replace(poor, lower=-np.inf), point, EPSILON)
+    assert (proofs, again.lower) == (["UNDECIDED"], poor.lower)

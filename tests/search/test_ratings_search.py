@@ -31,7 +31,8 @@ from certify.losses import (
 from certify.norms import Weighted
 from certify.offsets import ColumnIntercept, Intercept, RowIntercept
 from certify.pipeline.certificate.file import as_numpy
-from certify.pipeline.improve import STEPS, value_of
+from certify.pipeline.improve import STEPS
+from certify.pipeline.prove import value_of
 from certify.polar import eigen, exact_text, lanczos
 from certify.polar.methods.spectral import TINY
 from certify.problem import proof_time
