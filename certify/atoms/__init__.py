@@ -34,7 +34,7 @@ ATOMS = load(__name__, Atom)
 
 
 def atom_of(statement: dict[str, Any], data: dict[str, Any]) -> Atom:
-    """Return the atom that a statement describes, from its own arrays.
+    """Return the atom that a statement and its arrays describe.
 
     Raises LookupError for a kind that is no atom of this package.
     """

@@ -1,4 +1,4 @@
-"""The contract of an atom: what one slice of a factorization is and costs."""
+"""The contract of an atom: the value and the penalty of one slice of a factorization."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
@@ -40,8 +40,7 @@ class Atom(ABC):
     Subclasses are final: an atom is never derived from another atom.  An atom without
     a row in the kernel's table reaches the verdict NUMERICAL at best.
 
-    family   which search and which relaxation serve it; "" for none, then its factors are
-             judged as they are.  The rest of a slice's meaning follows from `gauges`:
+    family   its searches and relaxations; "" for none, then factors are judged without a search:
                "pairs"     phi(u, v) = u v^T          "squares"  phi(x) = x x^T
                "products"  x1 o ... o xK, or x o ... o x where `parts` is 1
                "layers"    one hidden `layer`         "deep"     parallel deep networks of V, hidden
@@ -51,29 +50,29 @@ class Atom(ABC):
     kind: ClassVar[str]
     parts: ClassVar[int] = 2  # arrays in a slice
     family: ClassVar[str] = ""
-    component: ClassVar[str] = "component"  # what a user calls a slice
+    component: ClassVar[str] = "component"  # the user's word for a slice
     layer: Layer | None = None  # of the family "layers"
 
     def __init_subclass__(cls) -> None:
         """Keep the entries of this package final, and their reprs short."""
         refuse_heirs(cls, Atom)
-        if "__repr__" not in vars(cls):  # a dataclass keeps one that is there
-            setattr(cls, "__repr__", brief)  # noqa: B010  of a type, not of this one
+        if "__repr__" not in vars(cls):  # a dataclass keeps a __repr__ that exists
+            setattr(cls, "__repr__", brief)  # noqa: B010  mypy refuses an assignment
 
     @classmethod
     def count(cls, size: int) -> str:
-        """Return so many slices in a user's words: "1 component", "7 hidden units"."""
+        """Return a number of slices in the user's words: "1 component", "7 hidden units"."""
         name = cls.component
         return f"{size} {name}{'' if size == 1 else 'es' if name.endswith('ch') else 's'}"
 
     @property
     def gauges(self) -> tuple[Gauge, ...]:
-        """The norm of each part of a slice, of each mode of a tensor."""
+        """The norm of each part of a slice, or of each mode of a tensor."""
         return ()
 
     @property
     def hard(self) -> bool:
-        """Whether the bound of the polar tightens with time, having no closed form."""
+        """Whether the polar has no closed form, so that its bound improves with time."""
         return False
 
     @abstractmethod
@@ -96,12 +95,12 @@ class Atom(ABC):
 
     @abstractmethod
     def attain(self, W: Matrix, seed: int) -> tuple[float, Slice]:
-        """Return (<W, phi(x)>, x) for a slice x with theta(x) = 1, as large as found."""
+        """Return (<W, phi(x)>, x) for the best slice x found with theta(x) = 1."""
 
     def propose_near(
         self, W: Matrix, target: float | None, seed: int, deadline: float | None, starts: Factors
     ) -> Proposal:
-        """Return what `propose` does; starts are slices that may attain the polar."""
+        """Return the bound of `propose`; starts are slices that may attain the polar."""
         return self.propose(W, target, seed, deadline)
 
     @np.errstate(all="ignore")  # the kernel refuses what is not finite
@@ -119,16 +118,16 @@ class Atom(ABC):
 
         `upper` is proved by the kernel's rule in outward-rounded floats; `lower` is attained
         by `witness` after allowing for every rounding.  For an atom that the kernel does not
-        know both are floats, and nothing is proved.
+        know, both are floats, and nothing is proved.
 
-        budget    seconds; a branch and bound takes what is left of them
-        nodes     of matrices: parts of a branch and bound at most; without them and a budget it
-                  has none
-        method    "engine", or "cvxpy": the bound of a relaxation, by the solver of that name
-                  (None: the first that answers), untrusted and proved as any other
+        budget    seconds, for branch and bound too
+        nodes     for matrices: the most parts of a branch and bound; there is none without nodes
+                  and budget
+        method    "engine", or "cvxpy": a relaxation solved by `solver` (None: the first that has
+                  an answer), whose bound is proved like any other
 
         Raises InputError if W is not a finite real array of a shape that the atom takes, or
-        for method="cvxpy" where no relaxation is known.
+        for method="cvxpy" if no relaxation is known.
         """
         budget, seed = seconds(budget), natural(seed, "seed")
         nodes = None if nodes is None else natural(nodes, "nodes")
@@ -138,29 +137,39 @@ class Atom(ABC):
     def engine(
         self, seed: int, deadline: float | None, nodes: int | None
     ) -> Callable[[Matrix], Proposal]:
-        """Return how a matrix is bounded within a deadline and so many parts of a tree.
+        """Return the function that proposes a bound within a deadline and a number of nodes.
 
-        Raises InputError for nodes where no tree takes them.
+        Raises InputError for nodes, which are for matrices.
         """
         if nodes is not None:
             raise InputError(f"nodes are for matrices, not for {type(self).__name__}: give budget")
         return lambda scaled: self.propose(scaled, None, seed, deadline)
 
     def enclose(self, W: Any, propose: Callable[[Any], Proposal], seed: int) -> PolarBound:  # noqa: ANN401
-        """Return both sides of the polar, the upper one by `propose`; here floats, not proved."""
+        """Return both sides of the polar, the upper one by `propose`, in floats and unproved."""
         proposal = propose(W)
         lower, witness = self.attain(W, seed)
         return PolarBound(lower, proposal.upper, witness, proposal.proof)
 
+    def outer_factors(self, factors: Factors) -> tuple[Array, Array] | None:
+        """Return L (m, r) and R (n, r) with phi(X_i) = L_i R_i^T for each slice; else None."""
+        return None
+
     def predict(self, factors: Factors, observed: Observed) -> Array:
         """Return the field of sum_i phi(X_i)."""
+        if (pair := self.outer_factors(factors)) is not None:
+            return observed.product(*pair)
         total = np.zeros((observed.m, observed.n))
         for k in range(factors[0].shape[-1]):
             total += self.phi(tuple(x[..., k] for x in factors))
         return total if observed.full else total[observed.listed]
 
     def inner_products(self, W: Array, factors: Factors, observed: Observed) -> tuple[Array, Array]:
-        """Return <W, phi(X_i)> and |phi(X_i)| over the observed entries, for each slice."""
+        """Return <W, phi(X_i)> and |phi(X_i)| of each slice."""
+        if (pair := self.outer_factors(factors)) is not None:
+            left, right = pair
+            norms = np.linalg.norm(left, axis=0) * np.linalg.norm(right, axis=0)
+            return np.einsum("mr,mr->r", left, observed.times(W, right)), norms
         slices = range(factors[0].shape[-1])
         fields = [self.predict(tuple(x[..., k : k + 1] for x in factors), observed) for k in slices]
         pairs = [(float(np.vdot(W, f)), float(np.linalg.norm(f))) for f in fields]
@@ -168,11 +177,11 @@ class Atom(ABC):
         return both[:, 0], both[:, 1]
 
     def sizes(self, factors: Factors) -> tuple[Array, ...]:
-        """Return the norm of each part of each slice, where theta is made of them; else ()."""
+        """Return the norm of each part of each slice, if theta is a function of them, else ()."""
         return ()
 
     def best_responses(self, W: Array, factors: Factors, observed: Observed) -> tuple[Array, ...]:
-        """Return, for parts that can be replaced alone, the most that slices then earn:
+        """Return, for each part that can be replaced alone, the largest inner products:
 
         sup { <W, phi(x)> : x differs from X_i in part k, of the same norm },  shape (r,).
         """
@@ -180,15 +189,15 @@ class Atom(ABC):
 
     @property
     def separable(self) -> bool:
-        """Whether `weighted` knows separate weights of the parts."""
+        """Whether `weighted` takes separate weights of the parts."""
         return False
 
     def weighted(
         self, weights: tuple[float, ...], data_shape: tuple[int, ...]
     ) -> tuple["Atom", float]:
-        """Return the atom and lam that charge each part a weight of its own.
+        """Return the atom and lam with separate weights of the parts.
 
-        Raises InputError where no atom of this kind does.
+        Raises InputError if atoms of this kind have none.
         """
         cure = "give one lam, the geometric mean of the weights, and form='product'"
         raise InputError(
@@ -199,7 +208,7 @@ class Atom(ABC):
         """Raise InputError unless the atom's parameters fit data of this shape."""
 
     def wrong_sign(self, factors: Factors) -> str:
-        """Name the entry of a factor that is farthest outside its cone, or return ""."""
+        """Return a message about the entry farthest outside its cone, or ""."""
         names = ("U", "V", *(f"X{k}" for k in range(2, len(factors))))
         messages = (misfit(*p) for p in zip(names, self.gauges, factors, strict=False))
         return next((text for text in messages if text), "")
@@ -225,33 +234,33 @@ class Atom(ABC):
 
     @classmethod
     def from_statement(cls, statement: dict[str, Any], data: dict[str, Any]) -> "Atom":
-        """Return the atom of a statement, from its own arrays.
+        """Return the atom of a statement and its arrays.
 
-        Raises LookupError where the kernel has no such statement.
+        Raises LookupError if the kernel has no such statement.
         """
         raise LookupError(f"{cls.__name__} has no statement, got {statement}")
 
     def statement(self) -> dict[str, Any]:
-        """Return what the kernel's statement says of this atom; {} if unknown to it.
+        """Return the kernel's description of this atom; {} if the kernel does not know it.
 
-        The kernel answers this question and sees no other: theta and phi must be those.
+        What is certified is this statement, so phi and theta must agree with it.
         """
         return {}
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
-        """Return the arrays that the statement names by digest."""
+        """Return the arrays whose digests are in the statement."""
         return {}
 
 
 def combine(sizes: Sequence[Array], form: str) -> Array:
-    """Return theta from the K norms of each slice: their product, or 1/K sum of K-th powers."""
+    """Return theta of each slice: the product of its K norms, or the mean of their K-th powers."""
     if form == "product":
         return np.asarray(np.prod(sizes, axis=0))
     return np.asarray(np.mean(np.power(sizes, len(sizes)), axis=0))
 
 
 def misfit(name: str, norm: Gauge, x: Array) -> str:
-    """Say which entry of a factor is outside the norm's cone, or return ""."""
+    """Return a message about the entry farthest outside the norm's cone, or ""."""
     if norm.admits(x):
         return ""
     far = np.abs(x - norm.project_cone(x))

@@ -31,7 +31,7 @@ def negative_slope(activation: str, slope: float | None) -> float:
 
 
 def sample_index(samples: object, rows: int) -> npt.NDArray[np.int64] | None:
-    """Return the samples of rows as int64; each of 0..n-1 must be met."""
+    """Return the samples of the rows as int64; each of 0..n-1 must occur."""
     if samples is None:
         return None
     indices = np.asarray(samples)
@@ -43,8 +43,8 @@ def sample_index(samples: object, rows: int) -> npt.NDArray[np.int64] | None:
     return frozen(indices.astype(np.int64))
 
 
-def largest(atom: Any) -> bool:  # noqa: ANN401  a ReLU
-    """Refuse what max-pooling is not bounded for; return True."""
+def demand_poolable(atom: Any) -> None:  # noqa: ANN401  a ReLU
+    """Raise InputError unless max-pooling has a bound for this layer."""
     if atom.samples is None:
         raise InputError("pool='max' needs samples: for each row of V its sample")
     if atom.activation != "relu":
@@ -54,4 +54,3 @@ def largest(atom: Any) -> bool:  # noqa: ANN401  a ReLU
             "pool='max' does not allow bias='free': its bound uses differences of rows, which "
             "have no bias; use bias='regularized'"
         )
-    return True

@@ -1,4 +1,4 @@
-"""What the atoms of parallel deep networks share: their slices, values and bounds."""
+"""Atoms of parallel deep networks: their slices, values and bounds."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -20,13 +20,13 @@ from ._words import Words, activation, exponent_text, penalty_formula
 from .rank_one import FORMS, matrix_only
 
 LARGEST = 1 << 20  # width of a hidden layer
-Widths = Annotated[Any, "int | Sequence[int]"]  # as they are given
+Widths = Annotated[Any, "int | Sequence[int]"]
 
 
 class Parallel:
-    """The parts of an atom of parallel networks (no atom by itself).
+    """An atom of parallel networks; a mixin.
 
-    V (N, d), hidden the widths d_1, ..., d_(K-1); slope: of s between the layers.
+    V (N, d); hidden: the widths d_1, ..., d_(K-1); slope: that of s between the layers.
     """
 
     V: Any
@@ -47,7 +47,7 @@ class Parallel:
         accept_word(self.form, "form", FORMS)
 
     def check(self, data_shape: tuple[int, ...]) -> None:
-        """Refuse data of another number of rows than V."""
+        """Raise InputError unless the data have as many rows as V."""
         matrix_only(self, data_shape)
         if data_shape[0] != len(self.V):
             raise InputError(f"V has {len(self.V)} rows, but the data have {data_shape[0]}")
@@ -66,8 +66,16 @@ class Parallel:
         return combine([np.linalg.norm(x, axis=0) for x in flat], self.form)
 
     def enclose(self, W: Any, propose: Callable[[Any], Proposal], seed: int) -> PolarBound:  # noqa: ANN401
-        """Return both sides, in the kernel's rounded arithmetic."""
+        """Return both sides; the upper one is proved by the kernel."""
         return enclose_network(self, W, propose, seed)
+
+    @classmethod
+    def from_statement(cls: Any, statement: dict[str, Any], data: dict[str, Any]) -> Any:  # noqa: ANN401
+        """Return the networks of a statement."""
+        out = {"form": statement["form"]}
+        if "slope" in statement:
+            out["slope"] = float.fromhex(statement["slope"])
+        return cls(data["features"], tuple(statement["hidden"]), **out)
 
     def statement(self) -> dict[str, Any]:
         """Return the kernel's description of this atom."""
@@ -96,7 +104,7 @@ def outputs(V: Array, x: Slice, slope: float) -> Array:
 
 
 def words(count: int, form: str, slope: float | None) -> Words:
-    """Return the layers in a formula; slope: of s between them, None for none."""
+    """Return the formula of the layers; slope: that of s between them, None without s."""
     names = [f"X{exponent_text(k)}ₖ" for k in range(1, count + 1)]
     inner = "V"
     for x in names[:-1]:
@@ -107,7 +115,7 @@ def words(count: int, form: str, slope: float | None) -> Words:
 
 
 def thread(u: Array, v: Array, hidden: tuple[int, ...]) -> Slice:
-    """Return layers that pass one unit on: u into the first hidden one, v out of the last."""
+    """Return layers with one active unit in each: weights u into the first, v out of the last."""
     first = np.zeros((len(u), hidden[0]))
     first[:, 0] = u
     inner = []

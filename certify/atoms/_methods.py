@@ -1,4 +1,4 @@
-"""How a polar is bounded: by the engine, or by a method of a package above the atoms."""
+"""The choice of the method that bounds a polar: the engine, or a solver of cvxpy."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,9 +10,7 @@ from certify.base.errors import InputError
 from certify.polar import Proposal
 
 METHODS = ("engine", "cvxpy")
-SOLVERS = (
-    "certify.search.relax"  # named, not imported: it is above the atoms, and cvxpy takes a second
-)
+SOLVERS = "certify.search.relax"  # imported late: it uses the atoms, and cvxpy takes a second
 
 
 def accept_method(method: object, solver: object) -> None:
@@ -23,15 +21,15 @@ def accept_method(method: object, solver: object) -> None:
 
 
 def proposer(
-    atom: Any,  # noqa: ANN401  an atom, which is beside
+    atom: Any,  # noqa: ANN401  an atom
     engine: Callable[[Any], Proposal],
     choice: tuple[str, str | None],
     budget: float | None,
 ) -> Callable[[Any], Proposal]:
     """Return the function that proposes a bound of the polar: `engine`, or cvxpy's.
 
-    choice: the method and the solver.  Where the solver has no answer the bound is infinite,
-    and `note` says what the solver reported.
+    choice: the method and the solver.  If the solver has no answer, the bound is infinite and
+    `note` contains its report.
     """
     method, solver = choice
     accept_method(method, solver)

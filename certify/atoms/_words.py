@@ -1,4 +1,4 @@
-"""An atom in words: the letters of its formula, and what a report says beside them."""
+"""The formula of an atom in reports."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,9 +12,9 @@ RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 @dataclass(frozen=True)
 class Words:
-    """phi and theta of the k-th slice; the signs of the factors; what letters stand for.
+    """phi and theta of the k-th slice, the signs of the factors, and the meaning of the letters.
 
-    of_theta   what letters of theta stand for, left out where lam = 0
+    of_theta   the meaning of letters in theta; reports omit it if lam = 0
     """
 
     phi: str = "φ(xₖ)"
@@ -41,7 +41,7 @@ def penalty_formula(norms: Sequence[str], form: str) -> str:
 
 
 def activation(slope: float) -> str:
-    """Return what s is."""
+    """Return the definition of s."""
     return f"s(z) = {ACTIVATIONS.get(slope, f'z where z ≥ 0, else {slope:.7g} z')}"
 
 

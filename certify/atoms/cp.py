@@ -16,9 +16,10 @@ from certify.polar.ascent.contract import kronecker_columns, product
 from certify.polar.ascent.products import attain
 from certify.polar.product_query import ProductQuery
 from certify.polar.products import propose
+from certify.polar.proved import attained_below, tensor_above
 
 from ._base import Atom, Factors, Slice, combine
-from ._enclosure import enclose_tensor
+from ._enclosure import enclose
 from ._kinds import CLOSED, polar_kind
 from ._words import Words, exponent_text, nonnegative, penalty_formula, signs_of
 from .rank_one import FORMS
@@ -33,26 +34,26 @@ class CP(Atom):
         form="product":  theta = |x1| |x2| ... |xK|
         form="sum":      theta = 1/K (|x1|^K + ... + |xK|^K)
 
-    Both forms have the same gauge Omega (AM-GM): with l2 norms the nuclear norm of a tensor
-    over the real numbers.  norms are K keys "l2", "l1", "linf", each with "+" or "-" behind
-    it for a factor of one sign.  Factors are K arrays (n_k, r); the data a tensor
-    (n_1, ..., n_K), of order 2 a matrix, for which this is RankOne.
+    Both forms have the same gauge Omega (AM-GM); with l2 norms it is the nuclear norm of a real
+    tensor.  norms are K keys "l2", "l1", "linf", with "+" or "-" at the end for a factor of one
+    sign.  Factors are K arrays (n_k, r), the data a tensor (n_1, ..., n_K).  For K = 2 this is
+    RankOne.
 
         Omega*(W) = sup { <W, x1 o ... o xK> : |xk| <= 1 }            (polar)
 
-    with l2 norms the spectral norm of W: NP-hard for K >= 3, bounded by the partial-transpose
-    relaxation.  On random tensors it was tight to 1e-10; at the dual points of optima, where
-    many slices attain the polar, loose by up to 1e-3, which copies of a factor closed.
+    With l2 norms this is the spectral norm of W: NP-hard for K >= 3, bounded by the
+    partial-transpose relaxation.  It was tight to 1e-10 on random tensors.  At the dual points of
+    optima, where many slices attain the polar, it was loose by up to 1e-3, or tight with copies of
+    a factor.
 
     symmetric=True: one factor x (n, r) for all modes, one norm, phi(x) = x o ... o x,
-    theta(x) = |x|^K; `CP("l2", symmetric=True, order=3)`.  Of the data only the mean over all
-    permutations of the modes is fitted.  Odd K: phi(-x) = -phi(x), so both signs of a rank
-    one tensor are there and Omega is a norm.  Even K: phi(-x) = phi(x), sums have only
-    positive coefficients (x o x o x o x, never its negative), Omega is infinite outside
-    their cone, and the polar is sup <W, phi(x)> without an absolute value, at least 0.
+    theta(x) = |x|^K; `CP("l2", symmetric=True, order=3)`.  Only the mean of the data over all
+    permutations of the modes is fitted.  For odd K phi(-x) = -phi(x), and Omega is a norm.  For
+    even K phi(-x) = phi(x): all coefficients are positive, Omega is infinite outside the cone of
+    such sums, and the polar is sup <W, phi(x)>, at least 0, without an absolute value.
 
-    Raises InputError for an unknown norm or form, fewer than 2 modes, or norms that differ
-    where the factors are one; a problem with it, for data of another order or sizes.
+    Raises InputError for an unknown norm or form, fewer than 2 modes, or different norms with
+    symmetric=True; a problem raises it for data of another order or other sizes.
     Source: the factorizations of Haeffele and Vidal (2015), CP case.
     """
 
@@ -92,7 +93,7 @@ class CP(Atom):
 
     @property
     def parts(self) -> int:  # type: ignore[override]
-        """The arrays in a slice: K, or 1 where all are the same."""
+        """The number of arrays in a slice: K, or 1 if symmetric."""
         return 1 if self.symmetric else len(self.norms)
 
     @property
@@ -102,18 +103,18 @@ class CP(Atom):
 
     @property
     def hard(self) -> bool:
-        """Whether it is: as hard as the slices along l1 modes, which may be matrices."""
+        """Whether the polar is hard; with K - 2 l1 modes it is that of the matrices along them."""
         if self.symmetric:
             return len(self.norms) > LEAST or not (self.gauges[0].spherical and self.gauges[0].free)
         *sliced, left, right = sorted(self.gauges, key=lambda g: not g.axial)
         return not all(g.axial for g in sliced) or polar_kind(left, right) != CLOSED
 
     def every(self, factors: Factors) -> Factors:
-        """Return one factor a mode."""
+        """Return a factor for each mode."""
         return tuple(factors) * (len(self.norms) if self.symmetric else 1)
 
     def check(self, data_shape: tuple[int, ...]) -> None:
-        """Refuse data of another order, or unequal modes where the factors are one."""
+        """Raise InputError for data of another order, or different sizes if symmetric."""
         if len(data_shape) != len(self.norms):
             cure = "one norm a mode is needed"
             wanted = f"{len(self.norms)} modes, one for each norm"
@@ -126,28 +127,21 @@ class CP(Atom):
         return tuple((n,) for n in data_shape[: self.parts])
 
     def phi(self, x: Slice) -> Array:
-        """Return x1 o ... o xK, held as the first mode by all the others."""
+        """Return x1 o ... o xK as a matrix: the first mode by all the others."""
         first, *rest = self.every(x)
         return np.outer(first, product(rest))
 
-    def predict(self, factors: Factors, observed: Observed) -> Array:
-        """Return the field of sum over k of x1_k o ... o xK_k."""
+    def outer_factors(self, factors: Factors) -> tuple[Array, Array]:
+        """Return x1, and x2 o ... o xK as a vector, of each slice."""
         first, *rest = self.every(factors)
-        return observed.product(first, kronecker_columns(rest))
-
-    def inner_products(self, W: Array, factors: Factors, observed: Observed) -> tuple[Array, Array]:
-        """Return <W, phi(X_i)> and |phi(X_i)| of each slice."""
-        first, *rest = self.every(factors)
-        pulled = observed.times(W, kronecker_columns(rest))
-        sizes = np.prod([np.linalg.norm(x, axis=0) for x in (first, *rest)], axis=0)
-        return np.einsum("mr,mr->r", first, pulled), np.asarray(sizes)
+        return first, kronecker_columns(rest)
 
     def sizes(self, factors: Factors) -> tuple[Array, ...]:
         """Return |xk| of each slice, for every mode."""
         return tuple(g.value(x) for g, x in zip(self.gauges, self.every(factors), strict=True))
 
     def best_responses(self, W: Array, factors: Factors, observed: Observed) -> tuple[Array, ...]:
-        """Return theta / |xk| times the dual norm of W with all factors but xk."""
+        """Return |xk| times the dual norm of W contracted with the other factors, for each k."""
         parts, T = self.every(factors), observed.tensor(W)
         pulled = [contract_except(T, parts, k) for k in range(len(parts))]
         if self.symmetric:
@@ -167,27 +161,28 @@ class CP(Atom):
         deadline: float | None,
         starts: Factors = (),
     ) -> Proposal:
-        """Return the smallest bound found; starts are factors believed to attain the polar."""
+        """Return the smallest bound found; starts are factors that may attain the polar."""
         slices = tuple(zip(*(x.T for x in starts), strict=True))
-        T: Any = W  # a matrix's rules have their N where W is stored
-        if len(self.norms) > LEAST:
-            T = as_dense(W)
+        T: Any = as_dense(W) if len(self.norms) > LEAST else W  # matrices may stay sparse
         return propose(ProductQuery(T, self.gauges, self.symmetric, target, seed, deadline, slices))
 
     propose_near = propose
 
     def attain(self, W: Matrix, seed: int) -> tuple[float, Slice]:
         """Return the best slice found, of theta 1."""
-        T = as_dense(W)
-        return attain(T, self.gauges, symmetric=self.symmetric, seed=seed)
+        return attain(as_dense(W), self.gauges, symmetric=self.symmetric, seed=seed)
 
     def enclose(self, W: Any, propose: Callable[[Any], Proposal], seed: int) -> PolarBound:  # noqa: ANN401
-        """Return both sides of a tensor's polar; of l2 norms it is the spectral norm."""
+        """Return both sides; the upper one is proved by the kernel."""
         T = finite(real(W.toarray() if sparse.issparse(W) else W, "W"), "W")
         if not T.size:
             raise InputError(f"W must not be empty, got shape {T.shape}")
         self.check(T.shape)
-        return enclose_tensor(self, T, propose, seed)
+        sides = (
+            lambda M, witness: attained_below(M, self.every(witness), self.gauges),
+            lambda M, proof: tensor_above(M, self.statement(), proof),
+        )
+        return enclose(self, T, propose, seed, sides)
 
     def words(self) -> Words:
         """Return the product of the modes and their norms."""
@@ -241,6 +236,6 @@ def plain_key(key: str) -> str:
 
 
 def contract_except(T: Array, parts: Sequence[Array], k: int) -> Array:
-    """Return T with every factor of a slice but the k-th, (n_k, r)."""
+    """Return T contracted with every factor of a slice but the k-th, (n_k, r)."""
     moved, others = np.moveaxis(T, k, 0), [*parts[:k], *parts[k + 1 :]]
     return np.asarray(moved.reshape(len(moved), -1) @ kronecker_columns(others))

@@ -26,8 +26,8 @@ class DeepLinear(layers.Parallel, Atom):
         Omega*(W) = sigma_1(V^T W)                                    (polar, closed)
 
     because the nuclear norm of a product is at most the product of the Frobenius norms.
-    Plain weight decay, 1/2 sum |Xk|_F^2, has the degree 2 where phi has K: for K >= 3 the
-    theory does not cover it, and the K-th powers above are the cure.
+    Plain weight decay, 1/2 sum |Xk|_F^2, has degree 2, but phi has degree K; for K >= 3 the
+    theory does not cover it.  Use the K-th powers of form="sum" instead.
 
     Raises InputError for widths that are not positive integers, V that is not a finite real
     matrix, or another form.  Source: Haeffele and Vidal (2015), parallel deep networks.
@@ -51,7 +51,7 @@ class DeepLinear(layers.Parallel, Atom):
         return layers.spectral(self.pull_back(W), target, seed).linear()
 
     def attain(self, W: Matrix, seed: int) -> tuple[float, Slice]:
-        """Return the top singular pair of V^T W, passed through one unit a layer."""
+        """Return the first singular vectors of V^T W, with one unit in each hidden layer."""
         left, values, right = np.linalg.svd(self.pull_back(W), full_matrices=False)
         return float(values[0]), layers.thread(left[:, 0], right[0], self.hidden)
 
@@ -62,8 +62,3 @@ class DeepLinear(layers.Parallel, Atom):
     def title(self) -> str:
         """Return the name of the model."""
         return "parallel deep linear networks"
-
-    @classmethod
-    def from_statement(cls, statement: dict[str, Any], data: dict[str, Any]) -> "DeepLinear":
-        """Return the networks of some widths."""
-        return cls(data["features"], tuple(statement["hidden"]), statement["form"])

@@ -1,4 +1,4 @@
-"""Parallel deep networks with kinks: phi(X1, ..., XK) = s(... s(V X1) X2 ...) XK."""
+"""Parallel deep ReLU networks: phi(X1, ..., XK) = s(... s(V X1) X2 ...) XK."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -27,14 +27,13 @@ class DeepReLU(layers.Parallel, Atom):
     hidden   the widths d_1, ..., d_(K-1) of the hidden layers; slope 0 is relu
     factors  K arrays (d_(k-1), d_k, r): r networks in parallel, their outputs added
 
-        Omega*(W) <= sigma_1(W) sigma_1(V) max(1, |slope|)^(K-1)        (a bracket)
+        Omega*(W) <= sigma_1(W) sigma_1(V) max(1, |slope|)^(K-1)
 
-    The polar has no known method for K >= 3; from below it is attained by one unit a layer.
-    For one hidden layer use ReLU, whose polar can be closed.  Plain weight decay,
-    1/2 sum |Xk|_F^2, has
-    the degree 2 where phi has K: for K >= 3 the theory does not cover it, and the K-th
-    powers above are the cure.  Standard (not parallel) deep networks share their first layers
-    and are not of this form: there the convex problem can lie strictly below.
+    No exact method for the polar is known for K >= 3; its lower bound is attained with one unit in
+    each layer.  For one hidden layer use ReLU, which has better bounds.  Plain weight decay,
+    1/2 sum |Xk|_F^2, has degree 2, but phi has degree K; for K >= 3 the theory does not cover it.
+    Use the K-th powers of form="sum" instead.  Standard deep networks, which are not parallel, are
+    not of this form: the convex problem can have a strictly smaller optimum.
 
     Raises InputError for widths that are not positive integers, V that is not a finite real
     matrix, a slope that is not finite, or another form.
@@ -63,12 +62,11 @@ class DeepReLU(layers.Parallel, Atom):
         return layers.by_layers(self.V, W, self.slope, len(self.hidden))
 
     def attain(self, W: Matrix, seed: int) -> tuple[float, Slice]:
-        """Return the best neuron of one hidden layer, passed through one unit a layer.
+        """Return the best unit of one hidden layer, with one unit in each further layer.
 
-        It stays as it is where hidden values are >= 0, as those of relu are.
+        For relu, whose values are >= 0, further layers do not change its value.
         """
-        dense = as_dense(W)
-        norm = L2()
+        dense, norm = as_dense(W), L2()
         u, v = attain(LayerQuery(Layer(self.V, self.slope, norm, norm), dense, seed=seed))[1]
         x = layers.thread(u, v, self.hidden)
         return float(np.vdot(dense, self.phi(x))), x
@@ -80,14 +78,6 @@ class DeepReLU(layers.Parallel, Atom):
     def title(self) -> str:
         """Return the name of the model."""
         return "parallel deep ReLU networks"
-
-    @classmethod
-    def from_statement(cls, statement: dict[str, Any], data: dict[str, Any]) -> "DeepReLU":
-        """Return the networks of some widths and slope."""
-        slope = float.fromhex(statement["slope"])
-        return cls(
-            data["features"], tuple(statement["hidden"]), slope=slope, form=statement["form"]
-        )
 
     def statement(self) -> dict[str, Any]:
         """Return the kernel's description of this atom."""

@@ -18,7 +18,7 @@ from certify.polar.ascent.pairs import best_slice
 from certify.polar.proved import norm_arrays
 
 from ._base import Atom, Factors, Slice, combine
-from ._enclosure import enclose
+from ._enclosure import enclose_matrix
 from ._kinds import CLOSED, polar_kind
 from ._words import Words, nonnegative, penalty_formula, signs_of
 
@@ -34,13 +34,13 @@ class RankOne(Atom):
         form="product":  theta(u, v) = |u|_a |v|_b
         form="sum":      theta(u, v) = 1/2 (|u|_a^2 + |v|_b^2)
 
-    Both forms have the same gauge Omega (AM-GM), hence the same optimum; the objective
-    reported is the one of the form given.  A key is "l1", "l2" or "linf"; "+" keeps that
-    factor nonnegative, "-" nonpositive, and a gauge's cone gives each coordinate its sign.
+    Both forms have the same gauge Omega (AM-GM), hence the same optimum; objectives are those of
+    the given form.  A key is "l1", "l2" or "linf"; "+" makes that factor nonnegative, "-"
+    nonpositive, and the cone of a gauge may give each coordinate a sign of its own.
 
         Omega*(W) = sup { u^T W v : |u|_a <= 1, |v|_b <= 1 }          (polar)
 
-    `polar_kind` says for each pair how hard the polar is, and what bounds it.
+    `polar_kind` states how hard the polar of each pair is, and which rule bounds it.
 
     Raises InputError for an unknown norm or form.
     """
@@ -54,7 +54,7 @@ class RankOne(Atom):
     family = "pairs"
 
     def __post_init__(self) -> None:
-        """Refuse unknown norms and forms; name what a key names."""
+        """Refuse unknown norms and forms; a plain norm is stored as its key."""
         for side in SIDES:
             norm = gauge(getattr(self, side))
             object.__setattr__(self, side, norm.key if norm.is_plain else norm)
@@ -76,7 +76,7 @@ class RankOne(Atom):
         return (m,), (n,)
 
     def check(self, data_shape: tuple[int, ...]) -> None:
-        """Check each norm's parameters against the length of its factor; refuse tensors."""
+        """Raise InputError for a tensor, or parameters that do not fit the length of a factor."""
         matrix_only(self, data_shape)
         for side, norm, d in zip(SIDES, self.gauges, data_shape, strict=True):
             try:
@@ -88,16 +88,10 @@ class RankOne(Atom):
         """Return u v^T."""
         return np.outer(*x)
 
-    def predict(self, factors: Factors, observed: Observed) -> Array:
-        """Return U V^T at the observed entries."""
-        return observed.product(*factors)
-
-    def inner_products(self, W: Array, factors: Factors, observed: Observed) -> tuple[Array, Array]:
-        """Return u^T W v and |u||v| of each slice."""
+    def outer_factors(self, factors: Factors) -> tuple[Array, Array]:
+        """Return U and V."""
         U, V = factors
-        return np.einsum("mr,mr->r", U, observed.times(W, V)), np.linalg.norm(
-            U, axis=0
-        ) * np.linalg.norm(V, axis=0)
+        return U, V
 
     def sizes(self, factors: Factors) -> tuple[Array, ...]:
         """Return |u|_a and |v|_b of each slice."""
@@ -111,7 +105,7 @@ class RankOne(Atom):
 
     @property
     def separable(self) -> bool:
-        """Whether both norms are plain l2, with a sign or none, and theta is a sum."""
+        """Whether both norms are l2, perhaps with a sign, and form is "sum"."""
         plain = all(g.spherical and g.is_plain for g in self.gauges)
         return plain and self.form == "sum"
 
@@ -151,8 +145,8 @@ class RankOne(Atom):
         return lambda W: within_budget(query(W=W, deadline=deadline, nodes=nodes), smallest)
 
     def enclose(self, W: Any, propose: Callable[[Any], Proposal], seed: int) -> PolarBound:  # noqa: ANN401
-        """Return both sides, in the kernel's rounded arithmetic."""
-        return enclose(self, self.gauges, W, propose, seed)
+        """Return both sides; the upper one is proved by the kernel."""
+        return enclose_matrix(self, W, propose, seed)
 
     def words(self) -> Words:
         """Return u v^T and the norms."""
@@ -177,7 +171,7 @@ class RankOne(Atom):
         return {"kind": self.kind, "left": left, "right": right, "form": self.form}
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
-        """Return the norms' groups, edges and weights, each under its side."""
+        """Return the groups, edges and weights of the norms, with their side in the name."""
         return norm_arrays(self.gauges)
 
 

@@ -1,4 +1,4 @@
-"""One hidden layer: phi(u, v) = s(V u) v^T, a neuron with its weights in and out."""
+"""One hidden layer: phi(u, v) = s(V u) v^T, a hidden unit with its weights in and out."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ from certify.polar.layers import propose
 
 from ._base import Atom, Factors, Slice, combine, misfit
 from ._enclosure import enclose_network
-from ._hidden import SLOPES, largest, layer_data, negative_slope, sample_index
+from ._hidden import SLOPES, demand_poolable, layer_data, negative_slope, sample_index
 from ._words import Words, activation, penalty_formula, signs_of
 from .rank_one import FORMS, LETTERS, matrix_only
 
@@ -39,22 +39,22 @@ class ReLU(Atom):
     activation  s(z) = z for z >= 0 and slope z else: "relu" 0, "leaky_relu" (slope=0.01 unless
                 given), "abs" -1, "linear" 1
     right       "l2", "l1" or "linf", with a sign or none
-    bias        "none"; "regularized": V gets a column of ones and u one more entry, priced as
-                the others; "free": that entry is not priced (scikit-learn).  Then Omega* is
-                finite only at W whose columns sum to zero, which an unpenalized
-                ColumnIntercept forces: the problem must have one.
-    samples     None, or of each row of V the sample it is pooled into: a convolution, V stacked
-                by patch
-    pool        "sum" of a sample's rows (mean pooling is V divided by the patches), or "max": the
-                largest of them, for relu with samples and no free bias
+    bias        "none"; "regularized": V gets a column of ones and u one more entry, penalized like
+                the others; "free": that entry has no penalty (scikit-learn).  Then Omega* is
+                finite only at W whose columns sum to zero, so the problem must have an
+                unpenalized ColumnIntercept.
+    samples     None, or the sample that each row of V is pooled into: a convolution, whose
+                patches are the rows of V
+    pool        "sum" of a sample's rows (for mean pooling divide V by the number of patches), or
+                "max", for relu with samples and no free bias
     left        "l2"; with activation="linear" any norm (see `gated`)
 
         Omega*(W) = sup { |W^T s(V u)|_* : |u|_2 <= 1 }                (polar)
 
-    NP-hard in d: bounded by cells (exact, small d) and by the doubly nonnegative
-    relaxation with branching.  With pool="max", one output and one sign of v at a time, by that
-    of layers that sum: where v w_k > 0 the largest of rows a_i is at most (a_b)_+ + the sum
-    of (a_i - a_b)_+ for any one row b, or the sum of (a_i)_+; where v w_k < 0 at least (a_b)_+.
+    NP-hard in d; bounded by cells (exact, small d) and by the doubly nonnegative relaxation with
+    branching.  pool="max" is bounded by layers with pool="sum", for one output and one sign of v at
+    a time: where v w_k > 0, the largest (a_i)_+ is at most (a_b)_+ plus the sum of (a_i - a_b)_+
+    for any row b, and at most the sum of (a_i)_+; where v w_k < 0, it is at least (a_b)_+.
 
     Raises InputError for an unknown norm, bias, activation or form, or V that is not a
     finite real matrix; a problem with it, for data of another number of rows.
@@ -93,17 +93,19 @@ class ReLU(Atom):
         if slope != 1 and (not left.spherical or not left.free):
             raise InputError(f"left must be l2 unless activation is linear, got {short(self.left)}")
         samples = sample_index(self.samples, len(data))
-        most = self.pool == "max" and largest(self)
+        most = self.pool == "max"
+        if most:
+            demand_poolable(self)
         layer = Layer(frozen(data), slope, left, right, self.bias == "free", samples, most)
         object.__setattr__(self, "layer", layer)
 
     @property
     def gauges(self) -> tuple[Gauge, Gauge]:
-        """The norms of u (of its priced part) and v."""
+        """The norms of u (without a free bias) and v."""
         return self.layer.left, self.layer.right
 
     def check(self, data_shape: tuple[int, ...]) -> None:
-        """Refuse data of another number of rows than V, or than the samples."""
+        """Raise InputError unless the data have a row for each row of V, or for each sample."""
         matrix_only(self, data_shape)
         samples = self.layer.samples
         rows = len(self.layer.features) if samples is None else int(samples.max()) + 1
@@ -116,30 +118,23 @@ class ReLU(Atom):
 
     def phi(self, x: Slice) -> Array:
         """Return s(V u) v^T."""
-        u, v = x
-        return np.outer(self.layer.act(u[:, None])[:, 0], v)
+        return np.outer(self.layer.act(x[0][:, None]), x[1])
 
-    def predict(self, factors: Factors, observed: Observed) -> Array:
-        """Return the outputs at the observed entries."""
-        return observed.product(self.layer.act(factors[0]), factors[1])
-
-    def inner_products(self, W: Array, factors: Factors, observed: Observed) -> tuple[Array, Array]:
-        """Return <W, phi(X_i)> and |phi(X_i)| of each neuron."""
-        hidden, V = self.layer.act(factors[0]), factors[1]
-        sizes = np.linalg.norm(hidden, axis=0) * np.linalg.norm(V, axis=0)
-        return np.einsum("mr,mr->r", hidden, observed.times(W, V)), sizes
+    def outer_factors(self, factors: Factors) -> tuple[Array, Array]:
+        """Return the hidden values s(V u) and the weights v."""
+        return self.layer.act(factors[0]), factors[1]
 
     def sizes(self, factors: Factors) -> tuple[Array, ...]:
-        """Return |u|, of its priced part, and |v| of each neuron."""
+        """Return |u|, without a free bias, and |v| of each unit."""
         return self.layer.size(factors[0]), self.layer.right.value(factors[1])
 
     def best_responses(self, W: Array, factors: Factors, observed: Observed) -> tuple[Array, ...]:
-        """Return |W^T s(V u)|* |v| of each neuron; in u there are kinks."""
+        """Return |W^T s(V u)|* |v| of each unit; phi has kinks in u, which is left out."""
         pulled = observed.times_left(W, self.layer.act(factors[0]))
         return (self.layer.right.dual(pulled) * self.sizes(factors)[1],)
 
     def theta(self, factors: Factors) -> Array:
-        """Return theta of each neuron."""
+        """Return theta of each unit."""
         return combine(self.sizes(factors), self.form)
 
     def wrong_sign(self, factors: Factors) -> str:
@@ -151,9 +146,8 @@ class ReLU(Atom):
         return factors[0], np.asarray(self.layer.right.project_cone(factors[1])) + 0.0  # no -0.0
 
     def query(self, W: Matrix, target: float | None = None, seed: int = 0) -> LayerQuery:
-        """Return what is asked of the methods for hidden layers."""
-        dense = as_dense(W)
-        return LayerQuery(self.layer, dense, target, seed)
+        """Return the query of the methods for hidden layers."""
+        return LayerQuery(self.layer, as_dense(W), target, seed)
 
     def propose(
         self,
@@ -163,26 +157,25 @@ class ReLU(Atom):
         deadline: float | None,
         starts: Factors = (),
     ) -> Proposal:
-        """Return the smallest bound found; starts are neurons believed to attain the polar."""
-        dense = self.query(W).W
+        """Return the smallest bound found; starts are units that may attain the polar."""
         slices = tuple(zip(*(x.T for x in starts), strict=True))
-        return propose(LayerQuery(self.layer, dense, target, seed, deadline, slices))
+        return propose(LayerQuery(self.layer, as_dense(W), target, seed, deadline, slices))
 
     propose_near = propose
 
     def attain(self, W: Matrix, seed: int) -> tuple[float, Slice]:
-        """Return the best neuron found, of theta 1."""
+        """Return the best unit found, of theta 1."""
         return attain(self.query(W, None, seed))
 
     def enclose(self, W: Any, propose: Callable[[Any], Proposal], seed: int) -> PolarBound:  # noqa: ANN401
-        """Return both sides, in the kernel's rounded arithmetic."""
+        """Return both sides; the upper one is proved by the kernel."""
         return enclose_network(self, W, propose, seed)
 
     def why_infinite(self, offsets: Sequence[Offset]) -> str:
-        """Return why the polar is infinite for want of an intercept, with the cure, or "".
+        """Return why a free bias makes the polar infinite, with the cure, or "".
 
-        A hidden bias that costs nothing makes constants free: W has to sum to zero over the
-        rows of F in each output.
+        With a free bias constant units have no penalty, so W must sum to zero over the rows of V
+        in each output.
         """
         if not self.layer.free:
             return ""
@@ -200,7 +193,7 @@ class ReLU(Atom):
         )
 
     def words(self) -> Words:
-        """Return what a hidden unit puts out, pooled over a sample's rows, and the norms."""
+        """Return the output of a hidden unit, pooled over a sample's rows, and the norms."""
         layer, free = self.layer, self.bias == "free"
         norms = [g.text(x) for g, x in zip(self.gauges, LETTERS, strict=True)]
         unit = f"{'' if layer.samples is None else 'P '}s(V uₖ{' + bₖ' if free else ''})"
@@ -221,7 +214,7 @@ class ReLU(Atom):
 
     @classmethod
     def from_statement(cls, statement: dict[str, Any], data: dict[str, Any]) -> "ReLU":
-        """Return the layer; a priced bias is a column of its features."""
+        """Return the layer; a regularized bias is a column of its features."""
         V, slope = data["features"], float.fromhex(statement["slope"])
         free = statement["bias"] == "free"
         names = {v: k for k, v in SLOPES.items() if k != "leaky_relu"}
@@ -254,11 +247,11 @@ class ReLU(Atom):
 
 
 def gated(V: npt.ArrayLike, gates: npt.ArrayLike, right: str = "l2", form: str = "product") -> ReLU:
-    """Return the atom of gated units: phi(u, v) = D_g V u v^T, one gate g a neuron.
+    """Return the atom of gated units: phi(u, v) = D_g V u v^T, one gate g for each unit.
 
-    gates (N, G), 0 or 1: D_g is the diagonal of column g.  u has a block of d entries for
-    each gate and theta = (sum over g of |u_g|_2) |v|: an extreme point uses one gate, so the
-    problem is a group lasso, and its polar is closed: max_g |V^T D_g W| (of one output).
+    gates (N, G), 0 or 1: D_g is the diagonal matrix of column g.  u has a block of d entries for
+    each gate, and theta = (sum over g of |u_g|_2) |v|.  An extreme point uses one gate, so the
+    problem is a group lasso; with one output its polar is max_g |V^T D_g W|.
 
     Raises InputError for gates that are not 0 or 1, or of another number of rows.
     """

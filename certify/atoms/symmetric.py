@@ -22,7 +22,7 @@ from certify.polar import (
 from certify.polar.ascent.pairs import best_vector
 
 from ._base import Atom, Factors, Slice
-from ._enclosure import enclose
+from ._enclosure import enclose_matrix
 from ._words import Words, nonnegative, signs_of
 from .rank_one import matrix_only
 
@@ -33,14 +33,14 @@ NORMS = ("l2", "l2+", "l1+")
 class Symmetric(Atom):
     """phi(x) = x x^T,  theta(x) = |x|^2, x (m,); the data are m x m.
 
-    Factors are one array X (m, r).  The data need not be symmetric: X X^T is, so only
-    (Y + Y^T) / 2 is fitted, and the rest of Y is a constant in the loss.
+    There is one factor X (m, r).  The data need not be symmetric: only (Y + Y^T) / 2 is fitted,
+    and the antisymmetric part of Y is a constant in the loss.
 
         Omega*(W) = sup { x^T W x : |x| <= 1 }, at least 0            (polar)
 
     "l2"   max(lambda_max((W + W^T) / 2), 0): closed.
-    "l2+"  x >= 0: whether it is 0 is copositivity, NP-hard; bounded by lambda_max(S + N),
-           N >= 0, exact for m <= 4, loose on the 5-cycle and the Petersen graph.
+    "l2+"  x >= 0: NP-hard, as to decide whether it is 0 is to decide copositivity.  Bounded by
+           lambda_max(S + N), N >= 0: exact for m <= 4, loose on the 5-cycle and the Petersen graph.
     "l1+"  the standard quadratic program max x^T W x over the simplex, NP-hard: for a
            graph's adjacency 1 - 1 / (largest clique) (Motzkin and Straus).  The doubly
            nonnegative relaxation is loose on the 5-cycle: 1 - 1 / sqrt(5), true 1 / 2.
@@ -71,7 +71,7 @@ class Symmetric(Atom):
 
     @property
     def hard(self) -> bool:
-        """Whether it is not the largest eigenvalue."""
+        """Whether the polar is more than a largest eigenvalue."""
         return not (self.gauge.spherical and self.gauge.free)
 
     def check(self, data_shape: tuple[int, ...]) -> None:
@@ -90,14 +90,9 @@ class Symmetric(Atom):
         """Return x x^T."""
         return np.outer(x[0], x[0])
 
-    def predict(self, factors: Factors, observed: Observed) -> Array:
-        """Return X X^T at the observed entries."""
-        return observed.product(factors[0], factors[0])
-
-    def inner_products(self, W: Array, factors: Factors, observed: Observed) -> tuple[Array, Array]:
-        """Return x^T W x and |x|_2^2 of each slice."""
-        X = factors[0]
-        return np.einsum("mr,mr->r", X, observed.times(W, X)), np.square(X).sum(axis=0)
+    def outer_factors(self, factors: Factors) -> tuple[Array, Array]:
+        """Return X twice."""
+        return factors[0], factors[0]
 
     def best_responses(self, W: Array, factors: Factors, observed: Observed) -> tuple[Array, ...]:
         """Return |(W + W^T) x / 2|* |x| of each slice."""
@@ -131,8 +126,8 @@ class Symmetric(Atom):
         return lambda W: within_budget(query(W=W, deadline=deadline, nodes=nodes), by)
 
     def enclose(self, W: Any, propose: Callable[[Any], Proposal], seed: int) -> PolarBound:  # noqa: ANN401
-        """Return both sides, in the kernel's rounded arithmetic."""
-        return enclose(self, self.gauges * 2, W, propose, seed)
+        """Return both sides; the upper one is proved by the kernel."""
+        return enclose_matrix(self, W, propose, seed)
 
     def words(self) -> Words:
         """Return x x^T and the norm, squared."""

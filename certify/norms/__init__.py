@@ -41,7 +41,7 @@ KEYS = tuple(name + sign for name in PLAIN for sign in SIGNS)
 
 
 def norm_of(statement: str | dict[str, Any], side: str, data: dict[str, Any]) -> Gauge:
-    """Return the norm of a statement: by its key, or of its parameters and its side's arrays."""
+    """Return the norm that a statement describes, a key or parameters and arrays of its side."""
     if isinstance(statement, str):
         return gauge(statement)
     texts = {k: x for k, x in statement.items() if k not in ("norm", "cone")}
@@ -51,16 +51,15 @@ def norm_of(statement: str | dict[str, Any], side: str, data: dict[str, Any]) ->
 
 
 def gauge(norm: object) -> Gauge:
-    """Return a gauge: an object as it is, or the one that "l2", "l2+" or "linf-" names.
+    """Return a gauge: an object unchanged, or the norm with a key such as "l2", "l2+" or "linf-".
 
-    Raises InputError for anything else; a norm with parameters has to be an object.
+    Raises InputError for anything else; a norm with parameters has no key.
     """
     if isinstance(norm, Gauge):
         return norm
     if isinstance(norm, str) and norm in KEYS:
-        text = str(norm)
-        name = text.rstrip("+-")
-        return GAUGES[name](cone=text[len(name) :])
+        name = norm.rstrip("+-")
+        return GAUGES[name](cone=norm.removeprefix(name))
     wanted = f"a norm must be one of {', '.join(KEYS)}"
     name = norm.rstrip("+-") if isinstance(norm, str) else ""
     if name in GAUGES and name not in PLAIN:

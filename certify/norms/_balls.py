@@ -1,4 +1,4 @@
-"""What engines ask of a unit ball: the ellipsoids around it, or the sum that its norm is."""
+"""Descriptions of a unit ball for relaxations: ellipsoids around it, or its norm as a sum."""
 
 from dataclasses import dataclass
 
@@ -29,7 +29,7 @@ class Ellipsoids:
         return self.single and bool((self.weights == self.weights[:1]).all())
 
     def cost(self, d: Array) -> float:
-        """Return max sum d_i x_i^2: the largest d_i / w_i of each block, summed."""
+        """Return max sum d_i x_i^2: the sum over blocks of the largest d_i / w_i."""
         each = d / self.weights
         if self.single:
             return float(each.max(initial=-np.inf))
@@ -38,7 +38,7 @@ class Ellipsoids:
         return float(out.sum())
 
     def normalize(self, M: Array) -> tuple[Array, Array]:
-        """Return (A maximizing <M, A>, rows of A in the blocks; the multiplier of each row)."""
+        """Return A and its row multipliers: max <M, A>, sum over each block of w_i |A_i|^2 <= 1."""
         squares = np.square(M).sum(axis=1) / self.weights
         mu = np.sqrt(np.bincount(self.labels, squares))[self.labels]
         return M / (self.weights * np.where(mu > 0, mu, 1.0))[:, None], mu
@@ -51,7 +51,7 @@ def ball(d: int) -> Ellipsoids:
 
 @dataclass(frozen=True)
 class Mixture:
-    """g(x) = a |A x|_1 + b |x|_2: A = I without edges, else one row x_i - x_j for each edge."""
+    """g(x) = a |A x|_1 + b |x|_2; A = I without edges, else a row x_i - x_j for each edge."""
 
     a: float
     b: float
@@ -66,9 +66,9 @@ class Mixture:
         return out
 
     def reach(self, d: int) -> tuple[float, float]:
-        """Return (least, k) with least |x|_2 <= |A x|_1 <= k |x|_2.
+        """Return (low, high) with low |x|_2 <= |A x|_1 <= high |x|_2.
 
-        |A x|_1 <= sum c_i |x_i|, c_i the absolute sum of column i, and that is at most |c|_2 |x|_2.
+        |A x|_1 <= sum c_i |x_i| <= |c|_2 |x|_2, with c_i the sum of |A_ei| over e.
         """
         least = 1.0 if self.edges is None else 0.0
         return least, float(np.linalg.norm(np.abs(self.A(d)).sum(axis=0)))
@@ -76,8 +76,8 @@ class Mixture:
     def chord(self, d: int) -> tuple[float, float]:
         """Return p, q with p |A x|_1^2 + q |x|_2^2 <= g(x)^2, equal at both ends of `reach`.
 
-        With y = |A x|_1 and z = |x|_2 the points with g = 1 lie on a segment in (y, z), where a
-        convex function is largest at one of the ends.
+        In y = |A x|_1 and z = |x|_2, the points with g = 1 lie on a segment; a convex function is
+        largest at one of its ends.
         """
         if self.b == 0:
             return self.a**2, 0.0

@@ -1,4 +1,4 @@
-"""The contract of a gauge: the norm one factor's column is measured in, and its cone."""
+"""The contract of a gauge: the norm of a factor's column, restricted to a cone."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -19,8 +19,8 @@ SIGNS = ("", "+", "-")  # cones that are the same for every coordinate
 BELOW = {"": -np.inf, "+": 0.0, "-": -np.inf}  # the least value of each coordinate
 ABOVE = {"": np.inf, "+": np.inf, "-": 0.0}
 MARKS = "*+-0"  # of one coordinate: free, x >= 0, x <= 0, x = 0
-BLOCK = 512  # sparse columns held dense at once
-ROUNDED = 4 * float(np.finfo(np.float64).eps)  # of each number in a line
+BLOCK = 512  # sparse columns that are made dense at once
+ROUNDED = 4 * float(np.finfo(np.float64).eps)  # relative rounding for each number in a line
 
 
 @dataclass(frozen=True)
@@ -34,21 +34,21 @@ class Gauge(ABC):
 
         g*(y) = sup { <y, x> : g(x) <= 1, x in the cone }         (dual)
 
-    Every norm here but `variation` depends on the |x_i| only.  Then g*(y) is the free dual
-    norm of the part p of y that the cone can meet: <y, x> <= <p, x> for x in the cone, and
-    a maximizer of <p, x> takes p's signs and may be zero where p is.  For the same reason
-    the prox at y is the free prox at p, and a projection on { g* <= r } moves p alone.
+    Every norm here except `variation` depends on the |x_i| only.  Then g*(y) is the dual norm
+    without the cone at p = `positive(y)`, the projection of y on the cone: <y, x> <= <p, x> for x
+    in the cone, and a maximizer of <p, x> can have the signs of p and zeros where p is zero.  For
+    the same reason the prox at y is the prox without the cone at p.
 
-    A new norm needs the four abstract methods alone.  The rest says more of its unit ball, so
-    that it is bounded tightly and searched fast; what is not said is assumed to be false.
+    A new norm needs only the four abstract methods.  The other facts make bounds tighter and
+    searches faster; by default they are false.
 
-    spherical  the ball is |x|_2 <= 1                  cubic   it is max |x_i| <= 1
-    axial      its extreme points are signed unit vectors: the polar is the largest over lines
-    ellipsoids   a product of ellipsoids that contains it: unless told, the box around it
-    is_round   whether that is one ellipsoid           exact   whether the ball is that product
+    spherical  the ball is |x|_2 <= 1                  cubic   the ball is max |x_i| <= 1
+    axial      the extreme points are signed unit vectors
+    ellipsoids   a product of ellipsoids that contains the ball, by default a box
+    is_round   whether that is one ellipsoid           exact   whether it is equal to the ball
     summed     whether g is the sum of |x_g|_2 over `blocks`
-    mixture    a and b with g(x) = a |A x|_1 + b |x|_2, if it is such a sum
-    normalized   whether g is 1 at every unit vector   slow    whether a maximizer takes long
+    mixture    a and b, if g(x) = a |A x|_1 + b |x|_2
+    normalized   whether g is 1 at every unit vector   slow    whether maximizers are costly
 
     Raises InputError for a cone of other marks, or one in which only zero lies.
     """
@@ -66,7 +66,7 @@ class Gauge(ABC):
         refuse_heirs(cls, Gauge)
 
     def __post_init__(self) -> None:
-        """Check what is known before the length is."""
+        """Check the cone and the parameters, as far as they do not depend on the length."""
         if not isinstance(self.cone, str) or not set(self.cone) <= set(MARKS):
             wanted = f'"", "+", "-" or one of {", ".join(MARKS)} a coordinate'
             raise InputError(f"cone must be {wanted}, got {short(self.cone)}")
@@ -75,21 +75,21 @@ class Gauge(ABC):
         self.prepare()
 
     def prepare(self) -> None:  # noqa: B027  most norms have nothing to check
-        """Check the entry's own parameters, as far as they do not need the length."""
+        """Check the norm's own parameters, as far as they do not depend on the length."""
 
     @property
     def key(self) -> str:
-        """The name users write: the file's name with its sign; else the whole gauge."""
+        """The user's name, such as "l2+"; the repr of a gauge that has no such name."""
         return self.name + self.cone if self.is_plain else repr(self)
 
     @property
     def is_plain(self) -> bool:
-        """Whether a key alone says it: no parameters, and one sign for all coordinates."""
+        """Whether a key is enough: no parameters, and one sign for all coordinates."""
         return not takes_parameters(type(self)) and self.cone in SIGNS
 
     @property
     def nonneg(self) -> bool:
-        """Whether x >= 0 is asked of every coordinate."""
+        """Whether the cone requires x >= 0."""
         return bool(self.cone) and set(self.cone) <= {"+", "0"}
 
     @property
@@ -99,7 +99,7 @@ class Gauge(ABC):
 
     @property
     def unit_signs(self) -> tuple[int, ...]:
-        """The signs that a unit vector may have, under one cone for all coordinates."""
+        """The signs that a unit vector may have, if the cone is the same for all coordinates."""
         return {"": (1, -1), "+": (1,), "-": (-1,)}[self.cone]
 
     def signs(self, d: int) -> Array:
@@ -126,7 +126,7 @@ class Gauge(ABC):
         return np.clip(x, low, high)
 
     def positive(self, y: Array) -> Array:
-        """Return the part of y that a vector of the cone can meet."""
+        """Return p = the projection of y on the cone, which determines g*(y)."""
         return self.project_cone(y)
 
     def admits(self, x: Array) -> bool:
@@ -139,27 +139,27 @@ class Gauge(ABC):
             raise InputError(f"the cone has {len(self.cone)} signs for {d} coordinates")
 
     def statement(self) -> str | dict[str, Any]:
-        """Return what the kernel's statement says of this norm."""
+        """Return the kernel's description of this norm."""
         if self.is_plain:
             return self.key
         return {"norm": self.name, "cone": self.cone, **self.parameters()}
 
     @classmethod
     def from_statement(cls, cone: str, texts: dict[str, str], arrays: dict[str, Any]) -> "Gauge":
-        """Return the norm of a statement: its cone, `parameters` and `arrays`."""
+        """Return the norm of a statement, from its cone, `parameters` and `arrays`."""
         return cls(cone=cone, **{k: cls.parameter(k, x) for k, x in texts.items()}, **arrays)
 
     @classmethod
     def parameter(cls, name: str, text: str) -> Any:  # noqa: ANN401  a number or a name
-        """Return a value of `parameters`: a number."""
+        """Return the value of an entry of `parameters`."""
         return float.fromhex(text)
 
     def parameters(self) -> dict[str, str]:
-        """Return the numbers and names in the statement."""
+        """Return the norm's numbers and names in the statement."""
         return {}
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
-        """Return the arrays that the statement names by digest."""
+        """Return the arrays whose digests are in the statement."""
         return {}
 
     @property
@@ -183,11 +183,11 @@ class Gauge(ABC):
         return None
 
     def blocks(self, d: int) -> tuple[Sequence[int], ...]:
-        """Return the coordinates in blocks: an extreme point of the ball lies in one."""
+        """Return blocks of coordinates such that each extreme point of the ball lies in one."""
         return (range(d),)
 
     def ellipsoids(self, d: int) -> Ellipsoids:
-        """Return ellipsoids around the unit ball, by default |x_i| <= g*(e_i), g*(-e_i)."""
+        """Return ellipsoids around the unit ball, by default |x_i| <= max(g*(e_i), g*(-e_i))."""
         far = np.array([max(float(self.dual(s * e)) for s in (1.0, -1.0)) for e in np.eye(d)])
         return Ellipsoids(np.arange(d), np.where(far > 0, far, 1.0) ** -2.0)  # 0: x_i is fixed
 
@@ -198,10 +198,7 @@ class Gauge(ABC):
         return np.array([float(self.value(e)) for e in np.eye(d)])
 
     def units(self, Y: Array) -> Array:
-        """Return the signed unit vector x of the cone, at g(x) = 1, with the largest <y, x>.
-
-        Y (d, k): one for each column y.
-        """
+        """Return the best x on an axis of the cone, g(x) = 1, for each column y of Y (d, k)."""
         low, high = (side[:, None] for side in self.sides(len(Y)))
         sizes = self.unit_sizes(len(Y))
         gains = np.stack([np.where(high > 0, Y, -np.inf), np.where(low < 0, -Y, -np.inf)])
@@ -212,7 +209,7 @@ class Gauge(ABC):
         return out
 
     def unit(self, y: Array) -> Array:
-        """Return that of one y."""
+        """Return the result of `units` for one y."""
         return self.units(y[:, None])[:, 0]
 
     def cost(self, d: Array) -> float:
@@ -220,7 +217,7 @@ class Gauge(ABC):
         return self.ellipsoids(len(d)).cost(d)
 
     def terms(self, d: int) -> int:
-        """Return how many numbers `value` adds: its relative rounding in units of eps."""
+        """Return the number of terms in `value`, its relative rounding in units of eps."""
         return d
 
     def text(self, x: str) -> str:
@@ -240,7 +237,7 @@ class Gauge(ABC):
         return self.dual_sparse(lines.tocsc()) if sparse.issparse(lines) else self.dual(lines)
 
     def dual_sparse(self, columns: Any) -> Array:  # noqa: ANN401  scipy.sparse: CSC
-        """Return g* of each sparse column; here some of them are dense at once."""
+        """Return g* of each sparse column; by default BLOCK of them at a time are made dense."""
         starts = range(0, columns.shape[1], BLOCK)
         return np.concatenate([self.dual(columns[:, k : k + BLOCK].toarray()) for k in starts])
 
@@ -255,7 +252,7 @@ class Gauge(ABC):
         return np.maximum(up, down), np.where(up >= down, 1.0, -1.0)
 
     def longest(self, lines: Any, allowed: tuple[Bools, Bools]) -> tuple[float, dict[str, Any]]:  # noqa: ANN401
-        """Return a bound of the largest of `line_values`, and the evidence the kernel wants."""
+        """Return a bound of the largest of `line_values`, and the kernel's evidence for it."""
         best = float(self.line_values(lines, allowed)[0].max(initial=0.0))
         return best * (1 + 1e-14 + lines.shape[0] * ROUNDED), {}
 
@@ -281,12 +278,12 @@ class Gauge(ABC):
 
 
 def takes_parameters(cls: type[Gauge]) -> bool:
-    """Whether an entry takes more than a cone."""
+    """Whether a norm has parameters besides the cone."""
     return len(fields(cls)) > 1
 
 
 def support(mask: npt.ArrayLike, sign: str = "") -> str:
-    """Return the cone of vectors that are zero outside a mask, with one sign inside it.
+    """Return the cone of vectors that are zero outside a mask, with one sign inside.
 
     Raises InputError for a mask that is not boolean and one-dimensional, or a sign
     that is not "", "+" or "-".

@@ -1,4 +1,4 @@
-"""What several norms do with columns of numbers."""
+"""Functions of columns that several norms use."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from certify.base.arrays import Array
 
 
 def stored_sizes(columns: Any, sides: tuple[Array, Array]) -> Any:  # noqa: ANN401  scipy.sparse
-    """Return |y| of the stored entries of sparse columns, CSC, clipped to the cone's sides."""
+    """Return |y| of the stored entries of CSC columns, clipped to the sides of the cone."""
     low, high = (side[columns.indices] for side in sides)
     sizes = np.abs(np.clip(columns.data, low, high))
     return sparse.csc_array((sizes, columns.indices, columns.indptr), shape=columns.shape)
@@ -23,7 +23,7 @@ def length(x: Array) -> Array:
 
 
 def threshold_level(sizes: Array, radius: float) -> Array:
-    """Return c >= 0 with sum (sizes - c)_+ = radius, or 0 where the sum is less already."""
+    """Return c >= 0 with sum (sizes - c)_+ = radius, or 0 if the sum of sizes is smaller."""
     ordered = -np.sort(-sizes, axis=0)
     counts = np.arange(1, len(sizes) + 1).reshape(-1, *[1] * (sizes.ndim - 1))
     return np.asarray(((np.cumsum(ordered, axis=0) - radius) / counts).max(axis=0, initial=0.0))

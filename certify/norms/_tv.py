@@ -1,9 +1,9 @@
-"""Total variation along a graph: its prox on a cone, with the flow that proves it.
+"""Total variation along a graph: its prox on a cone, and the flow that solves the dual problem.
 
     min over z in K of 1/2 |z - x|^2 + c |B z|_1
         = max over flows |f_e| <= c of 1/2 |x|^2 - 1/2 |P_K(x - B^T f)|^2
 
-B is the incidence matrix, one row x_i - x_j an edge, and P_K the projection on the cone.
+B is the incidence matrix, with a row x_i - x_j for each edge, and P_K the projection on K.
 """
 
 from collections.abc import Callable
@@ -21,16 +21,16 @@ from certify.base.minimize import Momentum
 from certify.base.rigor.paths import MergedRows, find_flows
 from certify.kernel.norms.paths import Path, find_flow, merge_path
 
-STEPS, EVERY = 20000, 20  # accelerated steps at most, and how often one is polished
-SETTLED = 1e-15  # relative duality gap that ends them; cost, never truth
-DENSE_EDGES = 300  # edges up to which a flow is polished by least squares
-AT_ONCE, BITS = 12, 48  # vectors from which on arrays pay, and bits of the integers for fewer
-DENSE, FEW = 10_000, 50  # entries of B held dense, and edges joined one by one
+STEPS, EVERY = 20000, 20  # accelerated steps at most; steps between two polishes
+SETTLED = 1e-15  # relative duality gap that ends them
+DENSE_EDGES = 300  # the most edges for a polish by least squares
+AT_ONCE, BITS = 12, 48  # fewer vectors are faster one by one, in integers of so many bits
+DENSE, FEW = 10_000, 50  # the most entries of a dense B; the most edges for a plain union-find
 
 
 @dataclass(frozen=True, eq=False)
 class Graph:
-    """Edges (i, j) on d coordinates, each with the interval its cone allows."""
+    """Edges (i, j) on d coordinates, and the interval [low, high] of each coordinate."""
 
     edges: Ints
     low: Array
@@ -38,7 +38,7 @@ class Graph:
 
     @cached_property
     def incidence(self) -> Any:  # noqa: ANN401  an array or scipy.sparse
-        """B, (edges, d); dense where that is small, for a sparse product has its overhead."""
+        """B, (edges, d); dense if small, which is faster."""
         k = len(self.edges)
         if k * len(self.low) <= DENSE:
             B = np.zeros((k, len(self.low)))
@@ -65,7 +65,7 @@ class Graph:
 
 @dataclass(frozen=True)
 class Parted:
-    """A point z and a flow f; `gap` bounds what z is above the minimum."""
+    """A point z and a flow f; the objective at z is above the minimum by at most `gap`."""
 
     z: Array
     f: Array
@@ -73,9 +73,9 @@ class Parted:
 
 
 def carry_along(graph: Graph, path: Path, Y: Array, rho: float) -> tuple[Array, Array]:
-    """Return P(y - B^T f) and f of each column y, for the f of least max(max |f| / rho, |P(.)|).
+    """Return P(y - B^T f) and the flow f that minimizes max(max |f| / rho, |P(y - B^T f)|).
 
-    All edges are on the path, and one sign is allowed everywhere.
+    Y has a column for each y.  All edges must lie on the path, and the cone has one sign.
     """
     order, signs = path.order, np.array(path.signs, dtype=float)
     y, joined, sides = Y[order].T, signs != 0, (graph.low[order], graph.high[order])
@@ -93,7 +93,7 @@ def carry_along(graph: Graph, path: Path, Y: Array, rho: float) -> tuple[Array, 
 
 
 def denoise_along(graph: Graph, path: Path, X: Array, c: float) -> Array:
-    """Return the prox of c |B z|_1 on the cone at each column, for such a path and cone."""
+    """Return the prox of c |B z|_1 on the cone at each column, as `carry_along` for paths."""
     joined, x = [*map(bool, path.signs)], X[path.order].T
     far = 2.0 * len(X) * np.abs(x).max(axis=1, initial=0.0)  # from there on all have merged
     level = np.minimum(c, np.minimum(far, np.finfo(float).max))
@@ -111,7 +111,7 @@ def denoise_along(graph: Graph, path: Path, X: Array, c: float) -> Array:
 
 
 def on_grid(y: Array) -> tuple[list[list[int]], Array]:
-    """Return rows times powers of two as integers of BITS bits, and these powers."""
+    """Return the rows, times powers of two, as integers of BITS bits, and these powers."""
     top = np.abs(y).max(axis=1, initial=0.0)
     scales = np.ldexp(1.0, np.clip(BITS - np.frexp(top)[1], -1000, 1000))
     return [[*map(int, row)] for row in (y * scales[:, None]).tolist()], scales
@@ -140,10 +140,10 @@ def part(graph: Graph, x: Array, c: float, start: Array | None = None) -> Parted
 
 
 def solve_saturated(graph: Graph, x: Array, c: float, f: Array) -> Parted:
-    """Return the best point and flow with f's saturated edges: exact when those are right.
+    """Return the best point and flow with the saturated edges of f; exact if those are right.
 
-    Edges within |f_e| < c join their ends; on the parts z is the mean of x - B^T f, cut to
-    the part's interval.  Then f is corrected on the joining edges to match z.
+    An edge with |f_e| < c joins its ends.  On each joined part z is the mean of x - B^T f, clipped
+    to the part's interval; then f is changed on the joining edges to match z.
     """
     points = [graph.rest(x, f)]
     flows = [f]
@@ -166,7 +166,7 @@ def variation(graph: Graph, z: Array) -> float:
 
 
 def means(graph: Graph, x: Array, joins: Bools) -> Array:
-    """Return the mean of x over each part that the joining edges connect, in its interval."""
+    """Return the mean of x over each part that joining edges connect, clipped to its interval."""
     d = len(x)
     count, label = components(graph.edges[joins], d)
     mean = np.bincount(label, x, count) / np.bincount(label, minlength=count)
@@ -177,7 +177,7 @@ def means(graph: Graph, x: Array, joins: Bools) -> Array:
 
 
 def components(edges: Ints, d: int) -> tuple[int, Ints]:
-    """Return how many parts the edges leave, and the part of each coordinate."""
+    """Return the number of connected components, and the component of each coordinate."""
     if len(edges) > FEW:
         links = sparse.csr_array((np.ones(len(edges)), tuple(edges.T)), shape=(d, d))
         count, label = csgraph.connected_components(links, directed=False)
@@ -196,9 +196,9 @@ def components(edges: Ints, d: int) -> tuple[int, Ints]:
 
 
 def match_joins(graph: Graph, wanted: Array, f: Array, joins: Bools) -> Array:
-    """Change f least on the joining edges so that B^T f on them is the wanted vector.
+    """Return f with the least change on the joining edges for which their B^T f is `wanted`.
 
-    Coordinates whose sign the cone restricts need not match it and are left out.
+    Coordinates whose sign is restricted need not match and are left out.
     """
     edges = np.nonzero(joins)[0]
     if not 0 < len(edges) <= DENSE_EDGES:

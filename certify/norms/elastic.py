@@ -12,7 +12,7 @@ from ._balls import Ellipsoids, Mixture, ball
 from ._base import Gauge
 from ._columns import length
 
-NEWTON = 100  # steps at most; each is exact to rounding after about six
+NEWTON = 100  # steps at most; about six are enough
 
 
 @dataclass(frozen=True)
@@ -21,8 +21,8 @@ class Elastic(Gauge):
 
         g*(y) = min { t : |(|y| - alpha t)_+|_2 <= (1 - alpha) t }
 
-    The unit ball of g* is the sum of a cube of radius alpha and a ball of radius
-    1 - alpha, and |y| - alpha t cut at 0 is the distance of y from the cube.
+    The unit ball of g* is the Minkowski sum of a cube of radius alpha and a ball of radius
+    1 - alpha, and (|y| - alpha t)_+ is the distance vector of y from t times the cube.
     """
 
     alpha: float
@@ -51,7 +51,7 @@ class Elastic(Gauge):
         return ball(d)
 
     def longest(self, lines: Any, allowed: tuple[Bools, Bools]) -> tuple[float, dict[str, Any]]:  # noqa: ANN401
-        """Return a level that every line passes."""
+        """Return a bound of g* of every line; the kernel verifies this level."""
         level, _ = super().longest(lines, allowed)
         return level, {"level": level}
 
@@ -60,10 +60,10 @@ class Elastic(Gauge):
         return np.asarray(self.alpha * np.abs(x).sum(axis=0) + (1 - self.alpha) * length(x))
 
     def dual(self, y: Array) -> Array:
-        """Return the least level, by Newton's method.
+        """Return the least t, by Newton's method.
 
-        |(a - alpha t)_+|_2 - (1 - alpha) t is convex and falling, so from max |y_i|, where
-        it is not negative, the steps rise to the root and never pass it.
+        |(a - alpha t)_+|_2 - (1 - alpha) t is convex and decreasing in t and not negative at
+        t = max |y_i|, so from there the steps increase to the root and never pass it.
         """
         sizes = np.abs(self.positive(y))
         top = sizes.max(axis=0, initial=0.0)
@@ -81,7 +81,7 @@ class Elastic(Gauge):
         return np.asarray(t * top)
 
     def maximizer(self, y: Array) -> Array:
-        """Return the part of y above alpha g*(y), scaled."""
+        """Return (|y| - alpha g*(y))_+ with the signs of y, scaled."""
         p = self.positive(y)
         over = np.maximum(np.abs(p) - self.alpha * self.dual(y), 0.0)
         top = float(over.max(initial=0.0))
@@ -91,7 +91,7 @@ class Elastic(Gauge):
         return np.asarray(x / self.value(x))
 
     def prox(self, x: Array, t: float) -> Array:
-        """Return the soft threshold at t alpha, then shortened by t (1 - alpha)."""
+        """Return x soft-thresholded by t alpha, then shortened by t (1 - alpha)."""
         p = self.positive(x)
         soft = np.sign(p) * np.maximum(np.abs(p) - t * self.alpha, 0.0)
         size = length(soft)

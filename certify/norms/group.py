@@ -20,10 +20,10 @@ OUTERS = ("l1", "linf")
 
 @dataclass(frozen=True)
 class Group(Gauge):
-    """g(x) = sum_g |x_g|_2 (outer "l1": few groups) or max_g |x_g|_2 (outer "linf").
+    """g(x) = sum_g |x_g|_2 (outer "l1", group sparsity) or max_g |x_g|_2 (outer "linf").
 
     groups    a partition of the coordinates: lists of indices, each index in one list; or
-              one number for each coordinate, that of its group
+              the group number of each coordinate
 
         g*(y) = max_g |y_g|_2  and  sum_g |y_g|_2.
 
@@ -53,7 +53,7 @@ class Group(Gauge):
         object.__setattr__(self, "groups", groups)
 
     def check(self, d: int) -> None:
-        """Every coordinate in one group."""
+        """Raise InputError unless every coordinate is in one group."""
         Gauge.check(self, d)
         count = len(self.labels)
         if count < d:
@@ -63,7 +63,7 @@ class Group(Gauge):
 
     @property
     def parts(self) -> tuple[tuple[int, ...], ...]:
-        """The groups, as they are kept: tuples of indices."""
+        """The groups as tuples of indices."""
         return cast("tuple[tuple[int, ...], ...]", self.groups)
 
     @cached_property
@@ -103,7 +103,7 @@ class Group(Gauge):
         return not self.summed
 
     def blocks(self, d: int) -> tuple[tuple[int, ...], ...]:
-        """Return the groups, if only one of them is in an extreme point."""
+        """Return the groups if an extreme point lies in one of them, else all coordinates."""
         return self.parts if self.summed else (tuple(range(d)),)
 
     def ellipsoids(self, d: int) -> Ellipsoids:
@@ -126,7 +126,7 @@ class Group(Gauge):
         return np.asarray(sizes.sum(axis=0) if self.outer == "l1" else sizes.max(axis=0))
 
     def dual(self, y: Array) -> Array:
-        """Return the largest or the sum, of the part that counts on the cone."""
+        """Return the largest or the sum of the groups' norms of `positive(y)`."""
         sizes = self.sizes(self.positive(y))
         return np.asarray(sizes.max(axis=0) if self.outer == "l1" else sizes.sum(axis=0))
 
@@ -142,7 +142,7 @@ class Group(Gauge):
         return np.where(each > 0, p / np.where(each > 0, each, 1.0), 0.0)
 
     def prox(self, x: Array, t: float) -> Array:
-        """Shorten each group by t, or cut all groups at one level."""
+        """Return x with each group shortened by t, or to at most one common level."""
         p = self.positive(x)
         sizes = self.sizes(p)
         if self.outer == "l1":
@@ -151,20 +151,9 @@ class Group(Gauge):
             wanted = np.minimum(sizes, threshold_level(sizes, t))
         return np.asarray(p * (wanted / np.where(sizes > 0, sizes, 1.0))[self.labels])
 
-    def project_dual(self, y: Array, radius: float) -> Array:
-        """Shorten the groups' parts that count into the dual ball; keep the rest."""
-        p = self.positive(y)
-        sizes = self.sizes(p)
-        if self.outer == "l1":
-            wanted = np.minimum(sizes, radius)
-        else:
-            wanted = np.maximum(sizes - threshold_level(sizes, radius), 0.0)
-        factor = np.where(wanted < sizes, wanted / np.where(sizes > 0, sizes, 1.0), 1.0)
-        return np.asarray(p * factor[self.labels] + (y - p))
-
 
 def group_list(groups: object) -> list[Any]:
-    """Return the groups as a list of something."""
+    """Return the groups as a list, whose items are not checked."""
     if not is_list(groups):
         raise InputError(f"groups must be lists of indices, got {short(groups)}")
     if not len(groups):

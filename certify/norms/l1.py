@@ -37,7 +37,7 @@ class L1(Gauge):
         return np.asarray(np.abs(x).sum(axis=0))
 
     def dual(self, y: Array) -> Array:
-        """Return max |y_i|, of the part that counts on the cone."""
+        """Return max |p_i|, p = `positive(y)`."""
         return np.asarray(np.abs(self.positive(y)).max(axis=0, initial=0.0))
 
     def maximizer(self, y: Array) -> Array:
@@ -49,7 +49,7 @@ class L1(Gauge):
         return self.units(Y)
 
     def dual_sparse(self, columns: Any) -> Array:  # noqa: ANN401  scipy.sparse
-        """Return g* of columns as they are stored."""
+        """Return g* of sparse columns."""
         sizes = stored_sizes(columns, self.sides(columns.shape[0]))
         return np.asarray(sizes.max(axis=0).todense()).reshape(-1)
 
@@ -57,8 +57,3 @@ class L1(Gauge):
         """Return the soft threshold."""
         p = self.positive(x)
         return np.asarray(np.sign(p) * np.maximum(np.abs(p) - t, 0.0))
-
-    def project_dual(self, y: Array, radius: float) -> Array:
-        """Clip the entries that count; on x >= 0 from above only."""
-        low, high = (side.reshape(-1, *[1] * (y.ndim - 1)) for side in self.sides(len(y)))
-        return np.clip(y, np.where(low < 0, -radius, -np.inf), np.where(high > 0, radius, np.inf))

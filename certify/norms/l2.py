@@ -29,32 +29,30 @@ class L2(Gauge):
         return f"‖{x}‖₂"
 
     def value(self, x: Array) -> Array:
-        """Return the Euclidean norm; no overflow for any finite x."""
+        """Return the Euclidean norm."""
         return length(x)
 
     def dual(self, y: Array) -> Array:
-        """Return the Euclidean norm, of the part that counts on the cone."""
+        """Return the Euclidean norm of `positive(y)`."""
         return self.value(self.positive(y))
 
     def maximizer(self, y: Array) -> Array:
-        """Return the direction of y, or of the part that counts."""
+        """Return the direction of `positive(y)`."""
         p = self.positive(y)
         size = float(self.value(p))
         return np.asarray(p / size) if size > 0 else self.unit(y)
 
     def maximizers(self, Y: Array) -> Array:
-        """Return the direction of each column, or of its part that counts."""
+        """Return the direction of `positive` of each column."""
         part = self.positive(Y)
-        top = np.abs(part).max(axis=0, initial=0.0)
-        part = part / np.where(top > 0, top, 1.0)
-        sizes = np.linalg.norm(part, axis=0)
+        sizes = self.value(part)
         out = part / np.where(sizes > 0, sizes, 1.0)
-        for k in np.nonzero(sizes == 0)[0]:
-            out[:, k] = self.maximizer(Y[:, k])
+        if not sizes.all():
+            out[:, sizes == 0] = self.units(Y[:, sizes == 0])
         return np.asarray(out)
 
     def dual_sparse(self, columns: Any) -> Array:  # noqa: ANN401  scipy.sparse
-        """Return g* of columns as they are stored."""
+        """Return g* of sparse columns."""
         sizes = stored_sizes(columns, self.sides(columns.shape[0]))
         top = sizes.data.max(initial=0.0) or 1.0
         sizes.data = (sizes.data / top) ** 2
@@ -65,10 +63,3 @@ class L2(Gauge):
         p = self.positive(x)
         size = self.value(p)
         return np.asarray(p * (np.maximum(size - t, 0.0) / np.where(size > 0, size, 1.0)))
-
-    def project_dual(self, y: Array, radius: float) -> Array:
-        """Scale the part that counts into the ball; keep the rest."""
-        p = self.positive(y)
-        size = self.value(p)
-        factor = np.minimum(1.0, radius / np.where(size > 0, size, 1.0))
-        return np.asarray(p * factor + (y - p))

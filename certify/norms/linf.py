@@ -32,43 +32,34 @@ class LInf(Gauge):
         return np.asarray(np.abs(x).max(axis=0, initial=0.0))
 
     def dual(self, y: Array) -> Array:
-        """Return sum |y_i|, of the part that counts on the cone."""
+        """Return sum |p_i|, p = `positive(y)`."""
         return np.asarray(np.abs(self.positive(y)).sum(axis=0))
 
     def maximizer(self, y: Array) -> Array:
-        """Return the signs of y: a vertex of the cube, or 0 where the cone allows no gain.
+        """Return the signs of y: a vertex of the cube, 0 where the cone excludes the sign of y.
 
-        A free coordinate with y_i = 0 is put to 1, which earns as much as any.
+        For y_i = 0 a free coordinate is 1; any value would do.
         """
-        p, (low, high) = self.positive(y), self.sides(len(y))
-        if not p.any():
-            return self.unit(y)
-        both = (low < 0) & (high > 0)
-        return np.where(both & (p == 0), 1.0, np.sign(p))
+        return self.maximizers(y[:, None])[:, 0]
 
     def maximizers(self, Y: Array) -> Array:
         """Return the signs of each column."""
         part, (low, high) = self.positive(Y), self.sides(len(Y))
         both = ((low < 0) & (high > 0))[:, None]
-        out = np.where(both & (part == 0), 1.0, np.sign(part))
-        return np.where(part.any(axis=0), out, self.units(Y))
+        out, some = np.where(both & (part == 0), 1.0, np.sign(part)), part.any(axis=0)
+        if not some.all():
+            out[:, ~some] = self.units(Y[:, ~some])
+        return out
 
     def dual_sparse(self, columns: Any) -> Array:  # noqa: ANN401  scipy.sparse
-        """Return g* of columns as they are stored."""
+        """Return g* of sparse columns."""
         sizes = stored_sizes(columns, self.sides(columns.shape[0]))
         top = sizes.data.max(initial=0.0) or 1.0
         sizes.data = sizes.data / top
         return np.asarray(sizes.sum(axis=0) * top).reshape(-1)
 
     def prox(self, x: Array, t: float) -> Array:
-        """Return x minus its projection on the dual ball: cut at a level (Moreau)."""
+        """Return x clipped at a level: x minus its projection on the dual ball (Moreau)."""
         p = self.positive(x)
         sizes = np.abs(p)
         return np.asarray(np.sign(p) * np.minimum(sizes, threshold_level(sizes, t)))
-
-    def project_dual(self, y: Array, radius: float) -> Array:
-        """Soft-threshold the part that counts until its sum is the radius; keep the rest."""
-        p = self.positive(y)
-        sizes = np.abs(p)
-        kept = np.maximum(sizes - threshold_level(sizes, radius), 0.0)
-        return np.asarray(np.sign(p) * kept + (y - p))

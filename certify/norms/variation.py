@@ -1,4 +1,4 @@
-"""Total variation along a graph plus the l2 norm: columns that are nearly constant in pieces."""
+"""Total variation along a graph plus the l2 norm: nearly piecewise constant columns."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from ._base import Gauge
 from ._columns import length
 from ._tv import Graph, carry_along, denoise_along, part, variation
 
-RISES = 60  # Dinkelbach steps at most; they converge faster than linearly
+RISES = 60  # Dinkelbach steps at most; they converge superlinearly
 ALONE = (
     "total variation alone is a seminorm: a constant on a connected part costs nothing, so "
     "the polar is infinite unless the sums of W over every part vanish. Keep plus='l2', or "
@@ -30,17 +30,16 @@ ALONE = (
 class Variation(Gauge):
     """g(x) = rho sum_{(i,j) in edges} |x_i - x_j| + |x|_2,  rho > 0.
 
-    edges    pairs of coordinates; the graph may have any number of parts, for the l2 norm
-             prices what total variation leaves free
-    plus     "l2"; without it there is no bound (below)
+    edges    pairs of coordinates; the graph need not be connected
+    plus     "l2", the second term; without it the polar is infinite (below)
 
         g*(y) = min over flows f of max(max_e |f_e| / rho, |P(y - B^T f)|_2)
 
-    B has one row x_i - x_j for each edge, P projects on the cone.  Every flow bounds:
+    B has a row x_i - x_j for each edge, and P projects on the cone.  Every flow gives a bound:
     <y, x> = <f, B x> + <y - B^T f, x> <= max |f_e| |B x|_1 + |P(y - B^T f)| |x|.
 
-    Total variation alone: for x constant on a part C and zero elsewhere g is 0 while
-    <y, x> is a multiple of the sum of y over C, so g* is infinite unless that vanishes.
+    Total variation alone is 0 for x constant on a connected part C and zero elsewhere, while
+    <y, x> is a multiple of the sum of y over C; g* would be infinite unless that sum is 0.
 
     Raises InputError for edges out of range or from a coordinate to itself.
     """
@@ -65,7 +64,7 @@ class Variation(Gauge):
         object.__setattr__(self, "edges", tuple(ends(e, k) for k, e in enumerate(given)))
 
     def check(self, d: int) -> None:
-        """Every edge within the coordinates."""
+        """Raise InputError for an edge beyond the coordinates."""
         Gauge.check(self, d)
         for k, edge in enumerate(self.edges):
             if max(edge) >= d:
@@ -73,17 +72,17 @@ class Variation(Gauge):
 
     @cached_property
     def slow(self) -> bool:  # type: ignore[override]
-        """Whether signs differ, or an edge is beside paths: only along paths flows are direct."""
+        """Whether the cone has several signs or the edges are no paths: no direct method then."""
         path = self.path(1 + int(self.pairs.max()))
         return len(set(self.cone)) > 1 or sum(map(abs, path.signs)) < len(self.edges)
 
     @cached_property
     def paths(self) -> dict[int, Path]:
-        """The paths that were traced, by the number of coordinates."""
+        """The result of `path` for each number of coordinates asked so far."""
         return {}
 
     def path(self, d: int) -> Path:
-        """Return the coordinates in an order in which edges join neighbors."""
+        """Return an order of the coordinates in which edges join neighbors."""
         if d not in self.paths:
             self.paths[d] = trace_path(d, self.edges)  # type: ignore[arg-type]
         return self.paths[d]
@@ -115,32 +114,32 @@ class Variation(Gauge):
         return {"edges": self.pairs}
 
     def value(self, x: Array) -> Array:
-        """Return rho |B x|_1 + |x|_2: halved first, so that no difference overflows."""
+        """Return rho |B x|_1 + |x|_2; numbers are halved first, so that differences are finite."""
         i, j = self.pairs.T
         steps = np.abs(x[i] / 2 - x[j] / 2).sum(axis=0)
         return np.asarray(2 * (self.rho * steps) + length(x))
 
     def terms(self, d: int) -> int:
-        """Return the coordinates and, twice, the edges."""
+        """Return d + 2 (number of edges)."""
         return d + 2 * len(self.edges)
 
     def dual(self, y: Array) -> Array:
-        """Return g*: what the maximizer earns, within rounding of what its flow allows."""
+        """Return g*(y) = <y, x> at the maximizer x."""
         if y.ndim == 1:
             return np.asarray(self.solve(y)[1])
         return self.solve_all(y)[1]
 
     def flow(self, y: Array) -> Array:
-        """Return f, one number an edge, that bounds g*(y) from above (see the class)."""
+        """Return the best flow f, a number for each edge; it bounds g*(y) from above."""
         return self.solve(y)[2]
 
     def bound(self, y: Array, f: Array) -> float:
-        """Return what a flow proves of g*(y), in floats."""
+        """Return the bound of g*(y) by a flow, in floats."""
         size = float(np.abs(f).max(initial=0.0))
         return max(size / self.rho, float(length(self.graph(len(y)).rest(y, f))))
 
     def longest(self, lines: Any, allowed: tuple[Bools, Bools]) -> tuple[float, dict[str, Any]]:  # noqa: ANN401
-        """Return a flow for each line whose l2 norm alone exceeds what another line earns."""
+        """Return a flow for each line whose l2 norm exceeds the bound of every longer line."""
         flows, best = np.zeros((lines.shape[1], len(self.edges))), 0.0
         sizes = lengths(lines)
         for k in np.argsort(-sizes, kind="stable"):
@@ -154,11 +153,11 @@ class Variation(Gauge):
         return best * (1 + 1e-12), {"flow": flows}
 
     def flow_bound(self, line: Array, flow: Array, signs: Sequence[float]) -> float:
-        """Return what a flow proves of a line, with each of its signs."""
+        """Return the bound of a line by a flow, for each of its signs."""
         return max((self.bound(s * line, s * flow) for s in signs), default=0.0)
 
     def candidates(self, line: Array, signs: Sequence[float]) -> Iterator[Array]:
-        """Yield flows for a line: the best of each sign, and the best of the whole space."""
+        """Yield flows for a line: 0, the best of each sign, and the best without a cone."""
         yield np.zeros(len(self.edges))
         for s in signs[:1] if self.free else signs:
             yield s * self.flow(s * line)
@@ -166,7 +165,7 @@ class Variation(Gauge):
             yield Variation(self.edges, self.rho).flow(line)
 
     def solve_all(self, Y: Array) -> tuple[Array, Array, Array]:
-        """Return what `solve` does of each column, side by side: along paths all at once."""
+        """Return the results of `solve` for all columns; on paths they are computed at once."""
         top = np.abs(Y).max(axis=0, initial=0.0)
         if self.slow or not np.isfinite(top).all():
             found = [self.solve_rising(y) for y in Y.T]
@@ -183,15 +182,15 @@ class Variation(Gauge):
         return X, values * top, flows * top
 
     def solve(self, y: Array) -> tuple[Array, float, Array]:
-        """Return (x, <y, x>, f) with g(x) = 1 that attain g*(y)."""
+        """Return (x, <y, x>, f): the maximizer with g(x) = 1, g*(y), and the flow."""
         X, values, flows = self.solve_all(y[:, None])
         return X[:, 0], float(values[0]), flows[:, 0]
 
     def solve_rising(self, y: Array) -> tuple[Array, float, Array]:
-        """Return what `solve` does, by rising levels.
+        """Return the result of `solve` by Dinkelbach's method: an increasing sequence of t.
 
-        With z the prox of total variation at level t, <y, z> / g(z) is attained by z, and it
-        is Newton's next t for |z(t)| = t, a convex falling function minus t: it rises to g*.
+        Let z be the prox of rho t times total variation at y.  Then <y, z> / g(z) is at most g*(y),
+        and it is Newton's next t for |z(t)| = t, so the sequence increases to g*(y).
         """
         graph = self.graph(len(y))
         top = float(np.abs(y).max(initial=0.0))
@@ -212,7 +211,7 @@ class Variation(Gauge):
         return x, t * top, flow * top
 
     def maximizer(self, y: Array) -> Array:
-        """Return the point that attains g*."""
+        """Return the maximizer of <y, x>."""
         return self.solve(y)[0]
 
     def maximizers(self, Y: Array) -> Array:
@@ -220,10 +219,10 @@ class Variation(Gauge):
         return self.solve_all(Y)[0]
 
     def prox(self, x: Array, t: float) -> Array:
-        """Shorten by t the prox of total variation on the cone.
+        """Return the prox of total variation on the cone, shortened by t.
 
-        (The prox of |.|_2 after that of any positively homogeneous function is the prox
-        of their sum: shortening z keeps the subgradient of the function at z.)
+        The prox of |.|_2 after that of a positively homogeneous function is the prox of the sum,
+        because scaling z does not change the subgradients at z.
         """
         if not self.slow and np.isfinite(x).all():
             columns = x.reshape(len(x), -1)
@@ -240,7 +239,7 @@ class Variation(Gauge):
         return np.asarray(z * (max(size - t, 0.0) / size)) if size > 0 else z
 
     def unit_sizes(self, d: int) -> Array:
-        """Return 1 + rho times the degree."""
+        """Return 1 + rho times the degree of each coordinate."""
         degrees = np.bincount(self.pairs.reshape(-1), minlength=d)
         return np.asarray(1.0 + self.rho * degrees[:d])
 

@@ -14,7 +14,7 @@ from ._balls import Ellipsoids
 from ._base import Gauge
 from ._columns import length
 
-NEWTON = 100  # steps at most; each is exact to rounding after about six
+NEWTON = 100  # steps at most; about six are enough
 
 
 @dataclass(frozen=True)
@@ -23,10 +23,10 @@ class Weighted(Gauge):
 
         g*(y) = sqrt(sum_i y_i^2 / w_i)
 
-    So u^T W v over two such norms is the largest singular value of D^(-1/2) W E^(-1/2).
+    The polar of two such norms is the largest singular value of D^(-1/2) W E^(-1/2).
 
-    Raises InputError for a weight that is not finite and positive.  A weight of zero
-    would let its coordinate grow for nothing, and the polar is infinite.
+    Raises InputError for a weight that is not finite and positive.  With a weight of zero, its
+    coordinate would have no penalty and the polar would be infinite.
     """
 
     weights: Sequence[float] | npt.NDArray[Any]
@@ -47,7 +47,7 @@ class Weighted(Gauge):
         object.__setattr__(self, "weights", tuple(w.tolist()))
 
     def check(self, d: int) -> None:
-        """One weight for each coordinate."""
+        """Raise InputError unless there is a weight for each coordinate."""
         Gauge.check(self, d)
         if len(self.weights) != d:
             raise InputError(f"weights must have length {d}, got {len(self.weights)}")
@@ -61,7 +61,7 @@ class Weighted(Gauge):
         return Ellipsoids(np.zeros(d, dtype=np.int64), np.array(self.weights))
 
     def roots(self, x: Array) -> Array:
-        """Return sqrt(w), to multiply x with."""
+        """Return sqrt(w), in a shape that broadcasts with x."""
         return np.asarray(np.sqrt(self.weights)).reshape(-1, *[1] * (x.ndim - 1))
 
     def value(self, x: Array) -> Array:
@@ -69,7 +69,7 @@ class Weighted(Gauge):
         return length(self.roots(x) * x)
 
     def dual(self, y: Array) -> Array:
-        """Return |y / sqrt(w)|_2, of the part that counts on the cone."""
+        """Return |p / sqrt(w)|_2, p = `positive(y)`."""
         return length(self.positive(y) / self.roots(y))
 
     def maximizer(self, y: Array) -> Array:
@@ -81,8 +81,8 @@ class Weighted(Gauge):
     def prox(self, x: Array, t: float) -> Array:
         """Return x_i s / (s + t w_i), s the norm of the result: sum w x^2 / (s + t w)^2 = 1.
 
-        1 / sqrt of the sum is concave and rising in s, so Newton's steps for it from s = 0
-        rise to the root and never pass it.
+        1 / sqrt of that sum is concave and increasing in s, so Newton's steps for it from s = 0
+        increase to the root and never pass it.
         """
         p, root = self.positive(x), self.roots(x)
         top = np.abs(root * p).max(axis=0, initial=0.0)
