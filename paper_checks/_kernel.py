@@ -46,7 +46,7 @@ def rules() -> set[str]:
     """Return everything of the kernel that is called a rule, as TABLE.key.
 
     `network_bound` and `deep_bound` list their rules in their own text, as `rule in (...)`, and a
-    lower bound is called what its `Bound` or `Excess` says.
+    lower bound is called what its `Bound` says.
     """
     return {f"{name}.{key}" for name in TABLES for key in named(name)} | _written()
 
@@ -71,7 +71,7 @@ def _compared(function: Any) -> Iterator[str]:  # noqa: ANN401  any function
 
 def _bound_names(tree: ast.AST) -> Iterator[str]:
     for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("Bound", "Excess"):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "Bound":
             parts = [n for a in node.args for n in (a.elts if isinstance(a, ast.Tuple) else [a])]
             yield from (n.value for n in parts if isinstance(n, ast.Constant))
 

@@ -33,12 +33,11 @@ def columns(a: Array) -> list[Sequence[float]]:
 
 def beside(parts: Sequence[Array]) -> Array:
     """Put (m, r_k) arrays side by side."""
-    rows = parts[0].shape[0]
     out = array("d")
-    for i in range(rows):
-        for p in parts:
-            out.extend(p.data[i * p.shape[1] : (i + 1) * p.shape[1]])
-    return Array((rows, sum(p.shape[1] for p in parts)), out)
+    for rows in zip(*map(rows_of, parts), strict=True):
+        for row in rows:
+            out.extend(row)
+    return Array((parts[0].shape[0], sum(p.shape[1] for p in parts)), out)
 
 
 def transposed(a: Array) -> Array:
@@ -103,6 +102,13 @@ class Arrays:
             raise RejectedError(where, "finite", next(x for x in a.data if not math.isfinite(x)))
         return a
 
+    def positive(self, name: str, shape: tuple[int | None, ...]) -> Array:
+        """Return an array as `get` does; all its numbers must be > 0."""
+        a = self.get(name, shape)
+        least = min(a.data, default=1.0)
+        demand(least > 0, f"{self.where}.{name}", "sign", least)
+        return a
+
     def find(self, name: str, shape: tuple[int | None, ...], kind: str = "d") -> Array | None:
         """Return an array as `get` does, or None if none has this name."""
         return self.get(name, shape, kind) if name in self.arrays else None
@@ -129,11 +135,10 @@ def flat_of(q: Array) -> Array:
 
 def unpacked(a: Array, k: int) -> Array:
     """Unpack a symmetric matrix from the rows of its lower triangle."""
-    out = array("d", bytes(8 * k * k))
-    for i, end in enumerate(accumulate(range(1, k + 1))):
-        for j, x in enumerate(a.data[end - i - 1 : end]):
-            out[i * k + j] = out[j * k + i] = x
-    return Array((k, k), out)
+    whole = lower_triangle(a, k)
+    for i in range(k):
+        whole.data[i * k + i : i * k + k] = whole.data[i * k + i :: k]
+    return whole
 
 
 def matrix(rows: Sequence[Iterable[tuple[int, float]]], k: int) -> Array:

@@ -12,7 +12,7 @@ from .arrays import Array, Arrays, columns, dyadic, filled, flat_of
 from .budget import Budget
 from .errors import demand, shown
 from .exact import Exact
-from .fields import Json, rational
+from .fields import Json, as_list, index, rational
 from .losses.base import Grains
 from .losses.piecewise import Squared
 from .metered import Metered
@@ -99,14 +99,10 @@ def dual_point(
 ) -> Dual[H]:
     """Read W; its corrections are listed as [entry, 'p/q']."""
     raw = given.get(name, (problem.at.size,))
-    listed, where = proof.get("corrections", []), f"proof.{name}.corrections"
-    demand(isinstance(listed, list), where, "list", type(listed).__name__)
-    out = []
-    for item in listed:
+    where, out = f"proof.{name}.corrections", []
+    for item in as_list(proof.get("corrections", []), where):
         demand(isinstance(item, list) and len(item) == 2, where, "pair", item)
-        inside = type(item[0]) is int and 0 <= item[0] < problem.at.size
-        demand(inside, where, "outside", item[0])
-        out.append((item[0], rational(item[1], where)))
+        out.append((index(item[0], problem.at.size, where), rational(item[1], where)))
     pay_for_sum([c for _, c in out], ar.budget)
     demand(len({k for k, _ in out}) == len(out), where, "order", "an entry twice")
     low = zeros.low_rank_part(given, name, problem.at) if problem.at.zeros else None

@@ -34,11 +34,30 @@ def rational(text: object, where: str) -> Fraction:
         raise RejectedError(where, "number", str(text)[:80]) from None
 
 
+def as_object(value: object, where: str) -> Json:
+    """Return a JSON object; reject anything else."""
+    if not isinstance(value, dict):
+        raise RejectedError(where, "json", type(value).__name__)
+    return value
+
+
+def as_list(value: object, where: str) -> list[Any]:
+    """Return a JSON list; reject anything else."""
+    if not isinstance(value, list):
+        raise RejectedError(where, "list", type(value).__name__)
+    return value
+
+
+def index(value: object, limit: int, where: str, code: str = "outside") -> int:
+    """Return an integer k with 0 <= k < limit; reject anything else, also true and false."""
+    if type(value) is not int or not 0 <= value < limit:
+        raise RejectedError(where, code, value)
+    return value
+
+
 def part(proof: Json, name: str, where: str = "proof") -> Json:
     """Return an object of the proof; {} only if it has none of this name."""
-    value = proof.get(name, {})
-    demand(isinstance(value, dict), f"{where}.{name}", "json", type(value).__name__)
-    return dict(value)
+    return as_object(proof.get(name, {}), f"{where}.{name}")
 
 
 SWITCHES = ("better", "definite", "linear", "symmetric")  # the fields that are true or false
@@ -86,5 +105,5 @@ def field(stated: Json, name: str, allowed: Sequence[object]) -> str:
 
 def only(stated: Json, known: set[str], where: str) -> None:
     """Reject a field that no rule reads: it would ask for something else than is answered."""
-    demand(isinstance(stated, dict), where, "json", type(stated).__name__)
-    demand(set(stated) <= known, where, "fields", sorted(set(stated) - known))
+    unknown = sorted(set(as_object(stated, where)) - known)
+    demand(not unknown, where, "fields", unknown)

@@ -12,7 +12,7 @@ from typing import Any
 
 from .arrays import Array
 from .errors import RejectedError, demand
-from .fields import Json
+from .fields import Json, as_object
 from .statement import known_format
 
 MAX_HEADER = 1 << 30  # bytes of JSON; a longer header is refused before it is read
@@ -89,8 +89,7 @@ def parse(text: bytes | str, where: str) -> Json:
         raise
     except (ValueError, RecursionError) as error:
         raise RejectedError(where, "json", str(error)[:80]) from None
-    demand(isinstance(out, dict), where, "json", type(out).__name__)
-    return dict(out)
+    return as_object(out, where)
 
 
 def _no_constant(name: str) -> float:
@@ -159,11 +158,8 @@ def read(path: str | Path, known: Callable[[Json], None] = known_format) -> File
     text = metadata["certify"]
     demand(isinstance(text, str), "file", "not a certificate", type(text).__name__)
     head = parse(text, "file.metadata")
-    for name in PARTS:
-        section = head.get(name)
-        demand(isinstance(section, dict), f"file.{name}", "json", type(section).__name__)
+    statement, claim, proof = (as_object(head.get(name), f"file.{name}") for name in PARTS)
     demand(depth_of(head) <= DEPTH, "file.metadata", "json", f"nested more than {DEPTH} deep")
-    statement, claim, proof = (dict(head[name]) for name in PARTS)
     known(statement)
     demand(set(head) <= {*PARTS, "seal"}, "file.metadata", "fields", sorted(head))
     demand(

@@ -4,11 +4,12 @@ from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import repeat
 
 from .arithmetic import Arithmetic, H
 from .arrays import Array, Arrays, filled, flat_of, squares_exactly, transposed
 from .errors import demand
-from .fields import Json, number
+from .fields import Json, as_list, as_object, index, number
 from .graphs import NO_GRAPH, Graph, components
 from .patterns import Pattern, split_index
 from .scalars import Enclosure, exactly
@@ -96,9 +97,7 @@ class Offset:
 
     def cost(self, totals: Sequence[Fraction]) -> Fraction:
         """Return sum t^2 / (ridge w), for ridge > 0."""
-        if self.weights is None:
-            return sum((t * t for t in totals), Fraction(0)) / self.ridge
-        pairs = zip(self.weights, totals, strict=True)
+        pairs = zip(self.weights or repeat(1), totals, strict=False)
         return sum((t * t / Fraction(w) for w, t in pairs), Fraction(0)) / self.ridge
 
 
@@ -106,19 +105,15 @@ def offsets(stated: Json, arrays: Arrays, at: Pattern) -> tuple[Offset, ...]:
     """Read the list of offsets."""
     out = []
     demand("offsets" in stated, "statement.offsets", "missing", sorted(stated))
-    listed = stated["offsets"]
-    demand(isinstance(listed, list), "statement.offsets", "list", type(listed).__name__)
-    for k, o in enumerate(listed):
+    for k, fields in enumerate(as_list(stated["offsets"], "statement.offsets")):
         where = f"statement.offsets[{k}]"
-        demand(isinstance(o, dict), where, "json", type(o).__name__)
-        kind = o.get("kind")
-        demand(isinstance(kind, str) and kind in OFFSETS, where, "unknown", kind)
+        o = as_object(fields, where)
+        kind = str(o.get("kind"))
+        demand(kind in OFFSETS, where, "unknown", kind)
         names = {"sparse": {"rho"}, "smooth": {"rho", "ridge"}}.get(kind, {"ridge"})
         keys = {"kind", "axis"} if kind == "mode" else {"kind"}
         demand(set(o) == {*keys, *names}, where, "fields", sorted(o))
-        axis = o.get("axis", 0)
-        inside = type(axis) is int and 0 <= axis < len(at.sizes)
-        demand(inside, f"{where}.axis", "axis", axis)
+        axis = index(o.get("axis", 0), len(at.sizes), f"{where}.axis", "axis")
         numbers = {name: number(o[name], f"{where}.{name}") for name in sorted(names)}
         rho, ridge = numbers.get("rho", Fraction(0)), numbers.get("ridge", Fraction(0))
         demand(ridge >= 0, f"{where}.ridge", "sign", o.get("ridge"))
@@ -135,8 +130,7 @@ def ridge_weights(arrays: Arrays, k: int, kind: str, at: Pattern) -> Sequence[fl
     name = f"ridge{k}"
     if kind not in ("row", "column") or name not in arrays.arrays:
         return None
-    weights: Sequence[float] = arrays.get(name, (at.m if kind == "row" else at.n,)).data
-    demand(min(weights) > 0, f"{arrays.where}.{name}", "sign", min(weights))
+    weights: Sequence[float] = arrays.positive(name, (at.m if kind == "row" else at.n,)).data
     return weights
 
 
@@ -149,9 +143,8 @@ def graph(arrays: Arrays, k: int, m: int) -> Graph:
     loops = [i for i, j in pairs if i == j]
     demand(not loops, f"{arrays.where}.edges{k}", "loop", loops[:1])
     name = f"edges{k}.weights"
-    weights = arrays.get(name, (len(edges) // 2,)).data if name in arrays.arrays else None
+    weights = arrays.positive(name, (len(edges) // 2,)).data if name in arrays.arrays else None
     least = Fraction(min(weights, default=1.0)) if weights is not None else Fraction(1)
-    demand(least > 0, f"{arrays.where}.{name}", "sign", float(least))
     labels = components(m, edges)
     sizes = [0] * m
     for c in labels:

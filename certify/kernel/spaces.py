@@ -1,12 +1,11 @@
 """What a slice is made of, all that a polar depends on: a pair, modes, a layer, a network."""
 
-from array import array
 from collections.abc import Sequence
 from fractions import Fraction
 from itertools import pairwise
 from typing import NamedTuple
 
-from .arrays import Array, rows_of, squares_exactly
+from .arrays import Array, matrix, rows_of, squares_exactly
 from .norms import L2, Biased, Norm
 from .patterns import Pattern
 from .scalars import root
@@ -86,12 +85,9 @@ class Network(NamedTuple):
 
     def mixed(self, h: int) -> Array:
         """Return M, (h, samples), with s(F u) = p - slope q = M^T f of h facts f, p and q first."""
-        rows = len(self.samples)
-        out = array("d", bytes(8 * rows * h))
-        for i in range(rows):
-            out[i * rows + i] = 1.0
-            out[(rows + i) * rows + i] = -float(self.slope)
-        return Array((h, rows), out)
+        m = len(self.samples)
+        factors = [(i, 1.0) for i in range(m)] + [(i, -float(self.slope)) for i in range(m)]
+        return matrix([*([x] for x in factors), *[()] * (h - 2 * m)], m)
 
 
 class Deep(NamedTuple):

@@ -14,7 +14,7 @@ from .arithmetic import Arithmetic
 from .arrays import Array, Arrays, dyadic, squares_exactly
 from .budget import LINE, Budget
 from .errors import demand, shown
-from .fields import Json, field, number, only, plainly
+from .fields import Json, as_object, field, number, only, plainly
 from .losses import stated_loss
 from .losses.base import Grains, Loss
 from .losses.piecewise import Squared
@@ -44,6 +44,7 @@ def loss_weights(problem: "Question") -> Grains:
 FIELDS = {"format", "claim", "loss", "atom", "lam", "rtol", "atol", "shape", "observed"}
 FIELDS |= {"offsets", "q", "arrays", "l1"}
 KINDS = ("rank_one", "symmetric", "cp", "relu", "deep_linear", "deep_relu")
+FACTORS = ("U", "V", *(f"X{k}" for k in range(2, MAX_ORDER)))
 CLAIMS = ("any size", "rank")
 ZEROS = "listed or zero"  # every entry is observed: those that are not listed are 0
 
@@ -110,11 +111,7 @@ def known_format(stated: Json) -> None:
 
 def pattern(stated: Json, arrays: Arrays) -> Pattern:
     """Read the shape and the observed entries: row-major, inside, no duplicates."""
-    shape = stated.get("shape")
-    good = isinstance(shape, list) and 2 <= len(shape) <= MAX_ORDER
-    good = good and all(type(k) is int and k > 0 for k in shape or ())
-    demand(good, "statement.shape", "shape", shape)
-    dims = tuple(shape or (1, 1))
+    dims = read_sizes(stated.get("shape"), range(2, MAX_ORDER + 1), "statement.shape")
     m, n = dims[0], math.prod(dims[1:])
     observed = field(stated, "observed", ("all", "listed", ZEROS))
     if observed == "all":
@@ -129,6 +126,14 @@ def pattern(stated: Json, arrays: Arrays) -> Pattern:
     return Pattern(m, n, rows.data, cols.data, dims, observed == ZEROS)
 
 
+def read_sizes(value: object, lengths: range, where: str) -> tuple[int, ...]:
+    """Read a list of integers > 0, of one of the lengths."""
+    listed = value if isinstance(value, list) else []
+    good = len(listed) in lengths and all(type(k) is int and k > 0 for k in listed)
+    demand(good, where, "shape", value)
+    return tuple(listed)
+
+
 def rising(numbers: Iterable[int]) -> bool:
     """Whether each number is larger than the one before."""
     first, second = tee(numbers)
@@ -138,10 +143,8 @@ def rising(numbers: Iterable[int]) -> bool:
 
 def factor_arrays(arrays: Arrays, prefix: str, pair: Space) -> tuple[Array, ...]:
     """Read the factors U, V, X2, ... of one number of slices; one that is all of them once."""
-    names = ["U", "V", *(f"X{k}" for k in range(2, len(pair.norms)))]
-    names = names[:1] if pair.symmetric else names
     out: list[Array] = []
-    for name, n in zip(names, pair.norms, strict=False):
+    for name, n in zip(FACTORS[:1] if pair.symmetric else FACTORS, pair.norms, strict=False):
         out.append(arrays.get(prefix + name, (n.size, out[0].shape[1] if out else None)))
     return tuple(out) * (len(pair.norms) if pair.symmetric else 1)
 
@@ -149,8 +152,7 @@ def factor_arrays(arrays: Arrays, prefix: str, pair: Space) -> tuple[Array, ...]
 def point(arrays: Arrays, prefix: str, problem: Question) -> Point:
     """Read factors of any size and their offsets; check signs and shapes."""
     factors = factor_arrays(arrays, prefix, problem.pair)
-    names = ["U", "V", *(f"X{k}" for k in range(2, len(factors)))]
-    for name, n, factor in zip(names, problem.pair.norms, factors, strict=True):
+    for name, n, factor in zip(FACTORS, problem.pair.norms, factors, strict=False):
         wrong = misfit(n, factor)
         demand(wrong is None, f"{arrays.where}.{prefix}{name}", "sign", wrong)
     return Point(factors, offset_values(arrays, prefix, problem.offsets, problem.at))
@@ -174,9 +176,7 @@ def question(
     for name, value in numbers.items():
         demand(value >= 0, f"statement.{name}", "sign", stated[name])
     count = at.size if loss.group else at.m
-    weights = arrays.get("weights", (count,)) if "weights" in given else None
-    if weights is not None:
-        demand(min(weights.data, default=1.0) > 0, "statement.weights", "sign", "not positive")
+    weights = arrays.positive("weights", (count,)) if "weights" in given else None
     kinds = offsets(stated, arrays, at)
     free_q = field(stated, "q", ("given", "found")) == "found"
     problem = Question(
@@ -215,8 +215,7 @@ def l1_penalty(stated: Json, count: int) -> tuple[Fraction, ...] | None:
 
 def stated_atom(atom: Json, arrays: Arrays, at: Pattern) -> Space:
     """Read the atom: two norms, or one for each mode of a tensor."""
-    demand(isinstance(atom, dict), "statement.atom", "json", type(atom).__name__)
-    if field(atom, "kind", KINDS) == "cp":
+    if field(as_object(atom, "statement.atom"), "kind", KINDS) == "cp":
         return stated_modes(atom, at)
     if atom["kind"] == "relu":
         return stated_network(atom, arrays, at)
@@ -292,13 +291,10 @@ def stated_deep(atom: Json, arrays: Arrays, at: Pattern) -> Deep:
     linear = atom["kind"] == "deep_linear"
     only(atom, {"kind", "hidden", "form", *(() if linear else ("slope",))}, "statement.atom")
     demand(len(at.sizes) == 2, "statement.shape", "shape", at.sizes)
-    hidden = atom.get("hidden")
-    good = isinstance(hidden, list) and 0 < len(hidden) < MAX_ORDER
-    good = good and all(type(k) is int and k > 0 for k in hidden or ())
-    demand(good, "statement.atom.hidden", "shape", hidden)
+    hidden = read_sizes(atom.get("hidden"), range(1, MAX_ORDER), "statement.atom.hidden")
     features = arrays.get("features", (at.m, None))
     demand(features.shape[1] > 0, "statement.features", "shape", features.shape)
-    widths = (features.shape[1], *(hidden or ()), at.n)
+    widths = (features.shape[1], *hidden, at.n)
     slope = Fraction(1) if linear else number(atom.get("slope"), "statement.atom.slope")
     return Deep(at, features, widths, slope)
 

@@ -26,9 +26,9 @@ def stated_loss(stated: Json) -> Loss:
     """Read the loss: its name, or an object with its kind and its parameter."""
     entry = stated.get("loss")
     fields = entry if isinstance(entry, dict) else {"kind": entry}
-    kind = fields.get("kind")
-    demand(isinstance(kind, str) and kind in LOSSES, "statement.loss", "unknown", repr(entry))
-    make = LOSSES[str(kind)]
+    kind = str(fields.get("kind"))
+    demand(kind in LOSSES, "statement.loss", "unknown", repr(entry))
+    make = LOSSES[kind]
     name = str(getattr(make, "parameter", ""))
     wanted = {"kind", name} if name else {"kind"}
     fits = set(fields) == wanted and isinstance(entry, dict) == bool(name)

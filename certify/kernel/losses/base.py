@@ -48,9 +48,14 @@ class Loss(ABC):
         """Whether the loss's number is one for which h is convex."""
         return True
 
-    @abstractmethod
     def labels(self, y: Sequence[float], n: int) -> bool:
         """Whether these data, in rows of n, are in the loss's domain."""
+        del n
+        return all(map(self.allows, y))
+
+    @abstractmethod
+    def allows(self, y: float) -> bool:
+        """Whether a number of the data is in the loss's domain."""
 
     @abstractmethod
     def value(self, z: Spans, y: Grains, c: Grains) -> Enclosure:
@@ -73,9 +78,9 @@ def enclosed_sum(ends: Iterable[Ends], exp: int) -> Enclosure:
     return Enclosure(low * power(exp), high * power(exp))
 
 
-def common_grid(z: Spans, y: Grains, least: int = 0) -> tuple[Spans, Grains]:
-    """Put z and y on one grid, at most 2**least."""
-    e = min(z.exp, y.exp, least)
+def common_grid(z: Spans, y: Grains) -> tuple[Spans, Grains]:
+    """Put z and y on one grid, at most 1."""
+    e = min(z.exp, y.exp, 0)
     p, q = z.exp - e, y.exp - e
     spans = Spans([v << p for v in z.los], [v << p for v in z.his], e)
     return spans, Grains([v << q for v in y.ints], e)

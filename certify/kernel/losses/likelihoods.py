@@ -17,10 +17,9 @@ class Logistic(Loss):
     In a unit u of a, b and c = a + b, ln u cancels.
     """
 
-    def labels(self, y: Sequence[float], n: int) -> bool:
+    def allows(self, y: float) -> bool:
         """Accept 0 and 1."""
-        del n
-        return all(v in (0.0, 1.0) for v in y)
+        return y in (0.0, 1.0)
 
     def value(self, z: Spans, y: Grains, c: Grains) -> Enclosure:
         """Enclose sum c ln(1 + e**x); its slope in x is between 0 and 1."""
@@ -65,7 +64,11 @@ class Softmax(Loss):
     def labels(self, y: Sequence[float], n: int) -> bool:
         """Accept rows with one 1 and zeros."""
         rows = (y[k : k + n] for k in range(0, len(y), n))
-        return all(v in (0.0, 1.0) for v in y) and all(sum(row) == 1.0 for row in rows)
+        return super().labels(y, n) and all(sum(row) == 1.0 for row in rows)
+
+    def allows(self, y: float) -> bool:
+        """Accept 0 and 1."""
+        return y in (0.0, 1.0)
 
     def value(self, z: Spans, y: Grains, c: Grains) -> Enclosure:
         """Enclose sum c (ln sum e**z - z_label)."""
@@ -124,10 +127,9 @@ class KullbackLeibler(Loss):
     z = c y / (c + w): with the constants, c y ln((c + w) / c), and 0 where y = 0.
     """
 
-    def labels(self, y: Sequence[float], n: int) -> bool:
+    def allows(self, y: float) -> bool:
         """Accept y >= 0."""
-        del n
-        return all(v >= 0 for v in y)
+        return y >= 0
 
     def value(self, z: Spans, y: Grains, c: Grains) -> Enclosure:
         """Enclose sum c (z - y + y (ln y - ln z))."""
@@ -182,10 +184,9 @@ class Poisson(Loss):
 
     signed = True
 
-    def labels(self, y: Sequence[float], n: int) -> bool:
+    def allows(self, y: float) -> bool:
         """Accept y >= 0."""
-        del n
-        return all(v >= 0 for v in y)
+        return y >= 0
 
     def value(self, z: Spans, y: Grains, c: Grains) -> Enclosure:
         """Enclose sum c (e**z - y z); e**b <= e**a (1 + d + d**2), d = b - a <= 1."""

@@ -1,4 +1,4 @@
-"""Losses whose slopes and curvature say all of d: of y - z, and of 1 - y z for labels y.
+"""Losses given by an interval of slopes and a curvature: of y - z, or of 1 - y z for labels y.
 
 Squares, Huber's loss, quantiles, absolute values; hinge and squared hinge.
 """
@@ -7,6 +7,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from math import inf, lcm
 from operator import mul
 from typing import NamedTuple
 
@@ -16,9 +17,9 @@ from .base import Grains, Loss, Spans, common_grid, enclosed_sum
 
 
 class Slopes(NamedTuple):
-    """The slopes of f are those between `low` and `high`, None where there is no end.
+    """The slopes of f are those between `low` and `high`; None means that there is no end.
 
-    square   f(r) = square / 4 r**2 where its slopes are between these; 0: f is linear beside 0
+    square   f(r) = square / 4 r**2 until a slope is at an end; 0 means that f is linear beside 0
     """
 
     low: Fraction | None
@@ -29,6 +30,8 @@ class Slopes(NamedTuple):
 class Piecewise(Loss):
     """h = f(r) >= f(0) = 0, where r = y - z; or, `labelled`, r = 1 - y z for y = 1 and -1.
 
+        f(r) = max { a r - a**2 / square : low <= a <= high },    or max { a r } if square = 0
+
     With a = w, or a = y w for labels, w z = w y - a r: for labels w z = a (1 - r), a = w y.
     So d(w) = w y + inf over r of c f(r) - a r.  That is finite iff a / c is a slope of f,
     low c <= a <= high c, and then least at r = 2 a / (square c), or at r = 0:
@@ -37,32 +40,41 @@ class Piecewise(Loss):
     """
 
     labelled = False
-    degree = 1  # of the unit of f
 
     @abstractmethod
     def slopes(self) -> Slopes:
         """Return the slopes of f and its curvature."""
 
-    @abstractmethod
-    def curve(self, exp: int) -> tuple[Callable[[int], int], int]:
-        """Return g and k: f(r 2**exp) = g(r) 2**(degree exp) / k."""
+    def curve(self, exp: int) -> tuple[Callable[[int], int], Fraction]:
+        """Return g and u with f(r 2**exp) = g(r) u for every integer r; exp <= 0.
 
-    def grid(self) -> int:
-        """Return the exponent of a grid with the numbers of f itself."""
-        return 0
+        The largest value is at the slope square / 2 r 2**exp, moved to the nearer end if it is
+        outside.  Slopes are integers in units of 2**exp / (2k), k the denominator of the ends.
+        """
+        low, high, square = self.slopes()
+        k = lcm(*(x.denominator for x in (low, high) if x is not None))
+        least = -inf if low is None else int(2 * k * low) << -exp
+        most = inf if high is None else int(2 * k * high) << -exp
 
-    def labels(self, y: Sequence[float], n: int) -> bool:
-        """Accept any data, or labels -1 and 1."""
-        del n
-        return not self.labelled or all(v in (-1.0, 1.0) for v in y)
+        def g(r: int) -> int:
+            """Return f in units of u."""
+            if not square:
+                return int(most if r > 0 else least) * r
+            a = int(min(max(square * k * r, least), most))
+            return a * (2 * k * square * r - a)
+
+        return g, power(2 * exp) / (4 * k * k * square or 2 * k)
+
+    def allows(self, y: float) -> bool:
+        """Accept any number, or labels -1 and 1."""
+        return not self.labelled or abs(y) == 1.0
 
     def value(self, z: Spans, y: Grains, c: Grains) -> Enclosure:
         """Enclose sum c f(r)."""
-        arguments, e = margins(z, y) if self.labelled else residuals(z, y, self.grid())
-        g, k = self.curve(e)
+        arguments, e = margins(z, y) if self.labelled else residuals(z, y)
+        g, unit = self.curve(e)
         ranges = zip(c.ints, (least_at_zero(g, r) for r in arguments), strict=True)
-        ends = ((x * lo, x * hi) for x, (lo, hi) in ranges)
-        return enclosed_sum(ends, self.degree * e + c.exp).times(Fraction(1, k))
+        return enclosed_sum(((x * lo, x * hi) for x, (lo, hi) in ranges), c.exp).times(unit)
 
     def inside(self, w: Sequence[int], y: Grains, c: Sequence[int]) -> bool:
         """Whether low c <= a <= high c."""
@@ -79,19 +91,18 @@ class Piecewise(Loss):
         return inner - squared_over(w, c, square) if square else inner
 
 
-def residuals(z: Spans, y: Grains, least: int = 0) -> tuple[list[Ends], int]:
-    """Return the ends of y - z, and their exponent."""
-    z, y = common_grid(z, y, least)
+def residuals(z: Spans, y: Grains) -> tuple[list[Ends], int]:
+    """Return the ends of y - z, and their exponent, at most 0."""
+    z, y = common_grid(z, y)
     triples = zip(z.los, z.his, y.ints, strict=True)
     return [(v - hi, v - lo) for lo, hi, v in triples], z.exp
 
 
 def margins(z: Spans, y: Grains) -> tuple[list[Ends], int]:
-    """Return the ends of 1 - y z for y = 1 or -1, and their exponent."""
-    z, y = common_grid(z, y)
-    one = 1 << -z.exp
-    triples = zip(z.los, z.his, y.ints, strict=True)
-    return [(one - hi, one - lo) if v > 0 else (one + lo, one + hi) for lo, hi, v in triples], z.exp
+    """Return the ends of 1 - y z = y (y - z) for y = 1 or -1, and their exponent."""
+    ends, exp = residuals(z, y)
+    pairs = zip(ends, y.ints, strict=True)
+    return [(low, high) if v > 0 else (-high, -low) for (low, high), v in pairs], exp
 
 
 def least_at_zero(f: Callable[[int], int], r: Ends) -> Ends:
@@ -108,16 +119,9 @@ def squared_over(w: Sequence[int], c: Sequence[int], k: int) -> Fraction:
 class Squared(Piecewise):
     """f = r**2 / 2.  (`objective` and `dual_value` have a faster form of it.)"""
 
-    degree = 2
-
     def slopes(self) -> Slopes:
         """Return all slopes."""
         return Slopes(None, None, 2)
-
-    def curve(self, exp: int) -> tuple[Callable[[int], int], int]:
-        """Return r**2 and 2."""
-        del exp
-        return lambda r: r * r, 2
 
 
 @dataclass(frozen=True)
@@ -126,7 +130,6 @@ class Huber(Piecewise):
 
     delta: Fraction
     parameter = "delta"
-    degree = 2
 
     @property
     def defined(self) -> bool:
@@ -136,15 +139,6 @@ class Huber(Piecewise):
     def slopes(self) -> Slopes:
         """Return [-delta, delta]."""
         return Slopes(-self.delta, self.delta, 2)
-
-    def grid(self) -> int:
-        """Return that of delta."""
-        return 1 - self.delta.denominator.bit_length()
-
-    def curve(self, exp: int) -> tuple[Callable[[int], int], int]:
-        """Return 2 f and 2; delta is an integer on the grid."""
-        d = int(self.delta / power(exp))
-        return lambda r: r * r if abs(r) <= d else d * (2 * abs(r) - d), 2
 
 
 @dataclass(frozen=True)
@@ -163,12 +157,6 @@ class Quantile(Piecewise):
         """Return [tau - 1, tau]."""
         return Slopes(self.tau - 1, self.tau)
 
-    def curve(self, exp: int) -> tuple[Callable[[int], int], int]:
-        """Return q f and q, the denominator of tau."""
-        del exp
-        p, q = self.tau.numerator, self.tau.denominator
-        return lambda r: p * r if r > 0 else (p - q) * r, q
-
 
 class Absolute(Piecewise):
     """f = |r|: twice the loss of the quantile 1/2."""
@@ -176,11 +164,6 @@ class Absolute(Piecewise):
     def slopes(self) -> Slopes:
         """Return [-1, 1]."""
         return Slopes(Fraction(-1), Fraction(1))
-
-    def curve(self, exp: int) -> tuple[Callable[[int], int], int]:
-        """Return |r| and 1."""
-        del exp
-        return abs, 1
 
 
 class Hinge(Piecewise):
@@ -192,23 +175,12 @@ class Hinge(Piecewise):
         """Return [0, 1]."""
         return Slopes(Fraction(0), Fraction(1))
 
-    def curve(self, exp: int) -> tuple[Callable[[int], int], int]:
-        """Return max(0, r) and 1."""
-        del exp
-        return lambda r: max(r, 0), 1
-
 
 class SquaredHinge(Piecewise):
     """f = max(0, r)**2 (no factor 1/2)."""
 
     labelled = True
-    degree = 2
 
     def slopes(self) -> Slopes:
         """Return all slopes from 0 on."""
         return Slopes(Fraction(0), None, 4)
-
-    def curve(self, exp: int) -> tuple[Callable[[int], int], int]:
-        """Return max(0, r)**2 and 1."""
-        del exp
-        return lambda r: max(r, 0) ** 2, 1

@@ -41,7 +41,7 @@ def norm(atom: Json, side: str, size: int, arrays: Arrays) -> Norm:
     demand(isinstance(stated, dict), where, "unknown", repr(stated))
     fields = dict(stated or {})
     name = fields.get("norm")
-    demand(isinstance(name, str) and name in NORMS, f"{where}.norm", "unknown", repr(name))
+    demand(str(name) in NORMS, f"{where}.norm", "unknown", repr(name))
     kind = NORMS[str(name)]
     only(fields, {"norm", "cone", *kind.fields}, where)
     cone = fields.get("cone")

@@ -42,11 +42,6 @@ class L2(Norm):
         """Return the root of the square, which is exact."""
         return euclidean(squares_exactly(x))
 
-    @property
-    def widest(self) -> Fraction:
-        """1, but where the cone is 0."""
-        return Fraction(int(set(self.cone) != {"0"}))
-
 
 @dataclass(frozen=True)
 class Biased(L2):

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from ..arrays import Arrays
-from ..errors import demand
 from ..fields import Json
 from ..scalars import Enclosure, root
 from .base import Norm, euclidean
@@ -22,9 +21,7 @@ class Weighted(Norm):
     def stated(cls, bare: tuple[int, str], fields: Json, arrays: Arrays, side: str) -> Norm:
         """Read the weights."""
         del fields
-        weights = arrays.get(f"{side}.weights", (bare[0],)).data
-        demand(min(weights) > 0, f"statement.{side}.weights", "sign", min(weights))
-        return cls(*bare, weights)
+        return cls(*bare, arrays.positive(f"{side}.weights", (bare[0],)).data)
 
     @property
     def numbers(self) -> int:

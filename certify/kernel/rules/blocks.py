@@ -11,11 +11,12 @@ from ..arithmetic import Arithmetic, H
 from ..arrays import Array, Arrays, filled
 from ..dual import Dual
 from ..errors import demand
-from ..fields import Json
+from ..fields import Json, as_list, as_object
 from ..offsets import Offset
 from ..patterns import Pattern, strides
+from ..scalars import Bound
 from ..statement import Question
-from .ky_fan import Excess, Fan, fan, head, modes_of, shrunk, tail
+from .ky_fan import Fan, fan, head, modes_of, shrunk, tail
 
 
 def blocks(
@@ -24,7 +25,7 @@ def blocks(
     proof: Json,
     given: Arrays,
     by: tuple[Dual[H], Fraction] | None,
-) -> Excess:
+) -> Bound:
     """Prove e >= sum over disjoint, fully observed blocks B of w_B/2 |P(C_B - Z_B)P'|^2.
 
     C = Y - sW.  A block holds all entries of some rows and columns, and w_B is the least weight
@@ -39,18 +40,15 @@ def blocks(
     """
     plain = len(problem.at.sizes) == 2 or not problem.offsets
     demand(plain, "statement.offsets", "scope", "a tensor at a fixed size")
-    listed = proof["blocks"]
-    demand(isinstance(listed, list), "proof.blocks", "list", type(listed).__name__)
+    listed = as_list(proof["blocks"], "proof.blocks")
     sides = [block_sides(problem.at, given, fields, t) for t, fields in enumerate(listed)]
     entries = entries_of(problem.at, sides)
     total = Fraction(0)
     for t, ((rows, cols), places, fields) in enumerate(zip(sides, entries, listed, strict=True)):
         at = Pattern(len(rows), len(cols))
         witness = fan(problem, at, fields, given, str(t))
-        y, c = (
-            pick_entries(problem.Y, places),
-            problem.weights and pick_entries(problem.weights, places),
-        )
+        y = pick_entries(problem.Y, places)
+        c = problem.weights and pick_entries(problem.weights, places)
         w = None if by is None else shrunk(ar, on_block(ar, by, places), at)
         if f"left{t}" in given.arrays:
             total += weighted_bound(ar, given, t, (witness, y, c, w))
@@ -60,7 +58,7 @@ def blocks(
         x = without_means(ar, given, witness, y, t)
         x = ar.subtract(x, w) if w is not None and moved else x
         total += Fraction(1 if c is None else min(c.data)) * tail(ar, witness, x) / 2
-    return Excess(total, "blocks")
+    return Bound(total, ("blocks",))
 
 
 def pick_entries(a: Array, places: Sequence[int]) -> Array:
@@ -93,10 +91,8 @@ def weighted_bound(
     """
     witness, y, c, w = block
     at, size = witness.at, (witness.at.size,)
-    a, b = given.get(f"left{t}", (at.m,)), given.get(f"right{t}", (at.n,))
-    rest, weights = given.get(f"rest{t}", size), c or filled(size, 1.0)
-    for name, x in ((f"left{t}", a), (f"right{t}", b), (f"rest{t}", rest)):
-        demand(min(x.data) > 0, f"proof.{name}", "sign", min(x.data))
+    a, b = given.positive(f"left{t}", (at.m,)), given.positive(f"right{t}", (at.n,))
+    rest, weights = given.positive(f"rest{t}", size), c or filled(size, 1.0)
     square = ar.load(filled(size, 1.0))
     for _ in range(2):
         square = ar.scaled(square, a, b, at)
@@ -121,10 +117,9 @@ def block_sides(
 
     The entry of a row and a column is at the sum of the two numbers, row-major.
     """
-    where = f"proof.blocks[{t}]"
-    demand(isinstance(fields, dict), where, "json", type(fields).__name__)
-    order = len(at.sizes)
-    modes = [0] if order == 2 else modes_of(fields.get("modes"), order, f"{where}.modes")
+    where, order = f"proof.blocks[{t}]", len(at.sizes)
+    listed = as_object(fields, where).get("modes")
+    modes = [0] if order == 2 else modes_of(listed, order, f"{where}.modes")
     others = [k for k in range(order) if k not in modes]
     out = []
     for name, across in ((f"rows{t}", modes), (f"cols{t}", others)):

@@ -10,7 +10,7 @@ from ..arrays import Arrays
 from ..budget import FRACTION
 from ..dual import coarse, least_loss
 from ..errors import demand
-from ..fields import Json, number, only, part
+from ..fields import Json, as_list, number, only, part
 from ..norms import L1, PLAIN
 from ..scalars import Bound, root
 from ..spaces import Pair
@@ -84,8 +84,8 @@ def proved_lines(
     theta and, these norms being no larger than l1, |u|_1 |v|_1.  "norm" `l1`: D <= l + s t + H.
     Beside offsets no rule takes the upper value.
     """
-    listed, where = proof.get("lines", []), "proof.lines"
-    demand(isinstance(listed, list), where, "list", type(listed).__name__)
+    where = "proof.lines"
+    listed = as_list(proof.get("lines", []), where)
     demand(len(listed) <= MOST, where, "list", f"{len(listed)}, more than {MOST}")
     out = []
     for k, line in enumerate(listed):

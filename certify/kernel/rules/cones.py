@@ -8,7 +8,7 @@ from ..arithmetic import Arithmetic, H
 from ..arrays import Arrays, dyadic
 from ..budget import FRACTION
 from ..errors import demand
-from ..fields import Json
+from ..fields import Json, index
 from ..norms import L2, SIGNS
 from ..scalars import power
 from ..simplicial import ConeForm, TreeSpan, over_powers, power_form
@@ -20,10 +20,9 @@ BITS = 24  # that data are held finer than their grid, so that rounding a slope 
 
 def cones(ar: Arithmetic[H], pair: Pair, w: H, proof: Json, given: Arrays) -> Fraction:
     """Prove sup <W, u v^T> <= the largest bound of a cone of u ("axis" 0) or of v (1)."""
-    axis = proof.get("axis")
-    known = type(axis) is int and axis in (0, 1) and not pair.symmetric
-    demand(known, "proof.polar.axis", "axis", axis)
-    return tree_bound(ar, pair_form(ar, pair, w, int(axis == 1)), given)
+    axis = index(proof.get("axis"), 2, "proof.polar.axis", "axis")
+    demand(not pair.symmetric, "proof.polar.axis", "axis", axis)
+    return tree_bound(ar, pair_form(ar, pair, w, axis), given)
 
 
 def pair_form(ar: Arithmetic[H], pair: Pair, w: H, axis: int) -> ConeForm:

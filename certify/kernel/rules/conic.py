@@ -9,7 +9,7 @@ from ..arithmetic import Arithmetic, H
 from ..arrays import Arrays, matrix, rows_of, transposed, unpacked
 from ..budget import FRACTION, HELD, MADE
 from ..errors import RejectedError, demand
-from ..fields import Json
+from ..fields import Json, index
 from ..norms import Groups, LInf, Norm
 from ..patterns import Pattern
 from ..spaces import Pair
@@ -127,9 +127,8 @@ def split_groups(pair: Pair, node: Json, leaf: Leaf, where: str) -> list[Leaf]:
 def split_cut(pair: Pair, cuts: Sequence[Row], node: Json, leaf: Leaf, where: str) -> list[Leaf]:
     """Return both sides of a cut, or of two coordinates that are equal."""
     if "cut" in node:
-        c = node["cut"]
-        demand(type(c) is int and 0 <= c < len(cuts), where, "outside", f"cut {c}")
-        return [Leaf((*leaf.cuts, (cuts[c], side)), leaf.classes) for side in (1, -1)]
+        cut = cuts[index(node["cut"], len(cuts), where)]
+        return [Leaf((*leaf.cuts, (cut, side)), leaf.classes) for side in (1, -1)]
     ends = node["equal"]
     demand(isinstance(ends, list) and len(ends) == 2, where, "outside", ends)
     sides = [vertex_side(pair, i) for i in ends]

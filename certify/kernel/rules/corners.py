@@ -9,10 +9,11 @@ from ..arithmetic import Arithmetic, H
 from ..arrays import Arrays
 from ..budget import FRACTION
 from ..errors import demand
-from ..fields import Json, rational
+from ..fields import Json, index
 from ..norms import LInf, Norm
 from ..scalars import power
 from ..spaces import Modes, Pair
+from .lines import dual_witness
 
 ENDS = {"*": (1, -1), "+": (1, 0), "-": (-1, 0), "0": (0,)}  # of one coordinate of a cube
 Ends = list[tuple[int, ...]]
@@ -27,25 +28,20 @@ def corners(ar: Arithmetic[H], space: Pair | Modes, w: H, proof: Json, given: Ar
     is its dual norm.
     """
     norms, order = space.norms, [*range(len(space.norms))]
-    axis = proof.get("axis")
-    known = type(axis) is int and axis in order and not space.symmetric
-    demand(known, "proof.polar.axis", "axis", axis)
-    order.append(order.pop(int(axis or 0)))
+    axis = index(proof.get("axis"), len(order), "proof.polar.axis", "axis")
+    demand(not space.symmetric, "proof.polar.axis", "axis", axis)
+    order.append(order.pop(axis))
     *cubes, last = (norms[k] for k in order)
     wrong = next((n.name for n in cubes if not isinstance(n, LInf)), None)
     demand(wrong is None, "proof.polar.rule", "wrong_rule", wrong)
-    level = rational(proof["level"], "proof.polar.level") if "level" in proof else None
     ends = ends_of(cubes, last)
     count = math.prod(len(x) for cube in ends for x in cube)
     ar.budget.spend(2 * FRACTION * count * (last.size + len(last.edges)), "corners")
-    flow: Sequence[float] = ()
-    if "flow" in given.arrays:
-        flow = given.get("flow", (count, len(last.edges))).data
-    entries, e = ar.exact_entries(w, space.at, order)
-    best, width = Fraction(0), len(last.edges)
-    for k, line in enumerate(at_corners(ar, entries, ends)):
-        along = [*map(Fraction, flow[k * width : k * width + width])]
-        best = max(best, last.dual_norm([x * power(e) for x in line], along, level))
+    flows, level = dual_witness(last, count, proof, given)
+    (entries, e), best = ar.exact_entries(w, space.at, order), Fraction(0)
+    for line, flow in zip(at_corners(ar, entries, ends), flows, strict=True):
+        y = [x * power(e) for x in line]
+        best = max(best, last.dual_norm(y, [*map(Fraction, flow)], level))
     return best
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
-from typing import NamedTuple
 
 from ..arithmetic import Arithmetic, H
 from ..arrays import Arrays, dyadic
@@ -45,8 +44,8 @@ def squares_below(
     demand(not problem.offsets, "statement.offsets", "scope", "row sums beside offsets")
     ar.budget.spend(WORK * at.size, "squares below counts")
     size = (at.size,)
-    curve, centre, touch = (given.get(name, size) for name in ("curve", "centre", "touch"))
-    demand(min(curve.data) > 0, "proof.curve", "sign", min(curve.data))
+    curve = given.positive("curve", size)
+    centre, touch = (given.get(name, size) for name in ("centre", "touch"))
     ys = problem.Y.data
     t = [x if y else 0.0 for x, y in zip(touch.data, ys, strict=True)]
     least = min((x for x, y in zip(t, ys, strict=True) if y), default=1.0)
@@ -58,9 +57,10 @@ def squares_below(
     for x, y, limit, *parts in zip(most, ys, b, at_b, *rest, strict=True):
         reached = limit != x or (x >= y and sum(parts) >= upper)
         demand(not x or reached, "proof.most", "divergence", x)
-    entries = map(Entry, ys, curve.data, centre.data, t, at_t, b, at_b)
+    pairs = (curve.data, centre.data), (t, at_t), (b, at_b)
+    squares, touching, ends = (zip(*pair, strict=True) for pair in pairs)
     unit = power(min(dyadic(ys)[1], 0) - FINE)
-    low = unit * sum(least_over(x) // unit for x in entries)
+    low = unit * sum(x // unit for x in map(least_over, ys, squares, touching, ends))
     return replace(problem, loss=Squared(), Y=centre, weights=curve), low
 
 
@@ -110,20 +110,16 @@ def divergences(
     return [low * unit for low, _ in loss.ends(z, y)]
 
 
-class Entry(NamedTuple):
-    """Of Y, with s/2 (c - z)^2, where they touch, b, and lower bounds of the divergence there."""
-
-    y: float
-    s: float
-    c: float
-    t: float
-    at_t: Fraction
-    b: Fraction
-    at_b: Fraction
-
-
-def least_over(entry: Entry) -> Fraction:
+def least_over(
+    count: float,
+    square: tuple[float, float],
+    touch: tuple[float, Fraction],
+    end: tuple[Fraction, Fraction],
+) -> Fraction:
     """Bound g(z) = h(z) - s/2 (c - z)^2 over 0 <= z <= b from below, h the divergence from y.
+
+    count    y;  square: s, c
+    touch    t, h(t);  end: b, h(b), or lower bounds of h there
 
     With p = g'(t) = 1 - y/t - s (t - c), where s t^2 <= y:
 
@@ -134,11 +130,11 @@ def least_over(entry: Entry) -> Fraction:
     done, and else g' > 0 at some u >= z, so that g' >= min(p, 0) on [t, u].  At y = 0, h = z and g
     is concave.
     """
-    y, s, c, t = map(Fraction, entry[:4])
-    b, here = entry.b, entry.at_t - s / 2 * (c - t) ** 2
-    end = entry.at_b - s / 2 * (c - b) ** 2
+    y, s, c, t = map(Fraction, (count, *square, touch[0]))
+    b, at_b = end
+    here, there = touch[1] - s / 2 * (c - t) ** 2, at_b - s / 2 * (c - b) ** 2
     if not y:
-        return min(end, here)
-    demand(s * t * t <= y, "proof.touch", "curvature", entry.t)
+        return min(there, here)
+    demand(s * t * t <= y, "proof.touch", "curvature", touch[0])
     p = 1 - y / t - s * (t - c)
-    return min(end, here - p * t, here + p * (b - t))
+    return min(there, here - p * t, here + p * (b - t))

@@ -14,7 +14,7 @@ from ..scalars import Bound, root
 from ..statement import Question
 from .blocks import blocks
 from .counts import squares_below
-from .ky_fan import Excess, ky_fan
+from .ky_fan import ky_fan
 from .weak_duality import multiple, weak_duality
 
 
@@ -34,9 +34,7 @@ def fixed_rank(
     The Kullback-Leibler divergence is first replaced by `squares_below`, squares and a constant
     that are no higher wherever f < upper, the candidate's; so the smaller of the two bounds f >= 0.
     """
-    where = "W" in given.arrays
-    has_witness = "blocks" in proof or "ky_fan" in proof or "K" in given.arrays
-    if not has_witness:
+    if "blocks" not in proof and "ky_fan" not in proof and "K" not in given.arrays:
         return weak_duality(ar, problem, proof, given)
     if isinstance(problem.loss, KullbackLeibler):
         below, low = squares_below(ar, problem, problem.loss, given, upper)
@@ -45,14 +43,13 @@ def fixed_rank(
         return Bound(value, (*bound.rules, "counts"))
     kind = type(problem.loss).__name__
     demand(isinstance(problem.loss, Squared), "statement.loss", "scope", kind)
-    if not where:
-        extra = excess(ar, problem, proof, given, None)
-        return Bound(extra.value, (extra.rule,))
+    if "W" not in given.arrays:
+        return excess(ar, problem, proof, given, None)
     dual, s, name = multiple(ar, problem, proof, given)
     s = float_under(s)
     value = dual_value(ar, problem, dual, ridge_cost(ar, problem, dual, given, "W"), s)
     extra = excess(ar, problem, proof, given, (dual, s))
-    return Bound(max(value + extra.value, Fraction(0)), (name, extra.rule))
+    return Bound(max(value + extra.value, Fraction(0)), (name, *extra.rules))
 
 
 def float_under(s: Fraction) -> Fraction:
@@ -67,7 +64,7 @@ def excess(
     proof: Json,
     given: Arrays,
     by: tuple[Dual[H], Fraction] | None,
-) -> Excess:
+) -> Bound:
     """Bound inf 1/2 |Y - sW - Z - A q|^2 by the rule whose witness the proof has.
 
     The distance changes by at most |E| where W moves by E, its corrections.
@@ -81,4 +78,4 @@ def excess(
     plain = problem.weights is None and not any(k.startswith("left") for k in given.arrays)
     demand(plain, "proof.W.corrections", "wrong_rule", "corrections beside weights")
     away = max(root(2 * extra.value).lo - stray, Fraction(0))
-    return Excess(away * away / 2, extra.rule)
+    return Bound(away * away / 2, extra.rules)

@@ -9,10 +9,10 @@ from ..arithmetic import Arithmetic, H
 from ..arrays import Array, Arrays, filled, squares_exactly
 from ..dual import Dual
 from ..errors import demand
-from ..fields import Json, part, shift_of, switch
+from ..fields import Json, as_list, as_object, part, shift_of, switch
 from ..offsets import offset_values
 from ..patterns import Pattern
-from ..scalars import root
+from ..scalars import Bound, root
 from ..spaces import Deep
 from ..statement import Point, Question
 from ..values import fit_field
@@ -36,20 +36,13 @@ class Fan(NamedTuple):
     L: Array | None
 
 
-class Excess(NamedTuple):
-    """A lower bound of 1/2 |X - Z - A q|^2, and the rule that proved it."""
-
-    value: Fraction
-    rule: str
-
-
 def ky_fan(
     ar: Arithmetic[H],
     problem: Question,
     proof: Json,
     given: Arrays,
     by: tuple[Dual[H], Fraction] | None,
-) -> Excess:
+) -> Bound:
     """Prove 1/2 |C - Z|^2 >= 1/2 (|C|^2 - K_r(C)^2), C = Y - sW - (any offsets mu), by `tail`.
 
     Of a tensor C is a sum of parts T_S, each unfolded by a group S of modes: "groups" with
@@ -70,14 +63,14 @@ def ky_fan(
     fields = part(proof, "ky_fan")
     if len(at.sizes) > 2:
         demand(not problem.offsets, "statement.offsets", "scope", "a tensor at a fixed size")
-        return Excess(unfoldings(ar, problem, fields, given, c) / 2, "ky_fan")
+        return Bound(unfoldings(ar, problem, fields, given, c) / 2, ("ky_fan",))
     witness = fan(problem, at, fields, given, "")
     if switch(fields, "definite", "proof.ky_fan"):
-        return Excess(definite(ar, problem, witness, c) / 2, "ky_fan")
+        return Bound(definite(ar, problem, witness, c) / 2, ("ky_fan",))
     if problem.offsets:
         mu = offset_values(given, "mu.", problem.offsets, at)
         c = ar.subtract(c, fit_field(ar, problem, Point((), mu)))
-    return Excess(tail(ar, witness, c) / 2, "ky_fan")
+    return Bound(tail(ar, witness, c) / 2, ("ky_fan",))
 
 
 def fan(problem: Question, at: Pattern, fields: Json, given: Arrays, name: str) -> Fan:
@@ -90,8 +83,7 @@ def fan(problem: Question, at: Pattern, fields: Json, given: Arrays, name: str) 
     where = f"proof.ky_fan{name}"
     axis = gram_side(fields, at, f"{where}.axis", stored=False)
     size = (at.m, at.n)[axis]
-    packed = size * (size + 1) // 2
-    factor = given.get(f"L{name}", (packed,)) if f"L{name}" in given.arrays else None
+    factor = given.find(f"L{name}", (size * (size + 1) // 2,))
     wide = sum(o.design.shape[1] for o in problem.offsets if o.design is not None)
     means = {"intercept": "column", "row": "row", "column": "column"}
     met = [o.kind for o in problem.offsets if o.design is None]
@@ -169,13 +161,12 @@ def shrunk(ar: Arithmetic[H], by: tuple[Dual[H], Fraction], at: Pattern) -> H:
 def unfoldings(ar: Arithmetic[H], problem: Question, fields: Json, given: Arrays, c: H) -> Fraction:
     """Prove |C|^2 - (sum K_r(T_S))^2 of a tensor, as `ky_fan` says."""
     at, where = problem.at, "proof.ky_fan.groups"
-    listed, order = fields.get("groups"), len(at.sizes)
-    demand(isinstance(listed, list) and bool(listed), where, "list", type(listed).__name__)
-    groups, rest, total = list(listed or []), c, Fraction(0)
-    demand(len(groups) < 1 << order, where, "list", len(groups))
+    groups, order = as_list(fields.get("groups"), where), len(at.sizes)
+    demand(0 < len(groups) < 1 << order, where, "list", len(groups))
+    rest, total = c, Fraction(0)
     for t, one in enumerate(groups):
-        demand(isinstance(one, dict), f"{where}[{t}]", "json", type(one).__name__)
-        rows = modes_of(one.get("rows"), order, f"{where}[{t}].rows")
+        listed = as_object(one, f"{where}[{t}]").get("rows")
+        rows = modes_of(listed, order, f"{where}[{t}].rows")
         cols = [k for k in range(order) if k not in rows]
         piece = rest
         if t < len(groups) - 1:

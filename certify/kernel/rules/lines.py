@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from ..arithmetic import Arithmetic, H, Line
-from ..arrays import Arrays
+from ..arrays import Arrays, rows_of
 from ..budget import FRACTION
 from ..errors import demand
 from ..fields import Json, rational
@@ -47,19 +47,22 @@ def each_line(
     """Bound the dual norm of each line by itself, in exact arithmetic."""
     (axis, outer, inner), (at, w) = what, where
     rows, e = ar.exact_lines(w, axis, at)
-    flow: Sequence[float] = ()
-    count = len(inner.edges)
-    if "flow" in given.arrays:
-        flow = given.get("flow", ((at.m, at.n)[axis], count)).data
-    level = rational(proof["level"], "proof.polar.level") if "level" in proof else None
+    flows, level = dual_witness(inner, len(rows), proof, given)
     bits = 0 if level is None else level.numerator.bit_length() + level.denominator.bit_length()
     work = FRACTION * (1 + (bits * bits >> 15))
     ar.budget.spend(2 * work * at.m * at.n, "dual norms of lines")
     best = Fraction(0)
-    for k, row in enumerate(rows):
-        along = [Fraction(x) for x in flow[k * count : k * count + count]]
-        line = [v * power(e) for v in row]
+    for k, (row, flow) in enumerate(zip(rows, flows, strict=True)):
         for sign in SIGNS[outer.sign(k)]:
-            y, f = [sign * v for v in line], [sign * x for x in along]
+            y, f = [sign * v * power(e) for v in row], [sign * Fraction(x) for x in flow]
             best = max(best, inner.dual_norm(y, f, level))
     return best
+
+
+def dual_witness(
+    n: Norm, count: int, proof: Json, given: Arrays
+) -> tuple[Sequence[Sequence[float]], Fraction | None]:
+    """Return the witnesses of `count` dual norms: the flow of each, or (), and a level for all."""
+    level = rational(proof["level"], "proof.polar.level") if "level" in proof else None
+    flow = given.find("flow", (count, len(n.edges)))
+    return rows_of(flow) if flow else [()] * count, level

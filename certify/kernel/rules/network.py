@@ -16,7 +16,7 @@ from ..arithmetic import Arithmetic, H
 from ..arrays import Array, Arrays, matrix, rows_of, squares_exactly, transposed
 from ..budget import FRACTION, MADE
 from ..errors import demand, shown
-from ..fields import Json, number, switch
+from ..fields import Json, as_list, index, number, switch
 from ..norms import SIGNS
 from ..scalars import power, root
 from ..spaces import Network
@@ -129,9 +129,8 @@ def branches(case: Case[H], node: Json, path: Region, where: str) -> list[Region
         return [path._replace(sign=s) for s in SIGNS[case.net.right.cone]]
     kind = "row" if "row" in node else "cut"
     limit = len(case.net.samples if kind == "row" else case.cuts)
-    index = node[kind]
-    demand(type(index) is int and 0 <= index < limit, where, "outside", index)
-    return [path._replace(cuts=(*path.cuts, (kind, index, s))) for s in (1, -1)]
+    k = index(node[kind], limit, where)
+    return [path._replace(cuts=(*path.cuts, (kind, k, s))) for s in (1, -1)]
 
 
 def network_leaf(
@@ -309,10 +308,8 @@ def chords(
 
     A row without one has kappa = (1 + a) / 2 and |z| <= |f_i|.
     """
-    where, listed = "proof.polar.nodes.chords", node.get("chords", [])
-    demand(isinstance(listed, list), where, "list", type(listed).__name__)
-    out: dict[int, tuple[Fraction, Fraction, Fraction]] = {}
-    for item in listed:
+    where, out = "proof.polar.nodes.chords", dict[int, tuple[Fraction, Fraction, Fraction]]()
+    for item in as_list(node.get("chords", []), where):
         demand(isinstance(item, list) and len(item) == 4, where, "chord", item)
         i, kappa = item[0], number(item[1], where)
         demand(type(i) is int and 0 <= i < len(case.rows) and i not in out, where, "outside", i)
@@ -340,11 +337,10 @@ def farthest(
 
 def sparse_numbers(listed: object, where: str, limit: int) -> dict[int, Fraction]:
     """Read [[index, "0x..."], ...], each index once."""
-    demand(isinstance(listed, list), where, "list", type(listed).__name__)
     out: dict[int, Fraction] = {}
-    for item in listed if isinstance(listed, list) else []:
+    for item in as_list(listed, where):
         demand(isinstance(item, list) and len(item) == 2, where, "pair", item)
-        k = item[0]
-        demand(type(k) is int and 0 <= k < limit and k not in out, where, "outside", k)
+        k = index(item[0], limit, where)
+        demand(k not in out, where, "outside", k)
         out[k] = number(item[1], where)
     return out

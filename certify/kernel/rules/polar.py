@@ -7,7 +7,7 @@ from fractions import Fraction
 from ..arithmetic import Arithmetic, H
 from ..arrays import Arrays
 from ..errors import demand
-from ..fields import Json
+from ..fields import Json, index
 from ..norms import SIGNS
 from ..patterns import Pattern
 from ..spaces import Deep, Modes, Network, Pair, Space
@@ -52,9 +52,8 @@ def slices(ar: Arithmetic[H], modes: Modes, w: H, proof: Json, given: Arrays) ->
     free its sign takes that one's place.  A factor that is all of them (symmetric) is
     bounded as if it were many.  Of one coordinate every plain norm is |x|, as l1 is.
     """
-    axis, dims = proof.get("axis"), modes.at.sizes
-    demand(type(axis) is int and 0 <= axis < len(dims), "proof.polar.axis", "axis", axis)
-    k = int(axis or 0)
+    dims = modes.at.sizes
+    k = index(proof.get("axis"), len(dims), "proof.polar.axis", "axis")
     n, rest = modes.norms[k], modes.norms[:k] + modes.norms[k + 1 :]
     demand(n.name == "l1" or n.size == 1, "proof.polar.rule", "wrong_rule", n.name)
     signs = SIGNS[n.cone][:1] if any(x.cone == "*" for x in rest) else SIGNS[n.cone]

@@ -76,12 +76,8 @@ def apply_scales(ar: Arithmetic[H], pair: Pair, s: H, given: Arrays) -> tuple[H,
     scales, cost = [], Fraction(1)
     names = "scale.left", "scale.right"
     for name, n in zip(names, pair.norms, strict=True):
-        a = given.find(name, (n.size,))
-        if a is None:
-            scales.append(filled((n.size,), 1.0))
-            cost *= n.widest
-            continue
-        demand(min(a.data) > 0, f"proof.{name}", "sign", min(a.data))
+        given_here = name in given.arrays
+        a = given.positive(name, (n.size,)) if given_here else filled((n.size,), 1.0)
         scales.append(a)
         cost *= n.diagonal_cost([1 / Fraction(x) ** 2 for x in a.data])
     scaled = any(name in given.arrays for name in names)

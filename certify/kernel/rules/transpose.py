@@ -13,7 +13,7 @@ from ..arithmetic import Arithmetic, H, Pairs, Place
 from ..arrays import Array, Arrays, on_diagonal
 from ..budget import FRACTION, HELD, MADE
 from ..errors import demand
-from ..fields import Json
+from ..fields import Json, as_list
 from ..norms import LInf, Norm
 from ..patterns import Pattern
 from ..scalars import root
@@ -150,8 +150,7 @@ def transpose(ar: Arithmetic[H], modes: Modes, w: H, proof: Json, given: Arrays)
     else:
         corner = Pattern(rows.count, cols.count)
         base = ar.hat(s, corner) if form == "hat" else ar.symmetric(s, corner)
-    splits = proof.get("splits", [])
-    demand(isinstance(splits, list), "proof.polar.splits", "list", type(splits).__name__)
+    splits = as_list(proof.get("splits", []), "proof.polar.splits")
     end = End(3 * MADE * k * k, partial(leaf_of_products, ar, (used, base, splits), given))
     best = largest(ar, proof, signed_splits(len(splits)), ROOT, {"leaf": end})
     if form == "gram":

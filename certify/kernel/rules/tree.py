@@ -7,7 +7,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from ..arithmetic import Arithmetic, H
 from ..budget import PATH
 from ..errors import demand
-from ..fields import Json
+from ..fields import Json, as_list, as_object, index
 
 S = TypeVar("S")
 Split = Callable[[Json, S, str], Sequence[S]]
@@ -64,10 +64,9 @@ def paths_of(nodes: Sequence[object]) -> int:
 
 def nodes_of(proof: Json) -> list[Any]:
     """Return the nodes of a proof's tree: at least one."""
-    nodes = proof.get("nodes", [])
-    demand(isinstance(nodes, list), "proof.polar.nodes", "list", type(nodes).__name__)
+    nodes = as_list(proof.get("nodes", []), "proof.polar.nodes")
     demand(bool(nodes), "proof.polar.nodes", "list", "no node")
-    return list(nodes)
+    return nodes
 
 
 def walk(
@@ -85,12 +84,11 @@ def walk(
         where = f"proof.polar.nodes[{at}]"
         demand(at not in seen, where, "tree", "two parents")
         seen.add(at)
-        node = nodes[at]
-        demand(isinstance(node, dict), where, "json", type(node).__name__)
+        node = as_object(nodes[at], where)
         kinds = [k for k in (*splits, *ends) if k in node]
         demand(len(kinds) == 1, where, "tree", kinds)
         if kinds[0] in ends:
-            yield dict(node), state
+            yield node, state
             continue
         parts = splits[kinds[0]](node, state, where)
         indices = children(node, at, len(nodes))
@@ -115,8 +113,7 @@ def signed_splits(count: int) -> Mapping[str, Split[Signed]]:
 
     def sides(node: Json, path: Signed, where: str) -> list[Signed]:
         """Return both sides of a split."""
-        s = node["split"]
-        demand(type(s) is int and 0 <= s < count, where, "outside", s)
+        s = index(node["split"], count, where)
         return [(*path, (s, sign)) for sign in (1, -1)]
 
     return {"split": sides}

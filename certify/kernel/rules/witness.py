@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from ..arrays import Array, Arrays
 from ..errors import demand
-from ..fields import Json
+from ..fields import Json, as_list, as_object, index
 from ..patterns import Pattern
 
 
@@ -21,11 +21,9 @@ def gram_side(fields: Json, at: Pattern, where: str, *, stored: bool) -> int:
     `stored` says whether it does.  So a few bytes of proof cannot ask for more memory than the
     question takes.
     """
-    axis, sizes = fields.get("axis"), (at.m, at.n)
-    demand(type(axis) is int and axis in (0, 1), where, "axis", axis)
-    side = int(axis == 1)
-    demand(stored or sizes[side] == min(sizes), where, "axis", axis)
-    return side
+    axis, sizes = index(fields.get("axis"), 2, where, "axis"), (at.m, at.n)
+    demand(stored or sizes[axis] == min(sizes), where, "axis", axis)
+    return axis
 
 
 def apart(given: Arrays) -> dict[int, Arrays]:
@@ -46,10 +44,8 @@ def inside(given: Arrays, prefix: str) -> Arrays:
 
 def proofs_of(proof: Json, given: Arrays, count: int) -> Iterator[tuple[Json, Arrays]]:
     """Yield the proof of each slice, listed in "each", with its own arrays."""
-    each, slices, where = proof.get("each"), apart(given), "proof.polar.each"
-    demand(isinstance(each, list), where, "list", type(each).__name__)
-    proofs = list(each or [])
+    slices, where = apart(given), "proof.polar.each"
+    proofs = as_list(proof.get("each"), where)
     demand(len(proofs) == count, where, "list", f"{len(proofs)}, not {count}")
     for t, inner in enumerate(proofs):
-        demand(isinstance(inner, dict), f"{where}[{t}]", "json", type(inner).__name__)
-        yield inner, slices.get(t, Arrays({}, "proof"))
+        yield as_object(inner, f"{where}[{t}]"), slices.get(t, Arrays({}, "proof"))
