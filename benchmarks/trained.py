@@ -24,7 +24,7 @@ from certify.polar.products import propose
 from certify.polar.proved import tensor_above
 from certify.search.layers import lam_max
 from certify.search.relax import Using
-from certify.search.relax.tensor_polar import Tensor, form_of, least_bound
+from certify.search.relax.tensor_polar import form_of, least_bound
 
 TIERS = ("exact", "rounded")
 BRACKET, YES = {"gap": 1.0}, "CERTIFIED"
@@ -326,9 +326,9 @@ def polar_of(case: Case, _: Options) -> Row:
     row |= {"gap": float(upper) / lower - 1, "parts": len(found.proof.get("nodes", [0]))}
     row |= {"search s": searched, "verify s": seconds}
     if set(keys) == {"l2"} and max(shape) <= SCS_UP_TO and len(shape) == 3:
-        program = least_bound(form_of(Tensor(T, gauges)))
-        row["SCS s"], _ = timed(Using("SCS").solve, program.asked)
-        row["SCS gap"] = float(program.bound.value) / lower - 1
+        least = least_bound(form_of(ProductQuery(T, gauges)))
+        row["SCS s"], _ = timed(Using("SCS").solve, least.program)
+        row["SCS gap"] = float(least.bound.value) / lower - 1
     return row
 
 

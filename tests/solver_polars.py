@@ -7,18 +7,14 @@ from scipy import sparse
 
 from certify import InputError
 from certify.base.arrays import finite, real
-from certify.norms import L2, PLAIN, gauge
+from certify.norms import PLAIN, gauge
+from certify.polar.methods.multiplier import marks
+from certify.polar.product_query import ProductQuery
 from certify.search.relax import Using
 from certify.search.relax._cvxpy import cp
-from certify.search.relax._norms import cover, dual_cost, marks, signs
-from certify.search.relax._solve import numbers, solve, unit
-from certify.search.relax.omega import in_groups
-from certify.search.relax.tensor_polar import (
-    MATRIX,
-    Tensor,
-    form_of,
-    least_bound,
-)
+from certify.search.relax._norms import cover, dual_cost, group_norm, in_groups
+from certify.search.relax._solve import numbers, unit
+from certify.search.relax.tensor_polar import MATRIX, form_of, least_bound
 from certify.search.relax.tensor_witness import propose_tensor
 
 
@@ -59,9 +55,16 @@ def matrix(W):
 def solve_program(program, scale, solver, budget):
     """Solve, and return the value in the caller's units."""
     bound, cone = program
-    status, _, has_answer = solve(cp.Problem(cp.Minimize(bound), cone), solver, budget)
-    values = numbers([bound]) if has_answer else None
-    return RelaxedPolar(None if values is None else float(values[0]) * scale, status)
+    return least_value(cp.Problem(cp.Minimize(bound), cone), bound, scale, (solver, budget))
+
+
+def least_value(program, bound, scale, route):
+    """Solve, and return the value of the bound."""
+    solver, budget = route
+    using = Using.within(budget, solver)
+    values = numbers([bound]) if using.solve(program) else None
+    value = None if values is None else float(values[0]) * scale
+    return RelaxedPolar(value, using.statuses[-1][1])
 
 
 def multipliers(W, left, right):
@@ -81,30 +84,29 @@ def by_lines(W, line, other):
     """
     rows = marks(line, len(W))
     P = cp.Variable(nonneg=True)
-    turned = [W[np.isin(rows, ["*", "+"])], -W[np.isin(rows, "-" if other.free else ["*", "-"])]]
+    down = rows < 0 if other.free else rows <= 0
+    turned = [W[rows >= 0], -W[down]]
     Y = np.vstack(turned)
     N, cone = polar_rows(Y.shape, marks(other, W.shape[1]))
     return P, [*within(other, Y + N, P), *cone]
 
 
-def polar_rows(shape, symbols):
-    """Return N with <n, v> >= 0 for its rows n and every v in the cone."""
-    N, s = cp.Variable(shape), signs(symbols)
-    cone = [N[:, symbols == "*"] == 0] if (symbols == "*").any() else []
-    if s.any():
-        k = np.nonzero(s)[0]
+def polar_rows(shape, s):
+    """Return N with <n, v> >= 0 for its rows n and every v in the cone; s: `marks`."""
+    N, k = cp.Variable(shape), np.flatnonzero(np.abs(s) > 0)
+    cone = [N[:, s == 0] == 0] if (s == 0).any() else []
+    if k.size:
         cone.append(cp.multiply(N[:, k], s[k][None, :]) >= 0)
     return N, cone
 
 
 def by_groups(W, norm, other):
     """Take the largest polar of a group's rows, u there in the l2 ball."""
-    symbols, P = marks(norm, len(W)), cp.Variable(nonneg=True)
-    cone = []
-    for g in norm.blocks(len(W)):
-        rows = list(g)
-        if (symbols[rows] != "0").any():
-            part, more = multipliers(W[rows], L2(cone="".join(symbols[rows])), other)
+    P, cone = cp.Variable(nonneg=True), []
+    for g in map(list, norm.blocks(len(W))):
+        inner = group_norm(norm, len(W), g)
+        if inner is not None:
+            part, more = multipliers(W[g], inner, other)
             cone += [*more, part <= P]
     return P, cone
 
@@ -119,8 +121,8 @@ def by_blocks(W, left, right):
     a, b = dual_cost(left, m), dual_cost(right, n)
     C = cp.bmat([[a.C, np.zeros((m, n))], [np.zeros((n, m)), b.C]])
     both = np.block([[np.zeros((m, m)), W], [W.T, np.zeros((n, n))]])
-    symbols = np.hstack([marks(left, m), marks(right, n)])
-    return (a.cost + b.cost) / 2, [*a.cone, *b.cone, *cover(C, both, symbols)]
+    signs = np.hstack([marks(left, m), marks(right, n)])
+    return (a.cost + b.cost) / 2, [*a.cone, *b.cone, *cover(C, both, signs)[1]]
 
 
 def within(norm, Y, P):
@@ -187,7 +189,7 @@ def pose(T, norms, *, symmetric):
             raise InputError(f"norms must be {', '.join(PLAIN)}, with a sign or none, got {g}")
     if symmetric and (len(set(array.shape)) > 1 or len(set(gauges)) > 1):
         raise InputError(f"a symmetric T must have one size and one norm, got {array.shape}")
-    return Tensor(array, gauges, symmetric)
+    return ProductQuery(array, gauges, symmetric)
 
 
 def split_lines(tensor):
@@ -196,25 +198,25 @@ def split_lines(tensor):
     A free mode among the others takes a slice's sign, so one of them is enough there.
     """
     modes = [k for k, g in enumerate(tensor.gauges) if g.axial]
-    if not modes or tensor.symmetric or tensor.flat:
+    if not modes or tensor.symmetric or tensor.T.ndim == MATRIX:
         return [tensor]
     at = modes[0]
     g, rest = tensor.gauges[at], tensor.gauges[:at] + tensor.gauges[at + 1 :]
     signs = g.unit_signs[:1] if any(x.free for x in rest) else g.unit_signs
-    parts = [Tensor(sign * part, rest) for sign in signs for part in np.moveaxis(tensor.T, at, 0)]
+    parts = [
+        ProductQuery(sign * part, rest) for sign in signs for part in np.moveaxis(tensor.T, at, 0)
+    ]
     return [piece for part in parts for piece in split_lines(part)]
 
 
 def solve_tensor(tensor, solver, budget):
     """Solve one part."""
-    if tensor.flat:
+    if tensor.T.ndim == MATRIX and not tensor.symmetric:
         left, right = tensor.gauges
         return polar(tensor.T, left, right, solver, budget)
     scale = unit(tensor.T)
-    program = least_bound(form_of(replace(tensor, T=tensor.T / scale)))
-    status, _, has_answer = solve(program.asked, solver, budget)
-    values = numbers([program.bound]) if has_answer else None
-    return RelaxedPolar(None if values is None else float(values[0]) * scale, status)
+    least = least_bound(form_of(replace(tensor, T=tensor.T / scale)))
+    return least_value(least.program, least.bound, scale, (solver, budget))
 
 
 def tensor_witness(T, norms, *, symmetric=False, using=None):

@@ -41,6 +41,6 @@ def proposer(
     def propose(W: Any) -> Proposal:  # noqa: ANN401  a polar Matrix
         """Ask the solver."""
         proposal: Proposal | None = relax.propose(atom, W, using)
-        return replace(Proposal(float("inf")) if proposal is None else proposal, note=using.said())
+        return replace(Proposal(float("inf")) if proposal is None else proposal, note=using.note())
 
     return propose

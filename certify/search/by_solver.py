@@ -63,7 +63,7 @@ def any_size(run: Run, wanted: Array | None, solver: str | None) -> Evidence:
         return Proposal(np.inf) if proposal is None else proposal
 
     dual = None if W is None else bound(replace(run, polar=polar), W)
-    note = "" if dual is not None and using.all_optimal() else using.said()
+    note = "" if dual is not None and using.all_optimal() else using.note()
     if is_closed(run, [dual]):
         return Evidence(run.start, dual, given=run.given)
     trail = further(run, None, (run.epsilon, None), search_clock(run.clock.share(SEARCHED)))

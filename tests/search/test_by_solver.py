@@ -122,6 +122,7 @@ def test_check_and_improve_certify_by_a_named_solver():
     assert told.lower <= better.objective
 
 
+LINES = CP(["l2", "l1", "l2"])
 BIG = np.ones((50, 40))
 
 
@@ -134,6 +135,7 @@ BIG = np.ones((50, 40))
         (lambda: RankOne().polar(BIG, method="cvxpy"), "takes at most 80 rows and columns.*got 90"),
         (lambda: ReLU(BIG).polar(BIG, method="cvxpy"), "takes at most 32 rows and inputs.*got 90"),
         (lambda: CP().polar(np.ones((9, 9, 9)), method="cvxpy"), "takes at most 80 .*got 90"),
+        (lambda: LINES.polar(np.ones((45, 2, 45)), method="cvxpy"), "takes at most 80 .*got 90"),
         (
             lambda: DeepReLU(V, (2,)).polar(W, method="cvxpy"),
             "no relaxation is known for DeepReLU",

@@ -109,7 +109,7 @@ def test_other_programs_have_no_answer(monkeypatch):
         with monkeypatch.context() as patch:
             patch.setattr(conic, most, 1)
             assert conic.solve(program, None) is None
-    monkeypatch.setattr(SOLVER, "solve", lambda *_: ("error", "", False))
+    monkeypatch.setattr(SOLVER.Using, "solve", lambda *_: False)
     assert conic.solve(program, None) is None
 
 

@@ -240,7 +240,8 @@ def test_budget_is_the_solvers_clock(monkeypatch, name, option):
     seen = {}
     monkeypatch.setattr(cp.Problem, "solve", lambda _, **options: seen.update(options))
     convex(asked(("l2", "l2")), name, budget=2.5)
-    assert (seen["solver"], seen[option]) == (name, 2.5)
+    assert seen["solver"] == name
+    assert 0 < seen[option] <= 2.5
     convex(asked(("l2", "l2")), name, budget=0)
     assert seen[option] > 0
 

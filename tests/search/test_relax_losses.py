@@ -26,7 +26,7 @@ from certify.norms import Elastic
 from certify.offsets import ColumnIntercept, RowIntercept
 from certify.search.relax import Using, columns, convex, dual_point
 from certify.search.relax._loss import is_known, units
-from certify.search.relax.convex import facing
+from certify.search.relax.convex import orient
 
 pytestmark = pytest.mark.slow  # a general solver runs in every test
 
@@ -182,8 +182,8 @@ def test_a_multiplier_reported_with_the_other_sign_is_turned(name):
     rows, cols = problem.loss.observed.listed
     Z = told.Z[rows, cols].reshape(W.shape)
     assert np.vdot(W, Z) > 0
-    assert np.array_equal(facing(problem.loss, Z, W, 1.0), W)
-    assert np.array_equal(facing(problem.loss, Z, -W, 1.0), W)
+    assert np.array_equal(orient(problem.loss, Z, W, 1.0), W)
+    assert np.array_equal(orient(problem.loss, Z, -W, 1.0), W)
 
 
 LIES = {

@@ -1,6 +1,7 @@
 """Every loss as cvxpy sees it, in the solver's own units.
 
-A field F of the solver stands for `data` F, a cost for data^degree weight times it.
+A flat variable F of the solver stands for the field `data` F, and a cost c for
+data^degree weight c.
 """
 
 from dataclasses import dataclass
@@ -48,13 +49,6 @@ def flat_data(loss: Loss) -> Array:
     return np.asarray(getattr(loss, "data"), dtype=np.float64).reshape(-1)  # noqa: B009
 
 
-def weights(loss: Loss, by: Units) -> Array:
-    """Return the weight of each entry of the solver's field (of each row of classes)."""
-    scale = getattr(loss, "scale", None)
-    count = loss.shape[0] if loss.rowwise else loss.observed.size
-    return np.ones(count) if scale is None else np.asarray(scale).reshape(-1) / by.weight
-
-
 def is_known(loss: Loss) -> bool:
     """Whether this is one of certify's own losses, with a relaxation."""
     return isinstance(loss, tuple(LOSSES.values())) and type(loss).relaxed is not Loss.relaxed
@@ -62,9 +56,12 @@ def is_known(loss: Loss) -> bool:
 
 def loss_expression(loss: Loss, F: Expression, by: Units) -> Expression:
     """Return l(F), F the flat field in the solver's units."""
-    return loss.relaxed(cp, F, flat_data(loss) / by.data, weights(loss, by), by.data)
+    scale = getattr(loss, "scale", None)
+    count = loss.shape[0] if loss.rowwise else loss.observed.size
+    weights = np.ones(count) if scale is None else np.asarray(scale).reshape(-1) / by.weight
+    return loss.relaxed(cp, F, flat_data(loss) / by.data, weights, by.data)
 
 
 def domain(loss: Loss, F: Expression) -> list[Expression]:
-    """Return where the loss is finite."""
+    """Return the constraints under which the loss is finite."""
     return [F >= 0] if loss.positive else []

@@ -23,10 +23,11 @@ ANSWERED = ("optimal", "optimal_inaccurate", "user_limit")
 
 @dataclass(frozen=True)
 class Using:
-    """Which solver to run, until when, and what it reported.
+    """Which solver to run, until when, and the statuses that it reported.
 
-    solver  a name of cvxpy, or None for the first of PREFERRED that answers
-    told    (solver, status) of every program, in order
+    solver    a name that cvxpy knows, or None for the first of PREFERRED that answers
+    deadline  on the clock of time.monotonic; None: no limit
+    statuses  (solver, status) of every program, in order
     """
 
     solver: str | None = None
@@ -35,7 +36,7 @@ class Using:
 
     @classmethod
     def within(cls, budget: float | None, solver: str | None = None) -> "Using":
-        """Return a solver that has so many seconds for all its programs."""
+        """Return a solver with a budget in seconds for all its programs."""
         return cls(solver, None if budget is None else monotonic() + budget)
 
     def left(self) -> float | None:
@@ -43,42 +44,36 @@ class Using:
         return None if self.deadline is None else max(self.deadline - monotonic(), 0.0)
 
     def solve(self, program: Expression) -> bool:
-        """Solve in place; return whether the solver reports an answer.  Raises as solve()."""
-        status, used, answered = solve(program, self.solver, self.left())
+        """Solve in place; return whether a solver reports an answer.
+
+        Raises InputError for a solver that is not installed.
+        """
+        accept_solver(self.solver)
+        installed = cp.installed_solvers()
+        names = [self.solver] if self.solver else [s for s in PREFERRED if s in installed]
+        used, status = "", "no solver"
+        for used in names:
+            status = attempt(program, used, self.left())
+            if status in ANSWERED:
+                break
         self.statuses.append((used, status))
-        return answered
+        return status in ANSWERED
 
     def all_optimal(self) -> bool:
         """Whether the solver called every answer optimal."""
         return all(status == "optimal" for _, status in self.statuses)
 
-    def said(self) -> str:
-        """Return the last report of the solver that was not optimal, or else its last one."""
+    def note(self) -> str:
+        """Return the last status other than "optimal", or else the last one, as a sentence."""
         bad = [t for t in self.statuses if t[1] != "optimal"] or self.statuses
         used, status = bad[-1] if bad else ("", "no solver")
         return f"cvxpy's {used} reports {status!r}" if used else "cvxpy has no solver for it"
 
 
-def must_be_installed(solver: object) -> None:
+def accept_solver(solver: object) -> None:
     """Raise InputError for a solver that cvxpy does not have; None is any."""
     if solver is not None:
         accept_word(solver, "solver", cp.installed_solvers())
-
-
-def solve(program: Expression, solver: str | None, budget: float | None) -> tuple[str, str, bool]:
-    """Solve in place; return (status, solver's name, whether it reports an answer).
-
-    Without a name, the installed ones of PREFERRED are tried until one answers.
-    Raises InputError for a solver that is not installed.
-    """
-    installed = cp.installed_solvers()
-    must_be_installed(solver)
-    status, used = "no solver", ""
-    for name in [solver] if solver else [s for s in PREFERRED if s in installed]:
-        status, used = attempt(program, name, budget), name
-        if status in ANSWERED:
-            break
-    return status, used, status in ANSWERED
 
 
 def attempt(program: Expression, name: str, budget: float | None) -> str:
@@ -99,10 +94,10 @@ def attempt(program: Expression, name: str, budget: float | None) -> str:
     return str(program.status)
 
 
-def numbers(expressions: list[Expression]) -> list[Array] | None:
-    """Return the values the solver left, or None if any is missing or not finite."""
+def numbers(variables: list[Any]) -> list[Array] | None:
+    """Return the values of variables or of multipliers; None if any is missing or not finite."""
     with np.errstate(over="ignore", invalid="ignore"):  # what overflows is not finite
-        values = [e.value for e in expressions]
+        values = [getattr(x, "value", x) for x in variables]
     if any(v is None or not np.isfinite(v).all() for v in values):
         return None
     return [np.asarray(v, dtype=np.float64) for v in values]

@@ -8,10 +8,10 @@ from certify.atoms import Factors
 from certify.base.arrays import Array
 from certify.problem import Problem, Values
 
-from ._cvxpy import Expression, cp
-from ._loss import Units, domain, loss_expression, units
+from ._cvxpy import cp
+from ._loss import domain, loss_expression, units
 from ._solve import Using, numbers
-from .convex import ConvexProgram, as_field, own, slope, with_offsets
+from .convex import ConvexProgram, as_field, offset_values, require_own, slope, with_offsets
 
 ENOUGH = 1e-9  # relative excess of a new slice over lam: cost, never truth
 UNUSED = 1e-12  # a slice's share of the largest below which it is left out of the answer
@@ -22,27 +22,19 @@ LEAST = 1e-12  # of the largest fit: what a fit that has to be positive is raise
 class Generated:
     """Factors of the best mixture of the slices found, untrusted.
 
+    status   what the solver reports; without an answer what follows is None
     factors  of any size, with the coefficients in them     q  one array for each offset
     value    f there, in floats                W  the master's multiplier, a field
     attained the most that <W, phi(x)> reached with theta(x) = 1 in the last round
-    status   the solver's own word; without an answer the others are None
     """
 
-    factors: Factors | None
-    q: Values | None
-    value: float | None
-    W: Array | None
-    attained: float | None
     rounds: int
     status: str
-
-
-@dataclass(frozen=True)
-class Master:
-    """The convex program over given slices, and its coefficients."""
-
-    program: ConvexProgram
-    share: Expression
+    factors: Factors | None = None
+    q: Values | None = None
+    value: float | None = None
+    W: Array | None = None
+    attained: float | None = None
 
 
 def columns(
@@ -66,28 +58,26 @@ def columns(
     Raises InputError for a solver that is not installed, or a problem with a loss or an
     atom that is not one of certify's own.
     """
-    own(problem)
+    require_own(problem)
     slices, using = first_slices(problem, start), using or Using()
-    best = Generated(None, None, None, None, None, 0, "no round was asked for")
+    best = Generated(0, "no round was asked for")
+
+    def cost(result: Generated) -> float:
+        """Return the value, or infinity without one."""
+        return np.inf if result.value is None else result.value
+
     for k in range(rounds):
         result = solve_master(problem, slices, using, k + 1)
         if result.W is None:
-            return best if best.factors is not None else result
+            return result if best.factors is None else best
         top, new = problem.atom.attain(problem.loss.observed.array(result.W), seed + k)
-        result = replace(result, attained=top)
-        best = min(best, result, key=lowest)
-        late = using.left() == 0
-        if late or not top > problem.lam * (1 + ENOUGH):
+        best = min(best, replace(result, attained=top), key=cost)
+        if using.left() == 0 or not top > problem.lam * (1 + ENOUGH):
             break
         slices = tuple(
             np.concatenate([x, y[..., None]], axis=-1) for x, y in zip(slices, new, strict=True)
         )
     return best
-
-
-def lowest(result: Generated) -> float:
-    """Return the value, or infinity if there is none."""
-    return np.inf if result.value is None else result.value
 
 
 def first_slices(problem: Problem, start: Factors | None) -> Factors:
@@ -98,7 +88,7 @@ def first_slices(problem: Problem, start: Factors | None) -> Factors:
     """
     if start is None:
         ones = tuple(np.ones((*s, 1)) for s in problem.atom.shapes(problem.loss.dims))
-        factors = problem.atom.project(ones) if hasattr(problem.atom, "project") else ones
+        factors = problem.atom.project(ones)
     else:
         factors = problem.accept(start)
     theta = np.asarray(problem.atom.theta(factors))
@@ -107,40 +97,33 @@ def first_slices(problem: Problem, start: Factors | None) -> Factors:
 
 
 def solve_master(problem: Problem, slices: Factors, using: Using, count: int) -> Generated:
-    """Solve the master over these slices."""
-    master = over(problem, slices)
-    program = master.program
-    answered = using.solve(program.asked)
-    status, variables = using.statuses[-1][1], [master.share, *program.q]
-    values = numbers(variables) if answered else None
+    """Solve the master over these slices, in round `count`."""
+    master = pose_master(problem, slices)
+    answered = using.solve(master.program)
+    values, status = numbers([master.main, *master.q]) if answered else None, using.statuses[-1][1]
     if values is None:
-        return Generated(None, None, None, None, None, count, status)
+        return Generated(count, status)
     with np.errstate(all="ignore"):  # a liar's numbers may be anything
-        return weigh(problem, slices, program, (values, count, status))
+        q = offset_values(problem, values[1:], master.by)
+        factors = weigh(problem, slices, values[0] * master.by.data, q)
+        Z = problem.atom.predict(factors, problem.loss.observed)
+        value, W = problem.objective(factors, q), slope(problem.loss, Z, problem.shift(q), master)
+    if not np.isfinite(value) or W is None or not np.isfinite(W).all():
+        return Generated(count, f"{status}, without numbers")
+    return Generated(count, status, factors, q, float(value), W)
 
 
-def weigh(
-    problem: Problem, slices: Factors, program: ConvexProgram, answer: tuple[list[Array], int, str]
-) -> Generated:
-    """Return the mixture as factors, with its objective and W."""
-    (share, *flat), count, status = answer
-    observed, by = problem.loss.observed, program.by
-    pairs = zip(problem.offsets, flat, strict=True)
-    q = tuple((x * by.data).reshape(o.shape(observed)) for o, x in pairs)
-    c = np.maximum(share.reshape(-1)[: slices[0].shape[-1]] * by.data, 0.0)
+def weigh(problem: Problem, slices: Factors, coefficients: Array, q: Values) -> Factors:
+    """Return the slices times the roots of their coefficients, without those that are unused."""
+    c = np.maximum(coefficients.reshape(-1)[: slices[0].shape[-1]], 0.0)
     c = c + lift_first(problem, slices, c, q)
     keep = c > UNUSED * c.max(initial=0.0)
     root = c[keep] ** (1 / problem.atom.degree)
-    factors = tuple(x[..., keep] * root for x in slices)
-    Z = problem.atom.predict(factors, observed)
-    value, W = problem.objective(factors, q), slope(problem.loss, Z, problem.shift(q), program)
-    if not np.isfinite(value) or W is None or not np.isfinite(W).all():
-        return Generated(None, None, None, None, None, count, f"{status}, without numbers")
-    return Generated(factors, q, float(value), W, None, count, status)
+    return tuple(x[..., keep] * root for x in slices)
 
 
 def lift_first(problem: Problem, slices: Factors, c: Array, q: Values) -> Array:
-    """Return what to add to the first coefficient, so that rounding leaves no fit below zero."""
+    """Return what is added to the coefficients: to the first, so that no fit is below zero."""
     more = np.zeros_like(c)
     F = fieldwise(problem, slices) @ c + np.reshape(problem.shift(q), -1)
     first = fieldwise(problem, tuple(x[..., :1] for x in slices))[:, 0] if c.size else F
@@ -149,22 +132,16 @@ def lift_first(problem: Problem, slices: Factors, c: Array, q: Values) -> Array:
     return more
 
 
-def over(problem: Problem, slices: Factors) -> Master:
+def pose_master(problem: Problem, slices: Factors) -> ConvexProgram:
     """State the master; without slices the fit is A q alone."""
     loss, by = problem.loss, units(problem.loss)
     count = slices[0].shape[-1]
     share = cp.Variable(max(count, 1), nonneg=True)
     fields = fieldwise(problem, slices) if count else np.zeros((loss.observed.size, 1))
-    fitted = fields @ share
-    F, q, link, rest = with_offsets(problem, fitted, by)
-    cost = penalty(problem, share, by) + loss_expression(loss, F, by) + rest
+    F, q, link, rest = with_offsets(problem, fields @ share, by)
+    cost = by.cost(problem.lam, 1) * cp.sum(share) + loss_expression(loss, F, by) + rest
     program = cp.Problem(cp.Minimize(cost), [link, *domain(loss, F)])
-    return Master(ConvexProgram(program, fitted, F, q, link, by), share)
-
-
-def penalty(problem: Problem, share: Expression, by: Units) -> Expression:
-    """Return lam sum c in the solver's units."""
-    return by.cost(problem.lam, 1) * cp.sum(share)
+    return ConvexProgram(program, share, q, link, by)
 
 
 def fieldwise(problem: Problem, slices: Factors) -> Array:

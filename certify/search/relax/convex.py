@@ -16,13 +16,13 @@ from certify.problem import Problem, Values
 
 from ._cvxpy import Expression, cp
 from ._loss import Units, domain, is_known, loss_expression, units
-from ._solve import Using, numbers, solve
+from ._solve import Using, numbers
 from .network_omega import linear_omega, network_omega
 from .omega import Expressed, by_squares, omega
 from .tensor_gauge import tensor_omega
 
 Dims: TypeAlias = tuple[int, ...]
-NOISE = 2.0**-16  # a solver's accuracy at worst; a wrong sign weakens W and no more
+NOISE = 2.0**-16  # a solver's accuracy at worst; a wrong sign only weakens W
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Relaxed:
 
     value   F as the solver left it        W  in -dl there, a field over problem.loss.observed
     Z       (m, n)                         q  one array for each offset
-    status  the solver's own word; without an answer the four others are None
+    status  what the solver reports; without an answer the four others are None
     """
 
     value: float | None
@@ -44,14 +44,14 @@ class Relaxed:
 
 @dataclass(frozen=True)
 class ConvexProgram:
-    """The problem in the solver's units, with the variables that hold its answer.
+    """A problem in the solver's units, with the variables that hold its answer.
 
+    main  Z, or the coefficients of slices
     link  F = Z + A q at the observed entries: its multiplier is W
     """
 
-    asked: Expression
-    Z: Expression
-    F: Expression
+    program: Expression
+    main: Expression
     q: list[Expression]
     link: Expression
     by: Units
@@ -70,14 +70,17 @@ def convex(problem: Problem, solver: str | None = None, budget: float | None = N
     Raises InputError for a solver that is not installed, or a problem with a loss or an
     atom that is not one of certify's own.
     """
-    program = pose(problem)
-    status, used, answered = solve(program.asked, solver, budget)
-    values = numbers([program.asked.objective, program.Z, *program.q]) if answered else None
+    posed, using = pose(problem), Using.within(budget, solver)
+    variables = [posed.program.objective, posed.main, *posed.q]
+    values = numbers(variables) if using.solve(posed.program) else None
+    used, status = using.statuses[-1]
     if values is None:
         return Relaxed(None, None, None, None, status, used)
-    value, Z, *q = values
     with np.errstate(all="ignore"):  # a liar's numbers may be anything
-        return read(problem, program, (float(value), Z, q), (status, used))
+        Z, q = values[1] * posed.by.data, offset_values(problem, values[2:], posed.by)
+        field = as_field(problem.loss, Z[problem.loss.observed.listed])
+        W = slope(problem.loss, field, problem.shift(q), posed)
+        return Relaxed(posed.by.back(float(values[0])), W, Z, q, status, used)
 
 
 def dual_point(problem: Problem, using: Using | None = None) -> Array | None:
@@ -106,22 +109,16 @@ def dual_point(problem: Problem, using: Using | None = None) -> Array | None:
 
 def pose(problem: Problem) -> ConvexProgram:
     """State min F with the data scaled to numbers near 1."""
-    price, cone, Z = omega_expression(problem)
+    require_own(problem)
+    atom, Z = problem.atom, cp.Variable(problem.loss.shape)
+    price, cone = OMEGAS[atom.family](atom, Z, problem.loss.dims)
     by, observed = units(problem.loss), problem.loss.observed
     rows, cols = observed.listed
     seen = cp.vec(Z, order="C")[rows * observed.n + cols]
     F, q, link, rest = with_offsets(problem, seen, by)
     cost = by.cost(problem.lam, 1) * price + loss_expression(problem.loss, F, by) + rest
     program = cp.Problem(cp.Minimize(cost), [link, *cone, *domain(problem.loss, F)])
-    return ConvexProgram(program, Z, F, q, link, by)
-
-
-def omega_expression(problem: Problem) -> tuple[Expression, list[Expression], Expression]:
-    """Return Omega, its constraints, and Z."""
-    own(problem)
-    atom, Z = problem.atom, cp.Variable(problem.loss.shape)
-    price, cone = OMEGAS[atom.family](atom, Z, problem.loss.dims)
-    return price, cone, Z
+    return ConvexProgram(program, Z, q, link, by)
 
 
 OMEGAS: dict[str, Callable[[Any, Expression, Dims], Expressed]] = {
@@ -140,7 +137,7 @@ def relaxable(atom: Any) -> bool:  # noqa: ANN401  an atom
     return atom.family in OMEGAS and (atom.family != "deep" or atom.slope == 1)
 
 
-def own(problem: Problem) -> None:
+def require_own(problem: Problem) -> None:
     """Raise InputError for an atom or a loss that is not certify's own, or has no relaxation."""
     atom, loss = problem.atom, problem.loss
     if not isinstance(atom, tuple(ATOMS.values())) or not is_known(loss):
@@ -161,27 +158,14 @@ def with_offsets(
     for o, x in zip(problem.offsets, q, strict=True):
         fitted = fitted + o.operator(observed) @ x
         cost = cost + penalty(o, x, observed, by)
-    link = cp.Zero(F - fitted)  # its multiplier is W; with the sides swapped it were -W
+    link = cp.Zero(F - fitted)  # its multiplier is W; with the sides swapped it would be -W
     return F, q, link, cost
 
 
-def read(
-    problem: Problem,
-    program: ConvexProgram,
-    answer: tuple[float, Array, list[Array]],
-    outcome: tuple[str, str],
-) -> Relaxed:
-    """Return the answer in the caller's units."""
-    value, Z, flat = answer
-    observed, by = problem.loss.observed, program.by
-    Z = Z * by.data
-    q = tuple(
-        (x * by.data).reshape(o.shape(observed)) for o, x in zip(problem.offsets, flat, strict=True)
-    )
-    rows, cols = observed.listed
-    field = as_field(problem.loss, Z[rows, cols])
-    W = slope(problem.loss, field, problem.shift(q), program)
-    return Relaxed(by.back(value), W, Z, q, *outcome)
+def offset_values(problem: Problem, flat: list[Array], by: Units) -> Values:
+    """Return the values of the offsets in the caller's units and shapes."""
+    shapes = (o.shape(problem.loss.observed) for o in problem.offsets)
+    return tuple((x * by.data).reshape(s) for x, s in zip(flat, shapes, strict=True))
 
 
 def as_field(loss: Loss, flat: Array) -> Array:
@@ -190,30 +174,23 @@ def as_field(loss: Loss, flat: Array) -> Array:
     return flat.reshape(observed.m, observed.n) if observed.full else flat
 
 
-def slope(loss: Loss, Z: Array, shift: Array | float, program: ConvexProgram) -> Array | None:
+def slope(loss: Loss, Z: Array, shift: Array | float, posed: ConvexProgram) -> Array | None:
     """Return W in -dl(Z + shift): for least squares minus the gradient, else the multiplier.
 
     A point is known only to the root of the accuracy of its value, and a gradient follows
     the point; near a kink it is meaningless.  Where the multiplier is missing, a Lipschitz
     gradient takes its place.
     """
-    multiplier = numbers([Multiplier(program.link.dual_value)])
+    multiplier = numbers([posed.link.dual_value])
     if loss.quadratic or (multiplier is None and np.isfinite(loss.curvature)):
         return -loss.gradient(np.asarray(Z + shift))
     if multiplier is None:
         return None
-    W = as_field(loss, multiplier[0].reshape(-1) * program.by.back(1.0, -1))
-    return facing(loss, Z, W, program.by.data)
+    W = as_field(loss, multiplier[0].reshape(-1) * posed.by.back(1.0, -1))
+    return orient(loss, Z, W, posed.by.data)
 
 
-@dataclass(frozen=True)
-class Multiplier:
-    """A constraint's multiplier, read as a variable is."""
-
-    value: Array | None
-
-
-def facing(loss: Loss, Z: Array, W: Array, size: float) -> Array:
+def orient(loss: Loss, Z: Array, W: Array, size: float) -> Array:
     """Return the multiplier in the domain of d, turned if the solver reports -W.
 
     At the optimum <W, Z> = lam Omega(Z) >= 0: turned if it is negative by more than a

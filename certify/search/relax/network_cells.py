@@ -10,13 +10,13 @@ from certify.search.descent.cells import CellProgram
 
 from ._cvxpy import cp
 from ._loss import domain, is_known, loss_expression, units
-from ._solve import numbers, solve, unit
+from ._solve import Using, numbers, unit
 
 
 def network_cells(program: CellProgram, budget: float | None) -> tuple[Array, Array] | None:
-    """Return (z, W as a flat field), or None where the loss is not ours or a solver has no answer.
+    """Return (z, W as a flat field); None for a loss not ours, or a solver without an answer.
 
-    z: all x_k one after another, and the offsets.  Both are untrusted: W bounds nothing until its
+    z: all x_k one after another, then the offsets.  Both are untrusted: W bounds nothing until its
     polar is proved.
     """
     problem, cells, layer = program.problem, program.cells, program.net.layer
@@ -38,12 +38,12 @@ def network_cells(program: CellProgram, budget: float | None) -> tuple[Array, Ar
         cost = cost + by.cost(0.5, 2) * cp.quad_form(q, K, assume_PSD=True)
     used = (np.abs(F).max(axis=1, initial=0.0) > 0) & (layer.slope != 1)
     signs = np.where(cells.S[used] == 1, 1.0, -1.0)
-    if layer.free:  # a cell that all rows are on one side of has no border
+    if layer.free:  # a cell with all rows on one side has no border
         signs = signs * (cells.mask[-1] != 0)
     inside = [cp.multiply(signs, F[used] / size @ X) >= 0] if signs.any() else []
     fixed = [X[cells.mask == 0] == 0] if not cells.mask.all() else []
     asked = cp.Problem(cp.Minimize(cost), [link, *inside, *fixed, *domain(loss, field)])
-    if not solve(asked, "CLARABEL", budget)[2]:
+    if not Using.within(budget, "CLARABEL").solve(asked):
         return None
     values = numbers([X, *([q] if len(K) else [])])
     if values is None or link.dual_value is None:

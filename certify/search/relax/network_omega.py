@@ -17,8 +17,8 @@ from ._solve import unit
 from .omega import Expressed, omega
 
 MOST = 400  # cells of a layer that a program lists; beyond it the gauge is lifted
-PAIR = 2  # rows of a sample of which one is the largest: a quadratic equation
-OPEN = 2.0**-30  # a cell thinner than that is taken to be its neighbours' boundary
+PAIR = 2  # rows of a sample whose largest satisfies a quadratic equation
+OPEN = 2.0**-30  # depth below which a cell counts as part of its neighbours' boundary
 
 
 def patterns(V: object, most: int | None = None) -> npt.NDArray[np.bool_] | None:
@@ -49,7 +49,7 @@ def patterns(V: object, most: int | None = None) -> npt.NDArray[np.bool_] | None
 
 
 def inside(rows: Array, x: Array) -> Array | None:
-    """Return a point where every row, of length 1, is positive: x, or the deepest in a box."""
+    """Return a point where all rows, of length 1, are positive: x, or the deepest in a box."""
     if float((rows @ x).min(initial=1.0)) > OPEN:
         return x
     d = rows.shape[1]
@@ -90,7 +90,7 @@ def linear_omega(Z: Expression, V: Array) -> Expressed:
 
 
 def of_linear(Z: Expression, F: Array, layer: Layer) -> Expressed:
-    """Return the gauge of the least U; a free bias adds to every row at no price."""
+    """Return the least gauge of a U with pool(F U) = Z; a free bias has no price."""
     U = cp.Variable((F.shape[1], Z.shape[1]))
     price, cone = omega(U[:-1] if layer.free else U, layer.left, layer.right)
     return price, [*cone, layer.pool(np.eye(len(F))) @ F @ U == Z]
@@ -118,7 +118,7 @@ def moment_cost(Z: Expression, F: Array, layer: Layer) -> Expressed:
     """Return half the cost of the moments M of (h, p, u, v): sum of their outer products.
 
     With |u_k| = |v_k|, Omega(Z) >= 1/2 (tr M_uu + N(M_vv)), N the lifted square of the norm
-    of v.  A free bias has |b| <= reach |u| once a constant has been set aside, at no price.
+    of v.  A free bias has |b| <= reach |u| apart from a constant, which has no price.
     Where samples take the largest of their rows, h_k - p_i for each row i of sample k and
     sum p_i - h_k are nonnegative, and (h_k - p_i)(h_k - p_j) = 0 for two rows; else there is no h.
     """
@@ -149,6 +149,6 @@ def moment_cost(Z: Expression, F: Array, layer: Layer) -> Expressed:
 
 
 def pairs(samples: Ints) -> list[tuple[int, int]]:
-    """Return the rows of the samples that have two, and twice the row of those that have one."""
+    """Return (i, j) for each sample of two rows, and (i, i) for each sample of one row."""
     rows = [np.flatnonzero(samples == k) for k in range(int(samples.max()) + 1)]
     return [(int(r[0]), int(r[-1])) for r in rows if len(r) <= PAIR]

@@ -1,7 +1,7 @@
 """Witnesses of the kernel's rule "network" from a general solver: for a few samples.
 
-What the solver returns is rounded to a grid and made feasible by itself: any N of the right
-signs proves a bound.  It is worth as much as the solver's accuracy.
+The solver's multipliers are rounded to a grid and made feasible: any N of the right signs proves
+a bound.  The bound is as tight as the solver is accurate.
 """
 
 from dataclasses import replace
@@ -36,10 +36,11 @@ def network_witness(W: Array, layer: Layer, using: Using) -> Proposal | None:
         C + B^T N B <= Diag(0, level, bias, radial)
         =>  the polar, or its square, <= level + radial + bias reach^2.
 
-    One output is split by the sign of w^T s; outputs in l1 are bounded one by one, those in
-    l2 together, in linf the better way of both.  A linear layer is a matrix's polar.  A layer
-    that takes the largest of its rows has one output and one sign of v at a time, by a layer that
-    sums its rows and lies above.  None if the solver fails; seconds from some twenty samples on.
+    One output is split by the sign of w^T s; outputs in l1 are bounded one by one, those in l2
+    together, those in linf in both ways.  The polar of a linear layer is that of a matrix.  A layer
+    that takes the largest of its rows is bounded for one output and one sign of v at a time, by a
+    layer above it that sums its rows.  None if the solver fails.  It takes seconds from about
+    twenty samples on.
     """
     if layer.most:
         return of_largest(W, layer, using)
@@ -108,7 +109,7 @@ def of_tree(W: Array, layer: Layer, using: Using) -> Proposal | None:
 def leaf(form: LayerForm, cuts: Array, using: Using) -> tuple[dict[str, Any], float] | None:
     """Solve one part, round its multipliers, and return its leaf and bound as the engine does.
 
-    cuts  the rows of its path over (p, u), with their signs; the form has them as facts
+    cuts  the rows of the part's path over (p, u), with their signs, which are facts of the form
     """
     size = unit(form.omega)
     solution = solve_part(replace(form, omega=form.omega / size), using)

@@ -1,6 +1,7 @@
-"""The method "cvxpy": which problems it takes, and a bound of any atom's polar."""
+"""The method "cvxpy": the problems that it takes, and a bound of any atom's polar."""
 
 from collections.abc import Callable, Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -10,19 +11,19 @@ from certify.base.arrays import Array, as_dense
 from certify.base.errors import InputError
 from certify.norms import gauge
 from certify.polar import Proposal
+from certify.polar.product_query import ProductQuery
 from certify.problem import Problem
 
-from ._solve import Using, must_be_installed
-from .convex import own, relaxable
+from ._solve import Using, accept_solver
+from .convex import relaxable, require_own
 from .network_witness import network_witness
-from .tensor_polar import Tensor, halves
+from .tensor_polar import MATRIX, halves
 from .tensor_witness import propose_tensor
 from .witness import matrix_witness, symmetric_witness, witness
 
 SIDE = 80  # of a semidefinite matrix: a solver takes a minute
 UNITS = 32  # rows and inputs of a hidden layer: its polar has the products of four facts a row
 ENTRIES = 4096  # observed: the solver's own units of a loss
-MATRIX = 2  # modes
 CURE = "the engine takes any size: leave out method='cvxpy'"
 
 
@@ -31,10 +32,10 @@ def require(problem: Problem, solver: str | None = None) -> None:
 
     An unknown solver, lam = 0, an atom or loss without a relaxation, or one that is too large.
     """
-    must_be_installed(solver)
+    accept_solver(solver)
     if problem.lam == 0:
         raise InputError("no relaxation is known at lam = 0, where the rank is fixed; give lam > 0")
-    own(problem)
+    require_own(problem)
     count = problem.loss.observed.size
     if count > ENTRIES:
         raise InputError(
@@ -57,45 +58,38 @@ def require_small(atom: Any, dims: Sequence[int]) -> None:  # noqa: ANN401  an a
 
 
 def side_of(atom: Any, dims: tuple[int, ...]) -> int:  # noqa: ANN401  an atom of ours
-    """Return the side of the semidefinite matrix of an atom that is linear in its data."""
-    if atom.family == "squares" or (atom.parts == 1 and len(dims) == MATRIX):
-        return dims[0]
-    if atom.layer is not None:
-        inputs = atom.layer.features.shape[1]
-        return 0 if has_unit_vectors(atom) or dims[1] == 1 else inputs + dims[1]
+    """Return the side of the semidefinite matrix of an atom that is linear in its data.
+
+    0 where a closed form takes the place of the matrix: of two modes, one of them l1.
+    """
     if atom.family == "deep":
         return int(atom.V.shape[1] + dims[1])
-    if len(dims) == MATRIX:
-        return 0 if has_unit_vectors(atom) else sum(dims)
-    kept = dims if atom.parts == 1 else rest(atom, dims)
-    if len(kept) <= MATRIX:
-        lines = len(kept) < len(dims) and any(g.axial for g in atom.gauges[-MATRIX:])
-        return 0 if lines else sum(kept)
-    rows = halves(kept)
-    small = int(np.prod([kept[k] for k in rows]))
-    return small + int(np.prod(kept)) // small
+    if atom.parts == 1:
+        return dims[0] if len(dims) == MATRIX else product_side(dims)
+    axial = [g.axial or (atom.layer is not None and dims[1] == 1) for g in atom.gauges]
+    if atom.layer is not None:
+        dims = (atom.layer.features.shape[1], dims[1])
+    modes = list(zip(dims, axial, strict=True))
+    while len(modes) > MATRIX and any(line for _, line in modes):  # one of its slices
+        modes.remove(next(mode for mode in modes if mode[1]))
+    if len(modes) == MATRIX:
+        return 0 if any(line for _, line in modes) else sum(n for n, _ in modes)
+    return product_side(tuple(n for n, _ in modes))
 
 
-def has_unit_vectors(atom: Any) -> bool:  # noqa: ANN401  an atom of ours
-    """Whether a side's extreme points are unit vectors."""
-    return any(g.axial for g in atom.gauges)
-
-
-def rest(atom: Any, dims: tuple[int, ...]) -> tuple[int, ...]:  # noqa: ANN401  a CP
-    """Return the sizes of a tensor's slices along its l1 modes, two modes at least."""
-    kept = list(zip(dims, (g.axial for g in atom.gauges), strict=True))
-    while len(kept) > MATRIX and any(axial for _, axial in kept):
-        kept.remove(next(pair for pair in kept if pair[1]))
-    return tuple(n for n, _ in kept)
+def product_side(dims: tuple[int, ...]) -> int:
+    """Return the sum of the numbers of products of both groups of modes."""
+    small = prod(dims[k] for k in halves(dims))
+    return small + prod(dims) // small
 
 
 def propose(atom: Atom, W: Any, using: Using) -> Proposal | None:  # noqa: ANN401  a polar Matrix
-    """Return a bound of the polar of W by a solver, or None where it has none.
+    """Return a bound of the polar of W by a solver, or None without an answer.
 
-    It is as untrusted as the solver: the kernel proves what it is worth.
+    It is untrusted, like the solver: the kernel derives the bound from the proof.
     Raises InputError for an atom without a relaxation, or sizes beyond the method's.
     """
-    must_be_installed(using.solver)
+    accept_solver(using.solver)
     if not isinstance(atom, tuple(ATOMS.values())) or not relaxable(atom):
         raise InputError(f"no relaxation is known for {type(atom).__name__}")
     dense = as_dense(W).astype(np.float64)
@@ -108,13 +102,6 @@ def propose(atom: Atom, W: Any, using: Using) -> Proposal | None:  # noqa: ANN40
     return proposal if proposal is not None and np.isfinite(proposal.upper) else None
 
 
-def of_tensor(atom: Any, T: Array, using: Using) -> Proposal | None:  # noqa: ANN401
-    """Return the bound of a tensor, of its slices, or of a matrix."""
-    if T.ndim == MATRIX and atom.parts == 1:
-        return symmetric_witness(T, atom.gauges[0], using)
-    return propose_tensor(Tensor(T, atom.gauges, atom.parts == 1), using)
-
-
 def of_deep(atom: Any, W: Array, using: Using) -> Proposal | None:  # noqa: ANN401
     """Return the bound of parallel deep linear networks: the spectral norm of V^T W."""
     proposal = witness(atom.V.T @ W, gauge("l2"), gauge("l2"), using)
@@ -124,7 +111,9 @@ def of_deep(atom: Any, W: Array, using: Using) -> Proposal | None:  # noqa: ANN4
 BOUNDS: dict[str, Callable[[Any, Array, Using], Proposal | None]] = {
     "pairs": lambda atom, W, using: matrix_witness(W, atom.gauges[0], atom.gauges[1], using),
     "squares": lambda atom, W, using: symmetric_witness(W, atom.gauges[0], using),
-    "products": of_tensor,
+    "products": lambda atom, T, using: propose_tensor(
+        ProductQuery(T, atom.gauges, atom.parts == 1), using
+    ),
     "layers": lambda atom, W, using: network_witness(W, atom.layer, using),
     "deep": of_deep,
 }

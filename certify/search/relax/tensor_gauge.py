@@ -9,11 +9,12 @@ import numpy.typing as npt
 
 from certify.base.arrays import Array, Ints
 from certify.norms import Gauge
+from certify.polar.product_query import ProductQuery
 from certify.polar.relaxation.products import ProductForm
 
 from ._cvxpy import Expression, cp
 from .omega import Expressed, omega
-from .tensor_polar import MATRIX, Tensor, cube_sums, form_of
+from .tensor_polar import MATRIX, cube_sums, form_of
 
 
 @dataclass(frozen=True)
@@ -34,8 +35,8 @@ def tensor_omega(
     The dual of the partial-transpose relaxation: a sum of products x o y, x over a group of
     modes and y over the others, is a block of a semidefinite M = sum (x; y)(x; y)^T whose
     diagonal blocks do not change when two indices of a mode are exchanged, and have the
-    signs of products.  Half of what their diagonals cost is at most the price.  An l1 mode
-    parts the tensor into slices, whose gauges add.
+    signs of products.  Half of the cost of their diagonals is at most the price.  Along an l1
+    mode the gauges of the tensor's slices add up.
     """
     at = np.arange(prod(dims)).reshape(tuple(dims))
     return tensor_price(TensorGauge(z, at, tuple(gauges), symmetric))
@@ -81,7 +82,7 @@ def by_products(tensor: TensorGauge) -> Expressed:
 
     One block of x o ... o x for even order: the tensor itself, unfolded in halves.
     """
-    form = form_of(Tensor(np.zeros(tensor.at.shape), tensor.gauges, tensor.symmetric))
+    form = form_of(ProductQuery(np.zeros(tensor.at.shape), tensor.gauges, tensor.symmetric))
     M, p = cp.Variable((form.size, form.size), PSD=True), form.lengths[0]
     at = np.transpose(tensor.at, form.rows + form.columns).reshape(p, -1)
     corner = M if form.form == "square" else form.sign * M[:p, p:]
@@ -93,7 +94,7 @@ def by_products(tensor: TensorGauge) -> Expressed:
 
 
 def alike(form: ProductForm, M: Expression) -> list[Expression]:
-    """Return the constraints that entries which products have alike are equal, or >= 0."""
+    """Return the constraints on entries of M that are equal, or nonnegative, at all products."""
     (labels, signed), flat = form.classes(), cp.vec(M, order="C")
     first = np.unique(labels, return_index=True)[1]
     upper = np.flatnonzero(np.triu(np.ones(M.shape)))

@@ -18,38 +18,24 @@ MATRIX = 2  # modes
 
 
 @dataclass(frozen=True)
-class Tensor:
-    """What is asked: sup <T, x^1 o ... o x^K> over unit balls, or of one x in all modes."""
-
-    T: Array
-    gauges: tuple[Gauge, ...]
-    symmetric: bool = False
-
-    @property
-    def flat(self) -> bool:
-        """Whether it is the polar of a matrix."""
-        return self.T.ndim == MATRIX and not self.symmetric
-
-
-@dataclass(frozen=True)
 class TensorProgram:
     """The least bound of the polar, and the variables: J, and D of the diagonal."""
 
-    asked: Expression
+    program: Expression
     bound: Expression
     J: Expression
     D: Expression
 
 
-def form_of(tensor: Tensor) -> ProductForm:
+def form_of(query: ProductQuery) -> ProductForm:
     """Choose the groups: halves of a symmetric tensor, else of the most equal sizes.
 
     One group is enough for a symmetric tensor of even order ("square").
     """
-    K = tensor.T.ndim
-    rows = tuple(range(K // 2)) if tensor.symmetric else halves(tensor.T.shape)
-    kind = "square" if tensor.symmetric and K % 2 == 0 else "hat"
-    return ProductForm(ProductQuery(tensor.T, tensor.gauges, tensor.symmetric), rows, kind)
+    K = query.T.ndim
+    rows = tuple(range(K // 2)) if query.symmetric else halves(query.T.shape)
+    kind = "square" if query.symmetric and K % 2 == 0 else "hat"
+    return ProductForm(query, rows, kind)
 
 
 def halves(dims: tuple[int, ...]) -> tuple[int, ...]:

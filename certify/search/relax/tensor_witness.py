@@ -1,7 +1,7 @@
 """Witnesses of the kernel's rules for tensors from a general solver.
 
-What the solver returns is rounded to a grid and made feasible by itself: any multipliers
-of the right signs prove a bound.  It is worth as much as the solver's accuracy.
+The solver's multipliers are rounded to a grid and made feasible: any multipliers of the right
+signs prove a bound.  The bound is as tight as the solver is accurate.
 """
 
 from dataclasses import replace
@@ -15,37 +15,38 @@ from certify.polar.relaxation.product_leaf import assemble_leaf, factor_leaf, fl
 from certify.polar.relaxation.products import pin
 
 from ._solve import Using, numbers, unit
-from .tensor_polar import Tensor, cube_sums, form_of, least_bound
-from .witness import matrix_witness
+from .tensor_polar import MATRIX, cube_sums, form_of, least_bound
+from .witness import matrix_witness, symmetric_witness
 
 
-def propose_tensor(tensor: Tensor, using: Using) -> Proposal | None:
-    """Return the proof of a tensor, a slice, or a matrix."""
-    if tensor.flat:
-        left, right = tensor.gauges
-        return matrix_witness(tensor.T, left, right, using)
-    query = ProductQuery(tensor.T, tensor.gauges)
-    axis = None if tensor.symmetric else axis_of(query)
+def propose_tensor(query: ProductQuery, using: Using) -> Proposal | None:
+    """Return the proof of a tensor, of its slices, or of a matrix; None if the solver fails."""
+    if query.T.ndim == MATRIX:
+        left, right = query.gauges
+        if query.symmetric:
+            return symmetric_witness(query.T, left, using)
+        return matrix_witness(query.T, left, right, using)
+    axis = None if query.symmetric else axis_of(query)
     if axis is None:
-        return leaf(tensor, using)
+        return leaf(query, using)
 
     def bound(part: ProductQuery) -> Proposal:
         """Return the bound of a slice; infinite if the solver fails."""
-        return propose_tensor(Tensor(part.T, part.gauges), using) or Proposal(np.inf)
+        return propose_tensor(part, using) or Proposal(np.inf)
 
     proposal = largest_slice(query, axis, bound)
     return None if proposal.upper == np.inf else proposal
 
 
-def leaf(tensor: Tensor, using: Using) -> Proposal | None:
+def leaf(query: ProductQuery, using: Using) -> Proposal | None:
     """Solve the relaxation, and write its multipliers as the engine does."""
-    scale = unit(tensor.T)
-    program = least_bound(form_of(replace(tensor, T=tensor.T / scale)))
-    values = numbers([program.J, program.D]) if using.solve(program.asked) else None
+    scale = unit(query.T)
+    least = least_bound(form_of(replace(query, T=query.T / scale)))
+    values = numbers([least.J, least.D]) if using.solve(least.program) else None
     if values is None:
         return None
     J, D = (scale * x for x in values)
-    form = pin(form_of(tensor), J)
+    form = pin(form_of(query), J)
     cost = sum(float((rows @ D[at]).max()) for rows, at in cube_sums(form))
     arrays = flat(form, J, 0)
     made = factor_leaf(form, arrays, assemble_leaf(form, arrays, 0), (np.maximum(D, 0.0), cost), 0)
