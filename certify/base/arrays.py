@@ -34,8 +34,10 @@ def real(x: object, name: str, *, ndim: int | None = None) -> Array:
     if sparse.issparse(x):
         raise InputError(f"{name} must be a dense array, got a {type(x).__name__}")
     x = from_torch(x, name)
-    if isinstance(x, np.ma.MaskedArray):
-        raise InputError(f"{name} is a masked array, whose mask would be lost: give data and mask=")
+    if any(map(np.ma.is_masked, (x, *(x if isinstance(x, list | tuple) else ())))):
+        raise InputError(
+            f"{name} has masked entries: give the data without a mask, and mask= beside it"
+        )
     try:
         a = np.asarray(x)
     except ValueError as error:

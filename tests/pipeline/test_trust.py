@@ -58,12 +58,22 @@ def test_an_offset_the_kernel_does_not_know_is_never_certified():
         verify(certificate, problem, BEST, q=[np.zeros(1)])
 
 
-def test_a_masked_array_is_refused():
+def test_masked_entries_are_refused():
     hidden = np.ma.array(np.ones((2, 2)), mask=[[0, 1], [0, 0]])
-    with pytest.raises(InputError, match="Y is a masked array"):
-        Squared(hidden)
-    with pytest.raises(InputError, match="masked array"):
+    for data in (hidden, list(hidden)):
+        with pytest.raises(InputError, match="Y has masked entries"):
+            Squared(data)
+    with pytest.raises(InputError, match="masked entries"):
         DIAGONAL.accept((hidden, hidden))
+
+
+@pytest.mark.parametrize("mask", [np.ma.nomask, False])
+def test_a_masked_array_without_masked_entries_is_its_data(mask):
+    data = DIAGONAL.loss.Y
+    masked = Squared(np.ma.array(data, mask=mask))
+    result = check(Problem(masked, RankOne(), DIAGONAL.lam), BEST)
+    assert result.verdict is Verdict.CERTIFIED
+    assert verify(result.certificate, DIAGONAL, BEST).verdict is Verdict.CERTIFIED
 
 
 def test_sparse_formats_that_lose_observed_zeros_are_refused():
