@@ -1,14 +1,14 @@
 """Run the kernel alone: python -I -S certify/kernel CERTIFICATE [QUESTION] [--limit N].
 
-Started as a folder or as an archive of it, and not with -m, this file has no package: the folder
-becomes one, of a name that nothing else has, and is no longer where other modules are looked for.
+Started as a folder or as an archive (not with -m), this file has no package.  Then the folder
+becomes a package with a name of its own, and leaves sys.path.
 """
 
 import sys
 from types import ModuleType
 
 if not __package__:
-    __package__ = "certify_kernel"  # relative imports go by it
+    __package__ = "certify_kernel"  # relative imports need it
     __spec__ = None
     package = ModuleType(__package__)
     package.__path__ = [sys.path.pop(0)]

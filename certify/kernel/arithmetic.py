@@ -1,6 +1,6 @@
-"""What the rules need of numbers; each rule is written once, over `Arithmetic`.
+"""The operations on numbers that the rules use; each rule is written once, for any `Arithmetic`.
 
-`exact` is the arithmetic of the kernel; integers by FLINT and outward-rounded floats live outside.
+The kernel's own arithmetic is in `exact`; faster ones live outside.
 """
 
 import math
@@ -38,27 +38,30 @@ class Line(NamedTuple):
 
 
 class Arithmetic(ABC, Generic[H]):
-    """What the rules need of numbers.  H is a handle on an array held by a tier.
+    """The operations on arrays that the rules use.  H is the type of an arithmetic's own arrays.
 
-    A field is a 1-D handle over the observed entries; a matrix is a 2-D handle.
-    Each method returns a handle or an enclosure that is right, or raises.
+    A field is a 1-D array over the observed entries; a matrix is a 2-D array.  Each method
+    returns a correct array, enclosure or bound, or raises.
+
+    tier    the name of the arithmetic
+    budget  the work that it may do; elementary: its enclosures of exp and log
     """
 
     tier: str
-    budget = Budget()  # of any size; `Metered` has one that ends
+    budget = Budget()  # without a limit; `Metered` has one with a limit
     elementary = Elementary()
 
     def bounds(self, bound: Callable[..., T], items: Sequence[tuple[Any, ...]]) -> list[T]:
-        """Return bound(*item) of each item, in order: one after the other, if not overridden."""
+        """Return bound(*item) of each item, in order; other arithmetics may work in parallel."""
         return [bound(*item) for item in items]
 
     @abstractmethod
     def measure(self, x: H) -> "Extent":
-        """Return how large an array and its numbers are."""
+        """Return the shape of an array and the size of its numbers."""
 
     @abstractmethod
     def load(self, a: Array) -> H:
-        """Take an array in."""
+        """Convert an array of the file."""
 
     @abstractmethod
     def spans(self, x: H) -> tuple[Sequence[int], Sequence[int], int]:
@@ -77,7 +80,7 @@ class Arithmetic(ABC, Generic[H]):
         """Enclose sum w x^2."""
 
     def square(self, x: Sequence[float]) -> Enclosure:
-        """Enclose sum x^2 of a column: exactly, where this is not overridden."""
+        """Enclose sum x^2 of a column; exactly, unless overridden."""
         return square_exactly(x)
 
     @abstractmethod
@@ -94,41 +97,41 @@ class Arithmetic(ABC, Generic[H]):
 
     @abstractmethod
     def laplacian(self, q: Array, graph: Graph, rho: Fraction, ridge: Fraction) -> H:
-        """Return rho L q + ridge q, all m n entries: row i of L q sums w (q_i - q_j)."""
+        """Return rho L q + ridge q, all m n entries; row i of L q is sum_j w_ij (q_i - q_j)."""
 
     @abstractmethod
     def totals(self, x: H, cells: Sequence[int], count: int) -> list[Fraction]:
-        """Return the sums of the entries by cell, exactly: the k-th is in cells[k] < count."""
+        """Return the exact sums of the entries by cell; the k-th entry is in cells[k] < count."""
 
     @abstractmethod
     def sums(self, x: H, kind: str, at: Pattern) -> Enclosure:
-        """Enclose the sum of squared totals of a full field by row, column or all."""
+        """Enclose the sum of the squared totals of a full field; kind is as in `Pattern.cells`."""
 
     @abstractmethod
     def lines(self, x: H, line: Line, at: Pattern) -> Fraction:
-        """Return a number at least the largest norm of a line of the field."""
+        """Return an upper bound of the largest norm of a row or column of the field."""
 
     @abstractmethod
     def gram(self, x: H, axis: int, at: Pattern) -> tuple[H, Fraction]:
-        """Return G and e: |x| <= sqrt(lambda_max(G)) + e, where G is
-        X X^T (axis 0) or X^T X (axis 1).
+        """Return G and e with |X|_2 <= sqrt(lambda_max(G)) + e; G is about X X^T (axis 0) or X^T X
+        (axis 1).
         """
 
     def exact_lines(self, x: H, axis: int, at: Pattern) -> tuple[list[Sequence[int]], int]:
-        """Return the rows (axis 0) or columns as integers times 2**e, and e; exactly."""
+        """Return the exact rows (axis 0) or columns (1) as integers times 2**e, and e."""
         entries, e = self.exact_entries(x, at, (axis, 1 - axis))
         size = at.m if axis else at.n
         return [entries[k : k + size] for k in range(0, len(entries), size)], e
 
     def exact_entries(self, x: H, at: Pattern, order: Sequence[int]) -> tuple[Sequence[int], int]:
-        """Return all entries, the modes in this order, as integers times 2**e, and e; exactly."""
+        """Return all entries exactly, as integers times 2**e, and e; the modes in this order."""
         lows, highs, e = self.spans(self.unfold(x, at, order, 1))
         demand(lows == highs, self.tier, "inexact", "exact lines of an inexact field")
         return lows, e
 
     @abstractmethod
     def times(self, x: H, a: Array, axis: int, at: Pattern) -> H:
-        """Return X A (axis 0) or X^T A (axis 1) of a field; A has a row for each line across."""
+        """Return X A (axis 0) or X^T A (axis 1) of a field X."""
 
     @abstractmethod
     def scaled(self, x: H, left: Array, right: Array, at: Pattern) -> H:
@@ -136,11 +139,11 @@ class Arithmetic(ABC, Generic[H]):
 
     @abstractmethod
     def hat(self, x: H, at: Pattern) -> H:
-        """Return [[0, X], [X^T, 0]], dense."""
+        """Return the dense matrix [[0, X], [X^T, 0]]."""
 
     @abstractmethod
     def symmetric(self, x: H, at: Pattern) -> H:
-        """Return (X + X^T) / 2, dense, of a square field."""
+        """Return the dense matrix (X + X^T) / 2 of a square field."""
 
     @abstractmethod
     def multiply(self, a: H, b: H) -> H:
@@ -153,9 +156,9 @@ class Arithmetic(ABC, Generic[H]):
 
     @abstractmethod
     def outer_sum(self, factors: Sequence[Array], at: Pattern) -> H:
-        """Return sum over k of x1_k o ... o xK_k at the observed entries, factors (n_i, r).
+        """Return sum over k of x1_k o ... o xK_k at the observed entries; factors (n_i, r).
 
-        Of two factors that is left right^T: the field of a factorization.
+        For two factors this is left right^T.
         """
 
     @abstractmethod
@@ -168,37 +171,37 @@ class Arithmetic(ABC, Generic[H]):
 
     @abstractmethod
     def unfold(self, x: H, at: Pattern, order: Sequence[int], rows: int) -> H:
-        """Return the field as a dense matrix of `rows` rows, its modes in this order."""
+        """Return the field as a dense matrix with `rows` rows, the modes in this order."""
 
     @abstractmethod
     def permuted(self, x: H, at: Pattern) -> H:
-        """Return the sum over all permutations of the modes, all entries; equal sizes."""
+        """Return the sum over all permutations of the modes, all entries; the sizes are equal."""
 
     @abstractmethod
     def fixed(self, x: H, at: Pattern, place: tuple[int, int], sign: int) -> H:
-        """Return sign times the slice with index i in one mode, all entries; place (mode, i)."""
+        """Return sign times the slice with index i in one mode, all entries; place = (mode, i)."""
 
     @abstractmethod
     def placed(self, values: Array, pairs: "Pairs", k: int) -> H:
         """Return the k x k matrix with each value at (a, b) and (b, a), and its negative
-        at (c, d) and (d, c); half the negative of a value on the diagonal.
+        at (c, d) and (d, c); half of the negative if the value is on the diagonal.
         """
 
     @abstractmethod
     def kronecker(self, q: H, s: H, place: "Place") -> H:
-        """Return Q on one mode times S on the others, a block of zeros around it."""
+        """Return the Kronecker product of Q on one mode and S on the others; zeros around it."""
 
     @abstractmethod
     def cones(self, form: ConeForm, span: TreeSpan) -> Fraction:
-        """Bound a polar over a tree of cones, which goes this far."""
+        """Bound a polar over a tree of cones; `span` says how much its walk holds."""
 
     @abstractmethod
     def top(self, g: H, shift: Fraction, factor: Array | None) -> Fraction:
-        """Return t with G <= t I (symmetric G)."""
+        """Return t with G <= t I; G is symmetric."""
 
 
 class Extent(NamedTuple):
-    """The shape of an array; its numbers are of so many bits, times 2**exp."""
+    """The shape of an array, and the bits of its largest integer; entries are times 2**exp."""
 
     shape: tuple[int, ...]
     bits: int
@@ -206,21 +209,21 @@ class Extent(NamedTuple):
 
     @property
     def size(self) -> int:
-        """How many numbers there are."""
+        """The number of entries."""
         return math.prod(self.shape)
 
     @property
     def square(self) -> int:
-        """The units of the product of two of them."""
+        """The units of work of a product of two entries."""
         return product_work(self.bits, self.bits)
 
     def joined(self, other: "Extent") -> int:
-        """Return the bits of a sum of two numbers, on the finer grid."""
+        """Return the bits of the sum of an entry of each, on the finer grid."""
         return max(self.bits + self.exp, other.bits + other.exp) - min(self.exp, other.exp) + 1
 
 
 class Pairs(NamedTuple):
-    """Places of a symmetric matrix: each value at (a, b), its negative at (c, d) if given."""
+    """Places of a symmetric matrix: of each value (a, b), and of its negative (c, d), if given."""
 
     a: Sequence[int]
     b: Sequence[int]
@@ -229,9 +232,9 @@ class Pairs(NamedTuple):
 
 
 class Place(NamedTuple):
-    """Where a product Q (x) S goes: a mode among the sizes of a group, and the group's block."""
+    """The place of a product Q (x) S: the mode of Q among the sizes, and the block of all modes."""
 
     mode: int
     sizes: tuple[int, ...]
-    first: int  # row of the block's corner
-    k: int  # rows of the whole matrix
+    first: int  # the row where the block begins
+    k: int  # the number of rows of the whole matrix

@@ -1,4 +1,4 @@
-"""Arrays as they are in a file, with their shapes checked, and as exact integers."""
+"""Arrays of a file: reading them with their shapes checked, and their exact integers."""
 
 import math
 from array import array
@@ -49,7 +49,7 @@ def transposed(a: Array) -> Array:
 
 
 def dyadic(values: Sequence[float] | Sequence[Fraction]) -> tuple[list[int], int]:
-    """Return integers x and e with values == x * 2**e, exactly."""
+    """Return integers x and an exponent e with values == x * 2**e, exactly."""
     ratios = [v.as_integer_ratio() for v in values]
     e = -max((q for _, q in ratios), default=1).bit_length() + 1
     ints = [p * (1 << -e) // q for p, q in ratios]
@@ -59,7 +59,7 @@ def dyadic(values: Sequence[float] | Sequence[Fraction]) -> tuple[list[int], int
 
 
 def _trailing(ints: Sequence[int]) -> int:
-    """Return how many factors of two all these integers share."""
+    """Return the number of factors 2 that all these integers share."""
     both = 0
     for x in ints:
         both |= x
@@ -85,7 +85,7 @@ class Arrays:
         self.arrays, self.where, self.used = arrays, where, set[str]()
 
     def get(self, name: str, shape: tuple[int | None, ...], kind: str = "d") -> Array:
-        """Return an array whose shape matches (None matches any length)."""
+        """Return an array of this shape (None matches any length); kind "d": floats, "q": ints."""
         where = f"{self.where}.{name}"
         demand(name in self.arrays, where, "missing", sorted(self.arrays))
         self.used.add(name)
@@ -123,13 +123,13 @@ def lower_triangle(packed: Array, k: int) -> Array:
 
 
 def width(a: Array) -> int:
-    """Bound the bits of an array's integers on one grid; a float has 53 below its exponent."""
+    """Bound the bits of an array's integers on one grid; a float has 53 significant bits."""
     low = min(filter(None, map(abs, a.data)), default=0.0)
     return math.frexp(max(map(abs, a.data)))[1] - math.frexp(low)[1] + 53 if low else 1
 
 
 def flat_of(q: Array) -> Array:
-    """Return the same numbers as one line."""
+    """Return the same numbers in one dimension."""
     return Array((len(q.data),), q.data)
 
 
@@ -142,7 +142,7 @@ def unpacked(a: Array, k: int) -> Array:
 
 
 def matrix(rows: Sequence[Iterable[tuple[int, float]]], k: int) -> Array:
-    """Return the matrix of k columns with these numbers (column, value) in its rows, added up."""
+    """Return the matrix with k columns whose rows are sums of (column, value)."""
     out = array("d", bytes(8 * len(rows) * k))
     for i, row in enumerate(rows):
         for j, x in row:

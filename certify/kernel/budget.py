@@ -1,6 +1,6 @@
-"""What a verification may cost, in units of work that are paid for before they are done.
+"""The budget of a verification: work is charged in units before it is done.
 
-The prices of the arithmetic's operations are in `metered`; SPEC.md, Budget, says why these limits.
+The prices of the arithmetic's operations are in `metered`; SPEC.md, Budget, explains the limits.
 """
 
 import math
@@ -8,46 +8,46 @@ from collections.abc import Callable
 
 from .errors import demand
 
-# A unit of work is a product of two short integers and its sum, some 40 ns in `Exact`.
+# A unit of work is a product of two short integers and an addition, some 40 ns in `Exact`.
 UNIT = 4e-8  # seconds
 FLOOR = 1 << 27  # units that any file may ask for: seconds
-PER_BYTE = 1 << 13  # units more for each byte of the file
-HELD = 64  # units of a number that is held: 2**21 numbers, and 128 more for each byte
+PER_BYTE = 1 << 13  # further units for each byte of the file
+HELD = 64  # units of a number in memory: so 2**21 numbers are allowed, and 128 for each byte
 MADE = 8  # units of work to make a number
-LINE = 1024  # units of a row or a column, which each rule goes through several times
-PATH = 8 * HELD  # units of a step on the way to a leaf: each node that waits keeps its own
+LINE = 1024  # units of a row or a column; each rule goes through them several times
+PATH = 8 * HELD  # units of a step from the root to a leaf: each waiting node keeps its own path
 FRACTION = 16  # units of an operation on short fractions
 
 
 class Budget:
-    """How much work a verification may do: it is refused before it is done.
+    """The units of work that a verification may still do; more is refused before it is done.
 
-    A file can ask for more than its size: a factor of no slices has no bytes and any number
-    of rows, a list of entries says nothing about m n, a leaf of a tree is a few letters.  Every
-    such size is paid for before the first number is made.
+    A small file can ask for much work: a factor without slices has no bytes and any number
+    of rows, a list of entries does not bound m n, a leaf of a tree is a few letters.  Every
+    such size is charged before the first number is made.
 
-    tell  is called with the units that are spent, each time some are
+    tell  is called with all units spent so far, each time that some are spent
     """
 
     def __init__(self, limit: float = math.inf, tell: Callable[[int], object] = id) -> None:
         self.limit, self.spent, self.tell = limit, 0, tell
 
     def __getstate__(self) -> dict[str, object]:
-        """Return what a copy in another process knows: there nobody is told."""
+        """Return the state for a copy in another process, which does not call `tell`."""
         return {"limit": self.limit, "spent": self.spent, "tell": id}
 
     def spend(self, work: int, what: str) -> None:
-        """Take this many units, or refuse."""
+        """Charge units of work, or refuse them."""
         self.afford(work, what)
         self.spent += work
         self.tell(self.spent)
 
     def afford(self, work: int, what: str) -> None:
-        """Refuse work that is still to come, and takes at least this much."""
+        """Refuse later work of at least this many units, and charge nothing yet."""
         self._check(self.spent + work, what)
 
     def hold(self, numbers: int, what: str, bits: int = 0) -> None:
-        """Refuse so many numbers of so many bits at a time, or take the work to make them."""
+        """Charge the work to make numbers of so many bits; refuse too many at a time."""
         numbers *= 1 + (bits >> 8)
         self._check(HELD * numbers, what)
         self.spend(MADE * numbers, what)
@@ -58,5 +58,5 @@ class Budget:
 
 
 def product_work(a: int, b: int) -> int:
-    """Return the units of a product of integers of a and b bits, and its sum."""
+    """Return the units of work to multiply integers of a and b bits and add the product."""
     return 1 + (a * b >> 15)

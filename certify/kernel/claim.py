@@ -1,6 +1,6 @@
-"""Check a certificate's claim, and say so: what the command line prints and how it exits.
+"""Check the claim of a certificate; the report and the exit status of the command line.
 
-The question that was read is printed with the verdict, for somebody to compare with their own.
+The report contains the question that was read, so that a reader can compare it with their own.
 """
 
 import hashlib
@@ -20,13 +20,13 @@ from .file import File, dtype_of, identity, question_arrays, read
 from .verdict import EXITS, Outcome, prove
 
 REJECTED = 20
-LONG, STEP = 10, 0.5  # seconds: of a proof that is announced, between two looks at it
+LONG, STEP = 10, 0.5  # seconds: proofs this long are announced; progress is shown this often
 
 
 def same_question(theirs: Json, ours: Json, where: str = "statement") -> None:
     """Reject unless the certificate's statement is the reader's, field by field.
 
-    As JSON: true is not 1, and null is not a field left out.
+    They are compared as JSON: true is not 1, and null is not a missing field.
     """
     both = theirs, ours
     for name in sorted({*theirs, *ours}):
@@ -39,7 +39,7 @@ def same_question(theirs: Json, ours: Json, where: str = "statement") -> None:
 
 
 def check_digests(statement: Json, given: Mapping[str, Array]) -> None:
-    """Reject unless the arrays are those the statement names, bit by bit."""
+    """Reject unless the arrays have the names, types, shapes and digests of the statement."""
     ours = {k: identity(a) for k, a in given.items()}
     named = statement.get("arrays")
     demand(isinstance(named, dict), "statement.arrays", "missing", type(named).__name__)
@@ -54,7 +54,7 @@ def check(
     limit: float | None = None,
     tell: Callable[[int], object] = id,
 ) -> Outcome:
-    """Prove the certificate's claim about its question asked of these arrays."""
+    """Prove the certificate's claim about its question, with these arrays."""
     check_digests(file.statement, given)
     parts = file.proof, file.witness
     outcome = prove(file.statement, given, *parts, ar, limit=limit, tell=tell)
@@ -75,9 +75,9 @@ def check(
 def describe_question(statement: Json, given: Mapping[str, Array]) -> str:
     """Return the question for a reader: every field and array, numbers in decimals.
 
-    The rank is part of it at lam = 0, and so is every array: one that should not be there
-    (weights, a ridge) changes the question.  Only the middle of a long cone is left out; a
-    digest stands for it.
+    The rank is included because the question depends on it at lam = 0, and every array because
+    an unexpected one (weights, a ridge) changes the question.  Only the middle of a long cone is
+    replaced, by a digest.
     """
     summary: Json = {k: shown(number(statement[k], k)) for k in ("lam", "rtol", "atol")}
     summary |= {k: statement[k] for k in ("claim", "loss", "shape", "observed", "q")}
@@ -96,7 +96,7 @@ def describe_question(statement: Json, given: Mapping[str, Array]) -> str:
 
 
 def summarize(a: Array) -> str:
-    """Return the range of an array, or its value where all its entries are one."""
+    """Return the range of an array, or its value if all entries are equal."""
     if not len(a.data):
         return "empty"
     low, high = min(a.data), max(a.data)
@@ -127,19 +127,19 @@ def told_limit(arguments: list[str]) -> tuple[list[str], int | None]:
 
 
 class Progress:
-    """How far a verification is: a line on a terminal, nothing elsewhere.
+    """The progress of a verification: a line on a terminal, nothing elsewhere.
 
-    work  the units that the proof took when the file was written: an estimate, and no claim
+    work  the units that the proof took when the file was written: an estimate, not a claim
     """
 
     def __init__(self, work: object, out: TextIO | None) -> None:
-        self.work = work if isinstance(work, int) and 1 < work < 1 << 62 else 0  # True is no count
+        self.work = work if isinstance(work, int) and 1 < work < 1 << 62 else 0  # True counts as 1
         self.out = out
         self.start = self.last = monotonic()
         self.shown = out is not None and out.isatty()
 
     def __enter__(self) -> Self:
-        """Say how long it takes, where that is long."""
+        """Announce the time of a long verification."""
         seconds = int(self.work * UNIT)
         if seconds >= LONG:
             time = f"{seconds // 60} minutes" if seconds >= 120 else f"{seconds} seconds"
@@ -189,9 +189,9 @@ def report_on(arguments: Iterable[str]) -> tuple[str, int]:
 
 
 def main(arguments: Iterable[str]) -> int:
-    """Verify a certificate file: EXITS of what is proved, 20 otherwise or in any doubt.
+    """Verify a certificate file: return EXITS[verdict], or 20 if anything at all goes wrong.
 
-    A report that cannot be printed is not verified: its reader must see the question.
+    A report that cannot be printed counts as not verified: its reader must see the question.
     """
     try:
         text, status = report_on(arguments)

@@ -1,4 +1,4 @@
-"""The dual value d(W), from below, and what a dual point must satisfy for the offsets."""
+"""Lower bounds of the dual value d(W), and the conditions of the offsets on a dual point."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -23,10 +23,10 @@ from .statement import Question, loss_weights
 
 
 def loss_dual(problem: Question, dual: "Dual[Any]", s: Fraction) -> Fraction:
-    """Return a lower bound of d(sW) for dyadic s >= 0; reject sW outside d's domain.
+    """Return a lower bound of d(sW) for dyadic s >= 0; reject an sW outside the domain of d.
 
-    All groups without a correction are on one grid of 2**e; each other group is on its own,
-    finer by the denominators of its corrections.
+    All groups without a correction share the grid of 2**e.  Each other group has its own grid,
+    which is finer by the denominators of its corrections.
     """
     w, y, c = Grains(*dyadic(dual.raw.data)), Grains(*dyadic(problem.Y.data)), loss_weights(problem)
     size = problem.loss.group or problem.at.n
@@ -52,7 +52,7 @@ def _dual_of(
     y: Grains,
     part: tuple[list[int], Mapping[int, int] | Sequence[int], list[int]],
 ) -> Fraction:
-    """Return d of some groups of entries, in their unit."""
+    """Return a lower bound of d on some groups of entries, in the unit of w and c."""
     groups, w, c = part
     size = problem.loss.group or problem.at.n
     keys = [k for i in groups for k in range(i * size, i * size + size)]
@@ -63,7 +63,7 @@ def _dual_of(
 
 
 def least_loss(problem: Question) -> Fraction:
-    """Return a lower bound of inf l = d(0): no objective is below it (0 but for counts)."""
+    """Return a lower bound of inf l = d(0), and so of every objective; 0 for losses h >= 0."""
     if not problem.loss.signed:
         return Fraction(0)
     return loss_dual(problem, Dual(None, filled((problem.at.size,), 0.0), ()), Fraction(1))
@@ -79,7 +79,7 @@ def coarse(s: Fraction) -> Fraction:
 class Dual(Generic[H]):
     """W = (a float field) + (exact rational corrections at a few entries).
 
-    low   L and R where observed zeros are not listed: W = (a field of the listed) - L R^T
+    low   L and R if unlisted entries are observed zeros: W = (a field of the listed) - L R^T
     """
 
     field: H
@@ -110,7 +110,7 @@ def dual_point(
 
 
 def pay_for_sum(terms: Sequence[Fraction], budget: Budget) -> None:
-    """Pay for adding fractions: at each step the square of the bits so far."""
+    """Charge the work to add fractions: at each step the square of the bits so far."""
     common = 1
     for c in terms:
         common = math.lcm(common, c.denominator)
@@ -119,7 +119,7 @@ def pay_for_sum(terms: Sequence[Fraction], budget: Budget) -> None:
 
 
 def adjoint(ar: Arithmetic[H], problem: Question, dual: Dual[H], o: Offset) -> list[Fraction]:
-    """Return A* W exactly, corrections included; of a smooth q its sums by component."""
+    """Return A* W exactly, with corrections; for a smooth q, the sums of W over each component."""
     cells, count = o.cells(problem.at)
     if o.design is None:
         totals = ar.totals(dual.field, cells, count)
@@ -140,12 +140,12 @@ def adjoint(ar: Arithmetic[H], problem: Question, dual: Dual[H], o: Offset) -> l
 def ridge_cost(
     ar: Arithmetic[H], problem: Question, dual: Dual[H], given: Arrays, name: str
 ) -> Fraction:
-    """Return an upper bound of -2 inf over q of <W, A q> + H(q), sparse parts left out.
+    """Return an upper bound of -2 inf over q of <W, A q> + H(q), over all q but sparse ones.
 
-    For ridge/2 sum w q^2 that is sum (A* W)^2 / (ridge w).  Where H does not grow the
-    infimum is -inf unless W is orthogonal, exactly: A* W = 0 for an unpenalized q, and for
-    a smooth q with ridge 0 the sums of W over every component are 0 in every column.  W
-    with any nonzero sum bounds nothing.
+    For H = ridge/2 sum w q^2 it is sum (A* W)^2 / (ridge w).  In directions without a penalty
+    the infimum is -inf unless W is exactly orthogonal to them.  This means A* W = 0 for an
+    unpenalized q; for a smooth q with ridge 0, the sums of W over every component are 0 in every
+    column.  Any other W is rejected.
     """
     cost = Fraction(0)
     for k, o in enumerate(problem.offsets):
@@ -168,11 +168,11 @@ def smooth_cost(
 ) -> Fraction:
     """Bound tr(W^T K^+ W) = -2 inf over Q of <W, Q> + 1/2 <Q, K Q>, K = rho L + ridge I.
 
-    For any Q0 and R = W + K Q0, expanding at Q0 gives the infimum
-    <W, Q0> + 1/2 <Q0, K Q0> - 1/2 tr(R^T K^+ R) if R is orthogonal to ker K, and
-    tr(R^T K^+ R) <= |R|^2 / kappa, kappa the least positive eigenvalue of K: at least
-    ridge, or with ridge 0 at least rho times the graph's gap.  (1^T L = 0 on components,
-    so R has the sums of W, which `ridge_cost` demands to be 0.)  Without a witness Q0 = 0.
+    For any Q0 and R = W + K Q0, an expansion at Q0 shows that the infimum is
+    <W, Q0> + 1/2 <Q0, K Q0> - 1/2 tr(R^T K^+ R) if R is orthogonal to ker K.  Moreover
+    tr(R^T K^+ R) <= |R|^2 / kappa, where kappa is the least positive eigenvalue of K: at least
+    ridge or, if ridge = 0, at least rho times the graph's gap.  As 1^T L = 0 on each component,
+    R has the sums of W, which `ridge_cost` demands to be 0.  Without a witness Q0 = 0.
     """
     o, at = problem.offsets[k], problem.at
     name = f"{dual.name.removesuffix('W')}smooth{k}"
@@ -184,12 +184,12 @@ def smooth_cost(
         i, j = at.entry(entry)
         inner += c * Fraction(q.data[i * at.n + j])
     size = root(ar.squares(ar.add(w, bent), None).hi).hi + dual.stray
-    kappa = o.ridge or o.rho * (o.graph.gap or 1)  # without edges R = W = 0, as is demanded
+    kappa = o.ridge or o.rho * (o.graph.gap or 1)  # no edges: R = W = 0, by `ridge_cost`
     return size * size / kappa - 2 * inner - energy
 
 
 def dual_limit(ar: Arithmetic[H], problem: Question, dual: Dual[H]) -> Fraction | None:
-    """Return the largest s for which a sparse part allows s W, or None for any.
+    """Return the largest s that the sparse offsets allow for s W, or None if any s is allowed.
 
     inf over Q of <W, Q> + rho |Q|_1 is 0 if every |W_ij| <= rho, and -inf otherwise.
     """
@@ -205,10 +205,10 @@ def dual_limit(ar: Arithmetic[H], problem: Question, dual: Dual[H]) -> Fraction 
 def dual_value(
     ar: Arithmetic[H], problem: Question, dual: Dual[H], cost: Fraction, s: Fraction
 ) -> Fraction:
-    """Return a lower bound of d(sW) - s^2/2 cost, s >= 0 (dyadic but for least squares).
+    """Return a lower bound of d(sW) - s^2/2 cost for s >= 0 (dyadic except for least squares).
 
-    d(W) = inf over Z, q of the loss + <W, Z>, by the loss's rule.  Least squares:
-    d(sW) = s<W,Y> - s^2/2 sum W^2/w, the minimum of w/2 (z - y)^2 + W z being
+    d(W) = inf over Z of l(Z) + <W, Z>, as the loss bounds it.  For least squares it is
+    d(sW) = s <W, Y> - s^2/2 sum W^2 / w, because w/2 (z - y)^2 + W z is least at
     W y - W^2 / (2 w).
     """
     if not isinstance(problem.loss, Squared):

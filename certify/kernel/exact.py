@@ -1,4 +1,4 @@
-"""The arithmetic of the kernel alone: integers times a power of two."""
+"""The kernel's own arithmetic: integers times a power of two."""
 
 import math
 from array import array
@@ -28,13 +28,13 @@ class Grid:
 
     @cached_property
     def bits(self) -> int:
-        """The bits of its largest number."""
+        """The bits of the largest integer."""
         ends = max(self.ints, default=0), min(self.ints, default=0)
         return max(x.bit_length() for x in ends)
 
 
 class Exact(Arithmetic[Grid]):
-    """Exact integers, standard library only."""
+    """Exact integers, with the standard library only."""
 
     tier = "exact"
 
@@ -43,19 +43,19 @@ class Exact(Arithmetic[Grid]):
         return Extent(x.shape, x.bits, x.exp)
 
     def load(self, a: Array) -> Grid:
-        """Take an array in: float64 values are dyadic."""
+        """Convert an array exactly: float64 values are dyadic."""
         ints, e = dyadic(a.data)
         return Grid(ints, e, a.shape)
 
     def multiply(self, a: Grid, b: Grid) -> Grid:
-        """Return A B^T for A (m, k), B (n, k); a row of A with few numbers takes few products."""
+        """Return A B^T for A (m, k), B (n, k); zeros in a sparse row of A are skipped."""
         tall = min(a.shape[0], b.shape[0]) >= TALL
         size = (a.bits + b.bits + a.shape[1].bit_length()) // 8 + 1
         product = _packed if tall and size <= WIDEST else _plain
         return Grid(product(a, b, size), a.exp + b.exp, (a.shape[0], b.shape[0]))
 
     def spans(self, x: Grid) -> tuple[Sequence[int], Sequence[int], int]:
-        """Return the entries themselves: points."""
+        """Return the entries themselves, as intervals of one point."""
         return x.ints, x.ints, x.exp
 
     def _align(self, x: Grid, y: Grid) -> tuple[list[int], list[int], int]:
@@ -127,7 +127,7 @@ class Exact(Arithmetic[Grid]):
         return exactly(sum((t * t for t in totals), Fraction(0)))
 
     def lines(self, x: Grid, line: Line, at: Pattern) -> Fraction:
-        """Return the largest norm of a line, exact or its square root rounded up."""
+        """Return the largest norm of a line; an l2 norm is rounded up."""
         return max(self._lines(x, line, at, sign) for sign in line.signs)
 
     def _lines(self, x: Grid, line: Line, at: Pattern, sign: int) -> Fraction:
@@ -201,7 +201,7 @@ class Exact(Arithmetic[Grid]):
         return Grid(sums, first.exp + rest.exp, (at.size,))
 
     def layer(self, net: Network, left: Array, right: Array) -> Grid:
-        """Return the field: the activation of integers, slope times in the same unit."""
+        """Return the field; the outputs of the activation are in units finer by the slope's."""
         hidden = self.multiply(self.load(net.features), self.load(transposed(left)))
         r, a = hidden.shape[1], net.slope
         e, low = a.denominator.bit_length() - 1, a.numerator
@@ -250,7 +250,7 @@ class Exact(Arithmetic[Grid]):
         return Grid([dense[p] for p in places], x.exp, (rows, len(places) // rows))
 
     def permuted(self, x: Grid, at: Pattern) -> Grid:
-        """Sum each orbit once: a multi-index is met by its stabilizer's order of permutations."""
+        """Sum each orbit once; each entry counts as often as permutations fix its multi-index."""
         dense, sizes = self._dense(x, at), at.sizes
         orbits = [tuple(sorted(i)) for i in product(*map(range, sizes))]
         totals: dict[tuple[int, ...], int] = {}
@@ -270,7 +270,7 @@ class Exact(Arithmetic[Grid]):
         return Grid(ints, x.exp, (len(ints),))
 
     def placed(self, values: Array, pairs: Pairs, k: int) -> Grid:
-        """Return the matrix, in half units so that half a value is an integer."""
+        """Return the matrix in half units, in which half a value is an integer."""
         grid = self.load(values)
         out = [0] * (k * k)
         for v, a, b in zip(grid.ints, pairs.a, pairs.b, strict=True):
@@ -294,12 +294,12 @@ class Exact(Arithmetic[Grid]):
         return Grid(out, q.exp + s.exp, (k, k))
 
     def cones(self, form: ConeForm, span: TreeSpan) -> Fraction:
-        """Walk through the tree, each number an integer."""
+        """Walk through the tree with integers."""
         del span
         return over_cones(form)
 
     def gram(self, x: Grid, axis: int, at: Pattern) -> tuple[Grid, Fraction]:
-        """Return X X^T or X^T X; of a few observed entries, from their pairs in a line."""
+        """Return X X^T or X^T X and 0; a thin pattern is summed by pairs of entries in a line."""
         if at.rows is not None and at.cols is not None and thin(at, axis):
             return self._thin_gram(x, axis, at), Fraction(0)
         a = self.unfold(x, at, (axis, 1 - axis), at.n if axis else at.m)
@@ -320,8 +320,8 @@ class Exact(Arithmetic[Grid]):
     def top(self, g: Grid, shift: Fraction, factor: Array | None) -> Fraction:
         """Bound lambda_max(G) by shift + |E|_inf, E = shift I - G - L L^T.
 
-        L L^T >= 0, so G <= shift I - E <= (shift + |E|_inf) I for any L at all.
-        Without a factor, lambda_max(G) <= |G|_inf (Gershgorin).
+        L L^T >= 0, so G <= shift I - E <= (shift + |E|_inf) I for every L.  Without a factor L,
+        and also with one, lambda_max(G) <= |G|_inf (Gershgorin).
         """
         k = g.shape[0]
         if factor is None:
@@ -334,15 +334,15 @@ class Exact(Arithmetic[Grid]):
         return min(shift + _row_sums(rest), _row_sums(g))
 
 
-TALL, WIDEST = 8, 48  # rows, and bytes of an entry, from which and up to which packing is faster
+TALL, WIDEST = 8, 48  # packing is faster for this many rows or more, entries of up to 48 bytes
 
 
 def _packed(a: Grid, b: Grid, size: int) -> list[int]:
-    """Return the entries of A B^T by columns of B packed into one number each.
+    """Return the entries of C = A B^T; each column of B is packed into one integer.
 
     With p_c = sum_j B_jc 2^(8 size j), row i of A gives sum_c A_ic p_c = sum_j C_ij 2^(8 size j).
-    |C_ij| <= k max |A| max |B| < 2^(8 size - 1) = half: so half added to each C_ij makes them the
-    digits of that sum.
+    As |C_ij| <= k max |A| max |B| < 2^(8 size - 1) = half, the numbers C_ij + half are the digits
+    of that sum plus sum_j half 2^(8 size j).
     """
     k, n, out = a.shape[1], b.shape[0], list[int]()
     half = 1 << (8 * size - 1)
@@ -360,7 +360,7 @@ def _packed(a: Grid, b: Grid, size: int) -> list[int]:
 
 
 def _plain(a: Grid, b: Grid, _size: int) -> list[int]:
-    """Return the entries of A B^T, one after the other."""
+    """Return the entries of A B^T, computed one by one."""
     k, out = a.shape[1], list[int]()
     right = [b.ints[j * k : j * k + k] for j in range(b.shape[0])]
     for i in range(a.shape[0]):
@@ -373,7 +373,7 @@ def _plain(a: Grid, b: Grid, _size: int) -> list[int]:
     return out
 
 
-EXPONENT = {"root": 2, "sum": 1}  # of |entry| in the sum over a line
+EXPONENT = {"root": 2, "sum": 1}  # the power of |entry| that is summed over a line
 
 
 def scaled_grid(x: Grid, c: Fraction) -> Grid:

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 from .errors import demand
 
-FINE, GUARD = 128, 32  # fractional bits of a fixed-point number, and more within `exp_at`
+FINE, GUARD = 128, 32  # fractional bits of a fixed-point number, and further ones in `exp_at`
 DEEP, ONE = FINE + GUARD, 1 << FINE
-REACH = 1 << 14  # e**-REACH is less than a unit; a larger exponent is refused
+REACH = 1 << 14  # e**-REACH is less than a unit; exponents above REACH are refused
 HALVINGS, TERMS = 8, 15
 Ends = tuple[int, int]
 
@@ -15,8 +15,8 @@ Ends = tuple[int, int]
 def ln2() -> Ends:
     """Enclose 2**DEEP ln 2, where ln 2 = sum over k of 2 / ((2k + 1) 3**(2k + 1)).
 
-    With 32 more bits, each floored term loses less than a unit.  After 128 terms the rest
-    is below 2**-405, less than a unit: the sum is low by less than 129 units.
+    With 32 further bits, each floored term loses less than a unit.  The rest after 128 terms
+    is below 2**-405, less than a unit.  So the sum is too low by less than 129 units.
     """
     unit = 1 << DEEP + 33
     low = sum(unit // ((2 * k + 1) * 3 ** (2 * k + 1)) for k in range(128))
@@ -40,10 +40,10 @@ def exp_at(x: int) -> tuple[int, int, int]:
     """Return (lo, hi, k) with lo <= e**(x / ONE) 2**(FINE - k) <= hi; hi - lo is a few units.
 
     x = k ln 2 + r; r / 2**HALVINGS = t < 2**-8, known to d units of 2**-DEEP.  Horner's
-    p = 1 + t/n p for n = 15 ... 1, two floors a step, is low by less than 2 / (1 - 2**-8)
-    < 3 units; the terms left out are below 2 t**16 / 16! < 2**-171, less than one.  So
-    e**t is in [p, p + 4], and e**(t + d) <= e**t (1 + 2d) adds less than 3d.  Squaring both
-    ends HALVINGS times, outward, gives e**r.
+    p = 1 + t/n p for n = 15 ... 1 has two floors a step and is too low by less than
+    2 / (1 - 2**-8) < 3 units; the terms left out are below 2 t**16 / 16! < 2**-171, less than a
+    unit.  So e**t is in [p, p + 4], and e**(t + d) <= e**t (1 + 2d) adds less than 3d.  Both
+    ends, squared HALVINGS times with outward rounding, enclose e**r.
     """
     if x < -REACH * ONE:
         return 0, 1, 0
@@ -60,11 +60,11 @@ def exp_at(x: int) -> tuple[int, int, int]:
 
 
 def log_at(m: int, e: int) -> Ends:
-    """Enclose ONE ln(m 2**e) for an integer m > 0; a few units apart.
+    """Enclose ONE ln(m 2**e) for an integer m > 0, within a few units.
 
     For any guess g of ln(m / 2**b): ln m = b ln 2 + g + ln(1 + d), 1 + d = m / 2**b e**-g,
-    and d - d**2/2 + d**3/3 - d**4 <= ln(1 + d) <= d - d**2/2 + d**3/3 for |d| <= 1/2, both
-    rising in d.  |d| < 2**-32 is checked, so that d**4 is less than a unit.
+    and d - d**2/2 + d**3/3 - d**4 <= ln(1 + d) <= d - d**2/2 + d**3/3 for |d| <= 1/2; both
+    bounds increase in d.  |d| < 2**-32 is checked, so that d**4 is less than a unit.
     """
     b = m.bit_length()
     guess = int(math.log(m / (1 << b)) * 2**53) << FINE - 53
@@ -103,7 +103,7 @@ def xlogx(x: int) -> Ends:
 
 
 class Elementary:
-    """Enclosures of lists of numbers; an arithmetic may have wider ones that take less time."""
+    """Enclosures of lists of numbers; an arithmetic may have its own, faster and wider."""
 
     def exps(self, xs: Sequence[int]) -> list[tuple[int, int, int]]:
         """Enclose e**(x / ONE), as `exp_at` does."""

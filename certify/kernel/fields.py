@@ -1,6 +1,6 @@
-"""Fields of the statement's and the proof's JSON, each read by what it may be.
+"""Readers of the JSON of the statement and of the proof; each rejects a value of another type.
 
-A number is written as its bits: `float.hex`, or a rational in hexadecimal integers.
+A number is written exactly: as `float.hex`, or as a rational with hexadecimal integers.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ Json = dict[str, Any]
 
 
 def number(text: object, where: str) -> Fraction:
-    """Read a finite `float.hex` string; a decimal would already be rounded."""
+    """Read a finite `float.hex` string; a decimal string is rejected, since it may be rounded."""
     demand(isinstance(text, str) and "0x" in text, where, "number", text)
     try:
         return Fraction(float.fromhex(str(text)))
@@ -64,10 +64,10 @@ SWITCHES = ("better", "definite", "linear", "symmetric")  # the fields that are 
 
 
 def plainly(stated: Json, where: str, budget: Budget) -> None:
-    """Reject null anywhere, and true or false anywhere but at a switch.
+    """Reject null anywhere, and true or false in any field but SWITCHES.
 
-    Null is not a way to leave a field out, and true is not the integer 1.  Each text is paid
-    for as a rational, whose common factors take the square of its length.
+    A missing field is not written as null, and true is not the integer 1.  Each string is charged
+    as a rational, whose common factors take work by the square of its length.
     """
     waiting: list[tuple[str, str, object]] = [(where, "", stated)]
     while waiting:
@@ -83,13 +83,13 @@ def plainly(stated: Json, where: str, budget: Budget) -> None:
 
 
 def switch(fields: Json, name: str, where: str) -> bool:
-    """Return whether a field is there; it can only be true."""
+    """Return whether a field is there; its only value is true."""
     demand(fields.get(name, True) is True, f"{where}.{name}", "unknown", fields.get(name))
     return name in fields
 
 
 def shift_of(fields: Json, where: str) -> Fraction:
-    """Read a shift: an integer times a power of two, so that the grid stays exact."""
+    """Read a shift; it must be dyadic, so that it is exact on a grid."""
     shift = rational(fields.get("shift"), where)
     q = shift.denominator
     demand(q & (q - 1) == 0, where, "dyadic", str(fields.get("shift"))[:80])
@@ -104,6 +104,6 @@ def field(stated: Json, name: str, allowed: Sequence[object]) -> str:
 
 
 def only(stated: Json, known: set[str], where: str) -> None:
-    """Reject a field that no rule reads: it would ask for something else than is answered."""
+    """Reject unknown fields: they could ask for something else than what is answered."""
     unknown = sorted(set(as_object(stated, where)) - known)
     demand(not unknown, where, "fields", unknown)

@@ -1,4 +1,4 @@
-"""Read a certificate file: safetensors, JSON, digests.  SPEC.md is the format."""
+"""Read a certificate file: safetensors, JSON, digests.  SPEC.md describes the format."""
 
 import hashlib
 import json
@@ -18,14 +18,14 @@ from .statement import known_format
 MAX_HEADER = 1 << 30  # bytes of JSON; a longer header is refused before it is read
 DTYPES = {"d": "F64", "f": "F32", "q": "I64", "l": "I64"}
 CODES = {"F64": "d", "F32": "f", "I64": "q"}
-ENTRY = {"dtype", "shape", "data_offsets"}  # what a file's header says of an array
+ENTRY = {"dtype", "shape", "data_offsets"}  # the fields of an array in a file's header
 PARTS = ("statement", "claim", "proof")
-DEPTH = 100  # of JSON: proofs of slices of slices are nested
+DEPTH = 100  # at most, of nested JSON: proofs of slices of slices are nested
 
 
 @dataclass(frozen=True)
 class File:
-    """A certificate: the question's statement and arrays, the proof and its witness."""
+    """A certificate: the question's statement and arrays, the claim, the proof and its arrays."""
 
     statement: Json
     given: dict[str, Array]
@@ -35,7 +35,7 @@ class File:
 
 
 def dtype_of(a: Array) -> str:
-    """Return the type of an array's numbers as a file names it."""
+    """Return the type of an array's numbers, as named in files."""
     code = memoryview(a.data).format
     demand(code in DTYPES, "array", "dtype", code)
     return DTYPES[str(code)]
@@ -49,7 +49,7 @@ def digest(a: Array) -> str:
 
 
 def identity(a: Array) -> Json:
-    """Return what a statement says of an array: its type, shape and digest."""
+    """Return an array's entry in a statement: its type, shape and digest."""
     return {"dtype": dtype_of(a), "shape": list(a.shape), "sha256": digest(a)}
 
 
@@ -62,23 +62,23 @@ def _little(view: memoryview, a: Array) -> bytes | memoryview:
 
 
 def seal(statement: Json, claim: Json, proof: Json, arrays: Mapping[str, Array]) -> str:
-    """Return the digest over everything in a certificate."""
+    """Return the digest of everything in a certificate."""
     head = json.dumps([statement, claim, proof], sort_keys=True)
     rest = "".join(f"{k}:{digest(arrays[k])};" for k in sorted(arrays))
     return hashlib.sha256(f"{head}|{rest}".encode()).hexdigest()
 
 
 def unique(pairs: list[tuple[str, Any]]) -> Json:
-    """Build a JSON object; a key given twice is refused."""
+    """Build a JSON object; reject a duplicate key."""
     out = dict(pairs)
     demand(len(out) == len(pairs), "file.header", "duplicate", [k for k, _ in pairs][:20])
     return out
 
 
 def parse(text: bytes | str, where: str) -> Json:
-    """Parse a JSON object in UTF-8 without a byte order mark, NaN or duplicate keys.
+    """Parse a JSON object in UTF-8; reject a byte order mark, floats, NaN and duplicate keys.
 
-    json.loads guesses UTF-16 and UTF-32 from bytes, so it is given none.
+    The bytes are decoded here because json.loads would also accept UTF-16 and UTF-32.
     """
     try:
         content = text.decode("utf-8") if isinstance(text, bytes) else text
@@ -97,7 +97,7 @@ def _no_constant(name: str) -> float:
 
 
 def layout(header: Json, room: int) -> list[tuple[str, str, tuple[int, ...], int, int]]:
-    """Return (name, typecode, shape, start, end) of each array; every byte is used once."""
+    """Return (name, typecode, shape, start, end) of each array; every byte must be used once."""
     out, position = [], 0
     for name, entry in sorted(header.items(), key=lambda kv: _start(kv[1])):
         where = f"file.{name!a}" if not name.isascii() else f"file.{name}"
@@ -128,7 +128,7 @@ def _naturals(x: object) -> bool:
 
 
 def tensors(path: str | Path) -> tuple[dict[str, Array], Json]:
-    """Read a safetensors file: named arrays and metadata.  Sizes are checked first."""
+    """Read a safetensors file: named arrays and metadata.  Sizes are checked before reading."""
     size = Path(path).stat().st_size
     regular = Path(path).is_file() or Path(path).is_dir()  # a folder is refused by `open`
     demand(regular, "file", "not a certificate", "not a regular file")
@@ -149,9 +149,9 @@ def tensors(path: str | Path) -> tuple[dict[str, Array], Json]:
 
 
 def read(path: str | Path, known: Callable[[Json], None] = known_format) -> File:
-    """Read a certificate; its digest must match and its statement's digests too.
+    """Read a certificate whose digest matches its contents.
 
-    known  rejects a statement of another format than the caller's
+    known  rejects a statement whose format the caller does not read
     """
     arrays, metadata = tensors(path)
     demand("certify" in metadata, "file", "not a certificate", sorted(metadata))
@@ -175,7 +175,7 @@ def read(path: str | Path, known: Callable[[Json], None] = known_format) -> File
 
 
 def depth_of(x: object) -> int:
-    """Return how deep lists and objects are nested."""
+    """Return the depth of nested lists and objects."""
     depth, level = 0, [x]
     while level:
         depth += 1
@@ -185,7 +185,7 @@ def depth_of(x: object) -> int:
 
 
 def question_arrays(path: str | Path) -> dict[str, Array]:
-    """Read the reader's arrays, each named NAME or question.NAME, and not both."""
+    """Read the reader's arrays; each is named NAME or question.NAME, not both."""
     out: dict[str, Array] = {}
     for name, a in tensors(path)[0].items():
         bare = name.removeprefix("question.")

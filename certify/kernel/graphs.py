@@ -9,12 +9,14 @@ from fractions import Fraction
 class Graph:
     """An undirected graph on the rows 0..m-1: edges of weight > 0, components, a gap.
 
-    gap is a lower bound of the least positive eigenvalue of the Laplacian L, or None
-    where L = 0: for x summing to zero on a component of c vertices, two of its vertices
-    are joined by a path of at most c - 1 edges, so by Cauchy-Schwarz
-    (x_i - x_j)^2 <= (c - 1) sum over the path of (x_a - x_b)^2 <= (c - 1) x^T L x / w,
-    w the least weight; summed over the c (c - 1) ordered pairs, 2 c |x|^2 <=
-    c (c - 1)^2 x^T L x / w, so x^T L x >= 2 w / (c - 1)^2 |x|^2 on every component.
+    gap is a lower bound of the least positive eigenvalue of the Laplacian L, or None if L = 0.
+    Proof: let x sum to zero on a component of c vertices, and w be the least weight.  A path of
+    at most c - 1 edges joins any two vertices i and j, so by Cauchy-Schwarz
+
+        (x_i - x_j)^2 <= (c - 1) sum over the path of (x_a - x_b)^2 <= (c - 1) x^T L x / w.
+
+    Summed over the c (c - 1) ordered pairs this is 2 c |x|^2 <= c (c - 1)^2 x^T L x / w.  So
+    x^T L x >= 2 w / (c - 1)^2 |x|^2 on every component.
     """
 
     m: int
@@ -25,7 +27,7 @@ class Graph:
 
     @property
     def components(self) -> int:
-        """How many components there are."""
+        """The number of components."""
         return max(self.labels) + 1
 
     def pairs(self) -> Iterator[tuple[int, int]]:
@@ -41,7 +43,7 @@ def components(m: int, edges: Sequence[int]) -> tuple[int, ...]:
     parent = list(range(m))
 
     def top(i: int) -> int:
-        """Follow parents to the one that names the component, and shorten the way."""
+        """Return the root of a vertex, and shorten the path to it."""
         while parent[i] != i:
             parent[i] = i = parent[parent[i]]
         return i

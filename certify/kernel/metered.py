@@ -1,4 +1,4 @@
-"""The price list of the arithmetic's operations."""
+"""The prices of the arithmetic's operations."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,22 +18,22 @@ from .spaces import Deep, Network
 
 @dataclass(frozen=True)
 class Paying(Generic[T]):
-    """A function, with what a call of it has paid: the budget is the one that it pays from."""
+    """A function that also returns the units that its call has spent of the budget."""
 
     bound: Callable[..., T]
     budget: Budget
 
-    def __call__(self, *item: Any) -> tuple[T, int]:  # noqa: ANN401  what the function takes
-        """Return both."""
+    def __call__(self, *item: Any) -> tuple[T, int]:  # noqa: ANN401  the function's arguments
+        """Return the value and the units spent."""
         before = self.budget.spent
         return self.bound(*item), self.budget.spent - before
 
 
 class Metered(Arithmetic[H]):
-    """Another arithmetic, of which each operation is paid for before it is done.
+    """Another arithmetic, whose operations are charged to a budget before they are done.
 
-    This is the price list, in numbers made and products summed; it is the same for every
-    arithmetic, so that what one of them accepts another does not refuse for its size.
+    The prices count the numbers made and the products summed.  They are the same for every
+    arithmetic, so that a file which one accepts is not too large for another.
     """
 
     def __init__(self, by: Arithmetic[H], budget: Budget) -> None:
@@ -41,7 +41,7 @@ class Metered(Arithmetic[H]):
         self.elementary = by.elementary
 
     def bounds(self, bound: Callable[..., T], items: Sequence[tuple[Any, ...]]) -> list[T]:
-        """Ask the other; what a copy of this has paid elsewhere is paid here once more."""
+        """Ask the other arithmetic; charge here what other processes have spent."""
         before = self.budget.spent
         pairs = self.by.bounds(Paying(bound, self.budget), items)
         elsewhere = sum(spent for _, spent in pairs) - (self.budget.spent - before)
@@ -49,7 +49,7 @@ class Metered(Arithmetic[H]):
         return [value for value, _ in pairs]
 
     def measure(self, x: H) -> Extent:
-        """Ask the other."""
+        """Ask the other arithmetic."""
         return self.by.measure(x)
 
     def load(self, a: Array) -> H:
@@ -105,7 +105,7 @@ class Metered(Arithmetic[H]):
         return self.by.absolutes(x)
 
     def laplacian(self, q: Array, graph: Graph, rho: Fraction, ridge: Fraction) -> H:
-        """Pay for each row's numbers, and each edge's."""
+        """Pay for the numbers of each row and of each edge."""
         count = len(graph.edges) // 2
         self.budget.hold(4 * len(q.data), "a Laplacian", 2 * width(q))
         self.budget.spend(count * (4 * q.shape[1] + 1), "a Laplacian")
@@ -214,7 +214,7 @@ class Metered(Arithmetic[H]):
         return self.by.permuted(x, at)
 
     def fixed(self, x: H, at: Pattern, place: tuple[int, int], sign: int) -> H:
-        """Pay for the slice; for all entries where they are listed."""
+        """Pay for the slice; if entries are listed, for all of them."""
         part = at.m * at.n // at.sizes[place[0]]
         numbers = part if at.rows is None else at.m * at.n
         self.budget.hold(numbers, "a slice", self.measure(x).bits)
@@ -232,9 +232,9 @@ class Metered(Arithmetic[H]):
         return self.by.kronecker(q, s, place)
 
     def gram(self, x: H, axis: int, at: Pattern) -> tuple[H, Fraction]:
-        """Pay for its numbers, and a product for each pair of entries in a line across.
+        """Pay for its numbers, and a product for each pair of entries in a line across the axis.
 
-        Floats take the lines that have an entry whole, a thousand products in a unit.
+        Floats multiply whole lines that have an entry, with a thousand products in a unit.
         """
         extent, size = self.measure(x), at.n if axis else at.m
         work, lines = at.m * at.n * size, at.m if axis else at.n
@@ -248,10 +248,10 @@ class Metered(Arithmetic[H]):
         return self.by.gram(x, axis, at)
 
     def cones(self, form: ConeForm, span: TreeSpan) -> Fraction:
-        """Pay for what every generator of a cone holds, of all nodes, and of those that wait.
+        """Pay for the generators of all nodes, and for the memory of the nodes that wait.
 
-        The outputs' dual norms are those of each generator of a leaf; where nothing is bent, of
-        the roots' and of one more at each split.  A leaf has three slopes.
+        Each generator of a leaf takes a dual norm of the outputs; if no point is bent, only those
+        of the roots and one at each split do.  A leaf has three slopes.
         """
         d, outputs, points = form.short.size, form.other.size, len(form.bent)
         nodes, splits = len(form.tree), sum(map(bool, form.tree))
@@ -267,7 +267,7 @@ class Metered(Arithmetic[H]):
         return self.by.cones(form, span)
 
     def top(self, g: H, shift: Fraction, factor: Array | None) -> Fraction:
-        """Pay for three matrices on one grid; L L^T, or a factorization in floats."""
+        """Pay for three matrices on one grid, and for L L^T or a factorization in floats."""
         extent, e = self.measure(g), 1 - shift.denominator.bit_length()
         k, bits = extent.shape[0], extent.joined(Extent((), shift.numerator.bit_length(), e))
         self.budget.hold(k * k, "a bound of eigenvalues", bits)

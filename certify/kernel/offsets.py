@@ -1,4 +1,4 @@
-"""Offsets: variables q that are fitted beside the factors, with a shape and a penalty."""
+"""Offsets: variables q that are fitted together with the factors, and their penalties."""
 
 from array import array
 from collections.abc import Sequence
@@ -19,13 +19,15 @@ OFFSETS = ("intercept", "row", "column", "mode", "linear", "sparse", "smooth")
 
 @dataclass(frozen=True)
 class Offset:
-    """One unfactorized variable q: what A is, and its penalty.
+    """One unfactorized variable q, its linear map A and its penalty H(q).
 
-        rho |q|_1 (sparse), rho/2 <q, L q> + ridge/2 |q|^2 (smooth), else ridge/2 |q|^2,
-        or for a row or column with weights w > 0: ridge/2 sum w q^2.
+        H(q) = rho |q|_1                            sparse
+               rho/2 <q, L q> + ridge/2 |q|^2       smooth
+               ridge/2 sum w q^2                    row or column with weights w > 0
+               ridge/2 |q|^2                        otherwise
 
-    Sparse: q holds one number for each observed entry; smooth: q is (m, n), A picks the
-    observed entries of it.  Mode: q holds one number for each index of the mode `axis`.
+    A sparse q has one number for each observed entry.  A smooth q is (m, n), and A takes its
+    observed entries.  A q of kind mode has one number for each index of the mode `axis`.
     """
 
     kind: str
@@ -48,13 +50,14 @@ class Offset:
         return (sizes[self.kind],)
 
     def index(self, j: int, at: Pattern) -> int:
-        """Return the index in mode `axis` > 0 of column j."""
+        """Return the index of column j in the mode `axis` > 0."""
         return split_index(j, at.sizes[1:], self.axis - 1)[0]
 
     def cells(self, at: Pattern) -> tuple[Sequence[int], int]:
-        """Return which number of q each observed entry meets, and how many there are.
+        """Return the cell of each observed entry, and the number of cells.
 
-        Of a smooth q the component of its row, in its column; of covariates its column.
+        The cell is the number of q at the entry.  For a smooth q it is the component of the
+        entry's row, in its column; for covariates it is the entry's column.
         """
         if self.kind == "smooth":
             labels, n = self.graph.labels, at.n
@@ -65,7 +68,7 @@ class Offset:
         return at.cells({"mode": "row", "linear": "column"}.get(self.kind, self.kind))
 
     def factors(self, q: Array, at: Pattern) -> tuple[Array, Array] | None:
-        """Write A q as left right^T; None for a q that is itself a field."""
+        """Return left and right with A q = left right^T, or None if q is itself a field."""
         if self.design is not None:
             return self.design, transposed(q)
         if self.kind == "row" or (self.kind == "mode" and self.axis == 0):
@@ -135,7 +138,7 @@ def ridge_weights(arrays: Arrays, k: int, kind: str, at: Pattern) -> Sequence[fl
 
 
 def graph(arrays: Arrays, k: int, m: int) -> Graph:
-    """Read the graph of a smooth offset: edges between two rows, of positive weight."""
+    """Read the graph of a smooth offset: edges between different rows, with weights > 0."""
     edges = arrays.get(f"edges{k}", (None, 2), "q").data
     inside = all(0 <= i < m for i in edges)
     demand(inside, f"{arrays.where}.edges{k}", "outside", f"an end not in 0..{m - 1}")

@@ -14,7 +14,7 @@ class Pattern:
     """The observed entries of an m x n matrix, row-major; `rows` None means all.
 
     A tensor of sizes `dims` is the matrix dims[0] x (the rest), its entries in row-major order.
-    With `zeros` the entries that are not listed are observed too, and all of them are 0.
+    With `zeros` the entries that are not listed are observed as well, and are 0.
     """
 
     m: int
@@ -26,7 +26,7 @@ class Pattern:
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        """The sizes of the modes: m, n, or those of a tensor held as its rows by the rest."""
+        """The sizes of the modes: of a matrix m and n."""
         return self.dims or (self.m, self.n)
 
     def place(self, k: int) -> tuple[int, ...]:
@@ -40,7 +40,7 @@ class Pattern:
 
     @property
     def size(self) -> int:
-        """How many entries are observed; with `zeros` those that are listed."""
+        """The number of observed entries; with `zeros`, of the listed ones."""
         return self.m * self.n if self.rows is None else len(self.rows)
 
     def entries(self) -> Iterator[tuple[int, int]]:
@@ -50,7 +50,10 @@ class Pattern:
         return zip(self.rows, self.cols, strict=True)
 
     def cells(self, kind: str) -> tuple[Sequence[int], int]:
-        """Return the row or column of each observed entry, or 0 ("intercept"), and of how many."""
+        """Return the cell of each observed entry, and the number of cells.
+
+        kind "row" or "column": the cell is its row or column; "intercept": one cell, 0.
+        """
         if kind == "intercept":
             return [0] * self.size, 1
         if kind == "row":
@@ -67,18 +70,18 @@ class Pattern:
 
 
 def pairs_in_lines(at: Pattern, axis: int) -> int:
-    """Return the sum of the squared numbers of observed entries in each line across `axis`."""
+    """Return the sum over the columns (axis 0) or rows (1) of their squared number of entries."""
     across = (at.rows if axis else at.cols) or ()
     return sum(c * c for c in Counter(across).values())
 
 
 def thin(at: Pattern, axis: int) -> bool:
-    """Whether a Gram matrix takes less work by pairs of observed entries than whole."""
+    """Whether a Gram matrix takes less work by pairs of observed entries than by dense lines."""
     return 16 * pairs_in_lines(at, axis) <= at.m * at.n * (at.n if axis else at.m)
 
 
 def strides(sizes: Sequence[int]) -> list[int]:
-    """Return how far one step in each mode goes, row-major."""
+    """Return the row-major strides of an array with these sizes."""
     return [math.prod(sizes[k + 1 :]) for k in range(len(sizes))]
 
 

@@ -1,4 +1,4 @@
-"""Exact rationals, intervals that contain a number, and the bound that a rule proves."""
+"""Exact rationals, intervals that contain a number, and proved bounds."""
 
 import math
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""Simplicial cones of one short factor: the exact walk through their tree."""
+"""Simplicial cones of one short factor, and the walk through a tree of them in integers."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -15,20 +15,21 @@ T = TypeVar("T")
 Ints = Sequence[int]
 Rows = Sequence[Ints]
 Known = dict[tuple[int, ...], int]
-FINE = 64  # lengths and bounds are integers times 2^-FINE, rounded up; sharpness, never truth
-STEEP = 32  # bits of a slope between 0 and 1; sharpness, too
-SWEEPS = 3  # over the coordinates of a slope, to shorten it; sharpness, too
-KNOWN = 1 << 12  # vertex bounds that are kept: many cones share a generator
+FINE = 64  # lengths and bounds are integers times 2^-FINE, rounded up; affects sharpness only
+STEEP = 32  # bits of a slope between 0 and 1; affects sharpness only
+SWEEPS = 3  # over the coordinates, to shorten a slope; affects sharpness only
+KNOWN = 1 << 12  # vertex bounds in the cache: many cones share a generator
 
 
 class ConeForm(NamedTuple):
     """h(z) = A z + sum over i of w_i (f_i . z)_+, and g(z) = unit sup { <x, h(z)> : |x| <= 1 }.
 
-    short   the norm of z; other: the norm of x, with its cone
+    short   the norm of z; other: the norm of x; both with their cones
     linear  A, (outputs, d); bent: (f_i, w_i), of sizes d and outputs
-    tree    preorder from the roots: 0 is a leaf, c the split of the c-th pair of generators
-    kinks   g is the largest of those for each row k: f_i - k is in the place of f_i, A - p k^T in
-            that of A; pull: p, one number for each output, 0 if nothing is bent.  None: k = 0 alone
+    tree    in preorder from the roots: 0 is a leaf, c > 0 a split of the c-th pair of generators
+    kinks   if there are any, g is the maximum over the rows k of kinks of the form in which f_i - k
+            replaces f_i and A - p k^T replaces A
+    pull    p, one number for each output; without it p = 0
     """
 
     short: Norm
@@ -42,7 +43,7 @@ class ConeForm(NamedTuple):
 
     @property
     def signs(self) -> list[tuple[int, ...]]:
-        """The signs of each coordinate of an orthant; the first has one where g is even."""
+        """The signs of each coordinate in the orthants; if g is even the first has one sign."""
         signs = [SIGNS[self.short.sign(k)] or (1,) for k in range(self.short.size)]
         norms = self.short, self.other
         if not self.bent and all(n.sign(k) == "*" for n in norms for k in range(n.size)):
@@ -55,16 +56,17 @@ class ConeForm(NamedTuple):
         return prod(map(len, self.signs)) * (len(self.kinks) or 1)
 
     def roots(self) -> Iterator[tuple[Ints, tuple[int, ...]]]:
-        """Yield each kink with the orthants that cover the cone of z."""
+        """Yield each kink with each orthant; the orthants cover the cone of z (or half, g even)."""
         return product(self.kinks or [[0] * self.short.size], product(*self.signs))
 
 
 class TreeSpan(NamedTuple):
-    """How far a tree of cones goes: what its walk holds, and how long its integers get.
+    """The size of a tree of cones: the memory of its walk, and the length of its integers.
 
-    waiting  the most cones of one root that wait at a time; depth: the splits above a leaf
-    long     the sum of (depth / 1024)^2, rounded down, over all nodes.  A split makes generators
-             and their dual rows a bit or two longer, so that products of them grow by the square
+    waiting  the largest number of cones of one root that wait at a time
+    depth    the largest number of splits above a leaf
+    long     the sum of floor(depth / 1024)^2 over all nodes.  A split makes generators and their
+             dual rows a bit or two longer, so the work of products grows by the square
     """
 
     waiting: int
@@ -75,9 +77,9 @@ class TreeSpan(NamedTuple):
 class Cone(NamedTuple):
     """{ sum a_j g_j : a >= 0 }; the dual rows have r_j . g_k = 0 for k != j, 2^(e_j) for k = j.
 
-    sizes    of each generator, about the binary logarithm of |g|_2; lengths: about its |g|
-    linear   of each generator, what is linear on the cone; bent: (w_i, f_i . g_j for each j)
-    bounds   of each generator its c_j, if no point is bent on any cone
+    sizes    about the binary logarithm of |g|_2 of each generator; lengths: about |g|
+    linear   the linear part of h at each generator; bent: (w_i, f_i . g_j for each j) of the rest
+    bounds   the vertex bound c_j of each generator, if the form has no bent points
     """
 
     generators: list[Ints]
@@ -100,10 +102,10 @@ def over_cones(form: ConeForm) -> Fraction:
 
 
 def leaf_cones(form: ConeForm, root: Cone, codes: Iterator[int]) -> Iterator[Cone]:
-    """Yield the leaves below a root, which cover it: the next of the codes in preorder.
+    """Yield the leaves below a root, which together cover it; take their codes in preorder.
 
-    A split of g_i, g_j puts m = 2^p g_i + 2^q g_j, for any p and q, in the place of one and of the
-    other: { a_i g_i + a_j g_j } is both children together.
+    A split of g_i, g_j has two children, in which m = 2^p g_i + 2^q g_j replaces g_j and g_i.  For
+    any p and q the children together are the parent: m divides the plane cone of g_i and g_j.
     """
     waiting, known = [root], Known()
     pairs = [*combinations(range(form.short.size), 2)]
@@ -116,7 +118,7 @@ def leaf_cones(form: ConeForm, root: Cone, codes: Iterator[int]) -> Iterator[Con
 
 
 def power_form(norm: Norm, unit: Fraction = Fraction(1), tree: Ints = ()) -> ConeForm:
-    """Return the form of a tensor of x >= 0 alone: no linear part, no points."""
+    """Return the form of a symmetric tensor over x >= 0: no linear part, no bent points."""
     zero = [[0] * norm.size]
     return ConeForm(replace(norm, cone="+"), L2(1), zero, (), unit, tree)
 
@@ -124,12 +126,12 @@ def power_form(norm: Norm, unit: Fraction = Fraction(1), tree: Ints = ()) -> Con
 def over_powers(form: ConeForm, orthants: Iterable[Ints], order: int) -> Fraction:
     """Prove sup { A(x, ..., x) : x >= 0, |x| <= 1 } <= the largest bound of a leaf, for each A.
 
-    orthants  of each root of the tree its A, of `order` modes, symmetric, row-major
+    orthants  the tensor A of each root: symmetric, with `order` modes, row-major
 
     On the cone of x = sum a_j g_j, a >= 0, A(x, ..., x) is the sum of a_i ... a_k A(g_i, ..., g_k).
-    With n_j > 0, t >= 0 and A(g_i, ..., g_k) <= t n_i ... n_k for all of them it is at most
-    t (sum a_j n_j)^K = t (y . x)^K <= t |y|_*^K for y . g_j = n_j, here about |g_j|; of linf also
-    for y = 1 at the coordinates that are largest on the cone, one to all of them, and 0 elsewhere.
+    If n_j > 0, t >= 0 and A(g_i, ..., g_k) <= t n_i ... n_k for all generators, this is at most
+    t (sum a_j n_j)^K = t (y . x)^K <= t |y|_*^K, where y . g_j = n_j.  Here n_j is about |g_j|.
+    For linf, y is also 1 at the 1, 2, ... largest coordinates on the cone, and 0 elsewhere.
     """
     best, codes = Fraction(0), iter(form.tree)
     for a in orthants:
@@ -139,9 +141,9 @@ def over_powers(form: ConeForm, orthants: Iterable[Ints], order: int) -> Fractio
 
 
 def power_leaf(form: ConeForm, cone: Cone, a: Ints, order: int) -> Fraction:
-    """Return t |y|_*^K of a cone, as `over_powers` proves it; lengths are times 2^FINE."""
+    """Return the bound t |y|_*^K of a cone, as in `over_powers`; lengths are times 2^FINE."""
     d = form.short.size
-    for _ in range(order):  # the first mode of A goes, one of generators comes last
+    for _ in range(order):  # contract the first mode of A with each generator; append it
         rest = len(a) // d
         a = [
             sum(g[i] * a[i * rest + k] for i in range(d))
@@ -157,11 +159,11 @@ def power_leaf(form: ConeForm, cone: Cone, a: Ints, order: int) -> Fraction:
             sizes = [x * size for x in sizes for size in n]
         t = max(Fraction(x, size) for x, size in zip(a, sizes, strict=True))
         best.append(t * Fraction(long) ** order)
-    return min(best)  # below 0 is as good as 0, where the largest begins
+    return min(best)  # a bound below 0 is no better than 0
 
 
 def flat_slopes(cone: Cone) -> Iterator[tuple[list[int], int]]:
-    """Yield (y . g_j for each j, |y|_1), y = 1 at the largest coordinates of sum g_j / |g_j|."""
+    """Yield (y . g_j for each j, |y|_1), y = 1 at the largest coordinates of sum g_j / |g_j|_2."""
     deep = max(cone.sizes)
     even = [[x << deep - e for x in g] for g, e in zip(cone.generators, cone.sizes, strict=True)]
     total = [*map(sum, zip(*even, strict=True))]
@@ -173,7 +175,7 @@ def flat_slopes(cone: Cone) -> Iterator[tuple[list[int], int]]:
 
 
 def orthant(form: ConeForm, signs: Ints, kink: Ints = ()) -> Cone:
-    """Return the cone of the unit vectors with these signs, at a kink."""
+    """Return the cone of the unit vectors with these signs; the form is that of a kink."""
     kink, pull = kink or [0] * len(signs), form.pull or [0] * len(form.linear)
     unit = [[s if k == j else 0 for k in range(len(signs))] for j, s in enumerate(signs)]
     rows = [*zip(form.linear, pull, strict=True)]
@@ -188,7 +190,7 @@ def orthant(form: ConeForm, signs: Ints, kink: Ints = ()) -> Cone:
 
 
 def fix_signs(cone: Cone) -> Cone:
-    """Move what has one sign on the cone, (f . z)_+ = f . z or 0, to the linear part."""
+    """Move each point with one sign on the cone, (f . z)_+ = f . z or 0, to the linear part."""
     linear, bent = [*cone.linear], []
     for point in cone.bent:
         w, at = point
@@ -203,9 +205,10 @@ def fix_signs(cone: Cone) -> Cone:
 
 
 def halves(form: ConeForm, cone: Cone, i: int, j: int, known: Known) -> Iterator[Cone]:
-    """Yield the cones with m in the place of g_j and of g_i; p and q make them about as long.
+    """Yield the cones in which m = 2^p g_i + 2^q g_j replaces g_j and g_i.
 
-    known: the vertex bounds of generators below the same root, where nothing is bent
+    p and q make both terms about equally long.
+    known  the vertex bounds of generators below the same root, if the form has no bent points
     """
     ahead = cone.sizes[i] - cone.sizes[j]
     shift = {i: max(0, -ahead), j: max(0, ahead)}
@@ -240,7 +243,7 @@ def halves(form: ConeForm, cone: Cone, i: int, j: int, known: Known) -> Iterator
 
 
 def bound_once(form: ConeForm, g: Ints, linear: Ints, known: Known) -> int:
-    """Return the bound at a generator, from those that are known if it is among them."""
+    """Return the vertex bound of a generator, from the cache if it is there."""
     key = (*g,)
     if key not in known:
         if len(known) >= KNOWN:
@@ -250,16 +253,16 @@ def bound_once(form: ConeForm, g: Ints, linear: Ints, known: Known) -> int:
 
 
 def put(values: Sequence[T], at: int, value: T) -> list[T]:
-    """Return a copy with another value at one place."""
+    """Return a copy with a new value at one place."""
     return [*values[:at], value, *values[at + 1 :]]
 
 
 def leaf(form: ConeForm, cone: Cone, best: int) -> int:
     """Return the larger of `best` and a bound of g / unit on the cone within the unit ball.
 
-    g(sum a_j g_j) <= sum a_j c_j with the vertex bounds c_j, so any y with y . g_j >= c_j
-    has g(z) <= y . z <= |y|_*.  Three such y: equal to c_j, to n_j max c/n, n_j about |g_j|, and
-    to s_j >= c_j that make it short.
+    g(sum a_j g_j) <= sum a_j c_j for the vertex bounds c_j, so g(z) <= y . z <= |y|_* for any y
+    with y . g_j >= c_j.  Three such y are tried, with y . g_j equal to c_j, to n_j max c/n for n_j
+    about |g_j|, and to the s_j >= c_j of `raise_slopes`.
     """
     c = cone.bounds or vertex_bounds(form, cone)
     first = slope_norm(form, cone, c)
@@ -272,10 +275,9 @@ def leaf(form: ConeForm, cone: Cone, best: int) -> int:
 
 
 def raise_slopes(cone: Cone, c: Ints) -> list[int]:
-    """Return s >= c with a shorter y = sum s_j r_j / 2^(e_j): steps of coordinate descent in |y|_2.
+    """Return s >= c with a shorter y = sum s_j r_j / 2^(e_j), by coordinate descent in |y|_2.
 
-    y . g_j = s_j; where y leaves the cone, c_j can be exceeded at the generators on that side.
-    In the end y is as short as s >= c allows, its direction kept.
+    y . g_j = s_j.  At last y is multiplied by the smallest factor that keeps s >= c.
     """
     deep, s = max(cone.exps), [*c]
     rows = [[x << deep - e for x in r] for r, e in zip(cone.rows, cone.exps, strict=True)]
@@ -286,7 +288,7 @@ def raise_slopes(cone: Cone, c: Ints) -> list[int]:
             step = max(-(sum(map(mul, r, y)) // squares[j]), c[j] - s[j])
             y = [v + step * x for v, x in zip(y, r, strict=True)]
             s[j] += step
-    above, of = 0, 1  # the largest c_j / s_j: as far as all of s can be shortened at once
+    above, of = 0, 1  # the largest c_j / s_j: the smallest factor for all of s
     for low, high in zip(c, s, strict=True):
         if high > 0 and low * of > above * high:
             above, of = low, high
@@ -300,7 +302,7 @@ def binary_size(g: Ints) -> int:
 
 
 def length(form: ConeForm, g: Ints) -> int:
-    """Return about |g|, at least 1: any such number is as true."""
+    """Return about |g| times 2^FINE, at least 1; the bounds hold for any such number."""
     if isinstance(form.short, L2):
         return isqrt(sum(map(mul, g, g)) << 2 * FINE)
     return floor(form.short.lengths(g)[0].hi * (1 << FINE)) or 1 << FINE
@@ -309,10 +311,11 @@ def length(form: ConeForm, g: Ints) -> int:
 def vertex_bounds(form: ConeForm, cone: Cone) -> list[int]:
     """Return c with g(sum a_j g_j) <= unit sum a_j c_j over a >= 0.
 
-    On the cone (f . z)_+ is at most sum a_j (f . g_j)_+, and at least s f . z for any 0 <= s <= 1,
-    here s = sum_j (f . g_j)_+ / sum_j |f . g_j|, the g_j about as long.  A weight takes one of them
-    up and the other down: low <= h <= high, both linear in a, and the dual norm of the largest
-    that lies between is convex and monotone.
+    On the cone (f . z)_+ is at most sum a_j (f . g_j)_+, and at least s f . z for any 0 <= s <= 1;
+    here s = sum_j (f . g_j)_+ / sum_j |f . g_j| for g_j of about one length.  A weight w > 0 needs
+    the first for an upper bound of w (f . z)_+ and the second for a lower one, w < 0 conversely.
+    So low <= h <= high, both linear in a.  The p of `vertex_bound` is convex in a and its bound
+    increases with p, so the bound is convex and homogeneous in a.
     """
     if not cone.bent:
         return [vertex_bound(form, h, h) for h in cone.linear]
@@ -340,7 +343,8 @@ def vertex_bounds(form: ConeForm, cone: Cone) -> list[int]:
 def vertex_bound(form: ConeForm, high: Ints, low: Ints) -> int:
     """Bound sup { <x, h> : |x| <= 1, x in its cone } over low <= h <= high.
 
-    It is at most sup { <p, |x|> }, p = one_sided(low, high), and no norm of |x| exceeds that of x.
+    It is at most sup { <p, |x|> }, p = one_sided(norm, high, low); for every norm here the norm of
+    |x| is at most that of x.
     """
     norm = form.other
     if high is low and not isinstance(norm, L2):
@@ -364,7 +368,7 @@ def slope_norm(form: ConeForm, cone: Cone, c: Ints) -> int:
 
 
 def one_sided(norm: Norm, high: Ints, low: Ints) -> list[int]:
-    """Return the largest |y_k| of low <= y <= high that coordinate k of a cone can meet."""
+    """Return p_k = max { y_k x_k : low <= y <= high, |x_k| <= 1, x_k in its cone }."""
     p = []
     for k, (a, b) in enumerate(zip(high, low, strict=True)):
         sign = norm.sign(k)

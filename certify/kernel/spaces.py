@@ -1,4 +1,4 @@
-"""What a slice is made of, all that a polar depends on: a pair, modes, a layer, a network."""
+"""The spaces of slices, on which a polar depends: a pair, modes, a layer, a network."""
 
 from collections.abc import Sequence
 from fractions import Fraction
@@ -12,7 +12,7 @@ from .scalars import root
 
 
 class Pair(NamedTuple):
-    """Where W lives, the norms of u and v, and whether v is u: all the polar depends on."""
+    """Slices u v^T: the observed entries of W, the norms of u and v, and whether v is u."""
 
     at: Pattern
     left: Norm
@@ -26,7 +26,10 @@ class Pair(NamedTuple):
 
 
 class Modes(NamedTuple):
-    """Where a tensor W lives, the norm of each mode, and whether all factors are one."""
+    """Slices x1 o ... o xK: the observed entries of W, the norm of each factor.
+
+    symmetric  all factors are the same vector
+    """
 
     at: Pattern
     norms: tuple[Norm, ...]
@@ -34,14 +37,14 @@ class Modes(NamedTuple):
 
 
 class Network(NamedTuple):
-    """A hidden layer: phi(u, v) = pool(s(F u)) v^T, s(z) = z where z >= 0, slope z elsewhere.
+    """A hidden layer: phi(u, v) = pool(s(F u)) v^T, s(z) = z for z >= 0 and slope z for z < 0.
 
-    at       Z: samples by outputs
-    features F (rows, d); samples: of each row, which sample it is summed into; -1 for none
-    left     the norm of u; "biased": l2 of all but the last, whose column of F is one
-             constant > 0 (an unpriced bias)
-    most     a sample takes the largest of its rows instead of their sum; slope is 0 then
-    inside   how many of the last rows are >= 0 where the polar is asked for
+    at       Z is samples by outputs
+    features F (rows, d); samples: the sample of each row, to which it is added; -1 for none
+    left     the norm of u; "biased": the l2 norm of all coordinates but the last, an unpriced
+             bias, whose column of F is a constant > 0
+    most     a sample takes the largest of its rows instead of their sum; then slope = 0
+    inside   the polar is over the u where this many of the last rows of F u are >= 0
     """
 
     at: Pattern
@@ -61,15 +64,15 @@ class Network(NamedTuple):
 
     @property
     def free(self) -> int:
-        """How many coordinates of u have no price: 1 or 0."""
+        """The number of coordinates of u without a price: 1 or 0."""
         return int(isinstance(self.left, Biased))
 
     @property
     def reach(self) -> Fraction:
-        """Bound |b| at some maximizer over |u| <= 1, where the columns of W sum to zero.
+        """Bound |b| of some maximizer over |u| <= 1, if the columns of W sum to zero.
 
-        For fixed u the value is piecewise linear in b, with breaks where f_i . u + c b = 0
-        and a constant at both ends: a break is as good as any b, and there |b| <= |f_i| / c.
+        For fixed u the value is piecewise linear in b, with breaks where f_i . u + c b = 0, and
+        constant beyond the first and the last.  So a maximum is at a break, and |b| <= |f_i| / c.
         """
         if not self.free:
             return Fraction(0)
@@ -78,13 +81,13 @@ class Network(NamedTuple):
         return root(max(sizes)).hi / Fraction(self.features.data[d - 1])
 
     def radii(self) -> list[Fraction]:
-        """Bound |f_i . u| over |u| <= 1, the bias within its reach, of each row."""
+        """Bound |f_i . u| for each row i over |u| <= 1, with a bias within `reach`."""
         rows, reach = rows_of(self.features), self.reach
         sizes = (root(squares_exactly(f[: len(f) - self.free])).hi for f in rows)
         return [x + reach * Fraction(f[-1]) for x, f in zip(sizes, rows, strict=True)]
 
     def mixed(self, h: int) -> Array:
-        """Return M, (h, samples), with s(F u) = p - slope q = M^T f of h facts f, p and q first."""
+        """Return M (h, rows) with s(F u) = p - slope q = M^T f, for h facts f = (p, q, ...)."""
         m = len(self.samples)
         factors = [(i, 1.0) for i in range(m)] + [(i, -float(self.slope)) for i in range(m)]
         return matrix([*([x] for x in factors), *[()] * (h - 2 * m)], m)
@@ -93,8 +96,8 @@ class Network(NamedTuple):
 class Deep(NamedTuple):
     """Parallel networks of K layers: phi(X1, ..., XK) = s(... s(F X1) X2 ...) XK.
 
-    at       Z: samples by outputs       features  F (samples, widths[0])
-    widths   d0, ..., dK; Xk is d(k-1) x dk, flat in row-major order, priced by its l2 norm
+    at       Z is samples by outputs     features  F (samples, widths[0])
+    widths   d0, ..., dK; Xk is d(k-1) x dk, flat in row-major order, with the l2 norm
     """
 
     at: Pattern

@@ -1,6 +1,6 @@
-"""From a statement's JSON and arrays to a `Question`.
+"""Read a statement's JSON and arrays into a `Question`.
 
-A question for which the rules are no theorems is refused here.
+A question to which the rules' theorems do not apply is rejected here.
 """
 
 import math
@@ -29,7 +29,7 @@ MAX_ORDER = 16  # modes of a tensor; 6 for a symmetric one, whose permutations a
 
 
 def check_labels(loss: Loss, at: Pattern, y: Array) -> None:
-    """Reject data outside the loss's domain; rows that share a weight must be whole."""
+    """Reject data outside the loss's domain, and holes in rows that share a weight."""
     demand(loss.group == 1 or at.rows is None, "statement.observed", "scope", "rows with holes")
     demand(loss.labels(y.data, at.n), "statement.Y", "labels", type(loss).__name__)
 
@@ -87,8 +87,9 @@ class Question:
 
     @property
     def wide(self) -> Fraction:
-        """A bound of |phi(x)| over theta(x) <= 1; of a network with an unpriced bias, over
-        those that `Network.reach` leaves; the largest of a sample's rows is at most their sum.
+        """A bound of |phi(x)|_2 over theta(x) <= 1; an unpriced bias is within `Network.reach`.
+
+        Max-pooling is bounded as pooling by sums is.
         """
         if isinstance(self.pair, Deep):
             return root(squares_exactly(self.pair.features.data)).hi * self.pair.steep
@@ -102,7 +103,7 @@ class Question:
 
 
 def known_format(stated: Json) -> None:
-    """Reject another version's statement; it may mean something else by the same words."""
+    """Reject a statement of another version, in which the same words may mean something else."""
     version, where = stated.get("format"), "statement.format"
     demand(version is not None, where, "missing", sorted(stated))
     ours = f"{version!r:.80} is not {FORMAT}, the only format this kernel reads"
@@ -110,7 +111,7 @@ def known_format(stated: Json) -> None:
 
 
 def pattern(stated: Json, arrays: Arrays) -> Pattern:
-    """Read the shape and the observed entries: row-major, inside, no duplicates."""
+    """Read the shape and the observed entries, which are row-major without duplicates."""
     dims = read_sizes(stated.get("shape"), range(2, MAX_ORDER + 1), "statement.shape")
     m, n = dims[0], math.prod(dims[1:])
     observed = field(stated, "observed", ("all", "listed", ZEROS))
@@ -142,7 +143,7 @@ def rising(numbers: Iterable[int]) -> bool:
 
 
 def factor_arrays(arrays: Arrays, prefix: str, pair: Space) -> tuple[Array, ...]:
-    """Read the factors U, V, X2, ... of one number of slices; one that is all of them once."""
+    """Read the factors U, V, X2, ... with equally many columns; a symmetric atom has U alone."""
     out: list[Array] = []
     for name, n in zip(FACTORS[:1] if pair.symmetric else FACTORS, pair.norms, strict=False):
         out.append(arrays.get(prefix + name, (n.size, out[0].shape[1] if out else None)))
@@ -150,7 +151,7 @@ def factor_arrays(arrays: Arrays, prefix: str, pair: Space) -> tuple[Array, ...]
 
 
 def point(arrays: Arrays, prefix: str, problem: Question) -> Point:
-    """Read factors of any size and their offsets; check signs and shapes."""
+    """Read factors of any size and their offsets; check shapes and cones."""
     factors = factor_arrays(arrays, prefix, problem.pair)
     for name, n, factor in zip(FACTORS, problem.pair.norms, factors, strict=False):
         wrong = misfit(n, factor)
@@ -161,7 +162,7 @@ def point(arrays: Arrays, prefix: str, problem: Question) -> Point:
 def question(
     stated: Json, given: Mapping[str, Array], budget: Budget = Arithmetic.budget
 ) -> Question:
-    """Parse a statement; reject one for which the rules are not theorems."""
+    """Read a statement; reject one to which the rules' theorems do not apply."""
     known_format(stated)
     only(stated, FIELDS, "statement")
     plainly(stated, "statement", Budget())
@@ -203,7 +204,7 @@ def question(
 
 
 def l1_penalty(stated: Json, count: int) -> tuple[Fraction, ...] | None:
-    """Read the weights >= 0, not all 0, of a penalty sum a |u_k|_1 + b |v_k|_1, one a factor."""
+    """Read the weights a, b >= 0, not all 0, of a penalty sum a |u_k|_1 + b |v_k|_1."""
     if "l1" not in stated:
         return None
     listed, where = stated["l1"], "statement.l1"
@@ -227,7 +228,7 @@ def stated_atom(atom: Json, arrays: Arrays, at: Pattern) -> Space:
 
 
 def stated_modes(atom: Json, at: Pattern) -> Modes:
-    """Read the plain norms of a tensor's modes; a symmetric one has one norm and size."""
+    """Read the plain norms of a tensor's modes; all are equal if it is symmetric."""
     only(atom, {"kind", "norms", "symmetric", "form"}, "statement.atom")
     keys, symmetric = atom.get("norms"), atom.get("symmetric")
     good = isinstance(keys, list) and len(keys) == len(at.sizes)
@@ -242,10 +243,9 @@ def stated_modes(atom: Json, at: Pattern) -> Modes:
 def stated_network(atom: Json, arrays: Arrays, at: Pattern) -> Network:
     """Read a hidden layer: features, pooling, slope, and the norms of its two sides.
 
-    Norms of u other than l2 are for slope 1 (`of_linear`).  An unpriced bias needs a
-    constant last column and samples of equally many rows: then its far slope is
-    a multiple of the sums of W.  "pool": "max" is for s = max(0, z) without such a bias,
-    and every sample needs a row.
+    Norms of u other than l2 need slope 1 (`of_linear`).  An unpriced bias needs a constant last
+    column and equally many rows in each sample: then the slope in a large bias is a multiple of
+    the sums of W.  "pool": "max" needs s = max(0, z), no such bias, and a row in every sample.
     """
     only(atom, {"kind", "left", "right", "form", "slope", "bias", "pool"}, "statement.atom")
     demand(len(at.sizes) == 2, "statement.shape", "shape", at.sizes)
@@ -300,7 +300,7 @@ def stated_deep(atom: Json, arrays: Arrays, at: Pattern) -> Deep:
 
 
 def stated_pair(atom: Json, arrays: Arrays, at: Pattern) -> Pair:
-    """Read the atom's norms; a symmetric one has the same norm and size twice."""
+    """Read the norms of u and v; they are equal if the atom is symmetric."""
     symmetric = field(atom, "kind", KINDS) == "symmetric"
     left, right = norm(atom, "left", at.m, arrays), norm(atom, "right", at.n, arrays)
     same = not symmetric or (at.m == at.n and left == right)
@@ -309,7 +309,7 @@ def stated_pair(atom: Json, arrays: Arrays, at: Pattern) -> Pair:
 
 
 def check_zeros(problem: Question) -> None:
-    """Reject observed zeros beside anything but least squares of u v^T: `zeros` has no rule."""
+    """Reject observed zeros except for plain least squares of u v^T, which `zeros` is about."""
     pair, plain = problem.pair, isinstance(problem.loss, Squared) and problem.weights is None
     alone = plain and not problem.offsets and problem.l1 is None
     known = alone and isinstance(pair, Pair) and not pair.symmetric
@@ -317,6 +317,6 @@ def check_zeros(problem: Question) -> None:
 
 
 def check_claim(problem: Question) -> None:
-    """Reject a claim outside the theorems: of any size without a penalty (it is never negative)."""
+    """Reject a claim about any size without a penalty."""
     priced = problem.lam > 0 or problem.l1 is not None
     demand(priced or problem.claim == "rank", "statement.lam", "sign", float(problem.lam))

@@ -1,4 +1,4 @@
-"""The objective of the candidate, enclosed: loss, prices of the slices, penalties of the offsets.
+"""Enclosures of the objective: the loss and the penalties of slices and offsets.
 
 f_r(X, q) = l(sum phi(x_k) + A q) + lam sum theta(x_k) + sum a |u_k|_1 + b |v_k|_1 + H(q)
 """
@@ -23,7 +23,7 @@ Square = Callable[[Sequence[float]], Enclosure]
 
 
 def lengths(n: Norm, x: Sequence[float], square: Square) -> tuple[Enclosure, Enclosure]:
-    """Enclose |x| and |x|^2, of an l2 norm by `square`, which encloses sum x^2."""
+    """Enclose |x| and |x|^2; `square` encloses sum x^2, for an l2 norm."""
     if type(n) is not L2:
         return n.lengths(x)
     squares = square(x)
@@ -33,7 +33,7 @@ def lengths(n: Norm, x: Sequence[float], square: Square) -> tuple[Enclosure, Enc
 def theta(
     problem: Question, x: Sequence[Sequence[float]], square: Square = square_exactly
 ) -> Enclosure:
-    """Enclose theta of a slice: the product of the K norms, or 1/K sum of their K-th powers."""
+    """Enclose theta of a slice: the product of its K norms, or the mean of their K-th powers."""
     norms = [lengths(n, part, square) for n, part in zip(problem.pair.norms, x, strict=True)]
     count = len(norms)
     if problem.form == "sum":
@@ -47,7 +47,7 @@ def theta(
 
 
 def raised_to(k: int, size: Enclosure, square: Enclosure) -> Enclosure:
-    """Return |x|^k from |x| and |x|^2, both >= 0."""
+    """Enclose |x|^k, given |x| and |x|^2."""
     half, odd = divmod(k, 2)
     ends = (square.lo**half, square.hi**half)
     return Enclosure(ends[0] * size.lo**odd, ends[1] * size.hi**odd)
@@ -64,7 +64,7 @@ def thetas(
 def penalty(
     problem: Question, factors: Sequence[Array], square: Square = square_exactly
 ) -> Enclosure:
-    """Enclose lam sum theta over the slices, and sum a |u|_1 + b |v|_1 where there is one."""
+    """Enclose lam sum theta plus any l1 penalty sum a |u|_1 + b |v|_1 over the slices."""
     value = thetas(problem, factors, square).times(problem.lam)
     for weight, x in zip(problem.l1 or (), factors, strict=False):
         value = value.plus(exactly(weight * absolutes_exactly(x.data)))
@@ -81,7 +81,7 @@ def model(ar: Arithmetic[H], space: Space, factors: Sequence[Array]) -> H:
 
 
 def fit_field(ar: Arithmetic[H], problem: Question, x: Point) -> H:
-    """Return the field of sum phi(X_i) + A q; of A q alone for a point without factors."""
+    """Return the field of sum phi(X_i) + A q, or of A q for a point without factors."""
     fields: list[H] = []
     left, right = [], []
     wide = problem.rank + sum(o.design.shape[1] if o.design else 1 for o in problem.offsets)
@@ -106,7 +106,7 @@ def fit_field(ar: Arithmetic[H], problem: Question, x: Point) -> H:
 
 
 def loss_value(ar: Arithmetic[H], problem: Question, x: Point) -> Enclosure:
-    """Enclose the loss at sum phi(X_i) + A q; a product of factors >= 0 is >= 0."""
+    """Enclose the loss at sum phi(X_i) + A q; intervals of products of factors >= 0 begin at 0."""
     if problem.at.zeros:
         return zeros.fit_loss(ar, ar.load(problem.Y), (x.factors[0], x.factors[1]), problem.at)
     z = fit_field(ar, problem, x)

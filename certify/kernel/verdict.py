@@ -1,4 +1,4 @@
-"""From a question and a proof to the verdict that follows."""
+"""The verdict that follows from a question and a proof."""
 
 import json
 from collections.abc import Callable, Iterable, Mapping
@@ -22,14 +22,18 @@ EXITS = {"CERTIFIED": 0, "REFUTED": 10, "UNDECIDED": 12, "RANK_LIMITED": 14}
 
 
 def allowance(stated: Json, proof: Json, arrays: Iterable[Array]) -> int:
-    """Return the limit of a file: FLOOR, and PER_BYTE for each byte of its numbers and text."""
+    """Return the budget of a file: FLOOR, and PER_BYTE for each byte of its numbers and text."""
     size = len(json.dumps([stated, proof]))
     size += sum(memoryview(a.data).nbytes for a in arrays)
     return FLOOR + PER_BYTE * size
 
 
 class Outcome(NamedTuple):
-    """What was proved: lower <= inf f, f(candidate) <= upper, the verdict; the units of work."""
+    """The proved bounds, lower <= inf f and f(candidate) <= upper, the verdict, and the work.
+
+    better  an upper bound of f at the better factors, if the proof has any
+    work    the units of work of the proof
+    """
 
     verdict: str
     lower: Fraction
@@ -50,10 +54,10 @@ def prove(  # noqa: PLR0913  the question, its proof, and what it may take
     limit: float | None = None,
     tell: Callable[[int], object] = id,
 ) -> Outcome:
-    """Prove what the witness allows about the question; never more.
+    """Prove a verdict about the question with the witness; raise RejectedError for a wrong proof.
 
-    limit  the units of work it may take; by default the file's `allowance`
-    tell   is called with the units that are spent
+    limit  the units of work that it may take; by default the file's `allowance`
+    tell   is called with the units spent so far
     """
     arrays = [*given.values(), *witness.values()]
     budget = Budget(allowance(stated, proof, arrays) if limit is None else limit, tell)

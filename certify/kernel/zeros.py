@@ -1,10 +1,10 @@
-"""Least squares of data that are 0, and observed, where they are not listed.
+"""Least squares of data whose entries are all observed and 0 unless they are listed.
 
-No array of m n numbers is made.  Of a product L R^T the listed entries are taken, and its size
+No array of m n numbers is made.  Of a product L R^T only the listed entries are computed, and
 
     |L R^T|^2 = <L^T L, R^T R>.
 
-A dual point is W = S - L R^T, S 0 where nothing is listed.
+A dual point is W = S - L R^T, where S is 0 outside the listed entries.
 """
 
 from fractions import Fraction
@@ -33,7 +33,7 @@ def fit_loss(ar: Arithmetic[H], y: H, factors: Pair, at: Pattern) -> Enclosure:
 
 
 def low_rank_part(given: Arrays, name: str, at: Pattern) -> Pair | None:
-    """Read L and R of a dual point, NAME.left and NAME.right; None: W = S."""
+    """Read L and R of a dual point, NAME.left and NAME.right; return None if W = S."""
     if f"{name}.left" not in given.arrays:
         return None
     left = given.get(f"{name}.left", (at.m, None))
@@ -56,7 +56,7 @@ def dual_terms(
 
 
 def gram(ar: Arithmetic[H], s: H, low: Pair | None, axis: int, at: Pattern) -> tuple[H, Fraction]:
-    """Return G = W^T W (axis 1) or W W^T (axis 0), and what a bound of |S| lacks.
+    """Return G = W^T W (axis 1) or W W^T (axis 0), and the error e of `Arithmetic.gram` for S.
 
     With B = R, A = L, X = S^T for axis 1 and B = L, A = R, X = S for axis 0,
 
@@ -75,6 +75,6 @@ def gram(ar: Arithmetic[H], s: H, low: Pair | None, axis: int, at: Pattern) -> t
 
 
 def demand_plain(corrections: tuple[object, ...], rule: object) -> None:
-    """Demand a dual point without corrections, and the one rule there is for its polar."""
+    """Demand a dual point without corrections, and the rule `spectral` for its polar."""
     demand(not corrections, "proof.W.corrections", "wrong_rule", "beside observed zeros")
     demand(rule == "spectral", "proof.polar.rule", "wrong_rule", rule)

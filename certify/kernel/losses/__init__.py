@@ -1,4 +1,4 @@
-"""The table of losses, and how a statement names one; a family is a file."""
+"""The table of losses, and the reader of a loss in a statement."""
 
 from collections.abc import Callable
 

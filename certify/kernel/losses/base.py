@@ -1,4 +1,4 @@
-"""What a loss is: its data, its value, the domain of its dual value and a lower bound of it."""
+"""The base class of losses: data, value, dual value and its domain."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
@@ -28,14 +28,14 @@ class Spans(NamedTuple):
 class Loss(ABC):
     """A convex loss l(z) = sum of c h(z; y) over groups of entries, weights c > 0.
 
-    `group` entries share a weight: one, or a row (0).  In `inside` and `dual` w and c are
-    integers in one unit u of any size: c h has the dual value u d, so u is left out.
+    `group` entries share a weight: 1, or 0 for all entries of a row.  In `inside` and `dual`, w
+    and c are integers in a common unit u.  The dual value of u c h at u w is u d, so u is left out.
     """
 
     group = 1
     parameter = ""  # the name of the loss's number in the statement
     signed = False  # whether h can be negative
-    by = Elementary()  # how exp and log are enclosed
+    by = Elementary()  # its enclosures of exp and log
 
     def within(self, by: Elementary) -> Self:
         """Return this loss with other enclosures of exp and log."""
@@ -45,7 +45,7 @@ class Loss(ABC):
 
     @property
     def defined(self) -> bool:
-        """Whether the loss's number is one for which h is convex."""
+        """Whether h is convex for the loss's number."""
         return True
 
     def labels(self, y: Sequence[float], n: int) -> bool:
@@ -63,11 +63,11 @@ class Loss(ABC):
 
     @abstractmethod
     def inside(self, w: Sequence[int], y: Grains, c: Sequence[int]) -> bool:
-        """Whether w is in the domain of d, exactly."""
+        """Whether w is in the domain of d; exact."""
 
     @abstractmethod
     def dual(self, w: Sequence[int], y: Grains, c: Sequence[int]) -> Fraction:
-        """Return a lower bound of d(w) = inf over z of c h(z; y) + w z, summed; w inside."""
+        """Return a lower bound of d(w) = sum inf over z of c h(z; y) + w z, for w inside."""
 
 
 def enclosed_sum(ends: Iterable[Ends], exp: int) -> Enclosure:

@@ -10,11 +10,11 @@ from .base import Grains, Loss, Spans, common_grid, enclosed_sum
 
 
 class Logistic(Loss):
-    """h = ln(1 + e**z) - y z, y = 0 or 1; that is ln(1 + e**x), x = z or -z.
+    """h = ln(1 + e**z) - y z = ln(1 + e**x), where x = z if y = 0 and x = -z if y = 1.
 
-    With a = -w or w: c ln(1 + e**x) - a x is bounded below iff 0 <= a <= c, and then at
-    least c ln c - a ln a - b ln b, b = c - a (where e**x = a / b; a limit at the ends).
-    In a unit u of a, b and c = a + b, ln u cancels.
+    With a = -w or w respectively, c ln(1 + e**x) - a x is bounded below iff 0 <= a <= c.  Then it
+    is at least c ln c - a ln a - b ln b, b = c - a (its value at e**x = a / b; a limit at the
+    ends).  In a unit u of a, b and c = a + b, ln u cancels.
     """
 
     def allows(self, y: float) -> bool:
@@ -55,8 +55,8 @@ class Logistic(Loss):
 class Softmax(Loss):
     """h = ln(sum of e**z over a row) - z at the row's label; a row of y is one-hot.
 
-    With q = c y - w: c ln sum e**z - <q, z> is bounded below iff q >= 0 and sum q = c (so
-    sum w = 0), and then at least c ln c - sum q ln q (Gibbs).  In a unit u, ln u cancels.
+    With q = c y - w, c ln sum e**z - <q, z> is bounded below iff q >= 0 and sum q = c (so
+    sum w = 0).  Then it is at least c ln c - sum q ln q (Gibbs).  In a unit u, ln u cancels.
     """
 
     group = 0
@@ -100,10 +100,11 @@ class Softmax(Loss):
 
 
 def _cross_entropy(z: Spans, label: int) -> Ends:
-    """Enclose ln sum e**d, d = z - z_label; it rises by at most the widest interval.
+    """Enclose ln sum e**d, d = z - z_label, over intervals of z.
 
-    With M the largest d (0 at the label), it is M + ln S, S = sum e**(d - M) >= 1, and
-    ln is 1-Lipschitz there.  Of one class it is ln e**0 = 0.
+    At the lower ends of d, with M the largest of them (d = 0 at the label), it is M + ln S with
+    S = sum e**(d - M) >= 1, where ln is 1-Lipschitz.  Up to the upper ends of d it grows by at
+    most the widest interval.  For one class it is ln e**0 = 0.
     """
     if len(z.los) == 1:
         return 0, 0
@@ -121,10 +122,10 @@ def _cross_entropy(z: Spans, label: int) -> Ends:
 
 
 class KullbackLeibler(Loss):
-    """h = z - y ln z + y ln y - y, z >= 0 (z > 0 where y > 0), y >= 0.
+    """h = z - y ln z + y ln y - y, z >= 0 (z > 0 if y > 0), y >= 0.
 
-    (c + w) z - c y ln z is bounded below iff w > -c, or w = -c and y = 0; it is least at
-    z = c y / (c + w): with the constants, c y ln((c + w) / c), and 0 where y = 0.
+    (c + w) z - c y ln z is bounded below iff w > -c, or w = -c and y = 0.  It is least at
+    z = c y / (c + w); with the constants, d = c y ln((c + w) / c), and 0 if y = 0.
     """
 
     def allows(self, y: float) -> bool:
@@ -139,7 +140,10 @@ class KullbackLeibler(Loss):
         return enclosed_sum(weighted, z.exp + c.exp - FINE)
 
     def ends(self, z: Spans, y: Grains) -> list[Ends]:
-        """Enclose each h, in units of 2**(exp - FINE), on one grid; ln b <= ln a + (b - a) / a."""
+        """Enclose each h in units of 2**(exp - FINE), z and y on one grid.
+
+        ln b <= ln a + (b - a) / a bounds the logarithms of the upper ends.
+        """
         los, his, exp = z
         kinds, ends = [v for v in set(y.ints) if v], []
         known = dict(zip(kinds, self.by.logs(kinds, exp), strict=True))
@@ -178,8 +182,8 @@ class KullbackLeibler(Loss):
 class Poisson(Loss):
     """h = e**z - y z, y >= 0: the negative log-likelihood of counts, up to ln y!.
 
-    With q = c y - w: c e**z - q z is bounded below iff q >= 0, and then at least
-    q - q ln(q / c) (where e**z = q / c; 0 in the limit q = 0).
+    With q = c y - w, c e**z - q z is bounded below iff q >= 0.  Then it is at least
+    q - q ln(q / c), its value at e**z = q / c (0 in the limit q = 0).
     """
 
     signed = True
@@ -217,14 +221,14 @@ class Poisson(Loss):
         return Fraction(total) * power(-FINE - spare)
 
     def _means(self, w: Sequence[int], y: Grains, c: Sequence[int]) -> Iterator[tuple[int, int]]:
-        """Yield (q, c) of each entry, q on a grid finer by the digits of y."""
+        """Yield (q, c) of each entry, in a unit that is finer if y has fractional bits."""
         up, spare = max(y.exp, 0), max(-y.exp, 0)
         for v, k, x in zip(w, y.ints, c, strict=True):
             yield x * (k << up) - (v << spare), x
 
 
 def enclosed_apart(parts: list[tuple[int, int, int]]) -> Enclosure:
-    """Sum [lo, hi] * 2**exp with each its own exponent, outward on one grid."""
+    """Enclose the sum of [lo, hi] * 2**exp, each with its own exponent."""
     grid = max((hi.bit_length() + e for _, hi, e in parts), default=0) - 2 * FINE
     return enclosed_sum(
         ((floor_shift(lo, e - grid), ceil_shift(hi, e - grid)) for lo, hi, e in parts), grid

@@ -77,7 +77,7 @@ class Piecewise(Loss):
         return enclosed_sum(((x * lo, x * hi) for x, (lo, hi) in ranges), c.exp).times(unit)
 
     def inside(self, w: Sequence[int], y: Grains, c: Sequence[int]) -> bool:
-        """Whether low c <= a <= high c."""
+        """Whether low c <= a <= high c for each entry."""
         pairs = [*zip(map(mul, w, y.ints) if self.labelled else w, c, strict=True)]
         low, high, _ = self.slopes()
         above = low is None or all(a * low.denominator >= x * low.numerator for a, x in pairs)
@@ -106,7 +106,7 @@ def margins(z: Spans, y: Grains) -> tuple[list[Ends], int]:
 
 
 def least_at_zero(f: Callable[[int], int], r: Ends) -> Ends:
-    """Return the range of f on an interval; f falls below 0 and rises above it."""
+    """Return the range of f on an interval; f decreases up to 0 and increases from there."""
     return f(min(max(r[0], 0), r[1])), max(f(r[0]), f(r[1]))
 
 
@@ -143,7 +143,7 @@ class Huber(Piecewise):
 
 @dataclass(frozen=True)
 class Quantile(Piecewise):
-    """f = tau r above 0, (tau - 1) r below it."""
+    """f = tau r for r >= 0, (tau - 1) r for r < 0."""
 
     tau: Fraction
     parameter = "tau"
@@ -182,5 +182,5 @@ class SquaredHinge(Piecewise):
     labelled = True
 
     def slopes(self) -> Slopes:
-        """Return all slopes from 0 on."""
+        """Return all slopes >= 0."""
         return Slopes(Fraction(0), None, 4)

@@ -1,4 +1,4 @@
-"""The table of norms, and how a statement names one; a norm is a class."""
+"""The table of norms, and the reader of a norm in a statement."""
 
 from ..arrays import Array, Arrays
 from ..errors import RejectedError, demand

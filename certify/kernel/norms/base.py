@@ -1,4 +1,4 @@
-"""What a norm is: its length, its dual norm, and what forms cost over its unit ball."""
+"""The base class of norms: lengths, dual norms, and bounds of forms over the unit ball."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -11,37 +11,37 @@ from ..fields import Json
 from ..scalars import Enclosure, root
 
 SIGNS: dict[str, tuple[int, ...]] = {"*": (1, -1), "+": (1,), "-": (-1,), "0": ()}
-CONES = "".join(SIGNS)  # of one coordinate: free, >= 0, <= 0, zero
+CONES = "".join(SIGNS)  # the cone of one coordinate: free, >= 0, <= 0, zero
 
 
 @dataclass(frozen=True)
 class Norm(ABC):
     """The norm of a factor's column x of length `size`, on a cone of signs.
 
-    `cone` is one of CONES for all coordinates, or one character for each.  Where a method is not
-    overridden, the norm is at least the l2 norm.
+    `cone` is one of CONES for all coordinates, or one character for each.  Bounds that a class
+    does not override hold for every norm that is at least the l2 norm.
     """
 
     size: int
     cone: str = "*"
     name: ClassVar[str]
-    fields: ClassVar[frozenset[str]] = frozenset()  # its parameters in the statement
-    line: ClassVar[str] = ""  # how `Arithmetic.lines` measures its dual norm, if it can
+    fields: ClassVar[frozenset[str]] = frozenset()  # the names of its parameters in the statement
+    line: ClassVar[str] = ""  # the kind of `Line` that measures its dual norm, if there is one
 
     @classmethod
     def stated(cls, bare: tuple[int, str], fields: Json, arrays: Arrays, side: str) -> "Norm":
-        """Read the parameters of a norm of size and cone `bare`."""
+        """Read the parameters; `bare` is the size and the cone."""
         del fields, arrays, side
         return cls(*bare)
 
     @property
     def numbers(self) -> int:
-        """How many numbers its parameters are."""
+        """The number of its parameters."""
         return 0
 
     @property
     def edges(self) -> list[tuple[int, int]]:
-        """The pairs of coordinates whose differences it measures."""
+        """The pairs of coordinates whose differences the norm measures."""
         return []
 
     def sign(self, i: int) -> str:
@@ -50,7 +50,7 @@ class Norm(ABC):
 
     @abstractmethod
     def lengths(self, x: Sequence[float]) -> tuple[Enclosure, Enclosure]:
-        """Enclose (|x|, |x|^2); exactly wherever it is rational."""
+        """Enclose (|x|, |x|^2), each exactly if it is rational."""
 
     def diagonal_cost(self, d: Sequence[Fraction]) -> Fraction:
         """Bound sup { sum d_i x_i^2 : |x| <= 1, x in the cone } from above."""
@@ -65,11 +65,11 @@ class Norm(ABC):
 
     @property
     def widest(self) -> Fraction:
-        """A bound of sup |x|_2^2 over the unit ball, in the cone."""
+        """A bound of sup |x|_2^2 over the unit ball and the cone."""
         return self.diagonal_cost([Fraction(1)] * self.size)
 
     def met(self, y: Sequence[Fraction]) -> list[Fraction]:
-        """Return |y_i|, or the part of it that a vector of the cone can meet."""
+        """Return p = |y|, but p_i = 0 if y_i x_i <= 0 for all x in the cone."""
         nothing = Fraction(0)
         out = []
         for i, v in enumerate(y):
@@ -81,17 +81,20 @@ class Norm(ABC):
     def dual_norm(
         self, y: Sequence[Fraction], flow: Sequence[Fraction] = (), level: Fraction | None = None
     ) -> Fraction:
-        """Bound sup { <y, x> : |x| <= 1, x in the cone }: with p = met(y), <y, x> <= <p, |x|>."""
+        """Bound sup { <y, x> : |x| <= 1, x in the cone }: <y, x> <= <p, |x|> for p = met(y).
+
+        flow, level  witnesses that some norms use
+        """
         del flow, level
         return self.support(self.met(y))
 
     def bound_dual(self, y: Sequence[Fraction]) -> Fraction:
-        """Bound the dual norm with a witness that is found here, where it needs one."""
+        """Bound the dual norm without a given witness; a class that needs one finds it."""
         return self.dual_norm(y)
 
     @property
     def search(self) -> int:
-        """How many operations on a coordinate `bound_dual` takes, more than `dual_norm`."""
+        """The operations on a coordinate that `bound_dual` takes beyond those of `dual_norm`."""
         return 0
 
     def support(self, p: Sequence[Fraction]) -> Fraction:
@@ -100,11 +103,11 @@ class Norm(ABC):
 
     @property
     def summed(self) -> bool:
-        """Whether `largest_entries` and `entries_cost` are theorems: it measures a sum y."""
+        """Whether the norm measures a sum y: `largest_entries` and `entries_cost` need one."""
         return False
 
     def forms(self) -> list[list[tuple[int, float]]]:
-        """Return the rows of A, as [(coordinate, factor)]: y is a sum of sizes of A u."""
+        """Return the rows of A as [(coordinate, factor)]; y is the sum of the sizes of A u."""
         return [[(i, 1.0)] for i in range(self.size)]
 
     def largest_entries(
@@ -112,8 +115,8 @@ class Norm(ABC):
     ) -> tuple[Fraction, Fraction]:
         """Return (d', s): u^T (Diag(d) + A^T S A) u <= d' x^2 + s (y^2 - x^2), x = |u|_2.
 
-        With A = I and y = |u|_1, d' = max d_i + S_ii and s = max |S_ij| off the diagonal (max
-        S_ij if every coordinate is >= 0, or every one <= 0).
+        With A = I and y = |u|_1, d' = max d_i + S_ii and s = max |S_ij| off the diagonal (or
+        max S_ij if all coordinates are >= 0, or all are <= 0).
         """
         zero, n, signed = Fraction(0), self.size, self.cone in ("+", "-")
         inside = [v + Fraction(full[i * n + i]) for i, v in enumerate(d)]
@@ -121,15 +124,14 @@ class Norm(ABC):
         return max(zero, *inside), max([zero, *(x if signed else abs(x) for x in across)])
 
     def entries_cost(self, d: Fraction, s: Fraction) -> Fraction:
-        """Bound d x^2 + s (y^2 - x^2) over the unit ball: where x <= y <= 1 it is max(d, s).
-
-        It is convex, so at a vertex; d < s is raised to s.
+        """Bound d x^2 + s (y^2 - x^2) over the unit ball: here x <= y <= 1, and the bound is
+        max(d, s).  If d < s, raise d to s; then the form is convex, so largest at a vertex.
         """
         return max(d, s)
 
 
 def euclidean(squared: Fraction) -> tuple[Enclosure, Enclosure]:
-    """Enclose a length and its square, from its square."""
+    """Enclose a length and its square, given its square."""
     return root(squared), Enclosure(squared, squared)
 
 

@@ -40,8 +40,8 @@ class Elastic(Norm):
     ) -> Fraction:
         """Return a t with |(p - alpha t)_+|_2 <= (1 - alpha) t, p = met(y); else |p|_2.
 
-        For then <p, |x|> <= alpha t |x|_1 + (1 - alpha) t |x|_2.  t is the level that is given,
-        or the least one, rounded up.
+        Such a t has <p, |x|> <= alpha t |x|_1 + (1 - alpha) t |x|_2 = t |x|.  It is the given
+        level or, without one, about the least.
         """
         del flow
         p = self.met(y)
@@ -55,12 +55,13 @@ class Elastic(Norm):
     def least_level(self, p: Sequence[Fraction]) -> Fraction:
         """Return about the least t with |(p - alpha t)_+|_2 <= (1 - alpha) t: a witness.
 
-        Where it leaves the k largest, of sum S and squares Q, a = alpha and b = 1 - alpha,
+        Let a = alpha and b = 1 - alpha.  If the k largest p_i are above a t, with sum S and sum
+        of squares Q,
 
             Q - 2 a t S + k a^2 t^2 = b^2 t^2,   t = Q / (a S + sqrt(a^2 S^2 - (k a^2 - b^2) Q)),
 
-        and the next one, v, is at most a t: t = v / a does not pass.  In integers a and b are
-        times the denominator of alpha, and p times `unit`.
+        and the next p_i, v, is at most a t, so that t = v / a is too small or the solution.  As
+        integers, a and b are times the denominator of alpha, and p is times `unit`.
         """
         whole, unit = over_one_denominator(p)
         a, one = self.alpha.numerator, self.alpha.denominator
@@ -77,11 +78,11 @@ class Elastic(Norm):
 
     @property
     def summed(self) -> bool:
-        """As alpha y + (1 - alpha) x <= 1 with y = |u|_1."""
+        """True: alpha y + (1 - alpha) x <= 1 with y = |u|_1."""
         return True
 
     def entries_cost(self, d: Fraction, s: Fraction) -> Fraction:
-        """Bound d x^2 + s (y^2 - x^2) where alpha y + (1 - alpha) x <= 1, x <= y <= sqrt(n) x."""
+        """Bound d x^2 + s (y^2 - x^2) over alpha y + (1 - alpha) x <= 1, x <= y <= sqrt(n) x."""
         d = max(d, s)
         far = self.alpha * root(Fraction(self.size)).lo + 1 - self.alpha
         return max(d, (d + s * (self.size - 1)) / far**2)

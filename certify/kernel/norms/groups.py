@@ -13,9 +13,9 @@ from .base import Norm, euclidean
 
 @dataclass(frozen=True)
 class Groups(Norm):
-    """The sum (outer "l1") or the largest ("linf") of the groups' |x_g|_2, a partition.
+    """The sum (outer "l1") or the largest ("linf") of |x_g|_2 over the groups of a partition.
 
-    The dual norm of the sum is the largest, and back.
+    The dual norm of the sum is the largest, and conversely.
     """
 
     name = "group"
@@ -35,7 +35,7 @@ class Groups(Norm):
 
     @property
     def numbers(self) -> int:
-        """A group for each coordinate."""
+        """The number of coordinates: each has a group."""
         return len(self.groups)
 
     def split(self, values: Sequence[Fraction]) -> list[list[Fraction]]:
@@ -50,7 +50,7 @@ class Groups(Norm):
         return [sum(g, Fraction(0)) for g in self.split([v * v for v in x])]
 
     def lengths(self, x: Sequence[float]) -> tuple[Enclosure, Enclosure]:
-        """Enclose both; the largest exactly, squared."""
+        """Enclose both; the square of the largest is exact."""
         parts = self.squares([*map(Fraction, x)])
         if self.outer == "linf":
             return euclidean(max(parts))
@@ -58,25 +58,25 @@ class Groups(Norm):
         return size, Enclosure(size.lo**2, size.hi**2)
 
     def positive_cost(self, d: Sequence[Fraction]) -> Fraction:
-        """Return max d_i; of the largest, where each |x_g|_2 <= 1, the sum of the groups' max."""
+        """Return max d_i for the sum; for the largest, the sum over the groups of their max d_i."""
         if self.outer == "l1":
             return max(d)
         return sum((max(g) for g in self.split(d) if g), Fraction(0))
 
     def support(self, p: Sequence[Fraction]) -> Fraction:
-        """Return the largest |p_g|_2, or their sum."""
+        """Return the largest |p_g|_2 for the sum, and their sum for the largest."""
         parts = [root(x).hi for x in self.squares(p)]
         return max(parts) if self.outer == "l1" else sum(parts, Fraction(0))
 
     @property
     def summed(self) -> bool:
-        """Of the sum, x <= y = sum |u_g|_2 <= 1."""
+        """True for the sum: x <= y = sum |u_g|_2 <= 1."""
         return self.outer == "l1"
 
     def largest_entries(
         self, d: Sequence[Fraction], full: Sequence[float]
     ) -> tuple[Fraction, Fraction]:
-        """As that of l1, with the Frobenius norms of blocks: y = sum |u_g|_2."""
+        """Return the bounds of l1 for the Frobenius norms of the blocks: y = sum |u_g|_2."""
         squares: dict[tuple[int, int], Fraction] = {}
         for k, x in enumerate(full):
             i, j = divmod(k, self.size)

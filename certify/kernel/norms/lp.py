@@ -27,7 +27,7 @@ class L1(Norm):
 
     @property
     def summed(self) -> bool:
-        """As x <= y = |u|_1 <= 1."""
+        """True: x <= y = |u|_1 <= 1."""
         return True
 
 
@@ -45,19 +45,19 @@ class L2(Norm):
 
 @dataclass(frozen=True)
 class Biased(L2):
-    """The l2 norm of all but the last coordinate; stated by a network only."""
+    """The l2 norm of all coordinates but the last; only a network with a free bias has it."""
 
     name = "biased"
     line = ""
 
     def lengths(self, x: Sequence[float]) -> tuple[Enclosure, Enclosure]:
-        """Leave the last one out."""
+        """Return the length of all coordinates but the last."""
         return euclidean(squares_exactly(x[:-1]))
 
 
 @dataclass(frozen=True)
 class LInf(Norm):
-    """|x|_inf = max |x_i|, with the cube as its ball; its dual norm is sum |y_i|."""
+    """|x|_inf = max |x_i|; its unit ball is a cube, its dual norm is sum |y_i|."""
 
     name = "linf"
     line = "sum"
@@ -68,7 +68,7 @@ class LInf(Norm):
         return exactly(size), exactly(size * size)
 
     def positive_cost(self, d: Sequence[Fraction]) -> Fraction:
-        """Return sum d_i: at a vertex."""
+        """Return sum d_i, the value at a vertex."""
         return sum(d, Fraction(0))
 
     def support(self, p: Sequence[Fraction]) -> Fraction:

@@ -1,10 +1,10 @@
-"""Flows on paths: what total variation takes from a vector, found without a witness.
+"""Flows on paths, as witnesses of dual norms of total variation; any flow is a valid witness.
 
-    min over z of |z - y|^2 / 2 + c sum |z_k - z_(k+1)|  =  max over |f| <= c of ...
+    z(c) minimizes |z - y|^2 / 2 + c sum |z_k - z_(k+1)|
 
-On a path the minimizer z(c) is constant on pieces that only merge as c grows: before two
-neighbors merge, the flow between them is c or -c, by the sign of y_k - y_(k+1).  So the level at
-which each pair merges says z(c) for every c.  All of it is a witness: any flow is one.
+On a path z(c) is constant on pieces, which only merge as c grows.  Before two neighbors merge,
+the flow between them is c or -c, by the sign of y_k - y_(k+1).  So the levels c at which the
+pairs merge determine z(c) for every c.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,15 +14,15 @@ from math import isqrt
 from typing import NamedTuple
 
 FAR = 1 << 99  # above every level
-FINE = 48  # bits of the numbers that a flow is found with; sharpness, never truth
-STEPS = 30  # of Newton's method at most; about five are needed
+FINE = 48  # bits of the numbers from which a flow is computed; affects sharpness, never truth
+STEPS = 30  # of Newton's method, at most; about five are needed
 
 
 class Path(NamedTuple):
-    """An order of all vertices in which edges join neighbors.
+    """An order of all vertices, and the edges that join neighbors.
 
-    order  the vertices;  edges: of each but the last the edge to the next one, or -1
-    signs  1 if that edge goes forward, -1 if backward; 0 where there is none
+    order  the vertices;  edges: for each but the last, the edge to the next one, or -1
+    signs  1 if that edge goes forward, -1 if backward, 0 if there is none
     """
 
     order: list[int]
@@ -31,9 +31,10 @@ class Path(NamedTuple):
 
 
 def trace_path(size: int, edges: Sequence[tuple[int, int]]) -> Path:
-    """Return an order that meets every edge if the graph is one of paths, else some of them.
+    """Return an order in which neighbors are joined by all edges if the graph consists of paths,
+    else by some of them.
 
-    An edge is taken, in their order, if its ends have at most one edge yet and are not joined.
+    Each edge in turn is taken if its ends have at most one taken edge each and are not connected.
     """
     other, near = [*range(size)], list[list[tuple[int, int, int]]]([] for _ in range(size))
     for k, (i, j) in enumerate(edges):
@@ -41,7 +42,7 @@ def trace_path(size: int, edges: Sequence[tuple[int, int]]) -> Path:
             near[i].append((j, k, 1))
             near[j].append((i, k, -1))
             a, b = other[i], other[j]
-            other[a], other[b] = b, a  # of each path, the ends know each other
+            other[a], other[b] = b, a  # the ends of each path know each other
     path, seen = Path([], [], []), [False] * size
     for first in range(size):
         if seen[first] or len(near[first]) > 1:
@@ -58,11 +59,11 @@ def trace_path(size: int, edges: Sequence[tuple[int, int]]) -> Path:
 
 
 class Merged(NamedTuple):
-    """The minimizers z(c) of a vector on a path, all at once.
+    """The minimizers z(c) of a vector on a path, for all c.
 
-    sums   of the first k numbers, k = 0, ..., n
-    signs  of each pair of neighbors that of the flow before they merge, 0 if no edge joins them
-    level  the c from which on they are equal; one number more for the end, as in signs
+    sums   the sums of the first k numbers, k = 0, ..., n
+    signs  for each pair of neighbors, the sign of the flow before they merge; 0 without an edge
+    level  for each pair, the c from which on they are equal; signs and level end with one more
     """
 
     sums: list[int]
@@ -70,7 +71,7 @@ class Merged(NamedTuple):
     level: list[int]
 
     def at(self, c: int) -> list[int]:
-        """Return z(c): the mean of each piece, less what flows out of it, rounded down."""
+        """Return z(c), rounded down: on each piece its mean minus the flow out of it, averaged."""
         z, start, c = list[int](), 0, min(c, FAR - 1)
         for k, level in enumerate(self.level):
             if level > c:
@@ -82,15 +83,15 @@ class Merged(NamedTuple):
 
 
 def merge_path(y: Sequence[int], joined: Sequence[bool]) -> Merged:
-    """Merge neighbors in the order of the levels at which they meet."""
+    """Merge neighbors in the order of the levels at which they become equal."""
     n, sums = len(y), [0, *accumulate(y)]
     pairs = zip(joined, y, y[1:], strict=False)
     signs = [*((1 if a >= b else -1) if there else 0 for there, a, b in pairs), 0]
-    start, end = [*range(n)], [*range(n)]  # of a piece, the start at its end, and back
+    start, end = [*range(n)], [*range(n)]  # start[end of a piece], end[start of a piece]
     level, meet = [FAR] * n, [FAR] * n
 
     def level_of(k: int) -> int:
-        """Return where the pieces on both sides of a pair are equal, rounded down."""
+        """Return the level at which the pieces beside a pair become equal, rounded down."""
         a, b, s = start[k], end[k + 1], signs[k]
         left, right = k + 1 - a, b - k
         speed = (s - signs[a - 1]) * right - (signs[b] - s) * left
@@ -103,7 +104,7 @@ def merge_path(y: Sequence[int], joined: Sequence[bool]) -> Merged:
     heapify(waiting)
     while waiting:
         now, k = heappop(waiting)
-        if meet[k] != now:  # it has changed since
+        if meet[k] != now:  # the level has changed since
             continue
         level[k], meet[k] = now, FAR
         a, b = start[k], end[k + 1]
@@ -118,12 +119,12 @@ def merge_path(y: Sequence[int], joined: Sequence[bool]) -> Merged:
 def find_flow(
     y: Sequence[int], joined: Sequence[bool], rho: tuple[int, int], met: Callable[[int, int], int]
 ) -> list[int]:
-    """Return about the flow f of least max(max |f| / rho, |P(y - B^T f)|_2): a witness.
+    """Return about the flow f that minimizes max(max |f| / rho, |P(y - B^T f)|_2).
 
-    joined  which neighbors have an edge;  rho: p, q with rho = p / q;  met(k, v): P of a number
+    joined  which neighbors have an edge;  rho: p, q with rho = p / q;  met(k, v): P on entry k
 
-    With z(c) from above, P(z(c)) is the rest and L its length, if P is the same everywhere.
-    rho L(c) - c falls, and is convex: Newton's steps rise to its root c.
+    The flow of level c has y - B^T f = z(c).  Let L(c) = |P(z(c))|_2.  If P is the same for all
+    entries, rho L(c) - c is decreasing and convex, and Newton's steps increase to its root c.
     """
     p, q = rho
     merged, c = merge_path(y, joined), 0

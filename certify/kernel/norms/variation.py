@@ -36,12 +36,12 @@ class Variation(Norm):
 
     @property
     def numbers(self) -> int:
-        """The ends of the edges."""
+        """The number of ends of edges."""
         return len(self.ends)
 
     @property
     def edges(self) -> list[tuple[int, int]]:
-        """The pairs of coordinates whose differences it measures."""
+        """The pairs of coordinates whose differences the norm measures."""
         return [*zip(self.ends[::2], self.ends[1::2], strict=True)]
 
     def lengths(self, x: Sequence[float]) -> tuple[Enclosure, Enclosure]:
@@ -55,14 +55,14 @@ class Variation(Norm):
     ) -> Fraction:
         """Bound <y, x> = <y - B^T f, x> + <f, B x>, B x the differences, f any flow on the edges.
 
-        That is at most max(|met(y - B^T f)|_2, max |f| / rho) times the norm.
+        It is at most max(|met(y - B^T f)|_2, max |f| / rho) |x|.
         """
         del level
         whole, unit = over_one_denominator([*y, *flow])
         return self.bound_by_flow(whole[: len(y)], whole[len(y) :], unit)
 
     def bound_by_flow(self, y: Sequence[int], flow: Sequence[int], unit: int) -> Fraction:
-        """Return max(|met(y - B^T f)|_2, max |f| / rho), both vectors over one denominator."""
+        """Return max(|met(y - B^T f)|_2, max |f| / rho); y and f are divided by `unit`."""
         rest, most = [*y], Fraction(0)
         if flow and self.rho > 0:
             most = Fraction(max(map(abs, flow)), unit) / self.rho
@@ -73,16 +73,16 @@ class Variation(Norm):
         return max(most, root(Fraction(squared, unit**2)).hi)
 
     def meets(self, i: int, v: int) -> bool:
-        """Whether a vector of the cone can meet a number in one coordinate."""
+        """Whether v x_i > 0 for some x in the cone (v not 0)."""
         return self.sign(i) in ("*+" if v > 0 else "*-")
 
     @cached_property
     def path(self) -> Path:
-        """The vertices in an order in which edges join neighbors, wherever they can."""
+        """An order of the vertices, with the edges that join neighbors."""
         return trace_path(self.size, self.edges)
 
     def bound_dual(self, y: Sequence[Fraction]) -> Fraction:
-        """Bound it with about the best flow on a path, and none beside it, or with none at all."""
+        """Bound the dual norm by about the best flow on `path`, 0 on other edges, or no flow."""
         whole, unit = over_one_denominator(y)
         order, edges, signs = self.path
         bits = max(map(abs, whole)).bit_length()
@@ -91,7 +91,7 @@ class Variation(Norm):
         shift, flow = max(bits - FINE, 0), [0] * len(self.edges)
 
         def met(k: int, v: int) -> int:
-            """Return the part of a number that its coordinate can meet."""
+            """Return v, or 0 if the cone of its coordinate does not meet it."""
             return v if self.meets(order[k], v) else 0
 
         rho, joined = (self.rho.numerator, self.rho.denominator), [*map(bool, signs)]
@@ -103,12 +103,12 @@ class Variation(Norm):
 
     @property
     def search(self) -> int:
-        """Merging pieces of a path, some steps of Newton's method, and edges beside the path."""
+        """The work of merging pieces, of Newton's steps, and of the edges."""
         return 8 + 2 * len(self.edges) // self.size
 
     @property
     def summed(self) -> bool:
-        """As rho y + x <= 1, y = |A u|_1 the sum of the differences."""
+        """True: rho y + x <= 1, y = |A u|_1 the sum of the differences."""
         return True
 
     def forms(self) -> list[list[tuple[int, float]]]:
@@ -123,9 +123,10 @@ class Variation(Norm):
         return max(zero, *d), max([zero, *(abs(Fraction(x)) for x in full)])
 
     def entries_cost(self, d: Fraction, s: Fraction) -> Fraction:
-        """Bound d x^2 + s y^2 where rho y + x <= 1, 0 <= y <= k x: convex, so at a vertex.
+        """Bound d x^2 + s y^2 over rho y + x <= 1, 0 <= y <= k x, k^2 = sum degree^2.
 
-        k^2 = sum degree^2, for y <= sum |u_i| + |u_j| = sum degree_i |u_i|.
+        y <= sum |u_i| + |u_j| = sum degree_i |u_i| <= k x.  The form is convex, so largest at a
+        vertex.
         """
         degree: dict[int, int] = {}
         for i in self.ends:

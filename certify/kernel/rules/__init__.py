@@ -1,1 +1,1 @@
-"""Rules: each proves a bound from a witness, and carries its proof in its docstring."""
+"""Rules: each proves a bound from a witness, and its docstring has the proof."""

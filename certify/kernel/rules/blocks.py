@@ -1,4 +1,4 @@
-"""Ky Fan's bound on disjoint blocks, of a matrix or of unfoldings, whose entries are observed."""
+"""Ky Fan's bound on disjoint observed blocks of a matrix or of unfoldings of a tensor."""
 
 import math
 from array import array
@@ -28,15 +28,15 @@ def blocks(
 ) -> Bound:
     """Prove e >= sum over disjoint, fully observed blocks B of w_B/2 |P(C_B - Z_B)P'|^2.
 
-    C = Y - sW.  A block holds all entries of some rows and columns, and w_B is the least weight
-    in it.  The entries outside cost at least 0, and the infimum of a sum is at least the sum
-    of the infima: on a block the offsets are again row and column means, and Z_B, a part of a
-    Z of rank <= r, has rank <= r.  So `tail` bounds each block by itself.
+    C = Y - sW.  A block consists of all entries of some rows and columns, and w_B is its least
+    weight.  The entries outside cost at least 0, and the infimum of a sum is at least the sum
+    of the infima.  On a block the offsets are row and column means, and Z_B, a part of a Z of
+    rank <= r, has rank <= r.  So `tail` bounds each block separately.
 
-    Of a tensor a block holds rows and columns of an unfolding, whose rows are over its "modes";
-    every unfolding of Z has rank <= r.
+    For a tensor, a block consists of rows and columns of an unfolding whose rows are indexed by
+    its "modes"; every unfolding of Z has rank <= r.
 
-    A block with "left<t>" is bounded by `weighted_bound`; with weights W has to be 0 on the others.
+    `weighted_bound` bounds a block with "left<t>".  Beside weights, W must be 0 on other blocks.
     """
     plain = len(problem.at.sizes) == 2 or not problem.offsets
     demand(plain, "statement.offsets", "scope", "a tensor at a fixed size")
@@ -62,14 +62,14 @@ def blocks(
 
 
 def pick_entries(a: Array, places: Sequence[int]) -> Array:
-    """Return some entries of a field."""
+    """Return the entries of a field at these places."""
     return Array((len(places),), array("d", (a.data[k] for k in places)))
 
 
 def on_block(
     ar: Arithmetic[H], by: tuple[Dual[H], Fraction], places: Sequence[int]
 ) -> tuple[Dual[H], Fraction]:
-    """Return a dual point on some entries; its corrections must be none."""
+    """Return a dual point without corrections on some entries."""
     dual, s = by
     raw = pick_entries(dual.raw, places)
     return replace(dual, field=ar.load(raw), raw=raw), s
@@ -78,16 +78,16 @@ def on_block(
 def weighted_bound(
     ar: Arithmetic[H], given: Arrays, t: int, block: tuple[Fan, Array, Array | None, H | None]
 ) -> Fraction:
-    """Bound a block by weights a_i^2 b_j^2 below those of the data, and a linear part of the rest.
+    """Bound a block by smaller weights a_i^2 b_j^2, and by a linear function for the rest.
 
     With a = "left<t>", b = "right<t>", c' = "rest<t>" > 0, a^2 b^2 + c' <= c, G = "G<t>", any
     v = w + ab G, x = ab z and 1/2 c' (y - z)^2 >= v (y - z) - v^2 / (2c'),
 
         1/2 c (y - z)^2 + w z >= 1/2 (ab y)^2 + v y - v^2 / (2c') - (ab y + G) x + 1/2 x^2,
 
-    and sum <ab y + G, x> <= K_r(ab y + G) |x|, x of rank <= r and one more for each kind of mean.
-    Returned is that less the block's share of d(w), which is in the bound already, and at least 0:
-    what d(w) leaves of the block is a square.
+    and sum <ab y + G, x> <= K_r(ab y + G) |x|, where the rank of x is at most r plus one for each
+    kind of mean.  The block's share of d(w) is in the bound already and is subtracted here.  The
+    result is at least 0, because the block's loss minus that share is a square.
     """
     witness, y, c, w = block
     at, size = witness.at, (witness.at.size,)
@@ -134,7 +134,7 @@ def block_sides(
 
 
 def offset_of(i: int, modes: Sequence[int], sizes: Sequence[int]) -> int:
-    """Return where an index over some modes, 0 in the others, is in the row-major whole."""
+    """Return the row-major position of an index over some modes that is 0 in the others."""
     steps, at = strides(sizes), 0
     for k in reversed(modes):
         i, j = divmod(i, sizes[k])
@@ -145,7 +145,7 @@ def offset_of(i: int, modes: Sequence[int], sizes: Sequence[int]) -> int:
 def entries_of(
     at: Pattern, sides: Sequence[tuple[Sequence[int], Sequence[int]]]
 ) -> list[list[int]]:
-    """Return where each block's entries are in the field: all observed, none in two blocks."""
+    """Return the places of each block's entries in the field; reject unobserved and shared ones."""
     count = sum(len(rows) * len(cols) for rows, cols in sides)
     demand(count <= at.size, "proof.blocks", "unobserved", f"{count} of {at.size} entries")
     wanted = [[i + j for i in rows for j in cols] for rows, cols in sides]
@@ -161,7 +161,7 @@ def entries_of(
 
 
 def without_means(ar: Arithmetic[H], given: Arrays, witness: Fan, y: Array, t: int) -> H:
-    """Return C = Y_B minus any row and column means that the offsets may fit."""
+    """Return C = Y_B minus the row and column means of the proof, which the offsets can fit."""
     c, at = ar.load(y), witness.at
     for kind, size in (("row", at.m), ("column", at.n)):
         name = f"mu{t}.{kind}"

@@ -1,4 +1,4 @@
-"""Lower bounds beside an l1 penalty, whose degree is below that of the products."""
+"""Lower bounds for a question with an l1 penalty."""
 
 import math
 from dataclasses import replace
@@ -20,7 +20,7 @@ from .fixed_rank import fixed_rank
 from .weak_duality import weak_duality
 from .witness import inside
 
-MOST = 16  # lines, each of which is proved by itself
+MOST = 16  # lines at most, each proved separately
 
 
 class Line(NamedTuple):
@@ -33,7 +33,7 @@ class Line(NamedTuple):
 def lower_bound(
     ar: Arithmetic[H], problem: Question, proof: Json, given: Arrays, upper: Fraction
 ) -> Bound:
-    """Prove a lower bound of f over all factors that compete, by the rule of the question."""
+    """Prove a lower bound of f over all factors of the question's sizes."""
     if problem.l1 is not None:
         return concave(ar, problem, proof, given, upper)
     if problem.claim == "any size":
@@ -46,16 +46,16 @@ def concave(
 ) -> Bound:
     """Prove f >= min h from lines below the rest, h(t) = max_j (D_j - s_j t) + 2 sqrt(a b t).
 
-    f = rest + sum a |u_k|_1 + b |v_k|_1, of two factors whose norms are l1, l2 or linf: of other
-    slices the penalty is only >= 0, and lines have slope 0, so T = {0}.  With t = sum x_k,
+    f = rest + sum a |u_k|_1 + b |v_k|_1.  The slices are pairs whose norms are l1, l2 or linf; for
+    other slices only penalty >= 0 is used, and all lines have slope 0.  With t = sum x_k and
     x_k = |u_k|_1 |v_k|_1,
 
-        a |u_k|_1 + b |v_k|_1 >= 2 sqrt(a b x_k),   sum sqrt(x_k) >= sqrt(t),
+        a |u_k|_1 + b |v_k|_1 >= 2 sqrt(a b x_k),   sum sqrt(x_k) >= sqrt(t).
 
-    and each line says rest >= D_j - s_j t, so f >= h(t) >= min h over t >= 0.  The largest line
-    is the same between two neighbours of T = {0} and the t >= 0 where two lines meet, and the
-    root is concave, so h is least in T: beyond the last of T the largest line is one of slope 0,
-    the loss's own infimum at least, and h rises.
+    Each line says rest >= D_j - s_j t, so f >= h(t) >= min h over t >= 0.  Let T contain 0 and the
+    t >= 0 where two lines meet.  Between two neighbors in T one line is the largest, and h is
+    concave there.  Beyond the last point of T a line of slope 0 is the largest, as inf l is a
+    line, and h increases.  So h is least in T.
     """
     lines, rules = [Line(coarse(least_loss(problem)), Fraction(0))], list[str]()
     for line, names in proved_lines(ar, problem, proof, given, upper):
@@ -77,12 +77,12 @@ def concave(
 def proved_lines(
     ar: Arithmetic[H], problem: Question, proof: Json, given: Arrays, upper: Fraction
 ) -> list[tuple[Line, tuple[str, ...]]]:
-    """Prove the lines that are listed, each by the rules of a question without l1 penalty.
+    """Prove the listed lines, each by the rules of a question without l1 penalty.
 
-    At a fixed size the upper value in a line's question is the candidate's value in that question.
-    "norm" `own`: of slope s, D <= l + (lam + s) sum |u|_a |v|_b + H, where |u|_a |v|_b is at most
-    theta and, these norms being no larger than l1, |u|_1 |v|_1.  "norm" `l1`: D <= l + s t + H.
-    Beside offsets no rule takes the upper value.
+    "norm": "own" with slope s proves D <= l + (lam + s) sum |u|_a |v|_b + H.  There |u|_a |v|_b is
+    at most theta, and at most |u|_1 |v|_1 as no norm here exceeds l1.  "norm": "l1" proves
+    D <= l + s t + H.  At a fixed size, the upper value in a line's question is the candidate's
+    value in that question; beside offsets no rule uses it.
     """
     where = "proof.lines"
     listed = as_list(proof.get("lines", []), where)
@@ -102,13 +102,13 @@ def proved_lines(
 
 
 def admits_slope(problem: Question) -> bool:
-    """Whether slices are pairs u v^T whose norms are at most l1."""
+    """Whether the slices are pairs u v^T whose norms are at most l1."""
     pair, names = problem.pair, {n.name for n in problem.pair.norms}
     return isinstance(pair, Pair) and not pair.symmetric and names <= {*PLAIN}
 
 
 def without_l1(problem: Question, norm: object, slope: Fraction, where: str) -> Question:
-    """Return the question without l1 whose objective is at most the rest plus slope t."""
+    """Return a question without l1 penalty whose objective is at most the rest plus slope t."""
     demand(norm in ("own", "l1"), where, "unknown", repr(norm))
     flat = norm == "own" and not slope
     demand(

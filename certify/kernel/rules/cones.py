@@ -1,4 +1,4 @@
-"""Rule `cones`: branch and bound over simplicial cones of one factor of few coordinates."""
+"""Rule `cones`: branch and bound over simplicial cones of a factor with few coordinates."""
 
 import math
 from fractions import Fraction
@@ -14,8 +14,8 @@ from ..scalars import power
 from ..simplicial import ConeForm, TreeSpan, over_powers, power_form
 from ..spaces import Modes, Network, Pair
 
-SHORT = 16  # coordinates of the short factor at most: there is a cone for each orthant
-BITS = 24  # that data are held finer than their grid, so that rounding a slope costs little
+SHORT = 16  # coordinates of the short factor, at most: there is a cone for each orthant
+BITS = 24  # by which the grid of the data is refined, so that rounding a slope costs little
 
 
 def cones(ar: Arithmetic[H], pair: Pair, w: H, proof: Json, given: Arrays) -> Fraction:
@@ -28,8 +28,8 @@ def cones(ar: Arithmetic[H], pair: Pair, w: H, proof: Json, given: Arrays) -> Fr
 def pair_form(ar: Arithmetic[H], pair: Pair, w: H, axis: int) -> ConeForm:
     """Return the form of W^T u (axis 0) or W v (1).
 
-    For z the short factor and the other's norm, g(z) = sup { <x, W z> : |x| <= 1 } is convex
-    and homogeneous: on a cone it is at most linear, by its values at the generators.
+    For the short factor z, g(z) = sup { <x, W z> : |x| <= 1 } is convex and homogeneous, so on a
+    cone it is at most the linear function with its values at the generators.
     """
     short, other = (pair.right, pair.left) if axis else (pair.left, pair.right)
     rows, e = ar.exact_lines(w, 1 - axis, pair.at)
@@ -45,10 +45,10 @@ def layer_cones(ar: Arithmetic[H], net: Network, w: H, proof: Json, given: Array
 def layer_form(ar: Arithmetic[H], net: Network, w: H) -> ConeForm:
     """Return the form of W^T pool(s(F u)) in u, s(z) = a z + (1 - a) z_+.
 
-    On a cone where f_i . u has one sign, s(f_i . u) is linear.  An unpriced bias b is at a kink,
-    f_k . u + c b = 0 for one k: between two of them <W, s(F u + c b) v^T> is linear in b, and to
-    the left and right of all it is constant, as each column of W sums to zero.  There
-    f_i . u + c b = (f_i - f_k) . u, so that for each k the form is one of u alone.
+    On a cone where f_i . u has one sign, s(f_i . u) is linear.  Some maximizer has an unpriced
+    bias b at a kink, where f_k . u + c b = 0 for some k: between kinks <W, s(F u + c b) v^T> is
+    linear in b, and beyond all of them it is constant, as each column of W sums to zero.  At the
+    kink f_i . u + c b = (f_i - f_k) . u, so for each k the form depends on u alone.
     """
     (m, d), a = net.features.shape, net.slope
     columns, e = ar.exact_lines(w, 1, net.at)
@@ -79,9 +79,9 @@ def tree_bound(ar: Arithmetic[H], form: ConeForm, given: Arrays) -> Fraction:
 
 
 def read_tree(d: int, roots: int, given: Arrays) -> tuple[list[int], TreeSpan]:
-    """Read a tree, and how far it spans: eight codes an integer, the first lowest.
+    """Read a tree and its span: eight codes in each integer, the first code in the lowest byte.
 
-    It ends with its last leaf; only zeros fill the last integer.
+    The tree ends with its last leaf; the rest of the last integer must be zeros.
     """
     demand(d <= SHORT, "proof.polar.rule", "wrong_rule", f"{d} coordinates")
     words = given.get("tree", (None,), "q").data
@@ -104,11 +104,11 @@ def read_tree(d: int, roots: int, given: Arrays) -> tuple[list[int], TreeSpan]:
 
 
 def power_cones(ar: Arithmetic[H], modes: Modes, w: H, proof: Json, given: Arrays) -> Fraction:
-    """Prove sup <W, x o ... o x> <= the largest bound of a cone, W the sum over all orders.
+    """Prove sup <W, x o ... o x> <= the largest bound of a cone, W symmetric.
 
-    On the orthant of signs s, x = s z with z >= 0: z has the tensor of entries s_i ... s_k W,
-    each taken at the end of its interval that makes it largest.  Of an even order x and -x are
-    one, so that half of the orthants will do where x is free.
+    On the orthant with signs s, x = s z with z >= 0, and the tensor in z has the entries
+    s_i ... s_k W, each at the larger end of its interval.  For an even order x and -x have the
+    same value, so half of the orthants are enough if x is free.
     """
     del proof
     norm, order = modes.norms[0], len(modes.norms)

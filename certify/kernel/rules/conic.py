@@ -1,4 +1,4 @@
-"""Rule `conic`: a tree of cases for a pair of norms, each leaf a bound of a quadratic form."""
+"""Rule `conic`: a tree of cases for a pair of norms; each leaf bounds a quadratic form."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,17 +16,17 @@ from ..spaces import Pair
 from .forms import Limits, congruent, form_bound, leaf_witness, with_facts
 from .tree import End, largest, nodes_of
 
-Row = Sequence[float]  # a, of the linear function a . z
+Row = Sequence[float]  # the coefficients a of a linear function a . z
 
 
 @dataclass(frozen=True)
 class Leaf:
-    """A part of the feasible set: where some cuts have a sign and some coordinates agree.
+    """A part of the feasible set, on which some cuts have a sign and some coordinates agree.
 
-    z = (u, v), or u alone for a symmetric atom; k coordinates
+    z = (u, v), or u alone for a symmetric atom
     cuts     pairs (row, 1 or -1): sign * (row . z) >= 0
-    classes  for each coordinate (smallest coordinate of its class, sign): z_i = sign * z_c;
-             sign 0 where z_i = 0, by the cone or outside a group
+    classes  for each coordinate (smallest coordinate c of its class, sign): z_i = sign * z_c;
+             sign 0 if z_i = 0, by the cone or outside a group
     """
 
     cuts: tuple[tuple[Row, int], ...]
@@ -34,19 +34,19 @@ class Leaf:
 
     @property
     def heads(self) -> list[int]:
-        """The coordinates that name the classes; y has one entry for each."""
+        """The smallest coordinate of each class."""
         return [i for i, (c, sign) in enumerate(self.classes) if sign and c == i]
 
 
 def conic(ar: Arithmetic[H], pair: Pair, w: H, proof: Json, given: Arrays) -> Fraction:
     """Prove sup <W, phi> <= the largest of the leaves' bounds, over a tree of cases.
 
-    {"cut": c, "plus": i, "minus": j} splits at a . z >= 0 and a . z <= 0, a any row: both
-    together are everything.  {"equal": [p, q], ...} splits at z_p = z_q and z_p = -z_q, for
-    two free coordinates of one linf side: <W, phi> is convex in that factor, so a maximizer
-    over the cube is a vertex, where they agree up to sign.  {"groups": "left", "each": [...]}
-    has a child for each group of a sum of groups' norms: for the same reason a maximizer is
-    an extreme point, which is zero outside one group.  {"leaf": t, ...} bounds.
+    {"cut": c, "plus": i, "minus": j} splits into a . z >= 0 and a . z <= 0 for a row a; the two
+    cover everything.  {"equal": [p, q], ...} splits into z_p = z_q and z_p = -z_q, for two free
+    coordinates of one linf side: <W, phi> is convex in that factor, so some maximizer over the
+    cube is a vertex, where they agree up to sign.  {"groups": "left", "each": [...]} has a child
+    for each group of a sum of groups' norms: for the same reason some maximizer is an extreme
+    point, which is zero outside one group.  {"leaf": t, ...} is bounded by `leaf_bound`.
     "boxed" sides are first written as free cubes (`free_cubes`).
     """
     k = pair.at.m if pair.symmetric else pair.at.m + pair.at.n
@@ -73,11 +73,11 @@ def sides_of(pair: Pair) -> tuple[tuple[str, Norm, int], ...]:
 
 
 def free_cubes(ar: Arithmetic[H], pair: Pair, hat: H, boxes: object) -> tuple[Pair, H, list[Row]]:
-    """Write cubes with signs as free cubes of one more coordinate s_0 = 1.
+    """Write cubes with signs as free cubes with one more coordinate s_0 = 1.
 
-    u_i = (s_0 + s_i)/2 in [0, 1], (s_i - s_0)/2 in [-1, 0], s_i in [-1, 1], or 0: with
-    z = R z' the form is z'^T R^T hat R z'.  A vertex of u is one of s.  The rows s_0 + s_i
-    and s_0 - s_i are nonnegative, so that their products join the multipliers.
+    A coordinate u_i in [0, 1] is (s_0 + s_i)/2, in [-1, 0] it is (s_i - s_0)/2, and in [-1, 1] it
+    is s_i.  With z = R z' the form is z'^T R^T hat R z'; a vertex in u is a vertex in s.  The rows
+    s_0 + s_i and s_0 - s_i are nonnegative, so their products are multipliers too.
     """
     sides = sides_of(pair)
     names = [name for name, n, _ in sides if isinstance(n, LInf) and not pair.symmetric]
@@ -111,7 +111,7 @@ def coordinate_row(n: Norm, i: int, first: int, *, box: bool) -> list[tuple[int,
 
 
 def split_groups(pair: Pair, node: Json, leaf: Leaf, where: str) -> list[Leaf]:
-    """Return the parts where all coordinates of a side are zero but those of one group."""
+    """Return for each group the part where a side's coordinates outside the group are zero."""
     sides = [s for s in sides_of(pair) if s[0] == node["groups"] and not pair.symmetric]
     _, n, first = sides[0] if sides else ("", None, 0)
     if not isinstance(n, Groups) or n.outer != "l1":
@@ -125,7 +125,7 @@ def split_groups(pair: Pair, node: Json, leaf: Leaf, where: str) -> list[Leaf]:
 
 
 def split_cut(pair: Pair, cuts: Sequence[Row], node: Json, leaf: Leaf, where: str) -> list[Leaf]:
-    """Return both sides of a cut, or of two coordinates that are equal."""
+    """Return both parts of a cut, or of a split into equal and opposite coordinates."""
     if "cut" in node:
         cut = cuts[index(node["cut"], len(cuts), where)]
         return [Leaf((*leaf.cuts, (cut, side)), leaf.classes) for side in (1, -1)]
@@ -146,7 +146,7 @@ def split_cut(pair: Pair, cuts: Sequence[Row], node: Json, leaf: Leaf, where: st
 
 
 def vertex_side(pair: Pair, i: object) -> int:
-    """Return the side of a free coordinate under linf; -1 for any other."""
+    """Return the side (0 or 1) of a free coordinate of a linf norm, or -1 for any other."""
     m, n = pair.at.m, pair.at.n
     if pair.symmetric or type(i) is not int or not 0 <= i < m + n:
         return -1
@@ -159,10 +159,10 @@ def leaf_bound(
 ) -> Fraction:
     """Prove the bound of one leaf.
 
-    G = hat(W) + B^T N B - Diag(D) - A^T S A, restricted to z_i = sign * z_c, and G <= t I.
-    B^T N B is nonnegative on the leaf: N >= 0, and B z >= 0 there (signed coordinates,
-    then cuts).  So z^T hat(W) z <= z^T Diag(D) z + z^T A^T S A z + t |z|^2, each bounded
-    over the unit balls by its cost.  A pair has u^T W v = 1/2 z^T hat(W) z.
+    Let G = hat(W) + B^T N B - Diag(D) - A^T S A, restricted to z_i = sign * z_c, and G <= t I.
+    On the leaf z^T B^T N B z >= 0, as N >= 0 and B z >= 0 (signed coordinates, then cuts).  So
+    z^T hat(W) z <= z^T Diag(D) z + z^T A^T S A z + t |z|^2, and each term is bounded over the unit
+    balls.  For a pair u^T W v = 1/2 z^T hat(W) z.
     """
     (pair, g), witness = whole, leaf_witness(node, given)
     if f"N{witness.mark}" in given.arrays:
@@ -182,7 +182,7 @@ def leaf_bound(
         d = [Fraction(diagonal[mine[i]] if i in mine else 0) for i in range(n.size)]
         part, g = entries_part(ar, (n, f"S{witness.mark}.{name}", d), (g, mine, k), given)
         cost += part
-        wide += Fraction(len(mine)) if isinstance(n, LInf) else n.widest  # merged counts once
+        wide += Fraction(len(mine)) if isinstance(n, LInf) else n.widest  # a class counts once
     bound = form_bound(ar, g, witness, Limits(wide, diagonal, cost))
     return bound / (1 if pair.symmetric else 2)
 
@@ -205,7 +205,7 @@ def entries_part(
     where: tuple[H, dict[int, int], int],
     given: Arrays,
 ) -> tuple[Fraction, H]:
-    """Return (cost of d and S on one side, G - A^T S A), A the coordinates or differences."""
+    """Return (bound of d and S on one side, G - A^T S A), A the norm's `forms`."""
     (n, name, d), (g, mine, k) = what, where
     if name not in given.arrays:
         return n.diagonal_cost(d), g

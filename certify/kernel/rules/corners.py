@@ -1,4 +1,4 @@
-"""Rule `corners`: all norms but one are linf, so the polar is at corners of their cubes."""
+"""Rule `corners`: all norms but one are linf, so some maximizer is at corners of their cubes."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -15,17 +15,17 @@ from ..scalars import power
 from ..spaces import Modes, Pair
 from .lines import dual_witness
 
-ENDS = {"*": (1, -1), "+": (1, 0), "-": (-1, 0), "0": (0,)}  # of one coordinate of a cube
+ENDS = {"*": (1, -1), "+": (1, 0), "-": (-1, 0), "0": (0,)}  # the ends of one coordinate of a cube
 Ends = list[tuple[int, ...]]
 
 
 def corners(ar: Arithmetic[H], space: Pair | Modes, w: H, proof: Json, given: Arrays) -> Fraction:
     """Prove sup <W, x1 o ... o xK> <= the largest dual norm in the mode "axis", at a corner.
 
-    With the other factors fixed it is linear in the k-th, whose coordinates are in [-1, 1],
-    [0, 1], [-1, 0] or {0}, as the cone says: its supremum is where each is at an end.  So every
-    factor but that of the mode "axis" may be a corner, and of the line that is left the supremum
-    is its dual norm.
+    For fixed other factors the value is linear in one factor, whose coordinates are in [-1, 1],
+    [0, 1], [-1, 0] or {0} by its cone, so it is largest with each coordinate at an end.  So every
+    factor but that of the mode "axis" can be a corner.  What remains is a vector, and the supremum
+    over the last factor is its dual norm.
     """
     norms, order = space.norms, [*range(len(space.norms))]
     axis = index(proof.get("axis"), len(order), "proof.polar.axis", "axis")
@@ -48,8 +48,8 @@ def corners(ar: Arithmetic[H], space: Pair | Modes, w: H, proof: Json, given: Ar
 def ends_of(cubes: Sequence[Norm], last: Norm) -> list[Ends]:
     """Return the ends of each coordinate of each cube.
 
-    x and -x, of a factor without signs, need only one: another one without signs, of which both
-    are there, takes the sign.  That is the last one, or the first cube without signs.
+    Of the corners x and -x of a free cube one is enough if another factor is free, since that
+    factor can take the sign.  It is the last factor or, if that has signs, the first free cube.
     """
     out: list[Ends] = []
     absorbed = is_free(last)
@@ -70,7 +70,7 @@ def is_free(n: Norm) -> bool:
 def at_corners(
     ar: Arithmetic[H], entries: Sequence[int], ends: Sequence[Ends]
 ) -> Iterator[Sequence[int]]:
-    """Yield what is left of a tensor at each corner: the first factor's is in the outer loop."""
+    """Yield the contraction of a tensor with each corner; the first cube is the outer loop."""
     if not ends:
         yield entries
         return

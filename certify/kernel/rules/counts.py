@@ -16,8 +16,8 @@ from ..scalars import power
 from ..spaces import Pair
 from ..statement import Question
 
-MORE = 1 + Fraction(1, 2**30)  # times a sum of Y is not below any sum of Z
-WORK = 384 * FRACTION  # units of an entry: eight logarithms and its squares
+MORE = 1 + Fraction(1, 2**30)  # 1 + e: the sums of Z are at most this times those of Y
+WORK = 384 * FRACTION  # units for each entry: eight logarithms and its squares
 
 
 def squares_below(
@@ -25,17 +25,19 @@ def squares_below(
 ) -> tuple[Question, Fraction]:
     """Return least squares and g: f is at least their infimum over at most r slices + g, or upper.
 
-    At lam = 0, for all entries of a matrix.  With row sums R and column sums C of Y let
-    b = (1 + e) min(R_i, C_j), e = 2**-30, or "most" where it is positive and smaller: at least y,
-    and where z = b a row and a column lose `upper` (`loss_where`).  On [0, b] the divergence is at
-    least s/2 (c - z)^2 + g_ij, s = "curve" > 0, c = "centre", by `least_over` with t = "touch".
+    At lam = 0, for a matrix whose entries are all observed.  Let R and C be the row and column
+    sums of Y, e = 2**-30, and b = (1 + e) min(R_i, C_j) or, where it is positive and smaller,
+    "most".  A "most" must be at least y, and z = b must cost its row and column at least `upper`
+    (`loss_where`).  On [0, b] the divergence is at least s/2 (c - z)^2 + g_ij, s = "curve" > 0,
+    c = "centre", by `least_over` with t = "touch".
 
-    A row of U times t >= 0 is allowed, and of all t the loss is least where the row of Z has the
-    sum R_i; columns likewise.  Doing both in turn never raises the loss, which is at least 0, and
-    a step lowers it by the divergence of the sums that it mends; so those tend to R and C
-    together, and for every e > 0 every value is at least that of some Z whose sums are at most
-    (1 + e) R and (1 + e) C: then z_ij <= (1 + e) min(R_i, C_j).  Where f < upper also z <= "most",
-    as what the row and the column lose rises from y on.
+    Proof that z <= b may be assumed.  A row of U may be multiplied by any t >= 0, and the loss is
+    least over t where that row of Z has the sum R_i; the same holds for columns.  Scaling all rows
+    and all columns in turn never increases the loss, which is >= 0, and each step decreases it by
+    the divergence of the sums that it corrects.  So the sums tend to R and C.  Hence for every
+    e > 0, every value of the loss is at least that of some Z whose sums are at most (1 + e) R and
+    (1 + e) C, and then z_ij <= (1 + e) min(R_i, C_j).  Where f < upper also z <= "most", since the
+    cost of the row and the column increases in z from y on.
     """
     at, whole = problem.at, isinstance(problem.pair, Pair) and not problem.pair.symmetric
     demand(problem.lam == 0, "statement.lam", "scope", "row sums are not kept beside a penalty")
@@ -87,8 +89,8 @@ def loss_where(
 ) -> tuple[list[Fraction], list[Fraction]]:
     """Return lower bounds of the divergence of the rest of the row, and of the column, if z = b.
 
-    The sum of the rest of a row of Y is R - y, that of Z is at most (1 + e) R - b.  By the log sum
-    inequality the divergence of all is at least that of their sums, which falls up to R - y.
+    The rest of a row has the sum R - y in Y, and at most (1 + e) R - b in Z.  By the log sum
+    inequality its divergence is at least that of the two sums, which decreases up to R - y.
     """
     ys, parts = [Fraction(y) for y in problem.Y.data], []
     for total in totals(problem):
@@ -125,9 +127,9 @@ def least_over(
 
         g(z) >= min { g(b), g(t) - p t, g(t) + p (b - t) };  at y = 0, min { g(b), g(0) }.
 
-    As g'(z) - g'(x) = (z - x) (y / (x z) - s), g' rises until s z^2 = y and falls from there, so
-    g(z) is at least the tangent's value g(t) + p (z - t) for z < t.  For z > t, g(z) > g(b) is
-    done, and else g' > 0 at some u >= z, so that g' >= min(p, 0) on [t, u].  At y = 0, h = z and g
+    As g'(z) - g'(x) = (z - x) (y / (x z) - s), g' increases until s z^2 = y and decreases from
+    there.  So g(z) is at least the tangent's value g(t) + p (z - t) for z < t.  For z > t, either
+    g(z) >= g(b), or g' > 0 at some u >= z; then g' >= min(p, 0) on [t, u].  At y = 0, h = z and g
     is concave.
     """
     y, s, c, t = map(Fraction, (count, *square, touch[0]))

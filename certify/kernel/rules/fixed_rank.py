@@ -1,4 +1,4 @@
-"""Lower bounds of f over at most r slices: weak duality, and Ky Fan's for what it leaves."""
+"""Lower bounds of f over at most r slices: weak duality, and Ky Fan's bound of the rest."""
 
 import math
 from fractions import Fraction
@@ -28,11 +28,11 @@ def fixed_rank(
 
         f >= d(w) + inf { 1/2 |Y - w - Z - A q|^2 : q, Z a sum of at most r slices },
 
-    d(w) with the infimum of H(q) - <w, A q> in it.  e, a lower bound of that infimum, is by
-    `ky_fan` or `blocks`, 0 without their witness; d(0) without W.
+    where d(w) includes the infimum over q of H(q) - <w, A q>.  `ky_fan` or `blocks` prove a lower
+    bound e of the last infimum.  Without their witness this is weak duality; without W, w = 0.
 
-    The Kullback-Leibler divergence is first replaced by `squares_below`, squares and a constant
-    that are no higher wherever f < upper, the candidate's; so the smaller of the two bounds f >= 0.
+    The Kullback-Leibler divergence is first replaced by `squares_below`: squares and a constant
+    that are at most f wherever f < upper.  So f is at least the smaller of their bound and upper.
     """
     if "blocks" not in proof and "ky_fan" not in proof and "K" not in given.arrays:
         return weak_duality(ar, problem, proof, given)
@@ -53,7 +53,7 @@ def fixed_rank(
 
 
 def float_under(s: Fraction) -> Fraction:
-    """Return the largest float at most s, 0 <= s <= 1."""
+    """Return the largest float that is at most s, for 0 <= s <= 1."""
     x = float(s)
     return Fraction(x if Fraction(x) <= s else math.nextafter(x, 0.0))
 
@@ -65,9 +65,9 @@ def excess(
     given: Arrays,
     by: tuple[Dual[H], Fraction] | None,
 ) -> Bound:
-    """Bound inf 1/2 |Y - sW - Z - A q|^2 by the rule whose witness the proof has.
+    """Bound inf 1/2 |Y - sW - Z - A q|^2 from below, by the rule whose witness the proof has.
 
-    The distance changes by at most |E| where W moves by E, its corrections.
+    The rules leave out the corrections s E of sW, which change the distance by at most s |E|.
     """
     rule = blocks if "blocks" in proof else ky_fan
     demand(rule is ky_fan or not problem.at.zeros, "proof.blocks", "wrong_rule", "observed zeros")

@@ -21,8 +21,8 @@ def floor(
 ) -> Fraction:
     """Return a lower bound of the candidate's own value, over all its offsets.
 
-    Offsets given: the enclosure's lower end.  Otherwise, for s W with A* W = 0 (or its
-    cost), f(X, q) >= d(sW) - s <W, sum phi(X_i)> + lam sum theta for every q, and l1 penalties.
+    If the offsets are given, it is the lower end of the value's enclosure.  Otherwise, for every q,
+    f(X, q) >= d(sW) - s <W, sum phi(X_i)> + lam sum theta + any l1 penalty; d includes the offsets.
     """
     if problem.q is not None or not problem.offsets:
         return upper.lo
@@ -41,7 +41,7 @@ def floor(
 
 
 def entries_at(problem: Question, listed: Sequence[int], budget: Budget) -> list[Fraction]:
-    """Return some observed entries of sum phi(X_i), exactly."""
+    """Return the listed observed entries of sum phi(X_i), exactly."""
     at = problem.at
     rows, cols = zip(*map(at.entry, listed), strict=True)
     few = problem.pair._replace(at=Pattern(at.m, at.n, rows, cols, at.dims))

@@ -1,8 +1,8 @@
-"""The lemma that every bound by eigenvalues rests on: how large a quadratic form is on a set.
+"""The lemma behind all bounds by eigenvalues: an upper bound of a quadratic form on a set.
 
-The rules `spectral`, `conic`, `transpose` and `network` write what they bound as z^T G z, z in a
-part of a product of balls, and add to G multipliers: forms that are >= 0 there.  `form_bound`
-bounds the sum by what the squares of the coordinates cost and by one eigenvalue.
+The rules `spectral`, `conic`, `transpose` and `network` bound a form z^T G z over a part of a
+product of balls.  They add multipliers to G: forms that are >= 0 on that part.  `form_bound` bounds
+the sum by a diagonal form, whose bound is known, and one eigenvalue.
 """
 
 from collections.abc import Collection, Sequence
@@ -16,7 +16,7 @@ from ..fields import Json, shift_of
 
 
 class Witness(NamedTuple):
-    """The numbers of one form: "shift" of `held`, and the arrays named by a letter and `mark`."""
+    """The witness of one form: the "shift" in `held`, and arrays named by a letter and `mark`."""
 
     held: Json
     given: Arrays
@@ -36,7 +36,7 @@ def leaf_witness(node: Json, given: Arrays) -> Witness:
 
 
 class Limits(NamedTuple):
-    """What is known of every z: |z|^2 <= wide, and z^T Diag(diagonal) z <= cost."""
+    """Bounds that hold for every z: |z|^2 <= wide, and z^T Diag(diagonal) z <= cost."""
 
     wide: Fraction
     diagonal: Sequence[float] = ()
@@ -46,8 +46,8 @@ class Limits(NamedTuple):
 def form_bound(ar: Arithmetic[H], g: H, witness: Witness, limits: Limits) -> Fraction:
     """Prove z^T G z <= cost + t^+ wide for every z within the limits.
 
-    G - Diag(diagonal) <= t I, by the shift and the packed factor L if the proof has one
-    (`Arithmetic.top`), and so z^T G z <= z^T Diag(diagonal) z + t |z|^2.
+    `Arithmetic.top` proves G - Diag(diagonal) <= t I with the shift and, if the proof has one, the
+    packed factor L.  So z^T G z <= z^T Diag(diagonal) z + t |z|^2.
     """
     if any(limits.diagonal):
         g = ar.subtract(g, ar.load(on_diagonal(limits.diagonal)))
@@ -58,16 +58,16 @@ def form_bound(ar: Arithmetic[H], g: H, witness: Witness, limits: Limits) -> Fra
 
 
 def congruent(ar: Arithmetic[H], r: H, g: H) -> H:
-    """Return R G R^T for a symmetric G: the form at z = R^T z'."""
+    """Return R G R^T for a symmetric G: the form in z', where z = R^T z'."""
     return ar.multiply(r, ar.multiply(r, g))
 
 
 def with_facts(
     ar: Arithmetic[H], g: H, facts: H, witness: Witness, free: Collection[int] = ()
 ) -> H:
-    """Return G + B^T N B, where B z >= 0 are facts: z^T B^T N B z = sum N_ij (Bz)_i (Bz)_j >= 0.
+    """Return G + B^T N B for facts B z >= 0: z^T B^T N B z = sum N_ij (Bz)_i (Bz)_j >= 0.
 
-    facts is B^T; N is packed and >= 0, but at the places `free`, where (Bz)_i (Bz)_j = 0.
+    facts is B^T.  N is packed and >= 0, except at the places `free`, where (Bz)_i (Bz)_j = 0.
     """
     h = ar.measure(facts).shape[1]
     n = witness.given.get(f"N{witness.mark}", (h * (h + 1) // 2,))
@@ -77,7 +77,7 @@ def with_facts(
 
 
 def symmetric_array(given: Arrays, name: str, k: int) -> Array:
-    """Read a symmetric matrix, all k x k numbers of it."""
+    """Read a full k x k matrix that must be symmetric."""
     a = given.get(name, (k, k))
     even = all(a.data[i * k + j] == a.data[j * k + i] for i in range(k) for j in range(i))
     demand(even, f"proof.{name}", "symmetric", f"{name} differs from its transpose")

@@ -1,4 +1,4 @@
-"""Ky Fan's bound: what a field keeps beyond rank r, of a matrix or of a tensor's unfoldings."""
+"""Ky Fan's bound of the distance to rank r, for a matrix or the unfoldings of a tensor."""
 
 import math
 from fractions import Fraction
@@ -20,10 +20,11 @@ from .witness import gram_side
 
 
 class Fan(NamedTuple):
-    """A matrix all of whose entries are seen, what is fitted beside Z, and the witness.
+    """A fully observed matrix, the offsets beside Z, and the witness of its bound.
 
-    rank   Z, with the covariates' part, has rank <= this
-    kinds  "row", "column": the means that are removed
+    rank   a bound of the rank of Z plus the covariates' part
+    kinds  the means that the offsets fit: "row", "column"
+    axis   0: G = C C^T; 1: G = C^T C
     K, L   G <= t I + K K^T, t from shift and L
     """
 
@@ -45,16 +46,16 @@ def ky_fan(
 ) -> Bound:
     """Prove 1/2 |C - Z|^2 >= 1/2 (|C|^2 - K_r(C)^2), C = Y - sW - (any offsets mu), by `tail`.
 
-    Of a tensor C is a sum of parts T_S, each unfolded by a group S of modes: "groups" with
-    the modes of the rows, the arrays "T<t>" of all parts but the last, which is the rest.
+    For a tensor, C is a sum of parts T_S, each unfolded with a group S of modes as rows.  The list
+    "groups" has the modes of the rows, the arrays "T<t>" are the parts; the last part is the rest.
     Every unfolding of Z has rank <= r, so <C, Z> <= sum K_r(T_S) |Z| and
 
         1/2 |C - Z|^2 >= 1/2 (|C|^2 - (sum K_r(T_S))^2).
 
-    "definite": Z is a sum of x x^T, so only positive eigenvalues count, by `definite`.
+    "definite": Z is a sum of x x^T, so only positive eigenvalues count (`definite`).
     """
     at = problem.at
-    whole = at.rows is None or (at.zeros and by is None)  # the Gram matrix of the listed is all
+    whole = at.rows is None or (at.zeros and by is None)  # unlisted zeros: nothing in G
     plain = whole and problem.weights is None
     demand(plain, "proof.K", "wrong_rule", "masked or weighted")
     c = ar.load(problem.Y)
@@ -74,11 +75,11 @@ def ky_fan(
 
 
 def fan(problem: Question, at: Pattern, fields: Json, given: Arrays, name: str) -> Fan:
-    """Read the witness of a matrix; `name` ends the names of its arrays.
+    """Read the witness of a matrix; the names of its arrays end with `name`.
 
     Leaving out penalties and signs lowers the infimum.  An intercept is a row of equal
-    column intercepts; k covariates add at most k to the rank.  A slice of a parallel network
-    has the rank of its last hidden layer's width at most, any other 1.
+    column intercepts; k covariates add at most k to the rank.  The rank of a slice of a parallel
+    network is at most the width of its last hidden layer; any other slice has rank 1.
     """
     where = f"proof.ky_fan{name}"
     axis = gram_side(fields, at, f"{where}.axis", stored=False)
@@ -98,8 +99,8 @@ def fan(problem: Question, at: Pattern, fields: Json, given: Arrays, name: str) 
 def tail(ar: Arithmetic[H], witness: Fan, c: H) -> Fraction:
     """Prove |P(C - Z)P'|^2 >= |PCP'|^2 - K_r(C)^2 for every Z of rank <= r.
 
-    It is at least the sum over i > r of sigma_i(PCP')^2 (Eckart-Young).  P and P' remove the
-    means that are fitted.
+    The left side is at least the sum over i > r of sigma_i(PCP')^2 (Eckart-Young).  The
+    projections P and P' remove the means that the offsets fit.
     """
     return max(centred_squares(ar, witness, c) - head(ar, witness, c), Fraction(0))
 
@@ -107,7 +108,7 @@ def tail(ar: Arithmetic[H], witness: Fan, c: H) -> Fraction:
 def head(ar: Arithmetic[H], witness: Fan, c: H) -> Fraction:
     """Prove K_r(C)^2 <= r t + |K|^2, the sum over i <= r of sigma_i(C)^2.
 
-    It is at most that of lambda_i(G), G = C C^T or C^T C, and so <= r t + |K|^2 if
+    It is the sum over i <= r of lambda_i(G), G = C C^T or C^T C, and so at most r t + |K|^2 if
     G <= t I + K K^T (Ky Fan).  K_r(PCP') <= K_r(C) for projections P and P'.
     """
     g, slack = ar.gram(c, witness.axis, witness.at)
@@ -138,7 +139,7 @@ def definite(ar: Arithmetic[H], problem: Question, witness: Fan, c: H) -> Fracti
 def centred_squares(ar: Arithmetic[H], witness: Fan, c: H) -> Fraction:
     """Return a lower bound of |PCP'|^2 = |C|^2 - |1^T C|^2/m - |C 1|^2/n + (1^T C 1)^2/mn.
 
-    Only the sums of an offset that is present are removed; the last term needs both.
+    Only the means of offsets that are present are removed; the last term needs both kinds.
     """
     at = witness.at
     energy = ar.squares(c, None).lo
@@ -151,7 +152,7 @@ def centred_squares(ar: Arithmetic[H], witness: Fan, c: H) -> Fraction:
 
 
 def shrunk(ar: Arithmetic[H], by: tuple[Dual[H], Fraction], at: Pattern) -> H:
-    """Return s W without its corrections, s a float."""
+    """Return s W without its corrections, for a float s."""
     dual, s = by
     if s == 1:
         return dual.field
@@ -159,7 +160,7 @@ def shrunk(ar: Arithmetic[H], by: tuple[Dual[H], Fraction], at: Pattern) -> H:
 
 
 def unfoldings(ar: Arithmetic[H], problem: Question, fields: Json, given: Arrays, c: H) -> Fraction:
-    """Prove |C|^2 - (sum K_r(T_S))^2 of a tensor, as `ky_fan` says."""
+    """Prove a lower bound of |C|^2 - (sum K_r(T_S))^2 for a tensor, as in `ky_fan`."""
     at, where = problem.at, "proof.ky_fan.groups"
     groups, order = as_list(fields.get("groups"), where), len(at.sizes)
     demand(0 < len(groups) < 1 << order, where, "list", len(groups))
@@ -180,7 +181,7 @@ def unfoldings(ar: Arithmetic[H], problem: Question, fields: Json, given: Arrays
 
 
 def modes_of(rows: object, order: int, where: str) -> list[int]:
-    """Read a group of modes: rising, some and not all."""
+    """Read a group of modes: increasing, at least one, not all."""
     modes = list(rows) if isinstance(rows, list) else []
     inside = all(type(k) is int and 0 <= k < order for k in modes)
     demand(0 < len(modes) < order and inside, where, "axis", rows)

@@ -24,15 +24,15 @@ from .witness import inside, proofs_of
 def network_bound(ar: Arithmetic[H], net: Network, w: H, proof: Json, given: Arrays) -> Fraction:
     """Prove an upper bound of the polar by the rule that the proof names.
 
-    linear    slope 1: s(F u) = F u, and the polar is that of F^T W for u v^T.
-    network   bounds sup |W^T s(F u)|_2 over |u| <= 1: for outputs in l2 that is the polar,
-              in l1 the largest entry is no larger, in linf the sum is sqrt(outputs) times it
-              at most.
-    outputs   one output at a time, the t-th one's arrays named s<t>.NAME: the largest of
-              their bounds (l1), the sum (linf) or the root of the sum of squares (l2).
+    linear    for slope 1: s(F u) = F u, and the polar is that of F^T W for u v^T.
+    network   bounds sup |W^T s(F u)|_2 over |u| <= 1.  For outputs in l2 this is the polar; for l1
+              the dual norm, the largest entry, is at most that; for linf it is the sum of the
+              sizes, at most sqrt(outputs) times that.
+    outputs   bounds each output separately; the arrays of output t are named s<t>.NAME.  The polar
+              is at most the largest bound (l1), their sum (linf), or the root of the sum of their
+              squares (l2).
     cones     bounds the dual norm of W^T s(F u) over cones of u.
-    max_pool  for the largest of a sample's rows, of one output; of several, each of "outputs"
-              is a proof of it.
+    max_pool  for max-pooling with one output; with several, "outputs" has a proof for each.
     """
     rule, n = str(proof.get("rule")), net.right
     listed = rule in ("cones", "linear", "max_pool", "network", "outputs")
@@ -59,9 +59,9 @@ def network_bound(ar: Arithmetic[H], net: Network, w: H, proof: Json, given: Arr
 
 
 def of_linear(ar: Arithmetic[H], net: Network, w: H, proof: Json, given: Arrays) -> Fraction:
-    """Prove sup <W, pool(F u) v^T> = sup u^T (F^T W) v by a rule of matrices, "of".
+    """Bound sup <W, pool(F u) v^T> = sup u^T (F^T W) v by the rule of matrices in "of".
 
-    Of one output every norm is |v|: it is taken as l1, whose polar is closed.
+    For one output every norm is |v|; it is read as l1, for which the rule `lines` is exact.
     """
     demand(not net.free, "proof.polar.rule", "wrong_rule", "an unpriced bias")
     inner = part(proof, "of", "proof.polar")
@@ -69,7 +69,7 @@ def of_linear(ar: Arithmetic[H], net: Network, w: H, proof: Json, given: Arrays)
     demand(name in POLAR_RULES, "proof.polar.of.rule", "unknown", name)
     d, c = net.features.shape[1], net.right.size
     right = L1(1, net.right.cone) if c == 1 else net.right
-    if c == 1 and name == "lines":  # a vector: exactly in every arithmetic
+    if c == 1 and name == "lines":  # a vector; exact in every arithmetic
         entries, e = ar.exact_lines(w, 1, net.at)
         row = Grid([entries[0][k] for k in net.samples], e, (1, len(net.samples)))
         exact = Metered(Exact(), ar.budget)
@@ -84,11 +84,11 @@ def of_linear(ar: Arithmetic[H], net: Network, w: H, proof: Json, given: Arrays)
 def deep_bound(ar: Arithmetic[H], net: Deep, w: H, proof: Json, given: Arrays) -> Fraction:
     """Prove a bound of sup <W, s(... s(F X1) ...) XK> over |X1|_F ... |XK|_F <= 1.
 
-    linear   slope 1: <F^T W, X1 ... XK> <= sigma_1(F^T W) |X1 ... XK|_*, and the nuclear norm
-             of a product is at most the product of two, hence of all, Frobenius norms.
+    linear   for slope 1: <F^T W, X1 ... XK> <= sigma_1(F^T W) |X1 ... XK|_*, and the nuclear norm
+             of a product of two matrices, hence of K, is at most that of their Frobenius norms.
     layers   <W, H XK> <= |W|_2 |H|_F |XK|_F; |s(G X)|_F <= L |G|_F |X|_F, L = max(1, |slope|);
-             |F X1|_F <= |F|_2 |X1|_F.  So it is at most |W|_2 |F|_2 L^(K-1), both
-             by the rule `spectral` (its arrays named "W.NAME", "F.NAME").
+             |F X1|_F <= |F|_2 |X1|_F.  So the polar is at most |W|_2 |F|_2 L^(K-1).  The rule
+             `spectral` bounds both norms (its arrays are named "W.NAME", "F.NAME").
     """
     rule = str(proof.get("rule"))
     demand(rule in ("linear", "layers"), "proof.polar.rule", "unknown", rule)

@@ -1,4 +1,4 @@
-"""Rule `lines`: an l1 norm on one side, so the polar is the largest dual norm of a line."""
+"""Rule `lines`: one norm is l1, so the polar is the largest dual norm of a row or column."""
 
 from collections.abc import Sequence
 from fractions import Fraction
@@ -15,10 +15,10 @@ from ..spaces import Pair
 
 
 def lines(ar: Arithmetic[H], pair: Pair, w: H, proof: Json, given: Arrays) -> Fraction:
-    """Prove sup u^T W v <= the largest dual norm of a line, for |u|_1 (or |v|_1).
+    """Prove sup u^T W v <= the largest dual norm of a row (if |u|_1 <= 1; else of a column).
 
-    The extreme points of the l1 ball in a cone of signs are the unit vectors with a sign
-    the cone allows, so the supremum over u is at a row, and over v is its dual norm.
+    The extreme points of the l1 ball in a cone of signs are 0 and the unit vectors with a sign in
+    the cone.  So u selects a row and a sign, and the supremum over v is the row's dual norm.
     """
     axis, outer, inner = 0, pair.left, pair.right
     if not isinstance(outer, L1):
@@ -44,7 +44,7 @@ def each_line(
     proof: Json,
     given: Arrays,
 ) -> Fraction:
-    """Bound the dual norm of each line by itself, in exact arithmetic."""
+    """Bound the dual norm of each line separately, in exact arithmetic."""
     (axis, outer, inner), (at, w) = what, where
     rows, e = ar.exact_lines(w, axis, at)
     flows, level = dual_witness(inner, len(rows), proof, given)

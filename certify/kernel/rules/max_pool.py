@@ -1,4 +1,4 @@
-"""Rule `max_pool`: layers whose samples take the largest of their rows."""
+"""Rule `max_pool`: layers in which each sample takes the largest of its rows."""
 
 import math
 from array import array
@@ -23,12 +23,14 @@ from .witness import apart, proofs_of
 def max_pool(ar: Arithmetic[H], net: Network, w: H, proof: Json, given: Arrays) -> Fraction:
     """Prove sup sum_k w_k h_k(u) v over |u|, |v| <= 1, h_k(u) = max_i (f_i . u)_+ of its rows.
 
-    v = e, a sign: a tree for each sign that v may have, the t-th one's arrays named s<t>.NAME.
-    {"split": s, "plus": i, "minus": j} splits at g . u >= 0 and <= 0 for row g of "splits"
-    (count, d): both children are everything.  In {"leaf": t, ...}, its arrays s<t>.NAME, sum_k e
-    w_k h_k(u) <= sum_k w_k e sum_i (g_i . u)_+ + extra over |u| <= 1, the rows g_i those of
-    `dominating`: a layer that sums its rows, with v of that one sign, whose polar on the leaf
-    `network` bounds by the rest of the leaf.
+    There is one tree for each sign e of v; the arrays of tree t are named s<t>.NAME.
+    {"split": s, "plus": i, "minus": j} splits into g . u >= 0 and g . u <= 0 for row g of "splits"
+    (count, d); the children cover everything.  In {"leaf": t, ...}, with arrays s<t>.NAME,
+    `dominating` has a layer that sums its rows g_i, with v of this one sign, and over |u| <= 1
+
+        sum_k e w_k h_k(u) <= sum_k e w_k sum_i (g_i . u)_+ + extra.
+
+    The rest of the leaf is a proof of `network`, which bounds the polar of that layer on the leaf.
     """
     signs, d = SIGNS[net.right.cone], net.features.shape[1]
     lines, e = ar.exact_lines(w, 1, net.at)
@@ -48,7 +50,7 @@ def max_pool(ar: Arithmetic[H], net: Network, w: H, proof: Json, given: Arrays) 
 
 
 class Side(NamedTuple):
-    """The layer with v of one sign, that sign times w, the splits' rows and the leaves' arrays."""
+    """The layer for one sign of v, that sign times w, the rows of splits, the arrays of leaves."""
 
     net: Network
     omega: list[Fraction]
@@ -57,7 +59,7 @@ class Side(NamedTuple):
 
 
 def pooled_leaf(ar: Arithmetic[H], w: H, side: Side, path: Signed, node: Json) -> Fraction:
-    """Bound the layer where g . u has the path's signs, by the proof that the leaf is."""
+    """Bound the layer where each g . u has the sign of the path, by the proof in the leaf."""
     (rows, d), j = side.net.features.shape, node["leaf"]
     ar.budget.spend(8 * FRACTION * rows * d + HELD * len(path) * d, "a leaf's rows")
     demand(type(j) is int, "proof.polar.nodes", "outside", j)
@@ -73,16 +75,17 @@ def dominating(
 ) -> tuple[Network, Fraction]:
     """Return a layer that sums its rows, and extra: sum_k omega_k h_k(u) <= its value + extra.
 
-    h_k = max_i (a_i)_+ over the rows of sample k, a_i = f_i . u, |u| <= 1; b = base_k, one of them.
+    h_k = max_i (a_i)_+ over the rows i of sample k, a_i = f_i . u, |u| <= 1.  base_k is a row b of
+    the sample, or -1.
 
         omega_k <= 0    h_k >= (a_b)_+
-        omega_k > 0     h_k <= sum_i (a_i)_+                           where base_k = -1
-                        h_k <= (a_b)_+ + sum_{i != b} (a_i - a_b)_+    else, since
+        omega_k > 0     h_k <= sum_i (a_i)_+                           if base_k = -1
+                        h_k <= (a_b)_+ + sum_{i != b} (a_i - a_b)_+    otherwise, since
                         a_i = a_b + (a_i - a_b) <= (a_b)_+ + (a_i - a_b)_+
 
-    A difference f_i - f_b is rounded to floats g, and (x + y)_+ <= (x)_+ + |y| takes the rest:
-    extra is the sum of omega_k |f_i - f_b - g|.  The rows `sides`, of no sample, stand last: the
-    value is asked for where they are >= 0.
+    A difference f_i - f_b is rounded to floats g.  By (x + y)_+ <= (x)_+ + |y| the error is at most
+    extra, the sum of omega_k |f_i - f_b - g|.  The rows `sides` are last and belong to no sample;
+    the polar is over the u where they are >= 0.
     """
     rows, where = rows_of(net.features), "proof.base"
     members: list[list[int]] = [[] for _ in omega]

@@ -1,7 +1,7 @@
 """Rule `network`: a tree of cases for a layer that sums its rows.
 
-sup |W^T pool(s(F u))|_2 over |u| <= 1.  An end of the tree is a part of the ball, bounded by a
-quadratic form (`network_leaf`) or by a linear one (`cell_bound`).
+It bounds sup |W^T pool(s(F u))|_2 over |u| <= 1.  Each end of the tree is a part of the ball,
+which is bounded by a quadratic form (`network_leaf`) or a linear one (`cell_bound`).
 """
 
 import math
@@ -25,14 +25,20 @@ from .tree import End, largest, nodes_of, parts_of
 
 
 class Region(NamedTuple):
-    """What holds in a part: which sign of w^T s counts, and (kind, index, sign) of its cuts."""
+    """The conditions of a part: the sign of w^T s that it bounds, (kind, index, sign) of its cuts.
+
+    sign  1 or -1, or 0 for both
+    """
 
     sign: int = 0
     cuts: tuple[tuple[str, int, int], ...] = ()
 
 
 class Kind(NamedTuple):
-    """What a leaf bounds: x = (p / tau, u), or with s; the square of the value, or the value."""
+    """The form of a leaf: in x = (p / tau, u) or, radial, (p / tau, u, s).
+
+    linear  it bounds the value times s, not the square of the value
+    """
 
     tau: Fraction
     radial: bool
@@ -41,10 +47,11 @@ class Kind(NamedTuple):
 
 @dataclass(frozen=True)
 class Case(Generic[H]):
-    """One polar of a network: (c, m) the dual point on the rows of F, and the rows of cuts.
+    """The polar of a network that is bounded.
 
-    omega  of one output: the same, exactly
-    rows   the rows of F; radii: |f_i . u| over |u| <= 1 is at most that; reach: so is |b|
+    pulled  (c, m): W^T on the rows of F; omega: the same for one output, exactly
+    cuts    the rows of cuts
+    values  the results of `value` so far
     """
 
     net: Network
@@ -60,16 +67,16 @@ class Case(Generic[H]):
 
     @cached_property
     def reach(self) -> Fraction:
-        """As that of the network, computed once."""
+        """The bound of |b| in the network, computed once."""
         return self.net.reach
 
     @cached_property
     def radii(self) -> list[Fraction]:
-        """As those of the network, computed once."""
+        """The bounds of |f_i . u| in the network, computed once."""
         return self.net.radii()
 
     def value(self, ar: Arithmetic[H], kind: Kind) -> H:
-        """Return A^T, A x = W^T s(F u), x as in `network_leaf`; computed once for all parts."""
+        """Return A^T, where A x = W^T s(F u) and x is as in `network_leaf`; computed once."""
         at = kind.tau, kind.radial
         if at not in self.values:
             B = facts(self, Region(), float(kind.tau), radial=kind.radial, ranges=False)
@@ -92,13 +99,13 @@ def pull_back(ar: Arithmetic[H], net: Network, w: H) -> H:
 def network(ar: Arithmetic[H], net: Network, w: H, proof: Json, given: Arrays) -> Fraction:
     """Prove sup |W^T pool(s(F u))|_2 over |u| <= 1 <= the largest bound over a tree of cases.
 
-    Over the u where the last `net.inside` rows are >= 0; these are first on every path.
+    Only the u count for which the last `net.inside` rows are >= 0; these facts begin every path.
 
-    {"signs": [i, j]}, at the root and for one output: w^T s and -w^T s by themselves (one
-    child where v has a sign).  {"row": i, "plus": a, "minus": b} splits at f_i . u >= 0 and <= 0,
-    {"cut": c, ...} at a . x >= 0 and <= 0 for any row a of "cuts" over x = (p, u), p =
-    (F u)_+: both children together are everything.  {"cell": ...} is `cell_bound`,
-    {"leaf": t, ...} is `network_leaf`.
+    {"signs": [i, j]}, at the root and for one output, treats w^T s and -w^T s separately (with
+    one child if v has a sign).  {"row": i, "plus": a, "minus": b} splits into f_i . u >= 0 and
+    f_i . u <= 0.  {"cut": c, ...} splits into a . x >= 0 and a . x <= 0 for a row a of "cuts" over
+    x = (p, u), p = (F u)_+.  The children cover everything.  {"cell": ...} is bounded by
+    `cell_bound`, {"leaf": t, ...} by `network_leaf`.
     """
     m, d = net.features.shape
     cells = parts_of(nodes_of(proof), "cell") * 2 * FRACTION * m * (d + 1)
@@ -122,7 +129,7 @@ def network(ar: Arithmetic[H], net: Network, w: H, proof: Json, given: Arrays) -
 
 
 def branches(case: Case[H], node: Json, path: Region, where: str) -> list[Region]:
-    """Return what holds at each child of a node; signs are asked for at the root."""
+    """Return the conditions at each child of a node; "signs" is allowed at the root only."""
     if "signs" in node:
         root = path.sign == 0 and len(path.cuts) == case.net.inside
         demand(case.net.right.size == 1 and root, where, "tree", "signs")
@@ -138,19 +145,20 @@ def network_leaf(
 ) -> Fraction:
     """Prove the bound of a part by products of nonnegative facts.
 
-    x = (p / tau, u), p = (F u)_+, q = p - F u, so p_i q_i = 0 and s(F u) = p - a q; tau is a power
-    of two.  Facts B x >= 0: the rows of p, of q, then sign * (each cut of the path).  With
-    "radial" x has one coordinate more, s = |u| (of the priced part), and after q the facts
-    s, r_i s - p_i, r_i s - q_i, r_i >= the largest |f_i . u| over |u| = 1.
-    "N<t>", packed, is >= 0 but where p_i meets q_i, so x^T B^T N B x >= 0.  With "radial" and
-    "Y<t>" the facts of s are left out, and the others are multiplied by its cone (`cone_rows`).
-    C is A^T A, A x = W^T s(F u); or, "linear", with a sign and one output, sign * s A, the value
-    times s.  Then
+    Let x = (p / tau, u), p = (F u)_+ and q = p - F u.  So p_i q_i = 0 and s(F u) = p - a q; tau is
+    a power of two.  The facts B x >= 0 are the rows of p, of q, then sign * (each cut of the path).
+    With "radial", x has another coordinate s = |u| (of the priced part), and after q come the facts
+    s, r_i s - p_i, r_i s - q_i, where r_i is at least the largest |f_i . u| over |u| = 1.  "N<t>"
+    is packed and >= 0 except where p_i meets q_i, so x^T B^T N B x >= 0.  With "radial" and "Y<t>"
+    the facts of s are left out, and the others are multiplied by its cone (`cone_rows`).
+
+    C is A^T A, where A x = W^T s(F u).  With "linear", which needs a sign and one output, x^T C x
+    is the value times s, sign * s A x.  Then
 
         C + B^T N B + B^T L + L^T B <= Diag(0, level, bias, radial) + t I
         =>  the value, squared or linear, <= (level + radial)^+ + bias^+ reach^2 + t^+ |x|^2
 
-    with |x|^2 <= (1 + |F|^2 / tau^2) (1 + reach^2) + 1, reach = 0 where no bias is unpriced.
+    where |x|^2 <= (1 + |F|^2 / tau^2) (1 + reach^2) + 1; reach = 0 without an unpriced bias.
     """
     net, witness = case.net, leaf_witness(node, given)
     where, (m, d) = witness.where, net.features.shape
@@ -178,8 +186,8 @@ def network_leaf(
 def leaf_form(ar: Arithmetic[H], case: Case[H], path: Region, witness: Witness, kind: Kind) -> H:
     """Return C + B^T N B + B^T L + L^T B.
 
-    C of a linear leaf and L are matrices on all of x times E^T on its end (u, s), and back: P E^T
-    + E P^T.
+    C of a linear leaf and the terms of L have the form P E^T + E P^T, where E selects the end
+    (u, s) of x.
     """
     m, d = case.net.features.shape
     k, lines = m + d + kind.radial, cone_rows(ar, case, path, witness)
@@ -207,7 +215,7 @@ def leaf_form(ar: Arithmetic[H], case: Case[H], path: Region, witness: Witness, 
 
 
 def float_above(x: Fraction, where: str) -> float:
-    """Return a finite float at least x; refuse what no float is."""
+    """Return a finite float that is at least x; reject an x above all floats."""
     demand(2 * x < sys.float_info.max, where, "overflow", shown(x))
     return math.nextafter(float(x), math.inf)
 
@@ -215,8 +223,8 @@ def float_above(x: Fraction, where: str) -> float:
 def cone_rows(ar: Arithmetic[H], case: Case[H], path: Region, witness: Witness) -> Array | None:
     """Return L, its row k (-y_k, 0, t_k) over the end (u, b, s) of x; None without "Y<t>".
 
-    "Y<t>" has a row (y_k, t_k) for each of the facts p, q and cuts, u without an unpriced bias b.
-    t_k >= |y_k|, exactly, and s = |u|, so x^T B^T L x = sum (B x)_k (t_k s - y_k . u) >= 0.
+    "Y<t>" has a row (y_k, t_k) for each of the facts p, q and cuts; u is without an unpriced bias.
+    t_k >= |y_k| is checked exactly, and s = |u|: x^T B^T L x = sum (B x)_k (t_k s - y_k . u) >= 0.
     """
     m, d = case.net.features.shape
     h, width = 2 * m + len(path.cuts), d - case.net.free + 1
@@ -258,20 +266,20 @@ def facts(case: Case[H], path: Region, tau: float, *, radial: bool, ranges: bool
             continue
         line = [x if j >= m else tau * x for j, x in enumerate(case.cuts[k])]
         lost = next((x for x, y in zip(case.cuts[k][:m], line, strict=False) if y / tau != x), None)
-        demand(lost is None, "proof.cuts", "underflow", lost)  # one cut for all parts
+        demand(lost is None, "proof.cuts", "underflow", lost)  # same cut in all parts
         out.append([(j, sign * x) for j, x in enumerate(line)])
     return matrix(out, m + d + radial)
 
 
 def cell_bound(case: Case[H], path: Region, node: Json) -> Fraction:
-    """Prove sup of sign * w^T s(F u) on a cone: it is at most a linear function there.
+    """Bound sign * w^T s(F u) on a part from above, by a linear function.
 
-    With omega = sign * w on a row f of F and slope a <= 1, s is convex.  Where the path
-    holds the row's sign, s(z) = z or a z.  Else omega < 0 uses s(z) >= rho z, rho in [a, 1] ("rho",
-    a where it has none), and omega > 0 a line above s on the row's range (`chords`).
-    Adding mu_k >= 0 times a row on the path,
-    sup { c . u : |u| <= 1, the path } <= |c + sum mu_k sign_k f_k|.  An unpriced bias has
-    |b| <= reach, so its coefficient counts that often.
+    Let omega = sign * w on a row f of F, and z = f . u.  With slope a <= 1, s is convex.  If the
+    path has the row's sign, s(z) = z or a z.  Otherwise s(z) >= rho z for rho in [a, 1] is used if
+    omega < 0 ("rho", by default a), and a line above s on the row's range if omega > 0 (`chords`).
+    The coefficients c of the sum are bounded with multipliers mu_k >= 0 of rows on the path:
+    sup { c . u : |u| <= 1, the path } <= |c + sum mu_k sign_k f_k|.  As |b| <= reach, the
+    coefficient of an unpriced bias is multiplied by reach and added.
     """
     net, where = case.net, "proof.polar.nodes.cell"
     demand(node["cell"] == 0, where, "unknown", node["cell"])
@@ -301,12 +309,12 @@ def chords(
 ) -> dict[int, tuple[Fraction, Fraction, Fraction]]:
     """Read "chords": [[i, kappa, low, high], ...], and prove the range of each row's z = f_i . u.
 
-    With mu = high, z <= |f_i + sum mu_k sign_k f_k|, with mu = low the same of -z; so
-    -lo <= z <= hi on the path, and for kappa in [a, 1], s being convex,
+    mu = high proves z <= hi = |f_i + sum mu_k sign_k f_k|, and mu = low proves -z <= lo in the
+    same way.  So -lo <= z <= hi on the path and, for kappa in [a, 1], as s is convex,
 
         s(z) <= kappa z + max((kappa - a) lo, (1 - kappa) hi).
 
-    A row without one has kappa = (1 + a) / 2 and |z| <= |f_i|.
+    A row without a chord has kappa = (1 + a) / 2 and |z| <= |f_i|.
     """
     where, out = "proof.polar.nodes.chords", dict[int, tuple[Fraction, Fraction, Fraction]]()
     for item in as_list(node.get("chords", []), where):
@@ -322,7 +330,7 @@ def chords(
 def farthest(
     case: Case[H], path: Region, factors: Mapping[int, Fraction], listed: object
 ) -> Fraction:
-    """Bound sup { sum factor_i f_i . u : |u| <= 1, the path } by mu, as `cell_bound` does."""
+    """Bound sup { sum factor_i f_i . u : |u| <= 1, the path } with mu, as in `cell_bound`."""
     where, total = "proof.polar.nodes.cell", dict(factors)
     for k, mu in sparse_numbers(listed, where, len(path.cuts)).items():
         kind, i, s = path.cuts[k]

@@ -23,8 +23,8 @@ from .witness import proofs_of
 def polar_bound(ar: Arithmetic[H], pair: Space, w: H, proof: Json, given: Arrays) -> Fraction:
     """Prove an upper bound of the polar of W by the rule that the proof names.
 
-    A tensor of order 2 is a matrix.  Of a symmetric one only the sum over the permutations
-    of W counts: <W, x o ... o x> is 1/K! of that sum's.
+    A tensor of order 2 is treated as a matrix.  For a symmetric tensor W is replaced by the sum
+    over its permutations, whose value at x o ... o x is K! times that of W.
     """
     if isinstance(pair, Network):
         return network_bound(ar, pair, w, proof, given)
@@ -47,10 +47,10 @@ def polar_bound(ar: Arithmetic[H], pair: Space, w: H, proof: Json, given: Arrays
 def slices(ar: Arithmetic[H], modes: Modes, w: H, proof: Json, given: Arrays) -> Fraction:
     """Prove sup <W, x1 o ... o xK> <= the largest bound of a slice, |xk|_1 <= 1 in mode k.
 
-    The extreme points of the l1 ball in its cone are the unit vectors with a sign it allows,
-    so the supremum over xk is at a slice of W with such a sign.  Where another factor is
-    free its sign takes that one's place.  A factor that is all of them (symmetric) is
-    bounded as if it were many.  Of one coordinate every plain norm is |x|, as l1 is.
+    The extreme points of the l1 ball in its cone are 0 and the unit vectors with a sign in the
+    cone, so xk selects a slice of W and a sign.  If another factor is free, it can take the sign.
+    A symmetric tensor is bounded as if its factors were different.  With one coordinate every
+    plain norm is |x|, as l1 is.
     """
     dims = modes.at.sizes
     k = index(proof.get("axis"), len(dims), "proof.polar.axis", "axis")
@@ -76,7 +76,7 @@ TENSOR_RULES: dict[str, Callable[..., Fraction]] = {
 
 
 def named_rule(polar: Json) -> str:
-    """Name the rule that a proof names, and how far it went: copies, parts."""
+    """Return the name of a proof's rule, with its copies and its number of parts."""
     nodes, name = polar.get("nodes"), str(polar.get("rule"))
     if name not in ("transpose", "network") or not isinstance(nodes, list):
         return name

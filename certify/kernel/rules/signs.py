@@ -1,4 +1,4 @@
-"""Rule `signs`: no entry of W earns anything, whatever the norms."""
+"""Rule `signs`: no entry of W has a positive term in <W, phi>, whatever the norms."""
 
 from fractions import Fraction
 
@@ -15,9 +15,9 @@ def opposite_signs(
 ) -> Fraction:
     """Prove sup <W, x1 o ... o xK> <= 0: no term W_ij.. x1_i x2_j ... is positive.
 
-    The product of the coordinates has a sign where each of them has one, and is 0 where one
-    is fixed to 0; W is 0 or of the other sign there, and 0 where a coordinate is free.  So
-    W may be used at lam = 0 too, where every point of a positive polar is lost.
+    If every coordinate in an entry's term has a sign, so has their product, and W must be 0 or of
+    the other sign there.  If a coordinate is fixed to 0 the term is 0; otherwise, if a coordinate
+    is free, W must be 0 there.  As the polar is 0, such a W is also of use at lam = 0.
     """
     del proof, given
     lows, highs, _ = ar.spans(w)

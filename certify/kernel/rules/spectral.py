@@ -23,11 +23,11 @@ UNIT = Limits(Fraction(1))
 def spectral(ar: Arithmetic[H], pair: Pair, w: H, proof: Json, given: Arrays) -> Fraction:
     """Prove sup u^T W v <= sqrt(c c' t), X^T X + M <= t I, X = S (W + N) S', S, S' diagonal.
 
-    u^T N v >= 0 if N_ij meets the signs of u_i and v_j (N_ij = 0 where one is free).
-    With x = u / s and z = v / s': u^T (W + N) v = x^T X z, |x|_2^2 <= c = sup of
-    sum u_i^2 / s_i^2, and z likewise.  M meets the signs of the Gram side's vector, so
-    z^T M z >= 0, and |X z|^2 <= t for |z| <= 1 (`form_bound`).  Without scales S = I and c is
-    the squared radius of the unit ball.
+    u^T N v >= 0, as N_ij has the sign of u_i v_j (N_ij = 0 if one of them is free).  With
+    x = u / s and z = v / s', u^T (W + N) v = x^T X z and |x|_2^2 <= c = sup of sum u_i^2 / s_i^2;
+    z and c' likewise.  The signs of M agree with those of z, so z^T M z >= 0, and |X z|^2 <= t for
+    |z| <= 1 (`form_bound`).  With axis 0, X X^T and x take the places of X^T X and z.  Without
+    scales S = I, and c is the squared radius of the unit ball.
     """
     at, s, sides = pair.at, w, pair.norms
     where = "proof.polar"
@@ -49,7 +49,7 @@ def low_rank_bound(
 ) -> Fraction:
     """Prove sup u^T W v <= sqrt(c c' t), W^T W <= t I, of W = S - L R^T (see `zeros`).
 
-    As `spectral` without multipliers or scales: no entry of W is made.
+    This is `spectral` without multipliers or scales; the entries of W are not computed.
     """
     where = "proof.polar"
     axis = gram_side(proof, pair.at, f"{where}.axis", stored=False)
@@ -62,7 +62,7 @@ def low_rank_bound(
 def of_signs(
     ar: Arithmetic[H], a: Array, name: str, places: Iterable[tuple[int, ...]], sides: Sequence[Norm]
 ) -> H:
-    """Take in multipliers whose (i, j)-th meets the signs of x_i and y_j: x^T A y >= 0."""
+    """Return multipliers A whose entries have the sign of x_i y_j, so that x^T A y >= 0."""
     (left, right), where = sides, f"proof.{name}"
     demand("*" not in (left.cone, right.cone), where, "wrong_rule", "a factor without a sign")
     entries = zip(a.data, places, strict=True)
@@ -72,7 +72,7 @@ def of_signs(
 
 
 def apply_scales(ar: Arithmetic[H], pair: Pair, s: H, given: Arrays) -> tuple[H, Fraction]:
-    """Return (S X S', c c'): the scales, if the proof has any, and what they cost."""
+    """Return (S X S', c c') with the scales of the proof, which are 1 by default."""
     scales, cost = [], Fraction(1)
     names = "scale.left", "scale.right"
     for name, n in zip(names, pair.norms, strict=True):

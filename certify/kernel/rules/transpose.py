@@ -24,11 +24,11 @@ from .tree import ROOT, End, Signed, largest, signed_splits
 
 @dataclass(frozen=True)
 class Group:
-    """Some modes of a tensor, taken as one vector: the product of their factors.
+    """Some modes of a tensor; its vector is the product of their factors.
 
-    name    "rows" or "cols": of its multipliers
-    modes   one or more times each; a factor that is there again is a copy
-    first   where it starts among the rows of the matrix that is bounded
+    name    "rows" or "cols", in the names of its multipliers
+    modes   a mode that is there twice has a copy of its factor
+    first   the first of its rows in the matrix that is bounded
     one     all factors are the same vector
     """
 
@@ -40,7 +40,7 @@ class Group:
 
     @property
     def places(self) -> list[list[int]]:
-        """The places of each vector in the product."""
+        """The places of each different factor in the product."""
         places: dict[int, list[int]] = {}
         for at, mode in enumerate(self.modes):
             places.setdefault(0 if self.one else mode, []).append(at)
@@ -53,7 +53,7 @@ class Group:
 
     @property
     def count(self) -> int:
-        """How many products of coordinates there are."""
+        """The length of the product."""
         return math.prod(self.sizes)
 
     @property
@@ -62,11 +62,11 @@ class Group:
         return math.prod((n.widest for n in self.norms), start=Fraction(1))
 
     def cost(self, d: Sequence[Fraction]) -> Fraction:
-        """Bound sup of sum d_a x_a^2 over products x by the largest sum over the cubes.
+        """Bound sup of sum d_a x_a^2 over the products x.
 
-        The squares of a factor lie in the cube (linf), where each is at most 1, or sum to at
-        most `widest` (1 for l1, l2): for every index of these modes the d_a^+ are added over
-        the indices of the others.
+        The squares of a factor's coordinates are each at most 1 (linf), or their sum is at most
+        `widest` (1 for l1, l2).  So the bound is the largest sum of the d_a^+ over the indices of
+        the linf modes, for fixed indices of the others, times their `widest`.
         """
         sums: dict[tuple[int, ...], Fraction] = {}
         for a, v in zip(product(*map(range, self.sizes)), d, strict=True):
@@ -78,9 +78,9 @@ class Group:
         return max(sums.values()) * wide
 
     def partner(self, a: tuple[int, ...], b: tuple[int, ...]) -> tuple[Any, Any]:
-        """Return the pair of multi-indices that stands for all with the same monomial.
+        """Return the representative of all pairs of multi-indices with the same monomial.
 
-        The indices of each vector are sorted: the smaller half goes to the first.
+        The indices of each factor are sorted; the smaller half goes to the first multi-index.
         """
         c, d = list(a), list(b)
         for positions in self.places:
@@ -92,8 +92,9 @@ class Group:
     def pairs(self, *, canonical: bool) -> Pairs:
         """List pairs a <= b of multi-indices in row-major order, with their partners.
 
-        canonical: those a < b that stand for a monomial that no sign makes negative (each
-        factor has a sign, or enters as a square).  Else those that stand for another's.
+        canonical  the pairs a < b that are their own partners, and whose monomial is >= 0 (each
+                   factor has a sign, or enters as a square); else the pairs that are not their own
+                   partners
         """
         every = [*product(*map(range, self.sizes))]
         flat = {index: at for at, index in enumerate(every, self.first)}
@@ -115,21 +116,23 @@ class Group:
 def transpose(ar: Arithmetic[H], modes: Modes, w: H, proof: Json, given: Arrays) -> Fraction:
     """Prove sup <W, x1 o ... o xK> by a relaxation of the products of two groups of modes.
 
-    S is W + N unfolded, its rows the products x of the modes "rows", its columns the products
-    y of the others.  N >= 0 has the sign of the product of all factors.  J stands for
-    multipliers with x^T J x >= 0 on products (`leaf_of_products`).
+    S is W + N unfolded: its rows belong to the products x of the modes "rows", its columns to the
+    products y of the others.  N has the sign of the product of all factors, so <N, phi> >= 0.  J
+    stands for multipliers with x^T J x >= 0 on products (`leaf_of_products`).
 
         gram     S S^T + J <= Diag(D) + t I         x^T S y <= |S^T x| |y|
         hat      [[J, S], [S^T, J']] <= Diag(D) + t I    x^T S y <= 1/2 z^T hat z, z = (x, y)
         square   (S + S^T)/2 + J <= Diag(D) + t I   all factors one, y = x
 
-    and each of x, y is bounded by what its norms allow (`Group.cost`, `Group.wide`).
-    "copies", modes among the rows with an l2 norm, puts their factors into x once more, in the form
-    gram, which is then S S^T (x) I + J: where a maximizer exists its l2 factors have norm 1,
-    so |S^T x|^2 is the same; monomials with a factor twice have more null multipliers.
-    The nodes are a tree of cases: {"split": s, "plus": i, "minus": j} splits at
-    v^T Q v >= 0 and v^T Q v <= 0, v the factor of the mode splits[s], Q any symmetric
-    matrix: both together are everything.
+    and `Group.cost` and `Group.wide` bound the squares of x and y.
+
+    "copies", modes among the rows with an l2 norm, appends their factors to x once more, in the
+    form gram, which is then S S^T (x) I + J.  Some maximizer has l2 factors of norm 1, so |S^T x|^2
+    is the same; monomials with a factor twice have more null multipliers.
+
+    The nodes are a tree of cases: {"split": s, "plus": i, "minus": j} splits into v^T Q v >= 0 and
+    v^T Q v <= 0, for the factor v of the mode splits[s] and a symmetric matrix Q; the two cover
+    everything.
     """
     form, at = str(proof.get("form")), modes.at
     demand(form in ("gram", "hat", "square"), "proof.polar.form", "unknown", form)
@@ -161,7 +164,7 @@ def transpose(ar: Arithmetic[H], modes: Modes, w: H, proof: Json, given: Arrays)
 def group_modes(
     ar: Arithmetic[H], modes: Modes, w: H, proof: Json, given: Arrays
 ) -> tuple[tuple[Group, Group], H]:
-    """Return the two groups of modes, and W + N unfolded between them."""
+    """Return the two groups of modes, and W + N unfolded."""
     count, at = len(modes.norms), modes.at
     listed = proof.get("rows")
     good = isinstance(listed, list) and all(type(i) is int and 0 <= i < count for i in listed)
@@ -211,12 +214,12 @@ def leaf_of_products(
 ) -> Fraction:
     """Prove base + J <= Diag(D) + t I on a leaf, and so the bound of z^T base z (`form_bound`).
 
-    z^T J z >= 0 for z the groups' products, J the sum of
+    z^T J z >= 0 for the products z of the groups, where J is the sum of
 
-        K      null multipliers: a number k at (a, b), -k at the pair (c, d) that has the same
+        K      null multipliers: a number k at (a, b), and -k at a pair (c, d) with the same
                monomial x_a x_b = x_c x_d; halved on the diagonal, so that z^T K z = 0
-        P      numbers >= 0 at pairs whose monomial no sign makes negative
-        F      for a split s on the way, sign * Q (x) F F^T: (sign v^T Q v) |F^T y|^2 >= 0
+        P      numbers >= 0 at pairs whose monomial is >= 0
+        F      for a split s on the path, sign * Q (x) F F^T: (sign v^T Q v) |F^T y|^2 >= 0
     """
     (groups, g, splits), witness = whole, leaf_witness(node, given)
     k, t = sum(x.count for x in groups), witness.mark

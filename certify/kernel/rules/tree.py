@@ -1,4 +1,4 @@
-"""Trees of cases: one walk for all rules, that meets each node once."""
+"""Trees of cases: the walk that all rules share; it meets each node once."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
@@ -11,13 +11,16 @@ from ..fields import Json, as_list, as_object, index
 
 S = TypeVar("S")
 Split = Callable[[Json, S, str], Sequence[S]]
-Signed = tuple[tuple[int, int], ...]  # (split, 1 or -1) on the way from the root
+Signed = tuple[tuple[int, int], ...]  # (split, 1 or -1) on the path from the root
 ROOT: Signed = ()
-LISTED = {"groups": "each", "signs": "signs"}  # kinds of more or less than two children
+LISTED = {
+    "groups": "each",
+    "signs": "signs",
+}  # kinds with lists of children
 
 
 class End(NamedTuple, Generic[S]):
-    """A kind of nodes that end a path: the least work that one takes, and its bound."""
+    """A kind of leaf: the least work that one takes, and the function that bounds it."""
 
     work: int
     bound: Callable[[S, Json], Fraction]
@@ -30,7 +33,7 @@ def largest(
     start: S,
     ends: Mapping[str, End[S]],
 ) -> Fraction:
-    """Prove that a supremum is at most the largest bound of an end of a tree of cases, or 0."""
+    """Return the largest bound of the ends of a tree of cases, or 0: a bound of the supremum."""
     nodes, best = nodes_of(proof), Fraction(0)
     for kind, end in ends.items():
         ar.budget.afford(parts_of(nodes, kind) * end.work, "the leaves of a tree")
@@ -43,7 +46,7 @@ def largest(
 
 
 def parts_of(nodes: object, kind: str = "leaf") -> int:
-    """Return how many nodes are of a kind; 0 for what is no list of nodes."""
+    """Return the number of nodes of a kind; 0 if it is not a list of nodes."""
     listed = nodes if isinstance(nodes, list) else []
     return sum(isinstance(node, dict) and kind in node for node in listed)
 
@@ -72,11 +75,11 @@ def nodes_of(proof: Json) -> list[Any]:
 def walk(
     nodes: list[Any], splits: Mapping[str, Split[S]], start: S, ends: Sequence[str] = ("leaf",)
 ) -> Iterator[tuple[Json, S]]:
-    """Yield each end of a tree of cases with its state, that is, with what holds there.
+    """Yield each end of a tree of cases with its state, the conditions that hold there.
 
-    {kind: ..., "plus": i, "minus": j}, or a list of children: splits[kind](node, state, where)
-    returns the state of each child, and the children together cover the node.  A child comes
-    after its parent and has one parent; every node is met.
+    For a node {kind: ..., "plus": i, "minus": j}, or with a list of children,
+    splits[kind](node, state, where) returns the state of each child; the children together cover
+    the node.  A child comes after its parent and has one parent; every node must be met.
     """
     waiting, seen = [(0, start)], set[int]()
     while waiting:
@@ -99,7 +102,7 @@ def walk(
 
 
 def children(node: Json, at: int, count: int) -> list[int]:
-    """Return the children: later nodes, each once, so that no walk returns."""
+    """Return the children of a node: different, later nodes, so that the walk ends."""
     listed = next((name for kind, name in LISTED.items() if kind in node), None)
     value = node.get(listed) if listed else [node.get("plus"), node.get("minus")]
     indices = value if isinstance(value, list) else []

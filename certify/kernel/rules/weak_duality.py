@@ -38,9 +38,9 @@ def multiple(
 ) -> tuple[Dual[H], Fraction, str]:
     """Read W and return it, an s <= 1 with s <W, phi(x)> <= lam theta(x), and the polar's rule.
 
-    The rule scales W itself, so a large bound P only weakens the result: s = lam / P, which is
-    0 at lam = 0 unless P is 0.  At most r slices have other arrays L and K beside the polar's,
-    whose names begin with "polar." there.
+    s = lam / P for the proved bound P of the polar, so a weak bound only weakens the result; at
+    lam = 0, s = 0 unless P is 0.  For the claim about at most r slices the names of the polar's
+    arrays begin with "polar.", as there are others named L and K.
     """
     dual = dual_point(ar, problem, proof, given, "W")
     polar = part(proof, "polar")
@@ -60,7 +60,7 @@ def multiple(
 
 
 def demand_zero_sums(ar: Arithmetic[H], problem: Question, dual: Dual[H]) -> None:
-    """Demand that every column of W sums to zero, exactly: else an unpriced bias has no bound."""
+    """Demand that every column of W sums to exactly zero; else an unpriced bias has no bound."""
     totals = adjoint(ar, problem, dual, Offset("column", Fraction(0)))
     wrong = next((t for t in totals if t), None)
     demand(wrong is None, f"proof.{dual.name}", "orthogonal", f"bias: {wrong and shown(wrong)}")

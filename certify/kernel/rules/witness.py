@@ -1,4 +1,4 @@
-"""What several rules read from a proof: signs, sides, the proofs of slices and their arrays."""
+"""Parts of a proof that several rules read: signs, sides, proofs of slices and their arrays."""
 
 from collections.abc import Iterator
 
@@ -9,17 +9,17 @@ from ..patterns import Pattern
 
 
 def meets(x: float, a: str, b: str) -> bool:
-    """Whether x u v >= 0 for all u in the cone a and v in the cone b, x not 0."""
+    """Whether x u v >= 0 for all u in the cone a and v in the cone b; x is not 0."""
     if "0" in a + b:
         return True
     return "*" not in a + b and (x > 0) == (a == b)
 
 
 def gram_side(fields: Json, at: Pattern, where: str, *, stored: bool) -> int:
-    """Return the axis of the Gram matrix: the smaller one, or either if the file holds its M.
+    """Return the axis of the Gram matrix: of the smaller size, or any if the proof has its M.
 
-    `stored` says whether it does.  So a few bytes of proof cannot ask for more memory than the
-    question takes.
+    stored  whether the proof has M.  So a few bytes of proof cannot ask for more memory than the
+            question takes
     """
     axis, sizes = index(fields.get("axis"), 2, where, "axis"), (at.m, at.n)
     demand(stored or sizes[axis] == min(sizes), where, "axis", axis)
@@ -27,7 +27,7 @@ def gram_side(fields: Json, at: Pattern, where: str, *, stored: bool) -> int:
 
 
 def apart(given: Arrays) -> dict[int, Arrays]:
-    """Return the arrays of each slice: s3.NAME is NAME of slice 3."""
+    """Return the arrays of each slice: s3.NAME is the array NAME of slice 3."""
     slices: dict[int, dict[str, Array]] = {}
     for name, a in given.arrays.items():
         head, dot, rest = name.partition(".")
