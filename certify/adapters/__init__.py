@@ -1,12 +1,12 @@
-"""Fitted models of other libraries, each read as a Problem and its factors.
+"""Fitted models of other libraries, read as a Problem and its factors.
 
-One module a library; it imports that library only when it is called.
+There is one module for each library, which imports the library only when it is called.
 
     from certify.adapters.sklearn import from_model
     problem, factors = from_model(estimator, X)
     check(problem, factors, q=factors.q)
 
-`from_model` of this package picks the module by the model's own class.
+`from_model` of this package chooses the module by the class of the model.
 """
 
 from collections.abc import Mapping
@@ -29,12 +29,11 @@ def from_model(model: Any, X: Any, y: Any = None, **keywords: Any) -> Any:
     model     an estimator of scikit-learn, a decomposition of TensorLy (also a CPTensor or
               (weights, factors)), a module of PyTorch or its state dict, or the path of an .onnx
               or .safetensors file
-    X, y      the data it was trained on, as its own `fit` takes them
+    X, y      the data it was trained on, as its `fit` takes them
     keywords  further arguments of that library's adapter: see certify.adapters.sklearn,
               .tensorly, .torch and .onnx
 
-    Raises InputError for a model of another library, or a network without y; then what the
-    adapter raises.
+    Raises InputError for a model of another library, for a network without y, and as the adapter.
     """
     name = library_of(model)
     if y is None and name in NETWORKS:
@@ -45,7 +44,7 @@ def from_model(model: Any, X: Any, y: Any = None, **keywords: Any) -> Any:
 
 
 def library_of(model: object) -> str:
-    """Return the module that reads a model, by the class or its bases, or the file's name."""
+    """Return the name of the module that reads a model, by its class or its file's name."""
     if isinstance(model, str | Path):
         kinds = {".onnx": "onnx", ".safetensors": "torch", ".pt": "torch", ".pth": "torch"}
         name = kinds.get(Path(model).suffix)
@@ -58,7 +57,7 @@ def library_of(model: object) -> str:
         return "tensorly"  # (weights, factors)
     for kind in type(model).__mro__:
         name = kind.__module__.partition(".")[0]
-        if name in names(__name__):  # a module here is named like the library it reads
+        if name in names(__name__):  # modules of this package are named like the libraries
             return name
     known = "scikit-learn, TensorLy, PyTorch or an .onnx file"
     raise InputError(f"model must be of {known}, got {type(model).__name__}: see certify.adapters")

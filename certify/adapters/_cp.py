@@ -1,4 +1,4 @@
-"""CP tensors: weights and factors as packages keep them, judged at a lam that the user names."""
+"""CP tensors: the weights and factors of other packages, judged at a lam of the user."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -19,13 +19,13 @@ TUCKER = (
     "removed, so no theory here bounds it"
 )
 OTHER = "is not a sum of rank-one components with a penalty on each"
-FOREIGN = {"core": TUCKER, "projections": OTHER}  # by an attribute that no CPTensor has
+FOREIGN = {"core": TUCKER, "projections": OTHER}  # by an attribute that a CPTensor does not have
 
 
 class Modes(tuple[Array, ...]):  # noqa: SLOT001  a tuple's subclass cannot have slots
     """One array (n_k, r) for each mode, or one array (n, r) of a symmetric tensor.
 
-    q   None: these problems have no offsets.  check(problem, factors, q=factors.q)
+    q   None: these problems have no offsets
     """
 
     q: None = None
@@ -34,8 +34,8 @@ class Modes(tuple[Array, ...]):  # noqa: SLOT001  a tuple's subclass cannot have
 Tensor = tuple[Problem, Modes]
 
 
-def plain(x: Any) -> Any:
-    """Return a numpy array."""
+def as_array(x: Any) -> Any:
+    """Return a numpy array, also of a torch tensor."""
     return np.asarray(from_torch(x))
 
 
@@ -83,14 +83,14 @@ def parts(cp: Any) -> tuple[Any, Sequence[Any]]:
 
 
 def fold_weights(weights: Array, factors: Sequence[Array]) -> Modes:
-    """Return factors with the weights in the first, signs included: Z and theta stay."""
+    """Return factors with the weights multiplied into the first; Z and theta do not change."""
     return Modes((factors[0] * weights, *factors[1:]))
 
 
 def data(T: Any, mask: Any, factors: Sequence[Array]) -> Squared:
     """Return 1/2 |T - Z|^2 over the observed entries.
 
-    Raises InputError for a shape that is not the factors', or NaN that no mask explains.
+    Raises InputError for another shape than the factors', or NaN without a mask.
     """
     tensor, shape = real(T, "T"), tuple(len(x) for x in factors)
     if tensor.shape != shape:
@@ -106,7 +106,7 @@ def boolean_mask(mask: Any, shape: tuple[int, ...]) -> Any:
 
     Raises InputError for other numbers or another shape.
     """
-    array = plain(mask)
+    array = as_array(mask)
     if array.shape != shape:
         raise InputError(f"mask must have shape {shape}, got {array.shape}")
     if array.dtype != bool and not np.isin(array, (0, 1)).all():
@@ -115,14 +115,14 @@ def boolean_mask(mask: Any, shape: tuple[int, ...]) -> Any:
 
 
 def atom_of(norms: Sequence[str], form: str = "product") -> Atom:
-    """Return the atom of a CP tensor: at order 2 it is that of matrices."""
+    """Return the atom of a CP tensor; that of matrices for order 2."""
     if len(norms) == MATRIX:
         return RankOne(norms[0], norms[1], form)
     return CP(tuple(norms), form=form)
 
 
 def problem_of_fit(cp: Any, loss: tuple[Any, Any], norms: Sequence[str], lam: float) -> Tensor:
-    """Return the problem at lam, and the factors as they are, weights folded in.
+    """Return the problem at lam, and the factors with the weights multiplied in.
 
     loss   (T, mask)
     """
@@ -135,5 +135,5 @@ def problem_of_fit(cp: Any, loss: tuple[Any, Any], norms: Sequence[str], lam: fl
 
 
 def refusal(why: str, cure: str = f"{LEAST} {JUDGED}") -> OutOfScopeError:
-    """Return the error that tells why an objective is not covered, and the cure."""
+    """Return the error for an objective that is not covered, with the cure."""
     return OutOfScopeError(f"{why}: {cure}")

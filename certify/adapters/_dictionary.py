@@ -10,11 +10,21 @@ from certify.base.errors import InputError
 from certify.losses import Squared
 from certify.problem import Problem
 
-from ._fitted import MARGIN, Adapted, Factors, Fit, agree, library, near, solving, squares
+from ._fitted import (
+    MARGIN,
+    Adapted,
+    Factors,
+    Fit,
+    demand_figure,
+    library,
+    note_resolved,
+    solving,
+    squares,
+)
 
 SWEEPS = 20_000
-SMALLEST = MARGIN * 2.0**-1074  # rounding of means of subnormal numbers
-SETTLED = 1e-14  # relative gain of a sweep below which the group lasso stops
+SMALLEST = MARGIN * 2.0**-1074  # rounding of the mean of subnormal numbers
+SETTLED = 1e-14  # relative gain of the last sweep of the group lasso
 
 
 def dictionary_learning(fit: Fit) -> Adapted:
@@ -23,10 +33,11 @@ def dictionary_learning(fit: Fit) -> Adapted:
         1/2 |X - U D|^2 + alpha sum |U|,  |D_k|_2 <= 1
             >= 1/2 |X - U D|^2 + alpha sum_k |u_k|_1 |D_k|_2,
 
-    equal when every atom in use has norm 1; of a shorter atom the right side is the
-    library's objective once the atom is scaled up and its code down.  Its figure: the
-    left side, error_[-1].  The codes are those fit_transform returned, or the lasso codes
-    at alpha; transform() gives neither, its default is orthogonal matching pursuit.
+    with equality if every atom in use has norm 1.  For a shorter atom the right side is the
+    library's objective after scaling the atom up and its code down.  The compared figure is the
+    left side, error_[-1].  codes are those that fit_transform returned; without them the lasso
+    codes at alpha are taken, not those of transform(), which by default are of orthogonal
+    matching pursuit.
     """
     errors = fit.model.error_
     if not len(errors):
@@ -37,17 +48,17 @@ def dictionary_learning(fit: Fit) -> Adapted:
     figure, slack = ("error_[-1]", float(errors[-1])), fit.slack(errors[-1], cancels=False)
     mine = library_cost(fit, U, D, alpha)
     if fit.codes is None:
-        note = near(fit, "U", figure, mine, slack)
+        note = note_resolved(fit, "U", figure, mine, slack)
     else:
-        agree(fit, figure, mine, cure, slack)
+        demand_figure(fit, figure, mine, cure, slack)
     return problem_of_code(fit, U, D, alpha, note)
 
 
 def mini_batch_dictionary_learning(fit: Fit) -> Adapted:
-    """Return the same objective at the lasso codes; the library reports no figure of it.
+    """Return the same objective at the lasso codes; the library does not report it.
 
-    Codes that cost more than the lasso codes are refused: fit_transform returns those of
-    orthogonal matching pursuit by default.
+    Codes with a larger objective are refused; by default fit_transform returns codes of
+    orthogonal matching pursuit.
     """
     alpha, D = scalar(fit.model.alpha, "alpha", zero=True), atoms(fit)
     U = lasso(fit, alpha)
@@ -56,13 +67,13 @@ def mini_batch_dictionary_learning(fit: Fit) -> Adapted:
         cure = "leave codes out, or pass those of transform_algorithm='lasso_lars' at alpha"
         slack = fit.slack(best, cancels=False)
         figure = ("lasso codes of cost", best)
-        agree(fit, figure, library_cost(fit, fit.codes, D, alpha), cure, slack)
+        demand_figure(fit, figure, library_cost(fit, fit.codes, D, alpha), cure, slack)
         U = fit.codes
     return problem_of_code(fit, U, D, alpha)
 
 
 def problem_of_code(fit: Fit, U: Array, D: Array, alpha: float, note: str = "") -> Adapted:
-    """Return the problem with the signs the model keeps."""
+    """Return the problem with the model's signs."""
     signs = (
         ("l1+" if fit.model.positive_code else "l1"),
         ("l2+" if fit.model.positive_dict else "l2"),
@@ -76,7 +87,7 @@ def library_cost(fit: Fit, U: Array, D: Array, alpha: float) -> float:
 
 
 def atoms(fit: Fit) -> Array:
-    """Return the dictionary; refuse atoms longer than the fit allows."""
+    """Return the dictionary; raise InputError for atoms longer than 1."""
     D = fit.components
     norms = np.linalg.norm(D, axis=1)
     if (longest := norms.max(initial=0.0)) > 1 + MARGIN * fit.eps * D.shape[1] ** 0.5:
@@ -105,35 +116,35 @@ def sparse_pca(fit: Fit) -> Adapted:
 
         1/2 |(X - mean)' - C D|^2 + alpha sum_k |c_k|_1 |D_k|_2,
 
-    C = components_' up to scales (m, k).  The dictionary D and the scales are not kept by
-    the model: D = argmin at this C, a group lasso, recovers their product.  Its figure:
-    error_[-1], which is reproduced by a fit run to convergence, else with a note.
+    C = components_' up to scales (m, k).  The model does not keep the dictionary D and the scales;
+    their product is argmin over D at this C, a group lasso.  The compared figure is error_[-1];
+    if the fit did not converge, a note states the difference.
     """
     problem, factors = recover_dictionary(fit)
     if not len(fit.model.error_):
         raise InputError("SparsePCA with max_iter=0 made no step: error_ is empty")
     theirs = float(fit.model.error_[-1])
     mine, slack = problem.objective(tuple(factors)), fit.slack(theirs, cancels=False)
-    note = near(fit, "D", ("error_[-1]", theirs), mine, slack)
+    note = note_resolved(fit, "D", ("error_[-1]", theirs), mine, slack)
     return problem, Factors(*factors, note=note)
 
 
 def recover_dictionary(fit: Fit) -> Adapted:
-    """Return the problem on (X - mean)', the components as code and D recovered.
+    """Return the problem on (X - mean)', with the components as codes and D recovered.
 
-    Of MiniBatchSparsePCA that is all: the library reports no figure.
+    MiniBatchSparsePCA reports no figure to compare.
     """
     alpha = scalar(fit.model.alpha, "alpha", zero=True)
     if fit.codes is not None:
         raise InputError(f"{fit.name} keeps no codes; they are computed again: leave codes out")
-    mean = same_mean(fit)
+    mean = demand_mean(fit)
     target, C = np.ascontiguousarray((fit.X - mean).T), fit.components.T
     V = group_lasso(target, C, alpha)
     return Problem(Squared(target), RankOne("l1", "l2"), alpha), Factors(C, V)
 
 
-def same_mean(fit: Fit) -> Array:
-    """Return mean_; refuse an X that has another."""
+def demand_mean(fit: Fit) -> Array:
+    """Return mean_; raise InputError if it is not the mean of X."""
     mean = finite(real(fit.model.mean_, "mean_", ndim=1), "mean_")
     if not fit.own:
         return mean
@@ -149,8 +160,8 @@ def same_mean(fit: Fit) -> Array:
 def group_lasso(target: Array, C: Array, alpha: float) -> Array:
     """Return argmin_V 1/2 |target - C V'|^2 + alpha sum_k |c_k|_1 |v_k|_2, V (n, k).
 
-    One group after another, exactly:  v_k = shrink(g, alpha |c_k|_1) / |c_k|^2  with g
-    the pull of the residual and v_k on c_k.
+    Block-coordinate descent with exact steps: v_k = shrink(g, alpha |c_k|_1) / |c_k|^2, where
+    g = (target - C V' + c_k v_k')' c_k and shrink shortens a vector.
     """
     gram, pull = C.T @ C, target.T @ C
     price, V = alpha * np.abs(C).sum(axis=0), np.zeros_like(pull)

@@ -1,4 +1,4 @@
-"""What the adapters share: reading a fitted model, and comparing figures with its own."""
+"""Functions of several adapters: read a fitted model, and compare the figures that it reports."""
 
 import warnings
 from collections.abc import Iterator
@@ -17,12 +17,12 @@ from certify.losses import Squared
 from certify.pipeline.origin import LEAST, Origin
 from certify.problem import Problem
 
-AGREE = 1e-6  # figures closer than check()'s default epsilon count as equal
-RESOLVED = 0.01  # how far a figure may differ once codes were solved for again: fits stop early
-MARGIN = 8.0  # on rounding: the error of a sum grows like the root of its length
+AGREE = 1e-6  # relative difference of figures that count as equal: check()'s default epsilon
+RESOLVED = 0.01  # the same, if codes were solved for again: fits stop early
+MARGIN = 8.0  # on rounding errors; that of a sum grows like the root of its length
 SCALE = "scale the data by a power of two, such as 2.0**-600, and fit again"
-SPARSELY = ("TruncatedSVD", "NMF", "MiniBatchNMF")  # whose sparse X may be any size
-DENSE = 10_000_000  # entries of a sparse X that may be made dense (80 MB)
+SPARSELY = ("TruncatedSVD", "NMF", "MiniBatchNMF")  # models that are read with a large sparse X
+DENSE = 10_000_000  # the most entries of a sparse X that is made dense (80 MB)
 
 
 class Factors(tuple[Array, Array]):  # noqa: SLOT001  a tuple's subclass cannot have slots
@@ -30,8 +30,8 @@ class Factors(tuple[Array, Array]):  # noqa: SLOT001  a tuple's subclass cannot 
 
     q      one array for each offset of the problem, or None if it has none:
            check(problem, factors, q=factors.q)
-    note   what differs from the fit ("W was re-solved; ..."), or "": check() repeats it
-    origin the fit itself: check() keeps it for result.better_model(estimator)
+    note   how the factors differ from the fit ("W was re-solved; ..."), or ""; check() repeats it
+    origin the fit itself, for result.better_model(estimator)
     """
 
     q: tuple[Array, ...] | None
@@ -47,11 +47,16 @@ class Factors(tuple[Array, Array]):  # noqa: SLOT001  a tuple's subclass cannot 
         return LEAST if self.origin is None else self.origin.rtol
 
     def __new__(
-        cls, U: Array, V: Array, q: tuple[Array, ...] | None = None, note: str = ""
+        cls,
+        U: Array,
+        V: Array,
+        q: tuple[Array, ...] | None = None,
+        note: str = "",
+        **facts: Any,
     ) -> Self:
-        """Store U, V, q and the note."""
+        """Store U, V, q, the note and the attributes of a subclass."""
         factors = super().__new__(cls, (U, V))
-        factors.q, factors.note = q, note
+        vars(factors).update(q=q, note=note, **facts)
         return factors
 
 
@@ -62,8 +67,9 @@ Adapted = tuple[Problem, Factors]
 class Fit:
     """A fitted estimator, data, and its codes if the caller has them.
 
-    X     dense; or a scipy.sparse CSR array where it is too large for that (see `zeros`)
-    own   whether it was fitted to these data: the figures it reports are then compared
+    X        dense, or a scipy.sparse CSR array if it is too large for that
+    sparse   whether the caller's X is sparse
+    own      whether the model was fitted to X; then the figures that it reports are compared
     """
 
     model: Any
@@ -79,12 +85,12 @@ class Fit:
 
     @property
     def zeros(self) -> bool:
-        """Whether X is held sparse, its zeros observed."""
+        """Whether X is sparse; its zeros are then observed."""
         return bool(sparse.issparse(self.X))
 
     @property
     def squared(self) -> Squared:
-        """Least squares of X."""
+        """The least-squares loss of X."""
         return Squared(self.X, zeros="observed") if self.zeros else Squared(self.X)
 
     @property
@@ -94,13 +100,13 @@ class Fit:
 
     @property
     def eps(self) -> float:
-        """The unit of the precision the model was fitted in."""
+        """The unit roundoff of the model's precision."""
         return float(np.finfo(np.asarray(self.model.components_).dtype).eps)
 
     def slack(self, figure: float, *, cancels: bool) -> float:
-        """Return how far rounding, or check()'s epsilon, can move a figure.
+        """Return the difference of two figures that rounding, or check()'s epsilon, can explain.
 
-        cancels: the figure is a difference of sums as large as |X|^2.
+        cancels   whether the figure is a difference of sums as large as |X|^2
         """
         energy, grown = squares(self.X), MARGIN * self.eps * sqrt(float(np.prod(self.X.shape)))
         lost = grown * energy if cancels else grown**2 * energy
@@ -113,7 +119,7 @@ def library(name: str) -> Any:
 
 
 def read(model: Any, X: Any, codes: Any, *, own: bool = True) -> Fit:
-    """Check that a model, its data and its codes belong together by shape.
+    """Return a fit, if the shapes of the model, its data and its codes agree.
 
     Raises InputError for an unfitted model, data that are not finite, or wrong shapes.
     """
@@ -136,7 +142,7 @@ def read(model: Any, X: Any, codes: Any, *, own: bool = True) -> Fit:
 def dense(X: Any, *, sparsely: bool = False) -> Any:
     """Return X as an array; the missing entries of a sparse X are zeros, as in scikit-learn.
 
-    sparsely   whether a sparse X too large for that may stay as it is
+    sparsely   whether a sparse X with more than DENSE entries may stay sparse
     """
     if sparse.issparse(X):
         if len(X.shape) == 2 and X.shape[0] * X.shape[1] > DENSE:  # noqa: PLR2004  a matrix
@@ -162,10 +168,10 @@ def squares(a: Any) -> float:
     return float(np.vdot(numbers, numbers))
 
 
-def without_effect(one: tuple[str, float], other: tuple[str, float]) -> str:
-    """Return a note that a penalty on one factor alone is left out; "" where both have one or none.
+def ignored_penalty(one: tuple[str, float], other: tuple[str, float]) -> str:
+    """Return a note that the penalty of one factor is ignored, or "" if both have one or none.
 
-    W / t and t H have the product W H, and t -> inf takes the penalty of W alone to 0.
+    W / t and t H have the product W H, and t -> inf makes the penalty of W alone tend to 0.
     """
     (free, zero), (paid, value) = sorted((one, other), key=lambda pair: pair[1])
     if zero or not value:
@@ -175,10 +181,7 @@ def without_effect(one: tuple[str, float], other: tuple[str, float]) -> str:
 
 
 def weight(value: Any, name: str, model: str) -> float:
-    """Return a weight of the penalty.
-
-    Raises OutOfScopeError, with the cure, when it is zero: nothing then fixes the size.
-    """
+    """Return a weight of the penalty; raise OutOfScopeError, with the cure, if it is zero."""
     number = scalar(value, name, zero=True)
     if number == 0:
         reason = f"{model} with {name}={value} has a penalty that rescaling removes"
@@ -186,39 +189,34 @@ def weight(value: Any, name: str, model: str) -> float:
     return number
 
 
-def near(fit: Fit, what: str, figure: tuple[str, float], mine: float, slack: float) -> str:
-    """Return a note that codes were solved for again, "" if the figure agrees with the model's.
+def note_resolved(fit: Fit, what: str, figure: tuple[str, float], mine: float, slack: float) -> str:
+    """Return a note that codes were solved for again, or "" if the figure is the model's.
 
-    Raises InputError, with both figures, if they are too far apart for a fit of this X.
+    Raises InputError, with both figures, if they differ too much for a fit of this X.
     """
     name, theirs = figure
     if not fit.own or abs(mine - theirs) <= slack:
         return ""
     cure = f"pass the X of the fit, and codes={what}, the {what} that its fit_transform returned"
-    agree(fit, figure, mine, cure, max(RESOLVED * abs(theirs), slack))
+    demand_figure(fit, figure, mine, cure, max(RESOLVED * abs(theirs), slack))
     return (
         f"{what} was re-solved; the fit's own was not kept ({name} {theirs:.8g} of the fit, "
         f"{mine:.8g} of this {what})"
     )
 
 
-def agree(fit: Fit, figure: tuple[str, float], mine: float, cure: str, slack: float) -> None:
-    """Refuse a model whose own figure its factors do not reproduce on this X.
-
-    Raises InputError with both figures.
-    """
-    if not fit.own:
-        return
-    same(fit.name, figure, (mine, "these factors on this X"), cure, slack)
+def demand_figure(
+    fit: Fit, figure: tuple[str, float], mine: float, cure: str, slack: float
+) -> None:
+    """Raise InputError, with both figures, if the model's figure is not that of these factors."""
+    if fit.own:
+        demand_agreement(fit.name, figure, (mine, "these factors on this X"), cure, slack)
 
 
-def same(
+def demand_agreement(
     model: str, figure: tuple[str, float], mine: tuple[float, str], cure: str, slack: float
 ) -> None:
-    """Raise InputError, with both figures, if they differ by more than the slack.
-
-    Raises InputError, with the cure, where float64 cannot hold one of them.
-    """
+    """Raise InputError, with both figures, if they differ by more than the slack or overflow."""
     (name, theirs), (ours, what) = figure, mine
     if not (isfinite(theirs) and isfinite(ours)):
         raise InputError(f"{name} of {model} overflows float64: {SCALE}")
@@ -229,9 +227,9 @@ def same(
 
 @contextmanager
 def solving(fit: Fit) -> Iterator[None]:
-    """Let the library solve for codes: without its warnings, since figures are compared.
+    """Let the library solve for codes, without its warnings.
 
-    Raises InputError, with the library's own words, where it refuses the data.
+    Raises InputError, with the library's message, if it refuses the data.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # convergence, names of features

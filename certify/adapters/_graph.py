@@ -1,4 +1,4 @@
-"""An ONNX graph as two layers of weights: Gemm or MatMul (+ Add), Relu, the same again."""
+"""Read two layers of weights from an ONNX graph: Gemm or MatMul (+ Add), Relu, and again."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,12 +12,12 @@ from ._network import PAIR, Weights, deep
 
 PRODUCTS = ("Gemm", "MatMul")
 ACTIVATIONS = ("Relu", "LeakyRelu")
-SLOPE = 0.01  # of LeakyRelu, where the node has no alpha
+SLOPE = 0.01  # of a LeakyRelu without alpha
 
 
 @dataclass
 class Walk:
-    """A graph that is read from its input to its output."""
+    """What was read on the path from the input of a graph to its output."""
 
     constants: dict[str, Array]
     layers: list[tuple[Array, Array | None]] = field(default_factory=list)  # (in, out), (out,)
@@ -26,10 +26,7 @@ class Walk:
     behind: Any = None  # the activation behind the last layer
 
     def weight(self, node: Any, k: int) -> Array:
-        """Return the k-th input of a node, a constant.
-
-        Raises OutOfScopeError, naming the node, where it is none.
-        """
+        """Return the k-th input of a node; raise OutOfScopeError if it is not a constant."""
         name = node.input[k]
         if name not in self.constants:
             raise outside(node, f" whose input {name!r} is no weight")
@@ -39,11 +36,10 @@ class Walk:
 def weights(model: Any, onnx: Any) -> Weights:
     """Return the weights of a graph x -> product, activation, product, with or without biases.
 
-    Gemm(transB=1) keeps a weight as (outputs, inputs), MatMul and Gemm(transB=0) as
-    (inputs, outputs): the graph says which.
+    Gemm(transB=1) has a weight (outputs, inputs), MatMul and Gemm(transB=0) have (inputs, outputs).
 
-    Raises OutOfScopeError, naming the node, for every other graph; InputError for weights
-    outside the file.
+    Raises OutOfScopeError, with the node, for every other graph; InputError for weights in
+    another file.
     """
     graph = model.graph
     constants, eps = read(graph, onnx)
@@ -80,9 +76,9 @@ def path_weights(walk: Walk, eps: float) -> Weights:
 
 
 def take(walk: Walk, node: Any, at: str, onnx: Any) -> None:
-    """Read one node of the path; an activation closes the layer before it.
+    """Read one node of the path; an activation ends the layer before it.
 
-    Raises OutOfScopeError, naming the node, for one that does not belong here.
+    Raises OutOfScopeError, with the node, for one that does not belong there.
     """
     kind, done = node.op_type, len(walk.layers)
     attributes = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
@@ -118,11 +114,9 @@ def product(
         raise outside(node, f" with a weight of shape {W.shape}")
     if node.op_type == "MatMul":
         return W, None
-    wrong = [
-        k for k, v in (("alpha", 1.0), ("beta", 1.0), ("transA", 0)) if attributes.get(k, v) != v
-    ]
-    if wrong:
-        raise outside(node, f" with {wrong[0]}={attributes[wrong[0]]}")
+    for name, value in (("alpha", 1.0), ("beta", 1.0), ("transA", 0)):
+        if attributes.get(name, value) != value:
+            raise outside(node, f" with {name}={attributes[name]}")
     bias = row(node, walk.weight(node, 2)) if len(node.input) > 2 and node.input[2] else None  # noqa: PLR2004  A, B, C
     return (np.ascontiguousarray(W.T) if attributes.get("transB", 0) else W), bias
 
@@ -150,7 +144,7 @@ def read(graph: Any, onnx: Any) -> tuple[dict[str, Array], float]:
         if tensor.data_location == onnx.TensorProto.EXTERNAL:
             raise InputError(f"the weight {name!r} is in another file: export one file")
         a = onnx.numpy_helper.to_array(tensor)
-        if a.dtype.kind not in "iufb":  # bfloat16 and narrower: float32 holds them all
+        if a.dtype.kind not in "iufb":  # bfloat16 and narrower types, which float32 contains
             a = a.astype(np.float32)
         out[name] = real(a, f"the weight {name!r}") if a.dtype.kind in "fiu" else np.zeros(0)
         eps = max(eps, float(np.finfo(a.dtype).eps)) if a.dtype.kind == "f" else eps
@@ -158,7 +152,7 @@ def read(graph: Any, onnx: Any) -> tuple[dict[str, Array], float]:
 
 
 def outside(node: Any, why: str) -> OutOfScopeError:
-    """Return the refusal of a node, by its kind and its name."""
+    """Return the error for a node, with its kind and its name."""
     name = node.name or (node.output[0] if node.output else "")
     cure = "export Gemm or MatMul (+ Add), Relu, Gemm or MatMul (+ Add), without it"
     return OutOfScopeError(f"the graph has the node {node.op_type} {name!r}{why}: {cure}")

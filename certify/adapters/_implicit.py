@@ -1,4 +1,4 @@
-"""implicit's alternating least squares: every entry has a weight, larger where there are data."""
+"""implicit's alternating least squares: every entry counts, observed ones with larger weights."""
 
 from typing import Any
 
@@ -30,7 +30,7 @@ def implicit_als(
     counts    the user_items of the fit, scipy.sparse, users in rows, every stored r > 0
 
     All m n entries have a weight and are stored: at most 10^7 of them.  calculate_loss
-    divides this objective by sum c.  The package's default works in single precision with
+    divides this objective by sum c.  By default the package works in single precision with
     three conjugate gradient steps, so its factors are only nearly stationary.
 
     Raises InputError for shapes that do not fit, stored counts <= 0, or too many entries.
@@ -38,14 +38,14 @@ def implicit_als(
     P, Q = pair(factors, NAMES)
     lam = 2 * scalar(regularization, "regularization", zero=True)
     seen = scalar(alpha, "alpha", zero=False)
-    r = positive(counts, (len(P), len(Q)))
+    r = dense_counts(counts, (len(P), len(Q)))
     c = np.where(r > 0, seen * r, 1.0)
     problem = Problem(Squared((r > 0).astype(float), 2 * c), RankOne("l2", "l2", "sum"), lam)
     return problem, Factors(P, Q)
 
 
-def positive(counts: Any, shape: tuple[int, int]) -> Array:
-    """Return the counts as an array; refuse what the package would read differently."""
+def dense_counts(counts: Any, shape: tuple[int, int]) -> Array:
+    """Return the counts as an array; refuse counts that the package would read differently."""
     if not sparse.issparse(counts):
         raise InputError(f"counts must be a scipy.sparse matrix, got {type(counts).__name__}")
     if counts.shape != shape:

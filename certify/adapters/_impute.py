@@ -1,4 +1,4 @@
-"""fancyimpute's SoftImpute: it returns the filled data, not the low-rank matrix."""
+"""fancyimpute's SoftImpute, which returns the filled data instead of the low-rank matrix."""
 
 from typing import Any
 
@@ -20,9 +20,9 @@ def soft_impute(filled: Any, X: Any, shrinkage_value: float | None = None) -> Ad
 
         1/2 |P(X - Z)|^2 + lam |Z|_*,   lam = shrinkage_value,   P the observed entries.
 
-    filled   what fit_transform(X) returned: X where observed, Z elsewhere.  The Z of the
-             fit is one more step from it,  Z = SVT(filled, lam): singular values less lam
-    shrinkage_value   None: sigma_1(X, zero-filled) / 50, as the package chooses
+    filled   the result of fit_transform(X): X where observed, Z elsewhere.  The Z of the fit is
+             one more step, soft-thresholding the singular values of `filled` by lam
+    shrinkage_value   None: sigma_1(X, zero-filled) / 50, as in the package
 
     A run with max_rank, min_value, max_value or a normalizer minimizes something else.
 
@@ -35,15 +35,17 @@ def soft_impute(filled: Any, X: Any, shrinkage_value: float | None = None) -> Ad
     seen = ~np.isnan(data)
     if not seen.any():
         raise InputError("X has no observed entry: nothing to fit")
-    same_data(full, np.where(seen, finite(np.where(seen, data, 0.0), "X"), full))
-    lam = default(np.where(seen, data, 0.0)) if shrinkage_value is None else shrinkage_value
-    lam = scalar(lam, "shrinkage_value", zero=False)
+    zero_filled = finite(np.where(seen, data, 0.0), "X")
+    demand_data(full, np.where(seen, zero_filled, full))
+    if shrinkage_value is None:
+        shrinkage_value = float(np.linalg.norm(zero_filled, 2)) / SHARE
+    lam = scalar(shrinkage_value, "shrinkage_value", zero=False)
     problem = Problem(Squared(data, mask=seen), RankOne("l2", "l2"), lam)
     return problem, soft_threshold(full, lam)
 
 
-def same_data(full: Array, wanted: Array) -> None:
-    """Refuse a matrix that is not the data at the observed entries."""
+def demand_data(full: Array, wanted: Array) -> None:
+    """Raise InputError unless a matrix has the data at the observed entries."""
     off = np.abs(full - wanted)
     slack = MARGIN * float(np.finfo(np.float32).eps) * float(np.abs(wanted).max(initial=0.0))
     if off.max(initial=0.0) > slack:
@@ -53,13 +55,8 @@ def same_data(full: Array, wanted: Array) -> None:
         raise InputError(f"{message}, where X is {wanted[at]:.10g}: {cure}")
 
 
-def default(zero_filled: Array) -> float:
-    """Return the package's shrinkage value."""
-    return float(np.linalg.norm(zero_filled, 2)) / SHARE
-
-
 def soft_threshold(full: Array, lam: float) -> Factors:
-    """Return Z = sum (sigma - lam)_+ u v^T as balanced factors."""
+    """Return balanced factors of Z = sum (sigma - lam)_+ u v^T."""
     left, values, right = np.linalg.svd(full, full_matrices=False)
     root = np.sqrt(values[values > lam] - lam)
     return Factors(left[:, : len(root)] * root, right[: len(root)].T * root)

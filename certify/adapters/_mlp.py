@@ -15,10 +15,10 @@ from certify.base.errors import InputError, OutOfScopeError
 from certify.losses import Logistic, Loss, Poisson, Softmax, Squared
 from certify.problem import Values
 
-from ._fitted import AGREE, MARGIN, dense, same
+from ._fitted import AGREE, MARGIN, demand_agreement, dense
 from ._network import PAIR, Decay, Judged, Weights, deep, problem_of_network, targets
 from ._rebuilt import demand_features, rebuild_last
-from ._rows import chosen
+from ._rows import row_indices
 
 ACTIVATIONS = {"relu": "relu", "identity": "linear"}
 LOSSES: dict[str, Callable[[Array, Array | None], Loss]] = {  # by out_activation_
@@ -28,7 +28,7 @@ LOSSES: dict[str, Callable[[Array, Array | None], Loss]] = {  # by out_activatio
     "softmax": lambda Y, w: Softmax(Y, None if w is None else w[:, 0]),
 }
 BATCH = 200  # rows, of batch_size="auto"
-WINDOW = 10  # epochs whose losses show how far one epoch's mean is from the loss at its end
+WINDOW = 10  # epochs whose losses estimate how far an epoch's mean is from the loss at its end
 DATA = "pass the X and y of the fit, and its sample_weight if it had one"
 
 
@@ -36,7 +36,7 @@ DATA = "pass the X and y of the fit, and its sample_weight if it had one"
 class FittedMLP:
     """A fitted network and the rows it was trained on.
 
-    shares   sample weights; a row of weight 0 still takes a place in its batch
+    shares   sample weights; a row of weight 0 still has a place in its batch
     """
 
     model: Any
@@ -61,11 +61,11 @@ class FittedMLP:
 
     @property
     def weighted_rows(self) -> npt.NDArray[np.bool_]:
-        """Which rows have a weight > 0."""
+        """Whether the weight of each row is > 0."""
         return self.each > 0
 
     def loss(self, weights: Array | None) -> Loss:
-        """Return the loss of the rows that count, with a weight for each."""
+        """Return the loss of the rows whose sample weight is > 0, with these weights."""
         family, Y = LOSSES[self.model.out_activation_], self.Y[self.weighted_rows]
         if weights is None:
             return family(Y, None)
@@ -73,27 +73,27 @@ class FittedMLP:
 
 
 def mlp(model: Any, X: Any, y: Any, rows: Any, sample_weight: Any) -> Judged:
-    """Return S times the objective of a fit to n rows, S = n or the sum of the weights s:
+    """Return S times the objective of a fit to n rows; S is n, or the sum of the weights s:
 
         sum_i s_i l(f(x_i), y_i) + alpha/2 (|coefs_[0]|^2 + |coefs_[1]|^2),
         f(x) = coefs_[1]^T s(coefs_[0]^T x + intercepts_[0]) + intercepts_[1].
 
     l is 1/2 |f - y|^2, or e^f - y f (loss="poisson"), or the log-loss of labels: logistic
     for two classes or many labels, softmax for more classes.  The intercepts have no penalty.
-    alpha = 0 asks about networks of as many units alone.
+    With alpha = 0 only networks with as many units are compared.
 
-    With J batches of weight S_j, what adam or sgd descend is stationary for
+    With J batches of weight S_j, a stationary point of adam or sgd has
 
         lam = alpha S mean_j 1 / S_j      instead of alpha, and rows weighted by S / (J S_j)
 
-    where the batches stay the same; a shuffled row has weight 1.  Of K outputs the library
-    reports the mean of 1/2 |f - y|^2 over them while its gradient is that of the sum: the
-    sum is judged, and the report may be either.
+    if the batches stay the same; with shuffle=True rows have weight 1.  For K outputs the library
+    reports the mean of 1/2 |f - y|^2 over them but uses the gradient of the sum; the sum is
+    judged, and the reported figure may be either.
     """
-    scope(model)
+    demand_scope(model)
     trained = read(model, X, y, rows, sample_weight)
     demand_objective(trained)
-    compare(trained)
+    compare_loss(trained)
     weights = Weights(
         U=real(model.coefs_[0], "coefs_[0]", ndim=2),
         V=np.ascontiguousarray(real(model.coefs_[1], "coefs_[1]", ndim=2).T),
@@ -107,7 +107,7 @@ def mlp(model: Any, X: Any, y: Any, rows: Any, sample_weight: Any) -> Judged:
 
 
 def batch(model: Any, n: int) -> int:
-    """Return the rows of a batch: all of them for lbfgs."""
+    """Return the number of rows in a batch: all of them for lbfgs."""
     if model.solver == "lbfgs":
         return n
     return min(BATCH, n) if model.batch_size == "auto" else int(np.clip(model.batch_size, 1, n))
@@ -130,7 +130,7 @@ def effective(trained: FittedMLP) -> tuple[float, Array | None, float]:
 def read(model: Any, X: Any, y: Any, rows: Any, sample_weight: Any) -> FittedMLP:
     """Return the network with the rows it was trained on.
 
-    Raises InputError for wrong shapes, or rows that it did not train on.
+    Raises InputError for wrong shapes, or other rows.
     """
     name = type(model).__name__
     if y is None:
@@ -141,7 +141,7 @@ def read(model: Any, X: Any, y: Any, rows: Any, sample_weight: Any) -> FittedMLP
     Y, shares = numeric_targets(model, y), weights_of(sample_weight, len(data))
     if len(Y) != len(data):
         raise InputError(f"X and y must have the same number of rows, got {len(data)} and {len(Y)}")
-    kept = chosen(model, rows, len(data))
+    kept = row_indices(model, rows, len(data))
     if shares is not None and not shares[kept].any():
         raise InputError("sample_weight must be > 0 for at least one row")
     return FittedMLP(model, data[kept], Y[kept], None if shares is None else shares[kept])
@@ -159,9 +159,9 @@ def weights_of(sample_weight: Any, n: int) -> Array | None:
 
 
 def numeric_targets(model: Any, y: Any) -> Array:
-    """Return the targets as numbers: (n, outputs); labels as 0 and 1.
+    """Return the targets as numbers (n, outputs), labels as 0 and 1.
 
-    Raises InputError for a label that the fit did not see, or another number of outputs.
+    Raises InputError for a label that was not in the fit, or another number of outputs.
     """
     outputs, classes = len(model.intercepts_[-1]), getattr(model, "classes_", None)
     given = np.asarray(y)
@@ -181,8 +181,8 @@ def numeric_targets(model: Any, y: Any) -> Array:
     return np.asarray(given[:, None] == classes, dtype=float)
 
 
-def scope(model: Any) -> None:
-    """Raise OutOfScopeError, with the cure, for what the theory does not cover.
+def demand_scope(model: Any) -> None:
+    """Raise OutOfScopeError, with the cure, for a model that the theory does not cover.
 
     Raises InputError for an unfitted model.
     """
@@ -205,20 +205,19 @@ def scope(model: Any) -> None:
 
 
 def demand_objective(trained: FittedMLP) -> None:
-    """Raise OutOfScopeError where no objective is fixed."""
+    """Raise OutOfScopeError if the training has no fixed objective."""
     if trained.shares is not None and len(trained.batches) > 1 and trained.model.shuffle:
         why = "each batch divides by the weights that it draws, so there is no fixed objective"
         cure = "fit with batch_size of all rows, or shuffle=False"
         raise OutOfScopeError(f"{trained.name} with sample_weight: {why}: {cure}")
 
 
-def compare(trained: FittedMLP) -> None:
-    """Compare the loss that the library reports with that of its weights on this data.
+def compare_loss(trained: FittedMLP) -> None:
+    """Raise InputError, with both figures, if the reported loss is not that of these weights.
 
-    lbfgs reports the objective at the weights it returns.  adam and sgd report the mean
-    over an epoch, before each of its steps; the spread of the last WINDOW epochs' means is
-    what it may differ by, times MARGIN.  With early_stopping the weights are those of the
-    best epoch.  Raises InputError, with both figures.
+    lbfgs reports the objective at the weights it returns.  adam and sgd report the mean of the
+    losses before each step of an epoch; it may differ by MARGIN times the spread of the means of
+    the last WINDOW epochs.  With early_stopping the weights are those of the best epoch.
     """
     model = trained.model
     name, theirs, slack = "loss_", float(model.loss_), 0.0
@@ -234,20 +233,22 @@ def compare(trained: FittedMLP) -> None:
     outputs = trained.Y.shape[1] if model.out_activation_ == "identity" else 1
     either = (data / outputs + paid, data + paid)
     mine = min(either, key=lambda x: abs(x - theirs))
-    same(trained.name, (name, theirs), (mine, "these weights on this X and y"), DATA, slack)
+    demand_agreement(
+        trained.name, (name, theirs), (mine, "these weights on this X and y"), DATA, slack
+    )
 
 
 def epoch_kept(model: Any) -> int:
-    """Return the epoch whose weights adam or sgd returned: the last, or the best validated."""
+    """Return the epoch whose weights were returned: the last, or the best in validation."""
     if model.early_stopping:
         return int(np.argmax(model.validation_scores_))
     return len(model.loss_curve_) - 1
 
 
 def figures(trained: FittedMLP) -> tuple[float, float]:
-    """Return the data's part and the penalty's part of the reported loss.
+    """Return the parts of the reported loss that are due to the data and to the penalty.
 
-    A batch of b of the n rows, with weight S_j, counts b / n: its rows s_i b / (n S_j).
+    A batch of b of the n rows has the weight b / n, and a row s_i b / (n S_j), S_j = sum of s_i.
     """
     model, starts, n = trained.model, trained.batches, len(trained.X)
     lengths = np.diff(np.append(starts, n))
@@ -268,10 +269,11 @@ def figures(trained: FittedMLP) -> tuple[float, float]:
 def rebuilt_mlp(
     given: tuple[Any, ...], estimator: Any, Y: Array, factors: Factors, q: Values
 ) -> Any:
-    """Return a fitted copy with these hidden units, as many as there are, and their loss.
+    """Return a fitted copy with these hidden units, whatever their number, and their loss.
 
-    given   X, y, rows and sample_weight, as `mlp` takes them.  Raises InputError for another
-            estimator, or one of other data
+    given   X, y, rows and sample_weight of `mlp`
+
+    Raises InputError for another estimator, or one of other data.
     """
     del Y
     U, V = factors

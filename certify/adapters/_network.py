@@ -1,7 +1,6 @@
-"""Networks with one hidden layer: weights, data, loss and decay make a problem and factors."""
+"""Networks with one hidden layer: the problem of their weights, data, loss and decay."""
 
 from dataclasses import dataclass
-from typing import Self
 
 import numpy as np
 
@@ -21,22 +20,15 @@ class Network(Factors):
     """(U, V) of a network, one column for each hidden unit, and the value q of its output bias.
 
     U         (d, r), with one row more for a hidden bias          V   (outputs, r)
-    multiple  the judged objective is this multiple of the one that was trained:
+    multiple  the judged objective divided by that of the training:
               result.lower / factors.multiple is a bound of the training objective
-    scale     U is this multiple of the trained hidden weights, V of the output's its inverse
+    scale     U = scale times the trained hidden weights, V = the output weights / scale
     bias      whether the last row of U is a hidden bias
     """
 
     multiple: float
     scale: float = 1.0
     bias: bool = False
-
-    @classmethod
-    def of(cls, parts: tuple[Array, Array], q: tuple[Array, ...] | None, multiple: float) -> Self:
-        """Return the network of these parts, q and multiple."""
-        network = cls(*parts, q)
-        network.multiple = multiple
-        return network
 
 
 Judged = tuple[Problem, Network]
@@ -47,7 +39,7 @@ class Weights:
     """f(x) = V s(U^T x + b) + c.
 
     U (d, r), V (outputs, r), b (r,) or None, c (outputs,) or None; s as `ReLU` names it
-    eps   the unit of the precision that the weights were kept in
+    eps   the unit roundoff of the weights' precision
     """
 
     U: Array
@@ -58,22 +50,10 @@ class Weights:
     slope: float | None = None
     eps: float = float(np.finfo(np.float64).eps)
 
-    def validate(self) -> Self:
-        """Return the weights.
-
-        Raises InputError for numbers that are not finite, naming the weight.
-        """
-        whole = (self.U, self.V, self.b, self.c)
-        names = ("hidden weights", "output weights", "hidden bias", "output bias")
-        for name, a in zip(names, whole, strict=True):
-            if a is not None:
-                finite(a, name)
-        return self
-
 
 @dataclass(frozen=True)
 class Decay:
-    """What each part of the weights costs: 1/2 sum of decay |part|^2, in the judged units."""
+    """The penalty 1/2 sum of decay |part|^2 of each part of the weights."""
 
     hidden: float
     output: float
@@ -90,14 +70,14 @@ def problem_of_network(
             = l(Z) + lam sum 1/2 (|u|^2 + |v|^2) + H(c),
         lam = sqrt(a e),  u = t U,  v = V / t,  t = (a / e)^(1/4).
 
-    A hidden bias that decays like the weights is a weight of a column of ones; one that
-    does not is free.  Then units that are constant cost nothing, so c must not decay.
-    Without decay of both layers lam = 0 and t = 1: networks of as many units are compared.
+    A hidden bias that decays like the weights is the weight of a column of ones; one that does not
+    decay is free.  A free bias makes constant units free of penalty, so c must not decay then.
+    Without any decay lam = 0 and t = 1: networks with as many units are compared.
 
-    Raises OutOfScopeError, with the cure, for decays that do not fit together.
+    Raises OutOfScopeError, with the cure, for decays that are not of this form.
     """
-    fitting(weights.validate(), X, loss)
-    paid(decay)
+    demand_shapes(weights, X, loss)
+    demand_decay(decay)
     bias = bias_kind(weights, decay)
     t = (decay.hidden / decay.output) ** 0.25 if decay.output else 1.0
     lam = decay.hidden if decay.hidden == decay.output else (decay.hidden * decay.output) ** 0.5
@@ -107,13 +87,18 @@ def problem_of_network(
     q = None
     if weights.c is not None:
         offsets, q = (ColumnIntercept(decay.output_bias),), (weights.c,)
-    network = Network.of((U * t, weights.V / t), q, multiple)
-    network.scale, network.bias = t, weights.b is not None
+    network = Network(
+        U * t, weights.V / t, q, multiple=multiple, scale=t, bias=weights.b is not None
+    )
     return Problem(loss, atom, lam, offsets), network
 
 
-def fitting(weights: Weights, X: Array, loss: Loss) -> None:
-    """Raise InputError unless weights, data and targets belong together by shape."""
+def demand_shapes(weights: Weights, X: Array, loss: Loss) -> None:
+    """Raise InputError unless the weights are finite and have the shapes of data and targets."""
+    names = ("hidden weights", "output weights", "hidden bias", "output bias")
+    for name, a in zip(names, (weights.U, weights.V, weights.b, weights.c), strict=True):
+        if a is not None:
+            finite(a, name)
     d, outputs = X.shape[1], loss.shape[1]
     if len(weights.U) != d:
         raise InputError(f"X must have {len(weights.U)} features, as in the fit, got {d}")
@@ -125,8 +110,8 @@ def fitting(weights: Weights, X: Array, loss: Loss) -> None:
         )
 
 
-def paid(decay: Decay) -> None:
-    """Raise OutOfScopeError where one layer alone has a price, so that no weights are best."""
+def demand_decay(decay: Decay) -> None:
+    """Raise OutOfScopeError if one layer alone decays: there is no minimizer then."""
     for name, value in (("hidden", decay.hidden), ("output", decay.output)):
         if not 0 <= value < np.inf:
             raise InputError(f"the decay of the {name} weights must be >= 0, got {short(value)}")
@@ -153,7 +138,7 @@ def bias_kind(weights: Weights, decay: Decay) -> str:
 
 
 def deep(name: str, layers: int) -> OutOfScopeError:
-    """Return the refusal of a network with another number of weight layers than two."""
+    """Return the error for a network that does not have two layers of weights."""
     if layers < PAIR:
         reason = "has no hidden layer, so its training problem is convex"
         return OutOfScopeError(f"{name} {reason}: any convex solver's answer is global")

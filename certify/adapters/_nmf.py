@@ -16,12 +16,12 @@ from ._fitted import (
     Adapted,
     Factors,
     Fit,
-    agree,
+    demand_figure,
     dense,
+    ignored_penalty,
     library,
-    near,
+    note_resolved,
     solving,
-    without_effect,
 )
 
 NONNEGATIVE = RankOne("l2+", "l2+", form="sum")
@@ -31,8 +31,8 @@ LOSSES: dict[Any, Callable[[Array], Loss]] = {  # beta_loss, by name and by numb
     "kullback-leibler": KullbackLeibler,
     1: KullbackLeibler,
 }
-TINY = float(np.finfo(np.float32).eps)  # the library's, in its Kullback-Leibler figure
-SETTLED, SWEEPS, STEPS, LOOKS = 1e-12, 5000, 2000, 10  # when W counts as best for a fixed H
+TINY = float(np.finfo(np.float32).eps)  # the library's, in its Kullback-Leibler divergence
+SETTLED, SWEEPS, STEPS, LOOKS = 1e-12, 5000, 2000, 10  # of the solvers for W with H fixed
 CURES = "fit with beta_loss='frobenius' or 'kullback-leibler'"
 
 
@@ -46,13 +46,13 @@ def nmf(fit: Fit) -> Adapted:
         D(X, Z) = 1/2 |X - Z|^2  or, by beta_loss,  sum X ln(X / Z) - X + Z.
 
     Each penalty is scaled by the *other* side's size: m features for W, n samples for H; p is
-    l1_ratio.  Without squares lam = 0 and s = 1.  A penalty on one factor alone is left out.
-    Its figure: reconstruction_err_ = sqrt(2 D), the penalty left out.  W is the one
-    fit_transform returned.  Without codes W is solved for again: as transform() does, and
-    if that is not the fit's own, to the optimum for this H, with a note.  MiniBatchNMF
-    descends the same objective with forgetting, so its factors are only nearly stationary.
+    l1_ratio.  With p = 1, lam = 0 and s = 1.  A penalty on one factor alone is ignored.
+    The compared figure is reconstruction_err_ = sqrt(2 D), which has no penalty.  codes are the W
+    that fit_transform returned.  Without codes W is that of transform(), or, if this is not the
+    fit's own, the optimum for this H, with a note.  MiniBatchNMF descends the same objective and
+    forgets old batches, so its factors are only nearly stationary.
     """
-    aW, aH, left_out = scope(fit)
+    aW, aH, left_out = penalties(fit)
     n, m = fit.X.shape
     loss, H = loss_of(fit), fit.components
     note = ""
@@ -60,38 +60,49 @@ def nmf(fit: Fit) -> Adapted:
         W, note = solve_codes(fit, loss, left_out=bool(left_out))
     else:
         W = fit.codes
-        agree(fit, *compare_errors(fit, loss, W))
+        demand_figure(fit, *compare_errors(fit, loss, W))
     note = "; ".join(filter(None, (note, left_out)))
     if isinstance(loss, KullbackLeibler):
         finite_divergence(fit, loss, W @ H)
     p = float(fit.model.l1_ratio) if aW else 0.0
     lam = (1 - p) * ((m * aW) ** 0.5 * (n * aH) ** 0.5)
-    s = (m * aW / (n * aH)) ** 0.25 if lam else 1.0
+    s = factor_scale(fit.model, fit.X.shape)
     l1 = (p * m * aW / s, p * n * aH * s) if p else None
     return Problem(loss, NONNEGATIVE, lam, l1=l1), Factors(W * s, H.T / s, note=note)
 
 
-def scope(fit: Fit) -> tuple[float, float, str]:
-    """Return (alpha_W, alpha_H), both 0 if one is, and then a note.
+def penalties(fit: Fit) -> tuple[float, float, str]:
+    """Return (alpha_W, alpha_H, ""), or (0, 0, a note) if one of them is 0.
 
     Raises OutOfScopeError, with the cure, for another loss.
     """
-    model: Any = fit.model
-    if model.beta_loss not in LOSSES:
-        given = f"beta_loss={model.beta_loss!r}"
-        raise OutOfScopeError(f"{fit.name} with {given} {fault(model.beta_loss)}: {CURES}")
-    alpha_H = model.alpha_W if isinstance(model.alpha_H, str) else model.alpha_H
-    aW, aH = scalar(model.alpha_W, "alpha_W", zero=True), scalar(alpha_H, "alpha_H", zero=True)
+    beta = fit.model.beta_loss
+    if beta not in LOSSES:
+        reason = f"beta_loss={beta!r} {beta_reason(beta)}"
+        raise OutOfScopeError(f"{fit.name} with {reason}: {CURES}")
+    aW, aH = alphas(fit.model)
+    aW, aH = scalar(aW, "alpha_W", zero=True), scalar(aH, "alpha_H", zero=True)
     if aW and aH:
         return aW, aH, ""
-    return 0.0, 0.0, without_effect(("alpha_W", aW), ("alpha_H", aH))
+    return 0.0, 0.0, ignored_penalty(("alpha_W", aW), ("alpha_H", aH))
 
 
-def fault(beta: Any) -> str:
-    """Say why a beta-divergence is not covered.
+def alphas(model: Any) -> tuple[float, float]:
+    """Return alpha_W and alpha_H; alpha_H="same" is alpha_W."""
+    return model.alpha_W, model.alpha_W if isinstance(model.alpha_H, str) else model.alpha_H
+
+
+def factor_scale(model: Any, shape: tuple[int, ...]) -> float:
+    """Return s = (m alpha_W / (n alpha_H))^(1/4), or 1 if the penalty has no squares."""
+    (aW, aH), (n, m) = alphas(model), shape
+    return float((m * aW / (n * aH)) ** 0.25) if aW * aH and model.l1_ratio < 1 else 1.0
+
+
+def beta_reason(beta: Any) -> str:
+    """Return why a beta-divergence is not covered.
 
     Its second derivative in z, (b - 1) z^(b-2) - (b - 2) x z^(b-3), is >= 0 for all x and z
-    exactly when 1 <= b <= 2.
+    exactly if 1 <= b <= 2.
     """
     if not isinstance(beta, str) and 1 < beta < 2:  # noqa: PLR2004  the ends of that range
         return "is not covered"
@@ -101,15 +112,15 @@ def fault(beta: Any) -> str:
 def solve_codes(fit: Fit, loss: Loss, *, left_out: bool) -> tuple[Array, str]:
     """Return W for the fitted H, and a note if it is not the fit's own.
 
-    It is transform()'s if that reproduces the model's figure, else the optimum for this H.
-    Where a penalty of W is left out, the optimum without it comes before that with it.
+    W is that of transform() if it reproduces the model's error, else the optimum for this H.
+    If the penalty of W is ignored, the optimum without it is tried before that with it.
     """
-    paid = fit.model.alpha_W
+    alpha = fit.model.alpha_W
     if not fit.own:
-        return optimal_codes(fit, 0.0 if left_out else paid), ""
+        return optimal_codes(fit, 0.0 if left_out else alpha), ""
     if reported_error(fit) is None:
         message = "W was re-solved; partial_fit keeps none, nor a figure to compare"
-        return optimal_codes(fit, paid), message
+        return optimal_codes(fit, alpha), message
     if fit.components.any():
         with solving(fit):
             codes = fit.model.transform(fit.X.astype(fit.model.components_.dtype))
@@ -117,18 +128,18 @@ def solve_codes(fit: Fit, loss: Loss, *, left_out: bool) -> tuple[Array, str]:
         figure, mine, _, slack = compare_errors(fit, loss, W)
         if abs(mine - figure[1]) <= slack:
             return W, ""
-    for price in dict.fromkeys((0.0, paid) if left_out else (paid,)):
-        W = optimal_codes(fit, price)
+    for weight in (0.0, alpha) if left_out else (alpha,):
+        W = optimal_codes(fit, weight)
         figure, mine, _, slack = compare_errors(fit, loss, W)
         if abs(mine - figure[1]) <= slack:
             break
-    return W, near(fit, "W", figure, mine, slack)
+    return W, note_resolved(fit, "W", figure, mine, slack)
 
 
 def optimal_codes(fit: Fit, alpha: float) -> Array:
-    """Return the optimal W for the fitted H, priced by alpha: a convex problem.
+    """Return the optimal W for the fitted H with the penalty alpha, a convex problem.
 
-    The library refuses an H of zeros, which is what too large a penalty leaves.
+    The library refuses H = 0, the result of a large penalty.
     """
     model: Any = fit.model
     if not fit.components.any():
@@ -154,10 +165,10 @@ def optimal_codes(fit: Fit, alpha: float) -> Array:
 def divergence_codes(fit: Fit, alpha: float) -> Array:
     """Return W >= 0 that minimizes D(X, W H) + a |W|_1 + b / 2 |W|^2 for the fitted H.
 
-    D is at most -sum c ln w + sum h w + const with equality at W, c = W * (X / (W H)) H' and
-    h = H 1 (Jensen); of that, with the penalties, the least w is the root of
-    b w^2 + (h + a) w = c.  No step raises the objective.  The library's own solver (1.9.1) adds a
-    to h anew in every step where H is fixed.
+    By Jensen's inequality D is at most -sum c ln w + sum h w + const, with equality at W, where
+    c = W * (X / (W H)) H' and h = H 1.  This bound plus the penalties is least at the root of
+    b w^2 + (h + a) w = c, so no step raises the objective.  The library's own solver (1.9.1) adds
+    a to h in every step if H is fixed.
     """
     X, H, p = fit.X, fit.components, float(fit.model.l1_ratio)
     paid = X.shape[1] * alpha
@@ -177,21 +188,21 @@ def divergence_codes(fit: Fit, alpha: float) -> Array:
 
 
 def reported_error(fit: Fit) -> float | None:
-    """Return reconstruction_err_, which partial_fit does not compute."""
+    """Return reconstruction_err_, or None after partial_fit."""
     figure = getattr(fit.model, "reconstruction_err_", None)
     return None if figure is None else float(figure)
 
 
 def loss_of(fit: Fit) -> Loss:
-    """Return the loss of X; divergences need all entries of X."""
+    """Return the loss of X, which is made dense for a divergence."""
     kind = LOSSES[fit.model.beta_loss]
     return fit.squared if kind is Squared else kind(dense(fit.X))
 
 
 def compare_errors(fit: Fit, loss: Loss, W: Array) -> tuple[tuple[str, float], float, str, float]:
-    """Return sqrt(2 D) twice: the model's, with its name, and of W H; what to do; the rounding.
+    """Return the model's sqrt(2 D) with its name, that of W H, the cure, and the rounding.
 
-    Raises InputError where the model has none.
+    Raises InputError if the model reports none.
     """
     theirs = reported_error(fit)
     if theirs is None:
@@ -205,7 +216,7 @@ def compare_errors(fit: Fit, loss: Loss, W: Array) -> tuple[tuple[str, float], f
 
 
 def divergence(fit: Fit, loss: Loss, W: Array) -> tuple[float, float]:
-    """Return D(X, W H) as the library counts it, and its rounding."""
+    """Return D(X, W H) as the library computes it, and its rounding."""
     if isinstance(loss, KullbackLeibler):
         return library_divergence(fit, W @ fit.components)
     if isinstance(loss, Squared) and fit.zeros:
@@ -214,10 +225,7 @@ def divergence(fit: Fit, loss: Loss, W: Array) -> tuple[float, float]:
 
 
 def finite_divergence(fit: Fit, loss: Loss, Z: Array) -> None:
-    """Refuse W H that is 0 where the data are not: the divergence is infinite.
-
-    The library replaces such a 0 by TINY.
-    """
+    """Raise InputError if W H is 0 where X is not; the library replaces such a 0 by TINY."""
     if wrong := loss.outside(Z):
         cure = "fit longer, or from another start"
         raise InputError(
@@ -226,9 +234,9 @@ def finite_divergence(fit: Fit, loss: Loss, Z: Array) -> None:
 
 
 def library_divergence(fit: Fit, Z: Array) -> tuple[float, float]:
-    """Return sum X ln(X / Z) - X + Z as the library counts it, and its rounding.
+    """Return sum X ln(X / Z) - X + Z as the library computes it, and its rounding.
 
-    It is a difference of larger sums; Z below TINY counts as TINY in the logarithm.
+    The library replaces Z by max(Z, TINY) in the logarithm.  The terms are larger than the sum.
     """
     X = fit.X
     seen = X > TINY

@@ -1,4 +1,4 @@
-"""TensorLy's parafac and its kin: the objective of each, and which ones need a lam of your own."""
+"""TensorLy's parafac and related models: their objectives, and which need a lam of the user."""
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from certify.base.errors import InputError
 from certify.problem import Problem
 
 from . import _cp
-from ._cp import MATRIX, Modes, Tensor, components, data, plain, refusal
+from ._cp import MATRIX, Modes, Tensor, as_array, components, data, refusal
 from ._fitted import AGREE, MARGIN, SCALE, squares
 
 COUNTED = "with sparsity fits T - S, where S has a chosen number of entries, which is not convex"
@@ -24,12 +24,8 @@ CONSTRAINED = (
 )
 HAND_OVER = f"pass its CPTensor to parafac or non_negative_parafac with rejudge=lam, {_cp.JUDGED}"
 OUTSIDE = {
-    "Tucker": (_cp.TUCKER, "fit a CP model"),
-    "Tucker_NN": (_cp.TUCKER, "fit a CP model"),
-    "Tucker_NN_HALS": (_cp.TUCKER, "fit a CP model"),
-    "Parafac2": (_cp.OTHER, "fit a CP model"),
-    "TensorTrain": (_cp.OTHER, "fit a CP model"),
-    "TensorRing": (_cp.OTHER, "fit a CP model"),
+    **dict.fromkeys(("Tucker", "Tucker_NN", "Tucker_NN_HALS"), (_cp.TUCKER, "fit a CP model")),
+    **dict.fromkeys(("Parafac2", "TensorTrain", "TensorRing"), (_cp.OTHER, "fit a CP model")),
     "ConstrainedCP": (CONSTRAINED, HAND_OVER),
 }
 
@@ -43,16 +39,16 @@ def parafac(
         order 2, c > 0:   1/2 |T - A B^T|^2 + c/2 (|A|^2 + |B|^2),     lam = c
         rejudge=lam:      1/2 |T - Z|^2 + lam sum_i prod_k |x_i^k|     any order, any c
 
-    cp     CPTensor, (weights, factors) or factors, (n_k, r) each; weights are folded into
+    cp     CPTensor, (weights, factors) or factors, (n_k, r) each; weights are multiplied into
            the first factor, which changes neither Z nor prod_k |x^k|
     T      (n_1, ..., n_K)        mask   None, or True (or 1) where T is observed
 
-    At order K >= 3 the penalty of l2_reg has degree 2 where Z has degree K: its least value
-    over the rescalings that keep Z is concave, c K/2 prod_k |x^k|^(2/K), and the theory does
-    not cover it.  At lam = 0 the question is that of r components.  `rejudge` asks about these
-    factors as they are, at another objective: start(problem, factors) rescales them first.
+    At order K >= 3 the penalty of l2_reg has degree 2 but Z has degree K.  Its least value over
+    rescalings that do not change Z is c K/2 prod_k |x^k|^(2/K), which is concave, so the theory
+    does not cover it.  At lam = 0 models with r components are compared.  `rejudge` judges these
+    factors by another objective; start(problem, factors) rescales them for it.
 
-    Raises OutOfScopeError, with the cure, without `rejudge` where the theory needs it;
+    Raises OutOfScopeError, with the cure, for an objective that needs `rejudge`;
     InputError for shapes that do not fit, values that are not finite, NaN without a mask.
     """
     if rejudge is not None:
@@ -79,15 +75,15 @@ def non_negative_parafac(
     mask: Any = None,
     rejudge: float | None = None,
 ) -> Tensor:
-    """Return the problem for factors of non_negative_parafac or its HALS twin.
+    """Return the problem of the factors of non_negative_parafac or non_negative_parafac_hals.
 
         1/2 |T - Z|^2,   x^k >= 0 for k in nn_modes,                                 lam = 0
         rejudge=lam:   1/2 |T - Z|^2 + lam sum_i prod_k |x_i^k|,   x^k >= 0 for k in nn_modes
 
-    nn_modes   "all", None, or the modes that are nonnegative, as HALS takes them
+    nn_modes   "all", None, or the modes that are nonnegative
 
-    With sparsity_coefficients the package's own objective has a penalty of degree 1 on a product
-    of degree K, which the theory does not cover: use `rejudge`.
+    With sparsity_coefficients the objective has a penalty of degree 1 on a product of degree K,
+    which the theory does not cover; use `rejudge`.
 
     Raises InputError as parafac, and for weights < 0 where all modes are nonnegative.
     """
@@ -98,10 +94,7 @@ def non_negative_parafac(
 
 
 def mode_norms(nn_modes: str | Collection[int] | None, order: int) -> list[str]:
-    """Return the norm of each mode: l2+ where it is nonnegative.
-
-    Raises InputError for a mode that is not there.
-    """
+    """Return the norm of each mode, l2+ for nonnegative ones; raise InputError for other modes."""
     if nn_modes == "all":
         return ["l2+"] * order
     chosen = set() if nn_modes is None else set(nn_modes)
@@ -113,7 +106,7 @@ def mode_norms(nn_modes: str | Collection[int] | None, order: int) -> list[str]:
 
 @dataclass(frozen=True)
 class FittedTensor:
-    """A fitted model, its tensor, where that is observed, and the lam to judge at."""
+    """A fitted model, its tensor, the mask, and the lam at which it is judged."""
 
     model: Any
     T: Any
@@ -126,7 +119,7 @@ class FittedTensor:
         return type(self.model).__name__
 
     def setting(self, name: str) -> Any:
-        """Return a setting of the model; None where it has none of that name."""
+        """Return a setting of the model, or None if it has none of that name."""
         return getattr(self.model, name, None)
 
 
@@ -137,30 +130,30 @@ def cp(fit: FittedTensor) -> Tensor:
         cure = "pass T - S and its CPTensor to parafac with rejudge=lam"
         raise refusal(f"{fit.name} {COUNTED}", cure)
     if fit.rejudge is None:
-        own(fit)
+        refuse_fixed_modes(fit)
         if c and fit.setting("normalize_factors"):
             raise refusal(f"{fit.name} {UNSTATED}")
-    tensor, mask = compared(fit)
+    tensor, mask = compare_error(fit)
     return parafac(tensor, fit.T, l2_reg=c, mask=mask, rejudge=fit.rejudge)
 
 
 def cp_nn(fit: FittedTensor) -> Tensor:
     """Read CP_NN or CP_NN_HALS."""
     if fit.rejudge is None:
-        own(fit)
+        refuse_fixed_modes(fit)
         if fit.setting("sparsity_coefficients") is not None:
             reason = "with sparsity_coefficients has penalties of degree 1 on a product"
             raise refusal(f"{fit.name} {reason}")
-    modes, (tensor, mask) = getattr(fit.model, "nn_modes", "all"), compared(fit)
+    modes, (tensor, mask) = getattr(fit.model, "nn_modes", "all"), compare_error(fit)
     return non_negative_parafac(tensor, fit.T, nn_modes=modes, mask=mask, rejudge=fit.rejudge)
 
 
 def symmetric_cp(fit: FittedTensor) -> Tensor:
     """Read SymmetricCP: sum_i w_i x_i (x) ... (x) x_i.
 
-    At odd order the sign of w goes into x; at even order no real x has a negative power.
+    At odd order the sign of w is multiplied into x; at even order negative w are refused.
     """
-    mask, T = mask_of(fit), plain(fit.T)
+    mask, T = mask_of(fit), as_array(fit.T)
     order = T.ndim
     weights, factor = fit.model.decomposition_
     w, (x, _) = components((weights, [factor, factor]))
@@ -183,46 +176,44 @@ MODELS: dict[str, Callable[[FittedTensor], Tensor]] = {
 }
 
 
-def own(fit: FittedTensor) -> None:
-    """Refuse a fit with fixed modes: it did not minimize its objective over all modes."""
+def refuse_fixed_modes(fit: FittedTensor) -> None:
+    """Raise OutOfScopeError for a fit with fixed modes, which minimized over the others only."""
     if fit.setting("fixed_modes"):
         reason = f"with fixed_modes={fit.setting('fixed_modes')} minimizes over the others only"
         raise refusal(f"{fit.name} {reason}")
 
 
 def mask_of(fit: FittedTensor) -> Any:
-    """Return the mask of the fit.
-
-    Raises InputError if another one is given.
-    """
+    """Return the mask of the fit; raise InputError if another one is given."""
     theirs = fit.setting("mask")
     if theirs is None or fit.mask is None:
         return fit.mask if theirs is None else theirs
-    shape = plain(theirs).shape
-    if not np.array_equal(_cp.boolean_mask(theirs, shape), plain(fit.mask)):
+    shape = as_array(theirs).shape
+    if not np.array_equal(_cp.boolean_mask(theirs, shape), as_array(fit.mask)):
         raise InputError(f"{fit.name} was fitted with another mask: leave mask out")
     return theirs
 
 
-def compared(fit: FittedTensor) -> tuple[Any, Any]:
-    """Return the fitted tensor and the mask of the fit.
+def compare_error(fit: FittedTensor) -> tuple[Any, Any]:
+    """Return the fitted tensor and the mask of the fit, after comparing the error.
 
-    |T - Z| / |T| is compared with the last of the model's errors_, where it keeps any.
-    With a mask T is filled by Z where it is missing, in both norms.
-    Raises InputError, with both figures, where they disagree.
+    |T - Z| / |T| is compared with the last of errors_, if the model has any.  With a mask, the
+    missing entries of T are replaced by those of Z in both norms.
+
+    Raises InputError, with both figures, if they disagree.
     """
     tensor, mask, errors = fit.model.decomposition_, mask_of(fit), fit.setting("errors_")
     if errors is None or not len(errors):
         return tensor, mask
     weights, factors = components(tensor)
-    data(fit.T, mask, factors)  # its shape and its NaN
-    given, Z = plain(fit.T), full(_cp.fold_weights(weights, factors))
+    data(fit.T, mask, factors)  # checks the shape and NaN
+    given, Z = as_array(fit.T), full(_cp.fold_weights(weights, factors))
     T = given if mask is None else np.where(_cp.boolean_mask(mask, Z.shape), given, Z)
-    total, theirs = squares(T), float(plain(errors[-1])) ** 2
+    total, theirs = squares(T), float(as_array(errors[-1])) ** 2
     if not (isfinite(total) and isfinite(theirs)):
         raise InputError(f"the sum of the squares of T overflows float64: {SCALE}")
     mine = squares(T - Z) / total if total else 0.0
-    eps = float(np.finfo(np.result_type(*map(plain, _cp.parts(tensor)[1]))).eps)
+    eps = float(np.finfo(np.result_type(*map(as_array, _cp.parts(tensor)[1]))).eps)
     lost = MARGIN * eps * sqrt(T.size) * (1 + squares(Z) / total) if total else np.inf
     if not abs(mine - theirs) <= 2 * AGREE * theirs + lost:
         message = f"{fit.name} reports a relative error {sqrt(theirs):.10g}"

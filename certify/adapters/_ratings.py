@@ -1,4 +1,4 @@
-"""Ratings as other packages keep them, and the checks that every reader makes."""
+"""Ratings of other packages, and the checks of all their readers."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,28 +11,17 @@ from certify.base.errors import InputError
 
 from .files._triplets import columns_of, matrix
 
-AGREE = 1e-6  # relative difference of two means that is rounding; a single-precision sum's
+AGREE = 1e-6  # relative rounding of a mean in single precision
 PARTS = 3  # users, items, ratings
 
 
 @dataclass(frozen=True)
 class Ratings:
-    """Observed entries of an (m, n) matrix, as a sparse matrix, and how many a line has."""
+    """Ratings as a sparse matrix (m, n), and the number of ratings of each user and item."""
 
     matrix: Any
     per_user: Array
     per_item: Array
-
-    @property
-    def mean(self) -> float:
-        """The mean rating."""
-        return float(self.matrix.data.mean())
-
-    def less(self, mean: float) -> Any:
-        """Return the ratings less a number; a zero stays stored."""
-        matrix = self.matrix.copy()
-        matrix.data = matrix.data - mean
-        return matrix
 
 
 def pair(factors: Any, names: tuple[str, str]) -> tuple[Array, Array]:
@@ -55,13 +44,12 @@ def pair(factors: Any, names: tuple[str, str]) -> tuple[Array, Array]:
 
 
 def ratings(given: Any, shape: tuple[int, int]) -> Ratings:
-    """Read (users, items, ratings), a scipy.sparse matrix of stored ratings, or a table (a
-    DataFrame) whose columns are named.
+    """Read (users, items, ratings), a scipy.sparse matrix, or a table with named columns.
 
-    users, items   inner ids: line numbers of the factors
+    users, items   inner ids: row numbers of the factors
 
-    Raises InputError for ids that are no lines of the factors, a rating given twice or not
-    finite, or a user or item without ratings: nothing then fixes its factors.
+    Raises InputError for ids that are not rows of the factors, a rating given twice or not
+    finite, or a user or item without ratings, whose factors would be arbitrary.
     """
     users, items, values = (
         stored_entries(given, shape) if sparse.issparse(given) else listed_entries(given)
@@ -119,15 +107,15 @@ def rating_counts(name: str, ids: Ints, size: int) -> Array:
     return counts
 
 
-def same_mean(given: Any, data: Ratings) -> float:
-    """Return the global mean the model used; refuse one that is not the ratings'."""
+def demand_mean(given: Any, data: Ratings) -> float:
+    """Return the model's global mean; raise InputError if it is not that of the ratings."""
     if given is None:
         cure = "pass mean=, the trainset's global mean"
         raise InputError(f"a model with biases also has a global mean: {cure}")
     number = finite(real(given, "mean"), "mean").reshape(-1)
     if number.shape != (1,):
         raise InputError(f"mean must be one number, got {len(number)}")
-    mean, actual = float(number[0]), data.mean
+    mean, actual = float(number[0]), float(data.matrix.data.mean())
     if not abs(mean - actual) <= AGREE * max(float(np.abs(data.matrix.data).max()), abs(mean)):
         cure = "pass the ratings of the fit"
         raise InputError(

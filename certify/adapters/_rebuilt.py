@@ -1,4 +1,4 @@
-"""Copies of fitted scikit-learn estimators with other factors: what `better_model` returns."""
+"""Copies of fitted scikit-learn estimators with other factors, for `better_model`."""
 
 from collections.abc import Callable
 from copy import deepcopy
@@ -9,19 +9,19 @@ import numpy as np
 from certify.atoms import Factors
 from certify.base.arrays import Array
 from certify.base.errors import InputError
-from certify.losses import KullbackLeibler, Squared
 from certify.problem import Values
 
 from ._dictionary import lasso, library_cost
 from ._fitted import read
+from ._nmf import LOSSES, factor_scale
 
 Rebuild = Callable[[Any, Array, Factors, Values], Any]
 
 
 def copy_with(estimator: Any, components: Array) -> Any:
-    """Return a copy with these components (k, features), in the precision of its own.
+    """Return a copy with these components (k, features), in the estimator's precision.
 
-    Raises InputError without any: the library fits at least one.
+    Raises InputError for k = 0: the library has at least one component.
     """
     if not len(components):
         name = type(estimator).__name__
@@ -35,27 +35,20 @@ def copy_with(estimator: Any, components: Array) -> Any:
 
 
 def nmf(estimator: Any, Y: Array, factors: Factors) -> Any:
-    """Return H = V' s and the figure sqrt(2 D(Y, U V')), s as from_model scaled them:
-
-    s = (m alpha_W / (n alpha_H))^(1/4), 1 without squares of both in the penalty.
-    """
-    (U, V), (n, m) = factors, Y.shape
-    alpha_H = estimator.alpha_W if isinstance(estimator.alpha_H, str) else estimator.alpha_H
-    s = (
-        (m * estimator.alpha_W / (n * alpha_H)) ** 0.25
-        if alpha_H * estimator.alpha_W and estimator.l1_ratio < 1
-        else 1.0
-    )
-    out = copy_with(estimator, V.T * s)
-    kind = Squared if estimator.beta_loss in ("frobenius", 2) else KullbackLeibler
-    out.reconstruction_err_ = float(np.sqrt(2 * kind(Y).value(U @ V.T)))
+    """Return the copy with H = V' s and the error sqrt(2 D(Y, U V')), s as in `from_model`."""
+    U, V = factors
+    out = copy_with(estimator, V.T * factor_scale(estimator, Y.shape))
+    out.reconstruction_err_ = float(np.sqrt(2 * LOSSES[estimator.beta_loss](Y).value(U @ V.T)))
     return out
 
 
 def pca(estimator: Any, Y: Array, factors: Factors) -> Any:
-    """Return the principal axes of Y - mean within the span of V: no worse than U V' + mean."""
+    """Return the copy with the principal axes of Y - mean in the span of V.
+
+    Its objective is at most that of U V' + mean.
+    """
     mean = Y.mean(axis=0)
-    values, axes = within(Y - mean, factors[1])
+    values, axes = singular_axes(Y - mean, factors[1])
     out = copy_with(estimator, axes)
     n, whole = len(Y), (Y - mean).var(axis=0, ddof=1).sum()
     out.mean_, out.singular_values_ = mean.astype(estimator.mean_.dtype), values
@@ -67,8 +60,8 @@ def pca(estimator: Any, Y: Array, factors: Factors) -> Any:
 
 
 def truncated_svd(estimator: Any, Y: Array, factors: Factors) -> Any:
-    """Return the singular vectors of Y within the span of V: no worse than U V'."""
-    values, axes = within(Y, factors[1])
+    """Return the copy with the singular vectors of Y in the span of V, at least as good as U V'."""
+    values, axes = singular_axes(Y, factors[1])
     out = copy_with(estimator, axes)
     out.singular_values_ = values
     out.explained_variance_ = (Y @ axes.T).var(axis=0)
@@ -76,17 +69,17 @@ def truncated_svd(estimator: Any, Y: Array, factors: Factors) -> Any:
     return out
 
 
-def within(Y: Array, V: Array) -> tuple[Array, Array]:
-    """Return the singular values of Y on the span of V (n, k), and its right vectors (k, n)."""
+def singular_axes(Y: Array, V: Array) -> tuple[Array, Array]:
+    """Return the singular values and right vectors (k, n) of Y restricted to the span of V."""
     basis = np.linalg.qr(V)[0]
     values, axes = np.linalg.svd(Y @ basis, full_matrices=False)[1:]
     return values, axes @ basis.T
 
 
 def dictionary_learning(estimator: Any, Y: Array, factors: Factors) -> Any:
-    """Return V as atoms of norm 1, and the figure 1/2 |Y - U V'|^2 + alpha sum |v_k| |u_k|_1.
+    """Return the copy with atoms v_k / |v_k| and the error 1/2 |Y - U V'|^2 + alpha sum |u_k|_1.
 
-    A model keeps no codes: where the lasso codes of these atoms cost less, the figure is theirs.
+    A model keeps no codes, so if the lasso codes of these atoms are better, the error is theirs.
     """
     U, V = nonzero(factors)
     out = copy_with_code(estimator, Y, (U, V), V.T / np.linalg.norm(V, axis=0)[:, None])
@@ -97,13 +90,13 @@ def dictionary_learning(estimator: Any, Y: Array, factors: Factors) -> Any:
 
 
 def sparse_pca(estimator: Any, Y: Array, factors: Factors) -> Any:
-    """Return U as components of norm 1, of Y = (X - mean)'."""
+    """Return the copy with the components u_k / |u_k|, for Y = (X - mean)'."""
     U, V = nonzero(factors)
     return copy_with_code(estimator, Y, (U, V), U.T / np.linalg.norm(U, axis=0)[:, None])
 
 
 def nonzero(factors: Factors) -> Factors:
-    """Return the components that are not zero; zero ones cost nothing and have no direction."""
+    """Return the components that are not zero; zero ones have no direction."""
     U, V = factors
     used = U.any(axis=0) & V.any(axis=0)
     return U[:, used], V[:, used]
@@ -113,7 +106,7 @@ def copy_with_code(estimator: Any, Y: Array, factors: Factors, components: Array
     """Return a copy whose last error is 1/2 |Y - U V'|^2 + alpha sum |u_k|_1 |v_k|_2."""
     U, V = factors
     out = copy_with(estimator, components)
-    if not hasattr(out, "error_"):  # in batches none is kept
+    if not hasattr(out, "error_"):  # mini-batch models have none
         return out
     price = float(np.abs(U).sum(axis=0) @ np.linalg.norm(V, axis=0))
     error = 0.5 * float(((Y - U @ V.T) ** 2).sum()) + estimator.alpha * price
@@ -133,7 +126,7 @@ REBUILT: dict[str, Callable[[Any, Array, Factors], Any]] = {
 
 
 def rebuilt(estimator: Any, Y: Array, factors: Factors, q: Values) -> Any:
-    """Return a fitted copy of an estimator with these factors and their figures.
+    """Return a fitted copy of an estimator with these factors and their errors.
 
     Raises InputError for another estimator, or one of other data.
     """
@@ -142,9 +135,9 @@ def rebuilt(estimator: Any, Y: Array, factors: Factors, q: Values) -> Any:
 
 
 def rebuild_last(estimator: Any, make: Callable[[Any], Any]) -> Any:
-    """Return what is made of an estimator; of a wrapper a copy with what it holds made anew.
+    """Return make(estimator); for a wrapper, a copy of it around make(its estimator).
 
-    Of a search its best estimator is taken.
+    For a search, make(its best estimator) is returned.
     """
     if (within := inner_attribute(estimator)) is not None:
         new = rebuild_last(getattr(estimator, within), make)
@@ -162,18 +155,18 @@ def rebuild_last(estimator: Any, make: Callable[[Any], Any]) -> Any:
 
 
 def inner_attribute(estimator: Any) -> str | None:
-    """Return the attribute in which a wrapper of scikit-learn holds the fitted estimator.
+    """Return the attribute of the fitted estimator in a wrapper of scikit-learn; None for others.
 
-    A frozen estimator, a search, a regressor of transformed targets; None for another.
+    Wrappers are a frozen estimator, a search and a regressor of transformed targets.
     """
-    if type(estimator).__name__ == "FrozenEstimator":  # it has its estimator's attributes, too
+    if type(estimator).__name__ == "FrozenEstimator":  # it also has its estimator's attributes
         return "estimator"
     names = ("best_estimator_", "regressor_")
     return next((k for k in names if getattr(estimator, k, None) is not None), None)
 
 
 def last_active_step(pipeline: Any) -> int:
-    """Return the index of a pipeline's last step that does anything, or 0."""
+    """Return the index of a pipeline's last step that is not idle, or 0."""
     idle = (None, "passthrough")
     places = [at for at, (_, step) in enumerate(pipeline.steps) if step not in idle]
     return places[-1] if places else 0

@@ -16,7 +16,7 @@ from certify.problem import Problem
 from ._cp import MATRIX, Modes, Tensor, components, refusal
 from ._fitted import weight
 
-LEAST = 2.0**-46  # of the largest singular value: below it a direction of X is rounding
+LEAST = 2.0**-46  # relative to the largest singular value: smaller ones are rounding
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,9 +73,9 @@ def cp_regressor(model: Any, X: Any, y: Any) -> Tensor:
         1/2 |y - <X, A B^T>|^2 + c/2 (|A|^2 + |B|^2).
 
     X (n, I), y (n, J):  with X = P S Q^T (thin), the unknown is Z = (Q^T A) B^T and the
-        loss sum_i s_i^2 / 2 |z_i - p_i^T y / s_i|^2: least squares with a weight a row.
-        A part of y that X cannot reach, 1/2 |y - P P^T y|^2, is left out, and so is a part
-        of A that X cannot see; P, S, Q are floats, and the certificate is about them.
+        loss sum_i s_i^2 / 2 |z_i - p_i^T y / s_i|^2: least squares with a weight for each row.
+        The constant 1/2 |y - P P^T y|^2 is left out, and so is the part of A that is orthogonal
+        to the rows of X.  P, S, Q are rounded; the certificate is about these floats.
     X (n, I, J), y (n,):  `Measured`, which the kernel does not know: NUMERICAL at best.
 
     Raises InputError for an unfitted model or other shapes, OutOfScopeError for another
@@ -93,15 +93,15 @@ def cp_regressor(model: Any, X: Any, y: Any) -> Tensor:
     w, (A, B) = components((weights, factors))
     A = A * w
     given, labels = finite(real(X, "X"), "X"), finite(real(y, "y"), "y")
-    fitting(given, labels, (A, B))
+    demand_shapes(given, labels, (A, B))
     if given.ndim == MATRIX:
         return rotate(given, labels, (A, B), lam)
     problem = Problem(Squared(labels[:, None]), Measured(given), lam)
     return problem, Modes((A, B))
 
 
-def fitting(X: Array, y: Array, factors: tuple[Array, Array]) -> None:
-    """Raise InputError unless X, y and the weights belong together by shape."""
+def demand_shapes(X: Array, y: Array, factors: tuple[Array, Array]) -> None:
+    """Raise InputError unless the shapes of X, y and the weights fit each other."""
     sizes = tuple(len(f) for f in factors)
     modes = (*X.shape[1:], *y.shape[1:])
     if X.ndim < MATRIX or y.ndim < 1 or len(X) != len(y) or modes != sizes or not len(X):

@@ -1,4 +1,4 @@
-"""Which rows a fit of MLPRegressor or MLPClassifier trained on."""
+"""The rows that a fit of MLPRegressor or MLPClassifier was trained on."""
 
 from typing import Any
 
@@ -12,10 +12,10 @@ from ._fitted import dense
 ROWS = "pass rows=, the indices of the rows it trained on (training_rows finds them)"
 
 
-def chosen(model: Any, rows: Any, n: int) -> Ints:
+def row_indices(model: Any, rows: Any, n: int) -> Ints:
     """Return the indices of the rows that were trained on.
 
-    Raises InputError where early_stopping held some out and `rows` does not say which.
+    Raises InputError for a fit with early_stopping, which held some out, without `rows`.
     """
     name, stochastic = type(model).__name__, model.solver != "lbfgs"
     if rows is None:
@@ -42,10 +42,10 @@ def chosen(model: Any, rows: Any, n: int) -> Ints:
 
 
 def training_rows(model: Any, X: Any, y: Any) -> Ints:
-    """Return the rows that a fit with early_stopping trained on, by drawing them again.
+    """Return the rows that a fit with early_stopping was trained on, by drawing them again.
 
-    The fit draws its first weights and then its split from one generator, so random_state
-    must be an integer; it was not refitted with warm_start and had no sample_weight.
+    The fit draws its first weights and then its split from one generator.  So random_state must
+    be an integer, and the fit must have been without warm_start and sample_weight.
 
     Raises InputError for another random_state.
     """

@@ -1,4 +1,4 @@
-"""pyscnn's convex two-layer networks: unit-norm columns, one output a unit, no square."""
+"""pyscnn's convex two-layer networks: columns of norm 1, one output for each unit."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from certify.base.errors import InputError
 from certify.losses import Squared
 from certify.problem import Problem
 
-from ._fitted import AGREE, MARGIN, same, weight
+from ._fitted import AGREE, MARGIN, demand_agreement, weight
 from ._network import PAIR, Judged, Network
 from ._training import data
 
@@ -28,26 +28,25 @@ def scnn_relu(parameters: Any, X: Any, y: Any, lam: float, *, unitize_data: bool
         scnn_relu(model.parameters, X_train, y_train, lam)       model a NonConvexReLU
 
     parameters   [W1 (r, d), W2 (c, r)], or [W1, b, W2] with a bias: X then gets a column of
-                 ones, whose norm counts too
+                 ones, which is normalized too
     lam          of the regularizer NeuronGL1(lam)
 
-    The package solves over a sample of the activation patterns: this asks about all of them.
-    The figure of its convex program is not compared: there (X u)_+ is a linear function of u,
+    The package solves over a sample of the activation patterns, this problem over all of them.
+    The objective of its convex program is not compared: there (X u)_+ is a linear function of u,
     and u satisfies its cone constraint only approximately.
 
     Raises InputError for shapes that do not fit, OutOfScopeError for lam = 0.
     """
     W1, bias, W2 = split(parameters)
-    inputs, labels, norms = unit_features(
-        X, y, len(W1[0]) if bias is None else None, unit=unitize_data
-    )
+    features = len(W1[0]) if bias is None else None
+    inputs, labels, norms = unit_features(X, y, features, unit=unitize_data)
     U = W1 if bias is None else np.column_stack([W1, bias])
     if U.shape[1] != inputs.shape[1] or W2.shape != (labels.shape[1], len(U)):
         wanted = f"W1 (r, {inputs.shape[1]}) and W2 ({labels.shape[1]}, r)"
         raise InputError(f"parameters must be {wanted}, got {W1.shape} and {W2.shape}")
-    paid = weight(lam, "lam", "pyscnn") * labels.size
-    problem = Problem(Squared(labels), ReLU(inputs, right="l1"), paid)
-    return problem, Network.of((np.ascontiguousarray((U * norms).T), W2), None, labels.size)
+    judged_lam = weight(lam, "lam", "pyscnn") * labels.size
+    problem = Problem(Squared(labels), ReLU(inputs, right="l1"), judged_lam)
+    return problem, Network(np.ascontiguousarray((U * norms).T), W2, multiple=labels.size)
 
 
 def scnn_gated(  # noqa: PLR0913  the package's own arguments
@@ -69,10 +68,10 @@ def scnn_gated(  # noqa: PLR0913  the package's own arguments
                    X_train, y_train, lam)       model a ConvexGatedReLU
 
     parameters   [U (c, p, d)], or [U, b (c, p)] with a bias
-    gates        (d, p), with a row more for a bias.  They act on the *unit-norm* columns,
-                 while model(X) applies them to X itself: it then predicts otherwise than
-                 it was trained
-    reported     metrics.objective[-1], compared; None: unknown
+    gates        (d, p), with one more row for a bias.  They act on the *unit-norm* columns in
+                 training, but model(X) applies them to X itself, so its predictions differ from
+                 those of the training
+    reported     metrics.objective[-1], to be compared; None: unknown
 
     Raises InputError for shapes that do not fit, or another objective than the reported
     one, with both figures; OutOfScopeError for lam = 0.
@@ -83,22 +82,20 @@ def scnn_gated(  # noqa: PLR0913  the package's own arguments
     if U.ndim != CONVEX or U.shape[1:] != G.shape[::-1]:
         wanted = "(c, p, d) with gates (d, p)"
         raise InputError(f"parameters must be {wanted}, got {U.shape} and {G.shape}")
-    inputs, labels, norms = unit_features(
-        X, y, len(G) if len(parts) == 1 else None, unit=unitize_data
-    )
+    features = len(G) if len(parts) == 1 else None
+    inputs, labels, norms = unit_features(X, y, features, unit=unitize_data)
     if (len(U), len(G)) != (labels.shape[1], inputs.shape[1]):
         wanted = f"{labels.shape[1]} outputs and {inputs.shape[1]} features"
         raise InputError(f"parameters must be for {wanted}, got {U.shape}")
-    paid = weight(lam, "lam", "pyscnn") * labels.size
     atom = gated(inputs, (inputs @ G > 0).astype(float), right="l1")
-    problem = Problem(Squared(labels), atom, paid)
-    network = Network.of(slices(U * norms), None, labels.size)
+    problem = Problem(Squared(labels), atom, weight(lam, "lam", "pyscnn") * labels.size)
+    network = Network(*slices(U * norms), multiple=labels.size)
     if reported is not None:
         mine = problem.objective(tuple(network)) / labels.size
         slack = max(AGREE, MARGIN * float(np.finfo(np.float32).eps) * inputs.size**0.5) * abs(mine)
         cure = "pass the X, y, gates and lam of the fit"
         given, ours = ("the objective", float(reported)), (mine, "these parameters")
-        same("pyscnn", given, ours, cure, slack)
+        demand_agreement("pyscnn", given, ours, cure, slack)
     return problem, network
 
 
@@ -115,7 +112,7 @@ def split(parameters: Any) -> tuple[Array, Array | None, Array]:
 def unit_features(X: Any, y: Any, d: int | None, *, unit: bool) -> tuple[Array, Array, Array]:
     """Return the features divided by their norms, the targets as columns, and the norms.
 
-    d   the features that the weights take; None: one more than X has, a column of ones
+    d   the number of features of the weights; None: one more than X has, for a column of ones
     """
     inputs, labels = data(X, y)
     if d is None or d == inputs.shape[1] + 1:
@@ -125,7 +122,7 @@ def unit_features(X: Any, y: Any, d: int | None, *, unit: bool) -> tuple[Array, 
 
 
 def slices(U: Array) -> tuple[Array, Array]:
-    """Return the nonzero U_ik as slices: u has a block for each gate, v is a unit vector."""
+    """Return the nonzero U_ki as slices: u has a block for each gate, v is a unit vector."""
     c, p, d = U.shape
     where = np.argwhere(np.abs(U).max(axis=2) > 0)
     u, v = np.zeros((p * d, len(where))), np.zeros((c, len(where)))

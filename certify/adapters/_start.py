@@ -1,4 +1,4 @@
-"""Rescale the components of a factorization: a start for a search, not the candidate itself."""
+"""Rescale the components of a factorization, as a start for a search."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,19 +13,19 @@ from certify.problem import Problem
 from ._cp import Modes
 
 SWEEPS = 500  # over the components
-SETTLED = 1e-13  # of the largest multiple: a sweep that moves none by more is the last
+SETTLED = 1e-13  # the largest change in the last sweep, relative to the largest multiple
 
 
 def start(problem: Problem, factors: Sequence[Any]) -> Modes:
-    """Return the best multiples of the components, each balanced over its modes.
+    """Return the components at their best lengths, with the same norm in every mode:
 
         min over b >= 0 of  l(sum_i b_i phi(x_i)) + lam sum_i b_i theta(x_i),
 
-    a convex problem, solved by coordinate descent.  Slices with b_i = 0 are dropped; of the
-    others every mode gets the same norm.  A fit without a penalty, rejudged at a lam, has
-    components too long for it: this separates wrong lengths from wrong directions.
+    a convex problem, solved by coordinate descent.  Components with b_i = 0 are dropped.
+    Components of a fit without a penalty are too long for a positive lam; after this their
+    directions alone are judged.
 
-    The answer is another candidate: check(problem, factors) judges the factors as they are.
+    The result is another candidate: check(problem, factors) judges the factors of the fit.
 
     Raises InputError for another loss than least squares, or factors that do not fit.
     """
@@ -38,17 +38,15 @@ def start(problem: Problem, factors: Sequence[Any]) -> Modes:
     prices = problem.lam * theta[theta > 0]
     slices = [tuple(x[..., k : k + 1] for x in modes) for k in range(len(prices))]
     fields = [problem.predict(s) for s in slices]
-    pulled = [loss.weigh(f) for f in fields]
-    G = np.array([[np.vdot(f, g) for g in pulled] for f in fields]).reshape(
-        len(prices), len(prices)
-    )
-    inner = np.array([np.vdot(g, loss.data) for g in pulled])
+    weighted = [loss.weigh(f) for f in fields]
+    G = np.array([np.vdot(f, g) for f in fields for g in weighted]).reshape(len(prices), -1)
+    inner = np.array([np.vdot(g, loss.data) for g in weighted])
     b = multiples(G, inner - prices)
     return balance(tuple(x[..., b > 0] for x in modes), b[b > 0], problem.atom.degree)
 
 
 def multiples(G: Array, c: Array) -> Array:
-    """Return argmin over b >= 0 of b^T G b / 2 - c^T b, by exact steps in one b_i at a time."""
+    """Return argmin over b >= 0 of b^T G b / 2 - c^T b, by coordinate descent."""
     b = np.zeros(len(c))
     curved = np.diag(G)
     for _ in range(SWEEPS):
@@ -62,7 +60,7 @@ def multiples(G: Array, c: Array) -> Array:
 
 
 def balance(factors: tuple[Array, ...], b: Array, degree: int) -> Modes:
-    """Return factors of the components b_i phi(x_i), every mode of a component of the same norm."""
+    """Return factors of the components b_i phi(x_i), with the same norm in every mode."""
     norms = [np.sqrt((x * x).sum(axis=0)) for x in factors]
     if len(factors) == 1:
         return Modes((factors[0] * b ** (1.0 / degree),))

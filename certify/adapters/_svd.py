@@ -1,4 +1,4 @@
-"""PCA, IncrementalPCA and TruncatedSVD: the best factors of one rank, at lam = 0."""
+"""PCA, IncrementalPCA and TruncatedSVD: the best factors of a fixed rank, at lam = 0."""
 
 import numpy as np
 
@@ -8,8 +8,8 @@ from certify.losses import Squared
 from certify.offsets import ColumnIntercept
 from certify.problem import Problem
 
-from ._dictionary import same_mean
-from ._fitted import Adapted, Factors, Fit, agree, near, squares
+from ._dictionary import demand_mean
+from ._fitted import Adapted, Factors, Fit, demand_figure, note_resolved, squares
 
 PLAIN = RankOne("l2", "l2")
 RESIDUAL = "a squared residual of"
@@ -19,14 +19,14 @@ CURE = "pass the X of the fit, and codes, if any, as its fit_transform returned 
 def pca(fit: Fit) -> Adapted:
     """Return 1/2 |X - 1 q' - U V'|^2, q the means: U = (X - 1 q') V, V = components_'.
 
-    Its figure: 1/2 (|X - 1 q'|^2 - sum singular_values_^2).  Codes of a whitened model
-    are scaled back by sqrt(explained_variance_).  A randomized solver, which is the default
-    above 500 rows or columns, reports less variance than its components explain: without
-    codes the difference is noted.
+    The compared figure is 1/2 (|X - 1 q'|^2 - sum singular_values_^2).  Codes of a whitened model
+    are multiplied by sqrt(explained_variance_).  A randomized solver, the default above 500 rows
+    or columns, reports less variance than its components explain; without codes a note states the
+    difference.
     """
     model, V = fit.model, fit.components.T
     randomized = getattr(model, "_fit_svd_solver", model.svd_solver) == "randomized"
-    mean = same_mean(fit) if randomized else finite(real(model.mean_, "mean_", ndim=1), "mean_")
+    mean = demand_mean(fit) if randomized else finite(real(model.mean_, "mean_", ndim=1), "mean_")
     centred = fit.X - mean
     U = centred @ V if fit.codes is None else unwhiten(fit, fit.codes)
     explained = squares(real(model.singular_values_, "singular_values_"))
@@ -34,14 +34,14 @@ def pca(fit: Fit) -> Adapted:
     factors, theirs = Factors(U, V, (mean,)), 0.5 * (squares(centred) - explained)
     if randomized and fit.codes is None:
         mine, slack = problem.objective((U, V), (mean,)), fit.slack(theirs, cancels=True)
-        factors.note = near(fit, "U", (RESIDUAL, theirs), mine, slack)
+        factors.note = note_resolved(fit, "U", (RESIDUAL, theirs), mine, slack)
         return problem, factors
     return compare_variance(fit, problem, factors, theirs)
 
 
 def incremental_pca(fit: Fit) -> Adapted:
-    """Return the same objective at the codes of transform(); its only figure is the mean."""
-    mean, V = same_mean(fit), fit.components.T
+    """Return the same objective at the codes of transform(); only the mean is compared."""
+    mean, V = demand_mean(fit), fit.components.T
     U = (fit.X - mean) @ V if fit.codes is None else unwhiten(fit, fit.codes)
     return Problem(Squared(fit.X), PLAIN, 0.0, (ColumnIntercept(),)), Factors(U, V, (mean,))
 
@@ -56,7 +56,7 @@ def unwhiten(fit: Fit, codes: Array) -> Array:
 def truncated_svd(fit: Fit) -> Adapted:
     """Return 1/2 |X - U V'|^2: U = X V, V = components_'.
 
-    Its figure: 1/2 (|X|^2 - n sum (explained_variance_ + mean(U)^2)), n samples.
+    The compared figure is 1/2 (|X|^2 - n sum (explained_variance_ + mean(U)^2)), n samples.
     """
     V = fit.components.T
     U = fit.X @ V if fit.codes is None else fit.codes
@@ -67,7 +67,7 @@ def truncated_svd(fit: Fit) -> Adapted:
 
 
 def compare_variance(fit: Fit, problem: Problem, factors: Factors, theirs: float) -> Adapted:
-    """Compare the objective with the one the reported variances leave."""
+    """Compare the objective with the residual that the reported variances imply."""
     mine = problem.objective(tuple(factors), factors.q or ())
-    agree(fit, (RESIDUAL, theirs), mine, CURE, fit.slack(theirs, cancels=True))
+    demand_figure(fit, (RESIDUAL, theirs), mine, CURE, fit.slack(theirs, cancels=True))
     return problem, factors

@@ -1,4 +1,4 @@
-"""A training objective as PyTorch states it: a loss, its mean, and weight decay."""
+"""Training objectives of PyTorch: a loss, its mean or sum, and weight decay."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import astuple, dataclass
@@ -16,9 +16,9 @@ from ._network import PAIR, Decay, Judged, Weights, problem_of_network, targets
 
 Reported = float | Sequence[float] | None
 REDUCTIONS = ("mean", "sum")
-BROADCAST = ("mse", "l1", "huber")  # losses of torch.nn that take shapes that differ
-PAIRS = 10_000_000  # of outputs and targets that are compared (80 MB)
-MODULES = {  # of torch.nn, and what must be at its default
+BROADCAST = ("mse", "l1", "huber")  # losses of torch.nn that broadcast their arguments
+PAIRS = 10_000_000  # the most pairs of outputs and targets that are formed (80 MB)
+MODULES = {  # of torch.nn, and the settings that must have their defaults
     "MSELoss": ("mse", ()),
     "L1Loss": ("l1", ()),
     "HuberLoss": ("huber", ()),
@@ -50,7 +50,7 @@ class NamedLoss:
         accept_word(self.reduction, "reduction", REDUCTIONS)
 
     def read(self, y: Array, outputs: int) -> tuple[Loss, float]:
-        """Return the loss that is judged, and which multiple of this one it is."""
+        """Return the loss that is judged, and its ratio to this one."""
         Y = hot(y, outputs) if self.name == "cross_entropy" else targets(y)
         each, family = LOSSES[self.name]
         loss = family(Y, self.delta)
@@ -68,7 +68,7 @@ LOSSES: dict[str, tuple[float, Callable[[Array, float], Loss]]] = {
 
 
 def hot(y: Array, outputs: int) -> Array:
-    """Return classes 0, 1, ... as one-hot rows; rows of several numbers are returned as they are.
+    """Return classes 0, 1, ... as one-hot rows; rows of several numbers unchanged.
 
     Raises InputError for a class that has no output.
     """
@@ -82,10 +82,10 @@ def hot(y: Array, outputs: int) -> Array:
 
 
 def read_loss(loss: Any, reduction: str) -> NamedLoss:
-    """Read a loss: its name, a module of torch.nn, or one that is read already.
+    """Return a loss that is given by name, as a module of torch.nn, or as a NamedLoss.
 
-    Raises OutOfScopeError, by name and with the cure, for what is not covered; InputError for a
-    class or a function.
+    Raises OutOfScopeError, with the name and the cure, for a loss that is not covered; InputError
+    for a class or a function.
     """
     if isinstance(loss, NamedLoss):
         return loss
@@ -112,13 +112,13 @@ def read_loss(loss: Any, reduction: str) -> NamedLoss:
 class TrainingProblem:
     """Data, loss and decay, in the units of training.
 
-    decay      of the loss + 1/2 sum of decay |part|^2
-    reported   the loss, without decay, that training code printed, or its log, the last losses in
-               order; None: unknown
-    within     the relative difference from the last that is accepted
+    decay      that of the loss + 1/2 sum of decay |part|^2
+    reported   the loss, without decay, that the training printed, or the last losses of its log
+               in order; None: unknown
+    within     the relative difference from the last loss that is accepted
 
-    A loop that prints before each step prints no loss of its last weights.  With a log the loss
-    may be as far from the last one as that is from the one before: the change of one step.
+    A loop that prints before each step does not print the loss of its last weights.  With a log,
+    the loss may therefore differ from the last one by as much as that differs from the one before.
     """
 
     X: Array
@@ -146,10 +146,10 @@ class TrainingProblem:
         return problem, factors
 
     def agreeing_note(self, mine: float, fit: Array, rounding: float) -> str:
-        """Return how the loss of the weights agrees with the reported one, "" where they are equal.
+        """Return how the loss of the weights differs from the reported one, "" if they are equal.
 
-        Raises InputError, with both figures, if they do not agree, and by name where the
-        reported one is that of all pairs of outputs and targets.
+        Raises InputError, with both figures, if they do not agree; the message is another one if
+        the reported loss is that of all pairs of outputs and targets.
         """
         note, last = self.difference_note(mine, rounding), logged_losses(self.reported)[-1]
         pairs = None if note == "" else self.loss_of_pairs(fit)
@@ -175,10 +175,10 @@ class TrainingProblem:
         raise InputError(f"{message} give {mine:.10g}: {cure}")
 
     def difference_note(self, mine: float, rounding: float) -> str | None:
-        """Return how a loss differs from the reported one: "" if it does not, None if it is far."""
-        log, within = logged_losses(self.reported), None
-        if self.within is not None:
-            within = scalar(self.within, "reported_rtol", zero=True)
+        """Return how a loss differs from the reported one: "" if not, None if too much."""
+        log, within = logged_losses(self.reported), self.within
+        if within is not None:
+            within = scalar(within, "reported_rtol", zero=True)
         last, size = log[-1], abs(mine) + 1e-300
         if abs(mine - last) <= max(AGREE, rounding) * size:
             return ""
@@ -190,9 +190,9 @@ class TrainingProblem:
         return None
 
     def loss_of_pairs(self, fit: Array) -> float | None:
-        """Return the loss of outputs f (n, 1) beside targets y (n,), each output with each target.
+        """Return the mean loss of all pairs of an output f (n, 1) and a target y (n,).
 
-        None where no loss broadcasts them, and for more pairs than are worth their memory.
+        None if the loss does not broadcast them, or for more than PAIRS pairs.
         """
         n = len(fit)
         if not self.broadcasts(fit.shape[1]) or n * n > PAIRS:
@@ -201,11 +201,11 @@ class TrainingProblem:
         return loss.value(np.tile(fit, (1, n))) / multiple
 
     def broadcasts(self, outputs: int) -> bool:
-        """Whether PyTorch takes outputs (n, 1) beside targets (n,) for n x n differences."""
+        """Whether PyTorch broadcasts outputs (n, 1) and targets (n,) to n x n differences."""
         return self.loss.name in BROADCAST and outputs == 1 < len(self.y)
 
     def demand_column(self, outputs: int) -> None:
-        """Raise InputError for targets (n,) beside outputs (n, 1), unless a loss is reported."""
+        """Raise InputError for targets (n,) and outputs (n, 1), unless a loss is reported."""
         if self.y.ndim == 1 and self.reported is None and self.broadcasts(outputs):
             n = len(self.y)
             raise InputError(
@@ -216,13 +216,13 @@ class TrainingProblem:
 
 
 def logged_losses(reported: Reported) -> list[float]:
-    """Return the losses of a log, the last ones; raise InputError for what is no number.
+    """Return the reported losses, which may be tensors of torch.
 
-    Each may be a tensor of torch, as a loop keeps it that leaves out item().
+    Raises InputError for anything but numbers.
     """
-    held = from_torch(reported, "reported")
-    held = np.atleast_1d(held) if isinstance(held, np.ndarray) else held
-    listed = list(held) if isinstance(held, Sequence | np.ndarray) else [held]
+    given = from_torch(reported, "reported")
+    given = np.atleast_1d(given) if isinstance(given, np.ndarray) else given
+    listed = list(given) if isinstance(given, Sequence | np.ndarray) else [given]
     listed = [from_torch(x, "reported") for x in listed]
     if not listed:
         raise InputError("reported must be a loss or a list of losses, got none")
@@ -231,10 +231,7 @@ def logged_losses(reported: Reported) -> list[float]:
 
 
 def data(X: Any, y: Any) -> tuple[Array, Array]:
-    """Return X (n, d) and y, finite.
-
-    Raises InputError for other shapes.
-    """
+    """Return X (n, d) and y (n,) or (n, outputs), finite; raise InputError for other shapes."""
     features = finite(real(X, "X"), "X")
     if features.ndim != PAIR:
         cure = f": pass X.reshape({len(features)}, -1)" if features.ndim > PAIR else ""
@@ -247,7 +244,7 @@ def data(X: Any, y: Any) -> tuple[Array, Array]:
 
 
 def read_decay(weight_decay: Any, *, biases: bool) -> Decay:
-    """Return the decay that a caller names."""
+    """Return the decay given by a number, or one for each layer."""
     if weight_decay is None:
         raise InputError("give weight_decay, or the optimizer it was trained with")
     pair = weight_decay if isinstance(weight_decay, tuple | list) else (weight_decay,) * 2

@@ -1,4 +1,4 @@
-"""Two layers of weights as arrays: which is which, and which way they lie."""
+"""Two layers of weights as arrays: their order and their layout."""
 
 import re
 from collections.abc import Mapping
@@ -17,14 +17,14 @@ LAYOUTS = {
     "torch": "(units, features) and (outputs, units)",
     "sklearn": "(features, units) and (units, outputs)",
 }
-NORMALIZED = "running_mean"  # what a state dict has of a BatchNorm
+NORMALIZED = "running_mean"  # an entry of a BatchNorm in a state dict
 PICKLED = (".pt", ".pth", ".bin", ".pkl", ".ckpt")
 Layer = tuple[str, Array, Array | None]  # name, weight, bias
-Oriented = tuple[Layer, Layer, str]  # hidden, output, both as torch has them; their own layout
+Oriented = tuple[Layer, Layer, str]  # hidden and output in torch's layout; their own layout
 
 
 def precision(x: Any) -> float:
-    """Return the unit of the precision that an array is kept in."""
+    """Return the unit roundoff of an array's precision."""
     bits = getattr(getattr(x, "dtype", None), "itemsize", 8)
     return float(np.ldexp(1.0, -{2: 10, 4: 23}.get(bits, 52)))
 
@@ -48,7 +48,7 @@ def read_safetensors(path: Path) -> dict[str, Any]:
 
 
 def widen_bfloat16(tensor: Mapping[str, Any]) -> Array:
-    """Return a tensor of a file with bfloat16, the upper half of a float32, at its own value.
+    """Return a tensor of a file that has bfloat16 tensors, which are upper halves of float32.
 
     Raises TypeError for a dtype that is not floating point.
     """
@@ -64,8 +64,8 @@ def widen_bfloat16(tensor: Mapping[str, Any]) -> Array:
 def layers(state: Mapping[str, Any]) -> list[Layer]:
     """Return the layers of a state dict, in its order: NAME.weight and perhaps NAME.bias.
 
-    Raises OutOfScopeError, by name, for anything that no linear layer has; InputError for a
-    dict within it.
+    Raises OutOfScopeError, with the name, for an entry that is not of a linear layer; InputError
+    for a dict in the dict.
     """
     by_name: dict[str, dict[str, Array]] = {}
     for key, x in state.items():
@@ -87,37 +87,36 @@ def layers(state: Mapping[str, Any]) -> list[Layer]:
 
 
 def outside(what: str) -> OutOfScopeError:
-    """Return the refusal of a part that the theory does not cover."""
+    """Return the error for a part that the theory does not cover."""
     cure = "train Linear, ReLU, Linear without it"
     return OutOfScopeError(f"the network has {what}, not just one hidden layer: {cure}")
 
 
 def orient(stack: list[Layer], sizes: tuple[int, int | None], layout: str | None) -> Oriented:
-    """Return the hidden and the output layer, both with weights as torch has them, their layout.
+    """Return the hidden and the output layer in torch's layout, and the layout that they have.
 
     sizes    (features of X, outputs of y); outputs None: any
-    layout   "torch", "sklearn" or None: the shapes decide
+    layout   "torch", "sklearn" or None: determined by the shapes
 
-    Numbers in the names (0 and 2, fc1 and fc2) say which layer comes first, else the shapes:
-    a file lists its names in alphabetical order.
+    Numbers in the names (0 and 2, fc1 and fc2) determine the order of the layers, else the shapes
+    do: a file lists its names in alphabetical order.
 
-    Raises InputError where the shapes fit no layout, or more than one, or both orders.
+    Raises InputError if the shapes fit no layout, more than one, or both orders.
     """
     if len(stack) != PAIR:
         raise deep("the network", len(stack))
     layouts = LAYOUTS if layout is None else (accept_word(layout, "layout", LAYOUTS),)
+    shapes = " and ".join(f"{name} {w.shape}" for name, w, _ in stack)
     for pairs in orders(stack):
         fits = [(*p, k) for p in pairs for k in layouts if fits_together(*p, sizes, k)]
-        text = " and ".join(f"{name} {w.shape}" for name, w, _ in stack)
         if len({k for *_, k in fits}) > 1:
-            raise InputError(f"{text} fit more than one layout: pass layout='torch' or 'sklearn'")
+            raise InputError(f"{shapes} fit more than one layout: pass layout='torch' or 'sklearn'")
         if len(fits) > 1:
             cure = "name the hidden one 0 and the other 2"
-            raise InputError(f"of {text} either may be the hidden layer: {cure}")
+            raise InputError(f"of {shapes} either may be the hidden layer: {cure}")
         if fits:
             first, second, k = fits[0]
             return as_torch(first, k), as_torch(second, k), k
-    shapes = " and ".join(f"{name} {w.shape}" for name, w, _ in stack)
     known = "any" if sizes[1] is None else sizes[1]
     text = f"{sizes[0]} features and {known} outputs"
     names = [LAYOUTS[k] for k in layouts]
@@ -125,7 +124,7 @@ def orient(stack: list[Layer], sizes: tuple[int, int | None], layout: str | None
 
 
 def orders(stack: list[Layer]) -> list[list[tuple[Layer, Layer]]]:
-    """Return the orders of two layers, those that are equally likely in one list."""
+    """Return the orders of two layers, most likely ones first, in lists of equally likely ones."""
     first, second = sorted(stack, key=lambda layer: numbers(layer[0]))
     both = [(first, second), (second, first)]
     bare = {re.sub(r"\d+", "", name) for name, *_ in stack}
@@ -140,7 +139,7 @@ def numbers(name: str) -> list[int]:
 
 
 def fits_together(first: Layer, second: Layer, sizes: tuple[int, int | None], layout: str) -> bool:
-    """Whether two layers fit together, X and y in a layout, with their biases."""
+    """Whether two layers in a layout fit each other, their biases, X and y."""
     (_, w, b), (_, v, c) = as_torch(first, layout), as_torch(second, layout)
     outputs = len(v) if sizes[1] is None else sizes[1]
     whole = w.shape[1] == sizes[0] and v.shape == (outputs, w.shape[0])
@@ -148,7 +147,7 @@ def fits_together(first: Layer, second: Layer, sizes: tuple[int, int | None], la
 
 
 def as_torch(layer: Layer, layout: str) -> Layer:
-    """Return a layer with its weight as torch has it."""
+    """Return a layer in torch's layout."""
     name, weight, bias = layer
     return name, weight if layout == "torch" else weight.T, bias
 
@@ -156,6 +155,6 @@ def as_torch(layer: Layer, layout: str) -> Layer:
 def join_layers(
     hidden: Layer, out: Layer, activation: str, slope: float | None, eps: float
 ) -> Weights:
-    """Return the weights of two layers as torch has them."""
+    """Return the weights of two layers in torch's layout."""
     U, V = np.ascontiguousarray(hidden[1].T), np.ascontiguousarray(out[1])
     return Weights(U, V, hidden[2], out[2], activation, slope, eps)

@@ -1,4 +1,4 @@
-"""ONNX networks with one hidden layer, with the objective that the user says they solved.
+"""ONNX networks with one hidden layer, with an objective that the user states.
 
 from certify.adapters.onnx import from_model
 problem, factors = from_model("net.onnx", X, y, loss="mse", weight_decay=0.01)
@@ -18,7 +18,7 @@ from ._training import Reported, TrainingProblem, data, read_decay, read_loss
 __all__ = ["from_model"]
 
 
-def from_model(  # noqa: PLR0913  what training knew and weights do not
+def from_model(  # noqa: PLR0913  the settings of a training
     model: Any,
     X: Any,
     y: Any,
@@ -35,14 +35,13 @@ def from_model(  # noqa: PLR0913  what training knew and weights do not
         loss(f(X), y) + 1/2 sum over the weights of decay |p|^2.
 
     model   the path of an .onnx file, or the ModelProto: Gemm or MatMul (+ Add), Relu or
-            LeakyRelu or nothing, Gemm or MatMul (+ Add).  Which way the weights lie is told
-            by the graph (transB)
+            LeakyRelu or nothing, Gemm or MatMul (+ Add)
 
-    The other arguments are those of `certify.adapters.torch.from_model`; `factors.multiple`
-    times the objective is judged.  A graph is read, never run.
+    The other arguments are those of `certify.adapters.torch.from_model`; the objective times
+    `factors.multiple` is judged.  The graph is never run.
 
-    Raises OutOfScopeError, naming the node, for any other graph; InputError for weights, X
-    and y that do not belong together, for a file that is no ONNX model, or without onnx.
+    Raises OutOfScopeError, with the node, for any other graph; InputError for weights, X and y
+    that do not fit each other, for a file that is not an ONNX model, or without onnx.
     """
     features, labels = data(X, y)
     criterion = read_loss(loss, reduction)
@@ -53,19 +52,15 @@ def from_model(  # noqa: PLR0913  what training knew and weights do not
     proto = model if isinstance(model, onnx.ModelProto) else load_model(Path(model), onnx)
     weights = _graph.weights(proto, onnx)
     decay = read_decay(weight_decay, biases=decay_bias)
-    return TrainingProblem(features, labels, criterion, decay, reported, reported_rtol).judge(
-        weights
-    )
+    trained = TrainingProblem(features, labels, criterion, decay, reported, reported_rtol)
+    return trained.judge(weights)
 
 
 def load_model(path: Path, onnx: Any) -> Any:
-    """Read a file, without any other file that it names.
-
-    Raises InputError for a file that is no ONNX model.
-    """
+    """Read a file, but no other file that it names; raise InputError for other formats."""
     with accessing(path, "read"):
         blob = path.read_bytes()
     try:
         return onnx.load_model_from_string(blob)
-    except Exception as error:  # noqa: BLE001  protobuf's own class is not public
+    except Exception as error:  # noqa: BLE001  protobuf's error class is not public
         raise InputError(f"{path} is not an ONNX model: {error}") from None

@@ -3,11 +3,11 @@
     def test_our_model_is_a_global_optimum(certified):
         certified(problem, factors, rtol=1e-4)
 
-`pytest --certify-update` stores the certificates in a folder `certificates` beside the test.
-Later runs verify them and search for nothing; they fail if the data, the model or the question
-changed by one bit.  A model that the test fits itself has other last bits on another machine:
-`certified(..., refit=True)` proves it afresh, and compares its bracket with the stored one.
-A marker sets what the fixture takes: @pytest.mark.certify(budget=60).
+`pytest --certify-update` stores the certificates in a folder `certificates` next to the test.
+Later runs verify them without a search; they fail if the data, the model or the question changed
+by one bit.  The last bits of a model that the test fits itself depend on the machine:
+`certified(..., refit=True)` proves it in each run, and compares its bracket with the stored one.
+A marker sets the keywords of the fixture: @pytest.mark.certify(budget=60).
 """
 
 import hashlib
@@ -22,7 +22,7 @@ FOLDER = "certificates"
 KNOWN = ("atol", "budget", "rtol", "seed")
 PLAIN = re.compile(r"[^A-Za-z0-9_.=-]+")
 FACTORS = re.compile(r"statement\.arrays\.(U|V|X\d+|q\d+)\b")
-LONGEST = 120  # characters of a test in a file's name
+LONGEST = 120  # characters of a test's name in a file name
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -45,10 +45,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @dataclass
 class Certified:
-    """The fixture: called with a problem and its factors, it passes or fails the test.
-
-    Attributes are read from the options, the marker and the test's own place.
-    """
+    """The fixture: called with a problem and its factors, it passes or fails the test."""
 
     place: Path
     label: str
@@ -69,12 +66,12 @@ class Certified:
     ) -> Any:
         """Fail unless the factors are proved to be within epsilon of the optimum.
 
-        problem, factors, q   as of certify.check        rtol, atol, budget, seed   its keywords
-        name                  tells several calls in one test apart
-        refit                 the factors are fitted anew in each run: they are proved afresh, and
-                              the optimum must be the stored certificate's within epsilon
+        problem, factors, q   as in certify.check        rtol, atol, budget, seed   its keywords
+        name                  distinguishes several calls in one test
+        refit                 the test fits the factors in each run: they are proved in each run,
+                              and the optimum must be that of the stored certificate within epsilon
 
-        Returns check's Result, or verify's Proved where a stored certificate was verified.
+        Returns check's Result, or verify's Proved if a stored certificate was verified.
         """
         __tracebackhide__ = True
         if unknown := sorted(set(settings) - set(KNOWN)):
@@ -91,7 +88,7 @@ class Certified:
         return result
 
     def path(self, name: str) -> Path:
-        """Return where the certificate of this call is stored."""
+        """Return the path of the certificate of this call."""
         count = self.counts[name] = self.counts.get(name, 0) + 1
         parts = [self.label, plain(name), str(count) if count > 1 else ""]
         return self.place / FOLDER / f"{'.'.join(p for p in parts if p)}.cert"
@@ -99,7 +96,7 @@ class Certified:
     def search(
         self, path: Path, question: tuple[Any, Any, Any], keywords: dict[str, Any], *, data: bool
     ) -> Any:
-        """Search for a proof; with --certify-update store it, with the question's arrays or not."""
+        """Search for a proof; with --certify-update store it, with the arrays if `data`."""
         __tracebackhide__ = True
         from certify.pipeline.certificate.verdict import Verdict  # noqa: PLC0415
         from certify.pipeline.check import check  # noqa: PLC0415  only where a test uses it
@@ -114,7 +111,7 @@ class Certified:
         return result
 
     def failure(self, result: Any) -> str:
-        """Return what is wrong, with the better factors in a file."""
+        """Return the message of a failure; better factors are saved to a file."""
         lines = [f"not certified: {result.explain()}"]
         if result.better is not None:
             import numpy as np  # noqa: PLC0415
@@ -129,7 +126,7 @@ class Certified:
 
 
 def verify_stored(path: Path, question: tuple[Any, Any, Any], keywords: dict[str, Any]) -> Any:
-    """Verify a stored certificate about what the test asks now."""
+    """Verify a stored certificate for the test's current question."""
     __tracebackhide__ = True
     from certify.kernel.errors import RejectedError  # noqa: PLC0415
     from certify.pipeline.certificate.file import Certificate  # noqa: PLC0415  only where a test uses it
@@ -159,9 +156,9 @@ def verify_stored(path: Path, question: tuple[Any, Any, Any], keywords: dict[str
 
 
 def difference(path: Path, result: Any) -> str:
-    """Say how a new proof differs from the stored one: in its question or in its optimum.
+    """Return how a new proof differs from the stored one, in its question or its optimum, or "".
 
-    The arrays and lam may differ in their last bits.  "" if the proofs agree.
+    The arrays and lam may differ.
     """
     from certify.kernel.claim import same_question  # noqa: PLC0415
     from certify.kernel.errors import RejectedError  # noqa: PLC0415
@@ -187,7 +184,7 @@ def difference(path: Path, result: Any) -> str:
 
 
 def plain(text: str) -> str:
-    """Return a text as a part of a file's name; two that would look alike differ by a digest."""
+    """Return a text as a part of a file name; a digest distinguishes texts that are shortened."""
     shown = PLAIN.sub("_", text)
     if len(shown) <= LONGEST and not PLAIN.search(re.sub(r"[\[\]]", "", text)):
         return shown
@@ -198,7 +195,7 @@ def plain(text: str) -> str:
 def certified(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Certified:
-    """Return certified(problem, factors, ...), an assertion with a proof behind it."""
+    """Return certified(problem, factors, ...), an assertion that is proved."""
     settings: dict[str, Any] = {}
     for marker in reversed(list(request.node.iter_markers("certify"))):
         if marker.args or set(marker.kwargs) - set(KNOWN):

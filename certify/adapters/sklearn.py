@@ -1,4 +1,4 @@
-"""scikit-learn's factorizations and networks: the problem each one solved, and its factors."""
+"""scikit-learn's factorizations and networks: the problem that each one solved, and its factors."""
 
 from functools import partial
 from typing import Any
@@ -35,11 +35,11 @@ MODELS = {
     "SparsePCA": sparse_pca,
     "MiniBatchSparsePCA": recover_dictionary,
 }
-SAID = 300  # characters of another library's sentence
+LONGEST = 300  # characters of another library's message
 NETWORKS = ("MLPClassifier", "MLPRegressor")
 CENTERS = "assigns each row to one center, which is a choice, not a sum of components"
 LIKELIHOOD = "maximizes a likelihood that is not convex in a sum of components"
-OUTSIDE = {  # why no bound here is of its objective
+OUTSIDE = {  # why an estimator is not covered
     "FactorAnalysis": LIKELIHOOD,
     "FastICA": "makes sources independent, and does not minimize the loss of a reconstruction",
     "GaussianMixture": LIKELIHOOD,
@@ -49,7 +49,7 @@ OUTSIDE = {  # why no bound here is of its objective
 }
 
 
-def from_model(  # noqa: PLR0913  what a fit takes, and what it threw away
+def from_model(  # noqa: PLR0913  the arguments of a fit, and its codes
     estimator: Any,
     X: Any,
     y: Any = None,
@@ -65,25 +65,24 @@ def from_model(  # noqa: PLR0913  what a fit takes, and what it threw away
 
     estimator  one of MODELS or NETWORKS, fitted; the objective of each is in its module
     X          the data of the fit; the missing entries of a sparse X are zeros
-    y          of a network: its targets
-    codes      (n, k), what fit_transform returned when the model was fitted.  A model keeps
-               its components only; without codes they are solved for again
-    rows       of a network fitted with early_stopping: the rows it trained on
-    sample_weight   of a network that was fitted with it
+    y          the targets of a network
+    codes      (n, k), the result of fit_transform in the fit.  A model keeps only its components;
+               without codes they are solved for again
+    rows       the rows that a network with early_stopping was trained on
+    sample_weight   the sample weights of a network's fit
 
-    A pipeline is read at its last step, on what the steps before it make of X; a search at its
-    best estimator; a TransformedTargetRegressor at its regressor, on the transformed y; a
-    FrozenEstimator at what it holds.
+    Wrappers are opened: the last step of a pipeline, with X transformed by the steps before it;
+    the best estimator of a search; the regressor of a TransformedTargetRegressor, with transformed
+    y; the estimator in a FrozenEstimator.
 
-    The objective the library reports is computed anew, and must agree to 1e-6 (check()'s
-    epsilon), or to the rounding of a single-precision fit; to 1 % where the codes were solved
-    for again, which `factors.note` then says.  The mini-batch dictionaries
-    report none: what is returned is then judged as it is.  A network's objective is judged
-    as `factors.multiple` times the library's.
+    The objective that the library reports is recomputed.  It must agree to 1e-6 (check()'s
+    epsilon), to the rounding of a single-precision fit, or, if the codes were solved for again, to
+    1 %, with a note in `factors.note`.  The mini-batch dictionaries report none.  The objective of
+    a network is `factors.multiple` times the library's.
 
-    Raises InputError, with both figures, where they disagree; InputError too for an
-    unfitted model, wrong shapes, values that are not finite, or without scikit-learn;
-    OutOfScopeError, with the cure, for what the theory does not cover.
+    Raises InputError, with both figures, if they disagree, and for an unfitted model, wrong shapes,
+    values that are not finite, or without scikit-learn; OutOfScopeError, with the cure, for models
+    that the theory does not cover.
     """
     estimator, X, y = unwrap(estimator, X, y)
     name = factorization(estimator)
@@ -111,17 +110,16 @@ def from_model(  # noqa: PLR0913  what a fit takes, and what it threw away
 def mark(
     estimator: Any, rebuild: Rebuild | None, pair: tuple[Problem, Factors]
 ) -> tuple[Problem, Factors]:
-    """Record in the factors which fit they belong to; tol=0.0 (PCA) is no tolerance."""
+    """Return the pair with the origin of the factors; tol=0.0 (PCA) is not a tolerance."""
     tol = getattr(estimator, "tol", None) or None
     pair[1].origin = Origin(type(estimator).__name__, tol, rebuild)
     return pair
 
 
 def held_out(estimator: Any, X: Any) -> tuple[Problem, Factors] | None:
-    """Return the problem of a factorization on rows X that it was not fitted to.
+    """Return the problem of a factorization for rows X that it was not fitted to.
 
-    The components are the model's, the codes the best for these rows.  None for a model that
-    keeps no components.
+    The components are the model's, the codes the best for these rows.  None for other models.
     """
     estimator, X, _ = unwrap(estimator, X)
     name = factorization(estimator)
@@ -129,19 +127,16 @@ def held_out(estimator: Any, X: Any) -> tuple[Problem, Factors] | None:
 
 
 def factorization(estimator: Any) -> str | None:
-    """Return which of MODELS it is, or None."""
+    """Return the name of an estimator in MODELS, or None."""
     known = library("decomposition")
     return next((k for k in MODELS if type(estimator) is getattr(known, k)), None)
 
 
 def unwrap(estimator: Any, X: Any, y: Any = None) -> tuple[Any, Any, Any]:
-    """Return the estimator that a wrapper of scikit-learn holds, and its X and y.
+    """Return the estimator in wrappers of scikit-learn, nested in any order, and its X and y.
 
-    Wrappers stand in each other in any order: a search, a pipeline, a frozen estimator, a
-    regressor of transformed targets.
-
-    Raises InputError for a search that has no best estimator, a wrapper that is not fitted,
-    and, with the library's own words, where what stands before the estimator refuses the data.
+    Raises InputError for a search without a best estimator, a wrapper that is not fitted, and,
+    with the library's message, if a transformer refuses the data.
     """
     if (within := inner_attribute(estimator)) is not None:
         if within == "regressor_" and y is not None:
@@ -158,30 +153,28 @@ def unwrap(estimator: Any, X: Any, y: Any = None) -> tuple[Any, Any, Any]:
 
 
 def last_step(pipeline: Any, X: Any) -> tuple[Any, Any]:
-    """Return the last step of a fitted pipeline that does anything, and X as it gets it."""
+    """Return the last active step of a fitted pipeline, and X transformed for it."""
     at = last_active_step(pipeline)
     last = pipeline.steps[at][1]
     if not at:
         return last, X
-    return last, apply_transformer(
-        pipeline[:at], X, f"the steps before {type(last).__name__} do", "X"
-    )
+    who = f"the steps before {type(last).__name__} do"
+    return last, apply_transformer(pipeline[:at], X, who, "X")
 
 
 def transform_targets(regressor: Any, y: Any) -> Any:
-    """Return the targets as the regressor within a TransformedTargetRegressor gets them."""
+    """Return the targets of the regressor in a TransformedTargetRegressor."""
     given = np.asarray(y)
     column = given.reshape(-1, 1) if given.ndim == 1 else given
-    new = np.asarray(
-        apply_transformer(regressor.transformer_, column, "the transformer of y does", "y")
-    )
+    who = "the transformer of y does"
+    new = np.asarray(apply_transformer(regressor.transformer_, column, who, "y"))
     return new[:, 0] if new.ndim == 2 and new.shape[1] == 1 else new  # noqa: PLR2004  a column
 
 
 def apply_transformer(transformer: Any, data: Any, who: str, what: str) -> Any:
-    """Return the data transformed; InputError, with the library's own words, if it refuses."""
+    """Return the transformed data; raise InputError, with the library's message, on failure."""
     try:
         return transformer.transform(data)
     except (ValueError, AttributeError) as error:
-        said = " ".join(str(error).split())[:SAID]
-        raise InputError(f"{who} not transform this {what}: {said}") from None
+        message = " ".join(str(error).split())[:LONGEST]
+        raise InputError(f"{who} not transform this {what}: {message}") from None

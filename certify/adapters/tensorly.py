@@ -1,4 +1,4 @@
-"""TensorLy's CP models: the problem each one solved, or one at a lam that you choose.
+"""TensorLy's CP models: the problem that each one solved, or one at a lam of your choice.
 
 from certify.adapters.tensorly import from_model, parafac, start
 problem, factors = from_model(CP(rank=4).fit(T), T, rejudge=lam)
@@ -22,23 +22,23 @@ __all__ = ["Modes", "cp_regressor", "from_model", "non_negative_parafac", "paraf
 def from_model(
     estimator: Any, T: Any, y: Any = None, *, mask: Any = None, rejudge: float | None = None
 ) -> Tensor:
-    """Return the problem of a fitted TensorLy estimator on T, and its factors, one a mode.
+    """Return the problem of a fitted TensorLy estimator on T, and its factors, one for each mode.
 
         check(problem, factors)
 
     estimator  CP, RandomizedCP, CPPower, CP_NN, CP_NN_HALS, SymmetricCP: see parafac and
                non_negative_parafac; or CPRegressor, fitted to T = X and y: see cp_regressor;
-               or what parafac() returns, a CPTensor or (weights, factors), of any signs
+               or the result of parafac(), a CPTensor or (weights, factors), of any signs
     mask       None: that of the fit
-    rejudge    lam of 1/2 |T - Z|^2 + lam sum_i prod_k |x_i^k|, by which the factors are
-               judged as they are instead of by their own objective
+    rejudge    lam of 1/2 |T - Z|^2 + lam sum_i prod_k |x_i^k|, an objective that judges the
+               factors instead of their own
 
-    The relative error a model reports is computed anew, and must agree to 1e-6 or to the
+    The relative error that a model reports is recomputed and must agree to 1e-6 or to the
     rounding of its precision.  Tensors of any backend are converted to arrays.
 
-    Raises OutOfScopeError, with the cure, for what the theory does not cover: without `rejudge`
-    penalties, besides Tucker, constrained_parafac, sparsity.  Raises InputError for an unfitted
-    model, another T, NaN without a mask, or without TensorLy.
+    Raises OutOfScopeError, with the cure, for models that the theory does not cover: Tucker,
+    constrained_parafac, sparsity, and, without `rejudge`, penalties.  Raises InputError for an
+    unfitted model, another T, NaN without a mask, or without TensorLy.
     """
     if isinstance(estimator, tuple | list) or hasattr(estimator, "factors"):
         if y is not None:

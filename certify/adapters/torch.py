@@ -20,23 +20,23 @@ from certify.base.errors import InputError, OutOfScopeError
 from certify.base.extras import optional
 from certify.pipeline.origin import Origin
 
-from ._network import Decay, Judged, Network, Weights
+from ._network import PAIR, Decay, Judged, Network, Weights
 from ._training import Reported, TrainingProblem, data, read_decay, read_loss
 from ._weights import Oriented, join_layers, layers, orient, outside, precision, read_safetensors
 
 __all__ = ["from_model", "state_dict"]
 
-COUPLED = (  # torch.optim whose weight_decay adds decay times p to the gradient
+COUPLED = (  # optimizers whose weight_decay adds decay times p to the gradient
     *("SGD", "Adam", "Adadelta", "Adagrad", "Adamax", "ASGD", "NAdam", "RAdam", "RMSprop", "Rprop"),
     "LBFGS",
 )
-DECOUPLED = "AdamW"  # Adam, if its decay is 0
+DECOUPLED = "AdamW"  # it is Adam if its decay is 0
 CURE = "train with SGD or Adam(weight_decay=...), or name an L2 objective with weight_decay="
 DROPOUTS = ("Dropout", "Dropout1d", "AlphaDropout", "FeatureAlphaDropout")
 ACTIVATIONS = {"ReLU": "relu", "LeakyReLU": "leaky_relu"}
 
 
-def from_model(  # noqa: PLR0913  what training knew and weights do not
+def from_model(  # noqa: PLR0913  the settings of a training
     model: Any,
     X: Any,
     y: Any,
@@ -56,9 +56,8 @@ def from_model(  # noqa: PLR0913  what training knew and weights do not
 
         loss(f(X), y) + 1/2 sum over the parameters of decay |p|^2,
 
-    judged as `factors.multiple` times that, the form of the theory: n K / 2 times for
-    MSELoss (a mean over n rows and K outputs), n times for CrossEntropyLoss, n K times for
-    BCEWithLogitsLoss.  lam = multiple decay.
+    multiplied by `factors.multiple`: n K / 2 for MSELoss (a mean over n rows and K outputs), n for
+    CrossEntropyLoss, n K for BCEWithLogitsLoss.  lam = multiple decay.
 
     model         Sequential(Linear, ReLU | LeakyReLU | Identity, Linear), with biases or
                   without, among modules that change nothing (Identity, Flatten of rows,
@@ -66,54 +65,53 @@ def from_model(  # noqa: PLR0913  what training knew and weights do not
     loss          "mse", "l1", "huber", "bce", "cross_entropy", or the module of torch.nn
                   (the way to another delta of "huber" than 1)
     reduction     "mean" or "sum", of a loss by name
-    weight_decay  one number, or (hidden layer, output layer); of a *summed* loss over J
-                  batches an epoch J times the optimizer's; or instead
-    optimizer     the one it was trained with: each parameter's decay is read from it
-    decay_bias    whether the biases decay with their layers, as torch does unless told
-    activation, slope   as `ReLU` names them: what a state dict does not say
-    layout        "torch" or "sklearn": which way a state dict's weights lie, where their
-                  shapes do not tell
-    reported      the loss without decay that training printed, compared with that on X, y; or
-                  the last losses of its log, in order: a loop prints before the last step as often
-                  as after it, and either is accepted; `factors.note` says which it was
-    reported_rtol   how far apart they may be instead, relative
+    weight_decay  one number, or (hidden layer, output layer); for a *summed* loss over J batches
+                  in an epoch, J times the optimizer's; or instead
+    optimizer     the optimizer of the training, which has the decay of each parameter
+    decay_bias    whether the biases decay with their layers, as by default in torch
+    activation, slope   as in `ReLU`; a state dict does not contain them
+    layout        "torch" or "sklearn": the layout of a state dict's weights, if their shapes do not
+                  determine it
+    reported      the loss without decay that the training printed, to be compared with that on
+                  X, y; or the last losses of its log, in order: then the loss before the last step
+                  is accepted too, and `factors.note` says which it was
+    reported_rtol   the relative difference that is accepted
 
-    A hidden bias that decays is a weight of a column of ones; an output bias that decays
+    A hidden bias that decays is the weight of a column of ones; an output bias that decays
     is an offset with a ridge.  Weights in half or single precision are exact numbers.
-    MSELoss, L1Loss and HuberLoss of f (n, 1) and y (n,) broadcast to n x n in PyTorch, another
-    objective.  So y (n,) is refused there, and a reported loss of all pairs too; y (n, 1), or
-    y (n,) whose reported loss agrees, is a column.  Without reported= nothing says which of the
-    two was trained: pass y[:, None] only if the training had outputs and targets of one shape.
+    PyTorch broadcasts MSELoss, L1Loss and HuberLoss of f (n, 1) and y (n,) to n x n differences,
+    another objective.  So y (n,) is refused for them unless reported= agrees, and so is a reported
+    loss of all pairs.  Pass y[:, None] only if outputs and targets had the same shape in training.
 
-    Raises OutOfScopeError, by name and with the cure, for the decay of AdamW and of others
+    Raises OutOfScopeError, with the name and the cure, for the decay of AdamW and of others
     that decouple it, for decay of one layer alone, and for other modules, losses or depths;
-    InputError for weights, X and y that do not belong together.
+    InputError for weights, X and y that do not fit each other.
     """
     features, labels = data(X, y)
     criterion = read_loss(loss, reduction)
-    held = isinstance(model, str | Path | Mapping)
-    if held:
+    is_state = isinstance(model, str | Path | Mapping)
+    if is_state:
         outputs = labels.shape[1] if labels.ndim > 1 else 1
         known = None if criterion.name == "cross_entropy" and outputs == 1 else outputs
-        (hidden, out, told), eps = read_state(model, (features.shape[1], known), layout)
+        (hidden, out, layout), eps = read_state(model, (features.shape[1], known), layout)
         weights = join_layers(hidden, out, activation, slope, eps)
     else:
-        weights, told = weights_of(model), "torch"
-    decay = decay_of(None if held else model, optimizer, weight_decay, biases=decay_bias)
+        weights, layout = weights_of(model), "torch"
+    decay = decay_of(None if is_state else model, optimizer, weight_decay, biases=decay_bias)
     trained = TrainingProblem(features, labels, criterion, decay, reported, reported_rtol)
     problem, factors = trained.judge(weights)
-    if told == "torch":
+    if layout == "torch":
         trained.demand_column(len(weights.V))
-    if not held:
+    if not is_state:
         rebuild = partial(rebuilt_module, (factors.scale, factors.bias))
         factors.origin = Origin(type(model).__name__, None, rebuild)
     return problem, factors
 
 
 def decay_of(module: Any, optimizer: Any, weight_decay: Any, *, biases: bool) -> Decay:
-    """Return the decay that a caller names, or else the optimizer of a module (None: no module).
+    """Return the decay given by the caller, or that of the optimizer of a module.
 
-    Raises InputError where neither says it, or both do.
+    Raises InputError if both are given or none, or for an optimizer without a module.
     """
     if optimizer is None:
         return read_decay(weight_decay, biases=biases)
@@ -121,7 +119,7 @@ def decay_of(module: Any, optimizer: Any, weight_decay: Any, *, biases: bool) ->
         raise InputError("an optimizer knows a module's parameters, not a state dict's")
     if weight_decay is not None:
         raise InputError("give weight_decay or the optimizer, not both")
-    return read(optimizer, linear(module))
+    return optimizer_decay(optimizer, linear_layers(module))
 
 
 def read_state(
@@ -129,7 +127,7 @@ def read_state(
 ) -> tuple[Oriented, float]:
     """Return the hidden and the output layer of a state dict or its file, and their precision.
 
-    sizes   how many features and outputs the data have; None where that is not known
+    sizes   the numbers of features and outputs of the data; None: unknown
     """
     state = model if isinstance(model, Mapping) else read_safetensors(Path(model))
     return orient(layers(state), sizes, layout), max(map(precision, state.values()), default=0.0)
@@ -140,11 +138,11 @@ def library() -> Any:
     return optional("torch.nn", "PyTorch", "torch")
 
 
-def flat(model: Any) -> list[Any]:
+def modules_of(model: Any) -> list[Any]:
     """Return the modules of a Sequential in order, nested ones too.
 
-    Raises OutOfScopeError for a module of the caller's own, and for one whose forward() is
-    not its class's (a hook, as weight_norm and prune leave): what it computes is unknown.
+    Raises OutOfScopeError for another class, and for a module with hooks (as of weight_norm and
+    prune) or a forward() of its own: what it computes is unknown.
     """
     if type(model) is not library().Sequential:
         name = type(model).__name__
@@ -154,21 +152,21 @@ def flat(model: Any) -> list[Any]:
         if m._forward_hooks or m._forward_pre_hooks or "forward" in vars(m):  # noqa: SLF001
             raise outside(f"a {type(m).__name__} with hooks or a forward() of its own")
     sequence = library().Sequential
-    return [m for part in model for m in (flat(part) if type(part) is sequence else [part])]
+    return [m for part in model for m in (modules_of(part) if type(part) is sequence else [part])]
 
 
-def linear(model: Any) -> list[Any]:
+def linear_layers(model: Any) -> list[Any]:
     """Return the linear layers."""
-    return [m for m in flat(model) if type(m) is library().Linear]
+    return [m for m in modules_of(model) if type(m) is library().Linear]
 
 
 def weights_of(model: Any) -> Weights:
     """Return the weights of Sequential(Linear, activation, Linear).
 
-    Raises OutOfScopeError, by name, for any other module.
+    Raises OutOfScopeError, with its name, for any other module.
     """
     kinds, between = [], []
-    for m in flat(model):
+    for m in modules_of(model):
         name = type(m).__name__
         if type(m) is not getattr(library(), name, None):
             raise outside(f"the module {name}")
@@ -181,12 +179,13 @@ def weights_of(model: Any) -> Weights:
             demand_identity(m)
     state = {
         f"{k}.{part}": x
-        for k, m in enumerate(linear(model))
+        for k, m in enumerate(linear_layers(model))
         for part, x in (("weight", m.weight), ("bias", m.bias))
         if x is not None
     }
     stack = layers(state)
-    if len(stack) == 2 and kinds not in (["Linear", "activation", "Linear"], ["Linear", "Linear"]):  # noqa: PLR2004  layers
+    orders = ["Linear", "activation", "Linear"], ["Linear", "Linear"]
+    if len(stack) == PAIR and kinds not in orders:
         raise outside(f"the order {', '.join(kinds)}")
     places = [x.data_ptr() for x in state.values() if x.numel()]
     if len(set(places)) < len(places):
@@ -201,10 +200,7 @@ def weights_of(model: Any) -> Weights:
 
 
 def demand_identity(module: Any) -> None:
-    """Raise OutOfScopeError, with the reason, for a module that changes rows of numbers.
-
-    Dropout with p > 0 changes none after training; but training was then of other objectives.
-    """
+    """Raise OutOfScopeError, with the reason, for a module that is not the identity in training."""
     name = type(module).__name__
     if name in DROPOUTS and module.p > 0:
         reason = f"{name}(p={module.p:g}) changes the objective in every step of training"
@@ -215,15 +211,15 @@ def demand_identity(module: Any) -> None:
 
 
 def ends(stack: list[tuple[str, Array, Array | None]]) -> tuple[int, int]:
-    """Return the features and outputs of layers as torch has them."""
+    """Return the numbers of features and outputs of layers in torch's layout."""
     return (stack[0][1].shape[1], stack[-1][1].shape[0]) if stack else (0, 0)
 
 
-def read(optimizer: Any, modules: list[Any]) -> Decay:
-    """Return the decay of each part of two linear layers, out of an optimizer.
+def optimizer_decay(optimizer: Any, modules: list[Any]) -> Decay:
+    """Return the decay of each part of two linear layers in an optimizer.
 
-    Raises OutOfScopeError, with the cure, for a decay that is no penalty: p <- (1 - eta wd) p
-    beside an adaptive step descends no loss + wd/2 |p|^2 (AdamW at full batch goes to a
+    Raises OutOfScopeError, with the cure, for a decay that is not a penalty: p <- (1 - eta wd) p
+    with an adaptive step does not minimize loss + wd/2 |p|^2 (AdamW at full batch tends to a
     stationary point of the loss subject to max |p| <= 1 / wd: Xie and Li, 2024).
     """
     name, optim = type(optimizer).__name__, import_module("torch.optim")
@@ -236,15 +232,15 @@ def read(optimizer: Any, modules: list[Any]) -> Decay:
         raise OutOfScopeError(f"the optimizer {name} has no known objective: {CURE}")
     if any(g.get("maximize") for g in groups):
         raise OutOfScopeError(f"{name} with maximize=True is not covered: negate the loss instead")
-    paid = {id(p): float(g.get("weight_decay", 0.0)) for g in groups for p in g["params"]}
+    decay = {id(p): float(g.get("weight_decay", 0.0)) for g in groups for p in g["params"]}
     out = []
     for part in ("weight", "bias"):
         for k, m in enumerate(modules):
             p = getattr(m, part)
-            if p is not None and not (id(p) in paid and p.requires_grad):
+            if p is not None and not (id(p) in decay and p.requires_grad):
                 why = f"the {part} of linear layer {k} is not trained by this {name}"
                 raise OutOfScopeError(f"{why}, so only the others can be optimal: {CURE}")
-            out.append(0.0 if p is None else paid[id(p)])
+            out.append(0.0 if p is None else decay[id(p)])
     return Decay(*out)
 
 
@@ -254,17 +250,17 @@ def state_dict(factors: Any, q: Any = None, *, like: Network) -> dict[str, Array
         state = state_dict(better.factors, better.q, like=factors)      of improve()
         model.load_state_dict({k: torch.from_numpy(x) for k, x in state.items()})
 
-    Of a Sequential, `result.better_model(model)` is a copy with as many units.
+    For a Sequential, `result.better_model(model)` returns a copy with these units.
 
-    factors   (U, V), in the form of `from_model`
-    q         the offsets' values, of a network with an output bias
-    like      what `from_model` returned: it knows the scale, and whether U has a bias
+    factors   (U, V), as returned by `from_model` and improve()
+    q         the offset values of a network with an output bias
+    like      the factors of `from_model`, which contain the scale, and whether U has a bias
     """
     return arrays_of((like.scale, like.bias), factors, q)
 
 
 def arrays_of(form: tuple[float, bool], factors: Any, q: Any) -> dict[str, Array]:
-    """Return the arrays of a state dict; form: scale and bias, as `Network` has them."""
+    """Return the arrays of a state dict; form: `scale` and `bias` of the `Network`."""
     scale, bias = form
     U, V = (np.asarray(x) for x in factors)
     U, V = U / scale, V * scale
@@ -278,18 +274,18 @@ def arrays_of(form: tuple[float, bool], factors: Any, q: Any) -> dict[str, Array
 
 
 def rebuilt_module(form: tuple[float, bool], model: Any, Y: Array, factors: Any, q: Any) -> Any:
-    """Return a copy of a Sequential with these hidden units, as many as there are.
+    """Return a copy of a Sequential with these hidden units, whatever their number.
 
-    Raises InputError for a model of another order, or of other data.
+    Raises InputError for another network, or one of other data.
     """
     del Y
     state = arrays_of(form, factors, q)
-    if type(model) is not library().Sequential or len(linear(model)) != 2:  # noqa: PLR2004  layers
+    if type(model) is not library().Sequential or len(linear_layers(model)) != PAIR:
         name = type(model).__name__
         raise InputError(f"estimator must be the Sequential that from_model read, got {name}")
     demand_shape(model, state)
     out = deepcopy(model)
-    for name, layer in zip("02", linear(out), strict=True):
+    for name, layer in zip("02", linear_layers(out), strict=True):
         kind = {"dtype": layer.weight.dtype, "device": layer.weight.device}
         layer.out_features, layer.in_features = state[f"{name}.weight"].shape
         for part in ("weight", "bias"):
@@ -301,7 +297,7 @@ def rebuilt_module(form: tuple[float, bool], model: Any, Y: Array, factors: Any,
 
 def demand_shape(model: Any, state: Mapping[str, Array]) -> None:
     """Raise InputError unless a network has the features, outputs and biases of a state dict."""
-    hidden, out = linear(model)
+    hidden, out = linear_layers(model)
     got = {
         "features": hidden.in_features,
         "outputs": out.out_features,

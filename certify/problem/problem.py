@@ -324,13 +324,10 @@ def as_problem(problem: object, *, zeros: bool = False) -> Problem:
             raise InputError(UNKNOWN)
         return problem
     family = type(problem).__module__.partition(".")[0]
-    read = {
-        "torch": "certify.adapters.torch.from_torch(model, X, y, ...)",
-        "tensorly": "certify.adapters.tensorly",
-    }.get(family, "certify.from_model(model, X)")
     cure = "state one: Problem(loss, atom, lam)"
     if family in FOREIGN or hasattr(problem, "fit"):
-        cure = f"read the model first: problem, factors = {read}"
+        data = "X, y, ..." if family in ("torch", "onnx") else "X"
+        cure = f"read the model first: problem, factors = certify.from_model(model, {data})"
     raise InputError(f"problem must be a Problem, got {type(problem).__name__}; {cure}")
 
 

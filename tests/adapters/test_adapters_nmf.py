@@ -6,7 +6,7 @@ from scipy import sparse
 from sklearn.decomposition import NMF, MiniBatchNMF
 
 from certify import InputError, check, verify
-from certify.adapters._nmf import TINY, fault
+from certify.adapters._nmf import TINY, beta_reason
 from certify.adapters.sklearn import from_model
 from tests.sklearn_models import OTHER, SMALL, TIGHT, X, figures, nonnegative, objective
 
@@ -170,4 +170,4 @@ def test_signs_missed_by_a_rounding_are_named_and_the_projected_point_is_bracket
 def test_a_divergence_without_a_rule_is_called_convex_where_it_is(beta):
     z, x = np.meshgrid(np.geomspace(1e-3, 1e3, 60), np.geomspace(1e-3, 1e3, 60))
     bent = (beta - 1) * z ** (beta - 2.0) - (beta - 2) * x * z ** (beta - 3.0)
-    assert (fault(beta) == "is not covered") == bool((bent >= 0).all())
+    assert (beta_reason(beta) == "is not covered") == bool((bent >= 0).all())

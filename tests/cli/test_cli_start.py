@@ -31,7 +31,7 @@ def drafted(capsys, *args):
     ended = inside(capsys, "init", *args)
     assert ended.status == 0, ended.err
     document = tomllib.loads(open("problem.toml", encoding="utf-8").read())  # noqa: PTH123, SIM115
-    schema = json.loads(made.schema_text())
+    schema = json.loads(made.FILE.read_text("utf-8"))
     assert list(jsonschema.Draft202012Validator(schema).iter_errors(document)) == []
     return document, ended.out
 

@@ -3,7 +3,9 @@
 import copy
 import io
 import pickle
+import re
 from dataclasses import replace
+from importlib import import_module
 
 import numpy as np
 import pytest
@@ -130,6 +132,17 @@ def test_a_model_in_place_of_a_problem_is_told_the_way(call):
         call(Y, FACTORS)
     with pytest.raises(InputError, match="problem must be a Problem"):
         verify(RESULT.certificate, Fitted(), FACTORS)
+
+
+@pytest.mark.parametrize("family", ["torch", "onnx", "sklearn", "tensorly"])
+def test_the_function_that_reads_a_model_exists(family):
+    model = type("Model", (), {"__module__": f"{family}.models"})()
+    with pytest.raises(InputError, match="read the model first") as raised:
+        check(model, Y)
+    name = re.search(r"(certify[.\w]*)\((.*)\)", str(raised.value))
+    module, _, function = name[1].rpartition(".")
+    assert callable(getattr(import_module(module), function))
+    assert ("y" in name[2]) == (family in {"torch", "onnx"})
 
 
 def test_scikit_learns_model_is_told_from_model():

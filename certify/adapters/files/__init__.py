@@ -1,4 +1,4 @@
-"""problem.toml: a problem and its candidate as files; one module per format of arrays."""
+"""problem.toml: a problem and its candidate as files; one module for each format of arrays."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,7 +38,7 @@ READERS = {"mask": Reader.mask, "samples": Reader.samples}  # of arrays that are
 
 @dataclass(frozen=True, eq=False)
 class Loaded:
-    """What a problem.toml asks: the arguments of check(), and the files it was read from."""
+    """The content of a problem.toml: the arguments of check(), and the files that were read."""
 
     problem: Problem
     factors: tuple[Any, ...]
@@ -48,7 +48,7 @@ class Loaded:
     inputs: tuple[Path, ...]
     restarts: tuple[tuple[Any, ...], ...] = ()
     names: tuple[str, ...] = ("U", "V")
-    multiple: float = 1.0  # of a network's training objective, that is judged
+    multiple: float = 1.0  # the judged objective divided by a network's training objective
 
 
 def load(path: str | Path) -> Loaded:
@@ -62,15 +62,10 @@ def load(path: str | Path) -> Loaded:
     if "blocks" in document:
         raise InputError(f"{path} is of blocks of rows, which check, verify and improve read")
     if "network" in document:
-        return network(path, document, reader)
+        return load_network(path, document, reader)
     spec = validate_file(path, document)
-    problem = Problem(
-        built(spec.loss, reader),
-        built(spec.atom, reader),
-        spec.lam,
-        tuple(built(o, reader) for o in spec.offsets),
-        l1=spec.l1,
-    )
+    loss, atom, *offsets = (build(e, reader) for e in (spec.loss, spec.atom, *spec.offsets))
+    problem = Problem(loss, atom, spec.lam, offsets, l1=spec.l1)
     names = factor_names(spec.atom)
 
     def candidate(sources: tuple[Source, ...], where: str) -> tuple[Any, ...]:
@@ -93,7 +88,7 @@ def load(path: str | Path) -> Loaded:
 
 
 def load_blocks(path: Path) -> LoadedBlocks | None:
-    """Read a problem.toml of blocks of rows, but none of them; None where it is of a whole table.
+    """Read a problem.toml of blocks of rows, but not the blocks; None for other files.
 
     Raises InputError, in one sentence, for whatever is wrong in the file, and for no blocks.
     """
@@ -102,7 +97,7 @@ def load_blocks(path: Path) -> LoadedBlocks | None:
         return None
     top, named, epsilon = read_tables(path, document)
     reader = Reader(path.parent, FORMATS)
-    offsets = [built(entry(o, OFFSETS, path, "offsets"), reader) for o in top.offsets]
+    offsets = [build(entry(o, OFFSETS, path, "offsets"), reader) for o in top.offsets]
     at = path.parent.absolute()
     norms: Any = named.norms
     if named.norm_weights is not None:
@@ -128,13 +123,13 @@ def load_document(path: Path) -> list[Path]:
     return [path, *sorted(files)]
 
 
-def network(path: Path, document: dict[str, Any], reader: Reader) -> Loaded:
+def load_network(path: Path, document: dict[str, Any], reader: Reader) -> Loaded:
     """Read a problem.toml with a [network]."""
     (problem, factors), epsilon, files = read_network(path, document, reader)
     problem.accept(factors)
     return Loaded(
         problem=problem,
-        factors=factors,  # with the note of the log, that check() repeats
+        factors=factors,  # with the note for check()
         q=factors.q,
         rtol=epsilon.rtol,
         atol=epsilon.atol,
@@ -144,44 +139,44 @@ def network(path: Path, document: dict[str, Any], reader: Reader) -> Loaded:
 
 
 def load_factors(path: Path, loaded: Loaded) -> tuple[Any, ...]:
-    """Read the factors of another fit from one file of named arrays: U, V, X2, ...
+    """Return the factors of another fit in one file of named arrays: U, V, X2, ...
 
-    Raises InputError, naming the file, for a missing name or arrays that do not fit.
+    Raises InputError, with the file, for a missing name or arrays that do not fit.
     """
     reader = Reader(Path(), FORMATS)
     arrays = tuple(reader.read(Source(str(path), name), name) for name in loaded.names)
     return loaded.problem.accept(arrays, str(path))
 
 
-def built(entry: Entry, reader: Reader) -> Any:
-    """Call a registered class with its arguments, arrays read from their files."""
+def build(entry: Entry, reader: Reader) -> Any:
+    """Return an instance of a registered class, after reading its arrays."""
     values = {}
     for name, x in entry.arguments.items():
         if isinstance(x, Entry):
-            values[name] = part(name, x, reader)
+            values[name] = build_part(name, x, reader)
         elif not isinstance(x, Source):
             values[name] = x
         elif issubclass(entry.cls, Gauge):
             values[name] = parameter(name, x, reader)
-        elif isinstance(x.inline, int | float):  # a number where an array may be, too
+        elif isinstance(x.inline, int | float):  # arguments that may be a number or an array
             values[name] = x.inline
         else:
             values[name] = READERS.get(name, Reader.read)(reader, x, name)
     return entry.cls(**values)
 
 
-def part(name: str, entry: Entry, reader: Reader) -> Any:
-    """Build an argument that is an entry itself; its errors name the argument."""
+def build_part(name: str, entry: Entry, reader: Reader) -> Any:
+    """Return the instance of an argument; its errors start with the argument's name."""
     try:
-        return built(entry, reader)
+        return build(entry, reader)
     except InputError as error:
         raise InputError(f"{name}: {error}") from None
 
 
 def parameter(name: str, source: Source, reader: Reader) -> Any:
-    """Return a norm's groups, edges or weights; a table of one row or column is a list.
+    """Return a norm's groups, edges or weights; a table with one row or column becomes a vector.
 
-    Groups and edges written in the file itself may be rows that differ.
+    Groups in the TOML may be lists of different lengths.
     """
     if not source.file:
         return source.inline
@@ -195,7 +190,7 @@ def parameter(name: str, source: Source, reader: Reader) -> Any:
 
 
 def offset_values(problem: Problem, sources: tuple[Source, ...], reader: Reader) -> tuple[Any, ...]:
-    """Return q; a table with one row or column (.csv, .mtx) is a vector where one is expected."""
+    """Return q; a table with one row or column (.csv, .mtx) becomes a vector if one is expected."""
     read = [reader.read(s, f"q[{k}]") for k, s in enumerate(sources)]
     if len(read) == len(problem.offsets):
         due = [len(o.shape(problem.loss.observed)) for o in problem.offsets]

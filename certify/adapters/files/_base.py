@@ -1,4 +1,4 @@
-"""The contract of a file format, and what every format refuses in the same words."""
+"""The contract of a file format, and the errors that all formats share."""
 
 import difflib
 from abc import ABC, abstractmethod
@@ -12,31 +12,31 @@ PICKLE = b"\x80"  # the first byte of every pickle of protocol 2 and later
 
 
 class Format(ABC):
-    """How arrays lie in a file; its module is named after the file extension: npy for .npy.
+    """A format of arrays; its module is named after the file extension: npy for .npy.
 
-    Arrays come back as numpy arrays, or as scipy.sparse where the file lists entries.
-    Nothing is unpickled or executed, and a size that a file claims is compared with the
-    bytes that are there before anything is allocated.
+    Arrays are returned as numpy arrays, or as scipy.sparse if the file lists entries.
+    Nothing is unpickled or executed, and a size that a file claims is compared with its
+    bytes before anything is allocated.
     """
 
-    keyed: ClassVar[bool] = False  # whether a file holds several arrays, each with a name
+    keyed: ClassVar[bool] = False  # whether a file has several arrays, each with a name
 
     @abstractmethod
     def read(self, path: Path, key: str | None) -> Any:
-        """Return the array of that name; without a name, the only one.
+        """Return the array with a name; without a name, the only one.
 
         Raises InputError if the file is not of this format, OSError if it cannot be read.
         """
 
 
 def nearest(wrong: str, known: Iterable[str]) -> str:
-    """Return the known name that is most like a wrong one, whatever its capitals."""
+    """Return the known name that is most similar to a wrong one, ignoring case."""
     names = {name.lower(): name for name in known}
     return names[difflib.get_close_matches(wrong.lower(), names, 1, cutoff=0.0)[0]]
 
 
 def chosen(path: Path, key: str | None, names: list[str]) -> str:
-    """Return the name to read, or say which names the file has."""
+    """Return the name to read; raise InputError, with the names in the file, if there is none."""
     if not names:
         raise InputError(f"{path} holds no array")
     if key is None and len(names) == 1:

@@ -1,4 +1,4 @@
-"""What stands beside the factors in a model's files: biases, a mean, and the order of the ids."""
+"""Other parts of a model in its files: biases, the mean, and the order of the ids."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -16,13 +16,13 @@ from ._table import TABLES, kind_of
 from ._triplets import ORDERS, matrix, recognize, table, triplets
 
 MATRIX = 2  # dimensions
-SETTLED = 1e-2  # of the biases' gradient: above, no ridge explains it
+SETTLED = 1e-2  # the largest relative gradient of stationary biases
 Named = list[tuple[str, Any]]
 
 
 @dataclass(frozen=True)
 class Beside:
-    """Biases of rows and columns, (source, values) or None, and the mean, as they were found."""
+    """Biases of rows and columns, and the mean, as (source, values) or None."""
 
     row: tuple[str, Array] | None = None
     column: tuple[str, Array] | None = None
@@ -30,7 +30,7 @@ class Beside:
 
     @property
     def biases(self) -> list[tuple[str, tuple[str, Array]]]:
-        """The kind, the source and the values of those that are there."""
+        """The kind, the source and the values of each that is not None."""
         sides = [("row", self.row), ("column", self.column)]
         entries = [(k, x) for k, x in sides if x is not None]
         if self.mean is not None:
@@ -44,7 +44,7 @@ class Beside:
 
 @dataclass(frozen=True)
 class Listing:
-    """How a list of ratings is to be read: its file's columns, the order of its ids, the shape."""
+    """How a list of ratings is read: its file's columns, the order of its ids, the shape."""
 
     matrix: Any
     columns: list[str]
@@ -54,11 +54,10 @@ class Listing:
 
 
 def split(arrays: Named, dims: tuple[int, ...]) -> tuple[Named, Beside]:
-    """Return the arrays that may be factors, and what stands beside them.
+    """Return the arrays that may be factors, and the biases and the mean.
 
-    A vector with a number for each row of the data has the biases of the rows, one with a number
-    for each column those of the columns; of a square matrix the names decide.  A single number is
-    the mean.
+    A vector as long as the rows of the data has the biases of the rows, one as long as the columns
+    those of the columns; for square data the names decide.  A single number is the mean.
     """
     if not any(np.ndim(x) == MATRIX for _, x in arrays):
         return arrays, Beside()
@@ -77,7 +76,7 @@ def split(arrays: Named, dims: tuple[int, ...]) -> tuple[Named, Beside]:
 
 
 def side_of(source: str, size: int, dims: tuple[int, ...], taken: dict[str, Any]) -> str:
-    """Return the side that a vector belongs to, "" if to none."""
+    """Return the side that a vector belongs to, or ""."""
     name = source.rpartition(":")[2].lower()
     hints = {"row": ("user", "row", "bu"), "column": ("item", "col", "bi")}
     sides = [k for k, n in zip(hints, dims, strict=True) if n == size and k not in taken]
@@ -86,10 +85,10 @@ def side_of(source: str, size: int, dims: tuple[int, ...], taken: dict[str, Any]
 
 
 def listing(path: Path, arrays: Named) -> Listing | None:
-    """Return how a .csv or .tsv file lists ratings; None if its header names no such columns.
+    """Return how a .csv or .tsv file lists ratings; None if its header has no such columns.
 
-    The ids may be line numbers from 0 or from 1, or be numbered when first seen or sorted: the
-    order is the one whose ratings the factors (and biases) fit best.
+    The order of the ids (row numbers from 0 or 1, first seen, or sorted) is the one for which the
+    factors and biases fit the ratings best.
 
     Raises InputError if the factors fit no order.
     """
@@ -97,7 +96,7 @@ def listing(path: Path, arrays: Named) -> Listing | None:
         return None
     try:
         columns = recognize(table(path)[0])
-    except InputError:  # no header, no text: a table of numbers, or refused as one
+    except InputError:  # without a header it is read as a table of numbers
         return None
     if columns is None:
         return None
@@ -125,14 +124,14 @@ def listing(path: Path, arrays: Named) -> Listing | None:
 
 
 def fits(counts: tuple[int, int], shape: tuple[int, int], order: str) -> bool:
-    """Whether factors fit so many users and items; with line numbers the last may lack ratings."""
+    """Whether factors fit the counts of users and items; for row numbers there may be more rows."""
     if order in ("number", "from 1"):
         return counts[0] <= shape[0] and counts[1] <= shape[1]
     return counts == shape
 
 
 def orientations(arrays: Named) -> Iterator[tuple[Array, Array]]:
-    """Yield the pairs of arrays that can be factors, each way round."""
+    """Yield the pairs of arrays, transposed or not, that can be factors."""
     flat = [np.asarray(x) for _, x in arrays if np.ndim(x) == MATRIX]
     for a, b in permutations(flat, 2):
         for U in (a, a.T):
@@ -152,9 +151,9 @@ def misfit(R: Any, U: Array, V: Array, beside: Beside) -> float:
 
 
 def ridge(sums: Array, bias: Array) -> float | None:
-    """Return the ridge at which a bias is stationary, sums = ridge bias; None if there is none.
+    """Return the ridge with sums = ridge bias, at which a bias is stationary; None if none fits.
 
-    sums  of the residuals of each line
+    sums  the sums of the residuals
     """
     if not bias.any():
         return None

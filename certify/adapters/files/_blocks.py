@@ -1,4 +1,4 @@
-"""A table in blocks of rows in problem.toml: a folder of triplets, and where its factors are.
+"""A table in blocks of rows in problem.toml: the folders of its triplets and of its factors.
 
     lam = 100.0
     [blocks]
@@ -9,9 +9,9 @@
     norms = "counts"                 # with numbers of entries as weights; else "l2"
     norm_weights = "norms"           # others: rows0.npy, ..., one for each file, and columns.npy
 
-It takes the place of the tables data, loss, atom and factors.  Optional: fit, which check and
-verify need; rows, unless two files are .parquet; norms or norm_weights; [[offsets]] of the kinds
-row and column; [epsilon].
+It replaces the tables data, loss, atom and factors.  Optional: fit, which check and verify need;
+rows, unless two files are .parquet; norms or norm_weights; [[offsets]] of the kinds row and
+column; [epsilon].
 """
 
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ from ._kinds import Weight
 from ._schema import Epsilon, Json, validate
 from ._source import Strict
 
-TOLD = {"data", "loss", "atom", "factors", "q", "restarts", "l1"}  # by the table of blocks
+REPLACED = {"data", "loss", "atom", "factors", "q", "restarts", "l1"}  # by the table of blocks
 
 
 class Top(Strict):
@@ -41,10 +41,7 @@ class Top(Strict):
 
 
 class Table(Strict):
-    """The folder of the blocks, their columns, that of their factors, how rows count, norms.
-
-    norm_weights  the folder of rows0.npy, rows1.npy, ..., and columns.npy
-    """
+    """Blocks of rows; norm_weights: the folder of rows0.npy, rows1.npy, ..., and columns.npy."""
 
     folder: str
     columns: int
@@ -56,10 +53,7 @@ class Table(Strict):
 
 @dataclass(frozen=True, eq=False)
 class LoadedBlocks:
-    """What a problem.toml of blocks of rows asks, and where it was read from.
-
-    fit  the folder of the factors, if it is named
-    """
+    """The question of a problem.toml with blocks of rows; fit: the folder of the factors."""
 
     table: RowBlocks
     fit: Path | None
@@ -80,10 +74,7 @@ class LoadedBlocks:
         return [folder / f"U{k}.npy" for k in range(len(self.table.blocks))]
 
     def factors(self) -> Factors:
-        """Return the files of U of each block, and of V.
-
-        Raises InputError where there is no fit.
-        """
+        """Return the files of U of each block, and of V; raise InputError without a fit."""
         if self.fit is None:
             raise InputError(
                 f"{self.path}: blocks.fit is missing, the folder of U0.npy, ... and V.npy; "
@@ -93,11 +84,11 @@ class LoadedBlocks:
 
 
 def read_tables(path: Path, document: Json) -> tuple[Top, Table, Epsilon]:
-    """Return what a problem.toml of blocks says.
+    """Return the tables of a problem.toml with blocks.
 
-    Raises InputError, naming the file and the key, for anything that is wrong.
+    Raises InputError, with the file and the key, for anything that is wrong.
     """
-    if extra := sorted(set(document) & TOLD):
+    if extra := sorted(set(document) & REPLACED):
         raise InputError(
             f"{path}: [blocks] means least squares with l2 norms: leave {', '.join(extra)} out"
         )

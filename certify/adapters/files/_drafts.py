@@ -1,4 +1,4 @@
-"""Draft a problem.toml from a user's files: what they show, and TODO for the rest."""
+"""Draft a problem.toml from a user's files, with TODO for what they do not determine."""
 
 import json
 import os
@@ -22,11 +22,12 @@ from certify.problem import Problem, StationaryLam
 from . import FORMATS
 from ._beside import Beside, Listing, listing, ridge, split
 from ._source import Reader, Source
+from ._triplets import subtract
 from .mat import names as matlab_names
 
 KEYED = (".mat", ".npz", ".safetensors")
 MATRIX = 2  # dimensions
-TURNED = "\0T"  # ends a source whose array is transposed; no file name has this character
+TRANSPOSED = "\0T"  # the end of a source whose array is transposed; no file name contains it
 NO_FACTORS = ("# TODO: name the files of the factors", 'U = "U.npy"', 'V = "V.npy"')
 Named = list[tuple[str, Any]]
 
@@ -34,9 +35,9 @@ Named = list[tuple[str, Any]]
 def draft(data: Path, factors: Sequence[Path], folder: Path) -> tuple[str, list[str]]:
     """Return (problem.toml, notes) for the files of data and factors.
 
-    Raises InputError for files that are no arrays, or factors that fit no mode of the data.
+    Raises InputError for files without arrays, or factors that fit no mode of the data.
     """
-    arrays = every(factors)
+    arrays = read_factors(factors)
     rated = listing(data, arrays)
     Y = Reader(Path(), FORMATS).read(Source(str(data)), "data") if rated is None else rated.matrix
     if Y.ndim < MATRIX:
@@ -45,9 +46,9 @@ def draft(data: Path, factors: Sequence[Path], folder: Path) -> tuple[str, list[
     mean = 0.0 if beside.mean is None else beside.mean[1]
     notes = [f"{data}: {shape_of(Y)} data"]
     if rated is not None:
-        Y, beside = less(Y, mean), replace(beside, mean=None)
-        source = of_ratings(rated, relative(data, folder), mean)
-        notes = [of_listing(data, rated)]
+        Y, beside = subtract(Y, mean), replace(beside, mean=None)
+        source = ratings_source(rated, relative(data, folder), mean)
+        notes = [ratings_note(data, rated)]
         notes += [f"the mean {mean:.10g} is taken from every rating"] if mean else []
     else:
         source = toml_string(relative(data, folder))
@@ -78,23 +79,20 @@ def draft(data: Path, factors: Sequence[Path], folder: Path) -> tuple[str, list[
     return text, [*notes, *more, note]
 
 
-def every(factors: Sequence[Path]) -> Named:
+def read_factors(factors: Sequence[Path]) -> Named:
     """Return (source, array) of each array in the files of the factors."""
     reader, out = Reader(Path(), FORMATS), []
     for path in factors:
         if path.suffix.lower() in KEYED:
-            keys = held_names(path)
+            keys = array_names(path)
             out += [(f"{path}:{k}", reader.read(Source(str(path), k), k)) for k in keys]
         else:
             out.append((str(path), reader.read(Source(str(path)), str(path))))
     return out
 
 
-def held_names(path: Path) -> list[str]:
-    """Return the names in a file that holds several arrays.
-
-    Raises InputError if there is none, or it is not such a file.
-    """
+def array_names(path: Path) -> list[str]:
+    """Return the names in a file with several arrays; raise InputError if there are none."""
     read = {".npz": names_in_zip, ".mat": matlab_names}.get(path.suffix.lower(), tensors)
     with accessing(path, "read"):
         try:
@@ -126,9 +124,9 @@ def tensors(path: Path) -> list[str]:
 def match_modes(
     dims: tuple[int, ...], arrays: Named
 ) -> tuple[dict[str, tuple[str, Any]], list[str]]:
-    """Match arrays to the modes of the data by their length; a transposed one is marked.
+    """Return an array for each mode of the data, matched by its length, and notes.
 
-    Sources that must be transposed end in TURNED.
+    Sources of arrays that must be transposed end in TRANSPOSED.
     """
     out: dict[str, tuple[str, Any]] = {}
     notes: list[str] = []
@@ -142,7 +140,7 @@ def match_modes(
             notes.append(f"{fits[0][0]}: {shape_of(fits[0][1])}, taken as {name}")
         elif turned:
             source, x = turned[0]
-            out[name] = source + TURNED, x.T
+            out[name] = source + TRANSPOSED, x.T
             left.remove(turned[0])
             notes.append(f"{source}: {shape_of(x)}, taken as {name} transposed")
     ranks = sorted({x.shape[1] for _, x in out.values()})
@@ -160,8 +158,8 @@ def match_modes(
 def regularizer(Y: Any, candidate: dict[str, Any], extra: "Biases") -> tuple[str, str]:
     """Return the line of lam, and a note about it.
 
-    It is the one at which the factors are stationary, 0 if they are so without a penalty; else
-    a tenth of the largest singular value, or 1 of a tensor.
+    lam is that for which the factors are stationary, perhaps 0; else a tenth of the largest
+    singular value, or 1 for a tensor.
     """
     point = stationary(Y, candidate, extra)
     if point is not None and point.free:
@@ -176,13 +174,13 @@ def regularizer(Y: Any, candidate: dict[str, Any], extra: "Biases") -> tuple[str
     if Y.ndim == MATRIX:
         dense = Y.toarray() if sparse.issparse(Y) else np.nan_to_num(Y)
         guess = 0.1 * float(np.linalg.norm(dense, MATRIX)) if 0 < dense.size < 10**6 else 0.0
-        guess = guess or 1.0  # lam = 0 would be another question: of one rank
+        guess = guess or 1.0  # lam = 0 would be another question, at a fixed rank
     line = f"lam = {guess:.6g}  # TODO: the weight of the regularization in your training"
     return line, "lam is a guess: replace it by the one of your training"
 
 
 def stationary(Y: Any, candidate: dict[str, Any], extra: "Biases") -> StationaryLam | None:
-    """Return the lam at which factors are stationary for least squares and the drafted norms."""
+    """Return the lam for which the factors are stationary, for least squares and these norms."""
     if not candidate:
         return None
     problem = draft_problem(Y, candidate, extra.offsets)
@@ -190,7 +188,7 @@ def stationary(Y: Any, candidate: dict[str, Any], extra: "Biases") -> Stationary
 
 
 def draft_problem(Y: Any, candidate: dict[str, Any], offsets: Sequence[Offset]) -> Problem:
-    """Return the problem that is drafted, at lam = 1."""
+    """Return the drafted problem at lam = 1."""
     key = drafted_norm(candidate)
     if Y.ndim == MATRIX:
         model: Atom = RankOne(key, key, form="sum")
@@ -204,7 +202,7 @@ def draft_problem(Y: Any, candidate: dict[str, Any], offsets: Sequence[Offset]) 
 
 @dataclass(frozen=True)
 class Biases:
-    """The offsets of a model's biases: their values, sources, tables of problem.toml and notes."""
+    """The offsets of a model's biases: values, sources, tables of problem.toml and notes."""
 
     offsets: list[Offset]
     values: list[Array]
@@ -223,7 +221,7 @@ class Biases:
 
 
 def biases(Y: Any, candidate: dict[str, Any], beside: Beside) -> Biases:
-    """Return the offsets of the biases, each with the ridge at which it is stationary."""
+    """Return the offsets of the biases, each with the ridge for which it is stationary."""
     if not beside.biases:
         return Biases([], [], [], [], [])
     values, sources = [x[1] for _, x in beside.biases], [x[0] for _, x in beside.biases]
@@ -243,15 +241,8 @@ def biases(Y: Any, candidate: dict[str, Any], beside: Beside) -> Biases:
     return Biases(beside.offsets([r or 0.0 for r in ridges]), values, sources, tables, notes)
 
 
-def less(Y: Any, mean: float) -> Any:
-    """Return a sparse matrix with its stored entries less a number."""
-    out = Y.copy()
-    out.data = out.data - mean
-    return out
-
-
-def of_ratings(rated: Listing, name: str, mean: float) -> str:
-    """Return the source of a list of ratings, as problem.toml has it."""
+def ratings_source(rated: Listing, name: str, mean: float) -> str:
+    """Return the source of a list of ratings in problem.toml."""
     listed = ", ".join(toml_string(k) for k in rated.columns)
     m, n = rated.shape
     more = f", less = {mean!r}" if mean else ""
@@ -259,8 +250,8 @@ def of_ratings(rated: Listing, name: str, mean: float) -> str:
     return f'{{ {fields}, order = "{rated.order}", shape = [{m}, {n}]{more} }}'
 
 
-def of_listing(data: Path, rated: Listing) -> str:
-    """Say how a list of ratings was read."""
+def ratings_note(data: Path, rated: Listing) -> str:
+    """Return a note on how a list of ratings was read."""
     sizes = f"{rated.matrix.nnz} ratings of {rated.shape[0]} users and {rated.shape[1]} items"
     how = {
         "number": "ids are row numbers of the factors, from 0",
@@ -272,7 +263,7 @@ def of_listing(data: Path, rated: Listing) -> str:
 
 
 def drafted_norm(candidate: dict[str, Any]) -> str:
-    """Return "l2", with a sign where all factors are >= 0."""
+    """Return "l2+" if all factors are >= 0, else "l2"."""
     return "l2+" if candidate and all((x >= 0).all() for _, x in candidate.values()) else "l2"
 
 
@@ -294,7 +285,7 @@ def observations(Y: Any, source: str, notes: list[str]) -> list[str]:
 
 
 def atom(Y: Any, candidate: dict[str, Any]) -> list[str]:
-    """Return the table of the atom: nonnegative factors suggest their cone."""
+    """Return the table of the atom."""
     key = drafted_norm(candidate)
     why = "  # all factors are >= 0" if key == "l2+" else ""
     if Y.ndim > MATRIX:
@@ -305,17 +296,17 @@ def atom(Y: Any, candidate: dict[str, Any]) -> list[str]:
 
 
 def shape_of(x: Any) -> str:
-    """Return a shape for people."""
+    """Return a shape as text."""
     return " x ".join(map(str, np.shape(x) if not sparse.issparse(x) else x.shape))
 
 
 def relative(path: Path, folder: Path) -> str:
-    """Return a path as seen from the folder of problem.toml."""
+    """Return a path relative to the folder of problem.toml."""
     return Path(os.path.relpath(path, folder)).as_posix()
 
 
 def toml_string(name: str) -> str:
-    """Return a name as a string of TOML.  Raises InputError for one that is not Unicode."""
+    """Return a name as a string of TOML; raise InputError if it is not Unicode."""
     try:
         name.encode()
     except UnicodeEncodeError:
@@ -324,8 +315,8 @@ def toml_string(name: str) -> str:
 
 
 def relative_source(source: str, folder: Path) -> str:
-    """Return an array's source as problem.toml has it, as seen from a folder."""
-    plain = source.removesuffix(TURNED)
+    """Return an array's source in problem.toml, relative to a folder."""
+    plain = source.removesuffix(TRANSPOSED)
     head, colon, key = plain.rpartition(":")
     named = bool(colon) and Path(head).suffix.lower() in KEYED
     file = relative(Path(head if named else plain), folder)

@@ -1,4 +1,4 @@
-"""How the arguments of registered classes are written in a file: numbers, norms, arrays."""
+"""The arguments of registered classes in a file: numbers, norms, arrays."""
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
@@ -11,9 +11,9 @@ from certify.norms import GAUGES, KEYS, PLAIN, Gauge
 
 
 def norm(x: object) -> object:
-    """Read a norm: a key, or a table { norm = "elastic", alpha = 0.5, cone = "+" }.
+    """Return a norm: a key, or a table { norm = "elastic", alpha = 0.5, cone = "+" }.
 
-    Raises ValueError with the end of a sentence that starts with the key.
+    Raises ValueError with a sentence without its subject, the key; so do the functions below.
     """
     if not isinstance(x, str | dict):
         raise ValueError('must be a norm ("l2+") or a table {norm = ..., ...}')  # noqa: TRY004
@@ -24,20 +24,14 @@ def norm(x: object) -> object:
 
 
 def norms(x: object) -> object:
-    """Read the norms of a tensor's modes: a key for each, or one for all with `order`.
-
-    Raises ValueError with the end of a sentence that starts with the key.
-    """
+    """Return the norms of a tensor's modes: a key for each, or one for all with `order`."""
     if isinstance(x, str) or (isinstance(x, list) and all(isinstance(k, str) for k in x)):
         return x
     raise ValueError('must be a list of norms, one a mode (["l2", "l2+", "l1"])')
 
 
 def widths(x: object) -> object:
-    """Read the widths of hidden layers: a number, or a list of them.
-
-    Raises ValueError with the end of a sentence that starts with the key.
-    """
+    """Return the widths of hidden layers: a number, or a list of them."""
     given = x if isinstance(x, list) else [x]
     if not given or not all(isinstance(k, int) and not isinstance(k, bool) for k in given):
         raise ValueError("must be a whole number, or a list of them")
@@ -45,20 +39,14 @@ def widths(x: object) -> object:
 
 
 def weights(x: object) -> object:
-    """Read the weights of an l1 penalty, one for each factor.
-
-    Raises ValueError with the end of a sentence that starts with the key.
-    """
+    """Return the weights of an l1 penalty, one for each factor."""
     if not isinstance(x, list):
         raise ValueError("must be a list of numbers, one for each factor")  # noqa: TRY004
     return weight(x)
 
 
 def weight(x: object) -> object:
-    """Read lam: a number, or the two weights of a matrix's sides.
-
-    Raises ValueError with the end of a sentence that starts with the key.
-    """
+    """Return lam: a number, or the two weights of a matrix's sides."""
     for k in x if isinstance(x, list) else [x]:
         if not isinstance(k, int | float) or isinstance(k, bool):
             raise ValueError("must be a valid number")  # noqa: TRY004
@@ -97,7 +85,7 @@ WidthsRef = TypeAliasType(
 )
 
 
-KINDS: Mapping[Any, Any] = {  # of an argument; others are arrays
+KINDS: Mapping[Any, Any] = {  # by the annotation of an argument; others are arrays
     **{plain: plain for plain in (float, int, str, bool)},
     int | None: int,
     float | None: float,

@@ -1,4 +1,4 @@
-"""The line of a problem.toml on which a key stands: for messages, nothing else."""
+"""The line of a key in a problem.toml, for messages."""
 
 import re
 from pathlib import Path
@@ -9,9 +9,9 @@ FENCES = ('"""', "'''")
 
 
 def with_line(path: Path, name: str) -> str:
-    """Return the path with the line of a dotted key or table: problem.toml:3.
+    """Return the path with the line of a dotted key or table, problem.toml:3.
 
-    Without a line where the key is not in the file, or stands in two tables of one name.
+    The line is left out if the key is not in the file, or in two tables of the same name.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -22,7 +22,7 @@ def with_line(path: Path, name: str) -> str:
 
 
 def line_of(text: str, name: str) -> int | None:
-    """Return the line of table.key or of a key above all tables, else that of the table."""
+    """Return the line of table.key, or of a key above all tables; else that of the table."""
     table, _, key = name.partition(".")
     key = key.partition(".")[0].partition("[")[0]
     matches: list[int] = []

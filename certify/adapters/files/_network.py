@@ -1,4 +1,4 @@
-"""A trained network in problem.toml: its weights, data, loss and decay in one table.
+"""A trained network in problem.toml: a table with its weights, data, loss and decay.
 
     [network]
     model = "net.safetensors"        # or "net.onnx"
@@ -7,14 +7,14 @@
     loss = "mse"                     # "l1", "huber" (delta), "bce", "cross_entropy"
     weight_decay = 0.01              # or [hidden layer, output layer]
 
-It takes the place of lam and of the tables data, loss, atom, offsets and factors.
-Optional: reduction = "sum", decay_bias = false, reported (the loss that training printed, or
-the last losses of its log, [before, last]), reported_rtol (how far it may be from that of X, y),
-and of weights that a .safetensors file holds activation, slope and layout = "sklearn".
+It replaces lam and the tables data, loss, atom, offsets and factors.
+Optional: reduction = "sum", decay_bias = false, reported (the loss that the training printed, or
+the last losses of its log, [before, last]), reported_rtol (its accepted relative difference), and,
+for a .safetensors file, activation, slope and layout = "sklearn".
 
-scikit-learn's networks, coefs_[k] and intercepts_[k] saved as k.weight and k.bias: reduction =
-"sum", decay_bias = false and weight_decay = alpha, or 2 alpha of an MLPRegressor; in batches
-of b_j of the n rows that is times n mean 1 / b_j.
+For networks of scikit-learn, save coefs_[k] and intercepts_[k] as k.weight and k.bias, and set
+reduction = "sum", decay_bias = false and weight_decay = alpha, or 2 alpha for an MLPRegressor.
+With batches of b_j of the n rows, multiply weight_decay by n mean 1 / b_j.
 """
 
 from pathlib import Path
@@ -31,7 +31,8 @@ from ._schema import Epsilon, Json, validate
 from ._source import Reader, Ref, Strict
 
 KINDS = (".safetensors", ".onnx")
-TOLD = {"lam", "data", "loss", "atom", "offsets", "factors"}  # by the table of a network
+REPLACED = {"lam", "data", "loss", "atom", "offsets", "factors"}  # by the table of a network
+LAYER = ("activation", "slope", "layout")  # what an ONNX graph contains, but a state dict does not
 
 
 class Top(Strict):
@@ -62,47 +63,36 @@ class Table(Strict):
 def read_network(path: Path, document: Json, reader: Reader) -> tuple[Judged, Epsilon, list[Path]]:
     """Return the problem and the factors of a network, epsilon, and the files that were read.
 
-    Raises InputError, naming the file and the key, for anything that is wrong.
+    Raises InputError, with the file and the key, for anything that is wrong.
     """
-    if extra := sorted(set(document) & TOLD):
+    if extra := sorted(set(document) & REPLACED):
         raise InputError(f"{path}: [network] is the whole problem: leave {', '.join(extra)} out")
     top = validate(Top, document, path, "")
     table = validate(Table, top.network, path, "network")
-    model = path.parent / table.model
     X, y = (reader.read(x, f"network.{k}") for k, x in (("X", table.X), ("y", table.y)))
-    given: dict[str, Any] = {
-        "loss": NamedLoss(table.loss, table.reduction, table.delta),
-        "weight_decay": table.weight_decay,
-        "decay_bias": table.decay_bias,
-        "reported": table.reported,
-        "reported_rtol": table.reported_rtol,
-    }
-    return (
-        judge(model, X, y, (table, given)),
-        validate(Epsilon, top.epsilon, path, "epsilon"),
-        named_files(path, document, reader),
-    )
+    judged = judge(path.parent / table.model, X, y, table)
+    epsilon = validate(Epsilon, top.epsilon, path, "epsilon")
+    return judged, epsilon, named_files(path, document, reader)
 
 
 def named_files(path: Path, document: Json, reader: Reader) -> list[Path]:
     """Return the files that a [network] names."""
-    top = validate(Top, document, path, "")
-    table = validate(Table, top.network, path, "network")
+    table = validate(Table, validate(Top, document, path, "").network, path, "network")
     arrays = [reader.path(x) for x in (table.X, table.y) if x.file]
     return [path.parent / table.model, *arrays]
 
 
-def judge(model: Path, X: Any, y: Any, settings: tuple[Table, dict[str, Any]]) -> Judged:
-    """Read the weights by the file's kind."""
-    table, given = settings
-    options = {k: getattr(table, k) for k in ("activation", "slope", "layout")}
+def judge(model: Path, X: Any, y: Any, table: Table) -> Judged:
+    """Return the problem and the factors of the network in a file."""
+    shared = ("weight_decay", "decay_bias", "reported", "reported_rtol")
+    given: dict[str, Any] = {k: getattr(table, k) for k in shared}
+    given["loss"] = NamedLoss(table.loss, table.reduction, table.delta)
     kind = model.suffix.lower()
-    if kind == ".onnx":
-        if extra := [k for k in options if k in table.model_fields_set]:
-            raise InputError(
-                f"network.{extra[0]} is already defined by the ONNX graph {model}: remove it"
-            )
-        return onnx.from_model(model, X, y, **given)
-    if kind != ".safetensors":
+    if kind not in KINDS:
         raise InputError(f"network.model must end in {' or '.join(KINDS)}, got {model}")
-    return torch.from_model(model, X, y, **given, **options)
+    if kind == ".safetensors":
+        return torch.from_model(model, X, y, **given, **{k: getattr(table, k) for k in LAYER})
+    if extra := [k for k in LAYER if k in table.model_fields_set]:
+        message = f"network.{extra[0]} is already defined by the ONNX graph"
+        raise InputError(f"{message} {model}: remove it")
+    return onnx.from_model(model, X, y, **given)

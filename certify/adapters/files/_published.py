@@ -1,9 +1,8 @@
-"""The JSON schema of problem.toml, for editors, made from the models that read it."""
+"""The JSON schema of problem.toml for editors, made from the models that read it."""
 
 import json
 from collections.abc import Mapping
 from functools import reduce
-from importlib.resources import files
 from operator import or_
 from pathlib import Path
 from typing import Any, Literal
@@ -22,14 +21,9 @@ from ._network import Table
 from ._schema import Epsilon, Json, parameters
 from ._source import Ref, Strict, Untitled
 
-FILE = "problem.schema.json"
+FILE = Path(__file__).with_name("problem.schema.json")
 MOST = 9  # factors that are listed by name
 several: Any = list  # of a type that is made at run time
-
-
-def schema_text() -> str:
-    """Return the schema's text as it is shipped."""
-    return files(__package__).joinpath(FILE).read_text(encoding="utf-8")
 
 
 def schema() -> Json:
@@ -60,7 +54,7 @@ def schema() -> Json:
 
 
 def split_losses() -> tuple[Json, Any]:
-    """Return the arrays of all losses, which stand in [data], and a union of their own tables."""
+    """Return the arrays of all losses, for [data], and the union of the tables for [loss]."""
     data: Json = {}
     tables: Json = {}
     for name, cls in LOSSES.items():
@@ -72,13 +66,13 @@ def split_losses() -> tuple[Json, Any]:
 
 
 def entries(registry: Mapping[str, type[Any]], key: str = "kind") -> Any:
-    """Return the union of the registered classes' tables."""
+    """Return the union of the tables of the registered classes."""
     fields = {k: {key: (Literal[k], ...)} | parameters(cls) for k, cls in registry.items()}
     return reduce(or_, [table(k, first_line(registry[k]), x) for k, x in fields.items()])
 
 
 def table(name: str, doc: str, fields: Json) -> Any:
-    """Return a table of these keys and no others."""
+    """Return the model of a table with these keys and no others."""
     return create_model(name, __base__=Strict, __doc__=doc, **fields)
 
 
@@ -88,7 +82,5 @@ def first_line(cls: type[Any]) -> str:
 
 
 if __name__ == "__main__":
-    target = files(__package__).joinpath(FILE)
-    Path(str(target)).write_text(
-        json.dumps(schema(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
-    )
+    text = json.dumps(schema(), indent=1, ensure_ascii=False) + "\n"
+    FILE.write_text(text, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""problem.toml as data: what its tables may hold, and one sentence for what they may not.
+"""The tables of problem.toml, and one sentence for each error in them.
 
     lam = 3.0                        [data]     Y, weights, mask: arrays
     q = ["q.npy"]                    [loss]     kind = "squared"
@@ -10,17 +10,17 @@
     [[restarts]]  other fits: U, V
 
 lam may be [a, b], the separate weights of a/2 |u|^2 + b/2 |v|^2 (rank_one, l2, form = "sum").
-l1 = [a, b] adds a |u|_1 + b |v|_1 to each component's price, a weight >= 0 for each factor.
+l1 = [a, b] adds a |u|_1 + b |v|_1 for each component, with weights >= 0, one for each factor.
 A norm is a key ("l2+") or a table: { norm = "elastic", alpha = 0.5, cone = "+" },
 { norm = "group", groups = [[0, 1], [2]], outer = "linf" }, { norm = "variation", edges, rho },
-{ norm = "weighted", weights }; their arrays may be files, groups then one number a coordinate.
-A problem of one factor has U alone in [factors]; one of K factors has U, V, X2, ..., or all of
-them as X = ["U.npy", "V.npy", ...].  A loss may have a number: [loss] kind = "huber", delta = 1.0;
-kind = "quantile", tau = 0.9.
+{ norm = "weighted", weights }; their arrays may be files, with the group number of each coordinate.
+A problem with one factor has U alone in [factors]; one with K factors has U, V, X2, ..., or all of
+them as X = ["U.npy", "V.npy", ...].  A loss may have a parameter: [loss] kind = "huber",
+delta = 1.0; kind = "quantile", tau = 0.9.
 
 A hidden layer is [atom] kind = "relu", V (the data), bias, activation, slope, samples, pool, right;
-U and V of [factors] are then its weights in and out.  A network that was trained elsewhere is
-one table instead of all these: see `_network`.
+U and V of [factors] are then its weights in and out.  A trained network can be described by one
+table instead, see `_network`.
 
 The keys of data, loss, atom and offsets are the arguments of the registered classes.
 """
@@ -35,6 +35,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, Field, ValidationError, create_model
 
 from certify.atoms import ATOMS
+from certify.base.arrays import short
 from certify.base.errors import InputError, accessing
 from certify.losses import LOSSES
 from certify.norms import GAUGES
@@ -87,13 +88,13 @@ HOMES = {
 
 @dataclass(frozen=True)
 class Entry:
-    """A registered class and the arguments to call it with; arrays are still Sources."""
+    """A registered class and its arguments; arrays are still Sources."""
 
     cls: type[Any]
     arguments: Json
 
     def sources(self) -> Iterator[Source]:
-        """Yield every source among the arguments, and among theirs."""
+        """Yield every source in the arguments, nested entries included."""
         for x in self.arguments.values():
             if isinstance(x, Source):
                 yield x
@@ -103,7 +104,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class ProblemFile:
-    """What a problem.toml says, before any array is read."""
+    """The content of a problem.toml, before any array is read."""
 
     lam: float | list[float]
     loss: Entry
@@ -123,9 +124,9 @@ class ProblemFile:
 
 
 def validate_file(path: Path, document: Json) -> ProblemFile:
-    """Validate a problem.toml.
+    """Return the content of a problem.toml.
 
-    Raises InputError, naming the file and the key, for anything that is wrong.
+    Raises InputError, with the file and the key, for anything that is wrong.
     """
     top = validate(Top, document, path, "")
     atom = with_norms(entry(top.atom, ATOMS, path, "atom"), path)
@@ -154,7 +155,7 @@ def factor_names(atom: Entry) -> tuple[str, ...]:
 
 
 def default_norms(atom: Entry) -> Sequence[str]:
-    """Return the norms of an atom without any named: two for a matrix."""
+    """Return the default norms of an atom."""
     parameter = inspect.signature(atom.cls).parameters.get("norms")
     return ("l2", "l2") if parameter is None else parameter.default
 
@@ -176,14 +177,14 @@ def factors(names: tuple[str, ...], table: Json, path: Path, where: str) -> tupl
 def loads(path: Path) -> Json:
     """Return the TOML document.
 
-    Raises InputError for one that cannot be read, or a stream, which cannot be read twice.
+    Raises InputError for a file that cannot be read, or a stream, which cannot be read twice.
     """
     if path.is_fifo() or path.is_char_device():
         raise InputError(f"cannot read {path}: it is a stream, and must be a regular file")
     with accessing(path, "read"):
         blob = path.read_bytes()
     try:
-        return tomllib.loads(blob.decode("utf-8-sig"))  # Windows marks it
+        return tomllib.loads(blob.decode("utf-8-sig"))  # Windows writes a byte order mark
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is not valid TOML: {error}") from None
 
@@ -202,14 +203,14 @@ def loss(top: Top, path: Path) -> Entry:
 def entry(
     table: Json, registry: Mapping[str, type[Any]], path: Path, where: str, key: str = "kind"
 ) -> Entry:
-    """Return the registered class that a table's `kind` names, with its arguments."""
+    """Return the registered class of a table's kind, with its arguments."""
     cls, known = class_of(table, registry, path, where, key)
     rest = {k: v for k, v in table.items() if k != key}
     return Entry(cls, arguments(known, rest, path, where))
 
 
 def with_norms(atom: Entry, path: Path) -> Entry:
-    """Return the atom with each norm that is a table as an entry of its own."""
+    """Return the atom with its norms that are tables as entries."""
     values = {
         k: entry(x, GAUGES, path, f"atom.{k}", "norm") if isinstance(x, dict) else x
         for k, x in atom.arguments.items()
@@ -235,7 +236,7 @@ def class_of(
 
 
 def parameters(cls: type[Any]) -> Json:
-    """Return the arguments of a class as (type, default), ... where there is none."""
+    """Return the arguments of a class as (type, default); the default may be missing: `...`."""
     known = {}
     for name, p in inspect.signature(cls, eval_str=True).parameters.items():
         default = ... if p.default is p.empty else p.default
@@ -244,14 +245,14 @@ def parameters(cls: type[Any]) -> Json:
 
 
 def arguments(fields: Json, table: Json, path: Path, where: str) -> Json:
-    """Validate a table against the parameters of a class; return those that are given."""
+    """Return the arguments in a table, validated by the parameters of a class."""
     model = create_model(where, __base__=Strict, **fields)
     record = validate(model, table, path, where)
     return {k: getattr(record, k) for k in record.model_fields_set}
 
 
 def validate(model: type[M], table: Json, path: Path, where: str) -> M:
-    """Return the model, or raise the first of what is wrong as one sentence."""
+    """Return the model of a table; raise InputError for the first error, as one sentence."""
     try:
         return model.model_validate(table)
     except ValidationError as error:
@@ -265,13 +266,13 @@ def validate(model: type[M], table: Json, path: Path, where: str) -> M:
 
 
 def key_of(error: Mapping[str, Any], where: str) -> str:
-    """Return the name of what a pydantic error is about; of a missing key its table."""
+    """Return the name of the key of a pydantic error; for a missing key, that of its table."""
     at = [] if error["type"] == "missing" else [str(k) for k in error["loc"]]
     return ".".join([where, *at] if where else at)
 
 
 def sentence(error: Mapping[str, Any], where: str, known: list[str]) -> str:
-    """Say one pydantic error in a sentence with the wrong value."""
+    """Return a pydantic error as a sentence with the wrong value."""
     at = [str(k) for k in error["loc"]]
     name = ".".join([where, *at] if where else at)
     if error["type"] == "missing":
@@ -280,22 +281,16 @@ def sentence(error: Mapping[str, Any], where: str, known: list[str]) -> str:
         return unknown_key(at[0], where, known)
     message = error["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
     message = message.replace("a valid dictionary", "a table, {key = ...}")
-    return f"{name} {message}, got {brief_value(error['input'])}"
+    return f"{name} {message}, got {short(error['input'])}"
 
 
 def unknown_key(key: str, where: str, known: list[str]) -> str:
-    """Name the nearest known key, or the table where this one belongs."""
+    """Return the sentence about an unknown key, with the nearest key or the right table."""
     table = f"in [{where}]" if where else "at the top of the file"
-    inputs = key == "X" and "V" in known and where == "atom"  # of a layer, as libraries name them
+    inputs = key == "X" and "V" in known and where == "atom"  # libraries call a layer's data X
     if not inputs and key in HOMES and key not in known and HOMES[key] != f"in [{where}]":
         return f"the key {key!r} is not known {table}: it belongs {HOMES[key]}"
     if not known:
         return f"the key {key!r} is not known {table}, which has no keys but kind"
     near, listed = "V" if inputs else nearest(key, known), ", ".join(known)
     return f"the key {key!r} is not known {table}: did you mean {near!r}? Known are {listed}"
-
-
-def brief_value(x: object) -> str:
-    """Return a value's repr, shortened."""
-    text = repr(x)
-    return text if len(text) <= 80 else f"{text[:77]}..."  # noqa: PLR2004  one line

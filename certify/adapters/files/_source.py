@@ -1,4 +1,4 @@
-"""Where an array comes from: a file, a name in a file, or numbers written in the TOML."""
+"""The source of an array: a file, a name in a file, or numbers in the TOML."""
 
 import json
 from dataclasses import dataclass
@@ -16,17 +16,17 @@ from certify.base.errors import InputError, accessing
 
 from ._base import Format
 from ._table import kind_of
-from ._triplets import ORDERS, Order, matrix, triplets
+from ._triplets import ORDERS, Order, matrix, subtract, triplets
 
 
 @dataclass(frozen=True)
 class Source:
-    """file and perhaps key, to be transposed or not, or inline numbers.
+    """A file, perhaps with a key, or inline numbers.
 
-    columns  of a list of ratings: the names of users, items and ratings
-    order    how ids number the lines of the factors, see certify.adapters.arrays.triplets
-    shape    (users, items), where ids are line numbers; None: as far as they go
-    less     is subtracted from every rating: the mean that the model adds to its prediction
+    columns  the names of users, items and ratings, in a list of ratings
+    order    how ids are numbered, see certify.adapters.arrays.triplets
+    shape    (users, items), if ids are row numbers; None: up to the largest ids
+    less     a number to subtract from every rating: the mean that the model adds
     """
 
     file: str = ""
@@ -40,7 +40,7 @@ class Source:
 
 
 class Untitled(GenerateJsonSchema):
-    """Keys say what they are: no title repeats them."""
+    """A JSON schema without titles, which would repeat the keys."""
 
     def field_title_should_be_set(self, schema: Any) -> bool:
         """Return False."""
@@ -54,7 +54,7 @@ class Strict(BaseModel):
 
 
 class Named(Strict):
-    """An array of a file; transpose: with its axes reversed."""
+    """An array of a file; transpose: reverse its axes."""
 
     file: str
     key: str | None = None
@@ -62,7 +62,7 @@ class Named(Strict):
 
 
 class Ratings(Strict):
-    """A list of ratings, as `Source` has it."""
+    """A list of ratings; order: how ids are numbered; less: a number to subtract."""
 
     file: str
     columns: list[str] = Field(min_length=3, max_length=3)
@@ -77,7 +77,7 @@ def parse_source(x: object) -> Source:
     {file = "H.npy", transpose = true} is the array with its axes reversed, and {file = "r.csv",
     columns = ["userId", "movieId", "rating"], order, shape, less} a list of ratings.
 
-    Raises ValueError with the end of a sentence that starts with the key.
+    Raises ValueError with a sentence without its subject, the key.
     """
     if isinstance(x, str) and x and "\0" not in x:
         head, _, key = x.rpartition(":")
@@ -126,7 +126,7 @@ class Reader:
     def read(self, source: Source, name: str) -> Any:
         """Return the array of a source.
 
-        Raises InputError, naming the file, for anything that is not a plain array.
+        Raises InputError, with the file, for anything that is not a plain array.
         """
         if not source.file:
             return numbers(source.inline, name)
@@ -145,7 +145,7 @@ class Reader:
         return array.T if source.transpose else array
 
     def samples(self, source: Source, name: str) -> Any:
-        """Return whole numbers, one a row, as integers."""
+        """Return an array of whole numbers as integers."""
         a = self.read(source, name)
         whole = isinstance(a, np.ndarray) and a.dtype.kind == "f" and (a == np.floor(a)).all()
         return a.reshape(-1).astype(np.int64) if whole else a
@@ -164,18 +164,17 @@ class Reader:
 
 
 def ratings_matrix(path: Path, source: Source) -> Any:
-    """Return a list of ratings as a sparse matrix, less a number.
+    """Return a list of ratings as a sparse matrix, minus `less`.
 
-    Raises InputError, naming the file, for what is no such list.
+    Raises InputError, with the file, for anything else.
     """
-    entries = triplets(path, source.columns, source.order).matrix
-    values = entries.data - source.less
+    entries = subtract(triplets(path, source.columns, source.order).matrix, source.less)
     rows, cols = entries.coords
-    return matrix(rows, cols, values, source.shape or entries.shape)
+    return matrix(rows, cols, entries.data, source.shape or entries.shape)
 
 
 def numbers(x: object, name: str) -> Any:
-    """Return numbers written in the TOML as an array; nothing is rounded but decimals."""
+    """Return numbers in the TOML as an array; only decimals are rounded."""
     try:
         a = np.asarray(x)
     except ValueError:

@@ -1,4 +1,4 @@
-"""One array in numpy's .npy layout, read from a stream of known size without pickle."""
+"""Read one array in numpy's .npy layout from a stream of known size, without pickle."""
 
 import ast
 import math
@@ -13,8 +13,8 @@ from certify.base.errors import InputError
 from ._base import refuse_pickle
 
 MAGIC = b"\x93NUMPY"
-LENGTHS = {1: 2, 2: 4}  # version of the layout -> bytes that hold the header's length
-LONGEST = 10_000  # bytes of header; numpy writes about a hundred
+LENGTHS = {1: 2, 2: 4}  # bytes of the header's length, by the version of the layout
+LONGEST = 10_000  # bytes of a header; numpy writes about a hundred
 PLAIN = re.compile(r"[<>|=](b1|[iu][1248]|f[248]|[SU]\d{1,6})")
 KEYS = {"descr", "fortran_order", "shape"}
 
@@ -45,7 +45,7 @@ def read_array(stream: IO[bytes], size: int, name: str) -> npt.NDArray[Any]:
 
 
 def view_as(blob: bytes, kind: np.dtype[Any], shape: tuple[int, ...]) -> npt.NDArray[Any]:
-    """View bytes as an array; an empty buffer too."""
+    """Return bytes as an array; the buffer may be empty."""
     flat = np.frombuffer(blob, kind) if blob else np.zeros(0, kind)
     return np.asarray(flat.reshape(shape))
 
@@ -69,7 +69,7 @@ def read_header(stream: IO[bytes], name: str) -> tuple[dict[str, Any], int]:
 
 
 def literal(text: bytes) -> Any:
-    """Return the literal a header spells, or None."""
+    """Return the Python literal in a header, or None."""
     try:
         return ast.literal_eval(text.decode("ascii").strip())
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
@@ -77,7 +77,7 @@ def literal(text: bytes) -> Any:
 
 
 def fits(header: object) -> bool:
-    """Whether this is a header: a dict of descr, fortran_order and a shape of naturals."""
+    """Whether this is a header: a dict with descr, fortran_order and a shape of integers >= 0."""
     if not isinstance(header, dict) or header.keys() != KEYS:
         return False
     shape, order = header["shape"], header["fortran_order"]
@@ -86,7 +86,7 @@ def fits(header: object) -> bool:
 
 
 def dtype(descr: object, name: str) -> np.dtype[Any]:
-    """Return the dtype; refuse Python objects and whatever is not plain."""
+    """Return the dtype; raise InputError for Python objects and other dtypes than PLAIN."""
     if descr == "|O":
         wanted = "which only pickle can load: save an array of numbers"
         raise InputError(f"{name} holds Python objects (dtype object), {wanted}")

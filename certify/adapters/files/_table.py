@@ -1,4 +1,4 @@
-"""Plain numbers in columns: what separates them, a header row, a column of names."""
+"""Tables of numbers as text: their separator, a header row, a column of row names."""
 
 import csv
 import gzip
@@ -14,23 +14,23 @@ from certify.base.errors import InputError
 
 from ._base import brief
 
-TABLES = ("csv", "tsv")  # which gzip may have packed
-WHOLE = re.compile(r"[+-]?\d{16,}")  # long enough to be rounded
-DECIMAL = re.compile(r"[+-]?\d+,\d+")  # a comma for the point, as where ; separates
-COUNTED = 4  # columns from which a row 0, 1, 2, ... is taken for a header that pandas wrote
-MISSING = ("", "na", "n/a", "<na>", "null", "none")  # what others write for no number
+TABLES = ("csv", "tsv")  # which may be compressed by gzip
+WHOLE = re.compile(r"[+-]?\d{16,}")  # an integer that may be rounded
+DECIMAL = re.compile(r"[+-]?\d+,\d+")  # a number with a decimal comma, if ; separates
+COUNTED = 4  # the least columns for which a row 0, 1, 2, ... is taken as a header of pandas
+MISSING = ("", "na", "n/a", "<na>", "null", "none")  # cells that mean a missing number
 
 
 def read_table(path: Path, separators: str) -> Any:
     """Return the numbers of a table; each is rounded to the nearest float64.
 
-    A first row of words is a header, and so is one with an empty first cell above names of the
-    rows, or before 0, 1, ...  A first column is left out if it is of words, or if the header has no
-    name for it and it counts the rows, 0, 1, ..., as pandas writes it.  What stands for a missing
-    number is no word: a row or column of it is not left out but refused, and so are other numbers
-    without a name, which may be data or names of rows that were chosen.
+    A first row is a header if it has words only, or if its first cell is empty and the others are
+    0, 1, ..., or the first column has row names.  A first column is left out if it has words only,
+    or if its header is empty and it counts the rows 0, 1, ..., as pandas writes it.  Cells for
+    missing numbers are not words.  A column of other numbers without a name is refused, since it
+    may be data or row names.
 
-    Raises InputError for what is no table of numbers, or may have a header of numbers.
+    Raises InputError for a file that is not a table of numbers, or may have a header of numbers.
     """
     header, rows = cells(path, separators)
     if len(rows[0]) >= COUNTED and rows[0] == [str(k) for k in range(len(rows[0]))]:
@@ -63,12 +63,12 @@ def read_table(path: Path, separators: str) -> Any:
 def cells(path: Path, separators: str) -> tuple[list[str], list[list[str]]]:
     """Return the header, [] if there is none, and the rows, as text.
 
-    separators  the first of them that occurs in the first row is used; with ";" a comma in a
-                number is its decimal point
+    separators  the first one that occurs in the first row is used; with ";" numbers may have a
+                decimal comma
 
-    Raises InputError for a file that is no text, or has no row of numbers.
+    Raises InputError for a file that is not text, or has no row of numbers.
     """
-    content = unpacked(path)
+    content = decompress(path)
     encoding = "utf-16" if content.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) else "utf-8-sig"
     try:
         text = content.decode(encoding)
@@ -90,13 +90,13 @@ def cells(path: Path, separators: str) -> tuple[list[str], list[list[str]]]:
 
 
 def kind_of(path: PurePath) -> str:
-    """Return the extension of a file without its dot; of a.csv.gz csv, if that is a table's."""
+    """Return the extension of a file without its dot; "csv" for a.csv.gz."""
     inner, outer = (p.suffix.lower().removeprefix(".") for p in (PurePath(path.stem), path))
     return inner if outer == "gz" and inner in TABLES else outer
 
 
-def unpacked(path: Path) -> bytes:
-    """Return what is in a file, of a .gz what gzip packed.  Raises InputError if it did not."""
+def decompress(path: Path) -> bytes:
+    """Return the content of a file, decompressed if it is a .gz; raise InputError on failure."""
     content = path.read_bytes()
     if path.suffix.lower() != ".gz":
         return content
@@ -107,7 +107,7 @@ def unpacked(path: Path) -> bytes:
 
 
 def has_header(first: list[str], *rest: list[str]) -> bool:
-    """Whether a first row names columns; above names of the rows pandas leaves its cell empty."""
+    """Whether a first row is a header; that of pandas has an empty cell above the row names."""
     if are_words(first):
         return True
     counts = first[1:] == [str(k) for k in range(len(first) - 1)]
@@ -115,7 +115,7 @@ def has_header(first: list[str], *rest: list[str]) -> bool:
 
 
 def has_row_names(header: list[str], rows: list[list[str]]) -> bool:
-    """Whether a first column holds names of the rows."""
+    """Whether a first column has the names of the rows."""
     if not rows or not all(len(row) > 1 for row in rows):
         return False
     column = [row[0] for row in rows]
@@ -124,7 +124,7 @@ def has_row_names(header: list[str], rows: list[list[str]]) -> bool:
 
 
 def are_words(row: list[str]) -> bool:
-    """Whether no cell is a number, and not all of them stand for a missing one."""
+    """Whether no cell is a number, and some cell is not in MISSING."""
     return not any(map(is_number, row)) and any(c.lower() not in MISSING for c in row)
 
 

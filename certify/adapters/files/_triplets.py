@@ -1,4 +1,4 @@
-"""Ratings as a list: who rated what, and how; the ids of both numbered as lines of factors."""
+"""Lists of ratings: their columns, and the numbers of their ids as rows of factors."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from certify.base.errors import InputError, accessing
 
 from ._table import cells, kind_of
 
-NAMES = (  # of columns, in small letters and without marks
+NAMES = (  # of columns, in small letters without spaces and underscores
     ("user", "userid", "uid", "u", "row", "customer", "customerid", "reviewer"),
     (
         *("item", "itemid", "iid", "i", "movie", "movieid", "product", "productid", "song"),
@@ -31,7 +31,7 @@ ORDERS = get_args(Order)
 class Triplets:
     """Ratings as a sparse matrix (users, items), and the ids of its rows and columns.
 
-    matrix         the stored entries are the ratings, zeros included
+    matrix         its stored entries are the ratings, zeros included
     users, items   the id of each row and of each column
     """
 
@@ -41,15 +41,15 @@ class Triplets:
 
 
 def triplets(source: Any, columns: Sequence[str] | None = None, order: str = "first seen") -> Any:
-    """Return ratings that are listed as a matrix whose rows and columns are numbered.
+    """Return a list of ratings as a sparse matrix, with the ids of its rows and columns.
 
     source   a table with named columns (a DataFrame), the path of a .csv or .tsv file with a
-             header (or of one that gzip packed, .csv.gz), or (users, items, ratings)
+             header, also compressed (.csv.gz), or (users, items, ratings)
     columns  the names of users, items and ratings; by default they are recognized
     order    how ids are numbered: "first seen" (as surprise, cornac and pandas.factorize do),
-             "sorted" (as numpy.unique does), "number" (they are line numbers, from 0) or "from 1"
+             "sorted" (as numpy.unique does), "number" (they are row numbers from 0) or "from 1"
 
-    Raises InputError for missing columns, ids that are not line numbers where they must be,
+    Raises InputError for missing columns, ids that must be row numbers but are not,
     ratings that are not finite, or a rating given twice.
     """
     users, items, given = columns_of(source, columns)
@@ -64,10 +64,7 @@ def triplets(source: Any, columns: Sequence[str] | None = None, order: str = "fi
 
 
 def matrix(rows: Ints, cols: Ints, values: Array, shape: tuple[int, int]) -> Any:
-    """Return the entries as a sparse matrix.
-
-    Raises InputError if one is given twice, or lies outside.
-    """
+    """Return the entries as a sparse matrix; raise InputError for one given twice or outside."""
     for name, ids, size in (("user", rows, shape[0]), ("item", cols, shape[1])):
         if len(ids) and ids.max() >= size:
             raise InputError(f"{name} {ids.max()} is not in 0..{size - 1}: the shape is {shape}")
@@ -77,6 +74,13 @@ def matrix(rows: Ints, cols: Ints, values: Array, shape: tuple[int, int]) -> Any
         k = order[int(again.argmax())]
         raise InputError(f"user {rows[k]} has rated item {cols[k]} more than once")
     return sparse.coo_array((values, (rows, cols)), shape=shape)
+
+
+def subtract(ratings: Any, number: float) -> Any:
+    """Return a sparse matrix whose stored entries are those of another minus a number."""
+    out = ratings.copy()
+    out.data = out.data - number
+    return out
 
 
 def columns_of(source: Any, columns: Sequence[str] | None) -> tuple[Any, Any, Any]:
@@ -100,10 +104,7 @@ def columns_of(source: Any, columns: Sequence[str] | None) -> tuple[Any, Any, An
 
 
 def table(path: Path) -> tuple[list[str], list[list[str]]]:
-    """Return the header and the rows of a file.
-
-    Raises InputError if it has no header, or cannot be read.
-    """
+    """Return the header and the rows of a file; raise InputError if it has no header."""
     separators = "\t;," if kind_of(path) == "tsv" else ";,\t"
     with accessing(path, "read"):
         header, rows = cells(path, separators)
@@ -120,10 +121,7 @@ def recognize(names: Sequence[str]) -> list[str] | None:
 
 
 def chosen(names: Sequence[str], columns: Sequence[str] | None, where: str) -> list[str]:
-    """Return three names of columns.
-
-    Raises InputError if they are not there, or cannot be recognized.
-    """
+    """Return three names of columns; raise InputError if they are missing or not recognized."""
     if columns is None:
         if (guess := recognize(names)) is None:
             cure = f"name the columns of {', '.join(ROLES)}"
@@ -137,7 +135,7 @@ def chosen(names: Sequence[str], columns: Sequence[str] | None, where: str) -> l
 
 
 def plain(ids: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Return ids of a file as integers, if all of them are."""
+    """Return ids of a file as integers, if all of them are integers."""
     try:
         return ids.astype(np.int64)
     except (ValueError, OverflowError):
@@ -153,9 +151,9 @@ def numbers(values: npt.NDArray[Any], where: str) -> Array:
 
 
 def number_ids(ids: Any, order: str, name: str) -> tuple[Ints, npt.NDArray[Any]]:
-    """Return the line of each id, and the id of each line.
+    """Return the row number of each id, and the id of each row.
 
-    Raises InputError for an order that is not known, or ids that it cannot number.
+    Raises InputError for an unknown order, or ids that it cannot number.
     """
     raw = np.asarray(ids)
     if raw.ndim != 1:

@@ -1,4 +1,4 @@
-"""MATLAB's files up to -v7: real numeric arrays by name, dense or sparse."""
+"""MATLAB files up to -v7: real numeric arrays with names, dense or sparse."""
 
 import struct
 import zlib
@@ -22,14 +22,14 @@ NUMBERS = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8
     13: "u8",
 }
 SPARSE, DENSE = 5, range(6, 16)  # classes of arrays that are read: double, single, integers
-COMPLEX = 0x0800  # of an array's flags
+COMPLEX = 0x0800  # a flag of an array
 EXPANSION = 1032  # deflate expands one byte to at most this many
 KINDS = {1: "a cell array", 2: "a struct", 3: "an object", 4: "text"}
 
 
 @dataclass(frozen=True)
 class MatArray:
-    """An array as it lies in the file: its name, class, shape and what follows."""
+    """An array in the file: its name, class, shape, and the data after them."""
 
     name: str
     kind: int
@@ -39,10 +39,10 @@ class MatArray:
 
 
 class Mat(Format):
-    """Arrays by name; a sparse matrix is its observed entries.
+    """Arrays with names; a sparse matrix lists its observed entries.
 
-    The layout is parsed here: every size is compared with the bytes that are there, nothing but
-    numbers is read, and no function handle or object is made.
+    The layout is parsed here: every size is compared with the bytes of the file, only numbers are
+    read, and no function handle or object is created.
     """
 
     keyed = True
@@ -89,7 +89,7 @@ def arrays(blob: bytes, path: Path) -> Iterator[MatArray]:
 
 
 def inflate(body: bytes, size: int) -> bytes:
-    """Return what deflate packed, no more than a file of that size can hold."""
+    """Return decompressed data, no more than a file of that size can contain."""
     stream = zlib.decompressobj()
     out = stream.decompress(body, EXPANSION * (size + 1))
     if not stream.eof:
@@ -98,7 +98,7 @@ def inflate(body: bytes, size: int) -> bytes:
 
 
 def elements(blob: bytes, order: str) -> Iterator[tuple[int, bytes]]:
-    """Yield (type, bytes) of each element; short ones lie in their own tag."""
+    """Yield (type, bytes) of each element; the bytes of short ones are in their tag."""
     at = 0
     while at + 8 <= len(blob):
         kind, size = struct.unpack_from(f"{order}II", blob, at)
@@ -116,7 +116,7 @@ def elements(blob: bytes, order: str) -> Iterator[tuple[int, bytes]]:
 
 
 def array(body: bytes, order: str) -> MatArray:
-    """Return an array's head: flags, shape and name, and the elements after it."""
+    """Return an array: its flags, shape and name, and the elements after them."""
     (_, flags), (_, dims), (_, name), *rest = elements(body, order)
     word = struct.unpack_from(f"{order}I", flags)[0]
     shape = tuple(np.frombuffer(dims, f"{order}i4").tolist())

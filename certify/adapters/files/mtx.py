@@ -10,7 +10,7 @@ from certify.base.errors import InputError
 
 from ._base import Format, brief, refuse_pickle
 
-CONTROL = bytes(set(range(32)) - set(b"\t\n\r"))  # scipy's reader overruns a line with a NUL
+CONTROL = bytes(set(range(32)) - set(b"\t\n\r"))  # scipy reads beyond a line with a NUL
 
 
 class Mtx(Format):
@@ -19,9 +19,9 @@ class Mtx(Format):
     def read(self, path: Path, key: str | None) -> Any:
         """Return the matrix.
 
-        scipy's reader crashes on control characters, on a last line without an end and on
-        empty matrices, so these never reach it; nor does a header that claims more entries
-        than there are bytes.
+        scipy's reader crashes on control characters, a last line without an end, and empty
+        matrices.  These are refused or changed before, and so is a header that claims more entries
+        than the file has bytes.
         """
         blob = path.read_bytes()
         refuse_pickle(blob, str(path))

@@ -19,12 +19,12 @@ LAYOUTS = {"csr": sparse.csr_array, "csc": sparse.csc_array, "coo": sparse.coo_a
 
 
 class Npz(Format):
-    """Arrays by name; a matrix that scipy.sparse.save_npz wrote is its observed entries."""
+    """Arrays with names; a matrix of scipy.sparse.save_npz lists its observed entries."""
 
     keyed = True
 
     def read(self, path: Path, key: str | None) -> Any:
-        """Return the array, or the sparse matrix when the file is one and no name is given."""
+        """Return the array; without a name, the sparse matrix if the file is one."""
         with path.open("rb") as file:
             refuse_pickle(file.read(1), str(path))
         try:
@@ -38,7 +38,7 @@ class Npz(Format):
 
 
 def member(path: Path, archive: zipfile.ZipFile, name: str) -> Any:
-    """Return one array; the sizes in the directory are checked before it is expanded."""
+    """Return one array; the sizes in the directory are checked before it is decompressed."""
     entry = f"{name}.npy" if f"{name}.npy" in archive.namelist() else name
     info = archive.getinfo(entry)
     if info.compress_type not in METHODS or info.flag_bits & 1:
@@ -52,7 +52,7 @@ def member(path: Path, archive: zipfile.ZipFile, name: str) -> Any:
 
 
 def listed_entries(path: Path, archive: zipfile.ZipFile, names: set[str]) -> Any:
-    """Return the sparse matrix, every index inside it."""
+    """Return the sparse matrix; raise InputError for indices outside of it."""
     layout = str(member(path, archive, "format").astype(str))
     if layout not in LAYOUTS:
         known = ", ".join(LAYOUTS)

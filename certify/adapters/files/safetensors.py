@@ -13,7 +13,7 @@ KINDS = ("BOOL", "U8", "I8", "I16", "U16", "I32", "U32", "I64", "U64", "F16", "F
 
 
 class Safetensors(Format):
-    """Arrays by name; the library compares sizes with the file before it reads."""
+    """Arrays with names; the library compares the sizes with the file before it reads."""
 
     keyed = True
 
