@@ -19,7 +19,7 @@ from certify.kernel.scalars import power
 from certify.losses import Huber, Squared
 from certify.losses._entrywise import Entrywise
 from certify.polar import Proposal
-from certify.polar.scale import ORDINARY, carried_fan, exponent, ldexp_steps, rescale_proof
+from certify.polar.scale import ORDINARY, exponent, ldexp_steps, rescale_fan, rescale_proof
 from certify.problem import Problem, Values
 from certify.search.candidate import Candidate
 from certify.search.dual.orthogonal import Orthogonal
@@ -146,7 +146,7 @@ def evidence_up(evidence: Evidence, by: Exponents) -> Evidence:
     if dual is not None and (point := point_up(dual.point, by)):
         proposal = Proposal(dual.polar.upper, rescale_proof(dual.polar.proof, by.whole))
         dual = Dual(point, proposal, value_up(dual.value, by))
-    fan = evidence.ky_fan and carried_fan(evidence.ky_fan, by.data)
+    fan = evidence.ky_fan and rescale_fan(evidence.ky_fan, by.data)
     return replace(
         evidence,
         start=state_up(evidence.start, by) or evidence.start,

@@ -1,6 +1,6 @@
 """Largest eigenvalues: a quick estimate, then a Cholesky factor that proves a bound."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 from scipy import linalg, sparse
@@ -55,6 +55,13 @@ def leading(g: Array, count: int) -> tuple[Array, Array]:
     return values[-count:], vectors[:, -count:]
 
 
+def largest_eigenvalue(g: Array) -> float:
+    """Return lambda_max of a symmetric matrix: 0 without rows, infinite if it overflowed."""
+    if not np.isfinite(g).all():
+        return np.inf
+    return float(leading(g, 1)[0][-1]) if g.size else 0.0
+
+
 def singular_pairs(W: Matrix, count: int) -> Pairs:
     """Return the `count` largest singular pairs of W, falling, by its smaller Gram matrix."""
     axis = side(W)
@@ -92,28 +99,23 @@ def factorize(g: Array, shift: float) -> Array | None:
 
 
 def prove_top(g: Array, estimate: float, margins: Sequence[float]) -> tuple[float, Array] | None:
-    """Return (shift, L) with shift I - g = L L^T nearly: the first margin that works."""
+    """Return (shift, L) with shift I - g = L L^T nearly, for a Gram matrix g."""
     floor = max(estimate, float(np.abs(g.diagonal()).max(initial=0.0)), 1e-290)
     slack = max(g.shape[0], 8) * 1e-15
-    for margin in margins:
-        factor = factorize(g, floor * (1 + slack + margin))
-        if factor is not None:
-            return floor * (1 + slack + margin), factor
-    return None
+    return first_factor(g, (floor * (1 + slack + margin) for margin in margins))
 
 
-def shifted_factor(g: Array, least: float = -np.inf) -> tuple[float, Array] | None:
-    """Return (shift, L packed) with shift I - g = L L^T nearly: the first margin that works.
-
-    least: a lower bound of the shift
-    """
+def shifted_factor(g: Array) -> tuple[float, Array] | None:
+    """Return (shift, L) with shift I - g = L L^T nearly, for symmetric g."""
     size = max(float(np.abs(g).max(initial=0.0)), 1e-290)
-    top = max(float(np.linalg.eigvalsh(g)[-1]), least, -size)
-    for margin in FINE:
-        factor = factorize(g, top + margin * size)
-        if factor is not None:
-            return top + margin * size, pack_triangle(factor)
-    return None
+    top = max(largest_eigenvalue(g), -size)
+    return first_factor(g, (top + margin * size for margin in FINE))
+
+
+def first_factor(g: Array, shifts: Iterable[float]) -> tuple[float, Array] | None:
+    """Return the first shift for which shift I - g has a Cholesky factor, and the factor."""
+    factors = ((shift, factorize(g, shift)) for shift in shifts)
+    return next(((shift, L) for shift, L in factors if L is not None), None)
 
 
 def pack_triangle(factor: Array) -> Array:

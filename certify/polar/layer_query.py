@@ -38,9 +38,12 @@ class Layer:
 
     def act(self, U: Array) -> Array:
         """Return pool(s(F U)), (samples, r), for U (d, r)."""
-        z = self.features @ U
-        hidden = np.where(z > 0, z, self.slope * z)
+        hidden = self.activate(self.features @ U)
         return self.gather(hidden, np.maximum) if self.most else self.pool(hidden)
+
+    def activate(self, z: Array) -> Array:
+        """Return s(z)."""
+        return np.where(z > 0, z, self.slope * z)
 
     def pool(self, hidden: Array) -> Array:
         """Sum the rows of F into their samples."""

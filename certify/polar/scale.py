@@ -1,6 +1,6 @@
 """Powers of two carry W and its proof between scales, exactly."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -46,39 +46,33 @@ def at_scale_one(W: Matrix) -> tuple[Matrix, int]:
 
 
 def rescale_proof(proof: dict[str, Any], e: int) -> dict[str, Any]:
-    """Move a proof to scale 2^e: L, N, K scale as W, M and the shift as its square.
+    """Move a proof to scale 2^e: L, N, K, flows and the level as W, M and the shift as its square.
 
-    A level and flows scale as W.  In a tree of cases everything scales as W but the Cholesky
-    factors, which scale as its square root.
+    In a tree of cases everything scales as W but the Cholesky factors, which scale as its root.
     """
     if (by := BY_RULE.get(proof.get("rule", ""))) is not None:
         return by(proof, e)
     if "nodes" in proof:
-        return carried_tree(proof, e)
-    out = dict(proof)
-    for name in ("L", "N", "K", "flow"):
-        if name in proof:
-            out[name] = ldexp_steps(proof[name], e)
-    if "M" in proof:
-        out["M"] = ldexp_steps(ldexp_steps(proof["M"], e), e)
-    if "level" in proof:
-        out["level"] = Fraction(proof["level"]) * power(e)
-    if "shift" in proof:
-        out["shift"] = Fraction(proof["shift"]) * power(2 * e)
-    return out
+        return rescale_tree(proof, e)
+    powers = {"L": e, "N": e, "K": e, "flow": e, "level": e, "M": 2 * e, "shift": 2 * e}
+    return proof | {k: multiply(proof[k], by_e) for k, by_e in powers.items() if k in proof}
 
 
-def carried_fan(proof: dict[str, Any], e: int) -> dict[str, Any]:
+def multiply(x: Any, e: int) -> Any:  # noqa: ANN401  an array or a number
+    """Return x 2^e: of a number as a fraction."""
+    return ldexp_steps(x, e) if isinstance(x, np.ndarray) else Fraction(x) * power(e)
+
+
+def rescale_fan(proof: dict[str, Any], e: int) -> dict[str, Any]:
     """Move Ky Fan's proofs, of a matrix or a tensor's parts, to scale 2^e: shifts as the square."""
-    parts = proof.get("groups", [])
-    moved_parts = [p | {"shift": Fraction(p["shift"]) * power(2 * e)} for p in parts]
-    new = {"groups": moved_parts} if parts else {"shift": Fraction(proof["shift"]) * power(2 * e)}
-    return {
-        k: ldexp_steps(v, e) if isinstance(v, np.ndarray) else v for k, v in proof.items()
-    } | new
+    arrays = {k: ldexp_steps(v, e) for k, v in proof.items() if isinstance(v, np.ndarray)}
+    if "groups" in proof:
+        parts = [p | {"shift": multiply(p["shift"], 2 * e)} for p in proof["groups"]]
+        return proof | arrays | {"groups": parts}
+    return proof | arrays | {"shift": multiply(proof["shift"], 2 * e)}
 
 
-def carried_tensor(proof: dict[str, Any], e: int) -> dict[str, Any]:
+def rescale_tensor(proof: dict[str, Any], e: int) -> dict[str, Any]:
     """Move the proof of a tensor's polar to scale 2^e.
 
     The matrix that is bounded scales as W, in the form "gram" as its square; its factors F and
@@ -87,18 +81,17 @@ def carried_tensor(proof: dict[str, Any], e: int) -> dict[str, Any]:
     by = 2 * e if proof["form"] == "gram" else e
     out = dict(proof)
     for name, x in proof.items():
-        if isinstance(x, np.ndarray) and name[0] in "KPDFLN":
-            root = name[0] in "FL"
-            out[name] = (
-                ldexp_steps(x, e) if name == "N" else rescale_array("L" if root else "D", x, by)
-            )
-    out["nodes"] = [with_shift(n, by) if "shift" in n else n for n in proof["nodes"]]
-    return out
+        if isinstance(x, np.ndarray) and name[0] in "KPDFL":
+            out[name] = rescale_array("L" if name[0] in "FL" else "D", x, by)
+    if "N" in proof:
+        out["N"] = ldexp_steps(proof["N"], e)
+    return out | {"nodes": rescale_shifts(proof["nodes"], by)}
 
 
-def carried_network(proof: dict[str, Any], e: int) -> dict[str, Any]:
-    """Move a tree over a hidden layer to scale 2^e: a leaf's matrix scales as W W^T, or as W
-    where it is "linear"; the multipliers of a cell scale as W.
+def rescale_network(proof: dict[str, Any], e: int) -> dict[str, Any]:
+    """Move a tree over a hidden layer to scale 2^e.
+
+    A leaf's matrix scales as W W^T, or as W where it is "linear"; multipliers of a cell as W.
     """
     out, nodes = dict(proof), []
     for node in proof["nodes"]:
@@ -118,7 +111,7 @@ def carried_network(proof: dict[str, Any], e: int) -> dict[str, Any]:
     return out | {"nodes": nodes}
 
 
-def carried_linear(proof: dict[str, Any], e: int) -> dict[str, Any]:
+def rescale_linear(proof: dict[str, Any], e: int) -> dict[str, Any]:
     """Move the proof of a linear layer: that of its matrix F^T W."""
     arrays = {k: v for k, v in proof.items() if k not in ("rule", "of")}
     there = rescale_proof({**proof["of"], **arrays}, e)
@@ -126,7 +119,7 @@ def carried_linear(proof: dict[str, Any], e: int) -> dict[str, Any]:
     return {"rule": "linear", "of": of, **{k: there[k] for k in arrays}}
 
 
-def carried_slices(proof: dict[str, Any], e: int) -> dict[str, Any]:
+def rescale_slices(proof: dict[str, Any], e: int) -> dict[str, Any]:
     """Move the proof of each slice."""
     out = {k: v for k, v in proof.items() if not isinstance(v, np.ndarray)}
     each = []
@@ -139,7 +132,7 @@ def carried_slices(proof: dict[str, Any], e: int) -> dict[str, Any]:
     return out | {"each": each}
 
 
-def carried_max(proof: dict[str, Any], e: int) -> dict[str, Any]:
+def rescale_max(proof: dict[str, Any], e: int) -> dict[str, Any]:
     """Move the trees of a layer that takes the largest of rows: each leaf as `network`."""
     out, each, arrays = dict(proof), [], dict[str, dict[str, Any]]()
     for name, value in proof.items():
@@ -152,19 +145,18 @@ def carried_max(proof: dict[str, Any], e: int) -> dict[str, Any]:
                 nodes.append(node)
                 continue
             head = f"s{t}.s{node['leaf']}."
-            there = carried_network({"nodes": node["nodes"], **arrays.get(head[:-1], {})}, e)
+            there = rescale_network({"nodes": node["nodes"], **arrays.get(head[:-1], {})}, e)
             nodes.append(node | {"nodes": there.pop("nodes")})
             out |= {head + k: v for k, v in there.items()}
         each.append({"nodes": nodes})
     return out | {"each": each}
 
 
-def carried_tree(proof: dict[str, Any], e: int) -> dict[str, Any]:
+def rescale_tree(proof: dict[str, Any], e: int) -> dict[str, Any]:
     """Move a tree of cases to scale 2^e; its cuts do not change."""
     stay = ("rule", "nodes", "cuts", "boxed")
     out = {k: v if k in stay else rescale_array(k, v, e) for k, v in proof.items()}
-    out["nodes"] = [with_shift(node, e) if "shift" in node else node for node in proof["nodes"]]
-    return out
+    return out | {"nodes": rescale_shifts(proof["nodes"], e)}
 
 
 def rescale_array(name: str, x: Array, e: int) -> Array:
@@ -184,6 +176,11 @@ def rescale_array(name: str, x: Array, e: int) -> Array:
     return short if np.array_equal(short, wide) else wide
 
 
+def rescale_shifts(nodes: Sequence[dict[str, Any]], e: int) -> list[dict[str, Any]]:
+    """Return the nodes of a tree with their shifts moved."""
+    return [with_shift(node, e) if "shift" in node else node for node in nodes]
+
+
 def with_shift(node: dict[str, Any], e: int) -> dict[str, Any]:
     """Return a leaf with its shift moved."""
     given = node["shift"]
@@ -191,18 +188,18 @@ def with_shift(node: dict[str, Any], e: int) -> dict[str, Any]:
     return node | {"shift": exact_text(shift * power(e))}
 
 
-def carried_layers(proof: dict[str, Any], e: int) -> dict[str, Any]:
+def rescale_layers(proof: dict[str, Any], e: int) -> dict[str, Any]:
     """Move the proof of two spectral norms: only that of W moves."""
-    out = {**proof, "W": proof["W"] | {"shift": Fraction(proof["W"]["shift"]) * power(2 * e)}}
+    out = proof | {"W": proof["W"] | {"shift": multiply(proof["W"]["shift"], 2 * e)}}
     return out | {k: ldexp_steps(v, e) for k, v in proof.items() if k == "W.L"}
 
 
 BY_RULE: dict[str, Callable[[dict[str, Any], int], dict[str, Any]]] = {
-    "slices": carried_slices,
-    "outputs": carried_slices,
-    "max_pool": carried_max,
-    "transpose": carried_tensor,
-    "network": carried_network,
-    "linear": carried_linear,
-    "layers": carried_layers,
+    "slices": rescale_slices,
+    "outputs": rescale_slices,
+    "max_pool": rescale_max,
+    "transpose": rescale_tensor,
+    "network": rescale_network,
+    "linear": rescale_linear,
+    "layers": rescale_layers,
 }

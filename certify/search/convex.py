@@ -26,7 +26,7 @@ def solve(problem: Problem, expired: Callable[[], bool], epsilon: float) -> Lift
     own = balls.of(problem) or balls.weighted(problem)
     wide = own is None and counts.applies(problem) and not has_cases(problem)
     ball = balls.around(problem) if wide else own
-    most = ENTRIES if ball is not None and ball.lines else SPECTRAL_ENTRIES
+    most = ENTRIES if isinstance(ball, balls.LineBall) else SPECTRAL_ENTRIES
     if ball is None or np.prod(problem.loss.shape) > most:
         return None
     try:

@@ -15,7 +15,7 @@ from .circle import best_kink, on_circle
 STARTS, ROUNDS = 512, 20  # random starts, and alternating steps of each
 DATA = 256  # rows of F that serve as starts, at most
 SLOW = 8  # divides STARTS and DATA where each start has its own search for a free bias
-FINALISTS, STEPS, TRIES = 40, 60, 3  # starts that climb on circles; steps; random directions tried
+FINALISTS, STEPS, TRIES = 40, 60, 3  # starts that climb on circles; steps; random directions
 SETTLED = 1e-14  # relative gain of a circle that counts as none; luck, never truth
 ON = 1e-9  # relative size of z below which a row counts as on its kink
 
@@ -62,16 +62,6 @@ class Climb:
         F = layer.features[:, :-1] if layer.free else layer.features
         return cls(layer, F, layer.spread(query.W), np.random.default_rng(query.seed))
 
-    def responses(self, Y: Array) -> Array:
-        """Return the best v for each column y = W^T s(F u)."""
-        g = self.layer.right
-        return np.column_stack([g.maximizer(y) for y in Y.T])
-
-    def hidden_values(self, U: Array) -> tuple[Array, Array]:
-        """Return z (m, r), with the bias where it is free, and s(z)."""
-        z = self.F @ U
-        return z, np.where(z > 0, z, self.layer.slope * z)
-
     def with_best_bias(self, u: Array, omega: Array) -> tuple[int, Array]:
         """Return the row whose kink is the best bias, and z with that bias; -1 without one."""
         z = self.F @ u
@@ -82,8 +72,7 @@ class Climb:
 
     def value(self, u: Array, omega: Array) -> float:
         """Return sum omega s(z), the bias at its best."""
-        z = self.with_best_bias(u, omega)[1]
-        return float(omega @ np.where(z > 0, z, self.layer.slope * z))
+        return float(omega @ self.layer.activate(self.with_best_bias(u, omega)[1]))
 
 
 def climb_starts(run: Climb, query: LayerQuery) -> tuple[float, Slice]:
@@ -103,16 +92,13 @@ def climb_starts(run: Climb, query: LayerQuery) -> tuple[float, Slice]:
 
 def starts(run: Climb, query: LayerQuery) -> Array:
     """Return unit columns u: given neurons, rows of F of both signs, random directions."""
-    d, m = run.F.shape[1], run.F.shape[0]
+    m, d = run.F.shape
     slow = SLOW if run.layer.free else 1
     few = DATA // slow
     given = [np.asarray(u, dtype=float)[:d] for u, _ in query.starts]
     rows = run.F if m <= few else run.F[run.rng.choice(m, few, replace=False)]
     random = run.rng.standard_normal((STARTS // slow, d))
-    U = np.vstack([*(g[None, :] for g in given), rows, -rows, random]).T
-    size = np.linalg.norm(U, axis=0)
-    good = np.isfinite(size) & (size > 0)
-    return np.asarray(U[:, good] / size[good])
+    return _largest.unit_columns([*given, *rows, *-rows, *random])
 
 
 def race_all(run: Climb, U: Array, expired: Callable[[], bool]) -> Iterator[Slice]:
@@ -141,7 +127,7 @@ def race(
     for _ in range(ROUNDS):
         if expired():
             break
-        z = run.hidden_values(U)[0] if not run.layer.free else preactivations(run, U, V)
+        z = preactivations(run, U, V) if run.layer.free else run.F @ U
         gates = np.where(z > 0, 1.0, run.layer.slope)
         c = run.F.T @ (gates * (run.W @ V))
         size = np.linalg.norm(c, axis=0)
@@ -166,10 +152,10 @@ def best_responses(run: Climb, U: Array, sign: Array | None) -> tuple[Array, Arr
     if run.layer.free:
         pairs = [respond(run, u, sign) for u in U.T]
         return np.array([p[0] for p in pairs]), np.column_stack([p[1] for p in pairs])
-    Y = run.W.T @ run.hidden_values(U)[1]
+    Y = run.W.T @ run.layer.activate(run.F @ U)
     if sign is not None:
         return sign[0] * Y[0], np.broadcast_to(sign[:, None], Y.shape)
-    V = run.responses(Y)
+    V = run.layer.right.maximizers(Y)
     return (Y * V).sum(axis=0), V
 
 
@@ -181,7 +167,7 @@ def respond(run: Climb, u: Array, v: Array | None) -> tuple[float, Array]:
     for t in range(run.W.shape[1]):
         for s in (1.0, -1.0):
             z = run.with_best_bias(u, s * run.W[:, t])[1]
-            y = run.W.T @ np.where(z > 0, z, run.layer.slope * z)
+            y = run.W.T @ run.layer.activate(z)
             v = np.asarray(run.layer.right.maximizer(y))
             tries.append((run.value(u, run.W @ v), v))
     return max(tries, key=lambda pair: pair[0])
@@ -207,7 +193,7 @@ def polish(run: Climb, u: Array, v: Array) -> tuple[float, Slice]:
 def response(run: Climb, u: Array, v: Array) -> Array:
     """Return the best v at the bias that is best for the last one."""
     z = run.with_best_bias(u, run.W @ v)[1]
-    y = run.W.T @ np.where(z > 0, z, run.layer.slope * z)
+    y = run.W.T @ run.layer.activate(z)
     return v if len(v) == 1 else np.asarray(run.layer.right.maximizer(y))
 
 
@@ -250,12 +236,6 @@ def finish(run: Climb, u: Array, v: Array) -> tuple[float, Slice]:
         j, _ = run.with_best_bias(u, run.W @ v)
         u = np.append(u, -float(run.F[j] @ u) / layer.features[j, -1])
     u = u / float(layer.size(u[:, None])[0])
-    y = (run.W.T @ act(run, u)).ravel()
+    y = run.W.T @ layer.activate(layer.features @ u)
     v = np.asarray(layer.right.maximizer(y))
     return float(y @ v), (u, v)
-
-
-def act(run: Climb, u: Array) -> Array:
-    """Return s(F u) on the rows of F."""
-    z = run.layer.features @ u
-    return np.where(z > 0, z, run.layer.slope * z)

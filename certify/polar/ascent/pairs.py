@@ -97,18 +97,12 @@ def squares_fit(W: Matrix) -> bool:
 def head(W: Matrix, seed: int) -> Array:
     """Return an approximate top right singular vector."""
     axis = spectra.side(W)
-    top = leading(W, axis, seed)
-    return top if axis else np.asarray(W.T @ top)
-
-
-def leading(W: Matrix, axis: int, seed: int) -> Array:
-    """Return an approximate top singular vector of the smaller side."""
-    k = W.shape[axis]
+    tall, k = W if axis else W.T, W.shape[axis]
     if k <= spectra.DENSE:
-        return spectra.top_pair(spectra.gram(W, axis), seed)[1]
-    if axis:
-        return spectra.ritz_pair(lambda x: np.asarray(W.T @ (W @ x)), k, seed)[1]
-    return spectra.ritz_pair(lambda x: np.asarray(W @ (W.T @ x)), k, seed)[1]
+        top = spectra.top_pair(spectra.gram(W, axis), seed)[1]
+    else:
+        top = spectra.ritz_pair(lambda x: np.asarray(tall.T @ (tall @ x)), k, seed)[1]
+    return top if axis else np.asarray(tall @ top)
 
 
 def best_vector(query: PolarQuery) -> tuple[float, Array]:

@@ -5,6 +5,7 @@ h_k(u) = max over the rows i of sample k of (f_i . u)_+ is piecewise linear, and
     <W, h(u) v^T> = c . u  near u,    c = sum_k (W v)_k f_i(k),  i(k) the row that is largest.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -37,9 +38,7 @@ class Largest:
         z = (self.query.layer.features @ U)[self.table]
         at = z.argmax(axis=1)
         top = np.take_along_axis(z, at[:, None, :], axis=1)[:, 0, :]
-        return np.maximum(top, 0.0), np.take_along_axis(self.table[:, :, None], at[:, None, :], 1)[
-            :, 0, :
-        ]
+        return np.maximum(top, 0.0), np.take_along_axis(self.table, at, axis=1)
 
     def evaluate(self, U: Array, V: Array | None) -> tuple[Array, Array]:
         """Return each column's value and v: as it is given, or the best."""
@@ -91,9 +90,14 @@ def starts(query: LayerQuery, rng: np.random.Generator) -> Array:
     """Return unit columns u: given neurons, rows of F, random directions."""
     F = query.layer.features
     count = int(np.clip(NUMBERS // len(F), 16, STARTS))
-    given = [np.asarray(u, dtype=float)[None, :] for u, _ in query.starts]
+    given = [np.asarray(u, dtype=float) for u, _ in query.starts]
     rows = F[rng.permutation(len(F))[:count]]
-    U = np.vstack([*given, rows, rng.standard_normal((count, F.shape[1]))]).T
+    return unit_columns([*given, *rows, *rng.standard_normal((count, F.shape[1]))])
+
+
+def unit_columns(vectors: Sequence[Array]) -> Array:
+    """Return the vectors as columns of length 1, without those of no direction."""
+    U = np.stack(vectors, axis=1)
     size = np.linalg.norm(U, axis=0)
     good = np.isfinite(size) & (size > 0)
     return np.asarray(U[:, good] / size[good])

@@ -15,6 +15,7 @@ Sources: De Lathauwer, De Moor and Vandewalle 2000 (higher-order power method); 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from itertools import product as combined
 
 import numpy as np
@@ -271,11 +272,8 @@ def first(
 
 
 def signs(gauges: Sequence[Gauge]) -> Iterator[tuple[float, ...]]:
-    """Yield the signs of a start that matter: both for each mode with a sign, up to a limit."""
-    sides = [(1.0,) if g.free else (1.0, -1.0) for g in gauges]
-    for k, marks in enumerate(combined(*sides)):
-        if k < SIGNS:
-            yield marks
+    """Return the signs of a start that matter: both for each mode with a sign, up to a limit."""
+    return islice(combined(*((1.0,) if g.free else (1.0, -1.0) for g in gauges)), SIGNS)
 
 
 def one_vector(

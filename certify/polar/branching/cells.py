@@ -155,16 +155,17 @@ def shortest(
 ) -> tuple[dict[str, Any], float]:
     """Return a leaf and its bound, of the fewest bits whose bound is allowed."""
     q, rows = part
+    undecided = ~np.isin(np.arange(len(q.F)), rows[:, 0])
+    down = (q.omega < 0) & undecided
     for bits in BITS:
         b = round_bound(witness.bound, q.slope, bits)
         chords, ends = chords_of(q, rows, witness, bits)
         factors, loss, _ = lines(q, rows, Ranges(ends, witness.ranges.at, {}))
         kappa = {c[0]: c[1] for c in chords}
-        for i in np.flatnonzero((q.omega > 0) & ~np.isin(np.arange(len(q.F)), rows[:, 0])):
+        for i in np.flatnonzero((q.omega > 0) & undecided):
             k = kappa.get(int(i), 0.5 * (1 + q.slope))
             factors[i] = q.omega[i] * k
             loss[i] = q.omega[i] * max((k - q.slope) * ends[i, 0], (1 - k) * ends[i, 1])
-        down = (q.omega < 0) & ~np.isin(np.arange(len(q.F)), rows[:, 0])
         factors[down] = (q.omega * b.rho)[down]
         total = q.F.T @ factors + (q.F[rows[:, 0]].T * rows[:, 1]) @ b.mu
         value = float(lengths(q, total[:, None])[0]) + float(loss.sum())

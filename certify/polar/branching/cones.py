@@ -165,9 +165,11 @@ class Grower:
             tree.best = best
         done = max(least, best * (1 + self.least), best + self.blur)
         wide = upper > max(least, best * (1 + gap), best + self.blur)
-        tree.later += [batch.part(x) for x in split(~wide & (upper > done))]
-        for open_ in split(wide):
-            tree.waiting += divide(self.cones, tree, batch.part(open_))
+        later = ~wide & (upper > done)
+        if later.any():
+            tree.later.append(batch.part(np.flatnonzero(later)))
+        if wide.any():
+            tree.waiting += divide(self.cones, tree, batch.part(np.flatnonzero(wide)))
 
 
 def grow_codes(  # noqa: PLR0913  keywords
@@ -214,13 +216,10 @@ def grow_codes(  # noqa: PLR0913  keywords
                 tree.join(b, part)
             if progress is not None:
                 progress(tree.count, tree.best * unit, np.inf)
-        tree.waiting, tree.later = sorted(tree.later + tree.waiting, key=width_of, reverse=True), []
+        # by the number of points without a sign: batches of one number are joined
+        tree.waiting = sorted(tree.later + tree.waiting, key=lambda b: -b.at.shape[1])
+        tree.later = []
     return with_bound(cones, tree)
-
-
-def width_of(batch: Batch) -> int:
-    """Return how many points without a sign a batch has room for: like ones are joined."""
-    return int(batch.at.shape[1])
 
 
 def with_bound(cones: Cones, tree: Grown, roots: Iterable[Batch] = ()) -> Grown:
@@ -234,12 +233,6 @@ def with_bound(cones: Cones, tree: Grown, roots: Iterable[Batch] = ()) -> Grown:
     top = max(tree.least_bounds()[: tree.roots], default=0.0)
     tree.code, tree.upper = np.where(tree.bound > top, tree.code, 0), top * float(cones.unit)
     return tree
-
-
-def split(which: npt.NDArray[np.bool_]) -> list[Longs]:
-    """Return the indices that are true as one array, or no array."""
-    indices = np.flatnonzero(which)
-    return [indices] if len(indices) else []
 
 
 def divide(cones: Cones, tree: Grown, batch: Batch) -> list[Batch]:

@@ -151,7 +151,7 @@ class Bounder:
 
     def start(self, run: Climb, u: Array) -> tuple[float, Array, Array]:
         """Return (value, u, v) of the best v for u."""
-        y = run.W.T @ run.hidden_values(u[:, None])[1][:, 0]
+        y = run.W.T @ run.layer.activate(run.F @ u)
         v = np.asarray(run.layer.right.maximizer(y))
         return run.value(u, run.W @ v), u, v
 

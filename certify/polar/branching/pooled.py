@@ -83,10 +83,9 @@ def whole(query: LayerQuery, signed: Signed, propose: Callable[[LayerQuery], Pro
     """Return the bound of one layer that sums, for all u."""
     base = signed.first
     if signed.omega.any():
-        best = largest_of(query, signed)
-        base, _ = signed.best_rows(
-            best[1][:, None], base, partial_worst(query, signed), query.expired
-        )
+        one_sign = replace(query, layer=replace(query.layer, right=signed.right))
+        u = _largest.attain(one_sign)[1][0]
+        base, _ = signed.best_rows(u[:, None], base, search_worst(query, signed), query.expired)
     summed = signed.sum_pooled(base)
     bound = propose(of_layer(query, signed, summed))
     leaf = Leaf(base, bound.proof)
@@ -100,15 +99,8 @@ def of_layer(query: LayerQuery, signed: Signed, summed: Summed) -> LayerQuery:
     return replace(query, layer=replace(layer, right=signed.right))
 
 
-def largest_of(query: LayerQuery, signed: Signed) -> tuple[float, Array]:
-    """Return the largest value found for one sign of v, and where."""
-    one = replace(query.layer, right=signed.right)
-    value, (u, _) = _largest.attain(replace(query, layer=one))
-    return value, u
-
-
-def partial_worst(query: LayerQuery, signed: Signed) -> Callable[[Ints], tuple[float, Array]]:
-    """Return a search for the largest value of the layer with sum pooling."""
+def search_worst(query: LayerQuery, signed: Signed) -> Callable[[Ints], tuple[float, Array]]:
+    """Return a function that searches the largest value of a layer with sum pooling."""
 
     def worst(base: Ints) -> tuple[float, Array]:
         """Return the value and the point."""
@@ -160,9 +152,7 @@ def points_of(query: LayerQuery, u: Array) -> Array:
     """Return unit columns over the whole sphere; u, a good one, comes first."""
     F = query.layer.features
     random = np.random.default_rng(query.seed).standard_normal((POINTS, F.shape[1]))
-    U = np.vstack([u[None, :], F, -F, random]).T
-    size = np.linalg.norm(U, axis=0)
-    return np.asarray(U[:, size > 0] / size[size > 0])
+    return _largest.unit_columns([u, *F, *-F, *random])
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from certify.base.arrays import Array
 from certify.polar.query import Proposal
 from certify.polar.relaxation.cut import Cut
 from certify.polar.relaxation.product_admm import ProductMultiplier, Relaxed, Warm, solve
-from certify.polar.relaxation.product_leaf import Leaf, LeafArrays, proposal, write_leaf
+from certify.polar.relaxation.product_leaf import LeafArrays, proposal, write_leaf
 from certify.polar.relaxation.products import ProductForm, pin
 from certify.polar.relaxation.steps import Stop
 
@@ -102,8 +102,8 @@ def proof_of(form: ProductForm, tree: Grown) -> Proposal | None:
             cuts.append(tree.nodes[plus].path[-1])
             continue
         t = len(leaves)
-        above = tuple(split[i] for i in ancestors(tree, k))
-        leaf = write_leaf(form, Leaf(node.solved.witness, node.path, above), t)
+        above = [(split[i], cut) for i, cut in zip(ancestors(tree, k), node.path, strict=True)]
+        leaf = write_leaf(form, node.solved.witness, t, above)
         if leaf is None:
             return None
         leaves.append(leaf)

@@ -8,31 +8,10 @@ from itertools import chain
 import numpy as np
 
 from certify.base.registry import load
-from certify.polar.query import (
-    Matrix,
-    Method,
-    PolarBound,
-    PolarQuery,
-    Proposal,
-    exact_text,
-    least,
-)
+from certify.polar.query import Method, PolarQuery, Proposal, least
 
 from ._symmetric import leaves
 from .branch import is_open
-
-__all__ = [
-    "METHODS",
-    "Matrix",
-    "Method",
-    "PolarBound",
-    "PolarQuery",
-    "Proposal",
-    "exact_text",
-    "smallest",
-    "smallest_symmetric",
-    "within_budget",
-]
 
 METHODS = load(__name__, Method)
 TREES = 2048  # coordinates of a tree of cases; its leaves take the cube of that
@@ -47,7 +26,7 @@ def smallest(query: PolarQuery) -> Proposal:
 def proposals(query: PolarQuery) -> Iterator[Proposal | None]:
     """Yield the bounds of the methods that apply, the cheapest first.
 
-    One whose numbers leave the floats has none.
+    A method whose numbers leave the range of floats yields none.
     """
     for method in sorted((m() for m in METHODS.values()), key=lambda m: m.cost):
         with suppress(np.linalg.LinAlgError):
@@ -56,7 +35,7 @@ def proposals(query: PolarQuery) -> Iterator[Proposal | None]:
 
 
 def within_budget(query: PolarQuery, propose: Callable[[PolarQuery], Proposal]) -> Proposal:
-    """Return what is proposed; where a deadline alone limits it, a tree grows until then, too."""
+    """Return the proposal; where only a deadline limits the effort, grow a tree until then, too."""
     proposal, longer = propose(query), replace(query, nodes=ANY)
     if query.nodes is not None or query.deadline is None or query.expired():
         return proposal
@@ -68,7 +47,7 @@ def within_budget(query: PolarQuery, propose: Callable[[PolarQuery], Proposal]) 
 def smallest_symmetric(query: PolarQuery) -> Proposal:
     """Return the smallest bound: by a leaf, by the methods for x^T W x, by those for u^T W v.
 
-    The last ones hold because u = v is a special case; they serve large sizes and l1.
+    The last methods apply because u = v is a special case; they serve large sizes and l1.
     """
     best = Proposal(np.inf)
     if query.W.shape[0] <= TREES:

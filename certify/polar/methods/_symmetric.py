@@ -13,7 +13,7 @@ from certify.base.arrays import Array, as_dense
 from certify.polar import eigen as spectra
 from certify.polar.query import Matrix, PolarQuery, Proposal, exact_text
 
-from .multiplier import LARGEST, largest_eigenvalue, prox_largest, smallest
+from .multiplier import LARGEST, prox_largest, smallest
 
 
 def part(W: Matrix) -> Array:
@@ -31,7 +31,7 @@ def leaves(query: PolarQuery) -> Iterator[Proposal]:
     yield from leaf(S, np.maximum(-S, 0.0) * (1 - np.eye(len(S))))
     if S.size <= LARGEST and not query.expired():
         signs = np.ones_like(S)
-        yield from leaf(S, smallest(S, signs, query, (prox_largest, largest_eigenvalue)))
+        yield from leaf(S, smallest(S, signs, query, (prox_largest, spectra.largest_eigenvalue)))
 
 
 def leaf(S: Array, multiplier: Array | None) -> Iterator[Proposal]:
@@ -46,5 +46,5 @@ def leaf(S: Array, multiplier: Array | None) -> Iterator[Proposal]:
         shift, L = made
         size = float(np.abs(g).sum(axis=0).max(initial=0.0))
         node = {"leaf": 0, "shift": exact_text(Fraction(shift))}
-        proof = {"rule": "conic", "nodes": [node], "L0": L, **arrays}
+        proof = {"rule": "conic", "nodes": [node], "L0": spectra.pack_triangle(L), **arrays}
         yield Proposal(max(shift, 0.0) + 1e-14 * size, proof)

@@ -90,7 +90,7 @@ def try_one_sided(query: PolarQuery) -> Iterator[Proposal | None]:
     signs = np.outer(side, side)
     yield with_gram(query, g, (nearest_reachable(g, signs, np.zeros_like(g)) - g, signs), by)
     if g.size <= LARGEST and not query.expired():
-        M = smallest(g, signs, query, (prox_largest, largest_eigenvalue))
+        M = smallest(g, signs, query, (prox_largest, spectra.largest_eigenvalue))
         yield with_gram(query, g, (M, signs), by)
 
 
@@ -189,11 +189,6 @@ def level(values: Array, t: float) -> float:
     """Return c with sum (values - c)_+ = t."""
     ordered = np.sort(values)[::-1]
     return float(((np.cumsum(ordered) - t) / np.arange(1, ordered.size + 1)).max())
-
-
-def largest_eigenvalue(X: Array) -> float:
-    """Return lambda_max of a symmetric matrix."""
-    return float(spectra.leading(X, 1)[0][-1])
 
 
 def prox_largest(X: Array, t: float) -> Array:

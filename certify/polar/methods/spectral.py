@@ -17,7 +17,7 @@ from ._balance import scales
 
 TINY = 1e-290  # a shift that is positive
 Scales = tuple[Array, Array]
-Bounding = Callable[[Matrix, float | None, int], Proposal | None]  # of W, a target and a seed
+Bound = Callable[[Matrix, float | None, int], Proposal | None]  # of W, a target and a seed
 
 
 class Spectral(Method):
@@ -33,7 +33,7 @@ class Spectral(Method):
 
     def propose(self, query: PolarQuery) -> Proposal | None:
         """Return sigma_1 with the Cholesky factor of t I - X^T X."""
-        return of_pair(query, query.W, scales(query.W, query.left, query.right, query.seed))
+        return of_pair(query, of_matrix)
 
 
 def estimated_bound(query: PolarQuery, margin: float) -> Proposal | None:
@@ -42,8 +42,7 @@ def estimated_bound(query: PolarQuery, margin: float) -> Proposal | None:
     Of a large W: neither its Gram matrix nor a factor is made.  The proof makes both, once; it
     fails where the estimate is short by more than the margin.
     """
-    by = scales(query.W, query.left, query.right, query.seed)
-    return of_pair(query, query.W, by, partial(of_estimate, margin=margin))
+    return of_pair(query, partial(of_estimate, margin=margin))
 
 
 def of_estimate(
@@ -64,8 +63,7 @@ def bound_by_rows(query: PolarQuery) -> Proposal:
 
     sigma_1(X)^2 <= |X^T X|_inf <= max |X|^T |X| 1
     """
-    by = scales(query.W, query.left, query.right, query.seed)
-    return of_pair(query, query.W, by, of_rows) or Proposal(np.inf)
+    return of_pair(query, of_rows) or Proposal(np.inf)
 
 
 def of_rows(W: Matrix, target: float | None, seed: int) -> Proposal:
@@ -78,12 +76,11 @@ def of_rows(W: Matrix, target: float | None, seed: int) -> Proposal:
     return Proposal(top, {"rule": "spectral", "axis": axis, "shift": TINY})
 
 
-def of_pair(
-    query: PolarQuery, W: Matrix, by: Scales | None, bounding: Bounding | None = None
-) -> Proposal | None:
-    """Return the bound of W under the scales, with what they cost."""
-    scaled = W if by is None else scale_both(W, by)
-    return with_cost(query, (bounding or of_matrix)(scaled, aim(query, by), query.seed), by)
+def of_pair(query: PolarQuery, bound: Bound) -> Proposal | None:
+    """Return the bound of W under the best scales, times their cost."""
+    by = scales(query.W, query.left, query.right, query.seed)
+    scaled = query.W if by is None else scale_both(query.W, by)
+    return with_cost(query, bound(scaled, aim(query, by), query.seed), by)
 
 
 def aim(query: PolarQuery, by: Scales | None) -> float | None:
@@ -120,11 +117,10 @@ def scale_both(W: Matrix, by: Scales) -> Matrix:
 
 def of_matrix(W: Matrix, target: float | None = None, seed: int = 0) -> Proposal | None:
     """Return a bound of sigma_1(W)."""
-    axis = spectra.side(W)
+    axis, top = spectra.side(W), None
     if is_large(W):
         top = float(largest(W, seed=seed, tol=spectra.SHARP).values[0]) ** 2
-        return of_gram(spectra.gram(W, axis), axis, target, seed, top)
-    return of_gram(spectra.gram(W, axis), axis, target, seed)
+    return of_gram(spectra.gram(W, axis), axis, target, seed, top)
 
 
 def of_gram(

@@ -15,9 +15,10 @@ from math import prod
 import numpy as np
 
 from certify.base.arrays import Array
+from certify.polar.eigen import largest_eigenvalue
 
 from .groups import Ints
-from .product_admm import RHO, ProductMultiplier, ProductProgram, Relaxed, Warm, solve, top
+from .product_admm import RHO, ProductMultiplier, ProductProgram, Relaxed, Warm, solve
 from .products import ProductForm
 from .steps import Stop
 
@@ -93,7 +94,7 @@ def solve_copies(form: ProductForm, stop: Stop, root: ProductMultiplier) -> Rela
     C = form.matrix()
     J = g - C
     lifted = np.maximum(relaxed.best.D, 0.0)
-    bound = max(top(g), 0.0) * program.total
+    bound = max(largest_eigenvalue(g), 0.0) * program.total
     return relaxed._replace(best=ProductMultiplier(J, lifted, bound))
 
 

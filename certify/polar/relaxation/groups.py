@@ -9,7 +9,6 @@ others have a null multiplier each.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -69,14 +68,10 @@ def pairs(
         places = [at for at, x in enumerate(labels) if x == name]
         both = np.sort(np.concatenate([one[places], other[places]]), axis=0)
         low[places], high[places] = both[: len(places)], both[len(places) :]
-    c, d = (_flat(x, dims) for x in (low, high))
+    c, d = (np.asarray(np.ravel_multi_index(tuple(x), tuple(dims))) for x in (low, high))
     null = (c != a) | (d != b)
     kept = (np.array(signs)[:, None] | (one == other)).all(axis=0)
     return Pairs(size, a, b, c, d, null, ~null & (a < b) & kept)
-
-
-def _flat(index: npt.NDArray[Any], dims: Sequence[int]) -> Ints:
-    return np.asarray(np.ravel_multi_index(tuple(index), tuple(dims)), dtype=np.int64)
 
 
 def assemble(at: Pairs, K: Array, P: Array | None = None) -> Array:

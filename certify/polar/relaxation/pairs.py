@@ -15,9 +15,10 @@ and any N >= 0 on pairs of kept rows, any D on groups give the bound
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
+from scipy import linalg
 
 from certify.base.arrays import Array, Bools, Ints
 from certify.norms import Gauge, LInf
@@ -177,74 +178,37 @@ def merge(label: Ints, sign: Array, step: Equal) -> None:
 def of_pair(W: Array, left: Gauge, right: Gauge) -> PairForm:
     """Return the form of sup u^T W v over two gauges; cubes with signs become boxes."""
     m, n = W.shape
-    one, other = cube_map(left, m), cube_map(right, n)
-    if one is None and other is None:
+    boxes = cube_map(left, m), cube_map(right, n)
+    if all(box is None for box in boxes):
         return of_balls(W, left, right)
-    T, S = (np.eye(d) if box is None else box for box, d in ((one, m), (other, n)))
-    free = [g if box is None else LInf() for g, box in ((left, one), (right, other))]
-    form = of_balls(T @ W @ S.T, free[0], free[1])
-    turned = np.zeros((m + n, len(T) + len(S)))
-    turned[:m, : len(T)], turned[m:, len(T) :] = T.T, S.T
-    rows = [box_rows(0, m, form.size)] if one is not None else []
-    rows += [box_rows(len(T), n, form.size)] if other is not None else []
-    names = (("left", one), ("right", other))
-    boxed = tuple(name for name, box in names if box is not None)
-    return replace(form, boxed=boxed, given=np.vstack(rows), unboxed=turned)
+    T, S = (np.eye(d) if box is None else box for box, d in zip(boxes, (m, n), strict=True))
+    sides = [g if box is None else LInf() for g, box in zip((left, right), boxes, strict=True)]
+    form = of_balls(T @ W @ S.T, *sides)
+    places = zip(("left", "right"), boxes, ((0, m), (len(T), n)), strict=True)
+    given = {name: box_rows(*at, form.size) for name, box, at in places if box is not None}
+    rows, unboxed = np.vstack([*given.values()]), linalg.block_diag(T.T, S.T)
+    return replace(form, boxed=tuple(given), given=rows, unboxed=unboxed)
 
 
 def cube_map(gauge: Gauge, d: int) -> Array | None:
     """Return T, (d + 1, d): u = T^T s for a cube with signs, s_0 = 1; None for others."""
     if not gauge.cubic or gauge.free:
         return None
-    low, high = gauge.sides(d)
-    T = np.vstack([np.zeros(d), np.eye(d)])
-    for i in range(d):
-        if low[i] == 0 and high[i] == 0:
-            T[i + 1, i] = 0.0
-        elif low[i] == 0 or high[i] == 0:
-            T[0, i], T[i + 1, i] = (0.5 if low[i] == 0 else -0.5), 0.5
-    return T
+    ends = [np.asarray(side == 0, dtype=np.float64) for side in gauge.sides(d)]
+    return np.vstack([0.5 * (ends[0] - ends[1]), np.diag(1 - 0.5 * (ends[0] + ends[1]))])
 
 
 def box_rows(first: int, size: int, width: int) -> Array:
     """Return the rows s_0 + s_i and s_0 - s_i, in turn, of a box whose s_0 is at `first`."""
     rows = np.zeros((2 * size, width))
     rows[:, first] = 1.0
-    at = np.arange(size)
-    rows[2 * at, first + 1 + at], rows[2 * at + 1, first + 1 + at] = 1.0, -1.0
+    rows[:, first + 1 : first + 1 + size] = np.kron(np.eye(size), [[1.0], [-1.0]])
     return rows
 
 
-def of_balls(W: Array, left: Gauge, right: Gauge) -> PairForm:
-    """Return the form of sup u^T W v over two gauges as they are."""
-    m, n = W.shape
-    C = np.zeros((m + n, m + n))
-    C[:m, m:], C[m:, :m] = W, W.T
-    one, two = side(left, m), side(right, n)
-    signs = np.concatenate([one.signs, two.signs])
-    if one.plain and two.plain:
-        zero, ones = np.zeros(m + n, dtype=np.int64), np.ones(m + n)
-        return PairForm(C, 0.5, signs, zero, np.array([2.0]), ones, zero - 1)
-    return PairForm(
-        C,
-        0.5,
-        signs,
-        np.concatenate([one.group, two.group + one.capacity.size]),
-        np.concatenate([one.capacity, two.capacity]),
-        np.concatenate([one.weight, two.weight]),
-        np.concatenate([one.cube, np.where(two.cube >= 0, 1, -1)]),
-    )
+class BallForm(NamedTuple):
+    """The ball of one side, as fields of `PairForm`."""
 
-
-def of_symmetric(W: Array, gauge: Gauge) -> PairForm:
-    """Return the form of sup x^T W x: over the l2 ball, or for l1 over the simplex."""
-    s = side(gauge, W.shape[0])
-    form = PairForm(0.5 * (W + W.T), 1.0, s.signs, s.group, s.capacity, s.weight, s.cube)
-    return replace(form, simplex=gauge.axial)
-
-
-@dataclass(frozen=True)
-class _Side:
     signs: Ints
     group: Ints
     capacity: Array
@@ -257,9 +221,27 @@ class _Side:
         return self.capacity.size == 1 and bool((self.weight == 1).all())
 
 
-def side(gauge: Gauge, d: int) -> _Side:
-    """Return one side: the ellipsoids around its ball, and its signs."""
+def ball_form(gauge: Gauge, d: int) -> BallForm:
+    """Return the ellipsoids around the ball of a gauge, and its signs."""
     signs, around = gauge.signs(d).astype(np.int64), gauge.ellipsoids(d)
     cube = np.where(signs == 0, 0, -1) if gauge.cubic else np.full(d, -1)
     capacity = np.ones(int(around.labels.max(initial=0)) + 1)
-    return _Side(signs, around.labels, capacity, around.weights, cube)
+    return BallForm(signs, around.labels, capacity, around.weights, cube)
+
+
+def of_balls(W: Array, left: Gauge, right: Gauge) -> PairForm:
+    """Return the form of sup u^T W v over two gauges as they are."""
+    m, n = W.shape
+    C = np.block([[np.zeros((m, m)), W], [W.T, np.zeros((n, n))]])
+    one, two = ball_form(left, m), ball_form(right, n)
+    if one.plain and two.plain:
+        zero, signs = np.zeros(m + n, dtype=np.int64), np.concatenate([one.signs, two.signs])
+        return PairForm(C, 0.5, signs, zero, np.array([2.0]), np.ones(m + n), zero - 1)
+    two = two._replace(group=two.group + one.capacity.size, cube=np.where(two.cube >= 0, 1, -1))
+    return PairForm(C, 0.5, *BallForm(*(np.concatenate(x) for x in zip(one, two, strict=True))))
+
+
+def of_symmetric(W: Array, gauge: Gauge) -> PairForm:
+    """Return the form of sup x^T W x: over the l2 ball, or for l1 over the simplex."""
+    ball = ball_form(gauge, W.shape[0])
+    return PairForm(0.5 * (W + W.T), 1.0, *ball, simplex=gauge.axial)

@@ -15,10 +15,10 @@ from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
-from scipy import linalg
 from threadpoolctl import threadpool_limits
 
 from certify.base.arrays import Array
+from certify.polar.eigen import largest_eigenvalue
 from certify.polar.positive_part import PositivePart
 
 from .cut import Cut
@@ -245,11 +245,6 @@ def repair(program: ProductProgram, J: Array, D: Array, H: tuple[Array, ...]) ->
     for cut, h in zip(program.cuts, H, strict=False):
         g[cut.block, cut.block] += cut.lift(h)
     g[np.diag_indices_from(g)] -= D[program.ball]
-    lifted = np.maximum(D + top(g), 0.0)
+    lifted = np.maximum(D + largest_eigenvalue(g), 0.0)
     H = H or tuple(np.zeros_like(c.reduce(g)) for c in program.cuts)
     return ProductMultiplier(J, lifted, float(program.sizes @ lifted), H)
-
-
-def top(g: Array) -> float:
-    """Return lambda_max."""
-    return float(linalg.eigvalsh(g, check_finite=False)[-1]) if g.size else 0.0

@@ -13,21 +13,12 @@ from certify.polar.query import Proposal, exact_text
 
 from .cut import Cut
 from .groups import assemble, decompose
-from .product_admm import ProductMultiplier, top
+from .product_admm import ProductMultiplier
 from .products import GRID, ProductForm, pin
 
 FACTORED = 1000  # sizes up to which a Cholesky factor is stored
 SLACK = 1e-13  # of the search, relative: cost, never truth
 FAINT = 1e-14  # relative: columns of F that do not count
-
-
-@dataclass(frozen=True)
-class Leaf:
-    """A part of the products with its multiplier; splits are the numbers of its cuts."""
-
-    found: ProductMultiplier
-    cuts: tuple[Cut, ...] = ()
-    splits: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -47,7 +38,7 @@ class LeafArrays:
 def one_leaf(form: ProductForm, multiplier: ProductMultiplier) -> Proposal | None:
     """Return the bound of a multiplier with its proof."""
     fixed = pin(form, multiplier.J)
-    leaf = write_leaf(fixed, Leaf(multiplier), 0)
+    leaf = write_leaf(fixed, multiplier, 0)
     return None if leaf is None else proposal(fixed, [leaf], [{"leaf": 0} | leaf.node], [])
 
 
@@ -69,12 +60,16 @@ def proposal(
     return Proposal(form.value(bound) * (1 + SLACK), {**head, **tree, **arrays})
 
 
-def write_leaf(form: ProductForm, leaf: Leaf, t: int) -> LeafArrays | None:
-    """Return leaf t with the Cholesky factor of its matrix; None if there is no shift."""
-    multiplier = leaf.found
+def write_leaf(
+    form: ProductForm, multiplier: ProductMultiplier, t: int, cuts: Sequence[tuple[int, Cut]] = ()
+) -> LeafArrays | None:
+    """Return leaf t with the Cholesky factor of its matrix; None if there is no shift.
+
+    cuts: those of the leaf's part, with their numbers
+    """
     arrays = flat(form, multiplier.J, t)
     g = assemble_leaf(form, arrays, t)
-    for cut, s, h in zip(leaf.cuts, leaf.splits, multiplier.H, strict=True):
+    for (s, cut), h in zip(cuts, multiplier.H, strict=True):
         F = root(h)
         if F.size:
             arrays[f"F{t}.{s}"] = F
@@ -92,9 +87,10 @@ def factor_leaf(
         D = spectra.on_grid(D, GRID)
         g[np.diag_indices_from(g)] -= D
         arrays[f"D{t}"] = D
-    shift, factor = shifted_factor(g)
-    if factor is None:
+    made = spectra.shifted_factor(g)
+    if made is None:
         return None
+    shift, factor = made
     if form.size <= FACTORED:
         arrays[f"L{t}"] = spectra.pack_triangle(factor)
     return LeafArrays(arrays, shift, max(shift, 0.0) * total + (cost if form.cubes else 0.0))
@@ -126,16 +122,3 @@ def root(H: Array) -> Array:
     values, vectors = np.linalg.eigh(H)
     kept = values > FAINT * max(float(values[-1]), 0.0)
     return spectra.on_grid(vectors[:, kept] * np.sqrt(values[kept]), GRID)
-
-
-def shifted_factor(g: Array) -> tuple[float, Array | None]:
-    """Return a shift just above lambda_max(g) and the Cholesky factor of shift I - g."""
-    size = float(np.abs(g).sum(axis=0).max(initial=0.0))
-    if size == 0.0:
-        return 0.0, np.zeros_like(g)
-    high = top(g)
-    for margin in spectra.MARGINS:
-        factor = spectra.factorize(g, high + margin * size)
-        if factor is not None:
-            return high + margin * size, factor
-    return np.inf, None

@@ -48,12 +48,11 @@ class Iterate:
 
 @dataclass(frozen=True)
 class Split:
-    """The best Z and q seen, the best W (a field), and the gap between them."""
+    """The best Z and q seen, and the best W, a field."""
 
     Z: Array
     q: Values
     W: Array
-    gap: float
 
 
 def solve(problem: Problem, ball: AnyBall, expired: Callable[[], bool], wanted: float) -> Split:
@@ -79,7 +78,7 @@ def solve(problem: Problem, ball: AnyBall, expired: Callable[[], bool], wanted: 
             break
         rebalance(now, primal, dual, k)
     Z, q, W = best
-    return Split(Z, q, problem.loss.observed.field(W), upper - lower)
+    return Split(Z, q, problem.loss.observed.field(W))
 
 
 def first(problem: Problem) -> Iterate:

@@ -222,14 +222,8 @@ def corrections(
     """Solve A^T (W + C) = 0 for C on a few entries of each column, in rationals."""
     rows, cols = observed.listed
     out: list[tuple[int, Fraction]] = []
-    for j in range(observed.n):
-        at = (
-            np.nonzero(cols == j)[0]
-            if not observed.full
-            else np.arange(observed.m) * observed.n + j
-        )
-        if not len(at):
-            continue
+    order = np.argsort(cols, kind="stable")
+    for at in np.split(order, np.flatnonzero(np.diff(cols[order])) + 1):
         fixed = column_correction(design[rows[at]], W[at], free[at])
         if fixed is None:
             return None

@@ -274,41 +274,29 @@ def fan(C: Array, r: int, at: str = "", *, spare: float = 0.0) -> tuple[dict[str
             that a verifier scales by its own bound
     """
     axis = spectra.side(C)
-    g = spectra.gram(C, axis)
-    values, vectors = linalg.eigh(g)
-    k = len(values)
-    t = float(max(values[k - r - 1] if r < k else 0.0, 0.0) + ROUNDING * max(values[-1], 0.0))
-    head = vectors[:, k - min(r, k) :] * np.sqrt(np.maximum(values[k - min(r, k) :] - t, 0.0))
-    K = spectra.on_grid(head, 48)
-    rest = g - K @ K.T
-    most = t + spare * max(float(values[-1]), 0.0)
-    proof = spectra.prove_top(rest, most, spectra.MARGINS)
-    size = float(np.maximum(values[k - min(r, k) :], 0.0).sum())
-    if proof is None:  # only for spectra that float64 cannot hold
-        shift = float(np.abs(rest).sum(axis=0).max())
-        return {"axis": axis, "shift": shift, f"K{at}": K}, size
-    out: dict[str, Any] = {"axis": axis, "shift": proof[0], f"K{at}": K}
-    if k <= spectra.DENSE:
-        out[f"L{at}"] = spectra.pack_triangle(proof[1])
-    return out, size
+    proof, top = fan_gram(spectra.gram(C, axis), r, spare)
+    return {"axis": axis} | {k + at * (k != "shift"): x for k, x in proof.items()}, float(top.sum())
 
 
 def fan_definite(C: Array, r: int) -> tuple[dict[str, Any], float]:
     """Return the proof for Z = sum of x x^T, and its K_r(C)^2: of positive eigenvalues only."""
-    g = (C + C.T) / 2
+    proof, top = fan_gram((C + C.T) / 2, r, SPARE)
+    return {"definite": True, "axis": 0} | proof, float(np.square(top).sum())
+
+
+def fan_gram(g: Array, r: int, spare: float) -> tuple[dict[str, Any], Array]:
+    """Return shift, K and L with g <= K K^T + shift I, and the r largest eigenvalues, from 0 on."""
     values, vectors = linalg.eigh(g)
-    k, size = len(values), float(np.abs(values).max(initial=0.0))
-    least = float(max(values[k - r - 1] if r < k else 0.0, 0.0))
-    t = least + ROUNDING * size
-    top = slice(max(k - r, 0), k)
-    K = spectra.on_grid(vectors[:, top] * np.sqrt(np.maximum(values[top] - t, 0.0)), 48)
-    out: dict[str, Any] = {"definite": True, "axis": 0, "K": K}
-    proof = spectra.shifted_factor(g - K @ K.T, t + SPARE * size)
-    if proof is None:  # only for spectra that float64 cannot hold
-        out["shift"] = float(np.abs(g - K @ K.T).sum(axis=0).max())
-    else:
-        out |= {"shift": proof[0], "L": proof[1]}
-    return out, float(np.square(np.maximum(values[top], 0.0)).sum())
+    k, size = len(values), max(float(np.abs(values).max(initial=0.0)), 1e-290)
+    t = max(float(values[k - r - 1]) if r < k else 0.0, 0.0) + ROUNDING * size
+    top = np.maximum(values[max(k - r, 0) :], 0.0)
+    K = spectra.on_grid(vectors[:, max(k - r, 0) :] * np.sqrt(np.maximum(top - t, 0.0)), 48)
+    rest, least = g - K @ K.T, t + spare * size
+    made = spectra.first_factor(rest, (least + margin * size for margin in spectra.FINE))
+    if made is None:  # only for spectra that float64 cannot hold
+        return {"shift": float(np.abs(rest).sum(axis=0).max()), "K": K}, top
+    factor = {"L": spectra.pack_triangle(made[1])} if k <= spectra.DENSE else {}
+    return {"shift": made[0], "K": K, **factor}, top
 
 
 def fans(

@@ -124,13 +124,18 @@ def bound_point(run: Run, point: Orthogonal, N: Array | None = None) -> Dual | N
     Bounding the point of another bound resumes its tree; bounding its W may move the point.
     """
     problem, W = run.problem, point.W
-    matrix, of = problem.loss.observed.array(W), rays.along(problem, W)
-    polar = propose(run, matrix, of) if N is None else by_multiplier(run, W, N)
-    if polar.upper == np.inf:
-        return None
+    if N is None:
+        polar = propose(run, problem.loss.observed.array(W), rays.along(problem, W))
+    else:
+        polar = by_multiplier(run, W, N)
+    return None if polar.upper == np.inf else dual_of(problem, point, polar)
+
+
+def dual_of(problem: Problem, point: Orthogonal, polar: Proposal) -> Dual:
+    """Return a point, the proposal for its polar, and the lower bound expected of them."""
     extra = float(sum(c * c for _, c in point.corrections)) ** 0.5
-    s = min(1.0, problem.lam / max(polar.upper + extra, TINY), rays.limit(problem, W))
-    return Dual(point, polar, of(s))
+    s = min(1.0, problem.lam / max(polar.upper + extra, TINY), rays.limit(problem, point.W))
+    return Dual(point, polar, rays.value(problem, point.W, s))
 
 
 def by_multiplier(run: Run, W: Array, N: Array) -> Proposal:
@@ -214,21 +219,22 @@ def enough(run: Run, along: Callable[[float], float]) -> float:
 
 
 def propose(run: Run, matrix: Any, along: Callable[[float], float]) -> Proposal:  # noqa: ANN401  a polar Matrix
-    """Propose a bound of the polar; by a general solver too, where only that knows the norms."""
-    problem = run.problem
+    """Propose a bound of the polar; by a general solver too, for norms that only it takes as such.
+
+    A tensor's polar is easier to bound where the slices that attain it are known.
+    """
+    problem, atom = run.problem, run.problem.atom
     if run.polar is not None:
         return run.polar(matrix)
     normalized, e = at_scale_one(matrix)
     wanted = enough(run, along) if run.wanted is None else run.wanted
     until = run.deadline()
-    target = float(ldexp_steps(wanted, -e))
+    target = None if run.narrow and atom.layer is not None else float(ldexp_steps(wanted, -e))
     with telling(teller(run, along, e)):
-        proposal = ask_atom(run, normalized, target)
-    proposal = (
-        Proposal(float(ldexp_steps(proposal.upper, e)), rescale_proof(proposal.proof, e))
-        if e
-        else proposal
-    )
+        proposal = atom.propose_near(normalized, target, run.seed, until, run.start.factors)
+    if e:
+        upper = float(ldexp_steps(proposal.upper, e))
+        proposal = replace(proposal, upper=upper, proof=rescale_proof(proposal.proof, e))
     by_cones = proposal.proof.get("rule") == "cones"
     near = proposal.upper <= (ROUGH * wanted if by_cones else problem.lam)
     if near or not has_larger_ball(problem) or sum(matrix.shape) > RELAXED:
@@ -236,18 +242,13 @@ def propose(run: Run, matrix: Any, along: Callable[[float], float]) -> Proposal:
     from certify.search import relax  # noqa: PLC0415  cvxpy takes a second to import
 
     dense = as_dense(matrix)
-    using = relax.Using.within(run.clock.left() if not by_cones else time_left(until))
-    if problem.atom.layer is not None:
-        relaxation = relax.network_witness(dense, problem.atom.layer, using)
+    using = relax.Using(None, until) if by_cones else relax.Using.within(run.clock.left())
+    if atom.layer is not None:
+        relaxation = relax.network_witness(dense, atom.layer, using)
     else:
-        left, right = problem.atom.gauges
+        left, right = atom.gauges
         relaxation = relax.witness(dense, left, right, using)
     return proposal if relaxation is None else min(proposal, relaxation, key=lambda p: p.upper)
-
-
-def time_left(until: float | None) -> float | None:
-    """Return the seconds until then, or None for no limit."""
-    return None if until is None else max(until - monotonic(), 0.0)
 
 
 def teller(run: Run, along: Callable[[float], float], e: int) -> Tell | None:
@@ -268,13 +269,6 @@ def teller(run: Run, along: Callable[[float], float], e: int) -> Tell | None:
     return tell
 
 
-def ask_atom(run: Run, W: Any, target: float) -> Proposal:  # noqa: ANN401  a polar Matrix
-    """Ask the atom; a tensor's polar is easier where the slices that attain it are known."""
-    atom = run.problem.atom
-    wanted = None if run.narrow and atom.layer is not None else target
-    return atom.propose_near(W, wanted, run.seed, run.deadline(), run.start.factors)
-
-
 def has_larger_ball(problem: Problem) -> bool:
     """Whether the polar methods replace a ball by a larger one, and cvxpy does not.
 
@@ -287,8 +281,7 @@ def has_larger_ball(problem: Problem) -> bool:
 
 
 def squared_loss(problem: Problem) -> Squared:
-    """Return the loss, least squares."""
+    """Return the loss; raise TypeError unless it is least squares."""
     if not isinstance(problem.loss, Squared):
-        message = f"least squares is known here, not {type(problem.loss).__name__}"
-        raise TypeError(message)
+        raise TypeError(f"the loss must be least squares, got {type(problem.loss).__name__}")
     return problem.loss

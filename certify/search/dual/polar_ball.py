@@ -30,7 +30,6 @@ class LineBall:
     right: Gauge
 
     metric: ClassVar[float] = 1.0
-    lines: ClassVar[bool] = True
 
     @property
     def outer(self) -> Gauge:
@@ -105,8 +104,6 @@ class SpectralBall:
     d: Array
     e: Array
 
-    lines = False
-
     @property
     def metric(self) -> Array | float:
         """(d_i e_j)^2: what each entry of Z counts in the distance of the proximal map."""
@@ -136,16 +133,16 @@ class SpectralBall:
 class SymmetricBall:
     """The polar ball of x x^T with |x|_2: { W : the largest eigenvalue of (W + W^T)/2 <= r }."""
 
-    lines = False
     metric = 1.0
 
     def project(self, M: Array, radius: float) -> Array:
-        """Return the nearest W of the ball; what is skew in M stays."""
-        return M - above(M, radius)
+        """Return the nearest W of the ball; the skew part of M does not change."""
+        values, vectors = np.linalg.eigh(spectra.demand_finite((M + M.T) / 2))
+        return np.asarray(M - (vectors * np.maximum(values - radius, 0.0)) @ vectors.T)
 
     def polar(self, M: Array) -> float:
         """Return the polar of M in floats."""
-        return max(float(np.linalg.eigvalsh(spectra.demand_finite((M + M.T) / 2))[-1]), 0.0)
+        return max(spectra.largest_eigenvalue(spectra.demand_finite((M + M.T) / 2)), 0.0)
 
     def factors(self, Z: Array) -> Factors:
         """Return X with Z = X X^T, of a point Z that the ball's proximal map returned."""
@@ -158,19 +155,12 @@ class SymmetricBall:
         return float(np.trace(Z))
 
 
-def above(M: Array, radius: float) -> Array:
-    """Return (M + M^T)/2 with the radius taken off the eigenvalues above it, the others made 0."""
-    values, vectors = np.linalg.eigh(spectra.demand_finite((M + M.T) / 2))
-    return np.asarray((vectors * np.maximum(values - radius, 0.0)) @ vectors.T)
-
-
 AnyBall: TypeAlias = LineBall | SpectralBall | SymmetricBall
 
 
 def is_pair(atom: Atom) -> bool:
     """Whether slices are u v^T: of a matrix, and of a tensor of order 2."""
-    tensor = atom.family == "products" and atom.parts > 1
-    return atom.family == "pairs" or (tensor and len(atom.gauges) == 2)  # noqa: PLR2004
+    return atom.family in ("pairs", "products") and atom.parts == 2  # noqa: PLR2004
 
 
 def is_square(atom: Atom) -> bool:

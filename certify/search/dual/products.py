@@ -31,14 +31,12 @@ from .joint import Joint, Pair, polish, simple
 from .joint_cases import Bounded
 from .joint_layers import bound_or_polish
 from .kinks import has_kinks
-from .points import TINY, Dual, Run, best, dual_at, inside_point
+from .points import Dual, Run, best, dual_at, dual_of, inside_point
 
 LARGEST = 500  # rows of a relaxation whose steps are quick
 STEPS, EFFORT = 1500, 5e10  # of a polish, and in cubes of its size
 LEAST = 3  # modes of a tensor whose polar has no closed form
-FURTHER = (
-    2.0  # a matrix's dual point is stored so much larger: a tree may bound its polar below lam
-)
+FURTHER = 2.0  # factor of a matrix's stored dual point: a tree may bound its polar below lam
 EDGE = 1e-9  # relative slack for the last roundings of a leaf
 POLISHING = 0.4  # share of the time left
 ONE_CASE, CASES = 1000, 200  # rows and columns up to which one case is quick, and several are
@@ -158,8 +156,7 @@ def prove_cases(
     W, (left, right) = problem.loss.observed.tensor(point.W), problem.atom.gauges
     query = PolarQuery(W, left, right, problem.lam, deadline=deadline, nodes=nodes)
     polar = proposal(query, grow_tree(query, joint_cases.tree_of(problem, W, found)))
-    s = min(1.0, problem.lam / max(polar.upper, TINY))
-    return Dual(point, polar, rays.along(problem, point.W)(s))
+    return dual_of(problem, point, polar)
 
 
 def patience(run: Run) -> Callable[[], bool]:
@@ -185,10 +182,7 @@ def proved_point(problem: Problem, pair: Pair, rows: tuple[int, ...]) -> Dual | 
     else:
         form, J = replace(form, N=N), pair.J
     polar = one_leaf(form, ProductMultiplier(J, np.zeros(1), 0.0))
-    if polar is None:
-        return None
-    s = min(1.0, problem.lam / max(polar.upper, TINY))
-    return Dual(point, polar, rays.value(problem, point.W, s))
+    return None if polar is None else dual_of(problem, point, polar)
 
 
 def proved_pair(problem: Problem, pair: Pair) -> Dual | None:
@@ -205,9 +199,7 @@ def proved_pair(problem: Problem, pair: Pair) -> Dual | None:
     multiplier = repair(root, np.where(root.signed_pairs, np.maximum(J, 0.0), 0.0), np.zeros(1))
     made, upper = leaf(root, multiplier, multiplier.bound * (1 + EDGE), 0)
     polar = Proposal(upper, {"rule": "conic", "nodes": [made["node"]], **made["arrays"]})
-    extra = float(sum(c * c for _, c in point.corrections)) ** 0.5
-    of = rays.along(problem, point.W)
-    return Dual(point, polar, of(min(1.0, problem.lam / max(upper + extra, TINY))))
+    return dual_of(problem, point, polar)
 
 
 def has_relaxation(problem: Problem) -> bool:

@@ -49,8 +49,8 @@ def solve(problem: Problem, expired: Callable[[], bool]) -> Lifted | None:
     """
     loss, ball = squared_loss(problem), balls.of(problem)
     m, n = loss.shape
-    lines = ball is not None and ball.lines
-    if not (round_norms(problem) or ball) or (not lines and min(m, n) > SMALL):
+    lines = isinstance(ball, LineBall)
+    if not (balls.around(problem) or ball) or (not lines and min(m, n) > SMALL):
         return None
     if loss.observed.full and loss.scale is None and commutes(problem, lines=lines):
         Y = loss.data - problem.shift(problem.fit_offsets(np.zeros_like(loss.data)))
@@ -60,17 +60,11 @@ def solve(problem: Problem, expired: Callable[[], bool]) -> Lifted | None:
     return accelerate(problem, loss, ball, expired)
 
 
-def round_norms(problem: Problem) -> bool:
-    """Whether both norms are l2, with signs or without."""
-    return balls.is_pair(problem.atom) and all(g.spherical for g in problem.atom.gauges)
-
-
 def commutes(problem: Problem, *, lines: bool) -> bool:
     """Whether the projection keeps A* W = 0: no offsets, or means under l2 x l2."""
-    kinds = all(o.means and o.ridge == 0 for o in problem.offsets)
-    return not problem.offsets or (
-        kinds and not lines and isinstance(balls.of(problem), SpectralBall)
-    )
+    means = all(o.means and o.ridge == 0 for o in problem.offsets)
+    spectral = not lines and isinstance(balls.of(problem), SpectralBall)
+    return not problem.offsets or (means and spectral)
 
 
 def plain(

@@ -159,7 +159,7 @@ def leaf(tree: Tree, part: Part) -> dict[str, Any] | None:
         return None
     tree.arrays[f"D{number}"] = D[free]
     tree.arrays[f"N{number}"] = spread(tree, np.hstack([x.place for x in part.sides]), N)
-    shift, tree.arrays[f"L{number}"] = made
+    shift, tree.arrays[f"L{number}"] = made[0], spectra.pack_triangle(made[1])
     return {"leaf": number, "shift": exact_text(Fraction(shift))}
 
 
