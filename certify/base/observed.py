@@ -45,6 +45,11 @@ class Observed:
         """The number of observed entries; with `zeros` of those that are listed."""
         return self.m * self.n if self.rows is None else len(self.rows)
 
+    @property
+    def field_shape(self) -> tuple[int, ...]:
+        """The shape of a field: (m, n), or (size,) if entries are listed."""
+        return (self.m, self.n) if self.full else (self.size,)
+
     @cached_property
     def indptr(self) -> Ints:
         """Row pointers, as of a compressed sparse row matrix."""

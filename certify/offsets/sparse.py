@@ -42,7 +42,7 @@ class Sparse(Offset):
 
     def shape(self, observed: Observed) -> tuple[int, ...]:
         """Return the shape of a field."""
-        return (observed.m, observed.n) if observed.full else (observed.size,)
+        return observed.field_shape
 
     def factors(self, q: Array, observed: Observed) -> tuple[Array, Array]:
         """Return Q, zero where nothing is observed, and I."""

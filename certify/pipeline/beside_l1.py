@@ -1,11 +1,11 @@
-"""Bounds beside an l1 penalty, from questions without it.
+"""Bounds with an l1 penalty, from questions without it.
 
     f = l(U V') + lam sum theta + sum a |u_k|_1 + b |v_k|_1
 
-has a degree below that of U V', so no convex problem has its optimum.  But each certificate of
-l + lam sum theta + s t, t = sum |u_k|_1 |v_k|_1, proves a line below the first two terms, and lines
-bound f (`kernel/rules/concave.py` has the proof).  Where a weight is 0, or theta is not of two
-plain norms, the line of slope 0 alone counts: f without the penalty.
+The penalty has a lower degree than U V', so no convex problem has the optimum of f.  But each
+certificate of l + lam sum theta + s t, t = sum |u_k|_1 |v_k|_1, proves a line below the first two
+terms, and lines bound f (proof in `kernel/rules/concave.py`).  If a weight is 0, or theta is not of
+two plain norms, only the line of slope 0 is used: f without the penalty.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,7 +16,7 @@ import numpy as np
 from certify.atoms import Factors, RankOne
 from certify.base.clock import Clock
 from certify.problem import Problem, Values
-from certify.search.candidate import Candidate, evaluate, lowest
+from certify.search.candidate import Candidate, draw_inside, evaluate, lowest
 from certify.search.descent import l1
 from certify.search.dual.points import dual_at, inside_point
 from certify.search.search_result import Evidence
@@ -30,9 +30,9 @@ from .result import Result
 
 STEEP = 6.0  # the first slope, in a b / penalty: 4 is that of the root's chord
 ROUNDS = 2  # slopes
-STEPS, FRESH = 4000, 2  # of a descent; descents from random factors
-SEARCHED, FIRST = 0.3, 0.65  # shares of the budget for them, and until the second question
-TINY = 2.0**-30  # scale of a factor that alone is priced
+STEPS, FRESH = 4000, 2  # steps of a descent; descents from random factors
+SEARCHED, FIRST = 0.3, 0.65  # shares of the budget: for descents; until the second question
+TINY = 2.0**-30  # scale of the only factor with a price
 NEAR = 2.0**-9  # relative gap at which the search for a line ends; luck, never truth
 DEGREE = (
     "the l1 penalty has degree 1 beside products of degree 2, so that no convex problem has the "
@@ -44,7 +44,7 @@ Judge = Callable[[Problem, Clock], tuple[Certificate | None, float]]  # with the
 
 @dataclass(frozen=True)
 class Line:
-    """level - slope t: of norms "l1" at lam = slope, or of the "own" ones at lam + slope."""
+    """The line level - slope t, of "l1" norms at lam = slope or the "own" norms at lam + slope."""
 
     norm: str
     slope: float
@@ -59,7 +59,7 @@ def answers(
     run: tuple[Clock, int],
     check: Callable[..., Result],
 ) -> tuple[Evidence, Proof, Proof | None]:
-    """Return the evidence, and the proofs of both questions: over any size, and over this one.
+    """Return the evidence, and the proofs for any size and for the candidate's size.
 
     point  the candidate's factors and offsets; None: the best offsets
     run    the clock and the seed
@@ -98,16 +98,16 @@ def answers(
 
 
 def asks_twice(problem: Problem, size: int) -> bool:
-    """Whether the rank of so many components bounds more than the penalty does alone."""
+    """Whether a bound at this size is covered and the size limits the rank."""
     return size < min(problem.loss.shape) and own_size.is_covered(without_l1(problem, "own", 0.0))
 
 
 def descents(
     problem: Problem, start: Candidate, clock: Clock, seed: int
 ) -> tuple[tuple[str, Candidate], ...]:
-    """Return the start, and what is lower: nothing, or an end of a descent at its size.
+    """Return the start, and lower points: no components, and ends of descents at its size.
 
-    The descents begin at the start and at random factors, where a step is known.
+    The descents begin at the start and at random factors.
     """
     none = evaluate(problem, tuple(x[..., :0] for x in start.factors))
     nothing = (("no components", none),) if none.value < start.value else ()
@@ -115,14 +115,9 @@ def descents(
         return ("start", start), *nothing
     rng, share = np.random.default_rng(seed), clock.share(SEARCHED)
     size = (float(np.abs(problem.loss.arrays()["Y"]).mean()) / start.size) ** 0.5
-    lots = [
-        tuple(
-            size * g.project_cone(np.abs(x) if g.nonneg else x)
-            for g, x in zip(problem.atom.gauges, map(rng.standard_normal, shapes), strict=True)
-        )
-        for shapes in [[x.shape for x in start.factors]] * FRESH
-    ]
-    starts = [shrink_penalty(problem, x) for x in (start.factors, *lots)]
+    pairs = list(zip(problem.atom.gauges, start.factors, strict=True))
+    fresh = [tuple(size * draw_inside(g, x.shape, rng) for g, x in pairs) for _ in range(FRESH)]
+    starts = [shrink_penalty(problem, x) for x in (start.factors, *fresh)]
     ends = [l1.descend(problem, x, STEPS, share.expired) for x in starts]
     candidates = [evaluate(problem, x) for x in ends]
     lower = (("descend", s) for s in candidates if s.value < start.value)
@@ -130,7 +125,7 @@ def descents(
 
 
 def shrink_penalty(problem: Problem, factors: Factors) -> Factors:
-    """Return the same products at hardly any penalty, where one weight is 0 and scales are free."""
+    """Return the same products with almost no penalty, if one weight is 0 and scales are free."""
     weights = problem.l1 or ()
     if all(weights) or (problem.lam and problem.atom.statement()["form"] == "sum"):
         return factors
@@ -151,19 +146,21 @@ def without_l1(problem: Problem, norm: str, slope: float) -> Problem:
 def gather_lines(
     problem: Problem, top: float, judge: Judge, clock: Clock, *, fixed_size: bool = False
 ) -> list[Line]:
-    """Return lines below the rest of the objective; top is the lowest objective that is known.
+    """Return lines below the objective without its l1 penalty.
 
-    The first is flat, without the l1 penalty; where nothing else is priced and any size competes
-    it is the loss's infimum, which the kernel knows.  Each slope after it is between those of the
-    two lines that meet where f is bounded.  None is begun when the time is over, but the first,
-    nor where the known lines reach the lowest objective.
+    top  the lowest known objective
+
+    The first line is flat: the question without the l1 penalty.  At lam = 0 and any size it is the
+    infimum of the loss, which the kernel knows.  Each later slope is between those of the two lines
+    that meet where f is bounded.  Without time only the first line is made, and no more lines are
+    made when the bound reaches `top`.
     """
     norms = (("l1", "own") if problem.lam else ("l1",)) if problem.sloped else ()
     flat = ["own"] * bool(fixed_size or problem.lam)
     lines, left = list[Line](), len(flat) + ROUNDS * len(norms)
     for turn in range(1 + ROUNDS if norms else 1):
         slope = next_slope(problem, lines, top) if turn else 0.0
-        if not np.isfinite(problem.lam + slope):  # no gap is left, or no float is so large
+        if not np.isfinite(problem.lam + slope):  # the gap is closed, or the slope overflows
             return lines
         for norm in norms if turn else flat:
             if lines and clock.expired():
@@ -177,7 +174,7 @@ def gather_lines(
 
 
 def next_slope(problem: Problem, lines: Sequence[Line], top: float) -> float:
-    """Return a slope whose line may raise min h, h = max_j (D_j - s_j t) + 2 sqrt(a b t)."""
+    """Return a slope whose line may raise min over t of max_j (D_j - s_j t) + 2 sqrt(a b t)."""
     a, b = problem.l1 or (0.0, 0.0)  # two weights > 0
     pairs = [(0.0, 0.0), *((x.level, x.slope) for x in lines)]
     levels, slopes = np.array(pairs).T
@@ -196,7 +193,7 @@ def next_slope(problem: Problem, lines: Sequence[Line], top: float) -> float:
 def compose(
     problem: Problem, question: StatedQuestion, lines: Sequence[Line], evidence: Evidence
 ) -> Proof:
-    """Let the kernel prove the bound of these lines, and what follows from better factors."""
+    """Let the kernel prove the bound of these lines, and the verdict."""
     proof, witness = assemble(problem, question, evidence)
     proof["lines"] = []
     for k, line in enumerate(lines):

@@ -1,4 +1,4 @@
-"""check(): factors in, verdict and certificate out.  The verdict comes after the verifier."""
+"""check(): factors in, verdict and certificate out.  The verdict is the verifier's."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -23,7 +23,7 @@ from certify.polar.scale import ldexp_steps as scaled_by
 from certify.problem import Problem, Values, as_problem
 from certify.search import by_solver, fixed_rank, zeros
 from certify.search.by_solver import Route, accept_route
-from certify.search.candidate import Candidate, evaluate, lowest
+from certify.search.candidate import Candidate, lowest
 from certify.search.dual.points import Run
 from certify.search.evidence import accept_dual, any_size, by_rank
 from certify.search.search_result import Evidence
@@ -44,7 +44,7 @@ from .result import Result
 ANY_SIZE = 0.8  # share of the budget for the first question where there are two
 
 
-@np.errstate(all="ignore")  # what is not finite is refused or never taken
+@np.errstate(all="ignore")  # results that are not finite are refused or ignored
 def check(  # noqa: PLR0913  the contract's keywords
     problem: Problem,
     factors: Sequence[Any],
@@ -66,25 +66,26 @@ def check(  # noqa: PLR0913  the contract's keywords
         CERTIFIED when   upper - lower <= max(atol, rtol |upper|).
 
     factors   K arrays, last axis the component: U (m, r), V (n, r)
-    atol      by default 0, or of an exact fit at lam = 0 what rounding leaves of it
+    atol      by default 0; for an exact fit at lam = 0 the size of its rounding errors
     q         the candidate's offset values; without them the best ones are found
-    budget    seconds of search; whatever is proved by then is returned.  "auto": what a counted
-              number of steps takes, a minute at most; None: the same without a limit
+    budget    seconds of search; the bracket proved by then is returned.  "auto": a fixed number of
+              steps, a minute at most; None: these steps without a limit of time
     seed      of the random starts: the same call gives the same answer
-    progress  called as progress(stage, value), returning True ends the search; or True: a bar
-              on a terminal or in a notebook; None: on a terminal, after two seconds; False: none
-    dual      a dual point W of your own, instead of searching for one
-    method    "engine", or "cvxpy": small problems by general solvers, untrusted: the dual point of
-              the convex relaxation, and the relaxation of its polar
-    solver    with "cvxpy": a name of cvxpy, such as "CLARABEL"; None: the first that answers
-    checkpoint  a file: progress is saved to it, and resumed from it if it is there
+    progress  a function progress(stage, value), which ends the search by returning True; or True: a
+              bar on a terminal or in a notebook; None: a bar on a terminal, after two seconds;
+              False: no bar
+    dual      a dual point W of your own, in place of a search for one
+    method    "engine", or "cvxpy": for small problems general solvers find the dual point of the
+              convex relaxation and a relaxation of its polar; they are not trusted
+    solver    with "cvxpy": a solver's name in cvxpy, such as "CLARABEL"; None: the first that works
+    checkpoint  a file: progress is saved to it, and resumed from it if it exists
     client    a Dask client, whose workers prove the polar of a large sparse matrix, and grow the
               trees of other polars
 
     The first Ctrl-C ends the search with the bracket proved so far; the second interrupts.
 
-    Raises InputError when the caller's input is wrong.  What the theory does not cover
-    is the verdict OUT_OF_SCOPE, never an exception.
+    Raises InputError when the caller's input is wrong.  A problem that the theory does not cover
+    has the verdict OUT_OF_SCOPE, and raises no exception.
     """
     arrays = as_problem(problem, zeros=True).accept(factors)
     values = None if q is None else problem.accept_offsets(q)
@@ -117,7 +118,7 @@ def check(  # noqa: PLR0913  the contract's keywords
         )
     result = result_of(problem, arrays, (found_q, evidence), proof, own_proof)
     origin, multiple = getattr(factors, "origin", None), getattr(factors, "multiple", 1.0)
-    note = getattr(factors, "note", "")  # an adapter's, of what differs from the fit
+    note = getattr(factors, "note", "")  # of an adapter: how the factors differ from the fit
     reason = result.reason + (note and f"; {note}")
     return replace(result, reason=reason, origin=origin, multiple=multiple)
 
@@ -129,11 +130,11 @@ def answers(
     run: tuple[Clock, int],
     how: tuple[Array | None, Route],
 ) -> tuple[Evidence, Proof, Proof | None]:
-    """Return the evidence, and the proofs of both questions: over any size, and over this one.
+    """Return the evidence, and the proofs for any size and for the candidate's size.
 
     point  the candidate's factors and offsets; None: the best offsets
     run    the clock and the seed
-    how    a dual point to try, or None, and the route
+    how    the caller's dual point, or None, and the route
     """
     if problem.l1 is not None:
         judge = partial(check, method=how[1].method, solver=how[1].solver)
@@ -142,9 +143,7 @@ def answers(
     if problem.loss.observed.zeros:
         return (*answer_zeros(problem, question, factors, run), None)
     rtol, atol = (float.fromhex(question.statement[k]) for k in ("rtol", "atol"))
-    scaled, by = scaling.normalize(problem)
-    small_q = None if q is None else scaling.offsets_down(q, by)
-    start = evaluate(scaled, scaling.factors_down(factors, by), small_q)
+    scaled, by, start = scaling.start_down(problem, factors, q)
     epsilon = scaling.epsilon_down(rtol, atol, start.value, by)
     fixed = q is not None or not problem.offsets
     part = clock.share(ANY_SIZE) if asks_twice(problem) else clock
@@ -175,7 +174,7 @@ def result_of(
     proof: Proof,
     own_proof: Proof | None,
 ) -> Result:
-    """Return what the proofs mean; findings: the offsets of the candidate, and the evidence."""
+    """Return the result of the proofs; findings: the candidate's offsets, and the evidence."""
     q, evidence = findings
     outcome = proof.outcome
     answer = own_size(problem, factors[0].shape[-1], proof, own_proof)
@@ -200,7 +199,7 @@ def result_of(
 
 
 def objection(problem: Problem, factors: Factors, q: Values, outcome: Outcome) -> str:
-    """Say first that the factors were trained with another lam, if they tell so."""
+    """Say that the factors look like a fit with another lam, or return ""."""
     closed = problem.l1 is not None or problem.loss.observed.zeros
     if outcome.verdict == "CERTIFIED" or closed:
         return ""
@@ -209,7 +208,7 @@ def objection(problem: Problem, factors: Factors, q: Values, outcome: Outcome) -
 
 
 def gather(run: Run, wanted: Array | None, route: Route) -> Evidence:
-    """Look for evidence: at a fixed rank, by a general solver, or by the engine."""
+    """Search for evidence: at a fixed rank, by a general solver, or by the engine."""
     if run.problem.lam == 0:
         return by_rank(run)
     if route.method == "cvxpy":
@@ -230,7 +229,10 @@ def best_offsets(problem: Problem, factors: Factors) -> Values:
 
 
 def finite_objective(problem: Problem, factors: Factors, q: Values) -> float:
-    """Return the objective; refuse data for which float64 cannot hold it."""
+    """Return the objective.
+
+    Raises InputError if it is infinite or overflows float64.
+    """
     bounded = isinstance(problem.loss, Squared)  # finite everywhere
     if why := "" if bounded else problem.loss.outside(problem.predict(factors, q)):
         raise InputError(f"the objective is infinite: {why}")
@@ -242,7 +244,7 @@ def finite_objective(problem: Problem, factors: Factors, q: Values) -> float:
 
 
 def offsets_of(problem: Problem, factors: Factors) -> tuple[Values, str]:
-    """Return the best offsets; or zeros, and the reason why no offsets are best."""
+    """Return the best offsets; or zeros, with the reason why there are no best ones."""
     try:
         return best_offsets(problem, factors), ""
     except OutOfScopeError as error:
@@ -251,7 +253,7 @@ def offsets_of(problem: Problem, factors: Factors) -> tuple[Values, str]:
 
 
 def why_uncovered(problem: Problem) -> str:
-    """Return why the theory does not cover the problem, with the cure, or ""."""
+    """Return why the theory does not cover the problem, with the cure; "" if it does."""
     try:
         if problem.lam == 0:
             fixed_rank.require(problem)
@@ -263,9 +265,9 @@ def why_uncovered(problem: Problem) -> str:
 def stationarity(problem: Problem, factors: Factors, q: Values) -> float:
     """Return sum over components of |<W, phi(X_i)> - lam theta(X_i)| / sum of lam theta(X_i).
 
-    Both are equal at a stationary point (scaling a component must not help); a component that is
-    dying counts for as little as it costs.  At lam = 0 the defect is |<W, phi>| relative to
-    |W| |phi|.  What is priced by l1 counts one p-th, as p, the degree of phi, is p times its own.
+    Both are equal at a stationary point, where no scaling of a component helps.  At lam = 0 the
+    defect is |<W, phi>| relative to |W| |phi|.  An l1 penalty counts one p-th, p the degree of phi,
+    since its own degree is 1.
     """
     inner, sizes, size = problem.inner_products(factors, q)
     price = problem.rates(factors)
@@ -291,7 +293,7 @@ def without_certificate(
 
 
 def by_floats(problem: Problem, factors: Factors, q: Values, *, rtol: float, atol: float) -> Result:
-    """Judge an atom that the kernel does not know: nothing is proved."""
+    """Return a result in floats for a problem that the kernel does not cover: nothing is proved."""
     W = problem.dual_point(factors, q)
     upper = problem.objective(factors, q)
     polar = problem.atom.polar(problem.loss.observed.array(W))
@@ -299,12 +301,12 @@ def by_floats(problem: Problem, factors: Factors, q: Values, *, rtol: float, ato
     why = f"the kernel has no rule for {names}: floats only, nothing is proved"
     if not polar.upper >= polar.lower:
         why += f"; its polar is contradictory: upper {polar.upper}, attained {polar.lower}"
-    top = max(polar.upper, polar.lower)  # a witness is believed before a claim
+    top = max(polar.upper, polar.lower)  # a witness counts more than a claim
     s = min(1.0, problem.lam / top) if top > 0 else 1.0
     floor = 0.0 if isinstance(problem.loss, Squared) else -np.inf
     lower = problem.loss.dual_value(s * W) if not problem.offsets else floor
     lower = lower if polar.upper >= polar.lower and not np.isnan(lower) else -np.inf
-    if lower - upper > PROBE * abs(upper):  # no bound of an objective exceeds it
+    if lower - upper > PROBE * abs(upper):  # a lower bound cannot exceed the objective
         why += f"; its polar is too small: it bounds {upper} from below by {lower}"
         lower = -np.inf
     lost = upper < np.finfo(np.float64).tiny and bool(np.any(W))  # the objective underflowed

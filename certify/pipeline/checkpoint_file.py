@@ -19,14 +19,14 @@ LEFT_OUT = ("rtol", "atol")  # of the question: a proof may be resumed with anot
 
 
 def open_checkpoint(path: str | Path, statement: dict[str, Any]) -> Keeper:
-    """Return a keeper that writes to a file, filled from it if it is there.
+    """Return a keeper that writes to a file, filled from the file if it exists.
 
-    Raises InputError for a file that is no checkpoint, or one of another question.
+    Raises InputError for a file that is no checkpoint, or a checkpoint of another question.
     """
     file, mark = Path(path), question_of(statement)
 
     def write(text: Any, arrays: Arrays) -> None:  # noqa: ANN401  JSON
-        """Write all at once, beside the file, and rename."""
+        """Write a new file beside the old one, and rename it."""
         head = json.dumps({"format": FORMAT, "question": mark, "kept": text}, sort_keys=True)
         blob = io.BytesIO()
         np.savez(blob, allow_pickle=False, head=np.array(head), **arrays)
@@ -61,6 +61,6 @@ def read(file: Path) -> tuple[dict[str, Any], Arrays]:
 
 
 def question_of(statement: dict[str, Any]) -> str:
-    """Return a digest of the question, whatever its epsilon."""
+    """Return a digest of the question without its epsilon."""
     fields = {k: v for k, v in statement.items() if k not in LEFT_OUT}
     return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""What a comparison of fits says: proved brackets of each, as a record, a table and a plot."""
+"""A comparison of fits by proved brackets, as a record, a table and a plot."""
 
 import base64
 import io
@@ -21,25 +21,25 @@ from .certificate.verdict import Verdict
 from .report import environment
 from .report._numbers import at_least, at_most, excess
 from .result import Result
-from .sizes import HEAD, SizeBracket, drawn_sizes, enough, too_few
+from .sizes import HEAD, SizeBracket, draw_sizes, enough, too_few
 
 Epsilon = tuple[float, float]
 PAGE = "html"
 FORMATS = ("png", "svg", "pdf", PAGE)
 HEADS = ("fit", "components", "objective", "above the optimum by", "explained", "status", "same as")
+SHOWN = ("lower", "upper", "excess", "explained", "same", "status")  # of a fit, as plain values
 
 
 @dataclass(frozen=True)
 class Fit:
     """One fit among others; every number is proved.
 
-    size     components that are not zero
+    size     the number of nonzero components
     lower    lower <= f(fit) <= upper
     excess   (low, high): low <= f(fit) - optimum <= high
-    same     the fits whose objectives are within epsilon of this one's, itself included
+    same     the fits whose objectives are within epsilon of this one's, including itself
     status   "optimal", "worse" (than another, by more than epsilon) or "open"
-    explained   the share of the variance that `upper` means, rounded down; None but for least
-                squares
+    explained   the share of the variance for `upper`, rounded down; only for least squares
     """
 
     index: int
@@ -60,12 +60,12 @@ class RestartReport:
     fits         in the order given
     verdict      CERTIFIED if a fit is proved optimal, else check()'s verdict on the best fit
     result       the check() that proved `lower`
-    better       better factors than every fit, where any were proved
+    better       factors that are proved better than every fit, if any
     rank         at lam = 0 the size of the largest fit: the bound is over rank at most that
-    atom         of the problem: what its components are called
+    atom         the problem's atom, which names the components
     sizes        a bracket for each number of components, if they were asked for
-    explained    the share of the variance that `lower` means, rounded up, a penalty counted as not
-                 explained; None but for least squares
+    explained    the share of the variance for `lower`, rounded up; a penalty counts as not
+                 explained; only for least squares
     """
 
     lower: float
@@ -82,7 +82,7 @@ class RestartReport:
 
     @property
     def which(self) -> str:
-        """Which number of components suffices to come near the lowest objective, in a sentence."""
+        """The number of components that comes near the lowest objective, in a sentence."""
         if not self.sizes:
             return ""
         near = partial(within, epsilon=self.epsilon)
@@ -108,7 +108,7 @@ class RestartReport:
 
     @property
     def stop(self) -> bool:
-        """Whether no restart can find anything better by more than epsilon: proved."""
+        """Whether it is proved that no restart can be better by more than epsilon."""
         return bool(self.optimal)
 
     @property
@@ -147,16 +147,7 @@ class RestartReport:
             "which": self.which,
             "sizes": [s.as_dict() for s in self.sizes],
             "fits": [
-                {
-                    "fit": f.index,
-                    "components": f.size,
-                    "lower": f.lower,
-                    "upper": f.upper,
-                    "excess": list(f.excess),
-                    "explained": f.explained,
-                    "same": list(f.same),
-                    "status": f.status,
-                }
+                {"fit": f.index, "components": f.size} | {k: getattr(f, k) for k in SHOWN}
                 for f in self.fits
             ],
         }
@@ -171,7 +162,7 @@ class RestartReport:
 
     @property
     def bound(self) -> str:
-        """The bound that all fits share, in a sentence."""
+        """The common bound of all fits, in a sentence."""
         text = f"optimum >= {self.lower!r}"
         if self.explained is None:
             return text
@@ -185,10 +176,10 @@ class RestartReport:
         return "\n".join(lines + more)
 
     def plot(self, path: str | Path) -> int:
-        """Draw each fit's objective above the shared bound; return the size in bytes.
+        """Draw each fit's objective above the common bound; return the size in bytes.
 
-        Where there are brackets for each size, draw those against the number of components.
-        A page (.html) has the tables and the bound in words, too.
+        If there are brackets for each size, draw these against the number of components.  A page
+        (.html) also has the tables and the bound in words.
 
         Raises InputError for another format than .png, .svg, .pdf or .html, a file that cannot
         be written, or without matplotlib and jinja2.
@@ -196,7 +187,7 @@ class RestartReport:
         kind, figure = plottable(path)
         buffer = io.BytesIO()
         canvas = figure(figsize=(7, 4), layout="constrained")
-        done = drawn_sizes(self.sizes, canvas) if self.sizes else draw(self, canvas)
+        done = draw_sizes(self.sizes, canvas) if self.sizes else draw(self, canvas)
         done.savefig(buffer, format="png" if kind == PAGE else kind, dpi=150)
         blob = buffer.getvalue()
         if kind == PAGE:
@@ -212,7 +203,7 @@ def columns(rows: Sequence[tuple[str, ...]]) -> list[str]:
 
 
 def plottable(path: str | Path) -> tuple[str, Any]:
-    """Return the format that a plot's name ends with, and matplotlib's Figure.
+    """Return the format of a plot by its file name, and matplotlib's Figure.
 
     Raises InputError for another format than .png, .svg, .pdf or .html, or without matplotlib.
     """
@@ -224,7 +215,7 @@ def plottable(path: str | Path) -> tuple[str, Any]:
 
 
 def page(report: RestartReport, picture: str) -> str:
-    """Return the report as HTML; picture is its plot, as an address."""
+    """Return the report as HTML; picture: the plot, as a data URI."""
     source = files(__package__).joinpath("report", "restarts.html.jinja").read_text("utf-8")
     tables = {"The fits": report.rows(), "Each number of components": report.curve()}
     shown = {name: rows for name, rows in tables.items() if len(rows) > 1}
@@ -240,7 +231,7 @@ def row(f: Fit, report: RestartReport) -> tuple[str, ...]:
 
 
 def away(f: Fit, report: RestartReport) -> str:
-    """Say how far above the optimum a fit is, in per cent of it where the bound is positive."""
+    """Say how far above the optimum a fit is; in per cent of it if the bound is positive."""
     (low, high), most = f.excess, excess(report.lower, f.upper)
     if not most.endswith("%"):
         return f"{at_least(low, 3)} to {at_most(high, 3)}" if low else f"at most {at_most(high, 3)}"
@@ -256,11 +247,11 @@ def conclude(
     better: tuple[Enclosure, Factors] | None,
     epsilon: Epsilon,
 ) -> RestartReport:
-    """Draw every conclusion from proved numbers, in exact arithmetic.
+    """Return the report that follows from proved numbers, in exact arithmetic.
 
     per_fit  the enclosed objective and the size of each fit
     results  (fit, its check()), the best fit first
-    better   the objective and the factors of the best point that any check() proved
+    better   the objective and the factors of the best point that a check() proved
     """
     values, sizes = per_fit
     top = max(results, key=lambda pair: pair[1].lower)[1]
@@ -290,15 +281,14 @@ def within(value: Fraction, epsilon: Epsilon) -> Fraction:
 
 
 def alike(values: Sequence[Enclosure], epsilon: Epsilon) -> list[tuple[int, ...]]:
-    """Return for each fit those proved to have its value, within epsilon, itself included."""
-    return [
-        tuple(
-            j
-            for j, w in enumerate(values)
-            if j == k or max(v.hi, w.hi) - min(v.lo, w.lo) <= within(max(v.hi, w.hi), epsilon)
-        )
-        for k, v in enumerate(values)
-    ]
+    """Return for each fit those with the same value, proved within epsilon, including itself."""
+
+    def near(v: Enclosure, w: Enclosure) -> bool:
+        """Whether two values are within epsilon."""
+        top = max(v.hi, w.hi)
+        return v is w or top - min(v.lo, w.lo) <= within(top, epsilon)
+
+    return [tuple(j for j, w in enumerate(values) if near(v, w)) for v in values]
 
 
 def draw(report: RestartReport, figure: Any) -> Any:  # noqa: ANN401  a matplotlib Figure

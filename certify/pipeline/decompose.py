@@ -5,7 +5,7 @@ With P_0 = 0 and lam > 0,
     Z_k = argmin 1/2 |T + P_k - Z|^2 + lam nuclear(Z),    P_{k+1} = P_k + T - Z_k,
 
 W_k = P_{k+1} / lam has spectral norm at most 1 and <W_k, Z_k> = nuclear(Z_k); Z_k tends to T.
-All of it is search: what is proved of a W and of factors is proved from them alone.
+All of this is search: the bounds are proved from W and from the factors alone.
 """
 
 import math
@@ -37,10 +37,10 @@ from .certificate.tiers import arithmetic
 
 MATRIX = 2  # modes
 ROUNDS = 40  # proximal steps
-STEPS, NEAR = 3000, 1e-13  # of descent in each, and a relative gap that ends it
-SHARE = 0.2  # lam over the spectral norm
-FALL = 0.5  # of lam, from step to step: the steps grow
-STALE, GAINED = 4, 0.9  # steps without a tenth of the gap gained that end the search
+STEPS, NEAR = 3000, 1e-13  # of descent in each, and the relative gap that ends it
+SHARE = 0.2  # the first lam over the spectral norm
+FALL = 0.5  # the factor of lam from step to step: the steps grow
+STALE, GAINED = 4, 0.9  # the search ends if so many steps reduce the gap by less than a tenth
 CLOSE = 1e-9  # relative gap at which more steps are not worth their cost
 EPS = float(np.finfo(np.float64).eps)
 
@@ -76,10 +76,10 @@ def polar(T: Array, budget: float | None, seed: int) -> PolarBound:
 
 
 def decompose(T: Array, clock: Clock, seed: int) -> Decomposition:
-    """Bracket the nuclear norm of T, not zero, its entries about 1, of order 2 or more.
+    """Bracket the nuclear norm of a tensor T != 0 of order >= 2 whose entries are about 1.
 
-    Modes longer than the product of the others are searched in the span of T; what is found
-    is proved for T itself.
+    A mode longer than the product of the others is searched in the span of T; the bounds are
+    proved for T itself.
     """
     if T.ndim == MATRIX:
         return by_values(T, clock, seed)
@@ -88,7 +88,7 @@ def decompose(T: Array, clock: Clock, seed: int) -> Decomposition:
 
 
 def proximal_steps(T: Array, clock: Clock, seed: int) -> Decomposition:
-    """Take proximal steps until the bracket is closed, stays open, or the time is spent."""
+    """Take proximal steps until the bracket is closed, no longer narrows, or time is spent."""
     core, spans = core_of(T)
     top = polar(T, clock.left(), seed)
     best = Decomposition(*lower_of(T, T, top.upper), *upper_of(T, empty(T.shape)))
@@ -110,7 +110,7 @@ def proximal_steps(T: Array, clock: Clock, seed: int) -> Decomposition:
 
 
 def fit_components(problem: Problem, factors: Factors, clock: Clock, seed: int) -> Factors:
-    """Return factors that nearly minimize a problem, by column generation from these."""
+    """Return nearly optimal factors of a problem, by column generation from given ones."""
     start = evaluate(problem, problem.accept(factors))
     search = Search(problem, clock, start, steps=STEPS)
     return grow(search, seed, NEAR * start.value).best.factors
@@ -142,14 +142,12 @@ def by_values(T: Array, clock: Clock, seed: int) -> Decomposition:
     left, values, right = np.linalg.svd(T, full_matrices=False)
     kept = values > EPS * max(T.shape) * values[0]
     root = np.sqrt(values[kept])
-    factors = (left[:, kept] * root, right[kept].T * root)
-    return Decomposition(
-        *dual_of(T, left[:, kept] @ right[kept], clock, seed), *upper_of(T, factors)
-    )
+    dual = dual_of(T, left[:, kept] @ right[kept], clock, seed)
+    return Decomposition(*dual, *upper_of(T, (left[:, kept] * root, right[kept].T * root)))
 
 
 def best_of(one: Decomposition, other: Decomposition) -> Decomposition:
-    """Return the better bound on each side, with what it rests on."""
+    """Return the better bound on each side, with its evidence."""
     low, high = max(one, other, key=lambda f: f.lower), min(one, other, key=lambda f: f.upper)
     return Decomposition(low.lower, low.dual, high.upper, high.factors)
 
@@ -185,7 +183,5 @@ def lower_of(T: Array, W: Array, bound: float) -> tuple[float, Array]:
     p = math.nextafter(bound + 4 * EPS * float(np.linalg.norm(W)), math.inf)
     D = W / p
     exact = Flint()
-    inner = exact.inner(
-        exact.load(as_kernel_array(D.reshape(-1))), exact.load(as_kernel_array(T.reshape(-1)))
-    )
-    return below(max(inner.lo, Fraction(0))), D
+    d, t = (exact.load(as_kernel_array(x.reshape(-1))) for x in (D, T))
+    return below(max(exact.inner(d, t).lo, Fraction(0))), D

@@ -1,4 +1,4 @@
-"""improve(): the meta-algorithm from given factors, ending with a certificate."""
+"""improve(): the meta-algorithm from given factors; it ends with a certificate."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from certify.problem import Problem, Values, as_problem
 from certify.problem.proof_time import ROUNDED, work_of
 from certify.search import by_solver, convex, ratings
 from certify.search.by_solver import Route, accept_route
-from certify.search.candidate import Candidate, evaluate
+from certify.search.candidate import Candidate
 from certify.search.evidence import CONVEX, SEARCHED
 from certify.search.families import is_supported, search
 from certify.search.fixed_rank import steps as fixed_rank_steps
@@ -38,20 +38,20 @@ from .result import Result
 from .reuse import bound_beside
 
 CLOSER = 0.02  # of the gap: a point no better than this is not worth another check
-VISIBLE = 0.1  # of the fall that is left: a step that lowers the objective by less is not told
-STEPS = 3  # of a search among many entries, the start among them
-ENDING = 3  # steps at the end that are told anyway: the last may leave a domain by a rounding
-AGAIN = 5  # times that a better point found by check() is gone on from
+VISIBLE = 0.1  # of the decrease that is left: a step that gains less is not reported
+STEPS = 3  # of a search among many entries, including the start
+ENDING = 3  # last steps that are always reported: rounding may put the very last outside a domain
+AGAIN = 5  # times that the search continues from a better point found by check()
 Reuse = Callable[[Result, Candidate], Result | None]
 Judge = Callable[[Factors, Values | None], Result]
 
 
 @dataclass(frozen=True, repr=False)
 class Improvement(Judgement):
-    """Better factors and what check() says of them.
+    """Better factors and their result of check().
 
-    objective  an upper bound of their objective, proved
-    history    (step, proved objective) along the way: it never rises
+    objective  a proved upper bound of their objective
+    history    (step, proved objective) for each step: it never rises
     result     check() of the final factors, with its certificate
     """
 
@@ -70,12 +70,12 @@ class Improvement(Judgement):
         return self.result.verdict
 
     def __repr__(self) -> str:
-        """Show the objective reached, its size and what is proved of it."""
+        """Show the objective, the size and the result."""
         size = self.factors[0].shape[-1]
         return f"Improvement({self.objective:.10g} with {self.atom.count(size)}, {self.result!r})"
 
 
-@np.errstate(all="ignore")  # what is not finite is never taken
+@np.errstate(all="ignore")  # results that are not finite are ignored
 def improve(  # noqa: PLR0913  as check()
     problem: Problem,
     factors: Sequence[Any],
@@ -92,16 +92,16 @@ def improve(  # noqa: PLR0913  as check()
 ) -> Improvement:
     """Lower the objective from these factors, of any size, and certify where it ends.
 
-    Every point in the history has a proved objective at most the one before it;
-    the same call gives the same answer (a budget in seconds may cut it short).  budget and
-    progress are as check() takes them: without a budget the search ends after a minute at the
-    latest, and the check of what it reached after another.
+    The proved objective of each point in the history is at most that of the one before.  The same
+    call gives the same answer (unless a budget in seconds ends it).  budget and progress are as in
+    check(): with "auto" the search ends after a minute at the latest, and the check of its last
+    point after another minute.
 
-    method, solver, client: as check() takes them; "cvxpy" mixes components by convex programs,
-    each of which appends the component that earns most.
+    method, solver, client: as in check(); "cvxpy" mixes components by convex programs, and appends
+    the component that earns most after each.
 
-    The first Ctrl-C, or a progress that returns True, ends the search: what was reached is
-    checked, and returned with the bracket proved so far.
+    The first Ctrl-C, or a progress that returns True, ends the search: the last point is checked
+    and returned with the bracket proved so far.
 
     Raises InputError when the input is wrong, OutOfScopeError when the theory does not
     cover the problem.
@@ -111,17 +111,17 @@ def improve(  # noqa: PLR0913  as check()
     with fitting(clock), keeping(Keeper()), stoppable(), show_progress(clock), on_cluster(client):
         rtol, atol = accept_epsilon(rtol, atol)
         settings = (rtol, atol, natural(seed, "seed"), accept_route(Route(method, solver), problem))
-        return improved(problem, factors, q, settings, clock)
+        return improve_and_check(problem, factors, q, settings, clock)
 
 
-def improved(
+def improve_and_check(
     problem: Problem,
     factors: Sequence[Any],
     q: Sequence[Any] | None,
     settings: tuple[float, float | None, int, Route],
     clock: Clock,
 ) -> Improvement:
-    """Do what improve() does; settings: rtol, atol, the seed and how to solve."""
+    """Return the result of improve(); settings: rtol, atol, the seed and the route."""
     rtol, atol, seed, route = settings
     arrays = problem.accept(factors)
     values = None if q is None else problem.accept_offsets(q)
@@ -131,12 +131,10 @@ def improved(
         most = " of pool='max'" * (getattr(problem.atom, "pool", "") == "max")
         parts = f"{type(problem.atom).__name__}{most} with {type(problem.loss).__name__}"
         raise OutOfScopeError(f"improve knows the atoms and losses of certify, not {parts}")
-    scaled, by = scaling.normalize(problem)
     found_q = best_offsets(problem, arrays) if values is None else values
     value = finite_objective(problem, arrays, found_q)
+    scaled, by, start = scaling.start_down(problem, arrays, values)
     epsilon = scaling.value_down(max(atol or 0.0, rtol * abs(value)), by)
-    small_q = None if values is None else scaling.offsets_down(values, by)
-    start = evaluate(scaled, scaling.factors_down(arrays, by), small_q)
     if problem.l1 is not None:
         steps = beside_l1.descents(scaled, start, clock, seed)
     elif route.method == "cvxpy":
@@ -144,20 +142,10 @@ def improved(
     else:
         steps = descend_from(scaled, start, clock, seed, epsilon)
     begun = values if values is not None else tuple(scaled_by(x, by.data) for x in start.q)
-    shown = visible_steps(steps)[1:]
-    history = falling(
-        problem, arrays, begun, [(name, up) for name, s in shown if (up := scaling.state_up(s, by))]
-    )
-    judge = partial(
-        check,
-        problem,
-        rtol=rtol,
-        atol=atol,
-        seed=seed,
-        progress=clock.progress,
-        method=route.method,
-        solver=route.solver,
-    )
+    shown = [(name, scaling.state_up(s, by)) for name, s in visible_steps(steps)[1:]]
+    history = keep_decreases(problem, arrays, begun, shown)
+    judge = partial(check, problem, rtol=rtol, atol=atol, seed=seed, progress=clock.progress)
+    judge = partial(judge, method=route.method, solver=route.solver)
     reuse_bound = partial(bound_beside, problem, epsilon=(rtol, atol))
     judges = (lambda s, q: judge(s, q=q, budget=rest(clock)), reuse_bound)
     result = check_last(problem, history, judges, lambda: out_of_time(problem, clock))
@@ -168,7 +156,7 @@ def improved(
 def descend_from(
     problem: Problem, start: Candidate, clock: Clock, seed: int, epsilon: float
 ) -> tuple[tuple[str, Candidate], ...]:
-    """Return what the engine reaches from the start."""
+    """Return the steps of the engine's search from the start."""
     if problem.lam == 0:
         return fixed_rank_steps(problem, start, clock, seed)
     solution = convex.solve(problem, clock.share(CONVEX).expired, epsilon)
@@ -185,31 +173,28 @@ def check_last(
     judges: tuple[Judge, Reuse],
     is_late: Callable[[], bool] = lambda: False,
 ) -> Result:
-    """Check the last point; go on from what check() finds better, a few times.
+    """Check the last point; continue a few times from a better point that check() finds.
 
-    The bound that came with it holds for the better point, too.  That is the answer where it
-    certifies this, when it is late, or where the point is hardly better: the bound would be found
-    again.  The highest bound of all is told of the last point, which may have had no time for one.
+    The bound of a check holds for the better point, too.  That is the result if it certifies the
+    point, if it is late, or if the point is hardly better, as another check would find the same
+    bound.  The last point gets the highest bound of all checks, as its own check may have had no
+    time.
     """
-    (judge, reuse), held = judges, list[Result]()
-    for _ in range(AGAIN):
+    (judge, reuse), results = judges, list[Result]()
+    for turn in range(AGAIN + 1):
         last = history[-1][1]
         result = judge(last.factors, last.q if problem.offsets else None)
-        better = further(result)
-        if better is None:
-            break
-        lower = falling(problem, last.factors, last.q, [("check", better)])[1:]
+        better = next_point(result) if turn < AGAIN else None
+        steps = [] if better is None else [("check", better)]
+        lower = keep_decreases(problem, last.factors, last.q, steps)[1:] if steps else []
         if not lower:
             break
         history += lower
-        held.append(result)
+        results.append(result)
         done, gain = reuse(result, history[-1][1]), history[-2][2] - history[-1][2]
         if done is not None and (done.certified or is_late() or gain <= CLOSER * done.gap):
             return done
-    else:
-        last = history[-1][1]
-        result = judge(last.factors, last.q if problem.offsets else None)
-    top = max(held, key=lambda r: r.lower, default=result)
+    top = max(results, key=lambda r: r.lower, default=result)
     if result.verdict is not Verdict.UNDECIDED or top.lower <= result.lower:
         return result
     beside = reuse(top, last)
@@ -217,12 +202,12 @@ def check_last(
 
 
 def out_of_time(problem: Problem, clock: Clock) -> bool:
-    """Whether there is no time for another check; of a hard polar, nothing left of the budget."""
+    """Whether there is no time for another check; for a hard polar, none left of the budget."""
     return clock.allowed() <= 0 or (problem.atom.hard and clock.left() == 0)
 
 
-def further(result: Result) -> Candidate | None:
-    """Return a point to go on from: proved better, or nearly what an open bracket needs."""
+def next_point(result: Result) -> Candidate | None:
+    """Return a point to continue from: one proved better, or one that narrows an open bracket."""
     if result.better is not None:
         return Candidate(result.better, result.better_q, 0.0)
     reached, least = result.reached, CLOSER * result.gap
@@ -231,9 +216,9 @@ def further(result: Result) -> Candidate | None:
 
 
 def visible_steps(steps: Sequence[tuple[str, Candidate]]) -> list[tuple[str, Candidate]]:
-    """Return the first step, those that go a good part of the way to the last one, and the ending.
+    """Return the first step, those with a good part of the remaining decrease, and the last ones.
 
-    Each is proved, which takes as long as a step of the search where a loss has logarithms.
+    Each step is proved, which is slow for a loss with logarithms.
     """
     kept, least = [steps[0]], steps[-1][1].value
     for step in steps[1:-ENDING]:
@@ -243,16 +228,16 @@ def visible_steps(steps: Sequence[tuple[str, Candidate]]) -> list[tuple[str, Can
     return kept + list(steps[1:][-ENDING:])
 
 
-def falling(
+def keep_decreases(
     problem: Problem, factors: Factors, q: Values, steps: Sequence[tuple[str, Candidate]]
 ) -> list[tuple[str, Candidate, float]]:
-    """Keep the points whose objective is proved no higher than the last one kept."""
+    """Return the start, and each point whose objective is proved no higher than the one before."""
     first = Candidate(factors, q, problem.objective(factors, q))
     kept = [("start", first, value_of(problem, first))]
     for name, s in steps:
         try:
             new = value_of(problem, s)
-        except RejectedError:  # outside the loss's domain by a rounding
+        except RejectedError:  # rounding has put it outside the loss's domain
             continue
         if new.hi <= kept[-1][2].lo:
             kept.append((name, s, new))

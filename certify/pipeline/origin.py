@@ -1,4 +1,4 @@
-"""Where factors came from: what a fit says of itself, and how to make a copy of it."""
+"""Where factors came from: the model, its tolerance, and how to copy the model."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from certify.atoms import Factors
 from certify.base.arrays import Array
 from certify.problem import Values
 
-LEAST = 1e-6  # check()'s own rtol: what stops at less is judged by it
+LEAST = 1e-6  # check()'s default rtol
 
 
 @dataclass(frozen=True)
@@ -16,9 +16,9 @@ class Origin:
     """The fit that an adapter read factors from.
 
     model    the class of the estimator
-    tol      the tolerance at which it stops, None where it has none
+    tol      the tolerance at which it stops, if it has one
     rebuild  rebuild(estimator, Y, factors, q): a fitted copy of the estimator with these factors;
-             None where that is not known
+             None if no copy can be made
     """
 
     model: str
@@ -27,5 +27,5 @@ class Origin:
 
     @property
     def rtol(self) -> float:
-        """The relative epsilon that the fit's own tolerance means: tol, no less than 1e-6."""
+        """The relative epsilon for the fit: its tol, but at least 1e-6."""
         return max(LEAST, self.tol or 0.0)

@@ -1,4 +1,4 @@
-"""What check() answers about the candidate's own size: at most as many components as it has."""
+"""The answer of check() about the candidate's own size: at most as many components as it has."""
 
 from dataclasses import dataclass
 from fractions import Fraction
@@ -16,17 +16,17 @@ from .certificate.verdict import Bracket, Judgement, Verdict, relative, spread
 from .prove import Proof
 from .report._numbers import at_least, at_most
 
-MEANS = {"intercept", "row", "column"}  # offsets that fit means
+MEANS = {"intercept", "row", "column"}  # offsets that are means
 MATRIX = 2  # modes
 
 
 class ExplainedVariance(NamedTuple):
-    """1 - 2 f / |Y|^2, Y less the means that free offsets fit.
+    """1 - 2 f / |Y|^2, Y minus the means that free offsets fit.
 
     yours    of the candidate, rounded down
-    at_most  no model of at most as many components has more, rounded up
+    at_most  of any model of at most as many components, rounded up
 
-    Where lam > 0, f has the penalty in it: that much counts as not explained.
+    At lam > 0, f includes the penalty, which counts as not explained.
     """
 
     yours: float
@@ -35,19 +35,19 @@ class ExplainedVariance(NamedTuple):
 
 @dataclass(frozen=True)
 class OwnSize(Bracket, Judgement):
-    """The answer over all factors of at most r components, r the number that the candidate has.
+    """The answer over all factors of at most r components, r the candidate's number.
 
         lower <= inf { f(X) : X of at most r components } <= f(candidate) <= upper
 
     verdict  CERTIFIED: none of them is better by more than epsilon.  REFUTED: better ones are in
-             the certificate.  UNDECIDED: the bracket is proved, no more.  OUT_OF_SCOPE or
-             NUMERICAL: nothing is proved, for the reason given.
+             the certificate.  UNDECIDED: only the bracket is proved.  OUT_OF_SCOPE or NUMERICAL:
+             nothing is proved, for the reason given.
     better, better_q, better_upper   better components, their offsets, and a proved upper bound of
-             their objective; None without any
+             their objective; None if there are none
     lower    the higher of two bounds: that of `certificate`, and that over all sizes
-    certificate   what proves it, `verify(..., own_size=True)`; the result's own where that
-             decides it: at lam = 0, and where no bound at a fixed size is known or needed
-    explained_variance   with least squares, all entries observed and no weights; else None
+    certificate   its proof, for `verify(..., own_size=True)`; the result's own certificate at
+             lam = 0, and if no bound at a fixed size is known or needed
+    explained_variance   for least squares with all entries observed and no weights; else None
     """
 
     verdict: Verdict
@@ -79,30 +79,32 @@ class OwnSize(Bracket, Judgement):
 
 
 def own_size(problem: Problem, size: int, first: Proof, second: Proof | None) -> OwnSize:
-    """Say what a proof about any size, and one about at most `size` components, mean for those.
+    """Return the answer for at most `size` components.
 
-    The higher of the two lower bounds is given: both hold for at most so many components.
+    first, second  the proofs for any size and for at most `size` components
+
+    Both lower bounds hold for at most `size` components; the higher one is given.
     """
     used = first if second is None else second
     lower = below(max(first.outcome.lower, used.outcome.lower))
     upper = above(used.outcome.upper)
     verdict = Verdict[used.outcome.verdict]
     better = None if used.outcome.better is None else above(used.outcome.better)
-    if verdict is Verdict.RANK_LIMITED:  # of any size only
+    if verdict is Verdict.RANK_LIMITED:  # the better factors have more components
         verdict, better = Verdict.UNDECIDED, None
     explained = explained_variance(problem, lower, upper)
     count = problem.atom.count(size)
     reason = sentence(verdict, count, (lower, upper, better))
-    reason += (
-        "" if explained is None else f"; {shares(explained, count, penalty=problem.penalized)}"
-    )
+    if explained is not None:
+        reason += f"; {shares(explained, count, penalty=problem.penalized)}"
     return OwnSize(verdict, lower, upper, reason, used.certificate, explained, better)
 
 
 def sentence(verdict: Verdict, count: str, bounds: tuple[float, float, float | None]) -> str:
-    """Say the answer in a sentence; bounds: lower, upper, and that of better components.
+    """Return the answer as a sentence.
 
-    count  the size in words, as "3 components"
+    count   the size in words, such as "3 components"
+    bounds  lower, upper, and the upper bound of better components
     """
     lower, upper, better = bounds
     if verdict is Verdict.CERTIFIED:
@@ -110,23 +112,23 @@ def sentence(verdict: Verdict, count: str, bounds: tuple[float, float, float | N
     high = better if verdict is Verdict.REFUTED and better is not None else upper
     low, gap = at_least(lower), at_most(100 * relative(spread(lower, high), high), 3)
     if verdict is Verdict.REFUTED:
-        return (
-            f"better factors with {count} are proved; none are below {low}, {gap} % less than those"
-        )
+        first = f"better factors with {count} are proved"
+        return f"{first}; none are below {low}, {gap} % less than those"
     return f"no factors with {count} are below {low}, {gap} % less than yours"
 
 
 def shares(explained: ExplainedVariance, count: str, *, penalty: bool) -> str:
-    """Say in per cent what the candidate explains and what as many components can, outward."""
+    """Say in per cent, rounded outward, what the candidate explains and what its size can."""
     yours, most = at_least(100 * explained.yours, 5), at_most(100 * explained.at_most, 5)
     less = " less the penalty" if penalty else ""
     return f"your {count} explain {yours} % of the variance{less}, no {count} more than {most} %"
 
 
 def explained_variance(problem: Problem, lower: float, upper: float) -> ExplainedVariance | None:
-    """Return the shares that a bracket of the objective means; None where it has none.
+    """Return the shares that a bracket of the objective implies.
 
-    With least squares, every entry observed, no weights, beside the components only free means.
+    None except for least squares, with all entries observed, no weights, and no offsets but free
+    means.
     """
     loss = problem.loss
     plain = isinstance(loss, Squared) and loss.observed.full and loss.scale is None

@@ -1,7 +1,8 @@
-"""Give the evidence to the kernel, and keep what it proved."""
+"""Write the evidence for the kernel, and keep what the kernel proves."""
 
 import math
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
@@ -46,10 +47,10 @@ from .certificate.file import (
 from .certificate.leaf_factors import leaf_factors
 from .certificate.tiers import arithmetic
 
-WIDER = (1e-3, 1e-2, 1e-1, 1.0)  # an estimated eigenvalue that was too low is raised by so much
-QUICK, LONG = 0.25, 1.0  # seconds that a proof may take anyway, of a layer and of a table
-MEDIUM, FINER = 4000, (1e-4, *WIDER)  # smaller side up to which another proof is quick
-SHORT = 1e-6  # relative: a bound proved this much below the promised one
+WIDER = (1e-3, 1e-2, 1e-1, 1.0)  # relative margins for an estimated eigenvalue that was too low
+QUICK, LONG = 0.25, 1.0  # seconds that an exact proof may always take: for a layer, for a table
+MEDIUM, FINER = 4000, (1e-4, *WIDER)  # margins up to this smaller side, where proofs are quick
+SHORT = 1e-6  # relative: a proved bound this far below the expected one fell short
 Json = dict[str, Any]
 
 
@@ -62,9 +63,9 @@ class Proof:
 
 
 def affordable(problem: Problem, evidence: Evidence, left: float | None = None) -> Arithmetic[Any]:
-    """Return exact arithmetic unless a proof takes longer than there is left of a budget.
+    """Return exact arithmetic unless its proof takes longer than the time left.
 
-    Of a hidden layer, many entries or many cones: rounded proofs are some ten times faster.
+    Rounded proofs of a hidden layer, of many entries or of many cones are about ten times faster.
     """
     if left is None or evidence.dual is None:
         return arithmetic(problem)
@@ -78,34 +79,33 @@ def affordable(problem: Problem, evidence: Evidence, left: float | None = None) 
 def settle(
     problem: Problem, question: StatedQuestion, evidence: Evidence, left: float | None = None
 ) -> Proof:
-    """Prove what the evidence allows; left: the seconds of a budget that are not spent.
+    """Prove what the evidence allows; left: the seconds left of the budget.
 
-    A bound of a large matrix may be an estimate that was too low: its Cholesky factorization
-    stops, and a wider one is tried.
+    The bound of a large matrix is an estimate.  If it was too low, the Cholesky factorization
+    fails, and a larger bound is tried.
     """
     proof = prove_best(problem, question, evidence, left)
     for more in FINER if min(problem.loss.dims) <= MEDIUM else WIDER:
         if evidence.dual is None or not fell_short(evidence.dual, proof):
             break
         evidence = replace(evidence, dual=raise_bound(problem, evidence.dual, more))
-        proof = max(
-            proof, prove_best(problem, question, evidence, left), key=lambda p: p.outcome.lower
-        )
+        again = prove_best(problem, question, evidence, left)
+        proof = max(proof, again, key=lambda p: p.outcome.lower)
     return proof
 
 
 def fell_short(dual: Dual, proof: Proof) -> bool:
-    """Whether a spectral bound without a stored factor has proved less than it promised."""
+    """Whether a spectral bound without a stored factor proved less than expected."""
     polar, outcome = dual.polar.proof, proof.outcome
     estimate = polar.get("rule") == "spectral" and "L" not in polar
-    believed = "W" in proof.certificate.witness
-    if not (estimate and believed) or outcome.verdict == "CERTIFIED":
+    used = "W" in proof.certificate.witness
+    if not (estimate and used) or outcome.verdict == "CERTIFIED":
         return False
     return bool(outcome.lower < dual.value - SHORT * abs(dual.value))
 
 
 def raise_bound(problem: Problem, dual: Dual, more: float) -> Dual:
-    """Return the same dual point with a larger bound of its polar, and what that is worth."""
+    """Return the same dual point with a larger bound of its polar, and the value it then has."""
     polar = dual.polar
     upper, shift = polar.upper * (1 + more) ** 0.5, polar.proof["shift"] * (1 + more)
     wide = replace(polar, upper=upper, proof=polar.proof | {"shift": shift})
@@ -122,18 +122,15 @@ def prove_best(
 ) -> Proof:
     """Prove what the evidence allows.
 
-    A witness the kernel refuses (it overflows, say) is tried in exact arithmetic, then left
-    out: f >= 0 is proved without any.  Raises RejectedError if even that is refused.
+    If the kernel rejects a witness (for an overflow, say), it is tried in exact arithmetic, then
+    left out: f >= 0 needs no witness.  Raises RejectedError if even that is rejected.
     """
     bare = replace(evidence, dual=None, ky_fan=None, blocks=(), better=None, floor=None)
     exact, usual = Flint(), affordable(problem, evidence, left)
-    tries = [(evidence, usual), (evidence, exact), (bare, usual), (bare, exact)]
-    for one, ar in tries[:-1]:
-        try:
+    for one, ar in ((evidence, usual), (evidence, exact), (bare, usual)):
+        with suppress(RejectedError):
             return attempt(problem, question, one, ar)
-        except RejectedError:
-            continue
-    return attempt(problem, question, *tries[-1])
+    return attempt(problem, question, bare, exact)
 
 
 def attempt(
@@ -143,19 +140,18 @@ def attempt(
     proof, witness = assemble(problem, question, evidence)
     polar = part(proof, "polar")
     if ar.tier == "exact" and polar.get("rule") == "transpose":
-        arrays = of_polar(question.statement, witness) | {
-            k: a for k, a in witness.items() if k == "W"
-        }
-        witness = under_polar(question.statement, leaf_factors(question, polar, arrays)) | witness
+        W = {k: a for k, a in witness.items() if k == "W"}
+        factors = leaf_factors(question, polar, of_polar(question.statement, witness) | W)
+        witness = under_polar(question.statement, factors) | witness
     return prove_written(question, (proof, witness), ar)
 
 
 def prove_written(
     question: StatedQuestion, written: tuple[Json, Arrays], ar: Arithmetic[Any]
 ) -> Proof:
-    """Let the kernel prove what is written, and keep of it what the verdict needs."""
+    """Let the kernel prove the evidence, and keep the part that the verdict needs."""
     proof, witness = written
-    with np.errstate(all="ignore"):  # the kernel refuses what is not finite
+    with np.errstate(all="ignore"):  # the kernel rejects numbers that are not finite
         outcome = prove(question.statement, question.given, proof, witness, ar, limit=math.inf)
     if outcome.verdict not in ("REFUTED", "RANK_LIMITED"):
         proof, witness = without_better(proof, witness)
@@ -197,7 +193,7 @@ def assemble(problem: Problem, question: StatedQuestion, evidence: Evidence) -> 
 
 
 def stack_blocks(blocks: Sequence[Json]) -> tuple[list[Json], Arrays]:
-    """Write the proofs of blocks: the t-th one's arrays are named rows<t>, K<t>, mu<t>.row."""
+    """Write the proofs of blocks; the arrays of block t are named rows<t>, K<t>, mu<t>.row."""
     proofs, arrays = [], {}
     for t, block in enumerate(blocks):
         text, witness = split(block)
@@ -209,14 +205,9 @@ def stack_blocks(blocks: Sequence[Json]) -> tuple[list[Json], Arrays]:
 
 
 def unbent(problem: Problem, point: Orthogonal, prefix: str) -> dict[str, Array]:
-    """Return the witness of each smooth offset's dual value."""
-    observed = problem.loss.observed
-    offsets = enumerate(problem.offsets)
-    return {
-        f"{prefix}smooth{k}": o.unbent(point.W, observed)
-        for k, o in offsets
-        if isinstance(o, Smooth)
-    }
+    """Return the witness for the dual value of each smooth offset."""
+    smooth = [(k, o) for k, o in enumerate(problem.offsets) if isinstance(o, Smooth)]
+    return {f"{prefix}smooth{k}": o.unbent(point.W, problem.loss.observed) for k, o in smooth}
 
 
 def list_corrections(point: Orthogonal) -> list[list[Any]]:
@@ -225,7 +216,7 @@ def list_corrections(point: Orthogonal) -> list[list[Any]]:
 
 
 def without_better(proof: Json, witness: Arrays) -> tuple[Json, Arrays]:
-    """Drop better factors, and the floor, that the verdict does not need."""
+    """Drop the better factors and the floor, which the verdict does not need."""
     kept = {k: v for k, v in proof.items() if k not in ("better", "floor")}
     return kept, {k: a for k, a in witness.items() if not k.startswith(("better.", "floor."))}
 

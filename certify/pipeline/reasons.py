@@ -1,4 +1,4 @@
-"""Why a result is what it is, in a sentence: each reason is a function here, written once."""
+"""The reason of a verdict, in a sentence: each reason is a function."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from .report._numbers import at_most
 
 @dataclass(frozen=True)
 class Case:
-    """What is known once there is a verdict; size is that of the candidate."""
+    """The facts behind a verdict; size: the candidate's number of components."""
 
     problem: Problem
     size: int
@@ -44,17 +44,17 @@ class Case:
 
     @property
     def best(self) -> float:
-        """The lowest objective that was met, in floats."""
+        """The lowest objective found, in floats."""
         return min([self.upper, *(s.value for _, s in self.found.steps)])
 
     @property
     def spread(self) -> str:
-        """How far the lower bound is from the best objective met, at most."""
+        """The largest possible distance of the lower bound from the optimum, as a share."""
         return part(self.best - self.lower, self.best)
 
     @property
     def polar(self) -> tuple[float, float] | None:
-        """The polar of the dual point in units of lam: what a component attains, what is proved."""
+        """The polar of the dual point in units of lam: a value that is attained, a proved bound."""
         dual, problem = self.found.dual, self.problem
         at = self.found.better or self.found.start
         if dual is None or not problem.penalized or not at.size:
@@ -66,11 +66,11 @@ class Case:
 
     @property
     def better(self) -> int | None:
-        """The size of better factors, of which `outcome` may say that they are proved."""
+        """The size of better factors; `outcome` says whether they are proved."""
         return None if self.found.better is None else self.found.better.size
 
 
-Reason: TypeAlias = Callable[[Case], str | None]  # None: this is not the reason
+Reason: TypeAlias = Callable[[Case], str | None]  # None: it does not apply
 
 
 def certified(case: Case) -> str | None:
@@ -111,22 +111,21 @@ def loose_side(case: Case) -> str:
     """Say which side of a bracket at a fixed size may be loose, and what would close it."""
     least = case.upper - case.best
     if least > case.best - case.lower:
-        return (
-            f"the upper bound is loose, by {part(least, case.upper)}: a larger budget may prove it"
-        )
+        loose = f"the upper bound is loose, by {part(least, case.upper)}"
+        return f"{loose}: a larger budget may prove it"
     cure = "the search ended by itself" if case.found.ended else "a larger budget may raise it"
     return f"the bound at this size may be loose, by at most {case.spread}: {cure}"
 
 
 def noted(case: Case) -> str | None:
-    """Repeat what the search says of its dual point."""
+    """Repeat the note of the search on its dual point."""
     if not case.found.note:
         return None
     return f"the lower bound is loose, by at most {case.spread}: {case.found.note}"
 
 
 def upper_is_loose(case: Case) -> str | None:
-    """Name a lower objective that was met and is not proved."""
+    """Name a lower objective that was found but not proved."""
     least = case.upper - case.best
     if least <= case.best - case.lower:
         return None
@@ -135,7 +134,7 @@ def upper_is_loose(case: Case) -> str | None:
 
 
 def polar_is_hard(case: Case) -> str | None:
-    """Say that the polar is what is bounded loosely: by how much."""
+    """Say that the bound of the polar is loose, and by how much."""
     if not case.problem.atom.hard:
         return None
     cause, ends = "the polar of these norms is NP-hard and its bound is not tight here", case.polar
@@ -153,12 +152,10 @@ def polar_is_hard(case: Case) -> str | None:
 
 
 def dual_is_loose(case: Case) -> str | None:
-    """Say that the dual point is what is loose."""
-    ended, longer = "the search ended by itself", "a larger budget improves it"
-    cure = f"{ended if case.found.ended else longer} (best found {case.best:.10g})"
-    return (
-        f"the lower bound is loose, by at most {case.spread}: the dual point is not optimal; {cure}"
-    )
+    """Say that the dual point is not optimal."""
+    cure = "the search ended by itself" if case.found.ended else "a larger budget improves it"
+    loose = f"the lower bound is loose, by at most {case.spread}: the dual point is not optimal"
+    return f"{loose}; {cure} (best found {case.best:.10g})"
 
 
 def part(distance: float, whole: float) -> str:
@@ -169,7 +166,7 @@ def part(distance: float, whole: float) -> str:
 KINKS = "; the loss has kinks: its dual point alone proves this"
 EXACT = "; they equal the data up to rounding"
 FOUND = "; the best offsets for these factors were found"
-TIGHT = 1e-4  # relative: bounds of a polar this near to each other leave the dual point
+TIGHT = 1e-4  # relative: if the bounds of a polar are this near, the dual point is loose
 REASONS: tuple[Reason, ...] = (  # the first that applies is given; the last one always does
     certified,
     refuted,

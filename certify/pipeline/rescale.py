@@ -1,10 +1,10 @@
-"""Search at scale 1, prove at the caller's scale: powers of two carry everything exactly.
+"""Search at scale 1, prove at the caller's scale: scaling by powers of two is exact.
 
-Y -> 2^-a Y, weights -> 2^-b w, lam -> 2^-(a+b) lam, ridge -> 2^-b ridge, factors ->
-2^-(a/p) X, q -> 2^-a q leave the problem the same, p the atom's degree, with
-f -> 2^-(2a+b) f and W -> 2^-(a+b) W.  Only data beyond ordinary sizes are moved (a is even
-and a multiple of p).  Other losses of data have a degree d: with delta -> 2^-a delta their
-value moves by 2^-da alone, so that b = (d - 2) a while their weights stay.
+Y -> 2^-a Y, weights -> 2^-b w, lam -> 2^-(a+b) lam, ridge -> 2^-b ridge, factors -> 2^-(a/p) X and
+q -> 2^-a q, p the atom's degree, give an equivalent problem with f -> 2^-(2a+b) f and
+W -> 2^-(a+b) W.  Only data of unusual size are scaled (a is even and a multiple of p).  Other
+losses have a degree d: with delta -> 2^-a delta their value is multiplied by 2^-da, so that
+b = (d - 2) a while their weights stay.
 """
 
 import math
@@ -21,19 +21,19 @@ from certify.losses._entrywise import Entrywise
 from certify.polar import Proposal
 from certify.polar.scale import ORDINARY, exponent, ldexp_steps, rescale_fan, rescale_proof
 from certify.problem import Problem, Values
-from certify.search.candidate import Candidate
+from certify.search.candidate import Candidate, evaluate
 from certify.search.dual.orthogonal import Orthogonal
 from certify.search.dual.points import Dual
 from certify.search.search_result import Evidence
 
-UNMOVED = ("rows", "cols", "modes", "axis", "shift")  # of the proof of a block
-FEW = 20  # binary exponents that a descent takes for ordinary, of other losses than squares
-HUGE = 2.0**900  # lam beyond it: nothing earns its price either way
+UNMOVED = ("rows", "cols", "modes", "axis", "shift")  # entries of a block's proof without a scale
+FEW = 20  # binary exponents of ordinary data, for other losses than squares
+HUGE = 2.0**900  # at a larger lam no component earns its price
 TINY, MOST = float(np.finfo(np.float64).tiny), float(np.finfo(np.float64).max)
 
 
 class Exponents(NamedTuple):
-    """data: a (even, a multiple of degree), weights: b; degree: of the atom."""
+    """data: a, even and a multiple of the atom's degree; weights: b."""
 
     data: int = 0
     weights: int = 0
@@ -41,12 +41,12 @@ class Exponents(NamedTuple):
 
     @property
     def whole(self) -> int:
-        """How far a dual point moves: a + b."""
+        """The exponent of a dual point: a + b."""
         return self.data + self.weights
 
 
 def normalize(problem: Problem) -> tuple[Problem, Exponents]:
-    """Return the same problem at scale 1, and the exponents taken out; as it is beside l1."""
+    """Return the problem at scale 1, and the exponents taken out; unchanged with an l1 penalty."""
     loss = problem.loss
     if not isinstance(loss, Entrywise) or not loss.degree or problem.l1 is not None:
         return problem, Exponents()
@@ -59,105 +59,94 @@ def normalize(problem: Problem) -> tuple[Problem, Exponents]:
     data = -(-a // step) * step
     weights = -(-b // 2) * 2
     by = Exponents(data, weights if squared else (loss.degree - 2) * data, problem.atom.degree)
-    new = moved(loss, data, weights)
     moved_lam = float(ldexp_steps(np.float64(problem.lam), -by.whole))
     lam = min(max(moved_lam, TINY), HUGE) if problem.lam else 0.0
     offsets = tuple(o.rescaled(-by.data, -by.weights) for o in problem.offsets)
-    return Problem(new, problem.atom, lam, offsets), by
+    return Problem(scale_loss(loss, data, weights), problem.atom, lam, offsets), by
 
 
-def moved(loss: Entrywise, data: int, weights: int) -> Any:  # noqa: ANN401  a loss
-    """Return the loss of data and delta times 2^-data and weights times 2^-weights."""
+def scale_loss(loss: Entrywise, data: int, weights: int) -> Any:  # noqa: ANN401  a loss
+    """Return the loss with data and delta times 2^-data, and weights times 2^-weights."""
     new = object.__new__(type(loss))
     vars(new).update({k: getattr(loss, k) for k in loss.intervals})
     if isinstance(loss, Huber):
         vars(new).update(delta=float(ldexp_steps(loss.delta, -data)))
     scale = None if loss.scale is None else np.ldexp(loss.scale, -weights)
-    vars(new).update(
-        Y=None,
-        weights=None,
-        mask=None,
-        observed=loss.observed,
-        data=ldexp_steps(loss.data, -data),
-        scale=scale,
-    )
+    vars(new).update(Y=None, weights=None, mask=None, observed=loss.observed)
+    vars(new).update(data=ldexp_steps(loss.data, -data), scale=scale)
     return new
 
 
+def start_down(
+    problem: Problem, factors: Factors, q: Values | None
+) -> tuple[Problem, Exponents, Candidate]:
+    """Return the problem at scale 1, the exponents taken out, and the candidate at scale 1."""
+    scaled, by = normalize(problem)
+    small_q = None if q is None else tuple(ldexp_steps(x, -by.data) for x in q)
+    return scaled, by, evaluate(scaled, factors_down(factors, by), small_q)
+
+
 def factors_down(factors: Factors, by: Exponents) -> Factors:
-    """Move factors to scale 1."""
+    """Return factors at scale 1."""
     return tuple(np.ldexp(x, -by.data // by.degree) for x in factors)
 
 
-def offsets_down(q: Values, by: Exponents) -> Values:
-    """Move offset values to scale 1."""
-    return tuple(ldexp_steps(x, -by.data) for x in q)
-
-
 def value_up(x: float, by: Exponents) -> float:
-    """Move an objective value back to the caller's scale."""
+    """Return an objective value at the caller's scale."""
     return float(ldexp_steps(ldexp_steps(np.float64(x), by.data), by.data + by.weights))
 
 
 def value_down(x: float, by: Exponents) -> float:
-    """Move an objective value to scale 1."""
+    """Return an objective value at scale 1."""
     return float(ldexp_steps(ldexp_steps(np.float64(x), -by.data), -by.data - by.weights))
 
 
 def epsilon_down(rtol: float, atol: float, value: float, by: Exponents) -> float:
-    """Return max(atol, rtol |value|) at scale 1, a float where a huge value is not."""
+    """Return max(atol, rtol |value|) at scale 1, but at most the largest float."""
     return min(max(value_down(atol, by), rtol * abs(value)), MOST)
 
 
-def state_up(s: Candidate | None, by: Exponents) -> Candidate | None:
-    """Move factors, offsets and value back."""
-    if s is None:
-        return None
+def state_up(s: Candidate, by: Exponents) -> Candidate:
+    """Return a candidate at the caller's scale."""
     factors = tuple(np.ldexp(x, by.data // by.degree) for x in s.factors)
     return Candidate(factors, tuple(ldexp_steps(x, by.data) for x in s.q), value_up(s.value, by))
 
 
-def point_up(w: Orthogonal | None, by: Exponents) -> Orthogonal | None:
-    """Move a dual point back."""
-    if w is None:
-        return None
-    unit = power(by.whole)
-    moved_back = tuple((k, c * unit) for k, c in w.corrections)
-    return Orthogonal(ldexp_steps(w.W, by.whole), moved_back)
+def point_up(w: Orthogonal, by: Exponents) -> Orthogonal:
+    """Return a dual point at the caller's scale."""
+    corrections = tuple((k, c * power(by.whole)) for k, c in w.corrections)
+    return Orthogonal(ldexp_steps(w.W, by.whole), corrections)
+
+
+def dual_up(dual: Dual, by: Exponents) -> Dual:
+    """Return a dual point with its bound at the caller's scale."""
+    proposal = Proposal(dual.polar.upper, rescale_proof(dual.polar.proof, by.whole))
+    return Dual(point_up(dual.point, by), proposal, value_up(dual.value, by))
 
 
 def block_up(block: dict[str, Any], by: Exponents) -> dict[str, Any]:
-    """Move the proof of a block back."""
-    half = by.weights // 2  # the weights move by an even power
+    """Return the proof of a block at the caller's scale."""
+    half = by.weights // 2  # b is even
     e = by.data + half if "G" in block else by.data
     by_name = {"left": half, "right": 0, "rest": by.weights, "K": e, "L": e, "G": e}
-    moved_up = {
-        k: ldexp_steps(v, by_name.get(k, by.data)) for k, v in block.items() if k not in UNMOVED
-    }
-    return block | moved_up | {"shift": Fraction(block["shift"]) * power(2 * e)}
+    arrays = {k: v for k, v in block.items() if k not in UNMOVED}
+    scaled = {k: ldexp_steps(v, by_name.get(k, by.data)) for k, v in arrays.items()}
+    return block | scaled | {"shift": Fraction(block["shift"]) * power(2 * e)}
 
 
 def evidence_up(evidence: Evidence, by: Exponents) -> Evidence:
-    """Move all evidence back to the caller's scale."""
+    """Return all evidence at the caller's scale."""
     if not by.data and not by.weights:
         return evidence
-    steps = tuple((name, s) for name, old in evidence.steps if (s := state_up(old, by)))
-    dual = evidence.dual
-    if dual is not None and (point := point_up(dual.point, by)):
-        proposal = Proposal(dual.polar.upper, rescale_proof(dual.polar.proof, by.whole))
-        dual = Dual(point, proposal, value_up(dual.value, by))
-    fan = evidence.ky_fan and rescale_fan(evidence.ky_fan, by.data)
+    x, curve = evidence, {"curve": by.weights}  # curvatures scale as weights, other counts as data
     return replace(
         evidence,
-        start=state_up(evidence.start, by) or evidence.start,
-        dual=dual,
-        ky_fan=fan,
-        blocks=tuple(block_up(b, by) for b in evidence.blocks),
-        counts={  # of what squares below counts are, curvatures move as weights, all else as data
-            k: ldexp_steps(x, by.weights if k == "curve" else by.data)
-            for k, x in evidence.counts.items()
-        },
-        better=state_up(evidence.better, by),
-        floor=point_up(evidence.floor, by),
-        steps=steps,
+        start=state_up(x.start, by),
+        dual=x.dual and dual_up(x.dual, by),
+        ky_fan=x.ky_fan and rescale_fan(x.ky_fan, by.data),
+        blocks=tuple(block_up(b, by) for b in x.blocks),
+        counts={k: ldexp_steps(a, curve.get(k, by.data)) for k, a in x.counts.items()},
+        better=x.better and state_up(x.better, by),
+        floor=x.floor and point_up(x.floor, by),
+        steps=tuple((name, state_up(s, by)) for name, s in x.steps),
     )

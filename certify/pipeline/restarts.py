@@ -21,7 +21,7 @@ from certify.base.clock import Clock, Progress
 from certify.base.errors import InputError, OutOfScopeError
 from certify.kernel.scalars import Enclosure
 from certify.problem import Problem, Values, as_problem
-from certify.search.candidate import Candidate
+from certify.search.candidate import Candidate, widen
 
 from .budget import AUTO, Budget, limits, rest
 from .certificate.coverage import missing_rules
@@ -35,11 +35,11 @@ from .sizes import SizeBracket, brackets
 
 __all__ = ["Fit", "RestartReport", "plottable", "restarts"]
 
-TRIES = 3  # fits whose dual points are tried before the bracket is left open
+TRIES = 3  # fits that are checked before the bracket is left open
 Fits = list[tuple[Factors, Values]]
 
 
-@np.errstate(all="ignore")  # what is not finite is refused or never taken
+@np.errstate(all="ignore")  # results that are not finite are refused or ignored
 def restarts(  # noqa: PLR0913  as check()
     problem: Problem,
     fits: Sequence[Sequence[Any]],
@@ -56,22 +56,21 @@ def restarts(  # noqa: PLR0913  as check()
 
         lower <= inf over all sizes <= f(fit k),    f(fit k) in [value.lo, value.hi].
 
-    Every certificate bounds the same infimum, so the best lower bound found for any fit
-    serves all.  Fits are asked in the order of their objectives, until one is proved
-    optimal, three at most.
+    All certificates bound the same infimum, so the best lower bound of any fit holds for all.  At
+    most three fits are checked, in the order of their objectives, until one is proved optimal.
 
-    At lam = 0 a bound belongs to one rank: there it is that of the largest fit, to which the
-    others are compared with zero components added, and "optimal" means over rank at most that.
+    At lam = 0 a bound holds for one rank only, that of the largest fit.  The others are compared
+    with it by adding zero components, and "optimal" means over rank at most that.
 
-    fits    factors of each fit, of any size, as check() takes them
-    q       None, or for each fit its offset values, or None where the best ones are found
-    budget  seconds for all fits together: half of what is left for each but the last; "auto": a
-            minute at most for each that is checked, as check() takes it; None: no limit
-    sizes   whether to bracket the least objective of each number of components among the fits
-            too: `report.sizes`, with another budget of the same length, in equal shares
+    fits    the factors of each fit, of any size, as in check()
+    q       None, or one entry for each fit: its offset values, or None for the best ones
+    budget  seconds for all fits together: half of the time left for each but the last; "auto": at
+            most a minute for each fit that is checked, as in check(); None: no limit
+    sizes   whether to bracket also the least objective for each number of components of the fits,
+            in `report.sizes`; this takes another budget of the same length, in equal shares
 
-    Raises InputError for no fit or wrong factors, naming the fit; OutOfScopeError for what
-    the theory does not cover or the kernel has no rule for.
+    Raises InputError for no fit or wrong factors, naming the fit; OutOfScopeError if the theory
+    does not cover the problem or the kernel has no rule for it.
     """
     (seconds, most), seed = limits(budget), natural(seed, "seed")
     rtol, atol = accept_epsilon(rtol, atol)
@@ -97,7 +96,7 @@ def restarts(  # noqa: PLR0913  as check()
                 break
         judge = partial(judge, progress=clock.progress)
         each = brackets_by_size(problem, given, judge, AUTO if most else seconds) if sizes else ()
-    counts = [int(living(problem, x).sum()) for x, _ in points]
+    counts = [int(nonzero(problem, x).sum()) for x, _ in points]
     better = lowest(problem, [r for _, r in results])
     rank = None if problem.penalized else points[0][0][0].shape[-1]
     placed = with_variance(problem, conclude((values, counts), results, better, (rtol, atol)))
@@ -105,7 +104,7 @@ def restarts(  # noqa: PLR0913  as check()
 
 
 def with_variance(problem: Problem, report: RestartReport) -> RestartReport:
-    """Return the report with the shares of the variance that its objectives and its bound mean."""
+    """Add the shares of the variance to a report."""
     shares = [explained_variance(problem, report.lower, f.upper) for f in report.fits]
     fits = [replace(f, explained=s and s.yours) for f, s in zip(report.fits, shares, strict=True)]
     return replace(report, fits=tuple(fits), explained=shares[0] and shares[0].at_most)
@@ -115,18 +114,20 @@ def brackets_by_size(
     problem: Problem, given: Fits, judge: Callable[..., Result], budget: Budget
 ) -> tuple[SizeBracket, ...]:
     """Return a bracket for each number of components; zero components do not count."""
-    alive = [(tuple(a[..., living(problem, x)] for a in x), p) for x, p in given]
+    alive = [(tuple(a[..., nonzero(problem, x)] for a in x), p) for x, p in given]
     fits = [(x, p, value_of(problem, Candidate(x, p, 0.0))) for x, p in alive]
     count = len({x[0].shape[-1] for x, _ in alive})
     share = budget / count if isinstance(budget, int | float) else budget
-    has_offsets = bool(problem.offsets)
-    return brackets(
-        problem, fits, lambda x, p: judge(x, q=p if has_offsets else None, budget=share)
-    )
+
+    def ask(x: Factors, p: Values) -> Result:
+        """Check a fit in its share of the budget."""
+        return judge(x, q=p if problem.offsets else None, budget=share)
+
+    return brackets(problem, fits, ask)
 
 
 def require(problem: Problem) -> None:
-    """Raise OutOfScopeError for a question of which no bound would be proved."""
+    """Raise OutOfScopeError if no bound can be proved for the problem."""
     if why := why_uncovered(problem):
         raise OutOfScopeError(why)
     if names := missing_rules(problem):
@@ -137,9 +138,9 @@ def require(problem: Problem) -> None:
 def accept_fits(
     problem: Problem, fits: Sequence[Sequence[Any]], q: Sequence[Sequence[Any] | None] | None
 ) -> Fits:
-    """Return factors and offset values of each fit.
+    """Return the factors and offset values of each fit.
 
-    Raises InputError, naming the fit, for what is wrong in one.
+    Raises InputError, naming the fit, if they are wrong.
     """
     if not isinstance(fits, Sequence) or not fits:
         got = len(fits) if isinstance(fits, Sequence) else type(fits).__name__
@@ -164,18 +165,11 @@ def accept_fits(
 
 def pad_to_rank(problem: Problem, fits: Fits) -> Fits:
     """Return the fits; at lam = 0 with zero components up to the size of the largest."""
-    if problem.penalized:
-        return fits
     rank = max(x[0].shape[-1] for x, _ in fits)
-    widths = [rank - x[0].shape[-1] for x, _ in fits]
-    padded = [
-        tuple(np.pad(a, [(0, 0)] * (a.ndim - 1) + [(0, w)]) for a in x)
-        for (x, _), w in zip(fits, widths, strict=True)
-    ]
-    return list(zip(padded, (p for _, p in fits), strict=True))
+    return fits if problem.penalized else [(widen(x, rank), p) for x, p in fits]
 
 
-def living(problem: Problem, factors: Factors) -> Bools:
+def nonzero(problem: Problem, factors: Factors) -> Bools:
     """Return which components are not zero."""
     return np.asarray(problem.atom.theta(factors)) > 0
 

@@ -1,4 +1,4 @@
-"""What check() answers."""
+"""The result of check()."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,20 +22,20 @@ from .report._result import cell, explanation, plot_result
 class Result(Bracket, Judgement):
     """The answer about a candidate.
 
-    lower <= inf over all sizes (at lam = 0: over rank <= r) and f(candidate) <= upper are
-    proved whenever there is a certificate.
+    With a certificate, lower <= inf over all sizes (at lam = 0: over rank <= r) and
+    f(candidate) <= upper are proved.
 
     stationarity  sum over components of |<W, phi(X_i)> - lam theta(X_i)| / sum of lam theta(X_i)
-    better        better factors, where the verdict is REFUTED or RANK_LIMITED
+    better        better factors, if the verdict is REFUTED or RANK_LIMITED
     q             the offsets at which `upper` holds: given, or found
-    tier          the arithmetic of the proof: "exact", "rounded", or "floats" for none
-    steps         (what was done, objective) along the search for better factors
-    reached       the best point of that search, proved by nothing
+    tier          the arithmetic of the proof: "exact", "rounded", or "floats" without a proof
+    steps         (name, objective) of each step of the search for better factors
+    reached       the best point of that search, not proved
     better_upper  f(better) <= better_upper, proved; None without better factors
     own           the answer about the candidate's own size, if it was asked for: see own_size
-    origin        the fit that the factors were read from, if an adapter read them
-    multiple      the objective over the training loss that an adapter read: lower / multiple
-                  and upper / multiple are in its units
+    origin        the fit from which an adapter read the factors
+    multiple      the objective divided by the training loss that an adapter read: lower / multiple
+                  and upper / multiple are in units of that loss
     """
 
     verdict: Verdict
@@ -65,15 +65,15 @@ class Result(Bracket, Judgement):
 
     @property
     def own_certificate(self) -> Certificate | None:
-        """What proves that answer, where it is another certificate than the result's own."""
+        """The certificate of that answer, if it is not the result's own certificate."""
         own = self.own_size.certificate
         return None if own is self.certificate else own
 
     @property
     def explained_variance(self) -> ExplainedVariance | None:
         """The share of the variance that the candidate explains, and the most that as many
-        components can (1 - 2 f / |Y|^2: a penalty counts as not explained); None where the loss
-        is not least squares over all entries, or nothing is proved.
+        components can (1 - 2 f / |Y|^2: a penalty counts as not explained).  None unless the loss
+        is least squares over all entries and a bracket is proved.
         """
         return self.own_size.explained_variance
 
@@ -85,19 +85,19 @@ class Result(Bracket, Judgement):
     def better_model(self, estimator: Any, *, own_size: bool = False) -> Any:  # noqa: ANN401
         """Return a fitted copy of the estimator that holds the better factors.
 
-        estimator  the one that from_model read, or the pipeline or search that it is part of:
-                   NMF, PCA, TruncatedSVD, DictionaryLearning or SparsePCA of scikit-learn,
+        estimator  the one that from_model read, or a pipeline or search that contains it: NMF,
+                   PCA, TruncatedSVD, DictionaryLearning or SparsePCA of scikit-learn,
                    IncrementalPCA or MiniBatchSparsePCA; MLPRegressor or MLPClassifier; a
                    Sequential of PyTorch
-        own_size   take better factors of at most as many components, `own_size.better`
+        own_size   take the better factors of at most as many components, `own_size.better`
 
-        Its figures (reconstruction_err_, error_, explained_variance_, ...) are those of the
-        better factors, so from_model reads it like any fit.  Of an NMF or a dictionary the
-        copy keeps the components; its codes are those of transform, or solved for again.
-        A network has as many hidden units as the better factors.
+        The figures of the copy (reconstruction_err_, error_, explained_variance_, ...) are those of
+        the better factors, so from_model reads it like any fit.  The copy of an NMF or a dictionary
+        holds the components only; its codes are those of transform, or are solved for again.  A
+        network has as many hidden units as the better factors.
 
-        Raises InputError where there are no better factors, or they cannot be put into
-        an estimator of this kind.
+        Raises InputError if there are no better factors, or if they cannot be put into an
+        estimator of this kind.
         """
         answer = self.own_size if own_size else self
         if answer.better is None or answer.certificate is None:
@@ -115,13 +115,13 @@ class Result(Bracket, Judgement):
 
     @property
     def distance(self) -> str:
-        """How far above the optimum these factors can be, as a sentence."""
+        """How far above the optimum these factors can be, in words."""
         return distance(self.lower, self.upper, proved=self.certificate is not None)
 
     def report(self, path: str | Path) -> int:
         """Write the certificate, verified again, as one HTML page; return its size in bytes.
 
-        The answer at the candidate's own size, where it has a certificate of its own, is in it.
+        The page includes the answer at the candidate's own size if it has its own certificate.
 
         Raises InputError without a certificate (NUMERICAL, OUT_OF_SCOPE), without jinja2 and
         matplotlib, or if the file cannot be written.
@@ -131,7 +131,7 @@ class Result(Bracket, Judgement):
         return write(self.certificate, path, own=self.own_certificate, multiple=self.multiple)
 
     def explain(self) -> str:
-        """Say in sentences what was proved, what is loose, what was tried and what to try."""
+        """Say in sentences what is proved, which bound is loose, what was tried and what to do."""
         return explanation(self)
 
     def plot(self, path: str | Path | None = None) -> Any:  # noqa: ANN401  matplotlib's axes
@@ -147,7 +147,7 @@ class Result(Bracket, Judgement):
 
     @property
     def epsilon(self) -> float:
-        """What counts as equal, max(atol, rtol |upper|); 0 without a certificate."""
+        """The tolerance max(atol, rtol |upper|); 0 without a certificate."""
         if self.certificate is None:
             return 0.0
         rtol, atol = (float.fromhex(self.certificate.statement[k]) for k in ("rtol", "atol"))

@@ -1,4 +1,4 @@
-"""A proved bound beside other factors: it holds for all factors, whichever it was found for."""
+"""Reuse a proved bound for other factors: it holds for all factors."""
 
 from dataclasses import replace
 from fractions import Fraction
@@ -26,11 +26,12 @@ CANDIDATE = {"rtol", "atol", "q", "arrays"}  # what a statement says of the cand
 def bound_beside(
     problem: Problem, result: Result, s: Candidate, epsilon: tuple[float, float | None]
 ) -> Result | None:
-    """Return the result's bound beside the factors s; None where it has no dual point for them.
+    """Return a result for the factors s with the bound of another result; None if it has no bound.
 
-    epsilon = (rtol, atol).  Only the candidate of the question changes, and with it the objective;
-    the dual point and the proof of its polar stay as they are.  So the kernel proves the objective
-    alone, and all of it again only where the verdict may be CERTIFIED.
+    epsilon  rtol and atol
+
+    Only the candidate and its objective change; the dual point and the proof of its polar stay.  So
+    the kernel proves the objective alone, and all of it only if the verdict may be CERTIFIED.
     """
     certificate = result.certificate
     if certificate is None or problem.lam == 0 or "W" not in certificate.witness:

@@ -20,14 +20,14 @@ Judge = Callable[[Factors, Values], Result]
 
 @dataclass(frozen=True)
 class SizeBracket:
-    """What is proved of at most `size` components.
+    """A proved bracket for at most `size` components.
 
         lower <= inf { f(X) : X of at most `size` components } <= upper <= objective
 
-    fit        the best fit of this size, and its objective's upper bound
-    upper      that of the best fit of at most so many components, or of better ones found
-    better     those better ones; None where a fit is the best
-    explained  the shares that the bracket means for least squares; else None
+    fit        the best fit of this size; objective: the upper bound of its objective
+    upper      that of the best fit of at most `size` components, or of better factors found
+    better     these better factors; None if a fit is the best
+    explained  the shares of the variance for least squares; else None
     """
 
     size: int
@@ -39,7 +39,7 @@ class SizeBracket:
     explained: ExplainedVariance | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it as plain values."""
+        """Return the bracket as plain values."""
         names = ("size", "fit", "objective", "lower", "upper")
         shares = self.explained and list(self.explained)
         return {k: getattr(self, k) for k in names} | {"explained": shares}
@@ -62,9 +62,9 @@ def brackets(
 ) -> tuple[SizeBracket, ...]:
     """Return a bracket for each size among the fits, the smallest first.
 
-    fits   the factors without zero components, the offsets and the enclosed objective of each fit
+    fits  the factors without zero components, the offsets and the enclosed objective of each fit
 
-    A lower bound for more components holds for fewer too, which are among them.
+    A lower bound for more components holds for fewer components, too.
     """
     best: dict[int, int] = {}
     for k, (x, _, value) in enumerate(fits):
@@ -90,9 +90,9 @@ def brackets(
 
 
 def too_few(sizes: Sequence[SizeBracket], near: Callable[[Fraction], Fraction]) -> int | None:
-    """Return the largest size proved unable to come near the lowest objective; None for none.
+    """Return the largest size that is proved not to come near the lowest objective, if any.
 
-    near   what counts as equal to a value
+    near  near(value): the distance that counts as equal
     """
     least = Fraction(sizes[-1].upper)
     wrong = [s.size for s in sizes if Fraction(s.lower) > least + near(least)]
@@ -100,13 +100,13 @@ def too_few(sizes: Sequence[SizeBracket], near: Callable[[Fraction], Fraction]) 
 
 
 def enough(sizes: Sequence[SizeBracket], near: Callable[[Fraction], Fraction]) -> int:
-    """Return the least size of which factors are known that come near the lowest objective."""
+    """Return the least size with known factors near the lowest objective."""
     least = Fraction(sizes[-1].upper)
     return min(s.size for s in sizes if Fraction(s.upper) <= least + near(least))
 
 
-def drawn_sizes(sizes: Sequence[SizeBracket], figure: Any) -> Any:  # noqa: ANN401  matplotlib's
-    """Draw the fits' objectives, the best found and the bound against the number of components."""
+def draw_sizes(sizes: Sequence[SizeBracket], figure: Any) -> Any:  # noqa: ANN401  matplotlib's
+    """Draw the fits, the best objectives and the bounds against the number of components."""
     axes = figure.subplots()
     at = [s.size for s in sizes]
     low, high = ([getattr(s, k) for s in sizes] for k in ("lower", "upper"))

@@ -3,10 +3,10 @@
     spectral(T) = max  <T, x1 o ... o xK>  over real unit vectors
     nuclear(T)  = min  sum_i |w_i|  over real decompositions T = sum_i w_i x1_i o ... o xK_i
 
-They are dual to each other and NP-hard to compute for K >= 3.  Over the complex numbers both
-are other numbers: (e112 + e121 + e211) / sqrt(3) has the real nuclear norm sqrt(3) and the
-complex one 3/2.  What other packages call the tensor nuclear norm of a three-way array is
-mostly that of the t-product, a third thing.  Order 2: the largest and the sum of the singular
+They are dual to each other and NP-hard to compute for K >= 3.  Over the complex numbers both norms
+are different: (e112 + e121 + e211) / sqrt(3) has the real nuclear norm sqrt(3) and the complex one
+3/2.  Many packages use the name tensor nuclear norm for another norm of a three-way array, that of
+the t-product.  At order 2 the norms are the largest singular value and the sum of the singular
 values.
 """
 
@@ -34,7 +34,7 @@ DIGITS = 12  # of a bound that is shown
 
 @dataclass(frozen=True)
 class NormBound(Bracket):
-    """lower <= norm of T <= upper, both proved, and what each side rests on.
+    """lower <= norm of T <= upper, both proved, with the evidence for each side.
 
     factors  K arrays (n_k, r).  spectral: one component of unit vectors, which attains `lower`.
              nuclear: a decomposition, whose sum of prod_k |x^k| and residual give `upper`
@@ -56,14 +56,14 @@ class NormBound(Bracket):
         return f"NormBound({bracket}, relative gap {at_most(self.relative_gap, 3)}, {count})"
 
 
-@np.errstate(all="ignore")  # what is not finite is refused or never taken
+@np.errstate(all="ignore")  # results that are not finite are refused or ignored
 def spectral(T: Any, *, budget: float | None = None, seed: int = 0) -> NormBound:  # noqa: ANN401
     """Bracket the spectral norm of a real tensor over the REAL numbers:
 
         max { <T, x1 o ... o xK> : |xk|_2 <= 1 },   T (n1, ..., nK), K >= 2.
 
-    `upper` by the partial-transpose relaxation and its kin, proved by the kernel's rule in
-    outward-rounded floats; `lower` attained by unit vectors.  Over the complex numbers the
+    `upper` comes from the partial-transpose relaxation and similar ones, and is proved by a rule of
+    the kernel in outward-rounded floats; unit vectors attain `lower`.  Over the complex numbers the
     norm may be larger.
 
     Raises InputError for order 0 or 1, an empty tensor, or entries that are not finite.
@@ -92,8 +92,9 @@ def nuclear(T: Any, *, budget: float | None = None, seed: int = 0) -> NormBound:
 
         nuclear(T) <= sum_i prod_k |x_i^k| + sqrt(d) |T - sum_i phi(x_i)|_F,
 
-    d the product of all n_k but the largest: a residual is at most one component for each of its
-    d fibers.  Both are found by proximal steps, min 1/2 |T + P - Z|^2 + lam nuclear(Z).
+    d the product of all n_k but the largest, since a residual is a sum of one component for each of
+    its d fibers.  W and the factors are found by proximal steps, min 1/2 |T + P - Z|^2
+    + lam nuclear(Z).
 
     Raises InputError for order 0 or 1, an empty tensor, or entries that are not finite.
     """
@@ -111,10 +112,7 @@ def nuclear(T: Any, *, budget: float | None = None, seed: int = 0) -> NormBound:
 
 
 def tensor(T: Any) -> Array:  # noqa: ANN401  as a user has it
-    """Return a finite real tensor of two modes or more.
-
-    Raises InputError for anything else.
-    """
+    """Return T as an array; raise InputError unless it is a finite real tensor of >= 2 modes."""
     array = real(T, "T")
     if array.ndim < MATRIX:
         cure = "the norm of a vector is numpy.linalg.norm(T)"
@@ -125,7 +123,7 @@ def tensor(T: Any) -> Array:  # noqa: ANN401  as a user has it
 
 
 def at_one(T: Array) -> tuple[Array, int, Fraction]:
-    """Return C, e and r: the norms of T are 2^e times those of C, give or take r.
+    """Return C, e and r: the norms of T are 2^e times those of C, up to an error of 2^e r.
 
     Both norms of a residual R, and |<D, R>| for a D of spectral norm 1, are at most
     sqrt(d) |R|_F, d the number of fibers along the longest mode; entries of C that underflow
@@ -140,15 +138,15 @@ def at_one(T: Array) -> tuple[Array, int, Fraction]:
 
 
 def squeeze(T: Array) -> Array:
-    """Return T without its modes of size 1, which change no norm; a matrix at least."""
+    """Return T without its modes of size 1, which do not change the norms; at least a matrix."""
     dims = [n for n in T.shape if n > 1]
     return T.reshape(dims + [1] * (MATRIX - len(dims)))
 
 
 def restore_modes(factors: Factors, shape: tuple[int, ...]) -> Factors:
-    """Return factors of all modes: those of size 1 get the number 1."""
+    """Return factors of all modes, with the number 1 for each mode of size 1."""
     r, vectors = factors[0].shape[-1], list(factors)
-    if sum(n > 1 for n in shape) < MATRIX:  # numbers in modes that squeeze() added
+    if sum(n > 1 for n in shape) < MATRIX:  # move the numbers out of the modes that squeeze() added
         extra = [x for x in vectors if len(x) == 1]
         vectors = [x for x in vectors if len(x) > 1] or [np.ones((1, r))]
         vectors[0] = vectors[0] * np.prod(extra, axis=0)[0]

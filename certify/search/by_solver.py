@@ -1,6 +1,6 @@
 """The method "cvxpy": dual point and polar bound by a general solver, from convex relaxations.
 
-Nothing a solver returns is trusted: it is rounded and given to the kernel.
+The solver is not trusted: its answer is rounded, and the kernel checks it.
 """
 
 from dataclasses import dataclass, replace
@@ -17,14 +17,14 @@ from certify.polar import Proposal
 from certify.problem import Problem
 
 from .candidate import Candidate
-from .dual.points import Dual, Run, bound
-from .evidence import SEARCHED, chosen_better, floor_point, further, is_closed, search_clock
-from .search_result import Evidence, SearchResult
+from .dual.points import Run, bound
+from .evidence import SEARCHED, choose_better, floor_below, further, is_closed, search_clock
+from .search_result import Evidence
 
 
 @dataclass(frozen=True)
 class Route:
-    """How to solve: "engine", or "cvxpy" with the name of a solver, or None for any."""
+    """The method, "engine" or "cvxpy", and with "cvxpy" the name of a solver; None: any."""
 
     method: str = "engine"
     solver: str | None = None
@@ -33,7 +33,7 @@ class Route:
 def accept_route(route: Route, problem: Problem) -> Route:
     """Return the route.
 
-    Raises InputError for an unknown method or solver, or a problem that cvxpy does not take.
+    Raises InputError for an unknown method or solver, or a problem that "cvxpy" does not cover.
     """
     accept_method(route.method, route.solver)
     if route.method == "cvxpy":
@@ -46,10 +46,11 @@ def accept_route(route: Route, problem: Problem) -> Route:
 
 
 def any_size(run: Run, wanted: Array | None, solver: str | None) -> Evidence:
-    """Return the relaxation's dual point, its polar's relaxation, and better factors.
+    """Return the relaxation's dual point, a bound of its polar by a relaxation, and better factors.
 
-    Better factors are searched for as the engine does; they give no lower bound.
-    wanted: a dual point of the caller's own, instead of the relaxation's.
+    The engine searches for the better factors.
+
+    wanted  the caller's dual point, in place of the relaxation's
     """
     from . import relax  # noqa: PLC0415  cvxpy takes a second to import
 
@@ -58,7 +59,7 @@ def any_size(run: Run, wanted: Array | None, solver: str | None) -> Evidence:
     W = relax.dual_point(run.problem, using) if wanted is None else wanted * run.unit
 
     def polar(matrix: Any) -> Proposal:  # noqa: ANN401  a polar Matrix
-        """Return the solver's bound, or none."""
+        """Return the solver's bound; an infinite one if it has none."""
         proposal = relax.propose(run.problem.atom, matrix, using)
         return Proposal(np.inf) if proposal is None else proposal
 
@@ -67,28 +68,21 @@ def any_size(run: Run, wanted: Array | None, solver: str | None) -> Evidence:
     if is_closed(run, [dual]):
         return Evidence(run.start, dual, given=run.given)
     trail = further(run, None, (run.epsilon, None), search_clock(run.clock.share(SEARCHED)))
-    return evidence_of(run, dual, trail, note)
-
-
-def evidence_of(run: Run, dual: Dual | None, trail: SearchResult, note: str) -> Evidence:
-    """Return the evidence, with better factors where they are better by epsilon."""
-    better = chosen_better(run, trail)
-    floor = floor_point(run) if better is not None and not run.given else None
+    better = choose_better(run, trail)
+    floor = floor_below(run, better)
     return Evidence(run.start, dual, None, (), better, floor, trail.steps, note, run.given)
 
 
 def steps(
     problem: Problem, start: Candidate, clock: Clock, solver: str | None, seed: int
 ) -> tuple[tuple[str, Candidate], ...]:
-    """Return the best mixture of slices that column generation finds; cvxpy solves its masters."""
+    """Return the start, and the point that column generation with masters by cvxpy reaches."""
     from . import relax  # noqa: PLC0415  cvxpy takes a second to import
 
-    clock.tell("columns by cvxpy", start.value)
+    name, first = "columns by cvxpy", (("start", start),)
+    clock.tell(name, start.value)
     using = relax.Using.within(clock.left(), solver)
     solution = relax.columns(problem, start.factors, using=using, seed=seed)
     if solution.factors is None or solution.q is None or solution.value is None:
-        return (("start", start),)
-    return ("start", start), (
-        "columns by cvxpy",
-        Candidate(solution.factors, solution.q, solution.value),
-    )
+        return first
+    return *first, (name, Candidate(solution.factors, solution.q, solution.value))

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from certify.atoms import Factors
+from certify.base.arrays import Array
+from certify.norms import Gauge
 from certify.problem import Problem, Values
 
 
@@ -26,19 +28,25 @@ Goal = tuple[float, Candidate | None]  # epsilon, and the optimum over all sizes
 
 
 def evaluate(problem: Problem, factors: Factors, q: Values | None = None) -> Candidate:
-    """Return the candidate of these factors, with the best offsets unless given."""
+    """Return these factors as a candidate, with the best offsets unless q is given."""
     q = problem.best_offsets(factors) if q is None else q
     return Candidate(factors, q, problem.objective(factors, q))
 
 
 def widen(factors: Factors, size: int) -> Factors:
-    """Return the factors with components of zeros, up to a size."""
+    """Append components of zeros up to a size."""
     more = max(size - factors[0].shape[-1], 0)
     return tuple(np.pad(x, [(0, 0)] * (x.ndim - 1) + [(0, more)]) for x in factors)
 
 
+def draw_inside(norm: Gauge, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
+    """Return a random factor inside the norm's cone."""
+    x = rng.standard_normal(shape)
+    return norm.project_cone(np.abs(x) if norm.nonneg else x)
+
+
 def lowest(states: list[Candidate]) -> Candidate:
-    """Return the candidate of the lowest objective; one that is not finite comes last."""
+    """Return the candidate of the lowest finite objective."""
     return min(states, key=lambda s: s.value if np.isfinite(s.value) else np.inf)
 
 

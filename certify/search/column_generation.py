@@ -1,4 +1,4 @@
-"""What column generation has found so far: the best factors, dual points and the work left."""
+"""The state of column generation: the best factors, dual points and the steps left."""
 
 from dataclasses import dataclass, field
 
@@ -17,12 +17,14 @@ MISSED = 1e-9  # relative: a lower bound this far above the best value is false
 
 @dataclass
 class Search:
-    """A search under way.
+    """The state of a search.
 
-    best          the factors of the lowest objective    history  (what was done, state)
-    lower, W      the highest dual value, at W scaled by the polar value found; `last`: the last W
-    steps         that are left: they are counted, so that a search without a budget is repeatable
-    goal          an objective above which the end of a search of one size is of no use
+    best      the point of the lowest objective
+    lower, W  the highest dual value, and its dual point before it is scaled
+    last      the last dual point
+    steps     the steps left: counted, so that a search without a budget is repeatable
+    goal      a search at one size is useless if it ends above this objective
+    history   (name of the step, point) of each improvement
     """
 
     problem: Problem
@@ -42,7 +44,7 @@ class Search:
 
     @property
     def duals(self) -> tuple[Array, ...]:
-        """The best dual point, and the last where there is no gradient to trust."""
+        """The best dual point, and the last one for a loss without a gradient."""
         first = () if self.W is None else (self.W,)
         if self.problem.loss.smooth or self.last is None or self.last is self.W:
             return first
@@ -53,7 +55,7 @@ class Search:
         return self.steps <= 0 or self.clock.expired()
 
     def note(self, name: str, factors: Factors, q: Values) -> Candidate:
-        """Return the state of a point, and keep it if it is the best."""
+        """Evaluate a point, keep it if it is the best, and return it."""
         return self.keep(name, Candidate(factors, q, self.problem.objective(factors, q)))
 
     def keep(self, name: str, now: Candidate) -> Candidate:
@@ -65,9 +67,9 @@ class Search:
         return now
 
     def weigh(self, W: Array, polar: float) -> None:
-        """Keep a dual point if its best multiple, by the polar value found, gives the best bound.
+        """Keep a dual point if its best multiple has the highest dual value.
 
-        A value above the best objective says that the polar is larger than was found.
+        A value above the best objective shows that the polar is larger than `polar`.
         """
         problem = self.problem
         dual = self.last = problem.loss.clip_dual(W)

@@ -20,7 +20,7 @@ ENTRIES, SPECTRAL_ENTRIES = 400_000, 40_000  # sizes at which a splitting step i
 
 
 def solve(problem: Problem, expired: Callable[[], bool], epsilon: float) -> Lifted | None:
-    """Solve over Z; return None where no method is known or the problem is too large."""
+    """Solve over Z; None if no method is known or the problem is too large."""
     if isinstance(problem.loss, Squared):
         return lifted.solve(problem, expired)
     own = balls.of(problem) or balls.weighted(problem)
@@ -37,7 +37,7 @@ def solve(problem: Problem, expired: Callable[[], bool], epsilon: float) -> Lift
 
 
 def shortcut(problem: Problem, solution: Lifted | None) -> Candidate | None:
-    """Return the optimum over all sizes where the convex problem gave its factors."""
+    """Return the optimum over all sizes; None if the convex problem gave no factors."""
     if solution is None or solution.factors is None:
         return None
     top = evaluate(problem, solution.factors, solution.q)

@@ -1,9 +1,9 @@
 """Parallel deep networks, searched as equivalent networks with one hidden layer.
 
-A network of layers that pass one unit on, each with the K-th root of a neuron's weight, has the
-output and the theta of that neuron: for linear layers always, for relu because hidden values
-are >= 0.  So better neurons are better deep networks; a linear one is itself a sum of
-neurons, by the singular values of V's weights.
+Let each layer of a network pass one unit on, with the K-th root of a neuron's weight.  The network
+has the output and the theta of that neuron: for linear layers always, for relu because hidden
+values are >= 0.  So better neurons are better deep networks.  A linear network is itself a sum of
+neurons, by the singular value decomposition of the product of its weights.
 """
 
 import numpy as np
@@ -16,7 +16,7 @@ from certify.problem import Problem
 
 from .candidate import Candidate, Goal, evaluate, lowest
 from .growth.layers import FAMILY
-from .schedule import falling
+from .schedule import drop_rises
 from .search_result import SearchResult
 
 FAINT = 1e-13  # relative: a singular value below it is not a neuron
@@ -28,16 +28,12 @@ def slope(atom: Atom) -> float:
 
 
 def search(problem: Problem, start: Candidate, clock: Clock, seed: int, rest: Goal) -> SearchResult:
-    """Search among neurons, and write each point met as parallel deep networks."""
+    """Search among neurons, and write each point as parallel deep networks."""
     atom = problem.atom
     linear = slope(atom) == 1
     V = getattr(atom, "V")  # noqa: B009  a deep atom
-    twin = Problem(
-        problem.loss,
-        ReLU(V, activation="linear" if linear else "relu"),
-        problem.lam,
-        problem.offsets,
-    )
+    shallow = ReLU(V, activation="linear" if linear else "relu")
+    twin = Problem(problem.loss, shallow, problem.lam, problem.offsets)
     first = neurons(start.factors) if linear else none(V.shape[1], problem.loss.shape[1])
     inner = evaluate(twin, first, start.q or None)
     result = FAMILY.search(twin, inner, clock, seed, (rest[0], None))
@@ -45,7 +41,7 @@ def search(problem: Problem, start: Candidate, clock: Clock, seed: int, rest: Go
     deep += [("neurons", up(problem, s)) for s in (result.same, result.best)]
     met = [("start", start), *sorted(deep, key=lambda p: -p[1].value)]
     small = [s for _, s in met if s.size <= start.size]
-    return SearchResult(falling(met), lowest(small), lowest([s for _, s in met]), result.duals)
+    return SearchResult(drop_rises(met), lowest(small), lowest([s for _, s in met]), result.duals)
 
 
 def none(d: int, outputs: int) -> Factors:
@@ -54,7 +50,7 @@ def none(d: int, outputs: int) -> Factors:
 
 
 def neurons(factors: Factors) -> Factors:
-    """Return the neurons of linear networks: the singular vectors of their products."""
+    """Return the neurons of linear networks: the singular vectors of the product of each."""
     U, V = [], []
     for k in range(factors[0].shape[-1]):
         product = factors[0][..., k]
@@ -70,7 +66,7 @@ def neurons(factors: Factors) -> Factors:
 
 
 def up(problem: Problem, s: Candidate) -> Candidate:
-    """Return the deep networks of neurons."""
+    """Return neurons as deep networks."""
     nets = [layers_of(problem, u, v) for u, v in zip(s.factors[0].T, s.factors[1].T, strict=True)]
     shapes = problem.atom.shapes(problem.loss.dims)
     parts = [
@@ -81,7 +77,7 @@ def up(problem: Problem, s: Candidate) -> Candidate:
 
 
 def layers_of(problem: Problem, u: Array, v: Array) -> Factors:
-    """Return the layers that pass one neuron on, all of one norm."""
+    """Return a network of layers of equal norms that computes one neuron."""
     hidden = getattr(problem.atom, "hidden")  # noqa: B009  a deep atom
     a, b = float(np.linalg.norm(u)), float(np.linalg.norm(v))
     weight = (a * b) ** (1.0 / (len(hidden) + 1))

@@ -1,11 +1,10 @@
-"""A loss as something smooth: itself, or its Moreau envelope moved by a multiplier.
+"""A smooth form of a loss: the loss itself, or its Moreau envelope shifted by a multiplier.
 
     E(Z) = min_X l(X) + 1/(2 mu) |X - Z + mu S|^2 - mu/2 |S|^2      (S a field, mu > 0)
 
-is convex, E <= l, and -grad E(Z) = (X - Z)/mu + S is minus a subgradient of l at X: in the
-domain of d whatever Z is.  Where S is a multiplier of X = Z at the optimum of l(X) plus
-anything of Z, that optimum minimizes E plus the same; S <- -grad E is the method of
-multipliers, so mu need not be small.
+E is convex and E <= l.  -grad E(Z) = (X - Z)/mu + S is minus a subgradient of l at X, so it is in
+the domain of d for every Z.  Let Z* minimize l(Z) + g(Z), and S be the multiplier of X = Z there:
+then Z* also minimizes E + g.  S <- -grad E is the method of multipliers, so mu need not be small.
 """
 
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from certify.base.arrays import Array
 from certify.losses import Loss
 
 SHARPER = 2.0  # mu is divided by it at each move of the multiplier
-REACHES, GROWS = range(-24, 25), 1.5  # powers of 4 tried for mu; a smaller factor is no growth
+POWERS, GROWTH = range(-24, 25), 1.5  # powers of 4 tried for mu; a smaller factor is no growth
 LEAST = 1e-3  # of the first mu; a smaller one is ill-conditioned
 
 
@@ -62,23 +61,21 @@ class Smoothed:
 
 
 def of(loss: Loss, Z: Array) -> Smoothed:
-    """Return the loss itself where its gradient has a Lipschitz constant, else an envelope.
+    """Return the loss itself if its gradient has a Lipschitz constant, else an envelope.
 
-    Its first multiplier is minus the gradient, where there is one.
+    The first multiplier is minus the gradient at Z if that is finite, else 0.
     """
     if loss.smooth and np.isfinite(loss.curvature):
         return Smoothed(loss)
     zero = np.zeros_like(Z)
     slope = -loss.gradient(Z) if loss.smooth else zero
     S = slope if np.isfinite(slope).all() else zero
-    mu = settling(loss, zero)
+    mu = first_mu(loss, zero)
     return Smoothed(loss, mu, S, LEAST * mu)
 
 
-def settling(loss: Loss, zero: Array) -> float:
-    """Return about the least mu from which the proximal map of 0 hardly grows."""
-    sizes = [float(np.abs(loss.prox(zero, 4.0**k)).mean()) for k in REACHES]
-    for k, (near, far) in enumerate(pairwise(sizes)):
-        if near > 0 and far <= GROWS * near:
-            return float(4.0 ** REACHES[k])
-    return 1.0
+def first_mu(loss: Loss, zero: Array) -> float:
+    """Return about the least mu beyond which the proximal map of 0 hardly grows."""
+    sizes = [float(np.abs(loss.prox(zero, 4.0**k)).mean()) for k in POWERS]
+    settled = (near > 0 and far <= GROWTH * near for near, far in pairwise(sizes))
+    return next((4.0**k for k, found in zip(POWERS, settled, strict=False) if found), 1.0)

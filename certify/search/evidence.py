@@ -1,9 +1,8 @@
-"""Find what the kernel will check: a dual point with its polar bound, and better factors.
+"""Search for evidence: a dual point with a bound of its polar, and better factors.
 
-Everything here is a search, in floats, and nothing of it is trusted.
+All of this is in floats and untrusted; the kernel checks the evidence.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
@@ -43,38 +42,38 @@ from .dual.products import bound_all, is_beyond_trees
 from .families import family, is_supported
 from .search_result import REACHED, Evidence, SearchResult
 
-DUAL = "dual"  # the name under which a dual point is kept
-DUALS_KEPT = 2  # of a search that went on
-GAIN = 0.1  # of the gap: better factors that move no dual point far
-SLACK = 0.5  # of epsilon: a bound this near to the best factors needs no better one
+DUAL = "dual"  # key of a dual point in a checkpoint
+DUALS_KEPT = 2  # dual points of a resumed search
+GAIN = 0.1  # of the gap: a smaller gain of the factors hardly moves the dual point
+SLACK = 0.5  # of epsilon: a bound this near to the best factors is good enough
 CONVEX = 0.3  # share of the budget for the convex problem
 BOUND_SHARE = 0.75  # share of the time left for the last bound; the proof needs the rest
-GLANCE = 0.1  # share of the budget for a look at the candidate's own dual point
+GLANCE = 0.1  # share of the budget for an estimate at the candidate's own dual point
 AT_SIZE = 0.4  # share of the budget for descents at lam = 0; then the bound, then other starts
-BYTE = 1.5e-7  # seconds of a byte of a checkpoint
+BYTE = 1.5e-7  # seconds for a byte of a checkpoint
 SEARCHED = 0.5  # share of the budget for better factors; the rest bounds their dual point
 
 
 def any_size(run: Run, wanted: Array | None) -> Evidence:
-    """Look for a dual point and better factors; keep the dual point, to resume from it."""
-    if not ratings.applies(run.problem):
-        evidence = gather(run, wanted)
-    else:  # what is estimated in the search is proved once, in the end
-        evidence = gathered_at_scale(run, wanted)
+    """Search for a dual point and better factors; keep the dual point in the checkpoint.
+
+    wanted  the caller's dual point, in place of those found here
+    """
+    evidence = (gather_at_scale if ratings.applies(run.problem) else gather)(run, wanted)
     remember(evidence.dual)
     return evidence
 
 
-def gathered_at_scale(run: Run, wanted: Array | None) -> Evidence:
-    """Gather estimated evidence, in the time that its proof leaves of a budget.
+def gather_at_scale(run: Run, wanted: Array | None) -> Evidence:
+    """Gather evidence whose polar bound is an estimate, in the time that its proof leaves.
 
-    Where the proof goes far beyond the budget, a dual point of fewer entries is proved.
+    If the proof takes far longer than the budget, a dual point with fewer entries is used.
     """
     clock, problem = run.clock, run.problem
     work = work_of(problem, ROUNDED)
 
     def late() -> bool:
-        """Whether the proof goes far beyond the budget."""
+        """Whether the proof would end far beyond the budget."""
         return work.seconds(clock) > clock.allowed()
 
     by = partial(ratings.polar, problem, run.epsilon, run.start, run.seed)
@@ -95,7 +94,7 @@ def gathered_at_scale(run: Run, wanted: Array | None) -> Evidence:
 
 
 def remember(dual: Dual | None) -> None:
-    """Keep a dual point with the proof of its polar bound."""
+    """Keep a dual point, with the proof of its polar bound, in the checkpoint."""
     keeper = CURRENT.get()
     if keeper is None or dual is None:
         return
@@ -108,9 +107,9 @@ def remember(dual: Dual | None) -> None:
 
 
 def gather(run: Run, wanted: Array | None, searching: Clock | None = None) -> Evidence:
-    """Look for a dual point at the candidate, by projection, and at improved factors.
+    """Search for a dual point at the candidate, by the convex problem, and at better factors.
 
-    searching: the clock of the search for these; None: it has a part of the budget
+    searching  the clock of the search for better factors; None: a share of the budget
     """
     given, reached = None if wanted is None else bound(run, wanted * run.unit), recall(run)
     kept = None if reached is None else reached.dual
@@ -119,36 +118,35 @@ def gather(run: Run, wanted: Array | None, searching: Clock | None = None) -> Ev
     tries: list[Dual | None] = [first, kept]
     if is_closed(run, tries) or wanted is not None:
         return Evidence(run.start, best(tries), given=run.given)
-    solution = convex.solve(run.problem, late(run), run.epsilon)
+    solution = convex.solve(run.problem, run.clock.share(CONVEX).expired, run.epsilon)
     if solution is not None:
         run.clock.tell("projected dual point", run.start.value)
         tries.append(bound(run, solution.W, solution.N))
-        if is_closed(run, tries):
-            return Evidence(run.start, best(tries), given=run.given)
-    if not is_supported(run.problem):
+    if is_closed(run, tries) or not is_supported(run.problem):
         return Evidence(run.start, best(tries), given=run.given)
     rest = (run.epsilon, convex.shortcut(run.problem, solution))
     clock = search_clock(searching or run.clock.share(SEARCHED))
     trail = further(run, reached, rest, clock)
-    better, ended = chosen_better(run, trail), not clock.expired()
+    better, ended = choose_better(run, trail), not clock.expired()
     top, spent = best(tries), run.clock.expired()
     wide = top is None or (trail.best.value - top.value > SLACK * run.epsilon and not spent)
     if wide and (top is None or not is_stuck(run, trail, top)):
         tries += bound_all(give_most_time(run), trail)
     remember(best(tries))
     tries += refine_bound(run, trail, best(tries))
-    floor = floor_point(run) if better is not None and not run.given else None
     note = "" if reached is None else reached.note
     note = note if best(tries) is not None else "no orthogonal dual point was found"
-    found = Evidence(run.start, best(tries), None, (), better, floor, trail.steps, note, run.given)
-    return replace(found, ended=ended and not run.clock.expired())
+    floor, ended = floor_below(run, better), ended and not run.clock.expired()
+    parts = better, floor, trail.steps, note, run.given
+    return Evidence(run.start, best(tries), None, (), *parts, ended=ended)
 
 
 @dataclass(frozen=True)
 class ResumedSearch:
-    """What a checkpoint holds: a search, if any, whether it was cut short, and a dual point.
+    """The content of a checkpoint: a search, if any, and a dual point, if any.
 
-    note  why its proof is not taken
+    short  whether the search was cut short
+    note   why the proof of the dual point is not used
     """
 
     trail: SearchResult | None
@@ -158,9 +156,9 @@ class ResumedSearch:
 
 
 def recall(run: Run) -> ResumedSearch | None:
-    """Return what was kept, or None for nothing.
+    """Return the content of the checkpoint; None if it is empty.
 
-    The dual point is bounded at once: its tree is the one to resume.
+    The dual point is bounded at once, to resume its tree.
     """
     keeper = CURRENT.get()
     stored = None if keeper is None else keeper.recall(REACHED, (Candidate,))
@@ -187,20 +185,20 @@ def recall(run: Run) -> ResumedSearch | None:
 
 
 def kept_seconds(run: Run, size: int, proof: dict[str, Any]) -> float:
-    """Return about how long what was kept takes to read, write and prove, in rounded floats.
+    """Return about the seconds to read, write and prove a kept dual point, in rounded floats.
 
-    size   the bytes of the file
+    size  the bytes of the file
     """
     return (BYTE * size + tree_seconds(run.problem, proof, ROUNDED)) / run.clock.cores()
 
 
 def search_clock(clock: Clock) -> Clock:
-    """Return a clock that leaves part of a minute to what is bounded after the search."""
+    """Return a clock that leaves a part of the minute for the bounds after the search."""
     return clock if clock.most is None else replace(clock, most=SEARCHED * clock.most)
 
 
 def further(run: Run, reached: ResumedSearch | None, rest: Goal, clock: Clock) -> SearchResult:
-    """Search, or go on with a search that was cut short, and keep what is found."""
+    """Search, or continue a search that was cut short; keep the result in the checkpoint."""
     trail = None if reached is None else reached.trail
     if trail is None or reached is None:
         trail = families.search(run.problem, run.start, clock, run.seed, rest)
@@ -222,9 +220,9 @@ def further(run: Run, reached: ResumedSearch | None, rest: Goal, clock: Clock) -
 
 
 def open_gap(run: Run) -> bool:
-    """Whether even an exact polar leaves the candidate's own dual point short of epsilon.
+    """Whether an ascent shows that the candidate's own dual point cannot prove epsilon.
 
-    For polars whose bounds take long: the polar is at least what an ascent finds.
+    Only for polars whose bounds take long.
     """
     problem = run.problem
     large = ratings.applies(problem)
@@ -242,23 +240,22 @@ def open_gap(run: Run) -> bool:
 
 
 def is_stuck(run: Run, trail: SearchResult, top: Dual) -> bool:
-    """Whether a polished dual point leaves a gap, and no better factors move it far."""
+    """Whether a polished dual point leaves a gap, and better factors would hardly move it."""
     gain = run.start.value - trail.best.value
     return gain <= GAIN * (trail.best.value - top.value) and is_polished(run, top)
 
 
 def refine_bound(run: Run, trail: SearchResult, top: Dual | None) -> list[Dual | None]:
-    """Bound the best dual point once more, with most of the time left, if the gap is open.
+    """Bound the best dual point again, with most of the time left, if the gap is open.
 
-    Where it cannot prove epsilon, and nothing refutes the candidate, it still narrows the
-    bracket.
+    The second time the aim is a narrower bracket, unless better factors refute the candidate.
     """
     longer = replace(run, share=BOUND_SHARE, start=trail.best)
     tries = list[Dual | None]()
     by_cones = converges(run.problem) and run.problem.atom.layer is None
     cases = top is not None and len(top.polar.proof.get("nodes", ())) > 1
     grown = is_beyond_trees(run.problem) and cases
-    if ratings.applies(run.problem) or by_cones or grown:  # the same proof again
+    if ratings.applies(run.problem) or by_cones or grown:  # it would be the same proof
         return tries
     for narrow in (False, True):
         at, left = best([top, *tries]), run.clock.left()
@@ -272,7 +269,7 @@ def refine_bound(run: Run, trail: SearchResult, top: Dual | None) -> list[Dual |
 
 
 def bound_longer(run: Run, dual: Dual | None) -> Dual | None:
-    """Bound a multiple above 1 of a dual point whose polar turned out to be below lam."""
+    """Bound a multiple above 1 of a dual point whose polar is below lam."""
     if dual is None:
         return None
     W = dual.point.W
@@ -281,13 +278,8 @@ def bound_longer(run: Run, dual: Dual | None) -> Dual | None:
     return bound_inside(run, W * s) if s > 1 and gain > WORTH * run.epsilon else None
 
 
-def late(run: Run) -> Callable[[], bool]:
-    """Return whether the convex problem's share of the budget is spent."""
-    return run.clock.share(CONVEX).expired
-
-
 def by_rank(run: Run) -> Evidence:
-    """Lam = 0: a bound at this size, whole or by blocks, and better factors of this rank."""
+    """Return evidence at lam = 0: a bound at this size, and better factors of this size."""
     problem = run.problem
     steps = fixed_rank.steps(problem, run.start, run.clock.share(AT_SIZE), run.seed)
     met = lowest([s for _, s in steps])
@@ -296,19 +288,19 @@ def by_rank(run: Run) -> Evidence:
     if top.value < met.value:
         steps = (*steps, ("other start", top))
     better = top if run.start.value - top.value > run.epsilon else None
-    floor = floor_point(run) if better is not None and not run.given else None
-    ended = not run.clock.share(AT_SIZE).expired()  # then no part of the budget ended anything
+    ended = not run.clock.share(AT_SIZE).expired()
+    floor = floor_below(run, better)
     return replace(evidence, better=better, floor=floor, steps=steps, ended=ended)
 
 
 def at_size(run: Run, top: Candidate, known: Dual | None = None) -> Evidence | None:
     """Return evidence for a lower bound over at most as many slices as the start has.
 
-    top     the best of them that was met; its dead components are replaced, and where the
-            bound leaves it open, other starts are tried: the best is the evidence's `better`
-    known   a dual point of another search, tried as well
+    top     the best point of this size so far; its dead components are replaced, and if the bound
+            does not certify it, other starts are tried.  The best is the evidence's `better`
+    known   a dual point of another search
 
-    None where no bound is known.
+    None if no bound is known.
     """
     top = replace(top, factors=widen(top.factors, run.start.size))
     if run.problem.lam > 0:
@@ -340,9 +332,9 @@ def at_size(run: Run, top: Candidate, known: Dual | None = None) -> Evidence | N
 
 
 def accept_dual(problem: Problem, wanted: object) -> Array | None:
-    """Return the caller's choice of a dual point, a field, or None for none.
+    """Return the caller's dual point as a field near 1, or None.
 
-    Raises InputError for an array of another shape or not finite, beside an l1 penalty, and beside
+    Raises InputError for an array of another shape or not finite, with an l1 penalty, and with
     observed zeros.
     """
     if wanted is None:
@@ -353,12 +345,10 @@ def accept_dual(problem: Problem, wanted: object) -> Array | None:
         raise InputError("dual must be None with observed zeros: there it is Y - U V^T")
     if isinstance(wanted, str):
         raise InputError(f"dual must be an array or None, got {short(wanted)}")
-    W, observed = finite(real(wanted, "dual"), "dual"), problem.loss.observed
-    shape = (observed.m, observed.n) if observed.full else (observed.size,)
+    W, shape = finite(real(wanted, "dual"), "dual"), problem.loss.observed.field_shape
     if W.shape != shape:
         raise InputError(f"dual must have shape {shape}, got {W.shape}")
-    e = exponent(W)
-    return np.asarray(ldexp_steps(W, -e))  # any multiple serves: the best one on its ray is used
+    return np.asarray(ldexp_steps(W, -exponent(W)))  # the best multiple is used in any case
 
 
 def is_closed(run: Run, tries: list[Dual | None]) -> bool:
@@ -368,30 +358,30 @@ def is_closed(run: Run, tries: list[Dual | None]) -> bool:
 
 
 def at_candidate(run: Run) -> Dual | None:
-    """Bound by W = -grad l at the candidate, scaled."""
+    """Bound W = -grad l at the candidate, scaled."""
     run.clock.tell("dual point of the candidate", run.start.value)
     tries = list[Dual | None]()
     for dual in bound_or_polish(give_most_time(run), dual_at(run.problem, run.start)):
-        tries.append(dual)  # no ascent leaves it open
+        tries.append(dual)
         if is_closed(run, tries):
             break
     return best(tries)
 
 
 def give_most_time(run: Run) -> Run:
-    """Return the run with most of the time for a bound where nothing but that is missing."""
+    """Return the run, with most of the time for a bound if the bound converges."""
     return replace(run, share=BOUND_SHARE) if converges(run.problem) else run
 
 
 def converges(problem: Problem) -> bool:
-    """Whether a bound comes as near as its time allows, and nothing else: of a layer, or cones."""
+    """Whether only time limits how tight the polar's bound is: hidden layers, and cones."""
     if problem.atom.family != "pairs":
         return problem.atom.layer is not None
     return is_loose(problem.atom.gauges) and applies_to(problem.atom.gauges, problem.loss.shape)
 
 
-def chosen_better(run: Run, trail: SearchResult) -> Candidate | None:
-    """Return better factors of the same size if they are better by epsilon, else of any."""
+def choose_better(run: Run, trail: SearchResult) -> Candidate | None:
+    """Return factors better by epsilon, of the candidate's size if there are any; else None."""
     for candidate in (trail.same, trail.best):
         if run.start.value - candidate.value > run.epsilon:
             return alive(run.problem, candidate)
@@ -399,11 +389,16 @@ def chosen_better(run: Run, trail: SearchResult) -> Candidate | None:
 
 
 def alive(problem: Problem, s: Candidate) -> Candidate:
-    """Drop zero slices, which count for nothing."""
+    """Drop the zero slices."""
     keep = np.asarray(problem.atom.theta(s.factors)) > 0
     return Candidate(tuple(x[..., keep] for x in s.factors), s.q, s.value)
 
 
-def floor_point(run: Run) -> Orthogonal | None:
-    """Return a dual point that bounds the candidate's own value over all offsets."""
+def floor_below(run: Run, better: Candidate | None) -> Orthogonal | None:
+    """Return a dual point that bounds the candidate's value over all offsets.
+
+    None if there are no better factors, or the offsets are given: then this bound is not needed.
+    """
+    if better is None or run.given:
+        return None
     return inside_point(run.problem, dual_at(run.problem, run.start))

@@ -25,9 +25,9 @@ def is_supported(problem: Problem) -> bool:
 
 
 def has_moves(problem: Problem) -> bool:
-    """Whether factors can be descended from at a fixed number of components.
+    """Whether a descent at a fixed number of components is known.
 
-    Neurons of a group norm at no price only: else the norm has no gradient.
+    Neurons of a group norm need lam = 0: otherwise the norm has no gradient.
     """
     layer = problem.atom.layer
     if layer is None:
@@ -36,15 +36,15 @@ def has_moves(problem: Problem) -> bool:
 
 
 def family(problem: Problem) -> Family:
-    """Return how the problem's atom is searched."""
+    """Return the search family of the problem's atom."""
     layer = problem.atom.layer
-    if layer is not None:
-        return pooled.FAMILY if layer.most else layers.FAMILY
-    return tensors.FAMILY
+    if layer is None:
+        return tensors.FAMILY
+    return pooled.FAMILY if layer.most else layers.FAMILY
 
 
 def search(problem: Problem, start: Candidate, clock: Clock, seed: int, rest: Goal) -> SearchResult:
-    """Go from a candidate to better ones."""
+    """Search for better factors from a candidate."""
     if ratings.applies(problem):
         return ratings.search(problem, start, clock, seed, rest)
     if problem.atom.family == "products":

@@ -1,16 +1,16 @@
 """lam = 0: the best factors of rank at most r, or a bracket around them.
 
-With every entry seen and equal weights the bound is that of `dual.own_size`: for PCA and
-TruncatedSVD the optimum.  With missing entries or weights Ky Fan's bound on disjoint blocks
-without missing entries is a lower bound (each block of Z has rank at most r, the rest costs at
-least 0), and the least loss is another: 0 here.  Of a hidden layer of one output, and beside other
-losses, that is all: then better factors decide, if there are any.
+With all entries observed and equal weights the bound is that of `dual.own_size`, which is the
+optimum for PCA and TruncatedSVD.  With missing entries or weights Ky Fan's bound on disjoint
+blocks without missing entries is a lower bound: each block of Z has rank at most r, and the rest
+costs at least 0.  The least loss is another lower bound, and the only one for a hidden layer with
+one output and for other losses: there only better factors decide.
 
-The dual of the problem with lam > 0 gives none.  From f_0(X) = f_lam(X) - lam sum theta(X)
->= d - lam sum theta(X), d <= inf f_lam, follows a bound of f_0(X) for *this* X; d - lam T
-bounds f_0 over the X with sum theta <= T only.  Putting the candidate's sum for T leaves
-out every X with larger factors: for one entry y > lam and r = 1, f_0 = 1/2 (x - y)^2 has
-the least value 0, and with the candidate x = 0 the "bound" would be d = lam y - lam^2/2 > 0.
+The dual of the problem with lam > 0 gives no bound.  f_0(X) = f_lam(X) - lam sum theta(X)
+>= d - lam sum theta(X) with d <= inf f_lam bounds f_0(X) for *this* X, and d - lam T bounds f_0
+over the X with sum theta <= T only.  With the candidate's sum for T, every X with larger factors is
+left out.  Example: for one entry y > lam and r = 1, f_0 = 1/2 (x - y)^2 has the least value 0, but
+with the candidate x = 0 the "bound" would be d = lam y - lam^2/2 > 0.
 """
 
 from dataclasses import replace
@@ -20,7 +20,6 @@ import numpy as np
 from scipy import linalg
 
 from certify.atoms import Factors
-from certify.base.arrays import Array
 from certify.base.clock import Clock
 from certify.base.errors import OutOfScopeError
 from certify.losses import LOSSES
@@ -37,19 +36,19 @@ from .growth.products import NOTHING, refit_offsets
 
 STALL = 1e-13  # relative gain of a few steps that ends a descent; luck, never truth
 BESIDE = 2.0**-6  # relative size of a random step; luck, never truth
-PATIENCE = 12  # random starts in vain that end them
-ENVELOPES = 12  # of a loss with kinks, one after the other
-STAGES = 8  # in which missing components are appended
-NOTABLE = 1e-6  # relative: what makes a start a better one
+PATIENCE = 12  # successive random starts without a gain that end the search
+ENVELOPES = 12  # successive envelopes of a loss with kinks
+STAGES = 8  # stages in which missing components are appended
+NOTABLE = 1e-6  # relative gain that counts as a better start
 COARSE, FEWER = 1e-8, 4  # the gain that ends a descent from another start; times fewer steps
 CURE = "give lam > 0: then factors of every size are compared"
 
 
 def require(problem: Problem) -> None:
-    """Raise OutOfScopeError, with the cure, unless some bound at a fixed rank is known."""
+    """Raise OutOfScopeError, with the cure, unless a bound at a fixed rank is known."""
     known = problem.atom.family in ("pairs", "layers")
     known &= isinstance(problem.loss, tuple(LOSSES.values()))
-    several = problem.loss.dims[-1] > 1  # outputs: of one, every rank is 1
+    several = problem.loss.dims[-1] > 1  # outputs; with one, every rank is 1
     kinds = ("products", "squares", "deep") if several else ("products", "squares")
     blocks = problem.atom.family in kinds and own_size_blocks.applies(problem)
     if not (known or blocks or own_size.applies(problem)):
@@ -65,24 +64,18 @@ def require(problem: Problem) -> None:
 
 
 def ky_fan_is_exact(problem: Problem) -> bool:
-    """Whether Ky Fan's bound is the optimum: plain data, means or nothing beside Z."""
+    """Whether Ky Fan's bound is the optimum: factors without signs, and no offsets but means."""
     atom = problem.atom
     free = atom.family == "pairs" and not any(g.nonneg for g in atom.gauges)
     means = all(o.means and o.free for o in problem.offsets)
     return own_size.applies(problem) and free and means
 
 
-def centred_data(problem: Problem) -> Array:
-    """Return Y minus the best offsets at Z = 0."""
+def optimum(problem: Problem, r: int) -> Factors:
+    """Return balanced factors of the best approximation of rank at most r beside the means."""
     loss = squared_loss(problem)
     means = problem.fit_offsets(np.zeros(loss.shape))
-    return np.asarray(loss.data - problem.shift(means))
-
-
-def optimum(problem: Problem, r: int) -> Factors:
-    """Return balanced factors of the best approximation of rank at most r."""
-    C = centred_data(problem)
-    left, values, right = linalg.svd(C, full_matrices=False)
+    left, values, right = linalg.svd(loss.data - problem.shift(means), full_matrices=False)
     root = np.sqrt(values[:r])
     return left[:, :r] * root, right[:r].T * root
 
@@ -90,8 +83,10 @@ def optimum(problem: Problem, r: int) -> Factors:
 def steps(
     problem: Problem, start: Candidate, clock: Clock, seed: int
 ) -> tuple[tuple[str, Candidate], ...]:
-    """Return points of rank at most r: the truncated decomposition, or descents from the
-    start, from near it (the start may be a saddle), and with its dead components replaced.
+    """Return the start and lower points of its size.
+
+    These are the truncated decomposition where it is the optimum, else the ends of descents from
+    the start, from near it (the start may be a saddle), and with dead components replaced.
     """
     first = (("start", start),)
     if ky_fan_is_exact(problem):
@@ -109,24 +104,23 @@ def steps(
 def other(problem: Problem, start: Candidate, clock: Clock, seed: int) -> Candidate:
     """Return the lowest end of descents from other factors of the start's size, or the start.
 
-    From components appended one after the other, and from random ones, until several end no
-    lower than what is known.
+    The first factors are components appended in stages, the others random, until several of them
+    give no gain.
     """
     if not (has_moves(problem) and start.size):
         return start
     task, moves = task_of(problem, start, clock), family(problem).moves
     steps = family(problem).steps(problem, start) // FEWER
     nothing = tuple(x[:, :0] for x in start.factors)
-    best, last = start, 0  # which start was better
+    best, last = start, 0  # the number of the last start with a gain
     for tried in count():
         if tried - last > PATIENCE or clock.expired():
             break
-        made = (
-            moves.draw(task, start.size, seed + tried)
-            if tried
-            else grow_components(task, nothing, start.size, seed)
-        )
-        if not moves.sizes(task, made).any():  # no component of them is worth its price
+        if tried:
+            made = moves.draw(task, start.size, seed + tried)
+        else:
+            made = grow_components(task, nothing, start.size, seed)
+        if not moves.sizes(task, made).any():  # no component is worth its price
             continue
         aimed = replace(task, goal=best.value) if task.smoothed.S is None else task
         end = evaluate(problem, moves.polish(aimed, made, steps, COARSE))
@@ -138,10 +132,10 @@ def other(problem: Problem, start: Candidate, clock: Clock, seed: int) -> Candid
 
 @np.errstate(all="ignore")  # a point that is not finite is never the lowest
 def replace_dead(problem: Problem, now: Candidate, clock: Clock, seed: int) -> Candidate:
-    """Return the end of a descent in which other components replace the dead ones.
+    """Return the end of a descent with other components in place of the dead ones.
 
-    A component of zeros is a saddle: no descent moves it.  If none is dead, the
-    candidate is returned.
+    A component of zeros is a saddle: no descent moves it.  Without dead components the candidate
+    is returned.
     """
     if not has_moves(problem):
         return now
@@ -151,14 +145,12 @@ def replace_dead(problem: Problem, now: Candidate, clock: Clock, seed: int) -> C
     if keep.all():
         return now
     alive = tuple(x[:, keep] for x in now.factors)
-    filled = descend(
-        problem, evaluate(problem, grow_components(task, alive, now.size, seed)), clock
-    )
-    return lowest([now, filled])
+    filled = evaluate(problem, grow_components(task, alive, now.size, seed))
+    return lowest([now, descend(problem, filled, clock)])
 
 
 def grow_components(task: Task, factors: Factors, size: int, seed: int) -> Factors:
-    """Append components that lower the objective, up to a size: those that earn most, in stages."""
+    """Append components that earn more than their price up to a size, in stages, the best first."""
     moves, each = family(task.problem).moves, -(-(size - factors[0].shape[1]) // STAGES)
     while (room := size - factors[0].shape[1]) > 0:
         new = moves.append(task, factors, min(room, each), seed)
@@ -169,7 +161,7 @@ def grow_components(task: Task, factors: Factors, size: int, seed: int) -> Facto
 
 
 def task_of(problem: Problem, now: Candidate, clock: Clock) -> Task:
-    """Return the task of lowering the objective of these factors; an envelope if it has kinks."""
+    """Return the descent task at these factors, with an envelope of a loss with kinks."""
     plain = Smoothed(problem.loss)
     fit = problem.predict(now.factors, now.q)
     smoothed = plain if problem.loss.smooth else envelope.of(problem.loss, fit)
@@ -177,10 +169,7 @@ def task_of(problem: Problem, now: Candidate, clock: Clock) -> Task:
 
 
 def descend(problem: Problem, now: Candidate, clock: Clock) -> Candidate:
-    """Return the end of a descent at the same rank.
-
-    Of a loss with kinks it goes through envelopes, too, and from there to the kinks.
-    """
+    """Return the end of a descent at the same rank; with kinks, also by way of envelopes."""
     task, moves = task_of(problem, now, clock), family(problem).moves
     steps = family(problem).steps(problem, now)
     starts = [now] if problem.loss.smooth else [now, descend_envelopes(task, now, steps)]
@@ -193,7 +182,7 @@ def descend(problem: Problem, now: Candidate, clock: Clock) -> Candidate:
 
 
 def descend_envelopes(task: Task, now: Candidate, steps: int) -> Candidate:
-    """Return the lowest end of descents on envelopes, each with the multiplier of the last."""
+    """Return the lowest end of descents on envelopes, each with the last one's multiplier."""
     problem, best, factors = task.problem, now, now.factors
     for _ in range(ENVELOPES):
         factors = family(problem).moves.polish(task, factors, steps, STALL)
@@ -207,7 +196,7 @@ def descend_envelopes(task: Task, now: Candidate, steps: int) -> Candidate:
 
 
 def beside(problem: Problem, start: Candidate, seed: int) -> Candidate:
-    """Return factors moved a little, at random; signs are kept."""
+    """Return the factors after a small random step that keeps their signs."""
     rng = np.random.default_rng(seed)
     steps = [
         BESIDE * np.abs(x).max(initial=0.0) * rng.standard_normal(x.shape) for x in start.factors

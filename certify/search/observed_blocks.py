@@ -1,7 +1,7 @@
-"""Find disjoint blocks of rows and columns, all of whose entries are observed.
+"""Find disjoint blocks of rows and columns whose entries are all observed.
 
-Greedy search for a lower bound at a fixed rank: a block proves something only if both
-sides exceed the rank, about (rows - r) (columns - r) for noise of one size.
+They give a lower bound at a fixed rank.  A block helps only if both sides exceed the rank r, by
+about (rows - r) (columns - r) for noise of one size.  The search is greedy.
 """
 
 from collections.abc import Callable
@@ -10,8 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from certify.base.arrays import Bools, Ints
+from certify.polar.product_query import never
 
-SEEDS = (4, 24)  # rows, and columns, that a block is grown from: of a large, of a small mask
+SEEDS = (4, 24)  # rows and columns to grow a block from, at least and at most
 GROWN = 400_000  # entries of the mask times seeds; 4 instead of 24 lose 1.4 % of the scores
 MOST = 64  # blocks
 ENTRIES = 4_000_000  # largest dense mask
@@ -26,13 +27,8 @@ class Block:
     score: float
 
 
-def never() -> bool:
-    """Return that there is time left."""
-    return False
-
-
 def disjoint(seen: Bools, r: int, expired: Callable[[], bool] = never) -> list[Block]:
-    """Return disjoint blocks of entries that are observed, the best first, until time is spent."""
+    """Return disjoint blocks of observed entries, the best first, until the time is over."""
     left, out = seen.copy(), []
     for _ in range(MOST):
         block = grow_block(left, r, expired)
@@ -46,7 +42,7 @@ def disjoint(seen: Bools, r: int, expired: Callable[[], bool] = never) -> list[B
 
 
 def grow_block(seen: Bools, r: int, expired: Callable[[], bool]) -> Block:
-    """Return the best block of True entries grown from rows or from columns."""
+    """Return the best block of observed entries that is grown from rows or from columns."""
     rows = from_rows(seen, r, expired)
     cols = from_rows(seen.T, r, expired)
     best = max((rows, (cols[1], cols[0], cols[2])), key=lambda b: b[2])
@@ -54,9 +50,9 @@ def grow_block(seen: Bools, r: int, expired: Callable[[], bool]) -> Block:
 
 
 def from_rows(seen: Bools, r: int, expired: Callable[[], bool]) -> tuple[Ints, Ints, float]:
-    """Add, from each of the fullest rows, the row that keeps most columns, while it pays.
+    """Return the rows, columns and score of the best block that is grown from a full row.
 
-    One of them is tried even if no time is left.
+    Each step adds the row that keeps most columns.  One start is tried even without time.
     """
     counts, seeds = seen.sum(axis=1), min(max(GROWN // seen.size, SEEDS[0]), SEEDS[1])
     none = np.zeros(0, dtype=np.int64)

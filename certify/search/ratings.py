@@ -1,14 +1,14 @@
-"""The search where only a part of a large matrix is observed: ratings, clicks, counts, in millions.
+"""The search for a large matrix with few observed entries: ratings, clicks, counts, in millions.
 
     own size   descend from the candidate, at its number of components
-    any size   repeat: balance, and drop what has died; append the largest singular pairs of W;
-               a few steps on all numbers at once
-               until the gap that the singular values promise is small enough; once more where a
-               closer estimate of the largest one leaves it too wide
+    any size   repeat: balance the components and drop the dead ones; append the largest singular
+               pairs of W; take a few steps on all numbers at once
+               until the estimated gap is small enough; one round more if a closer estimate of the
+               largest singular value leaves it too wide
 
-A step costs the entries times the components, and nothing is ever made dense.  The largest
-singular value is only estimated, and from below, so that a gap met here may be less than the
-proved one: the search goes on to a part of what is wanted.
+A step costs the entries times the components, and nothing is made dense.  The largest singular
+value is estimated from below, so the proved gap may be wider than the estimated one: the search
+aims at a part of the wanted gap.
 """
 
 import sys
@@ -33,39 +33,39 @@ from .candidate import Candidate, Goal, evaluate, lowest
 from .descent import ratings as descent
 from .descent.ratings import Entries, Floats, Point
 from .dual import scaling
-from .schedule import falling
+from .schedule import drop_rises
 from .search_result import REACHED, SearchResult
 
-LARGE = 60_000  # observed entries from which this is quicker than steps on all of the matrix
+LARGE = 60_000  # observed entries from which this is quicker than steps on the whole matrix
 PART = 0.4  # of epsilon: the estimated gap at which the search ends
-ENOUGH = 2.0  # times that: the gap, estimated closely, which needs no round more
+ENOUGH = 2.0  # times that: a closely estimated gap that needs no further round
 UNSIGNED = 0.5  # of the time left: the search for the dual point of factors with signs
-OWN, SHARE = 40, 0.3  # steps, and of the budget, at the candidate's own size
-SLOW = 0.1  # of epsilon: a gain of a few steps under which they end at that size
-ROUNDS, STALE = 60, 6  # rounds at most, and those without a better gap before the precision rises
-FEW, MANY, NEAR = 10, 20, 1e-2  # steps of a round, and with a smaller gap than NEAR
-LEAST = 10  # pairs looked for at once; otherwise as many as there are components,
-NEXT = 2  # and not more than these times those that earned more than lam the last time
-WARM = 2 * lanczos.BLOCK  # of which so many are where the next search for them begins
-MORE, FEWEST = 1.2, 4  # times the pairs that earn more than lam, and beside them: appended
-DEAD = 1e-5  # of the largest singular value: a component below it is dropped
+OWN, SHARE = 40, 0.3  # steps, and share of the budget, at the candidate's own size
+SLOW = 0.1  # of epsilon: a smaller gain of a few steps ends them at that size
+ROUNDS, STALE = 60, 6  # rounds at most; rounds without a better gap before the precision rises
+FEW, MANY, NEAR = 10, 20, 1e-2  # steps of a round; of one whose relative gap is below NEAR
+LEAST = 10  # singular pairs computed at least; otherwise as many as there are components,
+NEXT = 2  # and at most this times the number that earned more than lam in the last round
+WARM = 2 * lanczos.BLOCK  # vectors that the next Lanczos iteration starts from
+MORE, FEWEST = 1.2, 4  # appended: MORE times the pairs that earn more than lam, and FEWEST
+DEAD = 1e-5  # of the largest singular value: a smaller component is dropped
 ORDINARY = 40  # binary exponents of numbers whose squares single precision holds
-HALVINGS = 8  # of what is appended, while it raises the objective
-SLIGHT = 1e-3  # of the largest new weight: what a component starts with that earns too little
-ROOM, MARGINS = 0.1, (1e-6, 1e-4)  # above an estimate: of epsilon, relative; at least and at most
-HASTE = 0.05  # share of the budget for better factors where a proof takes all of it
-CLOSER = 0.9  # of the best gap: a gap above it is no progress
-SECTION = 1e-4  # of the largest multiple of a dual point: how well the best one is found
-ROUGH, SHARP = 1e-5, 1e-8  # relative changes that end an estimate, and the last one
+HALVINGS = 8  # of the new components, while they raise the objective
+SLIGHT = 1e-3  # of the largest new weight: the first weight of a component that earns too little
+ROOM, MARGINS = 0.1, (1e-6, 1e-4)  # relative margin above an estimate: of epsilon; its limits
+HASTE = 0.05  # share of the budget for better factors when the proof needs all of it
+CLOSER = 0.9  # of the best gap: a larger gap is no progress
+SECTION = 1e-4  # of the largest multiple of a dual point: the accuracy of the best one
+ROUGH, SHARP = 1e-5, 1e-8  # relative changes that end an estimate, and the last estimate
 
 
 def applies(problem: Problem) -> bool:
-    """Whether the data are large, few of them observed, and the objective is known here."""
+    """Whether the data are large and sparsely observed, and `descent` knows the objective."""
     return problem.lam > 0 and problem.loss.observed.size >= LARGE and descent.applies(problem)
 
 
 def search(problem: Problem, start: Candidate, clock: Clock, seed: int, rest: Goal) -> SearchResult:
-    """Return better factors and a dual point; deterministic for a seed without a budget."""
+    """Return better factors and a dual point; without a budget the seed determines them."""
     wanted = PART * rest[0]
     entries = descent.entries_of(problem, precision(problem))
     x = entries.into(start.factors, descent.biases_of(problem, start.q))
@@ -77,7 +77,7 @@ def search(problem: Problem, start: Candidate, clock: Clock, seed: int, rest: Go
         clock.tell("descend", same.value)
     at, duals = SearchState(entries, end, seed), []
     finer = partial(descent.entries_of, problem, np.float64)
-    if any(entries.signs):  # the bound knows of no sign: its dual point has a search of its own
+    if any(entries.signs):  # the bound ignores signs, so its dual point needs a search without
         free = entries.without_signs()
         below = SearchState(free, descent.descend(free, end.x, FEW, clock.expired), seed)
         part = clock.next_part(UNSIGNED)
@@ -94,75 +94,76 @@ def search(problem: Problem, start: Candidate, clock: Clock, seed: int, rest: Go
     met.append(("grow", top))
     best = lowest([s for _, s in met])
     W = max(duals, key=lambda pair: pair[0])[1]
-    return SearchResult(falling(met), lowest([start, same]), best, (W,))
+    return SearchResult(drop_rises(met), lowest([start, same]), best, (W,))
 
 
 def conclude(
     problem: Problem, at: "SearchState", clock: Clock, wanted: float
 ) -> tuple[Candidate, list[tuple[float, Array]]]:
-    """Return where a search has ended, and the expected bounds and dual points.
+    """Return the last point, and the expected bounds with their dual points.
 
-    One round more where a closer estimate leaves a gap above what is wanted, which was estimated
-    too low.
+    One round more is done if a closer estimate leaves a gap that is too wide.
     """
-    tol = ROUGH if clock.expired() else SHARP  # the proof has an estimate of its own
+    tol = ROUGH if clock.expired() else SHARP  # the proof makes its own estimate
     top = candidate(problem, at.entries, at.now.x)
-    duals = dual_points(problem, at, top, (wanted, tol))
+    duals = dual_points(problem, at, top, wanted, tol)
     if at.now.value - max(value for value, _ in duals) <= ENOUGH * wanted or clock.expired():
         return top, duals
     advance(at, at.pairs(clock.expired), FEW, clock)
     top = candidate(problem, at.entries, at.now.x)
-    return top, duals + dual_points(problem, at, top, (wanted, tol))
+    return top, duals + dual_points(problem, at, top, wanted, tol)
 
 
 def dual_points(
-    problem: Problem, at: "SearchState", top: Candidate, sizes: tuple[float, float]
+    problem: Problem, at: "SearchState", top: Candidate, wanted: float, tol: float
 ) -> list[tuple[float, Array]]:
-    """Return the expected bounds and dual points of where a search is, and of its best point.
+    """Return the expected bound and the dual point of the last point, and of the best one.
 
-    top    where it is, as a candidate
-    sizes  a gain worth a second one, and the relative change that ends an estimate
+    top     the last point
+    wanted  the gain that is worth the second dual point
+    tol     the relative change that ends an estimate
     """
-    wanted, tol = sizes
-    duals = [dual(problem, at.entries, (at.now.x, top.factors, top.q), (at.seed, tol))]
-    if at.best is not at.now and at.lower - duals[0][0] > wanted:  # the last steps were no better
+    duals = [dual(problem, at, at.now.x, (top.factors, top.q), tol)]
+    if at.best is not at.now and at.lower - duals[0][0] > wanted:
         x = at.best.x
-        point = x, *parts_of(problem, at.entries, x)
-        duals.append(dual(problem, at.entries, point, (at.seed, tol)))
+        duals.append(dual(problem, at, x, parts_of(problem, at.entries, x), tol))
     return duals
 
 
 def polar(
     problem: Problem, epsilon: float, start: Candidate, seed: int, late: Callable[[], bool]
 ) -> Callable[[Any], Proposal]:
-    """Return what bounds the polar of W by an estimate, which the proof of W checks.
+    """Return a function that bounds the polar of W by an estimate and a margin.
 
-    The bound is above the estimate by a margin, which costs a part of epsilon.  None is proposed
-    where it is too `late` for a proof.
+    The margin costs a part of epsilon, and the proof checks the bound.  If it is too `late` for a
+    proof, the bound is infinite.
     """
     margin = float(np.clip(ROOM * epsilon / max(abs(start.value), 1e-300), *MARGINS))
 
     def bound(W: Any) -> Proposal:  # noqa: ANN401  scipy.sparse
-        """Return the bound, infinite where there is none."""
+        """Return the bound; an infinite one if there is none."""
         if late():
             return Proposal(np.inf)
-        left, right = problem.atom.gauges
-        query = PolarQuery(W, left, right, problem.lam, seed)
-        return estimated_bound(query, margin) or Proposal(np.inf)
+        return estimated_bound(query_of(problem, seed, W), margin) or Proposal(np.inf)
 
     return bound
 
 
 def polar_by_rows(problem: Problem, seed: int, W: Any) -> Proposal:  # noqa: ANN401  scipy.sparse
     """Return a bound of the polar whose proof needs no factorization."""
+    return bound_by_rows(query_of(problem, seed, W))
+
+
+def query_of(problem: Problem, seed: int, W: Any) -> PolarQuery:  # noqa: ANN401  scipy.sparse
+    """Return the query for a bound of the polar of W."""
     left, right = problem.atom.gauges
-    return bound_by_rows(PolarQuery(W, left, right, problem.lam, seed))
+    return PolarQuery(W, left, right, problem.lam, seed)
 
 
 def leave_proof(clock: Clock, work: Work) -> Clock | None:
-    """Return a clock that ends while there is time for a proof, as far as is known by then.
+    """Return a clock that leaves time for the proof, as estimated whenever the clock is asked.
 
-    None where there is no budget, or none left.
+    None without a budget.
     """
     budget = clock.budget
     if not budget:
@@ -171,9 +172,9 @@ def leave_proof(clock: Clock, work: Work) -> Clock | None:
 
 
 def shorten(problem: Problem, clock: Clock, work: Work) -> tuple[Array, bool]:
-    """Return which entries are on the lines of the longer side whose proof a budget has time for.
+    """Return which entries a proof has time for, and whether it has time to factorize as well.
 
-    Those lines have the fewest entries; and whether a Cholesky factorization has time beside them.
+    They are the entries of the shortest lines of the longer side.
     """
     rest, observed = work.afford(clock), problem.loss.observed
     factorized = work.cube <= rest / 2
@@ -187,7 +188,7 @@ def shorten(problem: Problem, clock: Clock, work: Work) -> tuple[Array, bool]:
 
 
 def precision(problem: Problem) -> Any:  # noqa: ANN401  a dtype
-    """Return single precision where all numbers are ordinary, else double."""
+    """Return single precision if all numbers of a problem are ordinary, else double."""
     weights = [
         problem.lam * g.ellipsoids(d).weights
         for g, d in zip(problem.atom.gauges, problem.loss.dims, strict=True)
@@ -199,7 +200,7 @@ def precision(problem: Problem) -> Any:  # noqa: ANN401  a dtype
 
 
 def precision_of(numbers: list[Array]) -> Any:  # noqa: ANN401  a dtype
-    """Return single precision where all numbers are 0 or ordinary, else double."""
+    """Return single precision if all numbers are 0 or ordinary, else double."""
     sizes = (np.abs(x[x != 0]) for x in numbers)
     low, high = (2.0**e for e in (-ORDINARY, ORDINARY))
     fine = all(not x.size or (low <= x.min() and x.max() <= high) for x in sizes)
@@ -208,7 +209,11 @@ def precision_of(numbers: list[Array]) -> Any:  # noqa: ANN401  a dtype
 
 @dataclass
 class SearchState:
-    """A search under way: the last point, the one of the best dual value, and the bracket."""
+    """The state of a search: the last point, the one of the best dual value, and the bracket.
+
+    near  vectors to start the next Lanczos iteration from
+    most  the most singular pairs to compute next
+    """
 
     entries: Entries
     now: Point
@@ -216,10 +221,10 @@ class SearchState:
     best: Point = field(init=False)
     lower: float = -np.inf
     near: Array | None = None
-    most: int = sys.maxsize  # pairs that are looked for next
+    most: int = sys.maxsize
 
     def __post_init__(self) -> None:
-        """Start with the only point."""
+        """Take the only point as the best."""
         self.best = self.now
 
     @property
@@ -228,7 +233,7 @@ class SearchState:
         return self.now.value - self.lower
 
     def pairs(self, expired: Callable[[], bool]) -> Pairs:
-        """Return the largest singular pairs at the point, as many as may be appended."""
+        """Return the largest singular pairs of W, as many as may be appended."""
         entries = self.entries
         matrix = scale_by_prices(entries, self.now.W)
         count = max(LEAST, self.now.x.shape[1] - entries.bias_count)
@@ -241,10 +246,10 @@ class SearchState:
         tall = entries.shape[0] >= entries.shape[1]
         self.near = (pairs.right if tall else pairs.left)[:, :WARM].copy()
         value = bound(entries, self.now.W, float(pairs.values[0]))
-        if self.lower < value <= self.now.value:  # else sigma_1 was estimated far too low
+        if self.lower < value <= self.now.value:  # otherwise the estimate of sigma_1 is far too low
             self.lower, self.best = value, self.now
         kept = count_appended(pairs.values)
-        return Pairs(*(x[..., :kept].copy() for x in pairs))  # and not all of them
+        return Pairs(*(x[..., :kept].copy() for x in pairs))  # copies free the memory of the rest
 
 
 def grow(
@@ -280,12 +285,12 @@ def grow(
 
 
 def advance(at: SearchState, pairs: Pairs, steps: int, clock: Clock) -> None:
-    """Append components and descend; only the descent holds where it begins."""
+    """Append components and descend; the point before is not kept in memory."""
     at.now = descent.descend(at.entries, append(at.entries, at.now, pairs), steps, clock.expired)
 
 
 def keep(problem: Problem, same: Candidate, at: SearchState) -> None:
-    """Write, now and then, what a search under way has reached, to go on from there."""
+    """Write the best points of a running search to the checkpoint, if it is time."""
     keeper = CURRENT.get()
     if keeper is not None and keeper.write is not None:
         kept = partial(candidate, problem, at.entries, at.now.x)
@@ -299,17 +304,17 @@ def roots(entries: Entries) -> tuple[Array, Array]:
 
 
 def scale_by_prices(entries: Entries, W: Floats) -> Any:  # noqa: ANN401  scipy.sparse
-    """Return P^(-1/2) W Q^(-1/2), P and Q the prices: of norm at most 1 if W may be used."""
+    """Return P^(-1/2) W Q^(-1/2), P and Q the prices; its norm is at most 1 iff W is feasible."""
     left, right = (r.astype(entries.kind) for r in roots(entries))
     rows = np.repeat(left, np.diff(entries.starts))
     return entries.matrix(W * rows * right[entries.cols])
 
 
 def bound(entries: Entries, W: Floats, top: float) -> float:
-    """Return the dual value of the best multiple of W, if `top` is the norm of W scaled."""
+    """Return the dual value of the best multiple of W; top: the norm of W scaled by prices."""
     loss, size = entries.loss, 0.0
     for bias, axis in zip(entries.biases, (1, 0), strict=True):
-        if bias is not None and bias.all():  # a bias without a price is fitted exactly in the end
+        if bias is not None and bias.all():  # a bias without a price is fitted exactly at the end
             sums = entries.matrix(W).sum(axis=axis).astype(np.float64)
             size += float((np.square(sums) / bias).sum())
     most = 1 / max(top, 1e-300)
@@ -318,7 +323,7 @@ def bound(entries: Entries, W: Floats, top: float) -> float:
         size += descent.dot(W, W / loss.counted)
         s = min(inner / size, most) if size > 0 else 0.0
         return s * inner - 0.5 * s * s * size
-    most = min(most, 1.0)  # W is in the domain of d, and so is what is shorter
+    most = min(most, 1.0)  # s W is in the domain of d for s <= 1
     exact = W.astype(np.float64)
 
     def value(s: float) -> float:
@@ -329,13 +334,13 @@ def bound(entries: Entries, W: Floats, top: float) -> float:
 
 
 def trim(entries: Entries, x: Floats) -> Floats:
-    """Return x with its components balanced, without the dead ones."""
+    """Balance the components of x and drop the dead ones."""
     m, r = entries.shape[0], x.shape[1] - entries.bias_count
     if not r:
         return x
     left, right = roots(entries)
     sides = (x[:m, :r], left[:, None]), (x[m:, :r], right[:, None])
-    if any(entries.signs):  # components do not mix
+    if any(entries.signs):  # a mixture of components may lose its signs
         a, b = (np.sqrt(np.square(f / d, dtype=np.float64).sum(axis=0)) for f, d in sides)
         keep = a * b > DEAD * (a * b).max()
         root = np.sqrt(b[keep] / a[keep]).astype(x.dtype)
@@ -356,10 +361,10 @@ def trim(entries: Entries, x: Floats) -> Floats:
 
 
 def append(entries: Entries, now: Point, pairs: Pairs) -> Floats:
-    """Append components to those of a point, each with the weight that is best for it alone.
+    """Append components to a point, each with the best weight of a component alone.
 
-    Of u = P^(-1/2) u', v = Q^(-1/2) v' the weight s costs about (1 - sigma) s + curve s^2 / 2;
-    where that is not exact all are shortened together as long as they raise the objective.
+    The weight s of u = P^(-1/2) u', v = Q^(-1/2) v' costs about (1 - sigma) s + curve s^2 / 2.
+    Unless that is exact, all weights are halved as long as they raise the objective.
     """
     x, m = trim(entries, now.x), entries.shape[0]
     r = x.shape[1] - entries.bias_count
@@ -383,14 +388,14 @@ def append(entries: Entries, now: Point, pairs: Pairs) -> Floats:
 
 
 def count_appended(values: Array) -> int:
-    """Return how many of the largest pairs are tried: all that earn more, and a few beside."""
+    """Return how many pairs to append: those that earn more than their price, and a few more."""
     return min(int(MORE * int((values > 1).sum())) + FEWEST, len(values))
 
 
 def select_pairs(entries: Entries, W: Floats, pairs: Pairs) -> tuple[Array, Array, Array]:
-    """Return what pairs earn for lam = 1, and the vectors: all that earn more, and a few beside.
+    """Return the values and vectors of the pairs to append, scaled by prices.
 
-    Of factors with signs both orthants of each pair are tried, with one step of the power method.
+    For factors with signs each pair gives two starts, one of each sign, of a power iteration.
     """
     count = count_appended(pairs.values)
     u, v = pairs.left[:, :count], pairs.right[:, :count]
@@ -408,7 +413,7 @@ def select_pairs(entries: Entries, W: Floats, pairs: Pairs) -> tuple[Array, Arra
 
 
 def unit(x: Array, sign: bool) -> Array:  # noqa: FBT001  of a factor
-    """Return the columns at length 1, projected where they have a sign; 0 for nothing left."""
+    """Return the columns at length 1, projected if they have a sign; a zero column stays zero."""
     x = np.maximum(x, 0.0) if sign else x
     return np.asarray(x / np.maximum(np.linalg.norm(x, axis=0), 1e-300))
 
@@ -419,7 +424,7 @@ def candidate(problem: Problem, entries: Entries, x: Floats) -> Candidate:
 
 
 def parts_of(problem: Problem, entries: Entries, x: Floats) -> tuple[Factors, Values]:
-    """Return the factors of x, balanced, and the biases: the best ones where that is quick."""
+    """Return the balanced factors of x, and the biases: the best ones if they are quick to find."""
     x = trim(entries, x.astype(np.float64))
     (factors, biases), quick = entries.out(x), problem.loss.quadratic
     q = problem.best_offsets(factors) if quick else descent.values_of(problem, biases)
@@ -427,28 +432,24 @@ def parts_of(problem: Problem, entries: Entries, x: Floats) -> tuple[Factors, Va
 
 
 def dual(
-    problem: Problem,
-    entries: Entries,
-    point: tuple[Floats, Factors, Values],
-    how: tuple[int, float],
+    problem: Problem, at: SearchState, x: Floats, parts: tuple[Factors, Values], tol: float
 ) -> tuple[float, Array]:
-    """Return the expected bound by the dual point of a point, and its best multiple.
+    """Return the expected bound by the dual point at x, and its best multiple.
 
-    point  x, and what `parts_of` it returns
-    how    the seed, and the relative change that ends the estimate
+    parts  `parts_of` x
+    tol    the relative change that ends the estimate of the polar
     """
-    x, factors, q = point
     if problem.loss.quadratic:
-        W = problem.dual_point(factors, q)
+        W = problem.dual_point(*parts)
     else:  # of the loss that was searched, which may be an extended one
         fine = descent.entries_of(problem, np.float64)
-        W = (fine if entries.signs == fine.signs else fine.without_signs()).dual_point(x)
-    top = estimate(problem, W, *how)
+        W = (fine if at.entries.signs == fine.signs else fine.without_signs()).dual_point(x)
+    top = estimate(problem, W, at.seed, tol)
     s = scaling.best_scale(problem, W, top)
     return scaling.value(problem, W, s), s * W
 
 
-def estimate(problem: Problem, W: Array, seed: int, tol: float = SHARP) -> float:
+def estimate(problem: Problem, W: Array, seed: int, tol: float) -> float:
     """Estimate the polar of W, from below."""
     observed, gauges = problem.loss.observed, problem.atom.gauges
     dims = observed.m, observed.n

@@ -1,4 +1,4 @@
-"""One schedule of a search: at the candidate's own size, at any size, at its own size again."""
+"""The schedule of a search: at the candidate's size, at any size, then at its size again."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,20 +18,20 @@ from .descent.products import Task
 from .search_result import SearchResult
 
 ALONE = 0.3  # share of the time left and of the steps for the candidate's own size
-STARTS = 3  # random components of the candidate's number that are descended from
+STARTS = 3  # random starts of the candidate's size
 CLOSE = 0.05  # of epsilon: the gap at which a search may stop
 Expired = Callable[[], bool]
 
 
 @dataclass(frozen=True)
 class Moves:
-    """What descents at a fixed number of components are made of.
+    """The operations of descents at a fixed number of components.
 
-    sizes   sizes(task, factors): how much each component counts; one of zero is dead
+    sizes   sizes(task, factors): the size of each component; a component of size 0 is dead
     polish  polish(task, factors, steps, stall): factors of a lower objective
-    append  append(task, factors, most, seed): the factors with up to so many components more, those
+    append  append(task, factors, most, seed): the factors with at most `most` new components, those
             that earn most
-    draw    draw(task, size, seed): random components of the best weights
+    draw    draw(task, size, seed): random components with the best weights
     """
 
     sizes: Callable[[Task, Factors], Array]
@@ -46,10 +46,10 @@ class Family:
 
     grow      grow(search, seed, wanted, cap): column generation until the gap is `wanted`, with at
               most `cap` components (None: any number)
-    steps     how many steps a search without a budget may take
-    earn      earn(problem, W, factors, seed, expired): the most that W is found to earn; None
-              where the polar is bounded as quickly
-    moves     what descents at a fixed number of components are made of
+    steps     steps(problem, candidate): the steps that a search without a budget may take
+    moves     the operations of descents at a fixed number of components
+    earn      earn(problem, W, factors, seed, expired): the most that a component is found to earn
+              at W; None where a bound of the polar takes no longer
     """
 
     grow: Callable[[Search, int, float, int | None], object]
@@ -61,13 +61,13 @@ class Family:
     def search(
         self, problem: Problem, start: Candidate, clock: Clock, seed: int, rest: Goal
     ) -> SearchResult:
-        """Return better factors and dual points; deterministic for a seed without a budget."""
+        """Return better factors and dual points; without a budget the seed determines them."""
         epsilon, known = rest
         if known is not None and known.size <= start.size and known.value < start.value:
             return SearchResult((("start", start), ("lifted", known)), known, known)
         wanted, steps = CLOSE * epsilon, self.steps(problem, start)
         fixed = Search(problem, clock.next_part(ALONE), start, steps=int(ALONE * steps))
-        if known is not None:  # then it serves to refute the start at its own size alone
+        if known is not None:  # the search can only refute the start at its own size
             fixed.goal = start.value - epsilon
         self.grow(fixed, seed, wanted, start.size)
         every = Search(problem, clock, fixed.best, fixed.W, fixed.lower, fixed.last, steps)
@@ -79,27 +79,25 @@ class Family:
         small = lowest([start, *(s for _, s in met if s.size <= start.size)])
         if every.best.size > start.size > 0:
             every.goal = small.value
-            tensor = len(problem.loss.dims) > 2  # noqa: PLR2004  of others the largest components do
+            tensor = len(problem.loss.dims) > 2  # noqa: PLR2004  others: the largest components do
             starts = STARTS if tensor and start.value - small.value <= epsilon else 0
             small = lowest([small, *again(self, every, (start.size, starts), wanted, seed)])
-        bare = [] if problem.offsets else [evaluate(problem, no_components(start), ())]
+        none = tuple(x[..., :0] for x in start.factors)  # the best where the penalty dominates
+        bare = [] if problem.offsets else [evaluate(problem, none, ())]
         met += [("no components", s) for s in bare]
         small, best = (lowest([s, *bare]) for s in (small, every.best))
-        return SearchResult(falling([("start", start), *met]), small, best, every.duals)
-
-
-def no_components(s: Candidate) -> Factors:
-    """Return factors without components: a penalty that counts alone is the least there."""
-    return tuple(x[..., :0] for x in s.factors)
+        return SearchResult(drop_rises([("start", start), *met]), small, best, every.duals)
 
 
 def again(
     family: Family, every: Search, count: tuple[int, int], wanted: float, seed: int
 ) -> list[Candidate]:
-    """Return what is reached at a size from the largest components, and from random ones.
+    """Return the points met at a size, from the largest components and from random ones.
 
-    count: the size, and how many random starts; wanted: a gain that is too small to go on.  Ends
-    that are not below every.goal are of no use.
+    count   the size, and the number of random starts
+    wanted  the gain that is too small to continue
+
+    Only points below every.goal are useful.
     """
     (size, starts), problem, out = count, every.problem, list[Candidate]()
     fresh = (evaluate(problem, draw(family, every, size, seed + k)) for k in range(starts))
@@ -113,12 +111,12 @@ def again(
 
 
 def draw(family: Family, every: Search, size: int, seed: int) -> Factors:
-    """Return random components of a size, at the weights that are best beside the best offsets."""
+    """Return random components with the best weights beside the offsets of the best point."""
     problem, best = every.problem, every.best
     smoothed = envelope.of(problem.loss, problem.predict(best.factors, best.q))
     return family.moves.draw(Task(problem, smoothed, best.q, every.clock.expired), size, seed)
 
 
-def falling(met: list[tuple[str, Candidate]]) -> tuple[tuple[str, Candidate], ...]:
-    """Return the first point and those that are lower than the one before."""
+def drop_rises(met: list[tuple[str, Candidate]]) -> tuple[tuple[str, Candidate], ...]:
+    """Return the first point and each point that is lower than the one before."""
     return (met[0], *(b for a, b in pairwise(met) if b[1].value < a[1].value))

@@ -1,4 +1,4 @@
-"""The result of a search, and the evidence that the kernel is given."""
+"""The result of a search, and the evidence for the kernel."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,12 +9,12 @@ from .candidate import Candidate
 from .dual.orthogonal import Orthogonal
 from .dual.points import Dual
 
-REACHED = "search"  # the name under which a search is kept: same, best, dual points, cut short
+REACHED = "search"  # key of a search in a checkpoint: same, best, dual points, cut short
 
 
 @dataclass(frozen=True)
 class SearchResult:
-    """The steps of a search, the best at the candidate's size and of all, and dual points."""
+    """The steps of a search, the best points of the candidate's size and of any, dual points."""
 
     steps: tuple[tuple[str, Candidate], ...]
     same: Candidate
@@ -24,7 +24,12 @@ class SearchResult:
 
 @dataclass(frozen=True)
 class Evidence:
-    """Everything that the search gives the kernel."""
+    """All results of the search that the kernel may use.
+
+    given   whether the candidate's offsets are given or absent
+    counts  the arrays of a block of squares below counts
+    ended   whether the search ended before its time was over
+    """
 
     start: Candidate
     dual: Dual | None = None
@@ -35,5 +40,5 @@ class Evidence:
     steps: tuple[tuple[str, Candidate], ...] = ()
     note: str = ""
     given: bool = True
-    counts: dict[str, Array] = field(default_factory=dict)  # the squares below counts, of a block
-    ended: bool = False  # whether the search found no more to do before its time was over
+    counts: dict[str, Array] = field(default_factory=dict)
+    ended: bool = False

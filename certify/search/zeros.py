@@ -1,10 +1,10 @@
-"""The search for sparse data whose zeros are observed: singular pairs, of sparse products only.
+"""The search for sparse data whose zeros are observed: singular pairs by sparse products alone.
 
 Without signs the best factors are known: singular values lowered by lam, or the largest r of them.
-With signs the same dual point bounds from below; what is lost is that it knows of no sign.  Better
-nonnegative factors are found by sweeps over their columns, from the candidate and from the
-nonnegative parts of the singular pairs: Boutsidis and Gallopoulos, "SVD based initialization: A
-head start for nonnegative matrix factorization", 2008.
+With signs the same dual point gives a lower bound, but it ignores the signs.  Better nonnegative
+factors are found by sweeps over columns, from the candidate and from the nonnegative parts of the
+singular pairs: Boutsidis and Gallopoulos, "SVD based initialization: A head start for nonnegative
+matrix factorization", 2008.
 """
 
 from typing import Any
@@ -29,21 +29,18 @@ from .dual.scaling import best_multiple
 from .growth import nonnegative
 from .search_result import Evidence
 
-FIRST = 16  # singular pairs that are looked for at first; then twice as many, and so on
-CLOSE = 1e-7  # relative: a bound above the estimate of an eigenvalue that a proof checks
-ROUNDING = 2.0**-46  # of a Gram matrix made twice, relative to its largest eigenvalue
+FIRST = 16  # singular pairs computed at first; then twice as many, and so on
+CLOSE = 1e-7  # relative margin of a bound above the estimate of an eigenvalue
+ROUNDING = 2.0**-46  # of a Gram matrix computed twice, relative to its largest eigenvalue
 TINY = 1e-145  # its square is a positive shift
-SWEEP_SHARE = 0.5  # of the time left is for better nonnegative factors; the rest proves
+SWEEP_SHARE = 0.5  # of the time left, for better nonnegative factors; the proof has the rest
 SIGNS = "its dual point ignores the signs, and no search for a better one uses them"
 
 
 def evidence(
     problem: Problem, start: Candidate, epsilon: float, clock: Clock, seed: int
 ) -> Evidence:
-    """Return a dual point, or at lam = 0 Ky Fan's proof, and better factors if there are any.
-
-    epsilon   by how much others have to be better
-    """
+    """Return a dual point, or at lam = 0 Ky Fan's proof, and factors better by epsilon if found."""
     loss = squared_loss(problem)
     clock.tell("singular values", start.value)
     fan = dual = None
@@ -54,7 +51,7 @@ def evidence(
     else:
         pairs = above(loss.matrix, problem.lam, seed)
         count = int((pairs.values > problem.lam).sum())
-        dual = dual_of(problem, loss, pairs, count)
+        dual = dual_of(problem, pairs, count)
     if all(g.free for g in problem.atom.gauges):
         note, tried = "", [("singular values", factors_of(problem, pairs, count))]
     else:
@@ -66,18 +63,14 @@ def evidence(
 
 
 def descend_with_signs(
-    problem: Problem,
-    begin: tuple[Candidate, Factors],
-    epsilon: float,
-    clock: Clock,
-    seed: int,
+    problem: Problem, begin: tuple[Candidate, Factors], epsilon: float, clock: Clock, seed: int
 ) -> list[tuple[str, Candidate]]:
-    """Return the steps of a search that keeps to the cones; the first is the best multiple.
+    """Return the steps of a search inside the cones; the first is the best multiple.
 
     begin    the candidate, and nonnegative factors of at most its size
 
-    Where both factors are nonnegative, sweeps go on from either; at lam > 0 where none of these is
-    better by epsilon, from many components.  In other cones the multiple is all there is.
+    If both factors are nonnegative, sweeps start from either; at lam > 0 also from many components
+    if none of these ends is better by epsilon.
     """
     start, parts = begin
     steps = [("multiple", best_multiple(problem, start))]
@@ -89,19 +82,15 @@ def descend_with_signs(
         search = Search(problem, part, first)
         steps.append((name, nonnegative.sweep_columns(search, seed, more=0)))
     if problem.lam > 0 and start.value - lowest([s for _, s in steps]).value <= epsilon:
-        steps.append(
-            (
-                "sweep of many components",
-                nonnegative.sweep_columns(Search(problem, part, start), seed),
-            )
-        )
+        many = nonnegative.sweep_columns(Search(problem, part, start), seed)
+        steps.append(("sweep of many components", many))
     return steps
 
 
 def nonnegative_parts(pairs: Pairs, size: int) -> Factors:
-    """Return of each of the first pairs the larger of its nonnegative parts, as factors.
+    """Return the larger nonnegative part of each of the first pairs, as balanced factors.
 
-    s u v^T has two of them, s u+ v+^T and s u- v-^T; the one of larger norm is kept, balanced.
+    s u v^T has two nonnegative parts, s u+ v+^T and s u- v-^T.
     """
     count = min(size, len(pairs.values))
     u, v = pairs.left[:, :count], pairs.right[:, :count]
@@ -109,15 +98,13 @@ def nonnegative_parts(pairs: Pairs, size: int) -> Factors:
     norms = [[np.linalg.norm(x, axis=0) for x in part] for part in parts]
     first = norms[0][0] * norms[0][1] >= norms[1][0] * norms[1][1]
     a, b = (np.where(first, x, y) for x, y in zip(*parts, strict=True))
-    p, q = (np.where(first, x, y) for x, y in zip(*norms, strict=True))
-    root = np.sqrt(pairs.values[:count])
-    return a * (root * np.sqrt(q / np.maximum(p, TINY))), b * (
-        root * np.sqrt(p / np.maximum(q, TINY))
-    )
+    p, q = (np.maximum(np.where(first, x, y), TINY) for x, y in zip(*norms, strict=True))
+    root, turn = np.sqrt(pairs.values[:count]), np.sqrt(q / p)
+    return a * (root * turn), b * (root / turn)
 
 
 def leading(Y: Any, count: int, seed: int) -> Pairs:  # noqa: ANN401  scipy.sparse
-    """Return the `count` largest singular pairs of Y, or all of them."""
+    """Return the `count` largest singular pairs of Y, or all if there are fewer."""
     k = min(Y.shape)
     if k > spectra.DENSE and count < k - 1:
         start = np.random.default_rng(seed).standard_normal(k)
@@ -131,7 +118,7 @@ def leading(Y: Any, count: int, seed: int) -> Pairs:  # noqa: ANN401  scipy.spar
 
 
 def above(Y: Any, lam: float, seed: int) -> Pairs:  # noqa: ANN401  scipy.sparse
-    """Return the singular pairs whose values are above lam, and at least one more."""
+    """Return the singular pairs with values above lam, and at least one more if there is one."""
     count = FIRST
     while True:
         pairs = leading(Y, count, seed)
@@ -141,15 +128,16 @@ def above(Y: Any, lam: float, seed: int) -> Pairs:  # noqa: ANN401  scipy.sparse
 
 
 def factors_of(problem: Problem, pairs: Pairs, count: int) -> Candidate:
-    """Return the first `count` pairs, their values lowered by lam, as balanced factors."""
+    """Return the first `count` pairs, with values lowered by lam, as balanced factors."""
     root = np.sqrt(np.maximum(pairs.values[:count] - problem.lam, 0.0))
     factors = pairs.left[:, :count] * root, pairs.right[:, :count] * root
     return Candidate(factors, (), problem.objective(factors))
 
 
-def dual_of(problem: Problem, loss: Squared, pairs: Pairs, count: int) -> Dual:
-    """Return W = Y - L R^T, the singular values above lam cut at lam, with its bound."""
-    lam, Y = problem.lam, loss.matrix
+def dual_of(problem: Problem, pairs: Pairs, count: int) -> Dual:
+    """Return W = Y - L R^T, whose singular values are those of Y cut at lam, with its bound."""
+    loss, lam = squared_loss(problem), problem.lam
+    Y = loss.matrix
     left, right = pairs.left[:, :count], pairs.right[:, :count]
     low = left * (pairs.values[:count] - lam), right
     top = max(lam if count else float(pairs.values[0]), TINY)
@@ -161,7 +149,7 @@ def dual_of(problem: Problem, loss: Squared, pairs: Pairs, count: int) -> Dual:
         if made is not None:
             shift, proof["L"] = made[0], spectra.pack_triangle(made[1])
     polar = Proposal(float(np.sqrt(shift)), proof | {"shift": float(shift)})
-    value = value_of(problem, loss, (loss.data, low), min(1.0, lam / polar.upper))
+    value = value_of(loss, loss.data, low, min(1.0, lam / polar.upper))
     return Dual(Orthogonal(loss.data), polar, value)
 
 
@@ -176,21 +164,16 @@ def gram(Y: Any, low: tuple[Array, Array]) -> Array:  # noqa: ANN401  scipy.spar
 
 def value(problem: Problem, S: Array, proof: dict[str, Any], s: float) -> float:
     """Return d(s W), W = S - L R^T with the L and R of a proof, if it has any."""
-    low = tuple(
-        proof.get(k, np.zeros((d, 0)))
-        for k, d in zip(("W.left", "W.right"), problem.loss.dims, strict=True)
-    )
-    return value_of(problem, squared_loss(problem), (S, (low[0], low[1])), s)
+    m, n = problem.loss.dims
+    low = proof.get("W.left", np.zeros((m, 0))), proof.get("W.right", np.zeros((n, 0)))
+    return value_of(squared_loss(problem), S, low, s)
 
 
-def value_of(
-    problem: Problem, loss: Squared, point: tuple[Array, tuple[Array, Array]], s: float
-) -> float:
-    """Return s <W, Y> - s^2/2 |W|^2."""
-    S, (left, right) = point
-    observed, of_y = problem.loss.observed, loss.matrix
-    inner = float(S @ loss.data) - float(np.einsum("mr,mr->", left, of_y @ right))
-    cross = float(np.einsum("mr,mr->", left, observed.matrix(S) @ right))
+def value_of(loss: Squared, S: Array, low: tuple[Array, Array], s: float) -> float:
+    """Return s <W, Y> - s^2/2 |W|^2 for W = S - L R^T."""
+    left, right = low
+    inner = float(S @ loss.data) - float(np.einsum("mr,mr->", left, loss.matrix @ right))
+    cross = float(np.einsum("mr,mr->", left, loss.observed.matrix(S) @ right))
     size = float(S @ S) - 2 * cross + float(np.sum((left.T @ left) * (right.T @ right)))
     return s * inner - 0.5 * s * s * size
 

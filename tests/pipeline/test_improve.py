@@ -12,7 +12,7 @@ from certify import OutOfScopeError, Problem, Verdict, check, improve, verify
 from certify.atoms import RankOne
 from certify.losses import Squared
 from certify.offsets import OFFSETS, Sparse
-from certify.pipeline.improve import falling, visible_steps
+from certify.pipeline.improve import keep_decreases, visible_steps
 from certify.search.candidate import Candidate
 from tests.strategies import PAIRS, examples, questions
 from tests.tolerance import exact_objective
@@ -148,7 +148,7 @@ def test_a_step_that_is_not_proved_lower_is_left_out():
         ("a fall", Candidate(lower.factors, (), np.inf)),
         ("a rise at the end", Candidate((U, V), (), -2.0)),
     ]
-    kept = falling(problem, (U, V), (), steps)
+    kept = keep_decreases(problem, (U, V), (), steps)
     assert [name for name, *_ in kept] == ["start", "a fall"]
     assert kept[-1][2] == lower.objective
 

@@ -12,7 +12,7 @@ from certify.base.clock import Clock
 from certify.losses import Logistic, Squared
 from certify.offsets import ColumnIntercept
 from certify.pipeline import prove
-from certify.pipeline.improve import check_last, falling, out_of_time
+from certify.pipeline.improve import check_last, keep_decreases, out_of_time
 from certify.pipeline.reuse import bound_beside
 from certify.search.candidate import evaluate
 from tests.judge import LAM, VALUES, best, rotated
@@ -76,7 +76,7 @@ def test_the_highest_bound_is_told_of_the_last_point(poor):
     found = replace(poor, better=middle.factors), replace(poor, better=last.factors, lower=0.0)
     answers = iter((*found, weak))
     judges = (lambda *_: next(answers)), partial(bound_beside, PROBLEM, epsilon=EPSILON)
-    history = falling(PROBLEM, first.factors, (), [])
+    history = keep_decreases(PROBLEM, first.factors, (), [])
     result = check_last(PROBLEM, history, judges)
     assert result.lower == poor.lower
     assert result.upper == pytest.approx(last.value, rel=1e-9)
@@ -91,14 +91,14 @@ def test_a_bound_of_the_last_point_is_kept_where_it_is_the_highest(poor):
     own = replace(poor, verdict=Verdict.UNDECIDED, better=None, reached=None)
     answers = iter((replace(poor, better=last.factors, lower=0.0), own))
     judges = (lambda *_: next(answers)), partial(bound_beside, PROBLEM, epsilon=EPSILON)
-    assert check_last(PROBLEM, falling(PROBLEM, first.factors, (), []), judges) is own
+    assert check_last(PROBLEM, keep_decreases(PROBLEM, first.factors, (), []), judges) is own
 
 
 def test_when_it_is_late_the_bound_of_the_point_before_is_the_answer(poor):
     first, last = (evaluate(PROBLEM, tuple(t * x for x in BEST)) for t in (1.3, 1.1))
     answers = iter([replace(poor, better=last.factors)])  # a second question would find none
     judges = (lambda *_: next(answers)), partial(bound_beside, PROBLEM, epsilon=EPSILON)
-    history = falling(PROBLEM, first.factors, (), [])
+    history = keep_decreases(PROBLEM, first.factors, (), [])
     result = check_last(PROBLEM, history, judges, lambda: True)
     assert (result.lower, result.verdict) == (poor.lower, Verdict.UNDECIDED)
     assert result.upper == pytest.approx(last.value, rel=1e-9)
@@ -145,7 +145,7 @@ def test_a_point_that_is_hardly_better_is_not_checked_again(poor, proofs, scale,
     own = replace(poor, verdict=Verdict.UNDECIDED, better=None, reached=None)
     answers = [replace(poor, better=better, lower=0.5 * poor.lower), own]
     judges = (lambda *_: answers.pop(0)), partial(bound_beside, PROBLEM, epsilon=EPSILON)
-    history = falling(PROBLEM, tuple(1.25 * x for x in BEST), (), [])
+    history = keep_decreases(PROBLEM, tuple(1.25 * x for x in BEST), (), [])
     result = check_last(PROBLEM, history, judges)
     assert (len(answers), proofs) == (2 - asked, [])
     assert (result is own) == (asked == 2)

@@ -102,7 +102,7 @@ def test_it_applies_to_its_own_objective_alone():
     offset = [ColumnIntercept(1.0)]
     assert not counts.applies(Problem(KullbackLeibler(Y), RankOne("l2+", "l2+"), 1.0, offset))
     with pytest.raises(TypeError, match="not Squared"):
-        counts.counting(Problem(Squared(Y), RankOne("l2+", "l2+"), 1.0))
+        counts.counts_loss(Problem(Squared(Y), RankOne("l2+", "l2+"), 1.0))
 
 
 def test_the_ball_without_signs_gives_a_dual_point_of_the_ball_with_signs(monkeypatch):

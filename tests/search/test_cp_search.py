@@ -15,10 +15,9 @@ from certify.polar.ascent.products import attain
 from certify.search import envelope
 from certify.search.candidate import evaluate
 from certify.search.column_generation import Search
-from certify.search.coordinates import contract
 from certify.search.coordinates.compress import compress
 from certify.search.coordinates.products import form_of
-from certify.search.descent.products import Task, polish_factors, reweight
+from certify.search.descent.products import Task, polish_factors, predict, pulls, reweight
 from certify.search.dual.joint import Joint, polish
 from certify.search.dual.points import Run
 from certify.search.dual.products import groups, patience, proved_point, relaxation
@@ -99,11 +98,11 @@ def test_contractions_are_those_of_einsum(full):
     loss, X = Squared(T, mask=mask), [rng.standard_normal((n, 6)) for n in T.shape]
     Z = np.einsum("ar,br,cr,dr->abcd", *X)
     assert np.allclose(
-        contract.predict(loss.observed, X), loss.observed.field(Z), rtol=0, atol=64 * EPS * 50
+        predict(loss.observed, X), loss.observed.field(Z), rtol=0, atol=64 * EPS * 50
     )
     W = np.where(mask, T, 0.0)
     names = "abcd"
-    for k, pull in enumerate(contract.pulls(loss.observed, loss.data, X)):
+    for k, pull in enumerate(pulls(loss.observed, loss.data, X)):
         rest = [c for c in names if c != names[k]]
         spec = f"abcd,{','.join(c + 'r' for c in rest)}->{names[k]}r"
         there = np.einsum(spec, W, *(x for j, x in enumerate(X) if j != k))

@@ -175,7 +175,7 @@ def test_dead_and_repeated_neurons_are_dropped_and_merged():
     U = np.array([[1.0, 1.0, -1.0, 0.0], [1.0, 1.0, -1.0, 0.0]])
     start = evaluate(problem, (U, np.ones((1, 4))))
     found = search(problem, start, Clock(), 0, (EPSILON, None))
-    hidden = Net(problem).hidden_outputs(found.best.factors[0])
+    hidden = Net(problem).layer.act(found.best.factors[0])
     assert hidden.any(axis=0).all()
     units = Net(problem).units(found.best.factors)[0]
     assert np.tril(units.T @ units, -1).max() < 1 - EPSILON
@@ -290,7 +290,7 @@ def test_ascents_find_the_polar(outputs):
         none = (np.zeros((2, 0)), np.zeros((outputs, 0)))
         top, (U, U_out) = above(field_of(net, W), 0.5 * plane_polar(net, W), none, 0)
         assert top == pytest.approx(plane_polar(net, W), rel=1e-9)
-        earned = np.einsum("nr,no,or->r", net.hidden_outputs(U), W, U_out)
+        earned = np.einsum("nr,no,or->r", net.layer.act(U), W, U_out)
         assert earned[0] == pytest.approx(top, rel=1e-12)
         assert (np.diff(earned) <= 0).all()
 

@@ -1,1 +1,1 @@
-"""Certificates: the question, the file, its verification, and what the kernel covers."""
+"""Certificates: the question, the file, the verification, and the coverage of the kernel."""

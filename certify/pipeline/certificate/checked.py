@@ -1,4 +1,4 @@
-"""The proved checker: a program that Coq proves and extracts, asked about a certificate."""
+"""The proved checker: run the program that is proved in Coq and extracted from the proof."""
 
 import hashlib
 import json
@@ -22,7 +22,7 @@ from certify.kernel.rules.polar import polar_bound
 from certify.polar.proved import above, below
 
 from .file import Certificate, StatedQuestion, of_polar
-from .verdict import REJECTED_EXIT, Verdict
+from .verdict import EXIT_CODES, REJECTED_EXIT, Verdict
 
 PACKAGE = Path(__file__).parents[2]
 VARIABLE = "CERTIFY_CHECKER"
@@ -38,23 +38,22 @@ BUILD = (
 
 
 def sources() -> Path:
-    """Return the folder of checker/ and formal/: the checkout's, else what is installed."""
+    """Return the folder of checker/ and formal/, in the checkout or in the installed package."""
     places = (PACKAGE.parent / "paper_checks", PACKAGE / "proved_checker")
     return next((p for p in places if (p / "checker" / "Main.v").is_file()), places[-1])
 
 
 def files(folder: Path) -> list[Path]:
-    """Return the files that the program is made of, and the proofs that it is right."""
+    """Return the source files of the program and of its proofs."""
     checker = folder / "checker"
     made = {checker / "kernel.ml", checker / "kernel.mli"}
     paths = [p for end in ("*.v", "*.ml", "Makefile") for p in sorted(checker.glob(end))]
     names = ("Base.v", "Concave.v", "Entries.v", "Forms.v", "KyFan.v", "Network.v", "Norms.v")
-    used = [folder / "formal" / name for name in names]
-    return [*(p for p in paths if p not in made), *used]
+    return [*(p for p in paths if p not in made), *(folder / "formal" / name for name in names)]
 
 
 def built(environ: Mapping[str, str] = os.environ) -> Path:
-    """Return where `certify checker build` puts the program made of these sources."""
+    """Return the path of the program that `certify checker build` makes of these sources."""
     folder = sources()
     digest = hashlib.sha256()
     for path in files(folder):
@@ -64,7 +63,7 @@ def built(environ: Mapping[str, str] = os.environ) -> Path:
 
 
 def program(named: str | Path | None, environ: Mapping[str, str] = os.environ) -> Path:
-    """Return the program: named, else CERTIFY_CHECKER, else built by the command or by make.
+    """Return the program: `named`, else CERTIFY_CHECKER, else the one built by command or make.
 
     Raises InputError if there is none.
     """
@@ -78,24 +77,22 @@ def program(named: str | Path | None, environ: Mapping[str, str] = os.environ) -
 
 
 class Unwalked(Exact):
-    """Exact arithmetic that walks no tree: what a proof's trees cost is paid before a walk."""
+    """Exact arithmetic that walks no tree: the cost of a tree is counted before the walk."""
 
     def bounds(self, bound: object, items: Sequence[object]) -> list[Any]:
-        """Return nothing: no end of a tree of cases is met."""
+        """Return no bounds for a tree of cases."""
         return []
 
     def cones(self, form: object, span: object) -> Fraction:
-        """Return 0: no cone is met."""
+        """Return 0 for a tree of cones."""
         return Fraction(0)
 
 
 def afford_trees(question: StatedQuestion, certificate: Certificate, limit: float) -> None:
-    """Refuse a proof whose trees cost the kernel more units of work than the limit.
+    """Raise RejectedError at "budget" if the trees of a proof exceed the limit of work.
 
-    The program has no limit of its own: a tree that is one long path would keep it for hours,
-    as its integers grow.  Whatever else the kernel would refuse is left to the program.
-
-    Raises RejectedError at "budget".
+    The program has no limit: the integers of a tree with one long path may keep it busy for hours.
+    All other tests are left to the program.
     """
     c = certificate
     polar = c.proof.get("polar")
@@ -113,7 +110,7 @@ def afford_trees(question: StatedQuestion, certificate: Certificate, limit: floa
         if error.where == "budget":
             raise
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
-        return  # the program says why it is no proof
+        return  # the program says why it is not a proof
 
 
 def run_checker(
@@ -121,13 +118,13 @@ def run_checker(
 ) -> tuple[Verdict, float, float]:
     """Return the verdict and the bounds, rounded outward, that the program proves.
 
-    It reads a file with the reader's own question and this certificate's claim and proof, and
-    names the question it is about, which must be the same.
+    It reads a file with the reader's own question and this certificate's claim and proof.  Its
+    answer must name the same question.
 
-    limit  units of the kernel's work that the proof's trees may take
+    limit  the units of work for the trees of the proof
 
-    Raises RejectedError if it proves nothing or its trees take more, NotCoveredError if it knows
-    no such question or proof, InputError if it is not the proved checker.
+    Raises RejectedError if it proves nothing or the trees take more work, NotCoveredError if it
+    does not cover the question or the proof, InputError if it is not the proved checker.
     """
     c = certificate
     afford_trees(question, certificate, limit)
@@ -153,11 +150,7 @@ def run_checker(
         where, _, why = refused[2].partition(": ")
         raise RejectedError(where, "not_proved", why or "by the proved checker")
     answer = LINE.fullmatch(done.stdout)
-    if (
-        answer is None
-        or not speaks_of(question, answer)
-        or done.returncode != Verdict[answer[1]].exit_code
-    ):
+    if answer is None or not answers_question(question, answer, done.returncode):
         raise InputError(
             f"{path} is not the proved checker: it ended with status {done.returncode} and "
             f"{done.stdout[:80]!r}"
@@ -165,9 +158,9 @@ def run_checker(
     return Verdict[answer[1]], below(Fraction(answer[2])), above(Fraction(answer[3]))
 
 
-def speaks_of(question: StatedQuestion, answer: re.Match[str]) -> bool:
-    """Whether an answer names a verdict, two decimals and the question that was asked."""
+def answers_question(question: StatedQuestion, answer: re.Match[str], status: int) -> bool:
+    """Whether an answer names a verdict, with its exit status, two decimals and the question."""
     decimal = re.compile(r"-?\d+(\.\d*)?(e-?\d+)?")
     numbers = all(decimal.fullmatch(answer[k]) for k in (2, 3))
-    statement = json.dumps(question.statement, sort_keys=True)
-    return answer[1] in Verdict.__members__ and numbers and answer[4] == statement
+    same = answer[4] == json.dumps(question.statement, sort_keys=True)
+    return numbers and same and EXIT_CODES.get(answer[1]) == status

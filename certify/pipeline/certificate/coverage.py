@@ -11,14 +11,14 @@ from certify.losses import LOSSES, Loss
 from certify.offsets import OFFSETS, Offset
 from certify.problem import Problem
 
-OURS = tuple(ATOMS.values())  # final classes: what they state is what they compute
-PROBES = (0.5, -1.5, -1.0, -3.5)  # components of one sign and of both
-PROBE = 1e-9  # relative rounding of two ways to one number; it only ever refuses
+OURS = tuple(ATOMS.values())  # final classes: they compute what they state
+PROBES = (0.5, -1.5, -1.0, -3.5)  # lower ends of entries, of one sign and of both
+PROBE = 1e-9  # relative rounding of one number computed in two ways; it only refuses
 
 
 def missing_rules(problem: Problem) -> list[str]:
-    """Return what the kernel has no rule for."""
-    known = problem.atom.statement() and not misstated(problem)
+    """Return the names of the parts for which the kernel has no rule."""
+    known = problem.atom.statement() and not is_misstated(problem)
     names = [] if known else [type(problem.atom).__name__]
     names += [] if states_loss(problem.loss) else [type(problem.loss).__name__]
     return names + [type(o).__name__ for o in problem.offsets if not states_offset(o)]
@@ -37,12 +37,12 @@ def states_offset(offset: Offset) -> bool:
     return isinstance(offset, tuple(OFFSETS.values())) and kind in KERNEL_OFFSETS
 
 
-def misstated(problem: Problem) -> bool:
-    """Tell whether an atom of the caller's own computes something else than it states.
+def is_misstated(problem: Problem) -> bool:
+    """Whether the caller's own atom computes something else than it states.
 
-    The kernel answers the stated question.  A probe cannot show that both are the same;
-    it refuses those that differ at a random component, so that none is answered by mistake.
-    An atom that states arrays of its own (a network's features) is refused unprobed.
+    The kernel answers the stated question.  A probe at random components cannot show that both are
+    the same, but finds those that differ.  An atom that states arrays of its own (a network's
+    features) counts as misstated without a probe.
     """
     atom, statement = problem.atom, problem.atom.statement()
     if isinstance(atom, OURS):
@@ -64,12 +64,10 @@ def probe(rng: np.random.Generator, shapes: Sequence[tuple[int, ...]], low: floa
 
 
 def differs(atom: Atom, twin: Atom, x: Factors) -> bool:
-    """Tell whether two atoms differ at a component: in theta, in phi, or in allowing its signs."""
+    """Whether two atoms differ at a component: in theta, in phi, or in the signs they allow."""
     if bool(atom.wrong_sign(x)) != bool(twin.wrong_sign(x)):
         return True
-    pairs = [(a.theta(x), a.phi(tuple(p[..., 0] for p in x))) for a in (atom, twin)]
-    both = zip(*pairs, strict=True)
-    return any(
-        np.shape(a) != np.shape(b) or bool((np.abs(a - b) > PROBE * np.abs(b)).any())
-        for a, b in both
-    )
+    ours, theirs = ((a.theta(x), a.phi(tuple(p[..., 0] for p in x))) for a in (atom, twin))
+    if any(np.shape(a) != np.shape(b) for a, b in zip(ours, theirs, strict=True)):
+        return True
+    return any((np.abs(a - b) > PROBE * np.abs(b)).any() for a, b in zip(ours, theirs, strict=True))

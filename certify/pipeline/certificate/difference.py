@@ -1,4 +1,4 @@
-"""What differs between a certificate's question and a reader's, in words and decimals."""
+"""The difference between a certificate's question and a reader's, in words and decimals."""
 
 import math
 import re
@@ -10,7 +10,7 @@ from certify.kernel.errors import RejectedError
 
 from .file import Arrays, Json, as_numpy
 
-LAST_BITS = 1e-9  # relative: what another machine or another order of sums changes
+LAST_BITS = 1e-9  # relative: rounding on another machine or in another order of sums
 HEX = re.compile(r"-?0x[01]\.[0-9a-f]+p[+-]\d+")
 ARRAY = "statement.arrays."
 
@@ -18,9 +18,9 @@ ARRAY = "statement.arrays."
 def describe_mismatch(
     error: RejectedError, theirs: Json, ours: Json, arrays: tuple[Arrays, Arrays]
 ) -> str:
-    """Return what a mismatch means, and what to do.
+    """Say what differs, and what to do.
 
-    arrays   those of the certificate, if it holds them, and of the reader
+    arrays  those of the certificate, if it holds them, and those of the reader
     """
     where = error.where.removeprefix("statement.")
     if where in ("rtol", "atol", "lam") and not is_number(theirs.get(where)):
@@ -41,7 +41,7 @@ def describe_mismatch(
 
 
 def is_number(x: object) -> bool:
-    """Whether a field of a statement is a float64 as `float.hex` writes it."""
+    """Whether a field of a statement is a finite float64 in hexadecimal."""
     try:
         return isinstance(x, str) and math.isfinite(float.fromhex(x))
     except (ValueError, OverflowError):
@@ -49,7 +49,7 @@ def is_number(x: object) -> bool:
 
 
 def of_array(name: str, arrays: tuple[Arrays, Arrays], shape: list[int]) -> str:
-    """Say where two arrays of one name differ, and by how much; shape: that of the data."""
+    """Say where two arrays of one name differ, and by how much; shape: of the data."""
     theirs, ours = arrays
     cure = "verify it with the data and factors it was made for, or run check on yours"
     if name not in ours:
@@ -71,7 +71,6 @@ def of_array(name: str, arrays: tuple[Arrays, Arrays], shape: list[int]) -> str:
         f"most {most:.3g}; the first is {place}: {a[at].item()!r} there, {b[at].item()!r} in yours"
     )
     if most <= LAST_BITS * float(np.abs(a).max(initial=0.0)):
-        return (
-            f"{text}. Only last bits differ, as after a fit on another machine: run check on yours"
-        )
+        cause = "Only last bits differ, as after a fit on another machine"
+        return f"{text}. {cause}: run check on yours"
     return f"{text}: {cure}"

@@ -1,7 +1,7 @@
 """Write the question and the proof of kernel/SPEC.md, and the file that holds both.
 
-The statement is what a reader must agree with; the proof is what a machine checks.  They
-are separate, so a proof cannot change the question.
+A reader must agree with the statement; a machine checks the proof.  They are separate, so a proof
+cannot change the question.
 """
 
 import json
@@ -54,11 +54,11 @@ class Certificate:
     witness: Arrays
 
     def __repr__(self) -> str:
-        """Show what is claimed, of what question."""
+        """Show the claim and the question."""
         return f"Certificate({self.summary()})"
 
     def __getstate__(self) -> Json:
-        """Return the parts with arrays of numpy: a view of memory cannot be pickled or copied."""
+        """Return the parts with numpy arrays: a view of memory cannot be pickled or copied."""
         arrays = {k: dict(getattr(self, k)) for k in ("given", "witness")}
         plain = {k: {n: as_numpy(a) for n, a in x.items()} for k, x in arrays.items()}
         return {**vars(self), **plain}
@@ -73,8 +73,9 @@ class Certificate:
     def save(self, path: str | Path, *, data: bool = True) -> int:
         """Write the certificate and return its size in bytes.
 
-        data=False leaves the question's arrays out (verifying then needs the reader's).
-        The file is written beside and renamed: an old one survives any failure.
+        data=False leaves the question's arrays out (verification then needs the reader's).  A new
+        file is written beside the old one and renamed, so that the old one survives any failure.
+
         Raises InputError if the file cannot be written.
         """
         arrays = {f"question.{k}": a for k, a in self.given.items()} if data else {}
@@ -88,11 +89,11 @@ class Certificate:
 
     @classmethod
     def load(cls, path: str | Path, known: Callable[[Json], None] = known_format) -> "Certificate":
-        """Read a certificate file; sizes and digests are checked, nothing is proved.
+        """Read a certificate file; sizes and digests are checked, but nothing is proved.
 
-        known  rejects a statement of another format
+        known  known(statement) rejects a statement of another format
 
-        Raises InputError if there is no such file, RejectedError if it is no certificate.
+        Raises InputError if there is no such file, RejectedError if it is not a certificate.
         """
         with accessing(path, "read"):
             file = read(path, known)
@@ -100,21 +101,19 @@ class Certificate:
 
     @property
     def own_size(self) -> bool:
-        """Whether it speaks of at most as many components as the candidate has, not of any size."""
+        """Whether its claim is about at most as many components as the candidate has."""
         return bool(self.statement["claim"] == "rank")
 
     @property
     def verdict(self) -> str:
-        """The verdict the certificate claims; verify() proves it."""
+        """The claimed verdict, which verify() proves."""
         return str(self.claim["verdict"])
 
     def summary(self) -> str:
-        """Say in one line what the certificate claims, of what question; nothing is proved."""
+        """Say in one line what the certificate claims about which question; nothing is proved."""
         statement = self.statement
-        size = "x".join(map(str, statement["shape"]))
-        loss = (
-            statement["loss"] if isinstance(statement["loss"], str) else statement["loss"]["kind"]
-        )
+        size, loss = "x".join(map(str, statement["shape"])), statement["loss"]
+        loss = loss if isinstance(loss, str) else loss["kind"]
         atom, lam = statement["atom"]["kind"], float.fromhex(statement["lam"])
         given = statement["arrays"]
         rank = given["U" if "U" in given else "V"]["shape"][-1]  # U may be in blocks of rows
@@ -139,7 +138,7 @@ class Certificate:
         return tuple(x.reshape(*widths[k : k + 2], -1) for k, x in enumerate(factors))
 
     def better_offsets(self) -> Values:
-        """Return the offset values that go with the better factors."""
+        """Return the offset values of the better factors."""
         kinds = range(len(self.statement["offsets"]) if "better" in self.proof else 0)
         return tuple(as_numpy(self.witness[f"better.q{k}"]) for k in kinds)
 
@@ -153,7 +152,7 @@ def as_numpy(a: kernel_arrays.Array) -> Any:  # noqa: ANN401  float64, float32 o
 
 
 def write_atomically(path: Path, blob: bytes) -> None:
-    """Write beside the target, flush, and rename over it; devices are written to directly.
+    """Write a file beside the target and rename it to the target; write to devices directly.
 
     Raises InputError if the folder is missing, unwritable or full; the old file stays.
     """
@@ -188,25 +187,23 @@ def ask(  # noqa: PLR0913  the question's parts
     atol: float | None,
     own_size: bool = False,
 ) -> StatedQuestion:
-    """State the question about these factors; q None asks for the best offsets.
+    """State the question about these factors.
 
-    atol None is that of `rounding`.  own_size asks about at most as many components, as is
-    always asked at lam = 0.
+    q         the offsets; None: the best ones
+    atol      None: that of `rounding`
+    own_size  ask about at most as many components, as always at lam = 0
 
     Raises InputError for an epsilon that is negative or not finite.
     """
     atol = rounding(problem, factors, q) if atol is None else atol
     tolerance = {k: scalar(v, k, zero=True).hex() for k, v in (("rtol", rtol), ("atol", atol))}
-    given = {k: as_kernel_array(a) for k, a in problem.loss.arrays().items()}
-    given |= {k: as_kernel_array(a) for k, a in problem.atom.arrays().items()}
-    given |= {k: as_kernel_array(a) for k, a in name_factors(factors).items()}
+    arrays = problem.loss.arrays() | problem.atom.arrays() | name_factors(factors)
     offsets = []
     for k, o in enumerate(problem.offsets):
         numbers = {name: x.hex() for name, x in o.numbers().items()}
         offsets.append({"kind": o.name} | o.stated() | numbers)
-        given |= {name: as_kernel_array(a) for name, a in o.arrays(k).items()}
-    if q is not None:
-        given |= {f"q{k}": as_kernel_array(x) for k, x in enumerate(q)}
+        arrays |= o.arrays(k)
+    given = hand_over(arrays | number_offsets("", q or ()))
     seen = problem.loss.observed
     statement: Json = {
         "format": FORMAT,
@@ -227,7 +224,7 @@ def ask(  # noqa: PLR0913  the question's parts
 
 
 def rounding(problem: Problem, factors: Factors, q: Values | None) -> float:
-    """Return the atol of a question that names none: `negligible` for an exact fit, else 0."""
+    """Return the default atol of a question: `negligible` for an exact fit, else 0."""
     most = negligible(problem)
     if not most:
         return 0.0
@@ -236,12 +233,12 @@ def rounding(problem: Problem, factors: Factors, q: Values | None) -> float:
 
 
 def negligible(problem: Problem) -> float:
-    """Return the objective up to which a fit equals its data but for rounding; 0 for none.
+    """Return the objective up to which a fit equals its data except for rounding.
 
-        (max(dims) 2^-52)^2 f(0),    least squares at lam = 0,
+        (max(dims) 2^-52)^2 f(0)    for least squares at lam = 0, else 0,
 
-    f(0) without components and offsets: half the weighted sum of squares of the data.  Such a
-    fit, PCA() with all components say, has the optimum 0, which floats do not reach, nor any
+    f(0) without components and offsets: half the weighted sum of squares of the data.  For such a
+    fit (PCA() with all components, say) the optimum is 0, which floats do not reach, nor any
     multiple of it.  numpy's matrix_rank counts singular values of that size as 0.
     """
     if problem.penalized or not isinstance(problem.loss, Squared):
@@ -255,8 +252,7 @@ def negligible(problem: Problem) -> float:
 
 def name_factors(factors: Factors) -> dict[str, Array]:
     """Name the arrays of a factorization U, V, and X2, ... where there are more."""
-    # the weights of a layer as one column, also of no components
-    flat = [x.reshape(prod(x.shape[:-1]), x.shape[-1]) for x in factors]
+    flat = [x.reshape(prod(x.shape[:-1]), x.shape[-1]) for x in factors]  # -1 fails if r = 0
     return dict(zip(names_of(len(factors)), flat, strict=True))
 
 
@@ -271,9 +267,10 @@ def number_offsets(prefix: str, values: Values) -> dict[str, Array]:
 
 
 def of_polar(statement: Json, arrays: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the arrays of the polar's proof by the names its rule has for them.
+    """Return the arrays of the polar's proof by the names in its rule.
 
-    At most r components have other arrays L and K beside them, so they are "polar.L" there.
+    The proof for at most r components has other arrays L and K, so those of the polar are named
+    "polar.L" and so on.
     """
     if statement["claim"] == "any size":
         return dict(arrays)
@@ -282,7 +279,7 @@ def of_polar(statement: Json, arrays: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def under_polar(statement: Json, arrays: Mapping[str, Any]) -> dict[str, Any]:
-    """Name the arrays of the polar's proof as the question asks."""
+    """Name the arrays of the polar's proof as the question requires."""
     if statement["claim"] == "any size":
         return dict(arrays)
     return {f"polar.{k}": a for k, a in arrays.items()}

@@ -1,6 +1,6 @@
-"""Cholesky factors that the leaves of a tensor's proof leave out: exact proofs need them.
+"""Cholesky factors that the leaves of a tensor's proof leave out; exact proofs need them.
 
-A factor is only a witness: whatever is added cannot make a false claim pass.
+A factor is only a witness: a wrong one cannot make a false claim pass.
 """
 
 import math
@@ -23,10 +23,10 @@ from .file import Arrays, Json, StatedQuestion
 
 
 class Factors(Rounded):
-    """Rounded arithmetic that keeps a Cholesky factor of every matrix it is to bound."""
+    """Rounded arithmetic that keeps a Cholesky factor of every matrix that it bounds."""
 
     def __init__(self) -> None:
-        """Start with none."""
+        """Start without factors."""
         super().__init__()
         self.made: list[Array | None] = []
 
@@ -46,7 +46,7 @@ def leaf_factors(
     metered = Metered(keeper, Budget(limit))
     try:
         w = keeper.load(arrays.Arrays(witness, "proof").get("W", (question.at.size,)))
-        with np.errstate(all="ignore"):  # what is not finite has no factor
+        with np.errstate(all="ignore"):  # a matrix that is not finite has no factor
             polar_bound(metered, question.pair, w, polar, arrays.Arrays(witness, "proof"))
         splits = tree.signed_splits(len(polar.get("splits", [])))
         walk = tree.walk(tree.nodes_of(polar), splits, tree.ROOT)

@@ -1,4 +1,4 @@
-"""Read the question of a certificate back: its problem, factors and epsilon."""
+"""Rebuild the question of a certificate: its problem, factors and epsilon."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,12 +26,12 @@ Data = dict[str, Any]
 
 @dataclass(frozen=True)
 class Question:
-    """What a certificate is about: is f(factors, q) within epsilon of the optimum?
+    """The question of a certificate: is f(factors, q) within epsilon of the optimum?
 
-    q     the candidate's offset values; None if the best ones were asked for
+    q     the candidate's offset values; None: the best ones
     rtol, atol   epsilon = max(atol, rtol |f|)
-    own_size     of at most as many components as the factors have (always at lam = 0), not
-                 of any size
+    own_size     whether the optimum is over at most as many components (always at lam = 0), not
+                 over any size
     """
 
     problem: Problem
@@ -50,11 +50,11 @@ class Question:
 def question(certificate: Certificate) -> Question:
     """Return the question that a certificate states, from the arrays stored in it.
 
-    The question returned states the same again, field by field.  The arrays are the
-    certificate's own; only you can tell whether they are *your* data.
+    Its statement is that of the certificate, field by field.  The arrays are the certificate's own;
+    only you can tell whether they are *your* data.
 
-    Raises InputError if the arrays were left out of the file, RejectedError if the
-    statement is not one that `ask` makes.
+    Raises InputError if the arrays were left out of the file, RejectedError if `ask` would not make
+    this statement.
     """
     c = certificate
     if missing := sorted(set(c.statement["arrays"]) - set(c.given)):

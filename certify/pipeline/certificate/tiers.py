@@ -1,4 +1,4 @@
-"""Which arithmetic the kernel's rules are run in: exact where that takes seconds."""
+"""The arithmetic for the kernel's rules: exact if that takes seconds only."""
 
 import math
 from typing import Any
@@ -10,29 +10,29 @@ from certify.losses import KullbackLeibler, Logistic, Poisson
 from certify.problem import Problem
 from certify.problem.proof_time import EXACT, work_of
 
-EXACT_ENTRIES, EXACT_SIDE = 400_000, 400  # up to here exact integers take seconds
-EXACT_LOGS = 25_000  # entries, where each has logarithms
+EXACT_ENTRIES, EXACT_SIDE = 400_000, 400  # up to these sizes exact integers take seconds
+EXACT_LOGS = 25_000  # the most entries with logarithms
 LOGS = (KullbackLeibler, Logistic, Poisson)
-LONG, MINUTES = 10.0, 120.0  # seconds that are told of, and in minutes
+LONG, MINUTES = 10.0, 120.0  # seconds from which a time is announced; from which in minutes
 
 
 def arithmetic(problem: Problem, tier: str | None = None) -> Arithmetic[Any]:
-    """Return the arithmetic of a tier; by default exact where that takes seconds."""
+    """Return the arithmetic of a tier; by default exact if that takes seconds only."""
     most = EXACT_LOGS if isinstance(problem.loss, LOGS) else EXACT_ENTRIES
     small = math.prod(problem.loss.dims) <= most and narrow(problem.loss.dims)
     return Flint() if (tier or ("exact" if small else "rounded")) == "exact" else Rounded()
 
 
 def narrow(dims: tuple[int, ...]) -> bool:
-    """Whether exact matrices of the polar's proof are small: of a tensor, two modes' products."""
+    """Whether the matrices of the polar's proof are small; for a tensor, products of two modes."""
     first, *rest = sorted(dims)
     return (first if len(rest) == 1 else first * rest[0]) <= EXACT_SIDE
 
 
 def exact_seconds(problem: Problem, size: int) -> float:
-    """Return about what the largest singular value of a sparse W takes, exactly, on one core.
+    """Return about the seconds of one core for the exact polar of a sparse W; 0 for other data.
 
-    Gram matrix and L L^T in digits, and the entries of factors with `size` components; 0: not told.
+    They are for its Gram matrix and L L^T, and for the entries of factors with `size` components.
     """
     if problem.loss.observed.full:
         return 0.0
@@ -40,7 +40,7 @@ def exact_seconds(problem: Problem, size: int) -> float:
 
 
 def advance_notice(problem: Problem, size: int) -> str:
-    """Say how long an exact verification takes, where that is long."""
+    """Say how long an exact verification takes, if that is long."""
     seconds = exact_seconds(problem, size)
     if seconds < LONG:
         return ""

@@ -1,4 +1,4 @@
-"""The verdicts on a factorization, and what each means."""
+"""The verdicts on a factorization, and their meaning."""
 
 import math
 from enum import Enum
@@ -75,14 +75,14 @@ def spread(lower: float, upper: float) -> float:
 
 
 def relative(gap: float, upper: float) -> float:
-    """Return a gap as a share of |upper|; 0 when both are 0, infinite where there is no share."""
+    """Return a gap as a share of |upper|; 0 if both are 0, infinite if only |upper| is."""
     if not math.isfinite(gap) or (gap > 0 and not upper):
         return math.inf
     return gap / abs(upper) if upper else 0.0
 
 
 class Bracket:
-    """What has two sides: lower <= what was asked for <= upper."""
+    """A number between two bounds: lower <= number <= upper."""
 
     lower: float
     upper: float
@@ -99,7 +99,7 @@ class Bracket:
 
 
 class Judgement:
-    """What has a verdict, and so is neither true nor false."""
+    """An answer with a verdict, which is neither true nor false."""
 
     verdict: Verdict
     called: ClassVar[str]

@@ -41,10 +41,10 @@ SCALES = (("scale.left", (-1, 1)), ("scale.right", (1, -1)))
 
 @dataclass(frozen=True)
 class Proved(Bracket, Judgement):
-    """What a certificate was proved to show, by which arithmetic and rules.
+    """The proved content of a certificate, with the arithmetic and the rules of the proof.
 
-    lower <= inf over all sizes (or at most r components, as was asked),  f(candidate) <= upper, and
-    f(better) <= better for the better factors in the certificate, if it has any; the proved
+    lower <= inf over all sizes (or over at most r components, as was asked), f(candidate) <= upper,
+    and f(better) <= better for the better factors in the certificate, if it has any.  The proved
     checker (tier "checked") proves that they are better, but gives no number.
     """
 
@@ -74,18 +74,22 @@ def verify(  # noqa: PLR0913  the contract's keywords
 ) -> Proved:
     """Prove a certificate's claim about *these* data, factors and epsilon.
 
-    The question is stated again from the reader's own arrays and must be the one in the
-    certificate, bit by bit.  tier "exact" (integers), "rounded" (outward-rounded
-    floats) or "checked": the program that is proved in Coq, which `checker` names if it is not
-    where `certify checker build` puts it.  own_size: the question is about at most as many
-    components as the factors have, as it always is at lam = 0, not about every size.  limit: the
-    units of work that verifying may take (kernel/SPEC.md); by default what the size of the
-    certificate allows.  client: a Dask client, whose workers factorize what tier "rounded" finds
-    large and sparse, and bound its cones; they are believed.
+    The question is stated again from the reader's own arrays, and must equal that in the
+    certificate bit by bit.
 
-    Raises RejectedError(where, code, value) if anything differs or the claim does not
-    follow, InputError if the caller's own input is wrong, NotCoveredError (of base.errors) if
-    the proved checker does not know the question or the proof.
+    tier      "exact" (integers), "rounded" (outward-rounded floats) or "checked" (the program that
+              is proved in Coq)
+    own_size  whether the question is about at most as many components as the factors have (always
+              at lam = 0), not about every size
+    limit     the units of work of the verification (kernel/SPEC.md); by default the size of the
+              certificate decides
+    checker   the program for tier "checked", if it is not where `certify checker build` puts it
+    client    a Dask client, whose workers factorize large sparse matrices and bound cones for tier
+              "rounded"; they are trusted
+
+    Raises RejectedError(where, code, value) if the question differs or the claim does not follow,
+    InputError if the caller's own input is wrong, NotCoveredError (of base.errors) if the proved
+    checker does not cover the question or the proof.
     """
     accept_word(tier, "tier", (*TIERS, CHECKED))
     path = program(checker) if tier == CHECKED else None
@@ -110,10 +114,10 @@ def verify(  # noqa: PLR0913  the contract's keywords
 def accept_certificate(given: object, known: Callable[[Json], None] = known_format) -> Certificate:
     """Return a certificate, from a file if its name is given; nothing is proved.
 
-    known  rejects a statement of another format
+    known  known(statement) rejects a statement of another format
 
-    Raises InputError if it is none, or there is no such file, RejectedError if it is no certificate
-    of that format.
+    Raises InputError for another type or a missing file, RejectedError for a file that is not a
+    certificate of that format.
     """
     if not isinstance(given, str | Path | Certificate):
         got = type(given).__name__
@@ -123,7 +127,7 @@ def accept_certificate(given: object, known: Callable[[Json], None] = known_form
 
 
 def agree(certificate: Certificate, question: StatedQuestion) -> None:
-    """Reject a certificate of another question, in words."""
+    """Reject a certificate of another question, and say how they differ."""
     theirs, ours = certificate.statement, question.statement
     try:
         same_question(theirs, ours)
@@ -133,7 +137,7 @@ def agree(certificate: Certificate, question: StatedQuestion) -> None:
 
 
 def work_allowed(certificate: Certificate, question: StatedQuestion) -> int:
-    """Return the units of work that the kernel takes for a certificate of this size."""
+    """Return the units of work that the kernel allows for a certificate of this size."""
     arrays = [*question.given.values(), *certificate.witness.values()]
     return allowance(certificate.statement, certificate.proof, arrays)
 
@@ -149,7 +153,7 @@ def run_kernel(
     c = certificate
     file = File(c.statement, c.given, c.claim, c.proof, c.witness)
     try:
-        with np.errstate(all="ignore"):  # the kernel refuses what is not finite
+        with np.errstate(all="ignore"):  # the kernel rejects numbers that are not finite
             outcome = check(file, question.given, arithmetic(problem, tier), limit=limit)
     except RejectedError:
         raise
@@ -164,9 +168,9 @@ def run_kernel(
 def complete(
     certificate: Certificate, question: StatedQuestion, tier: str, limit: float | None = None
 ) -> Certificate:
-    """Add the Cholesky factor that large certificates leave out; exact proofs need one.
+    """Add the Cholesky factor that large certificates leave out; exact proofs need it.
 
-    A factor is only a witness: whatever is added here cannot make a false claim pass.
+    A factor is only a witness: a wrong one cannot make a false claim pass.
     """
     if isinstance(certificate.proof.get("lines"), list):
         return complete_lines(certificate, question, tier, limit)
@@ -201,7 +205,7 @@ def complete(
 def complete_lines(
     certificate: Certificate, question: StatedQuestion, tier: str, limit: float | None
 ) -> Certificate:
-    """Complete each of the proofs that lines beside an l1 penalty have."""
+    """Complete the proof of each line, for a question with an l1 penalty."""
     whole = dict(certificate.witness)
     limit = work_allowed(certificate, question) if limit is None else limit
     for k, line in enumerate(certificate.proof["lines"]):
@@ -226,7 +230,7 @@ def cholesky_factor(S: Matrix, polar: Json, witness: Arrays, shift: Fraction) ->
 
 
 def dual_matrix(witness: Arrays, question: StatedQuestion) -> Matrix | None:
-    """Return W + N, sparse where entries are listed; None if their sizes are not the question's."""
+    """Return W + N, sparse if entries are listed; None if the sizes differ from the question's."""
     given, (m, *rest) = question.given, question.statement["shape"]
     n = math.prod(rest)
     size = given["Y"].shape

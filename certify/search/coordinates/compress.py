@@ -1,8 +1,8 @@
-"""Least squares on a tensor with a long l2 mode: the same problem in that mode's span.
+"""Least squares on a tensor with a long l2 mode: the same problem in the span of that mode.
 
-Let T_(k) = Q R with Q^T Q = I.  Replacing x^k by Q Q^T x^k lowers |x^k|_2 and the loss of
-every full unweighted fit, so the best factors have x^k = Q z, and T may be replaced by
-T x_k Q^T: a mode longer than the product of all others costs nothing.
+Let T_(k) = Q R with Q^T Q = I.  Replacing x^k by Q Q^T x^k lowers |x^k|_2 and the loss of every
+full unweighted fit, so the best factors have x^k = Q z, and T x_k Q^T may replace T.  So a mode is
+never longer than the product of all others.
 """
 
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ class Compressed:
     dims: tuple[int, ...]
 
     def down(self, factors: Factors) -> Factors:
-        """Return the factors projected on the span."""
+        """Return the factors in the coordinates of the span."""
         return self.multiply_long(factors, self.basis.T)
 
     def up(self, factors: Factors) -> Factors:
@@ -33,11 +33,11 @@ class Compressed:
         return self.multiply_long(factors, self.basis)
 
     def multiply_long(self, factors: Factors, by: Array) -> Factors:
-        """Return the factors, the long mode's multiplied by a matrix."""
+        """Return the factors, with that of the long mode multiplied by a matrix."""
         return tuple(by @ x if k == self.mode else x for k, x in enumerate(factors))
 
     def field_down(self, W: Array) -> Array:
-        """Return the part of a field that the span meets, at the smaller shape."""
+        """Return the projection of a field onto the span, at the smaller shape."""
         tensor = np.moveaxis(W.reshape(self.dims), self.mode, 0)
         out = np.moveaxis(np.tensordot(self.basis.T, tensor, axes=1), 0, self.mode)
         return np.ascontiguousarray(out).reshape(len(out), -1)
@@ -52,15 +52,16 @@ class Compressed:
 def compress(problem: Problem) -> Compressed | None:
     """Return the smaller problem, or None if no mode is longer than all others together."""
     loss, atom = problem.loss, problem.atom
-    plain = isinstance(loss, Squared) and loss.observed.full and loss.scale is None
-    if not plain or atom.family != "products" or atom.parts == 1 or problem.offsets:
+    if not isinstance(loss, Squared) or not loss.observed.full or loss.scale is not None:
+        return None
+    if atom.family != "products" or atom.parts == 1 or problem.offsets:
         return None
     dims = loss.dims
     k = int(np.argmax(dims))
     norm, size = atom.gauges[k], int(np.prod(dims))
     if not norm.spherical or not norm.free or dims[k] * dims[k] <= size:
         return None
-    moved = np.moveaxis(np.asarray(getattr(loss, "data")).reshape(dims), k, 0)  # noqa: B009
+    moved = np.moveaxis(loss.data.reshape(dims), k, 0)
     Q, R = np.linalg.qr(moved.reshape(dims[k], -1))
     data = np.moveaxis(R.reshape(len(R), *moved.shape[1:]), 0, k)
     return Compressed(Problem(Squared(data), atom, problem.lam), k, Q, dims)

@@ -1,4 +1,4 @@
-"""What a network with one hidden layer is made of, and its neurons at a chosen size."""
+"""Networks with one hidden layer: their neurons, scaled and split, and their derivatives."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ class Net:
 
     @property
     def turns(self) -> bool:
-        """Whether output weights may turn: several outputs in l2."""
+        """Whether output weights may change their direction: several outputs under an l2 norm."""
         return self.outputs > 1 and self.right.spherical
 
     def sizes(self, factors: Factors) -> Array:
@@ -47,7 +47,7 @@ class Net:
         return self.layer.size(factors[0]) * np.asarray(self.right.value(factors[1]))
 
     def units(self, factors: Factors) -> Factors:
-        """Return the neurons with |u| = |v| = 1 (zero where a norm is)."""
+        """Return the neurons with |u| = |v| = 1; a weight vector of norm 0 stays zero."""
         U, V = factors
         a, b = self.layer.size(U), np.asarray(self.right.value(V))
         return U / np.where(a > 0, a, 1.0), V / np.where(b > 0, b, 1.0)
@@ -59,9 +59,9 @@ class Net:
         return U * root, V * root
 
     def balance(self, factors: Factors) -> Factors:
-        """Return the same neurons of positive price, both norms equal.
+        """Return the neurons of positive price, with equal norms.
 
-        One with u = 0 but for an unpriced bias is a constant, and left to the offsets.
+        A neuron with u = 0 except for an unpriced bias is a constant, which offsets replace.
         """
         sizes = self.sizes(factors)
         keep = sizes > 0
@@ -69,11 +69,11 @@ class Net:
 
     @cached_property
     def blocks(self) -> tuple[list[int], ...]:
-        """The coordinates that one neuron of an optimum uses together: all, or a group's."""
+        """The coordinates that one neuron of an optimum may use together: all, or a group's."""
         return tuple(map(list, self.layer.left.blocks(self.layer.features.shape[1])))
 
     def split_blocks(self, factors: Factors) -> Factors:
-        """Return the same network with each neuron in one block, at the same price."""
+        """Return the same network, at the same price, with each neuron in one block."""
         if len(self.blocks) == 1:
             return factors
         U, V = self.units(factors)
@@ -85,7 +85,7 @@ class Net:
         return self.balance(self.scale(wide, np.tile(sizes, len(parts)) * self.layer.size(wide[0])))
 
     def mask(self, U: Array) -> Array:
-        """Return 1 in the block of each column of `parted` neurons, else 0."""
+        """Return 1 in the block of each column of neurons that are split into blocks, else 0."""
         if len(self.blocks) == 1:
             return np.ones_like(U)
         out = np.zeros_like(U)
@@ -93,14 +93,10 @@ class Net:
             out[g] = np.abs(U[g]).max(axis=0) > 0
         return out
 
-    def hidden_outputs(self, U: Array) -> Array:
-        """Return the outputs of the hidden units, (samples, r)."""
-        return self.layer.act(U)
-
     def linearize(self, U: Array) -> tuple[Array, Callable[[Array], Array]]:
         """Return the outputs of the hidden units, and the adjoint of their derivative in U.
 
-        At a kink, and where two rows of a sample are the largest, of one side.
+        At a kink, and where two rows of a sample are the largest, it is a one-sided derivative.
         """
         layer, F = self.layer, self.layer.features
         if layer.most:
@@ -120,6 +116,4 @@ class Net:
 
     def plain(self, factors: Factors) -> Array:
         """Return the field of the network without offsets."""
-        return np.asarray(
-            self.problem.loss.observed.product(self.hidden_outputs(factors[0]), factors[1])
-        )
+        return self.problem.loss.observed.product(self.layer.act(factors[0]), factors[1])

@@ -1,14 +1,14 @@
 """Coordinates of factors in which theta is smooth and the cones are bounds.
 
-A component may be scaled from one factor to another.  With a linf factor y kept in its unit box
-and the other p norms in balance,
+Scale may move from one factor of a component to another.  With each linf factor in its unit box and
+the other p norms equal,
 
-    theta = (1/p) sum_k |x^k|^p    over the factors that are not in a box,
+    theta = (1/p) sum_k |x^k|^p    over the factors that are not in a box.
 
-smooth for a norm whose ball is an ellipsoid (p >= 2), and for a |x|_1 + b |x|_2 after x = p - n,
-p, n >= 0, where |x|_1 = sum (p + n) at a minimum.  With fewer than two such factors an amplitude
-c >= 0 joins them as a factor of length 1.  Of a symmetric component the one factor counts
-`copies` times.  Factors of other norms keep their proximal maps.
+This is smooth for a norm whose ball is an ellipsoid (p >= 2).  It is also smooth for
+a |x|_1 + b |x|_2 after x = p - n with p, n >= 0, as |x|_1 = sum (p + n) at a minimum.  With fewer
+than two such factors an amplitude c >= 0 joins them as a factor of length 1.  The one factor of a
+symmetric component counts `copies` times.  Factors of other norms use proximal maps.
 """
 
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ from certify.norms import Gauge, Mixture
 from certify.problem import Problem
 
 VECTORS = ("pairs", "squares", "products")  # families of atoms that are products of vectors
-LEAST = 2  # norms in balance; one alone has no slope at zero
+LEAST = 2  # equal norms; one alone has no derivative at zero
 
 
 def is_nonnegative(problem: Problem) -> bool:
@@ -40,7 +40,7 @@ class Side:
 
     @property
     def smooth(self) -> bool:
-        """Whether theta has a gradient in these coordinates."""
+        """Whether theta is smooth in these coordinates."""
         ellipsoid = self.norm.exact and self.norm.is_round
         return ellipsoid or self.norm.cubic or self.split
 
@@ -63,11 +63,11 @@ class Side:
         return np.asarray(C[: self.d] - C[self.d :]) if self.split else C
 
     def back(self, G: Array) -> Array:
-        """Return the gradient in the coordinates from that in x."""
+        """Return the gradient in the coordinates from the gradient in x."""
         return np.vstack([G, -G]) if self.split else G
 
     def bounds(self, r: int) -> tuple[Array, Array]:
-        """Return the least and largest value of each coordinate, (rows, r)."""
+        """Return the bounds of each coordinate, (rows, r)."""
         low, high = self.norm.sides(self.d)
         if self.split:
             low, high = np.zeros(2 * self.d), np.concatenate([high, -low])
@@ -88,7 +88,7 @@ class Side:
 
 @dataclass(frozen=True)
 class FactorForm:
-    """The coordinates of an atom's factors: sides (one a factor), and copies of each."""
+    """The coordinates of an atom's factors: one side for each factor, and its copies."""
 
     sides: tuple[Side, ...]
     copies: int
@@ -100,7 +100,7 @@ class FactorForm:
 
     @cached_property
     def smooth(self) -> bool:
-        """Whether theta has a gradient in the coordinates."""
+        """Whether theta is smooth in the coordinates."""
         return all(s.smooth for s in self.sides)
 
     @property
@@ -120,16 +120,16 @@ class FactorForm:
 
     @property
     def power(self) -> int:
-        """The power p of the norms in balance."""
+        """The power p of the equal norms."""
         return self.copies * self.inside_ball.count(False) + self.outer
 
     @property
     def rows(self) -> tuple[int, ...]:
-        """The number of coordinates of a slice in each part."""
+        """The number of coordinates of a slice in each part of the vector."""
         return (*(s.rows for s in self.sides), *([1] if self.outer else []))
 
     def sizes(self, factors: Factors) -> Array:
-        """Return the product of the norms, (r,): theta, whatever the form."""
+        """Return the product of the norms of each slice, (r,)."""
         out = np.ones(factors[0].shape[-1])
         for s, x in zip(self.sides, factors, strict=True):
             out = out * np.asarray(s.norm.value(x)) ** self.copies
@@ -140,20 +140,17 @@ class FactorForm:
         return tuple(factors) * self.copies
 
     def units(self, factors: Factors) -> Factors:
-        """Return the slices with every norm 1 (zero where a norm is)."""
-        out = []
-        for s, x in zip(self.sides, factors, strict=True):
-            size = np.asarray(s.norm.value(x))
-            out.append(x / np.where(size > 0, size, 1.0))
-        return tuple(out)
+        """Return the slices with every norm 1; a vector of norm 0 stays zero."""
+        lengths = [np.asarray(s.norm.value(x)) for s, x in zip(self.sides, factors, strict=True)]
+        return tuple(x / np.where(n > 0, n, 1.0) for x, n in zip(factors, lengths, strict=True))
 
     def scale(self, units: Factors, sizes: Array) -> Factors:
-        """Return slices of theta `sizes`, all norms equal."""
+        """Return the slices at theta = sizes, with equal norms."""
         root = sizes ** (1.0 / (len(units) * self.copies))
         return tuple(x * root for x in units)
 
     def balance(self, factors: Factors) -> Factors:
-        """Return the same slices, all norms equal: then both forms of theta agree."""
+        """Return the same slices with equal norms."""
         return self.scale(self.units(factors), self.sizes(factors))
 
     def into(self, factors: Factors) -> Array:
@@ -170,7 +167,7 @@ class FactorForm:
         return [p.reshape(n, r) for n, p in zip(self.rows, np.split(c, cuts), strict=True)]
 
     def out(self, c: Array) -> Factors:
-        """Return the factors, balanced, inside their cones."""
+        """Return the balanced factors, inside their cones."""
         parts = self.unpack(c)
         factors = tuple(s.norm.project_cone(s.out(p)) for s, p in self.by_side(parts))
         if not self.outer:
@@ -182,7 +179,7 @@ class FactorForm:
         return list(zip(self.sides, parts, strict=False))
 
     def bounds(self, r: int) -> tuple[Array, Array]:
-        """Return the least and the largest value of each coordinate."""
+        """Return the bounds of each coordinate."""
         ends = [s.bounds(r) for s in self.sides]
         low, high = ([e[k] for e in ends] for k in (0, 1))
         for k, box in enumerate(self.inside_ball):

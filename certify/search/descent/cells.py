@@ -18,16 +18,16 @@ from certify.problem import Problem, Values
 from certify.problem.best_offsets import matrices, split_values
 from certify.search.coordinates.layers import Net
 
-OFFSETS = 400  # numbers in q up to which they join the program
-ASIDE = 1e-7  # relative: a pattern is that of a point beside the neuron
+OFFSETS = 400  # the most numbers in q that may join the program
+ASIDE = 1e-7  # relative distance of the point whose activation pattern is taken
 
 
 @dataclass(frozen=True)
 class Cells:
     """Neurons x (d, r) with the slopes S (rows, r) of their cells, and unit V (outputs, r).
 
-    mask    1 where x may differ from zero: the block of a neuron under a group norm, and no
-            unpriced bias where all rows have one slope (an intercept does the same)
+    mask  1 where x may be nonzero: in a neuron's block under a group norm, but not at an unpriced
+          bias if all rows have one slope (then an intercept does the same)
     """
 
     S: Array
@@ -65,7 +65,7 @@ class Cells:
 
 
 def cells_of(net: Net, factors: Factors, seed: int) -> Cells:
-    """Return the cells of neurons; of one on a border, a cell that has it on its border."""
+    """Return the cells of neurons; for a neuron on a border, one of the cells it borders."""
     U, V = net.units(factors)
     F, slope = net.layer.features, net.layer.slope
     rng = np.random.default_rng(seed)
@@ -80,7 +80,7 @@ def cells_of(net: Net, factors: Factors, seed: int) -> Cells:
 
 @dataclass(frozen=True)
 class CellProgram:
-    """The program: the problem, the cells, and q, which is fixed where it does not join."""
+    """The program: the problem, the cells, and q, which is fixed unless it joins the program."""
 
     problem: Problem
     cells: Cells
@@ -88,12 +88,12 @@ class CellProgram:
 
     @cached_property
     def net(self) -> Net:
-        """What the network is made of."""
+        """The network."""
         return Net(self.problem)
 
     @cached_property
     def moves(self) -> bool:
-        """Whether the offsets join the program: not a sparse part, nor very many numbers."""
+        """Whether the offsets join the program: no sparse part, and not too many numbers."""
         offsets, observed = self.problem.offsets, self.problem.loss.observed
         count = sum(int(np.prod(o.shape(observed))) for o in offsets)
         sparse = any(o.price for o in offsets)
@@ -101,7 +101,7 @@ class CellProgram:
 
     @cached_property
     def design(self) -> Array:
-        """The map from all x, one after another, and q to the field, one row an entry."""
+        """The matrix of the map from all x and q to the field, one row for each entry."""
         net, cells = self.net, self.cells
         rows, cols = self.problem.loss.observed.listed
         blocks = []
@@ -114,7 +114,7 @@ class CellProgram:
 
     @cached_property
     def offsets(self) -> tuple[Array, Array]:
-        """A and K of the offsets that join, dense."""
+        """A and K, dense, of the offsets that join the program."""
         if not self.moves:
             return np.zeros((self.problem.loss.observed.size, 0)), np.zeros((0, 0))
         A, K = matrices(self.problem.offsets, self.problem.loss.observed)
@@ -122,20 +122,18 @@ class CellProgram:
 
     @cached_property
     def base(self) -> Array | float:
-        """What the held offsets add to the field."""
+        """The part of the field from fixed offsets."""
         return 0.0 if self.moves or not self.problem.offsets else self.problem.shift(self.q)
 
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """The shape of a field."""
+    def values(self, flat: Array) -> Values:
+        """Return the offsets; flat: their numbers, if they join the program."""
+        if not self.moves:
+            return self.q
         observed = self.problem.loss.observed
-        return (observed.m, observed.n) if observed.full else (observed.size,)
+        return split_values(flat, [o.shape(observed) for o in self.problem.offsets])
 
     def finish(self, z: Array) -> tuple[Cells, Values]:
         """Return the cells and offsets of a solution."""
         d, r = self.cells.x.shape
         cells = replace(self.cells, x=z[: d * r].reshape(r, d).T * self.cells.mask)
-        if not self.moves:
-            return cells, self.q
-        observed = self.problem.loss.observed
-        return cells, split_values(z[d * r :], [o.shape(observed) for o in self.problem.offsets])
+        return cells, self.values(z[d * r :])

@@ -1,19 +1,19 @@
-"""The program of cells, by a general solver of cone programs."""
+"""Solve the program of cells by a general solver of cone programs."""
 
 from certify.base.arrays import Array
 from certify.problem import Values
 
 from .cells import CellProgram, Cells
 
-LARGEST = 100_000  # borders of all cells: some seconds
-ENTRIES = 2_000_000  # numbers that map all unknowns to the field
-SECONDS = 10.0  # that a solver may take
+LARGEST = 100_000  # the most borders of all cells: some seconds
+ENTRIES = 2_000_000  # the most numbers of the map from all unknowns to the field
+SECONDS = 10.0  # the most that the solver may take
 
 
 def solve(program: CellProgram, left: float | None) -> tuple[Cells, Values, Array] | None:
-    """Return the cells' neurons, q and W; None where it is too large or has no answer.
+    """Return the solved cells, q and W; None if the program is too large or the solver fails.
 
-    left: seconds.
+    left  the seconds left
     """
     problem, cells = program.problem, program.cells
     entries = problem.loss.observed.size * cells.mask.size
@@ -25,4 +25,5 @@ def solve(program: CellProgram, left: float | None) -> tuple[Cells, Values, Arra
     if solution is None:
         return None
     z, W = solution
-    return (*program.finish(z), problem.loss.clip_dual(W.reshape(program.shape)))
+    shape = problem.loss.observed.field_shape
+    return (*program.finish(z), problem.loss.clip_dual(W.reshape(shape)))

@@ -1,4 +1,4 @@
-"""Descent with an l1 penalty: each step is the least of a bound that touches f, side by side."""
+"""Descent with an l1 penalty: majorization and minimization, in U and V in turn."""
 
 from collections.abc import Callable
 
@@ -10,13 +10,13 @@ from certify.losses import KullbackLeibler
 from certify.problem import Problem
 
 SETTLED = 1e-10  # relative gain of EACH steps that ends a descent; luck, never truth
-EACH = 20  # steps between two looks at the objective, and at the offsets
+EACH = 20  # steps between two tests of the objective, with new offsets
 
 
 def applies(problem: Problem) -> bool:
-    """Whether the step is known: of a loss with a curvature, or counts of nonnegative factors.
+    """Whether a step is known: for a loss of bounded curvature, or counts of nonnegative factors.
 
-    theta is half squares, a product of norms l1 and l2, or lam = 0.
+    theta must be half squares, or a product of norms l1 and l2, or lam = 0.
     """
     atom = problem.atom
     if problem.l1 is None or not isinstance(atom, RankOne):
@@ -32,7 +32,7 @@ def applies(problem: Problem) -> bool:
 
 @np.errstate(all="ignore")  # of what is not finite the caller keeps nothing
 def descend(problem: Problem, factors: Factors, steps: int, expired: Callable[[], bool]) -> Factors:
-    """Return the end of steps in U and V in turn, each of which never raises the objective."""
+    """Return the end of steps in U and V in turn; no step raises the objective."""
     pair, last = list(factors), np.inf
     q = problem.best_offsets(factors)
     step = multiplicative_step if isinstance(problem.loss, KullbackLeibler) else proximal_step
@@ -60,8 +60,8 @@ def proximal_step(problem: Problem, pair: list[Array], side: int, W: Array) -> A
     """Return P(shrink(x + t W other, t a)), t = 1 / L, L the curvature in this side.
 
     P projects onto the cone, entry by entry.  lam theta then divides by 1 + t lam (half squares),
-    is part of a (this norm l1) or shortens each column by t lam |other| (this norm l2): all of
-    that is one proximal map, since the l1 norm and the cone do not change with a column's length.
+    is part of a (this norm l1), or shortens each column by t lam |other| (this norm l2).  Together
+    this is one proximal map, as the l1 norm and the cone do not change with a column's length.
     """
     x, other, atom = pair[side], pair[1 - side], problem.atom
     norm, sizes = atom.gauges[side], problem.lam * atom.gauges[1 - side].value(other)
@@ -79,9 +79,12 @@ def proximal_step(problem: Problem, pair: list[Array], side: int, W: Array) -> A
 
 
 def multiplicative_step(problem: Problem, pair: list[Array], side: int, W: Array) -> Array:
-    """Return x, x (B + lam x) = x' N, from x':  N and B the pulls of y / z and of 1, B with a.
+    """Return the x >= 0 with x (B + lam x) = x' N, x' the present factor.
 
-    By concavity of the logarithm  -y ln z <= -sum_k s_k ln(x_k v_k / s_k), s_k the present shares.
+    N is the product of y / z with the other factor, B that of 1, plus the weight a.  It minimizes a
+    bound that follows from the concavity of the logarithm, with the present shares s_k of z:
+
+        -y ln z <= -y sum_k s_k ln(x_k v_k / s_k).
     """
     counted = np.zeros_like(W) + getattr(problem.loss, "counted", 1.0)
     B = pull_field(problem, counted, pair, side) + (problem.l1 or (0.0, 0.0))[side]

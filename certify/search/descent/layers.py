@@ -2,9 +2,9 @@
 
     min over U, V, q of  E(s(F U) V^T + A q) + lam/2 (|U|^2 + |V|^2) + H(q)
 
-the balanced form, whose minima are those of lam sum |u_k| |v_k|.  At a kink the slope of one
-side is taken; the step that does not lower the objective ends it.  Neurons may be kept on the
-kinks they are on: there the objective is smooth.
+This is the balanced form, whose minima are those of lam sum |u_k| |v_k|.  At a kink a one-sided
+slope is used, and the descent ends when a step does not lower the objective.  Neurons may be kept
+on their kinks, where the objective is smooth.
 """
 
 from collections.abc import Callable
@@ -17,7 +17,6 @@ from certify.atoms import Factors
 from certify.base.arrays import Array
 from certify.base.minimize import minimize
 from certify.problem import Problem, Values
-from certify.problem.best_offsets import split_values
 from certify.search.coordinates.layers import Net
 from certify.search.envelope import Smoothed
 
@@ -28,39 +27,42 @@ KINK = 1e-5  # |f . u| / |f| |u| at which a neuron is on the kink of f
 
 @dataclass(frozen=True)
 class Descent:
-    """The problem with E for its loss; V = turn * c where c are V's coordinates."""
+    """The objective and its coordinates: U, those of V, and the offsets.
+
+    kept  projectors (r, d, d) onto the directions in which each u may move; None: all directions
+    """
 
     problem: Problem
     smoothed: Smoothed
     factors: Factors
     q: Values
-    kept: Array | None = None  # projectors (r, d, d) along which each u may move; None: all
+    kept: Array | None = None
 
     @cached_property
     def net(self) -> Net:
-        """What the network is made of."""
+        """The network."""
         return Net(self.problem)
 
     @cached_property
     def program(self) -> CellProgram:
-        """The offsets' part: A, K, and whether they move."""
+        """A program of cells, for its offsets alone."""
         U, V = self.factors
         return CellProgram(self.problem, Cells(U, V, U, U), self.q)
 
     @property
     def loose(self) -> bool:
-        """Whether output weights move one by one; else each neuron's keep their direction."""
+        """Whether output weights move freely; otherwise V = turn * c, of fixed directions."""
         return self.problem.lam == 0 or self.net.outputs == 1 or self.net.right.spherical
 
     @cached_property
     def mask(self) -> Array:
-        """1 where U may move: without a price in all of it."""
+        """1 where U may move: everywhere at lam = 0, else in each neuron's block."""
         U = self.factors[0]
         return self.net.mask(U) if self.problem.lam else np.ones_like(U)
 
     @cached_property
     def turn(self) -> Array:
-        """The unit output weights where they keep their direction."""
+        """The directions of the output weights."""
         return self.net.units(self.factors)[1]
 
     def start(self) -> Array:
@@ -71,7 +73,7 @@ class Descent:
         return np.concatenate([U.reshape(-1), c.reshape(-1), *flat])
 
     def unpack(self, z: Array) -> tuple[Array, Array, Array]:
-        """Return U, V's coordinates and the offsets, flat."""
+        """Return U, the coordinates of V, and the offsets, flat."""
         (d, r), o = self.factors[0].shape, len(self.factors[1])
         cut = d * r + (o * r if self.loose else r)
         c = z[d * r : cut].reshape(o, r) if self.loose else z[d * r : cut]
@@ -81,15 +83,10 @@ class Descent:
         """Return balanced factors and offsets."""
         U, c, q = self.unpack(z)
         V = c if self.loose else self.turn * np.maximum(c, 0.0)
-        V = np.asarray(self.net.right.project_cone(V))
-        observed = self.problem.loss.observed
-        values = self.q
-        if self.program.moves:
-            values = split_values(q, [o.shape(observed) for o in self.problem.offsets])
-        return self.net.balance((U, V)), values
+        return self.net.balance((U, self.net.right.project_cone(V))), self.program.values(q)
 
     def along(self, U: Array) -> Array:
-        """Return the part of each column that keeps its neuron on its kinks."""
+        """Return the projection of each column that keeps its neuron on its kinks."""
         return U if self.kept is None else np.einsum("kij,jk->ik", self.kept, U)
 
     def at(self, z: Array) -> tuple[float, Array]:
@@ -105,8 +102,7 @@ class Descent:
         dense = net.dense(W)
         priced = U.copy()
         priced[len(U) - net.layer.free :] = 0.0
-        slope_U = self.mask * (lam * priced - back(dense @ V))
-        slope_U = self.along(slope_U)
+        slope_U = self.along(self.mask * (lam * priced - back(dense @ V)))
         pull = dense.T @ hidden
         slope_c = lam * c - (pull if self.loose else (pull * self.turn).sum(axis=0))
         value += 0.5 * lam * float(np.square(priced).sum() + np.square(c).sum())
@@ -115,7 +111,7 @@ class Descent:
         return value, np.concatenate([slope_U.reshape(-1), slope_c.reshape(-1), slope_q])
 
     def bounds(self) -> tuple[Array, Array]:
-        """Return the cones of the output weights as bounds."""
+        """Return the bounds of all coordinates: the cones of the output weights."""
         U, V = self.factors
         r = U.shape[1]
         if self.loose:
@@ -128,7 +124,7 @@ class Descent:
 
 
 def on_kinks(net: Net, U: Array) -> Array:
-    """Return the projectors on what leaves the rows alone where |f_i . u| is about 0."""
+    """Return projectors (r, d, d) onto the directions that keep f_i . u = 0 where it is about 0."""
     F, (d, r) = net.layer.features, U.shape
     sizes = np.outer(np.linalg.norm(F, axis=1), np.linalg.norm(U, axis=0))
     near = (np.abs(F @ U) <= KINK * sizes) & (sizes > 0)
@@ -151,18 +147,11 @@ def descend(
 ) -> tuple[Factors, Values, int]:
     """Return factors and offsets of a lower objective, and the steps taken.
 
-    stall: the gain of a few steps, relative to the objective, that ends it.
-    goal: an objective above which the end is of no use.
+    stall  the gain of a few steps, relative to the objective, that ends the descent
+    goal   an end above this objective is useless: the descent stops when it cannot reach it
     """
     if not task.factors[0].shape[1]:
         return task.factors, task.q, 1
-    z, used = minimize(
-        task.at,
-        task.start(),
-        task.bounds(),
-        steps=steps,
-        stall=stall,
-        expired=expired,
-        goal=goal,
-    )
+    f, start, ends = task.at, task.start(), task.bounds()
+    z, used = minimize(f, start, ends, steps=steps, stall=stall, expired=expired, goal=goal)
     return *task.finish(z), used

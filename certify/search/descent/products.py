@@ -2,39 +2,40 @@
 
     min over factors of E(sum phi(X_i) + A q) + lam sum theta(X_i)
 
-E is the loss or its envelope.  Where theta is smooth in the coordinates of `Form`: quasi-Newton
-steps.  Else one column at a time by its norm's proximal map, with the steps that E's curvature
-allows.  The result is never higher.
+E is the loss or its envelope.  If theta is smooth in the coordinates of `FactorForm`, quasi-Newton
+steps are taken.  Otherwise each column in turn is moved by the proximal map of its norm, with the
+step length that E's curvature allows.  The result is never higher.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 
 from certify.atoms import Factors
 from certify.base.arrays import Array
 from certify.base.minimize import MEMORY, minimize
+from certify.base.observed import Observed
 from certify.losses import Squared
 from certify.offsets import Smooth, Sparse
-from certify.polar.ascent.contract import kronecker_columns
+from certify.polar.ascent.contract import kronecker_columns, rest_pulls
 from certify.problem import Problem, Values
-from certify.search.coordinates.contract import predict, pulls
 from certify.search.coordinates.products import FactorForm, form_of
 from certify.search.envelope import Smoothed
 
-LARGE = 20_000  # coordinates beyond which fewer steps are remembered
-SWEEPS_A_STEP = 5  # quasi-Newton steps that cost what a sweep over columns does
-AMPLITUDES = 300  # slices up to which all are reweighted at once
+LARGE = 20_000  # coordinates from which fewer steps are remembered
+SWEEP_COST = 5  # quasi-Newton steps that cost as much as a sweep over columns
+AMPLITUDES = 300  # the most slices that are reweighted at once
+STEPS = 200  # of reweighting
 
 
 @dataclass(frozen=True)
 class Task:
-    """What is minimized: the problem with E for its loss.
+    """The objective of a descent: that of the problem, with E for its loss.
 
     q     the offsets: refitted at every point for least squares, fixed for other losses
-    goal  an objective above which an end is of no use: a descent that cannot reach it ends
+    goal  an end above this objective is useless: the descent stops when it cannot reach it
     """
 
     problem: Problem
@@ -50,7 +51,7 @@ class Task:
 
     @property
     def refits(self) -> bool:
-        """Whether the best offsets are found at every point: quickly, of least squares."""
+        """Whether the offsets are refitted at every point: for least squares if it is quick."""
         slow = any(isinstance(o, Sparse | Smooth) for o in self.problem.offsets)
         return bool(self.problem.offsets) and isinstance(self.problem.loss, Squared) and not slow
 
@@ -59,7 +60,7 @@ class Task:
         return predict(self.problem.loss.observed, self.form.full(factors))
 
     def shift(self, Z: Array) -> tuple[Array, float]:
-        """Return Z + A q and H(q), at the best q for Z where they are refitted."""
+        """Return Z + A q and H(q), with the best q for Z if offsets are refitted."""
         problem = self.problem
         if not problem.offsets:
             return Z, 0.0
@@ -82,7 +83,7 @@ class Task:
         return value + price, W
 
     def value(self, factors: Factors) -> float:
-        """Return the objective, with E."""
+        """Return the objective."""
         price = self.problem.lam * float(self.form.sizes(factors).sum())
         return self.loss(self.plain(factors))[0] + price
 
@@ -109,7 +110,7 @@ class Task:
 def polish_factors(task: Task, factors: Factors, steps: int, stall: float) -> tuple[Factors, int]:
     """Return factors of a lower objective, or the same, and the steps taken.
 
-    stall: the gain of a few steps, relative to the objective, that ends it.
+    stall  the gain of a few steps, relative to the objective, that ends the descent
     """
     factors = task.form.balance(factors)
     if not factors[0].shape[-1] or not all(np.isfinite(x).all() for x in factors):
@@ -121,19 +122,11 @@ def polish_factors(task: Task, factors: Factors, steps: int, stall: float) -> tu
 
 def quasi_newton(task: Task, factors: Factors, steps: int, stall: float) -> tuple[Factors, int]:
     """Minimize by L-BFGS in the form's coordinates."""
-    low, high = task.form.bounds(factors[0].shape[-1])
-    start = np.clip(task.form.into(factors), low, high)
+    ends = task.form.bounds(factors[0].shape[-1])
+    start = np.clip(task.form.into(factors), *ends)
     memory = MEMORY if len(start) <= LARGE else MEMORY // 4
-    end, used = minimize(
-        task.at,
-        start,
-        (low, high),
-        steps=steps,
-        stall=stall,
-        expired=task.expired,
-        memory=memory,
-        goal=task.goal,
-    )
+    step = partial(minimize, stall=stall, expired=task.expired, memory=memory, goal=task.goal)
+    end, used = step(task.at, start, ends, steps=steps)
     return task.form.out(end), used
 
 
@@ -141,16 +134,16 @@ def proximal(task: Task, factors: Factors, steps: int, stall: float) -> tuple[Fa
     """Sweep over the columns of a matrix's factors until a sweep gains little."""
     value, used = task.value(factors), 0
     while used < max(steps, 1):
-        used += SWEEPS_A_STEP
-        factors = swept(task, factors)
+        used += SWEEP_COST
+        factors = sweep_columns(task, factors)
         before, value = value, task.value(factors)
         if before - value <= stall * abs(value) or task.expired():
             break
     return task.form.balance(factors), used
 
 
-def swept(task: Task, factors: Factors) -> Factors:
-    """Step each column of each factor by its proximal map."""
+def sweep_columns(task: Task, factors: Factors) -> Factors:
+    """Move each column of each factor by a proximal step."""
     new = [x.copy() for x in factors]
     observed, lam = task.problem.loss.observed, task.problem.lam
     fit = task.fit(factors)
@@ -171,27 +164,40 @@ def swept(task: Task, factors: Factors) -> Factors:
     return tuple(new)
 
 
-def reweight(task: Task, factors: Factors, steps: int = 200) -> Factors:
+def reweight(task: Task, factors: Factors) -> Factors:
     """Rescale all slices at once: min over a >= 0 of E(sum a_i phi_i) + lam sum a_i theta_i."""
     form = task.form
-    units, full = form.units(factors), form.full(form.units(factors))
+    units = form.units(factors)
+    full = form.full(units)
     parts = full[0], kronecker_columns(full[1:])
-    new = form.scale(units, best_weights(task, parts, form.sizes(factors), steps))
+    new = form.scale(units, best_weights(task, parts, form.sizes(factors)))
     return new if task.value(new) < task.value(factors) else factors
 
 
-def best_weights(task: Task, parts: tuple[Array, Array], start: Array, steps: int = 200) -> Array:
-    """Return a >= 0 of a lower E(sum a_i x_i y_i^T) + lam sum a_i; of very many slices the start.
+def best_weights(task: Task, parts: tuple[Array, Array], start: Array) -> Array:
+    """Return a >= 0 of a lower E(sum a_i x_i y_i^T) + lam sum a_i; the start for very many slices.
 
-    parts: the x_i and the y_i
+    parts  the x_i and the y_i
     """
     (left, right), observed, lam = parts, task.problem.loss.observed, task.problem.lam
     if not 0 < len(start) <= AMPLITUDES:
         return start
 
-    def _both(a: Array) -> tuple[float, Array]:
+    def objective(a: Array) -> tuple[float, Array]:
+        """Return the objective and its gradient."""
         value, W = task.loss(observed.product(left * a, right))
         slope = lam - (left * observed.times(W, right)).sum(axis=0)
         return value + lam * float(a.sum()), slope
 
-    return np.maximum(minimize(_both, start, (0.0, np.inf), steps=steps)[0], 0.0)
+    return np.maximum(minimize(objective, start, (0.0, np.inf), steps=STEPS)[0], 0.0)
+
+
+def predict(observed: Observed, factors: Sequence[Array]) -> Array:
+    """Return the field of sum_i x_i^1 o ... o x_i^K; factors: K arrays (n_k, r)."""
+    return observed.product(factors[0], kronecker_columns(factors[1:]))
+
+
+def pulls(observed: Observed, W: Array, factors: Sequence[Array]) -> list[Array]:
+    """Return for each mode, (n_k, r), W contracted with the columns of all other modes."""
+    first = observed.times(W, kronecker_columns(factors[1:]))
+    return [first, *rest_pulls(observed.times_left(W, factors[0]), factors[1:])]

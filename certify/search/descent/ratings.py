@@ -1,19 +1,18 @@
-"""Smooth losses over few observed entries: steps whose cost is that of the entries.
+"""Smooth losses over few observed entries: descents whose cost is that of the entries.
 
     f(U, V, a, b) = sum over observed (i, j) of c_ij h(<u_i, v_j> + a_i + b_j; y_ij)
                     + lam/2 (sum p_i |u_i|^2 + sum q_j |v_j|^2)
                     + 1/2 sum alpha_i a_i^2 + 1/2 sum beta_j b_j^2
 
-The biases are components of which one side is fixed at 1: (a, 1) and (1, b).  All numbers are the
-rows of one array x = [U; V] (m + n, r), on which L-BFGS works in single precision, with the inverse
-of the diagonal of the Hessian,
+Biases are components with one side fixed at 1: (a, 1) and (1, b).  All numbers are the rows of one
+array x = [U; V] (m + n, r), on which L-BFGS works in single precision.  Its first metric is the
+inverse of the diagonal of the Hessian,
 
     D = price + [C V^2; C^T U^2]      (squares entry by entry, C = c h'' at the entries),
 
-as its first metric: without it, lines of few and of many entries need steps of different lengths.
-Factors with signs are projected: a number at 0 with a positive slope stays there, and no step goes
-below 0.
-Rows of the data are sorted by how many entries they have, so that rows of equal counts are one
+because lines of few and of many entries need steps of different lengths.  Factors with signs are
+projected: a number at 0 with a positive slope stays there, and no step goes below 0.
+The rows of the data are sorted by their number of entries, so that rows of equal numbers form a
 dense block.
 """
 
@@ -21,8 +20,9 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
+from itertools import pairwise
 from math import fsum
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -40,20 +40,20 @@ from certify.problem import Problem, Values
 from .extended import Extended
 
 Floats = npt.NDArray[Any]  # of single or double precision
-P = TypeVar("P", bound="Valued")
+P = TypeVar("P", bound=Any)  # a point: it has a `value`
 Biases = tuple[Array | None, Array | None]  # of rows and of columns
-SIGNS = ("", "+")  # cones that are searched: any numbers, or >= 0
+SIGNS = ("", "+")  # the cones that are known: any numbers, or >= 0
 BYTES = 5e5  # gathered at once, to stay in a core's cache; cost, never truth
 WINDOW = 5  # steps over which a gain is measured
-REMEMBERED, REFRESHED = 2, 20  # steps of L-BFGS, and those after which its first metric is new
+REMEMBERED, REFRESHED = 2, 20  # steps that L-BFGS remembers; between two first metrics
 ARMIJO, SHORTEST, TRIES = 1e-4, 0.1, 10  # of the line search
-CURVED = 1e-8  # cosine of a step and its change of slope under which it is forgotten
+CURVED = 1e-8  # the least cosine of a step and its change of slope that is remembered
 FLAT = 1e-8  # relative change of the value that may be rounding
 RUN = 4096  # products summed in the precision of the numbers
 
 
 class Block(NamedTuple):
-    """The rows [first, last), with `number` entries each: `at` all entries, and their loss."""
+    """The rows [first, last) with `number` entries each; the place and the loss of the entries."""
 
     first: int
     last: int
@@ -63,7 +63,7 @@ class Block(NamedTuple):
 
     @property
     def size(self) -> int:
-        """How many entries there are."""
+        """The number of entries."""
         return (self.last - self.first) * self.number
 
 
@@ -71,10 +71,15 @@ class Block(NamedTuple):
 class Entries:
     """The observed entries, rows sorted by their counts, in one precision.
 
-    rows     the row of the data that each sorted row is;  order: the entry that each one is
-    loss     of the entries;  cols: their columns;  starts: where each row's begin, (m + 1,)
-    prices   lam p (m,) and lam q (n,); of a and b, each None where there is no such bias
-    signs    whether U >= 0, and V >= 0
+    rows     the row of the data for each sorted row
+    order    the entry of the data for each sorted entry
+    loss     the loss of the entries
+    cols     their columns
+    starts   the first entry of each row, (m + 1,)
+    prices   lam p (m,) and lam q (n,)
+    biases   alpha (m,) and beta (n,), each None without such a bias
+    signs    whether U >= 0, and whether V >= 0
+    blocks   by the number of components, made when needed
     """
 
     shape: tuple[int, int]
@@ -90,12 +95,12 @@ class Entries:
 
     @property
     def kind(self) -> Any:  # noqa: ANN401  a dtype
-        """The precision."""
+        """The dtype of all numbers."""
         return self.loss.data.dtype
 
     @property
     def bias_count(self) -> int:
-        """How many components are biases."""
+        """The number of components that are biases."""
         return sum(b is not None for b in self.biases)
 
     @cached_property
@@ -104,11 +109,11 @@ class Entries:
         return ThreadPoolExecutor(CORES)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave the threads here, and the blocks, which are made again."""
+        """Leave out the threads and the blocks, which are made again."""
         return {k: x for k, x in self.__dict__.items() if k != "pool"} | {"blocks": {}}
 
     def without_signs(self) -> "Entries":
-        """Return the same entries with factors of any signs, and a loss that is finite there."""
+        """Return the same entries for factors of any signs, with a loss that is always finite."""
         loss: Entrywise = self.loss
         if isinstance(loss, KullbackLeibler):
             loss = Extended(loss, float(loss.data.mean()))
@@ -119,11 +124,11 @@ class Entries:
         return sparse.csr_array((values, self.cols, self.starts), shape=self.shape)
 
     def times_transposed(self, values: Floats, left: Floats) -> Floats:
-        """Return X^T left of the matrix X of these values: halves of the rows at once."""
+        """Return X^T left for the matrix X of these values, two halves of the rows in parallel."""
         m, middle = self.shape[0], int(np.searchsorted(self.starts, len(values) // 2))
 
         def half(a: int, z: int) -> Floats:
-            """Return the product with the rows [a, z), whose entries are not copied."""
+            """Return the product with the rows [a, z), without a copy of their entries."""
             at, begin = slice(self.starts[a], self.starts[z]), self.starts[a : z + 1]
             listed = values[at], self.cols[at], begin - begin[0]
             X = sparse.csr_array(listed, shape=(z - a, self.shape[1]))
@@ -133,54 +138,52 @@ class Entries:
         return np.asarray(half(middle, m) + other.result())
 
     def parts(self, r: int) -> list[Block]:
-        """Return blocks of rows that fit into a cache."""
+        """Return blocks of rows, of equal numbers of entries, that fit into a cache."""
         if r not in self.blocks:
-            counts, out = np.diff(self.starts), []
-            a = int(np.searchsorted(counts, 1))
-            while a < len(counts):
-                k = int(counts[a])
-                z = int(np.searchsorted(counts, k, side="right"))
-                size = max(1, int(BYTES / (k * max(r, 1) * self.kind.itemsize)))
-                out += [self.block(s, min(z, s + size), k) for s in range(a, z, size)]
-                a = z
+            numbers, firsts = np.unique(np.diff(self.starts), return_index=True)
+            ends, out = pairwise([*firsts.tolist(), self.shape[0]]), []
+            for k, (a, z) in zip(numbers.tolist(), ends, strict=True):
+                size = max(1, int(BYTES / (max(k, 1) * max(r, 1) * self.kind.itemsize)))
+                out += [self.block(s, min(z, s + size), k) for s in range(a, z, size) if k]
             self.blocks[r] = out
         return self.blocks[r]
 
     def block(self, first: int, last: int, number: int) -> Block:
-        """Return the rows [first, last), which have `number` entries each."""
+        """Return the block of the rows [first, last), which have `number` entries each."""
         at = slice(int(self.starts[first]), int(self.starts[last]))
         return Block(first, last, number, at, self.loss.restrict(at))
 
     def each_block(
         self, U: Floats, V: Floats, work: Callable[[Floats, Floats, Block], float]
     ) -> float:
-        """Return the sum, whatever its order, of what is returned of each block.
+        """Return the sum of work(rows, Z, block) over all blocks, which run in parallel.
 
-        work  is given rows of V, one for each entry, <u_i, v_j>, and the block
+        rows  the rows of V for each entry of the block
+        Z     <u_i, v_j> for each entry of the block
         """
         parts, r = self.parts(V.shape[1]), V.shape[1]
         most = max((b.size for b in parts), default=0)
 
-        def fit(held: Floats, block: Block) -> float:
-            """Gather the vectors of a block, and work on it."""
-            vectors = held[: block.size]
+        def fit(buffer: Floats, block: Block) -> float:
+            """Gather the rows of V for a block, and work on it."""
+            vectors = buffer[: block.size]
             V.take(self.cols[block.at], axis=0, out=vectors, mode="clip")
             vectors = vectors.reshape(block.last - block.first, block.number, r)
             Z = np.matmul(vectors, U[block.first : block.last, :, None]).reshape(-1)
             return work(vectors, Z, block)
 
         def works(some: list[Block]) -> list[float]:
-            """Go through many blocks; a BLAS may raise a flag on lanes it does not use."""
-            held = np.empty((most, r), dtype=V.dtype)  # once: a worker may ask the system for each
-            with np.errstate(all="ignore"):  # `check` has it for its own thread alone
-                return [fit(held, block) for block in some]
+            """Work on many blocks."""
+            buffer = np.empty((most, r), dtype=V.dtype)  # one, as an allocation may be slow
+            with np.errstate(all="ignore"):  # BLAS may raise a flag for numbers that it ignores
+                return [fit(buffer, block) for block in some]
 
         shares = [parts[k :: 4 * CORES] for k in range(4 * CORES)]
         terms = [x for share in self.pool.map(works, shares) for x in share]
         return fsum(terms) if np.isfinite(terms).all() else np.inf
 
     def fit(self, U: Floats, V: Floats) -> tuple[float, Floats, Floats]:
-        """Return the loss, W = -c h' and W V: V is gathered once for all."""
+        """Return the loss, W = -c h' and W V; V is gathered once for all three."""
         W, pull = np.empty_like(self.loss.data), np.zeros_like(U)
 
         def work(vectors: Floats, Z: Floats, block: Block) -> float:
@@ -215,24 +218,23 @@ class Entries:
         return self.matrix(out)
 
     def price(self, r: int) -> Floats:
-        """Return the price of each square of x (m + n, r + biases); 0 for what is fixed."""
+        """Return the price of each square of x (m + n, r + biases); 0 for fixed numbers."""
         one = np.concatenate(self.prices).astype(self.kind)[:, None]
-        if not self.bias_count:
-            return np.broadcast_to(one, (sum(self.shape), r))  # held once for all components
-        out, m = np.zeros((sum(self.shape), r + self.bias_count), dtype=self.kind), self.shape[0]
-        out[:, :r] = one
-        k = r
-        for side, bias in zip((slice(0, m), slice(m, None)), self.biases, strict=True):
+        all_ = np.broadcast_to(one, (sum(self.shape), r))  # stored once for all components
+        return np.hstack([all_, *self.bias_columns(self.biases, 0.0)]) if self.bias_count else all_
+
+    def bias_columns(self, values: tuple[Any, Any], fixed: float) -> list[Floats]:
+        """Return the column of x for each bias: its values, and a number on the fixed side."""
+        out, m = [], self.shape[0]
+        for side, bias, x in zip((slice(m), slice(m, None)), self.biases, values, strict=True):
             if bias is not None:
-                out[side, k] = bias
-                k += 1
+                column = np.full((sum(self.shape), 1), fixed, dtype=self.kind)
+                column[side, 0] = fixed if x is None else x
+                out.append(column)
         return out
 
     def least(self, r: int) -> Floats | None:
-        """Return the least that each number of x may be: 0, or no bound; None for no bound at all.
-
-        What is fixed has none.
-        """
+        """Return the lower bound of each number of x, 0 or -inf; None if there is no bound."""
         if not any(self.signs):
             return None
         m = self.shape[0]
@@ -243,28 +245,15 @@ class Entries:
 
     def free(self, r: int) -> Floats:
         """Return 1 for each number of x that may move, 0 for the fixed sides of biases."""
-        shape, m, k = (sum(self.shape), r + self.bias_count), self.shape[0], r
-        ones = np.broadcast_to(self.kind.type(1), shape)
-        if not self.bias_count:
-            return ones
-        out = ones.copy()
-        for side, bias in zip((slice(m, None), slice(0, m)), self.biases, strict=True):
-            if bias is not None:
-                out[side, k] = 0.0
-                k += 1
-        return out
+        ones = np.broadcast_to(self.kind.type(1), (sum(self.shape), r))
+        return np.hstack([ones, *self.bias_columns((1.0, 1.0), 0.0)]) if self.bias_count else ones
 
     def into(self, factors: Factors, biases: Biases) -> Floats:
-        """Return x of factors and of the biases of rows and columns, None where there is none."""
-        (U, V), m, r = factors, self.shape[0], factors[0].shape[1]
-        out = np.ones((sum(self.shape), r + self.bias_count), dtype=self.kind)
-        out[:m, :r], out[m:, :r] = U[self.rows], V
-        rows, cols = biases
-        if rows is not None:
-            out[:m, r] = rows[self.rows]
-        if cols is not None:
-            out[m:, -1] = cols
-        return out
+        """Return x; biases: of rows and of columns, each None without such a bias."""
+        (U, V), (rows, cols) = factors, biases
+        values = None if rows is None else rows[self.rows], cols
+        both = np.vstack([U[self.rows], V]).astype(self.kind)
+        return np.hstack([both, *self.bias_columns(values, 1.0)])
 
     def out(self, x: Floats) -> tuple[Factors, Biases]:
         """Return the factors and the biases of x in double precision, as `into` takes them."""
@@ -289,32 +278,30 @@ def values_of(problem: Problem, biases: Biases) -> Values:
 
 
 def applies(problem: Problem) -> bool:
-    """Whether this is the objective: a smooth loss of entries, l2 norms, and biases of lines.
+    """Whether this objective is the problem's: a smooth loss of entries, l2 norms, and biases.
 
-    The norms may be weighted; each factor may have a sign.
+    The norms may be weighted, and each factor may have a sign.
     """
     loss, atom = problem.loss, problem.atom
     smooth = isinstance(loss, Entrywise) and loss.smooth
     if not smooth or loss.observed.full or loss.observed.zeros or atom.family != "pairs":
         return False
-    if loss.positive and not all(
-        g.cone == "+" for g in atom.gauges
-    ):  # the fit may leave its domain
+    signed = all(g.cone == "+" for g in atom.gauges)
+    if loss.positive and not signed:  # the fit may leave the domain of the loss
         return False
     known = all(isinstance(o, RowIntercept | ColumnIntercept) for o in problem.offsets)
     return known and all(g.is_round and g.exact and g.cone in SIGNS for g in atom.gauges)
 
 
 def entries_of(problem: Problem, kind: Any = np.float32) -> Entries:  # noqa: ANN401  a dtype
-    """Return the observed entries of a problem to which this `applies`."""
+    """Return the observed entries of a problem; `applies` must hold."""
     loss, observed = problem.loss, problem.loss.observed
     if not isinstance(loss, Entrywise):
         raise TypeError(f"losses of entries are known here, not {type(loss).__name__}")
     gauges, dims = problem.atom.gauges, (observed.m, observed.n)
     p, q = (problem.lam * g.ellipsoids(d).weights for g, d in zip(gauges, dims, strict=True))
-    biases = biases_of(
-        problem, tuple(o.priced * np.ones(o.shape(observed)) for o in problem.offsets)
-    )
+    ridges = tuple(o.priced * np.ones(o.shape(observed)) for o in problem.offsets)
+    biases = biases_of(problem, ridges)
     listed = observed.indptr, observed.listed[1], loss
     entries = sort_rows(dims, listed, (p, q), biases, kind)
     return replace(entries, signs=(gauges[0].cone == "+", gauges[1].cone == "+"))
@@ -327,9 +314,10 @@ def sort_rows(
     biases: Biases,
     kind: Any,  # noqa: ANN401  a dtype
 ) -> Entries:
-    """Return entries that are listed row by row: where each row's begin, columns, their loss.
+    """Return entries that are listed row by row.
 
-    prices, biases  as Entries has them, of the rows as they are
+    listed          the first entry of each row, the columns and the loss of the entries
+    prices, biases  as in Entries, before the rows are sorted
     """
     indptr, cols, loss = listed
     counts = np.diff(indptr)
@@ -351,7 +339,7 @@ def sort_rows(
 
 @dataclass
 class Steps:
-    """Steps of L-BFGS with their changes of the slope."""
+    """The last steps s of L-BFGS, the changes y of the slope, and <s, y>."""
 
     s: list[Floats] = field(default_factory=list)
     y: list[Floats] = field(default_factory=list)
@@ -366,7 +354,7 @@ class Steps:
             self.products.append(product)
 
     def make_room(self) -> None:
-        """Forget the oldest step, if there are as many as are kept."""
+        """Forget the oldest step if the memory is full."""
         first = max(len(self.s) + 1 - REMEMBERED, 0)
         self.s, self.y, self.products = self.s[first:], self.y[first:], self.products[first:]
 
@@ -386,14 +374,6 @@ class Steps:
         return out
 
 
-class Valued(Protocol):
-    """A point whose value is known."""
-
-    @property
-    def value(self) -> float:
-        """The objective."""
-
-
 @dataclass(frozen=True)
 class Point:
     """x, its value and slope, and W = -c h' at the entries."""
@@ -406,7 +386,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Objective:
-    """The objective at a number of components: prices, what may move, and how far down."""
+    """The objective at a number of components: prices, free numbers and lower bounds."""
 
     entries: Entries
     price: Floats
@@ -425,12 +405,12 @@ class Objective:
         return Point(x, value, slope, W)
 
     def along(self, now: Point, d: Floats, t: float) -> Point:
-        """Return the point at x + t d, or at what of it is allowed."""
+        """Return the point at x + t d, projected onto the lower bounds."""
         x = now.x + d.dtype.type(t) * d
         return self.at(x if self.least is None else np.maximum(x, self.least))
 
     def still(self, now: Point) -> Any:  # noqa: ANN401  booleans
-        """Return which numbers are at their least and would fall; None for none."""
+        """Return which numbers are at their lower bound and would fall; None without bounds."""
         return None if self.least is None else (now.x <= self.least) & (now.slope > 0)
 
     def metric(self, x: Floats) -> Floats:
@@ -444,7 +424,7 @@ class Objective:
 
 
 def floor(D: Floats) -> Floats:
-    """Return a metric without numbers that are too small to divide by."""
+    """Raise the numbers of a metric that are too small to divide by."""
     return np.asarray(np.maximum(D, np.finfo(D.dtype).tiny ** 0.5))
 
 
@@ -460,14 +440,14 @@ def descend(
     expired: Callable[[], bool] = lambda: False,
     stall: float = 0.0,
 ) -> Point:
-    """Return a point after some steps of L-BFGS, never higher but for rounding.
+    """Return the point after some steps of L-BFGS; it is never higher except by rounding.
 
-    stall: the gain of WINDOW steps that ends them
+    stall  the gain of WINDOW steps that ends the descent
     """
     objective = objective_of(entries, x.shape[1] - entries.bias_count)
     now, memory = objective.at(x), Steps()
     D, values = objective.metric(x), [now.value]
-    del x  # as large as all that is remembered of a step
+    del x  # it is large
     for k in range(steps):
         if expired() or (k > WINDOW and values[-1 - WINDOW] - values[-1] <= stall):
             break
@@ -484,7 +464,7 @@ def descend(
                 break
             memory = Steps()
             continue
-        memory.make_room()  # as large as x each: before the next point is held, too
+        memory.make_room()  # before the next point takes memory
         new = line_search(partial(objective.along, now, d), now, along)
         if new is None:
             break
@@ -495,9 +475,9 @@ def descend(
 
 
 def line_search(at: Callable[[float], P], now: P, along: float) -> P | None:
-    """Return a lower point of those at(t), t = 1 first; None for none.
+    """Return a point at(t) that is lower than `now`, t = 1 first; None if none is found.
 
-    along  the slope by t at 0
+    along  the derivative in t at 0
     """
     t = 1.0
     for _ in range(TRIES):

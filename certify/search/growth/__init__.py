@@ -1,1 +1,1 @@
-"""Column generation: descend, price, append, reweight."""
+"""Column generation: descend, find components that earn more than lam, append, reweight."""

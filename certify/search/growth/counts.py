@@ -2,19 +2,19 @@
 
     f(U, V) = sum over observed entries of c (z - y ln z) + lam/2 (|U|^2 + |V|^2),   z = <u_i, v_j>
 
-The gradient c (1 - y/z) has no Lipschitz constant, so no step has a length that suits it.
+The gradient c (1 - y/z) has no Lipschitz constant, so no fixed step length works.
 
-any size    the optimum has many components: the search begins with more than those, and the
-            method of multipliers (`descent.multipliers`) leaves those that are needed
-own size    majorization and minimization; a point of the other is mended by it, too
+any size    the optimum has many components: the search begins with more, and the method of
+            multipliers (`descent.multipliers`) leaves those that are needed
+own size    majorization and minimization, which also repairs the points of the other method
 
-As ln is concave, f is at most a sum over single numbers that touches it at U:
+As ln is concave, f is at most a sum over single numbers, with equality at U:
 
     f(X, V) <= sum s_ik x_ik - p_ik ln x_ik + lam/2 x_ik^2 + constant,
     s_ik = sum_j c_ij v_jk,   p_ik = u_ik sum_j c_ij (y_ij / z_ij) v_jk,
 
-which is least at x = 2 p / (s + (s^2 + 4 lam p)^(1/2)): so f never rises, and what is positive
-stays positive.  Pairs of such steps are extrapolated in logarithms (Varadhan and Roland, "Simple
+which is least at x = 2 p / (s + (s^2 + 4 lam p)^(1/2)).  So f never rises, and positive numbers
+stay positive.  Pairs of such steps are extrapolated in logarithms (Varadhan and Roland, "Simple
 and globally convergent methods for accelerating the convergence of any EM algorithm", 2008).
 """
 
@@ -34,18 +34,18 @@ from certify.search.descent.multipliers import Multipliers
 from certify.search.descent.products import Task
 from certify.search.pricing.products import Field, above
 
-ROUNDS, STEPS = 60, 40  # of looks at the dual point, and pairs of steps or turns in each
-MANY, TIMES = 600, 4  # components at the start of any size: so many times the shorter side
-AT_ONCE, MEND = 20, 3  # components appended in a round; steps that mend a point
-FAINT = 1e-3  # of the size of an ordinary component: one that is appended, or no longer positive
-LEAST = 1e-150  # a number below it is as good as zero, and its product with another is a float
-STALLED, NOTHING = 1e-5, 1e-7  # relative gain of a round that ends the search; a component of zeros
-FARTHEST = 30.0  # times a pair of steps that an extrapolation goes
-Pull = Callable[[Array, Array], Array]  # of a field and the other factor
+ROUNDS, STEPS = 60, 40  # rounds at most; pairs of steps, or turns, between two dual points
+MANY, TIMES = 600, 4  # components at the start of any size; of the shorter side, if that is less
+AT_ONCE, REPAIRS = 20, 3  # components appended in a round; steps that repair a point
+FAINT = 1e-3  # of an ordinary entry: an entry of a new component, and the least in a repair
+LEAST = 1e-150  # a smaller number counts as zero; the product of two such is a normal float
+STALLED, NOTHING = 1e-5, 1e-7  # relative gain of a round that ends the search; a zero component
+FARTHEST = 30.0  # length of an extrapolation, in pairs of steps
+Pull = Callable[[Array, Array], Array]  # the product of a field and the other factor
 
 
 def applies(problem: Problem) -> bool:
-    """Whether this is the objective."""
+    """Whether this objective is the problem's."""
     return isinstance(problem.loss, KullbackLeibler) and is_nonnegative(problem)
 
 
@@ -53,7 +53,7 @@ def applies(problem: Problem) -> bool:
 def grow(search: Search, seed: int, wanted: float, cap: int | None = None) -> Search:
     """Descend, and append components that earn more than lam, until the gap is `wanted`.
 
-    cap: the largest number of components
+    cap  the largest number of components
     """
     problem, rng = search.problem, np.random.default_rng(seed)
     task = Task(problem, envelope.Smoothed(problem.loss), expired=search.clock.expired)
@@ -61,7 +61,7 @@ def grow(search: Search, seed: int, wanted: float, cap: int | None = None) -> Se
     most = sum(dims) * TIMES if cap is None else cap
     count = min(TIMES * min(dims), MANY) if cap is None else cap
     factors, last = begin(task, search.best.factors, count, rng), np.inf
-    data = problem.loss.observed.spread(counting(problem).data)
+    data = problem.loss.observed.spread(counts_loss(problem).data)
     turns = multipliers.begin(problem, factors, data) if cap is None else None
     for _ in range(ROUNDS):
         if turns is None:
@@ -72,7 +72,7 @@ def grow(search: Search, seed: int, wanted: float, cap: int | None = None) -> Se
             small, value = take_turns(turns, task, search)
             W = problem.loss.observed.field(turns.W)
         search.note("majorize", small, ())
-        if not np.isfinite(W).all():  # the numbers left the floats
+        if not np.isfinite(W).all():  # overflow
             break
         field = Field(problem.loss.observed, W, task.form, search.clock.expired)
         top, components = above(field, problem.lam, small, seed)
@@ -80,65 +80,58 @@ def grow(search: Search, seed: int, wanted: float, cap: int | None = None) -> Se
         if search.gap <= wanted or search.over() or last - value <= STALLED * abs(value):
             break
         last, room = value, min(max(most - small[0].shape[1], 0), AT_ONCE)
-        wide = append_faint(task, small, tuple(x[:, :room] for x in components))
-        factors = positive(wide, size(task, small))
+        faint = FAINT * entry_size(problem, small[0].shape[1])
+        both = zip(small, (x[:, :room] for x in components), strict=True)
+        wide = tuple(np.hstack([x, faint * len(y) ** 0.5 * y]) for x, y in both)
+        factors = positive(wide, faint)
         if turns is not None:
             turns.factors = wide
     return search
 
 
 def take_turns(turns: Multipliers, task: Task, search: Search) -> tuple[Factors, float]:
-    """Return the factors after some turns, and the least objective met: there or mended.
+    """Return the factors after some turns, and their least objective, before or after a repair.
 
-    The loss is infinite where a product is 0 and a count is not: steps from no number below a
-    faint one mend that.
+    The loss is infinite where a product is 0 and a count is not.  The repair raises all numbers to
+    a faint one and takes steps from there.
     """
-    for _ in range(STEPS):  # one at least
+    for _ in range(STEPS):  # at least one
         search.steps -= 1
         turns.turn()
         if search.over():
             break
     turns.balance()
     small = prune(task, turns.factors)
-    near = positive(small, size(task, small))
-    for _ in range(MEND):
+    near = positive(small, FAINT * entry_size(task.problem, small[0].shape[1]))
+    for _ in range(REPAIRS):
         near = step(task.problem, near)
     near = prune(task, near)
-    search.note("mend", near, ())
+    search.note("repair", near, ())
     return small, min(objective(task.problem, x) for x in (small, near))
 
 
 def begin(task: Task, factors: Factors, count: int, rng: np.random.Generator) -> Factors:
-    """Return the factors, positive, with random components up to a number of them."""
+    """Make the factors positive, and append random components up to `count`."""
     balanced = task.form.balance(factors)
     more = max(count - balanced[0].shape[1], 0)
     fresh = tuple(rng.random((len(x), more)) for x in balanced)
-    mean = float(counting(task.problem).data.mean()) / max(count, 1)
-    near = max(mean, LEAST) ** 0.5
+    near = entry_size(task.problem, count)
     balanced = positive(balanced, FAINT * near) if balanced[0].size else balanced
     return tuple(np.hstack([x, 2 * near * y]) for x, y in zip(balanced, fresh, strict=True))
 
 
-def size(task: Task, factors: Factors) -> float:
-    """Return a faint entry: a small share of an entry of an ordinary component."""
-    rank = factors[0].shape[1]
-    return FAINT * float(max(counting(task.problem).data.mean() / max(rank, 1), LEAST) ** 0.5)
+def entry_size(problem: Problem, count: int) -> float:
+    """Return the size of an ordinary entry of `count` factors whose product fits the data."""
+    return float(max(counts_loss(problem).data.mean() / max(count, 1), LEAST) ** 0.5)
 
 
 def positive(factors: Factors, least: float) -> Factors:
-    """Return the factors with no number below a least one."""
+    """Raise all numbers to a least one."""
     return tuple(np.maximum(x, least) for x in factors)
 
 
-def append_faint(task: Task, factors: Factors, slices: Factors) -> Factors:
-    """Append faint components."""
-    least = size(task, factors)
-    both = zip(factors, slices, strict=True)
-    return tuple(np.hstack([x, least * len(y) ** 0.5 * y]) for x, y in both)
-
-
 def prune(task: Task, factors: Factors) -> Factors:
-    """Drop components that count for nothing, and numbers that are as good as zero."""
+    """Drop negligible components."""
     sizes = task.form.sizes(factors)
     keep = sizes > NOTHING * sizes.max(initial=0.0)
     return tuple(x[:, keep] for x in factors)
@@ -146,7 +139,7 @@ def prune(task: Task, factors: Factors) -> Factors:
 
 def descend(problem: Problem, factors: Factors, search: Search) -> tuple[Factors, float]:
     """Return factors after some extrapolated pairs of steps, and their objective."""
-    for _ in range(STEPS):  # one pair of steps at least
+    for _ in range(STEPS):  # at least one
         search.steps -= 3
         factors, value = pair(problem, factors)
         if search.over():
@@ -155,7 +148,7 @@ def descend(problem: Problem, factors: Factors, search: Search) -> tuple[Factors
 
 
 def pair(problem: Problem, factors: Factors) -> tuple[Factors, float]:
-    """Return the end of two steps, or of a third from beyond them if that is lower."""
+    """Return the lower of the ends of two steps and of a third one from an extrapolated point."""
     first = step(problem, factors)
     second = step(problem, first)
     logs = [[np.log(x) for x in point] for point in (factors, first, second)]
@@ -172,7 +165,7 @@ def pair(problem: Problem, factors: Factors) -> tuple[Factors, float]:
 
 
 def step(problem: Problem, factors: Factors) -> Factors:
-    """Return the least of the bound in U, then in V."""
+    """Return the minimizer of the bound in U, then of that in V."""
     U, V = factors
     U = majorized_step(problem, U, V, problem.loss.observed.times, (U, V))
     V = majorized_step(problem, V, U, problem.loss.observed.times_left, (U, V))
@@ -180,11 +173,11 @@ def step(problem: Problem, factors: Factors) -> Factors:
 
 
 def majorized_step(problem: Problem, x: Array, other: Array, pull: Pull, factors: Factors) -> Array:
-    """Return 2 p / (s + (s^2 + 4 lam p)^(1/2)), and no number below the least.
+    """Return 2 p / (s + (s^2 + 4 lam p)^(1/2)), but no number below LEAST.
 
-    Of a row without observed entries p and s are 0: it is as small as can be.
+    A row without observed entries has p = s = 0 and gets LEAST.
     """
-    loss, lam = counting(problem), problem.lam
+    loss, lam = counts_loss(problem), problem.lam
     seen = loss.counted * np.ones_like(loss.data)
     z = np.maximum(loss.observed.product(*factors), LEAST)
     p, s = x * pull(seen * loss.data / z, other), pull(seen, other)
@@ -198,8 +191,11 @@ def objective(problem: Problem, factors: Factors) -> float:
     return value + 0.5 * problem.lam * sum(float(np.square(x).sum()) for x in factors)
 
 
-def counting(problem: Problem) -> KullbackLeibler:
-    """Return the loss, which `applies` has seen to be this."""
+def counts_loss(problem: Problem) -> KullbackLeibler:
+    """Return the loss.
+
+    Raises TypeError unless it is KullbackLeibler.
+    """
     if not isinstance(problem.loss, KullbackLeibler):
         raise TypeError(f"counts are known here, not {type(problem.loss).__name__}")
     return problem.loss

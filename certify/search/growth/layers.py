@@ -1,10 +1,10 @@
-"""Column generation over neurons: a convex program of their cells, then those that earn more.
+"""Column generation over neurons: a convex program of their cells, then neurons that earn more.
 
-    x, q, W <- the program of the cells there are; append the cells of every neuron that earns
+    x, q, W <- the program of the present cells; append the cells of every neuron that earns
     more than lam at W; drop the empty, merge the alike; repeat
 
-until none earns more, as far as ascents find.  The program's points never leave the cells, so
-kinks need no care, and their W is nearly inside the polar ball.
+until ascents find no neuron that earns more.  The points of the program stay in their cells, so
+kinks need no care, and W is nearly inside the polar ball.
 """
 
 from dataclasses import dataclass, replace
@@ -17,7 +17,7 @@ from certify.polar.ascent.layers import attain
 from certify.polar.layer_query import LayerQuery
 from certify.problem import Problem, Values
 from certify.search import envelope
-from certify.search.candidate import Candidate, widen
+from certify.search.candidate import widen
 from certify.search.column_generation import Search
 from certify.search.coordinates.layers import Net
 from certify.search.descent import conic
@@ -34,14 +34,14 @@ COARSE, FINE = 300, 2000  # quasi-Newton steps
 STALL, STALL_COARSE = 1e-13, 1e-8  # relative gains that end them; luck, never truth
 TOGETHER = 60  # neurons appended at once
 TIGHT = 1e-9  # relative excess over lam that is worth a neuron
-NOTHING, ALIKE = 1e-6, 1e-7  # shares of the largest neuron, to drop, and 1 - cosine to merge
-SMALL = 0.1  # of the mean size: the start of a new neuron
+NOTHING, ALIKE = 1e-6, 1e-7  # share of the largest neuron to drop; 1 - cosine to merge
+SMALL = 0.1  # of the mean size: the size of a new neuron
 STALE, PATIENT = 5, 15  # rounds without a better gap that end the search; with a multiplier
-AGAIN = 6  # descents and programs in turn at a fixed size
-WIDEST, WORK = 6000, 2500**3  # unknowns of a program, and those times the square of its rank
-ALLOWED = 20_000  # steps of descents, without a budget
+AGAIN = 6  # alternating descents and programs at a fixed size
+WIDEST, WORK = 6000, 2500**3  # unknowns of a program; those times the square of its rank
+ALLOWED = 20_000  # steps of descents without a budget
 SOLVED = 50  # steps that a general solver counts for
-MANY = 40_000  # borders of cells from which all weights descend before a program, as it is slow
+MANY = 40_000  # borders of cells from which the program is slow, and all weights descend first
 CUTS = 10_000  # borders of cells, together with those of cuts
 
 
@@ -49,8 +49,8 @@ CUTS = 10_000  # borders of cells, together with those of cuts
 class Round:
     """The state of a search.
 
-    cuts  of a loss with kinks, whose W is one of many: cells of neurons that earned more than lam,
-          as they were found.  Only while they are in the program do they earn no more
+    cuts  for a loss with kinks, whose W is not unique: the cells of all neurons that once earned
+          more than lam.  They must stay in the program, or they earn more again
     """
 
     smoothed: Smoothed
@@ -64,7 +64,7 @@ class Round:
 def grow(search: Search, seed: int, wanted: float, cap: int | None = None) -> Search:
     """Run until the gap is below `wanted`, nothing improves, or time or steps are spent.
 
-    cap: the largest number of neurons; then only descents and programs in turn.
+    cap  the largest number of neurons; then descents and programs alternate and none is appended
     """
     net = Net(search.problem)
     at = begin(search, net, seed)
@@ -123,7 +123,7 @@ def refit_offsets(search: Search, factors: Factors, q: Values) -> Values:
 
 
 def descend_jointly(search: Search, net: Net, at: Round, seed: int) -> Round:
-    """Descend on all weights together, across cells and turning output weights."""
+    """Descend on all weights together, across cells and with turning output weights."""
     factors = at.cells.factors(net)
     kept = on_kinks(net, factors[0]) if net.turns and at.W is not None else None
     task = Descent(search.problem, at.smoothed, factors, at.q, kept)
@@ -136,7 +136,7 @@ def descend_jointly(search: Search, net: Net, at: Round, seed: int) -> Round:
 def solve_program(search: Search, at: Round, seed: int, *, descended: bool) -> Round:
     """Solve the program of the cells, and drop and merge neurons.
 
-    Where a solver has no answer all weights descend, if they have not, and W is the slope there.
+    If the solver fails, all weights descend unless they just have, and W is the slope there.
     """
     problem, net = search.problem, Net(search.problem)
     done = None
@@ -158,7 +158,7 @@ def solve_program(search: Search, at: Round, seed: int, *, descended: bool) -> R
 
 
 def with_cuts(net: Net, at: Round) -> Cells:
-    """Return the cells with the newest other cuts, as many as a general solver takes."""
+    """Return the cells with the newest cuts, as many as a general solver can take."""
     if at.cuts is None:
         return at.cells
     cuts = unlike(at.cuts, at.cells)
@@ -168,7 +168,7 @@ def with_cuts(net: Net, at: Round) -> Cells:
 
 
 def unlike(cells: Cells, others: Cells) -> Cells:
-    """Return the cells that are not among others; twice in a program costs a solver digits."""
+    """Return the cells that are not among others: duplicates cost the solver digits."""
     mine, theirs = (np.vstack([c.S, c.V, c.mask]) for c in (cells, others))
     apart = np.abs(mine[:, :, None] - theirs[:, None, :]).max(axis=0, initial=0.0)
     return cells.take(~(apart <= ALIKE).any(axis=1))
@@ -192,7 +192,7 @@ def prune(net: Net, cells: Cells) -> Cells:
 
 
 def append(net: Net, at: Round, neurons: Factors, seed: int) -> None:
-    """Append the cells of neurons, at a small size."""
+    """Append the cells of new neurons, at a small size."""
     rank = min(WIDEST, net.problem.loss.observed.size)
     widest = max(min(WIDEST, WORK // rank**2), round(WORK ** (1 / 3)))
     room = max(widest // max(len(neurons[0]), 1) - at.cells.size, 0)
@@ -208,33 +208,27 @@ def append(net: Net, at: Round, neurons: Factors, seed: int) -> None:
         at.cuts = found if at.cuts is None else at.cuts.beside(unlike(found, at.cuts))
 
 
-def allowance(problem: Problem, now: Candidate) -> int:
-    """Return how many steps a search without a budget may take."""
-    del problem, now
-    return ALLOWED
-
-
 def earn(problem: Problem, W: Array, factors: Factors, seed: int, expired: Expired) -> float:
-    """Return the most that W is found to earn."""
+    """Return the most that a neuron is found to earn at W."""
     return above(field_of(Net(problem), W), np.inf, factors, seed, expired)[0]
 
 
 def sizes(task: Task, factors: Factors) -> Array:
-    """Return |phi| of each neuron: one that puts out nothing is dead, whatever its weights."""
+    """Return |phi| of each neuron: a neuron without output is dead, whatever its weights."""
     problem = task.problem
     zero = problem.loss.observed.field(np.zeros(problem.loss.shape))
     return problem.atom.inner_products(zero, factors, problem.loss.observed)[1]
 
 
 def polish(task: Task, factors: Factors, steps: int, stall: float) -> Factors:
-    """Return as many neurons of a lower objective."""
+    """Return factors of the same size and a lower objective."""
     start = Net(task.problem).balance(factors)
     made = Descent(task.problem, task.smoothed, start, task.q)
     return widen(descend(made, steps, stall, task.expired, task.goal)[0], factors[0].shape[1])
 
 
 def append_best(task: Task, factors: Factors, most: int, seed: int) -> Factors:
-    """Append up to so many of the neurons that earn most, at the weights that are best for all."""
+    """Append at most `most` neurons that earn more than lam, and reweight all."""
     net = Net(task.problem)
     factors = net.balance(factors)
     W = task.smoothed.at(task.shift(net.plain(factors))[0]).W
@@ -245,14 +239,14 @@ def append_best(task: Task, factors: Factors, most: int, seed: int) -> Factors:
 
 
 def append_neurons(task: Task, factors: Factors, more: Factors) -> Factors:
-    """Append neurons of theta 1, at the weights that are best for all."""
+    """Append neurons of theta 1, and reweight all."""
     net = Net(task.problem)
     wide = tuple(np.hstack(pair) for pair in zip(net.units(factors), more, strict=True))
     return reweight(task, wide, np.pad(net.sizes(factors), (0, more[0].shape[1])))
 
 
 def neurons_above(task: Task, W: Array, factors: Factors, seed: int) -> Factors:
-    """Return neurons of theta 1 that earn more than lam, best first: one that pools the largest."""
+    """Return neurons of theta 1 that earn more than lam, best first; at most one of max pooling."""
     net, lam = Net(task.problem), task.problem.lam
     if not net.layer.most:
         return above(field_of(net, W), lam, factors, seed, task.expired)[1]
@@ -261,7 +255,7 @@ def neurons_above(task: Task, W: Array, factors: Factors, seed: int) -> Factors:
 
 
 def draw(task: Task, size: int, seed: int) -> Factors:
-    """Return random neurons of the best weights; features count alike, whatever their units."""
+    """Return random neurons with the best weights; the scale of a feature does not matter."""
     net, rng = Net(task.problem), np.random.default_rng(seed)
     lengths = np.linalg.norm(net.layer.features, axis=0)
     U = rng.standard_normal((len(lengths), size)) / np.where(lengths > 0, lengths, 1.0)[:, None]
@@ -271,10 +265,10 @@ def draw(task: Task, size: int, seed: int) -> Factors:
 
 
 def reweight(task: Task, units: Factors, start: Array) -> Factors:
-    """Return neurons of theta 1 at the best sizes, as far as steps from a start go."""
+    """Return neurons of theta 1 at better sizes than a start."""
     net = Net(task.problem)
-    return net.scale(units, best_weights(task, (net.hidden_outputs(units[0]), units[1]), start))
+    return net.scale(units, best_weights(task, (net.layer.act(units[0]), units[1]), start))
 
 
 MOVES = Moves(sizes, polish, append_best, draw)
-FAMILY = Family(grow, allowance, MOVES, earn)
+FAMILY = Family(grow, lambda *_: ALLOWED, MOVES, earn)

@@ -2,9 +2,10 @@
 
     min 1/2 |Y - U V^T|^2 + lam/2 (|U|^2 + |V|^2)   over   U, V >= 0
 
-The least of each column, the others fixed, is closed (`descent.multipliers.sweep`).  The optimum
-has many components, so the search begins with more; a column of zeros is dropped.  Of a fixed size
-too many columns end as zeros: that is for small steps of all numbers at once, where Y is dense.
+The minimizer of each column, the others fixed, has a closed form (`descent.multipliers.sweep`).
+The optimum has many components, so the search begins with more; columns of zeros are dropped.  At a
+fixed size too many columns end as zeros: there, if Y is dense, small steps on all numbers at once
+are better.
 """
 
 from typing import Any
@@ -20,14 +21,14 @@ from certify.search.coordinates.products import form_of, is_nonnegative
 from certify.search.descent.multipliers import sweep
 from certify.search.dual.points import squared_loss
 
-MANY, TIMES = 300, 2  # components at the start: so many times the shorter side
-LOOK, STALLED = 5, 1e-5  # sweeps between looks, and the relative gain of those that ends them
-TINY = 1e-300  # a ridge beside lam = 0: no division by zero
+MANY, TIMES = 300, 2  # components at the start; of the shorter side, if that is less
+LOOK, STALLED = 5, 1e-5  # sweeps between two tests, and the relative gain of these that ends them
+TINY = 1e-300  # a ridge that avoids a division by zero at lam = 0
 COST = 2  # quasi-Newton steps that take as long as a sweep over both factors
 
 
 def applies(problem: Problem) -> bool:
-    """Whether this is the objective, of full data without weights."""
+    """Whether this objective is the problem's, with full data and no weights."""
     loss = problem.loss
     full = isinstance(loss, Squared) and loss.observed.full and loss.scale is None
     return full and is_nonnegative(problem)
@@ -35,7 +36,7 @@ def applies(problem: Problem) -> bool:
 
 @np.errstate(all="ignore")  # a point that is not finite is never the lowest
 def sweep_columns(search: Search, seed: int, more: int = MANY) -> Candidate:
-    """Sweep from the best point and up to `more` random ones beside it; return the best point."""
+    """Sweep from the best point with random components, up to `more` in all; return the best."""
     problem = search.problem
     Y, last, ridge = data_of(problem), np.inf, max(problem.lam, TINY)
     form = form_of(problem.atom, problem.loss.dims)
@@ -63,7 +64,7 @@ def data_of(problem: Problem) -> Any:  # noqa: ANN401  scipy.sparse
 
 
 def begin(Y: Any, factors: Factors, most: int, rng: np.random.Generator) -> Factors:  # noqa: ANN401
-    """Return the factors and random components, which are together about as large as Y."""
+    """Append random components, whose product is about as large as Y."""
     more = max(min(TIMES * min(Y.shape), most) - factors[0].shape[1], 0)
     size = 2 * (max(float(Y.mean()), 0.0) / max(more, 1)) ** 0.5
     fresh = (size * rng.random((len(x), more)) for x in factors)

@@ -1,16 +1,15 @@
-"""Better networks where a sample takes the largest of its rows, by neurons that earn more.
+"""Column generation for networks that take the largest of a sample's rows.
 
-All weights go down together by the gradient of the rows that are the largest, then the neurons'
-sizes alone, which is a convex problem; W = -grad l there, and the neuron that earns most by W is
-added.  Where two rows tie there is no gradient, and a point that is no better is not taken.
+All weights descend together by the gradient of the rows that are the largest, then the sizes of the
+neurons alone, which is a convex problem; W = -grad l there, and the neuron that earns most at W is
+appended.  Where two rows tie there is no gradient: then a point is kept only if it is lower.
 """
 
 import numpy as np
 
 from certify.polar.ascent.layers import attain
 from certify.polar.layer_query import LayerQuery
-from certify.problem import Problem
-from certify.search.candidate import Candidate, evaluate, lowest
+from certify.search.candidate import evaluate, lowest
 from certify.search.column_generation import Search
 from certify.search.coordinates.layers import Net
 from certify.search.descent.layers import Descent, descend
@@ -21,16 +20,16 @@ from certify.search.schedule import Family
 from .layers import MOVES, append_neurons
 
 ROUNDS = 40  # of a search
-STEPS, SETTLED = 300, 1e-10  # of all weights together, in a round, and the gain that ends them
-EXCESS = 1e-9  # relative, over lam, that is worth a neuron
+STEPS, SETTLED = 300, 1e-10  # steps of all weights in a round, and the gain that ends them
+EXCESS = 1e-9  # relative excess over lam that is worth a neuron
 STALL = 1e-13  # relative gain of a round that ends a search at one size
 
 
 @np.errstate(all="ignore")  # a point that is not finite is never the lowest
 def grow(search: Search, seed: int, wanted: float, cap: int | None = None) -> Search:
-    """Run until the gap is below `wanted`, no neuron earns more, or time is spent.
+    """Run until the gap is below `wanted`, no neuron earns more than lam, or time is spent.
 
-    cap: the largest number of neurons.
+    cap  the largest number of neurons
     """
     problem, now, before = search.problem, search.best, np.inf
     net, smoothed = Net(problem), Smoothed(problem.loss)
@@ -56,10 +55,4 @@ def grow(search: Search, seed: int, wanted: float, cap: int | None = None) -> Se
     return search
 
 
-def allowance(problem: Problem, now: Candidate) -> int:
-    """Return how many steps a search without a budget may take: its rounds are counted instead."""
-    del problem, now
-    return 1
-
-
-FAMILY = Family(grow, allowance, MOVES)
+FAMILY = Family(grow, lambda *_: 1, MOVES)  # rounds are counted instead of steps

@@ -3,7 +3,7 @@
     descend on all factors; W = -grad; append the components that earn more than lam;
     reweight all components, which is convex; drop the empty, merge the alike; repeat
 
-until none earns more than lam as far as ascents find, and the multiplier of a loss without a
+until ascents find no component that earns more than lam, and the multiplier of a loss without a
 Lipschitz gradient has settled.
 """
 
@@ -17,7 +17,7 @@ from certify.base.minimize import WINDOW
 from certify.losses import Squared
 from certify.problem import Problem, Values
 from certify.search import envelope
-from certify.search.candidate import Candidate
+from certify.search.candidate import Candidate, draw_inside
 from certify.search.column_generation import Search
 from certify.search.coordinates.products import form_of
 from certify.search.descent.products import Task, polish_factors, reweight
@@ -35,20 +35,20 @@ STALL = 1e-14  # relative gain of a fine round that ends the search; luck, never
 LOOSE, TIGHT = 1e-4, 1e-11  # relative excess over lam that is worth a slice
 ALIKE, COARSELY = 1e-5, 1e-3  # 1 - cosine under which two slices are merged
 TOGETHER, FEW = 20, 4  # slices appended at once; while a multiplier moves
-SHARES, OFFSET_SWEEPS = 50, 30  # powers of two that a mixture is tried with; of a fit of offsets
+SHARES, OFFSET_SWEEPS = 50, 30  # halvings of the share of a mixture; sweeps of a fit of offsets
 NOTHING = 1e-7  # a slice under this share of the largest may be dropped
-WORK, MOST, FEWEST = 1e11, 60_000, 300  # multiplications, and steps, without a budget
-SLICES = 40  # that a step is expected to move, to count its work
+WORK, MOST, FEWEST = 1e11, 60_000, 300  # multiplications without a budget; limits of its steps
+SLICES = 40  # slices that a step moves, for an estimate of its work
 STALE = 8  # fine rounds without a better gap that end the search
-OPEN = 3e-4  # of what one case of a relaxation leaves open: a gain that is not worth more work
+OPEN = 3e-4  # of the gap that one case of a relaxation leaves: a gain that is not worth more work
 
 
 @dataclass
 class Round:
-    """The state of a search: the factors, the offsets inside the task, and how fine its work is.
+    """The state of a search; the offsets are in the task.
 
-    fine    rounds of fine work so far
-    little  a gain of such a round that is not worth another
+    fine    the number of fine rounds so far
+    little  the gain of a fine round that is not worth another one
     """
 
     task: Task
@@ -61,9 +61,9 @@ class Round:
 def grow(search: Search, seed: int, wanted: float, cap: int | None = None) -> Search:
     """Run until the gap is below `wanted`, nothing improves, or time or steps are spent.
 
-    cap: the largest number of components.
+    cap  the largest number of components
     """
-    problem, now = search.problem, started(search, seed, wanted, cap)
+    problem, now = search.problem, first_point(search, seed, wanted, cap)
     if now is None:
         return search
     smoothed = envelope.of(problem.loss, problem.predict(now.factors, now.q))
@@ -71,7 +71,7 @@ def grow(search: Search, seed: int, wanted: float, cap: int | None = None) -> Se
     if smoothed.S is None:  # its values are those of the loss
         task = replace(task, goal=search.goal)
     at, stale, least = Round(task, now.factors), 0, np.inf
-    aim = 0.0 if cap is None else wanted  # no gap tells when a search of a fixed size is done
+    aim = 0.0 if cap is None else wanted  # at a fixed size no gap shows when the search is done
     for k in range(ROUNDS):
         before = at.task.value(at.factors)
         descend(search, at)
@@ -84,7 +84,8 @@ def grow(search: Search, seed: int, wanted: float, cap: int | None = None) -> Se
         if search.gap <= wanted or search.over() or gains_little(at, before):
             break
         stale, least = (0, search.gap) if search.gap < 0.9 * least else (stale + 1, least)
-        room = most(at.task) if cap is None else max(cap - at.factors[0].shape[1], 0)
+        room = TOGETHER if at.task.smoothed.S is None else FEW
+        room = room if cap is None else max(cap - at.factors[0].shape[1], 0)
         excess = top / problem.lam - 1
         if room and excess > enough(search, at):
             at.factors = append(at.task, at.factors, tuple(x[:, :room] for x in components))
@@ -100,21 +101,22 @@ def grow(search: Search, seed: int, wanted: float, cap: int | None = None) -> Se
 
 
 def refine(search: Search, at: Round) -> None:
-    """Begin a round of fine work."""
+    """Begin a fine round."""
     if not at.fine:
         at.little = negligible_gain(search)
     at.fine += 1
 
 
 def gains_little(at: Round, before: float) -> bool:
-    """Whether a round of fine work is the last one worth its time."""
+    """Whether a fine round gained so little that another is not worth its time."""
     return bool(at.fine and before - at.task.value(at.factors) <= at.little)
 
 
 def negligible_gain(search: Search) -> float:
-    """Return a gain that is little beside what the proof of a matrix of nonnegative factors lacks.
+    """Return a gain that is small beside the gap that the proof will leave; -inf for none.
 
-    Even many cases leave a good part of what one leaves open, and that takes less than fine work.
+    For a matrix of nonnegative factors the proof leaves a good part of the gap of one case, which
+    is quicker to find than a fine round.
     """
     problem, best = search.problem, search.best
     if not is_beyond_trees(problem):
@@ -124,8 +126,8 @@ def negligible_gain(search: Search) -> float:
     return OPEN * (best.value - found.value)
 
 
-def started(search: Search, seed: int, wanted: float, cap: int | None) -> Candidate | None:
-    """Return where to descend from: nonnegative factors have methods of their own; None: done."""
+def first_point(search: Search, seed: int, wanted: float, cap: int | None) -> Candidate | None:
+    """Return the point to descend from; None if a method for nonnegative factors is enough."""
     if cap is None and nonnegative.applies(search.problem):
         return nonnegative.sweep_columns(search, seed)
     if not counts.applies(search.problem):
@@ -136,7 +138,7 @@ def started(search: Search, seed: int, wanted: float, cap: int | None) -> Candid
 
 
 def unchanged(at: Round, before: float, aim: float) -> bool:
-    """Whether a round gained nothing, less than what is aimed at, or than what the goal lacks."""
+    """Whether a round gained almost nothing, at most `aim`, or less than the goal needs."""
     value = at.task.value(at.factors)
     return before - value <= max(STALL * abs(value), aim, value - at.task.goal)
 
@@ -153,7 +155,7 @@ def descend(search: Search, at: Round) -> None:
     """Descend, refit the offsets, drop and merge components, and note the point."""
     task = at.task
     steps, stall = (FINE, STALL) if at.fine else (COARSE, 1e3 * STALL)
-    if at.little > 0:  # as much for each of its steps
+    if at.little > 0:  # the same gain for each step
         stall = max(stall, at.little * WINDOW / (FINE * abs(search.best.value)))
     at.factors, used = polish_factors(task, at.factors, min(steps, search.steps), stall)
     search.steps -= used
@@ -163,13 +165,8 @@ def descend(search: Search, at: Round) -> None:
     at.task = replace(task, q=q)
 
 
-def most(task: Task) -> int:
-    """Return how many components to append at once: few while the multiplier moves."""
-    return TOGETHER if task.smoothed.S is None else FEW
-
-
 def prune(task: Task, factors: Factors, alike: float) -> Factors:
-    """Drop components that count for nothing, and merge those nearly parallel."""
+    """Drop negligible components, and merge those that are nearly parallel."""
     sizes = task.form.sizes(factors)
     keep = sizes > NOTHING * sizes.max(initial=0.0)
     if not keep.all():
@@ -182,7 +179,7 @@ def prune(task: Task, factors: Factors, alike: float) -> Factors:
 
 
 def merge(task: Task, factors: Factors, alike: float) -> Factors:
-    """Put each slice together with those nearly parallel to it; the next descent corrects it."""
+    """Merge each slice with those nearly parallel to it; the next descent corrects the error."""
     form, r = task.form, factors[0].shape[1]
     if r < 2:  # noqa: PLR2004  nothing to merge
         return factors
@@ -195,7 +192,7 @@ def merge(task: Task, factors: Factors, alike: float) -> Factors:
 
 
 def append(task: Task, factors: Factors, slices: Factors) -> Factors:
-    """Append slices with a small weight each, and reweight all."""
+    """Append slices with small weights, and reweight all."""
     form, W = task.form, task.slope(factors)
     field = Field(task.problem.loss.observed, W, form)
     gain = np.maximum(field.inner_products(slices) - task.problem.lam, 0.0)
@@ -209,9 +206,9 @@ def append(task: Task, factors: Factors, slices: Factors) -> Factors:
 
 
 def inside(search: Search, factors: Factors, q: Values) -> Factors:
-    """Mix in a little of the best factors where the loss is infinite at these.
+    """Mix in a little of the best factors if the loss is infinite at these.
 
-    The loss is convex, so the least share that makes it finite is found by doubling.
+    The loss is convex, so doubling finds the least share that makes it finite.
     """
     problem, best = search.problem, search.best
     if not problem.loss.outside(problem.predict(factors, q)):
@@ -226,7 +223,7 @@ def inside(search: Search, factors: Factors, q: Values) -> Factors:
 
 
 def refit_offsets(task: Task, Z: Array) -> Values:
-    """Return better offsets beside a field: least squares with the curvature's bound."""
+    """Return better offsets beside a field, by least squares with a bound of the curvature."""
     problem, smoothed = task.problem, task.smoothed
     if not problem.offsets or isinstance(problem.loss, Squared):
         return problem.fit_offsets(Z)
@@ -242,30 +239,20 @@ def refit_offsets(task: Task, Z: Array) -> Values:
     return tuple(out)
 
 
-def allowance(problem: Problem, now: Candidate) -> int:
-    """Return how many steps a search without a budget may take: some 20 seconds of work."""
+def count_steps(problem: Problem, now: Candidate) -> int:
+    """Return the steps that a search without a budget may take: some 20 seconds of work."""
     cost = 6 * problem.loss.observed.size * max(now.size, SLICES)
     return int(min(max(WORK / cost, FEWEST), MOST))
 
 
 def earn(problem: Problem, W: Array, factors: Factors, seed: int, expired: Expired) -> float:
-    """Return the most that W is found to earn."""
+    """Return the most that a component is found to earn at W."""
     form = form_of(problem.atom, problem.loss.dims)
     return above(Field(problem.loss.observed, W, form, expired), np.inf, factors, seed)[0]
 
 
-def sizes(task: Task, factors: Factors) -> Array:
-    """Return the product of the norms of each component."""
-    return task.form.sizes(factors)
-
-
-def polish(task: Task, factors: Factors, steps: int, stall: float) -> Factors:
-    """Return factors of a lower objective, or the same."""
-    return polish_factors(task, factors, steps, stall)[0]
-
-
 def append_best(task: Task, factors: Factors, most: int, seed: int) -> Factors:
-    """Append up to so many of the components that earn most."""
+    """Append at most `most` components that earn more than lam, best first."""
     W = task.slope(factors)
     if not np.isfinite(W).all():
         return factors
@@ -275,12 +262,16 @@ def append_best(task: Task, factors: Factors, most: int, seed: int) -> Factors:
 
 
 def draw(task: Task, size: int, seed: int) -> Factors:
-    """Return random components of the best weights."""
+    """Return random components with the best weights."""
     rng = np.random.default_rng(seed)
-    lots = [(s.norm, rng.standard_normal((s.d, size))) for s in task.form.sides]
-    factors = (g.project_cone(np.abs(x) if g.nonneg else x) for g, x in lots)
-    return reweight(task, task.form.units(tuple(factors)))
+    factors = tuple(draw_inside(s.norm, (s.d, size), rng) for s in task.form.sides)
+    return reweight(task, task.form.units(factors))
 
 
-MOVES = Moves(sizes, polish, append_best, draw)
-FAMILY = Family(grow, allowance, MOVES, earn)
+MOVES = Moves(
+    sizes=lambda task, factors: task.form.sizes(factors),
+    polish=lambda *given: polish_factors(*given)[0],
+    append=append_best,
+    draw=draw,
+)
+FAMILY = Family(grow, count_steps, MOVES, earn)

@@ -1,1 +1,1 @@
-"""Slices that earn more than their price: local maximizers of <W, phi(x)>."""
+"""Slices that earn more than lam: local maximizers of <W, phi(x)>."""

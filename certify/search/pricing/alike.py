@@ -6,7 +6,7 @@ from certify.base.arrays import Array, Bools, Ints
 
 
 def unit_gram(x: Array) -> Array:
-    """Return the cosines of all pairs of columns, 0 for a column of zeros."""
+    """Return the cosines of all pairs of columns; 0 for a column of zeros."""
     size = np.sqrt(np.square(x).sum(axis=0))
     unit = x / np.where(size > 0, size, 1.0)
     return np.asarray(unit.T @ unit)
@@ -22,7 +22,7 @@ def distinct(near: Bools) -> list[int]:
 
 
 def merge(sizes: Array, near: Bools) -> tuple[Ints, Array]:
-    """Return the largest component of each group that is alike, and the groups' total sizes."""
+    """Return the largest component of each group that is alike, and the total size of each."""
     free, chosen, totals = np.ones(len(sizes), dtype=bool), list[int](), list[float]()
     for k in np.argsort(-sizes, kind="stable"):
         if free[k]:

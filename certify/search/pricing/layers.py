@@ -1,7 +1,7 @@
-"""Neurons that earn more than their price: local maximizers of <W, s(F u) v^T>, many at once.
+"""Neurons that earn more than lam: local maximizers of <W, s(F u) v^T>, many at once.
 
-Many starts climb together by u <- F^T S W v, the gradient in u's cell, as far as that helps.
-The best go on exactly: the maximizer over a whole cell is a projection,
+Many starts climb together by u <- F^T S W v, the gradient in u's cell, as long as that helps.
+The best continue exactly: the maximizer over a whole cell is a projection,
 
     max { c^T u : |u| <= 1, u in the cell } = min { |c + G^T y| : y >= 0 },   G u >= 0 the cell,
 
@@ -27,11 +27,11 @@ from . import alike
 RANDOM, DRAWN, OWN = 200, 200, 200  # starts: random, gradients of random cells, neurons
 STEPS = 8  # of all starts together
 LENGTHS = (1.0, 0.5, 0.2, 0.05)  # steps that are tried
-EXACT, CROSSINGS = 200, 60  # starts that go on exactly, and the cells each passes
-SINGLY = 6  # borders that are crossed one by one, where crossing all gains nothing
+EXACT, CROSSINGS = 200, 60  # starts that continue exactly, and the cells each may pass
+SINGLY = 6  # borders that are crossed one by one if crossing all gains nothing
 GAIN = 1e-12  # relative gain that is worth another step
 ALIKE = 1e-5  # 1 - cosine under which two neurons are one
-STIFF = 1e5  # weight that holds an unpriced bias's equation in a projection
+STIFF = 1e5  # weight of an unpriced bias's equation in a projection
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Field:
 
     def outputs(self, U: Array) -> Array:
         """Return W^T s(F u) of each column, (outputs, count)."""
-        return np.asarray(self.W.T @ self.net.hidden_outputs(U))
+        return np.asarray(self.W.T @ self.net.layer.act(U))
 
     def best(self, U: Array) -> tuple[Array, Array]:
         """Return the value and the best output weights of each column."""
@@ -56,12 +56,9 @@ class Field:
         return np.asarray((Y * V).sum(axis=0)), V
 
     def unit(self, U: Array) -> Array:
-        """Return the columns at |u| = 1; an unpriced bias is kept as it is."""
+        """Return the columns at |u| = 1; a column of size 0 stays as it is."""
         size = self.net.layer.size(U)
-        out = U / np.where(size > 0, size, 1.0)
-        if self.net.layer.free:
-            out[-1] = U[-1] / np.where(size > 0, size, 1.0)
-        return np.asarray(out)
+        return np.asarray(U / np.where(size > 0, size, 1.0))
 
 
 def field_of(net: Net, W: Array) -> Field:
@@ -80,11 +77,11 @@ def above(
 ) -> tuple[float, Factors]:
     """Return (largest value found, distinct neurons of theta 1 above a price, best first).
 
-    The starts that climbed highest go on first, as long as there is time.
+    As long as there is time, the highest ends of the first climb continue, best first.
     """
     net = field.net
     if net.layer.slope == 1:
-        U = straight(field)
+        U = linear_maximizers(field)
     else:
         U = climb_cells(field, starts(field, factors, seed), expired)
         existing = net.units(net.balance(factors))[0][:, :OWN]
@@ -97,10 +94,10 @@ def above(
     return float(values.max(initial=0.0)), (U[:, keep], V[:, keep])
 
 
-def straight(field: Field) -> Array:
-    """Return the best u of a linear layer, block by block: of F^T W, and its singular vectors."""
+def linear_maximizers(field: Field) -> Array:
+    """Return the best u of a linear layer for each block, and the singular vectors of F^T W."""
     features, rows = map(ordinary, (field.net.layer.features, field.rows))
-    M, right = features.T @ rows, field.net.right  # up to a factor, which no u depends on
+    M, right = features.T @ rows, field.net.right  # up to a factor that does not change u
     out = []
     for g in field.net.blocks:
         u = np.linalg.svd(M[g], full_matrices=False)[0]
@@ -112,7 +109,7 @@ def straight(field: Field) -> Array:
 
 
 def starts(field: Field, factors: Factors, seed: int) -> Array:
-    """Return the present neurons, random ones, and gradients of random cells, both signs."""
+    """Return the present neurons, random ones, and gradients of random cells."""
     rng = np.random.default_rng(seed)
     F, net = field.net.layer.features, field.net
     lots = rng.standard_normal((F.shape[1], RANDOM))
@@ -150,9 +147,9 @@ def climb_cells(field: Field, U: Array, expired: Callable[[], bool]) -> Array:
 
 
 def best_bias(field: Field, U: Array, V: Array) -> Array:
-    """Give each column its best unpriced bias, for sum w = 0: one of its kinks.
+    """Give each column its best unpriced bias, which is one of its kinks as sum w = 0.
 
-    sum w s(z + b) is 0 to the left of all kinks, and bends by (1 - slope) w at each.
+    sum w s(z + b) is 0 to the left of all kinks, and its slope grows by (1 - slope) w at each.
     """
     layer = field.net.layer
     if not layer.free:
@@ -171,7 +168,7 @@ def best_bias(field: Field, U: Array, V: Array) -> Array:
 def cross_cells(field: Field, u: Array) -> Array:
     """Climb from cell to cell, in each to its maximizer; never to a lower value.
 
-    All borders worth crossing are crossed at once, and where that gains nothing one by one.
+    All borders worth crossing are crossed at once; if that gains nothing, one by one.
     """
     F, slope = field.net.layer.features, field.net.layer.slope
     value, V = (x[..., 0] for x in field.best(u[:, None]))
@@ -197,28 +194,20 @@ def cross_cells(field: Field, u: Array) -> Array:
 def flips(S: Array, over: Array, slope: float) -> list[Array]:
     """Return the cells across all borders that are worth crossing, and across each of the best."""
     worth = np.nonzero(over > 0)[0]
-    single = worth[np.argsort(-over[worth], kind="stable")][:SINGLY] if len(worth) > 1 else worth
-    groups = [worth, *single[:, None]] if len(worth) > 1 else [worth] * bool(len(worth))
-    out = []
-    for g in groups:
-        new = S.copy()
-        new[g] = 1.0 + slope - S[g]
-        out.append(new)
-    return out
+    best = worth[np.argsort(-over[worth], kind="stable")][:SINGLY]
+    groups = [worth, *best[:, None]] if len(worth) > 1 else [worth] * len(worth)
+    return [np.where(np.isin(np.arange(len(S)), g), 1.0 + slope - S, S) for g in groups]
 
 
 def cell_maximum(field: Field, S: Array, w: Array) -> tuple[Array | None, Array]:
     """Return the maximizer over a cell, and the multipliers of its borders."""
     layer = field.net.layer
     F = layer.features
-    c = F.T @ (S * w)
-    signs = np.where(S == 1, 1.0, -1.0)
-    G = (signs[:, None] * F).T
+    scale = np.ones(F.shape[1])
     if layer.free:
-        scale = STIFF * np.abs(F[:, :-1]).max(initial=1e-300)
-        c, G = c.copy(), G.copy()
-        c[-1] *= scale
-        G[-1] *= scale
+        scale[-1] = STIFF * np.abs(F[:, :-1]).max(initial=1e-300)
+    c = scale * (F.T @ (S * w))
+    G = scale[:, None] * (np.where(S == 1, 1.0, -1.0)[:, None] * F).T
     top = float(np.abs(c).max(initial=0.0))
     if not top > 0:
         return None, np.zeros(len(F))
@@ -226,10 +215,8 @@ def cell_maximum(field: Field, S: Array, w: Array) -> tuple[Array | None, Array]
         y = optimize.nnls(G, -c / top, maxiter=10 * G.shape[1])[0]
     except RuntimeError:
         return None, np.zeros(len(F))
-    u = c / top + G @ y
-    if layer.free:
-        u[-1] *= scale
-    size = float(field.net.layer.size(u[:, None])[0])
+    u = scale * (c / top + G @ y)
+    size = float(layer.size(u[:, None])[0])
     if not size > 1e-12:  # noqa: PLR2004  luck: the cell has no ascent
         return None, top * y
     u = field.unit(u[:, None])
@@ -237,7 +224,7 @@ def cell_maximum(field: Field, S: Array, w: Array) -> tuple[Array | None, Array]
 
 
 def distinct(field: Field, U: Array) -> Array:
-    """Return the columns from the best on, without repetitions."""
+    """Return the distinct columns of positive value, best first."""
     values, V = field.best(U)
     order = np.argsort(-values, kind="stable")
     order = order[np.isfinite(values[order]) & (values[order] > 0)]
@@ -246,7 +233,7 @@ def distinct(field: Field, U: Array) -> Array:
 
 
 def cosines(net: Net, factors: Factors) -> Array:
-    """Return the smaller cosine of each pair of neurons: of F u, and of the output weights.
+    """Return for each pair of neurons the smaller cosine: that of F u, or of the output weights.
 
     Not their product: (-u, -v) is another neuron than (u, v).
     """

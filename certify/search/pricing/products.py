@@ -1,9 +1,9 @@
-"""Components that earn more than their price: local maximizers of <W, phi(x)>, many at once.
+"""Components that earn more than lam: local maximizers of <W, phi(x)>, many at once.
 
 For W = -grad l a component x of theta(x) = 1 with <W, phi(x)> > lam lowers the objective.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -26,17 +26,17 @@ from . import alike
 
 TOGETHER = 20  # components returned at once
 RANDOM, LINES, HEADS = 60, 20, 6  # starts: random, lines of W, singular vectors
-FEW, MANY, WORK = 4, 64, 1e6  # starts of each kind when those have found nothing, by size
+FEW, MANY, WORK = 4, 64, 1e6  # limits of more starts of each kind, and their work, if those fail
 STEPS, SETTLED = 300, 1e-12  # of an ascent, and the relative gain that ends it
-RACE, FINALISTS = 1, 5  # steps of every start, and starts that go on, where steps are slow
-NEARLY = 1e-4  # relative excess over the price under which other starts are tried too
-CLEAR = 1e-12  # a value within this of lam is none; luck, never truth
+RACE, FINALISTS = 1, 5  # where steps are slow: steps of every start, and starts that continue
+NEARLY = 1e-4  # relative excess over the price under which more starts are tried
+CLEAR = 1e-12  # a smaller relative excess over the price does not count; luck, never truth
 ALIKE = 1e-4  # 1 - cosine under which two components are one
 
 
 @dataclass(frozen=True)
 class Field:
-    """W over the observed entries, the form of the components it is tried on, and the time."""
+    """W over the observed entries, the form of the components, and whether the time is over."""
 
     observed: Observed
     W: Array
@@ -55,7 +55,7 @@ class Field:
 
     @cached_property
     def target(self) -> Target:
-        """What is maximized."""
+        """The objective of an ascent."""
         form = self.form
         return Target(self.matrix, tuple(form.norms), form.copies > 1, self.expired)
 
@@ -70,19 +70,15 @@ def above(field: Field, price: float, factors: Factors, seed: int) -> tuple[floa
     If a matrix has hardly any, a second search, from other starts, confirms it.
     """
     e = exponent(field.W)
-    normalized = (
-        Field(field.observed, ldexp_steps(field.W, -e), field.form, field.expired) if e else field
-    )
+    normalized = replace(field, W=ldexp_steps(field.W, -e)) if e else field
     price = float(ldexp_steps(price, -e))
-    if known := known_best(normalized):
-        top, components = above_price(normalized, known, price)
-        return float(ldexp_steps(top, e)), components
-    ends = climb_all(normalized, starts(normalized, factors, seed))
+    known = known_best(normalized)
+    ends = known or climb_all(normalized, starts(normalized, factors, seed))
     top, components = above_price(normalized, ends, price)
-    last = not np.isfinite(price) or field.expired()
+    last = known or not np.isfinite(price) or field.expired()
     if field.form.pair and top <= price * (1 + NEARLY) and not last:
         count = int(np.clip(WORK / field.observed.size, FEW, MANY))
-        more = climb_all(normalized, thorough(normalized, seed, count))
+        more = climb_all(normalized, more_starts(normalized, seed, count))
         ends = tuple(np.hstack(pair) for pair in zip(ends, more, strict=True))
         top, components = above_price(normalized, ends, price)
     return float(ldexp_steps(top, e)), components
@@ -97,7 +93,7 @@ def above_price(field: Field, components: Factors, price: float) -> tuple[float,
 
 
 def known_best(field: Field) -> Factors | None:
-    """Return the components that earn most where they are known exactly, else None."""
+    """Return the components that earn most if they are known exactly, else None."""
     if not field.form.pair:
         return None
     if any(g.axial for g in field.form.norms):
@@ -139,9 +135,9 @@ def starts(field: Field, factors: Factors, seed: int) -> Factors:
 
 
 def heads(field: Field, rng: np.random.Generator) -> list[Array]:
-    """Return starts that W itself gives: singular vectors of a matrix, and some of its rows.
+    """Return starts from W: singular vectors of a matrix and some of its rows.
 
-    One vector for both sides starts at eigenvectors; a tensor gives none.
+    A symmetric component starts at eigenvectors; a tensor gives no starts.
     """
     W, sides = field.matrix, field.form.sides
     if len(field.dims) > 2:  # noqa: PLR2004  a tensor
@@ -158,8 +154,8 @@ def heads(field: Field, rng: np.random.Generator) -> list[Array]:
     return [np.asarray(W @ right), right]
 
 
-def thorough(field: Field, seed: int, count: int) -> Factors:
-    """Return many starts of a matrix: unit vectors, and random ones on a few coordinates."""
+def more_starts(field: Field, seed: int, count: int) -> Factors:
+    """Return many starts for a matrix: unit vectors, and random vectors, also of few entries."""
     rng, (left, right) = np.random.default_rng(seed), field.form.sides
     n = right.d
     units = np.eye(n)[:, rng.permutation(n)[:count]]
@@ -170,7 +166,7 @@ def thorough(field: Field, seed: int, count: int) -> Factors:
 
 
 def climb_all(field: Field, factors: Factors) -> Factors:
-    """Climb from all starts; where a step is slow, only the best go on."""
+    """Climb from all starts; if a step is slow, only the best continue."""
     if any(g.slow for g in field.form.norms):
         return race(field.target, factors, (RACE, FINALISTS, STEPS), SETTLED)[1]
     if field.form.copies > 1:
@@ -180,7 +176,7 @@ def climb_all(field: Field, factors: Factors) -> Factors:
 
 
 def distinct(field: Field, components: Factors) -> Factors:
-    """Return the components from the best on, without repetitions."""
+    """Return the distinct components, best first."""
     order = np.argsort(-field.inner_products(components), kind="stable")
     ordered = tuple(x[:, order] for x in components)
     keep = alike.distinct(cosines(field.form, ordered) > 1 - ALIKE)

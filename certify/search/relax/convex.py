@@ -99,7 +99,7 @@ def dual_point(problem: Problem, using: Using | None = None) -> Array | None:
         return None
     using.statuses.append((relaxed.solver, relaxed.status))
     W = relaxed.W
-    shape = (observed.m, observed.n) if observed.full else (observed.size,)
+    shape = observed.field_shape
     if W is None or W.shape != shape:
         return None
     with np.errstate(all="ignore"):

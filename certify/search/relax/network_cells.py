@@ -26,7 +26,8 @@ def network_cells(program: CellProgram, budget: float | None) -> tuple[Array, Ar
     by, size, n = units(loss), unit(program.design), cells.x.size
     X, q = cp.Variable(cells.x.shape), cp.Variable(len(K))
     field = cp.Variable(loss.observed.size)
-    base = np.broadcast_to(program.base, program.shape).reshape(-1)
+    shape = program.problem.loss.observed.field_shape
+    base = np.broadcast_to(program.base, shape).reshape(-1)
     made = program.design[:, :n] / size @ cp.vec(X, order="F") + base / by.data
     made = made + program.design[:, n:] @ q if len(K) else made
     link = cp.Zero(field - made)
