@@ -1,1 +1,1 @@
-"""What every other package uses: arrays, observed entries, time, checkpoints, arithmetic."""
+"""The base of all packages: arrays, observed entries, time, checkpoints, arithmetic."""

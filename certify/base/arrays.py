@@ -1,4 +1,4 @@
-"""Turn what a caller gives into float64 arrays, exactly, or say what is wrong."""
+"""Convert a caller's arguments to float64 arrays, exactly, or say what is wrong."""
 
 import math
 from collections.abc import Collection, Sequence
@@ -17,19 +17,21 @@ T = TypeVar("T", bound=np.generic)
 Array = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
-LONGEST = 80  # characters of a wrong value that a message shows
+LONGEST = 80  # characters of a wrong value in a message
 STRIDED = "torch.strided"
-FEW = 6  # values of a sequence that a repr shows
+FEW = 6  # values of a sequence in a repr
 LARGEST = 2**53  # beyond it, not every integer is a float64
 NUMBERS = (int, float, Fraction, Decimal, np.integer, np.floating, np.bool_)
 
 
 def real(x: object, name: str, *, ndim: int | None = None) -> Array:
-    """Return x as float64 without changing any value.
+    """Return x as float64 without changing any value; values need not be finite.
 
-    Accepts floats, integers, booleans, fractions and decimals, in arrays or nested lists,
-    each of which is a float64 exactly; refuses complex and text arrays, and names the first
-    number that float64 would round.  Values are not checked to be finite here.
+    x holds floats, integers, booleans, fractions or decimals, in an array or nested lists, each
+    equal to a float64.
+
+    Raises InputError for complex numbers, text, sparse and masked arrays, another number of
+    dimensions, and for a number that float64 would round, naming the first.
     """
     if sparse.issparse(x):
         raise InputError(f"{name} must be a dense array, got a {type(x).__name__}")
@@ -50,9 +52,9 @@ def real(x: object, name: str, *, ndim: int | None = None) -> Array:
 
 
 def from_torch(x: Any, name: str = "the array") -> Any:  # noqa: ANN401  an array of any package
-    """Return a torch tensor as an array of numpy, detached and on the CPU, with the same values.
+    """Return a torch tensor as a numpy array with the same values; anything else unchanged.
 
-    Raises InputError for one that holds no numbers (meta), or is sparse or quantized.
+    Raises InputError for a meta tensor, which holds no numbers, and a sparse or quantized one.
     """
     if isinstance(x, np.ndarray) or not hasattr(x, "detach"):
         return x
@@ -72,7 +74,7 @@ def from_torch(x: Any, name: str = "the array") -> Any:  # noqa: ANN401  an arra
 
 
 def has_integer(x: object) -> bool:
-    """Return whether a nested list has an integer: beside a float, numpy rounds it."""
+    """Whether a nested list has an integer, which numpy rounds beside a float."""
     if isinstance(x, list | tuple):
         return any(map(has_integer, x))
     kind = x.dtype.kind if isinstance(x, np.ndarray | np.generic) else ""
@@ -80,7 +82,7 @@ def has_integer(x: object) -> bool:
 
 
 def _exactly(a: npt.NDArray[Any], name: str) -> Array:
-    """Convert to float64; a number that would be rounded is an error."""
+    """Convert to float64; raise InputError for a number that would be rounded."""
     if a.dtype.kind == "O":
         return _one_by_one(a, name)
     if a.dtype.kind not in "iubf":
@@ -93,8 +95,8 @@ def _exactly(a: npt.NDArray[Any], name: str) -> Array:
 
 
 def first_rounded(a: npt.NDArray[Any], out: Array) -> tuple[int, ...] | None:
-    """Return where the first entry is that is not the same number in float64."""
-    whole = a.dtype.kind in "iu"  # else NaN is a suspect, and what a longer float lost
+    """Return the place of the first entry that float64 rounds, if any."""
+    whole = a.dtype.kind in "iu"  # otherwise NaN and rounded long floats are suspects
     suspects = (a > LARGEST) | (a < -LARGEST) if whole else a != out
     return next((k for k in map(tuple, np.argwhere(suspects)) if as_float(a[k]) is None), None)
 
@@ -113,8 +115,8 @@ def _one_by_one(a: npt.NDArray[Any], name: str) -> Array:
 
 
 def as_float(x: Any) -> float | None:  # noqa: ANN401  one of NUMBERS
-    """Return the float64 that is this number, NaN for NaN, or None where there is none."""
-    number = int(x) if isinstance(x, np.integer) else x  # numpy compares integers rounded
+    """Return the float64 equal to x, NaN for NaN; None if there is none."""
+    number = int(x) if isinstance(x, np.integer) else x  # numpy rounds integers to compare them
     try:
         value = float(number)
         same = value == number or (math.isnan(value) and number != number)  # noqa: PLR0124  NaN
@@ -124,7 +126,7 @@ def as_float(x: Any) -> float | None:  # noqa: ANN401  one of NUMBERS
 
 
 def rounding_message(name: str, x: object, at: tuple[int, ...] = ()) -> str:
-    """Say which number float64 does not have, and where it is."""
+    """Say which number float64 would round, and where it is."""
     text = f"the number {x!s}"[:LONGEST]
     if isinstance(x, int | np.integer):
         text = f"the integer {x}" if int(x).bit_length() < LONGEST else short(int(x))
@@ -133,7 +135,7 @@ def rounding_message(name: str, x: object, at: tuple[int, ...] = ()) -> str:
 
 
 def finite(a: Array, name: str) -> Array:
-    """Return a; refuse NaN and infinities, naming the first and where it is."""
+    """Return a; raise InputError, naming the first, for NaN and infinities."""
     bad = ~np.isfinite(a)
     if bad.any():
         where = tuple(int(k) for k in np.argwhere(bad)[0])
@@ -142,7 +144,10 @@ def finite(a: Array, name: str) -> Array:
 
 
 def scalar(x: object, name: str, *, zero: bool) -> float:
-    """Return a finite real number >= 0 (> 0 unless `zero`) that is a float64 exactly."""
+    """Return x, a finite number >= 0 (> 0 unless `zero`) that float64 does not round.
+
+    Raises InputError for anything else.
+    """
     wanted = "a finite number >= 0" if zero else "a finite number > 0"
     value = as_number(x)
     if not math.isfinite(value) or value < 0 or (value == 0 and not zero):
@@ -153,7 +158,7 @@ def scalar(x: object, name: str, *, zero: bool) -> float:
 
 
 def as_number(x: Any) -> float:  # noqa: ANN401  whatever was given
-    """Return x rounded to a float64, infinite beyond all of them, NaN if it is no real number."""
+    """Return x rounded to float64, infinite on overflow; NaN if it is not a real number."""
     if not isinstance(x, NUMBERS) or isinstance(x, bool | np.bool_):
         return math.nan
     try:
@@ -165,45 +170,39 @@ def as_number(x: Any) -> float:  # noqa: ANN401  whatever was given
 
 
 def natural(x: object, name: str) -> int:
-    """Return x, which must be an integer >= 0."""
+    """Return x; raise InputError unless it is an integer >= 0."""
     if not isinstance(x, int | np.integer) or isinstance(x, bool) or x < 0:
         raise InputError(f"{name} must be an integer >= 0, got {short(x)}")
     return int(x)
 
 
 def accept_word(x: object, name: str, words: Collection[str]) -> str:
-    """Return x, which must be one of the words."""
+    """Return x; raise InputError unless it is one of the words."""
     if not (isinstance(x, str) and x in words):
         raise InputError(f"{name} must be one of {', '.join(words)}, got {short(x)}")
     return x
 
 
 def is_list(x: object) -> TypeGuard[Sequence[Any]]:
-    """Whether x is a list, a tuple or an array of some things, and no text."""
+    """Whether x is a sequence or an array of some dimension, and not text."""
     if isinstance(x, np.ndarray):
         return x.ndim > 0
     return isinstance(x, Sequence) and not isinstance(x, str | bytes)
 
 
 def short(x: object) -> str:
-    """Show a wrong value, on one line and not too long."""
-    text = (
-        repr(x)
-        if not isinstance(x, int) or abs(x) < LARGEST
-        else f"an integer of {x.bit_length()} bits"
-    )
-    text = " ".join(text.split())
+    """Return a short text for a wrong value, on one line."""
+    if isinstance(x, int) and abs(x) >= LARGEST:
+        return f"an integer of {x.bit_length()} bits"
+    text = " ".join(repr(x).split())
     return text if len(text) <= LONGEST else text[:LONGEST] + "..."
 
 
 def brief(x: object) -> str:
-    """Return a short repr: fields that differ from their defaults, and shapes instead of arrays."""
+    """Return a short repr: fields that differ from their defaults, and shapes of arrays."""
     if is_dataclass(x) and not isinstance(x, type):
-        shown = [
-            f.name + "=" + brief(getattr(x, f.name))
-            for f in fields(x)
-            if f.init and f.repr and not unchanged(f, getattr(x, f.name))
-        ]
+        named = ((f, getattr(x, f.name)) for f in fields(x) if f.init and f.repr)
+        shown = [f"{f.name}={brief(value)}" for f, value in named if not is_default(f, value)]
         return f"{type(x).__name__}({', '.join(shown)})"
     if (shape := getattr(x, "shape", None)) is not None and np.ndim(shape) == 1 and len(shape):
         return f"<{' x '.join(map(str, shape))}>"
@@ -212,8 +211,8 @@ def brief(x: object) -> str:
     return short(x)
 
 
-def unchanged(f: Any, value: object) -> bool:  # noqa: ANN401  a dataclass's field
-    """Whether a field has its default."""
+def is_default(f: Any, value: object) -> bool:  # noqa: ANN401  a dataclass's field
+    """Whether a field has its default value."""
     return value is f.default or (isinstance(value, bool | int | str) and value == f.default)
 
 
@@ -223,7 +222,7 @@ def as_dense(x: Any) -> Array:  # noqa: ANN401  an array or scipy.sparse
 
 
 def frozen(a: npt.NDArray[T]) -> npt.NDArray[T]:
-    """Return a read-only copy, so that a problem cannot change under a certificate."""
+    """Return a read-only copy, so that nobody changes the data of a certificate's problem."""
     out = a.copy()
     out.setflags(write=False)
     return out

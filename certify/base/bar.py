@@ -8,20 +8,20 @@ from typing import Any
 
 from .clock import Clock, Progress
 
-LATER = 2.0  # seconds after which a call that was not told to be silent shows a bar
+LATER = 2.0  # seconds after which a bar appears by default
 Read = Callable[[Any, str, float], tuple[str, float]]
 
 
 def show_stage(task: Any, stage: str, value: float) -> tuple[str, float]:  # noqa: ANN401  rich's task
-    """Show the stage and its objective; the bar is the time spent of a budget."""
+    """Return the text for a stage and its objective, and the length of the bar: seconds."""
     return f"{stage}  {value:.8g}", task.elapsed or 0.0
 
 
 @contextmanager
 def bar(total: float | None = None, read: Read = show_stage) -> Iterator[Progress | None]:
-    """Show a bar on stderr, or in a notebook's cell, while the body runs.
+    """Show a bar on a terminal or in a notebook's cell while the body runs.
 
-    Yields None, and shows nothing, where stderr is neither.
+    Yields None, without a bar, if stderr is neither.
     """
     from rich.console import Console  # noqa: PLC0415  only where it is shown
     from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn  # noqa: PLC0415
@@ -45,7 +45,7 @@ def bar(total: float | None = None, read: Read = show_stage) -> Iterator[Progres
 
 @contextmanager
 def show_progress(clock: Clock) -> Iterator[None]:
-    """Show the stages of a clock whose progress is True, or None on a terminal, in a bar."""
+    """Show the stages of a clock in a bar if its progress is True, or None on a terminal."""
     wanted = clock.progress
     showing: AbstractContextManager[Progress | None]
     if wanted is None and sys.stderr.isatty():
@@ -64,12 +64,12 @@ def show_progress(clock: Clock) -> Iterator[None]:
 
 @contextmanager
 def later(total: float | None) -> Iterator[Progress]:
-    """Show a bar once the body has run for a while: most calls are over before."""
+    """Show a bar once the body has run for a while; most calls end before."""
     begun, bars = monotonic(), list[Progress | None]()
     with ExitStack() as stack:
 
         def tell(stage: str, value: float) -> None:
-            """Show the stage and its value, if it is time."""
+            """Show the stage and its value, once it is time."""
             if not bars and monotonic() - begun > LATER:
                 bars.append(stack.enter_context(bar(total)))
             if bars and bars[0] is not None:

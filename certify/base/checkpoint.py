@@ -1,56 +1,57 @@
-"""Keep what a long computation has reached, so that it can go on later, and let it be stopped.
+"""Save the state of a long computation, to resume it later, and stop a computation on request.
 
-A keeper is in force inside `keeping(keeper)`.  Branch and bound asks it for its tree by a key
-and hands it back now and then; loops ask `stopped()`.  Nothing that is kept is believed: the
-bounds of a tree are proved by its witnesses again.
+A keeper holds the state inside `use_keeper(keeper)`.  Branch and bound recalls its tree from the
+keeper by a key, and saves it from time to time; loops ask `stop_requested()`.  The saved state is
+not trusted: the bounds of a tree are proved again from its witnesses.
 """
 
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from dataclasses import fields, is_dataclass
 from time import monotonic
 from types import FrameType
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from .errors import InputError
 
+T = TypeVar("T")
 Arrays = dict[str, npt.NDArray[Any]]
 Kinds = Sequence[type]
-Tell = Callable[[int, float], None]  # of the parts of a tree, and its bound
-EVERY = 20.0  # seconds between two writings
+Tell = Callable[[int, float], None]  # of the number of parts of a tree, and its bound
+EVERY = 20.0  # seconds between two writes
 MOST = 8  # trees that are kept
 POOLS = ("float64", "float32", "int64", "bool")
-SHARE = 0.05  # of the time that writing may take
+SHARE = 0.05  # of the time, for writing
 
 
 class Keeper:
-    """What is kept: trees by key, packed, and anything else by name.
+    """The saved values by key; the keys of trees begin with "tree.".
 
-    write  called with (json, arrays) of all that is kept, now and then; None: memory only
-    size   the bytes of the file that it was filled from
+    write  write(json, arrays) saves all values from time to time; None: they stay in memory
+    size   the bytes of the file from which it was filled
     """
 
     def __init__(self, write: Callable[[Any, Arrays], None] | None = None) -> None:
         self.write, self.held = write, dict[str, Any]()
         self.read = dict[str, tuple[Any, Arrays]]()
         self.stopped = False
-        self.above = CURRENT.get()  # of the computation that this one is a part of
+        self.above = CURRENT.get()  # the keeper of the enclosing computation
         self.tell: Tell | None = None
         self.last, self.pause = monotonic(), EVERY
         self.size, self.left = 0, tuple[str, ...]()
 
     def leave(self, *names: str) -> None:
-        """Leave what is kept under names that begin so as it is: neither recalled nor replaced."""
+        """Neither recall nor replace values whose keys begin with these names."""
         self.left = names
 
     def keep(self, key: str, value: Callable[[], Any], *, now: bool = False) -> None:
-        """Keep what a function returns, if it is time; else the function is not called."""
+        """Keep value(), if it is time or `now`; otherwise value is not called."""
         if key.startswith(self.left) or (not now and monotonic() - self.last < self.pause):
             return
         self.held.pop(key, None)
@@ -65,13 +66,16 @@ class Keeper:
         self.pause = max(EVERY, (self.last - begun) / SHARE)
 
     def pack(self) -> tuple[dict[str, Any], Arrays]:
-        """Return all that is kept as JSON and arrays."""
+        """Return all values as JSON and arrays."""
         parts = self.read | {k: pack(v) for k, v in self.held.items()}
         arrays = {f"{k}/{n}": a for k, (_, pool) in parts.items() for n, a in pool.items()}
         return {k: text for k, (text, _) in parts.items()}, arrays
 
     def recall(self, key: str, kinds: Kinds = ()) -> Any:  # noqa: ANN401  what was kept
-        """Return what was kept under a key, or None."""
+        """Return the value of a key, or None.
+
+        Raises InputError if the checkpoint is damaged.
+        """
         if key.startswith(self.left):
             return None
         if key in self.held:
@@ -83,7 +87,7 @@ class Keeper:
             raise InputError(f"the checkpoint is damaged at {key}: {error}") from None
 
     def fill(self, text: dict[str, Any], arrays: Arrays) -> None:
-        """Take what `write` was given once."""
+        """Take the values that `write` has saved."""
         for key, value in text.items():
             self.read[key] = value, {n: arrays[f"{key}/{n}"] for n in POOLS}
 
@@ -93,46 +97,51 @@ INSIDE: ContextVar[bool] = ContextVar("certify_stoppable", default=False)
 
 
 @contextmanager
-def keeping(keeper: Keeper) -> Iterator[Keeper]:
-    """Put a keeper in force."""
-    token = CURRENT.set(keeper)
+def bind(variable: ContextVar[T], value: T) -> Iterator[T]:
+    """Set a context variable while the body runs."""
+    token = variable.set(value)
     try:
-        yield keeper
+        yield value
     finally:
-        CURRENT.reset(token)
+        variable.reset(token)
+
+
+def use_keeper(keeper: Keeper) -> AbstractContextManager[Keeper | None]:
+    """Make a keeper the current one while the body runs."""
+    return bind(CURRENT, keeper)
 
 
 @contextmanager
-def telling(tell: Tell | None) -> Iterator[None]:
-    """Tell of the trees that grow meanwhile."""
+def report_trees(tell: Tell | None) -> Iterator[None]:
+    """Report the growth of trees to `tell` while the body runs, if there is a keeper."""
     keeper = CURRENT.get()
-    before = None if keeper is None else keeper.tell
-    if keeper is not None:
-        keeper.tell = tell
+    if keeper is None:
+        yield
+        return
+    before, keeper.tell = keeper.tell, tell
     try:
         yield
     finally:
-        if keeper is not None:
-            keeper.tell = before
+        keeper.tell = before
 
 
-def grew(parts: int, upper: float) -> None:
-    """Say that a tree has grown."""
+def report_growth(parts: int, upper: float) -> None:
+    """Report the number of parts of a tree and its bound."""
     keeper = CURRENT.get()
     if keeper is not None and keeper.tell is not None:
         keeper.tell(parts, upper)
 
 
-def stopped() -> bool:
-    """Whether somebody asked to stop."""
+def stop_requested() -> bool:
+    """Whether the computation, or one that encloses it, shall stop."""
     keeper = CURRENT.get()
     while keeper is not None and not keeper.stopped:
         keeper = keeper.above
     return keeper is not None
 
 
-def halt() -> None:
-    """Ask everything that is under way to stop with what it has."""
+def request_stop() -> None:
+    """Ask all running computations to stop and return what they have."""
     keeper = CURRENT.get()
     while keeper is not None:
         keeper.stopped, keeper = True, keeper.above
@@ -140,9 +149,9 @@ def halt() -> None:
 
 @contextmanager
 def stoppable() -> Iterator[None]:
-    """Let the first Ctrl-C ask what is under way to stop; the second one interrupts.
+    """Let the first Ctrl-C request a stop, and the second one interrupt.
 
-    A call within such a call leaves that to the outer one.
+    An inner call leaves this to the outer one.
     """
     if INSIDE.get() or threading.current_thread() is not threading.main_thread():
         yield
@@ -151,12 +160,12 @@ def stoppable() -> Iterator[None]:
     before = signal.getsignal(signal.SIGINT)
 
     def stop(number: int, frame: FrameType | None) -> None:
-        """Ask to stop; the next time, do what was done before."""
+        """Request a stop, and restore the handler."""
         del number, frame
-        halt()
+        request_stop()
         signal.signal(signal.SIGINT, before)
 
-    if callable(before):  # not ignored, and no handler of another language
+    if callable(before):  # the signal is not ignored, and the handler is not one in C
         signal.signal(signal.SIGINT, stop)
     try:
         yield
@@ -167,14 +176,14 @@ def stoppable() -> Iterator[None]:
 
 
 class Packer:
-    """Turns values into JSON, and their arrays into one array of each kind."""
+    """Turns values into JSON, and their arrays into one array of each dtype."""
 
     def __init__(self) -> None:
         self.pools: dict[str, list[npt.NDArray[Any]]] = {name: [] for name in POOLS}
         self.sizes, self.seen = dict.fromkeys(POOLS, 0), dict[int, Any]()
 
     def array(self, x: npt.NDArray[Any]) -> Any:  # noqa: ANN401  JSON
-        """Return where an array is put; one met twice is kept once."""
+        """Return the place of an array; equal objects are stored once."""
         if id(x) not in self.seen:
             name = x.dtype.name
             self.seen[id(x)] = {"array": [name, self.sizes[name], list(x.shape)]}
@@ -205,7 +214,7 @@ class Packer:
 
 
 def pack(value: object) -> tuple[Any, Arrays]:
-    """Return a value as JSON and one array of each kind; lists come back as tuples."""
+    """Return a value as JSON and one array of each dtype; `unpack` returns lists as tuples."""
     packer = Packer()
     text = packer.put(value)
     pools = {n: np.concatenate([np.zeros(0, n), *a]).astype(n) for n, a in packer.pools.items()}
@@ -213,7 +222,7 @@ def pack(value: object) -> tuple[Any, Arrays]:
 
 
 def unpack(text: Any, arrays: Arrays, kinds: Kinds) -> Any:  # noqa: ANN401  what was packed
-    """Return the value; its classes are those of `kinds`, by name."""
+    """Return the value; kinds: the classes of its objects."""
     named = {k.__name__: k for k in kinds}
 
     def get(x: Any) -> Any:  # noqa: ANN401  what was packed

@@ -1,25 +1,25 @@
-"""How much time is left, and who hears of progress."""
+"""The time that is left, and reports of progress."""
 
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from time import monotonic, process_time
 from typing import Any
 
 from .arrays import as_number, short
-from .checkpoint import halt, stopped
+from .checkpoint import bind, request_stop, stop_requested
 from .errors import InputError
 
 Progress = Callable[[str, float], object]
 LOG = logging.getLogger("certify")
-LATE, GRACE = 0.2, 2.0  # of a budget, and seconds, by which it may be overrun
-IDLE, LEAST = 0.5, 0.05  # seconds from which the cores are counted, and at least so many
+LATE, GRACE = 0.2, 2.0  # a budget may be overrun by this share of it, and these seconds
+IDLE, LEAST = 0.5, 0.05  # seconds before cores are counted; the least number of cores
 
 
 def seconds(budget: object) -> float | None:
-    """Return a budget in seconds, None for no limit.  Raises InputError for anything else."""
+    """Return a budget in seconds, or None for no limit; raise InputError for anything else."""
     if budget is None:
         return None
     if not (value := as_number(budget)) >= 0:
@@ -28,27 +28,27 @@ def seconds(budget: object) -> float | None:
 
 
 class Deadline:
-    """What ends at a moment of `time.monotonic` (None: never), or as somebody asks to stop.
+    """A computation that ends at a `deadline` of `time.monotonic` (None: never), or on request.
 
-    Another process has another clock: the seconds left are sent there, and nobody to tell.
+    Another process has another clock, so the seconds left are sent there, without `progress`.
     """
 
     deadline: float | None
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return what is sent."""
+        """Return the state with the seconds left as deadline."""
         left = None if self.deadline is None else self.time_left()
         alone = {"progress": None} if "progress" in self.__dict__ else {}
         return self.__dict__ | {"deadline": left} | alone
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """Count the seconds left from now on."""
+        """Restore the state, with the seconds left counted from now on."""
         left = state["deadline"]
         self.__dict__.update(state | {"deadline": None if left is None else monotonic() + left})
 
     def expired(self) -> bool:
-        """Whether that moment is over, or somebody asked to stop."""
-        return stopped() or (self.deadline is not None and monotonic() > self.deadline)
+        """Whether the deadline is over, or a stop was requested."""
+        return stop_requested() or (self.deadline is not None and monotonic() > self.deadline)
 
     def time_left(self) -> float:
         """Return the seconds left, infinite without a deadline."""
@@ -57,47 +57,49 @@ class Deadline:
 
 @dataclass
 class Clock:
-    """The time budget, and who wants to hear of progress."""
+    """The time budget, and the receiver of progress.
+
+    used   the processor's seconds at the start
+    most   seconds after which a search that counts its steps ends
+    limit  returns seconds that shorten the budget, as they are known by then
+    """
 
     budget: float | None = None
     progress: Progress | bool | None = None
     start: float = field(default_factory=monotonic)
-    used: float = field(default_factory=process_time)  # of the processor, at the start
-    most: float | None = None  # seconds after which a search that counts its steps ends, too
-    limit: Callable[[], float] | None = None  # the same, as far as it is known by now
+    used: float = field(default_factory=process_time)
+    most: float | None = None
+    limit: Callable[[], float] | None = None
 
     def __post_init__(self) -> None:
-        """Refuse a progress that can be neither called nor shown."""
-        if not (
-            self.progress is None or isinstance(self.progress, bool) or callable(self.progress)
-        ):
+        """Raise InputError for a progress that can be neither called nor shown."""
+        known = self.progress is None or isinstance(self.progress, bool) or callable(self.progress)
+        if not known:
             wanted = "a function of (stage, value), True or None"
             raise InputError(f"progress must be {wanted}, got {short(self.progress)}")
 
     def expired(self) -> bool:
-        """Whether the budget is spent, or somebody asked to stop."""
-        spent = monotonic() - self.start
-        late = any(t is not None and spent > t for t in (self.last(), self.most))
-        return late or stopped()
+        """Whether the time is over, or a stop was requested."""
+        return self.until_end() <= 0
 
     def last(self) -> float | None:
-        """Return the seconds after which it ends, None without a budget."""
+        """Return the seconds from start to end; None without a budget."""
         if self.budget is None or self.limit is None:
             return self.budget
         return min(self.budget, self.limit())
 
     def left(self) -> float | None:
-        """Return the seconds left, or None without a budget."""
+        """Return the seconds left of the budget, or None without one."""
         last = self.last()
-        if stopped():
+        if stop_requested():
             return 0.0
         return None if last is None else max(last - (monotonic() - self.start), 0.0)
 
     def until_end(self) -> float:
-        """Return the seconds until it is expired: of the budget, or of `most`; else infinite."""
+        """Return the seconds left of the budget or of `most`; infinite without either."""
         ends = [t for t in (self.last(), self.most) if t is not None]
         spent = monotonic() - self.start
-        return 0.0 if stopped() else max(min(ends, default=float("inf")) - spent, 0.0)
+        return 0.0 if stop_requested() else max(min(ends, default=float("inf")) - spent, 0.0)
 
     def share(self, part: float) -> "Clock":
         """Return the same clock with a part of the budget."""
@@ -117,41 +119,36 @@ class Clock:
         return self.share(1.0) if left is None else Clock(left / count, self.progress)
 
     def allowed(self) -> float:
-        """Return the seconds until the budget is overrun by more than is allowed."""
+        """Return the seconds until the budget is overrun by more than LATE and GRACE allow."""
         if self.budget is None:
             return float("inf")
         return (1 + LATE) * self.budget + GRACE - (monotonic() - self.start)
 
     def cores(self) -> float:
-        """Return how many cores the process has had so far, one where that is not known yet."""
+        """Return the average number of cores of the process so far; 1 at the beginning."""
         spent = monotonic() - self.start
         return max((process_time() - self.used) / spent, LEAST) if spent > IDLE else 1.0
 
     def tell(self, stage: str, value: float) -> None:
-        """Report a stage and its value."""
+        """Report a stage and its value; request a stop if `progress` returns True."""
         LOG.debug("%s %.10g", stage, value)
         if callable(self.progress) and self.progress(stage, value) is True:
-            halt()
+            request_stop()
 
 
 CURRENT: ContextVar[Clock | None] = ContextVar("certify_clock", default=None)
 
 
-@contextmanager
-def fitting(clock: Clock) -> Iterator[None]:
-    """End fits of offsets inside where the budget is overrun by half of what is allowed.
+def limit_fits(clock: Clock) -> AbstractContextManager[Clock | None]:
+    """End fits of offsets in the body when the budget is overrun by half of what is allowed.
 
-    Not before: a search that has ended there has its last point evaluated.
+    Not before, so that the last point of a search can be evaluated.
     """
-    token = CURRENT.set(clock)
-    try:
-        yield
-    finally:
-        CURRENT.reset(token)
+    return bind(CURRENT, clock)
 
 
 def must_end() -> bool:
-    """Whether a fit of offsets has to end with what it has."""
+    """Whether a fit of offsets must end with what it has."""
     clock = CURRENT.get()
     if clock is None or clock.budget is None:
         return False

@@ -1,4 +1,4 @@
-"""The caller's mistakes, each a sentence with the wrong value in it."""
+"""Errors of the caller; each message is a sentence with the wrong value."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,14 +6,14 @@ from pathlib import Path
 
 
 class InputError(ValueError):
-    """The input is wrong: what was wanted, and what was got."""
+    """The input is wrong; the message says what was expected, and what was given."""
 
 
 @contextmanager
 def accessing(path: str | Path, how: str) -> Iterator[None]:
-    """Raise InputError, in place of an OSError of the block, that one cannot read the path.
+    """Replace an OSError of the body by an InputError.
 
-    how is the verb: read, write, make or run.
+    how  the verb of the message: read, write, make or run
     """
     try:
         yield
@@ -22,7 +22,7 @@ def accessing(path: str | Path, how: str) -> Iterator[None]:
 
 
 class NotCoveredError(ValueError):
-    """The proved checker does not know this question or proof; the kernel may."""
+    """The proved checker does not cover this question or proof; the kernel may."""
 
 
 class OutOfScopeError(ValueError):

@@ -1,4 +1,4 @@
-"""Libraries that are not needed by all: each belongs to an extra of the package."""
+"""Optional libraries: each belongs to an extra of the package."""
 
 from importlib import import_module
 from typing import Any
@@ -9,7 +9,7 @@ from .errors import InputError
 def optional(module: str, name: str, extra: str) -> Any:  # noqa: ANN401  a module
     """Import a module of a library.
 
-    Raises InputError naming the extra to install where it is absent.
+    Raises InputError, naming the extra to install, if it cannot be imported.
     """
     try:
         return import_module(module)

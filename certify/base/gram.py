@@ -1,7 +1,7 @@
-"""The Gram matrix X^T X of a sparse X, which is never made dense.
+"""The Gram matrix X^T X of a sparse X, without making X dense.
 
-Every entry is a plain sum of the products of two columns, in some order, so that an error bound
-for such sums holds: products of zeros are exact, and the others are at most as many as the fullest
+Each entry is a plain sum of the products of two columns, in some order, so that an error bound for
+such sums holds: products with zeros are exact, and there are at most as many others as the fullest
 column has entries.
 """
 
@@ -15,17 +15,17 @@ from scipy import sparse
 
 from .arrays import Array
 
-ROWS = 512  # held dense at once
-CHEAPER = 1 / 30  # what a product by BLAS takes of the time of a sparse one, of half the pairs
-WORK, LINES = 4e7, 256  # products, and lines, of a sparse block; its result is held twice
+ROWS = 512  # rows that are dense at a time
+CHEAPER = 1 / 30  # the time of a BLAS product over that of a sparse one, which has half the pairs
+WORK, LINES = 4e7, 256  # products and lines of a sparse block, whose result is stored twice
 CORES = min(os.cpu_count() or 1, 4)
 
 
 def gram(rows: Any) -> Array:  # noqa: ANN401  scipy.sparse
     """Return X^T X, symmetric and dense, of a CSR array X (m, n).
 
-    By dense blocks of rows, or by sparse products of blocks of columns with those up to them:
-    whichever is expected to be quicker.
+    By dense blocks of rows, or by sparse products of blocks of columns with all columns up to them:
+    the method that is expected to be quicker.
     """
     m, n = rows.shape
     out = np.zeros((n, n))
@@ -49,7 +49,7 @@ def gram(rows: Any) -> Array:  # noqa: ANN401  scipy.sparse
 
 
 def mirror(a: Array) -> None:
-    """Write the lower triangle over the upper one, by blocks of rows."""
+    """Copy the lower triangle to the upper one, by blocks of rows."""
     n = len(a)
     for start in range(0, n, LINES):
         part, rest = slice(start, start + LINES), slice(start + LINES, n)
@@ -64,7 +64,7 @@ def before(rows: Any, b: int) -> Any:  # noqa: ANN401  scipy.sparse
 
 
 def cuts(counts: Array, columns: Any) -> list[int]:  # noqa: ANN401  scipy.sparse
-    """Return where blocks of about WORK products begin, from the first column to the last."""
+    """Return the ends of blocks of columns with about WORK products each."""
     n = columns.shape[0]
     work = np.concatenate([[0.0], np.cumsum(counts[columns.indices])])
     done = work[columns.indptr]  # before each column

@@ -1,4 +1,4 @@
-"""Minimize by L-BFGS; momentum, and step lengths of alternating directions; zeros by halving."""
+"""L-BFGS, momentum, conjugate gradients, penalty updates of ADMM, and bisection."""
 
 from collections.abc import Callable
 
@@ -8,8 +8,8 @@ from scipy import optimize
 from .arrays import Array
 
 MEMORY, WINDOW = 20, 10  # steps that L-BFGS remembers, and over which a gain is measured
-STEPS = 3000  # of L-BFGS on a whole space
-WALL = 1e3  # times the value at the start: what counts for infinite
+STEPS = 3000  # of L-BFGS without bounds
+WALL = 1e3  # the value that replaces infinity, over that at the start
 DOUBLINGS, HALVINGS = 200, 120  # of an interval: more digits than a float has
 Smooth = Callable[[Array], tuple[float, Array]]
 Bounds = tuple[Array | float, Array | float]
@@ -27,17 +27,17 @@ def minimize(  # noqa: PLR0913  when to stop
     flat: float = 0.0,
     goal: float = np.inf,
 ) -> tuple[Array, int]:
-    """Return (x, steps taken): f lowered over low <= x <= high by L-BFGS-B.
+    """Minimize f over low <= x <= high by L-BFGS-B; return x and the number of steps.
 
     f returns its value and gradient.  The method ends after `steps`, when the last WINDOW steps
-    gained at most `stall` of the value, when `expired` says so, where the gradient is at most
-    `flat`, or where the steps left, if each gains what the last WINDOW ones did, do not lead below
-    `goal`: gains shrink.
+    gained at most `stall` of the value, when `expired()` is true, when the gradient is at most
+    `flat`, or when the steps left cannot reach `goal` at the rate of the last WINDOW steps, as
+    gains shrink.
     """
     seen = list[float]()
 
     def watch(intermediate_result: optimize.OptimizeResult) -> None:
-        """End the method by StopIteration."""
+        """Raise StopIteration to end the method."""
         seen.append(float(intermediate_result.fun))
         gained = seen[-1 - WINDOW] - seen[-1] if len(seen) > WINDOW else np.inf
         stalled = stall is not None and gained <= stall * abs(seen[-1])
@@ -58,36 +58,35 @@ def minimize(  # noqa: PLR0913  when to stop
 
 
 def quasi_newton(f: Smooth, start: Array, expired: Callable[[], bool] | None = None) -> Array:
-    """Minimize a smooth function; where it is infinite the line search is sent back."""
+    """Minimize a smooth function that may be infinite: a wall sends the line search back."""
     wall = WALL * (1 + abs(f(start)[0]))
 
     def walled(flat: Array) -> tuple[float, Array]:
-        """Return value and gradient; beyond the domain a wall."""
+        """Return the value and gradient of f, or of the wall outside its domain."""
         value, slope = f(flat)
         if np.isfinite(value) and np.isfinite(slope).all():
             return value, slope
         return wall * (1 + float(flat @ flat)), 2 * wall * flat
 
-    return minimize(walled, start, steps=STEPS, stall=0.0, expired=expired, memory=30, flat=1e-12)[
-        0
-    ]
+    x, _ = minimize(walled, start, steps=STEPS, stall=0.0, expired=expired, memory=30, flat=1e-12)
+    return x
 
 
 class Momentum:
-    """Nesterov's: `x` is where the last step ended, `ahead` where the next one begins.
+    """Nesterov's momentum: `x` is the end of the last step, `ahead` the start of the next one.
 
-    It restarts where it points uphill (O'Donoghue and Candes, "Adaptive restart", 2015).
+    It restarts when it points uphill (O'Donoghue and Candes, "Adaptive restart", 2015).
     """
 
     def __init__(self, x: Array) -> None:
         self.restart(x)
 
     def restart(self, x: Array) -> None:
-        """Begin the next step where the last one ended."""
+        """Start the next step at x."""
         self.x, self.ahead, self.t = x, x, 1.0
 
     def move(self, x: Array) -> None:
-        """Take the end of a step."""
+        """Take x as the end of a step."""
         if float(((self.ahead - x) * (x - self.x)).sum()) > 0:
             self.t = 1.0
         self.t, last = 0.5 * (1 + (1 + 4 * self.t * self.t) ** 0.5), self.t
@@ -100,10 +99,12 @@ def conjugate(
     metric: Array,
     until: tuple[float, int, Callable[[], bool]],
 ) -> tuple[Array, int]:
-    """Solve K x = right for a symmetric K, with a diagonal metric near its inverse.
+    """Solve K x = right by conjugate gradients; return x and the number of products.
 
-    Conjugate gradients; x ends where K is found not to be positive.  Returns x and the products.
-    until: the relative size of the residual, the products, and what ends it else
+    metric  a diagonal near the inverse of K
+    until   the relative size of the residual, the most products, and a function that ends it
+
+    The method ends early if K is not positive.
     """
     (relative, most, expired), x, rest = until, np.zeros_like(right), right
     d = metric * rest
@@ -124,12 +125,12 @@ def conjugate(
 
 
 def even_out(primal: float, dual: float, most: float, uneven: float = 2.0) -> float:
-    """Return `most`, its inverse or 1: what moves rho toward residuals that are not uneven."""
+    """Return the factor of rho that balances the residuals of ADMM: `most`, its inverse or 1."""
     return most if primal > uneven * dual else 1 / most if dual > uneven * primal else 1.0
 
 
 def bisect_slopes(slope: Callable[[Array], Array], start: Array) -> Array:
-    """Return where each slope, of its own number alone and rising, changes its sign."""
+    """Return the zero of each slope, an increasing function of one number each."""
     low, high = start - 1.0, start + 1.0
     for _ in range(DOUBLINGS):
         down, up = slope(low) > 0, slope(high) < 0

@@ -18,10 +18,10 @@ MATRIX = 2  # dimensions
 
 @dataclass(frozen=True, eq=False)
 class Observed:
-    """An m x n matrix of which the entries (rows, cols) are seen; None means all.
+    """The observed entries (rows, cols) of an m x n matrix; None: all entries.
 
-    A tensor of shape `dims` is held as its first mode by all the others, in row-major order.
-    With `zeros` the entries that are not listed are observed too, and all of them are 0.
+    A tensor of shape `dims` is stored as its first mode by all the others, in row-major order.
+    With `zeros` the entries that are not listed are also observed, and are 0.
     """
 
     m: int
@@ -32,7 +32,7 @@ class Observed:
     zeros: bool = False
 
     def __post_init__(self) -> None:
-        """Give a matrix the shape m, n."""
+        """Set the default of `dims`, (m, n)."""
         object.__setattr__(self, "dims", self.dims or (self.m, self.n))
 
     @property
@@ -42,7 +42,7 @@ class Observed:
 
     @property
     def size(self) -> int:
-        """The number of observed entries; with `zeros` of those that are listed."""
+        """The number of observed entries; with `zeros` of the listed ones."""
         return self.m * self.n if self.rows is None else len(self.rows)
 
     @property
@@ -52,7 +52,7 @@ class Observed:
 
     @cached_property
     def indptr(self) -> Ints:
-        """Row pointers, as of a compressed sparse row matrix."""
+        """The row pointers of a compressed sparse row matrix."""
         counts = np.bincount(self.listed[0], minlength=self.m)
         return np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
 
@@ -88,7 +88,7 @@ class Observed:
         return sparse.csr_array((field, self.listed[1], self.indptr), shape=(self.m, self.n))
 
     def array(self, field: Array) -> "Array | sparse.csr_array":
-        """Return what an atom's polar is asked of: a dense tensor, or the matrix."""
+        """Return the argument of an atom's polar: a dense tensor, or the matrix."""
         return self.matrix(field) if len(self.dims) == MATRIX else self.tensor(field)
 
     def product(self, left: Array, right: Array) -> Array:
@@ -98,7 +98,7 @@ class Observed:
         return sampled_product(left, right, *self.listed)
 
     def times(self, field: Array, right: Array) -> Array:
-        """Return W right for W the field (zero where nothing is observed)."""
+        """Return W right, W the field, zero where nothing is observed."""
         return np.asarray(self.matrix(field) @ right)
 
     def times_left(self, field: Array, left: Array) -> Array:
@@ -106,16 +106,14 @@ class Observed:
         return np.asarray(self.matrix(field).T @ left)
 
     def line_sums(self, field: Array, axis: int) -> Array:
-        """Return sums over rows (axis 0: one per row) or columns (axis 1)."""
+        """Return the sum of each row (axis 0) or of each column (axis 1)."""
         if self.full:
             return np.asarray(field.sum(axis=1 - axis))
-        size = (self.m, self.n)[axis]
-        return np.asarray(
-            np.bincount(self.listed[axis], weights=field, minlength=size), dtype=np.float64
-        )
+        sums = np.bincount(self.listed[axis], weights=field, minlength=(self.m, self.n)[axis])
+        return np.asarray(sums, dtype=np.float64)
 
     def transposed(self) -> "tuple[Observed, Ints | None]":
-        """Return the pattern of the transpose and the order that carries a field to it."""
+        """Return the pattern of the transpose, and the order of a field's numbers there."""
         if self.full:
             return Observed(self.n, self.m), None
         rows, cols = self.listed

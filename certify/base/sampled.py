@@ -1,4 +1,4 @@
-"""Entries of a product of two thin matrices, where only some are wanted."""
+"""Some entries of a product of two thin matrices."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -7,7 +7,7 @@ import numpy as np
 from .arrays import Array, Ints
 from .gram import CORES
 
-BYTES = 5e5  # gathered at once of either matrix, to stay in a core's cache; cost, never truth
+BYTES = 5e5  # gathered at once from either matrix, to stay in a core's cache; cost, never truth
 PART = 1 << 18  # entries of a thread's task
 
 
@@ -20,7 +20,7 @@ def sampled_product(left: Array, right: Array, rows: Ints, cols: Ints) -> Array:
     size = max(1, int(BYTES / (8 * max(left.shape[1], 1))))
 
     def work(first: int) -> None:
-        """Fill a part."""
+        """Fill the entries of a part."""
         for start in range(first, min(first + PART, len(rows)), size):
             part = slice(start, min(start + size, first + PART))
             factors = left.take(rows[part], axis=0), right.take(cols[part], axis=0)

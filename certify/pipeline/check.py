@@ -11,8 +11,8 @@ import numpy as np
 from certify.atoms import Factors
 from certify.base.arrays import Array, natural
 from certify.base.bar import show_progress
-from certify.base.checkpoint import Keeper, keeping, stoppable
-from certify.base.clock import LOG, Clock, Progress, fitting
+from certify.base.checkpoint import Keeper, stoppable, use_keeper
+from certify.base.clock import LOG, Clock, Progress, limit_fits
 from certify.base.cluster import Client, on_cluster
 from certify.base.errors import InputError, OutOfScopeError
 from certify.base.threads import threads
@@ -95,7 +95,7 @@ def check(  # noqa: PLR0913  the contract's keywords
     (seconds, most), wanted = limits(budget), accept_dual(problem, dual)
     clock = Clock(seconds, progress, most=most)
     seed, route = natural(seed, "seed"), accept_route(Route(method, solver), problem)
-    with fitting(clock):
+    with limit_fits(clock):
         found_q, away = offsets_of(problem, arrays) if values is None else (values, "")
     value = finite_objective(problem, arrays, found_q)
     if why := why_uncovered(problem) or away:
@@ -107,8 +107,8 @@ def check(  # noqa: PLR0913  the contract's keywords
         return by_floats(problem, arrays, found_q, rtol=rtol, atol=atol)
     with (
         threads(problem.loss.observed),
-        fitting(clock),
-        keeping(keeper),
+        limit_fits(clock),
+        use_keeper(keeper),
         stoppable(),
         show_progress(clock),
         on_cluster(client),

@@ -286,9 +286,10 @@ def alike(values: Sequence[Enclosure], epsilon: Epsilon) -> list[tuple[int, ...]
     def near(v: Enclosure, w: Enclosure) -> bool:
         """Whether two values are within epsilon."""
         top = max(v.hi, w.hi)
-        return v is w or top - min(v.lo, w.lo) <= within(top, epsilon)
+        return top - min(v.lo, w.lo) <= within(top, epsilon)
 
-    return [tuple(j for j, w in enumerate(values) if near(v, w)) for v in values]
+    pairs = list(enumerate(values))
+    return [tuple(j for j, w in pairs if j == k or near(v, w)) for k, v in pairs]
 
 
 def draw(report: RestartReport, figure: Any) -> Any:  # noqa: ANN401  a matplotlib Figure

@@ -10,8 +10,8 @@ import numpy as np
 from certify.atoms import Atom, Factors
 from certify.base.arrays import natural
 from certify.base.bar import show_progress
-from certify.base.checkpoint import Keeper, keeping, stoppable
-from certify.base.clock import Clock, Progress, fitting
+from certify.base.checkpoint import Keeper, stoppable, use_keeper
+from certify.base.clock import Clock, Progress, limit_fits
 from certify.base.cluster import Client, on_cluster
 from certify.base.errors import OutOfScopeError
 from certify.kernel.errors import RejectedError
@@ -108,7 +108,13 @@ def improve(  # noqa: PLR0913  as check()
     """
     (seconds, most), problem = limits(budget), as_problem(problem)
     clock = Clock(seconds, progress, most=most)
-    with fitting(clock), keeping(Keeper()), stoppable(), show_progress(clock), on_cluster(client):
+    with (
+        limit_fits(clock),
+        use_keeper(Keeper()),
+        stoppable(),
+        show_progress(clock),
+        on_cluster(client),
+    ):
         rtol, atol = accept_epsilon(rtol, atol)
         settings = (rtol, atol, natural(seed, "seed"), accept_route(Route(method, solver), problem))
         return improve_and_check(problem, factors, q, settings, clock)

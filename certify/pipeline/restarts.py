@@ -16,7 +16,7 @@ import numpy as np
 from certify.atoms import Factors
 from certify.base.arrays import Bools, natural
 from certify.base.bar import show_progress
-from certify.base.checkpoint import Keeper, keeping, stoppable, stopped
+from certify.base.checkpoint import Keeper, stop_requested, stoppable, use_keeper
 from certify.base.clock import Clock, Progress
 from certify.base.errors import InputError, OutOfScopeError
 from certify.kernel.scalars import Enclosure
@@ -85,14 +85,14 @@ def restarts(  # noqa: PLR0913  as check()
     results: list[tuple[int, Result]] = []
     best, last = values[order[0]].hi, min(TRIES, len(order)) - 1
     near = max(Fraction(atol), Fraction(rtol) * abs(best))
-    with keeping(Keeper()), stoppable(), show_progress(clock):
+    with use_keeper(Keeper()), stoppable(), show_progress(clock):
         for turn, k in enumerate(order[:TRIES]):
             share = rest(clock, 1.0 if turn == last else 0.5)
             x, p = points[k]
             offsets = p if problem.offsets else None
             results.append((k, judge(x, q=offsets, budget=share, progress=clock.progress)))
             bound = max(Fraction(r.lower) for _, r in results)
-            if best - bound <= near or stopped():
+            if best - bound <= near or stop_requested():
                 break
         judge = partial(judge, progress=clock.progress)
         each = brackets_by_size(problem, given, judge, AUTO if most else seconds) if sizes else ()

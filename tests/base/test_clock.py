@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from certify.base import clock
-from certify.base.checkpoint import Keeper, halt, keeping
-from certify.base.clock import Clock, fitting, must_end
+from certify.base.checkpoint import Keeper, request_stop, use_keeper
+from certify.base.clock import Clock, limit_fits, must_end
 from certify.norms import gauge
 from certify.polar import PolarQuery
 
@@ -50,8 +50,8 @@ def test_the_end_is_that_of_the_budget_or_of_the_most(at):
     clocks = Clock(100.0), Clock(100.0, most=70.0), Clock(most=90.0), Clock(50.0), Clock()
     ends = [replace(x, start=0.0).until_end() for x in clocks]
     assert ends == [40.0, 10.0, 30.0, 0.0, np.inf]
-    with keeping(Keeper()):
-        halt()
+    with use_keeper(Keeper()):
+        request_stop()
         assert replace(clocks[0], start=0.0).until_end() == 0.0
 
 
@@ -79,15 +79,15 @@ def test_of_a_deadline_the_seconds_left_are_sent(at):
     assert pickle.loads(never).time_left() == np.inf  # noqa: S301  our own
 
 
-def test_a_fit_must_end_where_half_of_what_is_allowed_beyond_the_budget_is_spent(at):
+def test_a_must_end_where_half_of_what_is_allowed_beyond_the_budget_is_spent(at):
     assert not must_end()
     for budget, late in ((100.0, 111.0), (0.0, 1.0)):
-        with fitting(Clock(budget, start=0.0)):
+        with limit_fits(Clock(budget, start=0.0)):
             at[0] = late - 0.125
             assert not must_end()
             at[0] = late
             assert must_end()
-            with fitting(Clock(None, start=0.0)):
+            with limit_fits(Clock(None, start=0.0)):
                 assert not must_end()
             assert must_end()
     assert not must_end()

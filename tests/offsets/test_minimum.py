@@ -8,7 +8,7 @@ from scipy import sparse
 
 from certify import InputError, Problem, check
 from certify.atoms import RankOne
-from certify.base.clock import Clock, fitting
+from certify.base.clock import Clock, limit_fits
 from certify.base.minimize import bisect_slopes
 from certify.losses import (
     Absolute,
@@ -320,7 +320,7 @@ def test_a_fit_without_time_ends_with_what_it_has(kind, monkeypatch):
         return loss.value(Z + problem.shift(q)) + prices
 
     best, whole = cost(problem.fit_offsets(Z)), count[0]
-    with fitting(Clock(0.0, start=-1e9)):
+    with limit_fits(Clock(0.0, start=-1e9)):
         count[0] = 0
         late = cost(problem.fit_offsets(Z))
     assert count[0] < whole - 5
@@ -330,7 +330,7 @@ def test_a_fit_without_time_ends_with_what_it_has(kind, monkeypatch):
 def test_a_fit_without_time_goes_on_until_it_is_in_the_domain():
     loss, offsets = KullbackLeibler(np.ones((3, 4))), (RowIntercept(), ColumnIntercept())
     problem = Problem(loss, RankOne("l2+", "l2+"), 1.0, offsets)
-    with fitting(Clock(0.0, start=-1e9)):
+    with limit_fits(Clock(0.0, start=-1e9)):
         q = problem.fit_offsets(np.zeros((3, 4)))
     assert not loss.outside(np.zeros((3, 4)) + problem.shift(q))
 
@@ -353,6 +353,6 @@ def test_least_squares_without_time_end_after_a_step(kind, monkeypatch):
     least_squares(offsets, *given)
     assert len(calls) > 2
     calls.clear()
-    with fitting(Clock(0.0, start=-1e9)):
+    with limit_fits(Clock(0.0, start=-1e9)):
         least_squares(offsets, *given)
     assert len(calls) <= 2  # Newton's step, and one that never rises

@@ -11,7 +11,7 @@ import pytest
 
 from certify import InputError, Problem, Verdict, check
 from certify.atoms import ReLU
-from certify.base.checkpoint import Keeper, keeping, pack, stopped, telling, unpack
+from certify.base.checkpoint import Keeper, pack, report_trees, stop_requested, unpack, use_keeper
 from certify.losses import Squared
 from certify.norms import gauge
 from certify.pipeline.checkpoint_file import open_checkpoint
@@ -79,16 +79,16 @@ def test_a_tree_goes_on_where_it_was():
     whole = grow(halves(once), limits)
     held = {}
     keeper = Keeper(lambda text, arrays: held.update(text=text, arrays=arrays))
-    with keeping(keeper):
+    with use_keeper(keeper):
         grow(halves(calls), Limits(nodes=11, workers=1, key="t", kinds=(Span,)))
     again = Keeper()
     again.fill(held["text"], held["arrays"])
-    with keeping(again):
+    with use_keeper(again):
         tree = grow(halves(calls), Limits(nodes=41, workers=1, key="t", kinds=(Span,)))
     assert calls == once
     assert tree.upper == whole.upper
     assert [n.path for n in tree.nodes] == [n.path for n in whole.nodes]
-    with keeping(again):  # another question starts anew
+    with use_keeper(again):  # another question starts anew
         other = grow(halves([]), Limits(nodes=1, workers=1, key="u", kinds=(Span,)))
     assert len(other.nodes) == 1
 
@@ -140,7 +140,7 @@ def test_a_kept_value_that_is_damaged_is_named():
 
 def test_whoever_asks_is_told_how_a_tree_grows():
     heard = []
-    with keeping(Keeper()), telling(lambda parts, upper: heard.append((parts, upper))):
+    with use_keeper(Keeper()), report_trees(lambda parts, upper: heard.append((parts, upper))):
         tree = grow(halves([]), Limits(nodes=9, workers=1))
     assert heard[-1] == (len(tree.nodes), tree.upper)
     assert [p for p, _ in heard] == sorted({p for p, _ in heard})
@@ -150,13 +150,13 @@ def test_whoever_asks_is_told_how_a_tree_grows():
 
 def test_a_stop_ends_a_tree_between_parts():
     keeper = Keeper()
-    assert not stopped()
-    with keeping(keeper):
+    assert not stop_requested()
+    with use_keeper(keeper):
         keeper.stopped = True
-        assert stopped()
+        assert stop_requested()
         tree = grow(halves([]), Limits(nodes=41, workers=1))
     assert len(tree.nodes) == 1
-    assert not stopped()
+    assert not stop_requested()
 
 
 @pytest.mark.parametrize(
@@ -170,7 +170,7 @@ def test_a_stop_ends_a_tree_between_parts():
 )
 def test_a_stop_ends_what_has_no_deadline(query):
     keeper = Keeper()
-    with keeping(keeper):
+    with use_keeper(keeper):
         assert not query.expired()
         keeper.stopped = True
         assert query.expired()

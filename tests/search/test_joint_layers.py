@@ -10,7 +10,7 @@ import pytest
 
 from certify import Problem
 from certify.atoms import ReLU
-from certify.base.checkpoint import Keeper, keeping
+from certify.base.checkpoint import Keeper, use_keeper
 from certify.base.clock import Clock
 from certify.losses import Absolute, Logistic, Poisson, Squared
 from certify.offsets import ColumnIntercept
@@ -145,7 +145,7 @@ def price(part):
 @pytest.mark.parametrize("name", CASES)
 def test_a_polished_point_is_a_dual_point_with_a_proof(name):
     run = asked(name)
-    with keeping(Keeper()) as keeper:
+    with use_keeper(Keeper()) as keeper:
         found = polish_parts(run, dual_at(run.problem, run.start), lambda: False)
         dual = bound_found(run, found)
         assert [k for k in keeper.held if k.startswith("tree.relaxation")]
@@ -322,7 +322,7 @@ def test_only_where_the_polar_is_very_loose_parts_are_split(monkeypatch, looser)
     monkeypatch.setattr(joint_layers, "LOOSER", looser)
     monkeypatch.setattr(joint_layers, "polish_parts", lambda *a: asks.append(a[3]) or "found")
     monkeypatch.setattr(joint_layers, "bound_found", lambda *a, near: asks.append((a[1], near)))
-    with keeping(Keeper()):
+    with use_keeper(Keeper()):
         known = next(bound_or_polish(run, dual_at(run.problem, run.start)))
     assert known is None
     (_, most), (found, near) = asks
@@ -349,7 +349,7 @@ def parallel(V, W):
 def test_a_loose_polar_is_polished_and_a_tight_one_is_not(monkeypatch):
     run = asked("plain")
     W = dual_at(run.problem, run.start)
-    with keeping(Keeper()):
+    with use_keeper(Keeper()):
         known, polar = bound_halves(run, W)
         assert polar > joint_layers.LOOSE * run.problem.lam
         assert known == pytest.approx(bound(run, W).value, rel=1e-5)
@@ -370,7 +370,7 @@ def good(name):
     best = families.search(run.problem, run.start, Clock(), 0, goal).best
     run = replace(run, start=best)
     W = dual_at(run.problem, best)
-    with keeping(Keeper()):
+    with use_keeper(Keeper()):
         own = W, bound_halves(run, W)[1]
     return best, own, polish_parts(run, W, lambda: False)
 
@@ -389,7 +389,7 @@ def test_a_tree_that_its_deadline_ends_has_the_rest_of_the_time(monkeypatch):
     for moments, kinds in (((0.0, 1e12), [False]), ((0.0, 0.0), [False, True])):
         late = iter(moments)  # when the polish begins, and when its tree has ended
         monkeypatch.setattr(joint_layers, "monotonic", lambda late=late: next(late))
-        with keeping(Keeper()):
+        with use_keeper(Keeper()):
             tries = list(bound_or_polish(run, own[0]))
         assert [parallel(x.point.W, own[0]) for x in tries] == kinds
 
@@ -401,7 +401,7 @@ def test_a_tree_ends_where_it_proves_what_is_wanted_or_is_near_what_is_attained(
     low = attain(query_of(run.problem, found.W))[0]
     for near, top in ((False, 2 * low), (True, 0.0), (True, 2 * low)):
         monkeypatch.setattr(joint_layers, "attain", lambda _, top=top: (top, None))
-        with keeping(Keeper()):
+        with use_keeper(Keeper()):
             bound_found(run, found, near=near)
     (plain, point), (least, _), (early, _) = runs
     assert plain.wanted is None
@@ -411,7 +411,7 @@ def test_a_tree_ends_where_it_proves_what_is_wanted_or_is_near_what_is_attained(
 
 def test_a_polished_point_is_stored_as_long_as_its_value_rises():
     run, _, found = loose()
-    with keeping(Keeper()):
+    with use_keeper(Keeper()):
         dual = bound_found(run, found)
     w = found.W.reshape(-1)
     longest = float(w @ Y.reshape(-1)) / float(w @ w)  # where s <w, Y> - s^2 |w|^2 / 2 is largest
@@ -425,12 +425,12 @@ def test_the_bound_that_is_reported_never_falls():
     run = replace(asked("plain"), clock=Clock(None, lambda _, value: heard.append(value)))
     W = dual_at(run.problem, run.start)
     worse = W + 0.5 * np.abs(W).max()
-    with keeping(Keeper()):
+    with use_keeper(Keeper()):
         bound(run, W)
         known = heard[-1]
         assert bound(run, worse).value < known
         assert heard[-2:] == [known, known]
-    with keeping(Keeper()):
+    with use_keeper(Keeper()):
         bound(replace(asked("plain"), clock=run.clock), worse)  # another question begins anew
     assert heard[-1] < known
 
@@ -450,7 +450,7 @@ def test_the_halves_of_a_tree_are_bounded_once(monkeypatch):
     run = asked("plain")
     W = dual_at(run.problem, run.start)
     same = query_of(run.problem, inside_point(run.problem, W).W)
-    with keeping(Keeper()):
+    with use_keeper(Keeper()):
         bound_halves(run, W)
         solved = counted(monkeypatch, layer_parts, "solve")
         tree = grow_tree(replace(same, nodes=3))

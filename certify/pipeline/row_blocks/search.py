@@ -19,7 +19,7 @@ import numpy as np
 from scipy import sparse
 
 from certify.base.arrays import Array, Ints, natural, scalar
-from certify.base.checkpoint import Keeper, keeping, stoppable
+from certify.base.checkpoint import Keeper, stoppable, use_keeper
 from certify.base.clock import Clock, Progress, seconds
 from certify.base.cluster import PLACE, Client, Task, keep_each, share
 from certify.base.errors import InputError
@@ -105,7 +105,7 @@ def improve(  # noqa: PLR0913  keywords
     clock, seed = Clock(seconds(budget), progress), natural(seed, "seed")
     named = (folder, "folder"), (checkpoint, "checkpoint")  # made first, so that a fit is not lost
     fitted, begun = (None if x is None else make_folder(x, name) for x, name in named)
-    with session(client), keeping(Keeper()), stoppable():
+    with session(client), use_keeper(Keeper()), stoppable():
         kept = None if begun is None else Checkpoint(begun, table)
         fit = begin(table, factors if kept is None else kept.recall(factors))
         best = climb(table, fit, clock, (rtol, atol, seed), kept)

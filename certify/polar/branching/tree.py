@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from math import inf
 from typing import Any, Generic, TypeAlias, TypeVar, cast
 
-from certify.base.checkpoint import CURRENT, Kinds, grew, stopped
+from certify.base.checkpoint import CURRENT, Kinds, report_growth, stop_requested
 from certify.base.cluster import Pool
 
 L = TypeVar("L")  # label of a branch
@@ -123,13 +123,13 @@ def grow(solve: Solve[L, S, T], limits: Limits, tree: Tree[L, S, T] | None = Non
         tree = Tree((Node((), root),), root.lower, root.found)
     state, pool = _State(tree), Pool(solve, limits.workers)
     limits.progress(len(state.nodes), state.lower, state.upper)
-    while len(state.nodes) < limits.nodes and not limits.expired() and not stopped():
+    while len(state.nodes) < limits.nodes and not limits.expired() and not stop_requested():
         chosen = state.worst(limits.aim(state.lower))
         if not chosen:
             break
         state.expand(chosen, limits, pool)
         limits.progress(len(state.nodes), state.lower, state.upper)
-        grew(len(state.nodes), state.upper)
+        report_growth(len(state.nodes), state.upper)
         if keeper is not None:
             keeper.keep(key, state.tree)
     tree = state.tree()
@@ -208,7 +208,7 @@ class _State(Generic[L, S, T]):
     def settle(self, k: int, children: list[Solved[L, S, T]], limits: Limits) -> None:
         """Add both children of a leaf; not if they were cut short and prove less than it."""
         node = self.nodes[k]
-        short = limits.expired() or stopped()
+        short = limits.expired() or stop_requested()
         if short and max(c.upper for c in children) > node.solved.upper:
             heapq.heappush(self.heap, (-node.solved.upper, k))
             for child in children:

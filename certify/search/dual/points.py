@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from certify.base.arrays import Array, as_dense
-from certify.base.checkpoint import Tell, telling
+from certify.base.checkpoint import Tell, report_trees
 from certify.base.clock import Clock
 from certify.base.observed import Observed
 from certify.losses import Squared
@@ -230,7 +230,7 @@ def propose(run: Run, matrix: Any, along: Callable[[float], float]) -> Proposal:
     wanted = enough(run, along) if run.wanted is None else run.wanted
     until = run.deadline()
     target = None if run.narrow and atom.layer is not None else float(ldexp_steps(wanted, -e))
-    with telling(teller(run, along, e)):
+    with report_trees(teller(run, along, e)):
         proposal = atom.propose_near(normalized, target, run.seed, until, run.start.factors)
     if e:
         upper = float(ldexp_steps(proposal.upper, e))
