@@ -246,7 +246,7 @@ def call(work: Callable[..., T], *given: Any) -> T:  # noqa: ANN401  a task's ar
     return work(*given)
 
 
-def on_cluster(client: Client | None) -> AbstractContextManager[Place | None]:
+def on_cluster(client: Client | None) -> AbstractContextManager[Any]:
     """Run large proofs in the body on a client's workers, if there is a client."""
     return nullcontext() if client is None else bind(PLACE, Cluster(client))
 
