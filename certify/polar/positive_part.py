@@ -9,6 +9,7 @@ MOVED = 16  # directions outside their span in which A V is largest
 ROUNDED = 2.0**-40  # of the square of the first: others are rounding
 WHOLE = 10  # steps after which all eigenvalues are found again
 SMALL = 0.35  # of the size: a larger share of kept vectors gains nothing
+FAR = 0.1  # of A in the span: where more of A V is left out, the span is not near
 
 
 class PositivePart:
@@ -16,8 +17,8 @@ class PositivePart:
 
     A step of Rayleigh and Ritz in the span of the last vectors and of a few directions more: 3 to
     4 times faster than all eigenvalues while a tenth of them is positive, where A moves as a
-    method of alternating directions moves it.  For searches, whose answer is proved from the
-    multipliers alone.
+    method of alternating directions moves it; where A moves far, all eigenvalues are found again.
+    For searches, whose answer is proved from the multipliers alone.
     """
 
     def __init__(self) -> None:
@@ -27,26 +28,31 @@ class PositivePart:
     def __call__(self, A: Array) -> tuple[Array, Array]:
         """Return (values, vectors) of the positive eigenvalues of A (n, n), rising."""
         last, self.age = self.vectors, self.age + 1
-        if last is None or self.age > WHOLE or last.shape[1] > SMALL * len(A):
-            values, vectors = np.linalg.eigh(A)
-            self.age = 0
-        else:
-            values, vectors = eigenpairs_near(A, last)
+        far = last is None or self.age > WHOLE or last.shape[1] > SMALL * len(A)
+        pairs = None if last is None or far else eigenpairs_near(A, last)
+        if pairs is None:
+            pairs, self.age = np.linalg.eigh(A), 0
+        values, vectors = pairs
         k = int(np.searchsorted(values, 0.0))
         self.vectors = vectors[:, max(k - GUARD, 0) :]
         return values[k:], vectors[:, k:]
 
 
-def eigenpairs_near(A: Array, V: Array) -> tuple[Array, Array]:
+def eigenpairs_near(A: Array, V: Array) -> tuple[Array, Array] | None:
     """Return eigenpairs of A in the span of V, orthonormal, and of MOVED directions of A V.
 
-    With G = V^T A V and R = A V - V G = Z s U^T, where R^T R = U s^2 U^T, A is
-    [[G, U s], [s U^T, Z^T A Z]] in the span of V and Z.
+    None where these leave out too much of A V.  With
+
+        G = V^T A V,   R = A V - V G = Z s U^T,   R^T R = U s^2 U^T,
+
+    A is [[G, U s], [s U^T, Z^T A Z]] in the span of V and Z.
     """
     AV = A @ V
     G = V.T @ AV
     R = AV - V @ G
     squares, U = np.linalg.eigh(R.T @ R)
+    if np.sum(squares[:-MOVED]) > FAR * FAR * np.vdot(G, G):
+        return None
     kept = squares[-MOVED:] > ROUNDED * squares[-1:]
     s, U = np.sqrt(squares[-MOVED:][kept]), U[:, -MOVED:][:, kept]
     Z, Us = R @ (U / s), U * s

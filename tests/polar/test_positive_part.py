@@ -5,7 +5,7 @@ import pytest
 
 from certify.atoms import RankOne
 from certify.polar import positive_part
-from certify.polar.positive_part import GUARD, MOVED, WHOLE, PositivePart, eigenpairs_near
+from certify.polar.positive_part import FAR, GUARD, MOVED, WHOLE, PositivePart, eigenpairs_near
 from certify.polar.relaxation import pair_admm
 from certify.polar.relaxation.pairs import cell, of_pair
 from certify.polar.relaxation.steps import Stop
@@ -60,10 +60,31 @@ def test_the_span_has_the_directions_that_move_the_farthest():
     A = np.zeros((2 * k, 2 * k))
     A[:k, k:] = np.diag(np.append(np.full(MOVED, 2.0), [1.0, 1.0]))
     A += A.T
+    A[:k, :k] = 20 * np.eye(k)
     values, vectors = eigenpairs_near(A, np.eye(2 * k, k))
-    assert values == pytest.approx(np.repeat([-2.0, 0.0, 2.0], [MOVED, 2, MOVED]), abs=64 * EPS)
+    ends = 10 - 104**0.5, 20.0, 10 + 104**0.5  # of [[20, 2], [2, 0]]
+    assert values == pytest.approx(np.repeat(ends, [MOVED, 2, MOVED]), abs=1280 * EPS)
     assert vectors.T @ vectors == pytest.approx(np.eye(k + MOVED), abs=64 * EPS)
-    assert vectors.T @ A @ vectors == pytest.approx(np.diag(values), abs=64 * EPS)
+    assert vectors.T @ A @ vectors == pytest.approx(np.diag(values), abs=1280 * EPS)
+
+
+@pytest.mark.parametrize(("left_out", "near"), [(0.9, True), (1.1, False)])
+def test_a_span_that_leaves_out_too_much_is_not_near(left_out, near):
+    """Of A V, which leaves the span of V along MOVED coordinates, and along one more by less."""
+    k = MOVED + 1
+    A, size = np.eye(2 * k), FAR * k**0.5
+    A[:k, k:] = np.diag(np.append(left_out * size, np.full(MOVED, 2.0)))
+    A += np.triu(A, 1).T
+    assert (eigenpairs_near(A, np.eye(2 * k, k)) is not None) == near
+
+
+def test_a_matrix_that_moves_far_is_not_followed(counts):
+    """Its positive part is exact then."""
+    part = PositivePart()
+    for seed in range(4):
+        A, _ = symmetric(200, 50, seed)
+        assert product(part(A)) == pytest.approx(exact(A), abs=200 * 200 * EPS)
+    assert counts.count(50 + GUARD) == 3
 
 
 def test_a_span_that_a_matrix_leaves_where_it_is_needs_no_other(counts):
