@@ -46,7 +46,7 @@ def audit(  # noqa: PLR0913  a command's options
     with progress(1.0, show_share) as update:
 
         def tell(at: auditing.Progress) -> None:
-            """Show how many models are done, and a guess of the time that is left."""
+            """Show the number of finished models and the estimated time that is left."""
             left = f", {at.left:.0f} s left" if at.left else ""
             if update is not None:
                 update(f"{at.done} of {at.total}{left}", at.done / at.total)

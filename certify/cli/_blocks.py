@@ -20,23 +20,20 @@ ENGINE = "engine"
 
 
 def refuse(**options: Any) -> None:  # noqa: ANN401  as click parsed them
-    """Refuse options that are given and are not for blocks of rows.
-
-    Raises InputError, naming the first.
-    """
+    """Raise InputError for the first option that is given; these are not for blocks of rows."""
     for name, value in options.items():
         if value not in (None, False):
             raise InputError(f"--{name.replace('_', '-')} is not for blocks of rows")
 
 
 def other_route(route: dict[str, Any]) -> dict[str, Any]:
-    """Return the options of a route that is not the engine's."""
+    """Return the method, None for the engine, and the solver."""
     method = None if route["method"] == ENGINE else route["method"]
     return {"method": method, "solver": route["solver"]}
 
 
 def as_proved(result: Checked) -> Proved:
-    """Return what is proved, as verify() does."""
+    """Return the result in the form of verify()."""
     c = result.certificate
     rules = (c.proof["rule"], "weak_duality")
     return Proved(result.verdict, result.lower, result.upper, c.claim["tier"], rules)
@@ -53,7 +50,7 @@ def check(options: Options, loaded: LoadedBlocks, output: Path | None) -> int:
 
 
 def verify(options: Options, loaded: LoadedBlocks, certificate: Path, tier: str) -> int:
-    """Prove what a certificate claims about the blocks and the fit, or the factors it has."""
+    """Verify a certificate for the blocks and the fit, or for the factors in the certificate."""
     if tier != "rounded":
         raise InputError("blocks of rows are proved in rounded floats only: add --tier rounded")
     start, epsilon = monotonic(), options.epsilon(loaded)
@@ -71,7 +68,7 @@ def improve(
     certificate: Path | None,
     resume: Path | None,
 ) -> int:
-    """Write better factors to a folder and into a certificate, from the fit or from none."""
+    """Write better factors to a folder, and their certificate, starting from the fit if any."""
     guard([certificate], loaded.inputs)
     if loaded.fit is not None and os.path.realpath(output) == os.path.realpath(loaded.fit):
         raise InputError(f"cannot write {output}: it is an input of this command")

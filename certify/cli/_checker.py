@@ -1,4 +1,4 @@
-"""The command `checker build`: the proved checker, out of its sources, where Coq and OCaml are."""
+"""The command `checker build`, which compiles the proved checker with Coq and OCaml."""
 
 import os
 import shutil
@@ -58,7 +58,7 @@ def build(output: Path | None) -> int:
 
 
 def write_program(target: Path) -> int:
-    """Make the program in a folder of its own, and put it in its place."""
+    """Build the program in a temporary folder, write it to its target, and return its size."""
     folder = sources()
     with tempfile.TemporaryDirectory() as made:
         for path in files(folder):
@@ -66,7 +66,7 @@ def write_program(target: Path) -> int:
             copy.parent.mkdir(exist_ok=True)
             copy.write_bytes(path.read_bytes())
         at = Path(made) / "checker"
-        done = subprocess.run(  # noqa: S603  the reader's own make, on our sources
+        done = subprocess.run(  # noqa: S603  the user's make, on our sources
             [str(shutil.which("make")), "-s", "-C", str(at)],
             stdin=subprocess.DEVNULL,
             capture_output=True,

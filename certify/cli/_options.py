@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ class Options:
     atol: float | None
 
     def epsilon(self, loaded: files.Loaded | files.LoadedBlocks) -> dict[str, Any]:
-        """Return rtol and atol: the option, else the problem's own."""
+        """Return rtol and atol: those of the options, else the problem's own."""
         rtol = loaded.rtol if self.rtol is None else self.rtol
         return {"rtol": rtol, "atol": loaded.atol if self.atol is None else self.atol}
 
@@ -51,7 +51,7 @@ ROUTE = (
     click.option("--solver", metavar="NAME", help="With --method cvxpy."),
 )
 COMMON = (
-    click.option("--json", "as_json", is_flag=True, help="Print one line of JSON."),
+    click.option("--json", is_flag=True, help="Print one line of JSON."),
     click.option(
         "--budget",
         type=float,
@@ -66,11 +66,11 @@ COMMON = (
 
 
 def with_scheduler(command: Command) -> Command:
-    """Add the address of a Dask cluster, and run the command there."""
+    """Add the option --scheduler, and run the command on that Dask cluster."""
 
     @functools.wraps(command)
     def wrapped(*arguments: Any, scheduler: str | None, **given: Any) -> int:  # noqa: ANN401
-        """Connect first."""
+        """Connect to the cluster."""
         if scheduler is None:
             return command(*arguments, **given)
         with connect(scheduler) as client, on_cluster(client):
@@ -81,14 +81,12 @@ def with_scheduler(command: Command) -> Command:
 
 
 def common(command: Command) -> Command:
-    """Add the options that every command has, and hand them over as one."""
+    """Add the options that every command has, and pass them to the command as `Options`."""
 
     @functools.wraps(command)
     def wrapped(**given: Any) -> int:  # noqa: ANN401  as click parsed them
-        """Gather the options."""
-        names = {"as_json": "json", **{k: k for k in ("budget", "seed", "rtol", "atol")}}
-        values = {name: given.pop(k) for k, name in names.items()}
-        return command(Options(**values), **given)
+        """Collect the options."""
+        return command(Options(**{f.name: given.pop(f.name) for f in fields(Options)}), **given)
 
     for option in reversed(COMMON):
         wrapped = option(wrapped)
@@ -96,11 +94,11 @@ def common(command: Command) -> Command:
 
 
 def with_route(command: Command) -> Command:
-    """Add the options that say how to solve, and hand them over as one."""
+    """Add --method and --solver, and pass them to the command as `route`."""
 
     @functools.wraps(command)
     def wrapped(*arguments: Any, method: str, solver: str | None, **given: Any) -> int:  # noqa: ANN401
-        """Gather the options."""
+        """Collect the options."""
         return command(*arguments, route={"method": method, "solver": solver}, **given)
 
     for option in reversed(ROUTE):

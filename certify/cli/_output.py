@@ -1,4 +1,4 @@
-"""Write files for the commands: never over an input, never half."""
+"""Write files for the commands: never over an input, and atomically."""
 
 import io
 import os
@@ -15,10 +15,10 @@ from ._show import OutputFile
 
 
 def guard(outputs: Iterable[Path | None], inputs: Iterable[Path]) -> None:
-    """Refuse, before any work, outputs that cannot be written or would destroy something.
+    """Refuse outputs that cannot be written or would overwrite an input, before any work.
 
-    Raises InputError for a folder that is not there, a target that is no regular file (a
-    device, a folder), an input of this command, or one target named twice.
+    Raises InputError for a missing folder, a target that is not a regular file (a device, a
+    folder) or is an input of this command, or the same target for two outputs.
     """
     taken = {os.path.realpath(path): "an input" for path in inputs}
     for path in outputs:
@@ -35,7 +35,7 @@ def guard(outputs: Iterable[Path | None], inputs: Iterable[Path]) -> None:
 
 
 def same_file(path: Path, taken: Mapping[str, str]) -> str:
-    """Return the role of a file that is the same by another name (a hard link), or ""."""
+    """Return the role of a file that is the same under another name (a hard link), or ""."""
     if not path.exists():
         return ""
     roles = (role for p, role in taken.items() if Path(p).exists() and path.samefile(p))
@@ -45,7 +45,7 @@ def same_file(path: Path, taken: Mapping[str, str]) -> str:
 def save_certificate(
     certificate: Certificate | None, path: Path | None, name: str = "certificate"
 ) -> dict[str, OutputFile | None]:
-    """Write a certificate, if a path asks for it; return the file by a name, None for none."""
+    """Write a certificate if a path is given; return the file under a name, None if not written."""
     if path is None:
         return {}
     size = 0 if certificate is None else certificate.save(os.path.realpath(path))
@@ -53,7 +53,7 @@ def save_certificate(
 
 
 def save_arrays(arrays: Mapping[str, Any], path: Path) -> OutputFile | None:
-    """Write named arrays as .npz, if there are any."""
+    """Write named arrays as .npz, unless there are none."""
     if not arrays:
         return None
     buffer = io.BytesIO()
@@ -64,7 +64,7 @@ def save_arrays(arrays: Mapping[str, Any], path: Path) -> OutputFile | None:
 
 
 def better_arrays(certificate: Certificate | None) -> dict[str, Any]:
-    """Return the better factors (U, V) and offset values (q0, ...) of a proof, if any."""
+    """Return the better factors (U, V) and offset values (q0, ...) in a certificate, if any."""
     if certificate is None or certificate.better() is None:
         return {}
     items = certificate.witness.items()

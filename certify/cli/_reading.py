@@ -1,4 +1,4 @@
-"""Commands that read a certificate: they verify it again and search for nothing."""
+"""Commands that read a certificate; they verify it again without a search."""
 
 from pathlib import Path
 from time import monotonic
@@ -70,6 +70,6 @@ def explain(options: Options, certificate: Path, tier: str | None) -> int:
 
 
 def verify_file(options: Options, certificate: Path, tier: str | None) -> Facts:
-    """Return what a file proves; with --json a rejection is a line, too."""
+    """Return the facts that a file proves; with --json a rejection is printed as a line."""
     with print_rejection(options.json):
         return facts(Certificate.load(certificate), tier)

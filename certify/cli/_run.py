@@ -1,4 +1,4 @@
-"""Run a command so that every ending is an exit status and at most one sentence.
+"""Run a command; it ends with an exit status and at most one sentence.
 
 0, 10 ... 14  the verdict       20  the certificate is rejected    130  Ctrl-C
 2  the caller's input is wrong   1  a defect of certify            141  output pipe closed
@@ -28,7 +28,7 @@ ENDINGS = (
     (InputError, "", WRONG_INPUT),
     (MemoryError, "not enough memory for these sizes: ", WRONG_INPUT),
 )
-LONGEST = 600  # characters of a sentence; values out of a hostile file may be megabytes
+LONGEST = 600  # characters of a sentence; values in a hostile file may be megabytes
 
 
 def run(command: click.Command, arguments: Sequence[str] | None) -> int:
@@ -61,9 +61,9 @@ def invoke(command: click.Command, given: list[str]) -> int:
 
 
 def prepare() -> None:
-    """Keep other libraries' warnings off stderr, and let any file name be printed.
+    """Silence the warnings of other libraries, and make any file name printable.
 
-    A stream that the shell closed (`>&-`) is one that drops what it gets.
+    A stream that the shell closed (`>&-`) is replaced by the null device.
     """
     if not sys.warnoptions:
         warnings.simplefilter("ignore")
@@ -76,7 +76,7 @@ def prepare() -> None:
 
 
 def drop_output() -> None:
-    """Drop what stdout refuses, so that the interpreter's last flush does not fail."""
+    """Redirect a closed stdout to the null device, so that the last flush does not fail."""
     try:
         sys.stdout.flush()
     except OSError:
@@ -99,7 +99,7 @@ def explain_error(error: Exception) -> tuple[str, int]:
 
 
 def end_with(sentence: str, status: int) -> int:
-    """Say one sentence on stderr, if that takes it, and return the status."""
+    """Print one sentence on stderr, if it is open, and return the status."""
     try:
         click.echo(f"certify: {printable(sentence)}", err=True)
     except OSError:

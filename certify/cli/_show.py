@@ -1,4 +1,4 @@
-"""What the commands print: a line of JSON, or lines for people; progress on a terminal."""
+"""The output of the commands: a line of JSON, or lines of text; progress on a terminal."""
 
 import json
 import math
@@ -24,7 +24,7 @@ from certify.pipeline.result import Result
 from ._run import printable
 
 COLOURS = {Verdict.CERTIFIED: "bold green", Verdict.REFUTED: "bold red"}
-WIDTH = 100  # columns of a table in a pipe
+WIDTH = 100  # columns of a table that is not printed on a terminal
 Lines = Mapping[str, Any]
 
 
@@ -37,13 +37,13 @@ class OutputFile:
 
 
 def of_bracket(away: str, answer: Result | Proved) -> Lines:
-    """Return the verdict and the bracket; away: how far above the optimum a model can be."""
+    """Return the verdict and the bracket; away: how far the model can be above the optimum."""
     sides = {"verdict": answer.verdict.name, "lower": answer.lower, "upper": answer.upper}
     return {"distance": away, **sides, "gap": answer.gap, "relative_gap": answer.relative_gap}
 
 
 def of_result(result: Result, seconds: float) -> Lines:
-    """Return what a check found, in the order it is shown."""
+    """Return the fields of a check's result, in the order of the output."""
     return {
         **of_bracket(result.distance, result),
         "reason": result.reason,
@@ -55,7 +55,7 @@ def of_result(result: Result, seconds: float) -> Lines:
 
 
 def of_own_size(result: Result) -> Lines:
-    """Return the answer over at most as many components as the candidate has."""
+    """Return the fields for models with at most as many components as the candidate."""
     own_size, shares = result.own_size, result.explained_variance
     fields = {
         "own_verdict": own_size.verdict.name,
@@ -69,7 +69,7 @@ def of_own_size(result: Result) -> Lines:
 
 
 def of_training(multiple: float, fields: Lines) -> Lines:
-    """Return the result with its bracket as a training objective, of which it has a multiple."""
+    """Return the fields with the bracket of the training objective: the bracket / multiple."""
     if multiple == 1:
         return fields
     lower, upper = divide(fields["lower"], fields["upper"], multiple)
@@ -77,7 +77,7 @@ def of_training(multiple: float, fields: Lines) -> Lines:
 
 
 def of_proof(proved: Proved, seconds: float) -> Lines:
-    """Return what a certificate was proved to show."""
+    """Return the fields of a verified certificate."""
     return {
         **of_bracket(distance(proved.lower, proved.upper, proved=True), proved),
         "tier": proved.tier,
@@ -88,7 +88,7 @@ def of_proof(proved: Proved, seconds: float) -> Lines:
 
 @contextmanager
 def print_rejection(wanted: bool) -> Iterator[None]:  # noqa: FBT001
-    """Print a rejection as a line of JSON before it goes on, if that is wanted."""
+    """Print a rejection as a line of JSON, if wanted, and raise it again."""
     try:
         yield
     except RejectedError as error:
@@ -111,14 +111,14 @@ def finite(x: Any) -> Any:  # noqa: ANN401  a JSON value
 
 
 def console_of_lines() -> Console:
-    """Return a console on stdout; without a width, as under COLUMNS=0, it would print nothing."""
+    """Return a console on stdout; with the width 0, as for COLUMNS=0, it would print nothing."""
     console = Console(file=sys.stdout, highlight=False, soft_wrap=True)
     console.width = console.width or WIDTH
     return console
 
 
 def for_people(fields: Lines, written: Mapping[str, OutputFile | None]) -> None:
-    """Print the verdict and what is behind it."""
+    """Print the verdict, the bracket and their explanation."""
     verdict = Verdict[fields["verdict"]]
     console = console_of_lines()
     colour = COLOURS.get(verdict, "bold yellow")
@@ -155,14 +155,14 @@ def lines(fields: Lines, written: Mapping[str, OutputFile | None]) -> Iterator[t
 
 
 def table(rows: Table) -> None:
-    """Print a table, no narrower in a pipe than WIDTH."""
+    """Print a table, in a pipe with WIDTH columns."""
     narrow = Console(file=sys.stdout)
     wide = (narrow.width if narrow.is_terminal else 0) or WIDTH
     Console(file=sys.stdout, width=wide, highlight=False).print(rows)
 
 
 def the_fits(report: RestartReport, written: Mapping[str, OutputFile | None]) -> None:
-    """Print a table of fits, the bound and what to do."""
+    """Print a table of fits, the bound and the advice."""
     console = console_of_lines()
     for head, *rows in (report.rows(), report.curve())[: 1 + bool(report.sizes)]:
         grid = Table(*head)
@@ -179,5 +179,5 @@ def the_fits(report: RestartReport, written: Mapping[str, OutputFile | None]) ->
 
 
 def show_share(_task: Task, stage: str, value: float) -> tuple[str, float]:
-    """Show the stage; the bar is the share that is done."""
+    """Return the stage, and the share that is done for the bar."""
     return stage, value

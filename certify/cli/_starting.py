@@ -1,4 +1,4 @@
-"""Commands for the first minutes: a problem.toml from one's own files, completion, versions."""
+"""Commands for the start: a problem.toml from the user's files, completion, versions."""
 
 from pathlib import Path
 
@@ -48,7 +48,7 @@ def completion(shell: str) -> int:
 
     Example: certify completion bash >> ~/.bashrc
     """
-    from . import certify  # noqa: PLC0415  the group that this command is in
+    from . import certify  # noqa: PLC0415  this module is imported by it
 
     made = get_completion_class(shell)
     if made is None:
@@ -58,7 +58,7 @@ def completion(shell: str) -> int:
 
 
 def versions() -> str:
-    """Return the version, that of the format, and those of the libraries that are installed."""
+    """Return the versions of certify, of the format and of the installed libraries."""
     from certify.kernel.statement import FORMAT  # noqa: PLC0415  only for --version
 
     known = installed_versions(("certify", *LIBRARIES))

@@ -1,4 +1,4 @@
-"""The command `verifier`: the kernel as one file that runs without this package."""
+"""The command `verifier`, which writes the kernel as one file that runs alone."""
 
 import io
 import os
@@ -14,12 +14,12 @@ from ._options import PATH
 from ._output import guard
 
 FOLDER = Path(kernel.__file__).parent
-FIRST = (1980, 1, 1, 0, 0, 0)  # the earliest date of an archive: the same bytes at any time
+FIRST = (1980, 1, 1, 0, 0, 0)  # the earliest date in an archive; fixed, so that bytes are too
 UNIX, READABLE = 3, 0o644 << 16
 
 
 def archive() -> bytes:
-    """Return the kernel's modules as an archive that Python runs: its folder, file by file."""
+    """Return a zip archive of the kernel's modules that Python can run."""
     out = io.BytesIO()
     modules = {p.relative_to(FOLDER).as_posix(): p for p in FOLDER.rglob("*.py")}
     with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as made:

@@ -25,11 +25,10 @@ from certify.pipeline.certificate.verify import verify
 from certify.pipeline.check import check
 from certify.pipeline.origin import LEAST
 from certify.pipeline.report._numbers import at_least, at_most, excess, short
-from certify.pipeline.result import Result
 from certify.problem import Problem
 
 SHARE = 0.1  # lam as a share of the largest singular value: 12 components survive
-KEPT, SLICES, SWEEPS = 6, 16, 3  # too few components; an alternating fit stopped early
+KEPT, SLICES, SWEEPS = 6, 16, 3  # too few components; an alternating fit that stops early
 RANK, ATOMS, SAMPLES, PARTS = 10, 20, 600, 16
 PART_SHARE = 0.2  # lam of the nonnegative factorization, as SHARE
 TEN = 9.95  # rounded to one decimal it is 10.0
@@ -40,7 +39,7 @@ Fitted = tuple[Problem, Factors]
 
 @dataclass(frozen=True)
 class Model:
-    """A model to be judged: how to fit it, and the verdict it should get (None: any)."""
+    """A model: its fit, and the expected verdict (None: any)."""
 
     name: str
     file: str
@@ -50,15 +49,15 @@ class Model:
 
 @dataclass(frozen=True)
 class Row:
-    """What was found about one model.
+    """The results for one model.
 
-    distance          how far above the optimum the model can be, proved: "0.0066 %"
+    distance          how far the model can be above the optimum, proved: "0.0066 %"
     rtol              the distance that CERTIFIED allows: the fit's own tolerance, or 1e-6
     lower, upper      lower <= optimum, objective of the model <= upper, proved
-    better            objective of the better factors in the certificate, if it has any
-    verified          the verdict proved again, exactly, from the file
-    expected          the verdict that the demonstration is about; None: any
-    seconds_*, bytes  cost of the check and of the verification; size of the file
+    better            the objective of the better factors in the certificate, if any
+    verified          the verdict of the exact verification from the file
+    expected          the expected verdict; None: any
+    seconds_*, bytes  times of the check and of the verification; size of the file
     """
 
     model: str
@@ -78,7 +77,7 @@ class Row:
 
     @property
     def as_expected(self) -> bool:
-        """Whether the verdict is the expected one, and the file proves it again."""
+        """Whether the verdict is the expected one, and that of the verification."""
         return self.verified is self.verdict and self.expected in (None, self.verdict)
 
     def as_dict(self) -> dict[str, Any]:
@@ -90,14 +89,15 @@ class Row:
 def run(folder: str | Path, seed: int = 0, progress: Progress | None = None) -> list[Row]:
     """Fit models to the digits, check them, and verify each certificate from its file.
 
-    folder    receives one certificate a model; made if it is not there
+    folder    for one certificate of each model; it is created if necessary
     progress  called as progress(model, share of the models done)
 
-    An unexpected verdict is a row that says so.  Raises InputError if scikit-learn is
-    absent or the folder cannot be written, RejectedError if a certificate is not proved
-    by its own file.
+    An unexpected verdict is reported in its row.  Raises InputError without scikit-learn or if
+    the folder cannot be written, RejectedError if a certificate is not verified from its file.
     """
-    place, notify = make_folder(Path(folder)), progress or (lambda _name, _share: None)
+    place, notify = Path(folder), progress or (lambda _name, _share: None)
+    with accessing(place, "make"):
+        place.mkdir(parents=True, exist_ok=True)
     todo = list(models(seed))
     rows = []
     for k, model in enumerate(todo):
@@ -107,24 +107,19 @@ def run(folder: str | Path, seed: int = 0, progress: Progress | None = None) -> 
     return rows
 
 
-def make_folder(folder: Path) -> Path:
-    """Make the folder.  Raises InputError if it cannot be made."""
-    with accessing(folder, "make"):
-        folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
 def judge(model: Model, folder: Path, seed: int) -> Row:
     """Fit, check, write, and verify from the file."""
     with threadpool_limits(1, user_api="blas"):  # these products are too small for threads
         problem, factors = model.fit()
     start = perf_counter()
     rtol = factors.rtol
-    # steps are counted and no clock is asked: a busy machine gives the same answers
+    # without a budget steps are counted, so that the answers do not depend on the machine
     result = check(problem, factors, q=factors.q, rtol=rtol, seed=seed, budget=None)
     checked = perf_counter() - start
+    if result.certificate is None:  # every model here is in scope
+        raise InputError(f"{model.name} has no certificate: {result.reason}")
     path = folder / model.file
-    size = write(model, result, path)
+    size = result.certificate.save(path)
     start = perf_counter()
     proved = verify(path, problem, factors, q=factors.q, rtol=rtol)
     return Row(
@@ -145,15 +140,8 @@ def judge(model: Model, folder: Path, seed: int) -> Row:
     )
 
 
-def write(model: Model, result: Result, path: Path) -> int:
-    """Write the certificate and return its size."""
-    if result.certificate is None:  # every model here is in scope
-        raise InputError(f"{model.name} has no certificate: {result.reason}")
-    return result.certificate.save(path)
-
-
 def models(seed: int) -> Iterator[Model]:
-    """List the models, on 1797 digits of 8 x 8 pixels in 0 ... 1."""
+    """Yield the models of 1797 digits with 8 x 8 pixels in 0 ... 1."""
     X = np.asarray(library("datasets").load_digits().data, dtype=np.float64) / 16
     kit = library("decomposition")
     svd, pca = kit.TruncatedSVD(RANK, random_state=seed), kit.PCA(RANK, random_state=seed)
@@ -191,7 +179,7 @@ def nuclear(X: Array) -> Problem:
 
 
 def soft_threshold(X: Array, kept: int | None) -> Fitted:
-    """Return the optimum, singular values less lam, or its first components only."""
+    """Return the optimum, with singular values minus lam, or its first components only."""
     problem = nuclear(X)
     U, V = shrink_values(X, problem.lam)
     return problem, Factors(U[:, :kept], V[:, :kept])
@@ -231,7 +219,7 @@ def table(rows: list[Row]) -> Table:
 
 
 def tolerance_note(rows: list[Row]) -> str:
-    """Say what CERTIFIED allows, and of which models it is the tolerance of the fit."""
+    """Return the distance that CERTIFIED allows, with the models that have their own tolerance."""
     notes = [f"{r.model} {short(100 * r.rtol)} %, its own tol" for r in rows if r.rtol > LEAST]
     but = f" ({'; '.join(notes)})" if notes else ""
     return f"CERTIFIED: proved to be within {short(100 * LEAST)} % of the optimum{but}"
@@ -258,5 +246,5 @@ def cells(row: Row) -> tuple[str, ...]:
 
 
 def short_of(x: float, unit: str) -> str:
-    """Return a quantity without decimals from ten on: a table has a hundred columns."""
+    """Return a quantity, without decimals from ten on."""
     return f"{x:.1f} {unit}" if x < TEN else f"{x:.0f} {unit}"

@@ -1,4 +1,4 @@
-"""Many models judged at once: one table, one exit status, and a folder others can recheck."""
+"""Audits: many models, one table, one exit status, and a folder that others can verify."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
@@ -21,14 +21,14 @@ from ._job import finite, own_size_fields, proved_of
 from ._plan import Job, Model, plan, settings_of, source_of
 from ._pool import as_answered, as_finished, workers
 
-Recheck = tuple[dict[str, Any], Model]  # a model of the lock, and what the plan says of it
+Recheck = tuple[dict[str, Any], Model]  # a model in the lock, and in the plan
 
 __all__ = ["Audit", "Job", "Progress", "above", "epsilon_text", "plan", "run", "verify"]
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far an audit is: models done of all, the last one's row, seconds left (a guess)."""
+    """The progress of an audit: models done of all, the last row, estimated seconds left."""
 
     done: int
     total: int
@@ -50,7 +50,7 @@ class Audit:
 
     @property
     def pages(self) -> list[Row]:
-        """The rows of pages and tables that `verify` found changed, which are no models."""
+        """The rows of pages and tables that `verify` found changed."""
         return [row for row in self.rows if "page" in row]
 
 
@@ -68,24 +68,24 @@ def run(
               `jobs` processes here
     progress  called after each model
 
-    Every model has a process of its own: a crash or a time-out is a row, and what it starts
-    ends with it.  A model that an earlier run in the same folder finished is not searched again, if
-    its inputs, settings and versions are the same to the last bit; so an audit that was killed
-    can continue.  No stored row is trusted: its certificate is verified, and its question is
-    compared with the model's file (except for a fit, which is not run again); only its answer at
-    the model's own size, whose proof is not kept, is taken as stored.  The folder holds
+    Every model has a process of its own.  A crash or a time-out is a row, and child processes end
+    with it.  A model that an earlier run in the same folder finished is not searched again if its
+    inputs, settings and versions are the same to the last bit, so an interrupted audit can
+    continue.  Stored rows are not trusted: the certificate is verified, and its question is
+    compared with the model's file (except for a fit, which is not run again).  The folder contains
     index.html, results.jsonl, certificates/, reports/, audit.toml, audit.lock.
 
     Raises InputError for a plan that is wrong, or a folder that cannot be written.
     """
-    environment()  # what the reports need, before any work
+    environment()  # fails without the libraries for reports, before any work
+    notify = progress or (lambda _at: None)
     every = plan(Path(path))
     place = book.make_folders(Path(folder), Path(path))
     rows: dict[str, Row] = {}
     for job in every:
         if (row := again.earlier_row(place, job)) is not None:
             rows[job.name] = row
-            tell(progress, (len(rows), len(every)), row, 0.0)
+            notify(Progress(len(rows), len(every), row, 0.0))
     todo, start, fresh = [j for j in every if j.name not in rows], monotonic(), 0
     if todo:
         with open_pool(jobs, executor) as pool, closing(as_finished(todo, pool)) as ended:
@@ -93,7 +93,7 @@ def run(
                 rows[job.name], fresh = book.store_row(place, job, done), fresh + 1
                 book.write_pages(place, in_order(every, rows))
                 left = (monotonic() - start) / fresh * (len(todo) - fresh)
-                tell(progress, (len(rows), len(every)), rows[job.name], left)
+                notify(Progress(len(rows), len(every), rows[job.name], left))
     results = in_order(every, rows)
     book.write_pages(place, results)
     book.write_lock(place, Path(path), every, results)
@@ -101,16 +101,8 @@ def run(
 
 
 def in_order(every: list[Job], rows: dict[str, Row]) -> list[Row]:
-    """Return the rows that are there in the order of the plan."""
+    """Return the rows that exist in the order of the plan."""
     return [rows[j.name] for j in every if j.name in rows]
-
-
-def tell(
-    progress: Callable[[Progress], None] | None, counts: tuple[int, int], row: Row, left: float
-) -> None:
-    """Report a row."""
-    if progress is not None:
-        progress(Progress(*counts, row, left))
 
 
 def verify(
@@ -120,23 +112,24 @@ def verify(
     executor: Executor | str | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> Audit:
-    """Verify every certificate of an audit's folder; nothing is searched.
+    """Verify every certificate in an audit's folder, without a search.
 
-    Each must be the file that the lock names, ask for the lock's epsilon, and prove the
-    lock's verdict from the arrays stored in it; bracket, tier and exit status in the rows are
-    those proved now.  The models and their epsilon must be those of the folder's audit.toml.
+    Each must be the file in the lock, have the lock's epsilon, and prove the lock's verdict from
+    its own arrays; bracket, tier and exit status in the rows are those of this verification.  The
+    models and their epsilon must be those of the folder's audit.toml.
 
     inputs  a folder with the models' own files.  Their digests must be those of the lock, and
-            a problem's or a certificate's question and epsilon those of the file there; the
-            plan, if it is there by its name, must be the folder's.  Only running a fit
-            would show what it makes of its files, and this does not run it.
+            the question and epsilon of a problem or a certificate those of its file; the plan, if
+            the folder contains it, must be that of the audit.  Fits are not run, so the problem
+            that a fit returns is not compared.
 
-    A row whose certificate fails is REJECTED with the reason.  A row that had no certificate
-    keeps its verdict, which cannot be one that needs a proof.  A page or a table that is not the
-    one the audit wrote is a REJECTED row of its own.
+    A row whose certificate fails is REJECTED with the reason.  A row without a certificate keeps
+    its verdict, which must be one that needs no proof.  A page or a table that the audit did not
+    write gets a REJECTED row.
 
-    Raises InputError if there is no lock or plan, or they are not as `run` writes them.
+    Raises InputError if the lock or the plan is missing or not in the form that `run` writes.
     """
+    notify = progress or (lambda _at: None)
     place = Path(folder).absolute()
     lock = book.lock_of(place)
     given = None if inputs is None else Path(inputs).absolute()
@@ -147,7 +140,7 @@ def verify(
         for k, row in answers:
             rows[k] = {"name": todo[k][0]["name"]} | row
             left = (monotonic() - start) / len(rows) * (len(todo) - len(rows))
-            tell(progress, (len(rows), len(todo)), rows[k], left)
+            notify(Progress(len(rows), len(todo), rows[k], left))
     return Audit(
         Path(folder),
         [rows[k] for k in range(len(todo))]
@@ -159,7 +152,7 @@ def verify(
 def rowwise(
     todo: list[Recheck], executor: Executor | str | None, work: Callable[[Recheck], Row]
 ) -> Iterator[Iterator[tuple[int, Row]]]:
-    """Give (place, row) of each, one after the other here or as an executor's answers come."""
+    """Yield (place, row) of each model, in order, or as the executor returns them."""
     if executor is None:
         yield ((k, work(x)) for k, x in enumerate(todo))
         return
@@ -168,7 +161,7 @@ def rowwise(
 
 
 def open_pool(jobs: int, executor: Executor | str | None) -> AbstractContextManager[Executor]:
-    """Give the executor, or that of an address; by default one of `jobs` processes here."""
+    """Return the executor, or that of an address; by default one with `jobs` processes."""
     return nullcontext(executor) if isinstance(executor, Executor) else workers(jobs, executor)
 
 
@@ -198,7 +191,7 @@ def recheck_model(place: Path, inputs: Path | None, one: Recheck) -> Row:
 
 
 def row_of_page(name: str) -> Row:
-    """Return the row of a page that is not the audit's."""
+    """Return the row of a page that the audit did not write."""
     reason = "it is not as the audit wrote it: do not rely on it"
     row = {"name": name, "verdict": "REJECTED", "status": REJECTED_EXIT, "reason": reason}
     return row | {"page": True}

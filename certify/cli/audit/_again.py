@@ -1,4 +1,4 @@
-"""Prove an audit's certificates again: when a run continues, and for its readers."""
+"""Verify an audit's certificates again, when a run continues and for `--verify`."""
 
 import json
 from collections.abc import Mapping
@@ -19,14 +19,14 @@ from ._job import finite, own_size_fields, proved_of
 from ._plan import Job, digests, epsilon_of, name_of
 
 STATED = ("certificate", "verdict", "sha256")
-UNREADABLE = (*MALFORMED, OSError)  # what a stored row may raise
+UNREADABLE = (*MALFORMED, OSError)  # the errors that a stored row may raise
 
 
 def earlier_row(folder: Path, job: Job) -> Row | None:
-    """Return the row of an earlier run of the same job, if its certificate proves it now.
+    """Return the row of an earlier run of the same job, if its certificate is verified now.
 
-    The bracket is the one proved now, and the report is written anew.  A problem's or a
-    certificate's question must be that of its file; a fit is not run again to compare it.
+    The bracket is that of this verification, and the report is written again.  The question of a
+    problem or a certificate must be that of its file; a fit is not run again to compare it.
     """
     try:
         row: Row = json.loads(row_path(folder, job).read_text("utf-8"))
@@ -46,10 +46,10 @@ def earlier_row(folder: Path, job: Job) -> Row | None:
 
 
 def prove_own_size(place: Path, model: Mapping[str, Any], proof: Facts) -> Facts | None:
-    """Prove what a lock or a kept row says of a model's own size; None if it says nothing.
+    """Verify the claim of a lock or a stored row for a model's own size; None without a claim.
 
-    Raises RejectedError as `prove_again` does, without a certificate, or for one that is not
-    of the same factors at their own size.
+    Raises RejectedError as `prove_again`, without a certificate, or for one that is not about
+    the same factors at their own size.
     """
     if not any(key.startswith("own_") for key in model):
         return None
@@ -63,12 +63,11 @@ def prove_own_size(place: Path, model: Mapping[str, Any], proof: Facts) -> Facts
 
 
 def prove_again(place: Path, model: Mapping[str, Any], prefix: str = "") -> Facts:
-    """Prove what a lock or a kept row says of a model, from the arrays in its certificate.
+    """Verify the claim of a lock or a stored row about a model, from its certificate's arrays.
 
-    prefix  "own_" for what it says of the model's own size
+    prefix  "own_" for the claim about the model's own size
 
-    Raises RejectedError if the file is another, asks for another epsilon, or proves
-    something else.
+    Raises RejectedError for another file, another epsilon or another verdict.
     """
     name, verdict, digest = (model.get(f"{prefix}{k}") for k in STATED)
     if name != certificate_of(model["name"], own=bool(prefix)):
@@ -86,7 +85,7 @@ def prove_again(place: Path, model: Mapping[str, Any], prefix: str = "") -> Fact
 
 
 def same_epsilon(certificate: Certificate, wanted: Mapping[str, Any], where: str) -> None:
-    """Raise RejectedError unless a certificate asks for this rtol and atol."""
+    """Raise RejectedError unless a certificate has this rtol and atol."""
     for name, value in wanted.items():
         actual = float.fromhex(certificate.statement[name])
         if not isinstance(value, int | float) or actual != value:
@@ -95,7 +94,7 @@ def same_epsilon(certificate: Certificate, wanted: Mapping[str, Any], where: str
 
 
 def planned_epsilon(certificate: Certificate, kind: str, settings: Mapping[str, Any]) -> None:
-    """Raise RejectedError unless a certificate has the rtol and atol of the plan, or the usual."""
+    """Raise RejectedError unless a certificate has the plan's rtol and atol, or the defaults."""
     wanted = epsilon_of(kind, settings)
     if wanted.get("atol", 0.0) is None:
         query = question(certificate)
@@ -106,10 +105,10 @@ def planned_epsilon(certificate: Certificate, kind: str, settings: Mapping[str, 
 def same_question(
     certificate: Certificate, source: tuple[str, str], folder: Path, settings: Mapping[str, Any]
 ) -> None:
-    """Raise RejectedError unless a certificate asks what the plan and the model's file ask.
+    """Raise RejectedError unless a certificate has the question of the plan and the model's file.
 
     source    the kind and the source of a model
-    settings  of the plan: its rtol and atol, or None for the file's own
+    settings  the plan's rtol and atol; None for the file's own
     """
     kind, name = source
     planned_epsilon(certificate, kind, settings)
@@ -127,7 +126,7 @@ def same_question(
 
 
 def same_source(model: Mapping[str, Any], source: tuple[str, str]) -> None:
-    """Raise RejectedError unless a lock's model is of the kind and the source in the plan."""
+    """Raise RejectedError unless a lock's model has the kind and the source of the plan."""
     if (model["kind"], model["source"]) != source:
         raise RejectedError("audit.lock", "source", f"audit.toml has {' '.join(source)}")
 
@@ -135,7 +134,7 @@ def same_source(model: Mapping[str, Any], source: tuple[str, str]) -> None:
 def same_inputs(model: Mapping[str, Any], folder: Path) -> None:
     """Raise InputError unless every input is in the folder with the lock's digest.
 
-    A model that FAILED as its files were wrong has no digests, and claims nothing.
+    A model that FAILED because of its files has no digests and no claim.
     """
     if model["verdict"] == "FAILED" and not model["inputs"]:
         return
@@ -152,7 +151,7 @@ def same_inputs(model: Mapping[str, Any], folder: Path) -> None:
 
 
 def without_proof(model: Mapping[str, Any]) -> str:
-    """Say that nothing is proved.  Raises RejectedError if the lock says that something is."""
+    """Return that nothing is proved; raise RejectedError if the lock claims a proof."""
     if model["verdict"] in PROVED:
         raise RejectedError("audit.lock", "not proved", f"{model['verdict']} without a certificate")
     return "there is no certificate: nothing is proved"

@@ -1,8 +1,9 @@
-"""The folder of an audit: rows, certificates, reports, the lock, and what can be reused."""
+"""The folder of an audit: rows, certificates, reports and the lock."""
 
 import hashlib
 import json
 import platform
+from collections import Counter
 from collections.abc import Mapping
 from functools import partial
 from importlib.resources import files
@@ -29,11 +30,11 @@ NUMBERS = (
     *("lower", "upper", "own_lower", "better", "multiple", "relative_gap", "seconds", "bytes"),
     *("own_bytes", "components", "rtol", "atol"),
 )
-WORST = (1, 2, 20, 10, 14, 12, 11, 13, 0)  # exit statuses, the worst first
+WORST = (1, 2, 20, 10, 14, 12, 11, 13, 0)  # exit statuses, from the worst to the best
 
 
 def make_folders(folder: Path, plan: Path) -> Path:
-    """Make the folders, and copy the plan there.  Raises InputError if that cannot be done."""
+    """Create the folders with a copy of the plan; raise InputError if that fails."""
     with accessing(folder, "make"):
         for name in (f"certificates/{OWN}", "reports", "cache"):
             (folder / name).mkdir(parents=True, exist_ok=True)
@@ -42,7 +43,7 @@ def make_folders(folder: Path, plan: Path) -> Path:
 
 
 def plan_bytes(path: Path) -> bytes:
-    """Return a plan's text.  Raises InputError if it cannot be read."""
+    """Return the bytes of a plan; raise InputError if it cannot be read."""
     with accessing(path, "read"):
         return path.read_bytes()
 
@@ -65,12 +66,12 @@ def store_row(folder: Path, job: Job, done: Done) -> Row:
 
 
 def row_path(folder: Path, job: Job) -> Path:
-    """Return where a job's row is kept."""
+    """Return the path of a job's stored row."""
     return folder / "cache" / f"{file_of(job.name)}.{job.key}.json"
 
 
 def belongs(job: Job, row: Row) -> bool:
-    """Tell whether a stored row is the job's own; what it says of a proof is not checked."""
+    """Whether a stored row is the job's own; its claims are not verified here."""
     numbers = not any(isinstance(row.get(k), str | list | dict) for k in NUMBERS)
     own = partial(certificate_of, own=True)
     files = ("certificate", certificate_of), ("own_certificate", own), ("report", report_of)
@@ -86,12 +87,12 @@ def digest_of(path: Path) -> str:
 
 
 def certificate_of(name: str, *, own: bool = False) -> str:
-    """Return where the certificate of a model is; own: that at its own size."""
+    """Return the path of a model's certificate; own: that at its own size."""
     return f"certificates/{f'{OWN}/' if own else ''}{file_of(name)}.cert"
 
 
 def report_of(name: str) -> str:
-    """Return where the report of a model is."""
+    """Return the path of a model's report."""
     return f"reports/{file_of(name)}.html"
 
 
@@ -108,12 +109,13 @@ def write_pages(folder: Path, rows: list[Row]) -> None:
     source = files(__package__).joinpath("index.html.jinja").read_text("utf-8")
     shown = {"at_least": at_least, "at_most": at_most, "asked": epsilon_text, "above": above}
     shown |= {"at_size": at_size, "ends": ends}
-    page = environment().from_string(source).render(rows=rows, counts=count_verdicts(rows), **shown)
+    counts = Counter(row["verdict"] for row in rows)
+    page = environment().from_string(source).render(rows=rows, counts=counts, **shown)
     write_atomically(folder / INDEX, page.encode())
 
 
 def epsilon_text(row: Row) -> str:
-    """Return the epsilon of a row in per cent of |upper|, or "" for none."""
+    """Return the epsilon of a row in per cent of |upper|, or ""."""
     if row.get("upper") is None or "rtol" not in row:
         return ""
     share = relative(row["atol"], row["upper"])
@@ -121,7 +123,7 @@ def epsilon_text(row: Row) -> str:
 
 
 def above(row: Row) -> str:
-    """Return how far above the optimum a row's model can be, "" where that is not known."""
+    """Return how far a row's model can be above the optimum, or ""."""
     if row.get("lower") is None or row.get("upper") is None:
         return ""
     return excess(row["lower"], row["upper"])
@@ -130,7 +132,7 @@ def above(row: Row) -> str:
 def ends(row: Row) -> dict[str, tuple[str, str]]:
     """Return the lower bound, the best objective found and the model's own, rounded outwards.
 
-    Each is given twice: as the objective, and as the training loss ("" where that is the same).
+    Each is a pair: the judged objective, and the training objective ("" if it is the same).
     """
     out, multiple = {}, row.get("multiple", 1.0)
     best = [x for x in (row.get("better"), row.get("upper")) if x is not None]
@@ -145,22 +147,14 @@ def ends(row: Row) -> dict[str, tuple[str, str]]:
 
 
 def at_size(row: Row) -> str:
-    """Return how far above the best of its size a model can be; "the same" for one question."""
+    """Return how far a model can be above the best of its size; "the same" if not asked apart."""
     if row.get("own_lower") is None or row.get("upper") is None:
         return "the same" if above(row) else ""
     return excess(row["own_lower"], row["upper"])
 
 
-def count_verdicts(rows: list[Row]) -> dict[str, int]:
-    """Return how many rows each verdict has."""
-    out: dict[str, int] = {}
-    for row in rows:
-        out[row["verdict"]] = out.get(row["verdict"], 0) + 1
-    return out
-
-
 def write_lock(folder: Path, plan: Path, jobs: list[Job], rows: list[Row]) -> None:
-    """Write audit.lock: versions, every epsilon, and the digests of every input and output."""
+    """Write audit.lock: versions, each epsilon, and the digests of all inputs and outputs."""
     by = {row["name"]: row for row in rows}
     proved = ("verdict", "certificate", "sha256")
     kept = (*proved, *(f"own_{k}" for k in proved), "status", "lower", "upper", "rtol", "atol")
@@ -183,7 +177,7 @@ def write_lock(folder: Path, plan: Path, jobs: list[Job], rows: list[Row]) -> No
 
 
 def status_of(model: Mapping[str, Any]) -> int:
-    """Return the exit status of a verdict in a lock; a failure is the caller's (2) or ours."""
+    """Return the exit status of a model in a lock; a failure has 2 (wrong input) or 1."""
     wrong_input = 2
     if model["verdict"] == "FAILED" and model.get("status") == wrong_input:
         return wrong_input
@@ -191,7 +185,7 @@ def status_of(model: Mapping[str, Any]) -> int:
 
 
 def lock_of(folder: Path) -> Mapping[str, Any]:
-    """Read audit.lock.  Raises InputError if it is none."""
+    """Return the content of audit.lock; raise InputError if it is not one."""
     path = folder / LOCK
     with accessing(path, "read"):
         text = path.read_bytes()
@@ -208,9 +202,9 @@ def lock_of(folder: Path) -> Mapping[str, Any]:
 
 
 def plan_models(folder: Path, lock: Mapping[str, Any], inputs: Path | None) -> list[Model]:
-    """Return the models of the folder's plan, which must be the lock's own, in its order.
+    """Return the models of the folder's plan, in the order of the lock.
 
-    Raises InputError if it is another plan, or if the one of its name among the inputs is.
+    Raises InputError if the plan is not that of the lock, or differs from that in `inputs`.
     """
     path = folder / PLAN
     text, raw = plan_bytes(path), lock.get("plan")
@@ -228,7 +222,7 @@ def plan_models(folder: Path, lock: Mapping[str, Any], inputs: Path | None) -> l
 
 
 def changed_pages(folder: Path, lock: Mapping[str, Any]) -> list[str]:
-    """Return the pages and tables in the folder that are not as the audit wrote them."""
+    """Return the pages and tables in the folder that differ from those of the audit."""
     names = [INDEX, RESULTS, *(report_of(m["name"]) for m in lock["models"])]
     raw = lock.get("pages")
     pages = raw if isinstance(raw, dict) else {}
@@ -237,7 +231,7 @@ def changed_pages(folder: Path, lock: Mapping[str, Any]) -> list[str]:
 
 
 def whole(model: object) -> bool:
-    """Tell whether a model of a lock has all that `write_lock` writes."""
+    """Whether a model of a lock has all fields of `write_lock`."""
     if not isinstance(model, dict) or not isinstance(model.get("inputs"), dict):
         return False
     texts = [model.get(k) for k in ("name", "kind", "source", "verdict")]

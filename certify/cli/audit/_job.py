@@ -1,4 +1,4 @@
-"""One model judged, in a process of its own: main(job.json, folder)."""
+"""Judge one model in a process of its own: main(job.json, folder, parent)."""
 
 import importlib.util
 import json
@@ -26,17 +26,17 @@ from ._plan import Job, epsilon_of, file_of
 
 Row = dict[str, Any]
 FAILED = "FAILED"
-INFINITE = (float("inf"), float("-inf"))  # no numbers of JSON
+INFINITE = (float("inf"), float("-inf"))  # not in JSON
 CERTIFICATE, OWN, REPORT, ROW = "x.cert", "own.cert", "x.html", "row.json"
 WANTED = "(estimator, X), (estimator, X, y) or (problem, factors)"
 LONGEST = 600  # characters of a reason
-WATCH = 0.5  # seconds between two looks at the parent
+WATCH = 0.5  # seconds between two tests of the parent
 
 
 def main(job_file: str, folder: str, parent: str) -> None:
-    """Judge the job and leave its row, certificate and report in the folder.
+    """Judge the job and write its row, certificate and report to the folder.
 
-    parent is a process id: this process ends as soon as that one has.
+    parent   the id of a process; this process ends when that one has ended
     """
     job, out = Job(**json.loads(Path(job_file).read_text("utf-8"))), Path(folder)
     start = monotonic()
@@ -57,12 +57,12 @@ def main(job_file: str, folder: str, parent: str) -> None:
 
 
 def finite(row: Row) -> Row:
-    """Return a row with None for numbers that JSON lacks."""
+    """Return a row with None for infinite numbers, which JSON does not have."""
     return {k: None if x in INFINITE else x for k, x in row.items()}
 
 
 def end_with_parent(parent: int) -> None:
-    """End this process, and what it started, once its parent is gone."""
+    """End this process and its children when the parent has ended."""
     while os.getppid() == parent:
         sleep(WATCH)
     os.killpg(os.getpgid(0), signal.SIGKILL)
@@ -74,9 +74,9 @@ def failed_row(verdict: str, status: int, reason: str) -> Row:
 
 
 def judge(job: Job, out: Path) -> Row:
-    """Return the row of a model, its certificate and report written.
+    """Return the row of a model, after writing its certificate and report.
 
-    Raises InputError for files that are not there.
+    Raises InputError for missing files.
     """
     if job.kind == "certificate":
         certificate = Certificate.load(Path(job.folder) / job.source)
@@ -110,7 +110,7 @@ def verdict_fields(verdict: Verdict) -> Row:
 
 
 def proved_of(proof: Facts) -> Row:
-    """Return what a row says of a proof."""
+    """Return the fields of a row for a proof."""
     p, q = proof.proved, proof.question
     row = {"distance": distance(p.lower, p.upper, proved=True), "lower": p.lower, "upper": p.upper}
     row |= {"relative_gap": p.relative_gap, "tier": p.tier, "rtol": q.rtol, "atol": q.atol}
@@ -118,7 +118,7 @@ def proved_of(proof: Facts) -> Row:
 
 
 def own_size_fields(own: Facts | None) -> Row:
-    """Return what a row says of the proof at a model's own size."""
+    """Return the fields of a row for the proof at the model's own size."""
     return {} if own is None else {"own_verdict": own.verdict.name, "own_lower": own.proved.lower}
 
 
@@ -146,9 +146,9 @@ def question(job: Job) -> tuple[Problem, Any, Any, Row]:
 
 
 def run_fit(job: Job) -> tuple[Any, ...]:
-    """Run a fit; what it raises is a sentence about the fit.
+    """Return the result of a fit.
 
-    Raises InputError for a file or function that is not there, or another return value.
+    Raises InputError for a missing file or function, an exception, or another return value.
     """
     file, _, name = job.source.rpartition(":")
     path = Path(job.folder) / file
@@ -166,7 +166,7 @@ def run_fit(job: Job) -> tuple[Any, ...]:
     except (Exception, SystemExit, KeyboardInterrupt) as error:
         raise InputError(f"{job.source} raised {type(error).__name__}: {error}") from error
     finally:
-        if os.getpid() != pid:  # a process that the fit forked and forgot
+        if os.getpid() != pid:  # a process that the fit forked
             os._exit(0)
     if function is None:
         raise InputError(f"{path} has no function {name!r}")

@@ -1,4 +1,4 @@
-"""audit.toml: which models are judged, and how long each may take."""
+"""audit.toml: the models of an audit, and their settings."""
 
 import hashlib
 import json
@@ -18,15 +18,15 @@ from certify.adapters.files._source import Strict
 from certify.base.errors import InputError, accessing
 from certify.kernel.statement import FORMAT
 
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")  # that is safe as a file name
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")  # a safe file name
 ODD = re.compile(r"[^A-Za-z0-9._-]+")
 LIBRARIES = ("certify", "numpy", "scipy", "python-flint", "scikit-learn", "tensorly", "torch")
 KINDS = ("problem", "fit", "certificate")
-EPSILON = {"rtol": 1e-6, "atol": None}  # of a fit, where the plan says nothing
+EPSILON = {"rtol": 1e-6, "atol": None}  # the defaults of a fit
 
 
 class Settings(Strict):
-    """What may be said of one model, and in [defaults] of all."""
+    """The settings of one model, or in [defaults] of all."""
 
     budget: float = Field(default=30.0, ge=0)
     timeout: float | None = Field(default=None, gt=0)
@@ -54,11 +54,11 @@ class Top(Strict):
 
 @dataclass(frozen=True)
 class Job:
-    """A model to be judged: plain values, so that any executor can carry it.
+    """A model to be judged, in plain values that any executor can send.
 
     kind, source   "problem" and a problem.toml; "fit" and FILE.py:FUNCTION; "certificate"
-    inputs         the files that decide the answer, with their digests
-    fault          what is wrong with those files: the model is a row that says so
+    inputs         the files that determine the answer, with their digests
+    fault          the error in those files, which the model's row reports
     """
 
     name: str
@@ -71,7 +71,7 @@ class Job:
 
     @property
     def key(self) -> str:
-        """The digest of all that decides the answer: inputs, settings, versions."""
+        """The digest of everything that determines the answer: inputs, settings, versions."""
         parts = [self.kind, self.source, self.settings, self.inputs, FORMAT, installed_versions()]
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
@@ -79,15 +79,15 @@ class Job:
 def plan(path: Path) -> list[Job]:
     """Read an audit.toml.
 
-        [defaults]                    budget, timeout, seed, rtol, atol: as of the models
+        [defaults]                    budget, timeout, seed, rtol, atol of all models
         [[model]]
-        name = "nmf-16"               of its files in the folder of results, see `file_of`
+        name = "nmf-16"               also the name of its files in the results, see `file_of`
         problem = "nmf/problem.toml"  or fit = "fits.py:pca", or certificate = "x.cert"
-        inputs = ["data.csv"]         of a fit: the files that it reads
+        inputs = ["data.csv"]         the files that a fit reads
 
     A fit is a function without arguments that returns (estimator, X), (estimator, X, y) or
-    (problem, factors).  rtol and atol, where they are not given, are a problem's own, and a
-    certificate's always; of a fit those of check().
+    (problem, factors).  The defaults of rtol and atol are the problem's own; a fit has those of
+    check(), and a certificate always has its own.
 
     Raises InputError, in one sentence, for whatever is wrong in the file.
     """
@@ -95,7 +95,7 @@ def plan(path: Path) -> list[Job]:
 
 
 def models_of(path: Path) -> list[Model]:
-    """Return the models of an audit.toml, with its defaults; none of their files is read."""
+    """Return the models of an audit.toml, with its defaults, without reading their files."""
     top = validate(Top, loads(path), path, "")
     defaults = validate(Settings, top.defaults, path, "defaults")
     given = {k: getattr(defaults, k) for k in defaults.model_fields_set}
@@ -116,8 +116,7 @@ def models_of(path: Path) -> list[Model]:
 def file_of(name: str) -> str:
     """Return the file name of a model without its suffix: the model's name, if that is safe.
 
-    Of a name with other characters than letters, digits, . _ - these are replaced, and a digest
-    of the whole name is added.
+    Otherwise characters other than letters, digits, . _ - are replaced and a digest is added.
     """
     if NAME.fullmatch(name):
         return name
@@ -131,7 +130,7 @@ def source_of(model: Model) -> tuple[str, str]:
 
 
 def epsilon_of(kind: str, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the rtol and atol of a plan, None where check() chooses; a certificate has its own."""
+    """Return the rtol and atol of a plan; None: chosen by check(); {} for a certificate."""
     if kind == "certificate":
         return {}
     given = {k: settings[k] for k in EPSILON if settings[k] is not None}
@@ -139,7 +138,7 @@ def epsilon_of(kind: str, settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def job(model: Model, path: Path) -> Job:
-    """Return a model's job; its `fault` says what is wrong with its source or its files."""
+    """Return a model's job; an error in its source or its files is its `fault`."""
     (kind, source), folder = source_of(model), path.parent.resolve()
     draft = Job(model.name, kind, source, str(folder), settings_of(model))
     try:
@@ -155,9 +154,9 @@ def settings_of(model: Settings) -> dict[str, Any]:
 
 
 def sources(kind: str, source: str, folder: Path) -> list[Path]:
-    """Return the files behind a source that can be seen without running anything.
+    """Return the files of a source, as far as they are known without running it.
 
-    Raises InputError for a fit that is no FILE.py:FUNCTION.
+    Raises InputError for a fit that is not FILE.py:FUNCTION.
     """
     if kind == "fit":
         file, _, name = source.rpartition(":")
@@ -180,14 +179,14 @@ def digests(files: Sequence[Path], folder: Path) -> dict[str, str]:
 
 
 def name_of(file: Path, folder: Path) -> str:
-    """Return a path from the folder, or the whole path where it is elsewhere."""
+    """Return a path relative to the folder, or the whole path if it is outside."""
     whole = file.resolve()
     return whole.relative_to(folder).as_posix() if whole.is_relative_to(folder) else str(whole)
 
 
 @cache
 def installed_versions(libraries: tuple[str, ...] = LIBRARIES) -> dict[str, str]:
-    """Return the versions of the libraries that are here."""
+    """Return the versions of the installed libraries."""
     out = {}
     for name in libraries:
         try:

@@ -1,4 +1,4 @@
-"""Jobs on an executor: each in a process of its own, so that a crash or a time-out is a row."""
+"""Run jobs on an executor, each in a process of its own; a crash or a time-out is a row."""
 
 import os
 import signal
@@ -22,17 +22,17 @@ from ._plan import Job
 
 T = TypeVar("T")
 R = TypeVar("R")
-UNDECIDED = 12  # the exit status of a bracket only
-GRACE = 60.0  # seconds beyond a budget before a job is given up, and twice the budget
+UNDECIDED = 12  # exit status
+GRACE = 60.0  # seconds; a job without a timeout is stopped after twice its budget and these
 SCRIPT = f"import os, sys; from {__package__}._job import main; main(*sys.argv[1:]); os._exit(0)"
-LAST = 300  # characters of a dead process's last output
-TAIL = 4 * LAST  # bytes that hold them
-SAID = "said.txt"
-STEP = 0.5  # seconds between two looks at the clock
+LAST = 300  # characters of the last output of a process that failed
+TAIL = 4 * LAST  # the most bytes of these characters
+STDERR = "stderr.txt"
+STEP = 0.5  # seconds between two tests of the clock
 
 
 class Done(NamedTuple):
-    """What a job left: its row, and the files; own is the certificate at the model's own size."""
+    """The results of a job: row and files; own: the certificate at the model's own size."""
 
     row: dict[str, Any]
     certificate: bytes | None = None
@@ -41,10 +41,10 @@ class Done(NamedTuple):
 
 
 def execute(job: Job, halt: Event | None = None) -> Done:
-    """Judge one job in a process of its own; whatever happens there is a row.
+    """Judge one job in a process of its own; all errors in it become a row.
 
-    What the process prints is dropped, and what it starts ends with it.  A job whose files are
-    wrong needs none.
+    The output of the process is dropped, and its children end with it.  A job with a fault needs
+    no process.
     """
     if job.fault:
         return Done(failed_row(FAILED, 2, job.fault[:LONGEST]))
@@ -54,7 +54,7 @@ def execute(job: Job, halt: Event | None = None) -> Done:
         folder = Path(name)
         (folder / "job.json").write_text(as_json(job), encoding="utf-8")
         given = [str(folder / "job.json"), name, str(os.getpid())]
-        with (folder / SAID).open("wb") as log:
+        with (folder / STDERR).open("wb") as log:
             process = subprocess.Popen(  # noqa: S603  this interpreter, on this package
                 [sys.executable, "-c", SCRIPT, *given],
                 stdin=subprocess.DEVNULL,
@@ -70,7 +70,7 @@ def execute(job: Job, halt: Event | None = None) -> Done:
 
 
 def wait_for(process: subprocess.Popen[bytes], limit: float, halt: Event | None) -> int | None:
-    """Return the exit status of a process, None if it was killed with its children."""
+    """Return the exit status of a process, or None if it and its children were killed."""
     end = monotonic() + limit
     try:
         while monotonic() < end and not (halt and halt.is_set()):
@@ -86,19 +86,18 @@ def wait_for(process: subprocess.Popen[bytes], limit: float, halt: Event | None)
 
 
 def outcome_of(folder: Path, status: int) -> Done:
-    """Return what a process left when it ended with this status."""
+    """Return the results of a process that ended with this status."""
     try:
         row = loads((folder / ROW).read_text("utf-8"))
     except OSError:
-        return Done(
-            failed_row(FAILED, 1, how_it_ended(status, (folder / SAID).read_bytes()[-TAIL:]))
-        )
+        stderr = (folder / STDERR).read_bytes()[-TAIL:]
+        return Done(failed_row(FAILED, 1, how_it_ended(status, stderr)))
     files = [folder / name for name in (CERTIFICATE, OWN, REPORT)]
     return Done(row, *(p.read_bytes() if p.exists() else None for p in files))
 
 
 def how_it_ended(status: int, stderr: bytes) -> str:
-    """Say how a process ended that wrote no row."""
+    """Return how a process without a row ended."""
     why = f"the process ended with status {status}"
     if status < 0:
         why = f"the process was ended by signal {-status}"
@@ -109,10 +108,10 @@ def how_it_ended(status: int, stderr: bytes) -> str:
 
 
 def as_finished(jobs: list[Job], pool: Executor) -> Generator[tuple[Job, Done], None, None]:
-    """Yield jobs as they end, on any executor; closing the generator stops all of them."""
+    """Yield jobs as they end; closing the generator stops all of them."""
     halt = Event()
     here = isinstance(pool, ThreadPoolExecutor)
-    work = partial(execute, halt=halt) if here else execute  # an Event goes to no other process
+    work = partial(execute, halt=halt) if here else execute  # other processes share no Event
     try:
         with closing(as_answered(jobs, pool, work)) as answers:
             for k, done in answers:
@@ -124,9 +123,9 @@ def as_finished(jobs: list[Job], pool: Executor) -> Generator[tuple[Job, Done], 
 def as_answered(
     items: Sequence[T], pool: Executor, work: Callable[[T], R]
 ) -> Generator[tuple[int, R | dict[str, Any]], None, None]:
-    """Yield (place, answer) as answers come, on any executor; when this is closed nothing waits.
+    """Yield (place, answer) as answers come; closing the generator cancels the others.
 
-    The answer of a worker that was lost, again and again, is a row that says so.
+    If a worker is lost, the answer is a FAILED row.
     """
     futures: dict[Future[R], int] = {pool.submit(work, x): k for k, x in enumerate(items)}
     try:
@@ -143,7 +142,7 @@ def as_answered(
 
 @contextmanager
 def workers(count: int, scheduler: str | None) -> Iterator[Executor]:
-    """Give an executor: threads that wait for processes here, or a Dask cluster's workers.
+    """Yield an executor: threads that wait for local processes, or the workers of a Dask cluster.
 
     Raises InputError if dask is not installed or the scheduler does not answer.
     """
