@@ -1,9 +1,9 @@
-"""Hold your own atom or loss to its contract, and draw problems to test your own theorems on.
+"""Test your own atom or loss against its contract, and draw problems for tests of theorems.
 
-`check_atom` and `check_loss` run every clause of `certify.atoms.Atom` and `certify.losses.Loss`
+`check_atom` and `check_loss` test every clause of `certify.atoms.Atom` and `certify.losses.Loss`
 on small instances drawn by Hypothesis.  A clause that fails raises `ContractError`, with its
-name, its formula, the smallest instance found, and both figures; else a `Report` says of each
-clause on how many examples it was tried, how it was decided, and what is not covered.
+name, its formula, the smallest instance found, and both figures; otherwise a `Report` lists for
+each clause the number of examples, how it was decided, and what is not covered.
 
 >>> from certify.atoms import RankOne
 >>> from certify.testing import check_atom
@@ -13,7 +13,7 @@ clause on how many examples it was tried, how it was decided, and what is not co
 >>> report["polar from above"].how
 'exactly, by the kernel'
 
-A price of degree 1 beside a product of degree 2 is no atom:
+A penalty of degree 1 with a product of degree 2 is not an atom:
 
 >>> import numpy as np
 >>> from certify.atoms import Atom
@@ -32,20 +32,20 @@ A price of degree 1 beside a product of degree 2 is no atom:
 ...     print(error.clause.name, error.left, error.right, sep=" | ")
 homogeneity of theta | 0.25 | 0.5
 
-What is decided by what: claims about the polar and the domain of d are decided in the kernel's
-exact arithmetic for what the kernel knows; for an atom of your own in rationals, if its phi and
-theta give Fractions back for arrays of Fractions; else in floats, with a slack that counts
-operations (about 1e-14 of what is summed).  The search for a slice that earns more than the
-polar knows nothing of the atom's own `attain`; it is a search, and what it does not find is not
-excluded.  A bound of infinity claims nothing, and counts as not tried.  A smooth loss shows a
-gradient that is off by e in its values by e^2 / 2 only: about 1e-6 of its size is seen, less is
-not, and costs a bound no more than that.  `certify.testing.strategies` has the strategies.
+How clauses are decided: for atoms and losses of the kernel, claims about the polar and the domain
+of d are decided in its exact arithmetic.  For your own atom they are decided in rationals, if its
+phi and theta return Fractions for arrays of Fractions; otherwise in floats, with a slack that
+counts operations (about 1e-14 of the terms).  The search for a slice above the bound of the polar
+does not use the atom's own `attain`; it may miss such slices.  An infinite bound is not a claim
+and is not counted.  An error e in the gradient of a smooth loss changes values by e^2 / 2, so
+errors below about 1e-6 of the gradient are not detected; they loosen bounds just as little.
+`certify.testing.strategies` contains the strategies.
 
 Needs the extra `testing`: pip install 'certify[testing]'.
 """
 
 try:
-    import hypothesis as _hypothesis  # noqa: F401  all of what follows needs it
+    import hypothesis as _hypothesis  # noqa: F401  required by the modules below
 except ImportError as error:
     message = f"Hypothesis cannot be imported ({error}): pip install 'certify[testing]'"
     raise ImportError(message) from None

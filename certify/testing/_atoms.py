@@ -1,4 +1,4 @@
-"""check_atom: the whole contract of atoms/_base.py on somebody's own (phi, theta)."""
+"""check_atom: test an atom against the contract of atoms/_base.py."""
 
 from collections.abc import Callable, Iterable
 from itertools import product
@@ -16,9 +16,9 @@ from ._exact import KERNEL, ROUNDED, Scale, scale_of
 
 Shape = tuple[int, ...]
 FEW, ROWS = 3, 9  # columns and rows of the matrices that are tried
-SHARE = 8  # slices that are drawn for one polar
+SHARE = 8  # slices for each polar that is drawn
 SHRINK = 240  # smaller examples that are tried after a failure
-SIMPLE = 4  # shapes in which a failure is sought again
+SIMPLE = 4  # the simplest shapes, in which a failure is searched for again
 INFINITE = "not covered: every bound that was returned is infinite"
 UNTRIED = {
     slices.FREE: "not covered: some W have an infinite polar, by dual=",
@@ -37,14 +37,14 @@ def check_atom(
     examples: int = 100,
     seed: int = 0,
 ) -> Report:
-    """Hold an atom to its contract on small instances, and return what was tried.
+    """Test an atom against its contract on small instances, and return a report.
 
-    shapes    shapes of data to try; by default small ones that `atom.check` accepts
-    dual      moves W to where the polar is finite, if it is not finite everywhere
-    examples  slices that are drawn; of the polar, whose search is long, one W for eight
+    shapes    shapes of data; by default small ones that `atom.check` accepts
+    dual      maps W to one where the polar is finite, if it is not finite everywhere
+    examples  the number of slices; there is one W, whose search is long, for eight of them
 
     Raises ContractError for a clause that fails, on a small instance, with both figures;
-    InputError if the atom takes no shape that is tried.
+    InputError if the atom accepts none of the shapes.
     """
     if not isinstance(atom, Atom):
         raise InputError(f"atom must be an Atom, got {short(atom)}")
@@ -53,7 +53,7 @@ def check_atom(
     book = Book((*slices.CLAUSES, *polars.CLAUSES), how_decided(atom, scale_of(atom, known[0])))
 
     def prices(subset: list[Shape]) -> None:
-        """Hold the clauses about slices, on data of some shapes."""
+        """Test the clauses about slices, on data of some shapes."""
         drawn = slices.examples(atom, st.sampled_from(subset))
         over(drawn, lambda x: slices.check_slices(book, atom, x, everywhere=not dual), *tries)
 
@@ -66,7 +66,7 @@ def check_atom(
 
 
 def smallest(run: Callable[[list[Shape]], None], known: list[Shape]) -> None:
-    """Run on all shapes; what fails is sought among the simplest shapes, too."""
+    """Run on all shapes; a failure is searched for among the simplest shapes, too."""
     try:
         run(known)
     except ContractError as error:
@@ -80,7 +80,7 @@ def smallest(run: Callable[[list[Shape]], None], known: list[Shape]) -> None:
 
 
 def accepted_shapes(atom: Atom, shapes: Iterable[Shape] | None) -> list[Shape]:
-    """Return the shapes that the atom takes, simplest first: matrices only, if it takes any."""
+    """Return the shapes that the atom accepts, simplest first; tensors only if no matrix is."""
     tried = [tuple(s) for s in shapes or ()]
     if valid := [s for s in tried if takes(atom, s)]:
         return valid

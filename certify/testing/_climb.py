@@ -1,7 +1,7 @@
-"""Climb to slices that earn much for their price: <W, phi(x)> / theta(x), whatever the atom.
+"""Search for slices with a large ratio <W, phi(x)> / theta(x), for any atom.
 
-A search in floats that knows nothing of the atom's own `attain`.  What it finds is measured
-exactly elsewhere: a miss here makes a test weaker, never wrong.
+The search is in floats and does not use the atom's own `attain`.  Its slices are evaluated
+exactly elsewhere, so a slice that it misses makes a test weaker, never wrong.
 """
 
 from itertools import product
@@ -13,21 +13,21 @@ from certify.atoms import Atom, Slice
 from certify.base.arrays import Array
 from certify.base.observed import Observed
 
-VERTICES = 256  # sign patterns tried as starts, and as many random points
-STARTS = 16  # best of them, and as many others, that go on part by part
-FINALISTS = 4  # best of those that go on by moves and smooth ascent
+VERTICES = 256  # sign patterns that are starts; a quarter as many random points are too
+STARTS = 16  # the best starts, and as many others, that are improved part by part
+FINALISTS = 4  # the best of these, which are improved by moves and smooth ascent
 TURNS = 6  # of each part towards its gradient
-SWEEPS = 12  # moves of one coordinate
-SHORT = 1 / 32  # of the largest one, for a coordinate that leaves 0
+SWEEPS = 12  # of moves of single coordinates
+SHORT = 1 / 32  # of the largest coordinate, for one that leaves 0
 ROUNDS = 4  # of moves and smooth ascent
-DIGITS = 9  # decimals in which ratios of different starts differ
-STEP = 2.0**-18  # of central differences, relative: their error is about STEP^2
+DIGITS = 9  # decimals of the ratio that distinguish starts
+STEP = 2.0**-18  # relative step of central differences; their error is about STEP^2
 STEPS = 60  # of the smooth ascent
-GAIN = 1 + 2.0**-44  # a smaller rise ends a climb
+GAIN = 1 + 2.0**-44  # the least relative gain of a round
 
 
 class Climb:
-    """The ratio of one atom and one W over flat slices: columns of an array (D, k)."""
+    """The ratio of an atom and W, as a function of flat slices, the columns of an array (D, k)."""
 
     def __init__(self, atom: Atom, W: Array) -> None:
         self.atom, shape = atom, W.shape
@@ -40,7 +40,7 @@ class Climb:
 
     @property
     def size(self) -> int:
-        """D, the numbers in a slice."""
+        """D, the number of entries of a slice."""
         return int(self.ends[-1])
 
     def parts(self, X: Array) -> tuple[Array, ...]:
@@ -55,7 +55,7 @@ class Climb:
         return self.balance(flat) if self.sums else flat
 
     def alone(self, X: Array) -> Array:
-        """Return theta with all parts but one at 0, one row a part."""
+        """Return theta with all parts but one at 0, a row for each part."""
         rows = []
         for a, b in zip(self.ends[:-1], self.ends[1:], strict=True):
             single = np.zeros_like(X)
@@ -64,7 +64,7 @@ class Climb:
         return np.array(rows)
 
     def balance(self, X: Array) -> Array:
-        """Return columns whose parts cost the same, where theta is a sum over parts."""
+        """Return columns scaled so that all parts have the same theta, for theta of form "sum"."""
         sizes = self.alone(X) ** (1 / self.atom.degree)
         known = (sizes > 0).all(axis=0)
         safe = np.where(known, sizes, 1.0)
@@ -72,7 +72,7 @@ class Climb:
         return np.asarray(X * np.repeat(by, np.diff(self.ends), axis=0))
 
     def ratio(self, X: Array) -> Array:
-        """Return the ratio of each column, projected; -inf where it is no finite number."""
+        """Return the ratio of each projected column; -inf if it is not finite."""
         parts = self.parts(self.project(X))
         price = np.asarray(self.atom.theta(parts), dtype=float)
         inner = self.atom.inner_products(self.W, parts, self.observed)[0]
@@ -80,7 +80,7 @@ class Climb:
         return np.where((price > 0) & np.isfinite(ratios), ratios, -np.inf)
 
     def starts(self, rng: np.random.Generator) -> Array:
-        """Return sign patterns, all if they are few, and random points."""
+        """Return sign patterns (all of them, if there are few) and random points."""
         if 3**self.size <= VERTICES:
             signs = np.array(list(product((0.0, 1.0, -1.0), repeat=self.size))).T
         else:
@@ -92,10 +92,10 @@ class Climb:
         return np.asarray(self.atom.inner_products(self.W, self.parts(X), self.observed)[0])
 
     def turn_parts(self, X: Array) -> Array:
-        """Return each column with one part after the other turned where that is best.
+        """Return each column with one part after the other replaced, if that is better.
 
-        To the gradient g of what it earns, to its signs, or to its largest entry: the best
-        points of the balls of l2, linf and l1 for a product that is linear in the part.
+        A part is replaced by the gradient g of <W, phi>, by sign(g), or by the largest entry of g:
+        the best points of the l2, linf and l1 balls if <W, phi> is linear in the part.
         """
         for a, b in zip(self.ends[:-1], self.ends[1:], strict=True):
             rows, count = np.arange(a, b), X.shape[1]
@@ -115,9 +115,9 @@ class Climb:
         return X
 
     def move_coordinates(self, X: Array) -> Array:
-        """Return each column with coordinates at 0, near 0, or at the size of another, if best.
+        """Return each column with coordinates at 0, near 0, or as large as another, if better.
 
-        Such moves reach what smooth ascent does not: zeros, ties, and the corners of balls.
+        Such moves reach zeros, ties and the corners of balls, which smooth ascent does not reach.
         """
         lots = [X]
         for a, b in zip(self.ends[:-1], self.ends[1:], strict=True):
@@ -139,8 +139,8 @@ class Climb:
         first = np.searchsorted(owner[order], np.arange(X.shape[1]))
         return every[:, order[first]]
 
-    def swept(self, X: Array) -> Array:
-        """Return columns after moves, as long as one of them gains."""
+    def sweep(self, X: Array) -> Array:
+        """Return columns after moves, as long as one of them is better."""
         for _ in range(SWEEPS):
             before, X = X, self.move_coordinates(X)
             if np.array_equal(before, X):
@@ -148,7 +148,7 @@ class Climb:
         return X
 
     def smooth(self, x: Array, at: Array) -> Array:
-        """Return x after quasi-Newton steps of some of its coordinates, given as booleans."""
+        """Return x after quasi-Newton steps of some coordinates; at: which ones, booleans."""
         step = STEP * float(np.abs(x).max())
         size = int(at.sum())
         both = np.vstack([np.eye(size), -np.eye(size)]) * step
@@ -160,7 +160,7 @@ class Climb:
             return out
 
         def slope(y: Array) -> tuple[float, Array]:
-            """Return minus the ratio and its central differences."""
+            """Return minus the ratio, and its gradient by central differences."""
             values = self.ratio(filled(np.column_stack([y, y[:, None] + both.T])))
             up, down = values[1 : 1 + size], values[1 + size :]
             return -float(values[0]), -(up - down) / (2 * step)
@@ -171,7 +171,7 @@ class Climb:
         return filled(result.x[:, None])[:, 0] if np.isfinite(result.x).all() else x
 
     def top(self, X: Array, count: int) -> Array:
-        """Return the columns of largest ratio, each ratio once."""
+        """Return the columns with the largest ratios, one for each ratio."""
         values = self.ratio(X)
         first = np.unique(np.round(values, DIGITS), return_index=True)[1]
         return X[:, first[::-1][:count]]
@@ -179,24 +179,24 @@ class Climb:
 
 @np.errstate(all="ignore")  # a ratio that is not finite counts as -inf
 def climb_starts(atom: Atom, W: Array, start: Slice, seed: int) -> list[Slice]:
-    """Return slices from the best starts and from one that is given, each climbed."""
+    """Return the slices that the search reaches from the best starts and from a given one."""
     climb = Climb(atom, W)
     X = climb.project(climb.starts(np.random.default_rng(seed)))
     X = np.hstack([climb.top(X, STARTS), X[:, -STARTS:]])
     for _ in range(TURNS):
         X = climb.turn_parts(X)
     first = np.concatenate([np.asarray(p, dtype=float).reshape(-1) for p in start])
-    tops = [up(climb, x) for x in (first, *climb.top(X, FINALISTS).T)]
+    tops = [ascend(climb, x) for x in (first, *climb.top(X, FINALISTS).T)]
     return [tuple(p[..., 0] for p in climb.parts(x[:, None])) for x in tops]
 
 
-def up(climb: Climb, x: Array) -> Array:
-    """Return where moves and smooth ascent end, in the domain."""
+def ascend(climb: Climb, x: Array) -> Array:
+    """Return the slice that moves and smooth ascent reach from x, in the domain."""
     for _ in range(ROUNDS):
         before = float(climb.ratio(x[:, None])[0])
         if not x.any() or not np.isfinite(before):
             break
-        x = climb.swept(x[:, None])[:, 0]
+        x = climb.sweep(x[:, None])[:, 0]
         for at in (x != 0, np.full(x.shape, True)):  # within a face, and off it
             new = climb.project(climb.smooth(x, at)[:, None])
             x = climb.top(np.column_stack([x, new]), 1)[:, 0]

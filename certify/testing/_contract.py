@@ -1,4 +1,4 @@
-"""What a clause of a contract is, how one fails, and the report of those that hold."""
+"""Clauses of a contract, their errors, and the report of those that hold."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -20,7 +20,7 @@ EPS = float(np.finfo(np.float64).eps)
 
 
 class Clause(NamedTuple):
-    """One clause: its name, its formula, and where that comes from."""
+    """A clause: its name, its formula, and the source of the formula."""
 
     name: str
     formula: str
@@ -28,7 +28,7 @@ class Clause(NamedTuple):
 
 
 class Covered(NamedTuple):
-    """How often a clause was tried, and how it was decided; "not covered: why" for none."""
+    """A clause with its number of examples and how it was decided ("not covered: why" for none)."""
 
     clause: Clause
     examples: int
@@ -36,10 +36,10 @@ class Covered(NamedTuple):
 
 
 class ContractError(AssertionError):
-    """A clause does not hold: which, where, and both of its sides.
+    """A clause that does not hold.
 
     clause    the Clause         instance  {name: array} of a small instance
-    left, right                  the two figures of the formula
+    left, right                  the two sides of the formula
     """
 
     def __init__(
@@ -55,12 +55,12 @@ class ContractError(AssertionError):
 
 @cache
 def kind_of(clause: Clause) -> type[ContractError]:
-    """Return an exception class for one clause: shrinking does not move on to another clause."""
+    """Return the exception class of a clause; with one class, shrinking could change the clause."""
     return type("ContractError", (ContractError,), {"__doc__": clause.formula})
 
 
 def figure(x: object) -> str:
-    """Write a figure: arrays as lists, rationals as the nearest float with all its digits."""
+    """Return a figure as text: arrays as lists, rationals as the nearest float."""
     if sparse.issparse(x):
         return f"sparse {x.toarray().tolist()}"  # type: ignore[attr-defined]  # scipy has no types
     if isinstance(x, np.ndarray):
@@ -72,7 +72,7 @@ def figure(x: object) -> str:
 
 @dataclass(frozen=True)
 class Report:
-    """Which clauses were tried on a subject; all of them held."""
+    """The clauses that were tested on a subject; all of them hold."""
 
     subject: str
     clauses: tuple[Covered, ...]
@@ -82,7 +82,7 @@ class Report:
         return next(c for c in self.clauses if c.clause.name == name)
 
     def __str__(self) -> str:
-        """Return a table: examples, name, formula, and how it was decided."""
+        """Return a table: examples, name, formula, and how each was decided."""
         head = [f"{self.subject}: the contract holds"]
         rows = [
             f"  {c.examples:6}  {c.clause.name:20}  {c.clause.formula}  ({c.how})"
@@ -93,7 +93,7 @@ class Report:
 
 @dataclass
 class Book:
-    """Counts what is tried, and raises ContractError for the first clause that fails."""
+    """Counts the examples of each clause, and raises ContractError for one that fails."""
 
     clauses: tuple[Clause, ...]
     how: dict[str, str] = field(default_factory=dict)
@@ -112,7 +112,7 @@ class Book:
             raise kind_of(clause)(clause, instance, *sides)
 
     def report(self, subject: object) -> Report:
-        """Return what was tried."""
+        """Return the report."""
         rows = [
             Covered(c, self.counts[c.name], self.how.get(c.name, "exactly")) for c in self.clauses
         ]
@@ -122,15 +122,15 @@ class Book:
 def over(
     strategy: st.SearchStrategy[T], body: Callable[[T], None], count: int, tries: tuple[int, int]
 ) -> None:
-    """Run a body on `count` examples; what fails is shrunk before it is raised.
+    """Run a body on `count` examples; a failure is shrunk before it is raised.
 
-    tries  the seed, and how many smaller examples are tried
+    tries  the seed, and the number of smaller examples
     """
     failed: dict[str, ContractError] = {}
     left = [tries[1]]
 
     def example(drawn: T) -> None:
-        """Run the body, without numpy's warnings; in the end only what has failed fails."""
+        """Run the body, without numpy's warnings; after `tries` only known failures are raised."""
         if failed and not left[0]:
             if known := failed.get(repr(drawn)):
                 raise known
@@ -147,7 +147,7 @@ def over(
 
 
 def quiet(count: int) -> settings:
-    """Return settings under which a seed decides everything, and nothing is kept or printed."""
+    """Return settings by which only the seed matters, and nothing is stored or printed."""
     return settings(
         max_examples=count,
         database=None,
@@ -161,7 +161,7 @@ def quiet(count: int) -> settings:
 
 
 def example_count(examples: object) -> int:
-    """Return the number of examples, an integer of at least 1."""
+    """Return the number of examples, which must be an integer >= 1."""
     if not isinstance(examples, int) or isinstance(examples, bool) or examples < 1:
         raise InputError(f"examples must be an integer >= 1, got {short(examples)}")
     return examples

@@ -1,4 +1,4 @@
-"""What a loss and its dual value are, enclosed by the kernel; for losses that it knows."""
+"""Enclosures of a loss and its dual value by the kernel, for losses that it knows."""
 
 from dataclasses import dataclass
 from fractions import Fraction
@@ -19,14 +19,14 @@ from certify.polar.proved import as_kernel_array
 
 @dataclass(frozen=True)
 class Enclosed:
-    """The kernel's row of a loss, with its data and weights as integers."""
+    """The kernel's loss, with data and weights as integers."""
 
     row: base.Loss
     y: Grains
     c: Grains
 
     def value(self, Z: Array) -> Enclosure | None:
-        """Enclose l(Z); None outside its domain."""
+        """Return an enclosure of l(Z), or None outside its domain."""
         ints, e = dyadic(Z.reshape(-1).tolist())
         try:
             return self.row.value(Spans(ints, ints, e), self.y, self.c)
@@ -34,14 +34,14 @@ class Enclosed:
             return None
 
     def units(self, W: Array) -> tuple[list[int], list[int], Fraction]:
-        """Return W and the weights as integers of one unit, and the unit."""
+        """Return W and the weights as integers, and their common unit."""
         w = Grains(*dyadic(W.reshape(-1).tolist()))
         e = min(w.exp, self.c.exp)
         lists = ([v << g.exp - e for v in g.ints] for g in (w, self.c))
         return next(lists), next(lists), power(e)
 
     def inside(self, W: Array) -> bool:
-        """Whether d(W) is finite, exactly."""
+        """Whether d(W) is finite, in exact arithmetic."""
         if not np.isfinite(W).all():
             return False
         ours, c, _ = self.units(W)
@@ -54,7 +54,7 @@ class Enclosed:
 
 
 def kernel_loss(loss: Loss) -> Enclosed | None:
-    """Return what the kernel knows of a loss; None for one without a row there."""
+    """Return the kernel's form of a loss, or None if it does not know the loss."""
     if not isinstance(loss, tuple(LOSSES.values())):
         return None
     statement: Any = loss.statement()

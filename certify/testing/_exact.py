@@ -1,8 +1,7 @@
-"""What a slice earns and costs, as exactly as it can be known.
+"""Evaluate <W, phi(x)> and theta(x) of a slice as exactly as possible.
 
-Of an atom in the kernel's words, in the kernel's exact integers.  Of another, in rationals
-where its own phi and theta take arrays of Fractions and give Fractions back; else in floats,
-with an allowance for rounding.
+Atoms that the kernel knows are evaluated in its exact integers, others in rationals if their phi
+and theta return Fractions for arrays of Fractions, else in floats with an allowance for rounding.
 """
 
 from collections.abc import Iterable
@@ -29,7 +28,7 @@ from ._contract import EPS
 
 KERNEL, RATIONAL, FLOATS = "exactly, by the kernel", "exactly, in rationals", "floats"
 ROUNDED = "in floats, slack from the count of operations"
-ENTRY = 64  # operations allowed for one entry of phi, of theta, or of a loss, beyond its sums
+ENTRY = 64  # roundings allowed in an entry of phi, theta or a loss, besides those of its sums
 
 
 def rationals(x: Any) -> list[Fraction]:  # noqa: ANN401  an array
@@ -48,19 +47,19 @@ def single(x: Slice) -> Factors:
 
 
 def operations(*arrays: Array) -> int:
-    """Return how many roundings an entry is allowed: one for each number, and ENTRY."""
+    """Return the number of roundings allowed in an entry: 4 for each number, and ENTRY."""
     return ENTRY + 4 * sum(np.size(a) for a in arrays)
 
 
 def spread(atom: Atom, x: Slice) -> float:
-    """Return the largest |phi| over x with some signs changed: the size of what phi sums."""
+    """Return the largest |phi| at x and at x with other signs, the size of the terms of phi."""
     tries = [x, *(tuple(s * np.abs(p) for p in x) for s in (1.0, -1.0))]
     slices = [column(atom.project(single(t))) for t in tries]
     return max(float(np.abs(atom.phi(t)).max(initial=0.0)) for t in (x, *slices))
 
 
 def atom_statement(atom: Atom, shape: tuple[int, ...]) -> Any | None:  # noqa: ANN401  the kernel's question
-    """Return the atom's part of the kernel's question; None if the kernel has no words for it."""
+    """Return the kernel's form of an atom, or None if it does not know the atom."""
     statement = atom.statement()
     if not statement:
         return None
@@ -72,7 +71,7 @@ def atom_statement(atom: Atom, shape: tuple[int, ...]) -> Any | None:  # noqa: A
 
 @dataclass(frozen=True)
 class Scale:
-    """Measures slices of one atom for data of one shape; `how` says by which arithmetic."""
+    """Evaluates slices of an atom for data of one shape; how: the arithmetic."""
 
     atom: Atom
     asked: Any
@@ -80,11 +79,11 @@ class Scale:
 
     @property
     def words(self) -> str:
-        """How clauses are decided."""
+        """How clauses are decided, in the words of the report."""
         return ROUNDED if self.how == FLOATS else self.how
 
     def field(self, x: Slice) -> list[Enclosure]:
-        """Enclose the entries of phi(x)."""
+        """Return enclosures of the entries of phi(x)."""
         if self.how == KERNEL:
             arithmetic = Exact()
             spans = arithmetic.spans(model(arithmetic, self.asked.pair, self.columns(x)))
@@ -96,13 +95,13 @@ class Scale:
         return [Enclosure(v - slack, v + slack) for v in rationals(self.atom.phi(x))]
 
     def inner_product(self, W: Any, x: Slice) -> Enclosure:  # noqa: ANN401  an array or scipy.sparse
-        """Enclose <W, phi(x)>."""
+        """Return an enclosure of <W, phi(x)>."""
         pairs = zip(rationals(as_dense(W)), self.field(x), strict=True)
         ends = [(w * e.lo, w * e.hi) if w >= 0 else (w * e.hi, w * e.lo) for w, e in pairs]
         return Enclosure(*(sum(side, Fraction(0)) for side in zip(*ends, strict=True)))
 
     def price(self, x: Slice) -> Enclosure:
-        """Enclose theta(x)."""
+        """Return an enclosure of theta(x)."""
         if self.how == KERNEL:
             flat = [list(part.data) for part in self.columns(x)]
             return theta(self.asked, flat)
@@ -143,7 +142,7 @@ def as_fractions(x: Slice) -> Any:  # noqa: ANN401  arrays of Fractions
 
 
 def in_rationals(entries: Any) -> list[Fraction]:  # noqa: ANN401  an array
-    """Return entries that were computed in rationals; TypeError if floats came in between."""
+    """Return entries that were computed in rationals; raise TypeError if one is a float."""
     values: Iterable[Any] = np.asarray(entries, dtype=object).reshape(-1).tolist()
     out = []
     for v in values:

@@ -1,4 +1,4 @@
-"""A loss that is held to its contract: its values, computed once, and what rounding costs them."""
+"""A loss that is tested: its values, which are cached, and their rounding errors."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields, is_dataclass, replace
@@ -15,15 +15,15 @@ from ._contract import EPS
 from ._enclosed import Enclosed
 from ._exact import ENTRY
 
-STEEP = 40.0  # above |ln q| for any q > 0 that is a difference of two floats near 1
+STEEP = 40.0  # more than |ln q| for any q > 0 that is a difference of two floats near 1
 Weighted = Callable[[float], Loss]
 
 
 @dataclass(frozen=True)
 class Subject:
-    """A loss, the same one with its weights times a number, and the kernel's row.
+    """A loss, a function that multiplies its weights, and the kernel's form of it.
 
-    memo  what was computed on this example
+    memo  the results for the current example
     """
 
     loss: Loss
@@ -39,7 +39,7 @@ class Subject:
 
     @property
     def data(self) -> Array | None:
-        """The data, where kinks are, in the shape of the fields; None if the loss has no such Y."""
+        """The data, where losses have kinks, as a field; None if the loss has no such Y."""
         Y = np.asarray(self.loss.arrays().get("Y", ()))
         size = int(np.prod(self.shape))
         numbers = Y.size == size and Y.dtype.kind in "fiu"
@@ -52,11 +52,11 @@ class Subject:
 
     @property
     def has_clip(self) -> bool:
-        """Whether the loss moves fields into the domain of d."""
+        """Whether the loss has a clip_dual of its own."""
         return type(self.loss).clip_dual is not Loss.clip_dual
 
     def once(self, name: str, at: Array) -> Any:  # noqa: ANN401  what the method returns
-        """Return what a method of the loss returns."""
+        """Return the cached result of a method of the loss."""
         key = name, at.tobytes()
         if key not in self.memo:
             self.memo[key] = getattr(self.loss, name)(at)
@@ -75,9 +75,9 @@ class Subject:
         return float(self.once("dual_value", W))
 
     def slack(self, *at: Array) -> float:
-        """Return what rounding may cost values at some fields.
+        """Return the rounding error allowed in values at some fields.
 
-        ENTRY + n roundings of what is summed there: entries times slopes, and the values.
+        It is ENTRY + n roundings of the terms: entries times slopes, and the values.
         """
         finite = [Z for Z in at if self.value(Z) < np.inf]
         steep = 1 + sum((np.abs(self.gradient(Z)) for Z in finite), np.zeros(self.shape))
@@ -86,14 +86,14 @@ class Subject:
         return (ENTRY + wide.size) * EPS * size
 
     def dual_slack(self, W: Array, Z: Array) -> float:
-        """Return what rounding may cost d(W) and <W, Z>: terms of (1 + |W|) (STEEP + |Z|)."""
+        """Return the rounding error allowed in d(W), <W, Z>, with terms (1 + |W|) (STEEP + |Z|)."""
         value = self.dual(W)
         terms = float(((1 + np.abs(W)) * (STEEP + np.abs(Z))).sum())
         return (ENTRY + W.size) * EPS * (terms + (abs(value) if np.isfinite(value) else 0.0))
 
 
 def scale_weights(loss: Loss) -> Weighted | None:
-    """Return what multiplies the weights of a dataclass with a field `weights`."""
+    """Return a function that multiplies the weights of a dataclass with a field `weights`."""
     if not is_dataclass(loss) or "weights" not in {f.name for f in fields(loss)}:
         return None
     record: Any = loss

@@ -1,4 +1,4 @@
-"""check_loss: the whole contract of losses/_base.py on somebody's own l."""
+"""check_loss: test a loss against the contract of losses/_base.py."""
 
 from dataclasses import dataclass
 from fractions import Fraction
@@ -31,16 +31,16 @@ PROX = Clause("prox", "prox(Z, t) minimizes l(X) + |X - Z|^2 / (2 t)", "losses/_
 EXACT = Clause("kernel", "l(Z) and d(W) are what the kernel encloses", "what is certified")
 MEANT = (VALUE, CONVEX, SLOPE, FENCHEL, EQUAL, DOMAIN)
 CLAUSES = (*MEANT, CONCAVE, CLIP, WEIGHTS, CURVE, PROX, EXACT)
-FAR = tuple(2.0**k for k in (3, 10, 20, 30))  # how far l + <W, .> is looked at along rays
-WIDE = 2.0**20  # how far d is followed to the end of its domain,
-HALVINGS = 60  # and how sharply
-SHORT = 1 / 8  # between near fits: a bump that lies between far ones is not missed
+FAR = tuple(2.0**k for k in (3, 10, 20, 30))  # distances at which l + <W, .> is tested along rays
+WIDE = 2.0**20  # the largest multiple of W in the search for the end of the domain of d
+HALVINGS = 60  # of that search
+SHORT = 1 / 8  # distance of near fits, between which a bump of the loss is not missed
 SHRINK = 400  # smaller examples that are tried after a failure
 
 
 @dataclass(frozen=True)
 class Drawn:
-    """Two fits, two dual points, a step of prox, and the exponent of a short one."""
+    """Two fits, two dual points, the step t of prox, and the exponent -k of a short step."""
 
     Z: Array
     X: Array
@@ -53,11 +53,11 @@ class Drawn:
 def check_loss(
     loss: Loss, *, weighted: Weighted | None = None, examples: int = 100, seed: int = 0
 ) -> Report:
-    """Hold a loss to its contract at small fits, and return what was tried.
+    """Test a loss against its contract at small fits, and return a report.
 
-    weighted  returns the loss with its weights times a number; by default made by
-              dataclasses.replace if the loss has a field `weights`
-    examples  fits and dual points that are drawn
+    weighted  a function of c that returns the loss with its weights times c; by default
+              dataclasses.replace is used if the loss has a field `weights`
+    examples  the number of fits and dual points
 
     Raises ContractError for a clause that fails, on a small instance, with both figures.
     """
@@ -91,7 +91,7 @@ def how_decided(of: Subject) -> dict[str, str]:
 
 @st.composite
 def draw_fits(draw: st.DrawFn, of: Subject) -> Drawn:
-    """Return fits of both signs or of one, with ties or without, some entries at the data."""
+    """Return fits with or without negative entries and ties, perhaps equal to data in places."""
     kinds = [strategies.dyadics(), strategies.dyadics(1), strategies.numbers("tied")]
     fits = strategies.arrays(of.shape, draw(st.sampled_from(kinds)))
     duals = strategies.arrays(of.shape)
@@ -104,31 +104,31 @@ def draw_fits(draw: st.DrawFn, of: Subject) -> Drawn:
 
 
 def check(book: Book, of: Subject, x: Drawn) -> None:
-    """Hold every clause on one example."""
+    """Test every clause on one example."""
     of.memo.clear()
     finite = [Z for Z in (x.Z, x.X) if hold_value(book, of, Z)]
     V, W = (clip_to_domain(book, of, P) for P in (x.V, x.W))
     if of.exact:
-        ends(book, of, x)
+        hold_domain(book, of, x)
     if len(finite) > 1:
-        convex(book, of, x)
+        hold_convexity(book, of, x)
     for Z in finite:
         G = of.gradient(Z)
-        slopes(book, of, (Z, G), [*finite, *(Z + s * 2.0**-x.k * G for s in (1.0, -1.0))])
-        young(book, of, (Z, G), (W, V))
+        hold_slopes(book, of, (Z, G), [*finite, *(Z + s * 2.0**-x.k * G for s in (1.0, -1.0))])
+        hold_young(book, of, (Z, G), (W, V))
         if of.exact:
             hold_kernel_values(book, of, Z, W)
         if of.weighted:
             hold_twice(book, of, Z, W)
-    concave(book, of, W, V)
+    hold_concavity(book, of, W, V)
     if not of.exact:
-        ends(book, of, x)
+        hold_domain(book, of, x)
     if of.has_prox:
-        proximal(book, of, x)
+        hold_prox(book, of, x)
 
 
 def hold_value(book: Book, of: Subject, Z: Array) -> bool:
-    """Hold a value and what `outside` says of it; return whether it is finite."""
+    """Test a value and the answer of `outside`; return whether the value is finite."""
     value, reason = of.value(Z), of.loss.outside(Z)
     good = value > -np.inf and (value < np.inf) == (not reason)
     book.hold(VALUE, good, {"Z": Z}, (value, reason or "inside"))
@@ -136,13 +136,12 @@ def hold_value(book: Book, of: Subject, Z: Array) -> bool:
 
 
 def clip_to_domain(book: Book, of: Subject, W: Array) -> Array:
-    """Return W moved into the domain; 0 if it is outside and cannot be moved."""
+    """Return clip_dual(W); without a clip_dual, W if it is in the domain, else 0."""
     if not of.has_clip:
         return W if of.dual(W) > -np.inf else np.zeros_like(W)
     inside = np.asarray(of.loss.clip_dual(W))
-    book.hold(
-        CLIP, of.dual(inside) > -np.inf, {"W": W, "clipped": inside}, (of.dual(inside), "finite")
-    )
+    value = of.dual(inside)
+    book.hold(CLIP, value > -np.inf, {"W": W, "clipped": inside}, (value, "finite"))
     return inside
 
 
@@ -151,8 +150,8 @@ def pairing(W: Array, Z: Array) -> float:
     return float(np.vdot(W, Z))
 
 
-def convex(book: Book, of: Subject, x: Drawn) -> None:
-    """Hold the value at a midpoint, which is exact, of far and of near fits; and the curvature."""
+def hold_convexity(book: Book, of: Subject, x: Drawn) -> None:
+    """Test the value at the midpoint of far and of near fits, and the curvature."""
     near = x.Z + np.sign(x.X - x.Z) * SHORT
     for X in (x.X, near):
         middle, mean = of.value((x.Z + X) / 2), (of.value(x.Z) + of.value(X)) / 2
@@ -164,8 +163,8 @@ def convex(book: Book, of: Subject, x: Drawn) -> None:
             book.hold(CURVE, turn <= most + rough, instance, (turn, most))
 
 
-def slopes(book: Book, of: Subject, at: tuple[Array, Array], others: list[Array]) -> None:
-    """Hold the secants from Z, to far points and to short steps along the gradient."""
+def hold_slopes(book: Book, of: Subject, at: tuple[Array, Array], others: list[Array]) -> None:
+    """Test the subgradient inequality at Z for other points."""
     Z, G = at
     for X in others:
         value, line = of.value(X), of.value(Z) + pairing(G, X - Z)
@@ -173,8 +172,10 @@ def slopes(book: Book, of: Subject, at: tuple[Array, Array], others: list[Array]
         book.hold(SLOPE, value >= line - of.slack(Z, X), instance, (value, line))
 
 
-def young(book: Book, of: Subject, at: tuple[Array, Array], duals: tuple[Array, Array]) -> None:
-    """Hold Fenchel and Young's inequality at dual points, and equality at the gradient's."""
+def hold_young(
+    book: Book, of: Subject, at: tuple[Array, Array], duals: tuple[Array, Array]
+) -> None:
+    """Test the Fenchel-Young inequality at dual points, and the equality at -gradient."""
     Z, G = at
     for W in (*duals, -G):
         left, right = of.value(Z) + pairing(W, Z), of.dual(W)
@@ -188,20 +189,20 @@ def young(book: Book, of: Subject, at: tuple[Array, Array], duals: tuple[Array, 
     book.hold(EQUAL, abs(left - right) <= rough, instance, (left, right))
 
 
-def concave(book: Book, of: Subject, W: Array, V: Array) -> None:
-    """Hold the dual value at a midpoint; its domain is convex."""
+def hold_concavity(book: Book, of: Subject, W: Array, V: Array) -> None:
+    """Test the dual value at a midpoint."""
     middle, mean = of.dual((W + V) / 2), (of.dual(W) + of.dual(V)) / 2
-    exact = np.array_equal((W + V) / 2 * 2 - V, W)  # else the middle may leave the domain
+    exact = np.array_equal((W + V) / 2 * 2 - V, W)  # else rounding may leave the domain
     if mean > -np.inf and (exact or middle > -np.inf):
         rough = of.dual_slack(W, V) + of.dual_slack(V, W)
         book.hold(CONCAVE, middle >= mean - rough, {"W": W, "V": V}, (middle, mean))
 
 
-def ends(book: Book, of: Subject, x: Drawn) -> None:
-    """Hold the domain of d, by the kernel or by going far where d says it is finite."""
+def hold_domain(book: Book, of: Subject, x: Drawn) -> None:
+    """Test the domain of d, by the kernel, or by far points if d is finite."""
     if of.exact is None:
-        for W in (x.W, edge(of, x.W)):
-            fall(book, of, W)
+        for W in (x.W, last_finite(of, x.W)):
+            hold_rays(book, of, W)
         return
     last = np.asarray(of.loss.clip_dual(WIDE * x.W))
     for W in (x.W, last, np.nextafter(last, WIDE * x.W)):
@@ -209,8 +210,8 @@ def ends(book: Book, of: Subject, x: Drawn) -> None:
         book.hold(DOMAIN, (value > -np.inf) == truth, {"W": W}, (value, truth))
 
 
-def edge(of: Subject, W: Array) -> Array:
-    """Return the last s W, 0 <= s <= WIDE, where d is finite, by halving."""
+def last_finite(of: Subject, W: Array) -> Array:
+    """Return the last s W, 0 <= s <= WIDE, where d is finite, by bisection."""
     low, high = 0.0, WIDE
     for _ in range(HALVINGS):
         middle = (low + high) / 2
@@ -218,8 +219,8 @@ def edge(of: Subject, W: Array) -> Array:
     return np.asarray(low * W)
 
 
-def fall(book: Book, of: Subject, W: Array) -> None:
-    """Go along each axis, and along W: nowhere is l + <W, .> below d(W)."""
+def hold_rays(book: Book, of: Subject, W: Array) -> None:
+    """Test l + <W, .> >= d(W) along each axis and along sign(W)."""
     value, axes = of.dual(W), np.eye(W.size).reshape(-1, *W.shape)
     if value == -np.inf:
         return
@@ -233,7 +234,7 @@ def fall(book: Book, of: Subject, W: Array) -> None:
 
 
 def hold_kernel_values(book: Book, of: Subject, Z: Array, W: Array) -> None:
-    """Hold value and dual value against the kernel's."""
+    """Compare value and dual value with the kernel's."""
     enclosure = of.exact.value(Z) if of.exact else None
     if enclosure is not None:
         value, rough = Fraction(of.value(Z)), Fraction(of.slack(Z))
@@ -246,7 +247,7 @@ def hold_kernel_values(book: Book, of: Subject, Z: Array, W: Array) -> None:
 
 
 def hold_twice(book: Book, of: Subject, Z: Array, W: Array) -> None:
-    """Hold a loss of twice the weights against twice the loss."""
+    """Compare the loss of doubled weights with twice the loss."""
     twice = of.weighted(2.0) if of.weighted else of.loss
     for value, want, rough in (
         (twice.value(Z), 2 * of.value(Z), 2 * of.slack(Z)),
@@ -256,13 +257,13 @@ def hold_twice(book: Book, of: Subject, Z: Array, W: Array) -> None:
         book.hold(WEIGHTS, good, {"Z": Z, "W": W}, (value, want))
 
 
-def proximal(book: Book, of: Subject, x: Drawn) -> None:
-    """Hold a proximal point against others, near and far: the cost rises by |X - P|^2 / (2 t)."""
+def hold_prox(book: Book, of: Subject, x: Drawn) -> None:
+    """Compare a proximal point P with others: the cost at X is higher by |X - P|^2 / (2 t)."""
     P = np.asarray(of.loss.prox(x.Z, x.t))
     short = 2.0**-x.k * (x.X - P)
 
     def cost(X: Array) -> float:
-        """Return what prox minimizes."""
+        """Return the function that prox minimizes."""
         return of.value(X) + float(np.square(X - x.Z).sum()) / (2 * x.t)
 
     for X in (x.Z, x.X, P + short, P - short):

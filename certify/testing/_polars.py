@@ -1,4 +1,4 @@
-"""The clauses of an atom's contract about its polar, held from both sides."""
+"""The clauses of an atom's contract about its polar."""
 
 from dataclasses import dataclass
 from fractions import Fraction
@@ -37,7 +37,7 @@ MATRIX = 2  # dimensions
 
 @dataclass(frozen=True)
 class Trial:
-    """One W with slices to try, and whether the extra clauses are tried on it."""
+    """One W with slices, and whether the extra clauses are tested."""
 
     W: Array
     X: Factors
@@ -51,7 +51,7 @@ def examples(
     shapes: st.SearchStrategy[tuple[int, ...]],
     dual: Any,  # noqa: ANN401
 ) -> Trial:
-    """Return W with dyadic or tied entries, or phi(x) itself, moved by `dual`, and slices."""
+    """Return slices, and W with dyadic or tied entries, or W = phi(x), mapped by `dual`."""
     shape = draw(shapes)
     X = draw(strategies.factors(atom, shape, R))
     kind = draw(st.sampled_from(["dyadic", "tied", "phi"]))
@@ -63,40 +63,39 @@ def examples(
 
 
 def check_polar(book: Book, atom: Atom, query: Trial, seed: int) -> None:
-    """Hold every clause on one W."""
+    """Test every clause on one W."""
     W, scale = query.W, scale_of(atom, query.W.shape)
     bound, instance = atom.polar(W, seed=seed), {"W": W}
     rough = allowance(scale, W, bound)
     sides = bound.lower, bound.upper
     book.hold(BOTH, bound.lower <= bound.upper + float(rough), instance, sides)
-    best = attains(book, scale, W, seed, bound)
-    below(book, scale, W, bound)
+    best = hold_attained(book, scale, W, seed, bound)
+    hold_lower(book, scale, W, bound)
     for clause, points in (
         (DOMINATED, [column(query.X, k) for k in range(R)]),
         (ABOVE, [best, *climb_starts(atom, W, best, seed)]),
     ):
         for x in points:
-            above(book, (clause, scale), W, (x, bound.upper))
+            hold_upper(book, (clause, scale), W, (x, bound.upper))
     if not query.extra:
         return
     if W.ndim == MATRIX:
-        in_sparse(book, (atom, seed), W, (bound, rough))
+        hold_sparse(book, (atom, seed), W, (bound, rough))
     if twin := other_form(atom):
-        other = twin.polar(W, seed=seed)
-        meet(book, TWINS, instance, (bound, other, rough))
+        hold_overlap(book, TWINS, instance, (bound, twin.polar(W, seed=seed), rough))
 
 
 def allowance(scale: Scale, W: Array, bound: PolarBound) -> Fraction:
-    """Return what rounding may cost a bound in floats: nothing where the kernel proves it."""
+    """Return the rounding error allowed in a bound: 0 if the kernel proves it."""
     if scale.how == KERNEL or not np.isfinite(bound.upper):
         return Fraction(0)
     return Fraction(operations(W) * EPS) * abs(Fraction(bound.upper))
 
 
-def above(book: Book, of: tuple[Clause, Scale], W: Array, tried: tuple[Slice, float]) -> None:
-    """Hold <W, phi(x)> <= upper theta(x), exactly where that is possible."""
+def hold_upper(book: Book, of: tuple[Clause, Scale], W: Array, tried: tuple[Slice, float]) -> None:
+    """Test <W, phi(x)> <= upper theta(x), exactly if possible."""
     (clause, scale), (x, upper) = of, tried
-    if upper == np.inf:  # nothing is claimed, and nothing is tried
+    if upper == np.inf:  # not a claim
         return
     inner, price = scale.inner_product(W, x), scale.price(x)
     limit = Fraction(upper) + allowance(scale, W, PolarBound(0.0, upper, (), {}))
@@ -106,8 +105,8 @@ def above(book: Book, of: tuple[Clause, Scale], W: Array, tried: tuple[Slice, fl
     book.hold(clause, inner.lo <= most, instance, (inner.lo, most))
 
 
-def below(book: Book, scale: Scale, W: Array, bound: PolarBound) -> None:
-    """Hold the lower bound against its witness."""
+def hold_lower(book: Book, scale: Scale, W: Array, bound: PolarBound) -> None:
+    """Test the lower bound at its witness."""
     if bound.lower == -np.inf:
         return
     inner, price = scale.inner_product(W, bound.witness), scale.price(bound.witness)
@@ -117,8 +116,8 @@ def below(book: Book, scale: Scale, W: Array, bound: PolarBound) -> None:
     book.hold(BELOW, least <= inner.hi, instance, (least, inner.hi))
 
 
-def attains(book: Book, scale: Scale, W: Array, seed: int, bound: PolarBound) -> Slice:
-    """Hold what `attain` says against its slice: a value, a price of at most 1, a domain."""
+def hold_attained(book: Book, scale: Scale, W: Array, seed: int, bound: PolarBound) -> Slice:
+    """Test the result of `attain`: its shapes, signs, theta <= 1 and value; return its slice."""
     value, x = scale.atom.attain(W, seed)
     shapes = [tuple(s) for s in scale.atom.shapes(W.shape)]
     instance = {"W": W} | {f"x{k + 1}": p for k, p in enumerate(x)}
@@ -139,12 +138,14 @@ def attains(book: Book, scale: Scale, W: Array, seed: int, bound: PolarBound) ->
 
 
 def terms(scale: Scale, W: Array, x: Slice) -> Fraction:
-    """Return sum |W| |phi(x)|, by sizes of what phi sums."""
+    """Return a bound of sum |W| |phi(x)|, with the terms of phi in absolute value."""
     return Fraction(float(np.abs(W).sum()) * spread(scale.atom, x))
 
 
-def in_sparse(book: Book, of: tuple[Atom, int], W: Array, had: tuple[PolarBound, Fraction]) -> None:
-    """Ask the same of a sparse W."""
+def hold_sparse(
+    book: Book, of: tuple[Atom, int], W: Array, had: tuple[PolarBound, Fraction]
+) -> None:
+    """Compare the polar of a sparse W with that of a dense one."""
     (atom, seed), (bound, rough) = of, had
     matrix = sparse.csr_array(W)
     try:
@@ -153,20 +154,18 @@ def in_sparse(book: Book, of: tuple[Atom, int], W: Array, had: tuple[PolarBound,
     except (TypeError, ValueError, AttributeError, IndexError) as error:
         book.hold(SPARSE, False, {"W": matrix}, (repr(error), bound))
         return
-    meet(book, SPARSE, {"W": matrix}, (bound, other, rough))
-    most = bound.upper == np.inf or value <= bound.upper + float(rough) + operations(W) * EPS * abs(
-        value
-    )
-    book.hold(SPARSE, most, {"W": matrix}, (value, bound.upper))
+    hold_overlap(book, SPARSE, {"W": matrix}, (bound, other, rough))
+    limit = bound.upper + float(rough) + operations(W) * EPS * abs(value)
+    book.hold(SPARSE, bool(value <= limit), {"W": matrix}, (value, bound.upper))
 
 
-def meet(
+def hold_overlap(
     book: Book,
     clause: Clause,
     instance: dict[str, Any],
     had: tuple[PolarBound, PolarBound, Fraction],
 ) -> None:
-    """Two enclosures of one number have a number in common."""
+    """Test that two enclosures of the same number overlap."""
     one, two, rough = had
     low, high = max(one.lower, two.lower), min(one.upper, two.upper)
     sides = (one.lower, one.upper), (two.lower, two.upper)

@@ -1,4 +1,4 @@
-"""The clauses of an atom's contract that need no polar: slices, their prices and their sums."""
+"""The clauses of an atom's contract about slices: phi, theta and their sums."""
 
 from dataclasses import dataclass, fields, is_dataclass, replace
 from fractions import Fraction
@@ -43,7 +43,7 @@ R = 3  # slices at a time
 
 @dataclass(frozen=True)
 class Drawn:
-    """One example: data's shape, R slices, a scale, a field W, and where it is observed."""
+    """One example: the shape of the data, R slices, a scale, a field W, and a mask."""
 
     shape: tuple[int, ...]
     X: Factors
@@ -53,13 +53,13 @@ class Drawn:
 
     @property
     def details(self) -> dict[str, Any]:
-        """What a failure shows."""
+        """The instance of a failure."""
         return {"shape": self.shape} | {f"x{k + 1}": p for k, p in enumerate(column(self.X))}
 
 
 @st.composite
 def examples(draw: st.DrawFn, atom: Atom, shapes: st.SearchStrategy[tuple[int, ...]]) -> Drawn:
-    """Return slices in the atom's domain: ties and zeros in some, a power of 2 or 3/4, 3, 10."""
+    """Return slices in the atom's domain, some with ties and zeros; a is 2^k, 3/4, 3 or 10."""
     shape = draw(shapes)
     entries = st.sampled_from([strategies.numbers("dyadic"), strategies.numbers("tied")])
     X = draw(strategies.factors(atom, shape, R, draw(entries)))
@@ -69,22 +69,22 @@ def examples(draw: st.DrawFn, atom: Atom, shapes: st.SearchStrategy[tuple[int, .
 
 
 def check_slices(book: Book, atom: Atom, drawn: Drawn, *, everywhere: bool = True) -> None:
-    """Hold every clause on one example; `everywhere` says that every W has a finite polar."""
+    """Test every clause on one example; everywhere: whether every W has a finite polar."""
     hold_shapes(book, atom, drawn)
     if everywhere:
         hold_prices(book, atom, drawn)
-    homogeneous(book, atom, drawn)
+    hold_degree(book, atom, drawn)
     hold_sums(book, atom, drawn)
-    in_domain(book, atom, drawn)
+    hold_domain(book, atom, drawn)
     if twin := other_form(atom):
-        forms(book, (atom, twin), drawn)
+        hold_forms(book, (atom, twin), drawn)
     scale = scale_of(atom, drawn.shape)
     if scale.how == KERNEL:
-        in_words(book, scale, drawn)
+        hold_statement(book, scale, drawn)
 
 
 def hold_shapes(book: Book, atom: Atom, drawn: Drawn) -> None:
-    """Hold the shapes, zero at the zero slice, and prices >= 0, the same one by one."""
+    """Test the shapes, the zero slice, theta >= 0, and theta of single slices."""
     X, x = drawn.X, column(drawn.X)
     value, prices = np.asarray(atom.phi(x)), np.asarray(atom.theta(X))
     wanted = drawn.W.shape, (R,)
@@ -102,7 +102,7 @@ def hold_shapes(book: Book, atom: Atom, drawn: Drawn) -> None:
 
 
 def hold_prices(book: Book, atom: Atom, drawn: Drawn) -> None:
-    """Hold phi(x) = 0 where theta(x) = 0; else the polar of some W is infinite."""
+    """Test phi(x) = 0 if theta(x) = 0; else the polar of some W would be infinite."""
     for k, price in enumerate(np.asarray(atom.theta(drawn.X))):
         x = column(drawn.X, k)
         size = float(np.abs(atom.phi(x)).max(initial=0.0))
@@ -110,8 +110,8 @@ def hold_prices(book: Book, atom: Atom, drawn: Drawn) -> None:
         book.hold(FREE, bool(price > 0) or size == 0.0, instance, (float(price), size))
 
 
-def homogeneous(book: Book, atom: Atom, drawn: Drawn) -> None:
-    """Scale one slice: exactly, for its numbers are short; only phi and theta may round."""
+def hold_degree(book: Book, atom: Atom, drawn: Drawn) -> None:
+    """Test the homogeneity; scaling the slice is exact because its numbers are short."""
     x, a = column(drawn.X), drawn.a
     longer, by = tuple(a * p for p in x), a**atom.degree
     instance = drawn.details | {"a": a, "p": atom.degree}
@@ -125,7 +125,7 @@ def homogeneous(book: Book, atom: Atom, drawn: Drawn) -> None:
 
 
 def hold_sums(book: Book, atom: Atom, drawn: Drawn) -> None:
-    """Hold sums over slices: the prediction, seen fully and in part, and what each earns."""
+    """Test sums over slices: the prediction with and without a mask, and the inner products."""
     X, instance = drawn.X, {"shape": drawn.shape, "X": drawn.X, "W": drawn.W}
     full = observed_by(drawn, np.ones_like(drawn.mask))
     each = np.array([atom.phi(column(X, k)) for k in range(R)])
@@ -142,11 +142,11 @@ def hold_sums(book: Book, atom: Atom, drawn: Drawn) -> None:
     near = bool((np.abs(paid - wanted) <= slack * np.abs(drawn.W).sum()).all())
     near &= bool((np.abs(sizes - lengths) <= slack * total.size).all())
     book.hold(INNER, near, instance, ((paid, sizes), (wanted, lengths)))
-    of_none(book, atom, drawn, full)
+    hold_empty(book, atom, drawn, full)
 
 
 def observed_by(drawn: Drawn, mask: Any) -> Observed:  # noqa: ANN401  booleans
-    """Return where the data are observed; a full mask is written as none."""
+    """Return the observed entries of a mask."""
     m, n = drawn.W.shape
     if mask.all():
         return Observed(m, n, dims=drawn.shape)
@@ -154,8 +154,8 @@ def observed_by(drawn: Drawn, mask: Any) -> Observed:  # noqa: ANN401  booleans
     return Observed(m, n, rows, cols, drawn.shape)
 
 
-def of_none(book: Book, atom: Atom, drawn: Drawn, full: Observed) -> None:
-    """Hold that no slices at all cost nothing and predict nothing."""
+def hold_empty(book: Book, atom: Atom, drawn: Drawn, full: Observed) -> None:
+    """Test theta and the prediction of no slices."""
     none, instance = tuple(p[..., :0] for p in drawn.X), {"shape": drawn.shape}
     try:
         price, total = np.asarray(atom.theta(none)), np.asarray(atom.predict(none, full))
@@ -166,8 +166,8 @@ def of_none(book: Book, atom: Atom, drawn: Drawn, full: Observed) -> None:
     book.hold(NONE, empty, instance, ((price, total), ("an empty array", 0.0)))
 
 
-def in_domain(book: Book, atom: Atom, drawn: Drawn) -> None:
-    """Projected factors are allowed, and stay where they are."""
+def hold_domain(book: Book, atom: Atom, drawn: Drawn) -> None:
+    """Test that projected factors are allowed, and equal to their projection."""
     first = atom.project(tuple(-p for p in drawn.X))
     again = atom.project(first)
     reason = atom.wrong_sign(first)
@@ -176,7 +176,7 @@ def in_domain(book: Book, atom: Atom, drawn: Drawn) -> None:
 
 
 def other_form(atom: Atom) -> Atom | None:
-    """Return the atom with form "sum" for "product" or the other way; None if it has none."""
+    """Return the atom with the other form, "sum" or "product"; None if it has no form."""
     if not is_dataclass(atom) or "form" not in {f.name for f in fields(atom)}:
         return None
     other = {"sum": "product", "product": "sum"}.get(str(getattr(atom, "form", "")))
@@ -186,10 +186,10 @@ def other_form(atom: Atom) -> Atom | None:
         return None
 
 
-def forms(book: Book, both: tuple[Atom, Atom], drawn: Drawn) -> None:
-    """Compare the two forms at a slice, and at the same one with parts of equal size.
+def hold_forms(book: Book, both: tuple[Atom, Atom], drawn: Drawn) -> None:
+    """Compare the two forms at a slice, and at the slice scaled to parts of equal size.
 
-    With all other parts 0, K theta_sum is the size of a part to the power K.
+    If all other parts are 0, K theta_sum is the K-th power of the size of a part.
     """
     total, product = sorted(both, key=lambda atom: getattr(atom, "form", "") != "sum")
     x = column(drawn.X)
@@ -219,8 +219,8 @@ def alone(x: Slice, k: int) -> Slice:
     return tuple(p if i == k else 0.0 * p for i, p in enumerate(x))
 
 
-def in_words(book: Book, scale: Scale, drawn: Drawn) -> None:
-    """Hold phi and theta against what the kernel computes from the atom's statement."""
+def hold_statement(book: Book, scale: Scale, drawn: Drawn) -> None:
+    """Compare phi and theta with those that the kernel computes from the atom's statement."""
     x = column(drawn.X)
     exact, value = scale.field(x), np.asarray(scale.atom.phi(x)).reshape(-1)
     slack = Fraction(operations(*x, value) * EPS * spread(scale.atom, x))

@@ -1,7 +1,4 @@
-"""Hypothesis strategies for the parts of a problem, small and exact where one asks for that.
-
-All shrink towards few small entries, zeros first.
-"""
+"""Hypothesis strategies for the parts of a problem; they shrink to few small entries and zeros."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -66,19 +63,19 @@ def numbers(*ranges: str) -> st.SearchStrategy[float]:
 def arrays(
     shape: int | Shape, elements: st.SearchStrategy[float] | None = None
 ) -> st.SearchStrategy[Array]:
-    """Return float64 arrays, each entry drawn by itself: dyadic, or of `numbers(...)`."""
+    """Return float64 arrays with independent entries: dyadic, or of `numbers(...)`."""
     entries = dyadics() if elements is None else elements
     return hnp.arrays(np.float64, shape, elements=entries, fill=st.nothing())
 
 
 def masks(shape: Shape) -> st.SearchStrategy[npt.NDArray[np.bool_]]:
-    """Return masks with something observed."""
+    """Return masks with at least one observed entry."""
     booleans = hnp.arrays(np.bool_, shape, fill=st.nothing())
     return booleans.filter(lambda mask: bool(mask.any()))
 
 
 def stored(x: Array, mask: npt.NDArray[np.bool_]) -> sparse.csr_array:
-    """Return the masked entries as a sparse matrix; zeros among them are stored."""
+    """Return the entries of a mask as a sparse matrix; their zeros are stored."""
     rows, cols = np.nonzero(mask)
     return sparse.csr_array(sparse.coo_array((x[rows, cols], (rows, cols)), shape=x.shape))
 
@@ -92,14 +89,14 @@ def factors(
 
 
 def data_of(loss: Any) -> st.SearchStrategy[float] | None:  # noqa: ANN401  a class of losses
-    """Return the numbers that a loss takes as data; None for multiples of 1/8."""
+    """Return a strategy for the numbers that a loss takes as data; None: multiples of 1/8."""
     if loss.labels:
         return st.sampled_from(loss.labels)
     return dyadics(0) if loss.counts else None
 
 
 def parameter(ends: tuple[float, float]) -> st.SearchStrategy[float]:
-    """Return multiples of 1/8 inside an open interval, at most 2 beyond its lower end."""
+    """Return multiples of 1/8 in an open interval, at most 2 above its lower end."""
     low, high = (int(8 * x) for x in (ends[0], min(ends[1], ends[0] + 2.125)))
     return dyadics(low + 1, high - 1)
 
@@ -107,7 +104,7 @@ def parameter(ends: tuple[float, float]) -> st.SearchStrategy[float]:
 def fields(
     loss: Loss, elements: st.SearchStrategy[float] | None = None
 ) -> st.SearchStrategy[Array]:
-    """Return fields over a loss's observed entries where it is finite."""
+    """Return fields over the observed entries at which a loss is finite."""
     inside = dyadics(1) if loss.positive else None
     at = loss.observed
     size = (at.m, at.n) if at.full else (at.size,)
@@ -143,10 +140,10 @@ def losses(draw: Draw, loss: Any, shape: Shape) -> Any:  # noqa: ANN401  a class
 
 @st.composite
 def atoms(draw: Draw, shape: Shape, kinds: Sequence[str] = ()) -> Atom:
-    """Return an atom of ours for data of a shape: of any kind that takes it, or of `kinds`.
+    """Return an atom of certify for data of a shape, of any kind or of `kinds`.
 
-    Kinds: rank_one, symmetric (square data), relu, gated, deep_linear, deep_relu; of a
-    tensor: cp.  Networks have dyadic data V of one or two columns.
+    Kinds: rank_one, symmetric (square data), relu, gated, deep_linear, deep_relu; for tensors: cp.
+    Networks have dyadic data V with one or two columns.
     """
     if len(shape) > MATRIX:
         keys = draw(st.tuples(*[st.sampled_from(KEYS)] * len(shape)))
@@ -164,7 +161,7 @@ def atoms(draw: Draw, shape: Shape, kinds: Sequence[str] = ()) -> Atom:
 
 @st.composite
 def networks(draw: Draw, kind: str, rows: int, form: str) -> Atom:
-    """Return a network of a kind over dyadic data of so many rows."""
+    """Return a network of a kind over dyadic data with a number of rows."""
     V = draw(arrays((rows, draw(st.integers(1, 2)))))
     right = draw(st.sampled_from(["l2", "l1", "linf", "l2+"]))
     if kind == "gated":
@@ -181,7 +178,7 @@ def networks(draw: Draw, kind: str, rows: int, form: str) -> Atom:
 
 @st.composite
 def problems(draw: Draw, shape: Shape | None = None, kinds: Sequence[str] = ()) -> Problem:
-    """Return a small problem: a loss of ours over data, an atom of `atoms`, lam > 0."""
+    """Return a small problem: a loss of certify over data, an atom of `atoms`, lam > 0."""
     dims = draw(shapes) if shape is None else shape
     known = [v for v in LOSSES.values() if not v.rowwise or len(dims) == MATRIX]
     loss = draw(losses(draw(st.sampled_from(known)), dims))
