@@ -24,7 +24,7 @@ class Layer:
     left      the norm of u
     right     the norm of v
     free      whether the last coordinate of u has no price (its column of F is constant)
-    samples   of each row of F the sample it is summed into; None: the row itself
+    samples   the sample into which each row of F is summed; None: one for each row
     most      a sample takes the largest of its rows instead of their sum (slope 0)
     """
 
@@ -78,7 +78,7 @@ class LayerQuery(Deadline):
     """A query for a bound of sup { <W, phi(u, v)> : |u||v| <= 1 }.
 
     W         (samples, outputs), dense; columns sum to zero if the layer has a free bias
-    target    a value that would do; None: as small as the effort allows
+    target    a bound that is enough; None: as small as the effort allows
     deadline  on the clock of time.monotonic
     starts    slices that are believed to attain the polar, or nearly
     nodes     parts of a branch and bound at most; None: what effort, target and deadline allow
@@ -101,7 +101,7 @@ class LayerQuery(Deadline):
         return replace(self, deadline=self.deadline - max(self.time_left(), 0.0) * (1 - 1 / count))
 
     def beyond(self, e: int) -> bool:
-        """Whether the largest entry of F is no number between 2^-e and 2^e, nor zero."""
+        """Whether the largest |entry| of F is outside of [2^-e, 2^e], and not zero."""
         top = float(np.abs(self.layer.features).max())
         return top > 0 and not 2.0**-e <= top <= 2.0**e
 

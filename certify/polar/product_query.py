@@ -12,7 +12,7 @@ Expired = Callable[[], bool]
 
 
 def never() -> bool:
-    """Never expire: there is no time budget."""
+    """Return False: without a deadline nothing expires."""
     return False
 
 
@@ -23,7 +23,7 @@ class ProductQuery(Deadline):
     T          float64 array of K >= 2 dimensions
     gauges     one l2, l1 or linf gauge a mode; the same for all if symmetric
     symmetric  sup <T, x o ... o x> instead
-    target     a value that would do; None: as small as the effort allows
+    target     a bound that is enough; None: as small as the effort allows
     deadline   on the clock of time.monotonic
     starts     slices that are believed to attain the polar, or nearly
     """

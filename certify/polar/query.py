@@ -19,7 +19,7 @@ NEAR = 2.0**-30  # relative: a bound this near its target is not worth more work
 
 @dataclass(frozen=True)
 class PolarBound:
-    """Two-sided enclosure of the polar of W, each side with what justifies it.
+    """Two-sided enclosure of the polar of W, each side with its evidence.
 
     lower    attained: <W, phi(witness)> >= lower * theta(witness)
     upper    proved from `proof` by the kernel's rule, in outward-rounded floats
@@ -39,12 +39,12 @@ class PolarBound:
 class PolarQuery(Deadline):
     """A query for a bound: W, the two norms, and how hard to try.
 
-    target is a value worth proving first (lam, usually): cheaper when it succeeds.
-    symmetric asks sup { u^T W u : |u|_a <= 1 } instead; left and right are the same then.
+    target    a bound that is enough (usually lam); None: as small as the effort allows
+    symmetric sup { u^T W u : |u|_a <= 1 } instead; left and right are the same then
     effort  seconds of an ordinary core that conic methods may take, in steps counted before
             they are taken: the answer does not depend on the machine
     nodes   parts of a branch and bound at most; None: what effort, target and deadline allow
-    progress is called as progress(parts, lower, upper) while branching
+    progress  called as progress(parts, lower, upper) while branching
     """
 
     W: Matrix
@@ -63,8 +63,8 @@ class PolarQuery(Deadline):
 class Proposal:
     """An unproved upper bound and the proof that should give it.
 
-    note   what a solver reported
-    open   what parts of a tree are undecided: why the bound is loose
+    note   the report of a solver
+    open   the undecided parts of a tree, which explain a loose bound
     """
 
     upper: float
@@ -98,7 +98,7 @@ P = ParamSpec("P")
 
 
 def in_floats(propose: Callable[P, Proposal]) -> Callable[P, Proposal]:
-    """Return the same function; its bound is infinite where its numbers leave the floats."""
+    """Return the same function with an infinite bound where numbers leave the range of floats."""
 
     @wraps(propose)
     def attempt(*args: P.args, **named: P.kwargs) -> Proposal:
@@ -112,7 +112,7 @@ def in_floats(propose: Callable[P, Proposal]) -> Callable[P, Proposal]:
 
 
 def combine(parts: Sequence[Proposal]) -> tuple[list[dict[str, Any]], dict[str, Array], str]:
-    """Return the texts of the parts of a proof, their arrays named s0., s1., ..., what is open."""
+    """Return the texts of the parts of a proof, their arrays named s0., s1., ..., and `open`."""
     split = [part.with_prefix(f"s{t}.") for t, part in enumerate(parts)]
     arrays = {k: x for _, named in split for k, x in named.items()}
     return [text for text, _ in split], arrays, next((p.open for p in parts if p.open), "")

@@ -227,7 +227,7 @@ def open_gap(run: Run) -> bool:
     problem = run.problem
     large = ratings.applies(problem)
     earn = family(problem).earn if is_supported(problem) and problem.atom.hard else None
-    W = rays.inward(problem.loss, dual_at(problem, run.start))
+    W = rays.move_inside(problem.loss, dual_at(problem, run.start))
     if not (large or earn) or not np.isfinite(W).all():
         return False
     if earn is None:

@@ -37,7 +37,7 @@ from certify.offsets import ColumnIntercept, Intercept, Linear, ModeIntercept, R
 from certify.pipeline.certificate.file import ask
 from certify.polar.methods.spectral import of_matrix
 from certify.polar.proved import as_kernel_array, kernel_pair, split
-from certify.search.dual.own_size import fan, fan_definite, fans, unfoldings
+from certify.search.dual.own_size import fan, fan_definite, fan_parts, unfoldings
 from certify.search.dual.own_size_counts import Below, reach
 
 TIERS = {"exact": Exact, "flint": Flint, "rounded": Rounded}
@@ -460,7 +460,7 @@ CUBE[0, 0, 0], CUBE[1, 1, 1] = 3.0, 2.0
 
 def tensor(T=CUBE, parts=None, groups=((0,), (1,), (2,)), r=1, **more):
     """Return the question of a tensor at lam = 0, and its evidence by some unfoldings."""
-    text, held = split(fans(T, groups, r, parts)[0])
+    text, held = split(fan_parts(T, groups, r, parts)[0])
     proof = {"ky_fan": text}
     problem = Problem(Squared(T), CP(("l2",) * 3), 0.0)
     return asked(problem, r), proof, held | arrays(**more)

@@ -145,7 +145,7 @@ def test_offsets_that_are_given_are_certified_where_they_are_best(offset, ridge)
 
 def test_a_dual_point_that_is_not_finite_is_left_out():
     problem = Problem(Poisson(np.ones((2, 2))), ENTRIES, 1.0)
-    assert rays.inward(problem.loss, np.full((2, 2), 5.0)).tolist() == [[1.0, 1.0]] * 2
+    assert rays.move_inside(problem.loss, np.full((2, 2), 5.0)).tolist() == [[1.0, 1.0]] * 2
     infinite = check(problem, (np.full((2, 1), 26.0), np.full((2, 1), 26.0)), dual=-1e300 * EYE)
     assert infinite.lower <= infinite.upper
     with pytest.raises(InputError, match="overflow"):
@@ -157,7 +157,7 @@ def test_a_dual_point_that_is_not_finite_is_left_out():
 def test_cutting_a_dual_point_keeps_it_inside_and_near(loss, data, shape):
     held = data.draw(losses(loss, shape))
     W = held.clip_dual(data.draw(arrays(held.data.shape, st.floats(-4, 4))))
-    cut = rays.inward(held, W)
+    cut = rays.move_inside(held, W)
     assert np.array_equal(held.clip_dual(cut), cut) or held.name == "softmax"
     assert held.dual_value(cut) > -np.inf
     assert np.abs(cut - W).max() <= 2.0**-48 * (1 + np.abs(W).max()) * shape[1]
@@ -168,7 +168,7 @@ def test_cutting_a_dual_point_keeps_it_inside_and_near(loss, data, shape):
 @given(data=st.data(), shape=shapes)
 def test_the_best_multiple_of_a_dual_point_beats_the_others(loss, data, shape):
     held = data.draw(losses(loss, shape))
-    W = rays.inward(held, held.clip_dual(data.draw(arrays(held.data.shape))))
+    W = rays.move_inside(held, held.clip_dual(data.draw(arrays(held.data.shape))))
     problem = Problem(held, ENTRIES, 1.0)
     polar = float(np.abs(W).max())
     s = rays.best_scale(problem, W, polar)

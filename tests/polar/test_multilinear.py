@@ -132,9 +132,14 @@ def partner(a, b, symmetric):
 GROUPS = [((3, 4), False), ((2, 3, 2), False), ((5,), False), ((3, 3), True), ((2, 2, 2), True)]
 
 
+def index_pairs(dims, signed, *, symmetric=False):
+    names = [0] * len(dims) if symmetric else range(len(dims))
+    return groups.index_pairs(dims, [signed] * len(dims), names)
+
+
 @pytest.mark.parametrize(("dims", "symmetric"), GROUPS)
 def test_multipliers_are_the_brute_force_ones(dims, symmetric):
-    at = groups.pairs(dims, [True] * len(dims), symmetric=symmetric)
+    at = index_pairs(dims, True, symmetric=symmetric)
     K, P = random(int(at.null.sum()), 0), np.abs(random(int(at.signed.sum()), 1))
     J = np.zeros((math.prod(dims),) * 2)
     every = list(product(*map(range, dims)))
@@ -162,7 +167,7 @@ def test_multipliers_are_the_brute_force_ones(dims, symmetric):
 
 @pytest.mark.parametrize(("dims", "symmetric"), GROUPS)
 def test_null_multipliers_vanish_on_products(dims, symmetric):
-    at = groups.pairs(dims, [False] * len(dims), symmetric=symmetric)
+    at = index_pairs(dims, False, symmetric=symmetric)
     K = random(int(at.null.sum()), 0)
     J = groups.assemble(at, K)
     x = random((dims[0],), 5)
@@ -172,7 +177,7 @@ def test_null_multipliers_vanish_on_products(dims, symmetric):
 
 
 def test_two_modes_have_a_null_multiplier_for_each_pair_of_pairs():
-    at = groups.pairs((3, 4), [False] * 2)
+    at = index_pairs((3, 4), False)
     a, b = at.a[at.null], at.b[at.null]
     assert len(a) == math.comb(3, 2) * math.comb(4, 2)
     i, k = np.unravel_index(a, (3, 4)), np.unravel_index(b, (3, 4))
@@ -181,7 +186,7 @@ def test_two_modes_have_a_null_multiplier_for_each_pair_of_pairs():
 
 
 def test_signed_pairs_ask_a_sign_of_each_mode_that_differs():
-    at = groups.pairs((2, 2), [True, False])
+    at = groups.index_pairs((2, 2), [True, False], (0, 1))
     kept = {(int(a), int(b)) for a, b in zip(at.a[at.signed], at.b[at.signed], strict=True)}
     assert kept == {(0, 2), (1, 3)}  # the second mode's index agrees
 

@@ -23,7 +23,7 @@ from certify.search.dual.own_size_ascent import (
     ascend,
     fold,
     ky_fan,
-    shrunk,
+    shrink,
 )
 from certify.search.dual.points import Run
 
@@ -45,7 +45,7 @@ def never():
 @pytest.mark.parametrize("step", [0.25, 3.0])
 def test_the_proximal_map_is_where_no_matrix_is_lower(r, step):
     X = RNG.standard_normal((5, 4))
-    found, size = shrunk(X, (0,), r, step)
+    found, size = shrink(X, (0,), r, step)
     assert np.isclose(size, ky_fan(found, (0,), r))
 
     def value(flat):
@@ -63,7 +63,7 @@ def test_the_proximal_map_is_where_no_matrix_is_lower(r, step):
 @pytest.mark.parametrize("r", [1, 3, 4])
 def test_the_proximal_map_of_positive_eigenvalues_is_where_no_matrix_is_lower(r):
     X = RNG.standard_normal((4, 4)) + np.eye(4)
-    found, size = shrunk(X, DEFINITE, r, 0.3)
+    found, size = shrink(X, DEFINITE, r, 0.3)
     assert np.isclose(size, ky_fan(found, DEFINITE, r))
 
     def value(A):

@@ -1,6 +1,6 @@
 """Lower bounds of the polar of matrices: closed forms, and starts of ascents elsewhere."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from scipy import linalg, sparse
@@ -15,10 +15,10 @@ from certify.polar.methods.lines import line_values
 from certify.polar.methods.spectral import scale_both
 from certify.polar.query import Matrix, PolarQuery
 
-from .products import Target, climb, race
+from .products import Target, attain, climb, race
 
 STARTS, STEPS = 12, 200
-ONE, STEPS_OF_ONE = 24, 2000  # the same for one vector on both sides
+STEPS_OF_ONE = 2000  # the same for one vector on both sides
 TALL = 2.0**480  # entries whose Gram matrix is far from overflow
 RACE, FINALISTS = 1, 3  # steps of every start, and starts that go on, where steps are slow
 SETTLED, SETTLED_ONE = 1e-13, 1e-15  # relative gains that end an ascent; luck, never truth
@@ -74,7 +74,8 @@ def first_vectors(query: PolarQuery) -> list[Array]:
         if by is None:
             return [head(query.W, query.seed)]
         wide = scale_both(query.W, by)
-        if np.isfinite(wide.data if sparse.issparse(wide) else wide).all() and squares_fit(wide):
+        entries = wide.data if sparse.issparse(wide) else wide
+        if np.abs(entries).max(initial=0.0) < TALL:  # false for NaN
             return [head(wide, query.seed) / by[1]]  # where v's maximizer is it
     top = head(query.W, query.seed)
     rng = np.random.default_rng(query.seed)
@@ -86,12 +87,6 @@ def first_vectors(query: PolarQuery) -> list[Array]:
         lots += [B @ rng.standard_normal(B.shape[1]) for _ in range(STARTS)]
     both = [sign * v for v in (top, *lots) for sign in (1.0, -1.0)]
     return both if query.right.free else [*both, *map(np.abs, (top, *lots))]
-
-
-def squares_fit(W: Matrix) -> bool:
-    """Whether the squares of the entries stay within float64."""
-    entries = W.data if sparse.issparse(W) else W
-    return bool(np.abs(entries).max(initial=0.0) < TALL)
 
 
 def head(W: Matrix, seed: int) -> Array:
@@ -108,11 +103,12 @@ def head(W: Matrix, seed: int) -> Array:
 def best_vector(query: PolarQuery) -> tuple[float, Array]:
     """Return (x^T W x, x) with |x| = 1: exact for l2, else the best of many starts."""
     S = part(query.W)
-    vectors = linalg.eigh(S)[1]
     if query.left.free:
-        x = vectors[:, -1] / np.linalg.norm(vectors[:, -1])
-        return inner_product(query.W, x, x), x
-    return ascend_symmetric(query, np.column_stack([*one_vectors(S, vectors, query.seed)]))
+        x = linalg.eigh(S)[1][:, -1]
+        x = x / np.linalg.norm(x)
+    else:
+        x = attain(S, (query.left, query.left), symmetric=True, seed=query.seed)[1][0]
+    return inner_product(query.W, x, x), x
 
 
 def ascend_symmetric(query: PolarQuery, X: Array) -> tuple[float, Array]:
@@ -127,18 +123,3 @@ def ascend_symmetric(query: PolarQuery, X: Array) -> tuple[float, Array]:
     values, (vectors,) = climb(target, (X,), STEPS_OF_ONE, SETTLED_ONE)
     x = vectors[:, int(values.argmax())]
     return inner_product(query.W, x, x), x
-
-
-def one_vectors(S: Array, vectors: Array, seed: int) -> Iterator[Array]:
-    """Yield nonnegative vectors: unit vectors, parts of eigenvectors, pairs, random ones."""
-    d = len(S)
-    rng = np.random.default_rng(seed)
-    yield np.eye(d)[int(S.diagonal().argmax())]
-    for k in range(1, min(d, ONE // 4) + 1):
-        yield np.maximum(vectors[:, -k], 0.0)
-        yield np.maximum(-vectors[:, -k], 0.0)
-    if d > 1:
-        off = np.where(np.eye(d) > 0, -np.inf, S)
-        yield np.eye(d)[list(divmod(int(off.argmax()), d))].sum(axis=0)
-    for _ in range(ONE):
-        yield rng.random(d)

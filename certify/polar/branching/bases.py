@@ -1,8 +1,8 @@
 """Layers with sum pooling that bound a layer with max pooling from above.
 
-Of one output w and one sign e of v, omega = e w, sum_k omega_k h_k(u) is at most the value of a
-layer that sums: `kernel.rules.max_pool.dominating`.  Which row of each sample is compared with
-(`base`) is chosen here so that this layer is small at the points where it is largest.
+For one output w and one sign e of v, omega = e w, sum_k omega_k h_k(u) is at most the value of a
+layer that sums: `kernel.rules.max_pool.dominating`.  The row of each sample with which the others
+are compared (`base`) is chosen here, to make that layer small where it is largest.
 """
 
 from collections.abc import Callable
@@ -21,7 +21,7 @@ ROUNDS = 8  # points at which the bound was too large; each one leads to a new c
 SWEEPS = 4  # over all samples, of one choice of rows
 CLOSE = 1e-6  # relative gain of a choice that is worth another round
 SUM = -1  # the choice of no row: all rows are summed
-EDGE = 1e-12  # relative, for rounding in the sum of the lost lengths
+EDGE = 1e-12  # relative, for rounding in the sum of the lengths of errors
 
 
 class Summed(NamedTuple):
@@ -93,7 +93,7 @@ class Signed:
             block = F[index]
             samples += [k] * len(index)
             if self.omega[k] > 0 and base[k] != SUM:
-                block, lost = less(block, F[base[k]])
+                block, lost = subtract(block, F[base[k]])
                 block[np.asarray(index) == base[k]] = F[base[k]]
                 extra += float(self.omega[k]) * lost
             rows.append(block)
@@ -109,7 +109,8 @@ class Signed:
             tries = sorted({*tops, int(base[k])} | ({SUM} if self.omega[k] > 0 else set()))
             options.append(tries)
             values.append(np.array([self.term(k, b, a) for b in tries]))
-        return np.array([o[i] for o, i in zip(options, least(values), strict=True)], dtype=np.int64)
+        chosen = choose_options(values)
+        return np.array([o[i] for o, i in zip(options, chosen, strict=True)], dtype=np.int64)
 
     def best_rows(
         self,
@@ -135,7 +136,7 @@ class Signed:
         return best, where
 
 
-def least(values: list[Array]) -> list[int]:
+def choose_options(values: list[Array]) -> list[int]:
     """Choose one option a sample, values (options, points), to make the largest total small."""
     picked = [int(v[:, 0].argmin()) for v in values]
     total = np.sum([v[i] for v, i in zip(values, picked, strict=True)], axis=0)
@@ -150,7 +151,7 @@ def least(values: list[Array]) -> list[int]:
     return picked
 
 
-def less(rows: Array, f: Array) -> tuple[Array, float]:
+def subtract(rows: Array, f: Array) -> tuple[Array, float]:
     """Return rows - f in floats, and the sum of the lengths of its rounding errors."""
     g = rows - f
     back = g - rows

@@ -5,9 +5,9 @@ slope a <= 1,
 
     sup sum omega_i s(f_i . u)  <=  |c + sum mu_k s_k f_k + sum theta_i (1 - a) omega_i f_i| + extra
 
-over mu >= 0 and theta in [0, 1], the latter for undecided rows with omega < 0, which lose nothing:
-s is the largest of its lines.  Undecided rows with omega > 0 lie under a chord over the range
-[-low, high] that the path leaves them; c and extra hold the chords.
+over mu >= 0 and theta in [0, 1].  theta belongs to the undecided rows with omega < 0; they lose
+nothing, as s is the maximum of its lines.  Undecided rows with omega > 0 lie under a chord over the
+range [-low, high] that the path allows; c and extra contain the chords.
 """
 
 from dataclasses import dataclass, replace
@@ -26,7 +26,7 @@ NEAR, SAME, WEIGHTS = 1e-10, 1e-9, 24  # weight of a free bias: least value, tol
 
 
 class Signs(NamedTuple):
-    """What is bounded: omega (m,), F (m, d), the slope, and the bound of a free bias (or 0)."""
+    """The value that is bounded: omega (m,), F (m, d), slope, the bound of a free bias (or 0)."""
 
     omega: Array
     F: Array

@@ -28,15 +28,15 @@ class ProvedPart(NamedTuple):
     bound: Bound
 
 
-KINDS = (ProvedPart, Ranges, Bound)  # what a tree is made of
+KINDS = (ProvedPart, Ranges, Bound)  # the types in a tree
 Found: TypeAlias = Tree[Label, ProvedPart, ProvedPart]
 
 
 @dataclass(frozen=True)
 class Cells:
-    """solve() of the engine, of one output: of both signs of w^T s, or of one.
+    """The `solve` of `tree.grow` for one output: for both signs of w^T s, or for one.
 
-    prefix: labels that hold everywhere, of one sign
+    prefix: labels that hold on all parts, if there is one sign
     """
 
     signs: tuple[int, ...]
@@ -79,7 +79,7 @@ class Cells:
         return path[0][1] if path and path[0][0] < 0 else self.signs[0]
 
     def at(self, path: tuple[Label, ...]) -> Signs:
-        """Return what is bounded on a path."""
+        """Return the value that is bounded on a path."""
         return self.question._replace(omega=self.sign(path) * self.question.omega)
 
 
@@ -89,7 +89,7 @@ def rows_of(path: tuple[Label, ...]) -> Ints:
 
 
 def question(query: LayerQuery) -> Signs:
-    """Return what is bounded, of one output."""
+    """Return the value that is bounded, of one output."""
     layer = query.layer
     omega = layer.spread(query.W)[:, 0]
     far = reach(layer.features) if layer.free else 0.0
@@ -109,7 +109,7 @@ def proposal(query: LayerQuery, lower: float) -> Proposal:
 
 
 def split_root(solver: Cells, tree: Found) -> Found:
-    """Return the tree, its root split into both signs even if there was no time for more."""
+    """Return the tree with its root split into both signs, even if there was no time for it."""
     root = tree.nodes[0]
     if len(solver.signs) == 1 or root.children:
         return tree
@@ -120,17 +120,15 @@ def split_root(solver: Cells, tree: Found) -> Found:
 
 def limits(query: LayerQuery, lower: float) -> Limits:
     """Return when to stop: under the target, or at the value that is attained."""
-    size = float(
-        np.abs(query.layer.spread(query.W)[:, 0]) @ np.linalg.norm(query.layer.features, axis=1)
-    )
+    rows = np.linalg.norm(query.layer.features, axis=1)
+    size = float(np.abs(query.layer.spread(query.W)[:, 0]) @ rows)
     target = max(query.target or 0.0, lower * (1 + GAP), TINY * size)
     nodes = query.nodes or (NODES if query.deadline is None else 1 << 30)
-    progress = query.progress or (lambda *_: None)
-    return Limits(target, GAP, nodes, query.expired, 1, progress, query.key("cells"), KINDS)
+    return Limits(target, GAP, nodes, query.expired, 1, query.progress, query.key("cells"), KINDS)
 
 
 def proof_of(solver: Cells, tree: Found, aim: float) -> tuple[float, dict[str, Any]]:
-    """Return (bound, proof); every leaf is as short as the worst leaf or the aim allows."""
+    """Return (bound, proof); each leaf is as short as the larger of worst bound and aim allows."""
     first = len(solver.signs) == 1
     nodes: list[dict[str, Any]] = [{"signs": [1]}] if first else []
     allowed, top = max(tree.upper, aim), 0.0
@@ -153,7 +151,7 @@ def proof_of(solver: Cells, tree: Found, aim: float) -> tuple[float, dict[str, A
 def shortest(
     part: tuple[Signs, Ints], witness: ProvedPart, allowed: float
 ) -> tuple[dict[str, Any], float]:
-    """Return a leaf and its bound, of the fewest bits whose bound is allowed."""
+    """Return a leaf and its bound, with the fewest bits for which the bound is allowed."""
     q, rows = part
     undecided = ~np.isin(np.arange(len(q.F)), rows[:, 0])
     down = (q.omega < 0) & undecided

@@ -2,13 +2,13 @@
 
     g(z) = sup { <x, h(z)> : |x| <= 1 } <= sum a_j c_j on the cone of z = sum a_j g_j, a >= 0
 
-A cone is split at the pair of generators between which its bound loses most, of those about as far
-apart as any: cones so stay thick.  Batches are taken in the order last in, first out, so that few
-wait; cones within one gap of the best value wait for the next, smaller gap: a tree that is cut
-short has bounded all of them to one gap, and some to the next.  What is below a cone that is
-within the bound of all is not written: it lowers nothing.  A task grows what is below a batch, up
-to a number of cones.  Those of one round all know the best value before it, and none of each
-other, so that a tree does not depend on where they run.
+A cone is split between the two generators where its bound loses most, among the pairs that are
+about as far apart as any, so that cones stay thick.  Batches are taken last in, first out, so that
+few wait.  Cones within one gap of the best value wait for the next, smaller gap: a tree that is cut
+short has bounded all cones to one gap, and some to the next.  The subtree of a cone whose bound is
+at most that of the whole tree is left out: it would not lower that bound.  A task grows the tree
+below a batch, up to a number of cones.  The tasks of a round start from the same best value and do
+not know of each other, so that the tree does not depend on where they run.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -44,12 +44,12 @@ SHORT = 6  # coordinates of the short factor; for more, relaxations are tighter 
 LONG = 32  # coordinates of the other side up to which relaxations are as fast
 NEAR = 0.7  # of the largest distance of two generators: pairs that may be split
 THICK = 6.0  # times the length of an orthant, shrunk to a volume: a longer cone is thin
-FINE, HELD = 2.0**-3, 1 << 26  # larger gaps are for trees cut short, while so few numbers wait
+FINE, STORED = 2.0**-3, 1 << 26  # larger gaps are used while at most so many numbers wait
 MOST = 8_000_000  # cones of a tree at most
 UNTIMED = 200_000  # the same without a deadline
 SHARE = 0.7  # of the time that is left
-LEAST_DONE = 1e-3  # of the cone: from less the time that the rest takes is not estimated
-LITTLE = 2.0**-40  # of a tree, or of the largest data: less is nothing
+LEAST_DONE = 1e-3  # of the cone: the time of the rest is not estimated from less
+LITTLE = 2.0**-40  # of a tree, or of the largest data: what counts as nothing
 Longs = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
@@ -60,9 +60,9 @@ class Grown:
 
     share  of each node: that of a root, halved with each split
     bound  of each node, as far as it is known
-    left, undecided  the share and number of the cones that time or room did not allow to bound
-        closely
-    upper  the largest bound of a leaf, in the end; best: the largest value met
+    left, undecided  the share and number of the cones that are not bounded closely, for lack of
+        time or room
+    upper  the largest bound of a leaf, in the end; best: the largest value found
     waiting, later  batches to split, and those within the gap
     """
 
@@ -96,7 +96,7 @@ class Grown:
         self.waiting = [replace(batch, node=nodes)]
 
     def join(self, batch: Batch, part: "Grown") -> None:
-        """Add what has grown below a batch."""
+        """Add the tree that has grown below a batch."""
         n = part.count
         at = np.concatenate([batch.node, self.make(n - len(batch.node))])
         self.code[at], self.share[at] = part.code[:n], part.share[:n]
@@ -131,9 +131,9 @@ class Grown:
 
 @dataclass(frozen=True)
 class Grower:
-    """A task: grow what is below a batch.
+    """A task: grow the tree below a batch.
 
-    target, blur  in units of the form: what is enough, and what floats cannot tell apart
+    target, blur  in units of the form: the bound that is enough, and the resolution of floats
     roots, least  the number of orthants, and the smallest gap
     """
 
@@ -156,7 +156,7 @@ class Grower:
         return tree
 
     def step(self, tree: Grown, gap: float) -> None:
-        """Bound the last batch, and split what is not near its value."""
+        """Bound the last batch, and split the cones that are not near their value."""
         batch, least = take_batches(tree.waiting), self.target
         upper, best = tree.bound[batch.node], tree.best
         if np.isinf(upper).any():
@@ -195,8 +195,8 @@ def grow_codes(  # noqa: PLR0913  keywords
     roots, begun = cones.roots(), 0
     for gap in gaps:
         while tree.waiting or begun < tree.roots:
-            held = sum(b.G.size + b.R.size + b.S.size + b.L.size for b in tree.later)
-            if gap > FINE and held > HELD:
+            stored = sum(b.G.size + b.R.size + b.S.size + b.L.size for b in tree.later)
+            if gap > FINE and stored > STORED:
                 break
             if expired() or tree.count > most:
                 open_ = tree.waiting + tree.later
@@ -225,7 +225,7 @@ def grow_codes(  # noqa: PLR0913  keywords
 def with_bound(cones: Cones, tree: Grown, roots: Iterable[Batch] = ()) -> Grown:
     """Return the tree with its bound in units of the form; a cone that is within it is a leaf.
 
-    roots: those that it does not hold yet
+    roots: those that are not in the tree yet
     """
     for batch in chain(tree.waiting, roots):
         if np.isinf(tree.bound[batch.node]).any():
@@ -326,7 +326,7 @@ def proposal(
 
 
 def left_open(tree: Grown, seconds: float) -> str:
-    """Say what part of the cone is left, and about how long it takes if it is like the rest."""
+    """Return the part of the cone that is left, and about how long it takes, as a sentence."""
     if not tree.left:
         return ""
     done = 1.0 - tree.left
@@ -335,7 +335,7 @@ def left_open(tree: Grown, seconds: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Write a time roughly, in the largest unit of which there is one."""
+    """Write a time roughly, in the largest unit that is not too long."""
     for name, unit in (("hours", 3600.0), ("minutes", 60.0)):
         if seconds >= 1.5 * unit:
             return f"about {seconds / unit:.0f} {name}"

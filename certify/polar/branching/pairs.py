@@ -29,7 +29,7 @@ Grown: TypeAlias = Tree[Label, Warm, PairMultiplier]
 
 @dataclass(frozen=True)
 class Bounder:
-    """solve() of the engine, for the cells of one form."""
+    """The `solve` of `tree.grow` for the cells of one form."""
 
     form: PairForm
     climb: Climb
@@ -111,7 +111,7 @@ def uncertain_pair(part: Cell, Y: Array) -> tuple[int, int] | None:
 
 
 def proof_of(form: PairForm, tree: Grown, aim: float) -> tuple[float, dict[str, Any]]:
-    """Return (bound, the conic proof of a tree): every leaf as coarse as the worst allows."""
+    """Return (bound, conic proof of a tree); each leaf is as coarse as the worst bound allows."""
     allowed = max(tree.upper, aim) * (1 + EDGE)
     nodes: list[dict[str, Any]] = []
     cuts: list[Array] = []

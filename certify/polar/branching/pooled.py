@@ -27,22 +27,22 @@ SMALL = 6  # features up to which the space is split
 PARTS = 256  # without a deadline
 POINTS = 2000  # at which bounds are compared
 CLOSE = 1e-7  # relative: a bound this near a found value is not worth more work
-ROUGH = 0.02  # relative accuracy of the bound of a part that is split anyhow,
-FEW = 32  # and how many parts of its own it takes
+ROUGH = 0.02  # relative accuracy of the bound of a part that will be split,
+FEW = 32  # and the number of parts of its own tree
 Json = dict[str, Any]
 Label: TypeAlias = tuple[int, int, int]
 """(i, j, sign): sign (f_i - f_j) . u >= 0; of f_i alone for j = -1."""
 
 
 class Leaf(NamedTuple):
-    """What proves a part: its rows and a `network` proof of the layer that sums."""
+    """The proof of a part: its rows and a `network` proof of the layer that sums."""
 
     base: Ints
     proof: Json
 
 
 class Warm(NamedTuple):
-    """What the children of a part start from."""
+    """The start of the children of a part."""
 
     base: Ints
     u: Array
@@ -157,7 +157,7 @@ def points_of(query: LayerQuery, u: Array) -> Array:
 
 @dataclass(frozen=True)
 class Parts:
-    """solve() of the engine: a part where some rows are larger than others.
+    """The `solve` of `tree.grow` for parts where some rows are larger than others.
 
     points (d, n) at which bounds are compared; lower: a value that is attained
     """

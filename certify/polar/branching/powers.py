@@ -34,7 +34,7 @@ MOST, ALL = 50_000, 300_000  # cones of an orthant and of all of them at most
 NUMBERS = 1 << 26  # entries of the tensors of all cones at most
 LEAF, PROOF = 7e-6, 0.8  # seconds of a leaf's exact proof, an entry; its share of the time left
 AIMS = 0.5, 0.125, 2.0**-5, 2.0**-8, 2.0**-12, 0.0  # relative to the goal
-SLACK = 1e-12  # relative: what floats may miss of the rule's bound
+SLACK = 1e-12  # relative: how far floats may be below the rule's bound
 
 
 class Powers(Cones):
@@ -86,7 +86,7 @@ def orthants(query: ProductQuery) -> Iterator[Array]:
 def few_powers(query: ProductQuery, *, late: bool = False) -> bool:
     """Whether cones are tried: of l1 and linf, otherwise loose, and of l2 with a sign.
 
-    late  after the relaxations, which are tight for l2 alone, and hold more coordinates
+    late  whether it is after the relaxations, which are tight for l2 alone: more coordinates then
     """
     gauge, d = query.gauges[0], len(query.T)
     signed = gauge.spherical and not gauge.free
@@ -98,7 +98,7 @@ def few_powers(query: ProductQuery, *, late: bool = False) -> bool:
 def power_proposal(query: ProductQuery, goal: float) -> Proposal:
     """Return the bound by cones of all orthants; the goal is a bound that is enough.
 
-    Trees for larger bounds come first: those for the least one that time and room allow are kept.
+    Trees for larger bounds are grown first; the smallest bound that time and room allow is kept.
     """
     A = symmetric_part(query.T)
     norm = replace(kernel_norm(query.gauges[0], query.T.shape[0]), cone="+")

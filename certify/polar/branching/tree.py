@@ -12,7 +12,7 @@ further; one with a key is saved by the current keeper, and growth resumes from 
 
 import heapq
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from math import inf
 from typing import Any, Generic, TypeAlias, TypeVar, cast
 
@@ -20,8 +20,8 @@ from certify.base.checkpoint import CURRENT, Kinds, report_growth, stop_requeste
 from certify.base.cluster import Pool
 
 L = TypeVar("L")  # label of a branch
-S = TypeVar("S")  # what a child starts from
-T = TypeVar("T")  # what proves a leaf's bound
+S = TypeVar("S")  # start of a child
+T = TypeVar("T")  # proof of a leaf's bound
 
 WORKERS = 2  # threads: linear algebra leaves the interpreter's lock
 LONGER = "a larger budget narrows"
@@ -31,11 +31,11 @@ MANY = 16  # leaves, of which one is split at once: most of those above the aim 
 
 @dataclass(frozen=True)
 class Solved(Generic[L, S, T]):
-    """What is known of one part.
+    """The bound of one part, and how to continue.
 
     upper    the bound, proved by `witness`     lower   a value attained there, by `found`
     split    two labels that cover the part; None if it cannot be split
-    warm     what the children start from
+    warm     the start of its children
     """
 
     upper: float
@@ -75,7 +75,7 @@ class Tree(Generic[L, S, T]):
         return max(n.solved.upper for n in self.leaves)
 
     def open(self, aim: float) -> str:
-        """Say how many parts are above the aim; nothing of a whole that was not split."""
+        """Return how many parts are above the aim, as words; "" if the root is not split."""
         uppers = [n.solved.upper for n in self.leaves]
         above = sum(upper > aim for upper in uppers)
         if not above or len(uppers) == 1:
@@ -97,7 +97,7 @@ class Limits:
     nodes: int = 1000
     expired: Callable[[], bool] = lambda: False
     workers: int = WORKERS
-    progress: Callable[[int, float, float], None] = field(default=lambda *_: None)
+    progress: Callable[[int, float, float], None] | None = None
     key: str = ""
     kinds: Kinds = ()
 
@@ -122,13 +122,14 @@ def grow(solve: Solve[L, S, T], limits: Limits, tree: Tree[L, S, T] | None = Non
         root = solve((), None, limits.aim(-inf))
         tree = Tree((Node((), root),), root.lower, root.found)
     state, pool = _State(tree), Pool(solve, limits.workers)
-    limits.progress(len(state.nodes), state.lower, state.upper)
+    progress = limits.progress or (lambda *_: None)
+    progress(len(state.nodes), state.lower, state.upper)
     while len(state.nodes) < limits.nodes and not limits.expired() and not stop_requested():
         chosen = state.worst(limits.aim(state.lower))
         if not chosen:
             break
         state.expand(chosen, limits, pool)
-        limits.progress(len(state.nodes), state.lower, state.upper)
+        progress(len(state.nodes), state.lower, state.upper)
         report_growth(len(state.nodes), state.upper)
         if keeper is not None:
             keeper.keep(key, state.tree)
@@ -139,13 +140,14 @@ def grow(solve: Solve[L, S, T], limits: Limits, tree: Tree[L, S, T] | None = Non
 
 
 Known: TypeAlias = tuple[tuple[L, ...], Solved[L, S, T]]
-"""A path, and what is known of its part."""
+"""A path, and its solved part."""
 
 
 def of_leaves(leaves: Sequence[Known[L, S, T]]) -> Tree[L, S, T]:
     """Return the tree of these leaves.
 
-    Below a part come those whose label is its first leaf's, the same object, and then the others.
+    The first child of a part has the leaves that share the label of its first leaf (the same
+    object), the second child has the others.
     """
     nodes, nothing = list[Node[L, S, T]](), cast("Any", None)
 
@@ -206,7 +208,7 @@ class _State(Generic[L, S, T]):
             self.settle(k, solved[2 * at : 2 * at + 2], limits)
 
     def settle(self, k: int, children: list[Solved[L, S, T]], limits: Limits) -> None:
-        """Add both children of a leaf; not if they were cut short and prove less than it."""
+        """Add both children of a leaf, unless they were cut short and prove less than the leaf."""
         node = self.nodes[k]
         short = limits.expired() or stop_requested()
         if short and max(c.upper for c in children) > node.solved.upper:

@@ -8,9 +8,9 @@ w_i u_i^2 <= 1.  The best scales solve the relaxation
 
     max <W, A B^T>,  sum over i in g of w_i |a_i|^2 <= 1,  likewise B,
 
-(for linf Grothendieck's), of which block-wise ascent on A and B finds the value for enough
+(Grothendieck's for linf).  Block-wise ascent on A and B finds its value if there are enough
 columns.  With M = W B, the multiplier of a block is mu_g = (sum |M_i|^2 / w_i)^(1/2), and
-s_i^2 = 1 / (w_i mu_g).  Any scales are valid: the kernel computes what they cost.
+s_i^2 = 1 / (w_i mu_g).  Any scales are valid: the kernel computes their cost.
 """
 
 import numpy as np
@@ -21,7 +21,7 @@ from certify.polar.query import Matrix
 
 SWEEPS, COLUMNS = 400, 48
 SETTLED = 1e-12  # relative gain of a sweep that ends the ascent; cost, never truth
-LEAST = 2.0**-40  # of the largest multiplier, for a block that earns nothing
+LEAST = 2.0**-40  # of the largest multiplier, for a block with the multiplier 0
 BITS = 26  # of a scale, so that the sum of 1 / s^2 is quick in rationals
 
 

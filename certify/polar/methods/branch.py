@@ -66,8 +66,7 @@ def proposal(query: PolarQuery, tree: Grown) -> Proposal:
 def limits(query: PolarQuery) -> Limits:
     """Return when to stop."""
     target = max(query.target or 0.0, 0.0)  # the zero slice earns 0
-    progress = query.progress or (lambda *_: None)
-    return Limits(target, GAP, allowance(query), query.expired, progress=progress)
+    return Limits(target, GAP, allowance(query), query.expired, progress=query.progress)
 
 
 def grow_tree(query: PolarQuery, tree: Grown | None = None) -> Grown:

@@ -12,7 +12,7 @@ class Lines(Method):
     """
 
     def applies(self, query: PolarQuery) -> bool:
-        """One side is an l1 norm."""
+        """Whether one side is an l1 norm."""
         return not query.symmetric and (query.left.axial or query.right.axial)
 
     def propose(self, query: PolarQuery) -> Proposal:

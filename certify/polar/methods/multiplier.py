@@ -94,7 +94,7 @@ def try_one_sided(query: PolarQuery) -> Iterator[Proposal | None]:
         yield with_gram(query, g, (M, signs), by)
 
 
-def fitting(multiplier: Array, signs: Array) -> Array:
+def round_multiplier(multiplier: Array, signs: Array) -> Array:
     """Round a multiplier to a short grid, and to the signs it may have."""
     return spectra.on_grid(nearest_reachable(np.zeros_like(multiplier), signs, multiplier), 40)
 
@@ -103,7 +103,7 @@ def with_gram(
     query: PolarQuery, g: Array, multiplier: tuple[Array, Array], by: Scales | None
 ) -> Proposal | None:
     """Return the bound of G + M, M symmetric."""
-    m = fitting(*multiplier)
+    m = round_multiplier(*multiplier)
     m = np.where(np.abs(m) <= np.abs(m.T), m, m.T)
     best = of_gram(g + m, int(query.left.free), aim(query, by), query.seed)
     return with_cost(query, best and replace(best, proof={**best.proof, "M": m}), by)
@@ -113,7 +113,7 @@ def with_multiplier(
     query: PolarQuery, field: Array, signs: Array, by: Scales | None
 ) -> Proposal | None:
     """Return the spectral bound of W + N, N a field like W's."""
-    n = fitting(field, signs)
+    n = round_multiplier(field, signs)
     moved = add_multiplier(query.W, n)
     scaled = moved if by is None else scale_both(moved, by)
     best = of_matrix(scaled, aim(query, by), query.seed)

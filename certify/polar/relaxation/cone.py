@@ -2,13 +2,13 @@
 
     S = Q^T D Q + C / rho = V diag(a) V^T,   S_+ = sum of a_i v_i v_i^T over a_i > 0
 
-After a decomposition only the rows of S in V that belong to its leading eigenvectors are
-formed, [A_1 A_2] = V_1^T S V.  A_1 = R diag(b) R^T is decomposed, and A_2 turns them:
+Between decompositions only the rows of V^T S V that belong to the leading eigenvectors are
+formed, [A_1 A_2] = V_1^T S V.  A_1 = R diag(b) R^T is decomposed, and A_2 turns its eigenvectors:
 
     S_+ = sum over b_i > 0 of b_i x_i x_i^T,   x_i = V_1 r_i + V_2 k_i,
     k_ij = (r_i^T A_2)_j / (b_i - a_j),        to first order in A_2
 
-A matrix whose eigenvectors turn too far is decomposed again, and each one after some steps.
+S is decomposed again if an eigenvector turns too far, and after OFTEN steps at the latest.
 """
 
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ import numpy as np
 from certify.base.arrays import Array
 
 OFTEN = 20  # steps between decompositions
-BESIDE = 4  # eigenvectors beyond the positive ones that lead too
+BESIDE = 4  # leading eigenvectors beyond those of positive eigenvalues
 TURNED = 0.2  # largest entry k_ij: beyond it, S is decomposed
 TINY = 1e-30  # least b_i - a_j
 
@@ -37,7 +37,7 @@ class Coordinates(Protocol):
 
 @dataclass(frozen=True)
 class Eigen:
-    """A decomposition of S: V, its values, all of them and those that lead; Q V and V^T C V.
+    """A decomposition of S, and products with its eigenvectors V.
 
     values  (n,), descending      V     (n, n)
     P       Q V                   lead  (k, rows): (Q V_1)^T

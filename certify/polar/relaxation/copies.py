@@ -2,8 +2,8 @@
 
 A product with copies, u o v o u, is the same after an exchange of the copies.  In an
 orthonormal basis B of the tensors with that symmetry, one row for each multi-index that is
-sorted within copies, the relaxation has far fewer rows.  A multiplier found there is one
-of the whole, J = B (C' + J') B^T - C: then C + J is 0 on the complement.
+sorted within copies, the relaxation has far fewer rows.  Its multiplier J' gives one of the
+whole, J = B (C' + J') B^T - C, for which C + J is 0 on the complement.
 Source: Doherty, Parrilo and Spedalieri 2004 (symmetric extensions).
 """
 
@@ -25,7 +25,7 @@ from .steps import Stop
 
 @dataclass(frozen=True)
 class Symmetric:
-    """Rows of a group with copies: the class of each under exchanges, and how large it is."""
+    """The class of each row of a group under exchanges of copies, and the size of each class."""
 
     rows: Ints
     counts: Ints
@@ -65,7 +65,7 @@ class Symmetric:
 
 
 def height(form: ProductForm) -> int:
-    """Return how many rows the relaxation has."""
+    """Return the number of rows of the relaxation."""
     return int(Symmetric.of(form).counts.size)
 
 
@@ -83,9 +83,9 @@ def reduce(form: ProductForm, symmetric: Symmetric) -> ProductProgram:
 
 
 def solve_copies(form: ProductForm, stop: Stop, root: ProductMultiplier) -> Relaxed:
-    """Return the end of the solve of a form with copies, its multiplier that of the whole.
+    """Solve a form with copies; return the result with the multiplier of the whole.
 
-    root  the multiplier of the form without copies: J (x) I is where the solve begins
+    root  the multiplier of the form without copies: the solve begins at J (x) I
     """
     symmetric = Symmetric.of(form)
     program, start = reduce(form, symmetric), form.start()

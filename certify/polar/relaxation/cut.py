@@ -42,13 +42,13 @@ class Cut:
         return np.asarray(whole.reshape(a * n * b, a * n * b))
 
     def part(self, V: Array) -> Array:
-        """Return the nearest matrix X with reduced(X) >= 0."""
+        """Return the nearest matrix X with reduce(X) >= 0."""
         out = V.copy()
         out[self.block, self.block] += self.lift(positive(-self.reduce(V)))
         return out
 
     def multiplier(self, U: Array) -> Array:
-        """Return H >= 0 of a matrix near lifted(H)."""
+        """Return H >= 0 of a matrix near lift(H)."""
         return positive(self.reduce(U))
 
 

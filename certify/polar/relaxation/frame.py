@@ -55,7 +55,7 @@ class Frame:
 
     @cached_property
     def T(self) -> Array:
-        """Return T: x = T xi, before the change by the other facts."""
+        """The matrix T with x = T xi, without the change by the cuts."""
         m, d = self.form.F.shape
         T = np.zeros((self.form.size, self.form.size))
         T[:m, :m] = ROOT * np.eye(m)
@@ -66,7 +66,7 @@ class Frame:
 
     @cached_property
     def V(self) -> Array:
-        """The other facts over xi."""
+        """The cuts over xi."""
         return np.asarray(self.form.rows @ self.T, dtype=self.kind)
 
     @cached_property
@@ -143,7 +143,7 @@ class Frame:
         return np.concatenate(parts)
 
     def extend(self, Y: Array) -> Array:
-        """Return Q0 Y, without the other facts."""
+        """Return Q0 Y, without the rows of the cuts."""
         m, d = self.form.F.shape
         beta = self.G @ Y[m : m + d]
         parts = [ROOT * (Y[:m] + beta), ROOT * (Y[:m] - beta), self.H @ Y[m : m + d]]

@@ -37,7 +37,7 @@ class Pairs:
 
     @property
     def factor(self) -> Array:
-        """What a null multiplier takes from its canonical entry: 1, 1/2 or 2."""
+        """The weight of each null multiplier at its canonical pair: 1, 1/2 or 2."""
         a, b, c, d = (x[self.null] for x in (self.a, self.b, self.c, self.d))
         return np.where((a == b) & (c != d), 0.5, np.where((a != b) & (c == d), 2.0, 1.0))
 
@@ -48,24 +48,17 @@ class Pairs:
         return out
 
 
-def pairs(
-    dims: Sequence[int],
-    signs: Sequence[bool],
-    *,
-    symmetric: bool = False,
-    names: Sequence[int] | None = None,
-) -> Pairs:
+def index_pairs(dims: Sequence[int], signs: Sequence[bool], names: Sequence[int]) -> Pairs:
     """Return the pairs of a group of modes of these sizes; signs: which modes have a sign.
 
-    names  of the vector at each place: places of one name hold copies; symmetric: one for all
+    names  the vector at each place: places of one name hold the same vector
     """
-    labels = [0] * len(dims) if symmetric else list(names or range(len(dims)))
     size = prod(dims)
     a, b = (x.astype(np.int64) for x in np.triu_indices(size))
     one, other = np.array(np.unravel_index(a, dims)), np.array(np.unravel_index(b, dims))
     low, high = np.empty_like(one), np.empty_like(other)
-    for name in set(labels):
-        places = [at for at, x in enumerate(labels) if x == name]
+    for name in set(names):
+        places = [at for at, x in enumerate(names) if x == name]
         both = np.sort(np.concatenate([one[places], other[places]]), axis=0)
         low[places], high[places] = both[: len(places)], both[len(places) :]
     c, d = (np.asarray(np.ravel_multi_index(tuple(x), tuple(dims))) for x in (low, high))
@@ -90,7 +83,7 @@ def assemble(at: Pairs, K: Array, P: Array | None = None) -> Array:
 
 
 def decompose(at: Pairs, J: Array) -> tuple[Array, Array]:
-    """Return (K, P) with assemble(at, K, P) nearest in kind to a symmetric J; P >= 0."""
+    """Return (K, P), P >= 0, with assemble(at, K, P) near a symmetric J."""
     p = at.size
     K = J[at.a[at.null], at.b[at.null]]
     back = np.bincount((at.c * p + at.d)[at.null], at.factor * K, p * p)

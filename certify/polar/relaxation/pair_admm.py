@@ -4,7 +4,7 @@
                      sum over i in a group of X_ii <= capacity
 
 X lives in the cone { Q S Q^T, S >= 0 }, its copy Z in the polyhedron; one eigendecomposition
-of the cell's size a step.  The multiplier of Z >= 0 is the witness N, that of the capacities D.
+of the cell's size a step.  The multipliers of Z >= 0 and of the capacities are the witnesses N, D.
 Every multiplier seen gives a proved bound by one largest eigenvalue; the best one is kept.
 """
 
@@ -53,12 +53,12 @@ class Relaxed(NamedTuple):
 
 
 def solve(cell: Cell, stop: Stop, warm: Warm | None = None) -> Relaxed:
-    """Run until the proved bound is under the target, or no longer falls."""
+    """Run until the proved bound is at most the target, or no longer falls."""
     run = _Run(cell, warm if warm is not None else cold(cell))
     best = repair(cell, run.warm.best.N, run.warm.best.D)
     history = [best.bound]
     k = 0
-    closed = cell.form.trace_only and not cell.signed_pairs.any()  # N = 0 is all there is
+    closed = cell.form.trace_only and not cell.signed_pairs.any()  # N = 0 is the only multiplier
     while best.bound > stop.target and k < stop.steps and not (closed or stop.expired()):
         k += 1
         run.step()

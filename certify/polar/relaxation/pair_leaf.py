@@ -27,7 +27,7 @@ NOISE = 2.0**-49  # roundings of a float verifier for each term of G, relative
 def leaf(
     cell: Cell, multiplier: PairMultiplier, allowed: float, number: int
 ) -> tuple[dict[str, Any], float]:
-    """Return ({"leaf", "shift", arrays}, bound): under `allowed` if `multiplier` is."""
+    """Return (node and arrays, bound); the bound is at most `allowed` if the multiplier's is."""
     slack = max(allowed - multiplier.bound, 0.0)
     m = coarsest(cell, multiplier, multiplier.bound + 0.5 * slack)
     G, price, base = kernel_form(cell, m)
@@ -81,7 +81,7 @@ def kernel_form(cell: Cell, m: PairMultiplier) -> tuple[Array, float, float]:
 
 
 def noise(cell: Cell, N: Array) -> float:
-    """Return what a verifier in floats may lose by rounding when it forms G."""
+    """Return a bound of the rounding errors of a verifier in floats when it forms G."""
     rows = np.abs(cell.rows)
     sizes = np.abs(cell.C) + rows.T @ N @ rows
     return float(NOISE * N.shape[0] * sizes.max(initial=0.0))

@@ -4,11 +4,11 @@
 
 z = (u, v) for a pair, with C = [[0, W], [W^T, 0]] and half = 1/2; z = x with C = W for a
 symmetric atom.  A cell adds cuts a.z >= 0 and equalities z_p = +-z_q.  In coordinates y,
-z = M y (signs, weights and equalities are folded into M), the rows
+z = M y (M contains signs, weights and equalities), let the rows be
 
-    B = [I; cuts],    b_a.y >= 0 for the rows that are `kept`,
+    B = [I; cuts],    b_a.y >= 0 for the signed rows.
 
-and any N >= 0 on pairs of kept rows, any D on groups give the bound
+Any N >= 0 on pairs of signed rows and any D on groups give the bound
 
     C' + B^T N B - Diag(D) <= 0   =>   half <C, z z^T> <= half sum capacity D.
 """
@@ -32,9 +32,9 @@ class PairForm:
     group    (k,) number of each coordinate's ball, sum of weight_i z_i^2 <= capacity[group]
     cube     (k,) number of the linf side a free coordinate lies in, -1 if none
     simplex  the ball is { z >= 0, sum z <= 1 } instead: one block, all coordinates signed
-    boxed    sides that were cubes with signs and are free cubes of one more coordinate now
+    boxed    sides whose cube with signs is replaced by a free cube of one more coordinate
     given    (p, k) rows that are nonnegative everywhere: those of the boxes
-    unboxed  (k0, k) from z to the coordinates before; None where nothing was boxed
+    unboxed  (k0, k): the map from z to the original coordinates; None without boxes
     """
 
     C: Array
@@ -88,7 +88,7 @@ Path: TypeAlias = tuple[Label, ...]
 class Cell:
     """A form restricted by a path of labels, in coordinates y.
 
-    M (k, d): z = M y.  rows (q, d): [I; cuts].  kept (q,): rows with b.y >= 0.
+    M (k, d): z = M y.  rows (q, d): [I; cuts].  signed_rows (q,): rows with b.y >= 0.
     first (d,): the coordinate of z that y_i is, up to sign and scale.
     """
 
@@ -120,7 +120,7 @@ class Cell:
 
     @cached_property
     def signed_pairs(self) -> Bools:
-        """The pairs of different kept rows: where a multiplier may be positive."""
+        """The pairs of different signed rows: where a multiplier may be positive."""
         out = np.outer(self.signed_rows, self.signed_rows)
         np.fill_diagonal(out, False)
         return out

@@ -55,7 +55,7 @@ class Mean(NamedTuple):
     U: list[Array]
     tau: Array
 
-    def plus(self, other: "Mean", by: float) -> "Mean":
+    def add(self, other: "Mean", by: float) -> "Mean":
         """Return self + by other."""
         U = [u + by * v for u, v in zip(self.U, other.U, strict=True)]
         return Mean(U, self.tau + by * other.tau)
@@ -208,7 +208,7 @@ class _Run:
         The multipliers circle around the best one, and the bound is convex in them.
         """
         here = self.now()
-        self.sums = here if self.sums is None else self.sums.plus(here, 1.0)
+        self.sums = here if self.sums is None else self.sums.add(here, 1.0)
         self.count += 1
         if self.count % BLOCK:
             return
@@ -216,9 +216,9 @@ class _Run:
         self.sums = None
         total = self.blocks[0]
         for k, block in enumerate(self.blocks, 1):
-            total = total if k == 1 else total.plus(block, 1.0)
+            total = total if k == 1 else total.add(block, 1.0)
             if k in SPANS:
-                yield total.plus(total, 1.0 / (k * BLOCK) - 1.0)
+                yield total.add(total, 1.0 / (k * BLOCK) - 1.0)
 
     def multiplier(self, mean: Mean) -> tuple[Array, Array, tuple[Array, ...]]:
         """Return (J, D, H) in the program's own units, J of the cone it must lie in."""

@@ -23,7 +23,7 @@ from certify.polar import eigen as spectra
 from certify.polar.ascent.contract import product, unfold
 from certify.polar.product_query import ProductQuery
 
-from .groups import Ints, Pairs, pairs
+from .groups import Ints, Pairs, index_pairs
 from .product_admm import ProductProgram
 
 GRID = 44  # bits of a multiplier, relative to the largest
@@ -34,9 +34,9 @@ class ProductForm:
     """One way to bound a tensor: which modes are rows, and which of the three matrices.
 
     copies  l2 modes of the rows whose factors stand in the products once more (gram)
-    N  a multiplier of the tensor's entries that is fixed, where all factors have a sign; a
-    hat without one finds its own.  A hat of negative factors is solved for -S: it has the
-    same eigenvalues.
+    N       a fixed multiplier of the tensor's entries, if all factors have a sign; without it a
+            hat finds N itself.  A hat of negative factors is solved for -S, which has the same
+            eigenvalues
     """
 
     query: ProductQuery
@@ -62,7 +62,7 @@ class ProductForm:
 
     @cached_property
     def times(self) -> int:
-        """What the tensor was multiplied with: K! if symmetric."""
+        """The factor of the tensor in S: K! if symmetric, else 1."""
         return factorial(self.query.T.ndim) if self.query.symmetric else 1
 
     @cached_property
@@ -89,14 +89,12 @@ class ProductForm:
     @cached_property
     def pairs(self) -> tuple[Pairs, ...]:
         """The pairs of each group."""
-        free = [not g.free for g in self.query.gauges]
-        shape, symmetric = self.query.T.shape, self.query.symmetric
+        shape, signed = self.query.T.shape, [not g.free for g in self.query.gauges]
         return tuple(
-            pairs(
+            index_pairs(
                 [shape[k] for k in group],
-                [free[k] for k in group],
-                symmetric=symmetric,
-                names=group,
+                [signed[k] for k in group],
+                [0] * len(group) if self.query.symmetric else group,
             )
             for group in self.groups
         )
@@ -139,10 +137,8 @@ class ProductForm:
         """Return the relaxation."""
         labels, signed = self.classes()
         ball, sizes = self.balls()
-        C = self.matrix()
-        return ProductProgram(
-            self.sign * C if self.has_multiplier else C, labels, signed, ball, sizes
-        )
+        C = self.matrix() * (self.sign if self.has_multiplier else 1)
+        return ProductProgram(C, labels, signed, ball, sizes)
 
     def classes(self) -> tuple[Ints, Array]:
         """Return the class of each entry of G and which classes are >= 0 on the cones.
@@ -167,7 +163,7 @@ class ProductForm:
 
     @property
     def has_multiplier(self) -> bool:
-        """Whether N is a multiplier of its own."""
+        """Whether the relaxation finds N itself."""
         return self.form == "hat" and self.signed and self.N is None
 
     def blocks(self) -> Iterator[tuple[int, Pairs]]:

@@ -1,4 +1,4 @@
-"""What iterations by alternating directions share: stopping, step lengths, acceleration."""
+"""Stopping, step lengths and acceleration of iterations by alternating directions."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,14 +12,14 @@ RELAX = 1.6  # over-relaxation
 EVERY, MEMORY = 5, 6  # steps between combinations, and how many differences are combined
 TRUST = 2.0  # growth of the residual for which a combination is taken back
 RIDGE = 1e-8  # of the least squares for a combination, relative to their trace
-HELD = 10_000_000  # numbers of all differences; of very large arrays there are fewer
+STORED = 10_000_000  # numbers in all differences at most
 
 
 @dataclass(frozen=True)
 class Stop:
-    """When a solve ends: the bound is at most `target`, steps are over, or `expired` says so.
+    """When a solve ends: the bound is at most `target`, after `steps`, or once `expired` is true.
 
-    It also ends when the bound gains at most `settled`, relative, over some bounds in turn.
+    It also ends when the bound gains at most `settled`, relative, over several bounds.
     """
 
     target: float
@@ -29,7 +29,7 @@ class Stop:
 
 
 def step_ratio(copies: tuple[Array, Array], before: Array, rho: float, most: float) -> float:
-    """Return what moves rho slowly toward equal residuals, at most `most` or its inverse.
+    """Return the factor of rho toward equal residuals, between 1 / most and most.
 
     copies  X in the cone and Z in the polyhedron; before: Z one step earlier
     """
@@ -42,11 +42,10 @@ class Anderson:
 
     Every EVERY steps v is replaced by F(v) - sum c_j (F(v) - F(v_j)), the v_j before, where c
     makes the same combination of the residuals F - v as small as it can.  Where the residual of
-    such a v is TRUST times the last one or more, the step is taken back.  No
-    combination is farther away than F(v) is large: where all steps are alike, as along a face,
-    it would be near infinity.
-    Of alternating directions v is the point whose projection is Z, and U = v - Z; it moves with
-    rho, so that a change of rho is a restart.
+    such a v is TRUST times the last one or more, the step is taken back.  A combination
+    longer than F(v) is not taken: where all steps are alike, as on a face, it would be very long.
+    In alternating directions v is the point whose projection is Z, and U = v - Z; a change of rho
+    changes v, and needs a restart.
 
     Source: Walker and Ni 2011; Zhang, O'Donoghue and Boyd 2020.
     """
@@ -88,7 +87,7 @@ class Anderson:
             return goal
         if self.last is not None:
             change = rest - self.last[0], goal - self.last[1]
-            self.changes = [*self.changes, change][-min(MEMORY, max(HELD // goal.size, 1)) :]
+            self.changes = [*self.changes, change][-min(MEMORY, max(STORED // goal.size, 1)) :]
         self.last = rest, goal
         if len(self.changes) < 2:  # noqa: PLR2004  one difference is a secant
             return goal

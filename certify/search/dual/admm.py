@@ -30,7 +30,7 @@ STEPS, EVERY = 6000, 20  # steps at most, and how often the gap is measured
 RELAX = 1.6  # over-relaxation
 CLOSED = 1e-10  # relative gap that ends the iteration; cost, never truth
 NEAR = 1e-8  # relative distance from W to the loss's domain that a bound allows; cost, too
-SETTLED = 1e-9  # relative distance of X and Z that does where no gap is known
+SETTLED = 1e-9  # relative distance of X and Z that is enough where no gap is known
 EARLY = 400  # steps in which rho is balanced often
 UNEVEN, MOST = 1.5, 10.0  # residuals this far apart move rho, by at most this factor
 
@@ -96,7 +96,7 @@ def first(problem: Problem) -> Iterate:
 def step(problem: Problem, ball: AnyBall, now: Iterate, *, exact: bool) -> tuple[float, float]:
     """Move X, Z, q and W once; return the sizes of the primal and the dual residual.
 
-    exact: several offsets are fitted together, so that W is orthogonal to the free ones
+    exact  whether several offsets are fitted together, so that W is orthogonal to the free ones
     """
     observed, rho = problem.loss.observed, now.rho * ball.metric
     each = observed.field(rho) if isinstance(rho, np.ndarray) else rho

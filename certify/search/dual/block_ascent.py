@@ -18,7 +18,7 @@ import numpy as np
 
 from certify.base.arrays import Array, Ints
 
-from .own_size_ascent import EVERY, STEP, Project, ky_fan, shrunk
+from .own_size_ascent import EVERY, STEP, Project, ky_fan, shrink
 
 STEPS = 600  # of the method
 STALLED = 1e-6  # relative gain between bounds that ends it: blocks leave more open than that
@@ -82,7 +82,7 @@ def ascend(parts: Parts, W: Array, sets: Sequence[Project], expired: Callable[[]
         pull = np.where(seen, (v - free) / spread / STEP, 0.0)
         M, w = M + ab * pull, w + bool(sets) * pull
         for at in parts.blocks:
-            A[at] = shrunk(M[at] - U[at], (0,), parts.rank, STEP)[0]
+            A[at] = shrink(M[at] - U[at], (0,), parts.rank, STEP)[0]
         for i, project in enumerate(sets):
             moved = project(w - T - W + points[i])
             W, points[i] = W + moved - points[i], moved

@@ -1,4 +1,4 @@
-"""At a kink of the loss any slope between two serves: the one that balances the offsets.
+"""Slopes at kinks of the loss: between both sides, the ones that balance the offsets.
 
 At the best offsets q there are W in -dl(Z) with A* W = grad H(q).  Where the loss is smooth this is
 -grad l; at kinks that takes one end or the middle, and an orthogonal W near it may bound nothing.
@@ -25,8 +25,8 @@ def has_kinks(problem: Problem) -> bool:
 def balance(problem: Problem, now: Candidate, W: Array) -> Array:
     """Return W = -grad l with its entries at kinks as they balance the offsets, in floats.
 
-    Least squares within the slopes of both sides.  W itself where there is none to choose, or
-    there are too many.
+    Least squares within the slopes of both sides.  W does not change if there are no entries at
+    kinks, or more than MOST.
     """
     if not has_kinks(problem):
         return W

@@ -26,9 +26,9 @@ from .zero_sums import along_lines, along_tree, by_line, cancel
 
 JOINT = 2_000_000  # numbers in the joint system; its rational solution takes seconds
 ROUNDS = 100  # projections on the domain of d and on A* W = 0, in turn
-EASY = 1e-3  # what an entry at an end of its domain still counts as a pivot
-NEAR = 2.0**-20  # of the largest entry: as near to an end, an entry is put there
-SHY = 1 - 2.0**-30  # how near to the domain's ends: rounding to the grid stays inside
+EASY = 1e-3  # weight of an entry at an end of its domain in the choice of pivots
+NEAR = 2.0**-20  # of the largest entry: an entry this near to an end is put there
+SHY = 1 - 2.0**-30  # of the domain: rounding to the grid stays inside
 PAIR = 2  # modes whose indices are the ends of edges
 BITS = 40  # levels of the grid: cost of exact arithmetic against sharpness of W
 
@@ -78,10 +78,10 @@ def orthogonalize(problem: Problem, W: Array, *, at_ends: bool = False) -> Ortho
 
 
 def modes(problem: Problem, kinds: set[str]) -> tuple[int, ...]:
-    """Return the modes over whose other modes the sums of W must be zero.
+    """Return the modes for each of whose indices W must sum to zero over the other modes.
 
-    None where the kinds without intercepts of modes are enough: sums over every column are
-    sums over the rest of a mode too.  A mode's intercept next to a smooth part does not occur.
+    () where the kinds without intercepts of modes are enough: zero sums over every column are
+    zero sums over the rest of a mode, too.  There is no mode's intercept beside a smooth part.
     """
     free = {o.axis for o in problem.offsets if isinstance(o, ModeIntercept) and o.free}
     if kinds & {"column", "smooth"}:
@@ -139,13 +139,13 @@ def unpenalized(offsets: Sequence[Offset], m: int) -> tuple[Offset, ...]:
 
 
 def covariates(o: Offset, m: int) -> list[Array]:
-    """Return the covariates of the rows that an offset is, if it is that."""
+    """Return [B] for an offset of covariates B of the rows, else []."""
     matrix = o.covariates(m)
     return [] if matrix is None else [matrix]
 
 
 def inner(problem: Problem, free: tuple[Offset, ...], W: Array) -> Array:
-    """Return W without what the offsets explain, inside the domain of d."""
+    """Return W without the part that the offsets explain, inside the domain of d."""
     loss, project = problem.loss, projection(problem, free, W.shape)
     if isinstance(loss, Squared):
         return project(W)
@@ -184,7 +184,7 @@ def capacity(problem: Problem, W: Array) -> Array:
 def projection(
     problem: Problem, free: tuple[Offset, ...], shape: tuple[int, ...]
 ) -> Callable[[Array], Array]:
-    """Return what removes from a field W, in floats, what the offsets explain: w (W / w - A q)."""
+    """Return the function that subtracts from W the part that the offsets explain: w A q."""
     observed, scale = problem.loss.observed, getattr(problem.loss, "scale", None)
     weights = np.ones(shape) if scale is None else spread(scale, shape)
     root = np.sqrt(weights.reshape(-1))
@@ -192,7 +192,7 @@ def projection(
     shapes = [o.shape(observed) for o in free]
 
     def project(W: Array) -> Array:
-        """Return the field without that."""
+        """Return W - w A q at the best q, in floats."""
         if joint is None:
             q = least_squares(free, np.asarray(W / weights), weights, observed)
         else:

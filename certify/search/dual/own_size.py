@@ -44,11 +44,11 @@ ROUNDING = 2.0**-46  # of a Gram matrix made twice, relative to its largest eige
 
 @dataclass(frozen=True)
 class SizeEvidence:
-    """What proves a lower bound over at most r slices: the kernel's `fixed_rank` reads it.
+    """The proof of a lower bound over at most r slices, for the kernel's `fixed_rank`.
 
     dual   W with its polar bound P, used at s = min(1, lam / P); None: W = 0
     fan    Ky Fan's proof for Y - sW
-    value  the bound expected: d(sW) and half of what Y - sW keeps beyond rank r
+    value  the bound expected: d(sW) and half of the squares of Y - sW beyond rank r
     """
 
     dual: Dual | None
@@ -98,7 +98,7 @@ def propose(run: Run, known: Dual | None = None) -> SizeEvidence:
 
 
 def ending(clock: Clock, cost: float) -> Callable[[], bool]:
-    """Return whether the ascent has to end: its share of the budget, or else its work, is spent.
+    """Return a function that tells whether the ascent's share of the budget, or its work, is spent.
 
     cost   multiplications of a step
     """
@@ -111,7 +111,7 @@ def ending(clock: Clock, cost: float) -> Callable[[], bool]:
 
 @dataclass(frozen=True)
 class Case:
-    """What Ky Fan's bound is of: Y minus the best offsets of Z = 0, the rank, the groups."""
+    """The data of Ky Fan's bound: Y minus the best offsets of Z = 0, the rank, the groups."""
 
     run: Run
     Y: Array
@@ -162,7 +162,7 @@ class Case:
         elif len(self.groups) == 1 and C.ndim == MATRIX:
             proof, size = fan(C, self.rank, spare=0.0 if dual is None else SPARE)
         else:
-            proof, size = fans(C, self.groups, self.rank, None if at is None else at.parts)
+            proof, size = fan_parts(C, self.groups, self.rank, None if at is None else at.parts)
         return SizeEvidence(dual, proof, value + 0.5 * max(float(np.square(C).sum()) - size, 0.0))
 
 
@@ -228,7 +228,7 @@ def sets(problem: Problem) -> dict[str, Project]:
         out["ball"] = lambda M: fold(clip_singular(unfold(M, group), rho), group, dims)
     signs = sign_field(problem)
     if signs is not None:
-        out["signs"] = lambda M: unearning(M, signs)
+        out["signs"] = lambda M: project_signs(M, signs)
     return out
 
 
@@ -246,7 +246,7 @@ def sign_field(problem: Problem) -> Array | None:
     return signs if np.isnan(signs).any() or signs.any() else None
 
 
-def unearning(M: Array, signs: Array) -> Array:
+def project_signs(M: Array, signs: Array) -> Array:
     """Return the nearest field that earns nothing where the product of coordinates has a sign.
 
     signs   1, -1, 0 where a coordinate is free, nan where one is fixed to zero
@@ -299,7 +299,7 @@ def fan_gram(g: Array, r: int, spare: float) -> tuple[dict[str, Any], Array]:
     return {"shift": made[0], "K": K, **factor}, top
 
 
-def fans(
+def fan_parts(
     C: Array, groups: Sequence[Group], r: int, parts: Sequence[Array] | None
 ) -> tuple[dict[str, Any], float]:
     """Return the proofs of the parts of a tensor C, and (sum of their K_r)^2.

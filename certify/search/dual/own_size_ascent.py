@@ -68,7 +68,7 @@ def ascend(
     W, A, last, sizes = zero, Y, -np.inf, np.zeros(len(groups))
     for k in range(1, STEPS + 1):
         for s, group in enumerate(groups):
-            moved, sizes[s] = shrunk(Y - W - A + parts[s] - U, group, r, STEP * shares[s])
+            moved, sizes[s] = shrink(Y - W - A + parts[s] - U, group, r, STEP * shares[s])
             A, parts[s] = A + moved - parts[s], moved
         shares = np.maximum(sizes / max(sizes.sum(), 1e-300), LEAST)
         ahead = A if len(groups) > 1 else RELAXED * A + (1 - RELAXED) * (Y - W)
@@ -111,7 +111,7 @@ def ky_fan(T: Array, group: Group, r: int) -> float:
     return float(np.sqrt(np.maximum(values[max(len(values) - r, 0) :], 0.0).sum()))
 
 
-def shrunk(T: Array, group: Group, r: int, step: float) -> tuple[Array, float]:
+def shrink(T: Array, group: Group, r: int, step: float) -> tuple[Array, float]:
     """Return argmin over A of 1/2 K_r(A)^2 + step/2 |A - T|^2, A unfolded by a group, and K_r(A).
 
     K_r^2 is the largest sum w_i s_i^2 over 0 <= w <= 1, sum w = r.  So a singular value s
@@ -122,21 +122,21 @@ def shrunk(T: Array, group: Group, r: int, step: float) -> tuple[Array, float]:
         return shrink_positive(T, r, step)
     X = unfold(T, group)
     parts = gram_svd(X)
-    sizes = shorter(parts[2], r, step)
+    sizes = shrink_sizes(parts[2], r, step)
     top = float(np.linalg.norm(sizes[max(len(sizes) - r, 0) :]))
     return fold(with_singular_values(X, sizes, parts), group, T.shape), top
 
 
 def shrink_positive(T: Array, r: int, step: float) -> tuple[Array, float]:
-    """Return the same as `shrunk` of a square matrix whose positive eigenvalues count."""
+    """Return `shrink` of a square matrix whose positive eigenvalues count."""
     values, vectors = linalg.eigh(spectra.demand_finite((T + T.T) / 2))
-    sizes = shorter(np.maximum(values, 0.0), r, step)
+    sizes = shrink_sizes(np.maximum(values, 0.0), r, step)
     moved = T + (vectors * (sizes - np.maximum(values, 0.0))) @ vectors.T
     return moved, float(np.linalg.norm(sizes[max(len(sizes) - r, 0) :]))
 
 
-def shorter(s: Array, r: int, step: float) -> Array:
-    """Return what the sizes s >= 0, rising, become in `shrunk`."""
+def shrink_sizes(s: Array, r: int, step: float) -> Array:
+    """Return the sizes after `shrink`, of s >= 0, rising."""
     fully = step / (1 + step)
     if r >= len(s):
         return s * fully

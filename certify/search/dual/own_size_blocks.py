@@ -31,16 +31,16 @@ from .own_size import (
     SPARE,
     ending,
     fan,
+    project_signs,
     rank,
     sets,
     sign_field,
-    unearning,
     unfoldings,
 )
 from .own_size_ascent import Group, Project, ascend, fold
 from .points import Dual, Run, bound_inside, squared_loss
 
-SEARCH = (0.3, 0.5)  # of the time: from when on no more blocks are searched, and of a tensor
+SEARCH = (0.3, 0.5)  # of the time: when the search for blocks ends, and the last one of a tensor
 LEADING = 8  # blocks of an ascent over all of them together, and of weights beside it
 
 Expired = Callable[[], bool]
@@ -48,7 +48,7 @@ Expired = Callable[[], bool]
 
 @dataclass(frozen=True)
 class Blocks:
-    """What proves a lower bound: W with its polar bound or None, each block's proof, the bound."""
+    """The proof of a lower bound: W with its polar bound or None, each block's proof, the bound."""
 
     dual: Dual | None
     blocks: tuple[dict[str, Any], ...]
@@ -117,7 +117,7 @@ class Grid:
 
     @property
     def unfolded(self) -> dict[str, Any]:
-        """What a block of a tensor says of its unfolding."""
+        """The modes of the unfolding, as the block of a tensor names them."""
         return {"modes": list(self.modes)} if len(self.run.problem.loss.dims) > MATRIX else {}
 
     def ascend(self) -> Dual | None:
@@ -185,7 +185,7 @@ class Grid:
         """Return the proof of a block, W on it, and what it adds to d(W): the best known."""
         c = self.weights[at]
         weighted = squared_loss(self.run.problem).scale is not None
-        project = None if signs is None else lambda M: unearning(M, signs)
+        project = None if signs is None else lambda M: project_signs(M, signs)
         tries = []
         if not weighted or not W.any():
             tries.append(self.plain(at, W, None if weighted else project, expired))

@@ -26,7 +26,7 @@ from certify.search.observed_blocks import ENTRIES
 
 from .block_ascent import product_below
 from .own_size import ASCENT, GOAL, LARGEST, ending, fan
-from .own_size_ascent import EVERY, shrunk
+from .own_size_ascent import EVERY, shrink
 from .own_size_ascent import bound as size_bound
 from .points import Run
 
@@ -198,7 +198,7 @@ class Below:
                 seen.append(best[0])
                 if best[0] >= goal or self.expired() or stalled(seen):
                     break
-            A = shrunk(M - U, (0,), self.rank, STEP)[0]
+            A = shrink(M - U, (0,), self.rank, STEP)[0]
             M = self.nearest(ab, hull, A + U)
             U = U + A - M
         return best[1]

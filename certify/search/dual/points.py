@@ -25,9 +25,9 @@ from .kinks import balance
 from .orthogonal import Orthogonal, capacity, orthogonalize
 
 HALVINGS = 34  # of an interval: a bound is known to a relative 1e-10
-WORTH = 0.01  # of epsilon: what another multiple should add to be bounded too
+WORTH = 0.01  # of epsilon: the gain from which another multiple is bounded, too
 TINY = float(np.finfo(np.float64).tiny)
-ROUGH = 1.25  # times what is wanted: no larger ball's bound is nearer than one of cones this near
+ROUGH = 1.25  # times the wanted bound: larger balls' bounds are not nearer than this one of cones
 SHORT = 2.0**-32  # relative: a point that moved no further is as good as any
 RELAXED = 60  # coordinates up to which a general solver takes a second
 
@@ -159,7 +159,7 @@ def inside_point(problem: Problem, W: Array) -> Orthogonal | None:
     if isinstance(problem.loss, Squared):  # whose d is finite everywhere
         return orthogonalize(problem, W)
     free = any(o.free for o in problem.offsets)
-    inside = rays.inward(problem.loss, W)
+    inside = rays.move_inside(problem.loss, W)
     if not free:
         return Orthogonal(inside) if problem.loss.dual_value(inside) > -np.inf else None
     best, least = None, np.inf
@@ -201,7 +201,7 @@ def fits_corrections(problem: Problem, point: Orthogonal) -> bool:
 
 
 def enough(run: Run, along: Callable[[float], float]) -> float:
-    """Return a bound of the polar that leaves the gap under epsilon, a little above lam.
+    """Return the bound of the polar, a little above lam, that leaves the gap below epsilon.
 
     along(s) = d(sW), concave in s: a bound lam (1 + x) is used at s = 1 / (1 + x).  A closed
     polar is bounded as well as it can be: lam itself is worth asking for.

@@ -21,7 +21,7 @@ GRAIN = 2.0**-50  # of a weight: what a grid of exact sums may move an entry by
 SAME = 2.0**-30  # a scale this near to 1 is 1: d is flat there; cost, never truth
 
 
-def inward(loss: Loss, W: Array) -> Array:
+def move_inside(loss: Loss, W: Array) -> Array:
     """Return W moved into the domain of d, with its entries cut at one grid.
 
     Every domain is convex with 0 inside, and a box but for rows that sum to zero, which
@@ -42,7 +42,7 @@ def along(problem: Problem, W: Array) -> Callable[[float], float]:
 
     def of(s: float) -> float:
         """Return the value at s W."""
-        point = inward(loss, s * W)
+        point = move_inside(loss, s * W)
         return loss.dual_value(point) - 0.5 * ridge_cost(problem, point)
 
     return of

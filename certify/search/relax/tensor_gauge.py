@@ -86,14 +86,14 @@ def by_products(tensor: TensorGauge) -> Expressed:
     M, p = cp.Variable((form.size, form.size), PSD=True), form.lengths[0]
     at = np.transpose(tensor.at, form.rows + form.columns).reshape(p, -1)
     corner = M if form.form == "square" else form.sign * M[:p, p:]
-    cone = [corner == pick(tensor.z, at), *alike(form, M)]
+    cone = [corner == pick(tensor.z, at), *equal_products(form, M)]
     if tensor.symmetric and form.form == "hat":
-        cone += same(tensor.z, tensor.at.shape)
-    costs = [spent(rows, cp.diag(M)[block]) for rows, block in cube_sums(form)]
+        cone += equal_permuted(tensor.z, tensor.at.shape)
+    costs = [ball_value(rows, cp.diag(M)[block]) for rows, block in cube_sums(form)]
     return sum(costs) / len(costs), cone
 
 
-def alike(form: ProductForm, M: Expression) -> list[Expression]:
+def equal_products(form: ProductForm, M: Expression) -> list[Expression]:
     """Return the constraints on entries of M that are equal, or nonnegative, at all products."""
     (labels, signed), flat = form.classes(), cp.vec(M, order="C")
     first = np.unique(labels, return_index=True)[1]
@@ -104,14 +104,14 @@ def alike(form: ProductForm, M: Expression) -> list[Expression]:
     return cone + ([flat[first[signed]] >= 0] if signed.any() else [])
 
 
-def spent(rows: Array, d: Expression) -> Expression:
+def ball_value(rows: Array, d: Expression) -> Expression:
     """Return the largest sum c_a d_a over c >= 0 that cost at most 1, as `cube_rows` counts."""
     if rows.shape[0] == rows.shape[1]:
         return cp.sum(d)
     return sum(cp.max(d[np.nonzero(row)[0]]) for row in rows)
 
 
-def same(z: Expression, dims: Sequence[int]) -> list[Expression]:
+def equal_permuted(z: Expression, dims: Sequence[int]) -> list[Expression]:
     """Return the constraints that entries with permuted indices are equal."""
     index = np.sort(np.array(np.unravel_index(np.arange(prod(dims)), dims)), axis=0)
     first = np.ravel_multi_index(tuple(index), tuple(dims))
