@@ -31,7 +31,7 @@ def columns(a: Array) -> list[Sequence[float]]:
     return [a.data[k :: a.shape[1]] for k in range(a.shape[1])]
 
 
-def beside(parts: Sequence[Array]) -> Array:
+def side_by_side(parts: Sequence[Array]) -> Array:
     """Put (m, r_k) arrays side by side."""
     out = array("d")
     for rows in zip(*map(rows_of, parts), strict=True):

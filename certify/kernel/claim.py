@@ -115,7 +115,7 @@ def shorten_cone(side: object) -> object:
 USAGE = "CERTIFICATE [QUESTION] [--limit N]"
 
 
-def told_limit(arguments: list[str]) -> tuple[list[str], int | None]:
+def read_limit(arguments: list[str]) -> tuple[list[str], int | None]:
     """Split `--limit N` from the files; a limit is a natural number."""
     if "--limit" not in arguments:
         return arguments, None
@@ -174,7 +174,7 @@ class Progress:
 
 def report_on(arguments: Iterable[str]) -> tuple[str, int]:
     """Return the report on a certificate file, and the exit status."""
-    files, limit = told_limit([*arguments])
+    files, limit = read_limit([*arguments])
     demand(len(files) in (1, 2), "arguments", "usage", USAGE)
     file = read(files[0])
     given = question_arrays(files[1]) if len(files) == 2 else file.given

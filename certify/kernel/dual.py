@@ -17,7 +17,7 @@ from .losses.base import Grains
 from .losses.piecewise import Squared
 from .metered import Metered
 from .offsets import Offset
-from .patterns import spread
+from .patterns import fill_zeros
 from .scalars import power, root
 from .statement import Question, loss_weights
 
@@ -177,7 +177,7 @@ def smooth_cost(
     o, at = problem.offsets[k], problem.at
     name = f"{dual.name.removesuffix('W')}smooth{k}"
     q = given.get(name, (at.m, at.n)) if name in given.arrays else filled((at.m, at.n), 0.0)
-    flat, w = ar.load(flat_of(q)), ar.load(spread(dual.raw, at))
+    flat, w = ar.load(flat_of(q)), ar.load(fill_zeros(dual.raw, at))
     bent = ar.laplacian(q, o.graph, o.rho, o.ridge)
     inner, energy = ar.inner(flat, w).lo, ar.inner(flat, bent).lo
     for entry, c in dual.corrections:

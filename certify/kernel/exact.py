@@ -201,31 +201,25 @@ class Exact(Arithmetic[Grid]):
         return Grid(sums, first.exp + rest.exp, (at.size,))
 
     def layer(self, net: Network, left: Array, right: Array) -> Grid:
-        """Return the field; the outputs of the activation are in units finer by the slope's."""
-        hidden = self.multiply(self.load(net.features), self.load(transposed(left)))
-        r, a = hidden.shape[1], net.slope
-        e, low = a.denominator.bit_length() - 1, a.numerator
-        acted = [v << e if v > 0 else low * v for v in hidden.ints]
+        """Return the field; the sums or maxima over each sample are of activated rows."""
+        inputs = self.multiply(self.load(net.features), self.load(transposed(left)))
+        hidden, r = activate(inputs, net.slope), inputs.shape[1]
         sums = [0] * (net.at.m * r)
         for i, k in enumerate(net.samples):
             for j in range(r):
-                x, y = sums[k * r + j], acted[i * r + j]
+                x, y = sums[k * r + j], hidden.ints[i * r + j]
                 sums[k * r + j] = max(x, y) if net.most else x + y
-        pooled = Grid(sums, hidden.exp - e, (net.at.m, r))
-        out = self.multiply(pooled, self.load(right))
+        out = self.multiply(Grid(sums, hidden.exp, (net.at.m, r)), self.load(right))
         flat = Grid(out.ints, out.exp, (net.at.m * net.at.n,))
         return self.seen(flat, net.at)
 
     def deep(self, net: Deep, weights: Sequence[Array]) -> Grid:
         """Return the field, one slice after the other."""
-        features, a, out = self.load(net.features), net.slope, None
-        e, low = a.denominator.bit_length() - 1, a.numerator
+        features, out = self.load(net.features), None
         for k in range(weights[0].shape[1]):
             values = features
             for at, w in enumerate(weights):
-                if at:
-                    acted = [v << e if v > 0 else low * v for v in values.ints]
-                    values = Grid(acted, values.exp - e, values.shape)
+                values = activate(values, net.slope) if at else values
                 shape = net.widths[at], net.widths[at + 1]
                 matrix = transposed(Array(shape, array("d", w.data[k :: w.shape[1]])))
                 values = self.multiply(values, self.load(matrix))
@@ -374,6 +368,13 @@ def _plain(a: Grid, b: Grid, _size: int) -> list[int]:
 
 
 EXPONENT = {"root": 2, "sum": 1}  # the power of |entry| that is summed over a line
+
+
+def activate(x: Grid, slope: Fraction) -> Grid:
+    """Return x where it is > 0, and slope x elsewhere, for a dyadic slope."""
+    e = slope.denominator.bit_length() - 1
+    ints = [v << e if v > 0 else slope.numerator * v for v in x.ints]
+    return Grid(ints, x.exp - e, x.shape)
 
 
 def scaled_grid(x: Grid, c: Fraction) -> Grid:

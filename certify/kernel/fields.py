@@ -63,7 +63,7 @@ def part(proof: Json, name: str, where: str = "proof") -> Json:
 SWITCHES = ("better", "definite", "linear", "symmetric")  # the fields that are true or false
 
 
-def plainly(stated: Json, where: str, budget: Budget) -> None:
+def reject_null(stated: Json, where: str, budget: Budget) -> None:
     """Reject null anywhere, and true or false in any field but SWITCHES.
 
     A missing field is not written as null, and true is not the integer 1.  Each string is charged

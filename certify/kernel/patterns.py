@@ -93,14 +93,14 @@ def split_index(i: int, sizes: Sequence[int], mode: int) -> tuple[int, int]:
     return index, before * step + after
 
 
-def seen_of(q: Array, at: Pattern) -> Array:
+def observed_entries(q: Array, at: Pattern) -> Array:
     """Return the observed entries of an (m, n) array, or a field as it is."""
     if at.rows is None or q.shape == (at.size,):
         return Array((at.size,), q.data)
     return Array((at.size,), array("d", (q.data[i * at.n + j] for i, j in at.entries())))
 
 
-def spread(x: Array, at: Pattern) -> Array:
+def fill_zeros(x: Array, at: Pattern) -> Array:
     """Return a field as all m n entries, zero where nothing is observed."""
     if at.rows is None:
         return x

@@ -14,11 +14,11 @@ from .arithmetic import Arithmetic
 from .arrays import Array, Arrays, dyadic, squares_exactly
 from .budget import LINE, Budget
 from .errors import demand, shown
-from .fields import Json, as_object, field, number, only, plainly
+from .fields import Json, as_object, field, number, only, reject_null
 from .losses import stated_loss
 from .losses.base import Grains, Loss
 from .losses.piecewise import Squared
-from .norms import PLAIN, Biased, misfit, norm, plain
+from .norms import PLAIN, Biased, norm, outside_cone, plain
 from .offsets import Offset, offset_values, offsets
 from .patterns import Pattern
 from .scalars import root
@@ -43,7 +43,14 @@ def loss_weights(problem: "Question") -> Grains:
 
 FIELDS = {"format", "claim", "loss", "atom", "lam", "rtol", "atol", "shape", "observed"}
 FIELDS |= {"offsets", "q", "arrays", "l1"}
-KINDS = ("rank_one", "symmetric", "cp", "relu", "deep_linear", "deep_relu")
+KINDS = {  # each kind of atom, and its fields
+    "rank_one": {"kind", "left", "right", "form"},
+    "symmetric": {"kind", "left", "right", "form"},
+    "cp": {"kind", "norms", "symmetric", "form"},
+    "relu": {"kind", "left", "right", "form", "slope", "bias", "pool"},
+    "deep_linear": {"kind", "hidden", "form"},
+    "deep_relu": {"kind", "hidden", "form", "slope"},
+}
 FACTORS = ("U", "V", *(f"X{k}" for k in range(2, MAX_ORDER)))
 CLAIMS = ("any size", "rank")
 ZEROS = "listed or zero"  # every entry is observed: those that are not listed are 0
@@ -154,7 +161,7 @@ def point(arrays: Arrays, prefix: str, problem: Question) -> Point:
     """Read factors of any size and their offsets; check shapes and cones."""
     factors = factor_arrays(arrays, prefix, problem.pair)
     for name, n, factor in zip(FACTORS, problem.pair.norms, factors, strict=False):
-        wrong = misfit(n, factor)
+        wrong = outside_cone(n, factor)
         demand(wrong is None, f"{arrays.where}.{prefix}{name}", "sign", wrong)
     return Point(factors, offset_values(arrays, prefix, problem.offsets, problem.at))
 
@@ -165,7 +172,7 @@ def question(
     """Read a statement; reject one to which the rules' theorems do not apply."""
     known_format(stated)
     only(stated, FIELDS, "statement")
-    plainly(stated, "statement", Budget())
+    reject_null(stated, "statement", Budget())
     loss = stated_loss(stated)
     claim = field(stated, "claim", CLAIMS)
     arrays = Arrays(given, "statement")
@@ -216,20 +223,19 @@ def l1_penalty(stated: Json, count: int) -> tuple[Fraction, ...] | None:
 
 def stated_atom(atom: Json, arrays: Arrays, at: Pattern) -> Space:
     """Read the atom: two norms, or one for each mode of a tensor."""
-    if field(as_object(atom, "statement.atom"), "kind", KINDS) == "cp":
+    kind = field(as_object(atom, "statement.atom"), "kind", [*KINDS])
+    only(atom, KINDS[kind], "statement.atom")
+    if kind == "cp":
         return stated_modes(atom, at)
-    if atom["kind"] == "relu":
-        return stated_network(atom, arrays, at)
-    if atom["kind"] in ("deep_linear", "deep_relu"):
-        return stated_deep(atom, arrays, at)
-    only(atom, {"kind", "left", "right", "form"}, "statement.atom")
     demand(len(at.sizes) == 2, "statement.shape", "shape", at.sizes)
-    return stated_pair(atom, arrays, at)
+    if kind == "relu":
+        return stated_network(atom, arrays, at)
+    stated = stated_pair if kind in ("rank_one", "symmetric") else stated_deep
+    return stated(atom, arrays, at)
 
 
 def stated_modes(atom: Json, at: Pattern) -> Modes:
     """Read the plain norms of a tensor's modes; all are equal if it is symmetric."""
-    only(atom, {"kind", "norms", "symmetric", "form"}, "statement.atom")
     keys, symmetric = atom.get("norms"), atom.get("symmetric")
     good = isinstance(keys, list) and len(keys) == len(at.sizes)
     demand(good and all(isinstance(k, str) for k in keys or ()), "statement.atom", "norms", keys)
@@ -247,8 +253,6 @@ def stated_network(atom: Json, arrays: Arrays, at: Pattern) -> Network:
     column and equally many rows in each sample: then the slope in a large bias is a multiple of
     the sums of W.  "pool": "max" needs s = max(0, z), no such bias, and a row in every sample.
     """
-    only(atom, {"kind", "left", "right", "form", "slope", "bias", "pool"}, "statement.atom")
-    demand(len(at.sizes) == 2, "statement.shape", "shape", at.sizes)
     slope = number(atom.get("slope"), "statement.atom.slope")
     features = arrays.get("features", (None, None))
     rows, d = features.shape
@@ -288,20 +292,18 @@ def stated_network(atom: Json, arrays: Arrays, at: Pattern) -> Network:
 
 def stated_deep(atom: Json, arrays: Arrays, at: Pattern) -> Deep:
     """Read parallel networks: features, the widths of the hidden layers, slope."""
-    linear = atom["kind"] == "deep_linear"
-    only(atom, {"kind", "hidden", "form", *(() if linear else ("slope",))}, "statement.atom")
-    demand(len(at.sizes) == 2, "statement.shape", "shape", at.sizes)
     hidden = read_sizes(atom.get("hidden"), range(1, MAX_ORDER), "statement.atom.hidden")
     features = arrays.get("features", (at.m, None))
     demand(features.shape[1] > 0, "statement.features", "shape", features.shape)
     widths = (features.shape[1], *hidden, at.n)
+    linear = atom["kind"] == "deep_linear"
     slope = Fraction(1) if linear else number(atom.get("slope"), "statement.atom.slope")
     return Deep(at, features, widths, slope)
 
 
 def stated_pair(atom: Json, arrays: Arrays, at: Pattern) -> Pair:
     """Read the norms of u and v; they are equal if the atom is symmetric."""
-    symmetric = field(atom, "kind", KINDS) == "symmetric"
+    symmetric = atom["kind"] == "symmetric"
     left, right = norm(atom, "left", at.m, arrays), norm(atom, "right", at.n, arrays)
     same = not symmetric or (at.m == at.n and left == right)
     demand(same, "statement.atom", "symmetric", f"{at.m} x {at.n}, two norms or two sizes")

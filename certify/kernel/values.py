@@ -9,12 +9,12 @@ from fractions import Fraction
 
 from . import zeros
 from .arithmetic import Arithmetic, H, square_exactly
-from .arrays import Array, absolutes_exactly, beside, columns, dyadic
+from .arrays import Array, absolutes_exactly, columns, dyadic, side_by_side
 from .budget import FRACTION
 from .losses.base import Grains, Spans
 from .losses.piecewise import Squared
 from .norms import L2, Norm
-from .patterns import seen_of
+from .patterns import observed_entries
 from .scalars import Enclosure, add_all, exactly, root
 from .spaces import Deep, Modes, Network, Pair, Space
 from .statement import Point, Question, loss_weights
@@ -93,12 +93,12 @@ def fit_field(ar: Arithmetic[H], problem: Question, x: Point) -> H:
     for o, q in zip(problem.offsets, x.q, strict=True):
         factors = o.factors(q, problem.at)
         if factors is None:
-            fields.append(ar.load(seen_of(q, problem.at)))
+            fields.append(ar.load(observed_entries(q, problem.at)))
         else:
             left.append(factors[0])
             right.append(factors[1])
     if left:
-        fields.insert(0, ar.outer_sum((beside(left), beside(right)), problem.at))
+        fields.insert(0, ar.outer_sum((side_by_side(left), side_by_side(right)), problem.at))
     out = fields[0]
     for field in fields[1:]:
         out = ar.add(out, field)

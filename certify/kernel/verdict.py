@@ -11,7 +11,7 @@ from .arrays import Array, Arrays, columns
 from .budget import FLOOR, PER_BYTE, Budget
 from .errors import demand
 from .exact import Exact
-from .fields import Json, plainly, switch
+from .fields import Json, reject_null, switch
 from .metered import Metered
 from .rules.concave import lower_bound
 from .rules.floor import floor
@@ -62,7 +62,7 @@ def prove(  # noqa: PLR0913  the question, its proof, and what it may take
     arrays = [*given.values(), *witness.values()]
     budget = Budget(allowance(stated, proof, arrays) if limit is None else limit, tell)
     ar = Metered(ar or Exact(), budget)
-    plainly(proof, "proof", budget)
+    reject_null(proof, "proof", budget)
     problem = question(stated, given, budget)
     problem = replace(problem, loss=problem.loss.within(ar.elementary))
     evidence = Arrays(witness, "proof")

@@ -23,7 +23,7 @@ from certify.kernel.norms import (
     LInf,
     Variation,
     Weighted,
-    misfit,
+    outside_cone,
 )
 from certify.kernel.patterns import Pattern
 from certify.kernel.rules.layers import deep_bound
@@ -58,7 +58,7 @@ def test_a_flow_proves_no_less_than_is_attained(rho, y, flow, cone):
     aimed = [Fraction(v) for v in y], [Fraction(f) for f in flow]
     found = n.dual_norm(*aimed)
     for x in VECTORS:
-        if misfit(n, numbers(x, 3, 1)) is None:
+        if outside_cone(n, numbers(x, 3, 1)) is None:
             size = n.lengths([float(v) for v in x])[0].hi
             assert inner(y, x) <= found * size
 

@@ -12,7 +12,7 @@ from certify.base.rigor.rounded import Rounded
 from certify.kernel.arithmetic import Line
 from certify.kernel.arrays import Array, Arrays
 from certify.kernel.exact import Exact
-from certify.kernel.norms import L2, misfit
+from certify.kernel.norms import L2, outside_cone
 from certify.kernel.offsets import Offset
 from certify.kernel.patterns import Pattern
 from certify.kernel.rules.floor import floor
@@ -77,7 +77,7 @@ def test_a_factor_is_in_its_cone_entry_by_entry(cone):
         factor = numbers(row, 2, 2)
         allowed = {"*": (-1, 0, 1), "+": (0, 1), "-": (-1, 0), "0": (0,)}
         fits = all(x in allowed[n.sign(k // 2)] for k, x in enumerate(row))
-        assert (misfit(n, factor) is None) == fits
+        assert (outside_cone(n, factor) is None) == fits
 
 
 @TIERS

@@ -19,12 +19,12 @@ from certify.kernel.fields import only
 from certify.kernel.losses import LOSSES
 from certify.kernel.losses.likelihoods import enclosed_apart
 from certify.kernel.metered import Metered
-from certify.kernel.norms import L1, L2, Biased, Elastic, Groups, Variation, misfit, plain
+from certify.kernel.norms import L1, L2, Biased, Elastic, Groups, Variation, outside_cone, plain
 from certify.kernel.offsets import Offset
 from certify.kernel.patterns import Pattern
 from certify.kernel.rules.network import float_above
 from certify.kernel.rules.polar import named_rule, polar_bound
-from certify.kernel.rules.witness import apart, meets
+from certify.kernel.rules.witness import meets, slice_arrays
 from certify.kernel.scalars import Enclosure, exactly, root
 from certify.kernel.spaces import Deep, Modes
 from certify.kernel.statement import stated_pair
@@ -99,7 +99,7 @@ def test_the_widest_point_of_an_l2_ball_has_length_1_unless_its_cone_is_0(cone, 
 @pytest.mark.parametrize("cone", "*+-0")
 def test_a_factor_of_no_columns_is_in_every_cone(cone):
     for cones in (cone, cone * 3):
-        assert misfit(L2(3, cones), filled((3, 0), 0.0)) is None
+        assert outside_cone(L2(3, cones), filled((3, 0), 0.0)) is None
 
 
 LABELS = {
@@ -214,7 +214,7 @@ def test_nested_sums_of_squares_over_weights_are_to_a_unit():
 def test_arrays_of_slices_are_those_whose_name_starts_with_a_number():
     one = filled((1,), 1.0)
     names = ("s0.W", "s12.L0", "scale.left", "s", "s.W", "t1.W", "s1")
-    found = apart(Arrays(dict.fromkeys(names, one), "proof"))
+    found = slice_arrays(Arrays(dict.fromkeys(names, one), "proof"))
     assert {t: [*held.arrays] for t, held in found.items()} == {0: ["W"], 12: ["L0"]}
 
 

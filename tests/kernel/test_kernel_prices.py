@@ -15,7 +15,7 @@ from certify.kernel.budget import FRACTION, MADE, PER_BYTE, Budget, product_work
 from certify.kernel.claim import check
 from certify.kernel.dual import pay_for_sum
 from certify.kernel.exact import Exact
-from certify.kernel.fields import plainly
+from certify.kernel.fields import reject_null
 from certify.kernel.file import read
 from certify.kernel.graphs import Graph
 from certify.kernel.metered import Metered
@@ -49,7 +49,7 @@ PAID = {
         "Metered.top: hold a bound of eigenvalues": 36,
         "Metered.top: spend a bound of eigenvalues": 792,
         "fit_field: hold factors side by side": 30,
-        "plainly: spend a number of # digits": 571,
+        "reject_null: spend a number of # digits": 571,
         "question: spend # rows and # columns": 10240,
         "largest: afford the leaves of a tree": 864,
         "transpose: hold a relaxation": 36,
@@ -222,7 +222,7 @@ def test_lines_cost_the_square_of_the_bits_of_their_level(paid):
 def test_a_text_costs_the_square_of_its_digits():
     for digits in (32, 1000):
         budget = Budget()
-        plainly({"shift": "1" * digits}, "proof", budget)
+        reject_null({"shift": "1" * digits}, "proof", budget)
         assert budget.spent == digits**2 >> 5
 
 

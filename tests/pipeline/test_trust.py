@@ -12,7 +12,7 @@ from certify import InputError, OutOfScopeError, Problem, RejectedError, Verdict
 from certify.atoms import RankOne
 from certify.base.rigor.bounds import dots
 from certify.kernel import claim
-from certify.kernel.arrays import Array, beside, filled
+from certify.kernel.arrays import Array, filled, side_by_side
 from certify.kernel.claim import main
 from certify.kernel.errors import shown
 from certify.kernel.file import File
@@ -119,7 +119,7 @@ def test_a_zero_slice_is_no_slice():
     assert result.verdict is Verdict.REFUTED
     c = result.certificate
     padded = {
-        k: beside([a, filled((3, 1), 0.0)]) if k.startswith("better.") else a
+        k: side_by_side([a, filled((3, 1), 0.0)]) if k.startswith("better.") else a
         for k, a in c.witness.items()
     }
     outcome = claim.check(file_of(replace(c, witness=padded)), c.given)

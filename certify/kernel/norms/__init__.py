@@ -11,7 +11,7 @@ from .variation import Variation
 from .weighted import Weighted
 
 __all__ = ["L1", "L2", "NORMS", "PLAIN", "SIGNS", "Biased", "Elastic", "Groups", "LInf", "Norm"]
-__all__ += ["Variation", "Weighted", "misfit", "norm", "plain"]
+__all__ += ["Variation", "Weighted", "norm", "outside_cone", "plain"]
 
 PLAIN: dict[str, type[Norm]] = {"l1": L1, "l2": L2, "linf": LInf}
 NORMS: dict[str, type[Norm]] = {
@@ -53,7 +53,7 @@ def norm(atom: Json, side: str, size: int, arrays: Arrays) -> Norm:
     return kind.stated((size, cone), fields, arrays, side)
 
 
-def misfit(n: Norm, factor: Array) -> float | None:
+def outside_cone(n: Norm, factor: Array) -> float | None:
     """Return an entry of a factor outside the cone, if there is one."""
     r = factor.shape[1]
     rows = [(n.cone, factor.data)]

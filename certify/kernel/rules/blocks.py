@@ -16,7 +16,7 @@ from ..offsets import Offset
 from ..patterns import Pattern, strides
 from ..scalars import Bound
 from ..statement import Question
-from .ky_fan import Fan, fan, head, modes_of, shrunk, tail
+from .ky_fan import Fan, fan, head, modes_of, scaled_dual, tail
 
 
 def blocks(
@@ -49,7 +49,7 @@ def blocks(
         witness = fan(problem, at, fields, given, str(t))
         y = pick_entries(problem.Y, places)
         c = problem.weights and pick_entries(problem.weights, places)
-        w = None if by is None else shrunk(ar, on_block(ar, by, places), at)
+        w = None if by is None else scaled_dual(ar, on_block(ar, by, places), at)
         if f"left{t}" in given.arrays:
             total += weighted_bound(ar, given, t, (witness, y, c, w))
             continue

@@ -18,7 +18,7 @@ from ..statement import Point, Question
 from ..values import objective
 from .fixed_rank import fixed_rank
 from .weak_duality import weak_duality
-from .witness import inside
+from .witness import with_prefix
 
 MOST = 16  # lines at most, each proved separately
 
@@ -93,7 +93,7 @@ def proved_lines(
         slope = number(line.get("slope"), f"{where}[{k}].slope")
         demand(slope >= 0, f"{where}[{k}].slope", "sign", line["slope"])
         below = without_l1(problem, line.get("norm"), slope, f"{where}[{k}].norm")
-        evidence = part(line, "proof", f"{where}[{k}]"), inside(given, f"line{k}.")
+        evidence = part(line, "proof", f"{where}[{k}]"), with_prefix(given, f"line{k}.")
         at_size = below.claim == "rank" and not below.offsets
         top = objective(ar, below, Point(below.factors, ())).hi if at_size else upper
         bound = lower_bound(ar, below, *evidence, top)

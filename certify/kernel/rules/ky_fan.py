@@ -60,7 +60,7 @@ def ky_fan(
     demand(plain, "proof.K", "wrong_rule", "masked or weighted")
     c = ar.load(problem.Y)
     if by is not None:
-        c = ar.subtract(c, shrunk(ar, by, at))
+        c = ar.subtract(c, scaled_dual(ar, by, at))
     fields = part(proof, "ky_fan")
     if len(at.sizes) > 2:
         demand(not problem.offsets, "statement.offsets", "scope", "a tensor at a fixed size")
@@ -151,7 +151,7 @@ def centred_squares(ar: Arithmetic[H], witness: Fan, c: H) -> Fraction:
     return energy
 
 
-def shrunk(ar: Arithmetic[H], by: tuple[Dual[H], Fraction], at: Pattern) -> H:
+def scaled_dual(ar: Arithmetic[H], by: tuple[Dual[H], Fraction], at: Pattern) -> H:
     """Return s W without its corrections, for a float s."""
     dual, s = by
     if s == 1:

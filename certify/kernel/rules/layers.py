@@ -18,7 +18,7 @@ from .matrices import POLAR_RULES
 from .max_pool import max_pool
 from .network import network, pull_back
 from .spectral import spectral
-from .witness import inside, proofs_of
+from .witness import proofs_of, with_prefix
 
 
 def network_bound(ar: Arithmetic[H], net: Network, w: H, proof: Json, given: Arrays) -> Fraction:
@@ -100,5 +100,5 @@ def deep_bound(ar: Arithmetic[H], net: Deep, w: H, proof: Json, given: Arrays) -
     bound, features = net.steep, ar.load(flat_of(net.features))
     for name, field, at in (("W", w, net.at), ("F", features, Pattern(m, d))):
         space, inner = Pair(at, L2(at.m), L2(at.n)), part(proof, name, "proof.polar")
-        bound *= spectral(ar, space, field, inner, inside(given, f"{name}."))
+        bound *= spectral(ar, space, field, inner, with_prefix(given, f"{name}."))
     return bound

@@ -17,7 +17,7 @@ from ..scalars import power, root
 from ..spaces import Network
 from .network import network
 from .tree import ROOT, End, Signed, largest, signed_splits
-from .witness import apart, proofs_of
+from .witness import proofs_of, slice_arrays
 
 
 def max_pool(ar: Arithmetic[H], net: Network, w: H, proof: Json, given: Arrays) -> Fraction:
@@ -41,7 +41,7 @@ def max_pool(ar: Arithmetic[H], net: Network, w: H, proof: Json, given: Arrays) 
             net._replace(right=L2(1, "+" if sign > 0 else "-")),
             [sign * x for x in omega],
             rows_of(listed) if listed else [],
-            apart(arrays),
+            slice_arrays(arrays),
         )
         end = End(8 * FRACTION * len(net.features.data), partial(pooled_leaf, ar, w, side))
         kinds = signed_splits(len(side.splits))

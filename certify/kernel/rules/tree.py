@@ -13,10 +13,7 @@ S = TypeVar("S")
 Split = Callable[[Json, S, str], Sequence[S]]
 Signed = tuple[tuple[int, int], ...]  # (split, 1 or -1) on the path from the root
 ROOT: Signed = ()
-LISTED = {
-    "groups": "each",
-    "signs": "signs",
-}  # kinds with lists of children
+LISTED = {"groups": "each", "signs": "signs"}  # the fields that list children, by kind
 
 
 class End(NamedTuple, Generic[S]):

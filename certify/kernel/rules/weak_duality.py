@@ -15,7 +15,7 @@ from ..statement import Question
 from ..zeros import demand_plain
 from .polar import named_rule, polar_bound
 from .spectral import low_rank_bound
-from .witness import inside
+from .witness import with_prefix
 
 
 def weak_duality(ar: Arithmetic[H], problem: Question, proof: Json, given: Arrays) -> Bound:
@@ -46,7 +46,7 @@ def multiple(
     polar = part(proof, "polar")
     if isinstance(problem.pair, Network) and problem.pair.free:
         demand_zero_sums(ar, problem, dual)
-    arrays = inside(given, "polar.") if problem.claim == "rank" else given
+    arrays = with_prefix(given, "polar.") if problem.claim == "rank" else given
     if problem.at.zeros:
         demand_plain(dual.corrections, polar.get("rule"))
         bound = low_rank_bound(ar, problem.pair, dual, polar, arrays)

@@ -26,7 +26,7 @@ def gram_side(fields: Json, at: Pattern, where: str, *, stored: bool) -> int:
     return axis
 
 
-def apart(given: Arrays) -> dict[int, Arrays]:
+def slice_arrays(given: Arrays) -> dict[int, Arrays]:
     """Return the arrays of each slice: s3.NAME is the array NAME of slice 3."""
     slices: dict[int, dict[str, Array]] = {}
     for name, a in given.arrays.items():
@@ -36,7 +36,7 @@ def apart(given: Arrays) -> dict[int, Arrays]:
     return {t: Arrays(arrays, given.where) for t, arrays in slices.items()}
 
 
-def inside(given: Arrays, prefix: str) -> Arrays:
+def with_prefix(given: Arrays, prefix: str) -> Arrays:
     """Return the arrays whose names begin with a prefix, without it."""
     mine = {k: a for k, a in given.arrays.items() if k.startswith(prefix)}
     return Arrays({k.removeprefix(prefix): a for k, a in mine.items()}, given.where)
@@ -44,7 +44,7 @@ def inside(given: Arrays, prefix: str) -> Arrays:
 
 def proofs_of(proof: Json, given: Arrays, count: int) -> Iterator[tuple[Json, Arrays]]:
     """Yield the proof of each slice, listed in "each", with its own arrays."""
-    slices, where = apart(given), "proof.polar.each"
+    slices, where = slice_arrays(given), "proof.polar.each"
     proofs = as_list(proof.get("each"), where)
     demand(len(proofs) == count, where, "list", f"{len(proofs)}, not {count}")
     for t, inner in enumerate(proofs):
