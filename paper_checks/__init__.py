@@ -1,7 +1,7 @@
 """Statements of the paper under test: one module each, found by file name.
 
-What a module holds is `_base.Module`; `_run` runs one; `python -m paper_checks` prints the table.
-Each side of a relation has its own route, and neither goes through `certify.check`.
+`_base.Module` describes a module; `_run` runs one; `python -m paper_checks` prints the table.
+The two sides of a relation are computed in different ways, neither by `certify.check`.
 """
 
 import importlib

@@ -1,7 +1,7 @@
-"""python -m paper_checks: each statement, on what evidence it stands, and whether it holds.
+"""python -m paper_checks: each statement, its evidence, and whether it holds.
 
-`--fresh --examples 5000` draws other instances than the last run and tells the seed. Exit status 0
-only if all hold, 1 if one does not, 2 for a wrong option.
+`--fresh --examples 5000` draws new instances and prints the seed.  The exit status is 0 if all
+statements hold, 1 if one does not, 2 for a wrong option.
 """
 
 import difflib
@@ -62,7 +62,7 @@ def command(  # noqa: PLR0913  one for each option
 
 
 def started(seed: int | None, examples: int, *, fresh: bool) -> int:
-    """Return the seed; tell one that is drawn, before the run."""
+    """Return the seed; print one that is drawn, before the run."""
     if not fresh:
         return seed or 0
     seed = secrets.randbelow(2**32) if seed is None else seed
@@ -72,7 +72,7 @@ def started(seed: int | None, examples: int, *, fresh: bool) -> int:
 
 
 def chosen(only: Sequence[str]) -> list[str]:
-    """Return the statements asked for; UsageError names the nearest to an unknown one."""
+    """Return the requested statements; UsageError names the one nearest to an unknown name."""
     known = names()
     for name in only:
         if name not in known:
@@ -82,7 +82,7 @@ def chosen(only: Sequence[str]) -> list[str]:
 
 
 def outcomes(wanted: list[str], examples: int, seed: int) -> Iterator[Outcome]:
-    """Run each; the one at work is shown on a terminal."""
+    """Run each statement; a terminal shows its name."""
     shown = Console(stderr=True)
     for name in wanted:
         with shown.status(name):
@@ -90,7 +90,7 @@ def outcomes(wanted: list[str], examples: int, seed: int) -> Iterator[Outcome]:
 
 
 def as_line(o: Outcome) -> dict[str, object]:
-    """Return what a line of --json says."""
+    """Return the content of a line of --json."""
     return {
         "statement": o.name,
         "title": o.statement.title,
@@ -105,7 +105,7 @@ def as_line(o: Outcome) -> dict[str, object]:
 
 
 def show(found: list[Outcome]) -> None:
-    """Print the table, the failures, and what could not be said."""
+    """Print the table, the failures, and whether the formal proofs are built."""
     table = Table(box=None, pad_edge=False)
     table.add_column("statement", no_wrap=True)
     table.add_column("evidence")

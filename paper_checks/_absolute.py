@@ -1,4 +1,4 @@
-"""The loss |Z - y|_1 over rays: the best slices, and the best dual value, a program each."""
+"""The loss |Z - y|_1 over rays: linear programs for the best slices and the best dual value."""
 
 from collections.abc import Sequence
 from fractions import Fraction
@@ -24,7 +24,7 @@ def coefficients(rays: Rays, y: Sequence[Fraction], lam: Fraction) -> Vector:
 
 
 def bound(rays: Rays, y: Sequence[Fraction], lam: Fraction) -> Fraction:
-    """Return max <W, y> over |W|_inf <= 1 and Omega*(W) <= lam: below every factorization."""
+    """Return max <W, y> over |W|_inf <= 1 and Omega*(W) <= lam, a bound below all f."""
     box = [scale(s, unit(k, len(y))) for k in range(len(y)) for s in (ONE, -ONE)]
     bounds = [*[ONE] * (2 * len(y)), *scale(lam, rays.theta)]
     return dot(maximize_over(y, [*box, *rays.phi], bounds).y, y)

@@ -1,4 +1,4 @@
-"""Hypothesis strategies of balanced points: factors first, then W and rho, the data last."""
+"""Hypothesis strategies of balanced points: they draw factors, then W and rho, then the data."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -41,14 +41,14 @@ def points(
     models: Sequence[Model] = MODELS,
     choice: Choice = some,
 ) -> Candidate:
-    """Draw balanced slices, q in step with them, and W of polar lam.
+    """Draw balanced slices, a balanced q, and W of polar lam.
 
-    With `steep` W may have a part orthogonal to the slices, and its polar may be more than lam.
+    With `steep`, W may have a part orthogonal to the slices, and its polar may exceed lam.
     """
     model, loss = draw(st.sampled_from(models)), draw(st.sampled_from(losses))
     n = len(model.phi(model.extreme[0]))
     W, faces = tight(model, exact(draw(vectors(n).filter(any))))
-    if loss == BARRIER and sum(W) < 0:  # so that an intercept can lift t above 0
+    if loss == BARRIER and sum(W) < 0:  # then an intercept can make t > 0
         W, faces = exact(scale(-ONE, W)), [spread(x, (*[ONE] * (len(x) - 1), -ONE)) for x in faces]
     slices = choice(draw, faces)
     lam = draw(positives(4))
@@ -68,7 +68,7 @@ def points(
 def intercept(
     draw: st.DrawFn, problem: Problem, slices: tuple[Factors, ...]
 ) -> tuple[Problem, Vector]:
-    """Draw A = 1, the penalty, and q = (sum W) / rho or of that sign, so large that t > 0."""
+    """Draw A = 1, the penalty, and q = (sum W) / rho or of that sign, large enough for t > 0."""
     pull, ridge = sum(problem.y, ZERO), draw(st.booleans())
     q = draw(positives(4)) + linf(problem.prediction(slices, ()))
     ones = tuple(ONE for _ in problem.y)
@@ -79,7 +79,7 @@ def intercept(
 def with_offsets(
     draw: st.DrawFn, problem: Problem, _slices: tuple[Factors, ...]
 ) -> tuple[Problem, Vector]:
-    """Draw A with up to two columns, the penalty, and q in step: A^T W in dH(q)."""
+    """Draw A with up to two columns, the penalty, and a balanced q: A^T W in dH(q)."""
     W = problem.y
     columns = tuple(map(exact, draw(st.lists(vectors(len(W), rationals(-2, 2)), max_size=2))))
     pull, ridge = tuple(dot(a, W) for a in columns), draw(st.booleans())
@@ -95,9 +95,9 @@ def with_offsets(
 def completed(
     draw: st.DrawFn, problem: Problem, at: tuple[tuple[Factors, ...], Vector]
 ) -> Candidate:
-    """Give y so that W, which stands in its place, is -grad loss; draw the others.
+    """Choose y so that -grad loss is W, which is passed as y; draw the other slices.
 
-    Where W or t is outside the loss's domain, the loss is squared.
+    If W or t is outside the loss's domain, the loss is squared.
     """
     W, t, loss = problem.y, problem.prediction(*at), problem.loss
     y = [LOSSES[loss].data(a, b) for a, b in zip(W, t, strict=True)]
@@ -107,6 +107,6 @@ def completed(
     slices = st.tuples(*(vectors(k).map(exact) for k in problem.model.lengths))
     others = tuple(draw(st.lists(slices, max_size=3)))
     p = draw(vectors(len(problem.columns)))
-    if loss == BARRIER and p:  # else nearly all of them are infinite
+    if loss == BARRIER and p:  # else f would be infinite for most of them
         p[0] = abs(p[0]) + linf(made.prediction(others, [ZERO] * len(p)))
     return Candidate(made, *at, others, exact(p))

@@ -1,4 +1,4 @@
-"""What every path from a point to a lower one must pass, where a hypothesis of large r fails."""
+"""Values that every path from a point to a lower one must exceed, if large r lacks a hypothesis."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ FALLS, HALF = "f never rises", Fraction(1, 2)
 
 @dataclass(frozen=True)
 class Barrier:
-    """A point, better slices, and a bound of f that every path from one to the other passes."""
+    """A point, better slices, and a value of f that every path between them must reach."""
 
     point: Point
     pass_over: Callable[[Point], Fraction]
@@ -30,7 +30,7 @@ class Barrier:
         yield Check("slices", Fraction(self.point.size), "<", Fraction(len(self.point.X)))
 
     def conclusion(self) -> Check:
-        """Return what must be passed against the start; the end is lower than that."""
+        """Return the value that must be reached against the start's; the end is lower."""
         start, end = self.point.value(self.point.X), self.point.value(self.point.others)
         if end >= start or len(self.point.others) != len(self.point.X):
             raise NoCounterexampleError(f"no path is needed from {start} to {end}")
@@ -68,7 +68,7 @@ def barriers() -> Iterator[tuple[str, Barrier]]:
 
 
 def off_the_axis(p: Point) -> Fraction:
-    """Return the least f where theta = 20 (a + b), or at (0, 0): a path leaves (0, b) by these.
+    """Return the least f where theta = 20 (a + b), or at (0, 0); a path from (0, b) meets these.
 
     f = 1/2 (s - y)^2 + 20 lam s, s = a + b >= 0.
     """
@@ -85,7 +85,7 @@ def off_the_axis(p: Point) -> Fraction:
 
 
 def rank_one_border(p: Point) -> Fraction:
-    """Return f(X) and its proved rise on the border of a neighbourhood, where the others are not.
+    """Return f(X) plus its proved rise on the border of a neighbourhood without the others.
 
     Z = [[x, q], [r, z]] of rank 1 with z >= 1 has x = q r w, w = 1 / z in [0, 1]. On each face,
     |z - z_X| = side or |q| or |r| = corner, f - f(X) - rise is a polynomial, proved >= 0.
@@ -107,7 +107,7 @@ def rank_one_border(p: Point) -> Fraction:
 
 
 def through_zero(p: Point) -> Fraction:
-    """Return the loss at 0, which the sum of phi passes; theta >= 0."""
+    """Return the loss at 0: the sum of phi has a zero on every path, and theta >= 0."""
     (here,), (there,) = p.sum(p.X), p.sum(p.others)
     if here * there >= 0:
         raise NoCounterexampleError("the sum need not pass 0")
@@ -115,7 +115,7 @@ def through_zero(p: Point) -> Fraction:
 
 
 def small_price(p: Point) -> Fraction:
-    """Return the least f where sum theta = 3/4, which it passes from 0: there |Z| <= 1/8.
+    """Return the least f where sum theta = 3/4, which every path from 0 meets: there |Z| <= 1/8.
 
     |abc| <= (theta / 3)^(3/2) by the means, and the power 3/2 is superadditive.
     """

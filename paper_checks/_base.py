@@ -1,4 +1,4 @@
-"""What a statement is, and one instance of it with both sides computed."""
+"""Statements, their modules, and checks: relations with both sides computed."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -13,12 +13,12 @@ ZERO = Fraction(0)
 
 @dataclass(frozen=True)
 class Check:
-    """`left relation right + slack`, the sides computed by two routes.
+    """`left relation right + slack`, with sides computed in two different ways.
 
-    Sides are exact: floats are dyadic and become the Fractions they are.  `slack` is zero for
-    rational routes, else a bound of the rounding of both, derived in `why`, never tuned.
-    With `dropped`, the name of a hypothesis, the instance lacks it and the relation must *fail*;
-    that the hypothesis is needed is shown by a `Counterexample` alone.
+    Sides are exact: a float is converted to the Fraction that it is.  `slack` is zero for rational
+    computations, else a bound of the rounding of both sides, derived in `why` and never tuned.
+    If `dropped` names a hypothesis, the instance lacks it and the relation must *fail*; only a
+    `Counterexample` shows that the hypothesis is needed.
     """
 
     claim: str
@@ -38,16 +38,15 @@ class Check:
         return self.left <= self.right + self.slack
 
     def passed(self) -> bool:
-        """Whether it came out as the theory says: a counterexample must break the relation."""
+        """Whether the relation is as the theory says: false for a counterexample, else true."""
         return self.true() is not bool(self.dropped)
 
 
 @dataclass(frozen=True)
 class Counterexample:
-    """An instance that lacks the hypothesis `dropped` only, and on which the conclusion is false.
+    """An instance that lacks only the hypothesis `dropped`, and on which the conclusion is false.
 
-    The instance goes to every predicate of HYPOTHESES and to `conclusion`, so both speak of the
-    same data.
+    Every predicate of HYPOTHESES and `conclusion` get this same instance.
     """
 
     dropped: str
@@ -57,12 +56,13 @@ class Counterexample:
 
 @dataclass(frozen=True)
 class Statement:
-    """One statement of the paper: what is claimed, and on which hypotheses.
+    """One statement of the paper: its claims and hypotheses.
 
-    `needs` names each hypothesis and says in a few words what goes wrong without it, or why no
-    counterexample is given.  `gap` tells where the argument as usually told is incomplete: our
-    reconstruction.  `formula` is plain text.  `rests` names the hypotheses of a claim, where it
-    does not rest on all; `implies` names the hypotheses that one hypothesis contains.
+    words    the statement in words; formula: the same in plain text
+    needs    each hypothesis, with a short counterexample without it, or the reason for none
+    gap      remarks: where the usual argument is incomplete
+    rests    the hypotheses of a claim that does not need all of them
+    implies  the hypotheses that one hypothesis implies
     """
 
     title: str
@@ -78,13 +78,13 @@ Hypothesis = Callable[[Any], Iterable[Check]]
 
 
 class Module(Protocol):
-    """The contract of a module here: `flat_path.py`, found by its file name.
+    """The contract of a statement's module, which is found by its file name.
 
-    `INSTANCES` draws one instance (exact rationals or dyadic floats) and `sides` computes the
-    checks of the statement on it; `fixed` yields named instances: the extreme ones, where the
-    relation is an equality.  `counterexamples` has one for each hypothesis that can be dropped,
-    and HYPOTHESES decides each hypothesis on its instance: it holds exactly if all checks do, so
-    what is kept is proved and what is dropped is refuted.
+    INSTANCES        draws an instance (exact rationals or dyadic floats)
+    sides            computes the checks of the statement on an instance
+    fixed            computes the checks on named instances, extreme ones with equality
+    counterexamples  has one for each hypothesis that can be dropped
+    HYPOTHESES       decides each hypothesis on an instance: it holds exactly if all checks do
     """
 
     STATEMENT: Statement
@@ -96,7 +96,7 @@ class Module(Protocol):
 
 
 def contract(module: ModuleType) -> Module:
-    """Return the module as a `Module`; AttributeError names what it lacks."""
+    """Return the module as a `Module`; AttributeError names a missing part."""
     for name in ("STATEMENT", "INSTANCES", "sides", "fixed"):
         if not hasattr(module, name):
             raise AttributeError(f"{module.__name__} has no {name}")

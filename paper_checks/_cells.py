@@ -13,8 +13,8 @@ Cell = tuple[int, ...]  # +1 where v_k.u >= 0, else -1
 def cells(V: Matrix) -> tuple[Cell, ...]:
     """Return every sign pattern of V u that an open set of u has.
 
-    With the axes' planes every cell has an edge. Beside an edge u the planes through u cut as
-    they cut the space orthogonal to u; the others have the side on which u is.
+    With the axes' planes every cell has an edge. Near an edge u the planes through u cut as they
+    cut the space orthogonal to u; for every other plane the side is that of u.
     """
     if len(V[0]) == 1:
         return tuple(dict.fromkeys(tuple(sign(s * v[0]) for v in V) for s in (1, -1)))
@@ -37,9 +37,9 @@ def sign(x: object) -> int:
 
 
 def regions(V: Matrix) -> int:
-    """Return the number of cells, without listing them: by deletion and restriction.
+    """Return the number of cells by deletion and restriction, without listing them.
 
-    A plane added to others cuts as many cells in two as the others cut from the plane itself.
+    A plane that is added cuts as many cells in two as the other planes cut from it.
     """
     planes: list[tuple] = []
     for v in V:

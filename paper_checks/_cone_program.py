@@ -11,7 +11,7 @@ from ._nets import Network
 
 
 def network(V: Matrix, y: Vector, lam: float) -> Network:
-    """Return the balanced neurons of Clarabel's solution; what they are worth is for others."""
+    """Return the balanced neurons of Clarabel's solution; the caller evaluates them."""
     data, target, patterns = np.array(V, dtype=float), np.array(y, dtype=float), cells(V)
     a, b = (cp.Variable((len(patterns), len(V[0]))) for _ in range(2))
     on = [np.array([[s > 0] for s in cell]) * data for cell in patterns]
@@ -20,7 +20,7 @@ def network(V: Matrix, y: Vector, lam: float) -> Network:
     inside = [signed(cell, data) @ x[i] >= 0 for i, cell in enumerate(patterns) for x in (a, b)]
     problem = cp.Problem(cp.Minimize(cp.sum_squares(output - target) / 2 + lam * cost), inside)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of an inaccurate solution: the brackets tell
+        warnings.simplefilter("ignore")  # an inaccurate solution shows in the bounds
         problem.solve(solver=cp.CLARABEL, tol_gap_abs=1e-11, tol_gap_rel=1e-11, tol_feas=1e-11)
     return Network((*balanced(a.value, 1.0), *balanced(b.value, -1.0)))
 
@@ -31,7 +31,7 @@ def signed(cell: Cell, data: np.ndarray) -> np.ndarray:
 
 
 def balanced(rows: np.ndarray, sign: float) -> list[tuple[Vector, object]]:
-    """Return (u, v) with u v = a and |u| = |v|, without the neurons of rounding's size."""
+    """Return (u, v) with u v = a and |u| = |v|; neurons of the size of rounding are left out."""
     sizes = np.linalg.norm(rows, axis=1)
     kept = np.flatnonzero(sizes > 2.0**-26 * sizes.max())
     return [

@@ -1,4 +1,4 @@
-"""What of the kernel is proved in Coq, what the proved checker covers, and what is only tested."""
+"""Which parts of the kernel are proved in Coq, covered by the proved checker, or only tested."""
 
 import re
 from collections.abc import Collection, Iterator
@@ -74,7 +74,7 @@ def in_checker(rule: str) -> bool:
 
 
 def rows() -> Iterator[tuple[str, str, str, str, str]]:
-    """Yield part, name, who proves the lower bound, whether the checker, who the upper bound."""
+    """Yield part, name, proof of the lower bound, "yes" if in the checker, that of the upper."""
     theorems: dict[str, list[str]] = {}
     for row in table().rows:
         theorems.setdefault(row.rule, []).append(row.full_name)

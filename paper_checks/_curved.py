@@ -1,4 +1,4 @@
-"""Entrywise losses that are no squares but strongly convex, everywhere or as far as f goes down.
+"""Entrywise losses, not squares, that are strongly convex, everywhere or on sets f <= const.
 
 phi = u v^T, theta = |u|_1 |v|_1, so that F is a sum over the entries z of loss(z) + lam |z|.  Each
 problem is built from its minimum: e = y - z is where the slope is lam, or t = z + b.

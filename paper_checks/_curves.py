@@ -1,6 +1,6 @@
 """Infinitely many rays in the plane, (1, +-t) of cost base + t for t in (0, 1], and perhaps (1, 0).
 
-What is said of all of them is a polynomial in t; a program may use those of t = 1/n alone.
+A claim about all rays is a polynomial in t; a program may use only the rays with t = 1/n.
 """
 
 from collections.abc import Iterator, Sequence

@@ -1,8 +1,8 @@
 """The table of formal proofs: statement, theorem, rule of the kernel, Python function.
 
-`formal/table.toml` is the table, `formal/*.v` the theorems, and `formal/assumptions.txt`, which
-`make -C paper_checks/formal` writes, what each theorem of the table rests on.  What a theorem says
-is held by `_statements`; how much of a statement is proved is what the table says, not a name.
+`formal/table.toml` is the table, `formal/*.v` has the theorems, and `formal/assumptions.txt`, which
+`make -C paper_checks/formal` writes, has the axioms of each theorem in the table.  `_statements`
+stores the text of the theorems.  The table says how much of a statement is proved.
 """
 
 import importlib
@@ -53,9 +53,10 @@ class Row:
 
 @dataclass(frozen=True)
 class Grade:
-    """How much of a statement is proved by machine, in words: by `whole` all, or `open` is not.
+    """How much of a statement is proved by machine, in words.
 
-    checked  where the proved checker proves it, from a certificate's file to its verdict
+    whole    the theorems that are all of it; or open: what is not proved
+    checked  for which certificates the proved checker proves it, from the file to the verdict
     """
 
     name: str
@@ -67,7 +68,7 @@ class Grade:
 
 @dataclass(frozen=True)
 class Table:
-    """The rows, the grades, and what of the kernel no theorem covers, each with the reason."""
+    """The rows, the grades, and the parts of the kernel without a theorem, with the reasons."""
 
     rows: tuple[Row, ...]
     grades: dict[str, Grade]
@@ -85,7 +86,7 @@ def table(folder: Path = FORMAL) -> Table:
 
 
 def faults(folder: Path = FORMAL) -> list[str]:
-    """Return what is wrong between the table, the theorems and the kernel; a sentence each."""
+    """Return the contradictions between the table, the theorems and the kernel, as sentences."""
     held, texts = table(folder), sources(folder)
     out = [f"{name} leaves something unproved" for name in texts if UNPROVED.search(texts[name])]
     known = set(names()), kernel.rules()
@@ -201,9 +202,9 @@ def unfounded(text: str, rows: tuple[Row, ...]) -> list[str]:
 
 
 def machine_proved(statement: str, folder: Path = FORMAL) -> tuple[str, ...]:
-    """Return the theorems that prove (parts of) a statement; () where they are not built.
+    """Return the theorems that prove (parts of) a statement.
 
-    Where they do not say what `text.golden` says nobody has read them: () again.
+    Return () if they are not built, or if their text differs from `text.golden`, which was read.
     """
     if not built(folder) or changed(folder):
         return ()
@@ -220,6 +221,6 @@ def proves_all(statement: str, theorems: tuple[str, ...], folder: Path = FORMAL)
 
 
 def checked(statement: str, folder: Path = FORMAL) -> bool:
-    """Whether the proved checker proves the statement, somewhere, of a certificate's file."""
+    """Whether the proved checker proves the statement for some certificates."""
     grade = table(folder).grades.get(statement)
     return grade is not None and bool(grade.checked)

@@ -1,4 +1,4 @@
-"""A page of its own: the table, each statement with its picture, and what is left open."""
+"""The HTML page: the table, each statement with its picture, and open points."""
 
 from html import escape
 
@@ -42,7 +42,7 @@ border-bottom:1px solid var(--rule)}td{display:block;border:0;padding:0}
 
 
 def page(found: list[Outcome], note: str) -> str:
-    """Return the page; `note` says with what it was run."""
+    """Return the page; `note` has the options of the run."""
     rows = "".join(_row(o) for o in found)
     heads = "".join(f"<th>{h}</th>" for h in ("statement", "evidence"))
     numbers = "".join(f'<th class="number">{h}</th>' for h in ("examples", "relations", "time"))

@@ -1,4 +1,4 @@
-"""The kernel as the table of formal proofs sees it: its rules and its functions, by name.
+"""The names of the kernel's rules and functions, for the table of formal proofs.
 
 A rule is `TABLE.key`, as "LOSSES.huber"; a function is `name` or `Class.name`.  Both are read from
 the kernel itself, in whichever of its modules they are.
@@ -27,7 +27,7 @@ def modules() -> tuple[ModuleType, ...]:
 
 
 def named(name: str) -> Any:  # noqa: ANN401  a table, a class, a function
-    """Return what the kernel calls so; AttributeError if there is nothing."""
+    """Return the kernel's object of this name; AttributeError if there is none."""
     first, *rest = name.split(".")
     home = next((m for m in modules() if hasattr(m, first)), package)
     return reduce(getattr, rest, getattr(home, first))
@@ -45,8 +45,8 @@ def known(name: str) -> bool:
 def rules() -> set[str]:
     """Return everything of the kernel that is called a rule, as TABLE.key.
 
-    `network_bound` and `deep_bound` list their rules in their own text, as `rule in (...)`, and a
-    lower bound is called what its `Bound` says.
+    `network_bound` and `deep_bound` list their rules in their own text, as `rule in (...)`; the
+    name of a lower bound is in its `Bound`.
     """
     return {f"{name}.{key}" for name in TABLES for key in named(name)} | _written()
 
@@ -78,7 +78,7 @@ def _bound_names(tree: ast.AST) -> Iterator[str]:
 
 @cache
 def functions() -> frozenset[str]:
-    """Return every function and method that computes something: abstract ones do not."""
+    """Return every function and method except abstract ones."""
     return frozenset(name for tree in _trees() for name in defined(tree))
 
 

@@ -1,4 +1,4 @@
-"""Slices of which a random mask keeps some, and the hypotheses of dropout decided on them."""
+"""Slices with random masks, and the hypotheses of dropout decided on them."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Whether a counterexample is one: what it drops is refuted, what it keeps is proved, in code."""
+"""Whether a counterexample is valid: it refutes the dropped hypothesis and proves the others."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -12,7 +12,7 @@ class NoCounterexampleError(ValueError):
 
 
 def broken(module: Module, example: Counterexample) -> Check:
-    """Return the conclusion, false; NoCounterexampleError says what is wrong with the example."""
+    """Return the false conclusion; NoCounterexampleError says what is wrong with the example."""
     name = example.dropped
     if name not in module.STATEMENT.needs:
         raise NoCounterexampleError(f"there is no hypothesis {name!r}")
@@ -57,5 +57,5 @@ def contained(module: Module, name: str) -> set[str]:
 
 
 def written(check: Check) -> str:
-    """Return a relation as it reads."""
+    """Return a relation as text."""
     return f"{check.claim}: {check.left} {check.relation} {check.right}"

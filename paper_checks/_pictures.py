@@ -1,4 +1,4 @@
-"""Pictures of statements, computed in floats from small instances: they show, and prove nothing."""
+"""Pictures of statements, computed in floats from small instances; they prove nothing."""
 
 import math
 from collections.abc import Callable, Iterable, Sequence
@@ -17,7 +17,7 @@ BALL = (170.0, 168.0)  # two in a row
 
 @dataclass(frozen=True)
 class Picture:
-    """What is seen, in words, and the panels."""
+    """A description of the picture, and its panels."""
 
     said: str
     panels: Callable[[], list[Plot]]

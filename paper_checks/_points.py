@@ -1,7 +1,7 @@
 """A factorization problem written out, a point of it, and its hypotheses decided in rationals.
 
 phi, theta and the loss are functions of numbers; on the orthants around a point they are
-polynomials (`_polynomial`), so what is said of all slices near it is proved, not sampled.
+polynomials (`_polynomial`), so claims about all slices near it are proved, not sampled.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -56,7 +56,7 @@ class Loss:
     def convex(self, m: Fraction = ZERO) -> Iterator[Check]:
         """Yield that it is m-strongly convex, m > 0 for one output: each term is convex.
 
-        Where that fails, the chord between two outputs tells: it is not, if the loss is above.
+        A loss with `bent` is compared with its chord: it is not convex if it is above.
         """
         if self.bent is None:
             yield Check(

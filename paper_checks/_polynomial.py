@@ -1,7 +1,7 @@
 """Polynomials in variables t_k of [0, bound], with rational coefficients, and when one is >= 0.
 
-A function written with +, -, *, / and abs takes them in place of numbers: on the orthant
-x = X + s t, signs s, its value is then a polynomial, exactly and everywhere.
+A function written with +, -, *, / and abs accepts polynomials in place of numbers.  On the orthant
+x = X + s t with signs s, its exact value is then a polynomial.
 """
 
 from collections.abc import Iterator
@@ -77,9 +77,9 @@ class Polynomial:
         return bool(self.terms)
 
     def sign(self) -> int:
-        """Return the sign where all t > 0; UndecidedError where it may change in the box.
+        """Return the sign for all t > 0; UndecidedError if it may change in the box.
 
-        What is positive there, the largest product of powers in all terms, is divided out.
+        The largest product of powers in all terms, which is positive, is divided out.
         """
         if not self.terms:
             return 0

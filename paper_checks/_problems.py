@@ -2,9 +2,9 @@
 
     f_r(X, q) = loss(y, sum phi(X_i) + A q) + lam sum theta(X_i) + H(q)
 
-Factors are drawn first, then W on the polar ball and rho, and y last, so that W = -grad loss and
-A^T W is a subgradient of H at q: all in rationals. The family is a matrix in l1 or linf norms, a
-tensor of order 3 (degree 3), or a hidden ReLU layer; the last loss is infinite for t <= 0.
+Factors are drawn first, then W on the polar ball and rho, and last y, so that W = -grad loss and
+A^T W is a subgradient of H at q. All numbers are rational. The family is a matrix in l1 or linf
+norms, a tensor of order 3 (degree 3), or a hidden ReLU layer; the last loss is infinite for t <= 0.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -170,10 +170,10 @@ def across(phi: Sequence[Vector], others: Sequence[Vector]) -> Iterator[Vector]:
 
 
 def lower(p: Candidate, near: Fraction) -> Candidate | None:
-    """Return a point as near that the proof says is lower, or None if it has none.
+    """Return a lower point at most as far, by the construction of the proof, or None.
 
-    It scales a slice, puts an extreme slice in the place of a zero one, or moves one entry of q:
-    where the slope of f is not 0 a step that is short enough falls.
+    It scales a slice, replaces a zero slice by a small extreme one, or moves one entry of q: if the
+    slope of f is not 0, a short enough step lowers f.
     """
     for move in moves(p):
         step = near

@@ -24,7 +24,7 @@ FAILS = "fails"
 
 @dataclass(frozen=True)
 class Failure:
-    """A relation that came out false, or a counterexample that is none; the instance, shrunk."""
+    """A false relation, or an invalid counterexample, with the shrunk instance."""
 
     check: Check | None
     instance: str
@@ -57,10 +57,9 @@ class Claim:
 
 @dataclass
 class Outcome:
-    """What a run found: examples drawn, relations tested by claim, failures, seconds.
+    """The result of a run: examples drawn, relations tested by claim, failures, seconds.
 
-    `needed` has the hypotheses whose counterexample was shown, `theorems` the formal proofs that
-    are built.
+    needed    the hypotheses with a valid counterexample; theorems: the formal proofs that are built
     """
 
     name: str
@@ -89,7 +88,7 @@ class Outcome:
 
     @property
     def evidence(self) -> tuple[str, ...]:
-        """What the statement stands on: computed from this run and from the proofs built."""
+        """The evidence for the statement, from this run and from the proofs that are built."""
         found = self.proved()
         if not self.claims:
             return tuple(found) or (UNCOVERED,)
@@ -104,9 +103,9 @@ class Outcome:
         return tuple(found)
 
     def proved(self) -> list[str]:
-        """Return the level of the theorems, by the table's grade: the whole statement, or parts.
+        """Return the level of the theorems: the whole statement or parts of it, by the table.
 
-        Behind it, whether the proved checker proves it of certificates.
+        If the proved checker proves the statement for certificates, that level follows.
         """
         if not self.theorems:
             return []
@@ -115,7 +114,7 @@ class Outcome:
 
     def add(self, check: Check, instance: str) -> Failure | None:
         """Count a check; return its failure, if it is one."""
-        if check.dropped:  # that it keeps the other hypotheses is not known: it shows no need
+        if check.dropped:  # its other hypotheses are not checked, so it shows no need
             known = check.dropped in self.statement.needs
             if known and check.passed():
                 return None
@@ -124,7 +123,7 @@ class Outcome:
         return None if check.passed() else Failure(check, instance)
 
     def necessities(self, module: Module) -> Iterator[Failure]:
-        """Judge each counterexample; yield those that are none."""
+        """Check each counterexample; yield a failure for each invalid one."""
         for example in getattr(module, "counterexamples", tuple)():
             try:
                 self.needed.setdefault(example.dropped, broken(module, example))

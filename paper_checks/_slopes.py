@@ -1,4 +1,4 @@
-"""One number of output, phi = x1 x2 ...: slopes of a loss, the polar, a loss of two valleys."""
+"""Outputs of one number, phi = x1 x2 ...: slopes of a loss, the polar, a loss with two valleys."""
 
 from collections.abc import Iterator
 from fractions import Fraction

@@ -1,7 +1,7 @@
-"""What the theorems say, word for word: python -m paper_checks._statements renews `text.golden`.
+"""The text of the theorems: python -m paper_checks._statements renews `text.golden`.
 
-`text.golden` has the text of each file of `formal/` without comments, proofs and lemmas that have
-no row in the table: what is left is what a theorem says and all that it is said of, sections,
+`text.golden` has the text of each file of `formal/` without comments, proofs, and lemmas that have
+no row in the table.  What remains are the theorems and everything they refer to: sections,
 variables, hypotheses, definitions and notations.  `statements.golden` has the same as Coq
 understands it; `make -C paper_checks/formal golden` renews both.  A change of either is a change
 of what is proved.
@@ -75,7 +75,7 @@ def with_proofs(text: str) -> Iterator[tuple[str, list[str]]]:
 
 
 def kept(text: str, rows: set[str]) -> Iterator[str]:
-    """Yield the sentences that say something: a lemma without a row does where another names it."""
+    """Yield the sentences to keep; a lemma without a row is kept if another sentence names it."""
     found = list(with_proofs(text))
     heads = [m[1] if (m := LEMMA.match(said)) and proof else "" for said, proof in found]
     lemmas = {name for name in heads if name and name not in rows}
@@ -89,7 +89,7 @@ def kept(text: str, rows: set[str]) -> Iterator[str]:
 
 
 def text_of(folder: Path = FORMAL) -> str:
-    """Return what `text.golden` has to be."""
+    """Return the correct content of `text.golden`."""
     held = tomllib.loads((folder / "table.toml").read_text(encoding="utf-8"))
     rows: dict[str, set[str]] = {}
     for row in held.get("row", ()):
@@ -133,7 +133,7 @@ def _by_file(text: str) -> dict[str, list[str]]:
 
 
 def changed(folder: Path = FORMAL) -> list[str]:
-    """Return what `text.golden` does not say, or says otherwise."""
+    """Return the differences between `text.golden` and the files."""
     return changes((folder / TEXT).read_text(encoding="utf-8"), text_of(folder))
 
 

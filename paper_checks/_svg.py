@@ -99,7 +99,7 @@ class Plot:
 def svg(panels: Sequence[Plot], said: str, *, alone: bool = False) -> str:
     """Return the panels, side by side as far as WIDTH goes; `alone` with the style, for a file.
 
-    WIDTH is that of a narrow screen: there nothing is smaller than it is meant to be.
+    WIDTH is that of a narrow screen, so nothing is scaled down there.
     """
     groups, across, down, high = [], 0.0, 0.0, 0.0
     for p in panels:

@@ -1,4 +1,4 @@
-"""Plain text in the field's letters, and what the paper leaves open."""
+"""Greek letters for plain text, and what the paper leaves open."""
 
 import re
 from fractions import Fraction
@@ -66,6 +66,6 @@ def pretty(text: str) -> str:
 
 
 def short(number: Fraction) -> str:
-    """Return a fraction as it is, or six digits of a long one."""
+    """Return a fraction, or six digits of a long one."""
     exact = str(number)
     return exact if len(exact) <= 12 else f"{float(number):.6g}…"

@@ -25,9 +25,10 @@ from ._problems import NAMED, Candidate, across, lower
 KEPT = ("differentiable loss", "convex loss", "equal degrees", "positive degree")
 STATEMENT = Statement(
     title="Append a zero",
-    words="A local minimum that stays one with a zero slice appended is global, for every size. "
-    "To first order: if the slices are balanced, it is global exactly if the polar of W = -grad "
-    "loss is at most lam; else the polar's maximizer, appended as small as one likes, lowers f.",
+    words="A local minimum that remains one when a zero slice is appended is global, for every "
+    "size. In first-order form: balanced slices are global exactly if the polar of W = -grad loss "
+    "is at most lam; if it is larger, the polar's maximizer lowers f when it is scaled down "
+    "enough and appended.",
     formula="<W, phi(X_i)> = lam theta(X_i), Omega*(W) <= lam  =>  f_r(X) = min F <= f_s(X');   "
     "<W, phi(z)> = pi > lam theta(z), theta(z) = 1  =>  f falls by (pi - lam)^2 / (2 |phi(z)|^2)",
     needs={
@@ -38,8 +39,9 @@ STATEMENT = Statement(
         "along the second entry, and two slices reach 2.25",
         **{name: zero_slice.STATEMENT.needs[name] for name in KEPT},
     },
-    gap="'Stays a local minimum' is a condition on all near points, and the polar of a nonconvex "
-    "set of atoms may be hard to compute; the first-order form says what has to be bounded.",
+    gap="'Remains a local minimum' is a condition on all nearby points, and the polar of a "
+    "nonconvex set of atoms may be hard to compute. The first-order form says what has to be "
+    "bounded.",
 )
 GLOBAL, CONVEX, FALL = (
     "f_r(X) <= f_s(X')",

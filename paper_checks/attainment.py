@@ -24,9 +24,9 @@ from ._rays import Rays, entries, hexagon, relu, rows, signs
 
 STATEMENT = Statement(
     title="Attainment",
-    words="With theta >= c |phi|, compact phi({theta <= 1}), a loss that is bounded below and "
-    "lam > 0, the infimum of f_r over all sizes r is attained, by independent slices, so at most "
-    "card(D) of them; it is min F.",
+    words="Assume theta >= c |phi|, a compact set phi({theta <= 1}), a loss that is bounded "
+    "below, and lam > 0. Then the infimum of f_r over all sizes r is min F, and independent "
+    "slices attain it, so at most card(D) of them.",
     formula="f_r(X) = min F = max { d(W) : Omega*(W) <= lam } for some r <= card(D) and X",
     needs={
         "theta >= c |phi|": "phi = z in the plane, theta(1, +-1/n) = 1/n, Y = (1, 0): f = lam / n "
@@ -39,10 +39,10 @@ STATEMENT = Statement(
         "a^4 / 2 at b = 1/a, never the infimum 0",
     },
     implies={"compactness": ("theta >= c |phi|",)},
-    gap="As usually told, a minimizer is taken to exist; theta >= c |phi| bounds the slices, and "
-    "compactness keeps their limits. A compact set is bounded, so the second contains the first; "
-    "its counterexample has a bounded set that is not closed. That max d(W) is as much is tested, "
-    "and not proved by machine.",
+    gap="Usually a minimizer is assumed to exist. Here theta >= c |phi| bounds the slices, and "
+    "compactness keeps their limits. A compact set is bounded, so the second hypothesis implies "
+    "the first; its counterexample has a bounded set that is not closed. That max d(W) has the "
+    "same value is tested, and not proved by machine.",
 )
 SQUARED, ABSOLUTE = "f_r(X) = max d(W), squared loss", "f_r(X) = max d(W), absolute loss"
 FEW = "slices <= card(D)"

@@ -24,8 +24,8 @@ from ._rays import Rays, entries, hexagon, relu, rows, signs
 
 STATEMENT = Statement(
     title="Conjugate and subgradient",
-    words="The conjugate of Omega is 0 where the polar is at most 1, infinite elsewhere; and W is "
-    "a subgradient at Z exactly when its polar is at most 1 and <W, Z> reaches Omega(Z).",
+    words="The conjugate of Omega is 0 if the polar is at most 1, and infinite otherwise. W is a "
+    "subgradient at Z exactly if its polar is at most 1 and <W, Z> reaches Omega(Z).",
     formula="sup { <W, Z> - Omega(Z) } = 0 if Omega*(W) <= 1, else infinite;  "
     "W in dOmega(Z)  <=>  <W, Z> = Omega(Z), Omega*(W) <= 1",
     needs={
@@ -40,7 +40,7 @@ STATEMENT = Statement(
         "<W, Z> <= Omega(Z) Omega*(W)": ("equal degrees",),
         "the slope along D is the largest <W, D>": ("equal degrees",),
     },
-    gap="Tested besides, and not proved by machine: the supremum over Omega(Z) <= R is "
+    gap="Two more facts are tested, and not proved by machine: the supremum over Omega(Z) <= R is "
     "R (Omega*(W) - 1)_+, and the slope of Omega at Z along D is the largest <W, D> over W in "
     "dOmega(Z).",
 )

@@ -33,12 +33,13 @@ from ._told import told_of
 
 STATEMENT = Statement(
     title="Dead neurons",
-    words="A neuron that is zero on all data, phi = 0, is not a zero slice, and the zero slice "
-    "statement does not apply to it. Near a strictly dead neuron, V u < 0, phi stays 0: f is f of "
-    "the other neurons plus lam theta. If theta is 0 there, as |u| |v| is for v = 0, or if lam is "
-    "0, it is part of a local minimum whenever the others are one, and that need not be global. "
-    "If theta > 0 for every slice but zero (weight decay) and lam > 0, shrinking a dead neuron "
-    "lowers f: at a local minimum a dead neuron is the zero slice, and then it is a global one.",
+    words="A neuron that is zero on all data, phi = 0, need not be a zero slice, and then the "
+    "statement on zero slices does not apply to it. Near a strictly dead neuron, V u < 0, phi is "
+    "0, so f is f of the other neurons plus lam theta. If theta is 0 there, as |u| |v| is for v = "
+    "0, or if lam is 0, the point is a local minimum whenever the other neurons are at one, and "
+    "it need not be global. If lam > 0 and theta > 0 for every slice but zero (weight decay), "
+    "shrinking a dead neuron lowers f. So at a local minimum a dead neuron is the zero slice, and "
+    "the minimum is global.",
     formula="V u < 0, u' near u  =>  f(X, (u', v')) = f(X) + lam theta(u', v');   "
     "phi(x) = 0, theta(x) > 0, lam > 0, 0 <= s < 1  =>  f(X, s x) = f(X, x) - lam (1 - s^2) "
     "theta(x)",
@@ -60,7 +61,7 @@ STATEMENT = Statement(
         "a dead neuron shrunk is lower": ("dead on all data", "theta(x) > 0", "lam > 0"),
     },
     gap="'A neuron that is switched off proves optimality' is true of the zero slice, from which "
-    "every neuron can grow, and false of a dead one, from which none can.",
+    "every neuron can grow. It is false of a dead neuron, from which no neuron can grow.",
 )
 SAME = "near a dead neuron f is f of the others + lam theta"
 LOCAL = "v = 0 and theta = |u| |v|: no dead neuron near is lower"

@@ -22,10 +22,11 @@ from ._points import Point, degrees, squared
 
 STATEMENT = Statement(
     title="Degree of theta below or above phi's",
-    words="Below (weight decay on three or more factors): the origin is a local minimum whatever "
-    "the data, with any number of zero slices, so appending zeros tests nothing. Above: splitting "
-    "a slice drives the regularizer to 0, so Omega is 0. Both are out of scope; a product of "
-    "norms, or the mean of their K-th powers, is the cure.",
+    words="If the degree of theta is below that of phi (weight decay on three or more factors), "
+    "the origin is a local minimum for any data, with any number of zero slices, so appending "
+    "zeros tests nothing. If it is above, splitting a slice drives the regularizer to 0, so Omega "
+    "is 0. Both cases are out of scope. A product of norms, or the mean of their K-th powers, has "
+    "the right degree.",
     formula="|x^k| <= m, m^(K-2) |Y|_1 <= lam  =>  f_r(0) <= f_r(x);   "
     "(u, v) -> n^2 slices (u, v) / n keeps sum phi and divides sum |u|^2 |v|^2 by n^2",
     needs={
@@ -39,8 +40,8 @@ STATEMENT = Statement(
         "above: the sum of phi stays": ("degree above",),
         "above: the regularizer is divided": ("degree above",),
     },
-    gap="Weight decay on three or more layers is what is used in practice, and there no "
-    "statement of this theory applies.",
+    gap="Weight decay on three or more layers is common in practice, and no statement of this "
+    "theory applies to it.",
 )
 BELOW, POOR = "below: f(0) <= f(x) near 0", "below: a point far away is lower"
 STAYS, DIVIDED = "above: the sum of phi stays", "above: the regularizer is divided"

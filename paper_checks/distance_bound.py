@@ -50,8 +50,8 @@ from .append_a_zero import instances
 
 STATEMENT = Statement(
     title="Distance bound",
-    words="How far balanced slices are from the global minimum is bounded before it is known: by "
-    "how much the polar exceeds lam, less what strong convexity gives back.",
+    words="The gap between balanced slices and the global minimum is bounded by the relative "
+    "excess of the polar over lam, times lam Omega(Z*), minus a term of strong convexity.",
     formula="loss m-strongly convex in Z, W = -grad loss at Z = sum phi(X_i), <W, phi(X_i)> = "
     "lam theta(X_i)  =>  f(X) - F* <= lam Omega(Z*) (Omega*(W) / lam - 1) - m/2 |Z - Z*|^2",
     needs={
@@ -64,9 +64,10 @@ STATEMENT = Statement(
         "f - F* >= 355.5; Omega(z) = |z|^(2/3) and the polar is 27, so the right side is "
         "26 t^2 - t^6 / 2 at t = |Z*|^(1/3), below 234 for every t",
     },
-    gap="Strong convexity is used between Z and Z* only. So a loss that has it on bounded sets, as "
-    "a / t + c t for t > 0, or the logistic loss, has the bound with the m of a convex set that "
-    "holds both. The logistic loss is not among the instances: its values are irrational.",
+    gap="Strong convexity is used only between Z and Z*. So a loss that is strongly convex on "
+    "bounded sets, such as a / t + c t for t > 0 or the logistic loss, has the bound with the m "
+    "of a convex set that contains both. The logistic loss is not among the instances because its "
+    "values are irrational.",
 )
 BOUND, ATTAINED = "f(X) - F* <= its bound", "f(X) - F* is its bound, where it is attained"
 SUPPORT, BEST = "loss(Z*) >= its line at Z + m/2 |Z - Z*|^2", "F* <= f_s(X')"

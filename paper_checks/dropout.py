@@ -25,12 +25,12 @@ SIZES = ("exactly r slices", "sizes that sum to N(Z)", "slices of one size")
 STATEMENT = Statement(
     title="Dropout",
     words="In expectation dropout adds (1 - p) / (2p) sum |u_i|^2 |v_i|^2 to the squared loss. "
-    "This theta has degree 4 and phi has degree 2, so Omega is 0. But the least sum over exactly r "
-    "slices, r at least the rank of Z, is N(Z)^2 / r, N the nuclear norm, at slices of one size. "
-    "Write (1 - p) / p = c r: then the mean loss is never below the minimum of the convex "
-    "1/2 |Y - Z|^2 + c/2 N(Z)^2, and reaches it if r is at least the rank of its minimizer. If r "
-    "is held, this is so for its c; if p falls with r so that c stays, for every r. If p is held "
-    "while r grows, c falls to 0 and so does the regularizer.",
+    "This theta has degree 4 and phi has degree 2, so Omega is 0. But over exactly r slices, r at "
+    "least the rank of Z, the least sum is N(Z)^2 / r, where N is the nuclear norm, and slices of "
+    "equal size attain it. Write (1 - p) / p = c r. Then the mean loss is never below the minimum "
+    "of the convex 1/2 |Y - Z|^2 + c/2 N(Z)^2, and reaches it if r is at least the rank of its "
+    "minimizer. If p falls with r so that c stays the same, this holds for every r with one "
+    "regularizer. If p is fixed while r grows, c and the regularizer tend to 0.",
     formula="E 1/2 |Y - sum b_i u_i v_i^T / p|^2 = 1/2 |Y - Z|^2 + (1 - p) / (2p) sum |u_i|^2 "
     "|v_i|^2;   r sum |u_i|^2 |v_i|^2 >= N(Z)^2;   (1 - p) / p = c r  =>  E >= <W, Y> - "
     "1/2 |W|^2 - sigma_1(W)^2 / (2c)",
@@ -56,10 +56,11 @@ STATEMENT = Statement(
             "p falls with r",
         ),
     },
-    gap="That slices of one size exist for every Z and r is not tested: two slices of a balanced "
-    "factorization can be rotated into each other until one has the mean size, and after r - 1 "
-    "rotations all have it. The instances start from such slices. No statement of the "
-    "paper gives the dual bound: there the regularizer is lam Omega, here the square of a norm.",
+    gap="That slices of equal size exist for every Z and r is not tested: two slices of a "
+    "balanced factorization can be rotated into each other until one has the mean size, and after "
+    "r - 1 rotations all have it. The instances start from such slices. No statement of the paper "
+    "gives the dual bound, because its regularizer is lam Omega and here it is the square of a "
+    "norm.",
 )
 EXPECTED = "the mean over all masks = loss + (1 - p) / (2p) sum |u|^2 |v|^2"
 ATLEAST, EQUAL = "N(Z)^2 <= r sum |u|^2 |v|^2", "slices of one size: r sum |u|^2 |v|^2 = N(Z)^2"

@@ -35,10 +35,11 @@ from ._polynomial import variables
 
 STATEMENT = Statement(
     title="The end of a flat path",
-    words="f is constant along a flat path that starts at a local minimum, and its end has a zero "
-    "slice; but the end need not be a local minimum. Then it is not global, and neither is the "
-    "start. What holds: the end is a local minimum exactly if it is a global one. Else a slice "
-    "grows from the zero slice along which f falls, so the path goes on and never rises.",
+    words="f is constant along a flat path that starts at a local minimum, and the end of the "
+    "path has a zero slice. But the end need not be a local minimum; then neither the end nor the "
+    "start is global. What holds is that the end is a local minimum exactly if it is global. "
+    "Otherwise a slice can grow from the zero slice while f falls, so the path can be continued "
+    "without rising.",
     formula="Y = diag(s^2 + lam, h^2 + lam), h > 0: the slices diag((s cos)^2, 0) and "
     "diag((s sin)^2, 0) are a local minimum of f_2, the path to diag(s^2, 0) and 0 is flat, and "
     "there diag(0, g^2) in place of 0 lowers f by g^2 h^2 - g^4 / 2, until it is min F at g = h",
@@ -56,8 +57,8 @@ STATEMENT = Statement(
         "f falls while g grows": ("l1 norms", "the end", "y2 > lam"),
     },
     gap="'A local minimum with dependent slices leads along a flat path to a local minimum with a "
-    "zero slice, so it is global' is false. Dependence of the slices proves nothing; a zero slice "
-    "at a local minimum does, and the end has to be tested: is the polar of W at most lam?",
+    "zero slice, so it is global' is false. Dependent slices prove nothing. A zero slice at a "
+    "local minimum does, so the end has to be tested: is the polar of W at most lam?",
 )
 FLAT, NEAR = "f on the path = lam s^2 + (lam^2 + y2^2) / 2", "f on the path <= f near it"
 STAYS, VANISHES = "the sum of phi stays diag(s^2, 0)", "slices left at the end"

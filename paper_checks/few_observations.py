@@ -27,9 +27,9 @@ from ._told import told_of
 
 STATEMENT = Statement(
     title="Few observations need few slices",
-    words="If the loss sees only k numbers <A_i, Z> and the price is a squared l2 norm, more than "
-    "about sqrt(2 k) slices are never needed: whenever r (r + 1) / 2 > k, a straight line of Z "
-    "leads from r slices to fewer, keeps the k numbers, and does not raise f. This is Pataki's and "
+    words="If the loss depends only on k numbers <A_i, Z> and the price is a squared l2 norm, "
+    "about sqrt(2 k) slices are enough: whenever r (r + 1) / 2 > k, a straight line of Z leads "
+    "from r slices to fewer, keeps the k numbers, and does not raise f. This is Pataki's and "
     "Barvinok's bound for semidefinite programs. A matrix u v^T is the case x = (u, v).",
     formula="phi(x) = x x^T, theta(x) = |x|_2^2, loss(Z) = g(<A_1, Z>, ..., <A_k, Z>), "
     "r (r + 1) / 2 > k  =>  for every X of r slices some X' of r - 1 has f(X') <= f(X);   "
@@ -42,8 +42,8 @@ STATEMENT = Statement(
         "have f = 3; one with x^2 = (a, b) has 3 + ((a - 1)^2 + (b - 1)^2) / 2 + 2 sqrt(a b), at "
         "least 13/4: either a and b >= 1/4, or one of them is further than 3/4 from 1",
     },
-    gap="The loss need not be convex, for it does not change. Only the size of a minimum is "
-    "bounded: that no other local minimum exists is not claimed.",
+    gap="The loss need not be convex, because it does not change along the line. Only the size of "
+    "a global minimum is bounded; other local minima may exist.",
 )
 STAYS, FALLS = "each <A_i, Z> stays", "f does not rise"
 FEWER, MOVES = "one slice less is left", "dim of the moves >= r (r + 1) / 2 - k"

@@ -24,8 +24,8 @@ from ._problems import LOSSES, MODELS, NAMED, ONE, Problem, spread
 
 STATEMENT = Statement(
     title="Flat path",
-    words="A linear dependence of the slices' phi moves the slices without moving their sum. At a "
-    "local minimum f is constant on the way, and where the way ends a slice is zero.",
+    words="A linear dependence of the slices' phi moves the slices without moving their sum. From "
+    "a local minimum f is constant along this path, and at its end a slice is zero.",
     formula="sum_i beta_i phi(X_i) = 0  =>  X_i(t) = (1 + t beta_i)^(1/p) X_i keeps sum_i phi(X_i) "
     "and sum_i theta(X_i(t)) is linear in t; at min_i (1 + t beta_i) = 0 a slice is zero",
     needs={

@@ -65,9 +65,10 @@ STATEMENT = Statement(
             "positive semidefinite",
         ),
     },
-    gap="That the ratio is at most sqrt(2) for 2 x 2 matrices, and below 1.783 for all, is known "
-    "and not tested here. The gap is no fault of a solver: the relaxation is solved exactly, and "
-    "its value is larger. To decide such a fit the signs have to be enumerated or branched on.",
+    gap="The ratio is known to be at most sqrt(2) for 2 x 2 matrices, and below 1.783 for all; "
+    "this is not tested here. The gap is not a fault of the solver: the relaxation is solved "
+    "exactly, and its value is larger. To decide such a fit, the signs have to be enumerated or "
+    "branched on.",
 )
 SIGNS, CUBE = "the best signs reach 2 max(|a|, |b|)", "(u^T W v)^2 <= the polar^2, |u|, |v| <= 1"
 VECTORS, DUAL = "vectors reach 4 (a^2 + b^2), in squares", "d and e have the product 4 (a^2 + b^2)"

@@ -31,10 +31,10 @@ from .large_r import HALF, Leg
 
 STATEMENT = Statement(
     title="Large r by the span",
-    words="For large r it is the dimension of the span of phi that counts, as far as the loss sees "
-    "it, and not the number of outputs. For a linear layer on N samples with d features and c "
-    "outputs more than d c slices are enough, where card(D) is N c. Entries that are not observed "
-    "do not count.",
+    words="For large r the dimension that counts is that of the span of phi, as the loss sees it, "
+    "and not the number of outputs. For a linear layer on N samples with d features and c "
+    "outputs, more than d c slices are enough, while card(D) is N c. Entries that are not "
+    "observed do not count.",
     formula="loss(Z) = g(A Z) with g convex, r > dim span {A phi(x)}  =>  from every X a "
     "continuous X(s), X(0) = X, has f_r(X(s)) non-increasing and f_r(X(1)) = min F",
     needs={
@@ -44,9 +44,9 @@ STATEMENT = Statement(
         "convex loss": "as for large r: (z^2 - 1)^2 + 1 - z / 4 on the line, lam = 1/8",
         "equal degrees": "as for large r: phi = a b c, theta = a^2 + b^2 + c^2",
     },
-    gap="This is usually told with card(D). The proof is the same in a basis of the span. The span "
-    "is that of phi over all slices, not over the slices at hand. As for large r, the construction "
-    "is for theta with finitely many extreme slices.",
+    gap="Usually this is stated with card(D). The proof is the same in a basis of the span of phi "
+    "over all slices, not only over those of X. As for large r, the construction is for theta "
+    "with finitely many extreme slices.",
 )
 FALLS, SLOPE, ENDS = "f never rises", "f falls to the end of each leg", "f ends at min F"
 ROOM, FEWER = "slices <= dim span + 1", "slices <= card(D)"

@@ -20,9 +20,9 @@ from ._rays import Rays, both, entries, hexagon, relu, rows, signs
 
 STATEMENT = Statement(
     title="Meta-algorithm",
-    words="Descend to a local minimum; if a slice is zero, stop: it is global. Else use a "
-    "dependence of the slices to make one zero at no cost, or append a zero slice; repeat. f never "
-    "rises, and the end is a global minimum, after at most card(D) + 1 slices.",
+    words="Descend to a local minimum. If a slice is zero, stop: the point is global. Otherwise "
+    "use a dependence of the slices to make one of them zero at no cost, or append a zero slice, "
+    "and repeat. f never rises, and the end is a global minimum, after at most card(D) + 1 slices.",
     formula="f(X_k+1) <= f(X_k);  f(X_end) = min F;  Omega*(Y - Z_end) <= lam;  r <= card(D) + 1",
     needs={
         "local minimum": "the origin is stationary and has a zero slice: stopping there leaves 8 "
@@ -36,8 +36,9 @@ STATEMENT = Statement(
         "equal degrees": "phi = a b c, theta = (a^2 + b^2 + c^2) / 3, y = 27, lam = 1: the origin "
         "is a local minimum with a zero slice and has 729/2, a = b = c = 3 has 9",
     },
-    gap="Local descent may stop at a point that is stationary only, or creep forever; here each "
-    "descent ends, as the rays are finitely many, and its local minima are decided.",
+    gap="Local descent may stop at a point that is only stationary, or continue forever. Here "
+    "each descent ends, because the rays are finitely many, and whether its end is a local minimum "
+    "is decided exactly.",
 )
 FALLS, MERGED = "f never rises", "a merge leaves f"
 ENDS, POLAR = "the end is the global minimum", "at the end the polar is at most lam"

@@ -37,8 +37,8 @@ from ._points import Number, Point, squared
 
 STATEMENT = Statement(
     title="Pilanci-Ergen",
-    words="The best one-layer ReLU network with weight decay, of any width from the number of "
-    "samples on, is worth what the convex program over all activation patterns is.",
+    words="The least objective of one-layer ReLU networks with weight decay, of any width from "
+    "the number of samples on, is the minimum of the convex program over all activation patterns.",
     formula="min 1/2 |sum (V u_j)_+ v_j - y|^2 + lam / 2 sum |u_j|^2 + v_j^2  =  min 1/2 |sum D_i "
     "V (a_i - b_i) - y|^2 + lam sum |a_i| + |b_i|,  (2 D_i - I) V a_i >= 0, (2 D_i - I) V b_i >= 0",
     needs={

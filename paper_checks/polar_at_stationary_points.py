@@ -26,10 +26,10 @@ from ._told import told_of
 
 STATEMENT = Statement(
     title="The polar at stationary points",
-    words="At a stationary point with a slice that costs something, the polar is at least lam; at "
-    "a global minimum for every size it is exactly lam. It can be below lam only where every "
-    "slice costs nothing, as at the origin, and such a point is a global minimum. So the smallest "
-    "lam for which the origin is optimal is the polar of -grad loss at 0.",
+    words="At a stationary point with a slice of positive cost, the polar is at least lam; at a "
+    "global minimum for every size it is exactly lam. It can be below lam only if every slice has "
+    "cost 0, as at the origin, and such a point is a global minimum. So the smallest lam for "
+    "which the origin is optimal is the polar of -grad loss at 0.",
     formula="X stationary, theta(X_i) > 0 for some i  =>  Omega*(W) >= lam;   "
     "f_r(X) = min F, theta(X_i) > 0 for some i  =>  Omega*(W) = lam;   "
     "0 is a global minimum  <=>  Omega*(-grad loss at 0) <= lam",

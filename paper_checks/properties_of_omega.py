@@ -52,8 +52,8 @@ STATEMENT = Statement(
         "the cheapest basis costs Omega(Z)": ("theta >= 0", "theta >= c |phi|", "compactness"),
     },
     implies={"theta >= c |phi|": ("theta >= 0",), "compactness": ("theta >= c |phi|",)},
-    gap="As usually told, positivity and attainment are taken for granted; they need theta >= c "
-    "|phi| and compactness of phi({theta <= 1}).",
+    gap="Positivity and attainment are usually taken for granted. They need theta >= c |phi| and "
+    "compactness of phi({theta <= 1}).",
 )
 AT_ZERO, DEGREE = "1 + Omega(0) = 1", "Omega(aZ) = a Omega(Z)"
 SUM, CONVEX = "Omega is subadditive", "Omega is convex"

@@ -26,8 +26,8 @@ from ._nets import root
 
 STATEMENT = Statement(
     title="Strict gap of standard deep nets",
-    words="A standard net of three layers, wide but single, can be strictly worse at its best than "
-    "parallel nets of the same depth: then a certificate of F does not certify it.",
+    words="The best standard net of three layers, however wide, can be strictly worse than "
+    "parallel nets of the same depth. Then a certificate of F does not certify it.",
     formula="min 1/2 |W1 W2 W3 - Y|^2 + lam |W1| |W2| |W3| = lam + lam^2 / 2 (a^-2 + b^-2) for lam "
     "<= min(a, b)^4  >  min F = lam (y1 + y2) - lam^2",
     needs={
@@ -36,9 +36,9 @@ STATEMENT = Statement(
         "small lam": "for lam = 2 a^4 the singular value 0 is better than a^3",
         "one net": "two nets of rank 1 in parallel reach F",
     },
-    gap="Covered for linear activations, with the known inequalities of Hoelder for Schatten norms "
-    "and of Mirsky, tested here and not proved. Nets with ReLU in between are not covered: no "
-    "lower bound of theirs is known to us.",
+    gap="This covers linear activations, with the known inequalities of Hoelder for Schatten "
+    "norms and of Mirsky, which are tested here and not proved. Nets with ReLU in between are not "
+    "covered, because we know no lower bound for them.",
 )
 HOLDER = "(sum sigma^(2/3))^3 <= (|W1| |W2| |W3|)^2"
 SINGLE = "each singular value is best at a^3"

@@ -22,7 +22,7 @@ from ._polynomial import ONE, UndecidedError, nonnegative, orthants, variables
 STATEMENT = Statement(
     title="Weak duality",
     words="Any W whose polar is at most lam bounds the objective of every factorization of every "
-    "size from below. W need be no gradient, and the loss need not be convex.",
+    "size from below. W need not be a gradient, and the loss need not be convex.",
     formula="Omega*(W) <= lam  =>  f_s(X') >= d(W) = inf_Z loss(Y, Z) + <W, Z> for every s and X'",
     needs={
         "polar at most lam": "Y = 4, lam = 1: W = 2 has d(W) = 6, and f = 3.5 at the slice 3",

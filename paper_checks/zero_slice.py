@@ -55,9 +55,9 @@ STATEMENT = Statement(
         "positive degree": "phi(x) = 2 for x > 0 and -3 for x < 0, theta = 1 for x != 0, both of "
         "degree 0, Y = 1, lam = 1/10: with one slice 0 is the best, and 2 + 2 - 3 = 1 is better",
     },
-    gap="The argument needs one-sided derivatives along scalings of the other slices, which exist "
-    "because phi and theta are homogeneous; it needs no regularity of phi, and not that Omega is a "
-    "norm or attained.",
+    gap="The argument needs one-sided derivatives along scalings of the other slices. They exist "
+    "because phi and theta are homogeneous. phi need not be regular, and Omega need not be a norm "
+    "or attained.",
 )
 GLOBAL, CONVEX = "f_r(X) <= f_s(X')", "f_r(X) = min F"
 NEAR, DUAL = "else a point nearby is lower", "f_r(X, Q) = d(W)"
