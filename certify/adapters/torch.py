@@ -298,16 +298,13 @@ def rebuilt_module(form: tuple[float, bool], model: Any, Y: Array, factors: Any,
 def demand_shape(model: Any, state: Mapping[str, Array]) -> None:
     """Raise InputError unless a network has the features, outputs and biases of a state dict."""
     hidden, out = linear_layers(model)
-    got = {
-        "features": hidden.in_features,
-        "outputs": out.out_features,
-        "biases of hidden units": int(hidden.bias is not None),
-        "biases of outputs": int(out.bias is not None),
-    }
-    ends = state["0.weight"].shape[1], len(state["2.weight"])
-    wanted = *ends, int("0.bias" in state), int("2.bias" in state)
-    for (what, count), of_data in zip(got.items(), wanted, strict=True):
-        if count != of_data:
-            raise InputError(
-                f"estimator must be the network of this result, with {of_data} {what}, got {count}"
-            )
+    sizes = (
+        ("features", hidden.in_features, state["0.weight"].shape[1]),
+        ("outputs", out.out_features, len(state["2.weight"])),
+        ("biases of hidden units", int(hidden.bias is not None), int("0.bias" in state)),
+        ("biases of outputs", int(out.bias is not None), int("2.bias" in state)),
+    )
+    for what, got, of_data in sizes:
+        if got != of_data:
+            wanted = f"the network of this result, with {of_data} {what}"
+            raise InputError(f"estimator must be {wanted}, got {got}")

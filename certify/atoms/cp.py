@@ -221,18 +221,13 @@ def tensor_order(order: object) -> int:
 
 
 def plain_keys(norms: object) -> tuple[str, ...]:
-    """Return the keys of plain norms."""
+    """Return the keys of plain norms, as the kernel writes them."""
     if not isinstance(norms, Sequence) or not all(isinstance(k, str) for k in norms):
         raise InputError(f"norms must be keys such as 'l2' or 'l1+', got {short(norms)}")
-    return tuple(plain_key(k) for k in norms)
-
-
-def plain_key(key: str) -> str:
-    """Return a key of a plain norm as the kernel writes it."""
-    norm = gauge(key)
-    if not norm.is_plain:
-        raise InputError(f"norms must be 'l1', 'l2' or 'linf' with a sign or none, got {key!r}")
-    return norm.key
+    for key in norms:
+        if not gauge(key).is_plain:
+            raise InputError(f"norms must be 'l1', 'l2' or 'linf' with a sign or none, got {key!r}")
+    return tuple(gauge(key).key for key in norms)
 
 
 def contract_except(T: Array, parts: Sequence[Array], k: int) -> Array:

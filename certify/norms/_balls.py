@@ -44,11 +44,6 @@ class Ellipsoids:
         return M / (self.weights * np.where(mu > 0, mu, 1.0))[:, None], mu
 
 
-def ball(d: int) -> Ellipsoids:
-    """Return the l2 ball."""
-    return Ellipsoids(np.zeros(d, dtype=np.int64), np.ones(d))
-
-
 @dataclass(frozen=True)
 class Mixture:
     """g(x) = a |A x|_1 + b |x|_2; A = I without edges, else a row x_i - x_j for each edge."""

@@ -187,7 +187,12 @@ class Gauge(ABC):
         return (range(d),)
 
     def ellipsoids(self, d: int) -> Ellipsoids:
-        """Return ellipsoids around the unit ball, by default |x_i| <= max(g*(e_i), g*(-e_i))."""
+        """Return ellipsoids around the unit ball, by default the l2 ball if `is_round`, else a box:
+
+        |x_i| <= max(g*(e_i), g*(-e_i)).
+        """
+        if self.is_round:
+            return Ellipsoids(np.zeros(d, dtype=np.int64), np.ones(d))
         far = np.array([max(float(self.dual(s * e)) for s in (1.0, -1.0)) for e in np.eye(d)])
         return Ellipsoids(np.arange(d), np.where(far > 0, far, 1.0) ** -2.0)  # 0: x_i is fixed
 

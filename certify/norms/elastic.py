@@ -8,7 +8,7 @@ import numpy as np
 from certify.base.arrays import Array, Bools, scalar
 from certify.base.errors import InputError
 
-from ._balls import Ellipsoids, Mixture, ball
+from ._balls import Mixture
 from ._base import Gauge
 from ._columns import length
 
@@ -45,10 +45,6 @@ class Elastic(Gauge):
     def mixture(self) -> Mixture:
         """The norm itself."""
         return Mixture(self.alpha, 1 - self.alpha)
-
-    def ellipsoids(self, d: int) -> Ellipsoids:
-        """Return the l2 ball: |x|_2 <= |x|_1."""
-        return ball(d)
 
     def longest(self, lines: Any, allowed: tuple[Bools, Bools]) -> tuple[float, dict[str, Any]]:  # noqa: ANN401
         """Return a bound of g* of every line; the kernel verifies this level."""

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from certify.base.arrays import Array, Ints, accept_word, is_list, short
 from certify.base.errors import InputError
 
-from ._balls import Ellipsoids, ball
+from ._balls import Ellipsoids
 from ._base import Gauge
 from ._columns import threshold_level
 
@@ -108,7 +108,7 @@ class Group(Gauge):
 
     def ellipsoids(self, d: int) -> Ellipsoids:
         """Return the l2 ball, or one for each group."""
-        return ball(d) if self.summed else Ellipsoids(self.labels, np.ones(d))
+        return super().ellipsoids(d) if self.summed else Ellipsoids(self.labels, np.ones(d))
 
     def sizes(self, x: Array) -> Array:
         """Return the l2 norm of each group, (groups, ...), without overflow."""

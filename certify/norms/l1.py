@@ -7,7 +7,7 @@ import numpy as np
 
 from certify.base.arrays import Array
 
-from ._balls import Ellipsoids, Mixture, ball
+from ._balls import Mixture
 from ._base import Gauge
 from ._columns import stored_sizes
 
@@ -19,10 +19,6 @@ class L1(Gauge):
     name = "l1"
     axial = normalized = is_round = summed = True
     mixture = Mixture(1.0, 0.0)
-
-    def ellipsoids(self, d: int) -> Ellipsoids:
-        """Return the l2 ball."""
-        return ball(d)
 
     def blocks(self, d: int) -> tuple[list[int], ...]:
         """Return each coordinate by itself."""

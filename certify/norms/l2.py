@@ -7,8 +7,6 @@ import numpy as np
 
 from certify.base.arrays import Array
 
-from ._balls import Ellipsoids
-from ._balls import ball as sphere
 from ._base import Gauge
 from ._columns import length, stored_sizes
 
@@ -19,10 +17,6 @@ class L2(Gauge):
 
     name = "l2"
     spherical = normalized = is_round = exact = summed = True
-
-    def ellipsoids(self, d: int) -> Ellipsoids:
-        """Return the ball itself."""
-        return sphere(d)
 
     def text(self, x: str) -> str:
         """Return its bars."""

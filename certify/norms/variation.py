@@ -13,7 +13,7 @@ from certify.base.arrays import Array, Bools, Ints, is_list, scalar, short
 from certify.base.errors import InputError
 from certify.kernel.norms.paths import Path, trace_path
 
-from ._balls import Ellipsoids, Mixture, ball
+from ._balls import Mixture
 from ._base import Gauge
 from ._columns import length
 from ._tv import Graph, carry_along, denoise_along, part, variation
@@ -96,10 +96,6 @@ class Variation(Gauge):
     def mixture(self) -> Mixture:
         """The norm itself."""
         return Mixture(self.rho, 1.0, self.pairs)
-
-    def ellipsoids(self, d: int) -> Ellipsoids:
-        """Return the l2 ball."""
-        return ball(d)
 
     def graph(self, d: int) -> Graph:
         """Return the edges with the cone's intervals."""

@@ -44,28 +44,18 @@ class Rates:
     square: float
 
 
-EXACT = Rates(
-    leaf=9e-6,
-    cone=5e-5,
-    bend=3e-7,
-    entry=3e-6,
-    curved=3e-6,
-    product=1.4e-7,
-    pair=3.2e-8,
-    cube=1.2e-10,
-    square=7e-7,
-)
-ROUNDED = Rates(
-    leaf=8e-7,
-    cone=5e-6,
-    bend=2e-8,
-    entry=2.2e-6,
-    curved=1.2e-5,
-    product=0.0,
-    pair=1.6e-8,
-    cube=9e-12,
-    square=0.0,
-)
+SECONDS = {  # exact, rounded
+    "leaf": (9e-6, 8e-7),
+    "cone": (5e-5, 5e-6),
+    "bend": (3e-7, 2e-8),
+    "entry": (3e-6, 2.2e-6),
+    "curved": (3e-6, 1.2e-5),
+    "product": (1.4e-7, 0.0),
+    "pair": (3.2e-8, 1.6e-8),
+    "cube": (1.2e-10, 9e-12),
+    "square": (7e-7, 0.0),
+}
+EXACT, ROUNDED = (Rates(**{k: x[i] for k, x in SECONDS.items()}) for i in (0, 1))
 
 
 def tree_seconds(problem: Problem, proof: Json, rates: Rates) -> float:

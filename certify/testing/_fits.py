@@ -99,15 +99,13 @@ def scale_weights(loss: Loss) -> Weighted | None:
     record: Any = loss
     Y = record.Y
     ones = [np.ones(len(Y.data))] if sparse.issparse(Y) else [np.ones(np.shape(Y)), np.ones(len(Y))]
-    for w in ones if record.weights is None else [as_weights(record.weights)]:
+    given = record.weights
+    if given is not None:
+        ones = [given if sparse.issparse(given) else np.asarray(given, dtype=float)]
+    for w in ones:
         try:
             replace(record, weights=w)
         except InputError:
             continue
         return lambda c, w=w: replace(record, weights=c * w)
     return None
-
-
-def as_weights(weights: Any) -> Any:  # noqa: ANN401  an array or scipy.sparse
-    """Return weights that can be multiplied by a number."""
-    return weights if sparse.issparse(weights) else np.asarray(weights, dtype=float)

@@ -1,9 +1,9 @@
 """The arguments of registered classes in a file: numbers, norms, arrays."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any
 
-from pydantic import PlainValidator, WithJsonSchema
+from pydantic import AfterValidator, PlainValidator, WithJsonSchema
 from typing_extensions import TypeAliasType
 
 from certify.atoms import Widths
@@ -13,7 +13,7 @@ from certify.norms import GAUGES, KEYS, PLAIN, Gauge
 def norm(x: object) -> object:
     """Return a norm: a key, or a table { norm = "elastic", alpha = 0.5, cone = "+" }.
 
-    Raises ValueError with a sentence without its subject, the key; so do the functions below.
+    Raises ValueError with a sentence without its subject, the key; so do the validators below.
     """
     if not isinstance(x, str | dict):
         raise ValueError('must be a norm ("l2+") or a table {norm = ..., ...}')  # noqa: TRY004
@@ -23,34 +23,22 @@ def norm(x: object) -> object:
     return x
 
 
-def norms(x: object) -> object:
-    """Return the norms of a tensor's modes: a key for each, or one for all with `order`."""
-    if isinstance(x, str) or (isinstance(x, list) and all(isinstance(k, str) for k in x)):
+def validator(accepts: Callable[[Any], bool], wanted: str) -> Callable[[Any], Any]:
+    """Return the function that returns an accepted value unchanged."""
+
+    def validate(x: object) -> object:
+        """Return x, or raise ValueError."""
+        if not accepts(x):
+            raise ValueError(wanted)
         return x
-    raise ValueError('must be a list of norms, one a mode (["l2", "l2+", "l1"])')
+
+    return validate
 
 
-def widths(x: object) -> object:
-    """Return the widths of hidden layers: a number, or a list of them."""
-    given = x if isinstance(x, list) else [x]
-    if not given or not all(isinstance(k, int) and not isinstance(k, bool) for k in given):
-        raise ValueError("must be a whole number, or a list of them")
-    return x
-
-
-def weights(x: object) -> object:
-    """Return the weights of an l1 penalty, one for each factor."""
-    if not isinstance(x, list):
-        raise ValueError("must be a list of numbers, one for each factor")  # noqa: TRY004
-    return weight(x)
-
-
-def weight(x: object) -> object:
-    """Return lam: a number, or the two weights of a matrix's sides."""
-    for k in x if isinstance(x, list) else [x]:
-        if not isinstance(k, int | float) or isinstance(k, bool):
-            raise ValueError("must be a valid number")  # noqa: TRY004
-    return x
+def are(x: Any, kind: Any) -> bool:
+    """Whether a value, or each item of a list, is of a kind and not a boolean."""
+    items = x if isinstance(x, list) else [x]
+    return all(isinstance(k, kind) and not isinstance(k, bool) for k in items)
 
 
 KEY: dict[str, Any] = {"enum": list(KEYS)}
@@ -66,22 +54,25 @@ LAM: dict[str, Any] = {
     "description": "the weight of theta, or [a, b]: a/2 |u|^2 + b/2 |v|^2",
 }
 L1 = PAIR | {"description": "[a, b]: the penalty a |u|_1 + b |v|_1 beside lam theta"}
-Weight = Annotated[Any, PlainValidator(weight), WithJsonSchema(LAM)]
-Weights = Annotated[Any, PlainValidator(weights), WithJsonSchema(L1)]
+MODE_KEYS = 'must be a list of norms, one a mode (["l2", "l2+", "l1"])'
+are_numbers = validator(lambda x: are(x, int | float), "must be a valid number")
+is_list = validator(lambda x: isinstance(x, list), "must be a list of numbers, one for each factor")
+are_keys = validator(lambda x: are(x, str), MODE_KEYS)
+are_widths = validator(
+    lambda x: x != [] and are(x, int), "must be a whole number, or a list of them"
+)
+WIDTH = {"type": "integer", "minimum": 1}
+SEVERAL = {"anyOf": [WIDTH, {"type": "array", "items": WIDTH, "minItems": 1}]}
+Weight = Annotated[Any, PlainValidator(are_numbers), WithJsonSchema(LAM)]
+Weights = Annotated[Any, PlainValidator(are_numbers), AfterValidator(is_list), WithJsonSchema(L1)]
 NormRef = TypeAliasType(
     "NormRef", Annotated[Any, PlainValidator(norm), WithJsonSchema({"anyOf": [KEY]})]
 )
-NormsRef = TypeAliasType("NormsRef", Annotated[Any, PlainValidator(norms), WithJsonSchema(MODES)])
-
-
-WIDTH = {"type": "integer", "minimum": 1}
+NormsRef = TypeAliasType(
+    "NormsRef", Annotated[Any, PlainValidator(are_keys), WithJsonSchema(MODES)]
+)
 WidthsRef = TypeAliasType(
-    "WidthsRef",
-    Annotated[
-        Any,
-        PlainValidator(widths),
-        WithJsonSchema({"anyOf": [WIDTH, {"type": "array", "items": WIDTH, "minItems": 1}]}),
-    ],
+    "WidthsRef", Annotated[Any, PlainValidator(are_widths), WithJsonSchema(SEVERAL)]
 )
 
 
