@@ -37,7 +37,7 @@ def test_sums_vanish_and_only_entries_of_the_forest_move(share, limited):
     for part in (rows, cols):  # the sums of a component's rows and columns are one total
         assert len(part) == len(ints)
     before, free = ints.copy(), rng.random(len(ints)) * limited
-    along_tree(ints, (rows, cols), (m, n), free)
+    along_tree(ints, (rows, cols), free)
     left = np.bincount(rows, ints, m), np.bincount(cols, ints, n)
     _, parents = climb(graph_of(np.column_stack([rows, cols + m]), m + n))
     assert not np.concatenate(left).any()

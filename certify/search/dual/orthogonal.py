@@ -22,14 +22,14 @@ from certify.offsets import Linear, ModeIntercept, Offset, Smooth
 from certify.problem import Problem
 from certify.problem.best_offsets import joint_fit, least_squares, shift, split_values
 
-from .zero_sums import along_lines, along_tree, by_line, cancel
+from .zero_sums import along_lines, along_tree, by_line
 
 JOINT = 2_000_000  # numbers in the joint system; its rational solution takes seconds
 ROUNDS = 100  # projections on the domain of d and on A* W = 0, in turn
 EASY = 1e-3  # weight of an entry at an end of its domain in the choice of pivots
 NEAR = 2.0**-20  # of the largest entry: an entry this near to an end is put there
 SHY = 1 - 2.0**-30  # of the domain: rounding to the grid stays inside
-PAIR = 2  # modes whose indices are the ends of edges
+PAIR = 2  # sets of lines, which are the nodes of a graph
 BITS = 40  # levels of the grid: cost of exact arithmetic against sharpness of W
 
 
@@ -57,19 +57,14 @@ def orthogonalize(problem: Problem, W: Array, *, at_ends: bool = False) -> Ortho
     if free:
         dual = put_at_ends(problem.loss, W) if at_ends else inner(problem, free, W)
     ints, unit = integer_grid(dual)
-    labels = components(problem.offsets, observed.m)
     linear = [B for o in problem.offsets if o.free for B in covariates(o, observed.m)]
-    rest = {o.name for o in problem.offsets if o.free and not covariates(o, observed.m)}
-    rest |= {"row"} if isinstance(problem.loss, Softmax) else set()  # its domain asks for it
-    axes = modes(problem, rest)
-    if not linear and axes:
-        return by_modes(problem, axes, (ints, unit), dual)
-    if not linear:
-        cancel(ints, rest, (observed, labels), capacity(problem, dual))
-        return Orthogonal(np.ldexp(ints.astype(np.float64), unit).reshape(W.shape))
-    dual = np.ldexp(ints.astype(np.float64), unit).reshape(-1)
+    solved = not linear and cancel_sums(problem, ints, capacity(problem, dual))
+    dual = np.ldexp(ints.astype(np.float64), unit)
+    if solved:
+        return Orthogonal(dual.reshape(W.shape))
     easy = capacity(problem, dual.reshape(W.shape))
-    if rest - {"column", "smooth"}:
+    names = {o.name for o in problem.offsets if o.free and not covariates(o, observed.m)}
+    if not linear or names - {"column", "smooth"} or isinstance(problem.loss, Softmax):
         fixed = jointly(free, dual, observed, easy)
     else:
         design = np.hstack([B for o in free for B in covariates(o, observed.m)])
@@ -77,40 +72,31 @@ def orthogonalize(problem: Problem, W: Array, *, at_ends: bool = False) -> Ortho
     return None if fixed is None else Orthogonal(dual.reshape(W.shape), fixed)
 
 
-def modes(problem: Problem, kinds: set[str]) -> tuple[int, ...]:
-    """Return the modes for each of whose indices W must sum to zero over the other modes.
+def cancel_sums(problem: Problem, ints: Ints, easy: Array) -> bool:
+    """Make the sums of W zero that offsets without covariates ask for, in place.
 
-    () where the kinds without intercepts of modes are enough: zero sums over every column are
-    zero sums over the rest of a mode, too.  There is no mode's intercept beside a smooth part.
+    As few entries change as there are sums, those that are freest to move.  False for three and
+    more modes where not all entries are observed.
     """
-    free = {o.axis for o in problem.offsets if isinstance(o, ModeIntercept) and o.free}
-    if kinds & {"column", "smooth"}:
-        free &= {0}
-    if not free:
-        return ()
-    return tuple(sorted(free | ({0} if "row" in kinds else set())))
-
-
-def by_modes(
-    problem: Problem, axes: tuple[int, ...], on_grid: tuple[Ints, int], W: Array
-) -> Orthogonal | None:
-    """Return W with zero sums for each index of these modes."""
-    (ints, unit), observed = on_grid, problem.loss.observed
-    places = [ModeIntercept(k).places(observed) for k in axes]
-    easy = capacity(problem, W)
-    if observed.full:
-        along_lines(ints.reshape(observed.dims), axes, easy)
-    elif len(axes) == 1:
-        by_line(ints, places[0], easy)
-    elif len(axes) == PAIR:
-        sizes = (observed.dims[axes[0]], observed.dims[axes[1]])
-        along_tree(ints, (places[0], places[1]), sizes, easy)
-    flat = np.ldexp(ints.astype(np.float64), unit).reshape(-1)
-    if observed.full or len(axes) <= PAIR:
-        return Orthogonal(flat.reshape(W.shape))
-    free = tuple(ModeIntercept(k) for k in axes)
-    fixed = jointly(free, flat, observed, easy)
-    return None if fixed is None else Orthogonal(flat.reshape(W.shape), fixed)
+    observed, free = problem.loss.observed, [o for o in problem.offsets if o.free]
+    kinds, (rows, cols) = {o.name for o in free}, observed.listed
+    axes = {o.axis for o in free if isinstance(o, ModeIntercept)}
+    if "row" in kinds or isinstance(problem.loss, Softmax):  # whose domain asks for them, too
+        axes.add(0)
+    across = []
+    if kinds & {"column", "smooth"}:  # whose zero sums are zero sums over all modes but the first
+        parts = components(problem.offsets, observed.m)
+        across, axes = [parts[rows] * observed.n + cols], axes & {0}
+    if len(axes) > PAIR:
+        if observed.full:
+            along_lines(ints.reshape(observed.dims), sorted(axes), easy)
+        return observed.full
+    lines = [*(ModeIntercept(k).places(observed) for k in sorted(axes)), *across]
+    if len(lines) == PAIR:
+        along_tree(ints, (lines[0], lines[1]), easy)
+    elif lines or "intercept" in kinds:
+        by_line(ints, lines[0] if lines else np.zeros_like(ints), easy)
+    return True
 
 
 def components(offsets: Sequence[Offset], m: int) -> Ints:

@@ -1,32 +1,15 @@
 """Cancel the sums of integers over lines, changing as few entries as there are sums."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from scipy import sparse
 from scipy.sparse import csgraph
 
 from certify.base.arrays import Array, Ints
-from certify.base.observed import Observed
 
 
-def cancel(ints: Ints, kinds: set[str], at: tuple[Observed, Ints], free: Array) -> None:
-    """Make the sums of each kind zero, changing as few entries as there are sums.
-
-    A column is cut into the components of the rows: one, unless a graph says more.  The
-    entries that are freest to move are changed.
-    """
-    (observed, labels), (rows, cols) = at, at[0].listed
-    parts = labels[rows] * observed.n + cols
-    across = kinds & {"column", "smooth"}
-    if "row" in kinds and across:
-        sizes = (observed.m, int(labels.max() + 1) * observed.n)
-        along_tree(ints, (rows, parts), sizes, free)
-    elif "row" in kinds or across:
-        by_line(ints, parts if across else rows, free)
-    elif kinds:
-        ints[int(np.lexsort((np.abs(ints), free))[-1])] -= ints.sum()
-
-
-def along_lines(ints: Ints, axes: tuple[int, ...], free: Array) -> None:
+def along_lines(ints: Ints, axes: Sequence[int], free: Array) -> None:
     """Cancel the sums of each mode along a line through the entry that is freest to move.
 
     After the first mode the sum of all is zero: what the next line's entries take adds up to
@@ -47,7 +30,7 @@ def by_line(ints: Ints, lines: Ints, free: Array) -> None:
     ints[order[first]] -= totals[present]
 
 
-def along_tree(ints: Ints, ends: tuple[Ints, Ints], sizes: tuple[int, int], free: Array) -> None:
+def along_tree(ints: Ints, ends: tuple[Ints, Ints], free: Array) -> None:
     """Cancel sums over rows and over columns by pushing each node's sum to its parent.
 
     Rows and columns (or the indices of two modes) are the nodes of a graph whose edges are
@@ -55,7 +38,8 @@ def along_tree(ints: Ints, ends: tuple[Ints, Ints], sizes: tuple[int, int], free
     A leaf's sum is cancelled on the edge to its parent in a tree; at a root it is zero
     then, for rows and columns of a component have the same total.
     """
-    (rows, cols), m, size = ends, sizes[0], sum(sizes)
+    (rows, cols), m = ends, int(ends[0].max()) + 1
+    size = m + int(cols.max()) + 1
     order = np.lexsort((-free, cols, rows))
     apart = np.diff(rows[order], prepend=-1) | np.diff(cols[order], prepend=-1)
     kept = order[apart != 0]
