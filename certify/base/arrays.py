@@ -17,6 +17,8 @@ T = TypeVar("T", bound=np.generic)
 Array = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
+SparseMatrix = Any  # of scipy.sparse
+Dtype = Any  # of numpy
 LONGEST = 80  # characters of a wrong value in a message
 STRIDED = "torch.strided"
 FEW = 6  # values of a sequence in a repr

@@ -8,12 +8,11 @@ column has entries.
 import os
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 from scipy import sparse
 
-from .arrays import Array
+from .arrays import Array, SparseMatrix
 
 ROWS = 512  # rows that are dense at a time
 CHEAPER = 1 / 30  # the time of a BLAS product over that of a sparse one, which has half the pairs
@@ -21,7 +20,7 @@ WORK, LINES = 4e7, 256  # products and lines of a sparse block, whose result is 
 CORES = min(os.cpu_count() or 1, 4)
 
 
-def gram(rows: Any) -> Array:  # noqa: ANN401  scipy.sparse
+def gram(rows: SparseMatrix) -> Array:
     """Return X^T X, symmetric and dense, of a CSR array X (m, n).
 
     By dense blocks of rows, or by sparse products of blocks of columns with all columns up to them:
@@ -58,12 +57,12 @@ def mirror(a: Array) -> None:
         corner[:] = np.tril(corner) + np.tril(corner, -1).T
 
 
-def before(rows: Any, b: int) -> Any:  # noqa: ANN401  scipy.sparse
+def before(rows: SparseMatrix, b: int) -> SparseMatrix:
     """Return the first b columns."""
     return rows if b == rows.shape[1] else sparse.csr_array(rows[:, :b])
 
 
-def cuts(counts: Array, columns: Any) -> list[int]:  # noqa: ANN401  scipy.sparse
+def cuts(counts: Array, columns: SparseMatrix) -> list[int]:
     """Return the ends of blocks of columns with about WORK products each."""
     n = columns.shape[0]
     work = np.concatenate([[0.0], np.cumsum(counts[columns.indices])])

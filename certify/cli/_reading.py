@@ -8,7 +8,7 @@ import click
 from certify.pipeline import report
 from certify.pipeline.certificate.file import Certificate
 from certify.pipeline.certificate.verify import TIERS
-from certify.pipeline.report import Facts, facts, told_in_words
+from certify.pipeline.report import Facts, facts, in_words
 
 from ._options import PATH, Options, common
 from ._output import guard
@@ -60,7 +60,7 @@ def explain(options: Options, certificate: Path, tier: str | None) -> int:
     """
     start = monotonic()
     proof = verify_file(options, certificate, tier)
-    sections = told_in_words(proof)
+    sections = in_words(proof)
     if options.json:
         as_json({**of_proof(proof.proved, monotonic() - start), **sections}, {})
     else:

@@ -1,1 +1,1 @@
-"""What a caller asks for: check, improve, restarts, comparison and norms of tensors."""
+"""The calls of a user: check, improve, restarts, comparison and norms of tensors."""

@@ -57,7 +57,7 @@ def neurons(factors: Factors) -> Factors:
         for x in factors[1:]:
             product = product @ x[..., k]
         left, values, right = np.linalg.svd(product, full_matrices=False)
-        kept = values > FAINT * values[0] if values[0] > 0 else np.zeros(len(values), dtype=bool)
+        kept = values > FAINT * values[0]
         root = np.sqrt(values[kept])
         U.append(left[:, kept] * root)
         V.append(right[kept].T * root)

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from certify.atoms import Factors
-from certify.base.arrays import Array
+from certify.base.arrays import Array, Dtype, SparseMatrix
 from certify.base.checkpoint import CURRENT
 from certify.base.clock import Clock
 from certify.polar import PolarQuery, Proposal, lanczos
@@ -140,7 +140,7 @@ def polar(
     """
     margin = float(np.clip(ROOM * epsilon / max(abs(start.value), 1e-300), *MARGINS))
 
-    def bound(W: Any) -> Proposal:  # noqa: ANN401  scipy.sparse
+    def bound(W: SparseMatrix) -> Proposal:
         """Return the bound; an infinite one if there is none."""
         if late():
             return Proposal(np.inf)
@@ -149,12 +149,12 @@ def polar(
     return bound
 
 
-def polar_by_rows(problem: Problem, seed: int, W: Any) -> Proposal:  # noqa: ANN401  scipy.sparse
+def polar_by_rows(problem: Problem, seed: int, W: SparseMatrix) -> Proposal:
     """Return a bound of the polar whose proof needs no factorization."""
     return bound_by_rows(query_of(problem, seed, W))
 
 
-def query_of(problem: Problem, seed: int, W: Any) -> PolarQuery:  # noqa: ANN401  scipy.sparse
+def query_of(problem: Problem, seed: int, W: SparseMatrix) -> PolarQuery:
     """Return the query for a bound of the polar of W."""
     left, right = problem.atom.gauges
     return PolarQuery(W, left, right, problem.lam, seed)
@@ -187,7 +187,7 @@ def shorten(problem: Problem, clock: Clock, work: Work) -> tuple[Array, bool]:
     return np.asarray(kept[observed.listed[observed.m < observed.n]]), factorized
 
 
-def precision(problem: Problem) -> Any:  # noqa: ANN401  a dtype
+def precision(problem: Problem) -> Dtype:
     """Return single precision if all numbers of a problem are ordinary, else double."""
     weights = [
         problem.lam * g.ellipsoids(d).weights
@@ -199,7 +199,7 @@ def precision(problem: Problem) -> Any:  # noqa: ANN401  a dtype
     return precision_of([*weights, *given, *(np.atleast_1d(o.priced) for o in problem.offsets)])
 
 
-def precision_of(numbers: list[Array]) -> Any:  # noqa: ANN401  a dtype
+def precision_of(numbers: list[Array]) -> Dtype:
     """Return single precision if all numbers are 0 or ordinary, else double."""
     sizes = (np.abs(x[x != 0]) for x in numbers)
     low, high = (2.0**e for e in (-ORDINARY, ORDINARY))
@@ -303,7 +303,7 @@ def roots(entries: Entries) -> tuple[Array, Array]:
     return 1 / np.sqrt(p), 1 / np.sqrt(q)
 
 
-def scale_by_prices(entries: Entries, W: Floats) -> Any:  # noqa: ANN401  scipy.sparse
+def scale_by_prices(entries: Entries, W: Floats) -> SparseMatrix:
     """Return P^(-1/2) W Q^(-1/2), P and Q the prices; its norm is at most 1 iff W is feasible."""
     left, right = (r.astype(entries.kind) for r in roots(entries))
     rows = np.repeat(left, np.diff(entries.starts))

@@ -13,7 +13,7 @@ import numpy as np
 from scipy.sparse.linalg import ArpackError, svds
 
 from certify.atoms import Factors
-from certify.base.arrays import Array
+from certify.base.arrays import Array, SparseMatrix
 from certify.base.clock import Clock
 from certify.losses import Squared
 from certify.polar import Proposal
@@ -103,7 +103,7 @@ def nonnegative_parts(pairs: Pairs, size: int) -> Factors:
     return a * (root * turn), b * (root / turn)
 
 
-def leading(Y: Any, count: int, seed: int) -> Pairs:  # noqa: ANN401  scipy.sparse
+def leading(Y: SparseMatrix, count: int, seed: int) -> Pairs:
     """Return the `count` largest singular pairs of Y, or all if there are fewer."""
     k = min(Y.shape)
     if k > spectra.DENSE and count < k - 1:
@@ -117,7 +117,7 @@ def leading(Y: Any, count: int, seed: int) -> Pairs:  # noqa: ANN401  scipy.spar
     return spectra.singular_pairs(Y, count)
 
 
-def above(Y: Any, lam: float, seed: int) -> Pairs:  # noqa: ANN401  scipy.sparse
+def above(Y: SparseMatrix, lam: float, seed: int) -> Pairs:
     """Return the singular pairs with values above lam, and at least one more if there is one."""
     count = FIRST
     while True:
@@ -153,7 +153,7 @@ def dual_of(problem: Problem, pairs: Pairs, count: int) -> Dual:
     return Dual(Orthogonal(loss.data), polar, value)
 
 
-def gram(Y: Any, low: tuple[Array, Array]) -> Array:  # noqa: ANN401  scipy.sparse
+def gram(Y: SparseMatrix, low: tuple[Array, Array]) -> Array:
     """Return the smaller Gram matrix of Y - L R^T, dense (as the kernel's `zeros.gram`)."""
     axis = spectra.side(Y)
     a, b = low if axis else (low[1], low[0])
@@ -178,7 +178,7 @@ def value_of(loss: Squared, S: Array, low: tuple[Array, Array], s: float) -> flo
     return s * inner - 0.5 * s * s * size
 
 
-def fan_of(Y: Any, pairs: Pairs, r: int) -> dict[str, Any]:  # noqa: ANN401  scipy.sparse
+def fan_of(Y: SparseMatrix, pairs: Pairs, r: int) -> dict[str, Any]:
     """Return Ky Fan's proof: G <= t I + K K^T, t just above the (r + 1)-th eigenvalue of G."""
     axis, squares = spectra.side(Y), np.square(pairs.values)
     k, whole = min(r, *Y.shape), float(squares[0]) if len(squares) else 0.0

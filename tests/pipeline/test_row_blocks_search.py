@@ -205,7 +205,7 @@ def state_of(blocks, fit, kind=np.float64):
     biases = [blocks.ridge(k) is not None for k in (RowIntercept, ColumnIntercept)]
     extra = [x for x, there in zip((np.ones(N), fit.b), biases, strict=True) if there]
     x = np.column_stack([fit.V, *extra]).astype(kind)
-    return sides, descent.step_to(sides, descent.begin(sides, fit.rows, x), None)
+    return sides, descent.step_to(sides, descent.begin(sides, fit.rows, x), None, 0.0)
 
 
 def objective(blocks, weighted, at):
@@ -226,7 +226,7 @@ def test_a_point_has_the_value_and_the_slope_of_the_objective(ridges, weighted):
     sides, now = state_of(blocks, fit)
     at = fit.rows, (fit.V, fit.b)
     assert np.isclose(now.value, objective(blocks, weighted, at), rtol=1e-13)
-    values = [descent.step_along(sides, now, np.ones(1), t).value for t in (1e-5, -1e-5)]
+    values = [descent.step_to(sides, now, np.ones(1), t).value for t in (1e-5, -1e-5)]
     sizes = [float((x.g**2).sum()) for x in (*(s for s, _ in now.blocks), now.columns)]
     assert np.isclose((values[0] - values[1]) / 2e-5, sum(sizes), rtol=1e-7)
     assert np.isclose(now.products, sum(sizes), rtol=1e-13)

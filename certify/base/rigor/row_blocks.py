@@ -28,6 +28,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
+from certify.base.arrays import SparseMatrix
 from certify.base.cluster import Task
 from certify.kernel.arrays import Array
 from certify.kernel.patterns import Pattern
@@ -157,11 +158,7 @@ def capacity(longest: int) -> int:
 
 
 def dual_block(
-    block: Block,
-    W: Any,  # noqa: ANN401  scipy.sparse
-    e: int,
-    most: int,
-    scale: Floats | None = None,
+    block: Block, W: SparseMatrix, e: int, most: int, scale: Floats | None = None
 ) -> tuple[Dual, Any]:
     """Return the terms of a block of W = 2^e times whole numbers, and S in floats, CSR.
 
@@ -194,12 +191,12 @@ def dual_block(
     return terms, sparse.csr_array((S.mid, W.indices, W.indptr), shape=W.shape)
 
 
-def row_totals(W: Any) -> Ints:  # noqa: ANN401  scipy.sparse
+def row_totals(W: SparseMatrix) -> Ints:
     """Return the sums of the rows of whole numbers."""
     return np.asarray(W @ np.ones(W.shape[1], dtype=np.int64))
 
 
-def column_totals(W: Any) -> Ints:  # noqa: ANN401  scipy.sparse
+def column_totals(W: SparseMatrix) -> Ints:
     """Return the sums of the columns of whole numbers."""
     return np.asarray(W.T @ np.ones(W.shape[0], dtype=np.int64))
 

@@ -1,4 +1,4 @@
-"""A certificate as one page that anybody can read, verified again before it is written."""
+"""A certificate as one page for readers; it is verified again before the page is written."""
 
 import os
 import shlex
@@ -11,6 +11,7 @@ import numpy as np
 
 from certify.atoms import Factors
 from certify.base.errors import InputError
+from certify.base.extras import optional
 from certify.kernel.claim import summarize
 from certify.pipeline.certificate.file import Certificate, as_numpy, names_of, write_atomically
 
@@ -18,10 +19,10 @@ from . import _pictures as pictures
 from . import _words as words
 from ._facts import SHOWN, Facts, facts
 
-LARGE = 1e5  # bytes: shown in MB from here on
+LARGE = 1e5  # bytes from which a size is given in MB
 DRAWN = ("products", "layers")  # families whose components are drawn one by one
 
-__all__ = ["Facts", "facts", "page", "same", "save", "told_in_words", "write"]
+__all__ = ["Facts", "facts", "in_words", "page", "same", "save", "write"]
 
 
 def write(
@@ -33,14 +34,15 @@ def write(
 ) -> int:
     """Write a report of the certificate to an .html file, and return its size in bytes.
 
-    The file is whole in itself: no network, no script.  tier is the arithmetic of the
-    verification, "exact" or "rounded"; by default the one that the certificate names.
-    own is a second certificate, of the same factors at their own size; multiple is the
-    objective divided by the training loss, which is then shown too.
+    The file needs no network and no script.
 
-    Raises RejectedError if a certificate does not prove what it claims, InputError if it
-    holds no data, the second is of another question, the file cannot be written, or jinja2 or
-    matplotlib are not installed.
+    tier      the arithmetic of the verification, "exact" or "rounded"; by default the certificate's
+    own       a second certificate, of the same factors at their own size
+    multiple  the objective divided by the training loss, which is then shown too
+
+    Raises RejectedError if a certificate does not prove its claim, InputError if it holds no data,
+    the second one is of another question, the file cannot be written, or jinja2 or matplotlib are
+    not installed.
     """
     second = None if own is None else facts(own, tier)
     return save(facts(certificate, tier), path, own=second, multiple=multiple)
@@ -53,9 +55,10 @@ def save(
     own: Facts | None = None,
     multiple: float = 1.0,
 ) -> int:
-    """Write what was verified; file is the certificate's name in the commands shown.
+    """Write the facts as a page, and return its size in bytes.
 
-    own       what was verified of the same factors at their own size
+    file      the certificate's name in the commands of the page
+    own       the facts about the same factors at their own size
     multiple  the objective divided by the training loss
     """
     blob = page(facts, file, own, multiple).encode()
@@ -63,8 +66,8 @@ def save(
     return len(blob)
 
 
-def told_in_words(facts: Facts) -> dict[str, str]:
-    """Return the question, its arrays, the answer, the bracket and what would close it."""
+def in_words(facts: Facts) -> dict[str, str]:
+    """Return the question, its arrays, the answer, the bracket and the next step, in words."""
     closing = words.closing(facts)
     if facts.better is not None:
         closing += " certify improve problem.toml -o better.npz"
@@ -83,7 +86,7 @@ def told_in_words(facts: Facts) -> dict[str, str]:
 def page(
     facts: Facts, file: str = "x.cert", own: Facts | None = None, multiple: float = 1.0
 ) -> str:
-    """Return the report as HTML; file is the certificate's name in the commands it shows."""
+    """Return the report as HTML; file: the certificate's name in the commands of the page."""
     if own is not None and not same(facts, own):
         raise InputError("the second certificate must be of the same factors at their own size")
     template = environment().from_string(
@@ -115,18 +118,14 @@ def at_size(own: Facts | None) -> dict[str, str] | None:
 
 
 def environment() -> Any:  # noqa: ANN401  jinja2
-    """Return jinja2 with escaping, or say what to install."""
-    try:
-        import matplotlib as mpl  # noqa: PLC0415  extras
-        from jinja2 import Environment, StrictUndefined  # noqa: PLC0415
-    except ImportError as error:
-        raise InputError(f"a report needs {error.name}: pip install 'certify[report]'") from None
-    del mpl
-    return Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    """Return jinja2 with escaping; raise InputError without jinja2 or matplotlib."""
+    optional("matplotlib", "matplotlib", "report")
+    jinja2 = optional("jinja2", "jinja2", "report")
+    return jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
 
 
 def values(facts: Facts) -> dict[str, Any]:
-    """Return everything that the page shows."""
+    """Return the values that the page shows."""
     problem, factors = facts.question.problem, groups(facts)
     shown, drawn_bracket = facts.components[:SHOWN], pictures.bracket_of(facts)
     return {
@@ -172,7 +171,7 @@ def row(s: Any) -> dict[str, Any]:  # noqa: ANN401  a Component
 
 
 def groups(facts: Facts) -> list[dict[str, Any]]:
-    """Return the pictures of the candidate, and of the better factors beside them."""
+    """Return the pictures of the candidate and of the better factors."""
     both = {"As they were given": facts.candidate, "Better": facts.better}
     return [
         {"name": name, "loadings": loadings(facts, x), "pictures": draw_factors(facts, x)}
@@ -189,25 +188,18 @@ def loadings(facts: Facts, factors: Factors) -> dict[str, Any] | None:
     atom = facts.question.problem.atom
     if atom.family not in DRAWN or not all(x.size for x in factors):
         return None
-    heads = words.parts(atom, len(factors))
-    order = np.argsort(-atom.theta(factors))[: pictures.TILES]
-    rows = [
-        {
-            "number": int(k),
-            "cells": [
-                pictures.bars(x[:, k], f"{atom.component} {k}, {head}")
-                for head, x in zip(heads, factors, strict=True)
-            ],
-        }
-        for k in order
-    ]
+    heads, rows = words.parts(atom, len(factors)), []
+    for k in np.argsort(-atom.theta(factors))[: pictures.TILES]:
+        columns = zip(heads, (x[:, k] for x in factors), strict=True)
+        cells = [pictures.bars(x, f"{atom.component} {k}, {head}") for head, x in columns]
+        rows.append({"number": int(k), "cells": cells})
     return {"heads": heads, "rows": rows}
 
 
 def draw_factors(facts: Facts, factors: Factors) -> list[dict[str, Any]]:
-    """Return a picture of each factor: images where the data are images, else heat maps.
+    """Return a picture of each factor: images if the data are images, else heat maps.
 
-    None of a family whose parts `loadings` draws.
+    No pictures for a family whose parts `loadings` draws.
     """
     loss, atom = facts.question.problem.loss, facts.question.problem.atom
     if atom.family in DRAWN:
@@ -220,16 +212,15 @@ def draw_factors(facts: Facts, factors: Factors) -> list[dict[str, Any]]:
         side = None
         if name == "V" and atom.family == "pairs" and loss.observed.full:
             side = pictures.image_side(np.asarray(loss.arrays()["Y"]).reshape(loss.shape))
-        ordered, entry = x[..., order], {"name": name, "shape": " × ".join(map(str, x.shape))}
-        if side is None:
-            out.append({**entry, "tiles": None, "heat": pictures.heat(ordered)})
-        else:
-            out.append({**entry, "tiles": pictures.images(ordered, side), "heat": None})
+        tiles = None if side is None else pictures.images(x[..., order], side)
+        heat = pictures.heat(x[..., order]) if side is None else None
+        shape = " × ".join(map(str, x.shape))
+        out.append({"name": name, "shape": shape, "tiles": tiles, "heat": heat})
     return out
 
 
 def proof(facts: Facts) -> list[tuple[str, str]]:
-    """Return what proved the bracket."""
+    """Return the facts about the proof."""
     c = facts.certificate
     size = sum(as_numpy(a).nbytes for a in c.witness.values())
     text = f"{size / 1e6:.3g} MB" if size > LARGE else f"{size / 1e3:.3g} kB"
@@ -244,7 +235,7 @@ def proof(facts: Facts) -> list[tuple[str, str]]:
 
 
 def arrays(facts: Facts) -> list[dict[str, str]]:
-    """Return what the question's arrays are: weights that are there count, whatever they hold."""
+    """Return a description of each array of the question."""
     out = []
     for k, a in sorted(facts.certificate.statement["arrays"].items()):
         holds = summarize(facts.certificate.given[k])

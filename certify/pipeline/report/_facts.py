@@ -1,4 +1,4 @@
-"""What a report says, all of it derived from the certificate again."""
+"""The facts of a report, all derived again from the certificate."""
 
 from dataclasses import dataclass
 from fractions import Fraction
@@ -26,10 +26,10 @@ SHOWN = 60  # components in a table and in a picture
 
 @dataclass(frozen=True)
 class Component:
-    """One component of the candidate: its size and price, and what its own residual pays for it.
+    """One component of the candidate: its size and price, and its inner product with W.
 
-    off  how far price and pay are apart, as a share of the price (at lam = 0, where both are
-         0 at an optimum, of |W| |phi(X_i)|)
+    off  the difference of inner product and price, as a share of the price (at lam = 0, where both
+         are 0 at an optimum, of |W| |phi(X_i)|)
     """
 
     number: int
@@ -41,9 +41,9 @@ class Component:
 
 @dataclass(frozen=True, eq=False)
 class Facts:
-    """A certificate, and what its verification proved just now.
+    """A certificate, and the results of its verification.
 
-    completed  the certificate with the factors that exact arithmetic needs and files leave out
+    completed  the certificate with the Cholesky factors that exact arithmetic needs
     """
 
     certificate: Certificate
@@ -53,12 +53,12 @@ class Facts:
 
     @property
     def verdict(self) -> Verdict:
-        """The verdict that was proved."""
+        """The proved verdict."""
         return self.proved.verdict
 
     @property
     def epsilon(self) -> float:
-        """What counts as equal: max(atol, rtol |upper|)."""
+        """The tolerance max(atol, rtol |upper|)."""
         return max(self.question.atol, self.question.rtol * abs(self.proved.upper))
 
     @cached_property
@@ -73,7 +73,7 @@ class Facts:
 
     @cached_property
     def dual(self) -> Array | None:
-        """The dual point W of the proof, a field; None where none was needed."""
+        """The dual point W of the proof, a field; None if the proof has none."""
         W = self.certificate.witness.get("W")
         return None if W is None else np.asarray(as_numpy(W), dtype=np.float64)
 
@@ -98,16 +98,16 @@ class Facts:
 
     @cached_property
     def alone(self) -> bool:
-        """Whether the file holds every factor that exact integers need, for the verifier alone."""
+        """Whether the file holds all Cholesky factors for an exact verification by the kernel."""
         c = self.certificate
         return complete(c, self.question.restate(), "exact").witness.keys() == c.witness.keys()
 
     @cached_property
     def components(self) -> list[Component]:
-        """The components that are not zero, those of the largest penalty first."""
+        """The nonzero components, those with the largest penalty first."""
         problem, factors = self.question.problem, self.candidate
         sizes = np.asarray(problem.atom.theta(factors))
-        with np.errstate(all="ignore"):  # what is not finite is shown as unknown
+        with np.errstate(all="ignore"):  # numbers that are not finite are shown as unknown
             inner, lengths, size = problem.inner_products(factors, self.offsets)
             prices = problem.rates(factors)
             whole = prices if problem.penalized else size * np.asarray(lengths)
@@ -120,7 +120,7 @@ class Facts:
 
     @property
     def offsets(self) -> Values:
-        """The candidate's offset values: given, exhibited by the proof, or fitted."""
+        """The candidate's offset values: given, from the proof, or fitted."""
         if self.question.q is not None:
             return self.question.q
         c, kinds = self.certificate, self.question.problem.offsets
@@ -129,11 +129,11 @@ class Facts:
 
 
 def facts(certificate: Certificate, tier: str | None = None) -> Facts:
-    """Verify a certificate against the data stored in it, and return what was proved.
+    """Verify a certificate with the data stored in it, and return the facts.
 
-    tier  the arithmetic; by default the one that the certificate names
+    tier  the arithmetic; by default the certificate's
 
-    Raises RejectedError if anything in it does not follow, InputError if it holds no data.
+    Raises RejectedError if the claim does not follow, InputError if it holds no data.
     """
     inputs = question(certificate)
     tier = tier or str(certificate.claim.get("tier", "exact"))

@@ -5,7 +5,7 @@ from certify.problem import Problem
 
 
 def formula(problem: Problem) -> str:
-    """Return the objective, what is fitted, and the conditions on the factors."""
+    """Return the objective, the fit, and the conditions on the factors."""
     words = problem.atom.words()
     weighted = "weights" in problem.loss.arrays()
     terms = [problem.loss.formula.format(c="c " if weighted else "")]
@@ -28,7 +28,7 @@ def formula(problem: Problem) -> str:
 
 
 def glosses(problem: Problem, words: Words) -> list[str]:
-    """Return what the letters of the formula stand for."""
+    """Return the meaning of the formula's letters."""
     out = problem.loss.glosses()
     if not (problem.loss.observed.full or problem.loss.observed.zeros):
         out.append("sums over the observed entries")

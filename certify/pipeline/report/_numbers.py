@@ -1,15 +1,15 @@
-"""Numbers for people; a bound is never rounded to the side on which it is not proved."""
+"""Numbers for readers; a bound is only rounded to the side on which it is still proved."""
 
 import math
 import sys
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from fractions import Fraction
 
-WHOLE = 1e6  # per cent: below, no digit before the point is left out
+WHOLE = 1e6  # per cent up to which all digits before the point are shown
 
 
 def short(x: float, digits: int = 7) -> str:
-    """Return a number of so many digits, rounded to the nearest."""
+    """Return a number with `digits` digits, rounded to the nearest."""
     return plain(f"{x:.{digits}g}")
 
 
@@ -33,9 +33,10 @@ def distance(lower: float, upper: float, *, proved: bool) -> str:
 
 
 def excess(lower: float, upper: float) -> str:
-    """Return how far `upper` can be above the optimum, rounded up: "0.0009 %"; "" for no bound.
+    """Return how far `upper` can be above the optimum, rounded up; "" without a bound.
 
-    The share is of the lower bound where that is positive: f - optimum <= share * optimum.
+    If the lower bound is positive, it is a share of that, as "0.0009 %": f - optimum <= share *
+    optimum.
     """
     if not (math.isfinite(lower) and math.isfinite(upper)):
         return ""
@@ -47,13 +48,13 @@ def excess(lower: float, upper: float) -> str:
 
 
 def divide(lower: float, upper: float, multiple: float) -> tuple[float, float]:
-    """Return a bracket divided by objective / training loss, rounded outwards."""
+    """Return a bracket divided by a multiple, rounded outward."""
     down, up = lower / multiple, upper / multiple
     return math.nextafter(down, -math.inf), math.nextafter(up, math.inf)
 
 
 def float_up(x: Fraction) -> float:
-    """Return a float that is no smaller."""
+    """Return the least float that is at least x."""
     try:
         nearest = float(x)
     except OverflowError:
@@ -62,15 +63,15 @@ def float_up(x: Fraction) -> float:
 
 
 def round_to(x: float, digits: int, way: str) -> str:
-    """Return a number of so many digits, rounded one way."""
+    """Return a number with `digits` digits, rounded in one direction."""
     if not math.isfinite(x):
         return f"{x:g}"
     decimal = Context(prec=digits, rounding=way).create_decimal(Decimal(x))
-    if 0 < abs(x) < sys.float_info.min:  # a float so small has fewer digits than are shown
+    if 0 < abs(x) < sys.float_info.min:  # a subnormal float has fewer digits
         return str(decimal.normalize()).lower()
     return plain(f"{float(decimal):.{digits}g}")
 
 
 def plain(text: str) -> str:
-    """Return an exponent without its zeros."""
+    """Return a number without leading zeros in its exponent."""
     return text.replace("e-0", "e-").replace("e+0", "e+")

@@ -1,4 +1,4 @@
-"""Pictures of a report: drawings as SVG that follow the page's colours, heat maps as PNG."""
+"""Pictures of a report: drawings as SVG in the page's colours, heat maps as PNG."""
 
 import base64
 import io
@@ -15,16 +15,16 @@ from ._facts import SHOWN, Facts
 from ._numbers import at_least, at_most, short
 
 WIDTH, EDGE = 640, 24
-TILES, SIDE = 24, 160  # factors drawn; the longest side of a heat map, in cells
+TILES, SIDE = 24, 160  # the most components drawn; the longest side of a heat map, in cells
 CELL = 100, 40  # width and height of the bars of one part of a component
-SMOOTH = 0.8  # adjacent pixels differ by less than this share of what any two do
-PIXELS = 64  # of a side of an image: as many as are shown
+SMOOTH = 0.8  # in images, adjacent pixels differ by less than this share of any two pixels
+PIXELS = 64  # the longest side of an image
 LEAST_IMAGE = 25  # pixels
-FAR = 1e300  # shares of a bracket beyond this are drawn as one
+FAR = 1e300  # larger distances in a bracket are drawn as this one
 
 
 class Bracket(NamedTuple):
-    """lower <= optimum <= min(upper, better); within epsilon of lower all are equal."""
+    """lower <= optimum <= min(upper, better); objectives within epsilon of lower are equal."""
 
     lower: float
     upper: float
@@ -57,17 +57,17 @@ def bar(x: float, y: float, size: tuple[float, float], kind: str) -> str:
 
 
 def bracket(ends: Bracket) -> str:
-    """Draw where the optimum is, and where the candidate and the better factors are.
+    """Draw the places of the optimum, the candidate and the better factors.
 
-    Distances from the lower bound are on a logarithmic scale, so that an epsilon of 1e-6 and
-    a gap of a tenth can both be seen.
+    Distances from the lower bound are on a logarithmic scale, so that both an epsilon of 1e-6 and
+    a gap of a tenth are visible.
     """
     lower, upper, better, eps = ends
     unit = min(eps or max(upper - lower, 1e-12 * max(abs(upper), 1e-300)), FAR)
     top = max(upper - lower, eps, unit)
 
     def at(distance: float) -> float:
-        """Place what is so far above the lower bound."""
+        """Return the place of a distance above the lower bound."""
         logs = [math.log1p(min(3 * (x / unit), FAR)) for x in (max(distance, 0.0), top)]
         return EDGE + logs[0] / logs[1] * (WIDTH - 2 * EDGE)
 
@@ -86,7 +86,7 @@ def bracket(ends: Bracket) -> str:
 
 
 def legend(ends: Bracket) -> str:
-    """Return what the parts of the bracket's drawing are."""
+    """Return the legend of the bracket's drawing."""
     near = f"; green: within epsilon = {short(ends.epsilon, 3)} of the bound" * bool(ends.epsilon)
     scale = "distances from the bound are on a logarithmic scale"
     return f"The optimum lies in the shaded part{near}; {scale}."
@@ -100,7 +100,7 @@ def mark(x: float, label: str, y: float) -> str:
 
 
 def polar(facts: Facts) -> str | None:
-    """Draw the proved bound of the dual point's polar beside λ; None where there is none."""
+    """Draw the proved bound of the dual point's polar beside λ; None if there is no bound."""
     bound, lam = facts.polar, facts.question.problem.lam
     if bound is None or not lam:
         return None
@@ -119,7 +119,7 @@ def polar(facts: Facts) -> str | None:
 
 
 def components(facts: Facts) -> str | None:
-    """Draw each component's penalty λθ(X_i) as a bar, and what W pays for it as a dot."""
+    """Draw each component's penalty λθ(X_i) as a bar, and its inner product with W as a dot."""
     shown = facts.components[:SHOWN]
     if not shown or not facts.question.problem.lam:
         return None
@@ -133,15 +133,14 @@ def components(facts: Facts) -> str | None:
         parts.append(bar(EDGE + (k + 0.12) * step, 150 - high, (0.76 * step, high), "band"))
         if np.isfinite(s.inner):
             y = min(max(150 - 130 * (s.inner / top), 8.0), 158.0)
-            parts.append(
-                f'<circle cx="{EDGE + (k + 0.5) * step:.1f}" cy="{y:.1f}" r="3.2" class="dot"/>'
-            )
+            x = EDGE + (k + 0.5) * step
+            parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.2" class="dot"/>')
     count = facts.question.problem.atom.count(len(shown))
     return svg(162, f"Penalties of {count} and what the dual point pays for each.", parts)
 
 
 def image_side(Y: Array) -> int | None:
-    """Return the side of square images in the rows of Y, if neighbouring pixels are alike."""
+    """Return the side of square images in the rows of Y, if adjacent pixels are similar."""
     n = Y.shape[1]
     side = round(n**0.5)
     if side * side != n or n < LEAST_IMAGE or len(Y) < 2:  # noqa: PLR2004
@@ -166,7 +165,7 @@ def heat(factor: Array) -> str:
 
 
 def bars(x: Array, label: str) -> str:
-    """Draw one part of a component as bars from a zero line, its largest entry of full height."""
+    """Draw one part of a component as bars from a zero line; the largest has the full height."""
     width, height = CELL
     shown = x[spread_indices(len(x))]
     middle, step = height / 2, width / len(shown)
@@ -180,7 +179,7 @@ def bars(x: Array, label: str) -> str:
 
 
 def spread_indices(n: int, most: int = SIDE) -> Array:
-    """Return at most so many indices, evenly spread."""
+    """Return at most `most` indices, evenly spread."""
     return np.unique(np.linspace(0, n - 1, min(n, most)).round().astype(int))
 
 

@@ -1,4 +1,4 @@
-"""A result for people: a few sentences, a picture, and a notebook's cell."""
+"""A result for readers: a few sentences, a picture, and a notebook's cell."""
 
 import math
 from collections import Counter
@@ -6,7 +6,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from certify.base.errors import InputError
+from certify.base.extras import optional
 from certify.pipeline.certificate.verdict import Verdict, relative, spread
 
 from ._numbers import at_least, at_most, divide, short
@@ -23,7 +23,7 @@ NEXT = {
     Verdict.UNDECIDED: "Raise budget=, or set atol= above the gap if it is small enough.",
     Verdict.OUT_OF_SCOPE: "Change the objective as the reason says, and fit again.",
 }
-STEPS = {  # of a search, for people
+STEPS = {  # of a search, for readers
     "checkpoint": "what the checkpoint held",
     "balance": "rescaling the components",
     "descend": "descent",
@@ -39,7 +39,7 @@ FILLS = {"band": "#5b8def", "allowed": "#1a7f37", "track": "#c9d1d9"}
 
 
 def explanation(result: Any) -> str:  # noqa: ANN401  a Result, of the layer above
-    """Return what was proved, which bound is loose, what was tried, and what to try."""
+    """Return what is proved, which bound is loose, what was tried, and what to do."""
     low, high = at_least(result.lower), at_most(result.upper)
     by = ARITHMETICS.get(result.tier)
     basis = f"Proved in {by}" if by else "In floats, nothing is proved"
@@ -64,9 +64,8 @@ def explanation(result: Any) -> str:  # noqa: ANN401  a Result, of the layer abo
         lines.append(search_steps(result))
     own_size = result.own_size
     if own_size.reason not in result.reason:
-        lines.append(
-            f"Over at most as many components, {own_size.verdict.name}: {own_size.reason}."
-        )
+        answer = f"{own_size.verdict.name}: {own_size.reason}"
+        lines.append(f"Over at most as many components, {answer}.")
     if result.certificate is not None and result.own_certificate is not None:
         best = at_most(own_size.upper if own_size.better_upper is None else own_size.better_upper)
         ends = f"yours reach {at_most(own_size.upper)}, the best found {best}, none below"
@@ -76,13 +75,13 @@ def explanation(result: Any) -> str:  # noqa: ANN401  a Result, of the layer abo
 
 
 def where_better(result: Any) -> str:  # noqa: ANN401  a Result
-    """Say where the better factors are: in a copy of the estimator, if that can be made."""
+    """Say where the better factors are: in a copy of the estimator, if one can be made."""
     copies = result.origin is not None and result.origin.rebuild is not None
     return "result.better_model(estimator)" if copies else "result.better"
 
 
 def accepting(result: Any) -> str:  # noqa: ANN401  a Result
-    """Say which rtol would accept these factors, if they are within what trainers stop at."""
+    """Say which rtol accepts these factors, if they are within a common training tolerance."""
     if result.certificate is None or result.verdict is Verdict.CERTIFIED:
         return ""
     tol = None if result.origin is None else result.origin.tol
@@ -93,7 +92,7 @@ def accepting(result: Any) -> str:  # noqa: ANN401  a Result
 
 
 def search_steps(result: Any) -> str:  # noqa: ANN401  a Result
-    """Return the steps of a search as a sentence, and what they leave open."""
+    """Return the steps of a search as a sentence, and the gap that remains."""
     counts = Counter(name for name, _ in result.steps[1:])
     if not counts:
         return "No search was needed."
@@ -129,7 +128,7 @@ def cell(result: Any, epsilon: float) -> str:  # noqa: ANN401  a Result
 
 
 def with_colours(svg: str) -> str:
-    """Give a drawing's parts colours of their own, where no page's style sheet does."""
+    """Give the parts of a drawing colours that do not need the page's style sheet."""
     for kind, fill in FILLS.items():
         svg = svg.replace(f'class="{kind}"', f'fill="{fill}" fill-opacity="0.8"')
     return svg.replace('class="tick"', 'stroke="currentColor"').replace(
@@ -138,15 +137,12 @@ def with_colours(svg: str) -> str:
 
 
 def plot_result(result: Any, path: str | Path | None) -> Any:  # noqa: ANN401  matplotlib's axes
-    """Draw the bracket and the search's objectives; return the axes, or write a file.
+    """Draw the bracket and the search's objectives, also to a file; return the axes.
 
-    Raises InputError if matplotlib is absent.
+    Raises InputError if matplotlib is not installed.
     """
-    try:
-        from matplotlib.figure import Figure  # noqa: PLC0415  an extra
-    except ImportError:
-        raise InputError("plot() needs matplotlib: pip install 'certify[report]'") from None
-    figure = Figure(figsize=(7, 3), layout="constrained")
+    make = optional("matplotlib.figure", "matplotlib", "report").Figure
+    figure = make(figsize=(7, 3), layout="constrained")
     axes = figure.subplots()
     values = [v for _, v in result.steps] or [result.upper]
     axes.plot(range(len(values)), values, "o-", markersize=3, label="search")
@@ -157,8 +153,7 @@ def plot_result(result: Any, path: str | Path | None) -> Any:  # noqa: ANN401  m
     ):
         if value is not None and math.isfinite(value):
             axes.axhline(value, color=colour, linewidth=1, label=label)
-    whole: Any = axes.xaxis.get_major_locator()
-    whole.set_params(integer=True)
+    axes.xaxis.get_major_locator().set_params(integer=True)
     axes.set(xlabel="step of the search", ylabel="objective", title=result.verdict.name)
     axes.legend(frameon=False)
     if path is not None:

@@ -71,7 +71,7 @@ def bracket(facts: Facts) -> str:
 
 
 def training(facts: Facts, multiple: float) -> str:
-    """Return the bracket in the units of the training loss; "" where they are the objective's."""
+    """Return the bracket in units of the training loss; "" if these are the objective's."""
     if multiple == 1:
         return ""
     low, high = divide(facts.proved.lower, facts.proved.upper, multiple)
@@ -80,7 +80,7 @@ def training(facts: Facts, multiple: float) -> str:
 
 
 def parts(atom: Atom, count: int) -> list[str]:
-    """Return what each part of a component is, of a tensor or a hidden layer."""
+    """Return the names of the parts of a component of a tensor or a hidden layer."""
     if atom.family == "layers":
         biased = getattr(atom, "bias", "none") != "none"
         return ["input weights, the bias last" if biased else "input weights", "output weights"]
@@ -89,19 +89,16 @@ def parts(atom: Atom, count: int) -> list[str]:
 
 def closing(facts: Facts) -> str:
     """Return what would close the bracket, or what to do next."""
-    epsilon = at_most(facts.proved.gap, 2)
     if facts.verdict is Verdict.CERTIFIED:
         return "Nothing is left to close: the gap is within the epsilon that was asked for."
-    if facts.verdict is Verdict.UNDECIDED:
-        polar = facts.polar
-        lam = facts.question.problem.lam
-        loose = polar is not None and polar > lam * (1 + 1e-9)
+    if facts.verdict is not Verdict.UNDECIDED:
+        return "These commands write the better factors to a file, and improve them further:"
+    epsilon, polar, lam = at_most(facts.proved.gap, 2), facts.polar, facts.question.problem.lam
+    side = "Either better factors or a better dual point would close it"
+    if polar is not None and polar > lam * (1 + 1e-9):
         side = (
             f"The dual point exceeds the polar ball by {polar / lam - 1:.2g} and was scaled back: "
             "a better dual point or a tighter bound of its polar would raise the lower bound"
-            if loose and polar is not None
-            else "Either better factors or a better dual point would close it"
         )
-        cure = f"A larger --budget gives the search more time; --atol {epsilon} accepts this gap."
-        return f"{side}. {cure}"
-    return "These commands write the better factors to a file, and improve them further:"
+    cure = f"A larger --budget gives the search more time; --atol {epsilon} accepts this gap."
+    return f"{side}. {cure}"

@@ -1,4 +1,4 @@
-"""Ratings in blocks of rows that never meet: checked, verified and fitted on a cluster."""
+"""Ratings in blocks of rows on different machines: check, verify and improve on a cluster."""
 
 from .prove import Checked, check, embed_factors, load_factors, verify
 from .question import RowBlocks

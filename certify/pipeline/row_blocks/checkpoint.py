@@ -1,4 +1,4 @@
-"""Factors of blocks of rows as files, which the workers write: a fit, and what resumes a search."""
+"""Files of factors that the workers write: a fit, or a checkpoint to resume a search from."""
 
 import json
 import shutil
@@ -23,7 +23,7 @@ HEAD = "checkpoint.json"
 
 
 def save(U: list[Task], V: Array, folder: Path) -> list[Task]:
-    """Return the names of the files that the workers have written U to."""
+    """Let the workers write U, write V, and return the names of the files of U."""
     place = PLACE.get()
     make_folder(folder, "folder")
     names = [str(folder / f"U{k}.npy") for k in range(len(U))]
@@ -33,11 +33,11 @@ def save(U: list[Task], V: Array, folder: Path) -> list[Task]:
 
 
 def make_folder(given: object, name: str) -> Path:
-    """Return the absolute path of a folder, which is made if there is none yet.
+    """Make a folder if it does not exist, and return its absolute path.
 
-    name  the argument's
+    name  the name of the argument
 
-    Raises InputError where it is not the name of a folder, or cannot be made.
+    Raises InputError if it is not the name of a folder, or cannot be made.
     """
     folder = accept_folder(given, name).absolute()
     with accessing(folder, "write"):
@@ -46,17 +46,17 @@ def make_folder(given: object, name: str) -> Path:
 
 
 def write(name: str, array: Array) -> None:
-    """Write a file .npy, which appears when it is whole."""
+    """Write a file .npy, which appears when it is complete."""
     blob = BytesIO()
     np.save(blob, array)
     write_atomically(Path(name), blob.getvalue())
 
 
 class Checkpoint:
-    """A folder that holds the best factors of a search, each time in a folder of their own.
+    """A folder with the best factors of a search; each write makes a new folder inside it.
 
-    What was written last, and of which question, is in one file, so that there is always a whole
-    fit: `question`, a digest, and `at`, the name of its folder.
+    One file names the last one: `question`, a digest, and `at`, the name of the folder.  So there
+    is always a complete fit.
     """
 
     def __init__(self, folder: Path, table: RowBlocks) -> None:
@@ -65,7 +65,7 @@ class Checkpoint:
         self.last = monotonic()
 
     def recall(self, factors: Factors | None) -> Factors | None:
-        """Return the factors that are kept; if there are none, those that are given."""
+        """Return the saved factors; if there are none, the given ones."""
         head = self.folder / HEAD
         if not head.exists():
             return factors
@@ -77,13 +77,12 @@ class Checkpoint:
         blocks = read_blocks(self.table, names, V.shape[1])
         self.question = question_of(self.table, blocks)
         if question != self.question:
-            raise InputError(
-                f"{self.folder} is a checkpoint of another table, lam, norms or offsets"
-            )
+            other = "another table, lam, norms or offsets"
+            raise InputError(f"{self.folder} is a checkpoint of {other}")
         return kept
 
     def keep(self, blocks: list[Task], V: Array, *, now: bool = False) -> None:
-        """Write the factors of blocks and V, if it is time, and remove the ones before."""
+        """Write the factors of blocks and V, if it is time, and remove the last ones."""
         if not now and monotonic() - self.last < EVERY:
             return
         self.question = self.question or question_of(self.table, blocks)
@@ -97,10 +96,7 @@ class Checkpoint:
 
 
 def read_head(file: Path) -> tuple[int, str]:
-    """Return the name of the folder that was written last, and the question.
-
-    Raises InputError where the file does not hold them.
-    """
+    """Return the name of the last folder, and the question; raise InputError for a wrong file."""
     try:
         found = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
@@ -112,7 +108,7 @@ def read_head(file: Path) -> tuple[int, str]:
 
 
 def question_of(table: RowBlocks, blocks: list[Task]) -> str:
-    """Return a digest of what is asked, whatever the factors are."""
+    """Return a digest of the question without its factors."""
     place = PLACE.get()
     stated = place.values([place.run(identities, x, table.given_weights) for x in blocks])
     data = [{k: x for k, x in one.items() if k != "U"} for one in stated]

@@ -1,9 +1,9 @@
-"""Steps of L-BFGS on blocks of rows: all numbers at once, U where the blocks are.
+"""Steps of L-BFGS on blocks of rows: on all numbers at once, with U where the blocks are.
 
 The objective, its metric D and the line search are those of `search/descent/ratings.py`.  Here a
-point is z = D^(1/2) x, and a step the sum of the last steps s, changes of the slope y and the slope
-g, times weights that need their inner products alone.  So V goes to each block in a step, and what
-comes back is its part of V's slope, as large, and a few numbers.
+point is z = D^(1/2) x.  A step is a weighted sum of the last steps s, changes y of the slope and
+the slope g, and its weights only need the inner products of these.  So in each step V is sent to
+each block, and each block sends its part of V's slope and a few numbers.
 """
 
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import sparse
 
-from certify.base.arrays import Array
+from certify.base.arrays import Array, Dtype
 from certify.base.cluster import PLACE, Task, as_it_is, keep_each, share
 from certify.base.rigor.row_blocks import Block, Prices
 from certify.base.rigor.tiles import tree
@@ -25,9 +25,10 @@ from certify.search.descent.ratings import Entries, Floats, dot
 
 
 class State(NamedTuple):
-    """The numbers x (k, c) of one side, U of a block or V, biases beside them, as z = root x.
+    """The numbers x (k, c) of one side, U of a block or V, with biases, as z = root x.
 
-    g  the slope by z;  s, y  the last steps, and the changes of g
+    g     the slope in z
+    s, y  the last steps, and the changes of g
     """
 
     z: Floats
@@ -38,23 +39,23 @@ class State(NamedTuple):
 
     @property
     def basis(self) -> tuple[Floats, ...]:
-        """What a step is a sum of."""
+        """The terms of a step."""
         return (*self.s, *self.y, self.g)
 
     def combine(self, weights: Array) -> Floats:
-        """Return x after a step."""
+        """Return z after a step."""
         z = self.z.copy()
         for x, t in zip(self.basis, weights.tolist(), strict=True):
             ratings.add_scaled(z, x, t)
         return z
 
     def after(self, z: Floats, g: Floats) -> "State":
-        """Return the state one step on."""
+        """Return the state after a step to z, with the slope g there."""
         s, y = (*self.s, z - self.z), (*self.y, g - self.g)
         return State(z, self.root, g, s[-ratings.REMEMBERED :], y[-ratings.REMEMBERED :])
 
     def products(self) -> Array:
-        """Return the inner products of all of the basis."""
+        """Return the inner products of the basis."""
         lines = [x.reshape(-1) for x in self.basis]
         out = np.zeros((len(lines),) * 2)
         for start in range(0, lines[0].size, ratings.RUN):
@@ -64,14 +65,14 @@ class State(NamedTuple):
 
 
 class Sides(NamedTuple):
-    """The entries of the blocks as tasks, and a block without rows, which knows V's prices."""
+    """The entries of the blocks as tasks, and a block without rows, which has V's prices."""
 
     entries: list[Task]
     empty: Entries
 
 
 class Part(NamedTuple):
-    """What comes from a block, or from several: of V's slope, of the value and of the products."""
+    """The part of V's slope, of the value and of the products, from one or more blocks."""
 
     pull: Floats
     value: float
@@ -79,7 +80,7 @@ class Part(NamedTuple):
 
 
 class Point(NamedTuple):
-    """Where a descent is: (State, Part) of each block, V's state, the value, products of all."""
+    """A point of a descent: (State, Part) of each block, V's state, the value, all products."""
 
     blocks: list[Task]
     columns: State
@@ -87,41 +88,24 @@ class Point(NamedTuple):
     products: Array
 
 
-def sort_blocks(
-    data: list[Task],
-    prices: Prices,
-    q: Array,
-    kind: Any,  # noqa: ANN401  a dtype
-) -> Sides:
-    """Return the blocks' entries in one precision; q: prices of the columns."""
+def sort_blocks(data: list[Task], prices: Prices, q: Array, kind: Dtype) -> Sides:
+    """Return the entries of the blocks in one precision; q: prices of the columns."""
     nothing = Block(sparse.csr_array((0, len(q))), np.zeros((0, 0)))
     entries = keep_each(sort, data, given=(prices, kind))
     empty = sort(nothing, prices, kind)
     return Sides(entries, replace(empty, prices=(empty.prices[0], float(prices.lam) * q)))
 
 
-def sort(
-    data: Block,
-    prices: Prices,
-    kind: Any,  # noqa: ANN401  a dtype
-) -> Entries:
+def sort(data: Block, prices: Prices, kind: Dtype) -> Entries:
     """Return the entries of a block, rows sorted by their counts; its columns' prices are lam."""
     Y, _, c, p = data
     lam = float(prices.lam)
-    p = np.ones(Y.shape[0]) if p is None else p
+    both = lam * (np.ones(Y.shape[0]) if p is None else p), np.full(Y.shape[1], lam)
     ridges = zip(Y.shape, prices[1:], strict=True)
     rows, columns = (None if x is None else np.full(d, float(x)) for d, x in ridges)
-    listed = Y.indptr, Y.indices, squares(Y.data, c)
-    return ratings.sort_rows(
-        Y.shape, listed, (lam * p, np.full(Y.shape[1], lam)), (rows, columns), kind
-    )
-
-
-def squares(y: Array, c: Array | None) -> Squared:
-    """Return least squares of entries alone, of which there may be none."""
-    loss = object.__new__(Squared)
-    vars(loss).update(Y=None, data=y, scale=c)
-    return loss
+    loss = object.__new__(Squared)  # of listed entries; there may be none
+    vars(loss).update(Y=None, data=Y.data, scale=c)
+    return ratings.sort_rows(Y.shape, (Y.indptr, Y.indices, loss), both, (rows, columns), kind)
 
 
 def descend(
@@ -131,19 +115,19 @@ def descend(
     steps: int,
     expired: Callable[[], bool] = lambda: False,
 ) -> tuple[list[Task], tuple[Array, Array]]:
-    """Return (U, a) of the blocks, and (V, b), after some steps, never higher but for rounding."""
+    """Return (U, a) of the blocks, and (V, b), after some steps; never higher but for rounding."""
     V, b = columns
     rows_, columns_ = sides.empty.biases
     given = None if rows_ is None else b[:0], None if columns_ is None else b
     x = sides.empty.into((V[:0], V), given)
     if not x.size:
         return rows, columns
-    now = step_to(sides, begin(sides, rows, x), None)
+    now = step_to(sides, begin(sides, rows, x), None, 0.0)
     for _ in range(steps):
         weights, slope = direction(now.products)
         if expired() or not slope < 0:
             break
-        new = ratings.line_search(partial(step_along, sides, now, weights), now, slope)
+        new = ratings.line_search(partial(step_to, sides, now, weights), now, slope)
         if new is None:
             break
         now = new
@@ -153,7 +137,7 @@ def descend(
 
 
 def begin(sides: Sides, rows: list[Task], x: Floats) -> Point:
-    """Return a point whose slope is not known yet."""
+    """Return the first point, without its slope."""
     r = x.shape[1] - sides.empty.bias_count
     begun = keep_each(begin_rows, sides.entries, rows, given=(share(x),))
     root = roots(sides.empty.price(r) + add_up(begun).pull)
@@ -173,13 +157,13 @@ def begin_rows(entries: Entries, rows: tuple[Array, Array], V: Floats) -> tuple[
 
 
 def add_parts(x: tuple[Any, Part], y: tuple[Any, Part]) -> tuple[None, Part]:
-    """Return what comes from both, without a state."""
+    """Return the sum of two parts, without a state."""
     a, b = x[1], y[1]
     return None, Part(a.pull + b.pull, a.value + b.value, a.products + b.products)
 
 
 def add_up(made: list[Task]) -> Part:
-    """Return what comes from all blocks."""
+    """Return the sum of the parts of all blocks."""
     place = PLACE.get()
     total = tree(place, as_it_is, made, add_parts)
     part: Part = place.values([place.run(itemgetter(1), total)])[0]
@@ -187,18 +171,13 @@ def add_up(made: list[Task]) -> Part:
 
 
 def roots(D: Floats) -> Floats:
-    """Return D^(1/2), which is not too small."""
+    """Return D^(1/2), with a floor."""
     return np.asarray(np.sqrt(ratings.floor(D)))
 
 
-def step_along(sides: Sides, now: Point, weights: Array, t: float) -> Point:
-    """Return the point after t times a step."""
-    return step_to(sides, now, t * weights)
-
-
-def step_to(sides: Sides, now: Point, weights: Array | None) -> Point:
-    """Return the point after a step of these weights; None: the same one, with its slope."""
-    side = now.columns
+def step_to(sides: Sides, now: Point, step: Array | None, t: float) -> Point:
+    """Return the point after t times a step; None: the same point, with its slope."""
+    side, weights = now.columns, None if step is None else t * step
     z = side.z if weights is None else side.combine(weights)
     x = z / side.root
     r = x.shape[1] - sides.empty.bias_count
@@ -213,7 +192,7 @@ def step_to(sides: Sides, now: Point, weights: Array | None) -> Point:
 def step_rows(
     entries: Entries, before: tuple[State, Part], V: Floats, weights: Array | None
 ) -> tuple[State, Part]:
-    """Return the same of a block."""
+    """Return the state and part of a block after a step."""
     state = before[0]
     m, r = len(state.z), V.shape[1] - entries.bias_count
     z = state.z if weights is None else state.combine(weights)
@@ -227,22 +206,21 @@ def step_rows(
 
 
 def finish(entries: Entries, last: tuple[State, Part]) -> tuple[Array, Array]:
-    """Return U and a of a block, in double precision, its rows in their order."""
+    """Return U and a of a block, in double precision, in the order of its rows."""
     state, _ = last
     (U, _), (a, _) = entries.out(state.z / state.root)
     return U, np.zeros(len(U)) if a is None else a
 
 
 def direction(products: Array) -> tuple[Array, float]:
-    """Return the weights of minus the inverse Hessian times the slope, and its product with that.
+    """Return the weights of minus the inverse Hessian times the slope, and its derivative.
 
-    In two loops, as `Steps` has them, on weights of the basis instead of vectors.  Pairs along
-    which the slope does not rise are left out.
+    They follow from the two loops of `Steps`, on weights of the basis instead of vectors.  Pairs
+    without positive curvature are left out.
     """
     G, k = products, len(products) // 2
-    curved = [
-        i for i in range(k) if G[i, k + i] > ratings.CURVED * (G[i, i] * G[k + i, k + i]) ** 0.5
-    ]
+    least = [ratings.CURVED * (G[i, i] * G[k + i, k + i]) ** 0.5 for i in range(k)]
+    curved = [i for i in range(k) if G[i, k + i] > least[i]]
     q, kept = np.zeros(len(G)), {}
     q[-1] = -1.0
     for i in reversed(curved):

@@ -1,4 +1,4 @@
-"""check() and verify() of blocks of rows: a certificate of a table that is on no one machine."""
+"""check() and verify() for blocks of rows: a certificate of a table on many machines."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,11 +7,11 @@ from fractions import Fraction
 from functools import partial
 from operator import itemgetter
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from certify.base.arrays import Array, Ints, natural
+from certify.base.arrays import Array, Ints, SparseMatrix, natural
 from certify.base.cluster import PLACE, Client, Task, keep_each, on_cluster, share
 from certify.base.errors import InputError
 from certify.base.rigor import row_blocks as proved
@@ -43,19 +43,19 @@ from .question import (
 )
 from .zero_sums import fit_columns, to_grid, zero_sums
 
-PART, SHARP = 0.1, 0.01  # of epsilon: what the first margin costs at most; of it: an estimate's
-MARGINS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)  # above an estimate: what the proof tries; cost, no truth
-LEAST = 1e-9  # margin: below it Lanczos and the rounding of a Cholesky factorization differ
-MET = 1 + 2.0**-20  # times the shift: a square that was proved
+PART, SHARP = 0.1, 0.01  # the first margin, of epsilon; the change that ends an estimate, of that
+MARGINS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)  # above an estimate, tried in turn; cost, never truth
+LEAST = 1e-9  # the least margin, for the rounding of Lanczos and of a Cholesky factorization
+MET = 1 + 2.0**-20  # times the shift: up to here the square of the bound shows that it was proved
 TIER, RULES = "rounded", ("spectral", "weak_duality")
 
 
 @dataclass(frozen=True)
 class Checked(Bracket, Judgement):
-    """What is proved of factors of blocks of rows, in rounded floats, and its certificate.
+    """The proved bracket for factors of blocks of rows, in rounded floats, and its certificate.
 
     lower <= inf f over factors of any size and all biases,  f(U, V) <= upper; the verdict is
-    CERTIFIED where they are within epsilon = max(atol, rtol |upper|), else UNDECIDED.
+    CERTIFIED if they are within epsilon = max(atol, rtol |upper|), else UNDECIDED.
     """
 
     verdict: Verdict
@@ -63,15 +63,15 @@ class Checked(Bracket, Judgement):
     upper: float
     certificate: Certificate
 
-    called = "what check() proved of blocks of rows"
+    called = "a Checked"
 
 
 class Sums(NamedTuple):
-    """What is proved of f(U, V), and a dual point W: its terms, its blocks, and its columns.
+    """An upper bound of f(U, V), and a dual point W: its terms, its blocks, and its columns.
 
     W               S, if there are prices
     counts, totals  the numbers of entries of the columns, and their sums in units of 2^e
-    scale, wide     of the columns, where they have prices; the largest 1 / (q scale^2)
+    scale, wide     the scale of the columns, if they have prices; the largest 1 / (q scale^2)
     """
 
     upper: Fraction
@@ -97,10 +97,10 @@ def check(  # noqa: PLR0913  keywords
 
     factors  U of each block (m_k, r): an array, the name of a file .npy, or a Dask task; and V
              (n, r): an array, or the name of a file
-    client   a Dask client, whose workers read the blocks and prove; without one, this machine does
+    client   a Dask client, whose workers read the blocks and prove; None: this machine does
 
-    Raises InputError where a block or a factor is none, rtol, atol or the seed is no number >= 0,
-    or the cluster gives up; RejectedError where numbers overflow.
+    Raises InputError for a wrong block or factor, for an rtol, atol or seed that is no number >= 0,
+    and if the cluster gives up; RejectedError if numbers overflow.
     """
     seed, (U, right) = natural(seed, "seed"), split_factors(factors)
     with session(client):
@@ -125,15 +125,15 @@ def verify(  # noqa: PLR0913  keywords
     atol: float = 0.0,
     client: Client | None = None,
 ) -> Proved:
-    """Prove a certificate's claim about *these* blocks, factors and epsilon; nothing is searched.
+    """Prove a certificate's claim about *these* blocks, factors and epsilon, without a search.
 
-    The question is stated again from the blocks, where they are, and must be the certificate's,
-    bit by bit.  With a client the workers are believed.
+    The question is stated again from the blocks, where they are, and must equal the certificate's
+    bit by bit.  With a client the workers are trusted.
 
-    factors  as `check` has them; None: those that the certificate has (`load_factors`)
+    factors  as in `check`; None: those in the certificate (`load_factors`)
 
-    Raises RejectedError(where, code, value) if anything differs or the claim does not follow,
-    InputError where a block or a factor is none, or the cluster gives up.
+    Raises RejectedError(where, code, value) if the question differs or the claim does not follow,
+    InputError for a wrong block or factor, and if the cluster gives up.
     """
     c = load_certificate(path_or_certificate)
     U, right = load_factors(c) if factors is None else split_factors(factors)
@@ -162,12 +162,12 @@ def load_certificate(source: str | Path | Certificate) -> Certificate:
 def embed_factors(
     certificate: Certificate, factors: Factors, *, client: Client | None = None
 ) -> Certificate:
-    """Return a certificate that holds the factors: V, and U of each block.
+    """Return a certificate that contains the factors: V, and U of each block.
 
-    factors  as `check` has them, or as `improve` returns them; U comes here from the workers
+    factors  as in `check`, or as `improve` returns them; the workers send U
 
-    Raises InputError where a factor is none or is missing, RejectedError where they are not those
-    that the certificate's statement names.
+    Raises InputError for a wrong or missing factor, RejectedError if the factors are not those of
+    the certificate's statement.
     """
     c, (left, right) = load_certificate(certificate), split_factors(factors)
     with session(client):
@@ -180,12 +180,12 @@ def embed_factors(
 
 
 def load_factors(path_or_certificate: str | Path | Certificate) -> Factors:
-    """Return the factors that a certificate holds, U (m_k, r) of each block and V (n, r).
+    """Return the factors in a certificate, U (m_k, r) of each block and V (n, r).
 
-    Nothing is proved but that they have the digests of its statement.
+    Only their digests are compared with those of the statement.
 
-    Raises InputError where there is no such file, or it does not hold them; RejectedError where
-    they do not have these digests.
+    Raises InputError if there is no such file, or it does not contain factors; RejectedError for
+    other digests.
     """
     c = load_certificate(path_or_certificate)
     blocks, arrays = (c.statement.get(k) for k in ("blocks", "arrays"))
@@ -204,16 +204,16 @@ def load_factors(path_or_certificate: str | Path | Certificate) -> Factors:
 
 @contextmanager
 def session(client: Client | None) -> Iterator[None]:
-    """Enter a context of a client's workers, with one BLAS thread here as there.
+    """Use a client's workers in the body, with one BLAS thread here and there.
 
-    Numbers may overflow in it: that is refused.
+    Overflows give no warning: the results are tested.
     """
     with on_cluster(client), one_thread(), np.errstate(all="ignore"):
         yield
 
 
 def evidence(c: Certificate, table: RowBlocks) -> tuple[Fraction, Array | None]:
-    """Return the shift, and the biases of the columns that W has."""
+    """Return the shift, and the biases of the columns in the certificate."""
     only(c.proof, {"rule", "shift"}, "proof")
     demand(c.proof.get("rule") == RULES[0], "proof.rule", "unknown", c.proof.get("rule"))
     shift = shift_of(c.proof, "proof.shift")
@@ -228,9 +228,9 @@ def evidence(c: Certificate, table: RowBlocks) -> tuple[Fraction, Array | None]:
 def collect_best(
     table: RowBlocks, blocks: list[Task], V: Array, start: Array
 ) -> tuple[Sums, Array | None]:
-    """Return the sums with the best biases of the columns, and these, None if there are none.
+    """Return the sums with the best biases of the columns, and these biases, if there are any.
 
-    start  where the search for them begins
+    start  the first biases of the search
     """
     b = None
     if (ridge := table.ridge(ColumnIntercept)) is not None:
@@ -240,7 +240,7 @@ def collect_best(
 
 
 def collect(table: RowBlocks, blocks: list[Task], V: Array, b: Array | None) -> Sums:
-    """Return the sums over all blocks, and W, the residual with its biases."""
+    """Return the sums over all blocks for given biases of the columns, with W, the residual."""
     place, prices = PLACE.get(), table.prices
     given = share(V), None if b is None else share(b), table.ridge(RowIntercept)
     pairs = keep_each(proved.fit_block, blocks, given=given)
@@ -273,7 +273,7 @@ def collect(table: RowBlocks, blocks: list[Task], V: Array, b: Array | None) -> 
     return Sums(upper, duals, W, counts, totals, e, scale, wide)
 
 
-def count_columns(W: Any) -> Ints:  # noqa: ANN401  scipy.sparse
+def count_columns(W: SparseMatrix) -> Ints:
     """Return the numbers of entries of the columns."""
     return np.bincount(W.indices, minlength=W.shape[1]).astype(np.int64)
 
@@ -286,7 +286,7 @@ def prove(table: RowBlocks, sums: Sums, shift: Fraction) -> tuple[bool, Fraction
 
 
 def search(table: RowBlocks, sums: Sums, margin: float, seed: int) -> tuple[float, Fraction]:
-    """Return the shift that proves the best lower bound, and that; margin: what is tried first."""
+    """Return the shift that proves the best lower bound, and this bound; margin: the first one."""
     margin = max(margin, LEAST)
     start = Start(len(sums.counts), seed=seed)
     squares, _ = ritz(partial(times, sums.W), start, tol=SHARP * margin)
@@ -303,7 +303,7 @@ def search(table: RowBlocks, sums: Sums, margin: float, seed: int) -> tuple[floa
 
 
 def judge(question: StatedQuestion, lower: Fraction, upper: Fraction) -> Verdict:
-    """Return CERTIFIED where the bracket is within epsilon."""
+    """Return CERTIFIED if the bracket is within epsilon, else UNDECIDED."""
     rtol, atol = (Fraction(float.fromhex(question.statement[k])) for k in ("rtol", "atol"))
     within = upper - lower <= max(atol, rtol * abs(upper))
     return Verdict.CERTIFIED if within else Verdict.UNDECIDED
@@ -314,6 +314,6 @@ def times(blocks: list[Task], Q: Array) -> Array:
     return total(gram_times, blocks, given=(share(Q),))
 
 
-def gram_times(W: Any, Q: Array) -> Array:  # noqa: ANN401  scipy.sparse
+def gram_times(W: SparseMatrix, Q: Array) -> Array:
     """Return W^T W Q of a block."""
     return np.asarray(W.T @ (W @ Q))

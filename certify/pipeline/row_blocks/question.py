@@ -1,4 +1,4 @@
-"""A table in blocks of rows that never meet, where its blocks come from, and what is asked."""
+"""A table in blocks of rows on different machines, and the question about it."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -32,31 +32,29 @@ ATOM = {"kind": "rank_one", "left": "l2", "right": "l2", "form": "product"}
 
 @dataclass(frozen=True, eq=False)
 class RowBlocks:
-    """Least squares of the entries that blocks of rows list; the norms of the factors are l2.
+    """Least squares of the entries in blocks of rows; the norms of the factors are l2.
 
         f(U, V) = min over a, b of  1/2 sum c_ij (y_ij - <u_i, v_j> - a_i - b_j)^2
                   + lam sum_k |u_k| |v_k| + rho/2 |a|^2 + rho'/2 |b|^2,   c > 0
 
-    blocks   of each, (m_k, n): a matrix of scipy.sparse, or a dense one in which NaN is not
-             observed; or it and the weights c of its entries, another one; or the name of a file
-             .npz that has `rows`, `cols`, `data` and, with weights, `weights`; or of a file
-             .parquet of three columns, or four: row, column, number and weight; or a Dask task
-             that returns one of these, the same whenever it runs
+    blocks   one of these for each block (m_k, n): a matrix of scipy.sparse, or a dense one in which
+             NaN is not observed; or a pair, a matrix and the weights c of its entries; or the name
+             of a file .npz with `rows`, `cols`, `data` and perhaps `weights`; or of a file .parquet
+             with three or four columns: row, column, number and weight; or a Dask task that always
+             returns the same one of these
     columns  n
     lam      >= 0
-    offsets  RowIntercept(rho) and ColumnIntercept(rho'), one number each; a is there with the one,
-             b with the other
-    rows     how files count their rows: "block", from 0 in each; or "table", through all of them,
-             which are sorted by rows.  None means "block", if at most one file is .parquet.  With
-             "table" a block begins where the factors U of the blocks before it end; without
+    offsets  RowIntercept(rho) for a, ColumnIntercept(rho') for b, with one ridge each
+    rows     how files count their rows: "block", from 0 in each; or "table", through all files,
+             which are then sorted by rows.  None means "block", if at most one file is .parquet.
+             With "table" a block begins where the factors U of the blocks before it end; without
              factors, at the first row that it lists, and the first block at row 0
-    norms    "l2"; or sqrt(sum p_i u_ik^2) and sqrt(sum q_j v_jk^2), weights p, q > 0 of rows and
-             columns: the penalty is then that of lam/2 (sum p_i |u_i|^2 + sum q_j |v_j|^2).
-             "counts": the numbers of entries, 1 where there are none; or a pair, p of each block
+    norms    "l2"; or, for sqrt(sum p_i u_ik^2) and sqrt(sum q_j v_jk^2), with the penalty
+             lam/2 (sum p_i |u_i|^2 + sum q_j |v_j|^2), the weights p, q > 0 of rows and columns:
+             "counts", the numbers of entries, or 1 where there are none; or a pair, p of each block
              (m_k,) and q (n,), each an array or the name of a file .npy
 
-    Raises InputError where there are no blocks, an argument has none of these values, or `rows` is
-    missing.
+    Raises InputError for no blocks, for an argument of another kind, and if `rows` is missing.
     """
 
     blocks: Sequence[Any]
@@ -67,7 +65,7 @@ class RowBlocks:
     norms: Any = "l2"
 
     def __post_init__(self) -> None:
-        """Refuse what no proof is for."""
+        """Convert the arguments; raise InputError for those without a proof."""
         for name in ("blocks", "offsets"):
             given = getattr(self, name)
             if not isinstance(given, Sequence) or isinstance(given, str | bytes):
@@ -105,9 +103,9 @@ class RowBlocks:
         rows: str | None = None,
         norms: Any = "l2",  # noqa: ANN401  see the class
     ) -> "RowBlocks":
-        """Return the table of all files .npz and .parquet of a folder, in the order of names.
+        """Return the table of all files .npz and .parquet in a folder, sorted by name.
 
-        Raises InputError where there is none.
+        Raises InputError if there is none.
         """
         return cls(sources.in_folder(folder), columns, lam, offsets, rows, norms)
 
@@ -127,12 +125,12 @@ class RowBlocks:
 
         weights  another Dask array, of the same chunks
 
-        Raises InputError where an array is none of two dimensions.
+        Raises InputError unless the arrays have two dimensions and the same chunks.
         """
         return cls(sources.row_chunks(array, weights), array.shape[1], lam, offsets, None, norms)
 
     def ridge(self, kind: type[Offset]) -> float | None:
-        """Return the ridge of the biases of rows or of columns; None: there are none."""
+        """Return the ridge of the biases of rows or of columns; None without such biases."""
         return next((float(o.ridge) for o in self.offsets if isinstance(o, kind)), None)
 
     @property
@@ -142,15 +140,15 @@ class RowBlocks:
 
     @property
     def row_prices(self) -> Sequence[Any]:
-        """Return the weights of each block's rows, as `entries` takes them."""
+        """The weights of the rows of each block, for `entries`."""
         if self.given_weights:
             return self.norms[0]  # type: ignore[no-any-return]
         return [None if self.norms == PLAIN else COUNTS] * len(self.blocks)
 
     def column_prices(self, counts: Callable[[], Ints]) -> Array | None:
-        """Return the weights of the columns (n,), None without weights; counts: of their entries.
+        """Return the weights of the columns (n,), or None; counts: the numbers of their entries.
 
-        Raises InputError where they are none.
+        Raises InputError for wrong weights.
         """
         if self.given_weights:
             return load_prices(self.norms[1], self.columns, "columns")
@@ -160,7 +158,7 @@ class RowBlocks:
 
     @property
     def prices(self) -> Prices:
-        """Lam and the ridges, exactly."""
+        """The exact lam and ridges."""
         ridges = (self.ridge(kind) for kind in (RowIntercept, ColumnIntercept))
         return Prices(Fraction(self.lam), *(None if r is None else Fraction(r) for r in ridges))
 
@@ -168,7 +166,7 @@ class RowBlocks:
 def accept_norms(norms: Any, count: int) -> Any:  # noqa: ANN401  see RowBlocks
     """Return "l2", "counts", or the weights of each block's rows and of the columns.
 
-    Raises InputError where it is none of these.
+    Raises InputError for anything else.
     """
     if isinstance(norms, str) and norms in NORMS:
         return norms
@@ -176,9 +174,8 @@ def accept_norms(norms: Any, count: int) -> Any:  # noqa: ANN401  see RowBlocks
         raise InputError(f'norms must be "l2", "counts" or a pair of weights, got {short(norms)}')
     p, q = norms
     if not isinstance(p, Sequence) or isinstance(p, str | bytes):
-        raise InputError(
-            f"weights of the rows must be a sequence, one for each block, got {short(p)}"
-        )
+        wanted = "a sequence, one for each block"
+        raise InputError(f"weights of the rows must be {wanted}, got {short(p)}")
     if len(p) != count:
         raise InputError(f"there are {count} blocks, but weights of the rows for {len(p)}")
     return tuple(p), q
@@ -189,19 +186,16 @@ Factors = tuple[Sequence[Any], Any]  # U of each block, and V
 
 
 def load_factor(factor: Any, name: str) -> Array:  # noqa: ANN401  see check()
-    """Return a factor: an array, or the name of a file .npy of it.
+    """Return a factor, given as an array or the name of a file .npy.
 
-    Raises InputError, with the name or the file's, where it is none, or is not finite.
+    Raises InputError, with its name, unless it is a finite matrix.
     """
     array = load_array(factor, f"factor, {name}")
     return finite(real(array, name, ndim=sources.MATRIX), name)
 
 
 def split_factors(factors: object) -> Factors:
-    """Return U of each block, and V.
-
-    Raises InputError where they are no such pair.
-    """
+    """Return U of each block, and V; raise InputError unless they are such a pair."""
     if not isinstance(factors, tuple | list) or len(factors) != PAIR:
         got = len(factors) if isinstance(factors, tuple | list) else type(factors).__name__
         raise InputError(f"factors must be a pair, U of each block and V, got {got}")
@@ -212,10 +206,7 @@ def split_factors(factors: object) -> Factors:
 
 
 def accept_factor(V: object, columns: int) -> Array:
-    """Return V (n, r).
-
-    Raises InputError where it is none, or is not finite.
-    """
+    """Return V (n, r); raise InputError unless it is a finite matrix of this shape."""
     array = load_factor(V, "V")
     if len(array) != columns:
         raise InputError(f"V must have shape ({columns}, r), got {array.shape}")
@@ -223,9 +214,9 @@ def accept_factor(V: object, columns: int) -> Array:
 
 
 def read_blocks(table: RowBlocks, U: Sequence[Any], r: int) -> list[Task]:
-    """Return a task of each block with its factors; it stays where it is read.
+    """Return a task for each block with its factors; the block stays where it is read.
 
-    Raises InputError where there are not as many factors as blocks.
+    Raises InputError unless there are as many factors as blocks.
     """
     place = PLACE.get()
     if len(U) != len(table.blocks):
@@ -238,7 +229,7 @@ def read_blocks(table: RowBlocks, U: Sequence[Any], r: int) -> list[Task]:
 
 
 def height(factor: Any) -> int:  # noqa: ANN401  see check()
-    """Return how many rows U of a block has."""
+    """Return the number of rows of a block's U."""
     return len(load_factor(factor, U_NAME))
 
 
@@ -249,11 +240,14 @@ def read(
     prices: Any,  # noqa: ANN401  see entries()
     shape: tuple[int, int],
 ) -> Block:
-    """Return a block for V of a shape (n, r); factor: U, or a file .npy of it.
+    """Return a block.
 
-    first  its first row, as a file counts;  prices: of its rows
+    factor  U, or the name of a file .npy
+    first   its first row in the count of the file
+    prices  the weights of its rows
+    shape   the shape (n, r) of V
 
-    Raises InputError where it is none.
+    Raises InputError for a wrong block or factor.
     """
     (n, r), U = shape, load_factor(factor, U_NAME)
     listed = sources.entries(source, (first, len(U)), n, prices)
@@ -263,9 +257,9 @@ def read(
 
 
 def identities(block: Block, given: bool = False) -> Json:  # noqa: FBT001, FBT002  a task's
-    """Return what a statement says of a block: the digests of its arrays.
+    """Return the statement of a block: the digests of its arrays.
 
-    given  the weights of its rows are an array, too
+    given  whether the weights of its rows are an array
     """
     listed = block.Y.tocoo()
     rows, cols = (k.astype(np.int64) for k in listed.coords)
@@ -277,11 +271,8 @@ def identities(block: Block, given: bool = False) -> Json:  # noqa: FBT001, FBT0
     return {k: identity(as_kernel_array(a)) for k, a in arrays.items()}
 
 
-def unchanged(block: Block, stated: Json) -> Block:
-    """Return a block.
-
-    Raises InputError where it is not the one that was stated.
-    """
+def require_stated(block: Block, stated: Json) -> Block:
+    """Return a block; raise InputError unless its statement is the given one."""
     found = identities(block, ROW_WEIGHTS in stated)
     if wrong := sorted(k for k in {*found, *stated} if found.get(k) != stated.get(k)):
         raise InputError(f"{wrong[0]} of a block has changed since the question was stated")
@@ -321,15 +312,15 @@ def state_question(
 ) -> tuple[list[Task], StatedQuestion]:
     """Return the blocks as tasks, and the question about them.
 
-    A block that is read again, because its worker was lost, must be the one in the question.
+    If a block is read again because its worker was lost, it must still be the one in the question.
     """
     place, blocks = PLACE.get(), read_blocks(table, U, V.shape[1])
     stated = place.values([place.run(identities, x, table.given_weights) for x in blocks])
-    return keep_each(unchanged, blocks, stated), state(table, stated, V, *epsilon)
+    return keep_each(require_stated, blocks, stated), state(table, stated, V, *epsilon)
 
 
 def weights_of(table: RowBlocks) -> Json:
-    """Return what a statement says of the weights of the norms, those of the rows aside."""
+    """Return the statement of the weights of the norms, without those of the rows."""
     if table.given_weights:
         q = load_prices(table.norms[1], table.columns, "columns")
         return {"weights": GIVEN, "columns": identity(as_kernel_array(q))}
@@ -350,9 +341,9 @@ def agree(theirs: Json, ours: Json) -> None:
 
 
 def compare_blocks(theirs: object, ours: Json) -> None:
-    """Reject blocks that are not the certificate's, in words.
+    """Reject blocks that are not the certificate's, and say how they differ.
 
-    theirs, ours  the statements' `blocks`
+    theirs, ours  the `blocks` of the statements
     """
     where = "statement.blocks"
     if not isinstance(theirs, dict) or len(theirs) != len(ours):

@@ -1,11 +1,11 @@
-"""improve() of blocks of rows: a search whose factors grow, ending with a certificate.
+"""improve() for blocks of rows: a search with growing factors that ends with a certificate.
 
     repeat: append the singular pairs of the residual W that earn more than lam, and a few more
-            some steps on all numbers at once
-            write U V^T by its singular vectors, drop those that have died
-            until the bracket that the singular values promise is narrow enough
+            take some steps on all numbers at once
+            write U V^T by its singular vectors, and drop the dead ones
+            until the estimated bracket is narrow enough
 
-U and a never leave the workers; V, b and what V's slope is on a block travel once a step.
+U and a stay with the workers; V, b and the blocks' parts of V's slope are sent once in each step.
 """
 
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ from fractions import Fraction
 from functools import partial
 from operator import itemgetter
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from scipy import sparse
 
-from certify.base.arrays import Array, Ints, natural, scalar
+from certify.base.arrays import Array, Dtype, Ints, SparseMatrix, natural, scalar
 from certify.base.checkpoint import Keeper, stoppable, use_keeper
 from certify.base.clock import Clock, Progress, seconds
 from certify.base.cluster import PLACE, Client, Task, keep_each, share
@@ -38,17 +38,17 @@ from .prove import Checked, Sums, check, collect_best, count_columns, session, t
 from .question import Factors, RowBlocks, accept_factor, read_blocks, split_factors
 from .sources import entries, spans
 
-ROUGH, LEVEL = (1e-9, 1e-4), 0.1  # least and most change that ends an estimate; of rtol
-SHARP = 0.01  # of that change: what ends the estimate of a gap that is small enough
-ROOM = 0.1  # of that change: what is added to an estimate; cost, never truth
-STALE = 8  # rounds that end a search, without a gap that is smaller by ratings.CLOSER
+ROUGH, LEVEL = (1e-9, 1e-4), 0.1  # limits of the change that ends an estimate; its share of rtol
+SHARP = 0.01  # of that change: the change that ends the estimate of a gap that is small enough
+ROOM = 0.1  # of that change: the margin above an estimate; cost, never truth
+STALE = 8  # rounds without a gap smaller by ratings.CLOSER that end the search
 
 
 @dataclass(frozen=True)
 class Improved(Judgement):
-    """Better factors of blocks of rows, and what check() proves of them.
+    """Better factors of blocks of rows, and their result of check().
 
-    factors  U of each block: an array, a task that the client holds, or the name of a file; and V
+    factors  U of each block: an array, a task of the client, or the name of a file; and V
     """
 
     factors: Factors
@@ -86,24 +86,23 @@ def improve(  # noqa: PLR0913  keywords
 ) -> Improved:
     """Return better factors of any size, and their certificate, from given ones or from none.
 
-    factors     as `check` has them; None: no components
-    budget      seconds of the search, to which the last steps and the proof are added; None: no
-                limit.  Ctrl-C ends the search, too, with the best factors so far
-    progress    called with a stage and the objective's upper bound; ends the search by True
-    folder      where the workers write U of the k-th block as U<k>.npy, and V.npy is written: each
-                appears when it is whole
-    checkpoint  a folder to which the best factors so far are written every 20 seconds and at the
-                end, as to `folder`; if it has some, of the same question, the search begins with
-                them
+    factors     as in `check`; None: no components
+    budget      seconds of the search, without its last steps and the proof; None: no limit.
+                Ctrl-C also ends the search, with the best factors so far
+    progress    progress(stage, upper bound of the objective); True ends the search
+    folder      a folder in which the workers write U of block k as U<k>.npy, and V as V.npy; a file
+                appears when it is complete
+    checkpoint  a folder for the best factors so far, written every 20 seconds and at the end, as in
+                `folder`; if it has factors of the same question, the search begins with them
 
-    Raises InputError as `check` does, where the budget is no number >= 0, where lam is 0, where a
-    folder cannot be written, or where the checkpoint is of another question.
+    Raises InputError as `check` does, for a budget that is no number >= 0, for lam = 0, for a
+    folder that cannot be written, and for a checkpoint of another question.
     """
     if not table.lam:
         raise InputError(f"lam must be > 0, got {table.lam}: without a penalty no size is best")
     rtol, atol = (scalar(x, name, zero=True) for name, x in (("rtol", rtol), ("atol", atol)))
     clock, seed = Clock(seconds(budget), progress), natural(seed, "seed")
-    named = (folder, "folder"), (checkpoint, "checkpoint")  # made first, so that a fit is not lost
+    named = (folder, "folder"), (checkpoint, "checkpoint")  # made before the search: an early error
     fitted, begun = (None if x is None else make_folder(x, name) for x, name in named)
     with session(client), use_keeper(Keeper()), stoppable():
         kept = None if begun is None else Checkpoint(begun, table)
@@ -124,7 +123,7 @@ def climb(
     asked: tuple[float, float, int],
     kept: Checkpoint | None,
 ) -> Fit:
-    """Return the fit of the smallest gap, if the estimates are right; asked: rtol, atol, seed."""
+    """Return the fit with the smallest estimated gap; asked: rtol, atol and the seed."""
     rtol, atol, seed = asked
     best, gap, near = fit, np.inf, None
     stale, mark = 0, np.inf
@@ -172,26 +171,23 @@ def begin(table: RowBlocks, factors: Factors | None) -> Fit:
     """Return the blocks with given factors, or with none."""
     n = table.columns
     if factors is None:
-        V = np.zeros((n, 0))
-        found = spans(table.blocks, str(table.rows))
-        numbers = [n] * len(table.blocks)
-        data = keep_each(entries, table.blocks, found, numbers, table.row_prices)
+        V, found = np.zeros((n, 0)), spans(table.blocks, str(table.rows))
+        data = keep_each(entries, table.blocks, found, [n] * len(found), table.row_prices)
         return Fit(data, keep_each(add_zero_biases, data), V, np.zeros(n))
     U, right = split_factors(factors)
     V = accept_factor(right, n)
     blocks = read_blocks(table, U, V.shape[1])
-    return Fit(
-        keep_each(without_factors, blocks), keep_each(add_zero_biases, blocks), V, np.zeros(n)
-    )
+    data, rows = (keep_each(work, blocks) for work in (without_factors, add_zero_biases))
+    return Fit(data, rows, V, np.zeros(n))
 
 
 def without_factors(block: Block) -> Block:
-    """Return a block with no components."""
+    """Return a block without components."""
     return block._replace(U=np.zeros((len(block.U), 0)))
 
 
 def add_zero_biases(block: Block) -> tuple[Array, Array]:
-    """Return U of a block, and biases 0."""
+    """Return U of a block, and zero biases."""
     return block.U, np.zeros(len(block.U))
 
 
@@ -201,13 +197,13 @@ def with_factors(data: Block, rows: tuple[Array, Array]) -> Block:
 
 
 def residuals(table: RowBlocks, fit: Fit) -> tuple[Sums, Array]:
-    """Return what is known of a fit and its dual point, and the best biases of the columns."""
+    """Return the sums of a fit and its dual point, and the best biases of the columns."""
     sums, b = collect_best(table, blocks_of(fit), fit.V, fit.b)
     return sums, fit.b if b is None else b
 
 
-def precision(table: RowBlocks, fit: Fit, q: Array) -> Any:  # noqa: ANN401  a dtype
-    """Return single precision where all numbers are ordinary, else double."""
+def precision(table: RowBlocks, fit: Fit, q: Array) -> Dtype:
+    """Return single precision if all numbers are ordinary, else double."""
     place, lam = PLACE.get(), table.lam
     sizes = place.values([place.run(extremes, x, lam) for x in fit.data])
     given = [np.array([float(x)]) for x in table.prices if x]
@@ -215,7 +211,7 @@ def precision(table: RowBlocks, fit: Fit, q: Array) -> Any:  # noqa: ANN401  a d
 
 
 def extremes(data: Block, lam: float) -> Array:
-    """Return the least and the largest modulus of the numbers of a block that are not 0."""
+    """Return the least and the largest modulus of the nonzero numbers of a block."""
     listed = data.Y.data, data.weights, None if data.prices is None else lam * data.prices
     sizes = np.abs(np.concatenate([x for x in listed if x is not None]))
     sizes = sizes[sizes > 0]
@@ -244,14 +240,15 @@ def best_biases(
 def estimate(
     table: RowBlocks, sums: Sums, start: Start, rough: float, wanted: float
 ) -> tuple[Array, Array, float]:
-    """Return about the largest singular values, their right vectors, and the gap if they are right.
+    """Return estimates of the largest singular values, of their right vectors and of the gap.
 
-    rough  relative change that ends it; where the gap is small enough, sigma_1 may be too low, and
-           is estimated again, to a part of that
+    rough  the relative change that ends the estimate
+
+    If the gap is small enough, sigma_1 may be too low, and is estimated again more closely.
     """
     look = partial(ritz, partial(times, sums.W))
     squares, near = look(start, tol=rough)
-    near[sums.counts == 0] = 0.0  # as the vectors themselves are
+    near[sums.counts == 0] = 0.0  # the singular vectors are 0 there
     values = np.sqrt(np.maximum(squares, 0.0))
     spread = estimate_gap(table, sums, float(values[0]) * (1 + ROOM * rough))
     if spread <= wanted:
@@ -262,22 +259,17 @@ def estimate(
 
 
 def estimate_gap(table: RowBlocks, sums: Sums, top: float) -> float:
-    """Return how far apart the bounds are, if sigma_1(W) is at most `top`."""
-    exact = Fraction(top)
-    lower = proved.dual_bound(sums.duals, sums.totals, sums.e, exact, table.prices)
+    """Return the gap if sigma_1(W) is at most `top`."""
+    lower = proved.dual_bound(sums.duals, sums.totals, sums.e, Fraction(top), table.prices)
     return float(sums.upper - lower)
 
 
 def grow(
-    fit: Fit,
-    W: list[Task],
-    pairs: tuple[Array, Array],
-    lam: float,
-    scale: Array | None = None,
+    fit: Fit, W: list[Task], pairs: tuple[Array, Array], lam: float, scale: Array | None = None
 ) -> Fit:
-    """Append root(s) u, root(s) v, s = (sigma - lam) / sum c u^2 v^2 for each pair (u, v).
+    """Append root(s) u, root(s) v with s = (sigma - lam) / sum c u^2 v^2 for each pair (u, v).
 
-    With a scale of the columns the pairs are those of S, and u = a u', v = b v'.
+    With a scale of the columns the pairs (u', v') are those of S, and u = a u', v = b v'.
     """
     values, right = pairs
     count = min(int(ratings.MORE * (values > lam).sum()) + ratings.FEWEST, int((values > 0).sum()))
@@ -293,17 +285,14 @@ def grow(
 
 
 def append_rows(
-    data: Block,
-    rows: tuple[Array, Array],
-    W: Any,  # noqa: ANN401  scipy.sparse
-    turn: Array,
+    data: Block, rows: tuple[Array, Array], W: SparseMatrix, turn: Array
 ) -> tuple[Array, Array]:
-    """Return U with W times a matrix beside it, and a."""
+    """Return U with the columns of W times a matrix appended, and a."""
     return np.hstack([rows[0], left_vectors(data, W, turn)]), rows[1]
 
 
-def left_vectors(data: Block, W: Any, turn: Array) -> Array:  # noqa: ANN401  scipy.sparse
-    """Return W times a matrix; with prices W is S, and the rows have the scale that S has."""
+def left_vectors(data: Block, W: SparseMatrix, turn: Array) -> Array:
+    """Return W times a matrix; with prices W is S, and the rows are scaled as in S."""
     u = W @ turn
     return np.asarray(u if data.prices is None else u / np.sqrt(data.prices)[:, None])
 
@@ -313,18 +302,13 @@ def column_counts(data: Block) -> Ints:
     return count_columns(data.Y)
 
 
-def curvature(
-    data: Block,
-    W: Any,  # noqa: ANN401  scipy.sparse
-    right: Array,
-    squared: Array,
-) -> Array:
+def curvature(data: Block, W: SparseMatrix, right: Array, squared: Array) -> Array:
     """Return sum c u^2 v^2 of each pair, u = W v / sigma, over the entries of a block."""
     u = left_vectors(data, W, right)
     return np.asarray(((u * u) * (weights(data) @ squared)).sum(axis=0))
 
 
-def weights(data: Block) -> Any:  # noqa: ANN401  scipy.sparse
+def weights(data: Block) -> SparseMatrix:
     """Return the weights of the entries, CSR."""
     Y, _, c, _ = data
     values = np.ones(Y.nnz) if c is None else c
@@ -332,9 +316,9 @@ def weights(data: Block) -> Any:  # noqa: ANN401  scipy.sparse
 
 
 def balance(fit: Fit, scale: Array | None = None) -> Fit:
-    """Write U V^T by its singular vectors, times the roots of the values; drop what has died.
+    """Write U V^T by its singular vectors, times the roots of the values; drop dead components.
 
-    With a scale b of the columns those of P^(1/2) U V^T Q^(1/2), b = Q^(-1/2).
+    With a scale b = Q^(-1/2) of the columns they are those of P^(1/2) U V^T Q^(1/2).
     """
     r = fit.V.shape[1]
     if not r:
@@ -345,9 +329,7 @@ def balance(fit: Fit, scale: Array | None = None) -> Fit:
     S = np.sqrt(np.maximum(squares, 0.0))[:, None] * E.T
     _, values, right = np.linalg.svd(S @ T.T)
     values = values[:r]
-    alive = (
-        values > ratings.DEAD * values[0] if values[0] > 0 else np.zeros(len(values), dtype=bool)
-    )
+    alive = values > ratings.DEAD * values[0]
     roots, right = np.sqrt(values[alive]), right[: len(values)][alive].T
     rows = keep_each(turn_rows, fit.rows, given=(share((T.T @ right) / roots),))
     return fit._replace(rows=rows, V=(Q @ right) * roots * b)

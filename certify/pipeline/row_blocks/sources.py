@@ -1,4 +1,4 @@
-"""Where blocks of rows come from: matrices, files of triplets, chunks of a Dask array."""
+"""The sources of blocks of rows: matrices, files of triplets, chunks of a Dask array."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -9,58 +9,50 @@ from zipfile import BadZipFile
 import numpy as np
 from scipy import sparse
 
-from certify.base.arrays import Array, Ints, finite, real, short
+from certify.base.arrays import Array, Ints, SparseMatrix, finite, real, short
 from certify.base.cluster import PLACE
 from certify.base.errors import InputError, accessing
 from certify.base.extras import optional
 from certify.base.rigor.row_blocks import Block, counts_of
 
 PARQUET, SUFFIXES = ".parquet", (".npz", ".parquet")
-FROM_ZERO, THROUGH = COUNTED = ("block", "table")  # from 0 in each block, or through all of them
+FROM_ZERO, THROUGH = COUNTED = ("block", "table")  # from 0 in each block, or through all blocks
 FEWEST, MOST = 3, 4  # columns of triplets
 MATRIX, PAIR = 2, 2  # dimensions; a matrix and its weights
-COUNTS = "counts"  # norms with numbers of entries as weights
-Span = tuple[int, int | None]  # of a block: its first row, as a file counts; its rows, if known
-UNREADABLE = (OSError, EOFError, KeyError, ValueError, BadZipFile)  # what reading a file raises
+COUNTS = "counts"  # norms with the numbers of entries as weights
+Span = tuple[int, int | None]  # of a block: its first row in the file's count; its rows, if known
+Source = Any  # of a block: see RowBlocks
+UNREADABLE = (OSError, EOFError, KeyError, ValueError, BadZipFile)  # errors of reading a file
 
 
 def accept_folder(given: object, name: str) -> Path:
-    """Return the path of a folder.
-
-    Raises InputError where it is not the name of one; name: the argument's.
-    """
+    """Return the path of a folder; raise InputError, with the argument's name, for no path."""
     if not isinstance(given, str | Path) or "\0" in str(given):
         raise InputError(f"{name} must be the name of a folder, got {short(given)}")
     return Path(given)
 
 
 def in_folder(given: object) -> list[str]:
-    """Return the files of blocks in a folder, in the order of their names.
-
-    Raises InputError where there is none.
-    """
+    """Return the files of blocks in a folder, sorted by name; raise InputError if there is none."""
     folder = accept_folder(given, "folder")
     with accessing(folder, "read"):
-        found = sorted(
-            p for p in folder.absolute().iterdir() if p.suffix in SUFFIXES and p.name[0] != "."
-        )
+        paths = sorted(folder.absolute().iterdir())
+    found = [str(p) for p in paths if p.suffix in SUFFIXES and p.name[0] != "."]
     if not found:
         raise InputError(f"{folder} has no blocks of rows: no file .npz or .parquet")
-    return [str(p) for p in found]
+    return found
 
 
 def row_chunks(array: Any, weights: Any) -> list[Any]:  # noqa: ANN401  dask.array
     """Return a task for each chunk of rows of a Dask array, with the chunk of its weights if any.
 
-    Raises InputError where an array is none of two dimensions, or has other chunks.
+    Raises InputError unless the arrays have two dimensions and the same chunks.
     """
     parts = []
     for x in (array,) if weights is None else (array, weights):
         if not hasattr(x, "to_delayed") or len(x.shape) != MATRIX:
-            shape = getattr(x, "shape", None)
-            raise InputError(
-                f"blocks of rows must be a Dask array (m, n), got {type(x).__name__} {shape}"
-            )
+            got = f"{type(x).__name__} {getattr(x, 'shape', None)}"
+            raise InputError(f"blocks of rows must be a Dask array (m, n), got {got}")
         parts.append(x.rechunk({1: -1}))
     if parts[0].chunks != parts[-1].chunks:
         got = f"{parts[0].chunks[0]} and {parts[-1].chunks[0]}"
@@ -68,21 +60,15 @@ def row_chunks(array: Any, weights: Any) -> list[Any]:  # noqa: ANN401  dask.arr
     chunks = [x.to_delayed().reshape(-1).tolist() for x in parts]
     if weights is None:
         return list(chunks[0])
-    pair = optional("dask", "dask", "scale").delayed(as_pair)
-    return [pair(*both) for both in zip(*chunks, strict=True)]
+    return [*map(optional("dask", "dask", "scale").delayed, zip(*chunks, strict=True))]
 
 
-def as_pair(Y: Any, c: Any) -> tuple[Any, Any]:  # noqa: ANN401  matrices
-    """Return a pair."""
-    return Y, c
+def entries(source: Source, span: Span, n: int, prices: Any = None) -> Block:  # noqa: ANN401
+    """Return a block without components.
 
+    prices  the weights of its rows: None, "counts", an array or the name of a file .npy
 
-def entries(source: Any, span: Span, n: int, prices: Any = None) -> Block:  # noqa: ANN401
-    """Return a block with its entries, and factors of no components.
-
-    prices  of its rows: None, "counts", an array or the name of a file .npy
-
-    Raises InputError where it is no block, or these are none of its rows.
+    Raises InputError for a wrong block or wrong weights.
     """
     Y, c = weighted_entries(source, span, n)
     if isinstance(prices, str) and prices == COUNTS:
@@ -93,9 +79,9 @@ def entries(source: Any, span: Span, n: int, prices: Any = None) -> Block:  # no
 
 
 def load_prices(given: Any, count: int, name: str) -> Array:  # noqa: ANN401  see RowBlocks
-    """Return the weights of a norm: an array, or a file .npy of it.
+    """Return the weights of a norm, given as an array or the name of a file .npy.
 
-    Raises InputError where they are not so many positive numbers.
+    Raises InputError unless they are `count` positive numbers.
     """
     what = f"weights of the {name}"
     array = np.ascontiguousarray(finite(real(load_array(given, f"array, {what}"), what), what))
@@ -107,9 +93,11 @@ def load_prices(given: Any, count: int, name: str) -> Array:  # noqa: ANN401  se
 
 
 def load_array(given: Any, name: str) -> Any:  # noqa: ANN401  an array, or a file's name
-    """Return an array, of a file .npy if its name is given.
+    """Return an array, from a file .npy if its name is given.
 
-    Raises InputError where the file is none; name: what the array is.
+    name  the meaning of the array
+
+    Raises InputError for a file that cannot be read.
     """
     if not isinstance(given, str | Path):
         return given
@@ -123,12 +111,9 @@ def load_array(given: Any, name: str) -> Any:  # noqa: ANN401  an array, or a fi
     return array
 
 
-def weighted_entries(source: Any, span: Span, n: int) -> tuple[Any, Array | None]:  # noqa: ANN401
-    """Return Y, CSR and canonical, and the weights of its entries.
-
-    Raises InputError where it is no block.
-    """
-    if hasattr(source, "__dask_graph__"):  # where there is no cluster
+def weighted_entries(source: Source, span: Span, n: int) -> tuple[SparseMatrix, Array | None]:
+    """Return Y, canonical CSR, and the weights of its entries; raise InputError for no block."""
+    if hasattr(source, "__dask_graph__"):  # there is no cluster
         source = source.compute(scheduler="synchronous")
     if isinstance(source, str | Path):
         listed = triplets(source, span, n)
@@ -157,7 +142,7 @@ def weighted_entries(source: Any, span: Span, n: int) -> tuple[Any, Array | None
 
 
 def drop_missing(Y: Any, c: Any) -> tuple[Any, Any]:  # noqa: ANN401  matrices
-    """Return dense matrices as their entries that are observed; sparse ones as they are."""
+    """Return the observed entries of dense matrices; sparse matrices unchanged."""
     if sparse.issparse(Y):
         return Y, c
     dense = real(Y, "data of a block", ndim=MATRIX)
@@ -166,27 +151,22 @@ def drop_missing(Y: Any, c: Any) -> tuple[Any, Any]:  # noqa: ANN401  matrices
     if c is not None and not sparse.issparse(c):
         weights = real(c, "weights of a block", ndim=MATRIX)
         if weights.shape != dense.shape:
-            raise InputError(
-                f"weights of a block must have its shape {dense.shape}, got {weights.shape}"
-            )
+            shapes = f"{dense.shape}, got {weights.shape}"
+            raise InputError(f"weights of a block must have its shape {shapes}")
         out[1] = sparse.coo_array((weights[at], at), shape=dense.shape)
     return out[0], out[1]
 
 
 def triplets(source: str | Path, span: Span, n: int) -> tuple[Any, Any]:
-    """Return the entries of a file and their weights, each as COO.
-
-    Raises InputError where it is no block of rows.
-    """
+    """Return the entries and weights of a file, each as COO; raise InputError for no block."""
     first, m = span
     try:
         rows, cols, *numbers = read_columns(source)
         low, high = (int(rows.min()), int(rows.max())) if rows.size else (first, first - 1)
         m = high + 1 - first if m is None else m
         if low < first or high >= first + m:
-            raise ValueError(
-                f"rows {low} to {high} are listed, not rows {first} to {first + m - 1}"
-            )
+            wanted = f"rows {first} to {first + m - 1}"
+            raise ValueError(f"rows {low} to {high} are listed, not {wanted}")
         listed = [real(x, "what it lists", ndim=1) for x in numbers]
         made = [sparse.coo_array((x, (rows - first, cols)), shape=(m, n)) for x in listed]
     except UNREADABLE as error:
@@ -195,14 +175,14 @@ def triplets(source: str | Path, span: Span, n: int) -> tuple[Any, Any]:
 
 
 def is_parquet(source: object) -> bool:
-    """Whether it is the name of such a file."""
+    """Whether a source is the name of a file .parquet."""
     return isinstance(source, str | Path) and Path(source).suffix == PARQUET
 
 
 def read_columns(source: str | Path, count: int = MOST) -> list[Any]:
-    """Return the first of rows, columns, numbers, and weights where there are any.
+    """Return the first `count` of rows, columns, numbers and weights, if there are weights.
 
-    Raises InputError where pyarrow is not installed, ValueError where it is no such file.
+    Raises InputError if pyarrow is not installed, ValueError for a wrong file.
     """
     if is_parquet(source):
         parquet = optional("pyarrow.parquet", "pyarrow", "parquet")
@@ -225,7 +205,7 @@ def read_columns(source: str | Path, count: int = MOST) -> list[Any]:
 def accept_indices(x: Any) -> Ints:  # noqa: ANN401  an array
     """Return rows or columns of triplets.
 
-    Raises ValueError where they are no whole numbers: scipy would round them.
+    Raises ValueError unless they are whole numbers: scipy would round others.
     """
     if x.ndim != 1 or (x.size and x.dtype.kind not in "iu"):
         got = f"{x.dtype} of shape {x.shape}"
@@ -236,7 +216,7 @@ def accept_indices(x: Any) -> Ints:  # noqa: ANN401  an array
 def accept_counting(sources: Sequence[Any], rows: str | None) -> str:
     """Return how the rows of files are counted, "block" or "table".
 
-    Raises InputError where it is neither, has to be said, or is not for these blocks.
+    Raises InputError for another value, if the value is missing, or if it does not suit the blocks.
     """
     if rows not in (None, *COUNTED):
         raise InputError(f'rows must be "block" or "table", got {short(rows)}')
@@ -252,12 +232,12 @@ def accept_counting(sources: Sequence[Any], rows: str | None) -> str:
 
 
 def spans(sources: Sequence[Any], rows: str) -> list[Span]:
-    """Return the span of each block, whose factors are not there to say it.
+    """Return the span of each block without factors.
 
-    Counted through the table it begins with the first row that it lists, and the first one with
-    row 0.
+    If rows are counted through the table, a block begins with the first row that it lists, and the
+    first block with row 0.
 
-    Raises InputError where the files are not sorted by rows.
+    Raises InputError if the files are not sorted by rows.
     """
     if rows == FROM_ZERO:
         return [(0, None) for _ in sources]
@@ -277,9 +257,9 @@ def spans(sources: Sequence[Any], rows: str) -> list[Span]:
 
 
 def row_range(source: str | Path) -> tuple[int, int] | None:
-    """Return the least and the largest row of a file; None: it lists none.
+    """Return the least and the largest row of a file, None if it lists no rows.
 
-    Raises InputError where it is no block of rows.
+    Raises InputError if it is not a block of rows.
     """
     try:
         (rows,) = read_columns(source, 1)
@@ -288,10 +268,10 @@ def row_range(source: str | Path) -> tuple[int, int] | None:
     return (int(rows.min()), int(rows.max())) if rows.size else None
 
 
-def canonical(matrix: Any) -> Any:  # noqa: ANN401  scipy.sparse
-    """Return entries as CSR in float64, in order; zeros that are listed are kept.
+def canonical(matrix: SparseMatrix) -> SparseMatrix:
+    """Return entries as sorted CSR in float64, with the zeros that are listed.
 
-    Raises InputError where one is listed twice, or is no float64, or there are too many rows.
+    Raises InputError for an entry that is listed twice or is no float64, and for too many rows.
     """
     listed = sparse.coo_array(matrix)
     data = real(listed.data, "data of a block")

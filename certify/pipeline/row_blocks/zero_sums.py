@@ -1,6 +1,6 @@
-"""Dual points of blocks of rows: biases that are best for them, and sums that are exactly zero.
+"""Dual points of blocks of rows: their best biases, and sums that are exactly zero.
 
-Nothing here is believed: `base/rigor/row_blocks.py` looks at the sums again.
+None of this is trusted: `base/rigor/row_blocks.py` tests the sums.
 """
 
 from functools import partial
@@ -10,7 +10,7 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse import csgraph, linalg
 
-from certify.base.arrays import Array, Ints
+from certify.base.arrays import Array, Ints, SparseMatrix
 from certify.base.cluster import PLACE, Task, keep_each, share
 from certify.base.rigor.row_blocks import WORD, Block, column_totals, row_totals
 from certify.base.rigor.tiles import total, tree
@@ -18,19 +18,20 @@ from certify.base.sampled import sampled_product
 from certify.search.dual.zero_sums import climb
 
 ROUNDS, CLOSE = 50, 1e-12  # of conjugate gradients; cost, never truth
-GROUND = -1  # the node that takes the sum of a column whose rows need not vanish
+GROUND = -1  # the node for the sums of columns, if the sums of rows need not be zero
 
 
 def fit_columns(
     blocks: list[Task], V: Task, ridges: tuple[float | None, float], start: Array
 ) -> Array:
-    """Return the best biases of the columns (n,), those of the rows being best for them.
+    """Return the best biases of the columns (n,), with the best biases of the rows for these.
 
-    ridges  of biases of rows, None where there are none, and of columns
+    ridges  of the biases of rows, None if there are none, and of columns
 
         (D + rho' - C^T E C) b = C^T 1 of c (t - best row bias of t),   t = Y - U V^T,
 
-    C the weights, D and 1/E - rho their sums over columns and over rows; by conjugate gradients.
+    C the weights, D and 1/E - rho their sums over columns and over rows.  The system is solved by
+    conjugate gradients.
     """
     rows, ridge = ridges
     parts = keep_each(plain_residual, blocks, given=(V,))
@@ -74,14 +75,14 @@ def across_rows(rows: float, part: tuple[Any, Any], x: Array) -> Array:
     return np.asarray(c.T @ shrink(c @ x.reshape(-1), c, rows))
 
 
-def shrink(sums: Array, c: Any, ridge: float) -> Array:  # noqa: ANN401  scipy.sparse
+def shrink(sums: Array, c: SparseMatrix, ridge: float) -> Array:
     """Divide sums over rows by the ridge and the sums of c."""
     bottom = c @ np.ones(c.shape[1]) + ridge
     return np.asarray(sums / np.where(bottom > 0, bottom, 1.0))
 
 
 def to_grid(W: Any, e: int, balance: bool) -> Any:  # noqa: ANN401, FBT001  a task's arguments
-    """Return W / 2^e in whole numbers; balance: each row's sum is taken from its first entry."""
+    """Return W / 2^e in whole numbers; balance: subtract each row's sum from its first entry."""
     with np.errstate(all="ignore"):
         ints = np.rint(np.ldexp(W.data, -e)).astype(np.int64)
     out = sparse.csr_array((ints, W.indices, W.indptr), shape=W.shape)
@@ -92,10 +93,10 @@ def to_grid(W: Any, e: int, balance: bool) -> Any:  # noqa: ANN401, FBT001  a ta
 
 
 def column_links(W: Any, k: int, balance: bool) -> Ints:  # noqa: ANN401, FBT001  a task's arguments
-    """Return where the k-th block can move sums of columns: rows (a, b, k, entry, entry).
+    """Return the links along which block k can move sums of columns: (a, b, k, entry, entry).
 
-    From column a to b along two neighbours in a row, whose sum stays; without `balance` from
-    GROUND to b at the column's first entry.
+    A link leads from column a to b along two adjacent entries of a row, whose sum does not change;
+    without `balance` from GROUND to b at the column's first entry.
     """
     if not balance:
         b, at = np.unique(W.indices, return_index=True)
@@ -110,12 +111,12 @@ def column_links(W: Any, k: int, balance: bool) -> Ints:  # noqa: ANN401, FBT001
 
 
 def merge_links(x: Ints, y: Ints) -> Ints:
-    """Return links of two lists, without circles."""
+    """Return links of two lists, without cycles."""
     return spanning(np.concatenate([x, y]))
 
 
 def spanning(links: Ints) -> Ints:
-    """Return the first links that join what no others do: no circles are left."""
+    """Return a spanning forest of the links, which prefers the first ones."""
     if not len(links):
         return links
     nodes, ends = np.unique(links[:, :2], return_inverse=True)
@@ -129,9 +130,10 @@ def spanning(links: Ints) -> Ints:
 
 
 def moves(links: Ints, totals: Ints, *, count: int) -> list[tuple[Ints, Ints]]:
-    """Return, for each of so many blocks, entries and what to add, so that no sums are left.
+    """Return entries and the numbers to add to them, for each of `count` blocks, for zero sums.
 
-    Each column's sum is pushed to its parent in a tree; at a root it is zero then, or GROUND.
+    Each column's sum is moved to its parent in a tree; at the root the sum is then zero, or the
+    root is GROUND.
     """
     given: list[dict[int, int]] = [{} for _ in range(count)]
     if len(links):
@@ -156,15 +158,15 @@ def moves(links: Ints, totals: Ints, *, count: int) -> list[tuple[Ints, Ints]]:
     return [(x[:, 0], x[:, 1]) for x in moved]
 
 
-def move(W: Any, given: tuple[Ints, Ints]) -> Any:  # noqa: ANN401  scipy.sparse
-    """Return W with numbers added to some entries."""
+def move(W: SparseMatrix, given: tuple[Ints, Ints]) -> SparseMatrix:
+    """Add numbers to some entries of W."""
     data = W.data.copy()
     data[given[0]] += given[1]
     return sparse.csr_array((data, W.indices, W.indptr), shape=W.shape)
 
 
 def zero_sums(grids: list[Task], *, balance: bool, count: int) -> list[Task]:
-    """Return tasks of the same whole numbers, a few moved so that no column has a sum."""
+    """Return tasks of the same whole numbers, a few changed so that all columns sum to zero."""
     place = PLACE.get()
     numbered = [place.run(column_links, W, k, balance) for k, W in enumerate(grids)]
     links = tree(place, lambda x: x, numbered, merge_links)

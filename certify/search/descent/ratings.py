@@ -30,7 +30,7 @@ from scipy import sparse
 from scipy.linalg import blas
 
 from certify.atoms import Factors
-from certify.base.arrays import Array
+from certify.base.arrays import Array, Dtype, SparseMatrix
 from certify.base.gram import CORES
 from certify.losses import KullbackLeibler
 from certify.losses._entrywise import Entrywise
@@ -94,7 +94,7 @@ class Entries:
     blocks: dict[int, list[Block]] = field(default_factory=dict, repr=False)
 
     @property
-    def kind(self) -> Any:  # noqa: ANN401  a dtype
+    def kind(self) -> Dtype:
         """The dtype of all numbers."""
         return self.loss.data.dtype
 
@@ -119,7 +119,7 @@ class Entries:
             loss = Extended(loss, float(loss.data.mean()))
         return replace(self, loss=loss, signs=(False, False), blocks={})
 
-    def matrix(self, values: Floats) -> Any:  # noqa: ANN401  scipy.sparse
+    def matrix(self, values: Floats) -> SparseMatrix:
         """Return the sparse matrix of these values."""
         return sparse.csr_array((values, self.cols, self.starts), shape=self.shape)
 
@@ -203,7 +203,7 @@ class Entries:
         out[self.order] = self.fit(same[:m], same[m:])[1]
         return out
 
-    def second_derivatives(self, U: Floats, V: Floats) -> Any:  # noqa: ANN401  scipy.sparse
+    def second_derivatives(self, U: Floats, V: Floats) -> SparseMatrix:
         """Return C, the second derivatives c h'' of the entries, as a matrix."""
         out = np.full_like(self.loss.data, self.loss.curve) * self.loss.counted
 
@@ -293,7 +293,7 @@ def applies(problem: Problem) -> bool:
     return known and all(g.is_round and g.exact and g.cone in SIGNS for g in atom.gauges)
 
 
-def entries_of(problem: Problem, kind: Any = np.float32) -> Entries:  # noqa: ANN401  a dtype
+def entries_of(problem: Problem, kind: Dtype = np.float32) -> Entries:
     """Return the observed entries of a problem; `applies` must hold."""
     loss, observed = problem.loss, problem.loss.observed
     if not isinstance(loss, Entrywise):
@@ -312,7 +312,7 @@ def sort_rows(
     listed: tuple[Any, Any, Entrywise],
     prices: tuple[Array, Array],
     biases: Biases,
-    kind: Any,  # noqa: ANN401  a dtype
+    kind: Dtype,
 ) -> Entries:
     """Return entries that are listed row by row.
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from certify.atoms import Factors
+from certify.base.arrays import SparseMatrix
 from certify.losses import Squared
 from certify.problem import Problem
 from certify.search.candidate import Candidate
@@ -57,7 +58,7 @@ def sweep_columns(search: Search, seed: int, more: int = MANY) -> Candidate:
     return search.best
 
 
-def data_of(problem: Problem) -> Any:  # noqa: ANN401  scipy.sparse
+def data_of(problem: Problem) -> SparseMatrix:
     """Return Y: an array, or a sparse matrix whose zeros are observed."""
     loss = squared_loss(problem)
     return loss.matrix if loss.observed.zeros else loss.data
