@@ -100,9 +100,8 @@ def check(  # noqa: PLR0913  the contract's keywords
     value = finite_objective(problem, arrays, found_q)
     if why := why_uncovered(problem) or away:
         floor = 0.0 if isinstance(problem.loss, Squared) else -np.inf
-        return without_certificate(
-            problem, arrays, found_q, Verdict.OUT_OF_SCOPE, (floor, value, why)
-        )
+        answer = floor, value, why
+        return without_certificate(problem, arrays, found_q, Verdict.OUT_OF_SCOPE, answer)
     if missing_rules(problem):
         return by_floats(problem, arrays, found_q, rtol=rtol, atol=atol)
     with (
@@ -286,10 +285,8 @@ def without_certificate(
     answer: tuple[float, float, str],
 ) -> Result:
     """Return a result without a certificate."""
-    lower, upper, why = answer
-    return Result(
-        verdict, lower, upper, why, None, stationarity(problem, factors, q), None, q, "floats"
-    )
+    off = stationarity(problem, factors, q)
+    return Result(verdict, *answer, None, off, None, q, "floats")
 
 
 def by_floats(problem: Problem, factors: Factors, q: Values, *, rtol: float, atol: float) -> Result:

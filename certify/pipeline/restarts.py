@@ -147,9 +147,8 @@ def accept_fits(
         raise InputError(f"fits must be a sequence of at least one fit, got {got}")
     if q is not None and (not isinstance(q, Sequence) or len(q) != len(fits)):
         got = len(q) if isinstance(q, Sequence) else type(q).__name__
-        raise InputError(
-            f"q must be None or have one entry for each of {len(fits)} fits, got {got}"
-        )
+        wanted = f"one entry for each of {len(fits)} fits"
+        raise InputError(f"q must be None or have {wanted}, got {got}")
     points: Fits = []
     for k, factors in enumerate(fits):
         x = problem.accept(factors, f"fits[{k}]")
@@ -176,9 +175,6 @@ def nonzero(problem: Problem, factors: Factors) -> Bools:
 
 def lowest(problem: Problem, results: Sequence[Result]) -> tuple[Enclosure, Factors] | None:
     """Return the best of the better factors, with their objective."""
-    candidates = [
-        (value_of(problem, Candidate(r.better, r.better_q, 0.0)), r.better)
-        for r in results
-        if r.better is not None
-    ]
+    better = [(x, r.better_q) for r in results if (x := r.better) is not None]
+    candidates = ((value_of(problem, Candidate(x, q, 0.0)), x) for x, q in better)
     return min(candidates, key=lambda pair: pair[0].hi, default=None)

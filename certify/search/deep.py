@@ -68,12 +68,9 @@ def neurons(factors: Factors) -> Factors:
 def up(problem: Problem, s: Candidate) -> Candidate:
     """Return neurons as deep networks."""
     nets = [layers_of(problem, u, v) for u, v in zip(s.factors[0].T, s.factors[1].T, strict=True)]
-    shapes = problem.atom.shapes(problem.loss.dims)
-    parts = [
-        np.stack([net[k] for net in nets], axis=-1) if nets else np.zeros((*shape, 0))
-        for k, shape in enumerate(shapes)
-    ]
-    return evaluate(problem, tuple(parts), s.q or None)
+    parts = tuple(np.stack(layer, axis=-1) for layer in zip(*nets, strict=True))
+    empty = tuple(np.zeros((*shape, 0)) for shape in problem.atom.shapes(problem.loss.dims))
+    return evaluate(problem, parts or empty, s.q or None)
 
 
 def layers_of(problem: Problem, u: Array, v: Array) -> Factors:

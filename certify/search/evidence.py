@@ -205,12 +205,9 @@ def further(run: Run, reached: ResumedSearch | None, rest: Goal, clock: Clock) -
     elif reached.short:
         more = families.search(run.problem, trail.best, clock, run.seed, rest)
         small = [s for _, s in more.steps if s.size <= run.start.size]
-        trail = SearchResult(
-            (*trail.steps, *more.steps[1:]),
-            lowest([trail.same, *small]),
-            lowest([trail.best, more.best]),
-            (*more.duals, *trail.duals)[:DUALS_KEPT],
-        )
+        ends = lowest([trail.same, *small]), lowest([trail.best, more.best])
+        duals = (*more.duals, *trail.duals)[:DUALS_KEPT]
+        trail = SearchResult((*trail.steps, *more.steps[1:]), *ends, duals)
     else:
         return trail
     keeper, short = CURRENT.get(), clock.expired()

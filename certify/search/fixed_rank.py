@@ -109,8 +109,8 @@ def other(problem: Problem, start: Candidate, clock: Clock, seed: int) -> Candid
     """
     if not (has_moves(problem) and start.size):
         return start
-    task, moves = task_of(problem, start, clock), family(problem).moves
-    steps = family(problem).steps(problem, start) // FEWER
+    task, moves = task_of(problem, start, clock), family(problem)
+    steps = moves.steps(problem, start) // FEWER
     nothing = tuple(x[:, :0] for x in start.factors)
     best, last = start, 0  # the number of the last start with a gain
     for tried in count():
@@ -140,7 +140,7 @@ def replace_dead(problem: Problem, now: Candidate, clock: Clock, seed: int) -> C
     if not has_moves(problem):
         return now
     task = task_of(problem, now, clock)
-    sizes = family(problem).moves.sizes(task, now.factors)
+    sizes = family(problem).sizes(task, now.factors)
     keep = sizes > NOTHING * sizes.max(initial=0.0)
     if keep.all():
         return now
@@ -151,7 +151,7 @@ def replace_dead(problem: Problem, now: Candidate, clock: Clock, seed: int) -> C
 
 def grow_components(task: Task, factors: Factors, size: int, seed: int) -> Factors:
     """Append components that earn more than their price up to a size, in stages, the best first."""
-    moves, each = family(task.problem).moves, -(-(size - factors[0].shape[1]) // STAGES)
+    moves, each = family(task.problem), -(-(size - factors[0].shape[1]) // STAGES)
     while (room := size - factors[0].shape[1]) > 0:
         new = moves.append(task, factors, min(room, each), seed)
         if new[0].shape[1] <= factors[0].shape[1] or task.expired():
@@ -170,8 +170,8 @@ def task_of(problem: Problem, now: Candidate, clock: Clock) -> Task:
 
 def descend(problem: Problem, now: Candidate, clock: Clock) -> Candidate:
     """Return the end of a descent at the same rank; with kinks, also by way of envelopes."""
-    task, moves = task_of(problem, now, clock), family(problem).moves
-    steps = family(problem).steps(problem, now)
+    task, moves = task_of(problem, now, clock), family(problem)
+    steps = moves.steps(problem, now)
     starts = [now] if problem.loss.smooth else [now, descend_envelopes(task, now, steps)]
     plain = replace(task, smoothed=Smoothed(problem.loss))
     for start in starts:
@@ -185,7 +185,7 @@ def descend_envelopes(task: Task, now: Candidate, steps: int) -> Candidate:
     """Return the lowest end of descents on envelopes, each with the last one's multiplier."""
     problem, best, factors = task.problem, now, now.factors
     for _ in range(ENVELOPES):
-        factors = family(problem).moves.polish(task, factors, steps, STALL)
+        factors = family(problem).polish(task, factors, steps, STALL)
         q = refit_offsets(task, problem.atom.predict(factors, problem.loss.observed))
         best = lowest([best, Candidate(factors, q, problem.objective(factors, q))])
         smoothed = task.smoothed.update(problem.predict(factors, q))
@@ -197,10 +197,8 @@ def descend_envelopes(task: Task, now: Candidate, steps: int) -> Candidate:
 
 def beside(problem: Problem, start: Candidate, seed: int) -> Candidate:
     """Return the factors after a small random step that keeps their signs."""
-    rng = np.random.default_rng(seed)
-    steps = [
-        BESIDE * np.abs(x).max(initial=0.0) * rng.standard_normal(x.shape) for x in start.factors
-    ]
-    each = zip(start.factors, steps, problem.atom.gauges, strict=False)  # symmetric: of one factor
-    moved = tuple(x + (np.abs(d) if g.nonneg else d) for x, d, g in each)
-    return evaluate(problem, moved)
+    rng, moved = np.random.default_rng(seed), []
+    for x, g in zip(start.factors, problem.atom.gauges, strict=False):  # symmetric: one factor
+        d = BESIDE * np.abs(x).max(initial=0.0) * rng.standard_normal(x.shape)
+        moved.append(x + (np.abs(d) if g.nonneg else d))
+    return evaluate(problem, tuple(moved))

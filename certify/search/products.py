@@ -18,8 +18,7 @@ def search(problem: Problem, start: Candidate, clock: Clock, seed: int, rest: Go
     inner = evaluate(small.problem, small.down(start.factors))
     result = FAMILY.search(small.problem, inner, clock, seed, (rest[0], None))
     steps = [(name, evaluate(problem, small.up(s.factors))) for name, s in result.steps[1:]]
-    same, best = (
-        lowest([start, evaluate(problem, small.up(s.factors))]) for s in (result.same, result.best)
-    )
+    ends = (evaluate(problem, small.up(s.factors)) for s in (result.same, result.best))
+    same, best = (lowest([start, s]) for s in ends)
     duals = tuple(small.field_up(W) for W in result.duals)
     return SearchResult(drop_rises([("start", start), *steps]), same, best, duals)

@@ -189,11 +189,8 @@ def shorten(problem: Problem, clock: Clock, work: Work) -> tuple[Array, bool]:
 
 def precision(problem: Problem) -> Dtype:
     """Return single precision if all numbers of a problem are ordinary, else double."""
-    weights = [
-        problem.lam * g.ellipsoids(d).weights
-        for g, d in zip(problem.atom.gauges, problem.loss.dims, strict=True)
-    ]
-    loss = problem.loss
+    loss, sides = problem.loss, zip(problem.atom.gauges, problem.loss.dims, strict=True)
+    weights = [problem.lam * g.ellipsoids(d).weights for g, d in sides]
     given = [loss.arrays()[k] for k in ("Y", "weights") if k in loss.arrays()]
     given += [np.array([getattr(loss, k)]) for k in loss.intervals]
     return precision_of([*weights, *given, *(np.atleast_1d(o.priced) for o in problem.offsets)])
@@ -238,9 +235,8 @@ class SearchState:
         matrix = scale_by_prices(entries, self.now.W)
         count = max(LEAST, self.now.x.shape[1] - entries.bias_count)
         count = max(min(count, self.most, min(entries.shape) // 2), 1)
-        pairs = lanczos.largest(
-            matrix, count, near=self.near, seed=self.seed, tol=ROUGH, expired=expired
-        )
+        find = partial(lanczos.largest, near=self.near, seed=self.seed, tol=ROUGH, expired=expired)
+        pairs = find(matrix, count)
         earning = int((pairs.values > 1).sum())
         self.most = NEXT * earning + LEAST if earning < count else sys.maxsize
         tall = entries.shape[0] >= entries.shape[1]
@@ -344,9 +340,8 @@ def trim(entries: Entries, x: Floats) -> Floats:
         a, b = (np.sqrt(np.square(f / d, dtype=np.float64).sum(axis=0)) for f, d in sides)
         keep = a * b > DEAD * (a * b).max()
         root = np.sqrt(b[keep] / a[keep]).astype(x.dtype)
-        return np.hstack(
-            [np.vstack([x[:m, :r][:, keep] * root, x[m:, :r][:, keep] / root]), x[:, r:]]
-        )
+        both = np.vstack([x[:m, :r][:, keep] * root, x[m:, :r][:, keep] / root])
+        return np.hstack([both, x[:, r:]])
     (Q, R), (P, S) = (np.linalg.qr(f / d) for f, d in sides)
     a, values, b = np.linalg.svd(R @ S.T, full_matrices=False)
     keep = values > DEAD * values[:1]

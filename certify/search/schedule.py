@@ -24,38 +24,31 @@ Expired = Callable[[], bool]
 
 
 @dataclass(frozen=True)
-class Moves:
-    """The operations of descents at a fixed number of components.
-
-    sizes   sizes(task, factors): the size of each component; a component of size 0 is dead
-    polish  polish(task, factors, steps, stall): factors of a lower objective
-    append  append(task, factors, most, seed): the factors with at most `most` new components, those
-            that earn most
-    draw    draw(task, size, seed): random components with the best weights
-    """
-
-    sizes: Callable[[Task, Factors], Array]
-    polish: Callable[[Task, Factors, int, float], Factors]
-    append: Callable[[Task, Factors, int, int], Factors]
-    draw: Callable[[Task, int, int], Factors]
-
-
-@dataclass(frozen=True)
 class Family:
-    """How a family of atoms is searched.
+    """The search of a family of atoms.
 
     grow      grow(search, seed, wanted, cap): column generation until the gap is `wanted`, with at
               most `cap` components (None: any number)
     steps     steps(problem, candidate): the steps that a search without a budget may take
-    moves     the operations of descents at a fixed number of components
     earn      earn(problem, W, factors, seed, expired): the most that a component is found to earn
               at W; None where a bound of the polar takes no longer
+
+    The other operations are those of descents at a fixed number of components:
+
+    sizes     sizes(task, factors): the size of each component; a component of size 0 is dead
+    polish    polish(task, factors, steps, stall): factors of a lower objective
+    append    append(task, factors, most, seed): the factors with at most `most` new components,
+              those that earn most
+    draw      draw(task, size, seed): random components with the best weights
     """
 
     grow: Callable[[Search, int, float, int | None], object]
     steps: Callable[[Problem, Candidate], int]
-    moves: Moves
-    earn: Callable[[Problem, Array, Factors, int, Expired], float] | None = None
+    earn: Callable[[Problem, Array, Factors, int, Expired], float] | None
+    sizes: Callable[[Task, Factors], Array]
+    polish: Callable[[Task, Factors, int, float], Factors]
+    append: Callable[[Task, Factors, int, int], Factors]
+    draw: Callable[[Task, int, int], Factors]
 
     @np.errstate(all="ignore")  # a point that is not finite is never the lowest
     def search(
@@ -114,7 +107,7 @@ def draw(family: Family, every: Search, size: int, seed: int) -> Factors:
     """Return random components with the best weights beside the offsets of the best point."""
     problem, best = every.problem, every.best
     smoothed = envelope.of(problem.loss, problem.predict(best.factors, best.q))
-    return family.moves.draw(Task(problem, smoothed, best.q, every.clock.expired), size, seed)
+    return family.draw(Task(problem, smoothed, best.q, every.clock.expired), size, seed)
 
 
 def drop_rises(met: list[tuple[str, Candidate]]) -> tuple[tuple[str, Candidate], ...]:

@@ -119,7 +119,7 @@ def test_a_unit_that_is_off_on_all_data_is_replaced():
     problem = Problem(Squared(data), ReLU(positive), 0.0)
     off = np.column_stack([truth[:, 0] - 1.0, -np.ones(3)]), np.ones((1, 2))
     task = fixed_rank.task_of(problem, evaluate(problem, off), Clock())
-    sizes = layers.MOVES.sizes(task, off)
+    sizes = layers.FAMILY.sizes(task, off)
     assert sizes[1] == 0 < sizes[0]
     fit = evaluate(problem, off)
     assert fixed_rank.replace_dead(problem, fit, Clock(), 0).value < 0.5 * fit.value
@@ -130,7 +130,7 @@ def test_a_descent_keeps_its_number_of_units():
     U, V = poor(problem, 3)
     V[:, 1] = 0.0
     task = Task(problem, Smoothed(problem.loss))
-    new = layers.MOVES.polish(task, (U, V), 50, 0.0)
+    new = layers.FAMILY.polish(task, (U, V), 50, 0.0)
     assert new[0].shape == U.shape
     assert problem.objective(new) < problem.objective((U, V))
 
@@ -147,7 +147,7 @@ def test_units_that_are_drawn_do_not_depend_on_the_features_units():
     drawn = []
     for V in (X, X * scales):
         problem = Problem(Squared(ONE), ReLU(V), 0.0)
-        factors = layers.MOVES.draw(Task(problem, Smoothed(problem.loss)), 4, 2)
+        factors = layers.FAMILY.draw(Task(problem, Smoothed(problem.loss)), 4, 2)
         drawn.append(problem.predict(factors, ()))
     np.testing.assert_allclose(drawn[0], drawn[1], rtol=1e-3, atol=1e-6)
 
@@ -158,7 +158,7 @@ def test_units_that_earn_most_are_appended_up_to_a_number():
         problem = Problem(noise, ReLU(PATCHES, samples=SAMPLES, pool=pool), 0.0)
         task = Task(problem, Smoothed(problem.loss))
         none = np.zeros((3, 0)), np.zeros((1, 0))
-        more = layers.MOVES.append(task, none, 2, 0)
+        more = layers.FAMILY.append(task, none, 2, 0)
         assert more[0].shape[1] == earned
         assert problem.objective(more) < problem.objective(none)
 

@@ -68,8 +68,8 @@ def test_each_kind_of_start_finds_it(kept, monkeypatch):
     if kept == "draw":
         monkeypatch.setattr(fixed_rank, "grow_components", lambda *_: trap.factors)
     else:
-        moves = replace(products.MOVES, draw=lambda *_: trap.factors)
-        monkeypatch.setattr(fixed_rank, "family", lambda _: replace(products.FAMILY, moves=moves))
+        moves = replace(products.FAMILY, draw=lambda *_: trap.factors)
+        monkeypatch.setattr(fixed_rank, "family", lambda _: moves)
     assert fixed_rank.other(PLAIN, trap, Clock(), 2).value == pytest.approx(4.125)
 
 

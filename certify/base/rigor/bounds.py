@@ -75,9 +75,8 @@ def square_sum(x: Floats) -> Enclosure:
     flat = x.reshape(-1)
     value, k = dots(flat, flat)
     slack = 2 * int(np.count_nonzero(flat)) * ETA
-    return Enclosure(
-        max(finite(value) / (1 + gamma(k)) - slack, Fraction(0)), up(finite(value), k) + slack
-    )
+    low = max(finite(value) / (1 + gamma(k)) - slack, Fraction(0))
+    return Enclosure(low, up(finite(value), k) + slack)
 
 
 def norm_up(x: Floats) -> Fraction:

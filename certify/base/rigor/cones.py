@@ -218,14 +218,10 @@ class Cones:
             high[:, :, t] += a - np.einsum("bk,jbk->jb", down * slope, S)
             low[:, :, t] += np.einsum("bk,jbk->jb", up_ * slope, S) - b
             middle[:, :, t] += a - b
-        flat = batch.G.reshape(d * B, -1)
-        c, value = (
-            self.largest_supports(x.reshape(d * B, -1), y.reshape(d * B, -1), flat, depth).reshape(
-                d, B
-            )
-            for x, y in ((high, low), (middle, middle))
-        )
-        return c, value
+        high, low, middle, g = (x.reshape(d * B, -1) for x in (high, low, middle, batch.G))
+        c = self.largest_supports(high, low, g, depth)
+        value = self.largest_supports(middle, middle, g, depth)
+        return c.reshape(d, B), value.reshape(d, B)
 
     def bounds(self, batch: Batch) -> tuple[Floats, float]:
         """Return an upper bound of g on each cone, and the largest value at a generator, about.
@@ -262,11 +258,9 @@ class Cones:
             return np.asarray(ratio * dual_norms(short, p) * up_)
         if isinstance(short, Variation):
             return np.asarray(ratio * variation_norms(short, y) * up_)
-        bounds = []
-        for x, r in zip(y.tolist(), ratio.tolist(), strict=True):
-            exact = [Fraction(v) * Fraction(r) for v in x]
-            bounds.append(float_at_least(short.dual_norm(exact)))
-        return np.array(bounds)
+        pairs = zip(y.tolist(), map(Fraction, ratio.tolist()), strict=True)
+        exact = (short.dual_norm([Fraction(v) * r for v in x]) for x, r in pairs)
+        return np.array([float_at_least(x) for x in exact])
 
     def inexact(self, batch: Batch, i: Longs, j: Longs) -> npt.NDArray[np.bool_]:
         """Return for which cones g_i + g_j has more than 53 bits."""

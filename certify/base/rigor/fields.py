@@ -145,9 +145,8 @@ class Fields(Arithmetic[Ball]):
         x, ends = view(q), np.asarray(graph.edges, dtype=np.int64).reshape(-1, 2)
         weights = np.ones(len(ends)) if graph.weights is None else np.asarray(graph.weights)
         count, shape = np.arange(len(ends)), (len(x), len(ends))
-        heads, tails = (
-            sparse.csr_array((np.ones(len(ends)), (ends[:, side], count)), shape) for side in (0, 1)
-        )
+        ones = np.ones(len(ends))
+        heads, tails = (sparse.csr_array((ones, (side, count)), shape) for side in ends.T)
         pull = nearest(rho) * weights[:, None] * (x[ends[:, 0]] - x[ends[:, 1]])
         ridge_term = nearest(ridge) * x
         mid = np.asarray(heads @ pull - tails @ pull + ridge_term)

@@ -99,18 +99,14 @@ class Vectors(Elementary):
         exps = self.exps([-abs(x) for x in xs])
         ends = [(floor_shift(lo, k), ceil_shift(hi, k)) for lo, hi, k in exps]
         logs = self.logs([ONE + a for a, _ in ends], -FINE)
-        return [
-            (max(x, 0) + low, max(x, 0) + high + b - a)
-            for x, (a, b), (low, high) in zip(xs, ends, logs, strict=True)
-        ]
+        parts = zip((max(x, 0) for x in xs), ends, logs, strict=True)
+        return [(x + low, x + high + b - a) for x, (a, b), (low, high) in parts]
 
     def xlogx(self, xs: Sequence[int]) -> list[Ends]:
         """Enclose ONE x ln x for integers x >= 0; 0 at 0."""
         positive = [x for x in xs if x]
-        ends = (
-            (x * low, x * high)
-            for x, (low, high) in zip(positive, self.logs(positive, 0), strict=True)
-        )
+        pairs = zip(positive, self.logs(positive, 0), strict=True)
+        ends = ((x * low, x * high) for x, (low, high) in pairs)
         return [next(ends) if x else (0, 0) for x in xs]
 
 

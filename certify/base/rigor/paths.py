@@ -34,9 +34,8 @@ def variation_norms(norm: Variation, y: Floats) -> Floats:
     rest[:, 1:] += flow[:, :-1]
     met = np.clip(rest, low, high)
     more = float(up(Fraction(1), 2 * norm.size + 8)) * wide
-    size, whole, alone = (
-        np.sqrt((x * x).sum(axis=1)) * more + LOST for x in (met, y, np.clip(y, low, high))
-    )
+    vectors = met, y, np.clip(y, low, high)
+    size, whole, alone = (np.sqrt((x * x).sum(axis=1)) * more + LOST for x in vectors)
     size += 2.0**-52 * (whole + 2 * np.sqrt(norm.size) * most) * wide + LOST
     level = most / (rho * (1 - 2.0**-50)) if rho > 0 else np.inf
     return np.asarray(np.fmin(np.maximum(size * wide, level * wide + LOST), alone))

@@ -287,7 +287,6 @@ def outer_sum(factors: Sequence[Floats], at: Pattern) -> Ball:
     high = max([Fraction(1), *(finite(np.abs(x).max(initial=0.0)) for x in factors[3:])])
     lost = 2 * steps * ETA * high**steps * root(Fraction(rest.size)).hi
     error += norm_up(first) * lost
-    whole = at.rows is None
-    return Ball(
-        (first @ rest.T).reshape(-1) if whole else sampled_product(first, rest, *indices(at)), error
-    )
+    if at.rows is None:
+        return Ball((first @ rest.T).reshape(-1), error)
+    return Ball(sampled_product(first, rest, *indices(at)), error)

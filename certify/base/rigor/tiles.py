@@ -79,9 +79,8 @@ def factorize(g: Ball, c: float) -> Factored:
         return in_tiles(g.blocks, g.n, c)
     mid = g.mid
     diagonal = c - mid.diagonal()
-    return Factored(
-        row_sums_up(mid), diagonal, bool(diagonal.min() > 0) and completes_with(mid, diagonal)
-    )
+    rows = row_sums_up(mid)
+    return Factored(rows, diagonal, bool(diagonal.min() > 0) and completes_with(mid, diagonal))
 
 
 def in_tiles(blocks: list[Task], n: int, c: float) -> Factored:

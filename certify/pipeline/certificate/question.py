@@ -76,9 +76,8 @@ def question(certificate: Certificate) -> Question:
 def reread(statement: Json, data: Data) -> Question:
     """Build the problem of a statement from its arrays."""
     loss, atom = loss_of(statement, data), atom_of(statement["atom"], data)
-    offsets = [
-        OFFSETS[o["kind"]].from_statement(k, o, data) for k, o in enumerate(statement["offsets"])
-    ]
+    stated = enumerate(statement["offsets"])
+    offsets = [OFFSETS[o["kind"]].from_statement(k, o, data) for k, o in stated]
     l1 = [float.fromhex(x) for x in statement["l1"]] if "l1" in statement else None
     problem = Problem(loss, atom, float.fromhex(statement["lam"]), offsets, l1=l1)
     shapes = atom.shapes(loss.dims)

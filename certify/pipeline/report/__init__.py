@@ -89,9 +89,8 @@ def page(
     """Return the report as HTML; file: the certificate's name in the commands of the page."""
     if own is not None and not same(facts, own):
         raise InputError("the second certificate must be of the same factors at their own size")
-    template = environment().from_string(
-        files(__name__).joinpath("page.html.jinja").read_text(encoding="utf-8")
-    )
+    source = files(__name__).joinpath("page.html.jinja").read_text(encoding="utf-8")
+    template = environment().from_string(source)
     plain = f"./{file}" if file.startswith("-") else file
     plain = plain.encode(errors="replace").decode()  # a file's name may be any bytes
     beside = {"own": at_size(own), "training": words.training(facts, multiple)}

@@ -113,10 +113,8 @@ class Facts:
             whole = prices if problem.penalized else size * np.asarray(lengths)
             off = np.where(whole > 0, np.abs(inner - prices) / whole, 0.0)
         order = np.argsort(-sizes, kind="stable")
-        columns = zip(sizes[order], prices[order], inner[order], off[order], strict=True)
-        return [
-            Component(int(k), *map(float, x)) for k, x in zip(order, columns, strict=True) if x[0]
-        ]
+        rows = np.stack([sizes, prices, inner, off], axis=1)[order].tolist()
+        return [Component(int(k), *x) for k, x in zip(order, rows, strict=True) if x[0]]
 
     @property
     def offsets(self) -> Values:

@@ -42,10 +42,9 @@ def terms(problem: Problem) -> str:
     if problem.l1 is not None:
         weights = " and ".join(map(short, problem.l1))
         text += f"{' and' if text else ' with'} l1 penalties of weights {weights}"
-    names = [o.name for o in problem.offsets]
-    return text + (
-        f" and {'an offset' if len(names) == 1 else 'offsets'} ({', '.join(names)})" * bool(names)
-    )
+    names = ", ".join(o.name for o in problem.offsets)
+    kind = "an offset" if len(problem.offsets) == 1 else "offsets"
+    return text + f" and {kind} ({names})" * bool(names)
 
 
 def answer(facts: Facts) -> str:

@@ -25,9 +25,8 @@ def applies(problem: Problem) -> bool:
     known = all(g.is_plain and (g.axial or g.spherical) for g in atom.gauges)
     if isinstance(problem.loss, KullbackLeibler):
         return halves and not problem.offsets and all(g.nonneg for g in atom.gauges)
-    return bool(np.isfinite(problem.loss.curvature)) and (
-        halves or (known and atom.form == "product")
-    )
+    product = known and atom.form == "product"
+    return bool(np.isfinite(problem.loss.curvature)) and (halves or product)
 
 
 @np.errstate(all="ignore")  # of what is not finite the caller keeps nothing

@@ -27,7 +27,7 @@ from certify.search.descent.products import Task, best_weights
 from certify.search.envelope import Smoothed
 from certify.search.pricing.alike import merge
 from certify.search.pricing.layers import above, cosines, field_of
-from certify.search.schedule import Expired, Family, Moves
+from certify.search.schedule import Expired, Family
 
 ROUNDS = 80
 COARSE, FINE = 300, 2000  # quasi-Newton steps
@@ -270,5 +270,4 @@ def reweight(task: Task, units: Factors, start: Array) -> Factors:
     return net.scale(units, best_weights(task, (net.layer.act(units[0]), units[1]), start))
 
 
-MOVES = Moves(sizes, polish, append_best, draw)
-FAMILY = Family(grow, lambda *_: ALLOWED, MOVES, earn)
+FAMILY = Family(grow, lambda *_: ALLOWED, earn, sizes, polish, append_best, draw)

@@ -5,6 +5,8 @@ neurons alone, which is a convex problem; W = -grad l there, and the neuron that
 appended.  Where two rows tie there is no gradient: then a point is kept only if it is lower.
 """
 
+from dataclasses import replace
+
 import numpy as np
 
 from certify.polar.ascent.layers import attain
@@ -15,9 +17,9 @@ from certify.search.coordinates.layers import Net
 from certify.search.descent.layers import Descent, descend
 from certify.search.descent.products import Task
 from certify.search.envelope import Smoothed
-from certify.search.schedule import Family
 
-from .layers import MOVES, append_neurons
+from . import layers
+from .layers import append_neurons
 
 ROUNDS = 40  # of a search
 STEPS, SETTLED = 300, 1e-10  # steps of all weights in a round, and the gain that ends them
@@ -55,4 +57,5 @@ def grow(search: Search, seed: int, wanted: float, cap: int | None = None) -> Se
     return search
 
 
-FAMILY = Family(grow, lambda *_: 1, MOVES)  # rounds are counted instead of steps
+# rounds are counted instead of steps
+FAMILY = replace(layers.FAMILY, grow=grow, steps=lambda *_: 1, earn=None)

@@ -25,7 +25,7 @@ from certify.search.dual import joint_cases
 from certify.search.dual.products import is_beyond_trees
 from certify.search.pricing.alike import merge as alike_together
 from certify.search.pricing.products import Field, above, cosines
-from certify.search.schedule import Expired, Family, Moves
+from certify.search.schedule import Expired, Family
 
 from . import counts, nonnegative
 
@@ -268,10 +268,11 @@ def draw(task: Task, size: int, seed: int) -> Factors:
     return reweight(task, task.form.units(factors))
 
 
-MOVES = Moves(
-    sizes=lambda task, factors: task.form.sizes(factors),
-    polish=lambda *given: polish_factors(*given)[0],
-    append=append_best,
-    draw=draw,
+def polish(task: Task, factors: Factors, steps: int, stall: float) -> Factors:
+    """Return factors of a lower objective, or the same."""
+    return polish_factors(task, factors, steps, stall)[0]
+
+
+FAMILY = Family(
+    grow, count_steps, earn, lambda task, x: task.form.sizes(x), polish, append_best, draw
 )
-FAMILY = Family(grow, count_steps, MOVES, earn)

@@ -123,13 +123,9 @@ def starts(field: Field, factors: Factors, seed: int) -> Factors:
     lots = [s.norm.project_cone(rng.standard_normal((s.d, RANDOM))) for s in sides]
     some = [x * (rng.random(x.shape) < rng.random(RANDOM)) for x in lots]
     units = [np.eye(s.d)[:, rng.integers(s.d, size=LINES)] for s in sides]
-    columns = [
-        [x[:, :r], a, b, s.norm.project_cone(u), s.norm.project_cone(-u)]
-        for s, x, a, b, u in zip(sides, factors, lots, some, units, strict=True)
-    ]
-    for x, y in zip(columns, heads(field, rng), strict=True):
-        x += [y, -y]
-    stacked = [s.norm.project_cone(np.hstack(x)) for s, x in zip(sides, columns, strict=True)]
+    parts = zip(sides, factors, lots, some, units, heads(field, rng), strict=True)
+    columns = [(s, [x[:, :r], a, b, u, -u, y, -y]) for s, x, a, b, u, y in parts]
+    stacked = [s.norm.project_cone(np.hstack(x)) for s, x in columns]
     alive = np.all([np.abs(x).max(axis=0) > 0 for x in stacked], axis=0)
     return field.form.units(tuple(x[:, alive] for x in stacked))
 
