@@ -1,1 +1,1 @@
-"""Faster arithmetics for the kernel's rules: integers by FLINT, outward-rounded floats."""
+"""Faster arithmetic for the kernel's rules: integers by FLINT, and outward-rounded floats."""

@@ -1,10 +1,10 @@
-"""Float64 error bounds: scalars that outward rounding is built from.
+"""Error bounds of float64 operations.
 
 Model.  With u = 2^-53 and eta = 2^-1074, one operation returns (x op y)(1 + d) + e,
-|d| <= u, |e| <= eta, and e = 0 for sums; and its result z is off by at most u |z| + eta, too
-(Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed., (2.4), (2.5), ch. 3).  A sum
-of k products in any order, fused or not, is off by at most gamma_k sum |x y| + k eta,
-gamma_k = k u / (1 - k u).  An overflow leaves a non-finite value, which is refused.
+|d| <= u, |e| <= eta, and e = 0 for sums.  Its result z also has an error of at most u |z| + eta
+(Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed., (2.4), (2.5), ch. 3).  A sum of k
+products in any order, fused or not, has an error of at most gamma_k sum |x y| + k eta,
+gamma_k = k u / (1 - k u).  An overflow leaves a value that is not finite, which is rejected.
 """
 
 import math
@@ -20,7 +20,7 @@ from certify.kernel.scalars import Enclosure, power, root
 Floats = npt.NDArray[np.float64]
 U = power(-53)
 ETA = power(-1074)
-CHUNK = 1024  # products summed plainly before one exact sum
+CHUNK = 1024  # products summed in floats before one exact sum
 
 
 def gamma(k: int) -> Fraction:
@@ -29,7 +29,7 @@ def gamma(k: int) -> Fraction:
 
 
 def view(a: Array) -> Floats:
-    """Look at an array without copying it; short floats are widened, exactly."""
+    """Return an array as float64 without a copy; float32 is converted, exactly."""
     if not len(a.data):
         return np.zeros(a.shape)
     kind = np.float32 if memoryview(a.data).format == "f" else np.float64
@@ -37,14 +37,14 @@ def view(a: Array) -> Floats:
 
 
 def finite(x: float) -> Fraction:
-    """Return an exact Fraction; refuse what overflowed."""
+    """Return x as a Fraction; raise RejectedError if it is not finite."""
     if not np.isfinite(x):
         raise RejectedError("rounded", "overflow", x)
     return Fraction(float(x))
 
 
 def nearest(x: Fraction) -> float:
-    """Return the nearest float; refuse what overflows."""
+    """Return the nearest float; raise RejectedError on overflow."""
     try:
         return float(x)
     except OverflowError:
@@ -71,7 +71,7 @@ def dots(x: Floats, y: Floats) -> tuple[float, int]:
 
 
 def square_sum(x: Floats) -> Enclosure:
-    """Enclose the sum of squares; those of zeros do not underflow."""
+    """Enclose the sum of squares; only nonzero numbers can underflow."""
     flat = x.reshape(-1)
     value, k = dots(flat, flat)
     slack = 2 * int(np.count_nonzero(flat)) * ETA
@@ -85,17 +85,17 @@ def norm_up(x: Floats) -> Fraction:
 
 
 def rounding(x: Floats) -> Fraction:
-    """Bound the Frobenius error of a result x, each entry of which rounded once."""
+    """Bound the Frobenius error of a result x whose entries were rounded once each."""
     return sum_rounding(x) + x.size * ETA
 
 
 def sum_rounding(x: Floats) -> Fraction:
-    """Bound the Frobenius error of a sum x of two fields: a sum that is denormal is exact."""
+    """Bound the Frobenius error of a sum x of two fields; subnormal sums are exact."""
     return U * norm_up(x)
 
 
 def selects(x: Floats) -> bool:
-    """Tell whether each row has at most one entry that is not zero, and that is 1 or -1."""
+    """Whether each row has at most one nonzero entry, and this is 1 or -1."""
     there = x != 0
     return bool((there.sum(axis=1) <= 1).all() and (np.abs(x[there]) == 1).all())
 
@@ -104,10 +104,10 @@ def product_error(left: Floats, right: Floats, k: int) -> Fraction:
     """Bound the Frobenius error of a floating-point left right^T with inner size k.
 
     |fl(A B^T) - A B^T| <= gamma_k |A||B|^T + k eta, and
-    | |A||B|^T |_F^2 = <|A|^T|A|, |B|^T|B|>, a sum of nonnegative terms.  Where k is large the
-    product |A||B|^T is the smaller one to form: each entry t of it is computed as p with
-    t <= (p + k eta) / (1 - gamma_k).  A factor that selects entries makes no error: each sum has
-    one term, and that is an entry of the other factor or its negative.
+    | |A||B|^T |_F^2 = <|A|^T|A|, |B|^T|B|>, a sum of nonnegative terms.  For a large k the product
+    |A||B|^T is cheaper: each entry t of it is computed as p with t <= (p + k eta) / (1 - gamma_k).
+    There is no error if a factor selects entries: each sum has one term, an entry of the other
+    factor or its negative.
     """
     if selects(left) or selects(right):
         return Fraction(0)

@@ -1,15 +1,16 @@
 """Simplicial cones in float64, many at a time: the rule `cones` with a-priori error bounds.
 
-Generators are exact: sums of two that are not are refused.  Inside one orthant they have one sign
-in each coordinate, so |m| = a |g_i| + b |g_j| for m = a g_i + b g_j, and what is carried from
-generator to generator, f . g and A g, is off by at most gamma_k |f| . |g|, k the roundings on the
-way.  A point whose computed values have one sign is taken as linear: where a true value has the
-other sign it is no larger than that error.  So each vertex bound is off by at most
+Generators are exact; an inexact sum of two is rejected.  Inside one orthant all generators have the
+same sign in each coordinate, so |m| = a |g_i| + b |g_j| for m = a g_i + b g_j.  So the values that
+are passed from generator to generator, f . g and A g, have an error of at most gamma_k |f| . |g|
+after k roundings.  A point whose computed values have one sign is treated as linear: a true value
+of the other sign is no larger than that error.  So in each output t a vertex bound has an error of
+at most
 
-    gamma_k |v_t| |g|,   v_t = |A_t| + sum_i |w_it| |f_i|,   k = 8 (points + depth + d + 8)
+    gamma_k |v_t| |g|,   v_t = |A_t| + sum_i |w_it| |f_i|,   k = 8 (points + depth + d + 8),
 
-in each output t, which is added to it; at a kink k, |f_i - k| counts as |f_i| + |k|.  Any y in
-floats will do: with y . g_j >= q_j > 0 the bound is max_j c_j / q_j times the dual norm of y.
+which is added to it; at a kink k, |f_i - k| counts as |f_i| + |k|.  Every y in floats with
+y . g_j >= q_j > 0 gives a bound: max_j c_j / q_j times the dual norm of y.
 """
 
 from collections.abc import Iterator, Sequence
@@ -30,24 +31,24 @@ from certify.kernel.simplicial import SWEEPS, ConeForm
 from .bounds import Floats, gamma, up
 from .paths import variation_norms
 
-NUMBERS = 1 << 17  # of a batch: what stays in a processor's cache
-NODES = 100_000  # of a task: about a second
-ROUND = 32  # tasks that do not know of each other's results
-PART = 32  # cones that a task begins with, at least
+NUMBERS = 1 << 17  # numbers of a batch, which fit into a processor's cache
+NODES = 100_000  # nodes of a task: about a second
+ROUND = 32  # tasks that run at the same time
+PART = 32  # the least number of cones at the start of a task
 ROOTS = 1 << 22  # numbers of the roots that are made at a time
-NEWTON = 30  # steps to a level at most; about six are needed
-LOST = 2.0**-500  # more than the root of what underflows; the largest datum is near 1
-KNOWN = 1 << 18  # dual norms that are kept
+NEWTON = 30  # the most steps to a level; about six are needed
+LOST = 2.0**-500  # more than the root of the largest underflow; the largest datum is near 1
+KNOWN = 1 << 18  # dual norms that are kept in memory
 Longs = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class Batch:
-    """B cones: generators G and dual rows R, (d, B, d); node (B,): which node of the tree each is.
+    """B cones: generators G and dual rows R, (d, B, d), and their nodes (B,) in the tree.
 
-    L  (d, B, outputs)  of each generator, what is linear on the cone; nothing where all is
+    L  (d, B, outputs)  for each generator the linear part on the cone; empty if all is linear
     S  (d, B, K)        f_i . g of the points without a sign, i in `at` (B, K); N + 1 is no point
-    C  (d, B)           vertex bounds where all is linear
+    C  (d, B)           vertex bounds if all is linear
     """
 
     G: Floats
@@ -65,7 +66,7 @@ class Batch:
         return Batch(G, R, L, S, self.at[which], self.C[:, which], self.node[which], self.depth)
 
     def raise_slopes(self, c: Floats) -> Floats:
-        """Return s >= c, (d, B), with a shorter y = sum s_j r_j, as in the exact rule."""
+        """Return s >= c, (d, B), that make y = sum s_j r_j shorter, as in the exact rule."""
         s, squares = c.copy(), np.einsum("jbk,jbk->jb", self.R, self.R)
         y = np.einsum("jb,jbk->bk", c, self.R)
         with np.errstate(all="ignore"):
@@ -122,15 +123,15 @@ class Cones:
             yield self.drop_fixed_signs(Batch(G, G.copy(), L, S, at, C, node))
 
     def slack(self, depth: int) -> float:
-        """Return gamma_k of the module's docstring, from above."""
+        """Return an upper bound of gamma_k in the module's docstring."""
         k = 8 * (len(self.w) + depth + self.form.short.size + 8)
         return float(gamma(k)) * (1 + 2.0**-30)
 
     def linear_bounds(self, g: Floats, depth: int) -> Floats:
         """Return the bounds of |A g| at generators (B, d).
 
-        Many cones share a generator: a dual norm that takes steps is found once for each.  It is
-        at most |.|_2, so that what floats are off by is added in that norm.
+        Many cones share a generator, so an iterative dual norm is computed once for each.  It is at
+        most |.|_2, so the error of the floats is added in that norm.
         """
         if not isinstance(self.form.other, Elastic | Variation):
             h = g @ self.A.T
@@ -145,7 +146,7 @@ class Cones:
         return out
 
     def norms(self, g: Floats) -> Floats:
-        """Return the dual norms of A g, computed, from above: of each what it is alone."""
+        """Bound the dual norms of the computed A g from above, each as if it were alone."""
         h = np.zeros((len(g), len(self.A)))
         for x, column in zip(g.T, self.A.T, strict=True):
             h += np.outer(x, column)
@@ -154,22 +155,22 @@ class Cones:
         return dual_norms(self.form.other, self.one_sided(h, h, 0.0))
 
     def off(self, g: Floats, depth: int) -> Floats:
-        """Return what A g, computed, is off by in each output."""
+        """Return the error bound of the computed A g in each output."""
         size = np.sqrt((g * g).sum(axis=1)) * (1 + 2.0**-30)
         return np.asarray((self.slack(depth) * size + LOST)[:, None] * self.reach + LOST)
 
     def one_sided(self, high: Floats, low: Floats, off: Floats | float) -> Floats:
-        """Return the largest |y_k| of low - off <= y <= high + off that the cone can meet."""
+        """Return the largest |y_k| with low - off <= y <= high + off and a sign in the cone."""
         plus, minus = sign_masks(self.form.other)
         return np.asarray(np.maximum(np.maximum((high + off) * plus, (off - low) * minus), 0.0))
 
     def largest_supports(self, high: Floats, low: Floats, g: Floats, depth: int) -> Floats:
-        """Return the dual norms of what lies between, (B, outputs), off as generators g allow."""
+        """Bound the dual norms of vectors between low and high, (B, outputs), with errors for g."""
         p = self.one_sided(high, low, self.off(g, depth))
         return dual_norms(self.form.other, p)
 
     def lengths(self, g: Floats) -> Floats:
-        """Return about |g|, not zero, of vectors (B, d)."""
+        """Return approximations of |g| for vectors (B, d); none is zero."""
         short = self.form.short
         if isinstance(short, LInf):
             return np.asarray(np.abs(g).max(axis=1))
@@ -185,7 +186,7 @@ class Cones:
         return np.where(n > 0, n, 1.0)
 
     def drop_fixed_signs(self, batch: Batch) -> Batch:
-        """Move the points that have one sign to the linear part, and drop their columns."""
+        """Move the points with one sign to the linear part, and drop their columns."""
         S, at = batch.S, batch.at
         if not at.shape[1]:
             return batch
@@ -203,7 +204,7 @@ class Cones:
         return replace(batch, L=L, S=S, at=at)
 
     def vertex_bounds(self, batch: Batch) -> tuple[Floats, Floats]:
-        """Return c (d, B), and the values of g at the generators, about."""
+        """Return c (d, B), and approximate values of g at the generators."""
         if len(self.w) == 1:
             return batch.C, batch.C
         S, depth, (d, B) = batch.S, batch.depth, batch.G.shape[:2]
@@ -224,9 +225,9 @@ class Cones:
         return c.reshape(d, B), value.reshape(d, B)
 
     def bounds(self, batch: Batch) -> tuple[Floats, float]:
-        """Return an upper bound of g on each cone, and the largest value at a generator, about.
+        """Return an upper bound of g on each cone, and about the largest value at a generator.
 
-        Both in units of `unit`: the smallest of three bounds, as in the exact rule.
+        Both are in units of `unit`.  The bound is the smallest of three, as in the exact rule.
         """
         c, value = self.vertex_bounds(batch)
         n = self.lengths(batch.G.reshape(-1, batch.G.shape[2])).reshape(c.shape)
@@ -236,7 +237,7 @@ class Cones:
         return np.min([self.bound(batch, c, shape) for shape in shapes], axis=0), best
 
     def bound(self, batch: Batch, c: Floats, shape: Floats) -> Floats:
-        """Return max_j c_j / (y . g_j) times |y|_* with y about the vector y . g_j = shape_j."""
+        """Return max_j c_j / (y . g_j) times |y|_*, y about the solution of y . g_j = shape_j."""
         y = np.einsum("jb,jbk->bk", shape, batch.R)
         d = y.shape[1]
         with np.errstate(all="ignore"):
@@ -250,7 +251,7 @@ class Cones:
         return out
 
     def dual(self, y: Floats, ratio: Floats) -> Floats:
-        """Return ratio |y|_* of vectors (B, d), from above."""
+        """Bound ratio |y|_* of vectors (B, d) from above."""
         short, up_ = self.form.short, 1 + 2.0**-48
         plus, minus = sign_masks(short)
         p = np.maximum(np.maximum(y * plus, -y * minus), 0.0)
@@ -263,7 +264,7 @@ class Cones:
         return np.array([float_at_least(x) for x in exact])
 
     def inexact(self, batch: Batch, i: Longs, j: Longs) -> npt.NDArray[np.bool_]:
-        """Return for which cones g_i + g_j has more than 53 bits."""
+        """Return whether g_i + g_j has more than 53 bits, for each cone."""
         r = np.arange(len(i))
         gi, gj = batch.G[i, r], batch.G[j, r]
         m = gi + gj
@@ -271,7 +272,7 @@ class Cones:
         return np.asarray((((gi - (m - z)) + (gj - z)) != 0).any(axis=1))
 
     def children(self, batch: Batch, i: Longs, j: Longs) -> tuple[Batch, Batch]:
-        """Return the cones with m in the place of g_i, and of g_j: m is their sum, scaled."""
+        """Return the cones with m, a multiple of g_i + g_j, in place of g_i, and of g_j."""
         if self.inexact(batch, i, j).any():
             raise RejectedError("rounded", "inexact", "a generator of more than 53 bits")
         r = np.arange(len(i))
@@ -295,12 +296,12 @@ class Cones:
 
 
 def unit_powers(g: Floats) -> Floats:
-    """Return the powers of two that make vectors about 1 long."""
+    """Return the powers of two that scale vectors to a length of about 1."""
     return np.asarray(np.ldexp(1.0, -(np.frexp((g * g).sum(axis=1))[1] // 2)))
 
 
 def sign_masks(norm: Norm) -> tuple[Floats, Floats]:
-    """Return where a coordinate may be positive, and where negative, as 1 and 0."""
+    """Return masks of 1 and 0: where a coordinate may be positive, and where negative."""
     signs = [norm.sign(k) for k in range(norm.size)]
     return tuple(np.array([float(s in x) for s in signs]) for x in ("*+", "*-"))  # type: ignore[return-value]
 
@@ -321,11 +322,11 @@ def dual_norms(norm: Norm, p: Floats) -> Floats:
 
 
 def elastic_norms(norm: Elastic, p: Floats) -> Floats:
-    """Bound the dual elastic norms of vectors p >= 0, (B, k): a level that passes, or |p|_2.
+    """Bound the dual elastic norms of vectors p >= 0, (B, k), by a valid level t, or by |p|_2.
 
-    t passes if |(p - alpha t)_+|_2 <= (1 - alpha) t.  Newton's steps rise to the least such t;
-    it is raised a little and tested with each rounding taken upward on the left, downward on the
-    right: p (1 + 2^-50) - alpha t (1 - 2^-50) is at least p - alpha t, computed.
+    t is valid if |(p - alpha t)_+|_2 <= (1 - alpha) t.  Newton's steps rise to the least such t.
+    It is raised a little and tested with roundings upward on the left and downward on the right:
+    p (1 + 2^-50) - alpha t (1 - 2^-50), computed, is at least p - alpha t.
     """
     down, wide = 1 - 2.0**-50, 1 + 2.0**-50
     alpha, rest = (float(np.nextafter(float(x), 0.0)) for x in (norm.alpha, 1 - norm.alpha))
@@ -352,21 +353,21 @@ def float_at_least(x: Fraction) -> float:
 
 
 def floats_of(rows: Sequence[Sequence[int]]) -> tuple[Floats, int]:
-    """Return integers as floats times 2^e, each rounded once, the largest near 1, and e."""
+    """Return integers as floats times 2^e, each rounded once and at most about 1, and e."""
     e = max((abs(x).bit_length() for row in rows for x in row), default=0)
     return np.array([[x / (1 << e) for x in row] for row in rows], dtype=float), e
 
 
 @dataclass(frozen=True)
 class Walk:
-    """The way through a tree: its codes, and each inner node's second child; the first is next."""
+    """A walk through a tree: its codes, and the second child of each inner node."""
 
     cones: Cones
     codes: npt.NDArray[np.uint8]
     second: npt.NDArray[np.int32]
 
     def __call__(self, batch: Batch, most: int) -> tuple[float, list[Batch]]:
-        """Bound the leaves below a batch; return that, and what waits after `most` nodes."""
+        """Return a bound of the leaves below a batch, and the batches left after `most` nodes."""
         best, count, waiting = 0.0, 0, [batch]
         pairs = np.array(self.cones.pairs or [(0, 0)])
         while waiting and count < most:
@@ -385,10 +386,7 @@ class Walk:
 
 
 def over_batches(form: ConeForm) -> Fraction:
-    """Bound g over the tree's leaves, as `certify.kernel.simplicial.over_cones` does.
-
-    What waits is walked through in tasks, whatever runs them.
-    """
+    """Bound g over the tree's leaves, as `certify.kernel.simplicial.over_cones` does, in tasks."""
     second = seconds(form.tree)
     cones, codes = Cones(form._replace(tree=())), np.array(form.tree, dtype=np.uint8)
     best, node, pool = 0.0, 0, Pool(Walk(cones, codes, second.astype(np.int32)))
@@ -408,7 +406,7 @@ def over_batches(form: ConeForm) -> Fraction:
 
 
 def seconds(tree: Sequence[int]) -> Longs:
-    """Return the second child of each node of a tree in preorder; the end of a leaf."""
+    """Return the second child of each node of a tree in preorder; for a leaf 0."""
     out, ends = np.zeros(len(tree), dtype=np.int64), [0] * len(tree)
     for k in range(len(tree) - 1, -1, -1):
         if tree[k]:
@@ -427,7 +425,7 @@ def after(tree: Sequence[int], second: Longs, k: int) -> int:
 
 
 def cut_batches(batch: Batch) -> list[Batch]:
-    """Cut a batch into some that fit a cache, sorted by the number of open points of a cone."""
+    """Cut a batch into parts that fit a cache, sorted by the number of points without a sign."""
     B, K = batch.at.shape
     d, _, outputs = batch.L.shape
     count = (batch.S != 0).any(axis=0).sum(axis=1) if K else np.zeros(B, dtype=np.int64)
@@ -463,7 +461,7 @@ def join_batches(batches: Sequence[Batch]) -> Batch:
 
 
 def take_batches(waiting: list[Batch]) -> Batch:
-    """Take the last batches that fit a cache together, one at least."""
+    """Take the last batches that together fit a cache, at least one."""
     out, numbers = [waiting.pop()], 0
     while waiting:
         numbers += out[-1].G.size + out[-1].S.size + out[-1].L.size
@@ -474,7 +472,7 @@ def take_batches(waiting: list[Batch]) -> Batch:
 
 
 def take_round(waiting: list[Batch]) -> list[Batch]:
-    """Take up to ROUND of the last batches; fewer are cut into parts of at least PART cones."""
+    """Take up to ROUND of the last batches; cut fewer ones into parts of at least PART cones."""
     taken = [take_batches(waiting) for _ in range(ROUND) if waiting]
     out = []
     for batch in taken:

@@ -1,4 +1,4 @@
-"""Fields in float64 with radii: their sums, squares and lines.  `rounded.py` says why."""
+"""Fields in float64 with radii: their sums, squares and lines.  `rounded.py` has the proofs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ from .layout import indices, on_grid
 
 DIGITS = 53  # bits of a float
 LONG = 2000  # numbers whose exact sum of squares takes milliseconds
-RESOLVED = 20  # bits of a radius that `spans` keeps; sharpness, never truth
+RESOLVED = 20  # bits of a radius that `spans` keeps; tightness, never truth
 
 
 @dataclass(frozen=True)
@@ -49,18 +49,18 @@ class Ball:
 
 
 class Fields(Arithmetic[Ball]):
-    """What the rules need of fields; `Rounded` adds matrices."""
+    """The operations on fields; `Rounded` adds those on matrices."""
 
     def measure(self, x: Ball) -> Extent:
-        """Return the shape; floats are of one size."""
+        """Return the shape and the size of a float."""
         return Extent(x.shape, DIGITS, 0)
 
     def load(self, a: Array) -> Ball:
-        """Take an array in, exactly."""
+        """Return an array as a field, exactly."""
         return Ball(view(a), Fraction(0))
 
     def spans(self, x: Ball) -> tuple[list[int], list[int], int]:
-        """Return mid - rad and mid + rad, the radius rounded up on a grid that resolves it."""
+        """Return mid - rad and mid + rad on a grid, with the radius rounded up."""
         finite(np.abs(x.mid).max(initial=0.0))
         ints, e = dyadic(x.mid.reshape(-1).tolist())
         if not x.rad:
@@ -83,9 +83,9 @@ class Fields(Arithmetic[Ball]):
         return self._combine(x, y, x.mid - y.mid)
 
     def _squares(self, x: Ball, weighted: Floats, worst: Fraction) -> Enclosure:
-        """Enclose |x|_w^2 from sum x (w x) and the radius scaled by sqrt(max w).
+        """Enclose |x|_w^2 from sum x (w x) and the radius times `worst` = sqrt(max w).
 
-        Products with zeros do not underflow.
+        Only products of nonzero numbers can underflow.
         """
         flat = x.mid.reshape(-1)
         value, k = dots(flat, weighted)
@@ -105,7 +105,7 @@ class Fields(Arithmetic[Ball]):
         return self._squares(x, w * flat, root(finite(w.max(initial=0.0))).hi)
 
     def square(self, x: Sequence[float]) -> Enclosure:
-        """Enclose sum x^2, exactly where that is quick."""
+        """Enclose sum x^2; exactly if that is quick."""
         return square_exactly(x) if len(x) < LONG else square_sum(np.array(x, dtype=np.float64))
 
     def squares_over(self, x: Ball, weights: Array | None) -> Enclosure:
@@ -126,7 +126,7 @@ class Fields(Arithmetic[Ball]):
         return Enclosure(value - error, value + error)
 
     def absolutes(self, x: Ball) -> Enclosure:
-        """Enclose sum |x|; |x|_1 <= sqrt(size) |x| spreads the radius."""
+        """Enclose sum |x|; the radius counts sqrt(size) times, as |x|_1 <= sqrt(size) |x|."""
         flat = np.abs(x.mid.reshape(-1))
         value, k = dots(flat, np.ones(flat.size))
         spread = root(Fraction(flat.size)).hi * x.rad
@@ -137,10 +137,10 @@ class Fields(Arithmetic[Ball]):
         """Return rho L q + ridge q = B^T (rho w B q) + ridge q, flat.
 
         B takes the difference of an edge's two ends.  Each entry is a sum of at most k + 1
-        products, k the largest number of edges at a vertex, of factors with 3 roundings: off by
-        at most gamma_{k+5} times the sum S of their sizes; S itself is formed the same way.
-        A product that underflows is off by ETA, times the factor that follows, a difference or a
-        weight.
+        products, k the largest number of edges at a vertex, of factors with 3 roundings.  Its error
+        is at most gamma_{k+5} times the sum S of their sizes; S itself is computed the same way.  A
+        product that underflows has an error of ETA, times the factor that follows, a difference or
+        a weight.
         """
         x, ends = view(q), np.asarray(graph.edges, dtype=np.int64).reshape(-1, 2)
         weights = np.ones(len(ends)) if graph.weights is None else np.asarray(graph.weights)
@@ -158,7 +158,7 @@ class Fields(Arithmetic[Ball]):
         return Ball(mid.reshape(-1), error)
 
     def totals(self, x: Ball, cells: Sequence[int], count: int) -> list[Fraction]:
-        """Return the sums exactly: in int64 where the floats share a short grid."""
+        """Return the exact sums; in int64 if the floats share a short grid."""
         if x.rad:
             raise RejectedError("rounded", "inexact", "exact sums of an inexact field")
         ints, exp = on_grid(x.mid.reshape(-1), x.mid.size)
@@ -171,7 +171,7 @@ class Fields(Arithmetic[Ball]):
         return [power(exp) * int(t) for t in out]
 
     def sums(self, x: Ball, kind: str, at: Pattern) -> Enclosure:
-        """Enclose the sum of squared totals: |A| = sqrt(length) spreads the radius."""
+        """Enclose the sum of squared totals; the radius counts |A| = sqrt(length) times."""
         length = {"intercept": at.size, "row": at.n, "column": at.m}[kind]
         mid = x.mid.reshape(at.m, at.n)
         axes = {"intercept": None, "row": 1, "column": 0}[kind]
@@ -181,7 +181,7 @@ class Fields(Arithmetic[Ball]):
         return self.squares(ball, None)
 
     def lines(self, x: Ball, line: Line, at: Pattern) -> Fraction:
-        """Bound the largest norm of a line; the radius adds, sqrt(length) times in the l1 norm."""
+        """Bound the largest norm of a line, plus the radius, sqrt(length) times for the l1 norm."""
         flat = x.mid.reshape(-1)
         worst = max(self._lines(sign * flat, line, at) for sign in line.signs)
         length = at.m if line.axis else at.n

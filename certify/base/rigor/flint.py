@@ -13,17 +13,17 @@ from .bounds import Floats, view
 from .layout import dense_lines, sparse_lines
 from .limbs import Longs, bound_top, gram_of_lines
 
-HELD = 62  # bits of an int64 that a shifted float64 array may use
+HELD = 62  # bits of an int64 for a shifted float64 array
 WIDE = 100  # rows from which products in digits are quicker
 
 
 class Flint(Exact):
-    """Exact integers; how they are loaded and multiplied differs from `Exact`."""
+    """The arithmetic of `Exact`, with faster loading and multiplication."""
 
     tier = "exact"
 
     def load(self, a: Array) -> Grid:
-        """Take an array in; by numpy when all entries fit one int64 grid."""
+        """Return an array as integers; by numpy if all entries fit one int64 grid."""
         whole = on_int64(view(a))
         if whole is None:
             ints, e = dyadic(a.data)
@@ -31,7 +31,7 @@ class Flint(Exact):
         return Grid(whole[0].reshape(-1).tolist(), whole[1], a.shape)
 
     def multiply(self, a: Grid, b: Grid) -> Grid:
-        """Return A B^T; if A is almost all zeros, as `Exact` does."""
+        """Return A B^T; if most entries of A are zero, as `Exact` does."""
         (m, k), n = a.shape, b.shape[0]
         if not m * k * n:
             return Grid([0] * (m * n), 0, (m, n))
@@ -43,7 +43,7 @@ class Flint(Exact):
         return Grid(ints, a.exp + b.exp, (m, n))
 
     def gram(self, x: Grid, axis: int, at: Pattern) -> tuple[Grid, Fraction]:
-        """Return X X^T or X^T X; of many rows, or few observed entries, by products of digits."""
+        """Return X X^T or X^T X; for many rows, or few observed entries, by products of digits."""
         sparse = at.rows is not None and thin(at, axis)
         wide = sparse or (at.n if axis else at.m) >= WIDE
         if wide and x.bits < HELD:
@@ -54,7 +54,7 @@ class Flint(Exact):
         return super().gram(x, axis, at)
 
     def top(self, g: Grid, shift: Fraction, factor: Array | None) -> Fraction:
-        """Bound lambda_max(G) as `Exact` does; of a large G by products of digits."""
+        """Bound lambda_max(G) as `Exact` does; for a large G by products of digits."""
         k = g.shape[0]
         whole = None if factor is None or k < WIDE else on_int64(view(factor))
         if whole is not None:

@@ -1,4 +1,4 @@
-"""Where the entries of a field are, and what is done with them whole: sums, blocks, a factor."""
+"""The layout of a field's entries, and operations on whole arrays: sums, blocks, a factor."""
 
 from fractions import Fraction
 from itertools import permutations
@@ -15,7 +15,7 @@ from certify.kernel.patterns import Pattern
 from .bounds import Floats, finite, up
 
 ORDINARY = 900  # binary exponents that scale without overflow
-BLOCK = 512  # lines held dense at once; cost, never truth
+BLOCK = 512  # lines that are dense at a time; cost, never truth
 
 
 def row_sums_up(a: Floats) -> Fraction:
@@ -30,10 +30,10 @@ def row_sums_up(a: Floats) -> Fraction:
 
 
 def completes_with(g: Floats, diagonal: Floats) -> bool:
-    """Tell whether a Cholesky of -G with this diagonal runs to completion; G (k, k) is unchanged.
+    """Whether a Cholesky of -G with this diagonal runs to completion; G (k, k) is unchanged.
 
-    No copy of a symmetric G that owns its memory is made: one triangle is overwritten, and
-    restored from the other.
+    A symmetric G that owns its memory is not copied: one triangle is overwritten, and restored from
+    the other.
     """
     ours, original = g.flags.owndata and is_symmetric(g), g.diagonal().copy()
     a = np.negative(g, out=g if ours else None)
@@ -47,13 +47,13 @@ def completes_with(g: Floats, diagonal: Floats) -> bool:
 
 
 def is_symmetric(a: Floats) -> bool:
-    """Tell whether A is its transpose, entry by entry, by blocks of rows."""
+    """Whether A equals its transpose, by blocks of rows."""
     starts = range(0, len(a), BLOCK)
     return all(np.array_equal(a[s : s + BLOCK, s:], a[s:, s : s + BLOCK].T) for s in starts)
 
 
 def cholesky_completes(a: Floats) -> bool:
-    """Tell whether a Cholesky of the lower triangle runs to completion; spoils that triangle."""
+    """Whether a Cholesky of the lower triangle runs to completion; overwrites that triangle."""
     with threads_of_factor(len(a)):
         factor, info = linalg.lapack.dpotrf(a.T, lower=0, overwrite_a=1, clean=0)
     return int(info) == 0 and bool(np.isfinite(factor.diagonal()).all())
@@ -66,8 +66,9 @@ def indices(at: Pattern) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
 
 
 def sparse_lines(values: npt.NDArray[Any], axis: int, at: Pattern) -> tuple[Any, int]:
-    """Return X^T (axis 0) or X (axis 1), CSR, and the most products that an entry of its Gram
-    matrix sums; those of zeros, which are left out, round nothing.
+    """Return X^T (axis 0) or X (axis 1), CSR, and the most products in an entry of its Gram matrix.
+
+    Products with zeros are left out: they are exact.
     """
     matrix = sparse.csr_array((values, indices(at)), shape=(at.m, at.n))
     matrix.eliminate_zeros()
@@ -76,7 +77,7 @@ def sparse_lines(values: npt.NDArray[Any], axis: int, at: Pattern) -> tuple[Any,
 
 
 def dense_lines(values: npt.NDArray[Any], axis: int, at: Pattern) -> tuple[npt.NDArray[Any], int]:
-    """Return X^T (axis 0) or X (axis 1), dense, and its rows."""
+    """Return X^T (axis 0) or X (axis 1), dense, and the number of its rows."""
     x = values.reshape(at.m, at.n) if at.rows is None else np.zeros((at.m, at.n), values.dtype)
     if at.rows is not None:
         x[indices(at)] = values
@@ -84,7 +85,7 @@ def dense_lines(values: npt.NDArray[Any], axis: int, at: Pattern) -> tuple[npt.N
 
 
 def sparse_times(values: Floats, right: Floats, axis: int, at: Pattern) -> tuple[Floats, int]:
-    """Return X A (axis 0) or X^T A (axis 1), and the most products that one entry sums."""
+    """Return X A (axis 0) or X^T A (axis 1), and the most products in an entry."""
     if at.rows is None:
         matrix = values.reshape(at.m, at.n)
         return (matrix.T if axis else matrix) @ right, len(right)
@@ -108,5 +109,5 @@ def on_grid(x: Floats, size: int) -> tuple[npt.NDArray[np.int64] | None, int]:
     if abs(e) > ORDINARY:
         return None, 0
     ints = np.ldexp(x, -e).astype(np.int64)
-    # the way back shows what the way there lost, underflow included
+    # the way back shows every loss, also an underflow
     return (ints, e) if np.array_equal(np.ldexp(ints.astype(np.float64), e), x) else (None, 0)

@@ -1,13 +1,13 @@
 """Exact integer Gram matrices by products in float64, and their bound of eigenvalues.
 
-Integers are cut into digits of b bits, -2^(b-1) <= d < 2^(b-1): x = sum_a 2^(b a) d_a.  Where an
-entry is a sum of at most c products and c 2^(2 b) <= 2^53, each sum of products of digits, or of
-sums of two digits, is an integer of at most 53 bits, in any order and so far as it has gone: a
-float64 has nothing to round.  So with C(D) = D^T D, exactly,
+Integers are cut into digits of b bits, -2^(b-1) <= d < 2^(b-1): x = sum_a 2^(b a) d_a.  Let an
+entry be a sum of at most c products, with c 2^(2 b) <= 2^53.  Then each sum of products of digits,
+or of sums of two digits, and each partial sum in any order, is an integer of at most 53 bits, which
+float64 does not round.  So with C(D) = D^T D, exactly,
 
     X^T X = sum_a 2^(2 b a) C(D_a) + sum_{a < s} 2^(b (a + s)) (C(D_a + D_s) - C(D_a) - C(D_s)).
 
-Sums of these are held in two halves of int64: (high 2^LOW + low) 2^exp, 0 <= low < 2^LOW.
+Sums of these are stored in two halves of int64: (high 2^LOW + low) 2^exp, 0 <= low < 2^LOW.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -26,7 +26,7 @@ from certify.kernel.scalars import power
 from .bounds import Floats
 
 LOW = 56  # bits of the lower half
-HIGH, TERMS = 58, 28  # of a term in the upper one, and so many: a sum, with G and a shift, fits
+HIGH, TERMS = 58, 28  # bits of a term in the upper half, and terms: their sum, G and a shift fit
 MIDDLE = 30  # bits of the parts whose sums over a row fit an int64
 Longs = npt.NDArray[np.int64]
 
@@ -39,7 +39,7 @@ class Halves(NamedTuple):
     exp: int
 
     def at(self, exp: int) -> "Halves | None":
-        """Return the same numbers times 2^exp, exp no larger; None if that is too wide."""
+        """Return the same numbers with a smaller exponent; None if they are too wide."""
         up = self.exp - exp
         if not 0 <= up <= LOW or int(np.abs(self.high).max(initial=0)).bit_length() + up > HIGH:
             return None
@@ -65,7 +65,7 @@ class Halves(NamedTuple):
 
 
 class WideGrid(Grid):
-    """A symmetric matrix of integers in halves; a list of them is made when it is asked for."""
+    """A symmetric matrix of integers in halves; their list is made when it is needed."""
 
     halves: Halves
 
@@ -75,14 +75,14 @@ class WideGrid(Grid):
 
     @cached_property
     def ints(self) -> list[int]:
-        """All of them."""
+        """All integers."""
         high, low, _ = self.halves
         pairs = zip(high.reshape(-1).tolist(), low.reshape(-1).tolist(), strict=True)
         return [(h << LOW) + x for h, x in pairs]
 
     @cached_property
     def bits(self) -> int:
-        """At most one or two more than the largest has."""
+        """The bits of the largest integer, or one or two more."""
         high = self.halves.high
         return ((int(np.abs(high).max(initial=0)) + 1) << LOW).bit_length()
 
@@ -106,7 +106,7 @@ def digits(x: Longs, b: int) -> list[Floats]:
 def gram_terms(
     x: Longs, e: int, products: int, square: Callable[[Floats], Floats]
 ) -> Iterator[tuple[Floats, int]]:
-    """Yield (T, p) with X^T X = sum T 2^p, X integers times 2^e; square(D) is D^T D in floats."""
+    """Yield (T, p) with X^T X = sum T 2^p, X integers times 2^e; square(D) returns D^T D."""
     b = digit_bits(products)
     ds = digits(x, b)
     squares = [square(d) for d in ds]
@@ -117,7 +117,7 @@ def gram_terms(
 
 
 def add_up(terms: Iterable[tuple[Floats, int]], exp: int, size: int) -> Halves | None:
-    """Return the sum of T 2^p (size, size), p >= exp; None if it, or their number, is too large."""
+    """Return the sum of T 2^p (size, size), p >= exp; None if it or the number of terms is too large."""
     high, low = (np.zeros((size, size), dtype=np.int64) for _ in range(2))
     for k, (floats, p) in enumerate(terms):
         if k == TERMS:

@@ -1,9 +1,8 @@
 """Exponentials and logarithms of many numbers at once in float64, enclosed.
 
 Both are computed by additions, products and quotients alone, each rounded to nearest, u = 2^-53
-(`bounds.py`); nothing is believed of a library's exp or log.  L1 is the first 32 bits of ln 2 and
-L2 the float nearest to the rest, so that |ln 2 - L1 - L2| < 2^-85 and k L1 is exact for
-|k| < 2^20.
+(`bounds.py`), not by a library's exp or log.  L1 is the first 32 bits of ln 2, and L2 the float
+nearest to the rest, so |ln 2 - L1 - L2| < 2^-85, and k L1 is exact for |k| < 2^20.
 """
 
 import math
@@ -28,7 +27,7 @@ from .bounds import Floats
 
 L1 = math.ldexp(LN2[0] >> DEEP - 32, -32)
 L2 = math.ldexp((LN2[0] - ((LN2[0] >> DEEP - 32) << DEEP - 32)) >> DEEP - 96, -96)
-FAR, REST = 700.0, 0.36  # of an exponent, and of what is left without multiples of ln 2
+FAR, REST = 700.0, 0.36  # the largest exponent; the largest rest without multiples of ln 2
 FACTORIALS = [1.0 / math.factorial(n) for n in range(14)]
 ODD = [1.0 / (2 * k + 1) for k in range(11)]
 LONG, MOST = 140, 2.0**20  # bits of an exponent; the largest exponent of two of a logarithm
@@ -36,7 +35,7 @@ UNIT = 2.0**FINE
 
 
 class Vectors(Elementary):
-    """Enclosures of lists by arrays; what is beyond their reach goes to the kernel's integers."""
+    """Enclosures of lists by arrays; numbers out of range are left to the kernel's integers."""
 
     def exps(self, xs: Sequence[int]) -> list[tuple[int, int, int]]:
         """Enclose e**(x / ONE) 2**(FINE - k).

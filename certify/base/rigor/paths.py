@@ -1,7 +1,7 @@
 """Flows on paths in float64, many vectors at a time: `certify.kernel.norms.paths` in arrays.
 
-What is found is a witness.  What it proves of g*(y) = sup { <y, x> : |x| <= 1 } is evaluated with
-each rounding taken upward: two of them an entry of y - B^T f, so that it is off by at most
+A flow is a witness.  Its bound of g*(y) = sup { <y, x> : |x| <= 1 } is evaluated with upward
+rounding: an entry of y - B^T f has two roundings, so its error is at most
 2^-52 (|y_i| + 2 max |f|) (1 + 2^-50).
 """
 
@@ -15,14 +15,14 @@ from certify.kernel.norms.paths import STEPS
 
 from .bounds import Floats, up
 
-LITTLE = 2.0**-48  # relative: a level this near is not moved
-STEEP = 2.0**400  # rho at most that a flow is found with: nothing overflows
-LOST = 2.0**-500  # more than the root of what underflows
+LITTLE = 2.0**-48  # relative: a smaller gain does not move a level
+STEEP = 2.0**400  # the largest rho in the search of a flow: nothing overflows
+LOST = 2.0**-500  # more than the root of the largest underflow
 Longs = npt.NDArray[np.int64]
 
 
 def variation_norms(norm: Variation, y: Floats) -> Floats:
-    """Bound the dual norms of vectors (B, n), from above, with flows along paths."""
+    """Bound the dual norms of vectors (B, n) from above, by flows along paths."""
     order, _, signs = norm.path
     joined = np.array([*map(bool, signs), False])
     sides = (np.array([norm.sign(i) in marks for i in order]) for marks in ("*-", "*+"))
@@ -42,10 +42,10 @@ def variation_norms(norm: Variation, y: Floats) -> Floats:
 
 
 class MergedRows:
-    """The minimizers z(c) of vectors (B, n) on a path, all c at once, in flat arrays.
+    """The minimizers z(c) of vectors (B, n) on a path, for all c at once, in flat arrays.
 
-    Of each entry k the flow out of it is signs_k c until level_k, from which on it is one piece
-    with the next.  joined says which entries have an edge to the next one; the last has none.
+    The flow out of entry k is signs_k c up to level_k; from there on, it is in one piece with the
+    next entry.  `joined` marks the entries with an edge to the next one; the last has none.
     """
 
     def __init__(self, y: Floats, joined: npt.NDArray[np.bool_], most: Floats) -> None:
@@ -59,7 +59,7 @@ class MergedRows:
         self.merge(y.shape, most)
 
     def renew(self, k: Longs, least: Floats) -> None:
-        """Say where the pieces on both sides of pairs meet, at a level of at least so much."""
+        """Set the levels, at least `least`, at which the pieces on both sides of pairs meet."""
         a, b, s = self.start[k], self.end[k + 1], self.signs[k]
         left, right, upto = k + 1.0 - a, b - k + 0.0, self.sums[k]
         speed = (s - self.signs[a - 1]) * right - (self.signs[b] - s) * left
@@ -68,7 +68,7 @@ class MergedRows:
         self.meet[k] = np.maximum(level, least)
 
     def merge(self, shape: tuple[int, ...], most: Floats) -> None:
-        """Merge the next pair of each vector, until its level is above what is asked for."""
+        """Merge the next pair of each vector until its level is above `most`."""
         rows, table = np.arange(shape[0]), self.meet.reshape(shape)
         while len(rows):
             k = rows * shape[1] + table[rows].argmin(axis=1)
@@ -94,7 +94,7 @@ class MergedRows:
 def find_flows(
     y: Floats, joined: npt.NDArray[np.bool_], rho: float, cone: tuple[Floats, Floats]
 ) -> Floats:
-    """Return about the best flows along a path, (B, n): as `certify.kernel.norms.paths` does."""
+    """Return nearly the best flows along a path, (B, n), as `certify.kernel.norms.paths` does."""
     n, rho, (low, high) = y.shape[1], min(rho, STEEP), cone
     t, near = np.zeros(len(y)), np.clip(y, low, high)
     merged = MergedRows(y, joined, rho * np.sqrt((near * near).sum(axis=1)))

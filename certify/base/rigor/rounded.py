@@ -1,5 +1,4 @@
-"""The kernel's rules in float64 with a-priori error bounds, for sizes exact integers
-cannot reach.
+"""The kernel's rules in float64 with a-priori error bounds, for sizes beyond exact integers.
 
 The model of rounding and the bounds gamma_k are in `bounds.py`.
 
@@ -66,12 +65,12 @@ class Rounded(Fields):
     elementary = Vectors()
 
     def __init__(self) -> None:
-        """Refuse a processor state that flushes small numbers to zero."""
+        """Raise RejectedError if the processor flushes small numbers to zero."""
         if np.float64(2.0**-1022) * np.float64(0.5) == 0.0:
             raise RejectedError("rounded", "flush to zero", "denormal results are lost")
 
     def bounds(self, bound: Callable[..., T], items: Sequence[tuple[Any, ...]]) -> list[T]:
-        """Return bound(*item) of each item, in order, where tasks run if they are slow."""
+        """Return bound(*item) for each item, in order; slow ones run as tasks."""
         pool, out = Pool(bound), list[T]()
         while len(out) < len(items):
             out += pool.map(items[len(out) : len(out) + (ROUND if out else 1)])
@@ -118,9 +117,9 @@ class Rounded(Fields):
     def layer(self, net: Network, left: Array, right: Array) -> Ball:
         """Return pool(s(F left)) right^T (samples, outputs) where it is observed.
 
-        s is Lipschitz with constant max(1, |slope|); slope z rounds once; a sum of t rows is off by
-        at most gamma_t sum |.|, and pools the errors of t rows with a factor sqrt(t).  The largest
-        of t rows is off by no more than one of them, and does not round.
+        s is Lipschitz with constant max(1, |slope|); slope z rounds once.  A sum of t rows has an
+        error of at most gamma_t sum |.|, and adds the errors of t rows with a factor sqrt(t).  The
+        largest of t rows has the error of one of them, and is not rounded.
         """
         f, u, v, a = view(net.features), view(left), view(right), nearest(net.slope)
         hidden = f @ u
@@ -142,8 +141,8 @@ class Rounded(Fields):
     def deep(self, net: Deep, weights: Sequence[Array]) -> Ball:
         """Return the sum over slices of s(... s(F X1) ...) XK where it is observed.
 
-        Each layer carries the error of the one before: times the Lipschitz constant of s, then
-        times |X|_F, with the rounding of the product added; sums of slices round once each.
+        Each layer multiplies the error of the one before by the Lipschitz constant of s and by
+        |X|_F, and adds the rounding of the product; sums of slices round once each.
         """
         a, wide = nearest(net.slope), max(Fraction(1), abs(net.slope))
         total, error = np.zeros((net.at.m, net.at.n)), Fraction(0)
@@ -167,7 +166,7 @@ class Rounded(Fields):
         return Ball(np.ascontiguousarray(dense.transpose(order)).reshape(rows, -1), x.rad)
 
     def permuted(self, x: Ball, at: Pattern) -> Ball:
-        """Return the sum over all permutations: each of a ball is a ball as large."""
+        """Return the sum over all permutations, each a ball of the same radius."""
         mid = sum_permutations(self._dense(x, at).reshape(at.sizes))
         count = math.factorial(len(at.sizes))
         # |sum of the |entries| | <= count |x|
@@ -183,9 +182,9 @@ class Rounded(Fields):
     def placed(self, values: Array, pairs: Pairs, k: int) -> Ball:
         """Return the matrix of `Arithmetic.placed`.
 
-        At most t values meet at a place (c, d).  Halves are exact or underflow; t - 1 additions
-        of t values are off by at most gamma_{t-1} sum |v|, whose square is at most
-        t sum v^2; every sum goes to two places.
+        At most t values are added at a place (c, d).  Halves are exact or underflow.  The t - 1
+        additions have an error of at most gamma_{t-1} sum |v|, whose square is at most
+        gamma_{t-1}^2 t sum v^2; each sum goes to two places.
         """
         v, (a, b, c, d) = view(values), (np.asarray(x, dtype=np.int64) for x in pairs)
         mid = np.zeros((k, k))
@@ -217,7 +216,7 @@ class Rounded(Fields):
         return Ball(mid, error)
 
     def cones(self, form: ConeForm, span: TreeSpan) -> Fraction:
-        """Walk through the tree, many cones at a time; `cones.py` bounds its error."""
+        """Return the bound of a tree of cones, many at a time; `cones.py` has the error bounds."""
         del span
         return cones.over_batches(form)
 
@@ -273,10 +272,10 @@ class Rounded(Fields):
 def outer_sum(factors: Sequence[Floats], at: Pattern) -> Ball:
     """Return the field of sum over k of x1_k o ... o xK_k.
 
-    The factors after the first are multiplied entry by entry: K - 2 products, so each entry
-    B of that product is off by at most gamma_{K-2} |fl B|, and by what underflows:
-    (K - 2) eta times the largest product of the factors that follow.  With the r products
-    and sums of `product_error`, gamma_r + gamma_{K-2} <= gamma_{r + K-2}.
+    The factors after the first are multiplied entry by entry, with K - 2 products.  So each entry B
+    of that product has an error of at most gamma_{K-2} |fl B|, plus (K - 2) eta times the largest
+    product of the factors that follow, for underflows.  With the r products and sums of
+    `product_error`, gamma_r + gamma_{K-2} <= gamma_{r + K-2}.
     """
     first, rest = factors[0], factors[1]
     r = first.shape[1]

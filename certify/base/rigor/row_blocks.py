@@ -1,4 +1,4 @@
-"""Least squares of entries in blocks of rows that never meet: a proved bracket from their sums.
+"""Least squares of entries in blocks of rows on many machines: a proved bracket from their sums.
 
 With biases a of rows and b of columns (either may be missing), weights c > 0 of the entries and
 R = Y - U V^T - a 1^T - 1 b^T over the entries that are observed,
@@ -9,10 +9,10 @@ is enclosed.  For every W on these entries and s >= 0 with s sigma_1(W) <= lam
 
     inf f >= s <W, Y> - s^2/2 (sum W^2 / c + |W 1|^2 / rho + |W^T 1|^2 / rho'),
 
-the infimum over factors of any size and all biases (weak duality: `kernel/dual.py`); where a ridge
-is 0 the sums of W must be 0, exactly, and cost nothing.  W is whole numbers times 2^e, so that its
-sums are exact.  What is summed over blocks are whole numbers, and enclosures in fractions: in any
-order the same.
+the infimum over factors of any size and all biases (weak duality: `kernel/dual.py`).  If a ridge is
+0, the sums of W must be exactly 0, and have no term.  W is whole numbers times 2^e, so its sums are
+exact.  Only whole numbers and enclosures in fractions are summed over blocks, so the order does not
+matter.
 
 With prices p of rows and q of columns the norms are |P^(1/2) u_k| and |Q^(1/2) v_k|, P, Q diagonal,
 and s sigma_1(P^(-1/2) W Q^(-1/2)) <= lam.  For any a, b > 0 and S_ij = a_i W_ij b_j that matrix is
@@ -45,9 +45,9 @@ WORD = 62  # bits of a sum of int64
 
 
 class Block(NamedTuple):
-    """Some rows: what is observed of them, their factors U (m, r), the entries' weights if any.
+    """Some rows: their observed entries, their factors U (m, r), and the weights of the entries.
 
-    prices  p of the rows (m,), where rows and columns have them
+    prices  p of the rows (m,), if rows and columns have prices
     """
 
     Y: Any  # scipy.sparse: CSR, canonical
@@ -57,7 +57,7 @@ class Block(NamedTuple):
 
 
 class Prices(NamedTuple):
-    """Of the factors, and the ridges of biases of rows and of columns; None: there are none."""
+    """lam, and the ridges of the biases of rows and of columns; None without such biases."""
 
     lam: Fraction
     rows: Fraction | None = None
@@ -65,7 +65,7 @@ class Prices(NamedTuple):
 
 
 class Fit(NamedTuple):
-    """Of a block: sum c R^2, |u_k|^2, |a|^2, the largest |c R|, the entries of the fullest row."""
+    """For a block: sum c R^2, |u_k|^2, |a|^2, the largest |c R|, the entries of the fullest row."""
 
     size: Enclosure
     squares: list[Enclosure]
@@ -75,11 +75,11 @@ class Fit(NamedTuple):
 
 
 class Dual(NamedTuple):
-    """Of a block of W: <W, Y>, sum W^2 / c, sum S^2, |W 1|^2, whether W 1 = 0, and whether W fits:
-    it has the entries of Y, and numbers so small that no sum of them has overflowed.
+    """For a block of W: <W, Y>, sum W^2 / c, sum S^2, |W 1|^2, and whether W 1 = 0.
 
-    S   W, or with prices what is next to a_i W_ij b_j in floats
-    lost, wide   how far off S is, in the Frobenius norm; the largest 1 / (p a^2)
+    fits         whether W has the entries of Y, and numbers whose sums cannot overflow
+    middle       sum S^2; S is W, or with prices a_i W_ij b_j in floats
+    lost, wide   the error of S in the Frobenius norm; the largest 1 / (p a^2)
     """
 
     inner: Enclosure
@@ -93,12 +93,12 @@ class Dual(NamedTuple):
 
 
 def counts_of(ends: Ints) -> Floats:
-    """Return the number of entries of each line, 1 where there are none, from where they end."""
+    """Return the number of entries of each line, at least 1, from the row pointers."""
     return np.maximum(np.diff(ends), 1).astype(np.float64)
 
 
 def inverse_roots(p: Floats) -> tuple[Floats, Fraction]:
-    """Return a, about p^(-1/2), and the largest 1 / (p a^2)."""
+    """Return a, near p^(-1/2), and the largest 1 / (p a^2)."""
     different, at = np.unique(p, return_inverse=True)
     a = 1 / np.sqrt(different)
     pairs = zip(different.tolist(), a.tolist(), strict=True)
@@ -106,10 +106,10 @@ def inverse_roots(p: Floats) -> tuple[Floats, Fraction]:
 
 
 def fit_block(block: Block, V: Floats, b: Floats | None, ridge: float | None) -> tuple[Fit, Any]:
-    """Return the terms of a block, and c R in floats, CSR; with prices |u_k|^2 are sums of p u_k^2.
+    """Return the terms of a block, and c R in floats, CSR; with prices |u_k|^2 is sum p u_k^2.
 
-    The biases of its rows are their best, a_i = sum_j c t / (ridge + sum_j c) of t = R + a_i in
-    floats: any a bounds f from above.
+    The biases of its rows are the best ones in floats, a_i = sum_j c t / (ridge + sum_j c) with
+    t = R + a_i; every a gives an upper bound of f.
     """
     ar, Y, c, (m, n) = Rounded(), block.Y, block.weights, block.Y.shape
     rows, cols = (k.astype(np.int64) for k in Y.tocoo().coords)
@@ -134,14 +134,14 @@ def fit_block(block: Block, V: Floats, b: Floats | None, ridge: float | None) ->
 
 
 def shrunk_means(t: Floats, c: Floats | None, rows: Ints, m: int, ridge: float) -> Floats:
-    """Return sum c t / (ridge + sum c) of each row, 0 where nothing is observed."""
+    """Return sum c t / (ridge + sum c) for each row, 0 where nothing is observed."""
     top = np.bincount(rows, weights=t if c is None else c * t, minlength=m)
     bottom = np.bincount(rows, weights=c, minlength=m) + ridge
     return np.asarray(top / np.where(bottom > 0, bottom, 1.0))
 
 
 def weights_of(c: Floats | None) -> Array | None:
-    """Hand weights to the kernel's arithmetic."""
+    """Return weights as an array of the kernel."""
     return None if c is None else Array(c.shape, c.data)
 
 
@@ -153,7 +153,7 @@ def priced_square(x: Floats, p: Floats | None) -> Enclosure:
 
 
 def capacity(longest: int) -> int:
-    """Return up to which size as many whole numbers have a sum below 2^62; floats have them."""
+    """Return the largest size of whole numbers, exact in floats, whose sum is below 2^62."""
     return int(1 << min(52, WORD - longest.bit_length()))
 
 
@@ -162,7 +162,8 @@ def dual_block(
 ) -> tuple[Dual, Any]:
     """Return the terms of a block of W = 2^e times whole numbers, and S in floats, CSR.
 
-    scale  of the columns, where they have prices
+    most   the largest allowed whole number
+    scale  the scale of the columns, if they have prices
     """
     ar, ints, c = Rounded(), W.data, weights_of(block.weights)
     listed = ((getattr(x, k) for x in (W, block.Y)) for k in ("indptr", "indices"))
@@ -204,7 +205,7 @@ def column_totals(W: SparseMatrix) -> Ints:
 def objective_bound(
     fits: list[Fit], V: Floats, b: Floats | None, prices: Prices, q: Floats | None = None
 ) -> Fraction:
-    """Return f(U, V, a, b) from above; q: prices of the columns."""
+    """Return an upper bound of f(U, V, a, b); q: prices of the columns."""
     price = Fraction(0)
     for v, *parts in zip(V.T, *(f.squares for f in fits), strict=True):
         price += root(add_all(parts).hi * priced_square(v, q).hi).hi
@@ -217,9 +218,10 @@ def objective_bound(
 
 
 def dual_bound(duals: list[Dual], totals: Ints, e: int, top: Fraction, prices: Prices) -> Fraction:
-    """Return the dual value of the best multiple s W, s sigma_1(W) <= lam; at least that of 0.
+    """Return the dual value of the best multiple s W with s sigma_1(W) <= lam, or 0.
 
-    totals  the sums of the columns, whole numbers; top: a bound of sigma_1(W)
+    totals  the sums of the columns, whole numbers
+    top     a bound of sigma_1(W)
     """
     if not all(d.fits for d in duals):
         return Fraction(0)
@@ -248,11 +250,11 @@ def singular_bound(
     shift: Fraction,
     wide: Fraction = Fraction(1),
 ) -> Fraction:
-    """Bound sigma_1(W), scaled by its prices, by the Gram matrix of S.
+    """Bound sigma_1(W), scaled by its prices, by a Cholesky factorization of shift I - S^T S.
 
-    Its Cholesky factorization at the shift completes.
-
-    blocks  of S;  counts: the numbers of entries of the columns;  wide: the largest 1 / (q b^2)
+    blocks  of S
+    counts  the numbers of entries of the columns
+    wide    the largest 1 / (q b^2)
     """
     n, length = len(counts), int(counts.max(initial=0))
     rad = gamma(length + 2) * add_all(d.middle for d in duals).hi + 2 * n * length * ETA
@@ -263,9 +265,9 @@ def singular_bound(
 
 
 def exponent(largest: float, longest: int) -> int:
-    """Return e of a grid on which numbers up to `largest` may be moved a little and still fit.
+    """Return the exponent of a grid on which numbers up to `largest` fit, with room for changes.
 
-    Raises RejectedError where `largest` is no number.
+    Raises RejectedError if `largest` is not finite.
     """
     finite(largest)
     bits = capacity(longest).bit_length() - 4

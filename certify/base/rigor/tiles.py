@@ -1,17 +1,17 @@
 """A large sparse Gram matrix by tiles: its sums, and a Cholesky factorization of c I - X^T X.
 
-Only the tiles on and below the diagonal are made.  Rows of X come in blocks, and a tile
+Only the tiles on and below the diagonal are made.  The rows of X are in blocks, and a tile
 
     G_ij = sum over blocks B of B_i^T B_j
 
-is added up as a binary tree, whose shape the data alone decide.  The factorization works to the
-right: tile by tile
+is summed in a binary tree whose shape only depends on the data.  The factorization is
+right-looking, tile by tile:
 
     L_kk L_kk^T = A_kk,    L_ik L_kk^T = A_ik,    A_ij <- A_ij - L_ik L_jk^T   (i >= j > k).
 
-Every entry of G and of L is what a plain factorization makes it, a sum of the same products in
-another order, so that the bounds of `rounded.py` hold: they allow any order.  Each step is a task
-of `base/cluster.py`, of three tiles at most: neither X nor G is ever on one machine.
+Each entry of G and of L is a sum of the same products as in a plain factorization, in another
+order, so the bounds of `rounded.py` hold, which allow any order.  Each step is a task of
+`base/cluster.py` with at most three tiles: neither X nor G is ever on one machine.
 """
 
 from collections.abc import Callable, Sequence
@@ -31,14 +31,14 @@ from .fields import Ball
 from .layout import completes_with, row_sums_up
 
 SIDE = 2048  # rows of a tile
-ENTRIES = 2_000_000  # of a block of rows
+ENTRIES = 2_000_000  # entries of a block of rows
 WIDE = 2 * SIDE  # rows from which a Gram matrix is made in tiles on one machine
-Tile = Floats | None  # None: a factorization has ended before
+Tile = Floats | None  # None: a factorization has failed before
 Lines = Any  # X, sparse: CSR
 
 
 class Factored(NamedTuple):
-    """Of G: a bound of |G|_2 by its rows, the diagonal of c I - G, whether that was factorized."""
+    """A bound of |G|_2 by its rows, the diagonal of c I - G, and whether c I - G was factorized."""
 
     rows: Fraction
     diagonal: Floats
@@ -46,7 +46,7 @@ class Factored(NamedTuple):
 
 
 class TiledGram(Ball):
-    """X^T X (n, n) within a radius; its numbers are made when they are asked for."""
+    """X^T X (n, n) within a radius; its numbers are made when they are needed."""
 
     blocks: list[Task]  # of rows of X, CSR
     n: int
@@ -57,7 +57,7 @@ class TiledGram(Ball):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """The shape of what is not made yet."""
+        """The shape of X^T X."""
         return self.n, self.n
 
     @property
@@ -67,7 +67,7 @@ class TiledGram(Ball):
 
 
 def gram_of(lines: Lines, rad: Fraction) -> Ball:
-    """Return X^T X, in tiles where it is large."""
+    """Return X^T X, in tiles if it is large."""
     n = lines.shape[1]
     wide = n > (WIDE if isinstance(PLACE.get(), Here) else SIDE)
     return TiledGram(row_blocks(lines), n, rad) if wide else Ball(gram(lines), rad)
@@ -141,7 +141,7 @@ def tree(
     parts: list[Task],
     merge: Callable[[Any, Any], Any] = add,
 ) -> Task:
-    """Return the sum of what is made of each part, or what `merge` makes of them, halves first."""
+    """Return the sum of made(part) over all parts, or their merge, in a binary tree."""
     if len(parts) == 1:
         return made(parts[0])
     half = len(parts) // 2
@@ -150,7 +150,7 @@ def tree(
 
 
 def total(work: Callable[..., Any], *lists: Sequence[Task], given: tuple[Any, ...] = ()) -> Floats:
-    """Return the sum of work(*items, *given) over the items of lists, halves first."""
+    """Return the sum of work(*items, *given) over the items of lists, in a binary tree."""
     place = PLACE.get()
     parts = list(zip(*lists, strict=True))
     return np.asarray(place.values([tree(place, lambda x: place.run(work, *x, *given), parts)])[0])
@@ -176,7 +176,7 @@ def shift_tile(tile: Floats, c: float | None) -> Floats:
 
 
 def steps(place: Place, tiles: dict[tuple[int, int], Task], count: int) -> list[Task]:
-    """Return, for each tile on the diagonal, whether it was factorized; takes tiles out."""
+    """Return for each tile on the diagonal whether it was factorized; removes tiles."""
     ends = []
     for k in range(count):
         top = place.run(factor, tiles.pop((k, k)))
@@ -188,7 +188,7 @@ def steps(place: Place, tiles: dict[tuple[int, int], Task], count: int) -> list[
 
 
 def factor(a: Tile) -> Tile:
-    """Return L with L L^T = A, of which the lower triangle is read."""
+    """Return L with L L^T = A; only the lower triangle of A is read."""
     if a is None:
         return None
     upper, info = linalg.lapack.dpotrf(a.T, lower=0, overwrite_a=0, clean=1)
@@ -196,7 +196,7 @@ def factor(a: Tile) -> Tile:
 
 
 def completes(top: Tile) -> bool:
-    """Tell whether there is a factor, and its diagonal is numbers."""
+    """Whether there is a factor with a finite diagonal."""
     return top is not None and bool(np.isfinite(top.diagonal()).all())
 
 
