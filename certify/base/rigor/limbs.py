@@ -117,7 +117,7 @@ def gram_terms(
 
 
 def add_up(terms: Iterable[tuple[Floats, int]], exp: int, size: int) -> Halves | None:
-    """Return the sum of T 2^p (size, size), p >= exp; None if it or the number of terms is too large."""
+    """Return the sum of T 2^p (size, size), p >= exp; None if it is too wide or has many terms."""
     high, low = (np.zeros((size, size), dtype=np.int64) for _ in range(2))
     for k, (floats, p) in enumerate(terms):
         if k == TERMS:
