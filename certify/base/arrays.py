@@ -63,10 +63,9 @@ def from_torch(x: Any, name: str = "the array") -> Any:  # noqa: ANN401  an arra
     if getattr(x, "is_meta", False):
         cure = "load the weights first (to_empty leaves them undefined)"
         raise InputError(f"{name} is a meta tensor, which holds no numbers: {cure}")
-    layout = str(getattr(x, "layout", STRIDED))
-    if layout != STRIDED or getattr(x, "is_quantized", False):
-        kind = "quantized" if getattr(x, "is_quantized", False) else layout
-        cure = "pass x.dequantize()" if "quantized" in kind else "pass x.to_dense()"
+    kind = "quantized" if getattr(x, "is_quantized", False) else str(getattr(x, "layout", STRIDED))
+    if kind != STRIDED:
+        cure = "pass x.dequantize()" if kind == "quantized" else "pass x.to_dense()"
         raise InputError(f"{name} is a {kind} tensor: {cure}, or a scipy.sparse matrix")
     tensor = x.detach().cpu()
     try:

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from time import monotonic
 from typing import Any
 
@@ -46,15 +46,10 @@ def bar(total: float | None = None, read: Read = show_stage) -> Iterator[Progres
 @contextmanager
 def show_progress(clock: Clock) -> Iterator[None]:
     """Show the stages of a clock in a bar if its progress is True, or None on a terminal."""
-    wanted = clock.progress
-    showing: AbstractContextManager[Progress | None]
-    if wanted is None and sys.stderr.isatty():
-        showing = later(clock.budget or clock.most)
-    elif wanted is True:
-        showing = bar(clock.budget or clock.most)
-    else:
-        yield
-        return
+    wanted, total = clock.progress, clock.budget or clock.most
+    showing: AbstractContextManager[Progress | bool | None] = nullcontext(wanted)
+    if wanted is True or (wanted is None and sys.stderr.isatty()):
+        showing = bar(total) if wanted else later(total)
     try:
         with showing as clock.progress:
             yield

@@ -113,11 +113,6 @@ class Clock:
             return self.share(1.0)
         return self.share((last - (1 - part) * left) / max(self.budget, 1e-300))
 
-    def divide(self, count: int) -> "Clock":
-        """Return a clock with one of `count` equal parts of the time that is left."""
-        left = self.left()
-        return self.share(1.0) if left is None else Clock(left / count, self.progress)
-
     def allowed(self) -> float:
         """Return the seconds until the budget is overrun by more than LATE and GRACE allow."""
         if self.budget is None:

@@ -165,7 +165,7 @@ def gather_lines(
         for norm in norms if turn else flat:
             if lines and clock.expired():
                 return lines
-            share = clock.divide(left)
+            share = clock.next_part(1 / left)
             certificate, level = judge(without_l1(problem, norm, slope), share)
             left -= 1
             if certificate is not None:

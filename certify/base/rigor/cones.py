@@ -284,14 +284,12 @@ class Cones:
         L, S = ((v[i, r] + v[j, r]) * scale for v in (batch.L, batch.S))
         out = []
         for at, kept in ((i, j), (j, i)):
-            arrays = [v.copy() for v in (G, R, batch.L, batch.S, batch.C)]
-            for v, value in zip((arrays[0], *arrays[2:]), (m, L, S, new), strict=True):
-                v[at, r] = value
-            arrays[1][at, r] = R[at, r] / scale
-            arrays[1][kept, r] = R[kept, r] - R[at, r]
-            G2, R2, L2_, S2, C2 = arrays
-            part = replace(batch, G=G2, R=R2, L=L2_, S=S2, C=C2, depth=depth)
-            out.append(self.drop_fixed_signs(part))
+            copies = {k: getattr(batch, k).copy() for k in "GRLSC"}
+            for k, value in (("G", m), ("L", L), ("S", S), ("C", new)):
+                copies[k][at, r] = value
+            copies["R"][at, r] = R[at, r] / scale
+            copies["R"][kept, r] = R[kept, r] - R[at, r]
+            out.append(self.drop_fixed_signs(replace(batch, **copies, depth=depth)))
         return out[0], out[1]
 
 

@@ -23,17 +23,14 @@ def describe_mismatch(
     arrays  those of the certificate, if it holds them, and those of the reader
     """
     where = error.where.removeprefix("statement.")
-    if where in ("rtol", "atol", "lam") and not is_number(theirs.get(where)):
-        return f"the certificate's {where} is no number but {short(theirs.get(where))}"
-    if where in ("rtol", "atol"):
+    if where in ("rtol", "atol", "lam"):
+        if not is_number(theirs.get(where)):
+            return f"the certificate's {where} is no number but {short(theirs.get(where))}"
         a, b = (float.fromhex(x[where]) for x in (theirs, ours))
-        return (
-            f"the certificate was made for {where} {a!r} and you ask for {b!r}: pass "
-            f"--{where} {a!r} ({where}={a!r} in Python), or make one for yours"
-        )
-    if where == "lam":
-        a, b = (float.fromhex(x[where]) for x in (theirs, ours))
-        return f"the certificate is about lam = {a!r}, your problem has lam = {b!r}"
+        if where == "lam":
+            return f"the certificate is about lam = {a!r}, your problem has lam = {b!r}"
+        cure = f"pass --{where} {a!r} ({where}={a!r} in Python), or make one for yours"
+        return f"the certificate was made for {where} {a!r} and you ask for {b!r}: {cure}"
     if error.where.startswith(ARRAY):
         name = error.where.removeprefix(ARRAY).partition(".")[0]
         return of_array(name, arrays, ours["shape"])
