@@ -57,19 +57,6 @@ class Certificate:
         """Show the claim and the question."""
         return f"Certificate({self.summary()})"
 
-    def __getstate__(self) -> Json:
-        """Return the parts with numpy arrays: a view of memory cannot be pickled or copied."""
-        arrays = {k: dict(getattr(self, k)) for k in ("given", "witness")}
-        plain = {k: {n: as_numpy(a) for n, a in x.items()} for k, x in arrays.items()}
-        return {**vars(self), **plain}
-
-    def __setstate__(self, state: Json) -> None:
-        """Hand the arrays to the kernel again."""
-        for k, x in state.items():
-            given = k in ("given", "witness")
-            value = {n: as_kernel_array(a) for n, a in x.items()} if given else x
-            object.__setattr__(self, k, value)
-
     def save(self, path: str | Path, *, data: bool = True) -> int:
         """Write the certificate and return its size in bytes.
 

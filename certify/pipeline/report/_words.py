@@ -14,18 +14,23 @@ ARITHMETICS = {"exact": "exact integers", "rounded": "outward-rounded floats"}
 
 def question_text(facts: Facts) -> str:
     """Return the question as a sentence."""
-    problem, size = facts.question.problem, facts.candidate[0].shape[-1]
+    problem = facts.question.problem
     what, shape = problem.atom.title(), " × ".join(map(str, problem.loss.dims))
     seen = problem.loss.observed
     of = "" if seen.full else f", of which {seen.size} entries are observed"
     of = f", where all but {seen.size} entries are zeros" if seen.zeros else of
-    count = problem.atom.count(size)
-    rank = f"at most {count}" if facts.question.own_size else "any size"
+    count = problem.atom.count(facts.candidate[0].shape[-1])
     return (
         f"Somebody fitted {what} of {count} to {shape} data{of}, by {loss(problem)}"
         f"{terms(problem)}. Are these factors a global optimum of that objective, over factors of "
-        f"{rank}, within {short(facts.epsilon)}?"
+        f"{sizes(facts)}, within {short(facts.epsilon)}?"
     )
+
+
+def sizes(facts: Facts) -> str:
+    """Return the sizes that the question is about."""
+    count = facts.question.problem.atom.count(facts.candidate[0].shape[-1])
+    return f"at most {count}" if facts.question.own_size else "any size"
 
 
 def loss(problem: Problem) -> str:
@@ -49,11 +54,9 @@ def terms(problem: Problem) -> str:
 
 def answer(facts: Facts) -> str:
     """Return the verdict as a sentence."""
-    size = facts.candidate[0].shape[-1]
-    most = facts.question.problem.atom.count(size)
-    rank = f"at most {most}" if facts.question.own_size else "any size"
     name = facts.question.problem.atom.count(0).removeprefix("0 ")
-    return facts.verdict.answer.format(any=rank, epsilon=short(facts.epsilon), components=name)
+    parts = {"any": sizes(facts), "epsilon": short(facts.epsilon), "components": name}
+    return facts.verdict.answer.format(**parts)
 
 
 def bracket(facts: Facts) -> str:
