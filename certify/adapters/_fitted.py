@@ -15,7 +15,7 @@ from certify.base.errors import InputError, OutOfScopeError
 from certify.base.extras import optional
 from certify.losses import Squared
 from certify.pipeline.origin import LEAST, Origin
-from certify.problem import Problem
+from certify.problem import Problem, Values
 
 AGREE = 1e-6  # relative difference of figures that count as equal: check()'s default epsilon
 RESOLVED = 0.01  # the same, if codes were solved for again: fits stop early
@@ -34,7 +34,7 @@ class Factors(tuple[Array, Array]):  # noqa: SLOT001  a tuple's subclass cannot 
     origin the fit itself, for result.better_model(estimator)
     """
 
-    q: tuple[Array, ...] | None
+    q: Values | None
     note: str
     origin: Origin | None = None
 
@@ -47,12 +47,7 @@ class Factors(tuple[Array, Array]):  # noqa: SLOT001  a tuple's subclass cannot 
         return LEAST if self.origin is None else self.origin.rtol
 
     def __new__(
-        cls,
-        U: Array,
-        V: Array,
-        q: tuple[Array, ...] | None = None,
-        note: str = "",
-        **facts: Any,
+        cls, U: Array, V: Array, q: Values | None = None, note: str = "", **facts: Any
     ) -> Self:
         """Store U, V, q, the note and the attributes of a subclass."""
         factors = super().__new__(cls, (U, V))
@@ -131,12 +126,11 @@ def read(model: Any, X: Any, codes: Any, *, own: bool = True) -> Fit:
     if data.shape[1] != model.components_.shape[1]:
         wanted = f"{model.components_.shape[1]} features, as in the fit"
         raise InputError(f"X must have {wanted}, got shape {data.shape}")
-    if codes is None:
-        return Fit(model, data, None, sparse.issparse(X), own)
-    given = finite(real(codes, "codes", ndim=2), "codes")
-    if given.shape != (data.shape[0], k):
-        raise InputError(f"codes must have shape {(data.shape[0], k)}, got {given.shape}")
-    return Fit(model, data, given, sparse.issparse(X))
+    if codes is not None:
+        codes = finite(real(codes, "codes", ndim=2), "codes")
+        if codes.shape != (data.shape[0], k):
+            raise InputError(f"codes must have shape {(data.shape[0], k)}, got {codes.shape}")
+    return Fit(model, data, codes, sparse.issparse(X), own)
 
 
 def dense(X: Any, *, sparsely: bool = False) -> Any:

@@ -55,6 +55,16 @@ class FittedMLP:
         return np.arange(0, len(self.X), batch(self.model, len(self.X)))
 
     @property
+    def lengths(self) -> Ints:
+        """The number of rows of each batch."""
+        return np.diff(np.append(self.batches, len(self.X)))
+
+    @property
+    def sizes(self) -> Array:
+        """The sum of the sample weights in each batch."""
+        return np.add.reduceat(self.each, self.batches)
+
+    @property
     def each(self) -> Array:
         """The sample weights, all 1 if there are none."""
         return np.ones(len(self.X)) if self.shares is None else self.shares
@@ -115,16 +125,14 @@ def batch(model: Any, n: int) -> int:
 
 def effective(trained: FittedMLP) -> tuple[float, Array | None, float]:
     """Return lam, the weight of each row (None: all 1), and S."""
-    alpha, starts = float(trained.model.alpha), trained.batches
+    alpha, sizes = float(trained.model.alpha), trained.sizes
     total = float(trained.each.sum())
-    if len(starts) == 1:
+    if len(sizes) == 1:
         return alpha, trained.shares, total
-    sizes = np.add.reduceat(trained.each, starts)
     lam = alpha * total * float((1 / sizes).mean())
     if trained.model.shuffle:
         return lam, None, total
-    lengths = np.diff(np.append(starts, len(trained.X)))
-    return lam, trained.each * total / (len(starts) * np.repeat(sizes, lengths)), total
+    return lam, trained.each * total / (len(sizes) * np.repeat(sizes, trained.lengths)), total
 
 
 def read(model: Any, X: Any, y: Any, rows: Any, sample_weight: Any) -> FittedMLP:
@@ -250,13 +258,10 @@ def figures(trained: FittedMLP) -> tuple[float, float]:
 
     A batch of b of the n rows has the weight b / n, and a row s_i b / (n S_j), S_j = sum of s_i.
     """
-    model, starts, n = trained.model, trained.batches, len(trained.X)
-    lengths = np.diff(np.append(starts, n))
-    sizes = np.add.reduceat(trained.each, starts)
+    model, n, lengths, sizes = trained.model, len(trained.X), trained.lengths, trained.sizes
     share = trained.each * np.repeat(lengths / (n * sizes), lengths)
-    z = trained.X[trained.weighted_rows] @ real(model.coefs_[0], "W") + real(
-        model.intercepts_[0], "b"
-    )
+    X = trained.X[trained.weighted_rows]
+    z = X @ real(model.coefs_[0], "W") + real(model.intercepts_[0], "b")
     hidden = np.maximum(z, 0.0) if model.activation == "relu" else z
     Z = hidden @ real(model.coefs_[1], "V") + real(model.intercepts_[1], "c")
     data = trained.loss(share).value(Z)

@@ -23,6 +23,8 @@ from certify.polar.proved import (
 )
 from certify.polar.scale import at_scale_one, rescale_proof
 
+from ._hidden import nonempty
+
 Propose = Callable[[Any], Proposal]
 Sides = tuple[Callable[[Any, Any], float], Callable[[Any, Any], float]]
 
@@ -114,10 +116,7 @@ def inside_floats(bounded: Callable[[], float], otherwise: float) -> float:
 def matrix(W: Any) -> Matrix:  # noqa: ANN401  an array or scipy.sparse
     """Return W as a float64 array or a CSR array."""
     if not sparse.issparse(W):
-        dense = finite(real(W, "W", ndim=2), "W")
-        if not dense.size:
-            raise InputError(f"W must not be empty, got shape {dense.shape}")
-        return dense
+        return nonempty(W, "W")
     coo = sparse.coo_array(W, copy=True)
     data = finite(real(coo.data, "W.data"), "W.data")
     out = sparse.coo_array((data, coo.coords), shape=coo.shape).tocsr()

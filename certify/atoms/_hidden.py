@@ -11,11 +11,11 @@ from certify.base.errors import InputError
 SLOPES = {"relu": 0.0, "leaky_relu": 0.01, "abs": -1.0, "linear": 1.0}
 
 
-def layer_data(V: object) -> Array:
-    """Return the data of a layer as a float64 matrix."""
-    data = finite(real(V, "V", ndim=2), "V")
+def nonempty(x: object, name: str, ndim: int | None = 2) -> Array:
+    """Return a finite float64 array that is not empty, by default a matrix."""
+    data = finite(real(x, name, ndim=ndim), name)
     if not data.size:
-        raise InputError(f"V must not be empty, got shape {data.shape}")
+        raise InputError(f"{name} must not be empty, got shape {data.shape}")
     return data
 
 

@@ -15,7 +15,7 @@ from certify.polar import Matrix, PolarBound, PolarQuery, Proposal, smallest
 
 from ._base import Factors, Slice, combine
 from ._enclosure import enclose_network
-from ._hidden import layer_data
+from ._hidden import nonempty
 from ._words import Words, activation, exponent_text, penalty_formula
 from .rank_one import FORMS, matrix_only
 
@@ -40,7 +40,7 @@ class Parallel:
 
     def __post_init__(self) -> None:
         """Check the parts."""
-        object.__setattr__(self, "V", frozen(layer_data(self.V)))
+        object.__setattr__(self, "V", frozen(nonempty(self.V, "V")))
         object.__setattr__(self, "hidden", widths_of(self.hidden))
         for count in ("degree", "parts"):  # the number of layers K
             object.__setattr__(self, count, len(self.hidden) + 1)

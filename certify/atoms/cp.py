@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from certify.base.arrays import Array, accept_word, as_dense, finite, real, short
+from certify.base.arrays import Array, accept_word, as_dense, short
 from certify.base.errors import InputError
 from certify.base.observed import Observed
 from certify.norms import Gauge, gauge
@@ -20,6 +20,7 @@ from certify.polar.proved import attained_below, tensor_above
 
 from ._base import Atom, Factors, Slice, combine
 from ._enclosure import enclose
+from ._hidden import nonempty
 from ._kinds import CLOSED, polar_kind
 from ._words import Words, exponent_text, nonnegative, penalty_formula, signs_of
 from .rank_one import FORMS
@@ -174,9 +175,7 @@ class CP(Atom):
 
     def enclose(self, W: Any, propose: Callable[[Any], Proposal], seed: int) -> PolarBound:  # noqa: ANN401
         """Return both sides; the upper one is proved by the kernel."""
-        T = finite(real(W.toarray() if sparse.issparse(W) else W, "W"), "W")
-        if not T.size:
-            raise InputError(f"W must not be empty, got shape {T.shape}")
+        T = nonempty(W.toarray() if sparse.issparse(W) else W, "W", ndim=None)
         self.check(T.shape)
         sides = (
             lambda M, witness: attained_below(M, self.every(witness), self.gauges),

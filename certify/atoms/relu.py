@@ -19,7 +19,7 @@ from certify.polar.layers import propose
 
 from ._base import Atom, Factors, Slice, combine, misfit
 from ._enclosure import enclose_network
-from ._hidden import SLOPES, demand_poolable, layer_data, negative_slope, sample_index
+from ._hidden import SLOPES, demand_poolable, negative_slope, nonempty, sample_index
 from ._words import Words, activation, penalty_formula, signs_of
 from .rank_one import FORMS, LETTERS, matrix_only
 
@@ -83,7 +83,7 @@ class ReLU(Atom):
         choices = {"bias": BIASES, "activation": SLOPES, "form": FORMS, "pool": POOLS}
         for name, known in choices.items():
             accept_word(getattr(self, name), name, known)
-        data = layer_data(self.V)
+        data = nonempty(self.V, "V")
         if self.bias != "none":
             data = np.column_stack([data, np.ones(len(data))])
         left, right = gauge(self.left), gauge(self.right)

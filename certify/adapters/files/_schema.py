@@ -195,9 +195,8 @@ def loss(top: Top, path: Path) -> Entry:
     arrays = {k: v for k, v in known.items() if v[0] is Ref}
     rest = {k: v for k, v in known.items() if v[0] is not Ref}
     table = {k: v for k, v in top.loss.items() if k != "kind"}
-    parts = [(arrays, top.data, "data"), (rest, table, "loss")]
-    groups = [arguments(fields, given, path, where) for fields, given, where in parts]
-    return Entry(cls, groups[0] | groups[1])
+    given = arguments(arrays, top.data, path, "data") | arguments(rest, table, path, "loss")
+    return Entry(cls, given)
 
 
 def entry(

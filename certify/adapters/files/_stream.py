@@ -36,18 +36,11 @@ def read_array(stream: IO[bytes], size: int, name: str) -> npt.NDArray[Any]:
         raise InputError(f"{name} is damaged: it ends after {len(blob)} of {wanted} bytes")
     if kind.kind == "b" and blob.translate(None, b"\0\1"):
         raise InputError(f"{name} is damaged: a boolean is {max(blob)}, neither 0 nor 1")
+    flat = np.frombuffer(blob, kind) if blob else np.zeros(0, kind)
     try:
-        if header["fortran_order"]:
-            return view_as(blob, kind, shape[::-1]).T
-        return view_as(blob, kind, shape)
+        return np.asarray(flat.reshape(shape, order="F" if header["fortran_order"] else "C"))
     except ValueError as error:
         raise InputError(f"{name} has the impossible shape {shape}: {error}") from None
-
-
-def view_as(blob: bytes, kind: np.dtype[Any], shape: tuple[int, ...]) -> npt.NDArray[Any]:
-    """Return bytes as an array; the buffer may be empty."""
-    flat = np.frombuffer(blob, kind) if blob else np.zeros(0, kind)
-    return np.asarray(flat.reshape(shape))
 
 
 def read_header(stream: IO[bytes], name: str) -> tuple[dict[str, Any], int]:

@@ -117,11 +117,8 @@ def same_question(
     elif kind == "problem":
         loaded = load(folder / name)
         q = None if loaded.q is None else loaded.problem.accept_offsets(loaded.q)
-        epsilon = {"rtol": loaded.rtol, "atol": loaded.atol} | epsilon_of(kind, settings)
-        rtol, atol = epsilon["rtol"], epsilon["atol"]
-        expected = ask(
-            loaded.problem, loaded.problem.accept(loaded.factors), q, rtol=rtol, atol=atol
-        )
+        epsilon: Any = {"rtol": loaded.rtol, "atol": loaded.atol} | epsilon_of(kind, settings)
+        expected = ask(loaded.problem, loaded.problem.accept(loaded.factors), q, **epsilon)
         claim.same_question(certificate.statement, expected.statement)
 
 
