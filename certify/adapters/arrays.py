@@ -8,10 +8,10 @@ Ratings are (users, items, ratings), a scipy.sparse matrix or a table with named
 `triplets` numbers the ids of raw ones, from a table or a .csv file.
 """
 
-from ._biased import cornac_mf, cornac_nmf, surprise_svd, weighted_model
 from ._fitted import Factors
 from ._implicit import implicit_als
 from ._impute import soft_impute
+from ._ratings import cornac_mf, cornac_nmf, surprise_svd, weighted_model
 from ._scnn import scnn_gated, scnn_relu
 from .files._triplets import Triplets, triplets
 

@@ -5,17 +5,23 @@ problem, factors = from_model("net.onnx", X, y, loss="mse", weight_decay=0.01)
 check(problem, factors, q=factors.q)
 """
 
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from certify.base.errors import InputError, accessing
+import numpy as np
+
+from certify.base.arrays import Array, real
+from certify.base.errors import InputError, OutOfScopeError, accessing
 from certify.base.extras import optional
 
-from . import _graph
-from ._network import Judged
+from ._network import PAIR, Judged, Weights, deep
 from ._training import Reported, TrainingProblem, data, read_decay, read_loss
 
 __all__ = ["from_model"]
+PRODUCTS = ("Gemm", "MatMul")
+ACTIVATIONS = ("Relu", "LeakyRelu")
+SLOPE = 0.01  # of a LeakyRelu without alpha
 
 
 def from_model(  # noqa: PLR0913  the settings of a training
@@ -50,7 +56,7 @@ def from_model(  # noqa: PLR0913  the settings of a training
     optional("onnx.numpy_helper", "onnx", "onnx")
     onnx = optional("onnx", "onnx", "onnx")
     proto = model if isinstance(model, onnx.ModelProto) else load_model(Path(model), onnx)
-    weights = _graph.weights(proto, onnx)
+    weights = graph_weights(proto, onnx)
     decay = read_decay(weight_decay, biases=decay_bias)
     trained = TrainingProblem(features, labels, criterion, decay, reported, reported_rtol)
     return trained.judge(weights)
@@ -64,3 +70,146 @@ def load_model(path: Path, onnx: Any) -> Any:
         return onnx.load_model_from_string(blob)
     except Exception as error:  # noqa: BLE001  protobuf's error class is not public
         raise InputError(f"{path} is not an ONNX model: {error}") from None
+
+
+@dataclass
+class Walk:
+    """What was read on the path from the input of a graph to its output."""
+
+    constants: dict[str, Array]
+    layers: list[tuple[Array, Array | None]] = field(default_factory=list)  # (in, out), (out,)
+    activation: str | None = None
+    slope: float | None = None
+    behind: Any = None  # the activation behind the last layer
+
+    def weight(self, node: Any, k: int) -> Array:
+        """Return the k-th input of a node; raise OutOfScopeError if it is not a constant."""
+        name = node.input[k]
+        if name not in self.constants:
+            raise outside(node, f" whose input {name!r} is no weight")
+        return self.constants[name]
+
+
+def graph_weights(model: Any, onnx: Any) -> Weights:
+    """Return the weights of a graph x -> product, activation, product, with or without biases.
+
+    Gemm(transB=1) has a weight (outputs, inputs), MatMul and Gemm(transB=0) have (inputs, outputs).
+
+    Raises OutOfScopeError, with the node, for every other graph; InputError for weights in
+    another file.
+    """
+    graph = model.graph
+    constants, eps = read(graph, onnx)
+    walk = Walk(constants)
+    inputs = [x.name for x in graph.input if x.name not in constants]
+    if len(inputs) != 1 or len(graph.output) != 1:
+        counts = f"{len(inputs)} inputs and {len(graph.output)} outputs"
+        raise OutOfScopeError(f"the graph has {counts}: export a network from X to f(X)")
+    at = inputs[0]
+    for node in graph.node:
+        if node.op_type == "Constant":
+            continue
+        if at not in node.input:
+            raise outside(node, f" beside the path from {inputs[0]!r}")
+        take(walk, node, at, onnx)
+        at = node.output[0]
+    if at != graph.output[0].name:
+        raise OutOfScopeError(f"the output {graph.output[0].name!r} is not the end of the graph")
+    return path_weights(walk, eps)
+
+
+def path_weights(walk: Walk, eps: float) -> Weights:
+    """Return the weights of the layers on the path."""
+    if len(walk.layers) != PAIR:
+        raise deep("the graph", len(walk.layers))
+    if walk.behind is not None:
+        raise outside(walk.behind, " behind the second layer")
+    (U, b), (W, c) = walk.layers
+    if b is not None and b.shape != U.shape[1:]:
+        raise InputError(f"the hidden bias must have shape {U.shape[1:]}, got {b.shape}")
+    if W.shape[0] != U.shape[1] or (c is not None and c.shape != W.shape[1:]):
+        raise InputError(f"the layers do not fit together: {U.shape} and {W.shape}")
+    return Weights(U, W.T.copy(), b, c, walk.activation or "linear", walk.slope, eps)
+
+
+def take(walk: Walk, node: Any, at: str, onnx: Any) -> None:
+    """Read one node of the path; an activation ends the layer before it.
+
+    Raises OutOfScopeError, with the node, for one that does not belong there.
+    """
+    kind, done = node.op_type, len(walk.layers)
+    attributes = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
+    hidden = done == 1 and walk.activation is None
+    if node.domain not in ("", "ai.onnx"):
+        raise outside(node, f" of the domain {node.domain!r}")
+    if kind in PRODUCTS:
+        walk.layers.append(product(walk, node, at, attributes))
+        walk.behind = None
+    elif kind == "Add" and (hidden or done > 1) and walk.layers[-1][1] is None:
+        k = 1 - list(node.input).index(at)
+        walk.layers[-1] = (walk.layers[-1][0], row(node, walk.weight(node, k)))
+    elif kind in ACTIVATIONS and hidden:
+        walk.activation = "relu" if kind == "Relu" else "leaky_relu"
+        walk.slope = float(attributes.get("alpha", SLOPE)) if kind == "LeakyRelu" else None
+    elif kind in ACTIVATIONS and done > 1 and walk.behind is None:
+        walk.behind = node
+    elif kind != "Identity":
+        raise outside(node, "")
+
+
+def product(
+    walk: Walk, node: Any, at: str, attributes: dict[str, Any]
+) -> tuple[Array, Array | None]:
+    """Return a product's weight as (inputs, outputs), and its bias.
+
+    Gemm computes alpha A B + beta C with A or B transposed; alpha and beta must be 1.
+    """
+    if node.input[0] != at:
+        raise outside(node, f" whose first factor is {node.input[0]!r}: the data come first")
+    W = walk.weight(node, 1)
+    if W.ndim != PAIR:
+        raise outside(node, f" with a weight of shape {W.shape}")
+    if node.op_type == "MatMul":
+        return W, None
+    for name, value in (("alpha", 1.0), ("beta", 1.0), ("transA", 0)):
+        if attributes.get(name, value) != value:
+            raise outside(node, f" with {name}={attributes[name]}")
+    bias = row(node, walk.weight(node, 2)) if len(node.input) > 2 and node.input[2] else None  # noqa: PLR2004  A, B, C
+    return (np.ascontiguousarray(W.T) if attributes.get("transB", 0) else W), bias
+
+
+def row(node: Any, bias: Array) -> Array:
+    """Return a bias that is added to every row, (outputs,)."""
+    if bias.ndim != 1 and bias.shape != (1, bias.size):
+        raise outside(node, f" with a bias of shape {bias.shape}")
+    return bias.reshape(-1)
+
+
+def read(graph: Any, onnx: Any) -> tuple[dict[str, Array], float]:
+    """Return the constants of a graph, and the coarsest precision of its weights."""
+    constants = {x.name: x for x in graph.initializer}
+    for node in graph.node:
+        if node.op_type == "Constant":
+            tensors = [a.t for a in node.attribute if a.name == "value"]
+            if not tensors:
+                raise outside(node, " that is no tensor")
+            constants[node.output[0]] = tensors[0]
+    if graph.sparse_initializer:
+        raise OutOfScopeError("the graph has sparse weights: export them dense")
+    out, eps = {}, 0.0
+    for name, tensor in constants.items():
+        if tensor.data_location == onnx.TensorProto.EXTERNAL:
+            raise InputError(f"the weight {name!r} is in another file: export one file")
+        a = onnx.numpy_helper.to_array(tensor)
+        if a.dtype.kind not in "iufb":  # bfloat16 and narrower types, which float32 contains
+            a = a.astype(np.float32)
+        out[name] = real(a, f"the weight {name!r}") if a.dtype.kind in "fiu" else np.zeros(0)
+        eps = max(eps, float(np.finfo(a.dtype).eps)) if a.dtype.kind == "f" else eps
+    return out, eps
+
+
+def outside(node: Any, why: str) -> OutOfScopeError:
+    """Return the error for a node, with its kind and its name."""
+    name = node.name or (node.output[0] if node.output else "")
+    cure = "export Gemm or MatMul (+ Add), Relu, Gemm or MatMul (+ Add), without it"
+    return OutOfScopeError(f"the graph has the node {node.op_type} {name!r}{why}: {cure}")

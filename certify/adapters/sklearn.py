@@ -16,10 +16,9 @@ from ._dictionary import (
     sparse_pca,
 )
 from ._fitted import Factors, library, read
-from ._mlp import mlp, rebuilt_mlp
+from ._mlp import mlp, rebuilt_mlp, training_rows
 from ._nmf import nmf
 from ._rebuilt import REBUILT, Rebuild, inner_attribute, last_active_step, rebuilt
-from ._rows import training_rows
 from ._svd import incremental_pca, pca, truncated_svd
 
 __all__ = ["MODELS", "NETWORKS", "Factors", "from_model", "training_rows"]

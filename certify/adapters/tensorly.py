@@ -11,10 +11,9 @@ from typing import Any
 from certify.base.errors import InputError, OutOfScopeError
 from certify.base.extras import optional
 
-from ._cp import Modes, Tensor, refusal
+from ._cp import Modes, Tensor, refusal, start
 from ._parafac import MODELS, OUTSIDE, FittedTensor, non_negative_parafac, parafac
 from ._regression import cp_regressor
-from ._start import start
 
 __all__ = ["Modes", "cp_regressor", "from_model", "non_negative_parafac", "parafac", "start"]
 

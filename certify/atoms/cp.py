@@ -21,9 +21,8 @@ from certify.polar.proved import attained_below, tensor_above
 from ._base import Atom, Factors, Slice, combine
 from ._enclosure import enclose
 from ._hidden import nonempty
-from ._kinds import CLOSED, polar_kind
 from ._words import Words, exponent_text, nonnegative, penalty_formula, signs_of
-from .rank_one import FORMS
+from .rank_one import CLOSED, FORMS, polar_kind
 
 LEAST, MOST = 2, 6  # the order of a symmetric tensor, whose permutations the kernel sums
 

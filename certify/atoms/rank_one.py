@@ -19,9 +19,9 @@ from certify.polar.proved import norm_arrays
 
 from ._base import Atom, Factors, Slice, combine
 from ._enclosure import enclose_matrix
-from ._kinds import CLOSED, polar_kind
 from ._words import Words, nonnegative, penalty_formula, signs_of
 
+CLOSED, HARD, OPEN = "closed", "NP-hard", "no closed form"
 FORMS = ("product", "sum")
 SIDES = ("left", "right")
 LETTERS = ("uₖ", "vₖ")
@@ -180,3 +180,27 @@ def matrix_only(atom: object, data_shape: tuple[int, ...]) -> None:
     if len(data_shape) != len(SIDES):
         name, cure = type(atom).__name__, "for a tensor give CP with a norm for each mode"
         raise InputError(f"{name} needs a matrix, got shape {tuple(data_shape)}; {cure}")
+
+
+def polar_kind(left: str | Gauge, right: str | Gauge) -> str:
+    """Return whether the polar of a pair of norms is closed, NP-hard, or has no closed form.
+
+    pair                     polar                           class     rule        loose by
+    l1 x any norm            largest dual norm of a line     closed    lines       nothing
+      variation with signs   one flow for both signs of u    closed    lines       some
+    l2, weighted             sigma_1(D^-1/2 W E^-1/2)        closed    spectral    nothing
+      signs on one or both   sup over cones                  NP-hard   N, M, conic 1.5 % seen
+    linf x l2, weighted      sup over a cube and a ball      NP-hard   scales      sqrt(pi/2)
+    linf x linf              infinity-to-1 norm, cut norm    NP-hard   scales      1.783
+      a dozen coordinates                                              corners     nothing
+    group (largest) x ...    sup over products of balls      NP-hard   scales      1.783
+    elastic, group (sum),    sup u^T W v                     no closed spectral,   sqrt of the
+      variation x ... not l1                                 form      conic       length
+      6 coordinates at most                                            cones       nothing
+    """
+    both = gauge(left), gauge(right)
+    if any(g.axial for g in both):
+        return CLOSED
+    if not all(g.exact for g in both):
+        return OPEN
+    return CLOSED if all(g.is_round and g.free for g in both) else HARD

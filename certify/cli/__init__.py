@@ -24,14 +24,14 @@ from . import _blocks as blocks_of_rows
 from . import _show
 from . import demo as demonstration
 from ._auditing import audit as audit_command
-from ._checker import checker as checker_command
 from ._options import PATH, Options, common, with_route, with_scheduler
 from ._output import better_arrays, guard, save_arrays, save_certificate
 from ._reading import explain, report_of
 from ._run import DEFECT, end_with, run
 from ._show import OutputFile, of_training, print_rejection
 from ._starting import completion, init, versions
-from ._verifier import verifier
+from ._verifiers import checker as checker_command
+from ._verifiers import verifier
 
 
 def show_versions(context: click.Context, _option: click.Parameter, value: bool) -> None:  # noqa: FBT001

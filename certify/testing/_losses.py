@@ -12,9 +12,8 @@ from certify.losses import Loss
 
 from . import strategies
 from ._contract import Book, Clause, Report, example_count, over
-from ._enclosed import kernel_loss
 from ._exact import ROUNDED
-from ._fits import Subject, Weighted, scale_weights
+from ._fits import Subject, Weighted, kernel_loss, scale_weights
 
 YOUNG = "d(W) = inf over Z of l(Z) + <W, Z>"
 VALUE = Clause("value", "l(Z) > -inf, and outside(Z) says why where it is inf", "a convex loss")

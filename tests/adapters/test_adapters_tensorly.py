@@ -25,7 +25,7 @@ from tensorly.decomposition import (
 from tensorly.regression import CPRegressor
 
 from certify import InputError, OutOfScopeError, Problem, Verdict, atoms, check
-from certify.adapters._start import multiples
+from certify.adapters._cp import multiples
 from certify.adapters.tensorly import (
     Modes,
     cp_regressor,

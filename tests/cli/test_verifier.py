@@ -8,7 +8,7 @@ import zipfile
 
 import pytest
 
-from certify.cli._verifier import archive
+from certify.cli._verifiers import archive
 from certify.kernel import claim
 from tests import golden
 from tests.question_files import inside

@@ -12,8 +12,7 @@ from certify import InputError
 from certify.losses import LOSSES, Loss, Squared
 from certify.testing import ContractError, check_loss
 from certify.testing._contract import Book
-from certify.testing._enclosed import kernel_loss
-from certify.testing._fits import Subject
+from certify.testing._fits import Subject, kernel_loss
 from certify.testing._losses import CLAUSES, hold_kernel_values
 
 rng = np.random.default_rng(5)
