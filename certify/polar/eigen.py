@@ -46,7 +46,7 @@ def top_pair(g: Array, seed: int) -> tuple[float, Array]:
 def leading(g: Array, count: int) -> tuple[Array, Array]:
     """Return the `count` largest eigenvalues, rising, and their vectors.
 
-    Raises LinAlgError for a matrix that overflowed, as LAPACK does for what it cannot solve.
+    Raises LinAlgError for a matrix that overflowed, or that LAPACK cannot solve.
     """
     k = demand_finite(g).shape[0]
     values, vectors = linalg.eigh(g, subset_by_index=[max(k - count, 0), k - 1])

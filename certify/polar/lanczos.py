@@ -42,7 +42,7 @@ def is_large(W: Any) -> bool:  # noqa: ANN401  a polar Matrix
     return bool(sparse.issparse(W) and min(W.shape) > LARGE)
 
 
-def largest(  # noqa: PLR0913  what is known, and when to stop
+def largest(  # noqa: PLR0913  known vectors, and when to stop
     W: Any,  # noqa: ANN401  scipy.sparse
     count: int = 1,
     *,
@@ -73,7 +73,7 @@ def largest(  # noqa: PLR0913  what is known, and when to stop
 
 
 class Start(NamedTuple):
-    """The size of a Gram matrix, how many pairs are asked for, and what is known of them."""
+    """The size of a Gram matrix, the number of pairs wanted, vectors near them, and a seed."""
 
     n: int
     most: int = 1

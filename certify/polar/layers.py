@@ -1,4 +1,4 @@
-"""Which bound of a layer's polar to try, and in what order."""
+"""The choice and the order of the bounds of a layer's polar."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -104,7 +104,7 @@ def few(rows: int, d: int) -> bool:
 
 
 def joint(query: LayerQuery) -> Proposal:
-    """Return the bound of |W^T s|_2, times what the norm of v may add."""
+    """Return the bound of |W^T s|_2, times the largest |v|_2 in the ball of v."""
     wide = float(np.sqrt(query.layer.right.cost(np.ones(query.W.shape[1]))))
     target = None if query.target is None else query.target / wide
     lower = attain(query.share(3))[0] if wide == 1.0 else 0.0
@@ -113,7 +113,7 @@ def joint(query: LayerQuery) -> Proposal:
 
 
 def each(query: LayerQuery, bound: Callable[[LayerQuery], Proposal] = propose) -> Proposal:
-    """Bound each output by itself, and all of them by the dual norm of their bounds."""
+    """Bound each output alone, and all of them by the dual norm of their bounds."""
     one = replace(query.layer, right=gauge("l2" + query.layer.right.cone))
     starts = [(u, np.ones(1)) for u, _ in query.starts]
     target, parts = query.target if query.layer.right.axial else None, list[Proposal]()

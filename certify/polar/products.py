@@ -1,4 +1,4 @@
-"""Which bound of a tensor's polar to try, and in what order."""
+"""The choice and the order of the bounds of a tensor's polar."""
 
 from collections.abc import Iterator
 from dataclasses import replace

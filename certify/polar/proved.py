@@ -100,7 +100,7 @@ def prove_bound(
     """Return the bound of the polar that the kernel's rule proves in one arithmetic."""
     text, arrays = split(proof)
     w = arithmetic.load(as_kernel_array(W.reshape(-1)))
-    with np.errstate(all="ignore"):  # the kernel refuses what is not finite
+    with np.errstate(all="ignore"):  # the kernel refuses numbers that are not finite
         return polar_bound(arithmetic, space, w, text, Arrays(arrays, "proof"))
 
 

@@ -21,12 +21,12 @@ def on_circle(omega: Array, alpha: Array, beta: Array, slope: float) -> float:
     angles = angles[order]
     rise = np.sign(beta * np.cos(zero) - alpha * np.sin(zero))
     jump = np.concatenate([rise, -rise])[order] * (1 - slope)
-    who = order % omega.size
+    rows = order % omega.size
     before = 0.5 * (angles[0] + angles[-1]) + np.pi  # between the last kink and the first
     z = alpha * np.cos(before) + beta * np.sin(before)
     weights = omega * np.where(z > 0, 1.0, slope)
-    A = weights @ alpha + np.cumsum(jump * omega[who] * alpha[who])
-    B = weights @ beta + np.cumsum(jump * omega[who] * beta[who])
+    A = weights @ alpha + np.cumsum(jump * omega[rows] * alpha[rows])
+    B = weights @ beta + np.cumsum(jump * omega[rows] * beta[rows])
     ends = np.append(angles[1:], angles[0] + 2 * np.pi)
     at = angles + (np.arctan2(B, A) - angles) % (2 * np.pi)
     inside = at <= ends

@@ -24,7 +24,7 @@ ANGLES = np.pi * 2.0 ** -np.arange(0.0, 40.0)  # that are tried on a circle, bot
 
 @dataclass(frozen=True)
 class Largest:
-    """The polar of a query, and what an ascent evaluates."""
+    """The value of a query at neurons, and its gradient."""
 
     query: LayerQuery
 
@@ -34,7 +34,7 @@ class Largest:
         return rows_of_samples(owners(self.query.layer))
 
     def winners(self, U: Array) -> tuple[Array, Ints]:
-        """Return h (samples, r) and the row that is the largest."""
+        """Return h (samples, r) and the largest row of each sample."""
         z = (self.query.layer.features @ U)[self.table]
         at = z.argmax(axis=1)
         top = np.take_along_axis(z, at[:, None, :], axis=1)[:, 0, :]
@@ -48,9 +48,9 @@ class Largest:
 
     def slopes(self, U: Array, V: Array) -> Array:
         """Return the gradient c of each column."""
-        top, who = self.winners(U)
+        top, rows = self.winners(U)
         gates = np.zeros((len(self.query.layer.features), U.shape[1]))
-        np.put_along_axis(gates, who, (self.query.W @ V) * (top > 0), axis=0)
+        np.put_along_axis(gates, rows, (self.query.W @ V) * (top > 0), axis=0)
         return np.asarray(self.query.layer.features.T @ gates)
 
 

@@ -1,8 +1,7 @@
 """Lower bounds of the polar of products: local maximizers of <W, x1 o ... o xK>, many at once.
 
 Each step replaces one mode's vectors by the best responses to the others, the maximizers of its
-norm, so that no value falls.  One vector for all modes moves in one of three ways, none of which
-lets a value fall either:
+norm, so that no value falls.  One vector for all modes moves in one of three ways; no value falls:
 
     l2              x <- the maximizer of T x^(K-1) + shift x, the shift doubled where that fell
     other norms     the best point of the segment to the maximizer of T x^(K-1)
@@ -30,7 +29,7 @@ from .contract import inner_product, kronecker_columns, pull, rest_pulls, symmet
 
 STARTS, STEPS = 100, 2000
 EACH = 4  # random starts for each coordinate, up to STARTS
-LEAST, WORK = 24, 4e6  # random starts of a large tensor, and what counts as large
+LEAST, WORK = 24, 4e6  # random starts at least; starts times entries of a large tensor
 RACE, FINALISTS = 15, 12  # steps of every start, and how many go on
 SETTLED = 1e-15  # relative gain below which an ascent stops; luck, never truth
 SIGNS = 64  # combinations of signs of a start at most

@@ -25,7 +25,7 @@ EDGE = 1e-12  # relative, for rounding in the sum of the lengths of errors
 
 
 class Summed(NamedTuple):
-    """A layer with sum pooling: F (rows, d), the sample of each row, and what rounding adds."""
+    """A layer with sum pooling: F (rows, d), the sample of each row, and the rounding error."""
 
     features: Array
     samples: Ints

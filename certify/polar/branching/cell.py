@@ -177,7 +177,7 @@ def bound(q: Signs, path: Ints, ranges: Ranges) -> Bound:
 
 
 def lines(q: Signs, path: Ints, ranges: Ranges) -> tuple[Array, Array, Array]:
-    """Return (factor of each row in c, what its chord adds, the chord's slope)."""
+    """Return (factor of each row in c, constant of its chord, slope of its chord)."""
     a = q.slope
     low, high = ranges.ends.T
     both = low + high

@@ -156,7 +156,8 @@ def shortest(
     undecided = ~np.isin(np.arange(len(q.F)), rows[:, 0])
     down = (q.omega < 0) & undecided
     for bits in BITS:
-        b = round_bound(witness.bound, q.slope, bits)
+        mu = np.maximum(short(witness.bound.mu, bits), 0.0)
+        rho = np.clip(short(witness.bound.rho, bits), q.slope, 1.0)
         chords, ends = chords_of(q, rows, witness, bits)
         factors, loss, _ = lines(q, rows, Ranges(ends, witness.ranges.at, {}))
         kappa = {c[0]: c[1] for c in chords}
@@ -164,31 +165,25 @@ def shortest(
             k = kappa.get(int(i), 0.5 * (1 + q.slope))
             factors[i] = q.omega[i] * k
             loss[i] = q.omega[i] * max((k - q.slope) * ends[i, 0], (1 - k) * ends[i, 1])
-        factors[down] = (q.omega * b.rho)[down]
-        total = q.F.T @ factors + (q.F[rows[:, 0]].T * rows[:, 1]) @ b.mu
+        factors[down] = (q.omega * rho)[down]
+        total = q.F.T @ factors + (q.F[rows[:, 0]].T * rows[:, 1]) @ mu
         value = float(lengths(q, total[:, None])[0]) + float(loss.sum())
         if value <= allowed:
             break
-    made: dict[str, Any] = {"cell": 0, "mu": pairs(b.mu)}
-    made["rho"] = [[int(i), b.rho[i].hex()] for i in np.flatnonzero(down & (b.rho > q.slope))]
+    made: dict[str, Any] = {"cell": 0, "mu": pairs(mu)}
+    made["rho"] = [[int(i), rho[i].hex()] for i in np.flatnonzero(down & (rho > q.slope))]
     made["chords"] = [[i, k.hex(), *ways] for i, k, *ways in chords]
     return {k: v for k, v in made.items() if k == "cell" or v}, value
 
 
-def round_bound(b: Bound, slope: float, bits: int) -> Bound:
-    """Return a bound with shorter numbers, mu and rho as they may be."""
-    rho = np.clip(short(b.rho, bits), slope, 1.0)
-    return b._replace(mu=np.maximum(short(b.mu, bits), 0.0), rho=rho)
-
-
 def short(x: Array, bits: int) -> Array:
-    """Round each number to so many bits of its own."""
+    """Round each number to a number of significant bits."""
     mantissa, e = np.frexp(x)
     return np.asarray(np.ldexp(np.rint(np.ldexp(mantissa, bits)), e - bits))
 
 
 def pairs(mu: Array) -> list[list[Any]]:
-    """Return [[k, mu_k], ...] of those that are not zero."""
+    """Return [[k, mu_k], ...] of the multipliers that are not zero."""
     return [[int(k), float(mu[k]).hex()] for k in np.flatnonzero(mu)]
 
 

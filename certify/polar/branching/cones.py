@@ -49,7 +49,7 @@ MOST = 8_000_000  # cones of a tree at most
 UNTIMED = 200_000  # the same without a deadline
 SHARE = 0.7  # of the time that is left
 LEAST_DONE = 1e-3  # of the cone: the time of the rest is not estimated from less
-LITTLE = 2.0**-40  # of a tree, or of the largest data: what counts as nothing
+LITTLE = 2.0**-40  # added to losses, so that none is zero
 Longs = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
@@ -59,7 +59,7 @@ class Grown:
     """A tree as it grows: of each node the pair that it is split at, and its children.
 
     share  of each node: that of a root, halved with each split
-    bound  of each node, as far as it is known
+    bound  of each node; infinite as long as it is not known
     left, undecided  the share and number of the cones that are not bounded closely, for lack of
         time or room
     upper  the largest bound of a leaf, in the end; best: the largest value found
@@ -181,7 +181,7 @@ def grow_codes(  # noqa: PLR0913  keywords
     progress: Callable[[int, float, float], None] | None = None,
     gaps: Sequence[float] = GAPS,
 ) -> Grown:
-    """Return a tree whose leaves are at most the aim, as far as there is time.
+    """Return a tree whose leaves are at most the aim, unless time or cones run out.
 
     aims  the target, and a value that is attained
     """
@@ -313,12 +313,12 @@ def proposal(
     form: ConeForm, query: PolarQuery | LayerQuery, lower: float, proof: dict[str, Any]
 ) -> Proposal:
     """Grow a tree in part of the remaining time: its proof takes a third or less of that."""
-    begun, aims, told = monotonic(), (query.target or 0.0, lower), query.progress
+    begun, aims = monotonic(), (query.target or 0.0, lower)
     most = query.nodes or (UNTIMED if query.deadline is None else MOST)
     late = None if query.deadline is None else begun + SHARE * (query.deadline - begun)
     expired = replace(query, deadline=late).expired
     try:
-        grown = grow_codes(Cones(form), aims, expired, most=most, progress=told, gaps=GAPS)
+        grown = grow_codes(Cones(form), aims, expired, most=most, progress=query.progress)
     except (OverflowError, RejectedError):  # numbers outside the range of floats
         return Proposal(np.inf)
     tree, note = pack_codes(grown.tree()), left_open(grown, monotonic() - begun)

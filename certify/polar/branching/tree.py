@@ -26,7 +26,7 @@ T = TypeVar("T")  # proof of a leaf's bound
 WORKERS = 2  # threads: linear algebra leaves the interpreter's lock
 LONGER = "a larger budget narrows"
 BATCH, MOST = 2, 16  # leaves split at once: four children for two threads; many of a large tree
-MANY = 16  # leaves, of which one is split at once: most of those above the aim must be some time
+MANY = 16  # leaves for each one that is split at once: most leaves above the aim will be split
 
 
 @dataclass(frozen=True)
@@ -220,7 +220,7 @@ class _State(Generic[L, S, T]):
             self.add(k, (*node.path, label), child)
 
     def add(self, parent: int, path: tuple[L, ...], solved: Solved[L, S, T]) -> None:
-        """Add one child; a part that is split keeps only what its children need."""
+        """Add one child; the parent's witness and start are no longer needed."""
         above = self.nodes[parent]
         at = len(self.nodes)
         nothing: Any = None

@@ -1,4 +1,4 @@
-"""Scales for the spectral rule: sigma_1(S W S') times what the scales cost on the unit balls.
+"""Scales for the spectral rule: sigma_1(S W S') times their cost on the unit balls.
 
     u^T W v <= sigma_1(S W S') |S^-1 u|_2 |S'^-1 v|_2,
     |S^-1 u|_2^2 <= sup { sum u_i^2 / s_i^2 : |u|_a <= 1 }

@@ -99,17 +99,15 @@ class _Run:
 
     def multiplier(self) -> tuple[Array, Array]:
         """Return (N, D) in the cell's own units."""
-        scale = self.rho * self.unit
-        U = self.U * scale
-        if self.cell.form.simplex:
-            d = self.cell.size
-            top = float(U[:d, :d].max())
-            N = np.where(self.cell.signed_pairs, np.maximum(-U, 0.0), 0.0)
-            N[:d, :d] = np.maximum(top - U[:d, :d], 0.0)
-            return np.minimum(N, N.T), np.array([max(top, 0.0)])
+        d, U = self.cell.size, self.U * (self.rho * self.unit)
         N = np.where(self.cell.signed_pairs, np.maximum(-U, 0.0), 0.0)
-        D = np.zeros(self.cell.form.capacity.size)
-        np.maximum.at(D, self.cell.groups, np.diagonal(U)[: self.cell.size])
+        if self.cell.form.simplex:
+            top = float(U[:d, :d].max())
+            N[:d, :d] = np.maximum(top - U[:d, :d], 0.0)
+            D = np.array([max(top, 0.0)])
+        else:
+            D = np.zeros(self.cell.form.capacity.size)
+            np.maximum.at(D, self.cell.groups, np.diagonal(U)[:d])
         return np.minimum(N, N.T), D
 
     def balance(self) -> None:
@@ -187,7 +185,7 @@ def level(x: Array, capacity: float) -> float:
 
 
 def repair(cell: Cell, N: Array, D: Array) -> PairMultiplier:
-    """Return the multiplier with the bound it proves: D is lifted by what is missing."""
+    """Return the multiplier with its proved bound: D is raised until G - Diag(D) <= 0."""
     g = cell.add_multiplier(N)
     form = cell.form
     if form.simplex:
@@ -201,7 +199,7 @@ def repair(cell: Cell, N: Array, D: Array) -> PairMultiplier:
 
 
 def child(parent: Cell, cell: Cell, warm: Warm, label: Label) -> Warm:
-    """Carry a parent's iterates to a child: one more row, or two coordinates made one."""
+    """Return the start of a child from its parent's end: one more row, or one coordinate less."""
     if isinstance(label, Cut):
         return with_row(cell, warm)
     return with_merge(parent, cell, warm, label)

@@ -74,9 +74,8 @@ def kernel_form(cell: Cell, m: PairMultiplier) -> tuple[Array, float, float]:
         G, base = G - float(m.D[0]), float(m.D[0])
     elif not form.trace_only:
         G = G - np.diag(m.D[cell.groups])
-        base = form.half * float(
-            form.capacity[np.unique(cell.groups)] @ m.D[np.unique(cell.groups)]
-        )
+        used = np.unique(cell.groups)
+        base = form.half * float(form.capacity[used] @ m.D[used])
     return G * np.outer(1 / scale, 1 / scale), wide(cell), base
 
 

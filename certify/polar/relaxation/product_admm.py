@@ -240,7 +240,7 @@ class _Run:
 
 
 def repair(program: ProductProgram, J: Array, D: Array, H: tuple[Array, ...]) -> ProductMultiplier:
-    """Return the multiplier with the bound it proves: D is lifted by what is missing."""
+    """Return the multiplier with its proved bound: D is raised until G - Diag(D) <= 0."""
     g = program.C + J
     for cut, h in zip(program.cuts, H, strict=False):
         g[cut.block, cut.block] += cut.lift(h)

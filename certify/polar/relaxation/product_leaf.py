@@ -97,7 +97,7 @@ def factor_leaf(
 
 
 def flat(form: ProductForm, J: Array, t: int) -> dict[str, Array]:
-    """Return the arrays K and P of J for leaf t, on a grid; what is zero is left out."""
+    """Return the arrays K and P of J for leaf t, on a grid, without arrays of zeros."""
     arrays = {}
     for side, (first, at) in zip(("rows", "cols"), form.blocks(), strict=False):
         block = slice(first, first + at.size)

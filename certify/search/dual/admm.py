@@ -82,7 +82,7 @@ def solve(problem: Problem, ball: AnyBall, expired: Callable[[], bool], wanted: 
 
 
 def first(problem: Problem) -> Iterate:
-    """Start from zero; rho balances the sizes of W and of what X moves by."""
+    """Start from zero; rho balances the sizes of W and of the first move of X."""
     loss, observed = problem.loss, problem.loss.observed
     Z = np.zeros(loss.shape)
     q = tuple(np.zeros(o.shape(observed)) for o in problem.offsets)
@@ -151,7 +151,7 @@ def rebalance(now: Iterate, primal: float, dual: float, k: int) -> None:
 def both_values(problem: Problem, ball: AnyBall, now: Iterate) -> tuple[float, float]:
     """Return F(Z, q) and the bound that W gives, both in floats.
 
-    Where the loss's domain takes W from what is orthogonal to a free offset, W gives no bound.
+    W gives no bound if the loss's domain moves it so that it is not orthogonal to a free offset.
     """
     observed = problem.loss.observed
     fit = observed.field(now.Z + shift(problem, now.q))

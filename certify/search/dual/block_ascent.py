@@ -22,7 +22,7 @@ from .own_size_ascent import EVERY, STEP, Project, ky_fan, shrink
 
 STEPS = 600  # of the method
 STALLED = 1e-6  # relative gain between bounds that ends it: blocks leave more open than that
-SHARE = 1e-7  # of the weights that the product leaves at least: what cannot be linear costs it
+SHARE = 1e-7  # of the weights that is left beside the product at least
 ROUNDING = 2.0**-48  # of a^2 b^2 in rounded arithmetic, relative to the norm of all weights
 ROUNDS = 30  # of fitting the product under the weights
 

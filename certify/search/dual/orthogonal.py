@@ -75,8 +75,8 @@ def orthogonalize(problem: Problem, W: Array, *, at_ends: bool = False) -> Ortho
 def cancel_sums(problem: Problem, ints: Ints, easy: Array) -> bool:
     """Make the sums of W zero that offsets without covariates ask for, in place.
 
-    As few entries change as there are sums, those that are freest to move.  False for three and
-    more modes where not all entries are observed.
+    As many entries change as there are sums: those that are freest to move.  Return False for
+    three or more modes of data with missing entries.
     """
     observed, free = problem.loss.observed, [o for o in problem.offsets if o.free]
     kinds, (rows, cols) = {o.name for o in free}, observed.listed

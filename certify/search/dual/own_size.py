@@ -304,8 +304,8 @@ def fan_parts(
 ) -> tuple[dict[str, Any], float]:
     """Return the proofs of the parts of a tensor C, and (sum of their K_r)^2.
 
-    The last part is what the others leave of C.  Without parts C is one, unfolded by the
-    group for which that is best.
+    The last part is C minus the others.  Without parts C is the only one, unfolded by the group
+    of the best bound.
     """
     if parts is None:
         groups = [min(groups, key=lambda g: ky_fan(C, g, r))]

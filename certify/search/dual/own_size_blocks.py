@@ -1,6 +1,6 @@
 """Evidence for a bound over at most r slices where entries are missing or weighted: blocks.
 
-Each block of rows and columns that is wholly observed is bounded by itself: without weights as
+Each completely observed block of rows and columns has a bound of its own: without weights as
 `own_size` bounds a matrix, with weights by `block_ascent`.  What is outside costs d(W) there.
 Blocks of a tensor are those of one of its unfoldings, the best one.
 """
@@ -70,7 +70,7 @@ def applies(problem: Problem) -> bool:
 def propose(run: Run, known: Dual | None = None) -> Blocks:
     """Return the best evidence: with another search's dual point, one of its own, or none.
 
-    At lam = 0 the dual point is made of entries that earn nothing, of each block by itself.
+    At lam = 0 the dual point consists of entries whose polar is 0, found block by block.
     """
     if len(run.problem.loss.dims) > MATRIX:
         groups = unfoldings(run.problem.loss.dims, rank(run))
@@ -182,7 +182,7 @@ class Grid:
     def one(
         self, at: tuple[Ints, Ints], W: Array, signs: Array | None, expired: Expired
     ) -> tuple[dict[str, Any], Array, float] | None:
-        """Return the proof of a block, W on it, and what it adds to d(W): the best known."""
+        """Return the best proof of a block, W on it, and its bound beside d(W)."""
         c = self.weights[at]
         weighted = squared_loss(self.run.problem).scale is not None
         project = None if signs is None else lambda M: project_signs(M, signs)

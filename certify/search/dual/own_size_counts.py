@@ -31,9 +31,9 @@ from .own_size_ascent import bound as size_bound
 from .points import Run
 
 SECTIONS = 60  # of an interval
-MORE = 1 + 2.0**-29  # times a sum of Y is above what the kernel takes
-ROUNDED = 2.0**-26  # of a value of the candidate: what three arithmetics may differ by
-INSIDE = 1 - 2.0**-40  # times a bound of what the kernel demands
+MORE = 1 + 2.0**-29  # times a sum of Y is above the kernel's
+ROUNDED = 2.0**-26  # of a value of the candidate: largest difference of three arithmetics
+INSIDE = 1 - 2.0**-40  # times a bound that the kernel demands
 SPARE = 2.0**-40, 2.0**-46  # of a weight, and of the norm of all: room for three arithmetics
 TOWARDS = 1.0, 0.8, 0.6, 0.45, 0.3  # first tangents: how far from data to fit, in logarithms
 ROUNDS, STEPS, PATIENCE = 4, 300, 3  # of new weights; of the method with each; bounds
@@ -46,7 +46,7 @@ Sides: TypeAlias = tuple[Array, Array]  # a, b of a product
 
 @dataclass(frozen=True)
 class Squares:
-    """The squares below each divergence: what the kernel reads, and the bound of a block."""
+    """The squares below each divergence: arrays for the kernel, and the bound of a block."""
 
     arrays: dict[str, Array]
     block: dict[str, Any]
@@ -65,7 +65,7 @@ def applies(problem: Problem) -> bool:
 def propose(run: Run, upper: float) -> Squares | None:
     """Return the best squares found; the start is the best fit of its size that is known.
 
-    upper   the candidate's value: only what is below it is bounded
+    upper   the candidate's value: the bound holds for fits of smaller values
 
     None where the numbers left the floats.
     """
@@ -105,7 +105,7 @@ def best_squares(run: Run, upper: float) -> Squares:
 
 
 def reach(Y: Array, upper: float) -> tuple[Array, Array]:
-    """Return "most", 0 where the sums of Y are smaller, and b: what the kernel's `reach` gives."""
+    """Return "most", 0 where the sums of Y are smaller, and b, as the kernel's `reach`."""
     R, C = Y.sum(axis=1, keepdims=True), Y.sum(axis=0, keepdims=True)
     sums = np.minimum(R, C) * MORE
     low, high = Y, sums
@@ -151,7 +151,7 @@ class Below:
         return (rows, cols), ab * np.where(some, centre, 0.0)
 
     def least(self, s: Array, c: Array) -> tuple[Array, Array]:
-        """Return g and where the tangent is: what the kernel's `least_over` gives, in floats."""
+        """Return g and the point of the tangent, as the kernel's `least_over`, in floats."""
         Y, b = self.Y, self.b
         with np.errstate(all="ignore"):
             p = 1 + s * c
@@ -165,7 +165,7 @@ class Below:
         return np.minimum(low, at_b), t
 
     def squares(self, sides: Sides, M: Array) -> Squares:
-        """Return what the kernel reads of weights and M."""
+        """Return the arrays for the kernel, given weights and M."""
         ab = np.outer(*sides)
         rest = SPARE[0] * ab**2 + SPARE[1] * float(np.linalg.norm(ab**2))
         s, c = ab**2 + 2 * rest, M / ab
@@ -177,7 +177,7 @@ class Below:
         return Squares(arrays, block, value if np.isfinite(value) else -np.inf)
 
     def beyond(self, M: Array) -> float:
-        """Return 1/2 (|M|^2 - K_r(M)^2), what M has beyond its rank."""
+        """Return 1/2 (|M|^2 - K_r(M)^2), the squares of M beyond its rank."""
         return size_bound(M, [M], [(0,)], self.rank)
 
     def ascend(self, sides: Sides, M: Array, goal: float) -> Array:
@@ -235,5 +235,5 @@ class Below:
 
 
 def stalled(seen: list[float]) -> bool:
-    """Whether the last bounds have gained nothing to speak of."""
+    """Whether the last bounds have gained too little."""
     return seen[-1] <= seen[-1 - PATIENCE] + STALLED * abs(seen[-1 - PATIENCE])

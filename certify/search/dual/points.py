@@ -57,7 +57,7 @@ class Run:
     unit: float = 1.0  # a dual point of the caller's scale times this is one of the run's
     share: float = 0.15  # of the time left that one bound of a polar may take
     narrow: bool = False  # whether a layer's polar is bounded as well as the time allows
-    wanted: float | None = None  # a bound of a polar that would do; None: what proves epsilon
+    wanted: float | None = None  # a bound of a polar that is enough; None: from epsilon
     polar: Callable[[Any], Proposal] | None = None  # bounds a polar instead of the engine
     kept: Array | None = None  # which entries a dual point may have; None: all
     reported: Reported = field(default_factory=Reported)
@@ -152,9 +152,9 @@ def by_multiplier(run: Run, W: Array, N: Array) -> Proposal:
 def inside_point(problem: Problem, W: Array) -> Orthogonal | None:
     """Return W moved into the domain of d, exactly, and orthogonal to the free offsets.
 
-    By the shorter of two ways, of which only the second begins away from the ends.  None where
-    that is not found.  Without free offsets nothing may move W off its grid again: a rounding to
-    the nearest leaves the domain.
+    The shorter of two moves is taken; only the second one starts away from the ends of the domain.
+    None if neither is possible.  Without free offsets W stays on its grid: another rounding could
+    leave the domain.
     """
     if isinstance(problem.loss, Squared):  # whose d is finite everywhere
         return orthogonalize(problem, W)
@@ -219,7 +219,7 @@ def enough(run: Run, along: Callable[[float], float]) -> float:
 
 
 def propose(run: Run, matrix: Any, along: Callable[[float], float]) -> Proposal:  # noqa: ANN401  a polar Matrix
-    """Propose a bound of the polar; by a general solver too, for norms that only it takes as such.
+    """Propose a bound of the polar; also by a general solver, for norms that only it knows exactly.
 
     A tensor's polar is easier to bound where the slices that attain it are known.
     """

@@ -106,7 +106,7 @@ class SpectralBall:
 
     @property
     def metric(self) -> Array | float:
-        """(d_i e_j)^2: what each entry of Z counts in the distance of the proximal map."""
+        """(d_i e_j)^2: the weight of each entry of Z in the distance of the proximal map."""
         each = np.square(np.outer(self.d, self.e))
         return float(each[0, 0]) if (each == each[0, 0]).all() else each
 
@@ -186,7 +186,7 @@ def of(problem: Problem) -> AnyBall | None:
 
 
 def weighted(problem: Problem) -> SpectralBall | None:
-    """Return the polar ball of l2 norms of which one has weights, or None for other atoms.
+    """Return the polar ball of l2 norms, at least one of them weighted; None for other atoms.
 
     None, too, for rows of classes where weights differ: their proximal map has one step.
     """

@@ -41,8 +41,8 @@ EDGE = 1e-9  # relative slack for the last roundings of a leaf
 POLISHING = 0.4  # share of the time left
 ONE_CASE, CASES = 1000, 200  # rows and columns up to which one case is quick, and several are
 SHORT = 20  # shorter side up to which a tree for one W may close the gap of a loose relaxation
-CASES_SHARES = 0.7, 0.95  # of the time left: for the cases, and when the tree of the last ones ends
-MORE = 4096  # parts of that tree at most, with those that are split
+CASES_SHARES = 0.7, 0.95  # of the time left: for the cases, and when the last tree ends
+MORE = 4096  # parts of that tree at most, inner ones included
 LOOSE = 2e-3  # relative gap of one relaxation under which a tree for its W alone closes it sooner
 ENOUGH = 0.5  # of epsilon: the gap at which no further dual point is tried
 
@@ -101,8 +101,8 @@ def polish_jointly(run: Run, W: Array) -> Iterator[Dual]:
 def polish_cases(run: Run) -> Iterator[Dual | None]:
     """Yield dual points polished together with a tree of cases, of more and more of them.
 
-    A large matrix has one case, the relaxation.  The worst cases, beside a W that is not changed
-    any more, have less to settle than all: the tree of the last ones grows on.
+    A large matrix has one case, the relaxation.  At the end W does not change any more, and the
+    tree of the last cases grows further, where its bounds are worst.
     """
     problem = run.problem
     most = joint_cases.COUNTS[-1] if sum(problem.loss.dims) <= CASES else 1
@@ -149,7 +149,7 @@ def has_cases(problem: Problem) -> bool:
 def prove_cases(
     problem: Problem, found: Bounded, nodes: int = 0, deadline: float | None = None
 ) -> Dual | None:
-    """Return a dual point with the tree that proves its polar, grown to so many parts."""
+    """Return a dual point with the tree that proves its polar, grown to `nodes` parts."""
     point = inside_point(problem, found.W)
     if point is None:
         return None

@@ -52,7 +52,7 @@ def solve(problem: Problem, expired: Callable[[], bool]) -> Lifted | None:
     lines = isinstance(ball, LineBall)
     if not (balls.around(problem) or ball) or (not lines and min(m, n) > SMALL):
         return None
-    if loss.observed.full and loss.scale is None and commutes(problem, lines=lines):
+    if loss.observed.full and loss.scale is None and commutes(problem, ball):
         Y = loss.data - problem.shift(problem.fit_offsets(np.zeros_like(loss.data)))
         return plain(problem, np.asarray(Y), ball, expired)
     if ball is None or m * n > (ENTRIES if lines else SPECTRAL_ENTRIES):
@@ -60,11 +60,10 @@ def solve(problem: Problem, expired: Callable[[], bool]) -> Lifted | None:
     return accelerate(problem, loss, ball, expired)
 
 
-def commutes(problem: Problem, *, lines: bool) -> bool:
+def commutes(problem: Problem, ball: AnyBall | None) -> bool:
     """Whether the projection keeps A* W = 0: no offsets, or means under l2 x l2."""
     means = all(o.means and o.ridge == 0 for o in problem.offsets)
-    spectral = not lines and isinstance(balls.of(problem), SpectralBall)
-    return not problem.offsets or (means and spectral)
+    return not problem.offsets or (means and isinstance(ball, SpectralBall))
 
 
 def plain(
@@ -74,18 +73,13 @@ def plain(
     if isinstance(ball, SymmetricBall | LineBall):
         W = ball.project(Y, problem.lam)
         return Lifted(W, factors=ball.factors(Y - W))
-    if turn := same_signs(problem):
+    one, other = ({"+": 1.0, "-": -1.0}.get(g.cone, 0.0) for g in problem.atom.gauges)
+    if turn := one * other:  # the sign of every u_i v_j
         projection = nonnegative(turn * Y, problem.lam, expired)
         return Lifted(turn * projection.W, None if projection.N is None else turn * projection.N)
     parts = gram_svd(Y)
     W = with_singular_values(Y, np.minimum(parts[2], problem.lam), parts)
     return Lifted(W, factors=None if ball is None else balls.soft_threshold(Y, problem.lam, parts))
-
-
-def same_signs(problem: Problem) -> float:
-    """Return the sign of every u_i v_j, 0 if they are not all of one."""
-    one, other = ({"+": 1.0, "-": -1.0}.get(g.cone, 0.0) for g in problem.atom.gauges)
-    return one * other
 
 
 def nonnegative(Y: Array, lam: float, expired: Callable[[], bool]) -> Lifted:

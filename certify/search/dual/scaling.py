@@ -17,7 +17,7 @@ BITS = 60  # of an entry below the largest: smaller ones only lengthen exact int
 STEPS = 100  # halvings that exhaust a float's digits
 LARGEST = 2.0**1000  # scale of a dual point
 LEAST = 2.0**-100  # a scale below which a dual point proves nothing
-GRAIN = 2.0**-50  # of a weight: what a grid of exact sums may move an entry by
+GRAIN = 2.0**-50  # of a weight: the largest move of an entry by a grid of exact sums
 SAME = 2.0**-30  # a scale this near to 1 is 1: d is flat there; cost, never truth
 
 

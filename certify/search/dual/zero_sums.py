@@ -12,8 +12,8 @@ from certify.base.arrays import Array, Ints
 def along_lines(ints: Ints, axes: Sequence[int], free: Array) -> None:
     """Cancel the sums of each mode along a line through the entry that is freest to move.
 
-    After the first mode the sum of all is zero: what the next line's entries take adds up to
-    zero, and so the sums of the modes before it stay.
+    After the first mode the sum of all entries is zero.  So the changes along the next line add
+    up to zero, and do not change the sums of the modes before it.
     """
     base = np.unravel_index(int(free.argmax()), ints.shape)
     for k in axes:
@@ -22,7 +22,7 @@ def along_lines(ints: Ints, axes: Sequence[int], free: Array) -> None:
 
 
 def by_line(ints: Ints, lines: Ints, free: Array) -> None:
-    """Cancel each line's sum on the entry of it that is freest to move."""
+    """Cancel each line's sum on its entry that is freest to move."""
     order = np.lexsort((-free, lines))
     present, first = np.unique(lines[order], return_index=True)
     totals = np.zeros(int(present[-1]) + 1, dtype=np.int64)

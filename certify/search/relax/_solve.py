@@ -96,7 +96,7 @@ def attempt(program: Expression, name: str, budget: float | None) -> str:
 
 def numbers(variables: list[Any]) -> list[Array] | None:
     """Return the values of variables or of multipliers; None if any is missing or not finite."""
-    with np.errstate(over="ignore", invalid="ignore"):  # what overflows is not finite
+    with np.errstate(over="ignore", invalid="ignore"):  # overflow is not finite
         values = [getattr(x, "value", x) for x in variables]
     if any(v is None or not np.isfinite(v).all() for v in values):
         return None

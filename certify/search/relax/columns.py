@@ -15,14 +15,14 @@ from .convex import ConvexProgram, as_field, offset_values, require_own, slope, 
 
 ENOUGH = 1e-9  # relative excess of a new slice over lam: cost, never truth
 UNUSED = 1e-12  # a slice's share of the largest below which it is left out of the answer
-LEAST = 1e-12  # of the largest fit: what a fit that has to be positive is raised to
+LEAST = 1e-12  # of the largest fit: the least fit where fits have to be positive
 
 
 @dataclass(frozen=True)
 class Generated:
     """Factors of the best mixture of the slices found, untrusted.
 
-    status   what the solver reports; without an answer what follows is None
+    status   the report of the solver; without an answer the fields below are None
     factors  of any size, with the coefficients in them     q  one array for each offset
     value    f there, in floats                W  the master's multiplier, a field
     attained the most that <W, phi(x)> reached with theta(x) = 1 in the last round
@@ -81,7 +81,7 @@ def columns(
 
 
 def first_slices(problem: Problem, start: Factors | None) -> Factors:
-    """Return the first slices, each with theta = 1; those that cost nothing are left out.
+    """Return the first slices, each with theta = 1; slices of price 0 are left out.
 
     Without a start: the slice of ones, if the atom has it.  Its fit is positive, so that
     counts have a finite loss from the first round on.
@@ -123,7 +123,7 @@ def weigh(problem: Problem, slices: Factors, coefficients: Array, q: Values) -> 
 
 
 def lift_first(problem: Problem, slices: Factors, c: Array, q: Values) -> Array:
-    """Return what is added to the coefficients: to the first, so that no fit is below zero."""
+    """Return an addition to the first coefficient with which no fit is below zero."""
     more = np.zeros_like(c)
     F = fieldwise(problem, slices) @ c + np.reshape(problem.shift(q), -1)
     first = fieldwise(problem, tuple(x[..., :1] for x in slices))[:, 0] if c.size else F

@@ -31,7 +31,7 @@ class Relaxed:
 
     value   F as the solver left it        W  in -dl there, a field over problem.loss.observed
     Z       (m, n)                         q  one array for each offset
-    status  what the solver reports; without an answer the four others are None
+    status  the report of the solver; without an answer the four others are None
     """
 
     value: float | None

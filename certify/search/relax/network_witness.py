@@ -79,7 +79,7 @@ def of_linear(W: Array, layer: Layer, using: Using) -> Proposal | None:
 
 
 def by_outputs(W: Array, layer: Layer, using: Using) -> Proposal | None:
-    """Bound each output by itself, and all by the dual norm of their bounds."""
+    """Bound each output alone, and all of them by the dual norm of their bounds."""
     proposal = each(LayerQuery(layer, W), lambda q: sum_bound(q, using))
     return None if proposal.upper == np.inf else proposal
 

@@ -54,7 +54,7 @@ def least_bound(form: ProductForm) -> TensorProgram:
 
         [[J_A, S + N], [(S + N)^T, J_B]] <= Diag(D) + t I
 
-    bounds twice the polar by what D and t cost over the balls: the J are 0, or at least 0, in
+    bounds twice the polar by the cost of D and t over the balls: the J are 0, or at least 0, in
     the sum over each class of entries that products have alike.
     """
     program, d = form.program(), form.size
