@@ -143,12 +143,9 @@ def dense(X: Any, *, sparsely: bool = False) -> Any:
             if sparsely:
                 finite(real(X.tocoo().data, "X.data"), "X.data")
                 return sparse.csr_array(X, dtype=np.float64)
-            size = f"{X.shape[0]} x {X.shape[1]}"
+            reason = "the model treats its missing entries as zeros, too many for memory"
             cure = f"judge a fit of at most {DENSE} entries, or one of least squares"
-            raise InputError(
-                f"X is sparse and {size}: the model treats its missing entries as "
-                f"zeros, too many for memory; {cure}"
-            )
+            raise InputError(f"X is sparse and {X.shape[0]} x {X.shape[1]}: {reason}; {cure}")
         X = X.toarray()
     array = finite(real(X, "X", ndim=2), "X")
     if not array.size:

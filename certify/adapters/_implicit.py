@@ -52,10 +52,8 @@ def dense_counts(counts: Any, shape: tuple[int, int]) -> Array:
         cure = "users are its rows, items its columns (older versions took the transpose)"
         raise InputError(f"counts must have shape {shape}, got {counts.shape}: {cure}")
     if shape[0] * shape[1] > DENSE:
-        cure = f"judge a fit of at most {DENSE} entries"
-        raise InputError(
-            f"all {shape[0]} x {shape[1]} entries have a weight, which is too many: {cure}"
-        )
+        size = f"{shape[0]} x {shape[1]} entries have a weight, which is too many"
+        raise InputError(f"all {size}: judge a fit of at most {DENSE} entries")
     matrix = counts.tocoo()
     values = finite(real(matrix.data, "counts"), "counts")
     if len(values) and values.min() <= 0:

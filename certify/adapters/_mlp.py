@@ -287,9 +287,8 @@ def rebuilt_mlp(
         """Return the copy of the last step."""
         name = type(model).__name__
         if not hasattr(model, "coefs_"):
-            raise InputError(
-                f"estimator must be a fitted MLPRegressor or MLPClassifier, got {name}"
-            )
+            wanted = "a fitted MLPRegressor or MLPClassifier"
+            raise InputError(f"estimator must be {wanted}, got {name}")
         demand_features(name, len(model.coefs_[0]), len(U) - 1)
         out, kind = deepcopy(model), model.coefs_[0].dtype
         out.set_params(hidden_layer_sizes=(U.shape[1],))
@@ -348,9 +347,8 @@ def training_rows(model: Any, X: Any, y: Any) -> Ints:
 
     seed = model.random_state
     if not isinstance(seed, int | np.integer):
-        raise InputError(
-            f"random_state must be an integer to draw the rows again, got {short(seed)}"
-        )
+        wanted = "an integer to draw the rows again"
+        raise InputError(f"random_state must be {wanted}, got {short(seed)}")
     rng = np.random.RandomState(seed)  # the library's generator
     for w in model.coefs_:
         rng.uniform(size=w.shape)

@@ -105,9 +105,8 @@ def demand_shapes(weights: Weights, X: Array, loss: Loss) -> None:
     if len(weights.V) != outputs:
         raise InputError(f"y must have {len(weights.V)} outputs, as in the fit, got {outputs}")
     if len(X) != loss.shape[0]:
-        raise InputError(
-            f"X and y must have the same number of rows, got {len(X)} and {loss.shape[0]}"
-        )
+        got = f"{len(X)} and {loss.shape[0]}"
+        raise InputError(f"X and y must have the same number of rows, got {got}")
 
 
 def demand_decay(decay: Decay) -> None:

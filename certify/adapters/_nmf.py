@@ -227,10 +227,8 @@ def divergence(fit: Fit, loss: Loss, W: Array) -> tuple[float, float]:
 def finite_divergence(fit: Fit, loss: Loss, Z: Array) -> None:
     """Raise InputError if W H is 0 where X is not; the library replaces such a 0 by TINY."""
     if wrong := loss.outside(Z):
-        cure = "fit longer, or from another start"
-        raise InputError(
-            f"{fit.name}: the divergence of these factors is infinite, {wrong}: {cure}"
-        )
+        reason = f"the divergence of these factors is infinite, {wrong}"
+        raise InputError(f"{fit.name}: {reason}: fit longer, or from another start")
 
 
 def library_divergence(fit: Fit, Z: Array) -> tuple[float, float]:

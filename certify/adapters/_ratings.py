@@ -39,16 +39,13 @@ def pair(factors: Any, names: tuple[str, str]) -> tuple[Array, Array]:
     Raises InputError for arrays that are not two-dimensional and finite, or of two ranks.
     """
     if not isinstance(factors, tuple | list) or len(factors) != 2:  # noqa: PLR2004  a pair
-        raise InputError(
-            f"factors must be a pair ({', '.join(names)}), got {type(factors).__name__}"
-        )
+        got = type(factors).__name__
+        raise InputError(f"factors must be a pair ({', '.join(names)}), got {got}")
     P, Q = (finite(real(x, n, ndim=2), n) for x, n in zip(factors, names, strict=True))
     if P.shape[1] != Q.shape[1]:
         cure = "users and items are rows, components are columns: is one transposed?"
-        got = f"{P.shape} and {Q.shape}"
-        raise InputError(
-            f"{names[0]} and {names[1]} must have the same number of columns, got {got}; {cure}"
-        )
+        got, both = f"{P.shape} and {Q.shape}", " and ".join(names)
+        raise InputError(f"{both} must have the same number of columns, got {got}; {cure}")
     return P, Q
 
 
@@ -126,10 +123,8 @@ def demand_mean(given: Any, data: Ratings) -> float:
         raise InputError(f"mean must be one number, got {len(number)}")
     mean, actual = float(number[0]), float(data.matrix.data.mean())
     if not abs(mean - actual) <= AGREE * max(float(np.abs(data.matrix.data).max()), abs(mean)):
-        cure = "pass the ratings of the fit"
-        raise InputError(
-            f"the model's mean is {mean:.10g}, but that of the ratings is {actual:.10g}: {cure}"
-        )
+        message = f"the model's mean is {mean:.10g}, but that of the ratings is {actual:.10g}"
+        raise InputError(f"{message}: pass the ratings of the fit")
     return mean
 
 

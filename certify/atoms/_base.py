@@ -199,10 +199,9 @@ class Atom(ABC):
 
         Raises InputError if atoms of this kind have none.
         """
+        reason = "are for RankOne with l2 norms and form='sum'"
         cure = "give one lam, the geometric mean of the weights, and form='product'"
-        raise InputError(
-            f"separate weights lam={weights} are for RankOne with l2 norms and form='sum': {cure}"
-        )
+        raise InputError(f"separate weights lam={weights} {reason}: {cure}")
 
     def check(self, data_shape: tuple[int, ...]) -> None:  # noqa: B027  most fit any data
         """Raise InputError unless the atom's parameters fit data of this shape."""

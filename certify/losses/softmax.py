@@ -55,9 +55,8 @@ class Softmax(Loss):
         hot = ((data == 0) | (data == 1)).all(axis=1) & (data.sum(axis=1) == 1)
         if not hot.all():
             k = int((~hot).argmax())
-            raise InputError(
-                f"each row of Y must have one 1 and zeros, row {k} sums to {data[k].sum()}"
-            )
+            got = f"row {k} sums to {data[k].sum()}"
+            raise InputError(f"each row of Y must have one 1 and zeros, {got}")
         object.__setattr__(self, "observed", Observed(*data.shape))
         object.__setattr__(self, "data", frozen(data))
         object.__setattr__(self, "scale", self.accept_weights(len(data)))

@@ -43,10 +43,8 @@ class ModeIntercept(Means, Offset):
     def check(self, observed: Observed) -> None:
         """Raise InputError if the data have no such axis."""
         if self.axis >= len(observed.dims):
-            modes = f"of {len(observed.dims)} modes"
-            raise InputError(
-                f"ModeIntercept.axis must be one {modes}, 0 the first, got {short(self.axis)}"
-            )
+            wanted = f"one of {len(observed.dims)} modes, 0 the first"
+            raise InputError(f"ModeIntercept.axis must be {wanted}, got {short(self.axis)}")
 
     def shape(self, observed: Observed) -> tuple[int, ...]:
         """Return (n_axis,)."""
