@@ -18,7 +18,7 @@ from ._fitted import (
     demand_figure,
     library,
     note_resolved,
-    solving,
+    quiet_solver,
     squares,
 )
 
@@ -99,7 +99,7 @@ def atoms(fit: Fit) -> Array:
 def lasso(fit: Fit, alpha: float) -> Array:
     """Return argmin_U 1/2 |X - U D|^2 + alpha sum |U| by the algorithm of the fit."""
     model: Any = fit.model
-    with solving(fit):
+    with quiet_solver(fit):
         U = library("decomposition").sparse_encode(
             fit.X,
             fit.components,

@@ -217,7 +217,7 @@ def demand_agreement(
 
 
 @contextmanager
-def solving(fit: Fit) -> Iterator[None]:
+def quiet_solver(fit: Fit) -> Iterator[None]:
     """Let the library solve for codes, without its warnings.
 
     Raises InputError, with the library's message, if it refuses the data.

@@ -21,7 +21,7 @@ from ._fitted import (
     ignored_penalty,
     library,
     note_resolved,
-    solving,
+    quiet_solver,
 )
 
 NONNEGATIVE = RankOne("l2+", "l2+", form="sum")
@@ -122,7 +122,7 @@ def solve_codes(fit: Fit, loss: Loss, *, left_out: bool) -> tuple[Array, str]:
         message = "W was re-solved; partial_fit keeps none, nor a figure to compare"
         return optimal_codes(fit, alpha), message
     if fit.components.any():
-        with solving(fit):
+        with quiet_solver(fit):
             codes = fit.model.transform(fit.X.astype(fit.model.components_.dtype))
         W = finite(real(codes, "codes", ndim=2), "codes")
         figure, mine, _, slack = compare_errors(fit, loss, W)
@@ -146,7 +146,7 @@ def optimal_codes(fit: Fit, alpha: float) -> Array:
         return np.zeros((fit.X.shape[0], len(fit.components)))
     if LOSSES[model.beta_loss] is KullbackLeibler:
         return divergence_codes(fit, alpha)
-    with solving(fit):
+    with quiet_solver(fit):
         W, *_ = library("decomposition").non_negative_factorization(
             fit.X,
             H=fit.components.copy(),

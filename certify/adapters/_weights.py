@@ -74,19 +74,19 @@ def layers(state: Mapping[str, Any]) -> list[Layer]:
         name, _, part = key.rpartition(".")
         if part not in ("weight", "bias"):
             kind = "a BatchNorm" if NORMALIZED in key or "num_batches" in key else "unknown here"
-            raise outside(f"{key} ({kind})")
+            raise unsupported_part(f"{key} ({kind})")
         by_name.setdefault(name, {})[part] = real(x, key)
     out: list[Layer] = []
     for name, parts in by_name.items():
         weight, bias = parts.get("weight"), parts.get("bias")
         if weight is None or weight.ndim != PAIR or (bias is not None and bias.ndim != 1):
             shape = "no weight" if weight is None else f"a weight of shape {weight.shape}"
-            raise outside(f"{name or 'a layer'} with {shape}")
+            raise unsupported_part(f"{name or 'a layer'} with {shape}")
         out.append((name, weight, bias))
     return out
 
 
-def outside(what: str) -> OutOfScopeError:
+def unsupported_part(what: str) -> OutOfScopeError:
     """Return the error for a part that the theory does not cover."""
     cure = "train Linear, ReLU, Linear without it"
     return OutOfScopeError(f"the network has {what}, not just one hidden layer: {cure}")

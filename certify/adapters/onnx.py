@@ -86,7 +86,7 @@ class Walk:
         """Return the k-th input of a node; raise OutOfScopeError if it is not a constant."""
         name = node.input[k]
         if name not in self.constants:
-            raise outside(node, f" whose input {name!r} is no weight")
+            raise unsupported_node(node, f" whose input {name!r} is no weight")
         return self.constants[name]
 
 
@@ -110,7 +110,7 @@ def graph_weights(model: Any, onnx: Any) -> Weights:
         if node.op_type == "Constant":
             continue
         if at not in node.input:
-            raise outside(node, f" beside the path from {inputs[0]!r}")
+            raise unsupported_node(node, f" beside the path from {inputs[0]!r}")
         take(walk, node, at, onnx)
         at = node.output[0]
     if at != graph.output[0].name:
@@ -123,7 +123,7 @@ def path_weights(walk: Walk, eps: float) -> Weights:
     if len(walk.layers) != PAIR:
         raise deep("the graph", len(walk.layers))
     if walk.behind is not None:
-        raise outside(walk.behind, " behind the second layer")
+        raise unsupported_node(walk.behind, " behind the second layer")
     (U, b), (W, c) = walk.layers
     if b is not None and b.shape != U.shape[1:]:
         raise InputError(f"the hidden bias must have shape {U.shape[1:]}, got {b.shape}")
@@ -141,7 +141,7 @@ def take(walk: Walk, node: Any, at: str, onnx: Any) -> None:
     attributes = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
     hidden = done == 1 and walk.activation is None
     if node.domain not in ("", "ai.onnx"):
-        raise outside(node, f" of the domain {node.domain!r}")
+        raise unsupported_node(node, f" of the domain {node.domain!r}")
     if kind in PRODUCTS:
         walk.layers.append(product(walk, node, at, attributes))
         walk.behind = None
@@ -154,7 +154,7 @@ def take(walk: Walk, node: Any, at: str, onnx: Any) -> None:
     elif kind in ACTIVATIONS and done > 1 and walk.behind is None:
         walk.behind = node
     elif kind != "Identity":
-        raise outside(node, "")
+        raise unsupported_node(node, "")
 
 
 def product(
@@ -165,15 +165,16 @@ def product(
     Gemm computes alpha A B + beta C with A or B transposed; alpha and beta must be 1.
     """
     if node.input[0] != at:
-        raise outside(node, f" whose first factor is {node.input[0]!r}: the data come first")
+        reason = f" whose first factor is {node.input[0]!r}: the data come first"
+        raise unsupported_node(node, reason)
     W = walk.weight(node, 1)
     if W.ndim != PAIR:
-        raise outside(node, f" with a weight of shape {W.shape}")
+        raise unsupported_node(node, f" with a weight of shape {W.shape}")
     if node.op_type == "MatMul":
         return W, None
     for name, value in (("alpha", 1.0), ("beta", 1.0), ("transA", 0)):
         if attributes.get(name, value) != value:
-            raise outside(node, f" with {name}={attributes[name]}")
+            raise unsupported_node(node, f" with {name}={attributes[name]}")
     bias = row(node, walk.weight(node, 2)) if len(node.input) > 2 and node.input[2] else None  # noqa: PLR2004  A, B, C
     return (np.ascontiguousarray(W.T) if attributes.get("transB", 0) else W), bias
 
@@ -181,7 +182,7 @@ def product(
 def row(node: Any, bias: Array) -> Array:
     """Return a bias that is added to every row, (outputs,)."""
     if bias.ndim != 1 and bias.shape != (1, bias.size):
-        raise outside(node, f" with a bias of shape {bias.shape}")
+        raise unsupported_node(node, f" with a bias of shape {bias.shape}")
     return bias.reshape(-1)
 
 
@@ -192,7 +193,7 @@ def read(graph: Any, onnx: Any) -> tuple[dict[str, Array], float]:
         if node.op_type == "Constant":
             tensors = [a.t for a in node.attribute if a.name == "value"]
             if not tensors:
-                raise outside(node, " that is no tensor")
+                raise unsupported_node(node, " that is no tensor")
             constants[node.output[0]] = tensors[0]
     if graph.sparse_initializer:
         raise OutOfScopeError("the graph has sparse weights: export them dense")
@@ -208,7 +209,7 @@ def read(graph: Any, onnx: Any) -> tuple[dict[str, Array], float]:
     return out, eps
 
 
-def outside(node: Any, why: str) -> OutOfScopeError:
+def unsupported_node(node: Any, why: str) -> OutOfScopeError:
     """Return the error for a node, with its kind and its name."""
     name = node.name or (node.output[0] if node.output else "")
     cure = "export Gemm or MatMul (+ Add), Relu, Gemm or MatMul (+ Add), without it"

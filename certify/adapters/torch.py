@@ -22,7 +22,15 @@ from certify.pipeline.origin import Origin
 
 from ._network import PAIR, Decay, Judged, Network, Weights
 from ._training import Reported, TrainingProblem, data, read_decay, read_loss
-from ._weights import Oriented, join_layers, layers, orient, outside, precision, read_safetensors
+from ._weights import (
+    Oriented,
+    join_layers,
+    layers,
+    orient,
+    precision,
+    read_safetensors,
+    unsupported_part,
+)
 
 __all__ = ["from_model", "state_dict"]
 
@@ -150,7 +158,7 @@ def modules_of(model: Any) -> list[Any]:
         raise OutOfScopeError(f"{name} is not a Sequential, so its forward() is unknown: {cure}")
     for m in (model, *model):
         if m._forward_hooks or m._forward_pre_hooks or "forward" in vars(m):  # noqa: SLF001
-            raise outside(f"a {type(m).__name__} with hooks or a forward() of its own")
+            raise unsupported_part(f"a {type(m).__name__} with hooks or a forward() of its own")
     sequence = library().Sequential
     return [m for part in model for m in (modules_of(part) if type(part) is sequence else [part])]
 
@@ -169,7 +177,7 @@ def weights_of(model: Any) -> Weights:
     for m in modules_of(model):
         name = type(m).__name__
         if type(m) is not getattr(library(), name, None):
-            raise outside(f"the module {name}")
+            raise unsupported_part(f"the module {name}")
         if name == "Linear":
             kinds.append(name)
         elif name in ACTIVATIONS:
@@ -186,10 +194,10 @@ def weights_of(model: Any) -> Weights:
     stack = layers(state)
     orders = ["Linear", "activation", "Linear"], ["Linear", "Linear"]
     if len(stack) == PAIR and kinds not in orders:
-        raise outside(f"the order {', '.join(kinds)}")
+        raise unsupported_part(f"the order {', '.join(kinds)}")
     places = [x.data_ptr() for x in state.values() if x.numel()]
     if len(set(places)) < len(places):
-        raise outside("one parameter in two places")
+        raise unsupported_part("one parameter in two places")
     eps = max(map(precision, state.values()), default=0.0)
     hidden, out, _ = orient(stack, ends(stack), "torch")
     if not between:
@@ -207,7 +215,7 @@ def demand_identity(module: Any) -> None:
         raise OutOfScopeError(f"{reason}: train without it, or with p=0")
     flattens = name == "Flatten" and module.start_dim in (1, -1)
     if name not in ("Identity", *DROPOUTS) and not flattens:
-        raise outside(f"the module {name}")
+        raise unsupported_part(f"the module {name}")
 
 
 def ends(stack: list[tuple[str, Array, Array | None]]) -> tuple[int, int]:

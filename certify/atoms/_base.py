@@ -189,10 +189,10 @@ class Atom(ABC):
 
     @property
     def separable(self) -> bool:
-        """Whether `weighted` takes separate weights of the parts."""
+        """Whether `with_weights` takes separate weights of the parts."""
         return False
 
-    def weighted(
+    def with_weights(
         self, weights: tuple[float, ...], data_shape: tuple[int, ...]
     ) -> tuple["Atom", float]:
         """Return the atom and lam with separate weights of the parts.

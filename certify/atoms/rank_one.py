@@ -109,12 +109,12 @@ class RankOne(Atom):
         plain = all(g.spherical and g.is_plain for g in self.gauges)
         return plain and self.form == "sum"
 
-    def weighted(
+    def with_weights(
         self, weights: tuple[float, ...], data_shape: tuple[int, ...]
     ) -> tuple[Atom, float]:
         """Return theta = 1/2 (a/s |u|^2 + b/s |v|^2) and s, a power of two near sqrt(a b)."""
         if not self.separable or len(weights) != len(SIDES):
-            return Atom.weighted(self, weights, data_shape)
+            return Atom.with_weights(self, weights, data_shape)
         exponents = [math.frexp(w)[1] for w in weights]
         scale = math.ldexp(1.0, sum(exponents) // 2)  # a division by it is exact
         left, right = (

@@ -146,10 +146,10 @@ def models(seed: int) -> Iterator[Model]:
     kit = library("decomposition")
     svd, pca = kit.TruncatedSVD(RANK, random_state=seed), kit.PCA(RANK, random_state=seed)
     lasso = kit.DictionaryLearning(ATOMS, alpha=1, random_state=seed)
-    price = PART_SHARE * top(X) / X.size**0.5
+    price = PART_SHARE * largest_singular_value(X) / X.size**0.5
     parts = kit.NMF(PARTS, alpha_W=price, max_iter=5000, random_state=seed)
     shrunk, good = partial(soft_threshold, X), Verdict.CERTIFIED
-    sweeps, sparse = partial(alternating, X, seed), partial(adapt, lasso, X[:SAMPLES])
+    sweeps, sparse = partial(alternate, X, seed), partial(adapt, lasso, X[:SAMPLES])
     for name, file, fit, expected in (
         ("soft-thresholded SVD", "svd", partial(shrunk, None), good),
         (f"its first {KEPT} components", "few", partial(shrunk, KEPT), Verdict.RANK_LIMITED),
@@ -168,14 +168,14 @@ def adapt(estimator: Any, X: Array) -> Fitted:  # noqa: ANN401  scikit-learn is 
     return from_model(estimator, X, codes=codes)
 
 
-def top(X: Array) -> float:
+def largest_singular_value(X: Array) -> float:
     """Return the largest singular value."""
     return float(np.linalg.norm(X, 2))
 
 
 def nuclear(X: Array) -> Problem:
     """Return 1/2 |X - U V'|^2 + lam sum |u| |v|."""
-    return Problem(Squared(X), NUCLEAR, SHARE * top(X))
+    return Problem(Squared(X), NUCLEAR, SHARE * largest_singular_value(X))
 
 
 def soft_threshold(X: Array, kept: int | None) -> Fitted:
@@ -185,7 +185,7 @@ def soft_threshold(X: Array, kept: int | None) -> Fitted:
     return problem, Factors(U[:, :kept], V[:, :kept])
 
 
-def alternating(X: Array, seed: int) -> Fitted:
+def alternate(X: Array, seed: int) -> Fitted:
     """Return a few sweeps of alternating ridge regressions from random factors."""
     problem = nuclear(X)
     V = np.random.default_rng(seed).standard_normal((X.shape[1], SLICES))

@@ -110,7 +110,7 @@ class Loss(ABC):
         """Return why l(Z) is infinite, or ""."""
         return ""
 
-    def relaxed(self, cp: Any, F: Any, y: Array, c: Array, unit: float) -> Any:  # noqa: ANN401, B027
+    def relaxation(self, cp: Any, F: Any, y: Array, c: Array, unit: float) -> Any:  # noqa: ANN401, B027
         """Return l(F) as a cvxpy expression, or None if it is not known.
 
         F, y     the fit and the data, flat, both divided by `unit` (1 for degree 0)

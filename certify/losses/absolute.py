@@ -45,6 +45,6 @@ class Absolute(Plain, Loss):
         """Shorten r by t."""
         return np.asarray(Z - np.clip(Z - self.data, -t, t))
 
-    def relaxed(self, cp: Any, F: Any, y: Array, c: Array, unit: float) -> Any:  # noqa: ANN401
+    def relaxation(self, cp: Any, F: Any, y: Array, c: Array, unit: float) -> Any:  # noqa: ANN401
         """Return sum c |F - y|."""
         return c @ cp.abs(F - y)

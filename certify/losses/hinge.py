@@ -46,6 +46,6 @@ class Hinge(Plain, Loss):
         """Raise y z by t, but not beyond 1."""
         return np.asarray(Z + self.data * np.clip(1 - self.data * Z, 0.0, t))
 
-    def relaxed(self, cp: Any, F: Any, y: Array, c: Array, unit: float) -> Any:  # noqa: ANN401
+    def relaxation(self, cp: Any, F: Any, y: Array, c: Array, unit: float) -> Any:  # noqa: ANN401
         """Return sum c (1 - y F)_+."""
         return c @ cp.pos(1 - cp.multiply(y, F))

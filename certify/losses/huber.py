@@ -74,7 +74,7 @@ class Huber(Entrywise, Loss):
         """Return the kind and delta."""
         return {"kind": self.name, "delta": self.delta.hex()}
 
-    def relaxed(self, cp: Any, F: Any, y: Array, c: Array, unit: float) -> Any:  # noqa: ANN401
+    def relaxation(self, cp: Any, F: Any, y: Array, c: Array, unit: float) -> Any:  # noqa: ANN401
         """Return sum c h(F - y)."""
         return 0.5 * (c @ cp.huber(F - y, self.delta / unit))
 

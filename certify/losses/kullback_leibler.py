@@ -72,7 +72,7 @@ class KullbackLeibler(Plain, Loss):
         lo, hi = Entrywise.domain(self)
         return np.where(self.data > 0, np.nextafter(lo, 0.0), lo), hi
 
-    def relaxed(self, cp: Any, F: Any, y: Array, c: Array, unit: float) -> Any:  # noqa: ANN401
+    def relaxation(self, cp: Any, F: Any, y: Array, c: Array, unit: float) -> Any:  # noqa: ANN401
         """Return sum c (F - y ln F + y ln y - y)."""
         some = np.flatnonzero(y > 0)
         logs = (c * y)[some] @ cp.log(F[some]) if len(some) else 0.0

@@ -68,6 +68,6 @@ class Logistic(Plain, Loss):
 
         return self.flip_zeros(rising_zero(off, start - t, start))
 
-    def relaxed(self, cp: Any, F: Any, y: Array, c: Array, unit: float) -> Any:  # noqa: ANN401
+    def relaxation(self, cp: Any, F: Any, y: Array, c: Array, unit: float) -> Any:  # noqa: ANN401
         """Return sum c ln(1 + e^x), x = F where y = 0, -F where y = 1."""
         return c @ cp.logistic(cp.multiply(1 - 2 * y, F))

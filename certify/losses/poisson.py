@@ -58,6 +58,6 @@ class Poisson(Plain, Loss):
         # x = ln(omega / t) = s - omega; the form without cancellation is taken
         return np.asarray(np.where(omega > 1, np.log(omega) - np.log(t), s - omega))
 
-    def relaxed(self, cp: Any, F: Any, y: Array, c: Array, unit: float) -> Any:  # noqa: ANN401
+    def relaxation(self, cp: Any, F: Any, y: Array, c: Array, unit: float) -> Any:  # noqa: ANN401
         """Return sum c (e^F - y F)."""
         return c @ (cp.exp(F) - cp.multiply(y, F))

@@ -70,7 +70,7 @@ class Quantile(Entrywise, Loss):
         """Return the kind and tau."""
         return {"kind": self.name, "tau": self.tau.hex()}
 
-    def relaxed(self, cp: Any, F: Any, y: Array, c: Array, unit: float) -> Any:  # noqa: ANN401
+    def relaxation(self, cp: Any, F: Any, y: Array, c: Array, unit: float) -> Any:  # noqa: ANN401
         """Return sum c (tau (y - F)_+ + (1 - tau)(F - y)_+)."""
         return c @ cp.maximum(self.tau * (y - F), (1 - self.tau) * (F - y))
 

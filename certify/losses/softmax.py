@@ -155,7 +155,7 @@ class Softmax(Loss):
         rest = {} if self.scale is None else {"weights": self.scale}
         return {"Y": self.data.reshape(-1)} | rest
 
-    def relaxed(self, cp: Any, F: Any, y: Array, c: Array, unit: float) -> Any:  # noqa: ANN401
+    def relaxation(self, cp: Any, F: Any, y: Array, c: Array, unit: float) -> Any:  # noqa: ANN401
         """Return sum c (ln sum e^F - F_class), row by row."""
         rows = cp.reshape(F, self.shape, order="C")
         F_class = cp.sum(cp.multiply(y.reshape(self.shape), rows), axis=1)

@@ -86,7 +86,7 @@ class Squared(Plain, Loss):
         size = np.einsum("rs,rs->", left.T @ left, right.T @ right)
         return max(0.5 * float(self.data @ self.data - 2 * inner + size), 0.0)
 
-    def earned(self, left: Array, right: Array) -> Array:
+    def inner_products(self, left: Array, right: Array) -> Array:
         """Return <W, u v^T> of each component, W = Y - left right^T, zeros observed."""
         rest = self.matrix @ right - left @ (right.T @ right)
         return np.asarray(np.einsum("mr,mr->r", left, rest))
@@ -146,6 +146,6 @@ class Squared(Plain, Loss):
             return field
         return np.asarray(self.scale.reshape(field.shape) * field)
 
-    def relaxed(self, cp: Any, F: Any, y: Array, c: Array, unit: float) -> Any:  # noqa: ANN401
+    def relaxation(self, cp: Any, F: Any, y: Array, c: Array, unit: float) -> Any:  # noqa: ANN401
         """1/2 c (F - y)^2."""
         return 0.5 * cp.sum_squares(cp.multiply(np.sqrt(c), F - y))

@@ -57,6 +57,6 @@ class SquaredHinge(Plain, Loss):
         gap = np.maximum(0.0, 1 - self.data * Z)
         return np.asarray(Z + self.data * gap * (2 * t / (1 + 2 * t)))
 
-    def relaxed(self, cp: Any, F: Any, y: Array, c: Array, unit: float) -> Any:  # noqa: ANN401
+    def relaxation(self, cp: Any, F: Any, y: Array, c: Array, unit: float) -> Any:  # noqa: ANN401
         """Return sum c (1 - y F)_+^2."""
         return c @ cp.square(cp.pos(1 - cp.multiply(y, F)))

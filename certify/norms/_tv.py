@@ -54,13 +54,13 @@ class Graph:
         degrees = np.bincount(self.edges.reshape(-1), minlength=1)
         return 2.0 * float(degrees.max(initial=1))
 
-    def within(self, x: Array) -> Array:
+    def clip(self, x: Array) -> Array:
         """Return the nearest point of the cone."""
         return np.clip(x, self.low, self.high)
 
     def rest(self, x: Array, f: Array) -> Array:
         """Return P_K(x - B^T f)."""
-        return self.within(x - self.incidence.T @ f)
+        return self.clip(x - self.incidence.T @ f)
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ def interval_projection(low: Array, high: Array) -> Callable[[int, int], int]:
     return lambda k, v: v if (above[k] if v > 0 else down[k]) else 0
 
 
-def part(graph: Graph, x: Array, c: float, start: Array | None = None) -> Parted:
+def denoise(graph: Graph, x: Array, c: float, start: Array | None = None) -> Parted:
     """Return the prox and its flow by accelerated gradients on the flow, polished."""
     f = np.zeros(len(graph.edges)) if start is None else np.clip(start, -c, c)
     run, floor = Momentum(f), SETTLED * float(x @ x)

@@ -16,7 +16,7 @@ from certify.kernel.norms.paths import Path, trace_path
 from ._balls import Mixture
 from ._base import Gauge
 from ._columns import length
-from ._tv import Graph, carry_along, denoise_along, part, variation
+from ._tv import Graph, carry_along, denoise, denoise_along, variation
 
 RISES = 60  # Dinkelbach steps at most; they converge superlinearly
 ALONE = (
@@ -197,7 +197,7 @@ class Variation(Gauge):
         y = y / top
         t = max(float(y @ x), 0.0)
         for _ in range(RISES):
-            prox = part(graph, y, self.rho * t, flow)
+            prox = denoise(graph, y, self.rho * t, flow)
             price = self.rho * variation(graph, prox.z) + float(length(prox.z))
             ratio = float(y @ prox.z) / price if price > 0 else 0.0
             flow = prox.f
@@ -230,7 +230,7 @@ class Variation(Gauge):
             return np.column_stack([self.prox(column, t) for column in x.T])
         if float(self.dual(x)) <= t:
             return np.zeros_like(x)
-        z = part(self.graph(len(x)), x, self.rho * t).z
+        z = denoise(self.graph(len(x)), x, self.rho * t).z
         size = float(length(z))
         return np.asarray(z * (max(size - t, 0.0) / size)) if size > 0 else z
 

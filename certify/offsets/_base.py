@@ -160,7 +160,7 @@ class Offset(ABC):
         """Return the parameters of H, as the statement names them."""
         return {"ridge": self.ridge}
 
-    def stated(self) -> dict[str, Any]:
+    def statement_fields(self) -> dict[str, Any]:
         """Return further fields of the statement."""
         return {}
 
@@ -170,13 +170,13 @@ class Offset(ABC):
 
     @classmethod
     def from_statement(cls, k: int, fields: dict[str, Any], data: dict[str, Any]) -> "Offset":
-        """Return the k-th offset of a statement: its `numbers`, `stated` and `arrays`."""
+        """Return the k-th offset of a statement: its `numbers`, `statement_fields` and `arrays`."""
         given = {name: x for name, x in fields.items() if name != "kind"}
         values = {name: float.fromhex(x) if isinstance(x, str) else x for name, x in given.items()}
         stored = {name: text.format(k=k) for name, text in cls.stored.items()}
         return cls(**values | {name: data[key] for name, key in stored.items() if key in data})
 
-    def rescaled(self, data: int, weights: int) -> "Offset":
+    def rescale(self, data: int, weights: int) -> "Offset":
         """Return the offset of the problem with data times 2^data and weights times 2^weights."""
         out = copy(self)
         object.__setattr__(out, "ridge", scaled_price(self.ridge, weights))

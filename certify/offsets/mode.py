@@ -78,6 +78,6 @@ class ModeIntercept(Means, Offset):
         others = tuple(k for k in range(len(observed.dims) - 1) if k != self.axis - 1)
         return np.asarray(observed.line_sums(W, 1).reshape(observed.dims[1:]).sum(axis=others))
 
-    def stated(self) -> dict[str, Any]:
+    def statement_fields(self) -> dict[str, Any]:
         """Return the mode."""
         return {"axis": self.axis}

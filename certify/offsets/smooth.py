@@ -161,7 +161,7 @@ class Smooth(Offset):
             out[f"edges{k}.weights"] = self.weights
         return out
 
-    def rescaled(self, data: int, weights: int) -> "Smooth":
+    def rescale(self, data: int, weights: int) -> "Smooth":
         """Return the offset at another scale: rho and ridge change as the weights do."""
         rho, ridge = max(scaled_price(self.rho, weights), TINY), scaled_price(self.ridge, weights)
         return Smooth(self.edges, rho, ridge, self.weights)

@@ -69,6 +69,6 @@ class Sparse(Offset):
         """Return rho."""
         return {"rho": self.rho}
 
-    def rescaled(self, data: int, weights: int) -> "Sparse":
+    def rescale(self, data: int, weights: int) -> "Sparse":
         """Return the offset at another scale: rho changes as lam does."""
         return Sparse(max(scaled_price(self.rho, data + weights), TINY))

@@ -73,7 +73,7 @@ def answers(
     q_given = question.statement["q"] == "given"
     W = None if better is None or q_given else dual_at(problem, start)
     floor = None if W is None else inside_point(problem, W)
-    note = DEGREE if problem.sloped else WITHOUT
+    note = DEGREE if problem.has_both_l1 else WITHOUT
     evidence = Evidence(start, None, None, (), better, floor, steps, note, given=q_given)
 
     def any_size(part: Problem, share: Clock) -> tuple[Certificate | None, float]:
@@ -155,7 +155,7 @@ def gather_lines(
     that meet where f is bounded.  Without time only the first line is made, and no more lines are
     made when the bound reaches `top`.
     """
-    norms = (("l1", "own") if problem.lam else ("l1",)) if problem.sloped else ()
+    norms = (("l1", "own") if problem.lam else ("l1",)) if problem.has_both_l1 else ()
     flat = ["own"] * bool(fixed_size or problem.lam)
     lines, left = list[Line](), len(flat) + ROUNDS * len(norms)
     for turn in range(1 + ROUNDS if norms else 1):

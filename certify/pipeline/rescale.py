@@ -61,7 +61,7 @@ def normalize(problem: Problem) -> tuple[Problem, Exponents]:
     by = Exponents(data, weights if squared else (loss.degree - 2) * data, problem.atom.degree)
     moved_lam = float(ldexp_steps(np.float64(problem.lam), -by.whole))
     lam = min(max(moved_lam, TINY), HUGE) if problem.lam else 0.0
-    offsets = tuple(o.rescaled(-by.data, -by.weights) for o in problem.offsets)
+    offsets = tuple(o.rescale(-by.data, -by.weights) for o in problem.offsets)
     return Problem(scale_loss(loss, data, weights), problem.atom, lam, offsets), by
 
 

@@ -65,7 +65,7 @@ class Problem:
         atom.check(loss.dims)
         if isinstance(lam, tuple | list) and len(lam) > 1:
             weights = tuple(scalar(x, f"lam[{k}]", zero=False) for k, x in enumerate(lam))
-            atom, lam = atom.weighted(weights, loss.dims)
+            atom, lam = atom.with_weights(weights, loss.dims)
         for name, value in (("loss", loss), ("atom", atom), ("lam", scalar(lam, "lam", zero=True))):
             object.__setattr__(self, name, value)
         given = [offsets] if isinstance(offsets, Offset) else offsets
@@ -110,7 +110,7 @@ class Problem:
             raise InputError(f'zeros="observed" is for {known}: {DENSE}')
 
     @property
-    def sloped(self) -> bool:
+    def has_both_l1(self) -> bool:
         """Whether both sides of a matrix with plain norms have an l1 penalty."""
         plain = self.atom.kind == "rank_one" and all(g.is_plain for g in self.atom.gauges)
         return plain and self.l1 is not None and all(self.l1)
@@ -139,7 +139,7 @@ class Problem:
 
         Raises InputError for wrong shapes, values that are not finite, or wrong signs.
         """
-        arrays = self.shaped(factors, name)
+        arrays = self.as_factors(factors, name)
         if wrong := self.atom.wrong_sign(arrays):
             raise InputError(f"{name}: {wrong}")
         return arrays
@@ -149,9 +149,9 @@ class Problem:
 
         Raises InputError for wrong shapes or values that are not finite.
         """
-        return tuple(frozen(x) for x in self.atom.project(self.shaped(factors, "factors")))
+        return tuple(frozen(x) for x in self.atom.project(self.as_factors(factors, "factors")))
 
-    def shaped(self, factors: Sequence[Any], name: str) -> Factors:
+    def as_factors(self, factors: Sequence[Any], name: str) -> Factors:
         """Return the caller's factors as read-only float64 arrays, whatever their signs."""
         shapes, factors = self.atom.shapes(self.loss.dims), self.fold_weights(factors, name)
         if not isinstance(factors, Sequence) or len(factors) != len(shapes):
@@ -219,7 +219,7 @@ class Problem:
         """
         shapes = self.atom.shapes(self.loss.dims)
         if not (isinstance(factors, tuple) and have_shapes(factors, [(*s, -1) for s in shapes])):
-            factors = self.shaped(factors, "factors")
+            factors = self.as_factors(factors, "factors")
         wanted = [o.shape(self.loss.observed) for o in self.offsets]
         if not (isinstance(q, tuple) and have_shapes(q, wanted)):
             if isinstance(q, tuple | list) and not q and self.offsets:
@@ -253,7 +253,7 @@ class Problem:
             left, right = factors
             sizes = np.linalg.norm(left, axis=0) * np.linalg.norm(right, axis=0)
             size = (2 * self.loss.value_of_product(left, right)) ** 0.5
-            return self.loss.earned(left, right), sizes, size
+            return self.loss.inner_products(left, right), sizes, size
         W = self.dual_point(factors, q)
         inner, sizes = self.atom.inner_products(W, factors, self.loss.observed)
         return inner, sizes, float(np.linalg.norm(W))

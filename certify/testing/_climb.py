@@ -153,7 +153,7 @@ class Climb:
         size = int(at.sum())
         both = np.vstack([np.eye(size), -np.eye(size)]) * step
 
-        def filled(y: Array) -> Array:
+        def full_columns(y: Array) -> Array:
             """Return columns of full length."""
             out = np.zeros((self.size, y.shape[1]))
             out[at] = y
@@ -161,14 +161,14 @@ class Climb:
 
         def slope(y: Array) -> tuple[float, Array]:
             """Return minus the ratio, and its gradient by central differences."""
-            values = self.ratio(filled(np.column_stack([y, y[:, None] + both.T])))
+            values = self.ratio(full_columns(np.column_stack([y, y[:, None] + both.T])))
             up, down = values[1 : 1 + size], values[1 + size :]
             return -float(values[0]), -(up - down) / (2 * step)
 
         scale = max(abs(float(self.ratio(x[:, None])[0])), 1.0)
         options = {"gtol": STEP**2 * scale, "maxiter": STEPS}
         result = minimize(slope, x[at], jac=True, method="BFGS", options=options)
-        return filled(result.x[:, None])[:, 0] if np.isfinite(result.x).all() else x
+        return full_columns(result.x[:, None])[:, 0] if np.isfinite(result.x).all() else x
 
     def top(self, X: Array, count: int) -> Array:
         """Return the columns with the largest ratios, one for each ratio."""

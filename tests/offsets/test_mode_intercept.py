@@ -301,4 +301,4 @@ def test_a_fixed_rank_allows_no_mode_and_names_the_cure():
 def test_an_axis_may_be_a_numpy_integer():
     at = Observed(2, 6, dims=(2, 3, 2))
     assert ModeIntercept(np.int64(1)).shape(at) == (3,)
-    assert ModeIntercept(np.int64(1)).rescaled(3, 1).axis == 1
+    assert ModeIntercept(np.int64(1)).rescale(3, 1).axis == 1

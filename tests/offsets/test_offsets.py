@@ -107,7 +107,7 @@ def test_the_penalty_is_that_of_its_definition_at_every_scale(offset, data, at):
         assert abs(Fraction(told) - truth) <= truth / 2**40
     assert o.free == (not (o.price or o.ridge))
     a, b = (data.draw(st.integers(-40, 40)) for _ in "ab")  # f -> 2^(2a + b) f
-    moved = exact_penalty(o.rescaled(a, b), np.ldexp(q, a))
+    moved = exact_penalty(o.rescale(a, b), np.ldexp(q, a))
     assert moved == truth * Fraction(2) ** (2 * a + b)
 
 

@@ -35,7 +35,7 @@ def nearest(wrong: str, known: Iterable[str]) -> str:
     return names[difflib.get_close_matches(wrong.lower(), names, 1, cutoff=0.0)[0]]
 
 
-def chosen(path: Path, key: str | None, names: list[str]) -> str:
+def choose_name(path: Path, key: str | None, names: list[str]) -> str:
     """Return the name to read; raise InputError, with the names in the file, if there is none."""
     if not names:
         raise InputError(f"{path} holds no array")

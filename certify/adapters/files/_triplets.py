@@ -87,7 +87,7 @@ def columns_of(source: Any, columns: Sequence[str] | None) -> tuple[Any, Any, An
     """Return the columns of users, items and ratings."""
     if isinstance(source, str | Path):
         header, rows = table(Path(source))
-        at = [header.index(k) for k in chosen(header, columns, str(source))]
+        at = [header.index(k) for k in choose_columns(header, columns, str(source))]
         if short_row := next((r for r in rows if len(r) != len(header)), None):
             expected = f"{len(header)} cells as the header, got {','.join(short_row)[:60]!r}"
             raise InputError(f"every row of {source} must have {expected}")
@@ -95,7 +95,8 @@ def columns_of(source: Any, columns: Sequence[str] | None) -> tuple[Any, Any, An
         return plain(users), plain(items), numbers(stars, str(source))
     if hasattr(source, "columns"):
         names = [str(k) for k in source.columns]
-        users, items, values = (np.asarray(source[k]) for k in chosen(names, columns, "the table"))
+        kept = choose_columns(names, columns, "the table")
+        users, items, values = (np.asarray(source[k]) for k in kept)
         return users, items, values
     if not isinstance(source, tuple | list) or len(source) != len(ROLES):
         wanted = "a table with named columns, a .csv or .tsv, or (users, items, ratings)"
@@ -120,7 +121,7 @@ def recognize(names: Sequence[str]) -> list[str] | None:
     return None if None in columns else [k for k in columns if k is not None]
 
 
-def chosen(names: Sequence[str], columns: Sequence[str] | None, where: str) -> list[str]:
+def choose_columns(names: Sequence[str], columns: Sequence[str] | None, where: str) -> list[str]:
     """Return three names of columns; raise InputError if they are missing or not recognized."""
     if columns is None:
         if (guess := recognize(names)) is None:

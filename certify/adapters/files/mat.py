@@ -13,7 +13,7 @@ from scipy import sparse
 
 from certify.base.errors import InputError
 
-from ._base import Format, chosen, refuse_pickle
+from ._base import Format, choose_name, refuse_pickle
 
 HEAD = 128  # bytes before the first element; the last four are the version and the byte order
 COMPRESSED, MATRIX = 15, 14  # types of elements
@@ -52,7 +52,7 @@ class Mat(Format):
         blob = path.read_bytes()
         refuse_pickle(blob[:1], str(path))
         entries = {x.name: x for x in arrays(blob, path)}
-        entry = entries[chosen(path, key, list(entries))]
+        entry = entries[choose_name(path, key, list(entries))]
         where = f"{path}:{entry.name}"
         if entry.kind in KINDS:
             raise InputError(f"{where} is {KINDS[entry.kind]}, not an array of numbers")

@@ -9,7 +9,7 @@ from scipy import sparse
 
 from certify.base.errors import InputError
 
-from ._base import Format, brief, chosen, refuse_pickle
+from ._base import Format, brief, choose_name, refuse_pickle
 from ._stream import read_array
 
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
@@ -32,7 +32,7 @@ class Npz(Format):
                 names = [n.removesuffix(".npy") for n in archive.namelist()]
                 if key is None and {"format", "shape", "data"} <= set(names):
                     return listed_entries(path, archive, set(names))
-                return member(path, archive, chosen(path, key, names))
+                return member(path, archive, choose_name(path, key, names))
         except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
             raise InputError(f"{path} is not a readable .npz file: {brief(error)}") from None
 

@@ -7,7 +7,7 @@ from safetensors import SafetensorError, safe_open
 
 from certify.base.errors import InputError
 
-from ._base import Format, brief, chosen, refuse_pickle
+from ._base import Format, brief, choose_name, refuse_pickle
 
 KINDS = ("BOOL", "U8", "I8", "I16", "U16", "I32", "U32", "I64", "U64", "F16", "F32", "F64")
 
@@ -23,7 +23,7 @@ class Safetensors(Format):
             refuse_pickle(file.read(1), str(path))
         try:
             with safe_open(path, framework="numpy") as file:
-                name = chosen(path, key, sorted(file.keys()))
+                name = choose_name(path, key, sorted(file.keys()))
                 kind = file.get_slice(name).get_dtype()
                 if kind not in KINDS:
                     wanted = "real numbers of at most 64 bits that numpy knows"

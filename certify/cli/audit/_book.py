@@ -196,7 +196,7 @@ def lock_of(folder: Path) -> Mapping[str, Any]:
     if not isinstance(lock, dict) or lock.get("format") != VERSION:
         raise InputError(f"{path} is not a lock of {VERSION}")
     models = lock.get("models")
-    if not isinstance(models, list) or not models or not all(map(whole, models)):
+    if not isinstance(models, list) or not models or not all(map(is_complete, models)):
         raise InputError(f"{path} has no models, or one without name, verdict, source or inputs")
     return lock
 
@@ -230,7 +230,7 @@ def changed_pages(folder: Path, lock: Mapping[str, Any]) -> list[str]:
     return [name for name in there if digest_of(folder / name) != pages.get(name)]
 
 
-def whole(model: object) -> bool:
+def is_complete(model: object) -> bool:
     """Whether a model of a lock has all fields of `write_lock`."""
     if not isinstance(model, dict) or not isinstance(model.get("inputs"), dict):
         return False

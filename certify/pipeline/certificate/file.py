@@ -188,7 +188,7 @@ def ask(  # noqa: PLR0913  the question's parts
     offsets = []
     for k, o in enumerate(problem.offsets):
         numbers = {name: x.hex() for name, x in o.numbers().items()}
-        offsets.append({"kind": o.name} | o.stated() | numbers)
+        offsets.append({"kind": o.name} | o.statement_fields() | numbers)
         arrays |= o.arrays(k)
     given = hand_over(arrays | number_offsets("", q or ()))
     seen = problem.loss.observed

@@ -51,7 +51,7 @@ def flat_data(loss: Loss) -> Array:
 
 def is_known(loss: Loss) -> bool:
     """Whether this is one of certify's own losses, with a relaxation."""
-    return isinstance(loss, tuple(LOSSES.values())) and type(loss).relaxed is not Loss.relaxed
+    return isinstance(loss, tuple(LOSSES.values())) and type(loss).relaxation is not Loss.relaxation
 
 
 def loss_expression(loss: Loss, F: Expression, by: Units) -> Expression:
@@ -59,7 +59,7 @@ def loss_expression(loss: Loss, F: Expression, by: Units) -> Expression:
     scale = getattr(loss, "scale", None)
     count = loss.shape[0] if loss.rowwise else loss.observed.size
     weights = np.ones(count) if scale is None else np.asarray(scale).reshape(-1) / by.weight
-    return loss.relaxed(cp, F, flat_data(loss) / by.data, weights, by.data)
+    return loss.relaxation(cp, F, flat_data(loss) / by.data, weights, by.data)
 
 
 def domain(loss: Loss, F: Expression) -> list[Expression]:
