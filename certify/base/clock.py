@@ -30,7 +30,7 @@ def seconds(budget: object) -> float | None:
 class Deadline:
     """A computation that ends at a `deadline` of `time.monotonic` (None: never), or on request.
 
-    Another process has another clock, so the seconds left are sent there, without `progress`.
+    Another process has another clock, so the seconds left are sent there.
     """
 
     deadline: float | None
@@ -38,8 +38,7 @@ class Deadline:
     def __getstate__(self) -> dict[str, Any]:
         """Return the state with the seconds left as deadline."""
         left = None if self.deadline is None else self.time_left()
-        alone = {"progress": None} if "progress" in self.__dict__ else {}
-        return self.__dict__ | {"deadline": left} | alone
+        return self.__dict__ | {"deadline": left}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Restore the state, with the seconds left counted from now on."""

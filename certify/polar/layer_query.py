@@ -1,6 +1,6 @@
 """The query of the methods for hidden layers."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 
@@ -81,8 +81,7 @@ class LayerQuery(Deadline):
     target    a bound that is enough; None: as small as the effort allows
     deadline  on the clock of time.monotonic
     starts    slices that are believed to attain the polar, or nearly
-    nodes     parts of a branch and bound at most; None: what effort, target and deadline allow
-    progress  called as progress(parts, lower, upper) while branching
+    nodes     parts of a branch and bound at most; None: as target, deadline and effort allow
     """
 
     layer: Layer
@@ -92,7 +91,6 @@ class LayerQuery(Deadline):
     deadline: float | None = None
     starts: Sequence[Slice] = ()
     nodes: int | None = None
-    progress: Callable[[int, float, float], None] | None = None
 
     def share(self, count: int) -> "LayerQuery":
         """Return the query with one of `count` equal parts of the remaining time."""

@@ -41,10 +41,7 @@ class PolarQuery(Deadline):
 
     target    a bound that is enough (usually lam); None: as small as the effort allows
     symmetric sup { u^T W u : |u|_a <= 1 } instead; left and right are the same then
-    effort  seconds of an ordinary core that conic methods may take, in steps counted before
-            they are taken: the answer does not depend on the machine
-    nodes   parts of a branch and bound at most; None: what effort, target and deadline allow
-    progress  called as progress(parts, lower, upper) while branching
+    nodes     parts of a branch and bound at most; None: as target, deadline and effort allow
     """
 
     W: Matrix
@@ -54,9 +51,7 @@ class PolarQuery(Deadline):
     seed: int = 0
     deadline: float | None = None
     symmetric: bool = False
-    effort: float = 1.0
     nodes: int | None = None
-    progress: Callable[[int, float, float], None] | None = None
 
 
 @dataclass(frozen=True)

@@ -66,14 +66,13 @@ def test_cores_are_processor_seconds_in_seconds_of_the_clock(at):
 
 
 def test_of_a_deadline_the_seconds_left_are_sent(at):
-    """The other clock is 90 seconds ahead; nobody hears of progress there."""
-    query = PolarQuery(np.eye(2), gauge("l2"), gauge("l2"), deadline=8.0, progress=print)
+    """The other clock is 90 seconds ahead."""
+    query = PolarQuery(np.eye(2), gauge("l2"), gauge("l2"), deadline=8.0)
     at[0] = 5.0
     sent, never = pickle.dumps(query), pickle.dumps(PolarQuery(*[None] * 3, deadline=None))
     at[0] = 95.0
     there = pickle.loads(sent)  # noqa: S301  our own
     assert there.time_left() == 3.0
-    assert there.progress is None
     assert np.array_equal(there.W, query.W)
     assert query.deadline == 8.0
     assert pickle.loads(never).time_left() == np.inf  # noqa: S301  our own

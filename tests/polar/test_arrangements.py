@@ -9,6 +9,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from certify.atoms import ReLU
 from certify.atoms.relu import gated
+from certify.base.checkpoint import Keeper, report_trees, use_keeper
 from certify.base.rigor.flint import Flint
 from certify.base.rigor.rounded import Rounded
 from certify.kernel.arrays import Arrays
@@ -347,14 +348,14 @@ def test_a_target_ends_the_tree_early_and_nodes_are_respected():
     V, W = data((20, 5), seed=37)
     query = ReLU(V).query(W)
     lower = attain(query)[0]
-    told = []
-    query = replace(query, progress=lambda *x: told.append(x))
     loose = tree.proposal(replace(query, target=lower * 1.5), lower)
     assert loose.upper <= lower * 1.5
-    few = tree.proposal(replace(query, nodes=5), lower)
+    heard = []
+    with use_keeper(Keeper()), report_trees(lambda *x: heard.append(x)):
+        few = tree.proposal(replace(query, nodes=5), lower)
     assert len(few.proof["nodes"]) <= 5 + 4
-    assert told
-    assert all(up >= lower * (1 - 1e-9) for _, _, up in told)
+    assert heard
+    assert all(upper >= lower * (1 - 1e-9) for _, upper in heard)
 
 
 @pytest.mark.thorough

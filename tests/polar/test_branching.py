@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import pytest
 
+from certify.base.checkpoint import Keeper, report_trees, use_keeper
 from certify.polar.branching.tree import BATCH, Limits, Solved, grow, of_leaves
 
 HALF = Fraction(1, 2)
@@ -144,20 +145,24 @@ def test_a_failure_in_a_part_is_raised():
         grow(fails, Limits(target=-1.0))
 
 
-def test_progress_is_told_after_each_batch():
-    told = []
-    tree = grow(solve, Limits(target=2.0**-6, progress=lambda *x: told.append(x)))
-    counts, lowers, uppers = zip(*told, strict=True)
+def growth(made, limits):
+    """Return a tree, and the numbers of parts and the bounds that were reported."""
+    heard = []
+    with use_keeper(Keeper()), report_trees(lambda *x: heard.append(x)):
+        return grow(made, limits), heard
+
+
+def test_growth_is_reported_after_each_batch():
+    tree, heard = growth(solve, Limits(target=2.0**-6))
+    counts, uppers = zip(*heard, strict=True)
     assert list(counts) == sorted(set(counts))
-    assert list(lowers) == sorted(lowers)
     assert list(uppers) == sorted(uppers, reverse=True)
-    assert told[-1] == (len(tree.nodes), tree.lower, tree.upper)
+    assert heard[-1] == (len(tree.nodes), tree.upper)
 
 
 def test_of_a_large_tree_more_leaves_are_split_at_once():
-    told = []
-    unmet = Limits(target=-1.0, nodes=700, progress=lambda count, *_: told.append(count))
-    grow(lambda *a: replace(solve(*a), lower=-1.0), unmet)
+    unmet = Limits(target=-1.0, nodes=700)
+    told = [1, *(count for count, _ in growth(lambda *a: replace(solve(*a), lower=-1.0), unmet)[1])]
     sizes = [(b - a) // 2 for a, b in pairwise(told)]
     leaves = [(count + 1) // 2 for count in told]
     assert sizes[1:] == [max(2, min(16, n // 16)) for n in leaves[1:-1]]

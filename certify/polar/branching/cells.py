@@ -124,7 +124,7 @@ def limits(query: LayerQuery, lower: float) -> Limits:
     size = float(np.abs(query.layer.spread(query.W)[:, 0]) @ rows)
     target = max(query.target or 0.0, lower * (1 + GAP), TINY * size)
     nodes = query.nodes or (NODES if query.deadline is None else 1 << 30)
-    return Limits(target, GAP, nodes, query.expired, 1, query.progress, query.key("cells"), KINDS)
+    return Limits(target, GAP, nodes, query.expired, 1, query.key("cells"), KINDS)
 
 
 def proof_of(solver: Cells, tree: Found, aim: float) -> tuple[float, dict[str, Any]]:

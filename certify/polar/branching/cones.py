@@ -172,13 +172,12 @@ class Grower:
             tree.waiting += divide(self.cones, tree, batch.part(np.flatnonzero(wide)))
 
 
-def grow_codes(  # noqa: PLR0913  keywords
+def grow_codes(
     cones: Cones,
     aims: tuple[float, float],
     expired: Callable[[], bool],
     *,
     most: int = MOST,
-    progress: Callable[[int, float, float], None] | None = None,
     gaps: Sequence[float] = GAPS,
 ) -> Grown:
     """Return a tree whose leaves are at most the aim, unless time or cones run out.
@@ -214,8 +213,6 @@ def grow_codes(  # noqa: PLR0913  keywords
             ]
             for b, part in zip(batches, pool.map(asked), strict=True):
                 tree.join(b, part)
-            if progress is not None:
-                progress(tree.count, tree.best * unit, np.inf)
         # by the number of points without a sign: batches of one number are joined
         tree.waiting = sorted(tree.later + tree.waiting, key=lambda b: -b.at.shape[1])
         tree.later = []
@@ -318,7 +315,7 @@ def proposal(
     late = None if query.deadline is None else begun + SHARE * (query.deadline - begun)
     expired = replace(query, deadline=late).expired
     try:
-        grown = grow_codes(Cones(form), aims, expired, most=most, progress=query.progress)
+        grown = grow_codes(Cones(form), aims, expired, most=most)
     except (OverflowError, RejectedError):  # numbers outside the range of floats
         return Proposal(np.inf)
     tree, note = pack_codes(grown.tree()), left_open(grown, monotonic() - begun)

@@ -26,9 +26,8 @@ SIGNED = 3  # parts of the tree that splits the sign of w^T s alone
 
 def limits(query: LayerQuery, lower: float = 0.0) -> Limits:
     """Return when to stop."""
-    progress = query.progress or (lambda *_: None)
     target = max(query.target or 0.0, lower * (1 + GAP), 0.0)
-    stop = Limits(target, GAP, allowance(query)[0], query.expired, progress=progress)
+    stop = Limits(target, GAP, allowance(query)[0], query.expired)
     return replace(stop, key=query.key("relaxation"), kinds=(Cut, LayerMultiplier, Relaxed))
 
 

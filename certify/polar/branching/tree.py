@@ -97,7 +97,6 @@ class Limits:
     nodes: int = 1000
     expired: Callable[[], bool] = lambda: False
     workers: int = WORKERS
-    progress: Callable[[int, float, float], None] | None = None
     key: str = ""
     kinds: Kinds = ()
 
@@ -113,7 +112,7 @@ Solve: TypeAlias = Callable[[tuple[L, ...], S | None, float], Solved[L, S, T]]
 def grow(solve: Solve[L, S, T], limits: Limits, tree: Tree[L, S, T] | None = None) -> Tree[L, S, T]:
     """Split the worst leaves until the limits say stop; a given tree grows further.
 
-    progress is called as progress(number of parts, lower, upper) after each batch.
+    The number of parts and the bound are reported after each batch.
     """
     keeper, key = CURRENT.get() if limits.key else None, f"tree.{limits.key}"
     if tree is None and keeper is not None:
@@ -122,14 +121,11 @@ def grow(solve: Solve[L, S, T], limits: Limits, tree: Tree[L, S, T] | None = Non
         root = solve((), None, limits.aim(-inf))
         tree = Tree((Node((), root),), root.lower, root.found)
     state, pool = _State(tree), Pool(solve, limits.workers)
-    progress = limits.progress or (lambda *_: None)
-    progress(len(state.nodes), state.lower, state.upper)
     while len(state.nodes) < limits.nodes and not limits.expired() and not stop_requested():
         chosen = state.worst(limits.aim(state.lower))
         if not chosen:
             break
         state.expand(chosen, limits, pool)
-        progress(len(state.nodes), state.lower, state.upper)
         report_growth(len(state.nodes), state.upper)
         if keeper is not None:
             keeper.keep(key, state.tree)

@@ -16,6 +16,7 @@ from .corners import kept_axis
 LARGEST = 400  # coordinates up to which a step is quick
 FLOPS, FIXED = 25.0, 4e6  # of a step: of its eigendecomposition, of everything else
 SPEED = 6e10  # of an ordinary core, in these units
+EFFORT = 1.0  # seconds of an ordinary core without a deadline, as a number of steps
 LEAST = 30  # steps: fewer give no useful bound
 AT_ONCE = 3  # parts of the smallest tree worth growing
 GAP = 2.0**-23  # relative: a bound this near a found value is not worth more parts
@@ -66,7 +67,7 @@ def proposal(query: PolarQuery, tree: Grown) -> Proposal:
 def limits(query: PolarQuery) -> Limits:
     """Return when to stop."""
     target = max(query.target or 0.0, 0.0)  # the zero slice earns 0
-    return Limits(target, GAP, allowance(query), query.expired, progress=query.progress)
+    return Limits(target, GAP, allowance(query), query.expired)
 
 
 def grow_tree(query: PolarQuery, tree: Grown | None = None) -> Grown:
@@ -107,13 +108,13 @@ def allowance(query: PolarQuery) -> int:
         return 1_000_000
     else:
         k = query.W.shape[0] if query.symmetric else sum(query.W.shape)
-        parts = int(query.effort / (step_cost(k) * STEPS))
+        parts = int(EFFORT / (step_cost(k) * STEPS))
     return parts if parts >= AT_ONCE else 1
 
 
 def bounder(query: PolarQuery, form: PairForm) -> Bounder:
     """Return the solver of parts: one root of at most the effort, then STEPS each."""
-    affordable = int(query.effort / step_cost(form.size))
+    affordable = int(EFFORT / step_cost(form.size))
     steps = ROOT_STEPS if query.deadline is not None else min(affordable, ROOT_STEPS)
     return Bounder(form, climber(query), query.expired, STEPS, max(steps, LEAST))
 
