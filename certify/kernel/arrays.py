@@ -5,8 +5,8 @@ from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import accumulate
-from operator import mul
+from itertools import accumulate, pairwise, starmap
+from operator import lt, mul
 from typing import Any
 
 from .errors import RejectedError, demand
@@ -109,9 +109,14 @@ class Arrays:
         demand(least > 0, f"{self.where}.{name}", "sign", least)
         return a
 
-    def find(self, name: str, shape: tuple[int | None, ...], kind: str = "d") -> Array | None:
+    def find(self, name: str, shape: tuple[int | None, ...]) -> Array | None:
         """Return an array as `get` does, or None if none has this name."""
-        return self.get(name, shape, kind) if name in self.arrays else None
+        return self.get(name, shape) if name in self.arrays else None
+
+
+def is_increasing(numbers: Iterable[int]) -> bool:
+    """Whether each number is larger than the one before."""
+    return all(starmap(lt, pairwise(numbers)))
 
 
 def lower_triangle(packed: Array, k: int) -> Array:

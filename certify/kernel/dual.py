@@ -36,30 +36,23 @@ def loss_dual(problem: Question, dual: "Dual[Any]", s: Fraction) -> Fraction:
     moved: dict[int, dict[int, Fraction]] = {}
     for k, x in dual.corrections:
         moved.setdefault(k // size, {})[k] = s * x / power(e)
-    groups = [i for i in range(len(c.ints)) if i not in moved]
-    values = [_dual_of(problem, dual.name, y, (groups, ours, [c.ints[i] << q for i in groups]))]
+
+    def bound(groups: Sequence[int], w: Mapping[int, int] | Sequence[int], d: int) -> Fraction:
+        """Return a lower bound of d on some groups; w and their weights are times 2**e / d."""
+        keys = [k for i in groups for k in range(i * size, i * size + size)]
+        data = [w[k] for k in keys], Grains([y.ints[k] for k in keys], y.exp)
+        weights = [(c.ints[i] << q) * d for i in groups]
+        kind = type(problem.loss).__name__
+        demand(problem.loss.inside(*data, weights), f"proof.{dual.name}", "domain", kind)
+        return problem.loss.dual(*data, weights) / d
+
+    values = [bound([i for i in range(len(c.ints)) if i not in moved], ours, 1)]
     for i, fixes in moved.items():
         d = math.lcm(*(x.denominator for x in fixes.values()))
         fine = {k: ours[k] * d for k in range(i * size, i * size + size)}
         fine |= {k: fine[k] + int(x * d) for k, x in fixes.items()}
-        values.append(_dual_of(problem, dual.name, y, ([i], fine, [(c.ints[i] << q) * d])) / d)
+        values.append(bound([i], fine, d))
     return sum(values, Fraction(0)) * power(e)
-
-
-def _dual_of(
-    problem: Question,
-    name: str,
-    y: Grains,
-    part: tuple[list[int], Mapping[int, int] | Sequence[int], list[int]],
-) -> Fraction:
-    """Return a lower bound of d on some groups of entries, in the unit of w and c."""
-    groups, w, c = part
-    size = problem.loss.group or problem.at.n
-    keys = [k for i in groups for k in range(i * size, i * size + size)]
-    mine, data = [w[k] for k in keys], Grains([y.ints[k] for k in keys], y.exp)
-    kind = type(problem.loss).__name__
-    demand(problem.loss.inside(mine, data, c), f"proof.{name}", "domain", kind)
-    return problem.loss.dual(mine, data, c)
 
 
 def least_loss(problem: Question) -> Fraction:

@@ -104,6 +104,6 @@ def field(stated: Json, name: str, allowed: Sequence[object]) -> str:
 
 
 def only(stated: Json, known: set[str], where: str) -> None:
-    """Reject unknown fields: they could ask for something else than what is answered."""
+    """Reject unknown fields: they could change the meaning of the question."""
     unknown = sorted(set(as_object(stated, where)) - known)
     demand(not unknown, where, "fields", unknown)

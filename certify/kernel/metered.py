@@ -41,7 +41,7 @@ class Metered(Arithmetic[H]):
         self.elementary = by.elementary
 
     def bounds(self, bound: Callable[..., T], items: Sequence[tuple[Any, ...]]) -> list[T]:
-        """Ask the other arithmetic; charge here what other processes have spent."""
+        """Ask the other arithmetic; charge the units that other processes spent."""
         before = self.budget.spent
         pairs = self.by.bounds(Paying(bound, self.budget), items)
         elsewhere = sum(spent for _, spent in pairs) - (self.budget.spent - before)

@@ -4,14 +4,14 @@ A question to which the rules' theorems do not apply is rejected here.
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import repeat, tee
-from operator import add, lt, mul
+from itertools import repeat
+from operator import add, mul
 
 from .arithmetic import Arithmetic
-from .arrays import Array, Arrays, dyadic, squares_exactly
+from .arrays import Array, Arrays, dyadic, is_increasing, squares_exactly
 from .budget import LINE, Budget
 from .errors import demand, shown
 from .fields import Json, as_object, field, number, only, reject_null
@@ -130,7 +130,9 @@ def pattern(stated: Json, arrays: Arrays) -> Pattern:
         ends = min(indices, default=0), max(indices, default=0)
         demand(ends[0] >= 0 and ends[1] < end, "statement.rows", "outside", ends)
     places = map(add, map(mul, rows.data, repeat(n)), cols.data)
-    demand(rising(places), "statement.rows", "order", "entries that are not row-major, or twice")
+    demand(
+        is_increasing(places), "statement.rows", "order", "entries that are not row-major, or twice"
+    )
     return Pattern(m, n, rows.data, cols.data, dims, observed == ZEROS)
 
 
@@ -142,15 +144,8 @@ def read_sizes(value: object, lengths: range, where: str) -> tuple[int, ...]:
     return tuple(listed)
 
 
-def rising(numbers: Iterable[int]) -> bool:
-    """Whether each number is larger than the one before."""
-    first, second = tee(numbers)
-    next(second, None)
-    return all(map(lt, first, second))
-
-
 def factor_arrays(arrays: Arrays, prefix: str, pair: Space) -> tuple[Array, ...]:
-    """Read the factors U, V, X2, ... with equally many columns; a symmetric atom has U alone."""
+    """Read the factors U, V, X2, ... with equally many columns; a symmetric atom has only U."""
     out: list[Array] = []
     for name, n in zip(FACTORS[:1] if pair.symmetric else FACTORS, pair.norms, strict=False):
         out.append(arrays.get(prefix + name, (n.size, out[0].shape[1] if out else None)))

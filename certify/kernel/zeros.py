@@ -11,7 +11,6 @@ from fractions import Fraction
 
 from .arithmetic import Arithmetic, H
 from .arrays import Array, Arrays, transposed
-from .errors import demand
 from .patterns import Pattern
 from .scalars import Enclosure
 
@@ -72,9 +71,3 @@ def gram(ar: Arithmetic[H], s: H, low: Pair | None, axis: int, at: Pattern) -> t
     side = b.shape[0]
     moved = ar.symmetric(ar.multiply(whole, right), Pattern(side, side))
     return ar.subtract(g, moved), slack
-
-
-def demand_plain(corrections: tuple[object, ...], rule: object) -> None:
-    """Demand a dual point without corrections, and the rule `spectral` for its polar."""
-    demand(not corrections, "proof.W.corrections", "wrong_rule", "beside observed zeros")
-    demand(rule == "spectral", "proof.polar.rule", "wrong_rule", rule)

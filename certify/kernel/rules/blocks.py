@@ -5,10 +5,9 @@ from array import array
 from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
-from itertools import pairwise
 
 from ..arithmetic import Arithmetic, H
-from ..arrays import Array, Arrays, filled
+from ..arrays import Array, Arrays, filled, is_increasing
 from ..dual import Dual
 from ..errors import demand
 from ..fields import Json, as_list, as_object
@@ -127,8 +126,7 @@ def block_sides(
         indices = given.get(name, (None,), "q").data
         demand(len(indices) > 0, f"proof.{name}", "shape", "empty")
         demand(indices[0] >= 0 and indices[-1] < size, f"proof.{name}", "outside", size)
-        rising = all(a < b for a, b in pairwise(indices))
-        demand(rising, f"proof.{name}", "order", "not rising")
+        demand(is_increasing(indices), f"proof.{name}", "order", "not increasing")
         out.append([offset_of(i, across, at.sizes) for i in indices])
     return out[0], out[1]
 

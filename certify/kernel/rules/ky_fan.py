@@ -2,11 +2,10 @@
 
 import math
 from fractions import Fraction
-from itertools import pairwise
 from typing import NamedTuple
 
 from ..arithmetic import Arithmetic, H
-from ..arrays import Array, Arrays, filled, squares_exactly
+from ..arrays import Array, Arrays, filled, is_increasing, squares_exactly
 from ..dual import Dual
 from ..errors import demand
 from ..fields import Json, as_list, as_object, part, shift_of, switch
@@ -185,5 +184,5 @@ def modes_of(rows: object, order: int, where: str) -> list[int]:
     modes = list(rows) if isinstance(rows, list) else []
     inside = all(type(k) is int and 0 <= k < order for k in modes)
     demand(0 < len(modes) < order and inside, where, "axis", rows)
-    demand(all(a < b for a, b in pairwise(modes)), where, "order", rows)
+    demand(is_increasing(modes), where, "order", rows)
     return modes

@@ -35,9 +35,7 @@ def polar_bound(ar: Arithmetic[H], pair: Space, w: H, proof: Json, given: Arrays
     rules = POLAR_RULES if isinstance(pair, Pair) else TENSOR_RULES
     name = str(proof.get("rule"))
     demand(name in rules, "proof.polar.rule", "unknown", name)
-    if not isinstance(pair, Modes):
-        return rules[name](ar, pair, w, proof, given)
-    if not pair.symmetric:
+    if not isinstance(pair, Modes) or not pair.symmetric:
         return rules[name](ar, pair, w, proof, given)
     whole = Modes(Pattern(pair.at.m, pair.at.n, dims=pair.at.dims), pair.norms, pair.symmetric)
     bound = rules[name](ar, whole, ar.permuted(w, pair.at), proof, given)

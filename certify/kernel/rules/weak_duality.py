@@ -12,7 +12,6 @@ from ..offsets import Offset
 from ..scalars import Bound
 from ..spaces import Network
 from ..statement import Question
-from ..zeros import demand_plain
 from .polar import named_rule, polar_bound
 from .spectral import low_rank_bound
 from .witness import with_prefix
@@ -48,7 +47,9 @@ def multiple(
         demand_zero_sums(ar, problem, dual)
     arrays = with_prefix(given, "polar.") if problem.claim == "rank" else given
     if problem.at.zeros:
-        demand_plain(dual.corrections, polar.get("rule"))
+        rule = polar.get("rule")
+        demand(not dual.corrections, "proof.W.corrections", "wrong_rule", "beside observed zeros")
+        demand(rule == "spectral", "proof.polar.rule", "wrong_rule", rule)
         bound = low_rank_bound(ar, problem.pair, dual, polar, arrays)
     else:
         bound = polar_bound(ar, problem.pair, dual.field, polar, arrays)
