@@ -12,14 +12,9 @@ from hypothesis import strategies as st
 
 from ._base import ZERO
 from ._draw import matrices, positives, rationals, slices
-from ._exact import Matrix, Vector, flat, product
+from ._exact import Matrix, Vector, flat, product, sign_of
 
 ONE, HALF = Fraction(1), Fraction(1, 2)
-
-
-def sign(x: Fraction) -> int:
-    """Return -1, 0 or 1."""
-    return (x > 0) - (x < 0)
 
 
 @dataclass(frozen=True)
@@ -38,7 +33,7 @@ ODD = {
         lambda e: e / 2 + max(-ONE, min(ONE, e)),
         HALF,
     ),
-    "e^2 / 2 + |e|": Odd(lambda e: e**2 / 2 + abs(e), lambda e: e + sign(e), ONE),
+    "e^2 / 2 + |e|": Odd(lambda e: e**2 / 2 + abs(e), lambda e: e + sign_of(e), ONE),
 }
 BARRIER = "a / t + c t, t > 0"  # strongly convex where t is bounded: m = 2 a / t^3 at the largest t
 
@@ -61,7 +56,7 @@ class Residual:
 
     def best(self) -> Fraction:
         """Return the minimizer of loss + lam |z|."""
-        return sign(self.y) * max(ZERO, abs(self.y) - self.edge)
+        return sign_of(self.y) * max(ZERO, abs(self.y) - self.edge)
 
     def modulus(self, *_: Fraction) -> Fraction:
         """Return m."""

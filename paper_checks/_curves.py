@@ -30,7 +30,7 @@ class Curve:
         return Rays("", tuple(phi), tuple(theta))
 
     def dominated(self) -> Iterator[Check]:
-        """Yield theta >= c |phi|_1 for all t, c = base / 2; c > 0 is what fails for base 0.
+        """Yield theta >= c |phi|_1 for all t, c = base / 2, and c > 0, which is false for base 0.
 
         |phi|_1 = 1 + t, and (base + t) / (1 + t) falls to base as t does: no larger c will do.
         """

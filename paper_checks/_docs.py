@@ -68,7 +68,7 @@ def table(found: list[Outcome], page: str = "") -> str:
 
 
 def anchor(o: Outcome) -> str:
-    """Return what a heading is called in a link: letters, digits and hyphens."""
+    """Return the name of a heading in links: letters, digits and hyphens."""
     title = pretty(o.statement.title).lower()
     return "".join(c for c in title if c.isalnum() or c in " -_").replace(" ", "-")
 

@@ -24,6 +24,11 @@ def total(terms: Iterable[Fraction]) -> Fraction:
     return sum(terms, ZERO)
 
 
+def sign_of(x: Fraction) -> Fraction:
+    """Return -1, 0 or 1."""
+    return Fraction((x > 0) - (x < 0))
+
+
 def scale(a: Fraction, x: Sequence[Fraction]) -> Vector:
     """Return a x."""
     return [a * e for e in x]

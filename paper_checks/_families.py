@@ -60,7 +60,7 @@ def mean_of_powers(x: Slice) -> Fraction:
 
 
 def weight_decay(x: Slice) -> Fraction:
-    """Return 1/2 the sum of squares: of degree 2 whatever phi is."""
+    """Return half the sum of squares, of degree 2 for any phi."""
     return sum(map(squared, x), Fraction(0)) / 2
 
 

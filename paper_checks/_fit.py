@@ -150,7 +150,7 @@ def dual_value(W: Vector, y: Vector) -> Fraction:
 
 
 def below(rays: Rays, W: Vector, y: Vector, lam: Fraction) -> Fraction:
-    """Return d at W scaled into the polar ball of lam: below every factorization, whatever W is."""
+    """Return d at W scaled into the polar ball of lam: a bound below all f, for any W."""
     steepest = max(lam, rays.polar(W))
     return dual_value(exact(scale(lam / steepest, W)), y)
 

@@ -141,7 +141,7 @@ def _imported(dotted: str) -> bool:
 
 
 def _ungraded(held: Table) -> Iterator[str]:
-    """Yield what is wrong with the grades: theorems of the whole statement, or what is open."""
+    """Yield the faults of the grades: each needs theorems of the whole statement, or open parts."""
     proved = {row.statement for row in held.rows} - {""}
     yield from (
         f"the statement {s} has theorems and no grade" for s in sorted(proved - set(held.grades))

@@ -98,7 +98,7 @@ def _abstract(method: ast.FunctionDef) -> bool:
 
 @cache
 def names_of(function: str) -> frozenset[str]:
-    """Return the names under which a function may be listed: its own, and what it overrides."""
+    """Return the names under which a function may be listed: its own and those it overrides."""
     owner, dot, name = function.rpartition(".")
     bases = named(owner).__mro__ if dot and known(owner) else ()
     return frozenset({function, *(f"{b.__name__}.{name}" for b in bases if hasattr(b, name))})

@@ -28,11 +28,6 @@ def plus(a: Sequence[Fraction], b: Sequence[Fraction], t: object = 1) -> Vector:
     return tuple(x + s * y for x, y in zip(a, b, strict=True))
 
 
-def scaled(t: Fraction, a: Sequence[Fraction]) -> Vector:
-    """Return t a."""
-    return tuple(t * x for x in a)
-
-
 def outer(*sides: Sequence[Fraction]) -> Vector:
     """Return u x v x ..., flattened, the last index running fastest."""
     out: Vector = (Fraction(1),)

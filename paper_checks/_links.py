@@ -4,7 +4,7 @@ from ._formal import table
 
 
 def links(statement: str) -> list[list[tuple[str, str]]]:
-    """Return for each theorem what it is, its file, and the rule and function it is about."""
+    """Return for each theorem its kind, name and file, and its rule and function."""
     return [
         [
             ("theorem", row.theorem),
@@ -18,7 +18,7 @@ def links(statement: str) -> list[list[tuple[str, str]]]:
 
 
 def graded(statement: str) -> list[tuple[str, str]]:
-    """Return what is proved by machine and what is not, in words; [] without theorems."""
+    """Return the proved and the open parts of a statement in words; [] without theorems."""
     grade = table().grades.get(statement)
     if grade is None:
         return []

@@ -20,7 +20,7 @@ Basis = tuple[int, ...]  # a column j >= 0, or -1 - i for the unit vector of row
 
 
 class BasisError(ValueError):
-    """The basis does not prove what it was proposed for."""
+    """The basis does not prove optimality."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def unit(i: int, m: int) -> Vector:
 
 
 def proposed(c: Sequence[Fraction], a: Sequence[Vector], b: Sequence[Fraction]) -> Basis:
-    """Read a basis off the floats of HiGHS: its support, completed by what is tight.
+    """Read a basis off the floats of HiGHS: its support, completed by tight columns and rows.
 
     Tight are columns of price zero and rows of multiplier zero.
     """

@@ -43,7 +43,7 @@ def bound(Y: Matrix, W: Matrix, c: Fraction) -> Fraction:
 
 @dataclass(frozen=True)
 class Trained:
-    """Data, slices, W, c, r, the chance of each mask, p, what a kept slice is divided by, loss."""
+    """Data, slices, W, r, p, c, the law of the masks, the divisor of kept slices, the loss."""
 
     Y: Matrix
     slices: Slices

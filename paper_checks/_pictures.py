@@ -137,7 +137,7 @@ def _turn(a: Point, b: Point, c: Point) -> float:
 
 
 def spikes() -> list[Plot]:
-    """Draw theta <= 1 of the counterexample, and what e1 costs by (1, 1/n) and (1, -1/n)."""
+    """Draw theta <= 1 of the counterexample, and the cost of e1 by (1, 1/n) and (1, -1/n)."""
     plot = Plot((-1.3, 8.6), (-1.7, 1.7), height=140)
     circle = np.linspace(0, 2 * math.pi, 181)
     plot.area(zip(np.cos(circle), np.sin(circle), strict=True), "a")

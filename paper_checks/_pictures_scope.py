@@ -27,7 +27,7 @@ def _star(title: str, depths: tuple[int, int]) -> Plot:
 
 
 def by_size() -> list[Plot]:
-    """Draw what dropout adds at best, over r: p held, and p that falls with r."""
+    """Draw the least addition of dropout over r: for a fixed p, and for p that falls with r."""
     sizes = range(1, 13)
     plot = Plot((0, 12.5), (0, 1.25), height=180)
     plot.axes([1, 4, 8, 12], [0, 0.5, 1], "r", "the least addition for one Z, 1 at r = 1")

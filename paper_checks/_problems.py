@@ -13,7 +13,7 @@ from fractions import Fraction
 from functools import partial
 
 from ._base import ZERO
-from ._exact import dot, l1, scale, total
+from ._exact import dot, l1, scale, sign_of, total
 from ._linear import Matrix, Vector, combine, dependences, exact, linf, plus, transposed
 from ._models import Factors, Model, linear, network, times
 from ._nets import root
@@ -204,11 +204,6 @@ def moves(p: Candidate) -> Iterator[Callable[[Fraction], Candidate]]:
             rate = problem.rho * (p.q[k] if problem.ridge else sign_of(p.q[k]) or sign)
             if sign * (rate - pull) < 0:
                 yield partial(_shifted, p, k, sign)
-
-
-def sign_of(x: Fraction) -> Fraction:
-    """Return -1, 0 or 1."""
-    return Fraction((x > 0) - (x < 0))
 
 
 def _scaled(p: Candidate, k: int, sign: Fraction, size: Fraction) -> Candidate:

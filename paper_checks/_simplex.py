@@ -33,7 +33,7 @@ class Columns:
         return solve([self.phi[j] for j in basis], [self.theta[j] for j in basis]) or ()
 
     def prices(self, basis: Basis) -> list[Fraction]:
-        """Return theta_j - <W, phi_j>: what a unit of column j costs beyond the basis."""
+        """Return the reduced costs theta_j - <W, phi_j>."""
         W = self.multipliers(basis)
         return [t - dot(W, p) for p, t in zip(self.phi, self.theta, strict=True)]
 

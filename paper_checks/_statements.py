@@ -52,7 +52,7 @@ def sentences(text: str) -> list[str]:
 
 
 def with_proofs(text: str) -> Iterator[tuple[str, list[str]]]:
-    """Yield each sentence with its proof: what is between Proof and Qed, [] if there is none.
+    """Yield each sentence with its proof: the sentences between Proof and Qed, or [].
 
     A proof that ends otherwise is part of what is said, and so is a command inside a proof.
     """
@@ -138,7 +138,7 @@ def changed(folder: Path = FORMAL) -> list[str]:
 
 
 def printed(text: str) -> str:
-    """Return what Coq printed without its version, white space as one blank."""
+    """Return the output of Coq without its version; white space is one blank."""
     return "\n".join(" ".join(block.split()) for block in re.split(r"\n(?=\S)", text)[1:])
 
 

@@ -77,7 +77,7 @@ class Plot:
         )
 
     def axes(self, xs: Sequence[float], ys: Sequence[float], below: str, above: str) -> None:
-        """Draw rules at the ticks, and say what the axes are."""
+        """Draw rules at the ticks, and label the axes."""
         for x in xs:
             (a, b), (c, d) = self.at(x, self.y[0]), self.at(x, self.y[1])
             self.parts.append(f'<path class="rule" d="M{a:g} {b:g}L{c:g} {d:g}"/>')
@@ -97,7 +97,7 @@ class Plot:
 
 
 def svg(panels: Sequence[Plot], said: str, *, alone: bool = False) -> str:
-    """Return the panels, side by side as far as WIDTH goes; `alone` with the style, for a file.
+    """Return the panels in rows of at most WIDTH; `alone` adds the style, for a file.
 
     WIDTH is that of a narrow screen, so nothing is scaled down there.
     """

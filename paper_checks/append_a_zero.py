@@ -130,7 +130,7 @@ def sides(i: Instance | Candidate) -> Iterator[Check]:
 
 
 def fixed() -> Iterator[Check]:
-    """Yield an optimum against itself, and a point that is none."""
+    """Yield an optimum against itself, and a point that is not optimal."""
     one, pair = Fraction(1), ([vector(1, 2)], [vector(1, 0)])
     optimum = Instance(one, *pair, [vector(0, 1), vector(0, -1)], pair)
     yield from sides(optimum)

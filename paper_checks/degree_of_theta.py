@@ -1,4 +1,4 @@
-"""Degree of theta below phi's, and above: what goes wrong, in rationals.
+"""Degree of theta below and above that of phi: the failures, in rationals.
 
 Below: phi = x^1 o ... o x^K, K = 3 or 4, with weight decay (1/K) sum |x^k|_2^2, of degree 2.
 Above: phi = u v^T with |u|_2^2 |v|_2^2, of degree 4: what dropout adds to the loss in expectation.

@@ -160,7 +160,7 @@ def general(i: Weighted) -> Iterator[Check]:
 
 
 def between(i: Curved) -> Iterator[Check]:
-    """Yield the bound with the m between Z and Z*, and what strong convexity says there."""
+    """Yield the bound with the m between Z and Z*, and strong convexity there."""
     losses, Z = i.entries(), i.output(i.us, i.vs)
     best = [entry.best() for entry in losses]
     W = [entry.weight(z) for entry, z in zip(losses, Z, strict=True)]
@@ -289,7 +289,7 @@ class Gap:
         return Check(BOUND, p.value(p.X) - p.value(p.others), "<=", bound)
 
     def decayed(self) -> Check:
-        """Return f(X) - F* >= f(X) - f(X') against the largest bound, whatever Z* is.
+        """Return f(X) - F* >= f(X) - f(X') against the largest bound, for any Z*.
 
         With weight decay Omega(z) = |z|^(2/3), the polar is |W|: the bound is (|W| - lam) s -
         m s^3 / 2 at s = |Z*|^(2/3), so at most (|W| - lam) S where it falls below 0 from S on.

@@ -1,4 +1,4 @@
-"""Dropout of slices u v^T with squared loss: what it adds in expectation, by all masks, exactly.
+"""Dropout of slices u v^T with squared loss: its exact expectation, over all masks.
 
 A slice is kept with probability p and then divided by p.  2 x 2 data: N(Z)^2 = |Z|^2 + 2 |det Z|
 is rational.  Unit vectors w_i have M = sum w_i w_i^T of trace r, so Z = t P M Q with rotations P, Q
@@ -206,7 +206,7 @@ HYPOTHESES = {
 
 
 def expected(i: Trained) -> Check:
-    """Return the mean over all masks, against the loss and what is added to it."""
+    """Return the mean over all masks, against the loss plus the addition."""
     more = (1 - i.p) / (2 * i.p) * price(i.slices)
     return Check(EXPECTED, i.mean(i.slices), "==", i.at(*i.slices) + more)
 
@@ -244,7 +244,7 @@ def one_slice(i: Trained) -> Check:
 
 
 def counterexamples() -> Iterator[Counterexample]:
-    """Yield y = z = 1 with other masks, no division and another loss; other slices; p held."""
+    """Yield y = z = 1 with other masks, no division and another loss; other slices; a fixed p."""
     one = [vector(1)]
     whole = Trained(one, (one, one), one, 1)
     both = replace(whole, slices=([vector(HALF)] * 2, one * 2), r=2,

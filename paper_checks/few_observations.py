@@ -89,7 +89,7 @@ class Instance:
         return found
 
     def part(self, A: Matrix) -> Matrix:
-        """Return what may be observed of A: all, or the entries of u v^T and v u^T."""
+        """Return the part of A that may be observed: all, or the entries of u v^T and v u^T."""
         m = self.split
         return [
             [x if not m or (i < m <= j) or (j < m <= i) else ZERO for j, x in enumerate(row)]
@@ -147,7 +147,7 @@ def value(i: Instance, As: Sequence[Matrix], found: Slices) -> Fraction:
 
 
 def sides(i: Instance) -> Iterator[Check]:
-    """Yield what is seen, and f, at t = 0, 1/2 and 1; how many slices are left; the count."""
+    """Yield the observations and f at t = 0, 1/2 and 1, and the number of slices that are left."""
     As, D, r = i.observed(), i.move(), len(i.a)
     identity = [[Fraction(int(p == q)) for q in range(r)] for p in range(r)]
     start = slices(i.X, identity)
@@ -197,7 +197,7 @@ class Seen:
     proof: Callable[["Seen"], bool]
 
     def value(self, xs: Sequence[Sequence[Number]]) -> Number:
-        """Return f, the loss 1/2 |z - y|^2 of what is seen."""
+        """Return f, with the loss 1/2 |z - y|^2 of the observations."""
         pairs = zip(seen(self.As, [(ONE, x) for x in xs]), self.y, strict=True)
         return sum(((z - y) ** 2 / 2 for z, y in pairs), ZERO) + self.lam * sum(
             map(self.theta, xs), ZERO
@@ -215,7 +215,7 @@ class Seen:
             yield Check("other terms", l1(rest.terms.values()), "==", ZERO)
 
     def reached(self) -> Check:
-        """Return what no single slice is below, against f at the slices."""
+        """Return a lower bound of f over single slices, against f at the slices."""
         if len(self.X) != 2 or not self.proof(self):
             raise NoCounterexampleError("one slice may be lower")
         return Check(REACHES, self.least, "<=", self.value(self.X))

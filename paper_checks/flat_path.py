@@ -89,7 +89,7 @@ def cubes() -> tuple[Way, Way]:
 
 @dataclass(frozen=True)
 class Instance:
-    """Three slices and a way; a problem with its q, of which they are a minimum, or None."""
+    """Three slices and a path; a problem and q for which they are a minimum, or None."""
 
     model: Model
     slices: tuple[Factors, ...]

@@ -229,11 +229,11 @@ class Pair:
         return paired(self.W, self.xs, self.ys) ** 2 / (self.s * self.t)
 
     def cube(self) -> Check:
-        """Return what the vectors reach, against the polar, in squares."""
+        """Return the value of the vectors against the polar, both squared."""
         return Check(CUBE, self.reached(), "<=", polar(self.W) ** 2)
 
     def weak(self) -> Check:
-        """Return what the vectors reach, against the sums."""
+        """Return the squared value of the vectors against (sum d) (sum e)."""
         return Check(WEAK, self.reached(), "<=", total(self.d) ** 2)
 
     def gap(self) -> Check:

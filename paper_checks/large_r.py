@@ -239,6 +239,6 @@ HYPOTHESES = {
 
 
 def counterexamples() -> Iterator[Counterexample]:
-    """Yield what has to be passed."""
+    """Yield the barriers that every path has to pass."""
     for name, barrier in barriers():
         yield Counterexample(name, barrier, Barrier.conclusion)

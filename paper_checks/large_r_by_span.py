@@ -55,7 +55,7 @@ FOLLOWS = "the outputs that are not kept follow from the kept ones"
 
 @dataclass(frozen=True)
 class Seen:
-    """A model, the entries kept of its phi, E, and card(D): the loss sees E times what is kept."""
+    """A model, the entries of phi to keep, E, and card(D): the loss sees E times these entries."""
 
     model: Model
     keep: tuple[int, ...]
@@ -67,7 +67,7 @@ class Seen:
 
     @cached_property
     def dimension(self) -> int:
-        """Return dim span, as the rank of what the loss sees of the extreme slices."""
+        """Return dim span: the rank of the extreme slices as the loss sees them."""
         return rank([self.outputs(self.coordinates(x)) for x in self.model.kept])
 
     def coordinates(self, x: Factors) -> Vector:
@@ -231,7 +231,7 @@ UNIT = exact([Fraction(3, 5), Fraction(4, 5)])
 
 
 def counterexamples() -> Iterator[Counterexample]:
-    """Yield what has to be passed: two outputs that are multiples of one, and those of large r."""
+    """Yield barriers: of two outputs that are multiples of one, and those of large r."""
     name, one = next(iter(barriers()))
     two = replace(one.point, phi=lambda x: [e * f for f in one.point.phi(x) for e in UNIT],
                   loss=squared(6, 8), size=2)  # fmt: skip
@@ -242,7 +242,7 @@ def counterexamples() -> Iterator[Counterexample]:
 
 
 def along_unit(p: Point) -> Fraction:
-    """Return what has to be passed for phi = e (a + b) and data y e, |e| = 1: as for one output."""
+    """Return the barrier for phi = e (a + b) and data y e, |e| = 1, that of one output."""
     e = p.phi([Fraction(1), ZERO])
     y = [-Fraction(t.b) for t in p.loss.terms]
     size = dot(e, y)

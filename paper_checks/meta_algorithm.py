@@ -61,7 +61,7 @@ class Instance:
 
 @dataclass
 class Run:
-    """The slices (ray, coefficient), and what happened: (step, f, slices)."""
+    """The slices (ray, coefficient), and the steps so far: (step, f, slices)."""
 
     fit: Fit
     slices: list[tuple[int, Fraction]]

@@ -121,7 +121,7 @@ INSTANCES = _instances()
 
 
 def sides(i: Instance) -> Iterator[Check]:
-    """Yield what the point is, and that it is global or that a short step is lower."""
+    """Yield the conditions of the point, and that it is global or that a short step is lower."""
     Y, c, lam, at = i.data(), i.weights, i.lam, i.factors()
     W, here = residual(Y, c, at), value(Y, c, lam, at)
     yield from stationary(W, lam, at)

@@ -1,4 +1,4 @@
-"""A strict gap: one linear net of three layers cannot reach what parallel nets reach.
+"""A strict gap: one linear net of three layers cannot reach the least f of parallel nets.
 
 A net's price is |W1| |W2| |W3| (Frobenius), so a product Z costs (sum sigma_i^(2/3))^(3/2) in one
 net, and sum sigma_i in parallel. With singular values a^3, b^3 of Z, a^2 + b^2 = 1, and
@@ -207,7 +207,7 @@ class Nets:
         yield Check("nets", Fraction(self.nets), "==", Fraction(1))
 
     def kept(self) -> list[Fraction]:
-        """Return y - lam, or 0: what F keeps of each singular value."""
+        """Return max(y - lam, 0) of each singular value, as in the minimizer of F."""
         return [max(ZERO, y - self.lam) for y in self.y]
 
     def reached(self) -> Fraction:

@@ -125,7 +125,7 @@ def value(i: Instance) -> Fraction:
 
 
 def sides(i: Instance) -> Iterator[Check]:
-    """Yield the bound, and what it rests on for each slice."""
+    """Yield the bound, and <W, phi> <= Omega*(W) theta for each slice."""
     yield Check(BOUND, bound(shrunk(i), i.Y, i.loss), "<=", value(i))
     for u, v, theta in zip(i.us, i.vs, i.theta(), strict=True):
         yield Check(SLICE, dot(u, [dot(row, v) for row in i.W]), "<=", polar(i.W, i.right) * theta)

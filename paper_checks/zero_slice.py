@@ -160,7 +160,7 @@ def lower(i: Instance, W: Matrix) -> tuple[list[Vector], list[Vector]] | None:
 
 
 def fixed() -> Iterator[Check]:
-    """Yield an optimum against itself, and two points that are none."""
+    """Yield an optimum against itself, and two points that are not optimal."""
     one, two = Fraction(1), ([vector(1, 2)], [vector(1, 1)])
     yield from sides(Instance([vector(2, 2), vector(3, 3)], one, *two, two))
     yield from sides(Instance([vector(2, 2), vector(3, 4)], one, *two, two))
@@ -175,7 +175,7 @@ def fixed() -> Iterator[Check]:
 
 
 def one_way() -> Iterator[Candidate]:
-    """Yield points where f falls by one move alone: a smaller slice, a new one, a smaller q."""
+    """Yield points where only one move lowers f: a smaller slice, a new one, a smaller q."""
     model, one, zero = MODELS[0], Fraction(1), Fraction(0)
     (x, *_), four = model.kept, (4 * one, zero, zero, zero)
     yield Candidate(Problem(model, "squared", four, one), (times(4 * one, x),))
