@@ -11,7 +11,7 @@ from certify.kernel.arrays import Arrays, rows_of
 from certify.kernel.patterns import Pattern
 from certify.kernel.rules.network import Case, pull_back
 from certify.kernel.rules.polar import polar_bound
-from certify.kernel.statement import stated_network
+from certify.kernel.statement import stated_atom
 from certify.pipeline.certificate.file import ask
 from certify.polar.proved import as_kernel_array, split
 from certify.search.relax import Using
@@ -123,7 +123,7 @@ def truth(atom, W):
 def network_of(atom, W, **said):
     """Return what the kernel is told of a layer."""
     given = Arrays({k: as_kernel_array(a) for k, a in atom.arrays().items()}, "statement")
-    return stated_network(atom.statement() | said, given, Pattern(*W.shape))
+    return stated_atom(atom.statement() | said, given, Pattern(*W.shape))
 
 
 def proved(tier, atom, W, proof):

@@ -21,7 +21,7 @@ from certify.kernel.rules.polar import polar_bound
 from certify.kernel.rules.transpose import Group
 from certify.kernel.rules.tree import ROOT, nodes_of, signed_splits, walk
 from certify.kernel.scalars import power
-from certify.kernel.statement import stated_modes
+from certify.kernel.statement import stated_atom, stated_modes
 from certify.polar.proved import as_kernel_array
 from certify.polar.proved import split as kernel_split
 from tests.tensor_cases import (
@@ -831,9 +831,10 @@ def test_an_unknown_statement_is_refused_by_name(name):
     change, code = STATED[name]
     at = Pattern(2, 4, dims=(2, 2, 2))
     said = {"kind": "cp", "norms": ["l2"] * 3, "symmetric": False, "form": "product"}
-    assert len(stated_modes(said, at).norms) == 3
+    none = Arrays({}, "statement")
+    assert len(stated_atom(said, none, at).norms) == 3
     with pytest.raises(RejectedError) as refused:
-        stated_modes(said | change, at)
+        stated_atom(said | change, none, at)
     assert refused.value.code == code
 
 

@@ -19,7 +19,7 @@ from certify.kernel.metered import Metered
 from certify.kernel.patterns import Pattern
 from certify.kernel.rules.polar import polar_bound
 from certify.kernel.scalars import power
-from certify.kernel.statement import Point, stated_network
+from certify.kernel.statement import Point, stated_atom
 from certify.kernel.values import loss_value
 from certify.kernel.verdict import EXITS, prove
 from certify.losses import KullbackLeibler, Logistic, Squared
@@ -373,19 +373,19 @@ def test_statements_beyond_the_rules_are_rejected(lie):
     given = {"features": FEATURES} | held
     arrays = {k: as_kernel_array(a) for k, a in given.items() if a is not None}
     with pytest.raises(RejectedError) as caught:
-        stated_network(SAID | said, Arrays(arrays, "statement"), Pattern(3, 2))
+        stated_atom(SAID | said, Arrays(arrays, "statement"), Pattern(3, 2))
     assert (caught.value.where, caught.value.code) == (where, code)
 
 
 def test_a_layer_is_for_a_matrix_of_outputs():
     arrays = Arrays({"features": as_kernel_array(FEATURES)}, "statement")
     with pytest.raises(RejectedError, match=r"statement\.shape: shape"):
-        stated_network(SAID, arrays, Pattern(3, 4, dims=(3, 2, 2)))
+        stated_atom(SAID, arrays, Pattern(3, 4, dims=(3, 2, 2)))
 
 
 def test_samples_may_have_no_row_where_the_bias_has_a_price():
     arrays = {"features": as_kernel_array(FEATURES), "samples": as_kernel_array(ints(0, 2, 2))}
-    net = stated_network(SAID, Arrays(arrays, "statement"), Pattern(3, 1))
+    net = stated_atom(SAID, Arrays(arrays, "statement"), Pattern(3, 1))
     field = Exact().layer(net, as_kernel_array(np.ones((2, 1))), as_kernel_array(np.ones((1, 1))))
     assert [v * power(field.exp) for v in field.ints] == [2, 0, 7]
 
