@@ -38,7 +38,7 @@ class Keeper:
     """
 
     def __init__(self, write: Callable[[Any, Arrays], None] | None = None) -> None:
-        self.write, self.held = write, dict[str, Any]()
+        self.write, self.kept = write, dict[str, Any]()
         self.read = dict[str, tuple[Any, Arrays]]()
         self.stopped = False
         self.above = CURRENT.get()  # the keeper of the enclosing computation
@@ -54,11 +54,11 @@ class Keeper:
         """Keep value(), if it is time or `now`; otherwise value is not called."""
         if key.startswith(self.left) or (not now and monotonic() - self.last < self.pause):
             return
-        self.held.pop(key, None)
+        self.kept.pop(key, None)
         self.read.pop(key, None)
-        self.held[key] = value()
-        for old in [k for k in self.held if k.startswith("tree.")][:-MOST]:
-            del self.held[old]
+        self.kept[key] = value()
+        for old in [k for k in self.kept if k.startswith("tree.")][:-MOST]:
+            del self.kept[old]
         begun = monotonic()
         if self.write is not None:
             self.write(*self.pack())
@@ -67,7 +67,7 @@ class Keeper:
 
     def pack(self) -> tuple[dict[str, Any], Arrays]:
         """Return all values as JSON and arrays."""
-        parts = self.read | {k: pack(v) for k, v in self.held.items()}
+        parts = self.read | {k: pack(v) for k, v in self.kept.items()}
         arrays = {f"{k}/{n}": a for k, (_, pool) in parts.items() for n, a in pool.items()}
         return {k: text for k, (text, _) in parts.items()}, arrays
 
@@ -78,8 +78,8 @@ class Keeper:
         """
         if key.startswith(self.left):
             return None
-        if key in self.held:
-            return self.held[key]
+        if key in self.kept:
+            return self.kept[key]
         entry = self.read.get(key)
         try:
             return None if entry is None else unpack(*entry, kinds)

@@ -32,7 +32,7 @@ from .errors import InputError
 from .extras import optional
 from .gram import CORES
 
-BESIDE = 5  # the protocol of pickle from which arrays are sent beside the pickle
+OUT_OF_BAND = 5  # the protocol of pickle from which arrays are sent out of band
 ALIGNED = 16  # bytes, the alignment of numpy's own arrays
 QUICK = 0.05  # seconds of a call: quicker ones are not sent
 T = TypeVar("T")
@@ -122,7 +122,7 @@ class Signed(NamedTuple):
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> Any:  # noqa: ANN401  as pickle has it
         """Reduce for pickle; before protocol 5 numpy itself makes new, aligned arrays."""
-        if int(protocol) < BESIDE:
+        if int(protocol) < OUT_OF_BAND:
             return tuple.__reduce_ex__(self, protocol)
         return receive_signed, (self.by, *pack(self.value))
 
@@ -166,8 +166,8 @@ def unpack(sent: bytes, buffers: Iterable[Any]) -> Any:  # noqa: ANN401  anythin
 
 def align(buffer: Any) -> Any:  # noqa: ANN401  a buffer of bytes
     """Return the same bytes at an aligned address."""
-    held = np.frombuffer(buffer, dtype=np.uint8)
-    return held.copy() if held.ctypes.data % ALIGNED else buffer
+    numbers = np.frombuffer(buffer, dtype=np.uint8)
+    return numbers.copy() if numbers.ctypes.data % ALIGNED else buffer
 
 
 def receive_signed(by: str, sent: bytes, buffers: Iterable[Any]) -> Signed:

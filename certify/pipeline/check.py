@@ -28,7 +28,7 @@ from certify.search.dual.points import Run
 from certify.search.evidence import accept_dual, any_size, by_rank
 from certify.search.search_result import Evidence
 
-from . import beside_l1
+from . import l1_penalty
 from . import rescale as scaling
 from .budget import AUTO, Budget, limits
 from .certificate.coverage import PROBE, missing_rules
@@ -137,7 +137,7 @@ def answers(
     """
     if problem.l1 is not None:
         judge = partial(check, method=how[1].method, solver=how[1].solver)
-        return beside_l1.answers(problem, question, point, run, judge)
+        return l1_penalty.answers(problem, question, point, run, judge)
     (factors, q), (clock, seed) = point, run
     if problem.loss.observed.zeros:
         return (*answer_zeros(problem, question, factors, run), None)

@@ -54,11 +54,6 @@ class Decomposition:
     upper: float
     factors: Factors
 
-    @property
-    def closed(self) -> bool:
-        """Whether more steps are not worth their cost."""
-        return self.upper - self.lower <= CLOSE * self.upper
-
 
 def empty(dims: tuple[int, ...]) -> Factors:
     """Return factors without components."""
@@ -93,10 +88,10 @@ def proximal_steps(T: Array, clock: Clock, seed: int) -> Decomposition:
     top = polar(T, clock.left(), seed)
     best = Decomposition(*lower_of(T, T, top.upper), *upper_of(T, empty(T.shape)))
     lam, P, factors = SHARE * top.upper, np.zeros(core.shape), empty(core.shape)
-    gaps = [np.inf]
+    gaps = [best.upper - best.lower]
     for _ in range(ROUNDS):
         stale = len(gaps) > STALE and gaps[-1] > GAINED * gaps[-STALE]
-        if clock.expired() or best.closed or stale:
+        if clock.expired() or gaps[-1] <= CLOSE * best.upper or stale:
             break
         problem = Problem(Squared(core + P), norm_atom(T.ndim), lam)
         factors = fit_components(problem, factors, clock, seed)

@@ -26,7 +26,7 @@ from certify.search.evidence import CONVEX, SEARCHED
 from certify.search.families import is_supported, search
 from certify.search.fixed_rank import steps as fixed_rank_steps
 
-from . import beside_l1
+from . import l1_penalty
 from . import rescale as scaling
 from .budget import AUTO, Budget, limits, rest
 from .certificate.coverage import missing_rules
@@ -142,7 +142,7 @@ def improve_and_check(
     scaled, by, start = scaling.start_down(problem, arrays, values)
     epsilon = scaling.value_down(max(atol or 0.0, rtol * abs(value)), by)
     if problem.l1 is not None:
-        steps = beside_l1.descents(scaled, start, clock, seed)
+        steps = l1_penalty.descents(scaled, start, clock, seed)
     elif route.method == "cvxpy":
         steps = by_solver.steps(scaled, start, clock.share(SEARCHED), route.solver, seed)
     else:
@@ -203,8 +203,8 @@ def check_last(
     top = max(results, key=lambda r: r.lower, default=result)
     if result.verdict is not Verdict.UNDECIDED or top.lower <= result.lower:
         return result
-    beside = reuse(top, last)
-    return result if beside is None else beside
+    again = reuse(top, last)
+    return result if again is None else again
 
 
 def out_of_time(problem: Problem, clock: Clock) -> bool:

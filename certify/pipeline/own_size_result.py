@@ -143,7 +143,7 @@ def explained_variance(problem: Problem, lower: float, upper: float) -> Explaine
 
 
 def variance(problem: Problem) -> Fraction:
-    """Return |Y|^2 less what the means of the offsets explain, exactly."""
+    """Return |Y|^2 minus the part that the means of the offsets explain, exactly."""
     names, (m, n), by = {o.name for o in problem.offsets}, problem.loss.shape, Flint()
     at, Y = Pattern(m, n), by.load(as_kernel_array(problem.loss.arrays()["Y"].reshape(-1)))
     parts = {"column": Fraction(1, m), "row": Fraction(1, n), "intercept": Fraction(1, m * n)}

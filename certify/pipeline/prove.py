@@ -56,7 +56,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class Proof:
-    """A certificate and what the kernel proved from it."""
+    """A certificate and the outcome that the kernel proved from it."""
 
     certificate: Certificate
     outcome: Outcome

@@ -20,7 +20,7 @@ from .prove import Proof, prove_written, value_of, without_better
 from .result import Result
 
 NEAR = 2.0  # of epsilon: a bound further below a point does not certify it
-CANDIDATE = {"rtol", "atol", "q", "arrays"}  # what a statement says of the candidate, too
+CANDIDATE = {"rtol", "atol", "q", "arrays"}  # fields of a statement about the candidate
 
 
 def bound_beside(
@@ -50,8 +50,8 @@ def bound_beside(
         return None
     at = replace(s, value=above(proved.outcome.upper))
     evidence = Evidence(at, steps=(("start", at),))
-    beside = result_of(problem, s.factors, (s.q, evidence), proved, None)
-    return replace(beside, steps=result.steps, reached=result.reached)
+    again = result_of(problem, s.factors, (s.q, evidence), proved, None)
+    return replace(again, steps=result.steps, reached=result.reached)
 
 
 def take_over(
@@ -73,6 +73,6 @@ def take_over(
 
 
 def objective_of(statement: dict[str, Any], names: set[str]) -> dict[str, Any]:
-    """Return what a statement says of the objective; names: the arrays of its candidate."""
+    """Return the fields of a statement about the objective; names: the arrays of its candidate."""
     arrays = {k: a for k, a in statement["arrays"].items() if k not in names}
     return {k: x for k, x in statement.items() if k not in CANDIDATE} | arrays

@@ -12,6 +12,7 @@ values.
 
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -158,7 +159,4 @@ def restore_modes(factors: Factors, shape: tuple[int, ...]) -> Factors:
 
 def slice_of(factors: Factors) -> Array:
     """Return the tensor of the first component."""
-    out = np.ones(())
-    for x in factors:
-        out = np.multiply.outer(out, x[:, 0])
-    return np.asarray(out)
+    return np.asarray(reduce(np.multiply.outer, (x[:, 0] for x in factors)))

@@ -42,7 +42,7 @@ class Smoothed:
         """A Lipschitz constant of the gradient."""
         return self.loss.curvature if self.S is None else 1 / self.mu
 
-    @np.errstate(all="ignore")  # what is not finite is never the lowest
+    @np.errstate(all="ignore")  # a value that is not finite is never the lowest
     def at(self, Z: Array) -> Slope:
         """Return the value and W."""
         if self.S is None:

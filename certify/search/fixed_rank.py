@@ -35,7 +35,7 @@ from .families import family, has_moves
 from .growth.products import NOTHING, refit_offsets
 
 STALL = 1e-13  # relative gain of a few steps that ends a descent; luck, never truth
-BESIDE = 2.0**-6  # relative size of a random step; luck, never truth
+STEP = 2.0**-6  # relative size of a random step; luck, never truth
 PATIENCE = 12  # successive random starts without a gain that end the search
 ENVELOPES = 12  # successive envelopes of a loss with kinks
 STAGES = 8  # stages in which missing components are appended
@@ -95,7 +95,7 @@ def steps(
     if not has_moves(problem):
         return first
     with np.errstate(all="ignore"):  # a point that is not finite is never the lowest
-        ends = [descend(problem, s, clock) for s in (start, beside(problem, start, seed))]
+        ends = [descend(problem, s, clock) for s in (start, perturb(problem, start, seed))]
         ends.append(replace_dead(problem, lowest([start, *ends]), clock, seed))
     return (*first, *(("descend", s) for s in ends if s.value < start.value))
 
@@ -195,10 +195,10 @@ def descend_envelopes(task: Task, now: Candidate, steps: int) -> Candidate:
     return best
 
 
-def beside(problem: Problem, start: Candidate, seed: int) -> Candidate:
+def perturb(problem: Problem, start: Candidate, seed: int) -> Candidate:
     """Return the factors after a small random step that keeps their signs."""
     rng, moved = np.random.default_rng(seed), []
     for x, g in zip(start.factors, problem.atom.gauges, strict=False):  # symmetric: one factor
-        d = BESIDE * np.abs(x).max(initial=0.0) * rng.standard_normal(x.shape)
+        d = STEP * np.abs(x).max(initial=0.0) * rng.standard_normal(x.shape)
         moved.append(x + (np.abs(d) if g.nonneg else d))
     return evaluate(problem, tuple(moved))

@@ -148,7 +148,7 @@ def test_a_polished_point_is_a_dual_point_with_a_proof(name):
     with use_keeper(Keeper()) as keeper:
         found = polish_parts(run, dual_at(run.problem, run.start), lambda: False)
         dual = bound_found(run, found)
-        assert [k for k in keeper.held if k.startswith("tree.relaxation")]
+        assert [k for k in keeper.kept if k.startswith("tree.relaxation")]
     W = run.problem.loss.observed.array(dual.point.W)
     upper = layer_above(W, run.problem.atom, dual.polar.proof)
     assert upper <= dual.polar.upper * (1 + 2.0**-30)

@@ -187,7 +187,7 @@ def test_another_start_refutes_a_corner_of_a_loss_without_a_bound_at_its_size():
 def test_symmetric_tensors_are_moved_by_their_one_factor():
     problem = Problem(Squared(np.ones((3, 3, 3))), CP("l2", order=3, symmetric=True), 0.0)
     start = evaluate(problem, (np.array([[1.0, 0.5], [1.0, -0.5], [0.75, 0.0]]),))
-    moved = fixed_rank.beside(problem, start, seed=0)
+    moved = fixed_rank.perturb(problem, start, seed=0)
     assert [x.shape for x in moved.factors] == [(3, 2)]
     assert np.any(moved.factors[0] != start.factors[0])
     best = fixed_rank.other(problem, start, Clock(budget=1.0), 0)

@@ -28,7 +28,7 @@ from .bounds import (
     up,
     view,
 )
-from .layout import indices, on_grid
+from .layout import indices, on_int64
 
 DIGITS = 53  # bits of a float
 LONG = 2000  # numbers whose exact sum of squares takes milliseconds
@@ -161,14 +161,14 @@ class Fields(Arithmetic[Ball]):
         """Return the exact sums; in int64 if the floats share a short grid."""
         if x.rad:
             raise RejectedError("rounded", "inexact", "exact sums of an inexact field")
-        ints, exp = on_grid(x.mid.reshape(-1), x.mid.size)
-        if ints is None:
+        flat = x.mid.reshape(-1)
+        whole = on_int64(flat, flat.size.bit_length())
+        if whole is None:
             exact = Exact()
-            field = exact.load(Array((x.mid.size,), x.mid.reshape(-1)))
-            return exact.totals(field, cells, count)
-        out = np.zeros(count, dtype=np.int64)  # no sum overflows, by `on_grid`
-        np.add.at(out, np.asarray(cells, dtype=np.int64), ints)
-        return [power(exp) * int(t) for t in out]
+            return exact.totals(exact.load(Array((flat.size,), flat)), cells, count)
+        out = np.zeros(count, dtype=np.int64)  # no sum overflows: room is left for its bits
+        np.add.at(out, np.asarray(cells, dtype=np.int64), whole[0])
+        return [power(whole[1]) * int(t) for t in out]
 
     def sums(self, x: Ball, kind: str, at: Pattern) -> Enclosure:
         """Enclose the sum of squared totals; the radius counts |A| = sqrt(length) times."""

@@ -9,11 +9,10 @@ from certify.kernel.arrays import Array, dyadic
 from certify.kernel.exact import Exact, Grid
 from certify.kernel.patterns import Pattern, thin
 
-from .bounds import Floats, view
-from .layout import dense_lines, sparse_lines
-from .limbs import Longs, bound_top, gram_of_lines
+from .bounds import view
+from .layout import HELD, dense_lines, on_int64, sparse_lines
+from .limbs import bound_top, gram_of_lines
 
-HELD = 62  # bits of an int64 for a shifted float64 array
 WIDE = 100  # rows from which products in digits are quicker
 
 
@@ -63,19 +62,3 @@ class Flint(Exact):
             if (bound := bound_top(g, shift, (lower, whole[1]))) is not None:
                 return bound
         return super().top(g, shift, factor)
-
-
-def on_int64(x: Floats) -> tuple[Longs, int] | None:
-    """Return integers and e with x = ints 2^e; None if they do not fit an int64."""
-    nonzero = x[x != 0]
-    if not nonzero.size:
-        return np.zeros(x.shape, dtype=np.int64), 0
-    mantissa, exponent = np.frexp(nonzero)
-    whole = np.ldexp(mantissa, 53).astype(np.int64)
-    spare = np.log2((whole & -whole).astype(np.float64)).astype(np.int64)
-    low = int((exponent - 53 + spare).min())
-    if int(exponent.max()) - low > HELD:
-        return None
-    # the product is an integer below 2**62, so the scaling is exact
-    half = -low // 2
-    return np.ldexp(np.ldexp(x, half), -low - half).astype(np.int64), low

@@ -14,7 +14,7 @@ from certify.kernel.patterns import Pattern
 
 from .bounds import Floats, finite, up
 
-ORDINARY = 900  # binary exponents that scale without overflow
+HELD = 62  # bits of an int64 for a float64 array on one grid
 BLOCK = 512  # lines that are dense at a time; cost, never truth
 
 
@@ -102,12 +102,16 @@ def sum_permutations(dense: Floats) -> Floats:
     return out
 
 
-def on_grid(x: Floats, size: int) -> tuple[npt.NDArray[np.int64] | None, int]:
-    """Return integers and e with x == ints * 2^e whose sums fit int64, or (None, 0)."""
-    top = int(np.frexp(np.abs(x).max(initial=0.0))[1])
-    e = top - (62 - size.bit_length())
-    if abs(e) > ORDINARY:
-        return None, 0
-    ints = np.ldexp(x, -e).astype(np.int64)
-    # the way back shows every loss, also an underflow
-    return (ints, e) if np.array_equal(np.ldexp(ints.astype(np.float64), e), x) else (None, 0)
+def on_int64(x: Floats, room: int = 0) -> tuple[npt.NDArray[np.int64], int] | None:
+    """Return integers and e with x = ints 2^e; None if they need more than HELD - room bits."""
+    nonzero = x[x != 0]
+    if not nonzero.size:
+        return np.zeros(x.shape, dtype=np.int64), 0
+    mantissa, exponent = np.frexp(nonzero)
+    whole = np.ldexp(mantissa, 53).astype(np.int64)
+    spare = np.log2((whole & -whole).astype(np.float64)).astype(np.int64)
+    low = int((exponent - 53 + spare).min())
+    if int(exponent.max()) - low > HELD - room:
+        return None
+    half = -low // 2  # the product is an integer below 2**62, so the scaling is exact
+    return np.ldexp(np.ldexp(x, half), -low - half).astype(np.int64), low

@@ -77,9 +77,9 @@ class MergedRows:
             a, b, now = self.start[k], self.end[k + 1], self.meet[k]
             self.level[k], self.meet[k] = now, np.inf
             self.start[b], self.end[a] = a, b
-            for beside in (a - 1, b):
-                there = self.signs[beside] != 0
-                self.renew(beside[there], now[there])
+            for near in (a - 1, b):
+                there = self.signs[near] != 0
+                self.renew(near[there], now[there])
 
     def at(self, c: Floats) -> Floats:
         """Return z(c), flat, for a level c of each entry."""

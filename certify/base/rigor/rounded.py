@@ -51,7 +51,7 @@ from .bounds import (
     view,
 )
 from .fields import Ball, Fields
-from .layout import indices, sparse_lines, sparse_times, sum_permutations
+from .layout import dense_lines, indices, sparse_lines, sparse_times, sum_permutations
 from .logs import Vectors
 from .tiles import factorize, gram_of
 
@@ -101,11 +101,7 @@ class Rounded(Fields):
         return Ball(mid, error + x.rad * size)
 
     def _dense(self, x: Ball, at: Pattern) -> Floats:
-        if at.rows is None:
-            return x.mid.reshape(at.m, at.n)
-        out = np.zeros((at.m, at.n))
-        out[indices(at)] = x.mid.reshape(-1)
-        return out
+        return dense_lines(x.mid.reshape(-1), 1, at)[0]
 
     def _observed(self, mid: Floats, error: Fraction, at: Pattern) -> Ball:
         return Ball(mid.reshape(-1) if at.rows is None else mid[indices(at)], error)
@@ -241,15 +237,10 @@ class Rounded(Fields):
 
     def gram(self, x: Ball, axis: int, at: Pattern) -> tuple[Ball, Fraction]:
         """Return the Gram matrix of the midpoint with its error, and the radius."""
-        size = (at.n, at.m)[1 - axis]
-        length = at.m if axis else at.n
-        if at.rows is None:
-            a = x.mid.reshape(at.m, at.n)
-            g = a.T @ a if axis else a @ a.T
-        else:
-            lines, length = sparse_lines(x.mid.reshape(-1), axis, at)
-        rad = gamma(length + 2) * square_sum(x.mid).hi + 2 * size * length * ETA
-        return (Ball(g, rad) if at.rows is None else gram_of(lines, rad)), x.rad
+        full = at.rows is None
+        lines, length = (dense_lines if full else sparse_lines)(x.mid.reshape(-1), axis, at)
+        rad = gamma(length + 2) * square_sum(x.mid).hi + 2 * lines.shape[1] * length * ETA
+        return (Ball(lines.T @ lines, rad) if full else gram_of(lines, rad)), x.rad
 
     def top(self, g: Ball, shift: Fraction, factor: Array | None) -> Fraction:
         """Bound lambda_max(G): a Cholesky of A = fl(c I - G) that completes, else |G|_inf.

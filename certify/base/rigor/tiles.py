@@ -92,14 +92,14 @@ def in_tiles(blocks: list[Task], n: int, c: float) -> Factored:
     made = place.each(
         lambda at: tree(place, lambda part: place.run(product, part, *at), parts), lower
     )
-    told, tiles = [], {}
+    sums_made, tiles = [], {}
     for at in lower:
         g = made.pop(0)
-        told.append(place.run(sums_of, g))
+        sums_made.append(place.run(sums_of, g))
         tiles[at] = place.run(shift_tile, g, c if at[0] == at[1] else None)
         del g
     with threads_of_factor(min(n, UNSAFE)):
-        values = place.values([*told, *steps(place, tiles, len(cuts) - 1)])
+        values = place.values([*sums_made, *steps(place, tiles, len(cuts) - 1)])
     sums, diagonal = np.zeros(n), np.zeros(n)
     for (i, j), (across, down, middle) in zip(lower, values, strict=False):
         across_i, down_j = (slice(cuts[k], cuts[k + 1]) for k in (i, j))
@@ -119,8 +119,8 @@ def row_blocks(rows: Lines) -> list[Lines]:
     blocks = []
     for a, b in pairwise(ends):
         part = slice(rows.indptr[a], rows.indptr[b])
-        held = rows.data[part], rows.indices[part], rows.indptr[a : b + 1] - rows.indptr[a]
-        blocks.append(sparse.csr_array(held, shape=(b - a, rows.shape[1])))
+        arrays = rows.data[part], rows.indices[part], rows.indptr[a : b + 1] - rows.indptr[a]
+        blocks.append(sparse.csr_array(arrays, shape=(b - a, rows.shape[1])))
     return blocks
 
 

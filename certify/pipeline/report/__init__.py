@@ -93,8 +93,8 @@ def page(
     template = environment().from_string(source)
     plain = f"./{file}" if file.startswith("-") else file
     plain = plain.encode(errors="replace").decode()  # a file's name may be any bytes
-    beside = {"own": at_size(own), "training": words.training(facts, multiple)}
-    return str(template.render(**values(facts), **beside, file=shlex.quote(plain)))
+    more = {"own": at_size(own), "training": words.training(facts, multiple)}
+    return str(template.render(**values(facts), **more, file=shlex.quote(plain)))
 
 
 def same(facts: Facts, own: Facts) -> bool:

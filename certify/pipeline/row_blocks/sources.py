@@ -193,12 +193,12 @@ def read_columns(source: str | Path, count: int = MOST) -> list[Any]:
         found = [np.asarray(column.to_numpy()) for column in table.columns]
     else:
         with Path(source).open("rb") as file:
-            held = np.load(file)
-            if isinstance(held, np.ndarray):
-                got = f"it is one array {held.shape}"
+            stored = np.load(file)
+            if isinstance(stored, np.ndarray):
+                got = f"it is one array {stored.shape}"
                 raise ValueError(f"{got}, not an archive of rows, cols and data")  # noqa: TRY004
-            names = ["rows", "cols", "data", *(["weights"] if "weights" in held else [])]
-            found = [held[x] for x in names[:count]]
+            names = ["rows", "cols", "data", *(["weights"] if "weights" in stored else [])]
+            found = [stored[x] for x in names[:count]]
     return [*map(accept_indices, found[:2]), *found[2:]]
 
 

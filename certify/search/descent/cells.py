@@ -44,7 +44,7 @@ class Cells:
         """Return some of the cells."""
         return Cells(*(a[:, keep] for a in self.parts))
 
-    def beside(self, other: "Cells") -> "Cells":
+    def join(self, other: "Cells") -> "Cells":
         """Return these cells, followed by others."""
         return Cells(*(np.hstack(p) for p in zip(self.parts, other.parts, strict=True)))
 

@@ -29,7 +29,7 @@ def applies(problem: Problem) -> bool:
     return bool(np.isfinite(problem.loss.curvature)) and (halves or product)
 
 
-@np.errstate(all="ignore")  # of what is not finite the caller keeps nothing
+@np.errstate(all="ignore")  # the caller drops factors that are not finite
 def descend(problem: Problem, factors: Factors, steps: int, expired: Callable[[], bool]) -> Factors:
     """Return the end of steps in U and V in turn; no step raises the objective."""
     pair, last = list(factors), np.inf

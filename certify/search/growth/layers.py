@@ -164,7 +164,7 @@ def with_cuts(net: Net, at: Round) -> Cells:
     cuts = unlike(at.cuts, at.cells)
     room = CUTS // max(len(net.layer.features), 1) - at.cells.size
     first = min(max(cuts.size - room, 0), cuts.size)
-    return at.cells.beside(cuts.take(np.arange(first, cuts.size)))
+    return at.cells.join(cuts.take(np.arange(first, cuts.size)))
 
 
 def unlike(cells: Cells, others: Cells) -> Cells:
@@ -203,9 +203,9 @@ def append(net: Net, at: Round, neurons: Factors, seed: int) -> None:
     mean = float(sizes.mean()) if len(sizes) else 1.0
     new = net.scale((U, V), np.full(U.shape[1], SMALL * mean))
     found = cells_of(net, new, seed)
-    at.cells = at.cells.beside(found)
+    at.cells = at.cells.join(found)
     if not net.problem.loss.smooth:
-        at.cuts = found if at.cuts is None else at.cuts.beside(unlike(found, at.cuts))
+        at.cuts = found if at.cuts is None else at.cuts.join(unlike(found, at.cuts))
 
 
 def earn(problem: Problem, W: Array, factors: Factors, seed: int, expired: Expired) -> float:

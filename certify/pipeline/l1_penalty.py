@@ -134,13 +134,13 @@ def shrink_penalty(problem: Problem, factors: Factors) -> Factors:
 
 def without_l1(problem: Problem, norm: str, slope: float) -> Problem:
     """Return the problem whose lower bound is the level of a line."""
-    loss, atom, beside = problem.loss, problem.atom, problem.offsets
+    loss, atom, offsets = problem.loss, problem.atom, problem.offsets
     if not slope:
-        return Problem(loss, atom, problem.lam, beside)
+        return Problem(loss, atom, problem.lam, offsets)
     left, right = atom.gauges
     if norm == "l1":
-        return Problem(loss, RankOne(f"l1{left.cone}", f"l1{right.cone}"), slope, beside)
-    return Problem(loss, RankOne(left, right), problem.lam + slope, beside)
+        return Problem(loss, RankOne(f"l1{left.cone}", f"l1{right.cone}"), slope, offsets)
+    return Problem(loss, RankOne(left, right), problem.lam + slope, offsets)
 
 
 def gather_lines(

@@ -20,9 +20,9 @@ from certify import (
 from certify.atoms import CP, RankOne, Symmetric
 from certify.losses import Absolute, Huber, KullbackLeibler, Logistic, Squared
 from certify.offsets import ColumnIntercept
-from certify.pipeline.beside_l1 import next_slope
 from certify.pipeline.certificate import tiers
 from certify.pipeline.check import stationarity
+from certify.pipeline.l1_penalty import next_slope
 from certify.pipeline.report import write
 from certify.pipeline.report._words import terms
 from certify.polar import eigen
@@ -190,7 +190,7 @@ def test_improve_descends_at_its_size_and_ends_with_a_bracket(improved, k):
     assert 0 < proved.lower <= proved.upper == pytest.approx(found.objective, rel=1e-12)
 
 
-def test_improve_beside_l1_descends_at_any_scale(improved):
+def test_improve_with_l1_descends_at_any_scale(improved):
     s = 2.0**200
     weights = tuple(x * s**1.5 for x in SQUARES.l1)
     large = Problem(Squared(s * DATA), NONNEGATIVE, s * SQUARES.lam, l1=weights)
