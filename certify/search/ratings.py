@@ -57,6 +57,7 @@ HASTE = 0.05  # share of the budget for better factors when the proof needs all 
 CLOSER = 0.9  # of the best gap: a larger gap is no progress
 SECTION = 1e-4  # of the largest multiple of a dual point: the accuracy of the best one
 ROUGH, SHARP = 1e-5, 1e-8  # relative changes that end an estimate, and the last estimate
+Duals = list[tuple[float, Array]]  # expected bounds and dual points
 
 
 def applies(problem: Problem) -> bool:
@@ -70,26 +71,25 @@ def search(problem: Problem, start: Candidate, clock: Clock, seed: int, rest: Go
     entries = descent.entries_of(problem, precision(problem))
     x = entries.into(start.factors, descent.biases_of(problem, start.q))
     end = descent.descend(entries, x, OWN, clock.share(SHARE).expired, SLOW * rest[0])
+    at, duals = SearchState(problem, entries, end, seed), Duals()
     met, same = [("start", start)], start
     if end.value < start.value - wanted:
-        same = candidate(problem, entries, end.x)
+        same = at.candidate()
         met.append(("descend", same))
         clock.tell("descend", same.value)
-    at, duals = SearchState(entries, end, seed), []
-    finer = partial(descent.entries_of, problem, np.float64)
     if any(entries.signs):  # the bound ignores signs, so its dual point needs a search without
         free = entries.without_signs()
-        below = SearchState(free, descent.descend(free, end.x, FEW, clock.expired), seed)
+        below = SearchState(problem, free, descent.descend(free, end.x, FEW, clock.expired), seed)
         part = clock.next_part(UNSIGNED)
-        grow(below, part, wanted, lambda _: None, finer)
-        duals, at.lower = conclude(problem, below, part, wanted)[1], below.lower
+        grow(below, part, wanted)
+        duals, at.lower = conclude(below, part, wanted)[1], below.lower
     known = at.lower
-    grow(at, clock, wanted, partial(keep, problem, same), finer)
+    grow(at, clock, wanted, same)
     if at.lower > known or not duals:
-        top, more = conclude(problem, at, clock, wanted)
+        top, more = conclude(at, clock, wanted)
         duals += more
     else:
-        top = candidate(problem, at.entries, at.now.x)
+        top = at.candidate()
     clock.tell("grow", top.value)
     met.append(("grow", top))
     best = lowest([s for _, s in met])
@@ -97,36 +97,31 @@ def search(problem: Problem, start: Candidate, clock: Clock, seed: int, rest: Go
     return SearchResult(drop_rises(met), lowest([start, same]), best, (W,))
 
 
-def conclude(
-    problem: Problem, at: "SearchState", clock: Clock, wanted: float
-) -> tuple[Candidate, list[tuple[float, Array]]]:
+def conclude(at: "SearchState", clock: Clock, wanted: float) -> tuple[Candidate, Duals]:
     """Return the last point, and the expected bounds with their dual points.
 
     One round more is done if a closer estimate leaves a gap that is too wide.
     """
     tol = ROUGH if clock.expired() else SHARP  # the proof makes its own estimate
-    top = candidate(problem, at.entries, at.now.x)
-    duals = dual_points(problem, at, top, wanted, tol)
+    top = at.candidate()
+    duals = dual_points(at, top, wanted, tol)
     if at.now.value - max(value for value, _ in duals) <= ENOUGH * wanted or clock.expired():
         return top, duals
     advance(at, at.pairs(clock.expired), FEW, clock)
-    top = candidate(problem, at.entries, at.now.x)
-    return top, duals + dual_points(problem, at, top, wanted, tol)
+    top = at.candidate()
+    return top, duals + dual_points(at, top, wanted, tol)
 
 
-def dual_points(
-    problem: Problem, at: "SearchState", top: Candidate, wanted: float, tol: float
-) -> list[tuple[float, Array]]:
+def dual_points(at: "SearchState", top: Candidate, wanted: float, tol: float) -> Duals:
     """Return the expected bound and the dual point of the last point, and of the best one.
 
     top     the last point
     wanted  the gain that is worth the second dual point
     tol     the relative change that ends an estimate
     """
-    duals = [dual(problem, at, at.now.x, (top.factors, top.q), tol)]
+    duals = [dual(at, at.now.x, (top.factors, top.q), tol)]
     if at.best is not at.now and at.lower - duals[0][0] > wanted:
-        x = at.best.x
-        duals.append(dual(problem, at, x, parts_of(problem, at.entries, x), tol))
+        duals.append(dual(at, at.best.x, parts_of(at.problem, at.entries, at.best.x), tol))
     return duals
 
 
@@ -212,6 +207,7 @@ class SearchState:
     most  the most singular pairs to compute next
     """
 
+    problem: Problem
     entries: Entries
     now: Point
     seed: int
@@ -228,6 +224,15 @@ class SearchState:
     def gap(self) -> float:
         """The estimated gap."""
         return self.now.value - self.lower
+
+    def candidate(self) -> Candidate:
+        """Return the last point in double precision, balanced, with the best biases."""
+        return evaluate(self.problem, *parts_of(self.problem, self.entries, self.now.x))
+
+    def in_double(self) -> Entries:
+        """Return the entries in double precision."""
+        fine = descent.entries_of(self.problem, np.float64)
+        return fine if fine.signs == self.entries.signs else fine.without_signs()
 
     def pairs(self, expired: Callable[[], bool]) -> Pairs:
         """Return the largest singular pairs of W, as many as may be appended."""
@@ -248,16 +253,10 @@ class SearchState:
         return Pairs(*(x[..., :kept].copy() for x in pairs))  # copies free the memory of the rest
 
 
-def grow(
-    at: SearchState,
-    clock: Clock,
-    wanted: float,
-    kept: Callable[[SearchState], None],
-    finer: Callable[[], Entries],
-) -> None:
+def grow(at: SearchState, clock: Clock, wanted: float, same: Candidate | None = None) -> None:
     """Append components and descend until the gap is small.
 
-    finer  returns the entries in double precision
+    same  the best point of the candidate's size, for the checkpoint; None: keep no checkpoint
     """
     stale, least = 0, np.inf
     for _ in range(ROUNDS):
@@ -271,12 +270,12 @@ def grow(
         advance(at, pairs, steps, clock)
         if clock.expired():
             return
-        kept(at)
+        if same is not None:
+            keep(at, same)
         if stale >= STALE:
             if at.entries.kind == np.float64:
                 return
-            fine = finer()
-            stale, at.entries = 0, fine if fine.signs == at.entries.signs else fine.without_signs()
+            stale, at.entries = 0, at.in_double()
             at.now = descent.descend(at.entries, at.now.x.astype(np.float64), FEW, clock.expired)
 
 
@@ -285,12 +284,11 @@ def advance(at: SearchState, pairs: Pairs, steps: int, clock: Clock) -> None:
     at.now = descent.descend(at.entries, append(at.entries, at.now, pairs), steps, clock.expired)
 
 
-def keep(problem: Problem, same: Candidate, at: SearchState) -> None:
+def keep(at: SearchState, same: Candidate) -> None:
     """Write the best points of a running search to the checkpoint, if it is time."""
     keeper = CURRENT.get()
     if keeper is not None and keeper.write is not None:
-        kept = partial(candidate, problem, at.entries, at.now.x)
-        keeper.keep(REACHED, lambda: (same, lowest([same, kept()]), (), True))
+        keeper.keep(REACHED, lambda: (same, lowest([same, at.candidate()]), (), True))
 
 
 def roots(entries: Entries) -> tuple[Array, Array]:
@@ -413,11 +411,6 @@ def unit(x: Array, sign: bool) -> Array:  # noqa: FBT001  of a factor
     return np.asarray(x / np.maximum(np.linalg.norm(x, axis=0), 1e-300))
 
 
-def candidate(problem: Problem, entries: Entries, x: Floats) -> Candidate:
-    """Return x in double precision, its components balanced, with the best biases."""
-    return evaluate(problem, *parts_of(problem, entries, x))
-
-
 def parts_of(problem: Problem, entries: Entries, x: Floats) -> tuple[Factors, Values]:
     """Return the balanced factors of x, and the biases: the best ones if they are quick to find."""
     x = trim(entries, x.astype(np.float64))
@@ -427,18 +420,16 @@ def parts_of(problem: Problem, entries: Entries, x: Floats) -> tuple[Factors, Va
 
 
 def dual(
-    problem: Problem, at: SearchState, x: Floats, parts: tuple[Factors, Values], tol: float
+    at: SearchState, x: Floats, parts: tuple[Factors, Values], tol: float
 ) -> tuple[float, Array]:
     """Return the expected bound by the dual point at x, and its best multiple.
 
     parts  `parts_of` x
     tol    the relative change that ends the estimate of the polar
     """
-    if problem.loss.quadratic:
-        W = problem.dual_point(*parts)
-    else:  # of the loss that was searched, which may be an extended one
-        fine = descent.entries_of(problem, np.float64)
-        W = (fine if at.entries.signs == fine.signs else fine.without_signs()).dual_point(x)
+    problem = at.problem  # the loss that was searched may be an extended one
+    quick = problem.loss.quadratic
+    W = problem.dual_point(*parts) if quick else at.in_double().dual_point(x)
     top = estimate(problem, W, at.seed, tol)
     s = scaling.best_scale(problem, W, top)
     return scaling.value(problem, W, s), s * W

@@ -442,10 +442,10 @@ def test_a_bound_above_the_objective_is_not_believed():
     entries = descent.entries_of(problem)
     start = start_of(problem)
     x = entries.into(start.factors, descent.biases_of(problem, start.q))
-    low = ratings.SearchState(entries, descent.descend(entries, x, 20), 0)
+    low = ratings.SearchState(problem, entries, descent.descend(entries, x, 20), 0)
     low.pairs(lambda: False)
     assert 0 < low.lower <= low.now.value
-    cut = ratings.SearchState(entries, descent.descend(entries, x, 20), 0)
+    cut = ratings.SearchState(problem, entries, descent.descend(entries, x, 20), 0)
     values = lanczos.Pairs(np.array([1e-3]), np.zeros((M, 1)), np.zeros((N, 1)))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(lanczos, "largest", lambda *_args, **_more: values)
@@ -496,10 +496,10 @@ def test_prices_without_biases_are_held_once_for_all_components():
 
 
 def test_fewer_pairs_are_looked_for_where_few_earned_more_the_last_time():
-    entries = descent.entries_of(problem_of("plain"))
-    rng = np.random.default_rng(0)
+    problem = problem_of("plain")
+    entries, rng = descent.entries_of(problem), np.random.default_rng(0)
     x = rng.standard_normal((M + N, 14)).astype(np.float32)
-    at = ratings.SearchState(entries, descent.descend(entries, x, 60), 0)
+    at = ratings.SearchState(problem, entries, descent.descend(entries, x, 60), 0)
     first = at.pairs(lambda: False)
     earned = int((first.values > 1).sum())
     assert len(first.values) == min(int(ratings.MORE * earned) + ratings.FEWEST, 14)
@@ -530,9 +530,8 @@ def test_single_precision_is_followed_by_double(monkeypatch):
     start = start_of(problem)
     entries = descent.entries_of(problem)
     x = entries.into(start.factors, descent.biases_of(problem, start.q))
-    at = ratings.SearchState(entries, descent.descend(entries, x, 5), 0)
-    finer = partial(descent.entries_of, problem, np.float64)
-    ratings.grow(at, Clock(), -1.0, lambda _: None, finer)  # until no gap is better
+    at = ratings.SearchState(problem, entries, descent.descend(entries, x, 5), 0)
+    ratings.grow(at, Clock(), -1.0)  # until no gap is better
     assert at.entries.kind == at.now.x.dtype == np.float64
     assert at.gap < 1e-5 * start.value
 
@@ -651,7 +650,7 @@ def test_factors_with_signs_are_found_beside_a_bound_without(signed):
 def test_what_earns_with_signs_has_them_and_earns_that(signed):
     entries, start = descent.entries_of(signed, np.float64), positive_start(signed)
     now = descent.objective_of(entries, 3).at(entries.into(start.factors, (None, None)))
-    pairs = ratings.SearchState(entries, now, 0).pairs(lambda: False)
+    pairs = ratings.SearchState(signed, entries, now, 0).pairs(lambda: False)
     values, u, v = ratings.select_pairs(entries, now.W, pairs)
     matrix = ratings.scale_by_prices(entries, now.W)
     assert len(values)
@@ -684,7 +683,7 @@ def test_what_is_appended_is_shortened_until_it_lowers_the_objective():
     now = descent.objective_of(entries, 0).at(
         entries.into(start_of(problem, 0).factors, (None,) * 2)
     )
-    pairs = ratings.SearchState(entries, now, 0).pairs(lambda: False)
+    pairs = ratings.SearchState(problem, entries, now, 0).pairs(lambda: False)
     with pytest.MonkeyPatch.context() as patch:  # far too little curvature
         patch.setattr(descent.Entries, "second_derivatives", lambda *given: 1e-3 * bends(*given))
         x = ratings.append(entries, now, pairs)
