@@ -477,7 +477,7 @@ def test_one_round_more_follows_an_estimate_that_was_too_low(monkeypatch, close)
     grown = []
     monkeypatch.setattr(ratings, "grow", lambda *given: grown.append(given))
     ratings.search(problem, start, Clock(), 0, (wanted / ratings.PART, None))
-    (_, _, least, _, _), after = grown[0], len(rounds)
+    (_, _, least, _), after = grown[0], len(rounds)
     assert least == wanted
     assert rounds == [ratings.OWN, *([ratings.FEW] * (after - 1))]
     assert after in (1, 2)
