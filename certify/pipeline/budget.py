@@ -1,8 +1,13 @@
 """The budget of a call: seconds, "auto" (the default), or None for no limit."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Literal, TypeAlias
 
-from certify.base.clock import Clock, seconds
+from certify.base.bar import show_progress
+from certify.base.checkpoint import Keeper, stoppable, use_keeper
+from certify.base.clock import Clock, Progress, limit_fits, seconds
+from certify.base.cluster import Client, on_cluster
 
 Budget: TypeAlias = float | Literal["auto"] | None
 AUTO: Literal["auto"] = "auto"  # the default
@@ -10,11 +15,18 @@ MINUTE = 60.0  # seconds that it allows
 LAST = 5.0  # seconds of a check after the minute
 
 
-def limits(budget: Budget) -> tuple[float | None, float | None]:
-    """Return the budget of a clock, and its limit for counted steps, both in seconds."""
+def start_clock(budget: Budget, progress: Progress | bool | None) -> Clock:  # noqa: FBT001  a bar
+    """Return the clock of a call; raise InputError for a wrong budget or progress."""
     if isinstance(budget, str) and budget == AUTO:
-        return None, MINUTE
-    return seconds(budget), None
+        return Clock(None, progress, most=MINUTE)
+    return Clock(seconds(budget), progress)
+
+
+@contextmanager
+def session(clock: Clock, kept: Keeper, client: Client | None = None) -> Iterator[None]:
+    """Run the body of a call with its clock, keeper, progress bar and cluster; Ctrl-C stops it."""
+    with limit_fits(clock), use_keeper(kept), stoppable(), show_progress(clock), on_cluster(client):
+        yield
 
 
 def rest(clock: Clock, share: float = 1.0) -> Budget:

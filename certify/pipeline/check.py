@@ -10,10 +10,9 @@ import numpy as np
 
 from certify.atoms import Factors
 from certify.base.arrays import Array, natural
-from certify.base.bar import show_progress
-from certify.base.checkpoint import Keeper, stoppable, use_keeper
+from certify.base.checkpoint import Keeper
 from certify.base.clock import LOG, Clock, Progress, limit_fits
-from certify.base.cluster import Client, on_cluster
+from certify.base.cluster import Client
 from certify.base.errors import InputError, OutOfScopeError
 from certify.base.threads import threads
 from certify.kernel.verdict import Outcome
@@ -30,7 +29,7 @@ from certify.search.search_result import Evidence
 
 from . import l1_penalty
 from . import rescale as scaling
-from .budget import AUTO, Budget, limits
+from .budget import AUTO, Budget, session, start_clock
 from .certificate.coverage import PROBE, missing_rules
 from .certificate.file import StatedQuestion, ask
 from .certificate.verdict import Verdict
@@ -92,8 +91,7 @@ def check(  # noqa: PLR0913  the contract's keywords
     question = ask(problem, arrays, values, rtol=rtol, atol=atol)
     atol = float.fromhex(question.statement["atol"])
     keeper = Keeper() if checkpoint is None else open_checkpoint(checkpoint, question.statement)
-    (seconds, most), wanted = limits(budget), accept_dual(problem, dual)
-    clock = Clock(seconds, progress, most=most)
+    clock, wanted = start_clock(budget, progress), accept_dual(problem, dual)
     seed, route = natural(seed, "seed"), accept_route(Route(method, solver), problem)
     with limit_fits(clock):
         found_q, away = offsets_of(problem, arrays) if values is None else (values, "")
@@ -104,17 +102,9 @@ def check(  # noqa: PLR0913  the contract's keywords
         return without_certificate(problem, arrays, found_q, Verdict.OUT_OF_SCOPE, answer)
     if missing_rules(problem):
         return by_floats(problem, arrays, found_q, rtol=rtol, atol=atol)
-    with (
-        threads(problem.loss.observed),
-        limit_fits(clock),
-        use_keeper(keeper),
-        stoppable(),
-        show_progress(clock),
-        on_cluster(client),
-    ):
-        evidence, proof, own_proof = answers(
-            problem, question, (arrays, values), (clock, seed), (wanted, route)
-        )
+    with threads(problem.loss.observed), session(clock, keeper, client):
+        found = answers(problem, question, (arrays, values), (clock, seed), (wanted, route))
+    evidence, proof, own_proof = found
     result = result_of(problem, arrays, (found_q, evidence), proof, own_proof)
     origin, multiple = getattr(factors, "origin", None), getattr(factors, "multiple", 1.0)
     note = getattr(factors, "note", "")  # of an adapter: how the factors differ from the fit

@@ -9,10 +9,9 @@ import numpy as np
 
 from certify.atoms import Atom, Factors
 from certify.base.arrays import natural
-from certify.base.bar import show_progress
-from certify.base.checkpoint import Keeper, stoppable, use_keeper
-from certify.base.clock import Clock, Progress, limit_fits
-from certify.base.cluster import Client, on_cluster
+from certify.base.checkpoint import Keeper
+from certify.base.clock import Clock, Progress
+from certify.base.cluster import Client
 from certify.base.errors import OutOfScopeError
 from certify.kernel.errors import RejectedError
 from certify.polar.proved import above
@@ -28,7 +27,7 @@ from certify.search.fixed_rank import steps as fixed_rank_steps
 
 from . import l1_penalty
 from . import rescale as scaling
-from .budget import AUTO, Budget, limits, rest
+from .budget import AUTO, Budget, rest, session, start_clock
 from .certificate.coverage import missing_rules
 from .certificate.file import accept_epsilon
 from .certificate.verdict import Judgement, Verdict
@@ -106,15 +105,8 @@ def improve(  # noqa: PLR0913  as check()
     Raises InputError when the input is wrong, OutOfScopeError when the theory does not
     cover the problem.
     """
-    (seconds, most), problem = limits(budget), as_problem(problem)
-    clock = Clock(seconds, progress, most=most)
-    with (
-        limit_fits(clock),
-        use_keeper(Keeper()),
-        stoppable(),
-        show_progress(clock),
-        on_cluster(client),
-    ):
+    clock, problem = start_clock(budget, progress), as_problem(problem)
+    with session(clock, Keeper(), client):
         rtol, atol = accept_epsilon(rtol, atol)
         settings = (rtol, atol, natural(seed, "seed"), accept_route(Route(method, solver), problem))
         return improve_and_check(problem, factors, q, settings, clock)

@@ -15,15 +15,14 @@ import numpy as np
 
 from certify.atoms import Factors
 from certify.base.arrays import Bools, natural
-from certify.base.bar import show_progress
-from certify.base.checkpoint import Keeper, stop_requested, stoppable, use_keeper
-from certify.base.clock import Clock, Progress
+from certify.base.checkpoint import Keeper, stop_requested
+from certify.base.clock import Progress
 from certify.base.errors import InputError, OutOfScopeError
 from certify.kernel.scalars import Enclosure
 from certify.problem import Problem, Values, as_problem
 from certify.search.candidate import Candidate, widen
 
-from .budget import AUTO, Budget, limits, rest
+from .budget import AUTO, Budget, rest, session, start_clock
 from .certificate.coverage import missing_rules
 from .certificate.file import accept_epsilon, rounding
 from .check import best_offsets, check, finite_objective, why_uncovered
@@ -72,9 +71,8 @@ def restarts(  # noqa: PLR0913  as check()
     Raises InputError for no fit or wrong factors, naming the fit; OutOfScopeError if the theory
     does not cover the problem or the kernel has no rule for it.
     """
-    (seconds, most), seed = limits(budget), natural(seed, "seed")
+    clock, seed = start_clock(budget, progress), natural(seed, "seed")
     rtol, atol = accept_epsilon(rtol, atol)
-    clock = Clock(seconds, progress, most=most)
     require(as_problem(problem))
     given = accept_fits(problem, fits, q)
     points = pad_to_rank(problem, given)
@@ -85,7 +83,7 @@ def restarts(  # noqa: PLR0913  as check()
     results: list[tuple[int, Result]] = []
     best, last = values[order[0]].hi, min(TRIES, len(order)) - 1
     near = max(Fraction(atol), Fraction(rtol) * abs(best))
-    with use_keeper(Keeper()), stoppable(), show_progress(clock):
+    with session(clock, Keeper()):
         for turn, k in enumerate(order[:TRIES]):
             share = rest(clock, 1.0 if turn == last else 0.5)
             x, p = points[k]
@@ -95,7 +93,8 @@ def restarts(  # noqa: PLR0913  as check()
             if best - bound <= near or stop_requested():
                 break
         judge = partial(judge, progress=clock.progress)
-        each = brackets_by_size(problem, given, judge, AUTO if most else seconds) if sizes else ()
+        length = AUTO if clock.most else clock.budget
+        each = brackets_by_size(problem, given, judge, length) if sizes else ()
     counts = [int(nonzero(problem, x).sum()) for x, _ in points]
     better = lowest(problem, [r for _, r in results])
     rank = None if problem.penalized else points[0][0][0].shape[-1]

@@ -345,7 +345,7 @@ def test_a_search_that_gets_little_of_a_processor_leaves_the_proof_more(monkeypa
     monkeypatch.setattr(clocks, "monotonic", now)
     monkeypatch.setattr(clocks, "process_time", lambda: 0.1 * seconds[0])
     begin = partial(Clock, start=0.0, used=0.0)
-    monkeypatch.setattr("certify.pipeline.check.Clock", begin)
+    monkeypatch.setattr("certify.pipeline.budget.Clock", begin)
     price_proofs(monkeypatch, entries=2.0)
     result = check(problem_of("plain"), start_of(problem_of("plain")).factors, rtol=rtol, budget=60)
     assert "more than the budget" not in result.reason
