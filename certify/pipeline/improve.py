@@ -146,7 +146,7 @@ def improve_and_check(
     judge = partial(judge, method=route.method, solver=route.solver)
     reuse_bound = partial(bound_beside, problem, epsilon=(rtol, atol))
     judges = (lambda s, q: judge(s, q=q, budget=rest(clock)), reuse_bound)
-    result = check_last(problem, history, judges, lambda: out_of_time(problem, clock))
+    result = check_last(problem, history, judges, partial(no_other_check, problem, clock))
     last, trail = history[-1][1], tuple((step, value) for step, _, value in history)
     return Improvement(last.factors, last.q, trail[-1][1], trail, result, problem.atom)
 
@@ -169,14 +169,14 @@ def check_last(
     problem: Problem,
     history: list[tuple[str, Candidate, float]],
     judges: tuple[Judge, Reuse],
-    is_late: Callable[[], bool] = lambda: False,
+    is_last: Callable[[float], bool] = lambda _: False,
 ) -> Result:
     """Check the last point; continue a few times from a better point that check() finds.
 
     The bound of a check holds for the better point, too.  That is the result if it certifies the
-    point, if it is late, or if the point is hardly better, as another check would find the same
-    bound.  The last point gets the highest bound of all checks, as its own check may have had no
-    time.
+    point, or if no other check is worth its time, which is_last tells from the share of the gap
+    that the point closes.  The last point gets the highest bound of all checks, as its own check
+    may have had no time.
     """
     (judge, reuse), results = judges, list[Result]()
     for turn in range(AGAIN + 1):
@@ -190,7 +190,7 @@ def check_last(
         history += lower
         results.append(result)
         done, gain = reuse(result, history[-1][1]), history[-2][2] - history[-1][2]
-        if done is not None and (done.certified or is_late() or gain <= CLOSER * done.gap):
+        if done is not None and (done.certified or is_last(gain / done.gap)):
             return done
     top = max(results, key=lambda r: r.lower, default=result)
     if result.verdict is not Verdict.UNDECIDED or top.lower <= result.lower:
@@ -199,9 +199,13 @@ def check_last(
     return result if again is None else again
 
 
-def out_of_time(problem: Problem, clock: Clock) -> bool:
-    """Whether there is no time for another check; for a hard polar, none left of the budget."""
-    return clock.allowed() <= 0 or (problem.atom.hard and clock.left() == 0)
+def no_other_check(problem: Problem, clock: Clock, share: float) -> bool:
+    """Whether the bound of a check is the one of a better point that closes a share of the gap.
+
+    Of a hard polar, another check takes long, and would find about the same bound.
+    """
+    spent = clock.left() == 0 or share <= CLOSER
+    return clock.allowed() <= 0 or (problem.atom.hard and spent)
 
 
 def next_point(result: Result) -> Candidate | None:

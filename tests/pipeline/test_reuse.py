@@ -12,7 +12,7 @@ from certify.base.clock import Clock
 from certify.losses import Logistic, Squared
 from certify.offsets import ColumnIntercept
 from certify.pipeline import prove
-from certify.pipeline.improve import check_last, keep_decreases, out_of_time
+from certify.pipeline.improve import CLOSER, check_last, keep_decreases, no_other_check
 from certify.pipeline.reuse import bound_beside
 from certify.search.candidate import evaluate
 from tests.judge import LAM, VALUES, best, rotated
@@ -99,7 +99,7 @@ def test_when_it_is_late_the_bound_of_the_point_before_is_the_answer(poor):
     answers = iter([replace(poor, better=last.factors)])  # a second question would find none
     judges = (lambda *_: next(answers)), partial(bound_beside, PROBLEM, epsilon=EPSILON)
     history = keep_decreases(PROBLEM, first.factors, (), [])
-    result = check_last(PROBLEM, history, judges, lambda: True)
+    result = check_last(PROBLEM, history, judges, lambda _: True)
     assert (result.lower, result.verdict) == (poor.lower, Verdict.UNDECIDED)
     assert result.upper == pytest.approx(last.value, rel=1e-9)
     assert verify(result.certificate, PROBLEM, last.factors).lower == poor.lower
@@ -146,7 +146,7 @@ def test_a_point_that_is_hardly_better_is_not_checked_again(poor, proofs, scale,
     answers = [replace(poor, better=better, lower=0.5 * poor.lower), own]
     judges = (lambda *_: answers.pop(0)), partial(bound_beside, PROBLEM, epsilon=EPSILON)
     history = keep_decreases(PROBLEM, tuple(1.25 * x for x in BEST), (), [])
-    result = check_last(PROBLEM, history, judges)
+    result = check_last(PROBLEM, history, judges, lambda share: share <= CLOSER)
     assert (len(answers), proofs) == (2 - asked, [])
     assert (result is own) == (asked == 2)
     if asked == 1:
@@ -154,12 +154,14 @@ def test_a_point_that_is_hardly_better_is_not_checked_again(poor, proofs, scale,
         assert result.upper == pytest.approx(PROBLEM.objective(better), rel=1e-9)
 
 
-@pytest.mark.parametrize(("norms", "late"), [("l2+", True), ("l2", False)])
-def test_a_polar_that_takes_long_is_not_bounded_without_time(norms, late):
+@pytest.mark.parametrize(("norms", "hard"), [("l2+", True), ("l2", False)])
+def test_a_polar_that_takes_long_is_not_bounded_again_without_need(norms, hard):
     problem = Problem(Squared(np.eye(3)), RankOne(norms, norms), 0.5)
-    assert out_of_time(problem, Clock(0.0)) == late
-    assert not out_of_time(problem, Clock(60.0))
-    assert not out_of_time(problem, Clock())
+    for clock in (Clock(60.0), Clock()):
+        assert no_other_check(problem, clock, CLOSER) == hard
+        assert not no_other_check(problem, clock, 2 * CLOSER)
+    assert no_other_check(problem, Clock(0.0), 1.0) == hard
+    assert no_other_check(problem, Clock(0.0, start=Clock().start - 10.0), 1.0)
 
 
 def test_a_bound_that_is_no_float_is_proved_again(poor, proofs):
