@@ -22,6 +22,7 @@ from threadpoolctl import threadpool_limits
 
 from certify.base.arrays import Array
 from certify.norms import Gauge
+from certify.polar import eigen as spectra
 from certify.polar.product_query import Expired, Slice, never
 from certify.polar.query import Matrix
 
@@ -260,7 +261,7 @@ def first(
     """Yield starts: the given ones, singular vectors of each unfolding, random ones."""
     yield from ([np.asarray(x, dtype=np.float64) for x in s] for s in starts)
     rng = np.random.default_rng(seed)
-    heads = [head(unfold(T, (k,))) for k in range(T.ndim)]
+    heads = [spectra.singular_pairs(unfold(T, (k,)), 1).left[:, 0] for k in range(T.ndim)]
     count = int(np.clip(WORK / T.size, LEAST, min(STARTS, LEAST + EACH * sum(T.shape))))
     lots: list[list[Array]] = [heads]
     lots += [[rng.standard_normal((n,)) for n in T.shape] for _ in range(count)]
@@ -280,8 +281,8 @@ def one_vector(
 ) -> Iterator[tuple[Array]]:
     """Yield unit vectors of the cone: given ones, singular vectors, units, random ones."""
     n = len(T)
-    rng, S = np.random.default_rng(seed), unfold(T, (0,))
-    heads = np.linalg.eigh(S @ S.T)[1].T[-EIGENVECTORS:]
+    rng = np.random.default_rng(seed)
+    heads = spectra.singular_pairs(unfold(T, (0,)), EIGENVECTORS).left.T
     for x in [*(s[0] for s in starts), *heads, *rng.standard_normal((ONE, n))]:
         yield (gauge.maximizer(x),)
         yield (gauge.maximizer(-x),)
@@ -313,11 +314,3 @@ def newton_polish(T: Array, gauge: Gauge, x: Array) -> Array:
             break
         x = new
     return x
-
-
-def head(S: Array) -> Array:
-    """Return the leading left singular vector, by the smaller Gram matrix."""
-    m, n = S.shape
-    if m <= n:
-        return np.asarray(np.linalg.eigh(S @ S.T)[1][:, -1])
-    return np.asarray(S @ np.linalg.eigh(S.T @ S)[1][:, -1])

@@ -88,8 +88,8 @@ def both(part: Cell, y: Array) -> tuple[Cut, Cut]:
     """Return the halves of a cut given in y."""
     normal = np.zeros(part.form.size)
     normal[part.first] = y / part.M[part.first, np.arange(part.size)]
-    cut = Cut(spectra.on_grid(normal, CUT_BITS))
-    return cut, cut.other_half()
+    normal = spectra.on_grid(normal, CUT_BITS)
+    return Cut(normal), Cut(-normal)
 
 
 def uncertain_pair(part: Cell, Y: Array) -> tuple[int, int] | None:

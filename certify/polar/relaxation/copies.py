@@ -88,11 +88,10 @@ def solve_copies(form: ProductForm, stop: Stop, root: ProductMultiplier) -> Rela
     root  the multiplier of the form without copies: the solve begins at J (x) I
     """
     symmetric = Symmetric.of(form)
-    program, start = reduce(form, symmetric), form.start()
-    relaxed = solve(program, stop, None if start is None else warm(form, symmetric, program, root))
+    program = reduce(form, symmetric)
+    relaxed = solve(program, stop, warm(form, symmetric, program, root))
     g = symmetric.up(program.C + relaxed.best.J)
-    C = form.matrix()
-    J = g - C
+    J = g - form.matrix()
     lifted = np.maximum(relaxed.best.D, 0.0)
     bound = max(largest_eigenvalue(g), 0.0) * program.total
     return relaxed._replace(best=ProductMultiplier(J, lifted, bound))

@@ -66,10 +66,6 @@ class Cut:
 
     normal: Array
 
-    def other_half(self) -> "Cut":
-        """Return the other half."""
-        return Cut(-self.normal)
-
 
 @dataclass(frozen=True)
 class Equal:

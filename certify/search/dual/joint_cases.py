@@ -164,7 +164,7 @@ class Cases:
         cut = Cut(spectra.on_grid(normal, CUT_BITS))
         plus, size = cut.normal @ self.components[:, case.at] >= 0, sum(self.shape)
         left = 0.5 * (case.Y[:size, :size] - self.gram(case.at))
-        sides = ((cut, case.at[plus]), (cut.other_half(), case.at[~plus]))
+        sides = ((cut, case.at[plus]), (Cut(-cut.normal), case.at[~plus]))
         return [
             Case.begin(
                 (*case.path, label),
