@@ -16,7 +16,7 @@ from certify.losses import Absolute, Logistic, Poisson, Squared
 from certify.offsets import ColumnIntercept
 from certify.polar.ascent.layers import attain
 from certify.polar.branching import layer_parts
-from certify.polar.branching.layer_parts import Cut, bounder, step_seconds
+from certify.polar.branching.layer_parts import UNDER, Cut, bounder, step_seconds
 from certify.polar.branching.layers import grow_tree
 from certify.polar.proved import layer_above
 from certify.polar.relaxation.frame import WEIGHT
@@ -102,7 +102,8 @@ def test_what_a_polish_promises_the_kernel_proves(polished):
     for leaf, upper in zip(found.leaves, found.uppers, strict=True):
         best = multiplier(solver, leaf)
         assert nodes[str(path_of(solver.by_sign(), leaf))].solved.upper == best.bound == upper
-        assert (np.linalg.norm(best.Y[:, :-1], axis=1) <= best.Y[:, -1] * (1 + EPS)).all()
+        longest = best.Y[:, -1] * (1 + 4 * EPS)  # (y, t) are multiplied by their unit
+        assert (np.linalg.norm(best.Y[:, :-1], axis=1) <= longest).all()
         assert best.N.min() >= 0 or np.array_equal(*zero_products(best.N))
     s = problem.lam / tree.upper
     assert problem.loss.dual_value(found.W * min(s, 1.0)) <= found.value * (1 + 64 * EPS)
@@ -181,6 +182,27 @@ def test_the_tree_of_a_polished_point_begins_with_its_parts():
     grown = grow_tree(replace(query, nodes=len(tree.nodes) + 4), 0.0, tree)
     assert len(grown.nodes) > len(tree.nodes)
     assert grown.upper <= tree.upper
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_more_steps_at_a_fixed_dual_point_lower_the_bounds_of_its_parts(name):
+    run = asked(name)
+    joint = joint_of(run)
+    found = polish(joint, run.start.value, lambda: joint.taken >= STEPS)
+    query = query_of(run.problem, found.W)
+    plain, tree = tree_of(query, found), tree_of(query, found, 0.0)
+    middle = 0.5 * (plain.upper + tree.upper)
+    some = tree_of(query, found, middle)
+    cut = 2 * SAMPLES  # of the sign of w^T p, which parts of a polish do not use
+    for before, after, partly in zip(plain.leaves, tree.leaves, some.leaves, strict=True):
+        assert str(before.path) == str(after.path) == str(partly.path)
+        assert after.solved.upper <= before.solved.upper
+        assert before.solved.witness is None or not before.solved.witness.Y[cut].any()
+        assert partly.solved.upper <= max(before.solved.upper, middle)
+        if before.solved.upper <= middle * UNDER:
+            assert partly.solved.upper == before.solved.upper
+    assert tree.upper < plain.upper
+    assert any(w.Y[cut].any() for w in (x.solved.witness for x in tree.leaves) if w is not None)
 
 
 def split_once(name="plain"):
@@ -264,12 +286,12 @@ def test_lengths_are_equal_and_a_bias_within_its_reach_at_the_nearest_point(name
 
 
 @pytest.mark.parametrize(("times", "moves"), [(1.9, 0), (2.1, 1), (0.6, 0), (0.4, -1)])
-def test_rho_favours_the_multipliers_of_many_parts(times, moves):
-    """It stays where the primal residual is that of the duals times the parts, within 2."""
+def test_rho_makes_the_residuals_of_all_parts_equal(times, moves):
+    """It stays where the primal residual is the dual one, within 2."""
     joint, _, _ = split_once()
     joint.step()
     primal, size, _, weight = np.sqrt(sum(x.residuals(x.Z) for x in joint.parts))
-    dual = float(primal / size * weight / (6 * times))
+    dual = float(primal / size * weight / times)
     far = joint.parts[1].Z.copy()
     far[0, 0] += dual
     U, rho = [x.U.copy() for x in joint.parts], joint.rho
@@ -330,10 +352,9 @@ def test_only_where_the_polar_is_very_loose_parts_are_split(monkeypatch, looser)
     assert found == "found"
 
 
-def test_a_polish_splits_where_it_settles_until_there_are_parts_enough(monkeypatch):
+def test_a_polish_splits_after_two_looks_until_there_are_parts_enough(monkeypatch):
     monkeypatch.setattr(joint_layers, "SETTLED", 1e9)
     monkeypatch.setattr(joint_layers, "EVERY", 20)
-    monkeypatch.setattr(joint_layers, "LAST", 1e9)
     for most, count, taken in ((1, 2, 80), (6, 6, 320), (7, 10, 720)):
         joint = joint_of(asked("plain"))
         assert polish(joint, 10 * asked("plain").start.value, lambda: False, most=most)

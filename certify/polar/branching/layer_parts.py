@@ -20,6 +20,7 @@ from .tree import Solved, Tree
 CUT_BITS, SIGN_BITS = 12, 24  # of a cut's entries: short integers for the verifier
 STEPS, SETTLED = 1000, 1e-3  # of one part; splitting early pays more than many steps
 ROOT_STEPS = 2000
+MORE = 200  # of a part whose W has moved
 BEGIN = 2.0  # rho of a child is the geometric mean of this and its parent's last
 FLOPS, FIXED, SPEED = 5.0, 1e7, 6e10  # of a step: by size cubed, fixed; of an ordinary core
 EFFORT = 15.0  # seconds of an ordinary core without a deadline, as a number of steps
@@ -63,6 +64,19 @@ class Bounder:
         settled = SETTLED if form.sign else 2 * SETTLED  # of the square
         stop = Stop(value_bound(form, goal, back=True), steps, settled, self.query.expired)
         return self.known(path, solve(form, stop, start_child(form, above), self.kind), goal)
+
+    def resume(
+        self, path: Path, relaxed: Relaxed, aim: float
+    ) -> Solved[Cut, Relaxed, LayerMultiplier | None]:
+        """Take MORE steps from what is known of a part, unless it is under the aim."""
+        form, best = self.at(path), relaxed.best
+        target = value_bound(form, max(aim, 0.0) * UNDER, back=True)
+        if best.bound > target:
+            start = Start(relaxed.X.astype(float), best, relaxed.rho)
+            stop = Stop(target, MORE, -1.0, self.query.expired)
+            relaxed = solve(form, stop, start, self.kind)
+            relaxed = relaxed._replace(best=min(best, relaxed.best, key=lambda b: b.bound))
+        return self.known(path, relaxed, 0.0)
 
     def known(
         self, path: Path, relaxed: Relaxed, goal: float

@@ -10,9 +10,9 @@ relaxation overstates at the network's own W is overstated less there.  It is th
     min l(sum e Z_c + A q) + lam/2 sum tr Y_c   over   Y_c >= 0,  X_c = B Y_c B^T in the products
 
 Z_c the column of X_c that is s p, tr Y_c of u and s, which are equal.  By alternating directions:
-each Y_c by an eigendecomposition, all X_c together by the loss.  Where the value rises little, the
-parts are split: at first by the sign of the w^T p of that moment, then through the mean of u.  They
-are parts of the tree of W, cut by the sign of w^T p: it grows on from there.
+each Y_c by an eigendecomposition, all X_c together by the loss.  After some steps the parts are
+split: at first by the sign of the w^T p of that moment, then through the mean of u.  They are parts
+of the tree of W, cut by the sign of w^T p: it grows on from there.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -26,12 +26,13 @@ from threadpoolctl import threadpool_limits
 
 from certify.atoms import Factors
 from certify.base.arrays import Array
+from certify.base.cluster import Pool
 from certify.base.gram import CORES
 from certify.base.minimize import even_out
 from certify.polar.ascent.layers import attain
 from certify.polar.branching import cones, layers
 from certify.polar.branching.layer_parts import Bounder, Cut, Grown, Path, bounder, step_seconds
-from certify.polar.branching.tree import Known, Solved, of_leaves
+from certify.polar.branching.tree import WORKERS, Known, Solved, of_leaves
 from certify.polar.layer_query import LayerQuery
 from certify.polar.layers import few
 from certify.polar.relaxation.frame import WEIGHT
@@ -48,8 +49,8 @@ from .points import Dual, Run, bound, bound_point, dual_at, enough, inside_point
 
 PRICE = 0.7  # the first rho, in units of lam times the rows over the size of X
 CHANGE = 1.3  # what rho changes by
-EVERY = 100  # steps between looks at the bound
-SETTLED, LAST = 0.1, 0.01  # of what is left: the gain in a look that ends a stage, or the last
+EVERY = 50  # steps between looks at the bound
+SETTLED = 0.01  # of what is left: the gain in a look that ends the last stage
 MOST = 32  # parts that are not split any more: the tree of W goes on
 SMALL = 1e-3  # share of all X: a smaller part is not split
 TINY = 1e-300  # no division by zero
@@ -137,9 +138,7 @@ class Joint:
         self.each(lambda x: x[0].meet(*x[1:]), moves)
 
     def balance(self, before: Sequence[Array]) -> None:
-        """Move rho toward a primal residual that is the dual one times the parts, both relative.
-
-        More parts have a smaller Z each, and no smaller U.
+        """Move rho toward a primal residual equal to the dual one, both relative.
 
         before  every Z one step earlier
         """
@@ -147,7 +146,7 @@ class Joint:
             (x.residuals(Z) for x, Z in zip(self.parts, before, strict=True)), np.zeros(4)
         )
         primal, size, dual, weight = map(float, np.sqrt(squares))
-        change = even_out(primal * weight, len(self.parts) * dual * size, CHANGE)
+        change = even_out(primal * weight, dual * size, CHANGE)
         self.rho *= change
         for x in self.parts:
             x.U /= x.kind(change)
@@ -294,30 +293,30 @@ def polish(
     known: float = -np.inf,
     most: int = MOST,
 ) -> Found | None:
-    """Take steps until the value rises little, and split parts, in turn; return the best seen.
+    """Take steps and split parts in turn, twice EVERY steps between splits; return the best seen.
 
-    None if it is below `known`.
+    The last stage, of at least `most` parts, ends where the value rises little.  None if the best
+    is below `known`.
 
     wanted  the value at which to stop
     known   a value that is given up for lost if two looks leave HOPE of it
     most    parts that are not split any more
     """
-    best, seen = None, list[float]()
+    best, before = None, -np.inf
     while True:
         now = advance(joint, expired)
         joint.tell(now)
         best = now if best is None else max(best, now, key=lambda x: x.value)
-        lost = bool(seen) and best.value < HOPE * known
-        last = len(joint.parts) >= most
-        gain = (LAST if last else SETTLED) * (wanted - now.value)
-        settled = bool(seen) and now.value - max(seen) <= gain
+        first, last = before == -np.inf, len(joint.parts) >= most
+        lost = not first and best.value < HOPE * known
+        settled = now.value - before <= SETTLED * (wanted - now.value)
         over = best.value >= wanted or (settled and last)
         if over or lost or expired():
             return best if best.value >= known else None
-        seen.append(now.value)
-        if settled:
+        before = max(before, now.value)
+        if not (first or last):
             joint.split(now)
-            seen = []
+            before = -np.inf
 
 
 def advance(joint: Joint, over: Callable[[], bool]) -> Found:
@@ -332,20 +331,22 @@ def advance(joint: Joint, over: Callable[[], bool]) -> Found:
     return joint.look()
 
 
-def tree_of(query: LayerQuery, found: Found) -> Grown:
+def tree_of(query: LayerQuery, found: Found, aim: float = np.inf) -> Grown:
     """Return the tree of W with these leaves, cut by the sign of w^T p first.
 
     Of both sides of a cut the positive one is first.
+
+    aim  a bound of a part above it is lowered by more steps, which use the cut by sign too
     """
     solver = bounder(query)
     first = solver.by_sign()
     known: list[Known[Cut, Relaxed, LayerMultiplier | None]] = [
         ((c,), Solved(0.0, None)) for c in first if c.sign == solver.excluded_sign
     ]
-    for leaf in found.leaves:
-        path = path_of(first, leaf)
-        relaxed = Relaxed(leaf.X, multiplier(solver, leaf), 0)
-        known.append((path, solver.known(path, relaxed, 0.0)))
+    paths = [path_of(first, leaf) for leaf in found.leaves]
+    parts = [Relaxed(leaf.X, multiplier(solver, leaf), 0) for leaf in found.leaves]
+    tasks = [(path, part, aim) for path, part in zip(paths, parts, strict=True)]
+    known.extend(zip(paths, Pool(solver.resume, WORKERS).map(tasks), strict=True))
     return of_leaves(sorted(known, key=lambda x: [-c.sign for c in x[0]]))
 
 
@@ -444,10 +445,11 @@ def bound_found(run: Run, found: Found, *, near: bool = False) -> Dual | None:
     longer = found._replace(leaves=tuple(x._replace(N=s * x.N, Y=s * x.Y) for x in found.leaves))
     query = query_of(problem, point.W, run.seed)
     with threadpool_limits(1, user_api="blas"):
-        layers.keep_tree(query, tree_of(query, longer))
+        aim = enough(run, rays.along(problem, point.W))
         if near:
-            aim = attain(query)[0] * (1 + SLIGHT)
-            run = replace(run, wanted=max(aim, enough(run, rays.along(problem, point.W))))
+            aim = max(attain(query)[0] * (1 + SLIGHT), aim)
+            run = replace(run, wanted=aim)
+        layers.keep_tree(query, tree_of(query, longer, aim))
     return bound_point(run, point)
 
 
