@@ -23,6 +23,7 @@ KNOWN = ("atol", "budget", "rtol", "seed")
 PLAIN = re.compile(r"[^A-Za-z0-9_.=-]+")
 FACTORS = re.compile(r"statement\.arrays\.(U|V|X\d+|q\d+)\b")
 LONGEST = 120  # characters of a test's name in a file name
+CURE = "if that is meant, store it again with pytest --certify-update"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -83,8 +84,7 @@ class Certified:
             return verify_stored(path, (problem, factors, q), keywords)
         result = self.search(path, (problem, factors, q), keywords, data=refit)
         if stored and (wrong := difference(path, result)):
-            cure = "if that is meant, store it again with pytest --certify-update"
-            pytest.fail(f"{wrong}; {cure}", pytrace=False)
+            pytest.fail(f"{wrong}; {CURE}", pytrace=False)
         return result
 
     def path(self, name: str) -> Path:
@@ -144,12 +144,11 @@ def verify_stored(path: Path, question: tuple[Any, Any, Any], keywords: dict[str
     except RejectedError as error:
         wrong = f"{path} does not prove what this test asks: {error}"
     if wrong:
-        cure = "if that is meant, store it again with pytest --certify-update"
         what = "The data, the model or the question changed"
         if FACTORS.search(wrong):
             what = "The factors changed, perhaps in their last bits only, as those of a fit on "
             what += "another machine do: certified(..., refit=True) proves a new fit in each run"
-        pytest.fail(f"{wrong}\n{what}; {cure}", pytrace=False)
+        pytest.fail(f"{wrong}\n{what}; {CURE}", pytrace=False)
     if proved.verdict is not Verdict.CERTIFIED:
         pytest.fail(f"{path} proves {proved.verdict.name} only", pytrace=False)
     return proved

@@ -1,6 +1,6 @@
 """Real models on real data: fit them, check them, write and verify their certificates."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -98,8 +98,7 @@ def run(folder: str | Path, seed: int = 0, progress: Progress | None = None) -> 
     place, notify = Path(folder), progress or (lambda _name, _share: None)
     with accessing(place, "make"):
         place.mkdir(parents=True, exist_ok=True)
-    todo = list(models(seed))
-    rows = []
+    todo, rows = models(seed), []
     for k, model in enumerate(todo):
         notify(model.name, k / len(todo))
         rows.append(judge(model, place, seed))
@@ -118,7 +117,7 @@ def judge(model: Model, folder: Path, seed: int) -> Row:
     checked = perf_counter() - start
     if result.certificate is None:  # every model here is in scope
         raise InputError(f"{model.name} has no certificate: {result.reason}")
-    path = folder / model.file
+    path = folder / f"{model.file}.cert"
     size = result.certificate.save(path)
     start = perf_counter()
     proved = verify(path, problem, factors, q=factors.q, rtol=rtol)
@@ -140,8 +139,8 @@ def judge(model: Model, folder: Path, seed: int) -> Row:
     )
 
 
-def models(seed: int) -> Iterator[Model]:
-    """Yield the models of 1797 digits with 8 x 8 pixels in 0 ... 1."""
+def models(seed: int) -> list[Model]:
+    """Return the models of 1797 digits with 8 x 8 pixels in 0 ... 1."""
     X = np.asarray(library("datasets").load_digits().data, dtype=np.float64) / 16
     kit = library("decomposition")
     svd, pca = kit.TruncatedSVD(RANK, random_state=seed), kit.PCA(RANK, random_state=seed)
@@ -150,16 +149,15 @@ def models(seed: int) -> Iterator[Model]:
     parts = kit.NMF(PARTS, alpha_W=price, max_iter=5000, random_state=seed)
     shrunk, good = partial(soft_threshold, X), Verdict.CERTIFIED
     sweeps, sparse = partial(alternate, X, seed), partial(adapt, lasso, X[:SAMPLES])
-    for name, file, fit, expected in (
-        ("soft-thresholded SVD", "svd", partial(shrunk, None), good),
-        (f"its first {KEPT} components", "few", partial(shrunk, KEPT), Verdict.RANK_LIMITED),
-        (f"TruncatedSVD({RANK})", "truncated_svd", partial(adapt, svd, X), good),
-        (f"PCA({RANK})", "pca", partial(adapt, pca, X), good),
-        (f"alternating, {SWEEPS} sweeps", "alternating", sweeps, Verdict.REFUTED),
-        (f"DictionaryLearning({ATOMS})", "dictionary", sparse, Verdict.RANK_LIMITED),
-        (f"NMF({PARTS})", "nmf", partial(adapt, parts, X), None),
-    ):
-        yield Model(name, f"{file}.cert", fit, expected)
+    return [
+        Model("soft-thresholded SVD", "svd", partial(shrunk, None), good),
+        Model(f"its first {KEPT} components", "few", partial(shrunk, KEPT), Verdict.RANK_LIMITED),
+        Model(f"TruncatedSVD({RANK})", "truncated_svd", partial(adapt, svd, X), good),
+        Model(f"PCA({RANK})", "pca", partial(adapt, pca, X), good),
+        Model(f"alternating, {SWEEPS} sweeps", "alternating", sweeps, Verdict.REFUTED),
+        Model(f"DictionaryLearning({ATOMS})", "dictionary", sparse, Verdict.RANK_LIMITED),
+        Model(f"NMF({PARTS})", "nmf", partial(adapt, parts, X), None),
+    ]
 
 
 def adapt(estimator: Any, X: Array) -> Fitted:  # noqa: ANN401  scikit-learn is untyped

@@ -28,7 +28,8 @@ class StationaryLam:
 
     lam      the mean of lam_k, weighted by theta; NaN if all components are zero
     values   lam_k, (r,); NaN for a component that is zero
-    spread   the mean deviation of all these lam_k, relative, weighted by theta
+    spread   the largest mean deviation of these readings of lam_k from lam, relative, weighted
+             by theta; 0 at a stationary point
     weights  for form="sum": the separate weights (a, b) of a/2 |u|^2 + b/2 |v|^2 at which the
              scales of the parts are stationary too; lam = sqrt(a b).  None for other forms
     free     whether lam is 0: the factors are stationary without a penalty

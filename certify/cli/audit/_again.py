@@ -14,9 +14,9 @@ from certify.pipeline.certificate.question import question
 from certify.pipeline.certificate.verify import MALFORMED
 from certify.pipeline.report import Facts, facts, same, save
 
-from ._book import PROVED, Row, belongs, certificate_of, digest_of, report_of, row_path
+from ._book import PROVED, Row, belongs, certificate_of, report_of, row_path
 from ._job import finite, own_size_fields, proved_of
-from ._plan import Job, digests, epsilon_of, name_of
+from ._plan import Job, digest_of, digests, epsilon_of, name_of
 
 STATED = ("certificate", "verdict", "sha256")
 UNREADABLE = (*MALFORMED, OSError)  # the errors that a stored row may raise

@@ -17,7 +17,7 @@ from certify.pipeline.certificate.verdict import EXIT_CODES, REJECTED_EXIT, rela
 from certify.pipeline.report import environment
 from certify.pipeline.report._numbers import at_least, at_most, divide, excess, short
 
-from ._plan import Job, Model, file_of, installed_versions, models_of
+from ._plan import Job, Model, digest_of, file_of, installed_versions, models_of
 from ._pool import Done
 
 Row = dict[str, Any]
@@ -79,11 +79,6 @@ def belongs(job: Job, row: Row) -> bool:
     agrees = row["name"] == job.name and row["status"] == STATUSES[row["verdict"]]
     proved = "certificate" in row and "report" in row
     return numbers and linked and agrees and (proved or row["verdict"] not in PROVED)
-
-
-def digest_of(path: Path) -> str:
-    """Return the digest of a file."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def certificate_of(name: str, *, own: bool = False) -> str:

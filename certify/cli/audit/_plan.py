@@ -173,9 +173,13 @@ def digests(files: Sequence[Path], folder: Path) -> dict[str, str]:
     out = {}
     for file in files:
         with accessing(file, "read"):
-            digest = hashlib.sha256(file.read_bytes()).hexdigest()
-        out[name_of(file, folder)] = digest
+            out[name_of(file, folder)] = digest_of(file)
     return dict(sorted(out.items()))
+
+
+def digest_of(path: Path) -> str:
+    """Return the digest of a file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def name_of(file: Path, folder: Path) -> str:
