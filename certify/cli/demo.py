@@ -117,7 +117,7 @@ def judge(model: Model, folder: Path, seed: int) -> Row:
     checked = perf_counter() - start
     if result.certificate is None:  # every model here is in scope
         raise InputError(f"{model.name} has no certificate: {result.reason}")
-    path = folder / f"{model.file}.cert"
+    path = folder / model.file
     size = result.certificate.save(path)
     start = perf_counter()
     proved = verify(path, problem, factors, q=factors.q, rtol=rtol)
@@ -147,16 +147,17 @@ def models(seed: int) -> list[Model]:
     lasso = kit.DictionaryLearning(ATOMS, alpha=1, random_state=seed)
     price = PART_SHARE * largest_singular_value(X) / X.size**0.5
     parts = kit.NMF(PARTS, alpha_W=price, max_iter=5000, random_state=seed)
-    shrunk, good = partial(soft_threshold, X), Verdict.CERTIFIED
+    good, limited = Verdict.CERTIFIED, Verdict.RANK_LIMITED
+    shrunk = partial(soft_threshold, X)
     sweeps, sparse = partial(alternate, X, seed), partial(adapt, lasso, X[:SAMPLES])
     return [
-        Model("soft-thresholded SVD", "svd", partial(shrunk, None), good),
-        Model(f"its first {KEPT} components", "few", partial(shrunk, KEPT), Verdict.RANK_LIMITED),
-        Model(f"TruncatedSVD({RANK})", "truncated_svd", partial(adapt, svd, X), good),
-        Model(f"PCA({RANK})", "pca", partial(adapt, pca, X), good),
-        Model(f"alternating, {SWEEPS} sweeps", "alternating", sweeps, Verdict.REFUTED),
-        Model(f"DictionaryLearning({ATOMS})", "dictionary", sparse, Verdict.RANK_LIMITED),
-        Model(f"NMF({PARTS})", "nmf", partial(adapt, parts, X), None),
+        Model("soft-thresholded SVD", "svd.cert", partial(shrunk, None), good),
+        Model(f"its first {KEPT} components", "few.cert", partial(shrunk, KEPT), limited),
+        Model(f"TruncatedSVD({RANK})", "truncated_svd.cert", partial(adapt, svd, X), good),
+        Model(f"PCA({RANK})", "pca.cert", partial(adapt, pca, X), good),
+        Model(f"alternating, {SWEEPS} sweeps", "alternating.cert", sweeps, Verdict.REFUTED),
+        Model(f"DictionaryLearning({ATOMS})", "dictionary.cert", sparse, limited),
+        Model(f"NMF({PARTS})", "nmf.cert", partial(adapt, parts, X), None),
     ]
 
 

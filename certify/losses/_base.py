@@ -32,7 +32,7 @@ class Loss(ABC):
     positive   whether l is infinite where Z < 0
     rowwise    whether each row is one-hot, with one weight
     labels     the two numbers that Y may hold; (): any    counts   whether Y must be >= 0
-    intervals  the open interval of each parameter
+    intervals  the open interval of each parameter, from 0 on
     formula    the sum, with {c} for the weights           title    the name in a sentence
     """
 
@@ -122,5 +122,6 @@ class Loss(ABC):
         return []
 
     def statement(self) -> str | dict[str, str]:
-        """Return what the kernel's statement says of this loss."""
-        return self.name
+        """Return the kernel's description of this loss: its name, or kind and parameters."""
+        parameters = {name: getattr(self, name).hex() for name in self.intervals}
+        return {"kind": self.name, **parameters} if parameters else self.name

@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from certify.base.arrays import Array
+from certify.base.arrays import Array, scalar
 from certify.base.errors import InputError
 from certify.base.observed import Observed
 
@@ -49,10 +49,11 @@ class Entrywise:
             raise InputError(f"Y must be >= 0, got {data.min()}")
         for name, value in (("observed", observed), ("data", data), ("scale", scale)):
             object.__setattr__(self, name, value)
-        self.accept_parameters()
-
-    def accept_parameters(self) -> None:
-        """Raise InputError for a parameter that is not allowed."""
+        for name, (low, high) in self.intervals.items():
+            number = scalar(getattr(self, name), name, zero=False)
+            if number >= high:
+                raise InputError(f"{name} must be between {low:g} and {high:g}, got {number}")
+            object.__setattr__(self, name, number)
 
     @abstractmethod
     def each(self, Z: Array) -> Array:

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from certify.base.arrays import Array, scalar
+from certify.base.arrays import Array
 
 from ._base import Loss
 from ._entrywise import Entrywise
@@ -39,10 +39,6 @@ class Huber(Entrywise, Loss):
     formula, title = "Σ {c}h(z − y)", "the Huber loss"
     curve = 1.0
 
-    def accept_parameters(self) -> None:
-        """Accept delta > 0."""
-        object.__setattr__(self, "delta", scalar(self.delta, "delta", zero=False))
-
     def each(self, Z: Array) -> Array:
         """Return h."""
         r = np.abs(Z - self.data)
@@ -69,10 +65,6 @@ class Huber(Entrywise, Loss):
         r = Z - self.data
         pull = np.clip(r * (t / (1 + t)), -t * self.delta, t * self.delta)
         return np.asarray(Z - pull)
-
-    def statement(self) -> dict[str, str]:
-        """Return the kind and delta."""
-        return {"kind": self.name, "delta": self.delta.hex()}
 
     def relaxation(self, cp: Any, F: Any, y: Array, c: Array, unit: float) -> Any:  # noqa: ANN401
         """Return sum c h(F - y)."""

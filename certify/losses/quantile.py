@@ -6,8 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from certify.base.arrays import Array, scalar
-from certify.base.errors import InputError
+from certify.base.arrays import Array
 
 from ._base import Loss
 from ._entrywise import Entrywise
@@ -39,13 +38,6 @@ class Quantile(Entrywise, Loss):
     formula, title = "Σ {c}(τ(y − z)₊ + (1 − τ)(z − y)₊)", "the quantile loss"
     smooth = False
 
-    def accept_parameters(self) -> None:
-        """Accept 0 < tau < 1."""
-        tau = scalar(self.tau, "tau", zero=False)
-        if tau >= 1:
-            raise InputError(f"tau must be between 0 and 1, got {tau}")
-        object.__setattr__(self, "tau", tau)
-
     def each(self, Z: Array) -> Array:
         """Return tau (-r)_+ + (1 - tau) r_+."""
         r = Z - self.data
@@ -65,10 +57,6 @@ class Quantile(Entrywise, Loss):
     def move(self, Z: Array, t: Array | float) -> Array:
         """Move r towards 0 by t (1 - tau) from above, t tau from below."""
         return np.asarray(Z - np.clip(Z - self.data, -t * self.tau, t * (1 - self.tau)))
-
-    def statement(self) -> dict[str, str]:
-        """Return the kind and tau."""
-        return {"kind": self.name, "tau": self.tau.hex()}
 
     def relaxation(self, cp: Any, F: Any, y: Array, c: Array, unit: float) -> Any:  # noqa: ANN401
         """Return sum c (tau (y - F)_+ + (1 - tau)(F - y)_+)."""
