@@ -226,7 +226,7 @@ def test_no_clock_decides_what_the_demonstration_answers(monkeypatch, tmp_path):
 
 def test_an_alternating_fit_ends_with_the_best_right_factor():
     X = DIGITS[:40]
-    problem, factors = demo.alternating(X, 0)
+    problem, factors = demo.alternate(X, 0)
     U, V = factors
     assert (U.shape, V.shape) == ((40, demo.SLICES), (64, demo.SLICES))
     np.testing.assert_allclose((U @ V.T - X).T @ U + problem.lam * V, 0.0, atol=1e-9)
