@@ -39,7 +39,8 @@ def gram(rows: SparseMatrix) -> Array:
     def lower(ends: tuple[int, int]) -> None:
         """Write the rows [a, b) of the lower triangle."""
         a, b = ends
-        out[a:b, :b] = (columns[a:b] @ before(rows, b)).toarray()
+        first = rows if b == n else sparse.csr_array(rows[:, :b])
+        out[a:b, :b] = (columns[a:b] @ first).toarray()
 
     with ThreadPoolExecutor(CORES) as pool:
         list(pool.map(lower, pairwise(cuts(counts, columns))))
@@ -55,11 +56,6 @@ def mirror(a: Array) -> None:
         a[part, rest] = a[rest, part].T
         corner = a[part, part]
         corner[:] = np.tril(corner) + np.tril(corner, -1).T
-
-
-def before(rows: SparseMatrix, b: int) -> SparseMatrix:
-    """Return the first b columns."""
-    return rows if b == rows.shape[1] else sparse.csr_array(rows[:, :b])
 
 
 def cuts(counts: Array, columns: SparseMatrix) -> list[int]:

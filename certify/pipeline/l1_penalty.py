@@ -87,7 +87,8 @@ def answers(
         proof = own_size.bound(part, factors, clock=share, seed=seed, rtol=NEAR)
         return proof.certificate, float(proof.outcome.lower)
 
-    twice = asks_twice(problem, start.size)
+    rank_limited = start.size < min(problem.loss.shape)
+    twice = rank_limited and own_size.is_covered(without_l1(problem, "own", 0.0))
     lines = gather_lines(problem, best.value, any_size, clock.share(FIRST) if twice else clock)
     first = compose(problem, question, lines, evidence)
     if first.outcome.verdict == "CERTIFIED" or not twice:
@@ -95,11 +96,6 @@ def answers(
     again = ask(problem, factors, q, rtol=rtol, atol=atol, own_size=True)
     lines = gather_lines(problem, best.value, at_size, clock, fixed_size=True)
     return evidence, first, compose(problem, again, lines, evidence)
-
-
-def asks_twice(problem: Problem, size: int) -> bool:
-    """Whether a bound at this size is covered and the size limits the rank."""
-    return size < min(problem.loss.shape) and own_size.is_covered(without_l1(problem, "own", 0.0))
 
 
 def descents(

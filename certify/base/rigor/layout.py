@@ -96,10 +96,7 @@ def sparse_times(values: Floats, right: Floats, axis: int, at: Pattern) -> tuple
 
 def sum_permutations(dense: Floats) -> Floats:
     """Return the sum over all permutations of the modes: K! times the symmetric part."""
-    out = np.zeros(dense.shape)
-    for order in permutations(range(dense.ndim)):
-        out += dense.transpose(order)
-    return out
+    return np.asarray(sum(dense.transpose(order) for order in permutations(range(dense.ndim))))
 
 
 def on_int64(x: Floats, room: int = 0) -> tuple[npt.NDArray[np.int64], int] | None:

@@ -17,6 +17,7 @@ order, so the bounds of `rounded.py` hold, which allow any order.  Each step is 
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from itertools import pairwise
+from operator import add
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -128,11 +129,6 @@ def column_tiles(block: Lines, cuts: list[int]) -> list[Lines]:
     """Return the columns [a, b) of a block for each tile, as CSR."""
     columns = block.tocsc()
     return [columns[:, a:b].tocsr() for a, b in pairwise(cuts)]
-
-
-def add(a: Floats, b: Floats) -> Floats:
-    """Return a + b."""
-    return np.asarray(a + b)
 
 
 def tree(

@@ -7,7 +7,6 @@ from functools import cached_property
 import numpy as np
 
 from certify.atoms import Factors
-from certify.base.arrays import Array
 from certify.kernel import statement
 from certify.kernel.arrays import Arrays
 from certify.kernel.dual import dual_point
@@ -72,17 +71,11 @@ class Facts:
         return self.certificate.better()
 
     @cached_property
-    def dual(self) -> Array | None:
-        """The dual point W of the proof, a field; None if the proof has none."""
-        W = self.certificate.witness.get("W")
-        return None if W is None else np.asarray(as_numpy(W), dtype=np.float64)
-
-    @cached_property
     def polar(self) -> float | None:
         """A proved upper bound of Omega°(W), in the arithmetic of the proof; None without W."""
         c = self.completed
         proof = c.proof.get("polar")
-        if self.dual is None or not isinstance(proof, dict):
+        if "W" not in c.witness or not isinstance(proof, dict):
             return None
         by = arithmetic(self.question.problem, self.proved.tier)
         data = {k: c.given[k] for k in c.statement["arrays"]}

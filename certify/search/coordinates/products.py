@@ -169,14 +169,11 @@ class FactorForm:
     def out(self, c: Array) -> Factors:
         """Return the balanced factors, inside their cones."""
         parts = self.unpack(c)
-        factors = tuple(s.norm.project_cone(s.out(p)) for s, p in self.by_side(parts))
+        pairs = zip(self.sides, parts, strict=False)  # without an amplitude
+        factors = tuple(s.norm.project_cone(s.out(p)) for s, p in pairs)
         if not self.outer:
             return self.balance(factors)
         return self.scale(self.units(factors), self.sizes(factors) * parts[-1][0])
-
-    def by_side(self, parts: list[Array]) -> list[tuple[Side, Array]]:
-        """Return each side with its part."""
-        return list(zip(self.sides, parts, strict=False))
 
     def bounds(self, r: int) -> tuple[Array, Array]:
         """Return the bounds of each coordinate."""
@@ -194,7 +191,7 @@ class FactorForm:
     def price(self, parts: list[Array]) -> tuple[float, list[Array]]:
         """Return sum theta and its gradient in each part."""
         total, slopes, p = 0.0, [], self.power
-        for (s, c), box in zip(self.by_side(parts), self.inside_ball, strict=True):
+        for s, c, box in zip(self.sides, parts, self.inside_ball, strict=False):
             value, slope = (0.0, np.zeros_like(c)) if box else s.power(c, p)
             total += self.copies * value
             slopes.append(self.copies * slope)

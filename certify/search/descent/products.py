@@ -91,7 +91,7 @@ class Task:
         """Return the objective and its gradient in the coordinates."""
         form, lam, observed = self.form, self.problem.lam, self.problem.loss.observed
         parts = form.unpack(c)
-        factors = [s.out(p) for s, p in form.by_side(parts)]
+        factors = [s.out(p) for s, p in zip(form.sides, parts, strict=False)]
         full = form.full(tuple(factors))
         amplitude = parts[-1][0] if form.outer else np.ones(factors[0].shape[1])
         first = (full[0] * amplitude, *full[1:])

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 
 from certify.atoms import Factors
-from certify.base.arrays import SparseMatrix
 from certify.losses import Squared
 from certify.problem import Problem
 from certify.search.candidate import Candidate
@@ -39,7 +38,8 @@ def applies(problem: Problem) -> bool:
 def sweep_columns(search: Search, seed: int, more: int = MANY) -> Candidate:
     """Sweep from the best point with random components, up to `more` in all; return the best."""
     problem = search.problem
-    Y, last, ridge = data_of(problem), np.inf, max(problem.lam, TINY)
+    loss, last, ridge = squared_loss(problem), np.inf, max(problem.lam, TINY)
+    Y = loss.matrix if loss.observed.zeros else loss.data
     form = form_of(problem.atom, problem.loss.dims)
     U, V = begin(Y, form.balance(search.best.factors), more, np.random.default_rng(seed))
     while U.shape[1] and not search.over():
@@ -56,12 +56,6 @@ def sweep_columns(search: Search, seed: int, more: int = MANY) -> Candidate:
             break
         last = value
     return search.best
-
-
-def data_of(problem: Problem) -> SparseMatrix:
-    """Return Y: an array, or a sparse matrix whose zeros are observed."""
-    loss = squared_loss(problem)
-    return loss.matrix if loss.observed.zeros else loss.data
 
 
 def begin(Y: Any, factors: Factors, most: int, rng: np.random.Generator) -> Factors:  # noqa: ANN401

@@ -48,11 +48,6 @@ class Field:
         """W, its first mode by all others."""
         return self.observed.matrix(self.W)
 
-    @property
-    def dims(self) -> list[int]:
-        """The length of each mode."""
-        return [s.d for s in self.form.sides] * self.form.copies
-
     @cached_property
     def target(self) -> Target:
         """The objective of an ascent."""
@@ -136,7 +131,7 @@ def heads(field: Field, rng: np.random.Generator) -> list[Array]:
     A symmetric component starts at eigenvectors; a tensor gives no starts.
     """
     W, sides = field.matrix, field.form.sides
-    if len(field.dims) > 2:  # noqa: PLR2004  a tensor
+    if len(field.form.norms) > 2:  # noqa: PLR2004  a tensor
         return [np.zeros((s.d, 0)) for s in sides]
     if len(sides) == 1:
         dense = as_dense(W)
