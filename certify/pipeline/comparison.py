@@ -256,9 +256,7 @@ def conclude(
     values, sizes = per_fit
     top = max(results, key=lambda pair: pair[1].lower)[1]
     bound = Fraction(top.lower)
-    least = min(v.hi for v in values)
-    if better is not None:
-        least = min(least, better[0].hi)
+    least = min([v.hi for v in values] + ([] if better is None else [better[0].hi]))
     same = alike(values, epsilon)
     certified = {k for k, r in results if r.verdict is Verdict.CERTIFIED}  # before any rounding
     fits = []

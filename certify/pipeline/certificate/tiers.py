@@ -19,14 +19,10 @@ LONG, MINUTES = 10.0, 120.0  # seconds from which a time is announced; from whic
 def arithmetic(problem: Problem, tier: str | None = None) -> Arithmetic[Any]:
     """Return the arithmetic of a tier; by default exact if that takes seconds only."""
     most = EXACT_LOGS if isinstance(problem.loss, LOGS) else EXACT_ENTRIES
-    small = math.prod(problem.loss.dims) <= most and narrow(problem.loss.dims)
+    first, *rest = sorted(problem.loss.dims)
+    side = first if len(rest) == 1 else first * rest[0]  # of the matrices in the polar's proof
+    small = math.prod(problem.loss.dims) <= most and side <= EXACT_SIDE
     return Flint() if (tier or ("exact" if small else "rounded")) == "exact" else Rounded()
-
-
-def narrow(dims: tuple[int, ...]) -> bool:
-    """Whether the matrices of the polar's proof are small; for a tensor, products of two modes."""
-    first, *rest = sorted(dims)
-    return (first if len(rest) == 1 else first * rest[0]) <= EXACT_SIDE
 
 
 def exact_seconds(problem: Problem, size: int) -> float:

@@ -416,11 +416,9 @@ class Objective:
     def metric(self, x: Floats) -> Floats:
         """Return the diagonal of the Hessian."""
         entries, m = self.entries, self.entries.shape[0]
-        squares, D = np.square(x), self.price.copy()
-        C = entries.second_derivatives(x[:m], x[m:])
-        D[:m] += C @ squares[m:]
-        D[m:] += entries.times_transposed(C.data, squares[:m])
-        return floor(D)
+        squares, C = np.square(x), entries.second_derivatives(x[:m], x[m:])
+        curved = C @ squares[m:], entries.times_transposed(C.data, squares[:m])
+        return floor(self.price + np.vstack(curved))
 
 
 def floor(D: Floats) -> Floats:
