@@ -29,7 +29,7 @@ class ProvedPart(NamedTuple):
 
 
 KINDS = (ProvedPart, Ranges, Bound)  # the types in a tree
-Found: TypeAlias = Tree[Label, ProvedPart, ProvedPart]
+CellTree: TypeAlias = Tree[Label, ProvedPart, ProvedPart]
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ def proposal(query: LayerQuery, lower: float) -> Proposal:
     return Proposal(*proof_of(solver, tree, aim), open=tree.open(aim))
 
 
-def split_root(solver: Cells, tree: Found) -> Found:
+def split_root(solver: Cells, tree: CellTree) -> CellTree:
     """Return the tree with its root split into both signs, even if there was no time for it."""
     root = tree.nodes[0]
     if len(solver.signs) == 1 or root.children:
@@ -127,7 +127,7 @@ def limits(query: LayerQuery, lower: float) -> Limits:
     return Limits(target, GAP, nodes, query.expired, 1, query.key("cells"), KINDS)
 
 
-def proof_of(solver: Cells, tree: Found, aim: float) -> tuple[float, dict[str, Any]]:
+def proof_of(solver: Cells, tree: CellTree, aim: float) -> tuple[float, dict[str, Any]]:
     """Return (bound, proof); each leaf is as short as the larger of worst bound and aim allows."""
     first = len(solver.signs) == 1
     nodes: list[dict[str, Any]] = [{"signs": [1]}] if first else []

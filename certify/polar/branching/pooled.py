@@ -48,7 +48,7 @@ class Warm(NamedTuple):
     u: Array
 
 
-Found: TypeAlias = Tree[Label, Warm, Leaf]
+PartTree: TypeAlias = Tree[Label, Warm, Leaf]
 
 
 def proposal(query: LayerQuery, propose: Callable[[LayerQuery], Proposal]) -> Proposal:
@@ -119,7 +119,7 @@ def split(query: LayerQuery, signed: Signed, lower: float, u: Array) -> Proposal
     solver = Parts(query, signed, points_of(query, u), lower)
     most = PARTS if query.deadline is None else 1 << 30
     target = max(query.target or 0.0, lower * (1 + CLOSE), solver.tiny)
-    tree: Found = grow(solver, Limits(target, 0.0, query.nodes or most, query.expired, 1))
+    tree: PartTree = grow(solver, Limits(target, 0.0, query.nodes or most, query.expired, 1))
     leaves, nodes, splits = list[Leaf](), list[Json](), list[Array]()
     for node in tree.nodes:
         if not node.children:

@@ -113,34 +113,29 @@ def solve(program: ProductProgram, stop: Stop, start: Array | Warm | None = None
 
     Or resume where another solve stopped, which had the same cuts or the first of them.
     """
-    with threadpool_limits(1 if len(program.C) <= LARGE else None, user_api="blas"):
-        return _solved(program, stop, start)
-
-
-def _solved(program: ProductProgram, stop: Stop, start: Array | Warm | None) -> Relaxed:
-    d = len(program.C)
-    size = float(np.linalg.norm(program.C))
+    d, size = len(program.C), float(np.linalg.norm(program.C))
     best = repair(program, np.zeros((d, d)), np.zeros(program.sizes.size), ())
     if size == 0.0:
         return Relaxed(np.zeros((d, d)), best, 0)
-    run = _Run(program, size, start)
-    history = [best.bound]
-    k, every = 0, EVERY if d <= LARGE else RARE
-    while best.bound > stop.target and k < stop.steps and not stop.expired():
-        k += 1
-        run.step()
-        tries = [*run.record()]
-        if k % every == 0 or k == stop.steps:
-            tries.append(run.now())
-        candidates = (repair(program, *run.multiplier(mean)) for mean in tries)
-        best = min([best, *candidates], key=lambda m: m.bound)
-        if k % SLOW == 0:
-            run.balance()
-            history.append(best.bound)
-            least = max(stop.settled * abs(best.bound), SHARE * (best.bound - stop.target))
-            if k >= 8 * SLOW and history[-5] - best.bound <= least:
-                break
-    return Relaxed(run.Y * program.total, best, k, Warm(run.Y, tuple(run.U), run.rho))
+    with threadpool_limits(1 if d <= LARGE else None, user_api="blas"):
+        run = _Run(program, size, start)
+        history = [best.bound]
+        k, every = 0, EVERY if d <= LARGE else RARE
+        while best.bound > stop.target and k < stop.steps and not stop.expired():
+            k += 1
+            run.step()
+            tries = [*run.record()]
+            if k % every == 0 or k == stop.steps:
+                tries.append(run.now())
+            candidates = (repair(program, *run.multiplier(mean)) for mean in tries)
+            best = min([best, *candidates], key=lambda m: m.bound)
+            if k % SLOW == 0:
+                run.balance()
+                history.append(best.bound)
+                least = max(stop.settled * abs(best.bound), SHARE * (best.bound - stop.target))
+                if k >= 8 * SLOW and history[-5] - best.bound <= least:
+                    break
+        return Relaxed(run.Y * program.total, best, k, Warm(run.Y, tuple(run.U), run.rho))
 
 
 class _Run:
