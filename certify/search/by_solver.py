@@ -18,7 +18,7 @@ from certify.problem import Problem
 
 from .candidate import Candidate
 from .dual.points import Run, bound
-from .evidence import SEARCHED, choose_better, floor_below, further, is_closed, search_clock
+from .evidence import SEARCHED, choose_better, floor_below, is_closed, resume, search_clock
 from .search_result import Evidence
 
 
@@ -67,7 +67,7 @@ def any_size(run: Run, wanted: Array | None, solver: str | None) -> Evidence:
     note = "" if dual is not None and using.all_optimal() else using.note()
     if is_closed(run, [dual]):
         return Evidence(run.start, dual, given=run.given)
-    trail = further(run, None, (run.epsilon, None), search_clock(run.clock.share(SEARCHED)))
+    trail = resume(run, None, (run.epsilon, None), search_clock(run.clock.share(SEARCHED)))
     better = choose_better(run, trail)
     floor = floor_below(run, better)
     return Evidence(run.start, dual, None, (), better, floor, trail.steps, note, run.given)

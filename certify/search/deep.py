@@ -34,17 +34,17 @@ def search(problem: Problem, start: Candidate, clock: Clock, seed: int, rest: Go
     V = getattr(atom, "V")  # noqa: B009  a deep atom
     shallow = ReLU(V, activation="linear" if linear else "relu")
     twin = Problem(problem.loss, shallow, problem.lam, problem.offsets)
-    first = neurons(start.factors) if linear else none(V.shape[1], problem.loss.shape[1])
+    first = neurons(start.factors) if linear else no_neurons(V.shape[1], problem.loss.shape[1])
     inner = evaluate(twin, first, start.q or None)
     result = FAMILY.search(twin, inner, clock, seed, (rest[0], None))
-    deep = [(name, up(problem, s)) for name, s in result.steps]
-    deep += [("neurons", up(problem, s)) for s in (result.same, result.best)]
+    deep = [(name, as_deep(problem, s)) for name, s in result.steps]
+    deep += [("neurons", as_deep(problem, s)) for s in (result.same, result.best)]
     met = [("start", start), *sorted(deep, key=lambda p: -p[1].value)]
     small = [s for _, s in met if s.size <= start.size]
     return SearchResult(drop_rises(met), lowest(small), lowest([s for _, s in met]), result.duals)
 
 
-def none(d: int, outputs: int) -> Factors:
+def no_neurons(d: int, outputs: int) -> Factors:
     """Return no neurons."""
     return np.zeros((d, 0)), np.zeros((outputs, 0))
 
@@ -61,11 +61,11 @@ def neurons(factors: Factors) -> Factors:
         root = np.sqrt(values[kept])
         U.append(left[:, kept] * root)
         V.append(right[kept].T * root)
-    empty = none(factors[0].shape[0], factors[-1].shape[1])
+    empty = no_neurons(factors[0].shape[0], factors[-1].shape[1])
     return np.hstack([empty[0], *U]), np.hstack([empty[1], *V])
 
 
-def up(problem: Problem, s: Candidate) -> Candidate:
+def as_deep(problem: Problem, s: Candidate) -> Candidate:
     """Return neurons as deep networks."""
     nets = [layers_of(problem, u, v) for u, v in zip(s.factors[0].T, s.factors[1].T, strict=True)]
     parts = tuple(np.stack(layer, axis=-1) for layer in zip(*nets, strict=True))

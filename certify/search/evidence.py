@@ -126,7 +126,7 @@ def gather(run: Run, wanted: Array | None, searching: Clock | None = None) -> Ev
         return Evidence(run.start, best(tries), given=run.given)
     rest = (run.epsilon, convex.shortcut(run.problem, solution))
     clock = search_clock(searching or run.clock.share(SEARCHED))
-    trail = further(run, reached, rest, clock)
+    trail = resume(run, reached, rest, clock)
     better, ended = choose_better(run, trail), not clock.expired()
     top, spent = best(tries), run.clock.expired()
     wide = top is None or (trail.best.value - top.value > SLACK * run.epsilon and not spent)
@@ -197,7 +197,7 @@ def search_clock(clock: Clock) -> Clock:
     return clock if clock.most is None else replace(clock, most=SEARCHED * clock.most)
 
 
-def further(run: Run, reached: ResumedSearch | None, rest: Goal, clock: Clock) -> SearchResult:
+def resume(run: Run, reached: ResumedSearch | None, rest: Goal, clock: Clock) -> SearchResult:
     """Search, or continue a search that was cut short; keep the result in the checkpoint."""
     trail = None if reached is None else reached.trail
     if trail is None or reached is None:
@@ -324,8 +324,8 @@ def at_size(run: Run, top: Candidate, known: Dual | None = None) -> Evidence | N
     else:
         return None
     if top.value - value > run.epsilon:
-        top = fixed_rank.other(run.problem, top, run.clock.share(BOUND_SHARE), run.seed)
-    return replace(evidence, better=alive(run.problem, top))
+        top = fixed_rank.other_start(run.problem, top, run.clock.share(BOUND_SHARE), run.seed)
+    return replace(evidence, better=drop_zero_slices(run.problem, top))
 
 
 def accept_dual(problem: Problem, wanted: object) -> Array | None:
@@ -381,11 +381,11 @@ def choose_better(run: Run, trail: SearchResult) -> Candidate | None:
     """Return factors better by epsilon, of the candidate's size if there are any; else None."""
     for candidate in (trail.same, trail.best):
         if run.start.value - candidate.value > run.epsilon:
-            return alive(run.problem, candidate)
+            return drop_zero_slices(run.problem, candidate)
     return None
 
 
-def alive(problem: Problem, s: Candidate) -> Candidate:
+def drop_zero_slices(problem: Problem, s: Candidate) -> Candidate:
     """Drop the zero slices."""
     keep = np.asarray(problem.atom.theta(s.factors)) > 0
     return Candidate(tuple(x[..., keep] for x in s.factors), s.q, s.value)

@@ -101,7 +101,7 @@ def steps(
 
 
 @np.errstate(all="ignore")  # a point that is not finite is never the lowest
-def other(problem: Problem, start: Candidate, clock: Clock, seed: int) -> Candidate:
+def other_start(problem: Problem, start: Candidate, clock: Clock, seed: int) -> Candidate:
     """Return the lowest end of descents from other factors of the start's size, or the start.
 
     The first factors are components appended in stages, the others random, until several of them

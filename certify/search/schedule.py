@@ -74,7 +74,7 @@ class Family:
             every.goal = small.value
             tensor = len(problem.loss.dims) > 2  # noqa: PLR2004  others: the largest components do
             starts = STARTS if tensor and start.value - small.value <= epsilon else 0
-            small = lowest([small, *again(self, every, (start.size, starts), wanted, seed)])
+            small = lowest([small, *search_again(self, every, (start.size, starts), wanted, seed)])
         none = tuple(x[..., :0] for x in start.factors)  # the best where the penalty dominates
         bare = [] if problem.offsets else [evaluate(problem, none, ())]
         met += [("no components", s) for s in bare]
@@ -82,7 +82,7 @@ class Family:
         return SearchResult(drop_rises([("start", start), *met]), small, best, every.duals)
 
 
-def again(
+def search_again(
     family: Family, every: Search, count: tuple[int, int], wanted: float, seed: int
 ) -> list[Candidate]:
     """Return the points met at a size, from the largest components and from random ones.

@@ -64,7 +64,7 @@ def test_the_search_has_its_part_of_the_minute_and_the_bound_the_rest(monkeypatc
     for clock in (Clock(most=60.0), Clock(60.0), Clock()):
         run = Run(problem, evaluate(problem, start), 1e-6, clock, 0, given=False)
         part = evidence.search_clock(clock.share(evidence.SEARCHED))
-        evidence.further(run, None, (1e-6, None), part)
+        evidence.resume(run, None, (1e-6, None), part)
     assert [(c.budget, c.most) for c in clocks] == [(None, 30.0), (30.0, None), (None, None)]
 
 

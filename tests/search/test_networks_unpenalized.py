@@ -138,8 +138,8 @@ def test_a_descent_keeps_its_number_of_units():
 def test_without_time_no_other_weights_are_tried():
     problem = Problem(Squared(ONE), ReLU(X), 0.0)
     start = evaluate(problem, poor(problem, 3))
-    assert fixed_rank.other(problem, start, Clock(0.0), 0) is start
-    assert fixed_rank.other(problem, start, Clock(), 0).value < 0.5 * start.value
+    assert fixed_rank.other_start(problem, start, Clock(0.0), 0) is start
+    assert fixed_rank.other_start(problem, start, Clock(), 0).value < 0.5 * start.value
 
 
 def test_units_that_are_drawn_do_not_depend_on_the_features_units():

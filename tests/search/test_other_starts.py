@@ -70,7 +70,7 @@ def test_each_kind_of_start_finds_it(kept, monkeypatch):
     else:
         moves = replace(products.FAMILY, draw=lambda *_: trap.factors)
         monkeypatch.setattr(fixed_rank, "family", lambda _: moves)
-    assert fixed_rank.other(PLAIN, trap, Clock(), 2).value == pytest.approx(4.125)
+    assert fixed_rank.other_start(PLAIN, trap, Clock(), 2).value == pytest.approx(4.125)
 
 
 def test_starts_go_on_where_the_first_ones_end_no_lower():
@@ -80,7 +80,7 @@ def test_starts_go_on_where_the_first_ones_end_no_lower():
     start = evaluate(problem, (rng.random((7, 4)), rng.random((6, 4))))
     minimum = fixed_rank.descend(problem, start, Clock())
     assert minimum.value == pytest.approx(2.8421465168)
-    assert fixed_rank.other(problem, minimum, Clock(), 0).value < 2.6781
+    assert fixed_rank.other_start(problem, minimum, Clock(), 0).value < 2.6781
     result = check(problem, minimum.factors, budget=20)
     assert result.verdict is Verdict.REFUTED
     again = check(problem, result.better, budget=20)
@@ -93,8 +93,8 @@ LOW = np.array([1.0, -2.0, 3.0, 1.5, -1.0, 2.0])[:, None] * np.array([2.0, -1.0,
 
 def test_without_time_or_a_better_start_the_start_is_returned():
     trap, best = (evaluate(PLAIN, (x,) * 2) for x in CORNERS[::-1])
-    assert fixed_rank.other(PLAIN, trap, Clock(0.0), 0) is trap
-    assert fixed_rank.other(PLAIN, best, Clock(), 0).value <= best.value
+    assert fixed_rank.other_start(PLAIN, trap, Clock(0.0), 0) is trap
+    assert fixed_rank.other_start(PLAIN, best, Clock(), 0).value <= best.value
 
 
 FITTED = {
@@ -128,7 +128,7 @@ def test_a_tensor_with_a_dead_component_is_refuted_at_its_size():
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("kept", ["replace_dead", "other"])
+@pytest.mark.parametrize("kept", ["replace_dead", "other_start"])
 def test_the_digits_with_a_dead_component_are_refuted(kept, monkeypatch):
     datasets = pytest.importorskip("sklearn.datasets")
     Y = datasets.load_digits().data[:20, 16:48]
@@ -136,7 +136,7 @@ def test_the_digits_with_a_dead_component_are_refuted(kept, monkeypatch):
     start = evaluate(problem, (RNG.random((20, 3)), RNG.random((32, 3))))
     three = fixed_rank.descend(problem, start, Clock()).factors
     dead = [np.pad(x, [(0, 0), (0, 1)]) for x in three]
-    for name in {"replace_dead", "other"} - {kept}:
+    for name in {"replace_dead", "other_start"} - {kept}:
         monkeypatch.setattr(fixed_rank, name, lambda _, now, *__: now)
     outcome = bound(problem, dead).outcome
     assert outcome.verdict == "REFUTED"
@@ -190,5 +190,5 @@ def test_symmetric_tensors_are_moved_by_their_one_factor():
     moved = fixed_rank.perturb(problem, start, seed=0)
     assert [x.shape for x in moved.factors] == [(3, 2)]
     assert np.any(moved.factors[0] != start.factors[0])
-    best = fixed_rank.other(problem, start, Clock(budget=1.0), 0)
+    best = fixed_rank.other_start(problem, start, Clock(budget=1.0), 0)
     assert best.value <= start.value
