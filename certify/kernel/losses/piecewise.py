@@ -107,7 +107,8 @@ def margins(z: Spans, y: Grains) -> tuple[list[Ends], int]:
 
 def least_at_zero(f: Callable[[int], int], r: Ends) -> Ends:
     """Return the range of f on an interval; f decreases up to 0 and increases from there."""
-    return f(min(max(r[0], 0), r[1])), max(f(r[0]), f(r[1]))
+    ends = f(r[0]), f(r[1])
+    return f(0) if r[0] < 0 < r[1] else min(ends), max(ends)
 
 
 def squared_over(w: Sequence[int], c: Sequence[int], k: int) -> Fraction:
