@@ -417,8 +417,9 @@ def test_a_tree_that_its_deadline_ends_has_the_rest_of_the_time(monkeypatch):
 
 def test_a_tree_ends_where_it_proves_what_is_wanted_or_is_near_what_is_attained(monkeypatch):
     run, _, found = loose()
-    runs = list[tuple[Run, Any]]()
+    runs, aims = list[tuple[Run, Any]](), list[float]()
     monkeypatch.setattr(joint_layers, "bound_point", lambda run, point: runs.append((run, point)))
+    monkeypatch.setattr(joint_layers, "tree_of", lambda *a: aims.append(a[2]) or tree_of(*a))
     low = attain(query_of(run.problem, found.W))[0]
     for near, top in ((False, 2 * low), (True, 0.0), (True, 2 * low)):
         monkeypatch.setattr(joint_layers, "attain", lambda _, top=top: (top, None))
@@ -428,6 +429,7 @@ def test_a_tree_ends_where_it_proves_what_is_wanted_or_is_near_what_is_attained(
     assert plain.wanted is None
     assert least.wanted == enough(run, rays.along(run.problem, point.W))
     assert early.wanted == 2 * low * (1 + joint_layers.SLIGHT) > least.wanted
+    assert aims == [least.wanted, least.wanted, early.wanted]
 
 
 def test_a_polished_point_is_stored_as_long_as_its_value_rises():
