@@ -89,7 +89,7 @@ def improve(  # noqa: PLR0913  as check()
     solver: str | None = None,
     client: Client | None = None,
 ) -> Improvement:
-    """Lower the objective from these factors, of any size, and certify where it ends.
+    """Lower the objective from these factors, of any size, and certify the result.
 
     The proved objective of each point in the history is at most that of the one before.  The same
     call gives the same answer (unless a budget in seconds ends it).  budget and progress are as in

@@ -58,7 +58,7 @@ class OwnSize(Bracket, Judgement):
     explained_variance: ExplainedVariance | None = None
     better_upper: float | None = None
 
-    called = "the answer about its own size"
+    called = "an OwnSize"
 
     @property
     def better(self) -> Factors | None:

@@ -159,7 +159,7 @@ def dual_is_loose(case: Case) -> str | None:
 
 
 def part(distance: float, whole: float) -> str:
-    """Write a distance in per cent of a number, or as it is where that is zero."""
+    """Write a distance in per cent of a number, or the distance itself if the number is 0."""
     return f"{at_most(100 * distance / abs(whole), 2)} %" if whole else at_most(distance, 2)
 
 

@@ -238,7 +238,7 @@ def negligible(problem: Problem) -> float:
 
 
 def name_factors(factors: Factors) -> dict[str, Array]:
-    """Name the arrays of a factorization U, V, and X2, ... where there are more."""
+    """Name the arrays of a factorization U, V, X2, ..."""
     flat = [x.reshape(prod(x.shape[:-1]), x.shape[-1]) for x in factors]  # -1 fails if r = 0
     return dict(zip(names_of(len(factors)), flat, strict=True))
 

@@ -55,7 +55,7 @@ class Proved(Bracket, Judgement):
     rules: tuple[str, ...]
     better: float | None = None
 
-    called = "what verify() proved"
+    called = "a Proved"
 
 
 def verify(  # noqa: PLR0913  the contract's keywords

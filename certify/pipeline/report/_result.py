@@ -24,7 +24,7 @@ NEXT = {
     Verdict.OUT_OF_SCOPE: "Change the objective as the reason says, and fit again.",
 }
 STEPS = {  # of a search, for readers
-    "checkpoint": "what the checkpoint held",
+    "checkpoint": "the factors in the checkpoint",
     "balance": "rescaling the components",
     "descend": "descent",
     "lifted": "the convex problem over all sizes",

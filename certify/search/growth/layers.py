@@ -114,7 +114,7 @@ def begin(search: Search, net: Net, seed: int) -> Round:
 
 
 def refit_offsets(search: Search, factors: Factors, q: Values) -> Values:
-    """Return the best offsets for these factors, or q where a fit is slow."""
+    """Return the better of q and the fitted offsets for these factors."""
     problem = search.problem
     if not problem.offsets:
         return ()
