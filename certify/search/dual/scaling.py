@@ -6,7 +6,6 @@ s -> d(s W) - s^2/2 sum |A* W|^2 / ridge is concave; s P(W) <= lam is allowed.
 from collections.abc import Callable
 
 import numpy as np
-from scipy.optimize import minimize_scalar
 
 from certify.base.arrays import Array
 from certify.losses import Loss, Squared
@@ -14,7 +13,8 @@ from certify.problem import Problem
 from certify.search.candidate import Candidate, evaluate
 
 BITS = 60  # of an entry below the largest: smaller ones only lengthen exact integers
-STEPS = 100  # halvings that exhaust a float's digits
+STEPS = 100  # sections that exhaust a float's digits
+GOLDEN = 0.5 * (5**0.5 - 1)
 LARGEST = 2.0**1000  # scale of a dual point
 LEAST = 2.0**-100  # a scale below which a dual point proves nothing
 GRAIN = 2.0**-50  # of a weight: the largest move of an entry by a grid of exact sums
@@ -79,10 +79,21 @@ def best_scale(problem: Problem, W: Array, polar: float) -> float:
 
 def golden(f: Callable[[float], float], hi: float, same: float = SAME) -> float:
     """Return about where a concave f is largest on [0, hi], to a part of hi."""
-    steps = {"xatol": same * hi}
-    with np.errstate(invalid="ignore"):  # f may be -inf outside its domain
-        best = minimize_scalar(lambda s: -f(s), bounds=(0.0, hi), method="bounded", options=steps)
-    return float(best.x)
+    lo = 0.0  # scipy's bounded search ends at the root of eps, which is loose at a kink
+    a, b = hi - GOLDEN * (hi - lo), lo + GOLDEN * (hi - lo)
+    at_a, at_b = f(a), f(b)
+    for _ in range(STEPS):
+        if hi - lo <= same * hi:
+            break
+        if at_a >= at_b:
+            hi, b, at_b = b, a, at_a
+            a = hi - GOLDEN * (hi - lo)
+            at_a = f(a)
+        else:
+            lo, a, at_a = a, b, at_b
+            b = lo + GOLDEN * (hi - lo)
+            at_b = f(b)
+    return a
 
 
 def best_multiple(problem: Problem, now: Candidate) -> Candidate:
