@@ -16,6 +16,7 @@ from certify.search.column_generation import Search
 from certify.search.dual import products
 from certify.search.dual.polar_ball import around
 from certify.search.growth import counts
+from certify.search.growth import products as growth
 from tests.tolerance import rounding
 
 
@@ -68,6 +69,30 @@ def test_the_search_reaches_the_optimum_in_closed_form():
     z, size = 1 / (1 + 2 / 24**0.5), 24.0
     least = size * (z - np.log(z) - 1) + 2 * size**0.5 * z
     assert search.best.value == pytest.approx(least, rel=1e-5)
+
+
+def test_a_search_ends_where_a_slow_round_gains_what_is_negligible():
+    problem = problem_of(np.random.default_rng(0).poisson(2.0, (12, 9)).astype(float))
+    start, asked = evaluate(problem, drawn(np.random.default_rng(1), (12, 9), 2)), []
+
+    def searched(gain):
+        search = Search(problem, Clock(), start)
+        return counts.grow(search, 0, 0.0, None, lambda at: asked.append(at.best.value) or gain)
+
+    long, short = searched(-np.inf), searched(np.inf)
+    assert asked == [short.best.value] * 2
+    assert long.best.value < short.best.value
+    assert long.steps < short.steps
+
+
+@pytest.mark.parametrize(("cap", "times"), [(None, 1), (2, 0)])
+def test_what_is_negligible_is_asked_for_at_any_size(cap, times, monkeypatch):
+    problem, asked = problem_of(np.random.default_rng(0).poisson(2.0, (12, 9)).astype(float)), []
+    rng = np.random.default_rng(1)
+    search = Search(problem, Clock(), evaluate(problem, drawn(rng, (12, 9), 2)))
+    monkeypatch.setattr(growth, "negligible_gain", lambda *given: asked.append(given) or np.inf)
+    growth.first_point(search, 0, 0.0, cap)
+    assert asked == [(search, growth.OPEN_COUNTS)] * times
 
 
 def test_the_cap_on_components_holds():

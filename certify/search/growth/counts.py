@@ -39,6 +39,7 @@ MANY, TIMES = 600, 4  # components at the start of any size; of the shorter side
 AT_ONCE, REPAIRS = 20, 3  # components appended in a round; steps that repair a point
 FAINT = 1e-3  # of an ordinary entry: an entry of a new component, and the least in a repair
 LEAST = 1e-150  # a smaller number counts as zero; the product of two such is a normal float
+SLOW = 1e-3  # relative gain of a slow round
 STALLED, NOTHING = 1e-5, 1e-7  # relative gain of a round that ends the search; a zero component
 FARTHEST = 30.0  # length of an extrapolation, in pairs of steps
 Pull = Callable[[Array, Array], Array]  # the product of a field and the other factor
@@ -50,17 +51,25 @@ def applies(problem: Problem) -> bool:
 
 
 @np.errstate(all="ignore")  # a point that is not finite is never the lowest
-def grow(search: Search, seed: int, wanted: float, cap: int | None = None) -> Search:
+def grow(
+    search: Search,
+    seed: int,
+    wanted: float,
+    cap: int | None = None,
+    negligible: Callable[[Search], float] = lambda _: -np.inf,
+) -> Search:
     """Descend, and append components that earn more than lam, until the gap is `wanted`.
 
-    cap  the largest number of components
+    cap         the largest number of components
+    negligible  negligible(search): the gain of a round that is not worth another; asked for once,
+                when rounds have become slow
     """
     problem, rng = search.problem, np.random.default_rng(seed)
     task = Task(problem, envelope.Smoothed(problem.loss), expired=search.clock.expired)
     dims = problem.loss.dims
     most = sum(dims) * TIMES if cap is None else cap
     count = min(TIMES * min(dims), MANY) if cap is None else cap
-    factors, last = begin(task, search.best.factors, count, rng), np.inf
+    factors, last, little = begin(task, search.best.factors, count, rng), np.inf, -np.inf
     data = problem.loss.observed.spread(counts_loss(problem).data)
     turns = multipliers.begin(problem, factors, data) if cap is None else None
     for _ in range(ROUNDS):
@@ -77,7 +86,10 @@ def grow(search: Search, seed: int, wanted: float, cap: int | None = None) -> Se
         field = Field(problem.loss.observed, W, task.form, search.clock.expired)
         top, components = above(field, problem.lam, small, seed)
         search.weigh(W, top)
-        if search.gap <= wanted or search.over() or last - value <= STALLED * abs(value):
+        gain = last - value
+        if little < 0 and gain <= SLOW * abs(value):
+            little = max(STALLED * abs(value), negligible(search))
+        if search.gap <= wanted or search.over() or gain <= little:
             break
         last, room = value, min(max(most - small[0].shape[1], 0), AT_ONCE)
         faint = FAINT * entry_size(problem, small[0].shape[1])

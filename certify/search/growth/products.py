@@ -41,6 +41,7 @@ WORK, MOST, FEWEST = 1e11, 60_000, 300  # multiplications without a budget; limi
 SLICES = 40  # slices that a step moves, for an estimate of its work
 STALE = 8  # fine rounds without a better gap that end the search
 OPEN = 3e-4  # of the gap that one case of a relaxation leaves: a gain that is not worth more work
+OPEN_COUNTS = 4e-3  # the same of a round of turns on counts, each of which takes longer
 
 
 @dataclass
@@ -112,7 +113,7 @@ def gains_little(at: Round, before: float) -> bool:
     return bool(at.fine and before - at.task.value(at.factors) <= at.little)
 
 
-def negligible_gain(search: Search) -> float:
+def negligible_gain(search: Search, share: float = OPEN) -> float:
     """Return a gain that is small beside the gap that the proof will leave; -inf for none.
 
     For a matrix of nonnegative factors the proof leaves a good part of the gap of one case, which
@@ -123,7 +124,7 @@ def negligible_gain(search: Search) -> float:
         return -np.inf
     goal = best.value, 1
     found = next(joint_cases.polish(problem, best.factors, goal, search.clock.until_end))
-    return OPEN * (best.value - found.value)
+    return share * (best.value - found.value)
 
 
 def first_point(search: Search, seed: int, wanted: float, cap: int | None) -> Candidate | None:
@@ -132,7 +133,8 @@ def first_point(search: Search, seed: int, wanted: float, cap: int | None) -> Ca
         return nonnegative.sweep_columns(search, seed)
     if not counts.applies(search.problem):
         return search.best
-    now = counts.grow(search, seed, wanted, cap).best
+    slow = () if cap is not None else (lambda at: negligible_gain(at, OPEN_COUNTS),)
+    now = counts.grow(search, seed, wanted, cap, *slow).best
     done = search.gap <= wanted or search.over() or now.size > SLICES
     return None if done else now
 
