@@ -147,7 +147,7 @@ def price(part):
 def test_a_polished_point_is_a_dual_point_with_a_proof(name):
     run = asked(name)
     with use_keeper(Keeper()) as keeper:
-        found = polish_parts(run, dual_at(run.problem, run.start), lambda: False)
+        found = polish_parts(run, dual_at(run.problem, run.start))
         dual = bound_found(run, found)
         assert [k for k in keeper.kept if k.startswith("tree.relaxation")]
     W = run.problem.loss.observed.array(dual.point.W)
@@ -333,7 +333,7 @@ def test_without_a_budget_steps_are_counted(monkeypatch):
     run = asked("plain")
     taken = counted(monkeypatch, joint_layer_part.Part, "step")
     monkeypatch.setattr(joint_layers, "EFFORT", 0.05)
-    polish_parts(run, dual_at(run.problem, run.start), lambda: False)
+    polish_parts(run, dual_at(run.problem, run.start))
     most = 0.05 / step_seconds((SAMPLES, FEATURES))
     assert most <= len(taken) < most + 6
 
@@ -349,6 +349,8 @@ def test_only_where_the_polar_is_very_loose_parts_are_split(monkeypatch, looser)
     assert known is None
     (_, most), (found, near) = asks
     assert (most, near) == ((joint_layers.MOST, True) if looser == 0 else (1, False))
+    monkeypatch.setattr(joint_layers, "NUMBERS", 9.5 * (2 * SAMPLES) ** 2)
+    assert joint_layers.most_parts(run.problem) == 10
     assert found == "found"
 
 
@@ -360,6 +362,16 @@ def test_a_polish_splits_after_two_looks_until_there_are_parts_enough(monkeypatc
         assert polish(joint, 10 * asked("plain").start.value, lambda: False, most=most)
         assert len(joint.parts) == count
         assert joint.taken == taken
+
+
+def test_parts_are_split_while_there_is_time_for_twice_the_steps_of_a_stage(monkeypatch):
+    monkeypatch.setattr(joint_layers, "SETTLED", 1e9)
+    monkeypatch.setattr(joint_layers, "EVERY", 20)
+    for time, count in ((160, 6), (159, 2), (720, 10), (719, 6)):
+        joint = joint_of(asked("plain"))
+        joint.left = lambda joint=joint, time=time: time + 80 - joint.taken
+        assert polish(joint, 10 * asked("plain").start.value, lambda: False, most=7)
+        assert len(joint.parts) == count
 
 
 def parallel(V, W):
@@ -393,7 +405,7 @@ def good(name):
     W = dual_at(run.problem, best)
     with use_keeper(Keeper()):
         own = W, bound_halves(run, W)[1]
-    return best, own, polish_parts(run, W, lambda: False)
+    return best, own, polish_parts(run, W)
 
 
 def loose(name="plain"):
@@ -461,7 +473,7 @@ def test_the_bound_that_is_reported_never_falls():
 def test_a_polish_reports_its_bounds():
     heard = list[tuple[str, float]]()
     run = replace(asked("plain"), clock=Clock(None, lambda *stage: heard.append(stage)))
-    found = polish_parts(run, dual_at(run.problem, run.start), lambda: False)
+    found = polish_parts(run, dual_at(run.problem, run.start))
     names, values = zip(*heard, strict=True)
     assert names[0] == "2 parts, optimum at least"
     assert f"{len(found.leaves)} parts, optimum at least" in names
@@ -499,7 +511,7 @@ def test_a_polish_that_proves_less_than_is_known_is_given_up(monkeypatch):
     looks = counted(monkeypatch, joint_layers, "multiplier")
     assert polish(joint_of(run), run.start.value, lambda: False, known) is None
     assert len({id(leaf) for _, leaf in looks}) == 4  # two looks at both halves
-    assert polish_parts(run, W, lambda: False, (known, 9)) is None
+    assert polish_parts(run, W, np.inf, (known, 9)) is None
     monkeypatch.setattr(joint_layers, "polish_parts", lambda *_: None)
     (plain,) = bound_or_polish(run, W)
     assert parallel(plain.point.W, W)
@@ -509,7 +521,7 @@ def test_no_network_has_no_polish():
     run = asked("plain")
     none = evaluate(run.problem, tuple(x[:, :0] for x in run.start.factors))
     empty = replace(run, start=none)
-    assert polish_parts(empty, dual_at(run.problem, none), lambda: False) is None
+    assert polish_parts(empty, dual_at(run.problem, none)) is None
 
 
 @pytest.mark.parametrize("unit", [2.0**-45, 2.0**45])

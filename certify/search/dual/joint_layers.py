@@ -51,7 +51,8 @@ PRICE = 0.7  # the first rho, in units of lam times the rows over the size of X
 CHANGE = 1.3  # what rho changes by
 EVERY = 50  # steps between looks at the bound
 SETTLED = 0.01  # of what is left: the gain in a look that ends the last stage
-MOST = 32  # parts that are not split any more: the tree of W goes on
+MOST, NUMBERS = 1024, 1e8  # parts that are not split any more, of so many products of facts
+NEXT = 2.0  # times the steps of a stage: parts are split while there is time for as many
 SMALL = 1e-3  # share of all X: a smaller part is not split
 TINY = 1e-300  # no division by zero
 HALF_NORMAL = (2 / np.pi) ** 0.5  # the mean of |z|, z normal
@@ -100,6 +101,7 @@ class Joint:
     """The iterates of all parts, W and the offsets that they share.
 
     tell    hears what is found at each look of a polish
+    left    returns how many more steps of a part there is time for
     """
 
     def __init__(self, problem: Problem, factors: Factors, q: Values, W: Array) -> None:
@@ -108,6 +110,7 @@ class Joint:
         query = query_of(problem, W)
         self.first, self.taken = bounder(query), 0
         self.tell: Callable[[Found], None] = lambda _: None
+        self.left: Callable[[], float] = lambda: np.inf
         form = self.first.form
         self.pool = ThreadPoolExecutor(CORES) if len(form.F) > SINGLE else None
         _, units, _ = even_units(form)
@@ -295,14 +298,14 @@ def polish(
 ) -> Found | None:
     """Take steps and split parts in turn, twice EVERY steps between splits; return the best seen.
 
-    The last stage, of at least `most` parts, ends where the value rises little.  None if the best
-    is below `known`.
+    The last stage, of `most` parts or those that there is time for, ends where the value rises
+    little.  None if the best is below `known`.
 
     wanted  the value at which to stop
     known   a value that is given up for lost if two looks leave HOPE of it
     most    parts that are not split any more
     """
-    best, before = None, -np.inf
+    best, before, begun = None, -np.inf, 0
     while True:
         now = advance(joint, expired)
         joint.tell(now)
@@ -314,9 +317,13 @@ def polish(
         if over or lost or expired():
             return best if best.value >= known else None
         before = max(before, now.value)
-        if not (first or last):
+        if first or last:
+            continue
+        if joint.left() < NEXT * (joint.taken - begun):
+            most = 0
+        else:
             joint.split(now)
-            before = -np.inf
+            before, begun = -np.inf, joint.taken
 
 
 def advance(joint: Joint, over: Callable[[], bool]) -> Found:
@@ -362,13 +369,8 @@ def bound_or_polish(run: Run, W: Array) -> Iterator[Dual | None]:
     run.clock.tell("dual point of a relaxation", run.start.value)
     left = run.clock.left()
     until = np.inf if left is None else monotonic() + POLISHING * left
-
-    def expired() -> bool:
-        """Whether the share of the polish is spent."""
-        return run.clock.expired() or monotonic() > until
-
     many = polar > LOOSER * run.problem.lam
-    found = polish_parts(run, W, expired, (known, MOST if many else 1))
+    found = polish_parts(run, W, until, (known, most_parts(run.problem) if many else 1))
     if found is not None:
         deadline = run.deadline()
         yield bound_found(run, found, near=many)
@@ -376,6 +378,11 @@ def bound_or_polish(run: Run, W: Array) -> Iterator[Dual | None]:
             return  # what is left is for the same tree
     if found is None or not run.clock.expired():
         yield bound(run, W)
+
+
+def most_parts(problem: Problem) -> int:
+    """Return how many parts of a polish fit into memory: 128 of 442 samples take 4 GB."""
+    return min(int(NUMBERS / (2 * problem.loss.dims[0]) ** 2) + 1, MOST)
 
 
 def bound_halves(run: Run, W: Array) -> tuple[float, float]:
@@ -405,13 +412,16 @@ def is_ordinary(*sizes: Array | float) -> bool:
 
 
 def polish_parts(
-    run: Run, W: Array, expired: Callable[[], bool], limits: tuple[float, int] = (-np.inf, MOST)
+    run: Run, W: Array, until: float = np.inf, limits: tuple[float, int] = (-np.inf, MOST)
 ) -> Found | None:
     """Return a polished W with its parts; None where these prove less than what is known.
 
+    Without a budget steps are counted instead of seconds.
+
+    until   the moment at which to stop
     limits  what is known, and how many parts are not split any more
     """
-    problem, start = run.problem, run.start
+    problem, start, begun = run.problem, run.start, monotonic()
 
     def tell(now: Found) -> None:
         """Report the bound that the parts give."""
@@ -420,13 +430,21 @@ def polish_parts(
 
     with threadpool_limits(1, user_api="blas"):
         joint = Joint(problem, start.factors, start.q, W)
-        joint.tell = tell
         if not is_ordinary(problem.lam, W, joint.rho):
             return None
         counted = run.clock.budget is None
-        steps = EFFORT / step_seconds(joint.first.query.layer.features.shape) if counted else np.inf
+        steps = EFFORT / step_seconds(joint.first.query.layer.features.shape)
+
+        def left() -> float:
+            """Return how many more steps of a part there is time for, at the pace so far."""
+            if counted:
+                return steps - joint.taken
+            now = monotonic()
+            return (until - now) * joint.taken / (now - begun)
+
+        joint.tell, joint.left = tell, left
         wanted = start.value - ENOUGH * run.epsilon
-        return polish(joint, wanted, lambda: expired() or joint.taken >= steps, *limits)
+        return polish(joint, wanted, lambda: run.clock.expired() or left() <= 0, *limits)
 
 
 def bound_found(run: Run, found: Found, *, near: bool = False) -> Dual | None:
