@@ -374,6 +374,19 @@ def test_parts_are_split_while_there_is_time_for_twice_the_steps_of_a_stage(monk
         assert len(joint.parts) == count
 
 
+def test_the_time_left_is_counted_in_steps_at_the_pace_so_far(monkeypatch):
+    run, asks = asked("plain"), list[Any]()
+    monkeypatch.setattr(joint_layers, "polish", lambda *a: asks.append(a[:3]))
+    now = iter([3.0, 7.0, 7.0, 13.0, 13.0])
+    monkeypatch.setattr(joint_layers, "monotonic", lambda: next(now))
+    W = dual_at(run.problem, run.start)
+    polish_parts(replace(run, clock=Clock(1e4)), W, 13.0)
+    (joint, _, expired) = asks.pop()
+    joint.taken = 40
+    assert joint.left() == (13.0 - 7.0) * 40 / (7.0 - 3.0)
+    assert [expired(), expired()] == [False, True]
+
+
 def parallel(V, W):
     """Whether one is a multiple of the other, but for roundings."""
     return float((V * W).sum()) >= (1 - 1e-12) * np.linalg.norm(V) * np.linalg.norm(W)
