@@ -51,7 +51,7 @@ PRICE = 0.7  # the first rho, in units of lam times the rows over the size of X
 CHANGE = 1.3  # what rho changes by
 EVERY = 50  # steps between looks at the bound
 SETTLED = 0.01  # of what is left: the gain in a look that ends the last stage
-MOST, NUMBERS = 1024, 1e8  # parts that are not split any more, of so many products of facts
+MOST, NUMBERS = 1024, 3e7  # parts that are not split any more, of so many products of facts
 NEXT = 2.0  # times the steps of a stage: parts are split while there is time for as many
 SMALL = 1e-3  # share of all X: a smaller part is not split
 TINY = 1e-300  # no division by zero
@@ -381,7 +381,7 @@ def bound_or_polish(run: Run, W: Array) -> Iterator[Dual | None]:
 
 
 def most_parts(problem: Problem) -> int:
-    """Return how many parts of a polish fit into memory: 128 of 442 samples take 4 GB."""
+    """Return the number of parts that a polish does not split: 39 of 442 samples, some 2 GB."""
     return min(int(NUMBERS / (2 * problem.loss.dims[0]) ** 2) + 1, MOST)
 
 
