@@ -586,7 +586,7 @@ def test_a_tree_that_is_cut_short_is_bounded_to_a_coarse_gap(monkeypatch):
     early, late = grown(), grown(fine)
     assert early.upper < 0.7 * late.upper
     assert len(early.tree()) < early.count
-    monkeypatch.setattr("certify.polar.branching.cones.HELD", -1)  # more waits than is held
+    monkeypatch.setattr("certify.polar.branching.cones.STORED", -1)  # more waits than may
     assert grown().tree() == late.tree()
 
 
