@@ -108,7 +108,7 @@ def prove_top(g: Array, estimate: float, margins: Sequence[float]) -> tuple[floa
 def shifted_factor(g: Array) -> tuple[float, Array] | None:
     """Return (shift, L) with shift I - g = L L^T nearly, for symmetric g."""
     size = max(float(np.abs(g).max(initial=0.0)), 1e-290)
-    top = max(largest_eigenvalue(g), -size)
+    top = max(largest_eigenvalue(demand_finite(g)), -size)
     return first_factor(g, (top + margin * size for margin in FINE))
 
 

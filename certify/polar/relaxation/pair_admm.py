@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from certify.base.arrays import Array
-from certify.polar.eigen import largest_eigenvalue
+from certify.polar.eigen import demand_finite, largest_eigenvalue
 from certify.polar.positive_part import PositivePart
 
 from .pairs import Cell, Cut, Equal, Label
@@ -190,11 +190,11 @@ def repair(cell: Cell, N: Array, D: Array) -> PairMultiplier:
     form = cell.form
     if form.simplex:
         g = g - float(D[0])
-        return PairMultiplier(N, D, float(D[0]) + max(largest_eigenvalue(g), 0.0))
+        return PairMultiplier(N, D, float(D[0]) + max(largest_eigenvalue(demand_finite(g)), 0.0))
     g = g - np.diag(D[cell.groups])
     used = np.unique(cell.groups)
     lifted = np.zeros_like(D)
-    lifted[used] = np.maximum(D[used] + largest_eigenvalue(g), 0.0)
+    lifted[used] = np.maximum(D[used] + largest_eigenvalue(demand_finite(g)), 0.0)
     return PairMultiplier(N, lifted, form.half * float(form.capacity @ lifted))
 
 

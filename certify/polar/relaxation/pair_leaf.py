@@ -133,7 +133,7 @@ def cholesky_leaf(
     size = float(np.abs(G).max(initial=0.0))
     if not size:
         return 0.0, None, base
-    top = max(spectra.largest_eigenvalue(G), -size)
+    top = max(spectra.largest_eigenvalue(spectra.demand_finite(G)), -size)
     best: tuple[float, Array | None, float] = (top + k * size, None, base + price * 2 * k * size)
     for bits in FACTOR:
         shift = top + 4.0 * k * 2.0**-bits * size + rounding
