@@ -146,7 +146,7 @@ def improve_and_check(
     judge = partial(judge, method=route.method, solver=route.solver)
     reuse_bound = partial(bound_beside, problem, epsilon=(rtol, atol))
     judges = (lambda s, q: judge(s, q=q, budget=rest(clock)), reuse_bound)
-    result = check_last(problem, history, judges, partial(no_other_check, problem, clock))
+    result = check_last(problem, history, judges, partial(is_last_check, problem, clock))
     last, trail = history[-1][1], tuple((step, value) for step, _, value in history)
     return Improvement(last.factors, last.q, trail[-1][1], trail, result, problem.atom)
 
@@ -199,8 +199,8 @@ def check_last(
     return result if again is None else again
 
 
-def no_other_check(problem: Problem, clock: Clock, share: float) -> bool:
-    """Whether the bound of a check is the one of a better point that closes a share of the gap.
+def is_last_check(problem: Problem, clock: Clock, share: float) -> bool:
+    """Whether no other check follows one whose better point closes a share of the gap.
 
     Of a hard polar, another check takes long, and would find about the same bound.
     """

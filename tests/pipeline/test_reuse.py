@@ -12,7 +12,7 @@ from certify.base.clock import Clock
 from certify.losses import Logistic, Squared
 from certify.offsets import ColumnIntercept
 from certify.pipeline import prove
-from certify.pipeline.improve import CLOSER, check_last, keep_decreases, no_other_check
+from certify.pipeline.improve import CLOSER, check_last, is_last_check, keep_decreases
 from certify.pipeline.reuse import bound_beside
 from certify.search.candidate import evaluate
 from tests.judge import LAM, VALUES, best, rotated
@@ -158,10 +158,10 @@ def test_a_point_that_is_hardly_better_is_not_checked_again(poor, proofs, scale,
 def test_a_polar_that_takes_long_is_not_bounded_again_without_need(norms, hard):
     problem = Problem(Squared(np.eye(3)), RankOne(norms, norms), 0.5)
     for clock in (Clock(60.0), Clock()):
-        assert no_other_check(problem, clock, CLOSER) == hard
-        assert not no_other_check(problem, clock, 2 * CLOSER)
-    assert no_other_check(problem, Clock(0.0), 1.0) == hard
-    assert no_other_check(problem, Clock(0.0, start=Clock().start - 10.0), 1.0)
+        assert is_last_check(problem, clock, CLOSER) == hard
+        assert not is_last_check(problem, clock, 2 * CLOSER)
+    assert is_last_check(problem, Clock(0.0), 1.0) == hard
+    assert is_last_check(problem, Clock(0.0, start=Clock().start - 10.0), 1.0)
 
 
 def test_a_bound_that_is_no_float_is_proved_again(poor, proofs):
