@@ -18,7 +18,7 @@ from certify.base.threads import threads
 from certify.kernel.verdict import Outcome
 from certify.losses import LOSSES, Squared
 from certify.polar.proved import above, below
-from certify.polar.scale import ldexp_steps as scaled_by
+from certify.polar.scale import ldexp_steps
 from certify.problem import Problem, Values, as_problem
 from certify.search import by_solver, fixed_rank, zeros
 from certify.search.by_solver import Route, accept_route
@@ -27,8 +27,7 @@ from certify.search.dual.points import Run
 from certify.search.evidence import accept_dual, any_size, by_rank
 from certify.search.search_result import Evidence
 
-from . import l1_penalty
-from . import rescale as scaling
+from . import l1_penalty, rescale
 from .budget import AUTO, Budget, session, start_clock
 from .certificate.coverage import PROBE, missing_rules
 from .certificate.file import StatedQuestion, ask
@@ -132,13 +131,13 @@ def answers(
     if problem.loss.observed.zeros:
         return (*answer_zeros(problem, question, factors, run), None)
     rtol, atol = (float.fromhex(question.statement[k]) for k in ("rtol", "atol"))
-    scaled, by, start = scaling.start_down(problem, factors, q)
-    epsilon = scaling.epsilon_down(rtol, atol, start.value, by)
+    scaled, by, start = rescale.start_down(problem, factors, q)
+    epsilon = rescale.epsilon_down(rtol, atol, start.value, by)
     fixed = q is not None or not problem.offsets
     part = clock.share(ANY_SIZE) if asks_twice(problem) else clock
-    small_run = Run(scaled, start, epsilon, part, seed, fixed, float(scaled_by(1.0, -by.whole)))
+    small_run = Run(scaled, start, epsilon, part, seed, fixed, float(ldexp_steps(1.0, -by.whole)))
     small = gather(small_run, *how)
-    evidence = scaling.evidence_up(small, by)
+    evidence = rescale.evidence_up(small, by)
     proof = settle(problem, question, evidence, clock.left())
     if proof.outcome.verdict == "CERTIFIED":
         return evidence, proof, None
@@ -212,9 +211,9 @@ def best_offsets(problem: Problem, factors: Factors) -> Values:
     if not isinstance(problem.loss, tuple(LOSSES.values())):
         name = type(problem.loss).__name__
         raise InputError(f"q must be given: the best offsets are not known for {name}")
-    scaled, by = scaling.normalize(problem)
-    offsets = scaled.best_offsets(scaling.factors_down(factors, by))
-    return tuple(scaled_by(x, by.data) for x in offsets)
+    scaled, by = rescale.normalize(problem)
+    offsets = scaled.best_offsets(rescale.factors_down(factors, by))
+    return tuple(ldexp_steps(x, by.data) for x in offsets)
 
 
 def finite_objective(problem: Problem, factors: Factors, q: Values) -> float:

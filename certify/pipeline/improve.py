@@ -15,7 +15,7 @@ from certify.base.cluster import Client
 from certify.base.errors import OutOfScopeError
 from certify.kernel.errors import RejectedError
 from certify.polar.proved import above
-from certify.polar.scale import ldexp_steps as scaled_by
+from certify.polar.scale import ldexp_steps
 from certify.problem import Problem, Values, as_problem
 from certify.problem.proof_time import ROUNDED, work_of
 from certify.search import by_solver, convex, ratings
@@ -25,8 +25,7 @@ from certify.search.evidence import CONVEX, SEARCHED
 from certify.search.families import is_supported, search
 from certify.search.fixed_rank import steps as fixed_rank_steps
 
-from . import l1_penalty
-from . import rescale as scaling
+from . import l1_penalty, rescale
 from .budget import AUTO, Budget, rest, session, start_clock
 from .certificate.coverage import missing_rules
 from .certificate.file import accept_epsilon
@@ -131,16 +130,16 @@ def improve_and_check(
         raise OutOfScopeError(f"improve knows the atoms and losses of certify, not {parts}")
     found_q = best_offsets(problem, arrays) if values is None else values
     value = finite_objective(problem, arrays, found_q)
-    scaled, by, start = scaling.start_down(problem, arrays, values)
-    epsilon = scaling.value_down(max(atol or 0.0, rtol * abs(value)), by)
+    scaled, by, start = rescale.start_down(problem, arrays, values)
+    epsilon = rescale.value_down(max(atol or 0.0, rtol * abs(value)), by)
     if problem.l1 is not None:
         steps = l1_penalty.descents(scaled, start, clock, seed)
     elif route.method == "cvxpy":
         steps = by_solver.steps(scaled, start, clock.share(SEARCHED), route.solver, seed)
     else:
         steps = descend_from(scaled, start, clock, seed, epsilon)
-    begun = values if values is not None else tuple(scaled_by(x, by.data) for x in start.q)
-    shown = [(name, scaling.state_up(s, by)) for name, s in visible_steps(steps)[1:]]
+    begun = values if values is not None else tuple(ldexp_steps(x, by.data) for x in start.q)
+    shown = [(name, rescale.state_up(s, by)) for name, s in visible_steps(steps)[1:]]
     history = keep_decreases(problem, arrays, begun, shown)
     judge = partial(check, problem, rtol=rtol, atol=atol, seed=seed, progress=clock.progress)
     judge = partial(judge, method=route.method, solver=route.solver)

@@ -21,7 +21,7 @@ from certify.search.dual.points import Dual, Run
 from certify.search.evidence import at_size, floor_below
 from certify.search.search_result import Evidence
 
-from . import rescale as scaling
+from . import rescale
 from .certificate.coverage import missing_rules
 from .certificate.file import ask
 from .prove import Proof, settle
@@ -58,8 +58,8 @@ def second(
     if not asks_twice(problem) or run.start.size >= min(problem.loss.shape):
         return None
     fewer = best_of_size(evidence)
-    by = scaling.normalize(problem)[1]
-    better = None if fewer is None else scaling.state_up(fewer, by).factors
+    by = rescale.normalize(problem)[1]
+    better = None if fewer is None else rescale.state_up(fewer, by).factors
     (rtol, atol), prove = epsilon, partial(bound, clock=run.clock, seed=run.seed)
     return prove(problem, *candidate, rtol=rtol, atol=atol, better=better, known=evidence.dual)
 
@@ -101,12 +101,12 @@ def bound(  # noqa: PLR0913  the question's parts
     question = ask(problem, arrays, values, rtol=rtol, atol=atol, own_size=True)
     atol = float.fromhex(question.statement["atol"])
     clock = Clock() if clock is None else clock
-    scaled, by, start = scaling.start_down(problem, arrays, values)
-    epsilon = scaling.epsilon_down(rtol, atol, start.value, by)
+    scaled, by, start = rescale.start_down(problem, arrays, values)
+    epsilon = rescale.epsilon_down(rtol, atol, start.value, by)
     fixed = values is not None or not problem.offsets
     rival = None
     if better is not None:
-        rival = evaluate(scaled, scaling.factors_down(problem.accept(better), by))
+        rival = evaluate(scaled, rescale.factors_down(problem.accept(better), by))
     top = start if rival is None or rival.value > start.value else rival
     run = Run(scaled, start, epsilon, clock, seed, fixed)
     evidence = at_size(run, top, known)
@@ -115,4 +115,4 @@ def bound(  # noqa: PLR0913  the question's parts
     found = evidence.better
     found = rival if found is None or found.value >= start.value else found
     evidence = replace(evidence, better=found, floor=floor_below(run, found))
-    return settle(problem, question, scaling.evidence_up(evidence, by), clock.left())
+    return settle(problem, question, rescale.evidence_up(evidence, by), clock.left())

@@ -27,7 +27,7 @@ from certify.problem import Problem
 from certify.problem.proof_time import EXACT, WHOLE, tree_seconds
 from certify.search import zeros
 from certify.search.candidate import Candidate
-from certify.search.dual import scaling as rays
+from certify.search.dual import scaling
 from certify.search.dual.orthogonal import Orthogonal
 from certify.search.dual.own_size import means
 from certify.search.dual.points import Dual
@@ -113,7 +113,7 @@ def raise_bound(problem: Problem, dual: Dual, more: float) -> Dual:
     if problem.loss.observed.zeros:
         value = zeros.value(problem, dual.point.W, polar.proof, s)
     else:
-        value = rays.value(problem, dual.point.W, s)
+        value = scaling.value(problem, dual.point.W, s)
     return replace(dual, polar=wide, value=value)
 
 

@@ -10,7 +10,7 @@ from certify.base.clock import Clock
 from certify.problem import Problem, Values
 
 from .candidate import Candidate
-from .dual import scaling as rays
+from .dual import scaling
 
 MISSED = 1e-9  # relative: a lower bound this far above the best value is false
 
@@ -73,7 +73,7 @@ class Search:
         """
         problem = self.problem
         dual = self.last = problem.loss.clip_dual(W)
-        value = rays.value(problem, dual, rays.best_scale(problem, dual, polar))
+        value = scaling.value(problem, dual, scaling.best_scale(problem, dual, polar))
         over = value - self.best.value > MISSED * abs(value)
         if over and self.lower == -np.inf:
             self.W = dual

@@ -8,35 +8,33 @@ from certify.losses import Squared
 from certify.problem import Problem
 
 from .candidate import Candidate, evaluate
-from .dual import admm as splitting
-from .dual import polar_ball as balls
-from .dual import reformulation as lifted
+from .dual import admm, polar_ball, reformulation
 from .dual.products import has_cases
-from .dual.reformulation import Lifted
+from .dual.reformulation import Solution
 from .growth import counts
 from .schedule import CLOSE
 
-ENTRIES, SPECTRAL_ENTRIES = 400_000, 40_000  # sizes at which a splitting step is quick
+ENTRIES, SPECTRAL_ENTRIES = 400_000, 40_000  # sizes at which a step of ADMM is quick
 
 
-def solve(problem: Problem, expired: Callable[[], bool], epsilon: float) -> Lifted | None:
+def solve(problem: Problem, expired: Callable[[], bool], epsilon: float) -> Solution | None:
     """Solve over Z; None if no method is known or the problem is too large."""
     if isinstance(problem.loss, Squared):
-        return lifted.solve(problem, expired)
-    own = balls.of(problem) or balls.weighted(problem)
+        return reformulation.solve(problem, expired)
+    own = polar_ball.of(problem) or polar_ball.weighted(problem)
     wide = own is None and counts.applies(problem) and not has_cases(problem)
-    ball = balls.around(problem) if wide else own
-    most = ENTRIES if isinstance(ball, balls.LineBall) else SPECTRAL_ENTRIES
+    ball = polar_ball.around(problem) if wide else own
+    most = ENTRIES if isinstance(ball, polar_ball.LineBall) else SPECTRAL_ENTRIES
     if ball is None or np.prod(problem.loss.shape) > most:
         return None
     try:
-        solution = splitting.solve(problem, ball, expired, CLOSE * epsilon)
+        solution = admm.solve(problem, ball, expired, CLOSE * epsilon)
     except np.linalg.LinAlgError:  # its numbers overflowed
         return None
-    return Lifted(solution.W, None, None if own is None else ball.factors(solution.Z), solution.q)
+    return Solution(solution.W, None, None if own is None else ball.factors(solution.Z), solution.q)
 
 
-def shortcut(problem: Problem, solution: Lifted | None) -> Candidate | None:
+def shortcut(problem: Problem, solution: Solution | None) -> Candidate | None:
     """Return the optimum over all sizes; None if the convex problem gave no factors."""
     if solution is None or solution.factors is None:
         return None

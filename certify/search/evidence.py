@@ -23,8 +23,7 @@ from certify.problem.proof_time import ROUNDED, tree_seconds, work_of
 
 from . import convex, families, fixed_rank, ratings
 from .candidate import Candidate, Goal, lowest, widen
-from .dual import own_size, own_size_blocks, own_size_counts
-from .dual import scaling as rays
+from .dual import own_size, own_size_blocks, own_size_counts, scaling
 from .dual.joint_layers import bound_or_polish, is_polished
 from .dual.orthogonal import Orthogonal
 from .dual.points import (
@@ -224,7 +223,7 @@ def open_gap(run: Run) -> bool:
     problem = run.problem
     large = ratings.applies(problem)
     earn = family(problem).earn if is_supported(problem) and problem.atom.hard else None
-    W = rays.move_inside(problem.loss, dual_at(problem, run.start))
+    W = scaling.move_inside(problem.loss, dual_at(problem, run.start))
     if not (large or earn) or not np.isfinite(W).all():
         return False
     if earn is None:
@@ -232,8 +231,8 @@ def open_gap(run: Run) -> bool:
     else:
         late = run.clock.share(GLANCE).expired
         top = earn(problem, W, run.start.factors, run.seed, late)
-    s = rays.best_scale(problem, W, top)
-    return bool(run.start.value - rays.value(problem, W, s) > run.epsilon)
+    s = scaling.best_scale(problem, W, top)
+    return bool(run.start.value - scaling.value(problem, W, s) > run.epsilon)
 
 
 def is_stuck(run: Run, trail: SearchResult, top: Dual) -> bool:
@@ -270,8 +269,8 @@ def bound_longer(run: Run, dual: Dual | None) -> Dual | None:
     if dual is None:
         return None
     W = dual.point.W
-    s = rays.best_scale(run.problem, W, dual.polar.upper)
-    gain = rays.value(run.problem, W, s) - dual.value
+    s = scaling.best_scale(run.problem, W, dual.polar.upper)
+    gain = scaling.value(run.problem, W, s) - dual.value
     return bound_inside(run, W * s) if s > 1 and gain > WORTH * run.epsilon else None
 
 

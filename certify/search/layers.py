@@ -6,7 +6,7 @@ from certify.base.errors import InputError, OutOfScopeError
 from certify.polar import PolarBound
 from certify.problem import Problem
 
-from .dual import scaling as rays
+from .dual import scaling
 from .dual.orthogonal import Orthogonal, orthogonalize
 
 
@@ -30,7 +30,7 @@ def lam_max(problem: Problem, *, budget: float | None = None, seed: int = 0) -> 
         raise OutOfScopeError(why)
     shapes = problem.atom.shapes(problem.loss.dims)
     none = tuple(np.zeros((*s, 0)) for s in shapes)
-    W = rays.move_inside(problem.loss, problem.dual_point(none, problem.best_offsets(none)))
+    W = scaling.move_inside(problem.loss, problem.dual_point(none, problem.best_offsets(none)))
     free = any(o.free for o in problem.offsets)
     point = orthogonalize(problem, W) if free else Orthogonal(W)
     if point is None:

@@ -21,7 +21,7 @@ from certify.losses import (
     Softmax,
 )
 from certify.offsets import ColumnIntercept, Intercept, RowIntercept
-from certify.search.dual import scaling as rays
+from certify.search.dual import scaling
 from tests import references
 from tests.strategies import arrays, fields, losses, shapes
 from tests.tolerance import exact_objective
@@ -145,7 +145,7 @@ def test_offsets_that_are_given_are_certified_where_they_are_best(offset, ridge)
 
 def test_a_dual_point_that_is_not_finite_is_left_out():
     problem = Problem(Poisson(np.ones((2, 2))), ENTRIES, 1.0)
-    assert rays.move_inside(problem.loss, np.full((2, 2), 5.0)).tolist() == [[1.0, 1.0]] * 2
+    assert scaling.move_inside(problem.loss, np.full((2, 2), 5.0)).tolist() == [[1.0, 1.0]] * 2
     infinite = check(problem, (np.full((2, 1), 26.0), np.full((2, 1), 26.0)), dual=-1e300 * EYE)
     assert infinite.lower <= infinite.upper
     with pytest.raises(InputError, match="overflow"):
@@ -157,7 +157,7 @@ def test_a_dual_point_that_is_not_finite_is_left_out():
 def test_cutting_a_dual_point_keeps_it_inside_and_near(loss, data, shape):
     held = data.draw(losses(loss, shape))
     W = held.clip_dual(data.draw(arrays(held.data.shape, st.floats(-4, 4))))
-    cut = rays.move_inside(held, W)
+    cut = scaling.move_inside(held, W)
     assert np.array_equal(held.clip_dual(cut), cut) or held.name == "softmax"
     assert held.dual_value(cut) > -np.inf
     assert np.abs(cut - W).max() <= 2.0**-48 * (1 + np.abs(W).max()) * shape[1]
@@ -168,24 +168,24 @@ def test_cutting_a_dual_point_keeps_it_inside_and_near(loss, data, shape):
 @given(data=st.data(), shape=shapes)
 def test_the_best_multiple_of_a_dual_point_beats_the_others(loss, data, shape):
     held = data.draw(losses(loss, shape))
-    W = rays.move_inside(held, held.clip_dual(data.draw(arrays(held.data.shape))))
+    W = scaling.move_inside(held, held.clip_dual(data.draw(arrays(held.data.shape))))
     problem = Problem(held, ENTRIES, 1.0)
     polar = float(np.abs(W).max())
-    s = rays.best_scale(problem, W, polar)
+    s = scaling.best_scale(problem, W, polar)
     assert 0 <= s <= max(1.0 / max(polar, 2.0**-900), 1.0)
-    best = rays.value(problem, W, s)
+    best = scaling.value(problem, W, s)
     top = min(1.0, 1 / polar) if polar else 1.0
     for t in np.linspace(0.0, top, 9):
         slack = 2.0**-26 * (1 + abs(best)) * W.size  # of a section, squared where it is flat
-        assert rays.value(problem, W, float(t)) <= best + slack
+        assert scaling.value(problem, W, float(t)) <= best + slack
 
 
 def test_the_best_multiple_reaches_the_end_of_the_domain():
     problem = Problem(Absolute(Y), ENTRIES, 64.0)
     W = np.sign(Y) / 4
-    assert abs(rays.best_scale(problem, W, 0.25) - 4) <= 4 * rays.SAME
-    assert rays.best_scale(problem, np.zeros((2, 2)), 0.0) >= 0
-    assert rays.best_scale(Problem(Absolute(Y), ENTRIES, 0.125), W, 0.25) == 0.5
+    assert abs(scaling.best_scale(problem, W, 0.25) - 4) <= 4 * scaling.SAME
+    assert scaling.best_scale(problem, np.zeros((2, 2)), 0.0) >= 0
+    assert scaling.best_scale(Problem(Absolute(Y), ENTRIES, 0.125), W, 0.25) == 0.5
 
 
 def test_a_multiple_that_is_infinite_is_no_better():

@@ -16,7 +16,7 @@ from certify.search import evidence
 from certify.search.candidate import evaluate
 from certify.search.coordinates.layers import Net
 from certify.search.dual import points as duals
-from certify.search.dual import scaling as rays
+from certify.search.dual import scaling
 from certify.search.pricing import layers as climb
 from certify.search.search_result import Evidence
 from tests.network_models import counted
@@ -123,4 +123,4 @@ def test_a_multiple_that_the_kernel_takes_by_itself_is_not_bounded_again(monkeyp
     found = duals.bound(duals.Run(problem, one, 1e-6, Clock(), 0, given=True), 0.5 * (y - 0.5))
     assert len(tried) == count
     s = min(1.0, lam / found.polar.upper)
-    assert found.value == rays.value(problem, found.point.W, s)
+    assert found.value == scaling.value(problem, found.point.W, s)

@@ -22,8 +22,7 @@ from certify.polar.proved import layer_above
 from certify.polar.relaxation.frame import WEIGHT
 from certify.search import families
 from certify.search.candidate import evaluate
-from certify.search.dual import joint_layer_part, joint_layers
-from certify.search.dual import scaling as rays
+from certify.search.dual import joint_layer_part, joint_layers, scaling
 from certify.search.dual.joint_layer_part import RELAX
 from certify.search.dual.joint_layers import (
     Joint,
@@ -452,7 +451,7 @@ def test_a_tree_ends_where_it_proves_what_is_wanted_or_is_near_what_is_attained(
             bound_found(run, found, near=near)
     (plain, point), (least, _), (early, _) = runs
     assert plain.wanted is None
-    assert least.wanted == enough(run, rays.along(run.problem, point.W))
+    assert least.wanted == enough(run, scaling.along(run.problem, point.W))
     assert early.wanted == 2 * low * (1 + joint_layers.SLIGHT) > least.wanted
     assert aims == [least.wanted, least.wanted, early.wanted]
 

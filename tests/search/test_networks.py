@@ -16,7 +16,7 @@ from certify.search.coordinates.layers import Net
 from certify.search.descent.cells import CellProgram, cells_of
 from certify.search.descent.conic import solve
 from certify.search.descent.layers import Descent, descend, on_kinks
-from certify.search.dual import scaling as rays
+from certify.search.dual import scaling
 from certify.search.envelope import Smoothed
 from certify.search.families import search
 from certify.search.growth.layers import prune
@@ -66,8 +66,8 @@ def searched(problem, r=4, seed=0):
 def gap_of(problem, found, polar):
     """The gap that an exact polar proves at the dual point found."""
     net, W = Net(problem), found.duals[0]
-    s = rays.best_scale(problem, W, polar(net, W))
-    return found.best.value - rays.value(problem, W, s)
+    s = scaling.best_scale(problem, W, polar(net, W))
+    return found.best.value - scaling.value(problem, W, s)
 
 
 def planar(rows=12, outputs=1, seed=3):

@@ -22,19 +22,17 @@ from certify.losses import (
 )
 from certify.norms import Elastic, Weighted, gauge
 from certify.offsets import ColumnIntercept, Intercept, Linear, RowIntercept, Smooth
-from certify.search import convex as splitting
-from certify.search import envelope
+from certify.search import convex, envelope, relax
 from certify.search.candidate import Candidate
 from certify.search.column_generation import Search
 from certify.search.coordinates.products import Side, form_of
 from certify.search.descent.products import Task
-from certify.search.dual import polar_ball as balls
+from certify.search.dual import polar_ball
 from certify.search.dual.points import inside_point
 from certify.search.dual.scaling import best_scale, value
 from certify.search.envelope import Smoothed
 from certify.search.growth import products as columns
 from certify.search.pricing import products as pricing
-from certify.search.relax import convex
 from tests.tolerance import EPS, rounding
 
 rng = np.random.default_rng(7)
@@ -89,7 +87,7 @@ def test_a_poor_start_ends_certified_and_is_itself_refuted(name, pair):
 @EACH
 def test_the_optimum_is_that_of_a_conic_solver(name):
     problem = asked(name)
-    found, told = improve(problem, POOR), convex(problem)
+    found, told = improve(problem, POOR), relax.convex(problem)
     assert abs(told.value - found.objective) <= SOLVED * abs(found.objective)
 
 
@@ -152,10 +150,10 @@ def test_dual_points_of_the_convex_problem_are_in_both_domains(name, pair):
     problem = asked(name, pair)
     if name == "squared":
         return
-    W = splitting.solve(problem, lambda: False, 0.0).W
+    W = convex.solve(problem, lambda: False, 0.0).W
     held = problem.loss.clip_dual(W)
     assert np.isfinite(problem.loss.dual_value(held))
-    ball = balls.of(problem)
+    ball = polar_ball.of(problem)
     assert ball.polar(W) <= LAM + rounding(W, flops=W.size**2)
 
 
@@ -290,7 +288,7 @@ def test_a_dual_point_of_a_loss_with_kinks_keeps_its_value_beside_several_offset
     rng = np.random.default_rng(3)
     data = rng.standard_normal((12, 7)) + rng.standard_normal((12, 1))
     problem = Problem(KINKS[loss](data), RankOne(), 1.0, SEVERAL[offsets](rng))
-    solution = splitting.solve(problem, lambda: False, 0.0)
+    solution = convex.solve(problem, lambda: False, 0.0)
     point = inside_point(problem, solution.W)
     W = point.W + sum((at_entry(k, c, data.shape) for k, c in point.corrections), np.zeros(()))
     assert problem.loss.dual_value(W) > -np.inf
@@ -298,8 +296,8 @@ def test_a_dual_point_of_a_loss_with_kinks_keeps_its_value_beside_several_offset
         A = o.design(problem.loss.observed)
         sums = W.sum(axis=0) if isinstance(o, Smooth) else A.T @ W.reshape(-1)
         np.testing.assert_allclose(sums if o.free else 0.0, 0.0, atol=1e-14)
-    s = best_scale(problem, W, balls.of(problem).polar(W))
-    best = splitting.shortcut(problem, solution).value
+    s = best_scale(problem, W, polar_ball.of(problem).polar(W))
+    best = convex.shortcut(problem, solution).value
     assert value(problem, W, s) == pytest.approx(best, rel=1e-7)
 
 
@@ -337,7 +335,7 @@ def test_weights_of_the_norms_beside_a_loss_end_certified(loss):
     data = np.random.default_rng(5).standard_normal((12, 7))
     made = KINKS.get(loss, lambda Y: Logistic((Y > 0) * 1.0))(data)
     problem = Problem(made, RankOne(*WEIGHTS), 0.5, (RowIntercept(),))
-    top = splitting.shortcut(problem, splitting.solve(problem, lambda: False, 0.0))
+    top = convex.shortcut(problem, convex.solve(problem, lambda: False, 0.0))
     found = check(problem, top.factors, rtol=1e-6)
     assert found.certified
     assert found.upper == pytest.approx(top.value, rel=1e-6)
@@ -346,15 +344,15 @@ def test_weights_of_the_norms_beside_a_loss_end_certified(loss):
 def test_classes_have_weights_of_the_norms_if_they_are_equal():
     labels, few = np.eye(7)[np.arange(12) % 7], np.eye(4)[np.arange(8) % 4]
     problem = Problem(Softmax(few), RankOne("l2", Weighted([2.0] * 4)), 0.25)
-    top = splitting.shortcut(problem, splitting.solve(problem, lambda: False, 0.0))
+    top = convex.shortcut(problem, convex.solve(problem, lambda: False, 0.0))
     assert check(problem, top.factors, rtol=1e-6).certified
-    assert balls.weighted(Problem(Softmax(labels), RankOne(*WEIGHTS), 0.25)) is None
+    assert polar_ball.weighted(Problem(Softmax(labels), RankOne(*WEIGHTS), 0.25)) is None
 
 
 def test_the_polar_ball_of_weighted_norms_is_projected_on():
     M = np.random.default_rng(6).standard_normal((12, 7))
     problem = Problem(Absolute(M), RankOne(*WEIGHTS), 1.0)
-    ball = balls.weighted(problem)
+    ball = polar_ball.weighted(problem)
     W = ball.project(M, 0.5)
     Z = (M - W) / ball.metric
     assert ball.polar(W) == pytest.approx(0.5)
@@ -367,7 +365,7 @@ def test_the_polar_ball_of_weighted_norms_is_projected_on():
 
 def test_the_polar_ball_of_squares_is_projected_on():
     M = np.random.default_rng(6).standard_normal((5, 5))
-    ball = balls.SymmetricBall()
+    ball = polar_ball.SymmetricBall()
     W = ball.project(M, 0.5)
     Z = M - W
     assert ball.polar(M) > 1.0

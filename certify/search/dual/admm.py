@@ -23,7 +23,7 @@ from certify.base.arrays import Array
 from certify.problem import Problem, Values
 from certify.problem.best_offsets import least_squares
 
-from . import scaling as rays
+from . import scaling
 from .polar_ball import AnyBall
 
 STEPS, EVERY = 6000, 20  # steps at most, and how often the gap is measured
@@ -164,5 +164,5 @@ def both_values(problem: Problem, ball: AnyBall, now: Iterate) -> tuple[float, f
     away = float(np.abs(point - s * observed.field(now.W)).max(initial=0.0))
     if any(o.free for o in problem.offsets) and away > NEAR * float(np.abs(point).max(initial=0.0)):
         return float(value), -np.inf
-    bound = problem.loss.dual_value(point) - 0.5 * rays.ridge_cost(problem, point)
+    bound = problem.loss.dual_value(point) - 0.5 * scaling.ridge_cost(problem, point)
     return float(value), float(bound)

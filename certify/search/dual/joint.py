@@ -23,7 +23,7 @@ from certify.polar.relaxation.products import ProductForm, fold
 from certify.polar.relaxation.steps import Anderson
 from certify.problem import Problem
 
-from . import scaling as rays
+from . import scaling
 
 RELAX = 1.6  # over-relaxation
 EVERY, CHANGE = 50, 1.3  # steps between looks at the bound, and what rho changes by
@@ -93,7 +93,7 @@ class Joint:
         """Return d of the multiple of W whose polar J proves to be at most lam."""
         lam = self.problem.lam
         low = float(np.linalg.eigvalsh(self.unit - self.hat(self.W) - self.J)[0])
-        return rays.value(self.problem, self.W, lam / (lam + max(-low, 0.0)))
+        return scaling.value(self.problem, self.W, lam / (lam + max(-low, 0.0)))
 
 
 def first_price(problem: Problem) -> float:

@@ -37,7 +37,7 @@ from certify.polar.relaxation.pairs import Cell, Cut, Label, Path, cell, of_pair
 from certify.problem import Problem
 from certify.search.coordinates.products import form_of
 
-from . import scaling as rays
+from . import scaling
 from .case_stacks import Case, each, stacked
 
 LOOKS, EVERY = 12, 50  # looks at the bound in a stage, and steps between them
@@ -198,7 +198,7 @@ class Cases:
 
         leaves, uppers = zip(*each(self.pool, bounded, self.cases), strict=True)
         s = problem.lam / max(problem.lam, *uppers)
-        return Bounded(W, leaves, self.rho, uppers, rays.value(problem, W, s))
+        return Bounded(W, leaves, self.rho, uppers, scaling.value(problem, W, s))
 
 
 def first_price(problem: Problem) -> float:

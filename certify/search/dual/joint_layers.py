@@ -41,7 +41,7 @@ from certify.polar.relaxation.layer_multiplier import LayerMultiplier, best_mult
 from certify.polar.relaxation.layers import even_units
 from certify.problem import Problem, Values
 
-from . import scaling as rays
+from . import scaling
 from .case_stacks import each
 from .joint import remove_offsets, simple
 from .joint_layer_part import SINGLE, Leaf, Part
@@ -220,8 +220,8 @@ class Joint:
             return leaf, multiplier(solver, leaf).bound
 
         leaves, uppers = zip(*self.each(bounded, self.parts), strict=True)
-        s = rays.best_scale(self.problem, W, max(uppers))
-        return Found(W, leaves, uppers, rays.value(self.problem, W, s))
+        s = scaling.best_scale(self.problem, W, max(uppers))
+        return Found(W, leaves, uppers, scaling.value(self.problem, W, s))
 
 
 def one_side(X: Array, cut: Cut) -> Array:
@@ -393,7 +393,7 @@ def bound_halves(run: Run, W: Array) -> tuple[float, float]:
     problem, point = run.problem, inside_point(run.problem, W)
     if point is None:
         return -np.inf, 0.0
-    along = rays.along(problem, point.W)
+    along = scaling.along(problem, point.W)
     query = replace(
         query_of(problem, point.W, run.seed),
         target=enough(run, along),
@@ -403,7 +403,7 @@ def bound_halves(run: Run, W: Array) -> tuple[float, float]:
     if query.beyond(layers.FOURTH) or not is_ordinary(problem.lam, W):
         return -np.inf, 0.0
     polar = layers.grow_tree(query).upper
-    return rays.value(problem, point.W, rays.best_scale(problem, point.W, polar)), polar
+    return scaling.value(problem, point.W, scaling.best_scale(problem, point.W, polar)), polar
 
 
 def is_ordinary(*sizes: Array | float) -> bool:
@@ -456,14 +456,14 @@ def bound_found(run: Run, found: Found, *, near: bool = False) -> Dual | None:
           prove what is wanted
     """
     problem = run.problem
-    s = rays.best_scale(problem, found.W, problem.lam / FURTHER)
+    s = scaling.best_scale(problem, found.W, problem.lam / FURTHER)
     point = inside_point(problem, s * found.W)
     if point is None:
         return None
     longer = found._replace(leaves=tuple(x._replace(N=s * x.N, Y=s * x.Y) for x in found.leaves))
     query = query_of(problem, point.W, run.seed)
     with threadpool_limits(1, user_api="blas"):
-        aim = enough(run, rays.along(problem, point.W))
+        aim = enough(run, scaling.along(problem, point.W))
         if near:
             aim = max(attain(query)[0] * (1 + SLIGHT), aim)
             run = replace(run, wanted=aim)

@@ -20,7 +20,7 @@ from certify.polar.scale import at_scale_one, ldexp_steps, rescale_proof
 from certify.problem import Problem
 from certify.search.candidate import Candidate
 
-from . import scaling as rays
+from . import scaling
 from .kinks import balance
 from .orthogonal import Orthogonal, capacity, orthogonalize
 
@@ -96,7 +96,7 @@ def bound(run: Run, W: Array, N: Array | None = None) -> Dual | None:
     loss = run.problem.loss
     if not np.isfinite(W).all():
         return None
-    tries = [W] if rays.inside(loss, W) else [W, W * rays.reach(loss, W, 1.0)]
+    tries = [W] if scaling.inside(loss, W) else [W, W * scaling.reach(loss, W, 1.0)]
     return best([bound_ray(run, x, N) for x in tries])
 
 
@@ -105,8 +105,8 @@ def bound_ray(run: Run, W: Array, N: Array | None) -> Dual | None:
     dual = bound_inside(run, W, N)
     if dual is None or N is not None:
         return dual
-    s = rays.best_scale(run.problem, dual.point.W, dual.polar.upper)
-    more = rays.value(run.problem, dual.point.W, s) - dual.value
+    s = scaling.best_scale(run.problem, dual.point.W, dual.polar.upper)
+    more = scaling.value(run.problem, dual.point.W, s) - dual.value
     if s in (0.0, 1.0) or not more > WORTH * run.epsilon:
         return dual  # the kernel takes a multiple below 1 by itself
     return best([dual, bound_inside(run, dual.point.W * s)])
@@ -125,7 +125,7 @@ def bound_point(run: Run, point: Orthogonal, N: Array | None = None) -> Dual | N
     """
     problem, W = run.problem, point.W
     if N is None:
-        polar = propose(run, problem.loss.observed.array(W), rays.along(problem, W))
+        polar = propose(run, problem.loss.observed.array(W), scaling.along(problem, W))
     else:
         polar = by_multiplier(run, W, N)
     return None if polar.upper == np.inf else dual_of(problem, point, polar)
@@ -134,8 +134,8 @@ def bound_point(run: Run, point: Orthogonal, N: Array | None = None) -> Dual | N
 def dual_of(problem: Problem, point: Orthogonal, polar: Proposal) -> Dual:
     """Return a point, the proposal for its polar, and the lower bound expected of them."""
     extra = float(sum(c * c for _, c in point.corrections)) ** 0.5
-    s = min(1.0, problem.lam / max(polar.upper + extra, TINY), rays.limit(problem, point.W))
-    return Dual(point, polar, rays.value(problem, point.W, s))
+    s = min(1.0, problem.lam / max(polar.upper + extra, TINY), scaling.limit(problem, point.W))
+    return Dual(point, polar, scaling.value(problem, point.W, s))
 
 
 def by_multiplier(run: Run, W: Array, N: Array) -> Proposal:
@@ -159,7 +159,7 @@ def inside_point(problem: Problem, W: Array) -> Orthogonal | None:
     if isinstance(problem.loss, Squared):  # whose d is finite everywhere
         return orthogonalize(problem, W)
     free = any(o.free for o in problem.offsets)
-    inside = rays.move_inside(problem.loss, W)
+    inside = scaling.move_inside(problem.loss, W)
     if not free:
         return Orthogonal(inside) if problem.loss.dual_value(inside) > -np.inf else None
     best, least = None, np.inf

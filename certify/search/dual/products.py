@@ -25,8 +25,7 @@ from certify.search.coordinates.compress import compress
 from certify.search.coordinates.products import is_nonnegative
 from certify.search.search_result import SearchResult
 
-from . import joint_cases
-from . import scaling as rays
+from . import joint_cases, scaling
 from .joint import Joint, Pair, polish, simple
 from .joint_cases import Bounded
 from .joint_layers import bound_or_polish
@@ -187,7 +186,7 @@ def proved_point(problem: Problem, pair: Pair, rows: tuple[int, ...]) -> Dual | 
 
 def proved_pair(problem: Problem, pair: Pair) -> Dual | None:
     """Return a dual point of a matrix, and its multiplier as the one leaf of a conic proof."""
-    s = min(FURTHER, rays.best_scale(problem, pair.W, problem.lam / FURTHER))
+    s = min(FURTHER, scaling.best_scale(problem, pair.W, problem.lam / FURTHER))
     point = inside_point(problem, s * pair.W)
     if point is None:
         return None

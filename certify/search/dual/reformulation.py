@@ -21,7 +21,7 @@ from certify.losses import Squared
 from certify.polar.methods.multiplier import clip_singular, gram_svd, with_singular_values
 from certify.problem import Problem, Values
 
-from . import polar_ball as balls
+from . import polar_ball
 from .points import squared_loss
 from .polar_ball import AnyBall, LineBall, SpectralBall, SymmetricBall
 
@@ -33,8 +33,8 @@ SETTLED = 1e-13  # relative change of the dual value that ends an iteration; cos
 
 
 @dataclass(frozen=True)
-class Lifted:
-    """A dual point W, its multiplier N (nonnegative factors), Z's factors and q if known."""
+class Solution:
+    """A dual point W, the multiplier N of nonnegative factors, and the optimum, if known."""
 
     W: Array
     N: Array | None = None
@@ -42,15 +42,15 @@ class Lifted:
     q: Values | None = None
 
 
-def solve(problem: Problem, expired: Callable[[], bool]) -> Lifted | None:
+def solve(problem: Problem, expired: Callable[[], bool]) -> Solution | None:
     """Return the best dual point a convex method gives, or None if none is known here.
 
     Least squares; any other loss goes by `admm`.
     """
-    loss, ball = squared_loss(problem), balls.of(problem)
+    loss, ball = squared_loss(problem), polar_ball.of(problem)
     m, n = loss.shape
     lines = isinstance(ball, LineBall)
-    if not (balls.around(problem) or ball) or (not lines and min(m, n) > SMALL):
+    if not (polar_ball.around(problem) or ball) or (not lines and min(m, n) > SMALL):
         return None
     if loss.observed.full and loss.scale is None and commutes(problem, ball):
         Y = loss.data - problem.shift(problem.fit_offsets(np.zeros_like(loss.data)))
@@ -68,21 +68,23 @@ def commutes(problem: Problem, ball: AnyBall | None) -> bool:
 
 def plain(
     problem: Problem, Y: Array, ball: AnyBall | None, expired: Callable[[], bool]
-) -> Lifted | None:
+) -> Solution | None:
     """Return the projection of Y on the polar ball, and the optimum's factors."""
     if isinstance(ball, SymmetricBall | LineBall):
         W = ball.project(Y, problem.lam)
-        return Lifted(W, factors=ball.factors(Y - W))
+        return Solution(W, factors=ball.factors(Y - W))
     one, other = ({"+": 1.0, "-": -1.0}.get(g.cone, 0.0) for g in problem.atom.gauges)
     if turn := one * other:  # the sign of every u_i v_j
         projection = nonnegative(turn * Y, problem.lam, expired)
-        return Lifted(turn * projection.W, None if projection.N is None else turn * projection.N)
+        return Solution(turn * projection.W, None if projection.N is None else turn * projection.N)
     parts = gram_svd(Y)
     W = with_singular_values(Y, np.minimum(parts[2], problem.lam), parts)
-    return Lifted(W, factors=None if ball is None else balls.soft_threshold(Y, problem.lam, parts))
+    return Solution(
+        W, factors=None if ball is None else polar_ball.soft_threshold(Y, problem.lam, parts)
+    )
 
 
-def nonnegative(Y: Array, lam: float, expired: Callable[[], bool]) -> Lifted:
+def nonnegative(Y: Array, lam: float, expired: Callable[[], bool]) -> Solution:
     """Maximize -1/2 |(Y - S)_+|^2 over sigma_1(S) <= lam by an accelerated gradient.
 
     W = min(S, Y) has W + N = S with N = (S - Y)_+ >= 0, so its polar is at most lam.
@@ -94,12 +96,12 @@ def nonnegative(Y: Array, lam: float, expired: Callable[[], bool]) -> Lifted:
         old, value = value, float(np.square(np.maximum(Y - S, 0.0)).sum())
         if abs(old - value) <= SETTLED * value or expired():
             break
-    return Lifted(np.minimum(S, Y), np.maximum(S - Y, 0.0))
+    return Solution(np.minimum(S, Y), np.maximum(S - Y, 0.0))
 
 
 def accelerate(
     problem: Problem, loss: Squared, ball: AnyBall, expired: Callable[[], bool]
-) -> Lifted:
+) -> Solution:
     """Minimize F(Z) = min_q l(Z + A q) + lam Omega(Z) by accelerated proximal gradients."""
     scale = 1.0 if loss.scale is None else float(loss.scale.max())
     run = Momentum(np.zeros(loss.shape))
@@ -112,7 +114,7 @@ def accelerate(
         run.move(Z)
         if change <= 1e-12 * size + least or expired():
             break
-    return Lifted(residual(problem, loss, Z), factors=ball.factors(Z))
+    return Solution(residual(problem, loss, Z), factors=ball.factors(Z))
 
 
 def residual(problem: Problem, loss: Squared, Z: Array) -> Array:
