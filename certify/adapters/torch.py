@@ -34,7 +34,7 @@ from ._weights import (
 
 __all__ = ["from_model", "state_dict"]
 
-COUPLED = (  # optimizers whose weight_decay adds decay times p to the gradient
+COUPLED = (  # optimizers whose weight_decay (and the lambd of ASGD) adds decay times p
     *("SGD", "Adam", "Adadelta", "Adagrad", "Adamax", "ASGD", "NAdam", "RAdam", "RMSprop", "Rprop"),
     "LBFGS",
 )
@@ -226,6 +226,8 @@ def ends(stack: list[tuple[str, Array, Array | None]]) -> tuple[int, int]:
 def optimizer_decay(optimizer: Any, modules: list[Any]) -> Decay:
     """Return the decay of each part of two linear layers in an optimizer.
 
+    ASGD shrinks each parameter by eta lambd beside its step eta: lambd is a decay, too.
+
     Raises OutOfScopeError, with the cure, for a decay that is not a penalty: p <- (1 - eta wd) p
     with an adaptive step does not minimize loss + wd/2 |p|^2 (AdamW at full batch tends to a
     stationary point of the loss subject to max |p| <= 1 / wd: Xie and Li, 2024).
@@ -240,7 +242,8 @@ def optimizer_decay(optimizer: Any, modules: list[Any]) -> Decay:
         raise OutOfScopeError(f"the optimizer {name} has no known objective: {CURE}")
     if any(g.get("maximize") for g in groups):
         raise OutOfScopeError(f"{name} with maximize=True is not covered: negate the loss instead")
-    decay = {id(p): float(g.get("weight_decay", 0.0)) for g in groups for p in g["params"]}
+    rates = [float(g.get("weight_decay", 0.0)) + float(g.get("lambd", 0.0)) for g in groups]
+    decay = {id(p): rate for g, rate in zip(groups, rates, strict=True) for p in g["params"]}
     out = []
     for part in ("weight", "bias"):
         for k, m in enumerate(modules):

@@ -147,6 +147,21 @@ def test_the_decay_is_read_from_the_optimizer(kind):
     assert from_model(model, X, y, optimizer=whole)[0].lam == N * DECAY
 
 
+@pytest.mark.parametrize("rates", [{}, {"lambd": 0.25}, {"lambd": 0.25, "weight_decay": DECAY}])
+def test_the_lambd_of_asgd_is_a_decay_too(rates):
+    model, y, lr = network(), target("mse"), 0.125
+    optimizer = torch.optim.ASGD(model.parameters(), lr=lr, **rates)
+    problem, factors = from_model(model, X, y, optimizer=optimizer)
+    assert problem.lam == N * (rates.get("lambd", 1e-4) + rates.get("weight_decay", 0.0))
+    _, slope = judged_at(model, factors, problem)
+    before = [p.detach().numpy().copy() for p in model.parameters()]
+    nn.MSELoss()(model(torch.tensor(X)), y).backward()
+    optimizer.step()
+    for old, p, g in zip(before, model.parameters(), slope, strict=True):
+        step = (old - p.detach().numpy()) / lr
+        assert np.abs(step - g).max() <= 1e-6 * (1 + np.abs(g).max())
+
+
 @pytest.mark.parametrize("kind", ["Adam", "AdamW"])
 def test_a_decoupled_decay_of_zero_is_none(kind):
     model, y = network(), target("mse")
