@@ -2,6 +2,7 @@
 
 import math
 import sys
+from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
@@ -127,23 +128,30 @@ def tensor_above(
     """Return a float at least the polar of a dense tensor, as `proved_above`."""
     at = Pattern(len(T), math.prod(T.shape[1:]), dims=T.shape)
     modes = stated_modes(statement, at)
-    return above(prove_bound(arithmetic or Rounded(), modes, T, proof))
+    if arithmetic is not None:
+        return above(prove_bound(arithmetic, modes, T, proof))
+    return rounded_above(lambda ar: prove_bound(ar, modes, T, proof))
 
 
 def layer_above(W: Array, atom: Any, proof: dict[str, Any]) -> float:  # noqa: ANN401  atoms are above
     """Return a float at least the polar of (samples, outputs) W, by the kernel's rule.
 
-    In rounded floats; in exact integers for a rule that reads F^T W line by line, because it
-    needs the exact product, which floats round.
-
     Raises RejectedError for a free bias unless the columns of W sum to zero exactly.
     """
+    return rounded_above(lambda ar: layer_bound(ar, W, atom, proof))
+
+
+def rounded_above(prove: Callable[[Arithmetic[Any]], Fraction]) -> float:
+    """Return a float at least the bound that a rule proves in rounded floats.
+
+    In exact integers for a rule that reads exact lines of a sum or product, which floats round.
+    """
     try:
-        return above(layer_bound(Rounded(), W, atom, proof))
+        return above(prove(Rounded()))
     except RejectedError as error:
         if error.code != "inexact":
             raise
-    return above(layer_bound(Flint(), W, atom, proof))
+    return above(prove(Flint()))
 
 
 def layer_bound(

@@ -76,6 +76,17 @@ def test_the_polar_of_order_two_is_that_of_the_matrix(pair):
         assert mine.lower == pytest.approx(other.lower, rel=SAME)
 
 
+@pytest.mark.parametrize("norm", ["linf", "linf+", "l1", "l2+"])
+@pytest.mark.parametrize("order", [3, 4])
+@pytest.mark.parametrize("entry", [0.3, -0.3])
+def test_the_polar_of_one_coordinate_is_the_entry(norm, order, entry):
+    atom = CP(norm, symmetric=True, order=order)
+    bound = atom.polar(np.full((1,) * order, entry))
+    attained = -entry if order % 2 and not norm.endswith("+") else entry
+    true = max(entry, attained, 0.0)
+    assert bound.lower <= true <= bound.upper <= true + rounding(entry, flops=100)
+
+
 def test_one_factor_of_order_two_is_the_symmetric_atom():
     Y = tensor((3, 3), 3) + tensor((3, 3), 3).T
     U = tensor((3, 2), 4)
@@ -258,7 +269,7 @@ def test_a_mode_of_one_changes_nothing_but_the_order(norms, at):
         assert one.upper == pytest.approx(two.upper, rel=1e-5)
 
 
-@pytest.mark.parametrize("order", [2, 3, 4])
+@pytest.mark.parametrize("order", [3, 4])
 @pytest.mark.parametrize("norm", ["l1", "l2", "linf", "l2+"])
 def test_a_single_number_has_its_size_for_polar(order, norm):
     W = np.full((1,) * order, -3.0)
