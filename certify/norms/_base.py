@@ -207,7 +207,7 @@ class Gauge(ABC):
         low, high = (side[:, None] for side in self.sides(len(Y)))
         sizes = self.unit_sizes(len(Y))
         gains = np.stack([np.where(high > 0, Y, -np.inf), np.where(low < 0, -Y, -np.inf)])
-        best = (gains / sizes[:, None]).reshape(-1, Y.shape[1]).argmax(axis=0)
+        best = (gains / sizes[:, None]).reshape(2 * len(Y), -1).argmax(axis=0)
         rows, k = np.divmod(best, len(Y))
         out = np.zeros(Y.shape)
         out[k, np.arange(Y.shape[1])] = np.where(rows, -1.0, 1.0) / sizes[k]

@@ -29,6 +29,7 @@ def test_maximizers_of_many_columns_are_those_of_each(norm, monkeypatch):
     Y = np.random.default_rng(0).integers(-2, 3, (4, 200)).astype(float)
     each = np.column_stack([norm.maximizer(y) for y in Y.T])
     assert np.allclose(norm.maximizers(Y), each, rtol=1e-15, atol=0)
+    assert norm.maximizers(Y[:, :0]).shape == (4, 0)
     if norm.axial or norm.cubic:
         monkeypatch.setattr(type(norm), "maximizer", None)  # a column at a time is too slow
         assert (norm.maximizers(Y) == each).all()
