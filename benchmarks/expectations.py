@@ -217,7 +217,7 @@ def default(case: Case, _: Options) -> Row:
         "own": own.verdict.name,
         "own gap": own.relative_gap,
         "any": result.verdict.name,
-        "any gap": result.relative_gap if problem.penalized else None,
+        "any gap": result.relative_gap if problem.has_penalty else None,
         "lower": own.lower,
         "upper": own.upper,
         "explained": shares and list(shares),

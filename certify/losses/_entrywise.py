@@ -108,7 +108,7 @@ class Entrywise:
         return self.curve * (1.0 if self.scale is None else float(self.scale.max()))
 
     @property
-    def counted(self) -> Array | float:
+    def field_weights(self) -> Array | float:
         """The weights in the shape of a field; 1 if there are none."""
         return 1.0 if self.scale is None else self.scale.reshape(self.data.shape)
 
@@ -119,30 +119,30 @@ class Entrywise:
 
     def domain(self) -> tuple[Array | float, Array | float]:
         """Return the least and the largest float of the domain of d, entry by entry."""
-        lo, hi = self.ends()
-        return -product_below(self.counted, np.negative(lo)), product_below(self.counted, hi)
+        (lo, hi), c = self.ends(), self.field_weights
+        return -product_below(c, np.negative(lo)), product_below(c, hi)
 
     @np.errstate(all="ignore")  # infinite values are results
     def value(self, Z: Array) -> float:
         """Return sum c h(z; y)."""
-        return float((self.counted * self.each(Z)).sum())
+        return float((self.field_weights * self.each(Z)).sum())
 
     @np.errstate(all="ignore")
     def gradient(self, Z: Array) -> Array:
         """Return c h'; its negative is in the domain of d."""
-        return -self.clip_dual(-np.asarray(self.counted * self.slope(Z)))
+        return -self.clip_dual(-np.asarray(self.field_weights * self.slope(Z)))
 
     @np.errstate(all="ignore")
     def dual_value(self, W: Array) -> float:
         """Return sum c d_1(w / c); -inf outside the domain."""
         if not np.array_equal(W, self.clip_dual(W)):
             return -np.inf
-        return float(self.each_dual(W, self.counted).sum())
+        return float(self.each_dual(W, self.field_weights).sum())
 
     @np.errstate(all="ignore")
     def prox(self, Z: Array, t: Array | float) -> Array:
         """Return argmin_X l(X) + |X - Z|^2 / (2 t)."""
-        return np.asarray(self.move(Z, self.counted * t))
+        return np.asarray(self.move(Z, self.field_weights * t))
 
     def clip_dual(self, W: Array) -> Array:
         """Return W with every entry moved to the nearest float of the domain of d."""

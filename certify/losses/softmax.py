@@ -73,7 +73,7 @@ class Softmax(Loss):
         return frozen(scale)
 
     @property
-    def counted(self) -> Array | float:
+    def field_weights(self) -> Array | float:
         """The weights as a column; 1 if there are none."""
         return 1.0 if self.scale is None else self.scale[:, None]
 
@@ -86,7 +86,7 @@ class Softmax(Loss):
     def value(self, Z: Array) -> float:
         """Return sum c (ln sum e^z - z_class)."""
         z_class = (Z * self.data).sum(axis=1, keepdims=True)
-        return float((self.counted * logsumexp(Z - z_class, axis=1, keepdims=True)).sum())
+        return float((self.field_weights * logsumexp(Z - z_class, axis=1, keepdims=True)).sum())
 
     @np.errstate(all="ignore")
     def gradient(self, Z: Array) -> Array:
@@ -98,16 +98,16 @@ class Softmax(Loss):
         """Return sum c entropy(q); -inf unless every row is in the domain, exactly."""
         if not np.isfinite(W).all() or not self.inside(W):
             return -np.inf
-        q = np.clip(self.data - W / self.counted, 0.0, 1.0)
+        q = np.clip(self.data - W / self.field_weights, 0.0, 1.0)
         rest = np.where(self.data == 1, 0.0, q).sum(axis=1, keepdims=True)
         class_term = np.where(self.data == 1, -np.log1p(-np.minimum(rest, 1.0)) * q, 0.0)
         terms = np.where(self.data == 1, np.where(q > 0, class_term, 0.0), entr(q))
-        return float((self.counted * terms).sum())
+        return float((self.field_weights * terms).sum())
 
     def inside(self, W: Array) -> bool:
         """Whether W <= c Y, and each row's exact sum is zero."""
         sums = (sum(map(Fraction, row), Fraction(0)) for row in W.tolist())
-        return bool((self.counted * self.data >= W).all()) and not any(sums)
+        return bool((self.field_weights * self.data >= W).all()) and not any(sums)
 
     @np.errstate(all="ignore")
     def prox(self, Z: Array, t: Array | float) -> Array:
@@ -117,7 +117,7 @@ class Softmax(Loss):
         a = z + t c y, Wright's function; sum p = 1 fixes L, between max a - t c and
         max a - t c / n + ln n.
         """
-        n, pull = Z.shape[1], np.broadcast_to(self.counted * t, (len(Z), 1))
+        n, pull = Z.shape[1], np.broadcast_to(self.field_weights * t, (len(Z), 1))
         a = Z + pull * self.data
         top = a.max(axis=1, keepdims=True)
 
@@ -133,7 +133,7 @@ class Softmax(Loss):
     @np.errstate(all="ignore")
     def clip_dual(self, W: Array) -> Array:
         """Return the rows' projections on the simplex, on a grid where sums are exact."""
-        return self.on_grid(simplex(self.data - W / self.counted))
+        return self.on_grid(simplex(self.data - W / self.field_weights))
 
     def on_grid(self, q: Array) -> Array:
         """Return c (y - q) with rows that sum to zero exactly, for q in the simplex.
@@ -141,7 +141,7 @@ class Softmax(Loss):
         Off the class, c q is rounded to u k with integers k and u = 2^(e - DIGITS), 2^e > c.  The
         entry at the class is u sum k; the largest k is reduced until this is at most c.
         """
-        c = np.broadcast_to(self.counted, (len(q), 1))
+        c = np.broadcast_to(self.field_weights, (len(q), 1))
         e = np.frexp(c)[1] - DIGITS
         off_class = np.where(self.data == 1, 0.0, q)
         k = np.rint(np.ldexp(c * off_class, -e)).astype(np.int64)

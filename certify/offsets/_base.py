@@ -86,7 +86,7 @@ class Offset(ABC):
         return False
 
     @property
-    def priced(self) -> Array | float:
+    def ridges(self) -> Array | float:
         """The ridge of each number of q: one number, or a vector."""
         return float(self.ridge) if self.shares is None else self.ridge * self.shares
 
@@ -135,11 +135,11 @@ class Offset(ABC):
     def roots(self, observed: Observed) -> Any:  # noqa: ANN401  scipy.sparse
         """Return R with H(q) = 1/2 |R q|^2 + price |q|_1."""
         size = math.prod(self.shape(observed))
-        return sparse.diags_array(np.sqrt(self.priced * np.ones(size)))
+        return sparse.diags_array(np.sqrt(self.ridges * np.ones(size)))
 
     def curvature(self, observed: Observed) -> Any:  # noqa: ANN401  scipy.sparse
         """Return K with H(q) = 1/2 <q, K q> + price |q|_1."""
-        return sparse.diags_array(self.priced * np.ones(math.prod(self.shape(observed))))
+        return sparse.diags_array(self.ridges * np.ones(math.prod(self.shape(observed))))
 
     def adjoint(self, W: Array, observed: Observed) -> Array:
         """Return A* W."""
@@ -150,7 +150,7 @@ class Offset(ABC):
         """Return -2 inf_q <W, A q> + H(q) in floats, if that is finite: |A* W|^2 / ridge."""
         if not self.ridge > 0:
             return 0.0
-        return float((np.square(self.adjoint(W, observed)) / self.priced).sum())
+        return float((np.square(self.adjoint(W, observed)) / self.ridges).sum())
 
     def limit(self, W: Array) -> float:
         """Return the largest s for which inf_q <s W, A q> + H(q) is finite."""

@@ -16,7 +16,7 @@ class Means:
     def solve(self: Any, target: Array, weights: Array, observed: Observed) -> Array:
         """Return the weighted means, shrunk by the ridge."""
         top = self.adjoint(weights * target, observed)
-        return ratio(top, self.adjoint(weights, observed) + self.priced)
+        return ratio(top, self.adjoint(weights, observed) + self.ridges)
 
 
 class LineMeans(Means):

@@ -259,7 +259,7 @@ def stationarity(problem: Problem, factors: Factors, q: Values) -> float:
     """
     inner, sizes, size = problem.inner_products(factors, q)
     price = problem.rates(factors)
-    scale = price if problem.penalized else size * sizes
+    scale = price if problem.has_penalty else size * sizes
     defect, whole = float(np.abs(inner - price).sum()), float(scale.sum())
     if whole > 0:
         return defect / whole

@@ -21,7 +21,7 @@ from .certificate.verdict import Verdict
 from .report import environment
 from .report._numbers import at_least, at_most, excess
 from .result import Result
-from .sizes import HEAD, SizeBracket, draw_sizes, enough, too_few
+from .sizes import HEAD, SizeBracket, draw_sizes, sufficient_size, too_few
 
 Epsilon = tuple[float, float]
 PAGE = "html"
@@ -86,7 +86,7 @@ class RestartReport:
         if not self.sizes:
             return ""
         near = partial(within, epsilon=self.epsilon)
-        few, least = too_few(self.sizes, near), enough(self.sizes, near)
+        few, least = too_few(self.sizes, near), sufficient_size(self.sizes, near)
         lowest = at_most(self.sizes[-1].upper)
         first = f"{self.atom.count(least)} come within epsilon of the lowest objective, {lowest}"
         return first if few is None else f"{first}; {few} cannot, as is proved"

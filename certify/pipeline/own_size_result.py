@@ -96,7 +96,7 @@ def own_size(problem: Problem, size: int, first: Proof, second: Proof | None) ->
     count = problem.atom.count(size)
     reason = sentence(verdict, count, (lower, upper, better))
     if explained is not None:
-        reason += f"; {shares(explained, count, penalty=problem.penalized)}"
+        reason += f"; {shares(explained, count, penalty=problem.has_penalty)}"
     return OwnSize(verdict, lower, upper, reason, used.certificate, explained, better)
 
 

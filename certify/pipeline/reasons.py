@@ -57,7 +57,7 @@ class Case:
         """The polar of the dual point in units of lam: a value that is attained, a proved bound."""
         dual, problem = self.found.dual, self.problem
         at = self.found.better or self.found.start
-        if dual is None or not problem.penalized or not at.size:
+        if dual is None or not problem.has_penalty or not at.size:
             return None
         earned, _ = problem.atom.inner_products(dual.point.W, at.factors, problem.loss.observed)
         rates = problem.rates(at.factors)
@@ -77,7 +77,7 @@ def certified(case: Case) -> str | None:
     """Say that nothing is better."""
     if case.outcome.verdict != "CERTIFIED":
         return None
-    kind = "any size" if case.problem.penalized else f"at most {case.count(case.size)}"
+    kind = "any size" if case.problem.has_penalty else f"at most {case.count(case.size)}"
     kinks = "" if case.problem.loss.smooth else KINKS
     equal = EXACT * (0 < case.upper <= negligible(case.problem))
     return f"no factors of {kind} are better by more than epsilon{kinks}{equal}"
@@ -101,7 +101,7 @@ def rank_limited(case: Case) -> str | None:
 
 def fixed_rank(case: Case) -> str | None:
     """Say how far the bound at a fixed number of components is."""
-    if case.problem.penalized:
+    if case.problem.has_penalty:
         return None
     left = at_most(spread(case.lower, case.upper), 3)
     return f"{case.own.reason}; {loose_side(case)}; atol above {left} certifies it"

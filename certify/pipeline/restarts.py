@@ -97,7 +97,7 @@ def restarts(  # noqa: PLR0913  as check()
         each = brackets_by_size(problem, given, judge, length) if sizes else ()
     counts = [int(nonzero(problem, x).sum()) for x, _ in points]
     better = lowest(problem, [r for _, r in results])
-    rank = None if problem.penalized else points[0][0][0].shape[-1]
+    rank = None if problem.has_penalty else points[0][0][0].shape[-1]
     placed = with_variance(problem, conclude((values, counts), results, better, (rtol, atol)))
     return replace(placed, rank=rank, atom=problem.atom, sizes=each, epsilon=(rtol, atol))
 
@@ -164,7 +164,7 @@ def accept_fits(
 def pad_to_rank(problem: Problem, fits: Fits) -> Fits:
     """Return the fits; at lam = 0 with zero components up to the size of the largest."""
     rank = max(x[0].shape[-1] for x, _ in fits)
-    return fits if problem.penalized else [(widen(x, rank), p) for x, p in fits]
+    return fits if problem.has_penalty else [(widen(x, rank), p) for x, p in fits]
 
 
 def nonzero(problem: Problem, factors: Factors) -> Bools:

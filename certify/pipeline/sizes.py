@@ -99,7 +99,7 @@ def too_few(sizes: Sequence[SizeBracket], near: Callable[[Fraction], Fraction]) 
     return max(wrong, default=None)
 
 
-def enough(sizes: Sequence[SizeBracket], near: Callable[[Fraction], Fraction]) -> int:
+def sufficient_size(sizes: Sequence[SizeBracket], near: Callable[[Fraction], Fraction]) -> int:
     """Return the least size with known factors near the lowest objective."""
     least = Fraction(sizes[-1].upper)
     return min(s.size for s in sizes if Fraction(s.upper) <= least + near(least))

@@ -64,7 +64,7 @@ def joint_fit(offsets: Sequence[Offset], weights: Array, observed: Observed) -> 
     if any(o.entrywise for o in offsets) or sum(sizes) * observed.size > JOINT:
         return None
     design = np.hstack([o.design(observed) for o in offsets]) * np.sqrt(weights)[:, None]
-    ridges = np.concatenate([o.priced * np.ones(s) for o, s in zip(offsets, sizes, strict=True)])
+    ridges = np.concatenate([o.ridges * np.ones(s) for o, s in zip(offsets, sizes, strict=True)])
     stacked = np.vstack([design, np.diag(np.sqrt(ridges))])
     rounding = max(stacked.shape) * float(np.finfo(np.float64).eps)
     return np.asarray(np.linalg.pinv(stacked, rcond=rounding)[:, : observed.size])
@@ -102,7 +102,7 @@ def best_lines(
     if alone := LINES[other.name] is None:
         C = line_sums(weights, lines, observed)[:, None]
     sides = [
-        (line_sums(weights, o, observed) + o.priced, line_sums(pull, o, observed))
+        (line_sums(weights, o, observed) + o.ridges, line_sums(pull, o, observed))
         for o in (lines, other)
     ]
     (R, r), (S, s) = ((np.where(d > 0, d, 1.0), t) for d, t in sides)

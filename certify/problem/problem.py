@@ -116,7 +116,7 @@ class Problem:
         return plain and self.l1 is not None and all(self.l1)
 
     @property
-    def penalized(self) -> bool:
+    def has_penalty(self) -> bool:
         """Whether components cost something, so that factors of every size can be compared."""
         return self.lam > 0 or self.l1 is not None
 

@@ -77,5 +77,5 @@ def of(loss: Loss, Z: Array) -> Smoothed:
 def first_mu(loss: Loss, zero: Array) -> float:
     """Return about the least mu beyond which the proximal map of 0 hardly grows."""
     sizes = [float(np.abs(loss.prox(zero, 4.0**k)).mean()) for k in POWERS]
-    settled = (near > 0 and far <= GROWTH * near for near, far in pairwise(sizes))
-    return next((4.0**k for k, found in zip(POWERS, settled, strict=False) if found), 1.0)
+    steady = (near > 0 and far <= GROWTH * near for near, far in pairwise(sizes))
+    return next((4.0**k for k, found in zip(POWERS, steady, strict=False) if found), 1.0)

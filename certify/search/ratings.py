@@ -188,7 +188,7 @@ def precision(problem: Problem) -> Dtype:
     weights = [problem.lam * g.ellipsoids(d).weights for g, d in sides]
     given = [loss.arrays()[k] for k in ("Y", "weights") if k in loss.arrays()]
     given += [np.array([getattr(loss, k)]) for k in loss.intervals]
-    return precision_of([*weights, *given, *(np.atleast_1d(o.priced) for o in problem.offsets)])
+    return precision_of([*weights, *given, *(np.atleast_1d(o.ridges) for o in problem.offsets)])
 
 
 def precision_of(numbers: list[Array]) -> Dtype:
@@ -314,7 +314,7 @@ def bound(entries: Entries, W: Floats, top: float) -> float:
     most = 1 / max(top, 1e-300)
     if loss.quadratic:
         inner = descent.dot(W, loss.data)
-        size += descent.dot(W, W / loss.counted)
+        size += descent.dot(W, W / loss.field_weights)
         s = min(inner / size, most) if size > 0 else 0.0
         return s * inner - 0.5 * s * s * size
     most = min(most, 1.0)  # s W is in the domain of d for s <= 1
@@ -322,7 +322,7 @@ def bound(entries: Entries, W: Floats, top: float) -> float:
 
     def value(s: float) -> float:
         """Return the dual value of s W."""
-        return float(loss.each_dual(s * exact, loss.counted).sum()) - 0.5 * s * s * size
+        return float(loss.each_dual(s * exact, loss.field_weights).sum()) - 0.5 * s * s * size
 
     return max(value(most), value(scaling.golden(value, most, SECTION)))
 

@@ -31,7 +31,7 @@ def test_penalty_is_a_sum_of_weighted_squares():
     q = np.arange(5) / 4
     assert RowIntercept(ROWS).penalty(q) == 0.5 * (ROWS * q * q).sum()
     assert not RowIntercept(ROWS).free
-    assert np.array_equal(RowIntercept(ROWS).priced, ROWS)
+    assert np.array_equal(RowIntercept(ROWS).ridges, ROWS)
 
 
 def test_equal_numbers_are_one_number():

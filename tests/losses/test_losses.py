@@ -370,15 +370,16 @@ def test_a_part_of_a_loss_is_that_loss_of_some_entries(loss, data, shape):
     Z, W = (x.reshape(-1) for x in (data.draw(fields(held)), -held.gradient(held.data)))
     at = np.arange(Z.size)[::-2]
     part = held.restrict(at)
-    flat = [np.broadcast_to(x, held.data.shape).reshape(-1) for x in (held.data, held.counted)]
+    both = held.data, held.field_weights
+    flat = [np.broadcast_to(x, held.data.shape).reshape(-1) for x in both]
     assert np.array_equal(part.data, flat[0][at])
-    assert np.array_equal(np.broadcast_to(part.counted, at.shape), flat[1][at])
+    assert np.array_equal(np.broadcast_to(part.field_weights, at.shape), flat[1][at])
     for method in (Entrywise.each, Entrywise.slope, Entrywise.second_derivative):
         of = method.__name__
         whole = getattr(held, of)(Z.reshape(held.data.shape)).reshape(-1)
         assert np.array_equal(getattr(part, of)(Z[at]), whole[at])
-    whole = held.each_dual(W.reshape(held.data.shape), held.counted).reshape(-1)
-    assert np.array_equal(part.each_dual(W[at], part.counted), whole[at], equal_nan=True)
+    whole = held.each_dual(W.reshape(held.data.shape), held.field_weights).reshape(-1)
+    assert np.array_equal(part.each_dual(W[at], part.field_weights), whole[at], equal_nan=True)
     held.clip_dual(Z.reshape(held.data.shape))  # which keeps the whole domain
     rough = held.restrict(slice(0, 1), np.float32)
     assert rough.clip_dual(np.zeros(1)).shape == (1,)
@@ -394,10 +395,10 @@ def test_the_sum_of_entries_is_the_loss(loss, data, shape):
     held = data.draw(losses(loss, shape))
     Z = data.draw(fields(held))
     slack = rounding(size_of(held, Z), flops=8 * Z.size)
-    assert abs((held.counted * held.each(Z)).sum() - held.value(Z)) <= slack
-    assert np.abs(held.counted * held.slope(Z) - held.gradient(Z)).max() <= slack
+    assert abs((held.field_weights * held.each(Z)).sum() - held.value(Z)) <= slack
+    assert np.abs(held.field_weights * held.slope(Z) - held.gradient(Z)).max() <= slack
     W = -held.gradient(Z)
-    assert abs(held.each_dual(W, held.counted).sum() - held.dual_value(W)) <= slack
+    assert abs(held.each_dual(W, held.field_weights).sum() - held.dual_value(W)) <= slack
 
 
 BENT = {  # data, fit, and h'' there: from above where a step needs that

@@ -12,7 +12,7 @@ from certify.atoms import RankOne
 from certify.kernel.scalars import Enclosure
 from certify.losses import Squared
 from certify.pipeline.restarts import restarts
-from certify.pipeline.sizes import SizeBracket, brackets, enough, too_few
+from certify.pipeline.sizes import SizeBracket, brackets, sufficient_size, too_few
 from tests.question_files import U, V, inside, write
 
 RNG = np.random.default_rng(8)
@@ -101,7 +101,7 @@ def test_which_size_suffices_depends_on_what_counts_as_equal(epsilon, few, least
     ends = {1: (9, 10), 2: (6, 7), 3: (4, 5)}
     held = [SizeBracket(r, 0, float(b), float(a), float(b)) for r, (a, b) in ends.items()]
     near = lambda _: Fraction(epsilon)  # noqa: E731
-    assert (too_few(held, near), enough(held, near)) == (few, least_size)
+    assert (too_few(held, near), sufficient_size(held, near)) == (few, least_size)
     assert all(a.lower >= b.lower for a, b in pairwise(held))
 
 

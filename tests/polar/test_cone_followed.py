@@ -145,7 +145,7 @@ def test_a_start_has_the_products_of_all_rows(part):
     u = rng.standard_normal((d, 60))
     if form.reach:
         u[-1] *= 0.1
-    lengths = np.linalg.norm(u[: form.priced], axis=0)
+    lengths = np.linalg.norm(u[: form.norm_size], axis=0)
     x = np.vstack([np.maximum(form.F @ u, 0), u, lengths])
     x = x[:, (form.rows @ x > 0).all(axis=0)]
     x /= np.sqrt(np.square(x[m : m + d - bool(form.reach)]).sum())
@@ -160,7 +160,7 @@ def test_a_start_has_the_products_of_all_rows(part):
 
 
 def test_steps_without_a_gain_go_on():
-    stop, flat = Stop(0.0, settled=1e-2), [1.0] * (admm.LEAST // admm.EVERY + 1)
+    stop, flat = Stop(0.0, least_gain=1e-2), [1.0] * (admm.LEAST // admm.EVERY + 1)
     assert admm.is_over([2.0, *flat[1:]], stop)
     assert not admm.is_over([2.0, *flat[2:]], stop)
     assert not admm.is_over([1.0099, *flat[1:]], stop)
@@ -171,7 +171,7 @@ def test_steps_without_a_gain_go_on():
 
 
 def test_steps_that_gain_little_of_the_way_end():
-    stop = Stop(0.0, settled=1e-2)
+    stop = Stop(0.0, least_gain=1e-2)
     falls = [2.0, 1.9, 1.8, 1.7, 1.6]
     assert not admm.slow(falls, stop)
     assert admm.slow([1.601, *falls[-1:] * 4], stop)

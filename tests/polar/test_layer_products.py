@@ -66,7 +66,7 @@ def test_true_points_are_kept_and_what_is_left_of_others_are_multipliers(bias, s
     form, rows = form_and_rows(bias, sign)
     rng = np.random.default_rng(2)
     u = rng.standard_normal(form.F.shape[1])
-    s = np.linalg.norm(u[: form.priced])
+    s = np.linalg.norm(u[: form.norm_size])
     p = np.maximum(form.F @ u, 0)
     cut = np.abs(form.rows @ np.concatenate([p, u, [s] * abs(sign)]))
     own = [WEIGHT * u, [WEIGHT * s] * abs(sign)]
@@ -107,7 +107,7 @@ def test_rows_of_a_cone_stay_in_it_on_every_grid():
 def test_prices_are_the_least_that_hold(sign, bias, kind):
     form, _ = form_and_rows(bias, sign)
     form = replace(form, reach=1.7 * bool(form.reach))
-    d, free = form.priced, bool(form.reach)
+    d, free = form.norm_size, bool(form.reach)
     S = symmetric(np.random.default_rng(4), d + free + sign)
     unit = 2.0**-600 if kind == "tiny" else 1.0
     S = {"diagonal": np.diag(np.diagonal(S)), "zero": 0.0 * S}.get(kind, S)

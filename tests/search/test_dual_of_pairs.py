@@ -16,7 +16,7 @@ from certify.search import relax
 from certify.search.candidate import evaluate
 from certify.search.dual import products
 from certify.search.dual.joint import remove_offsets
-from certify.search.dual.points import Run, enough, propose
+from certify.search.dual.points import Run, polar_target, propose
 from certify.search.dual.products import groups, polish_jointly
 from certify.search.dual.reformulation import nonnegative
 from certify.search.evidence import BOUND_SHARE, bound_all, give_most_time, refine_bound
@@ -96,7 +96,7 @@ def test_a_dual_point_beyond_the_best_factors_asks_for_what_closes_the_gap():
     problem = Problem(Squared(Y), RankOne("l2+", "l2+"), 1.0)
     run = asked(problem)
     run = replace(run, start=replace(run.start, value=1.0))
-    wanted = enough(run, lambda s: 2 * s - s * s / 2)
+    wanted = polar_target(run, lambda s: 2 * s - s * s / 2)
     assert value_at(problem, np.array([[1.0]]), 1 / wanted) == pytest.approx(1.0, abs=1e-6)
 
 

@@ -39,7 +39,7 @@ from certify.search.dual.joint_layers import (
     query_of,
     tree_of,
 )
-from certify.search.dual.points import Run, bound, dual_at, enough, inside_point
+from certify.search.dual.points import Run, bound, dual_at, inside_point, polar_target
 from certify.search.evidence import is_stuck
 from certify.search.search_result import SearchResult
 from tests.network_models import counted
@@ -137,7 +137,7 @@ def price(part):
     """Return |u|^2 + s^2 of an X, without a free bias."""
     X = part.over()
     m, d = part.form.F.shape
-    kept = np.r_[m : m + part.form.priced, m + d]
+    kept = np.r_[m : m + part.form.norm_size, m + d]
     return float(X[kept, kept].sum())
 
 
@@ -264,7 +264,7 @@ def test_one_side_of_a_normal_mixture_has_its_moments():
 @pytest.mark.parametrize("name", CASES)
 def test_lengths_are_equal_and_a_bias_within_its_reach_at_the_nearest_point(name):
     part = joint_of(asked(name)).parts[0]
-    rng, (d, k) = np.random.default_rng(1), (part.form.F.shape[1], part.form.priced)
+    rng, (d, k) = np.random.default_rng(1), (part.form.F.shape[1], part.form.norm_size)
     V = np.abs(rng.standard_normal(part.Z.shape))
     V += V.T
     for bias in (0.0, 1e3):
@@ -450,10 +450,10 @@ def test_a_tree_ends_where_it_proves_what_is_wanted_or_is_near_what_is_attained(
         with use_keeper(Keeper()):
             bound_found(run, found, near=near)
     (plain, point), (least, _), (early, _) = runs
-    assert plain.wanted is None
-    assert least.wanted == enough(run, scaling.along(run.problem, point.W))
-    assert early.wanted == 2 * low * (1 + joint_layers.SLIGHT) > least.wanted
-    assert aims == [least.wanted, least.wanted, early.wanted]
+    assert plain.target is None
+    assert least.target == polar_target(run, scaling.along(run.problem, point.W))
+    assert early.target == 2 * low * (1 + joint_layers.SLIGHT) > least.target
+    assert aims == [least.target, least.target, early.target]
 
 
 def test_a_polished_point_is_stored_as_long_as_its_value_rises():

@@ -711,10 +711,11 @@ def test_an_extended_loss_bounds_the_loss_and_its_slopes_serve_its_dual():
     assert np.allclose(slope[smooth], wide.slope(Z)[smooth], rtol=1e-6)
     turn = (wide.slope(Z + step) - wide.slope(Z - step)) / (2 * step)
     assert np.allclose(turn[smooth], wide.second_derivative(Z)[smooth], rtol=1e-4, atol=1e-6)
-    W = -wide.counted * wide.slope(Z)
+    W = -wide.field_weights * wide.slope(Z)
     assert all(np.isfinite(loss.dual_value(w[None])) for w in W)
     with np.errstate(all="ignore"):
-        assert np.array_equal(wide.each_dual(W, wide.counted), part.each_dual(W, part.counted))
+        values = [x.each_dual(W, x.field_weights) for x in (wide, part)]
+        assert np.array_equal(*values)
     again = wide.restrict(slice(1, 2), np.float32)
     assert again.data.dtype == np.float32
     assert again.mean == 7 / 3

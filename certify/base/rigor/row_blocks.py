@@ -125,7 +125,7 @@ def fit_block(block: Block, V: Floats, b: Floats | None, ridge: float | None) ->
     w = r.mid if c is None else c * r.mid
     fit = Fit(
         ar.squares(r, weights_of(c)),
-        [priced_square(u, block.prices) for u in block.U.T],
+        [weighted_square(u, block.prices) for u in block.U.T],
         square_sum(a),
         float(np.abs(w).max(initial=0.0)),
         int(np.diff(Y.indptr).max(initial=0)),
@@ -145,7 +145,7 @@ def weights_of(c: Floats | None) -> Array | None:
     return None if c is None else Array(c.shape, c.data)
 
 
-def priced_square(x: Floats, p: Floats | None) -> Enclosure:
+def weighted_square(x: Floats, p: Floats | None) -> Enclosure:
     """Enclose sum p x^2."""
     if p is None:
         return square_sum(x)
@@ -208,7 +208,7 @@ def objective_bound(
     """Return an upper bound of f(U, V, a, b); q: prices of the columns."""
     price = Fraction(0)
     for v, *parts in zip(V.T, *(f.squares for f in fits), strict=True):
-        price += root(add_all(parts).hi * priced_square(v, q).hi).hi
+        price += root(add_all(parts).hi * weighted_square(v, q).hi).hi
     value = add_all(f.size for f in fits).hi / 2 + prices.lam * price
     if prices.rows is not None:
         value += prices.rows / 2 * add_all(f.biases for f in fits).hi

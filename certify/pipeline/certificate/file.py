@@ -194,7 +194,7 @@ def ask(  # noqa: PLR0913  the question's parts
     seen = problem.loss.observed
     statement: Json = {
         "format": FORMAT,
-        "claim": "any size" if problem.penalized and not own_size else "rank",
+        "claim": "any size" if problem.has_penalty and not own_size else "rank",
         "loss": problem.loss.statement(),
         "atom": problem.atom.statement(),
         "lam": problem.lam.hex(),
@@ -228,7 +228,7 @@ def negligible(problem: Problem) -> float:
     fit (PCA() with all components, say) the optimum is 0, which floats do not reach, nor any
     multiple of it.  numpy's matrix_rank counts singular values of that size as 0.
     """
-    if problem.penalized or not isinstance(problem.loss, Squared):
+    if problem.has_penalty or not isinstance(problem.loss, Squared):
         return 0.0
     share = max(problem.loss.dims) * float(np.finfo(np.float64).eps)
     with np.errstate(all="ignore"):

@@ -145,7 +145,7 @@ def values(facts: Facts) -> dict[str, Any]:
         },
         "rows": [row(s) for s in shown],
         "caption": f"{len(shown)} of {problem.atom.count(len(facts.components))} that are not zero",
-        "priced": problem.penalized,
+        "priced": problem.has_penalty,
         "component": problem.atom.component,
         "components": problem.atom.count(0).removeprefix("0 "),
         "factors": factors,

@@ -103,7 +103,7 @@ class Facts:
         with np.errstate(all="ignore"):  # numbers that are not finite are shown as unknown
             inner, lengths, size = problem.inner_products(factors, self.offsets)
             prices = problem.rates(factors)
-            whole = prices if problem.penalized else size * np.asarray(lengths)
+            whole = prices if problem.has_penalty else size * np.asarray(lengths)
             off = np.where(whole > 0, np.abs(inner - prices) / whole, 0.0)
         order = np.argsort(-sizes, kind="stable")
         rows = np.stack([sizes, prices, inner, off], axis=1)[order].tolist()

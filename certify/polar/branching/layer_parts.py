@@ -61,9 +61,9 @@ class Bounder:
         form = self.at(path)
         goal = max(aim, 0.0) * UNDER
         steps = self.steps[1] if path else self.steps[0]
-        settled = SETTLED if form.sign else 2 * SETTLED  # of the square
-        stop = Stop(value_bound(form, goal, back=True), steps, settled, self.query.expired)
-        return self.known(path, solve(form, stop, start_child(form, above), self.kind), goal)
+        least_gain = SETTLED if form.sign else 2 * SETTLED  # of the square
+        stop = Stop(value_bound(form, goal, back=True), steps, least_gain, self.query.expired)
+        return self.conclude(path, solve(form, stop, start_child(form, above), self.kind), goal)
 
     def resume(
         self, path: Path, relaxed: Relaxed, aim: float
@@ -76,9 +76,9 @@ class Bounder:
             stop = Stop(target, MORE, -1.0, self.query.expired)
             relaxed = solve(form, stop, start, self.kind)
             relaxed = relaxed._replace(best=min(best, relaxed.best, key=lambda b: b.bound))
-        return self.known(path, relaxed, 0.0)
+        return self.conclude(path, relaxed, 0.0)
 
-    def known(
+    def conclude(
         self, path: Path, relaxed: Relaxed, goal: float
     ) -> Solved[Cut, Relaxed, LayerMultiplier | None]:
         """Return what the end of a solve says of a part; of one above the goal, how it is split."""

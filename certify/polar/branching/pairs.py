@@ -42,10 +42,10 @@ class Bounder:
     ) -> Solved[Label, Warm, PairMultiplier]:
         """Bound one cell; stop as soon as it is under the aim."""
         part = cell(self.form, path)
-        steps, settled = (self.steps, SETTLED) if path else (self.root_steps, ROOT_SETTLED)
+        steps, least_gain = (self.steps, SETTLED) if path else (self.root_steps, ROOT_SETTLED)
         if warm is not None:
             warm = admm.child(cell(self.form, path[:-1]), part, warm, path[-1])
-        relaxed = admm.solve(part, Stop(aim, steps, settled, self.expired), warm)
+        relaxed = admm.solve(part, Stop(aim, steps, least_gain, self.expired), warm)
         above = relaxed.best.bound > aim
         values, vectors = np.linalg.eigh(relaxed.Y)
         lower, found = self.ascend(part, vectors) if above or not path else (-np.inf, None)

@@ -135,11 +135,11 @@ def grow(solve: Solve[L, S, T], limits: Limits, tree: Tree[L, S, T] | None = Non
     return tree
 
 
-Known: TypeAlias = tuple[tuple[L, ...], Solved[L, S, T]]
+SolvedPart: TypeAlias = tuple[tuple[L, ...], Solved[L, S, T]]
 """A path, and its solved part."""
 
 
-def of_leaves(leaves: Sequence[Known[L, S, T]]) -> Tree[L, S, T]:
+def of_leaves(leaves: Sequence[SolvedPart[L, S, T]]) -> Tree[L, S, T]:
     """Return the tree of these leaves.
 
     The first child of a part has the leaves that share the label of its first leaf (the same
@@ -147,7 +147,7 @@ def of_leaves(leaves: Sequence[Known[L, S, T]]) -> Tree[L, S, T]:
     """
     nodes, nothing = list[Node[L, S, T]](), cast("Any", None)
 
-    def add(path: tuple[L, ...], below: Sequence[Known[L, S, T]], parent: int) -> int:
+    def add(path: tuple[L, ...], below: Sequence[SolvedPart[L, S, T]], parent: int) -> int:
         """Append a part and all below it; return its number."""
         at, depth, top = len(nodes), len(path), max((x for _, x in below), key=lambda x: x.upper)
         nodes.append(Node(path, top, parent))
@@ -201,16 +201,16 @@ class _State(Generic[L, S, T]):
                 parts.append(((*node.path, label), node.solved.warm, aim))
         solved = pool.map(parts)
         for at, k in enumerate(chosen):
-            self.settle(k, solved[2 * at : 2 * at + 2], limits)
+            self.add_children(k, solved[2 * at : 2 * at + 2], limits)
 
-    def settle(self, k: int, children: list[Solved[L, S, T]], limits: Limits) -> None:
+    def add_children(self, k: int, children: list[Solved[L, S, T]], limits: Limits) -> None:
         """Add both children of a leaf, unless they were cut short and prove less than the leaf."""
         node = self.nodes[k]
         short = limits.expired() or stop_requested()
         if short and max(c.upper for c in children) > node.solved.upper:
             heapq.heappush(self.heap, (-node.solved.upper, k))
             for child in children:
-                self.meet(child)
+                self.keep_value(child)
             return
         for label, child in zip(node.solved.split or (), children, strict=True):
             self.add(k, (*node.path, label), child)
@@ -224,9 +224,9 @@ class _State(Generic[L, S, T]):
         self.nodes[parent] = replace(above, solved=bare, children=(*above.children, at))
         self.nodes.append(Node(path, solved, parent))
         heapq.heappush(self.heap, (-solved.upper, at))
-        self.meet(solved)
+        self.keep_value(solved)
 
-    def meet(self, solved: Solved[L, S, T]) -> None:
+    def keep_value(self, solved: Solved[L, S, T]) -> None:
         """Keep the best value found."""
         if solved.lower > self.lower:
             self.lower, self.found = solved.lower, solved.found

@@ -87,7 +87,7 @@ class Run:
     def polyhedron(self, V: Array) -> Array:
         """Return the projection: |u|^2 = 1, s^2 = 1, and b is within its reach."""
         Z, s = self.rows.project(V), self.rows.s
-        u, b = np.split(self.rows.u, [self.form.priced])
+        u, b = np.split(self.rows.u, [self.form.norm_size])
         Z[u, u] += (WEIGHT**2 - Z[u, u].sum()) / len(u)
         Z[b, b] = np.minimum(V[b, b], (self.frame.weights[-1] * self.form.reach) ** 2)
         Z[s, s] = WEIGHT**2
@@ -100,7 +100,7 @@ class Run:
     def scale(self, best: LayerMultiplier) -> Array:
         """Return U of a multiplier, with its prices of u and s: `multiplier` the other way."""
         U = self.rows.place(best.N / np.outer(self.sizes, self.sizes), best.Y / self.sizes[:, None])
-        u, b = np.split(self.rows.u, [self.form.priced])
+        u, b = np.split(self.rows.u, [self.form.norm_size])
         U[u, u] = best.level / WEIGHT**2
         U[b, b] = best.bias / self.frame.weights[-1] ** 2
         U[self.rows.s, self.rows.s] = best.radial / WEIGHT**2
@@ -130,14 +130,14 @@ def is_over(history: list[float], stop: Stop) -> bool:
     would be split again and again.
     """
     k, last = EVERY * (len(history) - 1), history[-1]
-    gained = history[0] - last > stop.settled * last
+    gained = history[0] - last > stop.least_gain * last
     return k >= (LEAST if gained else LATE) and slow(history, stop)
 
 
 def slow(history: list[float], stop: Stop) -> bool:
-    """Whether the bound gained too little over OVER evaluations: `settled`, or HOPE of the rest."""
+    """Whether OVER evaluations gained too little: least_gain, or HOPE of the rest."""
     last = history[-1]
-    return history[-1 - OVER] - last <= min(stop.settled * last, HOPE * (last - stop.target))
+    return history[-1 - OVER] - last <= min(stop.least_gain * last, HOPE * (last - stop.target))
 
 
 def solve(

@@ -116,7 +116,7 @@ def nil(form: LayerForm, cut: Array) -> tuple[dict[str, Any], float]:
     the rounding.
     """
     m = len(form.F)
-    Y = np.zeros((2 * m + 1, form.priced + 1), dtype=np.float32)
+    Y = np.zeros((2 * m + 1, form.norm_size + 1), dtype=np.float32)
     Y[-1, -1] = 0.5
     scaled = cut.copy()
     scaled[:m] *= form.scale

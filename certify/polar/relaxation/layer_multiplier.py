@@ -97,7 +97,7 @@ def diagonal_price(form: LayerForm, S: Array) -> Prices:
     Beside a level, S_11 = V diag(a) V^T leaves M = S_22 + S_21 (level - S_11)^-1 S_12 for the
     prices of b and s: the bound is convex in the level.
     """
-    d, size = form.priced, float(np.abs(S).max(initial=0.0)) or 1.0
+    d, size = form.norm_size, float(np.abs(S).max(initial=0.0)) or 1.0
     S = S / size  # so that squares are floats
     a, V = np.linalg.eigh(S[:d, :d])
     C, low = V.T @ S[:d, d:], float(a[-1] if form.sign else max(a[-1], 0.0))

@@ -24,7 +24,7 @@ class Products:
         self.s = np.arange(2 * m + d, 2 * m + d + radial)
         cuts = 2 * m + d + radial + np.arange(len(form.cuts))
         self.facts: Ints = np.concatenate([self.p, self.q, cuts])
-        self.ball = np.concatenate([self.u[: form.priced], self.s])
+        self.ball = np.concatenate([self.u[: form.norm_size], self.s])
         self.own = slice(2 * m, 2 * m + d + radial)  # the rows of u and s
 
     def project(self, V: Array, column: Array | None = None) -> Array:
@@ -65,7 +65,7 @@ class Products:
         U = np.zeros((n, n))
         U[np.ix_(self.facts, self.facts)] = -N
         if self.form.sign:
-            near = Y * np.append(np.ones(self.form.priced), -1.0) / WEIGHT
+            near = Y * np.append(np.ones(self.form.norm_size), -1.0) / WEIGHT
             U[np.ix_(self.facts, self.ball)] = near
             U[np.ix_(self.ball, self.facts)] = near.T
         return U

@@ -57,7 +57,7 @@ class LayerForm:
         return sum(self.F.shape) + self.radial
 
     @property
-    def priced(self) -> int:
+    def norm_size(self) -> int:
         """The number of coordinates of u in |u|: all but a free bias."""
         return int(self.F.shape[1]) - bool(self.reach)
 
@@ -73,7 +73,7 @@ class LayerForm:
         cuts = np.pad(self.cuts, ((0, 0), (0, int(self.radial))))
         if not self.ranges:
             return cuts
-        lengths = np.linalg.norm(self.F[:, : self.priced], axis=1)
+        lengths = np.linalg.norm(self.F[:, : self.norm_size], axis=1)
         r = (lengths + self.reach * self.F[0, -1])[:, None] * ABOVE
         eye, zero = np.eye(m), np.zeros((m, d))
         ranges = [np.hstack([-eye, zero, r]), np.hstack([-eye, self.F, r])]
@@ -97,7 +97,7 @@ class LayerForm:
 
     def no_cones(self) -> Array:
         """Return (y, t) of every fact, of no effect: (facts, priced + 1), or (facts, 0)."""
-        return np.zeros((self.facts, self.priced + 1 if self.sign else 0))
+        return np.zeros((self.facts, self.norm_size + 1 if self.sign else 0))
 
     def quadratic(self, N: Array, Y: Array) -> Array:
         """Return C + B^T N B + B^T L + L^T B, N over p, q and the cuts, Y the rows (y, t) of L."""
@@ -127,7 +127,7 @@ class LayerForm:
         """Return B^T L."""
         m, d = self.F.shape
         L = np.zeros((len(Y), self.size))
-        L[:, m : m + self.priced], L[:, -1] = -Y[:, :-1], Y[:, -1]
+        L[:, m : m + self.norm_size], L[:, -1] = -Y[:, :-1], Y[:, -1]
         out = self.rows.T @ L[2 * m :]
         out[:m] += L[:m] + L[m : 2 * m]
         out[m : m + d] -= self.F.T @ L[m : 2 * m]

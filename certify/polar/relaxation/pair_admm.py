@@ -67,7 +67,7 @@ def solve(cell: Cell, stop: Stop, warm: Warm | None = None) -> Relaxed:
         if k % SLOW == 0:
             run.balance()
             history.append(best.bound)
-            if k >= 4 * SLOW and history[-4] - best.bound <= stop.settled * abs(best.bound):
+            if k >= 4 * SLOW and history[-4] - best.bound <= stop.least_gain * abs(best.bound):
                 break
     return Relaxed(run.Y(), best, k, Warm(run.Z, run.U, run.rho, best))
 

@@ -132,7 +132,7 @@ def solve(program: ProductProgram, stop: Stop, start: Array | Warm | None = None
             if k % SLOW == 0:
                 run.balance()
                 history.append(best.bound)
-                least = max(stop.settled * abs(best.bound), SHARE * (best.bound - stop.target))
+                least = max(stop.least_gain * abs(best.bound), SHARE * (best.bound - stop.target))
                 if k >= 8 * SLOW and history[-5] - best.bound <= least:
                     break
         return Relaxed(run.Y * program.total, best, k, Warm(run.Y, tuple(run.U), run.rho))

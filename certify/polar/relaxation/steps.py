@@ -19,12 +19,12 @@ STORED = 10_000_000  # numbers in all differences at most
 class Stop:
     """When a solve ends: the bound is at most `target`, after `steps`, or once `expired` is true.
 
-    It also ends when the bound gains at most `settled`, relative, over several bounds.
+    It also ends when the bound gains at most `least_gain`, relative, over several bounds.
     """
 
     target: float
     steps: int = 1000
-    settled: float = 1e-6
+    least_gain: float = 1e-6
     expired: Callable[[], bool] = lambda: False
 
 

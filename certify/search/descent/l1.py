@@ -85,8 +85,8 @@ def multiplicative_step(problem: Problem, pair: list[Array], side: int, W: Array
 
         -y ln z <= -y sum_k s_k ln(x_k v_k / s_k).
     """
-    counted = np.zeros_like(W) + getattr(problem.loss, "counted", 1.0)
-    B = pull_field(problem, counted, pair, side) + (problem.l1 or (0.0, 0.0))[side]
-    N = pair[side] * pull_field(problem, counted + W, pair, side)
+    weights = np.zeros_like(W) + getattr(problem.loss, "field_weights", 1.0)
+    B = pull_field(problem, weights, pair, side) + (problem.l1 or (0.0, 0.0))[side]
+    N = pair[side] * pull_field(problem, weights + W, pair, side)
     below = B + np.sqrt(B * B + 4 * problem.lam * N)
     return np.asarray(np.where(below > 0, 2 * N / below, 0.0))

@@ -189,10 +189,10 @@ class Entries:
         def work(vectors: Floats, Z: Floats, block: Block) -> float:
             """Fill the rows of a block; return their loss."""
             at, loss = block.at, block.loss
-            W[at] = -(loss.counted * loss.slope(Z))
+            W[at] = -(loss.field_weights * loss.slope(Z))
             pulls = np.matmul(W[at].reshape(len(vectors), 1, -1), vectors)
             pull[block.first : block.last] = pulls[:, 0]
-            return float((loss.counted * loss.each(Z)).sum(dtype=np.float64))
+            return float((loss.field_weights * loss.each(Z)).sum(dtype=np.float64))
 
         return self.each_block(U, V, work), W, pull
 
@@ -205,12 +205,12 @@ class Entries:
 
     def second_derivatives(self, U: Floats, V: Floats) -> SparseMatrix:
         """Return C, the second derivatives c h'' of the entries, as a matrix."""
-        out = np.full_like(self.loss.data, self.loss.curve) * self.loss.counted
+        out = np.full_like(self.loss.data, self.loss.curve) * self.loss.field_weights
 
         def work(vectors: Floats, Z: Floats, block: Block) -> float:
             """Fill the rows of a block."""
             del vectors
-            out[block.at] = block.loss.counted * block.loss.second_derivative(Z)
+            out[block.at] = block.loss.field_weights * block.loss.second_derivative(Z)
             return 0.0
 
         if not self.loss.quadratic:
@@ -300,7 +300,7 @@ def entries_of(problem: Problem, kind: Dtype = np.float32) -> Entries:
         raise TypeError(f"losses of entries are known here, not {type(loss).__name__}")
     gauges, dims = problem.atom.gauges, (observed.m, observed.n)
     p, q = (problem.lam * g.ellipsoids(d).weights for g, d in zip(gauges, dims, strict=True))
-    ridges = tuple(o.priced * np.ones(o.shape(observed)) for o in problem.offsets)
+    ridges = tuple(o.ridges * np.ones(o.shape(observed)) for o in problem.offsets)
     biases = biases_of(problem, ridges)
     listed = observed.indptr, observed.listed[1], loss
     entries = sort_rows(dims, listed, (p, q), biases, kind)

@@ -53,7 +53,7 @@ LEAST = 0.02  # rho of a relaxation whose case has no component
 TINY = 1e-300  # no division by zero
 
 
-Known: TypeAlias = Solved[Label, Warm, PairMultiplier]
+SolvedCase: TypeAlias = Solved[Label, Warm, PairMultiplier]
 
 
 class Leaf(NamedTuple):
@@ -271,7 +271,7 @@ def tree_of(problem: Problem, W: Array, found: Bounded) -> Grown:
     return of_leaves([(x.path, solved(cell(form, x.path), x, found.rho)) for x in found.leaves])
 
 
-def solved(part: Cell, leaf: Leaf, rho: float) -> Known:
+def solved(part: Cell, leaf: Leaf, rho: float) -> SolvedCase:
     """Return what is known of a case, in the units of its relaxation for a given W."""
     multiplier, d = bound_leaf(part, leaf), part.size
     mass = max(float(np.trace(leaf.X[:d, :d])), float(leaf.X.max()), TINY)

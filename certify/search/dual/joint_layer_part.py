@@ -43,7 +43,7 @@ class Part:
         self.cuts, self.rows = cuts, Products(self.form)
         self.frame = Frame(self.form, self.kind)
         (m, d) = form.F.shape
-        T = np.delete(self.frame.T[m:], range(form.priced, d), axis=0)
+        T = np.delete(self.frame.T[m:], range(form.norm_size, d), axis=0)
         price = self.frame.congruence((-0.5 * lam * T.T @ T).astype(self.kind))
         self.cone = Cone(self.frame, price)
         self.equal, self.reach = self.lengths()
@@ -56,7 +56,7 @@ class Part:
 
         Of their diagonal, u's weighted and s's.
         """
-        d, priced = self.form.F.shape[1], self.form.priced
+        d, priced = self.form.F.shape[1], self.form.norm_size
         equal = np.append(np.ones(priced), np.zeros(d + 1 - priced))
         equal[-1] = -1.0
         equal /= np.linalg.norm(equal)
@@ -111,7 +111,7 @@ class Part:
         U[self.rows.p, self.rows.s] += 0.5 * self.form.sign * W / WEIGHT
         N, Y = self.rows.multipliers(U)
         X = self.over() / np.outer(self.units, self.units)
-        priced = np.arange(m, m + self.form.priced)
+        priced = np.arange(m, m + self.form.norm_size)
         X /= max(float(X[priced, priced].sum()), np.finfo(float).tiny)
         N, Y = N * np.outer(self.sizes, self.sizes), Y * self.sizes[:, None]
         return Leaf(self.form.sign, self.cuts, X, N.astype(self.kind), Y)

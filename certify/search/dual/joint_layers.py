@@ -32,7 +32,7 @@ from certify.base.minimize import even_out
 from certify.polar.ascent.layers import attain
 from certify.polar.branching import cones, layers
 from certify.polar.branching.layer_parts import Bounder, Cut, Grown, Path, bounder, step_seconds
-from certify.polar.branching.tree import WORKERS, Known, Solved, of_leaves
+from certify.polar.branching.tree import WORKERS, Solved, SolvedPart, of_leaves
 from certify.polar.layer_query import LayerQuery
 from certify.polar.layers import few
 from certify.polar.relaxation.frame import WEIGHT
@@ -45,7 +45,7 @@ from . import scaling
 from .case_stacks import each
 from .joint import remove_offsets, simple
 from .joint_layer_part import SINGLE, Leaf, Part
-from .points import Dual, Run, bound, bound_point, dual_at, enough, inside_point
+from .points import Dual, Run, bound, bound_point, dual_at, inside_point, polar_target
 
 PRICE = 0.7  # the first rho, in units of lam times the rows over the size of X
 CHANGE = 1.3  # what rho changes by
@@ -347,7 +347,7 @@ def tree_of(query: LayerQuery, found: Found, aim: float = np.inf) -> Grown:
     """
     solver = bounder(query)
     first = solver.by_sign()
-    known: list[Known[Cut, Relaxed, LayerMultiplier | None]] = [
+    known: list[SolvedPart[Cut, Relaxed, LayerMultiplier | None]] = [
         ((c,), Solved(0.0, None)) for c in first if c.sign == solver.excluded_sign
     ]
     paths = [path_of(first, leaf) for leaf in found.leaves]
@@ -396,7 +396,7 @@ def bound_halves(run: Run, W: Array) -> tuple[float, float]:
     along = scaling.along(problem, point.W)
     query = replace(
         query_of(problem, point.W, run.seed),
-        target=enough(run, along),
+        target=polar_target(run, along),
         nodes=PARTS,
         deadline=run.deadline(),
     )
@@ -426,7 +426,7 @@ def polish_parts(
     def tell(now: Found) -> None:
         """Report the bound that the parts give."""
         stage = f"{len(now.leaves)} parts, optimum at least"
-        run.clock.tell(stage, run.reported.rise(now.value))
+        run.clock.tell(stage, run.reported.raise_to(now.value))
 
     with threadpool_limits(1, user_api="blas"):
         joint = Joint(problem, start.factors, start.q, W)
@@ -463,10 +463,10 @@ def bound_found(run: Run, found: Found, *, near: bool = False) -> Dual | None:
     longer = found._replace(leaves=tuple(x._replace(N=s * x.N, Y=s * x.Y) for x in found.leaves))
     query = query_of(problem, point.W, run.seed)
     with threadpool_limits(1, user_api="blas"):
-        aim = enough(run, scaling.along(problem, point.W))
+        aim = polar_target(run, scaling.along(problem, point.W))
         if near:
             aim = max(attain(query)[0] * (1 + SLIGHT), aim)
-            run = replace(run, wanted=aim)
+            run = replace(run, target=aim)
         layers.keep_tree(query, tree_of(query, longer, aim))
     return bound_point(run, point)
 

@@ -154,7 +154,7 @@ def put_at_ends(loss: Loss, W: Array) -> Array:
 def ends_of(loss: Loss) -> tuple[Array | float, Array | float] | None:
     """Return the least and the largest float of each entry in the domain of d; None: no ends."""
     if isinstance(loss, Softmax):
-        return loss.counted * (loss.data - 1), loss.counted * loss.data
+        return loss.field_weights * (loss.data - 1), loss.field_weights * loss.data
     return loss.bounds if isinstance(loss, Entrywise) and not loss.quadratic else None
 
 

@@ -33,13 +33,13 @@ RELAXED = 60  # coordinates up to which a general solver takes a second
 
 
 @dataclass
-class Reported:
-    """The best bound of the optimum that was reported: a second dual point may begin below it."""
+class ReportedBound:
+    """The highest reported bound: a second dual point may begin below it."""
 
     best: float = -np.inf
 
-    def rise(self, value: float) -> float:
-        """Return the best bound so far, a new one included."""
+    def raise_to(self, value: float) -> float:
+        """Return the highest bound so far, this one included."""
         self.best = max(self.best, value)
         return self.best
 
@@ -57,10 +57,10 @@ class Run:
     unit: float = 1.0  # a dual point of the caller's scale times this is one of the run's
     share: float = 0.15  # of the time left that one bound of a polar may take
     narrow: bool = False  # whether a layer's polar is bounded as well as the time allows
-    wanted: float | None = None  # a bound of a polar that is enough; None: from epsilon
+    target: float | None = None  # a bound of a polar that is enough; None: from epsilon
     polar: Callable[[Any], Proposal] | None = None  # bounds a polar instead of the engine
     kept: Array | None = None  # which entries a dual point may have; None: all
-    reported: Reported = field(default_factory=Reported)
+    reported: ReportedBound = field(default_factory=ReportedBound)
 
     def deadline(self) -> float | None:
         """Return when a bound of a polar has to end."""
@@ -200,7 +200,7 @@ def fits_corrections(problem: Problem, point: Orthogonal) -> bool:
     return not free.any() or all(size <= free[k] / 2 for k, size in moves)
 
 
-def enough(run: Run, along: Callable[[float], float]) -> float:
+def polar_target(run: Run, along: Callable[[float], float]) -> float:
     """Return the bound of the polar, a little above lam, that leaves the gap below epsilon.
 
     along(s) = d(sW), concave in s: a bound lam (1 + x) is used at s = 1 / (1 + x).  A closed
@@ -227,7 +227,7 @@ def propose(run: Run, matrix: Any, along: Callable[[float], float]) -> Proposal:
     if run.polar is not None:
         return run.polar(matrix)
     normalized, e = at_scale_one(matrix)
-    wanted = enough(run, along) if run.wanted is None else run.wanted
+    wanted = polar_target(run, along) if run.target is None else run.target
     until = run.deadline()
     target = None if run.narrow and atom.layer is not None else float(ldexp_steps(wanted, -e))
     with report_trees(teller(run, along, e)):
@@ -264,7 +264,7 @@ def teller(run: Run, along: Callable[[float], float], e: int) -> Tell | None:
         """Report the bound that the best multiple of the dual point gives."""
         polar = max(float(ldexp_steps(upper, e)), 1e-300)
         value = along(min(1.0, problem.lam / polar))
-        run.clock.tell(f"{parts} parts, optimum at least", run.reported.rise(value))
+        run.clock.tell(f"{parts} parts, optimum at least", run.reported.raise_to(value))
 
     return tell
 

@@ -190,7 +190,7 @@ def majorized_step(problem: Problem, x: Array, other: Array, pull: Pull, factors
     A row without observed entries has p = s = 0 and gets LEAST.
     """
     loss, lam = counts_loss(problem), problem.lam
-    seen = loss.counted * np.ones_like(loss.data)
+    seen = loss.field_weights * np.ones_like(loss.data)
     z = np.maximum(loss.observed.product(*factors), LEAST)
     p, s = x * pull(seen * loss.data / z, other), pull(seen, other)
     below = s + np.sqrt(s * s + 4 * lam * p)

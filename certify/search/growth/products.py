@@ -88,7 +88,7 @@ def grow(search: Search, seed: int, wanted: float, cap: int | None = None) -> Se
         room = TOGETHER if at.task.smoothed.S is None else FEW
         room = room if cap is None else max(cap - at.factors[0].shape[1], 0)
         excess = top / problem.lam - 1
-        if room and excess > enough(search, at):
+        if room and excess > excess_threshold(search, at):
             at.factors = append(at.task, at.factors, tuple(x[:, :room] for x in components))
         elif at.fine and at.task.smoothed.S is None and unchanged(at, before, aim):
             break
@@ -145,7 +145,7 @@ def unchanged(at: Round, before: float, aim: float) -> bool:
     return before - value <= max(STALL * abs(value), aim, value - at.task.goal)
 
 
-def enough(search: Search, at: Round) -> float:
+def excess_threshold(search: Search, at: Round) -> float:
     """Return the relative excess over lam that is worth a component."""
     if not at.fine:
         return LOOSE
