@@ -88,7 +88,7 @@ def check(  # noqa: PLR0913  the contract's keywords
     arrays = as_problem(problem, zeros=True).accept(factors)
     values = None if q is None else problem.accept_offsets(q)
     question = ask(problem, arrays, values, rtol=rtol, atol=atol)
-    atol = float.fromhex(question.statement["atol"])
+    rtol, atol = question.tolerances
     keeper = Keeper() if checkpoint is None else open_checkpoint(checkpoint, question.statement)
     clock, wanted = start_clock(budget, progress), accept_dual(problem, dual)
     seed, route = natural(seed, "seed"), accept_route(Route(method, solver), problem)
@@ -130,9 +130,8 @@ def answers(
     (factors, q), (clock, seed) = point, run
     if problem.loss.observed.zeros:
         return (*answer_zeros(problem, question, factors, run), None)
-    rtol, atol = (float.fromhex(question.statement[k]) for k in ("rtol", "atol"))
     scaled, by, start = rescale.start_down(problem, factors, q)
-    epsilon = rescale.epsilon_down(rtol, atol, start.value, by)
+    epsilon = rescale.epsilon_down(*question.tolerances, start.value, by)
     fixed = q is not None or not problem.offsets
     part = clock.share(ANY_SIZE) if asks_twice(problem) else clock
     small_run = Run(scaled, start, epsilon, part, seed, fixed, float(ldexp_steps(1.0, -by.whole)))
@@ -142,7 +141,7 @@ def answers(
     if proof.outcome.verdict == "CERTIFIED":
         return evidence, proof, None
     small_run = replace(small_run, clock=clock)
-    return evidence, proof, second(problem, (factors, q), (rtol, atol), small_run, small)
+    return evidence, proof, second(problem, (factors, q), question.tolerances, small_run, small)
 
 
 def answer_zeros(
@@ -150,7 +149,7 @@ def answer_zeros(
 ) -> tuple[Evidence, Proof]:
     """Return the evidence and the proof for sparse data whose zeros are observed."""
     start = Candidate(factors, (), problem.objective(factors))
-    rtol, atol = (float.fromhex(question.statement[k]) for k in ("rtol", "atol"))
+    rtol, atol = question.tolerances
     evidence = zeros.evidence(problem, start, max(atol, rtol * abs(start.value)), *run)
     return evidence, settle(problem, question, evidence, run[0].left())
 

@@ -17,13 +17,12 @@ from certify.kernel.scalars import Enclosure
 from certify.polar.proved import above, below
 
 from .certificate.file import Certificate, write_atomically
-from .certificate.verdict import Verdict
+from .certificate.verdict import Verdict, exact_epsilon
 from .report import environment
 from .report._numbers import at_least, at_most, excess
 from .result import Result
 from .sizes import HEAD, SizeBracket, draw_sizes, sufficient_size, too_few
 
-Epsilon = tuple[float, float]
 PAGE = "html"
 FORMATS = ("png", "svg", "pdf", PAGE)
 HEADS = ("fit", "components", "objective", "above the optimum by", "explained", "status", "same as")
@@ -77,7 +76,7 @@ class RestartReport:
     rank: int | None = None
     atom: Atom | type[Atom] = Atom
     sizes: tuple[SizeBracket, ...] = ()
-    epsilon: Epsilon = (0.0, 0.0)
+    tolerances: tuple[float, float] = (0.0, 0.0)
     explained: float | None = None
 
     @property
@@ -85,7 +84,7 @@ class RestartReport:
         """The number of components that comes near the lowest objective, in a sentence."""
         if not self.sizes:
             return ""
-        near = partial(within, epsilon=self.epsilon)
+        near = partial(exact_epsilon, tolerances=self.tolerances)
         few, least = too_few(self.sizes, near), sufficient_size(self.sizes, near)
         lowest = at_most(self.sizes[-1].upper)
         first = f"{self.atom.count(least)} come within epsilon of the lowest objective, {lowest}"
@@ -245,7 +244,7 @@ def conclude(
     per_fit: tuple[Sequence[Enclosure], Sequence[int]],
     results: Sequence[tuple[int, Result]],
     better: tuple[Enclosure, Factors] | None,
-    epsilon: Epsilon,
+    tolerances: tuple[float, float],
 ) -> RestartReport:
     """Return the report that follows from proved numbers, in exact arithmetic.
 
@@ -257,13 +256,15 @@ def conclude(
     top = max(results, key=lambda pair: pair[1].lower)[1]
     bound = Fraction(top.lower)
     least = min([v.hi for v in values] + ([] if better is None else [better[0].hi]))
-    same = alike(values, epsilon)
+    same = alike(values, tolerances)
     certified = {k for k, r in results if r.verdict is Verdict.CERTIFIED}  # before any rounding
     fits = []
     for k, v in enumerate(values):
         low, high = max(v.lo - least, Fraction(0)), v.hi - bound
-        near = k in certified or high <= within(v.hi, epsilon)
-        status = "optimal" if near else ("worse" if low > within(least, epsilon) else "open")
+        near = k in certified or high <= exact_epsilon(v.hi, tolerances)
+        status = (
+            "optimal" if near else ("worse" if low > exact_epsilon(least, tolerances) else "open")
+        )
         excess = (below(low), above(high))
         fits.append(Fit(k, sizes[k], below(v.lo), above(v.hi), excess, same[k], status))
     optimal = any(f.status == "optimal" for f in fits)
@@ -272,19 +273,13 @@ def conclude(
     return RestartReport(top.lower, above(least), tuple(fits), verdict, top, factors)
 
 
-def within(value: Fraction, epsilon: Epsilon) -> Fraction:
-    """Return max(atol, rtol |value|)."""
-    rtol, atol = epsilon
-    return max(Fraction(atol), Fraction(rtol) * abs(value))
-
-
-def alike(values: Sequence[Enclosure], epsilon: Epsilon) -> list[tuple[int, ...]]:
+def alike(values: Sequence[Enclosure], tolerances: tuple[float, float]) -> list[tuple[int, ...]]:
     """Return for each fit those with the same value, proved within epsilon, including itself."""
 
     def near(v: Enclosure, w: Enclosure) -> bool:
         """Whether two values are within epsilon."""
         top = max(v.hi, w.hi)
-        return top - min(v.lo, w.lo) <= within(top, epsilon)
+        return top - min(v.lo, w.lo) <= exact_epsilon(top, tolerances)
 
     pairs = list(enumerate(values))
     return [tuple(j for j, w in pairs if j == k or near(v, w)) for k, v in pairs]

@@ -68,7 +68,7 @@ def answers(
     (factors, q), (clock, seed) = point, run
     steps = descents(problem, evaluate(problem, factors, q), clock, seed)
     start, best = steps[0][1], lowest([s for _, s in steps])
-    rtol, atol = (float.fromhex(question.statement[k]) for k in ("rtol", "atol"))
+    rtol, atol = question.tolerances
     better = best if start.value - best.value > max(atol, rtol * abs(start.value)) else None
     q_given = question.statement["q"] == "given"
     W = None if better is None or q_given else dual_at(problem, start)

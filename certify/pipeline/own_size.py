@@ -44,13 +44,13 @@ def is_covered(problem: Problem) -> bool:
 def second(
     problem: Problem,
     candidate: tuple[Factors, Values | None],
-    epsilon: tuple[float, float],
+    tolerances: tuple[float, float],
     run: Run,
     evidence: Evidence,
 ) -> Proof | None:
     """Prove the second question, about at most as many components as the candidate has.
 
-    epsilon   rtol and atol
+    tolerances  rtol and atol
     run, evidence   the first question at scale 1, and its evidence
 
     None if it is not asked, or the candidate has too many components.
@@ -60,7 +60,7 @@ def second(
     fewer = best_of_size(evidence)
     by = rescale.normalize(problem)[1]
     better = None if fewer is None else rescale.state_up(fewer, by).factors
-    (rtol, atol), prove = epsilon, partial(bound, clock=run.clock, seed=run.seed)
+    (rtol, atol), prove = tolerances, partial(bound, clock=run.clock, seed=run.seed)
     return prove(problem, *candidate, rtol=rtol, atol=atol, better=better, known=evidence.dual)
 
 
@@ -99,7 +99,7 @@ def bound(  # noqa: PLR0913  the question's parts
     arrays = problem.accept(factors)
     values = None if q is None else problem.accept_offsets(q)
     question = ask(problem, arrays, values, rtol=rtol, atol=atol, own_size=True)
-    atol = float.fromhex(question.statement["atol"])
+    rtol, atol = question.tolerances
     clock = Clock() if clock is None else clock
     scaled, by, start = rescale.start_down(problem, arrays, values)
     epsilon = rescale.epsilon_down(rtol, atol, start.value, by)

@@ -15,6 +15,7 @@ from certify.search.search_result import Evidence
 
 from .certificate.file import Certificate, StatedQuestion, ask, name_factors, number_offsets
 from .certificate.tiers import arithmetic
+from .certificate.verdict import exact_epsilon
 from .check import result_of
 from .prove import Proof, prove_written, value_of, without_better
 from .result import Result
@@ -63,9 +64,9 @@ def take_over(
     """
     lower, s = bounds
     upper = value_of(problem, s).hi
-    rtol, atol = (Fraction(float.fromhex(question.statement[k])) for k in ("rtol", "atol"))
+    epsilon = exact_epsilon(upper, question.tolerances)
     written, tier = (known.proof, known.witness), known.claim["tier"]
-    if not np.isfinite(lower) or upper - Fraction(lower) <= NEAR * max(atol, rtol * abs(upper)):
+    if not np.isfinite(lower) or upper - Fraction(lower) <= NEAR * epsilon:
         return prove_written(question, written, arithmetic(problem, tier))
     outcome = Outcome("UNDECIDED", Fraction(lower), upper, None, tier, ())
     claim = known.claim | {"verdict": outcome.verdict}

@@ -42,7 +42,7 @@ def test_all_components_are_the_best(means):
         verify(result.certificate, problem, factors, atol=0.0)
     if means:
         return
-    assert restarts(problem, [factors], budget=5).epsilon[1] == result.epsilon
+    assert restarts(problem, [factors], budget=5).tolerances[1] == result.epsilon
     assert improve(problem, factors, budget=5).result.verdict.name == "CERTIFIED"
     settings = {"rtol": None, "atol": None}
     assert planned_epsilon(result.certificate, "fit", settings) is None

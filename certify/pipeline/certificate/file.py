@@ -37,6 +37,11 @@ class StatedQuestion:
     statement: Json
     given: Arrays
 
+    @property
+    def tolerances(self) -> tuple[float, float]:
+        """Its rtol and atol."""
+        return float.fromhex(self.statement["rtol"]), float.fromhex(self.statement["atol"])
+
 
 @dataclass(frozen=True, repr=False)
 class Certificate:

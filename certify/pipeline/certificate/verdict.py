@@ -74,6 +74,12 @@ def spread(lower: float, upper: float) -> float:
     return gap
 
 
+def exact_epsilon(value: Fraction, tolerances: tuple[float, float]) -> Fraction:
+    """Return max(atol, rtol |value|); tolerances: rtol and atol."""
+    rtol, atol = map(Fraction, tolerances)
+    return max(atol, rtol * abs(value))
+
+
 def relative(gap: float, upper: float) -> float:
     """Return a gap as a share of |upper|; 0 if both are 0, infinite if only |upper| is."""
     if not math.isfinite(gap) or (gap > 0 and not upper):

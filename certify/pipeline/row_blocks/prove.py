@@ -24,7 +24,7 @@ from certify.kernel.fields import only, shift_of
 from certify.kernel.file import identity
 from certify.offsets import ColumnIntercept, RowIntercept
 from certify.pipeline.certificate.file import Certificate, StatedQuestion, as_numpy
-from certify.pipeline.certificate.verdict import Bracket, Judgement, Verdict
+from certify.pipeline.certificate.verdict import Bracket, Judgement, Verdict, exact_epsilon
 from certify.pipeline.certificate.verify import Proved, accept_certificate
 from certify.polar import exact_text
 from certify.polar.lanczos import Start, ritz
@@ -304,9 +304,8 @@ def search(table: RowBlocks, sums: Sums, margin: float, seed: int) -> tuple[floa
 
 def judge(question: StatedQuestion, lower: Fraction, upper: Fraction) -> Verdict:
     """Return CERTIFIED if the bracket is within epsilon, else UNDECIDED."""
-    rtol, atol = (Fraction(float.fromhex(question.statement[k])) for k in ("rtol", "atol"))
-    within = upper - lower <= max(atol, rtol * abs(upper))
-    return Verdict.CERTIFIED if within else Verdict.UNDECIDED
+    near = upper - lower <= exact_epsilon(upper, question.tolerances)
+    return Verdict.CERTIFIED if near else Verdict.UNDECIDED
 
 
 def times(blocks: list[Task], Q: Array) -> Array:
