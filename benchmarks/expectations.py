@@ -20,7 +20,7 @@ from certify import OutOfScopeError, Problem, check, from_model, improve
 from certify.adapters.arrays import implicit_als, surprise_svd
 from certify.atoms import CP, RankOne, ReLU
 from certify.losses import Squared
-from certify.pipeline.report._numbers import at_most, excess
+from certify.pipeline.numbers import at_most, excess
 
 BUDGET, PENALTY_BUDGET = 20.0, 10.0  # seconds of search for each
 RATIOS = (0.5, 0.2, 0.1, 0.05)

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from certify.base.bar import bar as progress
 from certify.base.errors import InputError
-from certify.pipeline.report._numbers import at_least, at_most
+from certify.pipeline.numbers import at_least, at_most
 
 from . import audit as auditing
 from ._options import PATH

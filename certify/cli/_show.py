@@ -17,7 +17,7 @@ from rich.text import Text
 from certify.kernel.errors import RejectedError
 from certify.pipeline.certificate.verdict import Verdict
 from certify.pipeline.certificate.verify import CHECKED, Proved
-from certify.pipeline.report._numbers import at_most, distance, divide
+from certify.pipeline.numbers import at_most, distance, divide
 from certify.pipeline.restarts import RestartReport
 from certify.pipeline.result import Result
 

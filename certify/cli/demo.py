@@ -23,8 +23,8 @@ from certify.losses import Squared
 from certify.pipeline.certificate.verdict import Verdict
 from certify.pipeline.certificate.verify import verify
 from certify.pipeline.check import check
+from certify.pipeline.numbers import at_least, at_most, excess, short
 from certify.pipeline.origin import LEAST
-from certify.pipeline.report._numbers import at_least, at_most, excess, short
 from certify.problem import Problem
 
 SHARE = 0.1  # lam as a share of the largest singular value: 12 components survive

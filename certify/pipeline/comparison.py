@@ -18,8 +18,8 @@ from certify.polar.proved import above, below
 
 from .certificate.file import Certificate, write_atomically
 from .certificate.verdict import Verdict, exact_epsilon
+from .numbers import at_least, at_most, excess
 from .report import environment
-from .report._numbers import at_least, at_most, excess
 from .result import Result
 from .sizes import HEAD, SizeBracket, draw_sizes, sufficient_size, too_few
 

@@ -13,8 +13,8 @@ from certify.problem import Problem, Values
 
 from .certificate.file import Certificate
 from .certificate.verdict import Bracket, Judgement, Verdict, relative, spread
+from .numbers import at_least, at_most
 from .prove import Proof
-from .report._numbers import at_least, at_most
 
 MEANS = {"intercept", "row", "column"}  # offsets that are means
 MATRIX = 2  # modes

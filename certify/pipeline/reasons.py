@@ -14,8 +14,8 @@ from certify.search.search_result import Evidence
 
 from .certificate.file import negligible
 from .certificate.verdict import spread
+from .numbers import at_most
 from .own_size_result import OwnSize
-from .report._numbers import at_most
 
 
 @dataclass(frozen=True)

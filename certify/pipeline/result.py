@@ -11,10 +11,10 @@ from certify.search.candidate import Candidate
 
 from .certificate.file import Certificate, as_numpy
 from .certificate.verdict import Bracket, Judgement, Verdict
+from .numbers import at_least, at_most, distance
 from .origin import Origin
 from .own_size_result import ExplainedVariance, OwnSize
 from .report import write
-from .report._numbers import at_least, at_most, distance
 from .report._result import cell, explanation, plot_result
 
 

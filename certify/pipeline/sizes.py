@@ -11,8 +11,8 @@ from certify.kernel.scalars import Enclosure
 from certify.polar.proved import above, below
 from certify.problem import Problem, Values
 
+from .numbers import at_least, at_most
 from .own_size_result import ExplainedVariance, explained_variance
-from .report._numbers import at_least, at_most
 from .result import Result
 
 Judge = Callable[[Factors, Values], Result]

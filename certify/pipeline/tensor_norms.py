@@ -27,7 +27,7 @@ from certify.polar.scale import exponent, ldexp_steps
 
 from .certificate.verdict import Bracket
 from .decompose import Decomposition, decompose, empty, polar
-from .report._numbers import at_least, at_most
+from .numbers import at_least, at_most
 
 MATRIX = 2  # modes
 DIGITS = 12  # of a bound that is shown

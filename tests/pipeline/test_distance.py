@@ -8,7 +8,7 @@ import pytest
 from certify import Problem, Verdict, check
 from certify.atoms import RankOne
 from certify.losses import Squared
-from certify.pipeline.report._numbers import distance, float_up
+from certify.pipeline.numbers import distance, float_up
 from tests.question_files import inside, write
 
 Y = np.diag([5.0, 4.0])

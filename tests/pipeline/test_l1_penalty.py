@@ -24,7 +24,7 @@ from certify.pipeline.certificate import tiers
 from certify.pipeline.check import stationarity
 from certify.pipeline.l1_penalty import next_slope
 from certify.pipeline.report import write
-from certify.pipeline.report._words import terms
+from certify.pipeline.report.words import terms
 from certify.polar import eigen
 from certify.search.descent import l1
 from certify.search.layers import lam_max

@@ -15,9 +15,9 @@ from certify.cli.audit._job import own_size_fields, proved_of
 from certify.kernel.verdict import Outcome
 from certify.losses import Huber, KullbackLeibler, Squared
 from certify.offsets import ColumnIntercept, RowIntercept
+from certify.pipeline.numbers import at_least, at_most, excess
 from certify.pipeline.own_size_result import explained_variance, own_size
 from certify.pipeline.report import facts, write
-from certify.pipeline.report._numbers import at_least, at_most, excess
 
 RNG = np.random.default_rng(5)
 Y = RNG.standard_normal((12, 8))

@@ -17,8 +17,8 @@ from certify.cli import main
 from certify.losses import Squared
 from certify.pipeline import report
 from certify.pipeline.certificate.verdict import REJECTED_EXIT
-from certify.pipeline.report import _pictures as pictures
-from certify.pipeline.report._numbers import at_least, at_most
+from certify.pipeline.numbers import at_least, at_most
+from certify.pipeline.report import pictures
 from tests.browser import CHROMIUM, laid_out
 from tests.golden import KERNEL
 

@@ -16,9 +16,9 @@ from certify.norms import Group
 from certify.offsets import ColumnIntercept, Sparse
 from certify.pipeline import report
 from certify.pipeline.certificate.verdict import relative, spread
-from certify.pipeline.report import _words as words
+from certify.pipeline.numbers import at_least, at_most
+from certify.pipeline.report import words
 from certify.pipeline.report._formula import formula
-from certify.pipeline.report._numbers import at_least, at_most
 
 Y = np.array([[1.0, 0.0, 1.0], [0.0, 1.0, 1.0]])
 T = np.arange(8.0).reshape(2, 2, 2)

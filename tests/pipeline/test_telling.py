@@ -13,7 +13,7 @@ import problems
 from certify import InputError, OutOfScopeError, Problem, Verdict, check, from_model, improve, score
 from certify.atoms import CP, RankOne
 from certify.losses import Absolute, Squared
-from certify.pipeline.report._numbers import at_most
+from certify.pipeline.numbers import at_most
 from tests.pipeline.test_report import Page
 from tests.tolerance import exact_objective
 

@@ -14,8 +14,8 @@ from certify.base.errors import InputError, accessing
 from certify.kernel.statement import FORMAT
 from certify.pipeline.certificate.file import write_atomically
 from certify.pipeline.certificate.verdict import EXIT_CODES, REJECTED_EXIT, relative
+from certify.pipeline.numbers import at_least, at_most, divide, excess, short
 from certify.pipeline.report import environment
-from certify.pipeline.report._numbers import at_least, at_most, divide, excess, short
 
 from ._plan import Job, Model, digest_of, file_of, installed_versions, models_of
 from ._pool import Done

@@ -18,8 +18,8 @@ from certify.kernel.errors import RejectedError
 from certify.pipeline.certificate.file import Certificate, write_atomically
 from certify.pipeline.certificate.verdict import REJECTED_EXIT, Verdict
 from certify.pipeline.check import check
+from certify.pipeline.numbers import distance
 from certify.pipeline.report import Facts, facts, save
-from certify.pipeline.report._words import distance
 from certify.problem import Problem
 
 from ._plan import Job, epsilon_of, file_of

@@ -15,8 +15,7 @@ from certify.base.extras import optional
 from certify.kernel.claim import summarize
 from certify.pipeline.certificate.file import Certificate, as_numpy, names_of, write_atomically
 
-from . import _pictures as pictures
-from . import _words as words
+from . import pictures, words
 from ._facts import SHOWN, Facts, facts
 
 LARGE = 1e5  # bytes from which a size is given in MB

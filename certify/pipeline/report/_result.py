@@ -8,10 +8,10 @@ from typing import Any
 
 from certify.base.extras import optional
 from certify.pipeline.certificate.verdict import Verdict, relative, spread
+from certify.pipeline.numbers import at_least, at_most, divide, short
 
-from ._numbers import at_least, at_most, divide, short
-from ._pictures import Bracket, bracket, legend
-from ._words import ARITHMETICS
+from .pictures import Bracket, bracket, legend
+from .words import ARITHMETICS
 
 NEXT = {
     Verdict.CERTIFIED: "Nothing is left to do: save the certificate, and verify() rechecks it.",

@@ -10,9 +10,9 @@ from typing import NamedTuple
 import numpy as np
 
 from certify.base.arrays import Array
+from certify.pipeline.numbers import at_least, at_most, short
 
 from ._facts import SHOWN, Facts
-from ._numbers import at_least, at_most, short
 
 WIDTH, EDGE = 640, 24
 TILES, SIDE = 24, 160  # the most components drawn; the longest side of a heat map, in cells

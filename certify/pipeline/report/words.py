@@ -2,11 +2,11 @@
 
 from certify.atoms import Atom
 from certify.pipeline.certificate.verdict import Verdict
+from certify.pipeline.numbers import at_least, at_most, distance, divide, short
 from certify.problem import Problem
 
 from ._facts import Facts
 from ._formula import formula
-from ._numbers import at_least, at_most, distance, divide, short
 
 __all__ = ["answer", "bracket", "closing", "distance", "formula", "question_text", "short"]
 ARITHMETICS = {"exact": "exact integers", "rounded": "outward-rounded floats"}
