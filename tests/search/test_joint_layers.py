@@ -19,6 +19,7 @@ from certify.polar.branching import layer_parts
 from certify.polar.branching.layer_parts import UNDER, Cut, bounder, step_seconds
 from certify.polar.branching.layers import grow_tree
 from certify.polar.proved import layer_above
+from certify.polar.relaxation import layers
 from certify.polar.relaxation.frame import WEIGHT
 from certify.search import families
 from certify.search.candidate import evaluate
@@ -320,7 +321,7 @@ def test_single_precision_and_threads_change_no_bound(monkeypatch, threads):
     for x in (joint, joint_of_one):
         x.step()
     assert np.array_equal(joint.W, joint_of_one.W)
-    monkeypatch.setattr(joint_layer_part, "SINGLE", 0)
+    monkeypatch.setattr(layers, "SINGLE", 0)
     short, found, _ = split_once()
     assert short.parts[0].Z.dtype == found.leaves[0].N.dtype == np.float32
     leaf, solver = found.leaves[0], bounder(query_of(short.problem, found.W))

@@ -1,7 +1,11 @@
-"""The doubly nonnegative relaxation of a part: products of facts p, q >= 0 and cuts."""
+"""Bound and split the parts of a layer's tree; a part is cut by halfspaces of (p, u).
+
+The bound is that of the doubly nonnegative relaxation: products of the facts p >= 0, q >= 0 and of
+the cuts are >= 0.
+"""
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -25,7 +29,6 @@ BEGIN = 2.0  # rho of a child is the geometric mean of this and its parent's las
 FLOPS, FIXED, SPEED = 5.0, 1e7, 6e10  # of a step: by size cubed, fixed; of an ordinary core
 EFFORT = 15.0  # seconds of an ordinary core without a deadline, as a number of steps
 FEWEST = 60  # steps: fewer give no useful bound
-SINGLE = 150  # rows from which iterates are kept in float32
 UNDER = 1 - 2.0**-22  # of the aim: room for the roundings of a leaf
 DIRECTIONS = 2  # eigenvectors of u u^T that start an ascent
 
@@ -43,9 +46,9 @@ Grown: TypeAlias = Tree[Cut, Relaxed, LayerMultiplier | None]
 
 @dataclass(frozen=True)
 class Bounder:
-    """solve() of the engine, for the parts of one layer.
+    """The `Solve` of the tree of one layer: bounds a part, and says how it is split.
 
-    steps  of the root and of each other part
+    steps  at most, of the root and of each other part
     """
 
     query: LayerQuery
@@ -55,7 +58,7 @@ class Bounder:
     def __call__(
         self, path: Path, above: Relaxed | None, aim: float
     ) -> Solved[Cut, Relaxed, LayerMultiplier | None]:
-        """Bound one part; stop as soon as it is under the aim."""
+        """Bound a part; stop as soon as the bound is below the aim."""
         if path and path[0].sign == self.excluded_sign:
             return Solved(0.0, None)
         form = self.at(path)
@@ -63,33 +66,32 @@ class Bounder:
         steps = self.steps[1] if path else self.steps[0]
         least_gain = SETTLED if form.sign else 2 * SETTLED  # of the square
         stop = Stop(value_bound(form, goal, back=True), steps, least_gain, self.query.expired)
-        return self.conclude(path, solve(form, stop, start_child(form, above), self.kind), goal)
+        return self.conclude(path, solve(form, stop, start_child(form, above)), goal)
 
     def resume(
         self, path: Path, relaxed: Relaxed, aim: float
     ) -> Solved[Cut, Relaxed, LayerMultiplier | None]:
-        """Take MORE steps from what is known of a part, unless it is under the aim."""
+        """Take MORE steps from the end of a solve, unless its bound is below the aim."""
         form, best = self.at(path), relaxed.best
         target = value_bound(form, max(aim, 0.0) * UNDER, back=True)
         if best.bound > target:
             start = Start(relaxed.X.astype(float), best, relaxed.rho)
             stop = Stop(target, MORE, -1.0, self.query.expired)
-            relaxed = solve(form, stop, start, self.kind)
+            relaxed = solve(form, stop, start)
             relaxed = relaxed._replace(best=min(best, relaxed.best, key=lambda b: b.bound))
         return self.conclude(path, relaxed, 0.0)
 
     def conclude(
         self, path: Path, relaxed: Relaxed, goal: float
     ) -> Solved[Cut, Relaxed, LayerMultiplier | None]:
-        """Return what the end of a solve says of a part; of one above the goal, how it is split."""
+        """Return the bound of a part; above the goal, also its halves and an attained value."""
         upper = value_bound(self.at(path), relaxed.best.bound)
         value, found = self.ascend(relaxed) if upper > goal else (-np.inf, None)
         split = self.split(path, relaxed) if upper > goal else None
-        # one for every part of the tree: in the type of the iterates
-        best = relaxed.best
-        kept = best._replace(N=best.N.astype(self.kind), Y=best.Y.astype(self.kind))
-        after = relaxed._replace(X=relaxed.X.astype(self.kind), best=kept)
-        return Solved(upper, kept, value, found, split, after)
+        best, dtype = relaxed.best, self.form.dtype  # every part of the tree stores its multipliers
+        stored = best._replace(N=best.N.astype(dtype), Y=best.Y.astype(dtype))
+        start = relaxed._replace(X=relaxed.X.astype(dtype), best=stored)
+        return Solved(upper, stored, value, found, split, start)
 
     @property
     def excluded_sign(self) -> int:
@@ -97,18 +99,13 @@ class Bounder:
         one = self.query.W.shape[1] == 1
         return {"+": -1, "-": 1}.get(self.query.layer.right.cone, 0) if one else 0
 
-    @property
-    def kind(self) -> Any:  # noqa: ANN401
-        """The type of the iterates."""
-        return np.float32 if len(self.form.F) > SINGLE else np.float64
-
     def at(self, path: Path) -> LayerForm:
-        """Return the form of a part: of the value itself where its sign is known."""
+        """Return the form of a part: of the value if its sign is known, else of its square."""
         single = self.query.W.shape[1] == 1
         return self.form.with_cuts(self.cuts(path), path[0].sign if path and single else 0)
 
     def cuts(self, path: Path) -> Array:
-        """Return the rows of a path."""
+        """Return the cuts of a path as rows over (p, u)."""
         k = sum(self.form.F.shape)
         return np.array([c.sign * c.normal for c in path]).reshape(-1, k)
 

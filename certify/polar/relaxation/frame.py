@@ -8,7 +8,6 @@ and a low rank.
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
@@ -25,7 +24,6 @@ class Frame:
     """Q of a form.  Its rows are p (m), q (m), u (d) times its weights, s times WEIGHT, cuts."""
 
     form: LayerForm
-    kind: Any = np.float64
 
     @cached_property
     def weights(self) -> Array:
@@ -46,12 +44,12 @@ class Frame:
     @cached_property
     def G(self) -> Array:
         """(p - q) / sqrt 2 = G gamma."""
-        return np.asarray(ROOT * self.form.F @ self.root, dtype=self.kind)
+        return np.asarray(ROOT * self.form.F @ self.root, dtype=self.form.dtype)
 
     @cached_property
     def H(self) -> Array:
         """The rows of u: weights * M^-1."""
-        return np.asarray(self.weights[:, None] * self.root, dtype=self.kind)
+        return np.asarray(self.weights[:, None] * self.root, dtype=self.form.dtype)
 
     @cached_property
     def T(self) -> Array:
@@ -67,16 +65,17 @@ class Frame:
     @cached_property
     def V(self) -> Array:
         """The cuts over xi."""
-        return np.asarray(self.form.rows @ self.T, dtype=self.kind)
+        return np.asarray(self.form.rows @ self.T, dtype=self.form.dtype)
 
     @cached_property
     def low(self) -> tuple[Array, Array]:
         """(P, delta): (I + V^T V)^(-1/2) = I + P diag(delta) P^T."""
         if not len(self.V):
-            return np.zeros((self.form.size, 0), dtype=self.kind), np.zeros(0, dtype=self.kind)
+            none = np.zeros((self.form.size, 0), dtype=self.form.dtype)
+            return none, none[0]
         _, sizes, vectors = np.linalg.svd(self.V.astype(float), full_matrices=False)
         delta = 1 / np.sqrt(1 + np.square(sizes)) - 1
-        return vectors.T.astype(self.kind), delta.astype(self.kind)
+        return vectors.T.astype(self.form.dtype), delta.astype(self.form.dtype)
 
     def congruence(self, Y: Array) -> Array:
         """Return K Y K, K = (I + V^T V)^(-1/2), for symmetric Y."""
@@ -92,7 +91,7 @@ class Frame:
     def Q(self) -> Array:
         """Q: the rows over the coordinates."""
         P, delta = self.low
-        K = np.eye(self.form.size, dtype=self.kind) + (P * delta) @ P.T
+        K = np.eye(self.form.size, dtype=self.form.dtype) + (P * delta) @ P.T
         return np.vstack([self.extend(K), self.V @ K])
 
     def rows(self, X: Array) -> Array:
@@ -117,7 +116,7 @@ class Frame:
         k, s = self.form.size, 2 * m + d
         b = s + abs(self.form.sign)
         p, q, u = slice(0, m), slice(m, 2 * m), slice(2 * m, 2 * m + d)
-        Y = np.empty((k, k), dtype=self.kind)
+        Y = np.empty((k, k), dtype=self.form.dtype)
         pp, pq, qq = Z[p, p], Z[p, q], Z[q, q]
         same, cross = pp + qq, pq + pq.T
         Y[:m, :m] = 0.5 * (same + cross)

@@ -7,7 +7,7 @@ and, with s = |u|, in the cones |f u| <= f s of every fact f.  Each step project
 units.  The multipliers of the products and of the cones are the witnesses N and Y.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -56,33 +56,28 @@ class Start(NamedTuple):
 class Run:
     """The iterates, in units where the objective has norm 1."""
 
-    def __init__(self, form: LayerForm, start: Start | None, kind: Any = np.float64) -> None:  # noqa: ANN401
+    def __init__(self, form: LayerForm, start: Start | None) -> None:
         self.form, self.units, self.sizes = even_units(form)
-        self.frame, self.rows = Frame(self.form, kind), Products(self.form)
+        self.frame, self.rows = Frame(self.form), Products(self.form)
         C = self.frame.objective
         self.unit = float(np.linalg.norm(C)) or 1.0
-        self.C = (C / self.unit).astype(kind)
-        zero = np.zeros((len(self.frame.Q),) * 2, dtype=kind)
+        self.C = (C / self.unit).astype(form.dtype)
+        zero = np.zeros((len(self.frame.Q),) * 2, dtype=form.dtype)
         self.rho = START if start is None else start.rho
         self.Z, self.U = zero, zero
         if start is not None:
-            self.Z, self.U = self.products(start.X).astype(kind), self.scale(start.best)
+            self.Z, self.U = self.products(start.X).astype(form.dtype), self.scale(start.best)
         self.X, self.before = self.Z, self.Z
         self.cone = Cone(self.frame, self.C)
 
     def step(self) -> None:
         """Project on the cone, over-relax, project on the polyhedron."""
-        self.X = self.cone.project(self.Z - self.U, self.kind(self.rho))
-        V = self.kind(RELAX) * self.X
-        V += self.kind(1 - RELAX) * self.Z
+        self.X = self.cone.project(self.Z - self.U, self.form.dtype(self.rho))
+        V = self.form.dtype(RELAX) * self.X
+        V += self.form.dtype(1 - RELAX) * self.Z
         V += self.U
         self.before, self.Z = self.Z, self.polyhedron(V)
         self.U = V - self.Z
-
-    @property
-    def kind(self) -> Any:  # noqa: ANN401
-        """The type of the iterates."""
-        return self.Z.dtype.type
 
     def polyhedron(self, V: Array) -> Array:
         """Return the projection: |u|^2 = 1, s^2 = 1, and b is within its reach."""
@@ -104,7 +99,7 @@ class Run:
         U[u, u] = best.level / WEIGHT**2
         U[b, b] = best.bias / self.frame.weights[-1] ** 2
         U[self.rows.s, self.rows.s] = best.radial / WEIGHT**2
-        return (U / (self.rho * self.unit)).astype(self.kind)
+        return (U / (self.rho * self.unit)).astype(self.form.dtype)
 
     def multiplier(self) -> tuple[Array, Array]:
         """Return N and Y over the facts, in their own units."""
@@ -120,7 +115,7 @@ class Run:
         """Move rho toward equal residuals, at most so far."""
         ratio = step_ratio((self.X, self.Z), self.before, 1.0, most)
         self.rho *= ratio
-        self.U = self.U / self.kind(ratio)
+        self.U = self.U / self.form.dtype(ratio)
 
 
 def is_over(history: list[float], stop: Stop) -> bool:
@@ -144,10 +139,9 @@ def solve(
     form: LayerForm,
     stop: Stop,
     start: Start | None = None,
-    kind: Any = np.float64,  # noqa: ANN401
 ) -> Relaxed:
     """Run until the proved bound is under the target, or no longer falls."""
-    run = Run(form, start, kind)
+    run = Run(form, start)
     best = best_multiplier(form, *(start.multipliers if start else run.multiplier()))
     history, k = [best.bound], 0
     while best.bound > stop.target and k < stop.steps and not stop.expired():

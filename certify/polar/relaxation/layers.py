@@ -12,6 +12,7 @@ t_k >= |y_k|: as s = |u|, its product with the k-th fact is >= 0.  Without s the
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -21,6 +22,7 @@ from certify.polar.layer_query import LayerQuery, reach
 WHOLE = 0.9  # of a form of even rows: the largest singular value of F
 CUT = 0.35  # of a cut's row beside those of p and q
 ABOVE = 1 + 2.0**-50  # a radius rounded up
+SINGLE = 150  # rows from which iterates are kept in float32
 SPREAD = 4.0  # of units of p, beyond their median
 
 
@@ -55,6 +57,11 @@ class LayerForm:
     def size(self) -> int:
         """The number of coordinates of x."""
         return sum(self.F.shape) + self.radial
+
+    @property
+    def dtype(self) -> Any:  # noqa: ANN401  a type of numpy
+        """The type of the iterates."""
+        return np.float32 if len(self.F) > SINGLE else np.float64
 
     @property
     def norm_size(self) -> int:

@@ -1,6 +1,6 @@
-"""One part of a hidden layer's neurons: X in the cone, Z in the polyhedron, and U.
+"""ADMM for one part of a layer's tree: X in the semidefinite cone, Z in the polyhedron.
 
-A part has a sign of v and cuts a . u >= 0; its facts are p, q = p - F u and the cuts.
+A part has a sign of v and cuts a . u >= 0; its facts, each >= 0, are p, q = p - F u and the cuts.
 """
 
 from typing import NamedTuple
@@ -15,11 +15,10 @@ from certify.polar.relaxation.layer_products import Products
 from certify.polar.relaxation.layers import LayerForm, even_units
 
 RELAX = 1.8  # over-relaxation
-SINGLE = 150  # rows from which iterates are kept in float32
 
 
 class Leaf(NamedTuple):
-    """A part: its sign and cuts, X over (p, u, s), of trace 1 in u, and N and Y over its facts."""
+    """A part: the sign of v, its cuts, X over (p, u, s) with trace 1 in u, multipliers N and Y."""
 
     sign: int
     cuts: Path
@@ -29,32 +28,31 @@ class Leaf(NamedTuple):
 
 
 class Part:
-    """The iterates of one part.
+    """The iterates X, Z and the scaled multiplier U of one part.
 
-    cuts  after that by sign
+    cuts  of the part, without the one by sign
     """
 
     def __init__(
         self, form: LayerForm, cuts: Path, lam: float, start: tuple[Array, Array | None]
     ) -> None:
-        """Begin at X over x, in even units, and at the U of a part with fewer cuts, or at none."""
-        self.kind = np.float32 if len(form.F) > SINGLE else np.float64
+        """Start at (X over x in even units, the U of a part with fewer cuts; None: U = 0)."""
         self.form, self.units, self.sizes = even_units(form)
         self.cuts, self.rows = cuts, Products(self.form)
-        self.frame = Frame(self.form, self.kind)
+        self.frame = Frame(self.form)
         (m, d) = form.F.shape
         T = np.delete(self.frame.T[m:], range(form.norm_size, d), axis=0)
-        price = self.frame.congruence((-0.5 * lam * T.T @ T).astype(self.kind))
+        price = self.frame.congruence((-0.5 * lam * T.T @ T).astype(self.form.dtype))
         self.cone = Cone(self.frame, price)
         self.equal, self.reach = self.lengths()
         X, U = start
-        self.Z = self.polyhedron(self.frame.rows(X).astype(self.kind))
+        self.Z = self.polyhedron(self.frame.rows(X).astype(self.form.dtype))
         self.U = np.zeros_like(self.Z) if U is None else np.pad(U, (0, len(self.Z) - len(U)))
 
     def lengths(self) -> tuple[Array, Array]:
-        """Return unit normals, at right angles, of |u| = s and b <= reach s, over squares of rows.
+        """Return orthonormal normals of |u|^2 = s^2 and b^2 <= (reach s)^2 on the diagonal of Z.
 
-        Of their diagonal, u's weighted and s's.
+        Over the entries of u, weighted, and of s.
         """
         d, priced = self.form.F.shape[1], self.form.norm_size
         equal = np.append(np.ones(priced), np.zeros(d + 1 - priced))
@@ -66,28 +64,28 @@ class Part:
             reach[-1] = -((self.form.reach / WEIGHT) ** 2)
             reach -= equal * (equal @ reach)
             reach /= np.linalg.norm(reach)
-        return equal.astype(self.kind), reach.astype(self.kind)
+        return equal.astype(self.form.dtype), reach.astype(self.form.dtype)
 
     def step(self, rho: float) -> Array:
-        """Project on the cone, and over-relax."""
-        X = self.cone.project(self.Z - self.U, self.kind(rho))
-        V = self.kind(RELAX) * X
-        V += self.kind(1 - RELAX) * self.Z
+        """Project Z - U on the cone; return the over-relaxed X plus U."""
+        X = self.cone.project(self.Z - self.U, self.form.dtype(rho))
+        V: Array = self.form.dtype(RELAX) * X
+        V += self.form.dtype(1 - RELAX) * self.Z
         V += self.U
         return V
 
     def ends(self, V: Array) -> Array:
-        """Return what the products of p and s are near to, and the length of those of p and u."""
+        """Return the products of p and s, and the norms of those of p and u."""
         p, (*u, s) = self.rows.p, self.rows.ball
         return np.stack([V[p, s], np.linalg.norm(V[np.ix_(p, u)], axis=1)]).astype(float)
 
     def meet(self, V: Array, column: Array) -> None:
-        """Project on the polyhedron; column: the products of p and s."""
-        self.Z = self.polyhedron(V, column.astype(self.kind))
+        """Project V on the polyhedron, and update U; column: the products of p and s."""
+        self.Z = self.polyhedron(V, column.astype(self.form.dtype))
         self.U = V - self.Z
 
     def polyhedron(self, V: Array, column: Array | None = None) -> Array:
-        """Return the projection: u's own rows are free, but for the reach of a free bias."""
+        """Return the projection; u's own rows are bound only by |u| = s and a bias's reach."""
         Z = self.rows.project(V, column)
         diagonal = np.einsum("ii->i", Z)
         diagonal[self.rows.own] -= self.equal * (self.equal @ diagonal[self.rows.own])
@@ -114,4 +112,4 @@ class Part:
         priced = np.arange(m, m + self.form.norm_size)
         X /= max(float(X[priced, priced].sum()), np.finfo(float).tiny)
         N, Y = N * np.outer(self.sizes, self.sizes), Y * self.sizes[:, None]
-        return Leaf(self.form.sign, self.cuts, X, N.astype(self.kind), Y)
+        return Leaf(self.form.sign, self.cuts, X, N.astype(self.form.dtype), Y)

@@ -38,13 +38,13 @@ from certify.polar.layers import few
 from certify.polar.relaxation.frame import WEIGHT
 from certify.polar.relaxation.layer_admm import Relaxed
 from certify.polar.relaxation.layer_multiplier import LayerMultiplier, best_multiplier
-from certify.polar.relaxation.layers import even_units
+from certify.polar.relaxation.layers import SINGLE, even_units
 from certify.problem import Problem, Values
 
 from . import scaling
 from .case_stacks import each
 from .joint import remove_offsets, simple
-from .joint_layer_part import SINGLE, Leaf, Part
+from .joint_layer_part import Leaf, Part
 from .points import Dual, Run, bound, bound_point, dual_at, inside_point, polar_target
 
 PRICE = 0.7  # the first rho, in units of lam times the rows over the size of X
@@ -152,7 +152,7 @@ class Joint:
         change = even_out(primal * weight, dual * size, CHANGE)
         self.rho *= change
         for x in self.parts:
-            x.U /= x.kind(change)
+            x.U /= x.form.dtype(change)
 
     def split(self, found: Found) -> None:
         """Split the parts that hold more than a little, as they are found now."""
