@@ -128,7 +128,7 @@ class Problem:
         l1 = 1 / self.atom.degree if l1 is None else l1
         price = self.lam * np.asarray(self.atom.theta(factors))
         for weight, x in zip(self.l1 or (), factors, strict=False):
-            price = price + l1 * weight * np.abs(x).sum(axis=0)
+            price = price + l1 * weight * np.abs(x).sum(axis=tuple(range(x.ndim - 1)))
         return np.asarray(price)
 
     def accept(self, factors: Sequence[Any], name: str = "factors") -> Factors:

@@ -76,6 +76,19 @@ def test_an_intercept_is_fitted_beside():
     verify(result.certificate, problem, shrunk())
 
 
+@pytest.mark.parametrize("kind", [DeepLinear, DeepReLU])
+@pytest.mark.parametrize("hidden", [(5, 6), (4, 4), (1, 2)])
+def test_an_l1_penalty_counts_every_weight_once(kind, hidden):
+    rng, atom, l1 = np.random.default_rng(7), kind(V, hidden), (0.25, 0.0, 0.5)
+    factors = tuple(rng.normal(size=(*shape, 2)) for shape in atom.shapes(Y.shape))
+    penalized, plain = (Problem(Squared(Y), atom, LAM, l1=x) for x in (l1, None))
+    added = sum(a * np.abs(x).sum() for a, x in zip(l1, factors, strict=True))
+    value = penalized.objective(factors)
+    assert value == pytest.approx(plain.objective(factors) + added, rel=1e-12)
+    result = check(penalized, factors, budget=1)
+    assert result.lower <= result.upper == pytest.approx(value, rel=1e-12)
+
+
 def test_the_linear_polar_is_the_spectral_norm_at_any_scale():
     sigma = np.linalg.svd(V.T @ Y)[1][0]
     for e in (-400, 0, 400):
