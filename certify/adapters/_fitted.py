@@ -189,6 +189,7 @@ def note_resolved(fit: Fit, what: str, figure: tuple[str, float], mine: float, s
     if not fit.own or abs(mine - theirs) <= slack:
         return ""
     cure = f"pass the X of the fit, and codes={what}, the {what} that its fit_transform returned"
+    cure += " (after fit alone, call fit_transform: it fits again)"
     demand_figure(fit, figure, mine, cure, max(RESOLVED * abs(theirs), slack))
     return (
         f"{what} was re-solved; the fit's own was not kept ({name} {theirs:.8g} of the fit, "

@@ -6,6 +6,7 @@ import warnings
 import numpy as np
 import pytest
 from sklearn.compose import TransformedTargetRegressor
+from sklearn.datasets import load_breast_cancer, load_wine
 from sklearn.decomposition import (
     NMF,
     PCA,
@@ -14,13 +15,25 @@ from sklearn.decomposition import (
     SparsePCA,
     non_negative_factorization,
 )
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV
 from sklearn.neural_network import MLPRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 from certify import InputError, check, from_model
-from tests.sklearn_models import OTHER, SMALL, X, alphas, dictionary, figures, nonnegative
+from certify.adapters import _nmf
+from certify.adapters.sklearn import held_out
+from tests.sklearn_models import (
+    OTHER,
+    SMALL,
+    X,
+    alphas,
+    dictionary,
+    figures,
+    nonnegative,
+    objective,
+)
 
 
 def after_fit(estimator, data=X, y=None):
@@ -100,6 +113,61 @@ def test_a_fit_whose_components_are_penalized_away_is_read(solver):
     assert check(problem, (U, V), budget=2.0).certified  # nothing is the best there is
     with pytest.raises(InputError, match="NMF reports reconstruction_err_"):
         from_model(model, SMALL + 1)
+
+
+@pytest.mark.parametrize("made", [NMF, MiniBatchNMF])
+def test_a_fit_far_from_converged_is_repeated_to_find_its_own_w(made):
+    data = load_wine().data  # the columns' scales differ by 1000: no default fit converges
+    model = after_fit(made(), data)
+    before = np.random.get_state()[1].copy()  # noqa: NPY002  the library draws from it
+    problem, factors = from_model(model, data)
+    assert factors.note == ""
+    assert np.sqrt(2 * objective(problem, factors)) == pytest.approx(model.reconstruction_err_)
+    assert np.array_equal(before, np.random.get_state()[1])  # noqa: NPY002
+    with pytest.raises(InputError, match="NMF reports reconstruction_err_"):
+        from_model(model, data[::-1] + 1)
+
+
+def test_a_fit_from_a_start_of_the_caller_cannot_be_repeated():
+    start = {"W": np.ones((len(X), 2)), "H": X[:2] + 0.5}
+    model = NMF(2, init="custom", max_iter=1)
+    with pytest.warns(ConvergenceWarning):
+        W = model.fit_transform(X, **start)
+    with pytest.raises(InputError, match=r"codes=W, the W that its fit_transform"):
+        from_model(model, X)
+    assert from_model(model, X, codes=W)[1].note == ""
+
+
+@pytest.mark.parametrize("alpha", [0.0, 0.01])
+def test_w_is_optimal_for_components_that_are_close_to_each_other(alpha):
+    data = load_wine().data
+    model = after_fit(NMF(5, random_state=0, alpha_W=alpha), data)
+    problem, (U, V) = held_out(model, data[::2])
+    pull = problem.dual_point((U, V)) @ V - problem.lam * U  # minus the gradient in U >= 0
+    scale = (np.abs(data[::2] - U @ V.T) @ V).max()
+    assert (pull <= 1e-8 * scale).all()
+    assert np.abs(pull * U).max() <= 1e-8 * scale * U.max()
+
+
+def test_w_of_components_that_are_nearly_dependent_needs_many_changes_of_the_active_set():
+    data = load_breast_cancer().data
+    model = after_fit(NMF(init="random", random_state=3, max_iter=50), data)
+    problem, (U, V) = held_out(model, data[:60])
+    with pytest.warns(ConvergenceWarning):
+        descent = model.transform(data[:60])
+    assert problem.objective((U, V)) < problem.objective((descent, V)) / 2
+
+
+def test_an_active_set_that_does_not_end_leaves_w_to_the_library(monkeypatch):
+    def cycles(*_, **__):
+        raise RuntimeError
+
+    model = after_fit(NMF(2, random_state=0), SMALL)
+    exact = held_out(model, SMALL)[1]
+    monkeypatch.setattr(_nmf, "nnls", cycles)
+    descent = held_out(model, SMALL)[1]
+    assert not np.array_equal(exact[0], descent[0])
+    assert np.allclose(exact[0], descent[0], rtol=1e-4, atol=1e-6)
 
 
 def test_a_converged_fit_has_no_note():
@@ -226,7 +294,8 @@ def test_a_dictionary_after_fit_is_read_at_its_best_codes():
 
 
 def test_codes_far_from_the_fit_are_refused_with_both_figures():
-    model = after_fit(NMF(4, random_state=0, max_iter=1, **alphas()))
+    lost = np.random.RandomState(0)
+    model = after_fit(NMF(4, init="random", random_state=lost, max_iter=1, **alphas()))
     with pytest.raises(InputError, match=r"codes=W, the W that its fit_transform") as error:
         from_model(model, X)
     theirs, mine = figures(error)
