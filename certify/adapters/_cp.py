@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from certify.atoms import CP, Atom, RankOne
-from certify.base.arrays import Array, finite, from_torch, real
+from certify.base.arrays import Array, finite, from_torch, has_masked, real
 from certify.base.errors import InputError, OutOfScopeError
 from certify.losses import Squared
 from certify.problem import Problem
@@ -111,6 +111,8 @@ def boolean_mask(mask: Any, shape: tuple[int, ...]) -> Any:
     array = as_array(mask)
     if array.shape != shape:
         raise InputError(f"mask must have shape {shape}, got {array.shape}")
+    if has_masked(mask):
+        raise InputError("mask has masked entries: give True or False for each entry of T")
     if array.dtype != bool and not np.isin(array, (0, 1)).all():
         raise InputError("mask must hold booleans, or 0 and 1: 0 where T is missing")
     return array.astype(bool)

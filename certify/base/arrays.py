@@ -38,7 +38,7 @@ def real(x: object, name: str, *, ndim: int | None = None) -> Array:
     if sparse.issparse(x):
         raise InputError(f"{name} must be a dense array, got a {type(x).__name__}")
     x = from_torch(x, name)
-    if any(map(np.ma.is_masked, (x, *(x if isinstance(x, list | tuple) else ())))):
+    if has_masked(x):
         raise InputError(
             f"{name} has masked entries: give the data without a mask, and mask= beside it"
         )
@@ -51,6 +51,11 @@ def real(x: object, name: str, *, ndim: int | None = None) -> Array:
     if a.dtype.kind == "f" and has_integer(x):
         a = np.asarray(x, dtype=object)  # numpy has rounded the integers among these floats
     return _exactly(a, name)
+
+
+def has_masked(x: object) -> bool:
+    """Return whether an array, or an array in a list, has entries that numpy masks."""
+    return any(map(np.ma.is_masked, (x, *(x if isinstance(x, list | tuple) else ()))))
 
 
 def from_torch(x: Any, name: str = "the array") -> Any:  # noqa: ANN401  an array of any package

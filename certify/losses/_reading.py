@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from certify.base.arrays import Array, Ints, finite, frozen, real
+from certify.base.arrays import Array, Ints, finite, frozen, has_masked, real
 from certify.base.errors import InputError
 from certify.base.observed import Observed
 
@@ -61,6 +61,8 @@ def observed_data(data: Array, mask: object) -> Array:
 def _mask(mask: object, shape: tuple[int, ...]) -> Any:  # noqa: ANN401  a boolean array
     if mask is None:
         return np.ones(shape, dtype=bool)
+    if has_masked(mask):
+        raise InputError("mask has masked entries: give True or False for each entry of Y")
     try:
         seen = np.array(mask)
     except ValueError:

@@ -9,6 +9,7 @@ import pytest
 import scipy.sparse as sp
 
 from certify import InputError, OutOfScopeError, Problem, RejectedError, Verdict, check, verify
+from certify.adapters.tensorly import parafac
 from certify.atoms import RankOne
 from certify.base.rigor.bounds import dots
 from certify.kernel import claim
@@ -65,6 +66,11 @@ def test_masked_entries_are_refused():
             Squared(data)
     with pytest.raises(InputError, match="masked entries"):
         DIAGONAL.accept((hidden, hidden))
+    for mask in (hidden > 0, list(hidden > 0)):
+        with pytest.raises(InputError, match="mask has masked entries"):
+            Squared(hidden.data, mask=mask)
+    with pytest.raises(InputError, match="mask has masked entries"):
+        parafac([hidden.data, hidden.data], hidden.data, mask=hidden > 0)
 
 
 @pytest.mark.parametrize("mask", [np.ma.nomask, False])
