@@ -35,18 +35,14 @@ class Loss(ABC):
     group = 1
     parameter = ""  # the name of the loss's number in the statement
     signed = False  # whether h can be negative
+    defined = True  # whether h is convex for that number
     by = Elementary()  # its enclosures of exp and log
 
     def within(self, by: Elementary) -> Self:
         """Return this loss with other enclosures of exp and log."""
         out = copy(self)
-        vars(out)["by"] = by
+        out.by = by
         return out
-
-    @property
-    def defined(self) -> bool:
-        """Whether h is convex for the loss's number."""
-        return True
 
     def labels(self, y: Sequence[float], n: int) -> bool:
         """Whether these data, in rows of n, are in the loss's domain."""

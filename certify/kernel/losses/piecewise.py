@@ -3,28 +3,14 @@
 Squares, Huber's loss, quantiles, absolute values; hinge and squared hinge.
 """
 
-from abc import abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from math import inf, lcm
 from operator import mul
-from typing import NamedTuple
 
 from ..exp_log import FINE, ONE, Ends
 from ..scalars import Enclosure, power
 from .base import Grains, Loss, Spans, common_grid, enclosed_sum
-
-
-class Slopes(NamedTuple):
-    """The slopes of f are those between `low` and `high`; None means that there is no end.
-
-    square   f(r) = square / 4 r**2 until a slope is at an end; 0 means that f is linear beside 0
-    """
-
-    low: Fraction | None
-    high: Fraction | None
-    square: int = 0
 
 
 class Piecewise(Loss):
@@ -37,13 +23,15 @@ class Piecewise(Loss):
     low c <= a <= high c, and then least at r = 2 a / (square c), or at r = 0:
 
         d(w) = w y - w**2 / (square c),    or w y
+
+    low, high  the ends of the slopes of f; None means that there is no end
+    square     f(r) = square / 4 r**2 until a slope is at an end; 0 means that f is linear beside 0
     """
 
+    low: Fraction | None = None
+    high: Fraction | None = None
+    square = 0
     labelled = False
-
-    @abstractmethod
-    def slopes(self) -> Slopes:
-        """Return the slopes of f and its curvature."""
 
     def curve(self, exp: int) -> tuple[Callable[[int], int], Fraction]:
         """Return g and u with f(r 2**exp) = g(r) u for every integer r; exp <= 0.
@@ -51,7 +39,7 @@ class Piecewise(Loss):
         The largest value is at the slope square / 2 r 2**exp, moved to the nearer end if it is
         outside.  Slopes are integers in units of 2**exp / (2k), k the denominator of the ends.
         """
-        low, high, square = self.slopes()
+        low, high, square = self.low, self.high, self.square
         k = lcm(*(x.denominator for x in (low, high) if x is not None))
         least = -inf if low is None else int(2 * k * low) << -exp
         most = inf if high is None else int(2 * k * high) << -exp
@@ -79,7 +67,7 @@ class Piecewise(Loss):
     def inside(self, w: Sequence[int], y: Grains, c: Sequence[int]) -> bool:
         """Whether low c <= a <= high c for each entry."""
         pairs = [*zip(map(mul, w, y.ints) if self.labelled else w, c, strict=True)]
-        low, high, _ = self.slopes()
+        low, high = self.low, self.high
         above = low is None or all(a * low.denominator >= x * low.numerator for a, x in pairs)
         below = high is None or all(a * high.denominator <= x * high.numerator for a, x in pairs)
         return above and below
@@ -87,8 +75,7 @@ class Piecewise(Loss):
     def dual(self, w: Sequence[int], y: Grains, c: Sequence[int]) -> Fraction:
         """Return sum w y - w**2 / (square c)."""
         inner = Fraction(sum(map(mul, w, y.ints))) * power(y.exp)
-        square = self.slopes().square
-        return inner - squared_over(w, c, square) if square else inner
+        return inner - squared_over(w, c, self.square) if self.square else inner
 
 
 def residuals(z: Spans, y: Grains) -> tuple[list[Ends], int]:
@@ -120,68 +107,44 @@ def squared_over(w: Sequence[int], c: Sequence[int], k: int) -> Fraction:
 class Squared(Piecewise):
     """f = r**2 / 2.  (`objective` and `dual_value` have a faster form of it.)"""
 
-    def slopes(self) -> Slopes:
-        """Return all slopes."""
-        return Slopes(None, None, 2)
+    square = 2
 
 
-@dataclass(frozen=True)
 class Huber(Piecewise):
-    """f = r**2 / 2 for |r| <= delta, else delta |r| - delta**2 / 2."""
+    """f = r**2 / 2 for |r| <= delta, else delta |r| - delta**2 / 2; slopes in [-delta, delta]."""
 
-    delta: Fraction
     parameter = "delta"
+    square = 2
 
-    @property
-    def defined(self) -> bool:
-        """Whether delta > 0."""
-        return self.delta > 0
-
-    def slopes(self) -> Slopes:
-        """Return [-delta, delta]."""
-        return Slopes(-self.delta, self.delta, 2)
+    def __init__(self, delta: Fraction) -> None:
+        self.low, self.high, self.defined = -delta, delta, delta > 0
 
 
-@dataclass(frozen=True)
 class Quantile(Piecewise):
     """f = tau r for r >= 0, (tau - 1) r for r < 0."""
 
-    tau: Fraction
     parameter = "tau"
 
-    @property
-    def defined(self) -> bool:
-        """Whether 0 < tau < 1."""
-        return 0 < self.tau < 1
-
-    def slopes(self) -> Slopes:
-        """Return [tau - 1, tau]."""
-        return Slopes(self.tau - 1, self.tau)
+    def __init__(self, tau: Fraction) -> None:
+        self.low, self.high, self.defined = tau - 1, tau, 0 < tau < 1
 
 
 class Absolute(Piecewise):
     """f = |r|: twice the loss of the quantile 1/2."""
 
-    def slopes(self) -> Slopes:
-        """Return [-1, 1]."""
-        return Slopes(Fraction(-1), Fraction(1))
+    low, high = Fraction(-1), Fraction(1)
 
 
 class Hinge(Piecewise):
     """f = max(0, r)."""
 
+    low, high = Fraction(0), Fraction(1)
     labelled = True
-
-    def slopes(self) -> Slopes:
-        """Return [0, 1]."""
-        return Slopes(Fraction(0), Fraction(1))
 
 
 class SquaredHinge(Piecewise):
     """f = max(0, r)**2 (no factor 1/2)."""
 
+    low = Fraction(0)
+    square = 4
     labelled = True
-
-    def slopes(self) -> Slopes:
-        """Return all slopes >= 0."""
-        return Slopes(Fraction(0), None, 4)
