@@ -194,8 +194,9 @@ def products():
 
 
 def cells():
-    nodes = [{"signs": [1, 2]}, *[{"cell": 0}] * 2]
-    nodes += tree(10_000, {"cell": 0}, "row")
+    nodes = [{"signs": [1, 2]}, {"cell": 0}]  # below node 2 the tree is balanced
+    nodes += [{"row": 0, "plus": 2 * k + 3, "minus": 2 * k + 4} for k in range(9_999)]
+    nodes += [{"cell": 0}] * 10_000
     said, given, proof, witness = layer((200, 1), 200, "network", nodes=nodes)
     given |= {"features": np.ones((200, 200)), "U": floats(200, 0)}
     return said, given, proof, witness

@@ -260,7 +260,7 @@ def test_groups_are_parts_of_a_sum_of_groups_only():
         (GROUPED, [{**EACH[0], "groups": 3}, *EACH[1:]], "wrong_rule"),
         (GROUPED, [{**EACH[0], "each": [1]}, EACH[1]], "tree"),
         (GROUPED, [{**EACH[0], "each": [1, 1]}, *EACH[1:]], "tree"),
-        (GROUPED, [{**EACH[0], "each": 2}, *EACH[1:]], "tree"),
+        (GROUPED, [{**EACH[0], "each": 2}, *EACH[1:]], "list"),
         (Pair(Pattern(M, N), LEFT["group linf"], RIGHT["l2"]), EACH, "wrong_rule"),
         (
             Pair(Pattern(M, M), LEFT["group l1"], LEFT["group l1"], symmetric=True),

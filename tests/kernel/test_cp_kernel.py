@@ -14,12 +14,13 @@ from certify.base.rigor.flint import Flint
 from certify.base.rigor.rounded import Rounded
 from certify.kernel.arithmetic import Place
 from certify.kernel.arrays import Array, Arrays
+from certify.kernel.budget import Budget
 from certify.kernel.exact import Exact
 from certify.kernel.norms import L2, LInf, Weighted
 from certify.kernel.patterns import Pattern, split_index
 from certify.kernel.rules.polar import polar_bound
 from certify.kernel.rules.transpose import Group
-from certify.kernel.rules.tree import ROOT, nodes_of, signed_splits, walk
+from certify.kernel.rules.tree import ROOT, signed_splits, walk
 from certify.kernel.scalars import power
 from certify.kernel.statement import stated_atom, stated_modes
 from certify.polar.proved import as_kernel_array
@@ -192,7 +193,7 @@ class Adversary:
         modes = modes_of(self.T, self.keys, symmetric=self.symmetric)
         held = Arrays({k: as_kernel_array(a) for k, a in arrays.items()}, "proof")
         polar_bound(seen, modes, w, told, held)
-        walked = walk(nodes_of(told), signed_splits(len(splits)), ROOT)
+        walked = walk(Budget(), told, signed_splits(len(splits)), ROOT)
         order = [node["leaf"] for node, _ in walked]
         shifts = {}
         for t, G in zip(order, map(dense, seen.matrices), strict=True):

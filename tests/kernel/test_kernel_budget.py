@@ -21,7 +21,7 @@ from certify.cli import main
 from certify.kernel import claim
 from certify.kernel.arithmetic import Arithmetic, Extent, Line, Pairs, Place
 from certify.kernel.arrays import Array, filled, width
-from certify.kernel.budget import FLOOR, HELD, LINE, MADE, PER_BYTE, Budget
+from certify.kernel.budget import FLOOR, HELD, LINE, MADE, PATH, PER_BYTE, Budget
 from certify.kernel.claim import REJECTED
 from certify.kernel.exact import Exact, Grid
 from certify.kernel.file import read
@@ -29,7 +29,7 @@ from certify.kernel.graphs import Graph
 from certify.kernel.metered import Metered
 from certify.kernel.norms import plain
 from certify.kernel.patterns import Pattern
-from certify.kernel.rules.tree import parts_of, paths_of
+from certify.kernel.rules.tree import ROOT, signed_splits, walk
 from certify.kernel.simplicial import ConeForm, TreeSpan
 from certify.kernel.spaces import Deep, Network
 from certify.kernel.verdict import EXITS, allowance
@@ -370,10 +370,15 @@ def test_a_sum_has_no_more_bits_than_its_terms_say(p, q, d, e):
 
 
 def test_depths_are_counted_from_the_root():
-    nodes = [{"plus": 1, "minus": 2}, {"each": [3, "x"]}, {"signs": [4]}, {"leaf": 0}, 7]
-    assert paths_of(nodes) == 0 + 1 + 1 + 2 + 2
-    assert parts_of(nodes) == 1
-    assert parts_of("leaf") == 0
+    nodes = [
+        {"split": 0, "plus": 1, "minus": 2},
+        {"split": 0, "plus": 3, "minus": 4},
+        *({"leaf": t} for t in range(3)),
+    ]
+    budget = Budget()
+    ends = [*walk(budget, {"nodes": nodes}, signed_splits(1), ROOT)]
+    assert [path for _, path in ends] == [((0, -1),), ((0, 1), (0, 1)), ((0, 1), (0, -1))]
+    assert budget.spent == PATH * (0 + 1 + 1 + 2 + 2)
 
 
 def test_factors_of_leaves_are_made_within_the_budget(tmp_path):

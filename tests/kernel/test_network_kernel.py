@@ -317,7 +317,7 @@ def test_a_cell_bounds_its_cone(name, count, sign):
     atom, W = one(name)
     rows = inside(atom, count)
     node = best_cell(atom, W, sign, rows)
-    bound = float(cell_bound(case_of(Exact(), atom, W), region(rows, sign=sign), node))
+    bound = float(cell_bound(Exact(), case_of(Exact(), atom, W), region(rows, sign=sign), node))
     best = within(atom, W, rows, sign)
     assert bound >= best - slack(atom, W)
     if count == len(atom.layer.features):
@@ -348,7 +348,7 @@ def flat(slope, w, bias="none"):
 )
 def test_chords_and_slopes_of_one_row_are_exact(slope, w, sign, node, bound):
     case = case_of(Exact(), *flat(slope, w))
-    assert cell_bound(case, region((), sign=sign), {"cell": 0, **node}) == Fraction(bound)
+    assert cell_bound(Exact(), case, region((), sign=sign), {"cell": 0, **node}) == Fraction(bound)
 
 
 @pytest.mark.parametrize(
@@ -364,7 +364,7 @@ def test_chords_and_slopes_of_one_row_are_exact(slope, w, sign, node, bound):
 def test_rows_of_the_path_are_added_with_their_sign(rows, sign, mu, bound):
     case = case_of(Exact(), *flat(0.25, 1.0))
     node = {"cell": 0, "mu": mu}
-    assert cell_bound(case, region(rows, sign=sign), node) == Fraction(bound)
+    assert cell_bound(Exact(), case, region(rows, sign=sign), node) == Fraction(bound)
 
 
 @pytest.mark.parametrize(
@@ -382,7 +382,7 @@ def test_a_path_narrows_the_range_of_another_row(sign, low, high, bound):
     atom = ReLU([[1.0], [1.0]], activation="leaky_relu", slope=-0.5)
     case = case_of(Exact(), atom, np.array([[0.0], [1.0]]))
     node = {"cell": 0, "chords": [[1, "0x1p0", low, high]]}
-    found = cell_bound(case, region([(0, sign)], sign=1), node)
+    found = cell_bound(Exact(), case, region([(0, sign)], sign=1), node)
     assert found == Fraction(bound)
 
 

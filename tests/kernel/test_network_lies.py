@@ -139,19 +139,19 @@ LIES = [
     (TWO, nodes({"signs": [1, 2]}, LEAF, LEAF), f"{NODE}[0]", "tree"),
     (PLAIN, under_signs(CELL, count=1), f"{NODE}[0]", "tree"),
     (ONE_SIGN, under_signs(CELL, CELL), f"{NODE}[0]", "tree"),
-    (PLAIN, nodes({"signs": 1}, CELL), f"{NODE}[0]", "tree"),
+    (PLAIN, nodes({"signs": 1}, CELL), f"{NODE}[0]", "list"),
     (PLAIN, nodes({"row": 0, "plus": 1}, LEAF), f"{NODE}[0]", "tree"),
     (PLAIN, nodes({"row": 0, "plus": 1, "minus": 1}, LEAF), f"{NODE}[0]", "tree"),
     (PLAIN, nodes({"row": 0, "plus": 1, "minus": 5}, LEAF), f"{NODE}[0]", "tree"),
     (PLAIN, nodes({"row": 0, "plus": 0, "minus": 1}, LEAF), f"{NODE}[0]", "tree"),
     (PLAIN, nodes({"row": 0, "plus": True, "minus": 2}, LEAF, LEAF), f"{NODE}[0]", "tree"),
-    (PLAIN, nodes(LEAF, LEAF), NODE, "tree"),
+    (PLAIN, nodes(LEAF, LEAF), f"{NODE}[1]", "tree"),
     (
         PLAIN,
         nodes(
             SPLIT, {"row": 1, "plus": 3, "minus": 4}, {"row": 1, "plus": 3, "minus": 4}, LEAF, LEAF
         ),
-        f"{NODE}[4]",
+        f"{NODE}[2]",
         "tree",
     ),
     (PLAIN, nodes(SPLIT | {"row": 3}, LEAF, LEAF), f"{NODE}[0]", "outside"),

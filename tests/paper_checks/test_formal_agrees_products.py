@@ -198,7 +198,7 @@ def test_a_cell_is_the_line_and_the_amount_of_the_theorem(case, data):
     ]
     bias = abs(c.pop()) * case.reach if net.free else Fraction(0)
     top = root(sum((x * x for x in c), Fraction(0)))
-    assert top.lo + bias + extra <= cell_bound(case, path, node) <= top.hi + bias + extra
+    assert top.lo + bias + extra <= cell_bound(Exact(), case, path, node) <= top.hi + bias + extra
 
 
 @given(layers(), st.booleans(), st.data())

@@ -9,12 +9,12 @@ from ..arithmetic import Arithmetic, H
 from ..arrays import Arrays, matrix, rows_of, transposed, unpacked
 from ..budget import FRACTION, HELD, MADE
 from ..errors import RejectedError, demand
-from ..fields import Json, index
+from ..fields import Json, as_list, index
 from ..norms import Groups, LInf, Norm
 from ..patterns import Pattern
 from ..spaces import Pair
 from .forms import Limits, congruent, form_bound, leaf_witness, with_facts
-from .tree import End, largest, nodes_of
+from .tree import NODES, End, largest
 
 Row = Sequence[float]  # the coefficients a of a linear function a . z
 
@@ -50,7 +50,7 @@ def conic(ar: Arithmetic[H], pair: Pair, w: H, proof: Json, given: Arrays) -> Fr
     "boxed" sides are first written as free cubes (`free_cubes`).
     """
     k = pair.at.m if pair.symmetric else pair.at.m + pair.at.n
-    ar.budget.spend(HELD * k * len(nodes_of(proof)), "the parts of a tree")
+    ar.budget.spend(HELD * k * len(as_list(proof.get("nodes", []), NODES)), "the parts of a tree")
     hat = ar.symmetric(w, pair.at) if pair.symmetric else ar.hat(w, pair.at)
     pair, hat, boxes = free_cubes(ar, pair, hat, proof.get("boxed", []))
     k = sum(n.size for _, n, _ in sides_of(pair))

@@ -21,7 +21,7 @@ from ..norms import SIGNS
 from ..scalars import power, root
 from ..spaces import Network
 from .forms import Limits, Witness, form_bound, leaf_witness, with_facts
-from .tree import End, largest, nodes_of, parts_of
+from .tree import End, largest
 
 
 class Region(NamedTuple):
@@ -108,8 +108,6 @@ def network(ar: Arithmetic[H], net: Network, w: H, proof: Json, given: Arrays) -
     `cell_bound`, {"leaf": t, ...} by `network_leaf`.
     """
     m, d = net.features.shape
-    cells = parts_of(nodes_of(proof), "cell") * 2 * FRACTION * m * (d + 1)
-    ar.budget.spend(cells, "the cells of a tree")
     ar.budget.spend(3 * FRACTION * m * d, "rows in fractions")
     cuts = given.find("cuts", (None, m + d))
     omega: list[Fraction] = []
@@ -122,7 +120,7 @@ def network(ar: Arithmetic[H], net: Network, w: H, proof: Json, given: Arrays) -
     splits = dict.fromkeys(("signs", "row", "cut"), partial(branches, case))
     work = 2 * m * m * (m + d) + 3 * MADE * (m + d) ** 2
     ends = {
-        "cell": End(0, partial(cell_bound, case)),
+        "cell": End(2 * FRACTION * m * (d + 1), partial(cell_bound, ar, case)),
         "leaf": End(work, partial(network_leaf, ar, case, given)),
     }
     return largest(ar, proof, splits, Region(0, inside), ends)
@@ -271,7 +269,7 @@ def facts(case: Case[H], path: Region, tau: float, *, radial: bool, ranges: bool
     return matrix(out, m + d + radial)
 
 
-def cell_bound(case: Case[H], path: Region, node: Json) -> Fraction:
+def cell_bound(ar: Arithmetic[H], case: Case[H], path: Region, node: Json) -> Fraction:
     """Bound sign * w^T s(F u) on a part from above, by a linear function.
 
     Let omega = sign * w on a row f of F, and z = f . u.  With slope a <= 1, s is convex.  If the
@@ -283,7 +281,8 @@ def cell_bound(case: Case[H], path: Region, node: Json) -> Fraction:
     """
     net, where = case.net, "proof.polar.nodes.cell"
     demand(node["cell"] == 0, where, "unknown", node["cell"])
-    a, m = net.slope, net.features.shape[0]
+    a, (m, d) = net.slope, net.features.shape
+    ar.budget.spend(2 * FRACTION * m * (d + 1), "a cell")
     demand(path.sign != 0 and a <= 1, where, "wrong_rule", "a cell needs a sign and slope <= 1")
     signs = {k: s for kind, k, s in path.cuts if kind == "row"}
     rho = sparse_numbers(node.get("rho", []), where, m)

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from ..arithmetic import Arithmetic, H
-from ..budget import PATH
+from ..budget import PATH, Budget
 from ..errors import demand
 from ..fields import Json, as_list, as_object, index
 
@@ -14,6 +14,8 @@ Split = Callable[[Json, S, str], Sequence[S]]
 Signed = tuple[tuple[int, int], ...]  # (split, 1 or -1) on the path from the root
 ROOT: Signed = ()
 LISTED = {"groups": "each", "signs": "signs"}  # the fields that list children, by kind
+SIDES = "plus", "minus"  # the fields of the two children of any other kind
+NODES = "proof.polar.nodes"
 
 
 class End(NamedTuple, Generic[S]):
@@ -31,81 +33,50 @@ def largest(
     ends: Mapping[str, End[S]],
 ) -> Fraction:
     """Return the largest bound of the ends of a tree of cases, or 0: a bound of the supremum."""
-    nodes, best = nodes_of(proof), Fraction(0)
+    reached, best = [*walk(ar.budget, proof, splits, start, [*ends])], Fraction(0)
+    parts = {kind: [(state, node) for node, state in reached if kind in node] for kind in ends}
     for kind, end in ends.items():
-        ar.budget.afford(parts_of(nodes, kind) * end.work, "the leaves of a tree")
-    ar.budget.spend(PATH * paths_of(nodes), "the paths of a tree")
-    reached = list(walk(nodes, splits, start, [*ends]))
+        ar.budget.afford(len(parts[kind]) * end.work, "the leaves of a tree")
     for kind, end in ends.items():
-        here = [(state, node) for node, state in reached if kind in node]
-        best = max([best, *ar.bounds(end.bound, here)])
+        best = max([best, *ar.bounds(end.bound, parts[kind])])
     return best
 
 
-def parts_of(nodes: object, kind: str = "leaf") -> int:
-    """Return the number of nodes of a kind; 0 if it is not a list of nodes."""
-    listed = nodes if isinstance(nodes, list) else []
-    return sum(isinstance(node, dict) and kind in node for node in listed)
-
-
-def paths_of(nodes: Sequence[object]) -> int:
-    """Return the sum of the nodes' depths; a child comes after its parent."""
-    depths = [0] * len(nodes)
-    for at, node in enumerate(nodes):
-        fields = node if isinstance(node, dict) else {}
-        indices = [fields.get("plus"), fields.get("minus")]
-        for name in LISTED.values():
-            indices += fields[name] if isinstance(fields.get(name), list) else []
-        for c in indices:
-            if type(c) is int and at < c < len(nodes):
-                depths[c] = max(depths[c], depths[at] + 1)
-    return sum(depths)
-
-
-def nodes_of(proof: Json) -> list[Any]:
-    """Return the nodes of a proof's tree: at least one."""
-    nodes = as_list(proof.get("nodes", []), "proof.polar.nodes")
-    demand(bool(nodes), "proof.polar.nodes", "list", "no node")
-    return nodes
-
-
 def walk(
-    nodes: list[Any], splits: Mapping[str, Split[S]], start: S, ends: Sequence[str] = ("leaf",)
+    budget: Budget,
+    proof: Json,
+    splits: Mapping[str, Split[S]],
+    start: S,
+    ends: Sequence[str] = ("leaf",),
 ) -> Iterator[tuple[Json, S]]:
     """Yield each end of a tree of cases with its state, the conditions that hold there.
 
     For a node {kind: ..., "plus": i, "minus": j}, or with a list of children,
     splits[kind](node, state, where) returns the state of each child; the children together cover
-    the node.  A child comes after its parent and has one parent; every node must be met.
+    the node.  A child comes after its parent and has one parent; every node but the first is a
+    child.  So, by induction from the last node to the first, the ends below a node cover it.
     """
-    waiting, seen = [(0, start)], set[int]()
-    while waiting:
-        at, state = waiting.pop()
-        where = f"proof.polar.nodes[{at}]"
-        demand(at not in seen, where, "tree", "two parents")
-        seen.add(at)
-        node = as_object(nodes[at], where)
+    nodes, states = as_list(proof.get("nodes", []), NODES), {0: (start, 0)}
+    demand(bool(nodes), NODES, "list", "no node")
+    for at, fields in enumerate(nodes):
+        where = f"{NODES}[{at}]"
+        node = as_object(fields, where)
         kinds = [k for k in (*splits, *ends) if k in node]
         demand(len(kinds) == 1, where, "tree", kinds)
+        demand(at in states, where, "tree", "no parent")
+        state, depth = states.pop(at)
         if kinds[0] in ends:
             yield node, state
             continue
+        names = LISTED.get(kinds[0])
+        children = as_list(node.get(names), where) if names else [node.get(k) for k in SIDES]
+        budget.spend(PATH * (depth + 1) * len(children), "the paths of a tree")
         parts = splits[kinds[0]](node, state, where)
-        indices = children(node, at, len(nodes))
-        demand(len(indices) == len(parts), where, "tree", indices)
-        waiting += zip(indices, parts, strict=True)
-    met = f"{len(seen)} of {len(nodes)} nodes met"
-    demand(len(seen) == len(nodes), "proof.polar.nodes", "tree", met)
-
-
-def children(node: Json, at: int, count: int) -> list[int]:
-    """Return the children of a node: different, later nodes, so that the walk ends."""
-    listed = next((name for kind, name in LISTED.items() if kind in node), None)
-    value = node.get(listed) if listed else [node.get("plus"), node.get("minus")]
-    indices = value if isinstance(value, list) else []
-    good = bool(indices) and all(type(c) is int and at < c < count for c in indices)
-    demand(good and len(set(indices)) == len(indices), f"proof.polar.nodes[{at}]", "tree", value)
-    return indices
+        demand(len(children) == len(parts), where, "tree", children)
+        for child, part in zip(children, parts, strict=True):
+            later = type(child) is int and at < child < len(nodes) and child not in states
+            demand(later, where, "tree", children)
+            states[child] = part, depth + 1
 
 
 def signed_splits(count: int) -> Mapping[str, Split[Signed]]:

@@ -49,7 +49,7 @@ def leaf_factors(
         with np.errstate(all="ignore"):  # a matrix that is not finite has no factor
             polar_bound(metered, question.pair, w, polar, arrays.Arrays(witness, "proof"))
         splits = tree.signed_splits(len(polar.get("splits", [])))
-        walk = tree.walk(tree.nodes_of(polar), splits, tree.ROOT)
+        walk = tree.walk(Budget(limit), polar, splits, tree.ROOT)
         leaves = [node["leaf"] for node, _ in walk]
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
         return {}  # the proof is refused for its own reason
