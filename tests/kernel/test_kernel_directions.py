@@ -19,6 +19,7 @@ from certify.kernel.norms import L2
 from certify.kernel.offsets import Offset
 from certify.kernel.patterns import Pattern
 from certify.kernel.rules.fixed_rank import fixed_rank
+from certify.kernel.rules.forms import Witness
 from certify.kernel.rules.ky_fan import Fan, centred_squares, tail
 from certify.kernel.scalars import Bound, power, root
 from certify.kernel.spaces import Modes, Pair
@@ -111,7 +112,8 @@ RAD = Fraction(1, 4)
 
 def fan(m, n, kinds=(), rank=0, K=()):
     empty = Array((min(m, n), len(K) // min(m, n)), array("d", K))
-    return Fan(Pattern(m, n), rank, frozenset(kinds), int(n < m), Fraction(1), empty, None)
+    form = Witness({"shift": "1"}, Arrays({}, "proof"), "proof.ky_fan")
+    return Fan(Pattern(m, n), rank, frozenset(kinds), int(n < m), empty, form)
 
 
 def without_means(C, kinds):
@@ -182,15 +184,16 @@ def test_the_tail_of_a_matrix_is_the_sum_of_its_small_squared_singular_values(ti
         for t, slack in ((above + 2.0**-10, 2 * rank * 2.0**-10 + 2.0**-20), (above + 1.0, 9.0)):
             K = (vectors * np.sqrt(np.maximum(values - above, 0)))[:, size - min(rank, size) :]
             L = np.linalg.cholesky(t * np.eye(size) - gram + K @ K.T)
+            packed = Array((size * (size + 1) // 2,), array("d", L[np.tril_indices(size)]))
+            shift = {"shift": "{:x}/{:x}".format(*t.as_integer_ratio())}
             ar = tier()
             held = Fan(
                 Pattern(m, n),
                 rank,
                 frozenset(),
                 int(n < m),
-                Fraction(t),
                 Array(K.shape, array("d", K.reshape(-1))),
-                Array((size * (size + 1) // 2,), array("d", L[np.tril_indices(size)])),
+                Witness(shift, Arrays({"L": packed}, "proof"), "proof.ky_fan"),
             )
             found = tail(ar, held, ar.load(Array((m * n,), array("d", M.reshape(-1)))))
             assert small - Fraction(slack) <= found <= small + near

@@ -180,7 +180,7 @@ def test_the_centred_energy_is_that_of_the_projectors(kinds, rows):
     """KyFan.centred_both and its kin: |P C P'|^2 with P = 1 - 1 1^T / m."""
     at = Pattern(2, 3)
     flat = array("d", (float(x) for row in rows for x in row))
-    held = Fan(at, 1, frozenset(kinds), 0, Fraction(0), Array((2, 0), array("d")), None)
+    held = Fan(at, 1, frozenset(kinds), 0, Array((2, 0), array("d")), None)
     centre = [list(row) for row in rows]
     if "column" in kinds:
         means = [sum(col) / 2 for col in zip(*centre, strict=True)]

@@ -2,7 +2,8 @@
 
 The rules `spectral`, `conic`, `transpose` and `network` bound a form z^T G z over a part of a
 product of balls.  They add multipliers to G: forms that are >= 0 on that part.  `form_bound` bounds
-the sum by a diagonal form, whose bound is known, and one eigenvalue.
+the sum by a diagonal form, whose bound is known, and one eigenvalue.  `ky_fan` bounds a sum of
+eigenvalues by it.
 """
 
 from collections.abc import Collection, Sequence
@@ -41,6 +42,9 @@ class Limits(NamedTuple):
     wide: Fraction
     diagonal: Sequence[float] = ()
     cost: Fraction = Fraction(0)
+
+
+UNIT = Limits(Fraction(1))  # |z| <= 1
 
 
 def form_bound(ar: Arithmetic[H], g: H, witness: Witness, limits: Limits) -> Fraction:

@@ -8,13 +8,14 @@ from ..arithmetic import Arithmetic, H
 from ..arrays import Array, Arrays, filled, is_increasing, squares_exactly
 from ..dual import Dual
 from ..errors import demand
-from ..fields import Json, as_list, as_object, part, shift_of, switch
+from ..fields import Json, as_list, as_object, part, switch
 from ..offsets import offset_values
 from ..patterns import Pattern
 from ..scalars import Bound, root
 from ..spaces import Deep
 from ..statement import Point, Question
 from ..values import fit_field
+from .forms import UNIT, Witness, form_bound
 from .witness import gram_side
 
 
@@ -24,16 +25,15 @@ class Fan(NamedTuple):
     rank   a bound of the rank of Z plus the covariates' part
     kinds  the means that the offsets fit: "row", "column"
     axis   0: G = C C^T; 1: G = C^T C
-    K, L   G <= t I + K K^T, t from shift and L
+    K      G <= t I + K K^T; form: the witness of t
     """
 
     at: Pattern
     rank: int
     kinds: frozenset[str]
     axis: int
-    shift: Fraction
     K: Array
-    L: Array | None
+    form: Witness
 
 
 def ky_fan(
@@ -83,16 +83,15 @@ def fan(problem: Question, at: Pattern, fields: Json, given: Arrays, name: str) 
     where = f"proof.ky_fan{name}"
     axis = gram_side(fields, at, f"{where}.axis", stored=False)
     size = (at.m, at.n)[axis]
-    factor = given.find(f"L{name}", (size * (size + 1) // 2,))
     wide = sum(o.design.shape[1] for o in problem.offsets if o.design is not None)
     means = {"intercept": "column", "row": "row", "column": "column"}
     met = [o.kind for o in problem.offsets if o.design is None]
     unmet = sorted(set(met) - set(means))
     demand(not unmet, "statement.offsets", "scope", unmet)
-    shift = shift_of(fields, f"{where}.shift")
     K = given.get(f"K{name}", (size, None))
     rank = problem.rank * (problem.pair.widths[-2] if isinstance(problem.pair, Deep) else 1)
-    return Fan(at, rank + wide, frozenset(means[k] for k in met), axis, shift, K, factor)
+    form = Witness(fields, given, where, name)
+    return Fan(at, rank + wide, frozenset(means[k] for k in met), axis, K, form)
 
 
 def tail(ar: Arithmetic[H], witness: Fan, c: H) -> Fraction:
@@ -108,12 +107,11 @@ def head(ar: Arithmetic[H], witness: Fan, c: H) -> Fraction:
     """Prove K_r(C)^2 <= r t + |K|^2, the sum over i <= r of sigma_i(C)^2.
 
     It is the sum over i <= r of lambda_i(G), G = C C^T or C^T C, and so at most r t + |K|^2 if
-    G <= t I + K K^T (Ky Fan).  K_r(PCP') <= K_r(C) for projections P and P'.
+    G <= t I + K K^T and t >= 0 (Ky Fan).  K_r(PCP') <= K_r(C) for projections P and P'.
     """
     g, slack = ar.gram(c, witness.axis, witness.at)
-    t = ar.top(ar.subtract(g, ar.outer(witness.K)), witness.shift, witness.L)
-    r = witness.rank
-    bound = max(r * max(t, Fraction(0)) + squares_exactly(witness.K.data), Fraction(0))
+    r, t = witness.rank, form_bound(ar, ar.subtract(g, ar.outer(witness.K)), witness.form, UNIT)
+    bound = r * t + squares_exactly(witness.K.data)
     return bound + 2 * slack * root(bound * max(r, 1)).hi + r * slack * slack
 
 
@@ -129,8 +127,7 @@ def definite(ar: Arithmetic[H], problem: Question, witness: Fan, c: H) -> Fracti
     demand(problem.pair.symmetric, "proof.ky_fan.definite", "wrong_rule", "two factors")
     demand(not problem.offsets, "statement.offsets", "scope", "beside x x^T at a fixed size")
     whole = ar.outer(witness.K)
-    g = ar.subtract(ar.symmetric(c, witness.at), whole)
-    t = max(ar.top(g, witness.shift, witness.L), Fraction(0))
+    t = form_bound(ar, ar.subtract(ar.symmetric(c, witness.at), whole), witness.form, UNIT)
     h = witness.rank * t * t + 2 * t * squares_exactly(witness.K.data) + ar.squares(whole, None).hi
     return max(ar.squares(c, None).lo - h, Fraction(0))
 

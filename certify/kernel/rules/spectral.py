@@ -14,10 +14,8 @@ from ..norms import Norm
 from ..scalars import root
 from ..spaces import Pair, Space
 from ..zeros import gram
-from .forms import Limits, Witness, form_bound, symmetric_array
+from .forms import UNIT, Witness, form_bound, symmetric_array
 from .witness import gram_side, meets
-
-UNIT = Limits(Fraction(1))
 
 
 def spectral(ar: Arithmetic[H], pair: Pair, w: H, proof: Json, given: Arrays) -> Fraction:
