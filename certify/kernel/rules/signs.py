@@ -8,6 +8,7 @@ from ..budget import FRACTION
 from ..errors import demand
 from ..fields import Json
 from ..spaces import Modes, Pair
+from .witness import meets
 
 
 def opposite_signs(
@@ -29,10 +30,8 @@ def opposite_signs(
         demand(worst <= 0, "proof.W", "sign", worst)
         return Fraction(0)
     ar.budget.spend(FRACTION * len(norms) * at.size, "signs of entries")
-    for k, (low, high) in enumerate(zip(lows, highs, strict=True)):
-        if low == high == 0:
-            continue
-        marks = [n.sign(i) for n, i in zip(norms, at.place(k), strict=True)]
-        meets = low >= 0 if marks.count("-") % 2 else high <= 0
-        demand("0" in marks or ("*" not in marks and meets), "proof.W", "sign", k)
+    for k, ends in enumerate(zip(lows, highs, strict=True)):
+        if any(ends):
+            signs = [n.sign(i) for n, i in zip(norms, at.place(k), strict=True)]
+            demand(all(meets(-x, *signs) for x in ends if x), "proof.W", "sign", k)
     return Fraction(0)

@@ -1,21 +1,18 @@
 """Rule `spectral`: the largest singular value of a shifted and scaled W."""
 
-from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from itertools import product
 from math import prod
 
 from ..arithmetic import Arithmetic, H
-from ..arrays import Array, Arrays, filled
+from ..arrays import Arrays, filled
 from ..dual import Dual
-from ..errors import demand
 from ..fields import Json
-from ..norms import Norm
 from ..scalars import root
 from ..spaces import Pair, Space
 from ..zeros import gram
 from .forms import UNIT, Witness, form_bound, symmetric_array
-from .witness import gram_side, meets
+from .witness import gram_side, of_signs
 
 
 def spectral(ar: Arithmetic[H], pair: Pair, w: H, proof: Json, given: Arrays) -> Fraction:
@@ -55,18 +52,6 @@ def low_rank_bound(
     t = form_bound(ar, g, Witness(proof, given, where), UNIT)
     cost = prod((n.widest for n in pair.norms), start=Fraction(1))
     return (root(t).hi + slack) * root(cost).hi
-
-
-def of_signs(
-    ar: Arithmetic[H], a: Array, name: str, places: Iterable[tuple[int, ...]], sides: Sequence[Norm]
-) -> H:
-    """Return multipliers A whose entries have the sign of x_i y_j, so that x^T A y >= 0."""
-    (left, right), where = sides, f"proof.{name}"
-    demand("*" not in (left.cone, right.cone), where, "wrong_rule", "a factor without a sign")
-    entries = zip(a.data, places, strict=True)
-    wrong = [x for x, (i, j) in entries if x and not meets(x, left.sign(i), right.sign(j))]
-    demand(not wrong, where, "sign", wrong[:1])
-    return ar.load(a)
 
 
 def apply_scales(ar: Arithmetic[H], pair: Pair, s: H, given: Arrays) -> tuple[H, Fraction]:

@@ -20,6 +20,7 @@ from ..scalars import root
 from ..spaces import Modes
 from .forms import Limits, form_bound, leaf_witness, symmetric_array
 from .tree import ROOT, End, Signed, largest, signed_splits
+from .witness import of_signs
 
 
 @dataclass(frozen=True)
@@ -174,14 +175,9 @@ def group_modes(
     order, first = left + right, math.prod(at.sizes[i] for i in left)
     s = ar.unfold(w, at, order, first)
     if "N" in given.arrays:
-        n = given.get("N", (at.m * at.n,))
-        cones = [x.cone for x in modes.norms]
-        demand("*" not in cones, "proof.N", "wrong_rule", "a factor without a sign")
-        sign = (-1) ** cones.count("-")
-        wrong = next((x for x in n.data if sign * x < 0), None)
-        demand(wrong is None, "proof.N", "sign", wrong)
-        whole = Pattern(at.m, at.n, dims=at.dims)
-        s = ar.add(s, ar.unfold(ar.load(n), whole, order, first))
+        whole, places = Pattern(at.m, at.n, dims=at.dims), product(*map(range, at.sizes))
+        n = of_signs(ar, given.get("N", (at.m * at.n,)), "N", places, modes.norms)
+        s = ar.add(s, ar.unfold(n, whole, order, first))
     again = proof.get("copies", [])
     good = isinstance(again, list) and all(type(i) is int and i in left for i in again)
     demand(good, "proof.polar.copies", "axis", again)

@@ -1,18 +1,35 @@
 """Parts of a proof that several rules read: signs, sides, proofs of slices and their arrays."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
+from ..arithmetic import Arithmetic, H
 from ..arrays import Array, Arrays
 from ..errors import demand
 from ..fields import Json, as_list, as_object, index
+from ..norms import Norm
 from ..patterns import Pattern
 
 
-def meets(x: float, a: str, b: str) -> bool:
-    """Whether x u v >= 0 for all u in the cone a and v in the cone b; x is not 0."""
-    if "0" in a + b:
+def meets(x: float, *cones: str) -> bool:
+    """Whether x u v ... >= 0 for all u, v, ... in these cones of one coordinate; x is not 0."""
+    if "0" in cones:
         return True
-    return "*" not in a + b and (x > 0) == (a == b)
+    return "*" not in cones and (x > 0) == (cones.count("-") % 2 == 0)
+
+
+def of_signs(
+    ar: Arithmetic[H], a: Array, name: str, places: Iterable[Sequence[int]], sides: Sequence[Norm]
+) -> H:
+    """Return multipliers A whose entries have the sign of x_i y_j ..., so that <A, x o y ...> >= 0.
+
+    The norms `sides` of x, y, ... say the signs; places has the multi-index of each entry.
+    """
+    where = f"proof.{name}"
+    demand(all(n.cone != "*" for n in sides), where, "wrong_rule", "a factor without a sign")
+    for x, place in zip(a.data, places, strict=True):
+        fits = not x or meets(x, *(n.sign(i) for n, i in zip(sides, place, strict=True)))
+        demand(fits, where, "sign", x)
+    return ar.load(a)
 
 
 def gram_side(fields: Json, at: Pattern, where: str, *, stored: bool) -> int:
