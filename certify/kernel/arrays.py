@@ -53,17 +53,10 @@ def dyadic(values: Sequence[float] | Sequence[Fraction]) -> tuple[list[int], int
     ratios = [v.as_integer_ratio() for v in values]
     e = -max((q for _, q in ratios), default=1).bit_length() + 1
     ints = [p * (1 << -e) // q for p, q in ratios]
-    if e == 0 and (spare := _trailing(ints)):
-        return [x >> spare for x in ints], spare
+    if e == 0 and (shared := math.gcd(*ints)):
+        e = (shared & -shared).bit_length() - 1
+        ints = [x >> e for x in ints]
     return ints, e
-
-
-def _trailing(ints: Sequence[int]) -> int:
-    """Return the number of factors 2 that all these integers share."""
-    both = 0
-    for x in ints:
-        both |= x
-    return (both & -both).bit_length() - 1 if both else 0
 
 
 def squares_exactly(values: Sequence[float]) -> Fraction:

@@ -58,20 +58,16 @@ class Exact(Arithmetic[Grid]):
         """Return the entries themselves, as intervals of one point."""
         return x.ints, x.ints, x.exp
 
-    def _align(self, x: Grid, y: Grid) -> tuple[list[int], list[int], int]:
-        e = min(x.exp, y.exp)
-        p, q = x.exp - e, y.exp - e
-        return [v << p for v in x.ints], [v << q for v in y.ints], e
-
     def add(self, x: Grid, y: Grid) -> Grid:
         """Return x + y."""
-        a, b, e = self._align(x, y)
-        return Grid([p + q for p, q in zip(a, b, strict=True)], e, x.shape)
+        e = min(x.exp, y.exp)
+        p, q = x.exp - e, y.exp - e
+        pairs = zip(x.ints, y.ints, strict=True)
+        return Grid([(v << p) + (w << q) for v, w in pairs], e, x.shape)
 
     def subtract(self, x: Grid, y: Grid) -> Grid:
         """Return x - y."""
-        a, b, e = self._align(x, y)
-        return Grid([p - q for p, q in zip(a, b, strict=True)], e, x.shape)
+        return self.add(x, scaled_grid(y, Fraction(-1)))
 
     def squares(self, x: Grid, weights: Array | None) -> Enclosure:
         """Return sum w x^2."""
@@ -167,14 +163,10 @@ class Exact(Arithmetic[Grid]):
 
     def hat(self, x: Grid, at: Pattern) -> Grid:
         """Return [[0, X], [X^T, 0]]."""
-        m, n = at.m, at.n
-        dense = self._dense(x, at)
-        out: list[int] = []
-        for i in range(m):
-            out += [*[0] * m, *dense[i * n : i * n + n]]
-        for j in range(n):
-            out += [*dense[j::n], *[0] * n]
-        return Grid(out, x.exp, (m + n, m + n))
+        m, n, dense = at.m, at.n, self._dense(x, at)
+        rows = [[*[0] * m, *dense[i * n : i * n + n]] for i in range(m)]
+        rows += [[*dense[j::n], *[0] * n] for j in range(n)]
+        return Grid([v for row in rows for v in row], x.exp, (m + n, m + n))
 
     def symmetric(self, x: Grid, at: Pattern) -> Grid:
         """Return (X + X^T) / 2."""

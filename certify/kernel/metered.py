@@ -1,10 +1,10 @@
 """The prices of the arithmetic's operations."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from itertools import pairwise
-from typing import Any, Generic
+from typing import Any
 
 from .arithmetic import Arithmetic, Extent, H, Line, Pairs, Place, T
 from .arrays import Array, width
@@ -16,17 +16,10 @@ from .simplicial import KNOWN, SWEEPS, ConeForm, TreeSpan
 from .spaces import Deep, Network
 
 
-@dataclass(frozen=True)
-class Paying(Generic[T]):
-    """A function that also returns the units that its call has spent of the budget."""
-
-    bound: Callable[..., T]
-    budget: Budget
-
-    def __call__(self, *item: Any) -> tuple[T, int]:  # noqa: ANN401  the function's arguments
-        """Return the value and the units spent."""
-        before = self.budget.spent
-        return self.bound(*item), self.budget.spent - before
+def paying(bound: Callable[..., T], budget: Budget, *item: Any) -> tuple[T, int]:  # noqa: ANN401
+    """Return bound(*item), and the units of the budget that this spent."""
+    before = budget.spent
+    return bound(*item), budget.spent - before
 
 
 class Metered(Arithmetic[H]):
@@ -43,7 +36,7 @@ class Metered(Arithmetic[H]):
     def bounds(self, bound: Callable[..., T], items: Sequence[tuple[Any, ...]]) -> list[T]:
         """Ask the other arithmetic; charge the units that other processes spent."""
         before = self.budget.spent
-        pairs = self.by.bounds(Paying(bound, self.budget), items)
+        pairs = self.by.bounds(partial(paying, bound, self.budget), items)
         elsewhere = sum(spent for _, spent in pairs) - (self.budget.spent - before)
         self.budget.spend(elsewhere, "the leaves of a tree")
         return [value for value, _ in pairs]
@@ -111,27 +104,25 @@ class Metered(Arithmetic[H]):
         self.budget.spend(count * (4 * q.shape[1] + 1), "a Laplacian")
         return self.by.laplacian(q, graph, rho, ridge)
 
-    def _lines(self, x: H, kind: str, at: Pattern) -> None:
-        extent, lines = self.measure(x), {"row": at.m, "column": at.n}.get(kind, 1)
-        self.budget.hold(lines, "sums of lines", extent.bits)
-        self.budget.spend(4 * extent.size, "sums of lines")
+    def _totals(self, x: H, count: int) -> None:
+        extent = self.measure(x)
+        self.budget.hold(count, "sums of entries", extent.bits)
+        self.budget.spend(4 * extent.size, "sums of entries")
 
     def totals(self, x: H, cells: Sequence[int], count: int) -> list[Fraction]:
         """Pay for each entry and each sum."""
-        extent = self.measure(x)
-        self.budget.hold(count, "sums of cells", extent.bits)
-        self.budget.spend(4 * extent.size, "sums of cells")
+        self._totals(x, count)
         return self.by.totals(x, cells, count)
 
     def sums(self, x: H, kind: str, at: Pattern) -> Enclosure:
         """Pay for each entry and each sum."""
-        self._lines(x, kind, at)
+        self._totals(x, {"row": at.m, "column": at.n}.get(kind, 1))
         return self.by.sums(x, kind, at)
 
     def lines(self, x: H, line: Line, at: Pattern) -> Fraction:
         """Pay for each entry, squared, and each line."""
         extent = self.measure(x)
-        self._lines(x, "column" if line.axis else "row", at)
+        self._totals(x, at.n if line.axis else at.m)
         self.budget.spend(2 * extent.size * extent.square, "norms of lines")
         return self.by.lines(x, line, at)
 

@@ -43,8 +43,8 @@ PAID = {
         "Metered.outer_sum: hold a sum of outer products": 98,
         "Metered.outer_sum: spend a sum of outer products": 72,
         "Metered.squares: spend a sum of squares": 48,
-        "Metered.totals: hold sums of cells": 2,
-        "Metered.totals: spend sums of cells": 96,
+        "Metered._totals: hold sums of entries": 2,
+        "Metered._totals: spend sums of entries": 96,
         "Metered.squares_over: spend a sum of squares": 96,
         "Metered.top: hold a bound of eigenvalues": 36,
         "Metered.top: spend a bound of eigenvalues": 792,
@@ -100,7 +100,7 @@ PAID = {
     },
     "linear": {
         "Metered.scaled: hold a scaled field": 38,
-        "Metered.totals: hold sums of cells": 6,
+        "Metered._totals: hold sums of entries": 6,
     },
     "refuted_offset": {
         "Metered.laplacian: hold a Laplacian": 256,
