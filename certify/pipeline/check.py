@@ -24,7 +24,7 @@ from certify.search import by_solver, fixed_rank, zeros
 from certify.search.by_solver import Route, accept_route
 from certify.search.candidate import Candidate, lowest
 from certify.search.dual.points import Run
-from certify.search.evidence import accept_dual, any_size, by_rank
+from certify.search.evidence import accept_dual, any_size, at_fixed_rank
 from certify.search.search_result import Evidence
 
 from . import l1_penalty, rescale
@@ -33,7 +33,7 @@ from .certificate.coverage import PROBE, missing_rules
 from .certificate.file import StatedQuestion, ask
 from .certificate.verdict import Verdict
 from .checkpoint_file import open_checkpoint
-from .own_size import asks_twice, second
+from .own_size import asks_twice, prove_own_size
 from .own_size_result import own_size
 from .prove import Proof, settle
 from .reasons import reason
@@ -90,7 +90,7 @@ def check(  # noqa: PLR0913  the contract's keywords
     question = ask(problem, arrays, values, rtol=rtol, atol=atol)
     rtol, atol = question.tolerances
     keeper = Keeper() if checkpoint is None else open_checkpoint(checkpoint, question.statement)
-    clock, wanted = start_clock(budget, progress), accept_dual(problem, dual)
+    clock, caller_dual = start_clock(budget, progress), accept_dual(problem, dual)
     seed, route = natural(seed, "seed"), accept_route(Route(method, solver), problem)
     with limit_fits(clock):
         found_q, away = offsets_of(problem, arrays) if values is None else (values, "")
@@ -102,7 +102,7 @@ def check(  # noqa: PLR0913  the contract's keywords
     if missing_rules(problem):
         return by_floats(problem, arrays, found_q, rtol=rtol, atol=atol)
     with threads(problem.loss.observed), session(clock, keeper, client):
-        found = answers(problem, question, (arrays, values), (clock, seed), (wanted, route))
+        found = answers(problem, question, (arrays, values), (clock, seed), (caller_dual, route))
     evidence, proof, own_proof = found
     result = result_of(problem, arrays, (found_q, evidence), proof, own_proof)
     origin, multiple = getattr(factors, "origin", None), getattr(factors, "multiple", 1.0)
@@ -134,14 +134,15 @@ def answers(
     epsilon = rescale.epsilon_down(*question.tolerances, start.value, by)
     fixed = q is not None or not problem.offsets
     part = clock.share(ANY_SIZE) if asks_twice(problem) else clock
-    small_run = Run(scaled, start, epsilon, part, seed, fixed, float(ldexp_steps(1.0, -by.whole)))
-    small = gather(small_run, *how)
-    evidence = rescale.evidence_up(small, by)
+    scaled_run = Run(scaled, start, epsilon, part, seed, fixed, float(ldexp_steps(1.0, -by.whole)))
+    scaled_evidence = find_evidence(scaled_run, *how)
+    evidence = rescale.evidence_up(scaled_evidence, by)
     proof = settle(problem, question, evidence, clock.left())
     if proof.outcome.verdict == "CERTIFIED":
         return evidence, proof, None
-    small_run = replace(small_run, clock=clock)
-    return evidence, proof, second(problem, (factors, q), question.tolerances, small_run, small)
+    scaled_run = replace(scaled_run, clock=clock)
+    own = prove_own_size(problem, (factors, q), question.tolerances, scaled_run, scaled_evidence)
+    return evidence, proof, own
 
 
 def answer_zeros(
@@ -194,13 +195,13 @@ def objection(problem: Problem, factors: Factors, q: Values, outcome: Outcome) -
     return message and f"{message}. That aside: "
 
 
-def gather(run: Run, wanted: Array | None, route: Route) -> Evidence:
+def find_evidence(run: Run, caller_dual: Array | None, route: Route) -> Evidence:
     """Search for evidence: at a fixed rank, by a general solver, or by the engine."""
     if run.problem.lam == 0:
-        return by_rank(run)
+        return at_fixed_rank(run)
     if route.method == "cvxpy":
-        return by_solver.any_size(run, wanted, route.solver)
-    return any_size(run, wanted)
+        return by_solver.any_size(run, caller_dual, route.solver)
+    return any_size(run, caller_dual)
 
 
 def best_offsets(problem: Problem, factors: Factors) -> Values:

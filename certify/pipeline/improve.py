@@ -139,7 +139,7 @@ def improve_and_check(
     else:
         steps = descend_from(scaled, start, clock, seed, epsilon)
     begun = values if values is not None else tuple(ldexp_steps(x, by.data) for x in start.q)
-    shown = [(name, rescale.state_up(s, by)) for name, s in visible_steps(steps)[1:]]
+    shown = [(name, rescale.candidate_up(s, by)) for name, s in visible_steps(steps)[1:]]
     history = keep_decreases(problem, arrays, begun, shown)
     judge = partial(check, problem, rtol=rtol, atol=atol, seed=seed, progress=clock.progress)
     judge = partial(judge, method=route.method, solver=route.solver)

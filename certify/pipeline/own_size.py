@@ -41,7 +41,7 @@ def is_covered(problem: Problem) -> bool:
     return least or own_size.applies(problem)
 
 
-def second(
+def prove_own_size(
     problem: Problem,
     candidate: tuple[Factors, Values | None],
     tolerances: tuple[float, float],
@@ -59,7 +59,7 @@ def second(
         return None
     fewer = best_of_size(evidence)
     by = rescale.normalize(problem)[1]
-    better = None if fewer is None else rescale.state_up(fewer, by).factors
+    better = None if fewer is None else rescale.candidate_up(fewer, by).factors
     (rtol, atol), prove = tolerances, partial(bound, clock=run.clock, seed=run.seed)
     return prove(problem, *candidate, rtol=rtol, atol=atol, better=better, known=evidence.dual)
 

@@ -106,7 +106,7 @@ def epsilon_down(rtol: float, atol: float, value: float, by: Exponents) -> float
     return min(max(value_down(atol, by), rtol * abs(value)), MOST)
 
 
-def state_up(s: Candidate, by: Exponents) -> Candidate:
+def candidate_up(s: Candidate, by: Exponents) -> Candidate:
     """Return a candidate at the caller's scale."""
     factors = tuple(np.ldexp(x, by.data // by.degree) for x in s.factors)
     return Candidate(factors, tuple(ldexp_steps(x, by.data) for x in s.q), value_up(s.value, by))
@@ -141,12 +141,12 @@ def evidence_up(evidence: Evidence, by: Exponents) -> Evidence:
     x, curve = evidence, {"curve": by.weights}  # curvatures scale as weights, other counts as data
     return replace(
         evidence,
-        start=state_up(x.start, by),
+        start=candidate_up(x.start, by),
         dual=x.dual and dual_up(x.dual, by),
         ky_fan=x.ky_fan and rescale_fan(x.ky_fan, by.data),
         blocks=tuple(block_up(b, by) for b in x.blocks),
         counts={k: ldexp_steps(a, curve.get(k, by.data)) for k, a in x.counts.items()},
-        better=x.better and state_up(x.better, by),
+        better=x.better and candidate_up(x.better, by),
         floor=x.floor and point_up(x.floor, by),
-        steps=tuple((name, state_up(s, by)) for name, s in x.steps),
+        steps=tuple((name, candidate_up(s, by)) for name, s in x.steps),
     )

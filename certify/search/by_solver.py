@@ -45,18 +45,18 @@ def accept_route(route: Route, problem: Problem) -> Route:
     return route
 
 
-def any_size(run: Run, wanted: Array | None, solver: str | None) -> Evidence:
+def any_size(run: Run, caller_dual: Array | None, solver: str | None) -> Evidence:
     """Return the relaxation's dual point, a bound of its polar by a relaxation, and better factors.
 
     The engine searches for the better factors.
 
-    wanted  the caller's dual point, in place of the relaxation's
+    caller_dual  the caller's dual point, in place of the relaxation's
     """
     from . import relax  # noqa: PLC0415  cvxpy takes a second to import
 
     using = relax.Using.within(run.clock.left(), solver)
     run.clock.tell("convex relaxation", run.start.value)
-    W = relax.dual_point(run.problem, using) if wanted is None else wanted * run.unit
+    W = relax.dual_point(run.problem, using) if caller_dual is None else caller_dual * run.unit
 
     def polar(matrix: Any) -> Proposal:  # noqa: ANN401  a polar Matrix
         """Return the solver's bound; an infinite one if it has none."""
@@ -67,10 +67,11 @@ def any_size(run: Run, wanted: Array | None, solver: str | None) -> Evidence:
     note = "" if dual is not None and using.all_optimal() else using.note()
     if is_closed(run, [dual]):
         return Evidence(run.start, dual, given=run.given)
-    trail = resume(run, None, (run.epsilon, None), search_clock(run.clock.share(SEARCHED)))
-    better = choose_better(run, trail)
+    result = resume(run, None, (run.epsilon, None), search_clock(run.clock.share(SEARCHED)))
+    better = choose_better(run, result)
     floor = floor_below(run, better)
-    return Evidence(run.start, dual, None, (), better, floor, trail.steps, note, run.given)
+    evidence = Evidence(run.start, dual, better=better, floor=floor, steps=result.steps)
+    return replace(evidence, note=note, given=run.given)
 
 
 def steps(

@@ -27,7 +27,7 @@ def slope(atom: Atom) -> float:
     return float(getattr(atom, "slope"))  # noqa: B009  a deep atom
 
 
-def search(problem: Problem, start: Candidate, clock: Clock, seed: int, rest: Goal) -> SearchResult:
+def search(problem: Problem, start: Candidate, clock: Clock, seed: int, goal: Goal) -> SearchResult:
     """Search among neurons, and write each point as parallel deep networks."""
     atom = problem.atom
     linear = slope(atom) == 1
@@ -36,7 +36,7 @@ def search(problem: Problem, start: Candidate, clock: Clock, seed: int, rest: Go
     twin = Problem(problem.loss, shallow, problem.lam, problem.offsets)
     first = neurons(start.factors) if linear else no_neurons(V.shape[1], problem.loss.shape[1])
     inner = evaluate(twin, first, start.q or None)
-    result = FAMILY.search(twin, inner, clock, seed, (rest[0], None))
+    result = FAMILY.search(twin, inner, clock, seed, (goal[0], None))
     deep = [(name, as_deep(problem, s)) for name, s in result.steps]
     deep += [("neurons", as_deep(problem, s)) for s in (result.same, result.best)]
     met = [("start", start), *sorted(deep, key=lambda p: -p[1].value)]

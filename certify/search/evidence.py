@@ -53,17 +53,17 @@ BYTE = 1.5e-7  # seconds for a byte of a checkpoint
 SEARCHED = 0.5  # share of the budget for better factors; the rest bounds their dual point
 
 
-def any_size(run: Run, wanted: Array | None) -> Evidence:
+def any_size(run: Run, caller_dual: Array | None) -> Evidence:
     """Search for a dual point and better factors; keep the dual point in the checkpoint.
 
-    wanted  the caller's dual point, in place of those found here
+    caller_dual  the caller's dual point, in place of those found here
     """
-    evidence = (gather_at_scale if ratings.applies(run.problem) else gather)(run, wanted)
+    evidence = (gather_at_scale if ratings.applies(run.problem) else gather)(run, caller_dual)
     remember(evidence.dual)
     return evidence
 
 
-def gather_at_scale(run: Run, wanted: Array | None) -> Evidence:
+def gather_at_scale(run: Run, caller_dual: Array | None) -> Evidence:
     """Gather evidence whose polar bound is an estimate, in the time that its proof leaves.
 
     If the proof takes far longer than the budget, a dual point with fewer entries is used.
@@ -80,7 +80,7 @@ def gather_at_scale(run: Run, wanted: Array | None) -> Evidence:
     if clock.expired() and late():
         evidence = Evidence(run.start, given=run.given)
     else:
-        evidence = gather(replace(run, polar=by(late)), wanted, searching)
+        evidence = gather(replace(run, polar=by(late)), caller_dual, searching)
     if evidence.dual is not None or not late():
         return evidence
     note = f"its proof takes {work.seconds(clock):.0f} s, more than the budget"
@@ -105,17 +105,17 @@ def remember(dual: Dual | None) -> None:
     keeper.keep(DUAL, lambda: kept, now=True)
 
 
-def gather(run: Run, wanted: Array | None, searching: Clock | None = None) -> Evidence:
+def gather(run: Run, caller_dual: Array | None, searching: Clock | None = None) -> Evidence:
     """Search for a dual point at the candidate, by the convex problem, and at better factors.
 
     searching  the clock of the search for better factors; None: a share of the budget
     """
-    given, reached = None if wanted is None else bound(run, wanted * run.unit), recall(run)
-    kept = None if reached is None else reached.dual
-    skipped = wanted is None and (reached is not None or open_gap(run))
-    first = given if given is not None or skipped else at_candidate(run)
-    tries: list[Dual | None] = [first, kept]
-    if is_closed(run, tries) or wanted is not None:
+    first = None if caller_dual is None else bound(run, caller_dual * run.unit)
+    resumed = recall(run)
+    if first is None and (caller_dual is not None or (resumed is None and not open_gap(run))):
+        first = at_candidate(run)
+    tries: list[Dual | None] = [first, None if resumed is None else resumed.dual]
+    if is_closed(run, tries) or caller_dual is not None:
         return Evidence(run.start, best(tries), given=run.given)
     solution = convex.solve(run.problem, run.clock.share(CONVEX).expired, run.epsilon)
     if solution is not None:
@@ -123,21 +123,21 @@ def gather(run: Run, wanted: Array | None, searching: Clock | None = None) -> Ev
         tries.append(bound(run, solution.W, solution.N))
     if is_closed(run, tries) or not is_supported(run.problem):
         return Evidence(run.start, best(tries), given=run.given)
-    rest = (run.epsilon, convex.shortcut(run.problem, solution))
+    goal = (run.epsilon, convex.shortcut(run.problem, solution))
     clock = search_clock(searching or run.clock.share(SEARCHED))
-    trail = resume(run, reached, rest, clock)
-    better, ended = choose_better(run, trail), not clock.expired()
+    result = resume(run, resumed, goal, clock)
+    better, ended = choose_better(run, result), not clock.expired()
     top, spent = best(tries), run.clock.expired()
-    wide = top is None or (trail.best.value - top.value > SLACK * run.epsilon and not spent)
-    if wide and (top is None or not is_stuck(run, trail, top)):
-        tries += bound_all(give_most_time(run), trail)
+    wide = top is None or (result.best.value - top.value > SLACK * run.epsilon and not spent)
+    if wide and (top is None or not is_stuck(run, result, top)):
+        tries += bound_all(give_most_time(run), result)
     remember(best(tries))
-    tries += refine_bound(run, trail, best(tries))
-    note = "" if reached is None else reached.note
+    tries += refine_bound(run, result, best(tries))
+    note = "" if resumed is None else resumed.note
     note = note if best(tries) is not None else "no orthogonal dual point was found"
     floor, ended = floor_below(run, better), ended and not run.clock.expired()
-    parts = better, floor, trail.steps, note, run.given
-    return Evidence(run.start, best(tries), None, (), *parts, ended=ended)
+    evidence = Evidence(run.start, best(tries), better=better, floor=floor, ended=ended)
+    return replace(evidence, steps=result.steps, note=note, given=run.given)
 
 
 @dataclass(frozen=True)
@@ -148,7 +148,7 @@ class ResumedSearch:
     note   why the proof of the dual point is not used
     """
 
-    trail: SearchResult | None
+    result: SearchResult | None
     short: bool
     dual: Dual | None
     note: str = ""
@@ -164,23 +164,23 @@ def recall(run: Run) -> ResumedSearch | None:
     kept = None if keeper is None else keeper.recall(DUAL)
     if stored is None and kept is None:
         return None
-    trail, short, at = None, True, run.start
+    result, short, at = None, True, run.start
     if stored is not None:
         same, top, duals, short = stored
         at = lowest([run.start, top])
-        trail = SearchResult((("start", run.start), ("checkpoint", at)), same, top, duals)
-    resumed = replace(run, share=BOUND_SHARE, start=at)
+        result = SearchResult((("start", run.start), ("checkpoint", at)), same, top, duals)
+    longer = replace(run, share=BOUND_SHARE, start=at)
     if keeper is None or kept is None:
-        return ResumedSearch(trail, short, None)
+        return ResumedSearch(result, short, None)
     W, exact, upper, proof, value = kept
     seconds = kept_seconds(run, keeper.size, proof)
     if seconds > run.clock.allowed():
         keeper.leave("tree.", DUAL)
         note = f"the proof in the checkpoint takes about {seconds:.0f} s, more than the budget"
-        return ResumedSearch(trail, short, None, note)
+        return ResumedSearch(result, short, None, note)
     point = Orthogonal(W, tuple((k, Fraction(p, q)) for k, p, q in exact))
     dual = Dual(point, Proposal(upper, proof), value)
-    return ResumedSearch(trail, short, best([dual, bound_point(resumed, point)]))
+    return ResumedSearch(result, short, best([dual, bound_point(longer, point)]))
 
 
 def kept_seconds(run: Run, size: int, proof: dict[str, Any]) -> float:
@@ -196,23 +196,23 @@ def search_clock(clock: Clock) -> Clock:
     return clock if clock.most is None else replace(clock, most=SEARCHED * clock.most)
 
 
-def resume(run: Run, reached: ResumedSearch | None, rest: Goal, clock: Clock) -> SearchResult:
+def resume(run: Run, resumed: ResumedSearch | None, goal: Goal, clock: Clock) -> SearchResult:
     """Search, or continue a search that was cut short; keep the result in the checkpoint."""
-    trail = None if reached is None else reached.trail
-    if trail is None or reached is None:
-        trail = families.search(run.problem, run.start, clock, run.seed, rest)
-    elif reached.short:
-        more = families.search(run.problem, trail.best, clock, run.seed, rest)
+    result = None if resumed is None else resumed.result
+    if result is None or resumed is None:
+        result = families.search(run.problem, run.start, clock, run.seed, goal)
+    elif resumed.short:
+        more = families.search(run.problem, result.best, clock, run.seed, goal)
         small = [s for _, s in more.steps if s.size <= run.start.size]
-        ends = lowest([trail.same, *small]), lowest([trail.best, more.best])
-        duals = (*more.duals, *trail.duals)[:DUALS_KEPT]
-        trail = SearchResult((*trail.steps, *more.steps[1:]), *ends, duals)
+        ends = lowest([result.same, *small]), lowest([result.best, more.best])
+        duals = (*more.duals, *result.duals)[:DUALS_KEPT]
+        result = SearchResult((*result.steps, *more.steps[1:]), *ends, duals)
     else:
-        return trail
+        return result
     keeper, short = CURRENT.get(), clock.expired()
     if keeper is not None:
-        keeper.keep(REACHED, lambda: (trail.same, trail.best, trail.duals, short), now=True)
-    return trail
+        keeper.keep(REACHED, lambda: (result.same, result.best, result.duals, short), now=True)
+    return result
 
 
 def open_gap(run: Run) -> bool:
@@ -235,18 +235,18 @@ def open_gap(run: Run) -> bool:
     return bool(run.start.value - scaling.value(problem, W, s) > run.epsilon)
 
 
-def is_stuck(run: Run, trail: SearchResult, top: Dual) -> bool:
+def is_stuck(run: Run, result: SearchResult, top: Dual) -> bool:
     """Whether a polished dual point leaves a gap, and better factors would hardly move it."""
-    gain = run.start.value - trail.best.value
-    return gain <= GAIN * (trail.best.value - top.value) and is_polished(run, top)
+    gain = run.start.value - result.best.value
+    return gain <= GAIN * (result.best.value - top.value) and is_polished(run, top)
 
 
-def refine_bound(run: Run, trail: SearchResult, top: Dual | None) -> list[Dual | None]:
+def refine_bound(run: Run, result: SearchResult, top: Dual | None) -> list[Dual | None]:
     """Bound the best dual point again, with most of the time left, if the gap is open.
 
     The second time the aim is a narrower bracket, unless better factors refute the candidate.
     """
-    longer = replace(run, share=BOUND_SHARE, start=trail.best)
+    longer = replace(run, share=BOUND_SHARE, start=result.best)
     tries = list[Dual | None]()
     by_cones = converges(run.problem) and run.problem.atom.layer is None
     cases = top is not None and len(top.polar.proof.get("nodes", ())) > 1
@@ -255,9 +255,9 @@ def refine_bound(run: Run, trail: SearchResult, top: Dual | None) -> list[Dual |
         return tries
     for narrow in (False, True):
         at, left = best([top, *tries]), run.clock.left()
-        if at is None or not left or trail.best.value - at.value <= SLACK * run.epsilon:
+        if at is None or not left or result.best.value - at.value <= SLACK * run.epsilon:
             break
-        if narrow and run.start.value - trail.best.value > run.epsilon:
+        if narrow and run.start.value - result.best.value > run.epsilon:
             break
         tries.append(bound_point(replace(longer, narrow=narrow), at.point))
         tries.append(bound_longer(longer, tries[-1]))
@@ -274,7 +274,7 @@ def bound_longer(run: Run, dual: Dual | None) -> Dual | None:
     return bound_inside(run, W * s) if s > 1 and gain > WORTH * run.epsilon else None
 
 
-def by_rank(run: Run) -> Evidence:
+def at_fixed_rank(run: Run) -> Evidence:
     """Return evidence at lam = 0: a bound at this size, and better factors of this size."""
     problem = run.problem
     steps = fixed_rank.steps(problem, run.start, run.clock.share(AT_SIZE), run.seed)
@@ -327,21 +327,21 @@ def at_size(run: Run, top: Candidate, known: Dual | None = None) -> Evidence | N
     return replace(evidence, better=drop_zero_slices(run.problem, top))
 
 
-def accept_dual(problem: Problem, wanted: object) -> Array | None:
+def accept_dual(problem: Problem, caller_dual: object) -> Array | None:
     """Return the caller's dual point as a field near 1, or None.
 
     Raises InputError for an array of another shape or not finite, with an l1 penalty, and with
     observed zeros.
     """
-    if wanted is None:
+    if caller_dual is None:
         return None
     if problem.l1 is not None:
         raise InputError(f"dual must be None with l1={problem.l1}, where each line has its own")
     if problem.loss.observed.zeros:
         raise InputError("dual must be None with observed zeros: there it is Y - U V^T")
-    if isinstance(wanted, str):
-        raise InputError(f"dual must be an array or None, got {short(wanted)}")
-    W, shape = finite(real(wanted, "dual"), "dual"), problem.loss.observed.field_shape
+    if isinstance(caller_dual, str):
+        raise InputError(f"dual must be an array or None, got {short(caller_dual)}")
+    W, shape = finite(real(caller_dual, "dual"), "dual"), problem.loss.observed.field_shape
     if W.shape != shape:
         raise InputError(f"dual must have shape {shape}, got {W.shape}")
     return np.asarray(ldexp_steps(W, -exponent(W)))  # the best multiple is used in any case
@@ -376,9 +376,9 @@ def converges(problem: Problem) -> bool:
     return is_loose(problem.atom.gauges) and applies_to(problem.atom.gauges, problem.loss.shape)
 
 
-def choose_better(run: Run, trail: SearchResult) -> Candidate | None:
+def choose_better(run: Run, result: SearchResult) -> Candidate | None:
     """Return factors better by epsilon, of the candidate's size if there are any; else None."""
-    for candidate in (trail.same, trail.best):
+    for candidate in (result.same, result.best):
         if run.start.value - candidate.value > run.epsilon:
             return drop_zero_slices(run.problem, candidate)
     return None

@@ -43,12 +43,12 @@ def family(problem: Problem) -> Family:
     return pooled.FAMILY if layer.most else layers.FAMILY
 
 
-def search(problem: Problem, start: Candidate, clock: Clock, seed: int, rest: Goal) -> SearchResult:
+def search(problem: Problem, start: Candidate, clock: Clock, seed: int, goal: Goal) -> SearchResult:
     """Search for better factors from a candidate."""
     if ratings.applies(problem):
-        return ratings.search(problem, start, clock, seed, rest)
+        return ratings.search(problem, start, clock, seed, goal)
     if problem.atom.family == "products":
-        return products.search(problem, start, clock, seed, rest)
+        return products.search(problem, start, clock, seed, goal)
     if problem.atom.family == DEEP:
-        return deep.search(problem, start, clock, seed, rest)
-    return family(problem).search(problem, start, clock, seed, rest)
+        return deep.search(problem, start, clock, seed, goal)
+    return family(problem).search(problem, start, clock, seed, goal)

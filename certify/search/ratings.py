@@ -65,12 +65,12 @@ def applies(problem: Problem) -> bool:
     return problem.lam > 0 and problem.loss.observed.size >= LARGE and descent.applies(problem)
 
 
-def search(problem: Problem, start: Candidate, clock: Clock, seed: int, rest: Goal) -> SearchResult:
+def search(problem: Problem, start: Candidate, clock: Clock, seed: int, goal: Goal) -> SearchResult:
     """Return better factors and a dual point; without a budget the seed determines them."""
-    wanted = PART * rest[0]
+    wanted = PART * goal[0]
     entries = descent.entries_of(problem, precision(problem))
     x = entries.into(start.factors, descent.biases_of(problem, start.q))
-    end = descent.descend(entries, x, OWN, clock.share(SHARE).expired, SLOW * rest[0])
+    end = descent.descend(entries, x, OWN, clock.share(SHARE).expired, SLOW * goal[0])
     at, duals = SearchState(problem, entries, end, seed), Duals()
     met, same = [("start", start)], start
     if end.value < start.value - wanted:

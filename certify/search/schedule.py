@@ -52,10 +52,10 @@ class Family:
 
     @np.errstate(all="ignore")  # a point that is not finite is never the lowest
     def search(
-        self, problem: Problem, start: Candidate, clock: Clock, seed: int, rest: Goal
+        self, problem: Problem, start: Candidate, clock: Clock, seed: int, goal: Goal
     ) -> SearchResult:
         """Return better factors and dual points; without a budget the seed determines them."""
-        epsilon, known = rest
+        epsilon, known = goal
         if known is not None and known.size <= start.size and known.value < start.value:
             return SearchResult((("start", start), ("lifted", known)), known, known)
         wanted, steps = CLOSE * epsilon, self.steps(problem, start)
