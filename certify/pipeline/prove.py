@@ -36,6 +36,7 @@ from certify.search.search_result import Evidence
 from .certificate.file import (
     Arrays,
     Certificate,
+    Json,
     StatedQuestion,
     ask,
     hand_over,
@@ -51,7 +52,6 @@ WIDER = (1e-3, 1e-2, 1e-1, 1.0)  # relative margins for an estimated eigenvalue 
 QUICK, LONG = 0.25, 1.0  # seconds that an exact proof may always take: for a layer, for a table
 MEDIUM, FINER = 4000, (1e-4, *WIDER)  # margins up to this smaller side, where proofs are quick
 SHORT = 1e-6  # relative: a proved bound this far below the expected one fell short
-Json = dict[str, Any]
 
 
 @dataclass(frozen=True)

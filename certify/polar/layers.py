@@ -12,9 +12,8 @@ from certify.base.arrays import Array
 from certify.norms import gauge
 
 from .ascent.layers import attain
-from .branching import cells, cones
+from .branching import cells, cones, pooled
 from .branching import layers as tree
-from .branching import pooled as _parts
 from .layer_query import LayerQuery
 from .methods import smallest
 from .query import PolarQuery, Proposal, combine
@@ -35,7 +34,7 @@ def propose(query: LayerQuery) -> Proposal:
     with threadpool_limits(1, user_api="blas"):
         if not query.layer.most:
             return of_sums(query)
-        return _parts.proposal(query, propose) if query.W.shape[1] == 1 else each(query)
+        return pooled.proposal(query, propose) if query.W.shape[1] == 1 else each(query)
 
 
 def of_sums(query: LayerQuery) -> Proposal:
@@ -89,7 +88,7 @@ def single(query: LayerQuery) -> Proposal:
     """Return the bound of one output."""
     lower = attain(query.share(3))[0]
     best = Proposal(np.inf)
-    if few(*query.layer.features.shape):
+    if cells_are_few(*query.layer.features.shape):
         best = cells.proposal(query, lower)
     elif cones.are_few(query.layer):
         best = cones.layer_proposal(query, lower)
@@ -98,7 +97,7 @@ def single(query: LayerQuery) -> Proposal:
     return min(best, tree.proposal(query, lower), key=lambda p: p.upper)
 
 
-def few(rows: int, d: int) -> bool:
+def cells_are_few(rows: int, d: int) -> bool:
     """Whether the rows cut the space of u into few cells, at most 2 sum_{k<d} C(rows - 1, k)."""
     return 2 * sum(comb(rows - 1, k) for k in range(d)) <= CELLS
 

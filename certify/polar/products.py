@@ -177,11 +177,11 @@ def halves(query: ProductQuery) -> list[ProductForm]:
     ]
     whole = prod(shape)
 
-    def _size(rows: tuple[int, ...]) -> int:
+    def size(rows: tuple[int, ...]) -> int:
         p: int = prod(shape[k] for k in rows)
         return p + whole // p
 
-    return [ProductForm(query, rows, "hat") for rows in sorted(subsets, key=_size)[:2]]
+    return [ProductForm(query, rows, "hat") for rows in sorted(subsets, key=size)[:2]]
 
 
 def symmetric_forms(query: ProductQuery) -> Iterator[ProductForm]:

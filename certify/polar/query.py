@@ -123,7 +123,7 @@ class Method(ABC):
 
     @abstractmethod
     def applies(self, query: PolarQuery) -> bool:
-        """Whether the rule behind this method is a theorem for these norms."""
+        """Whether the rule of this method holds for these norms."""
 
     @abstractmethod
     def propose(self, query: PolarQuery) -> Proposal | None:

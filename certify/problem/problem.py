@@ -14,10 +14,9 @@ from certify.losses import Loss, Squared
 from certify.losses.squared import DENSE, UNKNOWN
 from certify.offsets import Offset
 
-from .best_offsets import best, joint_fit, least_squares, shift, split_values
+from .best_offsets import Values, best, joint_fit, least_squares, shift, split_values
 from .stationary import StationaryLam, stationary_lam
 
-Values = tuple[Array, ...]
 FOREIGN = ("sklearn", "tensorly", "torch", "onnx", "implicit", "surprise", "cornac")
 
 

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from certify.base.arrays import Ints
 from certify.base.cluster import Pool
 from certify.kernel.errors import RejectedError
 from certify.kernel.norms import L1, L2, Elastic, LInf, Norm, Variation
@@ -39,7 +40,6 @@ ROOTS = 1 << 22  # numbers of the roots that are made at a time
 NEWTON = 30  # the most steps to a level; about six are needed
 LOST = 2.0**-500  # more than the root of the largest underflow; the largest datum is near 1
 KNOWN = 1 << 18  # dual norms that are kept in memory
-Longs = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -55,12 +55,12 @@ class Batch:
     R: Floats
     L: Floats
     S: Floats
-    at: Longs
+    at: Ints
     C: Floats
-    node: Longs
+    node: Ints
     depth: int = 0
 
-    def part(self, which: Longs) -> "Batch":
+    def part(self, which: Ints) -> "Batch":
         """Return some of the cones."""
         G, R, L, S = (x[:, which] for x in (self.G, self.R, self.L, self.S))
         return Batch(G, R, L, S, self.at[which], self.C[:, which], self.node[which], self.depth)
@@ -263,7 +263,7 @@ class Cones:
         exact = (short.dual_norm([Fraction(v) * r for v in x]) for x, r in pairs)
         return np.array([float_at_least(x) for x in exact])
 
-    def inexact(self, batch: Batch, i: Longs, j: Longs) -> npt.NDArray[np.bool_]:
+    def inexact(self, batch: Batch, i: Ints, j: Ints) -> npt.NDArray[np.bool_]:
         """Return whether g_i + g_j has more than 53 bits, for each cone."""
         r = np.arange(len(i))
         gi, gj = batch.G[i, r], batch.G[j, r]
@@ -271,7 +271,7 @@ class Cones:
         z = m - gi
         return np.asarray((((gi - (m - z)) + (gj - z)) != 0).any(axis=1))
 
-    def children(self, batch: Batch, i: Longs, j: Longs) -> tuple[Batch, Batch]:
+    def children(self, batch: Batch, i: Ints, j: Ints) -> tuple[Batch, Batch]:
         """Return the cones with m, a multiple of g_i + g_j, in place of g_i, and of g_j."""
         if self.inexact(batch, i, j).any():
             raise RejectedError("rounded", "inexact", "a generator of more than 53 bits")
@@ -403,7 +403,7 @@ def over_batches(form: ConeForm) -> Fraction:
     return Fraction(best) * cones.unit
 
 
-def seconds(tree: Sequence[int]) -> Longs:
+def seconds(tree: Sequence[int]) -> Ints:
     """Return the second child of each node of a tree in preorder; for a leaf 0."""
     out, ends = np.zeros(len(tree), dtype=np.int64), [0] * len(tree)
     for k in range(len(tree) - 1, -1, -1):
@@ -415,7 +415,7 @@ def seconds(tree: Sequence[int]) -> Longs:
     return out
 
 
-def after(tree: Sequence[int], second: Longs, k: int) -> int:
+def after(tree: Sequence[int], second: Ints, k: int) -> int:
     """Return the node after the subtree of k."""
     while tree[k]:
         k = int(second[k])

@@ -16,9 +16,9 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from scipy import sparse
 
+from certify.base.arrays import Ints
 from certify.base.gram import gram
 from certify.kernel.exact import Grid
 from certify.kernel.scalars import power
@@ -28,14 +28,13 @@ from .bounds import Floats
 LOW = 56  # bits of the lower half
 HIGH, TERMS = 58, 28  # bits of a term in the upper half, and terms: their sum, G and a shift fit
 MIDDLE = 30  # bits of the parts whose sums over a row fit an int64
-Longs = npt.NDArray[np.int64]
 
 
 class Halves(NamedTuple):
     """Integers (k, k) of more than 64 bits, times 2^exp."""
 
-    high: Longs
-    low: Longs
+    high: Ints
+    low: Ints
     exp: int
 
     def at(self, exp: int) -> "Halves | None":
@@ -92,7 +91,7 @@ def digit_bits(products: int) -> int:
     return (53 - (products - 1).bit_length()) // 2
 
 
-def digits(x: Longs, b: int) -> list[Floats]:
+def digits(x: Ints, b: int) -> list[Floats]:
     """Return d_0, d_1, ... with x = sum 2^(b a) d_a, |x| < 2^62."""
     out, half = list[Floats](), 1 << (b - 1)
     while True:
@@ -104,7 +103,7 @@ def digits(x: Longs, b: int) -> list[Floats]:
 
 
 def gram_terms(
-    x: Longs, e: int, products: int, square: Callable[[Floats], Floats]
+    x: Ints, e: int, products: int, square: Callable[[Floats], Floats]
 ) -> Iterator[tuple[Floats, int]]:
     """Yield (T, p) with X^T X = sum T 2^p, X integers times 2^e; square(D) returns D^T D."""
     b = digit_bits(products)
@@ -135,7 +134,7 @@ def add_up(terms: Iterable[tuple[Floats, int]], exp: int, size: int) -> Halves |
     return normal(high, low, exp)
 
 
-def normal(high: Longs, low: Longs, exp: int) -> Halves:
+def normal(high: Ints, low: Ints, exp: int) -> Halves:
     """Return the same numbers with 0 <= low < 2^LOW."""
     carry = low >> LOW
     return Halves(high + carry, low - (carry << LOW), exp)
@@ -167,7 +166,7 @@ def halves_of(g: Grid) -> Halves | None:
     return Halves(high, low, g.exp)
 
 
-def bound_top(g: Grid, shift: Fraction, lower: tuple[Longs, int]) -> Fraction | None:
+def bound_top(g: Grid, shift: Fraction, lower: tuple[Ints, int]) -> Fraction | None:
     """Bound lambda_max(G) as `Exact.top` does, by L (k, k), integers times 2^e; None: too wide."""
     (L, e), k, es = lower, g.shape[0], 1 - shift.denominator.bit_length()
     exp = min(g.exp, 2 * e, es)

@@ -10,6 +10,7 @@ from fractions import Fraction
 import numpy as np
 import numpy.typing as npt
 
+from certify.base.arrays import Ints
 from certify.kernel.norms import Variation
 from certify.kernel.norms.paths import STEPS
 
@@ -18,7 +19,6 @@ from .bounds import Floats, up
 LITTLE = 2.0**-48  # relative: a smaller gain does not move a level
 STEEP = 2.0**400  # the largest rho in the search of a flow: nothing overflows
 LOST = 2.0**-500  # more than the root of the largest underflow
-Longs = npt.NDArray[np.int64]
 
 
 def variation_norms(norm: Variation, y: Floats) -> Floats:
@@ -58,7 +58,7 @@ class MergedRows:
         self.renew(np.flatnonzero(there), np.zeros(int(there.sum())))
         self.merge(y.shape, most)
 
-    def renew(self, k: Longs, least: Floats) -> None:
+    def renew(self, k: Ints, least: Floats) -> None:
         """Set the levels, at least `least`, at which the pieces on both sides of pairs meet."""
         a, b, s = self.start[k], self.end[k + 1], self.signs[k]
         left, right, upto = k + 1.0 - a, b - k + 0.0, self.sums[k]

@@ -25,10 +25,9 @@ from fractions import Fraction
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from scipy import sparse
 
-from certify.base.arrays import SparseMatrix
+from certify.base.arrays import Ints, SparseMatrix
 from certify.base.cluster import Task
 from certify.kernel.arrays import Array
 from certify.kernel.patterns import Pattern
@@ -39,7 +38,6 @@ from .fields import Ball
 from .rounded import Rounded, outer_sum
 from .tiles import TiledGram
 
-Ints = npt.NDArray[np.int64]
 FINEST = -1000  # exponent of the grid: its multiples below 2^52 are normal floats
 WORD = 62  # bits of a sum of int64
 

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from certify.base.arrays import Ints
 from certify.base.cluster import Pool
 from certify.base.rigor.cones import (
     NODES,
@@ -50,7 +51,6 @@ UNTIMED = 200_000  # the same without a deadline
 SHARE = 0.7  # of the time that is left
 LEAST_DONE = 1e-3  # of the cone: the time of the rest is not estimated from less
 LITTLE = 2.0**-40  # added to losses, so that none is zero
-Longs = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
 
@@ -66,8 +66,8 @@ class Grown:
     waiting, later  batches to split, and those within the gap
     """
 
-    code: Longs = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
-    first: Longs = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    code: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    first: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     share: Floats = field(default_factory=lambda: np.zeros(0))
     bound: Floats = field(default_factory=lambda: np.zeros(0))
     roots: int = 0
@@ -79,7 +79,7 @@ class Grown:
     waiting: list[Batch] = field(default_factory=list)
     later: list[Batch] = field(default_factory=list)
 
-    def make(self, number: int) -> Longs:
+    def make(self, number: int) -> Ints:
         """Return the numbers of new nodes."""
         self.count += number
         while len(self.code) < self.count:
@@ -250,7 +250,7 @@ def divide(cones: Cones, tree: Grown, batch: Batch) -> list[Batch]:
     return cut_batches(parts)
 
 
-def worst_pairs(cones: Cones, batch: Batch, volume: Floats) -> Longs:
+def worst_pairs(cones: Cones, batch: Batch, volume: Floats) -> Ints:
     """Return the pair of each cone to split: the largest loss at g_i + g_j, of far generators.
 
     volume: of each cone, as a part of its orthant's.  One that is long for it is split where it
@@ -276,7 +276,7 @@ def worst_pairs(cones: Cones, batch: Batch, volume: Floats) -> Longs:
     return np.asarray(np.where(far, scores, -1.0).argmax(axis=0))
 
 
-def pack_codes(tree: Sequence[int]) -> Longs:
+def pack_codes(tree: Sequence[int]) -> Ints:
     """Return eight codes in each integer, the first one in the lowest byte."""
     padded = np.zeros(-(-len(tree) // 8) * 8, dtype=np.uint8)
     padded[: len(tree)] = tree

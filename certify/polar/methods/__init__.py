@@ -1,4 +1,4 @@
-"""Methods that bound the polar from both sides; one file each."""
+"""Methods that bound a pair's polar from above; one file each."""
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -35,7 +35,7 @@ def proposals(query: PolarQuery) -> Iterator[Proposal | None]:
 
 
 def within_budget(query: PolarQuery, propose: Callable[[PolarQuery], Proposal]) -> Proposal:
-    """Return the proposal; where only a deadline limits the effort, grow a tree until then, too."""
+    """Return the proposal; if only a deadline limits the effort, grow a tree until then."""
     proposal, longer = propose(query), replace(query, nodes=ANY)
     if query.nodes is not None or query.deadline is None or query.expired():
         return proposal

@@ -14,10 +14,9 @@ from math import prod
 
 import numpy as np
 
-from certify.base.arrays import Array
+from certify.base.arrays import Array, Ints
 from certify.polar.eigen import largest_eigenvalue
 
-from .groups import Ints
 from .product_admm import RHO, ProductMultiplier, ProductProgram, Relaxed, Warm, solve
 from .products import ProductForm
 from .steps import Stop

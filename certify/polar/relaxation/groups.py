@@ -13,9 +13,7 @@ from math import prod
 import numpy as np
 import numpy.typing as npt
 
-from certify.base.arrays import Array
-
-Ints = npt.NDArray[np.int64]
+from certify.base.arrays import Array, Ints
 
 
 @dataclass(frozen=True)

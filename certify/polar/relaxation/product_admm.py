@@ -17,12 +17,11 @@ from typing import NamedTuple
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from certify.base.arrays import Array
+from certify.base.arrays import Array, Ints
 from certify.polar.eigen import largest_eigenvalue
 from certify.polar.positive_part import PositivePart
 
 from .cut import Cut
-from .groups import Ints
 from .steps import RELAX, Anderson, Stop, step_ratio
 
 EVERY, SLOW = 10, 50  # steps between bounds, and between balances of the step size

@@ -17,13 +17,13 @@ from math import factorial, prod
 
 import numpy as np
 
-from certify.base.arrays import Array
+from certify.base.arrays import Array, Ints
 from certify.base.rigor.layout import sum_permutations
 from certify.polar import eigen as spectra
 from certify.polar.ascent.contract import product, unfold
 from certify.polar.product_query import ProductQuery
 
-from .groups import Ints, Pairs, index_pairs
+from .groups import Pairs, index_pairs
 from .product_admm import ProductProgram
 
 GRID = 44  # bits of a multiplier, relative to the largest

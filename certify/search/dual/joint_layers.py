@@ -34,7 +34,7 @@ from certify.polar.branching import cones, layers
 from certify.polar.branching.layer_parts import Bounder, Cut, Grown, Path, bounder, step_seconds
 from certify.polar.branching.tree import WORKERS, Solved, SolvedPart, of_leaves
 from certify.polar.layer_query import LayerQuery
-from certify.polar.layers import few
+from certify.polar.layers import cells_are_few
 from certify.polar.relaxation.frame import WEIGHT
 from certify.polar.relaxation.layer_admm import Relaxed
 from certify.polar.relaxation.layer_multiplier import LayerMultiplier, best_multiplier
@@ -93,7 +93,7 @@ def applies(problem: Problem) -> bool:
         return False
     loss = problem.loss
     dense = np.isfinite(loss.curvature) and loss.observed.full and loss.dims[-1] == 1
-    many = not cones.are_few(layer) and not few(*layer.features.shape)
+    many = not cones.are_few(layer) and not cells_are_few(*layer.features.shape)
     return bool(dense) and many and simple(problem)
 
 
