@@ -35,7 +35,7 @@ from .certificate.verdict import Verdict
 from .checkpoint_file import open_checkpoint
 from .own_size import asks_twice, prove_own_size
 from .own_size_result import own_size
-from .prove import Proof, settle
+from .prove import Proof, prove_evidence
 from .reasons import reason
 from .result import Result
 
@@ -137,7 +137,7 @@ def answers(
     scaled_run = Run(scaled, start, epsilon, part, seed, fixed, float(ldexp_steps(1.0, -by.whole)))
     scaled_evidence = find_evidence(scaled_run, *how)
     evidence = rescale.evidence_up(scaled_evidence, by)
-    proof = settle(problem, question, evidence, clock.left())
+    proof = prove_evidence(problem, question, evidence, clock.left())
     if proof.outcome.verdict == "CERTIFIED":
         return evidence, proof, None
     scaled_run = replace(scaled_run, clock=clock)
@@ -152,7 +152,7 @@ def answer_zeros(
     start = Candidate(factors, (), problem.objective(factors))
     rtol, atol = question.tolerances
     evidence = zeros.evidence(problem, start, max(atol, rtol * abs(start.value)), *run)
-    return evidence, settle(problem, question, evidence, run[0].left())
+    return evidence, prove_evidence(problem, question, evidence, run[0].left())
 
 
 def result_of(

@@ -24,7 +24,7 @@ from certify.search.search_result import Evidence
 from . import rescale
 from .certificate.coverage import missing_rules
 from .certificate.file import ask
-from .prove import Proof, settle
+from .prove import Proof, prove_evidence
 
 LARGEST = 1500  # smaller side up to which the second question is always asked
 
@@ -115,4 +115,4 @@ def bound(  # noqa: PLR0913  the question's parts
     found = evidence.better
     found = rival if found is None or found.value >= start.value else found
     evidence = replace(evidence, better=found, floor=floor_below(run, found))
-    return settle(problem, question, rescale.evidence_up(evidence, by), clock.left())
+    return prove_evidence(problem, question, rescale.evidence_up(evidence, by), clock.left())

@@ -38,11 +38,11 @@ from .certificate.file import (
     Certificate,
     Json,
     StatedQuestion,
+    as_kernel_arrays,
     ask,
-    hand_over,
     name_factors,
     number_offsets,
-    of_polar,
+    polar_part,
     under_polar,
 )
 from .certificate.leaf_factors import leaf_factors
@@ -76,7 +76,7 @@ def affordable(problem: Problem, evidence: Evidence, left: float | None = None) 
     return arithmetic(problem, "rounded" if late else None)
 
 
-def settle(
+def prove_evidence(
     problem: Problem, question: StatedQuestion, evidence: Evidence, left: float | None = None
 ) -> Proof:
     """Prove what the evidence allows; left: the seconds left of the budget.
@@ -141,7 +141,7 @@ def attempt(
     polar = part(proof, "polar")
     if ar.tier == "exact" and polar.get("rule") == "transpose":
         W = {k: a for k, a in witness.items() if k == "W"}
-        factors = leaf_factors(question, polar, of_polar(question.statement, witness) | W)
+        factors = leaf_factors(question, polar, polar_part(question.statement, witness) | W)
         witness = under_polar(question.statement, factors) | witness
     return prove_written(question, (proof, witness), ar)
 
@@ -171,7 +171,7 @@ def assemble(problem: Problem, question: StatedQuestion, evidence: Evidence) -> 
         extra |= under_polar(question.statement, witness)
         proof["corrections"] = list_corrections(evidence.dual.point)
         arrays["W"] = evidence.dual.point.W.reshape(-1)
-        arrays |= unbent(problem, evidence.dual.point, "")
+        arrays |= smooth_witnesses(problem, evidence.dual.point, "")
     if evidence.ky_fan is not None:
         proof["ky_fan"], witness = split(evidence.ky_fan)
         extra |= witness
@@ -188,8 +188,8 @@ def assemble(problem: Problem, question: StatedQuestion, evidence: Evidence) -> 
     if evidence.floor is not None:
         proof["floor"] = {"corrections": list_corrections(evidence.floor)}
         arrays["floor.W"] = evidence.floor.W.reshape(-1)
-        arrays |= unbent(problem, evidence.floor, "floor.")
-    return proof, hand_over(arrays) | extra
+        arrays |= smooth_witnesses(problem, evidence.floor, "floor.")
+    return proof, as_kernel_arrays(arrays) | extra
 
 
 def stack_blocks(blocks: Sequence[Json]) -> tuple[list[Json], Arrays]:
@@ -204,7 +204,7 @@ def stack_blocks(blocks: Sequence[Json]) -> tuple[list[Json], Arrays]:
     return proofs, arrays
 
 
-def unbent(problem: Problem, point: Orthogonal, prefix: str) -> dict[str, Array]:
+def smooth_witnesses(problem: Problem, point: Orthogonal, prefix: str) -> dict[str, Array]:
     """Return the witness for the dual value of each smooth offset."""
     smooth = [(k, o) for k, o in enumerate(problem.offsets) if isinstance(o, Smooth)]
     return {f"{prefix}smooth{k}": o.unbent(point.W, problem.loss.observed) for k, o in smooth}
@@ -227,7 +227,7 @@ def value_of(problem: Problem, s: Candidate) -> Enclosure:
     request: StatedQuestion = ask(problem, s.factors, s.q, rtol=0.0, atol=0.0)
     question = statement.question(request.statement, request.given)
     question = replace(question, loss=question.loss.within(ar.elementary))
-    arrays = hand_over(number_offsets("", s.q))
+    arrays = as_kernel_arrays(number_offsets("", s.q))
     factors = factor_arrays(kernel_arrays.Arrays(request.given, "statement"), "", question.pair)
     point = Point(factors, tuple(arrays.values()))
     return kernel_values.objective(ar, question, point)

@@ -24,7 +24,7 @@ class Case:
 
     problem: Problem
     size: int
-    found: Evidence
+    evidence: Evidence
     outcome: Outcome
     own: OwnSize
 
@@ -45,7 +45,7 @@ class Case:
     @property
     def best(self) -> float:
         """The lowest objective found, in floats."""
-        return min([self.upper, *(s.value for _, s in self.found.steps)])
+        return min([self.upper, *(s.value for _, s in self.evidence.steps)])
 
     @property
     def spread(self) -> str:
@@ -55,8 +55,8 @@ class Case:
     @property
     def polar(self) -> tuple[float, float] | None:
         """The polar of the dual point in units of lam: a value that is attained, a proved bound."""
-        dual, problem = self.found.dual, self.problem
-        at = self.found.better or self.found.start
+        dual, problem = self.evidence.dual, self.problem
+        at = self.evidence.better or self.evidence.start
         if dual is None or not problem.has_penalty or not at.size:
             return None
         earned, _ = problem.atom.inner_products(dual.point.W, at.factors, problem.loss.observed)
@@ -67,7 +67,7 @@ class Case:
     @property
     def better(self) -> int | None:
         """The size of better factors; `outcome` says whether they are proved."""
-        return None if self.found.better is None else self.found.better.size
+        return None if self.evidence.better is None else self.evidence.better.size
 
 
 Reason: TypeAlias = Callable[[Case], str | None]  # None: it does not apply
@@ -88,7 +88,7 @@ def refuted(case: Case) -> str | None:
     if case.outcome.verdict != "REFUTED" or case.better is None:
         return None
     better = f"factors with {case.count(case.better)} (yours has {case.size}) are proved better"
-    return "; ".join(filter(None, (better, noted(case))))
+    return "; ".join(filter(None, (better, search_note(case))))
 
 
 def rank_limited(case: Case) -> str | None:
@@ -96,7 +96,7 @@ def rank_limited(case: Case) -> str | None:
     if case.outcome.verdict != "RANK_LIMITED" or case.better is None:
         return None
     more = f"factors with {case.count(case.better)} are proved better than these {case.size}"
-    return "; ".join(filter(None, (more, case.own.reason, noted(case))))
+    return "; ".join(filter(None, (more, case.own.reason, search_note(case))))
 
 
 def fixed_rank(case: Case) -> str | None:
@@ -113,15 +113,15 @@ def loose_side(case: Case) -> str:
     if least > case.best - case.lower:
         loose = f"the upper bound is loose, by {part(least, case.upper)}"
         return f"{loose}: a larger budget may prove it"
-    cure = "the search ended by itself" if case.found.ended else "a larger budget may raise it"
+    cure = "the search ended by itself" if case.evidence.ended else "a larger budget may raise it"
     return f"the bound at this size may be loose, by at most {case.spread}: {cure}"
 
 
-def noted(case: Case) -> str | None:
+def search_note(case: Case) -> str | None:
     """Repeat the note of the search on its dual point."""
-    if not case.found.note:
+    if not case.evidence.note:
         return None
-    return f"the lower bound is loose, by at most {case.spread}: {case.found.note}"
+    return f"the lower bound is loose, by at most {case.spread}: {case.evidence.note}"
 
 
 def upper_is_loose(case: Case) -> str | None:
@@ -143,7 +143,7 @@ def polar_is_hard(case: Case) -> str | None:
         if high <= low * (1 + TIGHT):
             return None
         within = f"from {low:.4g} lam, which a component attains, to {high:.4g} lam"
-        cure = case.found.dual.polar.open if case.found.dual else ""
+        cure = case.evidence.dual.polar.open if case.evidence.dual else ""
         cause += f" ({within}; {cure or f'{LONGER} that'})"
     else:
         cause += f"; {LONGER} it"
@@ -153,7 +153,7 @@ def polar_is_hard(case: Case) -> str | None:
 
 def dual_is_loose(case: Case) -> str | None:
     """Say that the dual point is not optimal."""
-    cure = "the search ended by itself" if case.found.ended else "a larger budget improves it"
+    cure = "the search ended by itself" if case.evidence.ended else "a larger budget improves it"
     loose = f"the lower bound is loose, by at most {case.spread}: the dual point is not optimal"
     return f"{loose}; {cure} (best found {case.best:.10g})"
 
@@ -172,7 +172,7 @@ REASONS: tuple[Reason, ...] = (  # the first that applies is given; the last one
     refuted,
     rank_limited,
     fixed_rank,
-    noted,
+    search_note,
     upper_is_loose,
     polar_is_hard,
     dual_is_loose,

@@ -18,7 +18,7 @@ from certify.kernel.arrays import Array
 from certify.kernel.exact import Exact
 from certify.losses import Squared
 from certify.offsets import ColumnIntercept, Intercept, Linear, RowIntercept
-from certify.pipeline.certificate.file import ask, hand_over
+from certify.pipeline.certificate.file import as_kernel_arrays, ask
 from certify.polar import exact_text
 
 TIERS = pytest.mark.parametrize("tier", [Exact, Flint, Rounded])
@@ -49,7 +49,7 @@ def prove(asked, tier, W, shift, L):
     offsets = {
         f"q{k}": np.zeros(o.shape(problem.loss.observed)) for k, o in enumerate(problem.offsets)
     }
-    witness = hand_over({"W": W.reshape(-1), "L": packed(L), **offsets})
+    witness = as_kernel_arrays({"W": W.reshape(-1), "L": packed(L), **offsets})
     return verdict.prove(question.statement, question.given, proof, witness, tier())
 
 
@@ -128,9 +128,9 @@ def test_diag_1e_9_and_minus_1e_9_is_not_psd(tier):
         ar.load(Array((2, 2), np.diag(values).reshape(-1).data)), Fraction(shift), L
     )
     for L in (np.diag([small**0.5, 0.0]), np.zeros((2, 2)), np.diag([small, small]) ** 0.5):
-        factor = hand_over({"L": packed(L)})["L"]
+        factor = as_kernel_arrays({"L": packed(L)})["L"]
         assert top([-small, small], 0, factor) >= Fraction(small)
-    L = hand_over({"L": packed(np.diag([(small + 2**-50) ** 0.5, 2**-25]))})["L"]
+    L = as_kernel_arrays({"L": packed(np.diag([(small + 2**-50) ** 0.5, 2**-25]))})["L"]
     assert top([-small, 0.0], 2**-50, L) <= 2**-49  # the twin
 
 

@@ -55,7 +55,7 @@ from certify.losses import (
     Softmax,
     Squared,
 )
-from certify.pipeline.certificate.file import ask, hand_over
+from certify.pipeline.certificate.file import as_kernel_arrays, ask
 from certify.polar import exact_text
 from tests import references
 from tests.references import mp, number, rational
@@ -188,7 +188,7 @@ def test_a_dual_value_is_a_sharp_lower_bound(loss, data, shape, s):
     held = data.draw(losses(loss, shape))
     W = held.clip_dual(data.draw(arrays(held.data.shape, st.floats(-4, 4))))
     asked, ar = questioned(held, at_entries(held, np.ones(held.data.shape))), Exact()
-    witness = Arrays(hand_over({"W": W.reshape(-1)}), "proof")
+    witness = Arrays(as_kernel_arrays({"W": W.reshape(-1)}), "proof")
     moved = data.draw(st.booleans())
     shrink = corrections(held, W) if moved else []
     proof = {"corrections": [[k, exact_text(c)] for k, c in shrink]}
@@ -232,7 +232,7 @@ def test_the_rule_of_least_squares_is_its_fast_form(data, shape):
     spans = Spans(*ar.spans(values.fit_field(ar, asked, x)))
     weights = loss_weights(asked)
     assert asked.loss.value(spans, y, weights) == loss_value(ar, asked, x)
-    witness = Arrays(hand_over({"W": W.reshape(-1)}), "proof")
+    witness = Arrays(as_kernel_arrays({"W": W.reshape(-1)}), "proof")
     dual = dual_point(ar, asked, {}, witness, "W")
     fast = dual_value(ar, asked, dual, Fraction(0), Fraction(1, 4))
     slow = loss_dual(asked, dual, Fraction(1, 4))
@@ -286,7 +286,7 @@ ONES = np.full((2, 1), 0.5), np.full((2, 1), 0.5)
 def proved(held, W, tier=Exact, *, statement=None, given=None):
     """Let the kernel judge a dual point of a field at factors of 1/4."""
     asked = ask(Problem(held, ENTRIES, 64.0), ONES, None, rtol=0.0, atol=0.0)
-    witness = hand_over({"W": W.reshape(-1)})
+    witness = as_kernel_arrays({"W": W.reshape(-1)})
     proof = {"polar": {"rule": "lines"}}
     return prove(
         asked.statement | (statement or {}), asked.given | (given or {}), proof, witness, tier()
@@ -517,7 +517,7 @@ def test_no_bound_of_any_dual_point_exceeds_any_objective(loss, data, shape, lam
     W = held.clip_dual(data.draw(arrays(held.data.shape)))
     Z = data.draw(fields(held))
     asked = ask(Problem(held, ENTRIES, lam), at_entries(held, Z), None, rtol=0.0, atol=0.0)
-    proof, witness = {"polar": {"rule": "lines"}}, hand_over({"W": W.reshape(-1)})
+    proof, witness = {"polar": {"rule": "lines"}}, as_kernel_arrays({"W": W.reshape(-1)})
     for tier in (Exact, Rounded):
         outcome = prove(asked.statement, asked.given, proof, witness, tier())
         assert outcome.lower <= outcome.upper
@@ -587,7 +587,7 @@ def test_any_lam_over_a_bound_scales_by_a_dyadic_number():
     held = Logistic(H)
     W = -held.gradient(np.zeros((2, 2)))
     asked = ask(Problem(held, ENTRIES, 0.1), ONES, None, rtol=0.0, atol=0.0)  # s = 1/5
-    witness = hand_over({"W": W.reshape(-1)})
+    witness = as_kernel_arrays({"W": W.reshape(-1)})
     found = prove(asked.statement, asked.given, {"polar": {"rule": "lines"}}, witness)
     s = coarse(Fraction(0.1) * 2)
     true = rational(references.dual(held, [s * Fraction(w) for w in W.reshape(-1).tolist()]))
@@ -598,7 +598,7 @@ def test_any_lam_over_a_bound_scales_by_a_dyadic_number():
 def test_a_ridge_is_paid_by_every_loss():
     held = Logistic(H)
     asked, ar = questioned(held, ONES), Exact()
-    witness = Arrays(hand_over({"W": np.array([0.5, 0.0, 0.0, 0.25])}), "proof")
+    witness = Arrays(as_kernel_arrays({"W": np.array([0.5, 0.0, 0.0, 0.25])}), "proof")
     dual = dual_point(ar, asked, {}, witness, "W")
     free, paid = (dual_value(ar, asked, dual, Fraction(c), Fraction(1, 2)) for c in (0, 8))
     assert free - paid == 1

@@ -17,7 +17,7 @@ from certify.kernel.arrays import Array
 from certify.kernel.exact import Exact, Grid
 from certify.kernel.verdict import prove
 from certify.losses import Squared
-from certify.pipeline.certificate.file import ask, hand_over
+from certify.pipeline.certificate.file import as_kernel_arrays, ask
 
 DYADIC = st.builds(lambda n, k: n / 2**k, st.integers(-40, 40), st.integers(0, 6))
 
@@ -105,7 +105,7 @@ def test_the_lower_bound_of_the_kernel_is_that_of_weak_duality(case, lam):
     problem = Problem(Squared(np.array(Y)), RankOne("l1", "l1"), lam)
     none = np.zeros((len(Y), 0)), np.zeros((len(Y), 0))
     asked = ask(problem, none, None, rtol=0.0, atol=0.0)
-    witness = hand_over({"W": np.array(W).reshape(-1)})
+    witness = as_kernel_arrays({"W": np.array(W).reshape(-1)})
     found = prove(asked.statement, asked.given, {"polar": {"rule": "lines"}}, witness)
     w, y = ([x for row in fractions(rows) for x in row] for rows in (W, Y))
     P = max(map(abs, w))

@@ -93,35 +93,36 @@ def test_a_reason_says_how_loose_the_polar_is():
     assert "from 2 lam, which a component attains, to 2.5 lam" in said
     assert reasons.polar_is_hard(case_of(2.0)) is None
     assert "by at most 34 %: the dual point" in reasons.dual_is_loose(case)
-    bare = replace(case, found=Evidence(case.found.start))
+    bare = replace(case, evidence=Evidence(case.evidence.start))
     assert "lam" not in reasons.polar_is_hard(bare)
 
 
 def test_a_reason_says_what_of_a_tree_is_undecided_and_for_how_long():
     case = case_of(2.5)
-    dual = replace(case.found.dual, polar=Proposal(2.5, open="3 % of it in 9 cones undecided"))
-    said = reasons.polar_is_hard(replace(case, found=replace(case.found, dual=dual)))
+    dual = replace(case.evidence.dual, polar=Proposal(2.5, open="3 % of it in 9 cones undecided"))
+    said = reasons.polar_is_hard(replace(case, evidence=replace(case.evidence, dual=dual)))
     assert "to 2.5 lam; 3 % of it in 9 cones undecided)" in said
-    noted = replace(case, found=replace(case.found, note="its proof takes 9 s"))
-    assert reasons.noted(noted) == "the lower bound is loose, by at most 34 %: its proof takes 9 s"
+    noted = replace(case, evidence=replace(case.evidence, note="its proof takes 9 s"))
+    said = reasons.search_note(noted)
+    assert said == "the lower bound is loose, by at most 34 %: its proof takes 9 s"
 
 
 @pytest.mark.parametrize("verdict", ["REFUTED", "RANK_LIMITED"])
 def test_a_reason_with_better_factors_says_what_the_bound_lacks(verdict):
     case = case_of(2.5)
-    outcome, found = SimpleNamespace(verdict=verdict, lower=0.0, upper=2.0), case.found
+    outcome, found = SimpleNamespace(verdict=verdict, lower=0.0, upper=2.0), case.evidence
     found = replace(found, better=found.start, note="its proof takes 9 s, more than the budget")
-    case = replace(case, outcome=outcome, found=found, own=SimpleNamespace(reason="of its size"))
+    case = replace(case, outcome=outcome, evidence=found, own=SimpleNamespace(reason="of its size"))
     say = {"REFUTED": reasons.refuted, "RANK_LIMITED": reasons.rank_limited}[verdict]
     assert say(case).endswith("%: its proof takes 9 s, more than the budget")
-    assert "loose" not in say(replace(case, found=replace(found, note="")))
+    assert "loose" not in say(replace(case, evidence=replace(found, note="")))
 
 
 def test_a_reason_at_a_fixed_size_names_the_loose_side():
     case = case_of(2.5)
     assert "the bound at this size may be loose, by at most 34 %" in reasons.loose_side(case)
-    better = replace(case.found.start, value=1.1)
-    met = replace(case, found=replace(case.found, steps=(("grow", better),)))
+    better = replace(case.evidence.start, value=1.1)
+    met = replace(case, evidence=replace(case.evidence, steps=(("grow", better),)))
     assert "the upper bound is loose, by 27 %: a larger budget" in reasons.loose_side(met)
 
 
@@ -138,8 +139,8 @@ def test_without_a_budget_a_clock_that_races_changes_nothing(monkeypatch):
 def test_a_reason_says_by_how_much_the_upper_bound_is_loose():
     case = case_of(2.5)
     assert reasons.upper_is_loose(case) is None
-    better = replace(case.found.start, value=1.1)
-    met = replace(case, found=replace(case.found, steps=(("grow", better),)))
+    better = replace(case.evidence.start, value=1.1)
+    met = replace(case, evidence=replace(case.evidence, steps=(("grow", better),)))
     assert "the upper bound is loose, by 27 % and more: a search reached 1.1" in (
         reasons.upper_is_loose(met)
     )

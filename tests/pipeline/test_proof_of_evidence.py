@@ -25,7 +25,7 @@ def test_the_steps_are_fine_where_another_proof_is_quick(monkeypatch, side, want
     problem = SimpleNamespace(loss=SimpleNamespace(dims=(9000, side)))
     found = Evidence(None, dual=object())
     monkeypatch.setattr(PROVE, "replace", lambda found, **_: found)
-    assert PROVE.settle(problem, None, found) is proof
+    assert PROVE.prove_evidence(problem, None, found) is proof
     assert steps == wanted
 
 

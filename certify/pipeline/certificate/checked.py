@@ -21,7 +21,7 @@ from certify.kernel.metered import Metered
 from certify.kernel.rules.polar import polar_bound
 from certify.polar.proved import above, below
 
-from .file import Certificate, StatedQuestion, of_polar
+from .file import Certificate, StatedQuestion, polar_part
 from .verdict import EXIT_CODES, REJECTED_EXIT, Verdict
 
 PACKAGE = Path(__file__).parents[2]
@@ -101,7 +101,7 @@ def afford_trees(question: StatedQuestion, certificate: Certificate, limit: floa
     ):
         return
     metered = Metered(Unwalked(), Budget(limit))
-    evidence = arrays.Arrays(of_polar(c.statement, c.witness), "proof")
+    evidence = arrays.Arrays(polar_part(c.statement, c.witness), "proof")
     try:
         asked = statement.question(question.statement, question.given)
         w = metered.load(arrays.Arrays(c.witness, "proof").get("W", (asked.at.size,)))

@@ -195,7 +195,7 @@ def ask(  # noqa: PLR0913  the question's parts
         numbers = {name: x.hex() for name, x in o.numbers().items()}
         offsets.append({"kind": o.name} | o.statement_fields() | numbers)
         arrays |= o.arrays(k)
-    given = hand_over(arrays | number_offsets("", q or ()))
+    given = as_kernel_arrays(arrays | number_offsets("", q or ()))
     seen = problem.loss.observed
     statement: Json = {
         "format": FORMAT,
@@ -258,7 +258,7 @@ def number_offsets(prefix: str, values: Values) -> dict[str, Array]:
     return {f"{prefix}q{k}": x for k, x in enumerate(values)}
 
 
-def of_polar(statement: Json, arrays: Mapping[str, Any]) -> dict[str, Any]:
+def polar_part(statement: Json, arrays: Mapping[str, Any]) -> dict[str, Any]:
     """Return the arrays of the polar's proof by the names in its rule.
 
     The proof for at most r components has other arrays L and K, so those of the polar are named
@@ -277,6 +277,6 @@ def under_polar(statement: Json, arrays: Mapping[str, Any]) -> dict[str, Any]:
     return {f"polar.{k}": a for k, a in arrays.items()}
 
 
-def hand_over(arrays: Mapping[str, Array]) -> Arrays:
+def as_kernel_arrays(arrays: Mapping[str, Array]) -> Arrays:
     """Hand named arrays to the kernel."""
     return {k: as_kernel_array(a) for k, a in arrays.items()}

@@ -28,7 +28,7 @@ from certify.problem import Problem, as_problem
 from .checked import program, run_checker
 from .coverage import missing_rules
 from .difference import describe_mismatch
-from .file import Arrays, Certificate, Json, StatedQuestion, as_numpy, ask, of_polar, under_polar
+from .file import Arrays, Certificate, Json, StatedQuestion, as_numpy, ask, polar_part, under_polar
 from .leaf_factors import leaf_factors
 from .tiers import arithmetic
 from .verdict import Bracket, Judgement, Verdict
@@ -100,7 +100,7 @@ def verify(  # noqa: PLR0913  the contract's keywords
     arrays = problem.accept(factors)
     values = None if q is None else problem.accept_offsets(q)
     question = ask(problem, arrays, values, rtol=rtol, atol=atol, own_size=own_size)
-    agree(certificate, question)
+    require_same_question(certificate, question)
     if limit is None:
         limit = work_allowed(certificate, question)
     arithmetic_ = "exact" if path else tier
@@ -126,7 +126,7 @@ def accept_certificate(given: object, known: Callable[[Json], None] = known_form
     return given if isinstance(given, Certificate) else Certificate.load(given, known)
 
 
-def agree(certificate: Certificate, question: StatedQuestion) -> None:
+def require_same_question(certificate: Certificate, question: StatedQuestion) -> None:
     """Reject a certificate of another question, and say how they differ."""
     theirs, ours = certificate.statement, question.statement
     try:
@@ -175,7 +175,7 @@ def complete(
     if isinstance(certificate.proof.get("lines"), list):
         return complete_lines(certificate, question, tier, limit)
     polar, whole = part(certificate.proof, "polar"), certificate.witness
-    witness = of_polar(question.statement, whole) | {k: a for k, a in whole.items() if k == "W"}
+    witness = polar_part(question.statement, whole) | {k: a for k, a in whole.items() if k == "W"}
     limit = work_allowed(certificate, question) if limit is None else limit
     if tier == "exact" and polar.get("rule") == "transpose" and "W" in witness:
         made = leaf_factors(question, polar, witness, limit)

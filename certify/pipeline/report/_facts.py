@@ -12,7 +12,7 @@ from certify.kernel.arrays import Arrays
 from certify.kernel.dual import dual_point
 from certify.kernel.rules.polar import polar_bound
 from certify.kernel.rules.spectral import low_rank_bound
-from certify.pipeline.certificate.file import Certificate, as_numpy, of_polar
+from certify.pipeline.certificate.file import Certificate, as_numpy, polar_part
 from certify.pipeline.certificate.question import Question, question
 from certify.pipeline.certificate.tiers import arithmetic
 from certify.pipeline.certificate.verdict import Verdict
@@ -83,7 +83,7 @@ class Facts:
         given = Arrays(dict(c.witness), "proof")
         with np.errstate(all="ignore"):
             w = dual_point(by, query, c.proof, given, "W")
-            mine = Arrays(of_polar(c.statement, c.witness), "proof")
+            mine = Arrays(polar_part(c.statement, c.witness), "proof")
             if query.at.zeros:
                 return above(low_rank_bound(by, query.pair, w, proof, mine))
             bound = polar_bound(by, query.pair, w.field, proof, mine)
