@@ -44,15 +44,15 @@ class Keeper:
         self.above = CURRENT.get()  # the keeper of the enclosing computation
         self.tell: Tell | None = None
         self.last, self.pause = monotonic(), EVERY
-        self.size, self.left = 0, tuple[str, ...]()
+        self.size, self.ignored = 0, tuple[str, ...]()
 
-    def leave(self, *names: str) -> None:
+    def ignore(self, *names: str) -> None:
         """Neither recall nor replace values whose keys begin with these names."""
-        self.left = names
+        self.ignored = names
 
     def keep(self, key: str, value: Callable[[], Any], *, now: bool = False) -> None:
         """Keep value(), if it is time or `now`; otherwise value is not called."""
-        if key.startswith(self.left) or (not now and monotonic() - self.last < self.pause):
+        if key.startswith(self.ignored) or (not now and monotonic() - self.last < self.pause):
             return
         self.kept.pop(key, None)
         self.read.pop(key, None)
@@ -76,7 +76,7 @@ class Keeper:
 
         Raises InputError if the checkpoint is damaged.
         """
-        if key.startswith(self.left):
+        if key.startswith(self.ignored):
             return None
         if key in self.kept:
             return self.kept[key]

@@ -81,7 +81,7 @@ class Clock:
         """Whether the time is over, or a stop was requested."""
         return self.until_end() <= 0
 
-    def last(self) -> float | None:
+    def duration(self) -> float | None:
         """Return the seconds from start to end; None without a budget."""
         if self.budget is None or self.limit is None:
             return self.budget
@@ -89,14 +89,14 @@ class Clock:
 
     def left(self) -> float | None:
         """Return the seconds left of the budget, or None without one."""
-        last = self.last()
+        last = self.duration()
         if stop_requested():
             return 0.0
         return None if last is None else max(last - (monotonic() - self.start), 0.0)
 
     def until_end(self) -> float:
         """Return the seconds left of the budget or of `most`; infinite without either."""
-        ends = [t for t in (self.last(), self.most) if t is not None]
+        ends = [t for t in (self.duration(), self.most) if t is not None]
         spent = monotonic() - self.start
         return 0.0 if stop_requested() else max(min(ends, default=float("inf")) - spent, 0.0)
 
@@ -107,12 +107,12 @@ class Clock:
 
     def next_part(self, part: float) -> "Clock":
         """Return the same clock with a part of the time that is left."""
-        left, last = self.left(), self.last()
+        left, last = self.left(), self.duration()
         if left is None or last is None or self.budget is None:
             return self.share(1.0)
         return self.share((last - (1 - part) * left) / max(self.budget, 1e-300))
 
-    def allowed(self) -> float:
+    def until_overrun(self) -> float:
         """Return the seconds until the budget is overrun by more than LATE and GRACE allow."""
         if self.budget is None:
             return float("inf")
@@ -146,4 +146,4 @@ def must_end() -> bool:
     clock = CURRENT.get()
     if clock is None or clock.budget is None:
         return False
-    return clock.allowed() <= 0.5 * (LATE * clock.budget + GRACE)
+    return clock.until_overrun() <= 0.5 * (LATE * clock.budget + GRACE)

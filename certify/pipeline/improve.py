@@ -204,7 +204,7 @@ def is_last_check(problem: Problem, clock: Clock, share: float) -> bool:
     Of a hard polar, another check takes long, and would find about the same bound.
     """
     spent = clock.left() == 0 or share <= CLOSER
-    return clock.allowed() <= 0 or (problem.atom.hard and spent)
+    return clock.until_overrun() <= 0 or (problem.atom.hard and spent)
 
 
 def next_point(result: Result) -> Candidate | None:

@@ -108,7 +108,7 @@ class Work:
 
     def afford(self, clock: Clock) -> float:
         """Return the core seconds that the budget leaves for `pairs` and `cube`."""
-        rest = clock.allowed() * min(clock.cores(), 1.0) - self.entries
+        rest = clock.until_overrun() * min(clock.cores(), 1.0) - self.entries
         return max(rest, BRIEF) * PLACE.get().cores(CORES)
 
 

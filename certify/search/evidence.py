@@ -73,7 +73,7 @@ def gather_at_scale(run: Run, caller_dual: Array | None) -> Evidence:
 
     def late() -> bool:
         """Whether the proof would end far beyond the budget."""
-        return work.seconds(clock) > clock.allowed()
+        return work.seconds(clock) > clock.until_overrun()
 
     by = partial(ratings.polar, problem, run.epsilon, run.start, run.seed)
     searching = ratings.leave_proof(clock, work)
@@ -174,8 +174,8 @@ def recall(run: Run) -> ResumedSearch | None:
         return ResumedSearch(result, short, None)
     W, exact, upper, proof, value = kept
     seconds = kept_seconds(run, keeper.size, proof)
-    if seconds > run.clock.allowed():
-        keeper.leave("tree.", DUAL)
+    if seconds > run.clock.until_overrun():
+        keeper.ignore("tree.", DUAL)
         note = f"the proof in the checkpoint takes about {seconds:.0f} s, more than the budget"
         return ResumedSearch(result, short, None, note)
     point = Orthogonal(W, tuple((k, Fraction(p, q)) for k, p, q in exact))

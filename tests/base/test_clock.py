@@ -25,14 +25,14 @@ def at(monkeypatch):
 def test_a_budget_may_be_overrun_by_a_fifth_and_two_seconds(at):
     held = Clock(100.0, start=0.0)
     at[0] = 50.0
-    assert held.allowed() == 72.0
-    assert Clock(None, start=0.0).allowed() == np.inf
+    assert held.until_overrun() == 72.0
+    assert Clock(None, start=0.0).until_overrun() == np.inf
 
 
 def test_a_limit_that_is_known_later_ends_a_clock_and_its_parts(at):
     known = [80.0]
     held = Clock(100.0, start=0.0, limit=lambda: known[0])
-    assert [x.last() for x in (held, held.share(0.5), Clock(5.0), Clock())] == [80, 50, 5, None]
+    assert [x.duration() for x in (held, held.share(0.5), Clock(5.0), Clock())] == [80, 50, 5, None]
     at[0] = 60.0
     assert not held.expired()
     assert (held.left(), held.next_part(0.5).left()) == (20.0, 10.0)

@@ -34,7 +34,7 @@ def test_a_clock_that_counts_steps_ends_after_its_seconds_and_has_no_deadline():
     assert clock.expired()
     assert clock.share(0.5).expired()
     assert clock.left() is None
-    assert clock.allowed() == float("inf")
+    assert clock.until_overrun() == float("inf")
     assert not Clock(most=1e9).expired()
 
 
