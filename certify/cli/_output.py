@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from certify.base.arrays import Array
 from certify.base.errors import InputError
 from certify.pipeline.certificate.file import Certificate, as_numpy, write_atomically
 
@@ -61,6 +62,13 @@ def save_arrays(arrays: Mapping[str, Any], path: Path) -> OutputFile | None:
     blob = buffer.getvalue()
     write_atomically(Path(os.path.realpath(path)), blob)
     return OutputFile(path, len(blob))
+
+
+def save_array(array: Array, path: Path) -> None:
+    """Write one array as .npy."""
+    buffer = io.BytesIO()
+    np.save(buffer, array, allow_pickle=False)
+    write_atomically(Path(os.path.realpath(path)), buffer.getvalue())
 
 
 def better_arrays(certificate: Certificate | None) -> dict[str, Any]:

@@ -5,11 +5,11 @@ from pathlib import Path
 import click
 from click.shell_completion import get_completion_class
 
-from certify.adapters.files._drafts import draft
+from certify.adapters.files._drafts import draft, source_at
 from certify.pipeline.certificate.file import write_atomically
 
 from ._options import PATH
-from ._output import guard
+from ._output import guard, save_array
 from .audit._plan import installed_versions
 
 SHELLS = ("bash", "zsh", "fish")
@@ -25,15 +25,22 @@ def init(data: Path, factors: tuple[Path, ...], output: Path, *, force: bool) ->
     """Write a commented problem.toml for the files DATA and FACTORS.
 
     DATA is the matrix or tensor that was fitted; FACTORS one file for each factor, or one
-    file that holds all of them by name. lam is computed from the factors if they are
-    stationary for some lam. What the files do not say is marked TODO.
+    file that holds all of them by name. fit.npz:W is one array of a file. If entries of DATA
+    are NaN, mask.npy is written, which says that they are missing. lam is computed from the
+    factors if they are stationary for some lam. What the files do not say is marked TODO.
 
     Example: certify init Y.csv W.npy H.npy && certify check problem.toml
     """
-    guard([output], [data, *factors])
-    if output.exists() and not force:
-        raise click.UsageError(f"{output} exists already: --force overwrites it")
-    text, notes = draft(data, factors, output.parent)
+    inputs = [Path(source_at(path).file) for path in (data, *factors)]
+    guard([output], inputs)
+    text, notes, arrays = draft(data, factors, output.parent)
+    beside = [output.parent / name for name in arrays]
+    guard([output, *beside], inputs)
+    for path in [] if force else [output, *beside]:
+        if path.exists():
+            raise click.UsageError(f"{path} exists already: --force overwrites it")
+    for path, array in zip(beside, arrays.values(), strict=True):
+        save_array(array, path)
     write_atomically(output, text.encode())
     click.echo(f"{output} written")
     for note in notes:

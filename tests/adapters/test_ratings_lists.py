@@ -230,7 +230,8 @@ def test_a_model_of_another_package_takes_the_table_and_the_matrix():
         (RAW, {"order": "random"}, "order must be one of number, from 1, sorted, first seen"),
         (RAW, {"order": "number"}, "user ids must be integers from 0, got"),
         (([0, 1], [0, 1], [1, 2]), {"order": "from 1"}, "user ids must be integers from 1, got"),
-        (([1, 1], [1, 1], [1, 2]), {}, "user 0 has rated item 0 more than once"),
+        (([1, 1], [1, 1], [1, 2]), {}, "user 1 has rated item 1 more than once: keep"),
+        ((list("baa"), list("mmm"), [1, 2, 3]), {}, "user a has rated item m more than once: keep"),
         (([1, 1], [1, 2], [1, np.nan]), {}, "ratings must be finite"),
         (
             ([1, 1], [1], [1, 2]),

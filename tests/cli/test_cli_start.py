@@ -68,6 +68,31 @@ def test_init_reads_named_arrays_signs_and_tensors(folder, capsys):
     assert np.array_equal(load(folder / "problem.toml").factors[2], parts["c"])
 
 
+def test_init_overwrites_no_mask_of_the_user(folder, capsys):
+    np.save("holes.npy", np.where(X > 0.5, np.nan, X))
+    np.save("mask.npy", [True])
+    for given in (["holes.npy"], ["holes.npy", "mask.npy", "--force"]):
+        assert inside(capsys, "init", *given).status == 2
+        assert np.array_equal(np.load("mask.npy"), [True])
+        assert not (folder / "problem.toml").exists()
+    assert inside(capsys, "init", "holes.npy", "--force").status == 0
+    assert np.array_equal(np.load("mask.npy"), X <= 0.5)
+
+
+def test_init_reads_one_array_of_a_file_as_its_message_says(folder, capsys):
+    np.savez("all.npz", X=X, W=W, H=H)
+    assert 'name one of them, "all.npz:X"' in inside(capsys, "init", "all.npz").sentence
+    for given in (["all.npz:X", "all.npz:W", "all.npz:H"], ["all.npz:X", "all.npz"]):
+        document, _ = drafted(capsys, *given, "--force")
+        assert document["data"]["Y"] == "all.npz:X"
+        held = load(folder / "problem.toml")
+        assert np.array_equal(held.problem.loss.data, X)
+        assert np.array_equal(held.factors[0], W)
+        assert np.array_equal(held.factors[1], H.T)
+    assert "an input" in inside(capsys, "init", "all.npz:X", "-o", "all.npz", "--force").sentence
+    assert "has no" in inside(capsys, "init", "all.npz:Z", "--force").sentence
+
+
 def test_init_without_factors_says_what_is_to_do(folder, capsys):
     document, _ = drafted(capsys, "X.csv")
     assert document["factors"] == {"U": "U.npy", "V": "V.npy"}
@@ -81,6 +106,8 @@ def test_init_sees_holes_and_labels(capsys):
     document, said = drafted(capsys, "holes.npy", "W.npy", "H.npy")
     assert document["data"]["mask"] == "mask.npy"
     assert "entries are NaN" in said
+    assert inside(capsys, "check", "problem.toml", "--budget", "0").status in (0, 10, 12, 14)
+    assert np.array_equal(np.load("mask.npy"), X <= 0.5)
     np.save("labels.npy", (X > 0.5).astype(float))
     assert "may be logistic" in drafted(capsys, "labels.npy", "--force")[1]
 

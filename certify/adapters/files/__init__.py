@@ -20,6 +20,7 @@ from ._blocks import LoadedBlocks, read_tables
 from ._network import named_files, read_network
 from ._schema import Entry, entry, factor_names, loads, validate_file
 from ._source import Reader, Source
+from ._table import kind_of
 
 __all__ = [
     "FORMATS",
@@ -143,7 +144,10 @@ def load_factors(path: Path, loaded: Loaded) -> tuple[Any, ...]:
 
     Raises InputError, with the file, for a missing name or arrays that do not fit.
     """
-    reader = Reader(Path(), FORMATS)
+    reader, form = Reader(Path(), FORMATS), FORMATS.get(kind_of(path))
+    if form is None or not form.keyed:
+        wanted = " and ".join(loaded.names)
+        raise InputError(f"{path} is no other fit: give an .npz file with the arrays {wanted}")
     arrays = tuple(reader.read(Source(str(path), name), name) for name in loaded.names)
     return loaded.problem.accept(arrays, str(path))
 

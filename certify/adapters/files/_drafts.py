@@ -21,25 +21,30 @@ from certify.problem import Problem, StationaryLam
 
 from . import FORMATS
 from ._beside import Beside, Listing, listing, ridge, split
-from ._source import Reader, Source
+from ._source import Reader, Source, parse_source
 from ._triplets import subtract
 from .mat import names as matlab_names
 
 KEYED = (".mat", ".npz", ".safetensors")
+MASK = "mask.npy"  # the file of the observed entries, where some are NaN
 MATRIX = 2  # dimensions
 TRANSPOSED = "\0T"  # the end of a source whose array is transposed; no file name contains it
 NO_FACTORS = ("# TODO: name the files of the factors", 'U = "U.npy"', 'V = "V.npy"')
 Named = list[tuple[str, Any]]
 
 
-def draft(data: Path, factors: Sequence[Path], folder: Path) -> tuple[str, list[str]]:
-    """Return (problem.toml, notes) for the files of data and factors.
+def draft(
+    data: Path, factors: Sequence[Path], folder: Path
+) -> tuple[str, list[str], dict[str, Array]]:
+    """Return (problem.toml, notes, arrays it names by their files) for data and factors.
+
+    A path may end in the name of an array, fit.npz:W.
 
     Raises InputError for files without arrays, or factors that fit no mode of the data.
     """
-    arrays = read_factors(factors)
+    arrays = read_factors(factors, str(data))
     rated = listing(data, arrays)
-    Y = Reader(Path(), FORMATS).read(Source(str(data)), "data") if rated is None else rated.matrix
+    Y = Reader(Path(), FORMATS).read(source_at(data), "data") if rated is None else rated.matrix
     if Y.ndim < MATRIX:
         raise InputError(f"{data} must hold a matrix or a tensor, got shape {Y.shape}")
     arrays, beside = split(arrays, Y.shape)
@@ -76,19 +81,30 @@ def draft(data: Path, factors: Sequence[Path], folder: Path) -> tuple[str, list[
             "",
         ]
     )
-    return text, [*notes, *more, note]
+    return text, [*notes, *more, note], {MASK: ~np.isnan(Y)} if has_holes(Y) else {}
 
 
-def read_factors(factors: Sequence[Path]) -> Named:
-    """Return (source, array) of each array in the files of the factors."""
+def source_at(path: Path) -> Source:
+    """Return the source that a path names, X.npy or fit.npz:W."""
+    return Source(str(path)) if path.exists() else parse_source(str(path))
+
+
+def read_factors(factors: Sequence[Path], data: str) -> Named:
+    """Return (source, array) of each array in the files of the factors but the data."""
     reader, out = Reader(Path(), FORMATS), []
     for path in factors:
-        if path.suffix.lower() in KEYED:
-            keys = array_names(path)
+        source = source_at(path)
+        if source.key is None and path.suffix.lower() in KEYED:
+            keys = [k for k in array_names(path) if f"{path}:{k}" != data]
             out += [(f"{path}:{k}", reader.read(Source(str(path), k), k)) for k in keys]
         else:
-            out.append((str(path), reader.read(Source(str(path)), str(path))))
+            out.append((str(path), reader.read(source, str(path))))
     return out
+
+
+def has_holes(Y: Any) -> bool:
+    """Whether entries of a dense array are NaN."""
+    return not sparse.issparse(Y) and bool(np.isnan(Y).any())
 
 
 def array_names(path: Path) -> list[str]:
@@ -194,9 +210,8 @@ def draft_problem(Y: Any, candidate: dict[str, Any], offsets: Sequence[Offset]) 
         model: Atom = RankOne(key, key, form="sum")
     else:
         model = CP([key] * Y.ndim)
-    dense = not sparse.issparse(Y)
-    mask = ~np.isnan(Y) if dense and np.isnan(Y).any() else None
-    loss = Squared(np.nan_to_num(Y) if dense else Y, mask=mask)
+    mask = ~np.isnan(Y) if has_holes(Y) else None
+    loss = Squared(Y if sparse.issparse(Y) else np.nan_to_num(Y), mask=mask)
     return Problem(loss, model, 1.0, offsets)
 
 
@@ -272,10 +287,10 @@ def observations(Y: Any, source: str, notes: list[str]) -> list[str]:
     lines = ["[data]", f"Y = {source}"]
     if sparse.issparse(Y):
         lines.append("# stored entries are the observed ones")
-    elif np.isnan(Y).any():
+    elif has_holes(Y):
         count = int(np.isnan(Y).sum())
-        notes.append(f"{count} of {Y.size} entries are NaN: a mask must say that they are missing")
-        lines.append('mask = "mask.npy"  # TODO: numpy.save("mask.npy", ~numpy.isnan(Y))')
+        notes.append(f"{count} of {Y.size} entries are NaN: {MASK} says that they are missing")
+        lines.append(f'mask = "{MASK}"  # numpy.save("{MASK}", ~numpy.isnan(Y))')
     values = Y.data if sparse.issparse(Y) else Y[~np.isnan(Y)]
     kinds = "squared, huber, absolute, logistic, poisson, kullback_leibler, ..."
     lines += ["", "[loss]", f'kind = "squared"  # {kinds}', ""]

@@ -60,11 +60,15 @@ def triplets(source: Any, columns: Sequence[str] | None = None, order: str = "fi
         counts = f"{len(rows)} users, {len(cols)} items and {len(values)} ratings"
         raise InputError(f"users, items and ratings must have the same length, got {counts}")
     shape = (len(row_ids), len(col_ids))
-    return Triplets(matrix(rows, cols, values, shape), row_ids, col_ids)
+    names = row_ids[rows], col_ids[cols]
+    return Triplets(matrix(rows, cols, values, shape, names), row_ids, col_ids)
 
 
-def matrix(rows: Ints, cols: Ints, values: Array, shape: tuple[int, int]) -> Any:
-    """Return the entries as a sparse matrix; raise InputError for one given twice or outside."""
+def matrix(rows: Ints, cols: Ints, values: Array, shape: tuple[int, int], names: Any = None) -> Any:
+    """Return the entries as a sparse matrix; raise InputError for one given twice or outside.
+
+    names  the users and items by their own ids, for the message; by default rows and cols
+    """
     for name, ids, size in (("user", rows, shape[0]), ("item", cols, shape[1])):
         if len(ids) and ids.max() >= size:
             raise InputError(f"{name} {ids.max()} is not in 0..{size - 1}: the shape is {shape}")
@@ -72,7 +76,9 @@ def matrix(rows: Ints, cols: Ints, values: Array, shape: tuple[int, int]) -> Any
     again = (np.diff(rows[order]) == 0) & (np.diff(cols[order]) == 0)
     if again.any():
         k = order[int(again.argmax())]
-        raise InputError(f"user {rows[k]} has rated item {cols[k]} more than once")
+        user, item = (x[k] for x in names or (rows, cols))
+        cure = "keep one rating of each pair, such as the last, or their mean"
+        raise InputError(f"user {user} has rated item {item} more than once: {cure}")
     return sparse.coo_array((values, (rows, cols)), shape=shape)
 
 

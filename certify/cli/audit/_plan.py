@@ -96,7 +96,11 @@ def plan(path: Path) -> list[Job]:
 
 def models_of(path: Path) -> list[Model]:
     """Return the models of an audit.toml, with its defaults, without reading their files."""
-    top = validate(Top, loads(path), path, "")
+    text = loads(path)
+    if "model" not in text and {"data", "network"} & text.keys():
+        cure = f"certify check {path}, or name it in a plan, [[model]] problem = ..."
+        raise InputError(f"{path} is one problem, not a plan of models: {cure}")
+    top = validate(Top, text, path, "")
     defaults = validate(Settings, top.defaults, path, "defaults")
     given = {k: getattr(defaults, k) for k in defaults.model_fields_set}
     models = [validate(Model, {**given, **m}, path, "model") for m in top.model]
