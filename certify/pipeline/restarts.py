@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 
 from certify.atoms import Factors
-from certify.base.arrays import Bools, natural
+from certify.base.arrays import natural
 from certify.base.checkpoint import Keeper, stop_requested
 from certify.base.clock import Progress
 from certify.base.errors import InputError, OutOfScopeError
 from certify.kernel.scalars import Enclosure
 from certify.problem import Problem, Values, as_problem
-from certify.search.candidate import Candidate, widen
+from certify.search.candidate import Candidate, nonzero, widen
 
 from .budget import AUTO, Budget, rest, session, start_clock
 from .certificate.coverage import missing_rules
@@ -95,7 +95,7 @@ def restarts(  # noqa: PLR0913  as check()
         judge = partial(judge, progress=clock.progress)
         length = AUTO if clock.most else clock.budget
         each = brackets_by_size(problem, given, judge, length) if sizes else ()
-    counts = [int(nonzero(problem, x).sum()) for x, _ in points]
+    counts = [int(nonzero(x).sum()) for x, _ in points]
     better = lowest(problem, [r for _, r in results])
     rank = None if problem.has_penalty else points[0][0][0].shape[-1]
     placed = with_variance(problem, conclude((values, counts), results, better, (rtol, atol)))
@@ -113,7 +113,7 @@ def brackets_by_size(
     problem: Problem, given: Fits, judge: Callable[..., Result], budget: Budget
 ) -> tuple[SizeBracket, ...]:
     """Return a bracket for each number of components; zero components do not count."""
-    alive = [(tuple(a[..., nonzero(problem, x)] for a in x), p) for x, p in given]
+    alive = [(tuple(a[..., nonzero(x)] for a in x), p) for x, p in given]
     fits = [(x, p, value_of(problem, Candidate(x, p, 0.0))) for x, p in alive]
     count = len({x[0].shape[-1] for x, _ in alive})
     share = budget / count if isinstance(budget, int | float) else budget
@@ -165,11 +165,6 @@ def pad_to_rank(problem: Problem, fits: Fits) -> Fits:
     """Return the fits; at lam = 0 with zero components up to the size of the largest."""
     rank = max(x[0].shape[-1] for x, _ in fits)
     return fits if problem.has_penalty else [(widen(x, rank), p) for x, p in fits]
-
-
-def nonzero(problem: Problem, factors: Factors) -> Bools:
-    """Return which components are not zero."""
-    return np.asarray(problem.atom.theta(factors)) > 0
 
 
 def lowest(problem: Problem, results: Sequence[Result]) -> tuple[Enclosure, Factors] | None:

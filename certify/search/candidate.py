@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from certify.atoms import Factors
-from certify.base.arrays import Array
+from certify.base.arrays import Array, Bools
 from certify.norms import Gauge
 from certify.problem import Problem, Values
 
@@ -37,6 +37,15 @@ def widen(factors: Factors, size: int) -> Factors:
     """Append components of zeros up to a size."""
     more = max(size - factors[0].shape[-1], 0)
     return tuple(np.pad(x, [(0, 0)] * (x.ndim - 1) + [(0, more)]) for x in factors)
+
+
+def nonzero(factors: Factors) -> Bools:
+    """Return which components have no part that is zero.
+
+    The penalty does not show it: a hidden unit of an unpriced bias alone is a constant, not zero.
+    """
+    parts = [x.any(axis=tuple(range(x.ndim - 1))) for x in factors]
+    return np.asarray(np.all(parts, axis=0))
 
 
 def draw_inside(norm: Gauge, shape: tuple[int, ...], rng: np.random.Generator) -> Array:

@@ -22,7 +22,7 @@ from certify.problem import Problem
 from certify.problem.proof_time import ROUNDED, tree_seconds, work_of
 
 from . import convex, families, fixed_rank, ratings
-from .candidate import Candidate, Goal, lowest, widen
+from .candidate import Candidate, Goal, lowest, nonzero, widen
 from .dual import own_size, own_size_blocks, own_size_counts, scaling
 from .dual.joint_layers import bound_or_polish, is_polished
 from .dual.orthogonal import Orthogonal
@@ -324,7 +324,7 @@ def at_size(run: Run, top: Candidate, known: Dual | None = None) -> Evidence | N
         return None
     if top.value - value > run.epsilon:
         top = fixed_rank.other_start(run.problem, top, run.clock.share(BOUND_SHARE), run.seed)
-    return replace(evidence, better=drop_zero_slices(run.problem, top))
+    return replace(evidence, better=drop_zero_slices(top))
 
 
 def accept_dual(problem: Problem, caller_dual: object) -> Array | None:
@@ -380,13 +380,13 @@ def choose_better(run: Run, result: SearchResult) -> Candidate | None:
     """Return factors better by epsilon, of the candidate's size if there are any; else None."""
     for candidate in (result.same, result.best):
         if run.start.value - candidate.value > run.epsilon:
-            return drop_zero_slices(run.problem, candidate)
+            return drop_zero_slices(candidate)
     return None
 
 
-def drop_zero_slices(problem: Problem, s: Candidate) -> Candidate:
+def drop_zero_slices(s: Candidate) -> Candidate:
     """Drop the zero slices."""
-    keep = np.asarray(problem.atom.theta(s.factors)) > 0
+    keep = nonzero(s.factors)
     return Candidate(tuple(x[..., keep] for x in s.factors), s.q, s.value)
 
 

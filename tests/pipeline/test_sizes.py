@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from certify import Problem
-from certify.atoms import RankOne
+from certify.atoms import RankOne, ReLU
 from certify.kernel.scalars import Enclosure
 from certify.losses import Squared
+from certify.offsets import ColumnIntercept
 from certify.pipeline.restarts import restarts
 from certify.pipeline.sizes import SizeBracket, brackets, sufficient_size, too_few
 from tests.question_files import U, V, inside, write
@@ -49,6 +50,17 @@ def test_each_size_has_the_bracket_of_its_own_optimum(lam):
     assert report.which.endswith("; 2 cannot, as is proved")
     assert "2 cannot" in repr(report)
     assert report.as_dict()["sizes"][0]["size"] == 1
+
+
+def test_a_constant_hidden_unit_is_a_component():
+    data, targets = np.array([[1.0], [2.0], [-1.0]]), np.array([[1.0], [2.0], [0.5]])
+    problem = Problem(Squared(targets), ReLU(data, bias="free"), 0.125, [ColumnIntercept()])
+    constant = np.array([[1.0, 0.0], [0.0, 1.0]]), np.array([[1.0, 3.0]])
+    q = [np.array([-3.0])]
+    report = restarts(problem, [constant], q=[q], sizes=True, budget=1)
+    (one,) = report.sizes
+    assert (one.size, one.fit, report.fits[0].size) == (2, 0, 2)
+    assert one.objective == report.fits[0].upper == pytest.approx(problem.objective(constant, q))
 
 
 def test_an_untrained_fit_is_replaced_by_the_better_ones_found():
