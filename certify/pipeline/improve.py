@@ -38,8 +38,9 @@ from .reuse import bound_beside
 CLOSER = 0.02  # of the gap: a point no better than this is not worth another check
 VISIBLE = 0.1  # of the decrease that is left: a step that gains less is not reported
 STEPS = 3  # of a search among many entries, including the start
-ENDING = 3  # last steps that are always reported: rounding may put the very last outside a domain
+ENDING = 3  # last steps that may be the end: rounding may put the very last outside a domain
 AGAIN = 5  # times that the search continues from a better point found by check()
+Steps = Sequence[tuple[str, Candidate]]
 Reuse = Callable[[Result, Candidate], Result | None]
 Judge = Callable[[Factors, Values | None], Result]
 
@@ -139,8 +140,8 @@ def improve_and_check(
     else:
         steps = descend_from(scaled, start, clock, seed, epsilon)
     begun = values if values is not None else tuple(ldexp_steps(x, by.data) for x in start.q)
-    shown = [(name, rescale.candidate_up(s, by)) for name, s in visible_steps(steps)[1:]]
-    history = keep_decreases(problem, arrays, begun, shown)
+    shown = [[(name, rescale.candidate_up(s, by)) for name, s in x] for x in visible_steps(steps)]
+    history = keep_decreases(problem, arrays, begun, *shown)
     judge = partial(check, problem, rtol=rtol, atol=atol, seed=seed, progress=clock.progress)
     judge = partial(judge, method=route.method, solver=route.solver)
     reuse_bound = partial(bound_beside, problem, epsilon=(rtol, atol))
@@ -216,30 +217,41 @@ def next_point(result: Result) -> Candidate | None:
     return reached if near and reached and result.upper - reached.value > least else None
 
 
-def visible_steps(steps: Sequence[tuple[str, Candidate]]) -> list[tuple[str, Candidate]]:
-    """Return the first step, those with a good part of the remaining decrease, and the last ones.
+def visible_steps(steps: Steps) -> tuple[Steps, Steps]:
+    """Return the steps with a good part of the remaining decrease, and the last ones after them.
 
-    Each step is proved, which is slow for a loss with logarithms.
+    The first of all steps, the start, is in neither.  Each step is proved, which is slow for a
+    loss with logarithms.
     """
-    kept, least = [steps[0]], steps[-1][1].value
-    for step in steps[1:-ENDING]:
-        at = kept[-1][1].value
-        if at - step[1].value >= VISIBLE * (at - least):
-            kept.append(step)
-    return kept + list(steps[1:][-ENDING:])
+    kept, least = [0], steps[-1][1].value
+    for k, (_, s) in enumerate(steps[1:-1], 1):
+        at = steps[kept[-1]][1].value
+        if at - s.value >= VISIBLE * (at - least):
+            kept.append(k)
+    return [steps[k] for k in kept[1:]], steps[max(kept[-1] + 1, len(steps) - ENDING) :]
 
 
 def keep_decreases(
-    problem: Problem, factors: Factors, q: Values, steps: Sequence[tuple[str, Candidate]]
+    problem: Problem, factors: Factors, q: Values, steps: Steps, ending: Steps = ()
 ) -> list[tuple[str, Candidate, float]]:
-    """Return the start, and each point whose objective is proved no higher than the one before."""
+    """Return the start, and each point whose objective is proved no higher than the one before.
+
+    ending: further points, of which the last one that is proved so follows
+    """
     first = Candidate(factors, q, problem.objective(factors, q))
     kept = [("start", first, value_of(problem, first))]
-    for name, s in steps:
+
+    def is_lower(name: str, s: Candidate) -> bool:
+        """Keep a point if it is proved no higher than the last."""
         try:
             new = value_of(problem, s)
         except RejectedError:  # rounding has put it outside the loss's domain
-            continue
-        if new.hi <= kept[-1][2].lo:
+            return False
+        if lower := new.hi <= kept[-1][2].lo:
             kept.append((name, s, new))
+        return lower
+
+    for step in steps:
+        is_lower(*step)
+    any(is_lower(*step) for step in reversed(ending))
     return [(name, s, above(v.hi)) for name, s, v in kept]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 import problems
 from certify import OutOfScopeError, Problem, Verdict, check, improve, verify
 from certify.atoms import RankOne
-from certify.losses import Squared
+from certify.losses import KullbackLeibler, Squared
 from certify.offsets import OFFSETS, Sparse
 from certify.pipeline.improve import keep_decreases, visible_steps
 from certify.search.candidate import Candidate
@@ -105,16 +105,22 @@ def join(*parts):
 STARTS = one_of_each()
 
 
-def test_steps_that_lower_the_objective_visibly_are_told_and_the_last_three():
+def test_steps_that_lower_the_objective_visibly_are_told_and_the_last_of_the_others():
     """A tenth of what is left above the end at 0: at most 90 after 100, 81 after 90, and so on."""
-    values = [100.0, 95.0, 90.0, 82.0, 81.0, 80.0, 20.0, 19.0, 1.0, 0.5, 0.0]
+    values = [100.0, 95.0, 90.0, 82.0, 81.0, 80.0, 20.0, 19.0, 0.5, 0.49, 0.48, 0.0]
     steps = [(str(v), Candidate((), (), v)) for v in values]
-    told = [s.value for _, s in visible_steps(steps)]
-    assert told == [100.0, 90.0, 81.0, 20.0, 1.0, 0.5, 0.0]
-    assert [s.value for _, s in visible_steps(steps[:1])] == [100.0]
-    assert [s.value for _, s in visible_steps(steps[:3])] == values[:3]
+
+    def told(steps):
+        """Return the values of the visible steps, and of the others at the end."""
+        return [[s.value for _, s in part] for part in visible_steps(steps)]
+
+    assert told(steps) == [[90.0, 81.0, 20.0, 0.5], [0.49, 0.48, 0.0]]
+    assert told(steps[:-1]) == [[90.0, 81.0, 20.0, 0.5, 0.49], [0.48]]
+    assert told(steps[:8]) == [[90.0, 82.0, 20.0], [19.0]]
+    assert told(steps[:3]) == [[95.0], [90.0]]
+    assert told(steps[:1]) == [[], []]
     endless = [("start", Candidate((), (), np.inf)), *steps]
-    assert [s.value for _, s in visible_steps(endless)] == [np.inf, *told]
+    assert told(endless) == [[100.0, 90.0, 81.0, 20.0, 0.5], [0.49, 0.48, 0.0]]
 
 
 @pytest.mark.sampled(1000)
@@ -151,6 +157,24 @@ def test_a_step_that_is_not_proved_lower_is_left_out():
     kept = keep_decreases(problem, (U, V), (), steps)
     assert [name for name, *_ in kept] == ["start", "a fall"]
     assert kept[-1][2] == lower.objective
+
+
+def test_of_the_last_steps_the_last_one_that_is_proved_lower_is_kept():
+    """A product is 0 where the data are not: there the loss is infinite."""
+    problem = Problem(KullbackLeibler(np.ones((2, 2))), RankOne("l2+", "l2+"), 0.5)
+    at = {t: (np.full((2, 1), t), np.ones((2, 1))) for t in (0.0, 0.1, 0.3, 0.5, 0.6)}
+    last = [(str(t), Candidate(x, (), 0.0)) for t, x in at.items()]
+
+    def kept(start, visible, ending):
+        """Return the names of the points that are kept."""
+        return [name for name, *_ in keep_decreases(problem, at[start], (), visible, ending)]
+
+    outside, *rising = last  # at .6 the objective is least
+    assert kept(0.1, rising[1:2], rising[2:]) == ["start", "0.3", "0.6"]
+    assert kept(0.1, rising[1:2], [*rising[2:], outside]) == ["start", "0.3", "0.6"]
+    assert kept(0.1, rising[1:2], [rising[2], rising[0], outside]) == ["start", "0.3", "0.5"]
+    assert kept(0.1, [], [rising[3], rising[2]]) == ["start", "0.5"]
+    assert kept(0.1, [outside, *rising[1:3]], [rising[0], outside]) == ["start", "0.3", "0.5"]
 
 
 def test_the_arrays_of_the_caller_are_not_touched():
