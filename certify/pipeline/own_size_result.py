@@ -121,7 +121,8 @@ def shares(explained: ExplainedVariance, count: str, *, penalty: bool) -> str:
     """Say in per cent, rounded outward, what the candidate explains and what its size can."""
     yours, most = at_least(100 * explained.yours, 5), at_most(100 * explained.at_most, 5)
     less = " less the penalty" if penalty else ""
-    return f"your {count} explain {yours} % of the variance{less}, no {count} more than {most} %"
+    verb = "explains" if count.startswith("1 ") else "explain"
+    return f"your {count} {verb} {yours} % of the variance{less}, no {count} more than {most} %"
 
 
 def explained_variance(problem: Problem, lower: float, upper: float) -> ExplainedVariance | None:

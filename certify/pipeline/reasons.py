@@ -10,12 +10,13 @@ from certify.atoms import Factors
 from certify.kernel.verdict import Outcome
 from certify.polar.branching.tree import LONGER
 from certify.problem import Problem
+from certify.search.fixed_rank import ky_fan_is_exact
 from certify.search.search_result import Evidence
 
 from .certificate.file import negligible
 from .certificate.verdict import spread
 from .numbers import at_most
-from .own_size_result import OwnSize
+from .own_size_result import OwnSize, variance
 
 
 @dataclass(frozen=True)
@@ -113,8 +114,18 @@ def loose_side(case: Case) -> str:
     if least > case.best - case.lower:
         loose = f"the upper bound is loose, by {part(least, case.upper)}"
         return f"{loose}: a larger budget may prove it"
+    if is_rounding(case):
+        rounding = "rounding errors of the largest components, which no budget lowers"
+        return f"the bound at this size is loose, by at most {case.spread}, by {rounding}"
     cure = "the search ended by itself" if case.evidence.ended else "a larger budget may raise it"
     return f"the bound at this size may be loose, by at most {case.spread}: {cure}"
+
+
+def is_rounding(case: Case) -> bool:
+    """Whether all that is open at a fixed size can be rounding errors of a bound that is exact."""
+    if case.own is None or case.own.explained_variance is None or not ky_fan_is_exact(case.problem):
+        return False
+    return case.best - case.lower <= case.size * ROUNDED * float(variance(case.problem))
 
 
 def search_note(case: Case) -> str | None:
@@ -166,6 +177,7 @@ def part(distance: float, whole: float) -> str:
 KINKS = "; the loss has kinks: its dual point alone proves this"
 EXACT = "; they equal the data up to rounding"
 FOUND = "; the best offsets for these factors were found"
+ROUNDED = 2.0**-44  # of |Y|^2, in the bound for each component; what is said, never a bound
 TIGHT = 1e-4  # relative: if the bounds of a polar are this near, the dual point is loose
 REASONS: tuple[Reason, ...] = (  # the first that applies is given; the last one always does
     certified,

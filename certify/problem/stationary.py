@@ -68,16 +68,17 @@ class StationaryLam:
         if not self.settled or self.given == 0 or self.slight:
             return ""
         opening, given = "these factors are stationary", f"you gave {self.given:.{MOST}g}"
+        cure = "if that is the lam of the training, it has not converged, and improve() goes on"
         if self.free:
-            return f"{opening} without a penalty (lam = 0); {given}"
+            return f"{opening} without a penalty (lam = 0); {given}; {cure}"
         if self.unequal and self.weights is not None:
             listed = ", ".join(map(self.digits, self.weights))
-            cure = "form='product', with the geometric mean of the weights as lam"
-            cure = f"lam=({listed})" if self.separable else cure
-            return f"{opening} at the separate weights ({listed}); {given} for all: state {cure}"
+            other = "form='product', with the geometric mean of the weights as lam"
+            stated = f"lam=({listed})" if self.separable else other
+            return f"{opening} at the separate weights ({listed}); {given} for all: state {stated}"
         if abs(self.lam - self.given) <= (APART + self.spread) * self.lam:
             return ""
-        return f"{opening} at lam = {self.digits(self.lam)}; {given}"
+        return f"{opening} at lam = {self.digits(self.lam)}; {given}; {cure}"
 
     def digits(self, x: float) -> str:
         """Return a weight with as many digits as the factors determine."""

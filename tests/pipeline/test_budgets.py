@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from certify import Problem, check, improve
+from certify import Problem, Verdict, check, improve
 from certify.atoms import RankOne
 from certify.base.clock import Clock
 from certify.base.errors import InputError
@@ -124,6 +124,19 @@ def test_a_reason_at_a_fixed_size_names_the_loose_side():
     better = replace(case.evidence.start, value=1.1)
     met = replace(case, evidence=replace(case.evidence, steps=(("grow", better),)))
     assert "the upper bound is loose, by 27 %: a larger budget" in reasons.loose_side(met)
+
+
+def test_columns_of_very_different_scales_leave_rounding_errors_that_no_budget_lowers():
+    Y = np.random.default_rng(0).standard_normal((20, 4)) * 10.0 ** np.array([-4, 0, 4, 8])
+    left, s, right = np.linalg.svd(Y, full_matrices=False)
+    problem, root = Problem(Squared(Y), RankOne(), 0.0), np.sqrt(s[:3])
+    result = check(problem, (left[:, :3] * root, right[:3].T * root))
+    assert result.verdict is Verdict.UNDECIDED
+    assert "by rounding errors of the largest components, which no budget" in result.reason
+    assert "a larger budget" not in result.reason
+    poor = check(problem, (left[:, :3] * root, right[:3].T * root * 0.99))
+    assert poor.verdict is Verdict.REFUTED
+    assert "rounding errors" not in poor.reason
 
 
 def test_without_a_budget_a_clock_that_races_changes_nothing(monkeypatch):

@@ -43,7 +43,8 @@ def test_a_truncated_optimum_is_the_best_of_its_size(r):
     assert own.lower > result.lower
     assert own.certified
     assert own.reason in result.reason
-    assert f"your {RankOne.count(r)} explain" in own.reason
+    verb = "explains" if r == 1 else "explain"
+    assert f"your {RankOne.count(r)} {verb} " in own.reason
     assert " of the variance less the penalty, no " in own.reason
     with pytest.raises(TypeError, match="neither true nor false"):
         bool(own)

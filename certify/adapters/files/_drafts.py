@@ -180,7 +180,8 @@ def regularizer(Y: Any, candidate: dict[str, Any], extra: "Biases") -> tuple[str
     point = stationary(Y, candidate, extra)
     if point is not None and point.free:
         why = "the factors are stationary without a penalty"
-        return f"lam = 0  # {why}", f"lam = 0: {why}, so models of as many components are compared"
+        note = "so models of as many components are compared; replace it if the training had one"
+        return f"lam = 0  # {why}", f"lam = 0: {why}, {note}"
     if point is not None and point.settled:
         pair = point.weights if point.unequal else None
         value = f"[{', '.join(map(point.digits, pair))}]" if pair else point.digits(point.lam)
