@@ -45,6 +45,13 @@ class Kind(NamedTuple):
     linear: bool
 
 
+class Above(NamedTuple):
+    """The fact sum line_j x_j + slack |u| >= 0 over x = (p, u)."""
+
+    line: list[tuple[int, float]]
+    slack: float
+
+
 @dataclass(frozen=True)
 class Case(Generic[H]):
     """The polar of a network that is bounded.
@@ -52,6 +59,7 @@ class Case(Generic[H]):
     pulled  (c, m): W^T on the rows of F; omega: the same for one output, exactly
     cuts    the rows of cuts
     values  the results of `value` so far
+    above   the facts of the nodes "above" met so far
     """
 
     net: Network
@@ -59,6 +67,7 @@ class Case(Generic[H]):
     omega: Sequence[Fraction]
     cuts: Sequence[Sequence[float]]
     values: dict[tuple[Fraction, bool], H] = field(default_factory=dict[tuple[Fraction, bool], H])
+    above: list[Above] = field(default_factory=list[Above])
 
     @cached_property
     def rows(self) -> list[list[Fraction]]:
@@ -104,8 +113,9 @@ def network(ar: Arithmetic[H], net: Network, w: H, proof: Json, given: Arrays) -
     {"signs": [i, j]}, at the root and for one output, treats w^T s and -w^T s separately (with
     one child if v has a sign).  {"row": i, "plus": a, "minus": b} splits into f_i . u >= 0 and
     f_i . u <= 0.  {"cut": c, ...} splits into a . x >= 0 and a . x <= 0 for a row a of "cuts" over
-    x = (p, u), p = (F u)_+.  The children cover everything.  {"cell": ...} is bounded by
-    `cell_bound`, {"leaf": t, ...} by `network_leaf`.
+    x = (p, u), p = (F u)_+.  The children cover everything.  {"above": k, ...} has one child and
+    adds a fact (`add_fact`).  {"cell": ...} is bounded by `cell_bound`, {"leaf": t, ...} by
+    `network_leaf`.
     """
     m, d = net.features.shape
     ar.budget.spend(3 * FRACTION * m * d, "rows in fractions")
@@ -118,6 +128,7 @@ def network(ar: Arithmetic[H], net: Network, w: H, proof: Json, given: Arrays) -
     case = Case(net, pull_back(ar, net, w), omega, rows_of(cuts) if cuts else ())
     inside = tuple(("row", i, 1) for i in range(m - net.inside, m))
     splits = dict.fromkeys(("signs", "row", "cut"), partial(branches, case))
+    splits["above"] = partial(add_fact, ar, case)
     work = 2 * m * m * (m + d) + 3 * MADE * (m + d) ** 2
     ends = {
         "cell": End(2 * FRACTION * m * (d + 1), partial(cell_bound, ar, case)),
@@ -136,6 +147,36 @@ def branches(case: Case[H], node: Json, path: Region, where: str) -> list[Region
     limit = len(case.net.samples if kind == "row" else case.cuts)
     k = index(node[kind], limit, where)
     return [path._replace(cuts=(*path.cuts, (kind, k, s))) for s in (1, -1)]
+
+
+def add_fact(
+    ar: Arithmetic[H], case: Case[H], node: Json, path: Region, where: str
+) -> list[Region]:
+    """Add to a path that p_k is not above a combination of other rows.
+
+    {"above": k, "of": [[i, c_i], ...]} without k.  As z_+ is sublinear,
+
+        p_k <= sum over c_i > 0 of c_i p_i + sum over c_i < 0 of -c_i q_i + (e . u)_+,
+        e = f_k - sum c_i f_i.
+
+    The coefficients of u in the q_i are rounded to floats, by r.  With s = |u| and |b| <= reach s,
+    e . u and r . u are at most s times their `length`: the fact has the slack of both.
+    """
+    m, d = case.net.features.shape
+    k = index(node["above"], m, where)
+    terms = sparse_numbers(node.get("of", []), where, m)
+    demand(k not in terms, where, "outside", k)
+    ar.budget.spend(2 * FRACTION * (len(terms) + 1) * d, "a combination of rows")
+    below = {i: c for i, c in terms.items() if c < 0}
+    exact = combine(case, below)
+    rounded = [float_at(x, where) for x in exact]
+    missed = combine(case, {k: Fraction(1), **{i: -c for i, c in terms.items()}})
+    slack = length(case, missed)
+    slack += length(case, [Fraction(x) - y for x, y in zip(rounded, exact, strict=True)])
+    line = [(k, -1.0), *((i, float(abs(c))) for i, c in terms.items())]
+    line += [(m + j, x) for j, x in enumerate(rounded)]
+    case.above.append(Above(line, float_above(slack, where)))
+    return [path._replace(cuts=(*path.cuts, ("above", len(case.above) - 1, 1)))]
 
 
 def network_leaf(
@@ -212,6 +253,12 @@ def leaf_form(ar: Arithmetic[H], case: Case[H], path: Region, witness: Witness, 
     return g
 
 
+def float_at(x: Fraction, where: str) -> float:
+    """Return a float near x; reject an x above all floats."""
+    demand(2 * abs(x) < sys.float_info.max, where, "overflow", shown(x))
+    return float(x)
+
+
 def float_above(x: Fraction, where: str) -> float:
     """Return a finite float that is at least x; reject an x above all floats."""
     demand(2 * x < sys.float_info.max, where, "overflow", shown(x))
@@ -262,10 +309,15 @@ def facts(case: Case[H], path: Region, tau: float, *, radial: bool, ranges: bool
         if kind == "row":
             out.append([(j, sign * x) for j, x in each[k][1]])
             continue
-        line = [x if j >= m else tau * x for j, x in enumerate(case.cuts[k])]
-        lost = next((x for x, y in zip(case.cuts[k][:m], line, strict=False) if y / tau != x), None)
-        demand(lost is None, "proof.cuts", "underflow", lost)  # same cut in all parts
-        out.append([(j, sign * x) for j, x in enumerate(line)])
+        added = case.above[k] if kind == "above" else Above([*enumerate(case.cuts[k])], 0.0)
+        line = [(j, x if j >= m else tau * x) for j, x in added.line]
+        scaled = zip(added.line, line, strict=True)
+        lost = next((x for (j, x), (_, y) in scaled if j < m and y / tau != x), None)
+        demand(lost is None, "proof.cuts", "underflow", lost)  # the same in all parts
+        if added.slack:
+            demand(radial, "proof.polar.nodes.above", "wrong_rule", "needs radial")
+            line.append((m + d, added.slack))
+        out.append([(j, sign * x) for j, x in line])
     return matrix(out, m + d + radial)
 
 
@@ -335,11 +387,22 @@ def farthest(
         kind, i, s = path.cuts[k]
         demand(mu >= 0 and kind == "row", where, "sign", f"{float(mu)} of a {kind}")
         total[i] = total.get(i, Fraction(0)) + s * mu
-    used = [(f, case.rows[i]) for i, f in total.items() if f]
-    d = case.net.features.shape[1]
-    sums = [sum((f * row[j] for f, row in used), Fraction(0)) for j in range(d)]
-    last = abs(sums.pop()) * case.reach if case.net.free else Fraction(0)
-    return root(sum((x * x for x in sums), Fraction(0))).hi + last
+    return length(case, combine(case, total))
+
+
+def combine(case: Case[H], factors: Mapping[int, Fraction]) -> list[Fraction]:
+    """Return sum factor_i f_i."""
+    used = [(f, case.rows[i]) for i, f in factors.items() if f]
+    return [
+        sum((f * row[j] for f, row in used), Fraction(0)) for j in range(case.net.features.shape[1])
+    ]
+
+
+def length(case: Case[H], line: Sequence[Fraction]) -> Fraction:
+    """Bound sup { line . u : |u| <= 1 }; an unpriced bias is at most reach."""
+    priced = len(line) - case.net.free
+    last = sum((abs(x) * case.reach for x in line[priced:]), Fraction(0))
+    return root(sum((x * x for x in line[:priced]), Fraction(0))).hi + last
 
 
 def sparse_numbers(listed: object, where: str, limit: int) -> dict[int, Fraction]:
