@@ -14,20 +14,23 @@ from typing import Generic, NamedTuple
 
 from ..arithmetic import Arithmetic, H
 from ..arrays import Array, Arrays, matrix, rows_of, squares_exactly, transposed
-from ..budget import FRACTION, MADE
+from ..budget import FRACTION, HELD, MADE
 from ..errors import demand, shown
 from ..fields import Json, as_list, index, number, switch
 from ..norms import SIGNS
 from ..scalars import power, root
 from ..spaces import Network
 from .forms import Limits, Witness, form_bound, leaf_witness, with_facts
-from .tree import End, largest
+from .tree import NODES, End, largest
+
+ADDED = f"{NODES}.above"
 
 
 class Region(NamedTuple):
     """The conditions of a part: the sign of w^T s that it bounds, (kind, index, sign) of its cuts.
 
     sign  1 or -1, or 0 for both
+    cuts  also the facts of "above", whose sign is 1 and whose index is that of `Case.added`
     """
 
     sign: int = 0
@@ -45,13 +48,6 @@ class Kind(NamedTuple):
     linear: bool
 
 
-class Above(NamedTuple):
-    """The fact sum line_j x_j + slack |u| >= 0 over x = (p, u)."""
-
-    line: list[tuple[int, float]]
-    slack: float
-
-
 @dataclass(frozen=True)
 class Case(Generic[H]):
     """The polar of a network that is bounded.
@@ -59,7 +55,7 @@ class Case(Generic[H]):
     pulled  (c, m): W^T on the rows of F; omega: the same for one output, exactly
     cuts    the rows of cuts
     values  the results of `value` so far
-    above   the facts of the nodes "above" met so far
+    added   rows over (p, u, |u|), the facts of the nodes "above" met so far: at an end, of all
     """
 
     net: Network
@@ -67,7 +63,7 @@ class Case(Generic[H]):
     omega: Sequence[Fraction]
     cuts: Sequence[Sequence[float]]
     values: dict[tuple[Fraction, bool], H] = field(default_factory=dict[tuple[Fraction, bool], H])
-    above: list[Above] = field(default_factory=list[Above])
+    added: list[Sequence[float]] = field(default_factory=list[Sequence[float]])
 
     @cached_property
     def rows(self) -> list[list[Fraction]]:
@@ -152,31 +148,32 @@ def branches(case: Case[H], node: Json, path: Region, where: str) -> list[Region
 def add_fact(
     ar: Arithmetic[H], case: Case[H], node: Json, path: Region, where: str
 ) -> list[Region]:
-    """Add to a path that p_k is not above a combination of other rows.
+    """Add to a path that p_k is at most a combination of other p_i and q_i.
 
-    {"above": k, "of": [[i, c_i], ...]} without k.  As z_+ is sublinear,
+    {"above": k, "of": [[i, c_i], ...]}, k not among the i.  With e = f_k - sum c_i f_i, as z_+ is
+    subadditive and (c z)_+ = |c| (sign(c) z)_+,
 
-        p_k <= sum over c_i > 0 of c_i p_i + sum over c_i < 0 of -c_i q_i + (e . u)_+,
-        e = f_k - sum c_i f_i.
+        p_k = (sum c_i f_i . u + e . u)_+
+           <= sum over c_i > 0 of c_i p_i + sum over c_i < 0 of |c_i| q_i + (e . u)_+.
 
-    The coefficients of u in the q_i are rounded to floats, by r.  With s = |u| and |b| <= reach s,
-    e . u and r . u are at most s times their `length`: the fact has the slack of both.
+    q_i = p_i - f_i . u, and r is what the coefficients of u lose when they are rounded to floats.
+    e . u and r . u are at most |u| times their `bound_line`, so the slack is the sum of both.
     """
     m, d = case.net.features.shape
     k = index(node["above"], m, where)
     terms = sparse_numbers(node.get("of", []), where, m)
     demand(k not in terms, where, "outside", k)
-    ar.budget.spend(2 * FRACTION * (len(terms) + 1) * d, "a combination of rows")
-    below = {i: c for i, c in terms.items() if c < 0}
-    exact = combine(case, below)
+    work = 4 * FRACTION * (len(terms) + 2) * d + HELD * (m + d + 1)
+    ar.budget.spend(work, "a combination of rows")
+    exact = combine(case, {i: c for i, c in terms.items() if c < 0})
     rounded = [float_at(x, where) for x in exact]
-    missed = combine(case, {k: Fraction(1), **{i: -c for i, c in terms.items()}})
-    slack = length(case, missed)
-    slack += length(case, [Fraction(x) - y for x, y in zip(rounded, exact, strict=True)])
-    line = [(k, -1.0), *((i, float(abs(c))) for i, c in terms.items())]
-    line += [(m + j, x) for j, x in enumerate(rounded)]
-    case.above.append(Above(line, float_above(slack, where)))
-    return [path._replace(cuts=(*path.cuts, ("above", len(case.above) - 1, 1)))]
+    e = combine(case, {k: Fraction(1), **{i: -c for i, c in terms.items()}})
+    r = [x - Fraction(y) for x, y in zip(exact, rounded, strict=True)]
+    slack = bound_line(case, e) + bound_line(case, r)
+    line = [(k, -1.0), *((i, float(abs(c))) for i, c in terms.items()), *enumerate(rounded, m)]
+    line.append((m + d, float_above(slack, where) if slack else 0.0))
+    case.added.append(matrix([line], m + d + 1).data)
+    return [path._replace(cuts=(*path.cuts, ("above", len(case.added) - 1, 1)))]
 
 
 def network_leaf(
@@ -185,11 +182,12 @@ def network_leaf(
     """Prove the bound of a part by products of nonnegative facts.
 
     Let x = (p / tau, u), p = (F u)_+ and q = p - F u.  So p_i q_i = 0 and s(F u) = p - a q; tau is
-    a power of two.  The facts B x >= 0 are the rows of p, of q, then sign * (each cut of the path).
-    With "radial", x has another coordinate s = |u| (of the priced part), and after q come the facts
-    s, r_i s - p_i, r_i s - q_i, where r_i is at least the largest |f_i . u| over |u| = 1.  "N<t>"
-    is packed and >= 0 except where p_i meets q_i, so x^T B^T N B x >= 0.  With "radial" and "Y<t>"
-    the facts of s are left out, and the others are multiplied by its cone (`cone_rows`).
+    a power of two.  The facts B x >= 0 are the rows of p, of q, then those of the path in its
+    order: sign * (each cut), and what `add_fact` adds.  With "radial", x has another coordinate
+    s = |u| (of the priced part), and after q come the facts s, r_i s - p_i, r_i s - q_i, where r_i
+    is at least the largest |f_i . u| over |u| = 1.  An added fact with slack needs it.  "N<t>" is
+    packed and >= 0 except where p_i meets q_i, so x^T B^T N B x >= 0.  With "radial" and "Y<t>" the
+    facts of s are left out, and the others are multiplied by its cone (`cone_rows`).
 
     C is A^T A, where A x = W^T s(F u).  With "linear", which needs a sign and one output, x^T C x
     is the value times s, sign * s A x.  Then
@@ -254,15 +252,14 @@ def leaf_form(ar: Arithmetic[H], case: Case[H], path: Region, witness: Witness, 
 
 
 def float_at(x: Fraction, where: str) -> float:
-    """Return a float near x; reject an x above all floats."""
+    """Return the float nearest to x; reject an x beyond all floats."""
     demand(2 * abs(x) < sys.float_info.max, where, "overflow", shown(x))
     return float(x)
 
 
 def float_above(x: Fraction, where: str) -> float:
     """Return a finite float that is at least x; reject an x above all floats."""
-    demand(2 * x < sys.float_info.max, where, "overflow", shown(x))
-    return math.nextafter(float(x), math.inf)
+    return math.nextafter(float_at(x, where), math.inf)
 
 
 def cone_rows(ar: Arithmetic[H], case: Case[H], path: Region, witness: Witness) -> Array | None:
@@ -306,19 +303,30 @@ def facts(case: Case[H], path: Region, tau: float, *, radial: bool, ranges: bool
         out += [[(i, -tau), (s, far[i])] for i in range(m)]
         out += [[(i, -tau), *f, (s, far[i])] for i, f in each]
     for kind, k, sign in path.cuts:
-        if kind == "row":
-            out.append([(j, sign * x) for j, x in each[k][1]])
-            continue
-        added = case.above[k] if kind == "above" else Above([*enumerate(case.cuts[k])], 0.0)
-        line = [(j, x if j >= m else tau * x) for j, x in added.line]
-        scaled = zip(added.line, line, strict=True)
-        lost = next((x for (j, x), (_, y) in scaled if j < m and y / tau != x), None)
-        demand(lost is None, "proof.cuts", "underflow", lost)  # the same in all parts
-        if added.slack:
-            demand(radial, "proof.polar.nodes.above", "wrong_rule", "needs radial")
-            line.append((m + d, added.slack))
-        out.append([(j, sign * x) for j, x in line])
+        line, where = condition(case, kind, k), "proof.cuts" if kind == "cut" else ADDED
+        demand(radial or not line[-1], where, "wrong_rule", "needs radial")
+        scaled = in_units(line[: m + d + radial], m, tau, where)
+        out.append([(j, sign * x) for j, x in enumerate(scaled)])
     return matrix(out, m + d + radial)
+
+
+def condition(case: Case[H], kind: str, k: int) -> Sequence[float]:
+    """Return a row over (p, u, |u|): of F, of "cuts", or of "above"; >= 0 on its side 1."""
+    if kind == "above":
+        return case.added[k]
+    m, d = case.net.features.shape
+    if kind == "cut":
+        return [*case.cuts[k], 0.0]
+    return [*[0.0] * m, *case.net.features.data[k * d : k * d + d], 0.0]
+
+
+def in_units(line: Sequence[float], m: int, tau: float, where: str) -> list[float]:
+    """Return a row over (p, ...) as one over (p / tau, ...), the same in all parts: not rounded."""
+    out = [*(tau * x for x in line[:m]), *line[m:]]
+    for x, y in zip(line[:m], out, strict=False):
+        demand(math.isfinite(y), where, "overflow", x)
+        demand(y / tau == x, where, "underflow", x)
+    return out
 
 
 def cell_bound(ar: Arithmetic[H], case: Case[H], path: Region, node: Json) -> Fraction:
@@ -387,22 +395,21 @@ def farthest(
         kind, i, s = path.cuts[k]
         demand(mu >= 0 and kind == "row", where, "sign", f"{float(mu)} of a {kind}")
         total[i] = total.get(i, Fraction(0)) + s * mu
-    return length(case, combine(case, total))
+    return bound_line(case, combine(case, total))
 
 
 def combine(case: Case[H], factors: Mapping[int, Fraction]) -> list[Fraction]:
     """Return sum factor_i f_i."""
     used = [(f, case.rows[i]) for i, f in factors.items() if f]
-    return [
-        sum((f * row[j] for f, row in used), Fraction(0)) for j in range(case.net.features.shape[1])
-    ]
+    d = case.net.features.shape[1]
+    return [sum((f * row[j] for f, row in used), Fraction(0)) for j in range(d)]
 
 
-def length(case: Case[H], line: Sequence[Fraction]) -> Fraction:
-    """Bound sup { line . u : |u| <= 1 }; an unpriced bias is at most reach."""
+def bound_line(case: Case[H], line: Sequence[Fraction]) -> Fraction:
+    """Bound sup { line . u : |u| <= 1 }, where an unpriced bias has |b| <= reach."""
     priced = len(line) - case.net.free
-    last = sum((abs(x) * case.reach for x in line[priced:]), Fraction(0))
-    return root(sum((x * x for x in line[:priced]), Fraction(0))).hi + last
+    bias = sum((abs(x) * case.reach for x in line[priced:]), Fraction(0))
+    return root(sum((x * x for x in line[:priced]), Fraction(0))).hi + bias
 
 
 def sparse_numbers(listed: object, where: str, limit: int) -> dict[int, Fraction]:
