@@ -234,12 +234,15 @@ def lifted(Y):
 
 
 def cone_form(atom, W, cuts, sign):
-    """Return C and B of a leaf with "Y<t>" where tau is 1, over x = (p, u, b, s)."""
+    """Return C and B of a leaf with "Y<t>" where tau is 1, over x = (p, u, b, s).
+
+    cuts  rows over (p, u, b), or over x
+    """
     layer, omega = atom.layer, atom.layer.spread(W)
     F, a = layer.features, layer.slope
     (m, d), k = F.shape, sum(F.shape) + 1
-    none = np.zeros((m, 1))
-    rows = [np.eye(m, k), np.hstack([np.eye(m), -F, none]), np.hstack([cuts, none[: len(cuts)]])]
+    rows = [np.eye(m, k), np.hstack([np.eye(m), -F, np.zeros((m, 1))])]
+    rows.append(np.pad(cuts, ((0, 0), (0, k - cuts.shape[1]))))
     A = np.zeros((k, omega.shape[1]))
     A[:m], A[m : m + d] = (1 - a) * omega, a * F.T @ omega
     C = A @ A.T
@@ -291,14 +294,14 @@ def cone_leaf(atom, W, cuts, sign):
 # --- random proofs -------------------------------------------------------------------------
 
 
-def random_leaf(rng, atom, k, sizes):
+def random_leaf(rng, atom, k, path, outputs):
     """Return a leaf that no search made, and its arrays: N of allowed signs, the rest anything.
 
-    sizes  how many cuts are above it, how many outputs
+    path  the rows, cuts and added facts before it; a fact may have slack, which needs "radial"
     """
-    cuts, outputs = sizes
-    m = len(atom.layer.features)
+    m, cuts = len(atom.layer.features), len(path)
     radial, cone = bool(rng.integers(2)), bool(rng.integers(2))
+    radial |= any(kind == "above" for kind, _ in path)
     h = 2 * m + (1 + 2 * m if radial and not cone else 0) + cuts
     N = (
         np.abs(rng.standard_normal((h, h)))
@@ -335,7 +338,10 @@ def random_proof(rng, atom, W, held=()):
         """Add a part and return its number."""
         at = len(nodes)
         nodes.append({})
-        if depth and rng.integers(3):
+        if depth and not rng.integers(4):
+            nodes[at] = random_fact(rng, m)
+            nodes[at]["next"] = [grow([*rows, ("above", 0)], depth - 1, signed=signed)]
+        elif depth and rng.integers(3):
             kind = ("row", "cut")[int(rng.integers(2))]
             index = int(rng.integers(m if kind == "row" else 2))
             below = [*rows, (kind, index)]
@@ -345,7 +351,7 @@ def random_proof(rng, atom, W, held=()):
             nodes[at] = random_cell(rng, atom, rows)
         else:
             k = sum("leaf" in node for node in nodes)
-            held = random_leaf(rng, atom, k, (len(rows), outputs if signed else 2))
+            held = random_leaf(rng, atom, k, rows, outputs if signed else 2)
             nodes[at] = held[0]
             arrays.update(held[1])
         return at
@@ -356,6 +362,13 @@ def random_proof(rng, atom, W, held=()):
     else:
         grow([*held], 2, signed=False)
     return {"rule": "network", "nodes": nodes, **arrays}
+
+
+def random_fact(rng, m):
+    """Return a node that adds a fact, without its child."""
+    k, *others = rng.permutation(m).tolist()
+    chosen = [i for i in others if rng.integers(2)]
+    return {"above": k, "of": [[i, float(rng.normal()).hex()] for i in chosen]}
 
 
 def random_cell(rng, atom, path):

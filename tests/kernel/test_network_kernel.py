@@ -1,6 +1,7 @@
 """The kernel's rules for hidden layers against polars known by enumeration."""
 
 import itertools
+import pickle
 from array import array
 from collections import Counter
 from dataclasses import replace
@@ -15,7 +16,8 @@ from certify.atoms.relu import gated
 from certify.base.rigor.flint import Flint
 from certify.base.rigor.rounded import Rounded
 from certify.kernel.arrays import Arrays
-from certify.kernel.budget import FRACTION, MADE, Budget
+from certify.kernel.budget import FRACTION, HELD, MADE, Budget
+from certify.kernel.errors import RejectedError
 from certify.kernel.exact import Exact
 from certify.kernel.metered import Metered
 from certify.kernel.norms import Biased
@@ -23,6 +25,7 @@ from certify.kernel.patterns import Pattern
 from certify.kernel.rules.network import (
     Kind,
     Region,
+    add_fact,
     cell_bound,
     facts,
     network_leaf,
@@ -563,6 +566,215 @@ def test_the_facts_hold_at_every_point_and_each_is_what_it_says(tau):
         plain = facts(case, path, tau, radial=radial, ranges=False)
         found = np.array(plain.data).reshape(plain.shape) @ x[: m + d + radial]
         np.testing.assert_allclose(found, wanted, rtol=0, atol=rounding(held, flops=16))
+
+
+def nodes(*held, **arrays):
+    return {"rule": "network", "nodes": list(held), **arrays}
+
+
+def packed(n, *entries):
+    """Return a packed matrix of n facts with these entries (i, j, value)."""
+    out = np.zeros(n * (n + 1) // 2)
+    for i, j, x in entries:
+        out[i * (i + 1) // 2 + j] = x
+    return out
+
+
+# --- facts of "above" ---------------------------------------------------------------------------
+
+
+def added(case, node):
+    """Return what a node adds, and the path below it."""
+    (path,) = add_fact(Exact(), case, node, Region(1, (("row", 0, 1),)), "node")
+    assert path == Region(1, (("row", 0, 1), ("above", len(case.added) - 1, 1)))
+    return case.added[-1], path
+
+
+def above(k, of):
+    """Return a node."""
+    return {"above": k, "of": [[i, float(c).hex()] for i, c in of.items()], "next": [1]}
+
+
+def fact_at(case, fact, u):
+    """Return the value of a fact at u, exactly but for |u|, which is a little too small."""
+    rows, free = case.rows, case.net.free
+    z = [sum(a * b for a, b in zip(row, u, strict=True)) for row in rows]
+    x = [*(max(t, Fraction(0)) for t in z), *u]
+    x.append(root(sum(t * t for t in u[: len(u) - free])).lo)
+    return sum(Fraction(c) * y for c, y in zip(fact, x, strict=True))
+
+
+@pytest.mark.sampled(3)
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("name", ONE)
+def test_a_combination_is_above_a_row_at_every_point(name, seed):
+    atom, W = one(name, seed)
+    rng = np.random.default_rng(seed)
+    case, F = case_of(Exact(), atom, W), atom.layer.features
+    k, *others = rng.permutation(len(F)).tolist()
+    of = {i: float(rng.normal() * 2.0 ** rng.integers(-4, 3)) for i in others[:seed]}
+    fact, _ = added(case, above(k, of))
+    e = F[k] - sum((c * F[i] for i, c in of.items()), np.zeros(F.shape[1]))
+    U = np.hstack([rng.standard_normal((F.shape[1], 40)), F.T, -F.T, e[:, None], -e[:, None]])
+    for u in U.T.tolist():
+        point = [Fraction(x) for x in u]
+        if atom.layer.free:
+            far = root(sum(x * x for x in point[:-1])).lo * case.net.reach
+            point[-1] = max(-far, min(far, 4 * point[-1]))
+        assert fact_at(case, fact, point) >= 0
+
+
+@pytest.mark.parametrize(
+    ("V", "bias", "of", "u", "slack"),
+    [
+        ([[3.0, 4.0], [1.0, 0.0]], "none", {}, (3, 4), 5),
+        ([[3.0, 4.0], [1.0, 0.0]], "none", {1: 3.0}, (0, 1), 4),
+        ([[3.0, 4.0], [1.0, 0.0]], "none", {1: -1.0}, (0, 1), 32**0.5),
+        ([[3.0, 4.0], [1.0, 0.0]], "free", {}, (3, 4, 25), 10),  # the bias reaches 5 |u|
+        ([[3.0, 4.0], [1.0, 0.0]], "free", {1: 3.0}, (0, 1, 0), 4 + 2 * 5),  # 1 - 3 of the bias
+        ([[3.0, 4.0], [1.0, 0.0]], "regularized", {}, (3, 4, 1), 26**0.5),
+    ],
+)
+def test_the_slack_is_the_length_of_what_is_left(V, bias, of, u, slack):
+    atom = ReLU(V, bias=bias)
+    case = case_of(Exact(), atom, np.array([[1.0], [-1.0]]))
+    fact, _ = added(case, above(0, of))
+    assert 0 <= fact[-1] - slack <= 2 * np.spacing(slack)
+    point = [Fraction(x) for x in u]
+    assert fact_at(case, fact, point) >= 0
+    if not of:  # u is along the row: with less slack this were not true
+        assert fact_at(case, fact, point) <= 2 * np.spacing(slack) * 6
+
+
+def test_a_combination_without_rest_has_no_slack():
+    """f_0 = 2 f_1 - f_2, in dyadic numbers."""
+    atom = ReLU([[3.0, -1.0], [2.0, 1.0], [1.0, 3.0]])
+    case = case_of(Exact(), atom, np.ones((3, 1)))
+    fact, path = added(case, above(0, {1: 2.0, 2: -1.0}))
+    assert fact[-1] == 0.0
+    assert fact.tolist() == [-1.0, 2.0, 1.0, -1.0, -3.0, 0.0]
+    plain = facts(case, path, 4.0, radial=False, ranges=False)
+    assert plain.data[-5:].tolist() == [-4.0, 8.0, 4.0, -1.0, -3.0]
+
+
+def test_the_rounding_of_coefficients_is_in_the_slack():
+    """f_0 < c f_1 < 0 round apart: at u = -1 p_0 = |f_0| and q_1 = |f_1|, and both errors count."""
+    f, over = 1 + 2.0**-27, 1 + 2.0**-26 + 2.0**-52  # f^2 = 1 + 2^-26 + 2^-54
+    case = case_of(Exact(), ReLU([[-over], [f]]), np.ones((2, 1)))
+    fact, _ = added(case, above(0, {1: -f}))
+    assert fact[:3].tolist() == [-1.0, f, -(1 + 2.0**-26)]
+    assert 0 <= fact_at(case, fact, [Fraction(-1)]) <= Fraction(2.0**-100)
+
+
+REST = np.array([[3.0, 4.0], [0.0, 0.0], [0.0, 0.0]]) / 8  # of length 5/8
+PAIR = [[1.0, 0.0], [1.0, 0.0]]
+CHAINS = {  # rows f_0 = REST_0 +- f_1, the layer, W, nodes: their facts add up to the value
+    "a row": (PAIR, {}, [1.0, -1.0], [(0, {1: 1.0})]),
+    "beside a free bias": (PAIR, {"bias": "free"}, [1.0, -1.0], [(0, {1: 1.0})]),
+    "an opposite row": (
+        [[1.0, 0.5], [-1.0, -0.5], [1.0, 0.5]],
+        {},
+        [1.0, 0.0, -1.0],
+        [(0, {1: -1.0}), (1, {2: -1.0})],  # p_0 <= q_1 + 5/8 s, q_1 <= p_2
+    ),
+}
+
+
+def chained(name, change=1.0):
+    """Return a layer, W, and a proof whose leaf multiplies s by the facts and has nothing else.
+
+    change  of all coefficients: 1 says the truth
+    """
+    V, kwargs, W, chain = CHAINS[name]
+    V = np.array(V) + REST[: len(V)]
+    m, many = len(V), len(chain)
+    tree = [above(k, {i: change * c for i, c in of.items()}) for k, of in chain]
+    tree = [node | {"next": [t + 2]} for t, node in enumerate(tree)]
+    node = {"leaf": 0, "tau": "0x1p-1", "shift": "0", "linear": True, "radial": SLACK.hex()}
+    N = packed(4 * m + 1 + many, *((4 * m + 1 + t, 2 * m, 0.5) for t in range(many)))
+    proof = nodes({"signs": [1]}, *tree, node, N0=N)
+    return ReLU(V, right="l2+", **kwargs), np.array(W)[:, None], proof
+
+
+SLACK = float(np.nextafter(0.625, 1.0))  # 5/8, rounded up
+
+
+@each_tier
+@pytest.mark.parametrize("name", CHAINS)
+def test_added_facts_prove_the_truth(name, tier):
+    """The leaf's form is s (w^T p) + s (facts) = 5/8 s^2; u = (3/5, 4/5) attains 5/8."""
+    atom, W, proof = chained(name)
+    assert abs(truth(atom, W) - 0.625) <= slack(atom, W)
+    assert Fraction(5, 8) <= proved(tier, atom, W, proof) <= Fraction(SLACK) + Fraction(1, 2**40)
+
+
+@each_tier
+@pytest.mark.parametrize("name", CHAINS)
+def test_the_same_leaf_proves_less_without_its_facts(name, tier):
+    atom, W, proof = chained(name)
+    leaf, m = proof["nodes"][-1], len(W)
+    bare = nodes({"signs": [1]}, leaf, N0=packed(4 * m + 1))
+    assert proved(tier, atom, W, bare) > 1
+    for t in range(1, len(proof["nodes"]) - 1):  # each fact is needed
+        N = proof["N0"].copy()
+        at = 4 * m + t
+        N[at * (at + 1) // 2 + 2 * m] = 0.0
+        assert proved(tier, atom, W, proof | {"N0": N}) > 1
+
+
+@each_tier
+@pytest.mark.parametrize("change", [0.0, 0.5, 1 - 2.0**-20, 1 + 2.0**-20, 2.0])
+@pytest.mark.parametrize("name", CHAINS)
+def test_no_other_combination_proves_the_slack_of_this_one(name, change, tier):
+    atom, W, proof = chained(name, change)
+    assert proved(tier, atom, W, proof) > Fraction(SLACK) + Fraction(1, 2**22)
+
+
+class Elsewhere(Exact):
+    """Bounds the ends of a tree in another process, as far as they can tell."""
+
+    def bounds(self, bound, items):
+        there = pickle.loads(pickle.dumps((bound, items)))  # noqa: S301  its own
+        return [there[0](*item) for item in there[1]]
+
+
+def test_every_part_has_the_facts_of_its_own_path():
+    """The fact that proves the bound is added on both sides of a split, behind another on one."""
+    atom, W, proof = chained("a row")
+    signs, fact, leaf = proof["nodes"]
+    m, more = len(W), above(1, {0: 1.0})
+    split, N = {"row": 0, "plus": 2, "minus": 5}, 4 * m + 1
+    tree = [signs, split, more | {"next": [3]}, fact | {"next": [4]}, leaf]
+    tree += [fact | {"next": [6]}, leaf | {"leaf": 1}]
+    arrays = {"N0": packed(N + 3, (N + 2, 2 * m, 0.5)), "N1": packed(N + 2, (N + 1, 2 * m, 0.5))}
+    wanted = proved(Exact, atom, W, proof)
+    for tier in (Exact, Elsewhere):
+        assert proved(tier, atom, W, nodes(*tree, **arrays)) == wanted
+
+
+@pytest.mark.parametrize("tau", [2.0**-3, 1.0, 8.0])
+def test_an_added_fact_is_a_row_in_every_unit(tau):
+    atom, W = one("free bias in the plane")
+    m, d = atom.layer.features.shape
+    case = case_of(Exact(), atom, W)
+    fact, path = added(case, above(2, {0: 0.3, 3: -1.7}))
+    for ranges in (False, True):
+        B = facts(case, path, tau, radial=True, ranges=ranges)
+        units = [tau] * m + [1.0] * (d + 1)
+        assert B.data[-m - d - 1 :].tolist() == [t * x for t, x in zip(units, fact, strict=True)]
+
+
+def test_an_added_fact_is_paid_for_before_it_is_made():
+    atom, W = one("in space")
+    ar = Metered(Exact(), bill := Bill())
+    add_fact(ar, case_of(ar, atom, W), above(0, {1: 0.5, 3: -0.5}), Region(), "node")
+    work = 4 * FRACTION * 4 * 3 + HELD * (4 + 3 + 1)
+    assert bill.lines["a combination of rows"] == work
+    ar = Metered(Exact(), Budget(work - 1))
+    case = case_of(Exact(), atom, W)
+    with pytest.raises(RejectedError, match=f"a combination of rows: {work} units"):
+        add_fact(ar, case, above(0, {1: 0.5, 3: -0.5}), Region(), "node")
+    assert "rows" not in vars(case)
 
 
 @pytest.mark.parametrize("name", ["relu", "pooled", "absolute value"])

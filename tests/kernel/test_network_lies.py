@@ -65,6 +65,8 @@ SPLIT = {"row": 0, "plus": 1, "minus": 2}
 IN_ROW = [{"signs": [1, 2]}, {"row": 0, "plus": 3, "minus": 4}, CELL]
 IN_CUT = [{"signs": [1, 2]}, {"cut": 0, "plus": 3, "minus": 4}, CELL]
 CUTS = {"cuts": np.ones((1, 5))}
+ABOVE = {"above": 0, "of": [[1, "0x1p-1"], [2, "-0x1p-2"]], "next": [1]}
+SMALL = ReLU(PLAIN[0].V * 2.0**-200), PLAIN[1]  # large coefficients are finite beside these rows
 
 
 def in_row(**cell):
@@ -106,6 +108,14 @@ HONEST = {
         ),
     ),
     "a cone beside a free bias": (FREE, nodes(RADIAL, Y0=cone(-2, 2)[:, :2])),
+    "an added fact": (PLAIN, nodes(ABOVE, RADIAL, N0=at(13, 6, 1.0, 14))),
+    "an added fact and a cone": (PLAIN, nodes(ABOVE, RADIAL, Y0=cone(3, -4, 5, at=6, n=7))),
+    "an added fact above cells": (
+        PLAIN,
+        under_signs(ABOVE | {"next": [3]}, CELL, CELL | {"rho": [[1, "0x1p0"]]}),
+    ),
+    "a length": (PLAIN, nodes({"above": 1, "next": [1]}, RADIAL)),
+    "large coefficients": (SMALL, nodes(ABOVE | {"of": [[1, "0x1p900"]]}, RADIAL)),
     "cells": (PLAIN, in_row(mu=[[0, "0x1p0"]], rho=[[1, "0x1p0"], [2, "0x0p0"]])),
     "one sign": (ONE_SIGN, under_signs(CELL, count=1)),
     "short floats": (PLAIN, nodes(LEAF, N0=at(1, 0, 1.0).astype(np.float32))),
@@ -159,7 +169,79 @@ LIES = [
     (PLAIN, nodes(SPLIT | {"row": False}, LEAF, LEAF), f"{NODE}[0]", "outside"),
     (PLAIN, nodes({"cut": 0, "plus": 1, "minus": 2}, LEAF, LEAF), f"{NODE}[0]", "outside"),
     (PLAIN, nodes({"cut": 1, "plus": 1, "minus": 2}, LEAF, LEAF, **CUTS), f"{NODE}[0]", "outside"),
+    *(
+        (PLAIN, nodes(ABOVE | {"above": k}, RADIAL), f"{NODE}[0]", "outside")
+        for k in (3, -1, True, "0", None, 1, 2)  # 1 and 2 are in "of"
+    ),
+    *(
+        (PLAIN, nodes(ABOVE | {"of": of}, RADIAL), f"{NODE}[0]", code)
+        for of, code in (
+            ([[1, "0x1p0"], [1, "0x1p0"]], "outside"),
+            ([[3, "0x1p0"]], "outside"),
+            ([[-1, "0x1p0"]], "outside"),
+            ([[True, "0x1p0"]], "outside"),
+            ([[1, "0x1p0", 2]], "pair"),
+            ([1], "pair"),
+            ({"1": "0x1p0"}, "list"),
+            ([[1, 0.5]], "number"),
+            ([[1, "inf"]], "number"),
+            ([[1, "0x1p9999"]], "number"),
+            ([[1, "0x1p1023"]], "overflow"),
+            ([[1, "-0x1p1023"]], "overflow"),
+        )
+    ),
+    *(
+        (PLAIN, nodes(ABOVE | {"next": after}, RADIAL, RADIAL), f"{NODE}[0]", code)
+        for after, code in (
+            ([], "tree"),
+            ([1, 2], "tree"),
+            ([0], "tree"),
+            ([3], "tree"),
+            ([True], "tree"),
+            (1, "list"),
+            (None, "list"),
+        )
+    ),
+    (PLAIN, nodes({"above": 0, "plus": 1, "minus": 2}, RADIAL, RADIAL), f"{NODE}[0]", "list"),
+    (PLAIN, nodes(ABOVE, RADIAL, RADIAL), f"{NODE}[2]", "tree"),
+    (PLAIN, nodes(ABOVE | RADIAL, RADIAL), f"{NODE}[0]", "tree"),
+    (PLAIN, nodes(ABOVE, {"signs": [2, 3]}, CELL, CELL), f"{NODE}[1]", "tree"),
+    (PLAIN, nodes(ABOVE, LEAF), f"{NODE}.above", "wrong_rule"),
+    (PLAIN, nodes({"above": 0, "next": [1]}, LEAF), f"{NODE}.above", "wrong_rule"),
+    (PLAIN, nodes(ABOVE, RADIAL, N0=rows(13)), "proof.N0", "shape"),
+    (PLAIN, nodes(ABOVE, RADIAL, N0=rows(15)), "proof.N0", "shape"),
+    (PLAIN, nodes(ABOVE, RADIAL, N0=at(13, 6, -1.0, 14)), "proof.N0", "sign"),
+    (PLAIN, nodes(ABOVE, RADIAL, Y0=cone()), "proof.Y0", "shape"),
+    (
+        SMALL,
+        nodes(ABOVE | {"of": [[1, "0x1p900"]]}, RADIAL | {"tau": "0x1p200"}),
+        f"{NODE}.above",
+        "overflow",
+    ),
+    (
+        PLAIN,
+        nodes(ABOVE | {"of": [[1, "0x3p-1074"]]}, RADIAL | {"tau": "0x1p-1"}),
+        f"{NODE}.above",
+        "underflow",
+    ),
+    (
+        PLAIN,
+        under_signs(ABOVE | {"next": [3]}, CELL, CELL | {"mu": [[0, "0x1p0"]]}),
+        f"{NODE}.cell",
+        "sign",
+    ),
     (PLAIN, nodes(LEAF, cuts=np.ones((1, 4))), "proof.cuts", "shape"),
+    (
+        PLAIN,
+        nodes(
+            {"cut": 0, "plus": 1, "minus": 2},
+            LEAF,
+            LEAF | {"leaf": 1, "tau": "0x1p500"},
+            cuts=np.full((1, 5), 2.0**600),
+        ),
+        "proof.cuts",
+        "overflow",
+    ),
     (PLAIN, nodes(CELL), f"{NODE}.cell", "wrong_rule"),
     (PLAIN, in_row(mu=[[0, "-0x1p-40"]]), f"{NODE}.cell", "sign"),
     (PLAIN, in_row(mu=[[1, "0x1p0"]]), f"{NODE}.cell", "outside"),
