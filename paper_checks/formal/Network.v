@@ -74,6 +74,34 @@ have e2 : 1 - (1 + a) / 2 = (1 - a) / 2 by field.
 by rewrite e1 e2 maxxx.
 Qed.
 
+(* z_+ is sublinear: (c z)_+ is c p, or |c| q where c < 0, and (x + y)_+ <= x_+ + y_+ *)
+Lemma pos_ge0 z : 0 <= pos z. Proof. by rewrite /pos le_max lexx orbT. Qed.
+Lemma pos_ge z : z <= pos z. Proof. by rewrite /pos le_max lexx. Qed.
+
+Definition scaled_pos c z : R := if 0 <= c then c * pos z else - c * (pos z - z).
+
+Lemma pos_scaled c z : pos (c * z) = scaled_pos c z.
+Proof.
+have nonneg t x : 0 <= t -> pos (t * x) = t * pos x.
+  move=> t0; rewrite /pos; have [h|/ltW h] := leP x 0.
+    by rewrite !max_r ?mulr0 // mulr_ge0_le0.
+  by rewrite !max_l // mulr_ge0.
+rewrite /scaled_pos; have [c0|c0] := leP 0 c; first exact: nonneg.
+have -> : c * z = - c * - z by ring.
+rewrite nonneg; last by rewrite oppr_ge0 ltW.
+congr (_ * _); rewrite /pos; have [h|/ltW h] := leP z 0.
+  by rewrite max_l ?oppr_ge0 //; ring.
+by rewrite max_r ?oppr_le0 // subrr.
+Qed.
+
+Lemma pos_sum (I : finType) (z : I -> R) e :
+  pos (\sum_i z i + e) <= \sum_i pos (z i) + pos e.
+Proof.
+rewrite {1}/pos ge_max; apply/andP; split.
+  by apply: lerD (pos_ge e); apply: ler_sum => i _; exact: pos_ge.
+by apply: addr_ge0 (pos_ge0 e); apply: sumr_ge0 => i _; exact: pos_ge0.
+Qed.
+
 End Activation.
 
 Section Network.
@@ -282,6 +310,57 @@ Corollary chord_range (path : seq (I * R)) (mu : I * R -> R) (reach top s : R) i
 Proof.
 move=> hu hb side mu0 total top0 htop; have := farthest hu hb side mu0 top0 htop.
 rewrite (bigD1 i) //= eqxx big1 ?addr0 // => j /negPf ->; exact: mul0r.
+Qed.
+
+(* a line over (u, b) is at most |u| = s times its length, |b| <= reach s.  `bound_line` *)
+Lemma bound_line (l : D -> R) (k reach top s : R) u b :
+  0 <= s -> size2 u <= s ^+ 2 -> `|b| <= reach * s -> 0 <= top -> size2 l <= top ^+ 2 ->
+  inner l u + k * b <= (top + `|k| * reach) * s.
+Proof.
+move=> s0 hu hb top0 htop; rewrite mulrDl; apply: lerD; last first.
+  by apply: le_trans (ler_norm _) _; rewrite normrM -mulrA ler_wpM2l.
+have ts : 0 <= top * s by rewrite mulr_ge0.
+have [neg|/ltW posi] := leP (inner l u) 0; first exact: le_trans neg ts.
+rewrite -ler_sqr ?nnegrE //; apply: le_trans (cauchy _ _) _.
+by rewrite exprMn; apply: ler_pM => //; exact: size2_ge0.
+Qed.
+
+(* {"above": k, "of": [[i, c_i], ...]}: c_k = 0, g and gb are the coefficients of u and b, which are
+   those of the q_i rounded; top and lost bound what f_k - sum c_i f_i and the rounding may add.
+   `add_fact` *)
+Theorem added_fact (c : I -> R) k (g : D -> R) (gb reach top lost s : R) u b :
+  let e j := f k j - \sum_i c i * f i j in
+  let eb := h k - \sum_i c i * h i in
+  let r j := \sum_(i | c i < 0) c i * f i j - g j in
+  let rb := \sum_(i | c i < 0) c i * h i - gb in
+  0 <= s -> size2 u <= s ^+ 2 -> `|b| <= reach * s ->
+  0 <= top -> size2 e <= top ^+ 2 -> 0 <= lost -> size2 r <= lost ^+ 2 -> 0 <= reach ->
+  0 <= - pos (pre u b k) + \sum_i `|c i| * pos (pre u b i) + inner g u + gb * b
+       + ((top + `|eb| * reach) + (lost + `|rb| * reach)) * s.
+Proof.
+move=> e eb r rb s0 hu hb top0 he lost0 hr reach0.
+have linear (A : pred I) : \sum_(i | A i) c i * pre u b i
+    = inner (fun j => \sum_(i | A i) c i * f i j) u + (\sum_(i | A i) c i * h i) * b.
+  rewrite /pre (eq_bigr (fun i => \sum_j c i * f i j * u j + c i * h i * b)).
+    rewrite big_split /= -mulr_suml exchange_big; congr (_ + _).
+    by apply: eq_bigr => j _; rewrite mulr_suml.
+  by move=> i _; rewrite mulrDr mulr_sumr mulrA; congr (_ + _); apply: eq_bigr => j _; rewrite mulrA.
+have minus (x y : D -> R) : inner (fun j => x j - y j) u = inner x u - inner y u.
+  by rewrite /inner -sumrB; apply: eq_bigr => j _; rewrite mulrBl.
+have split : pre u b k = \sum_i c i * pre u b i + (inner e u + eb * b).
+  by rewrite (linear xpredT) /e minus /eb /pre /inner; ring.
+have he' := bound_line eb s0 hu hb top0 he; have hr' := bound_line rb s0 hu hb lost0 hr.
+have parts : \sum_i pos (c i * pre u b i)
+    = \sum_i `|c i| * pos (pre u b i) + \sum_(i | c i < 0) c i * pre u b i.
+  rewrite [X in _ + X]big_mkcond /= -big_split /=; apply: eq_bigr => i _; rewrite pos_scaled /scaled_pos.
+  have [c0|c0] := leP 0 (c i); first by rewrite ger0_norm // addr0.
+  by rewrite ltr0_norm //; ring.
+have above : pos (inner e u + eb * b) <= (top + `|eb| * reach) * s.
+  rewrite {1}/pos ge_max he' /=; apply: mulr_ge0 s0; apply: addr_ge0 => //; exact: mulr_ge0.
+have := pos_sum (fun i => c i * pre u b i) (inner e u + eb * b); rewrite -split parts linear => le.
+move: hr'; rewrite /r minus => hr'.
+have rbb : rb * b = (\sum_(i | c i < 0) c i * h i) * b - gb * b by rewrite /rb mulrBl.
+by rewrite mulrDl; clearbody eb rb; lra.
 Qed.
 
 End Network.

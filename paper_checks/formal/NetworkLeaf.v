@@ -40,7 +40,7 @@ Qed.
 Definition point u b s : place -> R := parts (fun i => pos (pre f h u b i) / tau) u b s.
 
 (* `facts`: the rows of p, of q = p - F u, then others: with "radial" those of `radial_facts`, rows
-   and cuts of the path *)
+   and cuts of the path, and what `add_fact` adds to it *)
 Definition only (i : I) (c : R) (k : I) : R := if k == i then c else 0.
 Definition row_p i := parts (only i tau) (fun=> 0) 0 0.
 Definition row_q i := parts (only i tau) (fun j => - f i j) (- h i) 0.
@@ -84,6 +84,15 @@ Proof.
 rewrite inner_parts mul0r addr0 !mulrDr mulrA; congr (_ + _ + _).
   by rewrite mulr_sumr; apply: eq_bigr => i _; field.
 by rewrite /inner mulr_sumr; apply: eq_bigr => j _; rewrite mulrA.
+Qed.
+
+(* an added fact e . (p, u) + slack s, whose parts are those of `added_fact`, of s = |u| *)
+Lemma inner_added (e : I -> R) (g : D -> R) (k slack : R) u b s :
+  inner (parts (fun i => tau * e i) g k slack) (point u b s)
+    = \sum_i e i * pos (pre f h u b i) + inner g u + k * b + slack * s.
+Proof.
+rewrite inner_parts; congr (_ + _ + _ + _).
+by rewrite /inner; apply: eq_bigr => i _; field.
 Qed.
 
 (* "radial": s, r_i s - p_i, r_i s - q_i are nonnegative where r_i s bounds |f_i . u| *)
