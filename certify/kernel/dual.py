@@ -130,9 +130,7 @@ def adjoint(ar: Arithmetic[H], problem: Question, dual: Dual[H], o: Offset) -> l
     return out
 
 
-def ridge_cost(
-    ar: Arithmetic[H], problem: Question, dual: Dual[H], given: Arrays, name: str
-) -> Fraction:
+def ridge_cost(ar: Arithmetic[H], problem: Question, dual: Dual[H], given: Arrays) -> Fraction:
     """Return an upper bound of -2 inf over q of <W, A q> + H(q), over all q but sparse ones.
 
     For H = ridge/2 sum w q^2 it is sum (A* W)^2 / (ridge w).  In directions without a penalty
@@ -148,7 +146,7 @@ def ridge_cost(
         if o.ridge == 0:
             wrong = next((t for t in totals if t), None)
             seen = f"offset {k}: {wrong and shown(wrong)}"
-            demand(wrong is None, f"proof.{name}", "orthogonal", seen)
+            demand(wrong is None, f"proof.{dual.name}", "orthogonal", seen)
         if o.kind == "smooth":
             cost += smooth_cost(ar, problem, dual, given, k)
         elif o.ridge > 0:

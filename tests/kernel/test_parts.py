@@ -138,7 +138,7 @@ def cost(problem, W, witness, ar, corrections=()):
     asked = stated_offset(problem)
     given = Arrays({"W": as_kernel_array(W.reshape(-1))} | witness, "proof")
     dual = dual_point(ar, asked, {"corrections": list(corrections)}, given, "W")
-    return ridge_cost(ar, asked, dual, given, "W")
+    return ridge_cost(ar, asked, dual, given)
 
 
 @each_tier

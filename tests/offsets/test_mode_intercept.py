@@ -263,12 +263,12 @@ def test_a_dual_point_with_a_nonzero_sum_bounds_nothing():
     W[[0, 2]] = 1.0, -1.0  # rows and all sum to zero, mode 1 does not
     ar, raw = Exact(), as_kernel_array(W)
     with pytest.raises(RejectedError) as refused:
-        kernel_dual.ridge_cost(ar, question, Dual(ar.load(raw), raw, ()), Arrays({}, "proof"), "W")
+        kernel_dual.ridge_cost(ar, question, Dual(ar.load(raw), raw, ()), Arrays({}, "proof"))
     assert refused.value.code == "orthogonal"
     W[[1, 2]] = -1.0, 0.0
     raw = as_kernel_array(W)
     assert not kernel_dual.ridge_cost(
-        ar, question, Dual(ar.load(raw), raw, ()), Arrays({}, "proof"), "W"
+        ar, question, Dual(ar.load(raw), raw, ()), Arrays({}, "proof")
     )
 
 

@@ -1,7 +1,7 @@
 """The table of norms, and the reader of a norm in a statement."""
 
 from ..arrays import Array, Arrays
-from ..errors import RejectedError, demand
+from ..errors import demand
 from ..fields import Json, only
 from .base import CONES, SIGNS, Norm
 from .elastic import Elastic
@@ -23,10 +23,10 @@ NORMS: dict[str, type[Norm]] = {
 }
 
 
-def plain(key: str, size: int) -> Norm:
+def plain(key: str, size: int, where: str = "norm") -> Norm:
     """Return the norm written "l1", "l2" or "linf", with the sign "+" or "-" if it has one."""
     name = key.rstrip("+-")
-    demand(name in PLAIN and len(key) - len(name) < 2, "norm", "unknown", repr(key))
+    demand(name in PLAIN and len(key) - len(name) < 2, where, "unknown", repr(key))
     return PLAIN[name](size, key[len(name) :] or "*")
 
 
@@ -34,10 +34,7 @@ def norm(atom: Json, side: str, size: int, arrays: Arrays) -> Norm:
     """Read the norm of one side: a key, or an object with its parameters and arrays."""
     stated, where = atom.get(side), f"statement.atom.{side}"
     if isinstance(stated, str):
-        try:
-            return plain(stated, size)
-        except RejectedError as error:
-            raise RejectedError(where, error.code, error.value) from None
+        return plain(stated, size, where)
     demand(isinstance(stated, dict), where, "unknown", repr(stated))
     fields = dict(stated or {})
     name = fields.get("norm")

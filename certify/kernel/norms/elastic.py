@@ -18,6 +18,7 @@ class Elastic(Norm):
 
     name = "elastic"
     fields = frozenset({"alpha"})
+    summed = True  # alpha y + (1 - alpha) x <= 1 with y = |u|_1
     alpha: Fraction = Fraction(0)
 
     @classmethod
@@ -75,11 +76,6 @@ class Elastic(Norm):
         inside = (a * total) ** 2 - (count * a * a - b * b) * squares
         far = a * total + root(Fraction(max(inside, 0))).lo
         return squares * one / (far * unit) if far else Fraction(0)
-
-    @property
-    def summed(self) -> bool:
-        """True: alpha y + (1 - alpha) x <= 1 with y = |u|_1."""
-        return True
 
     def entries_cost(self, d: Fraction, s: Fraction) -> Fraction:
         """Bound d x^2 + s (y^2 - x^2) over alpha y + (1 - alpha) x <= 1, x <= y <= sqrt(n) x."""

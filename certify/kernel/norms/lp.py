@@ -15,6 +15,7 @@ class L1(Norm):
 
     name = "l1"
     line = "max"
+    summed = True  # x <= y = |u|_1 <= 1
 
     def lengths(self, x: Sequence[float]) -> tuple[Enclosure, Enclosure]:
         """Return both exactly."""
@@ -24,11 +25,6 @@ class L1(Norm):
     def support(self, p: Sequence[Fraction]) -> Fraction:
         """Return max p."""
         return max(p)
-
-    @property
-    def summed(self) -> bool:
-        """True: x <= y = |u|_1 <= 1."""
-        return True
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ class Variation(Norm):
 
     name = "variation"
     fields = frozenset({"rho"})
+    summed = True  # rho y + x <= 1, y = |A u|_1 the sum of the differences
     rho: Fraction = Fraction(0)
     ends: Sequence[int] = ()  # i, j of each edge, flat
 
@@ -105,11 +106,6 @@ class Variation(Norm):
     def search(self) -> int:
         """The work of merging pieces, of Newton's steps, and of the edges."""
         return 8 + 2 * len(self.edges) // self.size
-
-    @property
-    def summed(self) -> bool:
-        """True: rho y + x <= 1, y = |A u|_1 the sum of the differences."""
-        return True
 
     def forms(self) -> list[list[tuple[int, float]]]:
         """Return the differences."""

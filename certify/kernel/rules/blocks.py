@@ -15,7 +15,8 @@ from ..offsets import Offset
 from ..patterns import Pattern, strides
 from ..scalars import Bound
 from ..statement import Question
-from .ky_fan import Fan, fan, head, modes_of, scaled_dual, tail
+from .ky_fan import Fan, fan, head, scaled_dual, tail
+from .witness import modes_of
 
 
 def blocks(

@@ -47,7 +47,7 @@ def fixed_rank(
         return excess(ar, problem, proof, given, None)
     dual, s, name = multiple(ar, problem, proof, given)
     s = float_under(s)
-    value = dual_value(ar, problem, dual, ridge_cost(ar, problem, dual, given, "W"), s)
+    value = dual_value(ar, problem, dual, ridge_cost(ar, problem, dual, given), s)
     extra = excess(ar, problem, proof, given, (dual, s))
     return Bound(max(value + extra.value, Fraction(0)), (name, *extra.rules))
 

@@ -31,7 +31,7 @@ def floor(
     dual = dual_point(ar, problem, part(proof, "floor"), given, "floor.W")
     limit = dual_limit(ar, problem, dual)
     s = Fraction(1) if limit is None else coarse(min(Fraction(1), limit))
-    cost = ridge_cost(ar, problem, dual, given, "floor.W")
+    cost = ridge_cost(ar, problem, dual, given)
     value = dual_value(ar, problem, dual, cost, s)
     value -= s * ar.inner(dual.field, model(ar, problem.pair, problem.factors)).hi
     if dual.corrections:

@@ -5,7 +5,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from ..arithmetic import Arithmetic, H
-from ..arrays import Array, Arrays, filled, is_increasing, squares_exactly
+from ..arrays import Array, Arrays, filled, squares_exactly
 from ..dual import Dual
 from ..errors import demand
 from ..fields import Json, as_list, as_object, part, switch
@@ -16,7 +16,7 @@ from ..spaces import Deep
 from ..statement import Point, Question
 from ..values import fit_field
 from .forms import UNIT, Witness, form_bound
-from .witness import gram_side
+from .witness import gram_side, modes_of
 
 
 class Fan(NamedTuple):
@@ -174,12 +174,3 @@ def unfoldings(ar: Arithmetic[H], problem: Question, fields: Json, given: Arrays
         witness = fan(problem, Pattern(size, at.size // size), one, given, str(t))
         total += root(head(ar, witness, flat)).hi
     return max(ar.squares(c, None).lo - total * total, Fraction(0))
-
-
-def modes_of(rows: object, order: int, where: str) -> list[int]:
-    """Read a group of modes: increasing, at least one, not all."""
-    modes = list(rows) if isinstance(rows, list) else []
-    inside = all(type(k) is int and 0 <= k < order for k in modes)
-    demand(0 < len(modes) < order and inside, where, "axis", rows)
-    demand(is_increasing(modes), where, "order", rows)
-    return modes

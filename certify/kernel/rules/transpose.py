@@ -10,7 +10,7 @@ from itertools import product
 from typing import Any
 
 from ..arithmetic import Arithmetic, H, Pairs, Place
-from ..arrays import Array, Arrays, is_increasing, on_diagonal
+from ..arrays import Array, Arrays, on_diagonal
 from ..budget import FRACTION, HELD, MADE
 from ..errors import demand
 from ..fields import Json, as_list
@@ -20,7 +20,7 @@ from ..scalars import root
 from ..spaces import Modes
 from .forms import Limits, form_bound, leaf_witness, symmetric_array
 from .tree import ROOT, End, Signed, largest, signed_splits
-from .witness import of_signs
+from .witness import modes_of, of_signs
 
 
 @dataclass(frozen=True)
@@ -167,10 +167,7 @@ def group_modes(
 ) -> tuple[tuple[Group, Group], H]:
     """Return the two groups of modes, and W + N unfolded."""
     count, at = len(modes.norms), modes.at
-    rows = proof.get("rows")
-    left = tuple(rows) if isinstance(rows, list) else ()
-    good = all(type(i) is int and 0 <= i < count for i in left) and is_increasing(left)
-    demand(good and 0 < len(left) < count, "proof.polar.rows", "axis", rows)
+    left = tuple(modes_of(proof.get("rows"), count, "proof.polar.rows"))
     right = tuple(i for i in range(count) if i not in left)
     order, first = left + right, math.prod(at.sizes[i] for i in left)
     s = ar.unfold(w, at, order, first)

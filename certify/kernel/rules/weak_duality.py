@@ -28,7 +28,7 @@ def weak_duality(ar: Arithmetic[H], problem: Question, proof: Json, given: Array
         return Bound(least, ("trivial",))
     dual, s, name = multiple(ar, problem, proof, given)
     s = s if isinstance(problem.loss, Squared) else coarse(s)
-    value = dual_value(ar, problem, dual, ridge_cost(ar, problem, dual, given, "W"), s)
+    value = dual_value(ar, problem, dual, ridge_cost(ar, problem, dual, given), s)
     return Bound(max(value, least), (name, "weak_duality"))
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 
 from ..arithmetic import Arithmetic, H
-from ..arrays import Array, Arrays
+from ..arrays import Array, Arrays, is_increasing
 from ..errors import demand
 from ..fields import Json, as_list, as_object, index
 from ..norms import Norm
@@ -66,3 +66,12 @@ def proofs_of(proof: Json, given: Arrays, count: int) -> Iterator[tuple[Json, Ar
     demand(len(proofs) == count, where, "list", f"{len(proofs)}, not {count}")
     for t, inner in enumerate(proofs):
         yield as_object(inner, f"{where}[{t}]"), slices.get(t, Arrays({}, "proof"))
+
+
+def modes_of(rows: object, order: int, where: str) -> list[int]:
+    """Read a group of modes: increasing, at least one, not all."""
+    modes = list(rows) if isinstance(rows, list) else []
+    inside = all(type(k) is int and 0 <= k < order for k in modes)
+    demand(0 < len(modes) < order and inside, where, "axis", rows)
+    demand(is_increasing(modes), where, "order", rows)
+    return modes
