@@ -18,13 +18,13 @@ from certify.kernel.exact import Exact
 from certify.kernel.patterns import Pattern
 from certify.kernel.rules.polar import polar_bound
 from certify.kernel.statement import stated_network
-from certify.polar.ascent.circle import best_kink, on_circle
-from certify.polar.ascent.layers import attain
+from certify.norms import L2
+from certify.polar.ascent.layers import Field, attain, best_bias
 from certify.polar.branching import cells
 from certify.polar.branching import layers as tree
 from certify.polar.branching.cell import least_in_box
 from certify.polar.branching.layer_parts import bounder
-from certify.polar.layer_query import LayerQuery
+from certify.polar.layer_query import Layer, LayerQuery
 from certify.polar.layers import propose
 from certify.polar.proved import as_kernel_array, split
 from certify.polar.relaxation.frame import WEIGHT, Frame
@@ -75,29 +75,18 @@ def earned(atom, W, found):
     return value
 
 
-def test_a_circle_is_searched_exactly():
-    rng = np.random.default_rng(3)
-    angles = np.linspace(0, 2 * np.pi, 20001)
-    for slope in (0.0, 0.3, -1.0):
-        omega, alpha, beta = rng.normal(size=(3, 9))
-
-        def value(t, omega=omega, alpha=alpha, beta=beta, slope=slope):
-            return omega @ acted(np.outer(alpha, np.cos(t)) + np.outer(beta, np.sin(t)), slope)
-
-        best = value(np.array([on_circle(omega, alpha, beta, slope)]))[0]
-        sampled = value(angles).max()
-        assert sampled <= best + 1e-12
-        assert best <= sampled + 2e-4 * np.abs(omega) @ np.hypot(alpha, beta)  # half a step
-    assert on_circle(np.zeros(2), np.ones(2), np.ones(2), 0.0) == 0.0
-
-
 def test_the_best_bias_is_the_best_of_all_kinks():
     rng = np.random.default_rng(4)
     for slope in (0.0, 0.3, -1.0):
-        omega, z = rng.normal(size=(2, 12))
+        omega, x = rng.normal(size=(2, 12))
         omega[-1] -= omega.sum()
-        values = [omega @ acted(z - x, slope) for x in z]
-        assert best_kink(omega, z) == int(np.argmax(values))
+        layer = Layer(np.column_stack([x, np.full(12, 2.0)]), slope, L2(), L2(), free=True)
+        found = best_bias(
+            Field.of(layer, omega[:, None]), np.array([[1.0, -1.0], [5.0, 5.0]]), np.ones((1, 2))
+        )
+        for u in found.T:
+            values = [omega @ acted(x * u[0] - z, slope) for z in x * u[0]]
+            assert omega @ acted(layer.features @ u, slope) == pytest.approx(max(values), rel=1e-12)
 
 
 def test_least_squares_with_bounds_meets_its_optimality_conditions():

@@ -10,14 +10,14 @@ from certify.base.clock import Clock
 from certify.losses import Logistic, Squared
 from certify.offsets import ColumnIntercept
 from certify.pipeline.prove import affordable
-from certify.polar.ascent import layers as ascent
+from certify.polar.ascent import layers as climb
 from certify.problem.proof_time import relaxed_leaves
 from certify.search import evidence
 from certify.search.candidate import evaluate
 from certify.search.coordinates.layers import Net
 from certify.search.dual import points as duals
 from certify.search.dual import scaling
-from certify.search.pricing import layers as climb
+from certify.search.growth.layers import field_of
 from certify.search.search_result import Evidence
 from tests.network_models import counted
 
@@ -77,12 +77,13 @@ def test_the_time_that_is_left_chooses_the_arithmetic(patients):
 @pytest.mark.thorough
 def test_without_time_nothing_climbs_from_cell_to_cell(patients, monkeypatch):
     problem, factors = patients
-    cells, steps = counted(monkeypatch, climb, "cell_maximum"), counted(monkeypatch, ascent, "race")
-    raced = counted(monkeypatch, ascent, "best_responses")
+    cells, climbs = (counted(monkeypatch, climb, k) for k in ("cell_maximum", "climb_cells"))
+    steps = counted(monkeypatch, climb, "best_bias")
     found = check(problem, factors, budget=0.0)
     assert 0 < found.lower < found.upper
+    assert climbs
+    assert not steps  # one look at the starts
     assert not cells
-    assert len(raced) == len(steps)  # one look at the starts, and no step
 
 
 @pytest.mark.thorough
@@ -105,11 +106,11 @@ def test_without_time_no_free_bias_is_searched_for(monkeypatch):
 def test_a_climb_ends_when_time_does(patients, monkeypatch):
     problem, factors = patients
     net, called = Net(problem), counted(monkeypatch, climb, "cross_cells")
-    field = climb.field_of(net, problem.loss.data)
+    field = field_of(net, problem.loss.data)
     left = iter([False] * (climb.STEPS + 5))
-    top, _ = climb.above(field, np.inf, factors, 0, lambda: next(left, True))
+    top, _ = climb.above(field, np.inf, factors[0], 0, lambda: next(left, True))
     assert 0 < len(called) <= climb.STEPS + 5
-    assert 0 < top <= climb.above(field, np.inf, factors, 0)[0]
+    assert 0 < top <= climb.above(field, np.inf, factors[0], 0)[0]
 
 
 @pytest.mark.parametrize(("lam", "count"), [(0.25, 1), (64.0, 2)])

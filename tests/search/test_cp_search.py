@@ -23,7 +23,7 @@ from certify.search.dual.points import Run
 from certify.search.dual.products import groups, patience, proved_point, relaxation
 from certify.search.evidence import open_gap
 from certify.search.growth import products as _grow
-from certify.search.pricing.products import Field, above, cosines
+from certify.search.pricing import Field, above, cosines
 from certify.search.products import search
 from tests.tolerance import EPS
 

@@ -11,6 +11,7 @@ from certify.atoms.relu import gated
 from certify.base.clock import Clock
 from certify.losses import Absolute, Huber, Logistic, Poisson, Softmax, Squared
 from certify.offsets import ColumnIntercept, Linear, RowIntercept
+from certify.polar.ascent.layers import above, cell_maximum, cross_cells, distinct
 from certify.search.candidate import evaluate
 from certify.search.coordinates.layers import Net
 from certify.search.descent.cells import CellProgram, cells_of
@@ -19,9 +20,8 @@ from certify.search.descent.layers import Descent, descend, on_kinks
 from certify.search.dual import scaling
 from certify.search.envelope import Smoothed
 from certify.search.families import search
-from certify.search.growth.layers import prune
+from certify.search.growth.layers import field_of, prune
 from certify.search.layers import lam_max
-from certify.search.pricing.layers import above, cell_maximum, cross_cells, distinct, field_of
 
 EPSILON = 1e-6  # relative: the gap that the searches are asked to leave
 
@@ -287,7 +287,7 @@ def test_ascents_find_the_polar(outputs):
     for seed in range(5):
         V, W = planar(30, outputs, seed)
         net = Net(Problem(Squared(W), ReLU(V), 1.0))
-        none = (np.zeros((2, 0)), np.zeros((outputs, 0)))
+        none = np.zeros((2, 0))
         top, (U, U_out) = above(field_of(net, W), 0.5 * plane_polar(net, W), none, 0)
         assert top == pytest.approx(plane_polar(net, W), rel=1e-9)
         earned = np.einsum("nr,no,or->r", net.layer.act(U), W, U_out)

@@ -22,7 +22,7 @@ from certify.losses import (
 )
 from certify.norms import Elastic, Weighted, gauge
 from certify.offsets import ColumnIntercept, Intercept, Linear, RowIntercept, Smooth
-from certify.search import convex, envelope, relax
+from certify.search import convex, envelope, pricing, relax
 from certify.search.candidate import Candidate
 from certify.search.column_generation import Search
 from certify.search.coordinates.products import Side, form_of
@@ -32,7 +32,6 @@ from certify.search.dual.points import inside_point
 from certify.search.dual.scaling import best_scale, value
 from certify.search.envelope import Smoothed
 from certify.search.growth import products as columns
-from certify.search.pricing import products as pricing
 from tests.tolerance import EPS, rounding
 
 rng = np.random.default_rng(7)

@@ -1,37 +1,87 @@
-"""Lower bounds of the polar of a hidden layer: neurons that attain them."""
+"""Neurons of a hidden layer with large values <W, phi(u, v)>: many local maximizers at once.
 
-from collections.abc import Callable, Iterator
+Many starts climb together by u <- F^T S W v, the gradient in u's cell, as long as that helps.
+The best continue exactly: the maximizer over a whole cell is a projection,
+
+    max { c^T u : |u| <= 1, u in the cell } = min { |c + G^T y| : y >= 0 },   G u >= 0 the cell,
+
+and the next cell lies across the borders whose multiplier y_i exceeds what crossing costs.
+"""
+
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import optimize
 
 from certify.base.arrays import Array
+from certify.norms import L2
 from certify.polar.layer_query import Layer, LayerQuery, Slice
+from certify.polar.product_query import never
+from certify.polar.query import PolarQuery
+from certify.polar.scale import ordinary
 
-from . import pooled as _largest
+from . import alike, pooled
 from . import products as multilinear
-from .circle import best_kink, on_circle
+from .pairs import best_slice
 
-STARTS, ROUNDS = 512, 20  # random starts, and alternating steps of each
-DATA = 256  # rows of F that serve as starts, at most
-SLOW = 8  # divides STARTS and DATA where each start has its own search for a free bias
-FINALISTS, STEPS, TRIES = 40, 60, 3  # starts that climb on circles; steps; random directions
-SETTLED = 1e-14  # relative gain of a circle that counts as none; luck, never truth
-ON = 1e-9  # relative size of z below which a row counts as on its kink
+RANDOM, DRAWN, OWN = 200, 200, 200  # starts: random, gradients of random cells, given neurons
+STEPS = 8  # of all starts together
+LENGTHS = (1.0, 0.5, 0.2, 0.05)  # steps that are tried
+EXACT, FEW = 200, 20  # starts that continue exactly; where only the best neuron is wanted
+CROSSINGS = 60  # cells that each may pass
+SINGLY = 6  # borders that are crossed one by one if crossing all gains nothing
+GAIN = 1e-12  # relative gain that is worth another step
+ALIKE = 1e-5  # 1 - cosine under which two neurons are one
+STIFF = 1e5  # weight of an unpriced bias's equation in a projection
 
 
+@dataclass(frozen=True)
+class Field:
+    """A layer, and W as (samples, outputs) and on the rows of F."""
+
+    layer: Layer
+    W: Array
+    rows: Array
+
+    @classmethod
+    def of(cls, layer: Layer, W: Array) -> "Field":
+        """Return the field of W (samples, outputs)."""
+        return cls(layer, W, layer.spread(W))
+
+    def outputs(self, U: Array) -> Array:
+        """Return W^T s(F u) of each column, (outputs, count)."""
+        return np.asarray(self.W.T @ self.layer.act(U))
+
+    def best(self, U: Array) -> tuple[Array, Array]:
+        """Return the value and the best output weights of each column."""
+        Y, right = self.outputs(U), self.layer.right
+        if right.free and (right.spherical or len(Y) == 1):
+            sizes = np.sqrt(np.square(Y).sum(axis=0))
+            return sizes, np.where(sizes > 0, Y / np.where(sizes > 0, sizes, 1.0), len(Y) ** -0.5)
+        V = right.maximizers(Y)
+        return np.asarray((Y * V).sum(axis=0)), V
+
+    def unit(self, U: Array) -> Array:
+        """Return the columns at |u| = 1; a column of size 0 stays as it is."""
+        size = self.layer.size(U)
+        return np.asarray(U / np.where(size > 0, size, 1.0))
+
+
+@np.errstate(all="ignore")
 def attain(query: LayerQuery) -> tuple[float, Slice]:
-    """Return (<W, phi(u, v)>, (u, v)) with |u| = |v| = 1.
-
-    All starts (given neurons, rows of F, random directions) take alternating steps
-    u <- F^T D_s(u) W v, v <- the best response; the best of them then move to the exact
-    maximum on great circles, so that their value never falls.
-    """
+    """Return (<W, phi(u, v)>, (u, v)) with |u| = |v| = 1, as large as found."""
     if query.layer.most:
-        return _largest.attain(query)
+        return pooled.attain(query)
     if query.layer.slope == 1 and not query.layer.free:
         return of_matrix(query)
-    return climb_starts(Climb.of(query), query)
+    field, d = Field.of(query.layer, query.W), query.layer.features.shape[1]
+    given = np.column_stack([np.zeros((d, 0)), *(u for u, _ in query.starts)])
+    U = maximizers(field, given, query.seed, query.expired, FEW)
+    U = U if U.size else np.eye(d)[:, :1]  # nothing earns anything
+    values, V = field.best(U)
+    k = int(values.argmax())
+    return float(values[k]), (U[:, k], V[:, k])
 
 
 def of_matrix(query: LayerQuery) -> tuple[float, Slice]:
@@ -42,200 +92,177 @@ def of_matrix(query: LayerQuery) -> tuple[float, Slice]:
     return value, (u, v)
 
 
-@dataclass(frozen=True)
-class Climb:
-    """What an ascent of the polar needs.
+@np.errstate(all="ignore")
+def above(
+    field: Field, price: float, given: Array, seed: int, expired: Callable[[], bool] = never
+) -> tuple[float, tuple[Array, Array]]:
+    """Return (largest value found, distinct neurons of theta 1 above a price, best first).
 
-    F (m, d), and W (m, outputs) on its rows.  F lacks the column of a free bias, which is
-    chosen exactly for each u.
+    given  neurons that are tried as well, as columns u
     """
-
-    layer: Layer
-    F: Array
-    W: Array
-    rng: np.random.Generator
-
-    @classmethod
-    def of(cls, query: LayerQuery) -> "Climb":
-        """Prepare the ascent of a query."""
-        layer = query.layer
-        F = layer.features[:, :-1] if layer.free else layer.features
-        return cls(layer, F, layer.spread(query.W), np.random.default_rng(query.seed))
-
-    def with_best_bias(self, u: Array, omega: Array) -> tuple[int, Array]:
-        """Return the row whose kink is the best bias, and z with that bias; -1 without one."""
-        z = self.F @ u
-        if not self.layer.free:
-            return -1, z
-        j = best_kink(omega, z)
-        return j, z - z[j]
-
-    def value(self, u: Array, omega: Array) -> float:
-        """Return sum omega s(z), the bias at its best."""
-        return float(omega @ self.layer.activate(self.with_best_bias(u, omega)[1]))
+    U = maximizers(field, given, seed, expired, EXACT)
+    values, V = field.best(U)
+    keep = values > price
+    return float(values.max(initial=0.0)), (U[:, keep], V[:, keep])
 
 
-def climb_starts(run: Climb, query: LayerQuery) -> tuple[float, Slice]:
-    """Return the best neuron over all starts."""
-    pairs = race_all(run, starts(run, query), query.expired)
-    best: tuple[float, Slice] | None = None
-    for u, v in pairs:
-        candidate = polish(run, u, v)
-        best = candidate if best is None or candidate[0] > best[0] else best
-        if query.expired():
-            break
-    if best is None:  # no start at all has a direction
-        u = np.eye(run.F.shape[1])[0]
-        best = polish(run, u, np.asarray(run.layer.right.maximizer(np.zeros(run.W.shape[1]))))
-    return best
+def maximizers(
+    field: Field, given: Array, seed: int, expired: Callable[[], bool], exact: int
+) -> Array:
+    """Return distinct local maximizers u of positive value, best first.
+
+    As long as there is time, the `exact` highest ends of the first climb continue, best first.
+    """
+    if field.layer.slope == 1:
+        return distinct(field, linear_maximizers(field))
+    given = field.unit(given[:, field.layer.size(given) > 0][:, :OWN])
+    U = climb_cells(field, starts(field, given, seed), expired)
+    U = np.hstack([distinct(field, U)[:, :exact], given])
+    ends = [u if expired() else cross_cells(field, u) for u in U.T]
+    return distinct(field, np.column_stack(ends) if U.size else U)
 
 
-def starts(run: Climb, query: LayerQuery) -> Array:
-    """Return unit columns u: given neurons, rows of F of both signs, random directions."""
-    m, d = run.F.shape
-    slow = SLOW if run.layer.free else 1
-    few = DATA // slow
-    given = [np.asarray(u, dtype=float)[:d] for u, _ in query.starts]
-    rows = run.F if m <= few else run.F[run.rng.choice(m, few, replace=False)]
-    random = run.rng.standard_normal((STARTS // slow, d))
-    return _largest.unit_columns([*given, *rows, *-rows, *random])
+def linear_maximizers(field: Field) -> Array:
+    """Return the best u of a linear layer for each block, and the singular vectors of F^T W."""
+    features, rows = map(ordinary, (field.layer.features, field.rows))
+    M, right = features.T @ rows, field.layer.right  # up to a factor that does not change u
+    out = []
+    for g in map(list, field.layer.left.blocks(len(M))):
+        u = np.linalg.svd(M[g], full_matrices=False)[0]
+        u = np.column_stack([best_slice(PolarQuery(M[g], L2(), right))[1][0], u, -u])
+        whole = np.zeros((len(M), u.shape[1]))
+        whole[g] = u
+        out.append(whole)
+    return field.unit(np.hstack(out))
 
 
-def race_all(run: Climb, U: Array, expired: Callable[[], bool]) -> Iterator[Slice]:
-    """Take alternating steps from all starts at once; yield the best ends, each once."""
-    one = run.W.shape[1] == 1
-    signs = [np.ones(1), -np.ones(1)] if one and run.layer.right.free else [None]
-    ends = [race(run, U, sign, expired) for sign in signs]
-    values = np.concatenate([e[0] for e in ends])
-    U = np.hstack([e[1] for e in ends])
-    V = np.hstack([e[2] for e in ends])
-    taken: list[Array] = []
-    for k in np.argsort(-values, kind="stable"):
-        if any(abs(values[k] - values[j]) <= ON * abs(values[k]) for j in taken):
-            continue  # the same neuron from another start
-        taken.append(k)
-        yield U[:, k], V[:, k]
-        if len(taken) == FINALISTS:
-            return
+def starts(field: Field, given: Array, seed: int) -> Array:
+    """Return the given neurons, random ones, and gradients of random cells."""
+    rng, F = np.random.default_rng(seed), field.layer.features
+    lots = rng.standard_normal((F.shape[1], RANDOM))
+    picked = rng.random((len(F), DRAWN)) < rng.random(DRAWN)
+    turned = field.rows @ rng.standard_normal((field.W.shape[1], DRAWN))
+    neurons = field.unit(np.hstack([given, lots, F.T @ (picked * turned)]))
+    return neurons[:, field.layer.size(neurons) > 0]
 
 
-def race(
-    run: Climb, U: Array, sign: Array | None, expired: Callable[[], bool]
-) -> tuple[Array, Array, Array]:
-    """Return (values, U, V) after alternating steps; a step that lowers a value is not taken."""
-    best, V = best_responses(run, U, sign)
-    for _ in range(ROUNDS):
+def climb_cells(field: Field, U: Array, expired: Callable[[], bool]) -> Array:
+    """Move each start along its cell's gradient while that raises its value."""
+    F, slope = field.layer.features, field.layer.slope
+    values, V = field.best(U)
+    for _ in range(STEPS):
         if expired():
             break
-        z = preactivations(run, U, V) if run.layer.free else run.F @ U
-        gates = np.where(z > 0, 1.0, run.layer.slope)
-        c = run.F.T @ (gates * (run.W @ V))
-        size = np.linalg.norm(c, axis=0)
-        new = np.where(size > 0, c / np.where(size > 0, size, 1.0), U)
-        values, answers = best_responses(run, new, sign)
-        better = values > best
-        if not better.any():
+        S = np.where(F @ U > 0, 1.0, slope)
+        step = field.unit(F.T @ (S * (field.rows @ V)))
+        if field.layer.free:
+            step[-1] = U[-1]
+        top, at = values.copy(), U.copy()
+        for t in LENGTHS:
+            new = best_bias(field, field.unit((1 - t) * U + t * step), V)
+            new_values = field.best(new)[0]
+            better = new_values > top
+            top[better], at[:, better] = new_values[better], new[:, better]
+        moved = top > values * (1 + GAIN)
+        U, values = at, top
+        V = field.best(U)[1]
+        if not moved.any():
             break
-        U = np.where(better, new, U)
-        V, best = np.where(better, answers, V), np.maximum(values, best)
-    return best, U, V
+    return U
 
 
-def preactivations(run: Climb, U: Array, V: Array) -> Array:
-    """Return z of each column, with its own best bias."""
-    pairs = zip(U.T, (run.W @ V).T, strict=True)
-    return np.column_stack([run.with_best_bias(u, omega)[1] for u, omega in pairs])
+def best_bias(field: Field, U: Array, V: Array) -> Array:
+    """Give each column its best unpriced bias, which is one of its kinks as sum w = 0.
 
-
-def best_responses(run: Climb, U: Array, sign: Array | None) -> tuple[Array, Array]:
-    """Return each column's value and its best v; where a sign is given, v is that sign."""
-    if run.layer.free:
-        pairs = [respond(run, u, sign) for u in U.T]
-        return np.array([p[0] for p in pairs]), np.column_stack([p[1] for p in pairs])
-    Y = run.W.T @ run.layer.activate(run.F @ U)
-    if sign is not None:
-        return sign[0] * Y[0], np.broadcast_to(sign[:, None], Y.shape)
-    V = run.layer.right.maximizers(Y)
-    return (Y * V).sum(axis=0), V
-
-
-def respond(run: Climb, u: Array, v: Array | None) -> tuple[float, Array]:
-    """Return (value, v) with the bias and v chosen in turn, from v or from each output's best."""
-    if v is not None:
-        return run.value(u, run.W @ v), v
-    tries = []
-    for t in range(run.W.shape[1]):
-        for s in (1.0, -1.0):
-            z = run.with_best_bias(u, s * run.W[:, t])[1]
-            y = run.W.T @ run.layer.activate(z)
-            v = np.asarray(run.layer.right.maximizer(y))
-            tries.append((run.value(u, run.W @ v), v))
-    return max(tries, key=lambda pair: pair[0])
-
-
-def polish(run: Climb, u: Array, v: Array) -> tuple[float, Slice]:
-    """Climb by exact maxima on great circles, v the best response in between."""
-    value, failed = run.value(u, run.W @ v), 0
-    for k in range(STEPS * (1 + TRIES)):
-        omega = run.W @ v
-        new = circle_step(run, u, omega, direction(run, u, omega, k % (2 + TRIES) if failed else 0))
-        new_v = response(run, new, v)
-        now = run.value(new, run.W @ new_v)
-        if now <= value + SETTLED * abs(value):
-            failed += 1
-            if failed > 1 + TRIES:
-                break
-            continue
-        u, v, value, failed = new, new_v, now, 0
-    return finish(run, u, v)
-
-
-def response(run: Climb, u: Array, v: Array) -> Array:
-    """Return the best v at the bias that is best for the last one."""
-    z = run.with_best_bias(u, run.W @ v)[1]
-    y = run.W.T @ run.layer.activate(z)
-    return v if len(v) == 1 else np.asarray(run.layer.right.maximizer(y))
-
-
-def direction(run: Climb, u: Array, omega: Array, kind: int) -> Array:
-    """Return a direction for a circle: kind 0 the gradient, 1 along the kinks at u, else random."""
-    if kind > 1:
-        return run.rng.standard_normal(u.size)
-    j, z = run.with_best_bias(u, omega)
-    rows = run.F - run.F[j] if j >= 0 else run.F
-    size = np.linalg.norm(rows, axis=1)
-    on = np.abs(z) <= ON * size
-    gates = np.where(z > 0, 1.0, run.layer.slope)
-    c: Array = rows[~on].T @ (gates * omega)[~on]
-    if kind == 1 and on.any():
-        edges = rows[on] / np.where(size[on] > 0, size[on], 1.0)[:, None]
-        c = c - edges.T @ np.linalg.lstsq(edges.T, c)[0]
-    return c
-
-
-def circle_step(run: Climb, u: Array, omega: Array, towards: Array) -> Array:
-    """Return the best point of the great circle through u and `towards`.
-
-    A free bias stays at the kink of the row where it is.
+    sum w s(z + b) is 0 to the left of all kinks, and its slope grows by (1 - slope) w at each.
     """
-    w = towards - (towards @ u) * u
-    size = float(np.linalg.norm(w))
-    if not np.isfinite(size) or size <= ON * float(np.linalg.norm(towards)):
-        return -u if u.size == 1 else u
-    j = run.with_best_bias(u, omega)[0]
-    rows = run.F - run.F[j] if j >= 0 else run.F
-    theta = on_circle(omega, rows @ u, rows @ (w / size), run.layer.slope)
-    new = np.cos(theta) * u + np.sin(theta) * (w / size)
-    return np.asarray(new / np.linalg.norm(new))
+    layer = field.layer
+    if not layer.free:
+        return U
+    z, w = layer.features[:, :-1] @ U[:-1], field.rows @ V
+    order = np.argsort(-z, axis=0)
+    kinks = -np.take_along_axis(z, order, axis=0)
+    rise = np.cumsum(np.take_along_axis(w, order, axis=0), axis=0)
+    steps = np.zeros(kinks.shape)
+    steps[1:] = rise[:-1] * np.diff(kinks, axis=0)
+    best = np.cumsum(steps, axis=0).argmax(axis=0)
+    bias = np.take_along_axis(kinks, best[None], axis=0) / layer.features[0, -1]
+    return np.vstack([U[:-1], bias])
 
 
-def finish(run: Climb, u: Array, v: Array) -> tuple[float, Slice]:
-    """Return the neuron with its bias, and its value recomputed from its weights."""
-    layer = run.layer
+def cross_cells(field: Field, u: Array) -> Array:
+    """Climb from cell to cell, in each to its maximizer; never to a lower value.
+
+    All borders worth crossing are crossed at once; if that gains nothing, one by one.
+    """
+    F, slope = field.layer.features, field.layer.slope
+    value, V = (x[..., 0] for x in field.best(u[:, None]))
+    S, tries = np.where(F @ u > 0, 1.0, slope), list[Array]()
+    for _ in range(CROSSINGS):
+        w = field.rows @ V
+        new, y = cell_maximum(field, S, w)
+        gained = False
+        if new is not None:
+            new_value, turned = (x[..., 0] for x in field.best(new[:, None]))
+            gained = bool(new_value > value * (1 + GAIN))
+            if new_value > value:
+                u, value, V = new, new_value, turned
+        if gained or not tries:
+            over = y - (1 - slope) * np.maximum(-w, 0.0)
+            tries = flips(S, over, slope)
+        if not tries:
+            break
+        S = tries.pop(0)
+    return u
+
+
+def flips(S: Array, over: Array, slope: float) -> list[Array]:
+    """Return the cells across all borders that are worth crossing, and across each of the best."""
+    worth = np.nonzero(over > 0)[0]
+    best = worth[np.argsort(-over[worth], kind="stable")][:SINGLY]
+    groups = [worth, *best[:, None]] if len(worth) > 1 else [worth] * len(worth)
+    return [np.where(np.isin(np.arange(len(S)), g), 1.0 + slope - S, S) for g in groups]
+
+
+def cell_maximum(field: Field, S: Array, w: Array) -> tuple[Array | None, Array]:
+    """Return the maximizer over a cell, and the multipliers of its borders."""
+    layer = field.layer
+    F = layer.features
+    scale = np.ones(F.shape[1])
     if layer.free:
-        j, _ = run.with_best_bias(u, run.W @ v)
-        u = np.append(u, -float(run.F[j] @ u) / layer.features[j, -1])
-    u = u / float(layer.size(u[:, None])[0])
-    y = run.W.T @ layer.activate(layer.features @ u)
-    v = np.asarray(layer.right.maximizer(y))
-    return float(y @ v), (u, v)
+        scale[-1] = STIFF * np.abs(F[:, :-1]).max(initial=1e-300)
+    c = scale * (F.T @ (S * w))
+    G = scale[:, None] * (np.where(S == 1, 1.0, -1.0)[:, None] * F).T
+    top = float(np.abs(c).max(initial=0.0))
+    if not top > 0:
+        return None, np.zeros(len(F))
+    try:
+        y = optimize.nnls(G, -c / top, maxiter=10 * G.shape[1])[0]
+    except RuntimeError:
+        return None, np.zeros(len(F))
+    u = scale * (c / top + G @ y)
+    size = float(layer.size(u[:, None])[0])
+    if not size > 1e-12:  # noqa: PLR2004  luck: the cell has no ascent
+        return None, top * y
+    u = field.unit(u[:, None])
+    return best_bias(field, u, field.best(u)[1])[:, 0], top * y
+
+
+def distinct(field: Field, U: Array) -> Array:
+    """Return the distinct columns of positive value, best first."""
+    values, V = field.best(U)
+    order = np.argsort(-values, kind="stable")
+    order = order[np.isfinite(values[order]) & (values[order] > 0)]
+    U, V = U[:, order], V[:, order]
+    return U[:, alike.distinct(cosines(field.layer, (U, V)) > 1 - ALIKE)]
+
+
+def cosines(layer: Layer, factors: tuple[Array, Array]) -> Array:
+    """Return for each pair of neurons the smaller cosine: that of F u, or of the output weights.
+
+    Not their product: (-u, -v) is another neuron than (u, v).
+    """
+    out = np.ones((factors[0].shape[1],) * 2)
+    for x in (layer.features @ factors[0], factors[1]):
+        out = np.minimum(out, alike.unit_gram(x))
+    return out

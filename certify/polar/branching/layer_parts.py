@@ -11,7 +11,7 @@ import numpy as np
 
 from certify.base.arrays import Array
 from certify.polar import eigen as spectra
-from certify.polar.ascent.layers import Climb, polish
+from certify.polar.ascent.layers import Field, best_bias, cross_cells
 from certify.polar.layer_query import LayerQuery, Slice
 from certify.polar.relaxation.layer_admm import Relaxed, Start, solve
 from certify.polar.relaxation.layer_leaf import value_bound
@@ -148,23 +148,17 @@ class Bounder:
         It starts from the one of them, or of their negatives, that has the largest value.
         """
         m, d = self.form.F.shape
-        run = Climb.of(self.query)
-        vectors = np.linalg.eigh(relaxed.X[m : m + d, m : m + d])[1]
-        starts = list[tuple[float, Array, Array]]()
-        for x in vectors.T[-DIRECTIONS:]:
-            size = float(np.linalg.norm(x[: run.F.shape[1]]))
-            for u in (x, -x) if size > 0 else ():
-                starts.append(self.start(run, u[: run.F.shape[1]] / size))
-        if not starts:
+        field = Field.of(self.query.layer, self.query.W)
+        vectors = np.linalg.eigh(relaxed.X[m : m + d, m : m + d])[1][:, -DIRECTIONS:]
+        vectors = vectors[:, field.layer.size(vectors) > 0]
+        if not vectors.size:
             return -np.inf, None
-        _, u, v = max(starts, key=lambda start: start[0])
-        return polish(run, u, v)
-
-    def start(self, run: Climb, u: Array) -> tuple[float, Array, Array]:
-        """Return (value, u, v) of the best v for u."""
-        y = run.W.T @ run.layer.activate(run.F @ u)
-        v = np.asarray(run.layer.right.maximizer(y))
-        return run.value(u, run.W @ v), u, v
+        U = field.unit(np.hstack([vectors, -vectors]))
+        U = best_bias(field, U, field.best(U)[1])
+        u = U[:, int(field.best(U)[0].argmax())]
+        u = u if self.query.expired() else cross_cells(field, u)
+        value, v = (x[..., 0] for x in field.best(u[:, None]))
+        return float(value), (u, v)
 
 
 def bounder(query: LayerQuery) -> Bounder:

@@ -32,7 +32,7 @@ from certify.search.coordinates.products import is_nonnegative
 from certify.search.descent import multipliers
 from certify.search.descent.multipliers import Multipliers
 from certify.search.descent.products import Task
-from certify.search.pricing.products import Field, above
+from certify.search.pricing import Field, above
 
 ROUNDS, STEPS = 60, 40  # rounds at most; pairs of steps, or turns, between two dual points
 MANY, TIMES = 600, 4  # components at the start of any size; of the shorter side, if that is less

@@ -13,7 +13,8 @@ import numpy as np
 
 from certify.atoms import Factors
 from certify.base.arrays import Array
-from certify.polar.ascent.layers import attain
+from certify.polar.ascent.alike import merge
+from certify.polar.ascent.layers import Field, above, attain, cosines
 from certify.polar.layer_query import LayerQuery
 from certify.problem import Problem, Values
 from certify.search import envelope
@@ -25,8 +26,6 @@ from certify.search.descent.cells import CellProgram, Cells, cells_of
 from certify.search.descent.layers import Descent, descend, on_kinks
 from certify.search.descent.products import Task, best_weights
 from certify.search.envelope import Smoothed
-from certify.search.pricing.alike import merge
-from certify.search.pricing.layers import above, cosines, field_of
 from certify.search.schedule import Expired, Family
 
 ROUNDS = 80
@@ -79,8 +78,8 @@ def grow(search: Search, seed: int, wanted: float, cap: int | None = None) -> Se
         if at.W is None or not np.isfinite(at.W).all():
             break
         factors = at.cells.factors(net)
-        price = search.problem.lam * (1 + TIGHT)
-        top, neurons = above(field_of(net, at.W), price, factors, seed + k, search.clock.expired)
+        field, price = field_of(net, at.W), search.problem.lam * (1 + TIGHT)
+        top, neurons = above(field, price, factors[0], seed + k, search.clock.expired)
         search.weigh(at.W, top)
         gap = search.gap
         if gap <= wanted or search.over():
@@ -185,7 +184,7 @@ def prune(net: Net, cells: Cells) -> Cells:
     sizes = net.layer.size(cells.x)
     cells = cells.take(sizes > NOTHING * sizes.max(initial=0.0))
     sizes = net.layer.size(cells.x)
-    near = cosines(net, (cells.x, cells.V)) > 1 - ALIKE
+    near = cosines(net.layer, (cells.x, cells.V)) > 1 - ALIKE
     chosen, totals = merge(sizes, near)
     out = cells.take(chosen)
     return replace(out, x=out.x * (totals / net.layer.size(out.x)))
@@ -208,9 +207,14 @@ def append(net: Net, at: Round, neurons: Factors, seed: int) -> None:
         at.cuts = found if at.cuts is None else at.cuts.join(unlike(found, at.cuts))
 
 
+def field_of(net: Net, W: Array) -> Field:
+    """Return the field of a dual point."""
+    return Field.of(net.layer, net.dense(W))
+
+
 def earn(problem: Problem, W: Array, factors: Factors, seed: int, expired: Expired) -> float:
     """Return the most that a neuron is found to earn at W."""
-    return above(field_of(Net(problem), W), np.inf, factors, seed, expired)[0]
+    return above(field_of(Net(problem), W), np.inf, factors[0], seed, expired)[0]
 
 
 def sizes(task: Task, factors: Factors) -> Array:
@@ -249,7 +253,7 @@ def neurons_above(task: Task, W: Array, factors: Factors, seed: int) -> Factors:
     """Return neurons of theta 1 that earn more than lam, best first; at most one of max pooling."""
     net, lam = Net(task.problem), task.problem.lam
     if not net.layer.most:
-        return above(field_of(net, W), lam, factors, seed, task.expired)[1]
+        return above(field_of(net, W), lam, factors[0], seed, task.expired)[1]
     top, neuron = attain(LayerQuery(net.layer, net.dense(W), seed=seed))
     return tuple(x[:, None][:, : int(top > lam)] for x in neuron)
 

@@ -15,6 +15,7 @@ from certify.atoms import Factors
 from certify.base.arrays import Array
 from certify.base.minimize import WINDOW
 from certify.losses import Squared
+from certify.polar.ascent.alike import merge as alike_together
 from certify.problem import Problem, Values
 from certify.search import envelope
 from certify.search.candidate import Candidate, draw_inside
@@ -23,8 +24,7 @@ from certify.search.coordinates.products import form_of
 from certify.search.descent.products import Task, polish_factors, reweight
 from certify.search.dual import joint_cases
 from certify.search.dual.products import is_beyond_trees
-from certify.search.pricing.alike import merge as alike_together
-from certify.search.pricing.products import Field, above, cosines
+from certify.search.pricing import Field, above, cosines
 from certify.search.schedule import Expired, Family
 
 from . import counts, nonnegative

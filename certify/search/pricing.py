@@ -15,14 +15,13 @@ from certify.base.observed import Observed
 from certify.norms import L2, Gauge
 from certify.polar import Matrix
 from certify.polar import eigen as spectra
+from certify.polar.ascent import alike
 from certify.polar.ascent.pairs import line_slices
 from certify.polar.ascent.products import Target, climb, race
 from certify.polar.lanczos import is_large, largest
 from certify.polar.product_query import Expired, never
 from certify.polar.scale import exponent, ldexp_steps
 from certify.search.coordinates.products import FactorForm
-
-from . import alike
 
 TOGETHER = 20  # components returned at once
 RANDOM, LINES, HEADS = 60, 20, 6  # starts: random, lines of W, singular vectors

@@ -1,1 +1,0 @@
-"""Slices that earn more than lam: local maximizers of <W, phi(x)>."""
