@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from hashlib import sha256
 
 import numpy as np
@@ -35,6 +36,31 @@ class Layer:
     free: bool = False
     samples: Ints | None = None
     most: bool = False
+
+    @cached_property
+    def owners(self) -> Ints:
+        """The sample of each row."""
+        return np.arange(len(self.features)) if self.samples is None else self.samples
+
+    @cached_property
+    def table(self) -> Ints:
+        """The rows of each sample, (samples, most rows), in order, padded with its first row."""
+        order, counts = np.argsort(self.owners, kind="stable"), np.bincount(self.owners)
+        first, place = np.cumsum(counts) - counts, np.arange(counts.max())
+        return np.asarray(order[first[:, None] + np.where(place < counts[:, None], place, 0)])
+
+    def gates(self, z: Array) -> Array:
+        """Return S with pool(s(z)) the sums of S z over the samples, z (rows, r) = F U.
+
+        Where rows of a sample are equally large, it is that of the first.
+        """
+        if not self.most:
+            return np.where(z > 0, 1.0, self.slope)
+        place = z[self.table].argmax(axis=1)
+        rows = np.take_along_axis(self.table, place, axis=1)
+        out = np.zeros(z.shape)
+        np.put_along_axis(out, rows, np.take_along_axis(z, rows, axis=0) > 0, axis=0)
+        return out
 
     def act(self, U: Array) -> Array:
         """Return pool(s(F U)), (samples, r), for U (d, r)."""

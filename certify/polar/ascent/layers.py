@@ -16,12 +16,12 @@ from scipy import optimize
 
 from certify.base.arrays import Array
 from certify.norms import L2
-from certify.polar.layer_query import Layer, LayerQuery, Slice
+from certify.polar.layer_query import Ints, Layer, LayerQuery, Slice
 from certify.polar.product_query import never
 from certify.polar.query import PolarQuery
 from certify.polar.scale import ordinary
 
-from . import alike, pooled
+from . import alike
 from . import products as multilinear
 from .pairs import best_slice
 
@@ -47,7 +47,7 @@ class Field:
     @classmethod
     def of(cls, layer: Layer, W: Array) -> "Field":
         """Return the field of W (samples, outputs)."""
-        return cls(layer, W, layer.spread(W))
+        return cls(layer, W, W[layer.owners])
 
     def outputs(self, U: Array) -> Array:
         """Return W^T s(F u) of each column, (outputs, count)."""
@@ -71,8 +71,6 @@ class Field:
 @np.errstate(all="ignore")
 def attain(query: LayerQuery) -> tuple[float, Slice]:
     """Return (<W, phi(u, v)>, (u, v)) with |u| = |v| = 1, as large as found."""
-    if query.layer.most:
-        return pooled.attain(query)
     if query.layer.slope == 1 and not query.layer.free:
         return of_matrix(query)
     field, d = Field.of(query.layer, query.W), query.layer.features.shape[1]
@@ -148,12 +146,12 @@ def starts(field: Field, given: Array, seed: int) -> Array:
 
 def climb_cells(field: Field, U: Array, expired: Callable[[], bool]) -> Array:
     """Move each start along its cell's gradient while that raises its value."""
-    F, slope = field.layer.features, field.layer.slope
+    F = field.layer.features
     values, V = field.best(U)
     for _ in range(STEPS):
         if expired():
             break
-        S = np.where(F @ U > 0, 1.0, slope)
+        S = field.layer.gates(F @ U)
         step = field.unit(F.T @ (S * (field.rows @ V)))
         if field.layer.free:
             step[-1] = U[-1]
@@ -195,9 +193,9 @@ def cross_cells(field: Field, u: Array) -> Array:
 
     All borders worth crossing are crossed at once; if that gains nothing, one by one.
     """
-    F, slope = field.layer.features, field.layer.slope
+    layer = field.layer
     value, V = (x[..., 0] for x in field.best(u[:, None]))
-    S, tries = np.where(F @ u > 0, 1.0, slope), list[Array]()
+    S, tries = layer.gates(layer.features @ u[:, None])[:, 0], list[Array]()
     for _ in range(CROSSINGS):
         w = field.rows @ V
         new, y = cell_maximum(field, S, w)
@@ -208,20 +206,50 @@ def cross_cells(field: Field, u: Array) -> Array:
             if new_value > value:
                 u, value, V = new, new_value, turned
         if gained or not tries:
-            over = y - (1 - slope) * np.maximum(-w, 0.0)
-            tries = flips(S, over, slope)
+            over = y - (1 - layer.slope) * np.maximum(-w, 0.0)
+            tries = flips(layer, S, over)
         if not tries:
             break
         S = tries.pop(0)
     return u
 
 
-def flips(S: Array, over: Array, slope: float) -> list[Array]:
+def flips(layer: Layer, S: Array, over: Array) -> list[Array]:
     """Return the cells across all borders that are worth crossing, and across each of the best."""
     worth = np.nonzero(over > 0)[0]
-    best = worth[np.argsort(-over[worth], kind="stable")][:SINGLY]
-    groups = [worth, *best[:, None]] if len(worth) > 1 else [worth] * len(worth)
-    return [np.where(np.isin(np.arange(len(S)), g), 1.0 + slope - S, S) for g in groups]
+    worth = worth[np.argsort(-over[worth], kind="stable")]
+    groups = [worth, *worth[:SINGLY, None]] if len(worth) > 1 else [worth] * len(worth)
+    return [across(layer, S, g) for g in groups]
+
+
+def across(layer: Layer, S: Array, rows: Ints) -> Array:
+    """Return the cell across the borders of some rows; of one sample's largest, the first.
+
+    There the largest row of a sample is another one, or none where it was the largest.
+    """
+    out = S.copy()
+    if layer.most:
+        rows = rows[np.unique(layer.owners[rows], return_index=True)[1]]
+        out[np.isin(layer.owners, layer.owners[rows])] = 0.0
+    out[rows] = 1.0 + layer.slope - S[rows]
+    return out
+
+
+def borders(layer: Layer, S: Array) -> Array:
+    """Return G (rows, d) with G u >= 0 in a cell.
+
+    For the largest of a sample's rows: f_i, and f_i - f_j of each other row j; -f_j for all j
+    where none is positive.
+    """
+    F, on = layer.features, np.flatnonzero(S == 1)
+    G = -F
+    if layer.most:
+        first = np.full(len(layer.table), -1)
+        first[layer.owners[on]] = on
+        first = first[layer.owners]
+        G[first >= 0] += F[first[first >= 0]]
+    G[on] = F[on]
+    return G
 
 
 def cell_maximum(field: Field, S: Array, w: Array) -> tuple[Array | None, Array]:
@@ -232,7 +260,7 @@ def cell_maximum(field: Field, S: Array, w: Array) -> tuple[Array | None, Array]
     if layer.free:
         scale[-1] = STIFF * np.abs(F[:, :-1]).max(initial=1e-300)
     c = scale * (F.T @ (S * w))
-    G = scale[:, None] * (np.where(S == 1, 1.0, -1.0)[:, None] * F).T
+    G = scale[:, None] * borders(layer, S).T
     top = float(np.abs(c).max(initial=0.0))
     if not top > 0:
         return None, np.zeros(len(F))

@@ -14,7 +14,6 @@ import numpy as np
 
 from certify.base.arrays import Array
 from certify.norms import Gauge, gauge
-from certify.polar.ascent.pooled import owners, rows_of_samples
 from certify.polar.layer_query import Ints, Layer
 
 ROUNDS = 8  # points at which the bound was too large; each one leads to a new choice of rows
@@ -54,14 +53,14 @@ class Signed:
     def own(self) -> list[list[int]]:
         """The rows of each sample, in order."""
         out: list[list[int]] = [[] for _ in self.omega]
-        for i, k in enumerate(owners(self.layer).tolist()):
+        for i, k in enumerate(self.layer.owners.tolist()):
             out[k].append(i)
         return out
 
     @cached_property
     def first(self) -> Ints:
         """The longest row of each sample; all summed where omega > 0."""
-        table = rows_of_samples(owners(self.layer))
+        table = self.layer.table
         sizes = np.linalg.norm(self.layer.features, axis=1)[table]
         longest = np.take_along_axis(table, sizes.argmax(axis=1)[:, None], 1)[:, 0]
         return np.where(self.omega > 0, SUM, longest).astype(np.int64)

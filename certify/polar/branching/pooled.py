@@ -12,7 +12,6 @@ import numpy as np
 from scipy.optimize import nnls
 
 from certify.base.arrays import Array
-from certify.polar.ascent import pooled as _largest
 from certify.polar.ascent.layers import attain
 from certify.polar.layer_query import Ints, LayerQuery
 from certify.polar.query import Proposal, combine
@@ -60,7 +59,7 @@ def proposal(query: LayerQuery, propose: Callable[[LayerQuery], Proposal]) -> Pr
         return Proposal(np.inf)
     if query.layer.features.shape[1] > SMALL:
         return by_signs(query, lambda part, signed: whole(part, signed, propose))
-    lower, (u, _) = _largest.attain(query)
+    lower, (u, _) = attain(query)
     return by_signs(query, lambda part, signed: split(part, signed, lower, u))
 
 
@@ -84,7 +83,7 @@ def whole(query: LayerQuery, signed: Signed, propose: Callable[[LayerQuery], Pro
     base = signed.first
     if signed.omega.any():
         one_sign = replace(query, layer=replace(query.layer, right=signed.right))
-        u = _largest.attain(one_sign)[1][0]
+        u = attain(one_sign)[1][0]
         base, _ = signed.best_rows(u[:, None], base, search_worst(query, signed), query.expired)
     summed = signed.sum_pooled(base)
     bound = propose(of_layer(query, signed, summed))
@@ -152,7 +151,9 @@ def points_of(query: LayerQuery, u: Array) -> Array:
     """Return unit columns over the whole sphere; u, a good one, comes first."""
     F = query.layer.features
     random = np.random.default_rng(query.seed).standard_normal((POINTS, F.shape[1]))
-    return _largest.unit_columns([u, *F, *-F, *random])
+    U = np.column_stack([u, *F, *-F, *random])
+    size = np.linalg.norm(U, axis=0)
+    return np.asarray(U[:, size > 0] / size[size > 0])
 
 
 @dataclass(frozen=True)
@@ -170,7 +171,7 @@ class Parts:
     @property
     def tiny(self) -> float:
         """A value that is negligible beside the largest possible one."""
-        F, samples = self.query.layer.features, _largest.owners(self.query.layer)
+        F, samples = self.query.layer.features, self.query.layer.owners
         size = float(np.abs(self.signed.omega[samples]) @ np.linalg.norm(F, axis=1))
         return cells.TINY * size
 

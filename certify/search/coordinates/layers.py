@@ -9,8 +9,7 @@ import numpy as np
 from certify.atoms import Factors
 from certify.base.arrays import Array
 from certify.norms import Gauge
-from certify.polar.ascent.pooled import Largest, owners
-from certify.polar.layer_query import Layer, LayerQuery
+from certify.polar.layer_query import Layer
 from certify.problem import Problem
 
 
@@ -99,16 +98,10 @@ class Net:
         At a kink, and where two rows of a sample are the largest, it is a one-sided derivative.
         """
         layer, F = self.layer, self.layer.features
-        if layer.most:
-            hidden, who = Largest(LayerQuery(layer, np.zeros((0, 1)))).winners(U)
-            S = np.zeros((len(F), U.shape[1]))
-            np.put_along_axis(S, who, hidden > 0, axis=0)
-        else:
-            inner = F @ U
-            S = np.where(inner > 0, 1.0, layer.slope)
-            hidden = layer.pool(S * inner)
-        sample = owners(layer)
-        return hidden, lambda pull: np.asarray(F.T @ (S * pull[sample]))
+        inner = F @ U
+        S = layer.gates(inner)
+        hidden = layer.gather(S * inner, np.add)
+        return hidden, lambda pull: np.asarray(F.T @ (S * pull[layer.owners]))
 
     def dense(self, W: Array) -> Array:
         """Return a field as (samples, outputs), zero where nothing is observed."""

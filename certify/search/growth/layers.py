@@ -14,8 +14,7 @@ import numpy as np
 from certify.atoms import Factors
 from certify.base.arrays import Array
 from certify.polar.ascent.alike import merge
-from certify.polar.ascent.layers import Field, above, attain, cosines
-from certify.polar.layer_query import LayerQuery
+from certify.polar.ascent.layers import Field, above, cosines
 from certify.problem import Problem, Values
 from certify.search import envelope
 from certify.search.candidate import widen
@@ -250,12 +249,9 @@ def append_neurons(task: Task, factors: Factors, more: Factors) -> Factors:
 
 
 def neurons_above(task: Task, W: Array, factors: Factors, seed: int) -> Factors:
-    """Return neurons of theta 1 that earn more than lam, best first; at most one of max pooling."""
-    net, lam = Net(task.problem), task.problem.lam
-    if not net.layer.most:
-        return above(field_of(net, W), lam, factors[0], seed, task.expired)[1]
-    top, neuron = attain(LayerQuery(net.layer, net.dense(W), seed=seed))
-    return tuple(x[:, None][:, : int(top > lam)] for x in neuron)
+    """Return neurons of theta 1 that earn more than lam, best first."""
+    field = field_of(Net(task.problem), W)
+    return above(field, task.problem.lam, factors[0], seed, task.expired)[1]
 
 
 def draw(task: Task, size: int, seed: int) -> Factors:

@@ -8,7 +8,6 @@ import numpy.typing as npt
 from scipy.optimize import linprog
 
 from certify.base.arrays import Array, Ints, finite, real
-from certify.polar.ascent.pooled import owners
 from certify.polar.layer_query import Layer
 
 from ._cvxpy import Expression, cp
@@ -129,12 +128,12 @@ def moment_cost(Z: Expression, F: Array, layer: Layer) -> Expressed:
     h, p, u = np.eye(s, k), np.eye(m, k, s), np.eye(d, k, s + m)
     facts = np.vstack([p, p - F @ u])
     if layer.most:
-        gather = np.eye(s)[owners(layer)]  # (rows, samples)
+        gather = np.eye(s)[layer.owners]  # (rows, samples)
         facts = np.vstack([facts, gather @ h - p, gather.T @ p - h])
     X = facts @ M[:k, :k] @ facts.T
     cone = [X >= 0, cp.diag(X[:m, m : 2 * m]) == 0]
     if layer.most:
-        cone += [X[2 * m + i, 2 * m + j] == 0 for i, j in pairs(owners(layer))]
+        cone += [X[2 * m + i, 2 * m + j] == 0 for i, j in pairs(layer.owners)]
     if layer.right.cone:
         sign = 1.0 if layer.right.cone == "+" else -1.0
         cone += [sign * (facts @ M[:k, k:]) >= 0, M[k:, k:] >= 0]
