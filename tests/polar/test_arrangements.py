@@ -19,7 +19,7 @@ from certify.kernel.patterns import Pattern
 from certify.kernel.rules.polar import polar_bound
 from certify.kernel.statement import stated_network
 from certify.norms import L2
-from certify.polar.ascent.layers import Field, attain, best_bias
+from certify.polar.ascent.layers import Field, across, attain, best_bias, borders
 from certify.polar.branching import cells
 from certify.polar.branching import layers as tree
 from certify.polar.branching.cell import least_in_box
@@ -87,6 +87,30 @@ def test_the_best_bias_is_the_best_of_all_kinks():
         for u in found.T:
             values = [omega @ acted(x * u[0] - z, slope) for z in x * u[0]]
             assert omega @ acted(layer.features @ u, slope) == pytest.approx(max(values), rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("slope", "most"), [(0.0, False), (-1.0, False), (0.3, False), (0.0, True)]
+)
+def test_the_first_border_on_a_way_leads_to_the_cell_beyond_it(slope, most):
+    rng = np.random.default_rng(6)
+    samples = np.repeat(np.arange(5), 3) if most else None
+    layer = Layer(rng.standard_normal((15, 4)), slope, L2(), L2(), samples=samples, most=bool(most))
+    for u, towards in rng.standard_normal((40, 2, 4)):
+        S = layer.gates(layer.features @ u[:, None])[:, 0]
+        G = borders(layer, S)
+        assert (G @ u >= 0).all()
+        moved = G @ towards
+        times = np.where(moved < 0, (G @ u) / np.where(moved < 0, G @ u - moved, 1.0), np.inf)
+        first, second = np.sort(times)[:2]
+        if first == np.inf:  # both are in one cell
+            continue
+        beyond = u + 0.5 * (first + min(second, 1.0)) * (towards - u)
+        found, first = layer.gates(layer.features @ beyond[:, None])[:, 0], times.argmin()
+        assert found == pytest.approx(across(layer, S, np.array([first])), abs=1e-15)
+        if most:  # of two rows of a sample the first takes its place
+            both = np.array([first, first - first % 3 + (first + 1) % 3])
+            assert np.array_equal(found, across(layer, S, both))
 
 
 def test_least_squares_with_bounds_meets_its_optimality_conditions():
