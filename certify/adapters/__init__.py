@@ -55,6 +55,8 @@ def library_of(model: object) -> str:
         return "torch"  # a state dict
     if type(model) in (tuple, list):  # a named tuple belongs to the library that defines it
         return "tensorly"  # (weights, factors)
+    if isinstance(model, type):
+        raise InputError(f"model must be a fitted one, got the class {model.__name__}")
     for kind in type(model).__mro__:
         name = kind.__module__.partition(".")[0]
         if name in names(__name__):  # modules of this package are named like the libraries

@@ -79,6 +79,9 @@ def parts(cp: Any) -> tuple[Any, Sequence[Any]]:
     if len(cp) and hasattr(cp[0], "factors"):
         cure = "pass its first element: return_errors and sparsity add others"
         raise InputError(f"cp must be a CPTensor, got a tuple of {len(cp)}: {cure}")
+    if [np.ndim(x) for x in cp if not isinstance(x, tuple | list)] == [1, 2]:
+        cure = "pass (weights, [factor] * K) for a tensor of K modes, or the fitted SymmetricCP"
+        raise InputError(f"cp has weights and only one factor: {cure}")
     if len(cp) == MATRIX and isinstance(cp[1], tuple | list):
         return cp[0], cp[1]
     return None, cp

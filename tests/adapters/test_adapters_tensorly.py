@@ -50,6 +50,13 @@ WEIGHTS = np.array([2.0, -0.5, 0.0])
 SETTLED = {"n_iter_max": 4000, "tol": 1e-14, "random_state": 0}
 
 
+def test_weights_and_one_factor_are_no_list_of_factors():
+    x, w = np.eye(3)[:, :2], np.ones(2)
+    with pytest.raises(InputError, match=r"only one factor: pass \(weights, \[factor\] \* K\)"):
+        from_model((w, x), np.ones((3, 3, 3)))
+    assert from_model((w, [x] * 3), np.ones((3, 3, 3)))  # as it says
+
+
 def fitted(estimator, data=T):
     estimator.fit_transform(data)
     return estimator

@@ -147,6 +147,12 @@ def test_models_of_no_known_library_are_refused_in_a_sentence(model):
         from_model(model, Y)
 
 
+def test_a_class_for_a_model_is_named():
+    kind = pytest.importorskip("sklearn.decomposition").PCA
+    with pytest.raises(InputError, match="model must be a fitted one, got the class PCA"):
+        from_model(kind, Y)
+
+
 def test_a_state_dict_is_a_network_which_needs_its_targets():
     state = {"0.weight": np.ones((3, 2)), "2.weight": np.ones((1, 3))}
     X = np.arange(8.0).reshape(4, 2)

@@ -220,8 +220,14 @@ def test_failing_solver_is_a_status(monkeypatch):
 
 
 def test_solver_without_the_cone_is_a_status():
-    told = convex(asked(("l2", "l2")), "HIGHS")
+    problem = asked(("l2", "l2"))
+    told = convex(problem, "HIGHS")
     assert (told.value, told.W, told.status) == (None, None, "solver_error")
+    told = {s: check(problem, nothing(problem), method="cvxpy", solver=s) for s in ("HIGHS", "SCS")}
+    cure = "HIGHS reports 'solver_error'; solver= may be CLARABEL or SCS"
+    assert cure in told["HIGHS"].reason
+    assert "solver=" not in told["SCS"].reason  # as it says
+    assert told["SCS"].lower > told["HIGHS"].lower
 
 
 def test_second_solver_is_asked_when_the_first_fails(monkeypatch):

@@ -67,7 +67,10 @@ class Using:
         """Return the last status other than "optimal", or else the last one, as a sentence."""
         bad = [t for t in self.statuses if t[1] != "optimal"] or self.statuses
         used, status = bad[-1] if bad else ("", "no solver")
-        return f"cvxpy's {used} reports {status!r}" if used else "cvxpy has no solver for it"
+        if not used:
+            return "cvxpy has no solver for it"
+        cure = "" if used in PREFERRED else f"; solver= may be {' or '.join(PREFERRED)}"
+        return f"cvxpy's {used} reports {status!r}{cure}"
 
 
 def accept_solver(solver: object) -> None:
