@@ -63,6 +63,7 @@ class RestartReport:
     rank         at lam = 0 the size of the largest fit: the bound is over rank at most that
     atom         the problem's atom, which names the components
     sizes        a bracket for each number of components, if they were asked for
+    tolerances   rtol and atol: two objectives are equal if within max(atol, rtol |objective|)
     explained    the share of the variance for `lower`, rounded up; a penalty counts as not
                  explained; only for least squares
     """
