@@ -22,7 +22,7 @@ from certify.polar.ascent.products import attain
 from certify.polar.product_query import ProductQuery
 from certify.polar.products import propose
 from certify.polar.proved import tensor_above
-from certify.search.layers import lam_max
+from certify.search.lam_max import lam_max
 from certify.search.relax import Using
 from certify.search.relax.tensor_polar import form_of, least_bound
 

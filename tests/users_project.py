@@ -55,7 +55,7 @@ from certify.pipeline import report
 from certify.pipeline.certificate.question import Question, question
 from certify.pipeline.restarts import Fit, RestartReport
 from certify.pipeline.tensor_norms import NormBound
-from certify.search.layers import lam_max
+from certify.search.lam_max import lam_max
 from certify.testing import check_atom, check_loss
 
 Y = np.eye(2)

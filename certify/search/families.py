@@ -1,13 +1,12 @@
-"""Which search suits a problem: products (matrices and tensors), or layers."""
+"""The search that suits a problem, by the family of its atom."""
 
 from certify.base.clock import Clock
 from certify.problem import Problem
 
-from . import deep, products, ratings
+from . import compressed, deep, ratings
 from .candidate import Candidate, Goal
 from .coordinates.products import VECTORS
-from .growth import layers, pooled
-from .growth import products as tensors
+from .growth import layers, pooled, products
 from .schedule import Family
 from .search_result import SearchResult
 
@@ -39,7 +38,7 @@ def family(problem: Problem) -> Family:
     """Return the search family of the problem's atom."""
     layer = problem.atom.layer
     if layer is None:
-        return tensors.FAMILY
+        return products.FAMILY
     return pooled.FAMILY if layer.most else layers.FAMILY
 
 
@@ -48,7 +47,7 @@ def search(problem: Problem, start: Candidate, clock: Clock, seed: int, goal: Go
     if ratings.applies(problem):
         return ratings.search(problem, start, clock, seed, goal)
     if problem.atom.family == "products":
-        return products.search(problem, start, clock, seed, goal)
+        return compressed.search(problem, start, clock, seed, goal)
     if problem.atom.family == DEEP:
         return deep.search(problem, start, clock, seed, goal)
     return family(problem).search(problem, start, clock, seed, goal)

@@ -22,7 +22,7 @@ from certify.polar.layer_query import LayerQuery
 from certify.polar.layers import propose
 from certify.search.candidate import evaluate
 from certify.search.families import search
-from certify.search.layers import lam_max
+from certify.search.lam_max import lam_max
 from problems import largest_patch
 from problems._networks import steepest_largest
 from tests.network_cases import drawn, value

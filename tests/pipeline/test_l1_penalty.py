@@ -27,7 +27,7 @@ from certify.pipeline.report import write
 from certify.pipeline.report.words import terms
 from certify.polar import eigen
 from certify.search.descent import l1
-from certify.search.layers import lam_max
+from certify.search.lam_max import lam_max
 
 NONNEGATIVE = RankOne("l2+", "l2+", form="sum")
 RNG = np.random.default_rng(3)

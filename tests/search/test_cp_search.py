@@ -15,6 +15,7 @@ from certify.polar.ascent.products import attain
 from certify.search import envelope
 from certify.search.candidate import evaluate
 from certify.search.column_generation import Search
+from certify.search.compressed import search
 from certify.search.coordinates.compress import compress
 from certify.search.coordinates.products import form_of
 from certify.search.descent.products import Task, polish_factors, predict, pulls, reweight
@@ -24,7 +25,6 @@ from certify.search.dual.products import groups, patience, proved_point, relaxat
 from certify.search.evidence import open_gap
 from certify.search.growth import products as _grow
 from certify.search.pricing import Field, above, cosines
-from certify.search.products import search
 from tests.tolerance import EPS
 
 KINDS = [

@@ -21,7 +21,7 @@ from certify.search.dual import scaling
 from certify.search.envelope import Smoothed
 from certify.search.families import search
 from certify.search.growth.layers import field_of, prune
-from certify.search.layers import lam_max
+from certify.search.lam_max import lam_max
 
 EPSILON = 1e-6  # relative: the gap that the searches are asked to leave
 

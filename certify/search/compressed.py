@@ -1,4 +1,4 @@
-"""CP problems: a tensor with a long mode is replaced by a smaller one."""
+"""Search for a tensor with a long mode: by a smaller tensor that replaces it."""
 
 from certify.base.clock import Clock
 from certify.problem import Problem
