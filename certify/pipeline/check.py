@@ -173,7 +173,7 @@ def result_of(
         lower=below(outcome.lower),
         upper=above(outcome.upper),
         reason=objection(problem, factors, q, outcome)
-        + reason(problem, factors, evidence, outcome, answer),
+        + reason(problem, factors, evidence, proof, answer),
         certificate=proof.certificate,
         stationarity=stationarity(problem, factors, q),
         better=proof.certificate.better(),

@@ -74,7 +74,7 @@ def answers(
     W = None if better is None or q_given else dual_at(problem, start)
     floor = None if W is None else inside_point(problem, W)
     note = DEGREE if problem.has_both_l1 else WITHOUT
-    evidence = Evidence(start, None, None, (), better, floor, steps, note, given=q_given)
+    evidence = Evidence(start, None, None, (), better, floor, steps, note)
 
     def any_size(part: Problem, share: Clock) -> tuple[Certificate | None, float]:
         how = {"budget": rest(share), "progress": share.progress}

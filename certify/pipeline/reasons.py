@@ -17,6 +17,7 @@ from .certificate.file import negligible
 from .certificate.verdict import spread
 from .numbers import at_most
 from .own_size_result import OwnSize, variance
+from .prove import Proof
 
 
 @dataclass(frozen=True)
@@ -192,9 +193,9 @@ REASONS: tuple[Reason, ...] = (  # the first that applies is given; the last one
 
 
 def reason(
-    problem: Problem, factors: Factors, evidence: Evidence, outcome: Outcome, own_size: OwnSize
+    problem: Problem, factors: Factors, evidence: Evidence, proof: Proof, own_size: OwnSize
 ) -> str:
     """Say in a sentence what was proved and, if undecided, which bound is loose."""
-    case = Case(problem, factors[0].shape[-1], evidence, outcome, own_size)
+    case = Case(problem, factors[0].shape[-1], evidence, proof.outcome, own_size)
     sentence = next(text for r in REASONS if (text := r(case)) is not None)
-    return sentence + FOUND * (bool(problem.offsets) and not evidence.given)
+    return sentence + (FOUND if proof.certificate.statement["q"] == "found" else "")

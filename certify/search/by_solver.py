@@ -66,12 +66,11 @@ def any_size(run: Run, caller_dual: Array | None, solver: str | None) -> Evidenc
     dual = None if W is None else bound(replace(run, polar=polar), W)
     note = "" if dual is not None and using.all_optimal() else using.note()
     if is_closed(run, [dual]):
-        return Evidence(run.start, dual, given=run.given)
+        return Evidence(run.start, dual)
     result = resume(run, None, (run.epsilon, None), search_clock(run.clock.share(SEARCHED)))
     better = choose_better(run, result)
     floor = floor_below(run, better)
-    evidence = Evidence(run.start, dual, better=better, floor=floor, steps=result.steps)
-    return replace(evidence, note=note, given=run.given)
+    return Evidence(run.start, dual, None, (), better, floor, result.steps, note)
 
 
 def steps(

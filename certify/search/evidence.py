@@ -78,7 +78,7 @@ def gather_at_scale(run: Run, caller_dual: Array | None) -> Evidence:
     by = partial(ratings.polar, problem, run.epsilon, run.start, run.seed)
     searching = ratings.leave_proof(clock, work)
     if clock.expired() and late():
-        evidence = Evidence(run.start, given=run.given)
+        evidence = Evidence(run.start)
     else:
         evidence = gather(replace(run, polar=by(late)), caller_dual, searching)
     if evidence.dual is not None or not late():
@@ -116,13 +116,13 @@ def gather(run: Run, caller_dual: Array | None, searching: Clock | None = None) 
         first = at_candidate(run)
     tries: list[Dual | None] = [first, None if resumed is None else resumed.dual]
     if is_closed(run, tries) or caller_dual is not None:
-        return Evidence(run.start, best(tries), given=run.given)
+        return Evidence(run.start, best(tries))
     solution = convex.solve(run.problem, run.clock.share(CONVEX).expired, run.epsilon)
     if solution is not None:
         run.clock.tell("projected dual point", run.start.value)
         tries.append(bound(run, solution.W, solution.N))
     if is_closed(run, tries) or not is_supported(run.problem):
-        return Evidence(run.start, best(tries), given=run.given)
+        return Evidence(run.start, best(tries))
     goal = (run.epsilon, convex.shortcut(run.problem, solution))
     clock = search_clock(searching or run.clock.share(SEARCHED))
     result = resume(run, resumed, goal, clock)
@@ -137,7 +137,7 @@ def gather(run: Run, caller_dual: Array | None, searching: Clock | None = None) 
     note = note if best(tries) is not None else "no orthogonal dual point was found"
     floor, ended = floor_below(run, better), ended and not run.clock.expired()
     evidence = Evidence(run.start, best(tries), better=better, floor=floor, ended=ended)
-    return replace(evidence, steps=result.steps, note=note, given=run.given)
+    return replace(evidence, steps=result.steps, note=note)
 
 
 @dataclass(frozen=True)
@@ -279,7 +279,7 @@ def at_fixed_rank(run: Run) -> Evidence:
     problem = run.problem
     steps = fixed_rank.steps(problem, run.start, run.clock.share(AT_SIZE), run.seed)
     met = lowest([s for _, s in steps])
-    evidence = at_size(run, met) or Evidence(run.start, given=run.given)
+    evidence = at_size(run, met) or Evidence(run.start)
     top = evidence.better or met
     if top.value < met.value:
         steps = (*steps, ("other start", top))
@@ -304,21 +304,21 @@ def at_size(run: Run, top: Candidate, known: Dual | None = None) -> Evidence | N
     from_top = replace(run, start=top)
     if own_size.applies(run.problem):
         whole = own_size.propose(from_top, known)
-        evidence, value = Evidence(run.start, whole.dual, whole.fan, given=run.given), whole.value
+        evidence, value = Evidence(run.start, whole.dual, whole.fan), whole.value
     elif own_size_blocks.applies(run.problem):
         if known is None and run.problem.lam > 0:
             known = bound(from_top, dual_at(run.problem, top))
         parts = own_size_blocks.propose(from_top, known)
-        evidence = Evidence(run.start, parts.dual, None, parts.blocks, given=run.given)
+        evidence = Evidence(run.start, parts.dual, None, parts.blocks)
         value = parts.value
     elif own_size_counts.applies(run.problem):
         below = own_size_counts.propose(from_top, run.start.value)
         if below is None:
             return None
-        evidence = Evidence(run.start, blocks=(below.block,), counts=below.arrays, given=run.given)
+        evidence = Evidence(run.start, blocks=(below.block,), counts=below.arrays)
         value = below.value
     elif run.problem.lam == 0:
-        evidence = Evidence(run.start, given=run.given)
+        evidence = Evidence(run.start)
         value = run.problem.loss.dual_value(np.zeros_like(dual_at(run.problem, run.start)))
     else:
         return None

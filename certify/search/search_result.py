@@ -26,7 +26,6 @@ class SearchResult:
 class Evidence:
     """All results of the search that the kernel may use.
 
-    given   whether the candidate's offsets are given or absent
     counts  the arrays of a block of squares below counts
     ended   whether the search ended before its time was over
     """
@@ -39,6 +38,5 @@ class Evidence:
     floor: Orthogonal | None = None
     steps: tuple[tuple[str, Candidate], ...] = ()
     note: str = ""
-    given: bool = True
     counts: dict[str, Array] = field(default_factory=dict)
     ended: bool = False
