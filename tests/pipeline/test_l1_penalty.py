@@ -177,7 +177,7 @@ def test_without_time_left_there_is_one_line_of_each_question():
 @pytest.fixture(scope="module")
 def improved():
     """What improve() reaches from the factors, without a square penalty and with one."""
-    return [(problem, improve(problem, FACTORS, budget=4.0)) for problem in (PROBLEM, SQUARES)]
+    return [(problem, improve(problem, FACTORS, budget=None)) for problem in (PROBLEM, SQUARES)]
 
 
 @pytest.mark.parametrize("k", [0, 1])
@@ -185,7 +185,7 @@ def test_improve_descends_at_its_size_and_ends_with_a_bracket(improved, k):
     problem, found = improved[k]
     objectives = [up for _, up in found.history]
     assert objectives == sorted(objectives, reverse=True)
-    assert found.objective <= check(problem, FACTORS, budget=4.0).better_upper
+    assert found.objective <= check(problem, FACTORS, budget=None).better_upper
     proved = verify(found.result.certificate, problem, found.factors)
     assert 0 < proved.lower <= proved.upper == pytest.approx(found.objective, rel=1e-12)
 
@@ -194,7 +194,7 @@ def test_improve_with_l1_descends_at_any_scale(improved):
     s = 2.0**200
     weights = tuple(x * s**1.5 for x in SQUARES.l1)
     large = Problem(Squared(s * DATA), NONNEGATIVE, s * SQUARES.lam, l1=weights)
-    found = improve(large, [s**0.5 * x for x in FACTORS], budget=4.0)
+    found = improve(large, [s**0.5 * x for x in FACTORS], budget=None)
     assert "descend" in [name for name, _ in found.history]
     assert found.objective == pytest.approx(s**2 * improved[1][1].objective, rel=1e-9)
 
