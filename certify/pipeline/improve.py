@@ -36,7 +36,7 @@ from .result import Result
 from .reuse import bound_beside
 
 CLOSER = 0.02  # of the gap: a point no better than this is not worth another check
-VISIBLE = 0.1  # of the decrease that is left: a step that gains less is not reported
+VISIBLE = 0.5  # of the decrease that is left: a step that gains less is not reported
 STEPS = 3  # of a search among many entries, including the start
 ENDING = 3  # last steps that may be the end: rounding may put the very last outside a domain
 AGAIN = 5  # times that the search continues from a better point found by check()

@@ -106,21 +106,21 @@ STARTS = one_of_each()
 
 
 def test_steps_that_lower_the_objective_visibly_are_told_and_the_last_of_the_others():
-    """A tenth of what is left above the end at 0: at most 90 after 100, 81 after 90, and so on."""
-    values = [100.0, 95.0, 90.0, 82.0, 81.0, 80.0, 20.0, 19.0, 0.5, 0.49, 0.48, 0.0]
+    """Half of what is left above the end at 0: at most 50 after 100, 24 after 48, and so on."""
+    values = [100.0, 60.0, 48.0, 30.0, 26.0, 20.0, 8.0, 6.0, 0.5, 0.4375, 0.375, 0.0]
     steps = [(str(v), Candidate((), (), v)) for v in values]
 
     def told(steps):
         """Return the values of the visible steps, and of the others at the end."""
         return [[s.value for _, s in part] for part in visible_steps(steps)]
 
-    assert told(steps) == [[90.0, 81.0, 20.0, 0.5], [0.49, 0.48, 0.0]]
-    assert told(steps[:-1]) == [[90.0, 81.0, 20.0, 0.5, 0.49], [0.48]]
-    assert told(steps[:8]) == [[90.0, 82.0, 20.0], [19.0]]
-    assert told(steps[:3]) == [[95.0], [90.0]]
+    assert told(steps) == [[48.0, 20.0, 8.0, 0.5], [0.4375, 0.375, 0.0]]
+    assert told(steps[:-1]) == [[48.0, 20.0, 8.0, 0.5, 0.4375], [0.375]]
+    assert told(steps[:8]) == [[48.0, 26.0, 8.0], [6.0]]
+    assert told(steps[:3]) == [[60.0], [48.0]]
     assert told(steps[:1]) == [[], []]
     endless = [("start", Candidate((), (), np.inf)), *steps]
-    assert told(endless) == [[100.0, 90.0, 81.0, 20.0, 0.5], [0.49, 0.48, 0.0]]
+    assert told(endless) == [[100.0, 48.0, 20.0, 8.0, 0.5], [0.4375, 0.375, 0.0]]
 
 
 @pytest.mark.sampled(1000)
