@@ -17,7 +17,7 @@ from certify.offsets import ColumnIntercept
 from certify.polar.ascent.layers import attain
 from certify.polar.branching import layer_parts
 from certify.polar.branching.layer_parts import UNDER, Cut, bounder, step_seconds
-from certify.polar.branching.layers import grow_tree
+from certify.polar.branching.layers import grow_tree, proof_of
 from certify.polar.proved import layer_above
 from certify.polar.relaxation import layers
 from certify.polar.relaxation.frame import WEIGHT
@@ -235,6 +235,83 @@ def test_the_halves_of_parts_are_where_the_parts_were(name):
             assert np.array_equal(x.Z, x.polyhedron(x.frame.rows(X)))
 
 
+def of_many_rows():
+    """Return the question of a layer of 48 samples of 3 features."""
+    rng = np.random.default_rng(5)
+    features = np.round(rng.standard_normal((48, 3)) * 16) / 16
+    data = np.round((np.abs(features[:, :1]) + rng.standard_normal((48, 1))) * 16) / 16
+    problem = Problem(Squared(data), ReLU(features), 0.2)
+    start = evaluate(problem, (0.3 * np.hstack([np.eye(3), -np.eye(3)]), np.ones((1, 6))))
+    return Run(problem, start, 1e-9, Clock(), 0, given=False)
+
+
+def test_bounds_of_rows_join_the_parts_and_leave_them_as_they_were():
+    joint = joint_of(of_many_rows())
+    for _ in range(3):
+        for _ in range(40):
+            joint.step()
+        before = list(joint.parts)
+        joint.widen()
+    for old, new in zip(before, joint.parts, strict=True):
+        kept = [x for x in new.outer.bounds if any(x is y for y in old.outer.bounds)]
+        added = new.outer.bounds[len(kept) :]
+        assert [x.row for x in added] == [x.row for x in old.outer.find_bounds(over_x(old))]
+        n = len(old.U) - len(old.outer.bounds)
+        assert len(new.U) == n + len(new.outer.bounds)
+        assert np.array_equal(new.U[:n, :n], old.U[:n, :n])
+        assert not new.U[n + len(kept) :].any()
+        assert np.array_equal(new.Z, new.polyhedron(new.frame.rows(old.over())))
+        assert new.cuts == old.cuts
+    assert any(x.outer.bounds for x in joint.parts)
+
+
+def test_the_kernel_proves_a_polish_whose_parts_have_bounds_of_rows():
+    run = of_many_rows()
+    joint = joint_of(run)
+    found = polish(joint, run.start.value, lambda: joint.taken >= 2000, most=6)
+    assert any(leaf.rows for leaf in found.leaves)
+    query = query_of(run.problem, found.W)
+    tree, solver = tree_of(query, found), bounder(query)
+    nodes = {str(n.path): n for n in tree.leaves}
+    for leaf, upper in zip(found.leaves, found.uppers, strict=True):
+        node = nodes[str(path_of(solver.by_sign(), leaf))]
+        assert node.solved.upper == upper
+        assert node.solved.witness.rows == leaf.rows
+    said, proof = proof_of(solver, tree, tree.upper)
+    assert sum("above" in x for x in proof["nodes"]) == sum(len(x.rows) for x in found.leaves)
+    upper = layer_above(query.W, run.problem.atom, proof)
+    assert attain(query)[0] <= upper <= said * (1 + 2.0**-30)
+
+
+def over_x(part):
+    """Return X of a part in the units of its form."""
+    return part.over() / np.outer(part.units, part.units)
+
+
+def test_halves_keep_the_bounds_of_rows_of_their_part():
+    joint = joint_of(of_many_rows())
+    for _ in range(2):
+        for _ in range(40):
+            joint.step()
+        joint.widen()
+    for _ in range(40):
+        joint.step()
+    part = max(joint.parts, key=lambda x: len(x.outer.bounds))
+    at = joint.parts.index(part)
+    bounds, U = part.more()
+    used = [x for x in bounds if any(x is y for y in part.outer.bounds)]
+    assert used
+    joint.split(joint.look())
+    n = len(part.U) - len(part.outer.bounds)
+    for k, cuts in enumerate((1, 2, 2)):
+        half = joint.parts[3 * at + k]
+        assert [x.row for x in half.outer.bounds] == [x.row for x in bounds]
+        assert len(half.form.cuts) == cuts + len(bounds)
+        assert not half.U[n : n + cuts].any()
+        rest = np.delete(np.arange(len(half.U)), np.arange(n, n + cuts))
+        assert np.array_equal(half.U[np.ix_(rest, rest)], U)
+
+
 def test_a_part_that_holds_nothing_is_not_split():
     joint, _, _ = split_once()
     for _ in range(40):
@@ -354,7 +431,7 @@ def test_only_where_the_polar_is_very_loose_parts_are_split(monkeypatch, looser)
     assert found == "found"
 
 
-def test_a_polish_splits_after_two_looks_until_there_are_parts_enough(monkeypatch):
+def test_a_polish_splits_where_a_look_gains_little_until_there_are_parts_enough(monkeypatch):
     monkeypatch.setattr(joint_layers, "SETTLED", 1e9)
     monkeypatch.setattr(joint_layers, "EVERY", 20)
     for most, count, taken in ((1, 2, 80), (6, 6, 320), (7, 10, 720)):
@@ -362,6 +439,18 @@ def test_a_polish_splits_after_two_looks_until_there_are_parts_enough(monkeypatc
         assert polish(joint, 10 * asked("plain").start.value, lambda: False, most=most)
         assert len(joint.parts) == count
         assert joint.taken == taken
+
+
+@pytest.mark.parametrize(("slowed", "crowded", "count"), [(0, 1, 2), (1e9, 1, 6), (0, 16, 6)])
+def test_a_polish_of_many_rows_does_not_split_where_a_look_gains(
+    monkeypatch, slowed, crowded, count
+):
+    monkeypatch.setattr(layers, "CROWDED", crowded)
+    monkeypatch.setattr(joint_layers, "SLOWED", slowed)
+    monkeypatch.setattr(joint_layers, "EVERY", 20)
+    joint = joint_of(asked("plain"))
+    assert polish(joint, 10 * asked("plain").start.value, lambda: joint.taken >= 200, most=6)
+    assert len(joint.parts) == count
 
 
 def test_parts_are_split_while_there_is_time_for_twice_the_steps_of_a_stage(monkeypatch):

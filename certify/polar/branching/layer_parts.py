@@ -17,6 +17,7 @@ from certify.polar.relaxation.layer_admm import Relaxed, Start, solve
 from certify.polar.relaxation.layer_leaf import value_bound
 from certify.polar.relaxation.layer_multiplier import LayerMultiplier
 from certify.polar.relaxation.layers import LayerForm, form_of
+from certify.polar.relaxation.row_bounds import RowBound, with_zeros
 from certify.polar.relaxation.steps import Stop
 
 from .tree import Solved, Tree
@@ -61,7 +62,7 @@ class Bounder:
         """Bound a part; stop as soon as the bound is below the aim."""
         if path and path[0].sign == self.excluded_sign:
             return Solved(0.0, None)
-        form = self.at(path)
+        form = self.at(path, above.best.rows if above else ())
         goal = max(aim, 0.0) * UNDER
         steps = self.steps[1] if path else self.steps[0]
         least_gain = SETTLED if form.sign else 2 * SETTLED  # of the square
@@ -72,7 +73,8 @@ class Bounder:
         self, path: Path, relaxed: Relaxed, aim: float
     ) -> Solved[Cut, Relaxed, LayerMultiplier | None]:
         """Take MORE steps from the end of a solve, unless its bound is below the aim."""
-        form, best = self.at(path), relaxed.best
+        best = relaxed.best
+        form = self.at(path, best.rows)
         target = value_bound(form, max(aim, 0.0) * UNDER, back=True)
         if best.bound > target:
             start = Start(relaxed.X.astype(float), best, relaxed.rho)
@@ -99,10 +101,11 @@ class Bounder:
         one = self.query.W.shape[1] == 1
         return {"+": -1, "-": 1}.get(self.query.layer.right.cone, 0) if one else 0
 
-    def at(self, path: Path) -> LayerForm:
+    def at(self, path: Path, rows: tuple[RowBound, ...] = ()) -> LayerForm:
         """Return the form of a part: of the value if its sign is known, else of its square."""
         single = self.query.W.shape[1] == 1
-        return self.form.with_cuts(self.cuts(path), path[0].sign if path and single else 0)
+        sign = path[0].sign if path and single else 0
+        return self.form.with_cuts(self.cuts(path), sign).with_bounds(rows)
 
     def cuts(self, path: Path) -> Array:
         """Return the cuts of a path as rows over (p, u)."""
@@ -214,5 +217,6 @@ def start_child(form: LayerForm, above: Relaxed | None) -> Start | None:
     if above is None or len(above.X) != form.size or not above.X.any():
         return None
     best = above.best
-    added = best._replace(N=np.pad(best.N, (0, 1)), Y=np.pad(best.Y, ((0, 1), (0, 0))))
+    at = len(best.N) - len(best.rows)
+    added = best._replace(N=with_zeros(best.N, at), Y=np.insert(best.Y, at, 0.0, axis=0))
     return Start(above.X.astype(float), added, (BEGIN * above.rho) ** 0.5)

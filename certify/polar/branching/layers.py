@@ -1,6 +1,7 @@
 """Branch and bound on the relaxation: the sign of w^T s first, then cuts in the space of u."""
 
 from dataclasses import replace
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from certify.polar.query import Proposal, in_floats
 from certify.polar.relaxation.layer_admm import Relaxed
 from certify.polar.relaxation.layer_leaf import leaf, nil
 from certify.polar.relaxation.layer_multiplier import LayerMultiplier
+from certify.polar.relaxation.row_bounds import RowBound
 
 from .layer_parts import Bounder, Cut, Grown, allowance, bounder
 from .tree import Limits, grow
@@ -28,7 +30,9 @@ def limits(query: LayerQuery, lower: float = 0.0) -> Limits:
     """Return when to stop."""
     target = max(query.target or 0.0, lower * (1 + GAP), 0.0)
     stop = Limits(target, GAP, allowance(query)[0], query.expired)
-    return replace(stop, key=query.key("relaxation"), kinds=(Cut, LayerMultiplier, Relaxed))
+    return replace(
+        stop, key=query.key("relaxation"), kinds=(Cut, LayerMultiplier, Relaxed, RowBound)
+    )
 
 
 def grow_tree(query: LayerQuery, lower: float = 0.0, tree: Grown | None = None) -> Grown:
@@ -77,7 +81,8 @@ def proof_of(solver: Bounder, tree: Grown, aim: float) -> tuple[float, dict[str,
     signs = solver.query.signs() if signed else ()
     nodes: list[dict[str, Any]] = [{} for _ in range(len(signs) + signed)]
     cuts = [tree.nodes[1].path[0].normal] if signed else list[Array]()
-    shift, tops, arrays = len(signs), [0.0], dict[str, Any]()
+    tops, arrays = [0.0], dict[str, Any]()
+    places = places_of(tree, len(nodes))
 
     def add(made: dict[str, Any], bound: float) -> None:
         """Append a leaf."""
@@ -87,18 +92,21 @@ def proof_of(solver: Bounder, tree: Grown, aim: float) -> tuple[float, dict[str,
         tops.append(bound)
 
     for node in tree.nodes[signed:]:
-        ends = [k + shift for k in node.children]
+        ends = [places[k] for k in node.children]
         if ends:
             nodes.append({"cut": len(cuts), "plus": ends[0], "minus": ends[1]})
             cuts.append(tree.nodes[node.children[0]].path[-1].normal)
         elif node.solved.witness is None:
             add(*nil(solver.form, cuts[0]))
         else:
-            rows = solver.cuts(node.path)
-            add(*leaf(solver.at(node.path), rows, node.solved.witness, goal))
+            rows = node.solved.witness.rows
+            for x in rows:
+                nodes.append(x.node(len(nodes) + 1))
+            cut_rows = solver.cuts(node.path)
+            add(*leaf(solver.at(node.path, rows), cut_rows, node.solved.witness, goal))
     plus, minus = tree.nodes[0].children or (0, 0)
     for at, sign in enumerate(signs):
-        sides = {1: shift + plus, -1: shift + minus}
+        sides = {1: places[plus], -1: places[minus]}
         if solver.excluded_sign != -sign:
             sides[-sign] = len(nodes)
             add(*nil(solver.form, cuts[0]))
@@ -108,3 +116,12 @@ def proof_of(solver: Bounder, tree: Grown, aim: float) -> tuple[float, dict[str,
     if cuts:
         arrays["cuts"] = np.array(cuts)
     return max(tops), {"rule": "network", "nodes": nodes, **arrays}
+
+
+def places_of(tree: Grown, first: int) -> list[int]:
+    """Return the place of each part in a proof: before a leaf are the bounds of its rows.
+
+    first  nodes are in the place of the root, if its parts are signs
+    """
+    sizes = [len(x.solved.witness.rows) + 1 if x.solved.witness else 1 for x in tree.nodes]
+    return [0, *accumulate([first or sizes[0], *sizes[1:]])]

@@ -18,9 +18,11 @@ from .frame import WEIGHT, Frame
 from .layer_multiplier import LayerMultiplier, best_multiplier
 from .layer_products import Products
 from .layers import LayerForm, even_units
+from .row_bounds import RowBound, in_use
 from .steps import RELAX, Stop, step_ratio
 
 EVERY = 25  # steps between bounds
+WIDEN = 200  # steps between searches for bounds of rows
 EARLY, OFTEN, BALANCE = 400, 20, 50  # steps of a cold start; those between balances then, else
 LEAST, LATE, OVER = 200, 1000, 4  # steps before it may end, with a gain and without; evaluations
 HOPE = 0.05  # share of the way to the target
@@ -57,6 +59,7 @@ class Run:
     """The iterates, in units where the objective has norm 1."""
 
     def __init__(self, form: LayerForm, start: Start | None) -> None:
+        self.outer = form
         self.form, self.units, self.sizes = even_units(form)
         self.frame, self.rows = Frame(self.form), Products(self.form)
         C = self.frame.objective
@@ -69,6 +72,15 @@ class Run:
             self.Z, self.U = self.products(start.X).astype(form.dtype), self.scale(start.best)
         self.X, self.before = self.Z, self.Z
         self.cone = Cone(self.frame, self.C)
+
+    def with_bounds(self, found: tuple[RowBound, ...]) -> "Run":
+        """Return the iterates with more bounds of rows, without those that have no multiplier."""
+        used, U = in_use(self.outer.bounds, self.U)
+        run = Run(self.outer.with_bounds(used + found), None)
+        run.rho, run.Z = self.rho, run.products(self.over()).astype(self.form.dtype)
+        run.U = np.pad(U, (0, len(found)))
+        run.X, run.before = run.Z, run.Z
+        return run
 
     def step(self) -> None:
         """Project on the cone, over-relax, project on the polyhedron."""
@@ -148,13 +160,16 @@ def solve(
         k += 1
         run.step()
         if k % EVERY == 0:
-            best = min(best, best_multiplier(form, *run.multiplier()), key=lambda b: b.bound)
+            best = min(best, best_multiplier(run.outer, *run.multiplier()), key=lambda b: b.bound)
             history.append(best.bound)
             if is_over(history, stop):
                 break
+        if k % WIDEN == 0 and form.crowded and k < stop.steps:
+            found = run.outer.find_bounds(run.over())
+            run = run.with_bounds(found) if found else run
         early = start is None and k <= EARLY
         if k % (OFTEN if early else BALANCE) == 0:
             run.balance(FAST if early else SLOW)
     if k % EVERY and best.bound > stop.target:
-        best = min(best, best_multiplier(form, *run.multiplier()), key=lambda b: b.bound)
+        best = min(best, best_multiplier(run.outer, *run.multiplier()), key=lambda b: b.bound)
     return Relaxed(run.over(), best, k, float(run.rho))

@@ -8,6 +8,7 @@ from scipy.optimize import minimize_scalar
 from certify.base.arrays import Array
 
 from .layers import LayerForm
+from .row_bounds import RowBound
 
 WIDE, TIGHT = 1e-12, 1e3  # of the shift of p^T p, relative to its scale
 GOOD = 1e-3  # of the search for the shift's logarithm
@@ -25,7 +26,10 @@ class Prices(NamedTuple):
 
 
 class LayerMultiplier(NamedTuple):
-    """N and (y, t) over the facts, the prices of |u|^2, b^2 and s^2, and the bound of the value."""
+    """N and (y, t) over the facts, the prices of |u|^2, b^2 and s^2, and the bound of the value.
+
+    rows  the bounds of rows that are the last facts
+    """
 
     N: Array
     Y: Array
@@ -33,6 +37,7 @@ class LayerMultiplier(NamedTuple):
     bias: float
     radial: float
     bound: float
+    rows: tuple[RowBound, ...] = ()
 
 
 def best_multiplier(form: LayerForm, N: Array, Y: Array) -> LayerMultiplier:
@@ -68,7 +73,7 @@ def best_multiplier(form: LayerForm, N: Array, Y: Array) -> LayerMultiplier:
     )
     tries = [shift(float(optimum.x)), *([0.0] if least < 0 else [])]
     eps, prices = min(((e, left(e)) for e in tries), key=lambda x: x[1].bound)
-    return LayerMultiplier(lower_diagonal(form, N, eps), Y, *prices)
+    return LayerMultiplier(lower_diagonal(form, N, eps), Y, *prices, form.bounds)
 
 
 def lower_diagonal(form: LayerForm, N: Array, eps: float) -> Array:
@@ -88,7 +93,8 @@ def exact_bound(form: LayerForm, multiplier: LayerMultiplier) -> LayerMultiplier
     G = form.quadratic(multiplier.N, multiplier.Y)
     X = np.linalg.solve(-G[:m, :m], G[:m, m:])
     S = G[m:, m:] + G[m:, :m] @ X
-    return LayerMultiplier(multiplier.N, multiplier.Y, *diagonal_price(form, 0.5 * (S + S.T)))
+    prices = diagonal_price(form, 0.5 * (S + S.T))
+    return LayerMultiplier(multiplier.N, multiplier.Y, *prices, form.bounds)
 
 
 def diagonal_price(form: LayerForm, S: Array) -> Prices:

@@ -28,12 +28,15 @@ class Products:
         self.own = slice(2 * m, 2 * m + d + radial)  # the rows of u and s
 
     def project(self, V: Array, column: Array | None = None) -> Array:
-        """Return the nearest products to V, symmetric; those of u and s are free.
+        """Return the nearest products to V, symmetric.
+
+        Those of u and s are free, and those of bounds of rows, which are in cones only.
 
         column  the products of s and p, where they are known
         """
-        Z, own = np.maximum(V, 0), self.own
+        Z, own, free = np.maximum(V, 0), self.own, len(V) - len(self.form.bounds)
         Z[self.p, self.q] = Z[self.q, self.p] = 0
+        Z[free:], Z[:free, free:] = V[free:], V[:free, free:]
         Z[:, own] = V[:, own]
         if self.form.sign:
             near = V[:, self.ball]

@@ -19,10 +19,13 @@ import numpy as np
 from certify.base.arrays import Array
 from certify.polar.layer_query import LayerQuery, reach
 
+from .row_bounds import RowBound, find_row_bounds
+
 WHOLE = 0.9  # of a form of even rows: the largest singular value of F
 CUT = 0.35  # of a cut's row beside those of p and q
 ABOVE = 1 + 2.0**-50  # a radius rounded up
 SINGLE = 150  # rows from which iterates are kept in float32
+CROWDED = 16  # rows per coordinate of u, from which bounds of rows pay
 SPREAD = 4.0  # of units of p, beyond their median
 
 
@@ -35,7 +38,8 @@ class LayerForm:
     slope   of the activation
     reach   of a free bias, 0 without
     sign    0: the value squared; +-1: sign * w^T s(F u) * |u|, and s = |u| is a coordinate
-    cuts    (n, m + d) over (p, u), each >= 0
+    cuts    (n, m + d + 1) over (p, u, s), each >= 0
+    bounds  of rows by other rows, which are the last cuts
     ranges  whether s, r s - p and r s - q, r the lengths of F's rows, are facts, instead of L
     """
 
@@ -47,6 +51,7 @@ class LayerForm:
     cuts: Array
     sign: int = 0
     ranges: bool = False
+    bounds: tuple[RowBound, ...] = ()
 
     @property
     def radial(self) -> bool:
@@ -73,11 +78,17 @@ class LayerForm:
         """The number of facts."""
         return 2 * len(self.F) + len(self.rows)
 
+    @property
+    def crowded(self) -> bool:
+        """Whether bounds of rows by other rows gain more than they take: many rows, and s."""
+        m, d = self.F.shape
+        return self.sign != 0 and m >= CROWDED * d
+
     @cached_property
     def rows(self) -> Array:
         """The facts after p and q, over x."""
         m, d = self.F.shape
-        cuts = np.pad(self.cuts, ((0, 0), (0, int(self.radial))))
+        cuts = self.cuts[:, : self.size]
         if not self.ranges:
             return cuts
         lengths = np.linalg.norm(self.F[:, : self.norm_size], axis=1)
@@ -142,9 +153,26 @@ class LayerForm:
 
     def with_cuts(self, cuts: Array, sign: int = 0) -> "LayerForm":
         """Return the form with these cuts over (p, u) of an unscaled F, of a sign of the value."""
-        scaled = cuts.copy()
-        scaled[:, : len(self.F)] *= self.scale
-        return replace(self, cuts=scaled / sizes(scaled)[:, None], sign=sign)
+        return replace(self, cuts=self.even(np.pad(cuts, ((0, 0), (0, 1)))), sign=sign, bounds=())
+
+    def with_bounds(self, bounds: tuple[RowBound, ...]) -> "LayerForm":
+        """Return the form with these bounds of rows only."""
+        cuts = self.cuts[: len(self.cuts) - len(self.bounds)]
+        return replace(self, cuts=np.vstack([cuts, self.even(self.lines(bounds))]), bounds=bounds)
+
+    def find_bounds(self, X: Array) -> tuple[RowBound, ...]:
+        """Return bounds of rows that X over x violates; the form has a sign."""
+        return find_row_bounds(self.F, self.sign * self.A[: len(self.F), 0], X)
+
+    def lines(self, bounds: tuple[RowBound, ...]) -> Array:
+        """Return bounds of rows over (p, u, s), of an unscaled F."""
+        F, size = self.scale * self.F, sum(self.F.shape) + 1
+        return np.array([x.line(F, self.reach) for x in bounds]).reshape(-1, size)
+
+    def even(self, lines: Array) -> Array:
+        """Return lines of an unscaled F as those of F, about as long as 1."""
+        lines[:, : len(self.F)] *= self.scale
+        return np.asarray(lines / sizes(lines)[:, None])
 
 
 def even_units(form: LayerForm) -> tuple[LayerForm, Array, Array]:
@@ -158,7 +186,7 @@ def even_units(form: LayerForm) -> tuple[LayerForm, Array, Array]:
     t *= WHOLE / (float(np.linalg.norm(t[:, None] * form.F, 2)) or 1.0)
     rest = np.ones(form.size - m)
     x = np.concatenate([t, rest])
-    cuts = CUT * form.cuts / x[: m + form.F.shape[1]]
+    cuts = CUT * form.cuts / np.append(x[: m + form.F.shape[1]], 1.0)
     facts = np.concatenate([t, t, np.full(len(cuts), CUT)])
     inner = replace(form, F=t[:, None] * form.F, omega=form.omega / t[:, None], cuts=cuts)
     return inner, x, facts
@@ -182,4 +210,6 @@ def form_of(query: LayerQuery) -> LayerForm:
     far = reach(layer.features) if layer.free else 0.0
     m, d = layer.features.shape
     omega = layer.spread(query.W) * scale
-    return LayerForm(layer.features / scale, scale, omega, layer.slope, far, np.zeros((0, m + d)))
+    return LayerForm(
+        layer.features / scale, scale, omega, layer.slope, far, np.zeros((0, m + d + 1))
+    )

@@ -13,6 +13,7 @@ from certify.polar.relaxation.cone import Cone
 from certify.polar.relaxation.frame import WEIGHT, Frame
 from certify.polar.relaxation.layer_products import Products
 from certify.polar.relaxation.layers import LayerForm, even_units
+from certify.polar.relaxation.row_bounds import RowBound, in_use, with_zeros
 
 RELAX = 1.8  # over-relaxation
 
@@ -25,6 +26,7 @@ class Leaf(NamedTuple):
     X: Array
     N: Array
     Y: Array
+    rows: tuple[RowBound, ...] = ()
 
 
 class Part:
@@ -36,7 +38,8 @@ class Part:
     def __init__(
         self, form: LayerForm, cuts: Path, lam: float, start: tuple[Array, Array | None]
     ) -> None:
-        """Start at (X over x in even units, the U of a part with fewer cuts; None: U = 0)."""
+        """Start at (X over x in even units, the U of its facts; None: U = 0)."""
+        self.outer = form
         self.form, self.units, self.sizes = even_units(form)
         self.cuts, self.rows = cuts, Products(self.form)
         self.frame = Frame(self.form)
@@ -47,7 +50,7 @@ class Part:
         self.equal, self.reach = self.lengths()
         X, U = start
         self.Z = self.polyhedron(self.frame.rows(X).astype(self.form.dtype))
-        self.U = np.zeros_like(self.Z) if U is None else np.pad(U, (0, len(self.Z) - len(U)))
+        self.U = np.zeros_like(self.Z) if U is None else U
 
     def lengths(self) -> tuple[Array, Array]:
         """Return orthonormal normals of |u|^2 = s^2 and b^2 <= (reach s)^2 on the diagonal of Z.
@@ -65,6 +68,18 @@ class Part:
             reach -= equal * (equal @ reach)
             reach /= np.linalg.norm(reach)
         return equal.astype(self.form.dtype), reach.astype(self.form.dtype)
+
+    def more(self, *, cut: bool = False) -> tuple[tuple[RowBound, ...], Array]:
+        """Return the bounds of rows in use and those that X violates, and the U of both.
+
+        cut  whether U is beside another cut too
+        """
+        form, X = self.outer, self.over() / np.outer(self.units, self.units)
+        found = form.find_bounds(X) if form.crowded else ()
+        used, U = in_use(self.outer.bounds, self.U)
+        if cut:
+            U = with_zeros(U, len(U) - len(used))
+        return used + found, np.pad(U, (0, len(found)))
 
     def step(self, rho: float) -> Array:
         """Project Z - U on the cone; return the over-relaxed X plus U."""
@@ -112,4 +127,5 @@ class Part:
         priced = np.arange(m, m + self.form.norm_size)
         X /= max(float(X[priced, priced].sum()), np.finfo(float).tiny)
         N, Y = N * np.outer(self.sizes, self.sizes), Y * self.sizes[:, None]
-        return Leaf(self.form.sign, self.cuts, X, N.astype(self.form.dtype), Y)
+        dtype, rows = self.form.dtype, self.form.bounds
+        return Leaf(self.form.sign, self.cuts, X, N.astype(dtype), Y, rows)

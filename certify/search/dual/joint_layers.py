@@ -10,9 +10,10 @@ relaxation overstates at the network's own W is overstated less there.  It is th
     min l(sum e Z_c + A q) + lam/2 sum tr Y_c   over   Y_c >= 0,  X_c = B Y_c B^T in the products
 
 Z_c the column of X_c that is s p, tr Y_c of u and s, which are equal.  By alternating directions:
-each Y_c by an eigendecomposition, all X_c together by the loss.  After some steps the parts are
-split: at first by the sign of the w^T p of that moment, then through the mean of u.  They are parts
-of the tree of W, cut by the sign of w^T p: it grows on from there.
+each Y_c by an eigendecomposition, all X_c together by the loss.  Bounds of rows by other rows join
+the facts from time to time.  Where the value rises little, the parts are split: at first by the
+sign of the w^T p of that moment, then through the mean of u.  They are parts of the tree of W, cut
+by the sign of w^T p: it grows on from there.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -39,6 +40,7 @@ from certify.polar.relaxation.frame import WEIGHT
 from certify.polar.relaxation.layer_admm import Relaxed
 from certify.polar.relaxation.layer_multiplier import LayerMultiplier, best_multiplier
 from certify.polar.relaxation.layers import SINGLE, even_units
+from certify.polar.relaxation.row_bounds import RowBound, with_zeros
 from certify.problem import Problem, Values
 
 from . import scaling
@@ -50,7 +52,7 @@ from .points import Dual, Run, bound, bound_point, dual_at, inside_point, polar_
 PRICE = 0.7  # the first rho, in units of lam times the rows over the size of X
 CHANGE = 1.3  # what rho changes by
 EVERY = 50  # steps between looks at the bound
-SETTLED = 0.01  # of what is left: the gain in a look that ends the last stage
+SLOWED, SETTLED = 0.05, 0.01  # of what is left: the gain in a look that ends a stage, the last one
 MOST, NUMBERS = 1024, 3e7  # parts that are not split any more, of so many products of facts
 NEXT = 2.0  # times the steps of a stage: parts are split while there is time for as many
 SMALL = 1e-3  # share of all X: a smaller part is not split
@@ -119,13 +121,15 @@ class Joint:
         neurons, signs = balance(query, factors)
         neurons[:m] *= self.t[:, None]
         grams = ((e, (neurons * (signs == e)) @ neurons.T) for e in query.signs())
-        self.parts = [self.part(e, (), X, None) for e, X in grams]
+        self.parts = [self.part(e, (), X, (), None) for e, X in grams]
         size = float(np.sqrt(np.mean([np.square(x.Z).sum() for x in self.parts])))
         self.rho = PRICE * m * problem.lam / size if size > 0 else 0.0
 
-    def part(self, sign: int, cuts: Path, X: Array, U: Array | None) -> Part:
-        """Return a part that begins at X over x, in even units, and at the U of fewer cuts."""
-        form = self.first.form.with_cuts(self.first.cuts(cuts), sign)
+    def part(
+        self, sign: int, cuts: Path, X: Array, rows: tuple[RowBound, ...], U: Array | None
+    ) -> Part:
+        """Return a part that begins at X over x, in even units, and at U."""
+        form = self.first.form.with_cuts(self.first.cuts(cuts), sign).with_bounds(rows)
         return Part(form, cuts, self.problem.lam, (X, U))
 
     def each(self, work: Callable[[S], T], items: Sequence[S]) -> list[T]:
@@ -168,14 +172,31 @@ class Joint:
         groups = self.each(divided, range(len(self.parts)))
         self.parts = [x for group in groups for x in group]
 
+    def widen(self) -> None:
+        """Add the bounds of rows that the parts violate, and leave out those of no use."""
+
+        def wider(part: Part) -> Part:
+            """Return a part with other bounds of rows."""
+            return self.part(part.form.sign, part.cuts, part.over(), *part.more())
+
+        if self.crowded:
+            self.parts = self.each(wider, self.parts)
+
+    @property
+    def crowded(self) -> bool:
+        """Whether bounds of rows gain more than they take."""
+        return self.parts[0].form.crowded
+
     def halves(self, solver: Bounder, part: Part, leaf: Leaf) -> list[Part]:
         """Return both halves of a part; of that of a sign, beside where e w^T p is negative."""
         X, cuts, out = part.over(), leaf.cuts, list[Part]()
+        rows, U = part.more(cut=True)
         if not cuts:
             own, other = sorted(solver.by_sign(), key=lambda c: c.sign != leaf.sign)
-            out, cuts = [self.part(leaf.sign, (other,), 0.0 * X, part.U)], (own,)
+            out, cuts = [self.part(leaf.sign, (other,), 0.0 * X, rows, U)], (own,)
+            U = with_zeros(U, len(U) - len(rows))
         for cut in solver.through_mean(leaf.X):
-            out.append(self.part(leaf.sign, (*cuts, cut), one_side(X, cut), part.U))
+            out.append(self.part(leaf.sign, (*cuts, cut), one_side(X, cut), rows, U.copy()))
         return out
 
     def share(self, V: Array, sizes: Array) -> Array:
@@ -279,9 +300,9 @@ def find_zeros(f: Callable[[Array], Array], end: Array) -> Array:
 def multiplier(solver: Bounder, leaf: Leaf) -> LayerMultiplier:
     """Return the multiplier of a part of the tree of W: nothing is multiplied by the first cut."""
     at = 2 * len(solver.form.F)
-    N = np.insert(np.insert(leaf.N.astype(float), at, 0.0, axis=0), at, 0.0, axis=1)
+    N = with_zeros(leaf.N.astype(float), at)
     path = path_of(solver.by_sign(), leaf)
-    return best_multiplier(solver.at(path), N, np.insert(leaf.Y, at, 0.0, axis=0))
+    return best_multiplier(solver.at(path, leaf.rows), N, np.insert(leaf.Y, at, 0.0, axis=0))
 
 
 def path_of(signs: Sequence[Cut], leaf: Leaf) -> Path:
@@ -296,10 +317,11 @@ def polish(
     known: float = -np.inf,
     most: int = MOST,
 ) -> Found | None:
-    """Take steps and split parts in turn, twice EVERY steps between splits; return the best seen.
+    """Take steps, and split the parts after two looks; return the best seen.
 
-    The last stage, of `most` parts or those that there is time for, ends where the value rises
-    little.  None if the best is below `known`.
+    Where bounds of rows join them, they are split where a look gains little.  The last stage, of
+    `most` parts or those that there is time for, ends in the same way.  None if the best is below
+    `known`.
 
     wanted  the value at which to stop
     known   a value that is given up for lost if two looks leave HOPE of it
@@ -310,16 +332,18 @@ def polish(
         now = advance(joint, expired)
         joint.tell(now)
         best = now if best is None else max(best, now, key=lambda x: x.value)
-        first, last = before == -np.inf, len(joint.parts) >= most
+        last = len(joint.parts) >= most
+        first = before == -np.inf
         lost = not first and best.value < HOPE * known
-        settled = now.value - before <= SETTLED * (wanted - now.value)
-        over = best.value >= wanted or (settled and last)
+        least = SETTLED if last else SLOWED if joint.crowded else np.inf
+        slow = not first and now.value - before <= least * (wanted - now.value)
+        over = best.value >= wanted or (slow and last)
         if over or lost or expired():
             return best if best.value >= known else None
         before = max(before, now.value)
-        if first or last:
-            continue
-        if joint.left() < NEXT * (joint.taken - begun):
+        if last or not slow:
+            joint.widen()
+        elif joint.left() < NEXT * (joint.taken - begun):
             most = 0
         else:
             joint.split(now)

@@ -96,7 +96,7 @@ def of_tree(W: Array, layer: Layer, using: Using) -> Proposal | None:
     nodes, arrays, top = nodes if W.shape[1] == 1 else [], dict[str, Any](), 0.0
     for k, sign in enumerate(signs):
         form = replace(form_of(LayerQuery(layer, W)), sign=sign, ranges=True)
-        result = leaf(form, form.cuts, using)
+        result = leaf(form, form.cuts[:, :-1], using)
         if result is None:
             return None
         made, bound = result

@@ -1,0 +1,225 @@
+"""Bounds of a hidden layer's rows by other rows: they hold, are found, tighten, and are proved."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.optimize import linprog
+
+from certify.atoms import ReLU
+from certify.base.checkpoint import Keeper, use_keeper
+from certify.base.rigor.flint import Flint
+from certify.base.rigor.rounded import Rounded
+from certify.kernel.exact import Exact
+from certify.polar.ascent.layers import attain
+from certify.polar.branching import layers as tree
+from certify.polar.branching.layer_parts import bounder
+from certify.polar.relaxation import layer_admm, layers
+from certify.polar.relaxation.layer_admm import Run, solve
+from certify.polar.relaxation.layer_multiplier import best_multiplier
+from certify.polar.relaxation.row_bounds import (
+    LEAST,
+    SHARE,
+    RowBound,
+    Sums,
+    find_row_bounds,
+    in_use,
+    row_bound,
+    with_zeros,
+)
+from certify.polar.relaxation.steps import Stop
+from tests.network_cases import proved
+from tests.tolerance import EPS
+
+ROWS, DIMS = 64, 4
+RNG = np.random.default_rng(0)
+V = np.round(RNG.standard_normal((ROWS, DIMS)) * 64) / 64
+W = RNG.standard_normal((ROWS, 1))
+FITTED = np.maximum(V @ RNG.standard_normal((DIMS, 40)), 0)  # W is what 40 neurons leave
+W = np.round((W - FITTED @ np.linalg.lstsq(FITTED, W, rcond=1e-2)[0]) * 64) / 64
+ATOMS = {"relu": {}, "leaky": {"activation": "leaky_relu", "slope": 0.25}, "free": {"bias": "free"}}
+
+
+def part(atom=None, sign=1):
+    """Return the form of one sign of v, beside the cut by the sign of w^T p."""
+    solver = bounder((atom or ReLU(V)).query(W))
+    return solver.at((next(c for c in solver.by_sign() if c.sign == sign),))
+
+
+def points(form, count, rng):
+    """Return columns (p, u, s) of neurons in even units of F, |b| <= reach s."""
+    u = rng.standard_normal((form.F.shape[1], count))
+    s = np.linalg.norm(u[: form.norm_size], axis=0)
+    u[form.norm_size :] = rng.uniform(-1, 1, (len(u) - form.norm_size, count)) * form.reach * s
+    return np.vstack([np.maximum(form.F @ u, 0), u, s])
+
+
+def loosest(form, steps):
+    """Return X of the relaxation without such bounds."""
+    with pytest.MonkeyPatch.context() as change:
+        change.setattr(layers, "CROWDED", np.inf)
+        return solve(form, Stop(0.0, steps, 0.0, lambda: False)).X
+
+
+@pytest.mark.parametrize("atom", ATOMS)
+def test_a_bound_of_a_row_holds_of_every_neuron(atom):
+    rng = np.random.default_rng(1)
+    form = part(ReLU(V, **ATOMS[atom]))
+    for _ in range(50):
+        c = rng.standard_normal(ROWS) * (rng.random(ROWS) < 0.2)
+        k = int(rng.integers(ROWS))
+        c[k] = 0.0
+        x = points(form, 200, rng)
+        for scale, F in ((1.0, form.F), (form.scale, form.F * form.scale)):
+            line = row_bound(k, c).line(F, form.reach)
+            y = np.vstack([scale * x[:ROWS], x[ROWS:]])
+            assert (line @ y >= -64 * EPS * (np.abs(line) @ np.abs(y))).all()
+
+
+def test_a_bound_whose_rows_leave_something_over_is_paid_for_by_s():
+    form = part()
+    i = next(i for i in range(1, ROWS) if form.F[0] @ (form.F[0] - form.F[i]) > 0)
+    u = form.F[0] - form.F[i]  # p_0 is larger than p_i there
+    line = RowBound(0, np.array([i]), np.array([1.0])).line(form.F, form.reach)
+    assert line[-1] == pytest.approx(np.linalg.norm(u), rel=1e-12)
+    x = np.concatenate([np.maximum(form.F @ u, 0), u, [np.linalg.norm(u)]])
+    assert line[:-1] @ x[:-1] < 0
+    assert line @ x >= -64 * EPS * (np.abs(line) @ np.abs(x))
+
+
+def test_the_least_sum_is_that_of_a_linear_program(capfd):
+    form, rng = part(), np.random.default_rng(2)
+    prices = rng.random(2 * ROWS)
+    sums = Sums(form.F, prices)
+    for k in (3, 0, 17, 3):
+        value, c = sums.least(k, form.F[k])
+        both = np.hstack([form.F.T, -form.F.T])
+        others = np.delete(np.arange(2 * ROWS), [k, ROWS + k])
+        want = linprog(prices[others], A_eq=both[:, others], b_eq=form.F[k])
+        assert value == pytest.approx(want.fun, rel=1e-9)
+        assert c[k] == 0
+        assert np.allclose(c @ form.F, form.F[k], atol=1e-9)
+        paid = prices[:ROWS] @ np.maximum(c, 0) - prices[ROWS:] @ np.minimum(c, 0)
+        assert paid == pytest.approx(value, rel=1e-9)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_mixtures_of_neurons_violate_no_bound():
+    form, rng = part(), np.random.default_rng(3)
+    for count in (1, 3, 12):
+        x = points(form, count, rng)
+        assert form.find_bounds(x @ x.T) == ()
+    assert form.find_bounds(np.zeros((form.size, form.size))) == ()
+
+
+def test_a_relaxation_is_cut_off_where_it_gains_most():
+    form = part()
+    X = loosest(form, 400)
+    found = form.find_bounds(X)
+    assert 0 < len(found) <= np.ceil(SHARE * ROWS)
+    p = np.maximum(X[:ROWS, -1], 0)
+    q = np.maximum(p - form.F @ X[ROWS : ROWS + DIMS, -1], 0)
+    weights = np.maximum(form.A[:ROWS, 0], 0)
+    sums = Sums(form.F, np.concatenate([p, q]))
+    gains = np.array([w * (p[k] - sums.least(k, form.F[k])[0]) for k, w in enumerate(weights)])
+    assert [x.row for x in found] == [int(k) for k in np.argsort(-gains)[: len(found)]]
+    unit = max(p.max(), q.max())
+    for x in found:
+        excess = -float(x.line(form.F, form.reach) @ X[:, -1]) * weights[x.row]
+        assert excess == pytest.approx(gains[x.row], rel=1e-5)
+        assert excess > LEAST * unit * weights.max() * (1 - 1e-6)
+
+
+def test_bounds_of_rows_tighten_the_relaxation_and_never_cut_a_neuron_off():
+    query = ReLU(V).query(W)
+    solver, lower = bounder(query), attain(query)[0]
+    bounds = dict[int, float]()
+    for crowded in (DIMS, ROWS):
+        with pytest.MonkeyPatch.context() as change:
+            change.setattr(layers, "CROWDED", crowded)
+            stop = Stop(0.0, 3000, 0.0, lambda: False)
+            bounds[crowded] = max(solve(solver.at((c,)), stop).best.bound for c in solver.by_sign())
+    assert lower <= bounds[DIMS] * (1 + 1e-9)
+    assert bounds[DIMS] < bounds[ROWS] - 0.1 * (bounds[ROWS] - lower)
+
+
+def test_steps_go_on_from_their_multipliers_beside_more_bounds_of_rows():
+    run = Run(part(), None)
+    for _ in range(200):
+        run.step()
+    found = run.outer.find_bounds(run.over())
+    wider = run.with_bounds(found)
+    n = len(run.U)
+    assert wider.outer.bounds == found
+    assert wider.rho == run.rho
+    assert np.array_equal(wider.U[:n, :n], run.U)
+    assert not wider.U[n:].any()
+    assert np.array_equal(wider.Z, wider.products(run.over()))
+    for _ in range(20):
+        wider.step()
+    assert wider.U[n:].any()
+
+
+def test_only_rows_that_gain_are_bounded():
+    form = part()
+    X = loosest(form, 400)
+    gains = form.A[:ROWS, 0]
+    assert find_row_bounds(form.F, np.abs(gains), X) != ()
+    assert find_row_bounds(form.F, -np.abs(gains), X) == ()
+
+
+def test_bounds_of_small_multipliers_are_left_out():
+    bounds = tuple(RowBound(k, np.array([9]), np.ones(1)) for k in range(3))
+    U = np.zeros((5, 5))
+    U[2, 0] = U[0, 2] = 1.0
+    U[3, 1] = U[1, 3] = 0.05
+    U[4, 1] = U[1, 4] = -0.5
+    used, left = in_use(bounds, U)
+    assert [x.row for x in used] == [0, 2]
+    assert np.array_equal(left, U[np.ix_([0, 1, 2, 4], [0, 1, 2, 4])])
+    assert in_use(bounds, np.zeros((5, 5)))[0] == ()
+    assert in_use((), U)[1].shape == (5, 5)
+    assert np.array_equal(np.flatnonzero(with_zeros(np.ones((2, 2)), 1).sum(axis=0)), [0, 2])
+
+
+@pytest.mark.parametrize("tier", [Exact, Flint, Rounded])
+@pytest.mark.parametrize("atom", ATOMS)
+def test_the_kernel_proves_a_tree_whose_leaves_use_them(atom, tier, monkeypatch):
+    monkeypatch.setattr(layer_admm, "WIDEN", 100)
+    monkeypatch.setattr(layers, "CROWDED", 1)
+    layer = ReLU(V, **ATOMS[atom])
+    query = replace(layer.query(W), nodes=3)
+    found = tree.proposal(query)
+    added = [x for x in found.proof["nodes"] if "above" in x]
+    assert added
+    bound = proved(tier, layer, W, found.proof)
+    assert attain(query)[0] * (1 - 1e-9) <= bound <= found.upper * (1 + 1e-8)
+
+
+def test_a_tree_with_such_bounds_is_kept_and_grows_on():
+    query = ReLU(V).query(W)
+    whole = tree.grow_tree(replace(query, nodes=9))
+    with use_keeper(Keeper()):
+        first = tree.grow_tree(replace(query, nodes=5))
+        again = tree.grow_tree(replace(query, nodes=5))
+    rows = [x.solved.witness.rows for x in first.leaves if x.solved.witness]
+    assert sum(map(len, rows)) > 0
+    kept = [x.solved.witness.rows for x in again.leaves if x.solved.witness]
+    assert [[x.row for x in r] for r in rows] == [[x.row for x in r] for r in kept]
+    assert whole.upper <= first.upper
+
+
+def test_a_multiplier_keeps_the_bounds_that_it_is_of():
+    form = part()
+    wider = form.with_bounds(form.find_bounds(loosest(form, 200)))
+    N, Y = np.zeros((wider.facts, wider.facts)), wider.no_cones()
+    assert best_multiplier(wider, N, Y).rows == wider.bounds
+    assert len(wider.cuts) == len(form.cuts) + len(wider.bounds)
+    assert len(wider.with_bounds(()).cuts) == len(form.cuts)
+
+
+def test_bounds_of_rows_are_for_many_rows_and_a_sign():
+    form = part()
+    assert form.crowded
+    assert not replace(form, F=form.F[:-1]).crowded
+    assert not replace(form, sign=0).crowded
