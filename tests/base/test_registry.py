@@ -343,7 +343,7 @@ def test_improve_and_restarts_refuse_a_wrong_epsilon(name, wrong):
 
 def test_a_number_of_numpy_is_a_number():
     report = restarts(ASKED, [(U, V)], rtol=np.float32(0.5), atol=np.int8(1), budget=np.float32(1))
-    assert report.epsilon == (0.5, 1.0)
+    assert report.tolerances == (0.5, 1.0)
     assert RankOne().polar(TABLE, budget=np.int64(1), seed=np.uint8(1)).upper >= 1
 
 
