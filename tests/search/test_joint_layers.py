@@ -434,7 +434,7 @@ def test_only_where_the_polar_is_very_loose_parts_are_split(monkeypatch, looser)
 def test_a_polish_splits_where_a_look_gains_little_until_there_are_parts_enough(monkeypatch):
     monkeypatch.setattr(joint_layers, "SETTLED", 1e9)
     monkeypatch.setattr(joint_layers, "EVERY", 20)
-    for most, count, taken in ((1, 2, 80), (6, 6, 320), (7, 10, 720)):
+    for most, count, taken in ((1, 2, 120), (6, 6, 440), (7, 10, 920)):
         joint = joint_of(asked("plain"))
         assert polish(joint, 10 * asked("plain").start.value, lambda: False, most=most)
         assert len(joint.parts) == count

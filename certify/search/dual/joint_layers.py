@@ -52,6 +52,7 @@ from .points import Dual, Run, bound, bound_point, dual_at, inside_point, polar_
 PRICE = 0.7  # the first rho, in units of lam times the rows over the size of X
 CHANGE = 1.3  # what rho changes by
 EVERY = 50  # steps between looks at the bound
+IDLE = 2  # looks of little gain that end the last stage
 SLOWED, SETTLED = 0.05, 0.01  # of what is left: the gain in a look that ends a stage, the last one
 MOST, NUMBERS = 1024, 3e7  # parts that are not split any more, of so many products of facts
 NEXT = 2.0  # times the steps of a stage: parts are split while there is time for as many
@@ -63,7 +64,7 @@ ENOUGH = 0.5  # of epsilon: the gap at which a polish ends
 HOPE = 0.5  # of what the network's own W proves
 ROUNDS = 24  # sections that find W between its ends
 PARTS = 3  # of the tree of the network's own W: both halves
-POLISHING = 0.4  # share of the time left
+POLISHING = 0.6  # share of the time left
 FURTHER = 2.0  # how much longer a dual point is stored: a tree may bound its polar below lam
 SLIGHT = 2.0**-7  # of an attained value: a bound this near to it hardly falls any more
 PARALLEL = 1e-6  # 1 - the cosine of multiples of one point
@@ -327,7 +328,7 @@ def polish(
     known   a value that is given up for lost if two looks leave HOPE of it
     most    parts that are not split any more
     """
-    best, before, begun = None, -np.inf, 0
+    best, before, begun, idle = None, -np.inf, 0, 0
     while True:
         now = advance(joint, expired)
         joint.tell(now)
@@ -337,7 +338,8 @@ def polish(
         lost = not first and best.value < HOPE * known
         least = SETTLED if last else SLOWED if joint.crowded else np.inf
         slow = not first and now.value - before <= least * (wanted - now.value)
-        over = best.value >= wanted or (slow and last)
+        idle = idle + 1 if slow else 0
+        over = best.value >= wanted or (idle == IDLE and last)
         if over or lost or expired():
             return best if best.value >= known else None
         before = max(before, now.value)
@@ -347,7 +349,7 @@ def polish(
             most = 0
         else:
             joint.split(now)
-            before, begun = -np.inf, joint.taken
+            before, begun, idle = -np.inf, joint.taken, 0
 
 
 def advance(joint: Joint, over: Callable[[], bool]) -> Found:
