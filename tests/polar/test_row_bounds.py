@@ -108,14 +108,14 @@ def test_mixtures_of_neurons_violate_no_bound():
     form, rng = part(), np.random.default_rng(3)
     for count in (1, 3, 12):
         x = points(form, count, rng)
-        assert form.find_bounds(x @ x.T) == ()
-    assert form.find_bounds(np.zeros((form.size, form.size))) == ()
+        assert form.find_row_bounds(x @ x.T) == ()
+    assert form.find_row_bounds(np.zeros((form.size, form.size))) == ()
 
 
 def test_a_relaxation_is_cut_off_where_it_gains_most():
     form = part()
     X = loosest(form, 400)
-    found = form.find_bounds(X)
+    found = form.find_row_bounds(X)
     assert 0 < len(found) <= np.ceil(SHARE * ROWS)
     p = np.maximum(X[:ROWS, -1], 0)
     q = np.maximum(p - form.F @ X[ROWS : ROWS + DIMS, -1], 0)
@@ -147,10 +147,10 @@ def test_steps_go_on_from_their_multipliers_beside_more_bounds_of_rows():
     run = Run(part(), None)
     for _ in range(200):
         run.step()
-    found = run.outer.find_bounds(run.over())
-    wider = run.with_bounds(found)
+    found = run.original.find_row_bounds(run.over())
+    wider = run.with_row_bounds(found)
     n = len(run.U)
-    assert wider.outer.bounds == found
+    assert wider.original.row_bounds == found
     assert wider.rho == run.rho
     assert np.array_equal(wider.U[:n, :n], run.U)
     assert not wider.U[n:].any()
@@ -202,20 +202,20 @@ def test_a_tree_with_such_bounds_is_kept_and_grows_on():
     with use_keeper(Keeper()):
         first = tree.grow_tree(replace(query, nodes=5))
         again = tree.grow_tree(replace(query, nodes=5))
-    rows = [x.solved.witness.rows for x in first.leaves if x.solved.witness]
+    rows = [x.solved.witness.row_bounds for x in first.leaves if x.solved.witness]
     assert sum(map(len, rows)) > 0
-    kept = [x.solved.witness.rows for x in again.leaves if x.solved.witness]
+    kept = [x.solved.witness.row_bounds for x in again.leaves if x.solved.witness]
     assert [[x.row for x in r] for r in rows] == [[x.row for x in r] for r in kept]
     assert whole.upper <= first.upper
 
 
 def test_a_multiplier_keeps_the_bounds_that_it_is_of():
     form = part()
-    wider = form.with_bounds(form.find_bounds(loosest(form, 200)))
+    wider = form.with_row_bounds(form.find_row_bounds(loosest(form, 200)))
     N, Y = np.zeros((wider.facts, wider.facts)), wider.no_cones()
-    assert best_multiplier(wider, N, Y).rows == wider.bounds
-    assert len(wider.cuts) == len(form.cuts) + len(wider.bounds)
-    assert len(wider.with_bounds(()).cuts) == len(form.cuts)
+    assert best_multiplier(wider, N, Y).row_bounds == wider.row_bounds
+    assert len(wider.cuts) == len(form.cuts) + len(wider.row_bounds)
+    assert len(wider.with_row_bounds(()).cuts) == len(form.cuts)
 
 
 def test_bounds_of_rows_are_for_many_rows_and_a_sign():

@@ -253,32 +253,32 @@ def test_bounds_of_rows_join_the_parts_and_leave_them_as_they_were():
         before = list(joint.parts)
         joint.widen()
     for old, new in zip(before, joint.parts, strict=True):
-        kept = [x for x in new.outer.bounds if any(x is y for y in old.outer.bounds)]
-        added = new.outer.bounds[len(kept) :]
-        assert [x.row for x in added] == [x.row for x in old.outer.find_bounds(over_x(old))]
-        n = len(old.U) - len(old.outer.bounds)
-        assert len(new.U) == n + len(new.outer.bounds)
+        kept = [x for x in new.original.row_bounds if any(x is y for y in old.original.row_bounds)]
+        added = new.original.row_bounds[len(kept) :]
+        assert [x.row for x in added] == [x.row for x in old.original.find_row_bounds(over_x(old))]
+        n = len(old.U) - len(old.original.row_bounds)
+        assert len(new.U) == n + len(new.original.row_bounds)
         assert np.array_equal(new.U[:n, :n], old.U[:n, :n])
         assert not new.U[n + len(kept) :].any()
         assert np.array_equal(new.Z, new.polyhedron(new.frame.rows(old.over())))
         assert new.cuts == old.cuts
-    assert any(x.outer.bounds for x in joint.parts)
+    assert any(x.original.row_bounds for x in joint.parts)
 
 
 def test_the_kernel_proves_a_polish_whose_parts_have_bounds_of_rows():
     run = of_many_rows()
     joint = joint_of(run)
     found = polish(joint, run.start.value, lambda: joint.taken >= 2000, most=6)
-    assert any(leaf.rows for leaf in found.leaves)
+    assert any(leaf.row_bounds for leaf in found.leaves)
     query = query_of(run.problem, found.W)
     tree, solver = tree_of(query, found), bounder(query)
     nodes = {str(n.path): n for n in tree.leaves}
     for leaf, upper in zip(found.leaves, found.uppers, strict=True):
         node = nodes[str(path_of(solver.by_sign(), leaf))]
         assert node.solved.upper == upper
-        assert node.solved.witness.rows == leaf.rows
+        assert node.solved.witness.row_bounds == leaf.row_bounds
     said, proof = proof_of(solver, tree, tree.upper)
-    assert sum("above" in x for x in proof["nodes"]) == sum(len(x.rows) for x in found.leaves)
+    assert sum("above" in x for x in proof["nodes"]) == sum(len(x.row_bounds) for x in found.leaves)
     upper = layer_above(query.W, run.problem.atom, proof)
     assert attain(query)[0] <= upper <= said * (1 + 2.0**-30)
 
@@ -296,16 +296,16 @@ def test_halves_keep_the_bounds_of_rows_of_their_part():
         joint.widen()
     for _ in range(40):
         joint.step()
-    part = max(joint.parts, key=lambda x: len(x.outer.bounds))
+    part = max(joint.parts, key=lambda x: len(x.original.row_bounds))
     at = joint.parts.index(part)
-    bounds, U = part.more()
-    used = [x for x in bounds if any(x is y for y in part.outer.bounds)]
+    bounds, U = part.next_row_bounds()
+    used = [x for x in bounds if any(x is y for y in part.original.row_bounds)]
     assert used
     joint.split(joint.look())
-    n = len(part.U) - len(part.outer.bounds)
+    n = len(part.U) - len(part.original.row_bounds)
     for k, cuts in enumerate((1, 2, 2)):
         half = joint.parts[3 * at + k]
-        assert [x.row for x in half.outer.bounds] == [x.row for x in bounds]
+        assert [x.row for x in half.original.row_bounds] == [x.row for x in bounds]
         assert len(half.form.cuts) == cuts + len(bounds)
         assert not half.U[n : n + cuts].any()
         rest = np.delete(np.arange(len(half.U)), np.arange(n, n + cuts))

@@ -62,7 +62,7 @@ class Bounder:
         """Bound a part; stop as soon as the bound is below the aim."""
         if path and path[0].sign == self.excluded_sign:
             return Solved(0.0, None)
-        form = self.at(path, above.best.rows if above else ())
+        form = self.at(path, above.best.row_bounds if above else ())
         goal = max(aim, 0.0) * UNDER
         steps = self.steps[1] if path else self.steps[0]
         least_gain = SETTLED if form.sign else 2 * SETTLED  # of the square
@@ -74,7 +74,7 @@ class Bounder:
     ) -> Solved[Cut, Relaxed, LayerMultiplier | None]:
         """Take MORE steps from the end of a solve, unless its bound is below the aim."""
         best = relaxed.best
-        form = self.at(path, best.rows)
+        form = self.at(path, best.row_bounds)
         target = value_bound(form, max(aim, 0.0) * UNDER, back=True)
         if best.bound > target:
             start = Start(relaxed.X.astype(float), best, relaxed.rho)
@@ -105,7 +105,7 @@ class Bounder:
         """Return the form of a part: of the value if its sign is known, else of its square."""
         single = self.query.W.shape[1] == 1
         sign = path[0].sign if path and single else 0
-        return self.form.with_cuts(self.cuts(path), sign).with_bounds(rows)
+        return self.form.with_cuts(self.cuts(path), sign).with_row_bounds(rows)
 
     def cuts(self, path: Path) -> Array:
         """Return the cuts of a path as rows over (p, u)."""
@@ -217,6 +217,6 @@ def start_child(form: LayerForm, above: Relaxed | None) -> Start | None:
     if above is None or len(above.X) != form.size or not above.X.any():
         return None
     best = above.best
-    at = len(best.N) - len(best.rows)
+    at = len(best.N) - len(best.row_bounds)
     added = best._replace(N=with_zeros(best.N, at), Y=np.insert(best.Y, at, 0.0, axis=0))
     return Start(above.X.astype(float), added, (BEGIN * above.rho) ** 0.5)

@@ -99,7 +99,7 @@ def proof_of(solver: Bounder, tree: Grown, aim: float) -> tuple[float, dict[str,
         elif node.solved.witness is None:
             add(*nil(solver.form, cuts[0]))
         else:
-            rows = node.solved.witness.rows
+            rows = node.solved.witness.row_bounds
             for x in rows:
                 nodes.append(x.node(len(nodes) + 1))
             cut_rows = solver.cuts(node.path)
@@ -123,5 +123,5 @@ def places_of(tree: Grown, first: int) -> list[int]:
 
     first  nodes are in the place of the root, if its parts are signs
     """
-    sizes = [len(x.solved.witness.rows) + 1 if x.solved.witness else 1 for x in tree.nodes]
+    sizes = [len(x.solved.witness.row_bounds) + 1 if x.solved.witness else 1 for x in tree.nodes]
     return [0, *accumulate([first or sizes[0], *sizes[1:]])]

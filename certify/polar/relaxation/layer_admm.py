@@ -56,10 +56,13 @@ class Start(NamedTuple):
 
 
 class Run:
-    """The iterates, in units where the objective has norm 1."""
+    """The iterates, in units where the objective has norm 1.
+
+    original  the form as given; `form` has even units
+    """
 
     def __init__(self, form: LayerForm, start: Start | None) -> None:
-        self.outer = form
+        self.original = form
         self.form, self.units, self.sizes = even_units(form)
         self.frame, self.rows = Frame(self.form), Products(self.form)
         C = self.frame.objective
@@ -73,10 +76,10 @@ class Run:
         self.X, self.before = self.Z, self.Z
         self.cone = Cone(self.frame, self.C)
 
-    def with_bounds(self, found: tuple[RowBound, ...]) -> "Run":
+    def with_row_bounds(self, found: tuple[RowBound, ...]) -> "Run":
         """Return the iterates with more bounds of rows, without those that have no multiplier."""
-        used, U = in_use(self.outer.bounds, self.U)
-        run = Run(self.outer.with_bounds(used + found), None)
+        used, U = in_use(self.original.row_bounds, self.U)
+        run = Run(self.original.with_row_bounds(used + found), None)
         run.rho, run.Z = self.rho, run.products(self.over()).astype(self.form.dtype)
         run.U = np.pad(U, (0, len(found)))
         run.X, run.before = run.Z, run.Z
@@ -160,16 +163,18 @@ def solve(
         k += 1
         run.step()
         if k % EVERY == 0:
-            best = min(best, best_multiplier(run.outer, *run.multiplier()), key=lambda b: b.bound)
+            best = min(
+                best, best_multiplier(run.original, *run.multiplier()), key=lambda b: b.bound
+            )
             history.append(best.bound)
             if is_over(history, stop):
                 break
         if k % WIDEN == 0 and form.crowded and k < stop.steps:
-            found = run.outer.find_bounds(run.over())
-            run = run.with_bounds(found) if found else run
+            found = run.original.find_row_bounds(run.over())
+            run = run.with_row_bounds(found) if found else run
         early = start is None and k <= EARLY
         if k % (OFTEN if early else BALANCE) == 0:
             run.balance(FAST if early else SLOW)
     if k % EVERY and best.bound > stop.target:
-        best = min(best, best_multiplier(run.outer, *run.multiplier()), key=lambda b: b.bound)
+        best = min(best, best_multiplier(run.original, *run.multiplier()), key=lambda b: b.bound)
     return Relaxed(run.over(), best, k, float(run.rho))

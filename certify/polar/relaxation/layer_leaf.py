@@ -102,7 +102,7 @@ def above32(x: Array) -> Array:
 def units(form: LayerForm, cuts: Array) -> Array:
     """Return the kernel's facts, p, q, [s, ranges,] cuts and bounds of rows, in the form's."""
     m = len(form.F)
-    scaled = np.vstack([np.pad(cuts, ((0, 0), (0, 1))), form.lines(form.bounds)])
+    scaled = np.vstack([np.pad(cuts, ((0, 0), (0, 1))), form.lines(form.row_bounds)])
     scaled[:, :m] *= form.scale
     each = np.full(2 * m, 1 / form.scale)
     ranges = [np.ones(1), each] if form.ranges else []

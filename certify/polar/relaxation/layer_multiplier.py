@@ -28,7 +28,7 @@ class Prices(NamedTuple):
 class LayerMultiplier(NamedTuple):
     """N and (y, t) over the facts, the prices of |u|^2, b^2 and s^2, and the bound of the value.
 
-    rows  the bounds of rows that are the last facts
+    row_bounds  those that are the last facts
     """
 
     N: Array
@@ -37,7 +37,7 @@ class LayerMultiplier(NamedTuple):
     bias: float
     radial: float
     bound: float
-    rows: tuple[RowBound, ...] = ()
+    row_bounds: tuple[RowBound, ...] = ()
 
 
 def best_multiplier(form: LayerForm, N: Array, Y: Array) -> LayerMultiplier:
@@ -73,7 +73,7 @@ def best_multiplier(form: LayerForm, N: Array, Y: Array) -> LayerMultiplier:
     )
     tries = [shift(float(optimum.x)), *([0.0] if least < 0 else [])]
     eps, prices = min(((e, left(e)) for e in tries), key=lambda x: x[1].bound)
-    return LayerMultiplier(lower_diagonal(form, N, eps), Y, *prices, form.bounds)
+    return LayerMultiplier(lower_diagonal(form, N, eps), Y, *prices, form.row_bounds)
 
 
 def lower_diagonal(form: LayerForm, N: Array, eps: float) -> Array:
@@ -94,7 +94,7 @@ def exact_bound(form: LayerForm, multiplier: LayerMultiplier) -> LayerMultiplier
     X = np.linalg.solve(-G[:m, :m], G[:m, m:])
     S = G[m:, m:] + G[m:, :m] @ X
     prices = diagonal_price(form, 0.5 * (S + S.T))
-    return LayerMultiplier(multiplier.N, multiplier.Y, *prices, form.bounds)
+    return LayerMultiplier(multiplier.N, multiplier.Y, *prices, form.row_bounds)
 
 
 def diagonal_price(form: LayerForm, S: Array) -> Prices:

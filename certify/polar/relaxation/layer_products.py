@@ -34,7 +34,7 @@ class Products:
 
         column  the products of s and p, where they are known
         """
-        Z, own, free = np.maximum(V, 0), self.own, len(V) - len(self.form.bounds)
+        Z, own, free = np.maximum(V, 0), self.own, len(V) - len(self.form.row_bounds)
         Z[self.p, self.q] = Z[self.q, self.p] = 0
         Z[free:], Z[:free, free:] = V[free:], V[:free, free:]
         Z[:, own] = V[:, own]

@@ -39,7 +39,7 @@ class LayerForm:
     reach   of a free bias, 0 without
     sign    0: the value squared; +-1: sign * w^T s(F u) * |u|, and s = |u| is a coordinate
     cuts    (n, m + d + 1) over (p, u, s), each >= 0
-    bounds  of rows by other rows, which are the last cuts
+    row_bounds  those that are the last cuts
     ranges  whether s, r s - p and r s - q, r the lengths of F's rows, are facts, instead of L
     """
 
@@ -51,7 +51,7 @@ class LayerForm:
     cuts: Array
     sign: int = 0
     ranges: bool = False
-    bounds: tuple[RowBound, ...] = ()
+    row_bounds: tuple[RowBound, ...] = ()
 
     @property
     def radial(self) -> bool:
@@ -153,14 +153,16 @@ class LayerForm:
 
     def with_cuts(self, cuts: Array, sign: int = 0) -> "LayerForm":
         """Return the form with these cuts over (p, u) of an unscaled F, of a sign of the value."""
-        return replace(self, cuts=self.even(np.pad(cuts, ((0, 0), (0, 1)))), sign=sign, bounds=())
+        lines = self.even(np.pad(cuts, ((0, 0), (0, 1))))
+        return replace(self, cuts=lines, sign=sign, row_bounds=())
 
-    def with_bounds(self, bounds: tuple[RowBound, ...]) -> "LayerForm":
+    def with_row_bounds(self, bounds: tuple[RowBound, ...]) -> "LayerForm":
         """Return the form with these bounds of rows only."""
-        cuts = self.cuts[: len(self.cuts) - len(self.bounds)]
-        return replace(self, cuts=np.vstack([cuts, self.even(self.lines(bounds))]), bounds=bounds)
+        others = self.cuts[: len(self.cuts) - len(self.row_bounds)]
+        cuts = np.vstack([others, self.even(self.lines(bounds))])
+        return replace(self, cuts=cuts, row_bounds=bounds)
 
-    def find_bounds(self, X: Array) -> tuple[RowBound, ...]:
+    def find_row_bounds(self, X: Array) -> tuple[RowBound, ...]:
         """Return bounds of rows that X over x violates; the form has a sign."""
         return find_row_bounds(self.F, self.sign * self.A[: len(self.F), 0], X)
 

@@ -19,27 +19,31 @@ RELAX = 1.8  # over-relaxation
 
 
 class Leaf(NamedTuple):
-    """A part: the sign of v, its cuts, X over (p, u, s) with trace 1 in u, multipliers N and Y."""
+    """A part: the sign of v, its cuts, X over (p, u, s) with trace 1 in u, multipliers N and Y.
+
+    row_bounds  those that are the last facts
+    """
 
     sign: int
     cuts: Path
     X: Array
     N: Array
     Y: Array
-    rows: tuple[RowBound, ...] = ()
+    row_bounds: tuple[RowBound, ...] = ()
 
 
 class Part:
     """The iterates X, Z and the scaled multiplier U of one part.
 
-    cuts  of the part, without the one by sign
+    original  the form as given; `form` has even units
+    cuts      of the part, without the one by sign
     """
 
     def __init__(
         self, form: LayerForm, cuts: Path, lam: float, start: tuple[Array, Array | None]
     ) -> None:
         """Start at (X over x in even units, the U of its facts; None: U = 0)."""
-        self.outer = form
+        self.original = form
         self.form, self.units, self.sizes = even_units(form)
         self.cuts, self.rows = cuts, Products(self.form)
         self.frame = Frame(self.form)
@@ -69,14 +73,14 @@ class Part:
             reach /= np.linalg.norm(reach)
         return equal.astype(self.form.dtype), reach.astype(self.form.dtype)
 
-    def more(self, *, cut: bool = False) -> tuple[tuple[RowBound, ...], Array]:
+    def next_row_bounds(self, *, cut: bool = False) -> tuple[tuple[RowBound, ...], Array]:
         """Return the bounds of rows in use and those that X violates, and the U of both.
 
         cut  whether U is beside another cut too
         """
-        form, X = self.outer, self.over() / np.outer(self.units, self.units)
-        found = form.find_bounds(X) if form.crowded else ()
-        used, U = in_use(self.outer.bounds, self.U)
+        form, X = self.original, self.over() / np.outer(self.units, self.units)
+        found = form.find_row_bounds(X) if form.crowded else ()
+        used, U = in_use(form.row_bounds, self.U)
         if cut:
             U = with_zeros(U, len(U) - len(used))
         return used + found, np.pad(U, (0, len(found)))
@@ -127,5 +131,5 @@ class Part:
         priced = np.arange(m, m + self.form.norm_size)
         X /= max(float(X[priced, priced].sum()), np.finfo(float).tiny)
         N, Y = N * np.outer(self.sizes, self.sizes), Y * self.sizes[:, None]
-        dtype, rows = self.form.dtype, self.form.bounds
+        dtype, rows = self.form.dtype, self.form.row_bounds
         return Leaf(self.form.sign, self.cuts, X, N.astype(dtype), Y, rows)

@@ -130,7 +130,7 @@ class Joint:
         self, sign: int, cuts: Path, X: Array, rows: tuple[RowBound, ...], U: Array | None
     ) -> Part:
         """Return a part that begins at X over x, in even units, and at U."""
-        form = self.first.form.with_cuts(self.first.cuts(cuts), sign).with_bounds(rows)
+        form = self.first.form.with_cuts(self.first.cuts(cuts), sign).with_row_bounds(rows)
         return Part(form, cuts, self.problem.lam, (X, U))
 
     def each(self, work: Callable[[S], T], items: Sequence[S]) -> list[T]:
@@ -178,7 +178,7 @@ class Joint:
 
         def wider(part: Part) -> Part:
             """Return a part with other bounds of rows."""
-            return self.part(part.form.sign, part.cuts, part.over(), *part.more())
+            return self.part(part.form.sign, part.cuts, part.over(), *part.next_row_bounds())
 
         if self.crowded:
             self.parts = self.each(wider, self.parts)
@@ -191,7 +191,7 @@ class Joint:
     def halves(self, solver: Bounder, part: Part, leaf: Leaf) -> list[Part]:
         """Return both halves of a part; of that of a sign, beside where e w^T p is negative."""
         X, cuts, out = part.over(), leaf.cuts, list[Part]()
-        rows, U = part.more(cut=True)
+        rows, U = part.next_row_bounds(cut=True)
         if not cuts:
             own, other = sorted(solver.by_sign(), key=lambda c: c.sign != leaf.sign)
             out, cuts = [self.part(leaf.sign, (other,), 0.0 * X, rows, U)], (own,)
@@ -303,7 +303,7 @@ def multiplier(solver: Bounder, leaf: Leaf) -> LayerMultiplier:
     at = 2 * len(solver.form.F)
     N = with_zeros(leaf.N.astype(float), at)
     path = path_of(solver.by_sign(), leaf)
-    return best_multiplier(solver.at(path, leaf.rows), N, np.insert(leaf.Y, at, 0.0, axis=0))
+    return best_multiplier(solver.at(path, leaf.row_bounds), N, np.insert(leaf.Y, at, 0.0, axis=0))
 
 
 def path_of(signs: Sequence[Cut], leaf: Leaf) -> Path:
