@@ -1,5 +1,7 @@
 """Bounds of a hidden layer's rows by other rows: they hold, are found, tighten, and are proved."""
 
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -128,6 +130,66 @@ def test_a_relaxation_is_cut_off_where_it_gains_most():
         excess = -float(x.line(form.F, form.reach) @ X[:, -1]) * weights[x.row]
         assert excess == pytest.approx(gains[x.row], rel=1e-5)
         assert excess > LEAST * unit * weights.max() * (1 - 1e-6)
+
+
+def test_the_search_for_bounds_ends_with_the_time(monkeypatch):
+    form, solved = part(), list[int]()
+    X = loosest(form, 400)
+    least = Sums.least
+
+    def counted(self, k, f):
+        solved.append(k)
+        return least(self, k, f)
+
+    monkeypatch.setattr(Sums, "least", counted)
+    whole = [x.row for x in form.find_row_bounds(X)]
+    assert len(solved) > 3
+    solved.clear()
+    found = form.find_row_bounds(X, lambda: len(solved) >= 3)
+    assert len(solved) == 3
+    assert found
+    assert {x.row for x in found} <= {*solved}
+    assert [x.row for x in found if x.row in whole] == [k for k in whole if k in solved]
+    assert form.find_row_bounds(X, lambda: True) == ()
+    assert len(solved) == 3
+
+
+def test_a_solve_looks_for_no_bounds_once_its_time_is_over(monkeypatch):
+    asked = list[bool]()
+
+    def find(_form, _X, expired):
+        asked.append(expired())
+        return ()
+
+    monkeypatch.setattr(layers.LayerForm, "find_row_bounds", find)
+    for over in (False, True):
+        looks = iter([False] * layer_admm.WIDEN + [over] * 9)
+        stop = Stop(0.0, layer_admm.WIDEN + 1, 0.0, lambda looks=looks: next(looks))
+        solve(part(), stop)
+    assert asked == [False, True]
+
+
+OTHER_THREADS = """
+import highspy
+import numpy as np
+
+user = highspy.Highs()
+user.setOptionValue("output_flag", False)
+user.setOptionValue("threads", 2)
+x = user.addVariable(lb=1)
+user.minimize(x)
+assert user.getModelStatus() == highspy.HighsModelStatus.kOptimal
+
+from certify.polar.relaxation.row_bounds import Sums
+
+value, c = Sums(np.ones((3, 1)), np.array([3.0, 1.0, 2.0, 9.0, 9.0, 9.0])).least(0, np.ones(1))
+assert value == 1
+assert c.tolist() == [0, 1, 0]
+"""
+
+
+def test_bounds_are_found_beside_a_user_of_the_same_solver_with_more_threads():
+    subprocess.run([sys.executable, "-c", OTHER_THREADS], check=True)
 
 
 def test_bounds_of_rows_tighten_the_relaxation_and_never_cut_a_neuron_off():

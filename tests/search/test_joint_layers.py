@@ -1,5 +1,6 @@
 """Dual points of hidden layers found together with both halves of their tree."""
 
+from copy import copy
 from dataclasses import replace
 from functools import cache
 from time import monotonic
@@ -312,6 +313,19 @@ def test_halves_keep_the_bounds_of_rows_of_their_part():
         assert np.array_equal(half.U[np.ix_(rest, rest)], U)
 
 
+@pytest.mark.parametrize("expired", [False, True])
+def test_no_bounds_of_rows_are_looked_for_once_the_time_is_over(expired):
+    joint = joint_of(of_many_rows())
+    for _ in range(40):
+        joint.step()
+    joint.expired = lambda: expired
+    split = copy(joint)
+    split.split(joint.look())
+    joint.widen()
+    for parts in (joint.parts, split.parts):
+        assert any(x.original.row_bounds for x in parts) == (not expired)
+
+
 def test_a_part_that_holds_nothing_is_not_split():
     joint, _, _ = split_once()
     for _ in range(40):
@@ -472,6 +486,7 @@ def test_the_time_left_is_counted_in_steps_at_the_pace_so_far(monkeypatch):
     polish_parts(replace(run, clock=Clock(1e4)), W, 13.0)
     (joint, _, expired) = asks.pop()
     joint.taken = 40
+    assert joint.expired is expired
     assert joint.left() == (13.0 - 7.0) * 40 / (7.0 - 3.0)
     assert [expired(), expired()] == [False, True]
 

@@ -170,7 +170,7 @@ def solve(
             if is_over(history, stop):
                 break
         if k % WIDEN == 0 and form.crowded and k < stop.steps:
-            found = run.original.find_row_bounds(run.over())
+            found = run.original.find_row_bounds(run.over(), stop.expired)
             run = run.with_row_bounds(found) if found else run
         early = start is None and k <= EARLY
         if k % (OFTEN if early else BALANCE) == 0:

@@ -10,6 +10,7 @@ for any N >= 0, free in sign where p_i meets q_i, and L whose row k is that of t
 t_k >= |y_k|: as s = |u|, its product with the k-th fact is >= 0.  Without s there is no L.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -162,9 +163,11 @@ class LayerForm:
         cuts = np.vstack([others, self.even(self.lines(bounds))])
         return replace(self, cuts=cuts, row_bounds=bounds)
 
-    def find_row_bounds(self, X: Array) -> tuple[RowBound, ...]:
-        """Return bounds of rows that X over x violates; the form has a sign."""
-        return find_row_bounds(self.F, self.sign * self.A[: len(self.F), 0], X)
+    def find_row_bounds(
+        self, X: Array, expired: Callable[[], bool] = lambda: False
+    ) -> tuple[RowBound, ...]:
+        """Return bounds of rows that X over x violates, found until expired; there is a sign."""
+        return find_row_bounds(self.F, self.sign * self.A[: len(self.F), 0], X, expired)
 
     def lines(self, bounds: tuple[RowBound, ...]) -> Array:
         """Return bounds of rows over (p, u, s), of an unscaled F."""

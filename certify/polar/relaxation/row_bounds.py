@@ -9,6 +9,7 @@ linear program in c.  By p_k - q_k = f_k . u the same bound holds of q_k.
 """
 
 from bisect import insort
+from collections.abc import Callable
 from math import ceil
 from typing import Any, NamedTuple
 
@@ -87,7 +88,9 @@ class Sums:
         for j, x in enumerate(f.tolist()):
             self.solver.changeRowBounds(j, x, x)
         self.solver.changeColsCost(2, own, np.full(2, NEVER))
-        self.solver.run()
+        if self.solver.run() == highspy.HighsStatus.kError:  # other threads run in this process
+            self.solver.setOptionValue("threads", 0)
+            self.solver.run()
         solved = self.solver.getModelStatus() == highspy.HighsModelStatus.kOptimal
         value = self.solver.getInfo().objective_function_value
         a, b = np.split(np.array(self.solver.getSolution().col_value), 2)
@@ -95,8 +98,10 @@ class Sums:
         return (value, a - b) if solved else None
 
 
-def find_row_bounds(F: Array, gains: Array, X: Array) -> tuple[RowBound, ...]:
-    """Return bounds that X over (p, u, s) violates: those of the most gain.
+def find_row_bounds(
+    F: Array, gains: Array, X: Array, expired: Callable[[], bool] = lambda: False
+) -> tuple[RowBound, ...]:
+    """Return bounds that X over (p, u, s) violates: those of the most gain, found until expired.
 
     gains  of the value in each p_i
     """
@@ -110,7 +115,8 @@ def find_row_bounds(F: Array, gains: Array, X: Array) -> tuple[RowBound, ...]:
     found, limit = list[tuple[float, int, Array]](), LEAST * float(weights.max())
     sums = Sums(F, np.concatenate([p, q]) / unit)
     for k in np.argsort(-excess, kind="stable"):
-        if excess[k] <= max(limit, found[most - 1][0] if len(found) >= most else 0.0):
+        least_gain = max(limit, found[most - 1][0] if len(found) >= most else 0.0)
+        if excess[k] <= least_gain or expired():
             break
         least = sums.least(int(k), F[k])
         if least is not None:

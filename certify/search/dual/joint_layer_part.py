@@ -3,6 +3,7 @@
 A part has a sign of v and cuts a . u >= 0; its facts, each >= 0, are p, q = p - F u and the cuts.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -73,13 +74,16 @@ class Part:
             reach /= np.linalg.norm(reach)
         return equal.astype(self.form.dtype), reach.astype(self.form.dtype)
 
-    def next_row_bounds(self, *, cut: bool = False) -> tuple[tuple[RowBound, ...], Array]:
+    def next_row_bounds(
+        self, expired: Callable[[], bool] = lambda: False, *, cut: bool = False
+    ) -> tuple[tuple[RowBound, ...], Array]:
         """Return the bounds of rows in use and those that X violates, and the U of both.
 
-        cut  whether U is beside another cut too
+        expired  returns whether no more are to be looked for
+        cut      whether U is beside another cut too
         """
         form, X = self.original, self.over() / np.outer(self.units, self.units)
-        found = form.find_row_bounds(X) if form.crowded else ()
+        found = form.find_row_bounds(X, expired) if form.crowded else ()
         used, U = in_use(form.row_bounds, self.U)
         if cut:
             U = with_zeros(U, len(U) - len(used))

@@ -103,8 +103,9 @@ def applies(problem: Problem) -> bool:
 class Joint:
     """The iterates of all parts, W and the offsets that they share.
 
-    tell    hears what is found at each look of a polish
-    left    returns how many more steps of a part there is time for
+    tell     hears what is found at each look of a polish
+    left     returns how many more steps of a part there is time for
+    expired  returns whether the search for bounds of rows is to end
     """
 
     def __init__(self, problem: Problem, factors: Factors, q: Values, W: Array) -> None:
@@ -114,6 +115,7 @@ class Joint:
         self.first, self.taken = bounder(query), 0
         self.tell: Callable[[Found], None] = lambda _: None
         self.left: Callable[[], float] = lambda: np.inf
+        self.expired: Callable[[], bool] = lambda: False
         form = self.first.form
         self.pool = ThreadPoolExecutor(CORES) if len(form.F) > SINGLE else None
         _, units, _ = even_units(form)
@@ -178,7 +180,8 @@ class Joint:
 
         def wider(part: Part) -> Part:
             """Return a part with other bounds of rows."""
-            return self.part(part.form.sign, part.cuts, part.over(), *part.next_row_bounds())
+            rows, U = part.next_row_bounds(self.expired)
+            return self.part(part.form.sign, part.cuts, part.over(), rows, U)
 
         if self.crowded:
             self.parts = self.each(wider, self.parts)
@@ -191,7 +194,7 @@ class Joint:
     def halves(self, solver: Bounder, part: Part, leaf: Leaf) -> list[Part]:
         """Return both halves of a part; of that of a sign, beside where e w^T p is negative."""
         X, cuts, out = part.over(), leaf.cuts, list[Part]()
-        rows, U = part.next_row_bounds(cut=True)
+        rows, U = part.next_row_bounds(self.expired, cut=True)
         if not cuts:
             own, other = sorted(solver.by_sign(), key=lambda c: c.sign != leaf.sign)
             out, cuts = [self.part(leaf.sign, (other,), 0.0 * X, rows, U)], (own,)
@@ -468,9 +471,13 @@ def polish_parts(
             now = monotonic()
             return (until - now) * joint.taken / (now - begun)
 
-        joint.tell, joint.left = tell, left
+        def expired() -> bool:
+            """Return whether the time or the steps are used up."""
+            return run.clock.expired() or left() <= 0
+
+        joint.tell, joint.left, joint.expired = tell, left, expired
         wanted = start.value - ENOUGH * run.epsilon
-        return polish(joint, wanted, lambda: run.clock.expired() or left() <= 0, *limits)
+        return polish(joint, wanted, expired, *limits)
 
 
 def bound_found(run: Run, found: Found, *, near: bool = False) -> Dual | None:
