@@ -467,6 +467,18 @@ def test_a_polish_of_many_rows_does_not_split_where_a_look_gains(
     assert len(joint.parts) == count
 
 
+@pytest.mark.parametrize(
+    ("crowded", "most", "taken"), [(16, 1, 120), (1, 1, 120), (16, 2, 120), (1, 2, 400)]
+)
+def test_the_last_stage_of_many_rows_and_parts_ends_in_time_only(monkeypatch, crowded, most, taken):
+    monkeypatch.setattr(layers, "CROWDED", crowded)
+    monkeypatch.setattr(joint_layers, "SETTLED", 1e9)
+    monkeypatch.setattr(joint_layers, "EVERY", 20)
+    joint = joint_of(asked("plain"))
+    assert polish(joint, 10 * asked("plain").start.value, lambda: joint.taken >= 400, most=most)
+    assert joint.taken == taken
+
+
 def test_parts_are_split_while_there_is_time_for_twice_the_steps_of_a_stage(monkeypatch):
     monkeypatch.setattr(joint_layers, "SETTLED", 1e9)
     monkeypatch.setattr(joint_layers, "EVERY", 20)

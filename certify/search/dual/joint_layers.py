@@ -324,14 +324,17 @@ def polish(
     """Take steps, and split the parts after two looks; return the best seen.
 
     Where bounds of rows join them, they are split where a look gains little.  The last stage, of
-    `most` parts or those that there is time for, ends in the same way.  None if the best is below
-    `known`.
+    `most` parts or those that there is time for, ends after IDLE such looks; but of parts that
+    are split beside bounds of rows it does not, as W becomes better while its bounds do not show
+    it yet.  None if the best is below `known`.
 
     wanted  the value at which to stop
     known   a value that is given up for lost if two looks leave HOPE of it
     most    parts that are not split any more
     """
     best, before, begun, idle = None, -np.inf, 0, 0
+    crowded = joint.crowded
+    least = SLOWED if crowded else np.inf, -np.inf if crowded and most > 1 else SETTLED
     while True:
         now = advance(joint, expired)
         joint.tell(now)
@@ -339,8 +342,7 @@ def polish(
         last = len(joint.parts) >= most
         first = before == -np.inf
         lost = not first and best.value < HOPE * known
-        least = SETTLED if last else SLOWED if joint.crowded else np.inf
-        slow = not first and now.value - before <= least * (wanted - now.value)
+        slow = not first and now.value - before <= least[last] * (wanted - now.value)
         idle = idle + 1 if slow else 0
         over = best.value >= wanted or (idle == IDLE and last)
         if over or lost or expired():
