@@ -573,6 +573,17 @@ def test_a_tree_ends_where_it_proves_what_is_wanted_or_is_near_what_is_attained(
     assert aims == [least.target, least.target, early.target]
 
 
+@pytest.mark.parametrize(("budget", "until"), [(None, None), (50.0, 57.0)])
+def test_the_tree_of_a_polished_point_ends_with_the_budget(monkeypatch, budget, until):
+    run, _, found = loose()
+    deadlines = list[float | None]()
+    monkeypatch.setattr(joint_layers, "bound_point", lambda *_: None)
+    monkeypatch.setattr(joint_layers, "tree_of", lambda query, *_: deadlines.append(query.deadline))
+    monkeypatch.setattr(joint_layers.layers, "keep_tree", lambda *_: None)
+    bound_found(replace(run, clock=Clock(budget, start=7.0)), found)
+    assert deadlines == [until]
+
+
 def test_a_polished_point_is_stored_as_long_as_its_value_rises():
     run, _, found = loose()
     with use_keeper(Keeper()):

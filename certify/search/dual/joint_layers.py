@@ -496,7 +496,9 @@ def bound_found(run: Run, found: Found, *, near: bool = False) -> Dual | None:
     if point is None:
         return None
     longer = found._replace(leaves=tuple(x._replace(N=s * x.N, Y=s * x.Y) for x in found.leaves))
-    query = query_of(problem, point.W, run.seed)
+    whole = run.clock.duration()
+    until = None if whole is None else run.clock.start + whole
+    query = replace(query_of(problem, point.W, run.seed), deadline=until)
     with threadpool_limits(1, user_api="blas"):
         aim = polar_target(run, scaling.along(problem, point.W))
         if near:
