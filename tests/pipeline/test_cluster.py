@@ -199,7 +199,7 @@ def test_a_tree_is_the_same_on_any_workers_of_which_one_dies(
         monkeypatch.setattr(f"{module}.NODES", 300)
     monkeypatch.setattr("certify.base.rigor.cones.ROUND", 8)
     problem, factors = make()
-    here = check(problem, factors)
+    here = check(problem, factors, budget=None)
     assert here.certificate.proof["polar"]["rule"] == make.__name__.removeprefix("by_")
     proved = verify(here.certificate, problem, factors, tier="rounded")
     monkeypatch.setattr(cluster, "Cluster", Counted)
@@ -207,7 +207,7 @@ def test_a_tree_is_the_same_on_any_workers_of_which_one_dies(
     monkeypatch.setattr(Counted, "kill", kill)
     monkeypatch.setattr(Counted, "noted", 0)
     with workers(count) as client:
-        there = check(problem, factors, client=client)
+        there = check(problem, factors, budget=None, client=client)
         tasks = Counted.noted
         again = verify(there.certificate, problem, factors, tier="rounded", client=client)
     assert tasks > 12
