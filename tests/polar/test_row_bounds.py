@@ -22,10 +22,10 @@ from certify.polar.relaxation.layer_multiplier import best_multiplier
 from certify.polar.relaxation.row_bounds import (
     LEAST,
     SHARE,
+    CombinationProgram,
     RowBound,
-    Sums,
     find_row_bounds,
-    in_use,
+    keep_used,
     row_bound,
     with_zeros,
 )
@@ -92,9 +92,9 @@ def test_a_bound_whose_rows_leave_something_over_is_paid_for_by_s():
 def test_the_least_sum_is_that_of_a_linear_program(capfd):
     form, rng = part(), np.random.default_rng(2)
     prices = rng.random(2 * ROWS)
-    sums = Sums(form.F, prices)
+    combinations = CombinationProgram(form.F, prices)
     for k in (3, 0, 17, 3):
-        value, c = sums.least(k, form.F[k])
+        value, c = combinations.least(k, form.F[k])
         both = np.hstack([form.F.T, -form.F.T])
         others = np.delete(np.arange(2 * ROWS), [k, ROWS + k])
         want = linprog(prices[others], A_eq=both[:, others], b_eq=form.F[k])
@@ -122,8 +122,10 @@ def test_a_relaxation_is_cut_off_where_it_gains_most():
     p = np.maximum(X[:ROWS, -1], 0)
     q = np.maximum(p - form.F @ X[ROWS : ROWS + DIMS, -1], 0)
     weights = np.maximum(form.A[:ROWS, 0], 0)
-    sums = Sums(form.F, np.concatenate([p, q]))
-    gains = np.array([w * (p[k] - sums.least(k, form.F[k])[0]) for k, w in enumerate(weights)])
+    combinations = CombinationProgram(form.F, np.concatenate([p, q]))
+    gains = np.array(
+        [w * (p[k] - combinations.least(k, form.F[k])[0]) for k, w in enumerate(weights)]
+    )
     assert [x.row for x in found] == [int(k) for k in np.argsort(-gains)[: len(found)]]
     unit = max(p.max(), q.max())
     for x in found:
@@ -135,13 +137,13 @@ def test_a_relaxation_is_cut_off_where_it_gains_most():
 def test_the_search_for_bounds_ends_with_the_time(monkeypatch):
     form, solved = part(), list[int]()
     X = loosest(form, 400)
-    least = Sums.least
+    least = CombinationProgram.least
 
     def counted(self, k, f):
         solved.append(k)
         return least(self, k, f)
 
-    monkeypatch.setattr(Sums, "least", counted)
+    monkeypatch.setattr(CombinationProgram, "least", counted)
     whole = [x.row for x in form.find_row_bounds(X)]
     assert len(solved) > 3
     solved.clear()
@@ -180,9 +182,10 @@ x = user.addVariable(lb=1)
 user.minimize(x)
 assert user.getModelStatus() == highspy.HighsModelStatus.kOptimal
 
-from certify.polar.relaxation.row_bounds import Sums
+from certify.polar.relaxation.row_bounds import CombinationProgram
 
-value, c = Sums(np.ones((3, 1)), np.array([3.0, 1.0, 2.0, 9.0, 9.0, 9.0])).least(0, np.ones(1))
+prices = np.array([3.0, 1.0, 2.0, 9.0, 9.0, 9.0])
+value, c = CombinationProgram(np.ones((3, 1)), prices).least(0, np.ones(1))
 assert value == 1
 assert c.tolist() == [0, 1, 0]
 """
@@ -236,11 +239,11 @@ def test_bounds_of_small_multipliers_are_left_out():
     U[2, 0] = U[0, 2] = 1.0
     U[3, 1] = U[1, 3] = 0.05
     U[4, 1] = U[1, 4] = -0.5
-    used, left = in_use(bounds, U)
+    used, left = keep_used(bounds, U)
     assert [x.row for x in used] == [0, 2]
     assert np.array_equal(left, U[np.ix_([0, 1, 2, 4], [0, 1, 2, 4])])
-    assert in_use(bounds, np.zeros((5, 5)))[0] == ()
-    assert in_use((), U)[1].shape == (5, 5)
+    assert keep_used(bounds, np.zeros((5, 5)))[0] == ()
+    assert keep_used((), U)[1].shape == (5, 5)
     assert np.array_equal(np.flatnonzero(with_zeros(np.ones((2, 2)), 1).sum(axis=0)), [0, 2])
 
 

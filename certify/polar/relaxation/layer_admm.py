@@ -18,7 +18,7 @@ from .frame import WEIGHT, Frame
 from .layer_multiplier import LayerMultiplier, best_multiplier
 from .layer_products import Products
 from .layers import LayerForm, even_units
-from .row_bounds import RowBound, in_use
+from .row_bounds import RowBound, keep_used
 from .steps import RELAX, Stop, step_ratio
 
 EVERY = 25  # steps between bounds
@@ -78,7 +78,7 @@ class Run:
 
     def with_row_bounds(self, found: tuple[RowBound, ...]) -> "Run":
         """Return the iterates with more bounds of rows, without those that have no multiplier."""
-        used, U = in_use(self.original.row_bounds, self.U)
+        used, U = keep_used(self.original.row_bounds, self.U)
         run = Run(self.original.with_row_bounds(used + found), None)
         run.rho, run.Z = self.rho, run.products(self.over()).astype(self.form.dtype)
         run.U = np.pad(U, (0, len(found)))

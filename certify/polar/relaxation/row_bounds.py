@@ -56,19 +56,19 @@ class RowBound(NamedTuple):
         return out
 
 
-class Quiet(highspy.Highs):
+class SilentHighs(highspy.Highs):
     """A solver that prints nothing when it is made."""
 
     def enableCallbacks(self) -> None:
         """Leave them out."""
 
 
-class Sums:
+class CombinationProgram:
     """The least sum p . a + q . b over a, b >= 0 with F^T (a - b) = f_k, without row k itself."""
 
     def __init__(self, F: Array, prices: Array) -> None:
         self.prices, (m, d) = prices, F.shape
-        self.solver, program = Quiet(), highspy.HighsLp()  # type: ignore[no-untyped-call]
+        self.solver, program = SilentHighs(), highspy.HighsLp()  # type: ignore[no-untyped-call]
         for name, value in OPTIONS.items():
             self.solver.setOptionValue(name, value)
         program.num_col_, program.num_row_ = 2 * m, d
@@ -88,13 +88,13 @@ class Sums:
         for j, x in enumerate(f.tolist()):
             self.solver.changeRowBounds(j, x, x)
         self.solver.changeColsCost(2, own, np.full(2, NEVER))
-        if self.solver.run() == highspy.HighsStatus.kError:  # other threads run in this process
+        if self.solver.run() == highspy.HighsStatus.kError:  # HiGHS already runs with other threads
             self.solver.setOptionValue("threads", 0)
             self.solver.run()
         solved = self.solver.getModelStatus() == highspy.HighsModelStatus.kOptimal
         value = self.solver.getInfo().objective_function_value
         a, b = np.split(np.array(self.solver.getSolution().col_value), 2)
-        self.solver.changeColsCost(2, own, self.prices[own])  # what is solved is forgotten
+        self.solver.changeColsCost(2, own, self.prices[own])  # this discards the solution
         return (value, a - b) if solved else None
 
 
@@ -113,12 +113,12 @@ def find_row_bounds(
     weights = np.maximum(gains, 0.0)
     excess = weights * np.minimum(p, q) / unit  # no violation gains more
     found, limit = list[tuple[float, int, Array]](), LEAST * float(weights.max())
-    sums = Sums(F, np.concatenate([p, q]) / unit)
+    combinations = CombinationProgram(F, np.concatenate([p, q]) / unit)
     for k in np.argsort(-excess, kind="stable"):
         least_gain = max(limit, found[most - 1][0] if len(found) >= most else 0.0)
         if excess[k] <= least_gain or expired():
             break
-        least = sums.least(int(k), F[k])
+        least = combinations.least(int(k), F[k])
         if least is not None:
             gain = float(weights[k]) * (p[k] / unit - least[0])
             insort(found, (gain, int(k), least[1]), key=lambda x: -x[0])
@@ -132,7 +132,7 @@ def row_bound(k: int, c: Array) -> RowBound:
     return RowBound(k, at, c[at])
 
 
-def in_use(bounds: tuple[RowBound, ...], U: Array) -> tuple[tuple[RowBound, ...], Array]:
+def keep_used(bounds: tuple[RowBound, ...], U: Array) -> tuple[tuple[RowBound, ...], Array]:
     """Return the bounds whose multipliers in U, of which they are the last rows, are not small."""
     first = len(U) - len(bounds)
     sizes = np.abs(U[first:]).sum(axis=1)

@@ -14,7 +14,7 @@ from certify.polar.relaxation.cone import Cone
 from certify.polar.relaxation.frame import WEIGHT, Frame
 from certify.polar.relaxation.layer_products import Products
 from certify.polar.relaxation.layers import LayerForm, even_units
-from certify.polar.relaxation.row_bounds import RowBound, in_use, with_zeros
+from certify.polar.relaxation.row_bounds import RowBound, keep_used, with_zeros
 
 RELAX = 1.8  # over-relaxation
 
@@ -84,7 +84,7 @@ class Part:
         """
         form, X = self.original, self.over() / np.outer(self.units, self.units)
         found = form.find_row_bounds(X, expired) if form.crowded else ()
-        used, U = in_use(form.row_bounds, self.U)
+        used, U = keep_used(form.row_bounds, self.U)
         if cut:
             U = with_zeros(U, len(U) - len(used))
         return used + found, np.pad(U, (0, len(found)))
