@@ -118,7 +118,7 @@ def test_a_fit_whose_components_are_penalized_away_is_read(solver):
 @pytest.mark.parametrize("made", [NMF, MiniBatchNMF])
 def test_a_fit_far_from_converged_is_repeated_to_find_its_own_w(made):
     data = load_wine().data  # the columns' scales differ by 1000: no default fit converges
-    model = after_fit(made(), data)
+    model = after_fit(made(None), data)
     before = np.random.get_state()[1].copy()  # noqa: NPY002  the library draws from it
     problem, factors = from_model(model, data)
     assert factors.note == ""
@@ -151,7 +151,7 @@ def test_w_is_optimal_for_components_that_are_close_to_each_other(alpha):
 
 def test_w_of_components_that_are_nearly_dependent_needs_many_changes_of_the_active_set():
     data = load_breast_cancer().data
-    model = after_fit(NMF(init="random", random_state=3, max_iter=50), data)
+    model = after_fit(NMF(None, init="random", random_state=3, max_iter=50), data)
     problem, (U, V) = held_out(model, data[:60])
     with pytest.warns(ConvergenceWarning):
         descent = model.transform(data[:60])
