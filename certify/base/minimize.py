@@ -1,4 +1,4 @@
-"""L-BFGS, momentum, conjugate gradients, penalty updates of ADMM, and bisection."""
+"""L-BFGS, momentum, conjugate gradients, penalty updates of ADMM, bisection, and thresholds."""
 
 from collections.abc import Callable
 
@@ -146,3 +146,10 @@ def bisect_slopes(slope: Callable[[Array], Array], start: Array) -> Array:
         low, high = np.where(s >= 0, low, middle), np.where(s <= 0, high, middle)
         low, high = np.where(s == 0, middle, low), np.where(s == 0, middle, high)
     return np.where(np.abs(slope(high)) < np.abs(slope(low)), high, low)
+
+
+def threshold_level(sizes: Array, radius: float, least: float = 0.0) -> Array:
+    """Return the c of each column with sum (sizes - c)_+ = radius, but at least `least`."""
+    ordered = -np.sort(-sizes, axis=0)
+    counts = np.arange(1, len(sizes) + 1).reshape(-1, *[1] * (sizes.ndim - 1))
+    return np.asarray(((np.cumsum(ordered, axis=0) - radius) / counts).max(axis=0, initial=least))

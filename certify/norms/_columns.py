@@ -20,10 +20,3 @@ def length(x: Array) -> Array:
     top = np.abs(x).max(axis=0, initial=0.0)
     scale = np.where(top > 0, top, 1.0)
     return np.asarray(scale * np.sqrt(np.square(x / scale).sum(axis=0)))
-
-
-def threshold_level(sizes: Array, radius: float) -> Array:
-    """Return c >= 0 with sum (sizes - c)_+ = radius, or 0 if the sum of sizes is smaller."""
-    ordered = -np.sort(-sizes, axis=0)
-    counts = np.arange(1, len(sizes) + 1).reshape(-1, *[1] * (sizes.ndim - 1))
-    return np.asarray(((np.cumsum(ordered, axis=0) - radius) / counts).max(axis=0, initial=0.0))

@@ -10,10 +10,10 @@ import numpy.typing as npt
 
 from certify.base.arrays import Array, Ints, accept_word, is_list, short
 from certify.base.errors import InputError
+from certify.base.minimize import threshold_level
 
 from ._balls import Ellipsoids
 from ._base import Gauge
-from ._columns import threshold_level
 
 OUTERS = ("l1", "linf")
 

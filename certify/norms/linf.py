@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 
 from certify.base.arrays import Array
+from certify.base.minimize import threshold_level
 
 from ._balls import Ellipsoids
 from ._base import Gauge
-from ._columns import stored_sizes, threshold_level
+from ._columns import stored_sizes
 
 
 @dataclass(frozen=True)

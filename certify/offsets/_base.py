@@ -102,13 +102,6 @@ class Offset(ABC):
     def shape(self, observed: Observed) -> tuple[int, ...]:
         """Return the shape of q."""
 
-    def design(self, observed: Observed) -> Array:
-        """Return A as a dense matrix: a row for each observed entry, a column for each q."""
-        shape = self.shape(observed)
-        units = np.eye(math.prod(shape))
-        fields = [self.field(u.reshape(shape), observed) for u in units]
-        return np.column_stack([f.reshape(-1) for f in fields])
-
     @property
     def free(self) -> bool:
         """Whether H is 0 for some q != 0; a dual point must be orthogonal to their fields."""
@@ -130,7 +123,10 @@ class Offset(ABC):
 
     def operator(self, observed: Observed) -> Any:  # noqa: ANN401  scipy.sparse
         """Return A as a sparse matrix: a row for each observed entry, a column for each q."""
-        return sparse.csr_array(self.design(observed))
+        shape = self.shape(observed)
+        units = np.eye(math.prod(shape))
+        fields = [self.field(u.reshape(shape), observed) for u in units]
+        return sparse.csr_array(np.column_stack([f.reshape(-1) for f in fields]))
 
     def roots(self, observed: Observed) -> Any:  # noqa: ANN401  scipy.sparse
         """Return R with H(q) = 1/2 |R q|^2 + price |q|_1."""

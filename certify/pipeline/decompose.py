@@ -30,6 +30,8 @@ from certify.polar.proved import above, as_kernel_array, below
 from certify.problem import Problem
 from certify.search.candidate import evaluate
 from certify.search.column_generation import Search
+from certify.search.coordinates.compress import compress
+from certify.search.dual.points import squared_loss
 from certify.search.growth.products import grow
 
 from .certificate.file import ask
@@ -84,7 +86,8 @@ def decompose(T: Array, clock: Clock, seed: int) -> Decomposition:
 
 def proximal_steps(T: Array, clock: Clock, seed: int) -> Decomposition:
     """Take proximal steps until the bracket is closed, no longer narrows, or time is spent."""
-    core, spans = core_of(T)
+    small = compress(Problem(Squared(T), norm_atom(T.ndim), 1.0))
+    core = T if small is None else squared_loss(small.problem).data.reshape(small.problem.loss.dims)
     top = polar(T, clock.left(), seed)
     best = Decomposition(*lower_of(T, T, top.upper), *upper_of(T, empty(T.shape)))
     lam, P, factors = SHARE * top.upper, np.zeros(core.shape), empty(core.shape)
@@ -96,8 +99,9 @@ def proximal_steps(T: Array, clock: Clock, seed: int) -> Decomposition:
         problem = Problem(Squared(core + P), norm_atom(T.ndim), lam)
         factors = fit_components(problem, factors, clock, seed)
         P = P + core - problem.predict(factors).reshape(core.shape)
-        wide = tuple(Q @ x for Q, x in zip(spans, factors, strict=True))
-        W = expand_core(P / lam, spans)
+        wide, W = factors, P / lam
+        if small is not None:
+            wide, W = small.up(factors), small.field_up(W).reshape(T.shape)
         best = best_of(best, Decomposition(*dual_of(T, W, clock, seed), *upper_of(T, wide)))
         gaps.append(best.upper - best.lower)
         lam, P = FALL * lam, FALL * P
@@ -109,27 +113,6 @@ def fit_components(problem: Problem, factors: Factors, clock: Clock, seed: int) 
     start = evaluate(problem, problem.accept(factors))
     search = Search(problem, clock, start, steps=STEPS)
     return grow(search, seed, NEAR * start.value).best.factors
-
-
-def core_of(T: Array) -> tuple[Array, tuple[Array, ...]]:
-    """Return a core C and a basis Q_k of each mode with T = (Q_1, ..., Q_K) C."""
-    core, spans = T, []
-    for k, n in enumerate(T.shape):
-        if n * n <= core.size:
-            spans.append(np.eye(n))
-            continue
-        rest = np.delete(core.shape, k)
-        Q, R = np.linalg.qr(np.moveaxis(core, k, 0).reshape(n, -1))
-        core = np.moveaxis(R.reshape(-1, *rest), 0, k)
-        spans.append(Q)
-    return core, tuple(spans)
-
-
-def expand_core(core: Array, spans: tuple[Array, ...]) -> Array:
-    """Return (Q_1, ..., Q_K) C."""
-    for k, Q in enumerate(spans):
-        core = np.moveaxis(np.tensordot(Q, core, (1, k)), 0, k)
-    return core
 
 
 def by_values(T: Array, clock: Clock, seed: int) -> Decomposition:

@@ -63,7 +63,8 @@ def joint_fit(offsets: Sequence[Offset], weights: Array, observed: Observed) -> 
     sizes = [math.prod(o.shape(observed)) for o in offsets]
     if any(o.entrywise for o in offsets) or sum(sizes) * observed.size > JOINT:
         return None
-    design = np.hstack([o.design(observed) for o in offsets]) * np.sqrt(weights)[:, None]
+    design = sparse.hstack([o.operator(observed) for o in offsets]).toarray()
+    design *= np.sqrt(weights)[:, None]
     ridges = np.concatenate([o.ridges * np.ones(s) for o, s in zip(offsets, sizes, strict=True)])
     stacked = np.vstack([design, np.diag(np.sqrt(ridges))])
     rounding = max(stacked.shape) * float(np.finfo(np.float64).eps)

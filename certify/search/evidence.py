@@ -27,12 +27,11 @@ from .dual import own_size, own_size_blocks, own_size_counts, scaling
 from .dual.joint_layers import bound_or_polish, is_polished
 from .dual.orthogonal import Orthogonal
 from .dual.points import (
-    WORTH,
     Dual,
     Run,
     best,
     bound,
-    bound_inside,
+    bound_multiple,
     bound_point,
     dual_at,
     inside_point,
@@ -260,18 +259,8 @@ def refine_bound(run: Run, result: SearchResult, top: Dual | None) -> list[Dual 
         if narrow and run.start.value - result.best.value > run.epsilon:
             break
         tries.append(bound_point(replace(longer, narrow=narrow), at.point))
-        tries.append(bound_longer(longer, tries[-1]))
+        tries.append(bound_multiple(longer, tries[-1]))
     return tries
-
-
-def bound_longer(run: Run, dual: Dual | None) -> Dual | None:
-    """Bound a multiple above 1 of a dual point whose polar is below lam."""
-    if dual is None:
-        return None
-    W = dual.point.W
-    s = scaling.best_scale(run.problem, W, dual.polar.upper)
-    gain = scaling.value(run.problem, W, s) - dual.value
-    return bound_inside(run, W * s) if s > 1 and gain > WORTH * run.epsilon else None
 
 
 def at_fixed_rank(run: Run) -> Evidence:

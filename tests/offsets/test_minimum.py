@@ -96,7 +96,7 @@ def test_offsets_that_overlap_are_fitted_as_by_one_system(ridges, listed, kinds,
     loss, offsets = Squared(given), (first(ridges[0]), second(ridges[1]), *more)
     problem = Problem(loss, RankOne(), 1.0, offsets)
     observed, target = loss.observed, loss.data
-    A = np.hstack([o.design(observed) for o in offsets])
+    A = np.hstack([o.operator(observed).toarray() for o in offsets])
     K = np.diag(np.concatenate([np.full(o.shape(observed), o.ridge).ravel() for o in offsets]))
     best = np.linalg.lstsq(A.T @ A + K, A.T @ target.ravel(), rcond=1e-13)[0]
     truth = 0.5 * np.sum((A @ best - target.ravel()) ** 2) + 0.5 * best @ K @ best

@@ -165,7 +165,7 @@ def test_dual_points_are_made_orthogonal_exactly_for_every_set_of_modes(dims, fu
 
 def project(problem, W):
     """Return the nearest W without the modes' means, by dense least squares."""
-    A = np.hstack([o.design(problem.loss.observed) for o in problem.offsets])
+    A = np.hstack([o.operator(problem.loss.observed).toarray() for o in problem.offsets])
     flat = W.reshape(-1)
     return (flat - A @ np.linalg.lstsq(A, flat, rcond=None)[0]).reshape(W.shape)
 

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from certify import InputError
+from certify import InputError, Problem
 from certify.atoms import CP
 from certify.kernel.scalars import root
-from certify.pipeline import decompose as _decomposing
-from certify.pipeline.decompose import lower_of, upper_of
+from certify.losses import Squared
+from certify.pipeline.decompose import Decomposition, best_of, lower_of, norm_atom, upper_of
 from certify.pipeline.tensor_norms import (
     NormBound,
     at_one,
@@ -21,6 +21,7 @@ from certify.pipeline.tensor_norms import (
     spectral,
     squeeze,
 )
+from certify.search.coordinates.compress import compress
 from tests.strategies import examples
 
 EPS = np.finfo(float).eps
@@ -265,9 +266,8 @@ def test_a_dual_leaves_room_for_the_roundings_of_its_entries(seed, share):
 @pytest.mark.parametrize("shape", [(7, 2, 2), (2, 9, 3), (2, 2, 30)])
 def test_a_long_mode_is_searched_in_the_span_of_the_tensor(shape):
     T = np.random.default_rng(0).standard_normal(shape)
-    core, spans = _decomposing.core_of(T)
-    assert max(core.shape) <= T.size // max(shape)
-    assert _decomposing.expand_core(core, spans) == pytest.approx(T, abs=1e-12)
+    small = compress(Problem(Squared(T), norm_atom(3), 1.0))
+    assert max(small.problem.loss.dims) <= T.size // max(shape)
     bound = nuclear(T)
     assert bound.relative_gap < 1e-6
     consistent(bound, T)
@@ -288,9 +288,9 @@ def test_the_same_seed_gives_the_same_bracket():
 
 
 def test_the_better_of_two_bounds_is_kept_on_each_side():
-    a = _decomposing.Decomposition(1.0, np.ones(1), 3.0, (np.ones((1, 1)),))
-    b = _decomposing.Decomposition(2.0, np.zeros(1), 4.0, (np.zeros((1, 2)),))
-    both = _decomposing.best_of(a, b)
+    a = Decomposition(1.0, np.ones(1), 3.0, (np.ones((1, 1)),))
+    b = Decomposition(2.0, np.zeros(1), 4.0, (np.zeros((1, 2)),))
+    both = best_of(a, b)
     assert (both.lower, both.upper) == (2.0, 3.0)
     assert both.dual is b.dual
     assert both.factors is a.factors

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from certify.atoms import RankOne
+from certify.base.minimize import threshold_level
 from certify.base.rigor.flint import Flint
 from certify.base.rigor.rounded import Rounded
 from certify.kernel.arrays import Arrays
@@ -292,11 +293,12 @@ def test_a_leaf_leaves_room_for_the_roundings_of_floats():
     assert shift >= largest_eigenvalue(G) + 1.0
 
 
-def test_level_removes_the_excess():
+def test_a_threshold_level_removes_the_excess():
     x = np.array([3.0, 1.0, -2.0, 0.5])
-    assert admm.level(x, 8.0) == 0.0
-    assert abs(admm.level(x, 2.0) - 1.0) <= 8 * EPS
-    assert abs(admm.level(x, 3.0) - 0.5) <= 8 * EPS
+    assert threshold_level(x, 8.0) == 0.0
+    assert abs(threshold_level(x, 2.0) - 1.0) <= 8 * EPS
+    assert abs(threshold_level(x, 3.0) - 0.5) <= 8 * EPS
+    assert abs(threshold_level(x, 8.5, -np.inf) + 4 / 3) <= 8 * EPS
 
 
 def test_a_cell_stops_once_it_is_under_its_target():

@@ -15,13 +15,12 @@ from certify.kernel.errors import RejectedError
 from certify.losses import Absolute, KullbackLeibler, Squared
 from certify.offsets import ColumnIntercept, Sparse
 from certify.pipeline.own_size import bound
-from certify.polar.ascent.contract import unfold
+from certify.polar.ascent.contract import fold, unfold
 from certify.search.candidate import evaluate
 from certify.search.dual import own_size, own_size_counts
 from certify.search.dual.own_size_ascent import (
     DEFINITE,
     ascend,
-    fold,
     ky_fan,
     shrink,
 )

@@ -292,7 +292,7 @@ def test_a_dual_point_of_a_loss_with_kinks_keeps_its_value_beside_several_offset
     W = point.W + sum((at_entry(k, c, data.shape) for k, c in point.corrections), np.zeros(()))
     assert problem.loss.dual_value(W) > -np.inf
     for o in problem.offsets:  # a smooth part is free along the constants alone
-        A = o.design(problem.loss.observed)
+        A = o.operator(problem.loss.observed).toarray()
         sums = W.sum(axis=0) if isinstance(o, Smooth) else A.T @ W.reshape(-1)
         np.testing.assert_allclose(sums if o.free else 0.0, 0.0, atol=1e-14)
     s = best_scale(problem, W, polar_ball.of(problem).polar(W))

@@ -32,6 +32,13 @@ def unfold(T: Array, rows: Sequence[int]) -> Array:
     return np.asarray(T.transpose([*rows, *rest]).reshape(p, -1))
 
 
+def fold(M: Array, rows: Sequence[int], dims: Sequence[int]) -> Array:
+    """Return the tensor (dims) of an unfolding."""
+    order = [*rows, *(k for k in range(len(dims)) if k not in rows)]
+    tensor = M.reshape([dims[k] for k in order]).transpose(np.argsort(order))
+    return np.ascontiguousarray(tensor)
+
+
 def symmetric_part(T: Array) -> Array:
     """Return the mean of T over all orders of its modes."""
     return sum_permutations(T) / factorial(T.ndim)

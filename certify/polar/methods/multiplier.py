@@ -8,7 +8,7 @@ import numpy as np
 from scipy import linalg, sparse
 
 from certify.base.arrays import Array
-from certify.base.minimize import even_out
+from certify.base.minimize import even_out, threshold_level
 from certify.norms import Gauge
 from certify.polar import eigen as spectra
 from certify.polar.query import Matrix, Method, PolarQuery, Proposal, least
@@ -182,16 +182,12 @@ def prox_top(X: Array, t: float) -> Array:
     """Return argmin_S t sigma_1(S) + 1/2 |S - X|^2: the largest values are levelled."""
     parts = gram_svd(X)
     values = parts[2]
-    return with_singular_values(X, np.minimum(values, max(level(values, t), 0.0)), parts)
-
-
-def level(values: Array, t: float) -> float:
-    """Return c with sum (values - c)_+ = t."""
-    ordered = np.sort(values)[::-1]
-    return float(((np.cumsum(ordered) - t) / np.arange(1, ordered.size + 1)).max())
+    return with_singular_values(X, np.minimum(values, threshold_level(values, t)), parts)
 
 
 def prox_largest(X: Array, t: float) -> Array:
     """Return argmin_S t lambda_max(S) + 1/2 |S - X|^2 for symmetric X."""
     values, vectors = linalg.eigh(spectra.demand_finite(0.5 * (X + X.T)))
-    return np.asarray((vectors * np.minimum(values, level(values, t))) @ vectors.T)
+    return np.asarray(
+        (vectors * np.minimum(values, threshold_level(values, t, -np.inf))) @ vectors.T
+    )

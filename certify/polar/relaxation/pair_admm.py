@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from certify.base.arrays import Array
+from certify.base.minimize import threshold_level
 from certify.polar.eigen import demand_finite, largest_eigenvalue
 from certify.polar.positive_part import PositivePart
 
@@ -22,7 +23,6 @@ from .pairs import Cell, Cut, Equal, Label
 from .steps import RELAX, Stop, step_ratio
 
 FIRST, EVERY, SLOW = 10, 10, 50  # steps before the first bound, between bounds, between balances
-NEWTON = 60  # steps of a piecewise linear equation at most
 
 
 class PairMultiplier(NamedTuple):
@@ -151,7 +151,7 @@ def polyhedron(cell: Cell, total: float) -> Callable[[Array], Array]:
 
     def _simplex(V: Array) -> Array:
         Z = np.maximum(V, 0.0)
-        Z[:d, :d] = np.maximum(V[:d, :d] - level(V[:d, :d].reshape(-1), 1.0), 0.0)
+        Z[:d, :d] = np.maximum(V[:d, :d] - threshold_level(V[:d, :d].reshape(-1), 1.0), 0.0)
         return Z
 
     members = [np.flatnonzero(cell.groups == g) for g in range(form.capacity.size)]
@@ -165,23 +165,10 @@ def polyhedron(cell: Cell, total: float) -> Callable[[Array], Array]:
         if alone.size:
             Z[alone, alone] = np.clip(diagonal[alone], 0.0, capacities)
         for g, capacity in many:
-            Z[g, g] = np.maximum(diagonal[g] - level(diagonal[g], capacity), 0.0)
+            Z[g, g] = np.maximum(diagonal[g] - threshold_level(diagonal[g], capacity), 0.0)
         return Z
 
     return _simplex if form.simplex else _balls
-
-
-def level(x: Array, capacity: float) -> float:
-    """Return the least t >= 0 with sum (x - t)_+ <= capacity, by Newton's steps from below."""
-    above = x[x > 0.0]
-    t = 0.0
-    for _ in range(NEWTON):
-        excess = float(above.sum()) - t * above.size - capacity
-        if excess <= 0.0 or not above.size:
-            break
-        t += excess / above.size
-        above = above[above > t]
-    return t
 
 
 def repair(cell: Cell, N: Array, D: Array) -> PairMultiplier:

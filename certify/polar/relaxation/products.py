@@ -20,7 +20,7 @@ import numpy as np
 from certify.base.arrays import Array, Ints
 from certify.base.rigor.layout import sum_permutations
 from certify.polar import eigen as spectra
-from certify.polar.ascent.contract import product, unfold
+from certify.polar.ascent.contract import fold, product, unfold
 from certify.polar.product_query import ProductQuery
 
 from .groups import Pairs, index_pairs
@@ -226,12 +226,5 @@ def pin(form: ProductForm, J: Array) -> ProductForm:
     if not form.has_multiplier:
         return form
     p = form.lengths[0]
-    N = spectra.on_grid(np.maximum(fold(J[:p, p:], form), 0.0), GRID)
-    return replace(form, N=form.sign * N)
-
-
-def fold(S: Array, form: ProductForm) -> Array:
-    """Return the tensor of an unfolding."""
-    order = [*form.rows, *form.columns]
-    tensor = S.reshape([form.query.T.shape[k] for k in order])
-    return np.ascontiguousarray(tensor.transpose(np.argsort(order)))
+    found = fold(J[:p, p:], form.rows, form.query.T.shape)
+    return replace(form, N=form.sign * spectra.on_grid(np.maximum(found, 0.0), GRID))

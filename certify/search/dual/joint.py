@@ -17,9 +17,9 @@ import numpy as np
 from certify.base.arrays import Array
 from certify.base.minimize import even_out
 from certify.losses import Squared
-from certify.polar.ascent.contract import unfold
+from certify.polar.ascent.contract import fold, unfold
 from certify.polar.relaxation.cut import positive
-from certify.polar.relaxation.products import ProductForm, fold
+from certify.polar.relaxation.products import ProductForm
 from certify.polar.relaxation.steps import Anderson
 from certify.problem import Problem
 
@@ -65,7 +65,7 @@ class Joint:
         """Take a step; return how far the constraint and the multiplier are from settled."""
         p, loss, c = self.p, self.problem.loss, 2 * self.rho
         pull = self.U - self.S
-        wanted = fold(pull[:p, p:], self.form)
+        wanted = fold(pull[:p, p:], self.form.rows, self.form.query.T.shape)
         b = loss.observed.field(wanted)
         W = np.asarray(b + loss.prox(-c * b, c) / c)
         if self.form.has_multiplier:

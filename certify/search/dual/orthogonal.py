@@ -224,7 +224,7 @@ def jointly(
     count = sum(int(np.prod(o.shape(observed))) for o in free)
     if count * observed.size > JOINT:
         return None
-    design = np.hstack([o.design(observed) for o in free])
+    design = np.hstack([o.operator(observed).toarray() for o in free])
     fixed = column_correction(design, W, easy)
     return None if fixed is None else tuple((k, c) for k, c in fixed if c)
 

@@ -18,7 +18,7 @@ from certify.base.clock import Clock
 from certify.losses import Squared
 from certify.polar import Proposal
 from certify.polar import eigen as spectra
-from certify.polar.ascent.contract import unfold
+from certify.polar.ascent.contract import fold, unfold
 from certify.polar.methods.multiplier import (
     clip_singular,
     marks,
@@ -29,7 +29,7 @@ from certify.problem import Problem, Values
 from . import polar_ball as balls
 from . import scaling as rays
 from .orthogonal import Orthogonal, covariates
-from .own_size_ascent import DEFINITE, EVERY, Ascent, Group, Project, ascend, fold, ky_fan
+from .own_size_ascent import DEFINITE, EVERY, Ascent, Group, Project, ascend, ky_fan
 from .points import Dual, Run, bound_inside, squared_loss
 
 ASCENT = 0.6  # of the time; the proof of the polar needs the rest

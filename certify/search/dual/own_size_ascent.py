@@ -24,7 +24,7 @@ from scipy import linalg
 
 from certify.base.arrays import Array
 from certify.polar import eigen as spectra
-from certify.polar.ascent.contract import unfold
+from certify.polar.ascent.contract import fold, unfold
 from certify.polar.methods.multiplier import gram_svd, with_singular_values
 
 STEP = 0.3  # of the method, in units of the quadratic; the fastest of .1, .3, 1, 3 on real data
@@ -93,12 +93,6 @@ def bound(Y: Array, parts: Sequence[Array], groups: Sequence[Group], r: int) -> 
     """Return 1/2 |Y|^2 - 1/2 (sum over groups of K_r)^2."""
     total = sum(ky_fan(p, g, r) for p, g in zip(parts, groups, strict=True))
     return 0.5 * float(np.square(Y).sum() - total**2)
-
-
-def fold(M: Array, group: Group, dims: tuple[int, ...]) -> Array:
-    """Return the tensor of a matrix whose rows are the modes of the group."""
-    order = [*group, *(k for k in range(len(dims)) if k not in group)]
-    return M.reshape([dims[k] for k in order]).transpose(np.argsort(order))
 
 
 def ky_fan(T: Array, group: Group, r: int) -> float:

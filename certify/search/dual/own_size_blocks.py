@@ -14,7 +14,7 @@ import numpy as np
 from certify.base.arrays import Array, Ints
 from certify.losses import Squared
 from certify.polar import Proposal
-from certify.polar.ascent.contract import unfold
+from certify.polar.ascent.contract import fold, unfold
 from certify.polar.eigen import on_grid
 from certify.problem import Problem
 from certify.search.observed_blocks import ENTRIES, Block, disjoint
@@ -37,7 +37,7 @@ from .own_size import (
     sign_field,
     unfoldings,
 )
-from .own_size_ascent import Group, Project, ascend, fold
+from .own_size_ascent import Group, Project, ascend
 from .points import Dual, Run, bound_inside, squared_loss
 
 SEARCH = (0.3, 0.5)  # of the time: when the search for blocks ends, and the last one of a tensor

@@ -103,13 +103,19 @@ def bound(run: Run, W: Array, N: Array | None = None) -> Dual | None:
 def bound_ray(run: Run, W: Array, N: Array | None) -> Dual | None:
     """Bound by W, and by its best multiple where that is worth another bound of a polar."""
     dual = bound_inside(run, W, N)
-    if dual is None or N is not None:
-        return dual
-    s = scaling.best_scale(run.problem, dual.point.W, dual.polar.upper)
-    more = scaling.value(run.problem, dual.point.W, s) - dual.value
+    return dual if N is not None else best([dual, bound_multiple(run, dual)])
+
+
+def bound_multiple(run: Run, dual: Dual | None) -> Dual | None:
+    """Bound the best multiple of a dual point; None where it gains little."""
+    if dual is None:
+        return None
+    W = dual.point.W
+    s = scaling.best_scale(run.problem, W, dual.polar.upper)
+    more = scaling.value(run.problem, W, s) - dual.value
     if s in (0.0, 1.0) or not more > WORTH * run.epsilon:
-        return dual  # the kernel takes a multiple below 1 by itself
-    return best([dual, bound_inside(run, dual.point.W * s)])
+        return None  # the kernel takes a multiple below 1 by itself
+    return bound_inside(run, W * s)
 
 
 def bound_inside(run: Run, W: Array, N: Array | None = None) -> Dual | None:
