@@ -8,6 +8,7 @@ import numpy as np
 
 from certify.atoms import ReLU
 from certify.kernel.arrays import Arrays, rows_of
+from certify.kernel.evidence import Evidence
 from certify.kernel.patterns import Pattern
 from certify.kernel.rules.network import Case, pull_back
 from certify.kernel.rules.polar import polar_bound
@@ -131,7 +132,7 @@ def proved(tier, atom, W, proof):
     ar, (text, arrays) = tier(), split(proof)
     with np.errstate(all="ignore"):  # the kernel refuses what is not finite
         w = ar.load(as_kernel_array(W.reshape(-1)))
-        return polar_bound(ar, network_of(atom, W), w, text, Arrays(arrays, "proof"))
+        return polar_bound(ar, network_of(atom, W), w, Evidence(text, Arrays(arrays, "proof")))
 
 
 def case_of(ar, atom, W, cuts=None):

@@ -7,6 +7,7 @@ from math import prod
 import numpy as np
 
 from certify.kernel.arrays import Arrays
+from certify.kernel.evidence import Evidence
 from certify.kernel.exact import Exact
 from certify.kernel.patterns import Pattern
 from certify.kernel.rules.polar import polar_bound
@@ -112,16 +113,15 @@ def proved(tier, T, keys, proof, *, symmetric=False):
     modes = modes_of(T, keys, symmetric=symmetric)
     w = ar.load(as_kernel_array(T.reshape(-1)))
     with np.errstate(all="ignore"):  # the kernel refuses what is not finite
-        return polar_bound(ar, modes, w, text, Arrays(arrays, "proof"))
+        return polar_bound(ar, modes, w, Evidence(text, Arrays(arrays, "proof")))
 
 
 def groups_of(T, keys, rows, *, symmetric=False, copies=()):
     """Return the kernel's two groups of modes."""
     ar, modes = Exact(), modes_of(T, keys, symmetric=symmetric)
     w = ar.load(as_kernel_array(T.reshape(-1)))
-    return group_modes(
-        ar, modes, w, {"rows": list(rows), "copies": list(copies)}, Arrays({}, "proof")
-    )[0]
+    fields = {"rows": list(rows), "copies": list(copies)}
+    return group_modes(ar, modes, w, Evidence(fields, Arrays({}, "proof")))[0]
 
 
 def dense(grid):

@@ -11,8 +11,9 @@ from .arithmetic import Arithmetic, H, Line
 from .arrays import Array, Arrays, columns, dyadic, filled, flat_of
 from .budget import Budget
 from .errors import demand, shown
+from .evidence import Evidence
 from .exact import Exact
-from .fields import Json, as_list, index, rational
+from .fields import as_list, index, rational
 from .losses.base import Grains
 from .losses.piecewise import Squared
 from .metered import Metered
@@ -87,13 +88,14 @@ class Dual(Generic[H]):
         return root(sum((c * c for _, c in self.corrections), Fraction(0))).hi
 
 
-def dual_point(
-    ar: Arithmetic[H], problem: Question, proof: Json, given: Arrays, name: str
-) -> Dual[H]:
+Multiple = tuple[Dual[H], Fraction]  # W and s, for the dual point s W
+
+
+def dual_point(ar: Arithmetic[H], problem: Question, proof: Evidence, name: str) -> Dual[H]:
     """Read W; its corrections are listed as [entry, 'p/q']."""
-    raw = given.get(name, (problem.at.size,))
+    given, raw = proof.given, proof.given.get(name, (problem.at.size,))
     where, out = f"proof.{name}.corrections", []
-    for item in as_list(proof.get("corrections", []), where):
+    for item in as_list(proof.fields.get("corrections", []), where):
         demand(isinstance(item, list) and len(item) == 2, where, "pair", item)
         out.append((index(item[0], problem.at.size, where), rational(item[1], where)))
     pay_for_sum([c for _, c in out], ar.budget)

@@ -3,7 +3,7 @@
 import math
 from array import array
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 from itertools import product
@@ -186,7 +186,7 @@ class Exact(Arithmetic[Grid]):
                     ints += map(mul, row, x.ints[j * r : j * r + r])
             rest = Grid(ints, rest.exp + x.exp, (rest.shape[0] * x.shape[0], r))
         if at.rows is None:
-            return Grid((p := self.multiply(first, rest)).ints, p.exp, (at.size,))
+            return self.seen(self.multiply(first, rest), at)
         a, b = first.ints, rest.ints
         rows = [a[i * r : i * r + r] for i in range(at.m)]
         sums = [sum(map(mul, rows[i], b[j * r : j * r + r])) for i, j in at.entries()]
@@ -201,9 +201,8 @@ class Exact(Arithmetic[Grid]):
             for j in range(r):
                 x, y = sums[k * r + j], hidden.ints[i * r + j]
                 sums[k * r + j] = max(x, y) if net.most else x + y
-        out = self.multiply(Grid(sums, hidden.exp, (net.at.m, r)), self.load(right))
-        flat = Grid(out.ints, out.exp, (net.at.m * net.at.n,))
-        return self.seen(flat, net.at)
+        pooled = Grid(sums, hidden.exp, (net.at.m, r))
+        return self.seen(self.multiply(pooled, self.load(right)), net.at)
 
     def deep(self, net: Deep, weights: Sequence[Array]) -> Grid:
         """Return the field, one slice after the other."""
@@ -216,16 +215,13 @@ class Exact(Arithmetic[Grid]):
                 matrix = transposed(Array(shape, array("d", w.data[k :: w.shape[1]])))
                 values = self.multiply(values, self.load(matrix))
             out = values if out is None else self.add(out, values)
-        full = (net.at.m * net.at.n,)
-        return self.seen(
-            Grid([0] * full[0], 0, full) if out is None else replace(out, shape=full), net.at
-        )
+        return self.seen(out or Grid([0] * (net.at.m * net.at.n), 0, ()), net.at)
 
     def seen(self, x: Grid, at: Pattern) -> Grid:
-        """Return the observed entries of a full field."""
-        if at.rows is None:
-            return x
-        return Grid([x.ints[i * at.n + j] for i, j in at.entries()], x.exp, (at.size,))
+        """Return the observed entries of a matrix."""
+        every = at.rows is None
+        ints = x.ints if every else [x.ints[i * at.n + j] for i, j in at.entries()]
+        return Grid(ints, x.exp, (at.size,))
 
     def unfold(self, x: Grid, at: Pattern, order: Sequence[int], rows: int) -> Grid:
         """Return the field as a matrix, its modes reordered."""

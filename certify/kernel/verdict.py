@@ -10,6 +10,7 @@ from .arithmetic import Arithmetic, H
 from .arrays import Array, Arrays, columns
 from .budget import FLOOR, PER_BYTE, Budget
 from .errors import demand
+from .evidence import Evidence
 from .exact import Exact
 from .fields import Json, reject_null, switch
 from .metered import Metered
@@ -65,28 +66,26 @@ def prove(  # noqa: PLR0913  the question, its proof, and what it may take
     reject_null(proof, "proof", budget)
     problem = question(stated, given, budget)
     problem = replace(problem, loss=problem.loss.within(ar.elementary))
-    evidence = Arrays(witness, "proof")
+    evidence = Evidence(proof, Arrays(witness, "proof"), "proof")
     candidate = point(Arrays({**witness, **given}, "statement"), "", problem)
     value = objective(ar, problem, candidate)
-    bound = lower_bound(ar, problem, proof, evidence, value.hi)
+    bound = lower_bound(ar, problem, evidence, value.hi)
     eps = max(problem.atol, problem.rtol * abs(value.hi))
-    better, size = best(ar, problem, proof, evidence)
+    better, size = best(ar, problem, evidence)
     verdict = "UNDECIDED"
     if value.hi - bound.value <= eps:
         verdict = "CERTIFIED"
-    elif better is not None and better + eps < floor(ar, problem, proof, evidence, value):
+    elif better is not None and better + eps < floor(ar, problem, evidence, value):
         verdict = "REFUTED" if size <= problem.rank else "RANK_LIMITED"
     rules, work = bound.rules, budget.spent
     return Outcome(verdict, bound.value, value.hi, better, ar.tier, rules, work)
 
 
-def best(
-    ar: Arithmetic[H], problem: Question, proof: Json, given: Arrays
-) -> tuple[Fraction | None, int]:
+def best(ar: Arithmetic[H], problem: Question, proof: Evidence) -> tuple[Fraction | None, int]:
     """Return an upper bound of f at the better factors, and their size."""
-    if not switch(proof, "better", "proof"):
+    if not switch(proof.fields, "better", "proof"):
         return None, 0
-    x = point(given, "better.", problem)
+    x = point(proof.given, "better.", problem)
     slices = zip(*map(columns, x.factors), strict=True)
     size = sum(all(map(any, parts)) for parts in slices)  # a zero slice is no slice
     small = problem.claim == "any size" or size <= problem.rank

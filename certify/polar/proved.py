@@ -17,6 +17,7 @@ from certify.kernel import arrays as kernel_arrays
 from certify.kernel.arithmetic import Arithmetic
 from certify.kernel.arrays import Arrays
 from certify.kernel.errors import RejectedError
+from certify.kernel.evidence import Evidence
 from certify.kernel.norms import L2, Biased, Norm, norm
 from certify.kernel.patterns import Pattern
 from certify.kernel.rules.polar import polar_bound
@@ -102,7 +103,7 @@ def prove_bound(
     text, arrays = split(proof)
     w = arithmetic.load(as_kernel_array(W.reshape(-1)))
     with np.errstate(all="ignore"):  # the kernel refuses numbers that are not finite
-        return polar_bound(arithmetic, space, w, text, Arrays(arrays, "proof"))
+        return polar_bound(arithmetic, space, w, Evidence(text, Arrays(arrays, "proof")))
 
 
 def proved_above(

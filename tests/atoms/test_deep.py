@@ -13,6 +13,7 @@ from certify.base.rigor.rounded import Rounded
 from certify.kernel import statement
 from certify.kernel.arrays import Arrays
 from certify.kernel.budget import Budget
+from certify.kernel.evidence import Evidence
 from certify.kernel.exact import Exact
 from certify.kernel.patterns import Pattern
 from certify.kernel.rules.floor import entries_at
@@ -141,7 +142,7 @@ def bound_of(atom, proof, tier=Exact):
     text, arrays = split(proof)
     ar = tier()
     w = ar.load(as_kernel_array(Y.reshape(-1)))
-    return polar_bound(ar, net, w, text, Arrays(arrays, "proof"))
+    return polar_bound(ar, net, w, Evidence(text, Arrays(arrays, "proof")))
 
 
 @pytest.mark.parametrize("tier", TIERS)
@@ -228,6 +229,6 @@ def test_one_output_of_a_pooled_linear_layer_is_closed(tier):
     net, ar = stated_atom(atom.statement(), given, at), tier()
     text, arrays = split(proof)
     w = ar.load(as_kernel_array(W.reshape(-1)))
-    found = polar_bound(ar, net, w, text, Arrays(arrays, "proof"))
+    found = polar_bound(ar, net, w, Evidence(text, Arrays(arrays, "proof")))
     truth = np.linalg.norm(F.T @ W[samples, 0])
     assert truth * (1 - 1e-12) <= float(found) <= truth * (1 + 1e-12)

@@ -16,6 +16,7 @@ from certify.base.rigor.flint import Flint
 from certify.kernel.arrays import Arrays
 from certify.kernel.claim import main
 from certify.kernel.errors import RejectedError
+from certify.kernel.evidence import Evidence
 from certify.kernel.patterns import Pattern
 from certify.kernel.rules.matrices import POLAR_RULES
 from certify.losses import Squared
@@ -65,7 +66,9 @@ def test_the_exact_kernel_proves_the_same(norm, W):
     pair = kernel_pair(Pattern(*W.shape), (norm, norm), symmetric=True)
     ar = Flint()
     rule = POLAR_RULES[text["rule"]]
-    exact = rule(ar, pair, ar.load(as_kernel_array(W.reshape(-1))), text, Arrays(extra, "proof"))
+    exact = rule(
+        ar, pair, ar.load(as_kernel_array(W.reshape(-1))), Evidence(text, Arrays(extra, "proof"))
+    )
     for x in vectors(norm, len(W)):
         assert form(W, x) <= exact * exact_square(norm, x)
     size = float(np.abs(W).sum())

@@ -14,6 +14,7 @@ from certify.base.rigor.flint import Flint
 from certify.base.rigor.rounded import Rounded
 from certify.kernel.arrays import Arrays
 from certify.kernel.claim import describe_question
+from certify.kernel.evidence import Evidence
 from certify.kernel.exact import Exact
 from certify.kernel.rules import concave
 from certify.kernel.scalars import Bound
@@ -174,7 +175,7 @@ def test_the_least_of_all_t_is_where_lines_meet(levels, slopes, ab):
     whole = question(*asked(problem(l1=(float(ab), 1.0))))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(concave, "proved_lines", lambda *_: held)
-        found = concave.concave(TELLER, whole, {}, Arrays({}, "proof"), Fraction(0))
+        found = concave.concave(TELLER, whole, Evidence({}, Arrays({}, "proof")), Fraction(0))
     assert isinstance(found, Bound)
     lines = [(0, 0), *((p.level, p.slope) for p, _ in held)]
     t = np.unique(

@@ -16,6 +16,7 @@ from certify.base.rigor.paths import variation_norms
 from certify.base.rigor.rounded import Rounded
 from certify.kernel import simplicial
 from certify.kernel.errors import RejectedError
+from certify.kernel.evidence import Evidence
 from certify.kernel.exact import Exact
 from certify.kernel.norms import L1, L2, Biased, Elastic, Groups, LInf, Variation, Weighted
 from certify.kernel.patterns import Pattern
@@ -113,7 +114,7 @@ def test_no_tree_of_a_pair_is_below_the_truth(seed):
     for make in (Exact, Rounded):
         ar = make()
         w = ar.load(as_array(W.reshape(-1)))
-        bounds.append(cones(ar, pair, w, {"rule": "cones", "axis": axis}, as_tree(tree)))
+        bounds.append(cones(ar, pair, w, Evidence({"rule": "cones", "axis": axis}, as_tree(tree))))
     truth = max((value(z) for z in points(rng, short)), default=Fraction(0))
     assert truth <= bounds[0] * (1 + Fraction(1, 2**90))
     assert truth <= bounds[1]
@@ -152,7 +153,7 @@ def test_no_tree_of_a_layer_is_below_the_truth(seed):
     form = layer_form(Exact(), net, Exact().load(as_array(W.reshape(-1))))
     tree = drawn(rng, form.number, form.short.size)
     bounds = [
-        layer_cones(ar, net, ar.load(as_array(W.reshape(-1))), {}, as_tree(tree))
+        layer_cones(ar, net, ar.load(as_array(W.reshape(-1))), Evidence({}, as_tree(tree)))
         for ar in (Exact(), Rounded())
     ]
     truth = max((value(u) for u in points(rng, net.left)), default=Fraction(0))
@@ -220,7 +221,7 @@ def test_exact_bounds_are_as_sharp_as_rounded_ones(other):
     tree = as_tree(grow_codes(Cones(form), (0.0, 0.0), lambda: False, gaps=(2.0**-8,)).tree())
 
     def bound(ar):
-        return cones(ar, pair, ar.load(as_array(W.reshape(-1))), {"axis": 1}, tree)
+        return cones(ar, pair, ar.load(as_array(W.reshape(-1))), Evidence({"axis": 1}, tree))
 
     assert bound(Exact()) <= bound(Rounded()) <= bound(Exact()) * (1 + Fraction(1, 2**30))
 
@@ -284,7 +285,7 @@ def test_a_generator_that_many_cones_share_is_bounded_once(other, monkeypatch):
 
     def proved(ar):
         asked.clear()
-        return cones(ar, pair, ar.load(as_array(W.reshape(-1))), {"axis": 1}, tree)
+        return cones(ar, pair, ar.load(as_array(W.reshape(-1))), Evidence({"axis": 1}, tree))
 
     plain = simplicial.vertex_bound
     monkeypatch.setattr(simplicial, "vertex_bound", lambda *x: asked.append(x[1]) or plain(*x))
@@ -324,7 +325,7 @@ def test_a_grown_tree_reaches_the_polar_of_a_cube(tier):
     pair, ar = pair_of(W, L2, LInf), TIERS[tier]()
     w = ar.load(as_array(W.reshape(-1)))
     tree = grow_codes(Cones(pair_form(ar, pair, w, 1)), (0.0, 0.0), lambda: False).tree()
-    bound = cones(ar, pair, w, {"axis": 1}, as_tree(tree))
+    bound = cones(ar, pair, w, Evidence({"axis": 1}, as_tree(tree)))
     # the largest of |W s| over the vertices: (3 + 1 + 2, 1 - 2 - 2)
     assert 45 <= bound * bound <= 45 * (1 + Fraction(1, 2**18))
 
@@ -335,7 +336,7 @@ def test_a_grown_tree_reaches_the_polar_of_a_layer(tier):
     ar = TIERS[tier]()
     w = ar.load(as_array(np.array([3.0, 4.0])))
     tree = grow_codes(Cones(layer_form(ar, net, w)), (0.0, 0.0), lambda: False).tree()
-    bound = layer_cones(ar, net, w, {}, as_tree(tree))
+    bound = layer_cones(ar, net, w, Evidence({}, as_tree(tree)))
     assert 5 <= bound <= 5 * (1 + Fraction(1, 2**18))  # |(3, 4)|, where both rows are positive
 
 
@@ -347,7 +348,7 @@ def test_a_grown_tree_reaches_the_polar_of_elastic_norms(tier):
     for W, truth in (([[3.0, 0.0], [0.0, 1.0]], 3), ([[1.0, 1.0], [1.0, 1.0]], None)):
         w = ar.load(as_array(np.array(W).reshape(-1)))
         tree = grow_codes(Cones(pair_form(ar, pair, w, 1)), (0.0, 0.0), lambda: False).tree()
-        bound = cones(ar, pair, w, {"axis": 1}, as_tree(tree))
+        bound = cones(ar, pair, w, Evidence({"axis": 1}, as_tree(tree)))
         if truth is None:  # u = v = (1, 1) / (1 + sqrt(1/2)): sum W = 4, 4 / (3/2 + sqrt 2)
             assert abs(bound - Fraction(4 / (1.5 + 2**0.5))) <= bound / 2**18
         else:
@@ -388,9 +389,9 @@ def test_a_lie_about_a_tree_is_refused(tier, text, codes, where, code):
     ar = TIERS[tier]()
     w = ar.load(as_array(ONE.reshape(-1)))
     pair = pair_of(ONE, L2, L2)
-    assert cones(ar, pair, w, {"axis": 1}, as_tree([0, 0])) >= 5
+    assert cones(ar, pair, w, Evidence({"axis": 1}, as_tree([0, 0]))) >= 5
     with pytest.raises(RejectedError) as refused:
-        cones(ar, pair, w, text, as_tree(codes))
+        cones(ar, pair, w, Evidence(text, as_tree(codes)))
     assert (refused.value.where, refused.value.code) == (where, code)
 
 
@@ -399,9 +400,9 @@ def test_one_cone_that_is_left_is_refused(tier):
     ar = TIERS[tier]()
     w = ar.load(as_array(ONE.reshape(-1)))
     pair = Pair(Pattern(2, 2), L2(2), L2(2, "+"))  # one root
-    assert cones(ar, pair, w, {"axis": 1}, as_tree([1, 0, 1, 0, 1, 0, 0])) >= 5
+    assert cones(ar, pair, w, Evidence({"axis": 1}, as_tree([1, 0, 1, 0, 1, 0, 0]))) >= 5
     with pytest.raises(RejectedError) as refused:
-        cones(ar, pair, w, {"axis": 1}, as_tree([1, 0] * 4))
+        cones(ar, pair, w, Evidence({"axis": 1}, as_tree([1, 0] * 4)))
     assert (refused.value.where, refused.value.code) == ("proof.tree", "tree")
 
 
@@ -409,11 +410,21 @@ def test_a_symmetric_atom_and_a_long_side_are_refused():
     ar = Exact()
     w = ar.load(as_array(ONE.reshape(-1)))
     with pytest.raises(RejectedError) as refused:
-        cones(ar, pair_of(ONE, L2, L2)._replace(symmetric=True), w, {"axis": 1}, as_tree([0, 0]))
+        cones(
+            ar,
+            pair_of(ONE, L2, L2)._replace(symmetric=True),
+            w,
+            Evidence({"axis": 1}, as_tree([0, 0])),
+        )
     assert refused.value.code == "axis"
     wide = np.ones((1, 17))
     with pytest.raises(RejectedError) as refused:
-        cones(ar, pair_of(wide, L2, L2), ar.load(as_array(wide[0])), {"axis": 1}, as_tree([0]))
+        cones(
+            ar,
+            pair_of(wide, L2, L2),
+            ar.load(as_array(wide[0])),
+            Evidence({"axis": 1}, as_tree([0])),
+        )
     assert (refused.value.where, refused.value.code) == ("proof.polar.rule", "wrong_rule")
 
 
@@ -431,10 +442,10 @@ def with_bias(F, slope=Fraction(0)):
 def test_an_unpriced_bias_is_tried_at_each_kink(tier):
     (F, W), ar = TENT, TIERS[tier]()
     w, net = ar.load(as_array(W)), with_bias(F)
-    assert 1 <= layer_cones(ar, net, w, {}, as_tree([0] * 6)) <= 1 + Fraction(1, 2**40)
+    assert 1 <= layer_cones(ar, net, w, Evidence({}, as_tree([0] * 6))) <= 1 + Fraction(1, 2**40)
     for codes, code in (([1] + [0] * 5, "outside"), ([], "tree"), ([0] * 16, "tree")):
         with pytest.raises(RejectedError) as refused:
-            layer_cones(ar, net, w, {}, as_tree(codes))
+            layer_cones(ar, net, w, Evidence({}, as_tree(codes)))
         assert (refused.value.where, refused.value.code) == ("proof.tree", code)
 
 
@@ -450,7 +461,10 @@ def test_a_field_is_bounded_at_the_kinks_alone_whatever_its_sum(seed):
     form = layer_form(Exact(), net, Exact().load(as_array(W)))
     assert form.number == 2**d * len({*map(tuple, F.tolist())})
     tree = as_tree(drawn(rng, form.number, d))
-    bounds = [layer_cones(ar, net, ar.load(as_array(W)), {}, tree) for ar in (Exact(), Rounded())]
+    bounds = [
+        layer_cones(ar, net, ar.load(as_array(W)), Evidence({}, tree))
+        for ar in (Exact(), Rounded())
+    ]
     for u in points(rng, L2(d)):
         for k in range(m):
             z = (F - F[k]) @ u
@@ -462,7 +476,7 @@ def test_rows_that_are_equal_have_one_kink():
     net = with_bias(np.zeros((2, 1)))
     for ar, least in ((Exact(), 800), (Rounded(), 490)):  # rounded: what squares lose is added
         w = ar.load(as_array(np.array([1.0, -1.0])))
-        assert 0 <= layer_cones(ar, net, w, {}, as_tree([0] * 2)) <= Fraction(1, 2**least)
+        assert 0 <= layer_cones(ar, net, w, Evidence({}, as_tree([0] * 2))) <= Fraction(1, 2**least)
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -472,7 +486,7 @@ def test_floats_are_not_below_the_truth_at_a_kink_far_from_all_others(seed):
     F, w, ar = rng.standard_normal((3, 1)), rng.standard_normal(), Rounded()
     F[2] *= 1e8
     W = np.array([w, -w, 0.0])
-    bound = layer_cones(ar, with_bias(F), ar.load(as_array(W)), {}, as_tree([0] * 6))
+    bound = layer_cones(ar, with_bias(F), ar.load(as_array(W)), Evidence({}, as_tree([0] * 6)))
     f, g, _ = map(Fraction, F[:, 0])
     assert abs(Fraction(w) * (f - g)) <= bound
 
@@ -498,7 +512,7 @@ def test_the_size_of_what_floats_carry_is_bounded_at_every_kink(seed):
 def test_a_bias_alone_is_refused(tier):
     ar, net = TIERS[tier](), with_bias(np.zeros((2, 0)))
     with pytest.raises(RejectedError) as refused:
-        layer_cones(ar, net, ar.load(as_array(np.array([1.0, -1.0]))), {}, as_tree([0]))
+        layer_cones(ar, net, ar.load(as_array(np.array([1.0, -1.0]))), Evidence({}, as_tree([0])))
     assert (refused.value.where, refused.value.code) == ("proof.polar.rule", "wrong_rule")
 
 
@@ -507,10 +521,12 @@ def test_floats_refuse_generators_of_more_than_53_bits():
     w = ar.load(as_array(ONE.reshape(-1)))
     tree = as_tree([1] * 80 + [0] * 82)  # always the first child: m in the place of g_i
     with pytest.raises(RejectedError) as refused:
-        cones(ar, pair, w, {"axis": 1}, tree)
+        cones(ar, pair, w, Evidence({"axis": 1}, tree))
     assert refused.value.code == "inexact"
     exact = Exact()
-    assert cones(exact, pair, exact.load(as_array(ONE.reshape(-1))), {"axis": 1}, tree) >= 5
+    assert (
+        cones(exact, pair, exact.load(as_array(ONE.reshape(-1))), Evidence({"axis": 1}, tree)) >= 5
+    )
 
 
 def test_a_tree_that_is_cut_short_says_what_is_left():
@@ -545,7 +561,7 @@ def test_a_grown_tree_knows_its_own_bound(seed, monkeypatch):
     def misses(expired):
         """Whether a grown tree promises another bound than its rule proves."""
         grown = grow_codes(Cones(form), (0.0, 0.0), expired)
-        proved = layer_cones(ar, net, w, {}, as_tree(grown.tree()))
+        proved = layer_cones(ar, net, w, Evidence({}, as_tree(grown.tree())))
         return abs(grown.upper - float(proved)) > slack  # of batches of another depth
 
     batches = iter(range(10))
@@ -602,7 +618,7 @@ def test_a_tree_that_grows_in_tasks_is_the_same_wherever_they_run(place, monkeyp
 
     def grown(most):
         tree = grow_codes(Cones(form), (0.0, 0.0), lambda: False, most=most)
-        return tree.tree(), tree.upper, layer_cones(ar, net, w, {}, as_tree(tree.tree()))
+        return tree.tree(), tree.upper, layer_cones(ar, net, w, Evidence({}, as_tree(tree.tree())))
 
     whole = grown(4000)
     monkeypatch.setattr("certify.base.cluster.QUICK", 0.0)

@@ -11,6 +11,7 @@ from certify.base.rigor.rounded import Rounded
 from certify.kernel.arrays import Arrays
 from certify.kernel.budget import FLOOR, Budget
 from certify.kernel.errors import RejectedError
+from certify.kernel.evidence import Evidence
 from certify.kernel.exact import Exact
 from certify.kernel.metered import Metered
 from certify.kernel.norms import (
@@ -165,7 +166,9 @@ def test_boxes_are_of_cubes_only():
 
 def bound(tier, pair, W, proof, arrays):
     ar = tier()
-    return conic(ar, pair, ar.load(as_kernel_array(W.reshape(-1))), proof, Arrays(arrays, "proof"))
+    return conic(
+        ar, pair, ar.load(as_kernel_array(W.reshape(-1))), Evidence(proof, Arrays(arrays, "proof"))
+    )
 
 
 @pytest.mark.sampled(7)
@@ -358,7 +361,9 @@ def test_a_cone_too_large_is_refused_before_it_is_made():
     ar = Metered(Exact(), Budget(FLOOR))
     nodes = {"nodes": [{"leaf": 0, "shift": "1"}]}
     with pytest.raises(RejectedError) as caught:
-        conic(ar, pair, ar.load(as_kernel_array(W.reshape(-1))), nodes, Arrays({}, "proof"))
+        conic(
+            ar, pair, ar.load(as_kernel_array(W.reshape(-1))), Evidence(nodes, Arrays({}, "proof"))
+        )
     assert (caught.value.where, caught.value.code) == ("budget", "limit")
 
 
@@ -424,7 +429,7 @@ def test_lines_bound_the_dual_norm_and_no_less(tier, name, outer):
         level = {"level": f"{int(np.ceil(np.abs(W).max() * 256)):x}/100"}
         flow = {"flow": as_kernel_array(np.zeros((2, 2)))} if n.name == "variation" else {}
         w = ar.load(as_kernel_array(W.reshape(-1)))
-        found = float(lines(ar, pair, w, level, Arrays(flow, "proof")))
+        found = float(lines(ar, pair, w, Evidence(level, Arrays(flow, "proof"))))
         assert found >= true - SLACK
         if n.name not in ("elastic", "variation"):
             assert found <= max(true, 0.0) + 0.3
@@ -435,12 +440,14 @@ def test_a_flow_along_the_edges_lowers_the_dual_of_variation():
     pair = Pair(Pattern(1, 2), L1(1), n)
     ar, W = Exact(), np.array([1.0, -1.0])
     w = ar.load(as_kernel_array(W))
-    bare = lines(ar, pair, w, {}, Arrays({}, "proof"))
+    bare = lines(ar, pair, w, Evidence({}, Arrays({}, "proof")))
     arrays = {"flow": as_kernel_array(np.array([[0.5]]))}
-    found = lines(ar, pair, w, {}, Arrays(arrays, "proof"))
+    found = lines(ar, pair, w, Evidence({}, Arrays(arrays, "proof")))
     assert float(bare) == pytest.approx(2**0.5, abs=SLACK)
     assert float(found) == pytest.approx(0.5**0.5, abs=SLACK)  # |(1/2, -1/2)|_2
-    most = lines(ar, pair, w, {}, Arrays({"flow": as_kernel_array(np.array([[2.0]]))}, "proof"))
+    most = lines(
+        ar, pair, w, Evidence({}, Arrays({"flow": as_kernel_array(np.array([[2.0]]))}, "proof"))
+    )
     assert most == 2
 
 
@@ -449,7 +456,7 @@ def test_a_level_of_the_elastic_norm_is_checked_on_every_line():
     pair = Pair(Pattern(2, 2), L1(2), n)
     ar = Exact()
     w = ar.load(as_kernel_array(np.array([2.0, 0.0, 0.0, 0.0])))
-    value = lambda text: lines(ar, pair, w, {"level": text}, Arrays({}, "proof"))  # noqa: E731
+    value = lambda text: lines(ar, pair, w, Evidence({"level": text}, Arrays({}, "proof")))  # noqa: E731
     assert value("2") == 2  # (2 - 1)_+ <= 1/2 * 2
     assert value("1ff/100") == 2  # too low: the l2 norm instead
     assert value("-1") == 2

@@ -14,6 +14,7 @@ from certify.base.rigor.rounded import Rounded
 from certify.kernel.arrays import Array, Arrays
 from certify.kernel.budget import Budget
 from certify.kernel.errors import RejectedError
+from certify.kernel.evidence import Evidence
 from certify.kernel.exact import Exact
 from certify.kernel.norms import L1, L2, Elastic, LInf, Variation
 from certify.kernel.patterns import Pattern
@@ -31,7 +32,7 @@ TIERS = (Exact, Flint, Rounded)
 def bound(space, W, proof, given=NOTHING, ar=None):
     ar = ar or Exact()
     w = ar.load(as_kernel_array(np.asarray(W, dtype=float).reshape(-1)))
-    return corners(ar, space, w, {"rule": "corners", **proof}, given)
+    return corners(ar, space, w, Evidence({"rule": "corners", **proof}, given))
 
 
 def truth(W, axis, norms):

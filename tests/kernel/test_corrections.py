@@ -11,6 +11,7 @@ from certify.base.rigor.rounded import Rounded
 from certify.kernel.arrays import Array, Arrays
 from certify.kernel.budget import Budget
 from certify.kernel.dual import Dual, adjoint, dual_limit, dual_value, smooth_cost
+from certify.kernel.evidence import Evidence
 from certify.kernel.exact import Exact
 from certify.kernel.graphs import Graph
 from certify.kernel.losses.piecewise import Squared
@@ -182,7 +183,7 @@ def test_a_floor_counts_the_corrections_of_its_dual_point(tier):
     for raw, moved in (([0.5, -0.5], []), ([0, 0], [[0, "1/2"], [1, "-1/2"]])):
         given = Arrays({"floor.W": numbers(raw)}, "proof")
         proof = {"floor": {"corrections": moved}}
-        found = floor(ar, asked, proof, given, ZERO)
+        found = floor(ar, asked, Evidence(proof, given), ZERO)
         truth = Fraction(1, 4) + 2
         assert truth - Fraction(1, 2**30) <= found <= truth
 

@@ -15,6 +15,7 @@ from certify.base.rigor.rounded import Rounded
 from certify.kernel.arithmetic import Place
 from certify.kernel.arrays import Array, Arrays
 from certify.kernel.budget import Budget
+from certify.kernel.evidence import Evidence
 from certify.kernel.exact import Exact
 from certify.kernel.norms import L2, LInf, Weighted
 from certify.kernel.patterns import Pattern, split_index
@@ -192,7 +193,7 @@ class Adversary:
         w = seen.load(as_kernel_array(self.T.reshape(-1)))
         modes = modes_of(self.T, self.keys, symmetric=self.symmetric)
         held = Arrays({k: as_kernel_array(a) for k, a in arrays.items()}, "proof")
-        polar_bound(seen, modes, w, told, held)
+        polar_bound(seen, modes, w, Evidence(told, held))
         walked = walk(Budget(), told, signed_splits(len(splits)), ROOT)
         order = [node["leaf"] for node, _ in walked]
         shifts = {}
@@ -881,7 +882,7 @@ def test_a_masked_tensor_is_zero_where_nothing_is_seen():
     for tier in (Exact, Flint, Rounded):
         ar = tier()
         w, given = ar.load(as_kernel_array(full[seen])), Arrays(arrays, "proof")
-        listed = polar_bound(ar, stated_modes(said, at), w, text, given)
+        listed = polar_bound(ar, stated_modes(said, at), w, Evidence(text, given))
         assert listed == proved(tier, held, keys, adversary.proof(adversary.leaf()))
 
 

@@ -13,6 +13,7 @@ from certify.base.rigor.rounded import Ball, Rounded
 from certify.kernel.arrays import Arrays
 from certify.kernel.dual import dual_value
 from certify.kernel.errors import RejectedError
+from certify.kernel.evidence import Evidence
 from certify.kernel.exact import Exact
 from certify.kernel.norms import (
     L1,
@@ -133,7 +134,7 @@ def test_lines_are_the_supremum_over_both_cones(tier, flipped, outer, own, name)
         pair = Pair(Pattern(2, 2), right, left) if flipped else Pair(Pattern(2, 2), left, right)
         ar = tier()
         field = ar.load(numbers(W.T if flipped else W))
-        found = lines(ar, pair, field, {}, NOTHING)
+        found = lines(ar, pair, field, Evidence({}, NOTHING))
         assert found >= true
         if name != "l2":
             assert found <= max(true, 0) * (1 + Fraction(1, 2**30)) + LEAST
@@ -143,7 +144,9 @@ def test_lines_are_the_supremum_over_both_cones(tier, flipped, outer, own, name)
 def test_a_spectral_bound_holds_for_every_member_of_a_ball(axis):
     pair = Pair(Pattern(1, 1), L2(1), L2(1))
     proof = {"rule": "spectral", "axis": axis, "shift": "9"}
-    found = spectral(Rounded(), pair, Ball(np.array([3.0]), Fraction(1, 4)), proof, NOTHING)
+    found = spectral(
+        Rounded(), pair, Ball(np.array([3.0]), Fraction(1, 4)), Evidence(proof, NOTHING)
+    )
     assert found >= Fraction(13, 4)
 
 
@@ -152,7 +155,9 @@ def test_a_deep_bound_holds_for_every_member_of_a_ball(axis):
     net = Deep(Pattern(1, 1), numbers([1.0], 1, 1), (1, 1, 1), Fraction(-2))
     part = {"axis": axis, "shift": "9"}
     proof = {"rule": "layers", "W": part, "F": {"axis": axis, "shift": "1"}}
-    found = deep_bound(Rounded(), net, Ball(np.array([3.0]), Fraction(1, 4)), proof, NOTHING)
+    found = deep_bound(
+        Rounded(), net, Ball(np.array([3.0]), Fraction(1, 4)), Evidence(proof, NOTHING)
+    )
     assert found >= 2 * Fraction(13, 4)
 
 
@@ -162,10 +167,13 @@ def test_only_deep_networks_without_kinks_are_matrices():
         net = Deep(Pattern(1, 1), numbers([1.0], 1, 1), (1, 1, 1), slope)
         held = Ball(np.array([3.0]), Fraction(0))
         if good:
-            assert deep_bound(Rounded(), net, held, {"rule": "linear", "of": of}, NOTHING) >= 3
+            assert (
+                deep_bound(Rounded(), net, held, Evidence({"rule": "linear", "of": of}, NOTHING))
+                >= 3
+            )
             continue
         with pytest.raises(RejectedError, match="slope") as caught:
-            deep_bound(Rounded(), net, held, {"rule": "linear", "of": of}, NOTHING)
+            deep_bound(Rounded(), net, held, Evidence({"rule": "linear", "of": of}, NOTHING))
         assert (caught.value.where, caught.value.code) == ("proof.polar.rule", "wrong_rule")
 
 

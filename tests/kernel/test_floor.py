@@ -11,6 +11,7 @@ import pytest
 from certify.base.rigor.rounded import Rounded
 from certify.kernel.arithmetic import Line
 from certify.kernel.arrays import Array, Arrays
+from certify.kernel.evidence import Evidence
 from certify.kernel.exact import Exact
 from certify.kernel.norms import L2, outside_cone
 from certify.kernel.offsets import Offset
@@ -26,7 +27,7 @@ NOTHING = Arrays({}, "proof")
 def test_without_offsets_a_candidate_costs_its_own_least_value():
     asked = matrix(2, 1, [3, 0], [], (numbers([2, 0], 2, 1), numbers([1], 1, 1)))
     upper = Enclosure(Fraction(1), Fraction(2))
-    assert floor(Exact(), asked, {}, NOTHING, upper) == 1
+    assert floor(Exact(), asked, Evidence({}, NOTHING), upper) == 1
 
 
 @TIERS
@@ -36,7 +37,7 @@ def test_a_floor_is_rounded_down(tier):
     offsets = [Offset("intercept", Fraction(0))]
     asked = matrix(6, 1, [0.0] * 6, offsets, (numbers(u, 6, 1), numbers([1], 1, 1)))
     given = Arrays({"floor.W": numbers([-x for x in u])}, "proof")
-    found = floor(tier(), asked, {}, given, ZERO)
+    found = floor(tier(), asked, Evidence({}, given), ZERO)
     square = sum(Fraction(x) ** 2 for x in u)
     rest = found - square / 2
     assert rest**2 <= square  # rest <= |u|
@@ -49,7 +50,7 @@ def test_a_floor_counts_an_l1_penalty_once(tier):
     asked = matrix(2, 1, [0.0] * 2, offsets, (numbers([3, -4], 2, 1), numbers([1], 1, 1)))
     given = Arrays({"floor.W": numbers([-3.5, 3.5])}, "proof")
     both = replace(asked, l1=(Fraction(1, 2), Fraction(4)))
-    with_l1, without = (floor(tier(), x, {}, given, ZERO) for x in (both, asked))
+    with_l1, without = (floor(tier(), x, Evidence({}, given), ZERO) for x in (both, asked))
     assert with_l1 - without == Fraction(7, 2) + 4
 
 
@@ -65,7 +66,7 @@ def test_a_floor_with_sparse_offsets_is_a_huber_loss(tier, rho):
         (Array((1, 0), array("d")), Array((1, 0), array("d"))),
     )
     given = Arrays({"floor.W": numbers([4.0])}, "proof")
-    found = floor(tier(), asked, {}, given, ZERO)
+    found = floor(tier(), asked, Evidence({}, given), ZERO)
     truth = Fraction(8) if rho >= 4 else 4 * rho - Fraction(rho * rho, 2)
     assert truth - Fraction(1, 2**30) <= found <= truth
 

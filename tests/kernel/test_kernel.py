@@ -23,6 +23,7 @@ from certify.kernel import verdict as kernel_verdict
 from certify.kernel.arrays import Array, Arrays, dyadic, filled, squares_exactly
 from certify.kernel.claim import main
 from certify.kernel.errors import RejectedError
+from certify.kernel.evidence import Evidence
 from certify.kernel.exact import Exact
 from certify.kernel.file import File, digest, read, seal, tensors
 from certify.kernel.rules.floor import floor
@@ -376,7 +377,7 @@ def test_floor_is_the_best_value_over_the_offsets():
         asked,
         point(Arrays({**cert.witness, **cert.given}, "statement"), "", asked),
     )
-    low = floor(ar, asked, cert.proof, arrays, upper)
+    low = floor(ar, asked, Evidence(cert.proof, arrays), upper)
     field = ar.subtract(ar.load(asked.Y), ar.outer_sum(asked.factors, asked.at))
     left = ar.squares(field, None).lo - ar.sums(field, "column", asked.at).lo / asked.at.m
     best = left / 2 + asked.lam * thetas(asked, asked.factors).lo

@@ -12,6 +12,7 @@ from certify.base.rigor.rounded import Ball, Rounded
 from certify.kernel import exp_log
 from certify.kernel.arrays import Array, Arrays, filled
 from certify.kernel.errors import RejectedError
+from certify.kernel.evidence import Evidence
 from certify.kernel.exact import Exact
 from certify.kernel.exp_log import REACH, exp_at, log_at, softplus_at, xlogx
 from certify.kernel.losses.piecewise import Absolute, least_at_zero, squared_over
@@ -19,7 +20,6 @@ from certify.kernel.norms import L2
 from certify.kernel.offsets import Offset
 from certify.kernel.patterns import Pattern
 from certify.kernel.rules.fixed_rank import fixed_rank
-from certify.kernel.rules.forms import Witness
 from certify.kernel.rules.ky_fan import Fan, centred_squares, tail
 from certify.kernel.scalars import Bound, power, root
 from certify.kernel.spaces import Modes, Pair
@@ -112,7 +112,7 @@ RAD = Fraction(1, 4)
 
 def fan(m, n, kinds=(), rank=0, K=()):
     empty = Array((min(m, n), len(K) // min(m, n)), array("d", K))
-    form = Witness({"shift": "1"}, Arrays({}, "proof"), "proof.ky_fan")
+    form = Evidence({"shift": "1"}, Arrays({}, "proof"), "proof.ky_fan")
     return Fan(Pattern(m, n), rank, frozenset(kinds), int(n < m), empty, form)
 
 
@@ -193,7 +193,7 @@ def test_the_tail_of_a_matrix_is_the_sum_of_its_small_squared_singular_values(ti
                 frozenset(),
                 int(n < m),
                 Array(K.shape, array("d", K.reshape(-1))),
-                Witness(shift, Arrays({"L": packed}, "proof"), "proof.ky_fan"),
+                Evidence(shift, Arrays({"L": packed}, "proof"), "proof.ky_fan"),
             )
             found = tail(ar, held, ar.load(Array((m * n,), array("d", M.reshape(-1)))))
             assert small - Fraction(slack) <= found <= small + near
@@ -209,11 +209,11 @@ def test_covariates_fit_as_many_ranks_as_they_have_columns(design):
     asked = replace(bare, claim="rank", lam=Fraction(0))
     witness = {"K": Array((2, 0), array("d")), "mu.q0": filled((a.shape[1], 2), 0.0)}
     proof = {"ky_fan": {"axis": 0, "shift": "4"}}
-    found = fixed_rank(Exact(), asked, proof, Arrays(witness, "proof"), Fraction(0))
+    found = fixed_rank(Exact(), asked, Evidence(proof, Arrays(witness, "proof")), Fraction(0))
     assert found == Bound(Fraction(0), ("ky_fan",))
     free = replace(asked, offsets=())  # of rank one alone, half the least square is left
     alone = {"K": witness["K"]}
-    found = fixed_rank(Exact(), free, proof, Arrays(alone, "proof"), Fraction(0))
+    found = fixed_rank(Exact(), free, Evidence(proof, Arrays(alone, "proof")), Fraction(0))
     assert found.value == Fraction(1, 2)
 
 
@@ -230,7 +230,7 @@ def test_a_rank_bound_is_of_least_squares_and_of_tensors_without_offsets(held, w
     K = {"K": Array((1, 0), array("d"))} if held == "K" else {}
     proof = {"ky_fan": {"axis": 0, "shift": "4"}} if held == "K" else {"blocks": []}
     with pytest.raises(RejectedError) as error:
-        fixed_rank(Exact(), asked, proof, Arrays(K, "proof"), Fraction(0))
+        fixed_rank(Exact(), asked, Evidence(proof, Arrays(K, "proof")), Fraction(0))
     assert (error.value.where, error.value.code) == (what, "scope")
-    trivial = fixed_rank(Exact(), asked, {}, Arrays({}, "proof"), Fraction(0))
+    trivial = fixed_rank(Exact(), asked, Evidence({}, Arrays({}, "proof")), Fraction(0))
     assert trivial == Bound(Fraction(0), ("trivial",))

@@ -9,11 +9,12 @@ import pytest
 
 from certify.kernel.arrays import Array, Arrays
 from certify.kernel.errors import RejectedError
+from certify.kernel.evidence import Evidence
 from certify.kernel.exact import Exact
 from certify.kernel.norms import L1, L2, Groups, LInf, Weighted
 from certify.kernel.patterns import Pattern
 from certify.kernel.rules.conic import Leaf, coordinate_row, signed_facts, split_cut
-from certify.kernel.rules.forms import Witness, with_facts
+from certify.kernel.rules.forms import with_facts
 from certify.kernel.rules.spectral import apply_scales
 from certify.kernel.scalars import power
 from certify.kernel.spaces import Pair
@@ -56,7 +57,7 @@ def test_multipliers_are_a_form_in_sizes_and_cuts(left, right, cuts):
     given = Arrays({"N0": numbers(packed(q))}, "proof")
     hat = EXACT.load(numbers(np.zeros(16), 4, 4))
     facts = signed_facts(EXACT, pair, leaf)
-    added = dense(with_facts(EXACT, hat, facts, Witness({}, given, "proof", "0")))
+    added = dense(with_facts(EXACT, hat, facts, Evidence({}, given, "proof", "0")))
     held = np.zeros((q, q), dtype=object)
     held[np.tril_indices(q)] = packed(q)
     held = held + held.T - np.diag(np.diag(held))
@@ -74,7 +75,7 @@ def test_a_negative_multiplier_is_refused():
     given = Arrays({"N0": numbers([-1.0] + [0.0] * 9)}, "proof")
     facts = signed_facts(EXACT, pair, leaf)
     with pytest.raises(RejectedError) as error:
-        with_facts(EXACT, hat, facts, Witness({}, given, "proof", "0"))
+        with_facts(EXACT, hat, facts, Evidence({}, given, "proof", "0"))
     assert (error.value.where, error.value.code) == ("proof.N0", "sign")
 
 

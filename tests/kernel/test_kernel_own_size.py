@@ -19,6 +19,7 @@ from certify.kernel import statement as kernel_statement
 from certify.kernel.arrays import Array, Arrays
 from certify.kernel.budget import Budget
 from certify.kernel.errors import RejectedError
+from certify.kernel.evidence import Evidence
 from certify.kernel.exact import Exact
 from certify.kernel.losses import likelihoods as losses
 from certify.kernel.patterns import Pattern
@@ -127,7 +128,7 @@ def test_corrections_of_the_dual_point_lower_what_is_left(monkeypatch):
     for stray, wanted in ((0, 8), (1, Fraction(49, 8)), (8, 0), (100, 0)):
         by = SimpleNamespace(stray=Fraction(stray)), Fraction(1, 2)  # (4 - stray / 2)^2 / 2
         plain = SimpleNamespace(weights=None)
-        found = fixed_rank.excess(None, plain, {}, Arrays({}, "proof"), by)
+        found = fixed_rank.excess(None, plain, Evidence({}, Arrays({}, "proof")), by)
         assert found.value <= wanted <= found.value + Fraction(1, 2**60)
 
 
@@ -173,7 +174,7 @@ def cones(tier, W, left, right):
     pair = kernel_pair(at, (L2(cone=left), L2(cone=right)))
     ar = TIERS[tier]()
     return opposite_signs(
-        ar, pair, ar.load(as_kernel_array(W.reshape(-1))), {}, Arrays({}, "proof")
+        ar, pair, ar.load(as_kernel_array(W.reshape(-1))), Evidence({}, Arrays({}, "proof"))
     )
 
 
@@ -545,7 +546,7 @@ def test_an_entry_that_rounding_leaves_on_both_sides_of_zero_has_no_sign():
 
     def judged(lows, highs):
         ar = SimpleNamespace(spans=lambda _: (lows, highs, 0), budget=Budget())
-        return opposite_signs(ar, pair, None, {}, Arrays({}, "proof"))
+        return opposite_signs(ar, pair, None, Evidence({}, Arrays({}, "proof")))
 
     assert judged([-1, 0], [0, 1]) == 0
     for lows, highs in (([-1, -1], [0, 1]), ([-1, 0], [1, 1])):
@@ -560,7 +561,7 @@ def test_corrections_beside_weights_have_no_bound(monkeypatch, held):
     by = SimpleNamespace(stray=Fraction(1)), Fraction(1)
     weighted = SimpleNamespace(weights=None if held else Array((1,), array("d", [2.0])))
     with pytest.raises(RejectedError) as caught:
-        fixed_rank.excess(None, weighted, {}, Arrays(held, "proof"), by)
+        fixed_rank.excess(None, weighted, Evidence({}, Arrays(held, "proof")), by)
     told = caught.value.where, caught.value.code
     assert told == ("proof.W.corrections", "wrong_rule")
 
@@ -1064,4 +1065,4 @@ def test_the_rule_of_signs_is_of_matrices_and_tensors_alike():
     pair = kernel_pair(Pattern(1, 1), ("l2+", "linf+"))
     for x in (-1.0, 0.0):
         w = ar.load(as_kernel_array(np.array([x])))
-        assert polar_bound(ar, pair, w, SIGNS, Arrays({}, "proof")) == 0
+        assert polar_bound(ar, pair, w, Evidence(SIGNS, Arrays({}, "proof"))) == 0

@@ -13,6 +13,7 @@ from certify.kernel import exp_log
 from certify.kernel.arrays import Array, Arrays, filled, on_diagonal
 from certify.kernel.budget import Budget
 from certify.kernel.dual import Dual, adjoint
+from certify.kernel.evidence import Evidence, slice_arrays
 from certify.kernel.exact import Exact, Grid
 from certify.kernel.exp_log import FINE, GUARD, LN2, ONE, exp_at
 from certify.kernel.fields import only
@@ -24,7 +25,7 @@ from certify.kernel.offsets import Offset
 from certify.kernel.patterns import Pattern
 from certify.kernel.rules.network import float_above
 from certify.kernel.rules.polar import named_rule, polar_bound
-from certify.kernel.rules.witness import meets, slice_arrays
+from certify.kernel.rules.witness import meets
 from certify.kernel.scalars import Enclosure, exactly, root
 from certify.kernel.spaces import Deep, Modes
 from certify.kernel.statement import stated_pair
@@ -234,7 +235,7 @@ def test_slices_of_other_sizes_are_bounded_by_their_longest_row():
         ar.load(Array((24,), array("d", values))),
         {"rule": "slices", "axis": 0, "each": each},
     )
-    bound = polar_bound(ar, Modes(at, norms), w, proof, Arrays({}, "proof"))
+    bound = polar_bound(ar, Modes(at, norms), w, Evidence(proof, Arrays({}, "proof")))
     longest = max(sum(Fraction(v) ** 2 for v in values[k : k + 4]) for k in range(0, 24, 4))
     assert longest <= bound**2 <= longest * (1 + Fraction(1, 2**100))
 

@@ -14,6 +14,7 @@ from certify.kernel.arrays import Array, Arrays, filled, width
 from certify.kernel.budget import FRACTION, MADE, PER_BYTE, Budget, product_work
 from certify.kernel.claim import check
 from certify.kernel.dual import pay_for_sum
+from certify.kernel.evidence import Evidence
 from certify.kernel.exact import Exact
 from certify.kernel.fields import reject_null
 from certify.kernel.file import read
@@ -26,7 +27,7 @@ from certify.kernel.rules.floor import entries_at
 from certify.kernel.rules.lines import each_line
 from certify.kernel.rules.transpose import leaf_of_products, repeat_modes
 from certify.kernel.simplicial import ConeForm, TreeSpan
-from certify.kernel.spaces import Deep, Network
+from certify.kernel.spaces import Deep, Network, Pair
 from certify.kernel.statement import question
 from tests import golden
 
@@ -170,7 +171,7 @@ def exact():
 def diagonal():
     ar, given = exact(), Arrays({"D0": filled((2,), 1.0)}, "proof")
     leaf = {"leaf": 0, "shift": "1"}
-    return leaf_of_products(ar, ([ROWS], ar.load(ONES), []), given, (), leaf)
+    return leaf_of_products(ar, ([ROWS], ar.load(ONES), []), Evidence({}, given), (), leaf)
 
 
 def layer_of_cones():
@@ -209,11 +210,11 @@ def test_sums_of_corrections_cost_the_squares_of_the_bits_so_far():
 
 
 def test_lines_cost_the_square_of_the_bits_of_their_level(paid):
-    ar, norms = exact(), (plain("l2", 2), plain("l2", 2))
+    ar, pair = exact(), Pair(Pattern(2, 2), plain("l2", 2), plain("l2", 2))
     for digits in (1, 100):
         proof = {"level": "f" * digits}
         field = ar.load(filled((4,), 1.0))
-        each_line(ar, (0, *norms), (Pattern(2, 2), field), proof, Arrays({}, "proof"))
+        each_line(ar, pair, 0, field, Evidence(proof, Arrays({}, "proof")))
         bits = 4 * digits + 1
         wanted = 2 * 4 * FRACTION * (1 + (bits**2 >> 15))
         assert paid.pop("each_line: spend dual norms of lines") == wanted

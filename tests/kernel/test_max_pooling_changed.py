@@ -11,6 +11,7 @@ from certify import RejectedError
 from certify.atoms import ReLU
 from certify.base.rigor.rounded import Rounded
 from certify.kernel.arrays import Arrays
+from certify.kernel.evidence import Evidence
 from certify.kernel.exact import Exact
 from certify.kernel.rules.polar import polar_bound
 from certify.polar.proved import as_kernel_array
@@ -201,7 +202,7 @@ def test_a_changed_proof_never_proves_less_than_the_polar(seed):
             w = ar.load(as_kernel_array(W.reshape(-1)))
             held = Arrays(given, "proof")
             with np.errstate(all="ignore"):  # the kernel refuses what is not finite
-                bound = polar_bound(ar, network_of(atom, W), w, said, held)
+                bound = polar_bound(ar, network_of(atom, W), w, Evidence(said, held))
         except RejectedError:
             continue
         accepted += 1

@@ -18,6 +18,7 @@ from certify.base.rigor.rounded import Rounded
 from certify.kernel.arrays import Arrays
 from certify.kernel.budget import FRACTION, HELD, MADE, Budget
 from certify.kernel.errors import RejectedError
+from certify.kernel.evidence import Evidence
 from certify.kernel.exact import Exact
 from certify.kernel.metered import Metered
 from certify.kernel.norms import Biased
@@ -472,7 +473,7 @@ def test_the_products_with_the_cone_are_what_they_say(kwargs, sign, tier):
     node |= {"radial": radial.hex()} | ({"linear": True} if sign else {})
     ar, case = tier(), case_of(tier(), atom, W, cuts)
     given = Arrays({"Y0": as_kernel_array(Y.astype(np.float32))}, "proof")
-    found = network_leaf(ar, case, given, Region(sign, tuple(path)), node)
+    found = network_leaf(ar, case, Evidence({}, given), Region(sign, tuple(path)), node)
     wanted = wanted if sign else root(wanted).hi
     assert wanted <= found <= wanted * (1 + Fraction(tier is Rounded, 2**40))
 
@@ -493,7 +494,7 @@ def test_products_with_a_cone_are_paid_for():
     ar = Metered(Exact(), bill := Bill())
     node = {"leaf": 0, "tau": "0x1p0", "radial": "0x0p0", "shift": "0/1"}
     given = Arrays({"Y0": as_kernel_array(np.zeros((8, 3)))}, "proof")
-    network_leaf(ar, case_of(ar, atom, W), given, Region(), node)
+    network_leaf(ar, case_of(ar, atom, W), Evidence({}, given), Region(), node)
     assert bill.lines["products with a cone"] == MADE * 2 * 8 * 3 + FRACTION * 8 * 3
 
 
@@ -512,7 +513,7 @@ def check_leaf(atom, W, what, best, cuts=None):
         ar = tier()
         given = Arrays(arrays, "proof")
         case = case_of(ar, atom, W, cuts)
-        bound = float(network_leaf(ar, case, given, path, text["node"]))
+        bound = float(network_leaf(ar, case, Evidence({}, given), path, text["node"]))
         assert bound >= best - slack(atom, W)
         assert abs(bound - told) <= SOLVED * told + SOLVED
 

@@ -13,6 +13,7 @@ from certify.kernel.arrays import Arrays
 from certify.kernel.budget import FLOOR, Budget
 from certify.kernel.claim import main
 from certify.kernel.errors import RejectedError
+from certify.kernel.evidence import Evidence
 from certify.kernel.exact import Exact
 from certify.kernel.file import read
 from certify.kernel.metered import Metered
@@ -378,7 +379,7 @@ def test_a_cell_needs_a_convex_activation():
     ar, proof, given = Exact(), under_signs(CELL, CELL), Arrays({}, "proof")
     net, w = network_of(atom, W, slope=(1.5).hex()), ar.load(as_kernel_array(W.reshape(-1)))
     with pytest.raises(RejectedError, match="slope <= 1"):
-        polar_bound(ar, net, w, proof, given)
+        polar_bound(ar, net, w, Evidence(proof, given))
 
 
 def test_a_leaf_holds_for_an_activation_that_is_steeper_above():
@@ -386,7 +387,7 @@ def test_a_leaf_holds_for_an_activation_that_is_steeper_above():
     net = network_of(atom, W, slope=(3.0).hex())
     ar = Exact()
     w = ar.load(as_kernel_array(W.reshape(-1)))
-    bound = polar_bound(ar, net, w, nodes(LEAF), Arrays({}, "proof"))
+    bound = polar_bound(ar, net, w, Evidence(nodes(LEAF), Arrays({}, "proof")))
     z = atom.layer.features @ np.array([np.cos(t := np.linspace(0, 7, 999)), np.sin(t)])
     assert bound >= np.abs(W.T @ np.where(z > 0, z, 3 * z)).max()
 
@@ -396,7 +397,7 @@ def test_a_dense_matrix_beyond_the_limit_is_refused_before_it_is_made():
     ar, net = Metered(Exact(), Budget(FLOOR)), network_of(atom, W)
     w = ar.load(as_kernel_array(W.reshape(-1)))
     with pytest.raises(RejectedError) as caught:
-        polar_bound(ar, net, w, nodes(LEAF), Arrays({}, "proof"))
+        polar_bound(ar, net, w, Evidence(nodes(LEAF), Arrays({}, "proof")))
     assert (caught.value.where, caught.value.code) == ("budget", "limit")
 
 

@@ -13,6 +13,7 @@ from certify.base.rigor.cones import Cones, over_batches
 from certify.base.rigor.flint import Flint
 from certify.base.rigor.paths import variation_norms
 from certify.base.rigor.rounded import Rounded
+from certify.kernel.evidence import Evidence
 from certify.kernel.exact import Exact
 from certify.kernel.norms import L2, LInf, Variation
 from certify.kernel.norms.paths import FINE, STEPS, find_flow, merge_path, trace_path
@@ -173,7 +174,7 @@ def test_a_grown_tree_reaches_the_polar_of_variation(tier, both, cone):
     pair, ar = Pair(Pattern(9, 3), left, right), TIERS[tier]()
     w = ar.load(as_array(W.reshape(-1)))
     grown = grow_codes(Cones(pair_form(ar, pair, w, 1)), (0.0, 0.0), lambda: False)
-    bound = cones(ar, pair, w, {"axis": 1}, as_tree(grown.tree()))
+    bound = cones(ar, pair, w, Evidence({"axis": 1}, as_tree(grown.tree())))
     points = rng.standard_normal((500, 3))
     values = variation_norms(left, points @ W.T)
     sizes = [float(right.lengths(v)[0].hi) for v in points.tolist()]
@@ -186,7 +187,9 @@ def test_a_grown_tree_reaches_the_polar_of_variation(tier, both, cone):
     least = attained(left, W @ best) / right.lengths(best.tolist())[0].hi
     assert least <= bound * (1 + Fraction(1, 2**50))  # W best is rounded
     assert bound <= least * (1 + Fraction(1, 2**18))
-    coarse = cones(ar, pair, w, {"axis": 1}, as_tree([0] * pair_form(ar, pair, w, 1).number))
+    coarse = cones(
+        ar, pair, w, Evidence({"axis": 1}, as_tree([0] * pair_form(ar, pair, w, 1).number))
+    )
     assert coarse > least * (1 + Fraction(1, 2**18))  # without its tree nothing is close
 
 
@@ -208,7 +211,7 @@ def test_no_tree_with_variation_is_below_the_truth(seed):
         pairs, codes = d * (d - 1) // 2, []
         for _ in range(form.number):
             codes += [int(rng.integers(1, pairs + 1)), 0, 0] if pairs else [0]
-        bound = cones(ar, pair, w, {"axis": axis}, as_tree(codes))
+        bound = cones(ar, pair, w, Evidence({"axis": axis}, as_tree(codes)))
         low = [0 if short.sign(i) == "+" else -8 for i in range(d)]
         for z in rng.integers(low, 9, (12, d)):
             if z.any():
@@ -225,7 +228,9 @@ def test_differences_count_with_their_signs():
     pair = Pair(Pattern(2, 1), norm, L2(1))
     for make in TIERS.values():
         ar = make()
-        bound = cones(ar, pair, ar.load(as_array(W.reshape(-1))), {"axis": 1}, as_tree([0, 0]))
+        bound = cones(
+            ar, pair, ar.load(as_array(W.reshape(-1))), Evidence({"axis": 1}, as_tree([0, 0]))
+        )
         assert apart * (1 - Fraction(1, 2**40)) <= bound <= apart * (1 + Fraction(1, 2**40))
 
 
@@ -235,7 +240,7 @@ def test_squares_that_underflow_count(tier, left):
     """The first row earns nothing, and the second 2^-540 times |(1, 1)|_1."""
     W, ar = np.array([[-1.0, -1.0], [2.0**-540, 2.0**-540]]), TIERS[tier]()
     pair = Pair(Pattern(2, 2), left, LInf(2, "+"))
-    bound = cones(ar, pair, ar.load(as_array(W.reshape(-1))), {"axis": 1}, as_tree([0]))
+    bound = cones(ar, pair, ar.load(as_array(W.reshape(-1))), Evidence({"axis": 1}, as_tree([0])))
     x = [0.0, 1.0]
     assert bound * left.lengths(x)[0].hi >= Fraction(2) * Fraction(2) ** -540
 

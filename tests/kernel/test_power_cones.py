@@ -16,6 +16,7 @@ from certify.base.rigor.flint import Flint
 from certify.base.rigor.rounded import Rounded
 from certify.kernel.arrays import Array
 from certify.kernel.errors import RejectedError
+from certify.kernel.evidence import Evidence
 from certify.kernel.exact import Exact
 from certify.kernel.norms import L1, L2, LInf
 from certify.kernel.patterns import Pattern
@@ -39,7 +40,7 @@ def bound(make, T, norm, tree, *, symmetric=True):
     at = Pattern(dims[0], prod(dims[1:]), dims=dims)
     w = ar.load(Array((T.size,), array("d", T.reshape(-1).tolist())))
     return polar_bound(
-        ar, Modes(at, (norm,) * T.ndim, symmetric), w, {"rule": "cones"}, as_tree(tree)
+        ar, Modes(at, (norm,) * T.ndim, symmetric), w, Evidence({"rule": "cones"}, as_tree(tree))
     )
 
 

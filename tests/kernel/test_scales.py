@@ -9,6 +9,7 @@ from certify.base.rigor.flint import Flint
 from certify.base.rigor.rounded import Rounded
 from certify.kernel.arrays import Array, Arrays
 from certify.kernel.errors import RejectedError
+from certify.kernel.evidence import Evidence
 from certify.kernel.exact import Exact
 from certify.kernel.norms import L2, Groups, LInf, Weighted, norm
 from certify.kernel.patterns import Pattern
@@ -27,7 +28,7 @@ def bound(tier, pair, W, **arrays):
     ar = tier()
     w = ar.load(as_kernel_array(np.asarray(W, dtype=float).reshape(-1)))
     proof = {"axis": int(pair.at.n <= pair.at.m), "shift": "0"}
-    return spectral(ar, pair, w, proof, Arrays(held, "proof"))
+    return spectral(ar, pair, w, Evidence(proof, Arrays(held, "proof")))
 
 
 def agreeing(pair, rng):

@@ -17,6 +17,7 @@ from certify.kernel import zeros
 from certify.kernel.arrays import Arrays
 from certify.kernel.dual import Dual
 from certify.kernel.errors import RejectedError
+from certify.kernel.evidence import Evidence
 from certify.kernel.exact import Exact
 from certify.kernel.patterns import Pattern
 from certify.kernel.rules.spectral import low_rank_bound
@@ -168,7 +169,7 @@ def test_the_bound_of_a_polar_holds_for_every_field_of_a_ball(low, axis):
     top = np.linalg.norm(g.mid, 2) + float(g.rad)
     shift = exact_text(Fraction(float(np.linalg.norm(g.mid, 2) * (1 + 1e-9))))
     dual, proof = Dual(Ball(s, RADIUS), held(s), (), low=given), {"axis": 1, "shift": shift}
-    bound = low_rank_bound(Rounded(), PAIR, dual, proof, Arrays({}, "proof"))
+    bound = low_rank_bound(Rounded(), PAIR, dual, Evidence(proof, Arrays({}, "proof")))
     for x in at_edge(s, [*EDGES, steepest]):
         true = np.linalg.norm(dense(x) - Z, 2)
         assert true <= top**0.5 + float(slack) + 1e-12
@@ -181,8 +182,8 @@ def test_the_bound_of_a_polar_holds_for_every_field_of_a_ball(low, axis):
 def test_the_bound_of_a_polar_counts_how_wide_the_balls_are():
     cubes = kernel_pair(PATTERN, (gauge("linf"), gauge("linf")))
     dual = Dual(Rounded().load(held(AT.data)), held(AT.data), ())
-    given = {"axis": 1, "shift": exact_text(Fraction(1000))}, Arrays({}, "proof")
-    one, wide = (low_rank_bound(Rounded(), pair, dual, *given) for pair in (PAIR, cubes))
+    given = Evidence({"axis": 1, "shift": exact_text(Fraction(1000))}, Arrays({}, "proof"))
+    one, wide = (low_rank_bound(Rounded(), pair, dual, given) for pair in (PAIR, cubes))
     assert float(wide / one) == pytest.approx(54**0.5)
 
 

@@ -14,10 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from certify.kernel.arrays import Array, Arrays
+from certify.kernel.evidence import Evidence
 from certify.kernel.exact import Exact
 from certify.kernel.norms import L2, Biased, plain
 from certify.kernel.patterns import Pattern
-from certify.kernel.rules.forms import Witness
 from certify.kernel.rules.network import Case, Region, cell_bound, cone_rows, facts
 from certify.kernel.rules.transpose import Group
 from certify.kernel.scalars import power, root
@@ -237,7 +237,7 @@ def test_the_rows_of_a_cone_are_those_of_the_theorem_at_a_point(case, data):
     t = [sum(map(abs, line)) + data.draw(st.sampled_from((0.0, 0.5))) for line in y]
     flat = array("d", [x for line, top in zip(y, t, strict=True) for x in (*line, top)])
     given_ = Arrays({"Y7": Array((h, size + 1), flat)}, "proof")
-    L = cone_rows(Exact(), case, path, Witness({}, given_, "", "7"))
+    L = cone_rows(Exact(), case, path, Evidence({}, given_, "", "7"))
     x = [Fraction(v) for v in data.draw(st.lists(DYADIC, min_size=d + 1, max_size=d + 1))]
     u, s, width = x[:size], x[-1], d + 1
     assert L.shape == (h, width)

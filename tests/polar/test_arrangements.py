@@ -14,6 +14,7 @@ from certify.base.rigor.flint import Flint
 from certify.base.rigor.rounded import Rounded
 from certify.kernel.arrays import Arrays
 from certify.kernel.errors import RejectedError
+from certify.kernel.evidence import Evidence
 from certify.kernel.exact import Exact
 from certify.kernel.patterns import Pattern
 from certify.kernel.rules.polar import polar_bound
@@ -53,7 +54,7 @@ def bound(atom, W, proof, tier):
     net = stated_network(atom.statement(), given, at)
     text, arrays = split(proof)
     w = ar.load(as_kernel_array(W.reshape(-1)))
-    return polar_bound(ar, net, w, text, Arrays(arrays, "proof"))
+    return polar_bound(ar, net, w, Evidence(text, Arrays(arrays, "proof")))
 
 
 def check(atom, W, found, truth, gap):

@@ -12,6 +12,7 @@ from certify.base.minimize import threshold_level
 from certify.base.rigor.flint import Flint
 from certify.base.rigor.rounded import Rounded
 from certify.kernel.arrays import Arrays
+from certify.kernel.evidence import Evidence
 from certify.kernel.rules.conic import conic
 from certify.norms import gauge
 from certify.norms.group import Group
@@ -64,7 +65,7 @@ def proved(query, proof, arithmetic=Flint):
     ar = arithmetic()
     text, arrays = split(proof)
     pair = kernel_pair(at, (query.left, query.right))._replace(symmetric=query.symmetric)
-    found = conic(ar, pair, ar.load(as_kernel_array(flat)), text, Arrays(arrays, "proof"))
+    found = conic(ar, pair, ar.load(as_kernel_array(flat)), Evidence(text, Arrays(arrays, "proof")))
     return Fraction(found)
 
 

@@ -9,6 +9,7 @@ import pytest
 from certify.atoms import ReLU
 from certify.base.rigor.rounded import Rounded
 from certify.kernel.arrays import Arrays
+from certify.kernel.evidence import Evidence
 from certify.kernel.patterns import Pattern
 from certify.kernel.rules.polar import polar_bound
 from certify.kernel.statement import stated_network
@@ -114,7 +115,7 @@ def proved(atom, W, found):
     net = stated_network(atom.statement(), given, at)
     text, arrays = split(found.proof)
     w = ar.load(as_kernel_array(W.reshape(-1)))
-    return float(polar_bound(ar, net, w, text, Arrays(arrays, "proof")))
+    return float(polar_bound(ar, net, w, Evidence(text, Arrays(arrays, "proof"))))
 
 
 @pytest.mark.thorough

@@ -11,6 +11,7 @@ import pytest
 from certify.base.rigor.flint import Flint
 from certify.base.rigor.layout import sum_permutations
 from certify.kernel.arrays import Arrays
+from certify.kernel.evidence import Evidence
 from certify.kernel.exact import Exact
 from certify.kernel.patterns import Pattern
 from certify.kernel.rules.polar import polar_bound
@@ -69,7 +70,7 @@ def exactly(T, keys, proof, arithmetic, *, symmetric=False):
     text, arrays = split(proof)
     modes = stated_modes(said(keys, symmetric), at)
     w = arithmetic.load(as_kernel_array(T.reshape(-1)))
-    return polar_bound(arithmetic, modes, w, text, Arrays(arrays, "proof"))
+    return polar_bound(arithmetic, modes, w, Evidence(text, Arrays(arrays, "proof")))
 
 
 def symmetric_tensor(entries, n, order=3):

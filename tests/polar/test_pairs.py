@@ -18,6 +18,7 @@ from certify.atoms.rank_one import polar_kind
 from certify.base.rigor.flint import Flint
 from certify.kernel.arrays import Arrays
 from certify.kernel.errors import RejectedError
+from certify.kernel.evidence import Evidence
 from certify.kernel.rules.matrices import POLAR_RULES
 from certify.losses import Squared
 from certify.norms import Elastic, Group, Variation, Weighted
@@ -70,7 +71,7 @@ def proved_exactly(W, norms, proof):
     text, extra = split(proof)
     ar, rule = Flint(), POLAR_RULES[text["rule"]]
     w = ar.load(as_kernel_array(flat))
-    return rule(ar, kernel_pair(at, norms), w, text, Arrays(extra, "proof"))
+    return rule(ar, kernel_pair(at, norms), w, Evidence(text, Arrays(extra, "proof")))
 
 
 @pytest.fixture

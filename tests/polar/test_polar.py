@@ -18,6 +18,7 @@ from certify import RejectedError
 from certify.atoms import RankOne
 from certify.base.rigor.flint import Flint
 from certify.kernel.arrays import Arrays
+from certify.kernel.evidence import Evidence
 from certify.kernel.norms import plain
 from certify.kernel.rules.matrices import POLAR_RULES
 from certify.kernel.spaces import Pair
@@ -213,8 +214,7 @@ def test_a_method_that_applies_proposes_what_the_kernel_proves(method, pair, W):
         ar,
         Pair(at, plain(pair[0], at.m), plain(pair[1], at.n)),
         w,
-        text,
-        Arrays(extra, "proof"),
+        Evidence(text, Arrays(extra, "proof")),
     )
     dominates(exact, W, pair)
     rounded = proved_above(W, pair, found.proof)

@@ -10,6 +10,7 @@ from certify import Problem, Verdict, check, verify
 from certify.atoms import RankOne
 from certify.base.rigor.flint import Flint
 from certify.kernel.arrays import Arrays
+from certify.kernel.evidence import Evidence
 from certify.kernel.rules.matrices import POLAR_RULES
 from certify.losses import Squared
 from certify.norms import Elastic, Group, Variation, Weighted, gauge
@@ -49,7 +50,7 @@ def exactly(pair, proof):
     ar = Flint()
     rule = POLAR_RULES[text["rule"]]
     held = Arrays(arrays, "proof")
-    return rule(ar, kernel_pair(at, pair), ar.load(located_array(flat)), text, held)
+    return rule(ar, kernel_pair(at, pair), ar.load(located_array(flat)), Evidence(text, held))
 
 
 @pytest.mark.sampled(22)

@@ -8,8 +8,9 @@ from fractions import Fraction
 
 from ..arithmetic import Arithmetic, H
 from ..arrays import Array, Arrays, filled, is_increasing
-from ..dual import Dual
+from ..dual import Multiple
 from ..errors import demand
+from ..evidence import Evidence
 from ..fields import Json, as_list, as_object
 from ..offsets import Offset
 from ..patterns import Pattern, strides
@@ -19,13 +20,7 @@ from .ky_fan import Fan, fan, head, scaled_dual, tail
 from .witness import modes_of
 
 
-def blocks(
-    ar: Arithmetic[H],
-    problem: Question,
-    proof: Json,
-    given: Arrays,
-    by: tuple[Dual[H], Fraction] | None,
-) -> Bound:
+def blocks(ar: Arithmetic[H], problem: Question, proof: Evidence, by: Multiple[H] | None) -> Bound:
     """Prove e >= sum over disjoint, fully observed blocks B of w_B/2 |P(C_B - Z_B)P'|^2.
 
     C = Y - sW.  A block consists of all entries of some rows and columns, and w_B is its least
@@ -40,13 +35,13 @@ def blocks(
     """
     plain = len(problem.at.sizes) == 2 or not problem.offsets
     demand(plain, "statement.offsets", "scope", "a tensor at a fixed size")
-    listed = as_list(proof["blocks"], "proof.blocks")
+    listed, given = as_list(proof.fields["blocks"], "proof.blocks"), proof.given
     sides = [block_sides(problem.at, given, fields, t) for t, fields in enumerate(listed)]
     entries = entries_of(problem.at, sides)
     total = Fraction(0)
     for t, ((rows, cols), places, fields) in enumerate(zip(sides, entries, listed, strict=True)):
         at = Pattern(len(rows), len(cols))
-        witness = fan(problem, at, fields, given, str(t))
+        witness = fan(problem, at, Evidence(fields, given, f"proof.ky_fan{t}", str(t)))
         y = pick_entries(problem.Y, places)
         c = problem.weights and pick_entries(problem.weights, places)
         w = None if by is None else scaled_dual(ar, on_block(ar, by, places), at)
@@ -66,9 +61,7 @@ def pick_entries(a: Array, places: Sequence[int]) -> Array:
     return Array((len(places),), array("d", (a.data[k] for k in places)))
 
 
-def on_block(
-    ar: Arithmetic[H], by: tuple[Dual[H], Fraction], places: Sequence[int]
-) -> tuple[Dual[H], Fraction]:
+def on_block(ar: Arithmetic[H], by: Multiple[H], places: Sequence[int]) -> Multiple[H]:
     """Return a dual point without corrections on some entries."""
     dual, s = by
     raw = pick_entries(dual.raw, places)

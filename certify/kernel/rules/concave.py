@@ -6,11 +6,11 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from ..arithmetic import Arithmetic, H
-from ..arrays import Arrays
 from ..budget import FRACTION
 from ..dual import coarse, least_loss
 from ..errors import demand
-from ..fields import Json, as_list, number, only, part
+from ..evidence import Evidence, with_prefix
+from ..fields import as_list, number, only, part
 from ..norms import L1, PLAIN
 from ..scalars import Bound, root
 from ..spaces import Pair
@@ -18,7 +18,6 @@ from ..statement import Point, Question
 from ..values import objective
 from .fixed_rank import fixed_rank
 from .weak_duality import weak_duality
-from .witness import with_prefix
 
 MOST = 16  # lines at most, each proved separately
 
@@ -30,20 +29,16 @@ class Line(NamedTuple):
     slope: Fraction
 
 
-def lower_bound(
-    ar: Arithmetic[H], problem: Question, proof: Json, given: Arrays, upper: Fraction
-) -> Bound:
+def lower_bound(ar: Arithmetic[H], problem: Question, proof: Evidence, upper: Fraction) -> Bound:
     """Prove a lower bound of f over all factors of the question's sizes."""
     if problem.l1 is not None:
-        return concave(ar, problem, proof, given, upper)
+        return concave(ar, problem, proof, upper)
     if problem.claim == "any size":
-        return weak_duality(ar, problem, proof, given)
-    return fixed_rank(ar, problem, proof, given, upper)
+        return weak_duality(ar, problem, proof)
+    return fixed_rank(ar, problem, proof, upper)
 
 
-def concave(
-    ar: Arithmetic[H], problem: Question, proof: Json, given: Arrays, upper: Fraction
-) -> Bound:
+def concave(ar: Arithmetic[H], problem: Question, proof: Evidence, upper: Fraction) -> Bound:
     """Prove f >= min h from lines below the rest, h(t) = max_j (D_j - s_j t) + 2 sqrt(a b t).
 
     f = rest + sum a |u_k|_1 + b |v_k|_1.  The slices are pairs whose norms are l1, l2 or linf; for
@@ -58,7 +53,7 @@ def concave(
     line, and h increases.  So h is least in T.
     """
     lines, rules = [Line(coarse(least_loss(problem)), Fraction(0))], list[str]()
-    for line, names in proved_lines(ar, problem, proof, given, upper):
+    for line, names in proved_lines(ar, problem, proof, upper):
         lines.append(line)
         rules += [name for name in names if name not in rules]
     ar.budget.spend(FRACTION * len(lines) ** 3, "lines that meet")
@@ -75,7 +70,7 @@ def concave(
 
 
 def proved_lines(
-    ar: Arithmetic[H], problem: Question, proof: Json, given: Arrays, upper: Fraction
+    ar: Arithmetic[H], problem: Question, proof: Evidence, upper: Fraction
 ) -> list[tuple[Line, tuple[str, ...]]]:
     """Prove the listed lines, each by the rules of a question without l1 penalty.
 
@@ -85,7 +80,7 @@ def proved_lines(
     value in that question; beside offsets no rule uses it.
     """
     where = "proof.lines"
-    listed = as_list(proof.get("lines", []), where)
+    listed = as_list(proof.fields.get("lines", []), where)
     demand(len(listed) <= MOST, where, "list", f"{len(listed)}, more than {MOST}")
     out = []
     for k, line in enumerate(listed):
@@ -93,10 +88,11 @@ def proved_lines(
         slope = number(line.get("slope"), f"{where}[{k}].slope")
         demand(slope >= 0, f"{where}[{k}].slope", "sign", line["slope"])
         below = without_l1(problem, line.get("norm"), slope, f"{where}[{k}].norm")
-        evidence = part(line, "proof", f"{where}[{k}]"), with_prefix(given, f"line{k}.")
+        inner = part(line, "proof", f"{where}[{k}]")
+        evidence = Evidence(inner, with_prefix(proof.given, f"line{k}."), "proof")
         at_size = below.claim == "rank" and not below.offsets
         top = objective(ar, below, Point(below.factors, ())).hi if at_size else upper
-        bound = lower_bound(ar, below, *evidence, top)
+        bound = lower_bound(ar, below, evidence, top)
         out.append((Line(coarse(bound.value), slope), bound.rules))
     return out
 

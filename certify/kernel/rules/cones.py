@@ -8,7 +8,8 @@ from ..arithmetic import Arithmetic, H
 from ..arrays import Arrays, dyadic
 from ..budget import FRACTION
 from ..errors import demand
-from ..fields import Json, index
+from ..evidence import Evidence
+from ..fields import index
 from ..norms import L2, SIGNS
 from ..scalars import power
 from ..simplicial import ConeForm, TreeSpan, over_powers, power_form
@@ -18,11 +19,11 @@ SHORT = 16  # coordinates of the short factor, at most: there is a cone for each
 BITS = 24  # by which the grid of the data is refined, so that rounding a slope costs little
 
 
-def cones(ar: Arithmetic[H], pair: Pair, w: H, proof: Json, given: Arrays) -> Fraction:
+def cones(ar: Arithmetic[H], pair: Pair, w: H, proof: Evidence) -> Fraction:
     """Prove sup <W, u v^T> <= the largest bound of a cone of u ("axis" 0) or of v (1)."""
-    axis = index(proof.get("axis"), 2, "proof.polar.axis", "axis")
+    axis = index(proof.fields.get("axis"), 2, "proof.polar.axis", "axis")
     demand(not pair.symmetric, "proof.polar.axis", "axis", axis)
-    return tree_bound(ar, pair_form(ar, pair, w, axis), given)
+    return tree_bound(ar, pair_form(ar, pair, w, axis), proof.given)
 
 
 def pair_form(ar: Arithmetic[H], pair: Pair, w: H, axis: int) -> ConeForm:
@@ -36,10 +37,9 @@ def pair_form(ar: Arithmetic[H], pair: Pair, w: H, axis: int) -> ConeForm:
     return ConeForm(short, other, [*rows], (), power(e))
 
 
-def layer_cones(ar: Arithmetic[H], net: Network, w: H, proof: Json, given: Arrays) -> Fraction:
+def layer_cones(ar: Arithmetic[H], net: Network, w: H, proof: Evidence) -> Fraction:
     """Prove sup |W^T pool(s(F u))|, in the dual norm of v, <= the largest bound of a cone of u."""
-    del proof
-    return tree_bound(ar, layer_form(ar, net, w), given)
+    return tree_bound(ar, layer_form(ar, net, w), proof.given)
 
 
 def layer_form(ar: Arithmetic[H], net: Network, w: H) -> ConeForm:
@@ -103,21 +103,20 @@ def read_tree(d: int, roots: int, given: Arrays) -> tuple[list[int], TreeSpan]:
     return codes[:used], TreeSpan(most, deepest, long)
 
 
-def power_cones(ar: Arithmetic[H], modes: Modes, w: H, proof: Json, given: Arrays) -> Fraction:
+def power_cones(ar: Arithmetic[H], modes: Modes, w: H, proof: Evidence) -> Fraction:
     """Prove sup <W, x o ... o x> <= the largest bound of a cone, W symmetric.
 
     On the orthant with signs s, x = s z with z >= 0, and the tensor in z has the entries
     s_i ... s_k W, each at the larger end of its interval.  For an even order x and -x have the
     same value, so half of the orthants are enough if x is free.
     """
-    del proof
     norm, order = modes.norms[0], len(modes.norms)
     demand(modes.symmetric, "proof.polar.rule", "wrong_rule", "factors that differ")
     d = norm.size
     signs = [SIGNS[norm.sign(k)] for k in range(d)]
     if order % 2 == 0 and all(len(s) == 2 for s in signs):
         signs[0] = (1,)
-    codes, span = read_tree(d, math.prod(map(len, signs)), given)
+    codes, span = read_tree(d, math.prod(map(len, signs)), proof.given)
     ar.budget.hold(span.waiting * d * (2 * d + 4), "cones that wait", 2 * span.depth)
     work = (order + FRACTION) * d ** (order + 1)
     ar.budget.spend((len(codes) + order**2 * span.long) * work, "cones")

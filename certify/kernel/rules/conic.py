@@ -9,11 +9,12 @@ from ..arithmetic import Arithmetic, H
 from ..arrays import Arrays, matrix, rows_of, transposed, unpacked
 from ..budget import FRACTION, HELD, MADE
 from ..errors import RejectedError, demand
+from ..evidence import Evidence
 from ..fields import Json, as_list, index
 from ..norms import Groups, LInf, Norm
 from ..patterns import Pattern
 from ..spaces import Pair
-from .forms import Limits, congruent, form_bound, leaf_witness, with_facts
+from .forms import Limits, congruent, form_bound, with_facts
 from .tree import NODES, End, largest
 
 Row = Sequence[float]  # the coefficients a of a linear function a . z
@@ -38,7 +39,7 @@ class Leaf:
         return [i for i, (c, sign) in enumerate(self.classes) if sign and c == i]
 
 
-def conic(ar: Arithmetic[H], pair: Pair, w: H, proof: Json, given: Arrays) -> Fraction:
+def conic(ar: Arithmetic[H], pair: Pair, w: H, proof: Evidence) -> Fraction:
     """Prove sup <W, phi> <= the largest of the leaves' bounds, over a tree of cases.
 
     {"cut": c, "plus": i, "minus": j} splits into a . z >= 0 and a . z <= 0 for a row a; the two
@@ -49,12 +50,12 @@ def conic(ar: Arithmetic[H], pair: Pair, w: H, proof: Json, given: Arrays) -> Fr
     point, which is zero outside one group.  {"leaf": t, ...} is bounded by `leaf_bound`.
     "boxed" sides are first written as free cubes (`free_cubes`).
     """
-    k = pair.at.m if pair.symmetric else pair.at.m + pair.at.n
-    ar.budget.spend(HELD * k * len(as_list(proof.get("nodes", []), NODES)), "the parts of a tree")
+    k, fields = pair.at.m if pair.symmetric else pair.at.m + pair.at.n, proof.fields
+    ar.budget.spend(HELD * k * len(as_list(fields.get("nodes", []), NODES)), "the parts of a tree")
     hat = ar.symmetric(w, pair.at) if pair.symmetric else ar.hat(w, pair.at)
-    pair, hat, boxes = free_cubes(ar, pair, hat, proof.get("boxed", []))
+    pair, hat, boxes = free_cubes(ar, pair, hat, fields.get("boxed", []))
     k = sum(n.size for _, n, _ in sides_of(pair))
-    cuts = given.find("cuts", (None, k))
+    cuts = proof.given.find("cuts", (None, k))
     narrow = partial(split_cut, pair, rows_of(cuts) if cuts else [])
     splits = {"cut": narrow, "equal": narrow, "groups": partial(split_groups, pair)}
     signs = [n.sign(i) for _, n, _ in sides_of(pair) for i in range(n.size)]
@@ -62,8 +63,8 @@ def conic(ar: Arithmetic[H], pair: Pair, w: H, proof: Json, given: Arrays) -> Fr
         tuple((row, 1) for row in boxes),
         tuple((i, int(sign != "0")) for i, sign in enumerate(signs)),
     )
-    leaf = End(3 * MADE * k * k, partial(leaf_bound, ar, (pair, hat), given))
-    return largest(ar, proof, splits, start, {"leaf": leaf})
+    leaf = End(3 * MADE * k * k, partial(leaf_bound, ar, (pair, hat), proof))
+    return largest(ar, fields, splits, start, {"leaf": leaf})
 
 
 def sides_of(pair: Pair) -> tuple[tuple[str, Norm, int], ...]:
@@ -155,7 +156,7 @@ def vertex_side(pair: Pair, i: object) -> int:
 
 
 def leaf_bound(
-    ar: Arithmetic[H], whole: tuple[Pair, H], given: Arrays, leaf: Leaf, node: Json
+    ar: Arithmetic[H], whole: tuple[Pair, H], proof: Evidence, leaf: Leaf, node: Json
 ) -> Fraction:
     """Prove the bound of one leaf.
 
@@ -164,8 +165,8 @@ def leaf_bound(
     z^T hat(W) z <= z^T Diag(D) z + z^T A^T S A z + t |z|^2, and each term is bounded over the unit
     balls.  For a pair u^T W v = 1/2 z^T hat(W) z.
     """
-    (pair, g), witness = whole, leaf_witness(node, given)
-    if f"N{witness.mark}" in given.arrays:
+    (pair, g), witness = whole, proof.leaf(node)
+    if f"N{witness.mark}" in witness.given.arrays:
         g = with_facts(ar, g, signed_facts(ar, pair, leaf), witness)
     place = {i: at for at, i in enumerate(leaf.heads)}
     k = len(place)
@@ -180,7 +181,7 @@ def leaf_bound(
     for name, n, first in sides_of(pair):
         mine = {i - first: at for i, at in place.items() if first <= i < first + n.size}
         d = [Fraction(diagonal[mine[i]] if i in mine else 0) for i in range(n.size)]
-        part, g = entries_part(ar, (n, f"S{witness.mark}.{name}", d), (g, mine, k), given)
+        part, g = entries_part(ar, (n, f"S{witness.mark}.{name}", d), (g, mine, k), witness.given)
         cost += part
         wide += Fraction(len(mine)) if isinstance(n, LInf) else n.widest  # a class counts once
     bound = form_bound(ar, g, witness, Limits(wide, diagonal, cost))

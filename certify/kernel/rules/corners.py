@@ -6,10 +6,10 @@ from fractions import Fraction
 from itertools import product
 
 from ..arithmetic import Arithmetic, H
-from ..arrays import Arrays
 from ..budget import FRACTION
 from ..errors import demand
-from ..fields import Json, index
+from ..evidence import Evidence
+from ..fields import index
 from ..norms import LInf, Norm
 from ..scalars import power
 from ..spaces import Modes, Pair
@@ -19,7 +19,7 @@ ENDS = {"*": (1, -1), "+": (1, 0), "-": (-1, 0), "0": (0,)}  # the ends of one c
 Ends = list[tuple[int, ...]]
 
 
-def corners(ar: Arithmetic[H], space: Pair | Modes, w: H, proof: Json, given: Arrays) -> Fraction:
+def corners(ar: Arithmetic[H], space: Pair | Modes, w: H, proof: Evidence) -> Fraction:
     """Prove sup <W, x1 o ... o xK> <= the largest dual norm in the mode "axis", at a corner.
 
     For fixed other factors the value is linear in one factor, whose coordinates are in [-1, 1],
@@ -28,7 +28,7 @@ def corners(ar: Arithmetic[H], space: Pair | Modes, w: H, proof: Json, given: Ar
     over the last factor is its dual norm.
     """
     norms, order = space.norms, [*range(len(space.norms))]
-    axis = index(proof.get("axis"), len(order), "proof.polar.axis", "axis")
+    axis = index(proof.fields.get("axis"), len(order), "proof.polar.axis", "axis")
     demand(not space.symmetric, "proof.polar.axis", "axis", axis)
     order.append(order.pop(axis))
     *cubes, last = (norms[k] for k in order)
@@ -37,7 +37,7 @@ def corners(ar: Arithmetic[H], space: Pair | Modes, w: H, proof: Json, given: Ar
     ends = ends_of(cubes, last)
     count = math.prod(len(x) for cube in ends for x in cube)
     ar.budget.spend(2 * FRACTION * count * (last.size + len(last.edges)), "corners")
-    flows, level = dual_witness(last, count, proof, given)
+    flows, level = dual_witness(last, count, proof)
     (entries, e), best = ar.exact_entries(w, space.at, order), Fraction(0)
     for line, flow in zip(at_corners(ar, entries, ends), flows, strict=True):
         y = [x * power(e) for x in line]

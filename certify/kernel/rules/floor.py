@@ -4,11 +4,10 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from ..arithmetic import Arithmetic, H
-from ..arrays import Arrays
 from ..budget import Budget
 from ..dual import coarse, dual_limit, dual_point, dual_value, least_loss, ridge_cost
+from ..evidence import Evidence
 from ..exact import Exact
-from ..fields import Json, part
 from ..metered import Metered
 from ..patterns import Pattern
 from ..scalars import Enclosure, power
@@ -16,9 +15,7 @@ from ..statement import Question
 from ..values import model, penalty
 
 
-def floor(
-    ar: Arithmetic[H], problem: Question, proof: Json, given: Arrays, upper: Enclosure
-) -> Fraction:
+def floor(ar: Arithmetic[H], problem: Question, proof: Evidence, upper: Enclosure) -> Fraction:
     """Return a lower bound of the candidate's own value, over all its offsets.
 
     If the offsets are given, it is the lower end of the value's enclosure.  Otherwise, for every q,
@@ -26,12 +23,12 @@ def floor(
     """
     if problem.q is not None or not problem.offsets:
         return upper.lo
-    if "floor.W" not in given.arrays:
+    if "floor.W" not in proof.given.arrays:
         return least_loss(problem)
-    dual = dual_point(ar, problem, part(proof, "floor"), given, "floor.W")
+    dual = dual_point(ar, problem, proof.part("floor"), "floor.W")
     limit = dual_limit(ar, problem, dual)
     s = Fraction(1) if limit is None else coarse(min(Fraction(1), limit))
-    cost = ridge_cost(ar, problem, dual, given)
+    cost = ridge_cost(ar, problem, dual, proof.given)
     value = dual_value(ar, problem, dual, cost, s)
     value -= s * ar.inner(dual.field, model(ar, problem.pair, problem.factors)).hi
     if dual.corrections:

@@ -13,27 +13,8 @@ from typing import NamedTuple
 from ..arithmetic import Arithmetic, H
 from ..arrays import Array, Arrays, on_diagonal, unpacked
 from ..errors import demand
-from ..fields import Json, shift_of
-
-
-class Witness(NamedTuple):
-    """The witness of one form: the "shift" in `held`, and arrays named by a letter and `mark`."""
-
-    held: Json
-    given: Arrays
-    where: str
-    mark: str = ""
-
-    def find(self, letter: str, *shape: int) -> Array | None:
-        """Return an array of this form, or None if the proof has none."""
-        return self.given.find(f"{letter}{self.mark}", shape)
-
-
-def leaf_witness(node: Json, given: Arrays) -> Witness:
-    """Return the witness of a leaf of a tree: its node, and the arrays named N<t>, D<t>, ..."""
-    t, where = node["leaf"], "proof.polar.nodes"
-    demand(type(t) is int and t >= 0, where, "outside", t)
-    return Witness(node, given, where, str(t))
+from ..evidence import Evidence
+from ..fields import shift_of
 
 
 class Limits(NamedTuple):
@@ -47,7 +28,7 @@ class Limits(NamedTuple):
 UNIT = Limits(Fraction(1))  # |z| <= 1
 
 
-def form_bound(ar: Arithmetic[H], g: H, witness: Witness, limits: Limits) -> Fraction:
+def form_bound(ar: Arithmetic[H], g: H, proof: Evidence, limits: Limits) -> Fraction:
     """Prove z^T G z <= cost + t^+ wide for every z within the limits.
 
     `Arithmetic.top` proves G - Diag(diagonal) <= t I with the shift and, if the proof has one, the
@@ -56,8 +37,8 @@ def form_bound(ar: Arithmetic[H], g: H, witness: Witness, limits: Limits) -> Fra
     if any(limits.diagonal):
         g = ar.subtract(g, ar.load(on_diagonal(limits.diagonal)))
     k = ar.measure(g).shape[0]
-    shift = shift_of(witness.held, f"{witness.where}.shift")
-    t = ar.top(g, shift, witness.find("L", k * (k + 1) // 2))
+    shift = shift_of(proof.fields, f"{proof.where}.shift")
+    t = ar.top(g, shift, proof.find("L", k * (k + 1) // 2))
     return limits.cost + max(t, Fraction(0)) * limits.wide
 
 
@@ -66,17 +47,15 @@ def congruent(ar: Arithmetic[H], r: H, g: H) -> H:
     return ar.multiply(r, ar.multiply(r, g))
 
 
-def with_facts(
-    ar: Arithmetic[H], g: H, facts: H, witness: Witness, free: Collection[int] = ()
-) -> H:
+def with_facts(ar: Arithmetic[H], g: H, facts: H, proof: Evidence, free: Collection[int] = ()) -> H:
     """Return G + B^T N B for facts B z >= 0: z^T B^T N B z = sum N_ij (Bz)_i (Bz)_j >= 0.
 
     facts is B^T.  N is packed and >= 0, except at the places `free`, where (Bz)_i (Bz)_j = 0.
     """
     h = ar.measure(facts).shape[1]
-    n = witness.given.get(f"N{witness.mark}", (h * (h + 1) // 2,))
+    n = proof.given.get(f"N{proof.mark}", (h * (h + 1) // 2,))
     wrong = next((x for at, x in enumerate(n.data) if x < 0 and at not in free), None)
-    demand(wrong is None, f"proof.N{witness.mark}", "sign", wrong)
+    demand(wrong is None, f"proof.N{proof.mark}", "sign", wrong)
     return ar.add(g, congruent(ar, facts, ar.load(unpacked(n, h))))
 
 

@@ -5,17 +5,18 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from ..arithmetic import Arithmetic, H
-from ..arrays import Array, Arrays, filled, squares_exactly
-from ..dual import Dual
+from ..arrays import Array, filled, squares_exactly
+from ..dual import Multiple
 from ..errors import demand
-from ..fields import Json, as_list, as_object, part, switch
+from ..evidence import Evidence
+from ..fields import as_list, as_object, switch
 from ..offsets import offset_values
 from ..patterns import Pattern
 from ..scalars import Bound, root
 from ..spaces import Deep
 from ..statement import Point, Question
 from ..values import fit_field
-from .forms import UNIT, Witness, form_bound
+from .forms import UNIT, form_bound
 from .witness import gram_side, modes_of
 
 
@@ -33,16 +34,10 @@ class Fan(NamedTuple):
     kinds: frozenset[str]
     axis: int
     K: Array
-    form: Witness
+    form: Evidence
 
 
-def ky_fan(
-    ar: Arithmetic[H],
-    problem: Question,
-    proof: Json,
-    given: Arrays,
-    by: tuple[Dual[H], Fraction] | None,
-) -> Bound:
+def ky_fan(ar: Arithmetic[H], problem: Question, proof: Evidence, by: Multiple[H] | None) -> Bound:
     """Prove 1/2 |C - Z|^2 >= 1/2 (|C|^2 - K_r(C)^2), C = Y - sW - (any offsets mu), by `tail`.
 
     For a tensor, C is a sum of parts T_S, each unfolded with a group S of modes as rows.  The list
@@ -60,38 +55,36 @@ def ky_fan(
     c = ar.load(problem.Y)
     if by is not None:
         c = ar.subtract(c, scaled_dual(ar, by, at))
-    fields = part(proof, "ky_fan")
+    own = proof.part("ky_fan")
     if len(at.sizes) > 2:
         demand(not problem.offsets, "statement.offsets", "scope", "a tensor at a fixed size")
-        return Bound(unfoldings(ar, problem, fields, given, c) / 2, ("ky_fan",))
-    witness = fan(problem, at, fields, given, "")
-    if switch(fields, "definite", "proof.ky_fan"):
+        return Bound(unfoldings(ar, problem, own, c) / 2, ("ky_fan",))
+    witness = fan(problem, at, own)
+    if switch(own.fields, "definite", own.where):
         return Bound(definite(ar, problem, witness, c) / 2, ("ky_fan",))
     if problem.offsets:
-        mu = offset_values(given, "mu.", problem.offsets, at)
+        mu = offset_values(own.given, "mu.", problem.offsets, at)
         c = ar.subtract(c, fit_field(ar, problem, Point((), mu)))
     return Bound(tail(ar, witness, c) / 2, ("ky_fan",))
 
 
-def fan(problem: Question, at: Pattern, fields: Json, given: Arrays, name: str) -> Fan:
-    """Read the witness of a matrix; the names of its arrays end with `name`.
+def fan(problem: Question, at: Pattern, proof: Evidence) -> Fan:
+    """Read the witness of a matrix.
 
     Leaving out penalties and signs lowers the infimum.  An intercept is a row of equal
     column intercepts; k covariates add at most k to the rank.  The rank of a slice of a parallel
     network is at most the width of its last hidden layer; any other slice has rank 1.
     """
-    where = f"proof.ky_fan{name}"
-    axis = gram_side(fields, at, f"{where}.axis", stored=False)
+    axis = gram_side(proof, at, stored=False)
     size = (at.m, at.n)[axis]
     wide = sum(o.design.shape[1] for o in problem.offsets if o.design is not None)
     means = {"intercept": "column", "row": "row", "column": "column"}
     met = [o.kind for o in problem.offsets if o.design is None]
     unmet = sorted(set(met) - set(means))
     demand(not unmet, "statement.offsets", "scope", unmet)
-    K = given.get(f"K{name}", (size, None))
+    K = proof.given.get(f"K{proof.mark}", (size, None))
     rank = problem.rank * (problem.pair.widths[-2] if isinstance(problem.pair, Deep) else 1)
-    form = Witness(fields, given, where, name)
-    return Fan(at, rank + wide, frozenset(means[k] for k in met), axis, K, form)
+    return Fan(at, rank + wide, frozenset(means[k] for k in met), axis, K, proof)
 
 
 def tail(ar: Arithmetic[H], witness: Fan, c: H) -> Fraction:
@@ -147,7 +140,7 @@ def centred_squares(ar: Arithmetic[H], witness: Fan, c: H) -> Fraction:
     return energy
 
 
-def scaled_dual(ar: Arithmetic[H], by: tuple[Dual[H], Fraction], at: Pattern) -> H:
+def scaled_dual(ar: Arithmetic[H], by: Multiple[H], at: Pattern) -> H:
     """Return s W without its corrections, for a float s."""
     dual, s = by
     if s == 1:
@@ -155,22 +148,23 @@ def scaled_dual(ar: Arithmetic[H], by: tuple[Dual[H], Fraction], at: Pattern) ->
     return ar.scaled(dual.field, filled((at.m,), float(s)), filled((at.n,), 1.0), at)
 
 
-def unfoldings(ar: Arithmetic[H], problem: Question, fields: Json, given: Arrays, c: H) -> Fraction:
+def unfoldings(ar: Arithmetic[H], problem: Question, proof: Evidence, c: H) -> Fraction:
     """Prove a lower bound of |C|^2 - (sum K_r(T_S))^2 for a tensor, as in `ky_fan`."""
     at, where = problem.at, "proof.ky_fan.groups"
-    groups, order = as_list(fields.get("groups"), where), len(at.sizes)
+    groups, order = as_list(proof.fields.get("groups"), where), len(at.sizes)
     demand(0 < len(groups) < 1 << order, where, "list", len(groups))
     rest, total = c, Fraction(0)
     for t, one in enumerate(groups):
-        listed = as_object(one, f"{where}[{t}]").get("rows")
-        rows = modes_of(listed, order, f"{where}[{t}].rows")
+        fields = as_object(one, f"{where}[{t}]")
+        rows = modes_of(fields.get("rows"), order, f"{where}[{t}].rows")
         cols = [k for k in range(order) if k not in rows]
         piece = rest
         if t < len(groups) - 1:
-            piece = ar.load(given.get(f"T{t}", (at.size,)))
+            piece = ar.load(proof.given.get(f"T{t}", (at.size,)))
             rest = ar.subtract(rest, piece)
         size = math.prod(at.sizes[k] for k in rows)
         flat = ar.unfold(piece, at, (*rows, *cols), 1)
-        witness = fan(problem, Pattern(size, at.size // size), one, given, str(t))
+        own = Evidence(fields, proof.given, f"proof.ky_fan{t}", str(t))
+        witness = fan(problem, Pattern(size, at.size // size), own)
         total += root(head(ar, witness, flat)).hi
     return max(ar.squares(c, None).lo - total * total, Fraction(0))

@@ -3,10 +3,10 @@
 from fractions import Fraction
 
 from ..arithmetic import Arithmetic, H
-from ..arrays import Arrays, flat_of, transposed
+from ..arrays import flat_of, transposed
 from ..errors import demand, shown
+from ..evidence import Evidence
 from ..exact import Exact, Grid
-from ..fields import Json, part
 from ..metered import Metered
 from ..norms import L1, L2, LInf
 from ..patterns import Pattern
@@ -18,10 +18,9 @@ from .matrices import POLAR_RULES
 from .max_pool import max_pool
 from .network import network, pull_back
 from .spectral import spectral
-from .witness import proofs_of, with_prefix
 
 
-def network_bound(ar: Arithmetic[H], net: Network, w: H, proof: Json, given: Arrays) -> Fraction:
+def network_bound(ar: Arithmetic[H], net: Network, w: H, proof: Evidence) -> Fraction:
     """Prove an upper bound of the polar by the rule that the proof names.
 
     linear    for slope 1: s(F u) = F u, and the polar is that of F^T W for u v^T.
@@ -34,38 +33,38 @@ def network_bound(ar: Arithmetic[H], net: Network, w: H, proof: Json, given: Arr
     cones     bounds the dual norm of W^T s(F u) over cones of u.
     max_pool  for max-pooling with one output; with several, "outputs" has a proof for each.
     """
-    rule, n = str(proof.get("rule")), net.right
+    rule, n = str(proof.fields.get("rule")), net.right
     listed = rule in ("cones", "linear", "max_pool", "network", "outputs")
     demand(listed, "proof.polar.rule", "unknown", rule)
     fits = rule == "outputs" or (rule == "max_pool") == net.most
     demand(fits, "proof.polar.rule", "wrong_rule", f"{rule} of the {('sum', 'largest')[net.most]}")
     if rule == "max_pool":
         demand(n.size == 1, "proof.polar.rule", "wrong_rule", f"{rule} of {n.size} outputs")
-        return max_pool(ar, net, w, proof, given)
+        return max_pool(ar, net, w, proof)
     if rule == "linear":
         demand(net.slope == 1, "proof.polar.rule", "wrong_rule", f"slope {net.slope}")
-        return of_linear(ar, net, w, proof, given)
+        return of_linear(ar, net, w, proof)
     demand(isinstance(net.left, L2), "proof.polar.rule", "wrong_rule", net.left.name)
     if rule == "cones":
-        return layer_cones(ar, net, w, proof, given)
+        return layer_cones(ar, net, w, proof)
     if rule == "network":
-        bound = network(ar, net, w, proof, given)
+        bound = network(ar, net, w, proof)
         return root(bound * bound * n.size).hi if isinstance(n, LInf) else bound
     one = net._replace(at=Pattern(net.at.m, 1), right=L2(1, n.cone))
     bounded, bounds = max_pool if net.most else network, []
-    for t, (inner, arrays) in enumerate(proofs_of(proof, given, n.size)):
-        bounds.append(bounded(ar, one, ar.fixed(w, net.at, (1, t), 1), inner, arrays))
+    for t, inner in enumerate(proof.each(n.size)):
+        bounds.append(bounded(ar, one, ar.fixed(w, net.at, (1, t), 1), inner))
     return n.support(bounds)
 
 
-def of_linear(ar: Arithmetic[H], net: Network, w: H, proof: Json, given: Arrays) -> Fraction:
+def of_linear(ar: Arithmetic[H], net: Network, w: H, proof: Evidence) -> Fraction:
     """Bound sup <W, pool(F u) v^T> = sup u^T (F^T W) v by the rule of matrices in "of".
 
     For one output every norm is |v|; it is read as l1, for which the rule `lines` is exact.
     """
     demand(not net.free, "proof.polar.rule", "wrong_rule", "an unpriced bias")
-    inner = part(proof, "of", "proof.polar")
-    name = str(inner.get("rule"))
+    inner = proof.polar("of")
+    name = str(inner.fields.get("rule"))
     demand(name in POLAR_RULES, "proof.polar.of.rule", "unknown", name)
     d, c = net.features.shape[1], net.right.size
     right = L1(1, net.right.cone) if c == 1 else net.right
@@ -74,14 +73,14 @@ def of_linear(ar: Arithmetic[H], net: Network, w: H, proof: Json, given: Arrays)
         row = Grid([entries[0][k] for k in net.samples], e, (1, len(net.samples)))
         exact = Metered(Exact(), ar.budget)
         line = exact.multiply(exact.load(transposed(net.features)), row)  # (d, 1)
-        return lines(exact, Pair(Pattern(d, 1), net.left, right), line, inner, given)
+        return lines(exact, Pair(Pattern(d, 1), net.left, right), line, inner)
     pulled = pull_back(ar, net, w)  # (c, m)
     back = ar.multiply(ar.load(transposed(net.features)), pulled)  # (d, c)
     flat = ar.unfold(back, Pattern(d, c), (0, 1), 1)
-    return POLAR_RULES[name](ar, Pair(Pattern(d, c), net.left, right), flat, inner, given)
+    return POLAR_RULES[name](ar, Pair(Pattern(d, c), net.left, right), flat, inner)
 
 
-def deep_bound(ar: Arithmetic[H], net: Deep, w: H, proof: Json, given: Arrays) -> Fraction:
+def deep_bound(ar: Arithmetic[H], net: Deep, w: H, proof: Evidence) -> Fraction:
     """Prove a bound of sup <W, s(... s(F X1) ...) XK> over |X1|_F ... |XK|_F <= 1.
 
     linear   for slope 1: <F^T W, X1 ... XK> <= sigma_1(F^T W) |X1 ... XK|_*, and the nuclear norm
@@ -90,15 +89,15 @@ def deep_bound(ar: Arithmetic[H], net: Deep, w: H, proof: Json, given: Arrays) -
              |F X1|_F <= |F|_2 |X1|_F.  So the polar is at most |W|_2 |F|_2 L^(K-1).  The rule
              `spectral` bounds both norms (its arrays are named "W.NAME", "F.NAME").
     """
-    rule = str(proof.get("rule"))
+    rule = str(proof.fields.get("rule"))
     demand(rule in ("linear", "layers"), "proof.polar.rule", "unknown", rule)
     (d, c), m = (net.widths[0], net.widths[-1]), net.at.m
     if rule == "linear":
         demand(net.slope == 1, "proof.polar.rule", "wrong_rule", f"slope {shown(net.slope)}")
         one = Network(net.at, net.features, range(m), net.slope, L2(d), L2(c))
-        return of_linear(ar, one, w, proof, given)
+        return of_linear(ar, one, w, proof)
     bound, features = net.steep, ar.load(flat_of(net.features))
     for name, field, at in (("W", w, net.at), ("F", features, Pattern(m, d))):
-        space, inner = Pair(at, L2(at.m), L2(at.n)), part(proof, name, "proof.polar")
-        bound *= spectral(ar, space, field, inner, with_prefix(given, f"{name}."))
+        space = Pair(at, L2(at.m), L2(at.n))
+        bound *= spectral(ar, space, field, proof.polar(name, f"{name}."))
     return bound

@@ -4,50 +4,39 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from ..arithmetic import Arithmetic, H, Line
-from ..arrays import Arrays, rows_of
+from ..arrays import rows_of
 from ..budget import FRACTION
 from ..errors import demand
-from ..fields import Json, rational
+from ..evidence import Evidence
+from ..fields import rational
 from ..norms import L1, SIGNS, Norm
-from ..patterns import Pattern
 from ..scalars import power
 from ..spaces import Pair
 
 
-def lines(ar: Arithmetic[H], pair: Pair, w: H, proof: Json, given: Arrays) -> Fraction:
+def lines(ar: Arithmetic[H], pair: Pair, w: H, proof: Evidence) -> Fraction:
     """Prove sup u^T W v <= the largest dual norm of a row (if |u|_1 <= 1; else of a column).
 
     The extreme points of the l1 ball in a cone of signs are 0 and the unit vectors with a sign in
     the cone.  So u selects a row and a sign, and the supremum over v is the row's dual norm.
     """
-    axis, outer, inner = 0, pair.left, pair.right
-    if not isinstance(outer, L1):
-        axis, outer, inner = 1, pair.right, pair.left
-    demand(
-        isinstance(outer, L1),
-        "proof.polar.rule",
-        "wrong_rule",
-        f"{pair.left.name} x {pair.right.name}",
-    )
+    axis = int(not isinstance(pair.left, L1))
+    outer, inner = pair.norms[axis], pair.norms[1 - axis]
+    sides = f"{pair.left.name} x {pair.right.name}"
+    demand(isinstance(outer, L1), "proof.polar.rule", "wrong_rule", sides)
     if not inner.line or len(outer.cone) > 1 or len(inner.cone) > 1:
-        return each_line(ar, (axis, outer, inner), (pair.at, w), proof, given)
+        return each_line(ar, pair, axis, w, proof)
     signs = [a * (-1 if inner.cone == "-" else 1) for a in SIGNS[outer.cone]]
     signs = signs if inner.cone in "+-" else signs[:1]
     line = Line(axis, inner.line, inner.cone != "*", tuple(signs))
     return max(ar.lines(w, line, pair.at), Fraction(0))
 
 
-def each_line(
-    ar: Arithmetic[H],
-    what: tuple[int, Norm, Norm],
-    where: tuple[Pattern, H],
-    proof: Json,
-    given: Arrays,
-) -> Fraction:
+def each_line(ar: Arithmetic[H], pair: Pair, axis: int, w: H, proof: Evidence) -> Fraction:
     """Bound the dual norm of each line separately, in exact arithmetic."""
-    (axis, outer, inner), (at, w) = what, where
+    at, outer, inner = pair.at, pair.norms[axis], pair.norms[1 - axis]
     rows, e = ar.exact_lines(w, axis, at)
-    flows, level = dual_witness(inner, len(rows), proof, given)
+    flows, level = dual_witness(inner, len(rows), proof)
     bits = 0 if level is None else level.numerator.bit_length() + level.denominator.bit_length()
     work = FRACTION * (1 + (bits * bits >> 15))
     ar.budget.spend(2 * work * at.m * at.n, "dual norms of lines")
@@ -60,9 +49,10 @@ def each_line(
 
 
 def dual_witness(
-    n: Norm, count: int, proof: Json, given: Arrays
+    n: Norm, count: int, proof: Evidence
 ) -> tuple[Sequence[Sequence[float]], Fraction | None]:
     """Return the witnesses of `count` dual norms: the flow of each, or (), and a level for all."""
-    level = rational(proof["level"], "proof.polar.level") if "level" in proof else None
-    flow = given.find("flow", (count, len(n.edges)))
+    stated = proof.fields.get("level")
+    level = None if stated is None else rational(stated, "proof.polar.level")
+    flow = proof.given.find("flow", (count, len(n.edges)))
     return rows_of(flow) if flow else [()] * count, level

@@ -11,16 +11,16 @@ from ..arithmetic import Arithmetic, H
 from ..arrays import Array, Arrays, rows_of
 from ..budget import FRACTION, HELD
 from ..errors import demand
+from ..evidence import Evidence, slice_arrays
 from ..fields import Json
 from ..norms import L2, SIGNS
 from ..scalars import power, root
 from ..spaces import Network
 from .network import network
 from .tree import ROOT, End, Signed, largest, signed_splits
-from .witness import proofs_of, slice_arrays
 
 
-def max_pool(ar: Arithmetic[H], net: Network, w: H, proof: Json, given: Arrays) -> Fraction:
+def max_pool(ar: Arithmetic[H], net: Network, w: H, proof: Evidence) -> Fraction:
     """Prove sup sum_k w_k h_k(u) v over |u|, |v| <= 1, h_k(u) = max_i (f_i . u)_+ of its rows.
 
     There is one tree for each sign e of v; the arrays of tree t are named s<t>.NAME.
@@ -35,17 +35,17 @@ def max_pool(ar: Arithmetic[H], net: Network, w: H, proof: Json, given: Arrays) 
     signs, d = SIGNS[net.right.cone], net.features.shape[1]
     lines, e = ar.exact_lines(w, 1, net.at)
     omega, best = [v * power(e) for v in lines[0]], Fraction(0)
-    for sign, (inner, arrays) in zip(signs, proofs_of(proof, given, len(signs)), strict=True):
-        listed = arrays.find("splits", (None, d))
+    for sign, inner in zip(signs, proof.each(len(signs)), strict=True):
+        listed = inner.given.find("splits", (None, d))
         side = Side(
             net._replace(right=L2(1, "+" if sign > 0 else "-")),
             [sign * x for x in omega],
             rows_of(listed) if listed else [],
-            slice_arrays(arrays),
+            slice_arrays(inner.given),
         )
         end = End(8 * FRACTION * len(net.features.data), partial(pooled_leaf, ar, w, side))
         kinds = signed_splits(len(side.splits))
-        best = max(best, largest(ar, inner, kinds, ROOT, {"leaf": end}))
+        best = max(best, largest(ar, inner.fields, kinds, ROOT, {"leaf": end}))
     return best
 
 
@@ -67,7 +67,7 @@ def pooled_leaf(ar: Arithmetic[H], w: H, side: Side, path: Signed, node: Json) -
     sides = [array("d", (s * x for x in side.splits[k])) for k, s in path]
     base = mine.get("base", (side.net.at.m,), "q").data
     summed, extra = dominating(side.net, side.omega, base, sides)
-    return network(ar, summed, w, node, mine) + extra
+    return network(ar, summed, w, Evidence(node, mine)) + extra
 
 
 def dominating(

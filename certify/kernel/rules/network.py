@@ -13,14 +13,15 @@ from functools import cached_property, partial, reduce
 from typing import Generic, NamedTuple
 
 from ..arithmetic import Arithmetic, H
-from ..arrays import Array, Arrays, matrix, rows_of, squares_exactly, transposed
+from ..arrays import Array, matrix, rows_of, squares_exactly, transposed
 from ..budget import FRACTION, HELD, MADE
 from ..errors import demand, shown
+from ..evidence import Evidence
 from ..fields import Json, as_list, index, number, switch
 from ..norms import SIGNS
 from ..scalars import power, root
 from ..spaces import Network
-from .forms import Limits, Witness, form_bound, leaf_witness, with_facts
+from .forms import Limits, form_bound, with_facts
 from .tree import NODES, End, largest
 
 ADDED = f"{NODES}.above"
@@ -101,7 +102,7 @@ def pull_back(ar: Arithmetic[H], net: Network, w: H) -> H:
     return ar.multiply(turned, ar.load(pool))
 
 
-def network(ar: Arithmetic[H], net: Network, w: H, proof: Json, given: Arrays) -> Fraction:
+def network(ar: Arithmetic[H], net: Network, w: H, proof: Evidence) -> Fraction:
     """Prove sup |W^T pool(s(F u))|_2 over |u| <= 1 <= the largest bound over a tree of cases.
 
     Only the u count for which the last `net.inside` rows are >= 0; these facts begin every path.
@@ -115,7 +116,7 @@ def network(ar: Arithmetic[H], net: Network, w: H, proof: Json, given: Arrays) -
     """
     m, d = net.features.shape
     ar.budget.spend(3 * FRACTION * m * d, "rows in fractions")
-    cuts = given.find("cuts", (None, m + d))
+    cuts = proof.given.find("cuts", (None, m + d))
     omega: list[Fraction] = []
     if net.right.size == 1:
         lines, e = ar.exact_lines(w, 1, net.at)
@@ -128,9 +129,9 @@ def network(ar: Arithmetic[H], net: Network, w: H, proof: Json, given: Arrays) -
     work = 2 * m * m * (m + d) + 3 * MADE * (m + d) ** 2
     ends = {
         "cell": End(2 * FRACTION * m * (d + 1), partial(cell_bound, ar, case)),
-        "leaf": End(work, partial(network_leaf, ar, case, given)),
+        "leaf": End(work, partial(network_leaf, ar, case, proof)),
     }
-    return largest(ar, proof, splits, Region(0, inside), ends)
+    return largest(ar, proof.fields, splits, Region(0, inside), ends)
 
 
 def branches(case: Case[H], node: Json, path: Region, where: str) -> list[Region]:
@@ -177,7 +178,7 @@ def add_fact(
 
 
 def network_leaf(
-    ar: Arithmetic[H], case: Case[H], given: Arrays, path: Region, node: Json
+    ar: Arithmetic[H], case: Case[H], proof: Evidence, path: Region, node: Json
 ) -> Fraction:
     """Prove the bound of a part by products of nonnegative facts.
 
@@ -197,7 +198,7 @@ def network_leaf(
 
     where |x|^2 <= (1 + |F|^2 / tau^2) (1 + reach^2) + 1; reach = 0 without an unpriced bias.
     """
-    net, witness = case.net, leaf_witness(node, given)
+    net, witness = case.net, proof.leaf(node)
     where, (m, d) = witness.where, net.features.shape
     tau = number(node.get("tau"), f"{where}.tau")
     halves = tau.numerator & (tau.numerator - 1) or tau.denominator & (tau.denominator - 1)
@@ -220,7 +221,7 @@ def network_leaf(
     return bound if linear else root(bound).hi
 
 
-def leaf_form(ar: Arithmetic[H], case: Case[H], path: Region, witness: Witness, kind: Kind) -> H:
+def leaf_form(ar: Arithmetic[H], case: Case[H], path: Region, witness: Evidence, kind: Kind) -> H:
     """Return C + B^T N B + B^T L + L^T B.
 
     C of a linear leaf and the terms of L have the form P E^T + E P^T, where E selects the end
@@ -262,7 +263,7 @@ def float_above(x: Fraction, where: str) -> float:
     return math.nextafter(float_at(x, where), math.inf)
 
 
-def cone_rows(ar: Arithmetic[H], case: Case[H], path: Region, witness: Witness) -> Array | None:
+def cone_rows(ar: Arithmetic[H], case: Case[H], path: Region, witness: Evidence) -> Array | None:
     """Return L, its row k (-y_k, 0, t_k) over the end (u, b, s) of x; None without "Y<t>".
 
     "Y<t>" has a row (y_k, t_k) for each of the facts p, q and cuts; u is without an unpriced bias.

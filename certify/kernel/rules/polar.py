@@ -5,8 +5,8 @@ from collections.abc import Callable
 from fractions import Fraction
 
 from ..arithmetic import Arithmetic, H
-from ..arrays import Arrays
 from ..errors import demand
+from ..evidence import Evidence
 from ..fields import Json, index
 from ..norms import SIGNS
 from ..patterns import Pattern
@@ -17,32 +17,31 @@ from .layers import deep_bound, network_bound
 from .matrices import POLAR_RULES
 from .signs import opposite_signs
 from .transpose import transpose
-from .witness import proofs_of
 
 
-def polar_bound(ar: Arithmetic[H], pair: Space, w: H, proof: Json, given: Arrays) -> Fraction:
+def polar_bound(ar: Arithmetic[H], pair: Space, w: H, proof: Evidence) -> Fraction:
     """Prove an upper bound of the polar of W by the rule that the proof names.
 
     A tensor of order 2 is treated as a matrix.  For a symmetric tensor W is replaced by the sum
     over its permutations, whose value at x o ... o x is K! times that of W.
     """
     if isinstance(pair, Network):
-        return network_bound(ar, pair, w, proof, given)
+        return network_bound(ar, pair, w, proof)
     if isinstance(pair, Deep):
-        return deep_bound(ar, pair, w, proof, given)
+        return deep_bound(ar, pair, w, proof)
     if isinstance(pair, Modes) and len(pair.norms) == 2:
         pair = Pair(pair.at, pair.norms[0], pair.norms[1], pair.symmetric)
     rules = POLAR_RULES if isinstance(pair, Pair) else TENSOR_RULES
-    name = str(proof.get("rule"))
+    name = str(proof.fields.get("rule"))
     demand(name in rules, "proof.polar.rule", "unknown", name)
     if not isinstance(pair, Modes) or not pair.symmetric:
-        return rules[name](ar, pair, w, proof, given)
+        return rules[name](ar, pair, w, proof)
     whole = Modes(Pattern(pair.at.m, pair.at.n, dims=pair.at.dims), pair.norms, pair.symmetric)
-    bound = rules[name](ar, whole, ar.permuted(w, pair.at), proof, given)
+    bound = rules[name](ar, whole, ar.permuted(w, pair.at), proof)
     return bound / math.factorial(len(pair.norms))
 
 
-def slices(ar: Arithmetic[H], modes: Modes, w: H, proof: Json, given: Arrays) -> Fraction:
+def slices(ar: Arithmetic[H], modes: Modes, w: H, proof: Evidence) -> Fraction:
     """Prove sup <W, x1 o ... o xK> <= the largest bound of a slice, |xk|_1 <= 1 in mode k.
 
     The extreme points of the l1 ball in its cone are 0 and the unit vectors with a sign in the
@@ -51,16 +50,16 @@ def slices(ar: Arithmetic[H], modes: Modes, w: H, proof: Json, given: Arrays) ->
     plain norm is |x|, as l1 is.
     """
     dims = modes.at.sizes
-    k = index(proof.get("axis"), len(dims), "proof.polar.axis", "axis")
+    k = index(proof.fields.get("axis"), len(dims), "proof.polar.axis", "axis")
     n, rest = modes.norms[k], modes.norms[:k] + modes.norms[k + 1 :]
     demand(n.name == "l1" or n.size == 1, "proof.polar.rule", "wrong_rule", n.name)
     signs = SIGNS[n.cone][:1] if any(x.cone == "*" for x in rest) else SIGNS[n.cone]
     sizes = dims[:k] + dims[k + 1 :]
     below = Modes(Pattern(sizes[0], math.prod(sizes[1:]), dims=sizes), rest)
     best = Fraction(0)
-    for t, (inner, arrays) in enumerate(proofs_of(proof, given, len(signs) * n.size)):
+    for t, inner in enumerate(proof.each(len(signs) * n.size)):
         part = ar.fixed(w, modes.at, (k, t % n.size), signs[t // n.size])
-        best = max(best, polar_bound(ar, below, part, inner, arrays))
+        best = max(best, polar_bound(ar, below, part, inner))
     return best
 
 

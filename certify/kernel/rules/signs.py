@@ -3,24 +3,21 @@
 from fractions import Fraction
 
 from ..arithmetic import Arithmetic, H
-from ..arrays import Arrays
 from ..budget import FRACTION
 from ..errors import demand
-from ..fields import Json
+from ..evidence import Evidence
 from ..spaces import Modes, Pair
 from .witness import meets
 
 
-def opposite_signs(
-    ar: Arithmetic[H], space: Pair | Modes, w: H, proof: Json, given: Arrays
-) -> Fraction:
+def opposite_signs(ar: Arithmetic[H], space: Pair | Modes, w: H, proof: Evidence) -> Fraction:
     """Prove sup <W, x1 o ... o xK> <= 0: no term W_ij.. x1_i x2_j ... is positive.
 
     If every coordinate in an entry's term has a sign, so has their product, and W must be 0 or of
     the other sign there.  If a coordinate is fixed to 0 the term is 0; otherwise, if a coordinate
     is free, W must be 0 there.  As the polar is 0, such a W is also of use at lam = 0.
     """
-    del proof, given
+    del proof
     lows, highs, _ = ar.spans(w)
     at, norms = space.at, space.norms
     ones = "".join(n.cone for n in norms)

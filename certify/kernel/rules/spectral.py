@@ -7,15 +7,15 @@ from math import prod
 from ..arithmetic import Arithmetic, H
 from ..arrays import Arrays, filled
 from ..dual import Dual
-from ..fields import Json
+from ..evidence import Evidence
 from ..scalars import root
 from ..spaces import Pair, Space
 from ..zeros import gram
-from .forms import UNIT, Witness, form_bound, symmetric_array
+from .forms import UNIT, form_bound, symmetric_array
 from .witness import gram_side, of_signs
 
 
-def spectral(ar: Arithmetic[H], pair: Pair, w: H, proof: Json, given: Arrays) -> Fraction:
+def spectral(ar: Arithmetic[H], pair: Pair, w: H, proof: Evidence) -> Fraction:
     """Prove sup u^T W v <= sqrt(c c' t), X^T X + M <= t I, X = S (W + N) S', S, S' diagonal.
 
     u^T N v >= 0, as N_ij has the sign of u_i v_j (N_ij = 0 if one of them is free).  With
@@ -24,9 +24,8 @@ def spectral(ar: Arithmetic[H], pair: Pair, w: H, proof: Json, given: Arrays) ->
     |z| <= 1 (`form_bound`).  With axis 0, X X^T and x take the places of X^T X and z.  Without
     scales S = I, and c is the squared radius of the unit ball.
     """
-    at, s, sides = pair.at, w, pair.norms
-    where = "proof.polar"
-    axis = gram_side(proof, at, f"{where}.axis", stored="M" in given.arrays)
+    at, s, sides, given = pair.at, w, pair.norms, proof.given
+    axis = gram_side(proof, at, stored="M" in given.arrays)
     if (multipliers := given.find("N", (at.size,))) is not None:
         s = ar.add(w, of_signs(ar, multipliers, "N", at.entries(), sides))
     s, wide = apply_scales(ar, pair, s, given)
@@ -35,21 +34,18 @@ def spectral(ar: Arithmetic[H], pair: Pair, w: H, proof: Json, given: Arrays) ->
         n = sides[axis]
         m = symmetric_array(given, "M", n.size)
         g = ar.add(g, of_signs(ar, m, "M", product(range(n.size), repeat=2), (n, n)))
-    t = form_bound(ar, g, Witness(proof, given, where), UNIT)
+    t = form_bound(ar, g, proof, UNIT)
     return (root(t).hi + slack) * root(wide).hi
 
 
-def low_rank_bound(
-    ar: Arithmetic[H], pair: Space, dual: Dual[H], proof: Json, given: Arrays
-) -> Fraction:
+def low_rank_bound(ar: Arithmetic[H], pair: Space, dual: Dual[H], proof: Evidence) -> Fraction:
     """Prove sup u^T W v <= sqrt(c c' t), W^T W <= t I, of W = S - L R^T (see `zeros`).
 
     This is `spectral` without multipliers or scales; the entries of W are not computed.
     """
-    where = "proof.polar"
-    axis = gram_side(proof, pair.at, f"{where}.axis", stored=False)
+    axis = gram_side(proof, pair.at, stored=False)
     g, slack = gram(ar, dual.field, dual.low, axis, pair.at)
-    t = form_bound(ar, g, Witness(proof, given, where), UNIT)
+    t = form_bound(ar, g, proof, UNIT)
     cost = prod((n.widest for n in pair.norms), start=Fraction(1))
     return (root(t).hi + slack) * root(cost).hi
 

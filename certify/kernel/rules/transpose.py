@@ -13,12 +13,13 @@ from ..arithmetic import Arithmetic, H, Pairs, Place
 from ..arrays import Array, Arrays, on_diagonal
 from ..budget import FRACTION, HELD, MADE
 from ..errors import demand
+from ..evidence import Evidence
 from ..fields import Json, as_list
 from ..norms import LInf, Norm
 from ..patterns import Pattern
 from ..scalars import root
 from ..spaces import Modes
-from .forms import Limits, form_bound, leaf_witness, symmetric_array
+from .forms import Limits, form_bound, symmetric_array
 from .tree import ROOT, End, Signed, largest, signed_splits
 from .witness import modes_of, of_signs
 
@@ -114,7 +115,7 @@ class Group:
         return Pairs(out[0], out[1]) if canonical else Pairs(*out)
 
 
-def transpose(ar: Arithmetic[H], modes: Modes, w: H, proof: Json, given: Arrays) -> Fraction:
+def transpose(ar: Arithmetic[H], modes: Modes, w: H, proof: Evidence) -> Fraction:
     """Prove sup <W, x1 o ... o xK> by a relaxation of the products of two groups of modes.
 
     S is W + N unfolded: its rows belong to the products x of the modes "rows", its columns to the
@@ -135,9 +136,9 @@ def transpose(ar: Arithmetic[H], modes: Modes, w: H, proof: Json, given: Arrays)
     v^T Q v <= 0, for the factor v of the mode splits[s] and a symmetric matrix Q; the two cover
     everything.
     """
-    form, at = str(proof.get("form")), modes.at
+    form, at = str(proof.fields.get("form")), modes.at
     demand(form in ("gram", "hat", "square"), "proof.polar.form", "unknown", form)
-    groups, s = group_modes(ar, modes, w, proof, given)
+    groups, s = group_modes(ar, modes, w, proof)
     rows, cols = groups
     if form == "square":
         half = modes.symmetric and rows.count == cols.count and len(rows.modes) * 2 == len(at.dims)
@@ -146,7 +147,7 @@ def transpose(ar: Arithmetic[H], modes: Modes, w: H, proof: Json, given: Arrays)
     k = sum(g.count for g in used)
     copies = rows.modes[len(modes.norms) - len(cols.modes) :]
     ar.budget.hold(k * k, "a relaxation")
-    has_pairs = any(name[:1] in "KP" for name in given.arrays)
+    has_pairs = any(name[:1] in "KP" for name in proof.given.arrays)
     ar.budget.afford(has_pairs * 8 * HELD * max(g.count**2 for g in used), "pairs of products")
     demand(not copies or form == "gram", "proof.polar.copies", "wrong_rule", form)
     if form == "gram":
@@ -154,20 +155,20 @@ def transpose(ar: Arithmetic[H], modes: Modes, w: H, proof: Json, given: Arrays)
     else:
         corner = Pattern(rows.count, cols.count)
         base = ar.hat(s, corner) if form == "hat" else ar.symmetric(s, corner)
-    splits = as_list(proof.get("splits", []), "proof.polar.splits")
-    end = End(3 * MADE * k * k, partial(leaf_of_products, ar, (used, base, splits), given))
-    best = largest(ar, proof, signed_splits(len(splits)), ROOT, {"leaf": end})
+    splits = as_list(proof.fields.get("splits", []), "proof.polar.splits")
+    end = End(3 * MADE * k * k, partial(leaf_of_products, ar, (used, base, splits), proof))
+    best = largest(ar, proof.fields, signed_splits(len(splits)), ROOT, {"leaf": end})
     if form == "gram":
         return root(best * cols.wide).hi
     return best / 2 if form == "hat" else best
 
 
 def group_modes(
-    ar: Arithmetic[H], modes: Modes, w: H, proof: Json, given: Arrays
+    ar: Arithmetic[H], modes: Modes, w: H, proof: Evidence
 ) -> tuple[tuple[Group, Group], H]:
     """Return the two groups of modes, and W + N unfolded."""
-    count, at = len(modes.norms), modes.at
-    left = tuple(modes_of(proof.get("rows"), count, "proof.polar.rows"))
+    count, at, given = len(modes.norms), modes.at, proof.given
+    left = tuple(modes_of(proof.fields.get("rows"), count, "proof.polar.rows"))
     right = tuple(i for i in range(count) if i not in left)
     order, first = left + right, math.prod(at.sizes[i] for i in left)
     s = ar.unfold(w, at, order, first)
@@ -175,7 +176,7 @@ def group_modes(
         whole, places = Pattern(at.m, at.n, dims=at.dims), product(*map(range, at.sizes))
         n = of_signs(ar, given.get("N", (at.m * at.n,)), "N", places, modes.norms)
         s = ar.add(s, ar.unfold(n, whole, order, first))
-    again = proof.get("copies", [])
+    again = proof.fields.get("copies", [])
     good = isinstance(again, list) and all(type(i) is int and i in left for i in again)
     demand(good, "proof.polar.copies", "axis", again)
     norms = [modes.norms[i].name for i in again]
@@ -200,7 +201,7 @@ def repeat_modes(ar: Arithmetic[H], g: H, rows: Group, count: int) -> H:
 def leaf_of_products(
     ar: Arithmetic[H],
     whole: tuple[Sequence[Group], H, list[Any]],
-    given: Arrays,
+    proof: Evidence,
     path: Signed,
     node: Json,
 ) -> Fraction:
@@ -213,7 +214,7 @@ def leaf_of_products(
         P      numbers >= 0 at pairs whose monomial is >= 0
         F      for a split s on the path, sign * Q (x) F F^T: (sign v^T Q v) |F^T y|^2 >= 0
     """
-    (groups, g, splits), witness = whole, leaf_witness(node, given)
+    (groups, g, splits), witness, given = whole, proof.leaf(node), proof.given
     k, t = sum(x.count for x in groups), witness.mark
     for group in groups:
         for letter, canonical in (("K", False), ("P", True)):

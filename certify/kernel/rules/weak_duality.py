@@ -3,10 +3,9 @@
 from fractions import Fraction
 
 from ..arithmetic import Arithmetic, H
-from ..arrays import Arrays
 from ..dual import Dual, adjoint, coarse, dual_limit, dual_point, dual_value, least_loss, ridge_cost
 from ..errors import demand, shown
-from ..fields import Json, part
+from ..evidence import Evidence
 from ..losses.piecewise import Squared
 from ..offsets import Offset
 from ..scalars import Bound
@@ -14,26 +13,25 @@ from ..spaces import Network
 from ..statement import Question
 from .polar import named_rule, polar_bound
 from .spectral import low_rank_bound
-from .witness import with_prefix
 
 
-def weak_duality(ar: Arithmetic[H], problem: Question, proof: Json, given: Arrays) -> Bound:
+def weak_duality(ar: Arithmetic[H], problem: Question, proof: Evidence) -> Bound:
     """Prove f_s >= d(sW) for every size s and all offsets, where P(W) s <= lam.
 
     f_s >= d(sW) - s<W, sum phi> + lam sum theta >= d(sW), since <W, phi(x)> <= P theta(x).
     f >= d(0) always.
     """
     least = least_loss(problem)
-    if "W" not in given.arrays:
+    if "W" not in proof.given.arrays:
         return Bound(least, ("trivial",))
-    dual, s, name = multiple(ar, problem, proof, given)
+    dual, s, name = multiple(ar, problem, proof)
     s = s if isinstance(problem.loss, Squared) else coarse(s)
-    value = dual_value(ar, problem, dual, ridge_cost(ar, problem, dual, given), s)
+    value = dual_value(ar, problem, dual, ridge_cost(ar, problem, dual, proof.given), s)
     return Bound(max(value, least), (name, "weak_duality"))
 
 
 def multiple(
-    ar: Arithmetic[H], problem: Question, proof: Json, given: Arrays
+    ar: Arithmetic[H], problem: Question, proof: Evidence
 ) -> tuple[Dual[H], Fraction, str]:
     """Read W and return it, an s <= 1 with s <W, phi(x)> <= lam theta(x), and the polar's rule.
 
@@ -41,19 +39,18 @@ def multiple(
     lam = 0, s = 0 unless P is 0.  For the claim about at most r slices the names of the polar's
     arrays begin with "polar.", as there are others named L and K.
     """
-    dual = dual_point(ar, problem, proof, given, "W")
-    polar = part(proof, "polar")
+    dual = dual_point(ar, problem, proof, "W")
+    polar = proof.part("polar", "polar." if problem.claim == "rank" else "")
     if isinstance(problem.pair, Network) and problem.pair.free:
         demand_zero_sums(ar, problem, dual)
-    arrays = with_prefix(given, "polar.") if problem.claim == "rank" else given
     if problem.at.zeros:
-        rule = polar.get("rule")
+        rule = polar.fields.get("rule")
         demand(not dual.corrections, "proof.W.corrections", "wrong_rule", "beside observed zeros")
         demand(rule == "spectral", "proof.polar.rule", "wrong_rule", rule)
-        bound = low_rank_bound(ar, problem.pair, dual, polar, arrays)
+        bound = low_rank_bound(ar, problem.pair, dual, polar)
     else:
-        bound = polar_bound(ar, problem.pair, dual.field, polar, arrays)
-    name = named_rule(polar)
+        bound = polar_bound(ar, problem.pair, dual.field, polar)
+    name = named_rule(polar.fields)
     bound += dual.stray * problem.wide
     s = min(Fraction(1), problem.lam / bound) if bound > 0 else Fraction(1)
     limit = dual_limit(ar, problem, dual)

@@ -1,11 +1,12 @@
-"""Parts of a proof that several rules read: signs, sides, proofs of slices and their arrays."""
+"""Parts of a proof that several rules read: signs, sides and groups of modes."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 from ..arithmetic import Arithmetic, H
-from ..arrays import Array, Arrays, is_increasing
+from ..arrays import Array, is_increasing
 from ..errors import demand
-from ..fields import Json, as_list, as_object, index
+from ..evidence import Evidence
+from ..fields import index
 from ..norms import Norm
 from ..patterns import Pattern
 
@@ -32,40 +33,16 @@ def of_signs(
     return ar.load(a)
 
 
-def gram_side(fields: Json, at: Pattern, where: str, *, stored: bool) -> int:
+def gram_side(proof: Evidence, at: Pattern, *, stored: bool) -> int:
     """Return the axis of the Gram matrix: of the smaller size, or any if the proof has its M.
 
     stored  whether the proof has M.  So a few bytes of proof cannot ask for more memory than the
             question takes
     """
-    axis, sizes = index(fields.get("axis"), 2, where, "axis"), (at.m, at.n)
+    where, sizes = f"{proof.where}.axis", (at.m, at.n)
+    axis = index(proof.fields.get("axis"), 2, where, "axis")
     demand(stored or sizes[axis] == min(sizes), where, "axis", axis)
     return axis
-
-
-def slice_arrays(given: Arrays) -> dict[int, Arrays]:
-    """Return the arrays of each slice: s3.NAME is the array NAME of slice 3."""
-    slices: dict[int, dict[str, Array]] = {}
-    for name, a in given.arrays.items():
-        head, dot, rest = name.partition(".")
-        if dot and head[:1] == "s" and head[1:].isdecimal() and len(head) < 20:
-            slices.setdefault(int(head[1:]), {})[rest] = a
-    return {t: Arrays(arrays, given.where) for t, arrays in slices.items()}
-
-
-def with_prefix(given: Arrays, prefix: str) -> Arrays:
-    """Return the arrays whose names begin with a prefix, without it."""
-    mine = {k: a for k, a in given.arrays.items() if k.startswith(prefix)}
-    return Arrays({k.removeprefix(prefix): a for k, a in mine.items()}, given.where)
-
-
-def proofs_of(proof: Json, given: Arrays, count: int) -> Iterator[tuple[Json, Arrays]]:
-    """Yield the proof of each slice, listed in "each", with its own arrays."""
-    slices, where = slice_arrays(given), "proof.polar.each"
-    proofs = as_list(proof.get("each"), where)
-    demand(len(proofs) == count, where, "list", f"{len(proofs)}, not {count}")
-    for t, inner in enumerate(proofs):
-        yield as_object(inner, f"{where}[{t}]"), slices.get(t, Arrays({}, "proof"))
 
 
 def modes_of(rows: object, order: int, where: str) -> list[int]:

@@ -16,6 +16,7 @@ from certify.base.errors import InputError, NotCoveredError, accessing
 from certify.kernel import arrays, statement
 from certify.kernel.budget import Budget
 from certify.kernel.errors import RejectedError
+from certify.kernel.evidence import Evidence
 from certify.kernel.exact import Exact
 from certify.kernel.metered import Metered
 from certify.kernel.rules.polar import polar_bound
@@ -105,7 +106,7 @@ def afford_trees(question: StatedQuestion, certificate: Certificate, limit: floa
     try:
         asked = statement.question(question.statement, question.given)
         w = metered.load(arrays.Arrays(c.witness, "proof").get("W", (asked.at.size,)))
-        polar_bound(metered, asked.pair, w, polar, evidence)
+        polar_bound(metered, asked.pair, w, Evidence(polar, evidence))
     except RejectedError as error:
         if error.where == "budget":
             raise

@@ -13,6 +13,7 @@ from certify.base.rigor.fields import Ball
 from certify.base.rigor.rounded import Rounded
 from certify.kernel import arrays, statement
 from certify.kernel.budget import Budget
+from certify.kernel.evidence import Evidence
 from certify.kernel.metered import Metered
 from certify.kernel.rules import tree
 from certify.kernel.rules.polar import polar_bound
@@ -47,7 +48,7 @@ def leaf_factors(
     try:
         w = keeper.load(arrays.Arrays(witness, "proof").get("W", (question.at.size,)))
         with np.errstate(all="ignore"):  # a matrix that is not finite has no factor
-            polar_bound(metered, question.pair, w, polar, arrays.Arrays(witness, "proof"))
+            polar_bound(metered, question.pair, w, Evidence(polar, arrays.Arrays(witness, "proof")))
         splits = tree.signed_splits(len(polar.get("splits", [])))
         walk = tree.walk(Budget(limit), polar, splits, tree.ROOT)
         leaves = [node["leaf"] for node, _ in walk]

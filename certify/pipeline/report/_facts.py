@@ -10,6 +10,7 @@ from certify.atoms import Factors
 from certify.kernel import statement
 from certify.kernel.arrays import Arrays
 from certify.kernel.dual import dual_point
+from certify.kernel.evidence import Evidence
 from certify.kernel.rules.polar import polar_bound
 from certify.kernel.rules.spectral import low_rank_bound
 from certify.pipeline.certificate.file import Certificate, as_numpy, polar_part
@@ -82,11 +83,11 @@ class Facts:
         query = statement.question(c.statement, data)
         given = Arrays(dict(c.witness), "proof")
         with np.errstate(all="ignore"):
-            w = dual_point(by, query, c.proof, given, "W")
+            w = dual_point(by, query, Evidence(c.proof, given), "W")
             mine = Arrays(polar_part(c.statement, c.witness), "proof")
             if query.at.zeros:
-                return above(low_rank_bound(by, query.pair, w, proof, mine))
-            bound = polar_bound(by, query.pair, w.field, proof, mine)
+                return above(low_rank_bound(by, query.pair, w, Evidence(proof, mine)))
+            bound = polar_bound(by, query.pair, w.field, Evidence(proof, mine))
         return above(Fraction(bound))
 
     @cached_property
