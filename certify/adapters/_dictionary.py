@@ -24,7 +24,7 @@ from ._fitted import (
 
 SWEEPS = 20_000
 SMALLEST = MARGIN * 2.0**-1074  # rounding of the mean of subnormal numbers
-SETTLED = 1e-14  # relative gain of the last sweep of the group lasso
+STALLED = 1e-14  # relative gain of the last sweep of the group lasso
 
 
 def dictionary_learning(fit: Fit) -> Adapted:
@@ -173,6 +173,6 @@ def group_lasso(target: Array, C: Array, alpha: float) -> Array:
             V[:, k] = g * (max(1.0 - price[k] / size, 0.0) / gram[k, k]) if size else 0.0
         fitted = 0.5 * squares(target) + float(np.vdot(V, 0.5 * (V @ gram) - pull))
         last, value = value, fitted + float(price @ np.linalg.norm(V, axis=0))
-        if last - value <= SETTLED * abs(value):
+        if last - value <= STALLED * abs(value):
             break
     return V

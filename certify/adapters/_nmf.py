@@ -35,7 +35,7 @@ LOSSES: dict[Any, Callable[[Array], Loss]] = {  # beta_loss, by name and by numb
     1: KullbackLeibler,
 }
 TINY = float(np.finfo(np.float32).eps)  # the library's, in its Kullback-Leibler divergence
-SETTLED, SWEEPS, STEPS, LOOKS = 1e-12, 5000, 2000, 10  # of the solvers for W with H fixed
+STALLED, SWEEPS, STEPS, LOOKS = 1e-12, 5000, 2000, 10  # of the solvers for W with H fixed
 CHANGES = 100  # of the active set, for each component: 3 are too few where rows of H are close
 CURES = "fit with beta_loss='frobenius' or 'kullback-leibler'"
 
@@ -184,7 +184,7 @@ def optimal_codes(fit: Fit, alpha: float) -> Array:
             alpha_W=alpha,
             alpha_H=0.0,
             l1_ratio=model.l1_ratio,
-            tol=SETTLED,
+            tol=STALLED,
             max_iter=SWEEPS,
         )
     return finite(real(W, "codes", ndim=2), "codes")
@@ -223,7 +223,7 @@ def divergence_codes(fit: Fit, alpha: float) -> Array:
         if step % LOOKS == 0:
             before = value
             value = library_divergence(fit, W @ H)[0] + float(((p * paid + bend / 2 * W) * W).sum())
-            if before - value <= SETTLED * abs(value):
+            if before - value <= STALLED * abs(value):
                 break
     return W
 

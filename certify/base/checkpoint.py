@@ -1,8 +1,8 @@
 """Save the state of a long computation, to resume it later, and stop a computation on request.
 
-A keeper holds the state inside `use_keeper(keeper)`.  Branch and bound recalls its tree from the
-keeper by a key, and saves it from time to time; loops ask `stop_requested()`.  The saved state is
-not trusted: the bounds of a tree are proved again from its witnesses.
+A `Checkpoint` holds the state inside `save_to`.  Branch and bound recalls its tree from it by a
+key, and saves it from time to time; loops ask `stop_requested()`.  The saved state is not trusted:
+the bounds of a tree are proved again from its witnesses.
 """
 
 import signal
@@ -30,8 +30,8 @@ POOLS = ("float64", "float32", "int64", "bool")
 SHARE = 0.05  # of the time, for writing
 
 
-class Keeper:
-    """The saved values by key; the keys of trees begin with "tree.".
+class Checkpoint:
+    """The saved values of a computation by key; the keys of trees begin with "tree.".
 
     write  write(json, arrays) saves all values from time to time; None: they stay in memory
     size   the bytes of the file from which it was filled
@@ -41,7 +41,7 @@ class Keeper:
         self.write, self.kept = write, dict[str, Any]()
         self.read = dict[str, tuple[Any, Arrays]]()
         self.stopped = False
-        self.above = CURRENT.get()  # the keeper of the enclosing computation
+        self.above = CURRENT.get()  # the checkpoint of the enclosing computation
         self.tell: Tell | None = None
         self.last, self.pause = monotonic(), EVERY
         self.size, self.ignored = 0, tuple[str, ...]()
@@ -92,7 +92,7 @@ class Keeper:
             self.read[key] = value, {n: arrays[f"{key}/{n}"] for n in POOLS}
 
 
-CURRENT: ContextVar[Keeper | None] = ContextVar("certify_keeper", default=None)
+CURRENT: ContextVar[Checkpoint | None] = ContextVar("certify_checkpoint", default=None)
 INSIDE: ContextVar[bool] = ContextVar("certify_stoppable", default=False)
 
 
@@ -106,45 +106,45 @@ def bind(variable: ContextVar[T], value: T) -> Iterator[T]:
         variable.reset(token)
 
 
-def use_keeper(keeper: Keeper) -> AbstractContextManager[Keeper | None]:
-    """Make a keeper the current one while the body runs."""
-    return bind(CURRENT, keeper)
+def save_to(checkpoint: Checkpoint) -> AbstractContextManager[Checkpoint | None]:
+    """Make a checkpoint the current one while the body runs."""
+    return bind(CURRENT, checkpoint)
 
 
 @contextmanager
 def report_trees(tell: Tell | None) -> Iterator[None]:
-    """Report the growth of trees to `tell` while the body runs, if there is a keeper."""
-    keeper = CURRENT.get()
-    if keeper is None:
+    """Report the growth of trees to `tell` while the body runs, if there is a checkpoint."""
+    checkpoint = CURRENT.get()
+    if checkpoint is None:
         yield
         return
-    before, keeper.tell = keeper.tell, tell
+    before, checkpoint.tell = checkpoint.tell, tell
     try:
         yield
     finally:
-        keeper.tell = before
+        checkpoint.tell = before
 
 
 def report_growth(parts: int, upper: float) -> None:
     """Report the number of parts of a tree and its bound."""
-    keeper = CURRENT.get()
-    if keeper is not None and keeper.tell is not None:
-        keeper.tell(parts, upper)
+    checkpoint = CURRENT.get()
+    if checkpoint is not None and checkpoint.tell is not None:
+        checkpoint.tell(parts, upper)
 
 
 def stop_requested() -> bool:
     """Whether the computation, or one that encloses it, shall stop."""
-    keeper = CURRENT.get()
-    while keeper is not None and not keeper.stopped:
-        keeper = keeper.above
-    return keeper is not None
+    checkpoint = CURRENT.get()
+    while checkpoint is not None and not checkpoint.stopped:
+        checkpoint = checkpoint.above
+    return checkpoint is not None
 
 
 def request_stop() -> None:
     """Ask all running computations to stop and return what they have."""
-    keeper = CURRENT.get()
-    while keeper is not None:
-        keeper.stopped, keeper = True, keeper.above
+    checkpoint = CURRENT.get()
+    while checkpoint is not None:
+        checkpoint.stopped, checkpoint = True, checkpoint.above
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from certify.base.registry import load
 
 from ._base import Loss
+from ._entrywise import Entrywise
 from .absolute import Absolute
 from .hinge import Hinge
 from .huber import Huber
@@ -17,6 +18,7 @@ from .squared_hinge import SquaredHinge
 __all__ = [
     "LOSSES",
     "Absolute",
+    "Entrywise",
     "Hinge",
     "Huber",
     "KullbackLeibler",

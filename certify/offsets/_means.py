@@ -10,7 +10,7 @@ from certify.base.observed import Observed
 from ._base import placement_matrix, ratio
 
 
-class Means:
+class GroupMeans:
     """The fit of such an offset; a mixin."""
 
     def solve(self: Any, target: Array, weights: Array, observed: Observed) -> Array:
@@ -19,7 +19,7 @@ class Means:
         return ratio(top, self.adjoint(weights, observed) + self.ridges)
 
 
-class LineMeans(Means):
+class LineMeans(GroupMeans):
     """One number for each row (axis 0) or column (axis 1)."""
 
     axis: ClassVar[int]

@@ -8,11 +8,11 @@ from certify.base.arrays import Array
 from certify.base.observed import Observed
 
 from ._base import Offset
-from ._means import Means
+from ._means import GroupMeans
 
 
 @dataclass(frozen=True, eq=False)
-class Intercept(Means, Offset):
+class Intercept(GroupMeans, Offset):
     """(A q)_ij = q, q of shape (1,); A* W = sum_ij W_ij."""
 
     name = "intercept"

@@ -10,11 +10,11 @@ from certify.base.errors import InputError
 from certify.base.observed import Observed
 
 from ._base import Offset, placement_matrix
-from ._means import Means
+from ._means import GroupMeans
 
 
 @dataclass(frozen=True, eq=False, init=False)
-class ModeIntercept(Means, Offset):
+class ModeIntercept(GroupMeans, Offset):
     """(A q)_{i_1 ... i_K} = q_{i_axis}, q of shape (n_axis,); A* W sums over all other modes.
 
     axis     0 ... K - 1; axis 0 of a matrix is its rows, axis 1 its columns

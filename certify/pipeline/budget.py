@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import Literal, TypeAlias
 
 from certify.base.bar import show_progress
-from certify.base.checkpoint import Keeper, stoppable, use_keeper
+from certify.base.checkpoint import Checkpoint, save_to, stoppable
 from certify.base.clock import Clock, Progress, limit_fits, seconds
 from certify.base.cluster import Client, on_cluster
 
@@ -23,9 +23,9 @@ def start_clock(budget: Budget, progress: Progress | bool | None) -> Clock:  # n
 
 
 @contextmanager
-def session(clock: Clock, kept: Keeper, client: Client | None = None) -> Iterator[None]:
-    """Run the body of a call with its clock, keeper, progress bar and cluster; Ctrl-C stops it."""
-    with limit_fits(clock), use_keeper(kept), stoppable(), show_progress(clock), on_cluster(client):
+def session(clock: Clock, saved: Checkpoint, client: Client | None = None) -> Iterator[None]:
+    """Run the body with a clock, a checkpoint, a progress bar and a cluster; Ctrl-C stops it."""
+    with limit_fits(clock), save_to(saved), stoppable(), show_progress(clock), on_cluster(client):
         yield
 
 

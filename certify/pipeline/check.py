@@ -10,7 +10,7 @@ import numpy as np
 
 from certify.atoms import Factors
 from certify.base.arrays import Array, natural
-from certify.base.checkpoint import Keeper
+from certify.base.checkpoint import Checkpoint
 from certify.base.clock import LOG, Clock, Progress, limit_fits
 from certify.base.cluster import Client
 from certify.base.errors import InputError, OutOfScopeError
@@ -89,7 +89,7 @@ def check(  # noqa: PLR0913  the contract's keywords
     values = None if q is None else problem.accept_offsets(q)
     question = ask(problem, arrays, values, rtol=rtol, atol=atol)
     rtol, atol = question.tolerances
-    keeper = Keeper() if checkpoint is None else open_checkpoint(checkpoint, question.statement)
+    saved = Checkpoint() if checkpoint is None else open_checkpoint(checkpoint, question.statement)
     clock, caller_dual = start_clock(budget, progress), accept_dual(problem, dual)
     seed, route = natural(seed, "seed"), accept_route(Route(method, solver), problem)
     with limit_fits(clock):
@@ -101,7 +101,7 @@ def check(  # noqa: PLR0913  the contract's keywords
         return without_certificate(problem, arrays, found_q, Verdict.OUT_OF_SCOPE, answer)
     if missing_rules(problem):
         return by_floats(problem, arrays, found_q, rtol=rtol, atol=atol)
-    with threads(problem.loss.observed), session(clock, keeper, client):
+    with threads(problem.loss.observed), session(clock, saved, client):
         found = answers(problem, question, (arrays, values), (clock, seed), (caller_dual, route))
     evidence, proof, own_proof = found
     result = result_of(problem, arrays, (found_q, evidence), proof, own_proof)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from certify.base.checkpoint import Arrays, Keeper
+from certify.base.checkpoint import Arrays, Checkpoint
 from certify.base.errors import InputError
 
 from .certificate.file import write_atomically
@@ -18,8 +18,8 @@ FORMAT = 4
 LEFT_OUT = ("rtol", "atol")  # of the question: a proof may be resumed with another epsilon
 
 
-def open_checkpoint(path: str | Path, statement: dict[str, Any]) -> Keeper:
-    """Return a keeper that writes to a file, filled from the file if it exists.
+def open_checkpoint(path: str | Path, statement: dict[str, Any]) -> Checkpoint:
+    """Return a checkpoint that writes to a file, filled from the file if it exists.
 
     Raises InputError for a file that is no checkpoint, or a checkpoint of another question.
     """
@@ -32,18 +32,18 @@ def open_checkpoint(path: str | Path, statement: dict[str, Any]) -> Keeper:
         np.savez(blob, allow_pickle=False, head=np.array(head), **arrays)
         write_atomically(file, blob.getvalue())
 
-    keeper = Keeper(write)
+    checkpoint = Checkpoint(write)
     if not file.exists():
-        return keeper
+        return checkpoint
     head, arrays = read(file)
     if head["question"] != mark:
         raise InputError(f"{file} is a checkpoint of another problem, candidate or lam")
     try:
-        keeper.fill(head["kept"], arrays)
-        keeper.size = file.stat().st_size
+        checkpoint.fill(head["kept"], arrays)
+        checkpoint.size = file.stat().st_size
     except (KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{file} is not a checkpoint of this version: {error}") from None
-    return keeper
+    return checkpoint
 
 
 def read(file: Path) -> tuple[dict[str, Any], Arrays]:

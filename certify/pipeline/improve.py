@@ -9,7 +9,7 @@ import numpy as np
 
 from certify.atoms import Atom, Factors
 from certify.base.arrays import natural
-from certify.base.checkpoint import Keeper
+from certify.base.checkpoint import Checkpoint
 from certify.base.clock import Clock, Progress
 from certify.base.cluster import Client
 from certify.base.errors import OutOfScopeError
@@ -106,7 +106,7 @@ def improve(  # noqa: PLR0913  as check()
     cover the problem.
     """
     clock, problem = start_clock(budget, progress), as_problem(problem)
-    with session(clock, Keeper(), client):
+    with session(clock, Checkpoint(), client):
         rtol, atol = accept_epsilon(rtol, atol)
         settings = (rtol, atol, natural(seed, "seed"), accept_route(Route(method, solver), problem))
         return improve_and_check(problem, factors, q, settings, clock)

@@ -16,8 +16,7 @@ import numpy as np
 
 from certify.atoms import Factors
 from certify.kernel.scalars import power
-from certify.losses import Huber, Squared
-from certify.losses._entrywise import Entrywise
+from certify.losses import Entrywise, Huber, Squared
 from certify.polar import Proposal
 from certify.polar.scale import ORDINARY, exponent, ldexp_steps, rescale_fan, rescale_proof
 from certify.problem import Problem, Values

@@ -15,7 +15,7 @@ import numpy as np
 
 from certify.atoms import Factors
 from certify.base.arrays import natural
-from certify.base.checkpoint import Keeper, stop_requested
+from certify.base.checkpoint import Checkpoint, stop_requested
 from certify.base.clock import Progress
 from certify.base.errors import InputError, OutOfScopeError
 from certify.kernel.scalars import Enclosure
@@ -83,7 +83,7 @@ def restarts(  # noqa: PLR0913  as check()
     results: list[tuple[int, Result]] = []
     best, last = values[order[0]].hi, min(TRIES, len(order)) - 1
     near = max(Fraction(atol), Fraction(rtol) * abs(best))
-    with session(clock, Keeper()):
+    with session(clock, Checkpoint()):
         for turn, k in enumerate(order[:TRIES]):
             share = rest(clock, 1.0 if turn == last else 0.5)
             x, p = points[k]

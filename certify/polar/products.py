@@ -24,7 +24,7 @@ from .relaxation.steps import Stop
 CLOSE = 1e-10  # relative: a bound this near a found value is not worth more work
 LARGEST = 2600  # rows of a relaxation worth its steps
 EFFORT = 2e9  # of a solve, in squares of its size
-STEPS, SETTLED = 2000, 1e-9  # of a relaxation, and the relative gain that ends it
+STEPS, STALLED = 2000, 1e-9  # of a relaxation, and the relative gain that ends it
 COPIED = 2e10  # effort of the next level without a deadline, in cubes of its size
 FEWEST = 200  # steps worth beginning
 PARTS, LEAST = 31, 7  # parts of a tree at most, and of the smallest worth growing
@@ -105,7 +105,7 @@ def solve_form(form: ProductForm, goal: float) -> Relaxed:
     """Return the end of the solve of one form; one mode alone has no multipliers to find."""
     alone = len(form.groups) == len(form.rows) == 1 and not any(form.classes()[1])
     steps = 0 if alone else int(min(STEPS, EFFORT / form.size**2))
-    stop = Stop(form.goal(goal), steps, SETTLED, form.query.expired)
+    stop = Stop(form.goal(goal), steps, STALLED, form.query.expired)
     return solve(form.program(), stop, form.start())
 
 
@@ -119,7 +119,7 @@ def deeper(form: ProductForm, root: Relaxed, bound: float, goal: float) -> Itera
         steps = int(min(2 * STEPS, effort / height(larger) ** 3))
         if steps < FEWEST:
             return
-        stop = Stop(larger.goal(goal), steps, SETTLED, larger.query.expired)
+        stop = Stop(larger.goal(goal), steps, STALLED, larger.query.expired)
         proof = one_leaf(larger, solve_copies(larger, stop, root.best).best)
         if proof is not None:
             bound = min(bound, proof.upper)

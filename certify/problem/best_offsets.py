@@ -20,8 +20,7 @@ from certify.base.clock import must_end
 from certify.base.errors import OutOfScopeError
 from certify.base.minimize import bisect_slopes, conjugate, even_out, minimize, quasi_newton
 from certify.base.observed import Observed
-from certify.losses import Loss
-from certify.losses._entrywise import Entrywise
+from certify.losses import Entrywise, Loss
 from certify.offsets import Offset
 
 Values = tuple[Array, ...]

@@ -93,15 +93,15 @@ def gather_at_scale(run: Run, caller_dual: Array | None) -> Evidence:
 
 def remember(dual: Dual | None) -> None:
     """Keep a dual point, with the proof of its polar bound, in the checkpoint."""
-    keeper = CURRENT.get()
-    if keeper is None or dual is None:
+    checkpoint = CURRENT.get()
+    if checkpoint is None or dual is None:
         return
     exact = tuple((k, *c.as_integer_ratio()) for k, c in dual.point.corrections)
     proof = {
         k: x if isinstance(x, np.ndarray) else kernel_json(x) for k, x in dual.polar.proof.items()
     }
     kept = (dual.point.W, exact, dual.polar.upper, proof, dual.value)
-    keeper.keep(DUAL, lambda: kept, now=True)
+    checkpoint.keep(DUAL, lambda: kept, now=True)
 
 
 def gather(run: Run, caller_dual: Array | None, searching: Clock | None = None) -> Evidence:
@@ -158,9 +158,9 @@ def recall(run: Run) -> ResumedSearch | None:
 
     The dual point is bounded at once, to resume its tree.
     """
-    keeper = CURRENT.get()
-    stored = None if keeper is None else keeper.recall(REACHED, (Candidate,))
-    kept = None if keeper is None else keeper.recall(DUAL)
+    checkpoint = CURRENT.get()
+    stored = None if checkpoint is None else checkpoint.recall(REACHED, (Candidate,))
+    kept = None if checkpoint is None else checkpoint.recall(DUAL)
     if stored is None and kept is None:
         return None
     result, short, at = None, True, run.start
@@ -169,12 +169,12 @@ def recall(run: Run) -> ResumedSearch | None:
         at = lowest([run.start, top])
         result = SearchResult((("start", run.start), ("checkpoint", at)), same, top, duals)
     longer = replace(run, share=BOUND_SHARE, start=at)
-    if keeper is None or kept is None:
+    if checkpoint is None or kept is None:
         return ResumedSearch(result, short, None)
     W, exact, upper, proof, value = kept
-    seconds = kept_seconds(run, keeper.size, proof)
+    seconds = kept_seconds(run, checkpoint.size, proof)
     if seconds > run.clock.until_overrun():
-        keeper.ignore("tree.", DUAL)
+        checkpoint.ignore("tree.", DUAL)
         note = f"the proof in the checkpoint takes about {seconds:.0f} s, more than the budget"
         return ResumedSearch(result, short, None, note)
     point = Orthogonal(W, tuple((k, Fraction(p, q)) for k, p, q in exact))
@@ -208,9 +208,9 @@ def resume(run: Run, resumed: ResumedSearch | None, goal: Goal, clock: Clock) ->
         result = SearchResult((*result.steps, *more.steps[1:]), *ends, duals)
     else:
         return result
-    keeper, short = CURRENT.get(), clock.expired()
-    if keeper is not None:
-        keeper.keep(REACHED, lambda: (result.same, result.best, result.duals, short), now=True)
+    checkpoint, short = CURRENT.get(), clock.expired()
+    if checkpoint is not None:
+        checkpoint.keep(REACHED, lambda: (result.same, result.best, result.duals, short), now=True)
     return result
 
 

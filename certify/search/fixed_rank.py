@@ -34,7 +34,7 @@ from .envelope import Smoothed
 from .families import family, has_moves
 from .growth.products import NOTHING, refit_offsets
 
-STALL = 1e-13  # relative gain of a few steps that ends a descent; luck, never truth
+STALLED = 1e-13  # relative gain of a few steps that ends a descent; luck, never truth
 STEP = 2.0**-6  # relative size of a random step; luck, never truth
 PATIENCE = 12  # successive random starts without a gain that end the search
 ENVELOPES = 12  # successive envelopes of a loss with kinks
@@ -175,7 +175,7 @@ def descend(problem: Problem, now: Candidate, clock: Clock) -> Candidate:
     starts = [now] if problem.loss.smooth else [now, descend_envelopes(task, now, steps)]
     plain = replace(task, smoothed=Smoothed(problem.loss))
     for start in starts:
-        factors = moves.polish(replace(plain, q=start.q), start.factors, steps, STALL)
+        factors = moves.polish(replace(plain, q=start.q), start.factors, steps, STALLED)
         now = lowest([now, start, evaluate(problem, factors)])
     clock.tell("descend", now.value)
     return now
@@ -185,7 +185,7 @@ def descend_envelopes(task: Task, now: Candidate, steps: int) -> Candidate:
     """Return the lowest end of descents on envelopes, each with the last one's multiplier."""
     problem, best, factors = task.problem, now, now.factors
     for _ in range(ENVELOPES):
-        factors = family(problem).polish(task, factors, steps, STALL)
+        factors = family(problem).polish(task, factors, steps, STALLED)
         q = refit_offsets(task, problem.atom.predict(factors, problem.loss.observed))
         best = lowest([best, Candidate(factors, q, problem.objective(factors, q))])
         smoothed = task.smoothed.update(problem.predict(factors, q))

@@ -26,7 +26,7 @@ from certify.search.coordinates.products import FactorForm
 TOGETHER = 20  # components returned at once
 RANDOM, LINES, HEADS = 60, 20, 6  # starts: random, lines of W, singular vectors
 FEW, MANY, WORK = 4, 64, 1e6  # limits of more starts of each kind, and their work, if those fail
-STEPS, SETTLED = 300, 1e-12  # of an ascent, and the relative gain that ends it
+STEPS, STALLED = 300, 1e-12  # of an ascent, and the relative gain that ends it
 RACE, FINALISTS = 1, 5  # where steps are slow: steps of every start, and starts that continue
 NEARLY = 1e-4  # relative excess over the price under which more starts are tried
 CLEAR = 1e-12  # a smaller relative excess over the price does not count; luck, never truth
@@ -158,11 +158,11 @@ def more_starts(field: Field, seed: int, count: int) -> Factors:
 def climb_all(field: Field, factors: Factors) -> Factors:
     """Climb from all starts; if a step is slow, only the best continue."""
     if any(g.slow for g in field.form.norms):
-        return race(field.target, factors, (RACE, FINALISTS, STEPS), SETTLED)[1]
+        return race(field.target, factors, (RACE, FINALISTS, STEPS), STALLED)[1]
     if field.form.copies > 1:
         x = field.form.sides[0].norm.project_cone(np.hstack([factors[0], -factors[0]]))
         factors = field.form.units((x[:, np.abs(x).max(axis=0) > 0],))
-    return climb(field.target, factors, STEPS, SETTLED)[1]
+    return climb(field.target, factors, STEPS, STALLED)[1]
 
 
 def distinct(field: Field, components: Factors) -> Factors:

@@ -286,9 +286,9 @@ def advance(at: SearchState, pairs: Pairs, steps: int, clock: Clock) -> None:
 
 def keep(at: SearchState, same: Candidate) -> None:
     """Write the best points of a running search to the checkpoint, if it is time."""
-    keeper = CURRENT.get()
-    if keeper is not None and keeper.write is not None:
-        keeper.keep(REACHED, lambda: (same, lowest([same, at.candidate()]), (), True))
+    checkpoint = CURRENT.get()
+    if checkpoint is not None and checkpoint.write is not None:
+        checkpoint.keep(REACHED, lambda: (same, lowest([same, at.candidate()]), (), True))
 
 
 def roots(entries: Entries) -> tuple[Array, Array]:

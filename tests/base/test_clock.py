@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from certify.base import clock
-from certify.base.checkpoint import Keeper, request_stop, use_keeper
+from certify.base.checkpoint import Checkpoint, request_stop, save_to
 from certify.base.clock import Clock, limit_fits, must_end
 from certify.norms import gauge
 from certify.polar import PolarQuery
@@ -50,7 +50,7 @@ def test_the_end_is_that_of_the_budget_or_of_the_most(at):
     clocks = Clock(100.0), Clock(100.0, most=70.0), Clock(most=90.0), Clock(50.0), Clock()
     ends = [replace(x, start=0.0).until_end() for x in clocks]
     assert ends == [40.0, 10.0, 30.0, 0.0, np.inf]
-    with use_keeper(Keeper()):
+    with save_to(Checkpoint()):
         request_stop()
         assert replace(clocks[0], start=0.0).until_end() == 0.0
 

@@ -11,7 +11,14 @@ import pytest
 
 from certify import InputError, Problem, Verdict, check
 from certify.atoms import ReLU
-from certify.base.checkpoint import Keeper, pack, report_trees, stop_requested, unpack, use_keeper
+from certify.base.checkpoint import (
+    Checkpoint,
+    pack,
+    report_trees,
+    save_to,
+    stop_requested,
+    unpack,
+)
 from certify.losses import Squared
 from certify.norms import gauge
 from certify.pipeline.checkpoint_file import open_checkpoint
@@ -78,17 +85,17 @@ def test_a_tree_goes_on_where_it_was():
     limits = Limits(nodes=41, workers=1)
     whole = grow(halves(once), limits)
     held = {}
-    keeper = Keeper(lambda text, arrays: held.update(text=text, arrays=arrays))
-    with use_keeper(keeper):
+    checkpoint = Checkpoint(lambda text, arrays: held.update(text=text, arrays=arrays))
+    with save_to(checkpoint):
         grow(halves(calls), Limits(nodes=11, workers=1, key="t", kinds=(Span,)))
-    again = Keeper()
+    again = Checkpoint()
     again.fill(held["text"], held["arrays"])
-    with use_keeper(again):
+    with save_to(again):
         tree = grow(halves(calls), Limits(nodes=41, workers=1, key="t", kinds=(Span,)))
     assert calls == once
     assert tree.upper == whole.upper
     assert [n.path for n in tree.nodes] == [n.path for n in whole.nodes]
-    with use_keeper(again):  # another question starts anew
+    with save_to(again):  # another question starts anew
         other = grow(halves([]), Limits(nodes=1, workers=1, key="u", kinds=(Span,)))
     assert len(other.nodes) == 1
 
@@ -128,19 +135,22 @@ def test_parts_that_were_cut_short_do_not_loosen_a_tree(short):
 
 def test_a_kept_value_that_is_damaged_is_named():
     held = {}
-    Keeper(lambda text, arrays: held.update(text=text, arrays=arrays)).keep(
+    Checkpoint(lambda text, arrays: held.update(text=text, arrays=arrays)).keep(
         "k", lambda: np.arange(6.0), now=True
     )
     held["arrays"]["k/float64"] = held["arrays"]["k/float64"][:4]
-    keeper = Keeper()
-    keeper.fill(held["text"], held["arrays"])
+    checkpoint = Checkpoint()
+    checkpoint.fill(held["text"], held["arrays"])
     with pytest.raises(InputError, match="the checkpoint is damaged at k"):
-        keeper.recall("k")
+        checkpoint.recall("k")
 
 
 def test_whoever_asks_is_told_how_a_tree_grows():
     heard = []
-    with use_keeper(Keeper()), report_trees(lambda parts, upper: heard.append((parts, upper))):
+    with (
+        save_to(Checkpoint()),
+        report_trees(lambda parts, upper: heard.append((parts, upper))),
+    ):
         tree = grow(halves([]), Limits(nodes=9, workers=1))
     assert heard[-1] == (len(tree.nodes), tree.upper)
     assert [p for p, _ in heard] == sorted({p for p, _ in heard})
@@ -149,10 +159,10 @@ def test_whoever_asks_is_told_how_a_tree_grows():
 
 
 def test_a_stop_ends_a_tree_between_parts():
-    keeper = Keeper()
+    checkpoint = Checkpoint()
     assert not stop_requested()
-    with use_keeper(keeper):
-        keeper.stopped = True
+    with save_to(checkpoint):
+        checkpoint.stopped = True
         assert stop_requested()
         tree = grow(halves([]), Limits(nodes=41, workers=1))
     assert len(tree.nodes) == 1
@@ -169,10 +179,10 @@ def test_a_stop_ends_a_tree_between_parts():
     ids=lambda q: type(q).__name__,
 )
 def test_a_stop_ends_what_has_no_deadline(query):
-    keeper = Keeper()
-    with use_keeper(keeper):
+    checkpoint = Checkpoint()
+    with save_to(checkpoint):
         assert not query.expired()
-        keeper.stopped = True
+        checkpoint.stopped = True
         assert query.expired()
     assert not query.expired()
 
@@ -182,8 +192,8 @@ STATEMENT = {"lam": "1", "rtol": "2"}
 
 def test_only_the_same_question_goes_on(tmp_path):
     file = tmp_path / "a.checkpoint"
-    keeper = open_checkpoint(file, STATEMENT)
-    keeper.keep("k", lambda: np.ones(3), now=True)
+    checkpoint = open_checkpoint(file, STATEMENT)
+    checkpoint.keep("k", lambda: np.ones(3), now=True)
     assert np.array_equal(open_checkpoint(file, STATEMENT | {"rtol": "1"}).recall("k"), np.ones(3))
     with pytest.raises(InputError, match="another problem"):
         open_checkpoint(file, STATEMENT | {"lam": "3"})

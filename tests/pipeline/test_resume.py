@@ -14,7 +14,7 @@ import pytest
 
 from certify import Problem, check
 from certify.atoms import CP, RankOne, ReLU
-from certify.base.checkpoint import Keeper, unpack
+from certify.base.checkpoint import Checkpoint, unpack
 from certify.base.clock import Clock
 from certify.losses import Logistic, Softmax, Squared
 from certify.offsets import ColumnIntercept
@@ -98,9 +98,9 @@ def written(folder, problem, factors, lam=LAM):
 def trees(file):
     """Return the trees in a checkpoint, by name."""
     head, arrays = read(file)
-    keeper = Keeper()
-    keeper.fill(head["kept"], arrays)
-    return {k: keeper.recall(k, KINDS) for k in keeper.read if k.startswith("tree.")}
+    checkpoint = Checkpoint()
+    checkpoint.fill(head["kept"], arrays)
+    return {k: checkpoint.recall(k, KINDS) for k in checkpoint.read if k.startswith("tree.")}
 
 
 def largest(file):

@@ -9,7 +9,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from certify.atoms import ReLU
 from certify.atoms.relu import gated
-from certify.base.checkpoint import Keeper, report_trees, use_keeper
+from certify.base.checkpoint import Checkpoint, report_trees, save_to
 from certify.base.rigor.flint import Flint
 from certify.base.rigor.rounded import Rounded
 from certify.kernel.arrays import Arrays
@@ -365,7 +365,7 @@ def test_a_target_ends_the_tree_early_and_nodes_are_respected():
     loose = tree.proposal(replace(query, target=lower * 1.5), lower)
     assert loose.upper <= lower * 1.5
     heard = []
-    with use_keeper(Keeper()), report_trees(lambda *x: heard.append(x)):
+    with save_to(Checkpoint()), report_trees(lambda *x: heard.append(x)):
         few = tree.proposal(replace(query, nodes=5), lower)
     assert sum("above" not in x for x in few.proof["nodes"]) <= 5 + 4
     assert heard

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from certify.base.checkpoint import Keeper, report_trees, use_keeper
+from certify.base.checkpoint import Checkpoint, report_trees, save_to
 from certify.polar.branching.tree import BATCH, Limits, Solved, grow, of_leaves
 
 HALF = Fraction(1, 2)
@@ -148,7 +148,7 @@ def test_a_failure_in_a_part_is_raised():
 def growth(made, limits):
     """Return a tree, and the numbers of parts and the bounds that were reported."""
     heard = []
-    with use_keeper(Keeper()), report_trees(lambda *x: heard.append(x)):
+    with save_to(Checkpoint()), report_trees(lambda *x: heard.append(x)):
         return grow(made, limits), heard
 
 

@@ -9,7 +9,7 @@ import pytest
 from scipy.optimize import linprog
 
 from certify.atoms import ReLU
-from certify.base.checkpoint import Keeper, use_keeper
+from certify.base.checkpoint import Checkpoint, save_to
 from certify.base.rigor.flint import Flint
 from certify.base.rigor.rounded import Rounded
 from certify.kernel.exact import Exact
@@ -264,7 +264,7 @@ def test_the_kernel_proves_a_tree_whose_leaves_use_them(atom, tier, monkeypatch)
 def test_a_tree_with_such_bounds_is_kept_and_grows_on():
     query = ReLU(V).query(W)
     whole = tree.grow_tree(replace(query, nodes=9))
-    with use_keeper(Keeper()):
+    with save_to(Checkpoint()):
         first = tree.grow_tree(replace(query, nodes=5))
         again = tree.grow_tree(replace(query, nodes=5))
     rows = [x.solved.witness.row_bounds for x in first.leaves if x.solved.witness]

@@ -27,7 +27,7 @@ LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)(?:#[^)]*)?\)")
 
 
 HIDDEN = {  # what atoms, losses and contracts of one's own are made of: CONTRIBUTING.md
-    *("Atom", "Gauge", "Loss", "Offset", "L1", "L2", "LInf", "support", "plottable"),
+    *("Atom", "Entrywise", "Gauge", "Loss", "Offset", "L1", "L2", "LInf", "support", "plottable"),
     *("Clause", "ContractError", "Covered", "Report", "Slice", "Words", "atom_of", "norm_of"),
 }
 

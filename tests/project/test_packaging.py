@@ -119,7 +119,14 @@ def test_every_extra_that_an_error_names_exists():
 def test_the_users_project_names_everything_public():
     named = {n.id for n in ast.walk(ast.parse(USER)) if isinstance(n, ast.Name)}
     public = {*certify.__all__, *atoms.__all__, *losses.__all__, *offsets.__all__}
-    tables = {"ATOMS", "Factors", "LOSSES", "OFFSETS", "Slice"}  # for our own tests and commands
+    tables = {
+        "ATOMS",
+        "Entrywise",
+        "Factors",
+        "LOSSES",
+        "OFFSETS",
+        "Slice",
+    }  # for our own tests and commands
     tables |= {"Widths", "Words", "atom_of"}
     assert public - tables <= named
 

@@ -318,7 +318,7 @@ def test_a_stage_ends_as_soon_as_enough_is_proved():
 @pytest.mark.parametrize(("settled", "looks"), [(np.inf, 2), (0.0, joint_cases.LOOKS)])
 def test_a_stage_ends_where_a_look_gains_too_little(monkeypatch, settled, looks):
     """Of a wanted value above every bound: at the second look, or never before the last."""
-    monkeypatch.setattr(joint_cases, "SETTLED", settled)
+    monkeypatch.setattr(joint_cases, "STALLED", settled)
     problem = counted()
     state, steps = Cases(problem, factors_of((9, 8))), []
     state.step, plain = lambda: steps.append(1) or plain(), state.step

@@ -11,7 +11,7 @@ import pytest
 
 from certify import Problem
 from certify.atoms import ReLU
-from certify.base.checkpoint import Keeper, use_keeper
+from certify.base.checkpoint import Checkpoint, save_to
 from certify.base.clock import Clock
 from certify.losses import Absolute, Logistic, Poisson, Squared
 from certify.offsets import ColumnIntercept
@@ -147,10 +147,10 @@ def price(part):
 @pytest.mark.parametrize("name", CASES)
 def test_a_polished_point_is_a_dual_point_with_a_proof(name):
     run = asked(name)
-    with use_keeper(Keeper()) as keeper:
+    with save_to(Checkpoint()) as checkpoint:
         found = polish_parts(run, dual_at(run.problem, run.start))
         dual = bound_found(run, found)
-        assert [k for k in keeper.kept if k.startswith("tree.relaxation")]
+        assert [k for k in checkpoint.kept if k.startswith("tree.relaxation")]
     W = run.problem.loss.observed.array(dual.point.W)
     upper = layer_above(W, run.problem.atom, dual.polar.proof)
     assert upper <= dual.polar.upper * (1 + 2.0**-30)
@@ -435,7 +435,7 @@ def test_only_where_the_polar_is_very_loose_parts_are_split(monkeypatch, looser)
     monkeypatch.setattr(joint_layers, "LOOSER", looser)
     monkeypatch.setattr(joint_layers, "polish_parts", lambda *a: asks.append(a[3]) or "found")
     monkeypatch.setattr(joint_layers, "bound_found", lambda *a, near: asks.append((a[1], near)))
-    with use_keeper(Keeper()):
+    with save_to(Checkpoint()):
         known = next(bound_or_polish(run, dual_at(run.problem, run.start)))
     assert known is None
     (_, most), (found, near) = asks
@@ -446,7 +446,7 @@ def test_only_where_the_polar_is_very_loose_parts_are_split(monkeypatch, looser)
 
 
 def test_a_polish_splits_where_a_look_gains_little_until_there_are_parts_enough(monkeypatch):
-    monkeypatch.setattr(joint_layers, "SETTLED", 1e9)
+    monkeypatch.setattr(joint_layers, "STALLED", 1e9)
     monkeypatch.setattr(joint_layers, "EVERY", 20)
     for most, count, taken in ((1, 2, 120), (6, 6, 440), (7, 10, 920)):
         joint = joint_of(asked("plain"))
@@ -460,7 +460,7 @@ def test_a_polish_of_many_rows_does_not_split_where_a_look_gains(
     monkeypatch, slowed, crowded, count
 ):
     monkeypatch.setattr(layers, "CROWDED", crowded)
-    monkeypatch.setattr(joint_layers, "SLOWED", slowed)
+    monkeypatch.setattr(joint_layers, "SLOW", slowed)
     monkeypatch.setattr(joint_layers, "EVERY", 20)
     joint = joint_of(asked("plain"))
     assert polish(joint, 10 * asked("plain").start.value, lambda: joint.taken >= 200, most=6)
@@ -472,7 +472,7 @@ def test_a_polish_of_many_rows_does_not_split_where_a_look_gains(
 )
 def test_the_last_stage_of_many_rows_and_parts_ends_in_time_only(monkeypatch, crowded, most, taken):
     monkeypatch.setattr(layers, "CROWDED", crowded)
-    monkeypatch.setattr(joint_layers, "SETTLED", 1e9)
+    monkeypatch.setattr(joint_layers, "STALLED", 1e9)
     monkeypatch.setattr(joint_layers, "EVERY", 20)
     joint = joint_of(asked("plain"))
     assert polish(joint, 10 * asked("plain").start.value, lambda: joint.taken >= 400, most=most)
@@ -480,7 +480,7 @@ def test_the_last_stage_of_many_rows_and_parts_ends_in_time_only(monkeypatch, cr
 
 
 def test_parts_are_split_while_there_is_time_for_twice_the_steps_of_a_stage(monkeypatch):
-    monkeypatch.setattr(joint_layers, "SETTLED", 1e9)
+    monkeypatch.setattr(joint_layers, "STALLED", 1e9)
     monkeypatch.setattr(joint_layers, "EVERY", 20)
     for time, count in ((160, 6), (159, 2), (720, 10), (719, 6)):
         joint = joint_of(asked("plain"))
@@ -511,7 +511,7 @@ def parallel(V, W):
 def test_a_loose_polar_is_polished_and_a_tight_one_is_not(monkeypatch):
     run = asked("plain")
     W = dual_at(run.problem, run.start)
-    with use_keeper(Keeper()):
+    with save_to(Checkpoint()):
         known, polar = bound_halves(run, W)
         assert polar > joint_layers.LOOSE * run.problem.lam
         assert known == pytest.approx(bound(run, W).value, rel=1e-5)
@@ -532,7 +532,7 @@ def good(name):
     best = families.search(run.problem, run.start, Clock(), 0, goal).best
     run = replace(run, start=best)
     W = dual_at(run.problem, best)
-    with use_keeper(Keeper()):
+    with save_to(Checkpoint()):
         own = W, bound_halves(run, W)[1]
     return best, own, polish_parts(run, W)
 
@@ -551,7 +551,7 @@ def test_a_tree_that_its_deadline_ends_has_the_rest_of_the_time(monkeypatch):
     for moments, kinds in (((0.0, 1e12), [False]), ((0.0, 0.0), [False, True])):
         late = iter(moments)  # when the polish begins, and when its tree has ended
         monkeypatch.setattr(joint_layers, "monotonic", lambda late=late: next(late))
-        with use_keeper(Keeper()):
+        with save_to(Checkpoint()):
             tries = list(bound_or_polish(run, own[0]))
         assert [parallel(x.point.W, own[0]) for x in tries] == kinds
 
@@ -564,7 +564,7 @@ def test_a_tree_ends_where_it_proves_what_is_wanted_or_is_near_what_is_attained(
     low = attain(query_of(run.problem, found.W))[0]
     for near, top in ((False, 2 * low), (True, 0.0), (True, 2 * low)):
         monkeypatch.setattr(joint_layers, "attain", lambda _, top=top: (top, None))
-        with use_keeper(Keeper()):
+        with save_to(Checkpoint()):
             bound_found(run, found, near=near)
     (plain, point), (least, _), (early, _) = runs
     assert plain.target is None
@@ -586,7 +586,7 @@ def test_the_tree_of_a_polished_point_ends_with_the_budget(monkeypatch, budget, 
 
 def test_a_polished_point_is_stored_as_long_as_its_value_rises():
     run, _, found = loose()
-    with use_keeper(Keeper()):
+    with save_to(Checkpoint()):
         dual = bound_found(run, found)
     w = found.W.reshape(-1)
     longest = float(w @ Y.reshape(-1)) / float(w @ w)  # where s <w, Y> - s^2 |w|^2 / 2 is largest
@@ -600,12 +600,12 @@ def test_the_bound_that_is_reported_never_falls():
     run = replace(asked("plain"), clock=Clock(None, lambda _, value: heard.append(value)))
     W = dual_at(run.problem, run.start)
     worse = W + 0.5 * np.abs(W).max()
-    with use_keeper(Keeper()):
+    with save_to(Checkpoint()):
         bound(run, W)
         known = heard[-1]
         assert bound(run, worse).value < known
         assert heard[-2:] == [known, known]
-    with use_keeper(Keeper()):
+    with save_to(Checkpoint()):
         bound(replace(asked("plain"), clock=run.clock), worse)  # another question begins anew
     assert heard[-1] < known
 
@@ -625,7 +625,7 @@ def test_the_halves_of_a_tree_are_bounded_once(monkeypatch):
     run = asked("plain")
     W = dual_at(run.problem, run.start)
     same = query_of(run.problem, inside_point(run.problem, W).W)
-    with use_keeper(Keeper()):
+    with save_to(Checkpoint()):
         bound_halves(run, W)
         solved = counted(monkeypatch, layer_parts, "solve")
         tree = grow_tree(replace(same, nodes=3))

@@ -43,10 +43,10 @@ def leaf_factors(
 ) -> Arrays:
     """Return the Cholesky factors of a tensor's leaves that a certificate leaves out."""
     question = statement.question(request.statement, request.given)
-    keeper = Factors()
-    metered = Metered(keeper, Budget(limit))
+    recorder = Factors()
+    metered = Metered(recorder, Budget(limit))
     try:
-        w = keeper.load(arrays.Arrays(witness, "proof").get("W", (question.at.size,)))
+        w = recorder.load(arrays.Arrays(witness, "proof").get("W", (question.at.size,)))
         with np.errstate(all="ignore"):  # a matrix that is not finite has no factor
             polar_bound(metered, question.pair, w, Evidence(polar, arrays.Arrays(witness, "proof")))
         splits = tree.signed_splits(len(polar.get("splits", [])))
@@ -54,5 +54,5 @@ def leaf_factors(
         leaves = [node["leaf"] for node, _ in walk]
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
         return {}  # the proof is refused for its own reason
-    pairs = zip(leaves, keeper.made, strict=True)
+    pairs = zip(leaves, recorder.made, strict=True)
     return {f"L{t}": as_kernel_array(made) for t, made in pairs if made is not None}

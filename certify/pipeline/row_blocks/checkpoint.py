@@ -52,7 +52,7 @@ def write(name: str, array: Array) -> None:
     write_atomically(Path(name), blob.getvalue())
 
 
-class Checkpoint:
+class CheckpointFolder:
     """A folder with the best factors of a search; each write makes a new folder inside it.
 
     One file names the last one: `question`, a digest, and `at`, the name of the folder.  So there

@@ -19,7 +19,7 @@ import numpy as np
 from scipy import sparse
 
 from certify.base.arrays import Array, Dtype, Ints, SparseMatrix, natural, scalar
-from certify.base.checkpoint import Keeper, stoppable, use_keeper
+from certify.base.checkpoint import Checkpoint, save_to, stoppable
 from certify.base.clock import Clock, Progress, seconds
 from certify.base.cluster import PLACE, Client, Task, keep_each, share
 from certify.base.errors import InputError
@@ -32,7 +32,7 @@ from certify.pipeline.certificate.verdict import Judgement, Verdict
 from certify.polar.lanczos import Start, ritz
 from certify.search import ratings
 
-from .checkpoint import Checkpoint, make_folder, save
+from .checkpoint import CheckpointFolder, make_folder, save
 from .descent import descend, sort_blocks
 from .prove import Checked, Sums, check, collect_best, count_columns, session, times
 from .question import Factors, RowBlocks, accept_factor, read_blocks, split_factors
@@ -104,8 +104,8 @@ def improve(  # noqa: PLR0913  keywords
     clock, seed = Clock(seconds(budget), progress), natural(seed, "seed")
     named = (folder, "folder"), (checkpoint, "checkpoint")  # made before the search: an early error
     fitted, begun = (None if x is None else make_folder(x, name) for x, name in named)
-    with session(client), use_keeper(Keeper()), stoppable():
-        kept = None if begun is None else Checkpoint(begun, table)
+    with session(client), save_to(Checkpoint()), stoppable():
+        kept = None if begun is None else CheckpointFolder(begun, table)
         fit = begin(table, factors if kept is None else kept.recall(factors))
         best = climb(table, fit, clock, (rtol, atol, seed), kept)
         U = [PLACE.get().persist(x) for x in rows_of(best)]
@@ -121,7 +121,7 @@ def climb(
     fit: Fit,
     clock: Clock,
     asked: tuple[float, float, int],
-    kept: Checkpoint | None,
+    kept: CheckpointFolder | None,
 ) -> Fit:
     """Return the fit with the smallest estimated gap; asked: rtol, atol and the seed."""
     rtol, atol, seed = asked

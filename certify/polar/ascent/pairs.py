@@ -21,7 +21,7 @@ STARTS, STEPS = 12, 200
 STEPS_OF_ONE = 2000  # the same for one vector on both sides
 TALL = 2.0**480  # entries whose Gram matrix is far from overflow
 RACE, FINALISTS = 1, 3  # steps of every start, and starts that go on, where steps are slow
-SETTLED, SETTLED_ONE = 1e-13, 1e-15  # relative gains that end an ascent; luck, never truth
+STALLED, STALLED_ONE = 1e-13, 1e-15  # relative gains that end an ascent; luck, never truth
 
 
 def inner_product(W: Matrix, u: Array, v: Array) -> float:
@@ -47,7 +47,7 @@ def ascend(query: PolarQuery, V: Array) -> tuple[float, tuple[Array, Array]]:
     target = Target(query.W, (query.left, query.right))
     V = query.right.maximizers(V)
     rounds = (RACE, FINALISTS, STEPS) if slow else (STEPS, 1, 0)
-    vectors = race(target, (query.left.maximizers(np.asarray(query.W @ V)), V), rounds, SETTLED)[1]
+    vectors = race(target, (query.left.maximizers(np.asarray(query.W @ V)), V), rounds, STALLED)[1]
     u, v = (x[:, 0] for x in vectors)
     return inner_product(query.W, u, v), (u, v)
 
@@ -120,6 +120,6 @@ def ascend_symmetric(query: PolarQuery, X: Array) -> tuple[float, Array]:
     if not X.size:
         return 0.0, np.eye(len(S))[0]
     target = Target(S, (norm, norm), symmetric=True)
-    values, (vectors,) = climb(target, (X,), STEPS_OF_ONE, SETTLED_ONE)
+    values, (vectors,) = climb(target, (X,), STEPS_OF_ONE, STALLED_ONE)
     x = vectors[:, int(values.argmax())]
     return inner_product(query.W, x, x), x

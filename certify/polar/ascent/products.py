@@ -32,7 +32,7 @@ STARTS, STEPS = 100, 2000
 EACH = 4  # random starts for each coordinate, up to STARTS
 LEAST, WORK = 24, 4e6  # random starts at least; starts times entries of a large tensor
 RACE, FINALISTS = 15, 12  # steps of every start, and how many go on
-SETTLED = 1e-15  # relative gain below which an ascent stops; luck, never truth
+STALLED = 1e-15  # relative gain below which an ascent stops; luck, never truth
 SIGNS = 64  # combinations of signs of a start at most
 INNER = 3  # turns over all modes but the first, for one product with W
 ONE, EIGENVECTORS = 40, 4  # random starts, and singular vectors, of one vector for all modes
@@ -242,7 +242,7 @@ def attain(  # noqa: PLR0913  as an atom is asked, and the time
         )
         modes = zip(gauges, zip(*tries, strict=True), strict=False)
         columns = [unit_columns(g, np.column_stack(x)) for g, x in modes]
-        vectors = race(target, columns, (RACE, FINALISTS, STEPS), SETTLED)[1]
+        vectors = race(target, columns, (RACE, FINALISTS, STEPS), STALLED)[1]
         xs = tuple(x[:, 0] for x in vectors)
         if symmetric and gauges[0].spherical:
             xs = (newton_polish(S, gauges[0], xs[0]),)

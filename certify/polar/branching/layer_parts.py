@@ -23,7 +23,7 @@ from certify.polar.relaxation.steps import Stop
 from .tree import Solved, Tree
 
 CUT_BITS, SIGN_BITS = 12, 24  # of a cut's entries: short integers for the verifier
-STEPS, SETTLED = 1000, 1e-3  # of one part; splitting early pays more than many steps
+STEPS, STALLED = 1000, 1e-3  # of one part; splitting early pays more than many steps
 ROOT_STEPS = 2000
 MORE = 200  # of a part whose W has moved
 BEGIN = 2.0  # rho of a child is the geometric mean of this and its parent's last
@@ -65,7 +65,7 @@ class Bounder:
         form = self.at(path, above.best.row_bounds if above else ())
         goal = max(aim, 0.0) * UNDER
         steps = self.steps[1] if path else self.steps[0]
-        least_gain = SETTLED if form.sign else 2 * SETTLED  # of the square
+        least_gain = STALLED if form.sign else 2 * STALLED  # of the square
         stop = Stop(value_bound(form, goal, back=True), steps, least_gain, self.query.expired)
         return self.conclude(path, solve(form, stop, start_child(form, above)), goal)
 

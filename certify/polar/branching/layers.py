@@ -54,9 +54,9 @@ def grow_tree(query: LayerQuery, lower: float = 0.0, tree: Grown | None = None) 
 
 def keep_tree(query: LayerQuery, tree: Grown) -> None:
     """Keep a tree, from which the next one of the query grows."""
-    keeper, stop = CURRENT.get(), limits(query)
-    if keeper is not None:
-        keeper.keep(f"tree.{stop.key}", lambda: tree, now=True)
+    checkpoint, stop = CURRENT.get(), limits(query)
+    if checkpoint is not None:
+        checkpoint.keep(f"tree.{stop.key}", lambda: tree, now=True)
 
 
 @in_floats

@@ -17,7 +17,7 @@ from certify.polar.relaxation.steps import Stop
 from .tree import Solved, Tree
 
 CUT_BITS = 12  # of a cut's entries: short integers for the verifier
-STEPS, SETTLED = 200, 1e-5  # of one cell; splitting early pays more than many steps
+STEPS, STALLED = 200, 1e-5  # of one cell; splitting early pays more than many steps
 ROOT_STEPS, ROOT_SETTLED = 3000, 1e-7
 STARTS = 2  # eigenvectors of a cell's Y that start an ascent
 EDGE = 1e-9  # relative slack left for the last roundings of a leaf
@@ -42,7 +42,7 @@ class Bounder:
     ) -> Solved[Label, Warm, PairMultiplier]:
         """Bound one cell; stop as soon as it is under the aim."""
         part = cell(self.form, path)
-        steps, least_gain = (self.steps, SETTLED) if path else (self.root_steps, ROOT_SETTLED)
+        steps, least_gain = (self.steps, STALLED) if path else (self.root_steps, ROOT_SETTLED)
         if warm is not None:
             warm = admm.child(cell(self.form, path[:-1]), part, warm, path[-1])
         relaxed = admm.solve(part, Stop(aim, steps, least_gain, self.expired), warm)

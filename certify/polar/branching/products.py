@@ -24,7 +24,7 @@ from certify.polar.relaxation.steps import Stop
 from .tree import Limits, Solve, Solved, Tree, grow
 
 STEPS = 600  # of a part
-SETTLED = 1e-5  # relative gain of a part under which it is split
+STALLED = 1e-5  # relative gain of a part under which it is split
 FIRST, GAIN = 7, 0.04  # parts, and the share of the way to the goal they must gain for more
 # where no deadline says how long to go on
 
@@ -59,7 +59,7 @@ def bounder(form: ProductForm, root: Relaxed) -> Solve[Cut, Warm, ProductMultipl
         if not path and root.warm is not None:
             relaxed = root
         else:
-            stop = Stop(form.goal(aim), STEPS, SETTLED, form.query.expired)
+            stop = Stop(form.goal(aim), STEPS, STALLED, form.query.expired)
             start = form.start() if warm is None else warm
             relaxed = solve(replace(whole, cuts=path), stop, start)
         cut = best_cut(form, relaxed.X)

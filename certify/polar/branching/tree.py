@@ -7,7 +7,7 @@ witness, may find a feasible value, and names the two labels that cover the part
 The leaf of the largest bound is split first.  Leaves are split in batches, of a size that the
 tree decides, and results are merged in order, so that it does not depend on threads, or a
 cluster's workers; only a deadline can change it.  A returned tree can be passed in again to grow
-further; one with a key is saved by the current keeper, and growth resumes from it.
+further; one with a key is saved by the current checkpoint, and growth resumes from it.
 """
 
 import heapq
@@ -114,9 +114,9 @@ def grow(solve: Solve[L, S, T], limits: Limits, tree: Tree[L, S, T] | None = Non
 
     The number of parts and the bound are reported after each batch.
     """
-    keeper, key = CURRENT.get() if limits.key else None, f"tree.{limits.key}"
-    if tree is None and keeper is not None:
-        tree = keeper.recall(key, (Tree, Node, Solved, *limits.kinds))
+    checkpoint, key = CURRENT.get() if limits.key else None, f"tree.{limits.key}"
+    if tree is None and checkpoint is not None:
+        tree = checkpoint.recall(key, (Tree, Node, Solved, *limits.kinds))
     if tree is None:
         root = solve((), None, limits.aim(-inf))
         tree = Tree((Node((), root),), root.lower, root.found)
@@ -127,11 +127,11 @@ def grow(solve: Solve[L, S, T], limits: Limits, tree: Tree[L, S, T] | None = Non
             break
         state.expand(chosen, limits, pool)
         report_growth(len(state.nodes), state.upper)
-        if keeper is not None:
-            keeper.keep(key, state.tree)
+        if checkpoint is not None:
+            checkpoint.keep(key, state.tree)
     tree = state.tree()
-    if keeper is not None:
-        keeper.keep(key, lambda: tree, now=True)
+    if checkpoint is not None:
+        checkpoint.keep(key, lambda: tree, now=True)
     return tree
 
 

@@ -20,7 +20,7 @@ from certify.norms import Ellipsoids, Gauge
 from certify.polar.query import Matrix
 
 SWEEPS, COLUMNS = 400, 48
-SETTLED = 1e-12  # relative gain of a sweep that ends the ascent; cost, never truth
+STALLED = 1e-12  # relative gain of a sweep that ends the ascent; cost, never truth
 LEAST = 2.0**-40  # of the largest multiplier, for a block with the multiplier 0
 BITS = 26  # of a scale, so that the sum of 1 / s^2 is quick in rationals
 
@@ -47,7 +47,7 @@ def relax(W: Matrix, a: Ellipsoids, b: Ellipsoids, seed: int) -> tuple[Array, Ar
         A, mu = a.normalize(np.asarray(W @ B))
         B, nu = b.normalize(np.asarray(W.T @ A))
         before, value = value, float(np.bincount(b.labels, nu).sum())
-        if value - before <= SETTLED * value:
+        if value - before <= STALLED * value:
             break
     return A, B, mu, nu
 

@@ -12,7 +12,7 @@ from typing import Any, Self
 import numpy as np
 
 from certify.base.arrays import Array
-from certify.losses._entrywise import Entrywise
+from certify.losses import Entrywise
 
 DELTA = 0.125  # of y: the fit below which h is replaced
 

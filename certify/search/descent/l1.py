@@ -9,7 +9,7 @@ from certify.base.arrays import Array
 from certify.losses import KullbackLeibler
 from certify.problem import Problem
 
-SETTLED = 1e-10  # relative gain of EACH steps that ends a descent; luck, never truth
+STALLED = 1e-10  # relative gain of EACH steps that ends a descent; luck, never truth
 EACH = 20  # steps between two tests of the objective, with new offsets
 
 
@@ -43,7 +43,7 @@ def descend(problem: Problem, factors: Factors, steps: int, expired: Callable[[]
         if k % EACH == EACH - 1:
             q = problem.best_offsets(tuple(pair))
             value = problem.objective(tuple(pair), q)
-            if expired() or not last - value > SETTLED * abs(value):
+            if expired() or not last - value > STALLED * abs(value):
                 break
             last = value
     return tuple(pair)

@@ -32,8 +32,7 @@ from scipy.linalg import blas
 from certify.atoms import Factors
 from certify.base.arrays import Array, Dtype, SparseMatrix
 from certify.base.gram import CORES
-from certify.losses import KullbackLeibler
-from certify.losses._entrywise import Entrywise
+from certify.losses import Entrywise, KullbackLeibler
 from certify.offsets import ColumnIntercept, RowIntercept
 from certify.problem import Problem, Values
 

@@ -27,7 +27,7 @@ from . import scaling
 
 RELAX = 1.6  # over-relaxation
 EVERY, CHANGE = 50, 1.3  # steps between looks at the bound, and what rho changes by
-SETTLED = 1e-3  # relative gain of the gap in a look under which it is not worth more
+STALLED = 1e-3  # relative gain of the gap in a look under which it is not worth more
 
 
 class Pair(NamedTuple):
@@ -123,7 +123,7 @@ def polish(joint: Joint, steps: int, wanted: float, expired: Callable[[], bool])
                     Pair(joint.W, joint.J, joint.N if joint.form.has_multiplier else None),
                 )
             seen.append(best)
-            late = len(seen) > 4 and best - seen[-4] <= SETTLED * (wanted - best)  # noqa: PLR2004
+            late = len(seen) > 4 and best - seen[-4] <= STALLED * (wanted - best)  # noqa: PLR2004
             if best >= wanted or late or expired():
                 break
             joint.balance(*residuals)

@@ -48,7 +48,7 @@ EARLY, OFTEN = 200, 10  # steps of one case, in which rho is balanced often
 CHANGE = 1.3  # what rho changes by
 SHARED = 12  # rounds of the cases that share an entry
 COUNTS = (1, 4, 8, 16, 32, 64, 128, 256, 512, 1024)  # cases of the stages
-SETTLED = 0.002  # of what is left: the gain in a look that ends a stage
+STALLED = 0.002  # of what is left: the gain in a look that ends a stage
 LEAST = 0.02  # rho of a relaxation whose case has no component
 TINY = 1e-300  # no division by zero
 
@@ -64,7 +64,7 @@ class Leaf(NamedTuple):
     X: Array
 
 
-class Bounded(NamedTuple):
+class BoundedCases(NamedTuple):
     """W, a field, the cases, rho, the cases' bounds, and d of the multiple of W they prove."""
 
     W: Array
@@ -179,7 +179,7 @@ class Cases:
         """Return the sum of z z^T over some components."""
         return np.asarray(self.components[:, at] @ self.components[:, at].T)
 
-    def bound(self) -> Bounded:
+    def bound(self) -> BoundedCases:
         """Return W in the domain of d, the multipliers, and the value that they prove."""
         problem, m = self.problem, self.shape[0]
         W = problem.loss.clip_dual(problem.loss.observed.field(self.W))
@@ -198,7 +198,7 @@ class Cases:
 
         leaves, uppers = zip(*each(self.pool, bounded, self.cases), strict=True)
         s = problem.lam / max(problem.lam, *uppers)
-        return Bounded(W, leaves, self.rho, uppers, scaling.value(problem, W, s))
+        return BoundedCases(W, leaves, self.rho, uppers, scaling.value(problem, W, s))
 
 
 def first_price(problem: Problem) -> float:
@@ -213,7 +213,7 @@ def first_price(problem: Problem) -> float:
 
 def polish(
     problem: Problem, factors: Factors, goal: tuple[float, int], left: Callable[[], float]
-) -> Iterator[Bounded]:
+) -> Iterator[BoundedCases]:
     """Yield what each number of cases proves: those of more cases begin where the last ended.
 
     goal: the value, and the number of cases, at which to stop; left: the seconds until the end
@@ -235,7 +235,7 @@ def polish(
         took = monotonic() - begun
 
 
-def settle(state: Cases, wanted: float, left: Callable[[], float], looks: int) -> Bounded:
+def settle(state: Cases, wanted: float, left: Callable[[], float], looks: int) -> BoundedCases:
     """Take steps until the value rises no more; return the best seen in so many looks."""
     best = look(state, left)
     for _ in range(looks - 1):
@@ -243,12 +243,12 @@ def settle(state: Cases, wanted: float, left: Callable[[], float], looks: int) -
         if before >= wanted or left() <= 0:
             break
         best = max(best, look(state, left), key=lambda seen: seen.value)
-        if best.value - before <= SETTLED * (wanted - best.value):
+        if best.value - before <= STALLED * (wanted - best.value):
             break
     return best
 
 
-def look(state: Cases, left: Callable[[], float]) -> Bounded:
+def look(state: Cases, left: Callable[[], float]) -> BoundedCases:
     """Take steps, fewer where time is over; return what is proved then."""
     for k in range(1, EVERY + 1):
         residuals = state.step()
@@ -265,7 +265,7 @@ def bound_leaf(part: Cell, leaf: Leaf) -> PairMultiplier:
     return repair(part, leaf.N, np.zeros(1))
 
 
-def tree_of(problem: Problem, W: Array, found: Bounded) -> Grown:
+def tree_of(problem: Problem, W: Array, found: BoundedCases) -> Grown:
     """Return the tree of the cases for a dense W; it can grow further, from their iterates."""
     form = of_pair(W, *problem.atom.gauges)
     return of_leaves([(x.path, solved(cell(form, x.path), x, found.rho)) for x in found.leaves])

@@ -53,7 +53,7 @@ PRICE = 0.7  # the first rho, in units of lam times the rows over the size of X
 CHANGE = 1.3  # what rho changes by
 EVERY = 50  # steps between looks at the bound
 IDLE = 2  # looks of little gain that end the last stage
-SLOWED, SETTLED = 0.05, 0.01  # of what is left: the gain in a look that ends a stage, the last one
+SLOW, STALLED = 0.05, 0.01  # of what is left: the gain in a look that ends a stage, the last one
 MOST, NUMBERS = 1024, 3e7  # parts that are not split any more, of so many products of facts
 NEXT = 2.0  # times the steps of a stage: parts are split while there is time for as many
 SMALL = 1e-3  # share of all X: a smaller part is not split
@@ -77,7 +77,7 @@ S = TypeVar("S")
 T = TypeVar("T")
 
 
-class Found(NamedTuple):
+class BoundedParts(NamedTuple):
     """W, a field, its parts with their bounds, and d of the multiple of W that they prove."""
 
     W: Array
@@ -113,7 +113,7 @@ class Joint:
         self.problem, self.W, self.q = problem, W.reshape(-1), q
         query = query_of(problem, W)
         self.first, self.taken = bounder(query), 0
-        self.tell: Callable[[Found], None] = lambda _: None
+        self.tell: Callable[[BoundedParts], None] = lambda _: None
         self.left: Callable[[], float] = lambda: np.inf
         self.expired: Callable[[], bool] = lambda: False
         form = self.first.form
@@ -161,7 +161,7 @@ class Joint:
         for x in self.parts:
             x.U /= x.form.dtype(change)
 
-    def split(self, found: Found) -> None:
+    def split(self, found: BoundedParts) -> None:
         """Split the parts that hold more than a little, as they are found now."""
         solver = bounder(query_of(self.problem, found.W))
         sizes = np.array([float(np.trace(x.over())) for x in self.parts])
@@ -232,7 +232,7 @@ class Joint:
             self.q = self.problem.fit_offsets(observed.field(total(self.W)))
         return columns(self.W)
 
-    def look(self) -> Found:
+    def look(self) -> BoundedParts:
         """Return W, orthogonal to the offsets, and what its parts prove."""
         loss = self.problem.loss
         W = remove_offsets(self.problem, loss.observed.field(self.W[:, None]))
@@ -246,7 +246,7 @@ class Joint:
 
         leaves, uppers = zip(*self.each(bounded, self.parts), strict=True)
         s = scaling.best_scale(self.problem, W, max(uppers))
-        return Found(W, leaves, uppers, scaling.value(self.problem, W, s))
+        return BoundedParts(W, leaves, uppers, scaling.value(self.problem, W, s))
 
 
 def one_side(X: Array, cut: Cut) -> Array:
@@ -320,7 +320,7 @@ def polish(
     expired: Callable[[], bool],
     known: float = -np.inf,
     most: int = MOST,
-) -> Found | None:
+) -> BoundedParts | None:
     """Take steps, and split the parts after two looks; return the best seen.
 
     Where bounds of rows join them, they are split where a look gains little.  The last stage, of
@@ -334,7 +334,7 @@ def polish(
     """
     best, before, begun, idle = None, -np.inf, 0, 0
     crowded = joint.crowded
-    least = SLOWED if crowded else np.inf, -np.inf if crowded and most > 1 else SETTLED
+    least = SLOW if crowded else np.inf, -np.inf if crowded and most > 1 else STALLED
     while True:
         now = advance(joint, expired)
         joint.tell(now)
@@ -357,7 +357,7 @@ def polish(
             before, begun, idle = -np.inf, joint.taken, 0
 
 
-def advance(joint: Joint, over: Callable[[], bool]) -> Found:
+def advance(joint: Joint, over: Callable[[], bool]) -> BoundedParts:
     """Take EVERY steps, or as many as there are until it is over, and look."""
     before = list[Array]()
     for _ in range(EVERY):
@@ -369,7 +369,7 @@ def advance(joint: Joint, over: Callable[[], bool]) -> Found:
     return joint.look()
 
 
-def tree_of(query: LayerQuery, found: Found, aim: float = np.inf) -> Grown:
+def tree_of(query: LayerQuery, found: BoundedParts, aim: float = np.inf) -> Grown:
     """Return the tree of W with these leaves, cut by the sign of w^T p first.
 
     Of both sides of a cut the positive one is first.
@@ -444,7 +444,7 @@ def is_ordinary(*sizes: Array | float) -> bool:
 
 def polish_parts(
     run: Run, W: Array, until: float = np.inf, limits: tuple[float, int] = (-np.inf, MOST)
-) -> Found | None:
+) -> BoundedParts | None:
     """Return a polished W with its parts; None where these prove less than what is known.
 
     Without a budget steps are counted instead of seconds.
@@ -454,7 +454,7 @@ def polish_parts(
     """
     problem, start, begun = run.problem, run.start, monotonic()
 
-    def tell(now: Found) -> None:
+    def tell(now: BoundedParts) -> None:
         """Report the bound that the parts give."""
         stage = f"{len(now.leaves)} parts, optimum at least"
         run.clock.tell(stage, run.reported.raise_to(now.value))
@@ -482,7 +482,7 @@ def polish_parts(
         return polish(joint, wanted, expired, *limits)
 
 
-def bound_found(run: Run, found: Found, *, near: bool = False) -> Dual | None:
+def bound_found(run: Run, found: BoundedParts, *, near: bool = False) -> Dual | None:
     """Return what a tree of W proves, which grows from its parts.
 
     W is as long as its value rises, up to FURTHER.

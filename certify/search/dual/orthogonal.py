@@ -16,8 +16,7 @@ from scipy import linalg
 from certify.base.arrays import Array, Ints
 from certify.base.observed import Observed
 from certify.kernel.arrays import dyadic
-from certify.losses import Loss, Softmax, Squared
-from certify.losses._entrywise import Entrywise
+from certify.losses import Entrywise, Loss, Softmax, Squared
 from certify.offsets import Linear, ModeIntercept, Offset, Smooth
 from certify.problem import Problem
 from certify.problem.best_offsets import joint_fit, least_squares, shift, split_values

@@ -11,8 +11,7 @@ from certify.base.arrays import Array, as_dense
 from certify.base.checkpoint import Tell, report_trees
 from certify.base.clock import Clock
 from certify.base.observed import Observed
-from certify.losses import Squared
-from certify.losses._entrywise import Entrywise
+from certify.losses import Entrywise, Squared
 from certify.polar import Proposal
 from certify.polar.eigen import on_grid
 from certify.polar.methods.spectral import of_matrix

@@ -27,7 +27,7 @@ from certify.search.search_result import SearchResult
 
 from . import joint_cases, scaling
 from .joint import Joint, Pair, polish, simple
-from .joint_cases import Bounded
+from .joint_cases import BoundedCases
 from .joint_layers import bound_or_polish
 from .kinks import has_kinks
 from .points import Dual, Run, best, dual_at, dual_of, inside_point
@@ -114,7 +114,7 @@ def polish_cases(run: Run) -> Iterator[Dual | None]:
         """Return the seconds left of the share of the cases."""
         return 0.0 if run.clock.expired() else first - monotonic()
 
-    best: Bounded | None = None
+    best: BoundedCases | None = None
     for found in joint_cases.polish(problem, top.factors, (wanted, most), left):
         best = max(found, best or found, key=lambda stage: stage.value)
         near = top.value - found.value <= LOOSE * abs(top.value)
@@ -146,7 +146,7 @@ def has_cases(problem: Problem) -> bool:
 
 
 def prove_cases(
-    problem: Problem, found: Bounded, nodes: int = 0, deadline: float | None = None
+    problem: Problem, found: BoundedCases, nodes: int = 0, deadline: float | None = None
 ) -> Dual | None:
     """Return a dual point with the tree that proves its polar, grown to `nodes` parts."""
     point = inside_point(problem, found.W)

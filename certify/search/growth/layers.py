@@ -29,7 +29,7 @@ from certify.search.schedule import Expired, Family
 
 ROUNDS = 80
 COARSE, FINE = 300, 2000  # quasi-Newton steps
-STALL, STALL_COARSE = 1e-13, 1e-8  # relative gains that end them; luck, never truth
+STALLED, STALLED_COARSE = 1e-13, 1e-8  # relative gains that end them; luck, never truth
 TOGETHER = 60  # neurons appended at once
 TIGHT = 1e-9  # relative excess over lam that is worth a neuron
 NOTHING, ALIKE = 1e-6, 1e-7  # share of the largest neuron to drop; 1 - cosine to merge
@@ -84,7 +84,7 @@ def grow(search: Search, seed: int, wanted: float, cap: int | None = None) -> Se
         if gap <= wanted or search.over():
             break
         if cap is not None:
-            if before - search.best.value <= STALL * abs(before) and k:
+            if before - search.best.value <= STALLED * abs(before) and k:
                 break
             continue
         stale, least = (0, gap) if gap < 0.9 * least else (stale + 1, least)
@@ -105,7 +105,9 @@ def begin(search: Search, net: Net, seed: int) -> Round:
     q = problem.best_offsets(factors) if problem.offsets else ()
     search.note("balance", factors, q)
     task = Descent(problem, Smoothed(problem.loss) if problem.loss.smooth else smoothed, factors, q)
-    factors, q, used = descend(task, min(COARSE, search.steps), STALL_COARSE, search.clock.expired)
+    factors, q, used = descend(
+        task, min(COARSE, search.steps), STALLED_COARSE, search.clock.expired
+    )
     search.steps -= used
     search.note("descend", factors, refit_offsets(search, factors, q))
     return Round(smoothed, cells_of(net, factors, seed), q)
@@ -125,7 +127,7 @@ def descend_jointly(search: Search, net: Net, at: Round, seed: int) -> Round:
     factors = at.cells.factors(net)
     kept = on_kinks(net, factors[0]) if net.turns and at.W is not None else None
     task = Descent(search.problem, at.smoothed, factors, at.q, kept)
-    new, q, used = descend(task, min(FINE, search.steps), STALL, search.clock.expired)
+    new, q, used = descend(task, min(FINE, search.steps), STALLED, search.clock.expired)
     search.steps -= used
     search.note("descend", new, refit_offsets(search, new, q))
     return replace(at, cells=cells_of(net, new, seed), q=q)

@@ -22,9 +22,9 @@ from . import layers
 from .layers import append_neurons
 
 ROUNDS = 40  # of a search
-STEPS, SETTLED = 300, 1e-10  # steps of all weights in a round, and the gain that ends them
+STEPS, STALLED = 300, 1e-10  # steps of all weights in a round, and the gain that ends them
 EXCESS = 1e-9  # relative excess over lam that is worth a neuron
-STALL = 1e-13  # relative gain of a round that ends a search at one size
+STALLED_ROUND = 1e-13  # relative gain of a round that ends a search at one size
 
 
 @np.errstate(all="ignore")  # a point that is not finite is never the lowest
@@ -39,7 +39,7 @@ def grow(search: Search, seed: int, wanted: float, cap: int | None = None) -> Se
         made = Descent(problem, smoothed, net.balance(now.factors), now.q)
         task = Task(problem, smoothed, now.q, search.clock.expired)
         none = tuple(x[:, :0] for x in now.factors)
-        factors = append_neurons(task, descend(made, STEPS, SETTLED)[0], none)
+        factors = append_neurons(task, descend(made, STEPS, STALLED)[0], none)
         now = lowest([now, search.keep("neurons", evaluate(problem, factors))])
         W = problem.dual_point(now.factors, now.q)
         if search.over() or not np.isfinite(W).all():
@@ -51,7 +51,7 @@ def grow(search: Search, seed: int, wanted: float, cap: int | None = None) -> Se
         if cap is None or now.size < cap:
             one = tuple(x[:, None] for x in neuron)
             now = evaluate(problem, append_neurons(task, now.factors, one))
-        elif before - now.value <= STALL * abs(now.value):
+        elif before - now.value <= STALLED_ROUND * abs(now.value):
             break
         before = now.value
     return search

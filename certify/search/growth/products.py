@@ -31,7 +31,7 @@ from . import counts, nonnegative
 
 ROUNDS = 80
 COARSE, FINE = 100, 1500  # quasi-Newton steps
-STALL = 1e-14  # relative gain of a fine round that ends the search; luck, never truth
+STALLED = 1e-14  # relative gain of a fine round that ends the search; luck, never truth
 LOOSE, TIGHT = 1e-4, 1e-11  # relative excess over lam that is worth a slice
 ALIKE, COARSELY = 1e-5, 1e-3  # 1 - cosine under which two slices are merged
 TOGETHER, FEW = 20, 4  # slices appended at once; while a multiplier moves
@@ -142,7 +142,7 @@ def first_point(search: Search, seed: int, wanted: float, cap: int | None) -> Ca
 def unchanged(at: Round, before: float, aim: float) -> bool:
     """Whether a round gained almost nothing, at most `aim`, or less than the goal needs."""
     value = at.task.value(at.factors)
-    return before - value <= max(STALL * abs(value), aim, value - at.task.goal)
+    return before - value <= max(STALLED * abs(value), aim, value - at.task.goal)
 
 
 def excess_threshold(search: Search, at: Round) -> float:
@@ -156,7 +156,7 @@ def excess_threshold(search: Search, at: Round) -> float:
 def descend(search: Search, at: Round) -> None:
     """Descend, refit the offsets, drop and merge components, and note the point."""
     task = at.task
-    steps, stall = (FINE, STALL) if at.fine else (COARSE, 1e3 * STALL)
+    steps, stall = (FINE, STALLED) if at.fine else (COARSE, 1e3 * STALLED)
     if at.little > 0:  # the same gain for each step
         stall = max(stall, at.little * WINDOW / (FINE * abs(search.best.value)))
     at.factors, used = polish_factors(task, at.factors, min(steps, search.steps), stall)
