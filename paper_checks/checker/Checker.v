@@ -263,14 +263,16 @@ Record data := Data {
   dU : grid; dV : grid; dO : offsets_; dfound : bool;
   drtol : dyadic; datol : dyadic }.
 
-(* a tree of splits with a proof at each end; of cases: on which side of a row of F, or of another *)
-Inductive plane := Row (i : nat) | Line (a : grid).
+(* a tree of splits with a proof at each end; of cases: on which side of a row of F, or of another, and
+   what holds everywhere: p_i is at most such a sum of other p_j and q_j (`row_of`) *)
+Definition sparse := seq (nat * dyadic).
+Inductive plane := Row (i : nat) | Line (a : grid) | Above (i : nat) (of_ : sparse).
 Definition step := (plane * bool)%type.
-Inductive tree (S T : Type) := Leaf (proof : T) | Cut (s : S) (plus minus : tree S T).
+Inductive tree (S T : Type) :=
+  Leaf (proof : T) | Cut (s : S) (plus minus : tree S T) | Fact (s : S) (next : tree S T).
 Arguments Leaf {S T} proof.
 Notation cases := (tree plane).
 Record form_proof := Form { fN : option grid; fL : option grid; fshift : dyadic }.
-Definition sparse := seq (nat * dyadic).
 Record chord := Chord { place : nat; kappa : dyadic; to_low : sparse; to_high : sparse }.
 Inductive layer_proof :=
 | Quadratic (w : form_proof) (tau level beside_ : dyadic) (radial : option dyadic) (linear : bool)
@@ -678,7 +680,8 @@ Definition form_top (c k : nat) (g f : grid) (p : form_proof) : option dyadic :=
 
 (* the largest bound of an end of a tree, each with what holds there *)
 Section Walk.
-Variables (H S T : Type) (split : H -> S -> option (H * H)) (proved : H -> T -> option dyadic).
+Variables (H S T : Type) (split : H -> S -> option (H * H)) (fact : H -> S -> option H).
+Variable proved : H -> T -> option dyadic.
 Fixpoint worst (h : H) (t : tree S T) : option dyadic :=
   match t with
   | Leaf p => proved h p
@@ -689,7 +692,9 @@ Fixpoint worst (h : H) (t : tree S T) : option dyadic :=
       | _, _ => None
       end
     else None
+  | Fact s t => if fact h s is Some h' then worst h' t else None
   end.
+Definition no_fact (h : H) (s : S) : option H := None.
 End Walk.
 Definition sides (known : plane -> bool) (path : seq step) (s : plane) : option (seq step * seq step) :=
   if known s then Some (rcons path (s, true), rcons path (s, false)) else None.
@@ -818,7 +823,7 @@ Definition ball_leaf (x : piece) (p : ball_proof) : option dyadic :=
     else None
   else None.
 Definition balls (t : tree parting ball_proof) : option dyadic :=
-  worst parted ball_leaf (Piece [::] (map (fun i => (i, 1%Z)) (iota 0 total)) ([::], [::])) t.
+  worst parted (@no_fact _ _) ball_leaf (Piece [::] (map (fun i => (i, 1%Z)) (iota 0 total)) ([::], [::])) t.
 End Balls.
 
 (* u^T W v over two balls: z^T hat z = 2 u^T W v, and the rows that signs make nonnegative.  Of a cube with
@@ -876,16 +881,59 @@ Definition float_above (x : dyadic) : dyadic :=
   else Dy (Z.succ (Z.shiftr (Z.add (num x) (Z.shiftl 1 (Z.pred b))) b)) (Z.add (dex x) b).
 Definition float_radius (x : dyadic) : dyadic := let y := float_above x in if dleb x y then y else x.
 
+Definition nearest (z : Z) : Z :=  (* a float, ties to even: what is lost is counted *)
+  let b := Z.sub (log_guess (Z.abs z)) 52 in
+  if Z.leb b Z0 then z else
+    let h := Z.shiftl 1 (Z.pred b) in let q := Z.shiftr (Z.add z h) b in let x := Z.shiftl q b in
+    if Z.eqb (Z.sub x z) h && Z.odd q then Z.sub x (Z.shiftl 1 b) else x.
+Definition rounded (x : grid) : grid := Grid (map (map nearest) (ints x)) (ex x).
+
+Fixpoint distinct (x : seq nat) : bool :=
+  if x is i :: x' then negb (has (eqn i) x') && distinct x' else true.
+Definition listed (limit : nat) (x : sparse) : bool :=
+  all (fun y => Nat.ltb y.1 limit) x && distinct (map fst x).
+Definition of_place (T : Type) (i : nat) (x : seq (nat * T)) : option T :=
+  foldr (fun y t => if eqn i y.1 then Some y.2 else t) None x.
+Definition coefficient (x : sparse) (i : nat) : dyadic := if of_place i x is Some c then c else dzero.
+
 Section Layer.
 Variables (m k n : nat) (f : grid) (a : dyadic) (w : grid) (b : bias) (radii : seq dyadic).
+(* sum_i x_i z_i <= |x F| + |sum_i x_i| far, F without the free bias *)
+Definition farthest_sum (x : seq dyadic) : dyadic :=
+  let y := mul (as_row x) (transpose k (without b)) in
+  dadd (sqrt_up (inner y y)) (dmul (dabs (foldr dadd dzero x)) (far b)).
+
+(* p_i <= sum_(c_j > 0) c_j p_j + sum_(c_j < 0) |c_j| q_j + slack, where slack is at least z_i - sum c_j z_j
+   and what is lost where sum_(c_j < 0) c_j f_j is rounded *)
+Definition negative_part (c : sparse) : grid :=
+  mul (as_row (mkseq (fun j => dmin (coefficient c j) dzero) m)) (transpose k f).
 Definition row_of (s : plane) : grid :=  (* over (p, u) *)
-  match s with Row i => beside (blank 1 m) (row_at f i) | Line a => a end.
-Definition is_row (s : plane) : bool :=
-  match s with Row i => Nat.ltb i m | Line a => shaped 1 (m + k) a end.
+  match s with
+  | Row i => beside (blank 1 m) (row_at f i)
+  | Line a => a
+  | Above i c =>
+    beside (as_row (mkseq (fun j => if eqn i j then minus_one else dabs (coefficient c j)) m))
+           (rounded (negative_part c))
+  end.
+Definition slack_of (s : plane) : dyadic :=
+  if s is Above i c then
+    let x := farthest_sum (mkseq (fun j => if eqn i j then one else dmul minus_one (coefficient c j)) m) in
+    let y := negative_part c in let r := gsub y (rounded y) in
+    let s := dadd x (sqrt_up (dmul (dadd one (reach b)) (inner r r))) in
+    if Z.eqb (num s) Z0 then dzero else float_radius s
+  else dzero.
+Definition is_plane (s : plane) : bool :=
+  match s with
+  | Row i => Nat.ltb i m
+  | Line a => shaped 1 (m + k) a
+  | Above i c => [&& Nat.ltb i m, listed m c & negb (has (fun y => eqn i y.1) c)]
+  end.
+Definition stated (path : seq step) (s : plane) : option (seq step) :=
+  if s is Above _ _ then if is_plane s then Some (rcons path (s, true)) else None else None.
 
 (* x = (p / tau, u), and 1 behind them if c = 1 *)
 Definition scaled (tau : dyadic) (c : nat) (s : plane) : grid :=
-  beside (entrywise (row_of s) (beside (gscale tau (filled 1 m)) (filled 1 k))) (blank 1 c).
+  beside (entrywise (row_of s) (beside (gscale tau (filled 1 m)) (filled 1 k))) (gscale (slack_of s) (filled 1 c)).
 (* p and q, and with `more` 1, r - p, r - q where c = 1 and r bounds |z| *)
 Definition layer_facts (tau : dyadic) (c : nat) (more : bool) : grid :=
   let p := scalar m tau in let minus := scalar m (dmul minus_one tau) in
@@ -929,7 +977,8 @@ Definition quadratic (sign : option bool) (path : seq step) (p : form_proof) (ta
   let c := if radial is Some _ then 1%N else 0%N in
   let r := if radial is Some r then r else dzero in
   let i := inverse tau in let x := outputs_of tau c in
-  if dleb (dmul tau i) one && dleb one (dmul tau i) && Z.ltb Z0 (num tau) then
+  if [&& dleb (dmul tau i) one, dleb one (dmul tau i), Z.ltb Z0 (num tau)
+       & all (fun s => eqn c 1 || Z.eqb (num (slack_of s.1)) Z0) path] then
     let g := match linear, sign, c with
       | false, _, _ => Some (mul x x)
       | true, Some s, 1%N => if eqn n 1 then Some (gadd (mul x (half_of s)) (mul (half_of s) x)) else None
@@ -948,7 +997,7 @@ Definition quadratic (sign : option bool) (path : seq step) (p : form_proof) (ta
     else None
   else None.
 
-(* sum_i x_i z_i <= |x F| + |sum_i x_i| far, F without the free bias, of more by mu where the path says so *)
+(* the same bound after mu times the rows of the path are added *)
 Definition of_row (path : seq step) (i : nat) (x : nat * dyadic) : dyadic :=
   match nth (Line (blank 0 0), true) path x.1 with
   | (Row j, s) => if eqn i j then (if s then x.2 else dmul minus_one x.2) else dzero
@@ -956,22 +1005,15 @@ Definition of_row (path : seq step) (i : nat) (x : nat * dyadic) : dyadic :=
   end.
 Definition raised (path : seq step) (mu : sparse) (x : seq dyadic) : seq dyadic :=
   mkseq (fun i => foldr (fun y z => dadd (of_row path i y) z) (nth dzero x i) mu) m.
-Fixpoint distinct (x : seq nat) : bool :=
-  if x is i :: x' then negb (has (eqn i) x') && distinct x' else true.
-Definition listed (limit : nat) (x : sparse) : bool :=
-  all (fun y => Nat.ltb y.1 limit) x && distinct (map fst x).
 Definition multipliers (path : seq step) (mu : sparse) : bool :=
   listed (size path) mu && all (fun y => Z.leb Z0 (num y.2)
     && (if nth (Line (blank 0 0), true) path y.1 is (Row _, _) then true else false)) mu.
 Definition farthest (path : seq step) (mu : sparse) (x : seq dyadic) : dyadic :=
-  let x := raised path mu x in let y := mul (as_row x) (transpose k (without b)) in
-  dadd (sqrt_up (inner y y)) (dmul (dabs (foldr dadd dzero x)) (far b)).
+  farthest_sum (raised path mu x).
 
-(* a row's sign on the path, the last one; what is listed of a row *)
+(* a row's sign on the path, the last one *)
 Definition sign_on (path : seq step) (i : nat) : option bool :=
   foldl (fun s x => if x is (Row j, b) then if eqn i j then Some b else s else s) None path.
-Definition of_place (T : Type) (i : nat) (x : seq (nat * T)) : option T :=
-  foldr (fun y t => if eqn i y.1 then Some y.2 else t) None x.
 Definition unit_at (i : nat) (s : bool) : seq dyadic :=
   mkseq (fun j => if eqn i j then (if s then one else minus_one) else dzero) m.
 
@@ -1026,7 +1068,7 @@ Definition layer_end (sign : option bool) (path : seq step) (p : layer_proof) : 
   end.
 (* t with |W^T s(F u)|^2 <= t for all u of length 1 on a path; of one output and a sign where it has that *)
 Definition layer_square (path : seq step) (sign : option bool) (t : cases layer_proof) : option dyadic :=
-  worst (sides is_row) (layer_end sign) path t.
+  worst (sides is_plane) stated (layer_end sign) path t.
 End Layer.
 
 (* of one output, where v of its sign meets it *)
@@ -1068,11 +1110,6 @@ Definition outputs_square (T : Type) (n : nat) (p : norm_form dyadic) (s : sign)
    and what is lost; elsewhere of b.  e is the exponent of F, w that of W; a patch has its number before it. *)
 Section Dominating.
 Variables (e w : Z).
-Definition nearest (z : Z) : Z :=  (* a float, ties to even: what is lost is counted *)
-  let b := Z.sub (log_guess (Z.abs z)) 52 in
-  if Z.leb b Z0 then z else
-    let h := Z.shiftl 1 (Z.pred b) in let q := Z.shiftr (Z.add z h) b in let x := Z.shiftl q b in
-    if Z.eqb (Z.sub x z) h && Z.odd q then Z.sub x (Z.shiftl 1 b) else x.
 Definition patch := (Z * seq Z)%type.
 Definition less_base (base x : patch) : seq Z * dyadic :=
   if Z.eqb x.1 base.1 then (x.2, dzero) else
@@ -1126,7 +1163,7 @@ Definition pooled_square (m k : nat) (s : seq nat) (f w : grid) (sign : option b
   if sign is Some plus then
     let rows := split_rows p in
     if all (fun r => eqn (size r) k) (ints rows) then
-      worst (sides (fun x => if x is Row i then Nat.ltb i (size (ints rows)) else false))
+      worst (sides (fun x => if x is Row i then Nat.ltb i (size (ints rows)) else false)) (@no_fact _ _)
         (pooled_leaf m k s f w plus rows) [::] (pooled_tree p)
     else None
   else None.
@@ -1326,7 +1363,7 @@ Fixpoint forest (T : Type) (make : T -> cone) (proved : T -> cone -> unit -> opt
   match roots, trees with
   | [::], [::] => Some dzero
   | r :: roots', t :: trees' =>
-    match worst halves (proved r) (make r) t, forest make proved roots' trees' with
+    match worst halves (@no_fact _ _) (proved r) (make r) t, forest make proved roots' trees' with
     | Some x, Some y => Some (dmax x y)
     | _, _ => None
     end
@@ -1495,7 +1532,7 @@ Definition product_square (d : data) (w : grid) (f : relaxation) (n' : option gr
     (t : cases product_proof) : option dyadic :=
   let m := dm d in let n := dn d in let l := dleft_modes d in let l' := dright_modes d in
   let groups right := if right : bool then if f is Hat then Some (l', m) else None else Some (l, 0) in
-  let best k g := worst (sides (is_split splits)) (product_top (done_vector d) k splits groups g) [::] t in
+  let best k g := worst (sides (is_split splits)) (@no_fact _ _) (product_top (done_vector d) k splits groups g) [::] t in
   if fits (sign_of l) (sign_of l') m n n' && all (@outside_l2 _) (dmode_norms d) then
     let w := plus w n' in
     let squared x := if x is Some p then let p := dmax p dzero in Some (dmul p p) else None in

@@ -1001,9 +1001,10 @@ Fixpoint branches (splits : list S) (children : list Z) (below : list (Z * tree 
   end.
 Definition node_of (node : json) (below : list (Z * tree S T)) : result (tree S T * list (Z * tree S T)) :=
   let* splits := splits_of node in
-  match splits with
-  | None => let* e := end_of node in Ok (Leaf e, below)
-  | Some l => let* children := children_of node in branches l children below
+  match splits, find "next" (fields_of node) with
+  | None, _ => let* e := end_of node in Ok (Leaf e, below)
+  | Some [s], Some (Lst [Nat_ c]) => let* (t, r) := child_at c below in Ok (Fact s t, r)
+  | Some l, _ => let* children := children_of node in branches l children below
   end.
 Fixpoint nodes_of (at_ : Z) (nodes : list json) : result (list (Z * tree S T)) :=
   match nodes with
@@ -1016,20 +1017,38 @@ Definition tree_of (nodes : list json) : result (tree S T) :=
   let* trees := nodes_of 0 nodes in
   match trees with [(_, t)] => Ok t | _ => Rejected "proof.polar.nodes" end.
 End Tree.
-(* on which side of a row, whose number is below `rows`, or of a cut *)
+(* lists of a place and a number *)
+Fixpoint sparse_of (limit : Z) (l : list json) : result sparse :=
+  match l with
+  | [] => Ok []
+  | Lst [Nat_ k; Str x] :: t =>
+    let* _ := demand (k <? limit) "proof.polar.nodes: place" in
+    let* y := known (signed_number x) "a number" in
+    let* r := sparse_of limit t in Ok ((Z.to_nat k, y) :: r)
+  | _ => NotCovered "a list of places"
+  end.
+Definition sparse_at (limit : Z) (j : json) (k : string) : result sparse :=
+  match find k (fields_of j) with
+  | None => Ok [] | Some (Lst l) => sparse_of limit l | _ => NotCovered k
+  end.
+(* on which side of a row, whose number is below `rows`, or of a cut; and a fact *)
 Definition cut_of (cuts : grid) (c : Z) : result grid :=
   let* _ := demand (c <? Z.of_nat (List.length (ints cuts))) "proof.polar.nodes" in
   Ok (Grid [nth (Z.to_nat c) (ints cuts) []] (ex cuts)).
 Definition planes_of (rows : Z) (cuts : grid) (node : json) : result (option (list plane)) :=
-  match find "row" (fields_of node), find "cut" (fields_of node) with
-  | None, None => Ok None
-  | None, Some (Nat_ c) =>
+  match find "row" (fields_of node), find "cut" (fields_of node), find "above" (fields_of node) with
+  | None, None, None => Ok None
+  | None, None, Some (Nat_ i) =>
+    let* _ := only node ["above"; "next"; "of"] "a fact" in
+    let* _ := demand (i <? rows) "proof.polar.nodes" in
+    let* c := sparse_at rows node "of" in Ok (Some [Above (Z.to_nat i) c])
+  | None, Some (Nat_ c), None =>
     let* _ := only node ["cut"; "minus"; "plus"] "a split" in
     let* a := cut_of cuts c in Ok (Some [Line a])
-  | Some (Nat_ i), None =>
+  | Some (Nat_ i), None, None =>
     let* _ := only node ["minus"; "plus"; "row"] "a split" in
     let* _ := demand (i <? rows) "proof.polar.nodes" in Ok (Some [Row (Z.to_nat i)])
-  | _, _ => NotCovered "a node"
+  | _, _, _ => NotCovered "a node"
   end.
 (* a cut, two coordinates of a cube, or the groups of a side *)
 Definition partings_of (k : Z) (cuts : grid) (left_ right_ : norm_form dyadic) (node : json)
@@ -1099,20 +1118,6 @@ Definition cuts_of (l : list arr) (name_ : string) (k : Z) : result grid :=
   | Some a => matrix l name_ (match dims a with c :: _ => c | [] => 0 end) k
   end.
 
-(* lists of a place and a number *)
-Fixpoint sparse_of (limit : Z) (l : list json) : result sparse :=
-  match l with
-  | [] => Ok []
-  | Lst [Nat_ k; Str x] :: t =>
-    let* _ := demand (k <? limit) "proof.polar.nodes: place" in
-    let* y := known (signed_number x) "a number" in
-    let* r := sparse_of limit t in Ok ((Z.to_nat k, y) :: r)
-  | _ => NotCovered "a list of places"
-  end.
-Definition sparse_at (limit : Z) (j : json) (k : string) : result sparse :=
-  match find k (fields_of j) with
-  | None => Ok [] | Some (Lst l) => sparse_of limit l | _ => NotCovered k
-  end.
 Fixpoint chords_of (rows steps : Z) (l : list json) : result (list chord) :=
   match l with
   | [] => Ok []

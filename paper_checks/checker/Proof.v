@@ -1392,16 +1392,18 @@ Proof. by elim: path => //= s' path IH [h1 h2] h; split=> //; exact: IH. Qed.
 Lemma all_hold_nth P s0 path i : all_hold P path -> (i < size path)%N -> P (nth s0 path i).
 Proof. by elim: path i => //= s path IH [|i] [h1 h2] hi //; exact: IH. Qed.
 
-Lemma worstE (H S T : Type) (split : H -> S -> option (H * H)) (proved : H -> T -> option dyadic)
-    (P : H -> Prop) (le_ : R -> Prop) :
+Lemma worstE (H S T : Type) (split : H -> S -> option (H * H)) (fact : H -> S -> option H)
+    (proved : H -> T -> option dyadic) (P : H -> Prop) (le_ : R -> Prop) :
   (forall x y, x <= y -> le_ x -> le_ y) ->
   (forall h s h' h'', P h -> split h s = Some (h', h'') -> P h' \/ P h'') ->
+  (forall h s h', P h -> fact h s = Some h' -> P h') ->
   (forall h p t, P h -> proved h p = Some t -> le_ (dv t)) ->
-  forall (t : tree S T) h x, P h -> worst split proved h t = Some x -> le_ (dv x).
+  forall (t : tree S T) h x, P h -> worst split fact proved h t = Some x -> le_ (dv x).
 Proof.
-move=> more both ends; elim=> [p|s t IH t' IH'] h x hp /=; first exact: ends.
-case e0: (split _ _) => [[h' h'']|] //; case e: (worst _ _ h' t) => [y|] //.
-case e': (worst _ _ h'' t') => [y'|] // [<-]; rewrite dv_max; case: (both _ _ _ _ hp e0) => hs.
+move=> more both true_ ends; elim=> [p|s t IH t' IH'|s t IH] h x hp /=; first exact: ends.
+  2: by case e: (fact _ _) => [h'|] //; apply: IH; exact: true_ hp e.
+case e0: (split _ _) => [[h' h'']|] //; case e: (worst _ _ _ h' t) => [y|] //.
+case e': (worst _ _ _ h'' t') => [y'|] // [<-]; rewrite dv_max; case: (both _ _ _ _ hp e0) => hs.
   by apply: more (IH _ _ hs e); rewrite le_max lexx.
 by apply: more (IH' _ _ hs e'); rewrite le_max lexx orbT.
 Qed.
@@ -1504,7 +1506,7 @@ have one_ b h f : (if b then 0 <= split_value s else split_value s <= 0) -> shap
   rewrite e6 qfD lerDl e5 qfZ e4 e3 e2 trmx_mul !trmxK mulmxA qf_congr ec qf_scale mulrCA.
   rewrite mulr_ge0 ?sqr_ge0 // -/(split_value s); case: (b) hs => hs; first by rewrite oneE mul1r.
   by rewrite minus_oneE mulN1r oppr_ge0.
-elim: path g sg hp => [|[[j|a] b] path IH] h sh /= [] // hs hp; last exact: IH.
+elim: path g sg hp => [|[[j|a|j a] b] path IH] h sh /= [] // hs hp; [|exact: IH|exact: IH].
 rewrite {2 4}/with_ /=; case: ifP => [/eqnP ej|_]; last exact: IH.
 have [h1 h2] : shape k k (foldl (add_ b) h w) /\ qf (mx k k h) z <= qf (mx k k (foldl (add_ b) h w)) z.
   elim: (w) h sh => [|f w' IHw] h sh //=; have [|h3 h4] := one_ b h f _ sh; first by move: hs; rewrite /split_holds /= ej.
@@ -1526,13 +1528,13 @@ by have [h3 h4] := add_partE h1 hp e; apply: IH h3 (le_trans h2 h4).
 Qed.
 
 Lemma product_treeE g tr t : shape k k g ->
-  worst (sides (is_split splits)) (product_top mul same k splits groups g) [::] tr = Some t ->
+  worst (sides (is_split splits)) (@no_fact _ _) (product_top mul same k splits groups g) [::] tr = Some t ->
   qf (mx k k g) z <= dv (dmax t dzero) * sq z.
 Proof.
 move=> sg e; rewrite dv_max dv_zero.
 apply: (worstE (P := all_hold split_holds) (le_ := fun x => qf (mx k k g) z <= Num.max x 0 * sq z)) e => //.
 - by move=> x y xy h; apply: le_trans h _; rewrite ler_wpM2r ?sq_ge0 // ge_max !le_max xy lexx orbT.
-- apply: sidesE => -[j|a] // _; rewrite /split_holds /=.
+- apply: sidesE => -[j|a|j a] // _; rewrite /split_holds /=.
   by case: (leP 0 (split_value (split_at j))) => [|/ltW] h; [left|right].
 - by move=> path p x hp /(product_topE sg hp) h; apply: le_trans h _; rewrite ler_wpM2r ?sq_ge0 // le_max lexx.
 Qed.
@@ -1957,29 +1959,137 @@ Qed.
 
 Hypotheses (radii_m : size radii = m) (radiiP : forall i : 'I_m, `|z i 0| <= dv (nth dzero radii i)).
 
-(* what holds on a side of a row *)
-Definition held (s : step) : Prop := is_row m k s.1 /\ on_side (row_of m f) (col_mx p u) s.
+Lemma farthest_sumE x : size x = m -> 0 <= dv (farthest_sum mul k bi x) /\
+  \sum_(i < m) dv (nth dzero x i) * z i 0 <= dv (farthest_sum mul k bi x).
+Proof.
+move=> hx; rewrite /farthest_sum; have [h1 e1] := as_rowE hx.
+have [h2 e2] := transposeE hg; have [h3 e3] := productE h1 h2; have e4 := innerE h3 h3; move: h3 e3 e4.
+move: (mul _ _) => y hy ey e4; have := sqrt_upE (x := inner y y); rewrite e4 -/(sq _) => /(_ (sq_ge0 _)).
+move: (sqrt_up _) => top [top0 htop].
+have total : dv (foldr dadd dzero x) = \sum_(i < m) dv (nth dzero x i).
+  rewrite -hx; elim: (x) => [|v l IH] /=; first by rewrite big_ord0 dv_zero.
+  by rewrite dvD IH big_ord_recl.
+have far0 : 0 <= dv (far bi) := le_trans (normr_ge0 moved) s_far.
+rewrite dvD dvM dv_abs total; split; first by rewrite addr_ge0 // mulr_ge0.
+have -> : \sum_(i < m) dv (nth dzero x i) * z i 0 = dot (mx 1 k y)^T pu
+    + (\sum_(i < m) dv (nth dzero x i)) * moved.
+  rewrite ey e1 e2 trmxK dot_col.
+  have -> : \sum_(i < m) dv (nth dzero x i) * z i 0 = ((\row_(i < m) dv (nth dzero x i)) *m z) 0 0.
+    by rewrite mxE; apply: eq_bigr => i _; rewrite [X in _ = X * _]mxE.
+  rewrite /z split_ mulmxDr [LHS]mxE; congr (_ + _).
+    by rewrite mulmxA mxE; apply: eq_bigr => i _; rewrite [_^T i 0]mxE.
+  by rewrite mxE mulr_suml; apply: eq_bigr => i _; rewrite !mxE.
+apply: lerD; last first.
+  by apply: le_trans (ler_norm _) _; rewrite normrM ler_wpM2l.
+apply: le_trans (ler_norm _) _; rewrite -ler_sqr ?nnegrE // real_normK ?num_real //.
+by apply: le_trans (cauchy_schwarz _ _) _; rewrite u1 mulr1 sq_tr.
+Qed.
 
-Lemma row_ofE (i : 'I_m) : shape 1 (m + k) (row_of m f (Row i)) /\
-  (mx 1 (m + k) (row_of m f (Row i)) *m col_mx p u) 0 0 = z i 0.
+(* what holds on a side of a row *)
+Definition side_value (s : plane) : R :=
+  (mx 1 (m + k) (row_of mul m k f s) *m col_mx p u) 0 0 + dv (slack_of mul m k f bi s).
+Definition held (s : step) : Prop :=
+  is_plane m k s.1 /\ if s.2 then 0 <= side_value s.1 else side_value s.1 <= 0.
+
+Lemma roundedE l r x : shape l r x -> shape l r (rounded x).
+Proof. by move=> [hl hr]; split=> [|i il] /=; rewrite ?size_map // (nth_map [::]) ?hl // size_map hr. Qed.
+
+Lemma negative_partE c : shape 1 k (negative_part mul m k f c) /\
+  (mx 1 k (negative_part mul m k f c) *m u) 0 0 = \sum_(j < m) Num.min (dv (coefficient c j)) 0 * z j 0.
+Proof.
+have [h2 e2] := as_rowE (size_mkseq (fun j => dmin (coefficient c j) dzero) m).
+have [h3 e3] := transposeE hf; have [h4 e4] := productE h2 h3; split=> //.
+rewrite /negative_part e4 e2 e3 trmxK -mulmxA -/z mxE; apply: eq_bigr => j _; rewrite [X in X * _ = _]mxE nth_mkseq //.
+by rewrite /dmin dv_le dv_zero; case: leP; rewrite ?dv_zero.
+Qed.
+
+Lemma row_of_aboveE i c : shape 1 (m + k) (row_of mul m k f (Above i c)) /\
+  (mx 1 (m + k) (row_of mul m k f (Above i c)) *m col_mx p u) 0 0
+  = \sum_(j < m) (if eqn i j then -1 else `|dv (coefficient c j)|) * p j 0
+    + (mx 1 k (rounded (negative_part mul m k f c)) *m u) 0 0.
+Proof.
+have [h1 e1] := as_rowE (size_mkseq (fun j => if eqn i j then minus_one else dabs (coefficient c j)) m).
+have [/roundedE h2 _] := negative_partE c; have [h5 e5] := besideE h1 h2.
+split=> //; rewrite /row_of e5 mul_row_col [LHS]mxE; congr (_ + _).
+rewrite e1 mxE; apply: eq_bigr => j _; rewrite [X in X * _ = _]mxE nth_mkseq //; congr (_ * _).
+by case: eqn; rewrite ?minus_oneE ?dv_abs.
+Qed.
+
+Lemma plane_shape s : is_plane m k s -> shape 1 (m + k) (row_of mul m k f s).
+Proof.
+case: s => [i /PeanoNat.Nat.ltb_lt/ssrnat.ltP hi|b /shapedP //|i c _]; last by case: (row_of_aboveE i c).
+by have [h1 _] := row_atE (Ordinal hi) hf; have [h2 _] := blankE 1 m; case: (besideE h2 h1).
+Qed.
+
+Lemma row_ofE (i : 'I_m) : shape 1 (m + k) (row_of mul m k f (Row i)) /\
+  (mx 1 (m + k) (row_of mul m k f (Row i)) *m col_mx p u) 0 0 = z i 0.
 Proof.
 have [h1 e1] := row_atE i hf; have [h2 e2] := blankE 1 m; have [h3 e3] := besideE h2 h1.
 by split=> //; rewrite e3 mul_row_col e2 mul0mx add0r e1 -row_mul mxE.
 Qed.
 
-Lemma held_sides s : is_row m k s -> held (s, true) \/ held (s, false).
+Lemma held_sides s : is_plane m k s -> held (s, true) \/ held (s, false).
+Proof. by move=> hs; rewrite /held /=; case: (leP 0 (side_value s)) => [h|/ltW h]; [left|right]. Qed.
+
+Lemma of_place_none (T : Type) i (x : seq (nat * T)) : ~~ has (fun y => eqn i y.1) x -> of_place i x = None.
+Proof. by elim: x => //= y x IH; case: ifP => // _ /IH. Qed.
+
+(* p_i = z_i <= slack + sum c_j z_j where z_i >= 0; and c z <= c p, or at most -c q where c < 0 *)
+Lemma held_above i c : is_plane m k (Above i c) -> held (Above i c, true).
 Proof.
-move=> hs; have sh : shape 1 (m + k) (row_of m f s).
-  case: s hs => [i /PeanoNat.Nat.ltb_lt/ssrnat.ltP hi|b /shapedP //].
-  by case: (row_ofE (Ordinal hi)).
-rewrite /held /on_side /=.
-by case: (leP 0 ((mx 1 (m + k) (row_of m f s) *m col_mx p u) 0 0)) => [h|/ltW h]; [left|right].
+move=> hs; split=> //=; rewrite /side_value; have [_ ->] := row_of_aboveE i c.
+have /and3P[/PeanoNat.Nat.ltb_lt/ssrnat.ltP hi _ /of_place_none no] := hs; pose i' := Ordinal hi.
+have [x0] := farthest_sumE (size_mkseq
+  (fun j => if eqn i j then one else dmul minus_one (coefficient c j)) m).
+rewrite /slack_of; set x := farthest_sum _ _ _ _ in x0 *; set y := negative_part _ _ _ _ _; set r := gsub _ _.
+have [hy ey] := negative_partE c; rewrite -/y in hy ey; have [hr er] := gsubE hy (roundedE hy); rewrite -/r in hr er.
+have r0 : 0 <= dv (dmul (dadd one (reach bi)) (inner r r)).
+  rewrite dvM dvD oneE (innerE hr hr) -/(sq _) mulr_ge0 ?sq_ge0 // addr_ge0 //.
+  exact: le_trans (sq_ge0 _) b_reach.
+have [t0] := sqrt_upE r0; set t := sqrt_up _ in t0 *; rewrite dvM dvD oneE (innerE hr hr) -/(sq _) => tr.
+have lost : (mx 1 k r *m u) 0 0 <= dv t.
+  have -> : (mx 1 k r *m u) 0 0 = dot (mx 1 k r)^T u.
+    by rewrite [LHS]mxE dot_col; apply: eq_bigr => j _; rewrite [X in _ = X * _]mxE.
+  apply: le_trans (ler_norm _) _; rewrite -ler_sqr ?nnegrE // real_normK ?num_real //.
+  apply: le_trans (cauchy_schwarz _ _) _; apply: le_trans tr; rewrite sq_tr sq_u [leRHS]mulrC.
+  by rewrite ler_wpM2l ?sq_ge0 // lerD2l.
+set s := if _ then _ else _; have xs : dv x + dv t <= dv s.
+  rewrite /s; case: ifP => [/Z.eqb_eq e|_]; last by rewrite -dvD; exact: float_radiusE.
+  by rewrite dv_zero -dvD /dv e zr0 mul0r.
+have -> : (mx 1 k (rounded y) *m u) 0 0 = (mx 1 k y *m u) 0 0 - (mx 1 k r *m u) 0 0.
+  by rewrite er mulmxBl [X in _ = _ - X]mxE [(- _ : 'M_(_, _)) 0 0]mxE opprB addrC subrK.
+rewrite ey; move: lost xs; move: (dv s) (dv t) ((mx 1 k r *m u) 0 0) => {tr t0}s {}t l lost xs hx.
+suff : 0 <= \sum_(j < m) ((if eqn i j then -1 else `|dv (coefficient c j)|) * p j 0
+                       + Num.min (dv (coefficient c j)) 0 * z j 0) + dv x.
+  by rewrite big_split /=; move: lost xs; move: (dv x) (\sum_(_ < m) _) (\sum_(_ < m) _) => *; lra.
+move: hx x0; move: (dv x) => {s lost xs}s hx s0.
+pose g (j : 'I_m) := (if eqn i j then -1 else `|dv (coefficient c j)|) * p j 0 + Num.min (dv (coefficient c j)) 0 * z j 0.
+move: hx; rewrite (eq_bigr (fun j : 'I_m => (if j == i' then 1 else - dv (coefficient c j)) * z j 0)) => [|j _]; last first.
+  rewrite nth_mkseq // eqnE -val_eqE eq_sym; case: ifP => _; rewrite ?oneE //.
+  by rewrite dvM minus_oneE mulN1r.
+rewrite (bigD1 i') //= eqxx mul1r (bigD1 i' (F := g)) //= {1}/g eqnE eqxx /coefficient no dv_zero minxx mul0r addr0 mulN1r.
+have le_ (j : 'I_m) : j != i' -> 0 <= g j /\ dv (coefficient c j) * z j 0 <= g j.
+  move=> ji; rewrite /g eqnE; have -> : (i == j) = false by rewrite eq_sym -[i]/(val i') val_eqE (negbTE ji).
+  have := p_ge0 j; have := p_gez j; move: (p j 0) (z j 0) (dv _) => pj zj b h1 h2.
+  have [b0|/ltW b0] := leP 0 b; first by rewrite ger0_norm // mul0r addr0 mulr_ge0 // ler_wpM2l.
+  rewrite ler0_norm //; split; nra.
+have T0 : 0 <= \sum_(j < m | j != i') g j by apply: sumr_ge0 => j /le_[].
+have T1 : \sum_(j < m | j != i') dv (coefficient c j) * z j 0 <= \sum_(j < m | j != i') g j.
+  by apply: ler_sum => j /le_[].
+rewrite (eq_bigr (fun j : 'I_m => - (dv (coefficient c j) * z j 0))) => [|j /negbTE ->]; last by rewrite mulNr.
+rewrite sumrN; set V := \sum_(j < m | _) dv _ * _ in T1 * => h.
+by rewrite [p i' 0]mxE /Network.pos; case: (leP (z i' 0) 0) => zi; lra.
+Qed.
+
+Lemma all_stated path s path' : all_hold held path -> stated m k path s = Some path' -> all_hold held path'.
+Proof.
+by case: s => // i c hp; rewrite /stated; case: ifP => // /held_above h [<-]; exact: all_hold_rcons.
 Qed.
 
 Lemma held_row s i : held (Row i, s) -> exists2 j : 'I_m, i = j & if s then 0 <= z j 0 else z j 0 <= 0.
 Proof.
-case=> /= /PeanoNat.Nat.ltb_lt/ssrnat.ltP hi [_ h]; exists (Ordinal hi) => //.
-by have [_ <-] := row_ofE (Ordinal hi).
+case=> /= /PeanoNat.Nat.ltb_lt/ssrnat.ltP hi h; exists (Ordinal hi) => //; move: h.
+by rewrite /side_value; have [_ ->] := row_ofE (Ordinal hi); rewrite dv_zero addr0.
 Qed.
 
 Section Quadratic.
@@ -1990,24 +2100,36 @@ Definition point : 'cV[R]_(m + k + c) := col_mx (col_mx ((dv tau)^-1 *: p) u) (c
 Lemma unscale (x : 'cV[R]_m) : (dv tau)%:M *m ((dv tau)^-1 *: x) = x.
 Proof. by rewrite mul_scalar_mx scalerA divff ?scale1r // gt_eqF. Qed.
 
-Lemma scaledE s : shape 1 (m + k) (row_of m f s) -> shape 1 (m + k + c) (scaled m k f tau c s) /\
-  mx 1 (m + k + c) (scaled m k f tau c s) *m point = mx 1 (m + k) (row_of m f s) *m col_mx p u.
+Lemma scaledE s : is_plane m k s -> shape 1 (m + k + c) (scaled mul m k f bi tau c s) /\
+  (mx 1 (m + k + c) (scaled mul m k f bi tau c s) *m point) 0 0
+  = (mx 1 (m + k) (row_of mul m k f s) *m col_mx p u) 0 0 + c%:R * dv (slack_of mul m k f bi s).
 Proof.
-move=> hs; have [h1 e1] := filledE 1 m; have [h2 e2] := gscaleE tau h1; have [h3 e3] := filledE 1 k.
-have [h4 e4] := besideE h2 h3; have [h5 e5] := entrywiseE hs h4; have [h6 e6] := blankE 1 c.
-have [h7 e7] := besideE h5 h6; split=> //; rewrite e7 mul_row_col e6 mul0mx addr0.
-apply/matrixP => i j; rewrite [LHS]mxE [RHS]mxE; apply: eq_bigr => l _; rewrite e5 e4 e2 e1 e3.
+move=> /plane_shape hs; have [h1 e1] := filledE 1 m; have [h2 e2] := gscaleE tau h1; have [h3 e3] := filledE 1 k.
+have [h4 e4] := besideE h2 h3; have [h5 e5] := entrywiseE hs h4; have [h8 e8] := filledE 1 c.
+have [h6 e6] := gscaleE (slack_of mul m k f bi s) h8.
+have [h7 e7] := besideE h5 h6; split=> //; rewrite e7 mul_row_col [LHS]mxE; congr (_ + _); last first.
+  rewrite e6 e8 -scalemxAl [LHS]mxE mulrC; congr (_ * _).
+  by rewrite mxE (eq_bigr (fun=> 1)) ?sumr_const ?card_ord // => j _; rewrite !mxE mulr1.
+rewrite [LHS]mxE [RHS]mxE; apply: eq_bigr => l _; rewrite e5 e4 e2 e1 e3.
 case: (split_ordP l) => l' ->; rewrite ?row_mxEl ?row_mxEr ?col_mxEu ?col_mxEd.
   rewrite -mulrA; congr (_ * _); rewrite ![(_ *: _ : 'M_(_, _)) _ _]mxE [const_mx _ _ _]mxE mulr1 mulrA.
   by rewrite divff ?mul1r // gt_eqF.
 by rewrite [const_mx _ _ _]mxE mulr1.
 Qed.
 
-Lemma held_scaled s : held s -> on_side (scaled m k f tau c) point s.
-Proof. by case: s => s b [_ [/= hs h]]; have [h1 e1] := scaledE hs; rewrite /on_side /= e1. Qed.
+(* where a fact has its slack *)
+Definition has_place (s : step) : bool := eqn c 1 || Z.eqb (num (slack_of mul m k f bi s.1)) Z0.
 
-Lemma all_scaled path : all_hold held path -> all_hold (on_side (scaled m k f tau c) point) path.
-Proof. by elim: path => //= s path IH [h1 h2]; split; [exact: held_scaled|exact: IH]. Qed.
+Lemma held_scaled s : has_place s -> held s -> on_side (scaled mul m k f bi tau c) point s.
+Proof.
+case: s => s b ok [/= hs h]; have [h1 e1] := scaledE hs; split=> //=; rewrite e1.
+suff -> : c%:R * dv (slack_of mul m k f bi s) = dv (slack_of mul m k f bi s) by [].
+by case/orP: ok => [/eqnP ->|/Z.eqb_eq e]; rewrite ?mul1r // /dv e zr0 mul0r mulr0.
+Qed.
+
+Lemma all_scaled path : all has_place path -> all_hold held path ->
+  all_hold (on_side (scaled mul m k f bi tau c) point) path.
+Proof. by elim: path => //= s path IH /andP[ok1 ok2] [h1 h2]; split; [exact: held_scaled|exact: IH]. Qed.
 
 Lemma plain_facts : let g := above (beside (beside (scalar m tau) (blank m k)) (blank m c))
     (beside (beside (scalar m tau) (gscale minus_one f)) (blank m c)) in
@@ -2200,8 +2322,8 @@ move=> hw hp ht; rewrite /quadratic.
 set c := (if radial is Some _ then 1 else 0)%N; set r := if radial is Some r then r else dzero.
 have c1 : (c <= 1)%N by rewrite /c; case: (radial).
 have cr : c%:R * dv r = dv r by rewrite /c /r; case: (radial) => *; rewrite ?mul1r // mul0r dv_zero.
-move: (inverse tau) => i; case: ifP => // /andP[/andP[]]; rewrite !dv_le dvM oneE => i1 i2.
-rewrite -zr_lt zr0 => tau1; have tau0 : 0 < dv tau by rewrite /dv mulr_gt0 ?p2_gt0.
+move: (inverse tau) => i; case: ifP => // /and4P[]; rewrite !dv_le dvM oneE => i1 i2.
+rewrite -zr_lt zr0 => tau1 placed; have tau0 : 0 < dv tau by rewrite /dv mulr_gt0 ?p2_gt0.
 have {i1 i2} ei : dv i = (dv tau)^-1.
   have e : dv tau * dv i = 1 by apply/eqP; rewrite eq_le i1 i2.
   by rewrite -[dv i]mul1r -(mulVf (lt0r_neq0 tau0)) -mulrA e mulr1.
@@ -2233,7 +2355,7 @@ have {}hV : V <= dv b -> sq (output n w) <= dv (if linear then dmul b b else b).
 apply: hV; rewrite /b.
 have [sl syml eL] := levelsE tau c level beside_ r; have [sd ed] := gsubE sg sl.
 have [h [mh hf' of_]] := layer_factsE tau0 more c1.
-have [h' [hf2 of2]] := factsE mh hf' of_ (all_scaled c tau0 hp).
+have [h' [hf2 of2]] := factsE mh hf' of_ (all_scaled tau0 placed hp).
 have [|sg' sym' le_] := conedE hf2 (proj1 of2) sd _ ec; first by rewrite ed linearB /= sym syml.
 have := le_trans le_ (form_topE sg' sym' hf2 of2 e).
 rewrite ed qfB eV eL cr => hle.
@@ -2267,48 +2389,23 @@ Lemma farthestE path mu x : all_hold held path -> multipliers path mu ->
   0 <= dv (farthest mul m k bi path mu x) /\
   \sum_(i < m) dv (nth dzero x i) * z i 0 <= dv (farthest mul m k bi path mu x).
 Proof.
-move=> hp /andP[/andP[hl _] hm]; rewrite /farthest.
-have [h1 e1] := as_rowE (size_mkseq (fun i => foldr (fun y z => dadd (of_row path i y) z) (nth dzero x i) mu) m).
-have [h2 e2] := transposeE hg; have [h3 e3] := productE h1 h2.
-have e4 := innerE h3 h3; move: h3 e3 e4; rewrite -/(raised m path mu x).
-move: (mul _ _) => y hy ey e4; have := sqrt_upE (x := inner y y); rewrite e4 -/(sq _) => /(_ (sq_ge0 _)).
-move: (sqrt_up _) => top [top0 htop].
-have total : dv (foldr dadd dzero (raised m path mu x)) = \sum_(i < m) dv (nth dzero (raised m path mu x) i).
-  have sum_ l : dv (foldr dadd dzero l) = \sum_(i < size l) dv (nth dzero l i).
-    by elim: l => [|v l IH] /=; rewrite ?big_ord0 ?dv_zero // dvD IH big_ord_recl.
-  by rewrite sum_ size_mkseq.
-have far0 : 0 <= dv (far bi) := le_trans (normr_ge0 moved) s_far.
-rewrite dvD dvM dv_abs total; split; first by rewrite addr_ge0 // mulr_ge0.
-have more : \sum_(i < m) dv (nth dzero x i) * z i 0
-    <= \sum_(i < m) dv (nth dzero (raised m path mu x) i) * z i 0.
-  rewrite -subr_ge0 -sumrB.
-  have -> : \sum_(i < m) (dv (nth dzero (raised m path mu x) i) * z i 0 - dv (nth dzero x i) * z i 0)
-      = \sum_(y <- mu) \sum_(i < m) dv (of_row path i y) * z i 0.
-    rewrite exchange_big; apply: eq_bigr => i _; rewrite raisedE ?ltn_ord //.
-    by rewrite mulrDl addrK mulr_suml.
-  elim: mu hl hm {h1 e1 ey total} => [|[l v] mu IH] /=; first by rewrite big_nil.
-  case/andP => /PeanoNat.Nat.ltb_lt/ssrnat.ltP hl hls /andP[/andP[v0 hrow] hms].
-  rewrite big_cons addr_ge0 ?IH // /of_row /=.
-  have := all_hold_nth (Line (blank 0 0), true) hp hl; move: hrow.
-  case: (nth _ path l) => [[j|//] b] _ /held_row[j' -> hz].
-  rewrite (bigD1 j') //= eqnE eqxx big1 ?addr0 => [|i ij].
-    case: (b) hz => hz; first by rewrite mulr_ge0 // -dv_ge0.
-    by rewrite dvM minus_oneE mulN1r mulNr oppr_ge0 mulr_ge0_le0 // -dv_ge0.
-  by rewrite val_eqE (negbTE ij) dv_zero mul0r.
-apply: le_trans more _.
-have -> : \sum_(i < m) dv (nth dzero (raised m path mu x) i) * z i 0 = dot (mx 1 k y)^T pu
-    + (\sum_(i < m) dv (nth dzero (raised m path mu x) i)) * moved.
-  rewrite ey e1 e2 trmxK dot_col.
-  have -> : \sum_(i < m) dv (nth dzero (raised m path mu x) i) * z i 0
-      = ((\row_(i < m) dv (nth dzero (raised m path mu x) i)) *m z) 0 0.
-    by rewrite mxE; apply: eq_bigr => i _; rewrite [X in _ = X * _]mxE.
-  rewrite /z split_ mulmxDr [LHS]mxE; congr (_ + _).
-    by rewrite mulmxA mxE; apply: eq_bigr => i _; rewrite [_^T i 0]mxE.
-  by rewrite mxE mulr_suml; apply: eq_bigr => i _; rewrite !mxE.
-apply: lerD; last first.
-  by apply: le_trans (ler_norm _) _; rewrite normrM ler_wpM2l.
-apply: le_trans (ler_norm _) _; rewrite -ler_sqr ?nnegrE // real_normK ?num_real //.
-by apply: le_trans (cauchy_schwarz _ _) _; rewrite u1 mulr1 sq_tr.
+move=> hp /andP[/andP[hl _] hm]; have hr : size (raised m path mu x) = m by exact: size_mkseq.
+have [far0 total] := farthest_sumE hr; split; first exact: far0.
+apply: le_trans total.
+rewrite -subr_ge0 -sumrB.
+have -> : \sum_(i < m) (dv (nth dzero (raised m path mu x) i) * z i 0 - dv (nth dzero x i) * z i 0)
+    = \sum_(y <- mu) \sum_(i < m) dv (of_row path i y) * z i 0.
+  rewrite exchange_big; apply: eq_bigr => i _; rewrite raisedE ?ltn_ord //.
+  by rewrite mulrDl addrK mulr_suml.
+elim: mu hl hm {hr far0} => [|[l v] mu IH] /=; first by rewrite big_nil.
+case/andP => /PeanoNat.Nat.ltb_lt/ssrnat.ltP hl hls /andP[/andP[v0 hrow] hms].
+rewrite big_cons addr_ge0 ?IH // /of_row /=.
+have := all_hold_nth (Line (blank 0 0), true) hp hl; move: hrow.
+case: (nth _ path l) => [[j|//|//] b] _ /held_row[j' -> hz].
+rewrite (bigD1 j') //= eqnE eqxx big1 ?addr0 => [|i ij].
+  case: (b) hz => hz; first by rewrite mulr_ge0 // -dv_ge0.
+  by rewrite dvM minus_oneE mulN1r mulNr oppr_ge0 mulr_ge0_le0 // -dv_ge0.
+by rewrite val_eqE (negbTE ij) dv_zero mul0r.
 Qed.
 
 (* bounds by linear functions *)
@@ -2319,7 +2416,7 @@ pose Q (s : bool) := if s then 0 <= z i 0 else z i 0 <= 0.
 suff go acc : (forall s, acc = Some s -> Q s) -> all_hold held path -> forall s, foldl (fun s x =>
     if x is (Row j, b) then if eqn i j then Some b else s else s) acc path = Some s -> Q s.
   by move=> hp; apply: (go None).
-elim: path acc => [|[[j|b] b'] path IH] acc h //= [h1 h2]; apply: IH => //.
+elim: path acc => [|[[j|b|j b] b'] path IH] acc h //= [h1 h2]; apply: IH => //.
 by case: ifP => // /eqnP e; move: h1; rewrite -e => /held_row[j' /val_inj <-] hz _ [<-].
 Qed.
 
@@ -2412,6 +2509,7 @@ Proof.
 move=> hw hs ht e; apply: (worstE (P := all_hold held) (le_ := fun y => sq (output n w) <= y)) e => //.
 - by move=> y y' yy h; apply: le_trans h yy.
 - exact: sidesE held_sides.
+- by move=> path s path'; exact: all_stated.
 move=> path [q tau level beside_ radial linear cone|mu rho chords] y hp /=; first exact: quadraticE.
 case: (sign) ht => // s ht; case: ifP => // /eqnP n1; subst n; exact: cellE.
 Qed.
@@ -2680,7 +2778,7 @@ Qed.
 End Largest.
 
 Lemma plain_layerE m k n f a w (u : 'cV[R]_k) start sign t x (bi := Bias false f dzero dzero) : shape m k f ->
-  sq u = 1 -> shape m n w -> all_hold (held m f u) start -> told m f a u n sign w ->
+  sq u = 1 -> shape m n w -> all_hold (held m f bi u) start -> told m f a u n sign w ->
   layer_square mul m k n f a w bi (radii_of bi) start sign t = Some x -> sq (output m f a u n w) <= dv x.
 Proof.
 move=> hf u1 hw hs ht; have paid_ : paid false u = u by apply/matrixP => i j; rewrite mxE.
@@ -2743,14 +2841,14 @@ have hV' : shape (size x) 1 (signed_ plus (Grid (map (fun t : patch => [:: t.1])
   have [h1 ->] := gscaleE minus_one hV; split=> // i; by rewrite mxE minus_oneE at_x.
 have [hb eb] := blankE h 1; have [hv ev] := aboveE (proj1 hV') hb; move: hv ev; set v := above _ _ => hv ev.
 set start := map _ _.
-have held_ : all_hold (held (size x + h) g u) start.
+have held_ : all_hold (held (size x + h) g (Bias false g dzero dzero) u) start.
   have go l j : (j + l <= size x + h)%N -> (size x <= j)%N ->
-      all_hold (held (size x + h) g u) (map (fun i => (Row i, true)) (iota j l)).
+      all_hold (held (size x + h) g (Bias false g dzero dzero) u) (map (fun i => (Row i, true)) (iota j l)).
     elim: l j => [|l IH] j //= hj xj; split; last by apply: IH; rewrite ?addSnnS // leqW.
     have jm : (j < size x + h)%N by apply: leq_trans hj; rewrite -addSnnS leq_addr.
     split; first by apply/PeanoNat.Nat.ltb_lt/ssrnat.ltP.
-    have [h1 h2] := row_ofE u hg (Ordinal jm); split; first exact: h1.
-    rewrite /= in h2 *; rewrite h2 eg mul_col_mx.
+    have [_ h2] := row_ofE u hg (Ordinal jm); rewrite /side_value /= dv_zero addr0.
+    rewrite /= in h2; rewrite h2 eg mul_col_mx.
     case: (split_ordP (Ordinal jm)) => i ei; last by rewrite ei col_mxEd; exact: onS.
     by have := ltn_ord i; rewrite -[nat_of_ord i]/(val (lshift h i)) -ei /= ltnNge xj.
   by apply: go; rewrite ?leqnn.
@@ -2794,7 +2892,7 @@ move=> hf hw sL hs u1 T; rewrite /pooled_square; case: sign => [plus|] // /(_ pl
 case: ifP => // /allP hr e.
 apply: (worstE (P := all_hold (on_side (row_split (split_rows p)) u)) (le_ := fun x => T ^+ 2 <= x)) e => //.
 - by move=> x y xy h; exact: le_trans h xy.
-- apply: sidesE => -[i|//] /PeanoNat.Nat.ltb_lt/ssrnat.ltP hi; rewrite /on_side /=.
+- apply: sidesE => -[i|//|//] /PeanoNat.Nat.ltb_lt/ssrnat.ltP hi; rewrite /on_side /=.
   have sh : shape 1 k (row_at (split_rows p) i).
     by split=> // -[|//] _; apply/eqnP; apply: hr; exact: mem_nth.
   by case: (leP 0 ((mx 1 k (row_at (split_rows p) i) *m u) 0 0)) => [h|/ltW h]; [left|right].
@@ -3919,7 +4017,7 @@ Qed.
 Lemma ballsE (g f : grid) hh t p : shape k k g -> (mx k k g)^T = mx k k g -> shape hh k f -> on_cone hh f z ->
   balls mul l r g f t = Some p -> qf (mx k k g) z <= 2 * dv p.
 Proof.
-move=> sg sym hf of_; apply: (worstE (P := in_piece) (le_ := fun x => qf (mx k k g) z <= 2 * x)) => [a b ab h|x s y y'|x q b|].
+move=> sg sym hf of_; apply: (worstE (P := in_piece) (le_ := fun x => qf (mx k k g) z <= 2 * x)) => [a b ab h|x s y y'|//|x q b|].
 - by apply: le_trans h _; rewrite ler_pM2l.
 - exact: partedE.
 - exact: ball_leafE sg sym hf of_.
@@ -4545,13 +4643,14 @@ Lemma forest_worst (T : eqType) (make : T -> cone) proved roots trees b r (le_ :
   forest d p p' s' make proved roots trees = Some b -> le_ (dv b).
 Proof.
 move=> hr hc more ends_; elim: roots trees b hr => [|r' roots IH] [|t trees] b //=.
-case e1: (worst _ _ _ _) => [x|] //; case e2: (forest _ _ _ _ _ _ _ _) => [x'|] //.
+case e1: (worst _ _ _ _ _) => [x|] //; case e2: (forest _ _ _ _ _ _ _ _) => [x'|] //.
 rewrite inE => /orP[/eqP er|hr] [<-]; rewrite dv_max.
   rewrite -er in e1.
   apply: (more (dv x)); first by rewrite le_max lexx.
   apply: (worstE (P := in_cone) (le_ := le_)) hc e1.
   - exact: more.
   - by move=> c ij c' c'' h1 h2; exact: halvesE h1 h2.
+  - by [].
   - by move=> c u x0; exact: ends_.
 by apply: (more (dv x')); [rewrite le_max lexx orbT|exact: IH e2].
 Qed.
@@ -4706,7 +4805,7 @@ Lemma forest_ge0 d p p' s' T (make : T -> cone) proved roots trees b :
   forest d p p' s' make proved roots trees = Some b -> 0 <= dv b.
 Proof.
 elim: roots trees b => [|r' roots' IH] [|t trees'] b //=; first by move=> [<-]; rewrite dv_zero.
-case: (worst _ _ _ _) => [x|] //; case e2: (forest _ _ _ _ _ _ _ _) => [x'|] // [<-].
+case: (worst _ _ _ _ _) => [x|] //; case e2: (forest _ _ _ _ _ _ _ _) => [x'|] // [<-].
 by rewrite dv_max le_max (IH _ _ e2) orbT.
 Qed.
 
@@ -6188,10 +6287,10 @@ have more : 0 <= dv t -> dot u (mx (dm d) (dn d) s *m v) ^+ 2 <= dv t * (sq u * 
   by apply: le_trans h1; rewrite ler_sqr ?nnegrE // eN mulmxDl dotDr lerDl.
 have max0 p : 0 <= dv (dmax p dzero) by rewrite dv_max dv_zero le_max lexx orbT.
 have gx := group_of sl ol eu el; case: f h => h.
-- move: h; case e: (worst _ _ _ _) => [p|] // [et]; have [sg eg] := productE hs hs; apply: more; rewrite -et //.
+- move: h; case e: (worst _ _ _ _ _) => [p|] // [et]; have [sg eg] := productE hs hs; apply: more; rewrite -et //.
   apply: (polar_rows); rewrite -eg.
   by apply: (product_treeE (xs := fun _ => x)) sg e => -[] // l first [<- <-].
-- move: h; case e: (worst _ _ _ _) => [p|] // [et]; have [sh eh] := hatE hs; apply: more; rewrite -et dvM; first exact: mulr_ge0.
+- move: h; case e: (worst _ _ _ _ _) => [p|] // [et]; have [sh eh] := hatE hs; apply: more; rewrite -et dvM; first exact: mulr_ge0.
   apply: (hat_le (q := q)) => // a b a0 b0; rewrite /= -eh.
   have [sa ea] := scale_firstE a0 l1 sl; have [sb eb] := scale_firstE b0 r1 sr.
   have ga : on_group (done_vector d) (scale_first a x) (dleft_modes d) 0 (a *: u).
@@ -6200,7 +6299,7 @@ have gx := group_of sl ol eu el; case: f h => h.
     by apply: group_of => // [one_|i]; [exact: scale_pairs (or_ one_)|rewrite mxE ev eb].
   apply: (product_treeE (xs := fun right => if right then scale_first b (fun k => x (size (dleft_modes d) + k)%N) else scale_first a x)) sh e.
   by move=> [] l first [<- <-]; [apply: group_right gb _|apply: group_left ga _].
-move: h; case: ifP => // /andP[one_ /eqnP ss]; case e: (worst _ _ _ _) => [p|] // [et].
+move: h; case: ifP => // /andP[one_ /eqnP ss]; case e: (worst _ _ _ _ _) => [p|] // [et].
 have [_ hx] := one_modeE u0 nd nt one_; have [h1 h2 em en_] := one_sizes nd nt one_.
 have sizes_ (l : modes) : all (eqn (dinputs d)) (map fst l) -> map fst l = nseq (size l) (dinputs d).
   by elim: l => [|m l IH] //= /andP[/eqnP <- /IH ->].

@@ -45,9 +45,17 @@ def test_nothing_is_left_unproved():
 
 
 WEAKER_LAYERS = (  # lines of the checker about hidden layers
-    ("dleb (dmul tau i) one && dleb one (dmul tau i)", "dleb (dmul tau i) one"),
-    ("dleb (dmul tau i) one && dleb one (dmul tau i)", "dleb one (dmul tau i)"),
-    (" && Z.ltb Z0 (num tau) then", " then"),
+    ("dleb (dmul tau i) one, dleb one (dmul tau i)", "dleb (dmul tau i) one"),
+    ("dleb (dmul tau i) one, dleb one (dmul tau i)", "dleb one (dmul tau i)"),
+    (", Z.ltb Z0 (num tau)\n       &", "\n       &"),
+    ("eqn c 1 || Z.eqb (num (slack_of s.1)) Z0", "true"),
+    ("else dabs (coefficient c j)", "else coefficient c j"),
+    ("if eqn i j then minus_one else dabs", "if eqn i j then dmul minus_one minus_one else dabs"),
+    ("(fun j => dmin (coefficient c j) dzero)", "(fun j => coefficient c j)"),
+    ("dadd x (sqrt_up (dmul (dadd one (reach b)) (inner r r)))", "x"),
+    ("(sqrt_up (dmul (dadd one (reach b)) (inner r r)))", "(sqrt_up (inner r r))"),
+    ("listed m c & negb (has (fun y => eqn i y.1) c)", "listed m c"),
+    ("if is_plane s then Some (rcons path (s, true)) else None", "Some (rcons path (s, true))"),
     ("if eqn n 1 then Some (gadd", "if true then Some (gadd"),
     ("[:: if plus then Zpos xH else Zneg xH]] (Zneg xH)", "[:: Zpos xH]] (Zneg xH)"),
     ("gsub g (levels c level beside_ r)", "gadd g (levels c level beside_ r)"),

@@ -8,7 +8,7 @@ import pytest
 from scipy.sparse import csr_array
 
 from certify import Problem, check, improve
-from certify.atoms import CP, RankOne, Symmetric
+from certify.atoms import CP, RankOne, ReLU, Symmetric
 from certify.losses import (
     Absolute,
     Hinge,
@@ -35,6 +35,7 @@ from certify.pipeline.certificate.file import as_kernel_array as array
 from tests.golden import HERE
 from tests.kernel.test_cones import drawn as drawn_codes
 from tests.kernel_cases import as_tree
+from tests.network_cases import random_proof
 from tests.paper_checks.checker_cases import (
     BUILT,
     FREE,
@@ -784,6 +785,65 @@ def test_a_free_bias_needs_a_constant_feature_and_sums_of_zero(binary, tmp_path)
     with_array(held, "witness", "W", tilt).save(path)
     assert answer(binary, path) == ("NOT VERIFIED  proof\n", REJECTED)
     assert kernel(path) is None
+
+
+FACTS = (
+    {},
+    {"right": "l2+"},
+    {"features": 3},
+    {"activation": "leaky_relu", "slope": 0.25},
+    {"right": "l2-", **FREE},
+)
+
+
+def with_facts(seed, *, features=2, right="l2", bias="none", offsets=(), **layer):
+    """Return a certificate whose tree is random and has a node "above"."""
+    held = layered(features=features, right=right, bias=bias, offsets=offsets, **layer)
+    X = as_numpy(held.given["features"])[:, :features]
+    atom, W = ReLU(X, right=right, bias=bias, **layer), as_numpy(held.witness["W"])
+    rng, proof = np.random.default_rng(seed), {"nodes": []}
+    while not any("above" in node for node in proof["nodes"]):
+        proof = random_proof(rng, atom, W.reshape(-1, 1))
+    arrays = {k: array(x) for k, x in proof.items() if isinstance(x, np.ndarray)}
+    polar = {k: x for k, x in proof.items() if k not in arrays}
+    claim = {**held.claim, "verdict": "UNDECIDED"}
+    proof, witness = {**held.proof, "polar": polar}, {**held.witness, **arrays}
+    return replace(held, claim=claim, proof=proof, witness=witness)
+
+
+def lies_of_a_fact(held):
+    """Change the first node "above"."""
+    nodes = held.proof["polar"]["nodes"]
+    k, node = next((k, node) for k, node in enumerate(nodes) if "above" in node)
+    (child,), (row, *_) = node["next"], [i for i in range(7) if i != node["above"]]
+    for new in (
+        *({**node, "above": i} for i in (row, 7, -1, "0")),
+        *({**node, "of": x} for x in ([], [[row, ONE]], [[row, MINUS]], [[row, MORE], [row, ONE]])),
+        *({**node, "of": x} for x in ([[node["above"], HALF]], [[7, ONE]], [row], 0, [[row, 1]])),
+        *({**node, "next": x} for x in ([], child, [k], [child, child], [len(nodes)])),
+        {**node, "next": [child], "row": 0},
+        {"above": node["above"], "plus": child, "minus": child},
+        {"of": [], "next": [child]},
+    ):
+        polar = {**held.proof["polar"], "nodes": [*nodes[:k], new, *nodes[k + 1 :]]}
+        yield replace(held, proof={**held.proof, "polar": polar})
+
+
+@pytest.mark.parametrize("layer", FACTS, ids=str)
+def test_random_trees_with_added_facts_are_bounded_as_in_python(binary, tmp_path, layer):
+    path = tmp_path / "x.cert"
+    for seed in range(10):
+        with_facts(seed, **layer).save(path)
+        assert agrees(binary, path) == STATUS["UNDECIDED"]
+
+
+def test_lies_of_added_facts_are_refused_as_in_python(binary, tmp_path):
+    path, seen = tmp_path / "x.cert", set()
+    for seed in range(5):
+        for lie in lies_of_a_fact(with_facts(seed)):
+            lie.save(path)
+            seen.add(agrees(binary, path))
+    assert seen == {STATUS["UNDECIDED"], REJECTED, OUTSIDE}
 
 
 def signed(left, right, seed):
