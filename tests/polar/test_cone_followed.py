@@ -1,17 +1,18 @@
-"""The cone of a layer's relaxation, followed from step to step, and the units of its steps."""
+"""The positive part of a matrix that moves from step to step, and the units of a layer's steps."""
 
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from certify.atoms import ReLU
+from certify.atoms import RankOne, ReLU
 from certify.polar.branching.layer_parts import bounder, start_child
 from certify.polar.layer_query import LayerQuery
-from certify.polar.relaxation import cone
+from certify.polar.relaxation import cone, pair_admm
 from certify.polar.relaxation import layer_admm as admm
 from certify.polar.relaxation.frame import WEIGHT, Frame
 from certify.polar.relaxation.layers import CUT, SPREAD, even_units, form_of
+from certify.polar.relaxation.pairs import cell, of_pair
 from certify.polar.relaxation.steps import Stop
 
 
@@ -79,6 +80,24 @@ def test_a_large_change_and_a_long_way_are_decomposed(monkeypatch):
     assert len(calls) == 2
     held.project(E, 2.0)
     assert len(calls) == 3
+
+
+def test_pairs_are_those_of_positive_eigenvalues():
+    held = cone.Cone(cone.Columns(np.eye(43)), np.zeros((43, 43)))
+    D = np.diag([2.0, -1.0, *[-3.0] * 40, 1.0])
+    for t in (1.0, 1.5):
+        values, vectors = held.pairs(t * D)
+        assert values == pytest.approx([2 * t, t][:: 1 if t == 1 else -1])
+        assert (vectors * values) @ vectors.T == pytest.approx(np.maximum(t * D, 0.0))
+    assert held.age == 1
+    assert held.pairs(-np.eye(43))[0].size == 0
+
+
+def test_the_relaxation_of_a_pair_turns_its_eigenvectors(monkeypatch):
+    W = np.random.default_rng(0).random((50, 40)) - 0.4
+    part, calls = cell(of_pair(W, *RankOne("l2+", "l2+").gauges), ()), counted(monkeypatch)
+    steps = pair_admm.solve(part, Stop(0.0, 60)).steps
+    assert steps // cone.OFTEN <= len(calls) < steps / 3
 
 
 def test_even_units_change_nothing_but_units():

@@ -36,6 +36,17 @@ class Coordinates(Protocol):
 
 
 @dataclass(frozen=True)
+class Columns:
+    """Orthonormal columns Q that are stored."""
+
+    Q: Array
+
+    def down(self, Z: Array) -> Array:
+        """Return Q^T Z Q."""
+        return np.asarray(self.Q.T @ Z @ self.Q)
+
+
+@dataclass(frozen=True)
 class Eigen:
     """A decomposition of S, and products with its eigenvectors V.
 
@@ -59,15 +70,22 @@ class Part:
     R: Array
     K: Array
 
+    def vectors(self, V: Array) -> Array:
+        """Return V X for V (any, n) over the eigenvectors."""
+        k = len(self.R)
+        return np.asarray(V[:, :k] @ self.R + V[:, k:] @ self.K.T)
+
     def over(self, V: Array) -> Array:
         """Return V S_+ V^T for V (any, n) over the eigenvectors."""
-        k = len(self.R)
-        X = V[:, :k] @ self.R + V[:, k:] @ self.K.T
+        X = self.vectors(V)
         return np.asarray((X * self.b) @ X.T)
 
 
 class Cone:
-    """{ Q Y Q^T : Y >= 0 } of a frame, with the last projection on it."""
+    """{ Q Y Q^T : Y >= 0 } of a frame, with the last projection on it.
+
+    For searches, whose answer is proved from the multipliers alone.
+    """
 
     def __init__(self, frame: Coordinates, C: Array) -> None:
         self.frame, self.C, self.age = frame, C, OFTEN
@@ -82,10 +100,19 @@ class Cone:
 
     def project(self, D: Array, rho: Any) -> Array:  # noqa: ANN401  of the type of D
         """Return Q S_+ Q^T."""
+        self.move(D, rho)
+        return self.part.over(self.at.P)
+
+    def pairs(self, D: Array) -> tuple[Array, Array]:
+        """Return (values, vectors) of S_+ where C = 0."""
+        self.move(D, 1.0)
+        return self.part.b, self.part.vectors(self.at.V)
+
+    def move(self, D: Array, rho: Any) -> None:  # noqa: ANN401
+        """Find S_+."""
         self.age += 1
         if self.age > OFTEN or not self.turn_eigenvectors(D, rho):
             self.decompose(D, rho)
-        return self.part.over(self.at.P)
 
     def decompose(self, D: Array, rho: Any) -> None:  # noqa: ANN401
         """Decompose S anew."""

@@ -17,8 +17,8 @@ import numpy as np
 from certify.base.arrays import Array
 from certify.base.minimize import threshold_level
 from certify.polar.eigen import demand_finite, largest_eigenvalue
-from certify.polar.positive_part import PositivePart
 
+from .cone import Columns, Cone
 from .pairs import Cell, Cut, Equal, Label
 from .steps import RELAX, Stop, step_ratio
 
@@ -77,22 +77,16 @@ class _Run:
 
     def __init__(self, cell: Cell, warm: Warm) -> None:
         self.cell, self.warm = cell, warm
-        self.Q, self.inverse = cell.frame
-        self.C = self.inverse @ cell.C @ self.inverse
-        self.unit = unit(cell)
-        self.total = total(cell)
+        Q, inverse = cell.frame
+        self.unit, self.total = unit(cell), total(cell)
         self.Z, self.U, self.rho = warm.Z, warm.U, warm.rho
-        self.polyhedron, self.part = polyhedron(cell, self.total), PositivePart()
+        self.cone = Cone(Columns(Q), inverse @ cell.C @ inverse / self.unit)
+        self.polyhedron = polyhedron(cell, self.total)
         self.X, self.before = self.Z, self.Z
 
     def step(self) -> None:
         """Project on the cone, over-relax, project on the polyhedron."""
-        T = self.Z - self.U
-        if len(self.cell.cuts):
-            T = self.Q.T @ T @ self.Q
-        values, vectors = self.part(T + self.C * (1.0 / (self.unit * self.rho)))
-        vectors = self.Q @ vectors if len(self.cell.cuts) else vectors
-        self.X = (vectors * values) @ vectors.T
+        self.X = self.cone.project(self.Z - self.U, self.rho)
         V = RELAX * self.X + (1 - RELAX) * self.Z + self.U
         self.before, self.Z = self.Z, self.polyhedron(V)
         self.U = V - self.Z

@@ -19,8 +19,8 @@ from threadpoolctl import threadpool_limits
 
 from certify.base.arrays import Array, Ints
 from certify.polar.eigen import largest_eigenvalue
-from certify.polar.positive_part import PositivePart
 
+from .cone import Columns, Cone
 from .cut import Cut
 from .steps import RELAX, Anderson, Stop, step_ratio
 
@@ -142,7 +142,7 @@ class _Run:
 
     def __init__(self, program: ProductProgram, size: float, start: Array | Warm | None) -> None:
         self.program, self.size = program, size
-        self.C = program.C / size
+        self.cone = Cone(Columns(np.eye(len(program.C))), program.C / size)
         flat = program.labels.reshape(-1)
         counts = np.bincount(flat, np.square(program.weights).reshape(-1))
         self.counts = np.asarray(counts, dtype=np.float64)
@@ -152,7 +152,7 @@ class _Run:
         self.weight = np.bincount(program.ball, self.own * share[self.diagonal])
         self.balls = program.sizes / program.total
         self.rho, self.tau = RHO, np.zeros(self.balls.size)
-        self.part, self.accelerate = PositivePart(), Anderson()
+        self.accelerate = Anderson()
         self.sums: Mean | None = None
         self.blocks: list[Mean] = []
         self.count = 0
@@ -160,7 +160,7 @@ class _Run:
 
     def begin(self, start: Array | Warm | None) -> None:
         """Set Y and the multipliers U of its copies: in the cone, and in each cut."""
-        d, warm = len(self.C), start if isinstance(start, Warm) else None
+        d, warm = len(self.program.C), start if isinstance(start, Warm) else None
         if warm is not None:
             self.Y, self.rho = warm.Y, warm.rho
         elif isinstance(start, np.ndarray):
@@ -173,8 +173,7 @@ class _Run:
 
     def step(self) -> None:
         """Project on the cone and the cuts, over-relax, project the mean on the polyhedron."""
-        values, vectors = self.part(self.Y - self.U[0] + self.C * (1.0 / self.rho))
-        self.X = (vectors * values) @ vectors.T
+        self.X = self.cone.project(self.Y - self.U[0], self.rho)
         copies = [self.X]
         copies += [c.part(self.Y - u) for c, u in zip(self.program.cuts, self.U[1:], strict=True)]
         stay = (1 - RELAX) * self.Y

@@ -1,7 +1,7 @@
 """Steps of several cases at once: their iterates are stacked, and no case needs another.
 
 numpy takes one call for a stack of small matrices, which leaves the interpreter's lock; a stack of
-large ones is of one case, whose positive part follows the last one's eigenvectors.
+large ones is of one case, whose positive part turns the last one's eigenvectors.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,7 +13,7 @@ from typing import TypeVar
 import numpy as np
 
 from certify.base.arrays import Array, Ints
-from certify.polar.positive_part import PositivePart
+from certify.polar.relaxation.cone import Columns, Cone
 from certify.polar.relaxation.pairs import Path
 
 RELAX = 1.9  # over-relaxation
@@ -111,12 +111,13 @@ class Stack:
                 view = getattr(self, name)[k, :q, :q]
                 view[:] = getattr(c, name)
                 setattr(c, name, view)
-        self.frames, self.part = Frames(cuts), PositivePart()
+        self.frames = Frames(cuts)
+        self.cone = Cone(Columns(np.eye(self.d)), np.zeros((self.d, self.d)))
 
     def positive(self, T: Array) -> tuple[Array, Array]:
         """Return eigenpairs (values, vectors) of positive parts; values of 0 may be among them."""
         if len(T) == 1 and self.d >= ALONE:
-            values, vectors = self.part(T[0])
+            values, vectors = self.cone.pairs(T[0])
             return values[None], vectors[None]
         values, vectors = np.linalg.eigh(T)
         return np.maximum(values, 0.0), vectors
