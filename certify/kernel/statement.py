@@ -70,7 +70,7 @@ class Question:
 
     claim: str
     loss: Loss
-    pair: Space
+    space: Space
     Y: Array
     weights: Array | None
     form: str
@@ -85,7 +85,7 @@ class Question:
     @property
     def at(self) -> Pattern:
         """The observed entries."""
-        return self.pair.at
+        return self.space.at
 
     @property
     def rank(self) -> int:
@@ -98,15 +98,15 @@ class Question:
 
         Max-pooling is bounded as pooling by sums is.
         """
-        if isinstance(self.pair, Deep):
-            return root(squares_exactly(self.pair.features.data)).hi * self.pair.steep
-        if isinstance(self.pair, Network):
-            net, sums = self.pair, [Fraction(0)] * self.at.m
+        if isinstance(self.space, Deep):
+            return root(squares_exactly(self.space.features.data)).hi * self.space.steep
+        if isinstance(self.space, Network):
+            net, sums = self.space, [Fraction(0)] * self.at.m
             for k, r in zip(net.samples, net.radii(), strict=True):
                 sums[k] += max(Fraction(1), abs(net.slope)) * r
             size = sum((x * x for x in sums), Fraction(0))
             return root(size * net.left.widest * net.right.widest).hi
-        return root(math.prod((n.widest for n in self.pair.norms), start=Fraction(1))).hi
+        return root(math.prod((n.widest for n in self.space.norms), start=Fraction(1))).hi
 
 
 def known_format(stated: Json) -> None:
@@ -144,18 +144,18 @@ def read_sizes(value: object, lengths: range, where: str) -> tuple[int, ...]:
     return tuple(listed)
 
 
-def factor_arrays(arrays: Arrays, prefix: str, pair: Space) -> tuple[Array, ...]:
+def factor_arrays(arrays: Arrays, prefix: str, space: Space) -> tuple[Array, ...]:
     """Read the factors U, V, X2, ... with equally many columns; a symmetric atom has only U."""
     out: list[Array] = []
-    for name, n in zip(FACTORS[:1] if pair.symmetric else FACTORS, pair.norms, strict=False):
+    for name, n in zip(FACTORS[:1] if space.symmetric else FACTORS, space.norms, strict=False):
         out.append(arrays.get(prefix + name, (n.size, out[0].shape[1] if out else None)))
-    return tuple(out) * (len(pair.norms) if pair.symmetric else 1)
+    return tuple(out) * (len(space.norms) if space.symmetric else 1)
 
 
 def point(arrays: Arrays, prefix: str, problem: Question) -> Point:
     """Read factors of any size and their offsets; check shapes and cones."""
-    factors = factor_arrays(arrays, prefix, problem.pair)
-    for name, n, factor in zip(FACTORS, problem.pair.norms, factors, strict=False):
+    factors = factor_arrays(arrays, prefix, problem.space)
+    for name, n, factor in zip(FACTORS, problem.space.norms, factors, strict=False):
         wrong = outside_cone(n, factor)
         demand(wrong is None, f"{arrays.where}.{prefix}{name}", "sign", wrong)
     return Point(factors, offset_values(arrays, prefix, problem.offsets, problem.at))
@@ -174,7 +174,7 @@ def question(
     at = pattern(stated, arrays)
     budget.spend(LINE * (at.m + at.n), f"{at.m} rows and {at.n} columns")
     atom = stated.get("atom", {})
-    pair = stated_atom(atom, arrays, at)
+    space = stated_atom(atom, arrays, at)
     numbers = {k: number(stated.get(k), f"statement.{k}") for k in ("lam", "rtol", "atol")}
     for name, value in numbers.items():
         demand(value >= 0, f"statement.{name}", "sign", stated[name])
@@ -185,17 +185,17 @@ def question(
     problem = Question(
         claim,
         loss,
-        pair,
+        space,
         arrays.get("Y", (at.size,)),
         weights,
         field(atom, "form", ("product", "sum")),
         numbers["lam"],
         kinds,
-        factor_arrays(arrays, "", pair),
+        factor_arrays(arrays, "", space),
         None if free_q else offset_values(arrays, "", kinds, at),
         numbers["rtol"],
         numbers["atol"],
-        l1_penalty(stated, 1 if pair.symmetric else len(pair.norms)),
+        l1_penalty(stated, 1 if space.symmetric else len(space.norms)),
     )
     idle = sorted(set(given) - arrays.used)
     demand(not idle, "statement.arrays", "unknown", idle)
@@ -307,9 +307,9 @@ def stated_pair(atom: Json, arrays: Arrays, at: Pattern) -> Pair:
 
 def check_zeros(problem: Question) -> None:
     """Reject observed zeros except for plain least squares of u v^T, which `zeros` is about."""
-    pair, plain = problem.pair, isinstance(problem.loss, Squared) and problem.weights is None
+    space, plain = problem.space, isinstance(problem.loss, Squared) and problem.weights is None
     alone = plain and not problem.offsets and problem.l1 is None
-    known = alone and isinstance(pair, Pair) and not pair.symmetric
+    known = alone and isinstance(space, Pair) and not space.symmetric
     demand(known or not problem.at.zeros, "statement.observed", "scope", ZEROS)
 
 

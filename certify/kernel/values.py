@@ -34,7 +34,7 @@ def theta(
     problem: Question, x: Sequence[Sequence[float]], square: Square = square_exactly
 ) -> Enclosure:
     """Enclose theta of a slice: the product of its K norms, or the mean of their K-th powers."""
-    norms = [lengths(n, part, square) for n, part in zip(problem.pair.norms, x, strict=True)]
+    norms = [lengths(n, part, square) for n, part in zip(problem.space.norms, x, strict=True)]
     count = len(norms)
     if problem.form == "sum":
         return add_all(raised_to(count, *one) for one in norms).times(Fraction(1, count))
@@ -86,10 +86,10 @@ def fit_field(ar: Arithmetic[H], problem: Question, x: Point) -> H:
     left, right = [], []
     wide = problem.rank + sum(o.design.shape[1] if o.design else 1 for o in problem.offsets)
     ar.budget.hold((problem.at.m + problem.at.n) * wide, "factors side by side")
-    if len(x.factors) == 2 and isinstance(problem.pair, Pair | Modes):
+    if len(x.factors) == 2 and isinstance(problem.space, Pair | Modes):
         left, right = [x.factors[0]], [x.factors[1]]
     elif x.factors:
-        fields.append(model(ar, problem.pair, x.factors))
+        fields.append(model(ar, problem.space, x.factors))
     for o, q in zip(problem.offsets, x.q, strict=True):
         factors = o.factors(q, problem.at)
         if factors is None:
@@ -115,7 +115,7 @@ def loss_value(ar: Arithmetic[H], problem: Question, x: Point) -> Enclosure:
         return ar.squares(residual, problem.weights).times(Fraction(1, 2))
     los, his, exp = ar.spans(z)
     least = min((v for a in x.factors for v in a.data), default=0.0)
-    if not problem.offsets and isinstance(problem.pair, Pair | Modes) and least >= 0:
+    if not problem.offsets and isinstance(problem.space, Pair | Modes) and least >= 0:
         los = [max(v, 0) for v in los]
     y = Grains(*dyadic(problem.Y.data))
     return problem.loss.value(Spans(los, his, exp), y, loss_weights(problem))
@@ -123,7 +123,7 @@ def loss_value(ar: Arithmetic[H], problem: Question, x: Point) -> Enclosure:
 
 def objective(ar: Arithmetic[H], problem: Question, x: Point) -> Enclosure:
     """Enclose f(X, q)."""
-    prices = x.factors[0].shape[1] * sum(n.numbers for n in problem.pair.norms)
+    prices = x.factors[0].shape[1] * sum(n.numbers for n in problem.space.norms)
     ar.budget.spend(FRACTION * prices, "norms of the factors")
     value = loss_value(ar, problem, x)
     value = value.plus(penalty(problem, x.factors, ar.square))

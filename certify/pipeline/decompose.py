@@ -145,7 +145,7 @@ def upper_of(T: Array, factors: Factors) -> tuple[float, Factors]:
     problem = Problem(Squared(T), norm_atom(T.ndim), 1.0)
     request = ask(problem, factors, (), rtol=0.0, atol=0.0)
     question = statement.question(request.statement, request.given)
-    arrays = factor_arrays(Arrays(request.given, "statement"), "", question.pair)
+    arrays = factor_arrays(Arrays(request.given, "statement"), "", question.space)
     loss = loss_value(arithmetic(problem), question, Point(arrays, ())).hi
     fibers = T.size // max(T.shape)
     rest = scalars.root(2 * fibers * loss).hi

@@ -228,6 +228,6 @@ def value_of(problem: Problem, s: Candidate) -> Enclosure:
     question = statement.question(request.statement, request.given)
     question = replace(question, loss=question.loss.within(ar.elementary))
     arrays = as_kernel_arrays(number_offsets("", s.q))
-    factors = factor_arrays(kernel_arrays.Arrays(request.given, "statement"), "", question.pair)
+    factors = factor_arrays(kernel_arrays.Arrays(request.given, "statement"), "", question.space)
     point = Point(factors, tuple(arrays.values()))
     return kernel_values.objective(ar, question, point)

@@ -65,8 +65,8 @@ def atom_statement(atom: Atom, shape: tuple[int, ...]) -> Any | None:  # noqa: A
         return None
     at = Pattern(shape[0], prod(shape[1:]), dims=shape)
     given = Arrays({k: as_kernel_array(a) for k, a in atom.arrays().items()}, "statement")
-    pair = stated_atom(statement, given, at)
-    return SimpleNamespace(pair=pair, at=at, form=statement.get("form", "product"))
+    space = stated_atom(statement, given, at)
+    return SimpleNamespace(space=space, at=at, form=statement.get("form", "product"))
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class Scale:
         """Return enclosures of the entries of phi(x)."""
         if self.how == KERNEL:
             arithmetic = Exact()
-            spans = arithmetic.spans(model(arithmetic, self.asked.pair, self.columns(x)))
+            spans = arithmetic.spans(model(arithmetic, self.asked.space, self.columns(x)))
             unit = power(spans[2])
             return [Enclosure(a * unit, b * unit) for a, b in zip(*spans[:2], strict=True)]
         if self.how == RATIONAL:
@@ -113,7 +113,7 @@ class Scale:
 
     def columns(self, x: Slice) -> tuple[kernel_arrays.Array, ...]:
         """Return the slice as the kernel's factors of size 1, one for each of its norms."""
-        count = len(self.asked.pair.norms) if len(x) == 1 else 1
+        count = len(self.asked.space.norms) if len(x) == 1 else 1
         return tuple(
             as_kernel_array(np.asarray(p, dtype=np.float64).reshape(-1, 1)) for p in x * count
         )

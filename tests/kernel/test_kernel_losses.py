@@ -423,7 +423,7 @@ def test_a_fit_of_zero_counts_in_a_tensor_too(tier):
     asked = questioned(held, (np.array([[1 / 3], [0.0]]), np.array([[1 / 3], [0.0]])))
     modes = Modes(Pattern(2, 2, dims=(2, 2, 1)), (L2(2), L2(2), L2(1)))
     x = Point((*asked.factors, filled((1, 1), 1.0)), ())
-    found = loss_value(tier(), replace(asked, pair=modes), x)
+    found = loss_value(tier(), replace(asked, space=modes), x)
     true = rational(references.value(held, [Fraction(1 / 3) ** 2, 0, 0, 0]))
     assert found.lo <= true <= found.hi
 

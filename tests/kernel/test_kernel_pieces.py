@@ -47,7 +47,7 @@ SIZE = tuple(1 + end / 2 for end in root(Fraction(2), 512))
 @pytest.mark.parametrize("form", ["product", "sum"])
 @pytest.mark.parametrize("count", [2, 3])
 def test_theta_of_irrational_norms_is_enclosed(form, count):
-    asked = SimpleNamespace(pair=SimpleNamespace(norms=(ELASTIC,) * count), form=form)
+    asked = SimpleNamespace(space=SimpleNamespace(norms=(ELASTIC,) * count), form=form)
     found = theta(asked, [[1.0, 1.0]] * count)
     assert found.lo <= SIZE[0] ** count <= SIZE[1] ** count <= found.hi
     assert found.hi <= found.lo * (1 + Fraction(1, 2**100))
@@ -58,14 +58,14 @@ def test_a_square_that_is_enclosed_encloses_theta_of_an_l2_norm_and_of_no_other(
     wide = Enclosure(Fraction(24), Fraction(26))  # of 25, the true square
     line = [array("d", [3.0, 4.0])]
     for norms, ends in (((L2(2), L2(2)), (24, 26)), ((L1(2), L1(2)), (49, 49))):
-        asked = SimpleNamespace(pair=SimpleNamespace(norms=norms), form=form)
+        asked = SimpleNamespace(space=SimpleNamespace(norms=norms), form=form)
         found = theta(asked, line * 2, lambda _x: wide)
         slack = Fraction(1, 2**100)
         assert ends[0] - slack <= found.lo <= ends[0]
         assert ends[1] <= found.hi <= ends[1] + slack
         mixed = thetas(asked, [Array((2, 1), line[0])] * 2, lambda _x: wide)
         assert mixed == found
-    biased = SimpleNamespace(pair=SimpleNamespace(norms=(Biased(2), Biased(2))), form=form)
+    biased = SimpleNamespace(space=SimpleNamespace(norms=(Biased(2), Biased(2))), form=form)
     assert theta(biased, line * 2, lambda _x: wide) == exactly(Fraction(9))
     assert Metered(Exact(), Budget()).square(line[0]) == exactly(Fraction(25))
 

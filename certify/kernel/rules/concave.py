@@ -99,8 +99,8 @@ def proved_lines(
 
 def admits_slope(problem: Question) -> bool:
     """Whether the slices are pairs u v^T whose norms are at most l1."""
-    pair, names = problem.pair, {n.name for n in problem.pair.norms}
-    return isinstance(pair, Pair) and not pair.symmetric and names <= {*PLAIN}
+    space, names = problem.space, {n.name for n in problem.space.norms}
+    return isinstance(space, Pair) and not space.symmetric and names <= {*PLAIN}
 
 
 def without_l1(problem: Question, norm: object, slope: Fraction, where: str) -> Question:
@@ -112,6 +112,6 @@ def without_l1(problem: Question, norm: object, slope: Fraction, where: str) -> 
     )
     if norm == "own":
         return replace(problem, l1=None, form="product", lam=problem.lam + slope)
-    at, (left, right) = problem.at, problem.pair.norms
+    at, (left, right) = problem.at, problem.space.norms
     pair = Pair(at, L1(left.size, left.cone), L1(right.size, right.cone))
-    return replace(problem, l1=None, form="product", lam=slope, pair=pair)
+    return replace(problem, l1=None, form="product", lam=slope, space=pair)

@@ -39,7 +39,7 @@ def squares_below(
     (1 + e) C, and then z_ij <= (1 + e) min(R_i, C_j).  Where f < upper also z <= "most", since the
     cost of the row and the column increases in z from y on.
     """
-    at, whole = problem.at, isinstance(problem.pair, Pair) and not problem.pair.symmetric
+    at, whole = problem.at, isinstance(problem.space, Pair) and not problem.space.symmetric
     demand(problem.lam == 0, "statement.lam", "scope", "row sums are not kept beside a penalty")
     demand(whole, "statement.atom", "scope", "two factors of a matrix")
     demand(at.rows is None and problem.weights is None, "proof.blocks", "wrong_rule", "not plain")

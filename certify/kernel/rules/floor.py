@@ -30,7 +30,7 @@ def floor(ar: Arithmetic[H], problem: Question, proof: Evidence, upper: Enclosur
     s = Fraction(1) if limit is None else coarse(min(Fraction(1), limit))
     cost = ridge_cost(ar, problem, dual, proof.given)
     value = dual_value(ar, problem, dual, cost, s)
-    value -= s * ar.inner(dual.field, model(ar, problem.pair, problem.factors)).hi
+    value -= s * ar.inner(dual.field, model(ar, problem.space, problem.factors)).hi
     if dual.corrections:
         entries = entries_at(problem, [k for k, _ in dual.corrections], ar.budget)
         value -= s * sum(c * x for (_, c), x in zip(dual.corrections, entries, strict=True))
@@ -41,6 +41,6 @@ def entries_at(problem: Question, listed: Sequence[int], budget: Budget) -> list
     """Return the listed observed entries of sum phi(X_i), exactly."""
     at = problem.at
     rows, cols = zip(*map(at.entry, listed), strict=True)
-    few = problem.pair._replace(at=Pattern(at.m, at.n, rows, cols, at.dims))
+    few = problem.space._replace(at=Pattern(at.m, at.n, rows, cols, at.dims))
     grid = model(Metered(Exact(), budget), few, problem.factors)
     return [x * power(grid.exp) for x in grid.ints]

@@ -83,7 +83,7 @@ def fan(problem: Question, at: Pattern, proof: Evidence) -> Fan:
     unmet = sorted(set(met) - set(means))
     demand(not unmet, "statement.offsets", "scope", unmet)
     K = proof.given.get(f"K{proof.mark}", (size, None))
-    rank = problem.rank * (problem.pair.widths[-2] if isinstance(problem.pair, Deep) else 1)
+    rank = problem.rank * (problem.space.widths[-2] if isinstance(problem.space, Deep) else 1)
     return Fan(at, rank + wide, frozenset(means[k] for k in met), axis, K, proof)
 
 
@@ -117,7 +117,7 @@ def definite(ar: Arithmetic[H], problem: Question, witness: Fan, c: H) -> Fracti
     the range of Z, <M, Z> = <S M, Z> <= |S M| |Z|, and |S M|^2 = t^2 tr S + 2 t tr(S K K^T)
     + |S K K^T|^2 <= h.
     """
-    demand(problem.pair.symmetric, "proof.ky_fan.definite", "wrong_rule", "two factors")
+    demand(problem.space.symmetric, "proof.ky_fan.definite", "wrong_rule", "two factors")
     demand(not problem.offsets, "statement.offsets", "scope", "beside x x^T at a fixed size")
     whole = ar.outer(witness.K)
     t = form_bound(ar, ar.subtract(ar.symmetric(c, witness.at), whole), witness.form, UNIT)

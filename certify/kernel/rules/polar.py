@@ -19,26 +19,26 @@ from .signs import opposite_signs
 from .transpose import transpose
 
 
-def polar_bound(ar: Arithmetic[H], pair: Space, w: H, proof: Evidence) -> Fraction:
+def polar_bound(ar: Arithmetic[H], space: Space, w: H, proof: Evidence) -> Fraction:
     """Prove an upper bound of the polar of W by the rule that the proof names.
 
     A tensor of order 2 is treated as a matrix.  For a symmetric tensor W is replaced by the sum
     over its permutations, whose value at x o ... o x is K! times that of W.
     """
-    if isinstance(pair, Network):
-        return network_bound(ar, pair, w, proof)
-    if isinstance(pair, Deep):
-        return deep_bound(ar, pair, w, proof)
-    if isinstance(pair, Modes) and len(pair.norms) == 2:
-        pair = Pair(pair.at, pair.norms[0], pair.norms[1], pair.symmetric)
-    rules = POLAR_RULES if isinstance(pair, Pair) else TENSOR_RULES
+    if isinstance(space, Network):
+        return network_bound(ar, space, w, proof)
+    if isinstance(space, Deep):
+        return deep_bound(ar, space, w, proof)
+    if isinstance(space, Modes) and len(space.norms) == 2:
+        space = Pair(space.at, space.norms[0], space.norms[1], space.symmetric)
+    rules = POLAR_RULES if isinstance(space, Pair) else TENSOR_RULES
     name = str(proof.fields.get("rule"))
     demand(name in rules, "proof.polar.rule", "unknown", name)
-    if not isinstance(pair, Modes) or not pair.symmetric:
-        return rules[name](ar, pair, w, proof)
-    whole = Modes(Pattern(pair.at.m, pair.at.n, dims=pair.at.dims), pair.norms, pair.symmetric)
-    bound = rules[name](ar, whole, ar.permuted(w, pair.at), proof)
-    return bound / math.factorial(len(pair.norms))
+    if not isinstance(space, Modes) or not space.symmetric:
+        return rules[name](ar, space, w, proof)
+    whole = Modes(Pattern(space.at.m, space.at.n, dims=space.at.dims), space.norms, space.symmetric)
+    bound = rules[name](ar, whole, ar.permuted(w, space.at), proof)
+    return bound / math.factorial(len(space.norms))
 
 
 def slices(ar: Arithmetic[H], modes: Modes, w: H, proof: Evidence) -> Fraction:

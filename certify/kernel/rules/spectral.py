@@ -38,15 +38,15 @@ def spectral(ar: Arithmetic[H], pair: Pair, w: H, proof: Evidence) -> Fraction:
     return (root(t).hi + slack) * root(wide).hi
 
 
-def low_rank_bound(ar: Arithmetic[H], pair: Space, dual: Dual[H], proof: Evidence) -> Fraction:
+def low_rank_bound(ar: Arithmetic[H], space: Space, dual: Dual[H], proof: Evidence) -> Fraction:
     """Prove sup u^T W v <= sqrt(c c' t), W^T W <= t I, of W = S - L R^T (see `zeros`).
 
     This is `spectral` without multipliers or scales; the entries of W are not computed.
     """
-    axis = gram_side(proof, pair.at, stored=False)
-    g, slack = gram(ar, dual.field, dual.low, axis, pair.at)
+    axis = gram_side(proof, space.at, stored=False)
+    g, slack = gram(ar, dual.field, dual.low, axis, space.at)
     t = form_bound(ar, g, proof, UNIT)
-    cost = prod((n.widest for n in pair.norms), start=Fraction(1))
+    cost = prod((n.widest for n in space.norms), start=Fraction(1))
     return (root(t).hi + slack) * root(cost).hi
 
 

@@ -41,15 +41,15 @@ def multiple(
     """
     dual = dual_point(ar, problem, proof, "W")
     polar = proof.part("polar", "polar." if problem.claim == "rank" else "")
-    if isinstance(problem.pair, Network) and problem.pair.free:
+    if isinstance(problem.space, Network) and problem.space.free:
         demand_zero_sums(ar, problem, dual)
     if problem.at.zeros:
         rule = polar.fields.get("rule")
         demand(not dual.corrections, "proof.W.corrections", "wrong_rule", "beside observed zeros")
         demand(rule == "spectral", "proof.polar.rule", "wrong_rule", rule)
-        bound = low_rank_bound(ar, problem.pair, dual, polar)
+        bound = low_rank_bound(ar, problem.space, dual, polar)
     else:
-        bound = polar_bound(ar, problem.pair, dual.field, polar)
+        bound = polar_bound(ar, problem.space, dual.field, polar)
     name = named_rule(polar.fields)
     bound += dual.stray * problem.wide
     s = min(Fraction(1), problem.lam / bound) if bound > 0 else Fraction(1)

@@ -106,7 +106,7 @@ def afford_trees(question: StatedQuestion, certificate: Certificate, limit: floa
     try:
         asked = statement.question(question.statement, question.given)
         w = metered.load(arrays.Arrays(c.witness, "proof").get("W", (asked.at.size,)))
-        polar_bound(metered, asked.pair, w, Evidence(polar, evidence))
+        polar_bound(metered, asked.space, w, Evidence(polar, evidence))
     except RejectedError as error:
         if error.where == "budget":
             raise

@@ -48,7 +48,9 @@ def leaf_factors(
     try:
         w = recorder.load(arrays.Arrays(witness, "proof").get("W", (question.at.size,)))
         with np.errstate(all="ignore"):  # a matrix that is not finite has no factor
-            polar_bound(metered, question.pair, w, Evidence(polar, arrays.Arrays(witness, "proof")))
+            polar_bound(
+                metered, question.space, w, Evidence(polar, arrays.Arrays(witness, "proof"))
+            )
         splits = tree.signed_splits(len(polar.get("splits", [])))
         walk = tree.walk(Budget(limit), polar, splits, tree.ROOT)
         leaves = [node["leaf"] for node, _ in walk]

@@ -86,8 +86,8 @@ class Facts:
             w = dual_point(by, query, Evidence(c.proof, given), "W")
             mine = Arrays(polar_part(c.statement, c.witness), "proof")
             if query.at.zeros:
-                return above(low_rank_bound(by, query.pair, w, Evidence(proof, mine)))
-            bound = polar_bound(by, query.pair, w.field, Evidence(proof, mine))
+                return above(low_rank_bound(by, query.space, w, Evidence(proof, mine)))
+            bound = polar_bound(by, query.space, w.field, Evidence(proof, mine))
         return above(Fraction(bound))
 
     @cached_property
