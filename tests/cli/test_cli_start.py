@@ -50,6 +50,25 @@ def test_init_matches_factors_to_modes_and_check_reads_what_it_wrote(folder, cap
     assert inside(capsys, "check", "problem.toml", "--budget", "1").status in (0, 10, 12, 14)
 
 
+@pytest.mark.parametrize(
+    ("mine", "theirs"), [(H.T @ H, "V"), (W @ W.T + np.arange(36).reshape(6, 6), "U")]
+)
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.usefixtures("folder")
+def test_init_takes_a_square_factor_as_it_fits_better(capsys, mine, theirs, turned):
+    square = np.tril(mine)  # as many components as rows: its shape does not say what they are
+    other = rng.random((5, len(square)))
+    np.save("S.npy", square.T if turned else square)
+    np.save("B.npy", other)
+    np.save("Y.npy", other @ square.T if theirs == "V" else square @ other.T)
+    document, said = drafted(capsys, "Y.npy", *(["B.npy", "S.npy"][:: 1 if theirs == "V" else -1]))
+    assert document["factors"][theirs] == (
+        {"file": "S.npy", "transpose": True} if turned else "S.npy"
+    )
+    assert (f"taken as {theirs} transposed" in said) == turned
+    assert "lam = 0: the factors are stationary without a penalty" in said
+
+
 def test_init_guesses_lam_of_factors_that_are_stationary_nowhere(folder, capsys):
     np.save(folder / "W.npy", W + 1)
     document, said = drafted(capsys, "X.csv", "W.npy", "H.npy")

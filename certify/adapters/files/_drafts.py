@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile, ZipFile
@@ -57,7 +58,7 @@ def draft(
         notes += [f"the mean {mean:.10g} is taken from every rating"] if mean else []
     else:
         source = toml_string(relative(data, folder))
-    candidate, more = match_modes(Y.shape, arrays)
+    candidate, more = match_modes(Y, arrays)
     extra = biases(Y, candidate, beside)
     regularized, note = regularizer(Y, candidate, extra)
     more += extra.notes
@@ -137,38 +138,67 @@ def tensors(path: Path) -> list[str]:
         raise ValueError(error) from None
 
 
-def match_modes(
-    dims: tuple[int, ...], arrays: Named
-) -> tuple[dict[str, tuple[str, Any]], list[str]]:
+def match_modes(Y: Any, arrays: Named) -> tuple[dict[str, tuple[str, Any]], list[str]]:
     """Return an array for each mode of the data, matched by its length, and notes.
 
     Sources of arrays that must be transposed end in TRANSPOSED.
     """
+    names = names_of(Y.ndim)
     out: dict[str, tuple[str, Any]] = {}
-    notes: list[str] = []
     left = list(arrays)
-    for name, n in zip(names_of(len(dims)), dims, strict=True):
+    for name, n in zip(names, Y.shape, strict=True):
         fits = [x for x in left if np.ndim(x[1]) == MATRIX and x[1].shape[0] == n]
         turned = [x for x in left if np.ndim(x[1]) == MATRIX and x[1].shape[1] == n]
         if fits:
             out[name] = fits[0]
             left.remove(fits[0])
-            notes.append(f"{fits[0][0]}: {shape_of(fits[0][1])}, taken as {name}")
         elif turned:
-            source, x = turned[0]
-            out[name] = source + TRANSPOSED, x.T
+            out[name] = transposed(turned[0])
             left.remove(turned[0])
-            notes.append(f"{source}: {shape_of(x)}, taken as {name} transposed")
     ranks = sorted({x.shape[1] for _, x in out.values()})
     if len(ranks) > 1:
         raise InputError(f"the factors have {ranks} components: they must have the same number")
     if left:
         shapes = ", ".join(f"{source} ({shape_of(x)})" for source, x in left)
-        wanted = " or ".join(f"({n}, r)" for n in dims)
+        wanted = " or ".join(f"({n}, r)" for n in Y.shape)
         raise InputError(f"no factor has the shape {wanted} where {shapes} would fit")
-    if out and len(out) < len(dims):
-        notes.append(f"no file for {', '.join(k for k in names_of(len(dims)) if k not in out)}")
-    return (out if len(out) == len(dims) else {}), notes
+    missing = [k for k in names if k not in out]
+    found = out if missing else turn_squares(Y, out)
+    notes = [note_match(name, *x) for name, x in found.items()]
+    if found and missing:
+        notes.append(f"no file for {', '.join(missing)}")
+    return ({} if missing else found), notes
+
+
+def transposed(named: tuple[str, Any]) -> tuple[str, Any]:
+    """Return the source and the array, transposed."""
+    return named[0] + TRANSPOSED, named[1].T
+
+
+def turn_squares(Y: Any, candidate: dict[str, tuple[str, Any]]) -> dict[str, tuple[str, Any]]:
+    """Return the candidate with each square array as it is or transposed, whichever fits better.
+
+    The shape does not say whether the components of a square array are its columns or its rows.
+    """
+
+    def residual(option: dict[str, tuple[str, Any]]) -> float:
+        """Return the squared distance from the data."""
+        problem = draft_problem(Y, option, ())
+        return problem.loss.value(problem.predict(tuple(x for _, x in option.values())))
+
+    ways = [
+        (x, transposed(x)) if x[1].shape[0] == x[1].shape[1] else (x,) for x in candidate.values()
+    ]
+    options = [dict(zip(candidate, choice, strict=True)) for choice in product(*ways)]
+    return min(options, key=residual) if len(options) > 1 else candidate
+
+
+def note_match(name: str, source: str, x: Any) -> str:
+    """Say which factor an array was taken as."""
+    plain = source.removesuffix(TRANSPOSED)
+    if plain == source:
+        return f"{source}: {shape_of(x)}, taken as {name}"
+    return f"{plain}: {shape_of(x.T)}, taken as {name} transposed"
 
 
 def regularizer(Y: Any, candidate: dict[str, Any], extra: "Biases") -> tuple[str, str]:
