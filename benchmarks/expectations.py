@@ -248,8 +248,10 @@ def penalty(case: Case, options: Options):
     """Judge fits of a family and a size at four shares of lam_max.
 
     lam_max is the penalty from which on no component is worth its penalty: the largest
-    <W, phi(x)> of a component x with theta(x) = 1, as found by local searches.
+    <W, phi(x)> of a component x with theta(x) = 1, as found by local searches.  The budget and the
+    seconds are the processor's.
     """
+    count_budget_in_processor_seconds()
     family, size, kind = case.make
     (atom, W), fit = kind(size)
     top = max(float(atom.attain(W, seed)[0]) for seed in range(3))
@@ -264,7 +266,8 @@ def penalized(fit, lam: float) -> Row:
         warnings.simplefilter("ignore")
         problem, factors = fit(lam)
         q = getattr(factors, "q", None)
-        seconds, result = timed(check, problem, factors, q=q, budget=PENALTY_BUDGET)
+        asked = {"q": q, "budget": PENALTY_BUDGET}
+        seconds, result = timed(check, problem, factors, clock=process_time, **asked)
     best = result.upper if result.better_upper is None else result.better_upper
     row = {"verdict": result.verdict.name, "lower": result.lower, "best": best}
     return row | {"upper": result.upper, "seconds": round(seconds, 1)}
