@@ -187,9 +187,12 @@ def result_of(
 
 
 def objection(problem: Problem, factors: Factors, q: Values, outcome: Outcome) -> str:
-    """Say that the factors look like a fit with another lam, or return ""."""
-    closed = problem.l1 is not None or problem.loss.observed.zeros
-    if outcome.verdict == "CERTIFIED" or closed:
+    """Say that the factors look like a fit with another lam, or return "".
+
+    At a kink of the loss, one subgradient does not determine lam.
+    """
+    unknown = problem.l1 is not None or problem.loss.observed.zeros or not problem.loss.smooth
+    if outcome.verdict == "CERTIFIED" or unknown:
         return ""
     message = problem.stationary_lam(factors, q).objection
     return message and f"{message}. That aside: "

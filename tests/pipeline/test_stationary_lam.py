@@ -7,7 +7,7 @@ import pytest
 
 from certify import InputError, Problem, Verdict, check, verify
 from certify.atoms import CP, DeepLinear, RankOne, ReLU, Symmetric
-from certify.losses import Poisson, Squared
+from certify.losses import Absolute, Poisson, Squared
 from tests.question_files import PLAIN, inside, write
 from tests.tolerance import rounding
 
@@ -79,6 +79,16 @@ def test_a_fit_without_penalty_is_told_apart():
     told = small.stationary_lam((u[:, :2] * s[:2], vt[:2].T))
     assert told.free
     assert told.objection == ""
+
+
+def test_no_lam_is_told_of_a_loss_with_kinks():
+    """Where the data are met exactly, one subgradient is 0 for every lam."""
+    two = np.eye(3)[:, :2], np.diag([3.0, 2.0, 1.0])[:, :2]  # of the optimum's three components
+    problem = Problem(Absolute(np.diag([3.0, 2.0, 1.0])), RankOne("l2", "l2"), 0.9)
+    assert problem.stationary_lam(two).free
+    found = check(problem, two)
+    assert found.verdict is Verdict.RANK_LIMITED
+    assert "stationary" not in found.reason
 
 
 def test_no_components_and_zero_components_tell_nothing():
