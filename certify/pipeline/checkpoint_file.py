@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from certify.base.checkpoint import Arrays, Checkpoint
-from certify.base.errors import InputError
+from certify.base.errors import InputError, accessing
 
 from .certificate.file import write_atomically
 
@@ -48,13 +48,16 @@ def open_checkpoint(path: str | Path, statement: dict[str, Any]) -> Checkpoint:
 
 def read(file: Path) -> tuple[dict[str, Any], Arrays]:
     """Return the head and the arrays of a checkpoint."""
+    with accessing(file, "read"):
+        blob = file.read_bytes()
     try:
-        with np.load(io.BytesIO(file.read_bytes()), allow_pickle=False) as stored:
+        with np.load(io.BytesIO(blob), allow_pickle=False) as stored:
             arrays = {k: stored[k] for k in stored.files}
         head = json.loads(str(arrays.pop("head")))
         known = isinstance(head, dict) and head.get("format") == FORMAT and "question" in head
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise InputError(f"{file} is not a checkpoint: {error}") from None
+    except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile):
+        cure = "name one that an earlier run wrote, or a file that does not exist yet"
+        raise InputError(f"{file} is not a checkpoint, or is damaged: {cure}") from None
     if not known:
         raise InputError(f"{file} is not a checkpoint of format {FORMAT}")
     return head, arrays

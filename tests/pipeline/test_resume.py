@@ -1,5 +1,6 @@
 """A proof that takes long goes on where it was stopped: `certify check --resume`."""
 
+import io
 import json
 import os
 import pty
@@ -303,7 +304,15 @@ DAMAGED = {
     "a byte changed": lambda held: held[:2000] + bytes([held[2000] ^ 1]) + held[2001:],
     "a certificate": lambda _: b"\x10" + bytes(15),
     "a table": lambda _: b"lam = 1.0\n",
+    "an array": lambda _: saved_by(np.save),
+    "other arrays": lambda _: saved_by(np.savez),
 }
+
+
+def saved_by(write):
+    blob = io.BytesIO()
+    write(blob, np.ones(2))
+    return blob.getvalue()
 
 
 @pytest.mark.parametrize("kind", DAMAGED)
@@ -315,6 +324,7 @@ def test_a_damaged_checkpoint_is_refused_and_left_alone(tmp_path, path, capsys, 
     ended = inside(capsys, "check", path, *TIGHT, "--budget", "0", "--resume", file)
     assert ended.status == 2
     assert f"{file} is not a checkpoint" in ended.sentence
+    assert "pickle" not in ended.sentence
     assert file.read_bytes() == held
 
 
