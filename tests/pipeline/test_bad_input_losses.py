@@ -1,6 +1,7 @@
 """Bad or extreme input of every loss and norm: right, a bracket, or one sentence; no crash."""
 
 import importlib
+import threading
 from fractions import Fraction
 from time import process_time
 
@@ -385,10 +386,15 @@ def test_a_solver_that_panics_is_a_solver_that_failed(monkeypatch, name, error):
 
 
 def test_a_user_who_stops_is_no_panic(monkeypatch):
-    def stops(*_, **__):
-        raise KeyboardInterrupt
+    end = threading.Event()
 
-    monkeypatch.setattr(SOLVE.cp.Problem, "solve", stops)
+    class Interrupted(threading.Thread):
+        def join(self, timeout=None):  # noqa: ARG002  as of a Thread
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(SOLVE.cp.Problem, "solve", lambda *_, **__: end.wait(10))
+    monkeypatch.setattr(SOLVE, "Thread", Interrupted)
     problem = Problem(LOSSES["logistic"], RankOne(), 0.5)
     with pytest.raises(KeyboardInterrupt):
         check(problem, ONES, method="cvxpy")
+    end.set()

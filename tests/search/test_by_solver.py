@@ -1,6 +1,7 @@
 """The method "cvxpy": every atom that has a relaxation, and a solver that may lie or fail."""
 
 import importlib
+import threading
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import pytest
 import problems
 from certify import InputError, Problem, Verdict, check, improve, verify
 from certify.atoms import CP, DeepLinear, DeepReLU, RankOne, ReLU, Symmetric
+from certify.base.checkpoint import Checkpoint, save_to
 from certify.cli import main
 from certify.losses import Squared
 from certify.norms import L2, Elastic, Group, Variation
@@ -35,6 +37,23 @@ POLARS = {
     "deep linear": (DeepLinear(V, (2,)), W),
 }
 CASES = pytest.mark.parametrize("name", POLARS)
+
+
+def test_a_request_to_stop_does_not_wait_for_the_solver():
+    end = threading.Event()
+    with save_to(Checkpoint()) as checkpoint:
+
+        class Endless:
+            status = "optimal"
+
+            def solve(self, **_):
+                checkpoint.stopped = True
+                end.wait(10)
+
+        assert SOLVE.attempt(Endless(), "SCS", 60.0) == "interrupted"
+        assert SOLVE.attempt(None, "SCS", 60.0) == "interrupted"
+        assert SOLVE.Using.within(60.0).left() == 0
+        end.set()
 
 
 @pytest.mark.sampled(1000)

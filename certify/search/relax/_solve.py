@@ -2,12 +2,14 @@
 
 import warnings
 from dataclasses import dataclass, field
+from threading import Thread
 from time import monotonic
 from typing import Any
 
 import numpy as np
 
 from certify.base.arrays import Array, accept_word
+from certify.base.checkpoint import stop_requested
 
 from ._cvxpy import Expression, cp
 
@@ -17,7 +19,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "SCS": {"eps_abs": 1e-9, "eps_rel": 1e-9, "max_iters": 50_000}
 }
 CLOCKS = {"CLARABEL": "time_limit", "SCS": "time_limit_secs"}
-PANIC = "PanicException"  # of a solver in Rust: not an Exception, and without a name to import
+LOOK = 0.1  # seconds between two looks for a request to stop
 ANSWERED = ("optimal", "optimal_inaccurate", "user_limit")
 
 
@@ -40,7 +42,9 @@ class Using:
         return cls(solver, None if budget is None else monotonic() + budget)
 
     def left(self) -> float | None:
-        """Return the seconds that are left, or None for no limit."""
+        """Return the seconds that are left, none after a stop was requested; None: no limit."""
+        if stop_requested():
+            return 0.0
         return None if self.deadline is None else max(self.deadline - monotonic(), 0.0)
 
     def solve(self, program: Expression) -> bool:
@@ -80,21 +84,32 @@ def accept_solver(solver: object) -> None:
 
 
 def attempt(program: Expression, name: str, budget: float | None) -> str:
-    """Run one solver and return the status it reports."""
+    """Run one solver until a stop is requested, and return the status it reports.
+
+    A solver cannot be interrupted: it runs in a thread, and is left alone after a request.
+    """
     options = dict(OPTIONS.get(name, {}))
     if budget is not None and name in CLOCKS:
         options[CLOCKS[name]] = max(budget, 1e-3)  # 0 would mean no limit
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # "may be inaccurate" is in the status
+    if stop_requested():
+        return "interrupted"
+    statuses: list[str] = []
+
+    def run() -> None:
+        """Solve the program; a panic of a solver in Rust is no Exception."""
+        try:
             program.solve(solver=name, **options)
-    except Exception:  # noqa: BLE001  whatever another library raises, it has no answer
-        return "solver_error"
-    except BaseException as error:
-        if type(error).__name__ != PANIC:
-            raise
-        return "solver_error"
-    return str(program.status)
+            statuses.append(str(program.status))
+        except BaseException:  # noqa: BLE001  whatever another library raises, it has no answer
+            statuses.append("solver_error")
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # "may be inaccurate" is in the status
+        solver = Thread(target=run, daemon=True)
+        solver.start()
+        while solver.is_alive() and not stop_requested():
+            solver.join(LOOK)
+    return statuses[0] if statuses else "interrupted"
 
 
 def numbers(variables: list[Any]) -> list[Array] | None:
