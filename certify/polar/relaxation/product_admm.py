@@ -9,7 +9,6 @@ The multiplier of Y is J + Diag(D): every one seen gives a bound by one largest 
     <C, X> <= sum over balls of size (D + lambda_max(C + J - Diag D))_+ .
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -25,7 +24,6 @@ from .cut import Cut
 from .steps import RELAX, Anderson, Stop, step_ratio
 
 EVERY, SLOW = 10, 50  # steps between bounds, and between balances of the step size
-BLOCK, SPANS = 100, (1, 2, 4)  # steps of a mean of multipliers, and numbers of blocks
 RHO = 0.3  # first step size, where |C| = 1 and the balls sum to 1
 SHARE = 0.02  # of the way to the target
 LARGE, RARE = 500, 25  # rows from which bounds are rarer, and steps between them
@@ -46,18 +44,6 @@ class Warm(NamedTuple):
     Y: Array
     U: tuple[Array, ...]
     rho: float
-
-
-class Mean(NamedTuple):
-    """Multipliers of the copies of Y and of the balls, of one step or over some."""
-
-    U: list[Array]
-    tau: Array
-
-    def add(self, other: "Mean", by: float) -> "Mean":
-        """Return self + by other."""
-        U = [u + by * v for u, v in zip(self.U, other.U, strict=True)]
-        return Mean(U, self.tau + by * other.tau)
 
 
 @dataclass(frozen=True)
@@ -123,11 +109,8 @@ def solve(program: ProductProgram, stop: Stop, start: Array | Warm | None = None
         while best.bound > stop.target and k < stop.steps and not stop.expired():
             k += 1
             run.step()
-            tries = [*run.record()]
             if k % every == 0 or k == stop.steps:
-                tries.append(run.now())
-            candidates = (repair(program, *run.multiplier(mean)) for mean in tries)
-            best = min([best, *candidates], key=lambda m: m.bound)
+                best = min(best, repair(program, *run.multiplier()), key=lambda m: m.bound)
             if k % SLOW == 0:
                 run.balance()
                 history.append(best.bound)
@@ -153,9 +136,6 @@ class _Run:
         self.balls = program.sizes / program.total
         self.rho, self.tau = RHO, np.zeros(self.balls.size)
         self.accelerate = Anderson()
-        self.sums: Mean | None = None
-        self.blocks: list[Mean] = []
-        self.count = 0
         self.begin(start)
 
     def begin(self, start: Array | Warm | None) -> None:
@@ -191,37 +171,15 @@ class _Run:
         y -= np.bincount(self.diagonal, self.tau[p.ball] * self.own, y.size) / self.counts
         return np.asarray(y[p.labels] if p.scale is None else y[p.labels] * p.weights)
 
-    def now(self) -> Mean:
-        """Return the multipliers of this step."""
-        return Mean([u * self.rho for u in self.U], self.tau * self.rho)
-
-    def record(self) -> Iterator[Mean]:
-        """Add this step; at the end of a block, yield the means over the last blocks.
-
-        The multipliers circle around the best one, and the bound is convex in them.
-        """
-        here = self.now()
-        self.sums = here if self.sums is None else self.sums.add(here, 1.0)
-        self.count += 1
-        if self.count % BLOCK:
-            return
-        self.blocks = [self.sums, *self.blocks][: max(SPANS)]
-        self.sums = None
-        total = self.blocks[0]
-        for k, block in enumerate(self.blocks, 1):
-            total = total if k == 1 else total.add(block, 1.0)
-            if k in SPANS:
-                yield total.add(total, 1.0 / (k * BLOCK) - 1.0)
-
-    def multiplier(self, mean: Mean) -> tuple[Array, Array, tuple[Array, ...]]:
+    def multiplier(self) -> tuple[Array, Array, tuple[Array, ...]]:
         """Return (J, D, H) in the program's own units, J of the cone it must lie in."""
-        p, count = self.program, len(mean.U)
-        J = -sum(mean.U[1:], mean.U[0])
-        J[np.diag_indices_from(J)] += count * mean.tau[p.ball]
+        p, count, by = self.program, len(self.U), self.rho * self.size
+        J = -sum(self.U[1:], self.U[0])
+        J[np.diag_indices_from(J)] += count * self.tau[p.ball]
         j = p.means(J, self.counts)
         J -= np.where(p.signed, np.minimum(j, 0.0), j)[p.labels]
-        H = (c.multiplier(u) * self.size for c, u in zip(p.cuts, mean.U[1:], strict=True))
-        return (J + J.T) * (self.size / 2), mean.tau * (count * self.size), tuple(H)
+        H = (c.multiplier(u) * by for c, u in zip(p.cuts, self.U[1:], strict=True))
+        return (J + J.T) * (by / 2), self.tau * (count * by), tuple(H)
 
     def balance(self) -> None:
         """Move rho slowly toward equal residuals."""
