@@ -174,7 +174,7 @@ def exact_hidden(layer, U):
             pairs = zip(fractions(f), fractions(u), strict=True)
             z = sum((a * b for a, b in pairs), Fraction(0))
             acted = z if z > 0 else Fraction(layer.slope) * z
-            out[k][j] = max(out[k][j], acted) if layer.most else out[k][j] + acted
+            out[k][j] = max(out[k][j], acted) if layer.max_pooled else out[k][j] + acted
     return np.array(out, dtype=object).reshape(len(out), U.shape[1])
 
 

@@ -198,19 +198,19 @@ class ReLU(Atom):
         norms = [g.text(x) for g, x in zip(self.gauges, LETTERS, strict=True)]
         unit = f"{'' if layer.samples is None else 'P '}s(V uₖ{' + bₖ' if free else ''})"
         glosses = [activation(layer.slope)]
-        if layer.most:
+        if layer.max_pooled:
             glosses.append("max the largest of each sample's rows")
         elif layer.samples is not None:
             glosses.append("P sums the rows of each sample")
         glosses += ["biases bₖ at no price"] * free
-        phi = f"{'max s(V uₖ)' if layer.most else unit} vₖᵀ"
+        phi = f"{'max s(V uₖ)' if layer.max_pooled else unit} vₖᵀ"
         return Words(
             phi, penalty_formula(norms, self.form), signs_of(LETTERS, self.gauges), glosses
         )
 
     def title(self) -> str:
         """Return the name of the model."""
-        return f"a {'max-pooled ' * self.layer.most}network with one hidden layer"
+        return f"a {'max-pooled ' * self.layer.max_pooled}network with one hidden layer"
 
     @classmethod
     def from_statement(cls, statement: dict[str, Any], data: dict[str, Any]) -> "ReLU":
@@ -236,7 +236,7 @@ class ReLU(Atom):
         bias = "free" if self.layer.free else "none"
         fields = {"kind": self.kind, "left": left, "right": right, "form": self.form, "bias": bias}
         fields |= {"slope": float(self.layer.slope).hex()}
-        return fields | ({"pool": "max"} if self.layer.most else {})
+        return fields | ({"pool": "max"} if self.layer.max_pooled else {})
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         """Return the features, with the column of a bias, and the samples."""

@@ -200,7 +200,7 @@ class Exact(Arithmetic[Grid]):
         for i, k in enumerate(net.samples):
             for j in range(r):
                 x, y = sums[k * r + j], hidden.ints[i * r + j]
-                sums[k * r + j] = max(x, y) if net.most else x + y
+                sums[k * r + j] = max(x, y) if net.max_pooled else x + y
         pooled = Grid(sums, hidden.exp, (net.at.m, r))
         return self.seen(self.multiply(pooled, self.load(right)), net.at)
 

@@ -43,7 +43,7 @@ class Network(NamedTuple):
     features F (rows, d); samples: the sample of each row, to which it is added; -1 for none
     left     the norm of u; "biased": the l2 norm of all coordinates but the last, an unpriced
              bias, whose column of F is a constant > 0
-    most     a sample takes the largest of its rows instead of their sum; then slope = 0
+    max_pooled  a sample takes the largest of its rows instead of their sum; then slope = 0
     inside   the polar is over the u where this many of the last rows of F u are >= 0
     """
 
@@ -54,7 +54,7 @@ class Network(NamedTuple):
     left: Norm
     right: Norm
     symmetric: bool = False
-    most: bool = False
+    max_pooled: bool = False
     inside: int = 0
 
     @property

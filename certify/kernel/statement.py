@@ -282,7 +282,7 @@ def stated_network(atom: Json, arrays: Arrays, at: Pattern) -> Network:
     left = norm(atom, "left", d, arrays)
     fits = slope == 1 or (left.name == "l2" and left.cone == "*")
     demand(fits, "statement.atom.left", "scope", f"{left.name} with slope {shown(slope)}")
-    return Network(at, features, samples, slope, left, right, most=most)
+    return Network(at, features, samples, slope, left, right, max_pooled=most)
 
 
 def stated_deep(atom: Json, arrays: Arrays, at: Pattern) -> Deep:

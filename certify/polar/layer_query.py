@@ -26,7 +26,7 @@ class Layer:
     right     the norm of v
     free      whether the last coordinate of u has no price (its column of F is constant)
     samples   the sample into which each row of F is summed; None: one for each row
-    most      a sample takes the largest of its rows instead of their sum (slope 0)
+    max_pooled  a sample takes the largest of its rows instead of their sum (slope 0)
     """
 
     features: Array
@@ -35,7 +35,7 @@ class Layer:
     right: Gauge
     free: bool = False
     samples: Ints | None = None
-    most: bool = False
+    max_pooled: bool = False
 
     @cached_property
     def owners(self) -> Ints:
@@ -54,7 +54,7 @@ class Layer:
 
         Where rows of a sample are equally large, it is that of the first.
         """
-        if not self.most:
+        if not self.max_pooled:
             return np.where(z > 0, 1.0, self.slope)
         place = z[self.table].argmax(axis=1)
         rows = np.take_along_axis(self.table, place, axis=1)
@@ -65,7 +65,7 @@ class Layer:
     def act(self, U: Array) -> Array:
         """Return pool(s(F U)), (samples, r), for U (d, r)."""
         hidden = self.activate(self.features @ U)
-        return self.gather(hidden, np.maximum) if self.most else self.pool(hidden)
+        return self.gather(hidden, np.maximum) if self.max_pooled else self.pool(hidden)
 
     def activate(self, z: Array) -> Array:
         """Return s(z)."""
@@ -91,7 +91,7 @@ class Layer:
 
     def must_sum(self) -> None:
         """Raise TypeError unless samples are sums of rows: the largest is not linear."""
-        if self.most:
+        if self.max_pooled:
             raise TypeError("a layer that takes the largest of its rows has no linear pooling")
 
     def size(self, U: Array) -> Array:
@@ -139,7 +139,7 @@ class LayerQuery(Deadline):
         text = f"{layer.slope}{layer.right.key}{layer.free}{self.seed}"
         parts = [text.encode(), self.W.tobytes(), layer.features.tobytes()]
         parts += [] if layer.samples is None else [layer.samples.tobytes()]
-        parts += [b"most"] * layer.most
+        parts += [b"most"] * layer.max_pooled
         return f"{method}.{sha256(b'|'.join(parts)).hexdigest()}"
 
 

@@ -32,7 +32,7 @@ def propose(query: LayerQuery) -> Proposal:
     Small linear algebra runs on one BLAS thread meanwhile.
     """
     with threadpool_limits(1, user_api="blas"):
-        if not query.layer.most:
+        if not query.layer.max_pooled:
             return of_sums(query)
         return pooled.proposal(query, propose) if query.W.shape[1] == 1 else each(query)
 

@@ -18,7 +18,7 @@ def is_supported(problem: Problem) -> bool:
     atom, layer = problem.atom, problem.atom.layer
     if layer is None:
         return atom.family in VECTORS or (atom.family == DEEP and deep.slope(atom) in (0.0, 1.0))
-    if layer.most:  # weights go down together, by half their squares
+    if layer.max_pooled:  # weights go down together, by half their squares
         return problem.loss.smooth and (problem.loss.dims[-1] == 1 or layer.right.spherical)
     return layer.left.free and layer.left.summed  # neurons of one block each: a sum of l2 norms
 
@@ -39,7 +39,7 @@ def family(problem: Problem) -> Family:
     layer = problem.atom.layer
     if layer is None:
         return products.FAMILY
-    return pooled.FAMILY if layer.most else layers.FAMILY
+    return pooled.FAMILY if layer.max_pooled else layers.FAMILY
 
 
 def search(problem: Problem, start: Candidate, clock: Clock, seed: int, goal: Goal) -> SearchResult:

@@ -218,7 +218,7 @@ def pool(count, slope):
 
 def net(*, most=False, slope=Fraction(0.1), at=FIELD):
     norms = L2(2), L2(3)
-    return Network(at, FEATURES, array("q", [0, 1, 1]), slope, *norms, most=most)
+    return Network(at, FEATURES, array("q", [0, 1, 1]), slope, *norms, max_pooled=most)
 
 
 ROUNDING = {

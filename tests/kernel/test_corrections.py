@@ -194,7 +194,7 @@ FEATURES = numbers([1, -2, 3, 1, -1, 2], 3, 2)
 
 def layer(*, most, slope):
     norms = L2(2), L2(2)
-    return Network(Pattern(2, 2), FEATURES, SAMPLES, Fraction(slope), *norms, most=most)
+    return Network(Pattern(2, 2), FEATURES, SAMPLES, Fraction(slope), *norms, max_pooled=most)
 
 
 U, V = numbers([1, 2, -1, 3], 2, 2), numbers([2, -1, 3, 5], 2, 2)

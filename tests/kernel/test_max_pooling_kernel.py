@@ -145,7 +145,7 @@ def test_the_layer_that_sums_lies_above_everywhere(seed):
         made, extra = dominating(net, omega, base.tolist(), [[1.0, 2.0]])
         assert np.array_equal(np.asarray(made.features.data).reshape(-1, 2)[:-1], held.features)
         assert made.samples == [*held.samples.tolist(), -1]
-        assert (made.most, made.inside) == (False, 1)
+        assert (made.max_pooled, made.inside) == (False, 1)
         weights = pull_back(Exact(), made, Exact().load(as_kernel_array(W.reshape(-1))))
         wanted = [*fractions(W[held.samples, 0]), 0]  # nothing on the row of the part
         assert [x * power(weights.exp) for x in weights.ints] == wanted

@@ -96,7 +96,9 @@ def test_the_best_bias_is_the_best_of_all_kinks():
 def test_the_first_border_on_a_way_leads_to_the_cell_beyond_it(slope, most):
     rng = np.random.default_rng(6)
     samples = np.repeat(np.arange(5), 3) if most else None
-    layer = Layer(rng.standard_normal((15, 4)), slope, L2(), L2(), samples=samples, most=bool(most))
+    layer = Layer(
+        rng.standard_normal((15, 4)), slope, L2(), L2(), samples=samples, max_pooled=bool(most)
+    )
     for u, towards in rng.standard_normal((40, 2, 4)):
         S = layer.gates(layer.features @ u[:, None])[:, 0]
         G = borders(layer, S)

@@ -123,7 +123,7 @@ class Rounded(Fields):
         acted = np.where(hidden > 0, hidden, a * hidden)
         rad = max(Fraction(1), abs(net.slope)) * rad + rounding(acted)
         samples, pooled = np.asarray(net.samples, dtype=np.int64), np.zeros((net.at.m, u.shape[1]))
-        if net.most:
+        if net.max_pooled:
             np.maximum.at(pooled, samples, acted)
             acted = pooled
         elif net.samples != range(net.at.m):

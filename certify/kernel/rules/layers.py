@@ -36,8 +36,9 @@ def network_bound(ar: Arithmetic[H], net: Network, w: H, proof: Evidence) -> Fra
     rule, n = str(proof.fields.get("rule")), net.right
     listed = rule in ("cones", "linear", "max_pool", "network", "outputs")
     demand(listed, "proof.polar.rule", "unknown", rule)
-    fits = rule == "outputs" or (rule == "max_pool") == net.most
-    demand(fits, "proof.polar.rule", "wrong_rule", f"{rule} of the {('sum', 'largest')[net.most]}")
+    fits = rule == "outputs" or (rule == "max_pool") == net.max_pooled
+    pooling = f"{rule} of the {('sum', 'largest')[net.max_pooled]}"
+    demand(fits, "proof.polar.rule", "wrong_rule", pooling)
     if rule == "max_pool":
         demand(n.size == 1, "proof.polar.rule", "wrong_rule", f"{rule} of {n.size} outputs")
         return max_pool(ar, net, w, proof)
@@ -51,7 +52,7 @@ def network_bound(ar: Arithmetic[H], net: Network, w: H, proof: Evidence) -> Fra
         bound = network(ar, net, w, proof)
         return root(bound * bound * n.size).hi if isinstance(n, LInf) else bound
     one = net._replace(at=Pattern(net.at.m, 1), right=L2(1, n.cone))
-    bounded, bounds = max_pool if net.most else network, []
+    bounded, bounds = max_pool if net.max_pooled else network, []
     for t, inner in enumerate(proof.each(n.size)):
         bounds.append(bounded(ar, one, ar.fixed(w, net.at, (1, t), 1), inner))
     return n.support(bounds)

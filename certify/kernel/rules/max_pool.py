@@ -108,5 +108,5 @@ def dominating(
         out.extend(side)
         samples.append(-1)
     features = Array((len(samples), net.features.shape[1]), out)
-    made = net._replace(features=features, samples=samples, most=False, inside=len(sides))
+    made = net._replace(features=features, samples=samples, max_pooled=False, inside=len(sides))
     return made, extra

@@ -228,7 +228,7 @@ def across(layer: Layer, S: Array, rows: Ints) -> Array:
     There the largest row of a sample is another one, or none where it was the largest.
     """
     out = S.copy()
-    if layer.most:
+    if layer.max_pooled:
         rows = rows[np.unique(layer.owners[rows], return_index=True)[1]]
         out[np.isin(layer.owners, layer.owners[rows])] = 0.0
     out[rows] = 1.0 + layer.slope - S[rows]
@@ -243,7 +243,7 @@ def borders(layer: Layer, S: Array) -> Array:
     """
     F, on = layer.features, np.flatnonzero(S == 1)
     G = -F
-    if layer.most:
+    if layer.max_pooled:
         first = np.full(len(layer.table), -1)
         first[layer.owners[on]] = on
         first = first[layer.owners]

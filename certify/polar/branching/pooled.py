@@ -94,7 +94,7 @@ def whole(query: LayerQuery, signed: Signed, propose: Callable[[LayerQuery], Pro
 
 def of_layer(query: LayerQuery, signed: Signed, summed: Summed) -> LayerQuery:
     """Return the query of a layer that sums, for the sign of v alone."""
-    layer = replace(query.layer, features=summed.features, samples=summed.samples, most=False)
+    layer = replace(query.layer, features=summed.features, samples=summed.samples, max_pooled=False)
     return replace(query, layer=replace(layer, right=signed.right))
 
 

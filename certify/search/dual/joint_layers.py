@@ -92,7 +92,7 @@ def applies(problem: Problem) -> bool:
     W is to be a plain projection beside the offsets, and the loss to have a slope everywhere.
     """
     layer = problem.atom.layer
-    if layer is None or layer.most or layer.slope or layer.samples is not None:
+    if layer is None or layer.max_pooled or layer.slope or layer.samples is not None:
         return False
     loss = problem.loss
     dense = np.isfinite(loss.curvature) and loss.observed.full and loss.dims[-1] == 1

@@ -260,7 +260,7 @@ def teller(run: Run, along: Callable[[float], float], e: int) -> Tell | None:
     """Return a function that reports the bound of the optimum that a layer's tree proves so far."""
     problem = run.problem
     atom = problem.atom
-    if atom.layer is None or atom.layer.most:  # one tree is half of a bound there
+    if atom.layer is None or atom.layer.max_pooled:  # one tree is half of a bound there
         return None
     if problem.loss.dims[-1] > 1 and not atom.layer.right.spherical:
         return None

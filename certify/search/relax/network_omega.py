@@ -75,7 +75,7 @@ def network_omega(Z: Expression, layer: Layer) -> Expressed:
         price, cone = of_linear(Z, F, layer)
         return price / scale, cone
     cells = None
-    if not layer.most and (layer.right.axial or Z.shape[1] == 1):
+    if not layer.max_pooled and (layer.right.axial or Z.shape[1] == 1):
         cells = patterns(F, MOST)
     price, cone = moment_cost(Z, F, layer) if cells is None else by_cells(Z, F, layer, cells)
     return price / scale, cone
@@ -122,22 +122,22 @@ def moment_cost(Z: Expression, F: Array, layer: Layer) -> Expressed:
     sum p_i - h_k are nonnegative, and (h_k - p_i)(h_k - p_j) = 0 for two rows; else there is no h.
     """
     (m, d), (s, n), a = F.shape, Z.shape, layer.slope
-    s = s if layer.most else 0
+    s = s if layer.max_pooled else 0
     k = s + m + d
     M = cp.Variable((k + n, k + n), PSD=True)
     h, p, u = np.eye(s, k), np.eye(m, k, s), np.eye(d, k, s + m)
     facts = np.vstack([p, p - F @ u])
-    if layer.most:
+    if layer.max_pooled:
         gather = np.eye(s)[layer.owners]  # (rows, samples)
         facts = np.vstack([facts, gather @ h - p, gather.T @ p - h])
     X = facts @ M[:k, :k] @ facts.T
     cone = [X >= 0, cp.diag(X[:m, m : 2 * m]) == 0]
-    if layer.most:
+    if layer.max_pooled:
         cone += [X[2 * m + i, 2 * m + j] == 0 for i, j in pairs(layer.owners)]
     if layer.right.cone:
         sign = 1.0 if layer.right.cone == "+" else -1.0
         cone += [sign * (facts @ M[:k, k:]) >= 0, M[k:, k:] >= 0]
-    made = (h if layer.most else layer.pool((1 - a) * p + a * F @ u)) @ M[:k, k:]
+    made = (h if layer.max_pooled else layer.pool((1 - a) * p + a * F @ u)) @ M[:k, k:]
     priced = cp.trace(M[s + m : k - layer.free, s + m : k - layer.free])
     if layer.free:
         reach = float(np.linalg.norm(F[:, :-1], axis=1).max() / F[0, -1])

@@ -42,7 +42,7 @@ def network_witness(W: Array, layer: Layer, using: Using) -> Proposal | None:
     layer above it that sums its rows.  None if the solver fails.  It takes seconds from about
     twenty samples on.
     """
-    if layer.most:
+    if layer.max_pooled:
         return of_largest(W, layer, using)
     if layer.slope == 1 and (not layer.left.spherical or not layer.free):
         return of_linear(W, layer, using)
