@@ -47,6 +47,7 @@ def test_a_request_to_stop_does_not_wait_for_the_solver():
             status = "optimal"
 
             def solve(self, **_):
+                assert not threading.current_thread().daemon  # killed at exit, it would abort
                 checkpoint.stopped = True
                 end.wait(10)
 

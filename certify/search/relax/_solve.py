@@ -86,7 +86,8 @@ def accept_solver(solver: object) -> None:
 def attempt(program: Expression, name: str, budget: float | None) -> str:
     """Run one solver until a stop is requested, and return the status it reports.
 
-    A solver cannot be interrupted: it runs in a thread, and is left alone after a request.
+    A solver cannot be interrupted: it runs in a thread, and is left alone after a request.  The
+    process ends after the thread; a thread that is killed in C++ aborts the process (Python 3.11).
     """
     options = dict(OPTIONS.get(name, {}))
     if budget is not None and name in CLOCKS:
@@ -105,7 +106,7 @@ def attempt(program: Expression, name: str, budget: float | None) -> str:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # "may be inaccurate" is in the status
-        solver = Thread(target=run, daemon=True)
+        solver = Thread(target=run)
         solver.start()
         while solver.is_alive() and not stop_requested():
             solver.join(LOOK)
