@@ -116,6 +116,14 @@ def test_a_key_may_be_a_field_and_is_needed_among_several(tmp_path, suffix):
     assert "has no array 'othr': did you mean 'other'?" in text
 
 
+@pytest.mark.parametrize("suffix", sorted(FORMATS))
+def test_a_format_lists_the_names_of_its_arrays(tmp_path, suffix):
+    path = tmp_path / f"a.{suffix}"
+    WRITERS[suffix](path)
+    form = FORMATS[suffix]()
+    assert sorted(form.names(path)) == (["Y", "other"] if form.keyed else [])
+
+
 @pytest.mark.parametrize("suffix", sorted(k for k, f in FORMATS.items() if not f.keyed))
 def test_a_format_of_one_array_refuses_a_key(tmp_path, suffix):
     WRITERS[suffix](tmp_path / f"a.{suffix}")

@@ -158,12 +158,19 @@ def test_a_name_that_is_not_unicode_is_refused(folder, capsys):
     assert "is not UTF-8" in inside(capsys, "init", name).sentence
 
 
-@pytest.mark.parametrize("name", ["bad.npz", "bad.safetensors"])
-def test_init_refuses_broken_archives_in_one_sentence(folder, capsys, name):
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("bad.npz", "is not a readable .npz file"),
+        ("bad.safetensors", "is not a safetensors file"),
+        ("bad.mat", "is not a MATLAB file"),
+    ],
+)
+def test_init_refuses_broken_archives_in_one_sentence(folder, capsys, name, said):
     (folder / name).write_bytes(b"PK\x03\x04 and more")
     ended = inside(capsys, "init", "X.csv", name)
     assert ended.status == 2
-    assert f"{name} is not a readable" in ended.sentence
+    assert f"{name} {said}" in ended.sentence
     assert "cannot read absent.npz" in inside(capsys, "init", "X.csv", "absent.npz").sentence
     np.savez("none.npz")
     assert "holds no array" in inside(capsys, "init", "X.csv", "none.npz").sentence

@@ -144,12 +144,18 @@ def load_factors(path: Path, loaded: Loaded) -> tuple[Any, ...]:
 
     Raises InputError, with the file, for a missing name or arrays that do not fit.
     """
-    reader, form = Reader(Path(), FORMATS), FORMATS.get(kind_of(path))
-    if form is None or not form.keyed:
+    reader = Reader(Path(), FORMATS)
+    if keyed_format(path) is None:
         wanted = " and ".join(loaded.names)
         raise InputError(f"{path} is no other fit: give an .npz file with the arrays {wanted}")
     arrays = tuple(reader.read(Source(str(path), name), name) for name in loaded.names)
     return loaded.problem.accept(arrays, str(path))
+
+
+def keyed_format(path: Path) -> Format | None:
+    """Return the format of a file of arrays with names, None for any other file."""
+    form = FORMATS.get(kind_of(path))
+    return form() if form is not None and form.keyed else None
 
 
 def build(entry: Entry, reader: Reader) -> Any:

@@ -28,6 +28,14 @@ class Format(ABC):
         Raises InputError if the file is not of this format, OSError if it cannot be read.
         """
 
+    def names(self, path: Path) -> list[str]:
+        """Return the names of the arrays in a file, [] for a format without names.
+
+        Raises as `read`.
+        """
+        del path
+        return []
+
 
 def nearest(wrong: str, known: Iterable[str]) -> str:
     """Return the known name that is most similar to a wrong one, ignoring case."""

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile, ZipFile
 
 import numpy as np
 from scipy import sparse
@@ -20,13 +19,11 @@ from certify.offsets import Offset
 from certify.pipeline.certificate.file import names_of
 from certify.problem import Problem, StationaryLam
 
-from . import FORMATS
+from . import FORMATS, keyed_format
 from ._beside import Beside, Listing, listing, ridge, split
 from ._source import Reader, Source, parse_source
 from ._triplets import subtract
-from .mat import names as matlab_names
 
-KEYED = (".mat", ".npz", ".safetensors")
 MASK = "mask.npy"  # the file of the observed entries, where some are NaN
 MATRIX = 2  # dimensions
 TRANSPOSED = "\0T"  # the end of a source whose array is transposed; no file name contains it
@@ -95,8 +92,12 @@ def read_factors(factors: Sequence[Path], data: str) -> Named:
     reader, out = Reader(Path(), FORMATS), []
     for path in factors:
         source = source_at(path)
-        if source.key is None and path.suffix.lower() in KEYED:
-            keys = [k for k in array_names(path) if f"{path}:{k}" != data]
+        if source.key is None and (form := keyed_format(path)) is not None:
+            with accessing(path, "read"):
+                names = form.names(path)
+            if not names:
+                raise InputError(f"{path} holds no array")
+            keys = [k for k in names if f"{path}:{k}" != data]
             out += [(f"{path}:{k}", reader.read(Source(str(path), k), k)) for k in keys]
         else:
             out.append((str(path), reader.read(source, str(path))))
@@ -106,36 +107,6 @@ def read_factors(factors: Sequence[Path], data: str) -> Named:
 def has_holes(Y: Any) -> bool:
     """Whether entries of a dense array are NaN."""
     return not sparse.issparse(Y) and bool(np.isnan(Y).any())
-
-
-def array_names(path: Path) -> list[str]:
-    """Return the names in a file with several arrays; raise InputError if there are none."""
-    read = {".npz": names_in_zip, ".mat": matlab_names}.get(path.suffix.lower(), tensors)
-    with accessing(path, "read"):
-        try:
-            names = read(path)
-        except (BadZipFile, ValueError) as error:
-            raise InputError(f"{path} is not a readable {path.suffix} file: {error}") from None
-    if not names:
-        raise InputError(f"{path} holds no array")
-    return names
-
-
-def names_in_zip(path: Path) -> list[str]:
-    """Return the names of the arrays in an .npz file."""
-    with ZipFile(path) as archive:
-        return [n.removesuffix(".npy") for n in archive.namelist() if n.endswith(".npy")]
-
-
-def tensors(path: Path) -> list[str]:
-    """Return the names in a .safetensors file."""
-    from safetensors import SafetensorError, safe_open  # noqa: PLC0415  only for such files
-
-    try:
-        with safe_open(path, "numpy") as file:
-            return list(file.keys())
-    except SafetensorError as error:
-        raise ValueError(error) from None
 
 
 def match_modes(Y: Any, arrays: Named) -> tuple[dict[str, tuple[str, Any]], list[str]]:
@@ -364,7 +335,7 @@ def relative_source(source: str, folder: Path) -> str:
     """Return an array's source in problem.toml, relative to a folder."""
     plain = source.removesuffix(TRANSPOSED)
     head, colon, key = plain.rpartition(":")
-    named = bool(colon) and Path(head).suffix.lower() in KEYED
+    named = bool(colon) and keyed_format(Path(head)) is not None
     file = relative(Path(head if named else plain), folder)
     if plain != source:
         fields = f"file = {toml_string(file)}, " + (f"key = {toml_string(key)}, " if named else "")

@@ -61,10 +61,9 @@ class Mat(Format):
         except (ValueError, LookupError, TypeError) as error:
             raise InputError(f"{where} is damaged: {error}") from None
 
-
-def names(path: Path) -> list[str]:
-    """Return the names of the numeric arrays in a file."""
-    return [x.name for x in arrays(path.read_bytes(), path) if x.kind not in KINDS]
+    def names(self, path: Path) -> list[str]:
+        """Return the names of the numeric arrays."""
+        return [x.name for x in arrays(path.read_bytes(), path) if x.kind not in KINDS]
 
 
 def arrays(blob: bytes, path: Path) -> Iterator[MatArray]:

@@ -2,6 +2,8 @@
 
 import zipfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,16 +27,28 @@ class Npz(Format):
 
     def read(self, path: Path, key: str | None) -> Any:
         """Return the array; without a name, the sparse matrix if the file is one."""
-        with path.open("rb") as file:
-            refuse_pickle(file.read(1), str(path))
-        try:
-            with zipfile.ZipFile(path) as archive:
-                names = [n.removesuffix(".npy") for n in archive.namelist()]
-                if key is None and {"format", "shape", "data"} <= set(names):
-                    return listed_entries(path, archive, set(names))
-                return member(path, archive, choose_name(path, key, names))
-        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
-            raise InputError(f"{path} is not a readable .npz file: {brief(error)}") from None
+        with opened(path) as archive:
+            names = [n.removesuffix(".npy") for n in archive.namelist()]
+            if key is None and {"format", "shape", "data"} <= set(names):
+                return listed_entries(path, archive, set(names))
+            return member(path, archive, choose_name(path, key, names))
+
+    def names(self, path: Path) -> list[str]:
+        """Return the names of the members that are arrays."""
+        with opened(path) as archive:
+            return [n.removesuffix(".npy") for n in archive.namelist() if n.endswith(".npy")]
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[zipfile.ZipFile]:
+    """Open an archive; raise InputError if the file, or what the body reads of it, is none."""
+    with path.open("rb") as file:
+        refuse_pickle(file.read(1), str(path))
+    try:
+        with zipfile.ZipFile(path) as archive:
+            yield archive
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+        raise InputError(f"{path} is not a readable .npz file: {brief(error)}") from None
 
 
 def member(path: Path, archive: zipfile.ZipFile, name: str) -> Any:

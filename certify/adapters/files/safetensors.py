@@ -1,5 +1,7 @@
 """Named arrays: safetensors.numpy.save_file({"U": U}, path)."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +21,27 @@ class Safetensors(Format):
 
     def read(self, path: Path, key: str | None) -> Any:
         """Return the array."""
-        with path.open("rb") as file:
-            refuse_pickle(file.read(1), str(path))
-        try:
-            with safe_open(path, framework="numpy") as file:
-                name = choose_name(path, key, sorted(file.keys()))
-                kind = file.get_slice(name).get_dtype()
-                if kind not in KINDS:
-                    wanted = "real numbers of at most 64 bits that numpy knows"
-                    raise InputError(f"{path}:{name} must hold {wanted}, got dtype {kind}")
-                return file.get_tensor(name)
-        except SafetensorError as error:
-            raise InputError(f"{path} is not a safetensors file: {brief(error)}") from None
+        with opened(path) as file:
+            name = choose_name(path, key, sorted(file.keys()))
+            kind = file.get_slice(name).get_dtype()
+            if kind not in KINDS:
+                wanted = "real numbers of at most 64 bits that numpy knows"
+                raise InputError(f"{path}:{name} must hold {wanted}, got dtype {kind}")
+            return file.get_tensor(name)
+
+    def names(self, path: Path) -> list[str]:
+        """Return the names in the header."""
+        with opened(path) as file:
+            return list(file.keys())
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Any]:
+    """Open a file; raise InputError if it is not of this format."""
+    with path.open("rb") as file:
+        refuse_pickle(file.read(1), str(path))
+    try:
+        with safe_open(path, framework="numpy") as file:
+            yield file
+    except SafetensorError as error:
+        raise InputError(f"{path} is not a safetensors file: {brief(error)}") from None
