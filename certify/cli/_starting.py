@@ -6,14 +6,14 @@ import click
 from click.shell_completion import get_completion_class
 
 from certify.adapters.files._drafts import draft, source_at
+from certify.kernel.statement import FORMAT
 from certify.pipeline.certificate.file import write_atomically
 
 from ._options import PATH
 from ._output import guard, save_array
-from .audit._plan import installed_versions
+from .audit._plan import LIBRARIES, installed_versions
 
 SHELLS = ("bash", "zsh", "fish")
-LIBRARIES = ("numpy", "scipy", "python-flint", "cvxpy", "scikit-learn", "tensorly", "torch", "onnx")
 
 
 @click.command()
@@ -66,8 +66,6 @@ def completion(shell: str) -> int:
 
 def versions() -> str:
     """Return the versions of certify, of the format and of the installed libraries."""
-    from certify.kernel.statement import FORMAT  # noqa: PLC0415  only for --version
-
-    known = installed_versions(("certify", *LIBRARIES))
-    lines = [f"{name} {known.get(name, 'not installed')}" for name in LIBRARIES]
-    return "\n".join([f"certify {known['certify']} (format {FORMAT})", *lines])
+    known = dict.fromkeys(LIBRARIES, "not installed") | installed_versions()
+    first, *others = (f"{name} {version}" for name, version in known.items())
+    return "\n".join([f"{first} (format {FORMAT})", *others])

@@ -20,7 +20,10 @@ from certify.kernel.statement import FORMAT
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")  # a safe file name
 ODD = re.compile(r"[^A-Za-z0-9._-]+")
-LIBRARIES = ("certify", "numpy", "scipy", "python-flint", "scikit-learn", "tensorly", "torch")
+LIBRARIES = (
+    *("certify", "numpy", "scipy", "python-flint", "cvxpy", "scikit-learn", "tensorly", "torch"),
+    "onnx",
+)
 KINDS = ("problem", "fit", "certificate")
 EPSILON = {"rtol": 1e-6, "atol": None}  # the defaults of a fit
 
@@ -193,10 +196,10 @@ def name_of(file: Path, folder: Path) -> str:
 
 
 @cache
-def installed_versions(libraries: tuple[str, ...] = LIBRARIES) -> dict[str, str]:
+def installed_versions() -> dict[str, str]:
     """Return the versions of the installed libraries."""
     out = {}
-    for name in libraries:
+    for name in LIBRARIES:
         try:
             out[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
