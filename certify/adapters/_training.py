@@ -16,15 +16,17 @@ from ._network import PAIR, Decay, Judged, Weights, problem_of_network, targets
 
 Reported = float | Sequence[float] | None
 REDUCTIONS = ("mean", "sum")
-BROADCAST = ("mse", "l1", "huber")  # losses of torch.nn that broadcast their arguments
+BROADCAST = ("mse", "l1", "huber", "smooth_l1")  # losses of torch.nn that broadcast their arguments
 PAIRS = 10_000_000  # the most pairs of outputs and targets that are formed (80 MB)
 MODULES = {  # of torch.nn, and the settings that must have their defaults
     "MSELoss": ("mse", ()),
     "L1Loss": ("l1", ()),
     "HuberLoss": ("huber", ()),
-    "BCEWithLogitsLoss": ("bce", ("weight", "pos_weight")),
-    "CrossEntropyLoss": ("cross_entropy", ("weight", "label_smoothing")),
+    "SmoothL1Loss": ("smooth_l1", ()),
+    "BCEWithLogitsLoss": ("bce", ("weight",)),
+    "CrossEntropyLoss": ("cross_entropy", ("label_smoothing",)),
 }
+WEIGHTS = {"bce": "pos_weight", "cross_entropy": "weight"}  # one for each output
 CURES = {
     "BCELoss": "leave the sigmoid out and use BCEWithLogitsLoss",
     "NLLLoss": "leave the log_softmax out and use CrossEntropyLoss",
@@ -35,14 +37,16 @@ CURES = {
 class NamedLoss:
     """A loss by name, averaged or summed.
 
-    name        "mse" |f - y|^2, "l1" |f - y|, "huber" (delta), "bce" of logits f and labels
-                0 and 1, "cross_entropy" of logits f and classes
+    name        "mse" |f - y|^2, "l1" |f - y|, "huber" (delta), "smooth_l1" (huber / delta), "bce"
+                of logits f and labels 0 and 1, "cross_entropy" of logits f and classes
     reduction   "mean": over all n K numbers, of "cross_entropy" over the n rows; or "sum"
+    weights     None, or (K,): of "bce" that of a label 1, of "cross_entropy" that of each class
     """
 
     name: str
     reduction: str = "mean"
     delta: float = 1.0
+    weights: Array | None = None
 
     def __post_init__(self) -> None:
         """Refuse unknown names."""
@@ -50,20 +54,41 @@ class NamedLoss:
         accept_word(self.reduction, "reduction", REDUCTIONS)
 
     def read(self, y: Array, outputs: int) -> tuple[Loss, float]:
-        """Return the loss that is judged, and its ratio to this one."""
+        """Return the loss that is judged, and its ratio to this one.
+
+        The mean of "cross_entropy" is that with its weights where y holds classes, and divides by
+        n where y holds rows.
+        """
         Y = hot(y, outputs) if self.name == "cross_entropy" else targets(y)
-        each, family = LOSSES[self.name]
-        loss = family(Y, self.delta)
-        count = 1 if self.reduction == "sum" else len(Y) if self.name == "cross_entropy" else Y.size
-        return loss, each * count
+        scale = None if self.weights is None else self.scale(Y)
+        count = 1.0
+        if self.reduction == "mean":
+            rows = len(Y) if scale is None or Y is y else float(scale.sum())
+            count = rows if self.name == "cross_entropy" else Y.size
+        each = {"mse": 0.5, "smooth_l1": self.delta}.get(self.name, 1.0)
+        return LOSSES[self.name](Y, scale, self.delta), each * count
+
+    def scale(self, Y: Array) -> Array:
+        """Return the weight of each row of classes, or of each label.
+
+        Raises InputError unless there is one weight for each output.
+        """
+        weights = finite(real(self.weights, WEIGHTS[self.name]), WEIGHTS[self.name])
+        if weights.size not in (1, Y.shape[1]) or (weights.size == 1 and self.name != "bce"):
+            wanted = f"{WEIGHTS[self.name]} must have {Y.shape[1]} numbers, one for each output"
+            raise InputError(f"{wanted}, got shape {weights.shape}")
+        if self.name == "bce":
+            return np.where(Y == 1, weights, 1.0)
+        return np.asarray(Y @ weights)
 
 
-LOSSES: dict[str, tuple[float, Callable[[Array, float], Loss]]] = {
-    "mse": (0.5, lambda Y, _: Squared(Y)),
-    "l1": (1.0, lambda Y, _: Absolute(Y)),
-    "huber": (1.0, Huber),
-    "bce": (1.0, lambda Y, _: Logistic(Y)),
-    "cross_entropy": (1.0, lambda Y, _: Softmax(Y)),
+LOSSES: dict[str, Callable[[Array, Array | None, float], Loss]] = {
+    "mse": lambda Y, scale, _: Squared(Y, scale),
+    "l1": lambda Y, scale, _: Absolute(Y, scale),
+    "huber": lambda Y, scale, delta: Huber(Y, delta, scale),
+    "smooth_l1": lambda Y, scale, beta: Huber(Y, beta, scale),
+    "bce": lambda Y, scale, _: Logistic(Y, scale),
+    "cross_entropy": lambda Y, scale, _: Softmax(Y, scale),
 }
 
 
@@ -105,7 +130,11 @@ def read_loss(loss: Any, reduction: str) -> NamedLoss:
     if (skipped := getattr(loss, "ignore_index", -1)) >= 0:
         reason = f"{name} with ignore_index={skipped} leaves rows out"
         raise OutOfScopeError(f"{reason}: pass X and y without them, and a loss without it")
-    return NamedLoss(key, loss.reduction, float(getattr(loss, "delta", 1.0)))
+    delta = float(getattr(loss, "beta" if key == "smooth_l1" else "delta", 1.0))
+    if key == "smooth_l1" and delta == 0:
+        key = "l1"
+    weights = from_torch(getattr(loss, WEIGHTS.get(key, ""), None))
+    return NamedLoss(key, loss.reduction, delta, weights)
 
 
 @dataclass(frozen=True)
@@ -132,7 +161,8 @@ class TrainingProblem:
         """Return the problem in the units of certify.losses, and its factors:
 
             multiple (loss + 1/2 sum of decay |part|^2),
-            multiple = n K / 2 for "mse", n for "cross_entropy", n K else; summed: 1/2, 1, 1.
+            multiple = n K / 2 for "mse", n K beta for "smooth_l1", n for "cross_entropy" (with
+            weights their sum over the rows), n K else; summed: 1/2, beta, 1, 1.
 
         Raises InputError, with both figures, if the loss is not the reported one.
         """

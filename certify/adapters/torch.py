@@ -65,13 +65,14 @@ def from_model(  # noqa: PLR0913  the settings of a training
         loss(f(X), y) + 1/2 sum over the parameters of decay |p|^2,
 
     multiplied by `factors.multiple`: n K / 2 for MSELoss (a mean over n rows and K outputs), n for
-    CrossEntropyLoss, n K for BCEWithLogitsLoss.  lam = multiple decay.
+    CrossEntropyLoss (the sum of the weights of the rows' classes if it has a weight), n K beta for
+    SmoothL1Loss, n K for the others.  lam = multiple decay.
 
     model         Sequential(Linear, ReLU | LeakyReLU | Identity, Linear), with biases or
                   without, among modules that change nothing (Identity, Flatten of rows,
                   Dropout(0)); or a state dict; or the path of a .safetensors file
-    loss          "mse", "l1", "huber", "bce", "cross_entropy", or the module of torch.nn
-                  (the way to another delta of "huber" than 1)
+    loss          "mse", "l1", "huber", "smooth_l1", "bce", "cross_entropy", or the module of
+                  torch.nn (the way to another delta or beta than 1, to pos_weight and weight)
     reduction     "mean" or "sum", of a loss by name
     weight_decay  one number, or (hidden layer, output layer); for a *summed* loss over J batches
                   in an epoch, J times the optimizer's; or instead
@@ -87,9 +88,10 @@ def from_model(  # noqa: PLR0913  the settings of a training
 
     A hidden bias that decays is the weight of a column of ones; an output bias that decays
     is an offset with a ridge.  Weights in half or single precision are exact numbers.
-    PyTorch broadcasts MSELoss, L1Loss and HuberLoss of f (n, 1) and y (n,) to n x n differences,
-    another objective.  So y (n,) is refused for them unless reported= agrees, and so is a reported
-    loss of all pairs.  Pass y[:, None] only if outputs and targets had the same shape in training.
+    PyTorch broadcasts f (n, 1) and y (n,) to n x n differences in MSELoss, L1Loss, HuberLoss and
+    SmoothL1Loss, which is another objective.  So y (n,) is refused for them unless reported=
+    agrees, and so is a reported loss of all pairs.  Pass y[:, None] only if outputs and targets had
+    the same shape in training.
 
     Raises OutOfScopeError, with the name and the cure, for the decay of AdamW and of others
     that decouple it, for decay of one layer alone, and for other modules, losses or depths;

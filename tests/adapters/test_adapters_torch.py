@@ -29,16 +29,22 @@ TARGETS = {
     "bce": RNG.integers(0, 2, (N, 2)).astype(float),
     "cross_entropy": KINDS,
 }
-OUTPUTS = {name: 4 if name == "cross_entropy" else 2 for name in TARGETS}
+TARGETS |= {"smooth_l1": TARGETS["huber"], "labels": TARGETS["bce"], "classes": KINDS}
+CLASSES = ("cross_entropy", "classes")
+OUTPUTS = {name: 4 if name in CLASSES else 2 for name in TARGETS}
 MODULES = {
     "mse": nn.MSELoss,
     "l1": nn.L1Loss,
     "huber": lambda **k: nn.HuberLoss(delta=0.75, **k),
     "bce": nn.BCEWithLogitsLoss,
     "cross_entropy": nn.CrossEntropyLoss,
+    "smooth_l1": lambda **k: nn.SmoothL1Loss(beta=0.75, **k),
+    "labels": lambda **k: nn.BCEWithLogitsLoss(pos_weight=torch.tensor([0.5, 3.0]), **k),
+    "classes": lambda **k: nn.CrossEntropyLoss(weight=torch.arange(1.0, 5.0).double(), **k),
 }
 JUDGED = {"mse": "squared", "l1": "absolute", "huber": "huber", "bce": "logistic"}
-JUDGED |= {"cross_entropy": "softmax"}
+JUDGED |= {"cross_entropy": "softmax", "smooth_l1": "huber", "labels": "logistic"}
+JUDGED |= {"classes": "softmax"}
 TIGHT = 1e-10
 
 
@@ -51,7 +57,7 @@ def network(outputs=2, *, bias=True, middle=None, seed=0, dtype=torch.float64):
 
 def target(name, dtype=torch.float64):
     y = torch.tensor(TARGETS[name])
-    return y if name == "cross_entropy" else y.to(dtype)
+    return y if name in CLASSES else y.to(dtype)
 
 
 def trained_on(model, loss, y, decay):
@@ -122,6 +128,51 @@ def test_one_hot_rows_are_classes():
     one = from_model(model, X, np.eye(4)[KINDS], loss="cross_entropy", weight_decay=DECAY)
     two = from_model(model, X, KINDS[:, None], loss="cross_entropy", weight_decay=DECAY)
     assert np.array_equal(one[0].loss.data, two[0].loss.data)
+
+
+def test_weights_of_classes_divide_the_mean_of_classes_and_not_that_of_rows():
+    model, loss, rows = network(4), MODULES["classes"](), np.eye(4)[KINDS]
+    for y in (torch.tensor(KINDS), torch.tensor(rows)):
+        theirs, _ = trained_on(model, loss, y, [DECAY] * 4)
+        problem, factors = from_model(model, X, y, loss=loss, weight_decay=DECAY)
+        assert objective(problem, factors) / factors.multiple == pytest.approx(theirs, rel=TIGHT)
+    assert factors.multiple == N
+    assert np.array_equal(problem.loss.scale, KINDS + 1)
+
+
+def test_one_weight_of_labels_is_that_of_every_output():
+    model, loss = network(), nn.BCEWithLogitsLoss(pos_weight=torch.tensor(3.0))
+    problem, _ = from_model(model, X, target("bce"), loss=loss, weight_decay=DECAY)
+    assert np.array_equal(problem.loss.scale, 1 + 2 * TARGETS["bce"])
+
+
+def test_a_network_with_weights_of_classes_is_judged_with_proof():
+    model, loss, y = network(4), MODULES["classes"](), torch.tensor(KINDS)
+    problem, factors = from_model(model, X, y, loss=loss, weight_decay=1.0)
+    better = improve(problem, factors, q=factors.q, rtol=1e-3)
+    found = check(problem, better.factors, q=better.q, rtol=1e-3)
+    assert found.verdict is Verdict.CERTIFIED
+    verify(found.certificate, problem, better.factors, q=better.q, rtol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("loss", "name", "told"),
+    [
+        (nn.CrossEntropyLoss(weight=torch.ones(3)), "classes", "weight must have 4 numbers, one"),
+        (nn.CrossEntropyLoss(weight=torch.ones(1)), "classes", "weight must have 4 numbers, one"),
+        (nn.BCEWithLogitsLoss(pos_weight=torch.ones(3)), "labels", "pos_weight must have 2 num"),
+        (nn.CrossEntropyLoss(weight=torch.zeros(4)), "classes", "weights must be > 0, got 0.0"),
+    ],
+)
+def test_wrong_weights_of_outputs_are_refused(loss, name, told):
+    with pytest.raises(InputError, match=told):
+        from_model(network(OUTPUTS[name]), X, target(name), loss=loss, weight_decay=DECAY)
+
+
+def test_a_smooth_l1_of_beta_0_is_an_l1():
+    loss = nn.SmoothL1Loss(beta=0.0)
+    problem, _ = from_model(network(), X, target("l1"), loss=loss, weight_decay=DECAY)
+    assert problem.loss.name == "absolute"
 
 
 @pytest.mark.parametrize("kind", ["SGD", "Adam", "NAdam", "RAdam", "RMSprop", "Adagrad"])
@@ -539,6 +590,7 @@ def test_modules_that_change_nothing_are_left_out(identity):
 
 
 PAIRED = {"mse": nn.MSELoss(), "l1": nn.L1Loss(), "huber": nn.HuberLoss(delta=0.75)}
+PAIRED |= {"smooth_l1": nn.SmoothL1Loss(beta=1.0)}
 
 
 def losses_of(name, reduction="mean"):
@@ -596,7 +648,7 @@ def test_targets_that_nothing_broadcasts_may_be_a_row_of_numbers():
         (nn.BCELoss(), "BCELoss is not covered: leave the sigmoid out and use BCEWithLogitsLoss"),
         (nn.NLLLoss(), "NLLLoss is not covered: leave the log_softmax out"),
         (nn.KLDivLoss(), "KLDivLoss is not covered: train with one of MSELoss"),
-        (nn.BCEWithLogitsLoss(pos_weight=torch.ones(2)), "with pos_weight is not covered"),
+        (nn.BCEWithLogitsLoss(weight=torch.ones(2)), "with weight is not covered"),
         (nn.CrossEntropyLoss(label_smoothing=0.1), "with label_smoothing is not covered"),
         (nn.CrossEntropyLoss(ignore_index=1), "ignore_index=1 leaves rows out: pass X and y with"),
         (

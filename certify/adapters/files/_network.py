@@ -4,7 +4,7 @@
     model = "net.safetensors"        # or "net.onnx"
     X = "X.npy"
     y = "y.npy"
-    loss = "mse"                     # "l1", "huber" (delta), "bce", "cross_entropy"
+    loss = "mse"                     # "l1", "huber", "smooth_l1" (delta), "bce", "cross_entropy"
     weight_decay = 0.01              # or [hidden layer, output layer]
 
 It replaces lam and the tables data, loss, atom, offsets and factors.
