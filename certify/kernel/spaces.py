@@ -1,9 +1,10 @@
 """The spaces of slices, on which a polar depends: a pair, modes, a layer, a network."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from itertools import pairwise
-from typing import NamedTuple
 
 from .arrays import Array, matrix, rows_of, squares_exactly
 from .norms import L2, Biased, Norm
@@ -11,7 +12,8 @@ from .patterns import Pattern
 from .scalars import root
 
 
-class Pair(NamedTuple):
+@dataclass(frozen=True)
+class Pair:
     """Slices u v^T: the observed entries of W, the norms of u and v, and whether v is u."""
 
     at: Pattern
@@ -25,7 +27,8 @@ class Pair(NamedTuple):
         return self.left, self.right
 
 
-class Modes(NamedTuple):
+@dataclass(frozen=True)
+class Modes:
     """Slices x1 o ... o xK: the observed entries of W, the norm of each factor.
 
     symmetric  all factors are the same vector
@@ -36,7 +39,8 @@ class Modes(NamedTuple):
     symmetric: bool = False
 
 
-class Network(NamedTuple):
+@dataclass(frozen=True)
+class Network:
     """A hidden layer: phi(u, v) = pool(s(F u)) v^T, s(z) = z for z >= 0 and slope z for z < 0.
 
     at       Z is samples by outputs
@@ -67,9 +71,9 @@ class Network(NamedTuple):
         """The number of coordinates of u without a price: 1 or 0."""
         return int(isinstance(self.left, Biased))
 
-    @property
+    @cached_property
     def reach(self) -> Fraction:
-        """Bound |b| of some maximizer over |u| <= 1, if the columns of W sum to zero.
+        """A bound of |b| of some maximizer over |u| <= 1, if the columns of W sum to zero.
 
         For fixed u the value is piecewise linear in b, with breaks where f_i . u + c b = 0, and
         constant beyond the first and the last.  So a maximum is at a break, and |b| <= |f_i| / c.
@@ -80,8 +84,9 @@ class Network(NamedTuple):
         sizes = (squares_exactly(f[: d - 1]) for f in rows_of(self.features))
         return root(max(sizes)).hi / Fraction(self.features.data[d - 1])
 
+    @cached_property
     def radii(self) -> list[Fraction]:
-        """Bound |f_i . u| for each row i over |u| <= 1, with a bias within `reach`."""
+        """Bounds of |f_i . u| for each row i over |u| <= 1, with a bias within `reach`."""
         rows, reach = rows_of(self.features), self.reach
         sizes = (root(squares_exactly(f[: len(f) - self.free])).hi for f in rows)
         return [x + reach * Fraction(f[-1]) for x, f in zip(sizes, rows, strict=True)]
@@ -93,7 +98,8 @@ class Network(NamedTuple):
         return matrix([*([x] for x in factors), *[()] * (h - 2 * m)], m)
 
 
-class Deep(NamedTuple):
+@dataclass(frozen=True)
+class Deep:
     """Parallel networks of K layers: phi(X1, ..., XK) = s(... s(F X1) X2 ...) XK.
 
     at       Z is samples by outputs     features  F (samples, widths[0])

@@ -102,7 +102,7 @@ class Question:
             return root(squares_exactly(self.space.features.data)).hi * self.space.steep
         if isinstance(self.space, Network):
             net, sums = self.space, [Fraction(0)] * self.at.m
-            for k, r in zip(net.samples, net.radii(), strict=True):
+            for k, r in zip(net.samples, net.radii, strict=True):
                 sums[k] += max(Fraction(1), abs(net.slope)) * r
             size = sum((x * x for x in sums), Fraction(0))
             return root(size * net.left.widest * net.right.widest).hi

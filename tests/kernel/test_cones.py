@@ -412,7 +412,7 @@ def test_a_symmetric_atom_and_a_long_side_are_refused():
     with pytest.raises(RejectedError) as refused:
         cones(
             ar,
-            pair_of(ONE, L2, L2)._replace(symmetric=True),
+            replace(pair_of(ONE, L2, L2), symmetric=True),
             w,
             Evidence({"axis": 1}, as_tree([0, 0])),
         )
@@ -550,7 +550,7 @@ def test_a_grown_tree_knows_its_own_bound(seed, monkeypatch):
     net = Network(Pattern(20, 2), as_array(F), range(20), Fraction(0), L2(3), L2(2))
     if seed % 2 == 0:  # an unpriced bias, and roots that are made a few at a time
         F, W = np.c_[F, np.ones(20)], W - W.mean(axis=0)
-        net = net._replace(features=as_array(F), left=Biased(4))
+        net = replace(net, features=as_array(F), left=Biased(4))
         monkeypatch.setattr("certify.base.rigor.cones.ROOTS", 1000)
     ar = Rounded()
     w = ar.load(as_array(W.reshape(-1)))

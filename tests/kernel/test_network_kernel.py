@@ -394,10 +394,10 @@ def test_the_reach_of_a_free_bias_is_that_of_its_farthest_row():
     atom, W = ReLU([[3.0, 4.0], [1.0, 0.0]], bias="free"), np.array([[1.0], [-1.0]])
     net = network_of(atom, W)
     assert net.reach == 5
-    assert net.radii() == [10, 6]
-    double = net._replace(features=as_kernel_array(np.array([[3.0, 4.0, 2.0], [1.0, 0.0, 2.0]])))
+    assert net.radii == [10, 6]
+    double = replace(net, features=as_kernel_array(np.array([[3.0, 4.0, 2.0], [1.0, 0.0, 2.0]])))
     assert double.reach == Fraction(5, 2)
-    assert double.radii() == [10, 6]
+    assert double.radii == [10, 6]
     assert network_of(ReLU(atom.V, bias="regularized"), W).reach == 0
 
 
@@ -557,7 +557,7 @@ def test_the_facts_hold_at_every_point_and_each_is_what_it_says(tau):
     z = F @ U
     p, q = np.maximum(z, 0), np.maximum(-z, 0)
     s = np.ones(200)
-    r = np.array([float(x) for x in case.net.radii()])[:, None]
+    r = np.array([float(x) for x in case.net.radii])[:, None]
     wanted = np.vstack([p, q, s, r - p, r - q, -F[2] @ U, cuts[0] @ np.vstack([p, U])])
     x = np.vstack([p / tau, U, s])
     np.testing.assert_allclose(held @ x, wanted, rtol=0, atol=rounding(held, flops=16))
@@ -844,7 +844,7 @@ def test_the_layers_value_is_its_definition(name, mask):
     seen = list(range(0, len(wanted), 2 if mask else 1))
     if mask:
         rows, cols = np.divmod(np.array(seen), W.shape[1])
-        net = net._replace(at=Pattern(*W.shape, array("q", rows), array("q", cols)))
+        net = replace(net, at=Pattern(*W.shape, array("q", rows), array("q", cols)))
     wanted = [wanted[k] for k in seen]
     for tier in (Exact, Flint):
         grid = tier().layer(net, as_kernel_array(U), as_kernel_array(V))

@@ -189,14 +189,14 @@ def test_a_cell_is_the_line_and_the_amount_of_the_theorem(case, data):
             total.append(w * Fraction(rho[i]))
         else:
             total.append(w * (1 + a) / 2)
-            extra += w * (1 - a) / 2 * case.radii[i]
+            extra += w * (1 - a) / 2 * case.net.radii[i]
     for (_, i, s), m in zip(path.cuts, mu, strict=True):
         total[i] += s * Fraction(m)
     c = [
         sum(t * row[j] for t, row in zip(total, case.rows, strict=True))
         for j in range(net.features.shape[1])
     ]
-    bias = abs(c.pop()) * case.reach if net.free else Fraction(0)
+    bias = abs(c.pop()) * case.net.reach if net.free else Fraction(0)
     top = root(sum((x * x for x in c), Fraction(0)))
     assert top.lo + bias + extra <= cell_bound(Exact(), case, path, node) <= top.hi + bias + extra
 
@@ -223,7 +223,7 @@ def test_the_facts_of_a_leaf_are_the_rows_of_the_theorem_at_a_point(case, radial
         assert rest[0] == s
         far = [(rest[1 + i] + p[i], rest[1 + m + i] + p[i] - z[i]) for i in range(m)]
         assert all(v == w for v, w in far)
-        assert all(v >= r * s for (v, _), r in zip(far, case.radii, strict=True))
+        assert all(v >= r * s for (v, _), r in zip(far, case.net.radii, strict=True))
         rest = rest[1 + 2 * m :]
     assert rest == [sign * z[i] for _, i, sign in path.cuts]
 

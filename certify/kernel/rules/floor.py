@@ -1,6 +1,7 @@
 """A lower bound of the candidate's own value, over all its offsets."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 
 from ..arithmetic import Arithmetic, H
@@ -41,6 +42,6 @@ def entries_at(problem: Question, listed: Sequence[int], budget: Budget) -> list
     """Return the listed observed entries of sum phi(X_i), exactly."""
     at = problem.at
     rows, cols = zip(*map(at.entry, listed), strict=True)
-    few = problem.space._replace(at=Pattern(at.m, at.n, rows, cols, at.dims))
+    few = replace(problem.space, at=Pattern(at.m, at.n, rows, cols, at.dims))
     grid = model(Metered(Exact(), budget), few, problem.factors)
     return [x * power(grid.exp) for x in grid.ints]

@@ -1,5 +1,6 @@
 """The rules for the polar of layers: sup <W, pool(s(F u)) v^T> over |u||v| <= 1."""
 
+from dataclasses import replace
 from fractions import Fraction
 
 from ..arithmetic import Arithmetic, H
@@ -51,7 +52,7 @@ def network_bound(ar: Arithmetic[H], net: Network, w: H, proof: Evidence) -> Fra
     if rule == "network":
         bound = network(ar, net, w, proof)
         return root(bound * bound * n.size).hi if isinstance(n, LInf) else bound
-    one = net._replace(at=Pattern(net.at.m, 1), right=L2(1, n.cone))
+    one = replace(net, at=Pattern(net.at.m, 1), right=L2(1, n.cone))
     bounded, bounds = max_pool if net.max_pooled else network, []
     for t, inner in enumerate(proof.each(n.size)):
         bounds.append(bounded(ar, one, ar.fixed(w, net.at, (1, t), 1), inner))

@@ -3,6 +3,7 @@
 import math
 from array import array
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 from functools import partial
 from typing import NamedTuple
@@ -38,7 +39,7 @@ def max_pool(ar: Arithmetic[H], net: Network, w: H, proof: Evidence) -> Fraction
     for sign, inner in zip(signs, proof.each(len(signs)), strict=True):
         listed = inner.given.find("splits", (None, d))
         side = Side(
-            net._replace(right=L2(1, "+" if sign > 0 else "-")),
+            replace(net, right=L2(1, "+" if sign > 0 else "-")),
             [sign * x for x in omega],
             rows_of(listed) if listed else [],
             slice_arrays(inner.given),
@@ -108,5 +109,5 @@ def dominating(
         out.extend(side)
         samples.append(-1)
     features = Array((len(samples), net.features.shape[1]), out)
-    made = net._replace(features=features, samples=samples, max_pooled=False, inside=len(sides))
+    made = replace(net, features=features, samples=samples, max_pooled=False, inside=len(sides))
     return made, extra

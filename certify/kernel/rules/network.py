@@ -71,16 +71,6 @@ class Case(Generic[H]):
         """The rows of F, exactly."""
         return [[Fraction(x) for x in row] for row in rows_of(self.net.features)]
 
-    @cached_property
-    def reach(self) -> Fraction:
-        """The bound of |b| in the network, computed once."""
-        return self.net.reach
-
-    @cached_property
-    def radii(self) -> list[Fraction]:
-        """The bounds of |f_i . u| in the network, computed once."""
-        return self.net.radii()
-
     def value(self, ar: Arithmetic[H], kind: Kind) -> H:
         """Return A^T, where A x = W^T s(F u) and x is as in `network_leaf`; computed once."""
         at = kind.tau, kind.radial
@@ -212,7 +202,7 @@ def network_leaf(
     level, bias, beside = (
         number(node[x], f"{where}.{x}") if x in node else Fraction(0) for x in names
     )
-    far = case.reach * case.reach if net.free else Fraction(0)
+    far = net.reach * net.reach
     wide = (1 + squares_exactly(net.features.data) / (tau * tau)) * (1 + far) + 1
     cost = max(level + beside, Fraction(0)) + max(bias, Fraction(0)) * far
     diagonal = [0.0] * m + [float(level)] * (d - net.free)
@@ -299,7 +289,7 @@ def facts(case: Case[H], path: Region, tau: float, *, radial: bool, ranges: bool
     out = [[(i, tau)] for i in range(m)]
     out += [[(i, tau), *((j, -x) for j, x in f)] for i, f in each]
     if ranges:
-        s, far = m + d, [float_above(x, "statement.features") for x in case.radii]
+        s, far = m + d, [float_above(x, "statement.features") for x in case.net.radii]
         out.append([(s, 1.0)])
         out += [[(i, -tau), (s, far[i])] for i in range(m)]
         out += [[(i, -tau), *f, (s, far[i])] for i, f in each]
@@ -358,7 +348,7 @@ def cell_bound(ar: Arithmetic[H], case: Case[H], path: Region, node: Json) -> Fr
             demand(a <= factor <= 1, where, "sign", f"rho {float(factor)}")
             factors[i] += omega * factor
         elif omega > 0:
-            kappa, low, high = chord.get(i, ((1 + a) / 2, case.radii[i], case.radii[i]))
+            kappa, low, high = chord.get(i, ((1 + a) / 2, case.net.radii[i], case.net.radii[i]))
             factors[i] += omega * kappa
             extra += omega * max((kappa - a) * low, (1 - kappa) * high)
     return farthest(case, path, factors, node.get("mu", [])) + extra
@@ -383,7 +373,7 @@ def chords(
         demand(type(i) is int and 0 <= i < len(case.rows) and i not in out, where, "outside", i)
         demand(case.net.slope <= kappa <= 1, where, "sign", f"kappa {float(kappa)}")
         low, high = (farthest(case, path, {i: Fraction(s)}, item[2 + (s > 0)]) for s in (-1, 1))
-        out[i] = kappa, min(low, case.radii[i]), min(high, case.radii[i])
+        out[i] = kappa, min(low, case.net.radii[i]), min(high, case.net.radii[i])
     return out
 
 
@@ -409,7 +399,7 @@ def combine(case: Case[H], factors: Mapping[int, Fraction]) -> list[Fraction]:
 def bound_line(case: Case[H], line: Sequence[Fraction]) -> Fraction:
     """Bound sup { line . u : |u| <= 1 }, where an unpriced bias has |b| <= reach."""
     priced = len(line) - case.net.free
-    bias = sum((abs(x) * case.reach for x in line[priced:]), Fraction(0))
+    bias = sum((abs(x) * case.net.reach for x in line[priced:]), Fraction(0))
     return root(sum((x * x for x in line[:priced]), Fraction(0))).hi + bias
 
 
