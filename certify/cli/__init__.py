@@ -90,15 +90,8 @@ def check(  # noqa: PLR0913, PLR0917  one for each option
     guard([output, own_size, better, resume], loaded.inputs)
     start = monotonic()
     with progress(options.budget) as tell:
-        result = decide(
-            loaded.problem,
-            loaded.factors,
-            q=loaded.q,
-            checkpoint=resume,
-            **options.epsilon(loaded),
-            **options.search(tell),
-            **route,
-        )
+        how = options.search(loaded, tell) | route
+        result = decide(loaded.problem, loaded.factors, q=loaded.q, checkpoint=resume, **how)
     written = save_certificate(result.certificate, output)
     written |= save_certificate(result.own_certificate, own_size, "own-size certificate")
     if better is not None:
@@ -155,18 +148,11 @@ def verify(  # noqa: PLR0913, PLR0917  as click parsed them
     start = monotonic()
     if tier == "exact" and sys.stderr.isatty():
         click.echo(advance_notice(loaded.problem, loaded.factors[0].shape[-1]), nl=False, err=True)
+    how = options.epsilon(loaded) | {"tier": tier, "limit": limit, "own_size": own_size}
     try:
         with progress(), print_rejection(options.json):
             proof = recheck.verify(
-                certificate,
-                loaded.problem,
-                loaded.factors,
-                q=loaded.q,
-                tier=tier,
-                checker=program,
-                limit=limit,
-                own_size=own_size,
-                **options.epsilon(loaded),
+                certificate, loaded.problem, loaded.factors, q=loaded.q, checker=program, **how
             )
     except NotCoveredError as error:
         if options.json:
@@ -207,14 +193,8 @@ def improve(  # noqa: PLR0913, PLR0917  one for each option
     guard([output, certificate], loaded.inputs)
     start = monotonic()
     with progress(options.budget) as tell:
-        outcome = improved_from(
-            loaded.problem,
-            loaded.factors,
-            q=loaded.q,
-            **options.epsilon(loaded),
-            **options.search(tell),
-            **route,
-        )
+        how = options.search(loaded, tell) | route
+        outcome = improved_from(loaded.problem, loaded.factors, q=loaded.q, **how)
     arrays = dict(name_factors(outcome.factors))
     arrays |= {f"q{k}": x for k, x in enumerate(outcome.q)}
     written = {"factors": save_arrays(arrays, output)}
@@ -262,8 +242,7 @@ def restarts(  # noqa: PLR0913  one for each option
     q = None if loaded.q is None else [loaded.q, *[None] * (len(every) - 1)]
     start = monotonic()
     with progress(options.budget) as tell:
-        settings = {**options.epsilon(loaded), **options.search(tell), "sizes": sizes}
-        report = compared(loaded.problem, every, q=q, **settings)
+        report = compared(loaded.problem, every, q=q, sizes=sizes, **options.search(loaded, tell))
     written: dict[str, OutputFile | None] = {}
     if output is not None:
         written["plot"] = OutputFile(output, report.plot(output))

@@ -38,10 +38,10 @@ class Options:
         """Print the result."""
         (as_json if self.json else for_people)(fields, written)
 
-    def search(self, tell: Progress | None) -> dict[str, Any]:
+    def search(self, loaded: files.Loaded, tell: Progress | None) -> dict[str, Any]:
         """Return the keywords of a search."""
         budget = AUTO if self.budget is None else self.budget
-        return {"budget": budget, "seed": self.seed, "progress": tell}
+        return {**self.epsilon(loaded), "budget": budget, "seed": self.seed, "progress": tell}
 
 
 ROUTE = (

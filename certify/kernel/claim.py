@@ -62,13 +62,9 @@ def check(
     demand(isinstance(claimed, str) and claimed in EXITS, "claim.verdict", "unknown", claimed)
     idle = "better" in file.proof and outcome.verdict not in ("REFUTED", "RANK_LIMITED")
     demand(not idle, "proof.better", "idle", f"better factors beside {outcome.verdict}")
-    demand(
-        outcome.verdict == claimed,
-        "claim.verdict",
-        "not proved",
-        f"claims {claimed}, proved {outcome.verdict} in [{shown(outcome.lower)}, "
-        f"{shown(outcome.upper)}]",
-    )
+    bracket = f"[{shown(outcome.lower)}, {shown(outcome.upper)}]"
+    message = f"claims {claimed}, proved {outcome.verdict} in {bracket}"
+    demand(outcome.verdict == claimed, "claim.verdict", "not proved", message)
     return outcome
 
 

@@ -162,12 +162,8 @@ def read(path: str | Path, known: Callable[[Json], None] = known_format) -> File
     demand(depth_of(head) <= DEPTH, "file.metadata", "json", f"nested more than {DEPTH} deep")
     known(statement)
     demand(set(head) <= {*PARTS, "seal"}, "file.metadata", "fields", sorted(head))
-    demand(
-        head.get("seal") == seal(statement, claim, proof, arrays),
-        "file",
-        "digest",
-        "the contents do not match their digest",
-    )
+    sealed = head.get("seal") == seal(statement, claim, proof, arrays)
+    demand(sealed, "file", "digest", "the contents do not match their digest")
     given = {k[9:]: a for k, a in arrays.items() if k.startswith("question.")}
     witness = {k[6:]: a for k, a in arrays.items() if k.startswith("proof.")}
     demand(len(given) + len(witness) == len(arrays), "file", "unknown", "an array of neither part")

@@ -141,11 +141,8 @@ def verify(
             rows[k] = {"name": todo[k][0]["name"]} | row
             left = (monotonic() - start) / len(rows) * (len(todo) - len(rows))
             notify(Progress(len(rows), len(todo), rows[k], left))
-    return Audit(
-        Path(folder),
-        [rows[k] for k in range(len(todo))]
-        + [row_of_page(name) for name in book.changed_pages(place, lock)],
-    )
+    pages = [row_of_page(name) for name in book.changed_pages(place, lock)]
+    return Audit(Path(folder), [rows[k] for k in range(len(todo))] + pages)
 
 
 @contextmanager
@@ -183,11 +180,8 @@ def recheck_model(place: Path, inputs: Path | None, one: Recheck) -> Row:
             again.same_question(proof.certificate, source, inputs, settings)
     except (RejectedError, InputError, OutOfScopeError, OSError) as error:
         return row | {"verdict": "REJECTED", "status": REJECTED_EXIT, "reason": str(error)}
-    return (
-        row
-        | finite(proved_of(proof) | own_size_fields(own))
-        | {"reason": f"proved by {', '.join(proof.proved.rules)}"}
-    )
+    fields = finite(proved_of(proof) | own_size_fields(own))
+    return row | fields | {"reason": f"proved by {', '.join(proof.proved.rules)}"}
 
 
 def row_of_page(name: str) -> Row:

@@ -61,12 +61,8 @@ def concave(ar: Arithmetic[H], problem: Question, proof: Evidence, upper: Fracti
     places = {Fraction(0)}
     for p in lines:
         places |= {(p.level - q.level) / (p.slope - q.slope) for q in lines if q.slope < p.slope}
-    return Bound(
-        min(
-            max(p.level - p.slope * t for p in lines) + root(steep * t).lo for t in places if t >= 0
-        ),
-        (*rules, "concave"),
-    )
+    h = (max(p.level - p.slope * t for p in lines) + root(steep * t).lo for t in places if t >= 0)
+    return Bound(min(h), (*rules, "concave"))
 
 
 def proved_lines(

@@ -136,13 +136,10 @@ def split_cut(pair: Pair, cuts: Sequence[Row], node: Json, leaf: Leaf, where: st
     demand(sides[0] == sides[1] >= 0, where, "wrong_rule", f"equal {ends}")
     (a, s), (b, t) = (leaf.classes[i] for i in ends)
     demand(a != b, where, "tree", f"equal {ends} twice")
-    low, high = min(a, b), max(a, b)  # z_high = side * s * t * z_low
-    return [
-        Leaf(
-            leaf.cuts,
-            tuple((low, x * side * s * t) if c == high else (c, x) for c, x in leaf.classes),
-        )
-        for side in (1, -1)
+    low, high = min(a, b), max(a, b)
+    return [  # z_high = e z_low
+        Leaf(leaf.cuts, tuple((low, x * e) if c == high else (c, x) for c, x in leaf.classes))
+        for e in (s * t, -s * t)
     ]
 
 
