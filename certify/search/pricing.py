@@ -25,10 +25,8 @@ from certify.search.coordinates.products import FactorForm
 
 TOGETHER = 20  # components returned at once
 RANDOM, LINES, HEADS = 60, 20, 6  # starts: random, lines of W, singular vectors
-FEW, MANY, WORK = 4, 64, 1e6  # limits of more starts of each kind, and their work, if those fail
 STEPS, STALLED = 300, 1e-12  # of an ascent, and the relative gain that ends it
 RACE, FINALISTS = 1, 5  # where steps are slow: steps of every start, and starts that continue
-NEARLY = 1e-4  # relative excess over the price under which more starts are tried
 CLEAR = 1e-12  # a smaller relative excess over the price does not count; luck, never truth
 ALIKE = 1e-4  # 1 - cosine under which two components are one
 
@@ -59,31 +57,16 @@ class Field:
 
 
 def above(field: Field, price: float, factors: Factors, seed: int) -> tuple[float, Factors]:
-    """Return (largest value found, distinct components of theta 1 above a price, best first).
-
-    If a matrix has hardly any, a second search, from other starts, confirms it.
-    """
+    """Return (largest value found, distinct components of theta 1 above a price, best first)."""
     e = exponent(field.W)
     normalized = replace(field, W=ldexp_steps(field.W, -e)) if e else field
-    price = float(ldexp_steps(price, -e))
     known = known_best(normalized)
     ends = known or climb_all(normalized, starts(normalized, factors, seed))
-    top, components = above_price(normalized, ends, price)
-    last = known or not np.isfinite(price) or field.expired()
-    if field.form.pair and top <= price * (1 + NEARLY) and not last:
-        count = int(np.clip(WORK / field.observed.size, FEW, MANY))
-        more = climb_all(normalized, more_starts(normalized, seed, count))
-        ends = tuple(np.hstack(pair) for pair in zip(ends, more, strict=True))
-        top, components = above_price(normalized, ends, price)
-    return float(ldexp_steps(top, e)), components
-
-
-def above_price(field: Field, components: Factors, price: float) -> tuple[float, Factors]:
-    """Return the largest value, and the best components of those above a price."""
-    components = distinct(field, components)
-    values = field.inner_products(components)
-    keep = np.flatnonzero(values > price * (1 + CLEAR))[:TOGETHER]
-    return float(values.max(initial=-np.inf)), tuple(x[:, keep] for x in components)
+    components = distinct(normalized, ends)
+    values = normalized.inner_products(components)
+    keep = np.flatnonzero(values > ldexp_steps(price, -e) * (1 + CLEAR))[:TOGETHER]
+    top = float(ldexp_steps(values.max(initial=-np.inf), e))
+    return top, tuple(x[:, keep] for x in components)
 
 
 def known_best(field: Field) -> Factors | None:
@@ -142,17 +125,6 @@ def heads(field: Field, rng: np.random.Generator) -> list[Array]:
     picked = as_dense(W[rows])
     right = np.hstack([top if axis else np.asarray(W.T @ top), picked.T])
     return [np.asarray(W @ right), right]
-
-
-def more_starts(field: Field, seed: int, count: int) -> Factors:
-    """Return many starts for a matrix: unit vectors, and random vectors, also of few entries."""
-    rng, (left, right) = np.random.default_rng(seed), field.form.sides
-    n = right.d
-    units = np.eye(n)[:, rng.permutation(n)[:count]]
-    some = rng.standard_normal((n, count)) * (rng.random((n, count)) < rng.random(count))
-    vectors = np.hstack([units, -units, some, -some, rng.standard_normal((n, count))])
-    V = right.norm.maximizers(right.norm.project_cone(vectors))
-    return left.norm.maximizers(np.asarray(field.matrix @ V)), V
 
 
 def climb_all(field: Field, factors: Factors) -> Factors:
