@@ -1,5 +1,6 @@
 """MLPRegressor and MLPClassifier with one hidden layer: weight decay, biases without decay."""
 
+import warnings
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass
@@ -36,12 +37,14 @@ DATA = "pass the X and y of the fit, and its sample_weight if it had one"
 class FittedMLP:
     """A fitted network and the rows it was trained on.
 
+    labels   the targets as the caller gave them
     shares   sample weights; a row of weight 0 still has a place in its batch
     """
 
     model: Any
     X: Array
     Y: Array
+    labels: Any
     shares: Array | None
 
     @property
@@ -152,7 +155,8 @@ def read(model: Any, X: Any, y: Any, rows: Any, sample_weight: Any) -> FittedMLP
     kept = row_indices(model, rows, len(data))
     if shares is not None and not shares[kept].any():
         raise InputError("sample_weight must be > 0 for at least one row")
-    return FittedMLP(model, data[kept], Y[kept], None if shares is None else shares[kept])
+    shares = None if shares is None else shares[kept]
+    return FittedMLP(model, data[kept], Y[kept], np.asarray(y)[kept], shares)
 
 
 def weights_of(sample_weight: Any, n: int) -> Array | None:
@@ -225,7 +229,9 @@ def compare_loss(trained: FittedMLP) -> None:
 
     lbfgs reports the objective at the weights it returns.  adam and sgd report the mean of the
     losses before each step of an epoch; it may differ by MARGIN times the spread of the means of
-    the last WINDOW epochs.  With early_stopping the weights are those of the best epoch.
+    the last WINDOW epochs.  With early_stopping the weights are those of the best epoch.  Where
+    batches stay the same, the steps of an epoch may repeat, and the spread vanish: then one more
+    epoch must report nearly the same.
     """
     model = trained.model
     name, theirs, slack = "loss_", float(model.loss_), 0.0
@@ -239,11 +245,27 @@ def compare_loss(trained: FittedMLP) -> None:
     eps = float(np.finfo(model.coefs_[0].dtype).eps)
     slack += max(AGREE, MARGIN * eps * trained.X.size**0.5) * (abs(theirs) + abs(data) + paid)
     outputs = trained.Y.shape[1] if model.out_activation_ == "identity" else 1
-    either = (data / outputs + paid, data + paid)
+    either = [data / outputs + paid, data + paid]
+    if all(abs(x - theirs) > slack for x in either):
+        either += next_epoch(trained)
     mine = min(either, key=lambda x: abs(x - theirs))
     demand_agreement(
         trained.name, (name, theirs), (mine, "these weights on this X and y"), DATA, slack
     )
+
+
+def next_epoch(trained: FittedMLP) -> list[float]:
+    """Return the loss that one more epoch reports where batches stay the same, or nothing."""
+    model = trained.model
+    repeats = len(trained.batches) > 1 and not (model.shuffle or model.early_stopping)
+    if not (repeats and hasattr(model, "_optimizer")):
+        return []
+    more, shares = deepcopy(model), trained.shares
+    given = {} if shares is None else {"sample_weight": shares}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # names of features
+        more.partial_fit(trained.X.astype(model.coefs_[0].dtype), trained.labels, **given)
+    return [float(more.loss_)]
 
 
 def epoch_kept(model: Any) -> int:

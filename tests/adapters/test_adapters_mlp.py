@@ -340,6 +340,20 @@ def test_the_mean_of_an_epoch_is_near_the_loss_at_its_end_or_refused(solver, set
     assert figures(error)[1] > figures(error)[0]
 
 
+@pytest.mark.parametrize("weights", [None, pytest.param(WEIGHTS, marks=since(1, 7))])
+def test_steps_that_repeat_in_every_epoch_are_compared_with_one_more_epoch(weights):
+    """The means of the epochs agree, but not with the loss at the end of each."""
+    given = {} if weights is None else {"sample_weight": weights}
+    settings = {"batch_size": 4, "shuffle": False, "learning_rate_init": 0.1}
+    estimator = network(solver="sgd", tol=1e-9, n_iter_no_change=99, **settings)
+    model = fitted(estimator, X, Y, **given)
+    before = [w.copy() for w in model.coefs_]
+    from_model(model, X, Y, **given)
+    assert all(np.array_equal(a, b) for a, b in zip(before, model.coefs_, strict=True))
+    with pytest.raises(InputError, match="pass the X and y of the fit"):
+        from_model(model, X, Y[::-1], **given)
+
+
 def test_single_precision_is_compared_at_its_own_rounding():
     data = X.astype(np.float32)
     model = fitted(network(solver="adam", batch_size=N), data, Y.astype(np.float32))
