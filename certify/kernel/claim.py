@@ -178,10 +178,8 @@ def report_on(arguments: Iterable[str]) -> tuple[str, int]:
         outcome = check(file, given, limit=limit, tell=tell)
     lower, upper = shown(outcome.lower), shown(outcome.upper)
     first = f"VERIFIED {outcome.verdict}  {lower} <= optimum, candidate <= {upper}"
-    rules = ", ".join(outcome.rules)
-    return f"{first}\nof {describe_question(file.statement, given)}  by {rules}", EXITS[
-        outcome.verdict
-    ]
+    second = f"of {describe_question(file.statement, given)}  by {', '.join(outcome.rules)}"
+    return f"{first}\n{second}", EXITS[outcome.verdict]
 
 
 def main(arguments: Iterable[str]) -> int:
