@@ -21,8 +21,7 @@ from certify.polar.product_query import never
 from certify.polar.query import PolarQuery
 from certify.polar.scale import ordinary
 
-from . import alike
-from . import products as multilinear
+from . import alike, products
 from .pairs import best_slice
 
 RANDOM, DRAWN, OWN = 200, 200, 200  # starts: random, gradients of random cells, given neurons
@@ -86,7 +85,7 @@ def of_matrix(query: LayerQuery) -> tuple[float, Slice]:
     """Return the best slice of a linear layer: that of the matrix F^T W."""
     T = query.layer.features.T @ query.layer.spread(query.W)
     gauges = query.layer.left, query.layer.right
-    value, (u, v) = multilinear.attain(T, gauges, seed=query.seed, starts=query.starts)
+    value, (u, v) = products.attain(T, gauges, seed=query.seed, starts=query.starts)
     return value, (u, v)
 
 

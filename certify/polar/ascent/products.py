@@ -1,14 +1,13 @@
 """Lower bounds of the polar of products: local maximizers of <W, x1 o ... o xK>, many at once.
 
 Each step replaces one mode's vectors by the best responses to the others, the maximizers of its
-norm, so that no value falls.  One vector for all modes moves in one of three ways; no value falls:
+norm, so that no value falls.  One vector for all modes moves in one of two ways; no value falls:
 
     l2              x <- the maximizer of T x^(K-1) + shift x, the shift doubled where that fell
     other norms     the best point of the segment to the maximizer of T x^(K-1)
-    l1, x >= 0      that, or x_i <- x_i (T x^(K-1) + c)_i / (T x^K + c), no entry of T + c negative
 
 Sources: De Lathauwer, De Moor and Vandewalle 2000 (higher-order power method); Kolda and Mayo 2011
-(the shift); Baum and Eagon 1967 (the simplex).
+(the shift).
 """
 
 from collections.abc import Iterator, Sequence
@@ -38,9 +37,6 @@ INNER = 3  # turns over all modes but the first, for one product with W
 ONE, EIGENVECTORS = 40, 4  # random starts, and singular vectors, of one vector for all modes
 NUMBERS = 1 << 20  # entries of one mode in the columns that climb at once, at most
 GRID, ZOOMS = np.linspace(-1.0, 1.0, 33), 6  # of a segment; each grid is a 16th of the last
-NEWTON = 8  # steps at the end, on the sphere
-LITTLE = 1e-13  # relative gain of a multiplicative step below which another step is tried
-SMALL = 1e-3  # of the largest coordinate: a smaller one may be tending to zero
 DOUBLINGS = 64.0  # the largest shift, divided by the first one
 
 
@@ -74,11 +70,6 @@ class Target:
         entries = self.W if isinstance(self.W, np.ndarray) else self.W.data
         return float((len(self.norms) - 1) * np.linalg.norm(entries))
 
-    @cached_property
-    def level(self) -> float:
-        """The c with which no entry of T + c is negative."""
-        return max(-float(self.W.min()), 0.0)
-
     def step(self, xs: Sequence[Array], shift: Array) -> tuple[tuple[Array, ...], Array]:
         """Return the vectors after a step, and their values."""
         if not self.symmetric:
@@ -87,8 +78,6 @@ class Target:
         y = self.pull(x)
         if norm.spherical:
             new = norm.maximizers(y + shift * x)
-        elif norm.axial and norm.nonneg:
-            new = self.multiply(x, y)
         else:
             new = self.along(x, norm.maximizers(y))
         return (new,), self.values((new,))
@@ -109,22 +98,6 @@ class Target:
         first = np.asarray(self.W @ kronecker_columns(full[1:]))
         rest = rest_pulls(np.asarray(self.W.T @ x), full[1:])
         return np.asarray((first + sum(rest)) / len(full))
-
-    def multiply(self, x: Array, y: Array) -> Array:
-        """Return x_i (y + c)_i, of sum 1; the segment's best point where that gains little.
-
-        The first step leaves zeros at zero, but only it moves all other coordinates at once.
-        """
-        new = x * np.maximum(y + self.level, 0.0)
-        sizes = new.sum(axis=0)
-        new = np.where(sizes > 0, new / np.where(sizes > 0, sizes, 1.0), x)
-        values = self.values((x,))
-        slow = np.flatnonzero(self.values((new,)) - values <= LITTLE * np.abs(values))
-        if slow.size:
-            other = self.along(x[:, slow], self.norms[0].maximizers(y[:, slow]))
-            better = self.values((other,)) > self.values((new[:, slow],))
-            new[:, slow] = np.where(better, other, new[:, slow])
-        return new
 
     def along(self, x: Array, y: Array) -> Array:
         """Return the best points of the segments from x to y, pushed out to the unit sphere."""
@@ -169,18 +142,7 @@ def climb(target: Target, xs: Sequence[Array], steps: int, settled: float) -> tu
         going = going[more]
         if not going.size or target.expired():
             break
-    if target.symmetric and target.norms[0].axial:
-        vectors, values = sparser(target, vectors, values)
     return values, tuple(vectors)
-
-
-def sparser(target: Target, xs: list[Array], values: Array) -> tuple[list[Array], Array]:
-    """Put small coordinates to zero where that does not lower a value."""
-    x = np.where(np.abs(xs[0]) > SMALL * np.abs(xs[0]).max(axis=0, initial=0.0), xs[0], 0.0)
-    sizes = np.asarray(target.norms[0].value(x))
-    x = x / np.where(sizes > 0, sizes, 1.0)
-    new_values = target.values((x,))
-    return [np.where(new_values >= values, x, xs[0])], np.maximum(new_values, values)
 
 
 def climb_parts(
@@ -244,8 +206,6 @@ def attain(  # noqa: PLR0913  as an atom is asked, and the time
         columns = [unit_columns(g, np.column_stack(x)) for g, x in modes]
         vectors = race(target, columns, (RACE, FINALISTS, STEPS), STALLED)[1]
         xs = tuple(x[:, 0] for x in vectors)
-        if symmetric and gauges[0].spherical:
-            xs = (newton_polish(S, gauges[0], xs[0]),)
         return inner_product(T, target.full(xs)), xs
 
 
@@ -287,30 +247,3 @@ def one_vector(
         yield (gauge.maximizer(x),)
         yield (gauge.maximizer(-x),)
     yield (gauge.unit(T[tuple([np.arange(n)] * T.ndim)]),)
-
-
-def newton_polish(T: Array, gauge: Gauge, x: Array) -> Array:
-    """Take Newton's steps for grad = value x on the sphere, where x is not zero, while it rises.
-
-    The shifted power method stops at about the root of the rounding error from the maximizer.
-    """
-    on = np.flatnonzero(x)
-    part = T[np.ix_(*[on] * T.ndim)]
-    for _ in range(NEWTON):
-        z = x[on]
-        H = part
-        while H.ndim > 2:  # noqa: PLR2004  down to a matrix
-            H = H @ z
-        value = float(z @ H @ z)
-        flat = np.eye(len(z)) - np.outer(z, z)
-        A = flat @ ((T.ndim - 1) * H - value * np.eye(len(z))) @ flat
-        step = np.linalg.lstsq(A, -flat @ H @ z, rcond=1e-12)[0]
-        new = np.zeros_like(x)
-        new[on] = z + step
-        new = new / np.linalg.norm(new)
-        if not gauge.admits(new) or inner_product(T, [new] * T.ndim) <= inner_product(
-            T, [x] * T.ndim
-        ):
-            break
-        x = new
-    return x

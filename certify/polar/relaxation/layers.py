@@ -187,7 +187,7 @@ def even_units(form: LayerForm) -> tuple[LayerForm, Array, Array]:
     """
     m = len(form.F)
     lengths, slopes = (np.linalg.norm(x, axis=1) for x in (form.F, form.omega))
-    t = np.sqrt(level(slopes)) / level(lengths)
+    t = np.sqrt(near_median(slopes)) / near_median(lengths)
     t *= WHOLE / (float(np.linalg.norm(t[:, None] * form.F, 2)) or 1.0)
     rest = np.ones(form.size - m)
     x = np.concatenate([t, rest])
@@ -197,7 +197,7 @@ def even_units(form: LayerForm) -> tuple[LayerForm, Array, Array]:
     return inner, x, facts
 
 
-def level(sizes: Array) -> Array:
+def near_median(sizes: Array) -> Array:
     """Return sizes within a factor of their median."""
     middle = float(np.median(sizes)) or 1.0
     return np.asarray(np.clip(sizes / middle, 1 / SPREAD, SPREAD))

@@ -26,8 +26,7 @@ from certify.polar.methods.multiplier import (
 )
 from certify.problem import Problem, Values
 
-from . import polar_ball as balls
-from . import scaling as rays
+from . import polar_ball, scaling
 from .orthogonal import Orthogonal, covariates
 from .own_size_ascent import DEFINITE, EVERY, Ascent, Group, Project, ascend, ky_fan
 from .points import Dual, Run, bound_inside, squared_loss
@@ -154,7 +153,7 @@ class Case:
             s = min(1.0, problem.lam / dual.polar.upper) if dual.polar.upper > 0 else 1.0
             moved = C - s * dual.point.W.reshape(C.shape)
             if np.isfinite(np.square(moved).sum()):
-                C, value = moved, rays.value(problem, dual.point.W, s)
+                C, value = moved, scaling.value(problem, dual.point.W, s)
             else:
                 dual = None
         if self.groups == (DEFINITE,):
@@ -217,11 +216,11 @@ def sets(problem: Problem) -> dict[str, Project]:
     if any(o.free for o in problem.offsets) and lam == 0:
         return out  # W <= 0 with sums of zero is 0
     dims = problem.loss.dims
-    ball = balls.of(problem)
+    ball = polar_ball.of(problem)
     if lam > 0 and ball is not None:
         out["ball"] = lambda M: ball.project(M, lam)
     elif lam > 0 and atom.family == "squares":  # every norm of x is at least the l2 norm
-        out["ball"] = lambda M: balls.SymmetricBall().project(M, lam)
+        out["ball"] = lambda M: polar_ball.SymmetricBall().project(M, lam)
     elif lam > 0 and atom.family in ("pairs", "products"):
         costs = [g.cost(np.ones(d)) for g, d in zip(atom.gauges, dims, strict=True)]
         rho, group = lam / float(np.sqrt(prod(costs))), (int(np.argmax(dims)),)
@@ -261,9 +260,9 @@ def with_proposal(run: Run, at: Ascent, names: list[str]) -> Dual | None:
     if names == ["signs"]:
         point = spectra.on_grid(W, GRID)
         return Dual(
-            Orthogonal(point), Proposal(0.0, {"rule": "signs"}), rays.value(problem, W, 1.0)
+            Orthogonal(point), Proposal(0.0, {"rule": "signs"}), scaling.value(problem, W, 1.0)
         )
-    both = names == ["ball", "signs"] and at.W.ndim == MATRIX and balls.of(problem) is None
+    both = names == ["ball", "signs"] and at.W.ndim == MATRIX and polar_ball.of(problem) is None
     return bound_inside(run, W, -at.points[-1] if both else None)
 
 

@@ -19,7 +19,7 @@ from certify.polar.eigen import on_grid
 from certify.problem import Problem
 from certify.search.observed_blocks import ENTRIES, Block, disjoint
 
-from . import scaling as rays
+from . import scaling
 from .block_ascent import Parts, product_below
 from .block_ascent import ascend as ascend_blocks
 from .orthogonal import Orthogonal
@@ -172,10 +172,10 @@ class Grid:
                 W[at], value = one[1], value + one[2]
         dual = known
         if known is not None:
-            value += rays.value(problem, known.point.W, s)
+            value += scaling.value(problem, known.point.W, s)
         elif W.any():
             point = observed.field(fold(W, self.modes, problem.loss.dims))
-            d = rays.value(problem, point, 1.0)
+            d = scaling.value(problem, point, 1.0)
             dual, value = Dual(Orthogonal(point), Proposal(0.0, {"rule": "signs"}), d), value + d
         return Blocks(dual, tuple(out), value)
 
