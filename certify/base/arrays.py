@@ -152,9 +152,13 @@ def finite(a: Array, name: str) -> Array:
 def scalar(x: object, name: str, *, zero: bool) -> float:
     """Return x, a finite number >= 0 (> 0 unless `zero`) that float64 does not round.
 
+    x may be an array without dimensions, also of torch.
+
     Raises InputError for anything else.
     """
     wanted = "a finite number >= 0" if zero else "a finite number > 0"
+    x = from_torch(x, name)
+    x = x[()] if isinstance(x, np.ndarray) and not x.ndim else x
     value = as_number(x)
     if not math.isfinite(value) or value < 0 or (value == 0 and not zero):
         raise InputError(f"{name} must be {wanted}, got {short(x)}")

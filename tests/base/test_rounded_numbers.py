@@ -6,6 +6,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import scipy.sparse as sp
+import torch
 
 from certify import InputError, Problem
 from certify.atoms import RankOne, ReLU
@@ -114,13 +115,23 @@ def test_every_entry_point_names_what_it_would_round(name):
         ENTRIES[name]()
 
 
-@pytest.mark.parametrize("x", [2**53, np.int64(4), Fraction(1, 2), Decimal("0.5"), np.float32(0.1)])
+@pytest.mark.parametrize(
+    "x",
+    [
+        *(2**53, np.int64(4), Fraction(1, 2), Decimal("0.5"), np.float32(0.1)),
+        *(np.array(0.25), torch.tensor(0.1), torch.tensor(3)),
+    ],
+)
 def test_a_scalar_that_is_a_float64_is_taken(x):
     assert Fraction(scalar(x, "lam", zero=True)) == Fraction(float(x))
 
 
 @pytest.mark.parametrize(
-    "x", [True, np.True_, "1", None, -1, 10**400, Decimal("sNaN"), Decimal("Infinity"), 1j]
+    "x",
+    [
+        *(True, np.True_, "1", None, -1, 10**400, Decimal("sNaN"), Decimal("Infinity"), 1j),
+        *(np.array(True), np.array([0.5]), np.array("1"), torch.tensor([0.5]), torch.tensor(1j)),
+    ],
 )
 def test_a_scalar_that_is_no_number_is_refused(x):
     with pytest.raises(InputError, match="lam must be a finite number >= 0, got "):
