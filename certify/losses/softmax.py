@@ -8,7 +8,7 @@ import numpy as np
 from scipy import sparse
 from scipy.special import entr, logsumexp, softmax, wrightomega
 
-from certify.base.arrays import Array, finite, frozen, real
+from certify.base.arrays import Array, finite, frozen, real, short
 from certify.base.errors import InputError
 from certify.base.observed import Observed
 
@@ -55,8 +55,8 @@ class Softmax(Loss):
         hot = ((data == 0) | (data == 1)).all(axis=1) & (data.sum(axis=1) == 1)
         if not hot.all():
             k = int((~hot).argmax())
-            got = f"row {k} sums to {data[k].sum()}"
-            raise InputError(f"each row of Y must have one 1 and zeros, {got}")
+            got = f"row {k} is {short(data[k].tolist())}"
+            raise InputError(f"each row of Y must have one 1, its class, and zeros, but {got}")
         object.__setattr__(self, "observed", Observed(*data.shape))
         object.__setattr__(self, "data", frozen(data))
         object.__setattr__(self, "scale", self.accept_weights(len(data)))
