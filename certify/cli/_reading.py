@@ -5,7 +5,6 @@ from time import monotonic
 
 import click
 
-from certify.base.errors import InputError
 from certify.pipeline import report
 from certify.pipeline.certificate.file import Certificate
 from certify.pipeline.certificate.verify import TIERS
@@ -42,8 +41,7 @@ def report_of(
     """
     target = certificate.with_suffix(".html") if output is None else output
     guard([target], [certificate] if own is None else [certificate, own])
-    if target.suffix.lower() not in (".html", ".htm"):
-        raise InputError(f"cannot write {target}: a report is an HTML page, x.html")
+    report.demand_page(target)
     start = monotonic()
     proof = verify_file(options, certificate, tier)
     at_size = None if own is None else verify_file(options, own, tier)

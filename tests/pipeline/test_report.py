@@ -83,6 +83,13 @@ def reported(request, tmp_path_factory):
     return result, path, Page(path.read_text(encoding="utf-8"))
 
 
+def test_a_report_is_named_as_a_page(tmp_path):
+    result = diagonal([np.zeros((2, 0)), np.zeros((2, 0))])[1]
+    with pytest.raises(InputError, match=r"x\.pdf: a report is an HTML page, x\.html"):
+        result.report(tmp_path / "x.pdf")
+    assert not [*tmp_path.iterdir()]
+
+
 @pytest.mark.sampled(4)
 def test_every_family_is_one_page_without_network_or_script(reported):
     _, path, page = reported

@@ -21,7 +21,7 @@ from ._facts import SHOWN, Facts, facts
 LARGE = 1e5  # bytes from which a size is given in MB
 DRAWN = ("products", "layers")  # families whose components are drawn one by one
 
-__all__ = ["Facts", "facts", "in_words", "page", "same", "save", "write"]
+__all__ = ["Facts", "demand_page", "facts", "in_words", "page", "same", "save", "write"]
 
 
 def write(
@@ -40,11 +40,18 @@ def write(
     multiple  the objective divided by the training loss, which is then shown too
 
     Raises RejectedError if a certificate does not prove its claim, InputError if it holds no data,
-    the second one is of another question, the file cannot be written, or jinja2 or matplotlib are
-    not installed.
+    the second one is of another question, the file's name does not end in .html, it cannot be
+    written, or jinja2 or matplotlib are not installed.
     """
+    demand_page(path)
     second = None if own is None else facts(own, tier)
     return save(facts(certificate, tier), path, own=second, multiple=multiple)
+
+
+def demand_page(path: str | Path) -> None:
+    """Raise InputError unless a file is named as an HTML page."""
+    if Path(path).suffix.lower() not in (".html", ".htm"):
+        raise InputError(f"cannot write {path}: a report is an HTML page, x.html")
 
 
 def save(
