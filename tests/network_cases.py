@@ -340,7 +340,7 @@ def random_proof(rng, atom, W, held=()):
         at = len(nodes)
         nodes.append({})
         if depth and not rng.integers(4):
-            nodes[at] = random_fact(rng, m)
+            nodes[at] = random_fact(rng, layer)
             nodes[at]["next"] = [grow([*rows, ("above", 0)], depth - 1, signed=signed)]
         elif depth and rng.integers(3):
             kind = ("row", "cut")[int(rng.integers(2))]
@@ -365,11 +365,13 @@ def random_proof(rng, atom, W, held=()):
     return {"rule": "network", "nodes": nodes, **arrays}
 
 
-def random_fact(rng, m):
+def random_fact(rng, layer):
     """Return a node that adds a fact, without its child."""
-    k, *others = rng.permutation(m).tolist()
-    chosen = [i for i in others if rng.integers(2)]
-    return {"above": k, "of": [[i, float(rng.normal()).hex()] for i in chosen]}
+    k, *others = rng.permutation(len(layer.features)).tolist()
+    chosen = [[i, float(rng.normal()).hex()] for i in others if rng.integers(2)]
+    if layer.free and rng.integers(2):
+        return {"range": chosen}
+    return {"above": k, "of": chosen}
 
 
 def random_cell(rng, atom, path):

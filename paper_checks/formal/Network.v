@@ -363,4 +363,42 @@ have rbb : rb * b = (\sum_(i | c i < 0) c i * h i) * b - gb * b by rewrite /rb m
 by rewrite mulrDl; clearbody eb rb; lra.
 Qed.
 
+(* {"range": [[i, c_i], ...]}: at a break f_k . u + h b = 0 a combination of rows is e_k . u; lost bounds
+   what is lost where its coefficients are rounded to g and gb.  `free_bias_kink` says that breaks are
+   enough.  `add_range` *)
+Theorem range_fact (c : I -> R) k (g : D -> R) (gb h0 top lost reach s : R) u b :
+  let total := \sum_i c i in
+  let e j := \sum_i c i * f i j - total * f k j in
+  let r j := - (\sum_i c i * f i j) - g j in
+  let rb := - (\sum_i c i * h i) - gb in
+  (forall i, h i = h0) -> pre u b k = 0 ->
+  0 <= s -> size2 u <= s ^+ 2 -> `|b| <= reach * s -> 0 <= reach ->
+  0 <= top -> size2 e <= top ^+ 2 -> 0 <= lost -> size2 r <= lost ^+ 2 ->
+  0 <= inner g u + gb * b + (top + (lost + `|rb| * reach)) * s.
+Proof.
+move=> total e r rb hc at_k s0 hu hb reach0 top0 he lost0 hr.
+have linear : \sum_i c i * pre u b i = inner (fun j => \sum_i c i * f i j) u + (\sum_i c i * h i) * b.
+  rewrite /pre (eq_bigr (fun i => \sum_j c i * f i j * u j + c i * h i * b)).
+    rewrite big_split /= -mulr_suml exchange_big; congr (_ + _).
+    by apply: eq_bigr => j _; rewrite mulr_suml.
+  by move=> i _; rewrite mulrDr mulr_sumr mulrA; congr (_ + _); apply: eq_bigr => j _; rewrite mulrA.
+have minus (x y : D -> R) : inner (fun j => x j - y j) u = inner x u - inner y u.
+  by rewrite /inner -sumrB; apply: eq_bigr => j _; rewrite mulrBl.
+have scale t (x : D -> R) : inner (fun j => t * x j) u = t * inner x u.
+  by rewrite /inner mulr_sumr; apply: eq_bigr => j _; rewrite mulrA.
+have opp (x : D -> R) : inner (fun j => - x j) u = - inner x u.
+  by rewrite /inner -sumrN; apply: eq_bigr => j _; rewrite mulNr.
+have hsum : \sum_i c i * h i = total * h0.
+  by rewrite /total mulr_suml; apply: eq_bigr => i _; rewrite hc.
+have bias : h0 * b = - inner (f k) u by move: at_k; rewrite /pre hc /inner => /eqP; rewrite addrC addr_eq0 => /eqP.
+have here : \sum_i c i * pre u b i = inner e u.
+  by rewrite linear hsum -mulrA bias /e minus scale mulrN.
+have he' := bound_line 0 s0 hu hb top0 he; rewrite mul0r addr0 normr0 mul0r addr0 in he'.
+have hr' := bound_line rb s0 hu hb lost0 hr; move: hr'.
+have -> : inner r u = - inner (fun j => \sum_i c i * f i j) u - inner g u.
+  by rewrite -opp; exact: (minus (fun j => - (\sum_i c i * f i j)) g).
+have -> : rb * b = - ((\sum_i c i * h i) * b) - gb * b by rewrite /rb mulrBl mulNr.
+by move: linear he'; rewrite here mulrDl => -> he' hr'; clearbody rb; lra.
+Qed.
+
 End Network.

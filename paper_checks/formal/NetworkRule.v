@@ -4,8 +4,8 @@
    Z is a point (u, b).  `closed path` is what the kernel checks at a leaf: one of `cell_bound`,
    `network_leaf` and `network_leaf` with "linear"; `reached` is its walk.  What differs: numbers
    are dyadic there and roots are rounded up, so the kernel's bound is at least best.  A node "above"
-   is not a step here: that its fact holds of every z is `added_fact`, and `network_leaf` is about any
-   facts that hold. *)
+   or "range" is not a step here: that its fact holds of every z is `added_fact`, or of every z at a break
+   `range_fact`, and `network_leaf` is about any facts that hold. *)
 
 From mathcomp Require Import all_ssreflect all_algebra.
 From mathcomp Require Import ring lra.

@@ -27,6 +27,7 @@ from certify.kernel.rules.network import (
     Kind,
     Region,
     add_fact,
+    add_range,
     cell_bound,
     facts,
     network_leaf,
@@ -665,6 +666,57 @@ def test_the_rounding_of_coefficients_is_in_the_slack():
     fact, _ = added(case, above(0, {1: -f}))
     assert fact[:3].tolist() == [-1.0, f, -(1 + 2.0**-26)]
     assert 0 <= fact_at(case, fact, [Fraction(-1)]) <= Fraction(2.0**-100)
+
+
+# --- facts of "range" ---------------------------------------------------------------------------
+
+
+def ranged(case, of):
+    """Return the fact that a node adds."""
+    node = {"range": [[i, float(c).hex()] for i, c in of.items()], "next": [1]}
+    (path,) = add_range(Exact(), case, node, Region(1, (("row", 0, 1),)), "node")
+    assert path == Region(1, (("row", 0, 1), ("above", len(case.added) - 1, 1)))
+    return case.added[-1]
+
+
+@pytest.mark.sampled(3)
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("name", [name for name in ONE if one(name)[0].layer.free])
+def test_a_combination_is_in_its_range_at_every_break(name, seed):
+    atom, W = one(name, seed)
+    rng, F = np.random.default_rng(seed), atom.layer.features
+    case, m = case_of(Exact(), atom, W), len(F)
+    of = {i: float(rng.normal() * 2.0 ** rng.integers(-4, 3)) for i in range(m) if i <= seed}
+    fact = ranged(case, of)
+    assert not any(fact[:m])
+    total = sum(of.values())
+    U = np.hstack([rng.standard_normal((F.shape[1] - 1, 40)), (F @ np.eye(F.shape[1])[:, :-1]).T])
+    far = 0.0
+    for k in range(m):
+        e = sum(c * F[i] for i, c in of.items()) - total * F[k]
+        far = max(far, float(np.linalg.norm(e[:-1])))
+        for u in np.hstack([U, e[:-1, None]]).T.tolist():
+            point = [Fraction(x) for x in u]
+            row = [Fraction(x) for x in F[k].tolist()]
+            b = -sum(x * y for x, y in zip(row[:-1], point, strict=True)) / row[-1]
+            assert fact_at(case, fact, [*point, b]) >= 0
+    assert 0 <= fact[-1] - far <= 2.0**-40 * (1 + far)  # the least that holds
+
+
+def test_without_a_free_bias_there_is_no_range():
+    case = case_of(Exact(), ReLU([[3.0, 4.0], [1.0, 0.0]]), np.ones((2, 1)))
+    with pytest.raises(RejectedError, match="range"):
+        ranged(case, {0: 1.0})
+
+
+def test_a_range_is_paid_for_before_it_is_made():
+    atom, W = one("free bias")
+    m, d = atom.layer.features.shape
+    ar = Metered(Exact(), bill := Bill())
+    node = {"range": [[0, "0x1p0"]]}
+    add_range(ar, case_of(ar, atom, W), node, Region(), "node")
+    wanted = 2 * FRACTION * (1 + 2 * m) * d + HELD * (m + d + 1)
+    assert bill.lines["the range of a combination of rows"] == wanted
 
 
 REST = np.array([[3.0, 4.0], [0.0, 0.0], [0.0, 0.0]]) / 8  # of length 5/8

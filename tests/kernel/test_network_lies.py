@@ -67,6 +67,7 @@ IN_ROW = [{"signs": [1, 2]}, {"row": 0, "plus": 3, "minus": 4}, CELL]
 IN_CUT = [{"signs": [1, 2]}, {"cut": 0, "plus": 3, "minus": 4}, CELL]
 CUTS = {"cuts": np.ones((1, 5))}
 ABOVE = {"above": 0, "of": [[1, "0x1p-1"], [2, "-0x1p-2"]], "next": [1]}
+RANGE = {"range": [[1, "0x1p-1"], [2, "-0x1p0"]], "next": [1]}  # beside a free bias
 SMALL = ReLU(PLAIN[0].V * 2.0**-200), PLAIN[1]  # large coefficients are finite beside these rows
 
 
@@ -115,6 +116,9 @@ HONEST = {
         PLAIN,
         under_signs(ABOVE | {"next": [3]}, CELL, CELL | {"rho": [[1, "0x1p0"]]}),
     ),
+    "a range": (FREE, nodes(RANGE, RADIAL, N0=at(13, 6, 1.0, 14))),
+    "a range and a cone": (FREE, nodes(RANGE, RADIAL, Y0=cone(3, 5, at=6, n=7)[:, :2])),
+    "a range of nothing": (FREE, nodes(RANGE | {"range": []}, LEAF | {"radial": "0x0p0"})),
     "a length": (PLAIN, nodes({"above": 1, "next": [1]}, RADIAL)),
     "large coefficients": (SMALL, nodes(ABOVE | {"of": [[1, "0x1p900"]]}, RADIAL)),
     "cells": (PLAIN, in_row(mu=[[0, "0x1p0"]], rho=[[1, "0x1p0"], [2, "0x0p0"]])),
@@ -203,6 +207,23 @@ LIES = [
             (None, "list"),
         )
     ),
+    *(
+        (FREE, nodes(RANGE | {"range": of}, RADIAL), f"{NODE}[0]", code)
+        for of, code in (
+            ([[1, "0x1p0"], [1, "0x1p0"]], "outside"),
+            ([[3, "0x1p0"]], "outside"),
+            ([1], "pair"),
+            ({"1": "0x1p0"}, "list"),
+            (None, "list"),
+            ([[1, 0.5]], "number"),
+            ([[1, "0x1p1023"]], "overflow"),
+        )
+    ),
+    (FREE, nodes(RANGE | {"next": [1, 2]}, RADIAL, RADIAL), f"{NODE}[0]", "tree"),
+    (FREE, nodes(RANGE | ABOVE, RADIAL), f"{NODE}[0]", "tree"),
+    (FREE, nodes(RANGE, LEAF), f"{NODE}.above", "wrong_rule"),
+    (FREE, nodes(RANGE, RADIAL, N0=at(13, 6, -1.0, 14)), "proof.N0", "sign"),
+    (PLAIN, nodes(RANGE, RADIAL), f"{NODE}[0]", "wrong_rule"),
     (PLAIN, nodes({"above": 0, "plus": 1, "minus": 2}, RADIAL, RADIAL), f"{NODE}[0]", "list"),
     (PLAIN, nodes(ABOVE, RADIAL, RADIAL), f"{NODE}[2]", "tree"),
     (PLAIN, nodes(ABOVE | RADIAL, RADIAL), f"{NODE}[0]", "tree"),

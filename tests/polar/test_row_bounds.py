@@ -20,6 +20,7 @@ from certify.polar.relaxation import layer_admm, layers
 from certify.polar.relaxation.layer_admm import Run, solve
 from certify.polar.relaxation.layer_multiplier import best_multiplier
 from certify.polar.relaxation.row_bounds import (
+    CENTRAL,
     LEAST,
     SHARE,
     CombinationProgram,
@@ -288,3 +289,49 @@ def test_bounds_of_rows_are_for_many_rows_and_a_sign():
     assert form.crowded
     assert not replace(form, F=form.F[:-1]).crowded
     assert not replace(form, sign=0).crowded
+
+
+def test_a_combination_of_rows_is_in_its_range_at_every_break_of_a_bias():
+    atom = ReLU(np.random.default_rng(5).standard_normal((30, 4)), bias="free")
+    form = layers.form_of(atom.query(np.linspace(-1, 1, 30)[:, None]))
+    F, rng = form.scale * form.F, np.random.default_rng(6)
+    signed = form.with_cuts(np.zeros((0, 35)), 1)
+    lines = np.array([x.line(F) for x in form.bias_ranges])
+    assert len(form.bias_ranges) == 2 * CENTRAL == len(signed.cuts)
+    assert len(form.cuts) == len(form.with_cuts(np.zeros((0, 35))).cuts) == 0
+    least = np.inf
+    for u in np.vstack([rng.standard_normal((50, 4)), F[:, :4], F[0, :4] - F[1:, :4]]):
+        for k in range(30):
+            z = F @ np.append(u, -F[k, :4] @ u / F[k, 4])
+            x = np.concatenate([np.maximum(z, 0.0), u, [-F[k, :4] @ u / F[k, 4]]])
+            values = lines @ np.append(x, np.linalg.norm(u))
+            assert values.min() >= -1e-12 * np.abs(x).max()
+            least = min(least, values.min() / np.linalg.norm(u))
+    assert least <= 0.2  # one is nearly attained
+
+
+@pytest.mark.parametrize("tier", [Exact, Flint, Rounded])
+@pytest.mark.parametrize("right", ["l2", "l2+", "l2-"])
+def test_the_kernel_proves_a_tree_with_the_ranges_of_a_bias(right, tier):
+    rng = np.random.default_rng(3)
+    atom, W = ReLU(rng.standard_normal((14, 5)), bias="free", right=right), rng.standard_normal(14)
+    W = np.round(W[:, None] * 64) / 64
+    W[-1] -= W.sum()
+    found = tree.proposal(replace(atom.query(W), nodes=9))
+    kinds = [next(iter(node)) for node in found.proof["nodes"]]
+    assert kinds.count("range") == 2 * CENTRAL * (2 if right == "l2" else 1)
+    bound = float(proved(tier, atom, W, found.proof))
+    assert atom.attain(W, 0)[0] <= bound == pytest.approx(found.upper, rel=1e-6)
+
+
+def test_the_ranges_of_a_bias_tighten_the_relaxation_after_as_many_steps():
+    rng = np.random.default_rng(4)
+    X, w = rng.standard_normal((40, 8)), rng.standard_normal((40, 1))
+    fitted = np.maximum(X @ rng.standard_normal((8, 30)) + 1, 0)  # w is what 30 neurons leave
+    w -= fitted @ np.linalg.lstsq(fitted, w, rcond=1e-2)[0]
+    form = layers.form_of(ReLU(X, bias="free").query(w - w.mean()))
+    with_ranges, without = (
+        solve(x.with_cuts(np.zeros((0, 49)), 1), Stop(-np.inf, 200, -1.0)).best.bound
+        for x in (form, replace(form, bias_ranges=()))
+    )
+    assert with_ranges < 0.75 * without

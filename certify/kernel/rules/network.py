@@ -31,11 +31,19 @@ class Region(NamedTuple):
     """The conditions of a part: the sign of w^T s that it bounds, (kind, index, sign) of its cuts.
 
     sign  1 or -1, or 0 for both
-    cuts  also the facts of "above", whose sign is 1 and whose index is that of `Case.added`
+    cuts  also the added facts, "above", whose sign is 1 and whose index is that of `Case.added`
     """
 
     sign: int = 0
     cuts: tuple[tuple[str, int, int], ...] = ()
+
+
+class Fact(NamedTuple):
+    """p . (F u)_+ + u . u + slack |u| >= 0: at listed places p, and u before it is rounded."""
+
+    p: list[tuple[int, float]]
+    u: list[Fraction]
+    slack: Fraction
 
 
 class Kind(NamedTuple):
@@ -56,7 +64,7 @@ class Case(Generic[H]):
     pulled  (c, m): W^T on the rows of F; omega: the same for one output, exactly
     cuts    the rows of cuts
     values  the results of `value` so far
-    added   rows over (p, u, |u|), the facts of the nodes "above" met so far: at an end, of all
+    added   rows over (p, u, |u|), the facts that nodes met so far have added: at an end, of all
     """
 
     net: Network
@@ -100,9 +108,9 @@ def network(ar: Arithmetic[H], net: Network, w: H, proof: Evidence) -> Fraction:
     {"signs": [i, j]}, at the root and for one output, treats w^T s and -w^T s separately (with
     one child if v has a sign).  {"row": i, "plus": a, "minus": b} splits into f_i . u >= 0 and
     f_i . u <= 0.  {"cut": c, ...} splits into a . x >= 0 and a . x <= 0 for a row a of "cuts" over
-    x = (p, u), p = (F u)_+.  The children cover everything.  {"above": k, ...} has one child and
-    adds a fact (`add_fact`).  {"cell": ...} is bounded by `cell_bound`, {"leaf": t, ...} by
-    `network_leaf`.
+    x = (p, u), p = (F u)_+.  The children cover everything.  {"above": k, ...} and {"range": ...}
+    have one child and add a fact (`add_fact`, `add_range`).  {"cell": ...} is bounded by
+    `cell_bound`, {"leaf": t, ...} by `network_leaf`.
     """
     m, d = net.features.shape
     ar.budget.spend(3 * FRACTION * m * d, "rows in fractions")
@@ -116,6 +124,7 @@ def network(ar: Arithmetic[H], net: Network, w: H, proof: Evidence) -> Fraction:
     inside = tuple(("row", i, 1) for i in range(m - net.inside, m))
     splits = dict.fromkeys(("signs", "row", "cut"), partial(branches, case))
     splits["above"] = partial(add_fact, ar, case)
+    splits["range"] = partial(add_range, ar, case)
     work = 2 * m * m * (m + d) + 3 * MADE * (m + d) ** 2
     ends = {
         "cell": End(2 * FRACTION * m * (d + 1), partial(cell_bound, ar, case)),
@@ -157,14 +166,44 @@ def add_fact(
     work = 4 * FRACTION * (len(terms) + 2) * d + HELD * (m + d + 1)
     ar.budget.spend(work, "a combination of rows")
     exact = combine(case, {i: c for i, c in terms.items() if c < 0})
-    rounded = [float_at(x, where) for x in exact]
     e = combine(case, {k: Fraction(1), **{i: -c for i, c in terms.items()}})
-    r = [x - Fraction(y) for x, y in zip(exact, rounded, strict=True)]
-    slack = bound_line(case, e) + bound_line(case, r)
-    line = [(k, -1.0), *((i, float(abs(c))) for i, c in terms.items()), *enumerate(rounded, m)]
-    line.append((m + d, float_above(slack, where) if slack else 0.0))
-    case.added.append(matrix([line], m + d + 1).data)
-    return [path._replace(cuts=(*path.cuts, ("above", len(case.added) - 1, 1)))]
+    line = [(k, -1.0), *((i, float(abs(c))) for i, c in terms.items())]
+    return [add_line(case, Fact(line, exact, bound_line(case, e)), path, where)]
+
+
+def add_range(
+    ar: Arithmetic[H], case: Case[H], node: Json, path: Region, where: str
+) -> list[Region]:
+    """Add to a path that a combination of rows is at most its largest value, for a free bias b.
+
+    {"range": [[i, c_i], ...]}.  Only the u count whose b is at a break of the value: f_k . u = 0
+    for some k (`Network.reach`).  As the last entry of every f is the same,
+
+        sum c_i f_i . u = e_k . u <= |e_k| |u|,   e_k = sum c_i f_i - (sum c_i) f_k without b,
+
+    and the slack is the largest |e_k| and `bound_line` of what is lost to rounding.
+    """
+    m, d = case.net.features.shape
+    demand(bool(case.net.free), where, "wrong_rule", "range")
+    terms = sparse_numbers(node["range"], where, m)
+    work = 2 * FRACTION * (len(terms) + 2 * m) * d + HELD * (m + d + 1)
+    ar.budget.spend(work, "the range of a combination of rows")
+    exact, total = combine(case, terms), sum(terms.values(), Fraction(0))
+    rests = ([x - total * y for x, y in zip(exact, f, strict=True)] for f in case.rows)
+    far = max(sum((x * x for x in e), Fraction(0)) for e in rests)
+    fact = Fact([], [-x for x in exact], root(far).hi)
+    return [add_line(case, fact, path, where)]
+
+
+def add_line(case: Case[H], fact: Fact, path: Region, where: str) -> Region:
+    """Add a fact to a path, its numbers rounded: it may lose the `bound_line` of the rest of u."""
+    m, d = case.net.features.shape
+    rounded = [float_at(x, where) for x in fact.u]
+    r = [x - Fraction(y) for x, y in zip(fact.u, rounded, strict=True)]
+    slack = fact.slack + bound_line(case, r)
+    end = (m + d, float_above(slack, where) if slack else 0.0)
+    case.added.append(matrix([[*fact.p, *enumerate(rounded, m), end]], m + d + 1).data)
+    return path._replace(cuts=(*path.cuts, ("above", len(case.added) - 1, 1)))
 
 
 def network_leaf(

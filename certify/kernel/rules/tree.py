@@ -13,7 +13,12 @@ S = TypeVar("S")
 Split = Callable[[Json, S, str], Sequence[S]]
 Signed = tuple[tuple[int, int], ...]  # (split, 1 or -1) on the path from the root
 ROOT: Signed = ()
-LISTED = {"groups": "each", "signs": "signs", "above": "next"}  # fields of children, by kind
+LISTED = {
+    "groups": "each",
+    "signs": "signs",
+    "above": "next",
+    "range": "next",
+}  # fields of children, by kind
 SIDES = "plus", "minus"  # the fields of the two children of any other kind
 NODES = "proof.polar.nodes"
 

@@ -1,5 +1,6 @@
 """Branch and bound on the relaxation: the sign of w^T s first, then cuts in the space of u."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import accumulate
 from typing import Any
@@ -79,7 +80,8 @@ def proof_of(solver: Bounder, tree: Grown, aim: float) -> tuple[float, dict[str,
     goal = max(tree.upper * (1 + EDGE), aim)
     signed = bool(tree.nodes[0].children) and solver.query.W.shape[1] == 1
     signs = solver.query.signs() if signed else ()
-    nodes: list[dict[str, Any]] = [{} for _ in range(len(signs) + signed)]
+    firsts = first_nodes(solver, signs)
+    nodes: list[dict[str, Any]] = [{} for _ in range(firsts.stop * signed)]
     cuts = [tree.nodes[1].path[0].normal] if signed else list[Array]()
     tops, arrays = [0.0], dict[str, Any]()
     places = places_of(tree, len(nodes))
@@ -105,17 +107,29 @@ def proof_of(solver: Bounder, tree: Grown, aim: float) -> tuple[float, dict[str,
             cut_rows = solver.cuts(node.path)
             add(*leaf(solver.at(node.path, rows), cut_rows, node.solved.witness, goal))
     plus, minus = tree.nodes[0].children or (0, 0)
-    for at, sign in enumerate(signs):
+    for first, sign in zip(firsts, signs, strict=True):
         sides = {1: places[plus], -1: places[minus]}
         if solver.excluded_sign != -sign:
             sides[-sign] = len(nodes)
             add(*nil(solver.form, cuts[0]))
-        nodes[1 + at] = {"cut": 0, "plus": sides[1], "minus": sides[-1]}
+        nodes[first : first + firsts.step] = nodes_of_sign(solver, first, sides)
     if signed:
-        nodes[0] = {"signs": [1 + at for at in range(len(signs))]}
+        nodes[0] = {"signs": [*firsts]}
     if cuts:
         arrays["cuts"] = np.array(cuts)
     return max(tops), {"rule": "network", "nodes": nodes, **arrays}
+
+
+def first_nodes(solver: Bounder, signs: Sequence[int]) -> range:
+    """Return the place of the first node of each sign: of the ranges of a free bias, or its cut."""
+    step = len(solver.form.bias_ranges) + 1
+    return range(1, 1 + len(signs) * step, step)
+
+
+def nodes_of_sign(solver: Bounder, first: int, sides: Mapping[int, int]) -> list[dict[str, Any]]:
+    """Return the nodes of a sign: the ranges of a free bias, and its cut."""
+    chain = [x.node(first + t) for t, x in enumerate(solver.form.bias_ranges, 1)]
+    return [*chain, {"cut": 0, "plus": sides[1], "minus": sides[-1]}]
 
 
 def places_of(tree: Grown, first: int) -> list[int]:

@@ -102,7 +102,7 @@ def above32(x: Array) -> Array:
 def units(form: LayerForm, cuts: Array) -> Array:
     """Return the kernel's facts, p, q, [s, ranges,] cuts and bounds of rows, in the form's."""
     m = len(form.F)
-    scaled = np.vstack([np.pad(cuts, ((0, 0), (0, 1))), form.lines(form.row_bounds)])
+    scaled = np.vstack([form.path_lines(cuts, form.sign), form.lines(form.row_bounds)])
     scaled[:, :m] *= form.scale
     each = np.full(2 * m, 1 / form.scale)
     ranges = [np.ones(1), each] if form.ranges else []
@@ -116,7 +116,8 @@ def nil(form: LayerForm, cut: Array) -> tuple[dict[str, Any], float]:
     the rounding.
     """
     m = len(form.F)
-    Y = np.zeros((2 * m + 1, form.norm_size + 1), dtype=np.float32)
+    size = 2 * m + len(form.bias_ranges) + 1
+    Y = np.zeros((size, form.norm_size + 1), dtype=np.float32)
     Y[-1, -1] = 0.5
     scaled = cut.copy()
     scaled[:m] *= form.scale

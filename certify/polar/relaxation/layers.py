@@ -20,7 +20,7 @@ import numpy as np
 from certify.base.arrays import Array
 from certify.polar.layer_query import LayerQuery, reach
 
-from .row_bounds import RowBound, find_row_bounds
+from .row_bounds import BiasRange, RowBound, bias_ranges, find_row_bounds
 
 WHOLE = 0.9  # of a form of even rows: the largest singular value of F
 CUT = 0.35  # of a cut's row beside those of p and q
@@ -40,6 +40,7 @@ class LayerForm:
     reach   of a free bias, 0 without
     sign    0: the value squared; +-1: sign * w^T s(F u) * |u|, and s = |u| is a coordinate
     cuts    (n, m + d + 1) over (p, u, s), each >= 0
+    bias_ranges  of a free bias; with a sign and L they are the first cuts
     row_bounds  those that are the last cuts
     ranges  whether s, r s - p and r s - q, r the lengths of F's rows, are facts, instead of L
     """
@@ -52,6 +53,7 @@ class LayerForm:
     cuts: Array
     sign: int = 0
     ranges: bool = False
+    bias_ranges: tuple[BiasRange, ...] = ()
     row_bounds: tuple[RowBound, ...] = ()
 
     @property
@@ -154,8 +156,8 @@ class LayerForm:
 
     def with_cuts(self, cuts: Array, sign: int = 0) -> "LayerForm":
         """Return the form with these cuts over (p, u) of an unscaled F, of a sign of the value."""
-        lines = self.even(np.pad(cuts, ((0, 0), (0, 1))))
-        return replace(self, cuts=lines, sign=sign, row_bounds=())
+        lines = self.path_lines(cuts, sign)
+        return replace(self, cuts=self.even(lines), sign=sign, row_bounds=())
 
     def with_row_bounds(self, bounds: tuple[RowBound, ...]) -> "LayerForm":
         """Return the form with these bounds of rows only."""
@@ -168,6 +170,15 @@ class LayerForm:
     ) -> tuple[RowBound, ...]:
         """Return bounds of rows that X over x violates, found until expired; there is a sign."""
         return find_row_bounds(self.F, self.sign * self.A[: len(self.F), 0], X, expired)
+
+    def path_lines(self, cuts: Array, sign: int) -> Array:
+        """Return the ranges of a free bias, if there are a sign and L, then cuts, over (p, u, s).
+
+        F is unscaled.
+        """
+        ranges = self.bias_ranges if sign and not self.ranges else ()
+        lines = [x.line(self.scale * self.F) for x in ranges]
+        return np.vstack([*lines, np.pad(cuts, ((0, 0), (0, 1)))])
 
     def lines(self, bounds: tuple[RowBound, ...]) -> Array:
         """Return bounds of rows over (p, u, s), of an unscaled F."""
@@ -215,6 +226,6 @@ def form_of(query: LayerQuery) -> LayerForm:
     far = reach(layer.features) if layer.free else 0.0
     m, d = layer.features.shape
     omega = layer.spread(query.W) * scale
-    return LayerForm(
-        layer.features / scale, scale, omega, layer.slope, far, np.zeros((0, m + d + 1))
-    )
+    F, none = layer.features / scale, np.zeros((0, m + d + 1))
+    ranges = bias_ranges(F) if layer.free else ()
+    return LayerForm(F, scale, omega, layer.slope, far, none, bias_ranges=ranges)

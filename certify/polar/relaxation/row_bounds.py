@@ -26,6 +26,7 @@ OPTIONS: dict[str, Any] = {
     "solver": "simplex",
     "threads": 1,
 }
+CENTRAL = 6  # rows whose ranges bound a free bias
 SHARE = 0.1  # of the rows: bounds found at once
 LEAST = 1e-3  # of the largest p: a smaller violation is none
 SMALL = 0.1  # of the largest multiplier: a bound of a smaller one is left out
@@ -54,6 +55,33 @@ class RowBound(NamedTuple):
         out[m:-1] = np.minimum(self.by, 0.0) @ F[self.at]
         out[-1] = np.linalg.norm(rest[:priced]) + reach * np.abs(rest[priced:]).sum()
         return out
+
+
+class BiasRange(NamedTuple):
+    """e f_row . u is at most the largest |f_row - f_k| over rows k, times |u|; e = 1 or -1.
+
+    A free bias is best where some f_k . u = 0.
+    """
+
+    row: int
+    e: int
+
+    def node(self, child: int) -> dict[str, Any]:
+        """Return the node of a proof that adds this bound to all below its child."""
+        return {"range": [[self.row, float(self.e).hex()]], "next": [child]}
+
+    def line(self, F: Array) -> Array:
+        """Return the coefficients of the right side less the left one, over (p, u, s)."""
+        far = np.linalg.norm(F - F[self.row], axis=1).max()
+        return np.concatenate([np.zeros(len(F)), -self.e * F[self.row], [far]])
+
+
+def bias_ranges(F: Array) -> tuple[BiasRange, ...]:
+    """Return both sides for the CENTRAL rows with the nearest farthest row."""
+    squares = np.square(F).sum(axis=1)
+    far = (squares[:, None] + squares - 2 * F @ F.T).max(axis=1)
+    rows = np.argsort(far, kind="stable")[:CENTRAL]
+    return tuple(BiasRange(int(k), e) for k in rows for e in (1, -1))
 
 
 class SilentHighs(highspy.Highs):

@@ -303,7 +303,7 @@ def find_zeros(f: Callable[[Array], Array], end: Array) -> Array:
 
 def multiplier(solver: Bounder, leaf: Leaf) -> LayerMultiplier:
     """Return the multiplier of a part of the tree of W: nothing is multiplied by the first cut."""
-    at = 2 * len(solver.form.F)
+    at = 2 * len(solver.form.F) + len(solver.form.bias_ranges)
     N = with_zeros(leaf.N.astype(float), at)
     path = path_of(solver.by_sign(), leaf)
     return best_multiplier(solver.at(path, leaf.row_bounds), N, np.insert(leaf.Y, at, 0.0, axis=0))
