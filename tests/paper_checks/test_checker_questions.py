@@ -796,13 +796,13 @@ FACTS = (
 )
 
 
-def with_facts(seed, *, features=2, right="l2", bias="none", offsets=(), **layer):
-    """Return a certificate whose tree is random and has a node "above"."""
-    held = layered(features=features, right=right, bias=bias, offsets=offsets, **layer)
-    X = as_numpy(held.given["features"])[:, :features]
-    atom, W = ReLU(X, right=right, bias=bias, **layer), as_numpy(held.witness["W"])
+def with_facts(seed, kinds=("above",), **layer):
+    """Return a certificate whose tree is random and has nodes of these kinds that add facts."""
+    held, given = layered(**layer), {k: x for k, x in layer.items() if k != "offsets"}
+    X = as_numpy(held.given["features"])[:, : given.pop("features", 2)]
+    atom, W = ReLU(X, **given), as_numpy(held.witness["W"])
     rng, proof = np.random.default_rng(seed), {"nodes": []}
-    while not any("above" in node for node in proof["nodes"]):
+    while {"above", "range"} & {key for node in proof["nodes"] for key in node} != set(kinds):
         proof = random_proof(rng, atom, W.reshape(-1, 1))
     arrays = {k: array(x) for k, x in proof.items() if isinstance(x, np.ndarray)}
     polar = {k: x for k, x in proof.items() if k not in arrays}
@@ -835,6 +835,13 @@ def test_random_trees_with_added_facts_are_bounded_as_in_python(binary, tmp_path
     for seed in range(10):
         with_facts(seed, **layer).save(path)
         assert agrees(binary, path) == STATUS["UNDECIDED"]
+
+
+def test_the_range_of_a_combination_of_rows_is_not_covered(binary, tmp_path):
+    path = tmp_path / "x.cert"
+    for kinds in (("range",), ("above", "range")):
+        with_facts(0, kinds, **FREE).save(path)
+        assert agrees(binary, path) == OUTSIDE
 
 
 def test_lies_of_added_facts_are_refused_as_in_python(binary, tmp_path):
