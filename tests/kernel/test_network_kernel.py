@@ -688,12 +688,13 @@ def test_a_combination_is_in_its_range_at_every_break(name, seed):
     case, m = case_of(Exact(), atom, W), len(F)
     of = {i: float(rng.normal() * 2.0 ** rng.integers(-4, 3)) for i in range(m) if i <= seed}
     fact = ranged(case, of)
+    line, total = sum(c * F[i] for i, c in of.items()), sum(of.values())
     assert not any(fact[:m])
-    total = sum(of.values())
+    assert np.abs(np.array(fact[m:-1]) + line).max() <= 2.0**-40  # the combination has this limit
     U = np.hstack([rng.standard_normal((F.shape[1] - 1, 40)), (F @ np.eye(F.shape[1])[:, :-1]).T])
     far = 0.0
     for k in range(m):
-        e = sum(c * F[i] for i, c in of.items()) - total * F[k]
+        e = line - total * F[k]
         far = max(far, float(np.linalg.norm(e[:-1])))
         for u in np.hstack([U, e[:-1, None]]).T.tolist():
             point = [Fraction(x) for x in u]
