@@ -41,7 +41,7 @@ class Checkpoint:
         self.write, self.kept = write, dict[str, Any]()
         self.read = dict[str, tuple[Any, Arrays]]()
         self.stopped = False
-        self.above = CURRENT.get()  # the checkpoint of the enclosing computation
+        self.above = CHECKPOINT.get()  # the checkpoint of the enclosing computation
         self.tell: Tell | None = None
         self.last, self.pause = monotonic(), EVERY
         self.size, self.ignored = 0, tuple[str, ...]()
@@ -92,7 +92,7 @@ class Checkpoint:
             self.read[key] = value, {n: arrays[f"{key}/{n}"] for n in POOLS}
 
 
-CURRENT: ContextVar[Checkpoint | None] = ContextVar("certify_checkpoint", default=None)
+CHECKPOINT: ContextVar[Checkpoint | None] = ContextVar("certify_checkpoint", default=None)
 INSIDE: ContextVar[bool] = ContextVar("certify_stoppable", default=False)
 
 
@@ -108,13 +108,13 @@ def bind(variable: ContextVar[T], value: T) -> Iterator[T]:
 
 def save_to(checkpoint: Checkpoint) -> AbstractContextManager[Checkpoint | None]:
     """Make a checkpoint the current one while the body runs."""
-    return bind(CURRENT, checkpoint)
+    return bind(CHECKPOINT, checkpoint)
 
 
 @contextmanager
 def report_trees(tell: Tell | None) -> Iterator[None]:
     """Report the growth of trees to `tell` while the body runs, if there is a checkpoint."""
-    checkpoint = CURRENT.get()
+    checkpoint = CHECKPOINT.get()
     if checkpoint is None:
         yield
         return
@@ -127,14 +127,14 @@ def report_trees(tell: Tell | None) -> Iterator[None]:
 
 def report_growth(parts: int, upper: float) -> None:
     """Report the number of parts of a tree and its bound."""
-    checkpoint = CURRENT.get()
+    checkpoint = CHECKPOINT.get()
     if checkpoint is not None and checkpoint.tell is not None:
         checkpoint.tell(parts, upper)
 
 
 def stop_requested() -> bool:
     """Whether the computation, or one that encloses it, shall stop."""
-    checkpoint = CURRENT.get()
+    checkpoint = CHECKPOINT.get()
     while checkpoint is not None and not checkpoint.stopped:
         checkpoint = checkpoint.above
     return checkpoint is not None
@@ -142,7 +142,7 @@ def stop_requested() -> bool:
 
 def request_stop() -> None:
     """Ask all running computations to stop and return what they have."""
-    checkpoint = CURRENT.get()
+    checkpoint = CHECKPOINT.get()
     while checkpoint is not None:
         checkpoint.stopped, checkpoint = True, checkpoint.above
 

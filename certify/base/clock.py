@@ -130,7 +130,7 @@ class Clock:
             request_stop()
 
 
-CURRENT: ContextVar[Clock | None] = ContextVar("certify_clock", default=None)
+CLOCK: ContextVar[Clock | None] = ContextVar("certify_clock", default=None)
 
 
 def limit_fits(clock: Clock) -> AbstractContextManager[Clock | None]:
@@ -138,12 +138,12 @@ def limit_fits(clock: Clock) -> AbstractContextManager[Clock | None]:
 
     Not before, so that the last point of a search can be evaluated.
     """
-    return bind(CURRENT, clock)
+    return bind(CLOCK, clock)
 
 
 def must_end() -> bool:
     """Whether a fit of offsets must end with what it has."""
-    clock = CURRENT.get()
+    clock = CLOCK.get()
     if clock is None or clock.budget is None:
         return False
     return clock.until_overrun() <= 0.5 * (LATE * clock.budget + GRACE)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from certify.base.arrays import Array, finite, real, short
-from certify.base.checkpoint import CURRENT
+from certify.base.checkpoint import CHECKPOINT
 from certify.base.clock import Clock
 from certify.base.errors import InputError
 from certify.polar import Proposal
@@ -93,7 +93,7 @@ def gather_at_scale(run: Run, caller_dual: Array | None) -> Evidence:
 
 def remember(dual: Dual | None) -> None:
     """Keep a dual point, with the proof of its polar bound, in the checkpoint."""
-    checkpoint = CURRENT.get()
+    checkpoint = CHECKPOINT.get()
     if checkpoint is None or dual is None:
         return
     exact = tuple((k, *c.as_integer_ratio()) for k, c in dual.point.corrections)
@@ -158,7 +158,7 @@ def recall(run: Run) -> ResumedSearch | None:
 
     The dual point is bounded at once, to resume its tree.
     """
-    checkpoint = CURRENT.get()
+    checkpoint = CHECKPOINT.get()
     stored = None if checkpoint is None else checkpoint.recall(REACHED, (Candidate,))
     kept = None if checkpoint is None else checkpoint.recall(DUAL)
     if stored is None and kept is None:
@@ -208,7 +208,7 @@ def resume(run: Run, resumed: ResumedSearch | None, goal: Goal, clock: Clock) ->
         result = SearchResult((*result.steps, *more.steps[1:]), *ends, duals)
     else:
         return result
-    checkpoint, short = CURRENT.get(), clock.expired()
+    checkpoint, short = CHECKPOINT.get(), clock.expired()
     if checkpoint is not None:
         checkpoint.keep(REACHED, lambda: (result.same, result.best, result.duals, short), now=True)
     return result

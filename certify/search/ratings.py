@@ -21,7 +21,7 @@ import numpy as np
 
 from certify.atoms import Factors
 from certify.base.arrays import Array, Dtype, SparseMatrix
-from certify.base.checkpoint import CURRENT
+from certify.base.checkpoint import CHECKPOINT
 from certify.base.clock import Clock
 from certify.polar import PolarQuery, Proposal, lanczos
 from certify.polar.lanczos import Pairs
@@ -286,7 +286,7 @@ def advance(at: SearchState, pairs: Pairs, steps: int, clock: Clock) -> None:
 
 def keep(at: SearchState, same: Candidate) -> None:
     """Write the best points of a running search to the checkpoint, if it is time."""
-    checkpoint = CURRENT.get()
+    checkpoint = CHECKPOINT.get()
     if checkpoint is not None and checkpoint.write is not None:
         checkpoint.keep(REACHED, lambda: (same, lowest([same, at.candidate()]), (), True))
 

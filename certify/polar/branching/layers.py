@@ -9,7 +9,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from certify.base.arrays import Array
-from certify.base.checkpoint import CURRENT
+from certify.base.checkpoint import CHECKPOINT
 from certify.polar.layer_query import LayerQuery
 from certify.polar.query import Proposal, in_floats
 from certify.polar.relaxation.layer_admm import Relaxed
@@ -55,7 +55,7 @@ def grow_tree(query: LayerQuery, lower: float = 0.0, tree: Grown | None = None) 
 
 def keep_tree(query: LayerQuery, tree: Grown) -> None:
     """Keep a tree, from which the next one of the query grows."""
-    checkpoint, stop = CURRENT.get(), limits(query)
+    checkpoint, stop = CHECKPOINT.get(), limits(query)
     if checkpoint is not None:
         checkpoint.keep(f"tree.{stop.key}", lambda: tree, now=True)
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from math import inf
 from typing import Any, Generic, TypeAlias, TypeVar, cast
 
-from certify.base.checkpoint import CURRENT, Kinds, report_growth, stop_requested
+from certify.base.checkpoint import CHECKPOINT, Kinds, report_growth, stop_requested
 from certify.base.cluster import Pool
 
 L = TypeVar("L")  # label of a branch
@@ -114,7 +114,7 @@ def grow(solve: Solve[L, S, T], limits: Limits, tree: Tree[L, S, T] | None = Non
 
     The number of parts and the bound are reported after each batch.
     """
-    checkpoint, key = CURRENT.get() if limits.key else None, f"tree.{limits.key}"
+    checkpoint, key = CHECKPOINT.get() if limits.key else None, f"tree.{limits.key}"
     if tree is None and checkpoint is not None:
         tree = checkpoint.recall(key, (Tree, Node, Solved, *limits.kinds))
     if tree is None:
