@@ -92,7 +92,7 @@ def _sparse(Y: Any, weights: Any, mask: object) -> Parts:  # noqa: ANN401  scipy
         raise InputError(f"Y must not be empty, got shape {Y.shape}")
     if not len(rows):
         raise InputError("Y has no stored entry: nothing is observed")
-    scale = _sparse_weights(weights, rows, cols)
+    scale = _sparse_weights(weights, Y, rows, cols)
     if scale is not None and (keep := scale > 0).sum() < len(scale):
         rows, cols, data, scale = rows[keep], cols[keep], data[keep], scale[keep]
     m, n = Y.shape
@@ -120,13 +120,24 @@ def _entries(a: Any, name: str) -> tuple[Ints, Ints, Array]:  # noqa: ANN401  sc
     return rows, cols, data[order]
 
 
-def _sparse_weights(weights: Any, rows: Ints, cols: Ints) -> Array | None:  # noqa: ANN401
+def _sparse_weights(weights: Any, Y: Any, rows: Ints, cols: Ints) -> Array | None:  # noqa: ANN401
+    """Return the weights of the stored entries; rows and cols are in row-major order."""
     if not sparse.issparse(weights):
-        return _weights(weights, (len(rows),))
+        scale = _weights(weights, (len(rows),))
+        if scale is not None and scale.min() < scale.max():
+            _demand_order(Y.tocoo(), rows, cols)
+        return scale
     r, c, w = _entries(weights, "weights")
     if not (np.array_equal(r, rows) and np.array_equal(c, cols)):
         raise InputError(f"weights must store the {len(rows)} entries of Y, got {len(r)} others")
     return _weights(w, (len(rows),))
+
+
+def _demand_order(coo: Any, rows: Ints, cols: Ints) -> None:  # noqa: ANN401  scipy.sparse
+    """Raise InputError if the entries are stored in another order: whose are the weights then?"""
+    if not (np.array_equal(coo.row, rows) and np.array_equal(coo.col, cols)):
+        cure = "give weights as a sparse matrix, or Y and weights sorted by rows, then columns"
+        raise InputError(f"weights are a list, and Y does not store its entries row by row: {cure}")
 
 
 def accept_labels(data: Array, known: tuple[float, ...]) -> None:

@@ -27,7 +27,7 @@ class Squared(Plain, Loss):
              entries*: a stored zero is an observation, a missing entry is not.  A sparse Y
              is never made dense.
     weights  None (all 1), or w >= 0 in the shape of Y; for a sparse Y the same stored
-             entries, or one number for each in row-major order.  Weight 0: unobserved.
+             entries, or one number for each if Y stores them row by row.  Weight 0: unobserved.
     mask     None, or boolean in the shape of Y: True where it is observed.  Y may be NaN
              elsewhere.
     zeros    what the entries are that a sparse Y does not store: "missing", or "observed" zeros,

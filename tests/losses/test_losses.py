@@ -203,6 +203,19 @@ def test_stored_zeros_and_duplicate_free_orders_do_not_matter(data, shape):
         assert np.array_equal(held.data.reshape(-1), Y[mask])
 
 
+def test_a_list_of_weights_is_that_of_entries_stored_row_by_row():
+    """In another order nobody knows whose weight is whose, unless all are equal."""
+    at, weights = ([1, 0, 0], [0, 1, 0]), np.array([3.0, 2.0, 1.0])
+    mixed = sparse.coo_array((np.array([6.0, 5.0, 4.0]), at), shape=(2, 2))
+    with pytest.raises(InputError, match="Y does not store its entries row by row"):
+        Squared(mixed, weights=weights)
+    beside = sparse.coo_array((weights, at), shape=(2, 2))
+    for held in (Squared(mixed.tocsr(), weights=weights[::-1]), Squared(mixed, weights=beside)):
+        assert held.data.tolist() == [4.0, 5.0, 6.0]
+        assert held.scale.tolist() == [1.0, 2.0, 3.0]
+    assert Squared(mixed, weights=np.full(3, 2.0)).scale.tolist() == [2.0, 2.0, 2.0]
+
+
 def test_integers_and_booleans_are_taken_exactly():
     assert Squared(np.array([[1, -2]])).data.tolist() == [[1.0, -2.0]]
     assert Squared(np.array([[True, False]])).data.tolist() == [[1.0, 0.0]]
@@ -242,6 +255,11 @@ WRONG = {
         (sparse.csr_array(np.eye(2)),),
         {"weights": sparse.csr_array(np.eye(2, k=1))},
         "1 others",
+    ),
+    "sparse list of weights by columns": (
+        (sparse.csc_array(np.ones((2, 3))[:, :2] + 1),),
+        {"weights": [1.0, 2.0, 3.0, 4.0]},
+        "give weights as a sparse matrix, or Y and weights sorted by rows",
     ),
     "sparse diagonals": ((sparse.eye_array(2),), {}, "dia"),
 }
