@@ -46,8 +46,8 @@ class Rates:
 
 SECONDS = {  # exact, rounded
     "leaf": (9e-6, 8e-7),
-    "cone": (5e-5, 5e-6),
-    "bend": (3e-7, 2e-8),
+    "cone": (5e-5, 9e-6),
+    "bend": (7e-7, 4e-8),
     "entry": (3e-6, 2.2e-6),
     "curved": (3e-6, 1.2e-5),
     "product": (1.4e-7, 0.0),
