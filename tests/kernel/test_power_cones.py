@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from certify.atoms import CP
 from certify.base.rigor.flint import Flint
+from certify.base.rigor.layout import sum_permutations
 from certify.base.rigor.rounded import Rounded
 from certify.kernel.arrays import Array
 from certify.kernel.errors import RejectedError
@@ -81,6 +82,19 @@ def test_a_grown_tree_reaches_the_largest_sum(tier, cone, order):
     truth = 0 if cone == "-" and order == 3 else 2 ** (order / 2)
     assert truth * (1 - 1e-15) <= found <= truth * (1 + 2**-18)
     assert found <= grown.upper
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_the_bound_of_a_grown_tree_over_a_cube_is_the_rule_s(seed):
+    """Slopes of the largest coordinates depend on their order, which is that of the rule."""
+    T = sum_permutations(np.random.default_rng(seed).standard_normal((4, 4, 4)))
+    query = ProductQuery(T, (gauge("linf"),) * 3, symmetric=True)
+    value = attain(T, query.gauges, symmetric=True)[0]
+    grown = power_proposal(query, value)
+    codes = np.ascontiguousarray(grown.proof["tree"]).view(np.uint8).tolist()
+    found = bound(Exact, T, LInf(4), codes)
+    assert grown.upper * (1 - 1e-9) <= found <= grown.upper
+    assert found <= value * (1 + 1e-9)
 
 
 def test_a_symmetric_tensor_of_few_coordinates_is_bounded_by_cones():

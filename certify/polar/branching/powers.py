@@ -13,7 +13,7 @@ from itertools import product
 
 import numpy as np
 
-from certify.base.arrays import Array
+from certify.base.arrays import Array, Ints
 from certify.base.rigor.cones import Batch, Cones
 from certify.kernel.errors import RejectedError
 from certify.kernel.norms import SIGNS, LInf
@@ -56,13 +56,13 @@ class Powers(Cones):
         diagonal = values[:, :: (d**order - 1) // (d - 1)] if d > 1 else values
         upper = np.maximum(values.max(axis=1), 0.0) * self.bound(batch, n, n) ** order
         if isinstance(self.form.short, LInf):
-            upper = np.minimum(upper, self.flat_bounds(unit, values))
+            ranked = np.argsort(-batch.G.sum(axis=0), axis=1, kind="stable")  # as the rule's
+            upper = np.minimum(upper, self.flat_bounds(unit, values, ranked))
         return upper, float(diagonal.max(initial=0.0))
 
-    def flat_bounds(self, unit: Array, values: Array) -> Array:
-        """Return the bounds by y = 1 at the largest coordinates, one to all of them (cones,)."""
+    def flat_bounds(self, unit: Array, values: Array, ranked: Ints) -> Array:
+        """Return the bounds by y = 1 at the first coordinates, one to all of them (cones,)."""
         order, best = self.tensor.ndim, np.full(len(unit), np.inf)
-        ranked = np.argsort(-unit.sum(axis=1), axis=1, kind="stable")
         n = np.zeros(unit.shape[:2])
         for count in range(unit.shape[2]):
             n = n + np.take_along_axis(unit, ranked[:, None, [count]], axis=2)[:, :, 0]
