@@ -146,10 +146,18 @@ def sampled(table, patterns: int = 12, share: float = 0.2):
     return scnn_relu([W[alive], signs[None, alive]], given, y, lam)
 
 
-part, some = partial(data.diabetes, data.PART), partial(data.cancer, 100)
+part, every = partial(data.diabetes, data.PART), partial(data.diabetes, 442)
+some = partial(data.cancer, 100)
 regressor, classifier = partial(trained, MLPRegressor), partial(trained, MLPClassifier)
 NETWORKS = {  # how it is trained, the verdict, epsilon, the budget
     "MLPRegressor 60 x 9, alpha = 20": (partial(regressor, part, 30, 20.0), YES, 1e-2, 60.0),
+    "MLPRegressor 442 x 10, alpha = 100": (partial(regressor, every, 30, 100.0), YES, 2e-2, 60.0),
+    "MLPRegressor 442 x 10, alpha = 20": (
+        partial(regressor, every, 30, 20.0),
+        "UNDECIDED",
+        1e-2,
+        60.0,
+    ),
     "PyTorch 9-30-1, weight decay .5": (partial(by_torch, part, 30, 0.5), YES, 1e-2, 60.0),
     "MLPClassifier 100 x 2, alpha = 2": (partial(classifier, some, 20, 2.0), YES, 1e-3, 60.0),
     "too few units, alpha = 1": (partial(classifier, some, 1, 1.0), "RANK_LIMITED", 1e-3, 60.0),
