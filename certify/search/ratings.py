@@ -3,8 +3,7 @@
     own size   descend from the candidate, at its number of components
     any size   repeat: balance the components and drop the dead ones; append the largest singular
                pairs of W; take a few steps on all numbers at once
-               until the estimated gap is small enough; one round more if a closer estimate of the
-               largest singular value leaves it too wide
+               until the estimated gap is small enough
 
 A step costs the entries times the components, and nothing is made dense.  The largest singular
 value is estimated from below, so the proved gap may be wider than the estimated one: the search
@@ -38,7 +37,6 @@ from .search_result import REACHED, SearchResult
 
 LARGE = 60_000  # observed entries from which this is quicker than steps on the whole matrix
 PART = 0.4  # of epsilon: the estimated gap at which the search ends
-ENOUGH = 2.0  # times that: a closely estimated gap that needs no further round
 UNSIGNED = 0.5  # of the time left: the search for the dual point of factors with signs
 OWN, SHARE = 40, 0.3  # steps, and share of the budget, at the candidate's own size
 SLOW = 0.1  # of epsilon: a smaller gain of a few steps ends them at that size
@@ -98,18 +96,10 @@ def search(problem: Problem, start: Candidate, clock: Clock, seed: int, goal: Go
 
 
 def conclude(at: "SearchState", clock: Clock, wanted: float) -> tuple[Candidate, Duals]:
-    """Return the last point, and the expected bounds with their dual points.
-
-    One round more is done if a closer estimate leaves a gap that is too wide.
-    """
+    """Return the last point, and the expected bounds with their dual points."""
     tol = ROUGH if clock.expired() else SHARP  # the proof makes its own estimate
     top = at.candidate()
-    duals = dual_points(at, top, wanted, tol)
-    if at.now.value - max(value for value, _ in duals) <= ENOUGH * wanted or clock.expired():
-        return top, duals
-    advance(at, at.pairs(clock.expired), FEW, clock)
-    top = at.candidate()
-    return top, duals + dual_points(at, top, wanted, tol)
+    return top, dual_points(at, top, wanted, tol)
 
 
 def dual_points(at: "SearchState", top: Candidate, wanted: float, tol: float) -> Duals:
@@ -267,7 +257,9 @@ def grow(at: SearchState, clock: Clock, wanted: float, same: Candidate | None = 
         closer = at.gap < (least - wanted if any(at.entries.signs) else CLOSER * least)
         stale, least = (0, at.gap) if closer else (stale + 1, least)
         steps = MANY if at.gap < NEAR * abs(at.now.value) else FEW
-        advance(at, pairs, steps, clock)
+        at.now = descent.descend(
+            at.entries, append(at.entries, at.now, pairs), steps, clock.expired
+        )
         if clock.expired():
             return
         if same is not None:
@@ -277,11 +269,6 @@ def grow(at: SearchState, clock: Clock, wanted: float, same: Candidate | None = 
                 return
             stale, at.entries = 0, at.in_double()
             at.now = descent.descend(at.entries, at.now.x.astype(np.float64), FEW, clock.expired)
-
-
-def advance(at: SearchState, pairs: Pairs, steps: int, clock: Clock) -> None:
-    """Append components and descend; the point before is not kept in memory."""
-    at.now = descent.descend(at.entries, append(at.entries, at.now, pairs), steps, clock.expired)
 
 
 def keep(at: SearchState, same: Candidate) -> None:
