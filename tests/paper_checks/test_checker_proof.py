@@ -54,7 +54,7 @@ WEAKER_LAYERS = (  # lines of the checker about hidden layers
     ("(fun j => dmin (coefficient c j) dzero)", "(fun j => coefficient c j)"),
     ("dadd x (sqrt_up (dmul (dadd one (reach b)) (inner r r)))", "x"),
     ("(sqrt_up (dmul (dadd one (reach b)) (inner r r)))", "(sqrt_up (inner r r))"),
-    ("listed m c & negb (has (fun y => eqn i y.1) c)", "listed m c"),
+    ("Nat.ltb i m, listed m c & negb (has (fun y => eqn i y.1) c)", "Nat.ltb i m & listed m c"),
     ("if is_plane s then Some (rcons path (s, true)) else None", "Some (rcons path (s, true))"),
     ("if eqn n 1 then Some (gadd", "if true then Some (gadd"),
     ("[:: if plus then Zpos xH else Zneg xH]] (Zneg xH)", "[:: Zpos xH]] (Zneg xH)"),
