@@ -146,13 +146,17 @@ def upper_is_loose(case: Case) -> str | None:
 
 
 def polar_is_hard(case: Case) -> str | None:
-    """Say that the bound of the polar is loose, and by how much."""
+    """Say that the bound of the polar is loose, and by how much, if that is most of what is open.
+
+    The dual value d is concave in the multiple s of the dual point and d(0) >= 0, so a bound that
+    were `low` instead of `high` would raise it to lower * high / low at most.
+    """
     if not case.problem.atom.hard:
         return None
     cause, ends = "the polar of these norms is NP-hard and its bound is not tight here", case.polar
     if ends is not None:
         low, high = ends
-        if high <= low * (1 + TIGHT):
+        if 2 * case.lower * (high - low) < (case.best - case.lower) * low:
             return None
         within = f"from {low:.4g} lam, which a component attains, to {high:.4g} lam"
         cure = case.evidence.dual.polar.open if case.evidence.dual else ""
@@ -179,7 +183,6 @@ KINKS = "; the loss has kinks: its dual point alone proves this"
 EXACT = "; they equal the data up to rounding"
 FOUND = "; the best offsets for these factors were found"
 ROUNDED = 2.0**-44  # of |Y|^2, in the bound for each component; what is said, never a bound
-TIGHT = 1e-4  # relative: if the bounds of a polar are this near, the dual point is loose
 REASONS: tuple[Reason, ...] = (  # the first that applies is given; the last one always does
     certified,
     refuted,
