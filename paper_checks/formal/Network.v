@@ -142,7 +142,7 @@ by rewrite !(shift w _ a) //; apply: down => //; exact: ltW.
 Qed.
 
 (* For one u and one w some kink f_k . u + c b = 0 is as good as any b, and f_i . u + c b is then
-   (f_i - f_k) . u.  `layer_form` *)
+   (f_i - f_k) . u.  `layer_form`, `add_range` *)
 Theorem free_bias_kink (c : R) (i0 : I) w u b :
   (forall i, h i = c) -> \sum_i w i = 0 ->
   exists k, value w u b <= \sum_i w i * act a (\sum_j (f i j - f k j) * u j).

@@ -704,6 +704,15 @@ def test_a_combination_is_in_its_range_at_every_break(name, seed):
     assert 0 <= fact[-1] - far <= 2.0**-40 * (1 + far)  # the least that holds
 
 
+def test_the_rounding_of_a_range_is_in_its_slack():
+    """All rows are f, so e_k = 0; c f = 1 + 2^-26 + 2^-54 is rounded, and u = -1 needs the rest."""
+    f = 1 + 2.0**-27
+    case = case_of(Exact(), ReLU([[f], [f]], bias="free"), np.array([[1.0], [-1.0]]))
+    fact = ranged(case, {0: f})
+    assert list(fact[:-1]) == [0.0, 0.0, -(1 + 2.0**-26), -f]
+    assert 0 <= fact_at(case, fact, [Fraction(-1), Fraction(f)]) <= Fraction(2.0**-100)
+
+
 def test_without_a_free_bias_there_is_no_range():
     case = case_of(Exact(), ReLU([[3.0, 4.0], [1.0, 0.0]]), np.ones((2, 1)))
     with pytest.raises(RejectedError, match="range"):

@@ -39,10 +39,10 @@ class Region(NamedTuple):
 
 
 class Fact(NamedTuple):
-    """p . (F u)_+ + u . u + slack |u| >= 0: at listed places p, and u before it is rounded."""
+    """p . (F u)_+ + g . u + slack |u| >= 0: p at its places, and g before it is rounded."""
 
     p: list[tuple[int, float]]
-    u: list[Fraction]
+    g: list[Fraction]
     slack: Fraction
 
 
@@ -177,7 +177,8 @@ def add_range(
     """Add to a path that a combination of rows is at most its largest value, for a free bias b.
 
     {"range": [[i, c_i], ...]}.  Only the u count whose b is at a break of the value: f_k . u = 0
-    for some k (`Network.reach`).  As the last entry of every f is the same,
+    for some k (`Network.reach`), as W with its corrections sums to zero over the rows in each
+    output.  As the last entry of every f is the same,
 
         sum c_i f_i . u = e_k . u <= |e_k| |u|,   e_k = sum c_i f_i - (sum c_i) f_k without b,
 
@@ -198,8 +199,8 @@ def add_range(
 def add_line(case: Case[H], fact: Fact, path: Region, where: str) -> Region:
     """Add a fact to a path, its numbers rounded: it may lose the `bound_line` of the rest of u."""
     m, d = case.net.features.shape
-    rounded = [float_at(x, where) for x in fact.u]
-    r = [x - Fraction(y) for x, y in zip(fact.u, rounded, strict=True)]
+    rounded = [float_at(x, where) for x in fact.g]
+    r = [x - Fraction(y) for x, y in zip(fact.g, rounded, strict=True)]
     slack = fact.slack + bound_line(case, r)
     end = (m + d, float_above(slack, where) if slack else 0.0)
     case.added.append(matrix([[*fact.p, *enumerate(rounded, m), end]], m + d + 1).data)

@@ -227,5 +227,5 @@ def form_of(query: LayerQuery) -> LayerForm:
     m, d = layer.features.shape
     omega = layer.spread(query.W) * scale
     F, none = layer.features / scale, np.zeros((0, m + d + 1))
-    ranges = bias_ranges(F) if layer.free else ()
+    ranges = bias_ranges(F) if layer.free and omega.shape[1] == 1 else ()
     return LayerForm(F, scale, omega, layer.slope, far, none, bias_ranges=ranges)

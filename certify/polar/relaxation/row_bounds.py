@@ -26,7 +26,7 @@ OPTIONS: dict[str, Any] = {
     "solver": "simplex",
     "threads": 1,
 }
-CENTRAL = 6  # rows whose ranges bound a free bias
+CENTRAL, OUTER = 6, 64  # rows whose ranges bound a free bias
 SHARE = 0.1  # of the rows: bounds found at once
 LEAST = 1e-3  # of the largest p: a smaller violation is none
 SMALL = 0.1  # of the largest multiplier: a bound of a smaller one is left out
@@ -77,9 +77,11 @@ class BiasRange(NamedTuple):
 
 
 def bias_ranges(F: Array) -> tuple[BiasRange, ...]:
-    """Return both sides for the CENTRAL rows with the nearest farthest row."""
-    squares = np.square(F).sum(axis=1)
-    far = (squares[:, None] + squares - 2 * F @ F.T).max(axis=1)
+    """Return both sides for CENTRAL rows: those whose farthest row of the outer ones is nearest."""
+    G = F - F.mean(axis=0)
+    squares = np.square(G).sum(axis=1)
+    outer = np.argsort(-squares, kind="stable")[:OUTER]
+    far = (squares[:, None] + squares[outer] - 2 * G @ G[outer].T).max(axis=1)
     rows = np.argsort(far, kind="stable")[:CENTRAL]
     return tuple(BiasRange(int(k), e) for k in rows for e in (1, -1))
 
