@@ -1,6 +1,7 @@
 """The rule `corners`: exactly the largest dual norm over all corners, and lies are refused."""
 
 from array import array
+from dataclasses import replace
 from fractions import Fraction
 from itertools import product
 
@@ -121,7 +122,7 @@ PAIR = Pair(Pattern(2, 2), LInf(2), L2(2))
         (PAIR, {"axis": -1}, {}, "proof.polar.axis", "axis"),
         (PAIR, {"axis": True}, {}, "proof.polar.axis", "axis"),
         (PAIR, {}, {}, "proof.polar.axis", "axis"),
-        (PAIR._replace(symmetric=True), {"axis": 1}, {}, "proof.polar.axis", "axis"),
+        (replace(PAIR, symmetric=True), {"axis": 1}, {}, "proof.polar.axis", "axis"),
         (PAIR, {"axis": 1, "level": "x"}, {}, "proof.polar.level", "number"),
         (PAIR, {"axis": 1}, {"flow": (3, 0)}, "proof.flow", "shape"),
     ],

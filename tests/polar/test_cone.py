@@ -64,7 +64,7 @@ def proved(query, proof, arithmetic=Flint):
     at, flat = stored_entries(query.W)
     ar = arithmetic()
     text, arrays = split(proof)
-    pair = kernel_pair(at, (query.left, query.right))._replace(symmetric=query.symmetric)
+    pair = replace(kernel_pair(at, (query.left, query.right)), symmetric=query.symmetric)
     found = conic(ar, pair, ar.load(as_kernel_array(flat)), Evidence(text, Arrays(arrays, "proof")))
     return Fraction(found)
 
