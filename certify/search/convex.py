@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from certify.losses import Squared
 from certify.problem import Problem
 
 from .candidate import Candidate, evaluate
@@ -18,9 +19,8 @@ ENTRIES, SPECTRAL_ENTRIES = 400_000, 40_000  # sizes at which a step of ADMM is 
 
 def solve(problem: Problem, expired: Callable[[], bool], epsilon: float) -> Solution | None:
     """Solve over Z; None if no method is known or the problem is too large."""
-    projected = reformulation.solve(problem, expired)
-    if projected is not None:
-        return projected
+    if isinstance(problem.loss, Squared):
+        return reformulation.solve(problem, expired)
     own = polar_ball.of(problem) or polar_ball.weighted(problem)
     wide = own is None and counts.applies(problem) and not has_cases(problem)
     ball = polar_ball.around(problem) if wide else own

@@ -16,7 +16,7 @@ from certify.polar.query import PolarQuery, Proposal
 
 RNG = np.random.default_rng(0)
 V, W = RNG.standard_normal((24, 8)), RNG.standard_normal((24, 2))
-TENSOR, SQUARE = RNG.standard_normal((3, 3, 3)), RNG.standard_normal((20, 20))
+TENSOR, SQUARE = np.random.default_rng(3).standard_normal((3, 3, 3)), RNG.standard_normal((20, 20))
 
 
 def of_pair(nodes):
