@@ -202,7 +202,7 @@ class ReLU(Atom):
             glosses.append("max the largest of each sample's rows")
         elif layer.samples is not None:
             glosses.append("P sums the rows of each sample")
-        glosses += ["biases bₖ at no price"] * free
+        glosses += ["biases bₖ without penalty"] * free
         phi = f"{'max s(V uₖ)' if layer.max_pooled else unit} vₖᵀ"
         return Words(
             phi, penalty_formula(norms, self.form), signs_of(LETTERS, self.gauges), glosses

@@ -43,8 +43,18 @@ def excess(lower: float, upper: float) -> str:
     gap = max(Fraction(upper) - Fraction(lower), Fraction(0))
     if lower <= 0 < gap:
         return at_most(float_up(gap), 3)
-    share = float_up(100 * gap / Fraction(lower)) if gap else 0.0
-    return f"{at_most(share, max(2, len(str(int(share)))) if share < WHOLE else 2)} %"
+    return percent(float_up(100 * gap / Fraction(lower)) if gap else 0.0)
+
+
+def percent(share: float, digits: int = 2) -> str:
+    """Return per cent, rounded up to `digits` digits, but with all digits before the point."""
+    return f"{at_most(share, max(digits, len(str(int(share)))) if share < WHOLE else digits)} %"
+
+
+def apart(low: float, high: float) -> tuple[str, str]:
+    """Return a number and a bound above it with as many digits as tell them apart, 4 or more."""
+    digits = next((k for k in range(4, 17) if short(low, k) != short(high, k)), 4)
+    return short(low, digits), at_most(high, digits)
 
 
 def divide(lower: float, upper: float, multiple: float) -> tuple[float, float]:

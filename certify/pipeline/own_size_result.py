@@ -13,7 +13,7 @@ from certify.problem import Problem, Values
 
 from .certificate.file import Certificate
 from .certificate.verdict import Bracket, Judgement, Verdict, relative, spread
-from .numbers import at_least, at_most
+from .numbers import at_least, at_most, percent
 from .prove import Proof
 
 MEANS = {"intercept", "row", "column"}  # offsets that are means
@@ -110,11 +110,11 @@ def sentence(verdict: Verdict, count: str, bounds: tuple[float, float, float | N
     if verdict is Verdict.CERTIFIED:
         return f"no factors with {count} are better by more than epsilon"
     high = better if verdict is Verdict.REFUTED and better is not None else upper
-    low, gap = at_least(lower), at_most(100 * relative(spread(lower, high), high), 3)
+    low, gap = at_least(lower), percent(100 * relative(spread(lower, high), high), 3)
     if verdict is Verdict.REFUTED:
         first = f"better factors with {count} are proved"
-        return f"{first}; none are below {low}, {gap} % less than those"
-    return f"no factors with {count} are below {low}, {gap} % less than yours"
+        return f"{first}; none are below {low}, {gap} less than those"
+    return f"no factors with {count} are below {low}, {gap} less than yours"
 
 
 def shares(explained: ExplainedVariance, count: str, *, penalty: bool) -> str:

@@ -15,7 +15,7 @@ from certify.search.search_result import Evidence
 
 from .certificate.file import negligible
 from .certificate.verdict import spread
-from .numbers import at_most
+from .numbers import apart, at_most, percent
 from .own_size_result import OwnSize, variance
 from .prove import Proof
 
@@ -89,7 +89,7 @@ def refuted(case: Case) -> str | None:
     """Name the better factors."""
     if case.outcome.verdict != "REFUTED" or case.better is None:
         return None
-    better = f"factors with {case.count(case.better)} (yours has {case.size}) are proved better"
+    better = f"factors with {case.count(case.better)} (yours have {case.size}) are proved better"
     return "; ".join(filter(None, (better, search_note(case))))
 
 
@@ -158,7 +158,8 @@ def polar_is_hard(case: Case) -> str | None:
         low, high = ends
         if 2 * case.lower * (high - low) < (case.best - case.lower) * low:
             return None
-        within = f"from {low:.4g} lam, which a component attains, to {high:.4g} lam"
+        least, most = apart(low, high)
+        within = f"from {least} lam, which a {case.problem.atom.component} attains, to {most} lam"
         cure = case.evidence.dual.polar.open if case.evidence.dual else ""
         cause += f" ({within}; {cure or f'{LONGER} that'})"
     else:
@@ -176,10 +177,10 @@ def dual_is_loose(case: Case) -> str | None:
 
 def part(distance: float, whole: float) -> str:
     """Write a distance in per cent of a number, or the distance itself if the number is 0."""
-    return f"{at_most(100 * distance / abs(whole), 2)} %" if whole else at_most(distance, 2)
+    return percent(100 * distance / abs(whole)) if whole else at_most(distance, 2)
 
 
-KINKS = "; the loss has kinks: its dual point alone proves this"
+KINKS = "; the loss has kinks, so a dual point proves this and no gradient does"
 EXACT = "; they equal the data up to rounding"
 FOUND = "; the best offsets for these factors were found"
 ROUNDED = 2.0**-44  # of |Y|^2, in the bound for each component; what is said, never a bound

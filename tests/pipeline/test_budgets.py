@@ -91,11 +91,22 @@ def test_a_reason_says_how_loose_the_polar_is():
     said = reasons.polar_is_hard(case)
     assert "loose, by at most 34 %: the polar" in said  # 1 of 3/2
     assert "from 2 lam, which a component attains, to 2.5 lam" in said
+    tight = SimpleNamespace(verdict="UNDECIDED", lower=1.5 - 2.0**-22, upper=1.5)
+    near = replace(case_of(2.0 + 2.0**-20), outcome=tight)
+    assert "from 2 lam, which a component attains, to 2.000001 lam" in reasons.polar_is_hard(near)
     for upper in (2.0, 2.4):  # a polar of 2 raises 1 to 1.2 at most, less than half way to 3/2
         assert reasons.polar_is_hard(case_of(upper)) is None
     assert "by at most 34 %: the dual point" in reasons.dual_is_loose(case)
     bare = replace(case, evidence=Evidence(case.evidence.start))
     assert "lam" not in reasons.polar_is_hard(bare)
+
+
+@pytest.mark.parametrize(
+    ("distance", "whole", "said"),
+    [(1.0, 3.0, "34 %"), (3.0, 3.0, "100 %"), (33.0, 2.0, "1650 %"), (2.0, 0.0, "2")],
+)
+def test_a_share_is_written_with_all_digits_before_the_point(distance, whole, said):
+    assert reasons.part(distance, whole) == said
 
 
 def test_a_reason_says_what_of_a_tree_is_undecided_and_for_how_long():

@@ -123,7 +123,7 @@ REASONS = {
     "refuted": (
         DENOISE,
         (np.eye(2), np.diag([3.0, 2.0])),
-        "factors with 2 components (yours has 2)",
+        "factors with 2 components (yours have 2)",
     ),
     "rank limited": (DENOISE, SHORT, "factors with 2 components are proved better than these 1"),
     "rank limited at zero": (

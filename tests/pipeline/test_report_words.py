@@ -75,7 +75,7 @@ def test_offsets_have_a_price_where_they_have_one():
 def test_a_free_bias_is_told():
     problem = Problem(Squared(Y), ReLU(V, bias="free"), 0.5, [ColumnIntercept()])
     assert "s(V uₖ + bₖ) vₖᵀ" in formula(problem)
-    assert "biases bₖ at no price" in formula(problem)
+    assert "biases bₖ without penalty" in formula(problem)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ def formula(problem: Problem) -> str:
         terms.append(f"λ Σₖ {words.theta}")
     if problem.l1 is not None:
         terms.append("Σₖ a‖uₖ‖₁ + b‖vₖ‖₁" if len(problem.l1) == len("uv") else "l1 penalties")
-    if priced := any(any(o.numbers().values()) for o in problem.offsets):
+    if penalized := any(any(o.numbers().values()) for o in problem.offsets):
         terms.append("H(q)")
     shift = " + A q" if problem.offsets else ""
     notes = [f"Z = Σₖ {words.phi}{shift}", *words.signs, *glosses(problem, words)]
@@ -22,8 +22,8 @@ def formula(problem: Problem) -> str:
     if problem.l1 is not None:
         names = "ab" if len(problem.l1) == len("uv") else "abcdefgh"
         notes += [f"{name} = {x:.6g}" for name, x in zip(names, problem.l1, strict=False)]
-    if priced:
-        notes.append("H(q) the price of the offsets")
+    if penalized:
+        notes.append("H(q) the penalty of the offsets")
     return f"minimize  {'  +  '.join(terms)},   {',   '.join(notes)}"
 
 

@@ -18,7 +18,7 @@ NEXT = {
     Verdict.REFUTED: "Take {better}, let improve(problem, factors) continue from it, or train "
     "longer.",
     Verdict.RANK_LIMITED: "Take {better}, which has more components, or train with more of "
-    "them; or keep this size, whose price is at most the distance.",
+    "them; or keep this size: that costs at most the distance.",
     Verdict.NUMERICAL: "For a proof, use an atom or a loss that the kernel knows.",
     Verdict.UNDECIDED: "Raise budget=, or set atol= above the gap if it is small enough.",
     Verdict.OUT_OF_SCOPE: "Change the objective as the reason says, and fit again.",
