@@ -37,7 +37,7 @@ from certify.polar.proved import as_kernel_array, kernel_pair, split, stored_ent
 from certify.polar.relaxation import pair_admm as admm
 from certify.polar.relaxation.pair_leaf import cholesky_leaf, leaf, noise
 from certify.polar.relaxation.pairs import Cut, Equal, cell, of_pair, of_symmetric
-from certify.polar.relaxation.steps import Stop, step_ratio
+from certify.polar.relaxation.steps import Stop
 from problems import _truth
 from tests.tolerance import EPS
 
@@ -412,8 +412,12 @@ def test_a_proof_of_a_tree_numbers_leaves_and_cuts():
 
 @pytest.mark.parametrize(("apart", "moved", "wanted"), [(9, 1, 1.4), (1, 9, 1 / 1.4), (1, 1, 1)])
 def test_rho_rises_where_the_copies_are_farther_apart_than_they_move(apart, moved, wanted):
-    Z = np.zeros((1, 1))
-    assert step_ratio((Z + apart, Z), Z - moved / 2, 2.0, 1.4) == wanted
+    part = cell(of_symmetric(np.eye(2), gauge("l2")), ())
+    run = admm.PairRun(part, admm.cold(part))
+    run.X, run.before, run.U = run.Z + apart, run.Z - moved, run.Z + 1
+    run.balance(1.4)
+    assert run.rho == wanted
+    assert np.allclose(run.rho * run.U, 1, atol=1e-12)
 
 
 def searched(aim, path=()):

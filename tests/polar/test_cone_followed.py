@@ -153,7 +153,7 @@ def test_a_start_has_the_multiplier_and_its_prices(part):
     assert Y.any()
     assert np.abs(cones - Y).max() <= 1e-9 * np.abs(Y).max()
     assert np.abs(run.polyhedron(run.Z) - run.Z).max() <= 1e-12
-    slack = np.linalg.eigvalsh(run.frame.down(-run.U) + run.C / run.rho)
+    slack = np.linalg.eigvalsh(run.frame.down(-run.U) + run.cone.C / run.rho)
     assert abs(slack[-1]) <= 1e-9 * abs(slack[0])  # the least prices that make it one
 
 

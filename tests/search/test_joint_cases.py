@@ -229,7 +229,7 @@ def test_a_tree_starts_where_its_cases_are():
     for x, node in zip(
         found.leaves, joint_cases.tree_of(problem, found.W, found).leaves, strict=True
     ):
-        run = pair_admm._Run(cell(form, node.path), node.solved.warm)
+        run = pair_admm.PairRun(cell(form, node.path), node.solved.warm)
         N, D = run.multiplier()
         assert np.allclose(N, x.N)
         assert np.allclose(D, node.solved.upper)

@@ -234,7 +234,7 @@ def test_the_halves_of_parts_are_where_the_parts_were(name):
         both = [one_side(part.over(), x.cuts[1]) for x in halves]
         assert np.allclose(sum(both), part.over(), rtol=0, atol=64 * EPS)
         for x, X in zip(halves, both, strict=True):
-            assert np.array_equal(x.Z, x.polyhedron(x.frame.rows(X)))
+            assert np.array_equal(x.Z, x.products(X))
 
 
 def of_many_rows():
@@ -257,12 +257,12 @@ def test_bounds_of_rows_join_the_parts_and_leave_them_as_they_were():
     for old, new in zip(before, joint.parts, strict=True):
         kept = [x for x in new.original.row_bounds if any(x is y for y in old.original.row_bounds)]
         added = new.original.row_bounds[len(kept) :]
-        assert [x.row for x in added] == [x.row for x in old.original.find_row_bounds(over_x(old))]
+        assert [x.row for x in added] == [x.row for x in old.original.find_row_bounds(old.over())]
         n = len(old.U) - len(old.original.row_bounds)
         assert len(new.U) == n + len(new.original.row_bounds)
         assert np.array_equal(new.U[:n, :n], old.U[:n, :n])
         assert not new.U[n + len(kept) :].any()
-        assert np.array_equal(new.Z, new.polyhedron(new.frame.rows(old.over())))
+        assert np.array_equal(new.Z, new.products(old.over()))
         assert new.cuts == old.cuts
     assert any(x.original.row_bounds for x in joint.parts)
 
@@ -283,11 +283,6 @@ def test_the_kernel_proves_a_polish_whose_parts_have_bounds_of_rows():
     assert sum("above" in x for x in proof["nodes"]) == sum(len(x.row_bounds) for x in found.leaves)
     upper = layer_above(query.W, run.problem.atom, proof)
     assert attain(query)[0] <= upper <= said * (1 + 2.0**-30)
-
-
-def over_x(part):
-    """Return X of a part in the units of its form."""
-    return part.over() / np.outer(part.units, part.units)
 
 
 def test_halves_keep_the_bounds_of_rows_of_their_part():
@@ -382,12 +377,13 @@ def test_rho_makes_the_residuals_of_all_parts_equal(times, moves):
     """It stays where the primal residual is the dual one, within 2."""
     joint, _, _ = split_once()
     joint.step()
-    primal, size, _, weight = np.sqrt(sum(x.residuals(x.Z) for x in joint.parts))
-    dual = float(primal / size * weight / times)
-    far = joint.parts[1].Z.copy()
-    far[0, 0] += dual
+    for x in joint.parts:
+        x.before = x.Z
+    primal, size, _, weight = np.sqrt(sum(x.residuals() for x in joint.parts))
+    joint.parts[1].before = joint.parts[1].Z.copy()
+    joint.parts[1].before[0, 0] += float(primal / size * weight / times)
     U, rho = [x.U.copy() for x in joint.parts], joint.rho
-    joint.balance([joint.parts[0].Z, far, *(x.Z for x in joint.parts[2:])])
+    joint.balance()
     assert joint.rho == pytest.approx(rho * joint_layers.CHANGE**moves)
     for part, before in zip(joint.parts, U, strict=True):
         assert np.allclose(joint.rho * part.U, rho * before)
@@ -401,7 +397,7 @@ def test_residuals_are_those_of_the_last_step():
     joint.step()
     X = (part.U + part.Z - U - (1 - RELAX) * Z) / RELAX  # as V = U + Z was made of it
     parts = X - part.Z, part.Z, part.Z - Z, part.U
-    assert part.residuals(Z) == pytest.approx([np.square(x).sum() for x in parts], rel=1e-9)
+    assert part.residuals() == pytest.approx([np.square(x).sum() for x in parts], rel=1e-9)
 
 
 @pytest.mark.parametrize("threads", [False, True])
@@ -423,7 +419,7 @@ def test_single_precision_and_threads_change_no_bound(monkeypatch, threads):
 
 def test_without_a_budget_steps_are_counted(monkeypatch):
     run = asked("plain")
-    taken = counted(monkeypatch, joint_layer_part.Part, "step")
+    taken = counted(monkeypatch, joint_layer_part.Part, "move")
     monkeypatch.setattr(joint_layers, "EFFORT", 0.05)
     polish_parts(run, dual_at(run.problem, run.start))
     most = 0.05 / step_seconds((SAMPLES, FEATURES))

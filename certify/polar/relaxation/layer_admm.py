@@ -7,6 +7,7 @@ and, with s = |u|, in the cones |f u| <= f s of every fact f.  Each step project
 units.  The multipliers of the products and of the cones are the witnesses N and Y.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -19,7 +20,7 @@ from .layer_multiplier import LayerMultiplier, best_multiplier
 from .layer_products import Products
 from .layers import LayerForm, even_units
 from .row_bounds import RowBound, keep_used
-from .steps import RELAX, Stop, step_ratio
+from .steps import Alternation, Iterates, Stop
 
 EVERY = 25  # steps between bounds
 WIDEN = 200  # steps between searches for bounds of rows
@@ -55,44 +56,57 @@ class Start(NamedTuple):
         return self.best.N.astype(float), self.best.Y.astype(float)
 
 
-class Run:
-    """The iterates, in units where the objective has norm 1.
+class LayerIterates(Iterates):
+    """The iterates of a form over its rows.
 
     original  the form as given; `form` has even units
     """
 
-    def __init__(self, form: LayerForm, start: Start | None) -> None:
+    def __init__(self, form: LayerForm) -> None:
         self.original = form
         self.form, self.units, self.sizes = even_units(form)
         self.frame, self.rows = Frame(self.form), Products(self.form)
+
+    def over(self) -> Array:
+        """Return X over x."""
+        return self.frame.over(self.cone.Y) / np.outer(self.units, self.units)
+
+    def products(self, X: Array) -> Array:
+        """Return the products of the rows at X over x, in the polyhedron."""
+        X = X * np.outer(self.units, self.units)
+        return self.polyhedron(self.frame.rows(X).astype(self.form.dtype))
+
+    def in_own_units(self, U: Array) -> tuple[Array, Array]:
+        """Return N and Y of -U over the facts."""
+        N, Y = self.rows.multipliers(U)
+        return N * np.outer(self.sizes, self.sizes), Y * self.sizes[:, None]
+
+
+class Run(LayerIterates, Alternation[LayerMultiplier]):
+    """The iterates, in units where the objective has norm 1."""
+
+    every = look = EVERY
+
+    def __init__(self, form: LayerForm, start: Start | None) -> None:
+        super().__init__(form)
+        self.cold = start is None
         C = self.frame.objective
         self.unit = float(np.linalg.norm(C)) or 1.0
-        self.C = (C / self.unit).astype(form.dtype)
         zero = np.zeros((len(self.frame.Q),) * 2, dtype=form.dtype)
         self.rho = START if start is None else start.rho
-        self.Z, self.U = zero, zero
-        if start is not None:
-            self.Z, self.U = self.products(start.X).astype(form.dtype), self.scale(start.best)
-        self.X, self.before = self.Z, self.Z
-        self.cone = Cone(self.frame, self.C)
+        if start is None:
+            self.begin(zero, zero)
+        else:
+            self.begin(self.products(start.X), self.scale(start.best))
+        self.cone = Cone(self.frame, (C / self.unit).astype(form.dtype))
 
     def with_row_bounds(self, found: tuple[RowBound, ...]) -> "Run":
         """Return the iterates with more bounds of rows, without those that have no multiplier."""
         used, U = keep_used(self.original.row_bounds, self.U)
         run = Run(self.original.with_row_bounds(used + found), None)
-        run.rho, run.Z = self.rho, run.products(self.over()).astype(self.form.dtype)
-        run.U = np.pad(U, (0, len(found)))
-        run.X, run.before = run.Z, run.Z
+        run.rho, run.cold = self.rho, self.cold
+        run.begin(run.products(self.over()), np.pad(U, (0, len(found))))
         return run
-
-    def step(self) -> None:
-        """Project on the cone, over-relax, project on the polyhedron."""
-        self.X = self.cone.project(self.Z - self.U, self.form.dtype(self.rho))
-        V = self.form.dtype(RELAX) * self.X
-        V += self.form.dtype(1 - RELAX) * self.Z
-        V += self.U
-        self.before, self.Z = self.Z, self.polyhedron(V)
-        self.U = V - self.Z
 
     def polyhedron(self, V: Array) -> Array:
         """Return the projection: |u|^2 = 1, s^2 = 1, and b is within its reach."""
@@ -102,10 +116,6 @@ class Run:
         Z[b, b] = np.minimum(V[b, b], (self.frame.weights[-1] * self.form.reach) ** 2)
         Z[s, s] = WEIGHT**2
         return Z
-
-    def products(self, X: Array) -> Array:
-        """Return the products of the rows at X over x, in the polyhedron."""
-        return self.polyhedron(self.frame.rows(X * np.outer(self.units, self.units)))
 
     def scale(self, best: LayerMultiplier) -> Array:
         """Return U of a multiplier, with its prices of u and s: `multiplier` the other way."""
@@ -118,22 +128,30 @@ class Run:
 
     def multiplier(self) -> tuple[Array, Array]:
         """Return N and Y over the facts, in their own units."""
-        N, Y = self.rows.multipliers(self.U)
-        by = self.rho * self.unit
-        return by * N * np.outer(self.sizes, self.sizes), by * Y * self.sizes[:, None]
+        N, Y = self.in_own_units(self.U)
+        return self.rho * self.unit * N, self.rho * self.unit * Y
 
-    def over(self) -> Array:
-        """Return X over x."""
-        return self.frame.over(self.cone.Y) / np.outer(self.units, self.units)
+    def bound(self) -> LayerMultiplier:
+        """Return the multiplier with its bound."""
+        return best_multiplier(self.original, *self.multiplier())
 
-    def balance(self, most: float) -> None:
-        """Move rho toward equal residuals, at most so far."""
-        ratio = step_ratio((self.X, self.Z), self.before, 1.0, most)
-        self.rho *= ratio
-        self.U = self.U / self.form.dtype(ratio)
+    def is_over(self, history: Sequence[float], stop: Stop) -> bool:
+        """Whether the bounds gain too little."""
+        return is_over(history, stop)
+
+    def adapt(self, k: int, stop: Stop) -> "Run":
+        """Balance rho, more often after a cold start; add bounds of rows that X violates."""
+        run = self
+        if k % WIDEN == 0 and self.form.crowded and k < stop.steps:
+            found = self.original.find_row_bounds(self.over(), stop.expired)
+            run = self.with_row_bounds(found) if found else self
+        early = self.cold and k <= EARLY
+        if k % (OFTEN if early else BALANCE) == 0:
+            run.balance(FAST if early else SLOW)
+        return run
 
 
-def is_over(history: list[float], stop: Stop) -> bool:
+def is_over(history: Sequence[float], stop: Stop) -> bool:
     """Whether a solve with these bounds ends: `slow`, after LEAST steps that gained, or LATE.
 
     Steps that begin near a bound first move away from it: a part that ended before they come back
@@ -144,7 +162,7 @@ def is_over(history: list[float], stop: Stop) -> bool:
     return k >= (LEAST if gained else LATE) and slow(history, stop)
 
 
-def slow(history: list[float], stop: Stop) -> bool:
+def slow(history: Sequence[float], stop: Stop) -> bool:
     """Whether OVER evaluations gained too little: least_gain, or HOPE of the rest."""
     last = history[-1]
     return history[-1 - OVER] - last <= min(stop.least_gain * last, HOPE * (last - stop.target))
@@ -158,23 +176,5 @@ def solve(
     """Run until the proved bound is under the target, or no longer falls."""
     run = Run(form, start)
     best = best_multiplier(form, *(start.multipliers if start else run.multiplier()))
-    history, k = [best.bound], 0
-    while best.bound > stop.target and k < stop.steps and not stop.expired():
-        k += 1
-        run.step()
-        if k % EVERY == 0:
-            best = min(
-                best, best_multiplier(run.original, *run.multiplier()), key=lambda b: b.bound
-            )
-            history.append(best.bound)
-            if is_over(history, stop):
-                break
-        if k % WIDEN == 0 and form.crowded and k < stop.steps:
-            found = run.original.find_row_bounds(run.over(), stop.expired)
-            run = run.with_row_bounds(found) if found else run
-        early = start is None and k <= EARLY
-        if k % (OFTEN if early else BALANCE) == 0:
-            run.balance(FAST if early else SLOW)
-    if k % EVERY and best.bound > stop.target:
-        best = min(best, best_multiplier(run.original, *run.multiplier()), key=lambda b: b.bound)
+    run, best, k = run.solve(best, stop)
     return Relaxed(run.over(), best, k, float(run.rho))

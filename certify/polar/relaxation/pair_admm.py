@@ -8,8 +8,8 @@ of the cell's size a step.  The multipliers of Z >= 0 and of the capacities are 
 Every multiplier seen gives a proved bound by one largest eigenvalue; the best one is kept.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -20,9 +20,9 @@ from certify.polar.eigen import demand_finite, largest_eigenvalue
 
 from .cone import Columns, Cone
 from .pairs import Cell, Cut, Equal, Label
-from .steps import RELAX, Stop, step_ratio
+from .steps import Alternation, Stop
 
-FIRST, EVERY, SLOW = 10, 10, 50  # steps before the first bound, between bounds, between balances
+LEAST = 4  # looks before it may end
 
 
 class PairMultiplier(NamedTuple):
@@ -54,42 +54,39 @@ class Relaxed(NamedTuple):
 
 def solve(cell: Cell, stop: Stop, warm: Warm | None = None) -> Relaxed:
     """Run until the proved bound is at most the target, or no longer falls."""
-    run = _Run(cell, warm if warm is not None else cold(cell))
-    best = repair(cell, run.warm.best.N, run.warm.best.D)
-    history = [best.bound]
-    k = 0
-    closed = cell.form.trace_only and not cell.signed_pairs.any()  # N = 0 is the only multiplier
-    while best.bound > stop.target and k < stop.steps and not (closed or stop.expired()):
-        k += 1
-        run.step()
-        if k % EVERY == 0:
-            best = min(best, repair(cell, *run.multiplier()), key=lambda b: b.bound)
-        if k % SLOW == 0:
-            run.balance()
-            history.append(best.bound)
-            if k >= 4 * SLOW and history[-4] - best.bound <= stop.least_gain * abs(best.bound):
-                break
+    start = warm if warm is not None else cold(cell)
+    best = repair(cell, start.best.N, start.best.D)
+    if cell.form.trace_only and not cell.signed_pairs.any():  # N = 0 is the only multiplier
+        stop = replace(stop, steps=0)
+    run = PairRun(cell, start)
+    run, best, k = run.solve(best, stop)
     return Relaxed(run.Y(), best, k, Warm(run.Z, run.U, run.rho, best))
 
 
-class _Run:
+class PairRun(Alternation[PairMultiplier]):
     """The iterates, in units where |C| = 1 and the capacities sum to 1."""
 
     def __init__(self, cell: Cell, warm: Warm) -> None:
-        self.cell, self.warm = cell, warm
+        self.cell = cell
         Q, inverse = cell.frame
         self.unit, self.total = unit(cell), total(cell)
-        self.Z, self.U, self.rho = warm.Z, warm.U, warm.rho
+        self.begin(warm.Z, warm.U)
+        self.rho = warm.rho
         self.cone = Cone(Columns(Q), inverse @ cell.C @ inverse / self.unit)
-        self.polyhedron = polyhedron(cell, self.total)
-        self.X, self.before = self.Z, self.Z
+        self.nearest = polyhedron(cell, self.total)
 
-    def step(self) -> None:
-        """Project on the cone, over-relax, project on the polyhedron."""
-        self.X = self.cone.project(self.Z - self.U, self.rho)
-        V = RELAX * self.X + (1 - RELAX) * self.Z + self.U
-        self.before, self.Z = self.Z, self.polyhedron(V)
-        self.U = V - self.Z
+    def polyhedron(self, V: Array) -> Array:
+        """Return the nearest matrix that is signed and within capacities."""
+        return self.nearest(V)
+
+    def bound(self) -> PairMultiplier:
+        """Return the multiplier with its bound."""
+        return repair(self.cell, *self.multiplier())
+
+    def is_over(self, history: Sequence[float], stop: Stop) -> bool:
+        """Whether three looks gained at most `least_gain`."""
+        last = history[-1]
+        return len(history) > LEAST and history[-4] - last <= stop.least_gain * abs(last)
 
     def multiplier(self) -> tuple[Array, Array]:
         """Return (N, D) in the cell's own units."""
@@ -103,12 +100,6 @@ class _Run:
             D = np.zeros(self.cell.form.capacity.size)
             np.maximum.at(D, self.cell.groups, np.diagonal(U)[:d])
         return np.minimum(N, N.T), D
-
-    def balance(self) -> None:
-        """Move rho slowly toward equal residuals."""
-        ratio = step_ratio((self.X, self.Z), self.before, 1.0, 1.4)
-        self.rho *= ratio
-        self.U = self.U / ratio
 
     def Y(self) -> Array:
         """Return Y with X = B Y B^T."""

@@ -9,6 +9,7 @@ The multiplier of Y is J + Diag(D): every one seen gives a bound by one largest 
     <C, X> <= sum over balls of size (D + lambda_max(C + J - Diag D))_+ .
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -21,9 +22,9 @@ from certify.polar.eigen import largest_eigenvalue
 
 from .cone import Columns, Cone
 from .cut import Cut
-from .steps import RELAX, Anderson, Stop, step_ratio
+from .steps import Alternation, Anderson, Stop, over_relax
 
-EVERY, SLOW = 10, 50  # steps between bounds, and between balances of the step size
+LEAST = 8  # looks before it may end
 RHO = 0.3  # first step size, where |C| = 1 and the balls sum to 1
 SHARE = 0.02  # of the way to the target
 LARGE, RARE = 500, 25  # rows from which bounds are rarer, and steps between them
@@ -103,25 +104,16 @@ def solve(program: ProductProgram, stop: Stop, start: Array | Warm | None = None
     if size == 0.0:
         return Relaxed(np.zeros((d, d)), best, 0)
     with threadpool_limits(1 if d <= LARGE else None, user_api="blas"):
-        run = _Run(program, size, start)
-        history = [best.bound]
-        k, every = 0, EVERY if d <= LARGE else RARE
-        while best.bound > stop.target and k < stop.steps and not stop.expired():
-            k += 1
-            run.step()
-            if k % every == 0 or k == stop.steps:
-                best = min(best, repair(program, *run.multiplier()), key=lambda m: m.bound)
-            if k % SLOW == 0:
-                run.balance()
-                history.append(best.bound)
-                least = max(stop.least_gain * abs(best.bound), SHARE * (best.bound - stop.target))
-                if k >= 8 * SLOW and history[-5] - best.bound <= least:
-                    break
-        return Relaxed(run.Y * program.total, best, k, Warm(run.Y, tuple(run.U), run.rho))
+        run = ProductRun(program, size, start)
+        run, best, k = run.solve(best, stop)
+        return Relaxed(run.Z * program.total, best, k, Warm(run.Z, tuple(run.U), run.rho))
 
 
-class _Run:
-    """The iterates, in units where |C| = 1 and the balls sum to 1."""
+class ProductRun(Alternation[ProductMultiplier]):
+    """The iterates, in units where |C| = 1 and the balls sum to 1.
+
+    U  (1 + cuts, d, d): the scaled multipliers of X in the cone, and of its copy in each cut
+    """
 
     def __init__(self, program: ProductProgram, size: float, start: Array | Warm | None) -> None:
         self.program, self.size = program, size
@@ -135,59 +127,59 @@ class _Run:
         self.weight = np.bincount(program.ball, self.own * share[self.diagonal])
         self.balls = program.sizes / program.total
         self.rho, self.tau = RHO, np.zeros(self.balls.size)
+        self.every = RARE if len(program.C) > LARGE else self.every
         self.accelerate = Anderson()
-        self.begin(start)
+        d, copies = len(program.C), 1 + len(program.cuts)
+        Z, U = np.eye(d) / d, np.zeros((copies, d, d))
+        if isinstance(start, Warm):
+            Z, self.rho = start.Y, start.rho
+            U[: len(start.U)] = start.U
+        elif start is not None:
+            Z = self.polyhedron(start[None] / program.total)
+        self.begin(Z, U)
 
-    def begin(self, start: Array | Warm | None) -> None:
-        """Set Y and the multipliers U of its copies: in the cone, and in each cut."""
-        d, warm = len(self.program.C), start if isinstance(start, Warm) else None
-        if warm is not None:
-            self.Y, self.rho = warm.Y, warm.rho
-        elif isinstance(start, np.ndarray):
-            self.Y = self.polyhedron(start / self.program.total)
-        else:
-            self.Y = np.eye(d) / d
-        self.U = [] if warm is None else [*warm.U]
-        self.U += [np.zeros((d, d)) for _ in range(1 + len(self.program.cuts) - len(self.U))]
-        self.X = self.before = self.Y
-
-    def step(self) -> None:
-        """Project on the cone and the cuts, over-relax, project the mean on the polyhedron."""
-        self.X = self.cone.project(self.Y - self.U[0], self.rho)
-        copies = [self.X]
-        copies += [c.part(self.Y - u) for c, u in zip(self.program.cuts, self.U[1:], strict=True)]
-        stay = (1 - RELAX) * self.Y
-        V = self.accelerate([RELAX * x + stay + u for x, u in zip(copies, self.U, strict=True)])
-        self.before, self.Y = self.Y, self.polyhedron(sum(V[1:], V[0]) / len(V))
-        self.U = [v - self.Y for v in V]
+    def move(self, rho: float) -> Array:
+        """Move all copies of X; return V of each."""
+        self.X = self.cone.project(self.Z - self.U[0], rho)
+        cuts = zip(self.program.cuts, self.U[1:], strict=True)
+        copies = np.stack([self.X, *(c.part(self.Z - u) for c, u in cuts)])
+        return self.accelerate(over_relax(copies, self.Z, self.U))
 
     def polyhedron(self, V: Array) -> Array:
-        """Return the nearest matrix that is constant on classes, signed and within balls."""
+        """Return the matrix nearest to all V that is constant on classes, signed, within balls."""
         p = self.program
-        y = p.means(V, self.counts)
+        y = p.means(V.mean(axis=0), self.counts)
         y = np.where(p.signed, np.maximum(y, 0.0), y)
         excess = np.bincount(p.ball, self.own * y[self.diagonal]) - self.balls
         self.tau = np.maximum(excess / self.weight, 0.0)
         y -= np.bincount(self.diagonal, self.tau[p.ball] * self.own, y.size) / self.counts
         return np.asarray(y[p.labels] if p.scale is None else y[p.labels] * p.weights)
 
+    def bound(self) -> ProductMultiplier:
+        """Return the multiplier with its bound."""
+        return repair(self.program, *self.multiplier())
+
+    def is_over(self, history: Sequence[float], stop: Stop) -> bool:
+        """Whether four looks gained too little: `least_gain`, or SHARE of the rest."""
+        last = history[-1]
+        least = max(stop.least_gain * abs(last), SHARE * (last - stop.target))
+        return len(history) > LEAST and history[-5] - last <= least
+
     def multiplier(self) -> tuple[Array, Array, tuple[Array, ...]]:
         """Return (J, D, H) in the program's own units, J of the cone it must lie in."""
         p, count, by = self.program, len(self.U), self.rho * self.size
-        J = -sum(self.U[1:], self.U[0])
+        J = -self.U.sum(axis=0)
         J[np.diag_indices_from(J)] += count * self.tau[p.ball]
         j = p.means(J, self.counts)
         J -= np.where(p.signed, np.minimum(j, 0.0), j)[p.labels]
         H = (c.multiplier(u) * by for c, u in zip(p.cuts, self.U[1:], strict=True))
         return (J + J.T) * (by / 2), self.tau * (count * by), tuple(H)
 
-    def balance(self) -> None:
-        """Move rho slowly toward equal residuals."""
-        ratio = step_ratio((self.X, self.Y), self.before, self.rho, 1.4)
+    def scale_multiplier(self, ratio: float) -> None:
+        """Multiply rho by a ratio, which changes v of the accelerated iteration."""
         if ratio != 1.0:
             self.accelerate.restart()
-        self.rho *= ratio
-        self.U = [u / ratio for u in self.U]
+        super().scale_multiplier(ratio)
 
 
 def repair(program: ProductProgram, J: Array, D: Array, H: tuple[Array, ...]) -> ProductMultiplier:

@@ -1,12 +1,16 @@
-"""Stopping, step lengths and acceleration of iterations by alternating directions."""
+"""The relaxations' first-order method: alternating directions between a cone and a polyhedron."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any, Generic, Protocol, Self, TypeVar
 
 import numpy as np
 
 from certify.base.arrays import Array
 from certify.base.minimize import even_out
+
+from .cone import Cone
 
 RELAX = 1.6  # over-relaxation
 EVERY, MEMORY = 5, 6  # steps between combinations, and how many differences are combined
@@ -28,17 +32,125 @@ class Stop:
     expired: Callable[[], bool] = lambda: False
 
 
-def step_ratio(copies: tuple[Array, Array], before: Array, rho: float, most: float) -> float:
-    """Return the factor of rho toward equal residuals, between 1 / most and most.
+class Bounded(Protocol):
+    """What proves a bound."""
 
-    copies  X in the cone and Z in the polyhedron; before: Z one step earlier
+    @property
+    def bound(self) -> float:
+        """The bound."""
+
+
+B = TypeVar("B", bound=Bounded)
+
+
+class Iterates(ABC):
+    """X in a cone, its copy Z in a polyhedron, and the scaled multiplier U of X = Z.
+
+        X = nearest of the cone to Z - U,    V = relax X + (1 - relax) Z + U,
+        Z = nearest of the polyhedron to V,  U = V - Z
+
+    They may be in float32.  before is Z one step earlier.
+
+    Source: Boyd et al. 2011.
     """
-    X, Z = copies
-    return even_out(float(np.linalg.norm(X - Z)), rho * float(np.linalg.norm(Z - before)), most)
+
+    relax = RELAX
+    cone: Cone
+    X: Array
+    Z: Array
+    U: Array
+    before: Array
+
+    @abstractmethod
+    def polyhedron(self, V: Array) -> Array:
+        """Return the nearest matrix of the polyhedron."""
+
+    def begin(self, Z: Array, U: Array) -> None:
+        """Start at Z and U."""
+        self.X = self.before = self.Z = Z
+        self.U = U
+
+    def move(self, rho: float) -> Array:
+        """Move X; return V."""
+        self.X = self.cone.project(self.Z - self.U, self.Z.dtype.type(rho))
+        return over_relax(self.X, self.Z, self.U, self.relax)
+
+    def meet(self, V: Array) -> None:
+        """Move Z and U."""
+        self.before, self.Z = self.Z, self.polyhedron(V)
+        self.U = V - self.Z
+
+    def scale_multiplier(self, ratio: float) -> None:
+        """Multiply rho by a ratio: the multiplier rho U stays."""
+        self.U = self.U / self.U.dtype.type(ratio)
+
+
+class Alternation(Iterates, Generic[B]):
+    """Alternating directions of which each multiplier proves a bound; the best one is kept.
+
+    rho  the price of X != Z
+    """
+
+    every, look = 10, 50  # steps between bounds, and between looks at how far they fell
+    rho: float
+
+    @abstractmethod
+    def bound(self) -> B:
+        """Return the multiplier with the bound that it proves."""
+
+    @abstractmethod
+    def is_over(self, history: Sequence[float], stop: Stop) -> bool:
+        """Whether bounds fall too little, given those at the start and of every look."""
+
+    def step(self) -> None:
+        """Project on the cone, over-relax, project on the polyhedron."""
+        self.meet(self.move(self.rho))
+
+    def adapt(self, k: int, stop: Stop) -> Self:  # noqa: ARG002  for those that grow
+        """Return the iterates to go on with after k steps."""
+        if k % self.look == 0:
+            self.balance(1.4)
+        return self
+
+    def balance(self, most: float) -> None:
+        """Move rho toward equal residuals, at most by this factor."""
+        gap, moved = np.linalg.norm(self.X - self.Z), np.linalg.norm(self.Z - self.before)
+        ratio = even_out(float(gap), float(moved), most)
+        self.rho *= ratio
+        self.scale_multiplier(ratio)
+
+    def solve(self, best: B, stop: Stop) -> tuple[Self, B, int]:
+        """Run until a bound is at most the target, or no longer falls.
+
+        Return the iterates, the best of their bounds and `best`, and the number of steps.
+        """
+        run, history, k = self, [best.bound], 0
+        while best.bound > stop.target and k < stop.steps and not stop.expired():
+            k += 1
+            run.step()
+            if k % run.every == 0:
+                best = min(best, run.bound(), key=lambda x: x.bound)
+            if k % run.look == 0:
+                history.append(best.bound)
+                if run.is_over(history, stop):
+                    break
+            run = run.adapt(k, stop)
+        if k % run.every and best.bound > stop.target:
+            best = min(best, run.bound(), key=lambda x: x.bound)
+        return run, best, k
+
+
+def over_relax(X: Array, Z: Array, U: Array, relax: float = RELAX) -> Array:
+    """Return relax X + (1 - relax) Z + U."""
+    dtype: Any = X.dtype.type
+    V: Array = dtype(relax) * X
+    V += dtype(1 - relax) * Z
+    V += U
+    return V
 
 
 class Anderson:
-    """Anderson's acceleration of a fixed-point iteration v -> F(v), of one array or several.
+    """Anderson's acceleration of a fixed-point iteration v -> F(v).
 
     Every EVERY steps v is replaced by F(v) - sum c_j (F(v) - F(v_j)), the v_j before, where c
     makes the same combination of the residuals F - v as small as it can.  Where the residual of
@@ -62,9 +174,9 @@ class Anderson:
         self.changes: list[tuple[Array, Array]] = []  # of both
         self.safe: tuple[float, Array] | None = None  # the residual before v, and the plain step
 
-    def __call__(self, goals: Sequence[Array]) -> list[Array]:
+    def __call__(self, image: Array) -> Array:
         """Return the next v, given F of the one that was returned last."""
-        goal = np.concatenate([x.reshape(-1) for x in goals])
+        goal = image.reshape(-1)
         if self.at is None or self.at.size != goal.size:
             self.restart()
             self.unit = int(np.frexp(np.abs(goal).max(initial=0.0))[1])
@@ -72,9 +184,7 @@ class Anderson:
         else:
             goal = np.ldexp(goal, -self.unit)
             self.at = self.next(goal, goal - self.at)
-        ends = np.cumsum([x.size for x in goals])[:-1]
-        parts = np.split(np.ldexp(self.at, self.unit), ends)
-        return [x.reshape(y.shape) for x, y in zip(parts, goals, strict=True)]
+        return np.asarray(np.ldexp(self.at, self.unit).reshape(image.shape))
 
     def next(self, goal: Array, rest: Array) -> Array:
         """Return the next v; rest: F(v) - v."""

@@ -20,12 +20,11 @@ from certify.losses import Squared
 from certify.polar.ascent.contract import fold, unfold
 from certify.polar.relaxation.cut import positive
 from certify.polar.relaxation.products import ProductForm
-from certify.polar.relaxation.steps import Anderson
+from certify.polar.relaxation.steps import Anderson, over_relax
 from certify.problem import Problem
 
 from . import scaling
 
-RELAX = 1.6  # over-relaxation
 EVERY, CHANGE = 50, 1.3  # steps between looks at the bound, and what rho changes by
 STALLED = 1e-3  # relative gain of the gap in a look under which it is not worth more
 
@@ -77,7 +76,7 @@ class Joint:
         means = np.bincount(self.labels.reshape(-1), rest.reshape(-1)) / self.counts
         self.J = rest - np.where(self.signed, np.minimum(means, 0.0), means)[self.labels]
         M = self.unit - self.hat(self.W) - self.J
-        (B,) = self.accelerate([RELAX * M + (1 - RELAX) * self.S + self.U])
+        B = self.accelerate(over_relax(M, self.S, self.U))
         before, self.S = self.S, positive(B)
         self.U = B - self.S
         return float(np.linalg.norm(M - self.S)), self.rho * float(np.linalg.norm(self.S - before))

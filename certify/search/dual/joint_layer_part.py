@@ -11,9 +11,9 @@ import numpy as np
 from certify.base.arrays import Array
 from certify.polar.branching.layer_parts import Path
 from certify.polar.relaxation.cone import Cone
-from certify.polar.relaxation.frame import WEIGHT, Frame
-from certify.polar.relaxation.layer_products import Products
-from certify.polar.relaxation.layers import LayerForm, even_units
+from certify.polar.relaxation.frame import WEIGHT
+from certify.polar.relaxation.layer_admm import LayerIterates
+from certify.polar.relaxation.layers import LayerForm
 from certify.polar.relaxation.row_bounds import RowBound, keep_used, with_zeros
 
 RELAX = 1.8  # over-relaxation
@@ -33,29 +33,29 @@ class Leaf(NamedTuple):
     row_bounds: tuple[RowBound, ...] = ()
 
 
-class Part:
-    """The iterates X, Z and the scaled multiplier U of one part.
+class Part(LayerIterates):
+    """The iterates of one part.
 
-    original  the form as given; `form` has even units
-    cuts      of the part, without the one by sign
+    cuts    of the part, without the one by sign
+    column  the products of p and s in Z; None: as they are
     """
+
+    relax = RELAX
 
     def __init__(
         self, form: LayerForm, cuts: Path, lam: float, start: tuple[Array, Array | None]
     ) -> None:
-        """Start at (X over x in even units, the U of its facts; None: U = 0)."""
-        self.original = form
-        self.form, self.units, self.sizes = even_units(form)
-        self.cuts, self.rows = cuts, Products(self.form)
-        self.frame = Frame(self.form)
+        """Start at (X over x, the U of its facts; None: U = 0)."""
+        super().__init__(form)
+        self.cuts = cuts
+        self.column: Array | None = None
         (m, d) = form.F.shape
         T = np.delete(self.frame.T[m:], range(form.norm_size, d), axis=0)
         price = self.frame.congruence((-0.5 * lam * T.T @ T).astype(self.form.dtype))
         self.cone = Cone(self.frame, price)
         self.equal, self.reach = self.lengths()
-        X, U = start
-        self.Z = self.polyhedron(self.frame.rows(X).astype(self.form.dtype))
-        self.U = np.zeros_like(self.Z) if U is None else U
+        Z, U = self.products(start[0]), start[1]
+        self.begin(Z, np.zeros_like(Z) if U is None else U)
 
     def lengths(self) -> tuple[Array, Array]:
         """Return orthonormal normals of |u|^2 = s^2 and b^2 <= (reach s)^2 on the diagonal of Z.
@@ -82,58 +82,43 @@ class Part:
         expired  returns whether no more are to be looked for
         cut      whether U is beside another cut too
         """
-        form, X = self.original, self.over() / np.outer(self.units, self.units)
-        found = form.find_row_bounds(X, expired) if form.crowded else ()
+        form = self.original
+        found = form.find_row_bounds(self.over(), expired) if form.crowded else ()
         used, U = keep_used(form.row_bounds, self.U)
         if cut:
             U = with_zeros(U, len(U) - len(used))
         return used + found, np.pad(U, (0, len(found)))
-
-    def step(self, rho: float) -> Array:
-        """Project Z - U on the cone; return the over-relaxed X plus U."""
-        X = self.cone.project(self.Z - self.U, self.form.dtype(rho))
-        V: Array = self.form.dtype(RELAX) * X
-        V += self.form.dtype(1 - RELAX) * self.Z
-        V += self.U
-        return V
 
     def ends(self, V: Array) -> Array:
         """Return the products of p and s, and the norms of those of p and u."""
         p, (*u, s) = self.rows.p, self.rows.ball
         return np.stack([V[p, s], np.linalg.norm(V[np.ix_(p, u)], axis=1)]).astype(float)
 
-    def meet(self, V: Array, column: Array) -> None:
-        """Project V on the polyhedron, and update U; column: the products of p and s."""
-        self.Z = self.polyhedron(V, column.astype(self.form.dtype))
-        self.U = V - self.Z
+    def meet_with(self, V: Array, column: Array) -> None:
+        """Move Z and U, with these products of p and s."""
+        self.column = column.astype(self.form.dtype)
+        self.meet(V)
 
-    def polyhedron(self, V: Array, column: Array | None = None) -> Array:
+    def polyhedron(self, V: Array) -> Array:
         """Return the projection; u's own rows are bound only by |u| = s and a bias's reach."""
-        Z = self.rows.project(V, column)
+        Z = self.rows.project(V, self.column)
         diagonal = np.einsum("ii->i", Z)
         diagonal[self.rows.own] -= self.equal * (self.equal @ diagonal[self.rows.own])
         excess = max(float(self.reach @ diagonal[self.rows.own]), 0.0)
         diagonal[self.rows.own] -= self.reach * excess
         return Z
 
-    def residuals(self, before: Array) -> Array:
+    def residuals(self) -> Array:
         """Return the squares of X - Z, of Z, of Z's last move and of U."""
-        X = self.cone.part.over(self.cone.at.P)
-        parts = X - self.Z, self.Z, self.Z - before, self.U
+        parts = self.X - self.Z, self.Z, self.Z - self.before, self.U
         return np.array([float(np.vdot(x, x)) for x in parts])
-
-    def over(self) -> Array:
-        """Return X over x, in even units."""
-        return self.frame.over(self.cone.Y)
 
     def leaf(self, W: Array, rho: float) -> Leaf:
         """Return X, N and Y in the units of the form; W times e / 2 t is no part of Y."""
         m, U = len(self.form.F), rho * self.U.astype(float)
         U[self.rows.p, self.rows.s] += 0.5 * self.form.sign * W / WEIGHT
-        N, Y = self.rows.multipliers(U)
-        X = self.over() / np.outer(self.units, self.units)
+        (N, Y), X = self.in_own_units(U), self.over()
         priced = np.arange(m, m + self.form.norm_size)
         X /= max(float(X[priced, priced].sum()), np.finfo(float).tiny)
-        N, Y = N * np.outer(self.sizes, self.sizes), Y * self.sizes[:, None]
         dtype, rows = self.form.dtype, self.form.row_bounds
         return Leaf(self.form.sign, self.cuts, X, N.astype(dtype), Y, rows)

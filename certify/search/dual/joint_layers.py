@@ -122,7 +122,7 @@ class Joint:
         m = len(form.F)
         self.t = units[:m] / form.scale
         neurons, signs = balance(query, factors)
-        neurons[:m] *= self.t[:, None]
+        neurons[:m] /= form.scale
         grams = ((e, (neurons * (signs == e)) @ neurons.T) for e in query.signs())
         self.parts = [self.part(e, (), X, (), None) for e, X in grams]
         size = float(np.sqrt(np.mean([np.square(x.Z).sum() for x in self.parts])))
@@ -131,7 +131,7 @@ class Joint:
     def part(
         self, sign: int, cuts: Path, X: Array, rows: tuple[RowBound, ...], U: Array | None
     ) -> Part:
-        """Return a part that begins at X over x, in even units, and at U."""
+        """Return a part that begins at X over x and at U."""
         form = self.first.form.with_cuts(self.first.cuts(cuts), sign).with_row_bounds(rows)
         return Part(form, cuts, self.problem.lam, (X, U))
 
@@ -142,24 +142,19 @@ class Joint:
     def step(self) -> None:
         """Move every X; then W, the offsets and every Z."""
         self.taken += len(self.parts)
-        goals = self.each(lambda x: x.step(self.rho), self.parts)
+        goals = self.each(lambda x: x.move(self.rho), self.parts)
         ends = np.stack([x.ends(V) for x, V in zip(self.parts, goals, strict=True)], axis=1)
         moves = list(zip(self.parts, goals, self.share(*ends), strict=True))
-        self.each(lambda x: x[0].meet(*x[1:]), moves)
+        self.each(lambda x: x[0].meet_with(*x[1:]), moves)
 
-    def balance(self, before: Sequence[Array]) -> None:
-        """Move rho toward a primal residual equal to the dual one, both relative.
-
-        before  every Z one step earlier
-        """
-        squares = sum(
-            (x.residuals(Z) for x, Z in zip(self.parts, before, strict=True)), np.zeros(4)
-        )
+    def balance(self) -> None:
+        """Move rho toward a primal residual equal to the dual one, both relative."""
+        squares = sum((x.residuals() for x in self.parts), np.zeros(4))
         primal, size, dual, weight = map(float, np.sqrt(squares))
         change = even_out(primal * weight, dual * size, CHANGE)
         self.rho *= change
         for x in self.parts:
-            x.U /= x.form.dtype(change)
+            x.scale_multiplier(change)
 
     def split(self, found: BoundedParts) -> None:
         """Split the parts that hold more than a little, as they are found now."""
@@ -359,13 +354,11 @@ def polish(
 
 def advance(joint: Joint, over: Callable[[], bool]) -> BoundedParts:
     """Take EVERY steps, or as many as there are until it is over, and look."""
-    before = list[Array]()
     for _ in range(EVERY):
-        before = [x.Z for x in joint.parts]
         joint.step()
         if over():
             break
-    joint.balance(before)
+    joint.balance()
     return joint.look()
 
 
