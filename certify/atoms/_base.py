@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from inspect import signature
 from time import monotonic
 from typing import Any, ClassVar
 
@@ -230,6 +231,21 @@ class Atom(ABC):
     def title(self) -> str:
         """Return the name of the model."""
         return "a factorization"
+
+    @classmethod
+    def examples(cls, data_shape: tuple[int, ...]) -> Sequence["Atom"]:
+        """Return atoms of this kind for data of a shape, for `certify.testing.strategies`.
+
+        By default the one without arguments, if it needs none and fits the data.
+        """
+        if any(p.default is p.empty for p in signature(cls).parameters.values()):
+            return ()
+        atom = cls()
+        try:
+            atom.check(data_shape)
+        except InputError:
+            return ()
+        return (atom,)
 
     @classmethod
     def from_statement(cls, statement: dict[str, Any], data: dict[str, Any]) -> "Atom":

@@ -145,6 +145,14 @@ class Gauge(ABC):
         return {"norm": self.name, "cone": self.cone, **self.parameters()}
 
     @classmethod
+    def examples(cls, d: int) -> dict[str, "Gauge"]:
+        """Return norms of this kind for vectors of length d, by name, for tests and strategies.
+
+        A norm with parameters gives its own; none if no parameters fit that length.
+        """
+        return {cls.name: cls()}
+
+    @classmethod
     def from_statement(cls, cone: str, texts: dict[str, str], arrays: dict[str, Any]) -> "Gauge":
         """Return the norm of a statement, from its cone, `parameters` and `arrays`."""
         return cls(cone=cone, **{k: cls.parameter(k, x) for k, x in texts.items()}, **arrays)

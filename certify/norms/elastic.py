@@ -37,6 +37,12 @@ class Elastic(Gauge):
             raise InputError(f"alpha must be in [0, 1], got {self.alpha!r}")
         object.__setattr__(self, "alpha", alpha)
 
+    @classmethod
+    def examples(cls, d: int) -> dict[str, Gauge]:
+        """Return both ends, l1 and l2, and a norm between them."""
+        del d
+        return {"elastic": cls(0.25), "elastic_l1": cls(1.0), "elastic_l2": cls(0.0)}
+
     def parameters(self) -> dict[str, str]:
         """Return alpha."""
         return {"alpha": self.alpha.hex()}

@@ -75,6 +75,12 @@ class Group(Gauge):
         return out
 
     @classmethod
+    def examples(cls, d: int) -> dict[str, Gauge]:
+        """Return the sum and the maximum over even and odd coordinates."""
+        labels = [i % 2 for i in range(d)]
+        return {"group": cls(labels), "group_linf": cls(labels, "linf")}
+
+    @classmethod
     def parameter(cls, name: str, text: str) -> str:
         """Return the outer norm."""
         return text

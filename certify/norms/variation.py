@@ -97,6 +97,13 @@ class Variation(Gauge):
         """The norm itself."""
         return Mixture(self.rho, 1.0, self.pairs)
 
+    @classmethod
+    def examples(cls, d: int) -> dict[str, Gauge]:
+        """Return that along a path, closed to a ring if there are three coordinates or more."""
+        ring = [(0, d - 1)] if d > 2 else []  # noqa: PLR2004  of two, the path has that edge
+        path = [(i, i + 1) for i in range(d - 1)]
+        return {"variation": cls(path + ring, 0.5)} if path else {}
+
     def graph(self, d: int) -> Graph:
         """Return the edges with the cone's intervals."""
         return Graph(self.pairs, *self.sides(d))

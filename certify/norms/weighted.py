@@ -52,6 +52,11 @@ class Weighted(Gauge):
         if len(self.weights) != d:
             raise InputError(f"weights must have length {d}, got {len(self.weights)}")
 
+    @classmethod
+    def examples(cls, d: int) -> dict[str, Gauge]:
+        """Return the weights 1/2, 1, 3/2, ..."""
+        return {"weighted": cls(np.arange(1, d + 1) / 2)}
+
     def arrays(self) -> dict[str, Any]:
         """Return the weights."""
         return {"weights": np.array(self.weights)}

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from certify.atoms import Atom, Factors
-from certify.base.arrays import natural
+from certify.base.arrays import natural, short
 from certify.base.checkpoint import Checkpoint
 from certify.base.clock import Clock, Progress
 from certify.base.cluster import Client
@@ -96,8 +96,8 @@ def improve(  # noqa: PLR0913  as check()
     check(): with "auto" the search ends after a minute at the latest, and the check of its last
     point after another minute.
 
-    method, solver, client: as in check(); "cvxpy" mixes components by convex programs, and appends
-    the component that earns most after each.
+    method, solver, client: as in check(); with "cvxpy" convex programs find the weights of the
+    components, and after each the component that lowers the objective fastest is appended.
 
     The first Ctrl-C, or a progress that returns True, ends the search: the last point is checked
     and returned with the bracket proved so far.
@@ -125,10 +125,14 @@ def improve_and_check(
     values = None if q is None else problem.accept_offsets(q)
     if why := why_uncovered(problem):
         raise OutOfScopeError(why)
-    if not is_supported(problem) or missing_rules(problem):
-        most = " of pool='max'" * (getattr(problem.atom, "pool", "") == "max")
-        parts = f"{type(problem.atom).__name__}{most} with {type(problem.loss).__name__}"
-        raise OutOfScopeError(f"improve knows the atoms and losses of certify, not {parts}")
+    cure = "check() judges given factors"
+    if names := missing_rules(problem):
+        raise OutOfScopeError(
+            f"the kernel has no rule for {' with '.join(names)}; {cure} in floats"
+        )
+    if not is_supported(problem):
+        parts = f"{short(problem.atom)} with {type(problem.loss).__name__}"
+        raise OutOfScopeError(f"no search is known for {parts}; {cure}")
     found_q = best_offsets(problem, arrays) if values is None else values
     value = finite_objective(problem, arrays, found_q)
     scaled, by, start = rescale.start_down(problem, arrays, values)

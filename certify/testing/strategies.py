@@ -1,6 +1,7 @@
 """Hypothesis strategies for the parts of a problem; they shrink to few small entries and zeros."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
 
@@ -10,13 +11,13 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import sparse
 
-from certify.atoms import CP, Atom, DeepLinear, DeepReLU, Factors, RankOne, ReLU, Symmetric
+from certify.atoms import ATOMS, CP, Atom, DeepLinear, DeepReLU, Factors, RankOne, ReLU, Symmetric
 from certify.atoms.relu import gated
 from certify.atoms.symmetric import NORMS
 from certify.base.arrays import Array, short
 from certify.base.errors import InputError
 from certify.losses import LOSSES, Loss
-from certify.norms import KEYS
+from certify.norms import GAUGES, KEYS, MARKS, SIGNS, Gauge, takes_parameters
 from certify.problem import Problem
 
 Shape = tuple[int, ...]
@@ -139,29 +140,39 @@ def losses(draw: Draw, loss: Any, shape: Shape) -> Any:  # noqa: ANN401  a class
 
 
 @st.composite
-def atoms(draw: Draw, shape: Shape, kinds: Sequence[str] = ()) -> Atom:
-    """Return an atom of certify for data of a shape, of any kind or of `kinds`.
-
-    Kinds: rank_one, symmetric (square data), relu, gated, deep_linear, deep_relu; for tensors: cp.
-    Networks have dyadic data V with one or two columns.
-    """
-    if len(shape) > MATRIX:
-        keys = draw(st.tuples(*[st.sampled_from(KEYS)] * len(shape)))
-        return CP(keys, form=draw(st.sampled_from(FORMS)))
-    known = ["rank_one", "relu", "gated", "deep_linear", "deep_relu"]
-    known += ["symmetric"] if shape[0] == shape[1] else []
-    kind = draw(st.sampled_from([k for k in known if not kinds or k in kinds]))
-    if kind == "symmetric":
-        return Symmetric(draw(st.sampled_from(NORMS)))
-    form, key = draw(st.sampled_from(FORMS)), st.sampled_from(KEYS)
-    if kind == "rank_one":
-        return RankOne(draw(key), draw(key), form)
-    return draw(networks(kind, shape[0], form))
+def norms(draw: Draw, d: int) -> Gauge:
+    """Return a norm of certify for vectors of length d: any kind, with any signs."""
+    entries = sorted(GAUGES.values(), key=takes_parameters)  # shrinks to a norm without any
+    norm = draw(st.sampled_from([x for entry in entries for x in entry.examples(d).values()]))
+    marks = st.lists(st.sampled_from(MARKS), min_size=d, max_size=d).map("".join)
+    cone = draw(st.sampled_from(SIGNS) | marks.filter(lambda each: set(each) != {"0"}))
+    return replace(norm, cone=cone)
 
 
 @st.composite
-def networks(draw: Draw, kind: str, rows: int, form: str) -> Atom:
-    """Return a network of a kind over dyadic data with a number of rows."""
+def atoms(draw: Draw, shape: Shape, kinds: Sequence[str] = ()) -> Atom:
+    """Return an atom of certify for data of a shape, of any kind or of `kinds`.
+
+    Kinds: the names of the atoms, such as "rank_one", "cp" or "relu", and "gated".
+    Networks have dyadic data V with one or two columns.
+    """
+    others = {k: x for k, entry in ATOMS.items() if k not in KINDS and (x := entry.examples(shape))}
+    known = [*(k for k, (takes, _) in KINDS.items() if takes(shape)), *others]
+    kind = draw(st.sampled_from([k for k in known if not kinds or k in kinds]))
+    if kind in others:
+        return draw(st.sampled_from(others[kind]))
+    return draw(KINDS[kind][1](shape, draw(st.sampled_from(FORMS))))
+
+
+def tensors(shape: Shape, form: str) -> st.SearchStrategy[Atom]:
+    """Return a CP model with any plain norm on each mode."""
+    return st.tuples(*[st.sampled_from(KEYS)] * len(shape)).map(partial(CP, form=form))
+
+
+@st.composite
+def networks(draw: Draw, kind: str, shape: Shape, form: str) -> Atom:
+    """Return a network of a kind over dyadic data with a row for each row of the outputs."""
+    rows = shape[0]
     V = draw(arrays((rows, draw(st.integers(1, 2)))))
     right = draw(st.sampled_from(["l2", "l1", "linf", "l2+"]))
     if kind == "gated":
@@ -174,6 +185,27 @@ def networks(draw: Draw, kind: str, rows: int, form: str) -> Atom:
     if kind == "deep_linear":
         return DeepLinear(V, hidden, form)
     return DeepReLU(V, hidden, draw(st.sampled_from([0.0, 0.25])), form)
+
+
+def is_matrix(shape: Shape) -> bool:
+    """Whether the data are a matrix."""
+    return len(shape) == MATRIX
+
+
+Drawer = Callable[[Shape, str], st.SearchStrategy[Atom]]
+NETWORKS = ("relu", "gated", "deep_linear", "deep_relu")
+KINDS: dict[str, tuple[Callable[[Shape], bool], Drawer]] = {  # which data, and how to draw
+    "rank_one": (
+        is_matrix,
+        lambda shape, form: st.builds(RankOne, *map(norms, shape), form=st.just(form)),
+    ),
+    "symmetric": (
+        lambda shape: is_matrix(shape) and shape[0] == shape[1],
+        lambda *_: st.sampled_from(NORMS).map(Symmetric),
+    ),
+    "cp": (lambda shape: not is_matrix(shape), tensors),
+    **{kind: (is_matrix, partial(networks, kind)) for kind in NETWORKS},
+}
 
 
 @st.composite

@@ -205,7 +205,7 @@ def test_an_objective_that_underflows_is_not_called_optimal():
 
 
 def test_improve_says_which_atom_it_does_not_know():
-    with pytest.raises(OutOfScopeError, match="not Entrywise with Squared"):
+    with pytest.raises(OutOfScopeError, match="no rule for Entrywise; check"):
         improve(entrywise(), FIRST)
 
 

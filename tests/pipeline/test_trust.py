@@ -8,7 +8,16 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from certify import InputError, OutOfScopeError, Problem, RejectedError, Verdict, check, verify
+from certify import (
+    InputError,
+    OutOfScopeError,
+    Problem,
+    RejectedError,
+    Verdict,
+    check,
+    improve,
+    verify,
+)
 from certify.adapters.tensorly import parafac
 from certify.atoms import RankOne
 from certify.base.rigor.bounds import dots
@@ -54,6 +63,8 @@ def test_an_offset_the_kernel_does_not_know_is_never_certified():
     result = check(problem, BEST)
     assert result.verdict is Verdict.UNDECIDED
     assert "no rule for Trend" in result.reason
+    with pytest.raises(OutOfScopeError, match=r"no rule for Trend; check\(\) judges"):
+        improve(problem, BEST)
     certificate = check(DIAGONAL, BEST).certificate
     with pytest.raises(OutOfScopeError, match="no rule for Trend"):
         verify(certificate, problem, BEST, q=[np.zeros(1)])

@@ -3,6 +3,7 @@
 import doctest
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,8 +12,10 @@ from hypothesis import strategies as st
 
 import certify.testing
 from certify import InputError
+from certify.atoms import ATOMS, RankOne, ReLU
 from certify.losses import LOSSES
 from certify.testing import strategies
+from tests.norm_cases import MAKERS, made
 
 MATRICES = st.tuples(st.integers(1, 3), st.integers(1, 3))
 
@@ -69,11 +72,38 @@ def test_problems_have_an_objective_where_their_fields_are(data):
     assert np.isfinite(problem.loss.value(Z))
 
 
-@pytest.mark.parametrize("kind", ["rank_one", "symmetric", "relu", "gated", "deep_linear"])
+@pytest.mark.parametrize("kind", [*ATOMS, "gated"])
 @given(data=st.data())
-def test_a_kind_of_atoms_can_be_asked_for(kind, data):
-    atom = data.draw(strategies.atoms((2, 2), [kind]))
-    assert atom.kind == ("relu" if kind == "gated" else kind)
+def test_an_atom_of_every_kind_can_be_asked_for(kind, data):
+    atom = data.draw(strategies.atoms((2, 2, 2) if kind == "cp" else (2, 2), [kind]))
+    assert isinstance(atom, ATOMS["relu" if kind == "gated" else kind])
+
+
+def test_an_atom_of_which_only_its_file_is_known_is_drawn(monkeypatch):
+    monkeypatch.setitem(ATOMS, "squares_of_sums", type("Bare", (), {"examples": lambda s: [s]}))
+    assert find(strategies.atoms((2, 3), ["squares_of_sums"]), lambda _: True) == (2, 3)
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_every_norm_is_drawn(name):
+    wanted = made(name, "", 3)
+    assert find(strategies.norms(3), lambda norm: replace(norm, cone="") == wanted) == wanted
+
+
+@given(data=st.data(), d=st.integers(1, 4))
+def test_norms_fit_their_length_whatever_their_signs(data, d):
+    data.draw(strategies.norms(d)).check(d)
+
+
+@pytest.mark.parametrize("cone", ["", "-", "*0"])
+def test_any_signs_are_drawn(cone):
+    assert find(strategies.norms(2), lambda norm: norm.cone == cone)
+
+
+def test_an_atom_without_arguments_is_its_own_example():
+    assert RankOne.examples((2, 3)) == (RankOne(),)
+    assert RankOne.examples((2, 3, 2)) == ()
+    assert ReLU.examples((2, 3)) == ()
 
 
 @pytest.mark.parametrize("name", LOSSES)
