@@ -66,8 +66,13 @@ class Offset(ABC):
         object.__setattr__(self, "ridge", value)
 
     @property
+    def kind(self) -> str:
+        """The kernel's kind of this offset: its own, or that of which it is a special case."""
+        return str(self.statement_fields().get("kind", self.name))
+
+    @property
     def slot(self) -> str:
-        """The kind; a problem has at most one offset for each slot."""
+        """The name; a problem has at most one offset for each slot."""
         return self.name
 
     def check(self, observed: Observed) -> None:

@@ -133,7 +133,7 @@ def explained_variance(problem: Problem, lower: float, upper: float) -> Explaine
     """
     loss = problem.loss
     plain = isinstance(loss, Squared) and loss.observed.full and loss.scale is None
-    means = all(o.name in MEANS and o.free for o in problem.offsets)
+    means = all(o.kind in MEANS and o.free for o in problem.offsets)
     if not (plain and means and (len(loss.dims) == MATRIX or not problem.offsets)):
         return None
     whole = variance(problem)
@@ -145,12 +145,12 @@ def explained_variance(problem: Problem, lower: float, upper: float) -> Explaine
 
 def variance(problem: Problem) -> Fraction:
     """Return |Y|^2 minus the part that the means of the offsets explain, exactly."""
-    names, (m, n), by = {o.name for o in problem.offsets}, problem.loss.shape, Flint()
+    kinds, (m, n), by = {o.kind for o in problem.offsets}, problem.loss.shape, Flint()
     at, Y = Pattern(m, n), by.load(as_kernel_array(problem.loss.arrays()["Y"].reshape(-1)))
     parts = {"column": Fraction(1, m), "row": Fraction(1, n), "intercept": Fraction(1, m * n)}
     sums = {k: by.sums(Y, k, at).lo * share for k, share in parts.items()}
     whole: Fraction = by.squares(Y, None).lo
-    if names >= {"row", "column"}:
+    if kinds >= {"row", "column"}:
         return whole - sums["row"] - sums["column"] + sums["intercept"]
-    kind = next((k for k in ("row", "column", "intercept") if k in names), None)
+    kind = next((k for k in ("row", "column", "intercept") if k in kinds), None)
     return whole if kind is None else whole - sums[kind]

@@ -78,8 +78,8 @@ def least_squares(
         return (offsets[0].solve(target, weights, observed),)
     if any(o.entrywise for o in offsets):
         return robust(offsets, target, weights, observed)
-    names = {o.name for o in offsets}
-    if len(names) == len(offsets) == PAIR and names <= LINES.keys():
+    kinds = {o.kind for o in offsets}
+    if len(kinds) == len(offsets) == PAIR and kinds <= LINES.keys():
         return best_lines(offsets, target, weights, observed)
     return sweeps(offsets, target, weights, observed)
 
@@ -97,9 +97,9 @@ def best_lines(
     Conjugate gradients solve (S - C^T R^-1 C) b = s - C^T R^-1 r.  Block-coordinate steps would
     be slow for small ridges, since they hardly move a constant from a to b.
     """
-    lines, other = sorted(offsets, key=lambda o: (LINES[o.name] is None, LINES[o.name]))
+    lines, other = sorted(offsets, key=lambda o: (LINES[o.kind] is None, LINES[o.kind]))
     C, pull = observed.matrix(weights), np.asarray(weights * target)
-    if alone := LINES[other.name] is None:
+    if alone := LINES[other.kind] is None:
         C = line_sums(weights, lines, observed)[:, None]
     sides = [
         (line_sums(weights, o, observed) + o.ridges, line_sums(pull, o, observed))
@@ -109,13 +109,13 @@ def best_lines(
     b, until = np.zeros_like(s), (SETTLED, PRODUCTS, lambda: False)
     if not (alone and lines.free and other.free):  # else b = 0: a can do the same
         b, _ = conjugate(lambda x: S * x - C.T @ ((C @ x) / R), s - C.T @ (r / R), 1 / S, until)
-    values = {lines.name: (r - C @ b) / R, other.name: b}
-    return tuple(values[o.name] for o in offsets)
+    values = {lines.kind: (r - C @ b) / R, other.kind: b}
+    return tuple(values[o.kind] for o in offsets)
 
 
 def line_sums(field: Array, o: Offset, observed: Observed) -> Array:
     """Return the sums of a field over the rows, the columns or all entries, as the offset has."""
-    axis = LINES[o.name]
+    axis = LINES[o.kind]
     return np.atleast_1d(field.sum()) if axis is None else observed.line_sums(field, axis)
 
 

@@ -229,10 +229,9 @@ class Biases:
 
     def q(self, folder: Path) -> list[str]:
         """Return the line of q, if there are biases."""
-        pairs = zip(self.offsets, self.sources, self.values, strict=True)
+        pairs = zip(self.sources, self.values, strict=True)
         listed = ", ".join(
-            f"[{float(x[0])!r}]" if o.name == "intercept" else relative_source(s, folder)
-            for o, s, x in pairs
+            f"[{float(x[0])!r}]" if x.size == 1 else relative_source(s, folder) for s, x in pairs
         )
         return [f"q = [{listed}]"] if listed else []
 

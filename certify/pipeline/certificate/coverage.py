@@ -33,8 +33,7 @@ def states_loss(loss: Loss) -> bool:
 
 def states_offset(offset: Offset) -> bool:
     """Whether an offset is ours, and its statement one of the kernel's."""
-    kind = offset.statement_fields().get("kind", offset.name)
-    return isinstance(offset, tuple(OFFSETS.values())) and kind in KERNEL_OFFSETS
+    return isinstance(offset, tuple(OFFSETS.values())) and offset.kind in KERNEL_OFFSETS
 
 
 def is_misstated(problem: Problem) -> bool:

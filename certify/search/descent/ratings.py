@@ -266,14 +266,14 @@ class Entries:
 
 def biases_of(problem: Problem, q: Values) -> Biases:
     """Return the biases of rows and of columns, whatever their order among the offsets."""
-    by_name = {o.name: x for o, x in zip(problem.offsets, q, strict=True)}
+    by_name = {o.kind: x for o, x in zip(problem.offsets, q, strict=True)}
     return by_name.get("row"), by_name.get("column")
 
 
 def values_of(problem: Problem, biases: Biases) -> Values:
     """Return biases of rows and of columns as the values of the problem's offsets."""
     by_name = {k: x for k, x in zip(("row", "column"), biases, strict=True) if x is not None}
-    return tuple(by_name[o.name] for o in problem.offsets)
+    return tuple(by_name[o.kind] for o in problem.offsets)
 
 
 def applies(problem: Problem) -> bool:

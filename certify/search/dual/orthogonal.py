@@ -28,6 +28,7 @@ ROUNDS = 100  # projections on the domain of d and on A* W = 0, in turn
 EASY = 1e-3  # weight of an entry at an end of its domain in the choice of pivots
 NEAR = 2.0**-20  # of the largest entry: an entry this near to an end is put there
 SHY = 1 - 2.0**-30  # of the domain: rounding to the grid stays inside
+LINES = {"row", "column", "intercept", "mode", "smooth"}  # offsets whose A* W are sums over lines
 PAIR = 2  # sets of lines, which are the nodes of a graph
 BITS = 40  # levels of the grid: cost of exact arithmetic against sharpness of W
 
@@ -62,8 +63,8 @@ def orthogonalize(problem: Problem, W: Array, *, at_ends: bool = False) -> Ortho
     if solved:
         return Orthogonal(dual.reshape(W.shape))
     easy = capacity(problem, dual.reshape(W.shape))
-    names = {o.name for o in problem.offsets if o.free and not covariates(o, observed.m)}
-    if not linear or names - {"column", "smooth"} or isinstance(problem.loss, Softmax):
+    kinds = {o.kind for o in problem.offsets if o.free and not covariates(o, observed.m)}
+    if not linear or kinds - {"column", "smooth"} or isinstance(problem.loss, Softmax):
         fixed = jointly(free, dual, observed, easy)
     else:
         design = np.hstack([B for o in free for B in covariates(o, observed.m)])
@@ -75,10 +76,12 @@ def cancel_sums(problem: Problem, ints: Ints, easy: Array) -> bool:
     """Make the sums of W zero that offsets without covariates ask for, in place.
 
     As many entries change as there are sums: those that are freest to move.  Return False for
-    three or more modes of data with missing entries.
+    three or more modes of data with missing entries, and for sums that are not of LINES.
     """
     observed, free = problem.loss.observed, [o for o in problem.offsets if o.free]
-    kinds, (rows, cols) = {o.name for o in free}, observed.listed
+    kinds, (rows, cols) = {o.kind for o in free}, observed.listed
+    if not kinds <= LINES:
+        return False
     axes = {o.axis for o in free if isinstance(o, ModeIntercept)}
     if "row" in kinds or isinstance(problem.loss, Softmax):  # whose domain asks for them, too
         axes.add(0)
@@ -113,7 +116,7 @@ def unpenalized(offsets: Sequence[Offset], m: int) -> tuple[Offset, ...]:
     covariates are all covariates of the rows: one Linear.  (A sparse part has none.)
     """
     free = [o for o in offsets if o.free]
-    kinds, parts = {o.name for o in free}, [B for o in free for B in covariates(o, m)]
+    kinds, parts = {o.kind for o in free}, [B for o in free for B in covariates(o, m)]
     if not parts and "smooth" not in kinds:
         return tuple(free)
     if kinds & {"smooth", "column"}:

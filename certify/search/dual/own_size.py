@@ -64,11 +64,11 @@ def applies(problem: Problem) -> bool:
     loss, atom = problem.loss, problem.atom
     plain = isinstance(loss, Squared) and loss.observed.full and loss.scale is None
     known = atom.family in ("pairs", "products", "squares", "layers", "deep")
-    names = {o.name for o in problem.offsets}
+    kinds = {o.kind for o in problem.offsets}
     matrix = len(loss.dims) == MATRIX
     if atom.family in ("layers", "deep") and problem.lam == 0 and loss.dims[-1] == 1:
         return False  # every rank is 1
-    return plain and known and names <= {"row", "column", "linear"} and (matrix or not names)
+    return plain and known and kinds <= {"row", "column", "linear"} and (matrix or not kinds)
 
 
 def propose(run: Run, known: Dual | None = None) -> SizeEvidence:

@@ -64,7 +64,7 @@ def applies(problem: Problem) -> bool:
     small = isinstance(loss, Squared) and loss.observed.m * loss.observed.n <= ENTRIES
     if len(loss.dims) > MATRIX:
         return small and problem.lam == 0 and not problem.offsets
-    return small and {o.name for o in problem.offsets} <= known
+    return small and {o.kind for o in problem.offsets} <= known
 
 
 def propose(run: Run, known: Dual | None = None) -> Blocks:
@@ -208,7 +208,7 @@ class Grid:
     ) -> tuple[dict[str, Any], Array, float]:
         """Bound a block by a product below its weights; means count as ranks."""
         y, c = self.data[at], self.weights[at]
-        kinds = {o.name for o in self.run.problem.offsets}
+        kinds = {o.kind for o in self.run.problem.offsets}
         wide = self.rank + ("row" in kinds) + bool(kinds & {"column", "intercept"})
         a, b, rest = below
         ab, (m, n) = np.outer(a, b), y.shape
@@ -225,7 +225,7 @@ class Grid:
     ) -> tuple[dict[str, Any], Array, float]:
         """Bound a block by its least weight; means are removed."""
         C, means = self.data[at], {}
-        kinds = {o.name for o in self.run.problem.offsets}
+        kinds = {o.kind for o in self.run.problem.offsets}
         if "row" in kinds:
             means["mu.row"] = C.mean(axis=1)
             C = C - means["mu.row"][:, None]
