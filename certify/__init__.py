@@ -85,4 +85,4 @@ def __getattr__(name: str) -> Any:  # noqa: ANN401  whatever has that name
 
 def __dir__() -> list[str]:
     """Return the public names, imported or not."""
-    return sorted({*globals(), *HOMES, *PACKAGES})
+    return [*__all__, "__version__"]

@@ -59,7 +59,15 @@ def library_of(model: object) -> str:
         raise InputError(f"model must be a fitted one, got the class {model.__name__}")
     for kind in type(model).__mro__:
         name = kind.__module__.partition(".")[0]
-        if name in names(__name__):  # modules of this package are named like the libraries
+        if is_adapter(name):
             return name
     known = "scikit-learn, TensorLy, PyTorch or an .onnx file"
     raise InputError(f"model must be of {known}, got {type(model).__name__}: see certify.adapters")
+
+
+def is_adapter(name: str) -> bool:
+    """Whether a module of this package is an adapter: its own from_model reads that library."""
+    if name not in names(__name__):
+        return False
+    reader = getattr(import_module(f"{__name__}.{name}"), "from_model", from_model)
+    return reader is not from_model

@@ -43,6 +43,7 @@ class RankOne(Atom):
     `polar_kind` states how hard the polar of each pair is, and which rule bounds it.
 
     Raises InputError for an unknown norm or form.
+    Source: Haeffele and Vidal (2015), matrix factorization.
     """
 
     left: str | Gauge = "l2"

@@ -46,6 +46,7 @@ class Symmetric(Atom):
            nonnegative relaxation is loose on the 5-cycle: 1 - 1 / sqrt(5), true 1 / 2.
 
     Raises InputError for another norm; a problem with it, for data that are not square.
+    Source: Motzkin and Straus (1965) for l1+, Berman and Shaked-Monderer (2003) for l2+.
     """
 
     norm: str = "l2"

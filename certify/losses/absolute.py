@@ -22,6 +22,8 @@ class Absolute(Plain, Loss):
     c |z - y| + w z is least at z = y, and unbounded below for |w| > c.  There is no gradient at
     z = y, where a good fit has many entries.  `gradient` returns 0 there, which is one of many
     subgradients; the dual point that certifies the fit may be another (pass it as `dual`).
+
+    Raises InputError as Squared.  Source: robust PCA, Ke and Kanade (2005).
     """
 
     name = "absolute"

@@ -23,6 +23,7 @@ class Hinge(Plain, Loss):
     gradient at x = 1; `gradient` returns 0 there.
 
     Raises InputError for other labels than -1 and 1.
+    Source: maximum-margin matrix factorization, Srebro, Rennie and Jaakkola (2005).
     """
 
     name = "hinge"

@@ -26,6 +26,7 @@ class Huber(Entrywise, Loss):
     |w| > c delta.
 
     Raises InputError for a delta that is not a finite number > 0.
+    Source: Huber (1964).
     """
 
     Y: Any

@@ -24,6 +24,7 @@ class KullbackLeibler(Plain, Loss):
     Lipschitz constant.  At z = 0 = y it is c, one of many subgradients.
 
     Raises InputError for negative data.
+    Source: Lee and Seung (2001).
     """
 
     name = "kullback_leibler"

@@ -24,6 +24,7 @@ class Logistic(Plain, Loss):
     ln(1 + e^z) - q z is least where 1 / (1 + e^-z) = q, and unbounded below unless 0 <= q <= 1.
 
     Raises InputError for other labels than 0 and 1.
+    Source: PCA of the exponential family, Collins, Dasgupta and Schapire (2001).
     """
 
     name = "logistic"

@@ -24,6 +24,7 @@ class Poisson(Plain, Loss):
     its infimum is d(0).  The gradient c (e^z - y) has no Lipschitz constant.
 
     Raises InputError for negative data.
+    Source: PCA of the exponential family, Collins, Dasgupta and Schapire (2001).
     """
 
     name = "poisson"

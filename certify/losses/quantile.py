@@ -25,6 +25,7 @@ class Quantile(Entrywise, Loss):
     or unbounded below.  There is no gradient at y; `gradient` returns 0 there.
 
     Raises InputError for a tau that is not between 0 and 1.
+    Source: Koenker and Bassett (1978).
     """
 
     Y: Any

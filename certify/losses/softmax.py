@@ -32,6 +32,7 @@ class Softmax(Loss):
     is at most c at its class and at most 0 elsewhere.
 
     Raises InputError for rows that are not one-hot, and weights that are not positive.
+    Source: the multinomial case of Collins, Dasgupta and Schapire (2001).
     """
 
     Y: Any

@@ -37,6 +37,7 @@ class Squared(Plain, Loss):
         d(W) = sum_ij y_ij W_ij - W_ij^2 / (2 w_ij)
 
     Raises InputError for data that are not real, finite and nonempty, with two modes or more.
+    Source: with weights and missing entries, Srebro and Jaakkola (2003).
     """
 
     zeros: str = "missing"

@@ -24,6 +24,7 @@ class SquaredHinge(Plain, Loss):
     With x = y z, c max(0, 1 - x)^2 + (y w) x is least at x = 1 - y w / (2 c), or unbounded below.
 
     Raises InputError for other labels than -1 and 1.
+    Source: Fan, Chang, Hsieh, Wang and Lin (2008), LIBLINEAR.
     """
 
     name = "squared_hinge"

@@ -7,7 +7,7 @@ from certify.base.errors import InputError
 from certify.base.registry import load
 
 from ._balls import Ellipsoids, Mixture
-from ._base import MARKS, SIGNS, Gauge, support, takes_parameters
+from ._base import SIGNS, Gauge, support, takes_parameters
 from .elastic import Elastic
 from .group import Group
 from .l1 import L1
@@ -21,9 +21,7 @@ __all__ = [
     "KEYS",
     "L1",
     "L2",
-    "MARKS",
     "PLAIN",
-    "SIGNS",
     "Elastic",
     "Ellipsoids",
     "Gauge",
@@ -35,7 +33,6 @@ __all__ = [
     "gauge",
     "norm_of",
     "support",
-    "takes_parameters",
 ]
 
 GAUGES = load(__name__, Gauge)

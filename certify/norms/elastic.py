@@ -23,6 +23,9 @@ class Elastic(Gauge):
 
     The unit ball of g* is the Minkowski sum of a cube of radius alpha and a ball of radius
     1 - alpha, and (|y| - alpha t)_+ is the distance vector of y from t times the cube.
+
+    Raises InputError for an alpha outside [0, 1].
+    Source: Simon, Friedman, Hastie and Tibshirani (2013), with one group.
     """
 
     alpha: float

@@ -28,6 +28,7 @@ class Group(Gauge):
         g*(y) = max_g |y_g|_2  and  sum_g |y_g|_2.
 
     Raises InputError for groups that overlap, miss an index or are empty.
+    Source: Yuan and Lin (2006).
     """
 
     groups: Sequence[Sequence[int]] | Sequence[int] | npt.NDArray[Any]

@@ -14,7 +14,12 @@ from ._columns import stored_sizes
 
 @dataclass(frozen=True)
 class L1(Gauge):
-    """g(x) = sum_i |x_i|."""
+    """g(x) = sum_i |x_i|.
+
+        g*(y) = max_i |y_i|,   x and y (d,)
+
+    Source: the lasso, Tibshirani (1996).
+    """
 
     name = "l1"
     axial = normalized = is_round = summed = True

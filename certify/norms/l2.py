@@ -13,7 +13,12 @@ from ._columns import length, stored_sizes
 
 @dataclass(frozen=True)
 class L2(Gauge):
-    """g(x) = sqrt(sum_i x_i^2)."""
+    """g(x) = sqrt(sum_i x_i^2).
+
+        g*(y) = |y|_2,   x and y (d,)
+
+    Source: with l2 on both sides Omega is the nuclear norm, Fazel, Hindi and Boyd (2001).
+    """
 
     name = "l2"
     spherical = normalized = is_round = exact = summed = True

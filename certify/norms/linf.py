@@ -15,7 +15,12 @@ from ._columns import stored_sizes
 
 @dataclass(frozen=True)
 class LInf(Gauge):
-    """g(x) = max_i |x_i|."""
+    """g(x) = max_i |x_i|.
+
+        g*(y) = sum_i |y_i|,   x and y (d,)
+
+    Source: Bach, Mairal and Ponce (2008), norms of factors.
+    """
 
     name = "linf"
     cubic = normalized = exact = True

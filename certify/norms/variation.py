@@ -42,6 +42,7 @@ class Variation(Gauge):
     <y, x> is a multiple of the sum of y over C; g* would be infinite unless that sum is 0.
 
     Raises InputError for edges out of range or from a coordinate to itself.
+    Source: the fused lasso, Tibshirani et al. (2005).
     """
 
     edges: Sequence[Sequence[int]] | npt.NDArray[Any]

@@ -27,6 +27,7 @@ class Weighted(Gauge):
 
     Raises InputError for a weight that is not finite and positive.  With a weight of zero, its
     coordinate would have no penalty and the polar would be infinite.
+    Source: the weighted trace norm, Srebro and Salakhutdinov (2010).
     """
 
     weights: Sequence[float] | npt.NDArray[Any]

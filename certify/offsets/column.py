@@ -16,6 +16,7 @@ class ColumnIntercept(LineMeans, Offset):
     `ModeIntercept` has one for each index of one mode.
 
     Raises InputError for a ridge that is negative, and for a vector that is not positive.
+    Source: biases of ratings, Koren, Bell and Volinsky (2009).
     """
 
     name, axis = "column", 1

@@ -13,7 +13,12 @@ from ._means import GroupMeans
 
 @dataclass(frozen=True, eq=False)
 class Intercept(GroupMeans, Offset):
-    """(A q)_ij = q, q of shape (1,); A* W = sum_ij W_ij."""
+    """(A q)_ij = q, q of shape (1,); A* W = sum_ij W_ij.
+
+
+    Raises InputError for a ridge that is negative or not finite.
+    Source: biases of ratings, Koren, Bell and Volinsky (2009).
+    """
 
     name = "intercept"
     separate = at_fixed_rank = True

@@ -19,6 +19,9 @@ class Linear(Offset):
 
     For a tensor (n_1, ..., n_K), A has the covariates of the first mode, m = n_1, and q a
     coefficient for each of the n = n_2 ... n_K indices of the other modes.
+
+    Raises InputError for an A that is no finite real matrix of m rows, or a negative ridge.
+    Source: covariates beside a matrix of low rank, Mao, Chen and Wong (2019).
     """
 
     A: Array = field(default_factory=lambda: np.zeros((0, 0)))

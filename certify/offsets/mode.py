@@ -24,6 +24,7 @@ class ModeIntercept(GroupMeans, Offset):
 
     Raises InputError for an axis that is not an integer >= 0, for data without this axis, and for
     a ridge that is negative.
+    Source: the means of multiway data, Bro and Smilde (2003).
     """
 
     axis: int = field(default=0)

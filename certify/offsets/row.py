@@ -15,6 +15,7 @@ class RowIntercept(LineMeans, Offset):
     For a tensor, q has a number for each index of the first mode.
 
     Raises InputError for a ridge that is negative, and for a vector that is not positive.
+    Source: biases of ratings, Koren, Bell and Volinsky (2009).
     """
 
     name, axis = "row", 0

@@ -32,6 +32,7 @@ class Smooth(Offset):
 
     Raises InputError for edges that are not pairs of different rows or that are listed twice, and
     for weights that are negative.
+    Source: Kalofolias, Bresson, Bronstein and Vandergheynst (2014), smoothness on graphs.
     """
 
     edges: Ints = field(default_factory=lambda: np.zeros((0, 2), np.int64))

@@ -19,6 +19,9 @@ class Sparse(Offset):
     q has one number for each observed entry: (m, n) for full data, else flat in row-major order.
 
         inf_q <W, q> + rho |q|_1 = 0 if every |W_ij| <= rho, else -inf.
+
+    Raises InputError for a rho that is not a finite number > 0.
+    Source: robust PCA, Candes, Li, Ma and Wright (2011).
     """
 
     rho: float = field(default=0.0)

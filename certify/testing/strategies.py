@@ -17,7 +17,8 @@ from certify.atoms.symmetric import NORMS
 from certify.base.arrays import Array, short
 from certify.base.errors import InputError
 from certify.losses import LOSSES, Loss
-from certify.norms import GAUGES, KEYS, MARKS, SIGNS, Gauge, takes_parameters
+from certify.norms import GAUGES, KEYS, Gauge
+from certify.norms._base import MARKS, SIGNS, takes_parameters
 from certify.problem import Problem
 
 Shape = tuple[int, ...]

@@ -141,7 +141,13 @@ def test_the_adapter_is_found_by_the_models_class():
         from_model(Own(2, svd_solver="full").fit(X), X)
 
 
-@pytest.mark.parametrize("model", [3, "net.h5", np.eye(2), {"U": Y}])
+SAME_NAME = [  # classes of a user's files that are named like modules beside the adapters
+    type("Model", (), {"__module__": name})()
+    for name in ("score", "files", "arrays", "models.onnx")
+]
+
+
+@pytest.mark.parametrize("model", [3, "net.h5", np.eye(2), {"U": Y}, *SAME_NAME])
 def test_models_of_no_known_library_are_refused_in_a_sentence(model):
     with pytest.raises(InputError, match=r"model must be of scikit-learn|model's file must be"):
         from_model(model, Y)

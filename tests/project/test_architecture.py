@@ -2,6 +2,8 @@
 
 import ast
 import importlib.util
+import inspect
+import re
 import sys
 from pathlib import Path
 
@@ -167,9 +169,31 @@ def test_the_public_names_are_these_each_with_a_docstring_and_a_place_in_the_ref
 def test_names_that_are_not_public_are_not_there():
     with pytest.raises(AttributeError, match="no attribute 'Proved'"):
         certify.Proved  # noqa: B018
-    held = {n for n in dir(certify) if not n.startswith("_")} - set(certify.__all__)
-    modules = {n for n in held if isinstance(getattr(certify, n), type(sys))}
-    assert held - modules <= {"HOMES", "PACKAGES", "Any", "TYPE_CHECKING", "import_module"}
+    assert {n for n in dir(certify) if not n.startswith("_")} == set(certify.__all__)
+
+
+VOCABULARY = [
+    getattr(package, name)
+    for package, base in (
+        (certify.atoms, certify.atoms.Atom),
+        (certify.losses, certify.losses.Loss),
+        (certify.norms, certify.norms.Gauge),
+        (certify.offsets, certify.offsets.Offset),
+    )
+    for name in package.__all__
+    if isinstance(entry := getattr(package, name), type) and issubclass(entry, base)
+    if entry is not base
+]
+
+
+@pytest.mark.parametrize("entry", VOCABULARY, ids=lambda entry: entry.__name__)
+def test_the_docstring_of_an_entry_has_its_formula_source_and_errors(entry):
+    text = inspect.getdoc(entry)
+    assert "=" in text.split("\n\n", maxsplit=1)[0]
+    assert re.search(r"\bSource: .*\d{4}\)", text, re.DOTALL)
+    assert "Raises InputError" in text or entry.name in certify.norms.PLAIN
+    page = (ROOT.parent / "docs/reference/python.md").read_text(encoding="utf-8")
+    assert f"autoclass:: {entry.__module__.rpartition('.')[0]}.{entry.__name__}\n" in page
 
 
 @pytest.mark.thorough
