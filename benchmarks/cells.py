@@ -1,10 +1,8 @@
 """What every norm pair and loss reaches on a small question.
 
-A cell is the zero model of a 3 x 2 question where it is optimal by a hair, and where it is not.
+A cell is the zero model of a 3 x 2 question where it is optimal by a hair.
 lam is an attained value of the polar of -grad l(0), raised by 2**-20 of itself: a closed or tight
 bound certifies, a loose one leaves a bracket.  Every verdict is proved again by `verify`, exactly.
-At half of that lam the same model is not optimal, so nothing may certify it: the twin of every
-cell.
 """
 
 from functools import cache
@@ -13,7 +11,7 @@ from itertools import product
 import numpy as np
 from measure import Case, Options, Row, Table
 
-from certify import Problem, Verdict, check, verify
+from certify import Problem, check, verify
 from certify import losses as kinds
 from certify.atoms import RankOne
 from certify.atoms.rank_one import polar_kind
@@ -58,14 +56,6 @@ def losses() -> dict[str, kinds.Loss]:
 
 ZERO = np.zeros((Y.shape[0], 1)), np.zeros((Y.shape[1], 1))
 SOME = (("l2", "l2"), ("l1", "l2"), ("l2+", "l2+"), ("linf", "linf"), ("groups", "l2"))
-LIMITS = {
-    "lines": "none",
-    "corners": "2^17 numbers at all corners",
-    "spectral": "exact to 400, rounded beyond",
-    "conic": "400 coordinates (60 by a general solver)",
-    "cones": "6 coordinates of one side",
-    "trivial": "none",
-}
 
 
 @cache
@@ -86,17 +76,6 @@ def cell(left: str, right: str, loss: str) -> str:
     return f"{proved.verdict.name.lower()} {rule}"
 
 
-def twin(left: str, right: str, loss: str) -> Verdict | None:
-    """Return the verdict on the zero model at half the lam; None where it is still optimal.
-
-    (As with no counts at all under Kullback-Leibler: l >= 0 is 0 there at any lam.)
-    """
-    stated, atom, top = question(left, right, loss)
-    if top <= 0 or loss == "kullback_leibler":
-        return None
-    return check(Problem(stated, atom, top / 2), ZERO).verdict
-
-
 def pairs() -> list[tuple[str, str]]:
     """Return every pair of norms."""
     return list(product(norms(2), norms(2)))
@@ -109,7 +88,7 @@ def reached(case: Case, _: Options) -> Row:
         return {loss: cell(*pair, loss) for loss in losses()}
     verdict, rule = cell(*pair, "squared").split()
     kind = polar_kind(*question(*pair, "squared")[1].gauges)
-    return {"polar": kind, "verdict": verdict, "rule": rule, "size limit": LIMITS[rule]}
+    return {"polar": kind, "verdict": verdict, "rule": rule}
 
 
 cells = Table(

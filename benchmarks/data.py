@@ -4,11 +4,6 @@ Nothing here asks `certify` for an optimum: soft-thresholding the singular value
 minimizes 1/2 |Y - Z|^2 + lam |Z|_*, in closed form.
 """
 
-import io
-import subprocess
-import sys
-import tempfile
-import zipfile
 from functools import partial
 from importlib.resources import files
 from importlib.util import find_spec
@@ -17,18 +12,13 @@ from pathlib import Path
 import numpy as np
 from measure import SkippedError
 from scipy import sparse
-from scipy.sparse.linalg import svds
 
 from certify import Problem
 from certify.atoms import RankOne
 from certify.losses import Huber, KullbackLeibler, Logistic, Poisson, Squared
 
 TASTES = 8  # what a user's rating depends on, each less than the one before
-PACKAGE, MEMBER = "recbole==1.2.1", "recbole/dataset_example/ml-100k/ml-100k.inter"
-USERS_ITEMS, RATINGS = (943, 1682), 100_000
-SLAB = 30  # of 60 reaction times
 PART, CONSTANT = 60, 7  # rows of the smaller diabetes problem; a feature that two others tell
-PLANE = 2  # principal components of breast cancer
 
 
 def digits(count: int | None = None):
@@ -71,11 +61,9 @@ def balanced(left, values, right):
 def thresholded(Y, lam: float):
     """Return the optimum's factors for the nuclear norm, and the optimum."""
     left, values, right = np.linalg.svd(Y, full_matrices=False)
-    keep = values > lam
-    kept = values[keep] - lam
-    below = values[~keep]
-    best = 0.5 * lam**2 * keep.sum() + 0.5 * (below @ below) + lam * kept.sum()
-    return balanced(left[:, keep], kept, right[keep]), float(best)
+    k, kept = (values > lam).sum(), np.maximum(values - lam, 0.0)
+    best = 0.5 * np.sum((values - kept) ** 2) + lam * kept.sum()
+    return balanced(left[:, :k], kept[:k], right[:k]), float(best)
 
 
 def low_rank(n: int, rank: int, seed: int):
@@ -85,26 +73,13 @@ def low_rank(n: int, rank: int, seed: int):
     return left @ right.T + rng.standard_normal((n, n)), 3 * n**0.5
 
 
-def top_components(Y, rank: int, lam: float):
-    """Return the soft-thresholded leading components by svds.
-
-    svds works on a Gram matrix and loses the digits of the small values; one more step of
-    subspace iteration gives them back.
-    """
-    right = svds(Y, rank, random_state=0)[2]
-    left = np.linalg.qr(Y @ right.T)[0]
-    inner, values, right = np.linalg.svd(left.T @ Y, full_matrices=False)
-    keep = values > lam
-    return balanced(left @ inner[:, keep], values[keep] - lam, right[keep])
-
-
 def alternating(problem: Problem, rank: int, sweeps: int):
-    """Return factors fitted by alternating least squares from a random start."""
-    rng, observed = np.random.default_rng(0), problem.loss.observed
-    U, V = (0.1 * rng.standard_normal((k, rank)) for k in problem.loss.shape)
+    """Return factors fitted by alternating least squares, with the best biases, from random V."""
+    m, n = problem.loss.shape
+    U, V = np.zeros((m, rank)), np.random.default_rng(0).standard_normal((n, rank))
     for _ in range(sweeps):
         rest = problem.loss.data - problem.shift(problem.best_offsets((U, V)))
-        Y = sparse.csr_array(observed.matrix(np.asarray(rest)))
+        Y = sparse.csr_array(problem.loss.observed.matrix(np.asarray(rest)))
         U = ridge(Y, V, problem.lam)
         V = ridge(Y.T.tocsr(), U, problem.lam)
     return U, V
@@ -120,8 +95,8 @@ def ridge(Y, fixed, lam: float):
     return out
 
 
-def generated_ratings(shape: tuple[int, int], count: int):
-    """Return `count` ratings 1..5 minus their mean, of users and items of skewed popularity.
+def generated_ratings(count: int, shape: tuple[int, int]):
+    """Return `count` ratings 1..5 of users and items of skewed popularity.
 
     Matched to MovieLens-1M (6040 x 3706, a million): activity and popularity are
     lognormal; the stars' frequencies and their deviation, 1.12, come out alike.
@@ -134,65 +109,40 @@ def generated_ratings(shape: tuple[int, int], count: int):
     score += 0.5 * rng.standard_normal(n)[cols]
     score += np.einsum("kr,kr->k", users[rows] * depth, items[cols])
     stars = np.clip(np.rint(score + 0.75 * rng.standard_normal(count)), 1, 5)
-    return sparse.coo_array((stars - stars.mean(), (rows, cols)), shape=shape)
-
-
-def biased_ratings():
-    """Return a fifth of a 200 x 150 matrix of biases, three tastes and noise, in half stars."""
-    rng, (m, n, rank) = np.random.default_rng(0), (200, 150, 3)
-    taste = rng.standard_normal((m, rank)) @ rng.standard_normal((rank, n)) / 2
-    biased = 3.5 + rng.normal(0, 0.6, (m, 1)) + rng.normal(0, 0.5, (1, n))
-    stars = np.clip(np.rint(2 * (biased + taste + rng.normal(0, 0.4, (m, n)))) / 2, 0.5, 5)
-    rows, cols = np.nonzero(rng.random((m, n)) < 0.2)
-    return sparse.coo_array((stars[rows, cols], (rows, cols)), shape=(m, n))
+    return sparse.coo_array((stars, (rows, cols)), shape=shape)
 
 
 def movielens():
-    """Return MovieLens-100k, users x items, minus the mean.
+    """Return MovieLens-100k, users x items, minus their mean.
 
-    The ratings come inside the recbole package, which pip downloads into a temporary folder
-    and which is never imported or installed.  Their terms allow research and forbid passing
-    them on: they are read and forgotten.
-
-    Raises SkippedError where they cannot be read.
+    The ratings come inside the recbole package, which is never imported.  Their terms allow
+    research and forbid passing them on: they are read and forgotten.
     """
-    try:
-        raw = movielens_text()
-    except (OSError, subprocess.SubprocessError, zipfile.BadZipFile, KeyError) as error:
-        said = str(getattr(error, "stderr", None) or error).strip().splitlines()[-1]
-        raise SkippedError(f"{PACKAGE} could not be read: {said}") from None
-    users, items, stars = np.loadtxt(io.BytesIO(raw), skiprows=1, usecols=(0, 1, 2)).T
-    where = users.astype(int) - 1, items.astype(int) - 1
-    Y = sparse.coo_array((stars - stars.mean(), where), shape=USERS_ITEMS)
-    if Y.nnz != RATINGS:
-        raise ValueError(f"{MEMBER} has {Y.nnz} ratings, not {RATINGS}")
-    return Y
-
-
-def movielens_text() -> bytes:
-    """Return the file of ratings, from an installed package or a wheel fetched for a moment."""
     found = find_spec("recbole")
-    if found is not None and found.origin is not None:
-        return (Path(found.origin).parents[1] / MEMBER).read_bytes()
-    with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "pip", "download", "--no-deps", "--dest", folder, PACKAGE]
-        subprocess.run(command, check=True, capture_output=True, text=True, timeout=120)
-        with zipfile.ZipFile(next(Path(folder).glob("*.whl"))) as wheel:
-            return wheel.read(MEMBER)
+    if found is None or found.origin is None:
+        raise SkippedError("pip install --no-deps recbole==1.2.1, which has the ratings")
+    file = Path(found.origin).parent / "dataset_example" / "ml-100k" / "ml-100k.inter"
+    users, items, stars = np.loadtxt(file, skiprows=1, usecols=(0, 1, 2)).T
+    where = users.astype(int) - 1, items.astype(int) - 1
+    return centered(sparse.coo_array((stars, where), shape=(943, 1682)))
 
 
-def tensor(name: str):
-    """Return an array of TensorLy's data folder; nothing is unpickled."""
-    path = files("tensorly").joinpath("datasets", "data", f"{name}.npy")
-    with path.open("rb") as file:
-        return np.asarray(np.load(file, allow_pickle=False), dtype=np.float64)
+def centered(ratings):
+    """Return ratings minus their mean."""
+    ratings.data -= ratings.data.mean()
+    return ratings
 
 
-def responses():
-    """Return responses to IL-2, 13 ligands by 4 times, 12 doses, 8 cells, and what was seen."""
-    raw = tensor("IL2_Response_Tensor").reshape(52, 12, 8)
-    seen = ~np.isnan(raw)
-    return np.where(seen, raw, 0.0), seen
+def tensor(name: str, at=...):
+    """Return a part of an array of TensorLy's data folder, and what was seen if not all was.
+
+    The responses to IL-2 are those of 13 ligands by 4 times, 12 doses and 8 cells.
+    """
+    file = files("tensorly").joinpath("datasets", "data", f"{name}.npy")
+    T = np.ascontiguousarray(np.load(str(file), allow_pickle=False)[at], dtype=np.float64)
+    T = T.reshape(52, 12, 8) if name.startswith("IL2") else T
+    seen = ~np.isnan(T)
+    return np.where(seen, T, 0.0), None if seen.all() else seen
 
 
 def gaussian(shape: tuple[int, ...]):
@@ -216,11 +166,8 @@ def diabetes(rows: int | None = None):
 
     X, y = load_diabetes(return_X_y=True)
     if rows is not None:
-        kept = np.random.default_rng(0).permutation(len(X))[:rows]
-        X, y = X[kept], y[kept]
-    if rows == PART:
-        X = np.delete(X, CONSTANT, axis=1)
-    return standard(X), standard(y)
+        X, y = (a[np.random.default_rng(0).permutation(len(X))[:rows]] for a in (X, y))
+    return standard(np.delete(X, CONSTANT, axis=1) if rows == PART else X), standard(y)
 
 
 def cancer(rows: int | None = None):
@@ -229,26 +176,22 @@ def cancer(rows: int | None = None):
 
     X, y = load_breast_cancer(return_X_y=True)
     U, sizes, _ = np.linalg.svd(standard(X), full_matrices=False)
-    X = standard(U[:, :PLANE] * sizes[:PLANE])
+    X = standard(U[:, :2] * sizes[:2])
     kept = np.random.default_rng(0).permutation(len(X))[:rows]
     return X[kept], y[kept]
 
 
-def torch_network(  # noqa: PLR0913  keywords
-    given, units: int, optimizer, steps: int, *, shorter: bool = False, precise: bool = False
-):
-    """Train Linear, ReLU, Linear on all rows of (X, y); return it and its optimizer.
+def torch_network(given, units: int, optimizer, steps: int, *, shorter: bool = False):
+    """Train Linear, ReLU, Linear on all rows of (X, y), with shorter steps by a cosine if asked.
 
-    shorter  the steps get shorter, by a cosine
-    precise  in double precision
+    Returns the network and its optimizer.
     """
     import torch
 
     torch.manual_seed(0)
-    kind = torch.float64 if precise else torch.float32
-    X, y = (torch.tensor(a, dtype=kind) for a in given)
+    X, y = (torch.tensor(a, dtype=torch.float32) for a in given)
     layers = torch.nn.Linear(X.shape[1], units), torch.nn.ReLU(), torch.nn.Linear(units, 1)
-    net = torch.nn.Sequential(*layers).to(kind)
+    net = torch.nn.Sequential(*layers)
     made = optimizer(net.parameters())
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(made, steps)
     for _ in range(steps):
@@ -268,9 +211,8 @@ def draw_entries(rng, shape: tuple[int, int], count: int, skews: tuple[float, fl
     while len(codes) < count:
         wanted = 2 * (count - len(codes))
         more = rng.choice(m, wanted, p=rows / rows.sum()) * n
-        codes = np.unique(
-            np.concatenate([codes, more + rng.choice(n, wanted, p=cols / cols.sum())])
-        )
+        more += rng.choice(n, wanted, p=cols / cols.sum())
+        codes = np.unique(np.concatenate([codes, more]))
     return np.divmod(np.sort(rng.choice(codes, count, replace=False)), n)
 
 
@@ -282,20 +224,21 @@ def clicks_and_counts(kind: str, shape: tuple[int, int], count: int):
     """
     at = draw_entries(np.random.default_rng(0), shape, count, (0.6, 0.8))
     rng = np.random.default_rng(1)
-    U, V = (rng.standard_normal((d, TASTES)) for d in shape)
-    score = np.einsum("kr,kr->k", U[at[0]], V[at[1]]) / TASTES**0.5
+    counts = kind == "kullback_leibler"
+    draw = partial(rng.gamma, 0.5, 1.0) if counts else rng.standard_normal
+    U, V = (draw((d, TASTES)) for d in shape)
+    score = np.einsum("kr,kr->k", U[at[0]], V[at[1]])
+    if counts:
+        return KullbackLeibler(sparse.coo_array((rng.poisson(score + 0.1) * 1.0, at), shape))
+    score /= TASTES**0.5
     if kind == "logistic":
-        data, loss = (rng.random(count) < 1 / (1 + np.exp(-2 * score))).astype(float), Logistic
-    elif kind == "huber":
+        data, loss = (rng.random(count) < 1 / (1 + np.exp(-2 * score))) * 1.0, Logistic
+    elif kind == "poisson":
+        data, loss = rng.poisson(np.exp(0.7 * score)) * 1.0, Poisson
+    else:
         data, loss = 2 * score + 0.5 * rng.standard_normal(count), partial(Huber, delta=1.0)
         wild = rng.random(count) < 0.05
         data[wild] += 10 * rng.standard_normal(wild.sum())
-    elif kind == "poisson":
-        data, loss = rng.poisson(np.exp(0.7 * score)).astype(float), Poisson
-    else:
-        U, V = (rng.gamma(0.5, 1.0, (d, TASTES)) for d in shape)
-        rate = np.einsum("kr,kr->k", U[at[0]], V[at[1]]) + 0.1
-        data, loss = rng.poisson(rate).astype(float), KullbackLeibler
     return loss(sparse.coo_array((data, at), shape))
 
 

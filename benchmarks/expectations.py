@@ -12,12 +12,10 @@ from time import process_time
 
 import data
 import numpy as np
-from measure import HERE, Case, Options, Row, Table, count_budget_in_processor_seconds, timed
-from scipy import sparse
+from measure import HERE, Case, Options, Row, Table, count_budget_in_processor_seconds, grid, timed
 from sklearn import cluster, datasets, decomposition, neural_network
 
 from certify import OutOfScopeError, Problem, check, from_model, improve
-from certify.adapters.arrays import implicit_als, surprise_svd
 from certify.atoms import CP, RankOne, ReLU
 from certify.losses import Squared
 from certify.pipeline.numbers import at_most, excess
@@ -29,115 +27,77 @@ CODES = ("NMF", "MiniBatchNMF", "DictionaryLearning")  # their fits hand over co
 UNIT, TALL = ("wine, each column to 0..1", "breast cancer, each column to 0..1"), "digits, 300 rows"
 COVID, POSITIVE = "COVID-19 serology, 438 x 6 x 11", "COVID-19 serology, negatives to 0"
 KINETIC = "kinetic fluorescence, 64 x 12 x 10 x 60"
-STARS = "ratings, 200 x 150, a fifth seen"
-MODELS = (  # as users write them, and the data
-    ("NMF(2)", "iris"),
-    ("NMF(2)", UNIT[0]),
-    ("NMF(3)", UNIT[0]),
-    ("NMF(2)", UNIT[1]),
-    ("NMF(4)", UNIT[1]),
-    ("NMF(2)", "digits"),
-    ("NMF(5)", "digits"),
-    ("NMF(10)", "digits"),
-    ('NMF(5, init="random")', "digits"),
-    ('NMF(5, solver="mu")', "digits"),
-    ('NMF(5, solver="mu", beta_loss="kullback-leibler")', TALL),
-    ("NMF(5, alpha_W=0.01)", "digits"),
-    ("NMF(5, alpha_W=0.01, l1_ratio=1.0)", "digits"),
-    ("MiniBatchNMF(5)", "digits"),
-    ("PCA(2)", "iris"),
-    ("PCA(5)", "digits"),
-    ("PCA()", "breast cancer, standardized"),
-    ("IncrementalPCA(5)", "digits"),
-    ("TruncatedSVD()", "digits"),
-    ("TruncatedSVD(10)", "digits"),
-    ("DictionaryLearning(3)", "iris"),
-    ("MiniBatchDictionaryLearning(3)", "wine, standardized"),
-    ("SparsePCA(3)", "wine, standardized"),
-    ("MiniBatchSparsePCA(3)", "wine, standardized"),
-    ("FactorAnalysis(5)", TALL),
-    ("FastICA(5)", TALL),
-    ("KMeans()", TALL),
-    ("MLPRegressor()", "diabetes"),
-    ("MLPRegressor(hidden_layer_sizes=(5,))", "diabetes"),
-    ("MLPRegressor()", "linnerud, standardized"),
-    ("MLPClassifier()", "iris, standardized"),
-    ("MLPClassifier(hidden_layer_sizes=(10,))", "breast cancer, standardized"),
-    ("PyTorch, 20 units, Adam()", "diabetes"),
-    ("PyTorch, 20 units, Adam(weight_decay=1e-3)", "diabetes"),
-    ("PyTorch, 20 units, AdamW()", "diabetes"),
-    ("TensorLy CP(2)", COVID),
-    ("TensorLy CP(3)", COVID),
-    ("TensorLy CP_NN(2)", POSITIVE),
-    ("TensorLy CP_NN(3)", POSITIVE),
-    ("TensorLy CP_NN_HALS(3)", POSITIVE),
-    ("TensorLy CPPower(2)", COVID),
-    ("TensorLy CP(2)", KINETIC),
-    ("TensorLy CP_NN(2)", KINETIC),
-    ("TensorLy Tucker(2)", COVID),
-    ("surprise SVD(n_factors=20)", STARS),
-    ("implicit ALS(factors=10)", f"{STARS}, as counts"),
-)
+FITS = {  # models as users write them, by their data
+    "iris": "NMF(2) | PCA(2) | DictionaryLearning(3)",
+    UNIT[0]: "NMF(2) | NMF(3)",
+    UNIT[1]: "NMF(2) | NMF(4)",
+    "digits": (
+        'NMF(2) | NMF(5) | NMF(10) | NMF(5, init="random") | NMF(5, solver="mu") | '
+        "NMF(5, alpha_W=0.01) | NMF(5, alpha_W=0.01, l1_ratio=1.0) | MiniBatchNMF(5) | "
+        "PCA(5) | IncrementalPCA(5) | TruncatedSVD() | TruncatedSVD(10)"
+    ),
+    TALL: (
+        'NMF(5, solver="mu", beta_loss="kullback-leibler") | FactorAnalysis(5) | '
+        "FastICA(5) | KMeans()"
+    ),
+    "breast cancer, standardized": "PCA() | MLPClassifier(hidden_layer_sizes=(10,))",
+    "wine, standardized": ("MiniBatchDictionaryLearning(3) | SparsePCA(3) | MiniBatchSparsePCA(3)"),
+    "diabetes": (
+        "MLPRegressor() | MLPRegressor(hidden_layer_sizes=(5,)) | "
+        "PyTorch, 20 units, Adam() | PyTorch, 20 units, Adam(weight_decay=1e-3) | "
+        "PyTorch, 20 units, AdamW()"
+    ),
+    "linnerud, standardized": "MLPRegressor()",
+    "iris, standardized": "MLPClassifier()",
+    COVID: "TensorLy CP(2) | TensorLy CP(3) | TensorLy CPPower(2) | TensorLy Tucker(2)",
+    POSITIVE: "TensorLy CP_NN(2) | TensorLy CP_NN(3) | TensorLy CP_NN_HALS(3)",
+    KINETIC: "TensorLy CP(2) | TensorLy CP_NN(2)",
+}
+MODELS = sorted((model, name) for name, models in FITS.items() for model in models.split(" | "))
 
 
 @cache
 def inputs() -> dict:
-    """Return the data by their names."""
-    wine, cancer = datasets.load_wine().data, datasets.load_breast_cancer().data
-    body, covid = datasets.load_linnerud(), data.tensor("COVID19_data")
-    iris = datasets.load_iris().data
+    """Return the data by their names, and for networks what they are trained to tell."""
+    wine, cancer, iris = datasets.load_wine(), datasets.load_breast_cancer(), datasets.load_iris()
+    body, covid = datasets.load_linnerud(), data.tensor("COVID19_data")[0]
     return {
-        "iris": iris,
-        UNIT[0]: data.unit(wine),
-        UNIT[1]: data.unit(cancer),
-        "breast cancer, standardized": data.standard(cancer),
-        "digits": data.digits(),
-        TALL: data.digits(300),
-        "wine, standardized": data.standard(wine),
-        "diabetes": data.diabetes()[0],
-        "iris, standardized": data.standard(iris),
-        "linnerud, standardized": data.standard(body.data),
-        COVID: covid,
-        POSITIVE: np.maximum(covid, 0.0),
-        KINETIC: data.tensor("Kinetic"),
-        STARS: data.biased_ratings(),
-    }
-
-
-@cache
-def targets() -> dict:
-    """Return what networks are trained to tell, by the names of their data."""
-    return {
-        "diabetes": data.diabetes()[1],
-        "iris, standardized": datasets.load_iris().target,
-        "breast cancer, standardized": datasets.load_breast_cancer().target,
-        "linnerud, standardized": data.standard(datasets.load_linnerud().target),
+        "iris": (iris.data,),
+        UNIT[0]: (data.unit(wine.data),),
+        UNIT[1]: (data.unit(cancer.data),),
+        "breast cancer, standardized": (data.standard(cancer.data), cancer.target),
+        "digits": (data.digits(),),
+        TALL: (data.digits(300),),
+        "wine, standardized": (data.standard(wine.data),),
+        "diabetes": data.diabetes(),
+        "iris, standardized": (data.standard(iris.data), iris.target),
+        "linnerud, standardized": (data.standard(body.data), data.standard(body.target)),
+        COVID: (covid,),
+        POSITIVE: (np.maximum(covid, 0.0),),
+        KINETIC: data.tensor("Kinetic")[:1],
     }
 
 
 def fit_of(model: str, name: str):
-    """Fit a model to data."""
+    """Fit a model to data, from random_state=0 where it takes one, and read it."""
     library, _, call = model.partition(" ")
-    others = {"PyTorch,": by_torch, "TensorLy": by_tensorly}
-    others |= {"surprise": by_surprise, "implicit": by_implicit}
-    fit, call = (others[library], call) if library in others else (by_sklearn, model)
-    supervised = fit is by_torch or call.startswith("MLP")
-    X = inputs()[name.removesuffix(", as counts")]
-    return fit(call, X, *([targets()[name]] if supervised else []))
+    given = inputs()[name]
+    if library == "PyTorch,":
+        return by_torch(call, *given)
+    if library == "TensorLy":
+        import tensorly.decomposition
 
-
-def by_sklearn(call: str, *given):
-    """Fit an estimator of scikit-learn."""
-    modules = (decomposition, cluster, neural_network)
-    made = called(call, {k: x for m in modules for k, x in vars(m).items()})
-    return fitted(made, *given, codes=call.partition("(")[0] in CODES)
-
-
-def by_tensorly(call: str, T):
-    """Fit a model of TensorLy."""
-    import tensorly.decomposition
-
-    return fitted(called(call, vars(tensorly.decomposition)), T)
+        made = called(call, vars(tensorly.decomposition))
+    else:
+        modules = (decomposition, cluster, neural_network)
+        made = called(model, {k: x for m in modules for k, x in vars(m).items()})
+    given = given if model.startswith("MLP") else given[:1]
+    if hasattr(made, "random_state"):
+        made.random_state = 0
+    if model.startswith(CODES):
+        return from_model(made, *given, codes=made.fit_transform(*given))
+    (getattr(made, "fit", None) or made.fit_transform)(*given)
+    return from_model(made, *given)
 
 
 def called(call: str, names):
@@ -145,75 +105,33 @@ def called(call: str, names):
     return eval(call, dict(names))  # noqa: S307
 
 
-def fitted(model, *given, codes: bool = False):
-    """Fit and read a model, from random_state=0 where it takes one."""
-    if hasattr(model, "random_state"):
-        model.random_state = 0
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        if codes:
-            return from_model(model, *given, codes=model.fit_transform(*given))
-        (getattr(model, "fit", None) or model.fit_transform)(*given)
-    return from_model(model, *given)
-
-
 def by_torch(call: str, X, y):
     """Train a small network for 500 steps of all rows."""
     import torch
 
     def optimizer(parameters):
-        kinds = ("Adam", "AdamW")
-        known = {k: partial(getattr(torch.optim, k), parameters) for k in kinds}
-        return called(call.rpartition(" ")[2], known)
+        kinds = {k: partial(getattr(torch.optim, k), parameters) for k in ("Adam", "AdamW")}
+        return called(call.rpartition(" ")[2], kinds)
 
     net, ran = data.torch_network((X, y[:, None]), 20, optimizer, 500)
     return from_model(net, X, y[:, None], optimizer=ran)
 
 
-def by_surprise(_, stars, r: int = 20):
-    """Fit as surprise's SVD does: 20 epochs, lr_all=0.005, reg_all=0.02."""
-    rng, (m, n), mean = np.random.default_rng(0), stars.shape, stars.data.mean()
-    P, Q, b, c = rng.normal(0, 0.1, (m, r)), rng.normal(0, 0.1, (n, r)), np.zeros(m), np.zeros(n)
-    for _ in range(20):
-        for u, i, s in zip(stars.row, stars.col, stars.data, strict=True):
-            e = s - mean - b[u] - c[i] - P[u] @ Q[i]
-            b[u] += 0.005 * (e - 0.02 * b[u])
-            c[i] += 0.005 * (e - 0.02 * c[i])
-            step = 0.005 * (e * Q[i] - 0.02 * P[u])
-            Q[i] += 0.005 * (e * P[u] - 0.02 * Q[i])
-            P[u] += step
-    return surprise_svd((P, Q), (stars.row, stars.col, stars.data), 0.02, (b, c), mean)
-
-
-def by_implicit(_, stars, r: int = 10):
-    """Fit as implicit's AlternatingLeastSquares does: 15 rounds, regularization=0.01."""
-    rng, counts = np.random.default_rng(0), sparse.csr_array(stars)
-    seen = counts.toarray()
-    C, X = np.where(seen > 0, seen, 1.0), (seen > 0) * 1.0
-    P, Q = (rng.random((k, r)) * 0.01 for k in seen.shape)
-    for _ in range(15):
-        for A, B, W, T in ((P, Q, C, X), (Q, P, C.T, X.T)):
-            for k in range(len(A)):
-                A[k] = np.linalg.solve((B.T * W[k]) @ B + 0.01 * np.eye(r), (B.T * W[k]) @ T[k])
-    return implicit_als((P, Q), counts, 0.01)
-
-
 def default(case: Case, _: Options) -> Row:
     """Return what check() says of a fit."""
     model, name, *fit = case.make  # of a test: one of its own
+    row = {"model": model, "data": name}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
             read = fit or [fit_of, model, name]
             fitting, (problem, factors) = timed(*read, clock=process_time)
         except OutOfScopeError as error:
-            return {"model": model, "data": name, "own": "OUT_OF_SCOPE", "reason": str(error)}
+            return row | {"own": "OUT_OF_SCOPE", "reason": str(error)}
         asked = {"q": factors.q, "budget": BUDGET}
         seconds, result = timed(check, problem, factors, clock=process_time, **asked)
     own, shares = result.own_size, result.explained_variance
-    return {
-        "model": model,
-        "data": name,
+    return row | {
         "own": own.verdict.name,
         "own gap": own.relative_gap,
         "any": result.verdict.name,
@@ -253,45 +171,68 @@ def penalty(case: Case, options: Options):
     """
     count_budget_in_processor_seconds()
     family, size, kind = case.make
-    (atom, W), fit = kind(size)
+    atom, W, fit = kind(size)
     top = max(float(atom.attain(W, seed)[0]) for seed in range(3))
-    said = {"family": family, "size": " x ".join(map(str, size))}
     for ratio in RATIOS[:1] if options.quick else RATIOS:
-        yield said | {"ratio": ratio} | penalized(fit, ratio * top)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            problem, factors = fit(ratio * top)
+            asked = {"q": getattr(factors, "q", None), "budget": PENALTY_BUDGET}
+            seconds, result = timed(check, problem, factors, clock=process_time, **asked)
+        yield {
+            "family": family,
+            "size": " x ".join(map(str, size)),
+            "ratio": ratio,
+            "verdict": result.verdict.name,
+            "lower": result.lower,
+            "best": result.upper if result.better_upper is None else result.better_upper,
+            "upper": result.upper,
+            "seconds": round(seconds, 1),
+        }
 
 
-def penalized(fit, lam: float) -> Row:
-    """Return what is proved of a fit."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        problem, factors = fit(lam)
-        q = getattr(factors, "q", None)
-        asked = {"q": q, "budget": PENALTY_BUDGET}
-        seconds, result = timed(check, problem, factors, clock=process_time, **asked)
-    best = result.upper if result.better_upper is None else result.better_upper
-    row = {"verdict": result.verdict.name, "lower": result.lower, "best": best}
-    return row | {"upper": result.upper, "seconds": round(seconds, 1)}
+def nonnegative(size):
+    """Return the atom, the residual of no components, and how NMF is fitted at a lam."""
+    Y, (m, n) = data.digits(size[0]), size
 
+    def fit(lam: float):
+        settings = {"init": "random", "random_state": 0, "tol": 1e-8, "max_iter": 2000}
+        model = decomposition.NMF(8, alpha_W=lam / n, alpha_H=lam / m, **settings)
+        return from_model(model, Y, codes=model.fit_transform(Y))
 
-def digits(size):
-    """Return the atom, the residual of no components, and how to fit at a lam."""
-    Y = data.digits(size[0])
-    return (RankOne("l2+", "l2+"), Y), partial(nonnegative, Y)
+    return RankOne("l2+", "l2+"), Y, fit
 
 
 def tensors(size):
-    T = noisy(size)
-    return (CP(), T), partial(descended, T)
+    """Return the same of CP, of a nonnegative tensor of rank 3 and noise of a tenth of its size."""
+    rng = np.random.default_rng(0)
+    T = np.einsum("ir,jr,kr->ijk", *(rng.random((n, 3)) for n in size))
+    noise = rng.standard_normal(size)
+    T = T + 0.1 * np.linalg.norm(T) / np.linalg.norm(noise) * noise
+
+    def fit(lam: float):
+        problem, rng = Problem(Squared(T), CP(), lam), np.random.default_rng(0)
+        start = tuple(0.5 * rng.standard_normal((n, 4)) for n in size)
+        return problem, improve(problem, start, budget=2.0).factors
+
+    return CP(), T, fit
 
 
 def patients(size):
+    """Return the same of a ReLU network."""
     X, y = data.diabetes(size[0])
-    X, y = np.ascontiguousarray(X[:, [2, 3, 8]]), np.ravel(y)
-    return (ReLU(X, bias="free", form="sum"), (y - y.mean())[:, None]), partial(network, X, y)
+    X = np.ascontiguousarray(X[:, [2, 3, 8]])
+
+    def fit(lam: float):
+        settings = {"random_state": 0, "tol": 1e-9, "max_iter": 5000, "solver": "lbfgs"}
+        model = neural_network.MLPRegressor(hidden_layer_sizes=(8,), alpha=lam, **settings)
+        return from_model(model.fit(X, y), X, y)
+
+    return ReLU(X, bias="free", form="sum"), (y - y.mean())[:, None], fit
 
 
 FAMILIES = {
-    "NMF, 8 components": (digits, ((50, 64), (200, 64), (800, 64))),
+    "NMF, 8 components": (nonnegative, ((50, 64), (200, 64), (800, 64))),
     "CP, 4 components": (tensors, ((8, 7, 6), (20, 15, 10), (60, 30, 20))),
     "ReLU network, 8 hidden units": (patients, ((40, 3), (120, 3), (442, 3))),
 }
@@ -307,36 +248,6 @@ penalties = Table(
 )
 
 
-def nonnegative(Y, lam: float):
-    """Fit penalized NMF by scikit-learn."""
-    m, n = Y.shape
-    settings = {"init": "random", "random_state": 0, "tol": 1e-8, "max_iter": 2000}
-    model = decomposition.NMF(8, alpha_W=lam / n, alpha_H=lam / m, **settings)
-    return from_model(model, Y, codes=model.fit_transform(Y))
-
-
-def descended(T, lam: float):
-    """Fit CP by descent."""
-    problem, rng = Problem(Squared(T), CP(), lam), np.random.default_rng(0)
-    start = tuple(0.5 * rng.standard_normal((n, 4)) for n in T.shape)
-    return problem, improve(problem, start, budget=2.0).factors
-
-
-def network(X, y, lam: float):
-    """Fit a ReLU network by scikit-learn."""
-    settings = {"random_state": 0, "tol": 1e-9, "max_iter": 5000, "solver": "lbfgs"}
-    model = neural_network.MLPRegressor(hidden_layer_sizes=(8,), alpha=lam, **settings)
-    return from_model(model.fit(X, y), X, y)
-
-
-def noisy(dims):
-    """Return a nonnegative tensor of rank 3 with noise of a tenth of its size."""
-    rng = np.random.default_rng(0)
-    T = np.einsum("ir,jr,kr->ijk", *(rng.random((n, 3)) for n in dims))
-    noise = rng.standard_normal(dims)
-    return T + 0.1 * np.linalg.norm(T) / np.linalg.norm(noise) * noise
-
-
 # The page
 
 
@@ -345,53 +256,39 @@ def share(gap: float | None) -> str:
     return "" if gap is None or not np.isfinite(gap) else f"{at_most(100 * gap, 3)} %"
 
 
-def line(r: Row) -> str:
-    """Return the line of a fit."""
+def line(r: Row) -> list[str]:
+    """Return the cells of a fit."""
     first = [f"`{r['model']}`", r["data"], r["own"], share(r.get("own gap"))]
     if "any" not in r:
-        return joined([*first, "", "", "", ""])
+        return [*first, "", "", "", ""]
     any_size = r["any"] if r["any gap"] is not None else "the same"
     ends = zip((math.floor, math.ceil), r["explained"] or (), strict=False)
     shown = " to ".join(f"{rounded(1e4 * x) / 100:.2f}" for rounded, x in ends)  # outward
-    return joined([*first, any_size, share(r["any gap"]), shown, f"{r['check s']:.0f}"])
-
-
-def joined(cells: list[str]) -> str:
-    """Return the line of a table."""
-    return f"| {' | '.join(cells)} |"
+    return [*first, any_size, share(r["any gap"]), shown, f"{r['check s']:.0f}"]
 
 
 def page(text: str, rows: list[Row], penalized: list[Row]) -> str:
     """Return the page with its tables made anew, each between its two comments."""
-    made = {"fits": fits(rows), "penalties": by_penalty(penalized), "outside": outside(rows)}
+    columns = ["model", "data", "at its size", "above by", "any size", "above by"]
+    fits = grid([*columns, "explained, %", "seconds"], map(line, rows))
+    made = {"fits": fits, "penalties": by_penalty(penalized), "outside": outside(rows)}
     for name, lines in made.items():
-        block = "\n".join((f"<!-- {name} -->\n", *lines, f"\n<!-- /{name} -->"))
-        text = re.sub(rf"(?s)<!-- {name} -->.*<!-- /{name} -->", block.replace("\\", "\\\\"), text)
+        block = f"<!-- {name} -->\n\n{lines}\n\n<!-- /{name} -->".replace("\\", "\\\\")
+        text = re.sub(rf"(?s)<!-- {name} -->.*<!-- /{name} -->", block, text)
     return text
 
 
-def fits(rows: list[Row]) -> list[str]:
-    """Return the lines of a table: one for each fit."""
-    columns = ["model", "data", "at its size", "above by", "any size", "above by", "seconds"]
-    columns.insert(6, "explained, %")
-    return [joined(columns), "|---" * len(columns) + "|", *map(line, rows)]
-
-
-def outside(rows: list[Row]) -> list[str]:
+def outside(rows: list[Row]) -> str:
     """Return why fits are out of scope."""
-    return [f"- `{r['model']}`: {r['reason']}." for r in rows if r["own"] == "OUT_OF_SCOPE"]
+    out = [r for r in rows if r["own"] == "OUT_OF_SCOPE"]
+    return "\n".join(f"- `{r['model']}`: {r['reason']}." for r in out)
 
 
-def by_penalty(rows: list[Row]) -> list[str]:
-    """Return the lines of a table: one for each family and size."""
-    lines = [joined(["model", "data", *(f"λ/λ_max = {x:g}" for x in RATIOS)])]
-    lines.append("|---" * (2 + len(RATIOS)) + "|")
-    for which in dict.fromkeys((r["family"], r["size"]) for r in rows):
-        by = {r["ratio"]: r for r in rows if (r["family"], r["size"]) == which}
-        lines.append(joined([*which, *(distance(by.get(x)) for x in RATIOS)]))
-    return lines
-
-
-def distance(r: Row | None) -> str:
-    """Return how far the best factors found can be above the optimum, and the seconds."""
-    return f"{excess(r['lower'], r['best'])}, {r['seconds']:.0f} s" if r else "–"
+def by_penalty(rows: list[Row]) -> str:
+    """Return a table with a line for each family and size: distances and seconds."""
+    lines = {}
+    for r in rows:
+        cell = f"{excess(r['lower'], r['best'])}, {r['seconds']:.0f} s"
+        lines.setdefault((r["family"], r["size"]), {})[r["ratio"]] = cell
+    names = ["model", "data", *(f"λ/λ_max = {x:g}" for x in RATIOS)]
+    return grid(names, ([*k, *(cells.get(x, "–") for x in RATIOS)] for k, cells in lines.items()))

@@ -9,18 +9,14 @@ import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
-from operator import itemgetter
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 from time import perf_counter, process_time
 from typing import Any, NamedTuple
 
-import numpy as np
-from scipy.stats import linregress
 from threadpoolctl import threadpool_limits
 
 from certify import check, improve, verify
@@ -35,8 +31,7 @@ class SkippedError(Exception):
     """Why a case cannot run here."""
 
 
-@dataclass(frozen=True)
-class Options:
+class Options(NamedTuple):
     """How much to run: a few cases, small budgets and one round if quick; `repeats` rounds."""
 
     quick: bool = False
@@ -57,50 +52,18 @@ class Case(NamedTuple):
 def judged_alone(case: Case, options: Options) -> Row:
     """Return the row of what `make` returns: a problem, factors, and figures to compare with."""
     problem, factors, *known = case.make()
-    known, asked = known[0] if known else {}, dict(case.asked)
+    known, asked = dict(*known), dict(case.asked)
     if options.quick and "budget" in asked:
         asked["budget"] = max(asked["budget"] / 10, 10.0)
-    row = judged(problem, factors, rounds=options.rounds(asked.pop("rounds", 1)), **asked)[0]
-    shown = {k: x for k, x in known.items() if k != "optimum"}
-    return shown | row | compared(row, known.get("optimum")) | {"GB": peak()}
-
-
-class Drawing(NamedTuple):
-    """Lines over rows on logarithmic axes: what is along x and y, and a label for each column."""
-
-    along: str
-    x: str
-    y: str
-    lines: dict[str, str]
-    slope_from: float | None = None  # labels tell the exponent of a power law from this size on
-    without: tuple[str, ...] = ()  # cases that are not drawn
-
-    def draw(self, file: Path, rows: list[Row]) -> None:
-        """Write the picture."""
-        import matplotlib.pyplot as plt
-
-        rows = sorted(
-            (r for r in rows if r["case"] not in self.without), key=itemgetter(self.along)
-        )
-        plt.switch_backend("agg")
-        figure, axes = plt.subplots(figsize=(9, 4.5))
-        for (column, label), marker in zip(self.lines.items(), "os^v<xD+", strict=False):
-            points = [(r[self.along], r[column]) for r in rows if r.get(column) is not None]
-            at, values = zip(*points, strict=True)
-            told = ""
-            if self.slope_from is not None:
-                large = np.log([p for p in points if p[0] >= self.slope_from])
-                told = f", slope {linregress(*large.T).slope:.2f}"
-            axes.loglog(at, values, label=label + told, marker=marker)
-        sizes = [row[self.along] for row in rows]
-        axes.set_xticks(sizes, [f"{n:,}" for n in sizes], rotation=30, ha="right")
-        axes.minorticks_off()
-        axes.set(xlabel=self.x, ylabel=self.y)
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1.01, 0.5))
-        figure.tight_layout()
-        figure.savefig(file, dpi=120)
-        plt.close(figure)
+    optimum = known.pop("optimum", None)
+    row = judged(problem, factors, rounds=options.rounds(1), **asked)[0]
+    if optimum is not None:
+        excess = row["upper"] - optimum
+        row["true excess"] = max(excess, 0.0) / row["upper"]
+        if excess > 1e-9 * optimum:
+            row["gap / excess"] = row["gap"] * row["upper"] / excess
+        row["lower / optimum - 1"] = abs(row["lower"] / optimum - 1)
+    return known | row | {"GB": peak()}
 
 
 class Table(NamedTuple):
@@ -111,13 +74,15 @@ class Table(NamedTuple):
     by: Callable[[Case, Options], Any] = judged_alone  # a row, or several
     few: int = 2
     cores: int | None = 1  # that BLAS uses; None: all
-    picture: Drawing | None = None
+    picture: Callable[[Path, list[Row]], None] | None = None
 
     def rows(self, options: Options, only: str = "") -> list[Row]:
         """Return the rows of the cases whose names have a text."""
-        chosen = {k: c for k, c in self.cases.items() if only in k}
-        chosen = dict(list(chosen.items())[: self.few]) if options.quick else chosen
-        made = {k: alone(rows_of, self.by, c, options, self.cores) for k, c in chosen.items()}
+        chosen = [(k, c) for k, c in self.cases.items() if only in k]
+        made = {
+            k: alone(rows_of, self.by, c, options, self.cores)
+            for k, c in (chosen[: self.few] if options.quick else chosen)
+        }
         return [{"case": k} | row for k, rows in made.items() for row in rows]
 
     def claims(self, row: Row) -> list[Row]:
@@ -146,18 +111,6 @@ def rows_of(by: Callable, case: Case, options: Options, cores: int | None) -> li
             return [{"note": f"skipped: {error}"}]
 
 
-def compared(row: Row, optimum: float | None) -> Row:
-    """Compare with an optimum that is known."""
-    if optimum is None:
-        return {}
-    excess = row["upper"] - optimum
-    return {
-        "true excess": max(excess, 0.0) / row["upper"],
-        "gap / excess": row["gap"] * row["upper"] / excess if excess > 1e-9 * optimum else None,
-        "lower / optimum - 1": abs(row["lower"] / optimum - 1),
-    }
-
-
 class Rounds:
     """Seconds of each step in each round; a step is called with what the others returned.
 
@@ -175,8 +128,7 @@ class Rounds:
 
     def ratio(self, top: str, bottom: str) -> float:
         """Return the median over rounds of seconds(top) / seconds(bottom)."""
-        pairs = zip(self.spent[top], self.spent[bottom], strict=True)
-        return median(a / b for a, b in pairs)
+        return median(a / b for a, b in zip(self.spent[top], self.spent[bottom], strict=True))
 
 
 def timed(call, *arguments, clock=perf_counter, **named):
@@ -241,14 +193,14 @@ def judged(problem, factors, *, by=check, rounds=1, tiers=("exact",), **asked):
     steps = {f"{tier} verify": partial(verified, tier=tier) for tier in tiers}
     ran = Rounds(rounds, process_time, search=search, **steps)
     result, reached, _ = ran.values["search"]
-    ends = {x.verdict.name for x in (result, *(ran.values[k] for k in steps))}
     best = [(result.upper, reached), (result.better_upper, result.better)]
     if result.reached is not None:  # of any size, its objective in floats
         best.append((result.reached.value, result.reached.factors))
     best = min((x for x in best if x[0] is not None), key=lambda x: x[0])
+    verdicts = {x.verdict.name for x in (result, *(ran.values[k] for k in steps))}
     row = {
         "components": reached[0].shape[-1],
-        "verdict": "/".join(sorted(ends)),
+        "verdict": "/".join(sorted(verdicts)),
         "lower": result.lower,
         "upper": result.upper,
         "gap": result.relative_gap,
@@ -259,20 +211,15 @@ def judged(problem, factors, *, by=check, rounds=1, tiers=("exact",), **asked):
         "arithmetic": result.tier,
         f"{by.__name__} s": ran.seconds.pop("search"),
         **{f"{k} s": s for k, s in ran.seconds.items()},
-        "certificate kB": saved(result.certificate) / 1e3,
     }
+    with TemporaryDirectory() as folder:
+        row["certificate kB"] = result.certificate.save(Path(folder) / "x.cert") / 1e3
     return row, result, reached
 
 
 def improving(make, wanted, **asked) -> Case:
     """Return a case that is improved, not only checked."""
     return Case(make, wanted, {"by": improve} | asked)
-
-
-def saved(certificate) -> int:
-    """Return a certificate's size in bytes."""
-    with TemporaryDirectory() as folder:
-        return certificate.save(Path(folder) / "x.cert")
 
 
 def shown(value: object) -> str:
@@ -285,5 +232,9 @@ def shown(value: object) -> str:
 def markdown(rows) -> str:
     """Return rows as a Markdown table of all their columns, in order of appearance."""
     names = list(dict.fromkeys(name for row in rows for name in row))
-    cells = [[shown(row.get(k)).replace("|", "\\|") for k in names] for row in rows]
-    return "\n".join(f"| {' | '.join(x)} |" for x in [names, ["---"] * len(names), *cells])
+    return grid(names, ([shown(row.get(k)).replace("|", "\\|") for k in names] for row in rows))
+
+
+def grid(names, lines) -> str:
+    """Return a Markdown table."""
+    return "\n".join(f"| {' | '.join(x)} |" for x in [names, ["---"] * len(names), *lines])

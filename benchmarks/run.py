@@ -10,30 +10,34 @@ import argparse
 import json
 import platform
 import sys
-from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 
+import cells
 import expectations
+import matrices
+import peers
+import row_blocks
+import trained
 from measure import HERE, Options, Row, Table, markdown
 
 MACHINE = "2 cores"
-MODULES = {  # a benchmark is the table of its name; in this order they are written
-    "matrices": "digits scaling dictionary ratings nonnegative losses at_scale clicks text",
-    "peers": "peers",
-    "trained": "tensor_polar cp short_problems networks real_networks hour",
-    "row_blocks": "row_blocks",
-    "cells": "cells cells_of_losses",
-    "expectations": "defaults penalties",
+BENCHMARKS = {  # a benchmark is the table of its name; in this order they are written
+    name: table
+    for module in (matrices, peers, trained, row_blocks, cells, expectations)
+    for name, table in vars(module).items()
+    if isinstance(table, Table)
 }
-BENCHMARKS = {name: module for module, names in MODULES.items() for name in names.split()}
-LIBRARIES = ("numpy", "scipy", "cvxpy", "clarabel", "scs", "python-flint")
-LIBRARIES += ("scikit-learn", "tensorly")
-
-
-def table_of(name: str) -> Table:
-    """Return a benchmark."""
-    return getattr(import_module(BENCHMARKS[name]), name)
+LIBRARIES = (
+    "numpy",
+    "scipy",
+    "cvxpy",
+    "clarabel",
+    "scs",
+    "python-flint",
+    "scikit-learn",
+    "tensorly",
+)
 
 
 def merged(new: list[Row], old: list[Row]) -> list[Row]:
@@ -58,7 +62,7 @@ def main() -> None:
     folder, missed = given.out or (None if given.quick else HERE), False
     stored = read(folder / "results.json") if folder else {}
     for name in given.names or BENCHMARKS:
-        table = table_of(name)
+        table = BENCHMARKS[name]
         new = table.rows(Options(given.quick, given.repeats), given.only)
         claims = [c for row in new for c in table.claims(row)]
         missed |= any(c["holds"] == "NO" for c in claims)
@@ -67,8 +71,6 @@ def main() -> None:
         stored[name] = merged(new, stored.get(name, [])) if given.only else new
         if folder:
             write(folder, {k: stored[k] for k in BENCHMARKS if k in stored})
-            if table.picture:
-                table.picture.draw(folder / f"{name}.png", stored[name])
     sys.exit(missed)
 
 
@@ -78,14 +80,17 @@ def read(file: Path) -> dict[str, list[Row]]:
 
 
 def write(folder: Path, rows: dict[str, list[Row]]) -> None:
-    """Write results.json, a row a line, RESULTS.md, and beside them the page of what to expect."""
+    """Write results.json, a row a line, RESULTS.md, pictures, and the page of what to expect."""
     folder.mkdir(parents=True, exist_ok=True)
     versions = {"python": platform.python_version()} | {k: version(k) for k in LIBRARIES}
     (folder / "results.json").write_text(stored_text(rows, versions), encoding="utf-8")
     (folder / "RESULTS.md").write_text(text(rows, versions), encoding="utf-8")
-    if folder == HERE and {"defaults", "penalties"} <= set(rows):
-        text_of = expectations.PAGE.read_text(encoding="utf-8")
-        page = expectations.page(text_of, rows["defaults"], rows["penalties"])
+    for name, made in rows.items():
+        if draw := BENCHMARKS[name].picture:
+            draw(folder / f"{name}.png", made)
+    if folder == HERE:
+        page = expectations.PAGE.read_text(encoding="utf-8")
+        page = expectations.page(page, rows["defaults"], rows["penalties"])
         expectations.PAGE.write_text(page, encoding="utf-8")
 
 
@@ -99,16 +104,13 @@ def stored_text(rows: dict[str, list[Row]], versions: dict[str, str]) -> str:
 
 def text(rows: dict[str, list[Row]], versions: dict[str, str]) -> str:
     """Return the claims in one table, the first with its benchmark's name, then each table."""
-    tables = {k: table_of(k) for k in rows if BENCHMARKS[k] != "expectations"}
+    tables = {k: t for k, t in BENCHMARKS.items() if k in rows and k not in vars(expectations)}
     claims = []
     for k, table in tables.items():
         made = [c for row in rows[k] for c in table.claims(row)]
         claims += [{"benchmark": "" if n else k} | c for n, c in enumerate(made)]
     listed = ", ".join(f"{k} {v}" for k, v in versions.items())
-    parts = [
-        f"Medians on {MACHINE}; ratios within one run. {listed}.",
-        markdown(claims),
-    ]
+    parts = [f"Medians on {MACHINE}; ratios within one run. {listed}.", markdown(claims)]
     for k, t in tables.items():
         parts += [f"### {t.title}", f"`python benchmarks/run.py {k}`", markdown(rows[k])]
         parts += [f"![{t.title}]({k}.png)"] if t.picture else []

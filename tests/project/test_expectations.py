@@ -65,7 +65,7 @@ def test_a_refused_fit_is_a_row_with_the_reason():
 
     told = expectations.default(expectations.Case(("m", "d", refused)), run.Options())
     assert (told["own"], told["reason"]) == ("OUT_OF_SCOPE", "no bound: another model")
-    assert expectations.outside([told]) == ["- `m`: no bound: another model."]
+    assert expectations.outside([told]) == "- `m`: no bound: another model."
 
 
 def test_every_penalty_and_size_has_a_bracket():
