@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+INTERRUPTED, INTERRUPTED_EXIT = "interrupted; no file is half-written", 130  # by Ctrl-C
+
 
 class InputError(ValueError):
     """The input is wrong; the message says what was expected, and what was given."""

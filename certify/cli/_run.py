@@ -15,12 +15,18 @@ from pathlib import Path
 
 import click
 
-from certify.base.errors import InputError, NotCoveredError, OutOfScopeError
+from certify.base.errors import (
+    INTERRUPTED,
+    INTERRUPTED_EXIT,
+    InputError,
+    NotCoveredError,
+    OutOfScopeError,
+)
 from certify.kernel.errors import RejectedError
 from certify.pipeline.certificate.checked import NOT_COVERED_EXIT
 from certify.pipeline.certificate.verdict import REJECTED_EXIT, Verdict
 
-DEFECT, WRONG_INPUT, INTERRUPTED, CLOSED = 1, 2, 130, 141
+DEFECT, WRONG_INPUT, CLOSED = 1, 2, 141
 ENDINGS = (
     (RejectedError, "rejected: ", REJECTED_EXIT),
     (OutOfScopeError, "out of scope: ", Verdict.OUT_OF_SCOPE.exit_code),
@@ -39,7 +45,7 @@ def run(command: click.Command, arguments: Sequence[str] | None) -> int:
         status = invoke(command, given)
         sys.stdout.flush()
     except KeyboardInterrupt:
-        return end_with("interrupted; no file is half-written", INTERRUPTED)
+        return end_with(INTERRUPTED, INTERRUPTED_EXIT)
     except BrokenPipeError:
         drop_output()
         return CLOSED

@@ -22,9 +22,33 @@ def test_the_version_is_the_package_version(capsys):
     assert first.split()[:2] == ["certify", version("certify")]
 
 
-def test_the_command_is_installed_under_its_name():
+def test_the_command_is_installed_under_its_name(capsys):
     (entry,) = entry_points(group="console_scripts", name="certify")
-    assert entry.load() is cli.main
+    assert entry.load()(["--version"]) == 0
+    assert capsys.readouterr().out.split()[:2] == ["certify", version("certify")]
+
+
+CTRL_C = """
+import runpy, sys
+
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name == "numpy":
+            raise KeyboardInterrupt
+
+sys.meta_path.insert(0, Finder())
+{closed}
+sys.argv = ["certify", "--version"]
+runpy.run_module("certify", run_name="__main__")
+"""
+
+
+@pytest.mark.parametrize("closed", ["", "sys.stderr = None"])
+def test_ctrl_c_while_the_command_is_imported_ends_it_with_a_sentence(closed):
+    line = [sys.executable, "-c", CTRL_C.format(closed=closed)]
+    done = subprocess.run(line, capture_output=True, text=True, check=False)
+    said = "" if closed else "certify: interrupted; no file is half-written\n"
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", said)
 
 
 @pytest.mark.thorough

@@ -89,7 +89,7 @@ def test_metadata_name_the_extras_and_entry_points(built):
     wanted |= {"tests", "dev"}
     assert extras == wanted
     points = held.read(f"{info}/entry_points.txt").decode()
-    assert "certify = certify.cli:main" in points
+    assert "certify = certify.__main__:main" in points
     assert "certify = certify.adapters.pytest_plugin" in points
 
 
