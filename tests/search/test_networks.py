@@ -11,7 +11,7 @@ from certify.atoms.relu import gated
 from certify.base.clock import Clock
 from certify.losses import Absolute, Huber, Logistic, Poisson, Softmax, Squared
 from certify.offsets import ColumnIntercept, Linear, RowIntercept
-from certify.polar.ascent.layers import above, cell_maximum, cross_cells, distinct
+from certify.polar.ascent.layers import above, cell_maximum, cosines, cross_cells, distinct
 from certify.search.candidate import evaluate
 from certify.search.coordinates.layers import Net
 from certify.search.descent.cells import CellProgram, cells_of
@@ -20,7 +20,7 @@ from certify.search.descent.layers import Descent, descend, on_kinks
 from certify.search.dual import scaling
 from certify.search.envelope import Smoothed
 from certify.search.families import search
-from certify.search.growth.layers import field_of, prune
+from certify.search.growth.layers import ALIKE, field_of, prune
 from certify.search.lam_max import lam_max
 
 EPSILON = 1e-6  # relative: the gap that the searches are asked to leave
@@ -180,6 +180,21 @@ def test_dead_and_repeated_neurons_are_dropped_and_merged():
     units = Net(problem).units(found.best.factors)[0]
     assert np.tril(units.T @ units, -1).max() < 1 - EPSILON
     assert gap_of(problem, found, plane_polar) <= EPSILON
+
+
+@pytest.mark.parametrize("activation", ["relu", "linear"])
+def test_parallel_neurons_of_a_start_are_merged_where_no_program_follows_the_descent(activation):
+    rng = np.random.default_rng(0)
+    V, Z = rng.standard_normal((40, 3)), rng.standard_normal((40, 2))
+    atom = ReLU(V, activation=activation)
+    problem = Problem(Squared(Z), atom, 0.2 * atom.attain(Z, 0)[0])
+    once = [rng.standard_normal((*shape, 4)) for shape in atom.shapes(Z.shape)]
+    start = evaluate(problem, tuple(np.hstack([x, 0.7 * x, 1.3 * x[:, :2]]) for x in once))
+    best = search(problem, start, Clock(), 0, (EPSILON, None)).best
+    net = Net(problem)
+    alike = cosines(net.layer, net.balance(best.factors))
+    assert np.tril(alike, -1).max() < 1 - ALIKE
+    assert best.value < start.value
 
 
 @pytest.mark.thorough

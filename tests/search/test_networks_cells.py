@@ -140,13 +140,15 @@ def test_all_weights_descend_once_and_before_a_slow_program(many, answers, monke
         calls.append(name)
         return result()
 
-    monkeypatch.setattr(layers, "MANY", 4 * N - many)
+    problem = posed(Squared(Y), "regularized")
+    start = evaluate(problem, started(problem))
+    cells = layers.begin(Search(problem, Clock(), start), Net(problem), 0).cells
+    search = Search(problem, Clock(), start)
+    monkeypatch.setattr(layers, "MANY", cells.size * N - many)
     monkeypatch.setattr(layers, "descend_jointly", lambda *a: told("descend", lambda: descend(*a)))
     monkeypatch.setattr(
         conic, "solve", lambda *a: told("solve", lambda: solve(*a) if answers else None)
     )
-    problem = posed(Squared(Y), "regularized")
-    search = Search(problem, Clock(), evaluate(problem, started(problem)))
     layers.grow(search, 0, 0.5 * search.best.value)
     expected = {(1, 1): "descend solve", (1, 0): "descend solve", (0, 1): "solve"}
     wanted = expected.get((many, answers), "solve descend").split()

@@ -105,12 +105,23 @@ def begin(search: Search, net: Net, seed: int) -> Round:
     q = problem.best_offsets(factors) if problem.offsets else ()
     search.note("balance", factors, q)
     task = Descent(problem, Smoothed(problem.loss) if problem.loss.smooth else smoothed, factors, q)
-    factors, q, used = descend(
-        task, min(COARSE, search.steps), STALLED_COARSE, search.clock.expired
-    )
+    return Round(smoothed, *descend_and_prune(search, net, task, (COARSE, STALLED_COARSE), seed))
+
+
+def descend_and_prune(
+    search: Search, net: Net, task: Descent, effort: tuple[int, float], seed: int
+) -> tuple[Cells, Values]:
+    """Return the cells of a descent's end, without those that are alike, and its offsets.
+
+    effort  the most steps, and the relative gain that ends them
+    """
+    steps, stalled = effort
+    factors, q, used = descend(task, min(steps, search.steps), stalled, search.clock.expired)
     search.steps -= used
+    cells = prune(net, cells_of(net, factors, seed))
+    factors = cells.factors(net)
     search.note("descend", factors, refit_offsets(search, factors, q))
-    return Round(smoothed, cells_of(net, factors, seed), q)
+    return cells, q
 
 
 def refit_offsets(search: Search, factors: Factors, q: Values) -> Values:
@@ -127,10 +138,8 @@ def descend_jointly(search: Search, net: Net, at: Round, seed: int) -> Round:
     factors = at.cells.factors(net)
     kept = on_kinks(net, factors[0]) if net.turns and at.W is not None else None
     task = Descent(search.problem, at.smoothed, factors, at.q, kept)
-    new, q, used = descend(task, min(FINE, search.steps), STALLED, search.clock.expired)
-    search.steps -= used
-    search.note("descend", new, refit_offsets(search, new, q))
-    return replace(at, cells=cells_of(net, new, seed), q=q)
+    cells, q = descend_and_prune(search, net, task, (FINE, STALLED), seed)
+    return replace(at, cells=cells, q=q)
 
 
 def solve_program(search: Search, at: Round, seed: int, *, descended: bool) -> Round:
