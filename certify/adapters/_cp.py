@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from certify.atoms import CP, Atom, RankOne
-from certify.base.arrays import Array, finite, from_torch, has_masked, real
+from certify.base.arrays import BESIDE, Array, finite, from_torch, has_masked, real
 from certify.base.errors import InputError, OutOfScopeError
 from certify.losses import Squared
 from certify.problem import Problem
@@ -97,7 +97,7 @@ def data(T: Any, mask: Any, factors: Sequence[Array]) -> Squared:
 
     Raises InputError for another shape than the factors', or NaN without a mask.
     """
-    tensor, shape = real(T, "T"), tuple(len(x) for x in factors)
+    tensor, shape = real(T, "T", unmask=BESIDE), tuple(len(x) for x in factors)
     if tensor.shape != shape:
         raise InputError(f"T must have shape {shape} as the factors, got {tensor.shape}")
     if mask is None and np.isnan(tensor).any():

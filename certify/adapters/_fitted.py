@@ -95,8 +95,9 @@ class Fit:
 
     @property
     def eps(self) -> float:
-        """The unit roundoff of the model's precision."""
-        return float(np.finfo(np.asarray(self.model.components_).dtype).eps)
+        """The unit roundoff of the model's precision, the coarser one of components_ and mean_."""
+        parts = (getattr(self.model, k, None) for k in ("components_", "mean_"))
+        return max(float(np.finfo(np.asarray(x).dtype).eps) for x in parts if x is not None)
 
     def slack(self, figure: float, *, cancels: bool) -> float:
         """Return the difference of two figures that rounding, or check()'s epsilon, can explain.

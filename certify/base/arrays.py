@@ -19,6 +19,8 @@ Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 SparseMatrix = Any  # of scipy.sparse
 Dtype = Any  # of numpy
+UNMASKED = "give an array without a mask"
+BESIDE = "give the data without a mask, and mask= beside it"  # where mask= is an argument
 LONGEST = 80  # characters of a wrong value in a message
 STRIDED = "torch.strided"
 FEW = 6  # values of a sequence in a repr
@@ -26,11 +28,11 @@ LARGEST = 2**53  # beyond it, not every integer is a float64
 NUMBERS = (int, float, Fraction, Decimal, np.integer, np.floating, np.bool_)
 
 
-def real(x: object, name: str, *, ndim: int | None = None) -> Array:
+def real(x: object, name: str, *, ndim: int | None = None, unmask: str = UNMASKED) -> Array:
     """Return x as float64 without changing any value; values need not be finite.
 
     x holds floats, integers, booleans, fractions or decimals, in an array or nested lists, each
-    equal to a float64.
+    equal to a float64.  unmask is the cure that the error for a masked array names.
 
     Raises InputError for complex numbers, text, sparse and masked arrays, another number of
     dimensions, and for a number that float64 would round, naming the first.
@@ -39,9 +41,7 @@ def real(x: object, name: str, *, ndim: int | None = None) -> Array:
         raise InputError(f"{name} must be a dense array, got a {type(x).__name__}")
     x = from_torch(x, name)
     if has_masked(x):
-        raise InputError(
-            f"{name} has masked entries: give the data without a mask, and mask= beside it"
-        )
+        raise InputError(f"{name} has masked entries: {unmask}")
     try:
         a = np.asarray(x)
     except ValueError as error:

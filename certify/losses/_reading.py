@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from certify.base.arrays import Array, Ints, finite, frozen, has_masked, real
+from certify.base.arrays import BESIDE, Array, Ints, finite, frozen, has_masked, real
 from certify.base.errors import InputError
 from certify.base.observed import Observed
 
@@ -26,7 +26,7 @@ def read(Y: object, weights: object, mask: object) -> Parts:
 
 
 def _dense(Y: object, weights: object, mask: object) -> Parts:
-    data = real(Y, "Y")
+    data = real(Y, "Y", unmask=BESIDE)
     if data.ndim < MATRIX:
         raise InputError(f"Y must have 2 dimensions or more, got shape {data.shape}")
     if not data.size:
@@ -53,7 +53,7 @@ def observed_data(data: Array, mask: object) -> Array:
     """Return the data; refuse numbers that are not finite, with a hint to the mask for NaN."""
     if mask is None and np.isnan(data).any():
         where = [int(k) for k in np.argwhere(np.isnan(data))[0]]
-        cure = "if NaN means missing, give mask=~np.isnan(Y)"
+        cure = "if NaN means missing, give ~np.isnan(Y) as the mask"
         raise InputError(f"Y must be finite, got nan at {where}: {cure}")
     return finite(data, "Y")
 

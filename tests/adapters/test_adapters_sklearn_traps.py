@@ -12,6 +12,7 @@ from sklearn.decomposition import (
     MiniBatchDictionaryLearning,
     MiniBatchNMF,
     MiniBatchSparsePCA,
+    SparsePCA,
     TruncatedSVD,
 )
 from sklearn.neural_network import MLPRegressor
@@ -33,6 +34,12 @@ from tests.sklearn_models import (
     objective,
     sparse_components,
 )
+
+
+def test_masked_entries_have_a_cure_that_the_models_know():
+    hidden = np.ma.masked_less(X, 0.1)
+    with pytest.raises(InputError, match=r"X has masked entries: give an array without a mask$"):
+        from_model(PCA(2).fit(X), hidden)
 
 
 def test_transform_of_nmf_solves_for_another_w_and_is_refused_with_both_figures():
@@ -174,6 +181,21 @@ def test_a_single_precision_fit_is_read(name):
     if name not in UNREPORTED:
         with pytest.raises(InputError, match=", but "):
             from_model(model, OTHER.astype(np.float32), codes=codes)
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("kind", [SparsePCA, MiniBatchSparsePCA])
+def test_a_fit_with_a_mean_in_half_precision_is_read(kind):
+    data = (X + 0.03).astype(np.float16)
+    model = sparse_components(kind, data=data)
+    assert model.mean_.dtype == np.float16
+    assert not np.array_equal(model.mean_, np.mean(data, axis=0, dtype=np.float64))
+    problem, factors = from_model(model, data)
+    exact = data.astype(np.float64) - model.mean_.astype(np.float64)
+    assert np.array_equal(problem.loss.data, exact.T)
+    assert np.array_equal(factors[0], model.components_.T)
+    with pytest.raises(InputError, match="pass the X of the fit"):
+        from_model(model, OTHER.astype(np.float16) + np.float16(4.0))
 
 
 UNSETTLED = pytest.mark.filterwarnings(
