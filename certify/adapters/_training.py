@@ -234,15 +234,21 @@ class TrainingProblem:
         """Whether PyTorch broadcasts outputs (n, 1) and targets (n,) to n x n differences."""
         return self.loss.name in BROADCAST and outputs == 1 < len(self.y)
 
-    def demand_column(self, outputs: int) -> None:
-        """Raise InputError for targets (n,) and outputs (n, 1), unless a loss is reported."""
-        if self.y.ndim == 1 and self.reported is None and self.broadcasts(outputs):
-            n = len(self.y)
-            raise InputError(
-                f"y must be a column, y[:, None], got shape {(n,)}: with outputs {(n, 1)} "
-                f"PyTorch trains on all {n} x {n} differences. If this happened, train again "
-                "with y[:, None]; if the outputs were squeezed, pass y[:, None], or reported="
-            )
+    def demand_alike(self, outputs: int, *, flat: bool) -> None:
+        """Raise InputError for outputs (n, 1) and targets (n,), unless a loss is reported.
+
+        flat  the outputs are (n,), as targets must be
+        """
+        if self.y.ndim != 1 + flat or self.reported is not None or not self.broadcasts(outputs):
+            return
+        n = len(self.y)
+        got, wanted = ((n, 1), "y[:, 0]") if flat else ((n,), "y[:, None]")
+        mine, form = ((n,), "a vector") if flat else ((n, 1), "a column")
+        cure = "" if flat else f"; if the outputs were squeezed, pass {wanted}, or reported="
+        raise InputError(
+            f"y must be {form}, {wanted}, got shape {got}: with outputs {mine} PyTorch trains on "
+            f"all {n} x {n} differences. If this happened, train again with {wanted}{cure}"
+        )
 
 
 def logged_losses(reported: Reported) -> list[float]:

@@ -21,6 +21,7 @@ from ._training import Reported, TrainingProblem, data, read_decay, read_loss
 __all__ = ["from_model"]
 PRODUCTS = ("Gemm", "MatMul")
 ACTIVATIONS = ("Relu", "LeakyRelu")
+SHAPES = ("Flatten", "Reshape", "Squeeze")
 SLOPE = 0.01  # of a LeakyRelu without alpha
 
 
@@ -41,7 +42,8 @@ def from_model(  # noqa: PLR0913  the settings of a training
         loss(f(X), y) + 1/2 sum over the weights of decay |p|^2.
 
     model   the path of an .onnx file, or the ModelProto: Gemm or MatMul (+ Add), Relu or
-            LeakyRelu or nothing, Gemm or MatMul (+ Add)
+            LeakyRelu or nothing, Gemm or MatMul (+ Add); Flatten and Reshape may stand between
+            them if rows stay rows, and Reshape or Squeeze may make a vector of one output
 
     The other arguments are those of `certify.adapters.torch.from_model`; the objective times
     `factors.multiple` is judged.  The graph is never run.
@@ -81,6 +83,7 @@ class Walk:
     activation: str | None = None
     slope: float | None = None
     behind: Any = None  # the activation behind the last layer
+    flat: bool = False  # whether the one output is a vector by now
 
     def weight(self, node: Any, k: int) -> Array:
         """Return the k-th input of a node; raise OutOfScopeError if it is not a constant."""
@@ -142,7 +145,11 @@ def take(walk: Walk, node: Any, at: str, onnx: Any) -> None:
     hidden = done == 1 and walk.activation is None
     if node.domain not in ("", "ai.onnx"):
         raise unsupported_node(node, f" of the domain {node.domain!r}")
-    if kind in PRODUCTS:
+    if walk.flat and kind != "Identity":
+        raise unsupported_node(node, " behind the vector of outputs")
+    if kind in SHAPES:
+        walk.flat = flattens(walk, node, attributes)
+    elif kind in PRODUCTS:
         walk.layers.append(product(walk, node, at, attributes))
         walk.behind = None
     elif kind == "Add" and (hidden or done > 1) and walk.layers[-1][1] is None:
@@ -155,6 +162,29 @@ def take(walk: Walk, node: Any, at: str, onnx: Any) -> None:
         walk.behind = node
     elif kind != "Identity":
         raise unsupported_node(node, "")
+
+
+def flattens(walk: Walk, node: Any, attributes: dict[str, Any]) -> bool:
+    """Return whether a node makes a vector of the one output, or leaves rows (n, d) as they are.
+
+    Raises OutOfScopeError for a node that does anything else.
+    """
+    width = walk.layers[-1][0].shape[1] if walk.layers else None
+    if node.op_type == "Flatten":
+        rows, flat = attributes.get("axis", 1) in (1, -1), False
+    elif node.op_type == "Squeeze":
+        axes = walk.weight(node, 1) if len(node.input) > 1 else attributes.get("axes", ())
+        rows, flat = False, list(axes) in ([], [1], [-1])
+    else:
+        shape = [int(k) for k in walk.weight(node, 1)]
+        known = (-1, 0, width or shape[-1])
+        rows = len(shape) == PAIR and shape[0] in known[:2] and shape[1] in known
+        flat = shape == [-1]
+        rows &= not attributes.get("allowzero", 0)
+    flat = flat and len(walk.layers) == PAIR and width == 1
+    if not (rows or flat):
+        raise unsupported_node(node, "")
+    return flat
 
 
 def product(

@@ -69,8 +69,9 @@ def from_model(  # noqa: PLR0913  the settings of a training
     SmoothL1Loss, n K for the others.  lam = multiple decay.
 
     model         Sequential(Linear, ReLU | LeakyReLU | Identity, Linear), with biases or
-                  without, among modules that change nothing (Identity, Flatten of rows,
-                  Dropout(0)); or a state dict; or the path of a .safetensors file
+                  without, among modules that change nothing (Identity, Dropout(0), Flatten and
+                  Unflatten of rows), the last of which may be Flatten(0), of one output; or a
+                  state dict; or the path of a .safetensors file
     loss          "mse", "l1", "huber", "smooth_l1", "bce", "cross_entropy", or the module of
                   torch.nn (the way to another delta or beta than 1, to pos_weight and weight)
     reduction     "mean" or "sum", of a loss by name
@@ -91,7 +92,7 @@ def from_model(  # noqa: PLR0913  the settings of a training
     PyTorch broadcasts f (n, 1) and y (n,) to n x n differences in MSELoss, L1Loss, HuberLoss and
     SmoothL1Loss, which is another objective.  So y (n,) is refused for them unless reported=
     agrees, and so is a reported loss of all pairs.  Pass y[:, None] only if outputs and targets had
-    the same shape in training.
+    the same shape in training.  Behind Flatten(0) the outputs are (n,), and y must be so, too.
 
     Raises OutOfScopeError, with the name and the cure, for the decay of AdamW and of others
     that decouple it, for decay of one layer alone, and for other modules, losses or depths;
@@ -111,7 +112,8 @@ def from_model(  # noqa: PLR0913  the settings of a training
     trained = TrainingProblem(features, labels, criterion, decay, reported, reported_rtol)
     problem, factors = trained.judge(weights)
     if layout == "torch":
-        trained.demand_column(len(weights.V))
+        flat = not is_state and flattens_rows(modules_of(model)[-1])
+        trained.demand_alike(len(weights.V), flat=flat)
     if not is_state:
         rebuild = partial(rebuilt_module, (factors.scale, factors.bias))
         factors.origin = Origin(type(model).__name__, None, rebuild)
@@ -175,8 +177,8 @@ def weights_of(model: Any) -> Weights:
 
     Raises OutOfScopeError, with its name, for any other module.
     """
-    kinds, between = [], []
-    for m in modules_of(model):
+    kinds, between, modules = [], [], modules_of(model)
+    for m in modules[:-1] if modules and flattens_rows(modules[-1]) else modules:
         name = type(m).__name__
         if type(m) is not getattr(library(), name, None):
             raise unsupported_part(f"the module {name}")
@@ -202,6 +204,8 @@ def weights_of(model: Any) -> Weights:
         raise unsupported_part("one parameter in two places")
     eps = max(map(precision, state.values()), default=0.0)
     hidden, out, _ = orient(stack, ends(stack), "torch")
+    if flattens_rows(modules[-1]) and ends(stack)[1] != 1:
+        raise unsupported_part("the module Flatten behind several outputs")
     if not between:
         return join_layers(hidden, out, "linear", None, eps)
     name = ACTIVATIONS[type(between[0]).__name__]
@@ -215,9 +219,20 @@ def demand_identity(module: Any) -> None:
     if name in DROPOUTS and module.p > 0:
         reason = f"{name}(p={module.p:g}) changes the objective in every step of training"
         raise OutOfScopeError(f"{reason}: train without it, or with p=0")
-    flattens = name == "Flatten" and module.start_dim in (1, -1)
-    if name not in ("Identity", *DROPOUTS) and not flattens:
+    rows = name == "Flatten" and flattened(module) in ((0, 0), (1, 1))
+    rows |= name == "Unflatten" and module.dim in (1, -1) and len(module.unflattened_size) == 1
+    if name not in ("Identity", *DROPOUTS) and not rows:
         raise unsupported_part(f"the module {name}")
+
+
+def flattened(module: Any) -> tuple[int, int]:
+    """Return the first and the last dimension, of rows (n, d), that a Flatten makes one."""
+    return module.start_dim % 2, module.end_dim % 2
+
+
+def flattens_rows(module: Any) -> bool:
+    """Return whether a module makes (n d,) of rows (n, d)."""
+    return type(module) is library().Flatten and flattened(module) == (0, 1)
 
 
 def ends(stack: list[tuple[str, Array, Array | None]]) -> tuple[int, int]:

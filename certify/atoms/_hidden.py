@@ -23,10 +23,15 @@ def negative_slope(activation: str, slope: float | None) -> float:
     """Return the slope of an activation below zero; only leaky_relu takes one."""
     if slope is None:
         return SLOPES[activation]
+    if activation != "leaky_relu":
+        only = "slope must be given for activation='leaky_relu' only"
+        raise InputError(f"{only}, got {short(slope)} with {activation!r}")
     known = isinstance(slope, int | float) and not isinstance(slope, bool)
-    if activation != "leaky_relu" or not known or not -np.inf < slope <= 1:
-        wanted = "a finite number at most 1, for activation='leaky_relu' only"
-        raise InputError(f"slope must be {wanted}, got {short(slope)} with {activation!r}")
+    if not known or not -np.inf < slope < np.inf:
+        raise InputError(f"slope must be a finite number, got {short(slope)}")
+    if slope > 1:
+        cure = f"(-u, -{short(slope)} v) with slope {1 / slope:.10g} is the same unit as (u, v)"
+        raise InputError(f"slope must be at most 1, got {short(slope)}: {cure}")
     return float(slope)
 
 

@@ -208,6 +208,82 @@ def test_another_node_is_refused_by_name(nodes, told):
         read(graph(nodes, MORE))
 
 
+def shaped(kind, at, to, to_shape=None, **settings):
+    """Return a node that reshapes, with its constant shape or axes."""
+    if to_shape is None:
+        return [node(kind, (at,), to, **settings)]
+    made = numpy_helper.from_array(np.array(to_shape, np.int64))
+    constant = helper.make_node("Constant", [], [f"{to}_shape"], value=made)
+    return [constant, node(kind, (at, f"{to}_shape"), to, **settings)]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        ("Flatten",),
+        *(("Reshape", shape) for shape in ([-1, D], [0, D], [0, -1], [-1, 0])),
+    ],
+    ids=str,
+)
+def test_rows_may_be_reshaped_to_rows(given):
+    kind, *shape = given
+    middle = [[R if k == D else k for k in x] for x in shape]
+    nodes = [
+        *shaped(kind, "x", "x1", *shape),
+        node("Gemm", ("x1", "W1", "b1"), "h"),
+        *shaped(kind, "h", "h1", *middle),
+        node("Relu", ("h1",), "a"),
+        LAST,
+    ]
+    model = graph(nodes, HELD)
+    assert np.array_equal(ran(model), ran(network()))
+    assert objective(*read(model)) == objective(*read(network()))
+
+
+ONE = HELD | {"W2": W2[:, :1], "b2": B2[:1]}
+
+
+@pytest.mark.parametrize(
+    "given", [("Squeeze", [1]), ("Squeeze", [-1]), ("Squeeze", None), ("Reshape", [-1])], ids=str
+)
+def test_one_output_may_end_as_a_vector(given):
+    last = node("Gemm", ("a", "W2", "b2"), "z")
+    flat = graph([*CORE, last, *shaped(given[0], "z", "y", given[1])], ONE)
+    column = graph([*CORE, LAST], ONE)
+    assert np.array_equal(ran(flat), ran(column)[:, 0])
+    labels = Y[:, 0]
+    given = {"weight_decay": DECAY}
+    mine, wanted = from_model(flat, X, labels, **given), from_model(column, X, labels, **given)
+    assert objective(*mine) == objective(*wanted)
+
+
+@pytest.mark.parametrize(
+    ("weights", "kind", "shape", "settings"),
+    [
+        (HELD, "Squeeze", [1], {}),
+        (HELD, "Reshape", [-1], {}),
+        (ONE, "Squeeze", [0], {}),
+        (HELD, "Squeeze", None, {}),
+        (ONE, "Flatten", None, {"axis": 0}),
+        (ONE, "Reshape", [1, -1], {}),
+        (ONE, "Reshape", [-1, 1, 1], {}),
+        (HELD, "Reshape", [-1, 1], {}),
+        (HELD, "Reshape", [0, K], {"allowzero": 1}),
+    ],
+)
+def test_other_shapes_are_refused(weights, kind, shape, settings):
+    last = node("Gemm", ("a", "W2", "b2"), "z")
+    model = graph([*CORE, last, *shaped(kind, "z", "y", shape, **settings)], weights)
+    with pytest.raises(OutOfScopeError, match=f"the graph has the node {kind} 'y'"):
+        read(model)
+
+
+def test_nothing_may_follow_the_vector_of_outputs():
+    last = [node("Gemm", ("a", "W2"), "z"), *shaped("Reshape", "z", "v", [-1])]
+    with pytest.raises(OutOfScopeError, match="Add 'y' behind the vector of outputs"):
+        read(graph([*CORE, *last, node("Add", ("v", "b2"), "y")], ONE))
+
+
 @pytest.mark.parametrize(
     ("model", "told"),
     [

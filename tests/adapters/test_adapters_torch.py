@@ -307,6 +307,19 @@ def test_a_state_dict_and_a_file_say_what_the_module_says(tmp_path):
     assert slope[0].atom.layer.slope == 0.25
 
 
+def test_a_slope_above_one_names_the_same_network_with_another_slope():
+    model = sequence(nn.LeakyReLU(4.0))
+    said = r"slope must be at most 1, got 4.0: \(-u, -4.0 v\) with slope 0.25 is the same unit"
+    with pytest.raises(InputError, match=said):
+        from_model(model, X, target("mse"), weight_decay=DECAY)
+    same = sequence(nn.LeakyReLU(0.25))
+    with torch.no_grad():
+        for k, factor in ((0, -1.0), (2, -4.0)):
+            same[k].weight.copy_(factor * model[k].weight)
+            same[k].bias.copy_((-1.0 if k == 0 else 1.0) * model[k].bias)
+    assert torch.allclose(same(torch.tensor(X)), model(torch.tensor(X)), rtol=TIGHT)
+
+
 def test_factors_go_back_to_a_state_dict():
     model, y = network(), target("mse")
     problem, factors = from_model(model, X, y, weight_decay=(0.5, 0.125))
@@ -509,6 +522,8 @@ def sequence(*middle):
         (sequence(nn.ReLU(), nn.Dropout(0.5)).eval(), r"Dropout\(p=0.5\) changes the objective"),
         (sequence(nn.AlphaDropout(0.1)), r"AlphaDropout\(p=0.1\) changes the objective"),
         (sequence(nn.Flatten(0)), "the module Flatten"),
+        (nn.Sequential(*sequence(nn.ReLU()), nn.Flatten(0)), "module Flatten behind several outp"),
+        (sequence(nn.Unflatten(1, (1, R))), "the module Unflatten"),
         (sequence(type("Identity", (nn.Identity,), {})()), "the module Identity"),
         (sequence(nn.Tanh()), "the module Tanh"),
         (sequence(nn.LayerNorm(R), nn.ReLU()), "the module LayerNorm"),
@@ -571,7 +586,10 @@ def test_nested_sequences_are_read_in_order():
 
 @pytest.mark.parametrize(
     "identity",
-    [nn.Identity(), nn.Dropout(0.0), nn.AlphaDropout(0.0), nn.Flatten(), nn.Flatten(-1)],
+    [
+        *(nn.Identity(), nn.Dropout(0.0), nn.AlphaDropout(0.0), nn.Flatten(), nn.Flatten(-1)),
+        *(nn.Flatten(0, 0), nn.Flatten(-2, -2)),
+    ],
     ids=str,
 )
 def test_modules_that_change_nothing_are_left_out(identity):
@@ -584,6 +602,32 @@ def test_modules_that_change_nothing_are_left_out(identity):
     assert all(np.array_equal(a, b) for a, b in zip(factors, wanted[1], strict=True))
     better = factors.origin.rebuild(around, None, tuple(factors), factors.q)
     assert torch.allclose(better(torch.tensor(X)), model(torch.tensor(X)), rtol=TIGHT)
+
+
+def test_rows_that_are_unflattened_to_rows_are_the_same_network():
+    model = network()
+    around = nn.Sequential(nn.Unflatten(1, (D,)), *model, nn.Unflatten(-1, (2,))).double()
+    assert torch.equal(around(torch.tensor(X)), model(torch.tensor(X)))
+    problem, factors = from_model(around, X, target("mse"), weight_decay=DECAY)
+    assert objective(problem, factors) == objective(
+        *from_model(model, X, target("mse"), weight_decay=DECAY)
+    )
+
+
+@pytest.mark.parametrize("last", [nn.Flatten(0), nn.Flatten(0, 1), nn.Flatten(-2, -1)], ids=str)
+@pytest.mark.parametrize("name", ["mse", "bce"])
+def test_one_output_may_be_flattened_beside_targets_without_a_column(last, name):
+    model, y = network(1), TARGETS["mse"][:, 0] if name == "mse" else (X[:, 0] > 0) * 1.0
+    flat = nn.Sequential(*model, last)
+    assert flat(torch.tensor(X)).shape == (N,)
+    problem, factors = from_model(flat, X, y, loss=name, weight_decay=DECAY)
+    wanted = from_model(model, X, y[:, None], loss=name, weight_decay=DECAY)
+    assert objective(problem, factors) == objective(*wanted)
+    better = factors.origin.rebuild(flat, None, tuple(factors), factors.q)
+    assert torch.allclose(better(torch.tensor(X)), flat(torch.tensor(X)), rtol=TIGHT)
+    if name == "mse":
+        with pytest.raises(InputError, match=r"y must be a vector, y\[:, 0\], got shape \(12, 1\)"):
+            from_model(flat, X, y[:, None], loss=name, weight_decay=DECAY)
 
 
 # --- outputs (n, 1) beside targets (n,) ---------------------------------------------------

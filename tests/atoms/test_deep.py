@@ -182,8 +182,9 @@ def test_wrong_widths_are_refused(hidden):
 
 
 def test_wrong_parts_are_refused():
-    with pytest.raises(InputError, match="slope must be a finite number"):
-        DeepReLU(V, 3, slope=np.inf)
+    for wrong in (np.inf, np.nan, True, "1"):
+        with pytest.raises(InputError, match="slope must be a finite number, got"):
+            DeepReLU(V, 3, slope=wrong)
     for kind in (DeepLinear, DeepReLU):
         with pytest.raises(InputError, match="form must be one of"):
             kind(V, 3, form="max")
