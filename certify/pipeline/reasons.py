@@ -129,6 +129,17 @@ def is_rounding(case: Case) -> bool:
     return case.best - case.lower <= case.size * ROUNDED * float(variance(case.problem))
 
 
+def limit_of_offsets(case: Case) -> str | None:
+    """Say that the infimum 0 is the limit of ever larger offsets, and no optimum."""
+    problem, at = case.problem, case.evidence.start
+    none = tuple(x[..., :0] for x in at.factors)
+    if case.lower or not problem.offsets or problem.objective(none, tuple(FAR * x for x in at.q)):
+        return None
+    end = "the objective tends to its infimum 0 as the offsets grow, and no factors reach it"
+    cure = "give the offsets a ridge, and there is an optimum"
+    return f"{end}: {cure}; atol above {at_most(case.upper, 3)} certifies these factors"
+
+
 def search_note(case: Case) -> str | None:
     """Repeat the note of the search on its dual point."""
     if not case.evidence.note:
@@ -183,11 +194,13 @@ def part(distance: float, whole: float) -> str:
 KINKS = "; the loss has kinks, so a dual point proves this and no gradient does"
 EXACT = "; they equal the data up to rounding"
 FOUND = "; the best offsets for these factors were found"
+FAR = 2.0**10  # times the best offsets in floats: so far out, a loss that tends to 0 is 0 in floats
 ROUNDED = 2.0**-44  # of |Y|^2, in the bound for each component; what is said, never a bound
 REASONS: tuple[Reason, ...] = (  # the first that applies is given; the last one always does
     certified,
     refuted,
     rank_limited,
+    limit_of_offsets,
     fixed_rank,
     search_note,
     upper_is_loose,

@@ -220,6 +220,28 @@ def test_nothing_is_the_optimum_of_one_class_alone():
     assert paid.verdict is Verdict.REFUTED
 
 
+UNREACHED = {
+    "logistic": (Logistic(np.ones((4, 3))), Intercept),
+    "poisson": (Poisson(np.zeros((4, 3))), RowIntercept),
+    "softmax": (Softmax(np.eye(3)[[0, 0, 0, 0]]), ColumnIntercept),
+}
+
+
+@pytest.mark.parametrize("lam", [0.5, 0.0])
+@pytest.mark.parametrize("norm", ["l2", "l2+"])
+@pytest.mark.parametrize("name", UNREACHED)
+def test_an_infimum_that_only_infinite_offsets_reach_is_said_to_be_one(name, norm, lam):
+    held, offset = UNREACHED[name]
+    problem = Problem(held, RankOne(norm, norm), lam, [offset()])
+    result = check(problem, nothing(held), budget=1.0)
+    assert (result.verdict, result.lower) == (Verdict.UNDECIDED, 0.0)
+    assert result.reason.startswith("the objective tends to its infimum 0 as the offsets grow")
+    atol = float(result.reason.partition("atol above ")[2].split()[0])
+    assert check(problem, nothing(held), atol=atol).verdict is Verdict.CERTIFIED
+    priced = check(Problem(held, problem.atom, lam, [offset(1.0)]), nothing(held), budget=1.0)
+    assert "infimum" not in priced.reason
+
+
 def test_a_short_dual_point_is_lengthened_to_its_best_multiple():
     held = LOSSES["squared_hinge"](np.sign(Y))
     problem = Problem(held, ENTRIES, 4.0)
