@@ -69,6 +69,11 @@ class Parallel:
         """Return both sides; the upper one is proved by the kernel."""
         return enclose_network(self, W, propose, seed)
 
+    @property
+    def steep(self) -> float:
+        """A bound of |s(... s(H) ...)|_F / |H|_F over all layers: max(1, |slope|)^(K-1)."""
+        return max(1.0, abs(self.slope)) ** len(self.hidden)
+
     @classmethod
     def from_statement(cls: Any, statement: dict[str, Any], data: dict[str, Any]) -> Any:  # noqa: ANN401
         """Return the networks of a statement."""
@@ -127,19 +132,21 @@ def thread(u: Array, v: Array, hidden: tuple[int, ...]) -> Slice:
     return (first, *inner, last)
 
 
-def spectral(W: Array, target: float | None, seed: int) -> Proposal:
+def spectral(W: Array, target: float | None = None, seed: int = 0) -> Proposal:
     """Return a bound of sigma_1(W) by the matrix rules."""
     norm = L2()
     return smallest(PolarQuery(W, norm, norm, target, seed))
 
 
-def by_layers(V: Array, W: Matrix, slope: float, steps: int) -> Proposal:
-    """Return sigma_1(W) sigma_1(V) max(1, |slope|)^steps with its proof."""
-    dense = as_dense(W)
+def by_layers(
+    V: Array, W: Matrix, steep: float, norm: Callable[[Array], Proposal | None]
+) -> Proposal | None:
+    """Return sigma_1(W) sigma_1(V) steep with its proof, or None; norm: bounds sigma_1."""
     proof: dict[str, Any] = {"rule": "layers"}
-    upper = max(1.0, abs(slope)) ** steps
-    for name, matrix in (("W", dense), ("F", V)):
-        proposal = spectral(matrix, None, 0)
+    upper = steep
+    for name, matrix in (("W", as_dense(W)), ("F", V)):
+        if (proposal := norm(matrix)) is None:
+            return None
         proof[name] = {k: v for k, v in proposal.proof.items() if k in ("axis", "shift")}
         if "L" in proposal.proof:
             proof[f"{name}.L"] = proposal.proof["L"]

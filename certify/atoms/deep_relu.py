@@ -59,7 +59,8 @@ class DeepReLU(layers.Parallel, Atom):
         self, W: Matrix, target: float | None, seed: int, deadline: float | None
     ) -> Proposal:
         """Return the product of two spectral norms with its proof."""
-        return layers.by_layers(self.V, W, self.slope, len(self.hidden))
+        found = layers.by_layers(self.V, W, self.steep, layers.spectral)
+        return found or Proposal(np.inf)
 
     def attain(self, W: Matrix, seed: int) -> tuple[float, Slice]:
         """Return the best unit of one hidden layer, with one unit in each further layer.

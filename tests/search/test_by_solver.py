@@ -157,8 +157,8 @@ BIG = np.ones((50, 40))
         (lambda: CP().polar(np.ones((9, 9, 9)), method="cvxpy"), "takes at most 80 .*got 90"),
         (lambda: LINES.polar(np.ones((45, 2, 45)), method="cvxpy"), "takes at most 80 .*got 90"),
         (
-            lambda: DeepReLU(V, (2,)).polar(W, method="cvxpy"),
-            "no relaxation is known for DeepReLU",
+            lambda: DeepReLU(BIG, (2,)).polar(BIG, method="cvxpy"),
+            "takes at most 80 rows and columns.*got 90",
         ),
         (lambda: asked(1.0, BIG), "takes at most 80 rows"),
         (lambda: asked(1.0, np.ones((90, 90)), RankOne("l1", "l1")), "takes at most 4096 observed"),

@@ -7,12 +7,12 @@ import pytest
 
 import problems
 from certify import InputError, Problem, check
-from certify.atoms import DeepLinear, ReLU
+from certify.atoms import DeepLinear, DeepReLU, ReLU
 from certify.atoms.relu import gated
 from certify.losses import Absolute, Logistic, Squared
 from certify.offsets import ColumnIntercept
 from certify.search import relax
-from certify.search.relax import Using, _solve, network_omega
+from certify.search.relax import Using, _solve, network_omega, proposals
 from certify.search.relax.network_witness import network_witness
 from problems import network_line
 from problems._networks import cells, rational
@@ -209,7 +209,7 @@ def test_zero_has_a_witness_of_nearly_zero():
     assert network_witness(0 * W, atom.layer, Using()).upper <= SOLVED
 
 
-def test_parallel_deep_networks_are_relaxed_where_they_are_linear():
+def test_parallel_deep_networks_are_relaxed_exactly_where_they_are_linear():
     for case in problems.load("deep").values():
         if isinstance(case.problem.atom, DeepLinear):
             found = check(case.problem, case.factors, method="cvxpy")
@@ -217,5 +217,33 @@ def test_parallel_deep_networks_are_relaxed_where_they_are_linear():
             told = relax.convex(case.problem)
             assert told.value == pytest.approx(case.optimum, rel=1e-6)
         else:
-            with pytest.raises(InputError, match="no relaxation is known for DeepReLU"):
-                relax.convex(case.problem)
+            told = relax.convex(case.problem)
+            assert told.value <= case.optimum * (1 + 1e-6)
+
+
+@pytest.mark.parametrize("slope", [0.0, 0.25, -2.0])
+@pytest.mark.parametrize("scale", [0.0, 1.0, 2.0**500])
+def test_a_solver_bounds_the_polar_of_deep_networks_as_the_engine_does(slope, scale):
+    V = np.array([[1.0, -2.0], [0.0, 3.0], [2.0, 1.0]])
+    W = scale * np.array([[2.0, -1.0], [1.0, 1.0], [-3.0, 0.5]])
+    atom = DeepReLU(V, (2, 1), slope)
+    engine, solver = atom.polar(W), atom.polar(W, method="cvxpy")
+    assert solver.upper >= solver.lower
+    assert near(solver.upper / (scale or 1.0), engine.upper / (scale or 1.0))
+
+
+def test_deep_networks_without_data_fit_nothing():
+    problem = Problem(Squared(np.eye(2)), DeepReLU(np.zeros((2, 2)), (2,)), 1.0)
+    assert relax.convex(problem).value == pytest.approx(1.0, rel=1e-6)
+
+
+@pytest.mark.parametrize("answer", [0.5, -1.0, 1e200])
+def test_a_wrong_spectral_norm_proves_nothing_false(answer, monkeypatch):
+    monkeypatch.setattr(proposals, "numbers", lambda _: [np.array(answer)])
+    found = DeepReLU(np.eye(2), (2,)).polar(np.diag([3.0, 2.0]), method="cvxpy")
+    assert found.upper >= found.lower > 2.99
+
+
+def test_without_a_spectral_norm_there_is_no_bound(monkeypatch):
+    monkeypatch.setattr(proposals, "numbers", lambda _: None)
+    assert DeepReLU(np.eye(2), (2,)).polar(np.diag([3.0, 2.0]), method="cvxpy").upper == np.inf

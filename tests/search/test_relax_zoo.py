@@ -5,7 +5,7 @@ import pytest
 
 import problems
 from certify import Problem, Verdict, check, improve
-from certify.atoms import DeepLinear, DeepReLU, RankOne, Symmetric
+from certify.atoms import DeepLinear, RankOne, Symmetric
 from certify.losses import Logistic, Squared
 from certify.norms import gauge
 from certify.offsets import Smooth, Sparse
@@ -22,8 +22,6 @@ ZOO = {
     for name in problems.names()
     for case, instance in problems.load(name).items()
     if instance.problem.lam > 0 and np.prod(instance.problem.loss.shape) <= SMALL
-    if getattr(instance.problem.atom, "pool", "") != "max"  # no relaxation is known,
-    if not isinstance(instance.problem.atom, DeepReLU)  # here neither
 }
 
 

@@ -17,7 +17,7 @@ from certify.problem import Problem, Values
 from ._cvxpy import Expression, cp
 from ._loss import Units, domain, is_known, loss_expression, units
 from ._solve import Using, numbers
-from .network_omega import linear_omega, network_omega
+from .network_omega import deep_omega, network_omega
 from .omega import Expressed, by_squares, omega
 from .tensor_gauge import tensor_omega
 
@@ -64,7 +64,7 @@ def convex(problem: Problem, solver: str | None = None, budget: float | None = N
 
     Omega is exact where omega() says so; else it is a lower bound, and F with it: of a
     tensor the partial-transpose relaxation; of a hidden layer as `network_omega` says; of
-    parallel deep linear networks the nuclear norm of the least U with V U = Z, exact.
+    parallel deep networks as `deep_omega` says, exact for linear ones.
     budget: seconds for the solver.
 
     Raises InputError for a solver that is not installed, or a problem with a loss or an
@@ -128,13 +128,8 @@ OMEGAS: dict[str, Callable[[Any, Expression, Dims], Expressed]] = {
         cp.vec(Z, order="C"), dims, atom.gauges, symmetric=atom.parts == 1
     ),
     "layers": lambda atom, Z, _: network_omega(Z, atom.layer),
-    "deep": lambda atom, Z, _: linear_omega(Z, atom.V),
+    "deep": lambda atom, Z, _: deep_omega(Z, atom),
 }
-
-
-def relaxable(atom: Any) -> bool:  # noqa: ANN401  an atom
-    """Whether the atom's family has a relaxation: deep networks only where they are linear."""
-    return atom.family in OMEGAS and (atom.family != "deep" or atom.slope == 1)
 
 
 def require_own(problem: Problem) -> None:
@@ -143,7 +138,7 @@ def require_own(problem: Problem) -> None:
     if not isinstance(atom, tuple(ATOMS.values())) or not is_known(loss):
         got = f"{type(atom).__name__} under {type(loss).__name__}"
         raise InputError(f"a relaxation needs an atom and a loss of certify's own, got {got}")
-    if not relaxable(atom):
+    if atom.family not in OMEGAS:
         raise InputError(f"no relaxation is known for {type(atom).__name__}")
 
 

@@ -3,6 +3,8 @@
 Omega(Z) is the least sum |u_k||v_k| with sum pool(s(F u_k)) v_k^T = Z.
 """
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import linprog
@@ -81,9 +83,16 @@ def network_omega(Z: Expression, layer: Layer) -> Expressed:
     return price / scale, cone
 
 
-def linear_omega(Z: Expression, V: Array) -> Expressed:
-    """Return the nuclear norm of the least U, V U = Z: parallel deep linear networks."""
-    scale = unit(V)
+def deep_omega(Z: Expression, atom: Any) -> Expressed:  # noqa: ANN401  of the family "deep"
+    """Return the nuclear norm of the least U, V U = Z: parallel deep linear networks.
+
+    With an activation |Z|_* / (sigma_1(V) steep) <= Omega(Z), as Omega*(W) <= sigma_1(W)
+    sigma_1(V) steep.
+    """
+    V, scale = atom.V, unit(atom.V)
+    if atom.slope != 1:
+        top = float(np.linalg.norm(V, 2)) * atom.steep
+        return (cp.normNuc(Z) / top, []) if top else (0.0, [Z == 0])
     U = cp.Variable((V.shape[1], Z.shape[1]))
     return cp.normNuc(U) / scale, [V / scale @ U == Z]
 

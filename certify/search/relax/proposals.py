@@ -7,15 +7,18 @@ from typing import Any
 import numpy as np
 
 from certify.atoms import ATOMS, Atom
+from certify.atoms._layers import by_layers
 from certify.base.arrays import Array, as_dense
 from certify.base.errors import InputError
 from certify.norms import gauge
-from certify.polar import Proposal
+from certify.polar import Proposal, eigen
+from certify.polar.methods.spectral import of_gram
 from certify.polar.product_query import ProductQuery
 from certify.problem import Problem
 
-from ._solve import Using, accept_solver
-from .convex import relaxable, require_own
+from ._cvxpy import cp
+from ._solve import Using, accept_solver, numbers, unit
+from .convex import require_own
 from .network_witness import network_witness
 from .tensor_polar import MATRIX, halves
 from .tensor_witness import propose_tensor
@@ -62,6 +65,8 @@ def side_of(atom: Any, dims: tuple[int, ...]) -> int:  # noqa: ANN401  an atom o
 
     0 where a closed form takes the place of the matrix: of two modes, one of them l1.
     """
+    if atom.family == "deep" and atom.slope != 1:
+        return int(max(sum(dims), sum(atom.V.shape)))
     if atom.family == "deep":
         return int(atom.V.shape[1] + dims[1])
     if atom.parts == 1:
@@ -90,7 +95,7 @@ def propose(atom: Atom, W: Any, using: Using) -> Proposal | None:  # noqa: ANN40
     Raises InputError for an atom without a relaxation, or sizes beyond the method's.
     """
     accept_solver(using.solver)
-    if not isinstance(atom, tuple(ATOMS.values())) or not relaxable(atom):
+    if not isinstance(atom, tuple(ATOMS.values())) or atom.family not in BOUNDS:
         raise InputError(f"no relaxation is known for {type(atom).__name__}")
     dense = as_dense(W).astype(np.float64)
     require_small(atom, dense.shape)
@@ -103,9 +108,22 @@ def propose(atom: Atom, W: Any, using: Using) -> Proposal | None:  # noqa: ANN40
 
 
 def of_deep(atom: Any, W: Array, using: Using) -> Proposal | None:  # noqa: ANN401
-    """Return the bound of parallel deep linear networks: the spectral norm of V^T W."""
+    """Return the spectral norm of V^T W, or with an activation the bound of `by_layers`."""
+    if atom.slope != 1:
+        return by_layers(atom.V, W, atom.steep, lambda matrix: spectral_norm(matrix, using))
     proposal = witness(atom.V.T @ W, gauge("l2"), gauge("l2"), using)
     return proposal and proposal.linear()
+
+
+def spectral_norm(W: Array, using: Using) -> Proposal | None:
+    """Return a bound of sigma_1(W), the least s with [[s I, W], [W^T, s I]] >= 0."""
+    s, scale, (m, n) = cp.Variable(), unit(W), W.shape
+    block = cp.bmat([[s * np.eye(m), W / scale], [W.T / scale, s * np.eye(n)]])
+    values = numbers([s]) if using.solve(cp.Problem(cp.Minimize(s), [block >> 0])) else None
+    if values is None:
+        return None
+    axis = eigen.side(W)
+    return of_gram(eigen.gram(W, axis), axis, None, 0, float(values[0] * scale) ** 2)
 
 
 BOUNDS: dict[str, Callable[[Any, Array, Using], Proposal | None]] = {
