@@ -9,8 +9,8 @@ import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
-from functools import partial
 from multiprocessing import get_context
+from operator import itemgetter
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -24,6 +24,7 @@ from certify.base.clock import Clock
 from certify.problem import proof_time
 
 HERE = Path(__file__).parent
+AGREED = ("rtol", "atol", "q")  # what a question and its verification share
 Row = dict[str, Any]
 
 
@@ -56,7 +57,7 @@ def judged_alone(case: Case, options: Options) -> Row:
     if options.quick and "budget" in asked:
         asked["budget"] = max(asked["budget"] / 10, 10.0)
     optimum = known.pop("optimum", None)
-    row = judged(problem, factors, rounds=options.rounds(1), **asked)[0]
+    row = judged(problem, factors, **asked)[0]
     if optimum is not None:
         excess = row["upper"] - optimum
         row["true excess"] = max(excess, 0.0) / row["upper"]
@@ -166,55 +167,50 @@ def count_budget_in_processor_seconds() -> None:
     Clock.__init__ = started
 
 
-def judged(problem, factors, *, by=check, rounds=1, tiers=("exact",), **asked):
-    """Check or improve factors, and verify what is claimed of the result, in rounds.
+def judged(problem, factors, *, by=check, tiers=("exact",), cores=None, **asked):
+    """Check or improve factors, and verify what is claimed of the result.
 
     Returns the row, the result, and the factors that it is about.  The verdict is that of the
     search and of every verification: "A/B" if they differ.  Seconds are the processor's; where
-    cores= is asked, so is the budget, of so many cores.
+    cores= is given, so is the budget, of so many cores.
     """
-    if cores := asked.pop("cores", None):
+    if cores:
         asked["budget"] *= cores
         count_budget_in_processor_seconds()
     if by is check:
         asked.setdefault("q", getattr(factors, "q", None))
-
-    def search(_):
-        found = by(problem, factors, **asked)
-        if by is check:
-            return found, factors, {}
-        return found.result, found.factors, {"q": found.q} if problem.offsets else {}
-
-    def verified(ran, tier: str):
-        result, reached, offsets = ran["search"]
-        return verify(result.certificate, problem, reached, tier=tier, **agreed | offsets)
-
-    agreed = {k: x for k, x in asked.items() if k in ("rtol", "atol", "q")}
-    steps = {f"{tier} verify": partial(verified, tier=tier) for tier in tiers}
-    ran = Rounds(rounds, process_time, search=search, **steps)
-    result, reached, _ = ran.values["search"]
-    best = [(result.upper, reached), (result.better_upper, result.better)]
+    seconds, result = timed(by, problem, factors, clock=process_time, **asked)
+    row, agreed = {f"{by.__name__} s": seconds}, {k: x for k, x in asked.items() if k in AGREED}
+    if by is improve:
+        factors, agreed["q"] = result.factors, result.q if problem.offsets else None
+        result = result.result
+    verdicts = {result.verdict.name}
+    for tier in tiers:
+        given = result.certificate, problem, factors
+        seconds, proof = timed(verify, *given, clock=process_time, tier=tier, **agreed)
+        row[f"{tier} verify s"] = seconds
+        verdicts.add(proof.verdict.name)
+    best = [(result.upper, factors), (result.better_upper, result.better)]
     if result.reached is not None:  # of any size, its objective in floats
         best.append((result.reached.value, result.reached.factors))
-    best = min((x for x in best if x[0] is not None), key=lambda x: x[0])
-    verdicts = {x.verdict.name for x in (result, *(ran.values[k] for k in steps))}
+    least, at = min((x for x in best if x[0] is not None), key=itemgetter(0))
+    with TemporaryDirectory() as folder:
+        size = result.certificate.save(Path(folder) / "x.cert")
     row = {
-        "components": reached[0].shape[-1],
+        "components": factors[0].shape[-1],
         "verdict": "/".join(sorted(verdicts)),
         "lower": result.lower,
         "upper": result.upper,
         "gap": result.relative_gap,
         "better": result.better_upper,
-        "gap of the best": 1 - result.lower / best[0] if best[0] else None,
-        "size of the best": best[1][0].shape[-1],
+        "gap of the best": 1 - result.lower / least if least else None,
+        "size of the best": at[0].shape[-1],
         "rule": result.certificate.proof.get("polar", {}).get("rule"),
         "arithmetic": result.tier,
-        f"{by.__name__} s": ran.seconds.pop("search"),
-        **{f"{k} s": s for k, s in ran.seconds.items()},
+        **row,
+        "certificate kB": size / 1e3,
     }
-    with TemporaryDirectory() as folder:
-        row["certificate kB"] = result.certificate.save(Path(folder) / "x.cert") / 1e3
-    return row, result, reached
+    return row, result, factors
 
 
 def improving(make, wanted, **asked) -> Case:
