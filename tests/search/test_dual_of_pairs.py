@@ -11,6 +11,7 @@ from certify.base.clock import Clock
 from certify.losses import Huber, Squared
 from certify.norms import Variation, variation
 from certify.offsets import ColumnIntercept, RowIntercept
+from certify.polar.methods.multiplier import clip_singular
 from certify.polar.proved import proved_above
 from certify.search import relax
 from certify.search.candidate import evaluate
@@ -18,7 +19,6 @@ from certify.search.dual import products
 from certify.search.dual.joint import remove_offsets
 from certify.search.dual.points import Run, polar_target, propose
 from certify.search.dual.products import groups, polish_jointly
-from certify.search.dual.reformulation import nonnegative
 from certify.search.evidence import BOUND_SHARE, bound_all, give_most_time, refine_bound
 from certify.search.search_result import SearchResult
 from tests.tolerance import EPS
@@ -61,12 +61,14 @@ def test_a_matrix_whose_relaxation_is_exact_is_solved():
 
 
 def test_multipliers_of_every_block_gain_on_those_of_the_products():
-    """[[0, W + N], [., 0]] alone is what the projection of the data has."""
+    """Of [[0, W + N], [., 0]] alone, N >= 0, the best W is a projection."""
     Y = np.maximum(noisy(12, 9) - 0.4, 0.0)
     problem = Problem(Squared(Y), RankOne("l2+", "l2+"), 0.1 * np.linalg.norm(Y, 2))
     (dual,) = polish_jointly(asked(problem), np.zeros(Y.shape))
-    S = nonnegative(Y, problem.lam, lambda: False)
-    assert dual.value > value_at(problem, S.W, 1.0) * (1 + 1e-4)
+    S = np.zeros_like(Y)  # the best one of sigma_1(S) <= lam, W = min(S, Y)
+    for _ in range(1000):
+        S = clip_singular(np.maximum(S, Y), problem.lam)
+    assert dual.value > value_at(problem, np.minimum(S, Y), 1.0) * (1 + 1e-4)
     blocks = dual.polar.proof["N0"]
     assert blocks.size == 21 * 22 // 2
     assert (blocks >= 0).all()

@@ -262,8 +262,7 @@ def with_proposal(run: Run, at: Ascent, names: list[str]) -> Dual | None:
         return Dual(
             Orthogonal(point), Proposal(0.0, {"rule": "signs"}), scaling.value(problem, W, 1.0)
         )
-    both = names == ["ball", "signs"] and at.W.ndim == MATRIX and polar_ball.of(problem) is None
-    return bound_inside(run, W, -at.points[-1] if both else None)
+    return bound_inside(run, W)
 
 
 def fan(C: Array, r: int, at: str = "", *, spare: float = 0.0) -> tuple[dict[str, Any], float]:
