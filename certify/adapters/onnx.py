@@ -177,12 +177,10 @@ def flattens(walk: Walk, node: Any, attributes: dict[str, Any]) -> bool:
         rows, flat = False, list(axes) in ([], [1], [-1])
     else:
         shape = [int(k) for k in walk.weight(node, 1)]
-        known = (-1, 0, width or shape[-1])
-        rows = len(shape) == PAIR and shape[0] in known[:2] and shape[1] in known
+        rows = len(shape) == PAIR and shape[0] in (-1, 0) and not attributes.get("allowzero", 0)
+        rows = rows and shape[1] in (-1, 0, width or shape[1])
         flat = shape == [-1]
-        rows &= not attributes.get("allowzero", 0)
-    flat = flat and len(walk.layers) == PAIR and width == 1
-    if not (rows or flat):
+    if not rows and not (flat and width == 1):
         raise unsupported_node(node, "")
     return flat
 

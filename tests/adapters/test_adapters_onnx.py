@@ -267,6 +267,7 @@ def test_one_output_may_end_as_a_vector(given):
         (ONE, "Flatten", None, {"axis": 0}),
         (ONE, "Reshape", [1, -1], {}),
         (ONE, "Reshape", [-1, 1, 1], {}),
+        (ONE, "Reshape", [], {}),
         (HELD, "Reshape", [-1, 1], {}),
         (HELD, "Reshape", [0, K], {"allowzero": 1}),
     ],
