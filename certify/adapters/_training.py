@@ -16,21 +16,59 @@ from ._network import PAIR, Decay, Judged, Weights, problem_of_network, targets
 
 Reported = float | Sequence[float] | None
 REDUCTIONS = ("mean", "sum")
-BROADCAST = ("mse", "l1", "huber", "smooth_l1")  # losses of torch.nn that broadcast their arguments
 PAIRS = 10_000_000  # the most pairs of outputs and targets that are formed (80 MB)
-MODULES = {  # of torch.nn, and the settings that must have their defaults
-    "MSELoss": ("mse", ()),
-    "L1Loss": ("l1", ()),
-    "HuberLoss": ("huber", ()),
-    "SmoothL1Loss": ("smooth_l1", ()),
-    "BCEWithLogitsLoss": ("bce", ("weight",)),
-    "CrossEntropyLoss": ("cross_entropy", ("label_smoothing",)),
-}
-WEIGHTS = {"bce": "pos_weight", "cross_entropy": "weight"}  # one for each output
 CURES = {
     "BCELoss": "leave the sigmoid out and use BCEWithLogitsLoss",
     "NLLLoss": "leave the log_softmax out and use CrossEntropyLoss",
 }
+
+
+@dataclass(frozen=True)
+class TorchLoss:
+    """How a loss of torch.nn is read.
+
+    module      its name in torch.nn             make    our loss of Y, weights, and delta or beta
+    ratio       our loss in units of this one: a number, or None for delta
+    weights     its setting with a number for each output; by default it has none
+    defaults    settings that must have their defaults
+    broadcasts  whether outputs (n, 1) and targets (n,) become n x n differences
+    labels      whether its weights are those of labels 1; else of classes
+    by_rows     whether y may hold classes, and the mean is over rows
+    """
+
+    module: str
+    make: Callable[[Array, Array | None, float], Loss]
+    ratio: float | None = 1.0
+    weights: str = ""
+    defaults: tuple[str, ...] = ()
+    broadcasts: bool = True
+    labels: bool = False
+    by_rows: bool = False
+
+
+LOSSES = {
+    "mse": TorchLoss("MSELoss", lambda Y, scale, _: Squared(Y, scale), 0.5),
+    "l1": TorchLoss("L1Loss", lambda Y, scale, _: Absolute(Y, scale)),
+    "huber": TorchLoss("HuberLoss", lambda Y, scale, delta: Huber(Y, delta, scale)),
+    "smooth_l1": TorchLoss("SmoothL1Loss", lambda Y, scale, beta: Huber(Y, beta, scale), None),
+    "bce": TorchLoss(
+        "BCEWithLogitsLoss",
+        lambda Y, scale, _: Logistic(Y, scale),
+        weights="pos_weight",
+        defaults=("weight",),
+        broadcasts=False,
+        labels=True,
+    ),
+    "cross_entropy": TorchLoss(
+        "CrossEntropyLoss",
+        lambda Y, scale, _: Softmax(Y, scale),
+        weights="weight",
+        defaults=("label_smoothing",),
+        broadcasts=False,
+        by_rows=True,
+    ),
+}
+MODULES = {kind.module: name for name, kind in LOSSES.items()}
 
 
 @dataclass(frozen=True)
@@ -53,43 +91,37 @@ class NamedLoss:
         accept_word(self.name, "loss", tuple(LOSSES))
         accept_word(self.reduction, "reduction", REDUCTIONS)
 
+    @property
+    def kind(self) -> TorchLoss:
+        """How it is read."""
+        return LOSSES[self.name]
+
     def read(self, y: Array, outputs: int) -> tuple[Loss, float]:
         """Return the loss that is judged, and its ratio to this one.
 
         The mean of "cross_entropy" is that with its weights where y holds classes, and divides by
         n where y holds rows.
         """
-        Y = hot(y, outputs) if self.name == "cross_entropy" else targets(y)
+        Y = hot(y, outputs) if self.kind.by_rows else targets(y)
         scale = None if self.weights is None else self.scale(Y)
         count = 1.0
         if self.reduction == "mean":
             rows = len(Y) if scale is None or Y is y else float(scale.sum())
-            count = rows if self.name == "cross_entropy" else Y.size
-        each = {"mse": 0.5, "smooth_l1": self.delta}.get(self.name, 1.0)
-        return LOSSES[self.name](Y, scale, self.delta), each * count
+            count = rows if self.kind.by_rows else Y.size
+        ratio = self.delta if self.kind.ratio is None else self.kind.ratio
+        return self.kind.make(Y, scale, self.delta), ratio * count
 
     def scale(self, Y: Array) -> Array:
         """Return the weight of each row of classes, or of each label.
 
         Raises InputError unless there is one weight for each output.
         """
-        weights = finite(real(self.weights, WEIGHTS[self.name]), WEIGHTS[self.name])
-        if weights.size not in (1, Y.shape[1]) or (weights.size == 1 and self.name != "bce"):
-            wanted = f"{WEIGHTS[self.name]} must have {Y.shape[1]} numbers, one for each output"
+        name, labels = self.kind.weights, self.kind.labels
+        weights = finite(real(self.weights, name), name)
+        if weights.size not in (1, Y.shape[1]) or (weights.size == 1 and not labels):
+            wanted = f"{name} must have {Y.shape[1]} numbers, one for each output"
             raise InputError(f"{wanted}, got shape {weights.shape}")
-        if self.name == "bce":
-            return np.where(Y == 1, weights, 1.0)
-        return np.asarray(Y @ weights)
-
-
-LOSSES: dict[str, Callable[[Array, Array | None, float], Loss]] = {
-    "mse": lambda Y, scale, _: Squared(Y, scale),
-    "l1": lambda Y, scale, _: Absolute(Y, scale),
-    "huber": lambda Y, scale, delta: Huber(Y, delta, scale),
-    "smooth_l1": lambda Y, scale, beta: Huber(Y, beta, scale),
-    "bce": lambda Y, scale, _: Logistic(Y, scale),
-    "cross_entropy": lambda Y, scale, _: Softmax(Y, scale),
-}
+        return np.where(Y == 1, weights, 1.0) if labels else np.asarray(Y @ weights)
 
 
 def hot(y: Array, outputs: int) -> Array:
@@ -123,17 +155,17 @@ def read_loss(loss: Any, reduction: str) -> NamedLoss:
     if name not in MODULES or not type(loss).__module__.startswith("torch.nn."):
         cure = CURES.get(name, f"train with one of {', '.join(MODULES)}")
         raise OutOfScopeError(f"the loss {type(loss).__module__}.{name} is not covered: {cure}")
-    key, defaults = MODULES[name]
-    for setting in defaults:
+    key = MODULES[name]
+    for setting in LOSSES[key].defaults:
         if (value := getattr(loss, setting, None)) is not None and np.any(from_torch(value) != 0):
             raise OutOfScopeError(f"{name} with {setting} is not covered: train without it")
     if (skipped := getattr(loss, "ignore_index", -1)) >= 0:
         reason = f"{name} with ignore_index={skipped} leaves rows out"
         raise OutOfScopeError(f"{reason}: pass X and y without them, and a loss without it")
-    delta = float(getattr(loss, "beta" if key == "smooth_l1" else "delta", 1.0))
-    if key == "smooth_l1" and delta == 0:
+    delta = float(getattr(loss, "beta", getattr(loss, "delta", 1.0)))
+    if delta == 0 and LOSSES[key].ratio is None:  # SmoothL1Loss is then the absolute loss
         key = "l1"
-    weights = from_torch(getattr(loss, WEIGHTS.get(key, ""), None))
+    weights = from_torch(getattr(loss, LOSSES[key].weights, None))
     return NamedLoss(key, loss.reduction, delta, weights)
 
 
@@ -232,7 +264,7 @@ class TrainingProblem:
 
     def broadcasts(self, outputs: int) -> bool:
         """Whether PyTorch broadcasts outputs (n, 1) and targets (n,) to n x n differences."""
-        return self.loss.name in BROADCAST and outputs == 1 < len(self.y)
+        return self.loss.kind.broadcasts and outputs == 1 < len(self.y)
 
     def demand_alike(self, outputs: int, *, flat: bool) -> None:
         """Raise InputError for outputs (n, 1) and targets (n,), unless a loss is reported.

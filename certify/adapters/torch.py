@@ -103,7 +103,7 @@ def from_model(  # noqa: PLR0913  the settings of a training
     is_state = isinstance(model, str | Path | Mapping)
     if is_state:
         outputs = labels.shape[1] if labels.ndim > 1 else 1
-        known = None if criterion.name == "cross_entropy" and outputs == 1 else outputs
+        known = None if criterion.kind.by_rows and outputs == 1 else outputs
         (hidden, out, layout), eps = read_state(model, (features.shape[1], known), layout)
         weights = join_layers(hidden, out, activation, slope, eps)
     else:

@@ -195,10 +195,10 @@ def test_init_replaces_nothing_without_force(folder, capsys):
     [
         (
             (rng.random((3, 3)),),
-            "no factor has the shape (6, r) or (4, r) where a0.npy (3 x 3) would fit",
+            "a factor must have the shape (6, r) or (4, r), got a0.npy (3 x 3)",
         ),
         ((rng.random((6, 2)), rng.random((4, 3))), "the factors have [2, 3] components"),
-        ((rng.random(6),), "no factor has the shape"),
+        ((rng.random(6),), "a factor must have the shape"),
     ],
 )
 def test_init_refuses_what_fits_nowhere(folder, capsys, arrays, said):

@@ -49,7 +49,10 @@ CASES = {
     "init without data": (["init"], "DATA"),
     "init, absent data": (["init", "no.csv", "-o", "q.toml"], "no.csv"),
     "init, text for data": (["init", "text.txt", "-o", "q.toml"], "text.txt"),
-    "init, a factor that fits nowhere": (["init", "Y.npy", "odd.npy", "-o", "q.toml"], "no factor"),
+    "init, a factor that fits nowhere": (
+        ["init", "Y.npy", "odd.npy", "-o", "q.toml"],
+        "got odd.npy",
+    ),
     "audit without a folder": (["audit", "audit.toml"], "-o DIR"),
     "audit, absent plan": (["audit", "audit.toml", "-o", "out"], "cannot read audit.toml"),
     "audit, a problem for a plan": (["audit", PROBLEM, "-o", "out"], "certify check problem.toml,"),

@@ -78,10 +78,6 @@ def pulled(o, W, at):
     return np.array([float(t) for t in totals]).reshape(o.shape(at))
 
 
-def test_the_registry_holds_the_seven_kinds():
-    assert {o.name for o in OFFSETS.values()} == {*SUMS, "mode", "sparse", "smooth"}
-
-
 @each_offset
 @given(data=st.data(), at=seen())
 def test_the_factors_are_the_offset_of_its_definition(offset, data, at):

@@ -158,8 +158,10 @@ def test_matrices_of_extreme_size_are_bounded(name, e):
 
 
 def test_what_is_said_of_each_pair():
-    kinds = {(a, b): polar_kind(made(a, "", 3), made(b, "", 2)) for a, b in product(MAKERS, MAKERS)}
     wide, ball = ("linf", "group_linf"), ("l2", "weighted")
+    loose = ("elastic", "elastic_l1", "elastic_l2", "group", "variation")
+    norms = ("l1", *wide, *ball, *loose)
+    kinds = {(a, b): polar_kind(made(a, "", 3), made(b, "", 2)) for a, b in product(norms, norms)}
     for (a, b), kind in kinds.items():
         closed = "l1" in (a, b) or (a in ball and b in ball)
         hard = {a, b} <= {*wide, *ball} and not closed

@@ -210,3 +210,15 @@ def test_the_picture_of_the_packages_is_current():
 def test_the_page_of_the_architecture_names_every_package():
     page = (ROOT.parent / "docs/architecture.md").read_text(encoding="utf-8")
     assert all(f"`{name}`" in page for name in HEIGHT)
+
+
+def test_every_function_that_the_page_follows_is_where_it_says():
+    page = (ROOT.parent / "docs/architecture.md").read_text(encoding="utf-8")
+    page = page.partition("## One call")[2]
+    pairs = re.findall(r"`(\w+)` (?:\(|in )`([\w/]+\.py)`", page)
+    assert len(pairs) >= 10
+    for name, path in pairs:
+        assert f"def {name}(" in (ROOT / path).read_text(encoding="utf-8"), (name, path)
+    for path in re.findall(r"`([\w/]+\.py)`", page):
+        found = [ROOT / path, ROOT / "polar/methods" / path]
+        assert any(p.exists() for p in found), path

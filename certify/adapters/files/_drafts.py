@@ -132,7 +132,7 @@ def match_modes(Y: Any, arrays: Named) -> tuple[dict[str, tuple[str, Any]], list
     if left:
         shapes = ", ".join(f"{source} ({shape_of(x)})" for source, x in left)
         wanted = " or ".join(f"({n}, r)" for n in Y.shape)
-        raise InputError(f"no factor has the shape {wanted} where {shapes} would fit")
+        raise InputError(f"a factor must have the shape {wanted}, got {shapes}")
     missing = [k for k in names if k not in out]
     found = out if missing else turn_squares(Y, out)
     notes = [note_match(name, *x) for name, x in found.items()]

@@ -258,7 +258,8 @@ def validate(model: type[M], table: Json, path: Path, where: str) -> M:
         errors = error.errors(include_url=False, include_context=False)
         unknown = [e for e in errors if e["type"] == "extra_forbidden"]
         first = (unknown or errors)[0]
-        more = f" ({len(errors) - 1} more after it)" if len(errors) > 1 else ""
+        count = len(errors) - 1
+        more = f"; {count} more error{'s follow' if count > 1 else ' follows'}" if count else ""
         at = with_line(path, key_of(first, where))
         message = sentence(first, where, list(model.model_fields))
         raise InputError(f"{at}: {message}{more}") from None
