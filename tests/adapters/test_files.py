@@ -371,7 +371,7 @@ WRONG = [
     ({"atom": 'kind = "rankone"'}, "atom.kind 'rankone' is unknown: did you mean 'rank_one'?"),
     ({"atom": "kind = 7"}, "atom.kind 7 is unknown"),
     ({"atom": f"{PLAIN}\nleft = 2"}, 'atom.left must be a norm ("l2+") or a table'),
-    ({"atom": f'{PLAIN}\nleft = "l3"'}, "linf, linf+, linf-, got 'l3'"),
+    ({"atom": f'{PLAIN}\nleft = "l3"'}, "got 'l3'"),
     ({"atom": f'{PLAIN}\nform = "max"'}, "form must be one of product, sum, got 'max'"),
     ({"tail": '[loss]\nkind = "square"'}, "did you mean 'squared'?"),
     ({"head": 'loss = "huber"'}, "loss must be a table, {key = ...}, got 'huber'"),

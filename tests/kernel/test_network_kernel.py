@@ -4,7 +4,7 @@ import itertools
 import pickle
 from array import array
 from collections import Counter
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cache
 
@@ -15,14 +15,16 @@ from certify.atoms import ReLU
 from certify.atoms.relu import gated
 from certify.base.rigor.flint import Flint
 from certify.base.rigor.rounded import Rounded
-from certify.kernel.arrays import Arrays
+from certify.kernel.arrays import Arrays, squares_exactly
 from certify.kernel.budget import FRACTION, HELD, MADE, Budget
 from certify.kernel.errors import RejectedError
 from certify.kernel.evidence import Evidence
 from certify.kernel.exact import Exact
 from certify.kernel.metered import Metered
-from certify.kernel.norms import Biased
+from certify.kernel.norms import Biased, Norm
+from certify.kernel.norms.base import euclidean
 from certify.kernel.patterns import Pattern
+from certify.kernel.rules.layers import network_bound
 from certify.kernel.rules.network import (
     Kind,
     Region,
@@ -948,3 +950,32 @@ def test_the_layers_own_numbers_are_the_kernels():
     assert layer.size(np.array([[3.0], [9.0]])).tolist() == [3.0]
     said = Biased(2).lengths([3.0, 9.0])
     assert [x.lo for x in said] == [3, 9]
+
+
+@dataclass(frozen=True)
+class Half(Norm):
+    """|x| = |x|_2 / 2, which is smaller than the l2 norm: its dual norm is 2 |y|_2."""
+
+    name = "half"
+
+    def lengths(self, x):
+        return euclidean(squares_exactly(x) / 4)
+
+    def positive_cost(self, d):
+        return 4 * max(d)
+
+    def support(self, p):
+        return 2 * super().support(p)
+
+
+@each_tier
+def test_a_layer_whose_outputs_have_a_smaller_norm_has_a_larger_polar(tier):
+    atom, W = many("l2")
+    text, arrays = split(network_witness(W, atom.layer, Using()).proof)
+    ar, net, given = tier(), network_of(atom, W), Evidence(text, Arrays(arrays, "proof"))
+    w = ar.load(as_kernel_array(W.reshape(-1)))
+    one, smaller = (
+        network_bound(ar, replace(net, right=n), w, given) for n in (net.right, Half(W.shape[1]))
+    )
+    assert text["rule"] == "network"
+    assert smaller >= 2 * one > 0

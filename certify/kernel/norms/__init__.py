@@ -13,6 +13,7 @@ from .weighted import Weighted
 __all__ = ["L1", "L2", "NORMS", "PLAIN", "SIGNS", "Biased", "Elastic", "Groups", "LInf", "Norm"]
 __all__ += ["Variation", "Weighted", "norm", "outside_cone", "plain"]
 
+# These have a key and no parameters.  Of one coordinate each is |x|, and none is above l1.
 PLAIN: dict[str, type[Norm]] = {"l1": L1, "l2": L2, "linf": LInf}
 NORMS: dict[str, type[Norm]] = {
     **PLAIN,

@@ -9,7 +9,7 @@ from ..errors import demand, shown
 from ..evidence import Evidence
 from ..exact import Exact, Grid
 from ..metered import Metered
-from ..norms import L1, L2, LInf
+from ..norms import L1, L2
 from ..patterns import Pattern
 from ..scalars import root
 from ..spaces import Deep, Network, Pair
@@ -26,8 +26,8 @@ def network_bound(ar: Arithmetic[H], net: Network, w: H, proof: Evidence) -> Fra
 
     linear    for slope 1: s(F u) = F u, and the polar is that of F^T W for u v^T.
     network   bounds sup |W^T s(F u)|_2 over |u| <= 1.  For outputs in l2 this is the polar; for l1
-              the dual norm, the largest entry, is at most that; for linf it is the sum of the
-              sizes, at most sqrt(outputs) times that.
+              the dual norm, the largest entry, is at most that; for any other norm it is at most
+              that times the largest |v|_2 in its unit ball, sqrt(outputs) for linf.
     outputs   bounds each output separately; the arrays of output t are named s<t>.NAME.  The polar
               is at most the largest bound (l1), their sum (linf), or the root of the sum of their
               squares (l2).
@@ -51,7 +51,7 @@ def network_bound(ar: Arithmetic[H], net: Network, w: H, proof: Evidence) -> Fra
         return layer_cones(ar, net, w, proof)
     if rule == "network":
         bound = network(ar, net, w, proof)
-        return root(bound * bound * n.size).hi if isinstance(n, LInf) else bound
+        return bound if type(n) in (L1, L2) else root(bound * bound * n.widest).hi
     one = replace(net, at=Pattern(net.at.m, 1), right=L2(1, n.cone))
     bounded, bounds = max_pool if net.max_pooled else network, []
     for t, inner in enumerate(proof.each(n.size)):
