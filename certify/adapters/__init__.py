@@ -62,7 +62,7 @@ def library_of(model: object) -> str:
         if is_adapter(name):
             return name
     known = "scikit-learn, TensorLy, PyTorch or an .onnx file"
-    raise InputError(f"model must be of {known}, got {type(model).__name__}: see certify.adapters")
+    raise InputError(f"model must be of {known}, got {type(model).__name__}; see certify.adapters")
 
 
 def is_adapter(name: str) -> bool:

@@ -46,7 +46,7 @@ class Loss(ABC):
     counts: ClassVar[bool] = False
     intervals: ClassVar[Mapping[str, tuple[float, float]]] = {}
     formula: ClassVar[str] = "l(Z)"
-    title: ClassVar[str] = "a loss of one's own"
+    title: ClassVar[str] = "a loss of your own"
     observed: Observed
 
     def __new__(cls, *_: object, **named: object) -> Self:

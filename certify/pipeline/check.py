@@ -195,7 +195,7 @@ def objection(problem: Problem, factors: Factors, q: Values, outcome: Outcome) -
     if outcome.verdict == "CERTIFIED" or unknown:
         return ""
     message = problem.stationary_lam(factors, q).objection
-    return message and f"{message}. That aside: "
+    return message and f"{message}. Apart from that: "
 
 
 def find_evidence(run: Run, caller_dual: Array | None, route: Route) -> Evidence:

@@ -89,7 +89,7 @@ class RestartReport:
         few, least = too_few(self.sizes, near), sufficient_size(self.sizes, near)
         lowest = at_most(self.sizes[-1].upper)
         first = f"{self.atom.count(least)} come within epsilon of the lowest objective, {lowest}"
-        return first if few is None else f"{first}; {few} cannot, as is proved"
+        return first if few is None else f"{first}; it is proved that {few} cannot"
 
     @property
     def best(self) -> Fit:
@@ -124,10 +124,10 @@ class RestartReport:
             over = "all sizes" if self.rank is None else f"at most {self.atom.count(self.rank)}"
             first = f"stop restarting: fit {k} is proved optimal over {over}"
             least = self.atom.count(self.fits[k].size)
-            return f"{first}; {least} is the least size given that attains it"
+            return f"{first}; of the given sizes {least} is the smallest that reaches it"
         if self.better is not None:
             reach = f"{self.atom.count(self.better[0].shape[-1])} reach {at_most(self.upper)}"
-            return f"no fit is optimal: proved better factors with {reach}; improve() goes on"
+            return f"no fit is optimal: better factors are proved ({reach}); improve() continues"
         left = above(Fraction(self.best.upper) - Fraction(self.lower))
         first = f"open: fit {self.best.index} is at most {at_most(left, 3)} above the optimum"
         return f"{first}; {self.result.reason}"

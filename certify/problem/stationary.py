@@ -68,7 +68,7 @@ class StationaryLam:
         if not self.settled or self.given == 0 or self.slight:
             return ""
         opening, given = "these factors are stationary", f"you gave {self.given:.{MOST}g}"
-        cure = "if that is the lam of the training, it has not converged, and improve() goes on"
+        cure = "if you trained with that, training has not converged: improve() continues"
         if self.free:
             return f"{opening} without a penalty (lam = 0); {given}; {cure}"
         if self.unequal and self.weights is not None:

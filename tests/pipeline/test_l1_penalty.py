@@ -135,7 +135,7 @@ def test_the_penalty_is_written_in_the_report(refuted, tmp_path):
     assert "Σₖ a‖uₖ‖₁ + b‖vₖ‖₁" in text
     assert "a = 0.25,   b = 0.5" in text
     told = terms(SQUARES)
-    assert told == " with the regularization λ = 0.125 and l1 penalties of weights 0.25 and 0.5"
+    assert told == " with a penalty of weight λ = 0.125 and l1 penalties of weights 0.25 and 0.5"
 
 
 @pytest.mark.thorough

@@ -47,7 +47,7 @@ def test_each_size_has_the_bracket_of_its_own_optimum(lam):
         assert s.better is None
         assert s.explained.yours <= 1 - 2 * exact / np.square(Y).sum() + 1e-12 <= 1
     assert report.which.startswith("3 components come within epsilon of the lowest")
-    assert report.which.endswith("; 2 cannot, as is proved")
+    assert report.which.endswith("; it is proved that 2 cannot")
     assert "2 cannot" in repr(report)
     assert report.as_dict()["sizes"][0]["size"] == 1
 

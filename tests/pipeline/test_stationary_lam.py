@@ -39,8 +39,8 @@ def test_check_says_so_before_it_refutes():
     factors = thresholded(6.0, kept=2)
     found = check(Problem(Squared(Y), RankOne("l2", "l2"), 0.5), factors)
     assert found.verdict in (Verdict.REFUTED, Verdict.RANK_LIMITED)
-    cure = "if that is the lam of the training, it has not converged, and improve() goes on"
-    opening = f"these factors are stationary at lam = 6; you gave 0.5; {cure}. That aside: "
+    cure = "if you trained with that, training has not converged: improve() continues"
+    opening = f"these factors are stationary at lam = 6; you gave 0.5; {cure}. Apart from that: "
     assert found.reason.startswith(opening)
     assert "stationary at lam = 6; you gave 0.5" in found.explain().splitlines()[1]
 
@@ -74,7 +74,7 @@ def test_a_fit_without_penalty_is_told_apart():
     told = problem.stationary_lam((u[:, :2] * s[:2], vt[:2].T))
     assert told.free
     assert told.lam == 0
-    assert "without a penalty (lam = 0); you gave 3; if that is the lam of" in told.objection
+    assert "without a penalty (lam = 0); you gave 3; if you trained with" in told.objection
     small = Problem(Squared(Y), RankOne("l2", "l2"), 1e-4)  # as the default alpha of a network
     told = small.stationary_lam((u[:, :2] * s[:2], vt[:2].T))
     assert told.free

@@ -193,7 +193,7 @@ def regularizer(Y: Any, candidate: dict[str, Any], extra: "Biases") -> tuple[str
         dense = Y.toarray() if sparse.issparse(Y) else np.nan_to_num(Y)
         guess = 0.1 * float(np.linalg.norm(dense, MATRIX)) if 0 < dense.size < 10**6 else 0.0
         guess = guess or 1.0  # lam = 0 would be another question, at a fixed rank
-    line = f"lam = {guess:.6g}  # TODO: the weight of the regularization in your training"
+    line = f"lam = {guess:.6g}  # TODO: the weight of the penalty in your training"
     return line, "lam is a guess: replace it by the one of your training"
 
 

@@ -42,8 +42,8 @@ def loss(problem: Problem) -> str:
 
 
 def terms(problem: Problem) -> str:
-    """Return the regularization and the offsets, in words."""
-    text = "" if problem.lam == 0 else f" with the regularization λ = {short(problem.lam)}"
+    """Return the penalty and the offsets, in words."""
+    text = "" if problem.lam == 0 else f" with a penalty of weight λ = {short(problem.lam)}"
     if problem.l1 is not None:
         weights = " and ".join(map(short, problem.l1))
         text += f"{' and' if text else ' with'} l1 penalties of weights {weights}"
