@@ -229,7 +229,7 @@ def open_gap(run: Run) -> bool:
         top = ratings.estimate(problem, W, run.seed, ratings.ROUGH)
     else:
         late = run.clock.share(GLANCE).expired
-        top = earn(problem, W, run.start.factors, run.seed, late)
+        top, _ = earn(problem, W, np.inf, run.start.factors, seed=run.seed, expired=late)
     s = scaling.best_scale(problem, W, top)
     return bool(run.start.value - scaling.value(problem, W, s) > run.epsilon)
 

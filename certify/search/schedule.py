@@ -11,13 +11,14 @@ from certify.base.arrays import Array
 from certify.base.clock import Clock
 from certify.problem import Problem
 
-from . import envelope
+from . import envelope, masters
 from .candidate import Candidate, Goal, evaluate, largest, lowest
 from .column_generation import Search
 from .descent.products import Task
 from .search_result import SearchResult
 
 ALONE = 0.3  # share of the time left and of the steps for the candidate's own size
+MASTERS = 0.5  # share of the time left for exact masters of a loss with kinks
 STARTS = 3  # random starts of the candidate's size
 CLOSE = 0.05  # of epsilon: the gap at which a search may stop
 Expired = Callable[[], bool]
@@ -30,8 +31,9 @@ class Family:
     grow      grow(search, seed, wanted, cap): column generation until the gap is `wanted`, with at
               most `cap` components (None: any number)
     steps     steps(problem, candidate): the steps that a search without a budget may take
-    earn      earn(problem, W, factors, seed, expired): the most that a component is found to earn
-              at W; None where a bound of the polar takes no longer
+    earn      earn(problem, W, price, factors, *, seed, expired): the most that a component is found
+              to earn at W, and components of theta 1 that earn more than a price; None where a
+              bound of the polar takes no longer
 
     The other operations are those of descents at a fixed number of components:
 
@@ -44,7 +46,7 @@ class Family:
 
     grow: Callable[[Search, int, float, int | None], object]
     steps: Callable[[Problem, Candidate], int]
-    earn: Callable[[Problem, Array, Factors, int, Expired], float] | None
+    earn: Callable[..., tuple[float, Factors]] | None
     sizes: Callable[[Task, Factors], Array]
     polish: Callable[[Task, Factors, int, float], Factors]
     append: Callable[[Task, Factors, int, int], Factors]
@@ -66,7 +68,9 @@ class Family:
         every = Search(problem, clock, fixed.best, fixed.W, fixed.lower, fixed.last, steps)
         if known is not None:
             every.keep("lifted", known)
-        elif every.gap > wanted and not clock.expired():
+        elif every.gap > wanted and not (
+            clock.expired() or self.solve_masters(every, wanted, seed)
+        ):
             self.grow(every, seed, wanted, None)
         met = [*fixed.history, *every.history]
         small = lowest([start, *(s for _, s in met if s.size <= start.size)])
@@ -80,6 +84,19 @@ class Family:
         met += [("no components", s) for s in bare]
         small, best = (lowest([s, *bare]) for s in (small, every.best))
         return SearchResult(drop_rises([("start", start), *met]), small, best, every.duals)
+
+    def solve_masters(self, search: Search, wanted: float, seed: int) -> bool:
+        """Return whether masters apply, and end in a part of the time."""
+        problem, earn = search.problem, self.earn
+        if earn is None or not masters.applies(problem):
+            return False
+        over = search.clock.next_part(MASTERS).expired
+
+        def priced(W: Array, price: float, factors: Factors, seed: int) -> tuple[float, Factors]:
+            """Return what components earn at W, and those that earn more than a price."""
+            return earn(problem, W, price, factors, seed=seed, expired=over)
+
+        return masters.refine(search, priced, wanted, over, seed)
 
 
 def search_again(

@@ -222,9 +222,11 @@ def field_of(net: Net, W: Array) -> Field:
     return Field.of(net.layer, net.dense(W))
 
 
-def earn(problem: Problem, W: Array, factors: Factors, seed: int, expired: Expired) -> float:
-    """Return the most that a neuron is found to earn at W."""
-    return above(field_of(Net(problem), W), np.inf, factors[0], seed, expired)[0]
+def earn(  # noqa: PLR0913  as `Family` says
+    problem: Problem, W: Array, price: float, factors: Factors, *, seed: int, expired: Expired
+) -> tuple[float, Factors]:
+    """Return the most that a neuron is found to earn at W, and those that earn more."""
+    return above(field_of(Net(problem), W), price, factors[0], seed, expired)
 
 
 def sizes(task: Task, factors: Factors) -> Array:

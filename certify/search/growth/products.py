@@ -247,10 +247,12 @@ def count_steps(problem: Problem, now: Candidate) -> int:
     return int(min(max(WORK / cost, FEWEST), MOST))
 
 
-def earn(problem: Problem, W: Array, factors: Factors, seed: int, expired: Expired) -> float:
-    """Return the most that a component is found to earn at W."""
+def earn(  # noqa: PLR0913  as `Family` says
+    problem: Problem, W: Array, price: float, factors: Factors, *, seed: int, expired: Expired
+) -> tuple[float, Factors]:
+    """Return the most that a component is found to earn at W, and those that earn more."""
     form = form_of(problem.atom, problem.loss.dims)
-    return above(Field(problem.loss.observed, W, form, expired), np.inf, factors, seed)[0]
+    return above(Field(problem.loss.observed, W, form, expired), price, factors, seed)
 
 
 def append_best(task: Task, factors: Factors, most: int, seed: int) -> Factors:
