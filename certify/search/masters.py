@@ -36,11 +36,15 @@ TINY = 1e-300  # no division by zero
 
 
 def applies(problem: Problem) -> bool:
-    """Whether the loss is linear on both sides of a kink, and offsets have no penalty."""
-    loss = problem.loss
+    """Whether the loss is linear on both sides of a kink, and offsets have no penalty.
+
+    For tensors without signs descents are quicker: their optimum has many components.
+    """
+    loss, atom = problem.loss, problem.atom
     linear = isinstance(loss, Entrywise) and type(loss).each_dual is Entrywise.each_dual
     penalized = (o.price or o.curvature(loss.observed).count_nonzero() for o in problem.offsets)
-    return linear and loss.observed.size <= ENTRIES and not any(penalized)
+    many = atom.family == "products" and all(g.free for g in atom.gauges)
+    return linear and loss.observed.size <= ENTRIES and not (many or any(penalized))
 
 
 def refine(search: Search, earn: Earn, wanted: float, over: Callable[[], bool], seed: int) -> bool:
@@ -62,9 +66,10 @@ def refine(search: Search, earn: Earn, wanted: float, over: Callable[[], bool], 
         if solved is None:
             return False
         W, c, q = solved
-        search.note("masters", scale(problem, slices, c), q)
+        used = scale(problem, slices, c)
+        search.note("masters", used, q)
         for at in (center.toward(W), W):
-            top, new = earn(at, price, slices, seed + k)
+            top, new = earn(at, price, used, seed + k)
             s = min(problem.lam / max(top, TINY), 1.0)
             search.weigh(s * at, s * top)
             center.weigh(s * at)
