@@ -115,15 +115,15 @@ def by_torch(table, units: int, decay: float):
 part, every = partial(data.diabetes, data.PART), partial(data.diabetes, 442)
 some, alike = partial(data.cancer, 100), data.cancer
 regressor, classifier = partial(trained, MLPRegressor), partial(trained, MLPClassifier)
-NETWORKS = {  # how it is trained; the verdict, epsilon, the budget
+NETWORKS = {  # how it is trained: the library, data, units, penalty, steps
     "MLPRegressor 60 x 9, alpha = 20": (regressor, part, 30, 20.0),
-    "MLPRegressor 442 x 10, alpha = 100": (regressor, every, 30, 100.0),
-    "MLPRegressor 442 x 10, alpha = 20": (regressor, every, 30, 20.0),
     "PyTorch 9-30-1, weight decay .5": (by_torch, part, 30, 0.5),
     "MLPClassifier 100 x 2, alpha = 2": (classifier, some, 20, 2.0),
     "too few units, alpha = 1": (classifier, some, 1, 1.0),
     "stopped early, alpha = 2": (classifier, some, 20, 2.0, 10),
     "MLPClassifier 569 x 2, alpha = 20": (classifier, alike, 20, 20.0),
+    "MLPRegressor 442 x 10, alpha = 100": (regressor, every, 30, 100.0),
+    "MLPRegressor 442 x 10, alpha = 20": (regressor, every, 30, 20.0),
 }
 ENDS = dict.fromkeys(NETWORKS, ("CERTIFIED", 1e-2)) | {  # the verdict, epsilon
     "MLPRegressor 442 x 10, alpha = 100": ("CERTIFIED", 2e-2),
