@@ -302,7 +302,7 @@ def random_leaf(rng, atom, k, path, outputs):
     """
     m, cuts = len(atom.layer.features), len(path)
     radial, cone = bool(rng.integers(2)), bool(rng.integers(2))
-    radial |= any(kind == "above" for kind, _ in path)
+    radial |= any(kind == "added" for kind, _ in path)
     h = 2 * m + (1 + 2 * m if radial and not cone else 0) + cuts
     N = (
         np.abs(rng.standard_normal((h, h)))
@@ -341,7 +341,7 @@ def random_proof(rng, atom, W, held=()):
         nodes.append({})
         if depth and not rng.integers(4):
             nodes[at] = random_fact(rng, layer)
-            nodes[at]["next"] = [grow([*rows, ("above", 0)], depth - 1, signed=signed)]
+            nodes[at]["next"] = [grow([*rows, ("added", 0)], depth - 1, signed=signed)]
         elif depth and rng.integers(3):
             kind = ("row", "cut")[int(rng.integers(2))]
             index = int(rng.integers(m if kind == "row" else 2))

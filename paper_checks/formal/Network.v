@@ -111,6 +111,19 @@ Implicit Types (u : D -> R) (b : R) (w : I -> R).
 Definition pre u b i : R := \sum_j f i j * u j + h i * b.
 Definition value w u b : R := \sum_i w i * act a (pre u b i).
 
+(* a sum of rows is linear in (u, b) *)
+Lemma sum_pre (A : pred I) (c : I -> R) u b : \sum_(i | A i) c i * pre u b i
+  = inner (fun j => \sum_(i | A i) c i * f i j) u + (\sum_(i | A i) c i * h i) * b.
+Proof.
+rewrite /pre (eq_bigr (fun i => \sum_j c i * f i j * u j + c i * h i * b)).
+  rewrite big_split /= -mulr_suml exchange_big; congr (_ + _).
+  by apply: eq_bigr => j _; rewrite mulr_suml.
+by move=> i _; rewrite mulrDr mulr_sumr mulrA; congr (_ + _); apply: eq_bigr => j _; rewrite mulrA.
+Qed.
+
+Lemma inner_minus (x y u : D -> R) : inner (fun j => x j - y j) u = inner x u - inner y u.
+Proof. by rewrite /inner -sumrB; apply: eq_bigr => j _; rewrite mulrBl. Qed.
+
 (* An unpriced bias: h i = c > 0 for all rows, the weights sum to zero over the rows (for every
    output the column of W does, all samples having equally many rows, so that any W v does too:
    `pooled_sum`).  reach = max |f_i| / c, n = |u|.  Past the breakpoints nothing changes, so b may
@@ -229,13 +242,7 @@ have more : \sum_i factor i * pre u b i <= \sum_i total i * pre u b i.
   apply: sumr_ge0 => i _; rewrite big_seq_cond; apply: sumr_ge0 => k /andP[kp _].
   by apply: mulr_ge0; [exact: mu0|exact: side].
 apply: le_trans more _.
-have -> : \sum_i total i * pre u b i
-    = inner (fun j => \sum_i total i * f i j) u + (\sum_i total i * h i) * b.
-  rewrite /pre (eq_bigr (fun i => \sum_j total i * f i j * u j + total i * h i * b)).
-    rewrite big_split /= -mulr_suml exchange_big; congr (_ + _).
-    by apply: eq_bigr => j _; rewrite mulr_suml.
-  by move=> i _; rewrite mulrDr mulr_sumr mulrA; congr (_ + _); apply: eq_bigr => j _; rewrite mulrA.
-apply: lerD; last first.
+rewrite sum_pre; apply: lerD; last first.
   by apply: le_trans (ler_norm _) _; rewrite normrM ler_wpM2l.
 have [neg|posi] := leP (inner (fun j => \sum_i total i * f i j) u) 0; first exact: le_trans neg top0.
 rewrite -ler_sqr ?nnegrE ?(ltW posi) //; apply: le_trans (cauchy _ _) _.
@@ -339,16 +346,8 @@ Theorem added_fact (c : I -> R) k (g : D -> R) (gb reach top lost s : R) u b :
        + ((top + `|eb| * reach) + (lost + `|rb| * reach)) * s.
 Proof.
 move=> e eb r rb s0 hu hb top0 he lost0 hr reach0.
-have linear (A : pred I) : \sum_(i | A i) c i * pre u b i
-    = inner (fun j => \sum_(i | A i) c i * f i j) u + (\sum_(i | A i) c i * h i) * b.
-  rewrite /pre (eq_bigr (fun i => \sum_j c i * f i j * u j + c i * h i * b)).
-    rewrite big_split /= -mulr_suml exchange_big; congr (_ + _).
-    by apply: eq_bigr => j _; rewrite mulr_suml.
-  by move=> i _; rewrite mulrDr mulr_sumr mulrA; congr (_ + _); apply: eq_bigr => j _; rewrite mulrA.
-have minus (x y : D -> R) : inner (fun j => x j - y j) u = inner x u - inner y u.
-  by rewrite /inner -sumrB; apply: eq_bigr => j _; rewrite mulrBl.
 have split : pre u b k = \sum_i c i * pre u b i + (inner e u + eb * b).
-  by rewrite (linear xpredT) /e minus /eb /pre /inner; ring.
+  by rewrite (sum_pre xpredT) /e inner_minus /eb /pre /inner; ring.
 have he' := bound_line eb s0 hu hb top0 he; have hr' := bound_line rb s0 hu hb lost0 hr.
 have parts : \sum_i pos (c i * pre u b i)
     = \sum_i `|c i| * pos (pre u b i) + \sum_(i | c i < 0) c i * pre u b i.
@@ -357,8 +356,8 @@ have parts : \sum_i pos (c i * pre u b i)
   by rewrite ltr0_norm //; ring.
 have above : pos (inner e u + eb * b) <= (top + `|eb| * reach) * s.
   rewrite {1}/pos ge_max he' /=; apply: mulr_ge0 s0; apply: addr_ge0 => //; exact: mulr_ge0.
-have := pos_sum (fun i => c i * pre u b i) (inner e u + eb * b); rewrite -split parts linear => le.
-move: hr'; rewrite /r minus => hr'.
+have := pos_sum (fun i => c i * pre u b i) (inner e u + eb * b); rewrite -split parts sum_pre => le.
+move: hr'; rewrite /r inner_minus => hr'.
 have rbb : rb * b = (\sum_(i | c i < 0) c i * h i) * b - gb * b by rewrite /rb mulrBl.
 by rewrite mulrDl; clearbody eb rb; lra.
 Qed.
@@ -377,13 +376,7 @@ Theorem range_fact (c : I -> R) k (g : D -> R) (gb h0 top lost reach s : R) u b 
   0 <= inner g u + gb * b + (top + (lost + `|rb| * reach)) * s.
 Proof.
 move=> total e r rb hc at_k s0 hu hb reach0 top0 he lost0 hr.
-have linear : \sum_i c i * pre u b i = inner (fun j => \sum_i c i * f i j) u + (\sum_i c i * h i) * b.
-  rewrite /pre (eq_bigr (fun i => \sum_j c i * f i j * u j + c i * h i * b)).
-    rewrite big_split /= -mulr_suml exchange_big; congr (_ + _).
-    by apply: eq_bigr => j _; rewrite mulr_suml.
-  by move=> i _; rewrite mulrDr mulr_sumr mulrA; congr (_ + _); apply: eq_bigr => j _; rewrite mulrA.
-have minus (x y : D -> R) : inner (fun j => x j - y j) u = inner x u - inner y u.
-  by rewrite /inner -sumrB; apply: eq_bigr => j _; rewrite mulrBl.
+have linear := sum_pre xpredT c u b.
 have scale t (x : D -> R) : inner (fun j => t * x j) u = t * inner x u.
   by rewrite /inner mulr_sumr; apply: eq_bigr => j _; rewrite mulrA.
 have opp (x : D -> R) : inner (fun j => - x j) u = - inner x u.
@@ -392,11 +385,11 @@ have hsum : \sum_i c i * h i = total * h0.
   by rewrite /total mulr_suml; apply: eq_bigr => i _; rewrite hc.
 have bias : h0 * b = - inner (f k) u by move: at_k; rewrite /pre hc /inner => /eqP; rewrite addrC addr_eq0 => /eqP.
 have here : \sum_i c i * pre u b i = inner e u.
-  by rewrite linear hsum -mulrA bias /e minus scale mulrN.
+  by rewrite linear hsum -mulrA bias /e inner_minus scale mulrN.
 have he' := bound_line 0 s0 hu hb top0 he; rewrite mul0r addr0 normr0 mul0r addr0 in he'.
 have hr' := bound_line rb s0 hu hb lost0 hr; move: hr'.
 have -> : inner r u = - inner (fun j => \sum_i c i * f i j) u - inner g u.
-  by rewrite -opp; exact: (minus (fun j => - (\sum_i c i * f i j)) g).
+  by rewrite -opp; exact: (inner_minus (fun j => - (\sum_i c i * f i j)) g).
 have -> : rb * b = - ((\sum_i c i * h i) * b) - gb * b by rewrite /rb mulrBl mulNr.
 by move: linear he'; rewrite here mulrDl => -> he' hr'; clearbody rb; lra.
 Qed.

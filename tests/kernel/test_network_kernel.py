@@ -584,13 +584,13 @@ def packed(n, *entries):
     return out
 
 
-# --- facts of "above" ---------------------------------------------------------------------------
+# --- added facts --------------------------------------------------------------------------------
 
 
 def added(case, node):
     """Return what a node adds, and the path below it."""
     (path,) = add_fact(Exact(), case, node, Region(1, (("row", 0, 1),)), "node")
-    assert path == Region(1, (("row", 0, 1), ("above", len(case.added) - 1, 1)))
+    assert path == Region(1, (("row", 0, 1), ("added", len(case.added) - 1, 1)))
     return case.added[-1], path
 
 
@@ -677,7 +677,7 @@ def ranged(case, of):
     """Return the fact that a node adds."""
     node = {"range": [[i, float(c).hex()] for i, c in of.items()], "next": [1]}
     (path,) = add_range(Exact(), case, node, Region(1, (("row", 0, 1),)), "node")
-    assert path == Region(1, (("row", 0, 1), ("above", len(case.added) - 1, 1)))
+    assert path == Region(1, (("row", 0, 1), ("added", len(case.added) - 1, 1)))
     return case.added[-1]
 
 

@@ -24,14 +24,14 @@ from ..spaces import Network
 from .forms import Limits, form_bound, with_facts
 from .tree import NODES, End, largest
 
-ADDED = f"{NODES}.above"
+ADDED = f"{NODES}.added"
 
 
 class Region(NamedTuple):
     """The conditions of a part: the sign of w^T s that it bounds, (kind, index, sign) of its cuts.
 
     sign  1 or -1, or 0 for both
-    cuts  also the added facts, "above", whose sign is 1 and whose index is that of `Case.added`
+    cuts  also the facts "added", whose sign is 1 and whose index is that of `Case.added`
     """
 
     sign: int = 0
@@ -204,7 +204,7 @@ def add_line(case: Case[H], fact: Fact, path: Region, where: str) -> Region:
     slack = fact.slack + bound_line(case, r)
     end = (m + d, float_above(slack, where) if slack else 0.0)
     case.added.append(matrix([[*fact.p, *enumerate(rounded, m), end]], m + d + 1).data)
-    return path._replace(cuts=(*path.cuts, ("above", len(case.added) - 1, 1)))
+    return path._replace(cuts=(*path.cuts, ("added", len(case.added) - 1, 1)))
 
 
 def network_leaf(
@@ -342,8 +342,8 @@ def facts(case: Case[H], path: Region, tau: float, *, radial: bool, ranges: bool
 
 
 def condition(case: Case[H], kind: str, k: int) -> Sequence[float]:
-    """Return a row over (p, u, |u|): of F, of "cuts", or of "above"; >= 0 on its side 1."""
-    if kind == "above":
+    """Return a row over (p, u, |u|): of F, of "cuts", or an added one; >= 0 on its side 1."""
+    if kind == "added":
         return case.added[k]
     m, d = case.net.features.shape
     if kind == "cut":
