@@ -29,15 +29,6 @@ class Pattern:
         """The sizes of the modes: of a matrix m and n."""
         return self.dims or (self.m, self.n)
 
-    def place(self, k: int) -> tuple[int, ...]:
-        """Return the multi-index of the k-th observed entry."""
-        i, rest = self.entry(k)
-        out = []
-        for d in reversed(self.sizes[1:]):
-            rest, j = divmod(rest, d)
-            out.append(j)
-        return (i, *reversed(out))
-
     @property
     def size(self) -> int:
         """The number of observed entries; with `zeros`, of the listed ones."""

@@ -311,7 +311,6 @@ Inductive polar :=
 | Conic (boxes : bool * bool) (t : tree parting ball_proof)
 | Lines (level : option dyadic)
 | Cones (by_columns : bool) (roots : seq (tree (nat * nat) unit))
-| Opposite
 | Layer (t : cases layer_proof)
 | Outputs (each : seq output_proof)
 | Pooled (each : seq (sided pooled_proof))
@@ -1576,8 +1575,6 @@ Definition plain_square (d : data) (w : grid) (h : polar) : option dyadic :=
                     else corners n level (dleft d) (dright_norm d) (dright d) w)
     | _ => None
     end
-  | Opposite =>
-    if zeros w || nonneg_on (dleft d) (dright d) (gscale minus_one w) then Some dzero else None
   | _ => None
   end.
 (* t with |W^T y|^2 <= t |y|^2 *)
@@ -1715,7 +1712,7 @@ Definition twin_square (d : data) (w : grid) (h : polar) : option dyadic :=
         if balls x (Ball 0 L2 Free false) (half_sum k w) (sparse_rows k (signed_at x 0) Z0) t is Some b
         then let b := dmax (dadd b b) dzero in Some (dmul b b) else None
       else None
-    | Spectral _ _ _ _ _ _ | Lines _ | Opposite =>
+    | Spectral _ _ _ _ _ _ | Lines _ =>
       let d' := matrix_data k k p p' s s in if well_formed d' then plain_square d' w h else None
     | _ => None
     end
@@ -1729,9 +1726,6 @@ Definition tensor_rule (d : data) (w : grid) (h : polar) : option dyadic :=
   | Slices each => slices_square d w each
   | Cones false trees => power_square d w trees
   | Corners false level => cubes_square d w level
-  | Opposite =>
-    if zeros w || nonneg_on (sign_of (dleft_modes d)) (sign_of (dright_modes d)) (gscale minus_one w)
-    then Some dzero else None
   | _ => None
   end.
 Definition tensor_square (d : data) (w : grid) (h : polar) : option dyadic :=

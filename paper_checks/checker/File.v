@@ -1584,7 +1584,7 @@ Definition polar_of (h : json) (l : list arr) (m n : Z) (d : data) (y : layout) 
     let s := if columns then dright d else dleft d in
     let* _ := demand (Z.of_nat k <=? short) "proof.polar.rule" in
     let* t := cones_of l (pre ++ "tree") k (List.length (orthants k s even)) in Ok (Cones columns t)
-  else if (rule =? "signs")%string then Ok Opposite else NotCovered "this rule".
+  else NotCovered "this rule".
 
 Definition tensor_polar (h : json) (l : list arr) (m n : Z) (d : data) (y : layout) (pre : string) : result polar :=
   let* tensor_rule := text h "rule" in
@@ -1634,7 +1634,7 @@ Definition tensor_polar (h : json) (l : list arr) (m n : Z) (d : data) (y : layo
       let* t := cones_of l (pre ++ "tree") (dinputs d) (List.length (power_roots (dinputs d) order s)) in Ok (Cones false t)
     | _, _ => NotCovered "this rule of a tensor"
     end
-  else if (tensor_rule =? "signs")%string then Ok Opposite else NotCovered "this rule of a tensor".
+  else NotCovered "this rule of a tensor".
 (* of symmetric matrices: a rule of u^T W v, or a form of x alone *)
 Definition twin_polar (h : json) (l : list arr) (m : Z) (d : data) (y : layout) (pre : string) : result polar :=
   match dleft_modes d, dmode_norms d with

@@ -5949,7 +5949,7 @@ Lemma plain_squareE w h t : norm_ok (dleft_norm d) (dm d) -> shape (dm d) (dn d)
   plain_le (q := q) (mx (dm d) (dn d) w) (dv t).
 Proof.
 move=> hp hw; have hp' := proj2 norms_okE; have ones k i : mx k 1 (unit_column k) i 0 = 1 by have [_ ->] := unit_columnE k; rewrite mxE.
-set W := mx (dm d) (dn d) w; case: h => [?|c sc nn mm l sh|bx tr|level|c trees||t0|each|each|??????|???|c level|???|?] //=; last first.
+set W := mx (dm d) (dn d) w; case: h => [?|c sc nn mm l sh|bx tr|level|c trees|t0|each|each|??????|???|c level|???|?] //=; last first.
 - have corner_ x y : x ^+ 2 = dv y -> 0 <= x -> (forall (u : 'cV_(dm d)) (v : 'cV_(dn d)), meets (left q) u -> meets (right q) v ->
       dot u (W *m v) <= x * (norm (left_norm q) u * norm (right_norm q) v)) -> Some y = Some t -> plain_le (q := q) W (dv t).
     by move=> e x0 h [<-] u v hu hv w0; rewrite -e -exprMn ler_sqr ?nnegrE ?(le_trans w0) // h.
@@ -5962,12 +5962,6 @@ set W := mx (dm d) (dn d) w; case: h => [?|c sc nn mm l sh|bx tr|level|c trees||
   case e: (dleft_norm d) => //; have [x [x0 x2] h] := cornersE level (dleft d) (dright d) hp' hw.
   apply: corner_ x2 x0 _ => u v hu hv; have -> : left_norm q = LInf by rewrite /q /= e.
   exact: h.
-- case: ifP => // /orP h [<-] u v hu hv w0; rewrite dv_zero mul0r.
-  have: dot u (W *m v) <= 0.
-    case: h => [z|h]; first by rewrite /W (zerosE _ _ z) mul0mx dot0r.
-    have [hs es] := gscaleE minus_one hw; have := nonneg_onE hs h hu hv.
-    by rewrite es minus_oneE scaleN1r mulNmx dotNr oppr_ge0.
-  by move=> w1; rewrite (_ : dot _ _ = 0) ?expr0n //; apply/eqP; rewrite eq_le w0 w1.
 - case e: (if c then _ else _) => [x|] // [<-] u v hu hv w0; rewrite dvM -expr2 -exprMn.
   have le_ : dot u (W *m v) <= dv x * (norm (left_norm q) u * norm (right_norm q) v).
     move: e; case: c => e; last exact: conesE hp hp' hw e _ _ hu hv.
@@ -6573,7 +6567,7 @@ have root c (i : 'I_(dm d)) (y : 'cV[R]_m1) (z : 'cV[R]_n1) : List.In c (slice_s
   have sflat l : size (flatten (map F l)) = (size l * k)%N by elim: l => [|c' l IH] //=; rewrite size_cat sF IH mulSn.
   have hj' : (j < size (zip (flatten (map F (slice_signs s s1 s2))) each))%N by rewrite size_zip sz -sflat minnn.
   have [h1 h2] := all_ofE dzero e; rewrite size_map in h1 h2; have := h2 j hj'.
-  rewrite (nth_map (Grid [::] Z0, Opposite)) // nth_zip ?sz ?sflat //= ej (nth_map 0%N) ?size_iota -?ek // nth_iota ?add0n -?ek //.
+  rewrite (nth_map (Grid [::] Z0, Lines None)) // nth_zip ?sz ?sflat //= ej (nth_map 0%N) ?size_iota -?ek // nth_iota ?add0n -?ek //.
   have [hs _] := slice_atE hw emn (ltn_ord i); have [hg eg] := gscaleE c hs.
   move=> /(matrices wf) h; have {h} := h _ hg; rewrite /= => h.
   have okp : norm_ok p1 m1 by have := okm 1%N; rewrite en_ /modes_of el er.
@@ -6726,7 +6720,7 @@ rewrite prod_ dotE in w0 *.
 have plain h' : (let d' := matrix_data k k p p' s s in if well_formed d' then plain_square mul d' w h' else None) = Some t ->
     dot z (mx k k w *m z) ^+ 2 <= dv t * (norm (normv p) z * norm (normv p') z) ^+ 2.
   rewrite /=; case: ifP => // wf e; exact: (matrices wf (w := w) (h := h') (t := t) hp hw' e mz mz w0).
-case: h ht => // [? ? ? ? ? ?|bx tr|?|] ht; [exact: plain ht| |exact: plain ht|exact: plain ht]; move: ht.
+case: h ht => // [? ? ? ? ? ?|bx tr|?] ht; [exact: plain ht| |exact: plain ht]; move: ht.
 case: bx => -[] [] //; case: ifP => // /andP[/same_normE epp ng]; case e: (balls _ _ _ _ _ _) => [b|] // [<-].
 set B := dmax _ _; have B0 : 0 <= dv B by rewrite /B dv_max dv_zero le_max lexx orbT.
 have N0 := norm_ge0 z (norm_okE hp); rewrite -epp dvM -!expr2 -exprMn ler_sqr ?nnegrE ?w0 ?(mulr_ge0 B0 (sqr_ge0 _)) //.
@@ -6843,16 +6837,9 @@ Qed.
 Lemma tensor_ruleE w h t : ddeep d = None -> is_tensor d -> shape (dm d) (dn d) w -> tensor_rule mul d w h = Some t ->
   polar_le (q := q) (mx (dm d) (dn d) w) (dv t).
 Proof.
-move=> nd nt hw; case: h => //= [f n' sp tr|[] trees||[] level|each] //.
+move=> nd nt hw; case: h => //= [f n' sp tr|[] trees|[] level|each] //.
 - exact: product_squareE.
 - exact: power_squareE.
-- case: ifP => // /orP h [<-] u v _ _ cu su w0; rewrite dv_zero mul0r.
-  have [x [ex_ eu ev _]] := tensor_sliceE nd nt cu; have sx : signed_by (modes_of d) x by rewrite ex_.
-  have [sl sr] := signed_cat sx; have mu := meets_products sl eu; have mv := meets_products sr ev.
-  suff w1 : dot (hidden u) (mx (dm d) (dn d) w *m v) <= 0 by rewrite (_ : dot _ _ = 0) ?expr0n //; apply/eqP; rewrite eq_le w0 w1.
-  case: h => [z|h]; first by rewrite (zerosE _ _ z) mul0mx dot0r.
-  have [hs es] := gscaleE minus_one hw; have := nonneg_onE hs h mu mv.
-  by rewrite es minus_oneE scaleN1r mulNmx dotNr oppr_ge0.
 - exact: cubes_squareE.
 exact: slices_squareE.
 Qed.
@@ -6944,7 +6931,7 @@ move=> hw; rewrite /square_of; case nd: (ddeep d) => [[[f wd] a]|].
 case e: (dlayer d) => [[f a]|].
   apply: layer_ofE => //; case nt: (is_tensor d) => //.
   by case/and5P: (good) => _ _ _ _ /and5P[/andP[+ _] _ _ _ _]; rewrite /layer_ok nd nt /tensor_ok e => /and5P[].
-case: h => [????|??????|??|?|??||?|?|?|??????|???|??|z x h|?] ht; try exact: flat_squareE ht.
+case: h => [????|??????|??|?|??|?|?|?|??????|???|??|z x h|?] ht; try exact: flat_squareE ht.
 move: ht; case: ifP => // /andP[/shapedP hx z0]; case e': (flat_square _ _ _ _) => [t'|] //; case ec: (flat_cost d) => [c|] // [<-].
 by apply: near_squareE => //; [rewrite -dv_ge0|exact: flat_squareE e'].
 Qed.

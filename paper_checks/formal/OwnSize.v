@@ -184,29 +184,4 @@ Theorem unfolding_rank (I : finType) m n r (p : I -> 'I_m) (p' : I -> 'I_n) (u :
   (v : 'M[R]_(n, r)) i : (u *m v^T) (p i) (p' i) = \sum_k u (p i) k * v (p' i) k.
 Proof. by rewrite mxE; apply: eq_bigr => k _; rewrite mxE. Qed.
 
-(* `opposite_signs`: the coordinates have signs s, or one of them is 0 *)
-Theorem opposite_signs (I K : finType) (W : I -> R) (s x : K -> I -> R) :
-  (forall i, [\/ W i = 0, exists k, x k i = 0 |
-    (forall k, s k i ^+ 2 = 1 /\ 0 <= s k i * x k i) /\ W i * \prod_k s k i <= 0]) ->
-  \sum_i W i * \prod_k x k i <= 0.
-Proof.
-move=> h; rewrite -oppr_ge0 -sumrN; apply: sumr_ge0 => i _; rewrite oppr_ge0; case: (h i) => [-> | [k zero] | [signs meets]].
-- by rewrite mul0r.
-- by rewrite (bigD1 k) //= zero mul0r mulr0.
-have -> : \prod_k x k i = \prod_k s k i * \prod_k (s k i * x k i).
-  rewrite -big_split /=; apply: eq_bigr => k _.
-  by rewrite mulrA -expr2 (proj1 (signs k)) mul1r.
-rewrite mulrA; apply: mulr_le0_ge0 => //; apply: prodr_ge0 => k _; exact: proj2 (signs k).
-Qed.
-
-(* the same of a matrix: 0 bounds the polar, whatever theta is *)
-Theorem opposite_signs_pair m n (W : 'M[R]_(m, n)) (S : Type) (u : S -> 'cV[R]_m)
-  (v : S -> 'cV[R]_n) theta :
-  (forall x i j, W i j * (u x i 0 * v x j 0) <= 0) ->
-  polar_le (dot W) (fun x => u x *m (v x)^T) theta 0.
-Proof.
-move=> h x; rewrite mul0r -oppr_ge0 -dotNl; apply: sumr_ge0 => i _; apply: sumr_ge0 => j _.
-by rewrite !mxE big_ord1 !mxE mulNr oppr_ge0.
-Qed.
-
 End OwnSize.

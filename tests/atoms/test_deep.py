@@ -12,11 +12,9 @@ from certify.base.rigor.flint import Flint
 from certify.base.rigor.rounded import Rounded
 from certify.kernel import statement
 from certify.kernel.arrays import Arrays
-from certify.kernel.budget import Budget
 from certify.kernel.evidence import Evidence
 from certify.kernel.exact import Exact
 from certify.kernel.patterns import Pattern
-from certify.kernel.rules.floor import entries_at
 from certify.kernel.rules.polar import polar_bound
 from certify.kernel.scalars import power
 from certify.kernel.spaces import Deep
@@ -213,10 +211,6 @@ def test_corrections_are_paid_for_at_most_as_much_as_outputs_can_be(atom):
         net = tuple(rng.normal(size=s) for s in atom.shapes(Y.shape))
         sizes.append(np.linalg.norm(atom.phi(net)) / np.prod([np.linalg.norm(w) for w in net]))
     assert 0 < max(sizes) <= float(question.wide)
-    truth = sum(atom.phi(tuple(w[..., k] for w in x)) for k in range(2))
-    listed = [0, 10, 26]
-    found = [float(x) for x in entries_at(question, listed, Budget())]
-    assert found == pytest.approx(truth.reshape(-1)[listed], rel=1e-12)
 
 
 @pytest.mark.parametrize("tier", TIERS)

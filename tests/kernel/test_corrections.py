@@ -9,7 +9,6 @@ import pytest
 
 from certify.base.rigor.rounded import Rounded
 from certify.kernel.arrays import Array, Arrays
-from certify.kernel.budget import Budget
 from certify.kernel.dual import Dual, adjoint, dual_limit, dual_value, smooth_cost
 from certify.kernel.evidence import Evidence
 from certify.kernel.exact import Exact
@@ -18,9 +17,9 @@ from certify.kernel.losses.piecewise import Squared
 from certify.kernel.norms import L2
 from certify.kernel.offsets import Offset
 from certify.kernel.patterns import Pattern
-from certify.kernel.rules.floor import entries_at, floor
+from certify.kernel.rules.floor import floor
 from certify.kernel.scalars import ZERO, power
-from certify.kernel.spaces import Deep, Modes, Network, Pair
+from certify.kernel.spaces import Network, Pair
 from certify.kernel.statement import Question
 from certify.kernel.values import model
 
@@ -188,6 +187,24 @@ def test_a_floor_counts_the_corrections_of_its_dual_point(tier):
         assert truth - Fraction(1, 2**30) <= found <= truth
 
 
+class Wide(Exact):
+    """Exact arithmetic whose intervals are two units wide."""
+
+    def spans(self, x):
+        return [v - 1 for v in x.ints], [v + 1 for v in x.ints], x.exp
+
+
+def test_a_floor_takes_the_end_of_an_entry_that_is_worse_for_its_correction():
+    offsets = [Offset("column", Fraction(0))]
+    asked = matrix(2, 1, [3, 0], offsets, (numbers([2.5, 0], 2, 1), numbers([1], 1, 1)))
+    evidence = Evidence(
+        {"floor": {"corrections": [[0, "1/4"], [1, "-1/4"]]}},
+        Arrays({"floor.W": numbers([0, 0])}, "proof"),
+    )
+    exact, wide = (floor(ar, asked, evidence, ZERO) for ar in (Exact(), Wide()))
+    assert exact - wide == 2 * Fraction(1, 4) / 2  # a unit is 1/2
+
+
 SAMPLES = array("q", [0, 1, 1])
 FEATURES = numbers([1, -2, 3, 1, -1, 2], 3, 2)
 
@@ -204,27 +221,9 @@ ATOMS = {
         Pair(Pattern(2, 2, array("q", [0, 1]), array("q", [1, 0])), L2(2), L2(2)),
         (U, V),
     ),
-    "tensor": (
-        Modes(Pattern(2, 6, dims=(2, 2, 3)), (L2(2), L2(2), L2(3))),
-        (U, V, numbers([1, 2, 3, 4, 5, 6], 3, 2)),
-    ),
     "sums of rows": (layer(most=False, slope=0.5), (U, V)),
     "largest of rows": (layer(most=True, slope=0), (U, V)),
-    "deep": (
-        Deep(Pattern(3, 2), FEATURES, (2, 2, 2), Fraction(1, 2)),
-        (numbers(range(-3, 5), 4, 2), numbers(range(5, -3, -1), 4, 2)),
-    ),
 }
-
-
-@pytest.mark.parametrize("name", ATOMS)
-def test_an_entry_of_a_model_is_the_entry_of_its_field(name):
-    pair, factors = ATOMS[name]
-    asked = asked_of(pair, [0] * pair.at.size, factors)
-    field = model(Exact(), pair, factors)
-    entries = [x * power(field.exp) for x in field.ints]
-    for listed in (range(pair.at.size), [pair.at.size - 1, 0], [1]):
-        assert entries_at(asked, listed, Budget()) == [entries[k] for k in listed]
 
 
 def test_the_fields_of_these_models_by_hand():

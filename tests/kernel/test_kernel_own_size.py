@@ -14,7 +14,7 @@ from certify import Problem
 from certify.atoms import CP, DeepLinear, RankOne, ReLU, Symmetric
 from certify.base.rigor.flint import Flint
 from certify.base.rigor.rounded import Rounded
-from certify.kernel import norms as kernel_norms
+from certify.kernel import statement
 from certify.kernel import statement as kernel_statement
 from certify.kernel.arrays import Array, Arrays
 from certify.kernel.budget import Budget
@@ -28,9 +28,7 @@ from certify.kernel.rules.counts import MORE, divergences, least_over, loss_wher
 from certify.kernel.rules.counts import reach as reach_of
 from certify.kernel.rules.fixed_rank import float_under
 from certify.kernel.rules.polar import polar_bound
-from certify.kernel.rules.signs import opposite_signs
 from certify.kernel.scalars import Bound
-from certify.kernel.spaces import Pair
 from certify.kernel.verdict import prove
 from certify.losses import KullbackLeibler, Squared
 from certify.norms.l2 import L2
@@ -38,14 +36,22 @@ from certify.offsets import ColumnIntercept, Intercept, Linear, ModeIntercept, R
 from certify.pipeline.certificate.file import ask
 from certify.polar.methods.spectral import of_matrix
 from certify.polar.proved import as_kernel_array, kernel_pair, split
-from certify.search.dual.own_size import fan, fan_definite, fan_parts, unfoldings
+from certify.search.dual.own_size import (
+    fan,
+    fan_definite,
+    fan_parts,
+    opposite_signs,
+    project_signs,
+    sign_field,
+    unfoldings,
+)
 from certify.search.dual.own_size_counts import Below, reach
 
 TIERS = {"exact": Exact, "flint": Flint, "rounded": Rounded}
 each_tier = pytest.mark.parametrize("tier", TIERS)
 NONNEGATIVE = RankOne("l2+", "l2+")
 SPECTRAL = {"rule": "spectral", "axis": 1}
-SIGNS = {"rule": "signs"}
+SIGNS = {"rule": "spectral", "axis": 0, "shift": "0"}  # of W + N = 0
 
 
 def asked(problem, r=1, **changes):
@@ -59,6 +65,11 @@ def asked(problem, r=1, **changes):
 
 def arrays(**held):
     return {k: as_kernel_array(np.asarray(v, float)) for k, v in held.items()}
+
+
+def cancelled(W):
+    """Return W and the multipliers of signs that cancel it."""
+    return arrays(**{"W": W.reshape(-1), "polar.N": -W.reshape(-1)})
 
 
 def witness(C, r=1, **more):
@@ -86,7 +97,8 @@ W_OUT = np.array([[0.0, -1.0], [-1.0, 0.0]])  # plain rank one leaves 1/2
 
 def nonnegative(W=W_OUT, atom=NONNEGATIVE, **changes):
     """Return the question of OUT, and the evidence that W gives."""
-    proof, held = witness(OUT - W, W=W.reshape(-1))
+    proof, held = witness(OUT - W)
+    held |= cancelled(W)
     return asked(Problem(Squared(OUT), atom, 0.0), **changes), proof | {"polar": SIGNS}, held
 
 
@@ -95,7 +107,7 @@ def test_entries_that_earn_nothing_raise_the_bound_at_lam_0(tier):
     question, proof, held = nonnegative()
     found = prove(*question, proof, held, TIERS[tier]())
     assert near(found.lower, 3)
-    assert found.rules == ("signs", "ky_fan")
+    assert found.rules == ("spectral", "ky_fan")
     plain = prove(*question, *witness(OUT), TIERS[tier]())
     assert near(plain.lower, Fraction(1, 2))
 
@@ -103,7 +115,7 @@ def test_entries_that_earn_nothing_raise_the_bound_at_lam_0(tier):
 def in_one_block(W=W_OUT, **changes):
     """Return the evidence of `nonnegative`, with all rows and columns as a block."""
     question, proof, held = nonnegative(W)
-    block = {"K0": held["K"], "W": held["W"]} | ({"L0": held["L"]} if "L" in held else {})
+    block = {"K0": held["K"]} | cancelled(W) | ({"L0": held["L"]} if "L" in held else {})
     block |= {k: Array((2,), array("q", [0, 1])) for k in ("rows0", "cols0")}
     return question, {"blocks": [proof["ky_fan"]], "polar": SIGNS} | changes, block
 
@@ -137,29 +149,38 @@ def test_corrections_of_the_dual_point_lower_what_is_left(monkeypatch):
 def test_any_norms_with_signs_do(tier, pair):
     flip = (-1.0) ** ((pair[0][-1] == "-") + (pair[1][-1] == "-"))
     problem = Problem(Squared(flip * OUT), RankOne(*pair), 0.0)
-    proof, held = witness(flip * (OUT - W_OUT), W=flip * W_OUT.reshape(-1))
+    proof, held = witness(flip * (OUT - W_OUT))
+    held |= cancelled(flip * W_OUT)
     proof["polar"] = SIGNS
     assert near(prove(*asked(problem), proof, held, TIERS[tier]()).lower, 3)
-    lie = held | arrays(W=-flip * W_OUT.reshape(-1))
-    assert refused(asked(problem), proof, lie, tier) == ("proof.W", "sign")
+    lie = held | cancelled(-flip * W_OUT)
+    assert refused(asked(problem), proof, lie, tier) == ("proof.N", "sign")
 
 
 LIES = {
-    "one entry that earns": (np.array([[0.0, -1.0], [2.0**-60, 0.0]]), NONNEGATIVE),
-    "a factor is free": (W_OUT, RankOne("l2+", "l2")),
-    "both factors are free": (W_OUT, RankOne("l2", "l2")),
+    "one entry that earns": (np.array([[0.0, -1.0], [2.0**-60, 0.0]]), NONNEGATIVE, "sign"),
+    "a factor is free": (W_OUT, RankOne("l2+", "l2"), "wrong_rule"),
+    "both factors are free": (W_OUT, RankOne("l2", "l2"), "wrong_rule"),
 }
 
 
 @each_tier
-@pytest.mark.parametrize(("W", "atom"), LIES.values(), ids=LIES)
-def test_entries_that_may_earn_are_refused(tier, W, atom):
-    assert refused(*nonnegative(W, atom), tier) == ("proof.W", "sign")
+@pytest.mark.parametrize(("W", "atom", "code"), LIES.values(), ids=LIES)
+def test_entries_that_may_earn_are_not_cancelled(tier, W, atom, code):
+    assert refused(*nonnegative(W, atom), tier) == ("proof.N", code)
+
+
+@each_tier
+def test_an_entry_that_is_not_cancelled_is_worth_nothing_at_lam_0(tier):
+    question, proof, held = nonnegative()
+    lie = held | arrays(**{"polar.N": np.array([0.0, 1.0, 1 - 2.0**-40, 0.0])})
+    assert prove(*question, proof, lie, TIERS[tier]()).lower <= Fraction(1, 2)  # s = 0
 
 
 @each_tier
 def test_a_positive_polar_is_worth_nothing_at_lam_0(tier):
     question, proof, held = nonnegative()
+    del held["polar.N"]
     polar = SPECTRAL | {"shift": "4"}
     found = prove(*question, proof | {"polar": polar}, held, TIERS[tier]())
     assert found.lower <= Fraction(1, 2)  # s = 0
@@ -167,20 +188,17 @@ def test_a_positive_polar_is_worth_nothing_at_lam_0(tier):
     assert near(mine.lower, Fraction(1, 2))
 
 
-def cones(tier, W, left, right):
-    """Return what the rule says of W where the two sides have these signs."""
+def polar_of(tier, W, left, right):
+    """Return the polar that multipliers of these signs prove which cancel W."""
     W = np.asarray(W, float)
-    at = Pattern(*W.shape)
-    pair = kernel_pair(at, (L2(cone=left), L2(cone=right)))
-    ar = TIERS[tier]()
-    return opposite_signs(
-        ar, pair, ar.load(as_kernel_array(W.reshape(-1))), Evidence({}, Arrays({}, "proof"))
-    )
+    pair, ar = kernel_pair(Pattern(*W.shape), (L2(cone=left), L2(cone=right))), TIERS[tier]()
+    proof = Evidence(SIGNS, Arrays(arrays(N=-W.reshape(-1)), "proof"))
+    return polar_bound(ar, pair, ar.load(as_kernel_array(W.reshape(-1))), proof)
 
 
 @each_tier
 def test_each_coordinate_has_its_own_sign(tier):
-    assert cones(tier, [[-1.0, 1.0, 0.0, 5.0], [1.0, -1.0, 0.0, -5.0]], "+-", "+-*0") == 0
+    assert polar_of(tier, [[-1.0, 1.0, 0.0, 5.0], [1.0, -1.0, 0.0, -5.0]], "+-", "+-*0") == 0
     for i, j in product(range(2), range(3)):
         W = np.zeros((2, 4))
         for x in (1.0, -1.0):
@@ -188,9 +206,9 @@ def test_each_coordinate_has_its_own_sign(tier):
             earns = j == 2 or (x > 0) == ((i, j) in ((0, 0), (1, 1)))
             if earns:
                 with pytest.raises(RejectedError, match="sign"):
-                    cones(tier, W, "+-", "+-*0")
+                    polar_of(tier, W, "+-", "+-*0")
             else:
-                assert cones(tier, W, "+-", "+-*0") == 0
+                assert polar_of(tier, W, "+-", "+-*0") == 0
 
 
 # --- lam > 0 ------------------------------------------------------------------------------
@@ -323,7 +341,7 @@ def weighted(W=None, weights=WEIGHTS, r=1, offsets=(), atom=None, **lies):
     held |= {k: as_kernel_array(np.asarray(x)) for k, x in made.items()}
     proof = {"blocks": [text]}
     if W is not None:
-        held["W"], proof["polar"] = as_kernel_array(w.reshape(-1)), SIGNS
+        held, proof["polar"] = held | cancelled(w), SIGNS
     problem = Problem(Squared(PLAIN, weights=weights), atom or RankOne(), 0.0, offsets)
     return asked(problem, r), proof, held
 
@@ -368,12 +386,12 @@ def test_a_block_of_plain_weights_may_lie_beside_a_dual_point(tier):
     W[2, 2] = -4.0
     text, held = split(fan(PLAIN, 1)[0])
     held = {f"{k}0": x for k, x in held.items()} | {"rows0": ROWS, "cols0": ROWS}
-    held["W"] = as_kernel_array(W.reshape(-1))
+    held |= cancelled(W)
     problem = Problem(Squared(Y, weights=weights), NONNEGATIVE, 0.0)
     proof = {"blocks": [text], "polar": SIGNS}
     assert near(prove(*asked(problem), proof, held, TIERS[tier]()).lower, 10)
     W[0, 1] = -(2.0**-40)
-    lie = held | arrays(W=W.reshape(-1))
+    lie = held | cancelled(W)
     assert refused(asked(problem), proof, lie, tier) == ("proof.W", "wrong_rule")
 
 
@@ -395,8 +413,8 @@ def test_no_factors_are_below_the_bound_of_a_block_with_weights(tier, seed):
         "right0": b,
         "rest0": rest.reshape(-1),
         "G0": G.reshape(-1),
-        "W": W.reshape(-1),
     }
+    held |= cancelled(W)
     held |= {k: as_kernel_array(x.reshape(-1)) for k, x in made.items()} | {
         "rows0": rows,
         "cols0": rows,
@@ -446,11 +464,11 @@ def test_masked_data_have_a_dual_point_in_their_blocks(tier):
     problem = Problem(Squared(Y, mask=mask), NONNEGATIVE, 0.0)
     text, held = split(fan(OUT - W_OUT, 1)[0])
     held = {f"{k}0": x for k, x in held.items()} | {"rows0": ROWS, "cols0": ROWS}
-    held["W"] = as_kernel_array(W[mask])
+    held |= cancelled(W[mask])
     proof = {"blocks": [text], "polar": SIGNS}
     assert near(prove(*asked(problem), proof, held, TIERS[tier]()).lower, 3)
-    lie = held | {"W": as_kernel_array(-W[mask])}
-    assert refused(asked(problem), proof, lie, tier) == ("proof.W", "sign")
+    lie = held | cancelled(-W[mask])
+    assert refused(asked(problem), proof, lie, tier) == ("proof.N", "sign")
 
 
 # --- tensors ------------------------------------------------------------------------------
@@ -540,21 +558,6 @@ def test_a_tensor_with_offsets_has_no_such_bound(tier, offset):
     assert refused(question, proof, held, tier) == ("statement.offsets", "scope")
 
 
-def test_an_entry_that_rounding_leaves_on_both_sides_of_zero_has_no_sign():
-    at = Pattern(2, 1)
-    pair = Pair(at, kernel_norms.L2(2, "+-"), kernel_norms.L2(1, "+"))  # products >= 0 and <= 0
-
-    def judged(lows, highs):
-        ar = SimpleNamespace(spans=lambda _: (lows, highs, 0), budget=Budget())
-        return opposite_signs(ar, pair, None, Evidence({}, Arrays({}, "proof")))
-
-    assert judged([-1, 0], [0, 1]) == 0
-    for lows, highs in (([-1, -1], [0, 1]), ([-1, 0], [1, 1])):
-        with pytest.raises(RejectedError) as caught:
-            judged(lows, highs)
-        assert (caught.value.where, caught.value.code) == ("proof.W", "sign")
-
-
 @pytest.mark.parametrize("held", [{}, {"left0": Array((1,), array("d", [1.0]))}])
 def test_corrections_beside_weights_have_no_bound(monkeypatch, held):
     monkeypatch.setattr(fixed_rank, "ky_fan", lambda *_: Bound(Fraction(8), ("ky_fan",)))
@@ -572,13 +575,15 @@ def test_a_nonnegative_tensor_has_its_signs(tier):
     T[0, 0, 1] = -2.0
     W = np.minimum(T, 0.0)
     problem = Problem(Squared(T), CP(("l2+",) * 3), 0.0)
-    _, proof, held = tensor(CUBE, W=W.reshape(-1))
-    proof["polar"] = SIGNS
+    _, proof, held = tensor(CUBE)
+    held |= cancelled(W)
+    node = {"leaf": 0, "shift": "0"}
+    proof["polar"] = {"rule": "transpose", "rows": [0], "form": "gram", "nodes": [node]}
     assert near(prove(*asked(problem), proof, held, TIERS[tier]()).lower, 4)
-    lie = held | arrays(W=-W.reshape(-1))
-    assert refused(asked(problem), proof, lie, tier) == ("proof.W", "sign")
+    lie = held | cancelled(-W)
+    assert refused(asked(problem), proof, lie, tier) == ("proof.N", "sign")
     free = asked(Problem(Squared(T), CP(("l2+", "l2", "l2+")), 0.0))
-    assert refused(free, proof, held, tier) == ("proof.W", "sign")
+    assert refused(free, proof, held, tier) == ("proof.N", "wrong_rule")
 
 
 def test_unfoldings_have_more_rows_and_columns_than_the_rank():
@@ -998,7 +1003,7 @@ def definite(Y, r=1, W=None, norm="l2", lam=0.0, **changes):
     text, held = split(fan_definite(Y - W, r)[0])
     proof = {"ky_fan": text | changes}
     if W.any():
-        proof["polar"], held["W"] = SIGNS, as_kernel_array(W.reshape(-1))
+        proof["polar"], held = SIGNS, held | cancelled(W)
     return asked(Problem(Squared(Y), Symmetric(norm), lam), r), proof, held
 
 
@@ -1027,8 +1032,8 @@ def test_the_bound_of_x_x_t_is_the_formula_and_no_factors_are_below(tier, seed):
     problem = Problem(Squared(Y), Symmetric("l2+"), 0.0)
     for X in rng.uniform(0.0, 1.0, (100, 4, r)):
         assert lower <= problem.objective((X,))
-    lie = held | arrays(W=-W.reshape(-1))
-    assert refused(question, proof, lie, tier) == ("proof.W", "sign")
+    lie = held | cancelled(-W)
+    assert refused(question, proof, lie, tier) == ("proof.N", "sign")
 
 
 @each_tier
@@ -1060,9 +1065,42 @@ def test_row_and_column_means_go_first(tier):
     assert near(found.lower, Fraction(float((C**2).sum() / 2)))
 
 
-def test_the_rule_of_signs_is_of_matrices_and_tensors_alike():
-    ar = Exact()
-    pair = kernel_pair(Pattern(1, 1), ("l2+", "linf+"))
-    for x in (-1.0, 0.0):
-        w = ar.load(as_kernel_array(np.array([x])))
-        assert polar_bound(ar, pair, w, Evidence(SIGNS, Arrays({}, "proof"))) == 0
+EARNING_NOTHING = {  # of each: the atom, the sizes, what is not observed, the rule
+    "matrix": (RankOne("l2+", "l1-"), (2, 3), None, "spectral"),
+    "with a hole": (RankOne("l2+", "l2+"), (3, 2), (2, 1), "spectral"),
+    "some signs": (RankOne(L2(cone="+-"), L2(cone="+-*0")), (2, 4), None, "spectral"),
+    "a free factor": (RankOne("l2", L2(cone="+0*")), (2, 3), None, "conic"),
+    "x x^T": (Symmetric("l2+"), (3, 3), None, "spectral"),
+    "two modes": (CP(("l2+", "linf+")), (2, 3), None, "spectral"),
+    "tensor": (CP(("l2+", "l1-", "linf+")), (3, 2, 2), (1, 1, 0), "transpose"),
+    "x o x o x": (CP("l2-", symmetric=True, order=3), (2, 2, 2), None, "transpose"),
+}
+
+
+@each_tier
+@pytest.mark.parametrize("name", EARNING_NOTHING)
+def test_a_field_that_earns_nothing_has_a_polar_of_zero(tier, name):
+    atom, dims, hole, rule = EARNING_NOTHING[name]
+    seen = np.ones(dims) > 0
+    if hole:
+        seen[hole] = False
+    problem = Problem(Squared(np.zeros(dims), mask=seen), atom, 0.0)
+    M = np.random.default_rng(1).integers(-8, 9, dims) / 4
+    W = problem.loss.observed.field(project_signs(M, sign_field(problem)))
+    assert W.any()
+    proposal = opposite_signs(problem, W)
+    assert (proposal.upper, proposal.proof["rule"]) == (0.0, rule)
+    text, held = split(proposal.proof)
+    space, ar = statement.question(*asked(problem)).space, TIERS[tier]()
+    bound = polar_bound(ar, space, ar.load(as_kernel_array(W.reshape(-1))), of(text, held))
+    assert bound == 0 or (tier, name) == ("rounded", "x o x o x")  # its sums are rounded
+
+
+def of(text, held):
+    return Evidence(text, Arrays(held, "proof"))
+
+
+def test_the_rule_of_signs_is_unknown():
+    question, proof, held = nonnegative()
+    old = proof | {"polar": {"rule": "signs"}}
+    assert refused(question, old, held) == ("proof.polar.rule", "unknown")

@@ -10,8 +10,8 @@ from types import SimpleNamespace
 import pytest
 
 from certify.kernel.arithmetic import Arithmetic, Extent, Line, Pairs, Place
-from certify.kernel.arrays import Array, Arrays, filled, width
-from certify.kernel.budget import FRACTION, MADE, PER_BYTE, Budget, product_work
+from certify.kernel.arrays import Array, Arrays, filled
+from certify.kernel.budget import FRACTION, PER_BYTE, Budget
 from certify.kernel.claim import check
 from certify.kernel.dual import pay_for_sum
 from certify.kernel.evidence import Evidence
@@ -23,12 +23,10 @@ from certify.kernel.metered import Metered
 from certify.kernel.norms import Variation, plain
 from certify.kernel.patterns import Pattern
 from certify.kernel.rules.cones import layer_form, read_tree
-from certify.kernel.rules.floor import entries_at
 from certify.kernel.rules.lines import each_line
 from certify.kernel.rules.transpose import leaf_of_products, repeat_modes
 from certify.kernel.simplicial import ConeForm, TreeSpan
 from certify.kernel.spaces import Deep, Network, Pair
-from certify.kernel.statement import question
 from tests import golden
 
 # --- every kind of work is paid for: a stored certificate, and who asks for what --------------
@@ -192,15 +190,6 @@ ALONE = {  # what no stored certificate asks for
 def test_a_step_pays_for_its_work(kind, paid):
     ALONE[kind]()
     assert kind in paid
-
-
-def test_entries_of_a_model_cost_what_its_field_costs_there():
-    file, budget = read(golden.HERE / "spectral.cert"), Budget()
-    asked = question(file.statement, file.given)
-    entries_at(asked, [0, 2], budget)
-    (m, r), n = asked.factors[0].shape, asked.at.n
-    work = product_work(*map(width, asked.factors))
-    assert budget.spent == MADE * (2 + (m + n) * (r + 1)) + 2 * r * work
 
 
 def test_sums_of_corrections_cost_the_squares_of_the_bits_so_far():

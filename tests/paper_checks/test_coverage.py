@@ -68,10 +68,10 @@ def test_the_checker_reads_one_of_each():
             "elastic",
             "group",
         ],
-        "rule": ["spectral", "conic", "lines", "corners", "cones", "signs"],
+        "rule": ["spectral", "conic", "lines", "corners", "cones"],
         "layer_rule": ["max_pool", "linear", "network", "outputs", "cones"],
         "pool": ["max"],
-        "tensor_rule": ["transpose", "slices", "corners", "cones", "signs"],
+        "tensor_rule": ["transpose", "slices", "corners", "cones"],
         "deep_rule": ["layers", "linear"],
         "fitted": ["mode", "sparse", "column", "row", "intercept", "linear"],
     }

@@ -239,7 +239,8 @@ class Rounded(Fields):
         """Return the Gram matrix of the midpoint with its error, and the radius."""
         full = at.rows is None
         lines, length = (dense_lines if full else sparse_lines)(x.mid.reshape(-1), axis, at)
-        rad = gamma(length + 2) * square_sum(x.mid).hi + 2 * lines.shape[1] * length * ETA
+        lost = 2 * lines.shape[1] * length * ETA if x.mid.any() else Fraction(0)  # zeros are exact
+        rad = gamma(length + 2) * square_sum(x.mid).hi + lost
         return (Ball(lines.T @ lines, rad) if full else gram_of(lines, rad)), x.rad
 
     def top(self, g: Ball, shift: Fraction, factor: Array | None) -> Fraction:

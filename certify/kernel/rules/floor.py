@@ -1,16 +1,10 @@
 """A lower bound of the candidate's own value, over all its offsets."""
 
-from collections.abc import Sequence
-from dataclasses import replace
 from fractions import Fraction
 
 from ..arithmetic import Arithmetic, H
-from ..budget import Budget
 from ..dual import coarse, dual_limit, dual_point, dual_value, least_loss, ridge_cost
 from ..evidence import Evidence
-from ..exact import Exact
-from ..metered import Metered
-from ..patterns import Pattern
 from ..scalars import Enclosure, power
 from ..statement import Question
 from ..values import model, penalty
@@ -31,17 +25,10 @@ def floor(ar: Arithmetic[H], problem: Question, proof: Evidence, upper: Enclosur
     s = Fraction(1) if limit is None else coarse(min(Fraction(1), limit))
     cost = ridge_cost(ar, problem, dual, proof.given)
     value = dual_value(ar, problem, dual, cost, s)
-    value -= s * ar.inner(dual.field, model(ar, problem.space, problem.factors)).hi
+    fit = model(ar, problem.space, problem.factors)
+    value -= s * ar.inner(dual.field, fit).hi
     if dual.corrections:
-        entries = entries_at(problem, [k for k, _ in dual.corrections], ar.budget)
-        value -= s * sum(c * x for (_, c), x in zip(dual.corrections, entries, strict=True))
+        lows, highs, e = ar.spans(fit)
+        most = (max(c * lows[k], c * highs[k]) for k, c in dual.corrections)
+        value -= s * power(e) * sum(most)
     return value + penalty(problem, problem.factors).lo
-
-
-def entries_at(problem: Question, listed: Sequence[int], budget: Budget) -> list[Fraction]:
-    """Return the listed observed entries of sum phi(X_i), exactly."""
-    at = problem.at
-    rows, cols = zip(*map(at.entry, listed), strict=True)
-    few = replace(problem.space, at=Pattern(at.m, at.n, rows, cols, at.dims))
-    grid = model(Metered(Exact(), budget), few, problem.factors)
-    return [x * power(grid.exp) for x in grid.ints]

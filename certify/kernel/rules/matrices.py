@@ -7,7 +7,6 @@ from .cones import cones
 from .conic import conic
 from .corners import corners
 from .lines import lines
-from .signs import opposite_signs
 from .spectral import spectral
 
 POLAR_RULES: dict[str, Callable[..., Fraction]] = {
@@ -15,6 +14,5 @@ POLAR_RULES: dict[str, Callable[..., Fraction]] = {
     "conic": conic,
     "corners": corners,
     "lines": lines,
-    "signs": opposite_signs,
     "spectral": spectral,
 }

@@ -15,7 +15,6 @@ from .cones import power_cones
 from .corners import corners
 from .layers import deep_bound, network_bound
 from .matrices import POLAR_RULES
-from .signs import opposite_signs
 from .transpose import transpose
 
 
@@ -66,7 +65,6 @@ def slices(ar: Arithmetic[H], modes: Modes, w: H, proof: Evidence) -> Fraction:
 TENSOR_RULES: dict[str, Callable[..., Fraction]] = {
     "cones": power_cones,
     "corners": corners,
-    "signs": opposite_signs,
     "slices": slices,
     "transpose": transpose,
 }

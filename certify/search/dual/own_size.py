@@ -6,6 +6,7 @@ at most lam; at lam = 0 they are the fields that earn nothing where factors have
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from itertools import combinations, count
 from math import prod
 from typing import Any
@@ -15,7 +16,9 @@ from scipy import linalg
 
 from certify.base.arrays import Array
 from certify.base.clock import Clock
+from certify.base.rigor.layout import sum_permutations
 from certify.losses import Squared
+from certify.norms import Gauge
 from certify.polar import Proposal
 from certify.polar import eigen as spectra
 from certify.polar.ascent.contract import fold, unfold
@@ -238,11 +241,15 @@ def sign_field(problem: Problem) -> Array | None:
     """
     if problem.atom.family not in ("pairs", "products", "squares"):
         return None
-    gauges = problem.atom.gauges * (len(problem.loss.dims) // len(problem.atom.gauges))
     signs = np.ones(())
-    for g, d in zip(gauges, problem.loss.dims, strict=True):
+    for g, d in zip(gauges(problem), problem.loss.dims, strict=True):
         signs = np.multiply.outer(signs, marks(g, d))
     return signs if np.isnan(signs).any() or signs.any() else None
+
+
+def gauges(problem: Problem) -> tuple[Gauge, ...]:
+    """Return the gauge of each mode; one for all of them if the factors are one."""
+    return problem.atom.gauges * (len(problem.loss.dims) // len(problem.atom.gauges))
 
 
 def project_signs(M: Array, signs: Array) -> Array:
@@ -253,15 +260,32 @@ def project_signs(M: Array, signs: Array) -> Array:
     return nearest_reachable(np.zeros_like(M), -signs, M)
 
 
+def opposite_signs(problem: Problem, W: Array) -> Proposal:
+    """Return the proof that a field earns nothing: multipliers of the signs cancel it.
+
+    If one factor of a matrix is free, W is 0 but where the other is fixed to zero.
+    """
+    observed, atom, dims = problem.loss.observed, problem.atom, problem.loss.dims
+    short = int(np.argmin(dims))
+    if len(dims) > MATRIX:
+        T = observed.tensor(W)
+        T = sum_permutations(T) if atom.parts == 1 else T
+        leaf = {"leaf": 0, "shift": Fraction(0)}
+        form = {"rule": "transpose", "rows": [short], "form": "gram", "nodes": [leaf]}
+        return Proposal(0.0, form | {"N": -T})
+    if all(marks(g, d).any() for g, d in zip(gauges(problem), dims, strict=True)):
+        return Proposal(0.0, {"rule": "spectral", "axis": short, "shift": Fraction(0), "N": -W})
+    return Proposal(0.0, {"rule": "conic", "nodes": [{"leaf": 0, "shift": Fraction(0)}]})
+
+
 def with_proposal(run: Run, at: Ascent, names: list[str]) -> Dual | None:
     """Return the dual point of an ascent with a proposal for its polar."""
     problem = run.problem
     W = at.W.reshape(squared_loss(problem).data.shape)
     if names == ["signs"]:
         point = spectra.on_grid(W, GRID)
-        return Dual(
-            Orthogonal(point), Proposal(0.0, {"rule": "signs"}), scaling.value(problem, W, 1.0)
-        )
+        earns = opposite_signs(problem, point)
+        return Dual(Orthogonal(point), earns, scaling.value(problem, W, 1.0))
     return bound_inside(run, W)
 
 

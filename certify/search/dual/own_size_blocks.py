@@ -13,7 +13,6 @@ import numpy as np
 
 from certify.base.arrays import Array, Ints
 from certify.losses import Squared
-from certify.polar import Proposal
 from certify.polar.ascent.contract import fold, unfold
 from certify.polar.eigen import on_grid
 from certify.problem import Problem
@@ -31,6 +30,7 @@ from .own_size import (
     SPARE,
     ending,
     fan,
+    opposite_signs,
     project_signs,
     rank,
     sets,
@@ -176,7 +176,8 @@ class Grid:
         elif W.any():
             point = observed.field(fold(W, self.modes, problem.loss.dims))
             d = scaling.value(problem, point, 1.0)
-            dual, value = Dual(Orthogonal(point), Proposal(0.0, {"rule": "signs"}), d), value + d
+            dual = Dual(Orthogonal(point), opposite_signs(problem, point), d)
+            value += d
         return Blocks(dual, tuple(out), value)
 
     def one(
