@@ -4,7 +4,6 @@ The prices of the arithmetic's operations are in `metered`; SPEC.md, Budget, exp
 """
 
 import math
-from collections.abc import Callable
 
 from .errors import demand
 
@@ -25,22 +24,15 @@ class Budget:
     A small file can ask for much work: a factor without slices has no bytes and any number
     of rows, a list of entries does not bound m n, a leaf of a tree is a few letters.  Every
     such size is charged before the first number is made.
-
-    tell  is called with all units spent so far, each time that some are spent
     """
 
-    def __init__(self, limit: float = math.inf, tell: Callable[[int], object] = id) -> None:
-        self.limit, self.spent, self.tell = limit, 0, tell
-
-    def __getstate__(self) -> dict[str, object]:
-        """Return the state for a copy in another process, which does not call `tell`."""
-        return {"limit": self.limit, "spent": self.spent, "tell": id}
+    def __init__(self, limit: float = math.inf) -> None:
+        self.limit, self.spent = limit, 0
 
     def spend(self, work: int, what: str) -> None:
         """Charge units of work, or refuse them."""
         self.afford(work, what)
         self.spent += work
-        self.tell(self.spent)
 
     def afford(self, work: int, what: str) -> None:
         """Refuse later work of at least this many units, and charge nothing yet."""

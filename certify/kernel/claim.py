@@ -6,10 +6,9 @@ The report contains the question that was read, so that a reader can compare it 
 import hashlib
 import json
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from time import monotonic
-from typing import Any, Self, TextIO
+from typing import Any, TextIO
 
 from .arithmetic import Arithmetic
 from .arrays import Array
@@ -20,7 +19,7 @@ from .file import File, dtype_of, identity, question_arrays, read
 from .verdict import EXITS, Outcome, prove
 
 REJECTED = 20
-LONG, STEP = 10, 0.5  # seconds: proofs this long are announced; progress is shown this often
+LONG = 10  # seconds: proofs this long are announced
 
 
 def same_question(theirs: Json, ours: Json, where: str = "statement") -> None:
@@ -52,12 +51,11 @@ def check(
     ar: Arithmetic[Any] | None = None,
     *,
     limit: float | None = None,
-    tell: Callable[[int], object] = id,
 ) -> Outcome:
     """Prove the certificate's claim about its question, with these arrays."""
     check_digests(file.statement, given)
     parts = file.proof, file.witness
-    outcome = prove(file.statement, given, *parts, ar, limit=limit, tell=tell)
+    outcome = prove(file.statement, given, *parts, ar, limit=limit)
     claimed = file.claim.get("verdict")
     demand(isinstance(claimed, str) and claimed in EXITS, "claim.verdict", "unknown", claimed)
     idle = "better" in file.proof and outcome.verdict not in ("REFUTED", "RANK_LIMITED")
@@ -122,50 +120,21 @@ def read_limit(arguments: list[str]) -> tuple[list[str], int | None]:
     return arguments[:at] + arguments[at + 2 :], int(text)
 
 
-class Progress:
-    """The progress of a verification: a line on a terminal, nothing elsewhere.
+def announce(work: object, out: TextIO | None) -> None:
+    """Say on a terminal how long a long verification takes.
 
     work  the units that the proof took when the file was written: an estimate, not a claim
     """
-
-    def __init__(self, work: object, out: TextIO | None) -> None:
-        self.work = work if isinstance(work, int) and 1 < work < 1 << 62 else 0  # True counts as 1
-        self.out = out
-        self.start = self.last = monotonic()
-        self.shown = out is not None and out.isatty()
-
-    def __enter__(self) -> Self:
-        """Announce the time of a long verification."""
-        seconds = int(self.work * UNIT)
-        if seconds >= LONG:
-            time = f"{seconds // 60} minutes" if seconds >= 120 else f"{seconds} seconds"
-            cure = "`certify verify` proves it in fast integers, many times faster"
-            self.write(f"up to {time} in exact integers of Python; {cure}\n")
-        return self
-
-    def __call__(self, spent: int) -> None:
-        """Show the progress, at most once every STEP seconds."""
-        now = monotonic()
-        if now - self.last < STEP:
-            return
-        self.last, passed = now, now - self.start
-        part = min(spent / self.work, 1.0) if self.work else 0.0
-        estimate = (
-            f"{100 * part:.0f} %, about {passed * (1 - part) / part:.0f} s left" if part else ""
-        )
-        self.write(f"\r\033[Kverifying, {passed:.0f} s {estimate}")
-
-    def __exit__(self, *_error: object) -> None:
-        """Clear the line."""
-        if self.last > self.start:
-            self.write("\r\033[K")
-
-    def write(self, text: str) -> None:
-        """Write to the terminal, if there is one and it is open."""
-        if self.shown and self.out is not None:
-            with suppress(OSError, ValueError):
-                self.out.write(text)
-                self.out.flush()
+    if not isinstance(work, int) or not LONG / UNIT <= work < 1 << 62:
+        return
+    if out is None or not out.isatty():
+        return
+    seconds = int(work * UNIT)
+    time = f"{seconds // 60} minutes" if seconds >= 120 else f"{seconds} seconds"
+    cure = "`certify verify` proves it in fast integers, many times faster"
+    with suppress(OSError, ValueError):
+        out.write(f"up to {time} in exact integers of Python; {cure}\n")
+        out.flush()
 
 
 def report_on(arguments: Iterable[str]) -> tuple[str, int]:
@@ -174,8 +143,8 @@ def report_on(arguments: Iterable[str]) -> tuple[str, int]:
     demand(len(files) in (1, 2), "arguments", "usage", USAGE)
     file = read(files[0])
     given = question_arrays(files[1]) if len(files) == 2 else file.given
-    with Progress(file.claim.get("work"), sys.stderr) as tell:
-        outcome = check(file, given, limit=limit, tell=tell)
+    announce(file.claim.get("work"), sys.stderr)
+    outcome = check(file, given, limit=limit)
     lower, upper = shown(outcome.lower), shown(outcome.upper)
     first = f"VERIFIED {outcome.verdict}  {lower} <= optimum, candidate <= {upper}"
     second = f"of {describe_question(file.statement, given)}  by {', '.join(outcome.rules)}"

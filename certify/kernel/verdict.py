@@ -1,7 +1,7 @@
 """The verdict that follows from a question and a proof."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any, NamedTuple
@@ -53,15 +53,13 @@ def prove(  # noqa: PLR0913  the question, its proof, and what it may take
     ar: Arithmetic[Any] | None = None,
     *,
     limit: float | None = None,
-    tell: Callable[[int], object] = id,
 ) -> Outcome:
     """Prove a verdict about the question with the witness; raise RejectedError for a wrong proof.
 
     limit  the units of work that it may take; by default the file's `allowance`
-    tell   is called with the units spent so far
     """
     arrays = [*given.values(), *witness.values()]
-    budget = Budget(allowance(stated, proof, arrays) if limit is None else limit, tell)
+    budget = Budget(allowance(stated, proof, arrays) if limit is None else limit)
     ar = Metered(ar or Exact(), budget)
     reject_null(proof, "proof", budget)
     problem = question(stated, given, budget)
