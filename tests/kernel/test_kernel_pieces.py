@@ -24,7 +24,7 @@ from certify.kernel.norms import L1, L2, Biased, Elastic, Groups, Variation, out
 from certify.kernel.offsets import Offset
 from certify.kernel.patterns import Pattern
 from certify.kernel.rules.network import float_above
-from certify.kernel.rules.polar import named_rule, polar_bound
+from certify.kernel.rules.polar import polar_bound
 from certify.kernel.rules.witness import meets
 from certify.kernel.scalars import Enclosure, exactly, root
 from certify.kernel.spaces import Deep, Modes
@@ -167,13 +167,6 @@ def test_a_vertex_of_the_total_variation_ball_costs_what_it_holds():
     d, s = Fraction(1), Fraction(100)
     wanted = (d + s * 20) / (1 + HALF * root(Fraction(20)).lo) ** 2
     assert n.entries_cost(d, s) == wanted
-
-
-@pytest.mark.parametrize("size", [1, 2, 5])
-def test_leaves_and_parts_of_a_proof_are_told(size):
-    nodes = [{"leaf": 0} if k % 2 else {"cell": 0} for k in range(size)]
-    told = named_rule({"rule": "transpose", "nodes": nodes})
-    assert told == ("transpose" if size == 1 else f"transpose in {size} parts")
 
 
 def test_two_cones_meet_where_every_product_has_the_sign():

@@ -7,7 +7,7 @@ from fractions import Fraction
 from ..arithmetic import Arithmetic, H
 from ..errors import demand
 from ..evidence import Evidence
-from ..fields import Json, index
+from ..fields import index
 from ..norms import SIGNS
 from ..patterns import Pattern
 from ..spaces import Deep, Modes, Network, Pair, Space
@@ -68,13 +68,3 @@ TENSOR_RULES: dict[str, Callable[..., Fraction]] = {
     "slices": slices,
     "transpose": transpose,
 }
-
-
-def named_rule(polar: Json) -> str:
-    """Return the name of a proof's rule, with its copies and its number of parts."""
-    nodes, name = polar.get("nodes"), str(polar.get("rule"))
-    if name not in ("transpose", "network") or not isinstance(nodes, list):
-        return name
-    parts = sum("leaf" in node or "cell" in node for node in nodes)
-    name += " with copies" if polar.get("copies") else ""
-    return name if parts < 2 else f"{name} in {parts} parts"

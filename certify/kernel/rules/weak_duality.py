@@ -11,7 +11,7 @@ from ..offsets import Offset
 from ..scalars import Bound
 from ..spaces import Network
 from ..statement import Question
-from .polar import named_rule, polar_bound
+from .polar import polar_bound
 from .spectral import low_rank_bound
 
 
@@ -50,11 +50,10 @@ def multiple(
         bound = low_rank_bound(ar, problem.space, dual, polar)
     else:
         bound = polar_bound(ar, problem.space, dual.field, polar)
-    name = named_rule(polar.fields)
     bound += dual.stray * problem.wide
     s = min(Fraction(1), problem.lam / bound) if bound > 0 else Fraction(1)
     limit = dual_limit(ar, problem, dual)
-    return dual, s if limit is None else min(s, limit), name
+    return dual, s if limit is None else min(s, limit), str(polar.fields.get("rule"))
 
 
 def demand_zero_sums(ar: Arithmetic[H], problem: Question, dual: Dual[H]) -> None:
