@@ -27,10 +27,6 @@ class Evidence(NamedTuple):
         fields = part(self.fields, name, self.where)
         return Evidence(fields, with_prefix(self.given, prefix), f"{self.where}.{name}")
 
-    def polar(self, name: str, prefix: str = "") -> "Evidence":
-        """Return the same for a polar within a polar, whose rejections name the outer one."""
-        return Evidence(part(self.fields, name, POLAR), with_prefix(self.given, prefix))
-
     def leaf(self, node: Json) -> "Evidence":
         """Return the evidence of a leaf, {"leaf": t, ...}."""
         t, where = node["leaf"], f"{POLAR}.nodes"

@@ -65,7 +65,7 @@ def of_linear(ar: Arithmetic[H], net: Network, w: H, proof: Evidence) -> Fractio
     For one output every norm is |v|; it is read as l1, for which the rule `lines` is exact.
     """
     demand(not net.free, "proof.polar.rule", "wrong_rule", "an unpriced bias")
-    inner = proof.polar("of")
+    inner = proof.part("of")
     name = str(inner.fields.get("rule"))
     demand(name in POLAR_RULES, "proof.polar.of.rule", "unknown", name)
     d, c = net.features.shape[1], net.right.size
@@ -101,5 +101,5 @@ def deep_bound(ar: Arithmetic[H], net: Deep, w: H, proof: Evidence) -> Fraction:
     bound, features = net.steep, ar.load(flat_of(net.features))
     for name, field, at in (("W", w, net.at), ("F", features, Pattern(m, d))):
         space = Pair(at, L2(at.m), L2(at.n))
-        bound *= spectral(ar, space, field, proof.polar(name, f"{name}."))
+        bound *= spectral(ar, space, field, proof.part(name, f"{name}."))
     return bound
