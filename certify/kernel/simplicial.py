@@ -343,16 +343,15 @@ def vertex_bounds(form: ConeForm, cone: Cone) -> list[int]:
 def vertex_bound(form: ConeForm, high: Ints, low: Ints) -> int:
     """Bound sup { <x, h> : |x| <= 1, x in its cone } over low <= h <= high.
 
-    It is at most sup { <p, |x|> }, p = one_sided(norm, high, low); for every norm here the norm of
-    |x| is at most that of x.
+    It is at most sup { <p, |x|> }, p = norm.met(high, low).
     """
     norm = form.other
     if high is low and not isinstance(norm, L2):
         return ceil(norm.bound_dual([*map(Fraction, high)]) * (1 << FINE))
-    p = one_sided(norm, high, low)
+    p = norm.met(high, low)
     if isinstance(norm, L2):
         return root_above(sum(map(mul, p, p)) << 2 * FINE)
-    return ceil(replace(norm, cone="+").bound_dual([*map(Fraction, p)]) * (1 << FINE))
+    return ceil(norm.support([*map(Fraction, p)]) * (1 << FINE))
 
 
 def slope_norm(form: ConeForm, cone: Cone, c: Ints) -> int:
@@ -361,19 +360,10 @@ def slope_norm(form: ConeForm, cone: Cone, c: Ints) -> int:
     at = [x << (deep - e) for x, e in zip(c, cone.exps, strict=True)]
     y = [sum(map(mul, at, x)) for x in zip(*cone.rows, strict=True)]  # times 2^(FINE + deep)
     if isinstance(form.short, L2):
-        p = one_sided(form.short, y, y)
+        p = form.short.met(y)
         return -(-root_above(sum(map(mul, p, p))) >> deep)
     unit = power(-FINE - deep)
     return ceil(form.short.bound_dual([v * unit for v in y]) * (1 << FINE))
-
-
-def one_sided(norm: Norm, high: Ints, low: Ints) -> list[int]:
-    """Return p_k = max { y_k x_k : low <= y <= high, |x_k| <= 1, x_k in its cone }."""
-    p = []
-    for k, (a, b) in enumerate(zip(high, low, strict=True)):
-        sign = norm.sign(k)
-        p.append(max(a if sign in "*+" else 0, -b if sign in "*-" else 0, 0))
-    return p
 
 
 def root_above(x: int) -> int:

@@ -169,6 +169,16 @@ def test_a_vertex_of_the_total_variation_ball_costs_what_it_holds():
     assert n.entries_cost(d, s) == wanted
 
 
+@pytest.mark.parametrize("kind", [int, Fraction])
+def test_a_vector_between_two_earns_at_most_the_larger_end(kind):
+    ends = [(low, high) for low in range(-3, 4) for high in range(low, 4)]
+    lows, highs = ([kind(x) for x in each] for each in zip(*ends, strict=True))
+    for cone, xs in {"*": (-1, 0, 1), "+": (0, 1), "-": (-1, 0), "0": (0,)}.items():
+        norm = L2(len(ends), cone)
+        assert norm.met(highs, lows) == [max(y * x for y in pair for x in xs) for pair in ends]
+        assert norm.met(lows) == [max(y * x for x in xs) for y in lows]
+
+
 def test_two_cones_meet_where_every_product_has_the_sign():
     members = {"*": (-1, 0, 1), "+": (0, 1), "-": (-1, 0), "0": (0,)}
     for x, a, b in itertools.product((-2.0, 2.0), members, members):

@@ -4,12 +4,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 from ..arrays import Arrays
 from ..fields import Json
 from ..scalars import Enclosure, root
 
+N = TypeVar("N", int, Fraction)
 SIGNS: dict[str, tuple[int, ...]] = {"*": (1, -1), "+": (1,), "-": (-1,), "0": ()}
 CONES = "".join(SIGNS)  # the cone of one coordinate: free, >= 0, <= 0, zero
 
@@ -68,14 +69,17 @@ class Norm(ABC):
         """A bound of sup |x|_2^2 over the unit ball and the cone."""
         return self.diagonal_cost([Fraction(1)] * self.size)
 
-    def met(self, y: Sequence[Fraction]) -> list[Fraction]:
-        """Return p = |y|, but p_i = 0 if y_i x_i <= 0 for all x in the cone."""
-        nothing = Fraction(0)
-        out = []
-        for i, v in enumerate(y):
-            sign, n = self.sign(i), v.numerator
-            blind = sign == "0" or (sign == "+" and n < 0) or (sign == "-" and n > 0)
-            out.append(nothing if blind else -v if n < 0 else v)
+    def met(self, high: Sequence[N], low: Sequence[N] | None = None) -> list[N]:
+        """Return the least p >= 0 with y_i x_i <= p_i |x_i| for low <= y <= high, x in the cone.
+
+        Without `low` y is `high`, and p_i is |y_i|, or 0 if y_i x_i <= 0 for all x in the cone.
+        """
+        nothing, out = 0 * high[0], []
+        for i, (a, b) in enumerate(zip(high, low or high, strict=True)):
+            sign = self.sign(i)
+            up = a if sign in "*+" and a.numerator > 0 else nothing
+            down = -b if sign in "*-" and b.numerator < 0 else nothing
+            out.append(max(up, down) if up and down else up or down)
         return out
 
     def dual_norm(
