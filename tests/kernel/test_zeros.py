@@ -20,7 +20,7 @@ from certify.kernel.errors import RejectedError
 from certify.kernel.evidence import Evidence
 from certify.kernel.exact import Exact
 from certify.kernel.patterns import Pattern
-from certify.kernel.rules.spectral import low_rank_bound
+from certify.kernel.rules.spectral import spectral
 from certify.kernel.verdict import prove
 from certify.losses import Squared
 from certify.norms import gauge
@@ -169,7 +169,7 @@ def test_the_bound_of_a_polar_holds_for_every_field_of_a_ball(low, axis):
     top = np.linalg.norm(g.mid, 2) + float(g.rad)
     shift = exact_text(Fraction(float(np.linalg.norm(g.mid, 2) * (1 + 1e-9))))
     dual, proof = Dual(Ball(s, RADIUS), held(s), (), low=given), {"axis": 1, "shift": shift}
-    bound = low_rank_bound(Rounded(), PAIR, dual, Evidence(proof, Arrays({}, "proof")))
+    bound = spectral(Rounded(), PAIR, dual.field, Evidence(proof, Arrays({}, "proof")), dual.low)
     for x in at_edge(s, [*EDGES, steepest]):
         true = np.linalg.norm(dense(x) - Z, 2)
         assert true <= top**0.5 + float(slack) + 1e-12
@@ -183,8 +183,39 @@ def test_the_bound_of_a_polar_counts_how_wide_the_balls_are():
     cubes = kernel_pair(PATTERN, (gauge("linf"), gauge("linf")))
     dual = Dual(Rounded().load(held(AT.data)), held(AT.data), ())
     given = Evidence({"axis": 1, "shift": exact_text(Fraction(1000))}, Arrays({}, "proof"))
-    one, wide = (low_rank_bound(Rounded(), pair, dual, given) for pair in (PAIR, cubes))
+    one, wide = (spectral(Rounded(), pair, dual.field, given, dual.low) for pair in (PAIR, cubes))
     assert float(wide / one) == pytest.approx(54**0.5)
+
+
+SIGNED = kernel_pair(PATTERN, (gauge("l2+"), gauge("l2+")))
+
+
+@TIERS
+def test_multipliers_count_beside_a_product(ar):
+    """N on the listed entries and M: the bound is that of the same matrix given dense."""
+    N, M = RNG.integers(0, 5, len(AT.data)) / 8, RNG.integers(0, 3, (6, 6)) / 8.0
+    S, M = RNG.integers(-8, 9, len(AT.data)) / 4, M + M.T
+    low = tuple(RNG.integers(-4, 5, (n, 2)) / 4 for n in (9, 6))
+    W = dense(S) - low[0] @ low[1].T
+    text = Evidence({"axis": 1, "shift": "40"}, Arrays({"N": held(N), "M": held(M)}, "proof"))
+    found = spectral(ar, SIGNED, ar.load(held(S)), text, tuple(map(held, low)))
+    plain = kernel_pair(Pattern(9, 6), (gauge("l2+"), gauge("l2+")))
+    whole = Evidence(text.fields, Arrays({"N": held(dense(N).reshape(-1)), "M": held(M)}, "proof"))
+    wanted = spectral(ar, plain, ar.load(held(W.reshape(-1))), whole)
+    assert found == wanted or (isinstance(ar, Rounded) and abs(found - wanted) < wanted / 2**40)
+    alone = spectral(ar, SIGNED, ar.load(held(S)), Evidence(text.fields, Arrays({}, "proof")))
+    assert alone != found
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_scales_beside_a_product_are_refused(side):
+    ar, size = Exact(), {"left": 9, "right": 6}[side]
+    arrays = Arrays({f"scale.{side}": held(np.ones(size))}, "proof")
+    text, s = Evidence({"axis": 1, "shift": "40"}, arrays), ar.load(held(AT.data))
+    assert spectral(ar, PAIR, s, text) > 0
+    with pytest.raises(RejectedError) as caught:
+        spectral(ar, PAIR, s, text, tuple(map(held, LOW)))
+    assert (caught.value.where, caught.value.code) == ("proof.scale", "wrong_rule")
 
 
 @pytest.mark.parametrize("axis", [0, 1])

@@ -2,20 +2,21 @@
 
 from fractions import Fraction
 from itertools import product
-from math import prod
 
+from .. import zeros
 from ..arithmetic import Arithmetic, H
 from ..arrays import Arrays, filled
-from ..dual import Dual
+from ..errors import demand
 from ..evidence import Evidence
 from ..scalars import root
-from ..spaces import Pair, Space
-from ..zeros import gram
+from ..spaces import Pair
 from .forms import UNIT, form_bound, symmetric_array
 from .witness import gram_side, of_signs
 
 
-def spectral(ar: Arithmetic[H], pair: Pair, w: H, proof: Evidence) -> Fraction:
+def spectral(
+    ar: Arithmetic[H], pair: Pair, w: H, proof: Evidence, low: zeros.Pair | None = None
+) -> Fraction:
     """Prove sup u^T W v <= sqrt(c c' t), X^T X + M <= t I, X = S (W + N) S', S, S' diagonal.
 
     u^T N v >= 0, as N_ij has the sign of u_i v_j (N_ij = 0 if one of them is free).  With
@@ -23,13 +24,16 @@ def spectral(ar: Arithmetic[H], pair: Pair, w: H, proof: Evidence) -> Fraction:
     z and c' likewise.  The signs of M agree with those of z, so z^T M z >= 0, and |X z|^2 <= t for
     |z| <= 1 (`form_bound`).  With axis 0, X X^T and x take the places of X^T X and z.  Without
     scales S = I, and c is the squared radius of the unit ball.
+
+    low: L and R of W - L R^T in the place of W (see `zeros`), without scales; no entry is computed.
     """
     at, s, sides, given = pair.at, w, pair.norms, proof.given
     axis = gram_side(proof, at, stored="M" in given.arrays)
     if (multipliers := given.find("N", (at.size,))) is not None:
         s = ar.add(w, of_signs(ar, multipliers, "N", at.entries(), sides))
-    s, wide = apply_scales(ar, pair, s, given)
-    g, slack = ar.gram(s, axis, at)
+    scaled, wide = apply_scales(ar, pair, s, given)
+    demand(low is None or scaled is s, "proof.scale", "wrong_rule", "scales beside L R^T")
+    g, slack = zeros.gram(ar, scaled, low, axis, at)
     if "M" in given.arrays:
         n = sides[axis]
         m = symmetric_array(given, "M", n.size)
@@ -38,19 +42,7 @@ def spectral(ar: Arithmetic[H], pair: Pair, w: H, proof: Evidence) -> Fraction:
     return (root(t).hi + slack) * root(wide).hi
 
 
-def low_rank_bound(ar: Arithmetic[H], space: Space, dual: Dual[H], proof: Evidence) -> Fraction:
-    """Prove sup u^T W v <= sqrt(c c' t), W^T W <= t I, of W = S - L R^T (see `zeros`).
-
-    This is `spectral` without multipliers or scales; the entries of W are not computed.
-    """
-    axis = gram_side(proof, space.at, stored=False)
-    g, slack = gram(ar, dual.field, dual.low, axis, space.at)
-    t = form_bound(ar, g, proof, UNIT)
-    cost = prod((n.widest for n in space.norms), start=Fraction(1))
-    return (root(t).hi + slack) * root(cost).hi
-
-
-def apply_scales(ar: Arithmetic[H], pair: Pair, s: H, given: Arrays) -> tuple[H, Fraction]:
+def apply_scales(ar: Arithmetic[H], pair: Pair, x: H, given: Arrays) -> tuple[H, Fraction]:
     """Return (S X S', c c') with the scales of the proof, which are 1 by default."""
     scales, cost = [], Fraction(1)
     names = "scale.left", "scale.right"
@@ -60,4 +52,4 @@ def apply_scales(ar: Arithmetic[H], pair: Pair, s: H, given: Arrays) -> tuple[H,
         scales.append(a)
         cost *= n.diagonal_cost([1 / Fraction(x) ** 2 for x in a.data])
     scaled = any(name in given.arrays for name in names)
-    return (ar.scaled(s, scales[0], scales[1], pair.at) if scaled else s), cost
+    return (ar.scaled(x, scales[0], scales[1], pair.at) if scaled else x), cost

@@ -11,8 +11,8 @@ from ..offsets import Offset
 from ..scalars import Bound
 from ..spaces import Network
 from ..statement import Question
+from .matrices import POLAR_RULES
 from .polar import polar_bound
-from .spectral import low_rank_bound
 
 
 def weak_duality(ar: Arithmetic[H], problem: Question, proof: Evidence) -> Bound:
@@ -47,7 +47,7 @@ def multiple(
         rule = polar.fields.get("rule")
         demand(not dual.corrections, "proof.W.corrections", "wrong_rule", "beside observed zeros")
         demand(rule == "spectral", "proof.polar.rule", "wrong_rule", rule)
-        bound = low_rank_bound(ar, problem.space, dual, polar)
+        bound = POLAR_RULES["spectral"](ar, problem.space, dual.field, polar, dual.low)
     else:
         bound = polar_bound(ar, problem.space, dual.field, polar)
     bound += dual.stray * problem.wide

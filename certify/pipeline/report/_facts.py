@@ -1,7 +1,6 @@
 """The facts of a report, all derived again from the certificate."""
 
 from dataclasses import dataclass
-from fractions import Fraction
 from functools import cached_property
 
 import numpy as np
@@ -11,8 +10,8 @@ from certify.kernel import statement
 from certify.kernel.arrays import Arrays
 from certify.kernel.dual import dual_point
 from certify.kernel.evidence import Evidence
+from certify.kernel.rules.matrices import POLAR_RULES
 from certify.kernel.rules.polar import polar_bound
-from certify.kernel.rules.spectral import low_rank_bound
 from certify.pipeline.certificate.file import Certificate, as_numpy, polar_part
 from certify.pipeline.certificate.question import Question, question
 from certify.pipeline.certificate.tiers import arithmetic
@@ -86,9 +85,11 @@ class Facts:
             w = dual_point(by, query, Evidence(c.proof, given), "W")
             mine = Arrays(polar_part(c.statement, c.witness), "proof")
             if query.at.zeros:
-                return above(low_rank_bound(by, query.space, w, Evidence(proof, mine)))
-            bound = polar_bound(by, query.space, w.field, Evidence(proof, mine))
-        return above(Fraction(bound))
+                spectral = POLAR_RULES["spectral"]
+                bound = spectral(by, query.space, w.field, Evidence(proof, mine), w.low)
+            else:
+                bound = polar_bound(by, query.space, w.field, Evidence(proof, mine))
+        return above(bound)
 
     @cached_property
     def alone(self) -> bool:
