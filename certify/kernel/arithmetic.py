@@ -68,12 +68,12 @@ class Arithmetic(ABC, Generic[H]):
         """Return (lows, highs, e): each entry is in [low, high] * 2**e."""
 
     @abstractmethod
-    def add(self, x: H, y: H) -> H:
-        """Return x + y."""
+    def add(self, x: H, y: H, sign: int = 1) -> H:
+        """Return x + sign y."""
 
-    @abstractmethod
     def subtract(self, x: H, y: H) -> H:
         """Return x - y."""
+        return self.add(x, y, -1)
 
     @abstractmethod
     def squares(self, x: H, weights: Array | None) -> Enclosure:

@@ -58,16 +58,12 @@ class Exact(Arithmetic[Grid]):
         """Return the entries themselves, as intervals of one point."""
         return x.ints, x.ints, x.exp
 
-    def add(self, x: Grid, y: Grid) -> Grid:
-        """Return x + y."""
+    def add(self, x: Grid, y: Grid, sign: int = 1) -> Grid:
+        """Return x + sign y."""
         e = min(x.exp, y.exp)
-        p, q = x.exp - e, y.exp - e
+        p, unit = x.exp - e, sign << y.exp - e
         pairs = zip(x.ints, y.ints, strict=True)
-        return Grid([(v << p) + (w << q) for v, w in pairs], e, x.shape)
-
-    def subtract(self, x: Grid, y: Grid) -> Grid:
-        """Return x - y."""
-        return self.add(x, scaled_grid(y, Fraction(-1)))
+        return Grid([(v << p) + unit * w for v, w in pairs], e, x.shape)
 
     def squares(self, x: Grid, weights: Array | None) -> Enclosure:
         """Return sum w x^2."""

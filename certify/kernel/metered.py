@@ -56,19 +56,11 @@ class Metered(Arithmetic[H]):
         self.budget.hold(2 * extent.size, "intervals", extent.bits)
         return self.by.spans(x)
 
-    def _sum(self, x: H, y: H) -> None:
+    def add(self, x: H, y: H, sign: int = 1) -> H:
+        """Pay for both on one grid, and the sum."""
         a, b = self.measure(x), self.measure(y)
         self.budget.hold(3 * a.size, "a sum of arrays", a.joined(b))
-
-    def add(self, x: H, y: H) -> H:
-        """Pay for both on one grid, and the sum."""
-        self._sum(x, y)
-        return self.by.add(x, y)
-
-    def subtract(self, x: H, y: H) -> H:
-        """Pay for both on one grid, and the difference."""
-        self._sum(x, y)
-        return self.by.subtract(x, y)
+        return self.by.add(x, y, sign)
 
     def squares(self, x: H, weights: Array | None) -> Enclosure:
         """Pay for the products."""

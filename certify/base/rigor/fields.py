@@ -71,16 +71,10 @@ class Fields(Arithmetic[Ball]):
         lows = [(v << spare) - r for v in ints]
         return lows, [v + 2 * r for v in lows], e - spare
 
-    def _combine(self, x: Ball, y: Ball, mid: Floats) -> Ball:
+    def add(self, x: Ball, y: Ball, sign: int = 1) -> Ball:
+        """Return x + sign y."""
+        mid = x.mid + y.mid if sign > 0 else x.mid - y.mid
         return Ball(mid, x.rad + y.rad + sum_rounding(mid))
-
-    def add(self, x: Ball, y: Ball) -> Ball:
-        """Return x + y."""
-        return self._combine(x, y, x.mid + y.mid)
-
-    def subtract(self, x: Ball, y: Ball) -> Ball:
-        """Return x - y."""
-        return self._combine(x, y, x.mid - y.mid)
 
     def _squares(self, x: Ball, weighted: Floats, worst: Fraction) -> Enclosure:
         """Enclose |x|_w^2 from sum x (w x) and the radius times `worst` = sqrt(max w).
