@@ -63,8 +63,12 @@ class Atom(ABC):
     @classmethod
     def count(cls, size: int) -> str:
         """Return a number of slices in the user's words: "1 component", "7 hidden units"."""
-        name = cls.component
-        return f"{size} {name}{'' if size == 1 else 'es' if name.endswith('ch') else 's'}"
+        return f"{size} {cls.component if size == 1 else cls.components()}"
+
+    @classmethod
+    def components(cls) -> str:
+        """Return the user's word for slices: "components", "hidden units"."""
+        return cls.component + ("es" if cls.component.endswith("ch") else "s")
 
     @property
     def gauges(self) -> tuple[Gauge, ...]:

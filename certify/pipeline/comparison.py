@@ -18,14 +18,14 @@ from certify.polar.proved import above, below
 
 from .certificate.file import Certificate, write_atomically
 from .certificate.verdict import Verdict, exact_epsilon
-from .numbers import at_least, at_most, excess
+from .numbers import at_least, at_most, digits_of, excess
 from .report import environment
 from .result import Result
 from .sizes import HEAD, SizeBracket, draw_sizes, sufficient_size, too_few
 
 PAGE = "html"
 FORMATS = ("png", "svg", "pdf", PAGE)
-HEADS = ("fit", "components", "objective", "above the optimum by", "explained", "status", "same as")
+HEADS = ("objective", "above the optimum by", "explained", "status", "same as")
 SHOWN = ("lower", "upper", "excess", "explained", "same", "status")  # of a fit, as plain values
 
 
@@ -154,16 +154,16 @@ class RestartReport:
 
     def rows(self) -> list[tuple[str, ...]]:
         """Return the table, a heading first."""
-        return [HEADS, *(row(f, self) for f in self.fits)]
+        return [("fit", self.atom.components(), *HEADS), *(row(f, self) for f in self.fits)]
 
     def curve(self) -> list[tuple[str, ...]]:
         """Return the table of sizes, a heading first."""
-        return [HEAD, *(s.row() for s in self.sizes)]
+        return [(self.atom.components(), *HEAD), *(s.row() for s in self.sizes)]
 
     @property
     def bound(self) -> str:
         """The common bound of all fits, in a sentence."""
-        text = f"optimum >= {self.lower!r}"
+        text = f"optimum >= {at_least(self.lower)}"
         if self.explained is None:
             return text
         note = " (the penalty counts as not explained)" if self.rank is None else ""
@@ -238,7 +238,7 @@ def away(f: Fit, report: RestartReport) -> str:
     if not low:
         return f"at most {most}"
     least = below(100 * Fraction(low) / Fraction(report.upper))  # upper >= the optimum > 0
-    return f"{at_least(least, 2)} to {most}"
+    return f"{at_least(least, digits_of(least))} to {most}"
 
 
 def conclude(

@@ -48,7 +48,12 @@ def excess(lower: float, upper: float) -> str:
 
 def percent(share: float, digits: int = 2) -> str:
     """Return per cent, rounded up to `digits` digits, but with all digits before the point."""
-    return f"{at_most(share, max(digits, len(str(int(share)))) if share < WHOLE else digits)} %"
+    return f"{at_most(share, digits_of(share, digits))} %"
+
+
+def digits_of(share: float, digits: int = 2) -> int:
+    """Return `digits`, or as many as there are before the point of a share below WHOLE."""
+    return max(digits, len(str(int(share)))) if share < WHOLE else digits
 
 
 def apart(low: float, high: float) -> tuple[str, str]:

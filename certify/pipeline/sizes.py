@@ -54,7 +54,7 @@ class SizeBracket:
         return str(self.size), str(self.fit), at_most(self.objective), *bounds, percent
 
 
-HEAD = ("components", "best fit", "objective", "no fewer than", "best found", "explained variance")
+HEAD = ("best fit", "objective", "no fewer than", "best found", "explained variance")
 
 
 def brackets(

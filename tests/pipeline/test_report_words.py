@@ -1,11 +1,14 @@
 """A report's formula is the objective that is computed, and no bound is rounded past itself."""
 
+import re
 from dataclasses import replace
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+import certify
 from certify import Problem, Verdict, check
 from certify.atoms import CP, DeepLinear, DeepReLU, RankOne, ReLU, Symmetric
 from certify.cli import audit
@@ -19,6 +22,7 @@ from certify.pipeline.certificate.verdict import relative, spread
 from certify.pipeline.numbers import at_least, at_most
 from certify.pipeline.report import words
 from certify.pipeline.report._formula import formula
+from certify.pipeline.report._result import STEPS
 
 Y = np.array([[1.0, 0.0, 1.0], [0.0, 1.0, 1.0]])
 T = np.arange(8.0).reshape(2, 2, 2)
@@ -139,3 +143,15 @@ def test_no_table_and_no_repr_rounds_a_bound_past_itself(tmp_path, capsys):
     for said in ((tmp_path / "index.html").read_text("utf-8"), capsys.readouterr().out):
         assert "1.2345678" in said
         assert "1.2345679" in said
+
+
+NOTED = re.compile(r'(?:note|keep|tell)\("([\w ]+)"')
+
+
+def test_every_step_of_a_search_has_words_for_a_reader():
+    source = Path(certify.__file__).parent / "search"
+    texts = "".join(path.read_text("utf-8") for path in source.rglob("*.py"))
+    names = set(NOTED.findall(texts))
+    assert {"sweep", "majorize", "repair", "descend", "lifted", "grow"} <= names
+    assert {name for name in names if " " not in name} <= set(STEPS)
+    assert all(f'"{name}"' in texts for name in STEPS)

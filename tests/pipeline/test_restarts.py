@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from certify import InputError, OutOfScopeError, Problem, Verdict, verify
 from certify.adapters.files import load
-from certify.atoms import ATOMS, RankOne, Symmetric
+from certify.atoms import ATOMS, RankOne, ReLU, Symmetric
 from certify.kernel.scalars import Enclosure
 from certify.losses import Absolute, Squared
 from certify.offsets import Intercept
@@ -274,13 +274,24 @@ def test_a_fixed_rank_question_without_a_bound_is_out_of_scope():
 # --- table and plot -----------------------------------------------------------------------
 
 
+def test_a_table_of_networks_counts_hidden_units_and_writes_large_shares_alike():
+    layer = ReLU(np.eye(2))
+    far, near = ((np.eye(2), c * np.eye(2)) for c in (30.0, 0.5))
+    report = restarts(Problem(Squared(np.eye(2)), layer, 0.5), [far, near], sizes=True)
+    assert report.rows()[0][:2] == ("fit", "hidden units")
+    assert report.curve()[0][0] == "hidden units"
+    low, _, high = report.rows()[1][3].removesuffix(" %").partition(" to ")
+    assert 1000 <= int(low) <= int(high) <= int(low) + 1
+    assert "e+" not in repr(report)
+
+
 def test_the_table_has_a_line_for_each_fit():
     lines = repr(restarts(PROBLEM, [WORSE, BEST, SPLIT])).splitlines()
     assert lines[0].split("  ")[0] == "fit"
     assert "20.5" in lines[1]
     assert "46 to 47 %" in lines[1]
     assert " ".join(lines[2].split()) == "1 2 14 at most 0 % 31.707 % optimal 2"
-    assert lines[-2].startswith("optimum >= 14.0: explained variance at most 31.708 %")
+    assert lines[-2].startswith("optimum >= 14: explained variance at most 31.708 %")
     assert lines[-1].startswith("stop restarting: fit 1")
 
 

@@ -153,7 +153,7 @@ def values(facts: Facts) -> dict[str, Any]:
         "caption": f"{len(shown)} of {problem.atom.count(len(facts.components))} that are not zero",
         "priced": problem.has_penalty,
         "component": problem.atom.component,
-        "components": problem.atom.count(0).removeprefix("0 "),
+        "components": problem.atom.components(),
         "factors": factors,
         "tiles": any(p["tiles"] for g in factors for p in g["pictures"]),
         "proof": proof(facts),

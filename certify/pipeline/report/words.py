@@ -54,7 +54,7 @@ def terms(problem: Problem) -> str:
 
 def answer(facts: Facts) -> str:
     """Return the verdict as a sentence."""
-    name = facts.question.problem.atom.count(0).removeprefix("0 ")
+    name = facts.question.problem.atom.components()
     parts = {"any": sizes(facts), "epsilon": short(facts.epsilon), "components": name}
     return facts.verdict.answer.format(**parts)
 
