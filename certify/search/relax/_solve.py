@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from certify.base.arrays import Array, accept_word
+from certify.base.arrays import Array, short
 from certify.base.checkpoint import stop_requested
+from certify.base.errors import InputError
 
 from ._cvxpy import Expression, cp
 
@@ -78,9 +79,11 @@ class Using:
 
 
 def accept_solver(solver: object) -> None:
-    """Raise InputError for a solver that cvxpy does not have; None is any."""
-    if solver is not None:
-        accept_word(solver, "solver", cp.installed_solvers())
+    """Raise InputError for a solver that is not installed; None is any."""
+    installed = cp.installed_solvers()
+    if solver is not None and solver not in installed:
+        wanted = f"solver must be one that is installed ({', '.join(installed)})"
+        raise InputError(f"{wanted}, got {short(solver)}")
 
 
 def attempt(program: Expression, name: str, budget: float | None) -> str:
