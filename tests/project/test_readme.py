@@ -124,3 +124,10 @@ def test_continuous_integration_lints():
     script = (ROOT / ".ci/run").read_text(encoding="utf-8")
     for linter in ("ruff check .", "ruff format --check .", "mypy"):
         assert f"\nrun $python -m {linter}\n" in script
+
+
+def test_the_readme_counts_the_models_of_the_page():
+    page = (ROOT / "docs/howto/what-to-expect.md").read_text(encoding="utf-8")
+    rows = re.findall(r"(?m)^\| `", page.partition("<!-- fits -->")[2])
+    counts = {int(n) for n in re.findall(r"(\d+) popular models", README + page)}
+    assert counts == {len(rows)}
