@@ -12,7 +12,7 @@ aims at a part of the wanted gap.
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -55,7 +55,7 @@ HASTE = 0.05  # share of the budget for better factors when the proof needs all 
 CLOSER = 0.9  # of the best gap: a larger gap is no progress
 SECTION = 1e-4  # of the largest multiple of a dual point: the accuracy of the best one
 ROUGH, SHARP = 1e-5, 1e-8  # relative changes that end an estimate, and the last estimate
-Duals = list[tuple[float, Array]]  # expected bounds and dual points
+ExpectedBound = tuple[float, Array]  # with its dual point
 
 
 def applies(problem: Problem) -> bool:
@@ -69,7 +69,7 @@ def search(problem: Problem, start: Candidate, clock: Clock, seed: int, goal: Go
     entries = descent.entries_of(problem, precision(problem))
     x = entries.into(start.factors, descent.biases_of(problem, start.q))
     end = descent.descend(entries, x, OWN, clock.share(SHARE).expired, SLOW * goal[0])
-    at, duals = SearchState(problem, entries, end, seed), Duals()
+    at, bounds = SearchState(problem, entries, end, seed), list[ExpectedBound]()
     met, same = [("start", start)], start
     if end.value < start.value - wanted:
         same = at.candidate()
@@ -80,39 +80,26 @@ def search(problem: Problem, start: Candidate, clock: Clock, seed: int, goal: Go
         below = SearchState(problem, free, descent.descend(free, end.x, FEW, clock.expired), seed)
         part = clock.next_part(UNSIGNED)
         grow(below, part, wanted)
-        duals, at.lower = conclude(below, part, wanted)[1], below.lower
+        bounds.append(conclude(below, part)[1])
+        at.lower = below.lower
     known = at.lower
     grow(at, clock, wanted, same)
-    if at.lower > known or not duals:
-        top, more = conclude(at, clock, wanted)
-        duals += more
+    if at.lower > known or not bounds:
+        top, last = conclude(at, clock)
+        bounds.append(last)
     else:
         top = at.candidate()
     clock.tell("grow", top.value)
     met.append(("grow", top))
     best = lowest([s for _, s in met])
-    W = max(duals, key=lambda pair: pair[0])[1]
+    W = max(bounds, key=lambda pair: pair[0])[1]
     return SearchResult(drop_rises(met), lowest([start, same]), best, (W,))
 
 
-def conclude(at: "SearchState", clock: Clock, wanted: float) -> tuple[Candidate, Duals]:
-    """Return the last point, and the expected bounds with their dual points."""
-    tol = ROUGH if clock.expired() else SHARP  # the proof makes its own estimate
+def conclude(at: "SearchState", clock: Clock) -> tuple[Candidate, ExpectedBound]:
+    """Return the last point and the expected bound by its dual point; the proof estimates anew."""
     top = at.candidate()
-    return top, dual_points(at, top, wanted, tol)
-
-
-def dual_points(at: "SearchState", top: Candidate, wanted: float, tol: float) -> Duals:
-    """Return the expected bound and the dual point of the last point, and of the best one.
-
-    top     the last point
-    wanted  the gain that is worth the second dual point
-    tol     the relative change that ends an estimate
-    """
-    duals = [dual(at, at.now.x, (top.factors, top.q), tol)]
-    if at.best is not at.now and at.lower - duals[0][0] > wanted:
-        duals.append(dual(at, at.best.x, parts_of(at.problem, at.entries, at.best.x), tol))
-    return duals
+    return top, dual(at, top, ROUGH if clock.expired() else SHARP)
 
 
 def polar(
@@ -191,7 +178,7 @@ def precision_of(numbers: list[Array]) -> Dtype:
 
 @dataclass
 class SearchState:
-    """The state of a search: the last point, the one of the best dual value, and the bracket.
+    """The state of a search: the last point, and the best dual value so far.
 
     near  vectors to start the next Lanczos iteration from
     most  the most singular pairs to compute next
@@ -201,14 +188,9 @@ class SearchState:
     entries: Entries
     now: Point
     seed: int
-    best: Point = field(init=False)
     lower: float = -np.inf
     near: Array | None = None
     most: int = sys.maxsize
-
-    def __post_init__(self) -> None:
-        """Take the only point as the best."""
-        self.best = self.now
 
     @property
     def gap(self) -> float:
@@ -238,7 +220,7 @@ class SearchState:
         self.near = (pairs.right if tall else pairs.left)[:, :WARM].copy()
         value = bound(entries, self.now.W, float(pairs.values[0]))
         if self.lower < value <= self.now.value:  # otherwise the estimate of sigma_1 is far too low
-            self.lower, self.best = value, self.now
+            self.lower = value
         kept = count_appended(pairs.values)
         return Pairs(*(x[..., :kept].copy() for x in pairs))  # copies free the memory of the rest
 
@@ -406,19 +388,17 @@ def parts_of(problem: Problem, entries: Entries, x: Floats) -> tuple[Factors, Va
     return factors, q
 
 
-def dual(
-    at: SearchState, x: Floats, parts: tuple[Factors, Values], tol: float
-) -> tuple[float, Array]:
-    """Return the expected bound by the dual point at x, and its best multiple.
+def dual(at: SearchState, top: Candidate, tol: float) -> ExpectedBound:
+    """Return the expected bound by the dual point at the last point, and its best multiple.
 
-    parts  `parts_of` x
-    tol    the relative change that ends the estimate of the polar
+    top  `at.candidate()`
+    tol  the relative change that ends the estimate of the polar
     """
     problem = at.problem  # the loss that was searched may be an extended one
     quick = problem.loss.quadratic
-    W = problem.dual_point(*parts) if quick else at.in_double().dual_point(x)
-    top = estimate(problem, W, at.seed, tol)
-    s = scaling.best_scale(problem, W, top)
+    W = problem.dual_point(top.factors, top.q) if quick else at.in_double().dual_point(at.now.x)
+    size = estimate(problem, W, at.seed, tol)
+    s = scaling.best_scale(problem, W, size)
     return scaling.value(problem, W, s), s * W
 
 
