@@ -17,10 +17,10 @@ from .variation import Variation
 from .weighted import Weighted
 
 __all__ = [
-    "GAUGES",
     "KEYS",
     "L1",
     "L2",
+    "NORMS",
     "PLAIN",
     "Elastic",
     "Ellipsoids",
@@ -35,8 +35,8 @@ __all__ = [
     "support",
 ]
 
-GAUGES = load(__name__, Gauge)
-PLAIN = tuple(name for name, entry in GAUGES.items() if not takes_parameters(entry))
+NORMS = load(__name__, Gauge)
+PLAIN = tuple(name for name, entry in NORMS.items() if not takes_parameters(entry))
 KEYS = tuple(name + sign for name in PLAIN for sign in SIGNS)
 
 
@@ -47,7 +47,7 @@ def norm_of(statement: str | dict[str, Any], side: str, data: dict[str, Any]) ->
     texts = {k: x for k, x in statement.items() if k not in ("norm", "cone")}
     prefix = f"{side}."
     arrays = {k.removeprefix(prefix): x for k, x in data.items() if k.startswith(prefix)}
-    return GAUGES[statement["norm"]].from_statement(statement["cone"], texts, arrays)
+    return NORMS[statement["norm"]].from_statement(statement["cone"], texts, arrays)
 
 
 def gauge(norm: object) -> Gauge:
@@ -59,10 +59,10 @@ def gauge(norm: object) -> Gauge:
         return norm
     if isinstance(norm, str) and norm in KEYS:
         name = norm.rstrip("+-")
-        return GAUGES[name](cone=norm.removeprefix(name))
+        return NORMS[name](cone=norm.removeprefix(name))
     wanted = f"a norm must be one of {', '.join(KEYS)}"
     name = norm.rstrip("+-") if isinstance(norm, str) else ""
-    if name in GAUGES and name not in PLAIN:
-        made = f"{GAUGES[name].__name__}(...) of certify.norms"
+    if name in NORMS and name not in PLAIN:
+        made = f"{NORMS[name].__name__}(...) of certify.norms"
         raise InputError(f"{wanted}, got {norm!r}, which has parameters: give {made}")
     raise InputError(f"{wanted}, got {short(norm)}")

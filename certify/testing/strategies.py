@@ -12,12 +12,12 @@ from hypothesis.extra import numpy as hnp
 from scipy import sparse
 
 from certify.atoms import ATOMS, CP, Atom, DeepLinear, DeepReLU, Factors, RankOne, ReLU, Symmetric
+from certify.atoms import symmetric as squares
 from certify.atoms.relu import gated
-from certify.atoms.symmetric import NORMS
 from certify.base.arrays import Array, short
 from certify.base.errors import InputError
 from certify.losses import LOSSES, Loss
-from certify.norms import GAUGES, KEYS, Gauge
+from certify.norms import KEYS, NORMS, Gauge
 from certify.norms._base import MARKS, SIGNS, takes_parameters
 from certify.problem import Problem
 
@@ -143,7 +143,7 @@ def losses(draw: Draw, loss: Any, shape: Shape) -> Any:  # noqa: ANN401  a class
 @st.composite
 def norms(draw: Draw, d: int) -> Gauge:
     """Return a norm of certify for vectors of length d: any kind, with any signs."""
-    entries = sorted(GAUGES.values(), key=takes_parameters)  # shrinks to a norm without any
+    entries = sorted(NORMS.values(), key=takes_parameters)  # shrinks to a norm without any
     norm = draw(st.sampled_from([x for entry in entries for x in entry.examples(d).values()]))
     marks = st.lists(st.sampled_from(MARKS), min_size=d, max_size=d).map("".join)
     cone = draw(st.sampled_from(SIGNS) | marks.filter(lambda each: set(each) != {"0"}))
@@ -202,7 +202,7 @@ KINDS: dict[str, tuple[Callable[[Shape], bool], Drawer]] = {  # which data, and 
     ),
     "symmetric": (
         lambda shape: is_matrix(shape) and shape[0] == shape[1],
-        lambda *_: st.sampled_from(NORMS).map(Symmetric),
+        lambda *_: st.sampled_from(squares.NORMS).map(Symmetric),
     ),
     "cp": (lambda shape: not is_matrix(shape), tensors),
     **{kind: (is_matrix, partial(networks, kind)) for kind in NETWORKS},

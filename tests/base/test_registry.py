@@ -12,14 +12,14 @@ from certify import InputError, Problem, check, improve, restarts, verify
 from certify.atoms import ATOMS, CP, Atom, DeepLinear, RankOne, ReLU, Symmetric
 from certify.base.registry import load, names
 from certify.losses import LOSSES, Loss, Squared
-from certify.norms import GAUGES, KEYS, Gauge, Group, Variation, gauge
+from certify.norms import KEYS, NORMS, Gauge, Group, Variation, gauge
 from certify.offsets import OFFSETS, Intercept, Linear, Offset, RowIntercept
 from certify.polar import METHODS, Method
 
 REGISTRIES = {
     "atoms": (ATOMS, Atom),
     "losses": (LOSSES, Loss),
-    "norms": (GAUGES, Gauge),
+    "norms": (NORMS, Gauge),
     "offsets": (OFFSETS, Offset),
     "polar.methods": (METHODS, Method),
 }
@@ -130,7 +130,7 @@ def test_an_incomplete_entry_cannot_be_made(folder):
 
 
 def test_the_name_of_an_entry_is_its_files_name():
-    for held in (LOSSES, GAUGES, OFFSETS):
+    for held in (LOSSES, NORMS, OFFSETS):
         assert {key: entry.name for key, entry in held.items()} == {key: key for key in held}
     assert {key: entry.kind for key, entry in ATOMS.items()} == {key: key for key in ATOMS}
 

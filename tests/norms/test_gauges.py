@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from certify import InputError
-from certify.norms import GAUGES, KEYS, L1, PLAIN, LInf, gauge
+from certify.norms import KEYS, L1, NORMS, PLAIN, LInf, gauge
 
 
 def test_every_norm_without_parameters_has_three_keys():
-    assert {"l1", "l2", "linf"} <= set(PLAIN) < set(GAUGES)
+    assert {"l1", "l2", "linf"} <= set(PLAIN) < set(NORMS)
     assert set(KEYS) == {name + sign for name in PLAIN for sign in ("", "+", "-")}
     assert [gauge(k).key for k in KEYS] == list(KEYS)
     assert [gauge(k).cone for k in ("l2", "l2+", "l2-")] == ["", "+", "-"]

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from certify.kernel.patterns import Pattern
-from certify.norms import GAUGES, Group, Variation, Weighted, gauge
+from certify.norms import NORMS, Group, Variation, Weighted, gauge
 from certify.polar.proved import as_kernel_array, kernel_pair
 from tests.norm_cases import CONES, IDS, MAKERS, VARIANTS, made
 from tests.strategies import arrays, dyadics, powers
@@ -183,7 +183,7 @@ def test_the_cost_bounds_a_diagonal_form_over_the_ball(name, cone, data, d):
 
 
 def test_every_entry_is_under_test():
-    assert {made(name, "", 3).name for name in MAKERS} == set(GAUGES)
+    assert {made(name, "", 3).name for name in MAKERS} == set(NORMS)
     assert len(CONES) == 4
 
 

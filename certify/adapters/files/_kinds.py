@@ -7,7 +7,7 @@ from pydantic import AfterValidator, PlainValidator, WithJsonSchema
 from typing_extensions import TypeAliasType
 
 from certify.atoms import Widths
-from certify.norms import GAUGES, KEYS, PLAIN, Gauge
+from certify.norms import KEYS, NORMS, PLAIN, Gauge
 
 
 def norm(x: object) -> object:
@@ -18,7 +18,7 @@ def norm(x: object) -> object:
     if not isinstance(x, str | dict):
         raise ValueError('must be a norm ("l2+") or a table {norm = ..., ...}')  # noqa: TRY004
     name = x.rstrip("+-") if isinstance(x, str) else ""
-    if name in GAUGES and name not in PLAIN:
+    if name in NORMS and name not in PLAIN:
         raise ValueError(f'must be a table {{norm = "{name}", ...}}: this norm has parameters')
     return x
 

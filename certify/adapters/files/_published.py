@@ -11,7 +11,7 @@ from pydantic import create_model
 
 from certify.atoms import ATOMS
 from certify.losses import LOSSES
-from certify.norms import GAUGES
+from certify.norms import NORMS
 from certify.offsets import OFFSETS
 from certify.pipeline.certificate.file import names_of
 
@@ -43,7 +43,7 @@ def schema() -> Json:
         "epsilon": Epsilon,
         "network": Table,
         "blocks": Blocks,
-        "norm": entries(GAUGES, "norm"),
+        "norm": entries(NORMS, "norm"),
     }
     made = table("problem.toml", "of certify", {k: (x, None) for k, x in tables.items()})
     out: Json = made.model_json_schema(schema_generator=Untitled)

@@ -38,7 +38,7 @@ from certify.atoms import ATOMS
 from certify.base.arrays import short
 from certify.base.errors import InputError, accessing
 from certify.losses import LOSSES
-from certify.norms import GAUGES
+from certify.norms import NORMS
 from certify.offsets import OFFSETS
 from certify.pipeline.certificate.file import names_of
 
@@ -211,7 +211,7 @@ def entry(
 def with_norms(atom: Entry, path: Path) -> Entry:
     """Return the atom with its norms that are tables as entries."""
     values = {
-        k: entry(x, GAUGES, path, f"atom.{k}", "norm") if isinstance(x, dict) else x
+        k: entry(x, NORMS, path, f"atom.{k}", "norm") if isinstance(x, dict) else x
         for k, x in atom.arguments.items()
     }
     return Entry(atom.cls, values)
