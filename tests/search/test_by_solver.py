@@ -153,7 +153,7 @@ BIG = np.ones((50, 40))
         (lambda: RankOne().polar(W, solver="SCS"), "needs method='cvxpy'"),
         (
             lambda: RankOne().polar(W, method="cvxpy", solver="GUESS"),
-            "installed .*CLARABEL.*got 'GUESS'",
+            "those installed, CLARABEL.*got 'GUESS'",
         ),
         (lambda: RankOne().polar(BIG, method="cvxpy"), "takes at most 80 rows and columns.*got 90"),
         (lambda: ReLU(BIG).polar(BIG, method="cvxpy"), "takes at most 32 rows and inputs.*got 90"),

@@ -81,8 +81,8 @@ class Using:
 def accept_solver(solver: object) -> None:
     """Raise InputError for a solver that is not installed; None is any."""
     installed = cp.installed_solvers()
-    if solver is not None and solver not in installed:
-        wanted = f"solver must be one that is installed ({', '.join(installed)})"
+    if solver is not None and not (isinstance(solver, str) and solver in installed):
+        wanted = f"solver must be one of those installed, {', '.join(installed)}"
         raise InputError(f"{wanted}, got {short(solver)}")
 
 
