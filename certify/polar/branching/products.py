@@ -71,8 +71,12 @@ def bounder(form: ProductForm, root: Relaxed) -> Solve[Cut, Warm, ProductMultipl
 
 
 def best_cut(form: ProductForm, X: Array) -> Cut | None:
-    """Return the cut of the mode in which X mixes two directions most; None if none does."""
-    best, cut = 0.0, None
+    """Return the cut that X violates most on the side where it violates it less; None if no mode
+    has two directions.
+
+    X of a factor alone in its group violates neither side: there a cut is one number, which is 0.
+    """
+    best, cut = -inf, None
     for (first, at), group in zip(form.blocks(), form.groups, strict=True):
         block = X[first : first + at.size, first : first + at.size]
         dims = [form.query.T.shape[m] for m in group]
@@ -80,11 +84,14 @@ def best_cut(form: ProductForm, X: Array) -> Cut | None:
             a, n, b = prod(dims[:k]), dims[k], prod(dims[k + 1 :])
             R = np.einsum("xiyxjy->ij", block.reshape(a, n, b, a, n, b))
             values, vectors = np.linalg.eigh(R)
-            if n > 1 and values[-2] > best * max(values[-1], 0.0):
-                best = float(values[-2] / values[-1])
-                Q = np.outer(vectors[:, -1], vectors[:, -2])
-                Q = Q + Q.T
-                cut = Cut(Q / np.linalg.norm(Q), 1, m, first, (a, n, b))
+            if n == 1 or not values[-2] > 0:
+                continue
+            Q = np.outer(vectors[:, -1], vectors[:, -2])
+            Q = Q + Q.T
+            tried = Cut(Q / np.linalg.norm(Q), 1, m, first, (a, n, b))
+            ends = np.linalg.eigvalsh(tried.reduce(X))
+            if min(-ends[0], ends[-1]) > best:
+                best, cut = min(-ends[0], ends[-1]), tried
     return cut
 
 
