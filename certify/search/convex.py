@@ -1,12 +1,14 @@
 """The convex problem over Z = sum phi(X_i), where the polar ball has a cheap projection."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
 from certify.losses import Squared
 from certify.problem import Problem
 
+from . import deep
 from .candidate import Candidate, evaluate
 from .dual import admm, polar_ball, reformulation
 from .dual.products import has_cases
@@ -19,6 +21,9 @@ ENTRIES, SPECTRAL_ENTRIES = 400_000, 40_000  # sizes at which a step of ADMM is 
 
 def solve(problem: Problem, expired: Callable[[], bool], epsilon: float) -> Solution | None:
     """Solve over Z; None if no method is known or the problem is too large."""
+    if (below := deep.nuclear_problem(problem)) is not None:
+        found = solve(below, expired, epsilon)
+        return None if found is None else replace(found, factors=None)
     if isinstance(problem.loss, Squared):
         return reformulation.solve(problem, expired)
     own = polar_ball.of(problem) or polar_ball.weighted(problem)

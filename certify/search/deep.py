@@ -8,7 +8,7 @@ neurons, by the singular value decomposition of the product of its weights.
 
 import numpy as np
 
-from certify.atoms import Atom, Factors, ReLU
+from certify.atoms import Atom, Factors, RankOne, ReLU
 from certify.atoms._layers import thread
 from certify.base.arrays import Array
 from certify.base.clock import Clock
@@ -25,6 +25,18 @@ FAINT = 1e-13  # relative: a singular value below it is not a neuron
 def slope(atom: Atom) -> float:
     """Return the slope of the activation of a deep atom."""
     return float(getattr(atom, "slope"))  # noqa: B009  a deep atom
+
+
+def nuclear_problem(problem: Problem) -> Problem | None:
+    """Return a problem below that of deep networks with an activation; None for other atoms.
+
+    Omega*(W) <= c sigma_1(W), c = sigma_1(V) max(1, |slope|)^(K-1), so Omega(Z) >= |Z|_* / c.
+    """
+    atom = problem.atom
+    if atom.family != "deep" or slope(atom) == 1:
+        return None
+    c = float(np.linalg.norm(getattr(atom, "V"), 2) * getattr(atom, "steep"))  # noqa: B009
+    return Problem(problem.loss, RankOne(), problem.lam / c, problem.offsets) if c else None
 
 
 def search(problem: Problem, start: Candidate, clock: Clock, seed: int, goal: Goal) -> SearchResult:

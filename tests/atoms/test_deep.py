@@ -19,7 +19,7 @@ from certify.kernel.rules.polar import polar_bound
 from certify.kernel.scalars import power
 from certify.kernel.spaces import Deep
 from certify.kernel.statement import stated_atom
-from certify.losses import Squared
+from certify.losses import Absolute, Squared
 from certify.offsets import ColumnIntercept
 from certify.pipeline.certificate.file import ask
 from certify.polar.proved import as_kernel_array, split
@@ -227,3 +227,19 @@ def test_one_output_of_a_pooled_linear_layer_is_closed(tier):
     found = polar_bound(ar, net, w, Evidence(text, Arrays(arrays, "proof")))
     truth = np.linalg.norm(F.T @ W[samples, 0])
     assert truth * (1 - 1e-12) <= float(found) <= truth * (1 + 1e-12)
+
+
+@pytest.mark.parametrize("slope", [0.0, 0.25, -2.0])
+@pytest.mark.parametrize("hidden", [2, (2, 1)])
+def test_a_network_with_an_activation_has_the_bound_of_the_nuclear_norm(slope, hidden):
+    """Omega(Z) >= |Z|_* / c, so the optimum is at least that of a soft threshold at lam / c."""
+    rng = np.random.default_rng(0)
+    V, data = (rng.integers(-3, 4, (4, n)).astype(float) for n in (2, 3))
+    atom = DeepReLU(V, hidden, slope)
+    t = 1.0 / (np.linalg.norm(V, 2) * max(1.0, abs(slope)) ** (atom.degree - 1))
+    sizes = np.linalg.svd(data, compute_uv=False)
+    least = np.where(sizes > t, t * sizes - t * t / 2, sizes**2 / 2).sum()
+    start = tuple(rng.standard_normal((*shape, 2)) for shape in atom.shapes(data.shape))
+    assert check(Problem(Squared(data), atom, 1.0), start).lower >= least * (1 - 1e-9)
+    other = check(Problem(Absolute(data), atom, 1.0), start)
+    assert 0 < other.lower <= other.upper
