@@ -281,6 +281,18 @@ def without_certificate(
     return Result(verdict, *answer, None, off, None, q, "floats")
 
 
+def dual_value(problem: Problem, W: Array, s: float) -> float:
+    """Return d(t W) less what the offsets cost, t = s or the largest that they allow, in floats.
+
+    Beside an unpenalized offset, to which W is not exactly orthogonal: the least loss known.
+    """
+    if any(o.free for o in problem.offsets):
+        return 0.0 if isinstance(problem.loss, Squared) else -np.inf
+    t = min([s, *(o.limit(W) for o in problem.offsets)])
+    cost = sum(o.cost(W, problem.loss.observed) for o in problem.offsets)
+    return problem.loss.dual_value(t * W) - t * t * cost / 2
+
+
 def by_floats(problem: Problem, factors: Factors, q: Values, *, rtol: float, atol: float) -> Result:
     """Return a result in floats for a problem that the kernel does not cover: nothing is proved."""
     W = problem.dual_point(factors, q)
@@ -292,8 +304,7 @@ def by_floats(problem: Problem, factors: Factors, q: Values, *, rtol: float, ato
         why += f"; its polar is contradictory: upper {polar.upper}, attained {polar.lower}"
     top = max(polar.upper, polar.lower)  # a witness counts more than a claim
     s = min(1.0, problem.lam / top) if top > 0 else 1.0
-    floor = 0.0 if isinstance(problem.loss, Squared) else -np.inf
-    lower = problem.loss.dual_value(s * W) if not problem.offsets else floor
+    lower = dual_value(problem, W, s)
     lower = lower if polar.upper >= polar.lower and not np.isnan(lower) else -np.inf
     if lower - upper > PROBE * abs(upper):  # a lower bound cannot exceed the objective
         why += f"; its polar is too small: it bounds {upper} from below by {lower}"

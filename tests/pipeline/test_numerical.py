@@ -18,7 +18,7 @@ from certify import (
 )
 from certify.atoms import Atom, RankOne
 from certify.losses import LOSSES, Loss, Squared
-from certify.offsets import ColumnIntercept, Intercept, RowIntercept
+from certify.offsets import ColumnIntercept, Intercept, RowIntercept, Sparse
 from certify.pipeline.certificate import coverage
 from certify.polar import Proposal
 
@@ -170,8 +170,19 @@ def test_masks_weights_and_stored_entries_reach_an_unknown_atom(name):
     assert worse.verdict is Verdict.UNDECIDED
 
 
-@pytest.mark.parametrize("offset", [Intercept(), RowIntercept(0.5), ColumnIntercept()])
-def test_offsets_leave_an_unknown_atom_undecided_above_zero(offset):
+@pytest.mark.parametrize("offset", [RowIntercept(0.5), Sparse(0.75)])
+def test_beside_a_penalized_offset_an_unknown_atom_has_the_bound_of_a_known_one(offset):
+    known = Problem(Squared(Y), RankOne("l1", "l1"), 1.0, [offset])
+    factors = improve(known, BEST).factors
+    proved, found = check(known, factors), check(entrywise(offsets=[offset]), factors)
+    assert found.verdict is Verdict.NUMERICAL
+    assert found.lower == pytest.approx(proved.lower, rel=1e-6)
+    far = check(entrywise(offsets=[offset]), BEST)
+    assert 0 < far.lower <= proved.upper < far.upper
+
+
+@pytest.mark.parametrize("offset", [Intercept(), ColumnIntercept()])
+def test_unpenalized_offsets_leave_an_unknown_atom_undecided_above_zero(offset):
     result = check(entrywise(offsets=[offset]), BEST)
     assert (result.verdict, result.lower) == (Verdict.UNDECIDED, 0.0)
     assert result.upper == entrywise(offsets=[offset]).objective(BEST, result.q) <= 4.5

@@ -1,7 +1,7 @@
 """Ways to be fooled beside the rules: heirs, lost masks, idle witnesses, sizes and scales."""
 
 from array import array
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
@@ -27,7 +27,7 @@ from certify.kernel.claim import main
 from certify.kernel.errors import shown
 from certify.kernel.file import File
 from certify.losses import Squared
-from certify.offsets import ColumnIntercept, Offset, RowIntercept
+from certify.offsets import ColumnIntercept, Linear, Offset, RowIntercept
 from certify.pipeline.certificate.file import Certificate
 from tests.kernel_cases import honest
 
@@ -58,6 +58,24 @@ class Trend(Offset):
         return np.array([(a * target).sum() / (a * a).sum()])
 
 
+@dataclass(frozen=True, eq=False)
+class Slope(Offset):
+    """(A q)_ij = i q_j, which is Linear with one covariate, but nobody says so."""
+
+    name = "slope"
+
+    def shape(self, observed):
+        return (1, observed.n)
+
+    def factors(self, q, observed):
+        return np.arange(float(observed.m))[:, None], np.ascontiguousarray(q.T)
+
+    def solve(self, target, weights, observed):
+        return Linear(np.arange(float(observed.m))[:, None], self.ridge).solve(
+            target, weights, observed
+        )
+
+
 def test_an_offset_the_kernel_does_not_know_is_never_certified():
     problem = Problem(DIAGONAL.loss, RankOne(), 0.5, [Trend()])
     result = check(problem, BEST)
@@ -68,6 +86,19 @@ def test_an_offset_the_kernel_does_not_know_is_never_certified():
     certificate = check(DIAGONAL, BEST).certificate
     with pytest.raises(OutOfScopeError, match="no rule for Trend"):
         verify(certificate, problem, BEST, q=[np.zeros(1)])
+
+
+def test_a_penalized_offset_the_kernel_does_not_know_is_judged_in_floats():
+    known = Problem(DIAGONAL.loss, RankOne(), 0.5, [Linear(np.arange(3.0)[:, None], 0.5)])
+    best = improve(known, BEST)
+    assert best.verdict is Verdict.CERTIFIED
+    own = Problem(DIAGONAL.loss, RankOne(), 0.5, [Slope(0.5)])
+    result = check(own, best.factors)
+    assert result.verdict is Verdict.NUMERICAL
+    assert result.lower == pytest.approx(best.result.lower, rel=1e-6)
+    far = check(own, BEST)
+    assert far.verdict is Verdict.UNDECIDED
+    assert far.lower <= best.objective < far.upper
 
 
 def test_masked_entries_are_refused():
