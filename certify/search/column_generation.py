@@ -21,7 +21,6 @@ class Search:
 
     best      the point of the lowest objective
     lower, W  the highest dual value, and its dual point before it is scaled
-    last      the last dual point
     steps     the steps left: counted, so that a search without a budget is repeatable
     goal      a search at one size is useless if it ends above this objective
     history   (name of the step, point) of each improvement
@@ -32,7 +31,6 @@ class Search:
     best: Candidate
     W: Array | None = None
     lower: float = -np.inf
-    last: Array | None = None
     steps: int = 10_000
     goal: float = np.inf
     history: list[tuple[str, Candidate]] = field(default_factory=list)
@@ -44,11 +42,8 @@ class Search:
 
     @property
     def duals(self) -> tuple[Array, ...]:
-        """The best dual point, and the last one for a loss without a gradient."""
-        first = () if self.W is None else (self.W,)
-        if self.problem.loss.smooth or self.last is None or self.last is self.W:
-            return first
-        return (*first, self.last)
+        """The best dual point, if there is one."""
+        return () if self.W is None else (self.W,)
 
     def over(self) -> bool:
         """Whether the budget or the steps are spent."""
@@ -72,7 +67,7 @@ class Search:
         A value above the best objective shows that the polar is larger than `polar`.
         """
         problem = self.problem
-        dual = self.last = problem.loss.clip_dual(W)
+        dual = problem.loss.clip_dual(W)
         value = scaling.value(problem, dual, scaling.best_scale(problem, dual, polar))
         over = value - self.best.value > MISSED * abs(value)
         if over and self.lower == -np.inf:

@@ -65,7 +65,7 @@ class Family:
         if known is not None:  # the search can only refute the start at its own size
             fixed.goal = start.value - epsilon
         self.grow(fixed, seed, wanted, start.size)
-        every = Search(problem, clock, fixed.best, fixed.W, fixed.lower, fixed.last, steps)
+        every = Search(problem, clock, fixed.best, fixed.W, fixed.lower, steps)
         if known is not None:
             every.keep("lifted", known)
         elif every.gap > wanted and not (
