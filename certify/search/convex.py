@@ -36,7 +36,7 @@ def solve(problem: Problem, expired: Callable[[], bool], epsilon: float) -> Solu
         solution = admm.solve(problem, ball, expired, CLOSE * epsilon)
     except np.linalg.LinAlgError:  # its numbers overflowed
         return None
-    return Solution(solution.W, None if own is None else ball.factors(solution.Z), solution.q)
+    return Solution(solution.W, None, None if own is None else ball.factors(solution.Z), solution.q)
 
 
 def shortcut(problem: Problem, solution: Solution | None) -> Candidate | None:

@@ -119,7 +119,7 @@ def gather(run: Run, caller_dual: Array | None, searching: Clock | None = None) 
     solution = convex.solve(run.problem, run.clock.share(CONVEX).expired, run.epsilon)
     if solution is not None:
         run.clock.tell("projected dual point", run.start.value)
-        tries.append(bound(run, solution.W))
+        tries.append(bound(run, solution.W, solution.N))
     if is_closed(run, tries) or not is_supported(run.problem):
         return Evidence(run.start, best(tries))
     goal = (run.epsilon, convex.shortcut(run.problem, solution))

@@ -11,14 +11,15 @@ from certify.base.clock import Clock
 from certify.losses import Huber, Squared
 from certify.norms import Variation, variation
 from certify.offsets import ColumnIntercept, RowIntercept
-from certify.polar.methods.multiplier import clip_singular
+from certify.polar.methods import branch, multiplier
 from certify.polar.proved import proved_above
-from certify.search import relax
+from certify.search import convex, relax
 from certify.search.candidate import evaluate
 from certify.search.dual import products
 from certify.search.dual.joint import remove_offsets
-from certify.search.dual.points import Run, polar_target, propose
+from certify.search.dual.points import Run, bound, polar_target, propose
 from certify.search.dual.products import groups, polish_jointly
+from certify.search.dual.reformulation import nonnegative
 from certify.search.evidence import BOUND_SHARE, bound_all, give_most_time, refine_bound
 from certify.search.search_result import SearchResult
 from tests.tolerance import EPS
@@ -61,17 +62,26 @@ def test_a_matrix_whose_relaxation_is_exact_is_solved():
 
 
 def test_multipliers_of_every_block_gain_on_those_of_the_products():
-    """Of [[0, W + N], [., 0]] alone, N >= 0, the best W is a projection."""
+    """[[0, W + N], [., 0]] alone is what the projection of the data has."""
     Y = np.maximum(noisy(12, 9) - 0.4, 0.0)
     problem = Problem(Squared(Y), RankOne("l2+", "l2+"), 0.1 * np.linalg.norm(Y, 2))
     (dual,) = polish_jointly(asked(problem), np.zeros(Y.shape))
-    S = np.zeros_like(Y)  # the best one of sigma_1(S) <= lam, W = min(S, Y)
-    for _ in range(1000):
-        S = clip_singular(np.maximum(S, Y), problem.lam)
-    assert dual.value > value_at(problem, np.minimum(S, Y), 1.0) * (1 + 1e-4)
+    S = nonnegative(Y, problem.lam, lambda: False)
+    assert dual.value > value_at(problem, S.W, 1.0) * (1 + 1e-4)
     blocks = dual.polar.proof["N0"]
     assert blocks.size == 21 * 22 // 2
     assert (blocks >= 0).all()
+
+
+def test_a_large_matrix_is_bounded_by_the_multiplier_of_its_projection(monkeypatch):
+    """No method for polars looks for a multiplier of so many entries."""
+    monkeypatch.setattr(multiplier, "LARGEST", 0)
+    monkeypatch.setattr(branch, "LARGEST", 0)
+    Y = np.random.default_rng(0).standard_normal((12, 9))
+    problem = Problem(Squared(Y), RankOne("l2+", "l2+"), 0.1 * np.linalg.norm(Y, 2))
+    found = convex.solve(problem, lambda: False, 1e-6)
+    own, without = (bound(asked(problem), found.W, N).value for N in (found.N, None))
+    assert own > 1.2 * without
 
 
 def test_masks_and_other_losses_are_polished():

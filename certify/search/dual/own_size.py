@@ -286,7 +286,8 @@ def with_proposal(run: Run, at: Ascent, names: list[str]) -> Dual | None:
         point = spectra.on_grid(W, GRID)
         earns = opposite_signs(problem, point)
         return Dual(Orthogonal(point), earns, scaling.value(problem, W, 1.0))
-    return bound_inside(run, W)
+    both = names == ["ball", "signs"] and at.W.ndim == MATRIX and polar_ball.of(problem) is None
+    return bound_inside(run, W, -at.points[-1] if both else None)
 
 
 def fan(C: Array, r: int, at: str = "", *, spare: float = 0.0) -> tuple[dict[str, Any], float]:

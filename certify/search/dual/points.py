@@ -13,6 +13,8 @@ from certify.base.clock import Clock
 from certify.base.observed import Observed
 from certify.losses import Entrywise, Squared
 from certify.polar import Proposal
+from certify.polar.eigen import on_grid
+from certify.polar.methods.spectral import of_matrix
 from certify.polar.scale import at_scale_one, ldexp_steps, rescale_proof
 from certify.problem import Problem
 from certify.search.candidate import Candidate
@@ -84,17 +86,23 @@ def dual_at(problem: Problem, now: Candidate) -> Array:
     return balance(problem, now, problem.dual_point(now.factors, now.q))
 
 
-def bound(run: Run, W: Array) -> Dual | None:
+def bound(run: Run, W: Array, N: Array | None = None) -> Dual | None:
     """Return W with a polar proposal and the bound expected, scaled along its ray.
 
     Where W is outside the domain of d, it is moved into it, or shortened.
+    N: a multiplier of W's own, N >= 0 where every factor is; then W is not scaled.
     """
     loss = run.problem.loss
     if not np.isfinite(W).all():
         return None
     tries = [W] if scaling.inside(loss, W) else [W, W * scaling.reach(loss, W, 1.0)]
-    duals = [bound_inside(run, x) for x in tries]
-    return best([*duals, *(bound_multiple(run, dual) for dual in duals)])
+    return best([bound_ray(run, x, N) for x in tries])
+
+
+def bound_ray(run: Run, W: Array, N: Array | None) -> Dual | None:
+    """Bound by W, and by its best multiple where that is worth another bound of a polar."""
+    dual = bound_inside(run, W, N)
+    return dual if N is not None else best([dual, bound_multiple(run, dual)])
 
 
 def bound_multiple(run: Run, dual: Dual | None) -> Dual | None:
@@ -109,19 +117,22 @@ def bound_multiple(run: Run, dual: Dual | None) -> Dual | None:
     return bound_inside(run, W * s)
 
 
-def bound_inside(run: Run, W: Array) -> Dual | None:
+def bound_inside(run: Run, W: Array, N: Array | None = None) -> Dual | None:
     """Propose a polar bound of W in the domain of d, and estimate the lower bound."""
     point = inside_part(run.problem, W, run.kept)
-    return None if point is None else bound_point(run, point)
+    return None if point is None else bound_point(run, point, N)
 
 
-def bound_point(run: Run, point: Orthogonal) -> Dual | None:
+def bound_point(run: Run, point: Orthogonal, N: Array | None = None) -> Dual | None:
     """Propose a polar bound of a point that needs no change, and estimate the lower bound.
 
     Bounding the point of another bound resumes its tree; bounding its W may move the point.
     """
     problem, W = run.problem, point.W
-    polar = propose(run, problem.loss.observed.array(W), scaling.along(problem, W))
+    if N is None:
+        polar = propose(run, problem.loss.observed.array(W), scaling.along(problem, W))
+    else:
+        polar = by_multiplier(run, W, N)
     return None if polar.upper == np.inf else dual_of(problem, point, polar)
 
 
@@ -130,6 +141,17 @@ def dual_of(problem: Problem, point: Orthogonal, polar: Proposal) -> Dual:
     extra = float(sum(c * c for _, c in point.corrections)) ** 0.5
     s = min(1.0, problem.lam / max(polar.upper + extra, TINY), scaling.limit(problem, point.W))
     return Dual(point, polar, scaling.value(problem, point.W, s))
+
+
+def by_multiplier(run: Run, W: Array, N: Array) -> Proposal:
+    """Propose the spectral bound of W + N, or the atom's own if that is smaller."""
+    problem, multiplier = run.problem, on_grid(N, 40)
+    spectral = of_matrix(np.asarray(W + multiplier), problem.lam, run.seed)
+    quick = replace(run, share=0.2 * run.share)  # the relaxation's own bound is known
+    matrix = problem.loss.observed.array(W)
+    plain = problem.atom.propose(matrix, problem.lam, run.seed, quick.deadline())
+    tight = spectral and Proposal(spectral.upper, {**spectral.proof, "N": multiplier})
+    return min((p for p in (tight, plain) if p), key=lambda p: p.upper)
 
 
 def inside_point(problem: Problem, W: Array) -> Orthogonal | None:
