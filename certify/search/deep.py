@@ -36,7 +36,8 @@ def nuclear_problem(problem: Problem) -> Problem | None:
     if atom.family != "deep" or slope(atom) == 1:
         return None
     c = float(np.linalg.norm(getattr(atom, "V"), 2) * getattr(atom, "steep"))  # noqa: B009
-    return Problem(problem.loss, RankOne(), problem.lam / c, problem.offsets) if c else None
+    lam = problem.lam / c if 0 < c < np.inf else np.inf
+    return Problem(problem.loss, RankOne(), lam, problem.offsets) if lam < np.inf else None
 
 
 def search(problem: Problem, start: Candidate, clock: Clock, seed: int, goal: Goal) -> SearchResult:

@@ -243,3 +243,18 @@ def test_a_network_with_an_activation_has_the_bound_of_the_nuclear_norm(slope, h
     assert check(Problem(Squared(data), atom, 1.0), start).lower >= least * (1 - 1e-9)
     other = check(Problem(Absolute(data), atom, 1.0), start)
     assert 0 < other.lower <= other.upper
+
+
+@pytest.mark.parametrize("slope", [0.0, 1e200])
+@pytest.mark.parametrize("size", [0.0, 2.0**-1060, 2.0**1000])
+@pytest.mark.parametrize("lam", [1.0, 2.0**-1000, 2.0**1000])
+def test_features_and_slopes_of_any_size_have_a_bracket(lam, size, slope):
+    """Here lam / c of the nuclear norm may be 0 or infinite, and so may c."""
+    problem = Problem(
+        Squared(np.ones((2, 2))), DeepReLU(size * np.ones((2, 2)), (2, 2), slope), lam
+    )
+    start = tuple(np.full((*shape, 1), 2.0**-9) for shape in problem.atom.shapes((2, 2)))
+    zeros = tuple(0.0 * x for x in start)
+    for factors in (start, zeros) if size < 1 and not slope else (zeros,):
+        result = check(problem, factors)
+        assert 0.0 <= result.lower <= result.upper
