@@ -188,17 +188,23 @@ def test_a_proof_that_does_not_check_does_not_build(tmp_path):
 
 @pytest.mark.thorough
 @needs_coq
-def test_the_theorem_of_the_guide_is_proved(tmp_path):
+def test_the_theorems_of_the_guide_are_proved(tmp_path):
     guide = (FORMAL.parents[1] / "CONTRIBUTING.md").read_text(encoding="utf-8")
-    fence = re.search(
-        r"^```coq paper_checks/formal/(\w+\.v)\n(.*?)^```$", guide, re.MULTILINE | re.DOTALL
+    fence = re.compile(
+        r"^```coq paper_checks/formal/((\w+)\.v)\n(.*?^Theorem (\w+) .*?)^```$",
+        re.MULTILINE | re.DOTALL,
     )
-    (tmp_path / fence[1]).write_text(fence[2], encoding="utf-8")
-    for name in ("Makefile", "_CoqProject", "Base.v"):
-        shutil.copy(FORMAL / name, tmp_path)
-    (tmp_path / "table.toml").write_text("", encoding="utf-8")
-    with_row(tmp_path, theorem="frobenius", file=fence[1])
-    assert assumptions(make(tmp_path, "assumptions.txt")) == {"Frobenius.frobenius": ()}
+    found = fence.findall(guide)
+    assert len(found) == guide.count("\n```coq")
+    for file, name, text, theorem in found:
+        (tmp_path / name).mkdir()
+        (tmp_path / name / file).write_text(text, encoding="utf-8")
+        for other in ("Makefile", "_CoqProject", "Base.v"):
+            shutil.copy(FORMAL / other, tmp_path / name)
+        (tmp_path / name / "table.toml").write_text("", encoding="utf-8")
+        with_row(tmp_path / name, theorem=theorem, file=file)
+        listing = make(tmp_path / name, "assumptions.txt")
+        assert assumptions(listing) == {f"{name}.{theorem}": ()}
 
 
 LISTED = """     = "A.first"%string
