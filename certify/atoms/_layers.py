@@ -72,9 +72,8 @@ class Parallel:
     @property
     def steep(self) -> float:
         """A bound of |s(... s(H) ...)|_F / |H|_F over all layers: max(1, |slope|)^(K-1)."""
-        return math.prod(
-            [max(1.0, abs(self.slope))] * len(self.hidden)
-        )  # ** raises where it is inf
+        steps = [max(1.0, abs(self.slope))] * len(self.hidden)
+        return math.prod(steps)  # a power would raise where this is infinite
 
     @classmethod
     def from_statement(cls: Any, statement: dict[str, Any], data: dict[str, Any]) -> Any:  # noqa: ANN401
