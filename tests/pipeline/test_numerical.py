@@ -181,6 +181,18 @@ def test_beside_a_penalized_offset_an_unknown_atom_has_the_bound_of_a_known_one(
     assert 0 < far.lower <= proved.upper < far.upper
 
 
+@pytest.mark.parametrize("rho", [0.25, 2.0**-7])
+def test_the_dual_point_beside_any_outliers_is_as_small_as_they_cost(rho):
+    """At q = 0 the residual is larger than rho in some entry."""
+    known, own = (
+        Problem(Squared(Y), atom, 1.0, [Sparse(rho)]) for atom in (RankOne("l1", "l1"), Entrywise())
+    )
+    none = [np.zeros(Y.shape)]
+    assert np.abs(own.dual_point(BEST, none)).max() > rho
+    found = check(own, BEST, q=none)
+    assert 0 < found.lower <= improve(known, BEST).result.upper
+
+
 @pytest.mark.parametrize("offset", [Intercept(), ColumnIntercept()])
 def test_unpenalized_offsets_leave_an_unknown_atom_undecided_above_zero(offset):
     result = check(entrywise(offsets=[offset]), BEST)

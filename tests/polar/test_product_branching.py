@@ -67,3 +67,10 @@ def test_a_factor_that_is_known_has_no_cut():
     X = np.zeros((12, 12))
     X[0, 0] = X[9, 9] = X[0, 9] = X[9, 0] = 1.0
     assert best_cut(form, X) is None
+
+
+def test_a_relaxation_that_ends_between_two_bounds_has_that_of_its_last_step():
+    form = ProductForm(ProductQuery(cyclic(3, -0.5), NORMS), (0, 2), "hat")
+    none, few = (solve(form.program(), Stop(0.0, k), form.start()) for k in (0, 7))
+    assert (none.steps, few.steps) == (0, 7)
+    assert few.best.bound < none.best.bound
