@@ -226,8 +226,12 @@ def demand_identity(module: Any) -> None:
 
 
 def flattened(module: Any) -> tuple[int, int]:
-    """Return the first and the last dimension, of rows (n, d), that a Flatten makes one."""
-    return module.start_dim % 2, module.end_dim % 2
+    """Return the first and the last dimension, of rows (n, d), that a Flatten makes one.
+
+    One up to a later dimension makes rows of data of more dimensions, which are read flat.
+    """
+    first, last = (k + 2 if k < 0 else min(k, 1) for k in (module.start_dim, module.end_dim))
+    return first, last
 
 
 def flattens_rows(module: Any) -> bool:

@@ -604,6 +604,18 @@ def test_modules_that_change_nothing_are_left_out(identity):
     assert torch.allclose(better(torch.tensor(X)), model(torch.tensor(X)), rtol=TIGHT)
 
 
+@pytest.mark.parametrize("last", [2, 3])
+def test_a_first_flatten_makes_rows_of_data_of_more_dimensions(last):
+    model = network()
+    around = nn.Sequential(nn.Flatten(1, last), *model).double()
+    images = torch.tensor(X).reshape(len(X), *(1,) * (last - 1), D)
+    assert torch.equal(around(images), model(torch.tensor(X)))
+    problem, factors = from_model(around, X, target("mse"), weight_decay=DECAY)
+    assert objective(problem, factors) == objective(
+        *from_model(model, X, target("mse"), weight_decay=DECAY)
+    )
+
+
 def test_rows_that_are_unflattened_to_rows_are_the_same_network():
     model = network()
     around = nn.Sequential(nn.Unflatten(1, (D,)), *model, nn.Unflatten(-1, (2,))).double()
