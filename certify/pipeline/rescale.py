@@ -16,17 +16,17 @@ import numpy as np
 
 from certify.atoms import Factors
 from certify.kernel.scalars import power
-from certify.losses import Entrywise, Huber, Squared
+from certify.losses import Entrywise, Squared
 from certify.polar import Proposal
-from certify.polar.scale import ORDINARY, exponent, ldexp_steps, rescale_fan, rescale_proof
+from certify.polar.scale import exponent, ldexp_steps, rescale_fan, rescale_proof
 from certify.problem import Problem, Values
+from certify.problem.scaling import data_exponent, scale_loss
 from certify.search.candidate import Candidate, evaluate
 from certify.search.dual.orthogonal import Orthogonal
 from certify.search.dual.points import Dual
 from certify.search.search_result import Evidence
 
 UNMOVED = ("rows", "cols", "modes", "axis", "shift")  # entries of a block's proof without a scale
-FEW = 20  # binary exponents of ordinary data, for other losses than squares
 HUGE = 2.0**900  # at a larger lam no component earns its price
 TINY, MOST = float(np.finfo(np.float64).tiny), float(np.finfo(np.float64).max)
 
@@ -50,7 +50,7 @@ def normalize(problem: Problem) -> tuple[Problem, Exponents]:
     if not isinstance(loss, Entrywise) or not loss.degree or problem.l1 is not None:
         return problem, Exponents()
     squared = isinstance(loss, Squared)
-    a = exponent(loss.data, ORDINARY if squared else FEW)
+    a = data_exponent(loss)
     b = exponent(loss.scale) if squared else 0
     if not a and not b:
         return problem, Exponents()
@@ -62,18 +62,6 @@ def normalize(problem: Problem) -> tuple[Problem, Exponents]:
     lam = min(max(moved_lam, TINY), HUGE) if problem.lam else 0.0
     offsets = tuple(o.rescale(-by.data, -by.weights) for o in problem.offsets)
     return Problem(scale_loss(loss, data, weights), problem.atom, lam, offsets), by
-
-
-def scale_loss(loss: Entrywise, data: int, weights: int) -> Any:  # noqa: ANN401  a loss
-    """Return the loss with data and delta times 2^-data, and weights times 2^-weights."""
-    new = object.__new__(type(loss))
-    vars(new).update({k: getattr(loss, k) for k in loss.intervals})
-    if isinstance(loss, Huber):
-        vars(new).update(delta=float(ldexp_steps(loss.delta, -data)))
-    scale = None if loss.scale is None else np.ldexp(loss.scale, -weights)
-    vars(new).update(Y=None, weights=None, mask=None, observed=loss.observed)
-    vars(new).update(data=ldexp_steps(loss.data, -data), scale=scale)
-    return new
 
 
 def start_down(

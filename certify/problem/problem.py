@@ -13,8 +13,10 @@ from certify.base.errors import InputError
 from certify.losses import Loss, Squared
 from certify.losses.squared import DENSE, UNKNOWN
 from certify.offsets import Offset
+from certify.polar.scale import ldexp_steps
 
 from .best_offsets import Values, best, joint_fit, least_squares, shift, split_values
+from .scaling import data_exponent, scale_loss
 from .stationary import StationaryLam, stationary_lam
 
 FOREIGN = ("sklearn", "tensorly", "torch", "onnx", "implicit", "surprise", "cornac")
@@ -283,7 +285,7 @@ class Problem:
         if not self.offsets:
             return ()
         if not isinstance(self.loss, Squared):
-            return best(self.loss, self.offsets, Z)
+            return self.fit_at_scale_one(Z)
         data, scale = self.loss.data, self.loss.scale
         weights = np.ones(Z.shape) if scale is None else scale.reshape(Z.shape)
         observed, target = self.loss.observed, np.asarray(data - Z)
@@ -291,6 +293,15 @@ class Problem:
             shapes = [o.shape(observed) for o in self.offsets]
             return split_values(self.joint @ (np.sqrt(weights) * target).reshape(-1), shapes)
         return least_squares(self.offsets, target, weights, observed)
+
+    def fit_at_scale_one(self, Z: Array) -> Values:
+        """Return `fit_offsets` of another loss than squares: of data near 1, then scaled back."""
+        a, loss = data_exponent(self.loss), self.loss
+        if not a:
+            return best(loss, self.offsets, Z)
+        offsets = [o.rescale(-a, (2 - loss.degree) * a) for o in self.offsets]
+        q = best(scale_loss(loss, a), offsets, np.asarray(ldexp_steps(Z, -a)))
+        return tuple(ldexp_steps(x, a) for x in q)
 
     @cached_property
     def joint(self) -> Array | None:
