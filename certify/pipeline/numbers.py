@@ -53,7 +53,7 @@ def percent(share: float, digits: int = 2) -> str:
 
 def digits_of(share: float, digits: int = 2) -> int:
     """Return `digits`, or as many as there are before the point of a share below WHOLE."""
-    return max(digits, len(str(int(share)))) if share < WHOLE else digits
+    return max(digits, len(str(math.ceil(share)))) if share < WHOLE else digits
 
 
 def apart(low: float, high: float) -> tuple[str, str]:

@@ -8,7 +8,7 @@ import pytest
 from certify import Problem, Verdict, check
 from certify.atoms import RankOne
 from certify.losses import Squared
-from certify.pipeline.numbers import distance, float_up
+from certify.pipeline.numbers import distance, float_up, percent
 from tests.question_files import inside, write
 
 Y = np.diag([5.0, 4.0])
@@ -87,3 +87,18 @@ def test_the_commands_say_it_first(tmp_path, capsys):
     inside(capsys, "report", cert, "-o", tmp_path / "x.html")
     page = (tmp_path / "x.html").read_text(encoding="utf-8")
     assert page.index("At most 0 % above the optimum (proved).") < page.index("<strong>CERTIFIED")
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [
+        (0.0123, "0.013"),
+        (4.5, "4.5"),
+        (99.1, "99.1"),
+        (99.95, "100"),
+        (100.0, "100"),
+        (999.25, "999.3"),
+    ],
+)
+def test_a_share_has_all_digits_before_the_point_when_it_is_rounded_up(share, text):
+    assert percent(share) == f"{text} %"
