@@ -23,6 +23,7 @@ from certify.problem import Problem, Values
 from certify.problem.best_offsets import matrices, split_values
 
 from .column_generation import Search
+from .dual import scaling
 
 Earn = Callable[[Array, float, Factors, int], tuple[float, Factors]]
 
@@ -32,7 +33,6 @@ NOTHING = 1e-12  # a component under this share of the largest is left out
 EXCESS = 1e-9  # relative excess over lam that is worth a component
 EXACTLY = {"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10}
 NEARER = 0.2  # share of the last W in the point that is priced first
-TINY = 1e-300  # no division by zero
 
 
 def applies(problem: Problem) -> bool:
@@ -70,9 +70,10 @@ def refine(search: Search, earn: Earn, wanted: float, over: Callable[[], bool], 
         search.note("masters", used, q)
         for at in (center.toward(W), W):
             top, new = earn(at, price, used, seed + k)
-            s = min(problem.lam / max(top, TINY), 1.0)
+            top = max(top, 0.0)
+            s = scaling.best_scale(problem, at, top)
             search.weigh(s * at, s * top)
-            center.weigh(s * at)
+            center.weigh(problem.loss.clip_dual(s * at))
             if new[0].shape[-1] or search.gap <= wanted:
                 break
         if not new[0].shape[-1] or search.gap <= wanted:

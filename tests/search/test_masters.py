@@ -85,6 +85,19 @@ def test_a_loss_with_kinks_is_certified(name):
     assert made.result.verdict is Verdict.CERTIFIED
 
 
+def test_the_dual_point_is_as_long_as_its_polar_allows():
+    """A shorter one would be bounded by lam, and not lengthened any more."""
+    V = [[-11, 1, -9], [-5, 1, 4], [-9, 6, -14], [4, -13, -10], [5, -3, -6], [-4, 4, 0], [0, 8, -6]]
+    Y = [[1, 1], [-1, 1], [-1, 1], [-1, -1], [1, -1], [-1, 1], [-1, 1]]
+    atom = ReLU(np.array(V) / 8)
+    problem = Problem(Hinge(np.array(Y, float)), atom, 1.1663, offsets=(ColumnIntercept(),))
+    search, ended = refined(problem)
+    assert ended
+    point = problem.loss.clip_dual(search.W)
+    assert problem.loss.dual_value(point) == pytest.approx(search.best.value, rel=1e-8)
+    assert improve(problem, search.best.factors).result.verdict is Verdict.CERTIFIED
+
+
 @pytest.mark.parametrize(
     "problem",
     [
