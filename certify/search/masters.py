@@ -25,14 +25,14 @@ from certify.problem.best_offsets import matrices, split_values
 from .column_generation import Search
 from .dual import scaling
 
-Earn = Callable[[Array, float, Factors, int], tuple[float, Factors]]
+Earn = Callable[..., tuple[float, Factors]]
 
-ENTRIES = 2000  # of the data, at most: a program takes a second at most
+ENTRIES = 2000  # of the data, at most: a program takes about a second
 ROUNDS = 400
 NOTHING = 1e-12  # a component under this share of the largest is left out
 EXCESS = 1e-9  # relative excess over lam that is worth a component
-EXACTLY = {"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10}
-NEARER = 0.2  # share of the last W in the point that is priced first
+TOLERANCES = {"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10}
+SHARE = 0.2  # of the last W in the point where components are looked for first
 
 
 def applies(problem: Problem) -> bool:
@@ -51,25 +51,25 @@ def refine(search: Search, earn: Earn, wanted: float, over: Callable[[], bool], 
     """Solve masters until it is over; return whether they end before: at a gap that is `wanted`,
     or where no component earns more than lam.
 
-    earn  earn(W, price, factors, seed), as in `Family`
+    earn  earn(W, price, factors, seed=seed), as in `Family`
 
-    Masters alone jump from corner to corner.  So first a point between the last W and the best one
-    is priced: a component that earns more than lam there cuts off the last W, or that point is
-    better than the best one.
+    The last W is a corner of a polyhedron, often far from the corner before.  So components are
+    looked for first between it and the best W: those that earn more than lam there cut off the
+    last W; if there are none, that point is better than the best W.
     """
     problem, center = search.problem, Center(search.problem)
     price = problem.lam * (1 + EXCESS)
-    slices = unit(problem, search.best.factors)
-    design = columns(problem, slices)
+    slices = unit_slices(problem, search.best.factors)
+    design = fields(problem, slices)
     for k in range(ROUNDS):
         solved = solve(problem, design)
         if solved is None:
             return False
         W, c, q = solved
-        used = scale(problem, slices, c)
+        used = scale_slices(problem, slices, c)
         search.note("masters", used, q)
         for at in (center.toward(W), W):
-            top, new = earn(at, price, used, seed + k)
+            top, new = earn(at, price, used, seed=seed + k)
             top = max(top, 0.0)
             s = scaling.best_scale(problem, at, top)
             search.weigh(s * at, s * top)
@@ -81,7 +81,7 @@ def refine(search: Search, earn: Earn, wanted: float, over: Callable[[], bool], 
         if over():
             return False
         slices = tuple(np.concatenate(x, axis=-1) for x in zip(slices, new, strict=True))
-        design = np.hstack([design, columns(problem, new)])
+        design = np.hstack([design, fields(problem, new)])
     return False
 
 
@@ -94,7 +94,7 @@ class Center:
 
     def toward(self, W: Array) -> Array:
         """Return a point between the best one and W."""
-        return W if self.W is None else NEARER * W + (1 - NEARER) * self.W
+        return W if self.W is None else SHARE * W + (1 - SHARE) * self.W
 
     def weigh(self, W: Array) -> None:
         """Keep W if it is better."""
@@ -119,7 +119,7 @@ def solve(problem: Problem, design: Array) -> tuple[Array, Array, Values] | None
         b_eq=None if A is None else np.zeros(A.shape[0]),
         bounds=np.column_stack([low, high]),
         method="highs",
-        options=EXACTLY,
+        options=TOLERANCES,
     )
     if found.x is None or not np.isfinite(found.x).all():
         return None
@@ -138,20 +138,20 @@ def entrywise(problem: Problem) -> Entrywise:
     return problem.loss
 
 
-def unit(problem: Problem, factors: Factors) -> Factors:
+def unit_slices(problem: Problem, factors: Factors) -> Factors:
     """Return the components with theta = 1, without those of price 0."""
     theta = np.asarray(problem.atom.theta(factors))
     keep = theta > 0
     return tuple(x[..., keep] / theta[keep] ** (1 / problem.atom.degree) for x in factors)
 
 
-def scale(problem: Problem, slices: Factors, c: Array) -> Factors:
+def scale_slices(problem: Problem, slices: Factors, c: Array) -> Factors:
     """Return components of theta 1 times their sizes, without those that are nothing."""
     keep = c > NOTHING * c.max(initial=0.0)
     return tuple(x[..., keep] * c[keep] ** (1 / problem.atom.degree) for x in slices)
 
 
-def columns(problem: Problem, slices: Factors) -> Array:
+def fields(problem: Problem, slices: Factors) -> Array:
     """Return phi of each component at the observed entries, one column each."""
     atom, observed = problem.atom, problem.loss.observed
     parts = [

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -91,12 +92,7 @@ class Family:
         if earn is None or not masters.applies(problem):
             return False
         over = search.clock.next_part(MASTERS).expired
-
-        def priced(W: Array, price: float, factors: Factors, seed: int) -> tuple[float, Factors]:
-            """Return what components earn at W, and those that earn more than a price."""
-            return earn(problem, W, price, factors, seed=seed, expired=over)
-
-        return masters.refine(search, priced, wanted, over, seed)
+        return masters.refine(search, partial(earn, problem, expired=over), wanted, over, seed)
 
 
 def search_again(

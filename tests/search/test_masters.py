@@ -1,5 +1,7 @@
 """Linear programs of a loss with kinks: optimal components, offsets and dual point together."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -12,7 +14,7 @@ from certify.search import masters, relax
 from certify.search.candidate import evaluate
 from certify.search.column_generation import Search
 from certify.search.families import family
-from certify.search.masters import applies, columns, refine, scale, solve, unit
+from certify.search.masters import applies, fields, refine, scale_slices, solve, unit_slices
 
 RNG = np.random.default_rng(7)
 DATA = np.round(RNG.standard_normal((5, 4)) * 8) / 8
@@ -42,11 +44,7 @@ def one(problem):
 def refined(problem, wanted=0.0, over=lambda: False):
     """Return a search after its masters, and whether they ended."""
     search = Search(problem, Clock(), evaluate(problem, one(problem)))
-    priced = family(problem).earn
-
-    def earn(W, price, factors, seed):
-        return priced(problem, W, price, factors, seed=seed, expired=lambda: False)
-
+    earn = partial(family(problem).earn, problem, expired=lambda: False)
     return search, refine(search, earn, wanted, over, 0)
 
 
@@ -54,16 +52,16 @@ def refined(problem, wanted=0.0, over=lambda: False):
 def test_a_master_is_optimal_for_its_components(name):
     """Weak duality closes: its W is feasible, and its value is that of c and q."""
     problem = PROBLEMS[name]
-    slices = unit(
+    slices = unit_slices(
         problem, tuple(RNG.random((*s, 9)) for s in problem.atom.shapes(problem.loss.dims))
     )
-    design = columns(problem, slices)
+    design = fields(problem, slices)
     W, c, q = solve(problem, design)
     assert np.array_equal(W, problem.loss.clip_dual(W))
     assert (design.T @ W.reshape(-1)).max() <= problem.lam * (1 + 1e-9)
     for o in problem.offsets:
         assert np.abs(o.operator(problem.loss.observed).T @ W.reshape(-1)).max() <= 1e-9
-    value = problem.objective(scale(problem, slices, c), q)
+    value = problem.objective(scale_slices(problem, slices, c), q)
     assert value == pytest.approx(problem.loss.dual_value(W), rel=1e-9)
 
 
@@ -138,7 +136,7 @@ def test_a_program_without_a_solution_changes_nothing(monkeypatch):
 def test_components_of_no_size_are_left_out():
     problem = PROBLEMS["two"]
     slices = tuple(np.hstack([x, np.ones_like(x)]) for x in one(problem))
-    assert scale(problem, slices, np.array([1.0, 0.0]))[0].shape[1] == 1
+    assert scale_slices(problem, slices, np.array([1.0, 0.0]))[0].shape[1] == 1
     none = tuple(np.hstack([x, 0 * x]) for x in one(problem))
-    assert unit(problem, none)[0].shape[1] == 1
-    assert columns(problem, tuple(x[:, :0] for x in none)).shape == (20, 0)
+    assert unit_slices(problem, none)[0].shape[1] == 1
+    assert fields(problem, tuple(x[:, :0] for x in none)).shape == (20, 0)

@@ -71,10 +71,10 @@ def bounder(form: ProductForm, root: Relaxed) -> Solve[Cut, Warm, ProductMultipl
 
 
 def best_cut(form: ProductForm, X: Array) -> Cut | None:
-    """Return the cut that X violates most on the side where it violates it less; None if no mode
-    has two directions.
+    """Return the cut whose smaller violation by X, of both sides, is the largest.
 
-    X of a factor alone in its group violates neither side: there a cut is one number, which is 0.
+    None if no mode has two directions.  For a factor alone in its group a cut is one number, which
+    is 0 at X: neither side is violated.
     """
     best, cut = -inf, None
     for (first, at), group in zip(form.blocks(), form.groups, strict=True):

@@ -76,7 +76,7 @@ class LayerIterates(Iterates):
         X = X * np.outer(self.units, self.units)
         return self.polyhedron(self.frame.rows(X).astype(self.form.dtype))
 
-    def in_own_units(self, U: Array) -> tuple[Array, Array]:
+    def multipliers_of(self, U: Array) -> tuple[Array, Array]:
         """Return N and Y of -U over the facts."""
         N, Y = self.rows.multipliers(U)
         return N * np.outer(self.sizes, self.sizes), Y * self.sizes[:, None]
@@ -128,7 +128,7 @@ class Run(LayerIterates, Alternation[LayerMultiplier]):
 
     def multiplier(self) -> tuple[Array, Array]:
         """Return N and Y over the facts, in their own units."""
-        N, Y = self.in_own_units(self.U)
+        N, Y = self.multipliers_of(self.U)
         return self.rho * self.unit * N, self.rho * self.unit * Y
 
     def bound(self) -> LayerMultiplier:

@@ -117,7 +117,7 @@ class Part(LayerIterates):
         """Return X, N and Y in the units of the form; W times e / 2 t is no part of Y."""
         m, U = len(self.form.F), rho * self.U.astype(float)
         U[self.rows.p, self.rows.s] += 0.5 * self.form.sign * W / WEIGHT
-        (N, Y), X = self.in_own_units(U), self.over()
+        (N, Y), X = self.multipliers_of(U), self.over()
         priced = np.arange(m, m + self.form.norm_size)
         X /= max(float(X[priced, priced].sum()), np.finfo(float).tiny)
         dtype, rows = self.form.dtype, self.form.row_bounds

@@ -7,6 +7,7 @@ import numpy as np
 from certify.atoms import Factors
 from certify.base.arrays import Array
 from certify.problem import Problem, Values
+from certify.search.masters import fields, scale_slices, unit_slices
 
 from ._cvxpy import cp
 from ._loss import domain, loss_expression, units
@@ -14,7 +15,6 @@ from ._solve import Using, numbers
 from .convex import ConvexProgram, as_field, offset_values, require_own, slope, with_offsets
 
 ENOUGH = 1e-9  # relative excess of a new slice over lam: cost, never truth
-UNUSED = 1e-12  # a slice's share of the largest below which it is left out of the answer
 LEAST = 1e-12  # of the largest fit: the least fit where fits have to be positive
 
 
@@ -91,9 +91,7 @@ def first_slices(problem: Problem, start: Factors | None) -> Factors:
         factors = problem.atom.project(ones)
     else:
         factors = problem.accept(start)
-    theta = np.asarray(problem.atom.theta(factors))
-    keep = theta > 0
-    return tuple(x[..., keep] / theta[keep] ** (1 / problem.atom.degree) for x in factors)
+    return unit_slices(problem, factors)
 
 
 def solve_master(problem: Problem, slices: Factors, using: Using, count: int) -> Generated:
@@ -117,16 +115,14 @@ def weigh(problem: Problem, slices: Factors, coefficients: Array, q: Values) -> 
     """Return the slices times the roots of their coefficients, without those that are unused."""
     c = np.maximum(coefficients.reshape(-1)[: slices[0].shape[-1]], 0.0)
     c = c + lift_first(problem, slices, c, q)
-    keep = c > UNUSED * c.max(initial=0.0)
-    root = c[keep] ** (1 / problem.atom.degree)
-    return tuple(x[..., keep] * root for x in slices)
+    return scale_slices(problem, slices, c)
 
 
 def lift_first(problem: Problem, slices: Factors, c: Array, q: Values) -> Array:
     """Return an addition to the first coefficient with which no fit is below zero."""
     more = np.zeros_like(c)
-    F = fieldwise(problem, slices) @ c + np.reshape(problem.shift(q), -1)
-    first = fieldwise(problem, tuple(x[..., :1] for x in slices))[:, 0] if c.size else F
+    F = fields(problem, slices) @ c + np.reshape(problem.shift(q), -1)
+    first = fields(problem, tuple(x[..., :1] for x in slices))[:, 0] if c.size else F
     if problem.loss.outside(as_field(problem.loss, F)) and first.min() > 0:
         more[0] = (1 + ENOUGH) * float(np.max(np.maximum(LEAST * F.max() - F, 0.0) / first))
     return more
@@ -137,18 +133,8 @@ def pose_master(problem: Problem, slices: Factors) -> ConvexProgram:
     loss, by = problem.loss, units(problem.loss)
     count = slices[0].shape[-1]
     share = cp.Variable(max(count, 1), nonneg=True)
-    fields = fieldwise(problem, slices) if count else np.zeros((loss.observed.size, 1))
-    F, q, link, rest = with_offsets(problem, fields @ share, by)
+    each = fields(problem, slices) if count else np.zeros((loss.observed.size, 1))
+    F, q, link, rest = with_offsets(problem, each @ share, by)
     cost = by.cost(problem.lam, 1) * cp.sum(share) + loss_expression(loss, F, by) + rest
     program = cp.Problem(cp.Minimize(cost), [link, *domain(loss, F)])
     return ConvexProgram(program, share, q, link, by)
-
-
-def fieldwise(problem: Problem, slices: Factors) -> Array:
-    """Return phi of each slice at the observed entries, one column each."""
-    atom, observed = problem.atom, problem.loss.observed
-    each = range(slices[0].shape[-1])
-    if not each:
-        return np.zeros((observed.size, 0))
-    parts = [atom.predict(tuple(x[..., k : k + 1] for x in slices), observed) for k in each]
-    return np.stack([np.asarray(p).reshape(-1) for p in parts], axis=1)
