@@ -196,7 +196,6 @@ def test_the_docstring_of_an_entry_has_its_formula_source_and_errors(entry):
     assert f"autoclass:: {entry.__module__.rpartition('.')[0]}.{entry.__name__}\n" in page
 
 
-@pytest.mark.thorough
 def test_the_picture_of_the_packages_is_current():
     spec = importlib.util.spec_from_file_location("drawing", ROOT.parent / "docs/architecture.py")
     drawing = importlib.util.module_from_spec(spec)
