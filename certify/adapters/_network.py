@@ -40,6 +40,7 @@ class Weights:
 
     U (d, r), V (outputs, r), b (r,) or None, c (outputs,) or None; s as `ReLU` names it
     eps   the unit roundoff of the weights' precision
+    flat  whether the one output is a vector (n,), not a column (n, 1)
     """
 
     U: Array
@@ -49,6 +50,7 @@ class Weights:
     activation: str = "relu"
     slope: float | None = None
     eps: float = float(np.finfo(np.float64).eps)
+    flat: bool = False
 
 
 @dataclass(frozen=True)

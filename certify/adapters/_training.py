@@ -266,17 +266,19 @@ class TrainingProblem:
         """Whether PyTorch broadcasts outputs (n, 1) and targets (n,) to n x n differences."""
         return self.loss.kind.broadcasts and outputs == 1 < len(self.y)
 
-    def demand_alike(self, outputs: int, *, flat: bool) -> None:
+    def demand_alike(self, weights: Weights) -> None:
         """Raise InputError for outputs (n, 1) and targets (n,), unless a loss is reported.
 
-        flat  the outputs are (n,), as targets must be
+        If the outputs are a vector (n,), targets must be so, too.
         """
+        flat, outputs = weights.flat, len(weights.V)
         if self.y.ndim != 1 + flat or self.reported is not None or not self.broadcasts(outputs):
             return
         n = len(self.y)
         got, wanted = ((n, 1), "y[:, 0]") if flat else ((n,), "y[:, None]")
         mine, form = ((n,), "a vector") if flat else ((n, 1), "a column")
-        cure = "" if flat else f"; if the outputs were squeezed, pass {wanted}, or reported="
+        other = "if the outputs were squeezed, or another library trained them"
+        cure = "" if flat else f"; {other}, pass {wanted}, or reported="
         raise InputError(
             f"y must be {form}, {wanted}, got shape {got}: with outputs {mine} PyTorch trains on "
             f"all {n} x {n} differences. If this happened, train again with {wanted}{cure}"

@@ -46,7 +46,8 @@ def from_model(  # noqa: PLR0913  the settings of a training
             them if rows stay rows, and Reshape or Squeeze may make a vector of one output
 
     The other arguments are those of `certify.adapters.torch.from_model`; the objective times
-    `factors.multiple` is judged.  The graph is never run.
+    `factors.multiple` is judged.  y (n,) beside outputs (n, 1) is refused as there: a graph does
+    not say whether PyTorch trained it, and on n x n differences.  The graph is never run.
 
     Raises OutOfScopeError, with the node, for any other graph; InputError for weights, X and y
     that do not fit each other, for a file that is not an ONNX model, or without onnx.
@@ -61,7 +62,9 @@ def from_model(  # noqa: PLR0913  the settings of a training
     weights = graph_weights(proto, onnx)
     decay = read_decay(weight_decay, biases=decay_bias)
     trained = TrainingProblem(features, labels, criterion, decay, reported, reported_rtol)
-    return trained.judge(weights)
+    judged = trained.judge(weights)
+    trained.demand_alike(weights)
+    return judged
 
 
 def load_model(path: Path, onnx: Any) -> Any:
@@ -132,7 +135,7 @@ def path_weights(walk: Walk, eps: float) -> Weights:
         raise InputError(f"the hidden bias must have shape {U.shape[1:]}, got {b.shape}")
     if W.shape[0] != U.shape[1] or (c is not None and c.shape != W.shape[1:]):
         raise InputError(f"the layers do not fit together: {U.shape} and {W.shape}")
-    return Weights(U, W.T.copy(), b, c, walk.activation or "linear", walk.slope, eps)
+    return Weights(U, W.T.copy(), b, c, walk.activation or "linear", walk.slope, eps, walk.flat)
 
 
 def take(walk: Walk, node: Any, at: str, onnx: Any) -> None:

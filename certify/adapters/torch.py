@@ -8,6 +8,7 @@ result.lower / factors.multiple          # a bound of the training objective
 
 from collections.abc import Mapping
 from copy import deepcopy
+from dataclasses import replace
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -112,8 +113,7 @@ def from_model(  # noqa: PLR0913  the settings of a training
     trained = TrainingProblem(features, labels, criterion, decay, reported, reported_rtol)
     problem, factors = trained.judge(weights)
     if layout == "torch":
-        flat = not is_state and flattens_rows(modules_of(model)[-1])
-        trained.demand_alike(len(weights.V), flat=flat)
+        trained.demand_alike(weights)
     if not is_state:
         rebuild = partial(rebuilt_module, (factors.scale, factors.bias))
         factors.origin = Origin(type(model).__name__, None, rebuild)
@@ -178,7 +178,8 @@ def weights_of(model: Any) -> Weights:
     Raises OutOfScopeError, with its name, for any other module.
     """
     kinds, between, modules = [], [], modules_of(model)
-    for m in modules[:-1] if modules and flattens_rows(modules[-1]) else modules:
+    flat = bool(modules) and flattens_rows(modules[-1])
+    for m in modules[:-1] if flat else modules:
         name = type(m).__name__
         if type(m) is not getattr(library(), name, None):
             raise unsupported_part(f"the module {name}")
@@ -204,13 +205,11 @@ def weights_of(model: Any) -> Weights:
         raise unsupported_part("one parameter in two places")
     eps = max(map(precision, state.values()), default=0.0)
     hidden, out, _ = orient(stack, ends(stack), "torch")
-    if flattens_rows(modules[-1]) and ends(stack)[1] != 1:
+    if flat and ends(stack)[1] != 1:
         raise unsupported_part("the module Flatten behind several outputs")
-    if not between:
-        return join_layers(hidden, out, "linear", None, eps)
-    name = ACTIVATIONS[type(between[0]).__name__]
+    name = ACTIVATIONS[type(between[0]).__name__] if between else "linear"
     slope = float(between[0].negative_slope) if name == "leaky_relu" else None
-    return join_layers(hidden, out, name, slope, eps)
+    return replace(join_layers(hidden, out, name, slope, eps), flat=flat)
 
 
 def demand_identity(module: Any) -> None:

@@ -1,5 +1,6 @@
 """ONNX graphs are read as the reference evaluator runs them, or refused by node."""
 
+import re
 import subprocess
 import sys
 
@@ -251,9 +252,21 @@ def test_one_output_may_end_as_a_vector(given):
     flat = graph([*CORE, last, *shaped(given[0], "z", "y", given[1])], ONE)
     column = graph([*CORE, LAST], ONE)
     assert np.array_equal(ran(flat), ran(column)[:, 0])
-    labels = Y[:, 0]
-    given = {"weight_decay": DECAY}
-    mine, wanted = from_model(flat, X, labels, **given), from_model(column, X, labels, **given)
+    decay = {"weight_decay": DECAY}
+    mine, wanted = from_model(flat, X, Y[:, 0], **decay), from_model(column, X, Y[:, :1], **decay)
+    assert objective(*mine) == objective(*wanted)
+    loss = np.square(ran(flat) - Y[:, 0]).mean()
+    for model, y, form in ((flat, Y[:, :1], "vector, y[:, 0]"), (column, Y[:, 0], "column, y[:,")):
+        with pytest.raises(InputError, match=re.escape(f"y must be a {form}")):
+            from_model(model, X, y, **decay)
+        told = from_model(model, X, y, reported=loss, **decay)
+        assert objective(*told) == objective(*wanted)
+
+
+def test_targets_of_a_graph_may_be_a_row_of_numbers_if_nothing_broadcasts_them():
+    column, labels = graph([*CORE, LAST], ONE), (X[:, 0] > 0) * 1.0
+    mine = from_model(column, X, labels, loss="bce", weight_decay=DECAY)
+    wanted = from_model(column, X, labels[:, None], loss="bce", weight_decay=DECAY)
     assert objective(*mine) == objective(*wanted)
 
 
