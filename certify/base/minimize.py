@@ -27,7 +27,7 @@ def minimize(  # noqa: PLR0913  when to stop
     flat: float = 0.0,
     goal: float = np.inf,
 ) -> tuple[Array, int]:
-    """Minimize f over low <= x <= high by L-BFGS-B; return x and the number of steps.
+    """Minimize f over low <= x <= high by L-BFGS within bounds; return x and the number of steps.
 
     f returns its value and gradient.  The method ends after `steps`, when the last WINDOW steps
     gained at most `stall` of the value, when `expired()` is true, when the gradient is at most

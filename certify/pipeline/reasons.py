@@ -192,7 +192,7 @@ def part(distance: float, whole: float) -> str:
 
 
 KINKS = "; the loss has kinks, so a dual point proves this and no gradient does"
-EXACT = "; they equal the data up to rounding"
+EXACT = "; they fit the data up to rounding"
 FOUND = "; the best offsets for these factors were found"
 FAR = 2.0**10  # times the best offsets in floats: so far out, a loss that tends to 0 is 0 in floats
 ROUNDED = 2.0**-44  # of |Y|^2, in the bound for each component; what is said, never a bound

@@ -368,7 +368,7 @@ def eliminate_sparse(objective: Fit, prices: Array) -> Array:
 
 
 def split_signs(objective: Fit, prices: Array, start: Array) -> Array:
-    """Minimize smooth_part + sum prices |q| by L-BFGS-B: q = p - n, p, n >= 0, where prices > 0."""
+    """Minimize smooth_part + sum prices |q|, with q = p - n, p, n >= 0, where prices > 0."""
     own, size = np.flatnonzero(prices), len(start)
 
     def joined(x: Array) -> Array:

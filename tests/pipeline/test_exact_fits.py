@@ -7,9 +7,18 @@ from certify import InputError, Problem, check, improve, restarts, verify
 from certify.atoms import RankOne
 from certify.cli.audit._again import planned_epsilon
 from certify.kernel.errors import RejectedError
-from certify.losses import Huber, Squared
+from certify.losses import (
+    Absolute,
+    Hinge,
+    Huber,
+    KullbackLeibler,
+    Logistic,
+    Quantile,
+    Squared,
+    SquaredHinge,
+)
 from certify.norms import Elastic
-from certify.offsets import ColumnIntercept
+from certify.offsets import ColumnIntercept, RowIntercept
 from certify.pipeline.certificate.file import ask, negligible
 
 Y = np.random.default_rng(2).standard_normal((9, 6)) + 3.0
@@ -36,7 +45,7 @@ def test_all_components_are_the_best(means):
     result = check(problem, factors, budget=5)
     assert 0 < result.upper <= result.epsilon == negligible(problem)
     assert result.verdict.name == result.own_size.verdict.name == "CERTIFIED"
-    assert "by more than epsilon; they equal the data up to rounding" in result.reason
+    assert "by more than epsilon; they fit the data up to rounding" in result.reason
     assert verify(result.certificate, problem, factors).verdict.name == "CERTIFIED"
     with pytest.raises(RejectedError, match="atol"):
         verify(result.certificate, problem, factors, atol=0.0)
@@ -70,6 +79,51 @@ def test_the_size_is_that_of_a_rank_in_floats():
     assert negligible(scaled) == pytest.approx(4 * most)
 
 
+SIGNS = np.sign(Y - 3.0)
+SHARE = 9 * 2.0**-52
+KINKS = {  # the loss of an exact fit, and what is negligible
+    "absolute": (Absolute(Y), SHARE * np.abs(Y).sum()),
+    "quantile": (Quantile(Y, 0.25), SHARE * np.where(Y > 0, 0.25 * Y, -0.75 * Y).sum()),
+    "hinge": (Hinge(SIGNS), SHARE * Y.size),
+}
+SMOOTH = {
+    "huber": (Huber(Y, 0.5), 0.5 * SHARE**2 * np.square(Y).sum()),
+    "squared_hinge": (SquaredHinge(SIGNS), SHARE**2 * Y.size),
+}
+
+
+@pytest.mark.parametrize("name", KINKS | SMOOTH)
+def test_what_is_negligible_bounds_the_loss_of_a_fit_that_is_off_by_its_share(name):
+    loss, most = (KINKS | SMOOTH)[name]
+    assert negligible(Problem(loss, PAIR, 0.0)) == pytest.approx(most)
+    near = loss.data - loss.data * SHARE
+    assert 0 < loss.value(near) <= most * 1.5  # the data less their share are rounded
+
+
+@pytest.mark.parametrize("lam", [0.0, 1e-30])
+@pytest.mark.parametrize("offsets", [(), (RowIntercept(), ColumnIntercept())], ids=["", "offsets"])
+@pytest.mark.parametrize("name", KINKS)
+def test_an_exact_fit_of_a_loss_with_kinks_is_certified(name, offsets, lam):
+    loss, _ = KINKS[name]
+    rest = loss.data - (loss.data.mean(axis=0) if offsets else 0.0)
+    left, right = every(rest)
+    short = 1 - 2.0**-50  # exact fits of labels have margins, so that nothing is rounded
+    problem, factors = Problem(loss, PAIR, lam, offsets), (left * short, right)
+    q = None if name != "hinge" or not offsets else (np.zeros(9), loss.data.mean(axis=0))
+    result = check(problem, factors, q=q, budget=5)
+    assert 0 < result.upper <= negligible(problem)
+    assert result.verdict.name == "CERTIFIED"
+    assert result.reason.partition(";")[0].endswith("better by more than epsilon")
+    assert "they fit the data up to rounding" in result.reason
+    assert verify(result.certificate, problem, factors, q=q).verdict.name == "CERTIFIED"
+    assert not check(problem, factors, q=q, atol=0.0, budget=1).certified
+
+
+def test_losses_that_a_fit_of_the_data_does_not_make_zero_have_no_such_size():
+    for loss in (Logistic((SIGNS + 1) / 2), KullbackLeibler(np.abs(Y))):
+        assert negligible(Problem(loss, PAIR, 0.0)) == 0
+
+
 def test_an_atol_of_zero_is_zero():
     result = check(Problem(PLAIN, PAIR, 0.0), every(Y), atol=0.0, budget=2)
     assert (result.certificate.statement["atol"], result.certified) == ((0.0).hex(), False)
@@ -81,8 +135,12 @@ def test_elsewhere_the_default_is_zero():
     assert stated(problem, factors, atol=0.5) == 0.5
     near = factors[0] + 1e-12, factors[1]  # a residual of some hundred roundings
     assert stated(problem, near) == 0
-    assert stated(Problem(PLAIN, PAIR, 1e-30), factors) == 0
-    assert stated(Problem(Huber(Y, 1.0), PAIR, 0.0), factors) == 0
+    assert stated(Problem(PLAIN, PAIR, 1e-30), factors) == negligible(problem)
+    assert stated(Problem(PLAIN, PAIR, 1e-12), factors) == 0  # the penalty is not negligible
+    assert stated(Problem(Absolute(Y), PAIR, 0.0), near) == 0
+    whole = Problem(Squared(np.eye(3)), PAIR, 1e-300)  # fitted without any rounding error
+    assert stated(whole, (np.eye(3), np.eye(3))) == 0 < negligible(whole)
+    assert stated(Problem(whole.loss, PAIR, 0.0), (np.eye(3), np.eye(3))) == negligible(whole)
     huge = Problem(Squared(Y * 2.0**600), PAIR, 0.0)  # its squares overflow
     assert stated(huge, (factors[0] * 2.0**300, factors[1] * 2.0**300)) == 0
     with pytest.raises(InputError, match="atol"):

@@ -22,7 +22,7 @@ from certify.base.errors import accessing
 from certify.kernel import arrays as kernel_arrays
 from certify.kernel.file import identity, read, seal
 from certify.kernel.statement import FORMAT, ZEROS, known_format
-from certify.losses import Squared
+from certify.losses import LOSSES, Entrywise
 from certify.polar.proved import as_kernel_array
 from certify.problem import Problem, Values
 
@@ -216,29 +216,39 @@ def ask(  # noqa: PLR0913  the question's parts
 
 
 def rounding(problem: Problem, factors: Factors, q: Values | None) -> float:
-    """Return the default atol of a question: `negligible` for an exact fit, else 0."""
-    most = negligible(problem)
-    if not most:
+    """Return the default atol of a question: `negligible` for an exact fit, else 0.
+
+    A fit without a rounding error beside its penalty needs none.
+    """
+    most, penalty = negligible(problem), float(problem.rates(factors, l1=1.0).sum())
+    if not most or penalty > most:
         return 0.0
-    values = problem.best_offsets(factors) if q is None else q
-    return most if problem.objective(factors, values) <= most else 0.0
+    value = problem.objective(factors, problem.best_offsets(factors) if q is None else q)
+    return most if value <= most and (value > penalty or not penalty) else 0.0
 
 
 def negligible(problem: Problem) -> float:
     """Return the objective up to which a fit equals its data except for rounding.
 
-        (max(dims) 2^-52)^2 f(0)    for least squares at lam = 0, else 0,
+        1/2 s^2 sum c L y^2    for a smooth loss h with h(y; y) = 0 and Lipschitz constant L of h',
+        s sum c h(0; y)        for h with kinks and h(y; y) = 0,     s = max(dims) 2^-52,
 
-    f(0) without components and offsets: half the weighted sum of squares of the data.  For such a
-    fit (PCA() with all components, say) the optimum is 0, which floats do not reach, nor any
+    else 0.  Since h is convex, the loss of the fit (1 - s) Y is at most this.  For such a fit
+    (PCA() with all components, say) the optimum is 0 or negligible, too: floats do not reach a
     multiple of it.  numpy's matrix_rank counts singular values of that size as 0.
     """
-    if problem.has_penalty or not isinstance(problem.loss, Squared):
+    loss = problem.loss
+    if not isinstance(loss, Entrywise) or type(loss) not in LOSSES.values():
         return 0.0
-    share = max(problem.loss.dims) * float(np.finfo(np.float64).eps)
+    share = max(loss.dims) * float(np.finfo(np.float64).eps)
     with np.errstate(all="ignore"):
-        y = problem.loss.data.reshape(-1)
-        most = share * share * 0.5 * float(y @ problem.loss.weigh(y))
+        if loss.each(loss.data).any():
+            return 0.0
+        if loss.smooth:
+            y, pull = loss.data.reshape(-1), np.reshape(loss.field_weights * loss.data, -1)
+            most = share * share * 0.5 * float(y @ pull) * loss.curve
+        else:
+            most = share * loss.value(np.zeros_like(loss.data))
     return most if np.isfinite(most) else 0.0
 
 
