@@ -208,14 +208,25 @@ def find_evidence(run: Run, caller_dual: Array | None, route: Route) -> Evidence
 
 
 def best_offsets(problem: Problem, factors: Factors) -> Values:
-    """Return the best offsets, found at scale 1."""
+    """Return the best offsets, found at scale 1.
+
+    Raises InputError if the fit of the factors overflows at this scale, that of the data.
+    """
     if not problem.offsets:
         return ()
     if not isinstance(problem.loss, tuple(LOSSES.values())):
         name = type(problem.loss).__name__
         raise InputError(f"q must be given: the best offsets are not known for {name}")
     scaled, by = rescale.normalize(problem)
-    offsets = scaled.best_offsets(rescale.factors_down(factors, by))
+    fit = scaled.atom.predict(rescale.factors_down(factors, by), scaled.loss.observed)
+    wide = by.data < 0 and not np.isfinite(np.square(fit)).all()
+    linear = isinstance(problem.loss, Squared)  # finite offsets are right
+    offsets = scaled.fit_offsets(fit) if linear or not wide else ()
+    if wide and not (offsets and all(np.isfinite(x).all() for x in offsets)):
+        Z = problem.atom.predict(factors, problem.loss.observed)
+        largest, least = (float(np.abs(x).max()) for x in (Z, problem.loss.arrays()["Y"]))
+        sizes = f"the fit has entries up to {largest:.3g}, and Y only up to {least:.3g}"
+        raise InputError(f"{sizes}: pass factors of the same scale as the data, or give q")
     return tuple(ldexp_steps(x, by.data) for x in offsets)
 
 

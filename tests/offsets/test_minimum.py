@@ -6,7 +6,7 @@ import pytest
 from flint import fmpq_mat
 from scipy import sparse
 
-from certify import InputError, Problem, check
+from certify import InputError, Problem, check, improve
 from certify.atoms import RankOne
 from certify.base.clock import Clock, limit_fits
 from certify.base.minimize import bisect_slopes
@@ -287,6 +287,20 @@ def test_a_fit_beyond_the_floats_is_refused_in_a_sentence():
     factors = np.full((4, 1), 1e200), np.full((3, 1), 1e200)
     with pytest.raises(InputError, match="overflows float64"):
         check(Problem(loss, RankOne(), 0.5, offsets), factors, budget=0)
+
+
+@pytest.mark.parametrize("loss", [Squared, Absolute, lambda Y: Huber(Y, 0.5)])
+def test_data_far_below_the_fit_of_the_factors_are_refused_with_both_sizes(loss):
+    """At the scale of these data the squares of the fit are infinite."""
+    problem = Problem(loss(np.eye(4, 3) * 1e-310), RankOne(), 1e-311, ColumnIntercept())
+    factors = np.full((4, 1), 2.0), np.ones((3, 1))
+    said = "the fit has entries up to 2, and Y only up to 1e-310: pass factors of the same scale"
+    for ask in (check, improve):
+        with pytest.raises(InputError, match=said):
+            ask(problem, factors, budget=0)
+    small = tuple(x * 1e-155 for x in factors)
+    for given in ({"factors": factors, "q": [np.zeros(3)]}, {"factors": small}):
+        check(problem, budget=0, **given)  # is answered
 
 
 LINES = (RowIntercept(), ColumnIntercept())
