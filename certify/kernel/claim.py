@@ -79,7 +79,7 @@ def describe_question(statement: Json, given: Mapping[str, Array]) -> str:
         summary["l1"] = [shown(number(x, "l1")) for x in statement["l1"]]
     summary["rank"] = given["U"].shape[1]
     summary["offsets"] = [
-        {k: v if k in ("kind", "axis") else shown(number(v, k)) for k, v in o.items()}
+        {k: shown(number(v, k)) if isinstance(v, str) and k != "kind" else v for k, v in o.items()}
         for o in statement["offsets"]
     ]
     summary["atom"] = {k: shorten_cone(v) for k, v in statement["atom"].items()}

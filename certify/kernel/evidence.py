@@ -1,11 +1,19 @@
-"""Evidence: a part of the proof, its JSON with its arrays.  All of it is only witnesses."""
+"""Parts of the proof, its JSON with its arrays, and its dual points.  All are only witnesses."""
 
-from collections.abc import Iterator
-from typing import NamedTuple
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Generic, NamedTuple
 
+from . import zeros
+from .arithmetic import Arithmetic, H
 from .arrays import Array, Arrays
+from .budget import Budget
 from .errors import demand
-from .fields import Json, as_list, as_object, part
+from .fields import Json, as_list, as_object, index, part, rational
+from .patterns import Pattern
+from .scalars import root
 
 POLAR = "proof.polar"
 
@@ -61,3 +69,47 @@ def with_prefix(given: Arrays, prefix: str) -> Arrays:
     """Return the arrays whose names begin with a prefix, without it."""
     mine = {k: a for k, a in given.arrays.items() if k.startswith(prefix)}
     return Arrays({k.removeprefix(prefix): a for k, a in mine.items()}, given.where)
+
+
+@dataclass(frozen=True)
+class Dual(Generic[H]):
+    """W = (a float field) + (exact rational corrections at a few entries).
+
+    low   L and R if unlisted entries are observed zeros: W = (a field of the listed) - L R^T
+    """
+
+    field: H
+    raw: Array
+    corrections: tuple[tuple[int, Fraction], ...]
+    name: str = "W"
+    low: zeros.Pair | None = None
+
+    @property
+    def stray(self) -> Fraction:
+        """An upper bound of the norm of the corrections."""
+        return root(sum((c * c for _, c in self.corrections), Fraction(0))).hi
+
+
+Multiple = tuple[Dual[H], Fraction]  # W and s, for the dual point s W
+
+
+def dual_point(ar: Arithmetic[H], at: Pattern, proof: Evidence, name: str) -> Dual[H]:
+    """Read W; its corrections are listed as [entry, 'p/q']."""
+    given, raw = proof.given, proof.given.get(name, (at.size,))
+    where, out = f"proof.{name}.corrections", []
+    for item in as_list(proof.fields.get("corrections", []), where):
+        demand(isinstance(item, list) and len(item) == 2, where, "pair", item)
+        out.append((index(item[0], at.size, where), rational(item[1], where)))
+    pay_for_sum([c for _, c in out], ar.budget)
+    demand(len({k for k, _ in out}) == len(out), where, "order", "an entry twice")
+    low = zeros.low_rank_part(given, name, at) if at.zeros else None
+    return Dual(ar.load(raw), raw, tuple(out), name, low)
+
+
+def pay_for_sum(terms: Sequence[Fraction], budget: Budget) -> None:
+    """Charge the work to add fractions: at each step the square of the bits so far."""
+    common = 1
+    for c in terms:
+        common = math.lcm(common, c.denominator)
+        bits = common.bit_length() + c.numerator.bit_length()
+        budget.spend(bits * bits >> 9, "sums of corrections")

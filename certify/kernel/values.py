@@ -84,7 +84,7 @@ def fit_field(ar: Arithmetic[H], problem: Question, x: Point) -> H:
     """Return the field of sum phi(X_i) + A q, or of A q for a point without factors."""
     fields: list[H] = []
     left, right = [], []
-    wide = problem.rank + sum(o.design.shape[1] if o.design else 1 for o in problem.offsets)
+    wide = problem.rank + sum(o.width for o in problem.offsets)
     ar.budget.hold((problem.at.m + problem.at.n) * wide, "factors side by side")
     if len(x.factors) == 2 and isinstance(problem.space, Pair | Modes):
         left, right = [x.factors[0]], [x.factors[1]]

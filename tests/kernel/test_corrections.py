@@ -9,13 +9,13 @@ import pytest
 
 from certify.base.rigor.rounded import Rounded
 from certify.kernel.arrays import Array, Arrays
-from certify.kernel.dual import Dual, adjoint, dual_limit, dual_value, smooth_cost
-from certify.kernel.evidence import Evidence
+from certify.kernel.dual import dual_limit, dual_value
+from certify.kernel.evidence import Dual, Evidence
 from certify.kernel.exact import Exact
 from certify.kernel.graphs import Graph
 from certify.kernel.losses.piecewise import Squared
 from certify.kernel.norms import L2
-from certify.kernel.offsets import Offset
+from certify.kernel.offsets import Column, Intercept, Linear, Mode, Row, Smooth, Sparse
 from certify.kernel.patterns import Pattern
 from certify.kernel.rules.floor import floor
 from certify.kernel.scalars import ZERO, power
@@ -62,8 +62,9 @@ def dual(ar, raw, corrections=(), name="W"):
 
 # --- a smooth offset: -2 inf over q of <W, q> + q^T K q / 2 = W^T K^-1 W --------------------
 
+LINE = Pattern(2, 1)
 EDGE = Graph(2, array("q", [0, 1]), None, (0, 0), Fraction(2))
-SMOOTH = Offset("smooth", Fraction(1), rho=Fraction(1), graph=EDGE)  # K = [[2, -1], [-1, 2]]
+SMOOTH = Smooth(Fraction(1), rho=Fraction(1), graph=EDGE)  # K = [[2, -1], [-1, 2]]
 
 
 def smooth_truth(a, b):
@@ -77,13 +78,12 @@ def smooth_truth(a, b):
 @pytest.mark.parametrize("witness", [None, (-1.0, -1.0), (-2.0, 1.0)])
 def test_the_cost_of_a_smooth_offset_is_that_of_the_corrected_point(tier, raw, moved, witness):
     ar = tier()
-    asked = matrix(2, 1, [0, 0], [SMOOTH])
     given = NOTHING
     if witness is not None:
         given = Arrays({"smooth0": numbers(witness, 2, 1)}, "proof")
     held = dual(ar, raw, enumerate(moved))
     truth = smooth_truth(*(x + y for x, y in zip(raw, moved, strict=True)))
-    found = smooth_cost(ar, asked, held, given, 0)
+    found = SMOOTH.cost(ar, LINE, held, Evidence({}, given, mark="0"))
     assert found >= truth
     if witness is None and raw[0] * moved[0] == 0 and len({*raw, *moved}) <= 2:
         assert found <= truth * (1 + Fraction(1, 2**30)) + Fraction(1, 2**30)  # (c, c): no slack
@@ -91,11 +91,11 @@ def test_the_cost_of_a_smooth_offset_is_that_of_the_corrected_point(tier, raw, m
 
 def test_a_witness_of_a_smooth_offset_closes_its_cost():
     # W = (2, -1): Q0 = -K^-1 W = (-1, 0) leaves no residual, and the cost is the infimum
-    asked, ar = matrix(2, 1, [0, 0], [SMOOTH]), Exact()
-    given = Arrays({"smooth0": numbers([-1.0, 0.0], 2, 1)}, "proof")
-    assert smooth_cost(ar, asked, dual(ar, [2, -1]), given, 0) == smooth_truth(2, -1)
+    ar, given = Exact(), Arrays({"smooth0": numbers([-1.0, 0.0], 2, 1)}, "proof")
+    own = Evidence({}, given, mark="0")
+    assert SMOOTH.cost(ar, LINE, dual(ar, [2, -1]), own) == smooth_truth(2, -1)
     shifted = dual(ar, [2, 0], [(1, -1)])
-    found = smooth_cost(ar, asked, shifted, given, 0)
+    found = SMOOTH.cost(ar, LINE, shifted, own)
     assert smooth_truth(2, -1) <= found <= smooth_truth(2, -1) + 4  # the correction is stray
 
 
@@ -107,7 +107,7 @@ def test_a_witness_of_a_smooth_offset_closes_its_cost():
 @pytest.mark.parametrize(("raw", "moved"), [((4, -1), ()), ((1, -4), ()), ((1, 0), [(1, -8)])])
 def test_a_dual_point_is_within_every_sparse_offset(tier, rhos, raw, moved):
     ar = tier()
-    asked = matrix(2, 1, [0, 0], [Offset("sparse", Fraction(0), rho=Fraction(r)) for r in rhos])
+    asked = matrix(2, 1, [0, 0], [Sparse(rho=Fraction(r)) for r in rhos])
     held = dual(ar, raw, moved)
     entries = [Fraction(x) for x in raw]
     for k, c in moved:
@@ -120,7 +120,7 @@ def test_a_dual_point_is_within_every_sparse_offset(tier, rhos, raw, moved):
 def test_without_a_sparse_offset_or_a_dual_point_nothing_limits():
     ar = Exact()
     assert dual_limit(ar, matrix(2, 1, [0, 0], []), dual(ar, [9, 9])) is None
-    sparse = [Offset("sparse", Fraction(0), rho=Fraction(1))]
+    sparse = [Sparse(rho=Fraction(1))]
     assert dual_limit(ar, matrix(2, 1, [0, 0], sparse), dual(ar, [0, 0])) is None
 
 
@@ -128,18 +128,18 @@ def test_without_a_sparse_offset_or_a_dual_point_nothing_limits():
 
 DESIGN = numbers([1, 2, 3, 4, 5, 6], 3, 2)
 SUMMED = {
-    "intercept": (Offset("intercept", Fraction(0)), lambda W: [W.sum()]),
-    "row": (Offset("row", Fraction(0)), lambda W: W.sum(axis=1)),
-    "column": (Offset("column", Fraction(0)), lambda W: W.sum(axis=0)),
+    "intercept": (Intercept(), lambda W: [W.sum()]),
+    "row": (Row(), lambda W: W.sum(axis=1)),
+    "column": (Column(), lambda W: W.sum(axis=0)),
     "linear": (
-        Offset("linear", Fraction(0), DESIGN),
+        Linear(design=DESIGN),
         lambda W: (np.array([[1, 2], [3, 4], [5, 6]]).T @ W).reshape(-1),
     ),
     "smooth": (
-        Offset("smooth", Fraction(0), graph=Graph(3, array("q", [0, 2]), None, (0, 1, 0), None)),
+        Smooth(graph=Graph(3, array("q", [0, 2]), None, (0, 1, 0), None)),
         lambda W: np.concatenate([W[0] + W[2], W[1]]),
     ),
-    "mode": (Offset("mode", Fraction(0), axis=1), lambda W: W.sum(axis=0)),
+    "mode": (Mode(axis=1), lambda W: W.sum(axis=0)),
 }
 
 
@@ -152,7 +152,7 @@ def test_sums_of_a_dual_point_include_its_corrections(tier, name):
     W = np.array([Fraction(x) for x in raw], dtype=object)
     for k, c in moved:
         W[k] += c
-    found = adjoint(ar, matrix(3, 2, [0] * 6, [o]), dual(ar, raw, moved), o)
+    found = o.adjoint(ar, Pattern(3, 2), dual(ar, raw, moved))
     assert found == list(truth(W.reshape(3, 2)))
 
 
@@ -176,7 +176,7 @@ def test_a_dual_value_is_that_of_the_corrected_point(tier, s):
 @TIERS
 def test_a_floor_counts_the_corrections_of_its_dual_point(tier):
     # Y = (3, 0), u v^T = (2, 0), a free column intercept: half |P(1, 0)|^2 = 1/4, and lam |u||v|
-    offsets = [Offset("column", Fraction(0))]
+    offsets = [Column()]
     asked = matrix(2, 1, [3, 0], offsets, (numbers([2, 0], 2, 1), numbers([1], 1, 1)))
     ar = tier()
     for raw, moved in (([0.5, -0.5], []), ([0, 0], [[0, "1/2"], [1, "-1/2"]])):
@@ -195,7 +195,7 @@ class Wide(Exact):
 
 
 def test_a_floor_takes_the_end_of_an_entry_that_is_worse_for_its_correction():
-    offsets = [Offset("column", Fraction(0))]
+    offsets = [Column()]
     asked = matrix(2, 1, [3, 0], offsets, (numbers([2.5, 0], 2, 1), numbers([1], 1, 1)))
     evidence = Evidence(
         {"floor": {"corrections": [[0, "1/4"], [1, "-1/4"]]}},

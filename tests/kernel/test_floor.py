@@ -14,7 +14,7 @@ from certify.kernel.arrays import Array, Arrays
 from certify.kernel.evidence import Evidence
 from certify.kernel.exact import Exact
 from certify.kernel.norms import L2, outside_cone
-from certify.kernel.offsets import Offset
+from certify.kernel.offsets import Intercept, Sparse
 from certify.kernel.patterns import Pattern
 from certify.kernel.rules.floor import floor
 from certify.kernel.scalars import ZERO, Enclosure
@@ -34,7 +34,7 @@ def test_without_offsets_a_candidate_costs_its_own_least_value():
 def test_a_floor_is_rounded_down(tier):
     # Y = 0, Z = u with |u| irrational and sum zero: f = |Z|^2 / 2 + |u|, at W = -Z and q = 0
     u = [0.1, -0.1, 0.7, -0.7, 1 / 3, -1 / 3]
-    offsets = [Offset("intercept", Fraction(0))]
+    offsets = [Intercept()]
     asked = matrix(6, 1, [0.0] * 6, offsets, (numbers(u, 6, 1), numbers([1], 1, 1)))
     given = Arrays({"floor.W": numbers([-x for x in u])}, "proof")
     found = floor(tier(), asked, Evidence({}, given), ZERO)
@@ -46,7 +46,7 @@ def test_a_floor_is_rounded_down(tier):
 
 @TIERS
 def test_a_floor_counts_an_l1_penalty_once(tier):
-    offsets = [Offset("intercept", Fraction(0))]
+    offsets = [Intercept()]
     asked = matrix(2, 1, [0.0] * 2, offsets, (numbers([3, -4], 2, 1), numbers([1], 1, 1)))
     given = Arrays({"floor.W": numbers([-3.5, 3.5])}, "proof")
     both = replace(asked, l1=(Fraction(1, 2), Fraction(4)))
@@ -62,7 +62,7 @@ def test_a_floor_with_sparse_offsets_is_a_huber_loss(tier, rho):
         1,
         1,
         [4.0],
-        [Offset("sparse", Fraction(0), rho=Fraction(rho))],
+        [Sparse(rho=Fraction(rho))],
         (Array((1, 0), array("d")), Array((1, 0), array("d"))),
     )
     given = Arrays({"floor.W": numbers([4.0])}, "proof")

@@ -17,7 +17,7 @@ from certify.kernel.exact import Exact
 from certify.kernel.exp_log import REACH, exp_at, log_at, softplus_at, xlogx
 from certify.kernel.losses.piecewise import Absolute, least_at_zero, squared_over
 from certify.kernel.norms import L2
-from certify.kernel.offsets import Offset
+from certify.kernel.offsets import Linear
 from certify.kernel.patterns import Pattern
 from certify.kernel.rules.fixed_rank import fixed_rank
 from certify.kernel.rules.ky_fan import Fan, centred_squares, tail
@@ -205,7 +205,7 @@ def test_covariates_fit_as_many_ranks_as_they_have_columns(design):
     a = Array((2, len(design[0])), array("d", [x for row in design for x in row]))
     ends = [Array((2, 1), array("d", [0.0, 1.0]))] * 2
     pair = Pair(Pattern(2, 2), L2(2), L2(2))
-    bare = asked_of(pair, [2.0, 0.0, 0.0, 1.0], ends, [Offset("linear", Fraction(0), a)])
+    bare = asked_of(pair, [2.0, 0.0, 0.0, 1.0], ends, [Linear(design=a)])
     asked = replace(bare, claim="rank", lam=Fraction(0))
     witness = {"K": Array((2, 0), array("d")), "mu.q0": filled((a.shape[1], 2), 0.0)}
     proof = {"ky_fan": {"axis": 0, "shift": "4"}}
@@ -223,7 +223,7 @@ def test_a_rank_bound_is_of_least_squares_and_of_tensors_without_offsets(held, w
     l2, at = L2(1), Pattern(1, 1, dims=(1, 1, 1))
     tensor = what == "statement.offsets"
     pair = Modes(at, (l2,) * 3) if tensor else Pair(Pattern(1, 1), l2, l2)
-    offsets = [Offset("linear", Fraction(0), Array((1, 1), array("d", [1.0])))] if tensor else []
+    offsets = [Linear(design=filled((1, 1), 1.0))] if tensor else []
     bare = asked_of(pair, [2.0], [Array((1, 0), array("d"))] * len(pair.norms), offsets)
     loss = bare.loss if tensor else Absolute()
     asked = replace(bare, claim="rank", lam=Fraction(0), loss=loss)

@@ -17,8 +17,8 @@ from certify.base.rigor.logs import Vectors
 from certify.base.rigor.rounded import Rounded
 from certify.kernel import exp_log, values
 from certify.kernel.arrays import Array, Arrays, dyadic, filled
-from certify.kernel.dual import coarse, dual_point, dual_value, least_loss, loss_dual
-from certify.kernel.evidence import Evidence
+from certify.kernel.dual import coarse, dual_value, least_loss, loss_dual
+from certify.kernel.evidence import Evidence, dual_point
 from certify.kernel.exact import Exact
 from certify.kernel.exp_log import (
     DEEP,
@@ -37,7 +37,7 @@ from certify.kernel.losses import likelihoods, piecewise
 from certify.kernel.losses.base import Grains, Spans
 from certify.kernel.losses.piecewise import Hinge, SquaredHinge, margins
 from certify.kernel.norms import L2
-from certify.kernel.offsets import Offset
+from certify.kernel.offsets import Intercept, Row
 from certify.kernel.patterns import Pattern
 from certify.kernel.rules.floor import floor
 from certify.kernel.scalars import ZERO, Enclosure, power
@@ -193,7 +193,7 @@ def test_a_dual_value_is_a_sharp_lower_bound(loss, data, shape, s):
     moved = data.draw(st.booleans())
     shrink = corrections(held, W) if moved else []
     proof = {"corrections": [[k, exact_text(c)] for k, c in shrink]}
-    dual = dual_point(ar, asked, Evidence(proof, witness), "W")
+    dual = dual_point(ar, asked.at, Evidence(proof, witness), "W")
     found = dual_value(ar, asked, dual, Fraction(0), Fraction(s))
     exact = [Fraction(w) for w in W.reshape(-1).tolist()]
     for k, c in shrink:
@@ -234,7 +234,7 @@ def test_the_rule_of_least_squares_is_its_fast_form(data, shape):
     weights = loss_weights(asked)
     assert asked.loss.value(spans, y, weights) == loss_value(ar, asked, x)
     witness = Arrays(as_kernel_arrays({"W": W.reshape(-1)}), "proof")
-    dual = dual_point(ar, asked, Evidence({}, witness), "W")
+    dual = dual_point(ar, asked.at, Evidence({}, witness), "W")
     fast = dual_value(ar, asked, dual, Fraction(0), Fraction(1, 4))
     slow = loss_dual(asked, dual, Fraction(1, 4))
     assert slow <= fast + SHARP
@@ -467,7 +467,7 @@ def test_counts_have_a_negative_infimum_and_no_witness_raises_it_to_zero(tier):
 @TIERS
 def test_a_floor_without_a_witness_is_the_least_loss(tier):
     for held in (Poisson(COUNTS), Squared(COUNTS)):
-        asked = replace(questioned(held, ONES), q=None, offsets=(Offset("row", 1, None),))
+        asked = replace(questioned(held, ONES), q=None, offsets=(Row(Fraction(1)),))
         found = floor(tier(), asked, Evidence({}, Arrays({}, "proof")), ZERO)
         assert found == least_loss(asked)
         assert (found < 0) == isinstance(held, Poisson)
@@ -600,14 +600,14 @@ def test_a_ridge_is_paid_by_every_loss():
     held = Logistic(H)
     asked, ar = questioned(held, ONES), Exact()
     witness = Arrays(as_kernel_arrays({"W": np.array([0.5, 0.0, 0.0, 0.25])}), "proof")
-    dual = dual_point(ar, asked, Evidence({}, witness), "W")
+    dual = dual_point(ar, asked.at, Evidence({}, witness), "W")
     free, paid = (dual_value(ar, asked, dual, Fraction(c), Fraction(1, 2)) for c in (0, 8))
     assert free - paid == 1
 
 
 def test_offsets_may_lower_a_fit_of_nonnegative_factors_below_zero():
     asked = questioned(KullbackLeibler(np.zeros((2, 2)) + 0.0), ONES)
-    moved = replace(asked, offsets=(Offset("intercept", Fraction(1), None),))
+    moved = replace(asked, offsets=(Intercept(Fraction(1)),))
     x = Point(asked.factors, (filled((1,), -8.0),))
     with pytest.raises(RejectedError, match="domain"):
         loss_value(Exact(), moved, x)

@@ -12,8 +12,7 @@ from certify import RejectedError
 from certify.kernel import exp_log
 from certify.kernel.arrays import Array, Arrays, filled, on_diagonal
 from certify.kernel.budget import Budget
-from certify.kernel.dual import Dual, adjoint
-from certify.kernel.evidence import Evidence, slice_arrays
+from certify.kernel.evidence import Dual, Evidence, slice_arrays
 from certify.kernel.exact import Exact, Grid
 from certify.kernel.exp_log import FINE, GUARD, LN2, ONE, exp_at
 from certify.kernel.fields import only
@@ -21,7 +20,7 @@ from certify.kernel.losses import LOSSES
 from certify.kernel.losses.likelihoods import enclosed_apart
 from certify.kernel.metered import Metered
 from certify.kernel.norms import L1, L2, Biased, Elastic, Groups, Variation, outside_cone, plain
-from certify.kernel.offsets import Offset
+from certify.kernel.offsets import Linear
 from certify.kernel.patterns import Pattern
 from certify.kernel.rules.network import float_above
 from certify.kernel.rules.polar import polar_bound
@@ -81,8 +80,8 @@ def test_groups_are_added_or_the_largest_is_taken(outer, wanted):
 
 def test_covariates_are_summed_on_both_grids():
     raw, design = Array((2,), array("d", [1.5, 2.5])), Array((2, 1), array("d", [0.25, 0.75]))
-    o, asked = Offset("linear", Fraction(0), design), SimpleNamespace(at=Pattern(2, 1))
-    found = adjoint(Exact(), asked, Dual(Exact().load(raw), raw, ()), o)
+    dual = Dual(Exact().load(raw), raw, ())
+    found = Linear(design=design).adjoint(Exact(), Pattern(2, 1), dual)
     assert found == [Fraction(3, 2) / 4 + Fraction(5, 2) * 3 / 4]
 
 

@@ -13,8 +13,7 @@ from certify.kernel.arithmetic import Arithmetic, Extent, Line, Pairs, Place
 from certify.kernel.arrays import Array, Arrays, filled
 from certify.kernel.budget import FRACTION, PER_BYTE, Budget
 from certify.kernel.claim import check
-from certify.kernel.dual import pay_for_sum
-from certify.kernel.evidence import Evidence
+from certify.kernel.evidence import Evidence, pay_for_sum
 from certify.kernel.exact import Exact
 from certify.kernel.fields import reject_null
 from certify.kernel.file import read

@@ -14,9 +14,9 @@ from certify.base.rigor.flint import Flint
 from certify.base.rigor.rounded import Rounded
 from certify.kernel import verdict
 from certify.kernel.arrays import Array, Arrays, filled
-from certify.kernel.dual import dual_limit, dual_point, ridge_cost
+from certify.kernel.dual import dual_limit, ridge_cost
 from certify.kernel.errors import RejectedError
-from certify.kernel.evidence import Evidence
+from certify.kernel.evidence import Evidence, dual_point
 from certify.kernel.exact import Exact
 from certify.kernel.rules.floor import floor
 from certify.kernel.scalars import exactly, power
@@ -138,7 +138,7 @@ def cost(problem, W, witness, ar, corrections=()):
     """Return the kernel's bound of -2 inf <W, q> + H(q)."""
     asked = stated_offset(problem)
     given = Arrays({"W": as_kernel_array(W.reshape(-1))} | witness, "proof")
-    dual = dual_point(ar, asked, Evidence({"corrections": list(corrections)}, given), "W")
+    dual = dual_point(ar, asked.at, Evidence({"corrections": list(corrections)}, given), "W")
     return ridge_cost(ar, asked, dual, given)
 
 
@@ -313,7 +313,7 @@ def test_an_entry_above_rho_by_one_ulp_scales_the_dual_point(tier):
 
     def limit(*entries, corrections=()):
         given = Arrays({"W": as_kernel_array(np.array(entries))}, "proof")
-        dual = dual_point(ar, asked, Evidence({"corrections": list(corrections)}, given), "W")
+        dual = dual_point(ar, asked.at, Evidence({"corrections": list(corrections)}, given), "W")
         return dual_limit(ar, asked, dual)
 
     above = np.nextafter(rho, 2.0)
@@ -323,7 +323,7 @@ def test_an_entry_above_rho_by_one_ulp_scales_the_dual_point(tier):
     assert limit(0.0, 0.0) is None
     plain = stated_offset(Problem(Squared(np.zeros((1, 2))), RankOne(), 8.0, ()))
     given = Arrays({"W": as_kernel_array(np.array([9.0, 9.0]))}, "proof")
-    assert dual_limit(ar, plain, dual_point(ar, plain, Evidence({}, given), "W")) is None
+    assert dual_limit(ar, plain, dual_point(ar, plain.at, Evidence({}, given), "W")) is None
 
 
 @each_tier

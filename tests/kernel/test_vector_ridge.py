@@ -9,7 +9,7 @@ from certify import InputError, Problem, Verdict, check, improve, verify
 from certify.atoms import RankOne
 from certify.kernel.arrays import Array, Arrays
 from certify.kernel.errors import RejectedError
-from certify.kernel.offsets import Offset, ridge_weights
+from certify.kernel.offsets import OFFSETS, Row
 from certify.kernel.patterns import Pattern
 from certify.losses import Absolute, Squared
 from certify.offsets import ColumnIntercept, Intercept, Linear, RowIntercept
@@ -105,18 +105,21 @@ def test_other_losses_take_a_vector_too():
 
 
 def test_the_kernel_prices_every_number_exactly():
-    o = Offset("row", Fraction(3), weights=(0.5, 4.0))
+    o = Row(Fraction(3), (0.5, 4.0))
     q = Array((2,), np.array([0.5, -0.25]))
     assert o.squares(q) == Fraction(1, 8) + Fraction(1, 4)
     totals = [Fraction(2), Fraction(-1, 3)]
-    assert o.cost(totals) == (4 / Fraction(1, 2) + Fraction(1, 9) / 4) / 3
-    assert Offset("row", Fraction(3)).cost(totals) == (4 + Fraction(1, 9)) / 3
+    assert o.over_ridge(totals) == (4 / Fraction(1, 2) + Fraction(1, 9) / 4) / 3
+    assert Row(Fraction(3)).over_ridge(totals) == (4 + Fraction(1, 9)) / 3
     # inf over q of <t, q> + ridge/2 sum w q^2 = -1/2 cost, at q = -t / (ridge w)
     best = [-t / (3 * Fraction(w)) for t, w in zip(totals, o.weights, strict=True)]
     value = sum(
         t * x + 3 * Fraction(w) * x * x / 2 for t, x, w in zip(totals, best, o.weights, strict=True)
     )
-    assert value == -o.cost(totals) / 2
+    assert value == -o.over_ridge(totals) / 2
+
+
+RIDGE = {"ridge": "0x1p+0"}
 
 
 @pytest.mark.parametrize("wrong", [0.0, -1.0])
@@ -124,16 +127,16 @@ def test_the_kernel_refuses_weights_that_are_not_positive(wrong):
     held = Arrays({"ridge0": Array((2,), np.array([1.0, wrong]))}, "statement")
     for kind in ("row", "column"):
         with pytest.raises(RejectedError) as error:
-            ridge_weights(held, 0, kind, Pattern(2, 2))
+            OFFSETS[kind].stated(RIDGE, 0, held, Pattern(2, 2))
         assert (error.value.where, error.value.code) == ("statement.ridge0", "sign")
-    assert ridge_weights(held, 0, "intercept", Pattern(2, 2)) is None
-    assert ridge_weights(held, 1, "row", Pattern(2, 2)) is None
+    assert OFFSETS["intercept"].stated(RIDGE, 0, held, Pattern(2, 2)).weights is None
+    assert Row.stated(RIDGE, 1, held, Pattern(2, 2)) == Row(Fraction(1))
 
 
 def test_the_kernel_refuses_weights_of_another_length():
     held = Arrays({"ridge0": Array((2,), np.array([1.0, 1.0]))}, "statement")
     with pytest.raises(RejectedError) as error:
-        ridge_weights(held, 0, "row", Pattern(3, 2))
+        Row.stated(RIDGE, 0, held, Pattern(3, 2))
     assert error.value.code == "shape"
 
 

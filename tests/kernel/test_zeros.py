@@ -15,9 +15,8 @@ from certify.base.rigor.flint import Flint
 from certify.base.rigor.rounded import Rounded
 from certify.kernel import zeros
 from certify.kernel.arrays import Arrays
-from certify.kernel.dual import Dual
 from certify.kernel.errors import RejectedError
-from certify.kernel.evidence import Evidence
+from certify.kernel.evidence import Dual, Evidence
 from certify.kernel.exact import Exact
 from certify.kernel.patterns import Pattern
 from certify.kernel.rules.spectral import spectral

@@ -16,7 +16,7 @@ from certify.base.rigor.rounded import Rounded
 from certify.kernel import dual as kernel_dual
 from certify.kernel import statement as kernel_statement
 from certify.kernel.arrays import Arrays
-from certify.kernel.dual import Dual, adjoint
+from certify.kernel.evidence import Dual
 from certify.kernel.exact import Exact
 from certify.kernel.scalars import power
 from certify.kernel.statement import Point
@@ -107,7 +107,7 @@ def test_every_arithmetic_sums_exactly_with_corrections(tier, dims, full):
         W = np.random.default_rng(2).standard_normal(at.size)
         ar, extra = tier(), ((0, Fraction(1, 3)), (at.size - 1, Fraction(-5, 7)))
         raw = as_kernel_array(W)
-        found = adjoint(ar, question, Dual(ar.load(raw), raw, extra), question.offsets[0])
+        found = question.offsets[0].adjoint(ar, question.at, Dual(ar.load(raw), raw, extra))
         truth = spelled(W, at, axis)
         where = np.ravel_multi_index(at.listed, (at.m, at.n))
         for entry, c in extra:
@@ -143,7 +143,7 @@ def sums_vanish(problem, found):
         ar = tier()
         dual = Dual(ar.load(raw), raw, found.corrections)
         for o in question.offsets:
-            assert not any(adjoint(ar, question, dual, o))
+            assert not any(o.adjoint(ar, question.at, dual))
 
 
 @each_shape

@@ -1,7 +1,6 @@
 """Every offset, found by the registry: its map, its adjoint and its best values."""
 
 from fractions import Fraction
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,9 +12,9 @@ from certify.atoms import RankOne
 from certify.base.observed import Observed
 from certify.base.rigor.flint import Flint
 from certify.base.rigor.rounded import Rounded
-from certify.kernel import offsets as kernel_offsets
-from certify.kernel.dual import Dual, adjoint
+from certify.kernel.evidence import Dual
 from certify.kernel.exact import Exact
+from certify.kernel.offsets import OFFSETS as KERNEL_OFFSETS
 from certify.kernel.patterns import Pattern
 from certify.losses import Absolute, Logistic, Squared
 from certify.offsets import (
@@ -60,16 +59,11 @@ def pattern(at):
     return Pattern(at.m, at.n, at.rows.data, at.cols.data)
 
 
-def design(o):
-    return as_kernel_array(o.A) if isinstance(o, Linear) else None
-
-
 def sums(ar, o, W, at):
     """Return A* W by the kernel's rule, in one arithmetic."""
     raw = as_kernel_array(W.reshape(-1))
-    asked = SimpleNamespace(at=pattern(at))
-    offset = kernel_offsets.Offset(o.name, Fraction(0), design(o))
-    return adjoint(ar, asked, Dual(ar.load(raw), raw, ()), offset)
+    held = {"design": as_kernel_array(o.A)} if isinstance(o, Linear) else {}
+    return KERNEL_OFFSETS[o.name](**held).adjoint(ar, pattern(at), Dual(ar.load(raw), raw, ()))
 
 
 def pulled(o, W, at):

@@ -34,15 +34,10 @@ def replaced(monkeypatch, name, value):
             monkeypatch.setattr(module, name, value)
 
 
-@pytest.mark.parametrize("where", ["POLAR_RULES", "TENSOR_RULES", "LOSSES"])
+@pytest.mark.parametrize("where", ["POLAR_RULES", "TENSOR_RULES", "LOSSES", "OFFSETS"])
 def test_a_new_rule_of_the_kernel_needs_a_theorem(monkeypatch, where):
     replaced(monkeypatch, where, {**_kernel.named(where), "magic": None})
     assert faults() == [f"the rule {where}.magic has no theorem"]
-
-
-def test_a_new_offset_of_the_kernel_needs_a_theorem(monkeypatch):
-    replaced(monkeypatch, "OFFSETS", (*_kernel.named("OFFSETS"), "magic"))
-    assert faults() == ["the rule OFFSETS.magic has no theorem"]
 
 
 def test_rules_of_layers_and_lower_bounds_are_read_from_the_kernel_itself():

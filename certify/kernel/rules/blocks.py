@@ -8,11 +8,10 @@ from fractions import Fraction
 
 from ..arithmetic import Arithmetic, H
 from ..arrays import Array, Arrays, filled, is_increasing
-from ..dual import Multiple
 from ..errors import demand
-from ..evidence import Evidence
+from ..evidence import Evidence, Multiple
 from ..fields import Json, as_list, as_object
-from ..offsets import Offset
+from ..offsets import OFFSETS
 from ..patterns import Pattern, strides
 from ..scalars import Bound
 from ..statement import Question
@@ -158,7 +157,6 @@ def without_means(ar: Arithmetic[H], given: Arrays, witness: Fan, y: Array, t: i
     for kind, size in (("row", at.m), ("column", at.n)):
         name = f"mu{t}.{kind}"
         if kind in witness.kinds and name in given.arrays:
-            o, mu = Offset(kind, Fraction(0)), given.get(name, (size,))
-            left, right = o.factors(mu, at) or (mu, mu)
-            c = ar.subtract(c, ar.outer_sum((left, right), at))
+            mu = given.get(name, (size,))
+            c = ar.subtract(c, ar.outer_sum(OFFSETS[kind]().factors(mu, at) or (mu, mu), at))
     return c

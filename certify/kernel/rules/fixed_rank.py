@@ -4,9 +4,9 @@ import math
 from fractions import Fraction
 
 from ..arithmetic import Arithmetic, H
-from ..dual import Multiple, dual_value, ridge_cost
+from ..dual import dual_value, ridge_cost
 from ..errors import demand
-from ..evidence import Evidence
+from ..evidence import Evidence, Multiple
 from ..losses.likelihoods import KullbackLeibler
 from ..losses.piecewise import Squared
 from ..scalars import Bound, root

@@ -3,8 +3,8 @@
 from fractions import Fraction
 
 from ..arithmetic import Arithmetic, H
-from ..dual import coarse, dual_limit, dual_point, dual_value, least_loss, ridge_cost
-from ..evidence import Evidence
+from ..dual import coarse, dual_limit, dual_value, least_loss, ridge_cost
+from ..evidence import Evidence, dual_point
 from ..scalars import Enclosure, power
 from ..statement import Question
 from ..values import model, penalty
@@ -20,7 +20,7 @@ def floor(ar: Arithmetic[H], problem: Question, proof: Evidence, upper: Enclosur
         return upper.lo
     if "floor.W" not in proof.given.arrays:
         return least_loss(problem)
-    dual = dual_point(ar, problem, proof.part("floor"), "floor.W")
+    dual = dual_point(ar, problem.at, proof.part("floor"), "floor.W")
     limit = dual_limit(ar, problem, dual)
     s = Fraction(1) if limit is None else coarse(min(Fraction(1), limit))
     cost = ridge_cost(ar, problem, dual, proof.given)

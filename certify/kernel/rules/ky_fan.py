@@ -6,9 +6,8 @@ from typing import NamedTuple
 
 from ..arithmetic import Arithmetic, H
 from ..arrays import Array, filled, squares_exactly
-from ..dual import Multiple
 from ..errors import demand
-from ..evidence import Evidence
+from ..evidence import Evidence, Multiple
 from ..fields import as_list, as_object, switch
 from ..offsets import offset_values
 from ..patterns import Pattern
@@ -77,14 +76,13 @@ def fan(problem: Question, at: Pattern, proof: Evidence) -> Fan:
     """
     axis = gram_side(proof, at, stored=False)
     size = (at.m, at.n)[axis]
-    wide = sum(o.design.shape[1] for o in problem.offsets if o.design is not None)
-    means = {"intercept": "column", "row": "row", "column": "column"}
-    met = [o.kind for o in problem.offsets if o.design is None]
-    unmet = sorted(set(met) - set(means))
+    wide = sum(o.width for o in problem.offsets if o.mean == "")
+    means = frozenset(o.mean for o in problem.offsets if o.mean)
+    unmet = sorted({o.kind for o in problem.offsets if o.mean is None})
     demand(not unmet, "statement.offsets", "scope", unmet)
     K = proof.given.get(f"K{proof.mark}", (size, None))
     rank = problem.rank * (problem.space.widths[-2] if isinstance(problem.space, Deep) else 1)
-    return Fan(at, rank + wide, frozenset(means[k] for k in met), axis, K, proof)
+    return Fan(at, rank + wide, means, axis, K, proof)
 
 
 def tail(ar: Arithmetic[H], witness: Fan, c: H) -> Fraction:

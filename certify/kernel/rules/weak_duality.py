@@ -3,11 +3,11 @@
 from fractions import Fraction
 
 from ..arithmetic import Arithmetic, H
-from ..dual import Dual, adjoint, coarse, dual_limit, dual_point, dual_value, least_loss, ridge_cost
+from ..dual import coarse, dual_limit, dual_value, least_loss, ridge_cost
 from ..errors import demand, shown
-from ..evidence import Evidence
+from ..evidence import Dual, Evidence, dual_point
 from ..losses.piecewise import Squared
-from ..offsets import Offset
+from ..offsets import Column
 from ..scalars import Bound
 from ..spaces import Network
 from ..statement import Question
@@ -39,7 +39,7 @@ def multiple(
     lam = 0, s = 0 unless P is 0.  For the claim about at most r slices the names of the polar's
     arrays begin with "polar.", as there are others named L and K.
     """
-    dual = dual_point(ar, problem, proof, "W")
+    dual = dual_point(ar, problem.at, proof, "W")
     polar = proof.part("polar", "polar." if problem.claim == "rank" else "")
     if isinstance(problem.space, Network) and problem.space.free:
         demand_zero_sums(ar, problem, dual)
@@ -58,6 +58,6 @@ def multiple(
 
 def demand_zero_sums(ar: Arithmetic[H], problem: Question, dual: Dual[H]) -> None:
     """Demand that every column of W sums to exactly zero; else an unpriced bias has no bound."""
-    totals = adjoint(ar, problem, dual, Offset("column", Fraction(0)))
+    totals = Column().adjoint(ar, problem.at, dual)
     wrong = next((t for t in totals if t), None)
     demand(wrong is None, f"proof.{dual.name}", "orthogonal", f"bias: {wrong and shown(wrong)}")

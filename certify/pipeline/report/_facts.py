@@ -8,8 +8,7 @@ import numpy as np
 from certify.atoms import Factors
 from certify.kernel import statement
 from certify.kernel.arrays import Arrays
-from certify.kernel.dual import dual_point
-from certify.kernel.evidence import Evidence
+from certify.kernel.evidence import Evidence, dual_point
 from certify.kernel.rules.matrices import POLAR_RULES
 from certify.kernel.rules.polar import polar_bound
 from certify.pipeline.certificate.file import Certificate, as_numpy, polar_part
@@ -82,7 +81,7 @@ class Facts:
         query = statement.question(c.statement, data)
         given = Arrays(dict(c.witness), "proof")
         with np.errstate(all="ignore"):
-            w = dual_point(by, query, Evidence(c.proof, given), "W")
+            w = dual_point(by, query.at, Evidence(c.proof, given), "W")
             mine = Arrays(polar_part(c.statement, c.witness), "proof")
             if query.at.zeros:
                 spectral = POLAR_RULES["spectral"]
