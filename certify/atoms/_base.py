@@ -45,6 +45,7 @@ class Atom(ABC):
                "pairs"     phi(u, v) = u v^T          "squares"  phi(x) = x x^T
                "products"  x1 o ... o xK, or x o ... o x where `parts` is 1
                "layers"    one hidden `layer`         "deep"     parallel deep networks of V, hidden
+             A family of your own needs a `relaxation` for method="cvxpy".
     """
 
     degree: ClassVar[int]
@@ -154,7 +155,15 @@ class Atom(ABC):
         """Return both sides of the polar, the upper one by `propose`, in floats and unproved."""
         proposal = propose(W)
         lower, witness = self.attain(W, seed)
-        return PolarBound(lower, proposal.upper, witness, proposal.proof)
+        return PolarBound(lower, proposal.upper, witness, proposal.proof, proposal.note)
+
+    def relaxation(self, cp: Any, Z: Any) -> tuple[Any, list[Any]] | None:  # noqa: ANN401
+        """Return Omega(Z), or a function below it, and its constraints, for method="cvxpy".
+
+        cp  the module cvxpy           Z  a variable (m, n); a tensor's other modes are its columns
+        The function is convex and positively homogeneous; None: that of `family`.
+        """
+        return None
 
     def outer_factors(self, factors: Factors) -> tuple[Array, Array] | None:
         """Return L (m, r) and R (n, r) with phi(X_i) = L_i R_i^T for each slice; else None."""

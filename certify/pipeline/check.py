@@ -100,7 +100,7 @@ def check(  # noqa: PLR0913  the contract's keywords
         answer = floor, value, why
         return without_certificate(problem, arrays, found_q, Verdict.OUT_OF_SCOPE, answer)
     if missing_rules(problem):
-        return by_floats(problem, arrays, found_q, rtol=rtol, atol=atol)
+        return by_floats(problem, (arrays, found_q), (route, clock), rtol=rtol, atol=atol)
     with threads(problem.loss.observed), session(clock, saved, client):
         found = answers(problem, question, (arrays, values), (clock, seed), (caller_dual, route))
     evidence, proof, own_proof = found
@@ -304,13 +304,26 @@ def dual_value(problem: Problem, W: Array, s: float) -> float:
     return problem.loss.dual_value(t * W) - t * t * cost / 2
 
 
-def by_floats(problem: Problem, factors: Factors, q: Values, *, rtol: float, atol: float) -> Result:
+def by_floats(
+    problem: Problem,
+    candidate: tuple[Factors, Values],
+    how: tuple[Route, Clock],
+    *,
+    rtol: float,
+    atol: float,
+) -> Result:
     """Return a result in floats for a problem that the kernel does not cover: nothing is proved."""
-    W = problem.dual_point(factors, q)
+    (factors, q), (route, clock) = candidate, how
     upper = problem.objective(factors, q)
-    polar = problem.atom.polar(problem.loss.observed.array(W))
+    if route.method == "cvxpy":
+        W, polar = by_solver.dual_in_floats(problem, factors, q, route.solver, clock)
+    else:
+        W = problem.dual_point(factors, q)
+        polar = problem.atom.polar(problem.loss.observed.array(W))
     names = " with ".join(missing_rules(problem))
     why = f"the kernel has no rule for {names}: floats only, nothing is proved"
+    if np.isinf(polar.upper) and polar.note:
+        why += f"; {polar.note}"
     if not polar.upper >= polar.lower:
         why += f"; its polar is contradictory: upper {polar.upper}, attained {polar.lower}"
     top = max(polar.upper, polar.lower)  # a witness counts more than a claim

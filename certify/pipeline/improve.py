@@ -130,7 +130,7 @@ def improve_and_check(
         raise OutOfScopeError(
             f"the kernel has no rule for {' with '.join(names)}; {cure} in floats"
         )
-    if not is_supported(problem):
+    if not is_supported(problem) and route.method == "engine":
         parts = f"{short(problem.atom)} with {type(problem.loss).__name__}"
         raise OutOfScopeError(f"no search is known for {parts}; {cure}")
     found_q = best_offsets(problem, arrays) if values is None else values

@@ -8,17 +8,19 @@ from typing import Any
 
 import numpy as np
 
+from certify.atoms import Factors
 from certify.atoms._methods import accept_method
 from certify.base.arrays import Array
 from certify.base.clock import Clock
 from certify.base.errors import InputError
 from certify.losses.squared import DENSE
-from certify.polar import Proposal
-from certify.problem import Problem
+from certify.polar import PolarBound, Proposal
+from certify.problem import Problem, Values
 
 from .candidate import Candidate
 from .dual.points import Run, bound
 from .evidence import SEARCHED, choose_better, floor_below, is_closed, resume, search_clock
+from .families import is_supported
 from .search_result import Evidence
 
 
@@ -65,12 +67,24 @@ def any_size(run: Run, caller_dual: Array | None, solver: str | None) -> Evidenc
 
     dual = None if W is None else bound(replace(run, polar=polar), W)
     note = "" if dual is not None and using.all_optimal() else using.note()
-    if is_closed(run, [dual]):
-        return Evidence(run.start, dual)
+    if is_closed(run, [dual]) or not is_supported(run.problem):
+        return Evidence(run.start, dual, note=note)
     result = resume(run, None, (run.epsilon, None), search_clock(run.clock.share(SEARCHED)))
     better = choose_better(run, result)
     floor = floor_below(run, better)
     return Evidence(run.start, dual, None, (), better, floor, result.steps, note)
+
+
+def dual_in_floats(
+    problem: Problem, factors: Factors, q: Values, solver: str | None, clock: Clock
+) -> tuple[Array, PolarBound]:
+    """Return the relaxation's dual point, or else the candidate's, and a bound of its polar."""
+    from . import relax  # noqa: PLC0415  cvxpy takes a second to import
+
+    W = relax.dual_point(problem, relax.Using.within(clock.left(), solver))
+    W = problem.dual_point(factors, q) if W is None else W
+    dense, left = problem.loss.observed.array(W), clock.left()
+    return W, problem.atom.polar(dense, method="cvxpy", solver=solver, budget=left)
 
 
 def steps(

@@ -56,7 +56,7 @@ def columns(
     start    slices to begin with, such as a model's own factors
 
     Raises InputError for a solver that is not installed, or a problem with a loss or an
-    atom that is not one of certify's own.
+    atom without a relaxation.
     """
     require_own(problem)
     slices, using = first_slices(problem, start), using or Using()

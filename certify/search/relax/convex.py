@@ -1,12 +1,12 @@
 """The convex problem F(Z, q) that every factorization's objective dominates."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from certify.atoms import ATOMS
+from certify.atoms import ATOMS, Atom
 from certify.base.arrays import Array
 from certify.base.errors import InputError
 from certify.base.observed import Observed
@@ -22,6 +22,7 @@ from .omega import Expressed, by_squares, omega
 from .tensor_gauge import tensor_omega
 
 Dims: TypeAlias = tuple[int, ...]
+UNKNOWN = "no relaxation is known for {}: give the atom a method `relaxation`"
 NOISE = 2.0**-16  # a solver's accuracy at worst; a wrong sign only weakens W
 
 
@@ -68,7 +69,7 @@ def convex(problem: Problem, solver: str | None = None, budget: float | None = N
     budget: seconds for the solver.
 
     Raises InputError for a solver that is not installed, or a problem with a loss or an
-    atom that is not one of certify's own.
+    atom without a relaxation.
     """
     posed, using = pose(problem), Using.within(budget, solver)
     variables = [posed.program.objective, posed.main, *posed.q]
@@ -110,8 +111,8 @@ def dual_point(problem: Problem, using: Using | None = None) -> Array | None:
 def pose(problem: Problem) -> ConvexProgram:
     """State min F with the data scaled to numbers near 1."""
     require_own(problem)
-    atom, Z = problem.atom, cp.Variable(problem.loss.shape)
-    price, cone = OMEGAS[atom.family](atom, Z, problem.loss.dims)
+    Z = cp.Variable(problem.loss.shape)
+    price, cone = gauge_of(problem.atom, Z, problem.loss.dims)
     by, observed = units(problem.loss), problem.loss.observed
     rows, cols = observed.listed
     seen = cp.vec(Z, order="C")[rows * observed.n + cols]
@@ -132,14 +133,29 @@ OMEGAS: dict[str, Callable[[Any, Expression, Dims], Expressed]] = {
 }
 
 
+def gauge_of(atom: Atom, Z: Expression, dims: Dims) -> Expressed:
+    """Return Omega(Z), or a lower bound, and its constraints: the atom's own, or its family's."""
+    return atom.relaxation(cp, Z) or OMEGAS[atom.family](atom, Z, dims)
+
+
+def has_own(atom: Atom) -> bool:
+    """Whether an atom has a relaxation of its own."""
+    return type(atom).relaxation is not Atom.relaxation
+
+
+def of_family(atom: Atom, table: Mapping[str, object]) -> bool:
+    """Whether this is one of certify's own atoms, of a family in a table."""
+    return isinstance(atom, tuple(ATOMS.values())) and atom.family in table
+
+
 def require_own(problem: Problem) -> None:
-    """Raise InputError for an atom or a loss that is not certify's own, or has no relaxation."""
+    """Raise InputError for an atom or a loss without a relaxation."""
     atom, loss = problem.atom, problem.loss
-    if not isinstance(atom, tuple(ATOMS.values())) or not is_known(loss):
-        got = f"{type(atom).__name__} under {type(loss).__name__}"
-        raise InputError(f"a relaxation needs an atom and a loss of certify's own, got {got}")
-    if atom.family not in OMEGAS:
-        raise InputError(f"no relaxation is known for {type(atom).__name__}")
+    if not is_known(loss):
+        name = type(loss).__name__
+        raise InputError(f"a relaxation needs a loss of certify's own, got {name}")
+    if not has_own(atom) and not of_family(atom, OMEGAS):
+        raise InputError(UNKNOWN.format(type(atom).__name__))
 
 
 def with_offsets(

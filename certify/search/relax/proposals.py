@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from certify.atoms import ATOMS, Atom
+from certify.atoms import Atom
 from certify.atoms._layers import by_layers
 from certify.base.arrays import Array, as_dense
 from certify.base.errors import InputError
@@ -18,7 +18,7 @@ from certify.problem import Problem
 
 from ._cvxpy import cp
 from ._solve import Using, accept_solver, numbers, unit
-from .convex import require_own
+from .convex import NOISE, UNKNOWN, has_own, of_family, require_own
 from .network_witness import network_witness
 from .tensor_polar import MATRIX, halves
 from .tensor_witness import propose_tensor
@@ -50,7 +50,10 @@ def require(problem: Problem, solver: str | None = None) -> None:
 def require_small(atom: Any, dims: Sequence[int]) -> None:  # noqa: ANN401  an atom of ours
     """Raise InputError if the relaxation of a polar is larger than the method takes."""
     layer = atom.layer
-    if layer is not None and layer.slope != 1:
+    if not of_family(atom, BOUNDS):
+        units, most = prod(dims), ENTRIES
+        noun = "entries"
+    elif layer is not None and layer.slope != 1:
         units, most = sum(layer.features.shape), UNITS
         noun = "rows and inputs of a layer"
     else:
@@ -95,16 +98,35 @@ def propose(atom: Atom, W: Any, using: Using) -> Proposal | None:  # noqa: ANN40
     Raises InputError for an atom without a relaxation, or sizes beyond the method's.
     """
     accept_solver(using.solver)
-    if not isinstance(atom, tuple(ATOMS.values())) or atom.family not in BOUNDS:
-        raise InputError(f"no relaxation is known for {type(atom).__name__}")
+    bound = BOUNDS[atom.family] if of_family(atom, BOUNDS) else of_relaxation
+    if bound is of_relaxation and not has_own(atom):
+        raise InputError(UNKNOWN.format(type(atom).__name__))
     dense = as_dense(W).astype(np.float64)
     require_small(atom, dense.shape)
     try:
         with np.errstate(all="ignore"):  # a liar's numbers may be anything
-            proposal = BOUNDS[atom.family](atom, dense, using)
+            proposal = bound(atom, dense, using)
     except (ArithmeticError, np.linalg.LinAlgError, ValueError):
         return None
     return proposal if proposal is not None and np.isfinite(proposal.upper) else None
+
+
+def of_relaxation(atom: Any, W: Array, using: Using) -> Proposal | None:  # noqa: ANN401
+    """Return max { <W, Z> : r(Z) <= 1 } >= Omega*(W) for the atom's own relaxation r <= Omega.
+
+    It is not below what is attained by less than a solver's noise.  If the kernel knows the atom,
+    the proof is that of its own `propose`.
+    """
+    flat, scale = W.reshape(len(W), -1), unit(W)
+    Z = cp.Variable(flat.shape)
+    price, cone = atom.relaxation(cp, Z)
+    program = cp.Problem(cp.Maximize(cp.vdot(flat / scale, Z)), [price <= 1, *cone])
+    values = numbers([program.objective]) if using.solve(program) else None
+    if values is None:
+        return None
+    upper, least = float(values[0]) * scale, float(atom.attain(W, 0)[0])
+    proof = atom.propose(W, None, 0, using.deadline).proof if atom.statement() else {}
+    return Proposal(max(upper, least) if least <= upper * (1 + NOISE) else upper, proof)
 
 
 def of_deep(atom: Any, W: Array, using: Using) -> Proposal | None:  # noqa: ANN401
