@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from certify.base.arrays import Array, accept_word, as_dense, short
+from certify.base.arrays import Array, accept_word, as_dense, is_list, short
 from certify.base.errors import InputError
 from certify.base.observed import Observed
-from certify.norms import Gauge, gauge
+from certify.norms import Gauge, gauge, plain_key
 from certify.polar import Matrix, PolarBound, Proposal
 from certify.polar.ascent.contract import kronecker_columns, product
 from certify.polar.ascent.products import attain
@@ -36,8 +36,8 @@ class CP(Atom):
 
     Both forms have the same gauge Omega (AM-GM); with l2 norms it is the nuclear norm of a real
     tensor.  norms are K keys "l2", "l1", "linf", with "+" or "-" at the end for a factor of one
-    sign.  Factors are K arrays (n_k, r), the data a tensor (n_1, ..., n_K).  For K = 2 this is
-    RankOne.
+    sign, or the same norms as objects, such as L2(cone="+").  Factors are K arrays (n_k, r), the
+    data a tensor (n_1, ..., n_K).  For K = 2 this is RankOne.
 
         Omega*(W) = sup { <W, x1 o ... o xK> : |xk| <= 1 }            (polar)
 
@@ -66,14 +66,15 @@ class CP(Atom):
 
     def __init__(
         self,
-        norms: str | Sequence[str] = ("l2", "l2", "l2"),
+        norms: str | Gauge | Sequence[str | Gauge] = ("l2", "l2", "l2"),
         symmetric: bool = False,  # noqa: FBT001, FBT002  the contract's order
         form: str = "product",
         *,
         order: int | None = None,
     ) -> None:
-        """Take one norm for each mode, or one key and the order."""
-        keys = plain_keys((norms,) * tensor_order(order) if isinstance(norms, str) else norms)
+        """Take one norm for each mode, or one norm and the order."""
+        each = (norms,) * tensor_order(order) if isinstance(norms, str | Gauge) else norms
+        keys = plain_keys(each)
         if order is not None and len(keys) != order:
             raise InputError(f"order is {order}, but there are {len(keys)} norms")
         if len(keys) < LEAST:
@@ -220,12 +221,9 @@ def tensor_order(order: object) -> int:
 
 def plain_keys(norms: object) -> tuple[str, ...]:
     """Return the keys of plain norms, as the kernel writes them."""
-    if not isinstance(norms, Sequence) or not all(isinstance(k, str) for k in norms):
-        raise InputError(f"norms must be keys such as 'l2' or 'l1+', got {short(norms)}")
-    for key in norms:
-        if not gauge(key).is_plain:
-            raise InputError(f"norms must be 'l1', 'l2' or 'linf' with a sign or none, got {key!r}")
-    return tuple(gauge(key).key for key in norms)
+    if not is_list(norms):
+        raise InputError(f"norms must be a list, a norm for each mode, got {short(norms)}")
+    return tuple(plain_key(norm, f"norms[{k}]") for k, norm in enumerate(norms))
 
 
 def contract_except(T: Array, parts: Sequence[Array], k: int) -> Array:

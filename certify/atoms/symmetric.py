@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from certify.base.arrays import Array, accept_word
+from certify.base.arrays import Array
 from certify.base.errors import InputError
 from certify.base.observed import Observed
-from certify.norms import Gauge, gauge
+from certify.norms import Gauge, gauge, plain_key
 from certify.polar import (
     Matrix,
     PolarBound,
@@ -49,7 +49,7 @@ class Symmetric(Atom):
     Source: Motzkin and Straus (1965) for l1+, Berman and Shaked-Monderer (2003) for l2+.
     """
 
-    norm: str = "l2"
+    norm: str | Gauge = "l2"
 
     degree = 2
     kind = "symmetric"
@@ -57,8 +57,8 @@ class Symmetric(Atom):
     parts = 1
 
     def __post_init__(self) -> None:
-        """Refuse other norms."""
-        accept_word(self.norm, "norm", NORMS)
+        """Refuse other norms; the norm is stored as its key."""
+        object.__setattr__(self, "norm", plain_key(self.norm, "norm", NORMS))
 
     @property
     def gauge(self) -> Gauge:

@@ -1,8 +1,9 @@
 """One file per norm of a factor's column; the file's name is the norm's name."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from certify.base.arrays import short
+from certify.base.arrays import accept_word, short
 from certify.base.errors import InputError
 from certify.base.registry import load
 
@@ -32,6 +33,7 @@ __all__ = [
     "Weighted",
     "gauge",
     "norm_of",
+    "plain_key",
     "support",
 ]
 
@@ -66,3 +68,12 @@ def gauge(norm: object) -> Gauge:
         made = f"{NORMS[name].__name__}(...) of certify.norms"
         raise InputError(f"{wanted}, got {norm!r}, which has parameters: give {made}")
     raise InputError(f"{wanted}, got {short(norm)}")
+
+
+def plain_key(norm: object, name: str, keys: Sequence[str] = KEYS) -> str:
+    """Return the key of a norm without parameters, given by its key or as an object.
+
+    Raises InputError for anything but `keys`; `name` is the argument's.
+    """
+    key = norm.key if isinstance(norm, Gauge) and norm.is_plain else norm
+    return str(accept_word(key, name, keys))

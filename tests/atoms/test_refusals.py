@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from certify import InputError, Problem
-from certify.atoms import CP, DeepReLU, ReLU, Words, atom_of
+from certify.atoms import CP, DeepReLU, ReLU, Symmetric, Words, atom_of
 from certify.atoms.relu import gated
 from certify.losses import Squared
-from certify.norms import Elastic
+from certify.norms import KEYS, L1, L2, Elastic, gauge
 from tests.pipeline.test_numerical import Entrywise
 
 V = np.eye(3)
@@ -20,7 +20,27 @@ REFUSED = {
     ),
     "norms that are no keys": (
         lambda: CP(norms=(1, 2)),
-        "norms must be keys such as 'l2' or 'l1+', got (1, 2)",
+        f"norms[0] must be one of {', '.join(KEYS)}, got 1",
+    ),
+    "norms of a tensor with parameters": (
+        lambda: CP(norms=("l2", Elastic(0.5), "l2")),
+        f"norms[1] must be one of {', '.join(KEYS)}, got Elastic(",
+    ),
+    "the key of a norm with parameters": (
+        lambda: CP("elastic", order=3),
+        f"norms[0] must be one of {', '.join(KEYS)}, got 'elastic'",
+    ),
+    "a norm of a tensor whose signs differ": (
+        lambda: CP(L2(cone="+-"), order=3),
+        f"norms[0] must be one of {', '.join(KEYS)}, got L2(cone='+-')",
+    ),
+    "norms that are no list": (
+        lambda: CP(norms=3),
+        "norms must be a list, a norm for each mode, got 3",
+    ),
+    "a norm of a symmetric matrix": (
+        lambda: Symmetric(Elastic(0.5)),
+        "norm must be one of l2, l2+, l1+, got Elastic(",
     ),
     "an empty tensor": (
         lambda: CP().polar(np.zeros((0, 2, 2))),
@@ -51,6 +71,16 @@ def test_what_is_refused_says_what_was_got(name):
     make, said = REFUSED[name]
     with pytest.raises(InputError, match=re.escape(said)):
         make()
+
+
+def test_a_norm_of_a_tensor_may_be_an_object():
+    assert CP([L2(), "l1+", L1(cone="-")]) == CP(["l2", "l1+", "l1-"])
+    assert CP(L2(cone="+"), symmetric=True, order=3) == CP(["l2+"] * 3, symmetric=True)
+    assert Symmetric(L2(cone="+")) == Symmetric("l2+")
+    for key in KEYS:
+        atom = CP(gauge(key), order=3)
+        assert atom == CP(key, order=3) == CP(np.array([key] * 3))
+        assert {type(k) for k in atom.norms} == {str}
 
 
 def test_deep_networks_come_back_from_their_statement():

@@ -20,7 +20,7 @@ from certify.kernel.losses import LOSSES
 from certify.kernel.losses.likelihoods import enclosed_apart
 from certify.kernel.metered import Metered
 from certify.kernel.norms import L1, L2, Biased, Elastic, Groups, Variation, outside_cone, plain
-from certify.kernel.offsets import Linear
+from certify.kernel.offsets import Column, Intercept, Linear, Mode
 from certify.kernel.patterns import Pattern
 from certify.kernel.rules.network import float_above
 from certify.kernel.rules.polar import polar_bound
@@ -83,6 +83,14 @@ def test_covariates_are_summed_on_both_grids():
     dual = Dual(Exact().load(raw), raw, ())
     found = Linear(design=design).adjoint(Exact(), Pattern(2, 1), dual)
     assert found == [Fraction(3, 2) / 4 + Fraction(5, 2) * 3 / 4]
+
+
+@pytest.mark.parametrize("o", [Column(), Intercept(), Mode(), Linear(design=filled((2, 3), 1.0))])
+def test_the_width_of_an_offset_is_that_of_its_factors(o):
+    at = Pattern(2, 4)
+    left, right = o.factors(filled(o.shape(at), 1.0), at)
+    assert left.shape == (2, o.width)
+    assert right.shape == (4, o.width)
 
 
 def test_a_power_of_a_norm_is_that_of_its_enclosures():

@@ -81,6 +81,6 @@ KINDS: Mapping[Any, Any] = {  # by the annotation of an argument; others are arr
     int | None: int,
     float | None: float,
     str | Gauge: NormRef,
-    str | Sequence[str]: NormsRef,
+    str | Gauge | Sequence[str | Gauge]: NormsRef,
     Widths: WidthsRef,
 }
