@@ -76,7 +76,7 @@ def offsets(draw, offset, m, ridge=None):
         return ModeIntercept(draw(st.integers(0, 1)), rho)
     if offset is Linear:
         return Linear(draw(arrays((m, draw(st.integers(1, 2))))), rho)
-    return offset(ridge=rho)
+    return draw(st.sampled_from(offset.examples(m, rho)))
 
 
 @st.composite

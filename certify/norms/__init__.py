@@ -33,7 +33,6 @@ __all__ = [
     "Weighted",
     "gauge",
     "norm_of",
-    "plain_key",
     "support",
 ]
 

@@ -2,7 +2,7 @@
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -176,6 +176,11 @@ class Offset(ABC):
         values = {name: float.fromhex(x) if isinstance(x, str) else x for name, x in given.items()}
         stored = {name: text.format(k=k) for name, text in cls.stored.items()}
         return cls(**values | {name: data[key] for name, key in stored.items() if key in data})
+
+    @classmethod
+    def examples(cls, m: int, ridge: float) -> Sequence["Offset"]:
+        """Return offsets of this kind for data of m rows, for tests."""
+        return (cls(ridge),)
 
     def rescale(self, data: int, weights: int) -> "Offset":
         """Return the offset of the problem with data times 2^data and weights times 2^weights."""

@@ -1,6 +1,6 @@
 (* What the offsets Q cost: a lower bound of <W, A q> + H(q) over all q, for each kind.
 
-   `ridge_cost` and `smooth_cost` return twice the negated bound.  Sums A* W are exact in the
+   `cost` of a kernel offset returns twice the negated bound.  Sums A* W are exact in the
    kernel; norms are rounded up. *)
 
 From mathcomp Require Import all_ssreflect ssralg ssrnum zmodp matrix.
@@ -20,7 +20,7 @@ Variables (m n : nat).
 Implicit Types (W Q : 'M[R]_(m, n)) (rho kappa s : R).
 
 (* `intercept`, `row`, `column`, `mode`: q holds one number for each value of an index g of the
-   entries; A* W are the sums of W by index (`Arithmetic.adjoint`, `mode_sums`). *)
+   entries; A* W are the sums of W by index (`Offset.adjoint`). *)
 Section Indexed.
 Variables (p : nat) (g : 'I_m -> 'I_n -> 'I_p).
 

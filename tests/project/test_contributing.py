@@ -115,7 +115,7 @@ def test_the_guide_shows_each_kind_of_contribution():
     found = steps(GUIDE.read_text(encoding="utf-8"))
     written = {str(Path(s.path).parent) for s in found if s.path}
     folders = {"atoms", "losses", "norms", "offsets", "polar/methods", "kernel/rules"}
-    folders |= {"kernel/norms", "adapters", "adapters/files", "pipeline"}
+    folders |= {"kernel/norms", "kernel/offsets", "adapters", "adapters/files", "pipeline"}
     assert written >= {
         "problems",
         "paper_checks",
