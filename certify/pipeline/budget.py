@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from time import monotonic
 from typing import Literal, TypeAlias
 
 from certify.base.bar import show_progress
@@ -12,7 +13,8 @@ from certify.base.cluster import Client, on_cluster
 Budget: TypeAlias = float | Literal["auto"] | None
 AUTO: Literal["auto"] = "auto"  # the default
 MINUTE = 60.0  # seconds that it allows
-LAST = 5.0  # seconds of a check after the minute
+LAST = 5.0  # seconds of a check after the minute, at least
+MORE = 0.5  # of a minute in which checks after it may end
 
 
 def start_clock(budget: Budget, progress: Progress | bool | None) -> Clock:  # noqa: FBT001  a bar
@@ -30,8 +32,13 @@ def session(clock: Clock, saved: Checkpoint, client: Client | None = None) -> It
 
 
 def rest(clock: Clock, share: float = 1.0) -> Budget:
-    """Return the budget of a call inside another: a share of the seconds left."""
+    """Return the budget of a call inside another: a share of the seconds left.
+
+    After the minute of "auto" it is the rest of half a minute more, as a bound may need that long.
+    """
     if clock.most is not None:
-        return LAST if clock.expired() else AUTO
+        late = monotonic() - clock.start - clock.most
+        spare = MORE * clock.most - late if late > 0 else 0.0  # 0: a stop was requested
+        return max(spare, LAST) if clock.expired() else AUTO
     left = clock.left()
     return None if left is None else share * left

@@ -193,7 +193,8 @@ def check_last(
             break
         history += lower
         results.append(result)
-        done, gain = reuse(result, history[-1][1]), history[-2][2] - history[-1][2]
+        top = max(results, key=lambda r: r.lower)
+        done, gain = reuse(top, history[-1][1]), history[-2][2] - history[-1][2]
         if done is not None and (done.certified or is_last(gain / done.gap)):
             return done
     top = max(results, key=lambda r: r.lower, default=result)

@@ -68,6 +68,15 @@ def test_the_search_has_its_part_of_the_minute_and_the_bound_the_rest(monkeypatc
     assert [(c.budget, c.most) for c in clocks] == [(None, 30.0), (30.0, None), (None, None)]
 
 
+def test_a_check_after_the_minute_has_the_rest_of_half_a_minute_more(monkeypatch):
+    for late, expected in ((0.0, "auto"), (10.0, 20.0), (28.0, 5.0), (1e6, 5.0)):
+        monkeypatch.setattr(budgets, "monotonic", lambda late=late: 60.0 + late)
+        monkeypatch.setattr(Clock, "expired", lambda _, late=late: late > 0)
+        assert budgets.rest(Clock(most=60.0, start=0.0)) == expected
+    monkeypatch.setattr(budgets, "monotonic", lambda: 1.0)
+    assert budgets.rest(Clock(most=60.0, start=0.0)) == 5.0  # a stop was requested
+
+
 def test_another_word_is_no_budget():
     problem, start = asked(np.random.default_rng(0))
     with pytest.raises(InputError, match="budget must be seconds >= 0"):

@@ -105,6 +105,19 @@ def test_when_it_is_late_the_bound_of_the_point_before_is_the_answer(poor):
     assert verify(result.certificate, PROBLEM, last.factors).lower == poor.lower
 
 
+def test_when_it_is_late_the_highest_bound_of_all_checks_is_the_answer(poor):
+    """A judge that finds better factors twice, the second time in too little time for a bound."""
+    first, middle, last = (evaluate(PROBLEM, tuple(t * x for x in BEST)) for t in (1.3, 1.2, 1.1))
+    found = replace(poor, better=middle.factors), replace(poor, better=last.factors, lower=0.0)
+    answers, late = iter(found), iter((False, True))
+    judges = (lambda *_: next(answers)), partial(bound_beside, PROBLEM, epsilon=EPSILON)
+    history = keep_decreases(PROBLEM, first.factors, (), [])
+    result = check_last(PROBLEM, history, judges, lambda _: next(late))
+    assert (result.lower, result.verdict) == (poor.lower, Verdict.UNDECIDED)
+    assert result.upper == pytest.approx(last.value, rel=1e-9)
+    assert verify(result.certificate, PROBLEM, last.factors).lower == poor.lower
+
+
 @pytest.fixture
 def proofs(monkeypatch):
     """The verdicts of the kernel's proofs."""
