@@ -27,10 +27,12 @@ SETTLED = 1e-13  # the largest change in the last sweep, relative to the largest
 class Modes(tuple[Array, ...]):  # noqa: SLOT001  a tuple's subclass cannot have slots
     """One array (n_k, r) for each mode, or one array (n, r) of a symmetric tensor.
 
-    q   None: these problems have no offsets
+    q      None: these problems have no offsets
+    note   what check() adds to its reason, or ""
     """
 
     q: None = None
+    note: str = ""
 
 
 Tensor = tuple[Problem, Modes]

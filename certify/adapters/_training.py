@@ -304,7 +304,8 @@ def data(X: Any, y: Any) -> tuple[Array, Array]:
     """Return X (n, d) and y (n,) or (n, outputs), finite; raise InputError for other shapes."""
     features = finite(real(X, "X"), "X")
     if features.ndim != PAIR:
-        cure = f": pass X.reshape({len(features)}, -1)" if features.ndim > PAIR else ""
+        flat = f"X.reshape({len(features)}, -1)" if features.ndim > PAIR else "X[:, None]"
+        cure = f": pass {flat}" if features.ndim else ""
         raise InputError(f"X must have 2 dimensions, got shape {features.shape}{cure}")
     labels = finite(real(y, "y"), "y")
     if not features.size or labels.ndim not in (1, PAIR) or len(labels) != len(features):

@@ -15,6 +15,10 @@ from ._cp import Modes, Tensor, refusal, start
 from ._parafac import MODELS, OUTSIDE, FittedTensor, non_negative_parafac, parafac
 from ._regression import cp_regressor
 
+UNSIGNED = (
+    "no factor has a negative entry, but each may have some here: after a nonnegative fit, ask "
+    "certify.adapters.tensorly.non_negative_parafac"
+)
 __all__ = ["Modes", "cp_regressor", "from_model", "non_negative_parafac", "parafac", "start"]
 
 
@@ -27,7 +31,9 @@ def from_model(
 
     estimator  CP, RandomizedCP, CPPower, CP_NN, CP_NN_HALS, SymmetricCP: see parafac and
                non_negative_parafac; or CPRegressor, fitted to T = X and y: see cp_regressor;
-               or the result of parafac(), a CPTensor or (weights, factors), of any signs
+               or the result of parafac(), a CPTensor or (weights, factors), of any signs; if no
+               factor has a negative entry, check() adds a note, since a CPTensor does not say
+               whether its fit was nonnegative
     mask       None: that of the fit
     rejudge    lam of 1/2 |T - Z|^2 + lam sum_i prod_k |x_i^k|, an objective that judges the
                factors instead of their own
@@ -42,7 +48,10 @@ def from_model(
     if isinstance(estimator, tuple | list) or hasattr(estimator, "factors"):
         if y is not None:
             raise InputError("y belongs to a CPRegressor, not to a CP tensor: leave it out")
-        return parafac(estimator, T, mask=mask, rejudge=rejudge)
+        problem, modes = parafac(estimator, T, mask=mask, rejudge=rejudge)
+        if all((x >= 0).all() for x in modes):
+            modes.note = UNSIGNED
+        return problem, modes
     optional("tensorly.regression", "TensorLy", "models")
     known = optional("tensorly", "TensorLy", "models")
     name = type(estimator).__name__

@@ -213,8 +213,10 @@ class Problem:
         """Return the field of sum_k A_k q_k."""
         return shift(self.offsets, q, self.loss.observed)
 
-    def arrays(self, factors: Sequence[Any], q: Sequence[Any]) -> tuple[Factors, Values]:
+    def arrays(self, factors: Sequence[Any], q: Sequence[Any] | None) -> tuple[Factors, Values]:
         """Return the caller's factors and offset values as arrays, whatever their signs.
+
+        q   None, as in an adapter's `factors.q`, where there are no offsets
 
         Raises InputError, with the expected shapes, for other shapes.
         """
@@ -222,6 +224,7 @@ class Problem:
         if not (isinstance(factors, tuple) and have_shapes(factors, [(*s, -1) for s in shapes])):
             factors = self.as_factors(factors, "factors")
         wanted = [o.shape(self.loss.observed) for o in self.offsets]
+        q = () if q is None else q
         if not (isinstance(q, tuple) and have_shapes(q, wanted)):
             if isinstance(q, tuple | list) and not q and self.offsets:
                 cure = "problem.best_offsets(factors) finds the best"
@@ -229,12 +232,12 @@ class Problem:
             q = self.accept_offsets(q)
         return tuple(factors), tuple(q)
 
-    def predict(self, factors: Factors, q: Values = ()) -> Array:
+    def predict(self, factors: Factors, q: Values | None = ()) -> Array:
         """Return the field of sum phi(X_i) + A q."""
         factors, q = self.arrays(factors, q)
         return np.asarray(self.atom.predict(factors, self.loss.observed) + self.shift(q))
 
-    def objective(self, factors: Factors, q: Values = ()) -> float:
+    def objective(self, factors: Factors, q: Values | None = ()) -> float:
         """Return f_r(X, q) in floats."""
         factors, q = self.arrays(factors, q)
         if isinstance(self.loss, Squared) and self.loss.observed.zeros:
@@ -244,11 +247,11 @@ class Problem:
         value += float(self.rates(factors, l1=1.0).sum())
         return value + sum(o.penalty(x) for o, x in zip(self.offsets, q, strict=True))
 
-    def dual_point(self, factors: Factors, q: Values = ()) -> Array:
+    def dual_point(self, factors: Factors, q: Values | None = ()) -> Array:
         """Return W = -grad l at the candidate, a field."""
         return -self.loss.gradient(self.predict(factors, q))
 
-    def inner_products(self, factors: Factors, q: Values = ()) -> tuple[Array, Array, float]:
+    def inner_products(self, factors: Factors, q: Values | None = ()) -> tuple[Array, Array, float]:
         """Return <W, phi(X_i)> and |phi(X_i)| of each component, and |W|, with W = -grad l."""
         if isinstance(self.loss, Squared) and self.loss.observed.zeros:
             left, right = factors

@@ -182,6 +182,19 @@ def test_nonnegative_models_have_nonnegative_modes(estimator, norms):
     assert again.objective(same) == problem.objective(factors)
 
 
+def test_a_tensor_without_negative_entries_is_told_what_judges_nonnegative_fits():
+    nonnegative = fitted(CP_NN(2, random_state=0), POSITIVE)
+    tensor = nonnegative.decomposition_
+    told = "after a nonnegative fit, ask certify.adapters.tensorly.non_negative_parafac"
+    for cp in (tensor, (tensor.weights, tensor.factors)):
+        problem, factors = from_model(cp, POSITIVE)
+        assert problem.atom.norms == ("l2",) * 3
+        assert check(problem, factors, budget=0).reason.endswith(told)
+    signed = (-tensor.weights, tensor.factors)
+    for quiet in (from_model(signed, -POSITIVE), from_model(nonnegative, POSITIVE)):
+        assert not quiet[1].note
+
+
 def test_sparsity_of_hals_is_judged_at_a_lam_only():
     with pytest.warns(UserWarning, match="Sparsity"):
         model = fitted(CP_NN_HALS(2, sparsity_coefficients=[0.1] * 3, random_state=0), POSITIVE)

@@ -177,6 +177,14 @@ def test_the_objective_of_odd_arguments_ends_in_our_sentences():
             ask((FACTORS[0], FACTORS[1][:, :1]), q)
 
 
+def test_without_offsets_their_values_may_be_none_as_an_adapter_has_them():
+    problem, offset = (Problem(Squared(Y), RankOne(), 0.7, o) for o in ((), ColumnIntercept()))
+    assert problem.objective(FACTORS, None) == problem.objective(FACTORS)
+    assert np.array_equal(problem.dual_point(FACTORS, None), problem.dual_point(FACTORS))
+    with pytest.raises(InputError, match="q must be given, 1 arrays"):
+        offset.objective(FACTORS, None)
+
+
 def test_torch_tensors_are_read_as_they_are_or_refused_in_a_sentence():
     torch = pytest.importorskip("torch")
     held = torch.tensor(Y)
