@@ -19,6 +19,7 @@ Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 SparseMatrix = Any  # of scipy.sparse
 Dtype = Any  # of numpy
+NA = "<NA>"  # a missing number in pandas
 UNMASKED = "give an array without a mask"
 BESIDE = "give the data without a mask, and mask= beside it"  # where mask= is an argument
 LONGEST = 80  # characters of a wrong value in a message
@@ -113,6 +114,8 @@ def _one_by_one(a: npt.NDArray[Any], name: str) -> Array:
     for k in np.ndindex(a.shape):
         if not isinstance(a[k], NUMBERS):
             got = f"{short(a[k])} at {list(k)} (dtype {a.dtype})"
+            if k and (a[k] is None or repr(a[k]) == NA):
+                got += ": put NaN where a number is missing; data with NaN need a mask"
             raise InputError(f"{name} must hold real float64 or integers, got {got}")
         if (value := as_float(a[k])) is None:
             raise InputError(rounding_message(name, a[k], k))

@@ -165,7 +165,9 @@ class Problem:
             a = finite(real(x, f"{name}[{k}]"), f"{name}[{k}]")
             if a.ndim != len(shape) + 1 or a.shape[:-1] != shape:
                 wanted = ", ".join([*map(str, shape), "r"])
-                raise InputError(f"{name}[{k}] must have shape ({wanted}), got {a.shape}")
+                turned = a.ndim == 2 and a.shape[1:] == shape  # noqa: PLR2004  as scikit-learn's H
+                got = f"{a.shape}{': pass its transpose' if turned else ''}"
+                raise InputError(f"{name}[{k}] must have shape ({wanted}), got {got}")
             arrays.append(frozen(a))
         if len(sizes := {x.shape[-1] for x in arrays}) > 1:
             raise InputError(f"{name} must have one number of components, got {sorted(sizes)}")

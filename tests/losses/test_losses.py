@@ -221,12 +221,22 @@ def test_integers_and_booleans_are_taken_exactly():
     assert Squared(np.array([[True, False]])).data.tolist() == [[1.0, 0.0]]
 
 
+class Missing:
+    """A missing number, as pandas writes it."""
+
+    def __repr__(self):
+        return "<NA>"
+
+
+NA = Missing()
 WRONG = {
     "nan": (([[1.0, np.nan]],), {}, r"got nan at \[0, 1\]"),
     "infinite": (([[-np.inf]],), {}, "got -inf"),
     "complex": (([[1j]],), {}, "complex128"),
     "text": (([["a"]],), {}, "dtype <U1"),
-    "object": ((np.array([[None]]),), {}, "object"),
+    "object": ((np.array([["x", 1]], dtype=object),), {}, r"got 'x' at \[0, 0\] \(dtype object\)$"),
+    "missing": (([[1.0, None]],), {}, r"got None at \[0, 1\] .*: put NaN where .* need a mask"),
+    "missing in pandas": (([[1.0, NA]],), {}, r"got <NA> at \[0, 1\] .*: put NaN where"),
     "ragged": (([[1.0], [1.0, 2.0]],), {}, "rectangular"),
     "vector": (([1.0],), {}, r"shape \(1,\)"),
     "empty": ((np.zeros((0, 3)),), {}, r"shape \(0, 3\)"),

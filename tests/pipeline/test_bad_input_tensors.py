@@ -318,7 +318,7 @@ def test_masks_and_weights_of_tensors_are_read(tmp_path):
         ({"Y": T[0]}, "CP needs data of 3 modes"),
         ({"Y": HOLES}, "as the mask"),
         ({"X2": BEST[2][:, :1]}, "one number of components, got [1, 2]"),
-        ({"V": BEST[1].T}, "factors[1] must have shape (3, r)"),
+        ({"V": BEST[1].T}, "factors[1] must have shape (3, r), got (2, 3): pass its transpose"),
     ],
 )
 def test_a_wrong_file_is_one_sentence_and_status_2(tmp_path, capsys, changed, said):
