@@ -12,7 +12,7 @@ from ._dictionary import demand_mean
 from ._fitted import Adapted, Factors, Fit, demand_figure, note_resolved, squares
 
 PLAIN = RankOne("l2", "l2")
-RESIDUAL = "a squared residual of"
+RESIDUAL = "half a squared residual of"
 CURE = "pass the X of the fit, and codes, if any, as its fit_transform returned them"
 
 
@@ -69,5 +69,11 @@ def truncated_svd(fit: Fit) -> Adapted:
 def compare_variance(fit: Fit, problem: Problem, factors: Factors, theirs: float) -> Adapted:
     """Compare the objective with the residual that the reported variances imply."""
     mine = problem.objective(tuple(factors), factors.q or ())
-    demand_figure(fit, (RESIDUAL, theirs), mine, CURE, fit.slack(theirs, cancels=True))
+    demand_figure(
+        fit,
+        (f"variances that leave {RESIDUAL}", theirs),
+        mine,
+        CURE,
+        fit.slack(theirs, cancels=True),
+    )
     return problem, factors

@@ -90,7 +90,9 @@ def test_codes_of_a_whitened_pca_are_not_taken_at_their_own_scale():
     _, (U, _) = from_model(model, X, codes=codes)
     assert np.abs(U - (X - model.mean_) @ model.components_.T).max() < TIGHT
     model.whiten = False
-    with pytest.raises(InputError, match="PCA reports a squared residual of"):
+    with pytest.raises(
+        InputError, match="PCA reports variances that leave half a squared residual of"
+    ):
         from_model(model, X, codes=codes)
 
 
@@ -121,11 +123,19 @@ def test_without_codes_a_randomized_pca_is_judged_by_its_components():
     left = 0.5 * (((data - model.mean_) ** 2).sum() - (model.singular_values_**2).sum())
     assert TIGHT * left < left - objective(problem, factors) < 0.01 * left
     assert f"of the fit, {objective(problem, factors):.8g} of this U" in factors.note
+    assert f"(half a squared residual of {left:.8g} of the fit" in factors.note
     with pytest.raises(InputError, match=r"PCA has mean_\[\d+\] = .* but X has .* pass the X of"):
         from_model(model, data + 0.001)
     model.svd_solver = model._fit_svd_solver = "full"  # which reports what its components explain
-    with pytest.raises(InputError, match="PCA reports a squared residual of"):
+    with pytest.raises(
+        InputError, match="PCA reports variances that leave half a squared residual of"
+    ):
         from_model(model, data)
+    exact = PCA(3, svd_solver="full").fit(data)
+    with pytest.raises(
+        InputError, match=r"half a squared residual of -\d.*, but .*: pass the X of"
+    ):
+        from_model(exact, data[:10])  # a part of the rows varies less than the model explains
 
 
 def test_every_model_has_a_case():
