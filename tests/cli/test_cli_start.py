@@ -8,6 +8,7 @@ import tomllib
 import jsonschema
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from certify.adapters.files import _published as made
 from certify.adapters.files import load
@@ -211,6 +212,20 @@ def test_init_refuses_what_fits_nowhere(folder, capsys, arrays, said):
     assert not (folder / "problem.toml").exists()
     np.save("line.npy", rng.random(5))
     assert "a matrix or a tensor" in inside(capsys, "init", "line.npy").err
+
+
+@pytest.mark.usefixtures("folder")
+def test_init_names_the_table_for_the_weights_of_a_network(capsys):
+    weights = {"0.weight": np.ones((3, 4)), "2.weight": np.ones((1, 3)), "0.bias": np.ones(3)}
+    save_file(weights, "net.safetensors")
+    ended = inside(capsys, "init", "X.csv", "net.safetensors")
+    assert ended.status == 2
+    assert ended.sentence.endswith(
+        "net.safetensors:2.weight (1 x 3); a network's weights belong to a table [network], with "
+        "model, X, y and weight_decay"
+    )
+    np.savez("fit.npz", W=W, other=np.ones((3, 3)))
+    assert "[network]" not in inside(capsys, "init", "X.csv", "fit.npz").err
 
 
 def test_a_transposed_source_is_a_boolean(tmp_path, capsys):

@@ -27,6 +27,7 @@ from ._triplets import subtract
 MASK = "mask.npy"  # the file of the observed entries, where some are NaN
 MATRIX = 2  # dimensions
 TRANSPOSED = "\0T"  # the end of a source whose array is transposed; no file name contains it
+NETWORK = "a network's weights belong to a table [network], with model, X, y and weight_decay"
 NO_FACTORS = ("# TODO: name the files of the factors", 'U = "U.npy"', 'V = "V.npy"')
 Named = list[tuple[str, Any]]
 
@@ -132,7 +133,9 @@ def match_modes(Y: Any, arrays: Named) -> tuple[dict[str, tuple[str, Any]], list
     if left:
         shapes = ", ".join(f"{source} ({shape_of(x)})" for source, x in left)
         wanted = " or ".join(f"({n}, r)" for n in Y.shape)
-        raise InputError(f"a factor must have the shape {wanted}, got {shapes}")
+        network = any(source.endswith((".weight", ".bias")) for source, _ in left)
+        cure = f"; {NETWORK}" if network else ""
+        raise InputError(f"a factor must have the shape {wanted}, got {shapes}{cure}")
     missing = [k for k in names if k not in out]
     found = out if missing else turn_squares(Y, out)
     notes = [note_match(name, *x) for name, x in found.items()]
