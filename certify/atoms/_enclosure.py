@@ -23,6 +23,7 @@ from certify.polar.proved import (
 )
 from certify.polar.scale import at_scale_one, rescale_proof
 
+from ._base import Atom
 from ._hidden import nonempty
 
 Propose = Callable[[Any], Proposal]
@@ -30,13 +31,15 @@ Sides = tuple[Callable[[Any, Any], float], Callable[[Any, Any], float]]
 
 
 def enclose(atom: Any, W: Matrix, propose: Propose, seed: int, sides: Sides) -> PolarBound:  # noqa: ANN401  an atom
-    """Enclose the polar of W.
+    """Enclose the polar of W; in floats, unproved, if the kernel does not have the atom's norms.
 
     `upper` is proved by the kernel's rule in outward-rounded floats; `lower` is attained by
     `witness` after allowing for every rounding.
 
     sides  (lower, upper): bounds of the polar of W at scale 1, by a witness and by a proof
     """
+    if not atom.statement():
+        return Atom.enclose(atom, W, propose, seed)
     scaled, e = at_scale_one(W)
     proposal = propose(scaled)
     witness = atom.attain(scaled, seed)[1]

@@ -16,7 +16,7 @@ from certify.polar.ascent.contract import kronecker_columns, product
 from certify.polar.ascent.products import attain
 from certify.polar.product_query import ProductQuery
 from certify.polar.products import propose
-from certify.polar.proved import attained_below, tensor_above
+from certify.polar.proved import attained_below, tensor_above, unknown_norms
 
 from ._base import Atom, Factors, Slice, combine
 from ._enclosure import enclose
@@ -207,7 +207,9 @@ class CP(Atom):
         )
 
     def statement(self) -> dict[str, Any]:
-        """Return the kernel's description of this atom."""
+        """Return the kernel's description of this atom; {} if it does not have a norm."""
+        if unknown_norms(self.gauges):
+            return {}
         norms, symmetric = list(self.norms), self.symmetric
         return {"kind": self.kind, "norms": norms, "symmetric": symmetric, "form": self.form}
 

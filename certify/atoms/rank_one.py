@@ -15,7 +15,7 @@ from certify.base.observed import Observed
 from certify.norms import Gauge, Weighted, gauge, norm_of
 from certify.polar import Matrix, PolarBound, PolarQuery, Proposal, smallest, within_budget
 from certify.polar.ascent.pairs import best_slice
-from certify.polar.proved import norm_arrays
+from certify.polar.proved import norm_arrays, unknown_norms
 
 from ._base import Atom, Factors, Slice, combine
 from ._enclosure import enclose_matrix
@@ -167,7 +167,9 @@ class RankOne(Atom):
         return cls(left, right, statement["form"])
 
     def statement(self) -> dict[str, Any]:
-        """Return the kernel's description of this atom."""
+        """Return the kernel's description of this atom; {} if it does not have a norm."""
+        if unknown_norms(self.gauges):
+            return {}
         left, right = (g.statement() for g in self.gauges)
         return {"kind": self.kind, "left": left, "right": right, "form": self.form}
 

@@ -16,6 +16,7 @@ from certify.polar import Matrix, PolarBound, Proposal
 from certify.polar.ascent.layers import attain
 from certify.polar.layer_query import Layer, LayerQuery
 from certify.polar.layers import propose
+from certify.polar.proved import unknown_norms
 
 from ._base import Atom, Factors, Slice, combine, misfit
 from ._enclosure import enclose_network
@@ -231,7 +232,9 @@ class ReLU(Atom):
         )
 
     def statement(self) -> dict[str, Any]:
-        """Return the kernel's description of this atom."""
+        """Return the kernel's description of this atom; {} if it does not have a norm."""
+        if unknown_norms(self.gauges):
+            return {}
         left, right = (g.statement() for g in self.gauges)
         bias = "free" if self.layer.free else "none"
         fields = {"kind": self.kind, "left": left, "right": right, "form": self.form, "bias": bias}

@@ -34,6 +34,11 @@ def refuse_heirs(cls: type, base: type) -> None:
             raise TypeError(message)
 
 
+def is_entry(cls: type, base: type) -> bool:
+    """Whether a class is an entry of ours: in the package of `base`, which the kernel may know."""
+    return cls.__module__.rpartition(".")[0] == base.__module__.rpartition(".")[0]
+
+
 def _entry(module_name: str, base: type[T]) -> type[T]:
     found = vars(importlib.import_module(module_name)).values()
     own = (x for x in found if isinstance(x, type) and x.__module__ == module_name)

@@ -11,7 +11,7 @@ from scipy import sparse
 
 from certify.base.arrays import Array, Bools, short
 from certify.base.errors import InputError
-from certify.base.registry import refuse_heirs
+from certify.base.registry import is_entry, refuse_heirs
 
 from ._balls import Ellipsoids, Mixture
 
@@ -84,8 +84,9 @@ class Gauge(ABC):
 
     @property
     def is_plain(self) -> bool:
-        """Whether a key is enough: no parameters, and one sign for all coordinates."""
-        return not takes_parameters(type(self)) and self.cone in SIGNS
+        """Whether a key is enough: our own norm, no parameters, one sign for all coordinates."""
+        entry = is_entry(type(self), Gauge) and not takes_parameters(type(self))
+        return entry and self.cone in SIGNS
 
     @property
     def nonneg(self) -> bool:

@@ -2,7 +2,7 @@
 
 import math
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy.typing as npt
 from scipy import sparse
 
 from certify.base.arrays import Array
+from certify.base.registry import is_entry
 from certify.base.rigor.flint import Flint
 from certify.base.rigor.rounded import Rounded
 from certify.kernel import arrays as kernel_arrays
@@ -18,7 +19,7 @@ from certify.kernel.arithmetic import Arithmetic
 from certify.kernel.arrays import Arrays
 from certify.kernel.errors import RejectedError
 from certify.kernel.evidence import Evidence
-from certify.kernel.norms import L2, Biased, Norm, norm
+from certify.kernel.norms import L2, NORMS, Biased, Norm, norm
 from certify.kernel.patterns import Pattern
 from certify.kernel.rules.polar import polar_bound
 from certify.kernel.spaces import Network, Pair, Space
@@ -76,6 +77,13 @@ def kernel_pair(
     atom = dict(zip(("left", "right"), (g.statement() for g in gauges), strict=True))
     left = norm(atom, "left", at.m, given)
     return Pair(at, left, norm(atom, "right", at.n, given), symmetric)
+
+
+def unknown_norms(norms: Sequence[Gauge]) -> list[str]:
+    """Return the names of the norms that are not ours or that the kernel does not have."""
+    kinds = {type(g): g.name for g in norms}
+    unknown = (k for k, name in kinds.items() if not (is_entry(k, Gauge) and name in NORMS))
+    return sorted(k.__name__ for k in unknown)
 
 
 def kernel_norm(g: Gauge, size: int) -> Norm:

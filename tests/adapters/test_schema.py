@@ -3,13 +3,16 @@
 import json
 import re
 import tomllib
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import jsonschema
+import numpy as np
 import pytest
 
 from certify.adapters.files import _published as made
 from certify.adapters.files._lines import line_of
+from certify.adapters.files._schema import parameters
 
 ROOT = Path(__file__).parents[2]
 PAGES = "".join(
@@ -127,3 +130,19 @@ def test_keys_inside_long_texts_are_no_keys():
     text = 'a = """\nlam = 1\n[data]\n"""\nlam = 2\n'
     assert line_of(text, "lam") == 5
     assert line_of(text, "data") is None
+
+
+def test_a_default_that_a_file_cannot_hold_makes_the_argument_required():
+    @dataclass
+    class Entry:
+        labels: np.ndarray = field(default_factory=lambda: np.zeros(1))
+        ridge: float = 0.0
+        weights: np.ndarray | None = None
+
+    known = parameters(Entry)
+    assert {k: default for k, (_, default) in known.items()} == {
+        "labels": ...,
+        "ridge": 0.0,
+        "weights": None,
+    }
+    assert json.dumps(made.table("entry", "doc", known).model_json_schema())

@@ -235,11 +235,14 @@ def class_of(
 
 
 def parameters(cls: type[Any]) -> Json:
-    """Return the arguments of a class as (type, default); the default may be missing: `...`."""
+    """Return the arguments of a class as (type, default); the default may be missing: `...`.
+
+    A default that a file cannot hold, such as an array's, is missing.
+    """
     known = {}
     for name, p in inspect.signature(cls, eval_str=True).parameters.items():
-        default = ... if p.default is p.empty else p.default
-        known[name] = (KINDS.get(p.annotation, Ref), default)
+        held = p.default is None or isinstance(p.default, str | float | int | Sequence)
+        known[name] = (KINDS.get(p.annotation, Ref), p.default if held else ...)
     return known
 
 

@@ -9,6 +9,7 @@ from certify.kernel.losses import LOSSES as KERNEL_LOSSES
 from certify.kernel.offsets import OFFSETS as KERNEL_OFFSETS
 from certify.losses import LOSSES, Loss
 from certify.offsets import OFFSETS, Offset
+from certify.polar.proved import unknown_norms
 from certify.problem import Problem
 
 OURS = tuple(ATOMS.values())  # final classes: they compute what they state
@@ -19,7 +20,8 @@ PROBE = 1e-9  # relative rounding of one number computed in two ways; it only re
 def missing_rules(problem: Problem) -> list[str]:
     """Return the names of the parts for which the kernel has no rule."""
     known = problem.atom.statement() and not is_misstated(problem)
-    names = [] if known else [type(problem.atom).__name__]
+    unknown = unknown_norms(problem.atom.gauges)
+    names = [] if known else unknown or [type(problem.atom).__name__]
     names += [] if states_loss(problem.loss) else [type(problem.loss).__name__]
     return names + [type(o).__name__ for o in problem.offsets if not states_offset(o)]
 
