@@ -63,9 +63,8 @@ DOMAINS = {  # whether that is finite, for exact rationals; t the parameter
 
 
 def parameter(loss):
-    """Return delta or tau, or None."""
-    found = getattr(loss, "delta", getattr(loss, "tau", None))
-    return None if found is None else Fraction(found)
+    """Return the loss's parameter, or None."""
+    return next((Fraction(getattr(loss, name)) for name in loss.intervals), None)
 
 
 def entries(loss, field):

@@ -1,7 +1,7 @@
 """The contract of a loss."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from inspect import signature
 from typing import Any, ClassVar, Self
 
@@ -33,6 +33,7 @@ class Loss(ABC):
     rowwise    whether each row is one-hot, with one weight
     labels     the two numbers that Y may hold; (): any    counts   whether Y must be >= 0
     intervals  the open interval of each parameter, from 0 on
+    measured   the parameters in the units of the data, which scale with them
     formula    the sum, with {c} for the weights           title    the name in a sentence
     """
 
@@ -45,6 +46,7 @@ class Loss(ABC):
     labels: ClassVar[tuple[float, ...]] = ()
     counts: ClassVar[bool] = False
     intervals: ClassVar[Mapping[str, tuple[float, float]]] = {}
+    measured: ClassVar[Sequence[str]] = ()
     formula: ClassVar[str] = "l(Z)"
     title: ClassVar[str] = "a loss of your own"
     observed: Observed

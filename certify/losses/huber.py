@@ -37,6 +37,7 @@ class Huber(Entrywise, Loss):
     name = "huber"
     degree = 2
     intervals: ClassVar = {"delta": (0.0, np.inf)}
+    measured = ("delta",)
     formula, title = "Σ {c}h(z − y)", "the Huber loss"
     curve = 1.0
 

@@ -3,8 +3,8 @@
 Y -> 2^-a Y, weights -> 2^-b w, lam -> 2^-(a+b) lam, ridge -> 2^-b ridge, factors -> 2^-(a/p) X and
 q -> 2^-a q, p the atom's degree, give an equivalent problem with f -> 2^-(2a+b) f and
 W -> 2^-(a+b) W.  Only data of unusual size are scaled (a is even and a multiple of p).  Other
-losses have a degree d: with delta -> 2^-a delta their value is multiplied by 2^-da, so that
-b = (d - 2) a while their weights stay.
+losses have a degree d: with parameters that are `measured` -> 2^-a of them (delta) their value is
+multiplied by 2^-da, so that b = (d - 2) a while their weights stay.
 """
 
 import math

@@ -18,11 +18,9 @@ ALL_ONES = Units(1.0, 1.0, 0)
 
 
 def rescaled(loss, a):
-    """Return the loss of a times the data, its parameter of that degree too."""
+    """Return the loss of a times the data, what is measured in its units too."""
     held = {k: v for k, v in vars(loss).items() if k in ("Y", "weights", "mask", *loss.intervals)}
-    if "delta" in held:  # in the units of the data
-        held["delta"] = a * held["delta"]
-    return type(loss)(**held | {"Y": a * loss.Y})
+    return type(loss)(**held | {"Y": a * loss.Y} | {k: a * held[k] for k in loss.measured})
 
 
 @EACH
