@@ -1,6 +1,7 @@
 """Small pieces of the kernel, each against its definition."""
 
 import itertools
+import math
 import sys
 from array import array
 from fractions import Fraction
@@ -29,6 +30,7 @@ from certify.kernel.scalars import Enclosure, exactly, root
 from certify.kernel.spaces import Deep, Modes
 from certify.kernel.statement import stated_pair
 from certify.kernel.values import raised_to, theta, thetas
+from certify.losses import LOSSES as OURS
 
 HALF = Fraction(1, 2)
 
@@ -144,10 +146,13 @@ def test_any_number_is_a_value_to_fit(name):
 
 @pytest.mark.parametrize("name", LOSSES)
 def test_a_loss_is_defined_where_it_is_convex(name):
-    good, bad = {"huber": ([HALF, 2], [0, -1]), "quantile": ([HALF], [0, 1, 2])}.get(name, ([], []))
-    assert all(LOSSES[name](Fraction(number)).defined for number in good)
-    assert not any(LOSSES[name](Fraction(number)).defined for number in bad)
-    assert good or LOSSES[name]().defined
+    make, intervals = LOSSES[name], OURS[name].intervals
+    assert list(intervals) == [make.parameter] * bool(getattr(make, "parameter", ""))
+    for low, high in intervals.values():
+        ends = [Fraction(x) for x in (low, high) if x < math.inf]
+        assert make(ends[0] + HALF).defined
+        assert not any(make(x).defined for x in (ends[0] - 1, *ends, ends[-1] + len(ends) - 1))
+    assert intervals or make().defined
 
 
 def test_the_logarithm_of_two_is_enclosed():
