@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
-from itertools import combinations, product
+from itertools import accumulate, chain, combinations, pairwise, product
 from math import ceil, floor, isqrt, prod
 from operator import mul
 from typing import NamedTuple, TypeVar
@@ -18,6 +18,7 @@ Known = dict[tuple[int, ...], int]
 FINE = 64  # lengths and bounds are integers times 2^-FINE, rounded up; affects sharpness only
 STEEP = 32  # bits of a slope between 0 and 1; affects sharpness only
 SWEEPS = 3  # over the coordinates, to shorten a slope; affects sharpness only
+LEVEL = 20  # bits between the n_j of one factor, at most; affects sharpness only
 KNOWN = 1 << 12  # vertex bounds in the cache: many cones share a generator
 
 
@@ -30,6 +31,8 @@ class ConeForm(NamedTuple):
     kinks   if there are any, g is the maximum over the rows k of kinks of the form in which f_i - k
             replaces f_i and A - p k^T replaces A
     pull    p, one number for each output; without it p = 0
+    sizes   of the parts of z, if it has several: each generator is in one of them
+    modes   of a tensor: of each mode but the last, the part of z that is its factor
     """
 
     short: Norm
@@ -40,6 +43,19 @@ class ConeForm(NamedTuple):
     tree: Ints = ()
     kinks: Rows = ()
     pull: Ints = ()
+    sizes: Ints = ()
+    modes: Ints = ()
+
+    @property
+    def parts(self) -> list[range]:
+        """The coordinates of each part."""
+        ends = [*accumulate(self.sizes or [self.short.size], initial=0)]
+        return [range(a, b) for a, b in pairwise(ends)]
+
+    @property
+    def pairs(self) -> list[tuple[int, int]]:
+        """The pairs of generators between which a cone is split."""
+        return [p for part in self.parts for p in combinations(part, 2)]
 
     @property
     def signs(self) -> list[tuple[int, ...]]:
@@ -108,7 +124,7 @@ def leaf_cones(form: ConeForm, root: Cone, codes: Iterator[int]) -> Iterator[Con
     any p and q the children together are the parent: m divides the plane cone of g_i and g_j.
     """
     waiting, known = [root], Known()
-    pairs = [*combinations(range(form.short.size), 2)]
+    pairs = form.pairs
     while waiting:
         cone = waiting.pop()
         if code := next(codes):
@@ -117,61 +133,106 @@ def leaf_cones(form: ConeForm, root: Cone, codes: Iterator[int]) -> Iterator[Con
             yield cone
 
 
-def power_form(norm: Norm, unit: Fraction = Fraction(1), tree: Ints = ()) -> ConeForm:
-    """Return the form of a symmetric tensor over x >= 0: no linear part, no bent points."""
-    zero = [[0] * norm.size]
-    return ConeForm(replace(norm, cone="+"), L2(1), zero, (), unit, tree)
+def product_form(
+    norms: Sequence[Norm], last: Norm, modes: Ints, unit: Fraction = Fraction(1), tree: Ints = ()
+) -> ConeForm:
+    """Return the form of a tensor over factors >= 0: no linear part, no bent points.
+
+    norms  one for each different factor, all of one kind; last: the norm of the last mode
+    """
+    sizes = [norm.size for norm in norms]
+    short = replace(norms[0], size=sum(sizes), cone="+")
+    zero = [[0] * short.size] * last.size
+    return ConeForm(short, last, zero, (), unit, tree, sizes=sizes, modes=modes)
 
 
-def over_powers(form: ConeForm, orthants: Iterable[Ints], order: int) -> Fraction:
-    """Prove sup { A(x, ..., x) : x >= 0, |x| <= 1 } <= the largest bound of a leaf, for each A.
+def over_products(form: ConeForm, orthants: Iterable[Sequence[Ints]]) -> Fraction:
+    """Prove sup { <A(x_1, ..., x_K), v> : x_k >= 0, |x_k| <= 1, |v| <= 1 } <= the largest bound of
+    a leaf, for each A.
 
-    orthants  the tensor A of each root: symmetric, with `order` modes, row-major
+    orthants  of each root A, or its largest and its least entries: row-major, the mode of v last
 
-    On the cone of x = sum a_j g_j, a >= 0, A(x, ..., x) is the sum of a_i ... a_k A(g_i, ..., g_k).
-    If n_j > 0, t >= 0 and A(g_i, ..., g_k) <= t n_i ... n_k for all generators, this is at most
-    t (sum a_j n_j)^K = t (y . x)^K <= t |y|_*^K, where y . g_j = n_j.  Here n_j is about |g_j|.
-    For linf, y is also 1 at the 1, 2, ... largest coordinates on the cone, and 0 elsewhere.
+    Modes of one part have the same factor.  On the cone of z the factors are x_k = sum a_j g_j,
+    a >= 0, with the generators of their part, and <A(x_1, ..., x_K), v> is the sum of
+    a_i ... b_l <A(g_i, ..., g_l), v>, where this is at most c = |A(g_i, ..., g_l)|_* if all
+    numbers are >= 0.  If n_j > 0, t >= 0 and c <= t n_i ... n_l for all generators, the sum is at
+    most t (y_1 . x_1) ... (y_K . x_K) <= t |y_1|_* ... |y_K|_*, where y_k . g_j = n_j.
+    Some n are tried: n_j about |g_j|; if the factors differ, in turn for each of them the least
+    that c allows; for linf, y_k = 1 at the 1, 2, ... largest coordinates on the cone, 0 elsewhere.
     """
     best, codes = Fraction(0), iter(form.tree)
-    for a in orthants:
+    for ends in orthants:
         for cone in leaf_cones(form, orthant(form, (1,) * form.short.size), codes):
-            best = max(best, power_leaf(form, cone, a, order))
-    return form.unit * best
+            best = max(best, product_leaf(form, cone, ends, best))
+    return form.unit * best * power(-FINE)
 
 
-def power_leaf(form: ConeForm, cone: Cone, a: Ints, order: int) -> Fraction:
-    """Return the bound t |y|_*^K of a cone, as in `over_powers`; lengths are times 2^FINE."""
-    d = form.short.size
-    for _ in range(order):  # contract the first mode of A with each generator; append it
-        rest = len(a) // d
-        a = [
-            sum(g[i] * a[i * rest + k] for i in range(d))
-            for k in range(rest)
-            for g in cone.generators
-        ]
-    slopes: list[tuple[Ints, int]] = [(cone.lengths, slope_norm(form, cone, cone.lengths))]
-    slopes += flat_slopes(cone) if isinstance(form.short, LInf) else []
-    best = list[Fraction]()
-    for n, long in slopes:
-        sizes = [1]
-        for _ in range(order):
-            sizes = [x * size for x in sizes for size in n]
-        t = max(Fraction(x, size) for x, size in zip(a, sizes, strict=True))
-        best.append(t * Fraction(long) ** order)
-    return min(best)  # a bound below 0 is no better than 0
+def product_leaf(form: ConeForm, cone: Cone, ends: Sequence[Ints], best: Fraction) -> Fraction:
+    """Return the bound t |y_1|_* ... |y_K|_* of a cone times 2^FINE, or one that is at most best.
+
+    c and n are times 2^FINE.
+    """
+    parts = form.parts
+    corners, columns = [*product(*(parts[k] for k in form.modes))], []
+    for entries in ends:
+        a = entries
+        for part in (parts[k] for k in form.modes):
+            inside = [cone.generators[j][part.start : part.stop] for j in part]
+            rest = len(a) // len(part)  # contract the first mode of A with each; append it
+            a = [sum(map(mul, g, a[i::rest])) for i in range(rest) for g in inside]
+        columns.append([a[p :: len(corners)] for p in range(len(corners))])
+    c = [vertex_bound(form, *x) for x in zip(columns[0], columns[-1], strict=True)]
+    least = []
+    for n in product_slopes(form, cone, corners, c):
+        t = largest_ratio((x, prod([n[j] for j in at])) for x, at in zip(c, corners, strict=True))
+        long = [slope_norm(form, cone, [x * (j in p) for j, x in enumerate(n)]) for p in parts]
+        least.append(t * prod([long[k] for k in form.modes]))
+        if least[-1] <= best:
+            break
+    return min(least)
 
 
-def flat_slopes(cone: Cone) -> Iterator[tuple[list[int], int]]:
-    """Yield (y . g_j for each j, |y|_1), y = 1 at the largest coordinates of sum g_j / |g_j|_2."""
+def product_slopes(form: ConeForm, cone: Cone, corners: Rows, c: Ints) -> Iterator[Sequence[int]]:
+    """Yield the n of `over_products`.
+
+    corners  the generators of each c
+    """
+    yield cone.lengths
+    parts, count = form.parts, len(form.modes)
+    if isinstance(form.short, LInf):
+        yield from ([*chain(*n)] for n in product(*(flat_slopes(cone, part) for part in parts)))
+    for first in range(count if 1 < count == len(parts) else 0):
+        n = [*cone.lengths]
+        for k in (*range(first, count), *range(first)):
+            rates = dict.fromkeys(parts[k], 0)
+            for x, at in zip(c, corners, strict=True):
+                rates[at[k]] = max(rates[at[k]], (x << count * FINE) // prod([n[j] for j in at]))
+            level = max(rates.values()) >> LEVEL
+            for j, rate in rates.items():
+                n[j] = (n[j] * max(rate, level) >> FINE) + 1
+        yield n
+
+
+def flat_slopes(cone: Cone, part: range) -> Iterator[list[int]]:
+    """Yield y . g_j for each j, y = 1 at the largest coordinates of sum g_j / |g_j|_2 of a part."""
+    generators = [cone.generators[j] for j in part]
     deep = max(cone.sizes)
-    even = [[x << deep - e for x in g] for g, e in zip(cone.generators, cone.sizes, strict=True)]
+    even = [[x << deep - cone.sizes[j] for x in cone.generators[j]] for j in part]
     total = [*map(sum, zip(*even, strict=True))]
-    n = [0] * len(cone.generators)
-    for count, k in enumerate(sorted(range(len(total)), key=lambda k: -total[k]), 1):
-        n = [x + g[k] for x, g in zip(n, cone.generators, strict=True)]
+    n = [0] * len(part)
+    for k in sorted(part, key=lambda k: -total[k]):
+        n = [x + (g[k] << FINE) for x, g in zip(n, generators, strict=True)]
         if min(n) > 0:
-            yield n, count
+            yield n
+
+
+def largest_ratio(pairs: Iterable[tuple[int, int]]) -> Fraction:
+    """Return the largest x / y of pairs with y > 0, or 0."""
+    above, below = 0, 1
+    for x, y in pairs:
+        if x * below > above * y:
+            above, below = x, y
+    return Fraction(above, below)
 
 
 def orthant(form: ConeForm, signs: Ints, kink: Ints = ()) -> Cone:
@@ -288,11 +349,8 @@ def raise_slopes(cone: Cone, c: Ints) -> list[int]:
             step = max(-(sum(map(mul, r, y)) // squares[j]), c[j] - s[j])
             y = [v + step * x for v, x in zip(y, r, strict=True)]
             s[j] += step
-    above, of = 0, 1  # the largest c_j / s_j: the smallest factor for all of s
-    for low, high in zip(c, s, strict=True):
-        if high > 0 and low * of > above * high:
-            above, of = low, high
-    return [-(-above * x // of) for x in s]
+    least = largest_ratio((low, high) for low, high in zip(c, s, strict=True) if high > 0)
+    return [-(-least.numerator * x // least.denominator) for x in s]
 
 
 def binary_size(g: Ints) -> int:

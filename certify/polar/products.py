@@ -9,7 +9,7 @@ from time import monotonic
 import numpy as np
 
 from .ascent.products import attain
-from .branching.powers import few_powers, power_proposal
+from .branching.factors import cones_proposal, few_factors
 from .branching.products import branch
 from .methods._slices import axis_of, largest_slice, matrix, sliced_symmetric
 from .methods.corners import kept_axis, largest_corner
@@ -65,8 +65,8 @@ def relaxation_bound(query: ProductQuery) -> Proposal:
     warm_query = replace(query, starts=[*query.starts, xs])
     goal = aim(query, value)
     best, tight = Proposal(np.inf), None
-    if few_powers(query):
-        best = power_proposal(replace(query, deadline=part_of_time(query, CONES)), goal)
+    if few_factors(query):
+        best = cones_proposal(replace(query, deadline=part_of_time(query, CONES)), goal)
         if best.upper <= goal * (1 + NEAR) or query.expired():
             return best
     for form in forms(warm_query):
@@ -80,13 +80,13 @@ def relaxation_bound(query: ProductQuery) -> Proposal:
     if tight is None or refuted:
         return best
     tries = [best, *deeper(*tight, best.upper, goal)]
-    late = few_powers(query, late=True) and not few_powers(query)
+    late = few_factors(query, late=True) and not few_factors(query)
     cases_first = query.gauges[0].cubic  # of linf cases are the better ones in little time
     for by_cones in (not cases_first, cases_first) if late else (False,):
         if min(p.upper for p in tries) <= goal * (1 + NEAR):
             break
         in_time = replace(query, deadline=part_of_time(query, CONES))
-        tries += [power_proposal(in_time, goal)] if by_cones else bound_by_cases(*tight, goal)
+        tries += [cones_proposal(in_time, goal)] if by_cones else bound_by_cases(*tight, goal)
     return min(tries, key=lambda p: p.upper)
 
 

@@ -118,33 +118,43 @@ apply/colP => j; rewrite mul_diag_mx !mxE mulrA.
 by case: (he j) => ->; rewrite ?mulrNN mul1r ?mul1r // mulN1r opprK.
 Qed.
 
-(* A(z_1, ..., z_K) of a tensor with K modes, z_i the column h i of G *)
-Definition at_columns d k (G : 'M[R]_(d, k)) K (A : {ffun 'I_K -> 'I_d} -> R) (h : {ffun 'I_K -> 'I_k}) :=
-  \sum_f A f * \prod_i G (f i) (h i).
+(* A(z_1, ..., z_K) of a tensor with K modes, z_i the column h i of G i *)
+Definition at_columns d k K (G : 'I_K -> 'M[R]_(d, k)) (A : {ffun 'I_K -> 'I_d} -> R)
+    (h : {ffun 'I_K -> 'I_k}) :=
+  \sum_f A f * \prod_i G i (f i) (h i).
 
-Definition power_form d K (A : {ffun 'I_K -> 'I_d} -> R) (z : 'cV[R]_d) :=
-  \sum_f A f * \prod_i z (f i) 0.
+Definition product_form d K (A : {ffun 'I_K -> 'I_d} -> R) (z : 'I_K -> 'cV[R]_d) :=
+  \sum_f A f * \prod_i z i (f i) 0.
 
-(* a leaf of A(z, ..., z): A at generators is at most t n_i ... n_k, and y . g_j >= n_j *)
-Theorem cones_powers d k (G : 'M[R]_(d, k)) (n : 'cV[R]_k) (y : 'cV[R]_d) K
-    (A : {ffun 'I_K -> 'I_d} -> R) t P : 0 <= t -> nonneg n ->
-  (forall h, at_columns G A h <= t * \prod_i n (h i) 0) ->
-  (forall j, n j 0 <= dot y (col j G)) ->
-  forall z, spanned G z -> dot y z <= P -> power_form A z <= t * P ^+ K.
+(* a leaf of A(z_1, ..., z_K): A at generators is at most t n_i ... n_k, and y . g_j >= n_j, each
+   mode with its own cone, n and y; A is <A, v> for a factor v of one more mode, if there is one *)
+Theorem cones_products d k K (G : 'I_K -> 'M[R]_(d, k)) (n : 'I_K -> 'cV[R]_k)
+    (y : 'I_K -> 'cV[R]_d) (A : {ffun 'I_K -> 'I_d} -> R) t (P : 'I_K -> R) :
+  0 <= t -> (forall i, nonneg (n i)) ->
+  (forall h, at_columns G A h <= t * \prod_i n i (h i) 0) ->
+  (forall i j, n i j 0 <= dot (y i) (col j (G i))) ->
+  forall z, (forall i, spanned (G i) (z i)) -> (forall i, dot (y i) (z i) <= P i) ->
+  product_form A z <= t * \prod_i P i.
 Proof.
-move=> t0 n0 hA hn z [a a0 ->] hP; have na0 : 0 <= dot n a.
-  by rewrite dot_col sumr_ge0 // => j _; rewrite mulr_ge0.
-have long : dot n a <= P.
-  by apply: le_trans hP; rewrite dot_columns dot_col; apply: ler_sum => j _; rewrite ler_wpM2r.
-apply: le_trans (_ : t * dot n a ^+ K <= _); last by rewrite ler_wpM2l // lerXn2r // nnegrE (le_trans na0).
-have -> : power_form A (G *m a) = \sum_h at_columns G A h * \prod_i a (h i) 0.
-  rewrite /power_form; under eq_bigr do under eq_bigr do rewrite mxE.
+move=> t0 n0 hA hn z hz hP.
+have /fin_all_exists2[a a0 za] : forall i, exists2 a : 'cV[R]_k, nonneg a & z i = G i *m a.
+  by move=> i; exact: hz.
+have na0 i : 0 <= dot (n i) (a i).
+  by rewrite dot_col sumr_ge0 // => j _; rewrite mulr_ge0 ?n0 ?a0.
+have long i : dot (n i) (a i) <= P i.
+  apply: le_trans (hP i); rewrite za dot_columns dot_col; apply: ler_sum => j _.
+  by rewrite ler_wpM2r ?a0.
+apply: le_trans (_ : t * \prod_i dot (n i) (a i) <= _); last first.
+  by rewrite ler_wpM2l //; apply: ler_prod => i _; rewrite na0 long.
+have -> : product_form A z = \sum_h at_columns G A h * \prod_i a i (h i) 0.
+  rewrite /product_form; under eq_bigr do under eq_bigr do rewrite za mxE.
   under eq_bigr do rewrite bigA_distr_bigA mulr_sumr.
   rewrite exchange_big; apply: eq_bigr => h _; rewrite mulr_suml; apply: eq_bigr => f _.
   by rewrite big_split mulrA.
-have -> : dot n a ^+ K = \sum_(h : {ffun 'I_K -> 'I_k}) \prod_i n (h i) 0 * \prod_i a (h i) 0.
-  rewrite dot_col -[K in LHS]card_ord -prodr_const bigA_distr_bigA.
-  by apply: eq_bigr => h _; rewrite big_split.
+have -> : \prod_i dot (n i) (a i)
+    = \sum_(h : {ffun 'I_K -> 'I_k}) \prod_i n i (h i) 0 * \prod_i a i (h i) 0.
+  under eq_bigr do rewrite dot_col.
+  rewrite bigA_distr_bigA; by apply: eq_bigr => h _; rewrite big_split.
 rewrite mulr_sumr; apply: ler_sum => h _; rewrite mulrA ler_wpM2r ?hA //.
 by apply: prodr_ge0 => i _; exact: a0.
 Qed.

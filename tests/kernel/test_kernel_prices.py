@@ -328,11 +328,12 @@ def test_the_bytes_of_a_tree_of_cones_pay_for_it():
 def test_a_path_of_cones_pays_for_integers_that_get_long():
     path = [1, 0] * 3000 + [0] * 8
     words = array("q", bytes(path[:6008]))
-    codes, span = read_tree(2, 1, Arrays({"tree": Array((751,), words)}, "proof"))
+    form = ConeForm(plain("l2", 2), plain("l2", 1), [[0] * 2], (), Fraction(1))
+    codes, span = read_tree(form, 1, Arrays({"tree": Array((751,), words)}, "proof"))
     assert codes == path[:6001]
     assert span == TreeSpan(2, 3000, 2 * (1024 + 4 * 953))
     short, long = Budget(), Budget()
-    form = ConeForm(plain("l2", 2), plain("l2", 1), [[0] * 2], (), Fraction(1), tree=codes)
+    form = form._replace(tree=codes)
     Metered(Nothing(), short).cones(form, TreeSpan(2))
     Metered(Nothing(), long).cones(form, span)
     assert long.spent > 2.5 * short.spent

@@ -1,4 +1,4 @@
-"""The rule `cones` of symmetric tensors: never below the truth, sharp once grown, lies refused."""
+"""The rule `cones` of tensors: never below the truth, sharp once grown, lies refused."""
 
 from array import array
 from fractions import Fraction
@@ -16,17 +16,21 @@ from certify.base.rigor.flint import Flint
 from certify.base.rigor.layout import sum_permutations
 from certify.base.rigor.rounded import Rounded
 from certify.kernel.arrays import Array
+from certify.kernel.budget import Budget
 from certify.kernel.errors import RejectedError
 from certify.kernel.evidence import Evidence
 from certify.kernel.exact import Exact
+from certify.kernel.metered import Metered
 from certify.kernel.norms import L1, L2, LInf
 from certify.kernel.patterns import Pattern
+from certify.kernel.rules.cones import factor_form
 from certify.kernel.rules.polar import polar_bound
+from certify.kernel.simplicial import over_products, product_form
 from certify.kernel.spaces import Modes
 from certify.norms import gauge
 from certify.polar.ascent.products import attain
 from certify.polar.branching.cones import Grown
-from certify.polar.branching.powers import few_powers, power_proposal
+from certify.polar.branching.factors import cones_proposal, few_factors, kept_mode
 from certify.polar.product_query import ProductQuery
 from certify.polar.products import propose
 from tests.kernel.test_cones import drawn, points
@@ -76,7 +80,7 @@ def test_a_grown_tree_reaches_the_largest_sum(tier, cone, order):
     """(x_1 + x_2)^K is 2^(K/2) at (1, 1), and of an odd order at most 0 where x <= 0."""
     T = np.ones((2,) * order)
     norm = gauge("l2" + cone)
-    grown = power_proposal(ProductQuery(T, (norm,) * order, symmetric=True), 0.0)
+    grown = cones_proposal(ProductQuery(T, (norm,) * order, symmetric=True), 0.0)
     codes = np.ascontiguousarray(grown.proof["tree"]).view(np.uint8).tolist()
     found = bound(TIERS[tier], T, L2(2, cone or "*"), codes)
     truth = 0 if cone == "-" and order == 3 else 2 ** (order / 2)
@@ -90,7 +94,7 @@ def test_the_bound_of_a_grown_tree_over_a_cube_is_the_rule_s(seed):
     T = sum_permutations(np.random.default_rng(seed).standard_normal((4, 4, 4)))
     query = ProductQuery(T, (gauge("linf"),) * 3, symmetric=True)
     value = attain(T, query.gauges, symmetric=True)[0]
-    grown = power_proposal(query, value)
+    grown = cones_proposal(query, value)
     codes = np.ascontiguousarray(grown.proof["tree"]).view(np.uint8).tolist()
     found = bound(Exact, T, LInf(4), codes)
     assert grown.upper * (1 - 1e-9) <= found <= grown.upper
@@ -135,11 +139,175 @@ def test_a_lie_about_the_tree_of_a_power_is_refused(tier, norm, codes, where, co
     assert (refused.value.where, refused.value.code) == (where, code)
 
 
+def bound_of_factors(make, T, norms, axis, codes):
+    """Return what a tree proves of a tensor whose factors differ."""
+    ar, dims = make(), T.shape
+    at = Pattern(dims[0], prod(dims[1:]), dims=dims)
+    w = ar.load(Array((T.size,), array("d", T.reshape(-1).tolist())))
+    proof = {"rule": "cones", "axis": axis}
+    return polar_bound(ar, Modes(at, tuple(norms)), w, Evidence(proof, as_tree(codes)))
+
+
+def product_of(T, xs):
+    """Return <T, x1 o ... o xK> exactly."""
+    return sum(
+        int(T[i]) * prod(int(x[k]) for x, k in zip(xs, i, strict=True)) for i in np.ndindex(T.shape)
+    )
+
+
+def drawn_within(rng, roots, sizes, depth):
+    """Return the codes of a random tree of cones of several factors."""
+    pairs, out = sum(d * (d - 1) // 2 for d in sizes), []
+
+    def go(k):
+        split = k > 0 < pairs and rng.random() < 0.7
+        out.append(int(rng.integers(1, pairs + 1)) if split else 0)
+        for _ in range(2 * split):
+            go(k - 1)
+
+    for _ in range(roots):
+        go(depth)
+    return out
+
+
+@settings(max_examples=60)
+@given(st.integers(0, 10**6))
+def test_no_tree_of_factors_that_differ_is_below_the_truth(seed):
+    """Also where one more sign of a factor would be needed: some points have every sign."""
+    rng = np.random.default_rng(seed)
+    order = int(rng.integers(3, 5))
+    sizes = [int(d) for d in rng.integers(1, 4 if order == 3 else 3, order)]
+    kinds = [rng.choice([L2, L1, LInf])] * order
+    axis = int(rng.integers(order))
+    kinds[axis] = rng.choice([L2, L1, LInf])
+    norms = [
+        kind(d, str(rng.choice(["*", "+", "-"]))) for kind, d in zip(kinds, sizes, strict=True)
+    ]
+    T = rng.integers(-4, 5, sizes).astype(float)
+    _, signs, _ = factor_form(norms, axis)
+    roots = prod(len(s) for each in signs for s in each)
+    short = [d for k, d in enumerate(sizes) if k != axis]
+    tree = drawn_within(rng, roots, short, 5)
+    bounds = [bound_of_factors(make, T, norms, axis, tree) for make in TIERS.values()]
+    for xs in zip(*(points(rng, norm) for norm in norms), strict=False):
+        size = prod(n.lengths(x.tolist())[0].hi for n, x in zip(norms, xs, strict=True))
+        truth = product_of(T, xs) / size
+        assert all(truth <= b * (1 + Fraction(1, 2**90)) for b in bounds)
+    assert bounds[0] == bounds[1] <= bounds[2] <= bounds[0] + Fraction(1, 2**20)
+
+
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("tier", TIERS)
-def test_factors_that_differ_have_no_cones(tier):
+@pytest.mark.parametrize("cones", ["+++", "--+", "*+-", "**+", "***"])
+def test_a_grown_tree_of_different_factors_reaches_the_largest_product(tier, cones):
+    """Of a tensor of ones: the root of 12 at constant factors."""
+    T, norms = np.ones((2, 3, 2)), [L2(d, c) for d, c in zip((2, 3, 2), cones, strict=True)]
+    gauges = tuple(gauge("l2" + c.replace("*", "")) for c in cones)
+    grown = cones_proposal(ProductQuery(T * (-1) ** cones.count("-"), gauges), 0.0)
+    codes = np.ascontiguousarray(grown.proof["tree"]).view(np.uint8).tolist()
+    T *= (-1) ** cones.count("-")
+    found = bound_of_factors(TIERS[tier], T, norms, grown.proof["axis"], codes)
+    assert 12**0.5 * (1 - 1e-15) <= found <= 12**0.5 * (1 + 2**-18)
+    assert found <= grown.upper
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_bound_of_a_grown_tree_of_factors_is_the_rule_s(seed):
+    T = np.random.default_rng(seed).standard_normal((3, 5, 4))
+    query = ProductQuery(T, (gauge("l2+"),) * 3)
+    value = attain(T, query.gauges)[0]
+    grown = cones_proposal(query, value)
+    codes = np.ascontiguousarray(grown.proof["tree"]).view(np.uint8).tolist()
+    norms = [L2(d, "+") for d in T.shape]
+    assert grown.proof["axis"] == 1
+    found = bound_of_factors(Exact, T, norms, 1, codes)
+    assert grown.upper * (1 - 1e-9) <= found <= grown.upper <= value * (1 + 1e-9)
+
+
+@pytest.mark.parametrize("tier", TIERS)
+@pytest.mark.parametrize(
+    ("norms", "axis", "codes", "refusal"),
+    [
+        ((L2(2),) * 3, None, [0] * 8, ("proof.polar.axis", "axis")),
+        ((L2(2),) * 3, 3, [0] * 8, ("proof.polar.axis", "axis")),
+        ((L2(2, "+"), LInf(2), L2(2)), 2, [0] * 4, ("proof.polar.rule", "wrong_rule")),
+        ((L2(2, "+"),) * 3, 2, [3, 0, 0], ("proof.tree", "outside")),  # across two factors
+        ((L2(2, "+"), L2(2), L2(2)), 0, [*[0] * 7, 1], ("proof.tree", "tree")),  # 8 orthants
+    ],
+)
+def test_a_lie_about_cones_of_factors_is_refused(tier, norms, axis, codes, refusal):
     with pytest.raises(RejectedError) as refused:
-        bound(TIERS[tier], CUBE, L2(2), [0] * 4, symmetric=False)
-    assert (refused.value.where, refused.value.code) == ("proof.polar.rule", "wrong_rule")
+        bound_of_factors(TIERS[tier], CUBE, norms, axis, codes)
+    assert (refused.value.where, refused.value.code) == refusal
+
+
+def test_every_orthant_that_no_other_factor_reaches_is_needed():
+    """x1 y1 z1 with z >= 0: the sign of x1 y1 is free, and -x1 y1 z1 is as large."""
+    norms = [L2(2), L2(2), L2(2, "+")]
+    for T in (CUBE, -CUBE):
+        assert bound_of_factors(Exact, T, norms, 2, [0] * 8) >= 1
+    assert bound_of_factors(Exact, -CUBE, [L2(2, "+")] * 3, 2, [0]) == 0
+
+
+@pytest.mark.parametrize(("cone", "least"), [("+", 1), ("-", 2), ("*", 2)])
+def test_of_an_entry_between_two_numbers_the_worse_end_counts(cone, least):
+    """An entry in [-2, 1], as outward rounding may give, under a last factor of each sign."""
+    form = product_form([L2(1), L2(1)], L2(1, cone), [0, 1], tree=(0,))
+    assert over_products(form, [[[1], [-2]]]) == least
+
+
+def test_the_same_tree_costs_twice_where_entries_are_intervals(monkeypatch):
+    """Unless the last factor is >= 0: then the largest entries are enough."""
+    spent = {}
+    for tier, cone in product(("point", "span"), "+*"):
+        ar = Metered(Exact(), Budget())
+        if tier == "span":
+            monkeypatch.setattr(
+                Exact, "spans", lambda _, x: ([v - 1 for v in x.ints], x.ints, x.exp)
+            )
+        norms = [L2(2, "+"), L2(2, "+"), L2(2, cone)]
+        bound_of_factors(lambda ar=ar: ar, CUBE, norms, 2, [1, 0, 0])
+        spent[tier, cone] = ar.budget.spent
+    assert spent["span", "+"] == spent["point", "+"] < spent["span", "*"]
+
+
+@pytest.mark.parametrize(
+    ("keys", "sizes", "axis"),
+    [
+        (("l2+", "l2+", "l2+"), (4, 6, 3), 1),
+        (("l2", "l2+", "l2+"), (4, 5, 5), 0),  # four coordinates with either sign are eight
+        (("linf+", "l2+", "l2"), (3, 3, 3), 0),  # the others have norms of one kind
+        (("linf+", "linf", "l2", "l2"), (3, 3, 3, 3), None),
+    ],
+)
+def test_the_mode_without_cones_leaves_the_least_work(keys, sizes, axis):
+    query = ProductQuery(np.zeros(sizes), tuple(map(gauge, keys)))
+    assert kept_mode(query) == axis
+
+
+@pytest.mark.parametrize(
+    ("keys", "sizes", "few", "late"),
+    [
+        (("l2+",) * 3, (3, 4, 9), True, True),
+        (("l2+",) * 3, (4, 4, 4), False, True),
+        (("l2+",) * 3, (5, 5, 6), False, True),
+        (("l2+",) * 3, (5, 6, 6), False, False),
+        (("l2",) * 3, (2, 2, 2), False, False),  # relaxations are tight
+        (("l2+", "l2", "l2"), (3, 3, 3), False, True),
+        (("linf+", "linf", "l2", "l2"), (2, 2, 2, 2), False, False),
+        (("l2+",) * 3, (2, 2, 1025), False, False),
+    ],
+)
+def test_cones_of_factors_that_differ_are_tried_where_they_are_few(keys, sizes, few, late):
+    query = ProductQuery(np.zeros(sizes), tuple(map(gauge, keys)))
+    assert (few_factors(query), few_factors(query, late=True)) == (few, late)
+
+
+def test_a_nonnegative_tensor_is_bounded_by_cones_of_two_factors():
+    T = np.random.default_rng(5).standard_normal((4, 6, 3))
+    polar = CP(("l2+",) * 3).polar(T)
+    assert polar.proof["rule"] == "cones"
+    assert polar.lower <= polar.upper <= polar.lower * (1 + 1e-6)
 
 
 def test_entries_between_two_floats_are_taken_at_their_larger_end():
@@ -183,7 +351,7 @@ def test_more_coordinates_of_l1_and_linf_are_bounded_by_cones(key, d, order):
 def test_cones_of_l2_with_a_sign_close_what_relaxations_leave():
     T = np.random.default_rng(1).standard_normal((6, 6, 6))
     query = ProductQuery(T, (gauge("l2+"),) * 3, symmetric=True)
-    assert not few_powers(query)
+    assert not few_factors(query)
     found = propose(query)
     assert found.proof["rule"] == "cones"
     assert found.upper <= 1.001 * attain(T, query.gauges, symmetric=True, seed=0)[0]
@@ -203,7 +371,7 @@ def test_cones_of_l2_with_a_sign_close_what_relaxations_leave():
     ],
 )
 def test_cones_come_first_where_they_are_few(key, d, order, few):
-    assert few_powers(ProductQuery(np.zeros((d,) * order), (gauge(key),) * order, True)) is few
+    assert few_factors(ProductQuery(np.zeros((d,) * order), (gauge(key),) * order, True)) is few
 
 
 @pytest.mark.parametrize(
@@ -211,10 +379,10 @@ def test_cones_come_first_where_they_are_few(key, d, order, few):
 )
 def test_cones_come_late_where_relaxations_leave_something(key, d, few):
     query = ProductQuery(np.zeros((d, d, d)), (gauge(key),) * 3, True)
-    assert few_powers(query, late=True) is few
+    assert few_factors(query, late=True) is few
 
 
-def grown(monkeypatch, uppers, left=0.0, **allowed):
+def grown(monkeypatch, uppers, left=0.0, key="l1+", **allowed):
     """Propose by trees with these bounds; return the bound, and the aim and room of each tree."""
     met, out = [], iter(uppers)
 
@@ -225,21 +393,30 @@ def grown(monkeypatch, uppers, left=0.0, **allowed):
         made.code, made.first = np.zeros(1, dtype=int), np.zeros(1, dtype=int)
         return made
 
-    monkeypatch.setattr("certify.polar.branching.powers.grow_codes", grow)
+    monkeypatch.setattr("certify.polar.branching.factors.grow_codes", grow)
     T = np.random.default_rng(0).standard_normal((2, 2, 2))
-    query = ProductQuery(T, (gauge("l1+"),) * 3, True, **allowed)
-    return power_proposal(query, 1.0).upper, met
+    query = ProductQuery(T, (gauge(key),) * 3, True, **allowed)
+    return cones_proposal(query, 1.0).upper, met
 
 
 def test_trees_for_larger_bounds_come_first(monkeypatch):
-    upper, met = grown(monkeypatch, [1.4, 1.1, 1.02, 1.003, 1.0001, 1.0])
-    assert [aim for aim, _ in met] == [1.5, 1.125, 1 + 2.0**-5, 1 + 2.0**-8, 1 + 2.0**-12, 1.0]
+    """Of several orthants: all trees for one bound before those for a smaller one."""
+    uppers = [1.4, 1.1, 1.02, 1.003, 1.0001, 1.0]
+    upper, met = grown(monkeypatch, [u for u in uppers for _ in range(4)], key="l1")
+    wanted = [1.5, 1.125, 1 + 2.0**-5, 1 + 2.0**-8, 1 + 2.0**-12, 1.0]
+    assert [aim for aim, _ in met] == [aim for aim in wanted for _ in range(4)]
     assert upper == pytest.approx(1.0, rel=1e-9)
 
 
+def test_one_tree_alone_is_grown_once(monkeypatch):
+    upper, met = grown(monkeypatch, [1.02])
+    assert [aim for aim, _ in met] == [1.0]
+    assert upper == pytest.approx(1.02, rel=1e-9)
+
+
 def test_trees_that_are_cut_short_are_the_last(monkeypatch):
-    upper, met = grown(monkeypatch, [1.7], left=0.5)
-    assert len(met) == 1
+    upper, met = grown(monkeypatch, [1.7] * 4, left=0.5, key="l1")
+    assert len(met) == 4
     assert upper == pytest.approx(1.7, rel=1e-9)
 
 

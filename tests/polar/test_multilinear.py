@@ -460,7 +460,7 @@ def test_slices_of_a_free_mode_among_signed_ones_take_both_signs():
 
 @pytest.mark.thorough
 def test_cases_close_what_one_part_leaves(monkeypatch):
-    monkeypatch.setattr("certify.polar.products.few_powers", lambda *_, **__: False)  # no cones
+    monkeypatch.setattr("certify.polar.products.few_factors", lambda *_, **__: False)  # no cones
     T = contract.symmetric_part(random((4,) * 4, 2))
     keys = ("l2+",) * 4
     value, upper, proof = proved(T, keys, symmetric=True)

@@ -16,7 +16,7 @@ y . g_j >= q_j > 0 gives a bound: max_j c_j / q_j times the dual norm of y.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from itertools import combinations, islice
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -97,7 +97,7 @@ class Cones:
         self.w = np.vstack([w.reshape(-1, outputs), np.zeros((1, outputs))])
         self.heights = np.sqrt((self.w * self.w).sum(axis=1))  # |w_i|, for the search
         self.unit = form.unit * power(e)
-        self.pairs = [*combinations(range(form.short.size), 2)]
+        self.pairs = form.pairs
         far = np.abs(self.kinks).max(axis=0)
         v = np.abs(self.A) + np.outer(np.abs(self.pull), far)
         if form.bent:

@@ -1,6 +1,7 @@
 """Rule `cones`: branch and bound over simplicial cones of a factor with few coordinates."""
 
 import math
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from itertools import product
 
@@ -10,10 +11,11 @@ from ..budget import FRACTION
 from ..errors import demand
 from ..evidence import Evidence
 from ..fields import index
-from ..norms import L2, SIGNS
+from ..norms import L2, SIGNS, Norm
 from ..scalars import power
-from ..simplicial import ConeForm, TreeSpan, over_powers, power_form
+from ..simplicial import ConeForm, TreeSpan, over_products, product_form
 from ..spaces import Modes, Network, Pair
+from .corners import ends_of, is_free
 
 SHORT = 16  # coordinates of the short factor, at most: there is a cone for each orthant
 BITS = 24  # by which the grid of the data is refined, so that rounding a slope costs little
@@ -74,19 +76,20 @@ def layer_form(ar: Arithmetic[H], net: Network, w: H) -> ConeForm:
 
 def tree_bound(ar: Arithmetic[H], form: ConeForm, given: Arrays) -> Fraction:
     """Bound a form over the cones of a tree."""
-    codes, span = read_tree(form.short.size, form.number, given)
+    codes, span = read_tree(form, form.number, given)
     return ar.cones(form._replace(tree=codes), span)
 
 
-def read_tree(d: int, roots: int, given: Arrays) -> tuple[list[int], TreeSpan]:
+def read_tree(form: ConeForm, roots: int, given: Arrays) -> tuple[list[int], TreeSpan]:
     """Read a tree and its span: eight codes in each integer, the first code in the lowest byte.
 
     The tree ends with its last leaf; the rest of the last integer must be zeros.
     """
+    d = form.short.size
     demand(d <= SHORT, "proof.polar.rule", "wrong_rule", f"{d} coordinates")
     words = given.get("tree", (None,), "q").data
     codes = [x >> shift & 255 for x in words for shift in range(0, 64, 8)]
-    pairs = d * (d - 1) // 2
+    pairs = len(form.pairs)
     left, waiting, most, used = roots, list[int](), 1, 0  # the depth of each cone that waits
     deepest = long = 0
     while (left or waiting) and used < len(codes):
@@ -103,30 +106,66 @@ def read_tree(d: int, roots: int, given: Arrays) -> tuple[list[int], TreeSpan]:
     return codes[:used], TreeSpan(most, deepest, long)
 
 
-def power_cones(ar: Arithmetic[H], modes: Modes, w: H, proof: Evidence) -> Fraction:
-    """Prove sup <W, x o ... o x> <= the largest bound of a cone, W symmetric.
+def product_cones(ar: Arithmetic[H], modes: Modes, w: H, proof: Evidence) -> Fraction:
+    """Prove sup <W, x1 o ... o xK> <= the largest bound of a cone of all factors but one.
 
-    On the orthant with signs s, x = s z with z >= 0, and the tensor in z has the entries
-    s_i ... s_k W, each at the larger end of its interval.  For an even order x and -x have the
-    same value, so half of the orthants are enough if x is free.
+    That is the factor of the mode "axis"; a symmetric W has none.  On the orthants with signs s the
+    factors are s z with z >= 0, and the tensor in z has the entries s_i ... s_k W.
     """
-    norm, order = modes.norms[0], len(modes.norms)
-    demand(modes.symmetric, "proof.polar.rule", "wrong_rule", "factors that differ")
-    d = norm.size
-    signs = [SIGNS[norm.sign(k)] for k in range(d)]
-    if order % 2 == 0 and all(len(s) == 2 for s in signs):
-        signs[0] = (1,)
-    codes, span = read_tree(d, math.prod(map(len, signs)), proof.given)
-    ar.budget.hold(span.waiting * d * (2 * d + 4), "cones that wait", 2 * span.depth)
-    work = (order + FRACTION) * d ** (order + 1)
-    ar.budget.spend((len(codes) + order**2 * span.long) * work, "cones")
-    lows, highs, e = ar.spans(ar.unfold(w, modes.at, range(order), 1))
-    ends = [*zip(lows, highs, strict=True)]
-    orthants = (
-        [
-            high if math.prod(each) > 0 else -low
-            for each, (low, high) in zip(product(s, repeat=order), ends, strict=True)
-        ]
-        for s in product(*signs)
-    )
-    return over_powers(power_form(norm, power(e), codes), orthants, order)
+    axis, count = None, len(modes.norms)
+    if not modes.symmetric:
+        axis = index(proof.fields.get("axis"), count, "proof.polar.axis", "axis")
+    form, signs, order = factor_form(modes.norms, axis)
+    turn, d, m = form.modes, form.short.size, form.other.size
+    codes, span = read_tree(form, math.prod(len(s) for x in signs for s in x), proof.given)
+    ar.budget.hold(span.waiting * d * (2 * d + 3 + m), "cones that wait", 2 * span.depth)
+    lows, highs, e = ar.spans(ar.unfold(w, modes.at, order, 1))
+    ends = [*zip(highs, lows, strict=True)]
+    sides = 1 if form.other.cone == "+" or lows == highs else 2  # largest entries, least ones
+    work = node_work(form, sides * len(ends))
+    ar.budget.spend((len(codes) + len(turn) ** 2 * span.long) * work, "cones")
+
+    def tensors() -> Iterator[list[list[int]]]:
+        """Yield the largest entries of the tensor of each orthant, and the least ones."""
+        for x in product(*(product(*s) for s in signs)):
+            flips = [math.prod(s) for s in product(*(x[k] for k in turn)) for _ in range(m)]
+            both = [p if s > 0 else (-p[1], -p[0]) for s, p in zip(flips, ends, strict=True)]
+            yield [[p[side] for p in both] for side in range(sides)]
+
+    return over_products(form._replace(unit=power(e), tree=codes), tensors())
+
+
+def node_work(form: ConeForm, entries: int) -> int:
+    """Return the units of a cone of factors, for a tensor of so many entries.
+
+    Contractions with all generators, and for each choice of them a dual norm and a ratio; factors
+    that differ have more slopes, and an integer division for each choice.
+    """
+    d, sums = form.short.size, len(form.modes) * entries
+    choices = entries // form.other.size if form.other.line == "root" else entries
+    more = (len(form.sizes) - 1) * FRACTION * (2 * choices + d * d)
+    return max(form.sizes) * (sums + FRACTION * choices) + more
+
+
+def factor_form(
+    norms: Sequence[Norm], axis: int | None
+) -> tuple[ConeForm, list[list[tuple[int, ...]]], list[int]]:
+    """Return the form of all factors but that of a mode, and the order of the modes with it last.
+
+    Also return the signs of the coordinates of each factor; of x and -x one is enough if other
+    modes can take the sign.  A symmetric tensor (axis None) has one factor, and the last one is a
+    number in [0, 1].
+    """
+    order, count = [*range(len(norms))], len(norms)
+    if axis is None:
+        return (
+            product_form(norms[:1], L2(1, "+"), [0] * count),
+            ends_of(norms[:1], SIGNS, absorbed=count % 2 == 0),
+            order,
+        )
+    order.append(order.pop(axis))
+    *short, last = (norms[k] for k in order)
+    kinds = sorted({n.name for n in short})
+    demand(len(kinds) == 1, "proof.polar.rule", "wrong_rule", kinds)
+    signs = ends_of(short, SIGNS, absorbed=is_free(last))
+    return product_form(short, last, [*range(count - 1)]), signs, order

@@ -1,7 +1,7 @@
 """Rule `corners`: all norms but one are linf, so some maximizer is at corners of their cubes."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from itertools import product
 
@@ -34,7 +34,7 @@ def corners(ar: Arithmetic[H], space: Pair | Modes, w: H, proof: Evidence) -> Fr
     *cubes, last = (norms[k] for k in order)
     wrong = next((n.name for n in cubes if not isinstance(n, LInf)), None)
     demand(wrong is None, "proof.polar.rule", "wrong_rule", wrong)
-    ends = ends_of(cubes, last)
+    ends = ends_of(cubes, ENDS, absorbed=is_free(last))
     count = math.prod(len(x) for cube in ends for x in cube)
     ar.budget.spend(2 * FRACTION * count * (last.size + len(last.edges)), "corners")
     flows, level = dual_witness(last, count, proof)
@@ -45,17 +45,18 @@ def corners(ar: Arithmetic[H], space: Pair | Modes, w: H, proof: Evidence) -> Fr
     return best
 
 
-def ends_of(cubes: Sequence[Norm], last: Norm) -> list[Ends]:
-    """Return the ends of each coordinate of each cube.
+def ends_of(
+    norms: Sequence[Norm], table: Mapping[str, tuple[int, ...]], *, absorbed: bool
+) -> list[Ends]:
+    """Return the ends, or the signs, of each coordinate of each factor.
 
-    Of the corners x and -x of a free cube one is enough if another factor is free, since that
-    factor can take the sign.  It is the last factor or, if that has signs, the first free cube.
+    Of x and -x one is enough if another factor can take the sign: one that is not in the list
+    (absorbed) or, without it, the first free one.
     """
     out: list[Ends] = []
-    absorbed = is_free(last)
-    for cube in cubes:
-        ends = [ENDS[cube.sign(i)] for i in range(cube.size)]
-        if is_free(cube):
+    for norm in norms:
+        ends = [table[norm.sign(i)] for i in range(norm.size)]
+        if is_free(norm):
             ends[0] = ends[0][: 2 - absorbed]
             absorbed = True
         out.append(ends)

@@ -11,7 +11,7 @@ from ..fields import index
 from ..norms import SIGNS
 from ..patterns import Pattern
 from ..spaces import Deep, Modes, Network, Pair, Space
-from .cones import power_cones
+from .cones import product_cones
 from .corners import corners
 from .layers import deep_bound, network_bound
 from .matrices import POLAR_RULES
@@ -63,7 +63,7 @@ def slices(ar: Arithmetic[H], modes: Modes, w: H, proof: Evidence) -> Fraction:
 
 
 TENSOR_RULES: dict[str, Callable[..., Fraction]] = {
-    "cones": power_cones,
+    "cones": product_cones,
     "corners": corners,
     "slices": slices,
     "transpose": transpose,

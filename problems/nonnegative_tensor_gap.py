@@ -1,0 +1,34 @@
+"""Three nonnegative factors where a relaxation exceeds lam and the polar does not."""
+
+import numpy as np
+
+from certify import Problem, Verdict
+from certify.atoms import CP
+from certify.losses import Squared
+
+from . import Instance
+from ._truth import HORN, nonnegative_top
+
+WHY = (
+    "the first slice is G = 4 I - H, H Horn's matrix (copositive: v^T H v >= 0 for v >= 0), which "
+    "is positive definite, so sup u^T G v = sup v^T G v = 4 over unit u, v >= 0; the second slice "
+    "is all -1/2 and earns nothing, so the polar is 4, below lam = 4.125: the zero model is "
+    "optimal, |G|^2 / 2 + 25 / 8 = 35.625.  H is no sum of a semidefinite and a nonnegative "
+    "matrix: bounds from multipliers stop at 2 + sqrt 5 = 4.236"
+)
+LAM = 4.125
+
+
+def cases() -> dict[str, Instance]:
+    """Return the zero model, and a fitted entry that is refuted."""
+    G = 4.0 * np.eye(5) - HORN
+    if not nonnegative_top(G, both=True) < LAM:
+        message = "the enumeration of supports contradicts this case"
+        raise ArithmeticError(message)
+    problem = Problem(Squared(np.stack([G, np.full((5, 5), -0.5)], axis=2)), CP(("l2+",) * 3), LAM)
+    none = (np.zeros((5, 1)), np.zeros((5, 1)), np.zeros((2, 1)))
+    entry = (np.eye(5)[:, :1], np.eye(5)[:, :1], np.eye(2)[:, :1])
+    return {
+        "zero_model": Instance(problem, none, None, 35.625, Verdict.CERTIFIED, WHY),
+        "entry_fitted": Instance(problem, entry, None, 35.625, Verdict.REFUTED, WHY),
+    }
