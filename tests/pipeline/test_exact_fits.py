@@ -13,6 +13,7 @@ from certify.losses import (
     Huber,
     KullbackLeibler,
     Logistic,
+    Poisson,
     Quantile,
     Squared,
     SquaredHinge,
@@ -86,18 +87,19 @@ KINKS = {  # the loss of an exact fit, and what is negligible
     "quantile": (Quantile(Y, 0.25), SHARE * np.where(Y > 0, 0.25 * Y, -0.75 * Y).sum()),
     "hinge": (Hinge(SIGNS), SHARE * Y.size),
 }
+COUNTS = {"kullback_leibler": (KullbackLeibler(np.abs(Y)), SHARE * np.abs(Y).sum())}
 SMOOTH = {
     "huber": (Huber(Y, 0.5), 0.5 * SHARE**2 * np.square(Y).sum()),
     "squared_hinge": (SquaredHinge(SIGNS), SHARE**2 * Y.size),
 }
 
 
-@pytest.mark.parametrize("name", KINKS | SMOOTH)
+@pytest.mark.parametrize("name", KINKS | SMOOTH | COUNTS)
 def test_what_is_negligible_bounds_the_loss_of_a_fit_that_is_off_by_its_share(name):
-    loss, most = (KINKS | SMOOTH)[name]
+    loss, most = (KINKS | SMOOTH | COUNTS)[name]
     assert negligible(Problem(loss, PAIR, 0.0)) == pytest.approx(most)
     near = loss.data - loss.data * SHARE
-    assert 0 < loss.value(near) <= most * 1.5  # the data less their share are rounded
+    assert (0 if name not in COUNTS else -most) < loss.value(near) <= most * 1.5  # near is rounded
 
 
 @pytest.mark.parametrize("lam", [0.0, 1e-30])
@@ -119,8 +121,18 @@ def test_an_exact_fit_of_a_loss_with_kinks_is_certified(name, offsets, lam):
     assert not check(problem, factors, q=q, atol=0.0, budget=1).certified
 
 
+@pytest.mark.parametrize("lam", [0.0, 1e-30])
+def test_an_exact_fit_of_counts_is_certified(lam):
+    rng = np.random.default_rng(0)
+    factors = rng.random((8, 2)) + 0.125, rng.random((6, 2)) + 0.125
+    problem = Problem(KullbackLeibler(factors[0] @ factors[1].T), RankOne("l2+", "l2+"), lam)
+    result = check(problem, factors, budget=1)
+    assert 0 < result.upper < result.epsilon == negligible(problem)
+    assert result.verdict.name == "CERTIFIED"
+
+
 def test_losses_that_a_fit_of_the_data_does_not_make_zero_have_no_such_size():
-    for loss in (Logistic((SIGNS + 1) / 2), KullbackLeibler(np.abs(Y))):
+    for loss in (Logistic((SIGNS + 1) / 2), Poisson(np.abs(Y))):
         assert negligible(Problem(loss, PAIR, 0.0)) == 0
 
 

@@ -218,13 +218,14 @@ def ask(  # noqa: PLR0913  the question's parts
 def rounding(problem: Problem, factors: Factors, q: Values | None) -> float:
     """Return the default atol of a question: `negligible` for an exact fit, else 0.
 
-    A fit without a rounding error beside its penalty needs none.
+    A fit without a rounding error beside its penalty needs none; a divergence always has some.
     """
     most, penalty = negligible(problem), float(problem.rates(factors, l1=1.0).sum())
     if not most or penalty > most:
         return 0.0
     value = problem.objective(factors, problem.best_offsets(factors) if q is None else q)
-    return most if value <= most and (value > penalty or not penalty) else 0.0
+    whole = value == penalty > 0 and not problem.loss.counts
+    return most if value <= most and not whole else 0.0
 
 
 def negligible(problem: Problem) -> float:
@@ -232,6 +233,7 @@ def negligible(problem: Problem) -> float:
 
         1/2 s^2 sum c L y^2    for a smooth loss h with h(y; y) = 0 and Lipschitz constant L of h',
         s sum c h(0; y)        for h with kinks and h(y; y) = 0,     s = max(dims) 2^-52,
+        s sum c y              for the Kullback-Leibler divergence, whose terms cancel,
 
     else 0.  Since h is convex, the loss of the fit (1 - s) Y is at most this.  For such a fit
     (PCA() with all components, say) the optimum is 0 or negligible, too: floats do not reach a
@@ -244,7 +246,9 @@ def negligible(problem: Problem) -> float:
     with np.errstate(all="ignore"):
         if loss.each(loss.data).any():
             return 0.0
-        if loss.smooth:
+        if loss.counts:
+            most = share * float((loss.field_weights * loss.data).sum())
+        elif loss.smooth:
             y, pull = loss.data.reshape(-1), np.reshape(loss.field_weights * loss.data, -1)
             most = share * share * 0.5 * float(y @ pull) * loss.curve
         else:
