@@ -1,6 +1,7 @@
 """check(): factors in, verdict and certificate out.  The verdict is the verifier's."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -15,6 +16,7 @@ from certify.base.clock import LOG, Clock, Progress, limit_fits
 from certify.base.cluster import Client
 from certify.base.errors import InputError, OutOfScopeError
 from certify.base.threads import threads
+from certify.kernel.errors import RejectedError
 from certify.kernel.verdict import Outcome
 from certify.losses import LOSSES, Squared
 from certify.polar.proved import above, below
@@ -101,7 +103,7 @@ def check(  # noqa: PLR0913  the contract's keywords
         return without_certificate(problem, arrays, found_q, Verdict.OUT_OF_SCOPE, answer)
     if missing_rules(problem):
         return by_floats(problem, (arrays, found_q), (route, clock), rtol=rtol, atol=atol)
-    with threads(problem.loss.observed), session(clock, saved, client):
+    with threads(problem.loss.observed), session(clock, saved, client), exact_domain():
         found = answers(problem, question, (arrays, values), (clock, seed), (caller_dual, route))
     evidence, proof, own_proof = found
     result = result_of(problem, arrays, (found_q, evidence), proof, own_proof)
@@ -109,6 +111,19 @@ def check(  # noqa: PLR0913  the contract's keywords
     note = getattr(factors, "note", "")  # of an adapter: how the factors differ from the fit
     reason = result.reason + (note and f"; {note}")
     return replace(result, reason=reason, origin=origin, multiple=multiple)
+
+
+@contextmanager
+def exact_domain() -> Iterator[None]:
+    """Raise InputError where a candidate's fit is outside the domain by less than floats show."""
+    try:
+        yield
+    except RejectedError as error:
+        if (error.where, error.code) != ("fitted", "domain"):
+            raise
+        why = f"in exact arithmetic the fit is somewhere {error.value}, where floats round it up"
+        cure = "raise the factors or q there"
+        raise InputError(f"the objective is infinite: {why}: {cure}") from None
 
 
 def answers(
@@ -218,10 +233,11 @@ def best_offsets(problem: Problem, factors: Factors) -> Values:
         name = type(problem.loss).__name__
         raise InputError(f"q must be given: the best offsets are not known for {name}")
     scaled, by = rescale.normalize(problem)
-    fit = scaled.atom.predict(rescale.factors_down(factors, by), scaled.loss.observed)
+    small = rescale.factors_down(factors, by)
+    fit = scaled.atom.predict(small, scaled.loss.observed)
     wide = by.data < 0 and not np.isfinite(np.square(fit)).all()
     linear = isinstance(problem.loss, Squared)  # finite offsets are right
-    offsets = scaled.fit_offsets(fit) if linear or not wide else ()
+    offsets = scaled.best_offsets(small) if linear or not wide else ()
     if wide and not (offsets and all(np.isfinite(x).all() for x in offsets)):
         Z = problem.atom.predict(factors, problem.loss.observed)
         largest, least = (float(np.abs(x).max()) for x in (Z, problem.loss.arrays()["Y"]))

@@ -30,7 +30,7 @@ from .budget import AUTO, Budget, rest, session, start_clock
 from .certificate.coverage import missing_rules
 from .certificate.file import accept_epsilon
 from .certificate.verdict import Judgement, Verdict
-from .check import best_offsets, check, finite_objective, why_uncovered
+from .check import best_offsets, check, exact_domain, finite_objective, why_uncovered
 from .prove import value_of
 from .result import Result
 from .reuse import bound_beside
@@ -106,7 +106,7 @@ def improve(  # noqa: PLR0913  as check()
     cover the problem.
     """
     clock, problem = start_clock(budget, progress), as_problem(problem)
-    with session(clock, Checkpoint(), client):
+    with session(clock, Checkpoint(), client), exact_domain():
         rtol, atol = accept_epsilon(rtol, atol)
         settings = (rtol, atol, natural(seed, "seed"), accept_route(Route(method, solver), problem))
         return improve_and_check(problem, factors, q, settings, clock)

@@ -254,8 +254,8 @@ class Fit:
         return self.loss.value(Z) + 0.5 * float(flat @ bent), np.asarray(slope)
 
 
-def best(loss: Loss, offsets: Sequence[Offset], Z: Array) -> Values:
-    """Return the best q for any convex loss.
+def best(loss: Loss, offsets: Sequence[Offset], Z: Array, terms: Array) -> Values:
+    """Return the best q for any convex loss; terms: as in `Problem.fit_offsets`.
 
     Smooth losses: L-BFGS, after minimizing over a sparse part if the loss is a sum over entries.
     Other losses: bisection if each number is fitted by itself, else ADMM with the prox of the loss.
@@ -286,7 +286,7 @@ def best(loss: Loss, offsets: Sequence[Offset], Z: Array) -> Values:
             tries = [flat, inside(objective, alternating(objective))]
             flat = min(tries, key=lambda x: objective.smooth_part(x)[0] + float(prices @ np.abs(x)))
     if bounded:
-        flat = raise_fit(objective, flat, prices)
+        flat = raise_fit(objective, flat, prices, terms)
     far = FAR * (1 + float(np.abs(Z).max(initial=0.0)))
     if not np.isfinite(flat).all() or float(np.abs(flat).max(initial=0.0)) > far:
         cure = "give each offset a ridge > 0, or give q"
@@ -300,13 +300,13 @@ def inside(objective: Fit, flat: Array) -> Array:
     return next((q for q in tries if not objective.loss.outside(objective.field(q))), flat)
 
 
-def raise_fit(objective: Fit, flat: Array, prices: Array) -> Array:
+def raise_fit(objective: Fit, flat: Array, prices: Array, terms: Array) -> Array:
     """Return q with a fit above 0 by more than its rounding, by a sparse part or a constant A q.
 
     A fit of 0 in floats may be below 0 in exact arithmetic, which is outside the domain.
     """
     A, observed, ones = objective.design, objective.loss.observed, np.ones(objective.Z.size)
-    slack = ROUNDED * (np.abs(objective.Z).reshape(-1) + np.abs(A) @ np.abs(flat))
+    slack = ROUNDED * (terms.reshape(-1) + np.abs(A) @ np.abs(flat))
     short = (slack > 0) & (objective.field(flat).reshape(-1) <= slack)
     if not short.any():
         return flat

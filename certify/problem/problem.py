@@ -280,17 +280,23 @@ class Problem:
 
     def best_offsets(self, factors: Factors) -> Values:
         """Return the offsets that minimize the objective for these factors."""
-        return self.fit_offsets(self.atom.predict(factors, self.loss.observed))
+        observed, pair = self.loss.observed, None
+        if self.loss.positive:
+            pair = self.atom.outer_factors(factors)
+        terms = None if pair is None else observed.product(*map(np.abs, pair))
+        return self.fit_offsets(self.atom.predict(factors, observed), terms)
 
-    def fit_offsets(self, Z: Array) -> Values:
+    def fit_offsets(self, Z: Array, terms: Array | None = None) -> Values:
         """Return argmin_q of the loss at Z + A q plus H(q).
+
+        terms   the sum of the moduli whose sum with signs is Z, for its rounding; None: |Z|
 
         Raises OutOfScopeError if there is no minimizer.
         """
         if not self.offsets:
             return ()
         if not isinstance(self.loss, Squared):
-            return self.fit_at_scale_one(Z)
+            return self.fit_at_scale_one(Z, np.abs(Z) if terms is None else terms)
         data, scale = self.loss.data, self.loss.scale
         weights = np.ones(Z.shape) if scale is None else scale.reshape(Z.shape)
         observed, target = self.loss.observed, np.asarray(data - Z)
@@ -299,13 +305,13 @@ class Problem:
             return split_values(self.joint @ (np.sqrt(weights) * target).reshape(-1), shapes)
         return least_squares(self.offsets, target, weights, observed)
 
-    def fit_at_scale_one(self, Z: Array) -> Values:
+    def fit_at_scale_one(self, Z: Array, terms: Array) -> Values:
         """Return `fit_offsets` of another loss than squares: of data near 1, then scaled back."""
         a, loss = data_exponent(self.loss), self.loss
         if not a:
-            return best(loss, self.offsets, Z)
+            return best(loss, self.offsets, Z, terms)
         offsets = [o.rescale(-a, (2 - loss.degree) * a) for o in self.offsets]
-        q = best(scale_loss(loss, a), offsets, np.asarray(ldexp_steps(Z, -a)))
+        q = best(scale_loss(loss, a), offsets, *(ldexp_steps(x, -a) for x in (Z, terms)))
         return tuple(ldexp_steps(x, a) for x in q)
 
     @cached_property

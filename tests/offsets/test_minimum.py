@@ -1,5 +1,7 @@
 """The best value of each number of an intercept under a loss with kinks."""
 
+from fractions import Fraction
+
 import cvxpy
 import numpy as np
 import pytest
@@ -279,6 +281,33 @@ def test_counts_beside_a_sparse_part_and_free_numbers_have_a_finite_objective():
     problem, factors = Problem(loss, RankOne(), 5.0, offsets), (0.3 * np.abs(U), 0.3 * np.abs(V))
     value = problem.objective(factors, problem.best_offsets(factors))
     assert value < 600
+
+
+@pytest.mark.parametrize("form", ["product", "sum"])
+def test_a_sparse_part_leaves_the_fit_of_counts_above_the_rounding_of_its_terms(form):
+    """Terms of size 1 that cancel have a rounding error far above that of their sum."""
+    rng = np.random.default_rng(0)
+    U, V = rng.standard_normal((40, 2)), rng.standard_normal((30, 2))
+    U, V = np.hstack([U, -U]), np.hstack([V, V * (1 + 1e-9 * rng.standard_normal(V.shape))])
+    problem = Problem(KullbackLeibler(np.zeros((40, 30))), RankOne(form=form), 1e-9, Sparse(0.5))
+    (S,) = problem.best_offsets((U, V))
+    exact = [
+        sum(Fraction(a) * Fraction(b) for a, b in zip(u, v, strict=True)) + Fraction(s)
+        for u, row in zip(U, S, strict=True)
+        for v, s in zip(V, row, strict=True)
+    ]
+    assert 0 < min(exact) < max(exact) < 1e-8
+    assert check(problem, (U, V), budget=0).upper < np.inf
+
+
+def test_a_fit_that_is_below_0_in_exact_arithmetic_alone_is_refused_in_a_sentence():
+    problem = Problem(KullbackLeibler([[0.0, 1.0]]), RankOne(), 0.5, Intercept(1.0))
+    factors, q = (np.array([[0.1]]), np.array([[0.1], [1.0]])), [np.array([-(0.1 * 0.1)])]
+    assert problem.predict(factors, q)[0, 0] == 0
+    said = r"infinite: in exact arithmetic the fit is somewhere -8\.3\S+e-19 or less, where floats"
+    for ask in (check, improve):
+        with pytest.raises(InputError, match=said):
+            ask(problem, factors, q=q, budget=0)
 
 
 def test_a_fit_beyond_the_floats_is_refused_in_a_sentence():
