@@ -19,6 +19,7 @@ from certify.offsets import Offset
 from certify.polar import Matrix, PolarBound, Proposal
 from certify.polar.layer_query import Layer
 
+from ._hidden import matrix
 from ._methods import proposer
 from ._words import Words
 
@@ -153,8 +154,10 @@ class Atom(ABC):
 
     def enclose(self, W: Any, propose: Callable[[Any], Proposal], seed: int) -> PolarBound:  # noqa: ANN401
         """Return both sides of the polar, the upper one by `propose`, in floats and unproved."""
-        proposal = propose(W)
-        lower, witness = self.attain(W, seed)
+        given = matrix(W, ndim=None)
+        self.check(given.shape)
+        proposal = propose(given)
+        lower, witness = self.attain(given, seed)
         return PolarBound(lower, proposal.upper, witness, proposal.proof, proposal.note)
 
     def relaxation(self, cp: Any, Z: Any) -> tuple[Any, list[Any]] | None:  # noqa: ANN401

@@ -6,9 +6,8 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
-from scipy import sparse
 
-from certify.base.arrays import as_dense, finite, real
+from certify.base.arrays import as_dense
 from certify.base.errors import InputError
 from certify.kernel.errors import RejectedError
 from certify.kernel.scalars import power
@@ -24,7 +23,7 @@ from certify.polar.proved import (
 from certify.polar.scale import at_scale_one, rescale_proof
 
 from ._base import Atom
-from ._hidden import nonempty
+from ._hidden import matrix
 
 Propose = Callable[[Any], Proposal]
 Sides = tuple[Callable[[Any, Any], float], Callable[[Any, Any], float]]
@@ -114,14 +113,3 @@ def inside_floats(bounded: Callable[[], float], otherwise: float) -> float:
         if error.code != "overflow":
             raise
         return otherwise
-
-
-def matrix(W: Any) -> Matrix:  # noqa: ANN401  an array or scipy.sparse
-    """Return W as a float64 array or a CSR array."""
-    if not sparse.issparse(W):
-        return nonempty(W, "W")
-    coo = sparse.coo_array(W, copy=True)
-    data = finite(real(coo.data, "W.data"), "W.data")
-    out = sparse.coo_array((data, coo.coords), shape=coo.shape).tocsr()
-    finite(out.data, "W.data")  # sums of duplicates may overflow
-    return out

@@ -1,12 +1,14 @@
-"""The arguments of a hidden layer, checked."""
+"""W of a polar, and the arguments of a hidden layer, checked."""
 
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy import sparse
 
 from certify.base.arrays import Array, finite, frozen, real, short
 from certify.base.errors import InputError
+from certify.polar import Matrix
 
 SLOPES = {"relu": 0.0, "leaky_relu": 0.01, "abs": -1.0, "linear": 1.0}
 
@@ -17,6 +19,17 @@ def nonempty(x: object, name: str, ndim: int | None = 2) -> Array:
     if not data.size:
         raise InputError(f"{name} must not be empty, got shape {data.shape}")
     return data
+
+
+def matrix(W: Any, ndim: int | None = 2) -> Matrix:  # noqa: ANN401  an array or scipy.sparse
+    """Return W as a finite float64 array that is not empty, or as a CSR array."""
+    if not sparse.issparse(W):
+        return nonempty(W, "W", ndim)
+    coo = sparse.coo_array(W, copy=True)
+    data = finite(real(coo.data, "W.data"), "W.data")
+    out = sparse.coo_array((data, coo.coords), shape=coo.shape).tocsr()
+    finite(out.data, "W.data")  # sums of duplicates may overflow
+    return out
 
 
 def negative_slope(activation: str, slope: float | None) -> float:

@@ -14,6 +14,7 @@ from certify.atoms.symmetric import NORMS
 from certify.base.observed import Observed
 from certify.losses import Squared
 from certify.norms import Elastic
+from certify.testing._atoms import takes
 from tests.strategies import FORMS, PAIRS, arrays, cone, masks, powers, shapes
 from tests.tolerance import EPS, exact_theta, rounding
 
@@ -46,10 +47,18 @@ MADE = {
     "deep_linear": {"3 layers": DeepLinear(DATA, (2, 2)), "sum": DeepLinear(DATA, 2, "sum")},
     "deep_relu": {"2 layers": DeepReLU(DATA, 2), "3 leaky": DeepReLU(DATA, (2, 1), slope=0.25)},
 }
+
+
+def numbered(kind):
+    """Return an atom's own examples by number, the first without one."""
+    tried = (kind.examples(shape) for shape in ((3, 2), (2, 2), (2, 2, 2)))
+    return {str(k or ""): atom for k, atom in enumerate(next(filter(None, tried)))}
+
+
 VARIANTS = {
     f"{name} {k}".strip(): atom
     for name, kind in ATOMS.items()
-    for k, atom in (MADE[name] if name in MADE else {"": kind()}).items()
+    for k, atom in (MADE.get(name) or numbered(kind)).items()
 }
 each_atom = pytest.mark.parametrize("atom", VARIANTS.values(), ids=VARIANTS)
 
@@ -62,14 +71,10 @@ def domain(atom, k, shape):
 
 
 def shape_for(atom, shape):
-    """Return the shape: square for a symmetric atom, a mode more for a tensor, V's rows."""
-    if isinstance(atom, ReLU):
-        return len(atom.layer.pool(atom.layer.features)), shape[1]
-    if isinstance(atom, DeepLinear | DeepReLU):
-        return len(DATA), shape[1]
-    if isinstance(atom, CP):
-        return (shape[0],) * 3 if atom.symmetric else (*shape, 2)
-    return (shape[0], shape[0]) if isinstance(atom, Symmetric) else shape
+    """Return the shape, or one near it that the atom takes: square, a mode more, or V's rows."""
+    m, n = shape[:2]
+    near = [shape, (m, m), (m, n, 2), (m, m, m), (len(DATA), n), (2, n)]
+    return next(s for s in near if takes(atom, s))
 
 
 @st.composite

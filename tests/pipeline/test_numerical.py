@@ -227,6 +227,21 @@ def test_an_objective_that_underflows_is_not_called_optimal():
     assert result.verdict is Verdict.UNDECIDED
 
 
+@pytest.mark.parametrize(
+    ("W", "said"),
+    [
+        ([[1.0, np.nan], [0.0, 1.0]], "W must be finite, got nan"),
+        (np.zeros((0, 2)), "W must not be empty"),
+        ([["a"]], "W must hold real float64"),
+        (sparse.csr_array([[np.inf, 0.0]]), "W.data must be finite"),
+    ],
+)
+def test_the_polar_of_an_atom_of_ones_own_refuses_what_is_no_array_of_numbers(W, said):
+    for method in ("engine", "cvxpy"):
+        with pytest.raises(InputError, match=said):
+            Entrywise().polar(W, method=method)
+
+
 def test_improve_says_which_atom_it_does_not_know():
     with pytest.raises(OutOfScopeError, match="no rule for Entrywise; check"):
         improve(entrywise(), FIRST)
