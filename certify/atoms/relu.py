@@ -10,7 +10,7 @@ import numpy.typing as npt
 from certify.base.arrays import Array, accept_word, as_dense, finite, frozen, real, short
 from certify.base.errors import InputError
 from certify.base.observed import Observed
-from certify.norms import Gauge, Group, gauge, norm_of
+from certify.norms import Gauge, Group, gauge, norm_of, plain_key
 from certify.offsets import Offset
 from certify.polar import Matrix, PolarBound, Proposal
 from certify.polar.ascent.layers import attain
@@ -87,9 +87,7 @@ class ReLU(Atom):
         data = nonempty(self.V, "V")
         if self.bias != "none":
             data = np.column_stack([data, np.ones(len(data))])
-        left, right = gauge(self.left), gauge(self.right)
-        if not right.is_plain:
-            raise InputError(f"right must be l2, l1 or linf, got {short(self.right)}")
+        left, right = gauge(self.left), gauge(plain_key(self.right, "right"))
         slope = negative_slope(self.activation, self.slope)
         if slope != 1 and (not left.spherical or not left.free):
             raise InputError(f"left must be l2 unless activation is linear, got {short(self.left)}")

@@ -49,7 +49,7 @@ REFUSED = {
     "an empty layer": (lambda: ReLU(np.zeros((0, 3))), "V must not be empty, got shape (0, 3)"),
     "a norm of outputs": (
         lambda: ReLU(V, right=Elastic(0.5)),
-        "right must be l2, l1 or linf, got",
+        f"right must be one of {', '.join(KEYS)}, got Elastic(",
     ),
     "samples with a gap": (
         lambda: ReLU(V, samples=[0, 2, 2], pool="sum"),
