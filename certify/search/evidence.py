@@ -10,12 +10,15 @@ from typing import Any
 
 import numpy as np
 
+from certify.atoms.cp import CP
 from certify.base.arrays import Array, finite, real, short
 from certify.base.checkpoint import CHECKPOINT
 from certify.base.clock import Clock
 from certify.base.errors import InputError
 from certify.polar import Proposal
+from certify.polar.branching.factors import few_factors
 from certify.polar.methods.cones import applies_to, is_loose
+from certify.polar.product_query import ProductQuery
 from certify.polar.proved import kernel_json
 from certify.polar.scale import exponent, ldexp_steps
 from certify.problem import Problem
@@ -360,9 +363,12 @@ def give_most_time(run: Run) -> Run:
 
 def converges(problem: Problem) -> bool:
     """Whether only time limits how tight the polar's bound is: hidden layers, and cones."""
-    if problem.atom.family != "pairs":
-        return problem.atom.layer is not None
-    return is_loose(problem.atom.gauges) and applies_to(problem.atom.gauges, problem.loss.shape)
+    atom, dims = problem.atom, problem.loss.dims
+    if isinstance(atom, CP):
+        return few_factors(ProductQuery(np.empty(dims), atom.gauges, atom.symmetric), late=True)
+    if atom.family != "pairs":
+        return atom.layer is not None
+    return is_loose(atom.gauges) and applies_to(atom.gauges, problem.loss.shape)
 
 
 def choose_better(run: Run, result: SearchResult) -> Candidate | None:

@@ -25,7 +25,14 @@ from certify.kernel.norms import L1, L2, LInf
 from certify.kernel.patterns import Pattern
 from certify.kernel.rules.cones import factor_form
 from certify.kernel.rules.polar import polar_bound
-from certify.kernel.simplicial import over_products, product_form
+from certify.kernel.simplicial import (
+    FINE,
+    LEVEL,
+    orthant,
+    over_products,
+    product_form,
+    product_slopes,
+)
 from certify.kernel.spaces import Modes
 from certify.norms import gauge
 from certify.polar.ascent.products import attain
@@ -254,6 +261,14 @@ def test_of_an_entry_between_two_numbers_the_worse_end_counts(cone, least):
     """An entry in [-2, 1], as outward rounding may give, under a last factor of each sign."""
     form = product_form([L2(1), L2(1)], L2(1, cone), [0, 1], tree=(0,))
     assert over_products(form, [[[1], [-2]]]) == least
+
+
+def test_slopes_of_one_factor_differ_by_a_bounded_ratio():
+    """Of a generator where nothing is earned n_j is 2^-20 times the largest, as in floats."""
+    form, one = product_form([L2(2), L2(1)], L2(1, "+"), [0, 1]), 1 << FINE
+    cone = orthant(form, (1, 1, 1))
+    first = [*product_slopes(form, cone, [(0, 2), (1, 2)], [one, 0])][1]
+    assert [x >> FINE - LEVEL for x in first] == [1 << LEVEL, 1, 1 << LEVEL]
 
 
 def test_the_same_tree_costs_twice_where_entries_are_intervals(monkeypatch):

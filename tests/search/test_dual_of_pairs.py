@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from certify import Problem, check
-from certify.atoms import RankOne
+from certify.atoms import CP, RankOne
 from certify.base.clock import Clock
 from certify.losses import Huber, Squared
 from certify.norms import Variation, variation
@@ -127,6 +127,21 @@ def test_a_bound_by_cones_has_most_of_the_time_and_is_made_once():
     far = SearchResult((("start", run.start),), run.start, run.start)
     (dual,) = bound_all(give_most_time(replace(run, epsilon=100.0)), far)
     assert refine_bound(run, far, dual) == []
+
+
+@pytest.mark.parametrize(
+    ("norms", "shape", "most"),
+    [
+        (("l2+",) * 3, (4, 6, 3), True),
+        (("l2+",) * 3, (6, 6, 6), False),
+        (("l2",) * 3, (2, 2, 2), False),
+        (("l1", "l2+", "l2+"), (3, 3, 3), False),  # slices are matrices
+        (("l2+", "l2+"), (3, 3), False),
+    ],
+)
+def test_a_bound_of_a_tensor_by_cones_has_most_of_the_time(norms, shape, most):
+    run = asked(Problem(Squared(np.zeros(shape)), CP(norms), 1.0))
+    assert (give_most_time(run).share == BOUND_SHARE) is most
 
 
 def test_a_bound_that_cones_bring_near_asks_no_general_solver(monkeypatch):

@@ -146,11 +146,11 @@ def few_factors(query: ProductQuery, *, late: bool = False) -> bool:
     late  whether it is after the relaxations, which are tight for l2 alone: more coordinates then
     """
     gauge, d = query.gauges[0], len(query.T)
-    if query.T.size > ENTRIES:
+    if query.T.size > ENTRIES or query.T.ndim == 2:  # noqa: PLR2004  a matrix
         return False
     if not query.symmetric:
         axis = kept_mode(query)
-        if axis is None or all(g.free for g in query.gauges):
+        if axis is None or all(g.free for g in query.gauges) or any(g.axial for g in query.gauges):
             return False
         return work_without(query, axis) <= (LATE_TOGETHER if late else TOGETHER)
     signed = gauge.spherical and not gauge.free
