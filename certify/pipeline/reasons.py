@@ -160,14 +160,15 @@ def polar_is_hard(case: Case) -> str | None:
     """Say that the bound of the polar is loose, and by how much, if that is most of what is open.
 
     The dual value d is concave in the multiple s of the dual point and d(0) >= 0, so a bound that
-    were `low` instead of `high` would raise it to lower * high / low at most.
+    were `low` instead of `high` would raise it to lower * high / low at most.  The best multiple
+    of a dual point has a polar of 1 if the polar limits it.
     """
     if not case.problem.atom.hard:
         return None
     cause, ends = "the polar of these norms is NP-hard and its bound is not tight here", case.polar
     if ends is not None:
         low, high = ends
-        if 2 * case.lower * (high - low) < (case.best - case.lower) * low:
+        if high < LIMITED or 2 * case.lower * (high - low) < (case.best - case.lower) * low:
             return None
         least, most = apart(low, high)
         within = f"from {least} lam, which a {case.problem.atom.component} attains, to {most} lam"
@@ -194,6 +195,7 @@ def part(distance: float, whole: float) -> str:
 KINKS = "; the loss has kinks, so a dual point proves this and no gradient does"
 EXACT = "; they fit the data up to rounding"
 FOUND = "; the best offsets for these factors were found"
+LIMITED = 0.99  # in units of lam: a polar below it does not limit the multiple of a dual point
 FAR = 2.0**10  # times the best offsets in floats: so far out, a loss that tends to 0 is 0 in floats
 ROUNDED = 2.0**-44  # of |Y|^2, in the bound for each component; what is said, never a bound
 REASONS: tuple[Reason, ...] = (  # the first that applies is given; the last one always does

@@ -106,6 +106,11 @@ def test_a_reason_says_how_loose_the_polar_is():
     for upper in (2.0, 2.4):  # a polar of 2 raises 1 to 1.2 at most, less than half way to 3/2
         assert reasons.polar_is_hard(case_of(upper)) is None
     assert "by at most 34 %: the dual point" in reasons.dual_is_loose(case)
+    small = replace(case.evidence.dual, point=Orthogonal(np.array([[0.25]])))
+    for upper, limits in ((0.5, False), (1.0, True)):  # its component attains 0.25
+        found = replace(case.evidence, dual=replace(small, polar=Proposal(upper)))
+        said = reasons.polar_is_hard(replace(case, evidence=found))
+        assert (said is not None) == limits
     bare = replace(case, evidence=Evidence(case.evidence.start))
     assert "lam" not in reasons.polar_is_hard(bare)
 
