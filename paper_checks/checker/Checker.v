@@ -264,9 +264,10 @@ Record data := Data {
   drtol : dyadic; datol : dyadic }.
 
 (* a tree of splits with a proof at each end; of cases: on which side of a row of F, or of another, and
-   what holds everywhere: p_i is at most such a sum of other p_j and q_j (`row_of`) *)
+   what holds everywhere: p_i is at most such a sum of other p_j and q_j, or a sum of rows is at most what it
+   is where one of them is 0 (`row_of`) *)
 Definition sparse := seq (nat * dyadic).
-Inductive plane := Row (i : nat) | Line (a : grid) | Above (i : nat) (of_ : sparse).
+Inductive plane := Row (i : nat) | Line (a : grid) | Above (i : nat) (of_ : sparse) | Range (of_ : sparse).
 Definition step := (plane * bool)%type.
 Inductive tree (S T : Type) :=
   Leaf (proof : T) | Cut (s : S) (plus minus : tree S T) | Fact (s : S) (next : tree S T).
@@ -902,10 +903,17 @@ Definition farthest_sum (x : seq dyadic) : dyadic :=
   let y := mul (as_row x) (transpose k (without b)) in
   dadd (sqrt_up (inner y y)) (dmul (dabs (foldr dadd dzero x)) (far b)).
 
+(* sum_i x_i z_i <= max_l |sum_i x_i (f_i - f_l)| where z_l = 0 for some l *)
+Definition farthest_kink (x : seq dyadic) : dyadic :=
+  let y := mul (as_row x) (transpose k (without b)) in
+  let e := gsub (mul (filled m 1) (transpose k y)) (gscale (foldr dadd dzero x) (without b)) in
+  sqrt_up (foldr dmax dzero (squares_of_rows e)).
+
 (* p_i <= sum_(c_j > 0) c_j p_j + sum_(c_j < 0) |c_j| q_j + slack, where slack is at least z_i - sum c_j z_j
-   and what is lost where sum_(c_j < 0) c_j f_j is rounded *)
-Definition negative_part (c : sparse) : grid :=
-  mul (as_row (mkseq (fun j => dmin (coefficient c j) dzero) m)) (transpose k f).
+   and what is lost where sum_(c_j < 0) c_j f_j is rounded; or sum c_j z_j <= slack *)
+Definition combined (x : nat -> dyadic) : grid := mul (as_row (mkseq x m)) (transpose k f).
+Definition negative_part (c : sparse) : grid := combined (fun j => dmin (coefficient c j) dzero).
+Definition opposite (c : sparse) : grid := combined (fun j => dmul minus_one (coefficient c j)).
 Definition row_of (s : plane) : grid :=  (* over (p, u) *)
   match s with
   | Row i => beside (blank 1 m) (row_at f i)
@@ -913,22 +921,30 @@ Definition row_of (s : plane) : grid :=  (* over (p, u) *)
   | Above i c =>
     beside (as_row (mkseq (fun j => if eqn i j then minus_one else dabs (coefficient c j)) m))
            (rounded (negative_part c))
+  | Range c => beside (blank 1 m) (rounded (opposite c))
   end.
+Definition with_rounding (x : dyadic) (y : grid) : dyadic :=
+  let r := gsub y (rounded y) in let s := dadd x (sqrt_up (dmul (dadd one (reach b)) (inner r r))) in
+  if Z.eqb (num s) Z0 then dzero else float_radius s.
 Definition slack_of (s : plane) : dyadic :=
-  if s is Above i c then
-    let x := farthest_sum (mkseq (fun j => if eqn i j then one else dmul minus_one (coefficient c j)) m) in
-    let y := negative_part c in let r := gsub y (rounded y) in
-    let s := dadd x (sqrt_up (dmul (dadd one (reach b)) (inner r r))) in
-    if Z.eqb (num s) Z0 then dzero else float_radius s
-  else dzero.
+  match s with
+  | Above i c => with_rounding
+      (farthest_sum (mkseq (fun j => if eqn i j then one else dmul minus_one (coefficient c j)) m)) (negative_part c)
+  | Range c => with_rounding (farthest_kink (mkseq (coefficient c) m)) (opposite c)
+  | _ => dzero
+  end.
 Definition is_plane (s : plane) : bool :=
   match s with
   | Row i => Nat.ltb i m
   | Line a => shaped 1 (m + k) a
   | Above i c => [&& Nat.ltb i m, listed m c & negb (has (fun y => eqn i y.1) c)]
+  | Range c => free_ b && listed m c
   end.
 Definition stated (path : seq step) (s : plane) : option (seq step) :=
-  if s is Above _ _ then if is_plane s then Some (rcons path (s, true)) else None else None.
+  match s with
+  | Above _ _ | Range _ => if is_plane s then Some (rcons path (s, true)) else None
+  | _ => None
+  end.
 
 (* x = (p / tau, u), and 1 behind them if c = 1 *)
 Definition scaled (tau : dyadic) (c : nat) (s : plane) : grid :=

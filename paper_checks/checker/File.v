@@ -1036,19 +1036,23 @@ Definition cut_of (cuts : grid) (c : Z) : result grid :=
   let* _ := demand (c <? Z.of_nat (List.length (ints cuts))) "proof.polar.nodes" in
   Ok (Grid [nth (Z.to_nat c) (ints cuts) []] (ex cuts)).
 Definition planes_of (rows : Z) (cuts : grid) (node : json) : result (option (list plane)) :=
-  match find "row" (fields_of node), find "cut" (fields_of node), find "above" (fields_of node) with
-  | None, None, None => Ok None
-  | None, None, Some (Nat_ i) =>
+  let at_ k := find k (fields_of node) in
+  match at_ "row", at_ "cut", at_ "above", at_ "range" with
+  | None, None, None, None => Ok None
+  | None, None, None, Some _ =>
+    let* _ := only node ["next"; "range"] "a fact" in
+    let* c := sparse_at rows node "range" in Ok (Some [Range c])
+  | None, None, Some (Nat_ i), None =>
     let* _ := only node ["above"; "next"; "of"] "a fact" in
     let* _ := demand (i <? rows) "proof.polar.nodes" in
     let* c := sparse_at rows node "of" in Ok (Some [Above (Z.to_nat i) c])
-  | None, Some (Nat_ c), None =>
+  | None, Some (Nat_ c), None, None =>
     let* _ := only node ["cut"; "minus"; "plus"] "a split" in
     let* a := cut_of cuts c in Ok (Some [Line a])
-  | Some (Nat_ i), None, None =>
+  | Some (Nat_ i), None, None, None =>
     let* _ := only node ["minus"; "plus"; "row"] "a split" in
     let* _ := demand (i <? rows) "proof.polar.nodes" in Ok (Some [Row (Z.to_nat i)])
-  | _, _, _ => NotCovered "a node"
+  | _, _, _, _ => NotCovered "a node"
   end.
 (* a cut, two coordinates of a cube, or the groups of a side *)
 Definition partings_of (k : Z) (cuts : grid) (left_ right_ : norm_form dyadic) (node : json)

@@ -1506,7 +1506,7 @@ have one_ b h f : (if b then 0 <= split_value s else split_value s <= 0) -> shap
   rewrite e6 qfD lerDl e5 qfZ e4 e3 e2 trmx_mul !trmxK mulmxA qf_congr ec qf_scale mulrCA.
   rewrite mulr_ge0 ?sqr_ge0 // -/(split_value s); case: (b) hs => hs; first by rewrite oneE mul1r.
   by rewrite minus_oneE mulN1r oppr_ge0.
-elim: path g sg hp => [|[[j|a|j a] b] path IH] h sh /= [] // hs hp; [|exact: IH|exact: IH].
+elim: path g sg hp => [|[[j|a|j a|a] b] path IH] h sh /= [] // hs hp; [|exact: IH|exact: IH|exact: IH].
 rewrite {2 4}/with_ /=; case: ifP => [/eqnP ej|_]; last exact: IH.
 have [h1 h2] : shape k k (foldl (add_ b) h w) /\ qf (mx k k h) z <= qf (mx k k (foldl (add_ b) h w)) z.
   elim: (w) h sh => [|f w' IHw] h sh //=; have [|h3 h4] := one_ b h f _ sh; first by move: hs; rewrite /split_holds /= ej.
@@ -1534,7 +1534,7 @@ Proof.
 move=> sg e; rewrite dv_max dv_zero.
 apply: (worstE (P := all_hold split_holds) (le_ := fun x => qf (mx k k g) z <= Num.max x 0 * sq z)) e => //.
 - by move=> x y xy h; apply: le_trans h _; rewrite ler_wpM2r ?sq_ge0 // ge_max !le_max xy lexx orbT.
-- apply: sidesE => -[j|a|j a] // _; rewrite /split_holds /=.
+- apply: sidesE => -[j|a|j a|a] // _; rewrite /split_holds /=.
   by case: (leP 0 (split_value (split_at j))) => [|/ltW] h; [left|right].
 - by move=> path p x hp /(product_topE sg hp) h; apply: le_trans h _; rewrite ler_wpM2r ?sq_ge0 // le_max lexx.
 Qed.
@@ -1897,10 +1897,6 @@ Qed.
 Lemma sq_ones c : sq (const_mx 1 : 'cV[R]_c) = c%:R.
 Proof. by rewrite sq_col; under eq_bigr do rewrite mxE expr1n; rewrite sumr_const card_ord. Qed.
 
-(* without a free bias *)
-Definition paid (free : bool) k r (U : 'M[R]_(k, r)) : 'M[R]_(k, r) :=
-  \matrix_(i, j) if free && (i.+1 == k)%N then 0 else U i j.
-
 Lemma zero_lastE x : size (zero_last x) = size x /\ forall i, nth [::] (zero_last x) i
   = if i.+1 == size x then map (fun=> Z0) (nth [::] x i) else nth [::] x i.
 Proof.
@@ -1923,6 +1919,14 @@ Qed.
 
 Lemma dot_paid free k (u : 'cV[R]_k) : dot (u - paid free u) (paid free u) = 0.
 Proof. by rewrite dot_col big1 // => i _; rewrite !mxE; case: ifP => _; rewrite ?mulr0 // subrr mul0r. Qed.
+
+Lemma most_dyE (x : seq dyadic) : 0 <= dv (foldr dmax dzero x) /\
+  forall i, (i < size x)%N -> dv (nth dzero x i) <= dv (foldr dmax dzero x).
+Proof.
+elim: x => [|y x [IH0 IH]] /=; first by rewrite dv_zero.
+rewrite dv_max; split; first by rewrite le_max IH0 orbT.
+by case=> [|i] hi; rewrite le_max ?lexx //= IH ?orbT.
+Qed.
 
 Section Layer.
 Variables (m k : nat) (f : grid) (a : dyadic) (bi : bias) (radii : seq dyadic).
@@ -1959,90 +1963,90 @@ Qed.
 
 Hypotheses (radii_m : size radii = m) (radiiP : forall i : 'I_m, `|z i 0| <= dv (nth dzero radii i)).
 
+Lemma line_le r (y : 'rV[R]_k) : 0 <= r -> sq y <= r ^+ 2 -> (y *m pu) 0 0 <= r.
+Proof.
+move=> r0 h; have -> : (y *m pu) 0 0 = dot y^T pu.
+  by rewrite [LHS]mxE dot_col; apply: eq_bigr => j _; rewrite [X in _ = X * _]mxE.
+apply: le_trans (ler_norm _) _; rewrite -ler_sqr ?nnegrE // real_normK ?num_real //.
+by apply: le_trans (cauchy_schwarz _ _) _; rewrite u1 mulr1 sq_tr.
+Qed.
+
+Lemma sum_zE x : size x = m -> let y := mul (as_row x) (transpose k (without bi)) in
+  shape 1 k y /\ \sum_(i < m) dv (nth dzero x i) * z i 0
+    = (mx 1 k y *m pu) 0 0 + dv (foldr dadd dzero x) * moved.
+Proof.
+move=> hx y; have [h1 e1] := as_rowE hx; have [h2 e2] := transposeE hg; have [h3 e3] := productE h1 h2.
+split=> //; have -> : dv (foldr dadd dzero x) = \sum_(i < m) dv (nth dzero x i).
+  rewrite -hx; elim: (x) => [|v l IH] /=; first by rewrite big_ord0 dv_zero.
+  by rewrite dvD IH big_ord_recl.
+have -> : \sum_(i < m) dv (nth dzero x i) * z i 0 = ((\row_(i < m) dv (nth dzero x i)) *m z) 0 0.
+  by rewrite mxE; apply: eq_bigr => i _; rewrite [X in _ = X * _]mxE.
+rewrite /z split_ mulmxDr [LHS]mxE; congr (_ + _); first by rewrite mulmxA e3 e1 e2 trmxK.
+by rewrite mxE mulr_suml; apply: eq_bigr => i _; rewrite !mxE.
+Qed.
+
 Lemma farthest_sumE x : size x = m -> 0 <= dv (farthest_sum mul k bi x) /\
   \sum_(i < m) dv (nth dzero x i) * z i 0 <= dv (farthest_sum mul k bi x).
 Proof.
-move=> hx; rewrite /farthest_sum; have [h1 e1] := as_rowE hx.
-have [h2 e2] := transposeE hg; have [h3 e3] := productE h1 h2; have e4 := innerE h3 h3; move: h3 e3 e4.
-move: (mul _ _) => y hy ey e4; have := sqrt_upE (x := inner y y); rewrite e4 -/(sq _) => /(_ (sq_ge0 _)).
+move=> hx; rewrite /farthest_sum; have [hy ->] := sum_zE hx; move: (mul _ _) hy => y hy.
+have := sqrt_upE (x := inner y y); rewrite (innerE hy hy) -/(sq _) => /(_ (sq_ge0 _)).
 move: (sqrt_up _) => top [top0 htop].
-have total : dv (foldr dadd dzero x) = \sum_(i < m) dv (nth dzero x i).
-  rewrite -hx; elim: (x) => [|v l IH] /=; first by rewrite big_ord0 dv_zero.
-  by rewrite dvD IH big_ord_recl.
 have far0 : 0 <= dv (far bi) := le_trans (normr_ge0 moved) s_far.
-rewrite dvD dvM dv_abs total; split; first by rewrite addr_ge0 // mulr_ge0.
-have -> : \sum_(i < m) dv (nth dzero x i) * z i 0 = dot (mx 1 k y)^T pu
-    + (\sum_(i < m) dv (nth dzero x i)) * moved.
-  rewrite ey e1 e2 trmxK dot_col.
-  have -> : \sum_(i < m) dv (nth dzero x i) * z i 0 = ((\row_(i < m) dv (nth dzero x i)) *m z) 0 0.
-    by rewrite mxE; apply: eq_bigr => i _; rewrite [X in _ = X * _]mxE.
-  rewrite /z split_ mulmxDr [LHS]mxE; congr (_ + _).
-    by rewrite mulmxA mxE; apply: eq_bigr => i _; rewrite [_^T i 0]mxE.
-  by rewrite mxE mulr_suml; apply: eq_bigr => i _; rewrite !mxE.
-apply: lerD; last first.
-  by apply: le_trans (ler_norm _) _; rewrite normrM ler_wpM2l.
-apply: le_trans (ler_norm _) _; rewrite -ler_sqr ?nnegrE // real_normK ?num_real //.
-by apply: le_trans (cauchy_schwarz _ _) _; rewrite u1 mulr1 sq_tr.
+rewrite dvD dvM dv_abs; split; first by rewrite addr_ge0 // mulr_ge0.
+apply: lerD; last by apply: le_trans (ler_norm _) _; rewrite normrM ler_wpM2l.
+exact: line_le top0 htop.
+Qed.
+
+Hypothesis at_kink : free_ bi -> exists i, z i 0 = 0.
+
+(* where z_l = 0, moved = - f_l . pu *)
+Lemma farthest_kinkE x : size x = m -> free_ bi ->
+  \sum_(i < m) dv (nth dzero x i) * z i 0 <= dv (farthest_kink mul m k bi x).
+Proof.
+move=> hx /at_kink[l zl]; rewrite /farthest_kink; have [hy ->] := sum_zE hx; move: (mul _ _) hy => y hy.
+have [h1 e1] := filledE m 1; have [h2 e2] := transposeE hy; have [h3 e3] := productE h1 h2.
+have [h4 e4] := gscaleE (foldr dadd dzero x) hg; have [h5 e5] := gsubE h3 h4.
+move: (gsub _ _) h5 e5 => e h5 e5; have [e0 top] := most_dyE (squares_of_rows e).
+have [r0 hr] := sqrt_upE e0.
+have {top} : sq (row l (mx m k e)) <= dv (sqrt_up (foldr dmax dzero (squares_of_rows e))) ^+ 2.
+  by apply: le_trans hr; rewrite -(squares_of_rowsE l h5) top // size_map (proj1 h5) ltn_ord.
+move=> /(line_le r0); apply: le_trans; rewrite le_eqVlt; apply/orP; left; apply/eqP.
+have em : moved = - (mx m k (without bi) *m pu) l 0.
+  by apply/eqP; rewrite -addr_eq0 addrC -zl /z split_ [X in _ == X]mxE [const_mx _ _ _]mxE.
+have sub_ (A B : 'cV[R]_m) : (A - B) l 0 = A l 0 - B l 0 by rewrite !mxE.
+have scale_ s (A : 'cV[R]_m) : (s *: A) l 0 = s * A l 0 by rewrite mxE.
+have one_ (A : 'M[R]_1) : ((const_mx 1 : 'cV_m) *m A) l 0 = A 0 0 by rewrite mxE big_ord1 mxE mul1r.
+by rewrite -row_mul [RHS]mxE e5 e4 e3 e2 e1 trmxK mulmxBl -mulmxA -scalemxAl sub_ one_ scale_ em mulrN.
 Qed.
 
 (* what holds on a side of a row *)
 Definition side_value (s : plane) : R :=
   (mx 1 (m + k) (row_of mul m k f s) *m col_mx p u) 0 0 + dv (slack_of mul m k f bi s).
 Definition held (s : step) : Prop :=
-  is_plane m k s.1 /\ if s.2 then 0 <= side_value s.1 else side_value s.1 <= 0.
+  is_plane m k bi s.1 /\ if s.2 then 0 <= side_value s.1 else side_value s.1 <= 0.
 
 Lemma roundedE l r x : shape l r x -> shape l r (rounded x).
 Proof. by move=> [hl hr]; split=> [|i il] /=; rewrite ?size_map // (nth_map [::]) ?hl // size_map hr. Qed.
 
+Lemma combinedE x : shape 1 k (combined mul m k f x) /\
+  (mx 1 k (combined mul m k f x) *m u) 0 0 = \sum_(j < m) dv (x j) * z j 0.
+Proof.
+have [h2 e2] := as_rowE (size_mkseq x m); have [h3 e3] := transposeE hf; have [h4 e4] := productE h2 h3; split=> //.
+by rewrite /combined e4 e2 e3 trmxK -mulmxA -/z mxE; apply: eq_bigr => j _; rewrite [X in X * _ = _]mxE nth_mkseq.
+Qed.
+
 Lemma negative_partE c : shape 1 k (negative_part mul m k f c) /\
   (mx 1 k (negative_part mul m k f c) *m u) 0 0 = \sum_(j < m) Num.min (dv (coefficient c j)) 0 * z j 0.
 Proof.
-have [h2 e2] := as_rowE (size_mkseq (fun j => dmin (coefficient c j) dzero) m).
-have [h3 e3] := transposeE hf; have [h4 e4] := productE h2 h3; split=> //.
-rewrite /negative_part e4 e2 e3 trmxK -mulmxA -/z mxE; apply: eq_bigr => j _; rewrite [X in X * _ = _]mxE nth_mkseq //.
+have [h ->] := combinedE (fun j => dmin (coefficient c j) dzero); split=> //; apply: eq_bigr => j _.
 by rewrite /dmin dv_le dv_zero; case: leP; rewrite ?dv_zero.
 Qed.
 
-Lemma row_of_aboveE i c : shape 1 (m + k) (row_of mul m k f (Above i c)) /\
-  (mx 1 (m + k) (row_of mul m k f (Above i c)) *m col_mx p u) 0 0
-  = \sum_(j < m) (if eqn i j then -1 else `|dv (coefficient c j)|) * p j 0
-    + (mx 1 k (rounded (negative_part mul m k f c)) *m u) 0 0.
+(* what is lost where the coefficients of u are rounded *)
+Lemma with_roundingE x y : shape 1 k y ->
+  dv x + (mx 1 k y *m u) 0 0 <= (mx 1 k (rounded y) *m u) 0 0 + dv (with_rounding bi x y).
 Proof.
-have [h1 e1] := as_rowE (size_mkseq (fun j => if eqn i j then minus_one else dabs (coefficient c j)) m).
-have [/roundedE h2 _] := negative_partE c; have [h5 e5] := besideE h1 h2.
-split=> //; rewrite /row_of e5 mul_row_col [LHS]mxE; congr (_ + _).
-rewrite e1 mxE; apply: eq_bigr => j _; rewrite [X in X * _ = _]mxE nth_mkseq //; congr (_ * _).
-by case: eqn; rewrite ?minus_oneE ?dv_abs.
-Qed.
-
-Lemma plane_shape s : is_plane m k s -> shape 1 (m + k) (row_of mul m k f s).
-Proof.
-case: s => [i /PeanoNat.Nat.ltb_lt/ssrnat.ltP hi|b /shapedP //|i c _]; last by case: (row_of_aboveE i c).
-by have [h1 _] := row_atE (Ordinal hi) hf; have [h2 _] := blankE 1 m; case: (besideE h2 h1).
-Qed.
-
-Lemma row_ofE (i : 'I_m) : shape 1 (m + k) (row_of mul m k f (Row i)) /\
-  (mx 1 (m + k) (row_of mul m k f (Row i)) *m col_mx p u) 0 0 = z i 0.
-Proof.
-have [h1 e1] := row_atE i hf; have [h2 e2] := blankE 1 m; have [h3 e3] := besideE h2 h1.
-by split=> //; rewrite e3 mul_row_col e2 mul0mx add0r e1 -row_mul mxE.
-Qed.
-
-Lemma held_sides s : is_plane m k s -> held (s, true) \/ held (s, false).
-Proof. by move=> hs; rewrite /held /=; case: (leP 0 (side_value s)) => [h|/ltW h]; [left|right]. Qed.
-
-Lemma of_place_none (T : Type) i (x : seq (nat * T)) : ~~ has (fun y => eqn i y.1) x -> of_place i x = None.
-Proof. by elim: x => //= y x IH; case: ifP => // _ /IH. Qed.
-
-(* p_i = z_i <= slack + sum c_j z_j where z_i >= 0; and c z <= c p, or at most -c q where c < 0 *)
-Lemma held_above i c : is_plane m k (Above i c) -> held (Above i c, true).
-Proof.
-move=> hs; split=> //=; rewrite /side_value; have [_ ->] := row_of_aboveE i c.
-have /and3P[/PeanoNat.Nat.ltb_lt/ssrnat.ltP hi _ /of_place_none no] := hs; pose i' := Ordinal hi.
-have [x0] := farthest_sumE (size_mkseq
-  (fun j => if eqn i j then one else dmul minus_one (coefficient c j)) m).
-rewrite /slack_of; set x := farthest_sum _ _ _ _ in x0 *; set y := negative_part _ _ _ _ _; set r := gsub _ _.
-have [hy ey] := negative_partE c; rewrite -/y in hy ey; have [hr er] := gsubE hy (roundedE hy); rewrite -/r in hr er.
+move=> hy; rewrite /with_rounding; set r := gsub _ _; have [hr er] := gsubE hy (roundedE hy); rewrite -/r in hr er.
 have r0 : 0 <= dv (dmul (dadd one (reach bi)) (inner r r)).
   rewrite dvM dvD oneE (innerE hr hr) -/(sq _) mulr_ge0 ?sq_ge0 // addr_ge0 //.
   exact: le_trans (sq_ge0 _) b_reach.
@@ -2058,11 +2062,62 @@ set s := if _ then _ else _; have xs : dv x + dv t <= dv s.
   by rewrite dv_zero -dvD /dv e zr0 mul0r.
 have -> : (mx 1 k (rounded y) *m u) 0 0 = (mx 1 k y *m u) 0 0 - (mx 1 k r *m u) 0 0.
   by rewrite er mulmxBl [X in _ = _ - X]mxE [(- _ : 'M_(_, _)) 0 0]mxE opprB addrC subrK.
-rewrite ey; move: lost xs; move: (dv s) (dv t) ((mx 1 k r *m u) 0 0) => {tr t0}s {}t l lost xs hx.
+by move: lost xs; move: (dv s) (dv t) (dv x) (_ 0 0) (_ 0 0) => *; lra.
+Qed.
+
+Lemma row_of_aboveE i c : shape 1 (m + k) (row_of mul m k f (Above i c)) /\
+  (mx 1 (m + k) (row_of mul m k f (Above i c)) *m col_mx p u) 0 0
+  = \sum_(j < m) (if eqn i j then -1 else `|dv (coefficient c j)|) * p j 0
+    + (mx 1 k (rounded (negative_part mul m k f c)) *m u) 0 0.
+Proof.
+have [h1 e1] := as_rowE (size_mkseq (fun j => if eqn i j then minus_one else dabs (coefficient c j)) m).
+have [/roundedE h2 _] := negative_partE c; have [h5 e5] := besideE h1 h2.
+split=> //; rewrite /row_of e5 mul_row_col [LHS]mxE; congr (_ + _).
+rewrite e1 mxE; apply: eq_bigr => j _; rewrite [X in X * _ = _]mxE nth_mkseq //; congr (_ * _).
+by case: eqn; rewrite ?minus_oneE ?dv_abs.
+Qed.
+
+Lemma row_of_rangeE c : shape 1 (m + k) (row_of mul m k f (Range c)) /\
+  (mx 1 (m + k) (row_of mul m k f (Range c)) *m col_mx p u) 0 0 = (mx 1 k (rounded (opposite mul m k f c)) *m u) 0 0.
+Proof.
+have [h1 e1] := blankE 1 m; have [/roundedE h2 _] := combinedE (fun j => dmul minus_one (coefficient c j)).
+by have [h3 e3] := besideE h1 h2; split=> //; rewrite /row_of e3 mul_row_col e1 mul0mx add0r.
+Qed.
+
+Lemma plane_shape s : is_plane m k bi s -> shape 1 (m + k) (row_of mul m k f s).
+Proof.
+case: s => [i /PeanoNat.Nat.ltb_lt/ssrnat.ltP hi|b /shapedP //|i c _|c _]; last 2 first.
+- by case: (row_of_aboveE i c).
+- by case: (row_of_rangeE c).
+by have [h1 _] := row_atE (Ordinal hi) hf; have [h2 _] := blankE 1 m; case: (besideE h2 h1).
+Qed.
+
+Lemma row_ofE (i : 'I_m) : shape 1 (m + k) (row_of mul m k f (Row i)) /\
+  (mx 1 (m + k) (row_of mul m k f (Row i)) *m col_mx p u) 0 0 = z i 0.
+Proof.
+have [h1 e1] := row_atE i hf; have [h2 e2] := blankE 1 m; have [h3 e3] := besideE h2 h1.
+by split=> //; rewrite e3 mul_row_col e2 mul0mx add0r e1 -row_mul mxE.
+Qed.
+
+Lemma held_sides s : is_plane m k bi s -> held (s, true) \/ held (s, false).
+Proof. by move=> hs; rewrite /held /=; case: (leP 0 (side_value s)) => [h|/ltW h]; [left|right]. Qed.
+
+Lemma of_place_none (T : Type) i (x : seq (nat * T)) : ~~ has (fun y => eqn i y.1) x -> of_place i x = None.
+Proof. by elim: x => //= y x IH; case: ifP => // _ /IH. Qed.
+
+(* p_i = z_i <= slack + sum c_j z_j where z_i >= 0; and c z <= c p, or at most -c q where c < 0 *)
+Lemma held_above i c : is_plane m k bi (Above i c) -> held (Above i c, true).
+Proof.
+move=> hs; split=> //=; rewrite /side_value; have [_ ->] := row_of_aboveE i c.
+have /and3P[/PeanoNat.Nat.ltb_lt/ssrnat.ltP hi _ /of_place_none no] := hs; pose i' := Ordinal hi.
+have [x0] := farthest_sumE (size_mkseq
+  (fun j => if eqn i j then one else dmul minus_one (coefficient c j)) m).
+rewrite /slack_of; set x := farthest_sum _ _ _ _ in x0 *; have [hy] := negative_partE c.
+have := with_roundingE x hy; move: (rounded _) (with_rounding _ _ _) => y s; move=> + ey; rewrite ey => lost hx.
 suff : 0 <= \sum_(j < m) ((if eqn i j then -1 else `|dv (coefficient c j)|) * p j 0
                        + Num.min (dv (coefficient c j)) 0 * z j 0) + dv x.
-  by rewrite big_split /=; move: lost xs; move: (dv x) (\sum_(_ < m) _) (\sum_(_ < m) _) => *; lra.
-move: hx x0; move: (dv x) => {s lost xs}s hx s0.
+  by rewrite big_split /=; move: lost; move: (dv x) (\sum_(_ < m) _) (\sum_(_ < m) _) => *; lra.
+move: hx x0; move: (dv x) => {s lost}s hx s0.
 pose g (j : 'I_m) := (if eqn i j then -1 else `|dv (coefficient c j)|) * p j 0 + Num.min (dv (coefficient c j)) 0 * z j 0.
 move: hx; rewrite (eq_bigr (fun j : 'I_m => (if j == i' then 1 else - dv (coefficient c j)) * z j 0)) => [|j _]; last first.
   rewrite nth_mkseq // eqnE -val_eqE eq_sym; case: ifP => _; rewrite ?oneE //.
@@ -2081,9 +2136,21 @@ rewrite sumrN; set V := \sum_(j < m | _) dv _ * _ in T1 * => h.
 by rewrite [p i' 0]mxE /Network.pos; case: (leP (z i' 0) 0) => zi; lra.
 Qed.
 
-Lemma all_stated path s path' : all_hold held path -> stated m k path s = Some path' -> all_hold held path'.
+Lemma held_range c : is_plane m k bi (Range c) -> held (Range c, true).
 Proof.
-by case: s => // i c hp; rewrite /stated; case: ifP => // /held_above h [<-]; exact: all_hold_rcons.
+move=> hs; split=> //=; rewrite /side_value; have [_ ->] := row_of_rangeE c; have /andP[hb _] := hs.
+have [hy ey] := combinedE (fun j => dmul minus_one (coefficient c j)).
+apply: le_trans (with_roundingE _ hy); rewrite ey; have := farthest_kinkE (size_mkseq (coefficient c) m) hb.
+rewrite -subr_ge0; have -> // : \sum_(j < m) dv (dmul minus_one (coefficient c j)) * z j 0
+    = - \sum_(i < m) dv (nth dzero (mkseq (coefficient c) m) i) * z i 0.
+by rewrite -sumrN; apply: eq_bigr => j _; rewrite nth_mkseq // dvM minus_oneE mulN1r mulNr.
+Qed.
+
+Lemma all_stated path s path' : all_hold held path -> stated m k bi path s = Some path' -> all_hold held path'.
+Proof.
+case: s => // [i l|l] hp; rewrite /stated; case: ifP => // h [<-]; apply: all_hold_rcons => //.
+  exact: held_above.
+exact: held_range.
 Qed.
 
 Lemma held_row s i : held (Row i, s) -> exists2 j : 'I_m, i = j & if s then 0 <= z j 0 else z j 0 <= 0.
@@ -2100,7 +2167,7 @@ Definition point : 'cV[R]_(m + k + c) := col_mx (col_mx ((dv tau)^-1 *: p) u) (c
 Lemma unscale (x : 'cV[R]_m) : (dv tau)%:M *m ((dv tau)^-1 *: x) = x.
 Proof. by rewrite mul_scalar_mx scalerA divff ?scale1r // gt_eqF. Qed.
 
-Lemma scaledE s : is_plane m k s -> shape 1 (m + k + c) (scaled mul m k f bi tau c s) /\
+Lemma scaledE s : is_plane m k bi s -> shape 1 (m + k + c) (scaled mul m k f bi tau c s) /\
   (mx 1 (m + k + c) (scaled mul m k f bi tau c s) *m point) 0 0
   = (mx 1 (m + k) (row_of mul m k f s) *m col_mx p u) 0 0 + c%:R * dv (slack_of mul m k f bi s).
 Proof.
@@ -2401,7 +2468,7 @@ elim: mu hl hm {hr far0} => [|[l v] mu IH] /=; first by rewrite big_nil.
 case/andP => /PeanoNat.Nat.ltb_lt/ssrnat.ltP hl hls /andP[/andP[v0 hrow] hms].
 rewrite big_cons addr_ge0 ?IH // /of_row /=.
 have := all_hold_nth (Line (blank 0 0), true) hp hl; move: hrow.
-case: (nth _ path l) => [[j|//|//] b] _ /held_row[j' -> hz].
+case: (nth _ path l) => [[j|//|//|//] b] _ /held_row[j' -> hz].
 rewrite (bigD1 j') //= eqnE eqxx big1 ?addr0 => [|i ij].
   case: (b) hz => hz; first by rewrite mulr_ge0 // -dv_ge0.
   by rewrite dvM minus_oneE mulN1r mulNr oppr_ge0 mulr_ge0_le0 // -dv_ge0.
@@ -2416,7 +2483,7 @@ pose Q (s : bool) := if s then 0 <= z i 0 else z i 0 <= 0.
 suff go acc : (forall s, acc = Some s -> Q s) -> all_hold held path -> forall s, foldl (fun s x =>
     if x is (Row j, b) then if eqn i j then Some b else s else s) acc path = Some s -> Q s.
   by move=> hp; apply: (go None).
-elim: path acc => [|[[j|b|j b] b'] path IH] acc h //= [h1 h2]; apply: IH => //.
+elim: path acc => [|[[j|b|j b|b] b'] path IH] acc h //= [h1 h2]; apply: IH => //.
 by case: ifP => // /eqnP e; move: h1; rewrite -e => /held_row[j' /val_inj <-] hz _ [<-].
 Qed.
 
@@ -2532,9 +2599,8 @@ Qed.
 Lemma bias_ofE m k free f bi : bias_of m k free f = Some bi -> shape m k f ->
   [/\ free_ bi = free, shape m k (without bi), 0 <= dv (far bi) /\ 0 <= dv (reach bi),
       forall u : 'cV[R]_k, mx m k (without bi) *m u = mx m k f *m paid free u
-    & free -> (forall i, sq (row i (mx m k (without bi))) <= dv (far bi) ^+ 2) /\
-        exists2 c, 0 < c /\ dv (far bi) ^+ 2 <= dv (reach bi) * c ^+ 2
-        & mx m k f *m (\col_i (i.+1 == k)%N%:R) = const_mx c].
+    & free -> [/\ (0 < m)%N, forall i, sq (row i (mx m k (without bi))) <= dv (far bi) ^+ 2
+        & exists2 c, 0 < c /\ dv (far bi) ^+ 2 <= dv (reach bi) * c ^+ 2 & mx m k f *m last_ R true k = const_mx c]].
 Proof.
 rewrite /bias_of; case: free => [|[<-] hf]; last first.
   split=> //=; rewrite ?dv_zero //; by move=> u; congr (_ *m _); apply/matrixP => i j; rewrite !mxE.
@@ -2543,12 +2609,8 @@ have [ht et] := transposeE hf; have [hp ep] := pricedE true ht; have [hg eg] := 
 rewrite -/g in hg eg; have eg' i j : mx m k g i j = if (j.+1 == k)%N then 0 else mx m k f i j.
   by rewrite eg ep et !mxE.
 have hs : size (squares_of_rows g) = m by rewrite size_map (proj1 hg).
-have top_ l i : (i < size l)%N -> dv (nth dzero l i) <= dv (foldr dmax dzero l).
-  elim: l i => [|x l IH] [|i] //= hi; rewrite dv_max le_max ?lexx //.
-  by rewrite (IH i) ?orbT.
-have zero_ l : 0 <= dv (foldr dmax dzero l).
-  by elim: l => [|x l IH] /=; rewrite ?dv_zero // dv_max le_max IH orbT.
-have := sqrt_upE (zero_ (squares_of_rows g)); move: (sqrt_up _) => far [far0 hfar].
+have [zero_ top_] := most_dyE (squares_of_rows g).
+have := sqrt_upE zero_; move: (sqrt_up _) => far [far0 hfar].
 have c1 : 0 < zr c * p2 (ex f) by rewrite mulr_gt0 ?p2_gt0 // zr_pos.
 have cc : Z.ltb 0 (Z.mul c c) by move: c0; rewrite -!zr_pos zrM => c0; rewrite mulr_gt0.
 set x := dmul _ _; have ex_ : dv x = dv far ^+ 2 / p2 (ex f) ^+ 2.
@@ -2563,9 +2625,10 @@ split=> //.
   exact: le_trans (sqr_ge0 _) reach_.
 - move=> u; apply/matrixP => i j; rewrite !ord1 !mxE; apply: eq_bigr => l _.
   by rewrite eg' [paid _ _ _ _]mxE; case: ifP => _; rewrite ?mul0r ?mulr0.
-move=> _; split=> [i|].
-  by apply: le_trans hfar; rewrite -(squares_of_rowsE i hg) top_ // hs.
-exists (zr c * p2 (ex f)) => //; apply/matrixP => i j; rewrite ord1 [RHS]mxE mxE.
+move=> _; split=> [|i|].
+- by move: c0; rewrite /c -(proj1 hf); case: (ints f).
+- by apply: le_trans hfar; rewrite -(squares_of_rowsE i hg) top_ // hs.
+exists (zr c * p2 (ex f)) => //; apply/matrixP => i j; rewrite ord1 [RHS]mxE /last_ /= mxE.
 have [hm hk] := hf; have him : (i < size (ints f))%N by rewrite hm.
 have /Z.eqb_eq last_ := call_ _ (mem_nth [::] him); have hr := hk i (ltn_ord i).
 have k0 : (0 < k)%N.
@@ -2575,6 +2638,76 @@ rewrite (bigD1 (Ordinal kk)) //= big1 ?addr0 => [|l lk].
   by rewrite [(\col_i _) _ _]mxE /= prednK // eqxx mulr1 mxE /entry_ /= -last_ -nth_last hr.
 rewrite [(\col_i _) _ _]mxE; case: eqP => [h|_]; last by rewrite mulr0.
 by case/eqP: lk; apply: val_inj; exact: (congr1 predn h).
+Qed.
+
+(* where each column of W sums to 0, some u at which a row of F is 0 is as good as u *)
+Lemma kink_enough m k n free f a w bi (u : 'cV_k) (v : 'cV_n) : bias_of m k free f = Some bi -> shape m k f ->
+  sq (paid free u) = 1 -> (free -> forall j, \sum_i mx m n w i j = 0) ->
+  exists u' moved, [/\ paid free u' = paid free u,
+    mx m k f *m u' = mx m k (without bi) *m paid free u + const_mx moved,
+    `|moved| <= dv (far bi) /\ sq (u' - paid free u) <= dv (reach bi), free -> exists i, (mx m k f *m u') i 0 = 0
+    & dot (output m f a u n w) v <= dot (output m f a u' n w) v].
+Proof.
+move=> eb hf; have [_ hg [far0 reach0] eG hb] := bias_ofE eb hf; case: free eb eG hb => eb eG hb u1 w0; last first.
+  exists u, 0; have e : paid false u = u by apply/matrixP => i j; rewrite mxE.
+  rewrite eG !e subrr sq0 normr0; split=> //; by apply/matrixP => i j; rewrite !mxE addr0.
+have [m0 hr [c [c0 cr] ec]] := hb isT; have [b eu] := paid_rest true u; set pu := paid true u in u1 eu *.
+have ppu : paid true pu = pu by have := paid_add true u 0; rewrite scale0r addr0.
+have fE x : mx m k f *m (pu + x *: last_ R true k) = mx m k (without bi) *m pu + const_mx (c * x).
+  rewrite eG ppu mulmxDr -scalemxAr ec; congr (_ + _); by apply/matrixP => i j; rewrite !mxE mulrC.
+pose F i j := mx m k (without bi) i j.
+have valueE x : dot (output m f a (pu + x *: last_ R true k) n w) v
+    = Network.value F (fun=> c) (dv a) (fun i => (mx m n w *m v) i 0) (fun j => pu j 0) x.
+  rewrite /output dot_mull trmxK dot_col; apply: eq_bigr => i _; rewrite mulrC [map_mx _ _ _ _]mxE fE; congr (_ * act _ _).
+  by rewrite [LHS]mxE [const_mx _ _ _]mxE mxE.
+have sum0 : \sum_i (mx m n w *m v) i 0 = 0.
+  under eq_bigr do rewrite mxE; rewrite exchange_big big1 // => l _.
+  by rewrite -mulr_suml w0 // mul0r.
+have [l hl] := @Network.free_bias_kink R _ _ F (fun=> c) (dv a) c (Ordinal m0) _ (fun j => pu j 0) b (fun=> erefl) sum0.
+set s := (mx m k (without bi) *m pu) l 0; have es : c * (- s / c) = - s by rewrite mulrC divfK // gt_eqF.
+have sr : s ^+ 2 <= dv (far bi) ^+ 2.
+  have -> : s = dot (row l (mx m k (without bi)))^T pu.
+    by rewrite /s mxE dot_col; apply: eq_bigr => j _; rewrite !mxE.
+  by apply: le_trans (cauchy_schwarz _ _) _; rewrite u1 mulr1 sq_tr.
+exists (pu + (- s / c) *: last_ R true k), (- s); split.
+- exact: paid_add.
+- by rewrite fE es.
+- split; first by rewrite normrN -ler_sqr ?nnegrE // real_normK ?num_real.
+  rewrite addrAC subrr add0r sqZ; apply: (@le_trans _ _ ((- s / c) ^+ 2)).
+    by rewrite -[leRHS]mulr1 ler_wpM2l ?sqr_ge0 // sq_last.
+  by rewrite exprMn exprVn ler_pdivrMr ?exprn_gt0 // sqrrN (le_trans sr cr).
+- by move=> _; exists l; rewrite fE es [LHS]mxE [const_mx _ _ _]mxE subrr.
+rewrite {1}eu !valueE; apply: le_trans hl _; rewrite le_eqVlt; apply/orP; left; apply/eqP.
+apply: eq_bigr => i _; congr (_ * act _ _); rewrite /Network.pre es /s mxE -sumrB.
+by apply: eq_bigr => j _; rewrite /F mulrBl.
+Qed.
+
+(* and so a bound where a row of F is 0 is one of all u whose priced part has length 1 *)
+Lemma layer_outputE m k n free f a w bi (u : 'cV_k) sign t x : bias_of m k free f = Some bi -> shape m k f ->
+  shape m n w -> sq (paid free u) = 1 -> (free -> forall j, \sum_i mx m n w i j = 0) ->
+  sign = None \/ n = 1%N -> told m f a u n sign w ->
+  layer_square mul m k n f a w bi (radii_of bi) [::] sign t = Some x -> sq (output m f a u n w) <= dv x.
+Proof.
+move=> eb hf hw u1 w0 one_ ht e; have [fb hg _ _ _] := bias_ofE eb hf; set y := output m f a u n w in ht *.
+have [u' [moved [pu split_ [hm hr] at_ le_]]] :=
+  kink_enough a (if sign is Some b then const_mx (if b then 1 else -1) else y) eb hf u1 w0.
+have su : sq u' = 1 + sq (u' - paid free u).
+  by rewrite -{1}[u'](subrK (paid free u)) -pu sqD dot_paid mulr0 addr0 addrC pu u1.
+have [rm hrad] := radiiE hg u1 split_ hm; rewrite -fb in at_.
+have {}pu : paid (free_ bi) u' = paid free u by rewrite fb.
+have main := layer_squareE hf hg u1 pu su split_ hm hr rm hrad at_ hw (start := [::]) I _ e.
+move: one_ ht le_ main; case: (sign) => [b [//|n1]|_ _] ht => [|main].
+  subst n; have dotE (z : 'cV[R]_1) s : dot z (const_mx s) = s * z 0 0.
+    by rewrite dot_col big_ord1 mxE mulrC.
+  rewrite !dotE => le_ main; have y0 := ht b erefl 0.
+  apply: le_trans (main _) => [|b' [<-] j]; last by rewrite ord1 (le_trans y0 le_).
+  rewrite !sq_col !big_ord1; apply: le_trans (of_sign y0 le_) _.
+  by case: (b); rewrite ?mul1r ?mulN1r ?mulrNN -expr2.
+apply: le_trans (main _) => //; set y' := output m f a u' n w in ht *.
+have [->|y0] := eqVneq (sq y) 0; first exact: sq_ge0.
+have pos : 0 < sq y by rewrite lt_def y0 sq_ge0.
+rewrite -(ler_pM2r pos); apply: le_trans (cauchy_schwarz y' y); rewrite -expr2 ler_sqr ?nnegrE ?sq_ge0 //.
+exact: le_trans (sq_ge0 _) ht.
 Qed.
 
 Lemma column_atE m n w (j : 'I_n) : shape m n w ->
@@ -2784,12 +2917,13 @@ Proof.
 move=> hf u1 hw hs ht; have paid_ : paid false u = u by apply/matrixP => i j; rewrite mxE.
 have zero (c : 'M[R]_(m, 1)) : c + const_mx 0 = c by apply/matrixP => i j; rewrite !mxE addr0.
 have su : sq u = 1 + sq (u - u) by rewrite subrr sq0 addr0.
+have priced_all : false -> exists i, (mx m k f *m u) i 0 = 0 by [].
 have split_ : mx m k f *m u = mx m k (without bi) *m u + const_mx 0 by rewrite zero.
 have far0 : `|0 : R| <= dv (far bi) by rewrite normr0 dv_zero.
 have near0 : sq (u - u) <= dv (reach bi) by rewrite subrr sq0 dv_zero.
 have hg : shape m k (without bi) by exact: hf.
 have [rm hrad] := radiiE hg u1 split_ far0.
-exact: (layer_squareE hf hg u1 paid_ su split_ far0 near0 rm hrad hw hs ht).
+exact: (layer_squareE hf hg u1 paid_ su split_ far0 near0 rm hrad priced_all hw hs ht).
 Qed.
 
 Lemma act_zero (z : R) : act (dv dzero) z = Network.pos z.
@@ -2892,7 +3026,7 @@ move=> hf hw sL hs u1 T; rewrite /pooled_square; case: sign => [plus|] // /(_ pl
 case: ifP => // /allP hr e.
 apply: (worstE (P := all_hold (on_side (row_split (split_rows p)) u)) (le_ := fun x => T ^+ 2 <= x)) e => //.
 - by move=> x y xy h; exact: le_trans h xy.
-- apply: sidesE => -[i|//|//] /PeanoNat.Nat.ltb_lt/ssrnat.ltP hi; rewrite /on_side /=.
+- apply: sidesE => -[i|//|//|//] /PeanoNat.Nat.ltb_lt/ssrnat.ltP hi; rewrite /on_side /=.
   have sh : shape 1 k (row_at (split_rows p) i).
     by split=> // -[|//] _; apply/eqnP; apply: hr; exact: mem_nth.
   by case: (leP 0 ((mx 1 k (row_at (split_rows p) i) *m u) 0 0)) => [h|/ltW h]; [left|right].
@@ -3391,14 +3525,6 @@ Proof.
 case/andP=> /shapedP hx pos; split=> // i; rewrite mxE mulr_gt0 ?p2_gt0 // zr_pos /entry_; have [h1 h2] := hx.
 have hi : (i < size (ints x))%N by rewrite h1.
 by have /(all_nthP Z0) := allP pos _ (mem_nth [::] hi); apply; rewrite h2.
-Qed.
-
-Lemma most_dyE (x : seq dyadic) : 0 <= dv (foldr dmax dzero x) /\
-  forall i, (i < size x)%N -> dv (nth dzero x i) <= dv (foldr dmax dzero x).
-Proof.
-elim: x => [|y x [IH0 IH]] /=; first by rewrite dv_zero.
-rewrite dv_max; split; first by rewrite le_max IH0 orbT.
-by case=> [|i] hi; rewrite le_max ?lexx //= IH ?orbT.
 Qed.
 
 Lemma spread_costE p k d : norm_ok p k -> size d = k -> (forall i, (i < k)%N -> 0 <= dv (nth dzero d i)) ->
@@ -6332,36 +6458,16 @@ rewrite /layer_of; case eb: (bias_of _ _ _ _) => [bi|] //.
 have [fb hg [far0 reach0] eG hb] := bias_ofE eb hf; case: ifP => // /norP[sums0 /negPn l1]; rewrite -outsideE in l1; have hp' := proj2 norms_okE.
 have [cr hr_] := one_cost hp'.
 have pricedE_ (u : 'cV_(dinputs d)) : priced (q := q) u = paid (dfree d) u by [].
-have paid_ (u : 'cV[R]_(dinputs d)) : paid (dfree d) (paid (dfree d) u) = paid (dfree d) u.
-  by apply/matrixP => i j; rewrite !mxE; case: (_ && _).
-have biased_ : free_bias q -> biased (q := q) (mx (dm d) (dn d) w) (dv (far bi)) (dv (reach bi)).
-  move=> fr; have [hr [c pos_c ec]] := hb fr; split.
+have sum0 : dfree d -> forall j, \sum_i mx (dpatches d) (dn d) (pull_ d w) i j = 0.
+  move=> fr j; have [_ es] := column_sumsE hx.
+  have z0 : zeros (column_sums mul (dpatches d) (dn d) (pull_ d w)) by move: sums0; rewrite fr /= => /negPn.
+  have := congr1 (fun A : 'M_(1, dn d) => A 0 j) es; rewrite (zerosE _ _ z0) [LHS]mxE mxE => total.
+  by apply: etrans (esym total); apply: eq_bigr => i _; rewrite [const_mx _ _ _]mxE mul1r.
+have biased_ : free_bias q -> biased (q := q) (mx (dm d) (dn d) w).
+  move=> fr; have [_ _ [c _ ec]] := hb fr; split; last by rewrite -eX; exact: sum0.
   - rewrite -[take_largest q]/(largest_ d) /largest_; move: hp; rewrite /pool_ok; case: (dpool d) => [[p b]|] //.
     by move=> /and3P[_ _]; rewrite -[dfree d]/(free_bias q) fr andbF orbF.
-  - exists c => //; rewrite eF -ec; congr (_ *m _); apply/matrixP => i j; rewrite !mxE.
-    by rewrite fr.
-  - move=> i u; rewrite eF pricedE_ -eG -[paid _ u in leRHS]paid_.
-    set pu := paid _ u; have -> : paid (dfree d) pu = pu by exact: paid_.
-    have -> : mx (dpatches d) (dinputs d) (without bi) *m u = mx (dpatches d) (dinputs d) (without bi) *m pu.
-      by rewrite !eG paid_.
-    have -> : (mx (dpatches d) (dinputs d) (without bi) *m pu) i 0 = dot (row i (mx (dpatches d) (dinputs d) (without bi)))^T pu.
-      by rewrite dot_col mxE; apply: eq_bigr => j _; rewrite !mxE.
-    set x := dot _ _; set y := _ * _; have y0 : 0 <= y by rewrite mulr_ge0 ?l2_ge0.
-    rewrite -ler_sqr ?nnegrE // real_normK ?num_real // /x /y.
-    apply: le_trans (cauchy_schwarz _ _) _; rewrite exprMn norm_sqr sq_tr ler_wpM2r ?sq_ge0 //.
-  - move=> j; have [_ es] := column_sumsE hx.
-    have z0 : zeros (column_sums mul (dpatches d) (dn d) (pull_ d w)).
-      by move: sums0; rewrite -[dfree d]/(free_bias q) fr /= => /negPn.
-    have := congr1 (fun A : 'M_(1, dn d) => A 0 j) es; rewrite (zerosE _ _ z0) [LHS]mxE mxE eX => total.
-    by apply: etrans (esym total); apply: eq_bigr => i _; rewrite [const_mx _ _ _]mxE mul1r.
-have section_ (u : 'cV_(dinputs d)) : sq (priced (q := q) u) = 1 ->
-    near (q := q) (dv (far bi)) (dv (reach bi)) u -> exists moved, let pu := paid (free_ bi) u in
-    [/\ sq pu = 1, sq u = 1 + sq (u - pu), mx (dpatches d) (dinputs d) f *m u
-        = mx (dpatches d) (dinputs d) (without bi) *m pu + const_mx moved, `|moved| <= dv (far bi)
-      & sq (u - pu) <= dv (reach bi)].
-  rewrite pricedE_ fb => u1 [moved [em hm hr]]; exists moved; split=> //.
-  - by rewrite -{1}[u](subrK (paid (dfree d) u)) sqD u1 dot_paid mulr0 addr0 addrC.
-  - by rewrite eG paid_ -{1}[u](subrK (paid (dfree d) u)) mulmxDr -eF em addrC.
+  - by exists c; rewrite eF fr.
 have up v : dv v <= dv (dmax v dzero) by rewrite dv_max le_max lexx.
 have up0 v : 0 <= dv (dmax v dzero) by rewrite dv_max dv_zero le_max lexx orbT.
 case: ifP => [large|/negbT nl].
@@ -6370,7 +6476,7 @@ case: ifP => [large|/negbT nl].
     move: hp large; rewrite /pool_ok /largest_ ep => /and3P[/eqnP sp hs] /orP[/negbTE ->//|/andP[/Z.eqb_eq z0 nf]] _.
     by split=> //; rewrite /dv z0 zr0 !mul0r.
   have t0 := outputs_square_ge0 e.
-  apply: (polar_le_layer (q := q) normL normR fl l1) biased_ _ => // u u1 _.
+  apply: (polar_le_layer (q := q) normL normR fl l1) biased_ _ => // u u1.
   have su : sq u = 1.
     by rewrite -u1; congr sq; apply/matrixP => i j; rewrite mxE -[free_bias q]/(dfree d) (negbTE nf).
   apply: met_le_dual => //; apply: outputs_squareE e => j sign x v; have [hc ec] := column_atE j hw.
@@ -6390,27 +6496,26 @@ case: h => //= [c trees|tr|each|c lo sh].
         = dot (map_mx (act (dv a)) (mx (dpatches d) (dinputs d) f *m u)) (mx (dpatches d) (dn d) X *m v).
       by rewrite dotC dot_mull hU -dot_mull dotC.
     apply: le_trans (hidden_conesE u hp' hf hx e hv _) _.
-      move=> fr; have [_ [c _ ec]] := hb fr; have [_ _ _ sum0] := biased_ fr; split; first by exists c.
-      by move=> l; rewrite eX; exact: sum0.
+      move=> fr; have [_ _ [c _ ec]] := hb fr; split; [by exists c|exact: sum0].
     rewrite pricedE_; apply: ler_wpM2l; first exact: layer_cones_ge0 e.
     apply: ler_wpM2r; first exact: norm_ge0.
     by rewrite -ler_sqr ?nnegrE ?norm_ge0 ?l2_ge0 // norm_sqr sq_le_norm.
   by rewrite dvM -expr2 -exprMn ler_sqr ?nnegrE // (le_trans y0 le_).
 - case e: (layer_square _ _ _ _ _ _ _ _ _ _ _ _) => [x|] // [<-].
-  apply: (polar_le_layer (q := q) normL normR fl l1) biased_ _ => // [|u u1 near_].
+  apply: (polar_le_layer (q := q) normL normR fl l1) biased_ _ => // [|u u1].
     by rewrite dvM mulr_ge0 // up0.
-  have [moved [p1 su split_ hm hr]] := section_ u u1 near_; have [rm hrad] := radiiE hg p1 split_ hm.
   rewrite dvM; apply: met_le_sq => //; apply: le_trans (up x); rewrite hU.
-  exact: (layer_squareE hf hg p1 erefl su split_ hm hr rm hrad hx (start := [::]) I _ e).
+  by apply: (layer_outputE eb hf hx u1 sum0) e => //; left.
 - move=> e; have t0 := outputs_square_ge0 e.
-  apply: (polar_le_layer (q := q) normL normR fl l1) biased_ _ => // u u1 near_.
-  have [moved [p1 su split_ hm hr]] := section_ u u1 near_; have [rm hrad] := radiiE hg p1 split_ hm.
+  apply: (polar_le_layer (q := q) normL normR fl l1) biased_ _ => // u u1.
   apply: met_le_dual => //; apply: outputs_squareE e => j sign tr v told_ ev.
   have [hc ec] := column_atE j hx; set y := _ *m _ in told_ *.
   have ey : output (dpatches d) f a u 1 (column_at (dpatches d) (dn d) X j) = const_mx (y j 0).
     apply/matrixP => i i'; rewrite !ord1 /output ec /y hU [RHS]mxE tr_col.
     by rewrite -row_mul [LHS]mxE.
-  have := layer_squareE hf hg p1 erefl su split_ hm hr rm hrad hc (start := [::]) I _ ev.
+  have sum1 : dfree d -> forall j', \sum_i mx (dpatches d) 1 (column_at (dpatches d) (dn d) X j) i j' = 0.
+    by move=> fr j'; rewrite -[RHS](sum0 fr j); apply: eq_bigr => i _; rewrite ec mxE.
+  have := layer_outputE eb hf hc u1 sum1 (or_intror erefl) _ ev.
   by rewrite ey sq_col big_ord1 mxE; apply=> b eb_ j'; rewrite ey mxE; exact: told_.
 case: ifP => // /andP[/andP[a1 a1'] nf] [<-] u v _ _ _ _ _; have ea : dv a = 1.
   by apply/eqP; rewrite eq_le; move: a1 a1'; rewrite !dv_le oneE => -> ->.

@@ -605,6 +605,35 @@ Proof. by case: l => *; rewrite /= ?big1_eq // mulr_suml. Qed.
 Lemma bentZ l s x : bent l (s * x) = s * bent l x.
 Proof. by case: l => *; rewrite /= ?mulr0 // mulrA. Qed.
 
+(* without a free bias, and of what the rest is a multiple *)
+Definition paid (free : bool) k r (U : 'M[R]_(k, r)) : 'M[R]_(k, r) :=
+  \matrix_(i, j) if free && (i.+1 == k)%N then 0 else U i j.
+Definition last_ (free : bool) k : 'cV[R]_k := \col_i (free && (i.+1 == k)%N)%:R.
+
+Lemma paid_add free k (u : 'cV[R]_k) b : paid free (paid free u + b *: last_ free k) = paid free u.
+Proof.
+by apply/matrixP => i j; rewrite !mxE; case: (free && _); rewrite ?mulr0 ?addr0.
+Qed.
+
+Lemma paid_rest free k (u : 'cV[R]_k) : exists b, u = paid free u + b *: last_ free k.
+Proof.
+case: (pickP (fun i : 'I_k => free && (i.+1 == k)%N)) => [l hl|no]; last first.
+  by exists 0; apply/matrixP => i j; rewrite !mxE no mul0r addr0 !ord1.
+exists (u l 0); apply/matrixP => i j; rewrite !mxE !ord1; case: ifP => hi; last by rewrite mulr0 addr0.
+have -> : i = l.
+  by apply: val_inj; move: hi hl => /andP[_ /eqP hi] /andP[_ /eqP hl]; apply: succn_inj; rewrite hi hl.
+by rewrite mulr1 add0r.
+Qed.
+
+Lemma sq_last free k : sq (last_ free k) <= 1.
+Proof.
+rewrite sq_col; case: (pickP (fun i : 'I_k => free && (i.+1 == k)%N)) => [l hl|no]; last first.
+  by rewrite big1 // => i _; rewrite mxE no expr0n.
+rewrite (bigD1 l) //= mxE hl expr1n big1 ?addr0 // => i il; rewrite mxE.
+case: andP => [[_ /eqP hi]|_]; last by rewrite expr0n.
+by case/eqP: il; apply: val_inj; case/andP: hl => _ /eqP hl; apply: succn_inj; rewrite hi hl.
+Qed.
+
 Variable q : question R.
 Let m := m q. Let n := n q. Let ins := inputs q.
 Hypothesis C0 : forall i j, 0 <= C q i j.
@@ -672,38 +701,8 @@ Proof. by apply/matrixP => i k; rewrite !mxE. Qed.
 Lemma pricedZ c r (U : 'M[R]_(ins, r)) : priced (c *: U) = c *: priced U.
 Proof. by apply/matrixP => i j; rewrite !mxE; case: ifP => _; rewrite ?mulr0. Qed.
 
-Lemma pricedD r (U V : 'M[R]_(ins, r)) : priced (U + V) = priced U + priced V.
-Proof. by apply/matrixP => i j; rewrite !mxE; case: ifP => _; rewrite ?addr0. Qed.
-
-Lemma priced_priced r (U : 'M[R]_(ins, r)) : priced (priced U) = priced U.
-Proof. by apply/matrixP => i j; rewrite !mxE; case: (_ && _). Qed.
-
 Lemma priced_all r (U : 'M[R]_(ins, r)) : ~~ free_bias q -> priced U = U.
 Proof. by move=> /negPf no; apply/matrixP => i j; rewrite !mxE no. Qed.
-
-Definition last_ : 'cV[R]_ins := \col_i (free_bias q && (i.+1 == ins)%N)%:R.
-
-Lemma priced_last : priced last_ = 0.
-Proof. by apply/matrixP => i j; rewrite !mxE; case: (_ && _). Qed.
-
-Lemma priced_rest (u : 'cV[R]_ins) : exists b, u = priced u + b *: last_.
-Proof.
-case: (pickP (fun i : 'I_ins => free_bias q && (i.+1 == ins)%N)) => [k hk|no]; last first.
-  by exists 0; apply/matrixP => i j; rewrite !mxE no mul0r addr0 !ord1.
-exists (u k 0); apply/matrixP => i j; rewrite !mxE !ord1; case: ifP => hi; last by rewrite mulr0 addr0.
-have -> : i = k.
-  by apply: val_inj; move: hi hk => /andP[_ /eqP hi] /andP[_ /eqP hk]; apply: succn_inj; rewrite hi hk.
-by rewrite mulr1 add0r.
-Qed.
-
-Lemma sq_last : sq last_ <= 1.
-Proof.
-rewrite sq_col; case: (pickP (fun i : 'I_ins => free_bias q && (i.+1 == ins)%N)) => [k hk|no]; last first.
-  by rewrite big1 // => i _; rewrite mxE no expr0n.
-rewrite (bigD1 k) //= mxE hk expr1n big1 ?addr0 // => i ik; rewrite mxE.
-case: andP => [[_ /eqP hi]|_]; last by rewrite expr0n.
-by case/eqP: ik; apply: val_inj; case/andP: hk => _ /eqP hk; apply: succn_inj; rewrite hi hk.
-Qed.
 
 Definition cost_of (z y : 'I_n -> R) j : R := entry_loss (loss q) (log (\sum_k exp (z k))) (z j) (y j).
 
@@ -1101,77 +1100,33 @@ have := costs_le v normR c0 (fun j => ler01) hc; under eq_bigr do rewrite mul1r.
 by rewrite sq_col.
 Qed.
 
-(* who is near enough: the bias of a u of length 1 adds s to each row, |s| <= far, its square <= reach *)
-Definition near (far reach : R) (u : 'cV_ins) : Prop :=
-  exists s, [/\ F q *m (u - priced u) = const_mx s, `|s| <= far & sq (u - priced u) <= reach].
+(* a free bias: its feature is a constant, and W sums to 0 over the patches *)
+Definition biased (W : 'M[R]_(m, n)) : Prop :=
+  [/\ ~~ take_largest q, exists c, F q *m last_ (free_bias q) ins = const_mx c & forall j, \sum_i pulled W i j = 0].
 
-(* a free bias: its feature is a constant c > 0, no patch goes further than far, and W sums to 0 over them *)
-Definition biased (W : 'M[R]_(m, n)) (far reach : R) : Prop :=
-  [/\ ~~ take_largest q, exists2 c, 0 < c /\ far ^+ 2 <= reach * c ^+ 2 & F q *m last_ = const_mx c,
-      forall i (u : 'cV_ins), `|(F q *m priced u) i 0| <= far * norm L2 (priced u)
-    & forall j, \sum_i pulled W i j = 0].
-
-Lemma near_enough W far reach (u : 'cV_ins) : flat -> 0 <= far -> 0 <= reach -> (free_bias q -> biased W far reach) ->
-  exists u', [/\ priced u' = priced u, W^T *m hidden u' = W^T *m hidden u
-    & exists s, [/\ F q *m (u' - priced u') = const_mx s, `|s| <= far * norm L2 (priced u)
-                  & sq (u' - priced u') <= reach * norm L2 (priced u) ^+ 2]].
+Lemma polar_le_layer (W : 'M[R]_(m, n)) t : flat -> outside_l2 (left_norm q) -> 0 <= t -> (free_bias q -> biased W) ->
+  (forall u : 'cV_ins, sq (priced u) = 1 -> met_le (W^T *m hidden u) t) -> polar_le W t.
 Proof.
-move=> f far0 reach0; have n0 := l2_ge0 (priced u); set size := norm L2 _ in n0 *.
-case: (boolP (free_bias q)) => [_ /(_ isT)|nf _]; last first.
-  exists u; split=> //; exists 0; rewrite (priced_all _ nf) subrr mulmx0 normr0 sq0.
-  by split; [apply/matrixP => i j; rewrite !mxE|rewrite mulr_ge0|rewrite mulr_ge0 ?sqr_ge0].
-case=> sum_ [c [c0 cr] ec] hfar hsum; have [b eu] := priced_rest u.
-have at_ i x : Network.pre (fun i j => F q i j) (fun=> 1) (fun j => priced u j 0) x i
-    = (F q *m priced u) i 0 + x by rewrite /Network.pre mxE mul1r.
-have far_ i : `|\sum_j F q i j * priced u j 0| <= 1 * far * size.
-  by rewrite mul1r; have := hfar i u; rewrite mxE.
-have [b' hb' same] := Network.free_bias (slope q) (b * c) ltr01 (fun=> erefl) far0 n0 far_.
-pose u' := priced u + (b' / c) *: last_; have pu : priced u' = priced u.
-  by rewrite /u' pricedD pricedZ priced_last scaler0 addr0 priced_priced.
-have Fu x : F q *m (priced u + x *: last_) = F q *m priced u + const_mx (x * c).
-  rewrite mulmxDr -scalemxAr ec; congr (_ + _); by apply/matrixP => i j; rewrite !mxE.
-have ec' : b' / c * c = b' by rewrite divfK // gt_eqF.
-have out x j : (W^T *m hidden (priced u + x *: last_)) j 0
-    = Network.value (fun i j => F q i j) (fun=> 1) (slope q) (fun i => pulled W i j) (fun j => priced u j 0) (x * c).
-  rewrite pulledE // mxE /Network.value; apply: eq_bigr => i _.
-  by rewrite at_ [_^T j i]mxE /activations [map_mx _ _ _ _]mxE Fu [(_ + const_mx _) i 0]mxE [const_mx _ _ _]mxE.
-exists u'; split=> //.
-  by apply/matrixP => j i; rewrite ord1 [in RHS]eu !out ec' same.
-exists b'; rewrite pu /u' [priced u + _]addrC addrK; split=> //.
-  by rewrite -scalemxAr ec; apply/matrixP => i j; rewrite !mxE ec'.
-rewrite sqZ; apply: (@le_trans _ _ ((b' / c) ^+ 2)).
-  by rewrite -[leRHS]mulr1 ler_wpM2l ?sqr_ge0 // sq_last.
-rewrite exprMn exprVn ler_pdivrMr ?exprn_gt0 // -[b' ^+ 2]real_normK ?num_real //.
-apply: (@le_trans _ _ ((far * size) ^+ 2)); first by rewrite ler_sqr ?nnegrE ?mulr_ge0.
-by rewrite exprMn [leRHS]mulrAC ler_wpM2r ?sqr_ge0.
-Qed.
-
-Lemma polar_le_layer (W : 'M[R]_(m, n)) t far reach : flat -> outside_l2 (left_norm q) -> 0 <= t -> 0 <= far -> 0 <= reach ->
-  (free_bias q -> biased W far reach) ->
-  (forall u : 'cV_ins, sq (priced u) = 1 -> near far reach u -> met_le (W^T *m hidden u) t) -> polar_le W t.
-Proof.
-move=> f out t0 far0 reach0 hb h u0 v _ hv _ _; have [u [pu eW [s [eF hs hr]]]] := near_enough u0 f far0 reach0 hb.
-have -> : dot (hidden u0) (W *m v) = \sum_j (W^T *m hidden u) j 0 * v j 0.
-  by rewrite eW dotC dot_mull dotC dot_col.
-rewrite prod_sizesE // -pu in hs hr *; set c := norm L2 (priced u) in hs hr *; have [z|z] := eqVneq (sq (priced u)) 0.
-  have p0 := sq_eq0 z; have norm0 : c = 0 by apply/eqP; rewrite -sqrf_eq0 norm_sqr z.
-  have s0 : s = 0.
-    by apply/eqP; move: hs; rewrite -normr_le0 norm0 mulr0.
-  have -> : hidden u = 0.
-    apply: hidden0 => //; rewrite -[u](subrK (priced u)) mulmxDr {2}p0 mulmx0 addr0 eF s0.
-    by apply/matrixP => i j; rewrite !mxE.
-  move=> _; rewrite mulmx0 big1 => [|j _]; last by rewrite mxE mul0r.
+move=> f out t0 hb h u v _ hv _ _.
+have -> : dot (hidden u) (W *m v) = \sum_j (W^T *m hidden u) j 0 * v j 0.
+  by rewrite dotC dot_mull dotC dot_col.
+rewrite prod_sizesE //; set c := norm L2 (priced u); have [z|z] := eqVneq (sq (priced u)) 0.
+  have [b eu] : exists b, u = priced u + b *: last_ (free_bias q) ins := paid_rest _ u.
+  rewrite (sq_eq0 z) add0r in eu.
+  have -> : W^T *m hidden u = 0.
+    case: (boolP (free_bias q)) => [/hb[sum_ [x ec] w0]|nf]; last first.
+      by rewrite hidden0 ?mulmx0 // -[u](priced_all _ nf) (sq_eq0 z) mulmx0.
+    rewrite pulledE //; apply/matrixP => j i; rewrite ord1 [RHS]mxE mxE.
+    rewrite (eq_bigr (fun l => pulled W l j * act (slope q) (b * x))) => [|l _].
+      by rewrite -mulr_suml w0 mul0r.
+    by rewrite [_^T j l]mxE /activations eu -scalemxAr ec !mxE.
+  move=> _; rewrite big1 => [|j _]; last by rewrite mxE mul0r.
   by rewrite expr0n mulr_ge0 ?sqr_ge0.
 have c0 : 0 < c by rewrite lt_def l2_ge0 andbT -sqrf_eq0 norm_sqr.
 pose u' := c^-1 *: u; have eu : u = c *: u' by rewrite scalerA divff ?scale1r // gt_eqF.
 have pu' : priced u' = c^-1 *: priced u by rewrite pricedZ.
 have su : sq (priced u') = 1 by rewrite pu' sqZ exprVn norm_sqr mulVf.
-have near_ : near far reach u'.
-  exists (c^-1 * s); rewrite pu' -scalerBr; split.
-  - by rewrite -scalemxAr eF; apply/matrixP => i j; rewrite !mxE.
-  - by rewrite normrM ger0_norm ?invr_ge0 ?(ltW c0) // mulrC ler_pdivrMr.
-  - by rewrite sqZ exprVn mulrC ler_pdivrMr ?exprn_gt0.
-have := h _ su near_; rewrite /met_le; set y := W^T *m _ => hy.
+have := h _ su; rewrite /met_le; set y := W^T *m _ => hy.
 have -> : \sum_j (W^T *m hidden u) j 0 * v j 0 = c * \sum_j y j 0 * v j 0.
   rewrite {1}eu (hiddenZ _ f (ltW c0)) -scalemxAr mulr_sumr; apply: eq_bigr => j _.
   by rewrite [(c *: _ : 'cV_n) j 0]mxE mulrA.

@@ -9,10 +9,11 @@ import numpy as np
 
 import problems
 from certify import Problem, check
-from certify.atoms import CP, RankOne
+from certify.atoms import CP, RankOne, ReLU
 from certify.kernel.statement import FORMAT
 from certify.losses import Squared
 from certify.norms import Elastic, Group, Variation, Weighted
+from certify.offsets import ColumnIntercept
 from certify.pipeline.own_size import bound
 from certify.polar.methods import corners
 
@@ -22,6 +23,8 @@ Y = np.array([[3.0, -1.0, 2.0], [1.0, 2.0, -2.0], [-1.0, 0.0, 1.0], [2.0, 1.0, 0
 SQUARE = np.random.default_rng(0).integers(-4, 5, (4, 4)).astype(float)
 CUBE = np.random.default_rng(3).integers(-4, 5, (2, 2, 2)).astype(float)
 PATH = [(0, 1), (1, 2), (2, 3)]
+DRAWN = np.random.default_rng(1).integers(-4, 5, (14, 18)).astype(float)
+UNITS = ReLU(DRAWN[:, :-1] / 2, bias="free", right="l2+")
 MORE = {  # what no file of the zoo needs: its candidate has no slices
     "boxed": (np.abs(SQUARE[:3, :3]), RankOne("linf", "linf+"), 8.0),
     "elastic": (Y, RankOne(Elastic(0.5), "l1"), 2.0),
@@ -29,6 +32,7 @@ MORE = {  # what no file of the zoo needs: its candidate has no slices
     "equal": (SQUARE, RankOne("linf", "linf"), 20.0),
     "groups": (SQUARE, RankOne(Group([0, 0, 1, 1]), "l2"), 6.0),
     "groups_largest": (SQUARE, RankOne(Group([0, 0, 1, 1], outer="linf"), "l2"), 6.0),
+    "network_range": (DRAWN[:, -1:], UNITS, 60.0, ColumnIntercept()),
     "tensor_splits": (CUBE, CP(("l2+", "l2", "l2")), 4.0),
     "variation": (Y, RankOne(Variation(PATH, 0.5), "l1"), 2.0),
     "weighted": (Y, RankOne(Weighted([1.0, 2.0, 4.0, 1.0]), "l2"), 3.0),
@@ -49,8 +53,8 @@ def certificate(name):
         file, case = CASES[name].split("/")
         held = problems.load(file)[case]
         return check(held.problem, held.factors, q=held.q).certificate
-    data, atom, lam = MORE[name]
-    problem = Problem(Squared(data), atom, lam)
+    data, atom, lam, *offsets = MORE[name]
+    problem = Problem(Squared(data), atom, lam, tuple(offsets))
     none = tuple(np.zeros((*shape, 0)) for shape in atom.shapes(data.shape))
     return check(problem, none).certificate
 

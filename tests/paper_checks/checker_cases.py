@@ -56,6 +56,7 @@ COVERED = (
     "negative",
     "network",
     "network_leaf",
+    "network_range",
     "outputs",
     "outputs_max_pool",
     "own_size",

@@ -465,6 +465,26 @@ def test_products_with_a_cone_are_answered_as_python_answers(binary, tmp_path, h
     assert agrees(binary, path) == (STATUS["UNDECIDED"] if good else REJECTED)
 
 
+@pytest.mark.parametrize("rule", ["network", "outputs"])
+@pytest.mark.parametrize("right", ["l2", "l1", "linf-"])
+def test_ranges_of_several_outputs(binary, tmp_path, right, rule):
+    held, path = layered(outputs=2, right=right, **FREE), tmp_path / "x.cert"
+    held = replace(held, claim={**held.claim, "verdict": "UNDECIDED"})
+    leaf = {"leaf": 0, "tau": ONE, "shift": "3/1", "level": ONE, "bias": HALF, "radial": ONE}
+    tree = {"rule": "network", "nodes": [{"range": [[0, ONE], [3, MINUS]], "next": [1]}, leaf]}
+    polar = tree if rule == "network" else {"rule": rule, "each": [tree, tree]}
+    names, lower = ["N0"] if rule == "network" else ["s0.N0", "s1.N0"], []
+    places = np.tril_indices(30)
+    for least in (0.0, 2.0**-3, -(2.0**-3)):
+        last = np.where(places[0] == 29, least, 2.0**-3)  # products with the range
+        witness = {"W": held.witness["W"], **dict.fromkeys(names, array(last))}
+        proof = {"corrections": [], "polar": polar}
+        replace(held, proof=proof, witness=witness).save(path)
+        assert agrees(binary, path) == (REJECTED if least < 0 else STATUS["UNDECIDED"])
+        lower += [kernel(path).lower] if least >= 0 else []
+    assert lower[0] != lower[1]
+
+
 @pytest.mark.parametrize("right", ["l2", "l1", "l2+"])
 def test_several_outputs_of_units_with_free_biases(binary, tmp_path, right):
     held, path = layered(outputs=2, right=right, **FREE), tmp_path / "x.cert"

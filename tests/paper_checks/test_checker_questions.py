@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pytest
@@ -811,22 +812,42 @@ def with_facts(seed, kinds=("above",), **layer):
     return replace(held, claim=claim, proof=proof, witness=witness)
 
 
-def lies_of_a_fact(held):
-    """Change the first node "above"."""
+def lies_of_a_fact(held, kind="above"):
+    """Change the first node of a kind."""
     nodes = held.proof["polar"]["nodes"]
-    k, node = next((k, node) for k, node in enumerate(nodes) if "above" in node)
+    k, node = next((k, node) for k, node in enumerate(nodes) if kind in node)
+    for new in (lies_of_an_above if kind == "above" else lies_of_a_range)(k, node, len(nodes)):
+        polar = {**held.proof["polar"], "nodes": [*nodes[:k], new, *nodes[k + 1 :]]}
+        yield replace(held, proof={**held.proof, "polar": polar})
+
+
+def lies_of_an_above(k, node, count):
+    """Return a node "above" k with other rows, coefficients or children."""
     (child,), (row, *_) = node["next"], [i for i in range(7) if i != node["above"]]
-    for new in (
+    return (
         *({**node, "above": i} for i in (row, 7, -1, "0")),
         *({**node, "of": x} for x in ([], [[row, ONE]], [[row, MINUS]], [[row, MORE], [row, ONE]])),
         *({**node, "of": x} for x in ([[node["above"], HALF]], [[7, ONE]], [row], 0, [[row, 1]])),
-        *({**node, "next": x} for x in ([], child, [k], [child, child], [len(nodes)])),
+        *({**node, "next": x} for x in ([], child, [k], [child, child], [count])),
         {**node, "next": [child], "row": 0},
         {"above": node["above"], "plus": child, "minus": child},
         {"of": [], "next": [child]},
-    ):
-        polar = {**held.proof["polar"], "nodes": [*nodes[:k], new, *nodes[k + 1 :]]}
-        yield replace(held, proof={**held.proof, "polar": polar})
+    )
+
+
+def lies_of_a_range(k, node, count):
+    """Return a node "range" k with other rows, coefficients or children."""
+    (child,), terms = node["next"], node["range"]
+    return (
+        *({**node, "range": x} for x in ([], [[6, ONE]], [[6, MINUS]], [[0, MORE], [6, HALF]])),
+        *({**node, "range": x} for x in ([[7, ONE]], [[-1, ONE]], [[0, ONE], [0, ONE]], [[0, 1]])),
+        *({**node, "range": x} for x in ([0], 0, ONE, [["0", ONE]], [[0, ONE, ONE]])),
+        *({**node, "next": x} for x in ([], child, [k], [child, child], [count])),
+        *({**node, x: 0} for x in ("row", "cut", "above", "leaf")),
+        {**node, "of": terms},
+        {"range": terms, "plus": child, "minus": child},
+        {"next": [child]},
+    )
 
 
 @pytest.mark.parametrize("layer", FACTS, ids=str)
@@ -837,11 +858,45 @@ def test_random_trees_with_added_facts_are_bounded_as_in_python(binary, tmp_path
         assert agrees(binary, path) == STATUS["UNDECIDED"]
 
 
-def test_the_range_of_a_combination_of_rows_is_not_covered(binary, tmp_path):
+RANGES = (
+    {},
+    {"right": "l2-"},
+    {"features": 3},
+    {"activation": "leaky_relu", "slope": 0.25, "right": "l2+"},
+)
+
+
+@pytest.mark.parametrize("layer", RANGES, ids=str)
+def test_random_trees_with_ranges_are_bounded_as_in_python(binary, tmp_path, layer):
     path = tmp_path / "x.cert"
-    for kinds in (("range",), ("above", "range")):
-        with_facts(0, kinds, **FREE).save(path)
-        assert agrees(binary, path) == OUTSIDE
+    for seed, kinds in product(range(5), (("range",), ("above", "range"))):
+        with_facts(seed, kinds, **FREE, **layer).save(path)
+        assert agrees(binary, path) == STATUS["UNDECIDED"]
+
+
+def test_lies_of_ranges_are_refused_as_in_python(binary, tmp_path):
+    path, seen = tmp_path / "x.cert", set()
+    for seed in range(5):
+        for lie in lies_of_a_fact(with_facts(seed, ("range",), **FREE), "range"):
+            lie.save(path)
+            seen.add(agrees(binary, path))
+    assert seen == {STATUS["UNDECIDED"], REJECTED, OUTSIDE}
+
+
+def test_a_range_is_of_a_free_bias_and_needs_a_radial_leaf(binary, tmp_path):
+    path = tmp_path / "x.cert"
+    tree = [{"range": [[0, ONE]], "next": [1]}, {"leaf": 0, "tau": ONE, "shift": "5/1"}]
+    for layer, radial, status in (
+        (FREE, {"radial": ONE}, STATUS["UNDECIDED"]),
+        (FREE, {}, REJECTED),
+        ({}, {"radial": ONE}, REJECTED),
+    ):
+        held = layered(**layer)
+        polar = {"rule": "network", "nodes": [tree[0], {**tree[1], **radial}]}
+        proof, witness = {**held.proof, "polar": polar}, {"W": held.witness["W"]}
+        claim = {**held.claim, "verdict": "UNDECIDED"}
+        replace(held, proof=proof, witness=witness, claim=claim).save(path)
+        assert agrees(binary, path) == status
 
 
 def test_lies_of_added_facts_are_refused_as_in_python(binary, tmp_path):
