@@ -16,14 +16,14 @@ from certify.base.rigor.flint import Flint
 from certify.base.rigor.layout import sum_permutations
 from certify.base.rigor.rounded import Rounded
 from certify.kernel.arrays import Array
-from certify.kernel.budget import Budget
+from certify.kernel.budget import FLOOR, PER_BYTE, Budget
 from certify.kernel.errors import RejectedError
 from certify.kernel.evidence import Evidence
 from certify.kernel.exact import Exact
 from certify.kernel.metered import Metered
 from certify.kernel.norms import L1, L2, LInf
 from certify.kernel.patterns import Pattern
-from certify.kernel.rules.cones import factor_form
+from certify.kernel.rules.cones import factor_form, node_work
 from certify.kernel.rules.polar import polar_bound
 from certify.kernel.simplicial import (
     FINE,
@@ -37,7 +37,7 @@ from certify.kernel.spaces import Modes
 from certify.norms import gauge
 from certify.polar.ascent.products import attain
 from certify.polar.branching.cones import Grown
-from certify.polar.branching.factors import cones_proposal, few_factors, kept_mode
+from certify.polar.branching.factors import cones_proposal, few_factors, kept_mode, room_of
 from certify.polar.product_query import ProductQuery
 from certify.polar.products import propose
 from tests.kernel.test_cones import drawn, points
@@ -284,6 +284,18 @@ def test_the_same_tree_costs_twice_where_entries_are_intervals(monkeypatch):
         bound_of_factors(lambda ar=ar: ar, CUBE, norms, 2, [1, 0, 0])
         spent[tier, cone] = ar.budget.spent
     assert spent["span", "+"] == spent["point", "+"] < spent["span", "*"]
+
+
+def test_trees_of_few_factors_are_paid_for_by_their_bytes():
+    """A node is a byte.  Of many entries the search keeps trees within what any file may ask."""
+    for sizes, last in (((3, 4), 6), ((4, 5), 6), ((4, 6), 6), ((5, 5), 12)):
+        form = product_form([L2(d) for d in sizes], L2(last), range(len(sizes)))
+        assert node_work(form, prod(sizes) * last) <= PER_BYTE
+    dear = product_form([L2(4), L2(6)], L2(160), [0, 1])
+    work = node_work(dear, 24 * 160)
+    assert work > PER_BYTE
+    query = ProductQuery(np.ones((4, 6, 160)), (gauge("l2+"),) * 3, deadline=monotonic() + 1000)
+    assert room_of(query, dear, np.ones((4, 6, 160))) * (work - PER_BYTE) <= FLOOR
 
 
 @pytest.mark.parametrize(

@@ -169,11 +169,7 @@ def cones_proposal(query: ProductQuery, goal: float) -> Proposal:
     norms = [kernel_norm(g, d) for g, d in zip(query.gauges, T.shape, strict=True)]
     form, signs, order = factor_form(norms, axis)
     A = symmetric_part(T)[..., None] if axis is None else T.transpose(order)
-    room = min(ALL, NUMBERS // A.size)
-    if query.deadline is not None:  # of a tree half the cones are leaves
-        leaf = LEAF * A.size / A.shape[-1] * len(form.sizes) + ENTRY * A.size
-        dear = max(1, node_work(form, A.size) - PER_BYTE)  # units that no byte pays for
-        room = min(room, int(2 * PROOF * query.time_left() / leaf) + 1, FLOOR // dear)
+    room = room_of(query, form, A)
     found = Proposal(np.inf)
     try:
         each = []
@@ -190,6 +186,18 @@ def cones_proposal(query: ProductQuery, goal: float) -> Proposal:
     except RejectedError:  # numbers outside the range of floats
         return Proposal(np.inf)
     return found
+
+
+def room_of(query: ProductQuery, form: ConeForm, A: Array) -> int:
+    """Return how many cones a proof may have: by memory, by the time left, and by their price."""
+    room = min(ALL, NUMBERS // A.size)
+    if query.deadline is None:
+        return room
+    leaf = LEAF * A.size / A.shape[-1] * len(form.sizes) + ENTRY * A.size
+    dear = max(1, node_work(form, A.size) - PER_BYTE)  # units that no byte pays for
+    return min(
+        room, int(2 * PROOF * query.time_left() / leaf) + 1, FLOOR // dear
+    )  # half are leaves
 
 
 def bound_orthants(
