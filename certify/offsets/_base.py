@@ -153,6 +153,10 @@ class Offset(ABC):
             return 0.0
         return float((np.square(self.adjoint(W, observed)) / self.ridges).sum())
 
+    def witness(self, W: Array, observed: Observed) -> dict[str, Array]:
+        """Return arrays with which the kernel bounds `cost`, by their names in a proof."""
+        return {}
+
     def limit(self, W: Array) -> float:
         """Return the largest s for which inf_q <s W, A q> + H(q) is finite."""
         return np.inf

@@ -151,6 +151,10 @@ class Smooth(Offset):
         """Return tr(W^T K^+ W)."""
         return -float(np.vdot(observed.spread(W), self.unbent(W, observed)))
 
+    def witness(self, W: Array, observed: Observed) -> dict[str, Array]:
+        """Return the q where the infimum is attained."""
+        return {"smooth": self.unbent(W, observed)}
+
     def numbers(self) -> dict[str, float]:
         """Return rho and ridge."""
         return {"rho": self.rho, "ridge": self.ridge}

@@ -20,7 +20,6 @@ from certify.kernel.fields import part
 from certify.kernel.scalars import Enclosure
 from certify.kernel.statement import Point, factor_arrays
 from certify.kernel.verdict import Outcome, prove
-from certify.offsets import Smooth
 from certify.polar import exact_text
 from certify.polar.proved import split
 from certify.problem import Problem
@@ -171,7 +170,7 @@ def assemble(problem: Problem, question: StatedQuestion, evidence: Evidence) -> 
         extra |= under_polar(question.statement, witness)
         proof["corrections"] = list_corrections(evidence.dual.point)
         arrays["W"] = evidence.dual.point.W.reshape(-1)
-        arrays |= smooth_witnesses(problem, evidence.dual.point, "")
+        arrays |= offset_witnesses(problem, evidence.dual.point, "")
     if evidence.ky_fan is not None:
         proof["ky_fan"], witness = split(evidence.ky_fan)
         extra |= witness
@@ -188,7 +187,7 @@ def assemble(problem: Problem, question: StatedQuestion, evidence: Evidence) -> 
     if evidence.floor is not None:
         proof["floor"] = {"corrections": list_corrections(evidence.floor)}
         arrays["floor.W"] = evidence.floor.W.reshape(-1)
-        arrays |= smooth_witnesses(problem, evidence.floor, "floor.")
+        arrays |= offset_witnesses(problem, evidence.floor, "floor.")
     return proof, as_kernel_arrays(arrays) | extra
 
 
@@ -204,10 +203,11 @@ def stack_blocks(blocks: Sequence[Json]) -> tuple[list[Json], Arrays]:
     return proofs, arrays
 
 
-def smooth_witnesses(problem: Problem, point: Orthogonal, prefix: str) -> dict[str, Array]:
-    """Return the witness for the dual value of each smooth offset."""
-    smooth = [(k, o) for k, o in enumerate(problem.offsets) if isinstance(o, Smooth)]
-    return {f"{prefix}smooth{k}": o.unbent(point.W, problem.loss.observed) for k, o in smooth}
+def offset_witnesses(problem: Problem, point: Orthogonal, prefix: str) -> dict[str, Array]:
+    """Return the witnesses of the offsets' costs, the number of the offset after each name."""
+    observed = problem.loss.observed
+    each = [(k, o.witness(point.W, observed)) for k, o in enumerate(problem.offsets)]
+    return {f"{prefix}{name}{k}": a for k, held in each for name, a in held.items()}
 
 
 def list_corrections(point: Orthogonal) -> list[list[Any]]:

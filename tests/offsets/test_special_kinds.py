@@ -12,8 +12,9 @@ from certify.losses import Absolute, Squared
 from certify.offsets import OFFSETS, ColumnIntercept, Linear, Offset, RowIntercept
 from certify.offsets._base import placement_matrix
 from certify.offsets._means import GroupMeans, LineMeans
+from certify.pipeline.prove import offset_witnesses
 from certify.problem.best_offsets import least_squares
-from certify.search.dual.orthogonal import orthogonalize
+from certify.search.dual.orthogonal import Orthogonal, orthogonalize
 
 Y = np.array([[3.0, -1.0, 2.0], [0.0, 4.0, -2.0], [1.0, 1.0, 5.0], [-3.0, 2.0, 0.0]])
 START = np.ones((4, 1)), np.ones((3, 1))
@@ -111,3 +112,19 @@ def test_any_free_offset_has_an_orthogonal_dual_point(loss, others):
         sums = [sum(x for x, a in zip(exact, column, strict=True) if a) for column in design.T]
         assert not any(sums)
     assert np.abs(found.W).max() > 0
+
+
+def test_an_offset_writes_its_own_witness():
+    @dataclass(frozen=True, eq=False)
+    class Witnessed(Parity):
+        def witness(self, W, observed):
+            return {"half": W / 2, "sums": self.adjoint(W, observed)}
+
+    problem = Problem(Squared(Y), RankOne(), 1.0, (ColumnIntercept(), Witnessed(1.0)))
+    found = offset_witnesses(problem, Orthogonal(Y), "floor.")
+    assert list(found) == ["floor.half1", "floor.sums1"]
+    assert np.array_equal(found["floor.half1"], Y / 2)
+    assert found["floor.sums1"].tolist() == [
+        Y[::2, ::2].sum() + Y[1::2, 1::2].sum(),
+        Y[::2, 1::2].sum() + Y[1::2, ::2].sum(),
+    ]

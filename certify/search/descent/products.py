@@ -18,7 +18,6 @@ from certify.base.arrays import Array
 from certify.base.minimize import MEMORY, minimize
 from certify.base.observed import Observed
 from certify.losses import Squared
-from certify.offsets import Smooth, Sparse
 from certify.polar.ascent.contract import kronecker_columns, rest_pulls
 from certify.problem import Problem, Values
 from certify.search.coordinates.products import FactorForm, form_of
@@ -52,7 +51,7 @@ class Task:
     @property
     def refits(self) -> bool:
         """Whether the offsets are refitted at every point: for least squares if it is quick."""
-        slow = any(isinstance(o, Sparse | Smooth) for o in self.problem.offsets)
+        slow = any(o.entrywise for o in self.problem.offsets)
         return bool(self.problem.offsets) and isinstance(self.problem.loss, Squared) and not slow
 
     def plain(self, factors: Factors) -> Array:
