@@ -20,7 +20,7 @@ from certify.base.clock import must_end
 from certify.base.errors import OutOfScopeError
 from certify.base.minimize import bisect_slopes, conjugate, even_out, minimize, quasi_newton
 from certify.base.observed import Observed
-from certify.losses import Entrywise, Loss
+from certify.losses import Entrywise, Huber, Loss
 from certify.offsets import Offset
 
 Values = tuple[Array, ...]
@@ -257,7 +257,8 @@ class Fit:
 def best(loss: Loss, offsets: Sequence[Offset], Z: Array, terms: Array) -> Values:
     """Return the best q for any convex loss; terms: as in `Problem.fit_offsets`.
 
-    Smooth losses: L-BFGS, after minimizing over a sparse part if the loss is a sum over entries.
+    Smooth losses: L-BFGS, after minimizing over a sparse part if the loss is a sum over entries;
+    under Huber's it starts from least squares.
     Other losses: bisection if each number is fitted by itself, else ADMM with the prox of the loss.
 
     Raises OutOfScopeError if the values grow without bound: there is no minimizer.
@@ -281,6 +282,8 @@ def best(loss: Loss, offsets: Sequence[Offset], Z: Array, terms: Array) -> Value
             if prices.any():
                 flat = split_signs(objective, prices, flat)
             else:
+                if isinstance(loss, Huber):  # least squares: exact for an exact fit
+                    flat = fit_at(objective, 1.0)(flat, np.asarray(loss.data - Z).reshape(-1))
                 flat = quasi_newton(objective.smooth_part, flat, must_end)
         if bounded:  # gradient methods may stop at the boundary of the domain
             tries = [flat, inside(objective, alternating(objective))]

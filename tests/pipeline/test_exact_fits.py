@@ -104,9 +104,9 @@ def test_what_is_negligible_bounds_the_loss_of_a_fit_that_is_off_by_its_share(na
 
 @pytest.mark.parametrize("lam", [0.0, 1e-30])
 @pytest.mark.parametrize("offsets", [(), (RowIntercept(), ColumnIntercept())], ids=["", "offsets"])
-@pytest.mark.parametrize("name", KINKS)
-def test_an_exact_fit_of_a_loss_with_kinks_is_certified(name, offsets, lam):
-    loss, _ = KINKS[name]
+@pytest.mark.parametrize("name", [*KINKS, "huber"])
+def test_an_exact_fit_of_another_loss_is_certified(name, offsets, lam):
+    loss, _ = (KINKS | SMOOTH)[name]
     rest = loss.data - (loss.data.mean(axis=0) if offsets else 0.0)
     left, right = every(rest)
     short = 1 - 2.0**-50  # exact fits of labels have margins, so that nothing is rounded
@@ -119,6 +119,15 @@ def test_an_exact_fit_of_a_loss_with_kinks_is_certified(name, offsets, lam):
     assert "they fit the data up to rounding" in result.reason
     assert verify(result.certificate, problem, factors, q=q).verdict.name == "CERTIFIED"
     assert not check(problem, factors, q=q, atol=0.0, budget=1).certified
+
+
+@pytest.mark.parametrize("delta", [0.01, 1.0])
+def test_the_best_offsets_of_an_exact_fit_under_hubers_loss_leave_rounding_only(delta):
+    rng = np.random.default_rng(0)
+    U, V, a, b = (rng.standard_normal(s) for s in ((12, 2), (8, 2), (12, 1), 8))
+    offsets = RowIntercept(), ColumnIntercept()
+    problem = Problem(Huber(U @ V.T + a + b, delta), PAIR, 0.0, offsets)
+    assert 0 < problem.objective((U, V), problem.best_offsets((U, V))) <= negligible(problem)
 
 
 @pytest.mark.parametrize("lam", [0.0, 1e-30])
