@@ -601,10 +601,6 @@ Qed.
 (* the vectors in grids, 0 behind their ends *)
 Definition vectors_in (l : modes) (f : seq grid) (c k i : nat) : R :=
   if (i < (nth (0%N, Free) l k).1)%N then en (nth (Grid [::] Z0) f k) i c else 0.
-
-Lemma size_of_gt0 l i : (i < size_of l)%N -> (0 < size_of l)%N.
-Proof. exact: leq_ltn_trans (leq0n _). Qed.
-
 Lemma product_at_ext l (x y : nat -> nat -> R) i : (i < size_of l)%N ->
   (forall k j, (k < size l)%N -> (j < (nth (0%N, Free) l k).1)%N -> x k j = y k j) -> product_at l x i = product_at l y i.
 Proof.
@@ -645,10 +641,6 @@ have := meetsE (hf k hk) (_ : meets_ (nth (0%N, Free) l k).2 (nth (Grid [::] Z0)
 move: ok => /(all_nthP ((0%N, Free), Grid [::] Z0))/(_ k); rewrite size_zip sf minnn nth_zip //= => /(_ hk) ok /(_ ok).
 by case: (nth _ l k) hi => m [] //= hi /(_ (Ordinal hi) (Ordinal hc)); rewrite mxE.
 Qed.
-
-Lemma size_mode_grids one l u : size (mode_grids one l u) = size l.
-Proof. by elim: l u => [|d l IH] u //=; rewrite IH. Qed.
-
 Lemma mode_gridsE one l u k i c : (k < size l)%N -> (i < (nth (0%N, Free) l k).1)%N ->
   en (nth (Grid [::] Z0) (mode_grids one l u) k) i c
   = en u ((if one then 0 else sumn (map fst (take k l))) + i)%N c.
@@ -1766,10 +1758,6 @@ rewrite normZ ?p2_ge0 // (nth_map [::]) ?hs ?ltn_ord // /column_ex p2D !exprMn [
 have [n0 h] := norm_squareE ok hp (hr k (ltn_ord k)); split=> //.
 by rewrite ![p2 (ex u) ^+ 2 * _]mulrC; exact: endsZ (sqr_ge0 _) h.
 Qed.
-
-Lemma size_column_squares root p n r u : shape n r u -> size (column_squares root p r u) = r.
-Proof. by move=> hu; rewrite size_map; case: (transposeE hu) => -[]. Qed.
-
 Lemma root_upP x : Z.leb Z0 x -> Z.leb Z0 (root_up x) /\ zr x <= zr (root_up x) ^+ 2.
 Proof.
 move=> x0; rewrite expr2 -zrM zr_le /root_up; move: (root_guess x) => s.
@@ -3853,10 +3841,6 @@ have e : i = (width_ l + (i - width_ l))%N by rewrite subnKC // leqNgt.
 have h' : (i - width_ l < width_ r)%N by rewrite -(ltn_add2l (width_ l)) -e.
 by rewrite e z_right // (number_ord v (Ordinal h')); case: vr => _ _ _ /(_ c) e' _; exact: e'.
 Qed.
-
-Lemma copied_of x i : in_piece x -> (i < k)%N -> let e := nth (0%N, Z0) (copies x) i in number z i = zr e.2 * number z e.1.
-Proof. by case=> _ [_ h] _ _; exact: h. Qed.
-
 Lemma identifiedE x i j y y' : in_piece x -> identified l r x i j = Some (y, y') -> in_piece y \/ in_piece y'.
 Proof.
 move=> hx; have [h1 [sk hk] h3 h4] := hx; rewrite /identified.
@@ -3969,9 +3953,6 @@ Hypothesis sub : subseq hs (iota 0 k).
 Let h := size hs.
 Let Y (a : nat) := number z (nth k hs a).
 Let y : 'cV[R]_h := \col_(a < h) Y a.
-
-Lemma hs_uniq : uniq hs. Proof. exact: subseq_uniq sub (iota_uniq 0 k). Qed.
-
 Lemma side_partE b (w : 'cV[R]_(width_ b)) first at_ all_d g s c g' : ball_ok w ->
   (first + width_ b <= k)%N -> (forall i, (i < width_ b)%N -> number z (first + i) = number w i) ->
   size all_d = k -> shape h h g -> (mx h h g)^T = mx h h g ->

@@ -694,10 +694,6 @@ rewrite /fit /means [LHS]mxE; congr (_ + _); rewrite [LHS]mxE [X in _ + X]mxE ad
 by congr (_ + _ + _); rewrite mxE big_ord1 mxE ?mul1r ?mulr1.
 Qed.
 
-(* what costs something of a column *)
-Lemma priced_col r (U : 'M[R]_(ins, r)) j : col j (priced U) = priced (col j U).
-Proof. by apply/matrixP => i k; rewrite !mxE. Qed.
-
 Lemma pricedZ c r (U : 'M[R]_(ins, r)) : priced (c *: U) = c *: priced U.
 Proof. by apply/matrixP => i j; rewrite !mxE; case: ifP => _; rewrite ?mulr0. Qed.
 
@@ -907,16 +903,6 @@ have pos k (x : 'cV[R]_k) (r : 'I_k -> R) : 0 <= \sum_i (r i ^+ 2)^-1 * x i 0 ^+
   by apply: sumr_ge0 => i _; rewrite mulr_ge0 ?invr_ge0 ?sqr_ge0.
 by apply: ler_pM => //; apply: costs_le => // i; rewrite invr_ge0 sqr_ge0.
 Qed.
-
-Lemma polar_le_l2 (W : 'M[R]_(m, n)) c c' t : normed (left_norm q) m -> 0 <= t -> 0 <= c -> 0 <= c' ->
-  spread_le (left_norm q) (fun i : 'I_m => 1) c -> spread_le (right_norm q) (fun j : 'I_n => 1) c' ->
-  square_le W t -> plain_le W (t * (c * c')).
-Proof.
-move=> normL' t0 c0 c0' hc hc' h u v hu hv w0; apply: le_trans (h u v hu hv w0) _; rewrite -mulrA ler_wpM2l // exprMn mulrACA.
-have one k (x : 'cV[R]_k) : sq x = \sum_i 1 * x i 0 ^+ 2 by rewrite sq_col; apply: eq_bigr => i _; rewrite mul1r.
-by apply: ler_pM; rewrite ?sq_ge0 // one; apply: costs_le.
-Qed.
-
 Lemma plain_le_unit (W : 'M[R]_(m, n)) x : normed (left_norm q) m -> 0 <= x ->
   (forall (u : 'cV_m) (v : 'cV_n), meets (left q) u -> meets (right q) v ->
     norm (left_norm q) u <= 1 -> norm (right_norm q) v <= 1 -> dot u (W *m v) <= x) ->
@@ -1083,12 +1069,6 @@ Lemma met_le_dual (y : 'cV[R]_n) t : 0 <= t ->
 Proof.
 by move=> t0 h v hv; apply: (dual_le (s := right q)) => //; [exact: sqrtr_ge0|rewrite sqr_sqrtr].
 Qed.
-
-Lemma met_le_more (y : 'cV[R]_n) t t' : t <= t' -> met_le y t -> met_le y t'.
-Proof.
-by move=> tt h v hv; apply: le_trans (h v hv) _; rewrite ler_wpM2r ?norm_ge0 ?ler_wsqrtr.
-Qed.
-
 Lemma met_le_sq (y : 'cV[R]_n) c t : 0 <= c -> spread_le (right_norm q) (fun j : 'I_n => 1) c ->
   sq y <= t -> met_le y (t * c).
 Proof.

@@ -72,11 +72,6 @@ Proof. by rewrite dotC dot0r. Qed.
 Lemma dot_sumr A (I : Type) (r : seq I) (P : pred I) (F : I -> 'M[R]_(m, n)) :
   dot A (\sum_(i <- r | P i) F i) = \sum_(i <- r | P i) dot A (F i).
 Proof. exact: (big_morph (dot A) (dotDr A) (dot0r A)). Qed.
-
-Lemma dot_suml A (I : Type) (r : seq I) (P : pred I) (F : I -> 'M[R]_(m, n)) :
-  dot (\sum_(i <- r | P i) F i) A = \sum_(i <- r | P i) dot (F i) A.
-Proof. by rewrite dotC dot_sumr; apply: eq_bigr => i _; rewrite dotC. Qed.
-
 Lemma sq_ge0 A : 0 <= sq A.
 Proof. by apply: sumr_ge0 => i _; apply: sumr_ge0 => j _; rewrite -expr2 sqr_ge0. Qed.
 
@@ -130,11 +125,6 @@ Qed.
 (* <A, B> <= 1/2 (|A|^2 + |B|^2) *)
 Lemma dot_le_half A B : 2 * dot A B <= sq A + sq B.
 Proof. by have := sq_ge0 (A - B); rewrite sqB; lra. Qed.
-
-Lemma le_dotr A B C : (forall i j, 0 <= A i j) -> (forall i j, B i j <= C i j) ->
-  dot A B <= dot A C.
-Proof. by move=> hA h; apply: ler_sum => i _; apply: ler_sum => j _; apply: ler_wpM2l. Qed.
-
 Lemma dot_ge0 A B : (forall i j, 0 <= A i j) -> (forall i j, 0 <= B i j) -> 0 <= dot A B.
 Proof. by move=> hA hB; apply: sumr_ge0 => i _; apply: sumr_ge0 => j _; apply: mulr_ge0. Qed.
 
@@ -193,10 +183,6 @@ Proof. exact: dot_col_mx. Qed.
 Definition qf n (A : 'M[R]_n) (x : 'cV[R]_n) : R := dot x (A *m x).
 
 Definition psd n (A : 'M[R]_n) := forall x, 0 <= qf A x.
-
-Lemma qfE n (A : 'M[R]_n) x : qf A x = (x^T *m A *m x) 0 0.
-Proof. by rewrite -mulmxA dot_mx11. Qed.
-
 (* x^T A x = <A, x x^T> *)
 Lemma qf_dot n (A : 'M[R]_n) x : qf A x = dot A (x *m x^T).
 Proof. by rewrite dot_outer. Qed.
@@ -246,16 +232,6 @@ Proof. by rewrite /qf mul_block_col dot_col_mx !dotDr; ring. Qed.
 Lemma qf_hat m n (W : 'M[R]_(m, n)) u v :
   qf (block_mx 0 W W^T 0) (col_mx u v) = 2 * dot u (W *m v).
 Proof. by rewrite qf_block /qf !mul0mx !dot0r -dot_mull (dotC _ u); ring. Qed.
-
-Lemma psd_gram m n (L : 'M[R]_(m, n)) : psd (L *m L^T).
-Proof. by move=> x; rewrite qf_gram sq_ge0. Qed.
-
-Lemma psdD n (A B : 'M[R]_n) : psd A -> psd B -> psd (A + B).
-Proof. by move=> hA hB x; rewrite qfD addr_ge0. Qed.
-
-Lemma psd_congr m n (A : 'M[R]_m) (B : 'M_(m, n)) : psd A -> psd (B^T *m A *m B).
-Proof. by move=> hA x; rewrite qf_congr. Qed.
-
 (* |E|_inf <= e: every row's sum of moduli is at most e *)
 Definition rows_le n (E : 'M[R]_n) (e : R) := forall i, \sum_j `|E i j| <= e.
 
@@ -345,17 +321,4 @@ Proof. by move=> a0; rewrite -l2_sqr ler_sqr ?nnegrE ?l2_ge0. Qed.
 
 Lemma dot_l2 m n (A B : 'M[R]_(m, n)) : dot A B <= l2 A * l2 B.
 Proof. by apply: cauchy_schwarz_le; rewrite ?l2_ge0 ?l2_sqr. Qed.
-
-Lemma norm_dot_l2 m n (A B : 'M[R]_(m, n)) : `|dot A B| <= l2 A * l2 B.
-Proof.
-rewrite ler_norml dot_l2 andbT.
-by have := dot_l2 (- A) B; rewrite dotNl {1}/l2 sqN -/(l2 A); lra.
-Qed.
-
-Lemma l2D m n (A B : 'M[R]_(m, n)) : l2 (A + B) <= l2 A + l2 B.
-Proof.
-rewrite l2_le ?addr_ge0 ?l2_ge0 // sqD -!l2_sqr.
-by have := dot_l2 A B; nra.
-Qed.
-
 End Root.

@@ -139,16 +139,6 @@ Proof.
 move=> h; apply: le_trans (ler_norm _) _; rewrite normrM normrM.
 by rewrite ler_wpM2r ?mulr_ge0.
 Qed.
-
-Lemma entries_signed n (S : 'M[R]_n) s (c : 'I_n -> sign) (u : 'cV[R]_n) i j :
-  S i j <= s -> in_cone c u -> (forall i, c i = Pos) \/ (forall i, c i = Neg) ->
-  S i j * (u i 0 * u j 0) <= s * (`|u i 0| * `|u j 0|).
-Proof.
-move=> h cu [one|one]; have := cu i; have := cu j; rewrite !one /= => uj ui.
-  by rewrite !ger0_norm // ler_wpM2r ?mulr_ge0.
-by rewrite !ler0_norm // mulrNN ler_wpM2r ?mulr_le0.
-Qed.
-
 (* l1 *)
 Theorem cost_entries_l1 n (d : 'rV[R]_n) (S : 'M[R]_n) d' s (u : 'cV[R]_n) :
   0 <= d' -> 0 <= s -> (forall i, d 0 i + S i i <= d') ->

@@ -47,10 +47,6 @@ Proof. by apply: sumr_ge0 => a _; apply: sqr_ge0. Qed.
 
 Lemma size2E (A : finType) (x : A -> R) : size2 x = inner x x.
 Proof. by apply: eq_bigr => a _; rewrite expr2. Qed.
-
-Lemma innerC (A : finType) (x y : A -> R) : inner x y = inner y x.
-Proof. by apply: eq_bigr => a _; rewrite mulrC. Qed.
-
 Lemma formD (A : finType) (G H : A -> A -> R) x :
   form (fun a b => G a b + H a b) x = form G x + form H x.
 Proof.

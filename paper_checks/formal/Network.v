@@ -65,15 +65,6 @@ rewrite act_neg //; have : (kappa - a) * lo <= Num.max ((kappa - a) * lo) ((1 - 
 by move: (Num.max _ _) => m; nra.
 Qed.
 
-(* the least of the chord's heights where no kappa is given *)
-Lemma chord_default r : (1 + a) / 2 - a = (1 - a) / 2 /\ 1 - (1 + a) / 2 = (1 - a) / 2 /\
-  Num.max (((1 + a) / 2 - a) * r) ((1 - (1 + a) / 2) * r) = (1 - a) / 2 * r.
-Proof.
-have e1 : (1 + a) / 2 - a = (1 - a) / 2 by field.
-have e2 : 1 - (1 + a) / 2 = (1 - a) / 2 by field.
-by rewrite e1 e2 maxxx.
-Qed.
-
 (* z_+ is sublinear: (c z)_+ is c p, or |c| q where c < 0, and (x + y)_+ <= x_+ + y_+ *)
 Lemma pos_ge0 z : 0 <= pos z. Proof. by rewrite /pos le_max lexx orbT. Qed.
 Lemma pos_ge z : z <= pos z. Proof. by rewrite /pos le_max lexx. Qed.

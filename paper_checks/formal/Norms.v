@@ -82,10 +82,6 @@ End Cones.
 Section Norms.
 Variable R : rcfType.
 Implicit Types (a t rho P : R).
-
-Lemma le_root (x : R) P : 0 <= P -> x <= P ^+ 2 -> Num.sqrt x <= P.
-Proof. by move=> P0 h; rewrite -(ger0_norm P0) -sqrtr_sqr ler_wsqrtr. Qed.
-
 Section OfColumns.
 Variable n : nat.
 Implicit Types (x y : 'cV[R]_n) (c : 'I_n -> sign).
