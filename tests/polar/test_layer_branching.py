@@ -145,3 +145,13 @@ def test_two_outputs_of_few_rows_with_an_unpriced_bias_are_proved_by_cones():
     found, lower = propose(query), attain(query)[0]
     assert found.proof["rule"] == "cones"
     assert lower <= found.upper <= lower * (1 + 2.0**-9)
+
+
+@pytest.mark.parametrize("target", [50.0, 60.0, 70.0])
+def test_rows_that_w_misses_leave_a_bound_at_a_target_far_above_the_value(target):
+    """The block of p is singular there but for roundings, unless it is shifted."""
+    data = np.random.default_rng(3).integers(-4, 5, (14, 18)).astype(float)
+    W = data[:, -1:] - data[:, -1].mean()
+    assert (W == 0).any()
+    bound = ReLU(data[:, :-1] / 2, bias="free", right="l2+").propose(W, target, 0, None)
+    assert 40.5 < bound.upper <= target

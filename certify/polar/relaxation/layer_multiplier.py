@@ -71,7 +71,7 @@ def best_multiplier(form: LayerForm, N: Array, Y: Array) -> LayerMultiplier:
         method="bounded",
         options={"xatol": GOOD},
     )
-    tries = [shift(float(optimum.x)), *([0.0] if least < 0 else [])]
+    tries = [shift(float(optimum.x)), *([0.0] if least < -WIDE * size else [])]
     eps, prices = min(((e, left(e)) for e in tries), key=lambda x: x[1].bound)
     return LayerMultiplier(lower_diagonal(form, N, eps), Y, *prices, form.row_bounds)
 
