@@ -154,6 +154,7 @@ def covered(
         norms = atom["norms"]
         other = polar.get("copies") or (polar.get("form") == "square" and not twin)
         other = other or any(o["kind"] in ("column", "linear") for o in offsets)
+        other = other or (polar.get("rule") == "cones" and not twin)
         bare = polar.get("rule") in ("transpose", "cones")
         other = other or (bare and CUBES.search(" ".join(norms)))
         if other or "ky_fan" in proof:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
-from itertools import accumulate, chain, combinations, pairwise, product
+from itertools import accumulate, combinations, pairwise, product, zip_longest
 from math import ceil, floor, isqrt, prod
 from operator import mul
 from typing import NamedTuple, TypeVar
@@ -158,7 +158,7 @@ def over_products(form: ConeForm, orthants: Iterable[Sequence[Ints]]) -> Fractio
     numbers are >= 0.  If n_j > 0, t >= 0 and c <= t n_i ... n_l for all generators, the sum is at
     most t (y_1 . x_1) ... (y_K . x_K) <= t |y_1|_* ... |y_K|_*, where y_k . g_j = n_j.
     Some n are tried: n_j about |g_j|; if the factors differ, in turn for each of them the least
-    that c allows; for linf, y_k = 1 at the 1, 2, ... largest coordinates on the cone, 0 elsewhere.
+    that c allows; for linf, all y_k = 1 at their 1, 2, ... largest coordinates, 0 elsewhere.
     """
     best, codes = Fraction(0), iter(form.tree)
     for ends in orthants:
@@ -200,7 +200,7 @@ def product_slopes(form: ConeForm, cone: Cone, corners: Rows, c: Ints) -> Iterat
     yield cone.lengths
     parts, count = form.parts, len(form.modes)
     if isinstance(form.short, LInf):
-        yield from ([*chain(*n)] for n in product(*(flat_slopes(cone, part) for part in parts)))
+        yield from flat_slopes(cone, parts)
     for first in range(count if 1 < count == len(parts) else 0):
         n = [*cone.lengths]
         for k in (*range(first, count), *range(first)):
@@ -213,15 +213,17 @@ def product_slopes(form: ConeForm, cone: Cone, corners: Rows, c: Ints) -> Iterat
         yield n
 
 
-def flat_slopes(cone: Cone, part: range) -> Iterator[list[int]]:
-    """Yield y . g_j for each j, y = 1 at the largest coordinates of sum g_j / |g_j|_2 of a part."""
-    generators = [cone.generators[j] for j in part]
-    deep = max(cone.sizes)
-    even = [[x << deep - cone.sizes[j] for x in cone.generators[j]] for j in part]
-    total = [*map(sum, zip(*even, strict=True))]
-    n = [0] * len(part)
-    for k in sorted(part, key=lambda k: -total[k]):
-        n = [x + (g[k] << FINE) for x, g in zip(n, generators, strict=True)]
+def flat_slopes(cone: Cone, parts: Sequence[range]) -> Iterator[list[int]]:
+    """Yield y . g_j for each j, y = 1 at the largest coordinates of sum g_j / |g_j|_2 of each part.
+
+    Of all parts at once as many; of a part with fewer coordinates, all.
+    """
+    deep, n = max(cone.sizes), [0] * len(cone.sizes)
+    pairs = [*zip(cone.generators, cone.sizes, strict=True)]
+    total = [sum([g[k] << deep - e for g, e in pairs]) for k in range(len(n))]
+    for largest in zip_longest(*(sorted(part, key=lambda k: -total[k]) for part in parts)):
+        steps = [sum([g[k] for k in largest if k is not None]) for g in cone.generators]
+        n = [x + (step << FINE) for x, step in zip(n, steps, strict=True)]
         if min(n) > 0:
             yield n
 

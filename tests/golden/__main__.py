@@ -22,6 +22,7 @@ from . import CASES, EARLIER, HERE, answer, format_of, names
 Y = np.array([[3.0, -1.0, 2.0], [1.0, 2.0, -2.0], [-1.0, 0.0, 1.0], [2.0, 1.0, 0.0]])
 SQUARE = np.random.default_rng(0).integers(-4, 5, (4, 4)).astype(float)
 CUBE = np.random.default_rng(3).integers(-4, 5, (2, 2, 2)).astype(float)
+BRICK = np.random.default_rng(5).integers(-4, 5, (2, 3, 2)).astype(float)
 PATH = [(0, 1), (1, 2), (2, 3)]
 DRAWN = np.random.default_rng(1).integers(-4, 5, (14, 18)).astype(float)
 UNITS = ReLU(DRAWN[:, :-1] / 2, bias="free", right="l2+")
@@ -33,6 +34,7 @@ MORE = {  # what no file of the zoo needs: its candidate has no slices
     "groups": (SQUARE, RankOne(Group([0, 0, 1, 1]), "l2"), 6.0),
     "groups_largest": (SQUARE, RankOne(Group([0, 0, 1, 1], outer="linf"), "l2"), 6.0),
     "network_range": (DRAWN[:, -1:], UNITS, 60.0, ColumnIntercept()),
+    "tensor_cones": (BRICK, CP(("l2+", "l2", "l2")), 6.125),
     "tensor_splits": (CUBE, CP(("l2+", "l2", "l2")), 4.0),
     "variation": (Y, RankOne(Variation(PATH, 0.5), "l1"), 2.0),
     "weighted": (Y, RankOne(Weighted([1.0, 2.0, 4.0, 1.0]), "l2"), 3.0),

@@ -78,6 +78,10 @@ PAID = {
         "Metered.gram: hold a Gram matrix": 8,
         "Metered.gram: spend a Gram matrix": 16,
     },
+    "tensor_cones": {
+        "product_cones: hold cones that wait": 3 * 4 * (2 * 4 + 3 + 3),
+        "product_cones: spend cones": 14 * 928,
+    },
     "tensor_splits": {
         "Metered.kronecker: hold a Kronecker product": 64,
         "Metered.placed: hold multipliers": 70,

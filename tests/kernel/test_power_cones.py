@@ -1,6 +1,7 @@
 """The rule `cones` of tensors: never below the truth, sharp once grown, lies refused."""
 
 from array import array
+from collections import Counter
 from fractions import Fraction
 from itertools import product
 from math import prod
@@ -37,7 +38,13 @@ from certify.kernel.spaces import Modes
 from certify.norms import gauge
 from certify.polar.ascent.products import attain
 from certify.polar.branching.cones import Grown
-from certify.polar.branching.factors import cones_proposal, few_factors, kept_mode, room_of
+from certify.polar.branching.factors import (
+    Products,
+    cones_proposal,
+    few_factors,
+    kept_mode,
+    room_of,
+)
 from certify.polar.product_query import ProductQuery
 from certify.polar.products import propose
 from tests.kernel.test_cones import drawn, points
@@ -46,14 +53,13 @@ from tests.kernel_cases import as_tree
 TIERS = {"exact": Exact, "flint": Flint, "rounded": Rounded}
 
 
-def bound(make, T, norm, tree, *, symmetric=True):
+def bound(make, T, norm, tree, *, symmetric=True, **fields):
     """Return what a tree proves of a tensor."""
     ar, dims = make(), T.shape
     at = Pattern(dims[0], prod(dims[1:]), dims=dims)
     w = ar.load(Array((T.size,), array("d", T.reshape(-1).tolist())))
-    return polar_bound(
-        ar, Modes(at, (norm,) * T.ndim, symmetric), w, Evidence({"rule": "cones"}, as_tree(tree))
-    )
+    proof = Evidence({"rule": "cones"} | fields, as_tree(tree))
+    return polar_bound(ar, Modes(at, (norm,) * T.ndim, symmetric), w, proof)
 
 
 def power(T, x):
@@ -146,6 +152,13 @@ def test_a_lie_about_the_tree_of_a_power_is_refused(tier, norm, codes, where, co
     assert (refused.value.where, refused.value.code) == (where, code)
 
 
+@pytest.mark.parametrize("axis", [0, 3, "", False])
+def test_a_symmetric_tensor_has_no_axis(axis):
+    with pytest.raises(RejectedError) as refused:
+        bound(Exact, CUBE, L2(2, "+"), [0], axis=axis)
+    assert (refused.value.where, refused.value.code) == ("proof.polar.axis", "axis")
+
+
 def bound_of_factors(make, T, norms, axis, codes):
     """Return what a tree proves of a tensor whose factors differ."""
     ar, dims = make(), T.shape
@@ -218,14 +231,15 @@ def test_a_grown_tree_of_different_factors_reaches_the_largest_product(tier, con
     assert found <= grown.upper
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_the_bound_of_a_grown_tree_of_factors_is_the_rule_s(seed):
+@pytest.mark.parametrize("norm", [L2, LInf])
+@pytest.mark.parametrize("seed", range(3))
+def test_the_bound_of_a_grown_tree_of_factors_is_the_rule_s(seed, norm):
     T = np.random.default_rng(seed).standard_normal((3, 5, 4))
-    query = ProductQuery(T, (gauge("l2+"),) * 3)
+    query = ProductQuery(T, (gauge(f"{norm(1).name}+"),) * 3)
     value = attain(T, query.gauges)[0]
     grown = cones_proposal(query, value)
     codes = np.ascontiguousarray(grown.proof["tree"]).view(np.uint8).tolist()
-    norms = [L2(d, "+") for d in T.shape]
+    norms = [norm(d, "+") for d in T.shape]
     assert grown.proof["axis"] == 1
     found = bound_of_factors(Exact, T, norms, 1, codes)
     assert grown.upper * (1 - 1e-9) <= found <= grown.upper <= value * (1 + 1e-9)
@@ -271,31 +285,131 @@ def test_slopes_of_one_factor_differ_by_a_bounded_ratio():
     assert [x >> FINE - LEVEL for x in first] == [1 << LEVEL, 1, 1 << LEVEL]
 
 
-def test_the_same_tree_costs_twice_where_entries_are_intervals(monkeypatch):
-    """Unless the last factor is >= 0: then the largest entries are enough."""
-    spent = {}
-    for tier, cone in product(("point", "span"), "+*"):
-        ar = Metered(Exact(), Budget())
-        if tier == "span":
-            monkeypatch.setattr(
-                Exact, "spans", lambda _, x: ([v - 1 for v in x.ints], x.ints, x.exp)
-            )
-        norms = [L2(2, "+"), L2(2, "+"), L2(2, cone)]
-        bound_of_factors(lambda ar=ar: ar, CUBE, norms, 2, [1, 0, 0])
-        spent[tier, cone] = ar.budget.spent
-    assert spent["span", "+"] == spent["point", "+"] < spent["span", "*"]
+def widened(monkeypatch, below, above):
+    """Take each entry at a distance below and above."""
+    monkeypatch.setattr(
+        Exact,
+        "spans",
+        lambda _, x: ([v - below for v in x.ints], [v + above for v in x.ints], x.exp),
+    )
+
+
+def spent_on(cone):
+    """Return the units of a tree, and what it proves, with a last factor of this cone."""
+    ar, norms = Metered(Exact(), Budget()), [L2(2, "+"), L2(2, "+"), L2(2, cone)]
+    found = bound_of_factors(lambda: ar, CUBE, norms, 2, [1, 0, 0])
+    return ar.budget.spent, found
+
+
+def test_a_tree_costs_the_same_where_entries_are_intervals(monkeypatch):
+    """Unless the last factor is >= 0, both ends of each entry are paid for even if they are one."""
+    point = [spent_on(cone)[0] for cone in "+*"]
+    widened(monkeypatch, 1, 0)
+    assert [spent_on(cone)[0] for cone in "+*"] == point
+    assert point[0] < point[1]
+
+
+def test_the_longer_end_of_an_entry_is_paid_for(monkeypatch):
+    short = spent_on("+")[0]
+    for ends in ((2**1000, 0), (0, 2**1000)):
+        widened(monkeypatch, *ends)
+        assert spent_on("+")[0] > 2 * short
+
+
+def test_both_ends_of_an_entry_count_where_the_last_factor_has_both_signs(monkeypatch):
+    """Of entries -1, but one 0, the product with constant factors is 7 / 8^(1/2)."""
+    widened(monkeypatch, 1, 0)
+    assert spent_on("*")[1] >= Fraction(247, 100)
+    assert spent_on("+")[1] <= 2
+
+
+def form_of(norm, sizes, last, modes=None):
+    """Return the form of factors with this norm."""
+    return product_form(
+        [norm(d) for d in sizes], last, range(len(sizes)) if modes is None else modes
+    )
+
+
+PLUS, FREE = L2(7, "+"), L2(7)
+WORKS = {  # (norm, sizes, last factor, modes, entries, bits) -> units of a node, each term of them
+    "two": ((L2, (3, 5), PLUS, None, 105, 255), 5 * 2 * 105 + 16 * (15 + 6 * 23)),
+    "two sides": ((L2, (3, 5), FREE, None, 105, 255), 5 * 2 * 210 + 16 * (15 + 6 * 23)),
+    "fractions": ((L2, (3, 5), L1(7, "+"), None, 105, 1), 5 * 2 * 105 + 16 * (105 + 6 * 23)),
+    "three": ((L2, (3, 5, 2), PLUS, None, 210, 1), 5 * 3 * 210 + 16 * (30 + 11 * 40)),
+    "one": ((L2, (3,), L2(1, "+"), (0,) * 3, 27, 1), 3 * 3 * 27 + 16 * (27 + 2 * 30)),
+    "one, linf": ((LInf, (3,), L2(1, "+"), (0,) * 3, 27, 1), 3 * 3 * 27 + 16 * (27 + 5 * 30)),
+    "linf": ((LInf, (3, 5), PLUS, None, 105, 255), 5 * 2 * 105 + 16 * (15 + 11 * 23)),
+    "long": ((L2, (3, 5), PLUS, None, 105, 600), 3 * (5 * 2 * 105 + 16 * (15 + 6 * 23))),
+}
+
+
+@pytest.mark.parametrize("name", WORKS)
+def test_a_cone_of_factors_has_its_price(name):
+    (*form, entries, bits), units = WORKS[name]
+    assert node_work(form_of(*form), entries, bits) == units
+
+
+@pytest.mark.parametrize(("depth", "long"), [(300, 0), (2048, 2 * 4 + 2 * 1024)])
+def test_a_path_of_cones_of_factors_pays_for_integers_that_get_long(monkeypatch, depth, long):
+    """Of k splits they have 2 k bits, and those of a node count floor(k / 1024)^2 times as well."""
+    monkeypatch.setattr("certify.kernel.rules.cones.over_products", lambda *_: Fraction(0))
+    asked = Counter()
+    monkeypatch.setattr(Budget, "hold", lambda _, *what: asked.update({what: 1}))
+    monkeypatch.setattr(Budget, "spend", lambda _, units, what: asked.update({what: units}))
+    norms = [L2(2, "+"), L2(2, "+"), L2(3, "+")]
+    bound_of_factors(
+        lambda: Metered(Exact(), Budget()), np.ones((2, 2, 3)), norms, 2, [1, 0] * depth + [0]
+    )
+    work = node_work(form_of(L2, (2, 2), norms[2]), 12, 1)
+    assert asked["cones"] == (2 * depth + 1 + 2**2 * long) * work
+    assert asked[2 * 4 * (2 * 4 + 3 + 3), "cones that wait", 2 * depth] == 1
+
+
+def test_slopes_over_cubes_are_as_many_as_the_largest_factor_has_coordinates():
+    """And the one of the lengths, and for each factor one that starts with it."""
+    form = form_of(LInf, (2,) * 8, L2(1, "+"))
+    cone = orthant(form, (1,) * 16)
+    corners = [*product(*form.parts)]
+    assert len([*product_slopes(form, cone, corners, [1] * 256)]) == 1 + 1 + 8
+
+
+def test_slopes_over_cubes_take_all_coordinates_of_a_factor_with_fewer():
+    form = form_of(LInf, (1, 2), L2(1, "+"))
+    cone = orthant(form, (1,) * 3)
+    cone = cone._replace(generators=[[1, 0, 0], [0, 3, 1], [0, 2, 1]], sizes=[0, 1, 1])
+    one = 1 << FINE
+    _, first, second, *_ = product_slopes(form, cone, [(0, 1), (0, 2)], [one, one])
+    assert first == [one, 3 * one, 2 * one]
+    assert second == [one, 4 * one, 3 * one]
+    G = np.array([cone.generators], dtype=float)
+    floats = Products(form, np.ones((1, 2, 1))).flat_slopes(G, G.sum(axis=1))
+    assert [n[0].tolist() for n in floats] == [[1, 3, 2], [1, 4, 3]]
+
+
+def test_a_slope_that_would_round_to_zero_is_not_zero():
+    """On a cone far from the one entry that counts, the least slope is below 2^-FINE."""
+    T = np.zeros((2, 2, 1))
+    T[0, 0, 0] = 1.0
+    norms = [L2(2, "+"), L2(2, "+"), L2(1, "+")]
+    found = bound_of_factors(Exact, T, norms, 2, [1] * 50 + [0] * 51)
+    assert 1 <= found <= 2
 
 
 def test_trees_of_few_factors_are_paid_for_by_their_bytes():
     """A node is a byte.  Of many entries the search keeps trees within what any file may ask."""
     for sizes, last in (((3, 4), 6), ((4, 5), 6), ((4, 6), 6), ((5, 5), 12)):
-        form = product_form([L2(d) for d in sizes], L2(last), range(len(sizes)))
-        assert node_work(form, prod(sizes) * last) <= PER_BYTE
-    dear = product_form([L2(4), L2(6)], L2(160), [0, 1])
-    work = node_work(dear, 24 * 160)
+        form = form_of(L2, sizes, L2(last, "+"))
+        assert node_work(form, prod(sizes) * last, 100) <= PER_BYTE
+    dear = form_of(L2, (4, 6), L2(160))
+    work = node_work(dear, 24 * 160, 1)
     assert work > PER_BYTE
     query = ProductQuery(np.ones((4, 6, 160)), (gauge("l2+"),) * 3, deadline=monotonic() + 1000)
-    assert room_of(query, dear, np.ones((4, 6, 160))) * (work - PER_BYTE) <= FLOOR
+    room = room_of(query, dear, np.ones((4, 6, 160)))
+    assert FLOOR - (work - PER_BYTE) < room * (work - PER_BYTE) <= FLOOR
+    wide = np.ones((4, 6, 160))
+    wide[0] = 2.0**-600
+    room = room_of(query, dear, wide)
+    assert 0 < room * (3 * work - PER_BYTE) <= FLOOR
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from ..budget import FRACTION
 from ..errors import demand
 from ..evidence import Evidence
 from ..fields import index
-from ..norms import L2, SIGNS, Norm
+from ..norms import L2, SIGNS, LInf, Norm
 from ..scalars import power
 from ..simplicial import ConeForm, TreeSpan, over_products, product_form
 from ..spaces import Modes, Network, Pair
@@ -112,9 +112,11 @@ def product_cones(ar: Arithmetic[H], modes: Modes, w: H, proof: Evidence) -> Fra
     That is the factor of the mode "axis"; a symmetric W has none.  On the orthants with signs s the
     factors are s z with z >= 0, and the tensor in z has the entries s_i ... s_k W.
     """
-    axis, count = None, len(modes.norms)
-    if not modes.symmetric:
-        axis = index(proof.fields.get("axis"), count, "proof.polar.axis", "axis")
+    axis = proof.fields.get("axis")
+    if modes.symmetric:
+        demand(axis is None, "proof.polar.axis", "axis", axis)
+    else:
+        axis = index(axis, len(modes.norms), "proof.polar.axis", "axis")
     form, signs, order = factor_form(modes.norms, axis)
     turn, d, m = form.modes, form.short.size, form.other.size
     codes, span = read_tree(form, math.prod(len(s) for x in signs for s in x), proof.given)
@@ -122,7 +124,7 @@ def product_cones(ar: Arithmetic[H], modes: Modes, w: H, proof: Evidence) -> Fra
     lows, highs, e = ar.spans(ar.unfold(w, modes.at, order, 1))
     ends = [*zip(highs, lows, strict=True)]
     sides = 1 if form.other.cone == "+" or lows == highs else 2  # largest entries, least ones
-    work = node_work(form, sides * len(ends))
+    work = node_work(form, len(ends), max(x.bit_length() for x in (*lows, *highs)))
     ar.budget.spend((len(codes) + len(turn) ** 2 * span.long) * work, "cones")
 
     def tensors() -> Iterator[list[list[int]]]:
@@ -135,16 +137,20 @@ def product_cones(ar: Arithmetic[H], modes: Modes, w: H, proof: Evidence) -> Fra
     return over_products(form._replace(unit=power(e), tree=codes), tensors())
 
 
-def node_work(form: ConeForm, entries: int) -> int:
-    """Return the units of a cone of factors, for a tensor of so many entries.
+def node_work(form: ConeForm, entries: int, bits: int) -> int:
+    """Return the units of a cone of factors, for a tensor of so many entries of so many bits.
 
-    Contractions with all generators, and for each choice of them a dual norm and a ratio; factors
-    that differ have more slopes, and an integer division for each choice.
+    Contractions with all generators, for v >= 0 of one side, else of both; a dual norm for each
+    choice of generators; and for each slope a ratio for each choice.  Of factors that differ, each
+    slope takes an integer division for each factor and choice.
     """
-    d, sums = form.short.size, len(form.modes) * entries
-    choices = entries // form.other.size if form.other.line == "root" else entries
-    more = (len(form.sizes) - 1) * FRACTION * (2 * choices + d * d)
-    return max(form.sizes) * (sums + FRACTION * choices) + more
+    count, most, last = len(form.sizes), max(form.sizes), form.other
+    sums = len(form.modes) * entries * (1 if last.cone == "+" else 2)
+    choices = entries // last.size
+    norms = choices if last.line == "root" else entries
+    passes = 2 + (count > 1) * count**2 + isinstance(form.short, LInf) * most
+    work = most * sums + FRACTION * (norms + passes * (choices + form.short.size))
+    return work * (1 + (bits >> 8))
 
 
 def factor_form(

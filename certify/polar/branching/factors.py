@@ -17,6 +17,7 @@ import numpy as np
 
 from certify.base.arrays import Array
 from certify.base.rigor.cones import Batch, Cones, dual_norms
+from certify.kernel.arrays import dyadic
 from certify.kernel.budget import FLOOR, PER_BYTE
 from certify.kernel.errors import RejectedError
 from certify.kernel.norms import LInf
@@ -98,10 +99,7 @@ class Products(Cones):
         one, modes, cuts = np.ones(unit.shape[:2]), self.form.modes, self.cuts
         yield one
         if isinstance(self.form.short, LInf):
-            flat = [
-                [*self.flat_slopes(unit[:, cut, cut], G[cut, :, cut].sum(axis=0))] for cut in cuts
-            ]
-            yield from (np.concatenate(n, axis=1) for n in product(*flat))
+            yield from self.flat_slopes(unit, G.sum(axis=0))
         count = len(modes)
         for first in range(count if 1 < count == len(cuts) else 0):
             n = one.copy()
@@ -113,13 +111,14 @@ class Products(Cones):
                 n[:, cuts[k]] = np.maximum(new, np.where(top > 0, top, 1.0) * 2.0**-LEVEL)
             yield n
 
-    @staticmethod
-    def flat_slopes(unit: Array, total: Array) -> Iterator[Array]:
-        """Yield y . g_j with y = 1 at the 1, 2, ... largest coordinates of the total (cones, k)."""
-        ranked = np.argsort(-total, axis=1, kind="stable")  # as the rule's
+    def flat_slopes(self, unit: Array, total: Array) -> Iterator[Array]:
+        """Yield y . g_j with y = 1 at the 1, 2, ... largest coordinates of each part's total."""
+        ranks = [np.argsort(-total[:, c], axis=1, kind="stable") + c.start for c in self.cuts]
         n = np.zeros(unit.shape[:2])
-        for count in range(unit.shape[2]):
-            n = n + np.take_along_axis(unit, ranked[:, None, [count]], axis=2)[:, :, 0]
+        for count in range(max(self.form.sizes)):
+            for ranked in ranks:  # as the rule's
+                largest = ranked[:, None, count : count + 1]
+                n = n + np.take_along_axis(unit, largest, axis=2).sum(axis=2)
             yield n
 
 
@@ -194,7 +193,8 @@ def room_of(query: ProductQuery, form: ConeForm, A: Array) -> int:
     if query.deadline is None:
         return room
     leaf = LEAF * A.size / A.shape[-1] * len(form.sizes) + ENTRY * A.size
-    dear = max(1, node_work(form, A.size) - PER_BYTE)  # units that no byte pays for
+    bits = max(map(int.bit_length, dyadic(A.reshape(-1).tolist())[0]))
+    dear = max(1, node_work(form, A.size, bits) - PER_BYTE)  # units that no byte pays for
     return min(
         room, int(2 * PROOF * query.time_left() / leaf) + 1, FLOOR // dear
     )  # half are leaves
