@@ -136,6 +136,7 @@ def test_an_atom_or_a_loss_without_a_relaxation_is_refused():
     for call in (
         lambda: Without().polar(Y, method="cvxpy"),
         lambda: check(asked(Without()), START, method="cvxpy"),
+        lambda: convex(asked(Without())),
     ):
         with pytest.raises(InputError, match="known for Without: give the atom a method `relax"):
             call()

@@ -284,10 +284,3 @@ def test_solvers_warnings_stay_in_the_status(monkeypatch):
 def test_callers_mistake_is_named(call, said):
     with pytest.raises(InputError, match=said):
         call()
-
-
-def test_relaxation_of_another_atom_is_refused():
-    problem = asked(("l2", "l2"))
-    object.__setattr__(problem, "atom", "magic")
-    with pytest.raises(InputError, match="got str under Squared"):
-        convex(problem)
