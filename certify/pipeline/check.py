@@ -66,7 +66,7 @@ def check(  # noqa: PLR0913  the contract's keywords
         CERTIFIED when   upper - lower <= max(atol, rtol |upper|).
 
     factors   K arrays, last axis the component: U (m, r), V (n, r)
-    atol      by default 0; for an exact fit the size of its rounding errors
+    atol      by default 0; for an exact fit at lam = 0 the size of its rounding errors
     q         the candidate's offset values; without them the best ones are found
     budget    seconds of search; the bracket proved by then is returned.  "auto": a fixed number of
               steps, a minute at most; None: these steps without a limit of time

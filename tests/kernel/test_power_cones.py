@@ -427,27 +427,26 @@ def test_the_mode_without_cones_leaves_the_least_work(keys, sizes, axis):
 
 
 @pytest.mark.parametrize(
-    ("keys", "sizes", "few", "late"),
+    ("keys", "sizes", "late"),
     [
-        (("l2+",) * 3, (3, 4, 9), True, True),
-        (("l2+",) * 3, (4, 4, 4), False, True),
-        (("l2+",) * 3, (5, 5, 6), False, True),
-        (("l2+",) * 3, (5, 6, 6), False, False),
-        (("l2",) * 3, (2, 2, 2), False, False),  # relaxations are tight
-        (("l2+", "l2", "l2"), (3, 3, 3), False, True),
-        (("linf+", "linf", "l2", "l2"), (2, 2, 2, 2), False, False),
-        (("l2+",) * 3, (2, 2, 1025), False, False),
+        (("l2+",) * 3, (3, 4, 9), True),
+        (("l2+",) * 3, (5, 5, 6), True),
+        (("l2+",) * 3, (5, 6, 6), False),
+        (("l2",) * 3, (2, 2, 2), False),  # relaxations are tight
+        (("l2+", "l2", "l2"), (3, 3, 3), True),
+        (("linf+", "linf", "l2", "l2"), (2, 2, 2, 2), False),
+        (("l2+",) * 3, (2, 2, 1025), False),
     ],
 )
-def test_cones_of_factors_that_differ_are_tried_where_they_are_few(keys, sizes, few, late):
+def test_cones_of_few_factors_that_differ_are_tried_after_the_relaxations(keys, sizes, late):
     query = ProductQuery(np.zeros(sizes), tuple(map(gauge, keys)))
-    assert (few_factors(query), few_factors(query, late=True)) == (few, late)
+    assert (few_factors(query), few_factors(query, late=True)) == (False, late)
 
 
 def test_a_nonnegative_tensor_is_bounded_by_cones_of_two_factors():
-    T = np.random.default_rng(5).standard_normal((4, 6, 3))
+    T = np.random.default_rng(4).standard_normal((4, 6, 3))
     polar = CP(("l2+",) * 3).polar(T)
-    assert polar.proof["rule"] == "cones"
+    assert polar.proof["rule"] == "cones"  # relaxations do not reach it
     assert polar.lower <= polar.upper <= polar.lower * (1 + 1e-6)
 
 

@@ -13,6 +13,7 @@ from paper_checks._statements import PRINTED, changes, printed, text_of
 from tests.formal_copies import copy_to, edited, with_row
 
 LIMIT = 60 * 60  # seconds, on a busy machine; it takes six to seven minutes of one core
+REQUIRED = re.compile(r"^From Formal Require (?:Import |Export )?(.*)\.$", re.MULTILINE)
 
 
 def make(folder, target="all"):
@@ -186,6 +187,13 @@ def test_a_proof_that_does_not_check_does_not_build(tmp_path):
         make(tmp_path, "assumptions.txt")
 
 
+def required(text):
+    """Return the files of ours that a file needs."""
+    named = [f"{x}.v" for line in REQUIRED.findall(text) for x in line.split()]
+    below = [required((FORMAL / file).read_text(encoding="utf-8")) for file in named]
+    return set(named).union(*below)
+
+
 @pytest.mark.thorough
 @needs_coq
 def test_the_theorems_of_the_guide_are_proved(tmp_path):
@@ -199,7 +207,7 @@ def test_the_theorems_of_the_guide_are_proved(tmp_path):
     for file, name, text, theorem in found:
         (tmp_path / name).mkdir()
         (tmp_path / name / file).write_text(text, encoding="utf-8")
-        for other in ("Makefile", "_CoqProject", "Base.v"):
+        for other in ("Makefile", "_CoqProject", *required(text)):
             shutil.copy(FORMAL / other, tmp_path / name)
         (tmp_path / name / "table.toml").write_text("", encoding="utf-8")
         with_row(tmp_path / name, theorem=theorem, file=file)

@@ -102,15 +102,14 @@ def test_what_is_negligible_bounds_the_loss_of_a_fit_that_is_off_by_its_share(na
     assert (0 if name not in COUNTS else -most) < loss.value(near) <= most * 1.5  # near is rounded
 
 
-@pytest.mark.parametrize("lam", [0.0, 1e-30])
 @pytest.mark.parametrize("offsets", [(), (RowIntercept(), ColumnIntercept())], ids=["", "offsets"])
 @pytest.mark.parametrize("name", [*KINKS, "huber"])
-def test_an_exact_fit_of_another_loss_is_certified(name, offsets, lam):
+def test_an_exact_fit_of_another_loss_is_certified(name, offsets):
     loss, _ = (KINKS | SMOOTH)[name]
     rest = loss.data - (loss.data.mean(axis=0) if offsets else 0.0)
     left, right = every(rest)
     short = 1 - 2.0**-50  # exact fits of labels have margins, so that nothing is rounded
-    problem, factors = Problem(loss, PAIR, lam, offsets), (left * short, right)
+    problem, factors = Problem(loss, PAIR, 0.0, offsets), (left * short, right)
     q = None if name != "hinge" or not offsets else (np.zeros(9), loss.data.mean(axis=0))
     result = check(problem, factors, q=q, budget=5)
     assert 0 < result.upper <= negligible(problem)
@@ -130,11 +129,10 @@ def test_the_best_offsets_of_an_exact_fit_under_hubers_loss_leave_rounding_only(
     assert 0 < problem.objective((U, V), problem.best_offsets((U, V))) <= negligible(problem)
 
 
-@pytest.mark.parametrize("lam", [0.0, 1e-30])
-def test_an_exact_fit_of_counts_is_certified(lam):
+def test_an_exact_fit_of_counts_is_certified():
     rng = np.random.default_rng(0)
     factors = rng.random((8, 2)) + 0.125, rng.random((6, 2)) + 0.125
-    problem = Problem(KullbackLeibler(factors[0] @ factors[1].T), RankOne("l2+", "l2+"), lam)
+    problem = Problem(KullbackLeibler(factors[0] @ factors[1].T), RankOne("l2+", "l2+"), 0.0)
     result = check(problem, factors, budget=1)
     assert 0 < result.upper < result.epsilon == negligible(problem)
     assert result.verdict.name == "CERTIFIED"
@@ -156,12 +154,8 @@ def test_elsewhere_the_default_is_zero():
     assert stated(problem, factors, atol=0.5) == 0.5
     near = factors[0] + 1e-12, factors[1]  # a residual of some hundred roundings
     assert stated(problem, near) == 0
-    assert stated(Problem(PLAIN, PAIR, 1e-30), factors) == negligible(problem)
-    assert stated(Problem(PLAIN, PAIR, 1e-12), factors) == 0  # the penalty is not negligible
+    assert stated(Problem(PLAIN, PAIR, 1e-30), factors) == 0  # there is a penalty
     assert stated(Problem(Absolute(Y), PAIR, 0.0), near) == 0
-    whole = Problem(Squared(np.eye(3)), PAIR, 1e-300)  # fitted without any rounding error
-    assert stated(whole, (np.eye(3), np.eye(3))) == 0 < negligible(whole)
-    assert stated(Problem(whole.loss, PAIR, 0.0), (np.eye(3), np.eye(3))) == negligible(whole)
     huge = Problem(Squared(Y * 2.0**600), PAIR, 0.0)  # its squares overflow
     assert stated(huge, (factors[0] * 2.0**300, factors[1] * 2.0**300)) == 0
     with pytest.raises(InputError, match="atol"):

@@ -216,16 +216,12 @@ def ask(  # noqa: PLR0913  the question's parts
 
 
 def rounding(problem: Problem, factors: Factors, q: Values | None) -> float:
-    """Return the default atol of a question: `negligible` for an exact fit, else 0.
-
-    A fit without a rounding error beside its penalty needs none; a divergence always has some.
-    """
-    most, penalty = negligible(problem), float(problem.rates(factors, l1=1.0).sum())
-    if not most or penalty > most:
+    """Return the default atol of a question: `negligible` for an exact fit, else 0."""
+    most = negligible(problem)
+    if not most:
         return 0.0
-    value = problem.objective(factors, problem.best_offsets(factors) if q is None else q)
-    whole = value == penalty > 0 and not problem.loss.counts
-    return most if value <= most and not whole else 0.0
+    values = problem.best_offsets(factors) if q is None else q
+    return most if problem.objective(factors, values) <= most else 0.0
 
 
 def negligible(problem: Problem) -> float:
@@ -235,12 +231,12 @@ def negligible(problem: Problem) -> float:
         s sum c h(0; y)        for h with kinks and h(y; y) = 0,     s = max(dims) 2^-52,
         s sum c y              for the Kullback-Leibler divergence, whose terms cancel,
 
-    else 0.  Since h is convex, the loss of the fit (1 - s) Y is at most this.  For such a fit
-    (PCA() with all components, say) the optimum is 0 or negligible, too: floats do not reach a
+    at lam = 0, else 0.  Since h is convex, the loss of the fit (1 - s) Y is at most this.  For such
+    a fit (PCA() with all components, say) the optimum is 0, which floats do not reach, nor any
     multiple of it.  numpy's matrix_rank counts singular values of that size as 0.
     """
     loss = problem.loss
-    if not isinstance(loss, Entrywise) or type(loss) not in LOSSES.values():
+    if not isinstance(loss, Entrywise) or type(loss) not in LOSSES.values() or problem.has_penalty:
         return 0.0
     share = max(loss.dims) * float(np.finfo(np.float64).eps)
     with np.errstate(all="ignore"):

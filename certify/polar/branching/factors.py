@@ -34,7 +34,7 @@ from .cones import GAPS as USUAL
 FEW, AXIAL = 4, 8  # coordinates up to which cones are tried before relaxations; in l1
 LATE = 6  # and after them, in linf and in l2 with a sign
 ENTRIES = 4096  # of a tensor of such cones at most: each of them has as many
-TOGETHER, LATE_TOGETHER = 7, 10  # the same for the coordinates of factors that differ
+TOGETHER = 10  # coordinates of factors that differ: after the relaxations
 GAPS = (*(gap for gap in USUAL if gap >= FINE), 2.0**-6, 2.0**-10, 2.0**-32)
 MOST, ALL = 50_000, 300_000  # cones of an orthant and of all of them at most
 NUMBERS = 1 << 26  # entries of the tensors of all cones at most
@@ -142,7 +142,8 @@ def work_without(query: ProductQuery, axis: int) -> int:
 def few_factors(query: ProductQuery, *, late: bool = False) -> bool:
     """Whether cones are tried: of l1 and linf, otherwise loose, and of l2 with a sign.
 
-    late  whether it is after the relaxations, which are tight for l2 alone: more coordinates then
+    late  whether it is after the relaxations, which are tight for l2 alone and often for factors
+          that differ: more coordinates then
     """
     gauge, d = query.gauges[0], len(query.T)
     if query.T.size > ENTRIES or query.T.ndim == 2:  # noqa: PLR2004  a matrix
@@ -151,7 +152,7 @@ def few_factors(query: ProductQuery, *, late: bool = False) -> bool:
         axis = kept_mode(query)
         if axis is None or all(g.free for g in query.gauges) or any(g.axial for g in query.gauges):
             return False
-        return work_without(query, axis) <= (LATE_TOGETHER if late else TOGETHER)
+        return late and work_without(query, axis) <= TOGETHER
     signed = gauge.spherical and not gauge.free
     most = LATE if late else AXIAL if gauge.axial else FEW
     known = signed or gauge.cubic or (gauge.axial and not late)
