@@ -13,6 +13,11 @@ CLEAN = 1e-9  # entries of a singular vector this small are rounding; all cases 
 HADAMARD = 0.5 * np.array([[1, 1, 1, 1], [1, 1, -1, -1], [1, -1, -1, 1], [1, -1, 1, -1]])
 FIVE = np.subtract.outer(range(5), range(5)) % 5
 HORN = np.where(np.isin(FIVE, [1, 4]), -1.0, 1.0)  # Hall and Newman 1963: copositive
+GAP = (
+    "G = 4 I - H, H Horn's matrix (copositive: v^T H v >= 0 for v >= 0), is positive definite, "
+    "so sup u^T G v = sup v^T G v = 4 over unit u, v >= 0, and H is no sum of a semidefinite and a "
+    "nonnegative matrix: bounds from multipliers stop at 2 + sqrt 5 = 4.236"
+)
 Pair = tuple[Array, Array]
 
 
@@ -75,6 +80,15 @@ def nonnegative_top(Y: Array, *, both: bool) -> float:
     rows = supports(len(Y)) if both else [list(range(len(Y)))]
     blocks = (Y[np.ix_(i, j)] for i in rows for j in supports(Y.shape[1]))
     return max(top_of_block(block, both=both) for block in blocks)
+
+
+def horn_gap(lam: float) -> Array:
+    """Return 4 I - H, whose largest u^T Y v over unit u, v >= 0 is below lam by enumeration."""
+    G: Array = 4.0 * np.eye(5) - HORN
+    if not nonnegative_top(G, both=True) < lam:
+        message = "the enumeration of supports contradicts this case"
+        raise ArithmeticError(message)
+    return G
 
 
 def top_of_block(block: Array, *, both: bool) -> float:

@@ -7,14 +7,9 @@ from certify.atoms import RankOne
 from certify.losses import Squared
 
 from . import Instance
-from ._truth import HORN, nonnegative_top
+from ._truth import GAP, horn_gap
 
-ZERO = (
-    "G = 4 I - H, H Horn's matrix (copositive: v^T H v >= 0 for v >= 0), is positive definite, "
-    "so sup u^T G v = sup v^T G v = 4 over unit u, v >= 0, below lam = 4.125: the zero model "
-    "is optimal, |G|^2 / 2 = 32.5.  H is no sum of a semidefinite and a nonnegative matrix: "
-    "bounds from multipliers stop at 2 + sqrt 5 = 4.236"
-)
+ZERO = f"{GAP}.  As 4 is below lam = 4.125, the zero model is optimal, |G|^2 / 2 = 32.5"
 SPLIT = (
     "with G = 4 I - H as above, W = diag(lam, G) has sup u^T W v = lam at e_1, e_1 (blocks "
     "part), and Y = W + 2 e_1 e_1^T: so Z = 2 e_1 e_1^T is optimal, |W|^2 / 2 + 2 lam; W is "
@@ -25,10 +20,7 @@ LAM = 4.125
 
 def cases() -> dict[str, Instance]:
     """Return two true optima that only branching certifies, and candidates that are refuted."""
-    G = 4.0 * np.eye(5) - HORN
-    if not nonnegative_top(G, both=True) < LAM:
-        message = "the enumeration of supports contradicts this case"
-        raise ArithmeticError(message)
+    G = horn_gap(LAM)
     Y = np.zeros((6, 6))
     Y[0, 0], Y[1:, 1:] = LAM + 2.0, G
     atom = RankOne("l2+", "l2+")

@@ -7,24 +7,18 @@ from certify.atoms import CP
 from certify.losses import Squared
 
 from . import Instance
-from ._truth import HORN, nonnegative_top
+from ._truth import GAP, horn_gap
 
 WHY = (
-    "the first slice is G = 4 I - H, H Horn's matrix (copositive: v^T H v >= 0 for v >= 0), which "
-    "is positive definite, so sup u^T G v = sup v^T G v = 4 over unit u, v >= 0; the second slice "
-    "is all -1/2 and earns nothing, so the polar is 4, below lam = 4.125: the zero model is "
-    "optimal, |G|^2 / 2 + 25 / 8 = 35.625.  H is no sum of a semidefinite and a nonnegative "
-    "matrix: bounds from multipliers stop at 2 + sqrt 5 = 4.236"
+    f"{GAP}.  The first slice of Y is G, the second one is all -1/2 and earns nothing, so the "
+    "polar is 4, below lam = 4.125: the zero model is optimal, |G|^2 / 2 + 25 / 8 = 35.625"
 )
 LAM = 4.125
 
 
 def cases() -> dict[str, Instance]:
     """Return the zero model, and a fitted entry that is refuted."""
-    G = 4.0 * np.eye(5) - HORN
-    if not nonnegative_top(G, both=True) < LAM:
-        message = "the enumeration of supports contradicts this case"
-        raise ArithmeticError(message)
+    G = horn_gap(LAM)
     problem = Problem(Squared(np.stack([G, np.full((5, 5), -0.5)], axis=2)), CP(("l2+",) * 3), LAM)
     none = (np.zeros((5, 1)), np.zeros((5, 1)), np.zeros((2, 1)))
     entry = (np.eye(5)[:, :1], np.eye(5)[:, :1], np.eye(2)[:, :1])

@@ -20,14 +20,14 @@ from certify.base.clock import must_end
 from certify.base.errors import OutOfScopeError
 from certify.base.minimize import bisect_slopes, conjugate, even_out, minimize, quasi_newton
 from certify.base.observed import Observed
-from certify.losses import Entrywise, Huber, Loss
+from certify.losses import Entrywise, Loss
 from certify.offsets import Offset
 
 Values = tuple[Array, ...]
 JOINT = 500_000  # entries of the design of several offsets that is solved by a pseudoinverse
 AGAIN = 50_000  # the same, if it is solved again for each step length
 LINES = {"row": 0, "column": 1, "intercept": None}  # the axis of an offset's lines
-PAIR = 2
+PAIR, SQUARES = 2, 2  # modes of a matrix; the degree of a loss that scales as squares
 SWEEPS, PRODUCTS = 50, 500  # block-coordinate steps; steps of conjugate gradients
 NEWTON = 60  # steps of a fit with outliers
 FLAT, REFINED = 1e-10, 4  # relative shift of a singular matrix; steps of iterative refinement
@@ -258,7 +258,7 @@ def best(loss: Loss, offsets: Sequence[Offset], Z: Array, terms: Array) -> Value
     """Return the best q for any convex loss; terms: as in `Problem.fit_offsets`.
 
     Smooth losses: L-BFGS, after minimizing over a sparse part if the loss is a sum over entries;
-    under Huber's it starts from least squares.
+    one that scales as squares of the data, such as Huber's, starts from least squares.
     Other losses: bisection if each number is fitted by itself, else ADMM with the prox of the loss.
 
     Raises OutOfScopeError if the values grow without bound: there is no minimizer.
@@ -282,7 +282,7 @@ def best(loss: Loss, offsets: Sequence[Offset], Z: Array, terms: Array) -> Value
             if prices.any():
                 flat = split_signs(objective, prices, flat)
             else:
-                if isinstance(loss, Huber):  # least squares: exact for an exact fit
+                if isinstance(loss, Entrywise) and loss.degree == SQUARES:  # exact for exact fits
                     flat = fit_at(objective, 1.0)(flat, np.asarray(loss.data - Z).reshape(-1))
                 flat = quasi_newton(objective.smooth_part, flat, must_end)
         if bounded:  # gradient methods may stop at the boundary of the domain

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from certify.atoms.cp import CP
 from certify.base.arrays import Array, finite, real, short
 from certify.base.checkpoint import CHECKPOINT
 from certify.base.clock import Clock
@@ -364,8 +363,9 @@ def give_most_time(run: Run) -> Run:
 def converges(problem: Problem) -> bool:
     """Whether only time limits how tight the polar's bound is: hidden layers, and cones."""
     atom, dims = problem.atom, problem.loss.dims
-    if isinstance(atom, CP):
-        return few_factors(ProductQuery(np.empty(dims), atom.gauges, atom.symmetric), late=True)
+    if atom.family == "products":
+        query = ProductQuery(np.empty(dims), atom.gauges, symmetric=atom.parts == 1)
+        return few_factors(query, late=True)
     if atom.family != "pairs":
         return atom.layer is not None
     return is_loose(atom.gauges) and applies_to(atom.gauges, problem.loss.shape)
