@@ -187,10 +187,10 @@ class Atom(ABC):
             left, right = pair
             norms = np.linalg.norm(left, axis=0) * np.linalg.norm(right, axis=0)
             return np.einsum("mr,mr->r", left, observed.times(W, right)), norms
-        slices = range(factors[0].shape[-1])
-        fields = [self.predict(tuple(x[..., k : k + 1] for x in factors), observed) for k in slices]
-        pairs = [(float(np.vdot(W, f)), float(np.linalg.norm(f))) for f in fields]
-        both = np.array(pairs).reshape(len(pairs), 2)
+        both = np.zeros((factors[0].shape[-1], 2))
+        for k in range(len(both)):  # one field at a time
+            field = self.predict(tuple(x[..., k : k + 1] for x in factors), observed)
+            both[k] = np.vdot(W, field), np.linalg.norm(field)
         return both[:, 0], both[:, 1]
 
     def sizes(self, factors: Factors) -> tuple[Array, ...]:

@@ -1,5 +1,6 @@
 """Reduce dense, masked, weighted or stored data to observed entries."""
 
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,11 +18,26 @@ OTHER_LABELS = {  # what other conventions use instead of a label, and how to co
 Parts = tuple[Observed, Array, Array | None]
 
 
+@dataclass(frozen=True, eq=False)
+class Listed:
+    """The observed entries of a tensor, which is never made dense.
+
+    matrix  scipy.sparse: the first mode by all the others, in row-major order
+    dims    the shape of the tensor
+    """
+
+    matrix: Any
+    dims: tuple[int, ...]
+
+
 def read(Y: object, weights: object, mask: object) -> Parts:
     """Return the observed entries, and the data and weights there (None: all 1).
 
-    Y, weights, mask   as in Squared
+    Y, weights, mask   as in Squared; Y may also be `Listed`
     """
+    if isinstance(Y, Listed):
+        observed, data, scale = _sparse(Y.matrix, weights, mask)
+        return replace(observed, dims=Y.dims), data, scale
     return (_sparse if sparse.issparse(Y) else _dense)(Y, weights, mask)
 
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
-import numpy as np
 from scipy import sparse
 
 from certify.atoms import Factors, atom_of
@@ -15,6 +15,7 @@ from certify.kernel.errors import RejectedError
 from certify.kernel.statement import ZEROS, pattern
 from certify.kernel.verdict import allowance
 from certify.losses import LOSSES, Loss, Squared
+from certify.losses._reading import Listed
 from certify.offsets import OFFSETS
 from certify.problem import Problem, Values
 
@@ -89,7 +90,7 @@ def reread(statement: Json, data: Data) -> Question:
 
 
 def loss_of(statement: Json, data: Data) -> Loss:
-    """Build the loss: of all entries, of a sparse matrix, or of a tensor with a mask."""
+    """Build the loss of all entries or of those that are listed, which never become dense."""
     kind = statement["loss"] if isinstance(statement["loss"], dict) else {"kind": statement["loss"]}
     numbers = {k: float.fromhex(x) for k, x in kind.items() if k != "kind"}
     make: Callable[..., Loss] = LOSSES[kind["kind"]]
@@ -98,15 +99,9 @@ def loss_of(statement: Json, data: Data) -> Loss:
         if weights is not None and weights.size == data["Y"].size:  # not one for each row
             weights = weights.reshape(dims)
         return make(data["Y"].reshape(dims), weights=weights, **numbers)
-    rows, cols = data["rows"], data["cols"]
-    if len(dims) == MATRIX:
-        Y = sparse.csr_array((data["Y"], (rows, cols)), shape=dims)
-        if statement["observed"] == ZEROS:
-            return Squared(Y, zeros="observed")
-        return make(Y, weights=weights, **numbers)
-    Y, w, seen = (np.zeros((dims[0], int(np.prod(dims[1:]))), t) for t in (float, float, bool))
-    Y[rows, cols], seen[rows, cols] = data["Y"], True
-    if weights is not None:
-        w[rows, cols] = weights
-    full_weights = None if weights is None else w.reshape(dims)
-    return make(Y.reshape(dims), weights=full_weights, mask=seen.reshape(dims), **numbers)
+    matrix = sparse.csr_array(
+        (data["Y"], (data["rows"], data["cols"])), shape=(dims[0], prod(dims[1:]))
+    )
+    if statement["observed"] == ZEROS:
+        return Squared(matrix, zeros="observed")
+    return make(matrix if len(dims) == MATRIX else Listed(matrix, dims), weights=weights, **numbers)
