@@ -5,6 +5,12 @@ becomes a package with a name of its own, and leaves sys.path.
 """
 
 import sys
+
+if sys.version_info < (3, 10):  # noqa: UP036  this file alone is for every Python
+    message = "certify/kernel needs Python 3.10 or later, got %d.%d\n"
+    sys.stderr.write(message % sys.version_info[:2])
+    sys.exit(2)
+
 from types import ModuleType
 
 if not __package__:

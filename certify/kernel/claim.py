@@ -18,7 +18,7 @@ from .fields import Json, number
 from .file import File, dtype_of, identity, question_arrays, read
 from .verdict import EXITS, Outcome, prove
 
-REJECTED = 20
+REJECTED, WRONG_CALL = 20, 2
 LONG = 10  # seconds: proofs this long are announced
 
 
@@ -106,17 +106,25 @@ def shorten_cone(side: object) -> object:
     return {**side, "cone": f"{cone[:20]}...{cone[-20:]} ({len(cone)} signs, sha256 {mark})"}
 
 
-USAGE = "CERTIFICATE [QUESTION] [--limit N]"
+USAGE = "usage: python -I -S certify/kernel CERTIFICATE [QUESTION] [--limit N]"
+
+
+class UsageError(ValueError):
+    """The command was called wrongly, and no file has been read."""
 
 
 def read_limit(arguments: list[str]) -> tuple[list[str], int | None]:
-    """Split `--limit N` from the files; a limit is a natural number."""
+    """Split `--limit N` from the files.
+
+    Raises UsageError unless the limit is a natural number.
+    """
     if "--limit" not in arguments:
         return arguments, None
     at = arguments.index("--limit")
-    text = arguments[at + 1] if at + 1 < len(arguments) else "missing"
+    text = arguments[at + 1] if at + 1 < len(arguments) else "nothing"
     natural = text.isascii() and text.isdecimal() and len(text) < 80
-    demand(natural, "arguments", "usage", f"--limit {text}, not a natural number")
+    if not natural:
+        raise UsageError(f"--limit must be a natural number, got {clean(text)}")
     return arguments[:at] + arguments[at + 2 :], int(text)
 
 
@@ -140,7 +148,8 @@ def announce(work: object, out: TextIO | None) -> None:
 def report_on(arguments: Iterable[str]) -> tuple[str, int]:
     """Return the report on a certificate file, and the exit status."""
     files, limit = read_limit([*arguments])
-    demand(len(files) in (1, 2), "arguments", "usage", USAGE)
+    if len(files) not in (1, 2):
+        raise UsageError(f"one or two files are wanted, got {len(files)}")
     file = read(files[0])
     given = question_arrays(files[1]) if len(files) == 2 else file.given
     announce(file.claim.get("work"), sys.stderr)
@@ -152,12 +161,17 @@ def report_on(arguments: Iterable[str]) -> tuple[str, int]:
 
 
 def main(arguments: Iterable[str]) -> int:
-    """Verify a certificate file: return EXITS[verdict], or 20 if anything at all goes wrong.
+    """Verify a certificate file: return EXITS[verdict], or 20 if anything goes wrong with it.
 
+    A wrong call is told on stderr, and returns 2.
     A report that cannot be printed counts as not verified: its reader must see the question.
     """
     try:
         text, status = report_on(arguments)
+    except UsageError as error:
+        with suppress(OSError, ValueError):
+            print(f"{USAGE}\n{error}", file=sys.stderr)
+        return WRONG_CALL
     except RejectedError as error:
         text, status = f"NOT VERIFIED  {error}", REJECTED
     except Exception as error:  # noqa: BLE001  any doubt is a rejection

@@ -1,6 +1,7 @@
 """A certificate binds its question: what is verified is printed, and nothing else passes."""
 
 import json
+import os
 import subprocess
 import sys
 from array import array
@@ -121,23 +122,41 @@ def test_a_question_of_any_length_is_printed_whole(tmp_path, told):
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        ([], "arguments: usage: CERTIFICATE [QUESTION] [--limit N]"),
-        (["{cert}", "{cert}", "{cert}"], "arguments: usage"),
         (["{folder}"], "IsADirectoryError"),
         (["{folder}/absent"], "FileNotFoundError"),
         (["/dev/null"], "not a regular file"),
         (["{cert}", "{folder}"], "IsADirectoryError"),
-        (["{cert}", "--limit"], "--limit missing, not a natural number"),
-        (["{cert}", "--limit", "-1"], "--limit -1, not"),
-        (["{cert}", "--limit", "1" * 99], "not a natural number"),
     ],
 )
-def test_every_wrong_call_is_a_rejection(arguments, reason, saved, told):
+def test_a_file_that_cannot_be_read_is_a_rejection(arguments, reason, saved, told):
     names = {"cert": saved, "folder": saved.parent}
     status, text = told(*(a.format(**names) for a in arguments))
     assert status == 20
     assert text.startswith("NOT VERIFIED  ")
     assert reason in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        ([], "one or two files are wanted, got 0"),
+        (["{cert}", "{cert}", "{cert}"], "one or two files are wanted, got 3"),
+        (["{cert}", "--limit"], "--limit must be a natural number, got nothing"),
+        (["{cert}", "--limit", "-1"], "--limit must be a natural number, got -1"),
+        (["{cert}", "--limit", "\x1b[2J"], r"--limit must be a natural number, got \x1b[2J"),
+        (["--limit", "1" * 99, "{cert}"], f"--limit must be a natural number, got {'1' * 99}"),
+    ],
+)
+def test_a_wrong_call_says_how_to_call_it(arguments, reason, saved, capsys):
+    assert main([a.format(cert=saved) for a in arguments]) == 2
+    usage = "usage: python -I -S certify/kernel CERTIFICATE [QUESTION] [--limit N]\n"
+    assert capsys.readouterr() == ("", f"{usage}{reason}\n")
+
+
+def test_a_wrong_call_without_a_terminal_still_ends_with_its_status(monkeypatch):
+    with open(os.devnull) as closed:  # noqa: PTH123  to be read alone
+        monkeypatch.setattr(sys, "stderr", closed)
+        assert main([]) == 2
 
 
 @pytest.mark.parametrize("error", [MemoryError(), RecursionError("deep"), KeyError("\x1b[2J")])

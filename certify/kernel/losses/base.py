@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from copy import copy
 from fractions import Fraction
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 from ..exp_log import Elementary, Ends
 from ..scalars import Enclosure, power
@@ -38,7 +38,7 @@ class Loss(ABC):
     defined = True  # whether h is convex for that number
     by = Elementary()  # its enclosures of exp and log
 
-    def within(self, by: Elementary) -> Self:
+    def within(self, by: Elementary) -> "Loss":
         """Return this loss with other enclosures of exp and log."""
         out = copy(self)
         out.by = by

@@ -1,8 +1,9 @@
 """Trees of cases: the walk that all rules share; it meets each node once."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
-from typing import Generic, NamedTuple, TypeVar
+from typing import Generic, TypeVar
 
 from ..arithmetic import Arithmetic, H
 from ..budget import PATH, Budget
@@ -23,7 +24,8 @@ SIDES = "plus", "minus"  # the fields of the two children of any other kind
 NODES = "proof.polar.nodes"
 
 
-class End(NamedTuple, Generic[S]):
+@dataclass(frozen=True)
+class End(Generic[S]):
     """A kind of leaf: the least work that one takes, and the function that bounds it."""
 
     work: int
