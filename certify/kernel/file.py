@@ -7,8 +7,9 @@ import sys
 from array import array
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from io import SEEK_END
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from .arrays import Array
 from .errors import RejectedError, demand
@@ -127,33 +128,38 @@ def _naturals(x: object) -> bool:
     return isinstance(x, list) and all(type(k) is int and 0 <= k < 1 << 62 for k in x)
 
 
-def tensors(path: str | Path) -> tuple[dict[str, Array], Json]:
+def tensors(source: str | Path | BinaryIO) -> tuple[dict[str, Array], Json]:
     """Read a safetensors file: named arrays and metadata.  Sizes are checked before reading."""
-    size = Path(path).stat().st_size
-    regular = Path(path).is_file() or Path(path).is_dir()  # a folder is refused by `open`
-    demand(regular, "file", "not a certificate", "not a regular file")
-    with Path(path).open("rb") as file:
-        length = int.from_bytes(file.read(8), "little")
-        fits = size >= 8 and 2 <= length <= min(size - 8, MAX_HEADER)
-        demand(fits, "file", "not a certificate", f"{size} bytes, header of {length}")
-        header = parse(file.read(length), "file.header")
-        metadata = header.pop("__metadata__", {})
-        demand(isinstance(metadata, dict), "file.header", "metadata", type(metadata).__name__)
-        arrays = {}
-        for name, code, shape, start, end in layout(header, size - 8 - length):
-            data = array(code, file.read(end - start))
-            if sys.byteorder == "big":
-                data.byteswap()
-            arrays[name] = Array(shape, data)
+    if isinstance(source, str | Path):
+        path = Path(source)
+        path.stat()
+        regular = path.is_file() or path.is_dir()  # a folder is refused by `open`
+        demand(regular, "file", "not a certificate", "not a regular file")
+        with path.open("rb") as file:
+            return tensors(file)
+    size = source.seek(0, SEEK_END)
+    source.seek(0)
+    length = int.from_bytes(source.read(8), "little")
+    fits = size >= 8 and 2 <= length <= min(size - 8, MAX_HEADER)
+    demand(fits, "file", "not a certificate", f"{size} bytes, header of {length}")
+    header = parse(source.read(length), "file.header")
+    metadata = header.pop("__metadata__", {})
+    demand(isinstance(metadata, dict), "file.header", "metadata", type(metadata).__name__)
+    arrays = {}
+    for name, code, shape, start, end in layout(header, size - 8 - length):
+        data = array(code, source.read(end - start))
+        if sys.byteorder == "big":
+            data.byteswap()
+        arrays[name] = Array(shape, data)
     return arrays, metadata
 
 
-def read(path: str | Path, known: Callable[[Json], None] = known_format) -> File:
-    """Read a certificate whose digest matches its contents.
+def read(source: str | Path | BinaryIO, known: Callable[[Json], None] = known_format) -> File:
+    """Read a certificate, a path or an open file, whose digest matches its contents.
 
     known  rejects a statement whose format the caller does not read
     """
-    arrays, metadata = tensors(path)
+    arrays, metadata = tensors(source)
     demand("certify" in metadata, "file", "not a certificate", sorted(metadata))
     text = metadata["certify"]
     demand(isinstance(text, str), "file", "not a certificate", type(text).__name__)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from safetensors.numpy import save
@@ -80,15 +80,17 @@ class Certificate:
         return len(blob)
 
     @classmethod
-    def load(cls, path: str | Path, known: Callable[[Json], None] = known_format) -> "Certificate":
-        """Read a certificate file; sizes and digests are checked, but nothing is proved.
+    def load(
+        cls, source: str | Path | BinaryIO, known: Callable[[Json], None] = known_format
+    ) -> "Certificate":
+        """Read a certificate, a path or an open file; sizes and digests are checked, no proof.
 
         known  known(statement) rejects a statement of another format
 
         Raises InputError if there is no such file, RejectedError if it is not a certificate.
         """
-        with accessing(path, "read"):
-            file = read(path, known)
+        with accessing(source if isinstance(source, str | Path) else source.name, "read"):
+            file = read(source, known)
         return cls(file.statement, file.given, file.claim, file.proof, file.witness)
 
     @property
