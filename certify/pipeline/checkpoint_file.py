@@ -11,6 +11,7 @@ import numpy as np
 
 from certify.base.checkpoint import Arrays, Checkpoint
 from certify.base.errors import InputError, accessing
+from certify.base.files import demand_regular
 
 from .certificate.file import write_atomically
 
@@ -48,6 +49,7 @@ def open_checkpoint(path: str | Path, statement: dict[str, Any]) -> Checkpoint:
 
 def read(file: Path) -> tuple[dict[str, Any], Arrays]:
     """Return the head and the arrays of a checkpoint."""
+    demand_regular(file)
     with accessing(file, "read"):
         blob = file.read_bytes()
     try:

@@ -341,3 +341,13 @@ def test_a_damaged_byte_is_read_or_refused_and_nothing_else(tmp_path, suffix):
             assert "\n" not in str(error)  # noqa: PT017  most damage is an error, not all
             outcomes.add("refused")
     assert "refused" in outcomes
+
+
+@pytest.mark.parametrize("name", [f"a.{suffix}" for suffix in sorted(FORMATS)] + ["a.csv.gz"])
+def test_a_pipe_or_a_device_in_the_place_of_data_is_refused_and_never_read(tmp_path, name):
+    os.mkfifo(tmp_path / name)
+    wanted = f"{name}: it is a stream, and must be a regular file"
+    assert wanted in refused(tmp_path, data=f'Y = "{name}"')
+    (tmp_path / name).unlink()
+    (tmp_path / name).symlink_to("/dev/zero")
+    assert f"{name}: it is a stream, and" in refused(tmp_path, data=f'Y = "{name}"')

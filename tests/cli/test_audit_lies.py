@@ -1,6 +1,9 @@
 """Audits whose folder somebody wrote in: nothing is called proved that is not."""
 
+import hashlib
 import json
+import os
+import re
 import shutil
 from pathlib import Path
 
@@ -45,13 +48,17 @@ def easy(folder):
     return check(other, tuple(0 * x for x in held.factors)).certificate
 
 
+def digest_of(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
 def rewritten(out, plan=None, **changed):
     """Change the first model of the lock, and the plan; None takes a key out."""
     lock = json.loads((out / "audit.lock").read_text("utf-8"))
     lock["models"][0] |= changed
     if plan is not None:
         (out / "audit.toml").write_text(plan, encoding="utf-8")
-        lock["plan"]["sha256"] = book.digest_of(out / "audit.toml")
+        lock["plan"]["sha256"] = digest_of(out / "audit.toml")
     lock["models"][0] = {k: v for k, v in lock["models"][0].items() if v is not None}
     (out / "audit.lock").write_text(json.dumps(lock), encoding="utf-8")
     return audit.verify(out).rows[0]
@@ -73,7 +80,7 @@ def test_the_exit_status_is_that_of_the_verdict_proved_now(copied):
 @pytest.mark.parametrize("place", ["../old.cert", "certificates/old.cert", "{folder}/old.cert"])
 def test_a_certificate_from_elsewhere_is_rejected(copied, place):
     name = place.format(folder=copied)
-    sha256 = book.digest_of(copied / "out" / name)
+    sha256 = digest_of(copied / "out" / name)
     row = rewritten(copied / "out", verdict="CERTIFIED", certificate=name, sha256=sha256)
     assert row["verdict"] == "REJECTED"
 
@@ -81,7 +88,7 @@ def test_a_certificate_from_elsewhere_is_rejected(copied, place):
 def test_a_certificate_of_an_easier_question_is_rejected_where_the_inputs_are_given(copied):
     out = copied / "out"
     shutil.copy(copied / "old.cert", out / "certificates" / "few.cert")
-    sha256 = book.digest_of(copied / "old.cert")
+    sha256 = digest_of(copied / "old.cert")
     row = rewritten(out, verdict="CERTIFIED", sha256=sha256, **SILENT)
     assert row["verdict"] == "CERTIFIED"  # it proves what it asks
     rows = audit.verify(out, inputs=copied).rows
@@ -97,7 +104,7 @@ def loose(copied):
     result = check(held.problem, held.factors, rtol=1.0)
     assert result.verdict.name == "CERTIFIED"
     result.certificate.save(path)
-    return {"verdict": "CERTIFIED", "status": 0, "sha256": book.digest_of(path), **SILENT}
+    return {"verdict": "CERTIFIED", "status": 0, "sha256": digest_of(path), **SILENT}
 
 
 def test_a_certificate_of_a_looser_epsilon_is_rejected(copied):
@@ -148,14 +155,14 @@ def test_a_certificate_of_another_question_proves_nothing_of_the_own_size(copied
     out = copied / "out"
     shutil.copy(out / other, out / book.certificate_of("few", own=True))
     verdict = {"few": "RANK_LIMITED", "old": "CERTIFIED"}[Path(other).stem]
-    row = rewritten(out, own_verdict=verdict, own_sha256=book.digest_of(out / other))
+    row = rewritten(out, own_verdict=verdict, own_sha256=digest_of(out / other))
     assert row["verdict"] == "REJECTED"
     assert "few.cert is not of the same factors at their own size" in row["reason"]
 
 
 def test_a_kept_row_of_another_own_size_is_not_believed(copied):
     job = audit.plan(copied / "audit.toml")[0]
-    path = book.row_path(copied / "out", job)
+    path = copied / "out" / book.row_of(job)
     row = json.loads(path.read_text("utf-8"))
     assert again.earlier_row(copied / "out", job)["own_lower"] == 16
     path.write_text(json.dumps(row | {"own_lower": 1.0}), encoding="utf-8")
@@ -169,12 +176,12 @@ def test_a_kept_row_of_another_own_size_is_not_believed(copied):
 @pytest.mark.thorough
 @pytest.mark.parametrize("kind", ["easy", "loose"])
 def test_an_audit_that_goes_on_believes_no_kept_certificate_of_another_question(copied, kind):
-    path = book.row_path(copied / "out", audit.plan(copied / "audit.toml")[0])
+    path = copied / "out" / book.row_of(audit.plan(copied / "audit.toml")[0])
     row = json.loads(path.read_text("utf-8"))
     if kind == "easy":
         shutil.copy(copied / "old.cert", copied / "out" / "certificates" / "few.cert")
         row |= {"verdict": "CERTIFIED", "status": 0}
-        row["sha256"] = book.digest_of(copied / "out" / "certificates" / "few.cert")
+        row["sha256"] = digest_of(copied / "out" / "certificates" / "few.cert")
     else:
         row |= loose(copied) | {"rtol": 1.0}
     row = {k: x for k, x in row.items() if not k.startswith("own_")}
@@ -187,7 +194,7 @@ def test_an_audit_that_goes_on_believes_no_kept_certificate_of_another_question(
 
 
 def test_an_audit_that_goes_on_tells_the_bracket_that_is_proved_now(copied):
-    path = book.row_path(copied / "out", audit.plan(copied / "audit.toml")[0])
+    path = copied / "out" / book.row_of(audit.plan(copied / "audit.toml")[0])
     row = json.loads(path.read_text("utf-8"))
     path.write_text(json.dumps(row | {"lower": 15.9, "relative_gap": 0.0}), encoding="utf-8")
     (copied / "out" / "reports" / "few.html").write_text("proved", encoding="utf-8")
@@ -233,7 +240,7 @@ def test_a_published_certificate_must_ask_what_is_in_the_folder(copied):
     lock = json.loads((out / "audit.lock").read_text("utf-8"))
     lock["models"][1] |= {
         "verdict": "RANK_LIMITED",
-        "sha256": book.digest_of(out / "certificates" / "old.cert"),
+        "sha256": digest_of(out / "certificates" / "old.cert"),
     }
     (out / "audit.lock").write_text(json.dumps(lock), encoding="utf-8")
     assert audit.verify(out).rows[1]["verdict"] == "RANK_LIMITED"
@@ -260,7 +267,7 @@ def test_a_published_certificate_must_ask_what_is_in_the_folder(copied):
 def test_a_kept_row_that_disagrees_with_its_files_is_not_used(copied, changed):
     plan = copied / "audit.toml"
     job = audit.plan(plan)[0]
-    path = book.row_path(copied / "out", job)
+    path = copied / "out" / book.row_of(job)
     row = json.loads(path.read_text("utf-8"))
     assert again.earlier_row(copied / "out", job) == {**row, "cached": True}
     forged = {**row, **changed} if changed else changed
@@ -377,7 +384,10 @@ def test_what_a_fit_raises_is_escaped_in_the_index(tmp_path):
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        ({"inputs": {"/dev/zero": "0"}}, "/dev/zero is not a regular file"),
+        (
+            {"inputs": {"/dev/zero": "0", "problem.toml": "0"}},
+            "cannot read /dev/zero: it is a stream, and",
+        ),
         ({"inputs": {}}, "no digest of problem.toml"),
         ({"kind": "fit", "source": "fits.py:f"}, "no digest of fits.py"),
     ],
@@ -390,3 +400,78 @@ def test_the_inputs_of_a_lock_are_files_and_all_of_them(copied, changed, said):
     row = audit.verify(copied / "out", inputs=copied).rows[0]
     assert row["verdict"] == "REJECTED"
     assert said in row["reason"]
+
+
+PLACES = ["audit.lock", "audit.toml", "index.html", "results.jsonl", "reports/few.html"]
+PLACES += ["certificates/few.cert", "certificates/own-size/few.cert"]
+OTHERS = {
+    "pipe": (lambda path, _kept: os.mkfifo(path), "is not a regular file"),
+    "device": (
+        lambda path, _kept: path.symlink_to("/dev/zero"),
+        "leads out of the folder, to /dev",
+    ),
+    "link": (lambda path, kept: path.symlink_to(kept), "leads out of the folder, to "),
+    "loop": (lambda path, _kept: path.symlink_to(path), "Symlink loop|levels of symbolic links"),
+    "hole": (lambda path, _kept: hole(path), "is too large: 1,099,511,627,776 bytes"),
+}
+
+
+def hole(path):
+    """Make a file of a terabyte that takes no room on the disk."""
+    path.touch()
+    os.truncate(path, 1 << 40)
+
+
+@pytest.mark.sampled(3)
+@pytest.mark.parametrize("kind", OTHERS)
+@pytest.mark.parametrize("place", PLACES)
+def test_only_regular_files_inside_the_folder_are_read(copied, tmp_path, place, kind):
+    out, (make, said) = copied / "out", OTHERS[kind]
+    kept = (out / place).rename(tmp_path / "kept")
+    make(out / place, kept)
+    if place in PLACES[:2]:
+        with pytest.raises(InputError, match=said):
+            audit.verify(out)
+        return
+    (row,) = [r for r in audit.verify(out).rows if r["verdict"] == "REJECTED"]
+    assert row["name"] == ("few" if place.startswith("certificates") else place)
+    assert re.search(said, row["reason"])
+
+
+def test_a_link_inside_the_folder_is_followed(copied):
+    out = copied / "out"
+    (out / "index.html").rename(out / "first.html")
+    (out / "index.html").symlink_to("first.html")
+    assert len(audit.verify(out).rows) == 2
+
+
+@pytest.mark.parametrize("place", ["certificates", "reports", "cache", "certificates/own-size"])
+def test_an_audit_writes_into_no_folder_outside_of_its_own(copied, tmp_path, place):
+    (copied / "out" / place).rename(tmp_path / "elsewhere")
+    (copied / "out" / place).symlink_to(tmp_path / "elsewhere")
+    before = {p: p.stat().st_mtime_ns for p in (tmp_path / "elsewhere").rglob("*")}
+    with pytest.raises(InputError, match=r"leads out of the folder, to .*elsewhere"):
+        audit.run(copied / "audit.toml", copied / "out")
+    assert {p: p.stat().st_mtime_ns for p in (tmp_path / "elsewhere").rglob("*")} == before
+
+
+@pytest.mark.parametrize("kind", ["pipe", "link"])
+@pytest.mark.parametrize("place", ["index.html", "results.jsonl", "audit.lock", "audit.toml"])
+def test_an_audit_that_goes_on_overwrites_no_other_file(copied, tmp_path, place, kind):
+    out, (make, said) = copied / "out", OTHERS[kind]
+    kept = (out / place).rename(tmp_path / "kept")
+    blob = kept.read_bytes()
+    kept.write_bytes(b"of the user")
+    make(out / place, kept)
+    with pytest.raises(InputError, match=said):
+        audit.run(copied / "audit.toml", out)
+    assert kept.read_bytes() == b"of the user" != blob
+
+
+@pytest.mark.parametrize("kind", OTHERS)
+def test_a_kept_row_that_is_no_file_of_the_folder_is_not_used(copied, tmp_path, kind):
+    job = audit.plan(copied / "audit.toml")[0]
+    path = copied / "out" / book.row_of(job)
+    assert again.earlier_row(copied / "out", job) is not None
+    OTHERS[kind][0](path, path.rename(tmp_path / "kept"))
+    assert again.earlier_row(copied / "out", job) is None

@@ -14,6 +14,7 @@ from scipy import sparse
 from certify.atoms import CP, Atom, RankOne
 from certify.base.arrays import Array
 from certify.base.errors import InputError, accessing
+from certify.base.files import demand_regular
 from certify.losses import Squared
 from certify.offsets import Offset
 from certify.pipeline.certificate.file import names_of
@@ -94,6 +95,7 @@ def read_factors(factors: Sequence[Path], data: str) -> Named:
     for path in factors:
         source = source_at(path)
         if source.key is None and (form := keyed_format(path)) is not None:
+            demand_regular(path)
             with accessing(path, "read"):
                 names = form.names(path)
             if not names:

@@ -26,6 +26,7 @@ from certify.adapters import onnx, torch
 from certify.adapters._network import Judged
 from certify.adapters._training import NamedLoss
 from certify.base.errors import InputError
+from certify.base.files import demand_regular
 
 from ._schema import Epsilon, Json, validate
 from ._source import Reader, Ref, Strict
@@ -90,6 +91,7 @@ def judge(model: Path, X: Any, y: Any, table: Table) -> Judged:
     kind = model.suffix.lower()
     if kind not in KINDS:
         raise InputError(f"network.model must end in {' or '.join(KINDS)}, got {model}")
+    demand_regular(model)
     if kind == ".safetensors":
         return torch.from_model(model, X, y, **given, **{k: getattr(table, k) for k in LAYER})
     if extra := [k for k in LAYER if k in table.model_fields_set]:

@@ -37,6 +37,7 @@ from pydantic import BaseModel, Field, ValidationError, create_model
 from certify.atoms import ATOMS
 from certify.base.arrays import short
 from certify.base.errors import InputError, accessing
+from certify.base.files import demand_regular
 from certify.losses import LOSSES
 from certify.norms import NORMS
 from certify.offsets import OFFSETS
@@ -179,10 +180,13 @@ def loads(path: Path) -> Json:
 
     Raises InputError for a file that cannot be read, or a stream, which cannot be read twice.
     """
-    if path.is_fifo() or path.is_char_device():
-        raise InputError(f"cannot read {path}: it is a stream, and must be a regular file")
+    demand_regular(path)
     with accessing(path, "read"):
-        blob = path.read_bytes()
+        return parse(path.read_bytes(), path)
+
+
+def parse(blob: bytes, path: Path) -> Json:
+    """Return the TOML document in a file's bytes; raise InputError if it is none."""
     try:
         return tomllib.loads(blob.decode("utf-8-sig"))  # Windows writes a byte order mark
     except (ValueError, RecursionError) as error:

@@ -13,6 +13,7 @@ from typing_extensions import TypeAliasType
 
 from certify.base.arrays import LARGEST
 from certify.base.errors import InputError, accessing
+from certify.base.files import demand_regular
 
 from ._base import Format
 from ._table import kind_of
@@ -131,6 +132,7 @@ class Reader:
         if not source.file:
             return numbers(source.inline, name)
         path = self.path(source)
+        demand_regular(path)
         if source.columns:
             return ratings_matrix(path, source)
         suffix = kind_of(path)

@@ -141,7 +141,7 @@ def verify(
             rows[k] = {"name": todo[k][0]["name"]} | row
             left = (monotonic() - start) / len(rows) * (len(todo) - len(rows))
             notify(Progress(len(rows), len(todo), rows[k], left))
-    pages = [row_of_page(name) for name in book.changed_pages(place, lock)]
+    pages = [row_of_page(*page) for page in book.changed_pages(place, lock)]
     return Audit(Path(folder), [rows[k] for k in range(len(todo))] + pages)
 
 
@@ -184,8 +184,8 @@ def recheck_model(place: Path, inputs: Path | None, one: Recheck) -> Row:
     return row | fields | {"reason": f"proved by {', '.join(proof.proved.rules)}"}
 
 
-def row_of_page(name: str) -> Row:
+def row_of_page(name: str, reason: str) -> Row:
     """Return the row of a page that the audit did not write."""
-    reason = "it is not as the audit wrote it: do not rely on it"
+    reason = f"{reason}: do not rely on it"
     row = {"name": name, "verdict": "REJECTED", "status": REJECTED_EXIT, "reason": reason}
     return row | {"page": True}

@@ -7,6 +7,7 @@ from typing import Any
 
 from certify.adapters.files import load
 from certify.base.errors import InputError
+from certify.base.files import member, open_member, read_member
 from certify.kernel import claim
 from certify.kernel.errors import RejectedError
 from certify.pipeline.certificate.file import Certificate, ask, rounding
@@ -14,7 +15,7 @@ from certify.pipeline.certificate.question import question
 from certify.pipeline.certificate.verify import MALFORMED
 from certify.pipeline.report import Facts, facts, same, save
 
-from ._book import PROVED, Row, belongs, certificate_of, report_of, row_path
+from ._book import LARGEST, MOST, PROVED, Row, belongs, certificate_of, report_of, row_of
 from ._job import finite, own_size_fields, proved_of
 from ._plan import Job, digest_of, digests, epsilon_of, name_of
 
@@ -29,7 +30,7 @@ def earlier_row(folder: Path, job: Job) -> Row | None:
     problem or a certificate must be that of its file; a fit is not run again to compare it.
     """
     try:
-        row: Row = json.loads(row_path(folder, job).read_text("utf-8"))
+        row: Row = json.loads(read_member(folder, row_of(job), MOST).decode())
         json.dumps(row, allow_nan=False)
         if not belongs(job, row):
             return None
@@ -37,7 +38,7 @@ def earlier_row(folder: Path, job: Job) -> Row | None:
             proof = prove_again(folder, row)
             own = prove_own_size(folder, row, proof)
             same_question(proof.certificate, (job.kind, job.source), Path(job.folder), job.settings)
-            place = folder / report_of(job.name)
+            place = member(folder, report_of(job.name))
             save(proof, place, f"{place.stem}.cert", own, row.get("multiple", 1.0))
             row |= finite(proved_of(proof)) | own_size_fields(own)
     except UNREADABLE:
@@ -72,10 +73,10 @@ def prove_again(place: Path, model: Mapping[str, Any], prefix: str = "") -> Fact
     name, verdict, digest = (model.get(f"{prefix}{k}") for k in STATED)
     if name != certificate_of(model["name"], own=bool(prefix)):
         raise RejectedError("audit.lock", "path", str(name))
-    path = place / name
-    if digest_of(path) != digest:
-        raise RejectedError("audit.lock", "digest", f"{path.name} is another file")
-    certificate = Certificate.load(path)
+    with open_member(place, name, LARGEST) as file:
+        if digest_of(file) != digest:
+            raise RejectedError("audit.lock", "digest", f"{Path(name).name} is another file")
+        certificate = Certificate.load(file)
     same_epsilon(certificate, {k: model.get(k) for k in ("rtol", "atol")}, "audit.lock")
     proof = facts(certificate)
     if proof.verdict.name != verdict:
@@ -136,8 +137,6 @@ def same_inputs(model: Mapping[str, Any], folder: Path) -> None:
     if model["verdict"] == "FAILED" and not model["inputs"]:
         return
     files = [folder / name for name in model["inputs"]]
-    if odd := [f for f in files if f.exists() and not f.is_file()]:
-        raise InputError(f"{odd[0]} is not a regular file")
     source = model["source"].rpartition(":")[0] if model["kind"] == "fit" else model["source"]
     if name_of(folder / source, folder.resolve()) not in model["inputs"]:
         raise InputError(f"the lock has no digest of {source}")

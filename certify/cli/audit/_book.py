@@ -2,15 +2,17 @@
 
 import hashlib
 import json
+import os
 import platform
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from certify.base.errors import InputError, accessing
+from certify.base.files import demand_regular, member, open_member, read_member
 from certify.kernel.statement import FORMAT
 from certify.pipeline.certificate.file import write_atomically
 from certify.pipeline.certificate.verdict import EXIT_CODES, REJECTED_EXIT, relative
@@ -24,6 +26,7 @@ Row = dict[str, Any]
 LOCK, RESULTS, INDEX, PLAN = "audit.lock", "results.jsonl", "index.html", "audit.toml"
 OWN = "own-size"  # the folder of the certificates at the models' own sizes
 VERSION = "certify-audit/2"
+MOST, LARGEST = 1 << 26, 1 << 32  # bytes that are read of a page or a lock, of a certificate
 PROVED = ("CERTIFIED", "REFUTED", "RANK_LIMITED")  # never without a certificate
 STATUSES = {**EXIT_CODES, "REJECTED": REJECTED_EXIT, "TIMEOUT": 12, "FAILED": 1}
 NUMBERS = (
@@ -34,16 +37,27 @@ WORST = (1, 2, 20, 10, 14, 12, 11, 13, 0)  # exit statuses, from the worst to th
 
 
 def make_folders(folder: Path, plan: Path) -> Path:
-    """Create the folders with a copy of the plan; raise InputError if that fails."""
+    """Create the folders with a copy of the plan.
+
+    Raises InputError if that fails, or if one of them is a link out of the folder.
+    """
     with accessing(folder, "make"):
-        for name in (f"certificates/{OWN}", "reports", "cache"):
-            (folder / name).mkdir(parents=True, exist_ok=True)
-    write_atomically(folder / PLAN, plan_bytes(plan))
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in ("certificates", f"certificates/{OWN}", "reports", "cache"):
+            member(folder, f"{name}/x")
+            (folder / name).mkdir(exist_ok=True)
+    write_member(folder, PLAN, plan_bytes(plan))
     return folder
+
+
+def write_member(folder: Path, name: str, blob: bytes) -> None:
+    """Write a file of the folder; raises InputError as `member`, so nothing else is written."""
+    write_atomically(member(folder, name), blob)
 
 
 def plan_bytes(path: Path) -> bytes:
     """Return the bytes of a plan; raise InputError if it cannot be read."""
+    demand_regular(path)
     with accessing(path, "read"):
         return path.read_bytes()
 
@@ -54,20 +68,20 @@ def store_row(folder: Path, job: Job, done: Done) -> Row:
     for prefix, certificate in (("", done.certificate), ("own_", done.own)):
         if certificate is not None:
             name = certificate_of(job.name, own=bool(prefix))
-            write_atomically(folder / name, certificate)
+            write_member(folder, name, certificate)
             row |= {f"{prefix}certificate": name, f"{prefix}bytes": len(certificate)}
             row[f"{prefix}sha256"] = hashlib.sha256(certificate).hexdigest()
     if done.report is not None:
         row["report"] = report_of(job.name)
-        write_atomically(folder / row["report"], done.report)
+        write_member(folder, row["report"], done.report)
     if row["status"] not in (1, 2) and row["verdict"] != "TIMEOUT":
-        write_atomically(row_path(folder, job), json.dumps(row).encode())
+        write_member(folder, row_of(job), json.dumps(row).encode())
     return row
 
 
-def row_path(folder: Path, job: Job) -> Path:
+def row_of(job: Job) -> str:
     """Return the path of a job's stored row."""
-    return folder / "cache" / f"{file_of(job.name)}.{job.key}.json"
+    return f"cache/{file_of(job.name)}.{job.key}.json"
 
 
 def belongs(job: Job, row: Row) -> bool:
@@ -100,13 +114,13 @@ def worst(rows: list[Row]) -> int:
 def write_pages(folder: Path, rows: list[Row]) -> None:
     """Write results.jsonl and index.html."""
     lines = "".join(json.dumps(row, allow_nan=False) + "\n" for row in rows)
-    write_atomically(folder / RESULTS, lines.encode())
+    write_member(folder, RESULTS, lines.encode())
     source = files(__package__).joinpath("index.html.jinja").read_text("utf-8")
     shown = {"at_least": at_least, "at_most": at_most, "asked": epsilon_text, "above": above}
     shown |= {"at_size": at_size, "ends": ends}
     counts = Counter(row["verdict"] for row in rows)
     page = environment().from_string(source).render(rows=rows, counts=counts, **shown)
-    write_atomically(folder / INDEX, page.encode())
+    write_member(folder, INDEX, page.encode())
 
 
 def epsilon_text(row: Row) -> str:
@@ -164,11 +178,11 @@ def write_lock(folder: Path, plan: Path, jobs: list[Job], rows: list[Row]) -> No
         "certificates": FORMAT,
         "python": platform.python_version(),
         "libraries": installed_versions(),
-        "plan": {"name": plan.name, "sha256": digest_of(folder / PLAN)},
-        "pages": {name: digest_of(folder / name) for name in pages},
+        "plan": {"name": plan.name, "sha256": member_digest(folder, PLAN)},
+        "pages": {name: member_digest(folder, name) for name in pages},
         "models": models,
     }
-    write_atomically(folder / LOCK, (json.dumps(lock, indent=1) + "\n").encode())
+    write_member(folder, LOCK, (json.dumps(lock, indent=1) + "\n").encode())
 
 
 def status_of(model: Mapping[str, Any]) -> int:
@@ -181,9 +195,7 @@ def status_of(model: Mapping[str, Any]) -> int:
 
 def lock_of(folder: Path) -> Mapping[str, Any]:
     """Return the content of audit.lock; raise InputError if it is not one."""
-    path = folder / LOCK
-    with accessing(path, "read"):
-        text = path.read_bytes()
+    path, text = folder / LOCK, read_member(folder, LOCK, MOST)
     try:
         lock = json.loads(text.decode("utf-8"))
     except (ValueError, RecursionError) as error:
@@ -202,27 +214,37 @@ def plan_models(folder: Path, lock: Mapping[str, Any], inputs: Path | None) -> l
     Raises InputError if the plan is not that of the lock, or differs from that in `inputs`.
     """
     path = folder / PLAN
-    text, raw = plan_bytes(path), lock.get("plan")
+    text, raw = read_member(folder, PLAN, MOST), lock.get("plan")
     record = raw if isinstance(raw, dict) else {}
     if inputs is not None:
         original = inputs / Path(str(record.get("name"))).name
         if original.is_file() and original.read_bytes() != text:
             raise InputError(f"{path} is another plan than {original}")
-    models = models_of(path)
-    same = digest_of(path) == record.get("sha256")
+    models = models_of(path, text)
+    same = hashlib.sha256(text).hexdigest() == record.get("sha256")
     if not same or [m.name for m in models] != [m["name"] for m in lock["models"]]:
         cure = "run the audit to its end"
         raise InputError(f"{path} is not the plan that {LOCK} was written for: {cure}")
     return models
 
 
-def changed_pages(folder: Path, lock: Mapping[str, Any]) -> list[str]:
-    """Return the pages and tables in the folder that differ from those of the audit."""
-    names = [INDEX, RESULTS, *(report_of(m["name"]) for m in lock["models"])]
+def changed_pages(folder: Path, lock: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield (name, reason) of the pages and tables that differ from those of the audit."""
     raw = lock.get("pages")
     pages = raw if isinstance(raw, dict) else {}
-    there = [name for name in names if (folder / name).is_file()]
-    return [name for name in there if digest_of(folder / name) != pages.get(name)]
+    for name in (INDEX, RESULTS, *(report_of(m["name"]) for m in lock["models"])):
+        if os.path.lexists(folder / name):
+            try:
+                if member_digest(folder, name) != pages.get(name):
+                    yield name, "it is not as the audit wrote it"
+            except InputError as error:
+                yield name, str(error)
+
+
+def member_digest(folder: Path, name: str) -> str:
+    """Return the digest of a file of the folder; raises InputError as `open_member`."""
+    with open_member(folder, name, MOST) as file:
+        return digest_of(file)
 
 
 def is_complete(model: object) -> bool:

@@ -7,15 +7,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib import metadata
+from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
 from pydantic import Field
 
 from certify.adapters.files import load_document
-from certify.adapters.files._schema import loads, validate
+from certify.adapters.files._schema import loads, parse, validate
 from certify.adapters.files._source import Strict
 from certify.base.errors import InputError, accessing
+from certify.base.files import demand_regular
 from certify.kernel.statement import FORMAT
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")  # a safe file name
@@ -97,9 +99,12 @@ def plan(path: Path) -> list[Job]:
     return [job(m, path) for m in models_of(path)]
 
 
-def models_of(path: Path) -> list[Model]:
-    """Return the models of an audit.toml, with its defaults, without reading their files."""
-    text = loads(path)
+def models_of(path: Path, blob: bytes | None = None) -> list[Model]:
+    """Return the models of an audit.toml, with its defaults, without reading their files.
+
+    blob  the content of the file, if it was read
+    """
+    text = loads(path) if blob is None else parse(blob, path)
     if "model" not in text and {"data", "network"} & text.keys():
         cure = f"certify check {path}, or name it in a plan, [[model]] problem = ..."
         raise InputError(f"{path} is one problem, not a plan of models: {cure}")
@@ -179,14 +184,15 @@ def digests(files: Sequence[Path], folder: Path) -> dict[str, str]:
     """Return the digest of each file, by its path from the folder."""
     out = {}
     for file in files:
-        with accessing(file, "read"):
-            out[name_of(file, folder)] = digest_of(file)
+        demand_regular(file)
+        with accessing(file, "read"), file.open("rb") as content:
+            out[name_of(file, folder)] = digest_of(content)
     return dict(sorted(out.items()))
 
 
-def digest_of(path: Path) -> str:
-    """Return the digest of a file."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+def digest_of(file: BufferedReader) -> str:
+    """Return the digest of an open file."""
+    return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def name_of(file: Path, folder: Path) -> str:

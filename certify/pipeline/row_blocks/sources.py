@@ -13,6 +13,7 @@ from certify.base.arrays import Array, Ints, SparseMatrix, finite, real, short
 from certify.base.cluster import PLACE
 from certify.base.errors import InputError, accessing
 from certify.base.extras import optional
+from certify.base.files import demand_regular
 from certify.base.rigor.row_blocks import Block, counts_of
 
 PARQUET, SUFFIXES = ".parquet", (".npz", ".parquet")
@@ -101,6 +102,7 @@ def load_array(given: Any, name: str) -> Any:  # noqa: ANN401  an array, or a fi
     """
     if not isinstance(given, str | Path):
         return given
+    demand_regular(Path(given))
     try:
         with Path(given).open("rb") as file:
             array = np.load(file)
@@ -184,6 +186,7 @@ def read_columns(source: str | Path, count: int = MOST) -> list[Any]:
 
     Raises InputError if pyarrow is not installed, ValueError for a wrong file.
     """
+    demand_regular(Path(source))
     if is_parquet(source):
         parquet = optional("pyarrow.parquet", "pyarrow", "parquet")
         names = parquet.read_schema(source).names
