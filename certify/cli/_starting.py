@@ -27,7 +27,8 @@ def init(data: Path, factors: tuple[Path, ...], output: Path, *, force: bool) ->
     DATA is the matrix or tensor that was fitted; FACTORS one file for each factor, or one
     file that holds all of them by name. fit.npz:W is one array of a file. If entries of DATA
     are NaN, mask.npy is written, which says that they are missing. lam is computed from the
-    factors if they are stationary for some lam. What the files do not say is marked TODO.
+    factors if they are stationary for some lam. What the files do not say is
+    marked TODO, and so are numbers that may be no data: -999, or a first row of years.
 
     Example: certify init Y.csv W.npy H.npy && certify check problem.toml
     """

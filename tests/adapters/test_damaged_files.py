@@ -351,3 +351,29 @@ def test_a_pipe_or_a_device_in_the_place_of_data_is_refused_and_never_read(tmp_p
     (tmp_path / name).unlink()
     (tmp_path / name).symlink_to("/dev/zero")
     assert f"{name}: it is a stream, and" in refused(tmp_path, data=f'Y = "{name}"')
+
+
+ROUNDED = 2**53 + 1
+LISTED = "user,item,rating\n0,0,{}\n0,1,3\n1,2,4\n"
+RATED = 'Y = {file = "a.csv", columns = ["user", "item", "rating"]}'
+
+
+@pytest.mark.parametrize("number", [ROUNDED, -ROUNDED, 10**400 + 1, "1" * 9000])
+def test_an_integer_that_float64_would_round_is_refused_in_every_text(tmp_path, number):
+    said = f"the integer {str(number)[:80]}, which float64 would round"
+    (tmp_path / "a.csv").write_text(LISTED.format(number))
+    assert said in refused(tmp_path, data=RATED)
+    (tmp_path / "a.csv").write_text(f"{number},0,0\n0,4,0\n")
+    assert said in refused(tmp_path, data='Y = "a.csv"')
+    head = "%%MatrixMarket matrix array real general\n% 9007199254740993 is in a comment\n2 3\n"
+    (tmp_path / "a.mtx").write_text(f"{head}1\n0\n0\n{number}\n0\n0\n")
+    assert said in refused(tmp_path, data='Y = "a.mtx"')
+
+
+def test_a_long_integer_that_float64_holds_is_read_from_every_text(tmp_path):
+    (tmp_path / "a.csv").write_text(LISTED.format(2**60))
+    head = 'order = "number", shape = [2, 3]}'
+    assert load(write(tmp_path, data=RATED.replace("}", f", {head}"))).problem.loss.data[0] == 2**60
+    head = "%%MatrixMarket matrix array real general\n% 9007199254740993 is in a comment\n2 3\n"
+    (tmp_path / "a.mtx").write_text(f"{head}1\n0\n0\n{2**60}\n0\n0\n")
+    assert read_Y(tmp_path, "a.mtx").data[1, 1] == 2**60

@@ -146,3 +146,13 @@ def test_a_sparse_matrix_whose_columns_lie_is_refused(tmp_path, starts):
     (tmp_path / "a.mat").write_bytes(blob)
     with pytest.raises(InputError, match="is damaged"):
         READ(tmp_path / "a.mat", None)
+
+
+@pytest.mark.parametrize("kind", [np.int64, np.uint64])
+def test_an_integer_that_float64_would_round_is_refused_with_its_place(tmp_path, kind):
+    path = tmp_path / "a.mat"
+    scipy.io.savemat(path, {"Y": np.array([[1, 2], [2**53 + 1, 2**60]], kind)})
+    with pytest.raises(InputError, match=r"a\.mat:Y has at \[1, 0\] the integer 9007199254740993"):
+        READ(path, "Y")
+    scipy.io.savemat(path, {"Y": np.array([[1, 2], [3, 2**60]], kind)})
+    assert READ(path, "Y").tolist() == [[1, 2], [3, 2**60]]

@@ -307,3 +307,94 @@ def test_every_command_shows_an_example(capsys):
     assert {"check", "audit", "init", "report"} <= set(names)
     for name in names:
         assert f"Example: certify {name}" in inside(capsys, name, "--help").out, name
+
+
+@pytest.mark.parametrize("kind", ["float16", "float32", "uint8", ">f8", "bool"])
+def test_init_reads_numbers_of_every_size(tmp_path, capsys, kind):
+    U, V = np.array([[1, 0], [0, 1], [1, 1]]), np.array([[1, 0], [1, 1], [0, 1], [1, 0]])
+    for name, x in (("Y", U @ V.T), ("U", U), ("V", V)):
+        np.save(tmp_path / f"{name}.npy", x.astype(kind))
+    names = [tmp_path / f"{k}.npy" for k in "YUV"]
+    assert inside(capsys, "init", *names, "-o", tmp_path / "p.toml").status == 0
+    assert inside(capsys, "check", tmp_path / "p.toml", "--budget", "1").status in (0, 10, 12, 14)
+
+
+def asked_by_init(folder, capsys, text, name="Y.csv"):
+    (folder / name).write_text(text, encoding="utf-8")
+    made = inside(capsys, "init", folder / name, "-o", folder / "p.toml", "--force")
+    assert made.status == 0
+    asked = [k for k in (folder / "p.toml").read_text("utf-8").splitlines() if k[-7:] != "factors"]
+    asked = [k.removeprefix("# TODO: ") for k in asked if k.startswith("# TODO: ")]
+    asked = [k for k in asked if not k.startswith("name the files")]
+    assert [k for k in asked if f"  {k}\n" not in made.out] == []
+    return asked
+
+
+def rows(table):
+    return "".join(",".join(f"{x:.10g}" for x in row) + "\n" for row in table)
+
+
+TABLE = np.arange(20.0).reshape(4, 5) ** 2 / 7
+
+
+@pytest.mark.parametrize(
+    ("code", "others", "asked"),
+    [
+        (-999, TABLE, "3 of 20 entries are -999, and the others from 0.142857 to 51.5714: does"),
+        (1e20, TABLE, "3 of 20 entries are 1e+20, and the others from 0.142857 to"),
+        (-99, 10 * TABLE + 30, "3 of 20 entries are -99, and the others from 31.4286 to"),
+        (-999, 1000 * TABLE, "3 of 20 entries are -999, and the others from 142.857 to"),
+        (-50, 10 * TABLE, None),  # as far from the others as they are from each other
+        (-999, 1000 * (TABLE - 9), None),  # among negative numbers
+    ],
+)
+def test_init_asks_whether_a_value_far_from_the_others_means_missing(
+    tmp_path, capsys, code, others, asked
+):
+    Y = others.copy()
+    Y[0, 0] = Y[1, 2] = Y[3, 1] = code
+    found = asked_by_init(tmp_path, capsys, rows(Y))
+    assert [k.startswith(asked) for k in found] == [True] * len(found) if asked else found == []
+    assert len(found) == bool(asked)
+    Y[1, 2] = Y[3, 1] = others[1, 1]
+    assert asked_by_init(tmp_path, capsys, rows(Y)) == []  # once, it is an outlier
+
+
+def test_init_asks_of_two_codes_and_not_of_labels_of_two_classes(tmp_path, capsys):
+    Y = TABLE.copy()
+    Y[0, :2], Y[1, :2] = -999, 9999
+    assert len(asked_by_init(tmp_path, capsys, rows(Y))) == 2
+    assert asked_by_init(tmp_path, capsys, rows(TABLE > 9)) == []
+
+
+@pytest.mark.parametrize(
+    ("first", "asked"),
+    [
+        ([1990, 1991, 1992, 1993, 1994], "does the first row (1990, 1991, 1992, ...) label"),
+        ([1, 2, 3, 4, 5], "does the first row (1, 2, 3, ...) label"),
+        ([10, 20, 30, 40, 50], "does the first row (10, 20, 30, ...) label"),
+        ([1, 2, 3, 4, 6], None),
+        ([0.5, 1.5, 2.5, 3.5, 4.5], None),
+        ([3, 3, 3, 3, 3], None),
+    ],
+)
+def test_init_asks_whether_a_first_row_or_column_labels_the_data(tmp_path, capsys, first, asked):
+    found = asked_by_init(tmp_path, capsys, rows(np.vstack([first, TABLE])))
+    assert [k.partition(" the data")[0] for k in found] == ([asked] if asked else [])
+    turned = rows(np.vstack([first, TABLE]).T)
+    found = asked_by_init(tmp_path, capsys, turned)
+    column = asked and asked.replace("row", "column")
+    assert [k.partition(" the data")[0] for k in found] == ([column] if column else [])
+
+
+def test_init_asks_nothing_of_a_table_that_counts_in_every_row(tmp_path, capsys):
+    assert (
+        asked_by_init(tmp_path, capsys, rows(np.add.outer(np.arange(4.0), np.arange(1.0, 6)))) == []
+    )
+
+
+def test_init_sees_a_code_below_a_row_of_years(tmp_path, capsys):
+    Y = TABLE.copy()
+    Y[0, 0] = Y[1, 2] = -999
+    found = asked_by_init(tmp_path, capsys, rows(np.vstack([np.arange(1990, 1995), Y])))
+    assert [k.split()[0] for k in found] == ["does", "2"]

@@ -12,7 +12,7 @@ import numpy as np
 from scipy import sparse
 
 from certify.atoms import CP, Atom, RankOne
-from certify.base.arrays import Array
+from certify.base.arrays import Array, real
 from certify.base.errors import InputError, accessing
 from certify.base.files import demand_regular
 from certify.losses import Squared
@@ -22,6 +22,7 @@ from certify.problem import Problem, StationaryLam
 
 from . import FORMATS, keyed_format
 from ._beside import Beside, Listing, listing, ridge, split
+from ._doubts import questions
 from ._source import Reader, Source, parse_source
 from ._triplets import subtract
 
@@ -47,6 +48,8 @@ def draft(
     Y = Reader(Path(), FORMATS).read(source_at(data), "data") if rated is None else rated.matrix
     if Y.ndim < MATRIX:
         raise InputError(f"{data} must hold a matrix or a tensor, got shape {Y.shape}")
+    Y = in_float64(Y, str(data))
+    doubts = list(questions(Y, data))
     arrays, beside = split(arrays, Y.shape)
     mean = 0.0 if beside.mean is None else beside.mean[1]
     notes = [f"{data}: {shape_of(Y)} data"]
@@ -68,7 +71,7 @@ def draft(
             regularized,
             *extra.q(folder),
             "",
-            *observations(Y, source, notes),
+            *observations(Y, source, doubts, notes),
             *atom(Y, candidate),
             "",
             "[factors]  # last axis: the component",
@@ -81,7 +84,7 @@ def draft(
             "",
         ]
     )
-    return text, [*notes, *more, note], {MASK: ~np.isnan(Y)} if has_holes(Y) else {}
+    return text, [*notes, *more, note, *doubts], {MASK: ~np.isnan(Y)} if has_holes(Y) else {}
 
 
 def source_at(path: Path) -> Source:
@@ -104,6 +107,15 @@ def read_factors(factors: Sequence[Path], data: str) -> Named:
             out += [(f"{path}:{k}", reader.read(Source(str(path), k), k)) for k in keys]
         else:
             out.append((str(path), reader.read(source, str(path))))
+    return [(name, in_float64(x, name)) for name, x in out]
+
+
+def in_float64(x: Any, name: str) -> Any:
+    """Return an array, or a sparse matrix, in float64; raise InputError if a number is rounded."""
+    if not sparse.issparse(x):
+        return real(x, name)
+    out = x.tocoo(copy=True)
+    out.data = real(out.data, name)
     return out
 
 
@@ -288,9 +300,9 @@ def drafted_norm(candidate: dict[str, Any]) -> str:
     return "l2+" if candidate and all((x >= 0).all() for _, x in candidate.values()) else "l2"
 
 
-def observations(Y: Any, source: str, notes: list[str]) -> list[str]:
+def observations(Y: Any, source: str, doubts: list[str], notes: list[str]) -> list[str]:
     """Return the tables of data and loss."""
-    lines = ["[data]", f"Y = {source}"]
+    lines = ["[data]", f"Y = {source}", *(f"# TODO: {x}" for x in doubts)]
     if sparse.issparse(Y):
         lines.append("# stored entries are the observed ones")
     elif has_holes(Y):

@@ -5,11 +5,14 @@ import gzip
 import re
 import zlib
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE
+from collections.abc import Iterable
+from decimal import Decimal
 from pathlib import Path, PurePath
 from typing import Any
 
 import numpy as np
 
+from certify.base.arrays import LONGEST
 from certify.base.errors import InputError
 
 from ._base import brief
@@ -42,9 +45,7 @@ def read_table(path: Path, separators: str) -> Any:
         first = ", ".join(row[0] for row in rows[:3])
         cure = "name it, or leave names of rows out (index=False)"
         raise InputError(f"the first column of {path} ({first}, ...) has no name: {cure}")
-    for cell in (c for row in rows for c in row):
-        if WHOLE.fullmatch(cell) and int(float(cell)) != int(cell):
-            raise InputError(f"{path} has the integer {cell}, which float64 would round")
+    demand_exact((c for row in rows for c in row), str(path))
     wide = len(rows[0])
     if odd := next((k for k, row in enumerate(rows) if len(row) != wide), 0):
         got = f"row {odd + 1} has {len(rows[odd])} columns, the first {wide}"
@@ -58,6 +59,13 @@ def read_table(path: Path, separators: str) -> Any:
             cell = repr(missing) if missing else "an empty cell"
             cure = f"{cell} is no number: write nan where an entry is missing, and give mask"
         raise InputError(f"{path} is not a table of numbers: {brief(error)}; {cure}") from None
+
+
+def demand_exact(cells: Iterable[str], where: str) -> None:
+    """Raise InputError for the first cell with an integer that float64 would round."""
+    for cell in cells:
+        if WHOLE.fullmatch(cell) and Decimal(float(cell)) != Decimal(cell):
+            raise InputError(f"{where} has the integer {cell[:LONGEST]}, which float64 would round")
 
 
 def cells(path: Path, separators: str) -> tuple[list[str], list[list[str]]]:

@@ -12,7 +12,7 @@ from scipy import sparse
 from certify.base.arrays import Array, Ints, accept_word, finite, real, short
 from certify.base.errors import InputError, accessing
 
-from ._table import cells, kind_of
+from ._table import cells, demand_exact, kind_of
 
 NAMES = (  # of columns, in small letters without spaces and underscores
     ("user", "userid", "uid", "u", "row", "customer", "customerid", "reviewer"),
@@ -150,7 +150,8 @@ def plain(ids: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 
 def numbers(values: npt.NDArray[Any], where: str) -> Array:
-    """Return text as numbers.  Raises InputError for words."""
+    """Return text as numbers; raise InputError for words, and for an integer that is rounded."""
+    demand_exact(map(str, values), f"the list of ratings {where}")
     try:
         return values.astype(np.float64)
     except ValueError as error:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
+from certify.base.arrays import real
 from certify.base.errors import InputError
 
 from ._base import Format, choose_name, refuse_pickle
@@ -58,6 +59,8 @@ class Mat(Format):
             raise InputError(f"{where} is {KINDS[entry.kind]}, not an array of numbers")
         try:
             return values(entry, where)
+        except InputError:
+            raise
         except (ValueError, LookupError, TypeError) as error:
             raise InputError(f"{where} is damaged: {error}") from None
 
@@ -142,12 +145,11 @@ def values(entry: MatArray, where: str) -> Any:
                 f"its shape {entry.shape} has {prod(entry.shape)} numbers, and {len(data)} follow"
             )
             raise InputError(f"{where} is damaged: {claim}")
-        wide = data if data.dtype.kind == "f" else data.astype(np.float64)
-        return wide.reshape(entry.shape, order="F")
+        return real(data.reshape(entry.shape, order="F"), where)
     rows, starts, data = columns
     count = int(starts[-1]) if len(starts) else 0
     if len(starts) != entry.shape[1] + 1 or not 0 <= count <= min(len(rows), len(data)):
         raise InputError(f"{where} is damaged: its columns do not fit its entries")
-    out = sparse.csc_array((data[:count], rows[:count], starts), shape=entry.shape)
+    out = sparse.csc_array((real(data[:count], where), rows[:count], starts), shape=entry.shape)
     out.check_format(full_check=True)
     return out

@@ -1,5 +1,6 @@
 """Matrix Market: a coordinate file lists observed entries, an array file is dense."""
 
+import re
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,9 @@ from scipy import io
 from certify.base.errors import InputError
 
 from ._base import Format, brief, refuse_pickle
+from ._table import demand_exact
 
+LONG = re.compile(rb"\d{16}")  # perhaps an integer that is rounded
 CONTROL = bytes(set(range(32)) - set(b"\t\n\r"))  # scipy reads beyond a line with a NUL
 
 
@@ -28,6 +31,9 @@ class Mtx(Format):
         if odd := set(blob) & set(CONTROL):
             raise InputError(f"{path} is not a Matrix Market file: it has the byte {min(odd)}")
         text = blob + b"\n"
+        if LONG.search(text):
+            rows = (row for row in text.decode("latin-1").split("\n") if not row.startswith("%"))
+            demand_exact((x for row in rows for x in row.split()), str(path))
         try:
             rows, cols, entries = io.mminfo(BytesIO(text))[:3]
             possible = min(rows, cols) > 0 and entries <= len(text)
