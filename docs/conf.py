@@ -4,12 +4,13 @@ Sphinx, since its autodoc makes the reference out of the docstrings as they are 
 broken link or name an error; MyST, since a page is then the same Markdown that tests execute.
 """
 
-from importlib import metadata
 from typing import Any
+
+import certify
 
 project = "certify"
 author = "the certify developers"
-release = metadata.version("certify")
+release = certify.__version__
 extensions = [
     "myst_parser",
     "sphinx.ext.autodoc",

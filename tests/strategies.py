@@ -34,13 +34,14 @@ __all__ = [
 ]
 
 settings.register_profile("suite", deadline=None, derandomize=True, max_examples=20, database=None)
-if settings.get_current_profile_name() != "fresh":  # --fresh, of conftest.py
+FRESH = not settings().derandomize  # the profile of --fresh, of conftest.py
+if not FRESH:
     settings.load_profile("suite")
 
 
 def examples(fast, fresh=None):
     """Return how many examples a test draws: `fast` in each run, more with --fresh."""
-    if settings.get_current_profile_name() != "fresh":
+    if not FRESH:
         return fast
     return fresh or max(25, 10 * fast)
 

@@ -104,6 +104,8 @@ def _exactly(a: npt.NDArray[Any], name: str) -> Array:
 def first_rounded(a: npt.NDArray[Any], out: Array) -> tuple[int, ...] | None:
     """Return the place of the first entry that float64 rounds, if any."""
     whole = a.dtype.kind in "iu"  # otherwise NaN and rounded long floats are suspects
+    if whole and a.dtype.itemsize < out.itemsize:  # numpy before 2.2.2 may crash on comparing it
+        return None
     suspects = (a > LARGEST) | (a < -LARGEST) if whole else a != out
     return next((k for k in map(tuple, np.argwhere(suspects)) if as_float(a[k]) is None), None)
 

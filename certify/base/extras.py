@@ -14,5 +14,5 @@ def optional(module: str, name: str, extra: str) -> Any:  # noqa: ANN401  a modu
     try:
         return import_module(module)
     except ImportError as error:
-        cure = f"pip install 'certify[{extra}]'"
+        cure = f"pip install 'certifact[{extra}]'"
         raise InputError(f"{name} cannot be imported ({error}): {cure}") from None

@@ -67,6 +67,7 @@ def completion(shell: str) -> int:
 
 def versions() -> str:
     """Return the versions of certify, of the format and of the installed libraries."""
-    known = dict.fromkeys(LIBRARIES, "not installed") | installed_versions()
+    found = installed_versions()
+    known = {k: found.get(k, "not installed") for k in ("certify", *LIBRARIES)}
     first, *others = (f"{name} {version}" for name, version in known.items())
     return "\n".join([f"{first} (format {FORMAT})", *others])

@@ -41,13 +41,13 @@ and is not counted.  An error e in the gradient of a smooth loss changes values 
 errors below about 1e-6 of the gradient are not detected; they loosen bounds just as little.
 `certify.testing.strategies` contains the strategies.
 
-Needs the extra `testing`: pip install 'certify[testing]'.
+Needs the extra `testing`: pip install 'certifact[testing]'.
 """
 
 try:
     import hypothesis as _hypothesis  # noqa: F401  required by the modules below
 except ImportError as error:
-    message = f"Hypothesis cannot be imported ({error}): pip install 'certify[testing]'"
+    message = f"Hypothesis cannot be imported ({error}): pip install 'certifact[testing]'"
     raise ImportError(message) from None
 
 from . import strategies

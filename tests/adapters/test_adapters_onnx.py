@@ -349,7 +349,7 @@ def test_without_onnx_the_extra_is_named(monkeypatch):
     model = network()
     monkeypatch.setitem(sys.modules, "onnx.numpy_helper", None)
     with pytest.raises(
-        InputError, match=r"onnx cannot be imported .*: pip install 'certify\[onnx\]'"
+        InputError, match=r"onnx cannot be imported .*: pip install 'certifact\[onnx\]'"
     ):
         read(model)
 

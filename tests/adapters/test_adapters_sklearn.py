@@ -226,7 +226,7 @@ def test_a_model_is_left_as_it_was():
 
 def test_without_scikit_learn_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "sklearn.decomposition", None)
-    with pytest.raises(InputError, match=r"cannot be imported .*: pip install 'certify\[models\]'"):
+    with pytest.raises(InputError, match=r"be imported .*: pip install 'certifact\[models\]'"):
         from_model(object(), X)
 
 

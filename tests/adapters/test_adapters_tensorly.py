@@ -664,6 +664,6 @@ def test_without_tensorly_the_extra_is_named(monkeypatch):
     model = fitted(CP(2))
     for name in [k for k in sys.modules if k.split(".")[0] == "tensorly"]:
         monkeypatch.setitem(sys.modules, name, None)
-    with pytest.raises(InputError, match=r"pip install 'certify\[models\]'"):
+    with pytest.raises(InputError, match=r"pip install 'certifact\[models\]'"):
         from_model(model, T, rejudge=LAM)
     assert parafac(FACTORS, T, rejudge=LAM)[0].lam == LAM  # arrays need no package

@@ -5,6 +5,8 @@ import sys
 
 import numpy as np
 import pytest
+
+pytest.importorskip("torch")
 import torch
 from safetensors.torch import save_file
 from torch import nn
@@ -838,7 +840,7 @@ def test_pickles_and_other_files_are_not_read(tmp_path):
 def test_without_pytorch_the_extra_is_named(monkeypatch):
     model = network()
     monkeypatch.setitem(sys.modules, "torch.nn", None)
-    with pytest.raises(InputError, match=r"cannot be imported .*: pip install 'certify\[torch\]'"):
+    with pytest.raises(InputError, match=r"be imported .*: pip install 'certifact\[torch\]'"):
         from_model(model, X, target("mse"), weight_decay=DECAY)
 
 

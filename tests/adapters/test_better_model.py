@@ -5,7 +5,6 @@ import warnings
 
 import numpy as np
 import pytest
-import torch
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.decomposition import (
     NMF,
@@ -223,6 +222,7 @@ def test_a_better_network_is_read_as_a_fit_with_its_own_units(name):
 
 @pytest.mark.parametrize(("bias", "kind"), [(True, "float32"), (False, "float64")])
 def test_a_better_module_computes_what_was_proved(bias, kind):
+    torch = pytest.importorskip("torch")
     torch.manual_seed(0)
     x = torch.linspace(-2, 2, 12, dtype=getattr(torch, kind))[:, None]
     y = torch.abs(x) - 0.5 * torch.relu(x - 1)

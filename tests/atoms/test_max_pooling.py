@@ -4,8 +4,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
-from torch import nn
 
 from certify import InputError, OutOfScopeError, Problem, Verdict, check, improve, verify
 from certify.adapters.files import load
@@ -274,6 +272,8 @@ def test_what_is_not_searched_is_bracketed(problem):
 
 
 def test_a_layer_of_torch_is_refused_by_name():
+    torch = pytest.importorskip("torch")
+    nn = torch.nn
     net = nn.Sequential(nn.Linear(2, 4), nn.ReLU(), nn.MaxPool1d(2), nn.Linear(2, 1))
     with pytest.raises(OutOfScopeError, match="the module MaxPool1d"):
         from_model(net, torch.ones(3, 2), torch.ones(3), weight_decay=0.1)

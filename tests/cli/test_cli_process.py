@@ -6,12 +6,12 @@ import pty
 import subprocess
 import sys
 import warnings
-from importlib.metadata import entry_points, version
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
 
-from certify import Verdict, cli
+from certify import Verdict, __version__, cli
 from certify.cli.demo import Row
 from tests.cli.test_cli import ONE
 from tests.question_files import OPTIMUM, drained, inside, outside, write
@@ -19,13 +19,13 @@ from tests.question_files import OPTIMUM, drained, inside, outside, write
 
 def test_the_version_is_the_package_version(capsys):
     first, *_ = inside(capsys, "--version").out.splitlines()
-    assert first.split()[:2] == ["certify", version("certify")]
+    assert first.split()[:2] == ["certify", __version__]
 
 
 def test_the_command_is_installed_under_its_name(capsys):
     (entry,) = entry_points(group="console_scripts", name="certify")
     assert entry.load()(["--version"]) == 0
-    assert capsys.readouterr().out.split()[:2] == ["certify", version("certify")]
+    assert capsys.readouterr().out.split()[:2] == ["certify", __version__]
 
 
 CTRL_C = """

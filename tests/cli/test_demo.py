@@ -207,7 +207,7 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path):
 
 def test_without_scikit_learn_the_extra_is_named(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
-    with pytest.raises(InputError, match=r"pip install 'certify\[models\]'"):
+    with pytest.raises(InputError, match=r"pip install 'certifact\[models\]'"):
         demo.run(tmp_path / "x")
 
 

@@ -322,7 +322,7 @@ def test_a_plot_of_another_kind_is_refused(tmp_path):
 
 def test_without_matplotlib_the_extra_is_named(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    with pytest.raises(InputError, match=r"pip install 'certify\[report\]'"):
+    with pytest.raises(InputError, match=r"pip install 'certifact\[report\]'"):
         restarts(PROBLEM, [BEST]).plot(tmp_path / "fits.png")
     assert not (tmp_path / "fits.png").exists()
 

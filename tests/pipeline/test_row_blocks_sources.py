@@ -250,7 +250,7 @@ def test_a_file_that_is_not_there_is_refused(arrow, tmp_path):
 def test_without_its_package_an_error_says_what_to_install(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
     (tmp_path / "a.parquet").touch()
-    with pytest.raises(InputError, match=r"pip install 'certify\[parquet\]'"):
+    with pytest.raises(InputError, match=r"pip install 'certifact\[parquet\]'"):
         improve(RowBlocks.from_folder(tmp_path, N, LAM))
 
 

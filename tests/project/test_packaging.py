@@ -59,7 +59,7 @@ def test_the_wheel_is_small_and_holds_what_the_package_reads(built):
     assert 0 < sum(size for name, size in sizes.items() if name.startswith(proofs)) < 250_000
     assert set(SHIPPED) <= set(names)
     tops = {n.split("/")[0] for n in names}
-    assert tops == {"certify", f"certify-{PROJECT['version']}.dist-info"}
+    assert tops == {"certify", f"{PROJECT['name']}-{PROJECT['version']}.dist-info"}
     modules = {p.relative_to(ROOT).as_posix() for p in (ROOT / "certify").rglob("*.py")}
     assert modules == {n for n in names if n.endswith(".py")}
 
@@ -82,7 +82,7 @@ def test_the_source_distribution_holds_the_tests_and_the_zoo(built):
 def test_metadata_name_the_extras_and_entry_points(built):
     wheel, _ = built
     held = zipfile.ZipFile(wheel)
-    info = f"certify-{PROJECT['version']}.dist-info"
+    info = f"{PROJECT['name']}-{PROJECT['version']}.dist-info"
     meta = email.message_from_bytes(held.read(f"{info}/METADATA"))
     extras = set(meta.get_all("Provides-Extra"))
     wanted = {"models", "torch", "onnx", "report", "scale", "parquet", "testing", "docs", "bench"}
@@ -110,7 +110,7 @@ def test_every_extra_that_an_error_names_exists():
     named = set()
     for path in (ROOT / "certify").rglob("*.py"):
         text = path.read_text("utf-8")
-        named |= set(re.findall(r"certify\[(\w+)\]", text))
+        named |= set(re.findall(r"certifact\[(\w+)\]", text))
         named |= set(re.findall(r'optional\("[\w.]+", "[\w-]+", "(\w+)"\)', text))
     assert named >= {"models", "torch", "onnx", "report"}
     assert named <= extras
@@ -167,7 +167,7 @@ def test_an_installed_wheel_works_outside_the_checkout(built, tmp_path):
     )
     with tarfile.open(source) as held:
         held.extractall(tmp_path, filter="data")
-    (checkout,) = (p for p in tmp_path.iterdir() if p.name.startswith("certify-"))
+    (checkout,) = (p for p in tmp_path.iterdir() if p.name.startswith(PROJECT["name"]))
     outside = tmp_path / "outside"
     outside.mkdir()
     for name in ("tests", "problems"):

@@ -131,4 +131,4 @@ def test_without_hypothesis_the_extra_is_named_and_the_rest_works():
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
     assert "Hypothesis cannot be imported" in done.stdout
-    assert "pip install 'certify[testing]'" in done.stdout
+    assert "pip install 'certifact[testing]'" in done.stdout

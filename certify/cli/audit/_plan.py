@@ -13,6 +13,7 @@ from typing import Any
 
 from pydantic import Field
 
+from certify import __version__
 from certify.adapters.files import load_document
 from certify.adapters.files._schema import loads, parse, validate
 from certify.adapters.files._source import Strict
@@ -23,8 +24,7 @@ from certify.kernel.statement import FORMAT
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")  # a safe file name
 ODD = re.compile(r"[^A-Za-z0-9._-]+")
 LIBRARIES = (
-    *("certify", "numpy", "scipy", "python-flint", "cvxpy", "scikit-learn", "tensorly", "torch"),
-    "onnx",
+    *("numpy", "scipy", "python-flint", "cvxpy", "scikit-learn", "tensorly", "torch", "onnx"),
 )
 KINDS = ("problem", "fit", "certificate")
 EPSILON = {"rtol": 1e-6, "atol": None}  # the defaults of a fit
@@ -203,8 +203,8 @@ def name_of(file: Path, folder: Path) -> str:
 
 @cache
 def installed_versions() -> dict[str, str]:
-    """Return the versions of the installed libraries."""
-    out = {}
+    """Return the versions of certify and of the installed libraries."""
+    out = {"certify": __version__}
     for name in LIBRARIES:
         try:
             out[name] = metadata.version(name)

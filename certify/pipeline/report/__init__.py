@@ -2,13 +2,13 @@
 
 import os
 import shlex
-from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from certify import __version__
 from certify.atoms import Factors
 from certify.base.errors import InputError
 from certify.base.extras import optional
@@ -234,7 +234,7 @@ def proof(facts: Facts) -> list[tuple[str, str]]:
         ("arithmetic", words.ARITHMETICS[facts.proved.tier]),
         ("evidence", f"{text} of arrays"),
         ("format", str(c.statement["format"])),
-        ("certify", version("certify")),
+        ("certify", __version__),
         ("numpy", np.__version__),
     ]
 

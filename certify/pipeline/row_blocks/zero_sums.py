@@ -122,7 +122,7 @@ def spanning(links: Ints) -> Ints:
     nodes, ends = np.unique(links[:, :2], return_inverse=True)
     ends = ends.reshape(-1, 2)
     _, kept = np.unique(ends[:, 0] * len(nodes) + ends[:, 1], return_index=True)
-    a, b = ends[kept].T
+    a, b = ends[kept].T.astype(np.int32)  # csgraph before scipy 1.17.1 takes no int64
     graph = sparse.csr_array((kept + 1.0, (a, b)), shape=(len(nodes), len(nodes)))
     forest = csgraph.minimum_spanning_tree(graph)
     kept = np.sort(forest.data.astype(np.int64)) - 1
