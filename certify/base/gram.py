@@ -5,7 +5,6 @@ such sums holds: products with zeros are exact, and there are at most as many ot
 column has entries.
 """
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
@@ -13,11 +12,12 @@ import numpy as np
 from scipy import sparse
 
 from .arrays import Array, SparseMatrix
+from .cores import usable_cores
 
 ROWS = 512  # rows that are dense at a time
 CHEAPER = 1 / 30  # the time of a BLAS product over that of a sparse one, which has half the pairs
 WORK, LINES = 4e7, 256  # products and lines of a sparse block, whose result is stored twice
-CORES = min(os.cpu_count() or 1, 4)
+CORES = min(usable_cores(), 4)
 
 
 def gram(rows: SparseMatrix) -> Array:

@@ -3,13 +3,15 @@
 import importlib.util
 import json
 import os
-import signal
 import sys
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from threading import Thread
 from time import monotonic, sleep
 from typing import Any
+
+import psutil
 
 from certify.adapters import from_model
 from certify.adapters.files import load
@@ -22,6 +24,7 @@ from certify.pipeline.numbers import distance
 from certify.pipeline.report import Facts, facts, save
 from certify.problem import Problem
 
+from ._family import kill
 from ._plan import Job, epsilon_of, file_of
 
 Row = dict[str, Any]
@@ -63,9 +66,11 @@ def finite(row: Row) -> Row:
 
 def end_with_parent(parent: int) -> None:
     """End this process and its children when the parent has ended."""
-    while os.getppid() == parent:
-        sleep(WATCH)
-    os.killpg(os.getpgid(0), signal.SIGKILL)
+    with suppress(psutil.NoSuchProcess):
+        watched = psutil.Process(parent)
+        while os.getppid() == parent and watched.is_running():  # Windows keeps the number
+            sleep(WATCH)
+    kill(os.getpid())
 
 
 def failed_row(verdict: str, status: int, reason: str) -> Row:

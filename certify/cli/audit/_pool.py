@@ -1,13 +1,12 @@
 """Run jobs on an executor, each in a process of its own; a crash or a time-out is a row."""
 
 import os
-import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, as_completed
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from functools import partial
 from json import loads
 from pathlib import Path
@@ -15,8 +14,11 @@ from threading import Event
 from time import monotonic
 from typing import Any, NamedTuple, TypeVar
 
+import psutil
+
 from certify.base.cluster import connect
 
+from ._family import descendants, kill
 from ._job import CERTIFICATE, FAILED, LONGEST, OWN, REPORT, ROW, as_json, failed_row
 from ._plan import Job
 
@@ -28,6 +30,7 @@ SCRIPT = f"import os, sys; from {__package__}._job import main; main(*sys.argv[1
 LAST = 300  # characters of the last output of a process that failed
 TAIL = 4 * LAST  # the most bytes of these characters
 STDERR = "stderr.txt"
+KILLED = 9  # the number of SIGKILL, which some systems do not have
 STEP = 0.5  # seconds between two tests of the clock
 
 
@@ -72,16 +75,16 @@ def execute(job: Job, halt: Event | None = None) -> Done:
 def wait_for(process: subprocess.Popen[bytes], limit: float, halt: Event | None) -> int | None:
     """Return the exit status of a process, or None if it and its children were killed."""
     end = monotonic() + limit
+    family = set[psutil.Process]()
     try:
         while monotonic() < end and not (halt and halt.is_set()):
             try:
                 return process.wait(STEP)
             except subprocess.TimeoutExpired:
-                continue
+                family |= descendants(process.pid)
         return None
     finally:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
+        kill(process.pid, family)
         process.wait()
 
 
@@ -101,7 +104,7 @@ def how_it_ended(status: int, stderr: bytes) -> str:
     why = f"the process ended with status {status}"
     if status < 0:
         why = f"the process was ended by signal {-status}"
-    if status == -signal.SIGKILL:
+    if status == -KILLED:
         why += ", as the system does when memory runs out"
     text = stderr.decode(errors="replace").strip()[-LAST:]
     return f"{why}: {text}" if text else why

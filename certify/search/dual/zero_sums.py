@@ -49,7 +49,8 @@ def along_tree(ints: Ints, ends: tuple[Ints, Ints], free: Array) -> None:
     np.add.at(sums, rows, ints)
     np.add.at(sums, cols + m, ints)
     if free.any():
-        costs = sparse.csr_array((1 + free.max() - free[kept], ends), shape=(size, size))
+        narrow = tuple(np.array(ends, np.int32))  # csgraph before scipy 1.17.1 takes no int64
+        costs = sparse.csr_array((1 + free.max() - free[kept], narrow), shape=(size, size))
         graph = csgraph.minimum_spanning_tree(costs)
     nodes, parents = climb(graph)
     places = np.minimum(nodes, parents) * size + np.maximum(nodes, parents)

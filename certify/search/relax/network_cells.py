@@ -24,7 +24,7 @@ def network_cells(program: CellProgram, budget: float | None) -> tuple[Array, Ar
     if not is_known(loss):
         return None
     by, size, n = units(loss), unit(program.design), cells.x.size
-    X, q = cp.Variable(cells.x.shape), cp.Variable(len(K))
+    X, q = cp.Variable(cells.x.shape), cp.Variable(max(len(K), 1))
     field = cp.Variable(loss.observed.size)
     shape = program.problem.loss.observed.field_shape
     base = np.broadcast_to(program.base, shape).reshape(-1)
