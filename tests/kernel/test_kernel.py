@@ -463,7 +463,7 @@ def test_kernel_takes_the_readers_own_arrays(saved, tmp_path):
 
 
 def test_kernel_alone_rejects_nonsense(tmp_path):
-    assert alone().returncode == 20
+    assert alone().returncode == 2
     assert alone(tmp_path / "absent").returncode == 20
     (tmp_path / "text").write_text("hello")
     done = alone(tmp_path / "text")
