@@ -9,7 +9,10 @@ from certify.atoms import CP, Atom, RankOne
 from certify.base.arrays import BESIDE, Array, finite, from_torch, has_masked, real
 from certify.base.errors import InputError, OutOfScopeError
 from certify.losses import Squared
+from certify.pipeline.units import OBJECTIVE, Units
 from certify.problem import Problem
+
+from ._fitted import Factors
 
 MATRIX = 2  # modes
 LEAST = "pass rejudge=lam"
@@ -29,10 +32,14 @@ class Modes(tuple[Array, ...]):  # noqa: SLOT001  a tuple's subclass cannot have
 
     q      None: these problems have no offsets
     note   what check() adds to its reason, or ""
+    units  the loss that the library reports: objective = multiple * loss + constant
     """
 
     q: None = None
     note: str = ""
+    units: Units = OBJECTIVE
+
+    multiple, constant = Factors.multiple, Factors.constant
 
 
 Tensor = tuple[Problem, Modes]

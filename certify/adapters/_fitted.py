@@ -15,6 +15,7 @@ from certify.base.errors import InputError, OutOfScopeError
 from certify.base.extras import optional
 from certify.losses import Squared
 from certify.pipeline.origin import LEAST, Origin
+from certify.pipeline.units import OBJECTIVE, Units
 from certify.problem import Problem, Values
 
 AGREE = 1e-6  # relative difference of figures that count as equal: check()'s default epsilon
@@ -32,11 +33,23 @@ class Factors(tuple[Array, Array]):  # noqa: SLOT001  a tuple's subclass cannot 
            check(problem, factors, q=factors.q)
     note   how the factors differ from the fit ("W was re-solved; ..."), or ""; check() repeats it
     origin the fit itself, for result.better_model(estimator)
+    units  the loss that the library reports: objective = multiple * loss + constant
     """
 
     q: Values | None
     note: str
     origin: Origin | None = None
+    units: Units = OBJECTIVE
+
+    @property
+    def multiple(self) -> float:
+        """The objective is multiple * loss + constant, `units.name` says which loss."""
+        return self.units.multiple
+
+    @property
+    def constant(self) -> float:
+        """The constant of `multiple`; (result.lower - constant) / multiple bounds the loss."""
+        return self.units.constant
 
     @property
     def rtol(self) -> float:

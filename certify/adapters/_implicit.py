@@ -9,6 +9,7 @@ from certify.atoms import RankOne
 from certify.base.arrays import Array, finite, real, scalar
 from certify.base.errors import InputError
 from certify.losses import Squared
+from certify.pipeline.units import Units
 from certify.problem import Problem
 
 from ._fitted import DENSE, Adapted, Factors
@@ -30,8 +31,8 @@ def implicit_als(
     counts    the user_items of the fit, scipy.sparse, users in rows, every stored r > 0
 
     All m n entries have a weight and are stored: at most 10^7 of them.  calculate_loss
-    divides this objective by sum c.  By default the package works in single precision with
-    three conjugate gradient steps, so its factors are only nearly stationary.
+    divides this objective by sum c, which is `factors.multiple`.  By default the package works in
+    single precision with three conjugate gradient steps, so its factors are only nearly stationary.
 
     Raises InputError for shapes that do not fit, stored counts <= 0, or too many entries.
     """
@@ -41,7 +42,7 @@ def implicit_als(
     r = dense_counts(counts, (len(P), len(Q)))
     c = np.where(r > 0, seen * r, 1.0)
     problem = Problem(Squared((r > 0).astype(float), 2 * c), RankOne("l2", "l2", "sum"), lam)
-    return problem, Factors(P, Q)
+    return problem, Factors(P, Q, units=Units(float(c.sum()), 0.0, "calculate_loss"))
 
 
 def dense_counts(counts: Any, shape: tuple[int, int]) -> Array:

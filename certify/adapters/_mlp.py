@@ -14,6 +14,7 @@ from certify.atoms import Factors
 from certify.base.arrays import Array, Ints, finite, real, short
 from certify.base.errors import InputError, OutOfScopeError
 from certify.losses import Logistic, Loss, Poisson, Softmax, Squared
+from certify.pipeline.units import Units
 from certify.problem import Values
 
 from ._fitted import AGREE, MARGIN, demand_agreement, dense
@@ -27,6 +28,7 @@ LOSSES: dict[str, Callable[[Array, Array | None], Loss]] = {  # by out_activatio
     "logistic": Logistic,
     "softmax": lambda Y, w: Softmax(Y, None if w is None else w[:, 0]),
 }
+OTHER = "the objective whose gradient the fit follows, a mean over rows (not loss_)"
 BATCH = 200  # rows, of batch_size="auto"
 WINDOW = 10  # epochs whose losses estimate how far an epoch's mean is from the loss at its end
 ROWS = "pass rows=, the indices of the rows it trained on (training_rows finds them)"
@@ -101,7 +103,9 @@ def mlp(model: Any, X: Any, y: Any, rows: Any, sample_weight: Any) -> Judged:
 
     if the batches stay the same; with shuffle=True rows have weight 1.  For K outputs the library
     reports the mean of 1/2 |f - y|^2 over them but uses the gradient of the sum; the sum is
-    judged, and the reported figure may be either.
+    judged, and the reported figure may be either.  `factors.units` is in terms of loss_ where the
+    objective is a multiple of it plus a constant (that of loss="poisson"): where all batches have
+    the same length and there is one output, or alpha = 0.
     """
     demand_scope(model)
     trained = read(model, X, y, rows, sample_weight)
@@ -114,9 +118,33 @@ def mlp(model: Any, X: Any, y: Any, rows: Any, sample_weight: Any) -> Judged:
         c=real(model.intercepts_[1], "intercepts_[1]", ndim=1),
         activation=ACTIVATIONS[model.activation],
     )
-    lam, shares, multiple = effective(trained)
-    X = trained.X[trained.weighted_rows]
-    return problem_of_network(weights, X, trained.loss(shares), Decay(lam, lam), multiple)
+    lam, shares = effective(trained)
+    X, loss = trained.X[trained.weighted_rows], trained.loss(shares)
+    return problem_of_network(weights, X, loss, Decay(lam, lam), units_of(trained, shares))
+
+
+def units_of(trained: FittedMLP, shares: Array | None) -> Units:
+    """Return the units of loss_ or, where the objective is no function of loss_, of itself / S.
+
+    loss_ has a mean over outputs where its gradient is that of the sum; and of batches of different
+    lengths it is a mean weighted by the lengths, while each makes one step.
+
+    shares   the weight of each row in the objective; None: all 1
+    """
+    model, total = trained.model, float(trained.each.sum())
+    outputs = trained.Y.shape[1] if model.out_activation_ == "identity" else 1
+    alike = len(set(trained.lengths.tolist())) == 1
+    if not alike or (outputs > 1 and model.alpha):
+        return Units(total, 0.0, OTHER)
+    if model.out_activation_ != "exp":
+        return Units(total * outputs, 0.0, "loss_")
+    weights = np.ones(len(trained.X)) if shares is None else shares
+    return Units(total, -left_out(trained, weights), "loss_")
+
+
+def left_out(trained: FittedMLP, shares: Array) -> float:
+    """Return sum of s (y ln y - y), which Poisson's loss here leaves out and the library's has."""
+    return float((shares[:, None] * (xlogy(trained.Y, trained.Y) - trained.Y)).sum())
 
 
 def batch(model: Any, n: int) -> int:
@@ -126,16 +154,16 @@ def batch(model: Any, n: int) -> int:
     return min(BATCH, n) if model.batch_size == "auto" else int(np.clip(model.batch_size, 1, n))
 
 
-def effective(trained: FittedMLP) -> tuple[float, Array | None, float]:
-    """Return lam, the weight of each row (None: all 1), and S."""
+def effective(trained: FittedMLP) -> tuple[float, Array | None]:
+    """Return lam, and the weight of each row (None: all 1)."""
     alpha, sizes = float(trained.model.alpha), trained.sizes
     total = float(trained.each.sum())
     if len(sizes) == 1:
-        return alpha, trained.shares, total
+        return alpha, trained.shares
     lam = alpha * total * float((1 / sizes).mean())
     if trained.model.shuffle:
-        return lam, None, total
-    return lam, trained.each * total / (len(sizes) * np.repeat(sizes, trained.lengths)), total
+        return lam, None
+    return lam, trained.each * total / (len(sizes) * np.repeat(sizes, trained.lengths))
 
 
 def read(model: Any, X: Any, y: Any, rows: Any, sample_weight: Any) -> FittedMLP:
@@ -288,7 +316,7 @@ def figures(trained: FittedMLP) -> tuple[float, float]:
     Z = hidden @ real(model.coefs_[1], "V") + real(model.intercepts_[1], "c")
     data = trained.loss(share).value(Z)
     if model.out_activation_ == "exp":
-        data += float((share[:, None] * (xlogy(trained.Y, trained.Y) - trained.Y)).sum())
+        data += left_out(trained, share)
     size = sum(float(np.vdot(w, w)) for w in (real(c, "coefs_") for c in model.coefs_))
     return data, 0.5 * float(model.alpha) * size * float((lengths / sizes).sum()) / n
 

@@ -9,6 +9,7 @@ from certify.base.arrays import Array, finite, short
 from certify.base.errors import InputError, OutOfScopeError
 from certify.losses import Loss
 from certify.offsets import ColumnIntercept, Offset
+from certify.pipeline.units import Units
 from certify.problem import Problem
 
 from ._fitted import Factors
@@ -20,13 +21,12 @@ class Network(Factors):
     """(U, V) of a network, one column for each hidden unit, and the value q of its output bias.
 
     U         (d, r), with one row more for a hidden bias          V   (outputs, r)
-    multiple  the judged objective divided by that of the training:
-              result.lower / factors.multiple is a bound of the training objective
+    units     the loss of the training: result.lower / factors.multiple is a bound of it, less
+              factors.constant / factors.multiple
     scale     U = scale times the trained hidden weights, V = the output weights / scale
     bias      whether the last row of U is a hidden bias
     """
 
-    multiple: float
     scale: float = 1.0
     bias: bool = False
 
@@ -64,7 +64,7 @@ class Decay:
 
 
 def problem_of_network(
-    weights: Weights, X: Array, loss: Loss, decay: Decay, multiple: float
+    weights: Weights, X: Array, loss: Loss, decay: Decay, units: Units
 ) -> Judged:
     """Return the problem of a network, in the judged units, and its factors:
 
@@ -89,9 +89,7 @@ def problem_of_network(
     q = None
     if weights.c is not None:
         offsets, q = (ColumnIntercept(decay.output_bias),), (weights.c,)
-    network = Network(
-        U * t, weights.V / t, q, multiple=multiple, scale=t, bias=weights.b is not None
-    )
+    network = Network(U * t, weights.V / t, q, units=units, scale=t, bias=weights.b is not None)
     return Problem(loss, atom, lam, offsets), network
 
 

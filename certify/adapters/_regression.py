@@ -10,11 +10,12 @@ from certify.atoms import Factors as Slices
 from certify.base.arrays import Array, finite, real, short
 from certify.base.errors import InputError
 from certify.losses import Squared
+from certify.pipeline.units import Units
 from certify.polar import Proposal
 from certify.problem import Problem
 
 from ._cp import MATRIX, Modes, Tensor, components, refusal
-from ._fitted import weight
+from ._fitted import squares, weight
 
 LEAST = 2.0**-46  # relative to the largest singular value: smaller ones are rounding
 
@@ -74,8 +75,9 @@ def cp_regressor(model: Any, X: Any, y: Any) -> Tensor:
 
     X (n, I), y (n, J):  with X = P S Q^T (thin), the unknown is Z = (Q^T A) B^T and the
         loss sum_i s_i^2 / 2 |z_i - p_i^T y / s_i|^2: least squares with a weight for each row.
-        The constant 1/2 |y - P P^T y|^2 is left out, and so is the part of A that is orthogonal
-        to the rows of X.  P, S, Q are rounded; the certificate is about these floats.
+        The constant 1/2 |y - P P^T y|^2 is left out (`factors.constant` is minus it), and so is
+        the part of A that is orthogonal to the rows of X.  P, S, Q are rounded; the certificate is
+        about these floats.
     X (n, I, J), y (n,):  `Measured`, which the kernel does not know: NUMERICAL at best.
 
     Raises InputError for an unfitted model or other shapes, OutOfScopeError for another
@@ -120,4 +122,6 @@ def rotate(X: Array, y: Array, factors: tuple[Array, Array], lam: float) -> Tens
     target = (P.T @ y) / s[:, None]
     weights = np.repeat((s * s)[:, None], y.shape[1], axis=1)
     problem = Problem(Squared(target, weights), RankOne("l2", "l2", "sum"), lam)
-    return problem, Modes((Qt @ A, B))
+    modes, rest = Modes((Qt @ A, B)), y - P @ (P.T @ y)
+    modes.units = Units(1.0, -0.5 * squares(rest), "the objective of the fit")
+    return problem, modes

@@ -9,12 +9,14 @@ from certify.atoms.relu import gated
 from certify.base.arrays import Array, finite, real
 from certify.base.errors import InputError
 from certify.losses import Squared
+from certify.pipeline.units import Units
 from certify.problem import Problem
 
 from ._fitted import AGREE, MARGIN, demand_agreement, weight
 from ._network import PAIR, Judged, Network
 from ._training import data
 
+OBJECTIVE = "the package's objective"
 CONVEX = 3  # dimensions of the weights of a convex model: outputs, gates, features
 
 
@@ -46,7 +48,9 @@ def scnn_relu(parameters: Any, X: Any, y: Any, lam: float, *, unitize_data: bool
         raise InputError(f"parameters must be {wanted}, got {W1.shape} and {W2.shape}")
     judged_lam = weight(lam, "lam", "pyscnn") * labels.size
     problem = Problem(Squared(labels), ReLU(inputs, right="l1"), judged_lam)
-    return problem, Network(np.ascontiguousarray((U * norms).T), W2, multiple=labels.size)
+    return problem, Network(
+        np.ascontiguousarray((U * norms).T), W2, units=Units(labels.size, 0.0, OBJECTIVE)
+    )
 
 
 def scnn_gated(  # noqa: PLR0913  the package's own arguments
@@ -89,7 +93,7 @@ def scnn_gated(  # noqa: PLR0913  the package's own arguments
         raise InputError(f"parameters must be for {wanted}, got {U.shape}")
     atom = gated(inputs, (inputs @ G > 0).astype(float), right="l1")
     problem = Problem(Squared(labels), atom, weight(lam, "lam", "pyscnn") * labels.size)
-    network = Network(*slices(U * norms), multiple=labels.size)
+    network = Network(*slices(U * norms), units=Units(labels.size, 0.0, OBJECTIVE))
     if reported is not None:
         mine = problem.objective(tuple(network)) / labels.size
         slack = max(AGREE, MARGIN * float(np.finfo(np.float32).eps) * inputs.size**0.5) * abs(mine)

@@ -10,6 +10,7 @@ import numpy as np
 from certify.base.arrays import Array, accept_word, finite, from_torch, real, scalar, short
 from certify.base.errors import InputError, OutOfScopeError
 from certify.losses import Absolute, Huber, Logistic, Loss, Softmax, Squared
+from certify.pipeline.units import Units
 
 from ._fitted import AGREE, MARGIN
 from ._network import PAIR, Decay, Judged, Weights, problem_of_network, targets
@@ -200,7 +201,7 @@ class TrainingProblem:
         """
         loss, multiple = self.loss.read(self.y, len(weights.V))
         decay = Decay(*(multiple * x for x in astuple(self.decay)))
-        problem, factors = problem_of_network(weights, self.X, loss, decay, multiple)
+        problem, factors = problem_of_network(weights, self.X, loss, decay, Units(multiple))
         if self.reported is not None:
             fit = problem.predict(tuple(factors), factors.q or ())
             rounding = MARGIN * weights.eps * self.X.size**0.5

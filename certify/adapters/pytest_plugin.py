@@ -162,6 +162,7 @@ def difference(path: Path, result: Any) -> str:
     from certify.kernel.claim import same_question  # noqa: PLC0415
     from certify.kernel.errors import RejectedError  # noqa: PLC0415
     from certify.pipeline.certificate.file import Certificate  # noqa: PLC0415
+    from certify.pipeline.numbers import at_least, at_most  # noqa: PLC0415
     from certify.pipeline.report import facts  # noqa: PLC0415  only where a test uses it
 
     def shape(statement: dict[str, Any]) -> dict[str, Any]:
@@ -178,8 +179,8 @@ def difference(path: Path, result: Any) -> str:
     low, high = before.proved.lower - before.epsilon, before.proved.upper + before.epsilon
     if low <= result.upper and result.lower <= high:
         return ""
-    ends = f"[{before.proved.lower:.10g}, {before.proved.upper:.10g}]"
-    return f"the optimum moved from {ends} in {path} to [{result.lower:.10g}, {result.upper:.10g}]"
+    then, now = (f"[{at_least(p.lower)}, {at_most(p.upper)}]" for p in (before.proved, result))
+    return f"the optimum over {result.over} moved from {then} in {path} to {now}"
 
 
 def plain(text: str) -> str:

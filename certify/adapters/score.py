@@ -11,11 +11,11 @@ from . import from_model, library_of
 def score(
     estimator: Any, X: Any, y: Any = None, *, budget: float | None = None, seed: int = 0
 ) -> float:
-    """Return -(upper - lower) / |upper|, which is near 0 for a proved optimum.
+    """Return -(upper - lower) / |upper|, rounded down, which is near 0 for a proved optimum.
 
-    The objective of the model is above the optimum by at most this share of it; without a penalty
-    (PCA, plain NMF) the optimum is that of its number of components.  The function is a scorer of
-    scikit-learn: pass it as scoring=certify.score.
+    The objective of the model is above the optimum by at most this share of `upper`; without a
+    penalty (PCA, plain NMF) the optimum is that of its number of components.  The function is a
+    scorer of scikit-learn: pass it as scoring=certify.score.
 
         GridSearchCV(NMF(8), {"random_state": range(5)}, scoring=score, cv=[(rows, rows)])
 

@@ -77,8 +77,8 @@ def from_model(  # noqa: PLR0913  the arguments of a fit, and its codes
     The objective that the library reports is recomputed.  It must agree to 1e-6 (check()'s
     epsilon), to the rounding of a single-precision fit, or, if the codes were solved for again, to
     1 %, with a note in `factors.note`.  The fit of an NMF that is further off is repeated.  The
-    mini-batch dictionaries report none.  The objective of a network is `factors.multiple` times the
-    library's.
+    mini-batch dictionaries report none.  The objective of a network is `factors.multiple` times
+    the loss that `factors.units.name` names, plus `factors.constant`.
 
     Raises InputError, with both figures, if they disagree, and for an unfitted model, wrong shapes,
     values that are not finite, or without scikit-learn; OutOfScopeError, with the cure, for models

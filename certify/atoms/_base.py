@@ -68,6 +68,11 @@ class Atom(ABC):
         return f"{size} {cls.component if size == 1 else cls.components()}"
 
     @classmethod
+    def over(cls, size: int | None) -> str:
+        """Return the factors over which a bound holds: "at most 3 components"; None: "any size"."""
+        return "any size" if size is None else f"at most {cls.count(size)}"
+
+    @classmethod
     def components(cls) -> str:
         """Return the user's word for slices: "components", "hidden units"."""
         return cls.component + ("es" if cls.component.endswith("ch") else "s")

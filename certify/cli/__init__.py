@@ -96,7 +96,7 @@ def check(  # noqa: PLR0913, PLR0917  one for each option
     written |= save_certificate(result.own_certificate, own_size, "own-size certificate")
     if better is not None:
         written["better factors"] = save_arrays(better_arrays(result.certificate), better)
-    fields = of_training(loaded.multiple, _show.of_result(result, monotonic() - start))
+    fields = of_training(loaded.units, _show.of_result(result, monotonic() - start))
     options.show(fields, **written)
     return result.verdict.exit_code
 
@@ -158,7 +158,7 @@ def verify(  # noqa: PLR0913, PLR0917  as click parsed them
         if options.json:
             _show.as_json({"verdict": None, "not_covered": str(error)}, {})
         raise
-    options.show(of_training(loaded.multiple, _show.of_proof(proof, monotonic() - start)))
+    options.show(of_training(loaded.units, _show.of_proof(proof, monotonic() - start)))
     return proof.verdict.exit_code
 
 
@@ -200,7 +200,7 @@ def improve(  # noqa: PLR0913, PLR0917  one for each option
     written = {"factors": save_arrays(arrays, output)}
     written |= save_certificate(outcome.result.certificate, certificate)
     extra = {"objective": outcome.objective, "components": outcome.factors[0].shape[-1]}
-    shown = of_training(loaded.multiple, _show.of_result(outcome.result, monotonic() - start))
+    shown = of_training(loaded.units, _show.of_result(outcome.result, monotonic() - start))
     options.show({**shown, **extra}, **written)
     return outcome.result.verdict.exit_code
 

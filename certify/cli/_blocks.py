@@ -36,7 +36,7 @@ def as_proved(result: Checked) -> Proved:
     """Return the result in the form of verify()."""
     c = result.certificate
     rules = (c.proof["rule"], "weak_duality")
-    return Proved(result.verdict, result.lower, result.upper, c.claim["tier"], rules)
+    return Proved(result.verdict, result.lower, result.upper, c.claim["tier"], rules, "any size")
 
 
 def check(options: Options, loaded: LoadedBlocks, output: Path | None) -> int:

@@ -17,13 +17,15 @@ from rich.text import Text
 from certify.kernel.errors import RejectedError
 from certify.pipeline.certificate.verdict import Verdict
 from certify.pipeline.certificate.verify import CHECKED, Proved
-from certify.pipeline.numbers import at_most, distance, divide
+from certify.pipeline.numbers import at_least, at_most, distance
 from certify.pipeline.restarts import RestartReport
 from certify.pipeline.result import Result
+from certify.pipeline.units import Units
 
 from ._run import printable
 
 COLOURS = {Verdict.CERTIFIED: "bold green", Verdict.REFUTED: "bold red"}
+DIGITS = 12  # of a bracket
 WIDTH = 100  # columns of a table that is not printed on a terminal
 Lines = Mapping[str, Any]
 
@@ -39,6 +41,7 @@ class OutputFile:
 def of_bracket(away: str, answer: Result | Proved) -> Lines:
     """Return the verdict and the bracket; away: how far the model can be above the optimum."""
     sides = {"verdict": answer.verdict.name, "lower": answer.lower, "upper": answer.upper}
+    sides |= {"over": answer.over}
     return {"distance": away, **sides, "gap": answer.gap, "relative_gap": answer.relative_gap}
 
 
@@ -60,6 +63,7 @@ def of_own_size(result: Result) -> Lines:
     fields = {
         "own_verdict": own_size.verdict.name,
         "own_lower": own_size.lower,
+        "own_over": own_size.over,
         "own_relative_gap": own_size.relative_gap,
         "own_reason": own_size.reason,
     }
@@ -68,18 +72,21 @@ def of_own_size(result: Result) -> Lines:
     return {**fields, "explained": shares.yours, "explained_at_most": shares.at_most}
 
 
-def of_training(multiple: float, fields: Lines) -> Lines:
-    """Return the fields with the bracket of the training objective: the bracket / multiple."""
-    if multiple == 1:
+def of_training(units: Units, fields: Lines) -> Lines:
+    """Return the fields with the bracket in units of the loss that the library reports."""
+    if not units:
         return fields
-    lower, upper = divide(fields["lower"], fields["upper"], multiple)
-    return {**fields, "multiple": multiple, "training_lower": lower, "training_upper": upper}
+    ends = {
+        "training_lower": units.lower(fields["lower"]),
+        "training_upper": units.upper(fields["upper"]),
+    }
+    return {**fields, **units.as_dict(), **ends}
 
 
 def of_proof(proved: Proved, seconds: float) -> Lines:
     """Return the fields of a verified certificate."""
     return {
-        **of_bracket(distance(proved.lower, proved.upper, proved=True), proved),
+        **of_bracket(distance(proved.lower, proved.upper, proved.over, proved=True), proved),
         "tier": proved.tier,
         "rules": list(proved.rules),
         "seconds": round(seconds, 3),
@@ -131,13 +138,10 @@ def for_people(fields: Lines, written: Mapping[str, OutputFile | None]) -> None:
 
 def lines(fields: Lines, written: Mapping[str, OutputFile | None]) -> Iterator[tuple[str, str]]:
     """Yield (name, text), one for each line."""
-    yield "bracket", f"{fields['lower']!r} <= optimum, candidate <= {fields['upper']!r}"
-    if "multiple" in fields:
-        low, high = fields["training_lower"], fields["training_upper"]
-        yield (
-            "in training",
-            f"{low!r} <= optimum, candidate <= {high!r}, times {fields['multiple']!r}",
-        )
+    low, high = at_least(fields["lower"], DIGITS), at_most(fields["upper"], DIGITS)
+    yield "bracket", f"{low} <= optimum over {fields['over']}, candidate <= {high}"
+    if units := Units.of(fields):
+        yield "in training", units.sentence((fields["lower"], fields["upper"]), fields["over"])
     yield "gap", f"{at_most(fields['gap'], 4)}, relative {at_most(fields['relative_gap'], 4)}"
     if "reason" in fields:
         yield "reason", fields["reason"]
@@ -169,7 +173,7 @@ def the_fits(report: RestartReport, written: Mapping[str, OutputFile | None]) ->
         for cells in rows:
             grid.add_row(*cells)
         table(grid)
-    console.print(Text(f"optimum >= {report.lower!r}"))
+    console.print(Text(report.bound))
     console.print(Text(printable(report.advice)))
     if report.sizes:
         console.print(Text(report.which))

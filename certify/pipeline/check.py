@@ -40,6 +40,7 @@ from .own_size_result import own_size
 from .prove import Proof, prove_evidence
 from .reasons import reason
 from .result import Result
+from .units import OBJECTIVE
 
 ANY_SIZE = 0.8  # share of the budget for the first question where there are two
 
@@ -107,10 +108,10 @@ def check(  # noqa: PLR0913  the contract's keywords
         found = answers(problem, question, (arrays, values), (clock, seed), (caller_dual, route))
     evidence, proof, own_proof = found
     result = result_of(problem, arrays, (found_q, evidence), proof, own_proof)
-    origin, multiple = getattr(factors, "origin", None), getattr(factors, "multiple", 1.0)
+    origin, units = getattr(factors, "origin", None), getattr(factors, "units", OBJECTIVE)
     note = getattr(factors, "note", "")  # of an adapter: how the factors differ from the fit
     reason = result.reason + (note and f"; {note}")
-    return replace(result, reason=reason, origin=origin, multiple=multiple)
+    return replace(result, reason=reason, origin=origin, units=units)
 
 
 @contextmanager
@@ -193,6 +194,7 @@ def result_of(
         stationarity=stationarity(problem, factors, q),
         better=proof.certificate.better(),
         q=evidence.start.q,
+        over=problem.over(None if problem.has_penalty else factors[0].shape[-1]),
         tier=outcome.tier,
         steps=tuple((name, s.value) for name, s in evidence.steps),
         reached=lowest(met) if met else None,
@@ -305,7 +307,8 @@ def without_certificate(
 ) -> Result:
     """Return a result without a certificate."""
     off = stationarity(problem, factors, q)
-    return Result(verdict, *answer, None, off, None, q, "floats")
+    over = problem.over(None if problem.has_penalty else factors[0].shape[-1])
+    return Result(verdict, *answer, None, off, None, q, over, "floats")
 
 
 def dual_value(problem: Problem, W: Array, s: float) -> float:

@@ -18,7 +18,7 @@ from certify.polar.proved import above, below
 
 from .certificate.file import Certificate, write_atomically
 from .certificate.verdict import Verdict, exact_epsilon
-from .numbers import at_least, at_most, digits_of, excess
+from .numbers import at_least, at_most, digits_of, excess, per_cent
 from .report import environment
 from .result import Result
 from .sizes import HEAD, SizeBracket, draw_sizes, sufficient_size, too_few
@@ -37,7 +37,8 @@ class Fit:
     lower    lower <= f(fit) <= upper
     excess   (low, high): low <= f(fit) - optimum <= high
     same     the fits whose objectives are within epsilon of this one's, including itself
-    status   "optimal", "worse" (than another, by more than epsilon) or "open"
+    status   what is proved of this fit: "optimal" (within epsilon of the optimum), "worse" (above
+             the optimum by more than epsilon), or "open" (neither)
     explained   the share of the variance for `upper`, rounded down; only for least squares
     """
 
@@ -59,7 +60,8 @@ class RestartReport:
     fits         in the order given
     verdict      CERTIFIED if a fit is proved optimal, else check()'s verdict on the best fit
     result       the check() that proved `lower`
-    better       factors that are proved better than every fit, if any
+    better       factors that are proved better than every fit, if no fit is proved optimal
+    why          the reason of check()'s verdict on the best fit
     rank         at lam = 0 the size of the largest fit: the bound is over rank at most that
     atom         the problem's atom, which names the components
     sizes        a bracket for each number of components, if they were asked for
@@ -74,6 +76,7 @@ class RestartReport:
     verdict: Verdict
     result: Result
     better: Factors | None
+    why: str = ""
     rank: int | None = None
     atom: Atom | type[Atom] = Atom
     sizes: tuple[SizeBracket, ...] = ()
@@ -81,14 +84,23 @@ class RestartReport:
     explained: float | None = None
 
     @property
+    def over(self) -> str:
+        """The factors over which the bound holds, in words."""
+        return self.atom.over(self.rank)
+
+    @property
     def which(self) -> str:
-        """The number of components that comes near the lowest objective, in a sentence."""
+        """The number of components that comes near the lowest objective, in a sentence.
+
+        It follows from `sizes` alone: the fits themselves say nothing of other factors.
+        """
         if not self.sizes:
             return ""
         near = partial(exact_epsilon, tolerances=self.tolerances)
         few, least = too_few(self.sizes, near), sufficient_size(self.sizes, near)
         lowest = at_most(self.sizes[-1].upper)
-        first = f"{self.atom.count(least)} come within epsilon of the lowest objective, {lowest}"
+        first = f"{self.atom.count(least)} {'comes' if least == 1 else 'come'} within epsilon"
+        first = f"{first} of the lowest objective found, at most {lowest}"
         return first if few is None else f"{first}; it is proved that {few} cannot"
 
     @property
@@ -103,7 +115,7 @@ class RestartReport:
 
     @property
     def smallest(self) -> int | None:
-        """The smallest size among the optimal fits."""
+        """The fewest components of a fit that is proved optimal; other fits may need fewer."""
         return min((self.fits[k].size for k in self.optimal), default=None)
 
     @property
@@ -118,19 +130,34 @@ class RestartReport:
 
     @property
     def advice(self) -> str:
-        """What to do, in a sentence."""
+        """What is proved of these fits, and what to do, in a sentence."""
         if self.stop:
-            k = min(self.optimal, key=lambda k: (self.fits[k].size, k))
-            over = "all sizes" if self.rank is None else f"at most {self.atom.count(self.rank)}"
-            first = f"stop restarting: fit {k} is proved optimal over {over}"
-            least = self.atom.count(self.fits[k].size)
-            return f"{first}; of the given sizes {least} is the smallest that reaches it"
-        if self.better is not None:
-            reach = f"{self.atom.count(self.better[0].shape[-1])} reach {at_most(self.upper)}"
-            return f"no fit is optimal: better factors are proved ({reach}); improve() continues"
-        left = above(Fraction(self.best.upper) - Fraction(self.lower))
-        first = f"open: fit {self.best.index} is at most {at_most(left, 3)} above the optimum"
-        return f"{first}; {self.result.reason}"
+            end = "proved to be within epsilon of the optimum"
+            return f"stop restarting: {self.proved_optimal} {end} over {self.over}"
+        best = self.best
+        most = at_most(best.excess[1], 3)
+        if self.better is None:
+            return f"open: fit {best.index} is at most {most} above the optimum; {self.why}"
+        reach = f"{self.atom.count(self.better[0].shape[-1])} reach at most {at_most(self.upper)}"
+        found = f"better factors are proved ({reach}); improve() continues"
+        if all(f.status == "worse" for f in self.fits):
+            return f"no fit is optimal: {found}"
+        least = at_least(best.excess[0], 3)
+        return f"open: fit {best.index} is {least} to {most} above the optimum; {found}"
+
+    @property
+    def proved_optimal(self) -> str:
+        """Name the fits that are proved optimal, and the one that has the fewest components."""
+        first, *others = self.optimal
+        if not others:
+            return f"fit {first} is"
+        names = f"fits {', '.join(map(str, self.optimal[:-1]))} and {self.optimal[-1]}"
+        sizes = {self.fits[k].size for k in self.optimal}
+        if len(sizes) == 1:
+            return f"{names} are"
+        k = min(self.optimal, key=lambda k: (self.fits[k].size, k))
+        fewest = f"(fit {k} has the fewest {self.atom.components()} of them, {self.fits[k].size})"
+        return f"{names} {fewest} are"
 
     def as_dict(self) -> dict[str, Any]:
         """Return the report as plain values."""
@@ -139,6 +166,7 @@ class RestartReport:
             "lower": self.lower,
             "upper": self.upper,
             "rank": self.rank,
+            "over": self.over,
             "explained_at_most": self.explained,
             "optimal": list(self.optimal),
             "smallest": self.smallest,
@@ -163,11 +191,11 @@ class RestartReport:
     @property
     def bound(self) -> str:
         """The common bound of all fits, in a sentence."""
-        text = f"optimum >= {at_least(self.lower)}"
+        text = f"optimum over {self.over} >= {at_least(self.lower)}"
         if self.explained is None:
             return text
         note = " (the penalty counts as not explained)" if self.rank is None else ""
-        return f"{text}: explained variance at most {at_most(100 * self.explained, 5)} %{note}"
+        return f"{text}: explained variance at most {at_most(per_cent(self.explained), 5)} %{note}"
 
     def __repr__(self) -> str:
         """Show the table, the bound and what to do."""
@@ -226,7 +254,7 @@ def page(report: RestartReport, picture: str) -> str:
 def row(f: Fit, report: RestartReport) -> tuple[str, ...]:
     """Return a line of the table."""
     others = ", ".join(str(k) for k in f.same if k != f.index)
-    shared = "–" if f.explained is None else f"{at_least(100 * f.explained, 5)} %"
+    shared = "–" if f.explained is None else f"{at_least(per_cent(f.explained), 5)} %"
     return str(f.index), str(f.size), at_most(f.upper), away(f, report), shared, f.status, others
 
 
@@ -237,7 +265,7 @@ def away(f: Fit, report: RestartReport) -> str:
         return f"{at_least(low, 3)} to {at_most(high, 3)}" if low else f"at most {at_most(high, 3)}"
     if not low:
         return f"at most {most}"
-    least = below(100 * Fraction(low) / Fraction(report.upper))  # upper >= the optimum > 0
+    least = 100 * Fraction(low) / Fraction(report.upper)  # upper >= the optimum > 0
     return f"{at_least(least, digits_of(least))} to {most}"
 
 
@@ -271,7 +299,8 @@ def conclude(
     optimal = any(f.status == "optimal" for f in fits)
     verdict = Verdict.CERTIFIED if optimal else results[0][1].verdict
     factors = better[1] if better is not None and better[0].hi <= least and not optimal else None
-    return RestartReport(top.lower, above(least), tuple(fits), verdict, top, factors)
+    why = results[0][1].reason
+    return RestartReport(top.lower, above(least), tuple(fits), verdict, top, factors, why)
 
 
 def alike(values: Sequence[Enclosure], tolerances: tuple[float, float]) -> list[tuple[int, ...]]:

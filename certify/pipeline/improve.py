@@ -31,6 +31,7 @@ from .certificate.coverage import missing_rules
 from .certificate.file import accept_epsilon
 from .certificate.verdict import Judgement, Verdict
 from .check import best_offsets, check, exact_domain, finite_objective, why_uncovered
+from .numbers import at_most
 from .prove import value_of
 from .result import Result
 from .reuse import bound_beside
@@ -70,8 +71,8 @@ class Improvement(Judgement):
 
     def __repr__(self) -> str:
         """Show the objective, the size and the result."""
-        size = self.factors[0].shape[-1]
-        return f"Improvement({self.objective:.10g} with {self.atom.count(size)}, {self.result!r})"
+        count = self.atom.count(self.factors[0].shape[-1])
+        return f"Improvement(at most {at_most(self.objective)} with {count}, {self.result!r})"
 
 
 @np.errstate(all="ignore")  # results that are not finite are ignored

@@ -12,8 +12,8 @@ from certify.polar.proved import above, as_kernel_array, below
 from certify.problem import Problem, Values
 
 from .certificate.file import Certificate
-from .certificate.verdict import Bracket, Judgement, Verdict, relative, spread
-from .numbers import at_least, at_most, percent
+from .certificate.verdict import Bracket, Judgement, Verdict
+from .numbers import at_least, at_most, per_cent, share_of
 from .prove import Proof
 
 MEANS = {"intercept", "row", "column"}  # offsets that are means
@@ -45,6 +45,7 @@ class OwnSize(Bracket, Judgement):
     better, better_q, better_upper   better components, their offsets, and a proved upper bound of
              their objective; None if there are none
     lower    the higher of two bounds: that of `certificate`, and that over all sizes
+    over     "at most r components", and any offsets
     certificate   its proof, for `verify(..., own_size=True)`; the result's own certificate at
              lam = 0, and if no bound at a fixed size is known or needed
     explained_variance   for least squares with all entries observed and no weights; else None
@@ -55,10 +56,9 @@ class OwnSize(Bracket, Judgement):
     upper: float
     reason: str
     certificate: Certificate | None
+    over: str
     explained_variance: ExplainedVariance | None = None
     better_upper: float | None = None
-
-    called = "an OwnSize"
 
     @property
     def better(self) -> Factors | None:
@@ -74,8 +74,12 @@ class OwnSize(Bracket, Judgement):
 
     def __repr__(self) -> str:
         """Show the verdict and the bracket."""
-        low, high = at_least(self.lower), at_most(self.upper)
-        return f"OwnSize({self.verdict.name}, {low} <= best of this size, candidate <= {high})"
+        ends = f"{at_least(self.lower)} <= optimum over {self.over}"
+        return f"OwnSize({self.verdict.name}, {ends}, candidate <= {at_most(self.upper)})"
+
+    def __bool__(self) -> bool:
+        """Whether anything is proved at this size; the verdict, or .certified, says what."""
+        return self.certificate is not None
 
 
 def own_size(problem: Problem, size: int, first: Proof, second: Proof | None) -> OwnSize:
@@ -94,32 +98,35 @@ def own_size(problem: Problem, size: int, first: Proof, second: Proof | None) ->
         verdict, better = Verdict.UNDECIDED, None
     explained = explained_variance(problem, lower, upper)
     count = problem.atom.count(size)
-    reason = sentence(verdict, count, (lower, upper, better))
+    which = problem.atom.over(size) + ", with any offsets," * bool(problem.offsets)
+    reason = sentence(verdict, which, (lower, upper, better))
     if explained is not None:
         reason += f"; {shares(explained, count, penalty=problem.has_penalty)}"
-    return OwnSize(verdict, lower, upper, reason, used.certificate, explained, better)
+    over = problem.over(size)
+    return OwnSize(verdict, lower, upper, reason, used.certificate, over, explained, better)
 
 
-def sentence(verdict: Verdict, count: str, bounds: tuple[float, float, float | None]) -> str:
+def sentence(verdict: Verdict, which: str, bounds: tuple[float, float, float | None]) -> str:
     """Return the answer as a sentence.
 
-    count   the size in words, such as "3 components"
+    which   the factors that it is about, such as "at most 3 components"
     bounds  lower, upper, and the upper bound of better components
     """
     lower, upper, better = bounds
     if verdict is Verdict.CERTIFIED:
-        return f"no factors with {count} are better by more than epsilon"
+        return f"no factors of {which} are better by more than epsilon"
     high = better if verdict is Verdict.REFUTED and better is not None else upper
-    low, gap = at_least(lower), percent(100 * relative(spread(lower, high), high), 3)
+    top, low = Fraction(high), Fraction(lower)
+    gap, least = share_of(top - low, top, 3), at_least(lower)
     if verdict is Verdict.REFUTED:
-        first = f"better factors with {count} are proved"
-        return f"{first}; none are below {low}, {gap} less than those"
-    return f"no factors with {count} are below {low}, {gap} less than yours"
+        first = f"better factors of {which} are proved"
+        return f"{first}; none are below {least}, at most {gap} less than those"
+    return f"no factors of {which} are below {least}, at most {gap} less than yours"
 
 
 def shares(explained: ExplainedVariance, count: str, *, penalty: bool) -> str:
     """Say in per cent, rounded outward, what the candidate explains and what its size can."""
-    yours, most = at_least(100 * explained.yours, 5), at_most(100 * explained.at_most, 5)
+    yours, most = at_least(per_cent(explained.yours), 5), at_most(per_cent(explained.at_most), 5)
     less = " less the penalty" if penalty else ""
     verb = "explains" if count.startswith("1 ") else "explain"
     return f"your {count} {verb} {yours} % of the variance{less}, no {count} more than {most} %"

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import TypeAlias
 
 import numpy as np
@@ -15,7 +16,7 @@ from certify.search.search_result import Evidence
 
 from .certificate.file import negligible
 from .certificate.verdict import spread
-from .numbers import apart, at_most, percent
+from .numbers import apart, at_most, share_of
 from .own_size_result import OwnSize, variance
 from .prove import Proof
 
@@ -45,14 +46,20 @@ class Case:
         return float(self.outcome.upper)
 
     @property
-    def best(self) -> float:
-        """The lowest objective found, in floats."""
-        return min([self.upper, *(s.value for _, s in self.evidence.steps)])
+    def best(self) -> Fraction:
+        """The lowest objective that is proved."""
+        ends = self.outcome.upper, self.outcome.better
+        return min(x for x in ends if x is not None)
+
+    @property
+    def reached(self) -> float:
+        """The lowest objective that a search reached in floats, which proves nothing."""
+        return min([float(self.best), *(s.value for _, s in self.evidence.steps)])
 
     @property
     def spread(self) -> str:
         """The largest possible distance of the lower bound from the optimum, as a share."""
-        return part(self.best - self.lower, self.best)
+        return share_of(self.best - self.outcome.lower, self.best)
 
     @property
     def polar(self) -> tuple[float, float] | None:
@@ -111,13 +118,11 @@ def fixed_rank(case: Case) -> str | None:
 
 def loose_side(case: Case) -> str:
     """Say which side of a bracket at a fixed size may be loose, and what would close it."""
-    least = case.upper - case.best
-    if least > case.best - case.lower:
-        loose = f"the upper bound is loose, by {part(least, case.upper)}"
-        return f"{loose}: a larger budget may prove it"
+    if (lower := upper_is_loose(case)) is not None:
+        return lower
     if is_rounding(case):
         rounding = "rounding errors of the largest components, which no budget lowers"
-        return f"the bound at this size is loose, by at most {case.spread}, by {rounding}"
+        return f"the bound at this size may be loose, by at most {case.spread}: by {rounding}"
     cure = "the search ended by itself" if case.evidence.ended else "a larger budget may raise it"
     return f"the bound at this size may be loose, by at most {case.spread}: {cure}"
 
@@ -126,7 +131,8 @@ def is_rounding(case: Case) -> bool:
     """Whether all that is open at a fixed size can be rounding errors of a bound that is exact."""
     if case.own is None or case.own.explained_variance is None or not ky_fan_is_exact(case.problem):
         return False
-    return case.best - case.lower <= case.size * ROUNDED * float(variance(case.problem))
+    left = case.reached - case.lower
+    return left <= case.size * ROUNDED * float(variance(case.problem))
 
 
 def limit_of_offsets(case: Case) -> str | None:
@@ -135,7 +141,7 @@ def limit_of_offsets(case: Case) -> str | None:
     none = tuple(x[..., :0] for x in at.factors)
     if case.lower or not problem.offsets or problem.objective(none, tuple(FAR * x for x in at.q)):
         return None
-    end = "the objective tends to its infimum 0 as the offsets grow, and no factors reach it"
+    end = "in floats, the objective tends to its infimum 0 as the offsets grow, and none reach it"
     cure = "give the offsets a ridge, and there is an optimum"
     return f"{end}: {cure}; atol above {at_most(case.upper, 3)} certifies these factors"
 
@@ -144,16 +150,17 @@ def search_note(case: Case) -> str | None:
     """Repeat the note of the search on its dual point."""
     if not case.evidence.note:
         return None
-    return f"the lower bound is loose, by at most {case.spread}: {case.evidence.note}"
+    return f"the lower bound may be loose, by at most {case.spread}: {case.evidence.note}"
 
 
 def upper_is_loose(case: Case) -> str | None:
     """Name a lower objective that was found but not proved."""
-    least = case.upper - case.best
-    if least <= case.best - case.lower:
+    least = case.upper - case.reached
+    if least <= case.reached - case.lower:
         return None
-    cure = f"a search reached {case.best:.10g}; a larger budget may prove it"
-    return f"the upper bound is loose, by {part(least, case.upper)} and more: {cure}"
+    away = share_of(Fraction(least), case.outcome.upper)
+    found = f"in floats a search reached {case.reached:.10g}, about {away} lower"
+    return f"the upper bound may be loose: {found}; a larger budget may prove it"
 
 
 def polar_is_hard(case: Case) -> str | None:
@@ -165,31 +172,27 @@ def polar_is_hard(case: Case) -> str | None:
     """
     if not case.problem.atom.hard:
         return None
-    cause, ends = "the polar of these norms is NP-hard and its bound is not tight here", case.polar
+    cause, ends = "the polar of these norms is NP-hard, and its bound may not be tight", case.polar
     if ends is not None:
         low, high = ends
-        if high < LIMITED or 2 * case.lower * (high - low) < (case.best - case.lower) * low:
+        if high < LIMITED or 2 * case.lower * (high - low) < (case.reached - case.lower) * low:
             return None
         least, most = apart(low, high)
-        within = f"from {least} lam, which a {case.problem.atom.component} attains, to {most} lam"
+        attained = f"which a {case.problem.atom.component} attains in floats"
+        within = f"from about {least} lam, {attained}, to at most {most} lam"
         cure = case.evidence.dual.polar.open if case.evidence.dual else ""
         cause += f" ({within}; {cure or f'{LONGER} that'})"
     else:
         cause += f"; {LONGER} it"
-    best = f"the best objective found is {case.best:.10g}"
-    return f"the lower bound is loose, by at most {case.spread}: {cause}; {best}"
+    best = f"the best objective proved is at most {at_most(case.best)}"
+    return f"the lower bound may be loose, by at most {case.spread}: {cause}; {best}"
 
 
 def dual_is_loose(case: Case) -> str | None:
     """Say that the dual point is not optimal."""
-    cure = "the search ended by itself" if case.evidence.ended else "a larger budget improves it"
-    loose = f"the lower bound is loose, by at most {case.spread}: the dual point is not optimal"
-    return f"{loose}; {cure} (best found {case.best:.10g})"
-
-
-def part(distance: float, whole: float) -> str:
-    """Write a distance in per cent of a number, or the distance itself if the number is 0."""
-    return percent(100 * distance / abs(whole)) if whole else at_most(distance, 2)
+    cure = "the search ended by itself" if case.evidence.ended else "a larger budget may improve it"
+    loose = f"the lower bound may be loose, by at most {case.spread}: the dual point need not be"
+    return f"{loose} optimal; {cure} (the best objective proved is at most {at_most(case.best)})"
 
 
 KINKS = "; the loss has kinks, so a dual point proves this and no gradient does"

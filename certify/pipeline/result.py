@@ -10,12 +10,13 @@ from certify.problem import Values
 from certify.search.candidate import Candidate
 
 from .certificate.file import Certificate, as_numpy
-from .certificate.verdict import Bracket, Judgement, Verdict
+from .certificate.verdict import Bracket, Judgement, Verdict, epsilon_up
 from .numbers import at_least, at_most, distance
 from .origin import Origin
 from .own_size_result import ExplainedVariance, OwnSize
 from .report import write
 from .report._result import cell, explanation, plot_result
+from .units import OBJECTIVE, Units
 
 
 @dataclass(frozen=True)
@@ -28,14 +29,14 @@ class Result(Bracket, Judgement):
     stationarity  sum over components of |<W, phi(X_i)> - lam theta(X_i)| / sum of lam theta(X_i)
     better        better factors, if the verdict is REFUTED or RANK_LIMITED
     q             the offsets at which `upper` holds: given, or found
+    over          over what the bound holds: "any size", or at lam = 0 "at most r components"
     tier          the arithmetic of the proof: "exact", "rounded", or "floats" without a proof
     steps         (name, objective) of each step of the search for better factors
     reached       the best point of that search, not proved
     better_upper  f(better) <= better_upper, proved; None without better factors
     own           the answer about the candidate's own size, if it was asked for: see own_size
     origin        the fit from which an adapter read the factors
-    multiple      the objective divided by the training loss that an adapter read: lower / multiple
-                  and upper / multiple are in units of that loss
+    units         the loss that the fit's library reports: objective = multiple * loss + constant
     """
 
     verdict: Verdict
@@ -46,22 +47,27 @@ class Result(Bracket, Judgement):
     stationarity: float
     better: Factors | None
     q: Values
+    over: str
     tier: str
     steps: tuple[tuple[str, float], ...] = ()
     reached: Candidate | None = None
     better_upper: float | None = None
     own: OwnSize | None = None
     origin: Origin | None = None
-    multiple: float = 1.0
+    units: Units = OBJECTIVE
 
     called = "a Result"
 
     @property
     def own_size(self) -> OwnSize:
-        """The answer over at most as many components as the candidate has."""
+        """The answer over at most as many components as the candidate has.
+
+        There always is one; it is true if it has a proof, as `if result.own_size:` asks.
+        """
         if self.own is not None:
             return self.own
-        return OwnSize(self.verdict, self.lower, self.upper, self.reason, self.certificate)
+        answer = self.verdict, self.lower, self.upper, self.reason, self.certificate
+        return OwnSize(*answer, self.over)
 
     @property
     def own_certificate(self) -> Certificate | None:
@@ -116,7 +122,7 @@ class Result(Bracket, Judgement):
     @property
     def distance(self) -> str:
         """How far above the optimum these factors can be, in words."""
-        return distance(self.lower, self.upper, proved=self.certificate is not None)
+        return distance(self.lower, self.upper, self.over, proved=self.certificate is not None)
 
     def report(self, path: str | Path) -> int:
         """Write the certificate, verified again, as one HTML page; return its size in bytes.
@@ -128,7 +134,7 @@ class Result(Bracket, Judgement):
         """
         if self.certificate is None:
             raise InputError(f"{self.verdict.name} has no certificate to report: {self.reason}")
-        return write(self.certificate, path, own=self.own_certificate, multiple=self.multiple)
+        return write(self.certificate, path, own=self.own_certificate, units=self.units)
 
     def explain(self) -> str:
         """Say in sentences what is proved, which bound is loose, what was tried and what to do."""
@@ -147,15 +153,16 @@ class Result(Bracket, Judgement):
 
     @property
     def epsilon(self) -> float:
-        """The tolerance max(atol, rtol |upper|); 0 without a certificate."""
+        """The tolerance max(atol, rtol |upper|), rounded up; 0 without a certificate."""
         if self.certificate is None:
             return 0.0
         rtol, atol = (float.fromhex(self.certificate.statement[k]) for k in ("rtol", "atol"))
-        return max(atol, rtol * abs(self.upper))
+        return epsilon_up(self.upper, (rtol, atol))
 
     def __repr__(self) -> str:
         """Show the distance to the optimum, the verdict and the bracket."""
         return (
-            f"Result({self.distance}, {self.verdict.name}, {at_least(self.lower)} <= optimum, "
+            f"Result({self.distance}, {self.verdict.name}, "
+            f"{at_least(self.lower)} <= optimum over {self.over}, "
             f"candidate <= {at_most(self.upper)}, {self.tier})"
         )

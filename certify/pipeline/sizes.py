@@ -11,7 +11,7 @@ from certify.kernel.scalars import Enclosure
 from certify.polar.proved import above, below
 from certify.problem import Problem, Values
 
-from .numbers import at_least, at_most
+from .numbers import at_least, at_most, per_cent
 from .own_size_result import ExplainedVariance, explained_variance
 from .result import Result
 
@@ -49,7 +49,8 @@ class SizeBracket:
         shares = self.explained
         percent = ""
         if shares is not None:
-            percent = f"{at_least(100 * shares.yours, 5)} to {at_most(100 * shares.at_most, 5)} %"
+            yours, most = map(per_cent, shares)
+            percent = f"{at_least(yours, 5)} to {at_most(most, 5)} %"
         bounds = at_least(self.lower), at_most(self.upper)
         return str(self.size), str(self.fit), at_most(self.objective), *bounds, percent
 

@@ -121,6 +121,14 @@ class Problem:
         """Whether components cost something, so that factors of every size can be compared."""
         return self.lam > 0 or self.l1 is not None
 
+    def over(self, size: int | None) -> str:
+        """Return over what a bound holds, in words: "any size", "at most 3 components"; with any
+        offsets, if there are some.
+
+        size   None: factors of any size; else of at most so many components
+        """
+        return self.atom.over(size) + " and any offsets" * bool(self.offsets)
+
     def rates(self, factors: Factors, l1: float | None = None) -> Array:
         """Return lam theta + l1 (a |u|_1 + b |v|_1) of each component.
 

@@ -67,7 +67,7 @@ class StationaryLam:
         """Return a message if the problem's lam is not that of the factors, else ""."""
         if not self.settled or self.given == 0 or self.slight:
             return ""
-        opening, given = "these factors are stationary", f"you gave {self.given:.{MOST}g}"
+        opening, given = "these factors look stationary", f"you gave {self.given:.{MOST}g}"
         cure = "if you trained with that, training has not converged: improve() continues"
         if self.free:
             return f"{opening} without a penalty (lam = 0); {given}; {cure}"

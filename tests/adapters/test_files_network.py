@@ -45,7 +45,12 @@ def test_a_network_is_loaded_as_the_api_reads_it(tmp_path, kind):
     problem, factors = from_model(STATE, X, Y, weight_decay=0.125)
     assert held.problem.objective(held.factors, held.q) == objective(problem, factors)
     assert np.array_equal(held.factors[0], np.vstack([W1, B1]))
-    assert (held.multiple, held.problem.lam, held.rtol, held.names) == (N, N / 8, 0.5, ("U", "V"))
+    assert (held.units.multiple, held.problem.lam, held.rtol, held.names) == (
+        N,
+        N / 8,
+        0.5,
+        ("U", "V"),
+    )
     names = {"net.toml", f"net.{kind}", "X.npy", "Y.npy"}
     assert {p.name for p in held.inputs} == names
 
@@ -82,7 +87,7 @@ weight_decay = [0.5, 0.125]
 {HEAD}"""
     held = load(write(tmp_path, text))
     assert isinstance(held.problem.loss, Huber)
-    assert (held.problem.loss.delta, held.problem.lam, held.multiple) == (0.5, 0.25, 1.0)
+    assert (held.problem.loss.delta, held.problem.lam, held.units.multiple) == (0.5, 0.25, 1.0)
     assert (held.problem.atom.bias, held.problem.atom.layer.slope) == ("free", 0.25)
 
 

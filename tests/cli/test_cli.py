@@ -139,7 +139,7 @@ def test_json_says_all_that_check_found(tmp_path, capsys):
     assert found["lower"] == found["upper"] == OPTIMUM
     assert found["gap"] == found["relative_gap"] == found["stationarity"] == 0.0
     assert next(iter(found)) == "distance"
-    assert found["distance"] == "at most 0 % above the optimum (proved)"
+    assert found["distance"] == "at most 0 % above the optimum over any size (proved)"
     assert found["tier"] == "exact"
     assert found["reason"] == "no factors of any size are better by more than epsilon"
     assert found["seconds"] >= 0
@@ -151,10 +151,10 @@ def test_people_read_the_verdict_and_what_is_behind_it(tmp_path, capsys):
     problem = write(tmp_path, **ONE)
     out = inside(capsys, "check", problem, "-o", cert, "--better", better).out
     first, second, *lines = out.splitlines()
-    assert first == "at most 15 % above the optimum (proved)"
+    assert first == "at most 15 % above the optimum over any size (proved)"
     assert second == f"RANK_LIMITED  {Verdict.RANK_LIMITED.value}"
     said = {line[2:15].strip(): line[16:] for line in lines}
-    assert said["bracket"] == "14.0 <= optimum, candidate <= 16.0"
+    assert said["bracket"] == "14 <= optimum over any size, candidate <= 16"
     assert said["gap"] == "2, relative 0.125"
     assert said["reason"].startswith("factors with 2 components are proved better than these 1")
     assert said["stationarity"].startswith("0.000e+00")

@@ -174,7 +174,7 @@ def test_what_the_file_proves_is_what_the_row_says(monkeypatch, tmp_path):
 
     def other(path, problem, factors, *, q, rtol):
         asked.append((path, problem, factors, q, rtol))
-        return Proved(Verdict.UNDECIDED, 0.5, 2.0, "exact", ())
+        return Proved(Verdict.UNDECIDED, 0.5, 2.0, "exact", (), "any size")
 
     monkeypatch.setattr(demo, "verify", other)
     fitted = demo.soft_threshold(np.diag([4.0, 2.0]), None)

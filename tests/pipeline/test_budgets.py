@@ -3,6 +3,7 @@
 import itertools
 import sys
 from dataclasses import replace
+from fractions import Fraction
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,9 +13,11 @@ from certify import Problem, Verdict, check, improve
 from certify.atoms import RankOne
 from certify.base.clock import Clock
 from certify.base.errors import InputError
+from certify.kernel.verdict import Outcome
 from certify.losses import Squared
 from certify.pipeline import budget as budgets
 from certify.pipeline import reasons
+from certify.pipeline.numbers import share_of
 from certify.polar import Proposal
 from certify.search import evidence
 from certify.search.candidate import evaluate
@@ -83,6 +86,11 @@ def test_another_word_is_no_budget():
         check(problem, start, budget="soon")
 
 
+def outcome_of(lower: Fraction, upper: Fraction, better: Fraction | None = None) -> Outcome:
+    """Return an undecided outcome."""
+    return Outcome("UNDECIDED", lower, upper, better, "exact", ())
+
+
 def case_of(upper: float) -> reasons.Case:
     """Return a case whose polar is at most `upper`, at a component that attains 2.
 
@@ -91,7 +99,7 @@ def case_of(upper: float) -> reasons.Case:
     problem = Problem(Squared(np.array([[2.0]])), RankOne("linf", "linf"), 1.0)
     start = evaluate(problem, (np.ones((1, 1)), np.ones((1, 1))))
     dual = Dual(Orthogonal(np.array([[2.0]])), Proposal(upper), 1.0)
-    outcome = SimpleNamespace(verdict="UNDECIDED", lower=1.0, upper=start.value)
+    outcome = outcome_of(Fraction(1), Fraction(start.value))
     return reasons.Case(problem, 1, Evidence(start, dual), outcome, None)
 
 
@@ -99,10 +107,10 @@ def test_a_reason_says_how_loose_the_polar_is():
     case = case_of(2.5)
     said = reasons.polar_is_hard(case)
     assert "loose, by at most 34 %: the polar" in said  # 1 of 3/2
-    assert "from 2 lam, which a component attains, to 2.5 lam" in said
-    tight = SimpleNamespace(verdict="UNDECIDED", lower=1.5 - 2.0**-22, upper=1.5)
+    assert "from about 2 lam, which a component attains in floats, to at most 2.5 lam" in said
+    tight = outcome_of(Fraction(3, 2) - Fraction(1, 2**22), Fraction(3, 2))
     near = replace(case_of(2.0 + 2.0**-20), outcome=tight)
-    assert "from 2 lam, which a component attains, to 2.000001 lam" in reasons.polar_is_hard(near)
+    assert "in floats, to at most 2.000001 lam" in reasons.polar_is_hard(near)
     for upper in (2.0, 2.4):  # a polar of 2 raises 1 to 1.2 at most, less than half way to 3/2
         assert reasons.polar_is_hard(case_of(upper)) is None
     assert "by at most 34 %: the dual point" in reasons.dual_is_loose(case)
@@ -120,23 +128,24 @@ def test_a_reason_says_how_loose_the_polar_is():
     [(1.0, 3.0, "34 %"), (3.0, 3.0, "100 %"), (33.0, 2.0, "1650 %"), (2.0, 0.0, "2")],
 )
 def test_a_share_is_written_with_all_digits_before_the_point(distance, whole, said):
-    assert reasons.part(distance, whole) == said
+    assert share_of(Fraction(distance), Fraction(whole)) == said
 
 
 def test_a_reason_says_what_of_a_tree_is_undecided_and_for_how_long():
     case = case_of(2.5)
     dual = replace(case.evidence.dual, polar=Proposal(2.5, open="3 % of it in 9 cones undecided"))
     said = reasons.polar_is_hard(replace(case, evidence=replace(case.evidence, dual=dual)))
-    assert "to 2.5 lam; 3 % of it in 9 cones undecided)" in said
+    assert "to at most 2.5 lam; 3 % of it in 9 cones undecided)" in said
     noted = replace(case, evidence=replace(case.evidence, note="its proof takes 9 s"))
     said = reasons.search_note(noted)
-    assert said == "the lower bound is loose, by at most 34 %: its proof takes 9 s"
+    assert said == "the lower bound may be loose, by at most 34 %: its proof takes 9 s"
 
 
 @pytest.mark.parametrize("verdict", ["REFUTED", "RANK_LIMITED"])
 def test_a_reason_with_better_factors_says_what_the_bound_lacks(verdict):
     case = case_of(2.5)
-    outcome, found = SimpleNamespace(verdict=verdict, lower=0.0, upper=2.0), case.evidence
+    better, found = Fraction(3, 2), case.evidence
+    outcome = outcome_of(Fraction(0), Fraction(2), better)._replace(verdict=verdict)
     found = replace(found, better=found.start, note="its proof takes 9 s, more than the budget")
     case = replace(case, outcome=outcome, evidence=found, own=SimpleNamespace(reason="of its size"))
     say = {"REFUTED": reasons.refuted, "RANK_LIMITED": reasons.rank_limited}[verdict]
@@ -149,7 +158,7 @@ def test_a_reason_at_a_fixed_size_names_the_loose_side():
     assert "the bound at this size may be loose, by at most 34 %" in reasons.loose_side(case)
     better = replace(case.evidence.start, value=1.1)
     met = replace(case, evidence=replace(case.evidence, steps=(("grow", better),)))
-    assert "the upper bound is loose, by 27 %: a larger budget" in reasons.loose_side(met)
+    assert "in floats a search reached 1.1, about 27 % lower" in reasons.loose_side(met)
 
 
 def test_columns_of_very_different_scales_leave_rounding_errors_that_no_budget_lowers():
@@ -180,7 +189,6 @@ def test_a_reason_says_by_how_much_the_upper_bound_is_loose():
     assert reasons.upper_is_loose(case) is None
     better = replace(case.evidence.start, value=1.1)
     met = replace(case, evidence=replace(case.evidence, steps=(("grow", better),)))
-    assert "the upper bound is loose, by 27 % and more: a search reached 1.1" in (
+    assert "the upper bound may be loose: in floats a search reached 1.1, about 27 % lower" in (
         reasons.upper_is_loose(met)
     )
-    assert reasons.part(0.5, 0.0) == "0.5"

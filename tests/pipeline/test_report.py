@@ -283,7 +283,7 @@ def test_numbers_at_the_ends_of_float64_are_reported_and_drawn(scale, kept):
     ],
 )
 def test_every_bracket_can_be_drawn(ends):
-    drawn = pictures.bracket(pictures.Bracket(*ends))
+    drawn = pictures.bracket(pictures.Bracket(*ends, over="any size"))
     places = [float(x) for x in re.findall(r' (?:x|x1|x2|width)="([^"]*)"', drawn)]
     assert places
     assert all(0 <= x <= pictures.WIDTH for x in places)

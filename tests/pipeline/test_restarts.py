@@ -67,7 +67,40 @@ def test_the_smallest_size_counts_slices_that_are_not_zero():
     report = restarts(PROBLEM, [SPLIT, PADDED])
     assert [f.size for f in report.fits] == [4, 2]
     assert report.smallest == 2
-    assert "fit 1 is proved optimal" in report.advice
+    assert "fit 1 has the fewest components of them, 2" in report.advice
+
+
+def test_fits_do_not_say_which_size_suffices_and_the_table_of_sizes_does():
+    """A rank-3 optimum in 5 parts beside an untrained fit of 3: 3 components suffice."""
+    problem = Problem(Squared(np.diag([5.0, 4.0, 3.0])), RankOne("l2", "l2"), 1.0)
+    best = np.diag([4.0, 3.0, 2.0]) ** 0.5
+    parts = best[:, [0, 0, 1, 1, 2]] * np.sqrt([0.5, 0.5, 0.5, 0.5, 1.0])
+    report = restarts(problem, [(parts, parts), (0.1 * np.eye(3),) * 2], sizes=True)
+    assert report.optimal == (0,)
+    proved = "proved to be within epsilon of the optimum over any size"
+    assert report.advice == f"stop restarting: fit 0 is {proved}"
+    assert report.which.startswith("3 components come within epsilon of the lowest objective")
+    both = restarts(problem, [(parts, parts), (best, best), (0.1 * np.eye(3),) * 2])
+    fewest = "fits 0 and 1 (fit 1 has the fewest components of them, 3) are"
+    assert both.advice == f"stop restarting: {fewest} {proved}"
+
+
+def test_a_fit_that_better_factors_undercut_within_epsilon_is_open():
+    """`better` of another fit's check lies below the best fit by less than epsilon."""
+    values = [Enclosure(Fraction(16), Fraction(16)), Enclosure(Fraction(20), Fraction(20))]
+    near = Fraction(16) - Fraction(1, 10**10), (np.ones((2, 1)), np.ones((2, 1)))
+    better = Enclosure(near[0], near[0]), near[1]
+    result = restarts(PROBLEM, [BEST]).result
+    first, other = (
+        type(result)(**{**vars(result), "lower": 14.0, "verdict": v, "reason": f"it is {v.name}"})
+        for v in (Verdict.UNDECIDED, Verdict.REFUTED)
+    )
+    report = conclude((values, [1, 1]), [(0, first), (1, other)], better, (1e-6, 0.0))
+    assert [f.status for f in report.fits] == ["open", "worse"]
+    assert report.advice.startswith("open: fit 0 is 9.99e-11 to 2 above the optimum; better")
+    assert "no fit is optimal" not in report.advice
+    alone = conclude((values, [1, 1]), [(0, first), (1, other)], None, (1e-6, 0.0))
+    assert alone.advice == "open: fit 0 is at most 2 above the optimum; it is UNDECIDED"
 
 
 def test_a_better_point_than_every_fit_says_go_on():
@@ -254,7 +287,8 @@ def test_at_a_fixed_rank_the_bound_is_that_of_the_largest_fit():
     assert (report.rank, report.smallest, report.stop) == (3, 2, True)
     assert report.fits[0].excess[0] == pytest.approx(4.5)
     assert report.advice.startswith(
-        "stop restarting: fit 2 is proved optimal over at most 3 components;"
+        "stop restarting: fits 2 and 3 (fit 2 has the fewest components of them, 2) are proved to "
+        "be within epsilon of the optimum over at most 3 components"
     )
     small = restarts(problem, [one, one])
     assert small.optimal == (0, 1)
@@ -291,8 +325,8 @@ def test_the_table_has_a_line_for_each_fit():
     assert "20.5" in lines[1]
     assert "46 to 47 %" in lines[1]
     assert " ".join(lines[2].split()) == "1 2 14 at most 0 % 31.707 % optimal 2"
-    assert lines[-2].startswith("optimum >= 14: explained variance at most 31.708 %")
-    assert lines[-1].startswith("stop restarting: fit 1")
+    assert lines[-2].startswith("optimum over any size >= 14: explained variance at most 31.708 %")
+    assert lines[-1].startswith("stop restarting: fits 1 and 2")
 
 
 @pytest.mark.parametrize(
@@ -355,7 +389,7 @@ def test_the_command_shows_a_table(tmp_path, capsys):
     ended = inside(capsys, "restarts", write(tmp_path, tail=TAIL, **OTHERS))
     assert ended.status == 0
     assert "14 to 15 %" in ended.out
-    assert "stop restarting: fit 0 is proved optimal" in ended.out
+    assert "stop restarting: fits 0 and 2 (fit 0 has the fewest" in ended.out
 
 
 def test_without_an_optimal_fit_the_status_is_the_verdict_on_the_best(tmp_path, capsys):

@@ -40,7 +40,7 @@ def test_check_says_so_before_it_refutes():
     found = check(Problem(Squared(Y), RankOne("l2", "l2"), 0.5), factors)
     assert found.verdict in (Verdict.REFUTED, Verdict.RANK_LIMITED)
     cure = "if you trained with that, training has not converged: improve() continues"
-    opening = f"these factors are stationary at lam = 6; you gave 0.5; {cure}. Apart from that: "
+    opening = f"these factors look stationary at lam = 6; you gave 0.5; {cure}. Apart from that: "
     assert found.reason.startswith(opening)
     assert "stationary at lam = 6; you gave 0.5" in found.explain().splitlines()[1]
 

@@ -71,10 +71,10 @@ def test_explain_names_what_is_loose_what_was_tried_and_what_to_try(poor, best):
         f"the objective went from {poor.steps[0][1]:.10g} to {min(v for _, v in poor.steps):.10g}"
         in told
     )
-    assert "That meets the lower bound within epsilon" in told
+    assert "That is within epsilon of the lower bound" in told
     loose = replace(poor, lower=poor.lower - 1.0).explain()
-    assert "A relative gap of 0.45 remains between that and the lower bound" in loose
-    assert "2.25 <= optimum" in told
+    assert "That is 45 % above the lower bound" in loose
+    assert "2.25 <= optimum over any size, and" in told
     assert "exact integers" in told
     assert "verify() rechecks it" in best.explain()
 
@@ -261,7 +261,7 @@ class Read(tuple):
 
 
 def test_a_notebook_has_no_picture_of_what_nothing_proves(poor):
-    assert "The optimum lies in the shaded part" in poor._repr_html_()
+    assert "The optimum over any size lies in the shaded part" in poor._repr_html_()
     bare = replace(poor, certificate=None, tier="floats")
     assert "<svg" not in bare._repr_html_()
 

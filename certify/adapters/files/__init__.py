@@ -13,6 +13,7 @@ from certify.norms import Gauge
 from certify.offsets import OFFSETS
 from certify.pipeline.row_blocks import RowBlocks
 from certify.pipeline.row_blocks.sources import in_folder
+from certify.pipeline.units import OBJECTIVE, Units
 from certify.problem import Problem
 
 from ._base import Format
@@ -49,7 +50,7 @@ class Loaded:
     inputs: tuple[Path, ...]
     restarts: tuple[tuple[Any, ...], ...] = ()
     names: tuple[str, ...] = ("U", "V")
-    multiple: float = 1.0  # the judged objective divided by a network's training objective
+    units: Units = OBJECTIVE  # the loss of a network's training
 
 
 def load(path: str | Path) -> Loaded:
@@ -135,7 +136,7 @@ def load_network(path: Path, document: dict[str, Any], reader: Reader) -> Loaded
         rtol=epsilon.rtol,
         atol=epsilon.atol,
         inputs=(path, *sorted(set(files))),
-        multiple=factors.multiple,
+        units=factors.units,
     )
 
 

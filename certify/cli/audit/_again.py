@@ -14,6 +14,7 @@ from certify.pipeline.certificate.file import Certificate, ask, rounding
 from certify.pipeline.certificate.question import question
 from certify.pipeline.certificate.verify import MALFORMED
 from certify.pipeline.report import Facts, facts, same, save
+from certify.pipeline.units import Units
 
 from ._book import LARGEST, MOST, PROVED, Row, belongs, certificate_of, report_of, row_of
 from ._job import finite, own_size_fields, proved_of
@@ -39,7 +40,7 @@ def earlier_row(folder: Path, job: Job) -> Row | None:
             own = prove_own_size(folder, row, proof)
             same_question(proof.certificate, (job.kind, job.source), Path(job.folder), job.settings)
             place = member(folder, report_of(job.name))
-            save(proof, place, f"{place.stem}.cert", own, row.get("multiple", 1.0))
+            save(proof, place, f"{place.stem}.cert", own, Units.of(row))
             row |= finite(proved_of(proof)) | own_size_fields(own)
     except UNREADABLE:
         return None

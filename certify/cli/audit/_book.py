@@ -16,8 +16,9 @@ from certify.base.files import demand_regular, member, open_member, read_member
 from certify.kernel.statement import FORMAT
 from certify.pipeline.certificate.file import write_atomically
 from certify.pipeline.certificate.verdict import EXIT_CODES, REJECTED_EXIT, relative
-from certify.pipeline.numbers import at_least, at_most, divide, excess, short
+from certify.pipeline.numbers import at_least, at_most, excess, percent, short
 from certify.pipeline.report import environment
+from certify.pipeline.units import Units
 
 from ._plan import Job, Model, digest_of, file_of, installed_versions, models_of
 from ._pool import Done
@@ -30,7 +31,17 @@ MOST, LARGEST = 1 << 26, 1 << 32  # bytes that are read of a page or a lock, of 
 PROVED = ("CERTIFIED", "REFUTED", "RANK_LIMITED")  # never without a certificate
 STATUSES = {**EXIT_CODES, "REJECTED": REJECTED_EXIT, "TIMEOUT": 12, "FAILED": 1}
 NUMBERS = (
-    *("lower", "upper", "own_lower", "better", "multiple", "relative_gap", "seconds", "bytes"),
+    *(
+        "lower",
+        "upper",
+        "own_lower",
+        "better",
+        "multiple",
+        "constant",
+        "relative_gap",
+        "seconds",
+        "bytes",
+    ),
     *("own_bytes", "components", "rtol", "atol"),
 )
 WORST = (1, 2, 20, 10, 14, 12, 11, 13, 0)  # exit statuses, from the worst to the best
@@ -128,7 +139,7 @@ def epsilon_text(row: Row) -> str:
     if row.get("upper") is None or "rtol" not in row:
         return ""
     share = relative(row["atol"], row["upper"])
-    return f"{short(100 * max(row['rtol'], share), 2)} %"
+    return f"{short(100 * row['rtol'])} %" if share <= row["rtol"] else percent(100 * share)
 
 
 def above(row: Row) -> str:
@@ -143,14 +154,14 @@ def ends(row: Row) -> dict[str, tuple[str, str]]:
 
     Each is a pair: the judged objective, and the training objective ("" if it is the same).
     """
-    out, multiple = {}, row.get("multiple", 1.0)
+    out, units = {}, Units.of(row)
     best = [x for x in (row.get("better"), row.get("upper")) if x is not None]
     values = {"lower": row.get("lower"), "best": min(best, default=None), "upper": row.get("upper")}
     for k, (name, x) in enumerate(values.items()):
         rounded, texts = (at_most if k else at_least), ("–", "")
         if x is not None:
-            trained = divide(x, x, multiple)[min(k, 1)]
-            texts = rounded(x, 8), "" if multiple == 1 else rounded(trained, 6)
+            trained = units.upper(x) if k else units.lower(x)
+            texts = rounded(x, 8), rounded(trained, 6) if units else ""
         out[name] = texts
     return out
 

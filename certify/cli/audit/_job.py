@@ -22,6 +22,7 @@ from certify.pipeline.certificate.verdict import REJECTED_EXIT, Verdict
 from certify.pipeline.check import check
 from certify.pipeline.numbers import distance
 from certify.pipeline.report import Facts, facts, save
+from certify.pipeline.units import OBJECTIVE, Units
 from certify.problem import Problem
 
 from ._family import kill
@@ -94,19 +95,18 @@ def judge(job: Job, out: Path) -> Row:
     problem, factors, q, defaults = question(job)
     overrides = epsilon_of(job.kind, job.settings)
     run = {k: job.settings[k] for k in ("budget", "seed")}
-    multiple = defaults.pop("multiple", getattr(factors, "multiple", 1.0))
+    units: Units = defaults.pop("units", getattr(factors, "units", OBJECTIVE))
     result = check(problem, factors, q=q, **{**defaults, **overrides}, **run)
     row = verdict_fields(result.verdict) | {"reason": result.reason, "tier": result.tier}
     if result.certificate is not None:
         result.certificate.save(out / CERTIFICATE)
         proved, other = facts(result.certificate), result.own_certificate
         own = None if other is None else facts(other)
-        save(proved, out / REPORT, f"{file_of(job.name)}.cert", own, multiple)
+        save(proved, out / REPORT, f"{file_of(job.name)}.cert", own, units)
         if own is not None:
             own.certificate.save(out / OWN)
         row |= proved_of(proved) | own_size_fields(own)
-    trained = {} if multiple == 1 else {"multiple": multiple}
-    return row | trained | shape(problem, factors)
+    return row | units.as_dict() | shape(problem, factors)
 
 
 def verdict_fields(verdict: Verdict) -> Row:
@@ -117,7 +117,8 @@ def verdict_fields(verdict: Verdict) -> Row:
 def proved_of(proof: Facts) -> Row:
     """Return the fields of a row for a proof."""
     p, q = proof.proved, proof.question
-    row = {"distance": distance(p.lower, p.upper, proved=True), "lower": p.lower, "upper": p.upper}
+    away = distance(p.lower, p.upper, p.over, proved=True)
+    row = {"distance": away, "over": p.over, "lower": p.lower, "upper": p.upper}
     row |= {"relative_gap": p.relative_gap, "tier": p.tier, "rtol": q.rtol, "atol": q.atol}
     return row if p.better is None else row | {"better": p.better}
 
@@ -138,7 +139,7 @@ def question(job: Job) -> tuple[Problem, Any, Any, Row]:
     """Return the problem, the factors, the offsets and the epsilon of a job."""
     if job.kind == "problem":
         loaded = load(Path(job.folder) / job.source)
-        defaults = {"rtol": loaded.rtol, "atol": loaded.atol, "multiple": loaded.multiple}
+        defaults = {"rtol": loaded.rtol, "atol": loaded.atol, "units": loaded.units}
         return loaded.problem, loaded.factors, loaded.q, defaults
     output = run_fit(job)
     if isinstance(output[0], Problem):

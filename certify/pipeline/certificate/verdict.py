@@ -5,6 +5,8 @@ from enum import Enum
 from fractions import Fraction
 from typing import ClassVar
 
+from certify.polar.proved import above
+
 NO_BOOL = "{name} is neither true nor false: ask for .certified, or compare .verdict"
 
 
@@ -68,10 +70,9 @@ REJECTED_EXIT = 20
 
 def spread(lower: float, upper: float) -> float:
     """Return upper - lower, rounded up."""
-    gap = upper - lower
-    if math.isfinite(gap) and Fraction(gap) < Fraction(upper) - Fraction(lower):
-        return math.nextafter(gap, math.inf)
-    return gap
+    if not (math.isfinite(lower) and math.isfinite(upper)):
+        return upper - lower
+    return above(Fraction(upper) - Fraction(lower))
 
 
 def exact_epsilon(value: Fraction, tolerances: tuple[float, float]) -> Fraction:
@@ -81,10 +82,20 @@ def exact_epsilon(value: Fraction, tolerances: tuple[float, float]) -> Fraction:
 
 
 def relative(gap: float, upper: float) -> float:
-    """Return a gap as a share of |upper|; 0 if both are 0, infinite if only |upper| is."""
-    if not math.isfinite(gap) or (gap > 0 and not upper):
+    """Return a gap as a share of |upper|, rounded up; 0 if both are 0, infinite if `upper` is."""
+    if not math.isfinite(gap) or not math.isfinite(upper) or (gap > 0 and not upper):
         return math.inf
-    return gap / abs(upper) if upper else 0.0
+    return above(Fraction(gap) / abs(Fraction(upper))) if upper else 0.0
+
+
+def epsilon_up(upper: float, tolerances: tuple[float, float]) -> float:
+    """Return max(atol, rtol |x|), rounded up, for an x of which `upper` is the bound as a float.
+
+    |x| may exceed |upper| by its rounding if x < 0.
+    """
+    rtol, atol = map(Fraction, tolerances)
+    size = max(abs(Fraction(x)) for x in (upper, math.nextafter(upper, -math.inf)))
+    return above(max(atol, rtol * size))
 
 
 class Bracket:

@@ -43,7 +43,7 @@ SCALES = (("scale.left", (-1, 1)), ("scale.right", (1, -1)))
 class Proved(Bracket, Judgement):
     """The proved content of a certificate, with the arithmetic and the rules of the proof.
 
-    lower <= inf over all sizes (or over at most r components, as was asked), f(candidate) <= upper,
+    lower <= inf over all sizes or over at most r components (see `over`), f(candidate) <= upper,
     and f(better) <= better for the better factors in the certificate, if it has any.  The proved
     checker (tier "checked") proves that they are better, but gives no number.
     """
@@ -53,6 +53,7 @@ class Proved(Bracket, Judgement):
     upper: float
     tier: str
     rules: tuple[str, ...]
+    over: str
     better: float | None = None
 
     called = "a Proved"
@@ -106,7 +107,8 @@ def verify(  # noqa: PLR0913  the contract's keywords
     arithmetic_ = "exact" if path else tier
     whole = complete(certificate, question, arithmetic_, limit)
     if path:
-        return Proved(*run_checker(question, whole, path, limit), CHECKED, ("the proved checker",))
+        bracket, rules = run_checker(question, whole, path, limit), ("the proved checker",)
+        return Proved(*bracket, CHECKED, rules, over_what(problem, question))
     with on_cluster(client):
         return run_kernel(problem, question, whole, tier, limit)
 
@@ -162,7 +164,14 @@ def run_kernel(
     verdict = Verdict[outcome.verdict]
     better = None if outcome.better is None else above(outcome.better)
     bracket = below(outcome.lower), above(outcome.upper)
-    return Proved(verdict, *bracket, outcome.tier, outcome.rules, better)
+    over = over_what(problem, question)
+    return Proved(verdict, *bracket, outcome.tier, outcome.rules, over, better)
+
+
+def over_what(problem: Problem, question: StatedQuestion) -> str:
+    """Return over what the bound of a question holds, in words."""
+    any_size = question.statement["claim"] == "any size"
+    return problem.over(None if any_size else question.given["U"].shape[-1])
 
 
 def complete(

@@ -14,6 +14,7 @@ from certify.base.errors import InputError
 from certify.base.extras import optional
 from certify.kernel.claim import summarize
 from certify.pipeline.certificate.file import Certificate, as_numpy, names_of, write_atomically
+from certify.pipeline.units import Units
 
 from . import pictures, words
 from ._facts import SHOWN, Facts, facts
@@ -29,7 +30,7 @@ def write(
     path: str | Path,
     tier: str | None = None,
     own: Certificate | None = None,
-    multiple: float = 1.0,
+    units: Units | None = None,
 ) -> int:
     """Write a report of the certificate to an .html file, and return its size in bytes.
 
@@ -37,7 +38,7 @@ def write(
 
     tier      the arithmetic of the verification, "exact" or "rounded"; by default the certificate's
     own       a second certificate, of the same factors at their own size
-    multiple  the objective divided by the training loss, which is then shown too
+    units     the loss that the library of the fit reports, whose bracket is then shown too
 
     Raises RejectedError if a certificate does not prove its claim, InputError if it holds no data,
     the second one is of another question, the file's name does not end in .html, it cannot be
@@ -45,7 +46,7 @@ def write(
     """
     demand_page(path)
     second = None if own is None else facts(own, tier)
-    return save(facts(certificate, tier), path, own=second, multiple=multiple)
+    return save(facts(certificate, tier), path, own=second, units=units)
 
 
 def demand_page(path: str | Path) -> None:
@@ -59,15 +60,15 @@ def save(
     path: str | Path,
     file: str = "x.cert",
     own: Facts | None = None,
-    multiple: float = 1.0,
+    units: Units | None = None,
 ) -> int:
     """Write the facts as a page, and return its size in bytes.
 
     file      the certificate's name in the commands of the page
     own       the facts about the same factors at their own size
-    multiple  the objective divided by the training loss
+    units     the loss that the library of the fit reports
     """
-    blob = page(facts, file, own, multiple).encode()
+    blob = page(facts, file, own, units).encode()
     write_atomically(Path(os.path.realpath(path)), blob)
     return len(blob)
 
@@ -78,7 +79,7 @@ def in_words(facts: Facts) -> dict[str, str]:
     if facts.better is not None:
         closing += " certify improve problem.toml -o better.npz"
     return {
-        "distance": words.distance(facts.proved.lower, facts.proved.upper, proved=True),
+        "distance": words.distance_of(facts),
         "question": words.question_text(facts),
         "objective": words.formula(facts.question.problem),
         "arrays": "; ".join(f"{a['name']} {a['kind']} {a['holds']}" for a in arrays(facts)),
@@ -90,7 +91,7 @@ def in_words(facts: Facts) -> dict[str, str]:
 
 
 def page(
-    facts: Facts, file: str = "x.cert", own: Facts | None = None, multiple: float = 1.0
+    facts: Facts, file: str = "x.cert", own: Facts | None = None, units: Units | None = None
 ) -> str:
     """Return the report as HTML; file: the certificate's name in the commands of the page."""
     if own is not None and not same(facts, own):
@@ -99,7 +100,7 @@ def page(
     template = environment().from_string(source)
     plain = f"./{file}" if file.startswith("-") else file
     plain = plain.encode(errors="replace").decode()  # a file's name may be any bytes
-    more = {"own": at_size(own), "training": words.training(facts, multiple)}
+    more = {"own": at_size(own), "training": words.training(facts, units)}
     return str(template.render(**values(facts), **more, file=shlex.quote(plain)))
 
 
@@ -138,7 +139,7 @@ def values(facts: Facts) -> dict[str, Any]:
         "verdict": facts.verdict.name,
         "question": words.question_text(facts),
         "formula": words.formula(problem),
-        "distance": words.distance(facts.proved.lower, facts.proved.upper, proved=True),
+        "distance": words.distance_of(facts),
         "answer": words.answer(facts),
         "bracket": words.bracket(facts),
         "closing": words.closing(facts),

@@ -14,7 +14,7 @@ from certify.kernel.rules.polar import polar_bound
 from certify.pipeline.certificate.file import Certificate, as_numpy, polar_part
 from certify.pipeline.certificate.question import Question, question
 from certify.pipeline.certificate.tiers import arithmetic
-from certify.pipeline.certificate.verdict import Verdict
+from certify.pipeline.certificate.verdict import Verdict, epsilon_up
 from certify.pipeline.certificate.verify import Proved, complete, run_kernel
 from certify.polar.proved import above
 from certify.problem import Values
@@ -56,8 +56,8 @@ class Facts:
 
     @property
     def epsilon(self) -> float:
-        """The tolerance max(atol, rtol |upper|)."""
-        return max(self.question.atol, self.question.rtol * abs(self.proved.upper))
+        """The tolerance max(atol, rtol |upper|), rounded up."""
+        return epsilon_up(self.proved.upper, (self.question.rtol, self.question.atol))
 
     @cached_property
     def candidate(self) -> Factors:

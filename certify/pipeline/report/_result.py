@@ -2,13 +2,14 @@
 
 import math
 from collections import Counter
+from fractions import Fraction
 from html import escape
 from pathlib import Path
 from typing import Any
 
 from certify.base.extras import optional
-from certify.pipeline.certificate.verdict import Verdict, relative, spread
-from certify.pipeline.numbers import at_least, at_most, divide, short
+from certify.pipeline.certificate.verdict import Verdict
+from certify.pipeline.numbers import at_least, at_most, share_of, short
 
 from .pictures import Bracket, bracket, legend
 from .words import ARITHMETICS
@@ -47,20 +48,17 @@ def explanation(result: Any) -> str:  # noqa: ANN401  a Result, of the layer abo
     low, high = at_least(result.lower), at_most(result.upper)
     by = ARITHMETICS.get(result.tier)
     basis = f"Proved in {by}" if by else "In floats, nothing is proved"
-    line = f"{basis}: {low} <= optimum, and these factors reach at most {high}"
+    line = f"{basis}: {low} <= optimum over {result.over}, and these factors reach at most {high}"
     gap = f"a gap of {at_most(result.gap, 3)}, relative {at_most(result.relative_gap, 2)}"
     off = short(result.stationarity, 2)
     lines = [
         f"{result.distance[0].upper()}{result.distance[1:]}.",
         f"{result.verdict.name}: {result.reason}.",
         f"{line}; {gap}.",
-        f"The components' balance <W, phi> = lam theta is off by {off} (0 at a stationary point).",
+        f"In floats, <W, phi> = lam theta of the components is off by {off} (0: stationary).",
     ]
-    if result.multiple != 1 and by:
-        least, most = divide(result.lower, result.upper, result.multiple)
-        ends = f"{at_least(least)} <= optimum, and these reach at most {at_most(most)}"
-        times = short(result.multiple)
-        lines.append(f"In units of the training loss (the objective is {times} times it): {ends}.")
+    if result.units and by:
+        lines.append(result.units.sentence((result.lower, result.upper), result.over))
     if result.better_upper is not None:
         reach = at_most(result.better_upper)
         lines.append(f"The better factors are proved to reach at most {reach}.")
@@ -69,11 +67,12 @@ def explanation(result: Any) -> str:  # noqa: ANN401  a Result, of the layer abo
     own_size = result.own_size
     if own_size.reason not in result.reason:
         answer = f"{own_size.verdict.name}: {own_size.reason}"
-        lines.append(f"Over at most as many components, {answer}.")
+        lines.append(f"Over {own_size.over}, {answer}.")
     if result.certificate is not None and result.own_certificate is not None:
         best = at_most(own_size.upper if own_size.better_upper is None else own_size.better_upper)
-        ends = f"yours reach {at_most(own_size.upper)}, the best found {best}, none below"
-        lines.append(f"At their own size: {ends} {at_least(own_size.lower)}.")
+        ends = f"yours reach at most {at_most(own_size.upper)}, the best found at most {best}"
+        least = f"the optimum over {own_size.over} is at least {at_least(own_size.lower)}"
+        lines.append(f"At their own size: {ends}; {least}.")
     lines.append(NEXT[result.verdict].format(better=where_better(result)) + accepting(result))
     return "\n".join(lines)
 
@@ -106,26 +105,29 @@ def search_steps(result: Any) -> str:  # noqa: ANN401  a Result
     first, last = (short(x, 10) for x in (result.steps[0][1], best))
     went = f"the objective went from {first} to {last}" if last != first else "nothing was better"
     if result.verdict is Verdict.CERTIFIED:
-        return f"Tried: {steps}; {went}."
-    share = relative(spread(result.lower, best), best)
-    if best - result.lower <= result.epsilon:
-        left = "That meets the lower bound within epsilon: nothing better is left to find"
+        return f"Tried, in floats: {steps}; {went}."
+    if not math.isfinite(result.lower):
+        left = "There is no lower bound"
+    elif best - result.lower <= result.epsilon:
+        left = "That is within epsilon of the lower bound: hardly anything is left to find"
     else:
-        left = f"A relative gap of {at_most(share, 2)} remains between that and the lower bound"
-    return f"Tried: {steps}; {went}. {left}."
+        gap = share_of(Fraction(best) - Fraction(result.lower), Fraction(best))
+        left = f"That is {gap} above the lower bound"
+    return f"Tried, in floats: {steps}; {went}. {left}."
 
 
 def cell(result: Any, epsilon: float) -> str:  # noqa: ANN401  a Result
     """Return a notebook's cell: verdict, reason and bracket."""
     head = f"<p><b>{escape(result.distance)}</b></p>"
     head += f"<p><b>{result.verdict.name}</b> {escape(result.reason)}</p>"
-    ends = Bracket(result.lower, result.upper, result.better_upper, epsilon)
+    ends = Bracket(result.lower, result.upper, result.better_upper, epsilon, result.over)
     drawn = ""
     if result.certificate is not None:  # it says where the optimum lies
         drawn = f'{with_colours(bracket(ends))}<p style="opacity:.7">{legend(ends)}</p>'
     if result.certificate is not None and result.own_certificate is not None:
         own_size = result.own_size
-        at_size = bracket(Bracket(own_size.lower, own_size.upper, own_size.better_upper, epsilon))
+        known = own_size.lower, own_size.upper, own_size.better_upper
+        at_size = bracket(Bracket(*known, epsilon, own_size.over))
         drawn += f"<p>At its own size: <b>{own_size.verdict.name}</b></p>{with_colours(at_size)}"
     size = f"arithmetic: {result.tier}"
     return f'<div style="{STYLE}">{head}{drawn}<p style="opacity:.7">{size}</p></div>'

@@ -24,17 +24,19 @@ FAR = 1e300  # larger distances in a bracket are drawn as this one
 
 
 class Bracket(NamedTuple):
-    """lower <= optimum <= min(upper, better); objectives within epsilon of lower are equal."""
+    """lower <= optimum <= min(upper, better), over what `over` says."""
 
     lower: float
     upper: float
     better: float | None
     epsilon: float
+    over: str
 
 
 def bracket_of(facts: Facts) -> Bracket:
     """Return the bracket that was proved."""
-    return Bracket(facts.proved.lower, facts.proved.upper, facts.proved.better, facts.epsilon)
+    p = facts.proved
+    return Bracket(p.lower, p.upper, p.better, facts.epsilon, p.over)
 
 
 def svg(height: int, label: str, parts: Sequence[str]) -> str:
@@ -62,7 +64,7 @@ def bracket(ends: Bracket) -> str:
     Distances from the lower bound are on a logarithmic scale, so that both an epsilon of 1e-6 and
     a gap of a tenth are visible.
     """
-    lower, upper, better, eps = ends
+    lower, upper, better, eps, over = ends
     unit = min(eps or max(upper - lower, 1e-12 * max(abs(upper), 1e-300)), FAR)
     top = max(upper - lower, eps, unit)
 
@@ -81,15 +83,17 @@ def bracket(ends: Bracket) -> str:
     ]
     if better is not None:
         parts.append(mark(at(better - lower), f"better factors {at_most(better, 7)}", 128))
-    caption = f"The optimum is between {at_least(lower)} and {at_most(reach)}."
+    caption = f"The optimum over {over} is between {at_least(lower)} and {at_most(reach)}."
     return svg(108 if better is None else 136, caption, parts)
 
 
 def legend(ends: Bracket) -> str:
     """Return the legend of the bracket's drawing."""
-    near = f"; green: within epsilon = {short(ends.epsilon, 3)} of the bound" * bool(ends.epsilon)
+    near = f"; green: within epsilon, at most {at_most(ends.epsilon, 3)}, of the bound" * bool(
+        ends.epsilon
+    )
     scale = "distances from the bound are on a logarithmic scale"
-    return f"The optimum lies in the shaded part{near}; {scale}."
+    return f"The optimum over {ends.over} lies in the shaded part{near}; {scale}."
 
 
 def mark(x: float, label: str, y: float) -> str:

@@ -1,8 +1,12 @@
 """The question and the answer of a certificate in words."""
 
+from fractions import Fraction
+
 from certify.atoms import Atom
 from certify.pipeline.certificate.verdict import Verdict
-from certify.pipeline.numbers import at_least, at_most, distance, divide, short
+from certify.pipeline.numbers import at_least, at_most, distance, short
+from certify.pipeline.units import Units
+from certify.polar.proved import above
 from certify.problem import Problem
 
 from ._facts import Facts
@@ -23,7 +27,7 @@ def question_text(facts: Facts) -> str:
     return (
         f"Somebody fitted {what} of {count} to {shape} data{of}, by {loss(problem)}"
         f"{terms(problem)}. Are these factors a global optimum of that objective, over factors of "
-        f"{sizes(facts)}, within {short(facts.epsilon)}?"
+        f"{sizes(facts)}, within {at_most(facts.epsilon)}?"
     )
 
 
@@ -55,14 +59,16 @@ def terms(problem: Problem) -> str:
 def answer(facts: Facts) -> str:
     """Return the verdict as a sentence."""
     name = facts.question.problem.atom.components()
-    parts = {"any": sizes(facts), "epsilon": short(facts.epsilon), "components": name}
+    parts = {"any": sizes(facts), "epsilon": at_most(facts.epsilon), "components": name}
     return facts.verdict.answer.format(**parts)
 
 
 def bracket(facts: Facts) -> str:
     """Return the bracket as a sentence."""
     lower, upper = at_least(facts.proved.lower), at_most(facts.proved.upper)
-    bounds = f"Proved: the optimum is at least {lower}, and these factors reach at most {upper}"
+    over = facts.proved.over
+    bounds = f"Proved: the optimum over {over} is at least {lower}, and these factors reach at most"
+    bounds = f"{bounds} {upper}"
     gap, relative = at_most(facts.proved.gap, 3), at_most(facts.proved.relative_gap, 2)
     text = f"{bounds}: a gap of {gap}, relative {relative}."
     if facts.proved.better is None:
@@ -72,13 +78,16 @@ def bracket(facts: Facts) -> str:
     return f"{text} The better factors, of {sized}, reach at most {better}."
 
 
-def training(facts: Facts, multiple: float) -> str:
-    """Return the bracket in units of the training loss; "" if these are the objective's."""
-    if multiple == 1:
+def training(facts: Facts, units: Units | None) -> str:
+    """Return the bracket in units of the library's loss; "" if these are the objective's."""
+    if not units:
         return ""
-    low, high = divide(facts.proved.lower, facts.proved.upper, multiple)
-    text = f"In units of the training loss (the objective is {short(multiple)} times it), these "
-    return f"{text}factors reach at most {at_most(high)}, and nothing is below {at_least(low)}."
+    return units.sentence((facts.proved.lower, facts.proved.upper), facts.proved.over)
+
+
+def distance_of(facts: Facts) -> str:
+    """Return how far above the optimum the factors are proved to be at most."""
+    return distance(facts.proved.lower, facts.proved.upper, facts.proved.over, proved=True)
 
 
 def parts(atom: Atom, count: int) -> list[str]:
@@ -98,9 +107,10 @@ def closing(facts: Facts) -> str:
     epsilon, polar, lam = at_most(facts.proved.gap, 2), facts.polar, facts.question.problem.lam
     side = "Either better factors or a better dual point would close it"
     if polar is not None and polar > lam * (1 + 1e-9):
+        share = above(Fraction(polar) / Fraction(lam))
         side = (
-            f"The dual point exceeds the polar ball by {polar / lam - 1:.2g} and was scaled back: "
-            "a better dual point or a tighter bound of its polar would raise the lower bound"
+            f"The polar of the dual point is proved to be at most {at_most(share, 4)} λ, by which "
+            "it was scaled back: a better dual point or a tighter bound would raise the lower bound"
         )
     cure = f"A larger --budget gives the search more time; --atol {epsilon} accepts this gap."
     return f"{side}. {cure}"

@@ -149,7 +149,7 @@ def verify(  # noqa: PLR0913  keywords
         claimed = c.claim.get("verdict")
         wrong = f"claims {claimed}, proved {verdict.name} in [{bracket[0]!r}, {bracket[1]!r}]"
         demand(claimed == verdict.name, "claim.verdict", "not proved", wrong)
-        return Proved(verdict, *bracket, TIER, RULES)
+        return Proved(verdict, *bracket, TIER, RULES, "any size")
 
 
 def load_certificate(source: str | Path | Certificate) -> Certificate:
