@@ -10,7 +10,6 @@ import click
 
 from certify.adapters import files
 from certify.base.bar import bar as progress
-from certify.base.errors import NotCoveredError
 from certify.pipeline.certificate import verify as recheck
 from certify.pipeline.certificate.file import name_factors
 from certify.pipeline.certificate.tiers import advance_notice
@@ -26,7 +25,7 @@ from . import demo as demonstration
 from ._auditing import audit as audit_command
 from ._options import PATH, Options, common, with_route, with_scheduler
 from ._output import better_arrays, guard, save_arrays, save_certificate
-from ._reading import explain, report_of
+from ._reading import explain, report_of, verify_alone
 from ._run import DEFECT, end_with, run
 from ._show import OutputFile, of_training, print_rejection
 from ._starting import completion, init, versions
@@ -103,7 +102,7 @@ def check(  # noqa: PLR0913, PLR0917  one for each option
 
 @certify.command()
 @click.argument("certificate", type=PATH)
-@click.option("--problem", type=PATH, required=True, help="The question: your own problem.toml.")
+@click.option("--problem", type=PATH, help="The question: your own problem.toml.")
 @click.option("--own-size", is_flag=True, help="It was written by check --own-size.")
 @click.option(
     "--tier",
@@ -128,7 +127,7 @@ def check(  # noqa: PLR0913, PLR0917  one for each option
 def verify(  # noqa: PLR0913, PLR0917  as click parsed them
     options: Options,
     certificate: Path,
-    problem: Path,
+    problem: Path | None,
     own_size: bool,  # noqa: FBT001
     tier: str,
     program: Path | None,
@@ -136,11 +135,18 @@ def verify(  # noqa: PLR0913, PLR0917  as click parsed them
 ) -> int:
     """Prove what CERTIFICATE claims about your own PROBLEM.
 
+    Without --problem its claim is proved about the arrays that it holds, and the question is
+    printed: only you can tell whether it is yours.
+
     There is no search and nothing random: --budget and --seed have no effect here.  --tier checked
     asks the proved checker (`certify checker`); what it does not cover ends with exit status 3.
 
     Example: certify verify x.cert --problem problem.toml
     """
+    how: dict[str, Any] = {"tier": tier, "limit": limit, "checker": program}
+    if problem is None:
+        how |= {"own_size": own_size or None, "rtol": options.rtol, "atol": options.atol}
+        return verify_alone(options, certificate, how)
     if (blocks := files.load_blocks(problem)) is not None:
         blocks_of_rows.refuse(own_size=own_size, checker=program, limit=limit)
         return blocks_of_rows.verify(options, blocks, certificate, tier)
@@ -148,16 +154,10 @@ def verify(  # noqa: PLR0913, PLR0917  as click parsed them
     start = monotonic()
     if tier == "exact" and sys.stderr.isatty():
         click.echo(advance_notice(loaded.problem, loaded.factors[0].shape[-1]), nl=False, err=True)
-    how = options.epsilon(loaded) | {"tier": tier, "limit": limit, "own_size": own_size}
-    try:
-        with progress(), print_rejection(options.json):
-            proof = recheck.verify(
-                certificate, loaded.problem, loaded.factors, q=loaded.q, checker=program, **how
-            )
-    except NotCoveredError as error:
-        if options.json:
-            _show.as_json({"verdict": None, "not_covered": str(error)}, {})
-        raise
+    how |= options.epsilon(loaded) | {"own_size": own_size}
+    with progress(), print_rejection(options.json):
+        parts = certificate, loaded.problem, loaded.factors
+        proof = recheck.verify(*parts, q=loaded.q, **how)
     options.show(of_training(loaded.units, _show.of_proof(proof, monotonic() - start)))
     return proof.verdict.exit_code
 

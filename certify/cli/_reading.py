@@ -1,18 +1,25 @@
 """Commands that read a certificate; they verify it again without a search."""
 
+import shlex
 from pathlib import Path
 from time import monotonic
+from typing import Any
 
 import click
 
+from certify.base.bar import bar as progress
 from certify.pipeline import report
 from certify.pipeline.certificate.file import Certificate
-from certify.pipeline.certificate.verify import TIERS
+from certify.pipeline.certificate.question import question
+from certify.pipeline.certificate.verify import TIERS, verify
 from certify.pipeline.report import Facts, facts, in_words
+from certify.pipeline.report.words import question_text
 
 from ._options import PATH, Options, common
 from ._output import guard
 from ._show import OutputFile, as_json, of_proof, print_rejection
+
+ALONE = "not with your own data and factors: certify verify {} --problem problem.toml does that"
 
 
 @click.command("report")
@@ -67,6 +74,21 @@ def explain(options: Options, certificate: Path, tier: str | None) -> int:
     else:
         for name, text in sections.items():
             click.echo(f"{name.capitalize()}: {text}")
+    return proof.verdict.exit_code
+
+
+def verify_alone(options: Options, path: Path, how: dict[str, Any]) -> int:
+    """Prove what a certificate claims about its own arrays, and print the question.
+
+    how   tier, limit, checker, own_size, rtol and atol of verify()
+    """
+    start = monotonic()
+    with progress(), print_rejection(options.json):
+        certificate = Certificate.load(path)
+        proof = verify(certificate, **how)
+    read = Facts(certificate, question(certificate), proof, certificate)
+    fields = {"question": question_text(read), "compared": ALONE.format(shlex.quote(str(path)))}
+    options.show({**of_proof(proof, monotonic() - start), **fields})
     return proof.verdict.exit_code
 
 

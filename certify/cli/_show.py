@@ -14,6 +14,7 @@ from rich.progress import Task
 from rich.table import Table
 from rich.text import Text
 
+from certify.base.errors import NotCoveredError
 from certify.kernel.errors import RejectedError
 from certify.pipeline.certificate.verdict import Verdict
 from certify.pipeline.certificate.verify import CHECKED, Proved
@@ -95,9 +96,13 @@ def of_proof(proved: Proved, seconds: float) -> Lines:
 
 @contextmanager
 def print_rejection(wanted: bool) -> Iterator[None]:  # noqa: FBT001
-    """Print a rejection as a line of JSON, if wanted, and raise it again."""
+    """Print a rejection, or what is not covered, as a line of JSON, if wanted; raise it again."""
     try:
         yield
+    except NotCoveredError as error:
+        if wanted:
+            as_json({"verdict": None, "not_covered": str(error)}, {})
+        raise
     except RejectedError as error:
         if wanted:
             at = {"where": error.where, "code": error.code, "value": str(error.value)}
@@ -151,6 +156,9 @@ def lines(fields: Lines, written: Mapping[str, OutputFile | None]) -> Iterator[t
         yield "stationarity", f"{fields['stationarity']:.3e} (0 at a stationary point)"
     if "objective" in fields:
         yield "objective", f"{fields['objective']!r}, {fields['components']} components"
+    if "question" in fields:
+        yield "question", fields["question"]
+        yield "compared", fields["compared"]
     rules = f" by {', '.join(fields['rules'])}" if fields.get("rules") else ""
     yield "arithmetic", f"{fields['tier']}{rules}, {fields['seconds']} seconds"
     for name, w in written.items():

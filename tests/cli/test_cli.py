@@ -12,6 +12,7 @@ from rich.table import Table
 from certify import Certificate, Verdict, cli, verify
 from certify.adapters.files import load
 from certify.base.cluster import PLACE
+from certify.base.errors import InputError
 from certify.cli import _options, _show
 from certify.pipeline.certificate import tiers
 from certify.pipeline.certificate.verdict import EXIT_CODES
@@ -127,6 +128,69 @@ def test_a_certificate_for_another_question_is_rejected(tmp_path, capsys, change
     ended = inside(capsys, "verify", cert, "--problem", write(tmp_path, **change))
     assert ended.status == 20
     assert f"rejected: {where}: question" in ended.sentence
+
+
+# --- what a recipient sees who has nothing but the file ------------------------------------
+
+
+@pytest.mark.parametrize("tier", ["exact", "rounded"])
+def test_without_a_problem_the_claim_is_proved_and_the_question_printed(tmp_path, capsys, tier):
+    cert = tmp_path / "x.cert"
+    assert inside(capsys, "check", write(tmp_path, **ONE), "-o", cert).status == 14
+    ended = inside(capsys, "verify", cert, "--tier", tier)
+    assert ended.status == 14
+    said = {line[2:15].strip(): line[16:] for line in ended.out.splitlines()[2:]}
+    asked = inside(capsys, "explain", cert).out.splitlines()[1].removeprefix("Question: ")
+    assert said["question"].partition(", within ")[0] == asked.partition(", within ")[0]
+    assert said["question"].startswith("Somebody fitted a matrix factorization of 1 component")
+    assert said["compared"].startswith("not with your own data and factors: certify verify ")
+    again = inside(capsys, "verify", cert, "--json", "--tier", tier).json
+    mine = inside(capsys, "verify", cert, "--problem", tmp_path / "problem.toml", "--json").json
+    assert (again["lower"], again["upper"], again["verdict"]) == tuple(
+        mine[k] for k in ("lower", "upper", "verdict")
+    )
+    assert again["compared"].startswith("not with")
+    assert "compared" not in mine
+
+
+def test_without_a_problem_another_epsilon_or_size_is_another_question(tmp_path, capsys):
+    cert, own = tmp_path / "x.cert", tmp_path / "own.cert"
+    problem = write(tmp_path, **ONE)
+    assert inside(capsys, "check", problem, "-o", cert, "--own-size", own).status == 14
+    assert "over at most 1 component" in inside(capsys, "verify", own, "--own-size").out
+    assert (
+        inside(capsys, "verify", own).status == inside(capsys, "verify", own, "--own-size").status
+    )
+    for option in (("--own-size",), ("--rtol", "1e-3"), ("--atol", "2")):
+        ended = inside(capsys, "verify", cert, *option)
+        assert ended.status == 20
+        assert "question" in ended.sentence
+    assert inside(capsys, "verify", cert, "--rtol", "1e-6", "--atol", "0").status == 14
+
+
+def test_without_a_problem_a_changed_file_is_rejected_and_one_without_data_refused(
+    tmp_path, capsys
+):
+    cert = tmp_path / "x.cert"
+    assert inside(capsys, "check", write(tmp_path), "-o", cert).status == 0
+    certificate = Certificate.load(cert)
+    certificate.save(tmp_path / "bare.cert", data=False)
+    assert inside(capsys, "verify", tmp_path / "bare.cert").status == 2
+    blob = bytearray(cert.read_bytes())
+    blob[-3] ^= 1
+    cert.write_bytes(blob)
+    assert inside(capsys, "verify", cert).status == 20
+
+
+def test_verify_takes_a_problem_and_factors_together(tmp_path, capsys):
+    cert = tmp_path / "x.cert"
+    problem = write(tmp_path)
+    assert inside(capsys, "check", problem, "-o", cert).status == 0
+    held = load(problem)
+    assert verify(cert).lower == verify(cert, held.problem, held.factors).lower == OPTIMUM
+    for some in ({"problem": held.problem}, {"factors": held.factors}, {"q": ()}):
+        with pytest.raises(InputError, match="together, or neither"):
+            verify(cert, **some)
 
 
 # --- what is found -----------------------------------------------------------------------

@@ -30,11 +30,13 @@ from .coverage import missing_rules
 from .difference import describe_mismatch
 from .file import Arrays, Certificate, Json, StatedQuestion, as_numpy, ask, polar_part, under_polar
 from .leaf_factors import leaf_factors
+from .question import question as question_of
 from .tiers import arithmetic
 from .verdict import Bracket, Judgement, Verdict
 
 TIERS = ("exact", "rounded")  # arithmetics of the kernel
 CHECKED = "checked"  # by the proved checker
+RTOL = 1e-6  # of check(), by default
 MALFORMED = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 SCALES = (("scale.left", (-1, 1)), ("scale.right", (1, -1)))
 
@@ -61,14 +63,14 @@ class Proved(Bracket, Judgement):
 
 def verify(  # noqa: PLR0913  the contract's keywords
     path_or_certificate: str | Path | Certificate,
-    problem: Problem,
-    factors: Sequence[Any],
+    problem: Problem | None = None,
+    factors: Sequence[Any] | None = None,
     *,
     q: Sequence[Any] | None = None,
     tier: str = "exact",
-    rtol: float = 1e-6,
+    rtol: float | None = None,
     atol: float | None = None,
-    own_size: bool = False,
+    own_size: bool | None = None,
     limit: int | None = None,
     checker: str | Path | None = None,
     client: Client | None = None,
@@ -76,12 +78,15 @@ def verify(  # noqa: PLR0913  the contract's keywords
     """Prove a certificate's claim about *these* data, factors and epsilon.
 
     The question is stated again from the reader's own arrays, and must equal that in the
-    certificate bit by bit.
+    certificate bit by bit.  Without problem and factors the claim is proved about the arrays that
+    the certificate holds: whether they are yours is not known then.
 
     tier      "exact" (integers), "rounded" (outward-rounded floats) or "checked" (the program that
               is proved in Coq)
+    rtol, atol   by default those of check(), 1e-6 and 0 (or the rounding of an exact fit)
     own_size  whether the question is about at most as many components as the factors have (always
-              at lam = 0), not about every size
+              at lam = 0), not about every size, as by default
+              Without a problem the three are by default those of the certificate.
     limit     the units of work of the verification (kernel/SPEC.md); by default the size of the
               certificate decides
     checker   the program for tier "checked", if it is not where `certify checker build` puts it
@@ -95,12 +100,15 @@ def verify(  # noqa: PLR0913  the contract's keywords
     accept_word(tier, "tier", (*TIERS, CHECKED))
     path = program(checker) if tier == CHECKED else None
     certificate = accept_certificate(path_or_certificate)
-    problem = as_problem(problem, zeros=True)
-    if names := missing_rules(problem):
-        raise OutOfScopeError(f"the kernel has no rule for {' with '.join(names)}")
-    arrays = problem.accept(factors)
-    values = None if q is None else problem.accept_offsets(q)
-    question = ask(problem, arrays, values, rtol=rtol, atol=atol, own_size=own_size)
+    wanted = {"rtol": rtol, "atol": atol, "own_size": own_size}
+    known: dict[str, Any] = {k: v for k, v in wanted.items() if v is not None}
+    if problem is None or factors is None:
+        if (problem, factors, q) != (None, None, None):
+            raise InputError("problem and factors must be given together, or neither (nor q)")
+        inputs = replace(question_of(certificate), **known)
+        problem, question = inputs.problem, inputs.restate()
+    else:
+        problem, question = own_question(problem, factors, q, known)
     require_same_question(certificate, question)
     if limit is None:
         limit = work_allowed(certificate, question)
@@ -111,6 +119,21 @@ def verify(  # noqa: PLR0913  the contract's keywords
         return Proved(*bracket, CHECKED, rules, over_what(problem, question))
     with on_cluster(client):
         return run_kernel(problem, question, whole, tier, limit)
+
+
+def own_question(
+    problem: Problem, factors: Sequence[Any], q: Sequence[Any] | None, known: dict[str, Any]
+) -> tuple[Problem, StatedQuestion]:
+    """Return the reader's problem, and the question about it.
+
+    known   rtol, atol and own_size, as far as they are not the defaults of check()
+    """
+    problem = as_problem(problem, zeros=True)
+    if names := missing_rules(problem):
+        raise OutOfScopeError(f"the kernel has no rule for {' with '.join(names)}")
+    values = None if q is None else problem.accept_offsets(q)
+    how = {"rtol": RTOL, "atol": None} | known
+    return problem, ask(problem, problem.accept(factors), values, **how)
 
 
 def accept_certificate(given: object, known: Callable[[Json], None] = known_format) -> Certificate:
