@@ -145,7 +145,8 @@ def test_without_a_problem_the_claim_is_proved_and_the_question_printed(tmp_path
     assert said["question"].startswith("Somebody fitted a matrix factorization of 1 component")
     assert said["compared"].startswith("not with your own data and factors: certify verify ")
     again = inside(capsys, "verify", cert, "--json", "--tier", tier).json
-    mine = inside(capsys, "verify", cert, "--problem", tmp_path / "problem.toml", "--json").json
+    whole = ("--problem", tmp_path / "problem.toml", "--json", "--tier", tier)
+    mine = inside(capsys, "verify", cert, *whole).json
     assert (again["lower"], again["upper"], again["verdict"]) == tuple(
         mine[k] for k in ("lower", "upper", "verdict")
     )
@@ -158,9 +159,8 @@ def test_without_a_problem_another_epsilon_or_size_is_another_question(tmp_path,
     problem = write(tmp_path, **ONE)
     assert inside(capsys, "check", problem, "-o", cert, "--own-size", own).status == 14
     assert "over at most 1 component" in inside(capsys, "verify", own, "--own-size").out
-    assert (
-        inside(capsys, "verify", own).status == inside(capsys, "verify", own, "--own-size").status
-    )
+    statuses = {inside(capsys, "verify", own, *x).status for x in ((), ("--own-size",))}
+    assert len(statuses) == 1
     for option in (("--own-size",), ("--rtol", "1e-3"), ("--atol", "2")):
         ended = inside(capsys, "verify", cert, *option)
         assert ended.status == 20
@@ -168,9 +168,7 @@ def test_without_a_problem_another_epsilon_or_size_is_another_question(tmp_path,
     assert inside(capsys, "verify", cert, "--rtol", "1e-6", "--atol", "0").status == 14
 
 
-def test_without_a_problem_a_changed_file_is_rejected_and_one_without_data_refused(
-    tmp_path, capsys
-):
+def test_without_a_problem_a_changed_file_is_rejected(tmp_path, capsys):
     cert = tmp_path / "x.cert"
     assert inside(capsys, "check", write(tmp_path), "-o", cert).status == 0
     certificate = Certificate.load(cert)
