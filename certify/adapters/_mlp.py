@@ -110,7 +110,7 @@ def mlp(model: Any, X: Any, y: Any, rows: Any, sample_weight: Any) -> Judged:
     demand_scope(model)
     trained = read(model, X, y, rows, sample_weight)
     demand_objective(trained)
-    compare_loss(trained)
+    averaged = compare_loss(trained)
     weights = Weights(
         U=real(model.coefs_[0], "coefs_[0]", ndim=2),
         V=np.ascontiguousarray(real(model.coefs_[1], "coefs_[1]", ndim=2).T),
@@ -120,24 +120,26 @@ def mlp(model: Any, X: Any, y: Any, rows: Any, sample_weight: Any) -> Judged:
     )
     lam, shares = effective(trained)
     X, loss = trained.X[trained.weighted_rows], trained.loss(shares)
-    return problem_of_network(weights, X, loss, Decay(lam, lam), units_of(trained, shares))
+    return problem_of_network(
+        weights, X, loss, Decay(lam, lam), units_of(trained, shares, averaged)
+    )
 
 
-def units_of(trained: FittedMLP, shares: Array | None) -> Units:
+def units_of(trained: FittedMLP, shares: Array | None, averaged: int) -> Units:
     """Return the units of loss_ or, where the objective is no function of loss_, of itself / S.
 
     loss_ has a mean over outputs where its gradient is that of the sum; and of batches of different
     lengths it is a mean weighted by the lengths, while each makes one step.
 
-    shares   the weight of each row in the objective; None: all 1
+    shares     the weight of each row in the objective; None: all 1
+    averaged   the number of outputs over which loss_ has a mean
     """
     model, total = trained.model, float(trained.each.sum())
-    outputs = trained.Y.shape[1] if model.out_activation_ == "identity" else 1
     alike = len(set(trained.lengths.tolist())) == 1
-    if not alike or (outputs > 1 and model.alpha):
+    if not alike or (averaged > 1 and model.alpha):
         return Units(total, 0.0, OTHER)
     if model.out_activation_ != "exp":
-        return Units(total * outputs, 0.0, "loss_")
+        return Units(total * averaged, 0.0, "loss_")
     weights = np.ones(len(trained.X)) if shares is None else shares
     return Units(total, -left_out(trained, weights), "loss_")
 
@@ -252,8 +254,10 @@ def demand_objective(trained: FittedMLP) -> None:
         raise OutOfScopeError(f"{trained.name} with sample_weight: {why}: {cure}")
 
 
-def compare_loss(trained: FittedMLP) -> None:
-    """Raise InputError, with both figures, if the reported loss is not that of these weights.
+def compare_loss(trained: FittedMLP) -> int:
+    """Return over how many outputs the reported loss has a mean: 1 if it has their sum.
+
+    Raise InputError, with both figures, if it is not the loss of these weights.
 
     lbfgs reports the objective at the weights it returns.  adam and sgd report the mean of the
     losses before each step of an epoch; it may differ by MARGIN times the spread of the means of
@@ -280,6 +284,7 @@ def compare_loss(trained: FittedMLP) -> None:
     demand_agreement(
         trained.name, (name, theirs), (mine, "these weights on this X and y"), DATA, slack
     )
+    return 1 if mine == data + paid else outputs
 
 
 def next_epoch(trained: FittedMLP) -> list[float]:

@@ -70,6 +70,13 @@ def test_als_of_implicit_is_read_and_stationary():
     model.fit(counts, show_progress=False)
     problem, factors = implicit_als((model.user_factors, model.item_factors), counts, REG, 2.0)
     assert check(problem, factors, budget=2.0).stationarity < 1e-6
+    args = (2.0 * counts.astype(np.float64), model.user_factors, model.item_factors, REG)
+    reported = package("implicit.cpu.als").calculate_loss(
+        *args, num_threads=1
+    )  # the loss that its progress bar shows
+    mine = problem.objective(tuple(factors))
+    assert factors.units.name == "calculate_loss"
+    assert factors.multiple * reported + factors.constant == pytest.approx(mine, rel=1e-6)
     other, _ = implicit_als((model.user_factors, model.item_factors), counts, 2 * REG, 2.0)
     assert check(other, factors, budget=2.0).stationarity > 0.1
 
