@@ -114,6 +114,8 @@ def test_a_reason_says_how_loose_the_polar_is():
     for upper in (2.0, 2.4):  # a polar of 2 raises 1 to 1.2 at most, less than half way to 3/2
         assert reasons.polar_is_hard(case_of(upper)) is None
     assert "by at most 34 %: the dual point" in reasons.dual_is_loose(case)
+    for reason in (reasons.polar_is_hard, reasons.dual_is_loose):
+        assert "the best objective proved is at most 1.5" in reason(case)
     small = replace(case.evidence.dual, point=Orthogonal(np.array([[0.25]])))
     for upper, limits in ((0.5, False), (1.0, True)):  # its component attains 0.25
         found = replace(case.evidence, dual=replace(small, polar=Proposal(upper)))
