@@ -31,7 +31,7 @@ CASES = {
     "output into no folder": (["check", PROBLEM, "-o", "no/x.cert"], "there is no folder no"),
     "folder for an output": (["check", PROBLEM, "-o", "folder"], "not a regular file"),
     "one output twice": (["check", PROBLEM, "-o", "a", "--better", "a"], "another output"),
-    "verify without a problem": (["verify", "x.cert"], "--problem"),
+    "verify without a certificate": (["verify"], "CERTIFICATE"),
     "verify, absent certificate": (["verify", "no.cert", "--problem", PROBLEM], "no.cert"),
     "verify, folder for a certificate": (["verify", "folder", "--problem", PROBLEM], "folder"),
     "verify, unknown arithmetic": (
