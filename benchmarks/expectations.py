@@ -18,7 +18,7 @@ from sklearn import cluster, datasets, decomposition, neural_network
 from certify import OutOfScopeError, Problem, check, from_model, improve
 from certify.atoms import CP, RankOne, ReLU
 from certify.losses import Squared
-from certify.pipeline.numbers import at_most, excess
+from certify.pipeline.numbers import at_most, excess, per_cent
 
 BUDGET, PENALTY_BUDGET = 20.0, 10.0  # seconds of search for each
 RATIOS = (0.5, 0.2, 0.1, 0.05)
@@ -253,7 +253,7 @@ penalties = Table(
 
 def share(gap: float | None) -> str:
     """Write a relative gap in per cent, rounded up."""
-    return "" if gap is None or not np.isfinite(gap) else f"{at_most(100 * gap, 3)} %"
+    return "" if gap is None or not np.isfinite(gap) else f"{at_most(per_cent(gap), 3)} %"
 
 
 def line(r: Row) -> list[str]:

@@ -21,9 +21,14 @@ from threadpoolctl import threadpool_limits
 
 from certify import check, improve, verify
 from certify.base.clock import Clock
+from certify.pipeline.numbers import at_least, at_most
 from certify.problem import proof_time
 
 HERE = Path(__file__).parent
+ROUNDED = {  # columns that hold bounds
+    **dict.fromkeys(("lower", "proved at least"), at_least),
+    **dict.fromkeys(("upper", "better", "gap"), at_most),
+}
 AGREED = ("rtol", "atol", "q")  # what a question and its verification share
 Row = dict[str, Any]
 
@@ -218,17 +223,19 @@ def improving(make, wanted, **asked) -> Case:
     return Case(make, wanted, {"by": improve} | asked)
 
 
-def shown(value: object) -> str:
-    """Write a cell: floats with four digits, nothing for None."""
+def shown(value: object, name: str = "") -> str:
+    """Write a cell: floats with four digits, a bound rounded outward, nothing for None."""
     if value is None:
         return ""
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    if not isinstance(value, float):
+        return str(value)
+    return ROUNDED[name](value, 4) if name in ROUNDED else f"{value:.4g}"
 
 
 def markdown(rows) -> str:
     """Return rows as a Markdown table of all their columns, in order of appearance."""
     names = list(dict.fromkeys(name for row in rows for name in row))
-    return grid(names, ([shown(row.get(k)).replace("|", "\\|") for k in names] for row in rows))
+    return grid(names, ([shown(row.get(k), k).replace("|", "\\|") for k in names] for row in rows))
 
 
 def grid(names, lines) -> str:

@@ -1,12 +1,16 @@
 """The first thing that every output says: how far above the optimum the factors can be."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from certify import Problem, Verdict, check
 from certify.atoms import RankOne
 from certify.losses import Squared
-from certify.pipeline.numbers import distance, percent
+from certify.pipeline.numbers import at_least, at_most, distance, percent, share_of
 from tests.question_files import inside, write
 
 Y = np.diag([5.0, 4.0])
@@ -38,6 +42,29 @@ def test_the_distance_is_a_share_of_the_optimum_rounded_up(lower, upper, told):
 
 def test_without_a_proof_it_says_so():
     assert distance(1.0, 2.0, "any size", proved=False).endswith("(by floats, nothing proved)")
+
+
+EXTREMES = [5e-324, -5e-324, 2.0**-1022, 1.7976931348623157e308, 0.1, -0.1, 0.0, 1e22, 9.9999999995]
+ANY = st.floats(allow_nan=False, allow_infinity=False) | st.fractions() | st.sampled_from(EXTREMES)
+
+
+@given(ANY, st.integers(1, 17))
+def test_a_bound_as_text_is_on_its_own_side_and_as_near_as_its_digits_allow(x, digits):
+    low, high, exact = Fraction(at_least(x, digits)), Fraction(at_most(x, digits)), Fraction(x)
+    assert low <= exact <= high
+    assert high - low <= abs(exact) * Fraction(10, 10**digits) * 2
+
+
+@pytest.mark.parametrize("x", [np.inf, -np.inf])
+def test_what_is_not_finite_is_said_to_be_so(x):
+    assert at_least(x) == at_most(x) == str(x)
+
+
+@given(st.fractions(), st.fractions().filter(bool))
+def test_a_share_is_rounded_up(distance, whole):
+    said = share_of(abs(distance), whole)
+    assert said.endswith(" %")
+    assert Fraction(said.removesuffix(" %")) >= 100 * abs(distance / whole)
 
 
 def test_python_says_it_first():
