@@ -154,7 +154,7 @@ def test_a_verdict_without_a_place_to_print_it_is_its_exit_status(tmp_path, monk
         (["check", "a.toml", "--seed", "x"], "'x' is not a valid"),
         (["check", "a.toml", "--seed=-1"], "-1 is not in the range"),
         (["check", "a.toml", "--rtol", "small"], "'small' is not a valid float"),
-        (["verify", "x.cert"], "Missing option '--problem'"),
+        (["verify"], "Missing argument 'CERTIFICATE'"),
         (["verify", "x.cert", "--problem", "p.toml", "--tier", "float"], "'float' is not one of"),
         (["improve", "a.toml"], "Missing option '-o'"),
     ],
