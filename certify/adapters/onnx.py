@@ -232,7 +232,10 @@ def read(graph: Any, onnx: Any) -> tuple[dict[str, Array], float]:
     for name, tensor in constants.items():
         if tensor.data_location == onnx.TensorProto.EXTERNAL:
             raise InputError(f"the weight {name!r} is in another file: export one file")
-        a = onnx.numpy_helper.to_array(tensor)
+        try:
+            a = onnx.numpy_helper.to_array(tensor)
+        except (TypeError, ValueError) as error:
+            raise InputError(f"the weight {name!r} is damaged: {error}") from None
         if a.dtype.kind not in "iufb":  # bfloat16 and narrower types, which float32 contains
             a = a.astype(np.float32)
         out[name] = real(a, f"the weight {name!r}") if a.dtype.kind in "fiu" else np.zeros(0)

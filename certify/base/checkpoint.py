@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from .errors import InputError
+from .errors import MALFORMED, InputError
 
 T = TypeVar("T")
 Arrays = dict[str, npt.NDArray[Any]]
@@ -83,7 +83,7 @@ class Checkpoint:
         entry = self.read.get(key)
         try:
             return None if entry is None else unpack(*entry, kinds)
-        except (KeyError, TypeError, ValueError) as error:
+        except MALFORMED as error:
             raise InputError(f"the checkpoint is damaged at {key}: {error}") from None
 
     def fill(self, text: dict[str, Any], arrays: Arrays) -> None:

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+# what Python raises for values of a wrong kind; our own errors are ValueErrors
+MALFORMED = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 INTERRUPTED, INTERRUPTED_EXIT = "interrupted; no file is half-written", 130  # by Ctrl-C
 
 
@@ -29,3 +31,9 @@ class NotCoveredError(ValueError):
 
 class OutOfScopeError(ValueError):
     """The theory does not cover the question; the message names the cure."""
+
+
+def brief(error: BaseException) -> str:
+    """Return the first line of another library's message, without its full stop."""
+    lines = str(error).strip().splitlines()
+    return lines[0].rstrip(".") if lines else type(error).__name__

@@ -20,7 +20,7 @@ from ._show import as_json, show_share, table
 @click.command()
 @click.argument("plan", type=PATH, required=False)
 @click.option("-o", "folder", type=PATH, metavar="DIR", help="Folder for all results.")
-@click.option("--verify", type=PATH, metavar="DIR", help="Only verify the certificates in DIR.")
+@click.option("--verify", type=PATH, metavar="DIR", help="Only verify the results in DIR.")
 @click.option("--inputs", type=PATH, metavar="DIR", help="With --verify: compare inputs.")
 @click.option("--jobs", type=click.IntRange(min=1), default=2, help="Number of processes.")
 @click.option("--scheduler", metavar="ADDRESS", help="Run, or verify, on a Dask cluster.")
@@ -60,6 +60,8 @@ def audit(  # noqa: PLR0913  a command's options
         else:
             result = auditing.run(plan, folder, executor=scheduler, jobs=jobs, progress=tell)
     show(result, lines=lines)
+    if verify is not None and not lines:
+        click.echo(auditing.NOT_VERIFIED)
     return result.status
 
 

@@ -34,7 +34,7 @@ from .budget import AUTO, Budget, session, start_clock
 from .certificate.coverage import PROBE, missing_rules
 from .certificate.file import StatedQuestion, ask
 from .certificate.verdict import Verdict
-from .checkpoint_file import open_checkpoint
+from .checkpoint_file import open_checkpoint, resuming
 from .own_size import asks_twice, prove_own_size
 from .own_size_result import own_size
 from .prove import Proof, prove_evidence
@@ -104,7 +104,8 @@ def check(  # noqa: PLR0913  the contract's keywords
         return without_certificate(problem, arrays, found_q, Verdict.OUT_OF_SCOPE, answer)
     if missing_rules(problem):
         return by_floats(problem, (arrays, found_q), (route, clock), rtol=rtol, atol=atol)
-    with threads(problem.loss.observed), session(clock, saved, client), exact_domain():
+    again = resuming(saved, checkpoint)
+    with threads(problem.loss.observed), session(clock, saved, client), exact_domain(), again:
         found = answers(problem, question, (arrays, values), (clock, seed), (caller_dual, route))
     evidence, proof, own_proof = found
     result = result_of(problem, arrays, (found_q, evidence), proof, own_proof)

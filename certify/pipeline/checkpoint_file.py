@@ -3,15 +3,18 @@
 import hashlib
 import io
 import json
-import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from certify.base.checkpoint import Arrays, Checkpoint
-from certify.base.errors import InputError, accessing
+from certify.base.errors import MALFORMED, InputError, OutOfScopeError, accessing
 from certify.base.files import demand_regular
+from certify.base.npz import member, opened
+from certify.kernel.errors import RejectedError
 
 from .certificate.file import write_atomically
 
@@ -42,22 +45,41 @@ def open_checkpoint(path: str | Path, statement: dict[str, Any]) -> Checkpoint:
     try:
         checkpoint.fill(head["kept"], arrays)
         checkpoint.size = file.stat().st_size
-    except (KeyError, TypeError, AttributeError) as error:
+    except MALFORMED as error:
         raise InputError(f"{file} is not a checkpoint of this version: {error}") from None
     return checkpoint
+
+
+@contextmanager
+def resuming(checkpoint: Checkpoint, path: str | Path | None) -> Iterator[None]:
+    """Replace an error of values that were read from a file, and that no run writes.
+
+    The values are not trusted, but a search cannot look at each before it goes on from them.
+
+    Raises InputError, with the cause.
+    """
+    try:
+        yield
+    except (RejectedError, InputError, OutOfScopeError):
+        raise
+    except (*MALFORMED, MemoryError) as error:
+        if not checkpoint.size:
+            raise
+        cause = f"{type(error).__name__}: {error}"
+        cure = "name a new file; if that fails too, it is a defect of certify"
+        raise InputError(f"{path} is damaged: to go on from it ends in {cause}; {cure}") from error
 
 
 def read(file: Path) -> tuple[dict[str, Any], Arrays]:
     """Return the head and the arrays of a checkpoint."""
     demand_regular(file)
-    with accessing(file, "read"):
-        blob = file.read_bytes()
     try:
-        with np.load(io.BytesIO(blob), allow_pickle=False) as stored:
-            arrays = {k: stored[k] for k in stored.files}
+        with accessing(file, "read"), opened(file) as archive:
+            names = [n.removesuffix(".npy") for n in archive.namelist()]
+            arrays = {k: member(file, archive, k) for k in names}
         head = json.loads(str(arrays.pop("head")))
         known = isinstance(head, dict) and head.get("format") == FORMAT and "question" in head
-    except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile):
+    except MALFORMED:
         cure = "name one that an earlier run wrote, or a file that does not exist yet"
         raise InputError(f"{file} is not a checkpoint, or is damaged: {cure}") from None
     if not known:

@@ -360,3 +360,18 @@ def test_the_adapter_imports_onnx_only_when_called():
         "import sys, certify.adapters.onnx, certify.adapters.files; sys.exit('onnx' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("dims", [8, 2]), ("data_type", onnx.TensorProto.UNDEFINED)]
+)
+def test_a_weight_whose_bytes_are_not_of_its_shape_is_damaged(field, value):
+    model = network()
+    weight = model.graph.initializer[0]
+    if field == "dims":
+        del weight.dims[:]
+        weight.dims.extend(value)
+    else:
+        weight.data_type = value
+    with pytest.raises(InputError, match=f"the weight {weight.name!r} is damaged: "):
+        read(model)

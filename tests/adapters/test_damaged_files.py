@@ -175,6 +175,7 @@ def test_an_honest_npz_of_the_same_makers_is_read(tmp_path):
         ({"indices": [0, 2, 7]}, "is not a sparse matrix: indices"),
         ({"indices": [0, 2]}, "is not a sparse matrix: indices and data"),
         ({"indptr": [0, 9, 3]}, "is not a sparse matrix: "),
+        ({"indptr": [0, 1048576, 0]}, "is not a sparse matrix: indptr decreases"),
         ({"shape": [2, -3]}, "is not a sparse matrix: "),
         ({"shape": 7}, "is not a sparse matrix: "),
         ({"format": "dia"}, "a sparse matrix of layout 'dia'; csr, csc, coo are read"),

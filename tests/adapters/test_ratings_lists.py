@@ -285,3 +285,13 @@ def test_a_wrong_source_is_one_sentence(tmp_path, capsys, source, said):
     assert ended.status == 2
     assert said in ended.sentence
     assert re.search(r"problem\.toml:3|user 1", ended.sentence)
+
+
+@pytest.mark.parametrize("order", ["number", "from 1"])
+@pytest.mark.parametrize("most", [2**40, 2**53, 77_777_777])
+def test_ids_that_are_no_row_numbers_are_refused_before_anything_is_allocated(order, most):
+    with pytest.raises(InputError, match=rf'user ids: {most} among 2 is no row number; order="fi'):
+        triplets(([1, most], [1, 2], [3.0, 4.0]), order=order)
+    assert triplets(([1, most], [1, 2], [3.0, 4.0])).matrix.shape == (2, 2)
+    rows = 4_000_000
+    assert triplets(([1, rows], [1, 2], [3.0, 4.0]), order="from 1").matrix.shape == (rows, 2)

@@ -5,7 +5,7 @@ import json
 import os
 import re
 import shutil
-from pathlib import Path
+from dataclasses import replace
 
 import pytest
 
@@ -13,11 +13,17 @@ from certify import InputError, check
 from certify.cli import audit, main
 from certify.cli.audit import _again as again
 from certify.cli.audit import _book as book
-from certify.cli.audit._job import run_fit
+from certify.cli.audit._job import derived, run_fit
+from certify.pipeline import report
+from certify.pipeline.certificate.file import Certificate
+from certify.pipeline.numbers import distance
+from certify.pipeline.report import facts
+from certify.pipeline.units import Units
 from tests.question_files import U, V, write
 
 PLAN = '[defaults]\nbudget = 2\n[[model]]\nname = "few"\nproblem = "problem.toml"\n'
-SILENT = dict.fromkeys(["own_verdict", "own_certificate", "own_sha256"])  # of the own size
+UNITS = Units(2.0, 0.5, "a loss")
+SILENT = dict.fromkeys(f"own_{k}" for k in ("verdict", "lower", "certificate", "sha256", "bytes"))
 OLD = '[[model]]\nname = "old"\ncertificate = "old.cert"\n'
 
 
@@ -64,6 +70,18 @@ def rewritten(out, plan=None, **changed):
     return audit.verify(out).rows[0]
 
 
+def restated(out, name="few", *, own=False):
+    """Return what an honest lock says about a model with the certificates that are there now."""
+    proofs, fields = [], {"report": book.report_of(name)}
+    for prefix in ("", "own_") if own else ("",):
+        path = out / book.certificate_of(name, own=bool(prefix))
+        proofs.append(facts(Certificate.load(path)))
+        fields[f"{prefix}certificate"] = str(path.relative_to(out))
+        fields[f"{prefix}sha256"], fields[f"{prefix}bytes"] = digest_of(path), path.stat().st_size
+    silent = {} if own else SILENT
+    return dict.fromkeys(["better"]) | silent | fields | derived(proofs[0], (*proofs, None)[1])
+
+
 def test_a_lock_that_says_certified_without_a_certificate_is_rejected(copied):
     row = rewritten(copied / "out", verdict="CERTIFIED", status=0, certificate=None)
     assert (row["verdict"], row["status"]) == ("REJECTED", 20)
@@ -71,9 +89,12 @@ def test_a_lock_that_says_certified_without_a_certificate_is_rejected(copied):
 
 
 def test_the_exit_status_is_that_of_the_verdict_proved_now(copied):
-    assert rewritten(copied / "out", status=0)["status"] == 14
     assert main(["audit", "--verify", str(copied / "out")]) == 14
-    row = rewritten(copied / "out", verdict="FAILED", status=0, certificate=None)
+    lock = json.loads((copied / "out" / "audit.lock").read_text("utf-8"))
+    kept = ("name", "kind", "source", "inputs", "reason", "seconds", "key", "cached")
+    lock["models"][0] = {k: lock["models"][0][k] for k in kept} | {"verdict": "FAILED", "status": 0}
+    (copied / "out" / "audit.lock").write_text(json.dumps(lock), encoding="utf-8")
+    row = audit.verify(copied / "out").rows[0]
     assert (row["verdict"], row["status"]) == ("FAILED", 1)
 
 
@@ -88,10 +109,9 @@ def test_a_certificate_from_elsewhere_is_rejected(copied, place):
 def test_a_certificate_of_an_easier_question_is_rejected_where_the_inputs_are_given(copied):
     out = copied / "out"
     shutil.copy(copied / "old.cert", out / "certificates" / "few.cert")
-    sha256 = digest_of(copied / "old.cert")
-    row = rewritten(out, verdict="CERTIFIED", sha256=sha256, **SILENT)
+    row = rewritten(out, **restated(out))
     assert row["verdict"] == "CERTIFIED"  # it proves what it asks
-    rows = audit.verify(out, inputs=copied).rows
+    rows = audit.verify(out, inputs=copied).rows[:2]
     assert [r["verdict"] for r in rows] == ["REJECTED", "CERTIFIED"]
     assert "question: certificate has" in rows[0]["reason"]
 
@@ -104,12 +124,12 @@ def loose(copied):
     result = check(held.problem, held.factors, rtol=1.0)
     assert result.verdict.name == "CERTIFIED"
     result.certificate.save(path)
-    return {"verdict": "CERTIFIED", "status": 0, "sha256": digest_of(path), **SILENT}
+    return restated(copied / "out")
 
 
 def test_a_certificate_of_a_looser_epsilon_is_rejected(copied):
     forged = loose(copied)
-    row = rewritten(copied / "out", **forged)
+    row = rewritten(copied / "out", **forged | {"rtol": 1e-6})
     assert row["verdict"] == "REJECTED"
     assert "rtol is 1e-06, in the certificate 1.0" in row["reason"]
     row = rewritten(copied / "out", rtol=1.0)  # in the lock, too: it is told ...
@@ -130,13 +150,27 @@ def test_the_answer_at_the_own_size_has_a_certificate_that_is_verified(copied):
         "CERTIFIED",
         16,
     )
-    silent = rewritten(copied / "out", **SILENT)
+    silent = rewritten(copied / "out", **restated(copied / "out"))
     assert (silent["verdict"], silent.get("own_verdict")) == ("RANK_LIMITED", None)
 
 
 @pytest.mark.parametrize(
     ("changed", "reason"),
     [
+        ({"lower": 15.9}, "shows lower = 15.9, its certificate "),
+        ({"upper": 99.0}, "shows upper = 99.0, its certificate "),
+        ({"relative_gap": 0.0}, "shows relative_gap = 0.0, its certificate "),
+        ({"distance": "none"}, "shows distance = 'none', its certificate 'at most "),
+        ({"status": 0}, "shows status = 0, its certificate 14"),
+        ({"tier": "rounded"}, "shows tier = 'rounded', its certificate 'exact'"),
+        ({"model": "a proof"}, "shows model = 'a proof', its certificate 'a "),
+        ({"data": [9, 9]}, "shows data = [9, 9], its certificate [2, 3]"),
+        ({"components": None}, "shows components = None, its certificate 1"),
+        ({"better": 1.0}, "shows better = 1.0, its certificate "),
+        ({"prize": 1.0}, "shows prize, which is not proved"),
+        ({"report": "reports/old.html"}, "shows report = 'reports/old.html'"),
+        ({"own_lower": 1.0}, "shows own_lower = 1.0, its certificate 16"),
+        ({"bytes": 9}, "few.cert is another file"),
         ({"own_certificate": None}, "the own size has no certificate"),
         ({"own_certificate": "certificates/few.cert"}, "path: certificates/few.cert"),
         ({"own_verdict": "REFUTED"}, "says REFUTED, its certificate proves CERTIFIED"),
@@ -144,7 +178,7 @@ def test_the_answer_at_the_own_size_has_a_certificate_that_is_verified(copied):
         ({"own_sha256": "0" * 64}, "few.cert is another file"),
     ],
 )
-def test_a_lock_that_says_more_of_the_own_size_than_is_proved_is_rejected(copied, changed, reason):
+def test_a_lock_that_says_more_than_is_proved_is_rejected(copied, changed, reason):
     row = rewritten(copied / "out", **changed)
     assert row["verdict"] == "REJECTED"
     assert reason in row["reason"]
@@ -154,8 +188,7 @@ def test_a_lock_that_says_more_of_the_own_size_than_is_proved_is_rejected(copied
 def test_a_certificate_of_another_question_proves_nothing_of_the_own_size(copied, other):
     out = copied / "out"
     shutil.copy(out / other, out / book.certificate_of("few", own=True))
-    verdict = {"few": "RANK_LIMITED", "old": "CERTIFIED"}[Path(other).stem]
-    row = rewritten(out, own_verdict=verdict, own_sha256=digest_of(out / other))
+    row = rewritten(out, **restated(out, own=True))
     assert row["verdict"] == "REJECTED"
     assert "few.cert is not of the same factors at their own size" in row["reason"]
 
@@ -183,8 +216,8 @@ def test_an_audit_that_goes_on_believes_no_kept_certificate_of_another_question(
         row |= {"verdict": "CERTIFIED", "status": 0}
         row["sha256"] = digest_of(copied / "out" / "certificates" / "few.cert")
     else:
-        row |= loose(copied) | {"rtol": 1.0}
-    row = {k: x for k, x in row.items() if not k.startswith("own_")}
+        row |= loose(copied)
+    row = {k: x for k, x in row.items() if not k.startswith("own_") and x is not None}
     path.write_text(json.dumps(row), encoding="utf-8")
     found = audit.run(copied / "audit.toml", copied / "out")
     assert [(r["verdict"], r["cached"]) for r in found.rows] == [
@@ -228,20 +261,89 @@ def test_a_page_that_somebody_wrote_in_is_told(copied, name, capsys):
     rows = audit.verify(out).rows
     assert [(r["name"], r["verdict"]) for r in rows[2:]] == [(name, "REJECTED")]
     assert main(["audit", "--verify", str(out)]) == 20
-    last = capsys.readouterr().out.splitlines()[-1]
+    *_, last, unverified = capsys.readouterr().out.splitlines()
+    assert unverified.startswith("not verified: models without a certificate; what a search said")
     assert last == f"2 models and 1 changed page in {out}, exit status 20"
     (out / name).unlink()
     assert len(audit.verify(out).rows) == 2
+
+
+EDITS = [
+    ("index.html", "RANK_LIMITED", "CERTIFIED"),
+    ("index.html", "<td>14", "<td>15"),
+    ("index.html", "</main>", "<p>Proved by hand.</p></main>"),
+    ("results.jsonl", '"verdict": "CERTIFIED"', '"verdict": "UNDECIDED"'),
+    ("results.jsonl", '"cached": false', '"cached": false, "cached": false'),
+    ("results.jsonl", '"status": 14', '"status": 14 '),
+    ("reports/few.html", "Proved: the optimum", "It is proved: the optimum"),
+    ("reports/few.html", "</td></tr>", " proved</td></tr>"),
+    ("reports/few.html", "<dt>numpy</dt><dd>", "<dt>numpy</dt><dd>all of it is proved "),
+    ("reports/old.html", "CERTIFIED", "REFUTED"),
+    ("reports/few.html", '<circle cx="', '<circle cx="9'),
+]
+
+
+@pytest.mark.parametrize(("name", "old", "new"), EDITS)
+def test_an_edited_page_is_told_even_if_the_lock_is_edited_as_well(copied, name, old, new):
+    out = copied / "out"
+    text = (out / name).read_text("utf-8")
+    assert old in text
+    (out / name).write_text(text.replace(old, new, 1), encoding="utf-8")
+    rewritten(out)
+    lock = json.loads((out / "audit.lock").read_text("utf-8"))
+    lock["pages"] = {name: digest_of(out / name)}
+    (out / "audit.lock").write_text(json.dumps(lock), encoding="utf-8")
+    assert [(r["name"], r["verdict"]) for r in audit.verify(out).rows[2:]] == [(name, "REJECTED")]
+
+
+def test_what_follows_from_no_proof_is_not_verified_and_the_promise_says_so(copied):
+    out = copied / "out"
+    lock = json.loads((out / "audit.lock").read_text("utf-8"))
+    lock["models"][0] |= {"reason": "said by nobody", "seconds": 0.5, **UNITS.as_dict()}
+    lock["libraries"]["numpy"] = "0"
+    (out / "audit.lock").write_text(json.dumps(lock), encoding="utf-8")
+    rows = [{k: x for k, x in m.items() if k not in book.BESIDE} for m in lock["models"]]
+    book.write_pages(out, rows)
+    proof, own = (Certificate.load(out / book.certificate_of("few", own=k)) for k in (False, True))
+    report.write(proof, out / "reports" / "few.html", own=own, units=UNITS)
+    text = (out / "reports" / "few.html").read_text("utf-8").replace("x.cert", "few.cert")
+    floats = re.sub(r"<td>[-.\de]+</td></tr>", "<td>7</td></tr>", text, count=1)
+    assert floats != text
+    (out / "reports" / "few.html").write_text(floats, encoding="utf-8")
+    found = audit.verify(out).rows
+    assert [r["verdict"] for r in found] == ["RANK_LIMITED", "CERTIFIED"]
+    assert found[0]["not_verified"] == [*again.UNVERIFIED]
+    for word in ("reason", "seconds", "multiple", "keys", "versions", "floats", "PNG"):
+        assert word in audit.NOT_VERIFIED
+    (row, _) = audit.verify(out, inputs=copied).rows  # the problem's file says what it multiplies
+    assert "the training objective is {'training': 'a loss', 'multiple': 2.0" in row["reason"]
+
+
+@pytest.mark.parametrize(("share", "verdict"), [(1e-12, "CERTIFIED"), (1e-6, "REJECTED")])
+@pytest.mark.parametrize("tier", ["rounded", "exact"])
+def test_bounds_of_rounded_arithmetic_may_be_those_of_another_blas(copied, tier, share, verdict):
+    held = Certificate.load(copied / "old.cert")
+    replace(held, claim=held.claim | {"tier": tier}).save(copied / "old.cert")
+    (copied / "audit.toml").write_text(OLD, encoding="utf-8")
+    out = audit.run(copied / "audit.toml", copied / tier).folder
+    lock = json.loads((out / "audit.lock").read_text("utf-8"))
+    model = lock["models"][0]
+    assert model["tier"] == tier
+    model["upper"] *= 1 - share
+    bracket = replace(facts(held).proved, lower=model["lower"], upper=model["upper"])
+    model["relative_gap"] = bracket.relative_gap
+    model["distance"] = distance(model["lower"], model["upper"], model["over"], proved=True)
+    (out / "audit.lock").write_text(json.dumps(lock), encoding="utf-8")
+    expected = verdict if tier == "rounded" else "REJECTED"
+    assert audit.verify(out).rows[0]["verdict"] == expected
 
 
 def test_a_published_certificate_must_ask_what_is_in_the_folder(copied):
     out = copied / "out"
     shutil.copy(out / "certificates" / "few.cert", out / "certificates" / "old.cert")
     lock = json.loads((out / "audit.lock").read_text("utf-8"))
-    lock["models"][1] |= {
-        "verdict": "RANK_LIMITED",
-        "sha256": digest_of(out / "certificates" / "old.cert"),
-    }
+    lock["models"][1] |= restated(out, "old")
+    lock["models"][1] = {k: v for k, v in lock["models"][1].items() if v is not None}
     (out / "audit.lock").write_text(json.dumps(lock), encoding="utf-8")
     assert audit.verify(out).rows[1]["verdict"] == "RANK_LIMITED"
     assert audit.verify(out, inputs=copied).rows[1]["verdict"] == "REJECTED"

@@ -1,5 +1,6 @@
 """What a long computation keeps comes back as it was, and it goes on from there."""
 
+import json
 import os
 import signal
 from dataclasses import dataclass
@@ -248,3 +249,24 @@ def test_ctrl_c_leaves_what_is_proved(tmp_path, request):
     bare = check(problem, factors, progress=told)  # the same without a file
     assert bare.verdict in (Verdict.UNDECIDED, Verdict.REFUTED)
     assert not list(Path(tmp_path).glob("*.tmp"))
+
+
+@pytest.mark.parametrize(
+    "odd", [{"list": [1]}, 3, {"dict": [[1, 2]]}, {"list": [{"list": []}] * 4}]
+)
+@pytest.mark.parametrize("key", ["search", "dual"])
+def test_values_that_no_run_writes_are_told_to_be_the_file_s(tmp_path, key, odd):
+    rng, file = np.random.default_rng(5), tmp_path / "x.npz"
+    problem = Problem(Squared(rng.standard_normal((8, 1))), ReLU(rng.standard_normal((8, 3))), 1.0)
+    factors = rng.standard_normal((3, 2)), rng.standard_normal((1, 2))
+    check(problem, factors, budget=1, checkpoint=file)
+    with np.load(file) as stored:
+        members = {k: stored[k] for k in stored.files}
+    head = json.loads(str(members["head"]))
+    assert key in head["kept"]
+    head["kept"][key] = odd
+    np.savez(file, **members | {"head": np.array(json.dumps(head))})
+    before = file.read_bytes()
+    with pytest.raises(InputError, match=r"x\.npz is damaged: to go on from it ends in|checkpoint"):
+        check(problem, factors, budget=1, checkpoint=file)
+    assert file.read_bytes() == before

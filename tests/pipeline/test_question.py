@@ -79,3 +79,16 @@ def test_a_statement_that_says_anything_else_is_rejected(change, named):
     held = stated(Problem(Squared(DATA), ReLU(np.eye(4)), 1.0), (np.ones((4, 1)), np.ones((3, 1))))
     with pytest.raises((RejectedError, InputError), match=named):
         question(replace(held, statement=held.statement | change))
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"arrays": 3}, {"arrays": None}, {"arrays": [1]}, {"shape": "x"}, {"offsets": 0}]
+)
+def test_a_statement_whose_fields_are_of_another_kind_is_rejected(wrong):
+    Y = np.diag([3.0, 2.0])
+    held = check(Problem(Squared(Y), RankOne(), 1.0), (Y, np.eye(2))).certificate
+    odd = replace(held, statement=held.statement | wrong)
+    with pytest.raises((RejectedError, InputError), match=r"statement|1 left out"):
+        question(odd)
+    assert odd.summary() == repr(odd)[12:-1]
+    assert replace(held, statement={}).summary() == "claims nothing that can be read"

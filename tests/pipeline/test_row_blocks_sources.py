@@ -210,9 +210,9 @@ def test_an_array_that_is_named_an_archive_is_refused_and_the_reverse(tmp_path):
     with factor.open("wb") as file:
         np.savez(file, np.eye(3))
     for rows in ("block", "table"):
-        with pytest.raises(InputError, match=r"block.npz is no block .* it is one array \(3, 3\)"):
+        with pytest.raises(InputError, match=r"block.npz is no block .* it is one array, not an"):
             improve(RowBlocks([block], 3, LAM, rows=rows))
-    with pytest.raises(InputError, match=r"U.npy is no factor, U of a block: it is an archive"):
+    with pytest.raises(InputError, match=r"U.npy is no factor, U of a block: .* it is an archive"):
         check(RowBlocks([np.eye(3)], 3, LAM), ([factor], np.eye(3)))
 
 

@@ -8,8 +8,6 @@ from typing import Any, ClassVar
 
 from certify.base.errors import InputError
 
-PICKLE = b"\x80"  # the first byte of every pickle of protocol 2 and later
-
 
 class Format(ABC):
     """A format of arrays; its module is named after the file extension: npy for .npy.
@@ -58,13 +56,15 @@ def choose_name(path: Path, key: str | None, names: list[str]) -> str:
     return key
 
 
-def refuse_pickle(head: bytes, name: str) -> None:
-    """Raise InputError for the first bytes of a pickle."""
-    if head.startswith(PICKLE):
-        raise InputError(f"{name} is a pickle, which is never loaded: save it with numpy.save")
+def checked(matrix: Any) -> Any:
+    """Return a compressed sparse matrix whose pointers and indices are those of its entries.
 
+    scipy does not compare pointers with each other if the last one is 0, and reads beyond the
+    arrays.
 
-def brief(error: BaseException) -> str:
-    """Return the first line of another library's message, without its full stop."""
-    lines = str(error).strip().splitlines()
-    return lines[0].rstrip(".") if lines else type(error).__name__
+    Raises ValueError.
+    """
+    matrix.check_format(full_check=True)
+    if (matrix.indptr[1:] < matrix.indptr[:-1]).any():
+        raise ValueError("indptr decreases")
+    return matrix

@@ -5,6 +5,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import product
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from ._triplets import subtract
 
 MASK = "mask.npy"  # the file of the observed entries, where some are NaN
 MATRIX = 2  # dimensions
+SMALL = 10**6  # entries of which all singular values are found
 TRANSPOSED = "\0T"  # the end of a source whose array is transposed; no file name contains it
 NETWORK = "a network's weights belong to a table [network], with model, X, y and weight_decay"
 NO_FACTORS = ("# TODO: name the files of the factors", 'U = "U.npy"', 'V = "V.npy"')
@@ -207,8 +209,9 @@ def regularizer(Y: Any, candidate: dict[str, Any], extra: "Biases") -> tuple[str
         return f"lam = {value}  # the factors are stationary there", note
     guess = 1.0
     if Y.ndim == MATRIX:
-        dense = Y.toarray() if sparse.issparse(Y) else np.nan_to_num(Y)
-        guess = 0.1 * float(np.linalg.norm(dense, MATRIX)) if 0 < dense.size < 10**6 else 0.0
+        if 0 < prod(Y.shape) < SMALL:
+            dense = Y.toarray() if sparse.issparse(Y) else np.nan_to_num(Y)
+            guess = 0.1 * float(np.linalg.norm(dense, MATRIX))
         guess = guess or 1.0  # lam = 0 would be another question, at a fixed rank
     line = f"lam = {guess:.6g}  # TODO: the weight of the penalty in your training"
     return line, "lam is a guess: replace it by the one of your training"

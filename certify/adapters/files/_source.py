@@ -11,7 +11,7 @@ from pydantic.json_schema import GenerateJsonSchema
 from scipy import sparse
 from typing_extensions import TypeAliasType
 
-from certify.base.arrays import LARGEST
+from certify.base.arrays import as_float, rounding_message
 from certify.base.errors import InputError, accessing
 from certify.base.files import demand_regular
 
@@ -182,8 +182,8 @@ def numbers(x: object, name: str) -> Any:
     except ValueError:
         raise InputError(f"{name} must be a rectangle of numbers, got rows that differ") from None
     for k in leaves(x):
-        if isinstance(k, int) and abs(k) > LARGEST and int(float(k)) != k:
-            raise InputError(f"{name} has the integer {k}, which float64 would round")
+        if isinstance(k, int) and as_float(k) is None:
+            raise InputError(rounding_message(name, k))
         if not isinstance(k, int | float):
             raise InputError(f"{name} must hold numbers, got {k!r}")
     return a

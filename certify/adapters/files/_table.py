@@ -13,9 +13,7 @@ from typing import Any
 import numpy as np
 
 from certify.base.arrays import LONGEST
-from certify.base.errors import InputError
-
-from ._base import brief
+from certify.base.errors import InputError, brief
 
 TABLES = ("csv", "tsv")  # which may be compressed by gzip
 WHOLE = re.compile(r"[+-]?\d{16,}")  # an integer that may be rounded

@@ -22,6 +22,7 @@ NAMES = (  # of columns, in small letters without spaces and underscores
     ),
     ("rating", "ratings", "score", "stars", "value", "r", "count", "plays", "data"),
 )
+ROWS, PER_ID = 1 << 22, 1 << 10  # ids up to ROWS + PER_ID per id may be row numbers
 ROLES = ("user", "item", "rating")
 Order = Literal["number", "from 1", "sorted", "first seen"]
 ORDERS = get_args(Order)
@@ -173,8 +174,11 @@ def number_ids(ids: Any, order: str, name: str) -> tuple[Ints, npt.NDArray[Any]]
             got = short(raw.min()) if raw.dtype.kind in "iuf" and raw.size else str(raw.dtype)
             cure = 'order="first seen" or "sorted" numbers any ids'
             raise InputError(f"{name} ids must be integers from {first}, got {got}; {cure}")
-        lines = raw.astype(np.int64) - first
-        return lines, np.arange(first, first + (int(lines.max()) + 1 if raw.size else 0))
+        most = int(raw.max()) if raw.size else first - 1
+        if most > ROWS + PER_ID * raw.size:
+            why = f"{most} among {raw.size} is no row number"
+            raise InputError(f'{name} ids: {why}; order="first seen" or "sorted" numbers any ids')
+        return raw.astype(np.int64) - first, np.arange(first, most + 1)
     known, at, lines = np.unique(raw, return_index=True, return_inverse=True)
     if order == "sorted":
         return lines.astype(np.int64), known

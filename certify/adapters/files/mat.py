@@ -13,8 +13,9 @@ from scipy import sparse
 
 from certify.base.arrays import real
 from certify.base.errors import InputError
+from certify.base.npy import refuse_pickle
 
-from ._base import Format, choose_name, refuse_pickle
+from ._base import Format, checked, choose_name
 
 HEAD = 128  # bytes before the first element; the last four are the version and the byte order
 COMPRESSED, MATRIX = 15, 14  # types of elements
@@ -151,5 +152,4 @@ def values(entry: MatArray, where: str) -> Any:
     if len(starts) != entry.shape[1] + 1 or not 0 <= count <= min(len(rows), len(data)):
         raise InputError(f"{where} is damaged: its columns do not fit its entries")
     out = sparse.csc_array((real(data[:count], where), rows[:count], starts), shape=entry.shape)
-    out.check_format(full_check=True)
-    return out
+    return checked(out)

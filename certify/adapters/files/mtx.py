@@ -7,9 +7,10 @@ from typing import Any
 
 from scipy import io
 
-from certify.base.errors import InputError
+from certify.base.errors import InputError, brief
+from certify.base.npy import refuse_pickle
 
-from ._base import Format, brief, refuse_pickle
+from ._base import Format
 from ._table import demand_exact
 
 LONG = re.compile(rb"\d{16}")  # perhaps an integer that is rounded

@@ -3,8 +3,9 @@
 from pathlib import Path
 from typing import Any
 
+from certify.base.npy import read_array
+
 from ._base import Format
-from ._stream import read_array
 
 
 class Npy(Format):

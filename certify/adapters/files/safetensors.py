@@ -7,9 +7,10 @@ from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
-from certify.base.errors import InputError
+from certify.base.errors import InputError, brief
+from certify.base.npy import refuse_pickle
 
-from ._base import Format, brief, choose_name, refuse_pickle
+from ._base import Format, choose_name
 
 KINDS = ("BOOL", "U8", "I8", "I16", "U16", "I32", "U32", "I64", "U64", "F16", "F32", "F64")
 

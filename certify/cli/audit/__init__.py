@@ -9,21 +9,36 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from certify.base.errors import InputError, OutOfScopeError
-from certify.kernel.errors import RejectedError
+from certify.base.errors import MALFORMED
 from certify.pipeline.certificate.verdict import REJECTED_EXIT
-from certify.pipeline.report import environment
+from certify.pipeline.report import FLOATS, environment
 
 from . import _again as again
 from . import _book as book
 from ._book import Row, above, epsilon_text
-from ._job import finite, own_size_fields, proved_of
+from ._job import derived
 from ._plan import Job, Model, plan, settings_of, source_of
 from ._pool import as_answered, as_finished, workers
 
 Recheck = tuple[dict[str, Any], Model]  # a model in the lock, and in the plan
 
-__all__ = ["Audit", "Job", "Progress", "above", "epsilon_text", "plan", "run", "verify"]
+NOT_VERIFIED = (
+    "not verified: models without a certificate; what a search said (reason), took (seconds) and "
+    "was trained for (training, multiple, constant); keys and versions of libraries; in reports "
+    f"{FLOATS}; other files"
+)
+
+__all__ = [
+    "NOT_VERIFIED",
+    "Audit",
+    "Job",
+    "Progress",
+    "above",
+    "epsilon_text",
+    "plan",
+    "run",
+    "verify",
+]
 
 
 @dataclass(frozen=True)
@@ -115,8 +130,10 @@ def verify(
     """Verify every certificate in an audit's folder, without a search.
 
     Each must be the file in the lock, have the lock's epsilon, and prove the lock's verdict from
-    its own arrays; bracket, tier and exit status in the rows are those of this verification.  The
-    models and their epsilon must be those of the folder's audit.toml.
+    its own arrays.  All that the lock says of a model must follow from its certificates, and
+    index.html, results.jsonl and the reports must be what is written of that here.  NOT_VERIFIED
+    names what cannot be derived, and `not_verified` in a row its fields.  The models and their
+    epsilon must be those of the folder's audit.toml.
 
     inputs  a folder with the models' own files.  Their digests must be those of the lock, and
             the question and epsilon of a problem or a certificate those of its file; the plan, if
@@ -124,8 +141,8 @@ def verify(
             that a fit returns is not compared.
 
     A row whose certificate fails is REJECTED with the reason.  A row without a certificate keeps
-    its verdict, which must be one that needs no proof.  A page or a table that the audit did not
-    write gets a REJECTED row.
+    its verdict, which must be one that needs no proof.  A page or a table that somebody has edited
+    gets a REJECTED row.
 
     Raises InputError if the lock or the plan is missing or not in the form that `run` writes.
     """
@@ -135,14 +152,16 @@ def verify(
     given = None if inputs is None else Path(inputs).absolute()
     todo = list(zip(lock["models"], book.plan_models(place, lock, given), strict=True))
     rows: dict[int, Row] = {}
+    edited: list[Row] = []
     start, work = monotonic(), partial(recheck_model, place, given)
     with rowwise(todo, executor, work) as answers:
         for k, row in answers:
+            edited += row.pop("pages", [])
             rows[k] = {"name": todo[k][0]["name"]} | row
             left = (monotonic() - start) / len(rows) * (len(todo) - len(rows))
             notify(Progress(len(rows), len(todo), rows[k], left))
-    pages = [row_of_page(*page) for page in book.changed_pages(place, lock)]
-    return Audit(Path(folder), [rows[k] for k in range(len(todo))] + pages)
+    edited += [row_of_page(*page) for page in book.changed_pages(place, lock)]
+    return Audit(Path(folder), [rows[k] for k in range(len(todo))] + edited)
 
 
 @contextmanager
@@ -172,16 +191,21 @@ def recheck_model(place: Path, inputs: Path | None, one: Recheck) -> Row:
         if inputs is not None:
             again.same_inputs(model, inputs)
         if "certificate" not in model:
-            return row | {"reason": again.without_proof(model)}
+            hollow = sorted(set(model) - set(again.LOCKED))
+            return row | {"reason": again.without_proof(model), "not_verified": hollow}
         proof = again.prove_again(place, model)
         own = again.prove_own_size(place, model, proof)
         again.planned_epsilon(proof.certificate, source[0], settings)
         if inputs is not None:
-            again.same_question(proof.certificate, source, inputs, settings)
-    except (RejectedError, InputError, OutOfScopeError, OSError) as error:
+            again.same_question(proof.certificate, source, inputs, settings, model)
+        proof, own = again.as_shown(model, proof, own)
+        why = again.changed_report(place, model, proof, own)
+    except (*MALFORMED, OSError) as error:
         return row | {"verdict": "REJECTED", "status": REJECTED_EXIT, "reason": str(error)}
-    fields = finite(proved_of(proof) | own_size_fields(own))
-    return row | fields | {"reason": f"proved by {', '.join(proof.proved.rules)}"}
+    pages = [row_of_page(book.report_of(model["name"]), why)] if why else []
+    said: Row = {"reason": f"proved by {', '.join(proof.proved.rules)}"}
+    said["not_verified"] = [k for k in again.UNVERIFIED if k in model]
+    return row | derived(proof, own) | said | {"pages": pages}
 
 
 def row_of_page(name: str, reason: str) -> Row:

@@ -1,25 +1,45 @@
 """Verify an audit's certificates again, when a run continues and for `--verify`."""
 
 import json
+import math
+import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from certify.adapters.files import load
-from certify.base.errors import InputError
+from certify.base.errors import MALFORMED, InputError
 from certify.base.files import member, open_member, read_member
 from certify.kernel import claim
 from certify.kernel.errors import RejectedError
 from certify.pipeline.certificate.file import Certificate, ask, rounding
 from certify.pipeline.certificate.question import question
-from certify.pipeline.certificate.verify import MALFORMED
-from certify.pipeline.report import Facts, facts, same, save
+from certify.pipeline.report import Facts, comparable, facts, page, same, save
 from certify.pipeline.units import Units
 
-from ._book import LARGEST, MOST, PROVED, Row, belongs, certificate_of, report_of, row_of
-from ._job import finite, own_size_fields, proved_of
-from ._plan import Job, digest_of, digests, epsilon_of, name_of
+from ._book import (
+    LARGEST,
+    MOST,
+    PROVED,
+    Row,
+    belongs,
+    certificate_of,
+    changed,
+    report_of,
+    row_of,
+)
+from ._job import derived
+from ._plan import Job, digest_of, digests, epsilon_of, file_of, name_of
 
+ROUNDING = 2.0**-30  # of bounds in rounded arithmetic by another BLAS, relative
+LOCKED = ("name", "kind", "source", "inputs")  # of the plan, beside the row
+UNITS = ("training", "multiple", "constant")  # of a row: the loss of the training
+UNVERIFIED = ("key", "cached", "reason", "seconds", *UNITS)  # of a row, whatever it proves
+UNPROVED = (
+    *(*LOCKED, *UNVERIFIED),
+    *("verdict", "status", "tier", "model", "data", "components", "counted"),
+)
 STATED = ("certificate", "verdict", "sha256")
 UNREADABLE = (*MALFORMED, OSError)  # the errors that a stored row may raise
 
@@ -38,10 +58,11 @@ def earlier_row(folder: Path, job: Job) -> Row | None:
         if "certificate" in row:
             proof = prove_again(folder, row)
             own = prove_own_size(folder, row, proof)
-            same_question(proof.certificate, (job.kind, job.source), Path(job.folder), job.settings)
+            source = job.kind, job.source
+            same_question(proof.certificate, source, Path(job.folder), job.settings, row)
             place = member(folder, report_of(job.name))
             save(proof, place, f"{place.stem}.cert", own, Units.of(row))
-            row |= finite(proved_of(proof)) | own_size_fields(own)
+            row |= derived(proof, own)
     except UNREADABLE:
         return None
     return {**row, "cached": True}
@@ -75,7 +96,8 @@ def prove_again(place: Path, model: Mapping[str, Any], prefix: str = "") -> Fact
     if name != certificate_of(model["name"], own=bool(prefix)):
         raise RejectedError("audit.lock", "path", str(name))
     with open_member(place, name, LARGEST) as file:
-        if digest_of(file) != digest:
+        size = os.fstat(file.fileno()).st_size
+        if digest_of(file) != digest or size != model.get(f"{prefix}bytes"):
             raise RejectedError("audit.lock", "digest", f"{Path(name).name} is another file")
         certificate = Certificate.load(file)
     same_epsilon(certificate, {k: model.get(k) for k in ("rtol", "atol")}, "audit.lock")
@@ -105,23 +127,34 @@ def planned_epsilon(certificate: Certificate, kind: str, settings: Mapping[str, 
 
 
 def same_question(
-    certificate: Certificate, source: tuple[str, str], folder: Path, settings: Mapping[str, Any]
+    certificate: Certificate,
+    source: tuple[str, str],
+    folder: Path,
+    settings: Mapping[str, Any],
+    row: Mapping[str, Any],
 ) -> None:
     """Raise RejectedError unless a certificate has the question of the plan and the model's file.
 
     source    the kind and the source of a model
     settings  the plan's rtol and atol; None for the file's own
+    row       the row of the model, whose training objective is that of the file
     """
     kind, name = source
     planned_epsilon(certificate, kind, settings)
+    shown = units = {k: row[k] for k in UNITS if k in row}
     if kind == "certificate":
         claim.same_question(certificate.statement, Certificate.load(folder / name).statement)
+        units = {}
     elif kind == "problem":
         loaded = load(folder / name)
         q = None if loaded.q is None else loaded.problem.accept_offsets(loaded.q)
         epsilon: Any = {"rtol": loaded.rtol, "atol": loaded.atol} | epsilon_of(kind, settings)
         expected = ask(loaded.problem, loaded.problem.accept(loaded.factors), q, **epsilon)
         claim.same_question(certificate.statement, expected.statement)
+        units = loaded.units.as_dict()
+    if shown != units:
+        message = f"the training objective is {shown}, by its file {units}"
+        raise RejectedError("audit.lock", "units", message)
 
 
 def same_source(model: Mapping[str, Any], source: tuple[str, str]) -> None:
@@ -151,4 +184,53 @@ def without_proof(model: Mapping[str, Any]) -> str:
     """Return that nothing is proved; raise RejectedError if the lock claims a proof."""
     if model["verdict"] in PROVED:
         raise RejectedError("audit.lock", "not proved", f"{model['verdict']} without a certificate")
+    if shown := sorted(set(model) - set(UNPROVED)):
+        raise RejectedError("audit.lock", "not proved", f"{shown[0]} without a certificate")
     return "there is no certificate: nothing is proved"
+
+
+def as_shown(
+    model: Mapping[str, Any], proof: Facts, own: Facts | None
+) -> tuple[Facts, Facts | None]:
+    """Return the proofs with the bounds that a lock shows, which every page repeats.
+
+    In exact arithmetic these must be the bounds that are proved now; rounded arithmetic may round
+    otherwise on another machine, by no more than ROUNDING.
+
+    Raises RejectedError for another bound, and for any other field that does not follow from the
+    certificates.
+    """
+    bounds = {k: model.get(k) for k in ("lower", "upper", "better")}
+    proof = with_bounds(proof, bounds)
+    own = None if own is None else with_bounds(own, {"lower": model.get("own_lower")})
+    wanted = derived(proof, own) | {"report": report_of(model["name"])}
+    known = (*LOCKED, *UNVERIFIED, *(f"{p}{k}" for p in ("", "own_") for k in (*STATED, "bytes")))
+    for name in sorted(model.keys() | wanted.keys()):
+        if name in wanted and (name not in model or model[name] != wanted[name]):
+            message = f"shows {name} = {model.get(name)!r}, its certificate {wanted[name]!r}"
+            raise RejectedError("audit.lock", "not proved", message)
+        if name not in wanted and name not in known:
+            raise RejectedError("audit.lock", "not proved", f"shows {name}, which is not proved")
+    return proof, own
+
+
+def with_bounds(proof: Facts, shown: Mapping[str, Any]) -> Facts:
+    """Return a proof with other bounds, where they differ by rounding only."""
+    new = {}
+    for name, x in shown.items():
+        now = getattr(proof.proved, name)
+        plain = isinstance(x, float) and isinstance(now, float) and math.isfinite(now)
+        if plain and proof.proved.tier != "exact" and abs(x - now) <= ROUNDING * abs(now):
+            new[name] = x
+    return replace(proof, proved=replace(proof.proved, **new))
+
+
+def changed_report(
+    folder: Path, model: Mapping[str, Any], proof: Facts, own: Facts | None
+) -> str | None:
+    """Return what is wrong with a model's report; None if it is as written here or missing."""
+    name = report_of(model["name"])
+    if not os.path.lexists(folder / name):
+        return None
+    html = page(proof, f"{file_of(model['name'])}.cert", own, Units.of(model))
+    return changed(folder, name, html, comparable)

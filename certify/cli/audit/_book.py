@@ -5,14 +5,17 @@ import json
 import os
 import platform
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from functools import partial
+from importlib import metadata
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from certify.base.errors import InputError, accessing
-from certify.base.files import demand_regular, member, open_member, read_member
+from certify.base.errors import MALFORMED, InputError, accessing
+from certify.base.extras import optional
+from certify.base.files import demand_regular, member, read_member
 from certify.kernel.statement import FORMAT
 from certify.pipeline.certificate.file import write_atomically
 from certify.pipeline.certificate.verdict import EXIT_CODES, REJECTED_EXIT, relative
@@ -20,11 +23,12 @@ from certify.pipeline.numbers import at_least, at_most, excess, percent, short
 from certify.pipeline.report import environment
 from certify.pipeline.units import Units
 
-from ._plan import Job, Model, digest_of, file_of, installed_versions, models_of
+from ._plan import Job, Model, file_of, installed_versions, models_of
 from ._pool import Done
 
 Row = dict[str, Any]
 LOCK, RESULTS, INDEX, PLAN = "audit.lock", "results.jsonl", "index.html", "audit.toml"
+BESIDE = ("kind", "source", "inputs")  # of a model in the lock, beside its row
 OWN = "own-size"  # the folder of the certificates at the models' own sizes
 VERSION = "certify-audit/2"
 MOST, LARGEST = 1 << 26, 1 << 32  # bytes that are read of a page or a lock, of a certificate
@@ -124,14 +128,19 @@ def worst(rows: list[Row]) -> int:
 
 def write_pages(folder: Path, rows: list[Row]) -> None:
     """Write results.jsonl and index.html."""
+    for name, text in pages(rows).items():
+        write_member(folder, name, text.encode())
+
+
+def pages(rows: list[Row]) -> dict[str, str]:
+    """Return the texts of results.jsonl and index.html, which show the rows and nothing else."""
     lines = "".join(json.dumps(row, allow_nan=False) + "\n" for row in rows)
-    write_member(folder, RESULTS, lines.encode())
     source = files(__package__).joinpath("index.html.jinja").read_text("utf-8")
     shown = {"at_least": at_least, "at_most": at_most, "asked": epsilon_text, "above": above}
     shown |= {"at_size": at_size, "ends": ends}
     counts = Counter(row["verdict"] for row in rows)
     page = environment().from_string(source).render(rows=rows, counts=counts, **shown)
-    write_member(folder, INDEX, page.encode())
+    return {RESULTS: lines, INDEX: page}
 
 
 def epsilon_text(row: Row) -> str:
@@ -174,23 +183,18 @@ def at_size(row: Row) -> str:
 
 
 def write_lock(folder: Path, plan: Path, jobs: list[Job], rows: list[Row]) -> None:
-    """Write audit.lock: versions, each epsilon, and the digests of all inputs and outputs."""
+    """Write audit.lock: versions, the digests of all inputs, and the rows of the pages."""
     by = {row["name"]: row for row in rows}
-    proved = ("verdict", "certificate", "sha256")
-    kept = (*proved, *(f"own_{k}" for k in proved), "status", "lower", "upper", "rtol", "atol")
-    models = [
-        {"name": j.name, "kind": j.kind, "source": j.source, "key": j.key, "inputs": j.inputs}
-        | {k: by[j.name][k] for k in kept if k in by[j.name]}
-        for j in jobs
-    ]
-    pages = [INDEX, RESULTS, *(row["report"] for row in rows if "report" in row)]
+    models = [{"kind": j.kind, "source": j.source, "inputs": j.inputs} | by[j.name] for j in jobs]
     lock = {
         "format": VERSION,
         "certificates": FORMAT,
         "python": platform.python_version(),
         "libraries": installed_versions(),
-        "plan": {"name": plan.name, "sha256": member_digest(folder, PLAN)},
-        "pages": {name: member_digest(folder, name) for name in pages},
+        "plan": {
+            "name": plan.name,
+            "sha256": hashlib.sha256(plan_bytes(folder / PLAN)).hexdigest(),
+        },
         "models": models,
     }
     write_member(folder, LOCK, (json.dumps(lock, indent=1) + "\n").encode())
@@ -240,22 +244,33 @@ def plan_models(folder: Path, lock: Mapping[str, Any], inputs: Path | None) -> l
 
 
 def changed_pages(folder: Path, lock: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield (name, reason) of the pages and tables that differ from those of the audit."""
-    raw = lock.get("pages")
-    pages = raw if isinstance(raw, dict) else {}
-    for name in (INDEX, RESULTS, *(report_of(m["name"]) for m in lock["models"])):
-        if os.path.lexists(folder / name):
-            try:
-                if member_digest(folder, name) != pages.get(name):
-                    yield name, "it is not as the audit wrote it"
-            except InputError as error:
-                yield name, str(error)
+    """Yield (name, reason) of the pages and tables that are not made of the lock's rows."""
+    rows = [{k: x for k, x in m.items() if k not in BESIDE} for m in lock["models"]]
+    texts: dict[str, str | None] = dict.fromkeys((RESULTS, INDEX))
+    wrong = optional("jinja2", "jinja2", "report").TemplateError
+    with suppress(*MALFORMED, wrong):  # values that no row has
+        texts |= pages(rows)
+    texts |= {report_of(m["name"]): None for m in lock["models"] if "report" not in m}
+    for name, text in texts.items():
+        if os.path.lexists(folder / name) and (why := changed(folder, name, text)):
+            yield name, why
 
 
-def member_digest(folder: Path, name: str) -> str:
-    """Return the digest of a file of the folder; raises InputError as `open_member`."""
-    with open_member(folder, name, MOST) as file:
-        return digest_of(file)
+def changed(
+    folder: Path, name: str, text: str | None, compared: Callable[[str], str] = str
+) -> str | None:
+    """Return why a page is not this text; None if it is.
+
+    text      None: no text of this audit has the name
+    compared  compared(text) leaves out what need not be the same
+    """
+    try:
+        there = read_member(folder, name, MOST).decode("utf-8", "replace")
+    except InputError as error:
+        return str(error)
+    if text is None or compared(there) != compared(text):
+        return f"it is not what certify {metadata.version('certify')} writes of what is verified"
+    return None
 
 
 def is_complete(model: object) -> bool:

@@ -90,14 +90,14 @@ def judge(job: Job, out: Path) -> Row:
         certificate.save(out / CERTIFICATE)
         save(proved, out / REPORT, f"{file_of(job.name)}.cert")
         reason = {"reason": "the certificate was verified again"}
-        parts = proved.question.problem, proved.candidate
-        return verdict_fields(proved.verdict) | proved_of(proved) | reason | shape(*parts)
+        return derived(proved, None) | reason
     problem, factors, q, defaults = question(job)
     overrides = epsilon_of(job.kind, job.settings)
     run = {k: job.settings[k] for k in ("budget", "seed")}
     units: Units = defaults.pop("units", getattr(factors, "units", OBJECTIVE))
     result = check(problem, factors, q=q, **{**defaults, **overrides}, **run)
-    row = verdict_fields(result.verdict) | {"reason": result.reason, "tier": result.tier}
+    row = {"verdict": result.verdict.name, "status": result.verdict.exit_code}
+    row |= {"reason": result.reason, "tier": result.tier} | shape(problem, factors)
     if result.certificate is not None:
         result.certificate.save(out / CERTIFICATE)
         proved, other = facts(result.certificate), result.own_certificate
@@ -105,27 +105,26 @@ def judge(job: Job, out: Path) -> Row:
         save(proved, out / REPORT, f"{file_of(job.name)}.cert", own, units)
         if own is not None:
             own.certificate.save(out / OWN)
-        row |= proved_of(proved) | own_size_fields(own)
-    return row | units.as_dict() | shape(problem, factors)
+        row |= derived(proved, own)
+    return row | units.as_dict()
 
 
-def verdict_fields(verdict: Verdict) -> Row:
-    """Return a verdict and its exit status."""
-    return {"verdict": verdict.name, "status": verdict.exit_code}
+def derived(proof: Facts, own: Facts | None) -> Row:
+    """Return the fields of a row that follow from its certificates.
 
-
-def proved_of(proof: Facts) -> Row:
-    """Return the fields of a row for a proof."""
+    own  the proof at the model's own size, if the row has one
+    """
     p, q = proof.proved, proof.question
     away = distance(p.lower, p.upper, p.over, proved=True)
-    row = {"distance": away, "over": p.over, "lower": p.lower, "upper": p.upper}
+    row = {"verdict": p.verdict.name, "status": p.verdict.exit_code}
+    row |= {"distance": away, "over": p.over, "lower": p.lower, "upper": p.upper}
     row |= {"relative_gap": p.relative_gap, "tier": p.tier, "rtol": q.rtol, "atol": q.atol}
-    return row if p.better is None else row | {"better": p.better}
-
-
-def own_size_fields(own: Facts | None) -> Row:
-    """Return the fields of a row for the proof at the model's own size."""
-    return {} if own is None else {"own_verdict": own.verdict.name, "own_lower": own.proved.lower}
+    row |= shape(q.problem, proof.candidate)
+    if p.better is not None:
+        row |= {"better": p.better}
+    if own is not None:
+        row |= {"own_verdict": own.verdict.name, "own_lower": own.proved.lower}
+    return finite(row)
 
 
 def shape(problem: Problem, factors: Any) -> Row:  # noqa: ANN401  arrays

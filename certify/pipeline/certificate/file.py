@@ -18,7 +18,7 @@ from safetensors.numpy import save
 
 from certify.atoms import Factors
 from certify.base.arrays import Array, scalar
-from certify.base.errors import accessing
+from certify.base.errors import MALFORMED, accessing
 from certify.kernel import arrays as kernel_arrays
 from certify.kernel.file import identity, read, seal
 from certify.kernel.statement import FORMAT, ZEROS, known_format
@@ -105,6 +105,13 @@ class Certificate:
 
     def summary(self) -> str:
         """Say in one line what the certificate claims about which question; nothing is proved."""
+        try:
+            return self.described()
+        except MALFORMED:
+            return "claims nothing that can be read"
+
+    def described(self) -> str:
+        """Return `summary` of a certificate whose fields are there."""
         statement = self.statement
         size, loss = "x".join(map(str, statement["shape"])), statement["loss"]
         loss = loss if isinstance(loss, str) else loss["kind"]

@@ -1,6 +1,7 @@
 """Rebuild the question of a certificate: its problem, factors and epsilon."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 from scipy import sparse
 
 from certify.atoms import Factors, atom_of
-from certify.base.errors import InputError
+from certify.base.errors import MALFORMED, InputError
 from certify.kernel.arrays import Arrays
 from certify.kernel.budget import LINE, Budget
 from certify.kernel.errors import RejectedError
@@ -58,20 +59,31 @@ def question(certificate: Certificate) -> Question:
     this statement.
     """
     c = certificate
-    if missing := sorted(set(c.statement["arrays"]) - set(c.given)):
+    with malformed():
+        missing = sorted(map(str, {*c.statement["arrays"]} - {*c.given}))
+    if missing:
         raise InputError(f"the certificate holds no data ({', '.join(missing)} left out)")
-    at = pattern(c.statement, Arrays(c.given, "statement"))
-    budget = Budget(allowance(c.statement, c.proof, c.given.values()))
-    budget.spend(LINE * (at.m + at.n), f"{at.m} rows and {at.n} columns")
-    try:
+    with malformed():
+        at = pattern(c.statement, Arrays(c.given, "statement"))
+        budget = Budget(allowance(c.statement, c.proof, c.given.values()))
+        budget.spend(LINE * (at.m + at.n), f"{at.m} rows and {at.n} columns")
         inputs = reread(c.statement, {k: as_numpy(a) for k, a in c.given.items()})
         again = inputs.restate()
-    except (AttributeError, LookupError, TypeError, ValueError) as error:
-        raise RejectedError("statement", "malformed", str(error)) from error
     if again.statement != c.statement:
         wrong = [k for k, v in again.statement.items() if c.statement.get(k) != v]
         raise RejectedError("statement", "malformed", ", ".join(wrong or sorted(c.statement)))
     return inputs
+
+
+@contextmanager
+def malformed() -> Iterator[None]:
+    """Replace an error of values that no statement has by a RejectedError."""
+    try:
+        yield
+    except RejectedError:
+        raise
+    except MALFORMED as error:
+        raise RejectedError("statement", "malformed", str(error)) from error
 
 
 def reread(statement: Json, data: Data) -> Question:

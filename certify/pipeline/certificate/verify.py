@@ -12,7 +12,7 @@ from scipy import sparse
 
 from certify.base.arrays import Array, accept_word
 from certify.base.cluster import Client, on_cluster
-from certify.base.errors import InputError, OutOfScopeError
+from certify.base.errors import MALFORMED, InputError, OutOfScopeError
 from certify.kernel.budget import Budget
 from certify.kernel.claim import check, same_question
 from certify.kernel.errors import RejectedError
@@ -37,7 +37,6 @@ from .verdict import Bracket, Judgement, Verdict
 TIERS = ("exact", "rounded")  # arithmetics of the kernel
 CHECKED = "checked"  # by the proved checker
 RTOL = 1e-6  # of check(), by default
-MALFORMED = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 SCALES = (("scale.left", (-1, 1)), ("scale.right", (1, -1)))
 
 

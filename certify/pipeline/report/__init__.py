@@ -1,6 +1,7 @@
 """A certificate as one page for readers; it is verified again before the page is written."""
 
 import os
+import re
 import shlex
 from importlib.resources import files
 from pathlib import Path
@@ -22,7 +23,30 @@ from ._facts import SHOWN, Facts, facts
 LARGE = 1e5  # bytes from which a size is given in MB
 DRAWN = ("products", "layers")  # families whose components are drawn one by one
 
-__all__ = ["Facts", "demand_page", "facts", "in_words", "page", "same", "save", "write"]
+FLOATS = "the floats of components, pictures in PNG and the versions in reports"
+NUMBER = r"[-+.0-9e–]{1,30}"
+VARIABLE = (  # what a page shows that follows from no proof, and may be other floats elsewhere
+    (
+        re.compile(rf"(<tr><td>\d+</td><td>){NUMBER}(</td><td>){NUMBER}(</td><td>){NUMBER}</td>"),
+        r"\1\2\3",
+    ),
+    (re.compile(r'(<circle cx="[.\d]+" cy=")[.\d]+'), r"\1"),
+    (re.compile(r"(src=\"data:image/png;base64,)[A-Za-z0-9+/=]*"), r"\1"),
+    (re.compile(r"(<dt>(?:certify|numpy)</dt><dd>)[A-Za-z0-9.+!-]{1,40}"), r"\1"),
+)
+
+__all__ = [
+    "FLOATS",
+    "Facts",
+    "comparable",
+    "demand_page",
+    "facts",
+    "in_words",
+    "page",
+    "same",
+    "save",
+    "write",
+]
 
 
 def write(
@@ -71,6 +95,13 @@ def save(
     blob = page(facts, file, own, units).encode()
     write_atomically(Path(os.path.realpath(path)), blob)
     return len(blob)
+
+
+def comparable(html: str) -> str:
+    """Return a page without FLOATS: the rest is the same on every machine."""
+    for pattern, kept in VARIABLE:
+        html = pattern.sub(kept, html)
+    return html
 
 
 def in_words(facts: Facts) -> dict[str, str]:

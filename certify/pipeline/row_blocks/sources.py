@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 from scipy import sparse
@@ -14,6 +13,8 @@ from certify.base.cluster import PLACE
 from certify.base.errors import InputError, accessing
 from certify.base.extras import optional
 from certify.base.files import demand_regular
+from certify.base.npy import read_array
+from certify.base.npz import member, opened
 from certify.base.rigor.row_blocks import Block, counts_of
 
 PARQUET, SUFFIXES = ".parquet", (".npz", ".parquet")
@@ -23,7 +24,7 @@ MATRIX, PAIR = 2, 2  # dimensions; a matrix and its weights
 COUNTS = "counts"  # norms with the numbers of entries as weights
 Span = tuple[int, int | None]  # of a block: its first row in the file's count; its rows, if known
 Source = Any  # of a block: see RowBlocks
-UNREADABLE = (OSError, EOFError, KeyError, ValueError, BadZipFile)  # errors of reading a file
+UNREADABLE = (OSError, KeyError, ValueError)  # errors of reading a file
 
 
 def accept_folder(given: object, name: str) -> Path:
@@ -103,14 +104,12 @@ def load_array(given: Any, name: str) -> Any:  # noqa: ANN401  an array, or a fi
     if not isinstance(given, str | Path):
         return given
     demand_regular(Path(given))
+    path = Path(given)
     try:
-        with Path(given).open("rb") as file:
-            array = np.load(file)
-            if not isinstance(array, np.ndarray):
-                raise ValueError("it is an archive, not one array")  # noqa: TRY004
+        with path.open("rb") as file:
+            return read_array(file, path.stat().st_size, str(path))
     except UNREADABLE as error:
         raise InputError(f"{given} is no {name}: {error}") from None
-    return array
 
 
 def weighted_entries(source: Source, span: Span, n: int) -> tuple[SparseMatrix, Array | None]:
@@ -195,13 +194,11 @@ def read_columns(source: str | Path, count: int = MOST) -> list[Any]:
         table = parquet.read_table(source, columns=names[:count])
         found = [np.asarray(column.to_numpy()) for column in table.columns]
     else:
-        with Path(source).open("rb") as file:
-            stored = np.load(file)
-            if isinstance(stored, np.ndarray):
-                got = f"it is one array {stored.shape}"
-                raise ValueError(f"{got}, not an archive of rows, cols and data")  # noqa: TRY004
-            names = ["rows", "cols", "data", *(["weights"] if "weights" in stored else [])]
-            found = [stored[x] for x in names[:count]]
+        path = Path(source)
+        with opened(path) as archive:
+            more = ["weights"] if "weights.npy" in archive.namelist() else []
+            names = ["rows", "cols", "data", *more]
+            found = [member(path, archive, x) for x in names[:count]]
     return [*map(accept_indices, found[:2]), *found[2:]]
 
 

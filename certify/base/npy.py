@@ -8,14 +8,13 @@ from typing import IO, Any
 import numpy as np
 import numpy.typing as npt
 
-from certify.base.errors import InputError
+from .errors import InputError
 
-from ._base import refuse_pickle
-
-MAGIC = b"\x93NUMPY"
+PICKLE = b"\x80"  # the first byte of every pickle of protocol 2 and later
+MAGIC, ZIP = b"\x93NUMPY", b"PK\3\4"
 LENGTHS = {1: 2, 2: 4}  # bytes of the header's length, by the version of the layout
 LONGEST = 10_000  # bytes of a header; numpy writes about a hundred
-PLAIN = re.compile(r"[<>|=](b1|[iu][1248]|f[248]|[SU]\d{1,6})")
+PLAIN = re.compile(r"[<>|=](b1|[iu][1248]|f[248]|[SU]\d{1,9})")
 KEYS = {"descr", "fortran_order", "shape"}
 
 
@@ -47,6 +46,8 @@ def read_header(stream: IO[bytes], name: str) -> tuple[dict[str, Any], int]:
     """Return the header, a literal dict, and the number of bytes before the data."""
     head = stream.read(8)
     refuse_pickle(head, name)
+    if head.startswith(ZIP):
+        raise InputError(f"{name} is not a .npy array: it is an archive, not one array")
     if head[:6] != MAGIC or len(head) < len(MAGIC) + 2:
         raise InputError(f"{name} is not a .npy array: it starts with {head!r}")
     if head[6] not in LENGTHS:
@@ -61,7 +62,7 @@ def read_header(stream: IO[bytes], name: str) -> tuple[dict[str, Any], int]:
     return header, 8 + width + length
 
 
-def literal(text: bytes) -> Any:
+def literal(text: bytes) -> Any:  # noqa: ANN401  a literal
     """Return the Python literal in a header, or None."""
     try:
         return ast.literal_eval(text.decode("ascii").strip())
@@ -86,4 +87,13 @@ def dtype(descr: object, name: str) -> np.dtype[Any]:
     if not isinstance(descr, str) or not PLAIN.fullmatch(descr):
         wanted = "real numbers of at most 64 bits"
         raise InputError(f"{name} must hold {wanted}, got dtype {str(descr)[:60]!r}")
-    return np.dtype(descr)
+    try:
+        return np.dtype(descr)
+    except (TypeError, ValueError):
+        raise InputError(f"{name} has the impossible dtype {descr}") from None
+
+
+def refuse_pickle(head: bytes, name: str) -> None:
+    """Raise InputError for the first bytes of a pickle."""
+    if head.startswith(PICKLE):
+        raise InputError(f"{name} is a pickle, which is never loaded: save it with numpy.save")
