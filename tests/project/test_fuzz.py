@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from certify.adapters.files import FORMATS
 from tests.fuzz.readers import READERS
 
 ROOT = Path(__file__).parents[2]
@@ -35,6 +36,10 @@ def accept(found, examples):
     assert sum(found["outcomes"].values()) >= 0.9 * examples
     assert found["outcomes"]["refused"] > 0
     assert len(found["outcomes"]) > 1
+
+
+def test_every_format_of_data_has_a_fuzz_target():
+    assert {*FORMATS} <= {*READERS}
 
 
 @pytest.mark.sampled(7)
