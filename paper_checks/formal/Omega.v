@@ -187,10 +187,18 @@ Proof.
 split; [exact: conjugate_inside | exact: conjugate_outside | move=> Z; exact: subgradient].
 Qed.
 
-(* F(Z, Q) = l(Z, Q) + lam Omega(Z) + H(Q), the convex problem *)
+End Omega.
+
+(* F(Z, Q) = l(Z, Q) + lam Omega(Z) + H(Q), the convex problem; of theta only its sign is used *)
 Section Convex.
+Variables (R : realType) (V : lmodType R) (S : Type) (phi : S -> V) (theta : S -> R).
 Variables (Q : Type) (l : V -> Q -> R) (H : Q -> R) (lam : R).
-Hypothesis lam_gt0 : (0 < lam)%R.
+Hypotheses (theta_ge0 : forall x, (0 <= theta x)%R) (lam_gt0 : (0 < lam)%R).
+Implicit Types (Z : V) (xs : seq S) (w : {scalar V}).
+
+Local Notation fit := (fit phi).
+Local Notation price := (price theta).
+Local Notation Omega := (Omega phi theta).
 
 Definition convex_objective Z q : \bar R := (l Z q)%:E + lam%:E * Omega Z + (H q)%:E.
 
@@ -208,7 +216,8 @@ Proof.
 move=> h Z; have lb : ((d - H q - l Z q) / lam)%:E <= Omega Z.
   apply: Omega_lower => xs e; rewrite lee_fin ler_pdivrMr //.
   by have := h xs; rewrite /objective e; lra.
-rewrite /convex_objective; move: lb; have := Omega_ge0 Z.
+have pos : 0 <= Omega Z by apply: Omega_lower => xs _; rewrite lee_fin price_ge0.
+rewrite /convex_objective; move: lb; move: pos.
 case: (Omega Z) => [o | | //] _; last by rewrite gt0_muley ?lte_fin // addey // addye ?leey.
 by rewrite -EFinM -!EFinD !lee_fin ler_pdivrMr //; lra.
 Qed.
@@ -241,5 +250,3 @@ by lra.
 Qed.
 
 End Convex.
-
-End Omega.
