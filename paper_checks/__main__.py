@@ -1,6 +1,8 @@
 """python -m paper_checks: each statement, its evidence, and whether it holds.
 
-`--fresh --examples 5000` draws new instances and prints the seed.  The exit status is 0 if all
+`--fresh --examples 5000` draws new instances and prints the seed.  A statement fails too if one of
+its claims is not seen, equal and strict, in each of its cases; `cases` and `rarest` are the number
+of these and the fewest instances of one, and `--cases` prints all.  The exit status is 0 if all
 statements hold, 1 if one does not, 2 for a wrong option.
 """
 
@@ -17,6 +19,7 @@ from rich.table import Table
 from rich.text import Text
 
 from . import load, names
+from ._cases import ENOUGH, EQUAL, STRICT, Cell
 from ._formal import built
 from ._html import page
 from ._run import Outcome, run
@@ -29,6 +32,7 @@ NOT_BUILT = "formal proofs not built"
 @click.option("--seed", type=click.IntRange(min=0), help="The same seed draws the same.")
 @click.option("--fresh", is_flag=True, help="Draw a seed, if none is given, and tell it.")
 @click.option("--only", multiple=True, metavar="NAME", help="This statement; may be repeated.")
+@click.option("--cases", is_flag=True, help="Print how often each claim was seen in each case.")
 @click.option("--json", "as_json", is_flag=True, help="Print one line of JSON a statement.")
 @click.option(
     "--html",
@@ -41,6 +45,7 @@ def command(  # noqa: PLR0913  one for each option
     only: tuple[str, ...],
     *,
     fresh: bool,
+    cases: bool,
     as_json: bool,
     html: Path | None,
     seed: int | None,
@@ -55,7 +60,7 @@ def command(  # noqa: PLR0913  one for each option
         if as_json:
             click.echo(json.dumps(as_line(outcome), ensure_ascii=False))
     if not as_json:
-        show(found)
+        show(found, cases=cases)
     if html:
         write_page(html, found, f"{examples} examples a statement, seed {seed}.")
     return int(not all(o.holds for o in found))
@@ -98,30 +103,51 @@ def as_line(o: Outcome) -> dict[str, object]:
         "theorems": list(o.theorems),
         "examples": o.examples,
         "relations": o.tested,
+        "cases": [{**cell._asdict(), "seen": count} for cell, count in o.counts.items()],
         "seconds": round(o.seconds, 3),
         "holds": o.holds,
         "failures": [str(f) for f in o.failures],
     }
 
 
-def show(found: list[Outcome]) -> None:
-    """Print the table, the failures, and whether the formal proofs are built."""
+def show(found: list[Outcome], *, cases: bool = False) -> None:
+    """Print the table, the cases, the failures, and whether the formal proofs are built."""
     table = Table(box=None, pad_edge=False)
     table.add_column("statement", no_wrap=True)
     table.add_column("evidence")
-    for title in ("examples", "time"):
+    for title in ("examples", "cases", "rarest", "time"):
         table.add_column(title, justify="right", no_wrap=True)
     table.add_column("result", no_wrap=True)
     for o in found:
         result = Text("holds", "green") if o.holds else Text("FAILS", "bold red")
-        table.add_row(o.name, ", ".join(o.evidence), str(o.examples), f"{o.seconds:.1f} s", result)
+        seen = sum(map(bool, o.counts.values()))
+        numbers = (o.examples, f"{seen}/{len(o.counts)}", min(o.counts.values(), default=0))
+        row = (*map(str, numbers), f"{o.seconds:.1f} s")
+        table.add_row(o.name, ", ".join(o.evidence), *row, result)
     console = Console()
     console.print(table)
+    for o in found if cases else ():
+        console.print(counted(o))
+    if any(o.examples < ENOUGH for o in found):
+        console.print(f"Fewer than {ENOUGH} examples: no claim had to be seen in all cases.")
     for o in found:
         for failure in o.failures:
             console.print(Text(f"{o.name}: {failure}"), soft_wrap=True)
     if not built():
         console.print(NOT_BUILT)
+
+
+def counted(o: Outcome) -> Table:
+    """Return in how many drawn instances each claim was seen in each case, equal and strict."""
+    table = Table(title=o.name, title_justify="left", box=None, pad_edge=False)
+    for title in ("claim", "case"):
+        table.add_column(title)
+    for title in (EQUAL, STRICT):
+        table.add_column(title, justify="right")
+    for claim, case in dict.fromkeys((cell.claim, cell.case) for cell in o.counts):
+        sides = (o.counts.get(Cell(claim, case, side)) for side in (EQUAL, STRICT))
+        table.add_row(claim, case, *("" if n is None else str(n) for n in sides))
+    return table
 
 
 def write_page(path: Path, found: list[Outcome], note: str) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from fractions import Fraction
 
 from hypothesis import strategies as st
 
@@ -65,6 +66,15 @@ def points(
     return completed(draw, problem, (slices, q))
 
 
+def inside(losses: Sequence[str] = tuple(LOSSES)) -> st.SearchStrategy[Candidate]:
+    """Draw no slices, a balanced q, and W of a polar below lam: an optimum."""
+
+    def larger(p: Candidate, by: Fraction) -> Candidate:
+        return replace(p, problem=replace(p.problem, lam=p.problem.lam * (1 + by)))
+
+    return st.builds(larger, points(losses=losses, choice=lambda _, __: ()), positives(4))
+
+
 def intercept(
     draw: st.DrawFn, problem: Problem, slices: tuple[Factors, ...]
 ) -> tuple[Problem, Vector]:
@@ -83,7 +93,8 @@ def with_offsets(
     W = problem.y
     columns = tuple(map(exact, draw(st.lists(vectors(len(W), rationals(-2, 2)), max_size=2))))
     pull, ridge = tuple(dot(a, W) for a in columns), draw(st.booleans())
-    rho = draw(positives(3)) ** 2 if ridge or not any(pull) else linf(pull)
+    some = draw(positives(3)) ** 2
+    rho = some if ridge or not any(pull) else linf(pull) * draw(st.sampled_from((1, 2)))
     if ridge:
         q = exact(scale(1 / rho, pull))
     else:
@@ -95,7 +106,7 @@ def with_offsets(
 def completed(
     draw: st.DrawFn, problem: Problem, at: tuple[tuple[Factors, ...], Vector]
 ) -> Candidate:
-    """Choose y so that -grad loss is W, which is passed as y; draw the other slices.
+    """Choose y so that -grad loss is W, which is passed as y; draw others, or the same.
 
     If W or t is outside the loss's domain, the loss is squared.
     """
@@ -104,6 +115,8 @@ def completed(
     if any(x is None for x in y):
         loss, y = "squared", [a + b for a, b in zip(W, t, strict=True)]
     made = replace(problem, loss=loss, y=exact(y))
+    if draw(st.booleans()):
+        return Candidate(made, *at, *at)
     slices = st.tuples(*(vectors(k).map(exact) for k in problem.model.lengths))
     others = tuple(draw(st.lists(slices, max_size=3)))
     p = draw(vectors(len(problem.columns)))

@@ -85,11 +85,16 @@ class Module(Protocol):
     fixed            computes the checks on named instances, extreme ones with equality
     counterexamples  has one for each hypothesis that can be dropped
     HYPOTHESES       decides each hypothesis on an instance: it holds exactly if all checks do
+    CASES            tells the cases of a drawn instance: each claim has to be seen in each
+    NEVER            lists the cases that a claim cannot be seen in: "case", "case: equal" or
+                     "case: strict"; "any" if only named instances test it
     """
 
     STATEMENT: Statement
     INSTANCES: SearchStrategy[Any]
     HYPOTHESES: dict[str, Hypothesis]
+    CASES: dict[str, Callable[[Any], bool]]
+    NEVER: dict[str, tuple[str, ...]]
     sides: Callable[[Any], Iterable[Check]]
     fixed: Callable[[], Iterable[Check]]
     counterexamples: Callable[[], Iterable[Counterexample]]
@@ -97,7 +102,7 @@ class Module(Protocol):
 
 def contract(module: ModuleType) -> Module:
     """Return the module as a `Module`; AttributeError names a missing part."""
-    for name in ("STATEMENT", "INSTANCES", "sides", "fixed"):
+    for name in ("STATEMENT", "INSTANCES", "CASES", "NEVER", "sides", "fixed"):
         if not hasattr(module, name):
             raise AttributeError(f"{module.__name__} has no {name}")
     return module

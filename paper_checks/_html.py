@@ -95,7 +95,9 @@ def _section(o: Outcome) -> str:
 
 
 def _claims(o: Outcome) -> str:
-    items = "".join(f"<li>{_text(claim)}: {_tested(c)}</li>" for claim, c in o.claims.items())
+    items = "".join(
+        f"<li>{_text(claim)}: {_tested(c)}{_cases(o, claim)}</li>" for claim, c in o.claims.items()
+    )
     head = f"<summary>Tested: {o.tested} relations</summary>"
     return f"<details>{head}<ul>{items}</ul></details>"
 
@@ -103,6 +105,13 @@ def _claims(o: Outcome) -> str:
 def _tested(c: Claim) -> str:
     slack = f"slack at most {float(c.slack):.1e}, {_text(c.why)}" if c.slack else "exact"
     return f"{c.tested} times, {slack}"
+
+
+def _cases(o: Outcome, claim: str) -> str:
+    seen = [
+        f"{cell.case}, {cell.side} {count}" for cell, count in o.counts.items() if cell[0] == claim
+    ]
+    return f' <span class="quiet">Instances drawn: {_text("; ".join(seen))}.</span>' * bool(seen)
 
 
 def _needs(o: Outcome) -> str:

@@ -1,6 +1,8 @@
 """Run one statement: its named instances once, and instances drawn by Hypothesis."""
 
-from collections.abc import Iterable, Iterator
+import itertools
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from time import perf_counter
@@ -9,6 +11,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, seed, settings
 
 from ._base import ZERO, Check, Module, Statement
+from ._cases import BATCH, ENOUGH, MOST, Cell, cells, demanded, faults
 from ._formal import checked, machine_proved, proves_all
 from ._necessity import NoCounterexampleError, broken
 
@@ -24,7 +27,7 @@ FAILS = "fails"
 
 @dataclass(frozen=True)
 class Failure:
-    """A false relation, or an invalid counterexample, with the shrunk instance."""
+    """A false relation with the shrunk instance, or in words what else is wrong."""
 
     check: Check | None
     instance: str
@@ -32,7 +35,7 @@ class Failure:
     def __str__(self) -> str:
         c = self.check
         if c is None:
-            return f"no counterexample: {self.instance}"
+            return self.instance
         slack = f" + {c.slack}" if c.slack else ""
         told = f"{c.claim}: {c.left} {c.relation} {c.right}{slack}"
         if c.dropped:
@@ -42,8 +45,9 @@ class Failure:
 
 @dataclass
 class Claim:
-    """One claim of a statement: how often it was tested, and its largest slack."""
+    """One claim of a statement: its relation, how often it was tested, and its largest slack."""
 
+    relation: str
     tested: int = 0
     slack: Fraction = ZERO
     why: str = ""
@@ -60,6 +64,7 @@ class Outcome:
     """The result of a run: examples drawn, relations tested by claim, failures, seconds.
 
     needed    the hypotheses with a valid counterexample; theorems: the formal proofs that are built
+    seen      in how many drawn instances each cell was seen; demanded: the cells that have to be
     """
 
     name: str
@@ -70,6 +75,8 @@ class Outcome:
     claims: dict[str, Claim] = field(default_factory=dict)
     needed: dict[str, Check] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
+    seen: Counter[Cell] = field(default_factory=Counter)
+    demanded: tuple[Cell, ...] = ()
 
     @property
     def holds(self) -> bool:
@@ -119,7 +126,7 @@ class Outcome:
             if known and check.passed():
                 return None
             return Failure(check, instance if known else f"no such hypothesis: {check.dropped}")
-        self.claims.setdefault(check.claim, Claim()).add(check)
+        self.claims.setdefault(check.claim, Claim(check.relation)).add(check)
         return None if check.passed() else Failure(check, instance)
 
     def necessities(self, module: Module) -> Iterator[Failure]:
@@ -128,7 +135,17 @@ class Outcome:
             try:
                 self.needed.setdefault(example.dropped, broken(module, example))
             except NoCounterexampleError as wrong:
-                yield Failure(None, str(wrong))
+                yield Failure(None, f"no counterexample: {wrong}")
+
+    @property
+    def counts(self) -> dict[Cell, int]:
+        """In how many drawn instances each demanded cell was seen."""
+        return {cell: self.seen[cell] for cell in self.demanded}
+
+    @property
+    def relations(self) -> dict[str, str]:
+        """The relation of each claim."""
+        return {name: claim.relation for name, claim in self.claims.items()}
 
 
 class FalseRelationError(AssertionError):
@@ -144,11 +161,27 @@ def run(name: str, module: Module, examples: int, draw_seed: int) -> Outcome:
         if failure:
             found.failures.append(failure)
     found.failures += found.necessities(module)
-    drawn = _draw(module, found, examples, draw_seed)
-    if drawn:
-        found.failures.append(drawn)
+    found.failures += _drawn(module, found, examples, draw_seed)
     found.seconds = perf_counter() - start
     return found
+
+
+def _drawn(module: Module, found: Outcome, examples: int, draw_seed: int) -> list[Failure]:
+    """Draw instances, and more while a cell is empty; return what fails, and the cells left empty.
+
+    Each batch has a seed of its own: within one, Hypothesis draws many that are alike.
+    """
+    most = max(MOST, examples) if examples >= ENOUGH else examples
+    for k in itertools.count():
+        failure = _draw(module, found, min(BATCH, most - found.examples), draw_seed + (k << 64))
+        if failure:
+            return [failure]
+        found.demanded = tuple(demanded(module, found.relations))
+        if found.examples >= most or (found.examples >= examples and all(found.counts.values())):
+            break
+    if examples < ENOUGH:
+        return []
+    return [Failure(None, fault) for fault in faults(module, found.relations, found.seen)]
 
 
 def _draw(module: Module, found: Outcome, examples: int, draw_seed: int) -> Failure | None:
@@ -168,17 +201,15 @@ def _draw(module: Module, found: Outcome, examples: int, draw_seed: int) -> Fail
     @given(module.INSTANCES)
     def one(instance: Any) -> None:  # noqa: ANN401  each module has its own
         found.examples += 1
-        failures = _failures(module.sides(instance), found, repr(instance))
+        checks, told = list(module.sides(instance)), repr(instance)
+        failures = [f for check in checks if (f := found.add(check, told))]
         if failures:
             last[:] = failures[:1]
             raise FalseRelationError
+        found.seen.update(cells(module, instance, checks))
 
     try:
         one()
     except FalseRelationError:
         return last[0]
     return None
-
-
-def _failures(checks: Iterable[Check], found: Outcome, instance: str) -> list[Failure]:
-    return [f for f in (found.add(check, instance) for check in checks) if f]

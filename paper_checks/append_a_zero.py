@@ -12,8 +12,9 @@ from fractions import Fraction
 from hypothesis import strategies as st
 
 from . import _counterpoints, zero_slice
-from ._balanced import points
+from ._balanced import inside, points
 from ._base import ZERO, Check, Counterexample, Statement
+from ._cases import Case, counted, order
 from ._draw import matrices, positives, rationals, slices
 from ._exact import Matrix, Vector, dot, largest, least, objective, product, vector
 from ._linear import linf, plus
@@ -77,10 +78,13 @@ def instances(draw: st.DrawFn) -> Instance:
     m, n = draw(st.integers(1, 3)), draw(st.integers(1, 2))
     inside = matrices(m, n, st.sampled_from(vector(0, "1/2", 1, -1, 2, -3)))
     us, vs = draw(slices(m, n, 3, rationals(0)))
-    return Instance(draw(positives()), us, vs, draw(inside), draw(slices(m, n, 4)))
+    others = draw(st.one_of(st.just((us, vs)), slices(m, n, 4)))
+    return Instance(draw(positives()), us, vs, draw(inside), others)
 
 
-INSTANCES = st.one_of(instances(), points(steep=True), points(steep=True, losses=["squared"]))
+INSTANCES = st.one_of(
+    instances(), points(steep=True), points(steep=True, losses=["squared"]), inside()
+)
 
 
 def appended(i: Instance, W: Matrix, size: Fraction) -> tuple[list[Vector], list[Vector]]:
@@ -127,6 +131,43 @@ def sides(i: Instance | Candidate) -> Iterator[Check]:
     yield Check(FALL, here - best, "==", (top - i.lam) ** 2 / 2)
     small = appended(i, W, min(STEP, top - i.lam))
     yield Check(NEAR, objective(Y, *small, i.lam), "<", here)
+
+
+def size(i: Instance | Candidate) -> int:
+    """Return the number of slices with phi != 0."""
+    if isinstance(i, Candidate):
+        return sum(any(i.problem.model.phi(x)) for x in i.slices)
+    return sum(any(u) and any(v) for u, v in zip(i.us, i.vs, strict=True))
+
+
+def excess(i: Instance | Candidate) -> Fraction:
+    """Return the polar of W minus lam."""
+    if isinstance(i, Candidate):
+        W = i.problem.weights(i.slices, i.q)
+        return i.problem.model.rays.polar(W) - i.problem.lam
+    return largest(i.question()[1]) - i.lam
+
+
+SQUARED, OTHER = "squared loss", "another loss"
+LESS, SAME, MORE = "the polar < lam", "the polar = lam", "the polar > lam"
+CASES: dict[str, Case] = {
+    **counted("slice", size),
+    **order("the polar", "lam", excess),
+    "a matrix": lambda i: isinstance(i, Instance),
+    "any problem": lambda i: isinstance(i, Candidate),
+    "with Q": lambda i: isinstance(i, Candidate) and bool(i.q),
+    SQUARED: lambda i: isinstance(i, Instance) or i.problem.loss == "squared",
+    OTHER: lambda i: isinstance(i, Candidate) and i.problem.loss != "squared",
+}
+NEVER = {
+    GLOBAL: (MORE,),
+    CONVEX: (MORE, OTHER, "with Q", "any problem"),
+    zero_slice.DUAL: (MORE, "a matrix"),
+    FALL: (LESS, SAME, OTHER),
+    NEAR: (LESS, SAME),
+    ONLY: (LESS, SAME, "a matrix"),
+    BALANCED: (LESS, "no slice", "a matrix"),
+}
 
 
 def fixed() -> Iterator[Check]:

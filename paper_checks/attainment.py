@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 
 from . import _absolute
 from ._base import ZERO, Check, Counterexample, Statement
+from ._cases import Case, among, order
 from ._counterpoints import product as _product
 from ._counterpoints import size as _size
 from ._curves import Curve
 from ._draw import rationals, vectors
-from ._exact import dot, l1
+from ._exact import dot, l1, scale
 from ._fit import below, dual_value, enumerated, fit
 from ._linear import Vector, exact, plus
 from ._points import Loss, Point, Term, degrees, everywhere, squared
@@ -50,6 +51,9 @@ NET = relu((exact([1, 2]), exact([-1, 1]), exact([2, -1])))
 FAMILIES = (entries(2, 2), rows(1, 3), rows(2, 2), signs(2), hexagon(), NET, signs(3))
 
 
+RATIOS = tuple(map(Fraction, ("1/2", 1, 2)))
+
+
 @dataclass(frozen=True)
 class Instance:
     """Rays, the data and lam."""
@@ -62,7 +66,10 @@ class Instance:
 @st.composite
 def _instances(draw: st.DrawFn) -> Instance:
     rays = draw(st.sampled_from(FAMILIES))
-    return Instance(rays, exact(draw(vectors(rays.size))), draw(rationals(1, 4)))
+    y, lam = exact(draw(vectors(rays.size))), draw(rationals(1, 4))
+    if draw(st.booleans()):  # at the size where slices are needed
+        y = exact(scale(lam / (rays.polar(y) or 1) * draw(st.sampled_from(RATIOS)), y))
+    return Instance(rays, y, lam)
 
 
 INSTANCES = _instances()
@@ -79,6 +86,14 @@ def sides(i: Instance) -> Iterator[Check]:
     f = _absolute.value(Z, i.y) + i.lam * dot(i.rays.theta, x)
     yield Check(ABSOLUTE, f, "==", _absolute.bound(i.rays, i.y, i.lam))
     yield Check(FEW, Fraction(sum(v > 0 for v in x)), "<=", Fraction(i.rays.size))
+
+
+CASES: dict[str, Case] = {
+    **among("rays:", lambda i: i.rays.name, [rays.name for rays in FAMILIES]),
+    **order("the polar of y", "lam", lambda i: i.rays.polar(i.y) - i.lam),
+    "y = 0": lambda i: not any(i.y),
+}
+NEVER: dict[str, tuple[str, ...]] = {FEW: ("y = 0: equal",)}
 
 
 def fixed() -> Iterator[Check]:

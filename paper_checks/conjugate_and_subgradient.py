@@ -12,6 +12,7 @@ from fractions import Fraction
 from hypothesis import strategies as st
 
 from ._base import ZERO, Check, Counterexample, Statement
+from ._cases import Case, among, order
 from ._counterpoints import product as _product
 from ._counterpoints import size as _size
 from ._draw import vectors
@@ -64,8 +65,17 @@ class Instance:
 
 def drawn(rays: Rays) -> st.SearchStrategy[Instance]:
     """Draw an instance over these rays."""
-    outputs, radius = vectors(rays.size), st.integers(1, 9).map(Fraction)
-    return st.builds(Instance, st.just(rays), outputs, outputs, outputs, radius)
+    zero, some = st.just([ZERO] * rays.size), vectors(rays.size)
+    outputs, radius = st.one_of(some, some, zero), st.integers(1, 9).map(Fraction)
+    sizes = st.sampled_from((None, *map(Fraction, ("1/2", 1, 2))))
+    weights = st.builds(lambda W, t: scaled(rays, W, t), outputs, sizes)
+    return st.builds(Instance, st.just(rays), outputs, outputs, weights, radius)
+
+
+def scaled(rays: Rays, W: Vector, size: Fraction | None) -> Vector:
+    """Return W, scaled to a polar of this size if one is given."""
+    top = rays.polar(W)
+    return exact(scale(size / top if size and top else Fraction(1), W))
 
 
 INSTANCES = st.sampled_from(FAMILIES).flatmap(drawn)
@@ -125,6 +135,18 @@ def steepest(rays: Rays, Z: Vector, D: Vector) -> Fraction:
     """
     bounds = [*rays.theta, -value(rays, Z)]
     return maximize_over(D, [*rays.phi, exact(scale(Fraction(-1), Z))], bounds).value
+
+
+CASES: dict[str, Case] = {
+    **among("rays:", lambda i: i.rays.name, [rays.name for rays in FAMILIES]),
+    **order("the polar of W", "1", lambda i: i.rays.polar(i.W) - 1),
+    "Z = 0": lambda i: not any(i.Z),
+    "D = 0": lambda i: not any(i.other),
+}
+NEVER: dict[str, tuple[str, ...]] = {
+    YOUNG: ("Z = 0: strict",),
+    BELOW: ("D = 0: strict",),
+}
 
 
 def fixed() -> Iterator[Check]:

@@ -13,6 +13,7 @@ from functools import partial
 from hypothesis import strategies as st
 
 from ._base import ZERO, Check, Counterexample, Statement
+from ._cases import Case, among
 from ._draw import positives, vectors
 from ._exact import (
     Matrix,
@@ -102,7 +103,8 @@ def _instances(draw: st.DrawFn) -> Instance:
     u = draw(vectors(d).filter(any))
     V = draw(st.lists(vectors(d).filter(lambda x: bool(dot(x, u))), min_size=n, max_size=n))
     inside = vectors(d, st.fractions(Fraction(-99, 100), Fraction(99, 100), max_denominator=100))
-    v, near, live = draw(vectors(c)), draw(vectors(c)), draw(vectors(c).filter(any))
+    v, live = draw(vectors(c)), draw(vectors(c).filter(any))
+    near = draw(st.one_of(st.just([ZERO] * c), vectors(c)))
     part, s = draw(st.fractions(Fraction(1, 100), Fraction(99, 100))), draw(positives(9))
     return Instance(V, u, v, draw(inside), near, live, part, s / (s + 1))
 
@@ -162,6 +164,18 @@ def shrunk(i: Instance, Y: Matrix, other: Slice, lam: Fraction) -> Iterator[Chec
     )
     yield Check(FALLS, after, "==", before - lam * (1 - i.s**2) * decay(x))
     yield Check(SHRINKS, after, "<", before)
+
+
+CASES: dict[str, Case] = {
+    **among("samples:", lambda i: len(i.V), (1, 2, 3)),
+    **among("inputs:", lambda i: len(i.u), (1, 2)),
+    **among("outputs:", lambda i: len(i.v), (1, 2)),
+    "v = 0": lambda i: not any(i.v),
+    "u' = u": lambda i: not any(i.step),
+    "v' = 0": lambda i: not any(i.near),
+    "v' != 0": lambda i: any(i.near),
+}
+NEVER: dict[str, tuple[str, ...]] = {LOCAL: ("v' = 0: strict", "v' != 0: equal")}
 
 
 def fixed() -> Iterator[Check]:

@@ -11,6 +11,7 @@ from fractions import Fraction
 from hypothesis import strategies as st
 
 from ._base import ZERO, Check, Counterexample, Statement
+from ._cases import Case, among, counted
 from ._counterpoints import norms as _norms
 from ._counterpoints import outer as _outer
 from ._counterpoints import product as _product
@@ -125,6 +126,28 @@ def _split(i: Above) -> Iterator[Check]:
         yield Check(STAYS, x, "==", y)
     price = total(dot(u, u) * dot(v, v) for u, v in zip(*parts, strict=True))
     yield Check(DIVIDED, price, "==", dot(i.u, i.u) * dot(i.v, i.v) / i.n**2)
+
+
+def near(i: Below | Above) -> int:
+    """Return the number of near slices; -1 where none are needed."""
+    return len(i.near) if isinstance(i, Below) else -1
+
+
+CASES: dict[str, Case] = {
+    **among("factors:", lambda i: len(i.target) if isinstance(i, Below) else 2, (2, 3, 4)),
+    **counted("near slice", near),
+    "one part": lambda i: isinstance(i, Above) and i.n == 1,
+    "several parts": lambda i: isinstance(i, Above) and i.n > 1,
+}
+_BELOW, _ABOVE = ("factors: 2", "one part", "several parts"), ("factors: 3", "factors: 4")
+_NEAR = tuple(counted("near slice", near))
+_EQUAL = ("no near slice: strict", "one near slice: equal", "several near slices: equal")
+NEVER = {
+    BELOW: (*_BELOW, *_EQUAL),
+    POOR: _BELOW,
+    STAYS: (*_ABOVE, *_NEAR),
+    DIVIDED: (*_ABOVE, *_NEAR),
+}
 
 
 def fixed() -> Iterator[Check]:

@@ -15,8 +15,9 @@ from fractions import Fraction
 
 from hypothesis import strategies as st
 
-from ._balanced import points
+from ._balanced import inside, points
 from ._base import ZERO, Check, Counterexample, Statement
+from ._cases import Case, among, counted
 from ._counterpoints import decay as _decay
 from ._counterpoints import product as _product
 from ._counterpoints import size as _size
@@ -130,7 +131,7 @@ class Weighted:
 
 @st.composite
 def _weighted(draw: st.DrawFn) -> Weighted:
-    c = draw(points(steep=True, losses=["squared"]))
+    c = draw(st.one_of(points(steep=True, losses=["squared"]), inside(["squared"])))
     return Weighted(c, tuple(draw(vectors(len(c.problem.y), positives(3)))))
 
 
@@ -235,6 +236,30 @@ def beyond(model: Model, *, ridge: bool) -> Weighted:
     y = scale(4 * theta / dot(phi, phi), phi)
     problem = Problem(model, "squared", tuple(y), ONE, (column,), Fraction(9), ridge)
     return Weighted(Candidate(problem, (), (ZERO,)), (s,) * len(y))
+
+
+def slices_of(i: Instance | Weighted | Curved) -> int:
+    """Return the number of slices with phi != 0."""
+    if isinstance(i, Weighted):
+        return sum(any(i.candidate.problem.model.phi(x)) for x in i.candidate.slices)
+    us, vs = (i.balanced.us, i.balanced.vs) if isinstance(i, Instance) else (i.us, i.vs)
+    return sum(any(u) and any(v) for u, v in zip(us, vs, strict=True))
+
+
+CASES: dict[str, Case] = {
+    **among("instances:", lambda i: type(i).__name__, ("Instance", "Weighted", "Curved")),
+    **counted("slice", slices_of),
+    "with Q": lambda i: isinstance(i, Weighted) and bool(i.candidate.q),
+}
+_WEIGHTED = ("instances: Instance", "instances: Curved")
+_CURVED = ("instances: Instance", "instances: Weighted", "with Q")
+NEVER: dict[str, tuple[str, ...]] = {
+    ATTAINED: ("any",),
+    INSIDE: (*_WEIGHTED, "one slice: strict", "several slices: strict"),
+    LOWEST: _WEIGHTED,
+    SUPPORT: _CURVED,
+    BEST: _CURVED,
+}
 
 
 def fixed() -> Iterator[Check]:

@@ -13,6 +13,7 @@ from functools import partial
 from hypothesis import strategies as st
 
 from ._base import Check, Counterexample, Statement
+from ._cases import Case, among
 from ._draw import matrices, positives, rationals, vectors
 from ._exact import Matrix, Vector, half_squares, product, scale, total, vector
 from ._masks import HALF, Slices, Trained, bound, masks, norm_square, price
@@ -172,6 +173,17 @@ def optimal(i: Instance) -> Iterator[Check]:
     yield Check(OPTIMAL, best, "==", bound(Y, W, i.c))
     yield Check(DUAL, bound(Y, W, i.c), "<=", best)
     yield Check(DUAL, bound(Y, W, i.c), "<=", mean(Y, i.slices, i.kept))
+
+
+CASES: dict[str, Case] = {
+    **among("slices:", lambda i: len(i.slopes), (1, 2, 3)),
+    "p = 1": lambda i: i.p == 1,
+    "p < 1": lambda i: i.p < 1,
+}
+NEVER: dict[str, tuple[str, ...]] = {
+    ATLEAST: ("slices: 1: strict",),
+    CONVEX: ("slices: 1: strict",),
+}
 
 
 def fixed() -> Iterator[Check]:

@@ -16,6 +16,7 @@ from fractions import Fraction
 from hypothesis import strategies as st
 
 from ._base import ZERO, Check, Counterexample, Statement
+from ._cases import Case
 from ._counterpoints import norms, outer
 from ._draw import positives, rationals, vectors
 from ._exact import (
@@ -92,16 +93,21 @@ class Instance:
 
 
 _PARTS = st.fractions(Fraction(1, 100), Fraction(99, 100), max_denominator=100)
-INSTANCES = st.builds(
-    Instance,
-    positives(6),
-    positives(6),
-    positives(),
-    _PARTS,
-    vectors(4, positives(9)),
-    vectors(4, rationals(-1, 1)),
-    st.tuples(_PARTS, _PARTS),
-)
+
+
+@st.composite
+def _instances(draw: st.DrawFn) -> Instance:
+    """Draw near slices, on the path or off it."""
+    s, h, lam, m = draw(positives(6)), draw(positives(6)), draw(positives()), draw(_PARTS)
+    sizes, slants = draw(vectors(4, positives(9))), draw(vectors(4, rationals(-1, 1)))
+    i = Instance(s, h, lam, m, sizes, slants, draw(st.tuples(_PARTS, _PARTS)))
+    if draw(st.booleans()):
+        return i
+    a, c = ([x for x, _ in side] for side in on_path(i, draw(_PARTS)))
+    return replace(i, sizes=[*a, *c], slants=[ZERO] * 4)
+
+
+INSTANCES = _instances()
 
 
 def on_path(i: Instance, m: Fraction) -> Slices:
@@ -151,6 +157,22 @@ def stays(i: Instance, slices: Slices) -> Iterator[Check]:
     """Yield the entries of the sum."""
     for x, y in zip(flat(product(*slices, 2, 2)), (i.s**2, ZERO, ZERO, ZERO), strict=True):
         yield Check(STAYS, x, "==", y)
+
+
+def off(i: Instance) -> bool:
+    """Return whether a near slice has an entry off the first."""
+    return any(i.slants)
+
+
+CASES: dict[str, Case] = {
+    "near slices on the first entry": lambda i: not off(i),
+    "near slices off the first entry": off,
+    "h > s": lambda i: i.h > i.s,
+    "h < s": lambda i: i.h < i.s,
+    "lam > 1": lambda i: i.lam > 1,
+    "lam < 1": lambda i: i.lam < 1,
+}
+NEVER: dict[str, tuple[str, ...]] = {NEAR: ("near slices off the first entry: equal",)}
 
 
 def fixed() -> Iterator[Check]:

@@ -9,6 +9,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from ._base import Check, Counterexample, Statement
+from ._cases import Case
 from ._counterpoints import decay as _decay
 from ._draw import positives, rationals
 from ._families import FAMILIES, Family, Slice
@@ -78,6 +79,22 @@ def sides(i: Instance) -> Iterator[Check]:
 def _entries(claim: str, left: Any, right: Any) -> Iterator[Check]:  # noqa: ANN401  arrays
     for p, q in zip(np.ravel(left), np.ravel(right), strict=True):
         yield Check(claim, Fraction(p), "==", Fraction(q))
+
+
+def whole(i: Instance) -> bool:
+    """Return whether all entries are whole numbers."""
+    return all(e.denominator == 1 for factor in i.entries for e in factor)
+
+
+CASES: dict[str, Case] = {
+    "a = 0": lambda i: i.a == 0,
+    "a > 0": lambda i: i.a > 0,
+    "whole numbers": whole,
+    "fractions": lambda i: not whole(i),
+}
+NEVER: dict[str, tuple[str, ...]] = {
+    f"{family.name}: {OURS}": ("fractions",) for family in FAMILIES if family.atom is not None
+}
 
 
 def fixed() -> Iterator[Check]:

@@ -16,6 +16,7 @@ from itertools import product as every
 from hypothesis import strategies as st
 
 from ._base import ZERO, Check, Counterexample, Statement
+from ._cases import Case, among
 from ._draw import matrices, positives, vectors
 from ._exact import Matrix, Vector, dot, inner, l1, total, vector
 from ._linear import dependences, exact
@@ -105,7 +106,8 @@ def _instances(draw: st.DrawFn) -> Instance:
     k = draw(st.integers(1, r * (r + 1) // 2 - 1))
     seen = draw(st.lists(matrices(n, n), min_size=k, max_size=k))
     loss, split = draw(st.sampled_from(("squared", "wells"))), draw(st.integers(0, n - 1))
-    X, y, lam = draw(matrices(n, r)), draw(vectors(k)), draw(positives(4))
+    equal = st.builds(lambda t: [[t * (p == q) for q in range(r)] for p in range(n)], positives(3))
+    X, y, lam = draw(st.one_of(matrices(n, r), equal)), draw(vectors(k)), draw(positives(4))
     return Instance(X, a, b, seen, y, lam, loss, split)
 
 
@@ -168,6 +170,29 @@ def sides(i: Instance) -> Iterator[Check]:
     columns = [exact([form[p][q] + form[q][p] for form in forms]) for p, q in unknowns]
     moves = Fraction(len(list(dependences(columns))))
     yield Check(MOVES, Fraction(len(unknowns) - len(As)), "<=", moves)
+
+
+def gram(i: Instance) -> Matrix:
+    """Return X^T X."""
+    return times(list(map(list, zip(*i.X, strict=True))), i.X)
+
+
+CASES: dict[str, Case] = {
+    **among("slices:", lambda i: len(i.a), (2, 3)),
+    **among("loss:", lambda i: i.loss, ("squared", "wells")),
+    "one observation": lambda i: len(i.seen) == 1,
+    "several observations": lambda i: len(i.seen) > 1,
+    "matrices": lambda i: i.split > 0,
+    "symmetric": lambda i: not i.split,
+    "the price falls": lambda i: inner(gram(i), i.move()) < 0,
+    "the price stays": lambda i: inner(gram(i), i.move()) == 0,
+}
+_STAYS = ("the price falls: equal", "the price stays: strict")
+NEVER: dict[str, tuple[str, ...]] = {
+    FALLS: _STAYS,
+    REACHES: _STAYS,
+    MATRIX: ("symmetric",),
+}
 
 
 def fixed() -> Iterator[Check]:

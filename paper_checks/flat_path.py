@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from ._balanced import points
 from ._base import ZERO, Check, Counterexample, Statement
+from ._cases import Case, among
 from ._counterpoints import decay, size
 from ._counterpoints import product as product_of
 from ._draw import positives, rationals, vectors
@@ -181,6 +182,21 @@ def pictured() -> Instance:
     Z = combine([ONE] * 3, [model.phi(x) for x in slices], 6)
     problem = Problem(model, "squared", tuple(z + 1 for z in Z), ONE)
     return Instance(model, slices, way, problem)
+
+
+CASES: dict[str, Case] = {
+    **among("degree:", lambda i: i.way.p, (2, 3)),
+    **among("model:", lambda i: i.model, MODELS),
+    "from a minimum": lambda i: i.problem is not None,
+    "from any point": lambda i: i.problem is None,
+    "with Q": lambda i: bool(i.q),
+    "the path ends": lambda i: any(not all(roots) for _, roots in i.way.times),
+    "the path goes on": lambda i: all(all(roots) for _, roots in i.way.times),
+}
+NEVER: dict[str, tuple[str, ...]] = {
+    FLAT: ("from any point",),
+    VANISHES: ("the path goes on",),
+}
 
 
 def fixed() -> Iterator[Check]:

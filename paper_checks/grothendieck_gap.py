@@ -16,6 +16,7 @@ from itertools import product as every
 from hypothesis import strategies as st
 
 from ._base import ZERO, Check, Counterexample, Statement
+from ._cases import Case
 from ._draw import matrices, positives, rationals, vectors
 from ._exact import (
     Matrix,
@@ -101,9 +102,17 @@ def _instances(draw: st.DrawFn) -> Instance:
     cube = vectors(2, st.fractions(-1, 1, max_denominator=6))
     some = vectors(2, rationals(-3, 3)).filter(any)
     sides = tuple(draw(st.lists(some, min_size=k, max_size=k)) for k in (m, n))
-    points = draw(cube), draw(cube)
+    corners = [vector(*s) for s in every((1, -1), repeat=2)]
+    points = draw(st.tuples(cube, cube))
     weights = draw(matrices(m, n, positives(4)))
     a, b = draw(rationals()), draw(rationals())
+    if draw(st.booleans()):  # the best signs
+        square = [[a, b], [b, -a]]
+        points = max(every(corners, corners), key=lambda pair: form(pair[0], square, pair[1]))
+    if draw(st.booleans()):  # one vector, W >= 0 and one weight: equality
+        x, k = draw(some), draw(positives(4))
+        W = [[*map(abs, row)] for row in draw(matrices(m, n))]
+        return Instance(a, b, points, W, ([x] * m, [x] * n), [[k] * n] * m)
     return Instance(a, b, points, draw(matrices(m, n)), (sides[0], sides[1]), weights)
 
 
@@ -178,6 +187,20 @@ def weak(i: Instance) -> Iterator[Check]:
     e = [dot(column, k) for column, k in columns]
     yield from positive(block(d, i.W, e))
     yield Check(WEAK, reached(i.W, *i.vectors), "<=", total(d) * total(e))
+
+
+CASES: dict[str, Case] = {
+    "a or b is 0": lambda i: not i.a * i.b,
+    "neither a nor b is 0": lambda i: bool(i.a * i.b),
+    "|a| = |b|": lambda i: abs(i.a) == abs(i.b),
+    "one entry": lambda i: len(i.W) == len(i.W[0]) == 1,
+    "one row or column": lambda i: (len(i.W) == 1) != (len(i.W[0]) == 1),
+    "several rows and columns": lambda i: len(i.W) > 1 and len(i.W[0]) > 1,
+}
+NEVER: dict[str, tuple[str, ...]] = {
+    GAP: ("a or b is 0",),
+    OPTIMAL: ("a or b is 0",),
+}
 
 
 def fixed() -> Iterator[Check]:

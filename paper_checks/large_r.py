@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from . import _absolute
 from ._barriers import FALLS, Barrier, barriers
 from ._base import Check, Counterexample, Statement
+from ._cases import Case, among, order
 from ._draw import rationals, vectors
 from ._fit import below, fit
 from ._linear import Vector, combine, exact, plus
@@ -158,7 +159,10 @@ def _instances(draw: st.DrawFn) -> Instance:
     slices = st.tuples(*(vectors(n).map(exact) for n in model.lengths))
     start = draw(st.lists(slices, min_size=size + 1, max_size=size + 1))
     y, loss = exact(draw(vectors(size))), draw(st.sampled_from(("squared", "absolute")))
-    return Instance(model, y, draw(rationals(1, 4)), tuple(start), loss)
+    lam = draw(rationals(1, 4))
+    if draw(st.booleans()):  # around the size where slices are needed
+        lam = model.rays.polar(y) * draw(st.sampled_from((HALF, 1, 2))) or lam
+    return Instance(model, y, lam, tuple(start), loss)
 
 
 INSTANCES = _instances()
@@ -212,6 +216,14 @@ def named() -> Instance:
     )
     slices = tuple((exact(u), exact(v)) for u, v in start)
     return Instance(MODELS[1], exact([5, -1, 0, 4]), Fraction(1, 2), slices)
+
+
+CASES: dict[str, Case] = {
+    **among("model:", lambda i: i.model, MODELS),
+    **among("loss:", lambda i: i.loss, ("squared", "absolute")),
+    **order("the polar of y", "lam", lambda i: i.model.rays.polar(i.y) - i.lam),
+}
+NEVER: dict[str, tuple[str, ...]] = {}
 
 
 def fixed() -> Iterator[Check]:

@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 
 from ._barriers import Barrier, barriers, off_the_axis
 from ._base import ZERO, Check, Counterexample, Statement
+from ._cases import Case, among
 from ._draw import rationals, vectors
-from ._exact import dot
+from ._exact import dot, scale
 from ._fit import Fit, below
 from ._linear import Matrix, Vector, combine, exact, plus, rank
 from ._lp import unit
@@ -132,7 +133,8 @@ def _instances(draw: st.DrawFn) -> Instance:
     slices = st.tuples(*(vectors(n).map(exact) for n in seen.model.lengths))
     room = len(seen.keep) + 1
     start = draw(st.lists(slices, min_size=room, max_size=room))
-    y = exact(draw(vectors(len(seen.E))))
+    y = exact(draw(vectors(len(seen.E), st.one_of(rationals(), st.just(ZERO)))))
+    y = exact(scale(Fraction(draw(st.integers(0, 3))), y))
     return Instance(seen, y, draw(rationals(1, 4)), tuple(start))
 
 
@@ -191,6 +193,15 @@ def sides(i: Instance) -> Iterator[Check]:
         for x in (*i.start, (exact([-1, -2]), exact([3]))):
             z, phi = i.seen.coordinates(x), i.seen.model.phi(x)
             yield Check(FOLLOWS, i.seen.outputs(z)[5], "==", phi[5])
+
+
+CASES: dict[str, Case] = {
+    **among("seen:", lambda i: i.seen, SEEN),
+    "y = 0": lambda i: not any(i.y),
+}
+NEVER: dict[str, tuple[str, ...]] = {
+    FOLLOWS: tuple(f"seen: {seen}" for seen in SEEN if seen is not OPPOSITE),
+}
 
 
 def fixed() -> Iterator[Check]:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from . import _counterpoints, zero_slice
 from ._base import ZERO, Check, Counterexample, Statement
+from ._cases import Case, among, counted, order
 from ._draw import rationals, vectors
 from ._exact import dot, scale
 from ._fit import Fit, dual_value, enumerated, fit, orthogonal, room
@@ -149,8 +150,13 @@ def _instances(draw: st.DrawFn) -> Instance:
     rays = draw(st.sampled_from(FAMILIES))
     slices = st.tuples(st.integers(0, len(rays.phi) - 1), rationals(1))
     start = draw(st.lists(slices, max_size=rays.size + 1))
-    y = exact(draw(vectors(rays.size)))
-    return Instance(rays, y, draw(rationals(1, 4)), tuple(start))
+    y, lam = exact(draw(vectors(rays.size))), draw(rationals(1, 4))
+    if draw(st.booleans()):  # around the size where slices are needed
+        lam = rays.polar(y) * draw(st.sampled_from((Fraction(1, 2), 1, 2))) or lam
+    if draw(st.booleans()):  # two slices on the steepest ray
+        gains = [dot(y, p) / t for p, t in zip(rays.phi, rays.theta, strict=True)]
+        start = [(gains.index(max(gains)), c / 16) for _, c in start[:2]]
+    return Instance(rays, y, lam, tuple(start))
 
 
 INSTANCES = _instances()
@@ -173,6 +179,18 @@ def sides(i: Instance) -> Iterator[Check]:
     yield Check(ENDS, done.value(), "==", known(i))
     yield Check(POLAR, i.rays.polar(W), "<=", i.lam)
     yield Check(ENDS, done.value(), "==", dual_value(W, i.y))
+
+
+CASES: dict[str, Case] = {
+    **among("rays:", lambda i: i.rays.name, [rays.name for rays in FAMILIES]),
+    **counted("slice at the start", lambda i: sum(c > 0 for _, c in i.start)),
+    **order("the polar of y", "lam", lambda i: i.rays.polar(i.y) - i.lam),
+}
+_SMALL = ("the polar of y < lam", "the polar of y = lam")
+NEVER: dict[str, tuple[str, ...]] = {
+    POLAR: (f"{_SMALL[0]}: equal", f"{_SMALL[1]}: strict", "the polar of y > lam: strict"),
+    MERGED: (*_SMALL, "no slice at the start", "one slice at the start"),
+}
 
 
 def fixed() -> Iterator[Check]:

@@ -17,6 +17,7 @@ from itertools import product as every
 from hypothesis import strategies as st
 
 from ._base import ZERO, Check, Counterexample, Statement
+from ._cases import Case, among, counted, order
 from ._draw import positives, rationals, vectors
 from ._exact import Vector, dot, l1, scale, total, vector
 from ._fit import below, enumerated, fit
@@ -123,10 +124,17 @@ def _instances(draw: st.DrawFn) -> Instance:
     layer = draw(st.sampled_from(LAYERS))
     neuron = st.tuples(rationals(), rationals(), rationals())
     neurons, a = draw(st.lists(neuron, max_size=3)), draw(st.tuples(rationals(), rationals()))
-    return Instance(layer, draw(vectors(len(layer.x))), draw(positives(4)), neurons, a)
+    i = Instance(layer, draw(vectors(len(layer.x))), draw(positives(4)), neurons, a)
+    return i if draw(st.booleans()) else replace(i, neurons=best(i))
 
 
 INSTANCES = _instances()
+
+
+def best(i: Instance) -> list[Neuron]:
+    """Return neurons of least f."""
+    c = fit(i.layer.rays, i.y, i.lam).minimum()
+    return [(w, b, v * x) for (w, b, v), x in zip(i.layer.corners, c, strict=True) if x]
 
 
 def sides(i: Instance) -> Iterator[Check]:
@@ -141,12 +149,28 @@ def sides(i: Instance) -> Iterator[Check]:
     c = whole.minimum()
     for dual in (W, whole.residual(c)):
         yield Check(DUALITY, below(rays, exact(dual), exact(y), lam), "<=", here)
-    best = [(w, b, v * x) for (w, b, v), x in zip(layer.corners, c, strict=True) if x]
-    yield Check(GLOBAL, layer.value(y, lam, best), "==", enumerated(rays, exact(y), lam))
+    yield Check(GLOBAL, layer.value(y, lam, best(i)), "==", enumerated(rays, exact(y), lam))
     if top > lam:
         w, b, v = max(layer.corners, key=lambda n: dot(W, layer.phi(n)))
         step = min(STEP, (top - lam) / len(y))  # |phi|^2 <= the number of samples
         yield Check(LOWER, layer.value(y, lam, [*i.neurons, (w, b, v * step)]), "<", here)
+
+
+def excess(i: Instance) -> Fraction:
+    """Return the polar of W minus lam."""
+    return i.layer.rays.polar(i.layer.residual(i.y, i.neurons)) - i.lam
+
+
+CASES: dict[str, Case] = {
+    **among("samples:", lambda i: [*map(str, i.layer.x)], [[*map(str, x.x)] for x in LAYERS]),
+    **counted("neuron", lambda i: sum(any(i.layer.phi(n)) for n in i.neurons)),
+    **order("the polar", "lam", excess),
+}
+NEVER: dict[str, tuple[str, ...]] = {
+    SPLIT: ("any",),
+    DUALITY: ("the polar > lam: equal",),
+    LOWER: ("the polar < lam", "the polar = lam"),
+}
 
 
 def fixed() -> Iterator[Check]:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from . import _cone_program as cone_program
 from ._base import Check, Counterexample, Statement
+from ._cases import Case, among
 from ._cells import Cell, cells, regions
 from ._draw import matrices, rationals, vectors
 from ._exact import dot, l1, scale
@@ -119,6 +120,12 @@ def shape(V: Matrix) -> tuple[int, int]:
 def most_cells(n: int, d: int) -> int:
     """Return 2 sum_{k < d} C(n - 1, k): as many in general position."""
     return 2 * sum(comb(n - 1, k) for k in range(d))
+
+
+CASES: dict[str, Case] = {
+    **among("(samples, inputs):", lambda i: shape(i.V), sorted({*SIZES})),
+}
+NEVER: dict[str, tuple[str, ...]] = {VALUE_2: ("any",)}
 
 
 def fixed() -> Iterator[Check]:

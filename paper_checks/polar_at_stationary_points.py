@@ -12,15 +12,17 @@ from functools import partial
 from hypothesis import strategies as st
 
 from ._base import ZERO, Check, Counterexample, Statement
+from ._cases import Case, among, order
 from ._counterpoints import decay, product, size
-from ._draw import vectors
-from ._exact import dot, vector
+from ._draw import positives, vectors
+from ._exact import dot, scale, vector
 from ._fit import enumerated, fit
 from ._linear import Vector, combine, exact, plus
 from ._models import Factors, Model, linear, network, times
 from ._necessity import NoCounterexampleError
 from ._points import NEAR, Loss, Point, Term, squared
 from ._polynomial import variables
+from ._problems import tight
 from ._slopes import CUSP, least_of_cusp, polar, subgradient
 from ._told import told_of
 
@@ -78,9 +80,20 @@ def _instances(draw: st.DrawFn) -> Instance:
     model = draw(st.sampled_from(MODELS))
     y = exact(draw(vectors(model.rays.size).filter(any)))
     x = tuple(exact(draw(vectors(n).filter(any))) for n in model.lengths)
+    if draw(st.booleans()):  # the best slice of its ray is a minimum
+        W, faces = tight(model, y)
+        x = draw(st.sampled_from(faces))
+        if draw(st.booleans()):
+            y = plus(W, model.phi(x), draw(positives(4)))
+            return Instance(model, y, Fraction(1), x, combine([], [], len(y)))
+        small, against = draw(st.sampled_from(vector("1/2", 1))), -draw(positives(4)) - 1
+        others = exact(scale(against, model.phi(x)))
+        return Instance(model, exact(scale(small, W)), Fraction(1), x, others)
     lam = draw(st.sampled_from(RATIOS)) * (model.rays.polar(y) or 1)
     small = (exact([e / 4 for e in draw(vectors(n))]) for n in model.lengths)
-    return Instance(model, y, lam, x, model.phi(tuple(small)))
+    against = (*x[:-1], exact(scale(Fraction(-draw(st.integers(0, 4))), x[-1])))
+    others = draw(st.sampled_from((tuple(small), against)))
+    return Instance(model, y, lam, x, model.phi(others))
 
 
 INSTANCES = _instances()
@@ -108,6 +121,19 @@ def sides(i: Instance) -> Iterator[Check]:
         yield Check(ORIGIN, zero, "==", enumerated(rays, i.y, i.lam))
     else:
         yield Check(BELOW, whole.value(c), "<", zero)
+
+
+CASES: dict[str, Case] = {
+    **among("model:", lambda i: i.model, MODELS),
+    **order("the polar of y", "lam", lambda i: i.model.rays.polar(i.y) - i.lam),
+    "other slices": lambda i: any(i.others),
+    "no other slice": lambda i: not any(i.others),
+}
+NEVER: dict[str, tuple[str, ...]] = {
+    BELOW: ("the polar of y < lam", "the polar of y = lam"),
+    ORIGIN: ("the polar of y > lam",),
+    EXACTLY: ("the polar of y < lam", "the polar of y = lam"),
+}
 
 
 def fixed() -> Iterator[Check]:

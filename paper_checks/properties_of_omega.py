@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from . import _nuclear
 from ._base import ZERO, Check, Counterexample, Statement
+from ._cases import Case, among
 from ._counterpoints import product as _product
 from ._curves import Curve
 from ._draw import rationals, vectors
@@ -65,6 +66,9 @@ NET = relu((exact([1, 2]), exact([-1, 1]), exact([2, -1])))
 FAMILIES = (entries(2, 2), rows(1, 3), rows(2, 2), signs(2), hexagon(), NET, signs(3))
 
 
+BASES = 14  # rays: 3432 bases at most
+
+
 @dataclass(frozen=True)
 class Instance:
     """Rays, two outputs, a factor a >= 0 and a weight t in [0, 1]."""
@@ -78,8 +82,10 @@ class Instance:
 
 def drawn(rays: Rays) -> st.SearchStrategy[Instance]:
     """Draw an instance over these rays."""
-    outputs, weights = vectors(rays.size), st.integers(0, 4).map(lambda k: Fraction(k, 4))
-    return st.builds(Instance, st.just(rays), outputs, outputs, rationals(0), weights)
+    zero, some = st.just([ZERO] * rays.size), vectors(rays.size)
+    outputs, weights = st.one_of(some, some, zero), st.integers(0, 4).map(lambda k: Fraction(k, 4))
+    factors = st.one_of(st.just(ZERO), rationals(0))
+    return st.builds(Instance, st.just(rays), outputs, outputs, factors, weights)
 
 
 INSTANCES = st.sampled_from(FAMILIES).flatmap(drawn)
@@ -106,7 +112,7 @@ def sides(i: Instance) -> Iterator[Check]:
     yield Check(CONVEX, rays.omega(between).value, "<=", t * here + (1 - t) * there)
     yield Check(EVEN, known(rays, scale(Fraction(-1), i.Z)), "==", found.value)
     yield Check(POSITIVE, ratio(rays) * l1(i.Z), "<=", found.value)
-    if len(rays.phi) <= 14:  # 3432 bases at most
+    if len(rays.phi) <= BASES:
         yield Check(ATTAINED, rays.cheapest_basis(i.Z), "==", found.value)
     yield Check(FEW, Fraction(sum(c > 0 for c in found.x)), "<=", Fraction(rays.size))
     if rays.size == 4:
@@ -124,6 +130,28 @@ def nuclear(Z: Vector, other: Vector) -> Iterator[Check]:
         yield Check(NUCLEAR, cost, "==", dot(M, Z))  # both times N, the spectral norm of M
     one, two, both = map(_nuclear.square, (Z, other, plus(Z, other)))
     yield Check(SUM_L2, max(ZERO, both - one - two) ** 2, "<=", 4 * one * two)
+
+
+CASES: dict[str, Case] = {
+    **among("rays:", lambda i: i.rays.name, [rays.name for rays in FAMILIES]),
+    "Z = 0": lambda i: not any(i.Z),
+    "Z' = 0": lambda i: not any(i.other),
+    "a = 0": lambda i: i.a == 0,
+    "a > 0": lambda i: i.a > 0,
+    "t = 0 or 1": lambda i: i.t in (0, 1),
+    "0 < t < 1": lambda i: 0 < i.t < 1,
+}
+_FAR = tuple(f"rays: {rays.name}" for rays in FAMILIES if rays.size != 4)
+_ZERO = ("Z = 0: strict", "Z' = 0: strict")
+NEVER: dict[str, tuple[str, ...]] = {
+    SUM: _ZERO,
+    CONVEX: (*_ZERO, "t = 0 or 1: strict"),
+    POSITIVE: ("Z = 0: strict", f"rays: {FAMILIES[0].name}: strict"),
+    ATTAINED: tuple(f"rays: {rays.name}" for rays in FAMILIES if len(rays.phi) > BASES),
+    FEW: ("Z = 0: equal",),
+    NUCLEAR: (*_FAR, "Z = 0"),
+    SUM_L2: (*_FAR, *_ZERO),
+}
 
 
 def fixed() -> Iterator[Check]:

@@ -14,6 +14,7 @@ from itertools import product as every
 from hypothesis import strategies as st
 
 from ._base import ZERO, Check, Counterexample, Hypothesis, Statement
+from ._cases import Case, among, counted, order
 from ._draw import matrices, positives, rationals, vectors
 from ._exact import Matrix, Vector, flat, total, vector
 from ._linear import exact, rank
@@ -111,7 +112,7 @@ def _instances(draw: st.DrawFn) -> Instance:
     one = st.just(ONE)
     weights = draw(matrices(m, n, draw(st.sampled_from((one, positives(3))))))
     s = draw(st.integers(1, 3))
-    others = draw(matrices(m, s)), draw(matrices(n, s))
+    others = draw(st.one_of(st.none(), st.tuples(matrices(m, s), matrices(n, s))))
     P, Q, R = normals
     lam = draw(st.one_of(positives(4), rationals(-1, 0)))
     return Instance((P, Q, R), sizes, sigmas, weights, lam, others)
@@ -162,6 +163,23 @@ def thresholded(i: Instance) -> Fraction:
     values = [s * s + i.lam for s in i.sizes] + [i.lam * abs(t) for t in i.sigmas]
     kept = [(y, max(ZERO, y - i.lam)) for y in values]
     return total((y - z) ** 2 / 2 + i.lam * z for y, z in kept)
+
+
+CASES: dict[str, Case] = {
+    **among("r:", lambda i: len(i.normals[2][0]), (1, 2, 3)),
+    **counted("slice", lambda i: len(i.sizes)),
+    **order("lam", "0", lambda i: i.lam),
+    "weights 1": lambda i: set(flat(i.weights)) == {1},
+    "other weights": lambda i: set(flat(i.weights)) != {1},
+}
+NEVER: dict[str, tuple[str, ...]] = {
+    DEFICIENT: ("r: 1: strict", "several slices: strict"),
+    POLAR: ("one slice: strict", "several slices: strict", "lam < 0", "lam = 0: strict"),
+    DUAL: ("lam < 0",),
+    LEAST: ("lam < 0", "other weights"),
+    GLOBAL: ("lam < 0",),
+    ESCAPE: ("lam = 0",),
+}
 
 
 def fixed() -> Iterator[Check]:

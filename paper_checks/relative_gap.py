@@ -14,6 +14,7 @@ from functools import partial
 from hypothesis import strategies as st
 
 from ._base import ZERO, Check, Counterexample, Statement
+from ._cases import Case, among, counted, order
 from ._counterpoints import decay, product, size
 from ._draw import positives, rationals, slices
 from ._exact import Vector, dot, flat, l1, largest, price, total, vector
@@ -130,6 +131,22 @@ def sides(i: Instance) -> Iterator[Check]:
     yield Check(BRACKET, s * here + (1 - s) * i.constant, "<=", least)
     yield Check(RELATIVE, here, "<=", least * steepest / i.lam)
     yield Check(UNKNOWN, here - least, "<=", (steepest - i.lam) * l1(best))
+
+
+CASES: dict[str, Case] = {
+    **among("loss:", lambda i: i.loss, LOSSES),
+    **counted("slice", lambda i: sum(any(u) and any(v) for u, v in zip(i.us, i.vs, strict=True))),
+    **order("the polar", "lam", lambda i: largest([i.point()[1]]) - i.lam),
+    "inf loss = 0": lambda i: i.constant == 0,
+    "inf loss > 0": lambda i: i.constant > 0,
+}
+_OPTIMAL = ("the polar < lam: strict", "the polar = lam: strict")
+NEVER: dict[str, tuple[str, ...]] = {
+    SLOPE: (*_OPTIMAL, "loss: absolute: strict"),
+    BRACKET: _OPTIMAL,
+    RELATIVE: _OPTIMAL,
+    UNKNOWN: _OPTIMAL,
+}
 
 
 def fixed() -> Iterator[Check]:

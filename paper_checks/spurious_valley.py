@@ -14,6 +14,7 @@ from itertools import pairwise
 from hypothesis import strategies as st
 
 from ._base import ZERO, Check, Counterexample, Statement
+from ._cases import Case, counted
 from ._draw import positives, rationals, vectors
 from ._exact import Vector, dot, l1, total, vector
 from ._necessity import NoCounterexampleError
@@ -107,13 +108,21 @@ def _side(sign: int) -> st.SearchStrategy[Side]:
 
 
 _PARTS = st.fractions(Fraction(1, 100), Fraction(99, 100), max_denominator=100)
-INSTANCES = st.builds(
-    Instance,
-    st.tuples(_side(1), _side(-1)),
-    _PARTS,
-    st.lists(st.tuples(rationals(), rationals()), max_size=3),
-    st.tuples(_PARTS, _PARTS),
-)
+
+
+@st.composite
+def _instances(draw: st.DrawFn) -> Instance:
+    """Draw corners of a path, the best neurons among them or not."""
+    pair = draw(_side(1)), draw(_side(-1))
+    if draw(st.integers(0, 3)) == 0:  # equal sides
+        pair = pair[0], replace(pair[0], sign=-1)
+    corners = draw(st.lists(st.tuples(rationals(), rationals()), max_size=3))
+    i = Instance(pair, draw(_PARTS), corners, draw(st.tuples(_PARTS, _PARTS)))
+    bests = draw(st.lists(st.sampled_from([side.best(i.lam) for side in i.sides]), max_size=2))
+    return replace(i, corners=[*corners, *bests])
+
+
+INSTANCES = _instances()
 
 
 def output(i: Instance, neurons: Sequence[Neuron]) -> list[Vector]:
@@ -190,6 +199,21 @@ def wider(i: Instance) -> Iterator[Check]:
                 i.lam)  # fmt: skip
     dual = total(dot(w, s.data) - dot(w, w) / 2 for s, w in zip(i.sides, W, strict=True))
     yield Check(GLOBAL, values[-1], "==", dual)
+
+
+CASES: dict[str, Case] = {
+    **counted("corner", lambda i: len(i.corners)),
+    "m+ < m-": lambda i: i.ordered()[0].gain(i.lam) < i.ordered()[1].gain(i.lam),
+    "m+ = m-": lambda i: i.ordered()[0].gain(i.lam) == i.ordered()[1].gain(i.lam),
+    "one sample a side": lambda i: all(len(side.data) == 1 for side in i.sides),
+    "several samples on a side": lambda i: any(len(side.data) > 1 for side in i.sides),
+}
+NEVER: dict[str, tuple[str, ...]] = {
+    OTHER: ("m+ = m-",),
+    BARRIER: ("no corner",),
+    LEAST: ("no corner",),
+    CROSSES: ("no corner: strict",),
+}
 
 
 def fixed() -> Iterator[Check]:

@@ -13,14 +13,17 @@ p(a) <= p(0) where lam <= a^4.
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import product as every
 from math import prod
 
 from hypothesis import strategies as st
 
 from ._base import ZERO, Check, Counterexample, Statement
+from ._cases import Case, among
 from ._draw import matrices, rationals
 from ._exact import dot
 from ._linear import Matrix, exact, solve, transposed
+from ._lp import unit
 from ._necessity import NoCounterexampleError
 from ._nets import root
 
@@ -91,7 +94,11 @@ def _instances(draw: st.DrawFn) -> Instance:
         rows = matrices(2, width).map(lambda m: tuple(map(exact, m))).filter(full_rank)
         mixings.append(draw(rows))
     ratio = Fraction(draw(st.integers(1, 8)), 8)
-    return Instance(slope, ratio, (mixings[0], mixings[1]), draw(rationals(0)))
+    i = Instance(slope, ratio, (mixings[0], mixings[1]), draw(rationals(0)))
+    if draw(st.booleans()):  # the optimum
+        first, second = (tuple(unit(k, len(G[0])) for k in range(2)) for G in i.mixing)
+        i = replace(i, mixing=(first, second), t=draw(st.sampled_from(i.pair)))
+    return i
 
 
 def full_rank(G: Matrix) -> bool:
@@ -163,6 +170,16 @@ def dual(i: Instance) -> Fraction:
     """Return d(W) at W = lam I, whose spectral norm, the polar, is lam."""
     W = (i.lam, i.lam)
     return dot(W, i.data) - dot(W, W) / 2
+
+
+CASES: dict[str, Case] = {
+    **among("widths:", lambda i: tuple(len(G[0]) for G in i.mixing), every((2, 3), repeat=2)),
+    "a < b": lambda i: i.pair[0] < i.pair[1],
+    "a > b": lambda i: i.pair[0] > i.pair[1],
+    "lam = min(a, b)^4": lambda i: i.ratio == 1,
+    "lam < min(a, b)^4": lambda i: i.ratio < 1,
+}
+NEVER: dict[str, tuple[str, ...]] = {}
 
 
 def fixed() -> Iterator[Check]:

@@ -8,6 +8,7 @@ from math import prod
 from hypothesis import strategies as st
 
 from ._base import Check, Counterexample, Statement
+from ._cases import Case, among
 from ._draw import positives, vectors
 from ._exact import Vector, l1, scale, total, vector
 from ._necessity import NoCounterexampleError
@@ -27,7 +28,7 @@ STATEMENT = Statement(
     },
     rests={"the product is at most the mean": ("powers",)},
 )
-NEVER, EQUAL = "the product is at most the mean", "equal at the best scaling"
+ATMOST, EQUAL = "the product is at most the mean", "equal at the best scaling"
 
 
 @st.composite
@@ -37,6 +38,8 @@ def _instances(draw: st.DrawFn) -> tuple[list[Vector], Fraction, list[Fraction]]
     factors = draw(st.lists(st.integers(1, 3).flatmap(vectors).filter(any), min_size=1, max_size=4))
     missing = g ** len(factors) / prod(l1(x) for x in factors)
     scales = [draw(positives()) for _ in factors[1:]]
+    if draw(st.booleans()):  # the best
+        scales = [g / l1(x) for x in factors[1:]]
     return (
         [scale(missing, factors[0]), *factors[1:]],
         g,
@@ -57,9 +60,17 @@ def sides(instance: tuple[list[Vector], Fraction, list[Fraction]]) -> Iterator[C
     """Yield AM-GM at drawn scales, and the equality at s_k = g / |x^k|."""
     factors, g, scales = instance
     product, power = prod((l1(x) for x in factors), start=Fraction(1)), len(factors)
-    yield Check(NEVER, product, "<=", mean(factors, scales, power))
+    yield Check(ATMOST, product, "<=", mean(factors, scales, power))
     best = [g / l1(x) for x in factors]
     yield Check(EQUAL, product, "==", mean(factors, best, power))
+
+
+CASES: dict[str, Case] = {
+    **among("factors:", lambda i: len(i[0]), (1, 2, 3, 4)),
+    "all scales 1": lambda i: set(i[2]) == {1},
+    "other scales": lambda i: set(i[2]) != {1},
+}
+NEVER: dict[str, tuple[str, ...]] = {ATMOST: ("factors: 1: strict",)}
 
 
 def fixed() -> Iterator[Check]:
@@ -92,7 +103,7 @@ class Slice:
     def never(self) -> Check:
         """Return the product against the mean."""
         whole = mean([[n] for n in self.norms], [Fraction(1)] * len(self.norms), self.power)
-        return Check(NEVER, self.product(), "<=", whole)
+        return Check(ATMOST, self.product(), "<=", whole)
 
     def equal(self) -> Check:
         """Return the product against the least mean, which is at least 1 / K where phi = 1.

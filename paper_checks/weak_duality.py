@@ -12,10 +12,11 @@ from itertools import product as every
 from hypothesis import strategies as st
 
 from ._base import ZERO, Check, Counterexample, Statement
+from ._cases import Case, among, counted, order
 from ._counterpoints import product as _product
 from ._counterpoints import size as _size
 from ._draw import matrices, positives, slices
-from ._exact import Matrix, Vector, dot, flat, l1, product, scale, total, vector
+from ._exact import Matrix, Vector, dot, flat, l1, product, scale, sign_of, total, vector
 from ._points import Number, Point, everywhere, squared
 from ._polynomial import ONE, UndecidedError, nonnegative, orthants, variables
 
@@ -72,6 +73,42 @@ class Instance:
         return [l1(u) * NORMS[self.right](v) for u, v in zip(self.us, self.vs, strict=True)]
 
 
+def signs(x: Vector) -> Vector:
+    """Return the sign of each entry."""
+    return list(map(sign_of, x))
+
+
+@st.composite
+def _optima(draw: st.DrawFn) -> Instance:
+    """Draw slices on the faces of the polar ball of lam on whose border W is, and Y = Z + W.
+
+    For the absolute loss W is 0, 1 or -1, and Y - Z any multiple of it.
+    """
+    m, n = draw(st.integers(1, 3)), draw(st.integers(1, 3))
+    right, loss = draw(st.sampled_from(list(NORMS))), draw(st.sampled_from(list(LOSSES)))
+    most = 6 if loss == "squared" else int(LOSSES[loss].domain or 0)
+    whole = st.integers(-most, most).map(Fraction)
+    W = draw(matrices(m, n, whole).filter(lambda W: any(map(any, W))))
+    lam, units = polar(W, right), []
+    for a, row in enumerate(W):
+        unit = [Fraction(a == k) for k in range(m)]
+        if right == "linf" and l1(row) == lam:
+            units.append((unit, signs(row)))
+        if right == "l1":
+            units += [
+                (unit, [sign_of(w) * (b == k) for k in range(n)])
+                for b, w in enumerate(row)
+                if abs(w) == lam
+            ]
+    chosen = draw(st.lists(st.tuples(st.sampled_from(units), positives(4)), max_size=3))
+    us, vs = [scale(t, u) for (u, _), t in chosen], [v for (_, v), _ in chosen]
+    t = Fraction(draw(st.integers(0, 2))) if loss == "absolute" else Fraction(1)
+    pairs = zip(product(us, vs, m, n), W, strict=True)
+    Y = [[z + t * w for z, w in zip(*rows, strict=True)] for rows in pairs]
+    steep = Fraction(draw(st.integers(1, 2)))  # the bound is that of W scaled into the ball
+    return Instance(right, loss, lam, Y, [scale(steep, row) for row in W], us, vs)
+
+
 @st.composite
 def _instances(draw: st.DrawFn) -> Instance:
     m, n = draw(st.integers(1, 3)), draw(st.integers(1, 3))
@@ -85,7 +122,7 @@ def _instances(draw: st.DrawFn) -> Instance:
     )
 
 
-INSTANCES = _instances()
+INSTANCES = st.one_of(_instances(), _optima())
 
 
 def vertices(norm: str, n: int) -> list[Vector]:
@@ -143,6 +180,19 @@ def optima() -> Iterator[Instance]:
     yield Instance("l1", "squared", one, [vector(4)], [vector(1)], [vector(3)], [[one]])
     Y, W = [vector(3, -3)], [vector(1, -1)]
     yield Instance("linf", "squared", one, Y, W, [vector("5/2")], [vector(1, -1)])
+
+
+CASES: dict[str, Case] = {
+    **among("norm of v:", lambda i: i.right, NORMS),
+    **among("loss:", lambda i: i.loss, LOSSES),
+    **counted("slice", lambda i: sum(map(bool, i.theta()))),
+    **order("the polar", "lam", lambda i: polar(i.W, i.right) - i.lam),
+    "W = 0": lambda i: not any(map(any, i.W)),
+}
+NEVER: dict[str, tuple[str, ...]] = {
+    REACHED: ("any",),
+    SLICE: ("no slice: strict", "W = 0: strict"),
+}
 
 
 def fixed() -> Iterator[Check]:

@@ -17,6 +17,7 @@ from functools import reduce
 from hypothesis import strategies as st
 
 from ._base import ZERO, Check, Counterexample, Statement
+from ._cases import Case, among, counted
 from ._draw import matrices, rationals, vectors
 from ._exact import Vector, dot, flat, scale, total, vector
 from ._linear import Matrix, exact
@@ -76,12 +77,18 @@ def _tuples(m: int, n: int) -> st.SearchStrategy[Matrix]:
 @st.composite
 def _instances(draw: st.DrawFn) -> Instance:
     widths = draw(st.lists(st.integers(2, 3), max_size=3))
+    identity = diagonal(Fraction(1), Fraction(1))
     mixings = tuple(draw(_tuples(2, h).filter(full_rank)) for h in widths)
+    if draw(st.booleans()):
+        mixings = (identity,) * len(widths)
     h, k = draw(st.integers(1, 3)), draw(st.integers(1, 3))
     three = draw(_tuples(2, h)), draw(_tuples(h, k)), draw(_tuples(k, 2))
     c = Fraction(draw(st.integers(1, 9)), 10)
     slopes = draw(rationals(-3, 3)), draw(rationals(-3, 3))
-    return Instance(draw(vectors(2, rationals(0))), slopes, c, mixings, three)
+    roots = draw(vectors(2, rationals(0)))
+    if draw(st.booleans()):  # the least cost
+        three = (diagonal(*roots),) * 3
+    return Instance(roots, slopes, c, mixings, three)
 
 
 INSTANCES = _instances()
@@ -158,6 +165,20 @@ def no_norm(i: Instance) -> Check:
     a, b = (cost(balanced(i, x)) for x in ([i.roots[0], ZERO], [ZERO, i.roots[1]]))
     parts = (x**i.depth for x in i.roots)  # a, b are squares: their powers L/2
     return Check(NO_NORM, sum(parts) ** 2, "<", (a + b) ** i.depth)  # type: ignore[arg-type]
+
+
+CASES: dict[str, Case] = {
+    **among("layers:", lambda i: i.depth, (1, 2, 3, 4)),
+    **counted("singular value", lambda i: sum(map(bool, i.roots))),
+    "det(Z) = 0": lambda i: not determinant(reduce(times, i.three)),
+    "det(Z) != 0": lambda i: bool(determinant(reduce(times, i.three))),
+}
+_FLAT = ("layers: 1", "layers: 2")
+NEVER: dict[str, tuple[str, ...]] = {
+    LEAST: ("layers: 1: strict", "no singular value: strict"),
+    CONCAVE: (*_FLAT, "no singular value"),
+    NO_NORM: (*_FLAT, "no singular value", "one singular value"),
+}
 
 
 def fixed() -> Iterator[Check]:

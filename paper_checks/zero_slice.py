@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from . import _counterpoints
 from ._balanced import points
 from ._base import ZERO, Check, Counterexample, Statement
+from ._cases import Case, counted
 from ._draw import matrices, positives, rationals, slices
 from ._exact import (
     Matrix,
@@ -89,7 +90,8 @@ def _instances(draw: st.DrawFn) -> Instance:
             [z + lam * (1 if z else w) for z, w in zip(*rows, strict=True)]
             for rows in zip(Z, inside, strict=True)
         ]
-    return Instance(Y, lam, us, vs, draw(slices(m, n, 4)))
+    others = draw(st.one_of(st.just((us, vs)), slices(m, n, 4)))
+    return Instance(Y, lam, us, vs, others)
 
 
 @st.composite
@@ -157,6 +159,27 @@ def lower(i: Instance, W: Matrix) -> tuple[list[Vector], list[Vector]] | None:
                 u[a], v[b] = Fraction(1), size if w > 0 else -size
                 return [*i.us, u], [*i.vs, v]
     return None
+
+
+def size(i: Instance | Candidate) -> int:
+    """Return the number of slices with phi != 0."""
+    if isinstance(i, Candidate):
+        return sum(any(i.problem.model.phi(x)) for x in i.slices)
+    return sum(any(u) and any(v) for u, v in zip(i.us, i.vs, strict=True))
+
+
+CASES: dict[str, Case] = {
+    **counted("slice", size),
+    "a matrix": lambda i: isinstance(i, Instance),
+    "any problem": lambda i: isinstance(i, Candidate),
+    "with Q": lambda i: isinstance(i, Candidate) and bool(i.q),
+    "squared loss": lambda i: isinstance(i, Instance) or i.problem.loss == "squared",
+    "another loss": lambda i: isinstance(i, Candidate) and i.problem.loss != "squared",
+}
+NEVER: dict[str, tuple[str, ...]] = {
+    CONVEX: ("with Q", "another loss", "any problem"),
+    DUAL: ("a matrix",),
+}
 
 
 def fixed() -> Iterator[Check]:

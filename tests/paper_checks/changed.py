@@ -115,6 +115,18 @@ def said(statement: str, *finders: Finder) -> str:
     return ""
 
 
+def unseen(statement: str, file: str, old: str, new: str) -> list[str]:
+    """Return what a run of the statement says fails once `old` is `new`."""
+    with imported_anew([Finder(file, old, new)]):
+        try:
+            module = importlib.import_module(OWN).load(statement)
+            runs = importlib.import_module(f"{OWN}._run")
+        except (SyntaxError, ImportError) as error:
+            raise StaleError(f"{statement} cannot be imported: {error}") from error
+        runs.MOST = 2 * runs.ENOUGH  # a cell that is always empty needs no more
+        return [str(failure) for failure in runs.run(statement, module, runs.ENOUGH, 0).failures]
+
+
 def quick(module: object) -> SimpleNamespace:
     """Return the module with its named instances computed once."""
     checks, examples = list(module.fixed()), list(module.counterexamples())
