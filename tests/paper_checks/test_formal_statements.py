@@ -182,10 +182,10 @@ def test_a_statement_is_proved_by_what_the_table_calls_the_whole_of_it():
 GRADED = {
     "no grade": (
         'name = "attainment"',
-        'name = "meta_algorithm"',
+        'name = "dead_neuron"',
         [
             "the statement attainment has theorems and no grade",
-            "the statement meta_algorithm is graded and has no theorem",
+            "the statement dead_neuron is graded and has no theorem",
         ],
     ),
     "a theorem of another": (
