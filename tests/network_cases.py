@@ -271,7 +271,8 @@ def cone_leaf(atom, W, cuts, sign):
     meet[at, m + at] = meet[m + at, at] = 1.0
     priced = np.zeros((k, 3))
     priced[m : m + d - free, 0] = priced[m + d - free : m + d, 1] = priced[-1, 2] = 1.0
-    L = cp.hstack([np.zeros((h, m)), -Y, np.zeros((h, free)), cp.reshape(t, (h, 1), "C")])
+    last = [np.zeros((h, 1))] * free + [cp.reshape(t, (h, 1), "C")]
+    L = cp.hstack([np.zeros((h, m)), -Y, *last])
     form = C + B.T @ N @ B + B.T @ L + L.T @ B
     held = [cp.diag(priced @ prices) >> form, cp.multiply(1 - meet, N) >= 0, prices[1] >= 0]
     held += [cp.SOC(t, Y, axis=1)] + [prices[1] == 0] * (not free)

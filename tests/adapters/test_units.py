@@ -7,6 +7,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import tensorly
+
+pytest.importorskip("torch")
 import torch
 from sklearn.datasets import load_digits
 from sklearn.decomposition import (

@@ -32,7 +32,8 @@ EDGES = (0, 1, 1, 2, 1, 3)
 
 def met(sign, y):
     """Norms.met."""
-    return {"*": abs(y), "+": max(y, 0), "-": max(-y, 0), "0": Fraction(0)}[sign]
+    zero = Fraction(0)
+    return {"*": abs(y), "+": max(y, zero), "-": max(-y, zero), "0": zero}[sign]
 
 
 def squares(values):

@@ -64,4 +64,4 @@ def test_a_result_is_a_small_cell_without_a_script():
     assert len(html) < 8000
     assert "<script" not in html
     assert "http" not in html.replace("http://www.w3.org/2000/svg", "")
-    assert html.index("above the optimum (proved)") < html.index(held.verdict.name)
+    assert html.index("above the optimum over any size (proved)") < html.index(held.verdict.name)
