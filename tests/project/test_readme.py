@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -106,7 +107,7 @@ def test_demo_and_benchmarks_are_shown():
 
 
 def test_continuous_integration_runs_the_test_command_of_the_readme():
-    script = (ROOT / ".ci/run").read_text(encoding="utf-8")
+    script = (ROOT / ".ci/fast").read_text(encoding="utf-8")
     pattern = re.search(r"'s/\^    \\\((.*?)\\\)\$/", script).group(1)
     found = [line.strip() for line in README.splitlines() if re.match(rf"    {pattern}$", line)]
     assert len(found) == 1
@@ -115,15 +116,31 @@ def test_continuous_integration_runs_the_test_command_of_the_readme():
 
 
 def test_both_tiers_together_are_all_that_is_not_slow():
-    script = (ROOT / ".ci/run").read_text(encoding="utf-8")
+    script = (ROOT / ".ci/thorough").read_text(encoding="utf-8")
     assert re.findall(r'-m "([^"]+)"', README) == ["not slow and not thorough"]
     assert re.findall(r'-m "([^"]+)"', script) == ["thorough and not slow"]
 
 
 def test_continuous_integration_lints():
-    script = (ROOT / ".ci/run").read_text(encoding="utf-8")
+    script = (ROOT / ".ci/lint").read_text(encoding="utf-8")
     for linter in ("ruff check .", "ruff format --check .", "mypy"):
         assert f"\nrun $python -m {linter}\n" in script
+
+
+def test_continuous_integration_and_the_workflow_run_the_same_parts():
+    parts = {p.name for p in (ROOT / ".ci").iterdir()} - {"run"}
+    named = [
+        set(re.findall(r"\.ci/([\w-]+)", re.sub("(?m)#.*", "", path.read_text("utf-8"))))
+        for path in (ROOT / ".ci/run", ROOT / ".github/workflows/ci.yml")
+    ]
+    assert named == [parts, parts]
+
+
+def test_the_workflow_tests_each_python_that_the_package_names():
+    held = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["classifiers"]
+    named = re.findall(r"Python :: (3\.\d+)", " ".join(held))
+    workflow = (ROOT / ".github/workflows/ci.yml").read_text(encoding="utf-8")
+    assert named == re.findall(r'"(3\.\d+)"', workflow)
 
 
 def test_the_readme_counts_the_models_of_the_page():
