@@ -234,7 +234,7 @@ def read(graph: Any, onnx: Any) -> tuple[dict[str, Array], float]:
             raise InputError(f"the weight {name!r} is in another file: export one file")
         try:
             a = onnx.numpy_helper.to_array(tensor)
-        except (TypeError, ValueError) as error:
+        except (LookupError, TypeError, ValueError) as error:
             raise InputError(f"the weight {name!r} is damaged: {error}") from None
         if a.dtype.kind not in "iufb":  # bfloat16 and narrower types, which float32 contains
             a = a.astype(np.float32)

@@ -363,7 +363,8 @@ def test_the_adapter_imports_onnx_only_when_called():
 
 
 @pytest.mark.parametrize(
-    ("field", "value"), [("dims", [8, 2]), ("data_type", onnx.TensorProto.UNDEFINED)]
+    ("field", "value"),
+    [("dims", [8, 2]), ("data_type", onnx.TensorProto.UNDEFINED), ("data_type", 33)],
 )
 def test_a_weight_whose_bytes_are_not_of_its_shape_is_damaged(field, value):
     model = network()

@@ -183,6 +183,20 @@ def test_init_guesses_a_positive_lam(capsys):
     assert drafted(capsys, "zero.npy", "W.npy", "H.npy")[0]["lam"] == 1
 
 
+@pytest.mark.parametrize("broken", [np.inf, np.linalg.LinAlgError("SVD did not converge")])
+def test_init_guesses_a_finite_lam_where_the_norm_has_none(tmp_path, capsys, monkeypatch, broken):
+    def norm(*_, **__):
+        if isinstance(broken, Exception):
+            raise broken
+        return broken
+
+    np.save(tmp_path / "Y.npy", np.eye(3))
+    monkeypatch.setattr(np.linalg, "norm", norm)
+    draft = tmp_path / "problem.toml"
+    assert inside(capsys, "init", tmp_path / "Y.npy", "-o", draft).status == 0
+    assert "lam = 1  # TODO" in draft.read_text(encoding="utf-8")
+
+
 def test_init_replaces_nothing_without_force(folder, capsys):
     (folder / "problem.toml").write_text("mine")
     ended = inside(capsys, "init", "X.csv")

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from certify import Problem, Verdict, check
 from certify.atoms import RankOne
 from certify.losses import Squared
+from certify.pipeline.certificate.verdict import epsilon_up
 from certify.pipeline.numbers import at_least, at_most, distance, percent, share_of
 from tests.question_files import inside, write
 
@@ -65,6 +66,15 @@ def test_a_share_is_rounded_up(distance, whole):
     said = share_of(abs(distance), whole)
     assert said.endswith(" %")
     assert Fraction(said.removesuffix(" %")) >= 100 * abs(distance / whole)
+
+
+@pytest.mark.parametrize(
+    ("upper", "least"),
+    [(-1.0, 1e-6), (2.0, 2e-6), (np.inf, np.inf), (-1.7976931348623157e308, np.inf)],
+)
+def test_an_epsilon_is_rounded_up_and_infinite_beyond_float64(upper, least):
+    assert epsilon_up(upper, (1e-6, 0.0)) >= least
+    assert epsilon_up(0.0, (1e-6, 0.5)) == 0.5
 
 
 def test_python_says_it_first():

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import product
 from math import prod
@@ -211,8 +212,10 @@ def regularizer(Y: Any, candidate: dict[str, Any], extra: "Biases") -> tuple[str
     if Y.ndim == MATRIX:
         if 0 < prod(Y.shape) < SMALL:
             dense = Y.toarray() if sparse.issparse(Y) else np.nan_to_num(Y)
-            guess = 0.1 * float(np.linalg.norm(dense, MATRIX))
-        guess = guess or 1.0  # lam = 0 would be another question, at a fixed rank
+            with suppress(np.linalg.LinAlgError):  # of entries near the largest float
+                guess = 0.1 * float(np.linalg.norm(dense, MATRIX))
+        if not 0 < guess < np.inf:  # lam = 0 would be another question, at a fixed rank
+            guess = 1.0
     line = f"lam = {guess:.6g}  # TODO: the weight of the penalty in your training"
     return line, "lam is a guess: replace it by the one of your training"
 

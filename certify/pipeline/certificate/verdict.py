@@ -91,10 +91,13 @@ def relative(gap: float, upper: float) -> float:
 def epsilon_up(upper: float, tolerances: tuple[float, float]) -> float:
     """Return max(atol, rtol |x|), rounded up, for an x of which `upper` is the bound as a float.
 
-    |x| may exceed |upper| by its rounding if x < 0.
+    |x| may exceed |upper| by its rounding if x < 0; beyond float64 it is infinite.
     """
+    ends = upper, math.nextafter(upper, -math.inf)
+    if not all(map(math.isfinite, ends)):
+        return math.inf
     rtol, atol = map(Fraction, tolerances)
-    size = max(abs(Fraction(x)) for x in (upper, math.nextafter(upper, -math.inf)))
+    size = max(abs(Fraction(x)) for x in ends)
     return above(max(atol, rtol * size))
 
 
