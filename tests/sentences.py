@@ -143,15 +143,19 @@ CLAIMS = {  # pattern -> claim(truth, *groups); the first that matches is evalua
     rf"optimum over {OVER} >= {NUM}(?:: explained variance at most {NUM} %)?": lambda t, o, x, p: (
         F(x) <= t.over(o) and (p is None or F(p) >= 100 * (1 - 2 * t.over(o) / t.spread))
     ),
-    rf"{COUNT} comes? within epsilon of the lowest objective found, at most {NUM}": (
-        lambda t, k, x: t.optimum(int(k)) <= F(x) + max(t.eps[1], t.eps[0] * abs(F(x)))
+    rf"{COUNT} comes? within epsilon of the lowest objective found of at most {COUNT}, {NUM} or "
+    "less": (
+        lambda t, k, most, x: (
+            t.optimum(int(most)) <= F(x)
+            and t.optimum(int(k)) <= F(x) + max(t.eps[1], t.eps[0] * abs(F(x)))
+        )
     ),
     r"it is proved that (\d+) cannot": lambda t, k: (
         t.optimum(int(k)) > t.optimum(t.size) + max(t.eps[1], t.eps[0] * abs(t.optimum(t.size)))
     ),
     rf"fit (\d+) is at most {NUM} above the optimum": lambda t, k, x: placed(t, k, 0, x),
     rf"fit (\d+) is {NUM} to {NUM} above the optimum": placed,
-    rf"better factors are proved \({COUNT} reach at most {NUM}\)": lambda t, k, x: (
+    rf"better factors are proved \({COUNT} reach(?:es)? at most {NUM}\)": lambda t, k, x: (
         t.optimum(int(k)) <= F(x) and t.better <= F(x)
     ),
     r"fits? ([\d, and]+?)(?: \(fit \d+ has the fewest [a-z ]+ of them, \d+\))? (?:is|are) proved "

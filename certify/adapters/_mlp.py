@@ -14,7 +14,7 @@ from certify.atoms import Factors
 from certify.base.arrays import Array, Ints, finite, real, short
 from certify.base.errors import InputError, OutOfScopeError
 from certify.losses import Logistic, Loss, Poisson, Softmax, Squared
-from certify.pipeline.units import Units
+from certify.pipeline.units import ROUNDED, Units
 from certify.problem import Values
 
 from ._fitted import AGREE, MARGIN, demand_agreement, dense
@@ -141,7 +141,9 @@ def units_of(trained: FittedMLP, shares: Array | None, averaged: int) -> Units:
     if model.out_activation_ != "exp":
         return Units(total * averaged, 0.0, "loss_")
     weights = np.ones(len(trained.X)) if shares is None else shares
-    return Units(total, -left_out(trained, weights), "loss_")
+    terms = weights[:, None] * (np.abs(xlogy(trained.Y, trained.Y)) + trained.Y)
+    error = ROUNDED * float(terms.sum())
+    return Units(total, -left_out(trained, weights), "loss_", error)
 
 
 def left_out(trained: FittedMLP, shares: Array) -> float:

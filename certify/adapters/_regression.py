@@ -10,7 +10,7 @@ from certify.atoms import Factors as Slices
 from certify.base.arrays import Array, finite, real, short
 from certify.base.errors import InputError
 from certify.losses import Squared
-from certify.pipeline.units import Units
+from certify.pipeline.units import ROUNDED, Units
 from certify.polar import Proposal
 from certify.problem import Problem
 
@@ -123,5 +123,6 @@ def rotate(X: Array, y: Array, factors: tuple[Array, Array], lam: float) -> Tens
     weights = np.repeat((s * s)[:, None], y.shape[1], axis=1)
     problem = Problem(Squared(target, weights), RankOne("l2", "l2", "sum"), lam)
     modes, rest = Modes((Qt @ A, B)), y - P @ (P.T @ y)
-    modes.units = Units(1.0, -0.5 * squares(rest), "the objective of the fit")
+    error = ROUNDED * squares(y)  # of P, S, Q, P^T y and of the rest
+    modes.units = Units(1.0, -0.5 * squares(rest), "the objective of the fit", error)
     return problem, modes

@@ -11,6 +11,7 @@ from certify.base.errors import InputError
 from certify.pipeline import row_blocks
 from certify.pipeline.certificate.verify import Proved
 from certify.pipeline.row_blocks import Checked
+from certify.pipeline.row_blocks.prove import over_what
 
 from ._options import Options
 from ._output import guard, save_certificate
@@ -32,11 +33,12 @@ def other_route(route: dict[str, Any]) -> dict[str, Any]:
     return {"method": method, "solver": route["solver"]}
 
 
-def as_proved(result: Checked) -> Proved:
+def as_proved(result: Checked, loaded: LoadedBlocks) -> Proved:
     """Return the result in the form of verify()."""
     c = result.certificate
     rules = (c.proof["rule"], "weak_duality")
-    return Proved(result.verdict, result.lower, result.upper, c.claim["tier"], rules, "any size")
+    bracket, over = (result.lower, result.upper), over_what(loaded.table)
+    return Proved(result.verdict, *bracket, c.claim["tier"], rules, over)
 
 
 def check(options: Options, loaded: LoadedBlocks, output: Path | None) -> int:
@@ -45,7 +47,7 @@ def check(options: Options, loaded: LoadedBlocks, output: Path | None) -> int:
     start, epsilon = monotonic(), options.epsilon(loaded)
     result = row_blocks.check(loaded.table, loaded.factors(), **epsilon, seed=options.seed)
     written = save_certificate(result.certificate, output)
-    options.show(of_proof(as_proved(result), monotonic() - start), **written)
+    options.show(of_proof(as_proved(result, loaded), monotonic() - start), **written)
     return result.verdict.exit_code
 
 
@@ -90,7 +92,7 @@ def improve(
     if certificate is not None:
         whole = row_blocks.embed_factors(found.result.certificate, found.factors)
         written |= save_certificate(whole, certificate)
-    fields = of_proof(as_proved(found.result), monotonic() - start)
+    fields = of_proof(as_proved(found.result, loaded), monotonic() - start)
     extra = {"objective": found.result.upper, "components": found.factors[1].shape[1]}
     options.show({**fields, **extra}, **written)
     return found.result.verdict.exit_code

@@ -8,12 +8,16 @@ from typing import Any
 import click
 
 from certify.base.bar import bar as progress
+from certify.base.errors import InputError
+from certify.kernel.fields import Json
+from certify.kernel.statement import known_format
 from certify.pipeline import report
 from certify.pipeline.certificate.file import Certificate
 from certify.pipeline.certificate.question import question
 from certify.pipeline.certificate.verify import TIERS, verify
 from certify.pipeline.report import Facts, facts, in_words
 from certify.pipeline.report.words import question_text
+from certify.pipeline.row_blocks.question import FORMAT as BLOCKS
 
 from ._options import PATH, Options, common
 from ._output import guard
@@ -84,12 +88,20 @@ def verify_alone(options: Options, path: Path, how: dict[str, Any]) -> int:
     """
     start = monotonic()
     with progress(), print_rejection(options.json):
-        certificate = Certificate.load(path)
+        certificate = Certificate.load(path, known=of_one_problem)
         proof = verify(certificate, **how)
     read = Facts(certificate, question(certificate), proof, certificate)
     fields = {"question": question_text(read), "compared": ALONE.format(shlex.quote(str(path)))}
     options.show({**of_proof(proof, monotonic() - start), **fields})
     return proof.verdict.exit_code
+
+
+def of_one_problem(stated: Json) -> None:
+    """Raise InputError for a certificate of blocks of rows; reject other formats as usual."""
+    if stated.get("format") == BLOCKS:
+        cure = "add --problem, which names the blocks, and --tier rounded"
+        raise InputError(f"this certificate is about a table in blocks of rows: {cure}")
+    known_format(stated)
 
 
 def verify_file(options: Options, certificate: Path, tier: str | None) -> Facts:

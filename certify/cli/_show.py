@@ -136,7 +136,8 @@ def for_people(fields: Lines, written: Mapping[str, OutputFile | None]) -> None:
     colour = COLOURS.get(verdict, "bold yellow")
     console.print(Text(fields["distance"], "bold"))
     checked = "; by the proved checker" if fields["tier"] == CHECKED else ""
-    console.print(Text.assemble((verdict.name, colour), f"  {verdict.value}{checked}"))
+    said = f"  {verdict.said(fields['over'])}{checked}"
+    console.print(Text.assemble((verdict.name, colour), said))
     for name, text in lines(fields, written):
         console.print(Text(f"  {name:<13} {printable(text)}"))
 

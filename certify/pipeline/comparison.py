@@ -68,6 +68,7 @@ class RestartReport:
     tolerances   rtol and atol: two objectives are equal if within max(atol, rtol |objective|)
     explained    the share of the variance for `lower`, rounded up; a penalty counts as not
                  explained; only for least squares
+    any_offsets  whether the problem has offsets, over whose values the bound holds too
     """
 
     lower: float
@@ -82,11 +83,12 @@ class RestartReport:
     sizes: tuple[SizeBracket, ...] = ()
     tolerances: tuple[float, float] = (0.0, 0.0)
     explained: float | None = None
+    any_offsets: bool = False
 
     @property
     def over(self) -> str:
         """The factors over which the bound holds, in words."""
-        return self.atom.over(self.rank)
+        return self.atom.over(self.rank) + " and any offsets" * self.any_offsets
 
     @property
     def which(self) -> str:
@@ -100,7 +102,8 @@ class RestartReport:
         few, least = too_few(self.sizes, near), sufficient_size(self.sizes, near)
         lowest = at_most(self.sizes[-1].upper)
         first = f"{self.atom.count(least)} {'comes' if least == 1 else 'come'} within epsilon"
-        first = f"{first} of the lowest objective found, at most {lowest}"
+        most = self.atom.over(self.sizes[-1].size)
+        first = f"{first} of the lowest objective found of {most}, {lowest} or less"
         return first if few is None else f"{first}; it is proved that {few} cannot"
 
     @property
@@ -138,7 +141,9 @@ class RestartReport:
         most = at_most(best.excess[1], 3)
         if self.better is None:
             return f"open: fit {best.index} is at most {most} above the optimum; {self.why}"
-        reach = f"{self.atom.count(self.better[0].shape[-1])} reach at most {at_most(self.upper)}"
+        size = self.better[0].shape[-1]
+        verb = "reaches" if size == 1 else "reach"
+        reach = f"{self.atom.count(size)} {verb} at most {at_most(self.upper)}"
         found = f"better factors are proved ({reach}); improve() continues"
         if all(f.status == "worse" for f in self.fits):
             return f"no fit is optimal: {found}"

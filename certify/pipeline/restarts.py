@@ -99,7 +99,8 @@ def restarts(  # noqa: PLR0913  as check()
     better = lowest(problem, [r for _, r in results])
     rank = None if problem.has_penalty else points[0][0][0].shape[-1]
     placed = with_variance(problem, conclude((values, counts), results, better, (rtol, atol)))
-    return replace(placed, rank=rank, atom=problem.atom, sizes=each, tolerances=(rtol, atol))
+    about: dict[str, Any] = {"atom": problem.atom, "any_offsets": bool(problem.offsets)}
+    return replace(placed, rank=rank, sizes=each, tolerances=(rtol, atol), **about)
 
 
 def with_variance(problem: Problem, report: RestartReport) -> RestartReport:

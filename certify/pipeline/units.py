@@ -11,7 +11,7 @@ from certify.polar.proved import above, below
 from .numbers import at_least, at_most, short
 
 TRAINING = "the training loss with its weight decay"
-ROUNDED = Fraction(1, 2**40)  # of a constant and of what it is subtracted from: its rounding errors
+ROUNDED = 2.0**-40  # of the terms of a constant, or of a multiple: their rounding errors
 
 
 @dataclass(frozen=True)
@@ -20,24 +20,27 @@ class Units:
 
         objective = multiple * loss + constant.
 
-    name  what the loss is called: "loss_", an attribute of the library, or words.  Only a loss that
-          is related to the objective in this way for all factors has a name of the library
+    name   what the loss is called: "loss_", an attribute of the library, or words.  Only a loss
+           that is related to the objective in this way for all factors has a name of the library
+    error  how far the constant may be from the true one: ROUNDED times the terms it is a sum of
     """
 
     multiple: float = 1.0
     constant: float = 0.0
     name: str = TRAINING
+    error: float = 0.0
 
     @classmethod
     def of(cls, fields: Mapping[str, Any]) -> Self:
         """Return the units of a line of JSON: see as_dict."""
         if "multiple" not in fields:
             return cls()
-        return cls(fields["multiple"], fields["constant"], fields["training"])
+        parts = (fields[k] for k in ("multiple", "constant", "training", "error"))
+        return cls(*parts)
 
     def __bool__(self) -> bool:
         """Whether these units differ from the objective's."""
-        return (self.multiple, self.constant) != (1.0, 0.0)
+        return (self.multiple, self.constant, self.error) != (1.0, 0.0, 0.0)
 
     def lower(self, bound: float) -> float:
         """Return a lower bound of the loss from one of the objective, rounded down."""
@@ -48,15 +51,20 @@ class Units:
         return above(self.convert(bound, 1)) if math.isfinite(bound) else bound
 
     def convert(self, bound: float, side: int) -> Fraction:
-        """Return (bound - constant) / multiple; a constant is known up to its rounding errors."""
+        """Return (bound - constant) / multiple, moved outward by their rounding errors.
+
+        A multiple that is a whole number has none.
+        """
         x, c = Fraction(bound), Fraction(self.constant)
-        slack = ROUNDED * (abs(x) + abs(c)) if c else Fraction(0)
+        slack = Fraction(self.error)
+        if not float(self.multiple).is_integer():
+            slack += Fraction(ROUNDED) * abs(x - c)
         return (x - c + side * slack) / Fraction(self.multiple)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the fields of a line of JSON, none if the units are the objective's."""
-        parts = {"training": self.name, "multiple": self.multiple, "constant": self.constant}
-        return parts if self else {}
+        numbers = {"multiple": self.multiple, "constant": self.constant, "error": self.error}
+        return {"training": self.name, **numbers} if self else {}
 
     @property
     def relation(self) -> str:

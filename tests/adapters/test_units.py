@@ -273,10 +273,36 @@ def test_a_regression_leaves_out_what_no_coefficients_explain(reg):
     assert result.units.lower(result.lower) <= fit + penalty
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_a_regression_of_little_noise_reaches_no_less_than_its_objective(seed):
+    """The constant is a small difference of large squares, known to a share of these."""
+    rng = np.random.default_rng(seed)
+    A, true = rng.integers(-8, 9, (12, 3)) / 4, rng.integers(-8, 9, (3, 4)) / 4
+    B = A @ true + 2.0**-22 * rng.integers(-8, 9, (12, 4))
+    model = CPRegressor(3, reg_W=2.0**-46, random_state=0, n_iter_max=200).fit(A, B)
+    problem, factors = from_model(model, A, B)
+    weights, parts = model.cp_weight_
+    left, right = np.asarray(parts[0]) * np.asarray(weights), np.asarray(parts[1])
+    rest = [[Fraction(float(x)) for x in row] for row in B]
+    for i, j in itertools.product(range(12), range(4)):
+        products = itertools.product(range(3), range(left.shape[1]))
+        rest[i][j] -= sum(
+            Fraction(float(A[i, k])) * Fraction(float(left[k, r])) * Fraction(float(right[j, r]))
+            for k, r in products
+        )
+    exact = sum(x * x for row in rest for x in row) / 2
+    squares = sum(Fraction(float(x)) ** 2 for part in (left, right) for x in part.reshape(-1))
+    exact += Fraction(float(model.reg_W)) / 2 * squares
+    upper = problem.objective(tuple(factors))
+    assert Fraction(factors.units.lower(upper)) <= exact <= Fraction(factors.units.upper(upper))
+
+
 def test_a_bracket_in_other_units_is_rounded_outward():
-    third, shifted = Units(3.0, 0.0, "loss_"), Units(3.0, -1.0, "loss_")
+    third, shifted = Units(3.0, 0.0, "loss_"), Units(3.0, -1.0, "loss_", error=1e-9)
     assert Fraction(third.lower(1.0)) < Fraction(1, 3) < Fraction(third.upper(1.0))
-    assert shifted.lower(1.0) < 2 / 3 < shifted.upper(1.0)
+    assert shifted.lower(1.0) < 2 / 3 - 1e-10 < 2 / 3 + 1e-10 < shifted.upper(1.0)
+    part = Units(0.1, 0.0, "loss_")  # a product in floats, which is rounded
+    assert part.lower(1.0) < 10 - 1e-12 < 10 + 1e-12 < part.upper(1.0)
     assert shifted.relation == "the objective is 3 times it minus 1"
     assert Units.of(shifted.as_dict()) == shifted
     assert Units.of({}) == OBJECTIVE

@@ -184,7 +184,8 @@ def test_a_damaged_copy_is_rejected_by_name(judged, tmp_path, what, said):
     damaged(copy, what)
     found = audit.verify(copy)
     wrong = [r for r in found.rows if r["verdict"] == "REJECTED"]
-    assert [r["name"] for r in wrong] == ["pca"]
+    pages = ["results.jsonl", "index.html"] if what == "verdict" else []  # which show another one
+    assert [r["name"] for r in wrong] == ["pca", *pages]
     assert said in wrong[0]["reason"]
     assert found.status == 20
 
@@ -494,6 +495,10 @@ def test_the_worst_status_is_the_audits():
         (
             '[[model]]\nname = "a"\ncertificate = "audit.toml"\n' * 2,
             "two models are named 'a'",
+        ),
+        (
+            '[[model]]\nname = "a"\ncertificate = "x"\n[[model]]\nname = "A"\ncertificate = "x"',
+            "or differ in case only",
         ),
     ],
 )

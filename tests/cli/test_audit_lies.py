@@ -140,6 +140,11 @@ def test_a_certificate_of_a_looser_epsilon_is_rejected(copied):
     assert "audit.toml: epsilon: rtol is 1e-06" in row["reason"]
     with pytest.raises(InputError, match="is another plan than"):
         audit.verify(copied / "out", inputs=copied)
+    lock = json.loads((copied / "out" / "audit.lock").read_text("utf-8"))
+    lock["plan"]["name"] = "other.toml"  # which the inputs do not have
+    (copied / "out" / "audit.lock").write_text(json.dumps(lock), encoding="utf-8")
+    with pytest.raises(InputError, match=r"there is no other\.toml among the inputs"):
+        audit.verify(copied / "out", inputs=copied)
     assert rewritten(copied / "out", rtol=None)["verdict"] == "REJECTED"
 
 
@@ -199,7 +204,13 @@ def test_a_kept_row_of_another_own_size_is_not_believed(copied):
     row = json.loads(path.read_text("utf-8"))
     assert again.earlier_row(copied / "out", job)["own_lower"] == 16
     path.write_text(json.dumps(row | {"own_lower": 1.0}), encoding="utf-8")
-    assert again.earlier_row(copied / "out", job)["own_lower"] == 16
+    kept = again.earlier_row(copied / "out", job)
+    assert kept["own_lower"] == 16
+    path.write_text(json.dumps(row | {"better": 0.001, "extra": 1}), encoding="utf-8")
+    assert again.earlier_row(copied / "out", job) == kept  # nothing of it that is not proved
+    bare = {k: x for k, x in row.items() if k not in ("certificate", "sha256", "bytes")}
+    path.write_text(json.dumps(bare | {"verdict": "UNDECIDED", "status": 12}), encoding="utf-8")
+    assert again.earlier_row(copied / "out", job) is None
     report = copied / "out" / book.report_of("few")
     assert '<h2 id="own">At its own size</h2>' in report.read_text("utf-8")
     path.write_text(json.dumps(row | {"own_verdict": "REFUTED"}), encoding="utf-8")
@@ -319,7 +330,9 @@ def test_what_follows_from_no_proof_is_not_verified_and_the_promise_says_so(copi
     assert "the training objective is {'training': 'a loss', 'multiple': 2.0" in row["reason"]
 
 
-@pytest.mark.parametrize(("share", "verdict"), [(1e-12, "CERTIFIED"), (1e-6, "REJECTED")])
+@pytest.mark.parametrize(
+    ("share", "verdict"), [(1e-12, "CERTIFIED"), (1e-6, "REJECTED"), (-1e-10, "REJECTED")]
+)
 @pytest.mark.parametrize("tier", ["rounded", "exact"])
 def test_bounds_of_rounded_arithmetic_may_be_those_of_another_blas(copied, tier, share, verdict):
     held = Certificate.load(copied / "old.cert")
@@ -329,7 +342,7 @@ def test_bounds_of_rounded_arithmetic_may_be_those_of_another_blas(copied, tier,
     lock = json.loads((out / "audit.lock").read_text("utf-8"))
     model = lock["models"][0]
     assert model["tier"] == tier
-    model["upper"] *= 1 - share
+    model["upper"] *= 1 + share  # a stronger bound than is proved is a claim
     bracket = replace(facts(held).proved, lower=model["lower"], upper=model["upper"])
     model["relative_gap"] = bracket.relative_gap
     model["distance"] = distance(model["lower"], model["upper"], model["over"], proved=True)

@@ -96,6 +96,16 @@ def silent(path):
     return 0 < size == path.stat().st_size
 
 
+def test_an_audit_needs_none_of_these_functions(tmp_path, fewer):
+    plan = PLAN.partition('[[model]]\nname = "hangs"')[0]
+    command = audit_of(tmp_path, plan)
+    done = subprocess.run(
+        command, cwd=tmp_path, env=fewer, capture_output=True, text=True, check=False
+    )
+    assert "Traceback" not in done.stderr
+    assert [r["verdict"] for r in rows_in(tmp_path / "out")] == ["CERTIFIED"]
+
+
 @pytest.mark.thorough
 @pytest.mark.parametrize("platform", ["this one", "with less"])
 def test_what_jobs_have_started_ends_with_them(platform, tmp_path, fewer):

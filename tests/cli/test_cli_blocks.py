@@ -125,7 +125,12 @@ def test_weights_of_the_norms_are_in_a_folder(folder, capsys):
     biases = [RowIntercept(1.0)]
     table = RowBlocks.from_folder(folder / "ratings", N, 0.5, biases, norms=(p, q))
     names = [str(folder / "fit" / f"U{k}.npy") for k in range(3)], folder / "fit" / "V.npy"
-    assert row_blocks.verify(folder / "x.cert", table, names, rtol=1e-3).lower == made.json["lower"]
+    proved = row_blocks.verify(folder / "x.cert", table, names, rtol=1e-3)
+    assert proved.lower == made.json["lower"]
+    assert proved.over == made.json["over"] == "any size and any offsets"
+    alone = inside(capsys, "verify", folder / "x.cert")
+    assert alone.status == 2
+    assert "is about a table in blocks of rows: add --problem" in alone.err
     verify = ("verify", folder / "x.cert", "--problem", folder / "problem.toml", "--tier")
     assert inside(capsys, *verify, "rounded").status == 0
     onto = inside(capsys, "check", folder / "problem.toml", "-o", folder / "norms" / "rows1.npy")

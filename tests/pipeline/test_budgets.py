@@ -17,7 +17,7 @@ from certify.kernel.verdict import Outcome
 from certify.losses import Squared
 from certify.pipeline import budget as budgets
 from certify.pipeline import reasons
-from certify.pipeline.numbers import share_of
+from certify.pipeline.numbers import apart, share_of
 from certify.polar import Proposal
 from certify.search import evidence
 from certify.search.candidate import evaluate
@@ -111,6 +111,7 @@ def test_a_reason_says_how_loose_the_polar_is():
     tight = outcome_of(Fraction(3, 2) - Fraction(1, 2**22), Fraction(3, 2))
     near = replace(case_of(2.0 + 2.0**-20), outcome=tight)
     assert "in floats, to at most 2.000001 lam" in reasons.polar_is_hard(near)
+    assert apart(2.0, 2.00001) == ("2", "2.00002")  # that float is a little above 2.00001
     for upper in (2.0, 2.4):  # a polar of 2 raises 1 to 1.2 at most, less than half way to 3/2
         assert reasons.polar_is_hard(case_of(upper)) is None
     assert "by at most 34 %: the dual point" in reasons.dual_is_loose(case)

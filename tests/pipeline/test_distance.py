@@ -75,6 +75,7 @@ def test_a_share_is_rounded_up(distance, whole):
 def test_an_epsilon_is_rounded_up_and_infinite_beyond_float64(upper, least):
     assert epsilon_up(upper, (1e-6, 0.0)) >= least
     assert epsilon_up(0.0, (1e-6, 0.5)) == 0.5
+    assert epsilon_up(-1.0, (1.0, 0.0)) > 1.0  # the number is above -1 - 2^-52
 
 
 def test_python_says_it_first():

@@ -11,7 +11,7 @@ from certify import Certificate, InputError, Problem, RejectedError, Verdict, ch
 from certify.atoms import CP, RankOne
 from certify.cli import main
 from certify.cli.audit._book import above, at_size
-from certify.cli.audit._job import own_size_fields, proved_of
+from certify.cli.audit._job import derived
 from certify.kernel.verdict import Outcome
 from certify.losses import Huber, KullbackLeibler, Squared
 from certify.offsets import ColumnIntercept, RowIntercept
@@ -242,12 +242,11 @@ def test_the_command_writes_both_answers_on_one_page(worse, tmp_path, capsys):
 
 
 def test_an_audit_has_the_answer_in_its_row(worse):
-    row = proved_of(facts(worse.certificate)) | own_size_fields(facts(worse.own_certificate))
+    row = derived(facts(worse.certificate), facts(worse.own_certificate))
     assert (row["own_verdict"], row["own_lower"]) == ("REFUTED", worse.own_size.lower)
     assert at_size(row) == excess(worse.own_size.lower, worse.upper) != above(row)
     best = check(Problem(Squared(Y), RankOne("l2", "l2"), 0.0), truncated(0.0, 3))
-    assert own_size_fields(None) == {}
-    assert at_size(proved_of(facts(best.certificate))) == "the same"
+    assert at_size(derived(facts(best.certificate), None)) == "the same"
     assert at_size({"verdict": "FAILED"}) == ""
 
 

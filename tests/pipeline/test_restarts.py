@@ -103,6 +103,19 @@ def test_a_fit_that_better_factors_undercut_within_epsilon_is_open():
     assert alone.advice == "open: fit 0 is at most 2 above the optimum; it is UNDECIDED"
 
 
+def test_at_least_so_many_per_cent_are_of_the_largest_that_the_optimum_can_be():
+    values = [Enclosure(Fraction(30), Fraction(30)), Enclosure(Fraction(20), Fraction(20))]
+    result = restarts(PROBLEM, [BEST]).result
+    result = type(result)(**{**vars(result), "lower": 10.0, "verdict": Verdict.UNDECIDED})
+    report = conclude((values, [1, 1]), [(1, result)], None, (0.0, 0.0))
+    assert report.rows()[1][3] == "50 to 200 %"  # 10 of 20 at least, 20 of 10 at most
+
+
+def test_a_bound_beside_offsets_is_over_their_values_too():
+    problem = Problem(Squared(Y), RankOne("l1", "l1"), 2.0, [Intercept()])
+    assert restarts(problem, [BEST]).bound.startswith("optimum over any size and any offsets >= ")
+
+
 def test_a_better_point_than_every_fit_says_go_on():
     report = restarts(PROBLEM, [WORSE, ONE])
     assert report.verdict is Verdict.RANK_LIMITED  # check()'s verdict on the best fit, 1

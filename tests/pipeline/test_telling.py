@@ -73,7 +73,7 @@ def test_explain_names_what_is_loose_what_was_tried_and_what_to_try(poor, best):
     )
     assert "That is within epsilon of the lower bound" in told
     loose = replace(poor, lower=poor.lower - 1.0).explain()
-    assert "That is 45 % above the lower bound" in loose
+    assert "That is 80 % above the lower bound" in loose
     assert "2.25 <= optimum over any size, and" in told
     assert "exact integers" in told
     assert "verify() rechecks it" in best.explain()

@@ -136,9 +136,9 @@ def verify(
     epsilon must be those of the folder's audit.toml.
 
     inputs  a folder with the models' own files.  Their digests must be those of the lock, and
-            the question and epsilon of a problem or a certificate those of its file; the plan, if
-            the folder contains it, must be that of the audit.  Fits are not run, so the problem
-            that a fit returns is not compared.
+            the question and epsilon of a problem or a certificate those of its file; the folder
+            must contain the plan of the audit under its name in the lock.  Fits are not run, so
+            the problem that a fit returns is not compared.
 
     A row whose certificate fails is REJECTED with the reason.  A row without a certificate keeps
     its verdict, which must be one that needs no proof.  A page or a table that somebody has edited

@@ -29,25 +29,32 @@ from ._book import (
     report_of,
     row_of,
 )
-from ._job import derived
+from ._job import derived, loosened
 from ._plan import Job, digest_of, digests, epsilon_of, file_of, name_of
 
 ROUNDING = 2.0**-30  # of bounds in rounded arithmetic by another BLAS, relative
 LOCKED = ("name", "kind", "source", "inputs")  # of the plan, beside the row
-UNITS = ("training", "multiple", "constant")  # of a row: the loss of the training
+UNITS = ("training", "multiple", "constant", "error")  # of a row: the loss of the training
 UNVERIFIED = ("key", "cached", "reason", "seconds", *UNITS)  # of a row, whatever it proves
 UNPROVED = (
     *(*LOCKED, *UNVERIFIED),
     *("verdict", "status", "tier", "model", "data", "components", "counted"),
 )
 STATED = ("certificate", "verdict", "sha256")
+KEPT = (
+    *UNVERIFIED,
+    "name",
+    "report",
+    *(f"{p}{k}" for p in ("", "own_") for k in (*STATED, "bytes")),
+)
 UNREADABLE = (*MALFORMED, OSError)  # the errors that a stored row may raise
 
 
 def earlier_row(folder: Path, job: Job) -> Row | None:
     """Return the row of an earlier run of the same job, if its certificate is verified now.
 
-    The bracket is that of this verification, and the report is written again.  The question of a
+    Nothing of it is believed that does not follow from the certificate, and the report is written
+    again.  The question of a
     problem or a certificate must be that of its file; a fit is not run again to compare it.
     """
     try:
@@ -61,8 +68,11 @@ def earlier_row(folder: Path, job: Job) -> Row | None:
             source = job.kind, job.source
             same_question(proof.certificate, source, Path(job.folder), job.settings, row)
             place = member(folder, report_of(job.name))
+            proof, own = loosened(proof), None if own is None else loosened(own)
             save(proof, place, f"{place.stem}.cert", own, Units.of(row))
-            row |= derived(proof, own)
+            row = {k: x for k, x in row.items() if k in KEPT} | derived(proof, own)
+        else:
+            without_proof(row)
     except UNREADABLE:
         return None
     return {**row, "cached": True}
@@ -194,8 +204,8 @@ def as_shown(
 ) -> tuple[Facts, Facts | None]:
     """Return the proofs with the bounds that a lock shows, which every page repeats.
 
-    In exact arithmetic these must be the bounds that are proved now; rounded arithmetic may round
-    otherwise on another machine, by no more than ROUNDING.
+    In exact arithmetic these must be the bounds that are proved now; in rounded arithmetic they may
+    be weaker by ROUNDING, as those that an audit shows are: another machine rounds otherwise.
 
     Raises RejectedError for another bound, and for any other field that does not follow from the
     certificates.
@@ -204,7 +214,7 @@ def as_shown(
     proof = with_bounds(proof, bounds)
     own = None if own is None else with_bounds(own, {"lower": model.get("own_lower")})
     wanted = derived(proof, own) | {"report": report_of(model["name"])}
-    known = (*LOCKED, *UNVERIFIED, *(f"{p}{k}" for p in ("", "own_") for k in (*STATED, "bytes")))
+    known = (*LOCKED, *KEPT)
     for name in sorted(model.keys() | wanted.keys()):
         if name in wanted and (name not in model or model[name] != wanted[name]):
             message = f"shows {name} = {model.get(name)!r}, its certificate {wanted[name]!r}"
@@ -215,12 +225,15 @@ def as_shown(
 
 
 def with_bounds(proof: Facts, shown: Mapping[str, Any]) -> Facts:
-    """Return a proof with other bounds, where they differ by rounding only."""
+    """Return a proof with other bounds, where these are weaker by no more than rounding."""
     new = {}
     for name, x in shown.items():
         now = getattr(proof.proved, name)
         plain = isinstance(x, float) and isinstance(now, float) and math.isfinite(now)
-        if plain and proof.proved.tier != "exact" and abs(x - now) <= ROUNDING * abs(now):
+        if not plain or proof.proved.tier == "exact":
+            continue
+        weaker = now - x if name == "lower" else x - now
+        if 0 <= weaker <= ROUNDING * abs(now):
             new[name] = x
     return replace(proof, proved=replace(proof.proved, **new))
 

@@ -233,7 +233,10 @@ def plan_models(folder: Path, lock: Mapping[str, Any], inputs: Path | None) -> l
     record = raw if isinstance(raw, dict) else {}
     if inputs is not None:
         original = inputs / Path(str(record.get("name"))).name
-        if original.is_file() and original.read_bytes() != text:
+        if not original.is_file():
+            wanted = "the plan of the audit must be there"
+            raise InputError(f"there is no {original.name} among the inputs: {wanted}")
+        if original.read_bytes() != text:
             raise InputError(f"{path} is another plan than {original}")
     models = models_of(path, text)
     same = hashlib.sha256(text).hexdigest() == record.get("sha256")

@@ -2,10 +2,12 @@
 
 import importlib.util
 import json
+import math
 import os
 import sys
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from fractions import Fraction
 from pathlib import Path
 from threading import Thread
 from time import monotonic, sleep
@@ -23,6 +25,7 @@ from certify.pipeline.check import check
 from certify.pipeline.numbers import distance
 from certify.pipeline.report import Facts, facts, save
 from certify.pipeline.units import OBJECTIVE, Units
+from certify.polar.proved import above, below
 from certify.problem import Problem
 
 from ._family import kill
@@ -86,7 +89,7 @@ def judge(job: Job, out: Path) -> Row:
     """
     if job.kind == "certificate":
         certificate = Certificate.load(Path(job.folder) / job.source)
-        proved = facts(certificate)
+        proved = loosened(facts(certificate))
         certificate.save(out / CERTIFICATE)
         save(proved, out / REPORT, f"{file_of(job.name)}.cert")
         reason = {"reason": "the certificate was verified again"}
@@ -100,13 +103,36 @@ def judge(job: Job, out: Path) -> Row:
     row |= {"reason": result.reason, "tier": result.tier} | shape(problem, factors)
     if result.certificate is not None:
         result.certificate.save(out / CERTIFICATE)
-        proved, other = facts(result.certificate), result.own_certificate
-        own = None if other is None else facts(other)
+        proved, other = loosened(facts(result.certificate)), result.own_certificate
+        own = None if other is None else loosened(facts(other))
         save(proved, out / REPORT, f"{file_of(job.name)}.cert", own, units)
         if own is not None:
             own.certificate.save(out / OWN)
         row |= derived(proved, own)
     return row | units.as_dict()
+
+
+def loosened(proof: Facts) -> Facts:
+    """Return a proof in rounded arithmetic with bounds that other machines prove, too.
+
+    Their sums round otherwise: the bounds are weaker by 2^-36, far more than that and far less than
+    any epsilon.  A proof in exact arithmetic is the same everywhere.
+    """
+    p = proof.proved
+    if p.tier == "exact":
+        return proof
+    share = Fraction(1, 2**36)
+
+    def weaker(x: float, side: int) -> float:
+        """Return a bound that is weaker by this share of it."""
+        if not math.isfinite(x):
+            return x
+        moved = Fraction(x) + side * share * abs(Fraction(x))
+        return above(moved) if side > 0 else below(moved)
+
+    better = None if p.better is None else weaker(p.better, 1)
+    lower, upper = weaker(p.lower, -1), weaker(p.upper, 1)
+    return replace(proof, proved=replace(p, lower=lower, upper=upper, better=better))
 
 
 def derived(proof: Facts, own: Facts | None) -> Row:

@@ -114,10 +114,10 @@ def models_of(path: Path, blob: bytes | None = None) -> list[Model]:
     models = [validate(Model, {**given, **m}, path, "model") for m in top.model]
     if not models:
         raise InputError(f"{path}: there is no [[model]]")
-    names = [file_of(m.name) for m in models]
+    names = [file_of(m.name).casefold() for m in models]  # some file systems know no other names
     for m in models:
-        if names.count(file_of(m.name)) > 1:
-            raise InputError(f"{path}: two models are named {m.name!r}")
+        if names.count(file_of(m.name).casefold()) > 1:
+            raise InputError(f"{path}: two models are named {m.name!r}, or differ in case only")
         kinds = [k for k in KINDS if getattr(m, k) is not None]
         if len(kinds) != 1:
             got = " and ".join(kinds) or "none"

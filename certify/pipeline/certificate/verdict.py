@@ -9,14 +9,13 @@ from certify.polar.proved import above
 
 NO_BOOL = "{name} is neither true nor false: ask for .certified, or compare .verdict"
 
+IN_QUESTION = "the sizes in question"
+
 
 class Verdict(Enum):
     """A verdict's value is the sentence shown to the user."""
 
-    CERTIFIED = (
-        "proved: no factors of any size (without a penalty: of as many components) are better by "
-        "more than epsilon"
-    )
+    CERTIFIED = "proved: no factors of the sizes in question are better by more than epsilon"
     REFUTED = "proved: better factors of the same size or smaller are in the certificate"
     RANK_LIMITED = "proved: more components do better, and such factors are in the certificate"
     NUMERICAL = "optimal in floats, but a step has no kernel rule"
@@ -37,6 +36,10 @@ class Verdict(Enum):
     def __hash__(self) -> int:
         """Return the hash of the name, which is equal to the verdict."""
         return hash(self.name)
+
+    def said(self, over: str) -> str:
+        """Return the sentence, with the factors over which it holds, such as "any size"."""
+        return self.value.replace(IN_QUESTION, over)
 
     @property
     def answer(self) -> str:

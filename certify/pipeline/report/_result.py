@@ -2,14 +2,13 @@
 
 import math
 from collections import Counter
-from fractions import Fraction
 from html import escape
 from pathlib import Path
 from typing import Any
 
 from certify.base.extras import optional
 from certify.pipeline.certificate.verdict import Verdict
-from certify.pipeline.numbers import at_least, at_most, share_of, short
+from certify.pipeline.numbers import at_least, at_most, excess, short
 
 from .pictures import Bracket, bracket, legend
 from .words import ARITHMETICS
@@ -111,8 +110,7 @@ def search_steps(result: Any) -> str:  # noqa: ANN401  a Result
     elif best - result.lower <= result.epsilon:
         left = "That is within epsilon of the lower bound: hardly anything is left to find"
     else:
-        gap = share_of(Fraction(best) - Fraction(result.lower), Fraction(best))
-        left = f"That is {gap} above the lower bound"
+        left = f"That is {excess(result.lower, best)} above the lower bound"
     return f"Tried, in floats: {steps}; {went}. {left}."
 
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from certify.atoms import Atom
 from certify.base.arrays import Array, Ints, SparseMatrix, natural
 from certify.base.cluster import PLACE, Client, Task, keep_each, on_cluster, share
 from certify.base.errors import InputError
@@ -149,7 +150,12 @@ def verify(  # noqa: PLR0913  keywords
         claimed = c.claim.get("verdict")
         wrong = f"claims {claimed}, proved {verdict.name} in [{bracket[0]!r}, {bracket[1]!r}]"
         demand(claimed == verdict.name, "claim.verdict", "not proved", wrong)
-        return Proved(verdict, *bracket, TIER, RULES, "any size")
+        return Proved(verdict, *bracket, TIER, RULES, over_what(table))
+
+
+def over_what(table: RowBlocks) -> str:
+    """Return over what the bound of a table holds, in words."""
+    return Atom.over(None) + " and any offsets" * bool(table.offsets)
 
 
 def load_certificate(source: str | Path | Certificate) -> Certificate:
