@@ -31,10 +31,11 @@ STATEMENT = Statement(
     title="Proximal block descent",
     words="Each step minimizes f + L/2 |step|^2 in one block of factors, in which f is convex. "
     "Then f falls by L |step|^2 at least, so the squared steps sum to no more than "
-    "(f_0 - inf f) / L. After its step a block has a subgradient no longer than L |step|, and the "
-    "next block's step changes it only by the change of the gradient. So among K sweeps one has "
-    "subgradients whose squares sum to at most L (f_0 - inf f) / K: the defect of stationarity "
-    "falls as 1 / sqrt(K). Nothing is said of global optimality: that is for a certificate.",
+    "(f_0 - inf f) / L. Right after its step a block has a subgradient no longer than L |step|, so "
+    "among K sweeps one has two such subgradients, each of its block right after the step, whose "
+    "squares sum to at most L (f_0 - inf f) / K: they shrink as 1 / sqrt(K). At the end of the "
+    "sweep the first block's differs by no more than the change of its gradient. Nothing is said "
+    "of global optimality: that is for a certificate.",
     formula="x+ = argmin f(x') + L/2 |x' - x|^2 over one block  =>  f(x+) + L |x+ - x|^2 <= f(x), "
     "dist(0, df(x+)) <= L |x+ - x|;   K min_k (dist_u^2 + dist_v^2) <= L (f_0 - f_K)",
     needs={
