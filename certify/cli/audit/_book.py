@@ -8,11 +8,11 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from functools import partial
-from importlib import metadata
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from certify import __version__
 from certify.base.errors import MALFORMED, InputError, accessing
 from certify.base.extras import optional
 from certify.base.files import demand_regular, member, read_member
@@ -272,7 +272,7 @@ def changed(
     except InputError as error:
         return str(error)
     if text is None or compared(there) != compared(text):
-        return f"it is not what certify {metadata.version('certify')} writes of what is verified"
+        return f"it is not what certify {__version__} writes of what is verified"
     return None
 
 
