@@ -12,7 +12,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from hypothesis import HealthCheck, core, settings
 
-FAST, FAMILY = pytest.StashKey[dict](), 30
+FAST, FAMILY = pytest.StashKey[dict](), 40
 settings.register_profile(
     "certify",
     deadline=None,  # machines are shared
