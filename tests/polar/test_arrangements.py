@@ -118,7 +118,7 @@ def test_the_first_border_on_a_way_leads_to_the_cell_beyond_it(slope, most):
 
 def test_least_squares_with_bounds_meets_its_optimality_conditions():
     rng = np.random.default_rng(5)
-    for k in range(40):
+    for k in range(800):
         A, c = rng.normal(size=(3, 2 + k % 9)), rng.normal(size=3)
         A[:, 1] = 0.0 if k % 5 == 0 else A[:, 1]
         top = np.where(rng.random(A.shape[1]) < 0.5, 1.0, np.inf)
