@@ -15,6 +15,8 @@ from tests.question_files import write
 ROOT = Path(__file__).parents[2]
 LESS = """
 import os, signal, sys
+
+os.supports_dir_fd.clear()  # before shutil reads it: Windows opens nothing relative to a folder
 import psutil
 
 psutil.Process.kill = lambda self: os.kill(self.pid, 9)  # TerminateProcess of Windows
@@ -22,8 +24,10 @@ for name in ("fcntl", "grp", "pty", "pwd", "resource", "termios", "tty"):
     sys.modules[name] = None  # `import` raises ImportError
 gone = (
     "fork forkpty getpgid getpgrp killpg setpgid setsid sched_getaffinity wait3 wait4 "
-    "process_cpu_count O_NOFOLLOW O_NONBLOCK"
+    "O_NOFOLLOW O_NONBLOCK"
 )
+if hasattr(os, "process_cpu_count"):  # of 3.13; what it is where there is no affinity
+    os.process_cpu_count = os.cpu_count
 for name in gone.split():
     if hasattr(os, name):
         delattr(os, name)
