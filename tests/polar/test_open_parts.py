@@ -32,7 +32,10 @@ def of_layer(outputs, kind="l2"):
 
 
 def of_tensor(nodes):
-    form = next(products.forms(ProductQuery(TENSOR, (gauge("l2"),) * 3)))
+    # every two orthonormal vectors and their cross product attain it: no relaxation's solution is
+    # one of them, where a tensor with one maximizer may be solved at the root, by rounding
+    cross = np.cross(np.eye(3)[:, None], np.eye(3)[None])
+    form = next(products.forms(ProductQuery(cross, (gauge("l2"),) * 3)))
     return branch(form, products.solve_form(form, 0.0), 0.0, nodes)
 
 
