@@ -32,8 +32,8 @@ def of_layer(outputs, kind="l2"):
 
 
 def of_tensor(nodes):
-    # every two orthonormal vectors and their cross product attain it: no relaxation's solution is
-    # one of them, where a tensor with one maximizer may be solved at the root, by rounding
+    # every two orthonormal vectors and their cross product are maximizers: an interior solution of
+    # the relaxation mixes them; with one maximizer, rounding decides if the root is closed
     cross = np.cross(np.eye(3)[:, None], np.eye(3)[None])
     form = next(products.forms(ProductQuery(cross, (gauge("l2"),) * 3)))
     return branch(form, products.solve_form(form, 0.0), 0.0, nodes)

@@ -129,9 +129,9 @@ def least_in_box(A: Array, c: Array, top: Array) -> Array:
         except RuntimeError:  # too many steps of a degenerate problem
             pass
     size = float(np.linalg.norm(c)) or 1.0
-    steps = 10 * top.size  # its own limit, the number of columns, is reached
+    steps = 10 * top.size  # scipy's default, the number of columns, can be too few
     found = lsq_linear(A / size, -c / size, (0, top), method="bvls", tol=EXACT, max_iter=steps)
-    y, at = np.clip(found.x, 0, top), found.active_mask  # a bound it holds may be met to rounding
+    y, at = np.clip(found.x, 0, top), found.active_mask  # x meets an active bound only to rounding
     y[at < 0], y[at > 0] = 0.0, top[at > 0]
     return np.where(y > EXACT * y.max(), y, 0.0)
 
