@@ -125,7 +125,7 @@ def test_where_it_ends_the_bracket_stays_open_and_says_why(refuted):
     assert "l1 penalty has degree 1 beside products of degree 2" in result.reason
     assert result.lower == pytest.approx(refuted.lower, rel=2.0**-7)
     assert result.stationarity < 1e-3
-    assert "none below" in result.explain()
+    assert "no factors of at most 2 components are below" in result.explain()
 
 
 def test_the_penalty_is_written_in_the_report(refuted, tmp_path):
