@@ -8,6 +8,7 @@ from certify import Problem, check, from_model, restarts
 from certify.atoms import RankOne
 from certify.cli.audit import _book as book
 from certify.losses import Squared
+from certify.pipeline.units import Units
 from tests.browser import CHROMIUM, looked_at
 
 pytestmark = pytest.mark.thorough  # a browser
@@ -38,7 +39,7 @@ def written(folder):
     """Write one page of each kind; return them with what must be seen in each."""
     pages = {}
     for name, which, seen in (
-        ("diagonal", 0, ["CERTIFIED", "above the optimum (proved)", "The components"]),
+        ("diagonal", 0, ["CERTIFIED", "above the optimum over any size (proved)", "The components"]),
         ("w_tensor", 0, ["mode 3", "A row is a component", "What proved it"]),
     ):
         held = list(problems.load(name).values())[which]
@@ -47,10 +48,11 @@ def written(folder):
     problem, factors = network()
     result = check(problem, factors, q=factors.q, budget=1.0)
     result.report(folder / "network.html")
-    assert "In units of the training loss (the objective is 3 times it): " in result.explain()
+    units = "In units of the training loss with its weight decay (the objective is 3 times it), "
+    assert units in result.explain()
     pages["network.html"] = [
         *("input weights", "output weights", "hidden unit"),
-        "In units of the training loss (the objective is 3 times it), these factors reach at most",
+        f"{units}these factors reach at most",
     ]
     rows = [
         {"name": "NMF (k = 16), β", "verdict": "FAILED", "status": 2, "reason": WHY},
@@ -62,7 +64,7 @@ def written(folder):
             "lower": 6.0,
             "upper": 12.0,
             "better": 9.0,
-            "multiple": 3.0,
+            **Units(3.0).as_dict(),
             "seconds": 1.0,
             "model": "a network",
             "data": [6, 1],
@@ -77,14 +79,14 @@ def written(folder):
     book.write_pages(folder, rows)
     pages["index.html"] = [
         *(WHY, "NMF (k = 16), β", "best found ≤", "100 %", "50 %", "3 hidden units"),
-        *("6", "9", "12", "loss 1.99999", "loss 3.00001", "loss 4.00001"),
+        *("6", "9", "12", "loss 2 ", "loss 3 ", "loss 4 "),
     ]
     Y = np.diag([3.0, 2.0, 1.0])
     fits = [tuple(np.eye(3)[:, :r] * np.sqrt([2.5, 1.5, 0.5])[:r] for _ in "UV") for r in (1, 3)]
     report = restarts(Problem(Squared(Y), RankOne(), 0.5), fits)
     report.plot(folder / "restarts.html")
     pages["restarts.html"] = [
-        *("2 fits of one problem", "optimum >= 2.625", "Stop restarting", "above the optimum by"),
+        *("2 fits of one problem", "optimum over any size >= 2.625", "Stop restarting", "above the optimum by"),
         *("3.875", "47 to 48 %", "44.642 %", "explained variance at most 62.5"),
     ]
     return pages
